@@ -1,0 +1,39 @@
+import { z } from 'zod';
+import { GroupAssessment, RiskLevel } from './assessment.ts';
+import { DetectedObject, PublishedGroup } from './detection.ts';
+import { CameraId, ImageId, IsoTime, RequestId, TraceId } from './ids.ts';
+
+/** A group that nobody judged in time, and why. */
+export const MissingGroup = z.object({ groupIndex: z.int().min(1), reason: z.enum(['late', 'expired', 'failed', 'shed']) });
+export type MissingGroup = z.infer<typeof MissingGroup>;
+
+export const RiskAssessment = z.object({
+  maxRiskLevel: RiskLevel,
+  hasDangerousDriving: z.boolean(),
+  results: z.array(GroupAssessment),
+  missingGroups: z.array(MissingGroup),
+  /** Who judged: `mixed` when some groups by the model and some by rules, `none` when nobody did. */
+  source: z.enum(['vlm', 'rules', 'mixed', 'none']),
+});
+export type RiskAssessment = z.infer<typeof RiskAssessment>;
+
+/** What subscribers get: one per analysed frame. Redis `camera:{id}`, `camera:{id}:latest`, WebSocket `detection_result`. */
+export const Aggregate = z.object({
+  cameraId: CameraId,
+  requestId: RequestId,
+  timestamp: IsoTime,
+  frameNumber: z.int().min(1),
+  /** When the aggregate was made. `publishedAt - timestamp` is the latency up to the push. */
+  publishedAt: IsoTime,
+  detectedObjects: z.array(DetectedObject),
+  trafficGroups: z.array(PublishedGroup),
+  riskAssessment: RiskAssessment,
+  /** Slowest call among the groups, in seconds; 0 when no model was asked. */
+  llmLatency: z.number().min(0),
+  llmModel: z.string().nullable(),
+  imageWidth: z.int().positive(),
+  imageHeight: z.int().positive(),
+  imageId: ImageId.nullable(),
+  traceId: TraceId,
+});
+export type Aggregate = z.infer<typeof Aggregate>;

@@ -1,0 +1,74 @@
+import { z } from 'zod';
+import { CameraId, IsoTime, RequestId, TraceId } from './ids.ts';
+
+/** `unknown` is a level of its own: an answer that could not be had or read. It never becomes `none`. */
+export const RISK_LEVELS = ['none', 'low', 'medium', 'high', 'unknown'] as const;
+export const RiskLevel = z.enum(RISK_LEVELS);
+export type RiskLevel = z.infer<typeof RiskLevel>;
+
+/** Who judged: the vision-language model, or the rule-based assessor. */
+export const AssessmentSource = z.enum(['vlm', 'rules']);
+export type AssessmentSource = z.infer<typeof AssessmentSource>;
+
+/** The judgement of one group. */
+export const GroupAssessment = z.object({
+  groupIndex: z.int().min(1),
+  riskLevel: RiskLevel,
+  confidence: z.number().min(0).max(1),
+  /** One to three short phrases; empty when there is no risk. */
+  riskTypes: z.array(z.string()),
+  description: z.string(),
+  dangerObjectCount: z.int().min(0),
+  /** `objectId`s of the frame that caused the judgement. */
+  triggerObjectIds: z.array(z.int().min(0)),
+});
+export type GroupAssessment = z.infer<typeof GroupAssessment>;
+
+/** Why a level is `unknown`, in a stable code. */
+export const AssessmentFailure = z.object({
+  code: z.enum(['expired', 'no-image', 'no-lease', 'timeout', 'rate-limited', 'rejected', 'provider-error', 'unreadable-answer']),
+  message: z.string(),
+});
+export type AssessmentFailure = z.infer<typeof AssessmentFailure>;
+
+/** Body of `risk-assessment-results.{cameraId}`: the answer to one task. */
+export const AssessmentResult = z.object({
+  taskId: z.string(),
+  requestId: RequestId,
+  cameraId: CameraId,
+  /** When the judgement was made. */
+  timestamp: IsoTime,
+  traceId: TraceId,
+  groupIndex: z.int().min(1),
+  /** Exactly one entry, for `groupIndex`; a list because consumers read it as one. */
+  results: z.array(GroupAssessment).length(1),
+  source: AssessmentSource,
+  metadata: z.object({
+    /** Seconds spent in calls to the model, all attempts together; 0 when none was made. */
+    llmLatency: z.number().min(0),
+    llmModel: z.string().nullable(),
+    /** The key's name, never the key. */
+    apiKeyId: z.string().nullable(),
+    retryCount: z.int().min(0),
+    promptTokens: z.int().min(0),
+    completionTokens: z.int().min(0),
+  }),
+  /** Present exactly when `riskLevel` is `unknown`. */
+  error: AssessmentFailure.optional(),
+});
+export type AssessmentResult = z.infer<typeof AssessmentResult>;
+
+/**
+ * Rank used to find the worst of several levels. `unknown` ranks above `low`: a frame with an unjudged group must
+ * not look harmless, and below `medium`: it must not hide a danger that was seen.
+ */
+const RANK: Readonly<Record<RiskLevel, number>> = { none: 0, low: 1, unknown: 2, medium: 3, high: 4 };
+
+export function worstRisk(levels: Iterable<RiskLevel>): RiskLevel {
+  let worst: RiskLevel = 'none';
+  for (const level of levels) if (RANK[level] > RANK[worst]) worst = level;
+  return worst;
+}
+
+/** True from medium up, in every mode. */
+export const isDangerous = (level: RiskLevel): boolean => level === 'medium' || level === 'high';

@@ -1,0 +1,33 @@
+import { z } from 'zod';
+import { CameraId, IsoTime } from './ids.ts';
+
+/** Fixed by the WebSocket contract: 1 online, 0 offline, 2 fault. */
+export const CAMERA_STATUS_CODE = { online: 1, connecting: 0, offline: 0, fault: 2 } as const;
+
+/**
+ * `connecting`: no frame yet. `online`: frames arrive. `offline`: the source dropped, reconnecting with back-off.
+ * `fault`: the camera's actor failed and is being restarted, or was given up.
+ */
+export const CameraState = z.enum(['connecting', 'online', 'offline', 'fault']);
+export type CameraState = z.infer<typeof CameraState>;
+
+/** Body of `camera-status.{cameraId}` and of the WebSocket message `camera_status`. */
+export const CameraStatus = z.object({
+  cameraId: CameraId,
+  status: z.union([z.literal(0), z.literal(1), z.literal(2)]),
+  state: CameraState,
+  message: z.string(),
+  since: IsoTime,
+});
+export type CameraStatus = z.infer<typeof CameraStatus>;
+
+/** What an operator configures for a camera. `url` may hold a password: it never leaves the process unredacted. */
+export const CameraConfig = z.object({
+  cameraId: CameraId,
+  name: z.string().min(1).max(120),
+  url: z.string(),
+  enabled: z.boolean(),
+  /** Seconds between analysed frames. */
+  intervalSeconds: z.number().min(0.1).max(60),
+});
+export type CameraConfig = z.infer<typeof CameraConfig>;

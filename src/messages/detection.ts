@@ -1,0 +1,90 @@
+import { z } from 'zod';
+import { CameraId, ImageId, IsoTime, RequestId, TraceId } from './ids.ts';
+
+/** The road users and fixtures Gantry looks at, by their COCO names. */
+export const OBJECT_CLASSES = [
+  'person',
+  'bicycle',
+  'car',
+  'motorcycle',
+  'bus',
+  'truck',
+  'traffic light',
+  'stop sign',
+] as const;
+export const ObjectClass = z.enum(OBJECT_CLASSES);
+export type ObjectClass = z.infer<typeof ObjectClass>;
+
+/** `[x1, y1, x2, y2]` in pixels of the analysed frame, x1 < x2, y1 < y2, clipped to the frame. */
+export const Box = z.tuple([z.number(), z.number(), z.number(), z.number()]);
+export type Box = z.infer<typeof Box>;
+
+export const DetectedObject = z.object({
+  /** Position in `detectedObjects`, from 0; what `memberIndices` and `triggerObjectIds` refer to. */
+  objectId: z.int().min(0),
+  /** Stable over the frames of one camera while the object is tracked. */
+  trackId: z.int().min(1),
+  class: ObjectClass,
+  confidence: z.number().min(0).max(1),
+  bbox: Box,
+  /** Velocity of the box centre in px/s `[vx, vy]`; null until the track has two observations. */
+  velocity: z.tuple([z.number(), z.number()]).nullable(),
+});
+export type DetectedObject = z.infer<typeof DetectedObject>;
+
+/** What a still picture cannot show. Distances in px, speeds in px/s of the analysed frame. */
+export const GroupFeatures = z.object({
+  /** Members per 10,000 px² of the group's box. */
+  density: z.number(),
+  /** Mean and least distance between member centres. */
+  meanSpacing: z.number(),
+  minSpacing: z.number(),
+  vehicleCount: z.int(),
+  personCount: z.int(),
+  /** Least gap between a person's box and a vehicle's box (0 when they touch); null without such a pair. */
+  minPersonVehicleDistance: z.number().nullable(),
+  /** Fastest member; null when no member has a known velocity. */
+  maxSpeed: z.number().nullable(),
+  /** Fastest approach of two members towards each other; null without two known velocities, 0 when all part. */
+  maxClosingSpeed: z.number().nullable(),
+});
+export type GroupFeatures = z.infer<typeof GroupFeatures>;
+
+export const TrafficGroup = z.object({
+  /** 1..n within the frame, by order of discovery; not stable across frames. */
+  groupIndex: z.int().min(1).max(999),
+  /** Stable across frames: follows the tracks of the members. */
+  groupId: z.string(),
+  objectCount: z.int().min(2),
+  classes: z.array(ObjectClass),
+  bbox: Box,
+  averageConfidence: z.number().min(0).max(1),
+  memberIndices: z.array(z.int().min(0)),
+  features: GroupFeatures,
+});
+export type TrafficGroup = z.infer<typeof TrafficGroup>;
+
+/** A group as published: with the claim check of its crop, null when the crop could not be stored. */
+export const PublishedGroup = TrafficGroup.extend({ cropId: ImageId.nullable() });
+export type PublishedGroup = z.infer<typeof PublishedGroup>;
+
+/** Body of `detection-results.{cameraId}`: one analysed frame, also a frame without road users. */
+export const Detection = z.object({
+  requestId: RequestId,
+  cameraId: CameraId,
+  /** When the frame reached us (ISO 8601 UTC). End-to-end latency counts from here. */
+  timestamp: IsoTime,
+  traceId: TraceId,
+  /** Analysed frames of this camera since its actor was created, from 1, without gaps, over restarts as well. */
+  frameNumber: z.int().min(1),
+  detectedObjects: z.array(DetectedObject),
+  trafficGroups: z.array(PublishedGroup),
+  imageWidth: z.int().positive(),
+  imageHeight: z.int().positive(),
+  /** Claim check of the whole frame; null when it could not be stored. */
+  imageId: ImageId.nullable(),
+  /** From the frame's arrival to the end of grouping, in seconds. */
+  detectionLatency: z.number().min(0),
+  modelType: z.string(),
+});
+export type Detection = z.infer<typeof Detection>;

@@ -1,0 +1,33 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { z } from 'zod';
+
+/**
+ * A camera's name: 1 to 64 of `A-Z a-z 0-9 _ -`. The alphabet is the one that is safe, unescaped, as a NATS
+ * subject token, inside a Redis key, in a URL path and as a file name.
+ */
+export const CameraId = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 characters of A-Z a-z 0-9 _ -');
+export type CameraId = z.infer<typeof CameraId>;
+
+/** One analysed frame. UUID v4; the key that joins a detection, its tasks, their results and the aggregate. */
+export const RequestId = z.uuid();
+export type RequestId = z.infer<typeof RequestId>;
+
+/** W3C trace id: 32 lower-case hex digits. One per analysed frame, carried in bodies and in NATS headers. */
+export const TraceId = z.string().regex(/^[0-9a-f]{32}$/);
+export type TraceId = z.infer<typeof TraceId>;
+
+/** Claim check of a stored JPEG: `{requestId}.frame` or `{requestId}.g{groupIndex}`. Never the bytes. */
+export const ImageId = z.string().regex(/^[0-9a-f-]{36}\.(frame|g[0-9]{1,3})$/);
+export type ImageId = z.infer<typeof ImageId>;
+
+export const IsoTime = z.iso.datetime();
+
+export const newRequestId = (): RequestId => randomUUID();
+export const newTraceId = (): TraceId => randomBytes(16).toString('hex');
+export const frameImageId = (requestId: RequestId): ImageId => `${requestId}.frame`;
+export const cropImageId = (requestId: RequestId, groupIndex: number): ImageId => `${requestId}.g${groupIndex}`;
+
+/** Deterministic, so that publishing the same task twice is recognised as one by the bus. */
+export const taskId = (requestId: RequestId, groupIndex: number): string => `${requestId}_group${groupIndex}`;

@@ -1,0 +1,46 @@
+import type { CameraId } from './ids.ts';
+import { PRIORITIES, type Priority } from './task.ts';
+
+/** NATS subjects, in the order the data takes. */
+export const subjects = {
+  detection: (camera: CameraId) => `detection-results.${camera}`,
+  detections: 'detection-results.>',
+  task: (priority: Priority, camera: CameraId) => `assessment-tasks.p${priority}.${camera}`,
+  tasksOf: (priority: Priority) => `assessment-tasks.p${priority}.>`,
+  tasks: 'assessment-tasks.>',
+  result: (camera: CameraId) => `risk-assessment-results.${camera}`,
+  results: 'risk-assessment-results.>',
+  /** Plain NATS, not stored: the live push that keeps working while Redis is away. */
+  aggregate: (camera: CameraId) => `aggregates.${camera}`,
+  aggregates: 'aggregates.>',
+  cameraStatus: (camera: CameraId) => `camera-status.${camera}`,
+  cameraStatuses: 'camera-status.>',
+} as const;
+
+/** JetStream streams and durable consumers. */
+export const streams = {
+  detections: 'DETECTIONS',
+  tasks: 'TASKS',
+  results: 'RESULTS',
+} as const;
+export const consumers = {
+  taskGenerator: 'task-generator',
+  scheduler: (priority: Priority) => `scheduler-p${priority}`,
+  aggregatorDetections: 'aggregator-detections',
+  aggregatorResults: 'aggregator-results',
+} as const;
+export const PRIORITIES_URGENT_FIRST: readonly Priority[] = PRIORITIES.toReversed();
+
+/** JetStream key-value bucket of the stored JPEGs (claim checks). */
+export const IMAGE_BUCKET = 'images';
+
+/** NATS headers of every message on the way of the data. */
+export const headers = { traceId: 'Trace-Id', cameraId: 'Camera-Id', requestId: 'Request-Id' } as const;
+
+/** Redis keys and channels. */
+export const redisKeys = {
+  channel: (camera: CameraId) => `camera:${camera}`,
+  latest: (camera: CameraId) => `camera:${camera}:latest`,
+  alerts: (camera: CameraId) => `alerts:${camera}`,
+  detection: (requestId: string) => `detection:${requestId}`,
+} as const;

@@ -1,0 +1,29 @@
+import { z } from 'zod';
+import { DetectedObject, PublishedGroup } from './detection.ts';
+import { CameraId, IsoTime, RequestId, TraceId } from './ids.ts';
+
+export const PRIORITIES = [1, 2, 3, 4, 5] as const;
+/** 1 lowest, 3 default, 5 urgent. */
+export const Priority = z.union([z.literal(1), z.literal(2), z.literal(3), z.literal(4), z.literal(5)]);
+export type Priority = z.infer<typeof Priority>;
+export const DEFAULT_PRIORITY: Priority = 3;
+
+/** Body of `assessment-tasks.p{priority}.{cameraId}`: one group to be judged. */
+export const AssessmentTask = z.object({
+  /** `{requestId}_group{groupIndex}` */
+  taskId: z.string(),
+  requestId: RequestId,
+  cameraId: CameraId,
+  /** The frame's own timestamp. */
+  timestamp: IsoTime,
+  traceId: TraceId,
+  priority: Priority,
+  /** After this moment nobody waits for the answer: the task is answered `unknown` without a call. */
+  expiresAt: IsoTime,
+  group: PublishedGroup,
+  /** The group's members only, in the order of `group.memberIndices`. */
+  members: z.array(DetectedObject).min(1),
+  imageWidth: z.int().positive(),
+  imageHeight: z.int().positive(),
+});
+export type AssessmentTask = z.infer<typeof AssessmentTask>;
