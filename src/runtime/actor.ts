@@ -1,0 +1,111 @@
+import type { Clock } from './clock.ts';
+import { RuntimeError } from './errors.ts';
+import type { Deferred, Handlers, Message } from './message.ts';
+import type { ActorRef, Address } from './ref.ts';
+
+/** What happens to a message that finds the mailbox full. See {@link MailboxOptions}. */
+export type OverflowPolicy = 'drop-oldest' | 'refuse' | 'back-pressure';
+
+export interface MailboxOptions {
+  /** Messages that may wait, 1 to 1,000,000. */
+  readonly capacity: number;
+  /**
+   * `drop-oldest`: the oldest waiting message becomes a dead letter (newest wins). `refuse`: the new one does.
+   * `back-pressure`: as `refuse` for `tell`; senders use `offer`, which waits for room.
+   */
+  readonly overflow: OverflowPolicy;
+}
+
+/** Why an actor is asked to end. */
+export type StopReason = 'shutdown' | 'restart' | 'removed';
+
+/** What an actor may write to the system's log: fields first, as pino does. */
+export interface ActorLog {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** A value that survives structured cloning and JSON: what an actor shows of itself in the tree. */
+export type Detail = Readonly<Record<string, string | number | boolean | null>>;
+
+/** An actor's view of the world, valid for one incarnation. `M` holds its private messages as well. */
+export interface ActorContext<M extends Message> {
+  readonly path: string;
+  readonly self: ActorRef<M>;
+  /** 1 for the first start, one more after each restart. */
+  readonly incarnation: number;
+  readonly clock: Clock;
+  readonly log: ActorLog;
+  /** Aborted when the actor is asked to stop: what waits or polls gives up on it. */
+  readonly signal: AbortSignal;
+  /** A ref to another actor; it need not run yet. */
+  ref<T extends Message>(to: Address<T>): ActorRef<T>;
+  /** Sends `message` to this actor after `ms`, replacing the timer of the same name. Dies with the incarnation. */
+  setTimer(name: string, ms: number, message: M): void;
+  /** As `setTimer`, again every `ms`; a tick is skipped while the one before still waits in the mailbox. */
+  setInterval(name: string, ms: number, message: M): void;
+  clearTimer(name: string): void;
+  /** An answer to be given later; the mailbox goes on meanwhile. Rejected when the incarnation ends first. */
+  defer<R>(): Deferred<R>;
+  /** Runs work inside native code that must not be interrupted; the thread is never terminated meanwhile. */
+  native<T>(work: () => Promise<T>): Promise<T>;
+  /** Names an operating-system process that belongs to this incarnation: it is killed if the incarnation dies without ending it. */
+  ownProcess(pid: number): void;
+  disownProcess(pid: number): void;
+  /** Shows `detail` beside this actor in the tree. */
+  report(detail: Detail): void;
+  /** Fails the incarnation from outside a handler (a broken connection, say): its supervisor decides. */
+  fail(error: Error): void;
+}
+
+/** A running incarnation. */
+export interface Behavior<M extends Message> {
+  readonly handlers: Handlers<M>;
+  /** Ends what `start` began. Awaited within the shutdown time-out; not called after a failure inside `start` itself. */
+  readonly stop?: (reason: StopReason) => void | Promise<void>;
+}
+
+/** A kind of actor. Make one with {@link defineActor}. */
+export interface ActorDefinition<M extends Message, Init> {
+  readonly kind: string;
+  readonly mailbox: MailboxOptions;
+  readonly module: ModuleExport | null;
+  /** The compiler needs the protocol and the init type here; the runtime calls it with values of these types only. */
+  readonly start: (ctx: ActorContext<M>, init: Init) => Behavior<M> | Promise<Behavior<M>>;
+}
+
+/** Where a thread finds the definition: module URL and export name. */
+export interface ModuleExport {
+  readonly url: string;
+  readonly name: string;
+}
+
+export interface ActorOptions<All extends Message, Init> {
+  /** Name of the kind, as shown in the tree and in metrics. */
+  readonly kind: string;
+  readonly mailbox: MailboxOptions;
+  /** Needed for placement `thread`: `{ url: import.meta.url, name: 'exportName' }`. `Init` must then be cloneable. */
+  readonly module?: ModuleExport;
+  readonly start: (ctx: ActorContext<All>, init: Init) => Behavior<All> | Promise<Behavior<All>>;
+}
+
+/**
+ * Defines a kind of actor: `defineActor<Public, Private>()({...})`. `Public` is what others may send; `Private` are
+ * the actor's own messages (timers), handled like the others and not part of its public ref.
+ */
+export function defineActor<Public extends Message, Private extends Message = never>() {
+  return <Init>(options: ActorOptions<Public | Private, Init>): ActorDefinition<Public, Init> => {
+    const { capacity } = options.mailbox;
+    if (!Number.isInteger(capacity) || capacity < 1 || capacity > 1_000_000) {
+      throw new RuntimeError('BAD_DEFINITION', `actor "${options.kind}": mailbox.capacity must be a whole number from 1 to 1000000, not ${capacity}`, {
+        kind: options.kind,
+        field: 'mailbox.capacity',
+      });
+    }
+    // Private messages only ever enter through ctx.self and timers, so hiding them from the public type is safe.
+    const start = options.start as unknown as ActorDefinition<Public, Init>['start'];
+    return { kind: options.kind, mailbox: options.mailbox, module: options.module ?? null, start };
+  };
+}

@@ -1,0 +1,30 @@
+import type { ActorLog } from './actor.ts';
+import type { Clock } from './clock.ts';
+import type { DeadLetter, SystemEvent, TreeSnapshot } from './inspect.ts';
+import type { Message } from './message.ts';
+import type { ActorRef, Address } from './ref.ts';
+import type { ChildSpec } from './supervision.ts';
+
+export interface SystemOptions {
+  readonly log: ActorLog;
+  /** Default: the machine's clock. */
+  readonly clock?: Clock;
+  /** Called when the root supervisor gives up: the whole system is lost and has been stopped. */
+  readonly onEscalation: (error: Error) => void;
+}
+
+/** A running tree of actors. */
+export interface ActorSystem {
+  /** A ref by address; the actor need not run yet. */
+  ref<M extends Message>(to: Address<M>): ActorRef<M>;
+  /** Adds a child to a dynamic supervisor and waits until it runs. Rejects `DUPLICATE_CHILD`, `NOT_DYNAMIC`, or its start's failure. */
+  startChild(supervisorPath: string, spec: ChildSpec): Promise<void>;
+  /** Stops a dynamic child and forgets it. False when there was none. */
+  stopChild(path: string): Promise<boolean>;
+  snapshot(): TreeSnapshot;
+  /** The newest dead letters (bounded) and how many there were in all. */
+  deadLetters(): { readonly total: number; readonly recent: readonly DeadLetter[] };
+  subscribe(listener: (event: SystemEvent) => void): () => void;
+  /** Stops everything, last started first. */
+  stop(): Promise<void>;
+}
