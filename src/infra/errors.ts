@@ -1,0 +1,22 @@
+/** Every code an {@link InfraError} can carry. */
+export const INFRA_ERRORS = {
+  BUS_DOWN: 'NATS cannot be reached',
+  BUS_REFUSED: 'NATS refused the message or the request',
+  IMAGE_TOO_LARGE: 'a JPEG is over the size a message may have',
+  REDIS_DOWN: 'Redis cannot be reached',
+  CONFIG_INVALID: 'a configuration value is missing or out of range',
+} as const;
+export type InfraErrorCode = keyof typeof INFRA_ERRORS;
+
+/** An error of the infrastructure: stable `code`, `fields` to log, `cause` where there is one. */
+export class InfraError extends Error {
+  override readonly name = 'InfraError';
+  readonly code: InfraErrorCode;
+  readonly fields: Readonly<Record<string, unknown>>;
+
+  constructor(code: InfraErrorCode, message: string, fields: Readonly<Record<string, unknown>> = {}, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+    this.fields = fields;
+  }
+}
