@@ -1,0 +1,7 @@
+/** One decoded picture. The bytes belong to whoever made the frame; readers neither keep nor change them. */
+export interface Frame {
+  /** rgb24: three bytes a pixel, rows from top to bottom without gaps, `width * height * 3` bytes. */
+  readonly data: Uint8Array;
+  readonly width: number;
+  readonly height: number;
+}

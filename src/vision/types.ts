@@ -1,0 +1,40 @@
+import type { Box, ObjectClass } from '../messages/detection.ts';
+import type { Frame } from './frame.ts';
+
+/**
+ * The runtime's guard around native code. Whatever enters onnxruntime goes through it, so that whoever stops the
+ * thread can wait: terminating a thread inside a native call aborts the whole process.
+ */
+export type NativeGuard = <T>(work: () => Promise<T>) => Promise<T>;
+
+/** One object as the detector saw it, before tracking. */
+export interface RawDetection {
+  readonly class: ObjectClass;
+  /** 0..1 */
+  readonly confidence: number;
+  /** Pixels of the frame, clipped to it, never empty. */
+  readonly bbox: Box;
+}
+
+export interface DetectorOptions {
+  /** Least confidence that counts, 0..1. Default 0.35. */
+  readonly confidence?: number;
+  /** Two boxes of a class that overlap by more than this IoU are one object, 0..1. Default 0.5. */
+  readonly iou?: number;
+  /** At most this many objects a frame, the surest first. Default 200. */
+  readonly maxDetections?: number;
+  /** Threads inside one inference. Default 1: cameras share the cores, each on its own thread. */
+  readonly intraOpThreads?: number;
+  /** Guard for loading and refusing the model. Default: none. */
+  readonly native?: NativeGuard;
+}
+
+/** A loaded model. One call at a time; not shared between threads. */
+export interface Detector {
+  /** The model's name, for `modelType`. */
+  readonly modelType: string;
+  /** Objects of the frame, surest first. Rejects with `DetectorError` (`inference-failed`, `released`). */
+  detect(frame: Frame, native: NativeGuard): Promise<RawDetection[]>;
+  /** Frees the native session; may be called again. Later calls of `detect` reject with `released`. */
+  release(native?: NativeGuard): Promise<void>;
+}
