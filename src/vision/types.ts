@@ -25,7 +25,7 @@ export interface DetectorOptions {
   readonly maxDetections?: number;
   /** Threads inside one inference. Default 1: cameras share the cores, each on its own thread. */
   readonly intraOpThreads?: number;
-  /** Guard for loading and refusing the model. Default: none. */
+  /** Guard for loading the model (and freeing it when it is refused). Default: none. */
   readonly native?: NativeGuard;
 }
 
@@ -33,8 +33,8 @@ export interface DetectorOptions {
 export interface Detector {
   /** The model's name, for `modelType`. */
   readonly modelType: string;
-  /** Objects of the frame, surest first. Rejects with `DetectorError` (`inference-failed`, `released`). */
+  /** Objects of the frame, surest first. Rejects with `DetectorError` (see `DETECTOR_ERRORS`). */
   detect(frame: Frame, native: NativeGuard): Promise<RawDetection[]>;
-  /** Frees the native session; may be called again. Later calls of `detect` reject with `released`. */
+  /** Frees the native session; may be called again. Later calls of `detect` reject with `RELEASED`. */
   release(native?: NativeGuard): Promise<void>;
 }
