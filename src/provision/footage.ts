@@ -1,0 +1,123 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, rm, stat } from 'node:fs/promises';
+import { basename, extname, join, resolve } from 'node:path';
+import { lastLines, runCommand } from './command.ts';
+import { unpackDebianPackages } from './debian.ts';
+import type { OnProgress } from './errors.ts';
+import { ProvisionError } from './errors.ts';
+import { buildAtomically, CACHE_DIR } from './folders.ts';
+import { withLock } from './lock.ts';
+import type { KeyframeFacts, VideoFacts } from './video-probe.ts';
+import { probeKeyframes, probeVideo } from './video-probe.ts';
+
+export interface DemoFootageOptions {
+  /** A video file of the operator's; default: the street clip in Debian's opencv-doc. */
+  readonly source?: string;
+  /** Path of the ffmpeg program. */
+  readonly ffmpeg: string;
+  readonly cacheDir?: string;
+  readonly onProgress?: OnProgress;
+  readonly signal?: AbortSignal;
+}
+
+/** Fixed street camera with pedestrians and parked vehicles: 768x576, 10 fps, 79.5 s (OpenCV, Apache-2.0). */
+const CLIP = '/usr/share/doc/opencv-doc/examples/data/vtest.avi';
+/** A decoder that joins waits at most this long for a picture; a little slack for rounding of frame times. */
+const LONGEST_KEYFRAME_GAP_S = 1.05;
+/** A longer file of the operator's is cut here when it must be converted: it loops anyway. */
+const LONGEST_CONVERSION_S = 600;
+const CONVERT_TIMEOUT_MS = 900_000;
+
+/**
+ * An H.264 file fit for looping over RTSP without re-encoding: a keyframe at least every second, no B-frames, yuv420p.
+ * Made once and kept in the cache; a file of the operator's that is fit already is used where it lies.
+ * @returns an absolute path.
+ * @throws {ProvisionError} `BAD_FOOTAGE`, `CONVERT_FAILED`, or what {@link unpackDebianPackages} throws.
+ */
+export async function ensureDemoFootage(options: DemoFootageOptions): Promise<string> {
+  const folder = join(options.cacheDir ?? CACHE_DIR, 'footage');
+  return options.source === undefined ? demoClip(folder, options) : ownFile(folder, options.source, options);
+}
+
+async function demoClip(folder: string, options: DemoFootageOptions): Promise<string> {
+  const target = join(folder, 'vtest.mp4');
+  await once(target, options, async () => {
+    options.onProgress?.("demo footage: a street clip from Debian's opencv-doc package (95 MB, downloaded once)");
+    const unpacked = await unpackDebianPackages({ ...options, name: 'opencv-doc', packages: ['opencv-doc'], only: [CLIP] });
+    await make(target, join(unpacked, CLIP), 'convert', null, options);
+    // The converted clip is all that is used from here on.
+    await rm(unpacked, { recursive: true, force: true });
+  });
+  return target;
+}
+
+async function ownFile(folder: string, source: string, options: DemoFootageOptions): Promise<string> {
+  const file = resolve(source);
+  const info = await stat(file).catch((error: unknown) => {
+    throw new ProvisionError('BAD_FOOTAGE', `${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`, { file }, error);
+  });
+  if (!info.isFile()) throw new ProvisionError('BAD_FOOTAGE', `${file} is not a file`, { file });
+  const facts = await probeVideo(options.ffmpeg, file);
+  const action = planFootage(facts, facts.codec === 'h264' ? await probeKeyframes(options.ffmpeg, file) : null);
+  if (action === 'use') return file;
+  const identity = createHash('sha256').update(`${file}\n${info.size}\n${info.mtimeMs}`).digest('hex').slice(0, 12);
+  const target = join(folder, `${basename(file, extname(file)).replaceAll(/[^\w-]/g, '_').slice(0, 60)}-${identity}.mp4`);
+  await once(target, options, () => make(target, file, action, facts, options));
+  return target;
+}
+
+/** `use` the file as it is, `copy` its stream into an MP4, or `convert` it. */
+export type FootageAction = 'use' | 'copy' | 'convert';
+
+/** What a file needs before it can loop over RTSP. `keyframes` is null where the codec decides already. */
+export function planFootage(video: VideoFacts, keyframes: KeyframeFacts | null): FootageAction {
+  const streamFits =
+    video.codec === 'h264' &&
+    (video.pixelFormat === 'yuv420p' || video.pixelFormat === 'yuvj420p') &&
+    keyframes !== null &&
+    !keyframes.reordered &&
+    keyframes.longestGapS <= LONGEST_KEYFRAME_GAP_S;
+  if (!streamFits) return 'convert';
+  // Others (raw H.264, MPEG-TS, AVI) lack exact times or the parameter sets apart from the stream.
+  return video.container.includes('mp4') || video.container.includes('matroska') ? 'use' : 'copy';
+}
+
+async function once(target: string, options: DemoFootageOptions, work: () => Promise<void>): Promise<void> {
+  if (existsSync(target)) return;
+  const folder = join(target, '..');
+  await mkdir(folder, { recursive: true });
+  const onWait = (): void => options.onProgress?.('another process is preparing the footage; waiting for it');
+  await withLock(folder, basename(target), async () => (existsSync(target) ? undefined : work()), { onWait, timeoutMs: 1_800_000 });
+}
+
+async function make(target: string, source: string, action: 'copy' | 'convert', facts: VideoFacts | null, options: DemoFootageOptions): Promise<void> {
+  const name = basename(source);
+  const durationS = Math.min((facts ?? (await probeVideo(options.ffmpeg, source))).durationS ?? LONGEST_CONVERSION_S, LONGEST_CONVERSION_S);
+  options.onProgress?.(action === 'copy' ? `copying ${name} into an MP4` : `converting ${name} to H.264 with a keyframe each second (once)`);
+  if (action === 'convert' && facts?.durationS != null && facts.durationS > LONGEST_CONVERSION_S) {
+    options.onProgress?.(`${name} is ${Math.round(facts.durationS)} s long; its first ${LONGEST_CONVERSION_S} s will loop`);
+  }
+  const began = performance.now();
+  let lastSaid = began;
+  const onLine = (line: string): void => {
+    const outUs = /^out_time_us=(\d+)/.exec(line)?.[1];
+    if (outUs === undefined || performance.now() - lastSaid < 2000) return;
+    lastSaid = performance.now();
+    options.onProgress?.(`converted ${Math.min(99, Math.round(Number(outUs) / 1e4 / durationS))} % of ${name}`);
+  };
+  await buildAtomically(target, async (partial) => {
+    const args = ['-v', 'error', '-nostdin', '-y', '-progress', 'pipe:1', '-protocol_whitelist', 'file,pipe', '-i', source, '-map', '0:v:0', ...(action === 'copy' ? ['-c:v', 'copy'] : CONVERT), partial];
+    const { code, stderr } = await runCommand(options.ffmpeg, args, { timeoutMs: CONVERT_TIMEOUT_MS, onLine, ...(options.signal === undefined ? {} : { signal: options.signal }) });
+    if (code !== 0) throw new ProvisionError('CONVERT_FAILED', `ffmpeg could not convert ${source}: ${lastLines(stderr)}`, { source });
+  });
+  options.onProgress?.(`footage ready in ${((performance.now() - began) / 1000).toFixed(1)} s`);
+}
+
+/** Even sizes because yuv420p needs them; keyframes by time, so that any frame rate gets one a second. */
+const CONVERT = [
+  '-t', String(LONGEST_CONVERSION_S),
+  '-vf', 'scale=trunc(iw/2)*2:trunc(ih/2)*2',
+  '-c:v', 'libx264', '-preset', 'veryfast', '-crf', '23', '-pix_fmt', 'yuv420p', '-bf', '0',
+  '-force_key_frames', 'expr:gte(t,n_forced)', '-g', '250', '-sc_threshold', '0',
+] as const;
