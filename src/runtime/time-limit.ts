@@ -1,0 +1,24 @@
+import type { Clock } from './clock.ts';
+import { asError } from './errors.ts';
+
+export type Settled<T> =
+  | { readonly timedOut: false; readonly value: T; readonly error: null }
+  | { readonly timedOut: false; readonly value: null; readonly error: Error }
+  | { readonly timedOut: true; readonly value: null; readonly error: null };
+
+/** Waits for `work` at most `ms` on `clock`. Never rejects; a late rejection of `work` is swallowed, the caller gave up on it. */
+export function settlesWithin<T>(clock: Clock, work: Promise<T>, ms: number): Promise<Settled<T>> {
+  return new Promise((resolve) => {
+    const timer = clock.setTimeout(() => resolve({ timedOut: true, value: null, error: null }), ms);
+    work.then(
+      (value) => {
+        clock.clearTimeout(timer);
+        resolve({ timedOut: false, value, error: null });
+      },
+      (thrown: unknown) => {
+        clock.clearTimeout(timer);
+        resolve({ timedOut: false, value: null, error: asError(thrown) });
+      },
+    );
+  });
+}

@@ -1,0 +1,82 @@
+import { spawn } from 'node:child_process';
+import { setTimeout as delay } from 'node:timers/promises';
+import { defineActor } from '../../src/runtime/actor.ts';
+import type { Asking } from '../../src/runtime/message.ts';
+import { address } from '../../src/runtime/ref.ts';
+
+export type PeerMessage = { type: 'note'; n: number } | ({ type: 'double'; n: number } & Asking<number>) | ({ type: 'length'; data: Uint8Array } & Asking<number>);
+export const PEER = address<PeerMessage>('/peer');
+
+export type GuestMessage =
+  | ({ type: 'thread-id' } & Asking<number>)
+  | ({ type: 'ask-peer'; n: number } & Asking<number>)
+  | ({ type: 'send-buffer'; bytes: number } & Asking<{ received: number; leftBehind: number }>)
+  | { type: 'tell-peer'; count: number }
+  | { type: 'throw' }
+  | { type: 'throw-outside' }
+  | { type: 'exit' }
+  | { type: 'spin' }
+  | { type: 'native'; ms: number }
+  | ({ type: 'child-process' } & Asking<number>)
+  | { type: 'tick-every'; ms: number }
+  | ({ type: 'ticks' } & Asking<number>);
+
+export interface GuestInit {
+  readonly failStart?: boolean;
+  readonly hangStart?: boolean;
+}
+
+/** An actor for tests that does, on request, everything a badly behaved one might do to its thread. */
+export const guestActor = defineActor<GuestMessage, { type: 'tick' }>()<GuestInit>({
+  kind: 'guest',
+  mailbox: { capacity: 100, overflow: 'refuse' },
+  module: { url: import.meta.url, name: 'guestActor' },
+  start: async (ctx, init) => {
+    if (init.failStart === true) throw new Error('no camera here');
+    if (init.hangStart === true) await delay(60_000);
+    const { threadId } = await import('node:worker_threads');
+    const peer = ctx.ref(PEER);
+    let ticks = 0;
+    ctx.report({ thread: threadId });
+    return {
+      handlers: {
+        'thread-id': () => threadId,
+        'ask-peer': ({ n }) => peer.ask({ type: 'double', n }, { timeoutMs: 1000 }),
+        'send-buffer': async ({ bytes }) => {
+          const data = new Uint8Array(bytes);
+          const received = await peer.ask({ type: 'length', data }, { timeoutMs: 1000, transfer: [data.buffer] });
+          return { received, leftBehind: data.byteLength };
+        },
+        'tell-peer': ({ count }) => {
+          for (let n = 0; n < count; n += 1) peer.tell({ type: 'note', n });
+        },
+        throw: () => {
+          throw Object.assign(new Error('bad frame'), { code: 'BAD_FRAME' });
+        },
+        'throw-outside': () => {
+          setTimeout(() => {
+            throw new Error('from a timer');
+          }, 1);
+        },
+        exit: () => process.exit(3),
+        spin: () => {
+          for (;;);
+        },
+        native: async ({ ms }) => {
+          void ctx.native(() => delay(ms));
+        },
+        'child-process': () => {
+          const { pid } = spawn('sleep', ['60'], { stdio: 'ignore' });
+          if (pid === undefined) throw new Error('cannot spawn sleep');
+          ctx.ownProcess(pid);
+          return pid;
+        },
+        'tick-every': ({ ms }) => ctx.setInterval('tick', ms, { type: 'tick' }),
+        tick: () => {
+          ticks += 1;
+        },
+        ticks: () => ticks,
+      },
+    };
+  },
+});

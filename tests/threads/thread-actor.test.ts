@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { threadId } from 'node:worker_threads';
+import { defineActor } from '../../src/runtime/actor.ts';
+import type { ActorSnapshot, SystemEvent } from '../../src/runtime/inspect.ts';
+import { address } from '../../src/runtime/ref.ts';
+import { child, dynamic, supervisor, type ChildOptions } from '../../src/runtime/supervision.ts';
+import { type ActorSystem, startSystem } from '../../src/runtime/system.ts';
+import { memoryLog } from '../support/log.ts';
+import { guestActor, type GuestInit, type GuestMessage, type PeerMessage } from '../support/thread-actor.ts';
+import { until } from '../support/until.ts';
+
+let system: ActorSystem;
+const events: SystemEvent[] = [];
+const noted: number[] = [];
+const peerActor = defineActor<PeerMessage>()<null>({
+  kind: 'peer',
+  mailbox: { capacity: 10_000, overflow: 'refuse' },
+  start: () => ({ handlers: { note: ({ n }) => void noted.push(n), double: ({ n }) => n * 2, length: ({ data }) => data.byteLength } }),
+});
+
+before(async () => {
+  const tree = supervisor('root', [child('peer', peerActor, () => null), dynamic('crew', { intensity: { maxRestarts: 1000, withinMs: 1000 } })]);
+  system = await startSystem(tree, { log: memoryLog(), onEscalation: (error) => assert.fail(error) });
+  system.subscribe((event) => events.push(event));
+});
+after(() => system.stop());
+
+let next = 0;
+async function guest(options: ChildOptions = {}, init: GuestInit = {}) {
+  const id = `guest-${++next}`;
+  await system.startChild('/crew', child(id, guestActor, () => init, { placement: { kind: 'thread' }, backoff: { minMs: 10, maxMs: 50 }, shutdownTimeoutMs: 300, ...options }));
+  const path = `/crew/${id}`;
+  const snapshot = (): ActorSnapshot => {
+    const crew = system.snapshot();
+    assert.equal(crew.type, 'supervisor');
+    const found = crew.type === 'supervisor' ? crew.children.flatMap((x) => (x.type === 'supervisor' ? x.children : [x])).find((x) => x.path === path) : undefined;
+    assert.ok(found?.type === 'actor');
+    return found;
+  };
+  const restarted = (times: number) => until(`${path} restarted ${times}x`, () => snapshot().state === 'running' && snapshot().restarts === times);
+  return { path, ref: system.ref(address<GuestMessage>(path)), snapshot, restarted };
+}
+/** True while the process runs. A killed one whose parent thread is gone stays behind as a zombie: state Z, not alive. */
+const alive = (pid: number): boolean => {
+  try {
+    return !/^\d+ \(.*\) [ZX]/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+};
+const T = { timeoutMs: 5000 };
+
+test('an actor placed in a thread runs in one of its own, behind the same ref', async () => {
+  const [a, b] = [await guest(), await guest()];
+  const [ta, tb] = [await a.ref.ask({ type: 'thread-id' }, T), await b.ref.ask({ type: 'thread-id' }, T)];
+  assert.ok(ta !== threadId && tb !== threadId && ta !== tb);
+  assert.equal(a.snapshot().placement, 'thread');
+  assert.deepEqual(a.snapshot().detail, { thread: ta });
+});
+
+test('a thread asks and tells actors of the main thread, in order', async () => {
+  const { ref } = await guest();
+  assert.equal(await ref.ask({ type: 'ask-peer', n: 21 }, T), 42);
+  noted.length = 0;
+  ref.tell({ type: 'tell-peer', count: 1000 });
+  await until('all notes', () => noted.length === 1000);
+  assert.deepEqual(noted, [...noted].toSorted((x, y) => x - y));
+});
+
+test('a buffer named in transfer moves out of the thread without a copy', async () => {
+  const { ref } = await guest();
+  assert.deepEqual(await ref.ask({ type: 'send-buffer', bytes: 1_000_000 }, T), { received: 1_000_000, leftBehind: 0 });
+});
+
+test('a throwing handler restarts the thread; the failure keeps its code, waiting messages are handled after', async () => {
+  const { ref, snapshot, restarted } = await guest();
+  const first = await ref.ask({ type: 'thread-id' }, T);
+  ref.tell({ type: 'throw' });
+  const second = await ref.ask({ type: 'thread-id' }, T);
+  assert.notEqual(first, second);
+  await restarted(1);
+  assert.deepEqual([snapshot().lastFailure?.message, snapshot().lastFailure?.code], ['bad frame', 'BAD_FRAME']);
+});
+
+test('an uncaught error in a timer of the thread is a failure, not the end of the process', async () => {
+  const { ref, snapshot, restarted } = await guest();
+  ref.tell({ type: 'throw-outside' });
+  await restarted(1);
+  assert.equal(snapshot().lastFailure?.message, 'from a timer');
+});
+
+test('a thread that ends by itself is restarted and what it had not begun is not lost', async () => {
+  const { ref, snapshot, restarted } = await guest();
+  ref.tell({ type: 'exit' });
+  assert.equal(await ref.ask({ type: 'ask-peer', n: 4 }, T), 8);
+  await restarted(1);
+  assert.equal(snapshot().lastFailure?.code, 'THREAD_EXITED');
+});
+
+test('operating-system processes of a thread that died are killed', async () => {
+  const { ref, restarted } = await guest();
+  const pid = await ref.ask({ type: 'child-process' }, T);
+  assert.ok(alive(pid));
+  ref.tell({ type: 'exit' });
+  await restarted(1);
+  await until('sleep is gone', () => !alive(pid));
+});
+
+test('an endless loop is terminated after the shutdown time-out when the actor is removed', async () => {
+  const { ref, path } = await guest();
+  ref.tell({ type: 'spin' });
+  await delay(100); // long enough for the loop to be entered; nothing can tell us from inside it
+  assert.equal(await system.stopChild(path), true);
+  const stopped = events.find((event) => event.type === 'stopped' && event.path === path);
+  assert.ok(stopped?.type === 'stopped' && stopped.forced);
+});
+
+test('a thread inside native code is quarantined, not terminated, and ends once that code returns', async () => {
+  const { ref, path, snapshot } = await guest();
+  ref.tell({ type: 'native', ms: 1500 });
+  await until('native call in flight', () => snapshot().nativeInFlight === 1);
+  ref.tell({ type: 'spin' });
+  await system.stopChild(path);
+  assert.ok(events.some((event) => event.type === 'quarantined' && event.path === path));
+});
+
+test('a start that fails or hangs rejects with the reason and leaves nothing behind', async () => {
+  await assert.rejects(guest({}, { failStart: true }), /no camera here/);
+  await assert.rejects(guest({ startTimeoutMs: 400 }, { hangStart: true }), { code: 'START_TIMEOUT' });
+  await assert.rejects(system.ref(address<GuestMessage>(`/crew/guest-${next}`)).ask({ type: 'thread-id' }, T), { code: 'ACTOR_DEAD' });
+});
+
+test('timers of a threaded actor pass through its bounded mailbox and end with it', async () => {
+  const { ref, restarted } = await guest();
+  ref.tell({ type: 'tick-every', ms: 5 });
+  await until('ticks', async () => (await ref.ask({ type: 'ticks' }, T)) > 3);
+  ref.tell({ type: 'throw' });
+  await restarted(1);
+  assert.equal(await ref.ask({ type: 'ticks' }, T), 0);
+});
+
+test('the thread entry refuses to run on the main thread', async () => {
+  await assert.rejects(import('../../src/runtime/thread/entry.ts'), { code: 'BAD_DEFINITION' });
+});
