@@ -95,8 +95,9 @@ async function make(target: string, source: string, action: 'copy' | 'convert', 
   const name = basename(source);
   const durationS = Math.min((facts ?? (await probeVideo(options.ffmpeg, source))).durationS ?? LONGEST_CONVERSION_S, LONGEST_CONVERSION_S);
   options.onProgress?.(action === 'copy' ? `copying ${name} into an MP4` : `converting ${name} to H.264 with a keyframe each second (once)`);
-  if (action === 'convert' && facts?.durationS != null && facts.durationS > LONGEST_CONVERSION_S) {
-    options.onProgress?.(`${name} is ${Math.round(facts.durationS)} s long; its first ${LONGEST_CONVERSION_S} s will loop`);
+  const statedS = facts?.durationS ?? 0;
+  if (action === 'convert' && statedS > LONGEST_CONVERSION_S) {
+    options.onProgress?.(`${name} is ${Math.round(statedS)} s long; its first ${LONGEST_CONVERSION_S} s will loop`);
   }
   const began = performance.now();
   let lastSaid = began;

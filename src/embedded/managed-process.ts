@@ -1,0 +1,219 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { setTimeout as delay } from 'node:timers/promises';
+import { endLeftover, removePidFile, writePidFile } from './leftover.ts';
+import type { OnServiceState, ServiceLog, ServiceState } from './service.ts';
+import { EmbeddedError } from './service.ts';
+
+export interface ProcessOptions {
+  /** For logs and messages. */
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  /** Added to this process's environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Resolves once the program serves. Rejects when `signal` is aborted (it ended, took too long, or is being stopped). */
+  readonly ready: (signal: AbortSignal) => Promise<void>;
+  /** Default 10 s. */
+  readonly readyTimeoutMs?: number;
+  /** Between SIGTERM and SIGKILL when stopping. Default 3 s. */
+  readonly stopTimeoutMs?: number;
+  /** Where the process is noted for the next start; without it a leftover is not looked for. */
+  readonly pidFile?: string;
+  readonly log: ServiceLog;
+  readonly onState?: OnServiceState;
+}
+
+const BACKOFF_MIN_MS = 200;
+const BACKOFF_MAX_MS = 10_000;
+/** A run this long counts as healthy: the next back-off starts from the beginning. */
+const HEALTHY_AFTER_MS = 30_000;
+const STDERR_TAIL = 8192;
+
+/** Wait before the `failures`-th restart in a row (1, 2, ...): 200 ms doubling up to 10 s. */
+export const restartDelay = (failures: number): number => Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** Math.max(0, Math.min(failures, 30) - 1));
+
+/**
+ * A child process that Gantry owns: restarted with back-off for as long as Gantry runs when it ends by itself, ended
+ * when Gantry ends. It runs in a process group of its own, so that a terminal's Ctrl-C reaches Gantry only, which then
+ * stops things in order.
+ */
+export class ManagedProcess {
+  readonly #options: ProcessOptions;
+  readonly #ended = new AbortController();
+  #state: ServiceState = 'starting';
+  #child: ChildProcess | null = null;
+  #exit: Promise<string> = Promise.resolve('');
+  #stderr = '';
+  #restarts = 0;
+  #failures = 0;
+  #stopping: Promise<void> | null = null;
+  #supervising: Promise<void> = Promise.resolve();
+
+  private constructor(options: ProcessOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Ends a leftover, starts the program and waits until it is ready. A first start that fails is not tried again.
+   * @throws {EmbeddedError} `SPAWN_FAILED`, `EXITED_EARLY`, `NOT_READY`, `FOLDER_IN_USE`.
+   */
+  static async start(options: ProcessOptions): Promise<ManagedProcess> {
+    if (options.pidFile !== undefined) {
+      const leftover = await endLeftover(options.pidFile);
+      if (leftover !== 'none') options.log.warn({ service: options.name, ...leftover }, `ended the ${options.name} that a killed Gantry had left behind`);
+    }
+    const managed = new ManagedProcess(options);
+    managed.#announce('starting');
+    try {
+      await managed.#launch();
+    } catch (error) {
+      managed.#announce('stopped');
+      throw error;
+    }
+    managed.#supervising = managed.#supervise();
+    return managed;
+  }
+
+  state(): ServiceState {
+    return this.#state;
+  }
+
+  pid(): number | null {
+    return this.#child?.pid ?? null;
+  }
+
+  restarts(): number {
+    return this.#restarts;
+  }
+
+  /** The last lines the program wrote to standard error or output (8 KiB at most). */
+  tail(): string {
+    return this.#stderr.trim();
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    this.#ended.abort(new Error('stopped'));
+    await this.#supervising;
+    await this.#end();
+    this.#announce('stopped');
+  }
+
+  /** Ends the child if one runs: SIGTERM, then SIGKILL. */
+  async #end(): Promise<void> {
+    const child = this.#child;
+    if (child === null) return;
+    child.kill('SIGTERM');
+    const timer = setTimeout(() => {
+      this.#options.log.warn({ service: this.#options.name, pid: child.pid }, `${this.#options.name} did not end when asked; killing it`);
+      child.kill('SIGKILL');
+    }, this.#options.stopTimeoutMs ?? 3000);
+    await this.#exit;
+    clearTimeout(timer);
+    this.#child = null;
+    if (this.#options.pidFile !== undefined) await removePidFile(this.#options.pidFile);
+  }
+
+  async #launch(): Promise<void> {
+    const { name, command, args, pidFile } = this.#options;
+    this.#stderr = '';
+    const child = spawn(command, args, { env: { ...process.env, ...this.#options.env }, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    const failed = new AbortController();
+    this.#exit = new Promise((resolve) => {
+      child.on('error', (error) => resolve(`could not be started: ${error.message}`));
+      child.once('exit', (code, signal) => resolve(signal === null ? `ended with status ${code}` : `was ended by ${signal}`));
+    });
+    const keep = (chunk: Buffer): void => {
+      this.#stderr = (this.#stderr + chunk.toString('utf8')).slice(-STDERR_TAIL);
+    };
+    child.stdout.on('data', keep);
+    child.stderr.on('data', keep);
+    if (child.pid === undefined) {
+      throw new EmbeddedError('SPAWN_FAILED', `${name} (${command}) ${await this.#exit}`, { service: name, command });
+    }
+    this.#child = child;
+    void this.#exit.then((how) => failed.abort(new EmbeddedError('EXITED_EARLY', `${name} ${how} before it was ready: ${this.#lastWords()}`, { service: name, command })));
+    try {
+      if (pidFile !== undefined) await writePidFile(pidFile, child.pid, [command, ...args]);
+      await this.#awaitReady(failed.signal);
+    } catch (error) {
+      await this.#end();
+      throw error;
+    }
+    this.#announce('running');
+  }
+
+  async #awaitReady(failed: AbortSignal): Promise<void> {
+    const timeoutMs = this.#options.readyTimeoutMs ?? 10_000;
+    const timeout = new AbortController();
+    const signal = AbortSignal.any([failed, this.#ended.signal, timeout.signal]);
+    const timer = setTimeout(
+      () => timeout.abort(new EmbeddedError('NOT_READY', `${this.#options.name} was not ready after ${timeoutMs / 1000} s: ${this.#lastWords()}`, { service: this.#options.name })),
+      timeoutMs,
+    );
+    try {
+      // The probe may not look at the signal while it waits for something else, so the signal also ends this wait.
+      const aborted = Promise.withResolvers<never>();
+      signal.addEventListener('abort', () => aborted.reject(signal.reason as Error), { once: true });
+      signal.throwIfAborted();
+      await Promise.race([this.#options.ready(signal), aborted.promise]);
+    } catch (error) {
+      throw signal.aborted ? signal.reason : error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Restarts the child whenever it ends, until stopped. Never rejects. */
+  async #supervise(): Promise<void> {
+    const { name, log } = this.#options;
+    const ended = this.#ended.signal;
+    const stopped = new Promise<null>((resolve) => ended.addEventListener('abort', () => resolve(null), { once: true }));
+    while (!ended.aborted) {
+      const began = performance.now();
+      const how = await Promise.race([this.#exit, stopped]);
+      if (how === null || ended.aborted) return;
+      this.#child = null;
+      if (performance.now() - began > HEALTHY_AFTER_MS) this.#failures = 0;
+      this.#announce('down');
+      log.error({ service: name, lastWords: this.#lastWords() }, `${name} ${how}; it will be started again`);
+      await this.#relaunch(ended);
+    }
+  }
+
+  async #relaunch(ended: AbortSignal): Promise<void> {
+    const { name, log } = this.#options;
+    while (!ended.aborted) {
+      this.#failures += 1;
+      try {
+        await delay(restartDelay(this.#failures), undefined, { signal: ended });
+        this.#announce('starting');
+        await this.#launch();
+        this.#restarts += 1;
+        log.info({ service: name, pid: this.pid(), restarts: this.#restarts }, `${name} is back`);
+        return;
+      } catch (error) {
+        if (ended.aborted) return;
+        this.#announce('down');
+        const message = error instanceof Error ? error.message : String(error);
+        log.error({ service: name, attempt: this.#failures, nextMs: restartDelay(this.#failures + 1) }, `${name} could not be started again: ${message}`);
+      }
+    }
+  }
+
+  #lastWords(): string {
+    const lines = this.tail().split('\n').filter((line) => line.trim() !== '');
+    return lines.slice(-3).join(' | ') || 'it printed nothing';
+  }
+
+  #announce(state: ServiceState): void {
+    if (this.#state === state && state !== 'starting') return;
+    this.#state = state;
+    this.#options.onState?.(state);
+  }
+}

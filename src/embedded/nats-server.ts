@@ -1,0 +1,89 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { findNatsServer } from '../provision/binaries.ts';
+import type { Binary } from '../provision/binaries.ts';
+import { ManagedProcess } from './managed-process.ts';
+import type { EmbeddedService, OnServiceState, ServiceLog } from './service.ts';
+import { onFreePort, untilAnswers } from './tcp.ts';
+
+export interface NatsServerOptions {
+  /** Folder of this server alone: streams, configuration, pid file. */
+  readonly dataDir: string;
+  /** Default 127.0.0.1. */
+  readonly host?: string;
+  /** Default 0: any free port. */
+  readonly port?: number;
+  /** Port of nats-server's own HTTP monitoring on 127.0.0.1; default none. */
+  readonly monitoringPort?: number;
+  /** Default: what `findNatsServer` finds. */
+  readonly binary?: Binary;
+  readonly log: ServiceLog;
+  readonly onState?: OnServiceState;
+}
+
+const MAX_PAYLOAD = 1024 * 1024;
+const MAX_FILE_STORE = 2 * 1024 ** 3;
+const MAX_MEMORY_STORE = 256 * 1024 ** 2;
+
+/**
+ * A nats-server with JetStream as a child process: messages up to 1 MB, 2 GB of streams on disk, 256 MB in memory.
+ * Restarted on the same port when it dies, so that clients reconnect.
+ * @throws {EmbeddedError} as {@link ManagedProcess.start}; {@link ProvisionError} `PROGRAM_MISSING`.
+ */
+export async function startNatsServer(options: NatsServerOptions): Promise<EmbeddedService> {
+  const host = options.host ?? '127.0.0.1';
+  const dataDir = resolve(options.dataDir);
+  const binary = options.binary ?? (await findNatsServer());
+  const configFile = join(dataDir, 'nats-server.conf');
+  await mkdir(dataDir, { recursive: true });
+
+  return onFreePort(host, options.port ?? 0, async (port) => {
+    await writeFile(configFile, natsConfig({ host, port, storeDir: join(dataDir, 'jetstream'), monitoringPort: options.monitoringPort ?? null }));
+    const running = await ManagedProcess.start({
+      name: 'nats-server',
+      command: binary.path,
+      args: ['--config', configFile],
+      env: binary.env,
+      // The greeting tells whether JetStream is on; it is sent at once, but JetStream recovers its streams before.
+      ready: (signal) => untilAnswers({ host, port, send: '', isReady: (greeting) => greeting.includes('\r\n') && greeting.includes('"jetstream":true') }, signal),
+      readyTimeoutMs: 20_000,
+      pidFile: join(dataDir, 'nats-server.pid.json'),
+      log: options.log,
+      ...(options.onState === undefined ? {} : { onState: options.onState }),
+    });
+    return {
+      name: 'nats',
+      url: `nats://${host}:${port}`,
+      kind: 'nats-server',
+      version: binary.version,
+      durable: true,
+      notice: null,
+      state: () => running.state(),
+      pid: () => running.pid(),
+      restarts: () => running.restarts(),
+      stop: () => running.stop(),
+    };
+  });
+}
+
+export interface NatsConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly storeDir: string;
+  readonly monitoringPort: number | null;
+}
+
+/** nats-server's configuration file. */
+export function natsConfig(config: NatsConfig): string {
+  return [
+    `listen: ${JSON.stringify(`${config.host}:${config.port}`)}`,
+    ...(config.monitoringPort === null ? [] : [`http: "127.0.0.1:${config.monitoringPort}"`]),
+    `max_payload: ${MAX_PAYLOAD}`,
+    'jetstream {',
+    `  store_dir: ${JSON.stringify(config.storeDir)}`,
+    `  max_file_store: ${MAX_FILE_STORE}`,
+    `  max_memory_store: ${MAX_MEMORY_STORE}`,
+    '}',
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,91 @@
+import { mkdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { Binary } from '../provision/binaries.ts';
+import type { OnProgress } from '../provision/errors.ts';
+import { ensureRedisServer } from '../provision/redis.ts';
+import { ManagedProcess } from './managed-process.ts';
+import { startRedisStandIn } from './redis-stand-in.ts';
+import type { EmbeddedService, OnServiceState, ServiceLog } from './service.ts';
+import { onFreePort, untilAnswers } from './tcp.ts';
+
+export interface RedisServerOptions {
+  /** Folder of this server alone: append-only file, pid file. */
+  readonly dataDir: string;
+  /** Default 0: any free port. It listens on 127.0.0.1 only. */
+  readonly port?: number;
+  readonly cacheDir?: string;
+  readonly log: ServiceLog;
+  readonly onState?: OnServiceState;
+  readonly onProgress?: OnProgress;
+  readonly signal?: AbortSignal;
+}
+
+const HOST = '127.0.0.1';
+
+/**
+ * The options Redis runs with, here and in docker-compose.yml.
+ *
+ * `volatile-lru`, for three reasons. Keys without an expiry (`alerts:*`, cameras) must never be evicted, which rules out
+ * `allkeys-*`. `volatile-ttl` would evict what expires soonest, and that is exactly the state that must not go: the key
+ * limiter's windows and the cameras' locks live for seconds. Under `volatile-lru` they are safe, as they are touched all
+ * the time, while old frames and crops, written once and hardly read, go first.
+ *
+ * `save ""`: the append-only file is the one store; RDB snapshots would only fork beside it.
+ */
+export const REDIS_OPTIONS: Readonly<Record<string, string>> = {
+  appendonly: 'yes',
+  appendfsync: 'everysec',
+  save: '',
+  maxmemory: '2gb',
+  'maxmemory-policy': 'volatile-lru',
+};
+
+/**
+ * A Redis for this Gantry: the real one (PATH, else unpacked from Debian's packages) as a child process, restarted on
+ * the same port when it dies; else the stand-in inside this process, which keeps nothing and says so in `notice`.
+ * @throws {EmbeddedError} as {@link ManagedProcess.start}.
+ */
+export async function startRedisServer(options: RedisServerOptions): Promise<EmbeddedService> {
+  const { cacheDir, onProgress, signal } = options;
+  const program = await ensureRedisServer({
+    ...(cacheDir === undefined ? {} : { cacheDir }),
+    ...(onProgress === undefined ? {} : { onProgress }),
+    ...(signal === undefined ? {} : { signal }),
+  });
+  if (program.binary !== null) return startRealRedis(options, program.binary);
+  options.log.warn({ service: 'redis', reason: program.reason }, 'no real Redis can be had; using the stand-in, which keeps nothing');
+  return startRedisStandIn({ port: options.port ?? 0, reason: program.reason, log: options.log, ...(options.onState === undefined ? {} : { onState: options.onState }) });
+}
+
+async function startRealRedis(options: RedisServerOptions, binary: Binary): Promise<EmbeddedService> {
+  const dataDir = resolve(options.dataDir);
+  await mkdir(dataDir, { recursive: true });
+  return onFreePort(HOST, options.port ?? 0, async (port) => {
+    const settings = { bind: HOST, port: String(port), dir: dataDir, daemonize: 'no', ...REDIS_OPTIONS };
+    const running = await ManagedProcess.start({
+      name: 'redis-server',
+      command: binary.path,
+      args: Object.entries(settings).flatMap(([key, value]) => [`--${key}`, value]),
+      env: binary.env,
+      // While it reads its append-only file it answers -LOADING.
+      ready: (ended) => untilAnswers({ host: HOST, port, send: 'PING\r\n', isReady: (answer) => answer.startsWith('+PONG') }, ended),
+      // A large append-only file takes its time.
+      readyTimeoutMs: 60_000,
+      pidFile: join(dataDir, 'redis-server.pid.json'),
+      log: options.log,
+      ...(options.onState === undefined ? {} : { onState: options.onState }),
+    });
+    return {
+      name: 'redis',
+      url: `redis://${HOST}:${port}`,
+      kind: 'redis-server',
+      version: binary.version,
+      durable: true,
+      notice: null,
+      state: () => running.state(),
+      pid: () => running.pid(),
+      restarts: () => running.restarts(),
+      stop: () => running.stop(),
+    };
+  });
+}
