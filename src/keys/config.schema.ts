@@ -1,0 +1,75 @@
+import { z } from 'zod';
+
+const NAME = /^[A-Za-z0-9._-]{1,64}$/;
+const NAME_RULE = 'must be 1 to 64 characters of A-Z a-z 0-9 . _ -';
+
+export const STRATEGIES = ['round_robin', 'least_loaded', 'priority'] as const;
+export const KeyStrategy = z.enum(STRATEGIES);
+export type KeyStrategy = z.infer<typeof KeyStrategy>;
+
+/**
+ * How an answer of a fixed shape is asked for. `auto` begins with `json_schema` and steps down to `json_object` and
+ * `none` when the provider refuses the field.
+ */
+export const ResponseFormat = z.enum(['auto', 'json_schema', 'json_object', 'none']);
+export type ResponseFormat = z.infer<typeof ResponseFormat>;
+
+const BaseUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
+
+export const ApiKeyEntry = z.strictObject({
+  name: z.string().regex(NAME, NAME_RULE),
+  /** `${VARIABLE}` is replaced from the environment. */
+  key: z.string().min(1),
+  qps_limit: z.int().min(1).max(10_000).default(10),
+  rpm_limit: z.int().min(1).max(600_000).default(300),
+  /** For the strategy `priority`: the key with the LARGER number is preferred. */
+  priority: z.int().min(0).max(1_000).default(1),
+  enabled: z.boolean().default(true),
+  /** Keys of one group share one budget: the limits given there, which must be the same for all of them. */
+  quota_group: z.string().regex(NAME, NAME_RULE).optional(),
+  /** Calls in flight at once; default: as many as the rates allow. */
+  max_in_flight: z.int().min(1).max(10_000).optional(),
+  base_url: BaseUrl.optional(),
+  model: z.string().min(1).max(200).optional(),
+  response_format: ResponseFormat.optional(),
+});
+export type ApiKeyEntry = z.infer<typeof ApiKeyEntry>;
+
+export const SchedulerSection = z
+  .strictObject({
+    /** Tasks being judged at once. */
+    max_concurrent_tasks: z.int().min(1).max(10_000).default(50),
+    /** Requests for a lease that may wait. */
+    queue_size: z.int().min(1).max(100_000).default(500),
+    key_cooldown_seconds: z.number().min(0.001).max(86_400).default(60),
+    adaptive_cooldown: z.boolean().default(true),
+    min_cooldown: z.number().min(0.001).max(86_400).default(10),
+    max_cooldown: z.number().min(0.001).max(86_400).default(120),
+    /** Further attempts after the first, each on another key. */
+    retry_max_attempts: z.int().min(0).max(10).default(2),
+    timeout_seconds: z.number().min(0.1).max(600).default(35),
+    /** Failures in a row after which a key cools. */
+    max_retry_per_key: z.int().min(1).max(1_000).default(3),
+    /**
+     * How much later one call may reach the provider than another that was sent at the same moment: the exact windows
+     * keep this much distance. 50 ms covers the jitter of a kept-alive connection and a busy event loop. It costs
+     * 5 % of a budget that is bound per second, and 0.1 % of one that is bound per minute.
+     */
+    transit_guard_ms: z.number().min(0).max(10_000).default(50),
+    /** A waiting request overtakes fresh ones of the next higher priority after this long. */
+    ageing_seconds: z.number().min(0.01).max(3_600).default(2),
+  })
+  .refine((section) => section.min_cooldown <= section.max_cooldown, { path: ['min_cooldown'], error: 'must not be above max_cooldown' });
+export type SchedulerSection = z.infer<typeof SchedulerSection>;
+
+/** `config/api_keys.yaml`. */
+export const KeyFile = z.strictObject({
+  strategy: KeyStrategy.default('round_robin'),
+  /** Endpoint and model of every key that names none of its own. */
+  base_url: BaseUrl.default('https://dashscope.aliyuncs.com/compatible-mode/v1'),
+  model: z.string().min(1).max(200).default('qwen-vl-plus'),
+  response_format: ResponseFormat.default('auto'),
+  api_keys: z.array(ApiKeyEntry).max(1_000).default([]),
+  scheduler: SchedulerSection.prefault({}),
+});
+export type KeyFile = z.infer<typeof KeyFile>;

@@ -1,0 +1,58 @@
+/** How long a key rests after it failed. All in ms. */
+export interface CooldownPolicy {
+  readonly adaptive: boolean;
+  /** Used when not adaptive. */
+  readonly flatMs: number;
+  readonly minMs: number;
+  readonly maxMs: number;
+}
+
+/** Half of what a key did is forgotten in this time. */
+export const HALF_LIFE_MS = 120_000;
+
+/**
+ * Share of a key's recent calls that failed. Successes and failures are counted with exponential decay, so old ones
+ * lose weight; one of each is assumed beforehand (Laplace's rule of succession), so that a single failure of a key
+ * without history counts 2/3 and not 1.
+ */
+export class FailureRate {
+  #failed = 0;
+  #succeeded = 0;
+  #at = 0;
+
+  add(failed: boolean, now: number): void {
+    this.#decay(now);
+    if (failed) this.#failed++;
+    else this.#succeeded++;
+  }
+
+  /** Takes one failure back: it turned out not to be the key's. */
+  forgive(now: number): void {
+    this.#decay(now);
+    this.#failed = Math.max(0, this.#failed - 1);
+  }
+
+  /** From 0 to 1. */
+  rate(now: number): number {
+    this.#decay(now);
+    return (this.#failed + 1) / (this.#failed + this.#succeeded + 2);
+  }
+
+  #decay(now: number): void {
+    const factor = 0.5 ** (Math.max(0, now - this.#at) / HALF_LIFE_MS);
+    this.#failed *= factor;
+    this.#succeeded *= factor;
+    this.#at = now;
+  }
+}
+
+/** Rest of a key with this failure rate: `min` at 0, `max` at 1. */
+export const cooldownMs = (policy: CooldownPolicy, rate: number): number =>
+  policy.adaptive ? Math.round(policy.minMs + (policy.maxMs - policy.minMs) * rate) : policy.flatMs;
+
+/** A provider's Retry-After is honoured, but not beyond this: a bad header must not take a key away for good. */
+export const LONGEST_RETRY_AFTER_MS = 3_600_000;
+
+/** Rest after a 429: what the provider asks for, else as after any failure. */
+export const rateLimitCooldownMs = (policy: CooldownPolicy, rate: number, retryAfterMs: number | null): number =>
+  retryAfterMs === null ? cooldownMs(policy, rate) : Math.min(LONGEST_RETRY_AFTER_MS, Math.max(0, Math.ceil(retryAfterMs)));

@@ -1,0 +1,169 @@
+import { cooldownMs, FailureRate, rateLimitCooldownMs } from './cooldown.ts';
+import type { KeySpec } from './config.ts';
+import { MINUTE_MS, SECOND_MS, type SlidingWindows } from './limits.ts';
+import type { CallOutcome } from './outcome.ts';
+import type { KeyStats, KeyStatus, PoolSettings } from './pool.types.ts';
+
+const iso = (at: number): string => new Date(at).toISOString();
+
+/** One key's life: its state, its counts, and what each outcome does to them. No timers, no I/O. */
+export class PooledKey {
+  readonly spec: KeySpec;
+  readonly windows: SlidingWindows;
+  readonly #settings: PoolSettings;
+  readonly #rate = new FailureRate();
+  #inFlight = 0;
+  #cooldownUntil = 0;
+  #disabledReason: string | null;
+  #consecutiveFailures = 0;
+  #success = 0;
+  #failed = 0;
+  #rateLimited = 0;
+  #abandoned = 0;
+  #expired = 0;
+  #lastUsedAt = 0;
+  #lastErrorCode: string | null = null;
+
+  constructor(spec: KeySpec, windows: SlidingWindows, settings: PoolSettings) {
+    this.spec = spec;
+    this.windows = windows;
+    this.#settings = settings;
+    this.#disabledReason = spec.enabled ? null : 'disabled in the configuration';
+  }
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  get lastUsedAt(): number {
+    return this.#lastUsedAt;
+  }
+
+  get disabled(): boolean {
+    return this.#disabledReason !== null;
+  }
+
+  status(now: number): KeyStatus {
+    if (this.disabled) return 'disabled';
+    if (now < this.#cooldownUntil) return 'cooling';
+    return this.#inFlight > 0 ? 'in_use' : 'available';
+  }
+
+  /** Earliest moment a lease can be had; null when only an event (not time) can bring it. */
+  availableAt(now: number): number | null {
+    if (this.disabled) return null;
+    if (this.spec.maxInFlight !== null && this.#inFlight >= this.spec.maxInFlight) return null;
+    return this.possibleAt(now);
+  }
+
+  /** As `availableAt`, calls in flight left aside: no lease can come before this. */
+  possibleAt(now: number): number {
+    return Math.max(this.#cooldownUntil, this.windows.nextAt(now));
+  }
+
+  /** Takes a permit. Only after `availableAt(now) <= now`. */
+  lease(now: number): void {
+    const permit = this.windows.take(now);
+    if (!permit.granted) throw new Error(`key "${this.spec.name}" has no permit before ${permit.retryAt}`);
+    this.#inFlight++;
+    this.#lastUsedAt = now;
+  }
+
+  expire(): void {
+    this.#inFlight--;
+    this.#expired++;
+  }
+
+  /**
+   * Books the end of a call. Returns the moment until which the whole budget must rest (a 429 concerns every key of a
+   * quota group), or null. A success never ends a cooling and never enables a key.
+   */
+  settle(outcome: CallOutcome, now: number): number | null {
+    this.#inFlight--;
+    if (outcome.kind === 'abandoned') {
+      this.#abandoned++;
+      return null;
+    }
+    if (outcome.kind === 'ok') {
+      this.#success++;
+      this.#proved(now);
+      return null;
+    }
+    this.#failed++;
+    this.#lastErrorCode = outcome.kind;
+    switch (outcome.kind) {
+      case 'unreadable':
+      case 'rejected-request':
+        this.#proved(now);
+        return null;
+      case 'rejected-key':
+        this.#disabledReason ??= `the provider refused the key (${outcome.status})`;
+        return null;
+      case 'rate-limited': {
+        this.#rateLimited++;
+        this.#rate.add(true, now);
+        const until = now + rateLimitCooldownMs(this.#settings.cooldown, this.#rate.rate(now), outcome.retryAfterMs);
+        this.coolUntil(until);
+        return until;
+      }
+      case 'timeout':
+      case 'server-error':
+      case 'network':
+        this.#fail(now);
+        return null;
+    }
+  }
+
+  /** Takes one failure back: the request was to blame. */
+  forgive(now: number): void {
+    this.#rate.forgive(now);
+    this.#consecutiveFailures = Math.max(0, this.#consecutiveFailures - 1);
+  }
+
+  /** Extends a rest, never shortens one. */
+  coolUntil(until: number): void {
+    this.#cooldownUntil = Math.max(this.#cooldownUntil, until);
+    this.#consecutiveFailures = 0;
+  }
+
+  /** The provider answered, so the key works. */
+  #proved(now: number): void {
+    this.#consecutiveFailures = 0;
+    this.#rate.add(false, now);
+  }
+
+  #fail(now: number): void {
+    this.#rate.add(true, now);
+    this.#consecutiveFailures++;
+    if (this.#consecutiveFailures < this.#settings.failuresToCool) return;
+    this.coolUntil(now + cooldownMs(this.#settings.cooldown, this.#rate.rate(now)));
+  }
+
+  stats(now: number): KeyStats {
+    const total = this.#success + this.#failed;
+    return {
+      key_id: this.spec.name,
+      status: this.status(now),
+      quota_group: this.spec.quotaGroup,
+      priority: this.spec.priority,
+      model: this.spec.model,
+      total_calls: total,
+      success_calls: this.#success,
+      failed_calls: this.#failed,
+      success_rate: total === 0 ? 1 : this.#success / total,
+      rate_limited_calls: this.#rateLimited,
+      abandoned_leases: this.#abandoned,
+      expired_leases: this.#expired,
+      consecutive_failures: this.#consecutiveFailures,
+      in_flight: this.#inFlight,
+      cooldown_until: now < this.#cooldownUntil ? iso(this.#cooldownUntil) : null,
+      last_used_at: this.#lastUsedAt === 0 ? null : iso(this.#lastUsedAt),
+      last_error_code: this.#lastErrorCode,
+      disabled_reason: this.#disabledReason,
+      qps_limit: this.spec.qpsLimit,
+      rpm_limit: this.spec.rpmLimit,
+      used_last_second: this.windows.used(now, SECOND_MS),
+      used_last_minute: this.windows.used(now, MINUTE_MS),
+    };
+  }
+}

@@ -1,0 +1,22 @@
+/**
+ * How one call under a lease ended.
+ * - `ok`: answered and readable.
+ * - `unreadable`: answered, but not with what was asked for. Says nothing about the key.
+ * - `rejected-request`: 400, 404, 413, 422: the provider refuses what we sent. Says nothing about the key.
+ * - `rate-limited`: 429. `retryAfterMs` as the provider gave it, null when it gave none.
+ * - `rejected-key`: 401, 402, 403: the key is wrong, revoked or unpaid.
+ * - `timeout`, `server-error`, `network`: the call failed on its way or at the provider.
+ * - `abandoned`: never sent, or given up by ourselves (shutdown, the task's deadline). Says nothing about the key.
+ */
+export type CallOutcome =
+  | { readonly kind: 'ok' }
+  | { readonly kind: 'unreadable'; readonly message: string }
+  | { readonly kind: 'rejected-request'; readonly status: number; readonly message: string }
+  | { readonly kind: 'rate-limited'; readonly retryAfterMs: number | null; readonly message: string }
+  | { readonly kind: 'rejected-key'; readonly status: number; readonly message: string }
+  | { readonly kind: 'timeout'; readonly message: string }
+  | { readonly kind: 'server-error'; readonly status: number; readonly message: string }
+  | { readonly kind: 'network'; readonly message: string }
+  | { readonly kind: 'abandoned'; readonly message: string };
+
+export type CallOutcomeKind = CallOutcome['kind'];

@@ -1,0 +1,180 @@
+import type { KeySpec } from './config.ts';
+import { PooledKey } from './key.ts';
+import { LimitMemory, qpsAndRpm } from './limits.ts';
+import type { CallOutcome } from './outcome.ts';
+import type { KeyPoolStats, LeaseGrant, LeaseReply, LeaseRequest, PoolSettings, PoolStep, RefusalReason } from './pool.types.ts';
+import { poolStats } from './pool-stats.ts';
+import { chooseKey } from './strategy.ts';
+import { Waiters, type Waiter } from './waiters.ts';
+
+const MESSAGE: Readonly<Record<RefusalReason, string>> = {
+  'no-keys': 'no API key is enabled: see GET /api/scheduler/stats for the reason of each',
+  'tried-all': 'every enabled API key was tried for this task',
+  deadline: 'no API key came free before the deadline',
+  'queue-full': 'too many requests wait for an API key',
+  cancelled: 'the request for an API key was withdrawn',
+};
+
+interface Lease {
+  readonly key: PooledKey;
+  readonly expiresAt: number;
+}
+
+/**
+ * The key pool as a state machine: every call takes the time and returns whom to answer and when to wake up. It has no
+ * timers and does no I/O; the actor around it has both. Several calls may be in flight on one key: the limits are
+ * rates.
+ */
+export class KeyPool {
+  readonly #settings: PoolSettings;
+  readonly #keys: readonly PooledKey[];
+  readonly #byName: ReadonlyMap<string, PooledKey>;
+  readonly #waiters: Waiters;
+  /** In the order of leasing, hence of expiry. */
+  readonly #leases = new Map<string, Lease>();
+  readonly #refused: Record<RefusalReason, number> = { 'no-keys': 0, 'tried-all': 0, deadline: 0, 'queue-full': 0, cancelled: 0 };
+  readonly #leasePrefix: string;
+  #lastIndex = -1;
+  #granted = 0;
+  #lateSettlements = 0;
+
+  /** `memory` outlives the pool, see {@link LimitMemory}. `leasePrefix` tells the leases of two pools apart. */
+  constructor(specs: readonly KeySpec[], settings: PoolSettings, memory: LimitMemory = new LimitMemory(), leasePrefix = 'lease') {
+    this.#settings = settings;
+    this.#leasePrefix = leasePrefix;
+    this.#keys = specs.map((spec) => {
+      const budget = spec.quotaGroup === null ? `key:${spec.name}` : `group:${spec.quotaGroup}`;
+      return new PooledKey(spec, memory.windows(budget, qpsAndRpm(spec.qpsLimit, spec.rpmLimit), settings.guardMs), settings);
+    });
+    this.#byName = new Map(this.#keys.map((key) => [key.spec.name, key]));
+    this.#waiters = new Waiters(settings.queueSize, settings.ageingMs);
+  }
+
+  /** Asks for a lease. The answer is in this step or a later one. A `waiterId` that waits already is refused `cancelled`. */
+  request(request: LeaseRequest, now: number): PoolStep {
+    const waiter: Waiter = { id: request.waiterId, priority: request.priority, exclude: new Set(request.exclude), deadline: request.deadline, since: now };
+    const refusal = this.#refusal(waiter, now) ?? (this.#waiters.has(waiter.id) ? 'cancelled' : this.#waiters.add(waiter) ? null : 'queue-full');
+    if (refusal !== null) return { replies: [this.#refuse(waiter.id, refusal)], wakeAt: this.#wakeAt(now) };
+    return this.advance(now);
+  }
+
+  /** Withdraws a waiting request. One that was answered already is not touched. */
+  cancel(waiterId: string, now: number): PoolStep {
+    const waiter = this.#waiters.find(waiterId);
+    const replies = waiter !== undefined && this.#waiters.remove(waiter) ? [this.#refuse(waiterId, 'cancelled')] : [];
+    const step = this.advance(now);
+    return { replies: [...replies, ...step.replies], wakeAt: step.wakeAt };
+  }
+
+  /** Books how the call under a lease ended. A second settlement, or one after expiry, changes nothing and is counted. */
+  settle(leaseId: string, outcome: CallOutcome, now: number): PoolStep {
+    const lease = this.#leases.get(leaseId);
+    if (lease === undefined) {
+      this.#lateSettlements++;
+    } else {
+      this.#leases.delete(leaseId);
+      const restUntil = lease.key.settle(outcome, now);
+      if (restUntil !== null) this.#groupOf(lease.key).forEach((key) => key.coolUntil(restUntil));
+    }
+    return this.advance(now);
+  }
+
+  /** One failure of this key was the request's fault after all. */
+  forgive(keyName: string, now: number): void {
+    this.#byName.get(keyName)?.forgive(now);
+  }
+
+  /** Does what time alone brings: expires leases, refuses those who waited too long, grants what is free. */
+  advance(now: number): PoolStep {
+    for (const [id, lease] of this.#leases) {
+      if (lease.expiresAt > now) break;
+      this.#leases.delete(id);
+      lease.key.expire();
+    }
+    const replies: { waiterId: string; reply: LeaseReply }[] = [];
+    let everyKeyBusy = false;
+    for (const waiter of this.#waiters.inOrder()) {
+      const refusal = this.#refusal(waiter, now);
+      const grant = refusal === null && !everyKeyBusy ? this.#grant(waiter, now) : null;
+      if (refusal === null && grant === null) {
+        // Those behind may want a key that this one excludes; when it excludes none, nobody else can be served either.
+        everyKeyBusy ||= waiter.exclude.size === 0;
+        continue;
+      }
+      this.#waiters.remove(waiter);
+      replies.push(grant === null ? this.#refuse(waiter.id, refusal ?? 'deadline') : { waiterId: waiter.id, reply: grant });
+    }
+    return { replies, wakeAt: this.#wakeAt(now) };
+  }
+
+  stats(now: number): KeyPoolStats {
+    return poolStats(this.#keys, this.#settings.strategy, this.#waiters, now, {
+      inFlight: this.#leases.size,
+      granted: this.#granted,
+      refused: { ...this.#refused },
+      lateSettlements: this.#lateSettlements,
+    });
+  }
+
+  /** Why this waiter cannot be served at all; null when it can or may be. */
+  #refusal(waiter: Waiter, now: number): RefusalReason | null {
+    if (waiter.deadline <= now) return 'deadline';
+    let enabled = false;
+    let wanted = false;
+    for (const key of this.#keys) {
+      if (key.disabled) continue;
+      enabled = true;
+      if (waiter.exclude.has(key.spec.name)) continue;
+      wanted = true;
+      // Time is the only thing that brings a permit, so a deadline before the earliest one is known to be missed.
+      if (key.possibleAt(now) < waiter.deadline) return null;
+    }
+    if (!enabled) return 'no-keys';
+    return wanted ? 'deadline' : 'tried-all';
+  }
+
+  #grant(waiter: Waiter, now: number): LeaseGrant | null {
+    const free = this.#keys.filter((key) => !waiter.exclude.has(key.spec.name) && (key.availableAt(now) ?? Infinity) <= now);
+    const key = chooseKey(this.#settings.strategy, free, { keys: this.#keys, lastIndex: this.#lastIndex, now });
+    if (key === undefined) return null;
+    key.lease(now);
+    this.#lastIndex = this.#keys.indexOf(key);
+    this.#granted++;
+    const leaseId = `${this.#leasePrefix}-${this.#granted}`;
+    this.#leases.set(leaseId, { key, expiresAt: now + this.#settings.leaseMs });
+    const { name, secret, baseUrl, model, responseFormat } = key.spec;
+    // Half of the guard is for our side of the way, half for the network.
+    const usableUntil = now + Math.max(1, this.#settings.guardMs / 2);
+    return { kind: 'granted', leaseId, keyName: name, secret, baseUrl, model, responseFormat, grantedAt: now, usableUntil };
+  }
+
+  #refuse(waiterId: string, reason: RefusalReason): { waiterId: string; reply: LeaseReply } {
+    this.#refused[reason]++;
+    return { waiterId, reply: { kind: 'refused', reason, message: MESSAGE[reason] } };
+  }
+
+  #groupOf(key: PooledKey): readonly PooledKey[] {
+    const { quotaGroup } = key.spec;
+    return quotaGroup === null ? [key] : this.#keys.filter((other) => other.spec.quotaGroup === quotaGroup);
+  }
+
+  /** The next moment at which `advance` could change something. */
+  #wakeAt(now: number): number | null {
+    let wake = Infinity;
+    const oldest = this.#leases.values().next().value;
+    if (oldest !== undefined) wake = oldest.expiresAt;
+    if (this.#waiters.size > 0) {
+      const available = this.#keys.map((key) => key.availableAt(now) ?? Infinity);
+      const earliest = Math.min(...available);
+      for (const waiter of this.#waiters.inOrder()) {
+        const key = waiter.exclude.size === 0 ? earliest : this.#earliestFor(waiter, available);
+        wake = Math.min(wake, waiter.deadline, key);
+      }
+    }
+    return wake === Infinity ? null : wake;
+  }
+
+  #earliestFor(waiter: Waiter, available: readonly number[]): number {
+    return this.#keys.reduce((found, key, index) => (waiter.exclude.has(key.spec.name) ? found : Math.min(found, available[index] ?? Infinity)), Infinity);
+  }
+}

@@ -1,0 +1,129 @@
+import type { Priority } from '../messages/task.ts';
+import type { CooldownPolicy } from './cooldown.ts';
+import type { KeyStrategy, ResponseFormat, SchedulerSection } from './config.schema.ts';
+import type { Secret } from './secret.ts';
+
+export interface PoolSettings {
+  readonly strategy: KeyStrategy;
+  readonly cooldown: CooldownPolicy;
+  /** Failures in a row after which a key cools. */
+  readonly failuresToCool: number;
+  readonly queueSize: number;
+  readonly ageingMs: number;
+  readonly guardMs: number;
+  /** A lease that is not settled within this time is taken back. */
+  readonly leaseMs: number;
+}
+
+/** A holder gets this much longer than the call's own time-out to settle its lease. */
+const SETTLE_GRACE_MS = 5_000;
+
+export const poolSettings = (strategy: KeyStrategy, section: SchedulerSection): PoolSettings => ({
+  strategy,
+  cooldown: {
+    adaptive: section.adaptive_cooldown,
+    flatMs: section.key_cooldown_seconds * 1_000,
+    minMs: section.min_cooldown * 1_000,
+    maxMs: section.max_cooldown * 1_000,
+  },
+  failuresToCool: section.max_retry_per_key,
+  queueSize: section.queue_size,
+  ageingMs: section.ageing_seconds * 1_000,
+  guardMs: section.transit_guard_ms,
+  leaseMs: section.timeout_seconds * 1_000 + SETTLE_GRACE_MS,
+});
+
+export interface LeaseRequest {
+  /** Chosen by the asker, unique among its waiting requests; what `cancel` names. */
+  readonly waiterId: string;
+  readonly priority: Priority;
+  /** Names of keys already tried. */
+  readonly exclude: readonly string[];
+  /** Epoch ms. */
+  readonly deadline: number;
+}
+
+/** Leave to make one call with one key. Stays inside the process: it carries the secret. */
+export interface LeaseGrant {
+  readonly kind: 'granted';
+  readonly leaseId: string;
+  readonly keyName: string;
+  readonly secret: Secret;
+  readonly baseUrl: string;
+  readonly model: string;
+  readonly responseFormat: ResponseFormat;
+  readonly grantedAt: number;
+  /** The call must be on its way by this moment (epoch ms), or the limits could break: settle it as `abandoned` instead. */
+  readonly usableUntil: number;
+}
+
+/**
+ * - `no-keys`: no key is enabled. - `tried-all`: every enabled key is excluded.
+ * - `deadline`: none comes free in time. - `queue-full`: too many wait. - `cancelled`: by the asker.
+ */
+export type RefusalReason = 'no-keys' | 'tried-all' | 'deadline' | 'queue-full' | 'cancelled';
+export interface LeaseRefusal {
+  readonly kind: 'refused';
+  readonly reason: RefusalReason;
+  readonly message: string;
+}
+export type LeaseReply = LeaseGrant | LeaseRefusal;
+
+/** What a call to the pool brought about: whom to answer, and when to call `advance` again (null: not by itself). */
+export interface PoolStep {
+  readonly replies: readonly { readonly waiterId: string; readonly reply: LeaseReply }[];
+  readonly wakeAt: number | null;
+}
+
+export type KeyStatus = 'available' | 'in_use' | 'cooling' | 'disabled';
+
+export interface KeyStats {
+  readonly key_id: string;
+  readonly status: KeyStatus;
+  readonly quota_group: string | null;
+  readonly priority: number;
+  readonly model: string;
+  /** Calls that were made and settled, by result. */
+  readonly total_calls: number;
+  readonly success_calls: number;
+  readonly failed_calls: number;
+  /** 0 to 1; 1 while there were no calls. */
+  readonly success_rate: number;
+  readonly rate_limited_calls: number;
+  /** Leases given back without a result. */
+  readonly abandoned_leases: number;
+  /** Leases taken back because nobody settled them. */
+  readonly expired_leases: number;
+  readonly consecutive_failures: number;
+  readonly in_flight: number;
+  /** ISO 8601 UTC; null when not cooling. */
+  readonly cooldown_until: string | null;
+  readonly last_used_at: string | null;
+  readonly last_error_code: string | null;
+  readonly disabled_reason: string | null;
+  readonly qps_limit: number;
+  readonly rpm_limit: number;
+  /** Permits of the budget (the key's own, or its quota group's) in the last second and minute. */
+  readonly used_last_second: number;
+  readonly used_last_minute: number;
+}
+
+/** Data of `GET /api/scheduler/stats`. */
+export interface KeyPoolStats {
+  readonly strategy: KeyStrategy;
+  readonly total_keys: number;
+  readonly available_keys: number;
+  readonly in_use_keys: number;
+  readonly cooling_keys: number;
+  readonly disabled_keys: number;
+  readonly total_calls: number;
+  readonly success_rate: number;
+  readonly in_flight: number;
+  readonly waiting: number;
+  readonly waiting_by_priority: Readonly<Record<`p${Priority}`, number>>;
+  readonly granted: number;
+  readonly refused: Readonly<Record<RefusalReason, number>>;
+  /** Settlements that came after their lease had been taken back, or twice. */
+  readonly late_settlements: number;
+  readonly keys: readonly KeyStats[];
+}

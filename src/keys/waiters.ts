@@ -1,0 +1,88 @@
+import { PRIORITIES_URGENT_FIRST } from '../messages/subjects.ts';
+import type { Priority } from '../messages/task.ts';
+
+export interface Waiter {
+  /** Chosen by whoever asks; unique among those that wait. */
+  readonly id: string;
+  readonly priority: Priority;
+  /** Names of the keys it does not want. */
+  readonly exclude: ReadonlySet<string>;
+  /** Epoch ms after which it no longer wants one. */
+  readonly deadline: number;
+  readonly since: number;
+}
+
+/**
+ * A bounded queue served by priority, first in first out inside a level, with ageing: a waiter gains one level in each
+ * `ageingMs`. Since all age alike, the order between two waiters never changes: the one with the smaller
+ * `since - priority * ageingMs` goes first. So a waiter of level 1 can be overtaken only by those of level 5 that come
+ * within `4 * ageingMs` after it, and its wait is bounded.
+ */
+export class Waiters {
+  readonly #capacity: number;
+  readonly #ageingMs: number;
+  readonly #levels = new Map<Priority, Map<string, Waiter>>(PRIORITIES_URGENT_FIRST.map((priority) => [priority, new Map()]));
+  #size = 0;
+
+  constructor(capacity: number, ageingMs: number) {
+    this.#capacity = capacity;
+    this.#ageingMs = ageingMs;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  sizeOf(priority: Priority): number {
+    return this.#levels.get(priority)?.size ?? 0;
+  }
+
+  has(id: string): boolean {
+    return this.find(id) !== undefined;
+  }
+
+  find(id: string): Waiter | undefined {
+    for (const level of this.#levels.values()) {
+      const waiter = level.get(id);
+      if (waiter !== undefined) return waiter;
+    }
+    return undefined;
+  }
+
+  /** False when the queue is full or the id waits already. */
+  add(waiter: Waiter): boolean {
+    if (this.#size >= this.#capacity || this.has(waiter.id)) return false;
+    this.#levels.get(waiter.priority)?.set(waiter.id, waiter);
+    this.#size++;
+    return true;
+  }
+
+  remove(waiter: Waiter): boolean {
+    const removed = this.#levels.get(waiter.priority)?.delete(waiter.id) ?? false;
+    if (removed) this.#size--;
+    return removed;
+  }
+
+  /** Everyone in the order of service. Waiters may be removed while this runs. */
+  *inOrder(): Generator<Waiter, void, void> {
+    const lanes = [...this.#levels.values()].map((level) => {
+      const waiters = level.values();
+      return { waiters, head: waiters.next().value };
+    });
+    for (;;) {
+      let best: (typeof lanes)[number] | undefined;
+      // Lanes stand urgent first, so an equal rank goes to the more urgent one.
+      for (const lane of lanes) {
+        if (lane.head !== undefined && (best?.head === undefined || this.#rank(lane.head) < this.#rank(best.head))) best = lane;
+      }
+      if (best?.head === undefined) return;
+      const waiter = best.head;
+      yield waiter;
+      best.head = best.waiters.next().value;
+    }
+  }
+
+  #rank(waiter: Waiter): number {
+    return waiter.since - waiter.priority * this.#ageingMs;
+  }
+}

@@ -1,0 +1,331 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import * as fc from 'fast-check';
+import { parseKeyConfig } from '../../src/keys/config.ts';
+import { LimitMemory } from '../../src/keys/limits.ts';
+import type { CallOutcome } from '../../src/keys/outcome.ts';
+import { KeyPool } from '../../src/keys/pool.ts';
+import { poolSettings, type LeaseGrant, type LeaseRequest, type PoolStep } from '../../src/keys/pool.types.ts';
+import type { Priority } from '../../src/messages/task.ts';
+
+const T0 = 1_700_000_000_000;
+const OK: CallOutcome = { kind: 'ok' };
+const TIMEOUT: CallOutcome = { kind: 'timeout', message: 'no answer' };
+const limited = (retryAfterMs: number | null): CallOutcome => ({ kind: 'rate-limited', retryAfterMs, message: '' });
+
+interface Setup {
+  readonly strategy?: string;
+  readonly scheduler?: object;
+}
+function makePool(keys: readonly object[], { strategy = 'round_robin', scheduler = {} }: Setup = {}, memory?: LimitMemory): KeyPool {
+  const raw = { strategy, scheduler: { transit_guard_ms: 0, ...scheduler }, api_keys: keys.map((key, index) => ({ name: `k${index + 1}`, key: `secret-${index}`, ...key })) };
+  const config = parseKeyConfig(raw, {});
+  return new KeyPool(config.keys, poolSettings(config.strategy, config.scheduler), memory);
+}
+
+let asked = 0;
+const want = (more: Partial<LeaseRequest> = {}): LeaseRequest => ({ waiterId: `w${++asked}`, priority: 3, exclude: [], deadline: T0 + 600_000, ...more });
+const grants = (step: PoolStep): LeaseGrant[] => step.replies.flatMap(({ reply }) => (reply.kind === 'granted' ? [reply] : []));
+const reasons = (step: PoolStep): string[] => step.replies.flatMap(({ reply }) => (reply.kind === 'refused' ? [reply.reason] : []));
+function lease(pool: KeyPool, now: number, more: Partial<LeaseRequest> = {}): LeaseGrant {
+  const step = pool.request(want(more), now);
+  const [grant] = grants(step);
+  assert.ok(grant !== undefined, `not granted: ${reasons(step).join(' ')}`);
+  return grant;
+}
+const call = (pool: KeyPool, now: number, outcome: CallOutcome, more: Partial<LeaseRequest> = {}): LeaseGrant => {
+  const grant = lease(pool, now, more);
+  pool.settle(grant.leaseId, outcome, now);
+  return grant;
+};
+const keyOf = (pool: KeyPool, name: string, now: number) => {
+  const found = pool.stats(now).keys.find((key) => key.key_id === name);
+  assert.ok(found !== undefined);
+  return found;
+};
+
+describe('strategies', () => {
+  const three = [{ priority: 1 }, { priority: 9 }, { priority: 5 }];
+
+  it('round_robin takes the keys in turn, whatever is in flight', () => {
+    const pool = makePool(three);
+    assert.deepEqual([0, 1, 2, 3].map(() => lease(pool, T0).keyName), ['k1', 'k2', 'k3', 'k1']);
+  });
+
+  it('least_loaded takes the key with fewest calls in flight, then the one with least of its minute spent', () => {
+    const pool = makePool(three, { strategy: 'least_loaded' });
+    const first = lease(pool, T0);
+    lease(pool, T0);
+    lease(pool, T0);
+    pool.settle(first.leaseId, OK, T0);
+    assert.equal(lease(pool, T0).keyName, 'k1');
+    const idle = makePool([{ rpm_limit: 100 }, { rpm_limit: 300 }], { strategy: 'least_loaded' });
+    assert.deepEqual([0, 1, 2, 3].map((i) => call(idle, T0 + i, OK).keyName), ['k1', 'k2', 'k2', 'k2']);
+  });
+
+  it('priority takes the largest number while it has permits, then the next', () => {
+    const pool = makePool(three.map((key) => ({ ...key, qps_limit: 2 })), { strategy: 'priority' });
+    assert.deepEqual([0, 1, 2, 3, 4].map(() => lease(pool, T0).keyName), ['k2', 'k2', 'k3', 'k3', 'k1']);
+  });
+});
+
+describe('limits in the pool', () => {
+  it('several calls are in flight on one key, as many as its rate allows', () => {
+    const pool = makePool([{ qps_limit: 3 }]);
+    for (let i = 0; i < 3; i++) lease(pool, T0);
+    assert.equal(keyOf(pool, 'k1', T0).in_flight, 3);
+    const step = pool.request(want(), T0);
+    assert.deepEqual(step, { replies: [], wakeAt: T0 + 1001 });
+    assert.equal(grants(pool.advance(T0 + 1000)).length, 0);
+    assert.equal(grants(pool.advance(T0 + 1001)).length, 1);
+  });
+
+  it('keys of one quota group share one budget, also after a restart of the pool', () => {
+    const memory = new LimitMemory();
+    const keys = [{ quota_group: 'g', qps_limit: 2 }, { quota_group: 'g', qps_limit: 2 }, { qps_limit: 2 }];
+    const pool = makePool(keys, {}, memory);
+    assert.deepEqual([0, 1, 2, 3].map(() => lease(pool, T0).keyName), ['k1', 'k2', 'k3', 'k3']);
+    const again = makePool(keys, {}, memory);
+    assert.equal(grants(again.request(want(), T0 + 500)).length, 0);
+  });
+
+  it('max_in_flight holds a key until a call is settled', () => {
+    const pool = makePool([{ max_in_flight: 1 }]);
+    const first = lease(pool, T0);
+    const waiting = pool.request(want(), T0);
+    assert.equal(grants(waiting).length, 0);
+    assert.equal(grants(pool.settle(first.leaseId, OK, T0 + 5)).length, 1);
+  });
+
+  it('hold in every window over random traffic, and the pool wakes exactly when it can grant', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.record({ pause: fc.integer({ min: 0, max: 400 }), priority: fc.integer({ min: 1, max: 5 }), holdMs: fc.integer({ min: 0, max: 3000 }) }), { minLength: 20, maxLength: 80 }),
+        (asks) => {
+          const pool = makePool([{ qps_limit: 2, rpm_limit: 20 }, { qps_limit: 3, rpm_limit: 15, quota_group: 'g' }, { qps_limit: 3, rpm_limit: 15, quota_group: 'g' }]);
+          const taken: { budget: string; at: number }[] = [];
+          const due: { at: number; leaseId: string }[] = [];
+          let wakeAt: number | null = null;
+          const note = (step: PoolStep, at: number, holdMs: number): void => {
+            wakeAt = step.wakeAt;
+            for (const grant of grants(step)) {
+              taken.push({ budget: grant.keyName === 'k1' ? 'k1' : 'g', at });
+              due.push({ at: at + holdMs, leaseId: grant.leaseId });
+            }
+          };
+          let now = T0;
+          for (const ask of asks) {
+            const until = now + ask.pause;
+            while (wakeAt !== null && wakeAt <= until) {
+              const at: number = wakeAt;
+              const early = pool.advance(at - 1);
+              assert.deepEqual(early.replies, [], 'granted before it said it could');
+              assert.equal(early.wakeAt, at, 'changed its mind');
+              note(pool.advance(at), at, ask.holdMs);
+              assert.ok(wakeAt === null || wakeAt > at, 'busy loop');
+            }
+            now = until;
+            for (const held of due.splice(0).filter((one) => (one.at <= now ? true : (due.push(one), false)))) note(pool.settle(held.leaseId, OK, now), now, ask.holdMs);
+            note(pool.request(want({ priority: ask.priority as Priority, deadline: now + 30_000 }), now), now, ask.holdMs);
+          }
+          for (const [budget, limit, span] of [['k1', 2, 1000], ['k1', 20, 60_000], ['g', 3, 1000], ['g', 15, 60_000]] as const) {
+            const at = taken.filter((one) => one.budget === budget).map((one) => one.at);
+            for (const start of at) assert.ok(at.filter((one) => one >= start && one <= start + span).length <= limit, `${budget}: more than ${limit} in ${span} ms`);
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+});
+
+/** Rest in ms of a key that fails three times, `pauseMs` after the calls `before`. */
+const restAfter = (before: readonly CallOutcome[], pauseMs: number): number => {
+  const pool = makePool([{ qps_limit: 1000, rpm_limit: 1000 }]);
+  for (const outcome of before) call(pool, T0, outcome);
+  const at = T0 + pauseMs;
+  for (let i = 0; i < 3; i++) call(pool, at, TIMEOUT, { deadline: at + 1_000 });
+  return Date.parse(keyOf(pool, 'k1', at).cooldown_until ?? '') - at;
+};
+
+describe('outcomes', () => {
+  it('three failures in a row cool a key for the flat time; a success between them does not let it come to that', () => {
+    const pool = makePool([{}], { scheduler: { adaptive_cooldown: false } });
+    for (const outcome of [TIMEOUT, TIMEOUT, OK, TIMEOUT, TIMEOUT]) call(pool, T0, outcome);
+    assert.equal(keyOf(pool, 'k1', T0).status, 'available');
+    call(pool, T0, TIMEOUT);
+    const cooling = keyOf(pool, 'k1', T0);
+    assert.deepEqual([cooling.status, cooling.cooldown_until, cooling.last_error_code], ['cooling', new Date(T0 + 60_000).toISOString(), 'timeout']);
+    assert.equal(keyOf(pool, 'k1', T0 + 60_000).status, 'available');
+  });
+
+  it('the adaptive rest grows with the share of late failures and forgets them', () => {
+    const good = Array.from({ length: 97 }, () => OK);
+    assert.equal(restAfter(good, 0), Math.round(10_000 + (110_000 * 4) / 102));
+    assert.equal(restAfter([], 0), Math.round(10_000 + (110_000 * 4) / 5));
+    assert.equal(restAfter(good, 3_600_000), 98_000);
+  });
+
+  it('a 429 cools by Retry-After, at once, and the whole quota group with it', () => {
+    const pool = makePool([{ quota_group: 'g' }, { quota_group: 'g' }, {}]);
+    call(pool, T0, limited(1_500));
+    assert.deepEqual(pool.stats(T0).keys.map((key) => key.status), ['cooling', 'cooling', 'available']);
+    assert.equal(keyOf(pool, 'k1', T0 + 1_499).status, 'cooling');
+    assert.equal(keyOf(pool, 'k1', T0 + 1_500).status, 'available');
+  });
+
+  it('a 429 without Retry-After cools like a failure; an absurd one is bounded; a shorter one does not cut a rest', () => {
+    const flat = makePool([{}, {}], { scheduler: { adaptive_cooldown: false } });
+    call(flat, T0, limited(null));
+    assert.equal(keyOf(flat, 'k1', T0).cooldown_until, new Date(T0 + 60_000).toISOString());
+    call(flat, T0, limited(1e15));
+    assert.equal(keyOf(flat, 'k2', T0).cooldown_until, new Date(T0 + 3_600_000).toISOString());
+    const two = makePool([{}]);
+    const [first, second] = [lease(two, T0), lease(two, T0)];
+    two.settle(first.leaseId, limited(9_000), T0);
+    two.settle(second.leaseId, limited(1_000), T0);
+    assert.equal(keyOf(two, 'k1', T0).cooldown_until, new Date(T0 + 9_000).toISOString());
+  });
+
+  for (const status of [401, 402, 403]) {
+    it(`${status} disables the key for good; a late success of another call does not bring it back`, () => {
+      const pool = makePool([{}]);
+      const [first, second] = [lease(pool, T0), lease(pool, T0)];
+      pool.settle(first.leaseId, { kind: 'rejected-key', status, message: '' }, T0);
+      pool.settle(second.leaseId, OK, T0 + 10);
+      const key = keyOf(pool, 'k1', T0 + 86_400_000);
+      assert.deepEqual([key.status, key.success_calls, key.failed_calls], ['disabled', 1, 1]);
+      assert.match(key.disabled_reason ?? '', new RegExp(String(status)));
+      assert.deepEqual(reasons(pool.request(want(), T0 + 20)), ['no-keys']);
+    });
+  }
+
+  it('a late success does not end a rest', () => {
+    const pool = makePool([{}]);
+    const [first, second] = [lease(pool, T0), lease(pool, T0)];
+    pool.settle(first.leaseId, limited(30_000), T0);
+    pool.settle(second.leaseId, OK, T0 + 10);
+    assert.equal(keyOf(pool, 'k1', T0 + 29_999).status, 'cooling');
+  });
+
+  it('a refused request, an unreadable answer and an abandoned lease never cool a key', () => {
+    const pool = makePool([{ qps_limit: 100 }]);
+    for (let i = 0; i < 5; i++) {
+      call(pool, T0, { kind: 'rejected-request', status: 400, message: '' });
+      call(pool, T0, { kind: 'unreadable', message: '' });
+      call(pool, T0, { kind: 'abandoned', message: '' });
+    }
+    const key = keyOf(pool, 'k1', T0);
+    assert.deepEqual([key.status, key.total_calls, key.failed_calls, key.abandoned_leases, key.success_rate], ['available', 10, 10, 5, 0]);
+  });
+
+  it('a forgiven failure does not count towards the three', () => {
+    const pool = makePool([{}]);
+    call(pool, T0, TIMEOUT);
+    call(pool, T0, TIMEOUT);
+    pool.forgive('k1', T0);
+    call(pool, T0, TIMEOUT);
+    assert.equal(keyOf(pool, 'k1', T0).status, 'available');
+    call(pool, T0, TIMEOUT);
+    assert.equal(keyOf(pool, 'k1', T0).status, 'cooling');
+  });
+
+  it('a lease that nobody settles is taken back; settling it then changes nothing', () => {
+    const pool = makePool([{ max_in_flight: 1 }], { scheduler: { timeout_seconds: 1 } });
+    const lost = lease(pool, T0);
+    const step = pool.request(want(), T0);
+    assert.equal(step.wakeAt, T0 + 6_000);
+    assert.equal(grants(pool.advance(T0 + 6_000)).length, 1);
+    pool.settle(lost.leaseId, OK, T0 + 6_001);
+    pool.settle(lost.leaseId, { kind: 'rejected-key', status: 401, message: '' }, T0 + 6_002);
+    const key = keyOf(pool, 'k1', T0 + 6_002);
+    assert.deepEqual([key.status, key.in_flight, key.expired_leases, key.total_calls, pool.stats(T0 + 6_002).late_settlements], ['in_use', 1, 1, 0, 2]);
+  });
+});
+
+/** Fills a 1-a-second key, queues the requests, and returns the ids in the order of service. */
+function order(requests: readonly { id: string; priority: Priority; after: number }[], ageingSeconds: number): string[] {
+  const pool = makePool([{ qps_limit: 1, rpm_limit: 1000 }], { scheduler: { ageing_seconds: ageingSeconds } });
+  lease(pool, T0);
+  const served: string[] = [];
+  const queue = [...requests];
+  for (let now = T0; served.length < requests.length && now < T0 + 120_000; now++) {
+    while (queue[0] !== undefined && T0 + queue[0].after <= now) {
+      const next = queue.shift()!;
+      for (const { waiterId } of pool.request(want({ waiterId: next.id, priority: next.priority }), now).replies) served.push(waiterId);
+    }
+    for (const { waiterId } of pool.advance(now).replies) served.push(waiterId);
+  }
+  return served;
+}
+
+describe('waiting', () => {
+  it('serves by priority, first in first out inside a level', () => {
+    const requests = [
+      { id: 'low', priority: 1, after: 0 },
+      { id: 'mid-a', priority: 3, after: 1 },
+      { id: 'mid-b', priority: 3, after: 1 },
+      { id: 'urgent', priority: 5, after: 2 },
+    ] as const;
+    assert.deepEqual(order(requests, 3_600), ['urgent', 'mid-a', 'mid-b', 'low']);
+  });
+
+  it('serves level 1 after a bounded wait while level 5 never pauses', () => {
+    const urgent = Array.from({ length: 40 }, (_, i) => ({ id: `u${i}`, priority: 5 as const, after: i * 900 }));
+    const served = order([{ id: 'low', priority: 1, after: 0 }, ...urgent], 2);
+    // Only those that come within 4 * 2 s of it may go first: u0 (0 ms) to u8 (7200 ms).
+    assert.equal(served.indexOf('low'), 9);
+  });
+
+  it('passes over a waiter that excludes the free key and serves the one behind', () => {
+    const pool = makePool([{ qps_limit: 1 }, { qps_limit: 1 }]);
+    lease(pool, T0);
+    pool.request(want({ waiterId: 'picky', priority: 5, exclude: ['k2'] }), T0);
+    const step = pool.request(want({ waiterId: 'easy', priority: 1 }), T0);
+    assert.deepEqual(step.replies.map(({ waiterId }) => waiterId), ['easy']);
+    assert.equal(step.wakeAt, T0 + 1001);
+  });
+
+  it('refuses at the deadline, and at once when no key can come free before it', () => {
+    const pool = makePool([{ qps_limit: 1, max_in_flight: 1 }]);
+    lease(pool, T0);
+    assert.deepEqual(reasons(pool.request(want({ deadline: T0 + 1_000 }), T0)), ['deadline']);
+    const step = pool.request(want({ deadline: T0 + 2_000 }), T0);
+    assert.deepEqual([step.replies.length, step.wakeAt], [0, T0 + 2_000]);
+    assert.deepEqual(reasons(pool.advance(T0 + 2_000)), ['deadline']);
+  });
+
+  it('refuses with the reason: no keys, all tried, queue full, withdrawn', () => {
+    assert.deepEqual(reasons(makePool([]).request(want(), T0)), ['no-keys']);
+    assert.deepEqual(reasons(makePool([{ enabled: false }]).request(want(), T0)), ['no-keys']);
+    assert.deepEqual(reasons(makePool([{}, {}]).request(want({ exclude: ['k1', 'k2'] }), T0)), ['tried-all']);
+    const pool = makePool([{ qps_limit: 1 }], { scheduler: { queue_size: 1 } });
+    lease(pool, T0);
+    pool.request(want({ waiterId: 'first' }), T0);
+    assert.deepEqual(reasons(pool.request(want(), T0)), ['queue-full']);
+    assert.deepEqual(reasons(pool.cancel('first', T0)), ['cancelled']);
+    assert.deepEqual(reasons(pool.cancel('first', T0)), []);
+    assert.equal(grants(pool.advance(T0 + 1_001)).length, 0);
+    assert.deepEqual(pool.stats(T0).refused, { 'no-keys': 0, 'tried-all': 0, deadline: 0, 'queue-full': 1, cancelled: 1 });
+  });
+
+  it('tells waiters at once when their last key is disabled', () => {
+    const pool = makePool([{ qps_limit: 1 }]);
+    const only = lease(pool, T0);
+    pool.request(want({ waiterId: 'waiting' }), T0);
+    const step = pool.settle(only.leaseId, { kind: 'rejected-key', status: 401, message: '' }, T0 + 1);
+    assert.deepEqual(step.replies.map(({ waiterId, reply }) => [waiterId, reply.kind === 'refused' && reply.reason]), [['waiting', 'no-keys']]);
+  });
+});
+
+describe('stats', () => {
+  it('name each state and never a secret', () => {
+    const pool = makePool([{}, {}, {}, { enabled: false }]);
+    call(pool, T0, limited(5_000));
+    lease(pool, T0);
+    const stats = pool.stats(T0);
+    assert.deepEqual([stats.total_keys, stats.available_keys, stats.in_use_keys, stats.cooling_keys, stats.disabled_keys], [4, 1, 1, 1, 1]);
+    assert.deepEqual([stats.total_calls, stats.success_rate, stats.in_flight, stats.granted], [1, 0, 1, 2]);
+    assert.ok(!JSON.stringify(stats).includes('secret-'));
+  });
+});
