@@ -1,4 +1,4 @@
-import type { CameraId } from './ids.ts';
+import type { CameraId, ImageId } from './ids.ts';
 import { PRIORITIES, type Priority } from './task.ts';
 
 /** NATS subjects, in the order the data takes. */
@@ -13,6 +13,8 @@ export const subjects = {
   /** Plain NATS, not stored: the live push that keeps working while Redis is away. */
   aggregate: (camera: CameraId) => `aggregates.${camera}`,
   aggregates: 'aggregates.>',
+  imagePrefix: 'images.',
+  image: (id: ImageId) => `images.${id}`,
   cameraStatus: (camera: CameraId) => `camera-status.${camera}`,
   cameraStatuses: 'camera-status.>',
 } as const;
@@ -31,8 +33,8 @@ export const consumers = {
 } as const;
 export const PRIORITIES_URGENT_FIRST: readonly Priority[] = PRIORITIES.toReversed();
 
-/** JetStream key-value bucket of the stored JPEGs (claim checks). */
-export const IMAGE_BUCKET = 'images';
+/** JetStream stream of the stored JPEGs (claim checks), one subject each: `images.{imageId}`. */
+export const IMAGE_STREAM = 'IMAGES';
 
 /** NATS headers of every message on the way of the data. */
 export const headers = { traceId: 'Trace-Id', cameraId: 'Camera-Id', requestId: 'Request-Id' } as const;

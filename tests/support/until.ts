@@ -7,7 +7,7 @@ export async function until<T>(what: string, probe: () => T | Promise<T>, ms = 1
   for (;;) {
     const value = await probe();
     last = value;
-    if (value !== undefined && value !== null && value !== false) return value as NonNullable<T>;
+    if (value !== undefined && value !== null && value !== false) return value;
     if (Date.now() > deadline) break;
     await new Promise((resolve) => setTimeout(resolve, everyMs));
   }

@@ -1,0 +1,141 @@
+import { Redis } from 'ioredis';
+import type { Aggregate } from '../../messages/aggregate.ts';
+import { Aggregate as AggregateSchema } from '../../messages/aggregate.ts';
+import type { Detection } from '../../messages/detection.ts';
+import type { CameraId } from '../../messages/ids.ts';
+import { redisKeys } from '../../messages/subjects.ts';
+import type { ActorLog } from '../../runtime/actor.ts';
+import { asError } from '../../runtime/errors.ts';
+import { InfraError } from '../errors.ts';
+import { redactUrl } from '../redact.ts';
+import type { RedisHealth, RedisState } from './health.ts';
+
+const LIFE_SECONDS = 300;
+const ALERTS_KEPT = 100;
+const LOG_EVERY_MS = 10_000;
+
+export interface RedisOptions {
+  readonly url: string;
+  readonly log: ActorLog;
+  /** False for the embedded stand-in. */
+  readonly durable: boolean;
+  /** What an operator should know about this Redis; null when all is well. */
+  readonly notice: string | null;
+}
+
+/**
+ * Redis as the system uses it. Commands fail at once while it is away (nothing queues up in memory); it reconnects for
+ * ever, and everything goes on without a restart. What could not be written is counted.
+ */
+export class RedisStore {
+  readonly #options: RedisOptions;
+  readonly #commands: Redis;
+  readonly #subscriber: Redis;
+  #failedWrites = 0;
+  #lastLogged = 0;
+  #folded = 0;
+
+  constructor(options: RedisOptions) {
+    this.#options = options;
+    const common = { enableOfflineQueue: false, maxRetriesPerRequest: 0, connectTimeout: 2_000, commandTimeout: 2_000, retryStrategy: (attempt: number) => Math.min(100 * attempt, 1_000) };
+    this.#commands = new Redis(options.url, common);
+    // The subscriber must remember its subscriptions over reconnects, and may wait for the first connection.
+    this.#subscriber = new Redis(options.url, { ...common, enableOfflineQueue: true, autoResubscribe: true, maxRetriesPerRequest: null });
+    for (const client of [this.#commands, this.#subscriber]) client.on('error', (thrown) => this.#onError(thrown));
+    this.#commands.on('ready', () => options.log.info({ url: redactUrl(options.url) }, 'Redis is connected'));
+  }
+
+  health(): RedisHealth {
+    return { state: this.#state(), durable: this.#options.durable, notice: this.#options.notice, failedWrites: this.#failedWrites };
+  }
+
+  /** Resolves true when it is ready, false when it is not within `ms`. */
+  async ready(ms: number): Promise<boolean> {
+    const deadline = Date.now() + ms;
+    while (this.#state() !== 'connected') {
+      if (Date.now() >= deadline) return false;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    return true;
+  }
+
+  /** `detection:{requestId}` for 300 s. Rejects `REDIS_DOWN`. */
+  async saveDetection(detection: Detection): Promise<void> {
+    await this.#write('the detection', () => this.#commands.setex(redisKeys.detection(detection.requestId), LIFE_SECONDS, JSON.stringify(detection)));
+  }
+
+  /** Push, newest and, for an alert, the list; in one transaction. Rejects `REDIS_DOWN`. */
+  async saveAggregate(aggregate: Aggregate, alert: boolean): Promise<void> {
+    const { cameraId } = aggregate;
+    const json = JSON.stringify(aggregate);
+    await this.#write('the aggregate', async () => {
+      const transaction = this.#commands.multi().setex(redisKeys.latest(cameraId), LIFE_SECONDS, json);
+      if (alert) transaction.lpush(redisKeys.alerts(cameraId), json).ltrim(redisKeys.alerts(cameraId), 0, ALERTS_KEPT - 1);
+      transaction.publish(redisKeys.channel(cameraId), json);
+      const replies = await transaction.exec();
+      for (const [error] of replies ?? []) if (error !== null) throw error;
+    });
+  }
+
+  /** The newest aggregate; null when there is none or it expired. Rejects `REDIS_DOWN`. */
+  async latest(cameraId: CameraId): Promise<Aggregate | null> {
+    const json = await this.#read(() => this.#commands.get(redisKeys.latest(cameraId)));
+    return json === null ? null : AggregateSchema.parse(JSON.parse(json));
+  }
+
+  /** Newest first. Rejects `REDIS_DOWN`. */
+  async alerts(cameraId: CameraId, limit: number): Promise<readonly Aggregate[]> {
+    const list = await this.#read(() => this.#commands.lrange(redisKeys.alerts(cameraId), 0, limit - 1));
+    return list.map((json) => AggregateSchema.parse(JSON.parse(json)));
+  }
+
+  /** Every aggregate pushed on any `camera:{id}` channel. Bodies that do not parse are logged and skipped. */
+  async follow(listener: (aggregate: Aggregate) => void): Promise<void> {
+    this.#subscriber.on('pmessage', (_pattern: string, channel: string, body: string) => {
+      try {
+        listener(AggregateSchema.parse(JSON.parse(body)));
+      } catch (thrown) {
+        this.#options.log.error({ channel, err: asError(thrown).message }, `a message on the Redis channel ${channel} could not be used`);
+      }
+    });
+    await this.#subscriber.psubscribe(redisKeys.channel('*'));
+  }
+
+  close(): void {
+    this.#commands.disconnect();
+    this.#subscriber.disconnect();
+  }
+
+  #state(): RedisState {
+    return this.#commands.status === 'ready' ? 'connected' : this.#commands.status === 'end' ? 'off' : 'reconnecting';
+  }
+
+  async #write(what: string, work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work();
+    } catch (thrown) {
+      this.#failedWrites += 1;
+      throw new InfraError('REDIS_DOWN', `Redis did not take ${what}: ${asError(thrown).message}`, {}, thrown);
+    }
+  }
+
+  async #read<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (thrown) {
+      throw new InfraError('REDIS_DOWN', `Redis cannot be read: ${asError(thrown).message}`, {}, thrown);
+    }
+  }
+
+  /** A Redis that is away errors at every reconnect: one line per interval, with the count of those left out. */
+  #onError(thrown: unknown): void {
+    const now = Date.now();
+    if (now - this.#lastLogged < LOG_EVERY_MS) {
+      this.#folded += 1;
+      return;
+    }
+    this.#options.log.warn({ err: asError(thrown).message, alsoFailed: this.#folded }, `Redis at ${redactUrl(this.#options.url)} is away: ${asError(thrown).message}; live push goes over NATS, nothing is cached meanwhile`);
+    this.#lastLogged = now;
+    this.#folded = 0;
+  }
+}
