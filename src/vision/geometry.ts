@@ -2,13 +2,17 @@ import type { Box } from '../messages/detection.ts';
 
 export const area = (box: Box): number => Math.max(0, box[2] - box[0]) * Math.max(0, box[3] - box[1]);
 
-/** Intersection over union, 0..1; 0 for two empty boxes. */
-export function iou(a: Box, b: Box): number {
+/** Area in px² that two boxes share. */
+export function overlap(a: Box, b: Box): number {
   const width = Math.min(a[2], b[2]) - Math.max(a[0], b[0]);
   const height = Math.min(a[3], b[3]) - Math.max(a[1], b[1]);
-  if (width <= 0 || height <= 0) return 0;
-  const shared = width * height;
-  return shared / (area(a) + area(b) - shared);
+  return width > 0 && height > 0 ? width * height : 0;
+}
+
+/** Intersection over union, 0..1; 0 for two empty boxes. */
+export function iou(a: Box, b: Box): number {
+  const shared = overlap(a, b);
+  return shared === 0 ? 0 : shared / (area(a) + area(b) - shared);
 }
 
 /** Least distance in px between two boxes; 0 when they touch or overlap. */

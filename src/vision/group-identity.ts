@@ -1,0 +1,63 @@
+export interface GroupIdentityOptions {
+  /** A group unseen for longer loses its name, in seconds. Default 6, as long as its members' tracks may live. */
+  readonly maxAgeSeconds?: number;
+  /** At most this many groups are remembered; beyond it the longest unseen goes first. Default 400. */
+  readonly maxGroups?: number;
+}
+
+export interface GroupIdentity {
+  /** Names the groups of one frame: the same ones in the same order. `tracksOf` tells the tracks of a group's members. */
+  name<T>(groups: readonly T[], tracksOf: (group: T) => readonly number[], timeMs: number): (T & { readonly groupId: string })[];
+  /** Groups in memory at present. */
+  readonly size: number;
+}
+
+interface Remembered {
+  readonly number: number;
+  readonly tracks: ReadonlySet<number>;
+  readonly seenAt: number;
+}
+
+/**
+ * Names groups so that a name stays with the same road users: a group takes the name of the remembered one it shares
+ * most members with. Each name is used once in a frame, so of a group that splits the larger part keeps it, and of
+ * groups that merge the one that brings more members gives it.
+ */
+export function createGroupIdentity(options: GroupIdentityOptions = {}): GroupIdentity {
+  const { maxAgeSeconds = 6, maxGroups = 400 } = options;
+  let memory: Remembered[] = [];
+  let nextNumber = 1;
+
+  return {
+    name(groups, tracksOf, timeMs) {
+      memory = memory.filter((group) => timeMs - group.seenAt <= maxAgeSeconds * 1000);
+      const taken = inherit(groups.map(tracksOf), memory);
+      const current = groups.map((group, i) => ({ group, number: taken.get(i) ?? nextNumber++, tracks: new Set(tracksOf(group)), seenAt: timeMs }));
+      const used = new Set(current.map(({ number }) => number));
+      const unseen = memory.filter(({ number }) => !used.has(number));
+      memory = [...current.map(({ number, tracks, seenAt }) => ({ number, tracks, seenAt })), ...unseen.toSorted((a, b) => b.seenAt - a.seenAt)].slice(0, maxGroups);
+      return current.map(({ group, number }) => ({ ...group, groupId: `g${number}` }));
+    },
+    get size() {
+      return memory.length;
+    },
+  };
+}
+
+/** For each group (by position) that shares members with a remembered one: its number. Most shared members first, then the older name. */
+function inherit(groups: readonly (readonly number[])[], memory: readonly Remembered[]): Map<number, number> {
+  const claims = groups.flatMap((tracks, group) =>
+    memory.flatMap(({ number, tracks: known }) => {
+      const shared = tracks.filter((track) => known.has(track)).length;
+      return shared === 0 ? [] : [{ group, number, shared }];
+    }),
+  );
+  const given = new Map<number, number>();
+  const used = new Set<number>();
+  for (const { group, number } of claims.toSorted((a, b) => b.shared - a.shared || a.number - b.number || a.group - b.group)) {
+    if (given.has(group) || used.has(number)) continue;
+    given.set(group, number);
+    used.add(number);
+  }
+  return given;
+}
