@@ -1,0 +1,182 @@
+import { timingSafeEqual } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { formatResponse, interleavedChannels, interleavedHeader, RtspParser, startsKeyframe, streamName } from './rtsp-wire.ts';
+import type { RtspRequest } from './rtsp-wire.ts';
+
+/** What a session needs to know of the stream it plays. */
+export interface PlayableStream {
+  readonly name: string;
+  readonly auth: { readonly username: string; readonly password: string } | null;
+  /** The description, from a feeder that sends. */
+  describe(): Promise<string>;
+  /** Called once per session, when it begins to play. */
+  join(session: RtspSession): void;
+}
+
+export interface SessionOptions {
+  readonly socket: Socket;
+  readonly id: string;
+  readonly find: (name: string) => PlayableStream | null;
+  /** Bytes that may wait to be sent. */
+  readonly maxBacklog: number;
+  /** Told why, when the session ends because of a fault of the client or the stream. */
+  readonly onFault: (stream: string | null, why: string) => void;
+}
+
+/** A connection that does not play within this time is closed. */
+const SETUP_TIMEOUT_MS = 30_000;
+const METHODS = 'OPTIONS, DESCRIBE, SETUP, PLAY, GET_PARAMETER, TEARDOWN';
+
+/** One client's connection: the dialogue, then packets until either side ends it. */
+export class RtspSession {
+  readonly #options: SessionOptions;
+  readonly #parser = new RtspParser();
+  #channels: readonly [number, number] | null = null;
+  #stream: PlayableStream | null = null;
+  #playing = false;
+  #awaitsKeyframe = true;
+  /** Requests are answered one after another, in order. */
+  #queue: Promise<void> = Promise.resolve();
+  #queued = 0;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    const { socket } = options;
+    socket.setNoDelay(true);
+    socket.setTimeout(SETUP_TIMEOUT_MS, () => {
+      if (!this.#playing) socket.destroy();
+    });
+    socket.on('error', () => socket.destroy()); // reset by the client: 'close' follows
+    socket.on('data', (chunk) => this.#receive(chunk));
+  }
+
+  /** Sends one packet; one that the client is too slow for ends the session. False when that happened. */
+  send(payload: Buffer, isRtp: boolean): boolean {
+    const { socket, maxBacklog } = this.#options;
+    if (this.#channels === null || !socket.writable) return true;
+    if (this.#awaitsKeyframe) {
+      // Nothing can be decoded before it, so nothing is sent.
+      if (!isRtp || !startsKeyframe(payload)) return true;
+      this.#awaitsKeyframe = false;
+    }
+    if (socket.writableLength + payload.length > maxBacklog) {
+      this.#options.onFault(this.#stream?.name ?? null, 'client does not read');
+      this.drop();
+      return false;
+    }
+    socket.cork();
+    socket.write(interleavedHeader(this.#channels[isRtp ? 0 : 1], payload.length));
+    socket.write(payload);
+    socket.uncork();
+    return true;
+  }
+
+  /** After a pause: sends again from the next keyframe on. */
+  awaitKeyframe(): void {
+    this.#awaitsKeyframe = true;
+  }
+
+  /** Ends the connection without a goodbye. */
+  drop(): void {
+    const { socket } = this.#options;
+    if (socket.readyState === 'open') socket.resetAndDestroy();
+    else socket.destroy();
+  }
+
+  #receive(chunk: Buffer): void {
+    try {
+      for (const message of this.#parser.push(chunk)) {
+        // Packets from a client are its RTCP receiver reports, of no use here.
+        if (message.kind === 'packet') continue;
+        this.#queued += 1;
+        if (this.#queued > 32) throw new Error('too many requests at once');
+        this.#queue = this.#queue.then(async () => {
+          await this.#answer(message).catch((error: unknown) => this.#fault(error));
+          this.#queued -= 1;
+        });
+      }
+    } catch (error) {
+      this.#fault(error);
+    }
+  }
+
+  #fault(error: unknown): void {
+    this.#options.onFault(this.#stream?.name ?? null, error instanceof Error ? error.message : String(error));
+    this.#options.socket.destroy();
+  }
+
+  #reply(status: number, request: RtspRequest, headers: Readonly<Record<string, string>> = {}, body = ''): void {
+    if (this.#options.socket.writable) this.#options.socket.write(formatResponse(status, request, headers, body));
+  }
+
+  async #answer(request: RtspRequest): Promise<void> {
+    const session = { Session: `${this.#options.id};timeout=60` };
+    if (request.method === 'OPTIONS') {
+      this.#reply(200, request, { Public: METHODS });
+      return;
+    }
+    const stream = this.#options.find(streamName(request.url));
+    if (stream === null) {
+      this.#reply(404, request);
+      return;
+    }
+    if (!isAuthorized(stream.auth, request.headers.get('authorization'))) {
+      this.#reply(401, request, { 'WWW-Authenticate': 'Basic realm="gantry"' });
+      return;
+    }
+    switch (request.method) {
+      case 'DESCRIBE':
+        await this.#describe(stream, request);
+        return;
+      case 'SETUP': {
+        const channels = interleavedChannels(request.headers.get('transport') ?? '');
+        if (this.#playing) this.#reply(455, request);
+        else if (channels === null) this.#reply(461, request);
+        else {
+          this.#channels = channels;
+          this.#stream = stream;
+          this.#reply(200, request, { ...session, Transport: `RTP/AVP/TCP;unicast;interleaved=${channels[0]}-${channels[1]}` });
+        }
+        return;
+      }
+      case 'PLAY':
+        if (this.#channels === null || this.#stream !== stream) {
+          this.#reply(454, request);
+          return;
+        }
+        this.#reply(200, request, { ...session, Range: 'npt=now-' });
+        if (!this.#playing) stream.join(this);
+        this.#playing = true;
+        return;
+      case 'GET_PARAMETER':
+        this.#reply(200, request, session);
+        return;
+      case 'TEARDOWN':
+        this.#reply(200, request, session);
+        this.#options.socket.end();
+        return;
+      default:
+        this.#reply(405, request, { Allow: METHODS });
+    }
+  }
+
+  async #describe(stream: PlayableStream, request: RtspRequest): Promise<void> {
+    let sdp: string;
+    try {
+      sdp = await stream.describe();
+    } catch (error) {
+      this.#options.onFault(stream.name, error instanceof Error ? error.message : String(error));
+      this.#reply(503, request, { 'Retry-After': '1' });
+      return;
+    }
+    this.#reply(200, request, { 'Content-Type': 'application/sdp', 'Content-Base': request.url.replace(/\/?$/, '/') }, sdp);
+  }
+}
+
+/** Whether an Authorization header carries these credentials (Basic, RFC 7617). Without credentials all may pass. */
+export function isAuthorized(auth: PlayableStream['auth'], header: string | undefined): boolean {
+  if (auth === null) return true;
+  const given = Buffer.from(/^Basic\s+(\S+)$/i.exec(header ?? '')?.[1] ?? '', 'base64');
+  const wanted = Buffer.from(`${auth.username}:${auth.password}`, 'utf8');
+  return given.length === wanted.length && timingSafeEqual(given, wanted);
+}
