@@ -1,0 +1,47 @@
+import swagger, { type SwaggerTransformObject } from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { Aggregate } from '../messages/aggregate.ts';
+import { ErrorBody } from './errors/http-error.ts';
+import { CameraView } from './schemas/cameras.ts';
+import { HealthReport } from './schemas/operations.ts';
+import { TreeNode } from './schemas/tree.ts';
+import type { App } from './server.types.ts';
+
+/** OpenAPI from the same schemas that check requests and replies, shown at `/docs` (JSON at `/docs/json`). */
+export async function installDocs(app: App, version: string): Promise<void> {
+  const schemaRegistry = z.registry<{ id?: string }>();
+  schemaRegistry.add(Aggregate, { id: 'Aggregate' });
+  schemaRegistry.add(CameraView, { id: 'Camera' });
+  schemaRegistry.add(ErrorBody, { id: 'Error' });
+  schemaRegistry.add(HealthReport, { id: 'Health' });
+  schemaRegistry.add(TreeNode, { id: 'TreeNode' });
+  const transformObject = createJsonSchemaTransformObject({ schemaRegistry });
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Gantry',
+        version,
+        description:
+          'Dangerous traffic scenes in RTSP cameras, live. The WebSocket `/ws` carries `{type, data}`: send `subscribe{cameraIds}`, `unsubscribe`, `ping`; it sends `connection_ack`, `camera_status`, `detection_result`, `alert`, `pong`, `error`. `/ws/live/{cameraId}` is MPEG-1 video for JSMpeg.',
+      },
+      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'Only when GANTRY_TOKEN is set' } } },
+      security: [{ token: [] }, {}],
+    },
+    transform: createJsonSchemaTransform({ schemaRegistry }),
+    transformObject: (document) => withoutUnused(transformObject(document)),
+  });
+  await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
+}
+
+/** The type provider adds an input twin to every named schema; only those that something refers to are of use. */
+function withoutUnused(document: ReturnType<SwaggerTransformObject>): ReturnType<SwaggerTransformObject> {
+  const text = JSON.stringify(document);
+  const schemas = ('components' in document ? document.components?.schemas : undefined) ?? {};
+  for (const name of Object.keys(schemas)) {
+    if (name.endsWith('Input') && !text.includes(`"#/components/schemas/${name}"`)) delete schemas[name];
+  }
+  return document;
+}

@@ -1,0 +1,26 @@
+/** Every code a reply of the API, or an `error` on the live feed, can carry, with its HTTP status and meaning. */
+export const HTTP_ERRORS = {
+  INVALID_FIELD: [400, 'a field has a value it cannot have'],
+  MISSING_FIELD: [400, 'a field that is needed is not there'],
+  UNKNOWN_FIELD: [400, 'a field that does not exist'],
+  MALFORMED_JSON: [400, 'the body is not JSON'],
+  BAD_REQUEST: [400, 'the request could not be read'],
+  UNAUTHORIZED: [401, 'the access token is missing or wrong'],
+  ORIGIN_REFUSED: [403, 'the WebSocket was opened by a page of another site'],
+  UNKNOWN_CAMERA: [404, 'there is no such camera'],
+  NO_FRAME: [404, 'the camera has no analysed frame yet, or not for the last five minutes'],
+  IMAGE_EXPIRED: [404, 'the picture was never stored, or its life is over'],
+  UNKNOWN_ROUTE: [404, 'there is nothing at this address'],
+  METHOD_NOT_ALLOWED: [405, 'the address exists, with other methods'],
+  REQUEST_TIMEOUT: [408, 'the request did not arrive in time'],
+  DUPLICATE_CAMERA: [409, 'a camera of that id exists'],
+  BODY_TOO_LARGE: [413, 'the body is over the limit'],
+  WRONG_CONTENT_TYPE: [415, 'the body is not application/json'],
+  HOST_REFUSED: [421, 'the request names a host that this server does not answer to'],
+  UPGRADE_REQUIRED: [426, 'this address speaks WebSocket only'],
+  TOO_MANY: [429, 'too many connections or messages'],
+  INTERNAL: [500, 'a fault of this program'],
+  UNAVAILABLE: [503, 'a part that is needed cannot be reached now'],
+  NO_VIDEO: [503, 'the camera has no live video now'],
+} as const satisfies Readonly<Record<string, readonly [number, string]>>;
+export type HttpErrorCode = keyof typeof HTTP_ERRORS;

@@ -1,0 +1,63 @@
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { ActorLog } from '../../runtime/actor.ts';
+import { asError } from '../../runtime/errors.ts';
+import { redactText } from '../../infra/redact.ts';
+import { HttpError } from './http-error.ts';
+import { safeValue } from './safe-value.ts';
+import { methodsAt, type RouteTable } from './route-table.ts';
+
+/** Makes every failure of a request an {@link ErrorBody}; faults of ours are logged, and told without their inside. */
+export function installErrorHandling(app: FastifyInstance, log: ActorLog, routes: RouteTable, bodyLimit: number): void {
+  app.setErrorHandler((error: FastifyError | HttpError | Error, request, reply) => {
+    const answer = error instanceof HttpError ? error : translate(error, request, bodyLimit);
+    if (answer.statusCode >= 500) {
+      log.error(
+        { method: request.method, path: pathOf(request), code: answer.code, error: redactText(error.message), stack: redactText(error.stack ?? '') },
+        `${request.method} ${pathOf(request)} failed: ${redactText(error.message)}`,
+      );
+    }
+    return send(reply, answer);
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const path = pathOf(request);
+    const allowed = methodsAt(routes, path);
+    if (allowed.length > 0) {
+      const allow = allowed.join(', ');
+      return send(reply, new HttpError('METHOD_NOT_ALLOWED', `method: ${path} takes ${allow}, not ${request.method}`, { field: 'method', value: request.method, headers: { allow } }));
+    }
+    return send(reply, new HttpError('UNKNOWN_ROUTE', `path: there is nothing at ${path}`, { field: 'path', value: path }));
+  });
+}
+
+const send = (reply: FastifyReply, error: HttpError): FastifyReply =>
+  reply.code(error.statusCode).headers(error.headers).type('application/json; charset=utf-8').serializer(JSON.stringify).send(error.body());
+
+/** The path without its query, which may hold the token. */
+export const pathOf = (request: FastifyRequest): string => String(safeValue('path', request.url.split('?')[0] ?? ''));
+
+/** Fastify's own errors, and whatever a port rejects with. */
+function translate(error: FastifyError | Error, request: FastifyRequest, bodyLimit: number): HttpError {
+  const code = 'code' in error ? error.code : '';
+  const type = request.headers['content-type'] ?? null;
+  switch (code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return new HttpError('BODY_TOO_LARGE', `body: must have at most ${bodyLimit} bytes`, { field: 'body', value: Number(request.headers['content-length'] ?? 0) || null });
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return new HttpError('WRONG_CONTENT_TYPE', `content-type: must be application/json, not ${safeValue('content-type', type) ?? 'nothing'}`, { field: 'content-type', value: safeValue('content-type', type) });
+    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
+      return new HttpError('MALFORMED_JSON', 'body: is empty, a JSON object is needed', { field: 'body' });
+    case 'FST_ERR_CTP_INVALID_JSON_BODY':
+      return new HttpError('MALFORMED_JSON', 'body: is not valid JSON', { field: 'body' });
+    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
+      return new HttpError('BAD_REQUEST', 'content-length: does not match the body', { field: 'content-length', value: safeValue('content-length', request.headers['content-length']) });
+    default:
+  }
+  const status = 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : 500;
+  if (status === 408) return new HttpError('REQUEST_TIMEOUT', 'the request did not arrive in time');
+  if (status >= 400 && status < 500) return new HttpError('BAD_REQUEST', redactText(error.message));
+  if (UNAVAILABLE.has(code)) return new HttpError('UNAVAILABLE', `this cannot be answered now: ${redactText(asError(error).message)}`, { cause: error });
+  return new HttpError('INTERNAL', 'this is a fault of Gantry; its log says more', { cause: error });
+}
+
+/** Failures of other rooms that pass by themselves. */
+const UNAVAILABLE: ReadonlySet<string> = new Set(['BUS_DOWN', 'REDIS_DOWN', 'ASK_TIMEOUT', 'MAILBOX_FULL', 'ACTOR_DEAD', 'ACTOR_FAILED', 'STOPPING']);

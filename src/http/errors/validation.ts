@@ -1,0 +1,54 @@
+import type { z } from 'zod';
+import { HttpError } from './http-error.ts';
+import { safeValue } from './safe-value.ts';
+
+/** The part of {@link z.core.$ZodIssue} that is read here. */
+type Issue = z.core.$ZodIssue;
+
+/**
+ * The first thing that is wrong with `input`, as an error naming the field and the value received.
+ * Unknown fields come first: they are mostly misspelt needed ones.
+ */
+export function invalidInput(issues: readonly Issue[], input: unknown, whole: string): HttpError {
+  const issue = issues.find((each) => each.code === 'unrecognized_keys') ?? issues[0];
+  if (issue === undefined) return new HttpError('BAD_REQUEST', `${whole}: is not valid`, { field: whole });
+  if (issue.code === 'unrecognized_keys') {
+    const path = [...issue.path, issue.keys[0] ?? ''];
+    const field = nameOf(path, whole);
+    return new HttpError('UNKNOWN_FIELD', `${cutName(field)}: there is no such field`, { field: cutName(field), value: safeValue(field, at(input, path)) });
+  }
+  const field = nameOf(issue.path, whole);
+  const value = at(input, issue.path);
+  if (value === undefined && issue.path.length > 0) {
+    return new HttpError('MISSING_FIELD', `${field}: is required`, { field });
+  }
+  return new HttpError('INVALID_FIELD', `${field}: ${reasonOf(issue)}`, { field, value: safeValue(field, value) });
+}
+
+function reasonOf(issue: Issue): string {
+  if (issue.code === 'invalid_type') return `must be ${article(issue.expected)}`;
+  if (issue.code === 'too_small') return `must ${bound(issue.origin, 'least', issue.inclusive === false ? 'more than' : 'at least', issue.minimum)}`;
+  if (issue.code === 'too_big') return `must ${bound(issue.origin, 'most', issue.inclusive === false ? 'less than' : 'at most', issue.maximum)}`;
+  if (issue.code === 'invalid_value') return `must be one of ${issue.values.map(String).join(', ')}`;
+  if (issue.code === 'invalid_union') return 'is none of the values it may have';
+  return issue.message;
+}
+
+function bound(origin: string, side: 'least' | 'most', words: string, limit: number | bigint): string {
+  if (origin === 'string') return `have at ${side} ${limit} character${limit === 1 ? '' : 's'}`;
+  if (origin === 'array') return `have at ${side} ${limit} entr${limit === 1 ? 'y' : 'ies'}`;
+  return `be ${words} ${limit}`;
+}
+
+const article = (type: string): string => (type === 'object' ? 'a JSON object' : type === 'int' ? 'a whole number' : /^[aeiou]/u.test(type) ? `an ${type}` : `a ${type}`);
+const nameOf = (path: readonly PropertyKey[], whole: string): string => (path.length === 0 ? whole : path.map(String).join('.'));
+const cutName = (name: string): string => name.slice(0, 100);
+
+function at(input: unknown, path: readonly PropertyKey[]): unknown {
+  let value: unknown = input;
+  for (const key of path) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
+    value = Reflect.get(value, key);
+  }
+  return value;
+}

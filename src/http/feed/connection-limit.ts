@@ -1,0 +1,45 @@
+/** Counts open WebSockets, in all and by address. */
+export class ConnectionLimit {
+  readonly #byIp = new Map<string, number>();
+  readonly #max: number;
+  readonly #maxPerIp: number;
+  #open = 0;
+  #refused = 0;
+
+  constructor(max: number, maxPerIp: number) {
+    this.#max = max;
+    this.#maxPerIp = maxPerIp;
+  }
+
+  /** Connections refused since the start. */
+  get refused(): number {
+    return this.#refused;
+  }
+
+  /** Why one more from `ip` is refused, or null. A refusal is counted. */
+  refusal(ip: string): string | null {
+    const reason =
+      this.#open >= this.#max
+        ? `at most ${this.#max} WebSockets may be open, close some`
+        : (this.#byIp.get(ip) ?? 0) >= this.#maxPerIp
+          ? `at most ${this.#maxPerIp} WebSockets may be open from one address, close some`
+          : null;
+    if (reason !== null) this.#refused += 1;
+    return reason;
+  }
+
+  /** Counts one more; the returned function, called any number of times, counts it out. */
+  take(ip: string): () => void {
+    this.#open += 1;
+    this.#byIp.set(ip, (this.#byIp.get(ip) ?? 0) + 1);
+    let taken = true;
+    return () => {
+      if (!taken) return;
+      taken = false;
+      this.#open -= 1;
+      const left = (this.#byIp.get(ip) ?? 1) - 1;
+      if (left === 0) this.#byIp.delete(ip);
+      else this.#byIp.set(ip, left);
+    };
+  }
+}

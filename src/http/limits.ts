@@ -1,0 +1,47 @@
+/** Bounds of the HTTP room. All sizes in bytes, all times in milliseconds. */
+export interface HttpLimits {
+  /** Largest body of a request; over it: 413. */
+  readonly bodyBytes: number;
+  /** Time a request may take to arrive; over it: 408. */
+  readonly requestTimeoutMs: number;
+  /** Open TCP connections; more are dropped by the server. */
+  readonly maxConnections: number;
+  /** WebSockets in all and from one address (a reverse proxy is one address); over it: 429. */
+  readonly maxSockets: number;
+  readonly maxSocketsPerIp: number;
+  /** Largest message a viewer may send; over it the socket is closed with 1009. */
+  readonly messageBytes: number;
+  /** Unsent bytes of a viewer above which frames become latest-wins and alerts wait in a queue. */
+  readonly softBytes: number;
+  /** Unsent and waiting bytes of a viewer above which it is closed with 1013. */
+  readonly hardBytes: number;
+  /** Alerts that may wait for one viewer; over it the oldest is dropped and counted. */
+  readonly alertQueue: number;
+  /** Malformed messages after which a viewer is closed with 1008. */
+  readonly maxBadMessages: number;
+  /** Messages a viewer may send per second, with a burst of twice as many; more are answered with an error. */
+  readonly messagesPerSecond: number;
+  /** Between pings; a viewer that did not answer the last one is dropped. */
+  readonly heartbeatMs: number;
+  /** Cameras whose live video is encoded at the same time (one ffmpeg each); over it: 503. */
+  readonly maxPreviews: number;
+  /** How long the encoder runs on after its last viewer left. */
+  readonly previewGraceMs: number;
+}
+
+export const DEFAULT_LIMITS: HttpLimits = {
+  bodyBytes: 256 * 1024,
+  requestTimeoutMs: 15_000,
+  maxConnections: 4_096,
+  maxSockets: 1_000,
+  maxSocketsPerIp: 100,
+  messageBytes: 64 * 1024,
+  softBytes: 512 * 1024,
+  hardBytes: 8 * 1024 * 1024,
+  alertQueue: 100,
+  maxBadMessages: 10,
+  messagesPerSecond: 20,
+  heartbeatMs: 20_000,
+  maxPreviews: 8,
+  previewGraceMs: 3_000,
+};

@@ -1,0 +1,52 @@
+import type { z } from 'zod';
+import type { ImageStore } from '../infra/bus.ts';
+import type { Aggregate } from '../messages/aggregate.ts';
+import type { CameraConfig, CameraStatus } from '../messages/camera.ts';
+import type { CameraId } from '../messages/ids.ts';
+import type { DeadLetter, TreeSnapshot } from '../runtime/inspect.ts';
+import type { HealthReport, KeyPoolStats, SchedulerHealth } from './schemas/operations.ts';
+import type { CameraFigures, CameraPatch } from './schemas/cameras.ts';
+
+export type { CameraFigures, CameraPatch } from './schemas/cameras.ts';
+export type { HealthReport, KeyPoolStats, SchedulerHealth } from './schemas/operations.ts';
+
+/** A camera as the registry knows it. The URL is the real one: HTTP redacts it in everything it sends. */
+export interface CameraRecord {
+  readonly config: CameraConfig;
+  readonly status: CameraStatus;
+  readonly figures: z.infer<typeof CameraFigures>;
+}
+
+/** The camera registry, as HTTP needs it. Rejections become a 503. */
+export interface CameraPort {
+  list(): Promise<readonly CameraRecord[]>;
+  get(id: CameraId): Promise<CameraRecord | null>;
+  /** Resolves when the list is on the disk; the camera itself may still be connecting. */
+  add(config: CameraConfig): Promise<'added' | 'exists'>;
+  /** Null when there is no such camera. */
+  change(id: CameraId, patch: CameraPatch): Promise<CameraRecord | null>;
+  /** False when there was no such camera. */
+  remove(id: CameraId): Promise<boolean>;
+  /** The newest aggregate; null when there is none (any more). */
+  latest(id: CameraId): Promise<Aggregate | null>;
+  /** Newest first. */
+  alerts(id: CameraId, limit: number): Promise<readonly Aggregate[]>;
+  /** Where MPEG-TS of the camera can be read on this machine (`udp://127.0.0.1:PORT`); null when it cannot now. */
+  previewSource(id: CameraId): Promise<string | null>;
+}
+
+/** Everything the HTTP room needs from the rest of the program. */
+export interface HttpPorts {
+  readonly cameras: CameraPort;
+  readonly images: Pick<ImageStore, 'get'>;
+  tree(): TreeSnapshot;
+  deadLetters(): { readonly total: number; readonly recent: readonly DeadLetter[] };
+  readonly scheduler: {
+    /** State of the key pool and its keys: names only, never a key. */
+    stats(): Promise<KeyPoolStats>;
+    health(): Promise<SchedulerHealth>;
+  };
+  health(): Promise<HealthReport>;
+  /** Prometheus text. */
+  metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
+}

@@ -1,0 +1,88 @@
+import Mpeg1Muxer from 'node-rtsp-stream/mpeg1muxer.js';
+import { redactText } from '../../infra/redact.ts';
+import { asError } from '../../runtime/errors.ts';
+import { TsAligner, videoSize } from './mpegts.ts';
+
+/** Size of a picture in px. */
+export interface VideoSize {
+  readonly width: number;
+  readonly height: number;
+}
+
+export interface EncoderEvents {
+  /** Whole MPEG-TS packets of MPEG-1 video. */
+  onData(packets: Buffer): void;
+  /** It ended, for whatever reason; called exactly once. `reason` is fit for a log. */
+  onEnd(reason: string): void;
+}
+
+/** A running ffmpeg that makes MPEG-1 out of a local MPEG-TS. */
+export interface Encoder {
+  /** Known before the first data. */
+  size(): VideoSize | null;
+  stop(): void;
+}
+
+/** Starts an {@link Encoder} on `source`. Never throws: a start that fails ends at once. */
+export type StartEncoder = (source: string, events: EncoderEvents) => Encoder;
+
+const STDERR_KEPT = 4_096;
+/** Without input for this long ffmpeg ends, in microseconds. */
+const INPUT_TIMEOUT_US = 10_000_000;
+
+/** Encoders made of node-rtsp-stream's muxer. */
+export const ffmpegEncoder =
+  (ffmpegPath: string): StartEncoder =>
+  (source, events) => {
+    let stderr = '';
+    let size: VideoSize | null = null;
+    let ended = false;
+    const aligner = new TsAligner();
+    const end = (reason: string): void => {
+      if (ended) return;
+      ended = true;
+      events.onEnd(redactText(reason));
+    };
+    let muxer: Mpeg1Muxer;
+    try {
+      muxer = new Mpeg1Muxer({
+        url: listenLocally(source),
+        ffmpegPath,
+        // MPEG-1 knows few frame rates; 25 is one. No audio, no B frames: they would only add delay.
+        ffmpegOptions: { '-an': '', '-r': 25, '-b:v': '1500k', '-bf': 0, '-flush_packets': 1 },
+      });
+    } catch (error) {
+      // Out of file handles or processes: the muxer trips over a child without pipes.
+      queueMicrotask(() => end(`ffmpeg could not be started: ${asError(error).message}`));
+      return { size: () => null, stop: () => undefined };
+    }
+    const child = muxer.stream;
+    // The muxer's own listener prints to the console; `close` below tells everything.
+    child.removeAllListeners('exit');
+    child.on('error', (error) => end(`ffmpeg could not be started: ${error.message}`));
+    child.on('close', (code, signal) => end(`ffmpeg ended (${signal ?? `exit ${code}`}): ${lastLine(stderr)}`));
+    child.stdin.on('error', () => undefined); // nothing is ever written
+    muxer.on('ffmpegStderr', (chunk) => {
+      stderr = (stderr + chunk.toString()).slice(-STDERR_KEPT);
+      size ??= videoSize(stderr);
+    });
+    muxer.on('mpeg1data', (chunk) => {
+      const packets = aligner.push(chunk);
+      if (!ended && packets !== null) events.onData(packets);
+    });
+    return {
+      size: () => size,
+      // Nothing to finish in a live stream, and a full pipe would keep it from a polite end.
+      stop: () => {
+        child.kill('SIGKILL');
+      },
+    };
+  };
+
+/** ffmpeg opens a UDP port on every interface unless told otherwise; and it must not wait for ever. */
+function listenLocally(source: string): string {
+  const { hostname } = new URL(source);
+  return `${source}${source.includes('?') ? '&' : '?'}localaddr=${hostname}&timeout=${INPUT_TIMEOUT_US}&overrun_nonfatal=1&fifo_size=20000`;
+}
+
+const lastLine = (text: string): string => text.trim().split('\n').at(-1)?.trim().slice(0, 300) ?? '';

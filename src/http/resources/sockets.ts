@@ -1,0 +1,108 @@
+import type { FastifyRequest } from 'fastify';
+import type { RawData, WebSocket } from 'ws';
+import { z } from 'zod';
+import { CameraId } from '../../messages/ids.ts';
+import type { ActorLog } from '../../runtime/actor.ts';
+import { HttpError } from '../errors/http-error.ts';
+import type { ConnectionLimit } from '../feed/connection-limit.ts';
+import type { Heartbeat } from '../feed/heartbeat.ts';
+import type { FeedSocket } from '../feed/viewer.ts';
+import type { LiveFeed } from '../live-feed.ts';
+import type { CameraPort } from '../ports.ts';
+import type { Previews } from '../preview.ts';
+import type { App } from '../server.types.ts';
+
+export interface SocketDeps {
+  readonly feed: LiveFeed;
+  readonly previews: Previews;
+  readonly connections: ConnectionLimit;
+  readonly heartbeat: Heartbeat;
+  readonly cameras: Pick<CameraPort, 'get'>;
+  readonly log: ActorLog;
+}
+
+const LiveParams = z.object({ cameraId: CameraId });
+const TokenQuery = z.object({ token: z.string().optional() });
+
+/** `/ws`: the live feed. `/ws/live/{cameraId}`: live video for JSMpeg. */
+export function socketRoutes(app: App, deps: SocketDeps): void {
+  const { feed, previews, connections } = deps;
+  const limited = async (request: FastifyRequest): Promise<void> => {
+    if (!request.ws) throw new HttpError('UPGRADE_REQUIRED', 'upgrade: this address speaks WebSocket only', { field: 'upgrade', headers: { upgrade: 'websocket' } });
+    const reason = connections.refusal(request.ip);
+    if (reason !== null) throw new HttpError('TOO_MANY', reason);
+  };
+
+  app.get('/ws', { websocket: true, schema: { hide: true, querystring: TokenQuery }, preHandler: limited }, (socket, request) => {
+    if (!admit(socket, request, deps)) return;
+    const viewer = feed.connect(feedSocket(socket));
+    socket.on('message', (data, binary) => viewer.receive(binary ? null : textOf(data)));
+    socket.on('pong', () => feed.alive(viewer));
+    socket.on('close', () => feed.disconnect(viewer));
+  });
+
+  app.get(
+    '/ws/live/:cameraId',
+    {
+      websocket: true,
+      schema: { hide: true, params: LiveParams, querystring: TokenQuery },
+      preHandler: async (request) => {
+        await limited(request);
+        const { cameraId } = request.params;
+        if ((await deps.cameras.get(cameraId)) === null) {
+          throw new HttpError('UNKNOWN_CAMERA', `cameraId: there is no camera ${cameraId}`, { field: 'cameraId', value: cameraId });
+        }
+        const refusal = previews.refusal(cameraId);
+        if (refusal !== null) throw refusal;
+      },
+    },
+    (socket, request) => {
+      if (!admit(socket, request, deps)) return;
+      const { cameraId } = request.params;
+      // Between the check before and now another viewer may have taken the last place.
+      const refusal = previews.refusal(cameraId);
+      if (refusal !== null) {
+        socket.close(1013, refusal.message.slice(0, 100));
+        return;
+      }
+      const leave = previews.watch(cameraId, {
+        get bufferedAmount() {
+          return socket.bufferedAmount;
+        },
+        send: (data) => socket.send(data, { binary: true }, () => undefined), // 'close' tells of failures
+        close: (code, reason) => socket.close(code, reason),
+      });
+      deps.heartbeat.add(socket);
+      socket.on('pong', () => deps.heartbeat.alive(socket));
+      socket.on('close', () => {
+        leave();
+        deps.heartbeat.remove(socket);
+      });
+    },
+  );
+}
+
+/** Counts the socket in, and out when it closes; attaches what every socket needs. */
+function admit(socket: WebSocket, request: FastifyRequest, deps: SocketDeps): boolean {
+  // An oversized or malformed frame ends in 'close' too, with its code.
+  socket.on('error', (error) => deps.log.debug({ ip: request.ip, error: error.message }, `a WebSocket of ${request.ip} failed: ${error.message}`));
+  const reason = deps.connections.refusal(request.ip);
+  if (reason !== null) {
+    socket.close(1013, reason);
+    return false;
+  }
+  socket.on('close', deps.connections.take(request.ip));
+  return true;
+}
+
+const feedSocket = (socket: WebSocket): FeedSocket => ({
+  get bufferedAmount() {
+    return socket.bufferedAmount;
+  },
+  send: (text, done) => socket.send(text, { binary: false }, () => done()),
+  ping: () => socket.ping(),
+  close: (code, reason) => socket.close(code, reason),
+  terminate: () => socket.terminate(),
+});
+
+const textOf = (data: RawData): string => (Array.isArray(data) ? Buffer.concat(data) : Buffer.isBuffer(data) ? data : Buffer.from(data)).toString('utf8');

@@ -1,0 +1,66 @@
+import { z } from 'zod';
+import { CameraConfig, CameraStatus } from '../../messages/camera.ts';
+import { CameraId, IsoTime } from '../../messages/ids.ts';
+import { MAX_SOURCE_LENGTH, checkSource, type SourceAllow } from '../../infra/source-policy.ts';
+
+/** Seconds between analysed frames when nobody says otherwise. */
+export const DEFAULT_INTERVAL_SECONDS = 1.8;
+
+/** How a camera fares. */
+export const CameraFigures = z.object({
+  /** Analysed frames per second over the last minute or so. */
+  framesPerSecond: z.number().min(0),
+  /** Analysed frames since the camera was added or the program started. */
+  frames: z.int().min(0),
+  /** Times the source had to be opened again. */
+  reconnects: z.int().min(0),
+  lastFrameAt: IsoTime.nullable(),
+});
+export type CameraFigures = z.infer<typeof CameraFigures>;
+
+/** A camera as the API shows it; the URL without its password. */
+export const CameraView = CameraConfig.extend({ url: z.string(), status: CameraStatus, figures: CameraFigures });
+export type CameraView = z.infer<typeof CameraView>;
+
+const Name = z
+  .string()
+  .trim()
+  .min(1)
+  .max(120)
+  // eslint-disable-next-line no-control-regex
+  .regex(/^[^\u0000-\u001f\u007f]*$/u, 'must not contain control characters');
+
+const sourceUrl = (allow: SourceAllow | null) =>
+  z.string().check((context) => {
+    const verdict = checkSource(context.value, allow);
+    if (!verdict.ok) context.issues.push({ code: 'custom', message: verdict.reason, input: context.value });
+  }).meta({ description: 'rtsp:// or rtsps:// URL; user and password may stand in it', maxLength: MAX_SOURCE_LENGTH });
+
+const Interval = CameraConfig.shape.intervalSeconds;
+
+/** Bodies of `POST` and `PATCH`, under the deployment's list of allowed hosts. Unknown fields are refused. */
+export function cameraBodies(allow: SourceAllow | null) {
+  const url = sourceUrl(allow);
+  const create = z
+    .strictObject({
+      cameraId: CameraId,
+      name: Name.optional().meta({ description: 'What people call it; default: the id' }),
+      url,
+      enabled: z.boolean().default(true),
+      intervalSeconds: Interval.default(DEFAULT_INTERVAL_SECONDS).meta({ description: 'Seconds between analysed frames' }),
+    });
+  const patch = z
+    .strictObject({ name: Name, url, enabled: z.boolean(), intervalSeconds: Interval })
+    .partial()
+    .refine((fields) => Object.keys(fields).length > 0, 'names nothing to change: give name, url, enabled or intervalSeconds');
+  return { create, patch };
+}
+
+/** What may be changed of a camera; at least one field. */
+export type CameraPatch = z.infer<ReturnType<typeof cameraBodies>['patch']>;
+
+export const CameraParams = z.object({ id: CameraId });
+export const AlertsQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(100).default(20),
+  token: z.string().optional(),
+});

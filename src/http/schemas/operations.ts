@@ -1,0 +1,92 @@
+import { z } from 'zod';
+import { IsoTime } from '../../messages/ids.ts';
+import { KEY_STATUSES } from '../../infra/metrics.ts';
+
+export const HealthStatus = z.enum(['ok', 'degraded', 'down']);
+export type HealthStatus = z.infer<typeof HealthStatus>;
+
+/** `down`: cameras are not being watched. `degraded`: they are, with something missing that `notices` names. */
+export const HealthReport = z.object({
+  status: HealthStatus,
+  version: z.string(),
+  uptimeSeconds: z.number().min(0),
+  nats: z.object({ state: z.enum(['connected', 'reconnecting', 'closed']), notice: z.string().nullable() }),
+  redis: z.object({
+    state: z.enum(['connected', 'reconnecting', 'off']),
+    /** False for the embedded stand-in, which keeps nothing. */
+    durable: z.boolean(),
+    notice: z.string().nullable(),
+    failedWrites: z.int().min(0),
+  }),
+  models: z.array(z.object({ name: z.string(), state: z.enum(['ready', 'missing', 'broken']), notice: z.string().nullable() })),
+  cameras: z.object({ total: z.int(), online: z.int(), connecting: z.int(), offline: z.int(), fault: z.int() }),
+  /** One sentence for each thing an operator should know, without secrets. */
+  notices: z.array(z.string()),
+});
+export type HealthReport = z.infer<typeof HealthReport>;
+
+/** One key by its name; the key itself is nowhere in here. */
+export const KeyStats = z.object({
+  key_id: z.string(),
+  status: z.enum(KEY_STATUSES),
+  total_calls: z.int().min(0),
+  /** 0..1; null before the first call. */
+  success_rate: z.number().min(0).max(1).nullable(),
+  in_flight: z.int().min(0),
+  qps_limit: z.number(),
+  rpm_limit: z.number(),
+  cooldown_until: IsoTime.nullable(),
+  /** Why it cools or is disabled. */
+  notice: z.string().nullable(),
+});
+
+export const KeyPoolStats = z.object({
+  total_keys: z.int().min(0),
+  available_keys: z.int().min(0),
+  in_use_keys: z.int().min(0),
+  cooling_keys: z.int().min(0),
+  disabled_keys: z.int().min(0),
+  total_calls: z.int().min(0),
+  success_rate: z.number().min(0).max(1).nullable(),
+  keys: z.array(KeyStats),
+});
+export type KeyPoolStats = z.infer<typeof KeyPoolStats>;
+
+export const SchedulerHealth = z.object({
+  status: HealthStatus,
+  message: z.string(),
+  /** Who judges now. */
+  source: z.enum(['vlm', 'rules']),
+  /** Tasks not yet begun; null when NATS cannot be asked. */
+  waiting: z.int().min(0).nullable(),
+  in_flight: z.int().min(0),
+  max_concurrent: z.int().min(0),
+});
+export type SchedulerHealth = z.infer<typeof SchedulerHealth>;
+
+export const KeyPoolHealth = z.object({
+  status: HealthStatus,
+  message: z.string(),
+  total_keys: z.int(),
+  usable_keys: z.int(),
+});
+export type KeyPoolHealth = z.infer<typeof KeyPoolHealth>;
+
+/** Whether the pool can serve calls. A pool without keys is well: rules judge then. */
+export function keyPoolHealth(stats: KeyPoolStats): KeyPoolHealth {
+  const usable = stats.available_keys + stats.in_use_keys;
+  const figures = { total_keys: stats.total_keys, usable_keys: usable };
+  if (stats.total_keys === 0) return { status: 'ok', message: 'no keys are configured: rules judge the groups', ...figures };
+  if (usable === 0) {
+    return { status: 'down', message: `none of ${stats.total_keys} keys can be used: ${stats.cooling_keys} cooling, ${stats.disabled_keys} disabled`, ...figures };
+  }
+  if (usable < stats.total_keys) {
+    return { status: 'degraded', message: `${usable} of ${stats.total_keys} keys can be used: ${stats.cooling_keys} cooling, ${stats.disabled_keys} disabled`, ...figures };
+  }
+  return { status: 'ok', message: `all ${stats.total_keys} keys can be used`, ...figures };
+}
+
+const enveloped = <T extends z.ZodType>(data: T) => z.object({ code: z.literal(200), data });
+export const KeyPoolStatsReply = enveloped(KeyPoolStats);
+export const SchedulerHealthReply = enveloped(SchedulerHealth);
+export const KeyPoolHealthReply = enveloped(KeyPoolHealth);

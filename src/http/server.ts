@@ -1,0 +1,154 @@
+import websocket from '@fastify/websocket';
+import Fastify from 'fastify';
+import { serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import { safeParse, type $ZodType } from 'zod/v4/core';
+import type { SourceAllow } from '../infra/source-policy.ts';
+import type { Aggregate } from '../messages/aggregate.ts';
+import type { ActorLog } from '../runtime/actor.ts';
+import { systemClock, type Clock } from '../runtime/clock.ts';
+import { installDocs } from './docs.ts';
+import { installErrorHandling } from './errors/handler.ts';
+import type { RouteTable } from './errors/route-table.ts';
+import { invalidInput } from './errors/validation.ts';
+import { ConnectionLimit } from './feed/connection-limit.ts';
+import { Heartbeat } from './feed/heartbeat.ts';
+import { DEFAULT_LIMITS, type HttpLimits } from './limits.ts';
+import { LiveFeed } from './live-feed.ts';
+import type { HttpPorts } from './ports.ts';
+import { Previews } from './preview.ts';
+import { ffmpegEncoder } from './preview/encoder.ts';
+import { cameraRoutes } from './resources/cameras.ts';
+import { imageRoutes } from './resources/images.ts';
+import { healthRoutes, operationRoutes } from './resources/operations.ts';
+import { DEFAULT_WEB_ROOT, pageRoutes } from './resources/pages.ts';
+import { socketRoutes } from './resources/sockets.ts';
+import { installSecurity } from './security.ts';
+import type { App } from './server.types.ts';
+
+export interface HttpServerOptions {
+  readonly log: ActorLog;
+  /** Shown in the API's description. */
+  readonly version: string;
+  /** Default: the machine's clock. */
+  readonly clock?: Clock;
+  /** When set, /api, /ws and /metrics need `Authorization: Bearer`; pictures and WebSockets may take `?token=`. */
+  readonly token?: string | null;
+  /** Hosts that cameras may be read from: names, `*.example.org`, addresses, CIDR. Default: all but link-local ones. */
+  readonly sourceAllow?: SourceAllow | null;
+  /** Public host names that this server answers to when there is no token. Default: none. */
+  readonly allowedHosts?: readonly string[];
+  /** For live video; null refuses it. */
+  readonly ffmpegPath: string | null;
+  /** Default: the project's `web` folder. */
+  readonly webRoot?: string;
+  readonly limits?: Partial<HttpLimits>;
+  /** Which aggregates go out as `alert`. Default: `maxRiskLevel` high. */
+  readonly isAlert?: (aggregate: Aggregate) => boolean;
+}
+
+/** The feed's figures for metrics, totals since the start. */
+export interface HttpFigures {
+  readonly viewers: number;
+  readonly previewViewers: number;
+  readonly droppedFrames: number;
+  readonly droppedAlerts: number;
+  readonly refusedViewers: number;
+  readonly closedSlow: number;
+}
+
+export interface HttpServer {
+  readonly app: App;
+  /** What aggregates and statuses are given to. */
+  readonly feed: LiveFeed;
+  /** Resolves to the address, e.g. `http://127.0.0.1:8080`. Port 0 takes a free one. */
+  listen(host: string, port: number): Promise<string>;
+  figures(): HttpFigures;
+  /** Tells viewers, ends encoders and open requests, closes the port. */
+  close(): Promise<void>;
+}
+
+/** Builds the server; nothing listens until `listen`. */
+export async function createHttpServer(ports: HttpPorts, options: HttpServerOptions): Promise<HttpServer> {
+  const { log } = options;
+  const limits: HttpLimits = { ...DEFAULT_LIMITS, ...options.limits };
+  const clock = options.clock ?? systemClock;
+  const app = Fastify({
+    logger: false,
+    bodyLimit: limits.bodyBytes,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: 10_000,
+    forceCloseConnections: true,
+    http: { maxHeaderSize: 16 * 1024, headersTimeout: limits.requestTimeoutMs },
+    routerOptions: { maxParamLength: 200, ignoreTrailingSlash: true },
+  }).withTypeProvider<ZodTypeProvider>();
+  app.server.maxConnections = limits.maxConnections;
+
+  const feed = new LiveFeed({ cameras: ports.cameras, clock, log, limits, ...(options.isAlert === undefined ? {} : { isAlert: options.isAlert }) });
+  const previews = new Previews({
+    previewSource: (cameraId) => ports.cameras.previewSource(cameraId),
+    start: options.ffmpegPath === null ? null : ffmpegEncoder(options.ffmpegPath),
+    clock,
+    log,
+    maxPreviews: limits.maxPreviews,
+    graceMs: limits.previewGraceMs,
+  });
+  const connections = new ConnectionLimit(limits.maxSockets, limits.maxSocketsPerIp);
+  const heartbeat = new Heartbeat(clock, limits.heartbeatMs);
+
+  app.setValidatorCompiler<$ZodType>(({ schema, httpPart }) => (data) => {
+    const parsed = safeParse(schema, data);
+    return parsed.success ? { value: parsed.data } : { error: invalidInput(parsed.error.issues, data, httpPart ?? 'request') };
+  });
+  // Fastify reads text by itself; here a body is JSON or a 415.
+  app.removeContentTypeParser('text/plain');
+  app.setSerializerCompiler(serializerCompiler);
+  const routes: RouteTable = new Map();
+  app.addHook('onRoute', ({ url, method }) => {
+    const methods = routes.get(url) ?? new Set<string>();
+    for (const each of [method].flat()) methods.add(each);
+    routes.set(url, methods);
+  });
+  installSecurity(app, { token: options.token ?? null, allowedHosts: options.allowedHosts ?? [] });
+  installErrorHandling(app, log, routes, limits.bodyBytes);
+
+  await app.register(websocket, {
+    options: { maxPayload: limits.messageBytes, perMessageDeflate: false },
+    // Viewers are told by `close` below, each with a reason; what is left is dropped.
+    preClose: async () => {
+      for (const socket of app.websocketServer.clients) socket.terminate();
+      app.websocketServer.close();
+    },
+  });
+  await installDocs(app, options.version);
+  cameraRoutes(app, {
+    ports,
+    sourceAllow: options.sourceAllow ?? null,
+    onRemoved: (cameraId) => {
+      feed.forget(cameraId);
+      previews.forget(cameraId);
+    },
+  });
+  imageRoutes(app, ports.images);
+  operationRoutes(app, ports);
+  healthRoutes(app, ports);
+  socketRoutes(app, { feed, previews, connections, heartbeat, cameras: ports.cameras, log });
+  await pageRoutes(app, options.webRoot ?? DEFAULT_WEB_ROOT);
+
+  return {
+    app,
+    feed,
+    listen: (host, port) => app.listen({ host, port }),
+    figures: () => {
+      const { viewers, droppedFrames, droppedAlerts, closedSlow } = feed.figures();
+      return { viewers, droppedFrames, droppedAlerts, closedSlow, previewViewers: previews.figures().viewers, refusedViewers: connections.refused };
+    },
+    close: async () => {
+      feed.close();
+      previews.close();
+      heartbeat.stop();
+      // One turn for the close frames to leave before connections are cut.
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      await app.close();
+    },
+  };
+}

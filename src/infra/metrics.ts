@@ -1,0 +1,193 @@
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import type { CameraId } from '../messages/ids.ts';
+import type { ActorLog } from '../runtime/actor.ts';
+import { asError } from '../runtime/errors.ts';
+import type { ActorSnapshot, TreeSnapshot } from '../runtime/inspect.ts';
+import { labelLimit } from './metric-labels.ts';
+
+export const KEY_STATUSES = ['available', 'in_use', 'cooling', 'disabled'] as const;
+export type KeyStatus = (typeof KEY_STATUSES)[number];
+/** How a call to the model ended. */
+export type LlmCallStatus = 'success' | 'timeout' | 'rate_limited' | 'rejected' | 'provider_error' | 'unreadable';
+/** How an assessment ended: judged by the model or by rules, or not at all. */
+export type AssessmentOutcome = 'vlm' | 'rules' | 'unknown';
+
+/** The live feed's figures, totals since the start. */
+export interface FeedFigures {
+  readonly viewers: number;
+  readonly previewViewers: number;
+  readonly droppedFrames: number;
+  readonly droppedAlerts: number;
+  readonly refusedViewers: number;
+  readonly closedSlow: number;
+}
+
+/** Records what happens; seconds are seconds, totals are since the start. No recorder throws. */
+export interface Metrics {
+  detection(cameraId: CameraId, modelType: string, latencySeconds: number): void;
+  llmCall(status: LlmCallStatus, latencySeconds: number): void;
+  assessment(outcome: AssessmentOutcome): void;
+  /** From the frame's arrival to the push of its aggregate. */
+  endToEnd(seconds: number): void;
+  lockWait(seconds: number): void;
+  lockFailed(): void;
+  imageFailed(): void;
+  consumerLag(consumer: string, messages: number): void;
+  apiKey(keyId: string, status: KeyStatus): void;
+  forgetKey(keyId: string): void;
+  queueDepth(queue: string, messages: number): void;
+  redisFailedWrites(total: number): void;
+  camerasByState(counts: Readonly<Record<string, number>>): void;
+  forgetCamera(cameraId: CameraId): void;
+  tree(snapshot: TreeSnapshot): void;
+  deadLetters(total: number): void;
+  feed(figures: FeedFigures): void;
+  /**
+   * Runs `source` before every scrape, to set gauges. One that fails or takes over 2 s leaves its old figures, is
+   * logged and counted in `scrape_errors_total`.
+   */
+  beforeScrape(name: string, source: () => void | Promise<void>): void;
+  render(): Promise<string>;
+  readonly contentType: string;
+}
+
+export interface MetricsOptions {
+  readonly log: ActorLog;
+  /** Distinct values one label may take; what comes after is counted as `other`. Default 1,000. */
+  readonly maxLabelValues?: number;
+  /** Adds the process's own figures (memory, event loop, garbage collection). Default true. */
+  readonly process?: boolean;
+}
+
+const SCRAPE_TIMEOUT_MS = 2_000;
+
+/** Prometheus metrics on a registry of their own. */
+export function createMetrics(options: MetricsOptions): Metrics {
+  const registers = [new Registry()] as const;
+  const registry = registers[0];
+  const limit = labelLimit(options.maxLabelValues ?? 1_000);
+  const counter = <L extends string = never>(name: string, help: string, labelNames: readonly L[] = []): Counter<L> =>
+    new Counter<L>({ name, help, labelNames: [...labelNames], registers: [...registers] });
+  const gauge = <L extends string = never>(name: string, help: string, labelNames: readonly L[] = []): Gauge<L> =>
+    new Gauge<L>({ name, help, labelNames: [...labelNames], registers: [...registers] });
+  const histogram = (name: string, help: string, buckets: number[]): Histogram =>
+    new Histogram({ name, help, buckets, registers: [...registers] });
+
+  if (options.process ?? true) collectDefaultMetrics({ register: registry });
+  const detections = counter('detection_total', 'Analysed frames', ['camera_id', 'model_type']);
+  const detectionLatency = histogram('detection_latency_seconds', 'From a frame\'s arrival to the end of grouping', [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5]);
+  const llmCalls = counter('llm_calls_total', 'Calls to the vision-language model', ['status']);
+  const llmLatency = histogram('llm_latency_seconds', 'Duration of one call to the model', [0.25, 0.5, 1, 2, 5, 10, 20, 35]);
+  const assessments = counter('assessments_total', 'Answered assessments, by who judged', ['outcome']);
+  const endToEnd = histogram('end_to_end_latency_seconds', 'From a frame\'s arrival to the push of its aggregate', [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 2.5, 3, 5, 10, 35]);
+  const lockWait = histogram('lock_wait_seconds', 'Wait for the lock of a camera', [0.001, 0.01, 0.1, 0.5, 1, 5, 10]);
+  const lockFailures = counter('lock_failures_total', 'Camera locks that could not be had or kept');
+  const lag = gauge('nats_consumer_lag', 'Messages a durable consumer has not had yet', ['consumer']);
+  const keyStatus = gauge('api_key_status', '1 for the state a key is in, 0 for the others', ['key_id', 'status']);
+  const queues = gauge('queue_depth', 'Waiting entries', ['queue']);
+  const mailboxes = gauge('mailbox_depth', 'Messages waiting in an actor\'s mailbox', ['actor']);
+  const mailboxDropped = counter('mailbox_dropped_total', 'Messages lost to a mailbox\'s bound', ['actor']);
+  const restarts = counter('actor_restarts_total', 'Restarts of an actor', ['actor']);
+  const deadLetters = counter('dead_letters_total', 'Messages that reached no actor');
+  const redisFailed = counter('redis_failed_writes_total', 'Writes that Redis did not take');
+  const images = counter('images_failed_total', 'JPEGs that could not be stored');
+  const cameras = gauge('cameras', 'Cameras by state', ['state']);
+  const viewers = gauge('feed_viewers', 'Open WebSockets', ['feed']);
+  const feedDropped = counter('feed_dropped_total', 'Messages skipped because a viewer was slow', ['kind']);
+  const feedRefused = counter('feed_refused_total', 'Viewers refused at the connection limit');
+  const feedSlow = counter('feed_closed_slow_total', 'Viewers closed because they were too slow');
+  const scrapeErrors = counter('scrape_errors_total', 'Sources of figures that failed at a scrape', ['source']);
+
+  const sources = new Map<string, () => void | Promise<void>>();
+  const runSource = async (name: string, source: () => void | Promise<void>): Promise<void> => {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(new Error(`no answer within ${SCRAPE_TIMEOUT_MS} ms`)), SCRAPE_TIMEOUT_MS);
+    });
+    try {
+      await Promise.race([Promise.resolve().then(source), late]);
+    } catch (error) {
+      scrapeErrors.inc({ source: name });
+      options.log.warn({ source: name, error: asError(error).message }, `metrics: the figures of ${name} are old, it failed: ${asError(error).message}`);
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+
+  return {
+    detection: (cameraId, modelType, latencySeconds) => {
+      detections.inc({ camera_id: limit('camera', cameraId), model_type: limit('model', modelType) });
+      detectionLatency.observe(latencySeconds);
+    },
+    llmCall: (status, latencySeconds) => {
+      llmCalls.inc({ status });
+      llmLatency.observe(latencySeconds);
+    },
+    assessment: (outcome) => assessments.inc({ outcome }),
+    endToEnd: (seconds) => endToEnd.observe(Math.max(0, seconds)),
+    lockWait: (seconds) => lockWait.observe(seconds),
+    lockFailed: () => lockFailures.inc(),
+    imageFailed: () => images.inc(),
+    consumerLag: (consumer, messages) => lag.set({ consumer: limit('consumer', consumer) }, messages),
+    apiKey: (keyId, status) => {
+      const key_id = limit('key', keyId);
+      for (const each of KEY_STATUSES) keyStatus.set({ key_id, status: each }, each === status ? 1 : 0);
+    },
+    forgetKey: (keyId) => {
+      for (const status of KEY_STATUSES) keyStatus.remove({ key_id: keyId, status });
+      limit.forget('key', keyId);
+    },
+    queueDepth: (queue, messages) => queues.set({ queue: limit('queue', queue) }, messages),
+    redisFailedWrites: (total) => mirror(redisFailed, total),
+    camerasByState: (counts) => {
+      cameras.reset();
+      for (const [state, count] of Object.entries(counts)) cameras.set({ state }, count);
+    },
+    forgetCamera: (cameraId) => {
+      for (const model of limit.known('model')) detections.remove({ camera_id: cameraId, model_type: model });
+      limit.forget('camera', cameraId);
+    },
+    tree: (snapshot) => {
+      mailboxes.reset();
+      mailboxDropped.reset();
+      restarts.reset();
+      let count = 0;
+      for (const actor of actorsOf(snapshot)) {
+        // Actors come and go with their cameras, so their bound is on how many there are now.
+        const label = { actor: (count += 1) > (options.maxLabelValues ?? 1_000) ? 'other' : actor.path };
+        mailboxes.inc(label, actor.mailbox.depth);
+        mailboxDropped.inc(label, actor.mailbox.dropped + actor.mailbox.refused);
+        restarts.inc(label, actor.restarts);
+      }
+    },
+    deadLetters: (total) => mirror(deadLetters, total),
+    feed: (figures) => {
+      viewers.set({ feed: 'live' }, figures.viewers);
+      viewers.set({ feed: 'preview' }, figures.previewViewers);
+      feedDropped.reset();
+      feedDropped.inc({ kind: 'frame' }, figures.droppedFrames);
+      feedDropped.inc({ kind: 'alert' }, figures.droppedAlerts);
+      mirror(feedRefused, figures.refusedViewers);
+      mirror(feedSlow, figures.closedSlow);
+    },
+    beforeScrape: (name, source) => {
+      sources.set(name, source);
+    },
+    render: async () => {
+      await Promise.all([...sources].map(([name, source]) => runSource(name, source)));
+      return registry.metrics();
+    },
+    contentType: registry.contentType,
+  };
+}
+
+/** Shows a total that is kept elsewhere. */
+function mirror(target: Counter, total: number): void {
+  target.reset();
+  if (total > 0) target.inc(total);
+}
+
+function* actorsOf(node: TreeSnapshot): Generator<ActorSnapshot> {
+  if (node.type === 'actor') yield node;
+  else for (const child of node.children) yield* actorsOf(child);
+}
