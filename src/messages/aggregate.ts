@@ -23,6 +23,8 @@ export const Aggregate = z.object({
   requestId: RequestId,
   timestamp: IsoTime,
   frameNumber: z.int().min(1),
+  /** 0 when first published; one more each time a late answer made it better. */
+  revision: z.int().min(0),
   /** When the aggregate was made. `publishedAt - timestamp` is the latency up to the push. */
   publishedAt: IsoTime,
   detectedObjects: z.array(DetectedObject),

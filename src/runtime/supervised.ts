@@ -76,7 +76,7 @@ export abstract class Supervised {
   }
 
   /** Remembers a failure, tells it to the system, and hands it to the supervisor. */
-  protected failed(thrown: unknown): void {
+  failed(thrown: unknown): void {
     if (this.state === 'stopping' || this.state === 'stopped') return;
     const error = this.noteFailure(thrown);
     this.parent.childFailed(this, error);

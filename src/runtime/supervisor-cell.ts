@@ -51,13 +51,17 @@ export class SupervisorCell extends Supervised implements FailureHandler {
     this.state = 'stopped';
   }
 
-  async startChild(spec: ChildSpec): Promise<void> {
+  async startChild(spec: ChildSpec, onFirstFailure: 'remove' | 'restart'): Promise<void> {
     if (!this.#spec.dynamic) throw new RuntimeError('NOT_DYNAMIC', `${this.path} takes no children at run time`, { path: this.path });
     if (this.#children.has(spec.id)) throw new RuntimeError('DUPLICATE_CHILD', `${this.path} has a child "${spec.id}" already`, { path: this.path, child: spec.id });
     const child = this.#adopt(spec);
     try {
       await child.start();
     } catch (thrown) {
+      if (onFirstFailure === 'restart') {
+        child.failed(thrown);
+        return;
+      }
       await child.stop('removed');
       this.#forget(child);
       throw thrown;

@@ -75,8 +75,8 @@ class System implements ActorSystem {
     return this.#wire(to.path) as unknown as ActorRef<M>;
   }
 
-  async startChild(supervisorPath: string, spec: ChildSpec): Promise<void> {
-    await this.#supervisor(supervisorPath).startChild(spec);
+  async startChild(supervisorPath: string, spec: ChildSpec, onFirstFailure: 'remove' | 'restart' = 'remove'): Promise<void> {
+    await this.#supervisor(supervisorPath).startChild(spec, onFirstFailure);
   }
 
   async stopChild(path: string): Promise<boolean> {

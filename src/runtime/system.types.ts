@@ -17,8 +17,12 @@ export interface SystemOptions {
 export interface ActorSystem {
   /** A ref by address; the actor need not run yet. */
   ref<M extends Message>(to: Address<M>): ActorRef<M>;
-  /** Adds a child to a dynamic supervisor and waits until it runs. Rejects `DUPLICATE_CHILD`, `NOT_DYNAMIC`, or its start's failure. */
-  startChild(supervisorPath: string, spec: ChildSpec): Promise<void>;
+  /**
+   * Adds a child to a dynamic supervisor and waits until it runs. When its first start fails: with `remove` the call
+   * rejects and the child is gone; with `restart` (for children that must exist whatever happens) the call resolves and
+   * the child is restarted like after any failure. Rejects `DUPLICATE_CHILD`, `NOT_DYNAMIC`.
+   */
+  startChild(supervisorPath: string, spec: ChildSpec, onFirstFailure?: 'remove' | 'restart'): Promise<void>;
   /** Stops a dynamic child and forgets it. False when there was none. */
   stopChild(path: string): Promise<boolean>;
   snapshot(): TreeSnapshot;

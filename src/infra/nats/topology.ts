@@ -24,8 +24,8 @@ interface ConsumerPlan {
 
 const CONSUMERS: readonly ConsumerPlan[] = [
   { stream: streams.detections, durable: consumers.taskGenerator, filter: subjects.detections, maxAckPending: 256 },
-  { stream: streams.detections, durable: consumers.aggregatorDetections, filter: subjects.detections, maxAckPending: 1024 },
-  { stream: streams.results, durable: consumers.aggregatorResults, filter: subjects.results, maxAckPending: 1024 },
+  { stream: streams.detections, durable: consumers.aggregatorDetections, filter: subjects.detections, maxAckPending: 4096 },
+  { stream: streams.results, durable: consumers.aggregatorResults, filter: subjects.results, maxAckPending: 4096 },
   ...PRIORITIES_URGENT_FIRST.map((priority) => ({ stream: streams.tasks, durable: consumers.scheduler(priority), filter: subjects.tasksOf(priority), maxAckPending: 256 })),
 ];
 

@@ -1,0 +1,167 @@
+import type { CameraStore } from '../infra/camera-store.ts';
+import type { Bus } from '../infra/bus.ts';
+import { CAMERA_STATUS_CODE, type CameraConfig, type CameraState, type CameraStatus } from '../messages/camera.ts';
+import type { CameraId } from '../messages/ids.ts';
+import { subjects } from '../messages/subjects.ts';
+import { defineActor } from '../runtime/actor.ts';
+import { asError } from '../runtime/errors.ts';
+import type { Asking } from '../runtime/message.ts';
+import { address } from '../runtime/ref.ts';
+
+/** A camera as the registry knows it. The URL is the real one, with its password: only for this process. */
+export interface CameraEntry {
+  readonly config: CameraConfig;
+  readonly status: CameraStatus;
+  readonly frames: number;
+  readonly lastFrameAt: string | null;
+  /** Where the live preview reads, on this machine; null when the camera does not run. */
+  readonly previewPort: number | null;
+}
+
+export type CameraPatch = Partial<Pick<CameraConfig, 'name' | 'url' | 'enabled' | 'intervalSeconds'>>;
+
+export type CameraRegistryMessage =
+  | ({ type: 'list' } & Asking<readonly CameraEntry[]>)
+  | ({ type: 'get'; cameraId: CameraId } & Asking<CameraEntry | null>)
+  | ({ type: 'add'; config: CameraConfig } & Asking<'added' | 'exists'>)
+  | ({ type: 'change'; cameraId: CameraId; patch: CameraPatch } & Asking<CameraEntry | null>)
+  | ({ type: 'remove'; cameraId: CameraId } & Asking<boolean>)
+  | { type: 'status'; cameraId: CameraId; state: CameraState; message: string }
+  | { type: 'frame'; cameraId: CameraId; frameNumber: number; timestamp: string };
+
+export const CAMERA_REGISTRY = address<CameraRegistryMessage>('/camera-registry');
+
+/** Starts and stops the actors of cameras. */
+export interface CameraCrew {
+  /** Resolves when the camera's actor is in the tree; it may still be failing and restarting there. */
+  start(config: CameraConfig, framesBefore: () => number): Promise<{ readonly previewPort: number | null }>;
+  stop(cameraId: CameraId): Promise<void>;
+}
+
+export interface CameraRegistryInit {
+  readonly store: CameraStore;
+  readonly crew: CameraCrew;
+  readonly bus: Bus;
+  /** Cameras that are there at every start and are not stored, e.g. the demo. */
+  readonly fixed: readonly CameraConfig[];
+  readonly onStatus: (status: CameraStatus) => void;
+}
+
+interface Entry {
+  config: CameraConfig;
+  status: CameraStatus;
+  frames: number;
+  lastFrameAt: string | null;
+  previewPort: number | null;
+  readonly fixed: boolean;
+}
+
+/** Knows every camera, keeps the list on disk, starts and stops their actors, tells everyone how they are. */
+export const cameraRegistryActor = defineActor<CameraRegistryMessage>()<CameraRegistryInit>({
+  kind: 'camera-registry',
+  mailbox: { capacity: 10_000, overflow: 'refuse' },
+  start: async (ctx, { store, crew, bus, fixed, onStatus }) => {
+    const entries = new Map<CameraId, Entry>();
+
+    const setStatus = (entry: Entry, state: CameraState, message: string): void => {
+      const { cameraId } = entry.config;
+      if (entry.status.state === state && entry.status.message === message) return;
+      const since = entry.status.state === state ? entry.status.since : now();
+      entry.status = { cameraId, status: CAMERA_STATUS_CODE[state], state, message, since };
+      bus.broadcast(subjects.cameraStatus(cameraId), entry.status);
+      onStatus(entry.status);
+      ctx.log.info({ cameraId, state }, `camera ${cameraId} is ${state}: ${message}`);
+      const online = [...entries.values()].filter((each) => each.status.state === 'online').length;
+      ctx.report({ cameras: entries.size, online });
+    };
+    const now = (): string => new Date(ctx.clock.now()).toISOString();
+
+    const newEntry = (config: CameraConfig, isFixed: boolean): Entry => ({
+      config,
+      status: { cameraId: config.cameraId, status: 0, state: 'offline', message: config.enabled ? 'not started yet' : 'switched off', since: now() },
+      frames: 0,
+      lastFrameAt: null,
+      previewPort: null,
+      fixed: isFixed,
+    });
+
+    const startCamera = async (entry: Entry): Promise<void> => {
+      if (!entry.config.enabled) return;
+      try {
+        ({ previewPort: entry.previewPort } = await crew.start(entry.config, () => entry.frames));
+      } catch (thrown) {
+        setStatus(entry, 'fault', `could not be started: ${asError(thrown).message}`);
+      }
+    };
+    const stopCamera = async (entry: Entry, message: string): Promise<void> => {
+      await crew.stop(entry.config.cameraId);
+      entry.previewPort = null;
+      setStatus(entry, 'offline', message);
+    };
+    const save = (): Promise<void> => store.save([...entries.values()].filter((entry) => !entry.fixed).map((entry) => entry.config));
+    const view = ({ config, status, frames, lastFrameAt, previewPort }: Entry): CameraEntry => ({ config, status, frames, lastFrameAt, previewPort });
+
+    const loaded = await store.load();
+    for (const problem of loaded.problems) ctx.log.warn({ file: store.path, movedAside: loaded.movedAside }, problem);
+    for (const config of loaded.cameras) entries.set(config.cameraId, newEntry(config, false));
+    for (const config of fixed) if (!entries.has(config.cameraId)) entries.set(config.cameraId, newEntry(config, true));
+    // Not awaited: a start of hundreds of threads must not hold up everything else.
+    void (async () => {
+      for (const entry of entries.values()) if (!ctx.signal.aborted) await startCamera(entry);
+    })();
+
+    return {
+      handlers: {
+        list: () => [...entries.values()].map(view),
+        get: ({ cameraId }) => {
+          const entry = entries.get(cameraId);
+          return entry === undefined ? null : view(entry);
+        },
+        add: async ({ config }) => {
+          if (entries.has(config.cameraId)) return 'exists';
+          const entry = newEntry(config, false);
+          entries.set(config.cameraId, entry);
+          try {
+            await save();
+          } catch (thrown) {
+            entries.delete(config.cameraId);
+            throw thrown;
+          }
+          await startCamera(entry);
+          return 'added';
+        },
+        change: async ({ cameraId, patch }) => {
+          const entry = entries.get(cameraId);
+          if (entry === undefined) return null;
+          const before = entry.config;
+          entry.config = { ...before, ...patch };
+          await save();
+          const restart = before.url !== entry.config.url || before.intervalSeconds !== entry.config.intervalSeconds || before.enabled !== entry.config.enabled;
+          if (restart) {
+            if (before.enabled) await stopCamera(entry, entry.config.enabled ? 'its settings changed' : 'switched off');
+            await startCamera(entry);
+          }
+          return view(entry);
+        },
+        remove: async ({ cameraId }) => {
+          const entry = entries.get(cameraId);
+          if (entry === undefined) return false;
+          entries.delete(cameraId);
+          await save();
+          await stopCamera(entry, 'removed');
+          return true;
+        },
+        status: ({ cameraId, state, message }) => {
+          const entry = entries.get(cameraId);
+          if (entry !== undefined) setStatus(entry, state, message);
+        },
+        frame: ({ cameraId, frameNumber, timestamp }) => {
+          const entry = entries.get(cameraId);
+          if (entry === undefined) return;
+          entry.frames = frameNumber;
+          entry.lastFrameAt = timestamp;
+        },
+      },
+    };
+  },
+});

@@ -1,0 +1,25 @@
+import type { CameraId } from '../../messages/ids.ts';
+import type { LocatedModel } from '../../messages/model.ts';
+import type { Message } from '../../runtime/message.ts';
+
+/** Nobody tells a camera anything: it works from its source. Supervision starts and stops it. */
+export type CameraMessage = never;
+
+/** A picture waits to be analysed. */
+export type CameraPrivate = { type: 'analyse' } & Message;
+
+/** Crosses into the camera's thread: plain data only. */
+export interface CameraInit {
+  readonly cameraId: CameraId;
+  /** With its password: never logged, never sent on. */
+  readonly url: string;
+  readonly intervalMs: number;
+  readonly ffmpeg: string;
+  readonly model: LocatedModel;
+  readonly confidence: number;
+  readonly iou: number;
+  /** Local UDP port the stream is copied to for the live preview; null for none. */
+  readonly previewPort: number | null;
+  /** Frames of this camera published before this incarnation: numbering goes on after them. */
+  readonly framesBefore: number;
+}

@@ -1,0 +1,49 @@
+import type { ActorLog } from '../runtime/actor.ts';
+import { type Clock, sleep } from '../runtime/clock.ts';
+import { asError } from '../runtime/errors.ts';
+import type { Bus, Delivery, Parser } from './bus.ts';
+
+export interface ConsumeOptions<T> {
+  readonly bus: Bus;
+  readonly stream: string;
+  readonly durable: string;
+  readonly parser: Parser<T>;
+  readonly clock: Clock;
+  readonly log: ActorLog;
+  /** Ends the loop. */
+  readonly signal: AbortSignal;
+  /** Most deliveries taken at once. */
+  readonly batch: number;
+  /** Takes one delivery over; its resolution lets the next one come. A rejection ends the loop. */
+  readonly take: (delivery: Delivery<T>) => Promise<void>;
+}
+
+const WAIT_MS = 5_000;
+const RETRY_MS = 500;
+
+/**
+ * Pulls from a durable consumer until `signal` is aborted, waiting while NATS is away. Resolves at the abort; rejects
+ * only with what `take` rejected with.
+ */
+export async function consume<T>(options: ConsumeOptions<T>): Promise<void> {
+  const { bus, stream, durable, parser, clock, log, signal, batch, take } = options;
+  const consumer = await bus.pull({ stream, durable, parser });
+  let away = false;
+  while (!signal.aborted) {
+    let deliveries: readonly Delivery<T>[] = [];
+    try {
+      deliveries = await consumer.fetch(batch, WAIT_MS);
+      if (away) log.info({ durable }, `${durable} goes on`);
+      away = false;
+    } catch (thrown) {
+      if (!away) log.warn({ durable, err: asError(thrown).message }, `${durable} waits for NATS: ${asError(thrown).message}`);
+      away = true;
+      await sleep(clock, RETRY_MS, signal).catch(() => undefined);
+    }
+    for (const delivery of deliveries) {
+      // Handed back rather than begun: another node, or the next start, has it at once.
+      if (signal.aborted) delivery.nak(0);
+      else await take(delivery);
+    }
+  }
+}
