@@ -1,0 +1,82 @@
+import type { DetectedObject } from '../messages/detection.ts';
+import type { AssessmentTask } from '../messages/task.ts';
+
+/** Margin in px that the camera leaves around a group's box when it cuts the crop (clipped to the frame). */
+export const CROP_MARGIN_PX = 12;
+/** Objects described one by one; further ones are only counted. */
+const MOST_OBJECTS = 40;
+/** Below this share of the frame's width per second an object is called still: the detector's own jitter. */
+const STILL_PER_WIDTH = 0.01;
+
+export interface ObjectFigures {
+  readonly id: number;
+  readonly class: string;
+  readonly confidence: number;
+  /** `[x1, y1, x2, y2]` in px of the crop. */
+  readonly box: readonly [number, number, number, number];
+  readonly speed_px_s: number | null;
+  readonly direction: string | null;
+}
+
+/** What the picture alone cannot show, as sent to the model. Lengths in px, speeds in px/s. */
+export interface Figures {
+  readonly frame_width_px: number;
+  readonly crop_width_px: number;
+  readonly crop_height_px: number;
+  readonly objects_in_group: number;
+  readonly vehicles: number;
+  readonly persons: number;
+  readonly mean_spacing_px: number;
+  readonly min_spacing_px: number;
+  readonly nearest_person_vehicle_px: number | null;
+  readonly max_speed_px_s: number | null;
+  readonly max_closing_speed_px_s: number | null;
+  readonly objects: readonly ObjectFigures[];
+}
+
+const whole = (value: number): number => Math.round(value);
+const wholeOrNull = (value: number | null): number | null => (value === null ? null : Math.round(value));
+
+export function figuresOf(task: AssessmentTask): Figures {
+  const [x1, y1, x2, y2] = task.group.bbox;
+  const left = Math.max(0, Math.floor(x1 - CROP_MARGIN_PX));
+  const top = Math.max(0, Math.floor(y1 - CROP_MARGIN_PX));
+  const right = Math.min(task.imageWidth, Math.ceil(x2 + CROP_MARGIN_PX));
+  const bottom = Math.min(task.imageHeight, Math.ceil(y2 + CROP_MARGIN_PX));
+  const { features } = task.group;
+  return {
+    frame_width_px: task.imageWidth,
+    crop_width_px: right - left,
+    crop_height_px: bottom - top,
+    objects_in_group: task.group.objectCount,
+    vehicles: features.vehicleCount,
+    persons: features.personCount,
+    mean_spacing_px: whole(features.meanSpacing),
+    min_spacing_px: whole(features.minSpacing),
+    nearest_person_vehicle_px: wholeOrNull(features.minPersonVehicleDistance),
+    max_speed_px_s: wholeOrNull(features.maxSpeed),
+    max_closing_speed_px_s: wholeOrNull(features.maxClosingSpeed),
+    objects: task.members.slice(0, MOST_OBJECTS).map((member) => objectFigures(member, left, top, task.imageWidth)),
+  };
+}
+
+function objectFigures(member: DetectedObject, left: number, top: number, frameWidth: number): ObjectFigures {
+  const [x1, y1, x2, y2] = member.bbox;
+  const speed = member.velocity === null ? null : Math.hypot(...member.velocity);
+  return {
+    id: member.objectId,
+    class: member.class,
+    confidence: Math.round(member.confidence * 100) / 100,
+    box: [whole(x1 - left), whole(y1 - top), whole(x2 - left), whole(y2 - top)],
+    speed_px_s: wholeOrNull(speed),
+    direction: member.velocity === null || speed === null ? null : speed < frameWidth * STILL_PER_WIDTH ? 'still' : directionOf(member.velocity),
+  };
+}
+
+/** In the picture, clockwise from the right (y grows downwards). */
+const DIRECTIONS = ['right', 'down-right', 'down', 'down-left', 'left', 'up-left', 'up', 'up-right'] as const;
+
+function directionOf([vx, vy]: readonly [number, number]): string {
+  const eighth = Math.round(Math.atan2(vy, vx) / (Math.PI / 4));
+  return DIRECTIONS[(eighth + 8) % 8] ?? 'right';
+}

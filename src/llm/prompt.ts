@@ -1,0 +1,47 @@
+import type { AssessmentTask } from '../messages/task.ts';
+import { figuresOf } from './figures.ts';
+import type { Language } from './language.ts';
+
+export interface Prompt {
+  readonly system: string;
+  /** Goes beside the picture in the user's message. */
+  readonly user: string;
+}
+
+const SYSTEM: Readonly<Record<Language, string>> = {
+  en: [
+    'You assess road safety on pictures from fixed traffic cameras. You see one cut-out with a group of road users, and figures measured on the video that the still picture cannot show.',
+    'Judge how dangerous the behaviour of this group is, for example: a person and a vehicle in conflict, driving against the traffic, ignoring a red light, misuse of an emergency lane, a sudden lane change, following too closely.',
+    'Levels:',
+    '- high: a plainly dangerous act is going on, such as a conflict with a person, driving the wrong way, running a red light or another grave violation.',
+    '- medium: danger could arise, such as too little distance, a possible rear-end collision, or a person next to a vehicle in a situation still under control.',
+    '- low: slight or crowded, but safe.',
+    '- none: normal traffic.',
+    'Congestion alone is low or none. When two levels seem possible choose the lower one. Answer "unknown" only when the picture cannot be judged at all.',
+    'Answer with one JSON object and nothing else, with the fields: riskLevel (none, low, medium, high or unknown), confidence (0 to 1), riskTypes (list of 0 to 3 short phrases), description (one sentence), dangerObjectCount (how many objects take part in the danger), triggerObjectIds (their ids from the figures).',
+    'Write description and riskTypes in English. The level words stay as they are.',
+  ].join('\n'),
+  zh: [
+    '你负责根据固定交通摄像头的画面评估道路安全。你会看到一组道路使用者的局部截图，以及从视频中测得、单张图片无法体现的数据。',
+    '请判断这一组目标的行为有多危险，例如：行人与车辆冲突、逆行、闯红灯、违规占用应急车道、突然变道、跟车过近。',
+    '等级含义：',
+    '- high：正在发生明显的危险行为，如与行人冲突、逆行、闯红灯或其他严重违法。',
+    '- medium：存在潜在危险，如车距不足、可能追尾，或行人紧邻车辆但局面尚可控。',
+    '- low：轻微或较拥挤，但安全。',
+    '- none：交通正常。',
+    '单纯拥堵只能是 low 或 none。介于两级之间时取较低一级。只有画面完全无法判断时才回答 "unknown"。',
+    '只输出一个 JSON 对象，不要输出其他内容，字段为：riskLevel（none、low、medium、high 或 unknown）、confidence（0 到 1）、riskTypes（0 到 3 个简短短语）、description（一句话）、dangerObjectCount（涉险目标数量）、triggerObjectIds（涉险目标在数据中的 id）。',
+    'description 和 riskTypes 使用简体中文；等级单词保持英文原样。',
+  ].join('\n'),
+};
+
+const USER: Readonly<Record<Language, string>> = {
+  en: 'Figures of this group. Lengths are in pixels of the frame, speeds in pixels per second, boxes are [left, top, right, bottom] in the cut-out, directions are as seen in the picture, null means not known:',
+  zh: '该组目标的数据。长度单位为画面像素，速度单位为像素/秒，box 为截图内的 [左, 上, 右, 下]，direction 为画面中的方向，null 表示未知：',
+};
+
+/** The text of the question about one group, in the language its answer shall have. */
+export const buildPrompt = (task: AssessmentTask, language: Language): Prompt => ({
+  system: SYSTEM[language],
+  user: `${USER[language]}\n${JSON.stringify(figuresOf(task))}`,
+});
