@@ -1,0 +1,129 @@
+import { basename } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ModelFamily } from '../messages/model.ts';
+import type { LocatedModel } from '../messages/model.ts';
+import { ModelStoreError } from '../model-store/errors.ts';
+import { MODELS_DIR, loadModelSpec, readManifest } from '../model-store/manifest.ts';
+import { isPulled, pullModel } from '../model-store/pull.ts';
+import type { PullProgress } from '../model-store/pull.ts';
+import { createDetector } from '../vision/detector.ts';
+import { DetectorError } from '../vision/errors.ts';
+
+const USAGE = `usage: gantry models list
+       gantry models pull [NAME]       fetch and convert a model of the manifest (default: its default)
+       gantry models check FILE        load a .onnx, a spec file (.yaml, .json) or a model by name and say if it fits
+options: --models-dir DIR              default: models/ of the project`;
+
+/** `gantry models …`. Returns the exit code: 0 done, 1 failed (the reason is on stderr), 2 wrong use. */
+export async function run(args: string[]): Promise<number> {
+  const parsed = readArguments(args);
+  if (parsed === null) {
+    console.error(USAGE);
+    return 2;
+  }
+  const { verb, name, modelsDir } = parsed;
+  try {
+    switch (verb) {
+      case 'list':
+        return await list(modelsDir);
+      case 'pull':
+        return await pull(name, modelsDir);
+      case 'check':
+        return await check(name, modelsDir);
+    }
+  } catch (error) {
+    if (!(error instanceof ModelStoreError || error instanceof DetectorError)) throw error;
+    console.error(`${error.code}: ${error.message}`);
+    return 1;
+  }
+}
+
+interface Request {
+  readonly verb: 'list' | 'pull' | 'check';
+  readonly name: string;
+  readonly modelsDir: string;
+}
+
+function readArguments(args: string[]): Request | null {
+  try {
+    const { values, positionals } = parseArgs({ args, allowPositionals: true, options: { 'models-dir': { type: 'string' } } });
+    const [verb, name = ''] = positionals;
+    if (positionals.length > 2 || (verb !== 'list' && verb !== 'pull' && verb !== 'check')) return null;
+    if ((verb === 'check') !== (name !== '') && verb !== 'pull') return null;
+    return { verb, name, modelsDir: values['models-dir'] ?? MODELS_DIR };
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error));
+    return null;
+  }
+}
+
+async function list(modelsDir: string): Promise<number> {
+  const manifest = await readManifest(modelsDir);
+  const rows = await Promise.all(
+    manifest.models.map(async (model) => {
+      const ready = await isPulled(model, modelsDir);
+      const state = ready ? 'ready' : model.source.kind === 'file' ? `put ${model.file} into ${modelsDir}` : `gantry models pull ${model.name}`;
+      const size = model.input.width === undefined || model.input.height === undefined ? 'any' : `${model.input.width}x${model.input.height}`;
+      return [`${model.name}${model.name === manifest.default ? ' *' : ''}`, model.family, size, model.licence, state];
+    }),
+  );
+  printTable([['NAME (* default)', 'FAMILY', 'INPUT', 'LICENCE', 'STATE'], ...rows]);
+  return 0;
+}
+
+function printTable(rows: readonly (readonly string[])[]): void {
+  const widths = rows.reduce<number[]>((all, row) => row.map((cell, column) => Math.max(all[column] ?? 0, cell.length)), []);
+  for (const row of rows) console.log(row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd());
+}
+
+async function pull(name: string, modelsDir: string): Promise<number> {
+  const wanted = name === '' ? (await readManifest(modelsDir)).default : name;
+  await pullModel(wanted, { modelsDir, onProgress: createProgressPrinter() });
+  return 0;
+}
+
+/** A line for each stage; for a download with known size also one for each tenth. */
+function createProgressPrinter(): (progress: PullProgress) => void {
+  let last = '';
+  return ({ stage, message, fraction }) => {
+    const step = `${stage} ${fraction === null ? '' : Math.floor(fraction * 10)}`;
+    if (step === last) return;
+    last = step;
+    console.log(message);
+  };
+}
+
+async function check(nameOrFile: string, modelsDir: string): Promise<number> {
+  if (!nameOrFile.toLowerCase().endsWith('.onnx')) {
+    const spec = await loadModelSpec(nameOrFile, modelsDir);
+    await tryModel(spec);
+    console.log(`${spec.name}: fits the family "${spec.family}"`);
+    return 0;
+  }
+  const refusals: string[] = [];
+  for (const family of ModelFamily.options) {
+    const spec = specOfFile(nameOrFile, family);
+    try {
+      await tryModel(spec);
+    } catch (error) {
+      if (!(error instanceof DetectorError) || error.code === 'MODEL_UNREADABLE') throw error;
+      refusals.push(error.message);
+      continue;
+    }
+    console.log(`${nameOrFile} fits the family "${family}". A spec for it:\n`);
+    console.log(`name: ${spec.name}\nfamily: ${family}\npath: ${nameOrFile}\nclasses: ${JSON.stringify(spec.classes)}`);
+    return 0;
+  }
+  console.error(`${nameOrFile} fits no family as it is; a spec file may say more about it.\n- ${refusals.join('\n- ')}`);
+  return 1;
+}
+
+function specOfFile(path: string, family: ModelFamily): LocatedModel {
+  const name = basename(path).replace(/\.onnx$/i, '').replaceAll(/[^A-Za-z0-9._-]/g, '-').slice(0, 64);
+  return { name, family, path, input: {}, outputs: {}, classes: family === 'ssd' ? 'coco90' : 'coco80', labelOffset: 0 };
+}
+
+async function tryModel(spec: LocatedModel): Promise<void> {
+  const detector = await createDetector(spec);
+  await detector.release();
+}

@@ -1,0 +1,38 @@
+import { ModelStoreError } from './errors.ts';
+
+/** Bytes so far, and of how many where the server says. */
+export type OnBytes = (received: number, total: number | null) => void;
+
+/** Largest download, in bytes. */
+const MAX_BYTES = 1024 * 1024 * 1024;
+/** A server silent for longer is given up, in ms. */
+const STALL_MS = 30_000;
+
+/** The body at `url`. Rejects with `ModelStoreError` (`DOWNLOAD_FAILED`). */
+export async function fetchBytes(url: string, onBytes?: OnBytes): Promise<Uint8Array> {
+  const stalled = new AbortController();
+  const abort = (): void => stalled.abort(new Error(`no data for ${STALL_MS / 1000} s`));
+  let timer = setTimeout(abort, STALL_MS);
+  try {
+    const response = await fetch(url, { signal: stalled.signal });
+    if (!response.ok || response.body === null) throw new Error(`HTTP ${response.status}`);
+    const length = Number(response.headers.get('content-length'));
+    const total = length > 0 ? length : null;
+    const chunks: Uint8Array[] = [];
+    let received = 0;
+    for await (const chunk of response.body) {
+      clearTimeout(timer);
+      timer = setTimeout(abort, STALL_MS);
+      received += chunk.length;
+      if (received > MAX_BYTES) throw new Error(`larger than ${MAX_BYTES} bytes`);
+      chunks.push(chunk);
+      onBytes?.(received, total);
+    }
+    return Buffer.concat(chunks);
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : String(error);
+    throw new ModelStoreError('DOWNLOAD_FAILED', cause, {}, error);
+  } finally {
+    clearTimeout(timer);
+  }
+}

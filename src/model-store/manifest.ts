@@ -1,0 +1,112 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { LocatedModel, ModelSpec } from '../messages/model.ts';
+import { ModelStoreError } from './errors.ts';
+
+/** The project's `models/`: the manifest and the models it names. */
+export const MODELS_DIR = join(import.meta.dirname, '..', '..', 'models');
+
+const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hex digits');
+
+/** Where a model comes from. */
+export const ModelSource = z.discriminatedUnion('kind', [
+  z.strictObject({
+    /** Files of a package on the npm registry, converted on this machine. */
+    kind: z.literal('npm-tarball'),
+    package: z.string().regex(/^(@[a-z0-9._-]+\/)?[a-z0-9._-]+$/),
+    version: z.string().regex(/^\d+\.\d+\.\d+[\w.+-]*$/),
+    /** Of the tarball, as the registry states it. */
+    integrity: z.string().regex(/^sha512-[A-Za-z0-9+/]{86}==$/),
+    /** The only files taken out; the `model.json` and its shards. */
+    members: z.array(z.string().min(1)).min(1),
+    convert: z.literal('tfjs-ssd'),
+  }),
+  z.strictObject({
+    /** The `.onnx` itself, over HTTPS; the entry's sha256 is then needed. */
+    kind: z.literal('url'),
+    url: z.url({ protocol: /^https$/ }),
+  }),
+  z.strictObject({
+    /** Supplied by the operator, who puts it into the models folder. */
+    kind: z.literal('file'),
+    /** Where to ask for it. */
+    hint: z.string(),
+  }),
+]);
+export type ModelSource = z.infer<typeof ModelSource>;
+
+export const ManifestEntry = ModelSpec.extend({
+  /** Name of the file inside the models folder. */
+  file: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*\.onnx$/),
+  source: ModelSource,
+  /** SPDX name, and who made the weights. */
+  licence: z.string().min(1),
+  attribution: z.string().min(1),
+  /** Of the `.onnx`. */
+  sha256: Sha256.optional(),
+  /** Why it is set up as it is. */
+  why: z.string().optional(),
+}).refine((entry) => entry.source.kind !== 'url' || entry.sha256 !== undefined, { path: ['sha256'], message: 'is needed for a model fetched from a URL' });
+export type ManifestEntry = z.infer<typeof ManifestEntry>;
+
+export const Manifest = z
+  .strictObject({ default: z.string(), models: z.array(ManifestEntry).min(1) })
+  .refine((manifest) => new Set(manifest.models.map(({ name }) => name)).size === manifest.models.length, { path: ['models'], message: 'names a model twice' })
+  .refine((manifest) => manifest.models.some(({ name }) => name === manifest.default), { path: ['default'], message: 'is no model of the manifest' });
+export type Manifest = z.infer<typeof Manifest>;
+
+async function readStructured(file: string): Promise<unknown> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    throw new ModelStoreError('UNKNOWN_MODEL', `cannot read ${file}`, { file }, error);
+  }
+  try {
+    return parse(text);
+  } catch (error) {
+    throw new ModelStoreError('BAD_SPEC', `${file} is neither JSON nor YAML: ${error instanceof Error ? error.message : String(error)}`, { file }, error);
+  }
+}
+
+function validate<T>(schema: z.ZodType<T>, value: unknown, file: string): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new ModelStoreError('BAD_SPEC', `${file}: ${z.prettifyError(parsed.error)}`, { file, issues: parsed.error.issues.map((issue) => issue.path.join('.')) });
+}
+
+/** Reads `manifest.json` of a models folder. Rejects with `ModelStoreError` (`UNKNOWN_MODEL`, `BAD_SPEC`). */
+export async function readManifest(modelsDir = MODELS_DIR): Promise<Manifest> {
+  const file = join(modelsDir, 'manifest.json');
+  return validate(Manifest, await readStructured(file), file);
+}
+
+/** The manifest's entry of that name. Throws `ModelStoreError` (`UNKNOWN_MODEL`), naming those there are. */
+export function findEntry(manifest: Manifest, name: string): ManifestEntry {
+  const entry = manifest.models.find((model) => model.name === name);
+  if (entry !== undefined) return entry;
+  const names = manifest.models.map((model) => model.name);
+  throw new ModelStoreError('UNKNOWN_MODEL', `no model is called "${name}"; the manifest has ${names.join(', ')}, and a spec file ends in .yaml, .yml or .json`, { name, names });
+}
+
+/** An entry with the path of its file, which need not be there yet. */
+export function locate(entry: ManifestEntry, modelsDir = MODELS_DIR): LocatedModel {
+  const { name, family, input, outputs, classes, labelOffset, file } = entry;
+  return { name, family, input, outputs, classes, labelOffset, path: join(modelsDir, file) };
+}
+
+/** Whether a name given by an operator means a spec file and not an entry of the manifest. */
+export const isSpecFile = (nameOrFile: string): boolean => /\.(ya?ml|json)$/i.test(nameOrFile);
+
+/**
+ * The spec of a model by its name in the manifest, or of an operator's own by a `.yaml` or `.json` file, for example
+ * `{ name: mine, family: yolov8, path: mine.onnx }` (fields of `ModelSpec`; `path` is relative to that file).
+ * Looks nothing up on disk but the spec. Rejects with `ModelStoreError` (`UNKNOWN_MODEL`, `BAD_SPEC`).
+ */
+export async function loadModelSpec(nameOrFile: string, modelsDir = MODELS_DIR): Promise<LocatedModel> {
+  if (!isSpecFile(nameOrFile)) return locate(findEntry(await readManifest(modelsDir), nameOrFile), modelsDir);
+  const spec = validate(LocatedModel, await readStructured(nameOrFile), nameOrFile);
+  return { ...spec, path: isAbsolute(spec.path) ? spec.path : resolve(dirname(nameOrFile), spec.path) };
+}

