@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { connect, RequestStrategy } from 'nats';
+import { startNatsServer } from '../../src/embedded/nats-server.ts';
+import type { EmbeddedService } from '../../src/embedded/service.ts';
+import { NatsBus } from '../../src/infra/nats/bus.ts';
+import { JetStreamImages } from '../../src/infra/nats/images.ts';
+import { registerRoles } from '../../src/infra/nats/services.ts';
+import { Detection } from '../../src/messages/detection.ts';
+import { consumers, streams, subjects } from '../../src/messages/subjects.ts';
+import { memoryLog } from '../support/log.ts';
+import { detection } from '../support/samples.ts';
+import { until } from '../support/until.ts';
+
+const log = memoryLog();
+let folder: string;
+let server: EmbeddedService;
+let bus: NatsBus;
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'gantry-bus-'));
+  server = await startNatsServer({ dataDir: folder, log });
+  bus = await NatsBus.open({ url: server.url, startTimeoutMs: 5_000, log });
+});
+after(async () => {
+  await bus.close();
+  await server.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const traceOf = ({ traceId, cameraId, requestId }: Detection) => ({ traceId, cameraId, requestId });
+const publish = (frame: Detection) => bus.publish(subjects.detection(frame.cameraId), frame, traceOf(frame), frame.requestId);
+const generator = () => bus.pull({ stream: streams.detections, durable: consumers.taskGenerator, parser: Detection });
+
+test('a published message is fetched at once, carries readable headers, and is gone after its ack', async () => {
+  const seen = Promise.withResolvers<{ text: string; trace: string; camera: string }>();
+  const nc = await connect({ servers: server.url });
+  nc.subscribe(subjects.detections, {
+    max: 1,
+    callback: (_, message) => seen.resolve({ text: message.string(), trace: message.headers?.get('Trace-Id') ?? '', camera: message.headers?.get('Camera-Id') ?? '' }),
+  });
+  await nc.flush();
+  const frame = detection(1);
+  await publish(frame);
+  const { text, trace, camera } = await seen.promise;
+  assert.deepEqual([JSON.parse(text), trace, camera], [frame, frame.traceId, frame.cameraId]);
+  await nc.close();
+
+  const consumer = await generator();
+  const [delivery, ...more] = await consumer.fetch(10, 1_000);
+  assert.equal(more.length, 0);
+  assert.deepEqual(delivery?.body, frame);
+  assert.equal(delivery?.attempt, 1);
+  delivery?.ack();
+  assert.deepEqual(await consumer.fetch(10, 50), []);
+});
+
+test('the same id twice is one message', async () => {
+  const frame = detection(0);
+  await publish(frame);
+  await publish(frame);
+  const consumer = await generator();
+  const got = await consumer.fetch(10, 200);
+  for (const each of got) each.ack();
+  assert.equal(got.length, 1);
+});
+
+test('a fetch on an empty consumer wakes up with the first message', async () => {
+  const consumer = await generator();
+  const waiting = consumer.fetch(10, 10_000);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const frame = detection(0);
+  await publish(frame);
+  const [delivery] = await waiting;
+  assert.equal(delivery?.body.requestId, frame.requestId);
+  delivery?.ack();
+});
+
+test('a handed back message comes again, counted; lag tells what waits', async () => {
+  const frame = detection(0);
+  await publish(frame);
+  const consumer = await generator();
+  const [first] = await consumer.fetch(1, 1_000);
+  assert.deepEqual(await consumer.lag(), { waiting: 0, unsettled: 1 });
+  first?.nak(50);
+  const second = await until('redelivery', async () => (await consumer.fetch(1, 1_000))[0]);
+  assert.equal(second.attempt, 2);
+  second.ack();
+});
+
+test('a body that does not parse is given up, counted and logged, and does not stop the others', async () => {
+  const bad = detection(0, { cameraId: 'cam-bad' });
+  await bus.publish(subjects.detection('cam-bad'), { nonsense: true }, traceOf(bad), 'bad-1');
+  const good = detection(0);
+  await publish(good);
+  const consumer = await generator();
+  const got = [...(await consumer.fetch(10, 500)), ...(await consumer.fetch(10, 500))];
+  for (const each of got) each.ack();
+  assert.deepEqual(got.map((each) => each.body.requestId), [good.requestId]);
+  assert.ok(bus.counters.badBodies >= 1);
+  assert.ok(log.lines.some((line) => line.level === 'error' && line.fields['subject'] === 'detection-results.cam-bad'));
+});
+
+test('images are stored once and read by their id; one too large or unknown is told apart', async () => {
+  const images = new JetStreamImages(bus);
+  const { requestId } = detection(0);
+  const jpeg = new Uint8Array([0xff, 0xd8, 1, 2, 3]);
+  await images.put(`${requestId}.g1`, jpeg);
+  assert.deepEqual(new Uint8Array((await images.get(`${requestId}.g1`)) ?? []), jpeg);
+  assert.equal(await images.get(`${requestId}.g2`), null);
+  await assert.rejects(images.put(`${requestId}.frame`, new Uint8Array(950_000)), { code: 'IMAGE_TOO_LARGE' });
+});
+
+test('each role is a micro service that answers its stats', async () => {
+  const stop = await registerRoles(bus, '0.1.0', [{ name: 'scheduler', description: 'Calls the model', stats: async () => ({ inFlight: 3 }) }], log);
+  const nc = await connect({ servers: server.url });
+  const found: string[] = [];
+  for await (const info of await nc.services.client({ strategy: RequestStrategy.JitterTimer, maxWait: 500 }).info()) found.push(info.name);
+  assert.deepEqual(found, ['gantry-scheduler']);
+  const reply = await nc.request('gantry.scheduler.stats', '', { timeout: 1_000 });
+  assert.deepEqual(reply.json(), { inFlight: 3 });
+  await nc.close();
+  await stop();
+});
+
+test('while the server is down publishing is refused at once, and goes on by itself when it is back', async () => {
+  const pid = server.pid();
+  assert.ok(pid);
+  process.kill(pid, 'SIGKILL');
+  await until('the link notices', () => bus.state() === 'reconnecting');
+  await assert.rejects(publish(detection(0)), { code: 'BUS_DOWN' });
+  await assert.rejects((await generator()).fetch(1, 1_000), { code: 'BUS_DOWN' });
+  await until('reconnected', () => bus.state() === 'connected');
+  const frame = detection(0);
+  await until('published', () => publish(frame).then(() => true, () => false));
+  const [delivery] = await (await generator()).fetch(1, 2_000);
+  assert.equal(delivery?.body.requestId, frame.requestId);
+  delivery?.ack();
+});
+
+test('a server that never answers is given up with a message that says what to do', async () => {
+  await assert.rejects(NatsBus.open({ url: 'nats://user:pw@127.0.0.1:9', startTimeoutMs: 600, log }), (error: Error) => /NATS at .* did not answer within 600 ms.*NATS_URL/.test(error.message) && !error.message.includes('pw@'));
+});
