@@ -39,6 +39,7 @@ export class LiveFeed implements ViewerHost {
   readonly #viewers = new Set<Viewer>();
   readonly #heartbeat: Heartbeat;
   readonly #recent = new RecentIds(REMEMBERED);
+  readonly #alerted = new RecentIds(REMEMBERED);
   readonly #newest = new Map<CameraId, Newest>();
   readonly #counts = { droppedFrames: 0, droppedAlerts: 0 };
   #closedSlow = 0;
@@ -55,9 +56,12 @@ export class LiveFeed implements ViewerHost {
     return { viewers: this.#viewers.size, ...this.#counts, closedSlow: this.#closedSlow, duplicates: this.#duplicates };
   }
 
-  /** Sends an aggregate to whoever follows its camera. False when it was sent before: it may come by two ways. */
+  /**
+   * Sends an aggregate to whoever follows its camera. False when it was sent before: it may come by two ways. A new
+   * revision is sent like a new frame, its alert only once.
+   */
   publish(aggregate: Aggregate): boolean {
-    if (!this.#recent.add(aggregate.requestId)) {
+    if (!this.#recent.add(`${aggregate.requestId} ${aggregate.revision}`)) {
       this.#duplicates += 1;
       return false;
     }
@@ -65,7 +69,7 @@ export class LiveFeed implements ViewerHost {
     const at = Date.parse(aggregate.timestamp);
     const text = encode({ type: 'detection_result', data: aggregate });
     this.#keep(camera, { at, text });
-    const alert = this.#isAlert(aggregate) ? encode({ type: 'alert', data: aggregate }) : null;
+    const alert = this.#isAlert(aggregate) && this.#alerted.add(aggregate.requestId) ? encode({ type: 'alert', data: aggregate }) : null;
     for (const viewer of this.#viewers) {
       if (!viewer.following.has(camera)) continue;
       viewer.frame(camera, at, text);

@@ -53,6 +53,7 @@ export function aggregate(cameraId: string, more: Partial<Aggregate> & { risk?: 
     requestId,
     timestamp: new Date().toISOString(),
     frameNumber: 1,
+    revision: 0,
     publishedAt: new Date().toISOString(),
     detectedObjects: [
       { objectId: 0, trackId: 7, class: 'car', confidence: 0.91, bbox: [60, 150, 260, 280], velocity: [12, 3] },
