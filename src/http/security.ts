@@ -15,9 +15,12 @@ export interface SecurityOptions {
 /** Routes where a browser cannot send a header, so that the token may stand in the query: pictures and WebSockets. */
 const TOKEN_IN_QUERY: ReadonlySet<string> = new Set(['/api/images/:imageId', '/api/cameras/:id/snapshot.jpg', '/ws', '/ws/live/:cameraId']);
 
-/** Pages take scripts, styles and data from here only; `wasm-unsafe-eval` lets the video player compile its decoder. */
+/**
+ * Pages take scripts, styles and data from here only. `wasm-unsafe-eval` lets the video player compile its decoder;
+ * the hash is that of the one style sheet it brings in itself (@cycjimmy/jsmpeg-player 6.1.2).
+ */
 const PAGE_POLICY =
-  "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+  "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'sha256-lRyplcblLyRa4o+ZUBNzXETDGwKXzgKgrWbiYOwfTLg='; img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /** Checks of every request before anything else happens, and the headers of every reply. */
 export function installSecurity(app: FastifyInstance, options: SecurityOptions): void {

@@ -1,0 +1,71 @@
+/** The newest high-risk frames of all cameras. */
+import { imageUrl, request } from './api.js';
+import { clockTime, el } from './format.js';
+import { summary } from './risk.js';
+
+/** @typedef {import('../src/messages/aggregate.ts').Aggregate} Aggregate */
+
+const SHOWN = 30;
+/** Look-ups of old alerts at the same time. */
+const LOOKUPS = 4;
+
+export class Alerts {
+  /** Newest first. @type {Aggregate[]} */
+  #alerts = [];
+  #list;
+  #none;
+  #nameOf;
+
+  /** @param {HTMLElement} list @param {HTMLElement} none @param {(cameraId: string) => string} nameOf */
+  constructor(list, none, nameOf) {
+    this.#list = list;
+    this.#none = none;
+    this.#nameOf = nameOf;
+  }
+
+  /** @param {readonly Aggregate[]} aggregates */
+  add(aggregates) {
+    const fresh = aggregates.filter((each) => !this.#alerts.some((known) => known.requestId === each.requestId));
+    if (fresh.length === 0) return;
+    this.#alerts = [...fresh, ...this.#alerts].toSorted((a, b) => Date.parse(b.timestamp) - Date.parse(a.timestamp)).slice(0, SHOWN);
+    this.#none.hidden = this.#alerts.length > 0;
+    const kept = new Map([...this.#list.children].map((child) => [child.getAttribute('data-request'), child]));
+    this.#list.replaceChildren(...this.#alerts.map((alert) => kept.get(alert.requestId) ?? this.#row(alert)));
+  }
+
+  /** What was seen before this page was opened. @param {readonly string[]} cameraIds */
+  async load(cameraIds) {
+    const queue = cameraIds.values();
+    const worker = async () => {
+      for (const id of queue) {
+        // A camera removed meanwhile has no alerts to show, and the live ones come anyway.
+        const old = await request(`/api/cameras/${id}/alerts?limit=5`).catch(() => []);
+        this.add(old);
+      }
+    };
+    await Promise.all(Array.from({ length: LOOKUPS }, worker));
+  }
+
+  /** @param {Aggregate} alert */
+  #row(alert) {
+    const level = alert.riskAssessment.maxRiskLevel;
+    const worst = alert.riskAssessment.results.find((result) => result.riskLevel === level);
+    const crop = alert.trafficGroups.find((group) => group.groupIndex === worst?.groupIndex)?.cropId ?? null;
+    const row = el('li', { 'data-request': alert.requestId, 'data-level': level });
+    if (crop !== null) {
+      const image = el('img', { alt: '', loading: 'lazy', src: imageUrl(crop) });
+      image.addEventListener('error', () => image.remove()); // pictures live for minutes, alerts for longer
+      row.append(image);
+    }
+    row.append(
+      el(
+        'div',
+        {},
+        el('p', { class: 'alert-head' }, el('span', { class: 'badge', 'data-level': level }, level), el('time', { datetime: alert.timestamp, class: 'muted' }, clockTime(alert.timestamp))),
+        el('p', {}, el('strong', {}, this.#nameOf(alert.cameraId))),
+        el('p', {}, summary(alert)),
+      ),
+    );
+    return row;
+  }
+}
