@@ -1,0 +1,38 @@
+import type { Behaviour, BehaviourOptions } from './types.ts';
+
+interface Rule {
+  readonly behaviour: Behaviour;
+  readonly probability: number;
+  readonly key: string | null;
+  left: number;
+}
+
+/** The behaviours asked for; the newest that applies to a call wins. */
+export class Behaviours {
+  readonly #random: () => number;
+  #rules: Rule[] = [];
+
+  constructor(random: () => number) {
+    this.#random = random;
+  }
+
+  add(behaviour: Behaviour, { probability = 1, times = Infinity, key }: BehaviourOptions = {}): () => void {
+    const rule: Rule = { behaviour, probability, key: key ?? null, left: times };
+    this.#rules.unshift(rule);
+    return () => {
+      this.#rules = this.#rules.filter((other) => other !== rule);
+    };
+  }
+
+  clear(): void {
+    this.#rules = [];
+  }
+
+  /** What to do with a call of this key; null: answer well. */
+  next(key: string): Behaviour | null {
+    const rule = this.#rules.find((one) => one.left > 0 && (one.key === null || one.key === key) && (one.probability >= 1 || this.#random() < one.probability));
+    if (rule === undefined) return null;
+    rule.left--;
+    return rule.behaviour;
+  }
+}

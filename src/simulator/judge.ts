@@ -1,0 +1,54 @@
+import { hashText, seededRandom } from './random.ts';
+
+/** A plausible answer of a model, in the flat shape. */
+export interface SimulatedAnswer {
+  readonly riskLevel: 'none' | 'low' | 'medium' | 'high';
+  readonly confidence: number;
+  readonly riskTypes: readonly string[];
+  readonly description: string;
+  readonly dangerObjectCount: number;
+  readonly triggerObjectIds: readonly number[];
+}
+
+const figure = (text: string, name: string): number | null => {
+  const found = new RegExp(`"${name}":(-?\\d+(?:\\.\\d+)?)`).exec(text)?.[1];
+  return found === undefined ? null : Number(found);
+};
+
+/**
+ * Judges the figures in a prompt, roughly as a model would: near and fast is worse. Some chance, drawn from seed and
+ * text, stands for what a model sees besides. The same text gets the same answer.
+ */
+export function judge(text: string, seed: number): SimulatedAnswer {
+  const random = seededRandom(hashText(text) ^ seed);
+  const width = figure(text, 'frame_width_px') ?? 1280;
+  const nearest = figure(text, 'nearest_person_vehicle_px');
+  const near = nearest === null ? 0 : Math.max(0, 1 - nearest / (width * 0.1));
+  const fast = Math.min(1, (figure(text, 'max_speed_px_s') ?? 0) / (width * 0.25));
+  const closing = Math.min(1, Math.max(0, figure(text, 'max_closing_speed_px_s') ?? 0) / (width * 0.2));
+  const crowd = Math.min(1, (figure(text, 'objects_in_group') ?? 2) / 15);
+  const score = 0.4 * near + 0.25 * closing + 0.15 * fast + 0.1 * crowd + 0.35 * random() ** 2;
+  const riskLevel = score > 0.62 ? 'high' : score > 0.42 ? 'medium' : score > 0.22 ? 'low' : 'none';
+  const ids = [...text.matchAll(/"id":(\d+)/g)].map((match) => Number(match[1]));
+  const triggerObjectIds = riskLevel === 'none' ? [] : ids.slice(0, 2);
+  const kind = near > 0.3 ? 'person' : closing > 0.3 ? 'closing' : 'crowd';
+  const language = /[\u4e00-\u9fff]/.test(text) ? 'zh' : 'en';
+  return {
+    riskLevel,
+    confidence: Math.round((0.55 + 0.4 * random()) * 100) / 100,
+    riskTypes: riskLevel === 'none' ? [] : [TYPES[language][kind]],
+    description: riskLevel === 'none' ? QUIET[language] : SCENES[language][kind],
+    dangerObjectCount: triggerObjectIds.length,
+    triggerObjectIds,
+  };
+}
+
+const TYPES = {
+  en: { person: 'person near vehicle', closing: 'too little distance', crowd: 'dense traffic' },
+  zh: { person: '人车距离过近', closing: '车距不足', crowd: '交通密集' },
+} as const;
+const SCENES = {
+  en: { person: 'A person is close to a vehicle.', closing: 'Two road users approach each other.', crowd: 'Road users are crowded together.' },
+  zh: { person: '有行人靠近车辆。', closing: '两个目标正在相互接近。', crowd: '目标较为密集。' },
+} as const;
+const QUIET = { en: 'Normal traffic.', zh: '交通正常。' } as const;

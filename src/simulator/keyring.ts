@@ -1,0 +1,60 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { ArrivalLimiter } from './limits.ts';
+import type { Budget } from './record.ts';
+import type { SimulatedKey, SimulatedKeyEntry } from './types.ts';
+
+export interface HeldKey {
+  readonly name: string;
+  readonly spec: SimulatedKey;
+  readonly budget: Budget;
+  readonly limiter: ArrivalLimiter;
+  revoked: boolean;
+}
+
+const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+
+/** The keys the simulator knows. */
+export class Keyring {
+  readonly #keys: readonly HeldKey[];
+
+  constructor(specs: readonly SimulatedKey[]) {
+    const groups = new Map<string, Pick<HeldKey, 'budget' | 'limiter'>>();
+    this.#keys = specs.map((spec, index) => {
+      const name = spec.name ?? `key-${String(index + 1).padStart(3, '0')}`;
+      const id = spec.group === undefined ? `key:${name}` : `group:${spec.group}`;
+      const shared = groups.get(id) ?? { budget: { name: id, qps: spec.qps, rpm: spec.rpm }, limiter: new ArrivalLimiter(spec.qps, spec.rpm) };
+      groups.set(id, shared);
+      return { name, spec, ...shared, revoked: false };
+    });
+  }
+
+  /** The key of an `Authorization` header; undefined when nobody has it. */
+  find(authorization: string | undefined): HeldKey | undefined {
+    const given = digest(/^Bearer (.+)$/.exec(authorization ?? '')?.[1] ?? '');
+    return this.#keys.find((key) => timingSafeEqual(digest(key.spec.key), given));
+  }
+
+  setRevoked(name: string, revoked: boolean): void {
+    const key = this.#keys.find((one) => one.name === name);
+    if (key === undefined) throw new Error(`the simulator has no key "${name}"`);
+    key.revoked = revoked;
+  }
+
+  budgets(): readonly Budget[] {
+    return [...new Map(this.#keys.map((key) => [key.budget.name, key.budget])).values()];
+  }
+
+  entries(baseUrl: string, model: string): readonly SimulatedKeyEntry[] {
+    return this.#keys.map(({ name, spec, budget }) => ({
+      name,
+      key: spec.key,
+      qps_limit: budget.qps,
+      rpm_limit: budget.rpm,
+      priority: 1,
+      enabled: true,
+      base_url: baseUrl,
+      model,
+      ...(spec.group === undefined ? {} : { quota_group: spec.group }),
+    }));
+  }
+}

@@ -1,0 +1,31 @@
+/**
+ * A provider's limiter: a strict sliding log of arrivals, windows closed at both ends. Written apart from the key
+ * pool's own limits on purpose, so that one does not inherit the other's mistakes.
+ */
+export class ArrivalLimiter {
+  readonly #rules: readonly { readonly spanMs: number; readonly limit: number }[];
+  readonly #counted: number[] = [];
+
+  constructor(qps: number, rpm: number) {
+    this.#rules = [
+      { spanMs: 1_000, limit: qps },
+      { spanMs: 60_000, limit: rpm },
+    ];
+  }
+
+  /** Milliseconds until a call arriving at `at` would be let in; 0 when it is now. */
+  waitMs(at: number): number {
+    while (this.#counted[0] !== undefined && this.#counted[0] < at - 60_000) this.#counted.shift();
+    let wait = 0;
+    for (const { spanMs, limit } of this.#rules) {
+      const within = this.#counted.filter((arrival) => arrival >= at - spanMs);
+      const leaves = within[within.length - limit];
+      if (leaves !== undefined) wait = Math.max(wait, leaves + spanMs - at + 0.001);
+    }
+    return wait;
+  }
+
+  count(at: number): void {
+    this.#counted.push(at);
+  }
+}

@@ -1,0 +1,57 @@
+import type { ServerResponse } from 'node:http';
+import type { SimulatedAnswer } from './judge.ts';
+import type { Behaviour } from './types.ts';
+
+/** An error body as OpenAI-compatible providers send it. Returns the status. */
+export function sendError(response: ServerResponse, status: number, code: string, message: string, headers: Readonly<Record<string, string>> = {}, param: string | null = null): number {
+  const type = status === 429 ? 'rate_limit_error' : status === 401 ? 'authentication_error' : status >= 500 ? 'server_error' : 'invalid_request_error';
+  sendJson(response, status, { error: { message, type, param, code } }, headers);
+  return status;
+}
+
+export function sendJson(response: ServerResponse, status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): void {
+  response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
+}
+
+/** The text the model "says", bent as the behaviour wants; null for none. */
+export function modelText(answer: SimulatedAnswer, kind: Behaviour['kind'] | null, wrapper: boolean): string | null {
+  const flat = JSON.stringify(answer);
+  const wrapped = JSON.stringify({
+    hasDangerousDriving: answer.riskLevel === 'medium' || answer.riskLevel === 'high',
+    maxRiskLevel: answer.riskLevel,
+    results: answer.riskLevel === 'none' ? [] : [{ groupIndex: 1, ...answer }],
+  });
+  const good = wrapper ? wrapped : flat;
+  const bent: Partial<Record<Behaviour['kind'], string | null>> = {
+    malformed: good.slice(0, Math.floor(good.length / 2)),
+    empty: '',
+    refusal: null,
+    prose: `Looking at the picture {one moment}, my judgement is:\n${good}\nLet me know if you need more.`,
+    fenced: `\`\`\`json\n${good}\n\`\`\``,
+    wrapper: wrapped,
+    'odd-level': JSON.stringify({ ...answer, riskLevel: 'severe-ish' }),
+  };
+  const text = kind === null ? good : bent[kind];
+  return text === undefined ? good : text;
+}
+
+export interface Completion {
+  readonly id: number;
+  readonly model: string;
+  readonly text: string | null;
+  readonly promptLength: number;
+}
+
+/** A chat completion. Token counts are estimates: three characters a token, and 400 for the picture. */
+export function completionBody({ id, model, text, promptLength }: Completion): object {
+  const promptTokens = 400 + Math.ceil(promptLength / 3);
+  const completionTokens = Math.ceil((text ?? '').length / 3);
+  return {
+    id: `chatcmpl-sim-${id}`,
+    object: 'chat.completion',
+    created: Math.floor(Date.now() / 1000),
+    model,
+    choices: [{ index: 0, finish_reason: 'stop', logprobs: null, message: { role: 'assistant', content: text, refusal: text === null ? 'I cannot help with that.' : null } }],
+    usage: { prompt_tokens: promptTokens, completion_tokens: completionTokens, total_tokens: promptTokens + completionTokens },
+  };
+}

@@ -1,0 +1,187 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { Behaviours } from './behaviours.ts';
+import { judge } from './judge.ts';
+import { Keyring } from './keyring.ts';
+import { hashText, logNormalMs, seededRandom } from './random.ts';
+import { CallRecord } from './record.ts';
+import { completionBody, modelText, sendError, sendJson } from './reply.ts';
+import { BadRequest, readChatRequest, textOf, wantsWrapper, type ChatRequest } from './request.ts';
+import type { Behaviour, ProviderSimulator, SimulatorOptions } from './types.ts';
+
+const LARGEST_BODY = 12 * 1024 * 1024;
+const TRACE = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+/** Epoch ms with fractions, never set back. */
+const preciseNow = (): number => performance.timeOrigin + performance.now();
+
+/**
+ * Starts an OpenAI-compatible provider that enforces the limits of its keys in strict sliding windows by arrival time,
+ * misbehaves on demand, and records every call. Rejects when the port is taken.
+ */
+export async function startProviderSimulator(options: SimulatorOptions): Promise<ProviderSimulator> {
+  const simulator = new Simulator(options);
+  return simulator.listen(options.host ?? '127.0.0.1', options.port ?? 0);
+}
+
+class Simulator {
+  readonly #options: SimulatorOptions;
+  readonly #model: string;
+  readonly #seed: number;
+  readonly #random: () => number;
+  readonly #keys: Keyring;
+  readonly #record = new CallRecord();
+  readonly #behaviours: Behaviours;
+  readonly #server: Server;
+  readonly #closing = new AbortController();
+  #calls = 0;
+  #connections = 0;
+
+  constructor(options: SimulatorOptions) {
+    this.#options = options;
+    this.#model = options.model ?? 'sim-vl';
+    this.#seed = options.seed ?? 1;
+    this.#random = seededRandom(this.#seed);
+    this.#behaviours = new Behaviours(this.#random);
+    this.#keys = new Keyring(options.keys);
+    this.#server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
+      const at = preciseNow();
+      this.#serve(at, request, response).catch((error: unknown) => {
+        options.log?.({ err: error }, 'the simulator failed on a request');
+        response.destroy();
+      });
+    });
+    this.#server.on('connection', () => this.#connections++);
+  }
+
+  async listen(host: string, port: number): Promise<ProviderSimulator> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(port, host, resolve);
+    });
+    const bound = this.#server.address();
+    const actual = typeof bound === 'object' && bound !== null ? bound.port : port;
+    const url = `http://${host.includes(':') ? `[${host}]` : host}:${actual}/v1`;
+    return {
+      url,
+      port: actual,
+      model: this.#model,
+      revoke: (name) => this.#keys.setRevoked(name, true),
+      restore: (name) => this.#keys.setRevoked(name, false),
+      setBehaviour: (behaviour, more) => this.#behaviours.add(behaviour, more),
+      clearBehaviours: () => this.#behaviours.clear(),
+      calls: () => this.#record.calls(),
+      violations: () => this.#record.violations(this.#keys.budgets()),
+      connections: () => this.#connections,
+      keyEntries: () => this.#keys.entries(url, this.#model),
+      close: () => this.#close(),
+    };
+  }
+
+  async #close(): Promise<void> {
+    this.#closing.abort();
+    const closed = new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+    });
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  async #serve(at: number, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const key = this.#keys.find(request.headers.authorization);
+    if (request.method === 'GET' && request.url === '/v1/models') {
+      if (key === undefined || key.revoked) return void sendError(response, 401, 'invalid_api_key', 'Incorrect API key provided.');
+      return sendJson(response, 200, { object: 'list', data: [{ id: this.#model, object: 'model', created: 0, owned_by: 'simulator' }] });
+    }
+    if (request.method !== 'POST' || request.url !== '/v1/chat/completions') return void sendError(response, 404, 'not_found', 'There is no such route.');
+    const traceId = TRACE.exec(String(request.headers['traceparent'] ?? ''))?.[1] ?? null;
+    const end = this.#record.add({ at, key: key?.name ?? '?', budget: key?.budget.name ?? '?', traceId });
+    // Limits count by arrival, before the body is read.
+    const wait = key === undefined || key.revoked ? 0 : key.limiter.waitMs(at);
+    if (key !== undefined && !key.revoked && (wait === 0 || this.#options.countRejected === true)) key.limiter.count(at);
+    const body = await readBody(request, LARGEST_BODY);
+    end({ bytes: body?.length ?? 0 });
+    if (key === undefined || key.revoked) return end({ status: sendError(response, 401, 'invalid_api_key', 'Incorrect API key provided.') });
+    if (wait > 0) {
+      const headers = { 'retry-after': String(Math.ceil(wait / 1000)), 'retry-after-ms': String(Math.ceil(wait)) };
+      return end({ status: sendError(response, 429, 'rate_limit_exceeded', `Rate limit reached for ${key.budget.name}.`, headers) });
+    }
+    if (body === null) return end({ status: sendError(response, 413, 'request_too_large', 'The body is too large.') });
+    end({ status: await this.#answer(key.name, body, response) });
+  }
+
+  /** Answers a call that was let in; returns the status, 0 for none. */
+  async #answer(key: string, body: Buffer, response: ServerResponse): Promise<number> {
+    let chat: ChatRequest;
+    try {
+      chat = await readChatRequest(body);
+    } catch (error) {
+      if (error instanceof BadRequest) return sendError(response, 400, 'invalid_request', error.message, {}, error.param);
+      throw error;
+    }
+    if (chat.model !== this.#model) return sendError(response, 404, 'model_not_found', `The model ${chat.model} does not exist.`, {}, 'model');
+    const behaviour = this.#behaviours.next(key);
+    if (behaviour?.kind === 'no-formats' && chat.response_format !== undefined) {
+      return sendError(response, 400, 'unsupported', `response_format of type ${chat.response_format.type} is not supported by this model.`, {}, 'response_format');
+    }
+    const { medianMs, p95Ms } = this.#options.latency ?? { medianMs: 0, p95Ms: 0 };
+    const ms = behaviour?.kind === 'slow' ? behaviour.ms : logNormalMs(this.#random, medianMs, p95Ms);
+    if (ms > 0 && !(await this.#pause(ms, response))) return 0;
+    return this.#send(response, behaviour, chat);
+  }
+
+  #send(response: ServerResponse, behaviour: Behaviour | null, chat: ChatRequest): number {
+    if (behaviour?.kind === 'hang') return 0;
+    if (behaviour?.kind === 'drop') {
+      response.destroy();
+      return 0;
+    }
+    if (behaviour?.kind === 'status') {
+      const headers: Record<string, string> = behaviour.retryAfter === undefined ? {} : { 'retry-after': behaviour.retryAfter };
+      return sendError(response, behaviour.status, 'simulated', behaviour.message ?? 'Simulated error.', headers);
+    }
+    if (behaviour?.kind === 'broken-json') {
+      response.writeHead(200, { 'content-type': 'application/json' }).end('{"id": "chatcmpl-sim", "choices": [');
+      return 200;
+    }
+    const text = textOf(chat);
+    const said = modelText(judge(text, this.#seed ^ hashText(this.#model)), behaviour?.kind ?? null, wantsWrapper(chat));
+    const completion = completionBody({ id: ++this.#calls, model: this.#model, text: said, promptLength: text.length });
+    if (behaviour?.kind === 'hang-body') {
+      const whole = JSON.stringify(completion);
+      response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(whole) });
+      response.write(whole.slice(0, Math.floor(whole.length / 2)));
+      return 200;
+    }
+    sendJson(response, 200, completion);
+    return 200;
+  }
+
+  /** False when the caller went away, or the simulator closed, meanwhile. */
+  #pause(ms: number, response: ServerResponse): Promise<boolean> {
+    const { signal } = this.#closing;
+    return new Promise((resolve) => {
+      const finish = (stillThere: boolean): void => {
+        clearTimeout(timer);
+        response.off('close', gone);
+        signal.removeEventListener('abort', gone);
+        resolve(stillThere);
+      };
+      const gone = (): void => finish(false);
+      const timer = setTimeout(() => finish(true), ms);
+      response.once('close', gone);
+      signal.addEventListener('abort', gone);
+    });
+  }
+}
+
+/** The body; null when it is larger than allowed (the rest is read and thrown away). */
+async function readBody(request: IncomingMessage, largest: number): Promise<Buffer | null> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request) {
+    const bytes: Buffer = Buffer.isBuffer(chunk) ? chunk : Buffer.from(String(chunk));
+    size += bytes.length;
+    if (size <= largest) chunks.push(bytes);
+  }
+  return size > largest ? null : Buffer.concat(chunks);
+}

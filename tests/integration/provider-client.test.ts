@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:net';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { Secret } from '../../src/keys/secret.ts';
+import { createVlmClient, type VlmAccess, type VlmReply, type VlmRequest } from '../../src/llm/client.ts';
+import { retryAfterMs } from '../../src/llm/failure.ts';
+import { buildPrompt } from '../../src/llm/prompt.ts';
+import { startProviderSimulator } from '../../src/simulator/server.ts';
+import type { Behaviour, ProviderSimulator } from '../../src/simulator/types.ts';
+import { plainTask } from '../support/assessment-task.ts';
+import { makeJpeg } from '../support/jpeg.ts';
+
+const KEY = 'sk-integration-secret-12345';
+const client = createVlmClient();
+const task = plainTask();
+let jpeg: Buffer;
+let sim: ProviderSimulator;
+
+const access = (more: Partial<VlmAccess> = {}): VlmAccess => ({ keyName: 'k1', secret, baseUrl: sim.url, model: 'sim-vl', responseFormat: 'json_schema', ...more });
+const secret = new Secret(KEY);
+const call = (more: Partial<VlmRequest> = {}): Promise<VlmReply> =>
+  client.call({ access: access(), prompt: buildPrompt(task, 'en'), jpeg, traceId: task.traceId, timeoutMs: 10_000, ...more });
+
+function failure(reply: VlmReply): Extract<VlmReply, { ok: false }>['failure'] {
+  assert.ok(!reply.ok, 'the call succeeded');
+  assert.ok(!JSON.stringify(reply).includes(KEY), 'the key is in the reply');
+  return reply.failure;
+}
+
+before(async () => {
+  jpeg = await makeJpeg();
+  sim = await startProviderSimulator({ keys: [{ name: 'k1', key: KEY, qps: 1000, rpm: 10_000 }, { name: 'tight', key: 'tight-key', qps: 1, rpm: 10 }] });
+});
+after(() => sim.close());
+afterEach(() => {
+  sim.clearBehaviours();
+  sim.restore('k1');
+});
+
+describe('a call to the model', () => {
+  it('brings an answer, the model and the tokens, under the trace of the frame', async () => {
+    const reply = await call();
+    assert.ok(reply.ok, JSON.stringify(reply));
+    assert.ok(['none', 'low', 'medium', 'high'].includes(reply.answer.riskLevel));
+    assert.equal(reply.model, 'sim-vl');
+    assert.ok(reply.promptTokens > 100 && reply.completionTokens > 10);
+    assert.equal(sim.calls().at(-1)?.traceId, task.traceId);
+  });
+
+  it('answers in Chinese when asked in Chinese', async () => {
+    const reply = await call({ prompt: buildPrompt(task, 'zh') });
+    assert.ok(reply.ok);
+    assert.match(reply.answer.description, /[\u4e00-\u9fff]/);
+  });
+
+  for (const kind of ['prose', 'fenced', 'wrapper'] as const) {
+    it(`reads an answer that comes as ${kind} the same as a plain one`, async () => {
+      const plain = await call();
+      sim.setBehaviour({ kind });
+      const bent = await call();
+      assert.ok(plain.ok && bent.ok);
+      assert.equal(bent.answer.riskLevel, plain.answer.riskLevel);
+    });
+  }
+
+  it('keeps an unknown level word unknown', async () => {
+    sim.setBehaviour({ kind: 'odd-level' });
+    const reply = await call();
+    assert.ok(reply.ok);
+    assert.equal(reply.answer.riskLevel, 'unknown');
+  });
+
+  for (const [behaviour, kind, message] of [
+    [{ kind: 'malformed' }, 'unreadable', /no JSON of the shape/],
+    [{ kind: 'empty' }, 'unreadable', /empty/],
+    [{ kind: 'refusal' }, 'unreadable', /declined/],
+    [{ kind: 'broken-json' }, 'unreadable', /not JSON/],
+    [{ kind: 'drop' }, 'network', /./],
+    [{ kind: 'status', status: 500 }, 'server-error', /Simulated/],
+    [{ kind: 'status', status: 503 }, 'server-error', /Simulated/],
+    [{ kind: 'status', status: 400 }, 'rejected-request', /Simulated/],
+    [{ kind: 'status', status: 413 }, 'rejected-request', /Simulated/],
+    [{ kind: 'status', status: 422 }, 'rejected-request', /Simulated/],
+    [{ kind: 'status', status: 402 }, 'rejected-key', /Simulated/],
+    [{ kind: 'status', status: 403 }, 'rejected-key', /Simulated/],
+    [{ kind: 'status', status: 401, message: `Incorrect API key provided: ${KEY}. Also sk-abc***xyz.` }, 'rejected-key', /provided: \*\*\*\. Also \*\*\*/],
+  ] as const satisfies readonly (readonly [Behaviour, string, RegExp])[]) {
+    it(`sorts ${JSON.stringify(behaviour).slice(0, 40)} as ${kind}`, async () => {
+      sim.setBehaviour(behaviour);
+      const found = failure(await call());
+      assert.equal(found.kind, kind);
+      assert.ok('message' in found);
+      assert.match(found.message, message);
+    });
+  }
+
+  it('sorts a revoked key as rejected-key', async () => {
+    sim.revoke('k1');
+    assert.deepEqual(failure(await call()).kind, 'rejected-key');
+  });
+
+  it('sorts a 429 as rate-limited with the time to wait', async () => {
+    const tight = access({ keyName: 'tight', secret: new Secret('tight-key') });
+    await call({ access: tight });
+    const found = failure(await call({ access: tight }));
+    assert.equal(found.kind, 'rate-limited');
+    assert.ok(found.kind === 'rate-limited' && found.retryAfterMs !== null && found.retryAfterMs > 500 && found.retryAfterMs <= 1001, JSON.stringify(found));
+  });
+
+  for (const kind of ['hang', 'hang-body'] as const) {
+    it(`ends a provider that does ${kind} at the time-out`, async () => {
+      sim.setBehaviour({ kind });
+      assert.equal(failure(await call({ timeoutMs: 150 })).kind, 'timeout');
+    });
+
+    it(`gives up ${kind} when told to, and blames nobody`, async () => {
+      sim.setBehaviour({ kind });
+      const controller = new AbortController();
+      setTimeout(() => controller.abort(), 60);
+      assert.equal(failure(await call({ signal: controller.signal })).kind, 'abandoned');
+    });
+  }
+
+  it('sorts a closed port as network and says why', async () => {
+    const probe = createServer();
+    await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
+    const bound = probe.address();
+    assert.ok(typeof bound === 'object' && bound !== null);
+    await new Promise((resolve) => probe.close(resolve));
+    const found = failure(await call({ access: access({ keyName: 'gone', baseUrl: `http://127.0.0.1:${bound.port}/v1` }) }));
+    assert.deepEqual([found.kind, 'message' in found && /ECONNREFUSED/.test(found.message)], ['network', true]);
+  });
+
+  it('steps down to a format the provider takes, when the format is left to it', async () => {
+    sim.setBehaviour({ kind: 'no-formats' });
+    const auto = access({ responseFormat: 'auto', model: 'sim-vl' });
+    const first = await call({ access: auto });
+    assert.ok(!first.ok && first.formatRefused);
+    const second = await call({ access: auto });
+    assert.ok(!second.ok && second.formatRefused);
+    assert.ok((await call({ access: auto })).ok);
+    const fixed = await call({ access: access() });
+    assert.ok(!fixed.ok && !fixed.formatRefused, 'a format named in the configuration is not given up');
+  });
+
+  it('keeps its connections', async () => {
+    const earlier = sim.connections();
+    for (let i = 0; i < 20; i++) await call();
+    assert.ok(sim.connections() - earlier <= 1, `${sim.connections() - earlier} new connections for 20 calls in a row`);
+  });
+});
+
+describe('Retry-After', () => {
+  const now = Date.parse('2026-01-01T00:00:00Z');
+  for (const [headers, ms] of [
+    [{ 'retry-after': '3' }, 3_000],
+    [{ 'retry-after': '0.5' }, 500],
+    [{ 'retry-after': 'Thu, 01 Jan 2026 00:00:09 GMT' }, 9_000],
+    [{ 'retry-after': 'Wed, 31 Dec 2025 23:59:00 GMT' }, 0],
+    [{ 'retry-after': '3', 'retry-after-ms': '1234' }, 1_234],
+    [{ 'retry-after': 'soon' }, null],
+    [{ 'retry-after': '-5' }, 0],
+    [{}, null],
+  ] as const) {
+    it(`${JSON.stringify(headers)} means ${ms}`, () => {
+      assert.equal(retryAfterMs(new Headers(headers), now), ms);
+    });
+  }
+});
