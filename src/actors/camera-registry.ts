@@ -12,7 +12,12 @@ import { address } from '../runtime/ref.ts';
 export interface CameraEntry {
   readonly config: CameraConfig;
   readonly status: CameraStatus;
+  /** Analysed frames since the program started. */
   readonly frames: number;
+  /** Over the newest frames; 0 while none came for a while. */
+  readonly framesPerSecond: number;
+  /** Times the stream was lost. */
+  readonly reconnects: number;
   readonly lastFrameAt: string | null;
   /** Where the live preview reads, on this machine; null when the camera does not run. */
   readonly previewPort: number | null;
@@ -51,6 +56,9 @@ interface Entry {
   config: CameraConfig;
   status: CameraStatus;
   frames: number;
+  reconnects: number;
+  /** When the newest frames were reported, in ms, oldest first. */
+  readonly recent: number[];
   lastFrameAt: string | null;
   previewPort: number | null;
   readonly fixed: boolean;
@@ -80,6 +88,8 @@ export const cameraRegistryActor = defineActor<CameraRegistryMessage>()<CameraRe
       config,
       status: { cameraId: config.cameraId, status: 0, state: 'offline', message: config.enabled ? 'not started yet' : 'switched off', since: now() },
       frames: 0,
+      reconnects: 0,
+      recent: [],
       lastFrameAt: null,
       previewPort: null,
       fixed: isFixed,
@@ -99,7 +109,15 @@ export const cameraRegistryActor = defineActor<CameraRegistryMessage>()<CameraRe
       setStatus(entry, 'offline', message);
     };
     const save = (): Promise<void> => store.save([...entries.values()].filter((entry) => !entry.fixed).map((entry) => entry.config));
-    const view = ({ config, status, frames, lastFrameAt, previewPort }: Entry): CameraEntry => ({ config, status, frames, lastFrameAt, previewPort });
+    const view = ({ config, status, frames, reconnects, recent, lastFrameAt, previewPort }: Entry): CameraEntry => ({
+      config,
+      status,
+      frames,
+      framesPerSecond: rate(recent, ctx.clock.now()),
+      reconnects,
+      lastFrameAt,
+      previewPort,
+    });
 
     const loaded = await store.load();
     for (const problem of loaded.problems) ctx.log.warn({ file: store.path, movedAside: loaded.movedAside }, problem);
@@ -153,15 +171,30 @@ export const cameraRegistryActor = defineActor<CameraRegistryMessage>()<CameraRe
         },
         status: ({ cameraId, state, message }) => {
           const entry = entries.get(cameraId);
-          if (entry !== undefined) setStatus(entry, state, message);
+          if (entry === undefined) return;
+          if (state === 'offline' && entry.status.state === 'online') entry.reconnects += 1;
+          setStatus(entry, state, message);
         },
         frame: ({ cameraId, frameNumber, timestamp }) => {
           const entry = entries.get(cameraId);
           if (entry === undefined) return;
           entry.frames = frameNumber;
           entry.lastFrameAt = timestamp;
+          entry.recent.push(ctx.clock.now());
+          if (entry.recent.length > RECENT_FRAMES) entry.recent.shift();
         },
       },
     };
   },
 });
+
+const RECENT_FRAMES = 20;
+const RATE_WINDOW_MS = 60_000;
+
+/** Frames per second over those of the last minute, up to now: a camera that stopped falls to 0. */
+function rate(recent: readonly number[], now: number): number {
+  const counted = recent.filter((at) => now - at <= RATE_WINDOW_MS);
+  const [first] = counted;
+  if (first === undefined || counted.length < 2) return 0;
+  return Math.round((100 * 1000 * (counted.length - 1)) / Math.max(1, now - first)) / 100;
+}

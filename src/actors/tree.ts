@@ -1,0 +1,47 @@
+import type { ActorDefinition } from '../runtime/actor.ts';
+import { child, type ChildSpec, dynamic, supervisor, type SupervisorSpec } from '../runtime/supervision.ts';
+import { aggregatorActor, type AggregatorInit } from './aggregator.ts';
+import type { CameraInit, CameraMessage } from './camera/camera.types.ts';
+import { cameraRegistryActor, type CameraRegistryInit } from './camera-registry.ts';
+import { imagingActor, type ImagingInit } from './imaging.ts';
+import { publisherActor, type PublisherInit } from './publisher.ts';
+import { taskGeneratorActor, type TaskGeneratorInit } from './task-generator.ts';
+
+/** What each actor is started with, asked for at every (re)start. */
+export interface TreeInits {
+  readonly aggregator: () => AggregatorInit;
+  readonly taskGenerator: () => TaskGeneratorInit;
+  readonly imaging: () => ImagingInit;
+  readonly publisher: () => PublisherInit;
+  readonly cameraRegistry: () => CameraRegistryInit;
+}
+
+export const CAMERAS_PATH = '/cameras';
+
+/**
+ * The supervision, as data. Whoever takes in data starts before whoever sends it, so the order is the way of the data
+ * backwards; the stop, in reverse order, follows the data: cameras first, the aggregator last.
+ */
+export const gantryTree = (inits: TreeInits): SupervisorSpec =>
+  supervisor(
+    'gantry',
+    [
+      child('aggregator', aggregatorActor, inits.aggregator),
+      child('task-generator', taskGeneratorActor, inits.taskGenerator),
+      child('publisher', publisherActor, inits.publisher),
+      child('imaging', imagingActor, inits.imaging),
+      // Every camera must live: back-off bounds how often one restarts, so the intensity here never makes them all go.
+      dynamic('cameras', { intensity: { maxRestarts: 10_000, withinMs: 10_000 } }),
+      child('camera-registry', cameraRegistryActor, inits.cameraRegistry),
+    ],
+    { intensity: { maxRestarts: 10, withinMs: 60_000 } },
+  );
+
+/** A camera: its own worker thread, restarted whatever happens, at most every ten seconds when it keeps failing. */
+export const cameraChild = (cameraId: string, actor: ActorDefinition<CameraMessage, CameraInit>, init: () => CameraInit): ChildSpec =>
+  child(cameraId, actor, init, {
+    placement: { kind: 'thread', maxHeapMb: 256 },
+    startTimeoutMs: 30_000,
+    shutdownTimeoutMs: 3_000,
+    backoff: { minMs: 250, maxMs: 10_000, factor: 2, resetAfterMs: 30_000 },
+  });

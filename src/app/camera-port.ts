@@ -1,0 +1,57 @@
+import { AGGREGATOR } from '../actors/aggregator.ts';
+import { CAMERA_REGISTRY, type CameraEntry, type CameraPatch } from '../actors/camera-registry.ts';
+import type { CameraPort, CameraRecord } from '../http/ports.ts';
+import type { RedisStore } from '../infra/redis/store.ts';
+import { asError } from '../runtime/errors.ts';
+import type { ActorSystem } from '../runtime/system.ts';
+import type { Log } from '../infra/log.ts';
+
+const QUICK = { timeoutMs: 3_000 };
+/** Adding or removing waits for a thread to start or stop. */
+const SLOW = { timeoutMs: 20_000 };
+
+/** The cameras as the HTTP room sees them, over the registry, Redis and, while Redis is away, the aggregator. */
+export function cameraPort(system: ActorSystem, redis: RedisStore | null, log: Log): CameraPort {
+  const registry = system.ref(CAMERA_REGISTRY);
+  const aggregator = system.ref(AGGREGATOR);
+  return {
+    list: async () => (await registry.ask({ type: 'list' }, QUICK)).map(record),
+    get: async (cameraId) => orNull(await registry.ask({ type: 'get', cameraId }, QUICK)),
+    add: (config) => registry.ask({ type: 'add', config }, SLOW),
+    change: async (cameraId, patch) => orNull(await registry.ask({ type: 'change', cameraId, patch: defined(patch) }, SLOW)),
+    remove: (cameraId) => registry.ask({ type: 'remove', cameraId }, SLOW),
+    latest: async (cameraId) => {
+      try {
+        const kept = await redis?.latest(cameraId);
+        if (kept !== null && kept !== undefined) return kept;
+      } catch (thrown) {
+        log.debug({ cameraId, err: asError(thrown).message }, 'newest aggregate from memory');
+      }
+      return aggregator.ask({ type: 'latest', cameraId }, QUICK);
+    },
+    alerts: async (cameraId, limit) => (redis === null ? [] : redis.alerts(cameraId, limit)),
+    previewSource: async (cameraId) => {
+      const entry = await registry.ask({ type: 'get', cameraId }, QUICK);
+      return entry === null || entry.previewPort === null ? null : `udp://127.0.0.1:${entry.previewPort}`;
+    },
+  };
+}
+
+const orNull = (entry: CameraEntry | null): CameraRecord | null => (entry === null ? null : record(entry));
+
+const record = ({ config, status, frames, framesPerSecond, reconnects, lastFrameAt }: CameraEntry): CameraRecord => ({
+  config,
+  status,
+  figures: { framesPerSecond, frames, reconnects, lastFrameAt },
+});
+
+/** Without the fields that are undefined: a patch names only what changes. */
+function defined(patch: { readonly [K in keyof CameraPatch]?: CameraPatch[K] | undefined }): CameraPatch {
+  const { name, url, enabled, intervalSeconds } = patch;
+  return {
+    ...(name === undefined ? {} : { name }),
+    ...(url === undefined ? {} : { url }),
+    ...(enabled === undefined ? {} : { enabled }),
+    ...(intervalSeconds === undefined ? {} : { intervalSeconds }),
+  };
+}

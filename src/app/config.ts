@@ -1,0 +1,120 @@
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { InfraError } from '../infra/errors.ts';
+import type { LogLevel } from '../infra/log.ts';
+import type { SourceAllow } from '../infra/source-policy.ts';
+import { PROJECT_ROOT } from '../provision/folders.ts';
+
+export interface GantryConfig {
+  readonly host: string;
+  /** 0 takes a free port. */
+  readonly port: number;
+  /** Null: an embedded nats-server is started. */
+  readonly natsUrl: string | null;
+  /** Null: an embedded Redis is started. `off`: none is used. */
+  readonly redisUrl: string | null;
+  /** Streams, Redis's file, the list of cameras. */
+  readonly dataDir: string;
+  readonly demo: boolean;
+  /** What the demo camera shows: an RTSP URL or a video file; null for the standard clip. */
+  readonly source: string | null;
+  readonly simulateProvider: boolean;
+  readonly keysFile: string;
+  /** A name of `models/manifest.json`, or a file with a model spec. */
+  readonly model: string;
+  readonly confidence: number;
+  readonly iou: number;
+  readonly language: 'zh' | 'en';
+  readonly token: string | null;
+  readonly sourceAllow: SourceAllow | null;
+  readonly allowedHosts: readonly string[];
+  readonly logLevel: LogLevel;
+  /** How long after its frame an answer is still wanted, in ms. */
+  readonly taskValidityMs: number;
+  /** A frame's aggregate goes out at the latest after this, in ms; later answers revise it. */
+  readonly aggregateDeadlineMs: number;
+}
+
+export const USAGE = `Usage: npm start -- [options]
+
+  --port N               port of the page and the API (PORT, default 8080)
+  --host ADDRESS         address to listen on (HOST, default 127.0.0.1)
+  --source FILE|URL      what the demo camera shows: a video file or rtsp://...
+  --no-demo              no demo camera
+  --simulate-provider    run a simulated model provider with two keys beside Gantry
+  --model NAME|FILE      detector: a name of models/manifest.json or a spec file (GANTRY_MODEL)
+  --data-dir DIR         where state is kept (GANTRY_DATA_DIR, default ./data)
+  --keys FILE            API keys (GANTRY_KEYS, default config/api_keys.yaml)
+  --log-level LEVEL      debug, info, warn, error (GANTRY_LOG_LEVEL, default info)
+
+Environment only: NATS_URL and REDIS_URL name servers to use instead of the embedded ones (REDIS_URL=off for none),
+GANTRY_TOKEN asks every client for this token, GANTRY_LANGUAGE is en or zh, GANTRY_SOURCE_ALLOW lists the hosts
+cameras may be read from, GANTRY_ALLOWED_HOSTS the public names of this server, both separated by commas.
+`;
+
+/** Reads arguments and environment. Throws `CONFIG_INVALID` naming the option, the value and what is allowed. */
+export function readConfig(args: readonly string[], env: Readonly<Record<string, string | undefined>>): GantryConfig | 'help' {
+  const { values } = parse(args);
+  if (values.help === true) return 'help';
+  const text = (flag: string | undefined, name: string, fallback: string): string => flag ?? (env[name] === undefined || env[name] === '' ? fallback : env[name]);
+  const orNull = (name: string): string | null => (env[name] === undefined || env[name] === '' ? null : env[name]);
+  const list = (name: string): string[] => (orNull(name) ?? '').split(',').map((each) => each.trim()).filter((each) => each !== '');
+  const sources = list('GANTRY_SOURCE_ALLOW');
+  return {
+    host: text(values.host, 'HOST', '127.0.0.1'),
+    port: number('port', text(values.port, 'PORT', '8080'), 0, 65_535),
+    natsUrl: orNull('NATS_URL'),
+    redisUrl: orNull('REDIS_URL'),
+    dataDir: text(values['data-dir'], 'GANTRY_DATA_DIR', join(PROJECT_ROOT, 'data')),
+    demo: values['no-demo'] !== true,
+    source: values.source ?? null,
+    simulateProvider: values['simulate-provider'] === true,
+    keysFile: text(values.keys, 'GANTRY_KEYS', join(PROJECT_ROOT, 'config', 'api_keys.yaml')),
+    model: text(values.model, 'GANTRY_MODEL', 'ssd-mobilenet-v2'),
+    confidence: number('GANTRY_CONFIDENCE', text(undefined, 'GANTRY_CONFIDENCE', '0.35'), 0.01, 1),
+    iou: number('GANTRY_IOU', text(undefined, 'GANTRY_IOU', '0.5'), 0.01, 1),
+    language: oneOf('GANTRY_LANGUAGE', text(undefined, 'GANTRY_LANGUAGE', 'en'), ['en', 'zh']),
+    token: orNull('GANTRY_TOKEN'),
+    sourceAllow: sources.length === 0 ? null : sources,
+    allowedHosts: list('GANTRY_ALLOWED_HOSTS'),
+    logLevel: oneOf('log-level', text(values['log-level'], 'GANTRY_LOG_LEVEL', 'info'), ['debug', 'info', 'warn', 'error', 'silent']),
+    taskValidityMs: number('GANTRY_TASK_VALIDITY_MS', text(undefined, 'GANTRY_TASK_VALIDITY_MS', '30000'), 1_000, 600_000),
+    aggregateDeadlineMs: number('GANTRY_AGGREGATE_DEADLINE_MS', text(undefined, 'GANTRY_AGGREGATE_DEADLINE_MS', '5000'), 100, 600_000),
+  };
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        port: { type: 'string' },
+        host: { type: 'string' },
+        source: { type: 'string' },
+        'no-demo': { type: 'boolean' },
+        'simulate-provider': { type: 'boolean' },
+        model: { type: 'string' },
+        'data-dir': { type: 'string' },
+        keys: { type: 'string' },
+        'log-level': { type: 'string' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    });
+  } catch (thrown) {
+    throw new InfraError('CONFIG_INVALID', thrown instanceof Error ? thrown.message : String(thrown), {}, thrown);
+  }
+}
+
+function number(name: string, text: string, min: number, max: number): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value) || value < min || value > max) {
+    throw new InfraError('CONFIG_INVALID', `${name} must be a number from ${min} to ${max}, not "${text}"`, { field: name, value: text });
+  }
+  return value;
+}
+
+function oneOf<T extends string>(name: string, text: string, allowed: readonly T[]): T {
+  const found = allowed.find((each) => each === text);
+  if (found === undefined) throw new InfraError('CONFIG_INVALID', `${name} must be one of ${allowed.join(', ')}, not "${text}"`, { field: name, value: text });
+  return found;
+}

@@ -1,0 +1,47 @@
+import { createSocket } from 'node:dgram';
+import { cameraActor } from '../actors/camera/camera.ts';
+import type { CameraInit, CameraMessage } from '../actors/camera/camera.types.ts';
+import type { CameraCrew } from '../actors/camera-registry.ts';
+import { cameraChild, CAMERAS_PATH } from '../actors/tree.ts';
+import type { LocatedModel } from '../messages/model.ts';
+import type { ActorDefinition } from '../runtime/actor.ts';
+import type { ActorSystem } from '../runtime/system.ts';
+
+export interface CrewOptions {
+  /** The system, once it runs. */
+  readonly system: () => ActorSystem;
+  readonly ffmpeg: string;
+  readonly model: LocatedModel;
+  readonly confidence: number;
+  readonly iou: number;
+  /** Default: the camera actor. Tests put a saboteur in its place. */
+  readonly actor?: ActorDefinition<CameraMessage, CameraInit>;
+}
+
+/** Starts cameras as children of the dynamic supervisor `/cameras`. */
+export function createCrew(options: CrewOptions): CameraCrew {
+  const { system, ffmpeg, model, confidence, iou, actor = cameraActor } = options;
+  return {
+    start: async ({ cameraId, url, intervalSeconds }, framesBefore) => {
+      const previewPort = await freeUdpPort();
+      const init = (): CameraInit => ({ cameraId, url, intervalMs: intervalSeconds * 1000, ffmpeg, model, confidence, iou, previewPort, framesBefore: framesBefore() });
+      await system().startChild(CAMERAS_PATH, cameraChild(cameraId, actor, init), 'restart');
+      return { previewPort };
+    },
+    stop: async (cameraId) => {
+      await system().stopChild(`${CAMERAS_PATH}/${cameraId}`);
+    },
+  };
+}
+
+/** A local UDP port nobody reads now; the preview's encoder binds it when a viewer comes. */
+function freeUdpPort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const socket = createSocket('udp4');
+    socket.once('error', reject);
+    socket.bind(0, '127.0.0.1', () => {
+      const { port } = socket.address();
+      socket.close(() => resolve(port));
+    });
+  });
+}

@@ -1,0 +1,43 @@
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { startNatsServer } from '../embedded/nats-server.ts';
+import { startRedisServer } from '../embedded/redis-server.ts';
+import type { EmbeddedService } from '../embedded/service.ts';
+import type { Log } from '../infra/log.ts';
+import type { GantryConfig } from './config.ts';
+
+/** A server Gantry uses: its own, or one the operator named. */
+export interface UsedService {
+  readonly url: string;
+  readonly durable: boolean;
+  readonly notice: string | null;
+  readonly embedded: EmbeddedService | null;
+}
+
+const external = (url: string): UsedService => ({ url, durable: true, notice: null, embedded: null });
+const owned = (service: EmbeddedService): UsedService => ({ url: service.url, durable: service.durable, notice: service.notice, embedded: service });
+
+const NATS_PORT = 4222;
+const REDIS_PORT = 6379;
+
+/** The NATS named by `NATS_URL`, else one of our own: on the usual port when that is free. */
+export async function useNats(config: GantryConfig, log: Log): Promise<UsedService> {
+  if (config.natsUrl !== null) return external(config.natsUrl);
+  return owned(await startNatsServer({ dataDir: join(config.dataDir, 'nats'), port: await preferred(NATS_PORT), log }));
+}
+
+/** The Redis named by `REDIS_URL`, none for `off`, else one of our own. */
+export async function useRedis(config: GantryConfig, log: Log): Promise<UsedService | null> {
+  if (config.redisUrl === 'off') return null;
+  if (config.redisUrl !== null) return external(config.redisUrl);
+  return owned(await startRedisServer({ dataDir: join(config.dataDir, 'redis'), port: await preferred(REDIS_PORT), log, onProgress: (line) => log.info({ service: 'redis' }, line) }));
+}
+
+/** `port` when nobody listens there on this machine, else 0: any free one. */
+function preferred(port: number): Promise<number> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once('error', () => resolve(0));
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(port)));
+  });
+}

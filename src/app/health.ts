@@ -1,0 +1,44 @@
+import type { CameraEntry } from '../actors/camera-registry.ts';
+import type { HealthReport } from '../http/schemas/operations.ts';
+import type { BusState } from '../infra/bus.ts';
+import type { RedisHealth } from '../infra/redis/health.ts';
+
+export interface HealthFacts {
+  readonly version: string;
+  readonly uptimeSeconds: number;
+  readonly nats: BusState;
+  readonly redis: RedisHealth;
+  readonly model: string;
+  readonly cameras: readonly CameraEntry[];
+  /** Standing remarks, e.g. that there is no demo camera. */
+  readonly notices: readonly string[];
+}
+
+const NATS_AWAY = 'NATS is away: detections wait, nothing is judged and nothing is shown until it is back';
+const REDIS_AWAY = 'Redis is away: live push goes over NATS, newest pictures and alerts are not kept until it is back';
+const REDIS_OFF = 'Redis is switched off: live push goes over NATS, newest pictures and alerts are not kept';
+
+/** Sums up how the system is. `down`: cameras are not being watched; `degraded`: something named is missing. */
+export function healthReport(facts: HealthFacts): HealthReport {
+  const { redis, cameras } = facts;
+  const count = (state: CameraEntry['status']['state']): number => cameras.filter(({ config, status }) => config.enabled && status.state === state).length;
+  const faults = cameras.filter(({ config, status }) => config.enabled && (status.state === 'fault' || status.state === 'offline'));
+  const redisNotice = redis.state === 'off' ? REDIS_OFF : redis.state === 'connected' ? redis.notice : REDIS_AWAY;
+  const notices = [
+    ...(facts.nats === 'connected' ? [] : [NATS_AWAY]),
+    ...(redisNotice === null ? [] : [redisNotice]),
+    ...faults.slice(0, 10).map(({ config, status }) => `camera ${config.cameraId}: ${status.message}`),
+    ...(faults.length > 10 ? [`and ${faults.length - 10} more cameras`] : []),
+    ...facts.notices,
+  ];
+  return {
+    status: facts.nats !== 'connected' ? 'down' : redis.state === 'reconnecting' || faults.length > 0 ? 'degraded' : 'ok',
+    version: facts.version,
+    uptimeSeconds: Math.round(facts.uptimeSeconds * 10) / 10,
+    nats: { state: facts.nats, notice: facts.nats === 'connected' ? null : NATS_AWAY },
+    redis: { state: redis.state, durable: redis.durable, notice: redisNotice, failedWrites: redis.failedWrites },
+    models: [{ name: facts.model, state: 'ready', notice: null }],
+    cameras: { total: cameras.length, online: count('online'), connecting: count('connecting'), offline: count('offline'), fault: count('fault') },
+    notices,
+  };
+}
