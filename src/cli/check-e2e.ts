@@ -1,0 +1,140 @@
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { Redis } from 'ioredis';
+import { connect } from 'nats';
+import { z } from 'zod';
+import { readRuntimeFile, type RuntimeFile } from '../app/runtime-file.ts';
+import { Aggregate } from '../messages/aggregate.ts';
+import { AssessmentResult } from '../messages/assessment.ts';
+import { Detection } from '../messages/detection.ts';
+import { CameraId } from '../messages/ids.ts';
+import { redisKeys, subjects } from '../messages/subjects.ts';
+import { AssessmentTask } from '../messages/task.ts';
+import { PROJECT_ROOT } from '../provision/folders.ts';
+import { CheckLedger, type CheckReport, STAGES } from './check/ledger.ts';
+
+const USAGE = `Usage: npm run check:e2e -- --camera-id ID [--duration SECONDS] [--data-dir DIR] [--json]
+
+Follows one camera of the running Gantry through every stage, on the wire, and fails when a stage is silent.
+`;
+
+/** End-to-end check of one camera of a running Gantry. Exit code 0: whole; 1: a stage is silent or wrong; 2: bad call. */
+export async function run(args: string[]): Promise<number> {
+  let options: { cameraId: string; seconds: number; dataDir: string; json: boolean };
+  try {
+    options = readOptions(args);
+  } catch (thrown) {
+    console.error(`${thrown instanceof Error ? thrown.message : String(thrown)}\n\n${USAGE}`);
+    return 2;
+  }
+  const running = await readRuntimeFile(options.dataDir);
+  if (running === null) {
+    console.error(`no Gantry runs on ${options.dataDir}: start one with npm start`);
+    return 1;
+  }
+  if (!options.json) console.log(`watching camera ${options.cameraId} of ${running.httpUrl} for ${options.seconds} s ...`);
+  const ledger = new CheckLedger();
+  const problems = await watch(running, options.cameraId, options.seconds * 1000, ledger);
+  const report = ledger.report();
+  const all = [...problems, ...report.problems];
+  console.log(options.json ? JSON.stringify({ ...report, problems: all }) : describe(report, all));
+  return all.length === 0 ? 0 : 1;
+}
+
+function readOptions(args: string[]): { cameraId: string; seconds: number; dataDir: string; json: boolean } {
+  const { values } = parseArgs({ args, options: { 'camera-id': { type: 'string' }, duration: { type: 'string' }, 'data-dir': { type: 'string' }, json: { type: 'boolean' } } });
+  const cameraId = CameraId.safeParse(values['camera-id']);
+  if (!cameraId.success) throw new Error(`--camera-id: ${values['camera-id'] === undefined ? 'is missing' : `"${values['camera-id']}" is no camera id`}`);
+  const seconds = z.coerce.number().min(1).max(86_400).safeParse(values.duration ?? '60');
+  if (!seconds.success) throw new Error(`--duration: must be seconds from 1 to 86400, not "${values.duration ?? ''}"`);
+  return { cameraId: cameraId.data, seconds: seconds.data, dataDir: values['data-dir'] ?? process.env['GANTRY_DATA_DIR'] ?? join(PROJECT_ROOT, 'data'), json: values.json === true };
+}
+
+/** Listens on NATS and the WebSocket, then looks at Redis. Returns what is wrong beside the stages. */
+async function watch(running: RuntimeFile, cameraId: CameraId, ms: number, ledger: CheckLedger): Promise<string[]> {
+  const nc = await connect({ servers: running.natsUrl, name: 'gantry-check', timeout: 3_000 });
+  const problems: string[] = [];
+  const follow = <T>(subject: string, parser: { parse(body: unknown): T }, note: (body: T, at: number) => void): void => {
+    nc.subscribe(subject, {
+      callback: (error, message) => {
+        const at = Date.now();
+        if (error !== null) return;
+        try {
+          note(parser.parse(message.json()), at);
+        } catch (thrown) {
+          problems.push(`${message.subject}: a body that does not parse: ${String(thrown).slice(0, 200)}`);
+        }
+      },
+    });
+  };
+  follow(subjects.detection(cameraId), Detection, (body, at) => ledger.detection(body, at));
+  follow(`assessment-tasks.*.${cameraId}`, AssessmentTask, (body, at) => ledger.task(body, at));
+  follow(subjects.result(cameraId), AssessmentResult, (body, at) => ledger.result(body, at));
+  follow(subjects.aggregate(cameraId), Aggregate, (body, at) => ledger.aggregate(body, at));
+  await nc.flush();
+  const closeFeed = await followFeed(running.httpUrl, cameraId, ledger, problems);
+  await new Promise((resolve) => setTimeout(resolve, ms));
+  closeFeed();
+  await nc.close();
+  return [...problems, ...(await checkRedis(running.redisUrl, cameraId))];
+}
+
+async function followFeed(httpUrl: string, cameraId: CameraId, ledger: CheckLedger, problems: string[]): Promise<() => void> {
+  const url = new URL('/ws', httpUrl);
+  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+  const token = process.env['GANTRY_TOKEN'];
+  if (token !== undefined && token !== '') url.searchParams.set('token', token);
+  const socket = new WebSocket(url);
+  let closing = false;
+  socket.addEventListener('message', ({ data }) => {
+    const at = Date.now();
+    const { type, data: body }: { type: string; data: unknown } = JSON.parse(String(data));
+    if (type === 'error') problems.push(`live feed: ${JSON.stringify(body)}`);
+    if (type === 'detection_result') ledger.pushed(Aggregate.parse(body), at);
+  });
+  socket.addEventListener('close', ({ code }) => {
+    if (!closing) problems.push(`live feed: the connection was closed with code ${code}`);
+  });
+  await new Promise<void>((resolve, reject) => {
+    socket.addEventListener('open', () => resolve());
+    socket.addEventListener('error', () => reject(new Error(`the WebSocket of ${httpUrl} cannot be opened (GANTRY_TOKEN?)`)));
+  });
+  socket.send(JSON.stringify({ type: 'subscribe', data: { cameraIds: [cameraId] } }));
+  return () => {
+    closing = true;
+    socket.close();
+  };
+}
+
+async function checkRedis(url: string | null, cameraId: CameraId): Promise<string[]> {
+  if (url === null) return [];
+  const redis = new Redis(url, { lazyConnect: true, maxRetriesPerRequest: 0, retryStrategy: () => null });
+  redis.on('error', () => undefined);
+  try {
+    await redis.connect();
+    const seconds = await redis.ttl(redisKeys.latest(cameraId));
+    return seconds > 0 && seconds <= 300 ? [] : [`Redis: ${redisKeys.latest(cameraId)} has a TTL of ${seconds} s, not 1 to 300`];
+  } catch (thrown) {
+    return [`Redis cannot be asked: ${thrown instanceof Error ? thrown.message : String(thrown)}`];
+  } finally {
+    redis.disconnect();
+  }
+}
+
+function describe(report: CheckReport, problems: readonly string[]): string {
+  const { frames, groups, tasks, assessments, aggregates, pushed } = report.counts;
+  const sources = Object.entries(report.sources).map(([source, count]) => `${count} ${source}`).join(', ');
+  const cell = (value: number): string => value.toFixed(0).padStart(8);
+  const rows = STAGES.map((stage) => {
+    const found = report.stages[stage];
+    return found === null ? `  ${stage.padEnd(14)}   nothing seen` : `  ${stage.padEnd(14)}${cell(found.p50)}${cell(found.p95)}${cell(found.p99)}${cell(found.max)}${cell(found.count)}`;
+  });
+  return [
+    `frames ${frames} · groups ${groups} · tasks ${tasks} · assessments ${assessments}${sources === '' ? '' : ` (${sources}; ${report.unknown} unknown)`} · aggregates ${aggregates} · pushed ${pushed}`,
+    '',
+    `  ms            ${['P50', 'P95', 'P99', 'max', 'n'].map((head) => head.padStart(8)).join('')}`,
+    ...rows,
+    '',
+    ...(problems.length === 0 ? ['whole: every stage spoke'] : problems.map((problem) => `FAILED ${problem}`)),
+  ].join('\n');
+}

@@ -1,0 +1,115 @@
+import type { Aggregate } from '../../messages/aggregate.ts';
+import type { AssessmentResult } from '../../messages/assessment.ts';
+import type { Detection } from '../../messages/detection.ts';
+import type { AssessmentTask } from '../../messages/task.ts';
+import { type Percentiles, percentiles } from './percentiles.ts';
+
+/** Where time goes, in the order of the way of the data; all in ms. */
+export const STAGES = ['detect', 'store+publish', 'task', 'assess', 'aggregate', 'push', 'end to end'] as const;
+export type Stage = (typeof STAGES)[number];
+
+export interface CheckReport {
+  readonly counts: { readonly frames: number; readonly groups: number; readonly tasks: number; readonly assessments: number; readonly aggregates: number; readonly pushed: number };
+  readonly sources: Readonly<Record<string, number>>;
+  readonly unknown: number;
+  readonly stages: Readonly<Record<Stage, Percentiles | null>>;
+  /** One sentence for each thing that is wrong; empty when the way of the data is whole. */
+  readonly problems: readonly string[];
+}
+
+interface Seen {
+  detectionAt: number;
+  tasksAt: Map<number, number>;
+  lastResultAt: number | null;
+  aggregateAt: number | null;
+}
+
+/** Follows each frame through the stages by what is seen on the wire. Pure: arrival times are passed in. */
+export class CheckLedger {
+  readonly #frames = new Map<string, Seen>();
+  readonly #samples: Record<Stage, number[]> = { detect: [], 'store+publish': [], task: [], assess: [], aggregate: [], push: [], 'end to end': [] };
+  readonly #counts = { frames: 0, groups: 0, tasks: 0, assessments: 0, aggregates: 0, pushed: 0 };
+  readonly #sources: Record<string, number> = {};
+  #unknown = 0;
+  #traceBroken = 0;
+  readonly #traces = new Map<string, string>();
+
+  detection(detection: Detection, at: number): void {
+    this.#counts.frames += 1;
+    this.#counts.groups += detection.trafficGroups.length;
+    const detectMs = detection.detectionLatency * 1000;
+    this.#samples.detect.push(detectMs);
+    this.#samples['store+publish'].push(at - Date.parse(detection.timestamp) - detectMs);
+    this.#trace(detection.requestId, detection.traceId);
+    this.#frames.set(detection.requestId, { detectionAt: at, tasksAt: new Map(), lastResultAt: null, aggregateAt: null });
+  }
+
+  task(task: AssessmentTask, at: number): void {
+    const frame = this.#frames.get(task.requestId);
+    if (frame === undefined) return;
+    this.#counts.tasks += 1;
+    this.#trace(task.requestId, task.traceId);
+    frame.tasksAt.set(task.group.groupIndex, at);
+    this.#samples.task.push(at - frame.detectionAt);
+  }
+
+  result(result: AssessmentResult, at: number): void {
+    const frame = this.#frames.get(result.requestId);
+    if (frame === undefined) return;
+    this.#counts.assessments += 1;
+    this.#sources[result.source] = (this.#sources[result.source] ?? 0) + 1;
+    if (result.error !== undefined) this.#unknown += 1;
+    this.#trace(result.requestId, result.traceId);
+    frame.lastResultAt = at;
+    const asked = frame.tasksAt.get(result.groupIndex);
+    if (asked !== undefined) this.#samples.assess.push(at - asked);
+  }
+
+  aggregate(aggregate: Aggregate, at: number): void {
+    const frame = this.#frames.get(aggregate.requestId);
+    if (frame === undefined || frame.aggregateAt !== null) return;
+    this.#counts.aggregates += 1;
+    this.#trace(aggregate.requestId, aggregate.traceId);
+    frame.aggregateAt = at;
+    this.#samples.aggregate.push(at - (frame.lastResultAt ?? frame.detectionAt));
+  }
+
+  pushed(aggregate: Aggregate, at: number): void {
+    const frame = this.#frames.get(aggregate.requestId);
+    if (frame === undefined || aggregate.revision > 0) return;
+    this.#counts.pushed += 1;
+    this.#trace(aggregate.requestId, aggregate.traceId);
+    if (frame.aggregateAt !== null) this.#samples.push.push(at - frame.aggregateAt);
+    this.#samples['end to end'].push(at - Date.parse(aggregate.timestamp));
+  }
+
+  report(): CheckReport {
+    const { frames, groups, tasks, assessments, aggregates, pushed } = this.#counts;
+    const silent = (count: number, stage: string, hint: string): string[] => (count > 0 ? [] : [`${stage}: silent; ${hint}`]);
+    const problems = [
+      ...silent(frames, 'camera', 'no detection arrived: is the camera online?'),
+      ...(frames === 0 ? [] : silent(groups, 'grouping', 'no two road users were near each other: is the scene empty?')),
+      ...(groups === 0 ? [] : silent(tasks, 'task generator', 'no task on assessment-tasks.>')),
+      ...(tasks === 0 ? [] : silent(assessments, 'scheduler', 'no answer on risk-assessment-results.>')),
+      ...(frames === 0 ? [] : silent(aggregates, 'aggregator', 'no aggregate was published')),
+      ...(aggregates === 0 ? [] : silent(pushed, 'live feed', 'no aggregate came over the WebSocket')),
+      ...(this.#traceBroken === 0 ? [] : [`trace: ${this.#traceBroken} messages carry another trace id than their frame`]),
+    ];
+    const stages: Record<Stage, Percentiles | null> = {
+      detect: percentiles(this.#samples.detect),
+      'store+publish': percentiles(this.#samples['store+publish']),
+      task: percentiles(this.#samples.task),
+      assess: percentiles(this.#samples.assess),
+      aggregate: percentiles(this.#samples.aggregate),
+      push: percentiles(this.#samples.push),
+      'end to end': percentiles(this.#samples['end to end']),
+    };
+    return { counts: { ...this.#counts }, sources: { ...this.#sources }, unknown: this.#unknown, stages, problems };
+  }
+
+  #trace(requestId: string, traceId: string): void {
+    const known = this.#traces.get(requestId);
+    if (known === undefined) this.#traces.set(requestId, traceId);
+    else if (known !== traceId) this.#traceBroken += 1;
+  }
+}
