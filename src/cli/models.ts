@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
+import { stringify } from 'yaml';
 import { ModelFamily } from '../messages/model.ts';
 import type { LocatedModel } from '../messages/model.ts';
 import { ModelStoreError } from '../model-store/errors.ts';
@@ -49,7 +50,7 @@ function readArguments(args: string[]): Request | null {
     const { values, positionals } = parseArgs({ args, allowPositionals: true, options: { 'models-dir': { type: 'string' } } });
     const [verb, name = ''] = positionals;
     if (positionals.length > 2 || (verb !== 'list' && verb !== 'pull' && verb !== 'check')) return null;
-    if ((verb === 'check') !== (name !== '') && verb !== 'pull') return null;
+    if ((verb === 'check' && name === '') || (verb === 'list' && name !== '')) return null;
     return { verb, name, modelsDir: values['models-dir'] ?? MODELS_DIR };
   } catch (error) {
     console.error(error instanceof Error ? error.message : String(error));
@@ -101,8 +102,7 @@ async function check(nameOrFile: string, modelsDir: string): Promise<number> {
     return 0;
   }
   const refusals: string[] = [];
-  for (const family of ModelFamily.options) {
-    const spec = specOfFile(nameOrFile, family);
+  for (const spec of candidates(nameOrFile)) {
     try {
       await tryModel(spec);
     } catch (error) {
@@ -110,17 +110,20 @@ async function check(nameOrFile: string, modelsDir: string): Promise<number> {
       refusals.push(error.message);
       continue;
     }
-    console.log(`${nameOrFile} fits the family "${family}". A spec for it:\n`);
-    console.log(`name: ${spec.name}\nfamily: ${family}\npath: ${nameOrFile}\nclasses: ${JSON.stringify(spec.classes)}`);
+    console.log(`${nameOrFile} fits the family "${spec.family}". A spec for it:\n`);
+    console.log(stringify({ name: spec.name, family: spec.family, path: nameOrFile, classes: spec.classes, input: spec.input }).trimEnd());
     return 0;
   }
   console.error(`${nameOrFile} fits no family as it is; a spec file may say more about it.\n- ${refusals.join('\n- ')}`);
   return 1;
 }
 
-function specOfFile(path: string, family: ModelFamily): LocatedModel {
+/** Every family at the size the file fixes, then, for files that leave it open, at a usual one. */
+function candidates(path: string): LocatedModel[] {
   const name = basename(path).replace(/\.onnx$/i, '').replaceAll(/[^A-Za-z0-9._-]/g, '-').slice(0, 64);
-  return { name, family, path, input: {}, outputs: {}, classes: family === 'ssd' ? 'coco90' : 'coco80', labelOffset: 0 };
+  return [{}, { width: 640, height: 640 }].flatMap((input) =>
+    ModelFamily.options.map((family): LocatedModel => ({ name, family, path, input, outputs: {}, classes: family === 'ssd' ? 'coco90' : 'coco80', labelOffset: 0 })),
+  );
 }
 
 async function tryModel(spec: LocatedModel): Promise<void> {

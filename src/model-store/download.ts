@@ -8,13 +8,14 @@ const MAX_BYTES = 1024 * 1024 * 1024;
 /** A server silent for longer is given up, in ms. */
 const STALL_MS = 30_000;
 
-/** The body at `url`. Rejects with `ModelStoreError` (`DOWNLOAD_FAILED`). */
+/** The body at `url`, which may carry a user and password. Rejects with `ModelStoreError` (`DOWNLOAD_FAILED`). */
 export async function fetchBytes(url: string, onBytes?: OnBytes): Promise<Uint8Array> {
   const stalled = new AbortController();
   const abort = (): void => stalled.abort(new Error(`no data for ${STALL_MS / 1000} s`));
   let timer = setTimeout(abort, STALL_MS);
   try {
-    const response = await fetch(url, { signal: stalled.signal });
+    const { address, headers } = separateCredentials(url);
+    const response = await fetch(address, { signal: stalled.signal, headers });
     if (!response.ok || response.body === null) throw new Error(`HTTP ${response.status}`);
     const length = Number(response.headers.get('content-length'));
     const total = length > 0 ? length : null;
@@ -35,4 +36,15 @@ export async function fetchBytes(url: string, onBytes?: OnBytes): Promise<Uint8A
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** fetch takes no credentials in a URL, and would quote them in its error. */
+function separateCredentials(url: string): { address: URL; headers: Record<string, string> } {
+  const address = new URL(url);
+  const { username, password } = address;
+  if (username === '' && password === '') return { address, headers: {} };
+  address.username = '';
+  address.password = '';
+  const token = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64');
+  return { address, headers: { authorization: `Basic ${token}` } };
 }

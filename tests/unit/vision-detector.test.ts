@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import type { LocatedModel } from '../../src/messages/model.ts';
+import { encodeOnnx } from '../../src/model-store/convert/onnx.ts';
+import { createDetector } from '../../src/vision/detector.ts';
+import { DetectorError } from '../../src/vision/errors.ts';
+import type { NativeGuard } from '../../src/vision/types.ts';
+
+/**
+ * A YOLOv8 head drawn by hand, for a 64x64 picture: its one box is fixed, its confidence as a car is the brightness
+ * of the picture's red channel. `dims` may be given wrong on purpose.
+ */
+function brightnessAsCar(input: readonly (number | string)[] = [1, 3, 64, 64]): Uint8Array {
+  const columns = 84;
+  const weights = new Float32Array(columns * 3);
+  weights[(4 + 2) * 3] = 1; // class 2, car, from red
+  const bias = new Float32Array(columns);
+  bias.set([32, 32, 16, 8]); // centre and size of the box
+  return encodeOnnx({
+    name: 'brightness',
+    doc: 'made by a test',
+    nodes: [
+      { op: 'GlobalAveragePool', inputs: ['images'], output: 'mean' },
+      { op: 'Conv', inputs: ['mean', 'w', 'b'], output: 'head' },
+      { op: 'Reshape', inputs: ['head', 'shape'], output: 'output0' },
+    ],
+    weights: [
+      { name: 'w', dims: [columns, 3, 1, 1], data: weights },
+      { name: 'b', dims: [columns], data: bias },
+      { name: 'shape', dims: [3], data: BigInt64Array.of(1n, BigInt(columns), 1n) },
+    ],
+    inputs: [{ name: 'images', dims: input }],
+    outputs: [{ name: 'output0', dims: [1, columns, 1] }],
+  });
+}
+
+const grey = (value: number, width = 128, height = 64) => ({ data: new Uint8Array(width * height * 3).fill(value), width, height });
+const native: NativeGuard = (work) => work();
+
+const spec = (path: string, more: Partial<LocatedModel> = {}): LocatedModel => ({ name: 'brightness', family: 'yolov8', path, input: {}, outputs: {}, classes: 'coco80', labelOffset: 0, ...more });
+const refusal = async (model: LocatedModel): Promise<DetectorError> => {
+  let refused: unknown;
+  await assert.rejects(createDetector(model), (error) => {
+    refused = error;
+    return error instanceof DetectorError;
+  });
+  return refused as DetectorError;
+};
+
+describe('a detector', () => {
+  let folder = '';
+  const save = async (name: string, bytes: Uint8Array): Promise<string> => {
+    const path = join(folder, name);
+    await writeFile(path, bytes);
+    return path;
+  };
+  let good = '';
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'gantry-detector-'));
+    good = await save('good.onnx', brightnessAsCar());
+  });
+  after(() => rm(folder, { recursive: true, force: true }));
+
+  it('runs a model of the YOLOv8 layout from frame to boxes of the frame', async () => {
+    const detector = await createDetector(spec(good));
+    // 128x64 in 64x64: the frame is 64x32 in the middle, so the box 24..40 x 28..36 is 48..80 x 24..40 of the frame.
+    // Red's mean: half the picture is the frame at 250/255, half the padding at 114/255.
+    const [car, ...more] = await detector.detect(grey(250), native);
+    assert.equal(more.length, 0);
+    assert.equal(car!.class, 'car');
+    assert.deepEqual(car!.bbox.map(Math.round), [48, 24, 80, 40]);
+    assert.ok(Math.abs(car!.confidence - (250 + 114) / 2 / 255) < 1e-4);
+    assert.equal(detector.modelType, 'brightness');
+    await detector.release();
+  });
+
+  it('leaves out what is below the confidence asked for', async () => {
+    const detector = await createDetector(spec(good, { input: { fit: 'stretch' } }), { confidence: 0.5 });
+    assert.equal((await detector.detect(grey(130), native)).length, 1);
+    assert.equal((await detector.detect(grey(120), native)).length, 0);
+    await detector.release();
+  });
+
+  it('enters native code only through the guard: to load, to run, to release', async () => {
+    let depth = 0;
+    let calls = 0;
+    const guard: NativeGuard = async (work) => {
+      calls++;
+      depth++;
+      try {
+        return await work();
+      } finally {
+        depth--;
+      }
+    };
+    const detector = await createDetector(spec(good), { native: guard });
+    assert.equal(calls, 2, 'load and first run');
+    await detector.detect(grey(200), guard);
+    assert.equal(calls, 3);
+    await detector.release(guard);
+    assert.equal(calls, 4);
+    assert.equal(depth, 0);
+  });
+
+  it('frees a model it refuses, under the guard as well', async () => {
+    let calls = 0;
+    const guard: NativeGuard = (work) => {
+      calls++;
+      return work();
+    };
+    await assert.rejects(createDetector(spec(good, { classes: ['car'] }), { native: guard }));
+    assert.equal(calls, 3, 'load, first run, release');
+  });
+
+  it('works on one frame at a time', async () => {
+    const detector = await createDetector(spec(good));
+    const first = detector.detect(grey(200), native);
+    await assert.rejects(detector.detect(grey(200), native), { code: 'BUSY' });
+    await assert.rejects(detector.release(), { code: 'BUSY' });
+    assert.equal((await first).length, 1);
+    await detector.release();
+  });
+
+  it('once released it refuses to work, and may be released again', async () => {
+    const detector = await createDetector(spec(good));
+    await detector.release();
+    await detector.release();
+    await assert.rejects(detector.detect(grey(200), native), { code: 'RELEASED', message: /brightness/ });
+  });
+
+  it('a frame with too few bytes is refused, the next good one is not', async () => {
+    const detector = await createDetector(spec(good));
+    await assert.rejects(detector.detect({ ...grey(200), width: 129 }, native), { code: 'BAD_FRAME', message: /129x64.*24768.*24576/ });
+    assert.equal((await detector.detect(grey(200), native)).length, 1);
+    await detector.release();
+  });
+
+  it('a missing file and a damaged one are unreadable', async () => {
+    assert.equal((await refusal(spec(join(folder, 'absent.onnx')))).code, 'MODEL_UNREADABLE');
+    const damaged = await refusal(spec(await save('damaged.onnx', brightnessAsCar().subarray(0, 400))));
+    assert.equal(damaged.code, 'MODEL_UNREADABLE');
+    assert.match(damaged.message, /brightness.*damaged\.onnx/);
+  });
+
+  it('a model of another family is refused with what was expected and what was found', async () => {
+    const error = await refusal(spec(good, { family: 'yolox' }));
+    assert.equal(error.code, 'MODEL_MISMATCH');
+    assert.match(error.message, /"brightness".*"yolox".*\[1,84,85\].*\[1,84,1\]/);
+    assert.deepEqual([error.fields['model'], error.fields['family']], ['brightness', 'yolox']);
+    assert.match((await refusal(spec(good, { family: 'detr' }))).message, /output "labels".*output0/);
+    assert.match((await refusal(spec(good, { family: 'ssd' }))).message, /output "box_codes".*output0/);
+  });
+
+  it('a model with other classes, another size or another input name than its spec says is refused', async () => {
+    assert.match((await refusal(spec(good, { classes: ['car', 'van'] }))).message, /\[1,6,N\].*\[1,84,1\]/);
+    assert.match((await refusal(spec(good, { input: { width: 640 } }))).message, /input\.width 640.*\[1,3,64,64\]/);
+    assert.match((await refusal(spec(good, { input: { name: 'image' } }))).message, /input "image".*images float32/);
+    assert.match((await refusal(spec(good, { outputs: { predictions: 'out' } }))).message, /output "out".*output0/);
+    assert.match((await refusal(spec(good, { input: { layout: 'nhwc' } }))).message, /3 channels at axis 3 \(nhwc\)/);
+  });
+
+  it('a model that leaves its size open takes it from the spec, and is refused without', async () => {
+    const open = await save('open.onnx', brightnessAsCar([1, 3, 'h', 'w']));
+    assert.match((await refusal(spec(open))).message, /input\.width in the spec/);
+    const detector = await createDetector(spec(open, { input: { width: 96, height: 64, fit: 'stretch' } }));
+    assert.deepEqual((await detector.detect(grey(255, 96, 64), native))[0]!.bbox, [24, 28, 40, 36]);
+    await detector.release();
+  });
+});
