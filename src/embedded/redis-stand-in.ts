@@ -29,6 +29,8 @@ export async function startRedisStandIn(options: RedisStandInOptions): Promise<E
   });
   const sockets = new Set<Socket>();
   resp.server.on('connection', (socket: Socket) => {
+    // It writes each reply of a transaction apart; with Nagle's algorithm each would wait 40 ms for the client's ACK.
+    socket.setNoDelay(true);
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
   });
