@@ -1,0 +1,6 @@
+#!/usr/bin/env node
+// gantry COMMAND: installs what is missing, then runs one of the commands in src/cli.
+import { ensureInstalled, runNode24 } from './bootstrap.mjs';
+
+await ensureInstalled();
+await runNode24('src/cli/main.ts', process.argv.slice(2));

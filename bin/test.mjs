@@ -1,0 +1,223 @@
+#!/usr/bin/env node
+// npm test: installs what is missing, then type check, lint, and all tests. Prints what was skipped and why.
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join, relative, resolve } from 'node:path';
+import { ensureInstalled, node24, ROOT, run, toolEnvironment } from './bootstrap.mjs';
+
+const USAGE = `usage: npm test [-- --only WHAT ...]
+
+WHAT is "types", "lint", a folder of tests/ (${testFolders().join(', ')}), or the path of a test file.`;
+
+/** A single test longer than this has hung. */
+const TEST_TIMEOUT_MS = 120_000;
+/** A step longer than this has hung. */
+const STEP_TIMEOUT_MS = 600_000;
+
+/** Quick and without processes of their own: may run side by side. All others run one file at a time. */
+const PARALLEL = ['unit'];
+
+const began = Date.now();
+const seconds = (since) => ((Date.now() - since) / 1000).toFixed(1);
+const totals = { passed: 0, failed: 0, skipped: 0 };
+const skips = [];
+const failures = [];
+let interrupted = false;
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => (interrupted = true));
+
+const only = readArguments(process.argv.slice(2));
+await ensureInstalled();
+const scratch = mkdtempSync(join(tmpdir(), 'gantry-test-'));
+try {
+  await runAll();
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}
+report();
+process.exit(failures.length > 0 || interrupted ? 1 : 0);
+
+function wants(name) {
+  return only.length === 0 || only.includes(name);
+}
+
+async function runAll() {
+  if (wants('types')) {
+    await check('type check', 'tsc', []);
+    if (existsSync(join(ROOT, 'web', 'tsconfig.json'))) await check('type check of the page', 'tsc', ['-p', 'web', '--noEmit']);
+  }
+  if (wants('lint')) await check('lint', 'oxlint', ['--type-aware', '--deny-warnings']);
+
+  const groups = testGroups();
+  if (groups.some(({ name }) => name !== 'unit')) await prepare();
+  if (groups.some(({ name }) => name === 'pages')) await ensureChromium();
+  for (const { name, files } of groups) await runTests(name, files);
+}
+
+function readArguments(args) {
+  const wanted = args.filter((arg) => arg !== '--only').map((arg) => arg.replace(/^--only=/, ''));
+  for (const what of wanted) {
+    const known = what === 'types' || what === 'lint' || testFolders().includes(what) || (what.endsWith('.test.ts') && existsSync(resolve(what)));
+    if (!known) {
+      console.error(`npm test: "${what}" is neither a step nor a test file\n\n${USAGE}`);
+      process.exit(2);
+    }
+  }
+  return wanted;
+}
+
+/** Folders of tests/ that hold tests: unit first, the end-to-end ones last. */
+function testFolders() {
+  const order = ['unit', 'models', 'embedded', 'threads', 'integration', 'pages', 'e2e'];
+  const rank = (name) => (order.includes(name) ? order.indexOf(name) : order.indexOf('pages') - 0.5);
+  return readdirSync(join(ROOT, 'tests'), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && testFiles(entry.name).length > 0)
+    .map((entry) => entry.name)
+    .toSorted((a, b) => rank(a) - rank(b) || a.localeCompare(b));
+}
+
+function testFiles(folder) {
+  return readdirSync(join(ROOT, 'tests', folder), { recursive: true })
+    .map(String)
+    .filter((name) => name.endsWith('.test.ts'))
+    .toSorted()
+    .map((name) => join('tests', folder, name));
+}
+
+function testGroups() {
+  const files = only.filter((what) => what.endsWith('.test.ts')).map((what) => relative(ROOT, resolve(what)));
+  const folders = testFolders().filter((name) => only.length === 0 || only.includes(name));
+  const groups = folders.map((name) => ({ name, files: testFiles(name) }));
+  const byFolder = groupBy(files);
+  for (const [name, some] of byFolder) if (!folders.includes(name)) groups.push({ name, files: some });
+  return groups;
+}
+
+/** By the folder below tests/. Not Map.groupBy, which Node 20 lacks. */
+function groupBy(files) {
+  const groups = new Map();
+  for (const file of files) {
+    const folder = file.split('/')[1];
+    groups.set(folder, [...(groups.get(folder) ?? []), file]);
+  }
+  return groups;
+}
+
+function title(text) {
+  console.log(`\n=== ${text}`);
+}
+
+/** Runs a tool to its end; what it leaves running is ended with it. */
+async function tool(program, args, options = {}) {
+  let timer;
+  const status = await run(program, args, { ...toolEnvironment(), ...options.env }, {
+    cwd: ROOT,
+    wholeGroup: true,
+    ...(options.stdio === undefined ? {} : { stdio: options.stdio }),
+    onChild: (child) => {
+      timer = setTimeout(() => {
+        console.error(`npm test: ${program} took longer than ${STEP_TIMEOUT_MS / 1000} s and is ended`);
+        process.kill(-child.pid, 'SIGKILL');
+      }, options.timeoutMs ?? STEP_TIMEOUT_MS);
+      options.onChild?.(child);
+    },
+  });
+  clearTimeout(timer);
+  return status;
+}
+
+async function check(name, program, args) {
+  if (interrupted) return;
+  title(name);
+  const since = Date.now();
+  const status = await tool(join(ROOT, 'node_modules', '.bin', program), args);
+  console.log(`=== ${name}: ${status === 0 ? 'ok' : `failed (status ${status})`} in ${seconds(since)} s`);
+  if (status !== 0) failures.push(`${name}: ${program} ended with status ${status}`);
+}
+
+/** Fetches what tests on real parts need. What cannot be had is no failure: those tests say that they are skipped. */
+async function prepare() {
+  if (interrupted) return;
+  title('prepare: model, Redis, footage');
+  const since = Date.now();
+  let rest = '';
+  const status = await tool(node24(), [join(ROOT, 'src', 'cli', 'main.ts'), 'prepare'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    onChild: (child) => {
+      child.stdout.setEncoding('utf8');
+      child.stdout.on('data', (chunk) => {
+        process.stdout.write(chunk);
+        const lines = (rest + chunk).split('\n');
+        rest = lines.pop();
+        for (const line of lines) {
+          const absent = /^not available: (.*)/.exec(line)?.[1];
+          if (absent !== undefined) skips.push(`could not prepare ${absent}`);
+        }
+      });
+    },
+  });
+  console.log(`=== prepare: ${status === 0 ? 'ok' : 'incomplete'} in ${seconds(since)} s`);
+  if (status > 1) failures.push(`prepare: ended with status ${status}`);
+}
+
+function hasChromium() {
+  const names = ['chromium', 'chromium-browser', 'google-chrome'];
+  return (process.env.PATH ?? '').split(delimiter).some((folder) => names.some((name) => existsSync(join(folder, name))));
+}
+
+/** Chromium for the page tests: from PATH, else installed when we may. Without it those tests are skipped. */
+async function ensureChromium() {
+  if (interrupted || hasChromium()) return;
+  title('chromium for the page tests');
+  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
+    skips.push('page tests: no chromium on PATH, and only root on Debian can install it (apt-get install chromium)');
+    return;
+  }
+  const since = Date.now();
+  console.log('no chromium on PATH: apt-get install chromium ...');
+  const env = { DEBIAN_FRONTEND: 'noninteractive' };
+  const quiet = { env, stdio: ['ignore', 'ignore', 'inherit'], timeoutMs: 240_000 };
+  const apt = ['-q', '-o', 'Acquire::Retries=3', '-o', 'Acquire::http::Timeout=20', '-o', 'DPkg::Lock::Timeout=60'];
+  await tool('apt-get', [...apt, 'update'], quiet);
+  const status = await tool('apt-get', [...apt, 'install', '-y', '--no-install-recommends', 'chromium'], quiet);
+  if (status !== 0 || !hasChromium()) skips.push(`page tests: chromium could not be installed (apt-get ended with status ${status})`);
+  console.log(`=== chromium: ${hasChromium() ? 'ok' : 'not available'} in ${seconds(since)} s`);
+}
+
+async function runTests(name, files) {
+  if (interrupted || files.length === 0) return;
+  title(`${name} tests (${files.length} file${files.length === 1 ? '' : 's'})`);
+  const since = Date.now();
+  const record = join(scratch, `${name}.jsonl`);
+  const concurrency = PARALLEL.includes(name) ? [] : ['--test-concurrency=1'];
+  const reporters = ['--test-reporter=spec', '--test-reporter-destination=stdout', `--test-reporter=${join(ROOT, 'bin', 'test-reporter.mjs')}`, `--test-reporter-destination=${record}`];
+  const status = await tool(node24(), ['--test', `--test-timeout=${TEST_TIMEOUT_MS}`, ...concurrency, ...reporters, ...files]);
+  const counts = readRecord(name, record);
+  console.log(`=== ${name} tests: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped in ${seconds(since)} s`);
+  if (status !== 0 && counts.failed === 0) failures.push(`${name} tests: node --test ended with status ${status}`);
+}
+
+function readRecord(name, file) {
+  const counts = { passed: 0, failed: 0, skipped: 0 };
+  const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n').filter((line) => line !== '') : [];
+  for (const line of lines.map((text) => JSON.parse(text))) {
+    if (line.type === 'counts') {
+      counts.passed += line.passed;
+      counts.failed += line.failed + line.cancelled;
+      counts.skipped += line.skipped;
+    } else {
+      const where = line.file === undefined ? name : relative(ROOT, line.file);
+      (line.type === 'skip' ? skips : failures).push(`${where}: ${line.name}${line.reason === '' ? '' : `: ${String(line.reason).split('\n')[0]}`}`);
+    }
+  }
+  for (const key of Object.keys(totals)) totals[key] += counts[key];
+  return counts;
+}
+
+function report() {
+  title(`summary after ${seconds(began)} s`);
+  if (interrupted) console.log('interrupted: not everything ran');
+  if (skips.length > 0) console.log(`skipped:\n${skips.map((skip) => `  - ${skip}`).join('\n')}`);
+  else if (only.length === 0 && !interrupted) console.log('nothing was skipped');
+  if (failures.length > 0) console.log(`failed:\n${failures.map((failure) => `  - ${failure}`).join('\n')}`);
+  console.log(`${totals.passed} passed, ${totals.failed + failures.filter((failure) => /ended with status/.test(failure)).length} failed, ${totals.skipped} skipped`);
+}
