@@ -1,7 +1,7 @@
 import { cooldownMs, FailureRate, rateLimitCooldownMs } from './cooldown.ts';
 import type { KeySpec } from './config.ts';
 import { MINUTE_MS, SECOND_MS, type SlidingWindows } from './limits.ts';
-import type { CallOutcome } from './outcome.ts';
+import type { Blame, CallOutcome } from './outcome.ts';
 import type { KeyStats, KeyStatus, PoolSettings } from './pool.types.ts';
 
 const iso = (at: number): string => new Date(at).toISOString();
@@ -43,6 +43,10 @@ export class PooledKey {
     return this.#disabledReason !== null;
   }
 
+  get cooldownUntil(): number {
+    return this.#cooldownUntil;
+  }
+
   status(now: number): KeyStatus {
     if (this.disabled) return 'disabled';
     if (now < this.#cooldownUntil) return 'cooling';
@@ -76,9 +80,10 @@ export class PooledKey {
 
   /**
    * Books the end of a call. Returns the moment until which the whole budget must rest (a 429 concerns every key of a
-   * quota group), or null. A success never ends a cooling and never enables a key.
+   * quota group), or null. A success never ends a cooling and never enables a key. With `blame` on the request a
+   * time-out or a server's error is counted but does not speak against the key.
    */
-  settle(outcome: CallOutcome, now: number): number | null {
+  settle(outcome: CallOutcome, blame: Blame, now: number): number | null {
     this.#inFlight--;
     if (outcome.kind === 'abandoned') {
       this.#abandoned++;
@@ -109,7 +114,7 @@ export class PooledKey {
       case 'timeout':
       case 'server-error':
       case 'network':
-        this.#fail(now);
+        if (blame === 'key') this.#fail(now);
         return null;
     }
   }

@@ -19,4 +19,7 @@ export type CallOutcome =
   | { readonly kind: 'network'; readonly message: string }
   | { readonly kind: 'abandoned'; readonly message: string };
 
+/** Whom a failed call speaks against. The same request failing on two keys blames the request. */
+export type Blame = 'key' | 'request';
+
 export type CallOutcomeKind = CallOutcome['kind'];

@@ -1,8 +1,8 @@
 import type { KeySpec } from './config.ts';
 import { PooledKey } from './key.ts';
 import { LimitMemory, qpsAndRpm } from './limits.ts';
-import type { CallOutcome } from './outcome.ts';
-import type { KeyPoolStats, LeaseGrant, LeaseReply, LeaseRequest, PoolSettings, PoolStep, RefusalReason } from './pool.types.ts';
+import type { Blame, CallOutcome } from './outcome.ts';
+import type { KeyChange, KeyPoolStats, LeaseGrant, LeaseReply, LeaseRequest, PoolSettings, PoolStep, RefusalReason } from './pool.types.ts';
 import { poolStats } from './pool-stats.ts';
 import { chooseKey } from './strategy.ts';
 import { Waiters, type Waiter } from './waiters.ts';
@@ -13,6 +13,7 @@ const MESSAGE: Readonly<Record<RefusalReason, string>> = {
   deadline: 'no API key came free before the deadline',
   'queue-full': 'too many requests wait for an API key',
   cancelled: 'the request for an API key was withdrawn',
+  duplicate: 'a request of this id waits for an API key already',
 };
 
 interface Lease {
@@ -32,7 +33,7 @@ export class KeyPool {
   readonly #waiters: Waiters;
   /** In the order of leasing, hence of expiry. */
   readonly #leases = new Map<string, Lease>();
-  readonly #refused: Record<RefusalReason, number> = { 'no-keys': 0, 'tried-all': 0, deadline: 0, 'queue-full': 0, cancelled: 0 };
+  readonly #refused: Record<RefusalReason, number> = { 'no-keys': 0, 'tried-all': 0, deadline: 0, 'queue-full': 0, cancelled: 0, duplicate: 0 };
   readonly #leasePrefix: string;
   #lastIndex = -1;
   #granted = 0;
@@ -50,11 +51,11 @@ export class KeyPool {
     this.#waiters = new Waiters(settings.queueSize, settings.ageingMs);
   }
 
-  /** Asks for a lease. The answer is in this step or a later one. A `waiterId` that waits already is refused `cancelled`. */
+  /** Asks for a lease. The answer is in this step or a later one. */
   request(request: LeaseRequest, now: number): PoolStep {
     const waiter: Waiter = { id: request.waiterId, priority: request.priority, exclude: new Set(request.exclude), deadline: request.deadline, since: now };
-    const refusal = this.#refusal(waiter, now) ?? (this.#waiters.has(waiter.id) ? 'cancelled' : this.#waiters.add(waiter) ? null : 'queue-full');
-    if (refusal !== null) return { replies: [this.#refuse(waiter.id, refusal)], wakeAt: this.#wakeAt(now) };
+    const refusal = this.#refusal(waiter, now) ?? (this.#waiters.has(waiter.id) ? 'duplicate' : this.#waiters.add(waiter) ? null : 'queue-full');
+    if (refusal !== null) return { replies: [this.#refuse(waiter.id, refusal)], changes: [], wakeAt: this.#wakeAt(now) };
     return this.advance(now);
   }
 
@@ -63,20 +64,28 @@ export class KeyPool {
     const waiter = this.#waiters.find(waiterId);
     const replies = waiter !== undefined && this.#waiters.remove(waiter) ? [this.#refuse(waiterId, 'cancelled')] : [];
     const step = this.advance(now);
-    return { replies: [...replies, ...step.replies], wakeAt: step.wakeAt };
+    return { ...step, replies: [...replies, ...step.replies] };
   }
 
   /** Books how the call under a lease ended. A second settlement, or one after expiry, changes nothing and is counted. */
-  settle(leaseId: string, outcome: CallOutcome, now: number): PoolStep {
+  settle(leaseId: string, outcome: CallOutcome, now: number, blame: Blame = 'key'): PoolStep {
     const lease = this.#leases.get(leaseId);
     if (lease === undefined) {
       this.#lateSettlements++;
-    } else {
-      this.#leases.delete(leaseId);
-      const restUntil = lease.key.settle(outcome, now);
-      if (restUntil !== null) this.#groupOf(lease.key).forEach((key) => key.coolUntil(restUntil));
+      return this.advance(now);
     }
-    return this.advance(now);
+    this.#leases.delete(leaseId);
+    const group = this.#groupOf(lease.key);
+    const earlier = group.map((key) => ({ key, status: key.status(now), until: key.cooldownUntil }));
+    const restUntil = lease.key.settle(outcome, blame, now);
+    if (restUntil !== null) group.forEach((key) => key.coolUntil(restUntil));
+    const changes = earlier.flatMap(({ key, status, until }): KeyChange[] => {
+      const changed = key.status(now);
+      if (changed === 'disabled' && status !== 'disabled') return [{ keyName: key.spec.name, status: changed, cause: outcome.kind, until: null }];
+      if (changed === 'cooling' && key.cooldownUntil > until) return [{ keyName: key.spec.name, status: changed, cause: outcome.kind, until: key.cooldownUntil }];
+      return [];
+    });
+    return { ...this.advance(now), changes };
   }
 
   /** One failure of this key was the request's fault after all. */
@@ -104,7 +113,7 @@ export class KeyPool {
       this.#waiters.remove(waiter);
       replies.push(grant === null ? this.#refuse(waiter.id, refusal ?? 'deadline') : { waiterId: waiter.id, reply: grant });
     }
-    return { replies, wakeAt: this.#wakeAt(now) };
+    return { replies, changes: [], wakeAt: this.#wakeAt(now) };
   }
 
   stats(now: number): KeyPoolStats {

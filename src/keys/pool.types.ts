@@ -1,6 +1,7 @@
 import type { Priority } from '../messages/task.ts';
 import type { CooldownPolicy } from './cooldown.ts';
 import type { KeyStrategy, ResponseFormat, SchedulerSection } from './config.schema.ts';
+import type { CallOutcomeKind } from './outcome.ts';
 import type { Secret } from './secret.ts';
 
 export interface PoolSettings {
@@ -60,8 +61,10 @@ export interface LeaseGrant {
 /**
  * - `no-keys`: no key is enabled. - `tried-all`: every enabled key is excluded.
  * - `deadline`: none comes free in time. - `queue-full`: too many wait. - `cancelled`: by the asker.
+ * - `duplicate`: a request with this id waits already.
  */
-export type RefusalReason = 'no-keys' | 'tried-all' | 'deadline' | 'queue-full' | 'cancelled';
+export const REFUSAL_REASONS = ['no-keys', 'tried-all', 'deadline', 'queue-full', 'cancelled', 'duplicate'] as const;
+export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 export interface LeaseRefusal {
   readonly kind: 'refused';
   readonly reason: RefusalReason;
@@ -69,8 +72,19 @@ export interface LeaseRefusal {
 }
 export type LeaseReply = LeaseGrant | LeaseRefusal;
 
-/** What a call to the pool brought about: whom to answer, and when to call `advance` again (null: not by itself). */
+/** A key that a settlement made rest or disabled. */
+export interface KeyChange {
+  readonly keyName: string;
+  readonly status: 'cooling' | 'disabled';
+  /** Outcome that did it. */
+  readonly cause: CallOutcomeKind;
+  /** End of the rest, epoch ms; null when disabled. */
+  readonly until: number | null;
+}
+
+/** What a call to the pool brought about: whom to answer, which keys changed, and when to call `advance` again (null: not by itself). */
 export interface PoolStep {
+  readonly changes: readonly KeyChange[];
   readonly replies: readonly { readonly waiterId: string; readonly reply: LeaseReply }[];
   readonly wakeAt: number | null;
 }

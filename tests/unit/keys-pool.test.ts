@@ -75,7 +75,7 @@ describe('limits in the pool', () => {
     for (let i = 0; i < 3; i++) lease(pool, T0);
     assert.equal(keyOf(pool, 'k1', T0).in_flight, 3);
     const step = pool.request(want(), T0);
-    assert.deepEqual(step, { replies: [], wakeAt: T0 + 1001 });
+    assert.deepEqual(step, { replies: [], changes: [], wakeAt: T0 + 1001 });
     assert.equal(grants(pool.advance(T0 + 1000)).length, 0);
     assert.equal(grants(pool.advance(T0 + 1001)).length, 1);
   });
@@ -219,6 +219,20 @@ describe('outcomes', () => {
     assert.deepEqual([key.status, key.total_calls, key.failed_calls, key.abandoned_leases, key.success_rate], ['available', 10, 10, 5, 0]);
   });
 
+  it('a failure that the request is blamed for is counted and does not speak against the key', () => {
+    const pool = makePool([{}]);
+    for (let i = 0; i < 5; i++) pool.settle(lease(pool, T0).leaseId, TIMEOUT, T0, 'request');
+    const key = keyOf(pool, 'k1', T0);
+    assert.deepEqual([key.status, key.failed_calls, key.consecutive_failures], ['available', 5, 0]);
+  });
+
+  it('tells which keys changed and why', () => {
+    const pool = makePool([{ quota_group: 'g' }, { quota_group: 'g' }, {}], { strategy: 'priority' });
+    const [first, , third] = [lease(pool, T0), lease(pool, T0), lease(pool, T0)];
+    assert.deepEqual(pool.settle(first.leaseId, limited(2_000), T0).changes, ['k1', 'k2'].map((keyName) => ({ keyName, status: 'cooling', cause: 'rate-limited', until: T0 + 2_000 })));
+    assert.deepEqual(pool.settle(third.leaseId, { kind: 'rejected-key', status: 401, message: '' }, T0).changes, [{ keyName: 'k3', status: 'disabled', cause: 'rejected-key', until: null }]);
+  });
+
   it('a forgiven failure does not count towards the three', () => {
     const pool = makePool([{}]);
     call(pool, T0, TIMEOUT);
@@ -302,11 +316,12 @@ describe('waiting', () => {
     const pool = makePool([{ qps_limit: 1 }], { scheduler: { queue_size: 1 } });
     lease(pool, T0);
     pool.request(want({ waiterId: 'first' }), T0);
+    assert.deepEqual(reasons(pool.request(want({ waiterId: 'first' }), T0)), ['duplicate']);
     assert.deepEqual(reasons(pool.request(want(), T0)), ['queue-full']);
     assert.deepEqual(reasons(pool.cancel('first', T0)), ['cancelled']);
     assert.deepEqual(reasons(pool.cancel('first', T0)), []);
     assert.equal(grants(pool.advance(T0 + 1_001)).length, 0);
-    assert.deepEqual(pool.stats(T0).refused, { 'no-keys': 0, 'tried-all': 0, deadline: 0, 'queue-full': 1, cancelled: 1 });
+    assert.deepEqual(pool.stats(T0).refused, { 'no-keys': 0, 'tried-all': 0, deadline: 0, 'queue-full': 1, cancelled: 1, duplicate: 1 });
   });
 
   it('tells waiters at once when their last key is disabled', () => {

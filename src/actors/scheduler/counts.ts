@@ -1,0 +1,51 @@
+import type { AssessmentResult } from '../../messages/assessment.ts';
+import type { Priority } from '../../messages/task.ts';
+import type { FailureCode, QueueLag, SchedulerMetrics, SchedulerMode, SchedulerStats } from './types.ts';
+
+type Now = Pick<SchedulerStats, 'in_flight' | 'ready' | 'bus_ok'>;
+
+/** What the scheduler did, counted. */
+export class Counts {
+  readonly #mode: SchedulerMode;
+  readonly #maxConcurrentTasks: number;
+  readonly #unknown: Record<FailureCode, number> = { expired: 0, 'no-image': 0, 'no-lease': 0, timeout: 0, 'rate-limited': 0, rejected: 0, 'provider-error': 0, 'unreadable-answer': 0 };
+  #assessed = 0;
+  #lag: ReadonlyMap<Priority, QueueLag | null> = new Map();
+  retries = 0;
+  handedBack = 0;
+  duplicates = 0;
+
+  constructor(mode: SchedulerMode, maxConcurrentTasks: number) {
+    this.#mode = mode;
+    this.#maxConcurrentTasks = maxConcurrentTasks;
+  }
+
+  published(result: AssessmentResult, metrics: SchedulerMetrics): void {
+    if (result.error === undefined) {
+      this.#assessed++;
+      metrics.assessment(result.source);
+    } else {
+      this.#unknown[result.error.code]++;
+      metrics.assessment('unknown');
+    }
+  }
+
+  lag(lag: ReadonlyMap<Priority, QueueLag | null>): void {
+    this.#lag = lag;
+  }
+
+  stats(now: Now): SchedulerStats {
+    const lagOf = (priority: Priority): QueueLag | null => this.#lag.get(priority) ?? null;
+    return {
+      mode: this.#mode,
+      max_concurrent_tasks: this.#maxConcurrentTasks,
+      ...now,
+      assessed: this.#assessed,
+      unknown: { ...this.#unknown },
+      retries: this.retries,
+      handed_back: this.handedBack,
+      duplicates: this.duplicates,
+      queue_lag: { p1: lagOf(1), p2: lagOf(2), p3: lagOf(3), p4: lagOf(4), p5: lagOf(5) },
+    };
+  }
+}

@@ -1,0 +1,37 @@
+import { toGroupAssessment, type Answer } from '../../llm/answer.ts';
+import type { AssessmentFailure, AssessmentResult } from '../../messages/assessment.ts';
+import type { AssessmentTask } from '../../messages/task.ts';
+import type { SchedulerMode } from './types.ts';
+
+export type ResultMetadata = AssessmentResult['metadata'];
+
+export const NO_CALL: ResultMetadata = { llmLatency: 0, llmModel: null, apiKeyId: null, retryCount: 0, promptTokens: 0, completionTokens: 0 };
+
+const UNREADABLE_LEVEL: AssessmentFailure = { code: 'unreadable-answer', message: 'the answer names no level that is known' };
+
+/** The result of a task that was judged. A level of `unknown` carries its reason. */
+export const judged = (task: AssessmentTask, answer: Answer, source: SchedulerMode, metadata: ResultMetadata, now: number): AssessmentResult => ({
+  ...head(task, now),
+  results: [toGroupAssessment(answer, task)],
+  source,
+  metadata,
+  ...(answer.riskLevel === 'unknown' ? { error: UNREADABLE_LEVEL } : {}),
+});
+
+/** The result of a task that could not be judged: `unknown`, never `none`. */
+export const unjudged = (task: AssessmentTask, error: AssessmentFailure, source: SchedulerMode, metadata: ResultMetadata, now: number): AssessmentResult => ({
+  ...head(task, now),
+  results: [{ groupIndex: task.group.groupIndex, riskLevel: 'unknown', confidence: 0, riskTypes: [], description: '', dangerObjectCount: 0, triggerObjectIds: [] }],
+  source,
+  metadata,
+  error,
+});
+
+const head = (task: AssessmentTask, now: number): Pick<AssessmentResult, 'taskId' | 'requestId' | 'cameraId' | 'timestamp' | 'traceId' | 'groupIndex'> => ({
+  taskId: task.taskId,
+  requestId: task.requestId,
+  cameraId: task.cameraId,
+  timestamp: new Date(now).toISOString(),
+  traceId: task.traceId,
+  groupIndex: task.group.groupIndex,
+});

@@ -1,0 +1,67 @@
+import type { LlmCallStatus } from '../../infra/metrics.ts';
+import type { Blame, CallOutcome, CallOutcomeKind } from '../../keys/outcome.ts';
+import type { AssessmentFailure } from '../../messages/assessment.ts';
+import type { FailureCode } from './types.ts';
+
+type Failure = Exclude<CallOutcome, { kind: 'ok' }>;
+
+/** One failed call of a task. */
+export interface FailedAttempt {
+  readonly keyName: string;
+  readonly failure: Failure;
+}
+
+/** What a failed call means for the keys and for the task. */
+export interface Verdict {
+  readonly blame: Blame;
+  /** The key whose earlier failure turns out to have been the request's; null when none. */
+  readonly forgive: string | null;
+  /** True: no further call for this task. */
+  readonly giveUp: boolean;
+}
+
+/** Failures that may lie in the request as well as in the key's endpoint. */
+const AMBIGUOUS: ReadonlySet<CallOutcomeKind> = new Set(['timeout', 'server-error']);
+
+/**
+ * Decides after a failed call. The same request failing alike on two keys blames the request: neither key suffers for
+ * a time-out or a server's error, and a request refused twice is not sent a third time.
+ */
+export function afterFailure(earlier: readonly FailedAttempt[], now: FailedAttempt, maxRetries: number): Verdict {
+  const alike = earlier.filter((attempt) => attempt.failure.kind === now.failure.kind && attempt.keyName !== now.keyName);
+  const onRequest = AMBIGUOUS.has(now.failure.kind) && alike.length > 0;
+  return {
+    blame: onRequest ? 'request' : 'key',
+    // With the second failure the first is forgiven; a third finds it forgiven already.
+    forgive: onRequest && alike.length === 1 ? (alike[0]?.keyName ?? null) : null,
+    giveUp: earlier.length >= maxRetries || (now.failure.kind === 'rejected-request' && alike.length > 0),
+  };
+}
+
+const CODE: Readonly<Record<Failure['kind'], FailureCode>> = {
+  unreadable: 'unreadable-answer',
+  'rejected-request': 'rejected',
+  'rejected-key': 'rejected',
+  'rate-limited': 'rate-limited',
+  timeout: 'timeout',
+  'server-error': 'provider-error',
+  network: 'provider-error',
+  abandoned: 'expired',
+};
+
+/** The last failure as the task's own. */
+export const failureOf = (failure: Failure): AssessmentFailure => ({ code: CODE[failure.kind], message: failure.message });
+
+const STATUS: Readonly<Record<Exclude<CallOutcomeKind, 'abandoned'>, LlmCallStatus>> = {
+  ok: 'success',
+  unreadable: 'unreadable',
+  'rejected-request': 'rejected',
+  'rejected-key': 'rejected',
+  'rate-limited': 'rate_limited',
+  timeout: 'timeout',
+  'server-error': 'provider_error',
+  network: 'provider_error',
+};
+
+/** Label of `llm_calls_total`; null for a call that was given up and says nothing. */
+export const statusOf = (kind: CallOutcomeKind): LlmCallStatus | null => (kind === 'abandoned' ? null : STATUS[kind]);

@@ -1,0 +1,77 @@
+import type { Bus, ImageStore } from '../../infra/bus.ts';
+import type { Metrics } from '../../infra/metrics.ts';
+import type { SchedulerSection } from '../../keys/config.schema.ts';
+import type { VlmClient } from '../../llm/client.ts';
+import type { Language } from '../../llm/language.ts';
+import type { AssessmentFailure } from '../../messages/assessment.ts';
+import type { Priority } from '../../messages/task.ts';
+import type { Asking } from '../../runtime/message.ts';
+import { address } from '../../runtime/ref.ts';
+
+export type SchedulerMode = 'vlm' | 'rules';
+export type FailureCode = AssessmentFailure['code'];
+
+/** What the scheduler counts in Prometheus; `Metrics` has both. */
+export type SchedulerMetrics = Pick<Metrics, 'llmCall' | 'assessment'>;
+
+export interface SchedulerSettings {
+  readonly maxConcurrentTasks: number;
+  /** Milliseconds for one call. */
+  readonly timeoutMs: number;
+  /** Further attempts after the first, each on another key. */
+  readonly maxRetries: number;
+  /** A waiting task overtakes fresh ones of the next higher level after this long. */
+  readonly ageingMs: number;
+  /** Milliseconds that calls in flight get to finish at a stop; must be well below the actor's shutdown time-out. */
+  readonly drainMs: number;
+}
+
+const DRAIN_MS = 3_000;
+
+/** The settings of the contract's `scheduler` section. */
+export const schedulerSettings = (section: SchedulerSection): SchedulerSettings => ({
+  maxConcurrentTasks: section.max_concurrent_tasks,
+  timeoutMs: section.timeout_seconds * 1_000,
+  maxRetries: section.retry_max_attempts,
+  ageingMs: section.ageing_seconds * 1_000,
+  drainMs: DRAIN_MS,
+});
+
+export interface SchedulerInit {
+  readonly bus: Bus;
+  readonly images: ImageStore;
+  /** Calls the model. Null without a usable key: tasks are judged by rules. */
+  readonly vlm: VlmClient | null;
+  readonly language: Language;
+  readonly settings: SchedulerSettings;
+  readonly metrics: SchedulerMetrics;
+}
+
+export interface QueueLag {
+  readonly waiting: number;
+  readonly unsettled: number;
+}
+
+/** Counts since the actor's start. */
+export interface SchedulerStats {
+  readonly mode: SchedulerMode;
+  readonly max_concurrent_tasks: number;
+  /** Tasks being judged now, and tasks taken from the bus that wait for a place. */
+  readonly in_flight: number;
+  readonly ready: number;
+  /** Tasks answered with a level, and with `unknown` by its code. */
+  readonly assessed: number;
+  readonly unknown: Readonly<Record<FailureCode, number>>;
+  readonly retries: number;
+  /** Given back to the bus: at a stop, or after an unexpected error. */
+  readonly handed_back: number;
+  /** Deliveries of a task that was being judged already. */
+  readonly duplicates: number;
+  /** False while tasks cannot be fetched. */
+  readonly bus_ok: boolean;
+  /** Per priority; null while not known. */
+  readonly queue_lag: Readonly<Record<`p${Priority}`, QueueLag | null>>;
+}
+
+export type SchedulerMessage = { readonly type: 'stats' } & Asking<SchedulerStats>;
+export const SCHEDULER = address<SchedulerMessage>('/scheduler');

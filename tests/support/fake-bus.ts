@@ -1,0 +1,138 @@
+import type { Bus, BusState, Delivery, ImageStore, PullConsumer, Trace } from '../../src/infra/bus.ts';
+import { InfraError } from '../../src/infra/errors.ts';
+import type { AssessmentResult } from '../../src/messages/assessment.ts';
+import { consumers } from '../../src/messages/subjects.ts';
+import { PRIORITIES, type AssessmentTask } from '../../src/messages/task.ts';
+import type { Clock } from '../../src/runtime/clock.ts';
+
+interface Queued {
+  readonly task: AssessmentTask;
+  attempt: number;
+}
+
+/** A bus in memory with work queues by priority, which can be "away". Settlements are recorded. */
+export class FakeTaskBus implements Bus {
+  readonly published: { readonly subject: string; readonly body: AssessmentResult; readonly trace: Trace; readonly id: string }[] = [];
+  readonly settled: { readonly taskId: string; readonly how: 'ack' | 'nak' | 'term'; readonly delayMs?: number }[] = [];
+  readonly beats = new Map<string, number>();
+  readonly #clock: Clock;
+  readonly #queues = new Map<string, Queued[]>(PRIORITIES.map((priority) => [consumers.scheduler(priority), []]));
+  readonly #waiting = new Set<() => void>();
+  down = false;
+  refusing = false;
+  fetches = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  add(...tasks: readonly AssessmentTask[]): void {
+    for (const task of tasks) this.#queue(task).push({ task, attempt: 0 });
+    for (const wake of this.#waiting) wake();
+  }
+
+  /** The result of this task; undefined while there is none. */
+  result(task: AssessmentTask): AssessmentResult | undefined {
+    return this.published.find((one) => one.id === task.taskId)?.body;
+  }
+
+  settlements(task: AssessmentTask): string[] {
+    return this.settled.filter((one) => one.taskId === task.taskId).map((one) => one.how);
+  }
+
+  setDown(down: boolean): void {
+    this.down = down;
+    for (const wake of this.#waiting) wake();
+  }
+
+  state(): BusState {
+    return this.down ? 'reconnecting' : 'connected';
+  }
+
+  publish(subject: string, body: object, trace: Trace, id: string): Promise<void> {
+    if (this.down) return Promise.reject(new InfraError('BUS_DOWN', 'away'));
+    if (this.refusing) return Promise.reject(new InfraError('BUS_REFUSED', 'refused'));
+    if (!this.published.some((one) => one.id === id)) this.published.push({ subject, body: body as AssessmentResult, trace, id });
+    return Promise.resolve();
+  }
+
+  broadcast(): void {}
+
+  subscribe(): () => void {
+    return () => undefined;
+  }
+
+  pull<T>({ durable }: { readonly durable: string }): Promise<PullConsumer<T>> {
+    if (this.down) return Promise.reject(new InfraError('BUS_DOWN', 'away'));
+    const queue = this.#queues.get(durable) ?? [];
+    const consumer: PullConsumer<AssessmentTask> = {
+      fetch: (max, waitMs) => this.#fetch(queue, max, waitMs),
+      lag: () => Promise.resolve({ waiting: queue.length, unsettled: 0 }),
+    };
+    return Promise.resolve(consumer as unknown as PullConsumer<T>);
+  }
+
+  async #fetch(queue: Queued[], max: number, waitMs: number): Promise<readonly Delivery<AssessmentTask>[]> {
+    this.fetches++;
+    if (queue.length === 0 && !this.down) {
+      await new Promise<void>((resolve) => {
+        const finish = (): void => {
+          this.#waiting.delete(finish);
+          this.#clock.clearTimeout(timer);
+          resolve();
+        };
+        const timer = this.#clock.setTimeout(finish, waitMs);
+        this.#waiting.add(finish);
+      });
+    }
+    if (this.down) throw new InfraError('BUS_DOWN', 'away');
+    return queue.splice(0, max).map((queued) => this.#deliver(queued));
+  }
+
+  #deliver(queued: Queued): Delivery<AssessmentTask> {
+    const { task } = queued;
+    const { taskId } = task;
+    queued.attempt++;
+    return {
+      body: task,
+      subject: `assessment-tasks.p${task.priority}.${task.cameraId}`,
+      attempt: queued.attempt,
+      ack: () => void this.settled.push({ taskId, how: 'ack' }),
+      nak: (delayMs) => {
+        this.settled.push({ taskId, how: 'nak', delayMs });
+        this.#clock.setTimeout(() => {
+          this.#queue(task).push(queued);
+          for (const wake of this.#waiting) wake();
+        }, delayMs);
+      },
+      term: () => void this.settled.push({ taskId, how: 'term' }),
+      working: () => void this.beats.set(taskId, (this.beats.get(taskId) ?? 0) + 1),
+    };
+  }
+
+  #queue(task: AssessmentTask): Queued[] {
+    const queue = this.#queues.get(consumers.scheduler(task.priority));
+    if (queue === undefined) throw new Error(`no queue for priority ${task.priority}`);
+    return queue;
+  }
+}
+
+/** Pictures in memory: every id has the same one, unless told that it is gone. */
+export class FakeImages implements ImageStore {
+  readonly #jpeg: Uint8Array;
+  readonly gone = new Set<string>();
+  down = false;
+
+  constructor(jpeg: Uint8Array) {
+    this.#jpeg = jpeg;
+  }
+
+  put(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  get(id: string): Promise<Uint8Array | null> {
+    if (this.down) return Promise.reject(new InfraError('BUS_DOWN', 'away'));
+    return Promise.resolve(this.gone.has(id) ? null : this.#jpeg);
+  }
+}
