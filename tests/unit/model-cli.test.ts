@@ -43,7 +43,7 @@ describe('gantry models', () => {
 
   it('list shows every model, and what to do about those that are not there', async () => {
     assert.equal(await run(['list', '--models-dir', folder]), 0);
-    assert.match(lines(), /ssd-mobilenet-v2 \* +ssd +512x320 +Apache-2\.0 +gantry models pull ssd-mobilenet-v2/);
+    assert.match(lines(), /ssd-mobilenet-v2 \* +ssd +448x256 +Apache-2\.0 +gantry models pull ssd-mobilenet-v2/);
     assert.match(lines(), /yolox-nano +yolox +416x416 +Apache-2\.0 +put yolox_nano\.onnx into/);
   });
 
