@@ -4,12 +4,17 @@ import { aggregatorActor, type AggregatorInit } from './aggregator.ts';
 import type { CameraInit, CameraMessage } from './camera/camera.types.ts';
 import { cameraRegistryActor, type CameraRegistryInit } from './camera-registry.ts';
 import { imagingActor, type ImagingInit } from './imaging.ts';
+import { keyPoolActor, type KeyPoolInit } from './key-pool.ts';
 import { publisherActor, type PublisherInit } from './publisher.ts';
+import { schedulerActor } from './scheduler/actor.ts';
+import type { SchedulerInit } from './scheduler/types.ts';
 import { taskGeneratorActor, type TaskGeneratorInit } from './task-generator.ts';
 
 /** What each actor is started with, asked for at every (re)start. */
 export interface TreeInits {
   readonly aggregator: () => AggregatorInit;
+  readonly keyPool: () => KeyPoolInit;
+  readonly scheduler: () => SchedulerInit;
   readonly taskGenerator: () => TaskGeneratorInit;
   readonly imaging: () => ImagingInit;
   readonly publisher: () => PublisherInit;
@@ -27,6 +32,9 @@ export const gantryTree = (inits: TreeInits): SupervisorSpec =>
     'gantry',
     [
       child('aggregator', aggregatorActor, inits.aggregator),
+      child('key-pool', keyPoolActor, inits.keyPool),
+      // Calls in flight get time to finish; what does not is handed back to the bus.
+      child('scheduler', schedulerActor, inits.scheduler, { shutdownTimeoutMs: 4_000 }),
       child('task-generator', taskGeneratorActor, inits.taskGenerator),
       child('publisher', publisherActor, inits.publisher),
       child('imaging', imagingActor, inits.imaging),

@@ -10,22 +10,27 @@ interface Started {
 export class StartStack {
   readonly #log: Log;
   readonly #started: Started[] = [];
+  readonly #signal: AbortSignal | undefined;
   #stopping: Promise<void> | null = null;
 
-  constructor(log: Log) {
+  /** `signal` gives up the start: the step under way is the last, and everything is stopped. */
+  constructor(log: Log, signal?: AbortSignal) {
     this.#log = log;
+    this.#signal = signal;
   }
 
   /** Runs one step of the start. When it fails, everything before it is stopped and the error is thrown on. */
   async step<T>(name: string, start: () => T | Promise<T>, stop: (value: T) => void | Promise<void>): Promise<T> {
     const began = performance.now();
     try {
+      this.#signal?.throwIfAborted();
       const value = await start();
       this.#started.push({ name, stop: async () => stop(value) });
+      this.#signal?.throwIfAborted();
       this.#log.debug({ step: name, ms: Math.round(performance.now() - began) }, `started: ${name}`);
       return value;
     } catch (thrown) {
-      this.#log.error({ step: name, err: asError(thrown) }, `could not start ${name}: ${asError(thrown).message}`);
+      if (this.#signal?.aborted !== true) this.#log.error({ step: name, err: asError(thrown) }, `could not start ${name}: ${asError(thrown).message}`);
       await this.stop();
       throw thrown;
     }
@@ -44,7 +49,7 @@ export class StartStack {
         await stop();
         this.#log.debug({ step: name, ms: Math.round(performance.now() - began) }, `stopped: ${name}`);
       } catch (thrown) {
-        this.#log.error({ step: name, err: asError(thrown) }, `could not stop ${name} cleanly: ${asError(thrown).message}`);
+        if (this.#signal?.aborted !== true) this.#log.error({ step: name, err: asError(thrown) }, `could not stop ${name} cleanly: ${asError(thrown).message}`);
       }
     }
   }

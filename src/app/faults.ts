@@ -1,0 +1,15 @@
+import { CAMERA_REGISTRY } from '../actors/camera-registry.ts';
+import { CAMERAS_PATH } from '../actors/tree.ts';
+import type { ActorSystem } from '../runtime/system.ts';
+
+/** Turns what supervision sees of a camera's actor into the camera's status. */
+export function followFaults(system: ActorSystem): void {
+  const registry = system.ref(CAMERA_REGISTRY);
+  system.subscribe((event) => {
+    const prefix = `${CAMERAS_PATH}/`;
+    if (!event.path.startsWith(prefix)) return;
+    const cameraId = event.path.slice(prefix.length);
+    if (event.type === 'failed') registry.tell({ type: 'status', cameraId, state: 'fault', message: `its actor failed and is restarted: ${event.failure.message}` });
+    if (event.type === 'quarantined') registry.tell({ type: 'status', cameraId, state: 'fault', message: 'its thread is stuck in native code and was left alone' });
+  });
+}

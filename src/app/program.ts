@@ -1,0 +1,71 @@
+import { createLog, type Log } from '../infra/log.ts';
+import { asError } from '../runtime/errors.ts';
+import { type GantryConfig, readConfig, USAGE } from './config.ts';
+
+const STOP_DEADLINE_MS = 5_000;
+/** Exit codes of sysexits.h: a bad call, and a failure inside the program. */
+const EXIT_USAGE = 64;
+const EXIT_FAILURE = 70;
+
+type Start = (options: { readonly config: GantryConfig; readonly log: Log; readonly onLost: (error: Error) => void; readonly signal: AbortSignal }) => Promise<{ stop(): Promise<void> }>;
+
+/**
+ * Runs Gantry as a program: arguments, signals, exit code. SIGINT and SIGTERM stop it in order; a second one, or the
+ * deadline, ends it at once.
+ */
+export async function runAsProgram(start: Start): Promise<void> {
+  const config = readOrExit();
+  if (config === null) return;
+  const log = createLog(config.logLevel);
+  const giveUp = new AbortController();
+  let ending = false;
+
+  const end = (exitCode: number, why: string): void => {
+    if (ending) {
+      log.warn({}, 'stopped at once, on the second request');
+      process.exit(exitCode === 0 ? 130 : exitCode);
+    }
+    ending = true;
+    log.info({ why }, `stopping: ${why}`);
+    const deadline = setTimeout(() => {
+      log.error({}, `not everything stopped within ${STOP_DEADLINE_MS} ms; ending all the same`);
+      process.exit(exitCode === 0 ? 1 : exitCode);
+    }, STOP_DEADLINE_MS);
+    giveUp.abort(new Error(why));
+    const stopped = starting.then(
+      (running) => running.stop(),
+      // The step that failed said what and why, and what was started before it is stopped.
+      () => undefined,
+    );
+    void stopped.then(() => {
+      clearTimeout(deadline);
+      log.info({}, 'stopped');
+      process.exit(exitCode);
+    });
+  };
+  process.on('SIGINT', () => end(0, 'SIGINT'));
+  process.on('SIGTERM', () => end(0, 'SIGTERM'));
+  process.on('uncaughtException', (thrown) => {
+    log.error({ err: thrown }, `a fault nobody handled: ${asError(thrown).message}`);
+    end(EXIT_FAILURE, 'a fault nobody handled');
+  });
+
+  const starting = start({ config, log, onLost: (error) => end(EXIT_FAILURE, `the actors gave up: ${error.message}`), signal: giveUp.signal });
+  try {
+    await starting;
+  } catch {
+    if (!ending) end(EXIT_FAILURE, 'the start failed');
+  }
+}
+
+function readOrExit(): GantryConfig | null {
+  try {
+    const config = readConfig(process.argv.slice(2), process.env);
+    if (config !== 'help') return config;
+    process.stdout.write(USAGE);
+  } catch (thrown) {
+    process.stderr.write(`${asError(thrown).message}\n\n${USAGE}`);
+    process.exitCode = EXIT_USAGE;
+  }
+  return null;
+}

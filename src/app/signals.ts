@@ -1,0 +1,12 @@
+/** A list of listeners: lets what starts early tell what starts later. */
+export class Signal<T> {
+  readonly #listeners = new Set<(value: T) => void>();
+
+  emit(value: T): void {
+    for (const listener of this.#listeners) listener(value);
+  }
+
+  on(listener: (value: T) => void): void {
+    this.#listeners.add(listener);
+  }
+}
