@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { LocatedModel } from '../messages/model.ts';
 import { convertSsd } from './convert/ssd-to-onnx.ts';
 import { readTfGraph } from './convert/tfjs-graph.ts';
@@ -109,7 +109,8 @@ async function readIfThere(path: string): Promise<Uint8Array | null> {
 }
 
 async function writeAtomically(path: string, bytes: Uint8Array): Promise<void> {
-  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
+  // Still an .onnx by name, so that what a killed process leaves is ignored like any other model file.
+  const temporary = join(dirname(path), `.partial-${randomBytes(6).toString('hex')}-${basename(path)}`);
   try {
     await writeFile(temporary, bytes);
     await rename(temporary, path);

@@ -44,31 +44,39 @@ export async function createDetector(model: LocatedModel, options: DetectorOptio
     const first = await infer(native);
     if (!decoder.fits(first, context)) throw mismatch(model, decoder.expected(context), showOutputs(first, plan));
 
-    let state: 'idle' | 'busy' | 'released' = 'idle';
+    let released = false;
+    let current: Promise<unknown> | null = null;
+
+    async function find(frame: Frame, guard: NativeGuard): Promise<RawDetection[]> {
+      const placement = prepare.run(frame);
+      const kept = suppress(decoder.decode(await infer(guard), context), { iou, maxDetections });
+      return kept.flatMap((candidate) => {
+        const bbox = toFrame(candidate.bbox, placement, frame.width, frame.height);
+        return bbox === null ? [] : [{ class: candidate.class, confidence: Math.min(1, candidate.confidence), bbox }];
+      });
+    }
+
     return {
       modelType: model.name,
 
       async detect(frame: Frame, guard: NativeGuard): Promise<RawDetection[]> {
-        if (state === 'released') throw new DetectorError('RELEASED', `detector "${model.name}" was released`, { model: model.name });
-        if (state === 'busy') throw new DetectorError('BUSY', `detector "${model.name}" is still working on the frame before`, { model: model.name });
+        if (released) throw new DetectorError('RELEASED', `detector "${model.name}" was released`, { model: model.name });
+        if (current !== null) throw new DetectorError('BUSY', `detector "${model.name}" is still working on the frame before`, { model: model.name });
         checkFrame(frame, model);
-        state = 'busy';
+        const work = find(frame, guard);
+        current = work;
         try {
-          const placement = prepare.run(frame);
-          const kept = suppress(decoder.decode(await infer(guard), context), { iou, maxDetections });
-          return kept.flatMap((candidate) => {
-            const bbox = toFrame(candidate.bbox, placement, frame.width, frame.height);
-            return bbox === null ? [] : [{ class: candidate.class, confidence: Math.min(1, candidate.confidence), bbox }];
-          });
+          return await work;
         } finally {
-          state = 'idle';
+          current = null;
         }
       },
 
       async release(guard: NativeGuard = unguarded): Promise<void> {
-        if (state === 'released') return;
-        if (state === 'busy') throw new DetectorError('BUSY', `detector "${model.name}" cannot be released while it works`, { model: model.name });
-        state = 'released';
+        if (released) return;
+        released = true;
+        // The frame being worked on is finished first; its failure is the business of whoever asked for it.
+        await current?.catch(() => null);
         await guard(() => session.release());
       },
     };

@@ -35,6 +35,6 @@ export interface Detector {
   readonly modelType: string;
   /** Objects of the frame, surest first. Rejects with `DetectorError` (see `DETECTOR_ERRORS`). */
   detect(frame: Frame, native: NativeGuard): Promise<RawDetection[]>;
-  /** Frees the native session; may be called again. Later calls of `detect` reject with `RELEASED`. */
+  /** Frees the native session once a running `detect` has ended; may be called again. Later calls of `detect` reject with `RELEASED`. */
   release(native?: NativeGuard): Promise<void>;
 }

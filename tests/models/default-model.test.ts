@@ -8,7 +8,7 @@ import { createAnalyser } from '../../src/vision/analyse.ts';
 import { createDetector } from '../../src/vision/detector.ts';
 import { iou } from '../../src/vision/geometry.ts';
 import type { Detector, NativeGuard } from '../../src/vision/types.ts';
-import { TEST_DATA, VTEST, absent, frames, picture } from '../support/footage.ts';
+import { TEST_DATA, VTEST, absent, frames, picture } from '../support/vision-frames.ts';
 
 const BUS_PICTURE = join(TEST_DATA, 'footage', 'pexels_double_decker_bus.jpg');
 const STREET = join(TEST_DATA, 'footage', 'street-640x352.mp4');

@@ -6,7 +6,7 @@ import { findEntry, locate, readManifest } from '../../src/model-store/manifest.
 import { createDetector } from '../../src/vision/detector.ts';
 import { iou } from '../../src/vision/geometry.ts';
 import type { Box } from '../../src/messages/detection.ts';
-import { TEST_DATA, absent, frames, picture } from '../support/footage.ts';
+import { TEST_DATA, absent, frames, picture } from '../support/vision-frames.ts';
 
 const MODELS = join(TEST_DATA, 'models');
 const BUS_PICTURE = join(TEST_DATA, 'footage', 'pexels_double_decker_bus.jpg');

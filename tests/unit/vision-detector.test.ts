@@ -119,9 +119,23 @@ describe('a detector', () => {
     const detector = await createDetector(spec(good));
     const first = detector.detect(grey(200), native);
     await assert.rejects(detector.detect(grey(200), native), { code: 'BUSY' });
-    await assert.rejects(detector.release(), { code: 'BUSY' });
     assert.equal((await first).length, 1);
     await detector.release();
+  });
+
+  it('is released only after the frame it works on', async () => {
+    const order: string[] = [];
+    const guard = (name: string): NativeGuard => async (work) => {
+      order.push(`${name} begins`);
+      const result = await work();
+      order.push(`${name} ends`);
+      return result;
+    };
+    const detector = await createDetector(spec(good));
+    const running = detector.detect(grey(200), guard('run'));
+    await detector.release(guard('release'));
+    assert.deepEqual(order, ['run begins', 'run ends', 'release begins', 'release ends']);
+    assert.equal((await running).length, 1);
   });
 
   it('once released it refuses to work, and may be released again', async () => {
