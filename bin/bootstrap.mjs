@@ -63,7 +63,7 @@ function readOrNull(file) {
 async function install(why) {
   const began = Date.now();
   const seconds = () => ((Date.now() - began) / 1000).toFixed(0);
-  console.log(`Gantry: ${why}: running "npm ci" (about 330 MB, once) ...`);
+  console.log(`Gantry: ${why}: running "npm ci" (about 300 MB to download, once) ...`);
   const heartbeat = setInterval(() => console.log(`Gantry: installing packages, ${seconds()} s so far ...`), 10_000);
   // Errors only: engines of packages that only ship a binary, and scripts npm asks about, are no concern of the reader.
   const flags = ['ci', '--loglevel=error', '--no-audit', '--no-fund', '--no-progress', '--include=dev', '--include=optional'];
