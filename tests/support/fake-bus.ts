@@ -17,7 +17,7 @@ export class FakeTaskBus implements Bus {
   readonly beats = new Map<string, number>();
   readonly #clock: Clock;
   readonly #queues = new Map<string, Queued[]>(PRIORITIES.map((priority) => [consumers.scheduler(priority), []]));
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new Map<() => void, readonly Queued[]>();
   down = false;
   refusing = false;
   fetches = 0;
@@ -28,7 +28,7 @@ export class FakeTaskBus implements Bus {
 
   add(...tasks: readonly AssessmentTask[]): void {
     for (const task of tasks) this.#queue(task).push({ task, attempt: 0 });
-    for (const wake of this.#waiting) wake();
+    this.#wake();
   }
 
   /** The result of this task; undefined while there is none. */
@@ -42,7 +42,7 @@ export class FakeTaskBus implements Bus {
 
   setDown(down: boolean): void {
     this.down = down;
-    for (const wake of this.#waiting) wake();
+    this.#wake();
   }
 
   state(): BusState {
@@ -82,7 +82,7 @@ export class FakeTaskBus implements Bus {
           resolve();
         };
         const timer = this.#clock.setTimeout(finish, waitMs);
-        this.#waiting.add(finish);
+        this.#waiting.set(finish, queue);
       });
     }
     if (this.down) throw new InfraError('BUS_DOWN', 'away');
@@ -102,12 +102,17 @@ export class FakeTaskBus implements Bus {
         this.settled.push({ taskId, how: 'nak', delayMs });
         this.#clock.setTimeout(() => {
           this.#queue(task).push(queued);
-          for (const wake of this.#waiting) wake();
+          this.#wake();
         }, delayMs);
       },
       term: () => void this.settled.push({ taskId, how: 'term' }),
       working: () => void this.beats.set(taskId, (this.beats.get(taskId) ?? 0) + 1),
     };
+  }
+
+  /** Ends the fetches that have something to bring, or all when the bus is away. */
+  #wake(): void {
+    for (const [finish, queue] of this.#waiting) if (this.down || queue.length > 0) finish();
   }
 
   #queue(task: AssessmentTask): Queued[] {

@@ -16,7 +16,7 @@ import type { QueueLag, SchedulerInit, SchedulerMessage, SchedulerStats } from '
 
 type Task = Delivery<AssessmentTask>;
 type Private =
-  | { readonly type: 'fetched'; readonly priority: Priority; readonly deliveries: readonly Task[] }
+  | { readonly type: 'fetched'; readonly priority: Priority; readonly deliveries: readonly Task[]; readonly begunAt: number }
   | { readonly type: 'fetch-failed'; readonly priority: Priority; readonly error: Error }
   | { readonly type: 'finished'; readonly taskId: string; readonly end: RunEnd }
   | { readonly type: 'pump' }
@@ -49,7 +49,7 @@ export const schedulerActor = defineActor<SchedulerMessage, Private>()<Scheduler
     return {
       handlers: {
         stats: () => scheduler.stats(),
-        fetched: ({ priority, deliveries }) => scheduler.fetched(priority, deliveries),
+        fetched: ({ priority, deliveries, begunAt }) => scheduler.fetched(priority, deliveries, begunAt),
         'fetch-failed': ({ priority, error }) => scheduler.fetchFailed(priority, error),
         finished: ({ taskId, end }) => scheduler.finished(taskId, end),
         pump: () => scheduler.pump(),
@@ -73,6 +73,7 @@ class Scheduler {
   readonly #abort = new AbortController();
   readonly #assess: (task: AssessmentTask) => Promise<Assessed>;
   #busOk = true;
+  #failedAt = 0;
 
   constructor(ctx: ActorContext<All>, init: SchedulerInit) {
     const { settings, vlm, language } = init;
@@ -110,9 +111,12 @@ class Scheduler {
     }
   }
 
-  fetched(priority: Priority, deliveries: readonly Task[]): void {
-    if (!this.#busOk) this.#ctx.log.info({}, 'assessment tasks can be fetched again');
-    this.#busOk = true;
+  fetched(priority: Priority, deliveries: readonly Task[], begunAt: number): void {
+    // One that began before the failure says nothing about now.
+    if (!this.#busOk && begunAt >= this.#failedAt) {
+      this.#ctx.log.info({}, 'assessment tasks can be fetched again');
+      this.#busOk = true;
+    }
     this.#intake.fetched(priority, deliveries, this.#ctx.clock.now());
     this.pump();
   }
@@ -120,6 +124,7 @@ class Scheduler {
   fetchFailed(priority: Priority, error: Error): void {
     if (this.#busOk) this.#ctx.log.warn({ err: error }, 'assessment tasks cannot be fetched now; trying again until NATS is back');
     this.#busOk = false;
+    this.#failedAt = this.#ctx.clock.now();
     this.#intake.failed(priority);
     this.pump();
   }
@@ -171,19 +176,19 @@ class Scheduler {
   #fetch(priority: Priority, max: number): void {
     const { clock, signal } = this.#ctx;
     this.#intake.fetching(priority, clock.now());
-    const fetching = async (): Promise<readonly Task[]> => {
+    const fetching = async (): Promise<{ readonly deliveries: readonly Task[]; readonly begunAt: number }> => {
       // After a failure the next fetch begins later, so that a bus that is away is not asked without a pause.
       if (!this.#busOk) await pause(clock, FETCH_AGAIN_MS, signal);
-      const startedAt = clock.now();
+      const begunAt = clock.now();
       const deliveries = await this.#queues.fetch(priority, max, FETCH_WAIT_MS);
       // Nothing, and sooner than asked: the server refuses to wait (too many unsettled, say).
-      if (deliveries.length === 0 && clock.now() - startedAt < EARLY_MS) await pause(clock, EARLY_MS, signal);
-      return deliveries;
+      if (deliveries.length === 0 && clock.now() - begunAt < EARLY_MS) await pause(clock, EARLY_MS, signal);
+      return { deliveries, begunAt };
     };
     fetching()
       .then(
-        (deliveries) => {
-          if (!this.#tell({ type: 'fetched', priority, deliveries })) for (const delivery of deliveries) delivery.nak(0);
+        ({ deliveries, begunAt }) => {
+          if (!this.#tell({ type: 'fetched', priority, deliveries, begunAt })) for (const delivery of deliveries) delivery.nak(0);
         },
         (thrown: unknown) => void this.#tell({ type: 'fetch-failed', priority, error: asError(thrown) }),
       )

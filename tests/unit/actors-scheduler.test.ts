@@ -1,0 +1,292 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { KEY_POOL, keyPoolActor } from '../../src/actors/key-pool.ts';
+import { schedulerActor } from '../../src/actors/scheduler/actor.ts';
+import { SCHEDULER, schedulerSettings, type SchedulerStats } from '../../src/actors/scheduler/types.ts';
+import { parseKeyConfig } from '../../src/keys/config.ts';
+import { LimitMemory } from '../../src/keys/limits.ts';
+import type { VlmClient, VlmReply, VlmRequest } from '../../src/llm/client.ts';
+import { AssessmentResult } from '../../src/messages/assessment.ts';
+import { child, supervisor } from '../../src/runtime/supervision.ts';
+import { startSystem } from '../../src/runtime/system.ts';
+import { ManualClock, settle } from '../../src/runtime/testing/manual-clock.ts';
+import { plainTask, type TaskOptions } from '../support/assessment-task.ts';
+import { FakeImages, FakeTaskBus } from '../support/fake-bus.ts';
+import { memoryLog } from '../support/log.ts';
+
+/** A provider whose calls are answered by hand, or after a second. */
+class FakeVlm implements VlmClient {
+  readonly open: { readonly request: VlmRequest; readonly finish: (reply: VlmReply) => void }[] = [];
+  readonly #clock: ManualClock;
+  readonly #auto: boolean;
+  calls = 0;
+  most = 0;
+
+  constructor(clock: ManualClock, auto: boolean) {
+    this.#clock = clock;
+    this.#auto = auto;
+  }
+
+  call(request: VlmRequest): Promise<VlmReply> {
+    this.calls++;
+    return new Promise((resolve) => {
+      const entry = {
+        request,
+        finish: (reply: VlmReply): void => {
+          if (!this.open.includes(entry)) return;
+          this.open.splice(this.open.indexOf(entry), 1);
+          resolve(reply);
+        },
+      };
+      this.open.push(entry);
+      this.most = Math.max(this.most, this.open.length);
+      request.signal?.addEventListener('abort', () => entry.finish({ ok: false, failure: { kind: 'abandoned', message: '' }, formatRefused: false, promptTokens: 0, completionTokens: 0 }));
+      if (this.#auto) this.#clock.setTimeout(() => entry.finish(GOOD), 1_000);
+    });
+  }
+}
+const GOOD: VlmReply = { ok: true, answer: { riskLevel: 'low', confidence: 0.5, riskTypes: ['x'], description: 'd', dangerObjectCount: 0, triggerObjectIds: [] }, model: 'm', promptTokens: 1, completionTokens: 1 };
+
+interface Setup {
+  readonly rules?: boolean;
+  readonly byHand?: boolean;
+  readonly keys?: readonly object[];
+  readonly scheduler?: object;
+}
+
+async function started({ rules = false, byHand = false, keys = [{ qps_limit: 100, rpm_limit: 1000 }], scheduler = {} }: Setup = {}) {
+  const clock = new ManualClock(Date.now());
+  const log = memoryLog();
+  const bus = new FakeTaskBus(clock);
+  const images = new FakeImages(new Uint8Array([255, 216]));
+  const vlm = new FakeVlm(clock, !byHand);
+  const config = parseKeyConfig({ scheduler, api_keys: keys.map((key, i) => ({ name: `k${i + 1}`, key: `s${i}`, ...key })) }, {});
+  const metrics = { llm: [] as string[], outcomes: [] as string[] };
+  const init = {
+    bus,
+    images,
+    vlm: rules ? null : vlm,
+    language: 'en' as const,
+    settings: schedulerSettings(config.scheduler),
+    metrics: { llmCall: (status: string) => void metrics.llm.push(status), assessment: (outcome: string) => void metrics.outcomes.push(outcome) },
+  };
+  const memory = new LimitMemory();
+  const tree = supervisor('root', [child('key-pool', keyPoolActor, () => ({ config, memory })), child('scheduler', schedulerActor, () => init)]);
+  const system = await startSystem(tree, { log, clock, onEscalation: (error) => assert.fail(error.message) });
+  const stats = (): Promise<SchedulerStats> => system.ref(SCHEDULER).ask({ type: 'stats' }, { timeoutMs: 1_000 });
+  const task = (options: TaskOptions = {}) => plainTask({ expiresAt: clock.now() + 60_000, ...options });
+  /** Stops the system while time goes on. */
+  const stop = async (): Promise<void> => {
+    let over = false;
+    const stopping = system.stop().then(() => (over = true));
+    for (let i = 0; i < 100 && !over; i++) await clock.advance(100);
+    await stopping;
+  };
+  return { clock, log, bus, images, vlm, metrics, system, stats, task, stop };
+}
+
+describe('the scheduler', () => {
+  it('judges a task by the model and acks it after its result is stored, under the frame\'s trace', async () => {
+    const { clock, bus, vlm, metrics, stats, task, stop } = await started();
+    const one = task();
+    bus.add(one);
+    await clock.advance(500);
+    assert.equal(vlm.calls, 1);
+    assert.deepEqual(bus.settlements(one), []);
+    await clock.advance(600);
+    const [published] = bus.published;
+    assert.ok(published !== undefined);
+    AssessmentResult.parse(published.body);
+    assert.deepEqual([published.subject, published.id, published.trace], ['risk-assessment-results.cam-1', one.taskId, { traceId: one.traceId, cameraId: 'cam-1', requestId: one.requestId }]);
+    assert.deepEqual(bus.settlements(one), ['ack']);
+    assert.deepEqual([metrics.llm, metrics.outcomes], [['success'], ['vlm']]);
+    const now = await stats();
+    assert.deepEqual([now.mode, now.assessed, now.in_flight, now.bus_ok], ['vlm', 1, 0, true]);
+    await stop();
+  });
+
+  it('judges by rules without keys, marked so, without a call or a picture', async () => {
+    const { clock, bus, images, vlm, metrics, stats, task, stop } = await started({ rules: true });
+    images.down = true;
+    const tasks = [task(), task({ noCrop: true }), task({ expiresAt: clock.now() - 1 })];
+    bus.add(...tasks);
+    await clock.advance(100);
+    assert.deepEqual(tasks.map((one) => [bus.result(one)?.source, bus.result(one)?.results[0]?.riskLevel, bus.result(one)?.error?.code]), [['rules', 'none', undefined], ['rules', 'none', undefined], ['rules', 'unknown', 'expired']]);
+    assert.deepEqual([vlm.calls, (await stats()).mode, metrics.outcomes.toSorted()], [0, 'rules', ['rules', 'rules', 'unknown']]);
+    await stop();
+  });
+
+  it('keeps at most max_concurrent_tasks in flight and serves the urgent ones first', async () => {
+    const { clock, bus, vlm, stats, task, stop } = await started({ byHand: true, scheduler: { max_concurrent_tasks: 2 } });
+    const busy = [task(), task()];
+    bus.add(...busy);
+    await clock.advance(50);
+    const low = task({ priority: 1 });
+    const mid = task({ priority: 3 });
+    const urgent = task({ priority: 5 });
+    bus.add(low, mid);
+    await clock.advance(50);
+    bus.add(urgent);
+    await clock.advance(50);
+    assert.deepEqual([vlm.open.length, (await stats()).ready], [2, 3]);
+    const order: (string | undefined)[] = [];
+    for (let i = 0; i < 3; i++) {
+      vlm.open[0]?.finish(GOOD);
+      await clock.advance(50);
+      order.push(vlm.open.at(-1)?.request.traceId);
+    }
+    assert.deepEqual(order, [urgent, mid, low].map((one) => one.traceId));
+    assert.equal(vlm.most, 2);
+    for (const call of vlm.open.slice()) call.finish(GOOD);
+    await clock.advance(50);
+    assert.equal((await stats()).assessed, 5);
+    await stop();
+  });
+
+  it('does not starve a low task while urgent ones never pause', async () => {
+    const { clock, bus, task, stop } = await started({ scheduler: { max_concurrent_tasks: 1, ageing_seconds: 1 } });
+    const low = task({ priority: 1 });
+    bus.add(task({ priority: 5 }));
+    await clock.advance(20);
+    bus.add(low);
+    let waited = 0;
+    while (bus.result(low) === undefined && waited < 30_000) {
+      bus.add(task({ priority: 5 }));
+      await clock.advance(500);
+      waited += 500;
+    }
+    assert.ok(waited <= 8_000, `${waited} ms`);
+    await stop();
+  });
+
+  it('answers expired tasks at once, also those that expire while they wait for a place', async () => {
+    const { clock, bus, vlm, task, stats, stop } = await started({ byHand: true, scheduler: { max_concurrent_tasks: 1 } });
+    bus.add(task());
+    await clock.advance(50);
+    const old = task({ expiresAt: clock.now() - 1 });
+    const soon = task({ priority: 2, expiresAt: clock.now() + 2_000 });
+    bus.add(old, soon);
+    await clock.advance(6_000);
+    assert.deepEqual([old, soon].map((one) => bus.result(one)?.error?.code), ['expired', 'expired']);
+    assert.deepEqual([vlm.calls, (await stats()).unknown.expired], [1, 2]);
+    await stop();
+  });
+
+  it('tells the bus that it still works during a long call and while a task waits', async () => {
+    const { clock, bus, task, stop } = await started({ byHand: true, scheduler: { max_concurrent_tasks: 1 } });
+    const [first, second] = [task(), task({ priority: 2 })];
+    bus.add(first);
+    await clock.advance(50);
+    bus.add(second);
+    await clock.advance(16_000);
+    assert.deepEqual([bus.beats.get(first.taskId), bus.beats.get(second.taskId)], [3, 3]);
+    await stop();
+  });
+
+  it('waits while NATS is away and goes on by itself', async () => {
+    const { clock, bus, vlm, log, stats, task, stop } = await started({ byHand: true });
+    const one = task();
+    bus.add(one);
+    await clock.advance(50);
+    bus.setDown(true);
+    vlm.open[0]?.finish(GOOD);
+    await clock.advance(10_000);
+    assert.deepEqual([bus.published.length, bus.settlements(one), (await stats()).bus_ok], [0, [], false]);
+    const asked = bus.fetches;
+    await clock.advance(10_000);
+    assert.ok(bus.fetches - asked <= 5 * 21, 'asks a bus that is away no more than twice a second and level');
+    const two = task();
+    bus.setDown(false);
+    bus.add(two);
+    await clock.advance(1_000);
+    assert.deepEqual(bus.settlements(one), ['ack']);
+    vlm.open[0]?.finish(GOOD);
+    await clock.advance(50);
+    assert.deepEqual([bus.settlements(two), (await stats()).bus_ok], [['ack'], true]);
+    assert.deepEqual(log.lines.map((line) => line.level), ['warn', 'info'], 'says once that the bus is away, and once that it is back');
+    await stop();
+  });
+
+  it('waits for a picture while the store is away', async () => {
+    const { clock, bus, images, task, stop } = await started();
+    images.down = true;
+    const one = task();
+    bus.add(one);
+    await clock.advance(5_000);
+    assert.equal(bus.result(one), undefined);
+    images.down = false;
+    await clock.advance(1_500);
+    assert.equal(bus.result(one)?.results[0]?.riskLevel, 'low');
+    await stop();
+  });
+
+  it('judges a task once when it is delivered again meanwhile', async () => {
+    const { clock, bus, vlm, stats, task, stop } = await started({ byHand: true });
+    const one = task();
+    bus.add(one);
+    await clock.advance(50);
+    bus.add(one);
+    await clock.advance(50);
+    assert.deepEqual([vlm.calls, (await stats()).duplicates], [1, 1]);
+    vlm.open[0]?.finish(GOOD);
+    await clock.advance(50);
+    assert.equal(bus.published.length, 1);
+    await stop();
+  });
+
+  it('gives a task back when the bus refuses its result, and gives it up after five times', async () => {
+    const { clock, bus, log, task, stop } = await started();
+    bus.refusing = true;
+    const one = task();
+    bus.add(one);
+    await clock.advance(30_000);
+    assert.deepEqual(bus.settlements(one), ['nak', 'nak', 'nak', 'nak', 'term']);
+    assert.equal(log.lines.filter((line) => line.level === 'error').length, 5);
+    await stop();
+  });
+
+  it('at a stop gives back what waits at once, lets calls finish for a while, then gives them up and back', async () => {
+    const { clock, bus, vlm, system, task } = await started({ byHand: true, keys: [{ qps_limit: 2, rpm_limit: 1000 }], scheduler: { max_concurrent_tasks: 3 } });
+    const [quick, slow, noKey, ready] = [task(), task(), task(), task({ priority: 2 })];
+    bus.add(quick, slow, noKey);
+    await clock.advance(50);
+    bus.add(ready);
+    await clock.advance(50);
+    assert.equal(vlm.open.length, 2);
+    let over = false;
+    const stopping = system.stop().then(() => (over = true));
+    await settle();
+    assert.deepEqual([bus.settlements(ready), bus.settlements(noKey)], [['nak'], ['nak']]);
+    vlm.open.find((one) => one.request.traceId === quick.traceId)?.finish(GOOD);
+    await clock.advance(100);
+    assert.deepEqual([bus.settlements(quick), bus.settlements(slow), over], [['ack'], [], false]);
+    await clock.advance(3_000);
+    await stopping;
+    assert.deepEqual([bus.settlements(slow), vlm.open.length], [['nak'], 0]);
+    const later = task();
+    bus.add(later);
+    await clock.advance(10_000);
+    assert.equal(bus.result(later), undefined);
+  });
+
+  it('goes on over a restart of the key pool: waiting tasks ask again', async () => {
+    const { clock, bus, system, task, stop } = await started({ keys: [{ qps_limit: 1, rpm_limit: 100 }] });
+    const tasks = [task(), task(), task()];
+    bus.add(...tasks);
+    await clock.advance(200);
+    (system.ref(KEY_POOL) as unknown as { tell(message: { type: string }): void }).tell({ type: 'nonsense' });
+    await clock.advance(10_000);
+    assert.deepEqual(tasks.map((one) => bus.settlements(one)), [['ack'], ['ack'], ['ack']]);
+    await stop();
+  });
+
+  it('shows the lag of each queue', async () => {
+    const { clock, bus, stats, task, stop } = await started({ byHand: true, scheduler: { max_concurrent_tasks: 1 } });
+    bus.add(...Array.from({ length: 30 }, () => task({ priority: 4 })));
+    await clock.advance(6_000);
+    const { queue_lag, ready, in_flight } = await stats();
+    assert.equal((queue_lag.p4?.waiting ?? 0) + ready + in_flight, 30);
+    assert.deepEqual(queue_lag.p5, { waiting: 0, unsettled: 0 });
+    await stop();
+  });
+});
