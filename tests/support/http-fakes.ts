@@ -4,22 +4,8 @@ import type { CameraRecord, HealthReport, HttpPorts, KeyPoolStats } from '../../
 import type { Aggregate } from '../../src/messages/aggregate.ts';
 import type { CameraConfig, CameraStatus } from '../../src/messages/camera.ts';
 import type { RiskLevel } from '../../src/messages/assessment.ts';
-import type { ActorLog } from '../../src/runtime/actor.ts';
 import type { TreeSnapshot } from '../../src/runtime/inspect.ts';
-
-export interface LogLine {
-  readonly level: string;
-  readonly fields: object;
-  readonly message: string;
-}
-
-export function recordingLog(): { log: ActorLog; lines: LogLine[] } {
-  const lines: LogLine[] = [];
-  const at = (level: string) => (fields: object, message: string) => {
-    lines.push({ level, fields, message });
-  };
-  return { lines, log: { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') } };
-}
+import { memoryLog, type LogLine } from './log.ts';
 
 export const statusOf = (cameraId: string, state: CameraStatus['state'] = 'online'): CameraStatus => ({
   cameraId,
@@ -149,8 +135,8 @@ export const keyStats: KeyPoolStats = {
   total_calls: 10,
   success_rate: 0.9,
   keys: [
-    { key_id: 'key-001', status: 'available', total_calls: 9, success_rate: 1, in_flight: 0, qps_limit: 5, rpm_limit: 300, cooldown_until: null, notice: null },
-    { key_id: 'key-002', status: 'cooling', total_calls: 1, success_rate: 0, in_flight: 0, qps_limit: 5, rpm_limit: 300, cooldown_until: '2026-01-02T03:04:05.000Z', notice: 'answered 429' },
+    { key_id: 'key-001', status: 'available', total_calls: 9, failed_calls: 0, success_rate: 1, in_flight: 0, used_last_second: 1, used_last_minute: 9, last_error_code: null, qps_limit: 5, rpm_limit: 300, cooldown_until: null, notice: null },
+    { key_id: 'key-002', status: 'cooling', total_calls: 1, failed_calls: 1, success_rate: 0, in_flight: 0, used_last_second: 0, used_last_minute: 1, last_error_code: '429', qps_limit: 5, rpm_limit: 300, cooldown_until: '2026-01-02T03:04:05.000Z', notice: 'answered 429' },
   ],
 };
 
@@ -227,7 +213,7 @@ export class FakeWorld {
 
 /** A server over a {@link FakeWorld}, not listening yet. */
 export async function fakeServer(world: FakeWorld, options: Partial<HttpServerOptions> = {}): Promise<HttpServer & { readonly lines: LogLine[] }> {
-  const { log, lines } = recordingLog();
+  const log = memoryLog();
   const server = await createHttpServer(world.ports(), { log, version: '0.1.0', ffmpegPath: null, ...options });
-  return { ...server, lines };
+  return { ...server, lines: log.lines };
 }
