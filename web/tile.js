@@ -12,6 +12,12 @@ import { sourceName, summary } from './risk.js';
 /** Without a new frame for this long a picture is old, whatever the interval. */
 const STALE_MS = 10_000;
 
+/** @param {Aggregate} a @param {Aggregate} b */
+function isNewer(a, b) {
+  const ahead = Date.parse(a.timestamp) - Date.parse(b.timestamp);
+  return ahead > 0 || (ahead === 0 && a.revision > b.revision);
+}
+
 export class CameraTile {
   element;
   #camera;
@@ -84,9 +90,9 @@ export class CameraTile {
     if (this.#shown === null) setText(this.#veil, status.state === 'online' ? 'Waiting for the first frame' : status.message || status.state);
   }
 
-  /** A new aggregate. Older ones than what is known are ignored: the newest frame wins. @param {Aggregate} aggregate */
+  /** A new aggregate: the newest frame wins, and of one frame the latest judgement. @param {Aggregate} aggregate */
   frame(aggregate) {
-    if (this.#newest !== null && Date.parse(aggregate.timestamp) <= Date.parse(this.#newest.timestamp)) return;
+    if (this.#newest !== null && !isNewer(aggregate, this.#newest)) return;
     this.#newest = aggregate;
     this.#load();
   }

@@ -28,7 +28,7 @@ export interface LiveFeedOptions {
 }
 
 interface Newest {
-  readonly at: number;
+  readonly order: number;
   readonly text: Uint8Array;
 }
 
@@ -66,13 +66,13 @@ export class LiveFeed implements ViewerHost {
       return false;
     }
     const camera = aggregate.cameraId;
-    const at = Date.parse(aggregate.timestamp);
+    const order = frameOrder(aggregate);
     const text = encode({ type: 'detection_result', data: aggregate });
-    this.#keep(camera, { at, text });
+    this.#keep(camera, { order, text });
     const alert = this.#isAlert(aggregate) && this.#alerted.add(aggregate.requestId) ? encode({ type: 'alert', data: aggregate }) : null;
     for (const viewer of this.#viewers) {
       if (!viewer.following.has(camera)) continue;
-      viewer.frame(camera, at, text);
+      viewer.frame(camera, order, text);
       if (alert !== null) viewer.outbox.alert(alert);
     }
     return true;
@@ -140,7 +140,7 @@ export class LiveFeed implements ViewerHost {
   }
 
   #keep(camera: CameraId, newest: Newest): void {
-    if ((this.#newest.get(camera)?.at ?? -1) >= newest.at) return;
+    if ((this.#newest.get(camera)?.order ?? -1) >= newest.order) return;
     // Frames of cameras removed meanwhile may still come: start over rather than keep them for ever.
     if (this.#newest.size >= MAX_NAMED && !this.#newest.has(camera)) this.#newest.clear();
     this.#newest.set(camera, newest);
@@ -165,12 +165,15 @@ export class LiveFeed implements ViewerHost {
       if (status !== undefined) viewer.outbox.status(camera, encode({ type: 'camera_status', data: status }));
       const newest = this.#newest.get(camera) ?? (await this.#lookUp(camera));
       // The viewer may have left, or changed its mind, during the look-up.
-      if (newest !== null && this.#viewers.has(viewer) && viewer.following.has(camera)) viewer.snapshot(camera, newest.at, newest.text);
+      if (newest !== null && this.#viewers.has(viewer) && viewer.following.has(camera)) viewer.snapshot(camera, newest.order, newest.text);
     }
   }
 
   async #lookUp(camera: CameraId): Promise<Newest | null> {
     const aggregate = await this.#options.cameras.latest(camera);
-    return aggregate === null ? null : { at: Date.parse(aggregate.timestamp), text: encode({ type: 'detection_result', data: aggregate }) };
+    return aggregate === null ? null : { order: frameOrder(aggregate), text: encode({ type: 'detection_result', data: aggregate }) };
   }
 }
+
+/** A number that is greater for a later frame of a camera, and for a later revision of the same frame. */
+export const frameOrder = (aggregate: Aggregate): number => Date.parse(aggregate.timestamp) * 1_000 + Math.min(aggregate.revision, 999);

@@ -7,18 +7,18 @@ export const REDACTED = '***';
 /** Names of parameters whose values are secrets, wherever they stand: query strings, or the paths some recorders use. */
 const SECRET_PARAMETER = /((?:pass(?:word|wd|phrase)?|pwd|token|secret|auth|api[_-]?key|key|sig(?:nature)?|credentials?)=)[^&#?/\s]+/giu;
 
-/** An authority with user and password: up to the last `@` before the path. */
-const STRICT_USERINFO = /^([a-z][a-z0-9+.-]*:\/\/)([^/?#:@]*):([^/?#]*)@/iu;
-/** As a person types it, with `/`, `?` or `#` inside the password: up to the last `@` of all. */
-const LOOSE_USERINFO = /^([a-z][a-z0-9+.-]*:\/\/)([^:@]*):(.*)@/isu;
+/**
+ * User and password, up to the last `@` of all: people type passwords with `@`, `/`, `?` or `#` in them, and then no
+ * rule tells where the password ends. A path with an `@` is hidden along with it.
+ */
+const USERINFO = /^([a-z][a-z0-9+.-]*:\/\/)([^:]*):.*@/isu;
 
 /**
  * The URL without its password (the user's name stays): `rtsp://u:secret@host/x` becomes `rtsp://u:***@host/x`.
  * Works on malformed URLs as well, and applying it twice changes nothing.
  */
 export function redactUrl(url: string): string {
-  const pattern = STRICT_USERINFO.test(url) && parses(url) ? STRICT_USERINFO : LOOSE_USERINFO;
-  return url.replace(pattern, `$1$2:${REDACTED}@`).replace(SECRET_PARAMETER, `$1${REDACTED}`);
+  return url.replace(USERINFO, `$1$2:${REDACTED}@`).replace(SECRET_PARAMETER, `$1${REDACTED}`);
 }
 
 /** Redacts every URL inside a longer text, e.g. a line that ffmpeg printed. */
@@ -30,7 +30,3 @@ export function redactText(text: string): string {
 
 /** True when the URL carries our own placeholder where its password should be. */
 export const isRedacted = (url: string): boolean => url !== '' && redactUrl(url) === url && url.includes(`:${REDACTED}@`);
-
-function parses(url: string): boolean {
-  return URL.canParse(url);
-}

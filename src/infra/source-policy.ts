@@ -35,6 +35,7 @@ export function checkSource(url: string, allow: SourceAllow | null = null): Sour
   if (scheme === undefined) return refuse('must be a URL like rtsp://host:554/path');
   if (!SCHEMES.includes(`${scheme}:`)) return refuse(`scheme must be rtsp or rtsps, not ${scheme.slice(0, 20)}`);
   if (!/^[a-z]+:\/\/[^/?#]/iu.test(url)) return refuse('must name a host: rtsp://host:554/path');
+  if (url.includes('#')) return refuse('must not contain #; in a password write it as %23');
   if (isRedacted(url)) return refuse('holds *** in place of the password: send the real one, or leave the field out');
   const parsed = URL.parse(url);
   if (parsed === null) return refuse(portOf(url) ?? 'must be a URL like rtsp://host:554/path; write special characters of a password as %XX');

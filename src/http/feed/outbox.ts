@@ -20,7 +20,7 @@ export interface OutboxCounts {
 }
 
 interface WaitingFrame {
-  readonly at: number;
+  readonly order: number;
   readonly text: Uint8Array;
 }
 
@@ -48,15 +48,15 @@ export class Outbox {
     this.#onTooSlow = onTooSlow;
   }
 
-  /** @param at the frame's time in ms since the epoch: of two waiting ones, the newer is kept */
-  frame(camera: CameraId, at: number, text: Uint8Array): void {
+  /** @param order greater for a later frame: of two waiting ones, that one is kept */
+  frame(camera: CameraId, order: number, text: Uint8Array): void {
     const waiting = this.#frames.get(camera);
     if (waiting !== undefined) {
       this.#counts.droppedFrames += 1;
-      if (waiting.at > at) return;
+      if (waiting.order > order) return;
       this.#waitingBytes -= waiting.text.byteLength;
     }
-    this.#frames.set(camera, { at, text });
+    this.#frames.set(camera, { order, text });
     this.#waits(text);
   }
 

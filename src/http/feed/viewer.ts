@@ -30,7 +30,7 @@ export class Viewer {
   readonly #clock: Clock;
   readonly #limits: HttpLimits;
   readonly #rate: MessageRate;
-  /** Time of the newest frame offered, by camera: a snapshot never follows something newer. */
+  /** Order of the newest frame offered, by camera: a snapshot never follows something newer. */
   readonly #newest = new Map<CameraId, number>();
   #badMessages = 0;
 
@@ -48,15 +48,15 @@ export class Viewer {
   }
 
   /** A live frame: every one is offered, also an older one that took longer to judge. */
-  frame(camera: CameraId, at: number, text: Uint8Array): void {
+  frame(camera: CameraId, order: number, text: Uint8Array): void {
     if (this.#newest.size >= MAX_NAMED && !this.#newest.has(camera)) this.#newest.clear();
-    this.#newest.set(camera, Math.max(at, this.#newest.get(camera) ?? 0));
-    this.outbox.frame(camera, at, text);
+    this.#newest.set(camera, Math.max(order, this.#newest.get(camera) ?? 0));
+    this.outbox.frame(camera, order, text);
   }
 
   /** The newest frame known when the viewer subscribed; skipped when a live one came first. */
-  snapshot(camera: CameraId, at: number, text: Uint8Array): void {
-    if ((this.#newest.get(camera) ?? -1) < at) this.frame(camera, at, text);
+  snapshot(camera: CameraId, order: number, text: Uint8Array): void {
+    if ((this.#newest.get(camera) ?? -1) < order) this.frame(camera, order, text);
   }
 
   /** The camera is gone. */

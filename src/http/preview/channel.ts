@@ -34,7 +34,8 @@ export class PreviewChannel {
   /** Viewers, and whether they have had the header. */
   readonly #viewers = new Map<PreviewSocket, boolean>();
   #encoder: Encoder | null = null;
-  #timer: TimerHandle | null = null;
+  #grace: TimerHandle | null = null;
+  #retry: TimerHandle | null = null;
   #failures = 0;
   #closed = false;
   #skipped = 0;
@@ -55,19 +56,19 @@ export class PreviewChannel {
 
   join(socket: PreviewSocket): void {
     this.#viewers.set(socket, false);
-    if (this.#encoder !== null) this.#cancelTimer();
+    if (this.#grace !== null) this.#options.clock.clearTimeout(this.#grace);
+    this.#grace = null;
   }
 
   leave(socket: PreviewSocket): void {
     if (!this.#viewers.delete(socket) || this.#viewers.size > 0 || this.#closed) return;
-    this.#cancelTimer();
-    this.#timer = this.#options.clock.setTimeout(() => this.close(1000, 'nobody watches'), this.#options.graceMs);
+    this.#grace = this.#options.clock.setTimeout(() => this.close(1000, 'nobody watches'), this.#options.graceMs);
   }
 
   close(code: number, reason: string): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#cancelTimer();
+    for (const timer of [this.#grace, this.#retry]) if (timer !== null) this.#options.clock.clearTimeout(timer);
     this.#encoder?.stop();
     this.#encoder = null;
     for (const viewer of this.#viewers.keys()) viewer.close(code, reason);
@@ -107,9 +108,8 @@ export class PreviewChannel {
       this.close(1013, `no live video: ${reason}`.slice(0, 100));
       return;
     }
-    this.#cancelTimer();
-    this.#timer = this.#options.clock.setTimeout(() => {
-      this.#timer = null;
+    this.#retry = this.#options.clock.setTimeout(() => {
+      this.#retry = null;
       void this.#run();
     }, 500 * 2 ** this.#failures);
   }
@@ -124,10 +124,5 @@ export class PreviewChannel {
       if (viewer.bufferedAmount > SKIP_ABOVE) this.#skipped += 1;
       else viewer.send(packets);
     }
-  }
-
-  #cancelTimer(): void {
-    if (this.#timer !== null) this.#options.clock.clearTimeout(this.#timer);
-    this.#timer = null;
   }
 }

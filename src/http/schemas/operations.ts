@@ -30,9 +30,14 @@ export const KeyStats = z.object({
   key_id: z.string(),
   status: z.enum(KEY_STATUSES),
   total_calls: z.int().min(0),
+  failed_calls: z.int().min(0),
   /** 0..1; null before the first call. */
   success_rate: z.number().min(0).max(1).nullable(),
   in_flight: z.int().min(0),
+  /** Leases granted in the sliding windows the limits speak of. */
+  used_last_second: z.int().min(0),
+  used_last_minute: z.int().min(0),
+  last_error_code: z.string().nullable(),
   qps_limit: z.number(),
   rpm_limit: z.number(),
   cooldown_until: IsoTime.nullable(),

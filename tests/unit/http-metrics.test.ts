@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createMetrics } from '../../src/infra/metrics.ts';
+import { tree } from '../support/http-fakes.ts';
+import { memoryLog } from '../support/log.ts';
+
+const make = (maxLabelValues = 1_000) => {
+  const log = memoryLog();
+  return { log, metrics: createMetrics({ log, maxLabelValues, process: false }) };
+};
+
+/** Value of a series, e.g. `llm_calls_total{status="success"}`; null when there is none. */
+async function value(metrics: ReturnType<typeof make>['metrics'], series: string): Promise<number | null> {
+  const line = (await metrics.render()).split('\n').find((each) => each.startsWith(`${series} `));
+  return line === undefined ? null : Number(line.slice(series.length + 1));
+}
+
+describe('metrics', () => {
+  it('have the names that dashboards ask for', async () => {
+    const { metrics } = make();
+    const text = await metrics.render();
+    for (const name of [
+      'detection_total',
+      'detection_latency_seconds',
+      'llm_calls_total',
+      'llm_latency_seconds',
+      'nats_consumer_lag',
+      'api_key_status',
+      'end_to_end_latency_seconds',
+      'queue_depth',
+      'mailbox_depth',
+      'mailbox_dropped_total',
+      'actor_restarts_total',
+      'lock_wait_seconds',
+      'redis_failed_writes_total',
+      'feed_viewers',
+      'feed_dropped_total',
+      'dead_letters_total',
+      'images_failed_total',
+    ]) {
+      assert.match(text, new RegExp(`^# TYPE ${name} `, 'mu'), name);
+    }
+    assert.match(metrics.contentType, /^text\/plain/u);
+  });
+
+  it('count and measure', async () => {
+    const { metrics } = make();
+    metrics.detection('a', 'ssd', 0.03);
+    metrics.detection('a', 'ssd', 0.3);
+    metrics.llmCall('success', 1.2);
+    metrics.llmCall('rate_limited', 0.1);
+    metrics.endToEnd(1.4);
+    metrics.endToEnd(-0.1); // clocks of two machines
+    metrics.consumerLag('scheduler-p3', 12);
+    metrics.queueDepth('scheduler', 4);
+    assert.equal(await value(metrics, 'detection_total{camera_id="a",model_type="ssd"}'), 2);
+    assert.equal(await value(metrics, 'detection_latency_seconds_count'), 2);
+    assert.equal(await value(metrics, 'detection_latency_seconds_bucket{le="0.05"}'), 1);
+    assert.equal(await value(metrics, 'llm_calls_total{status="rate_limited"}'), 1);
+    assert.equal(await value(metrics, 'end_to_end_latency_seconds_bucket{le="1.5"}'), 2);
+    assert.equal(await value(metrics, 'end_to_end_latency_seconds_bucket{le="0.1"}'), 1);
+    assert.equal(await value(metrics, 'nats_consumer_lag{consumer="scheduler-p3"}'), 12);
+    assert.equal(await value(metrics, 'queue_depth{queue="scheduler"}'), 4);
+  });
+
+  it('show exactly one state of a key', async () => {
+    const { metrics } = make();
+    metrics.apiKey('key-001', 'available');
+    metrics.apiKey('key-001', 'cooling');
+    assert.equal(await value(metrics, 'api_key_status{key_id="key-001",status="cooling"}'), 1);
+    assert.equal(await value(metrics, 'api_key_status{key_id="key-001",status="available"}'), 0);
+    metrics.forgetKey('key-001');
+    assert.equal(await value(metrics, 'api_key_status{key_id="key-001",status="cooling"}'), null);
+  });
+
+  it('mirror the tree, and lose the series of actors that are gone', async () => {
+    const { metrics } = make();
+    metrics.tree(tree(['a', 'b']));
+    assert.equal(await value(metrics, 'mailbox_depth{actor="/cameras/a"}'), 3);
+    assert.equal(await value(metrics, 'actor_restarts_total{actor="/cameras/b"}'), 1);
+    assert.equal(await value(metrics, 'mailbox_dropped_total{actor="/cameras/a"}'), 2);
+    metrics.tree(tree(['a']));
+    assert.equal(await value(metrics, 'mailbox_depth{actor="/cameras/b"}'), null);
+    assert.equal(await value(metrics, 'actor_restarts_total{actor="/cameras/a"}'), 1, 'not added up');
+  });
+
+  it('mirror totals that are kept elsewhere', async () => {
+    const { metrics } = make();
+    metrics.redisFailedWrites(3);
+    metrics.redisFailedWrites(5);
+    metrics.deadLetters(2);
+    metrics.feed({ viewers: 2, previewViewers: 1, droppedFrames: 7, droppedAlerts: 1, refusedViewers: 4, closedSlow: 1 });
+    assert.equal(await value(metrics, 'redis_failed_writes_total'), 5);
+    assert.equal(await value(metrics, 'dead_letters_total'), 2);
+    assert.equal(await value(metrics, 'feed_viewers{feed="live"}'), 2);
+    assert.equal(await value(metrics, 'feed_dropped_total{kind="frame"}'), 7);
+  });
+
+  it('bound the values of a label, and free the place of a removed camera', async () => {
+    const { metrics } = make(2);
+    for (const camera of ['a', 'b', 'c', 'd']) metrics.detection(camera, 'ssd', 0.1);
+    assert.equal(await value(metrics, 'detection_total{camera_id="other",model_type="ssd"}'), 2);
+    metrics.forgetCamera('a');
+    metrics.detection('c', 'ssd', 0.1);
+    assert.equal(await value(metrics, 'detection_total{camera_id="a",model_type="ssd"}'), null);
+    assert.equal(await value(metrics, 'detection_total{camera_id="c",model_type="ssd"}'), 1);
+    metrics.tree(tree(['a', 'b', 'c', 'd']));
+    assert.equal(await value(metrics, 'mailbox_depth{actor="other"}'), 6);
+  });
+
+  it('ask their sources at every scrape; a failing one is told and does not hurt the rest', async () => {
+    const { metrics, log } = make();
+    let depth = 0;
+    metrics.beforeScrape('queue', () => metrics.queueDepth('q', (depth += 1)));
+    metrics.beforeScrape('nats', () => Promise.reject(new Error('away')));
+    assert.equal(await value(metrics, 'queue_depth{queue="q"}'), 1);
+    assert.equal(await value(metrics, 'queue_depth{queue="q"}'), 2);
+    assert.equal(await value(metrics, 'scrape_errors_total{source="nats"}'), 3);
+    assert.match(log.lines[0]!.message, /figures of nats are old/u);
+  });
+
+  it('keep apart from the library\'s global registry', async () => {
+    const one = make().metrics;
+    const two = make().metrics;
+    one.deadLetters(1);
+    assert.equal(await value(two, 'dead_letters_total'), 0);
+  });
+});
