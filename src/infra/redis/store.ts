@@ -13,6 +13,7 @@ import type { RedisHealth, RedisState } from './health.ts';
 const LIFE_SECONDS = 300;
 const ALERTS_KEPT = 100;
 const LOG_EVERY_MS = 10_000;
+const COMMAND_TIMEOUT_MS = 1_000;
 
 export interface RedisOptions {
   readonly url: string;
@@ -37,7 +38,7 @@ export class RedisStore {
 
   constructor(options: RedisOptions) {
     this.#options = options;
-    const common = { enableOfflineQueue: false, maxRetriesPerRequest: 0, connectTimeout: 2_000, commandTimeout: 2_000, retryStrategy: (attempt: number) => Math.min(100 * attempt, 1_000) };
+    const common = { enableOfflineQueue: false, maxRetriesPerRequest: 0, connectTimeout: 2_000, commandTimeout: COMMAND_TIMEOUT_MS, retryStrategy: (attempt: number) => Math.min(100 * attempt, 1_000) };
     this.#commands = new Redis(options.url, common);
     // The subscriber must remember its subscriptions over reconnects, and may wait for the first connection.
     this.#subscriber = new Redis(options.url, { ...common, enableOfflineQueue: true, autoResubscribe: true, maxRetriesPerRequest: null });
@@ -115,6 +116,7 @@ export class RedisStore {
       await work();
     } catch (thrown) {
       this.#failedWrites += 1;
+      this.#giveUpHung(thrown);
       throw new InfraError('REDIS_DOWN', `Redis did not take ${what}: ${asError(thrown).message}`, {}, thrown);
     }
   }
@@ -123,8 +125,19 @@ export class RedisStore {
     try {
       return await work();
     } catch (thrown) {
+      this.#giveUpHung(thrown);
       throw new InfraError('REDIS_DOWN', `Redis cannot be read: ${asError(thrown).message}`, {}, thrown);
     }
+  }
+
+  /**
+   * A server that hangs (paused, swapping) keeps its connection. It is dropped after the first command that times out,
+   * so that those after it fail at once instead of each waiting; the new connection is used when the server answers.
+   */
+  #giveUpHung(thrown: unknown): void {
+    if (asError(thrown).message !== 'Command timed out' || this.#state() !== 'connected') return;
+    this.#onError(new Error(`no answer within ${COMMAND_TIMEOUT_MS} ms`));
+    this.#commands.disconnect(true);
   }
 
   /** A Redis that is away errors at every reconnect: one line per interval, with the count of those left out. */

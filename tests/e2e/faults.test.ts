@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { connect, type NatsConnection } from 'nats';
+import type { RtspServer } from '../../src/embedded/rtsp.types.ts';
+import { Detection } from '../../src/messages/detection.ts';
+import { address } from '../../src/runtime/ref.ts';
+import { startTestGantry, temporaryFolder, type TestGantry, TestViewer } from '../support/gantry.ts';
+import { demoCameras } from '../support/rtsp-cameras.ts';
+import { saboteurCamera, type Sabotage } from '../support/saboteur-camera.ts';
+import { until } from '../support/until.ts';
+
+const VICTIM = 'victim';
+const OTHER = 'bystander';
+
+let folder: string;
+let removeFolder: () => Promise<void>;
+let rtsp: RtspServer;
+let gantry: TestGantry;
+let viewer: TestViewer;
+let nc: NatsConnection;
+const frames: Record<string, number[]> = { [VICTIM]: [], [OTHER]: [] };
+
+before(async () => {
+  [folder, removeFolder] = await temporaryFolder();
+  rtsp = await demoCameras([VICTIM, OTHER]);
+  gantry = await startTestGantry(folder, {}, { cameraActor: saboteurCamera });
+  nc = await connect({ servers: gantry.natsUrl });
+  nc.subscribe('detection-results.>', {
+    callback: (_, message) => {
+      const { cameraId, frameNumber } = Detection.parse(message.json());
+      frames[cameraId]?.push(frameNumber);
+    },
+  });
+  for (const cameraId of [VICTIM, OTHER]) {
+    const added = await gantry.request('POST', '/api/cameras', { cameraId, url: rtsp.url(cameraId), intervalSeconds: 1 });
+    assert.equal(added.status, 201, JSON.stringify(added.json));
+  }
+  viewer = await TestViewer.open(gantry.url, [VICTIM, OTHER]);
+  for (const cameraId of [VICTIM, OTHER]) await viewer.next(cameraId, () => true, 20_000);
+});
+after(async () => {
+  viewer?.close();
+  await nc?.close();
+  await gantry?.stop();
+  await rtsp?.stop();
+  await removeFolder?.();
+});
+
+const victim = () => gantry.actor(`/cameras/${VICTIM}`);
+const figures = async () => (await gantry.request('GET', `/api/cameras/${VICTIM}`)).json;
+const sabotage = (type: Sabotage['type']) => gantry.system.ref(address<Sabotage>(`/cameras/${VICTIM}`)).tell({ type });
+
+/** Does the damage, then waits until the camera's frames come again, with another ffmpeg. */
+async function recovers(damage: () => void | Promise<void>): Promise<void> {
+  const before = { ffmpeg: victim().detail['ffmpeg'], frames: frames[VICTIM]!.length };
+  await damage();
+  await until('another ffmpeg', () => victim().detail['ffmpeg'] !== before.ffmpeg && typeof victim().detail['ffmpeg'] === 'number', 10_000);
+  await until('new frames', () => frames[VICTIM]!.length > before.frames + 1, 10_000);
+  await until('the camera counts as online', async () => (await figures()).status.state === 'online', 10_000);
+}
+
+test("killing the camera's ffmpeg: a new one is started, the actor stays", async () => {
+  const { restarts } = victim();
+  const { reconnects } = (await figures()).figures;
+  await recovers(() => void process.kill(Number(victim().detail['ffmpeg']), 'SIGKILL'));
+  assert.equal(victim().restarts, restarts);
+  assert.equal((await figures()).figures.reconnects, reconnects + 1);
+  assert.ok(viewer.messages.some(({ type, data }) => type === 'camera_status' && data.cameraId === VICTIM && data.state === 'offline' && data.status === 0));
+});
+
+test('dropping the RTSP connection: the camera connects again', async () => {
+  await recovers(() => assert.equal(rtsp.dropClients(VICTIM), 1));
+});
+
+test('a stream that stalls without closing is noticed and opened again', async () => {
+  const began = frames[VICTIM]!.length;
+  rtsp.pause(VICTIM);
+  await until('the stall is noticed', async () => (await figures()).status.state !== 'online', 10_000);
+  rtsp.resume(VICTIM);
+  await until('frames', () => frames[VICTIM]!.length > began + 2, 15_000);
+});
+
+for (const { name, type, message, code } of [
+  { name: 'throwing inside its handler', type: 'throw' as const, message: /sabotage in a handler/, code: null },
+  { name: 'ending its thread', type: 'end-thread' as const, message: /worker thread .* ended by itself/, code: 'THREAD_EXITED' },
+]) {
+  test(`${name}: the camera is restarted, and the tree tells why`, async () => {
+    const { restarts } = victim();
+    await recovers(() => void sabotage(type));
+    const after = victim();
+    assert.deepEqual([after.restarts, after.state, after.lastFailure?.code], [restarts + 1, 'running', code]);
+    assert.match(after.lastFailure?.message ?? '', message);
+    assert.ok(viewer.messages.some(({ type: kind, data }) => kind === 'camera_status' && data.cameraId === VICTIM && data.status === 2));
+    const { json } = await gantry.request('GET', '/api/supervisor/tree');
+    assert.match(JSON.stringify(json), new RegExp(`"path":"/cameras/${VICTIM}"`));
+  });
+}
+
+test('through all of it the other camera lost no frame, and the victim numbers its frames on', () => {
+  for (const numbers of [frames[OTHER]!, frames[VICTIM]!]) {
+    assert.ok(numbers.length > 8, `${numbers.length} frames`);
+    assert.deepEqual(numbers, numbers.map((_, index) => numbers[0]! + index));
+  }
+  assert.equal(gantry.actor(`/cameras/${OTHER}`).restarts, 0);
+});
+
+test('Redis killed: frames go on over NATS, health says so, and it resumes without a restart', async () => {
+  const { json } = await gantry.request('GET', '/api/health');
+  assert.equal(json.redis.state, 'connected');
+  const redisPid = await pidOf('redis-server');
+  process.kill(redisPid, 'SIGSTOP');
+  const seen = viewer.of(OTHER).length;
+  await until('frames without Redis', () => viewer.of(OTHER).length > seen + 3, 15_000);
+  process.kill(redisPid, 'SIGKILL');
+  const later = viewer.of(OTHER).length;
+  await until('frames after the kill', () => viewer.of(OTHER).length > later + 3, 10_000);
+  const failed = await until('failed writes are shown', async () => (await gantry.request('GET', '/api/health')).json.redis.failedWrites, 5_000);
+  assert.ok(failed > 0);
+  await until('Redis is used again', async () => {
+    const health = (await gantry.request('GET', '/api/health')).json;
+    return health.redis.state === 'connected' && (await gantry.request('GET', `/api/cameras/${OTHER}/latest`)).status === 200;
+  }, 15_000);
+});
+
+test('nats-server killed: it is started again and the frames come back', async () => {
+  process.kill(await pidOf('nats-server'), 'SIGKILL');
+  const seen = viewer.of(OTHER).length;
+  await until('frames after the kill', () => viewer.of(OTHER).length > seen + 5, 20_000);
+  assert.equal((await gantry.request('GET', '/api/health')).json.nats.state, 'connected');
+});
+
+/** The process of that name which this Gantry runs, by the file it keeps for recognising leftovers. */
+async function pidOf(name: 'nats-server' | 'redis-server'): Promise<number> {
+  const file = join(folder, name === 'nats-server' ? 'nats' : 'redis', `${name}.pid.json`);
+  const { pid } = JSON.parse(await readFile(file, 'utf8')).child;
+  assert.ok(Number.isInteger(pid));
+  return pid;
+}
