@@ -108,9 +108,7 @@ export async function createHttpServer(ports: HttpPorts, options: HttpServerOpti
     for (const each of [method].flat()) methods.add(each);
     routes.set(url, methods);
   });
-  installSecurity(app, { token: options.token ?? null, allowedHosts: options.allowedHosts ?? [] });
-  installErrorHandling(app, log, routes, limits.bodyBytes);
-
+  // Before every hook that may refuse a request: the plugin's own hooks close the socket of a refused upgrade.
   await app.register(websocket, {
     options: { maxPayload: limits.messageBytes, perMessageDeflate: false },
     // Viewers are told by `close` below, each with a reason; what is left is dropped.
@@ -119,6 +117,9 @@ export async function createHttpServer(ports: HttpPorts, options: HttpServerOpti
       app.websocketServer.close();
     },
   });
+  installSecurity(app, { token: options.token ?? null, allowedHosts: options.allowedHosts ?? [] });
+  installErrorHandling(app, log, routes, limits.bodyBytes);
+
   await installDocs(app, options.version);
   cameraRoutes(app, {
     ports,

@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { afterEach, describe, it } from 'node:test';
+import WebSocket from 'ws';
+import type { HttpServerOptions } from '../../src/http/server.ts';
+import { FakeWorld, aggregate, fakeServer, statusOf } from '../support/http-fakes.ts';
+import { until } from '../support/until.ts';
+
+interface Message {
+  readonly type: string;
+  readonly data: Record<string, unknown>;
+}
+type Server = Awaited<ReturnType<typeof fakeServer>>;
+
+/** A viewer on a real socket. */
+class Client {
+  readonly messages: Message[] = [];
+  readonly socket: WebSocket;
+  closed: { code: number; reason: string } | null = null;
+  /** HTTP status of a refused opening. */
+  refused: number | null = null;
+
+  constructor(url: string, options: WebSocket.ClientOptions = {}) {
+    this.socket = new WebSocket(url, options);
+    this.socket.on('message', (data) => this.messages.push(JSON.parse(String(data))));
+    this.socket.on('close', (code, reason) => (this.closed = { code, reason: String(reason) }));
+    this.socket.on('unexpected-response', (request, response) => {
+      this.refused = response.statusCode ?? 0;
+      request.destroy();
+    });
+    this.socket.on('error', () => undefined);
+  }
+  send(message: unknown): void {
+    this.socket.send(typeof message === 'string' ? message : JSON.stringify(message));
+  }
+  of(type: string): Record<string, unknown>[] {
+    return this.messages.filter((message) => message.type === type).map((message) => message.data);
+  }
+  first(type: string): Promise<Record<string, unknown>> {
+    return until(`a message "${type}"`, () => this.of(type)[0] ?? null);
+  }
+}
+
+describe('WebSocket feed', () => {
+  let server: Server | null = null;
+  const clients: Client[] = [];
+  let base = '';
+
+  const serve = async (world: FakeWorld, options: Partial<HttpServerOptions> = {}): Promise<Server> => {
+    server = await fakeServer(world, options);
+    base = (await server.listen('127.0.0.1', 0)).replace('http', 'ws');
+    return server;
+  };
+  const join = async (path = '/ws', options: WebSocket.ClientOptions = {}): Promise<Client> => {
+    const client = new Client(`${base}${path}`, options);
+    clients.push(client);
+    await until('the opening to end', () => client.socket.readyState !== WebSocket.CONNECTING || client.refused !== null);
+    return client;
+  };
+  afterEach(async () => {
+    for (const client of clients.splice(0)) client.socket.terminate();
+    await server?.close();
+    server = null;
+  });
+
+  it('gives a viewer the present state and then what happens', async () => {
+    const world = new FakeWorld().add('north', 'south');
+    const kept = aggregate('north');
+    world.latest.set('north', kept);
+    const { feed } = await serve(world);
+    const client = await join();
+    assert.match(String((await client.first('connection_ack'))['connectionId']), /-/u);
+    client.send({ type: 'subscribe', data: { cameraIds: ['north'] } });
+    assert.equal((await client.first('detection_result'))['requestId'], kept.requestId);
+    assert.equal((await client.first('camera_status'))['status'], 1);
+    feed.publish(aggregate('south', { risk: 'high' }));
+    const danger = aggregate('north', { risk: 'high' });
+    feed.publish(danger);
+    feed.publishStatus(statusOf('north', 'fault'));
+    assert.deepEqual(await client.first('alert'), danger);
+    await until('the fault', () => client.of('camera_status').some((data) => data['status'] === 2));
+    assert.deepEqual(client.of('detection_result').map((data) => data['requestId']), [kept.requestId, danger.requestId]);
+  });
+
+  it('lets programs and pages of this host in, pages of others not', async () => {
+    await serve(new FakeWorld());
+    assert.equal((await join('/ws', { origin: base.replace('ws', 'http') })).refused, null);
+    assert.equal((await join('/ws', { origin: 'http://evil.example' })).refused, 403);
+    assert.equal((await join('/ws', { headers: { host: 'rebind.example' }, origin: 'http://rebind.example' })).refused, 421);
+  });
+
+  it('needs the token, in a header or the query', async () => {
+    await serve(new FakeWorld().add('north'), { token: 'letmein' });
+    assert.equal((await join()).refused, 401);
+    assert.equal((await join('/ws?token=no')).refused, 401);
+    assert.equal((await join('/ws/live/north')).refused, 401);
+    assert.equal((await join('/ws?token=letmein')).refused, null);
+    assert.equal((await join('/ws', { headers: { authorization: 'Bearer letmein' } })).refused, null);
+  });
+
+  it('refuses more sockets than the bound, and takes new ones when some have gone', async () => {
+    const { figures } = await serve(new FakeWorld(), { limits: { maxSocketsPerIp: 2 } });
+    const first = await join();
+    await join();
+    assert.equal((await join()).refused, 429);
+    assert.equal(figures().refusedViewers, 1);
+    first.socket.close();
+    await until('the first to be gone', () => figures().viewers === 1);
+    assert.equal((await join()).refused, null);
+  });
+
+  it('survives malformed messages, and closes whoever sends too many or too large ones', async () => {
+    const { feed } = await serve(new FakeWorld().add('north'), { limits: { maxBadMessages: 3, messageBytes: 1_000 } });
+    const good = await join();
+    good.send({ type: 'subscribe' });
+    const bad = await join();
+    bad.send('{');
+    bad.send({ type: 'subscribe', data: { cameraIds: [7] } });
+    bad.socket.send(Buffer.from([1, 2, 3]));
+    await until('the close', () => bad.closed);
+    assert.deepEqual(bad.of('error').map((data) => data['field']), ['message', 'data.cameraIds.0', 'message']);
+    assert.equal(bad.closed!.code, 1008);
+    const large = await join();
+    large.send('x'.repeat(2_000));
+    await until('the close', () => large.closed);
+    assert.equal(large.closed!.code, 1009);
+    await good.first('camera_status');
+    feed.publish(aggregate('north'));
+    await good.first('detection_result');
+  });
+
+  it('drops a viewer that went silent', async () => {
+    const { figures } = await serve(new FakeWorld(), { limits: { heartbeatMs: 100 } });
+    const client = await join('/ws', { autoPong: false });
+    await until('its end', () => client.closed);
+    await until('its absence', () => figures().viewers === 0);
+  });
+
+  it('keeps a viewer that reads nothing from slowing or filling the server', async () => {
+    const { feed, figures } = await serve(new FakeWorld().add('north'), { limits: { softBytes: 50_000, hardBytes: 400_000, alertQueue: 1_000 } });
+    const quick = await join();
+    quick.send({ type: 'subscribe' });
+    await quick.first('camera_status');
+    const port = Number(new URL(base).port);
+    const slow = connect(port, '127.0.0.1');
+    await once(slow, 'connect');
+    slow.write('GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n');
+    await once(slow, 'data');
+    // A masked text frame with mask 0: {"type":"subscribe"}
+    const request = Buffer.from('{"type":"subscribe"}');
+    slow.write(Buffer.concat([Buffer.from([0x81, 0x80 | request.length, 0, 0, 0, 0]), request]));
+    await once(slow, 'data');
+    slow.pause();
+    const description = 'x'.repeat(20_000);
+    let sent = 0;
+    while (figures().closedSlow === 0 && sent < 3_000) {
+      const frame = aggregate('north', { risk: 'high', timestamp: new Date(1_700_000_000_000 + sent).toISOString() });
+      feed.publish({ ...frame, riskAssessment: { ...frame.riskAssessment, results: [{ ...frame.riskAssessment.results[0]!, description }] } });
+      sent += 1;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.equal(figures().closedSlow, 1);
+    assert.ok(figures().droppedFrames > 0);
+    await until('everything to reach the quick one', () => quick.of('alert').length === sent);
+    slow.destroy();
+  });
+
+  it('tells viewers when the server stops', async () => {
+    const running = await serve(new FakeWorld());
+    const client = await join();
+    await running.close();
+    server = null;
+    await until('the close', () => client.closed);
+    assert.equal(client.closed!.code, 1001);
+  });
+
+  it('refuses live video of unknown cameras, and without ffmpeg', async () => {
+    await serve(new FakeWorld().add('north'));
+    assert.equal((await join('/ws/live/nobody')).refused, 404);
+    assert.equal((await join('/ws/live/..%2f')).refused, 400);
+    assert.equal((await join('/ws/live/north')).refused, 503);
+  });
+});
