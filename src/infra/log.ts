@@ -1,4 +1,5 @@
 import { pino } from 'pino';
+import pretty from 'pino-pretty';
 import type { ActorLog } from '../runtime/actor.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -8,14 +9,20 @@ export interface Log extends ActorLog {
   child(fields: object): Log;
 }
 
-/** JSON lines on standard output, errors serialised; fields that could carry a secret are blanked whatever they hold. */
+/**
+ * JSON lines on standard output, or lines for people when that is a terminal. Errors are serialised;
+ * fields that could carry a secret are blanked whatever they hold.
+ */
 export function createLog(level: LogLevel): Log {
-  return pino({
+  const options = {
     level,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }) },
+    formatters: { level: (label: string) => ({ level: label }) },
     serializers: { err: pino.stdSerializers.err },
     redact: { paths: ['key', 'apiKey', 'authorization', 'password', 'token', '*.key', '*.apiKey', '*.authorization', '*.password', '*.token'], censor: '***' },
-  });
+  };
+  // For people the message says it all; the fields are for machines, errors for both.
+  const people = { sync: true, colorize: true, translateTime: 'SYS:HH:MM:ss', hideObject: level !== 'debug', ignore: 'pid,hostname' };
+  return process.stdout.isTTY ? pino(options, pretty(people)) : pino(options);
 }

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { temporaryFolder, TestViewer } from '../support/gantry.ts';
+import { until } from '../support/until.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+let folder: string;
+let removeFolder: () => Promise<void>;
+
+before(async () => {
+  [folder, removeFolder] = await temporaryFolder();
+});
+after(() => removeFolder());
+
+interface Program {
+  readonly child: ChildProcess;
+  readonly output: () => string;
+  readonly exited: Promise<number | null>;
+}
+
+/** `npm start` as a person runs it, in a process group of its own, like a terminal's job. */
+function npmStart(...args: string[]): Program {
+  let output = '';
+  const child = spawn('npm', ['start', '--', '--port', '0', '--data-dir', join(folder, 'data'), ...args], { cwd: ROOT, detached: true, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NATS_URL: '', REDIS_URL: '' } });
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
+  return { child, output: () => output, exited: new Promise((resolve) => child.once('exit', (code) => resolve(code))) };
+}
+
+const urlOf = ({ output }: Program) => until('the line that Gantry is up', () => /"url":"(http:[^"]+)"[^\n]*Gantry is up/.exec(output())?.[1], 60_000);
+
+async function healthOf(url: string): Promise<string> {
+  const report = (await (await fetch(new URL('/api/health', url))).json()) as { status: string };
+  return report.status;
+}
+
+/** Every process below `pid`, itself included, that is alive. */
+function family(pid: number): number[] {
+  const parents = new Map<number, number>();
+  for (const entry of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      const fields = readFileSync(`/proc/${entry}/stat`, 'utf8').split(') ').at(-1)!.split(' ');
+      if (fields[0] !== 'Z') parents.set(Number(entry), Number(fields[1]));
+    } catch {
+      // It ended while we looked.
+    }
+  }
+  const found = [pid];
+  for (const each of found) found.push(...[...parents].filter(([, parent]) => parent === each).map(([child]) => child));
+  return found.filter((each) => parents.has(each));
+}
+const alive = (pid: number): boolean => existsSync(`/proc/${pid}/stat`) && !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+
+for (const round of ['first', 'second']) {
+  test(`npm start, ${round} time: the demo street is on the feed, Ctrl-C ends every process it started`, async () => {
+    const program = npmStart();
+    const url = await urlOf(program);
+    await until('health ok', async () => (await healthOf(url)) === 'ok', 10_000);
+    const viewer = await TestViewer.open(url, ['demo']);
+    const aggregate = await viewer.next('demo', ({ detectedObjects }) => detectedObjects.length > 0, 30_000);
+    assert.equal(aggregate.riskAssessment.results.length + aggregate.riskAssessment.missingGroups.length >= aggregate.trafficGroups.length, true);
+    const judged = await viewer.next('demo', ({ riskAssessment }) => riskAssessment.results.length > 0, 30_000);
+    assert.equal(judged.riskAssessment.source, 'rules', 'without keys the rules judge, and say so');
+    viewer.close();
+
+    const members = family(program.child.pid!);
+    const names = members.map((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
+    for (const needed of ['nats-server', 'redis-server', 'ffmpeg']) assert.ok(names.some((name) => name.includes(needed)), `${needed} runs: ${names.join(' | ')}`);
+    process.kill(-program.child.pid!, 'SIGINT');
+    assert.equal(await program.exited, 0, program.output().slice(-2000));
+    await until('no process is left', () => members.every((pid) => !alive(pid)), 2_000);
+    assert.ok(!existsSync(join(folder, 'data', 'gantry.json')));
+  });
+}
+
+test('a bad option ends with its name, the value and what is allowed', async () => {
+  const program = npmStart('--port', '99999');
+  assert.notEqual(await program.exited, 0);
+  assert.match(program.output(), /port must be a number from 0 to 65535, not "99999"/);
+});
+
+test('killed outright, it leaves nothing that keeps the next start from working', async () => {
+  const program = npmStart('--no-demo');
+  await urlOf(program);
+  const members = family(program.child.pid!);
+  const main = members.find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('src/main.ts'));
+  assert.ok(main);
+  process.kill(main, 'SIGKILL');
+  await program.exited;
+  const next = npmStart('--no-demo');
+  const url = await urlOf(next);
+  await until('health ok', async () => (await healthOf(url)) === 'ok', 10_000);
+  process.kill(-next.child.pid!, 'SIGINT');
+  assert.equal(await next.exited, 0);
+  await until('nothing of the killed one is left', () => members.every((pid) => !alive(pid)), 5_000);
+});
+
+test('the end-to-end check passes on a running Gantry and fails, naming the stage, where nothing flows', async () => {
+  const program = npmStart();
+  const url = await urlOf(program);
+  const viewer = await TestViewer.open(url, ['demo']);
+  await viewer.next('demo', ({ trafficGroups }) => trafficGroups.length > 0, 30_000);
+  viewer.close();
+  const check = (cameraId: string, seconds: string) =>
+    new Promise<{ code: number | null; text: string }>((resolve) => {
+      let text = '';
+      const child = spawn('npm', ['run', '--silent', 'check:e2e', '--', '--camera-id', cameraId, '--duration', seconds, '--data-dir', join(folder, 'data')], { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
+      for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (text += chunk));
+      child.once('exit', (code) => resolve({ code, text }));
+    });
+  const whole = await check('demo', '12');
+  assert.equal(whole.code, 0, whole.text);
+  assert.match(whole.text, /frames [1-9].*groups [1-9].*assessments [1-9].*aggregates [1-9]/);
+  assert.match(whole.text, /end to end +\d+ +\d+ +\d+/);
+  const silent = await check('nobody', '1');
+  assert.equal(silent.code, 1);
+  assert.match(silent.text, /camera: silent/);
+  process.kill(-program.child.pid!, 'SIGINT');
+  assert.equal(await program.exited, 0);
+});
