@@ -27,7 +27,6 @@ export type RedisProgram = { readonly binary: Binary; readonly reason: null } | 
 export async function ensureRedisServer(options: EnsureRedisOptions = {}): Promise<RedisProgram> {
   const system = await findRedisServer();
   if (system !== null) return { binary: system, reason: null };
-  options.onProgress?.("no redis-server on PATH: unpacking Debian's into the cache (nothing is installed)");
   try {
     const small = await tryPackages('redis', PACKAGES, options);
     if (small !== null) return { binary: small, reason: null };
@@ -41,7 +40,13 @@ export async function ensureRedisServer(options: EnsureRedisOptions = {}): Promi
 }
 
 async function tryPackages(name: string, packages: readonly string[], options: EnsureRedisOptions): Promise<Binary | null> {
-  const folder = await unpackDebianPackages({ ...options, name, packages });
+  let said = false;
+  const onProgress = (line: string): void => {
+    if (!said) options.onProgress?.("no redis-server on PATH: unpacking Debian's into the cache (nothing is installed)");
+    said = true;
+    options.onProgress?.(line);
+  };
+  const folder = await unpackDebianPackages({ ...options, name, packages, onProgress });
   const binary = await probeRedis(join(folder, 'usr/bin/redis-server'), { LD_LIBRARY_PATH: (await libraryFolders(folder)).join(':') });
   // What does not run is no use next time either.
   if (binary === null) await rm(folder, { recursive: true, force: true });
