@@ -7,7 +7,7 @@ const FIRST_DATA_MS = 15_000;
 
 export class LiveVideo {
   #canvas = el('canvas', { class: 'video' });
-  #note = el('p', { class: 'live-note' }, 'Starting the live video…');
+  #note = el('p', { class: 'live-note' }, 'Starting the live video, some seconds…');
   #onEnd;
   #ended = false;
   /** @type {{ destroy(): void } | null} */

@@ -17,10 +17,10 @@ const TOKEN_IN_QUERY: ReadonlySet<string> = new Set(['/api/images/:imageId', '/a
 
 /**
  * Pages take scripts, styles and data from here only. `wasm-unsafe-eval` lets the video player compile its decoder;
- * the hash is that of the one style sheet it brings in itself (@cycjimmy/jsmpeg-player 6.1.2).
+ * the hashes are those of an empty style sheet and of the one that it puts there (@cycjimmy/jsmpeg-player 6.1.2).
  */
 const PAGE_POLICY =
-  "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'sha256-lRyplcblLyRa4o+ZUBNzXETDGwKXzgKgrWbiYOwfTLg='; img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+  "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=' 'sha256-lRyplcblLyRa4o+ZUBNzXETDGwKXzgKgrWbiYOwfTLg='; img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /** Checks of every request before anything else happens, and the headers of every reply. */
 export function installSecurity(app: FastifyInstance, options: SecurityOptions): void {

@@ -61,10 +61,10 @@ export interface HttpServer {
   /** What aggregates and statuses are given to. */
   readonly feed: LiveFeed;
   /** Resolves to the address, e.g. `http://127.0.0.1:8080`. Port 0 takes a free one. */
-  listen(host: string, port: number): Promise<string>;
-  figures(): HttpFigures;
+  readonly listen: (host: string, port: number) => Promise<string>;
+  readonly figures: () => HttpFigures;
   /** Tells viewers, ends encoders and open requests, closes the port. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** Builds the server; nothing listens until `listen`. */

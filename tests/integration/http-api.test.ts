@@ -23,7 +23,7 @@ async function call(base: string, path: string, init: RequestInit = {}): Promise
 const post = (body: unknown): RequestInit => ({ method: 'POST', headers: { 'content-type': 'application/json' }, body: typeof body === 'string' ? body : JSON.stringify(body) });
 
 describe('HTTP API', () => {
-  let world = new FakeWorld();
+  const world = new FakeWorld();
   let server: Server;
   let base = '';
   let jpeg: Buffer;
@@ -181,10 +181,10 @@ describe('HTTP API', () => {
     it('never let more of a key out than the contract names', async () => {
       const [first] = world.keys.keys;
       const leaky = { ...world.keys, keys: [{ ...first!, key: 'sk-secret' }] };
-      const before = world.keys;
+      const harmless = world.keys;
       world.keys = leaky;
       assert.ok(!(await call(base, '/api/scheduler/stats')).text.includes('sk-secret'));
-      world.keys = before;
+      world.keys = harmless;
     });
 
     for (const path of ['/api/health', '/api/health/health_check']) {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
-import WebSocket from 'ws';
+import { WebSocket, type ClientOptions } from 'ws';
 import type { HttpServerOptions } from '../../src/http/server.ts';
 import { FakeWorld, aggregate, fakeServer, statusOf } from '../support/http-fakes.ts';
 import { until } from '../support/until.ts';
@@ -21,9 +21,9 @@ class Client {
   /** HTTP status of a refused opening. */
   refused: number | null = null;
 
-  constructor(url: string, options: WebSocket.ClientOptions = {}) {
+  constructor(url: string, options: ClientOptions = {}) {
     this.socket = new WebSocket(url, options);
-    this.socket.on('message', (data) => this.messages.push(JSON.parse(String(data))));
+    this.socket.on('message', (data) => this.messages.push(JSON.parse((data as Buffer).toString())));
     this.socket.on('close', (code, reason) => (this.closed = { code, reason: String(reason) }));
     this.socket.on('unexpected-response', (request, response) => {
       this.refused = response.statusCode ?? 0;
@@ -52,7 +52,7 @@ describe('WebSocket feed', () => {
     base = (await server.listen('127.0.0.1', 0)).replace('http', 'ws');
     return server;
   };
-  const join = async (path = '/ws', options: WebSocket.ClientOptions = {}): Promise<Client> => {
+  const join = async (path = '/ws', options: ClientOptions = {}): Promise<Client> => {
     const client = new Client(`${base}${path}`, options);
     clients.push(client);
     await until('the opening to end', () => client.socket.readyState !== WebSocket.CONNECTING || client.refused !== null);

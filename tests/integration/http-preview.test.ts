@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
-import WebSocket from 'ws';
+import { WebSocket } from 'ws';
 import { FakeWorld, fakeServer } from '../support/http-fakes.ts';
 import { until } from '../support/until.ts';
 

@@ -152,6 +152,8 @@ export class FakeWorld {
   treeNow: TreeSnapshot = tree();
   previewSource: string | null = null;
   failing: Error | null = null;
+  /** Pictures wait for this. */
+  imageGate: Promise<void> = Promise.resolve();
 
   add(...ids: string[]): this {
     for (const id of ids) this.cameras.set(id, record(config(id)));
@@ -195,7 +197,12 @@ export class FakeWorld {
         alerts: async (id, limit) => (this.alertLists.get(id) ?? []).slice(0, limit),
         previewSource: async () => this.previewSource,
       },
-      images: { get: async (id) => this.images.get(id) ?? null },
+      images: {
+        get: async (id) => {
+          await this.imageGate;
+          return this.images.get(id) ?? null;
+        },
+      },
       tree: () => this.treeNow,
       deadLetters: () => ({ total: 1, recent: [{ at: '2026-01-02T03:04:05.000Z', path: '/gone', messageType: 'tick', reason: 'no-such-actor' }] }),
       scheduler: {

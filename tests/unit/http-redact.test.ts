@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { isRedacted, redactText, redactUrl } from '../../src/infra/redact.ts';
 import { safeValue } from '../../src/http/errors/safe-value.ts';
 

