@@ -159,14 +159,17 @@ async function prepare() {
   if (status > 1) failures.push(`prepare: ended with status ${status}`);
 }
 
-function hasChromium() {
-  const names = ['chromium', 'chromium-browser', 'google-chrome'];
-  return (process.env.PATH ?? '').split(delimiter).some((folder) => names.some((name) => existsSync(join(folder, name))));
+/** Path of a Chromium: the one named by GANTRY_TEST_CHROMIUM, else the first on PATH; undefined when there is none. */
+function findChromium() {
+  const named = process.env.GANTRY_TEST_CHROMIUM;
+  const folders = (process.env.PATH ?? '').split(delimiter);
+  const candidates = ['chromium', 'chromium-browser', 'google-chrome'].flatMap((name) => folders.map((folder) => join(folder, name)));
+  return [...(named === undefined ? [] : [named]), ...candidates].find((path) => existsSync(path));
 }
 
 /** Chromium for the page tests: from PATH, else installed when we may. Without it those tests are skipped. */
 async function ensureChromium() {
-  if (interrupted || hasChromium()) return;
+  if (interrupted || findChromium() !== undefined) return;
   title('chromium for the page tests');
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
     skips.push('page tests: no chromium on PATH, and only root on Debian can install it (apt-get install chromium)');
@@ -179,8 +182,8 @@ async function ensureChromium() {
   const apt = ['-q', '-o', 'Acquire::Retries=3', '-o', 'Acquire::http::Timeout=20', '-o', 'DPkg::Lock::Timeout=60'];
   await tool('apt-get', [...apt, 'update'], quiet);
   const status = await tool('apt-get', [...apt, 'install', '-y', '--no-install-recommends', 'chromium'], quiet);
-  if (status !== 0 || !hasChromium()) skips.push(`page tests: chromium could not be installed (apt-get ended with status ${status})`);
-  console.log(`=== chromium: ${hasChromium() ? 'ok' : 'not available'} in ${seconds(since)} s`);
+  if (status !== 0 || findChromium() === undefined) skips.push(`page tests: chromium could not be installed (apt-get ended with status ${status})`);
+  console.log(`=== chromium: ${findChromium() !== undefined ? 'ok' : 'not available'} in ${seconds(since)} s`);
 }
 
 async function runTests(name, files) {
@@ -188,9 +191,10 @@ async function runTests(name, files) {
   title(`${name} tests (${files.length} file${files.length === 1 ? '' : 's'})`);
   const since = Date.now();
   const record = join(scratch, `${name}.jsonl`);
+  const chromium = findChromium();
   const concurrency = PARALLEL.includes(name) ? [] : ['--test-concurrency=1'];
   const reporters = ['--test-reporter=spec', '--test-reporter-destination=stdout', `--test-reporter=${join(ROOT, 'bin', 'test-reporter.mjs')}`, `--test-reporter-destination=${record}`];
-  const status = await tool(node24(), ['--test', `--test-timeout=${TEST_TIMEOUT_MS}`, ...concurrency, ...reporters, ...files]);
+  const status = await tool(node24(), ['--test', `--test-timeout=${TEST_TIMEOUT_MS}`, ...concurrency, ...reporters, ...files], { env: chromium === undefined ? {} : { GANTRY_TEST_CHROMIUM: chromium } });
   const counts = readRecord(name, record);
   console.log(`=== ${name} tests: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped in ${seconds(since)} s`);
   if (status !== 0 && counts.failed === 0) failures.push(`${name} tests: node --test ended with status ${status}`);
