@@ -54,10 +54,10 @@ const sabotage = (type: Sabotage['type']) => gantry.system.ref(address<Sabotage>
 
 /** Does the damage, then waits until the camera's frames come again, with another ffmpeg. */
 async function recovers(damage: () => void | Promise<void>): Promise<void> {
-  const before = { ffmpeg: victim().detail['ffmpeg'], frames: frames[VICTIM]!.length };
+  const earlier = { ffmpeg: victim().detail['ffmpeg'], frames: frames[VICTIM]!.length };
   await damage();
-  await until('another ffmpeg', () => victim().detail['ffmpeg'] !== before.ffmpeg && typeof victim().detail['ffmpeg'] === 'number', 10_000);
-  await until('new frames', () => frames[VICTIM]!.length > before.frames + 1, 10_000);
+  await until('another ffmpeg', () => victim().detail['ffmpeg'] !== earlier.ffmpeg && typeof victim().detail['ffmpeg'] === 'number', 10_000);
+  await until('new frames', () => frames[VICTIM]!.length > earlier.frames + 1, 10_000);
   await until('the camera counts as online', async () => (await figures()).status.state === 'online', 10_000);
 }
 
@@ -89,9 +89,9 @@ for (const { name, type, message, code } of [
   test(`${name}: the camera is restarted, and the tree tells why`, async () => {
     const { restarts } = victim();
     await recovers(() => void sabotage(type));
-    const after = victim();
-    assert.deepEqual([after.restarts, after.state, after.lastFailure?.code], [restarts + 1, 'running', code]);
-    assert.match(after.lastFailure?.message ?? '', message);
+    const now = victim();
+    assert.deepEqual([now.restarts, now.state, now.lastFailure?.code], [restarts + 1, 'running', code]);
+    assert.match(now.lastFailure?.message ?? '', message);
     assert.ok(viewer.messages.some(({ type: kind, data }) => kind === 'camera_status' && data.cameraId === VICTIM && data.status === 2));
     const { json } = await gantry.request('GET', '/api/supervisor/tree');
     assert.match(JSON.stringify(json), new RegExp(`"path":"/cameras/${VICTIM}"`));
