@@ -14,6 +14,8 @@ import { address } from '../runtime/ref.ts';
 export type KeyPoolMessage =
   /** Leave to make one call. Answered when a key comes free, at the latest at `deadline`. */
   | ({ readonly type: 'lease' } & LeaseRequest & Asking<LeaseReply>)
+  /** The call under a lease is leaving now; `at` in epoch ms. Until then it counts in every window. */
+  | { readonly type: 'sent'; readonly leaseId: string; readonly at: number }
   /** How the call under a lease ended. Every grant must be settled once; one that is not is taken back after a while. */
   | { readonly type: 'settle'; readonly leaseId: string; readonly outcome: CallOutcome; readonly blame?: Blame }
   /** One failure booked on this key was the request's fault. */
@@ -32,6 +34,8 @@ export interface KeyPoolInit {
 }
 
 const REPORT_MS = 1_000;
+/** After a restart: by then every call under a forgotten lease has left; it takes a few ms when nothing is wrong. */
+const ORPHANS_LEAVE_MS = 1_000;
 
 /** Shares the API keys: a thin shell around the pure {@link KeyPool}. */
 export const keyPoolActor = defineActor<KeyPoolMessage, Private>()<KeyPoolInit>({
@@ -39,6 +43,7 @@ export const keyPoolActor = defineActor<KeyPoolMessage, Private>()<KeyPoolInit>(
   // Leases are bounded by the pool's own queue; settlements must not be lost.
   mailbox: { capacity: 20_000, overflow: 'refuse' },
   start: (ctx, { config, memory }) => {
+    memory.orphaned(ctx.clock.now() + ORPHANS_LEAVE_MS);
     const pool = new KeyPool(config.keys, poolSettings(config.strategy, config.scheduler), memory, `lease-${ctx.incarnation}`);
     const waiting = new Map<string, Deferred<LeaseReply>>();
 
@@ -75,6 +80,7 @@ export const keyPoolActor = defineActor<KeyPoolMessage, Private>()<KeyPoolInit>(
           apply(pool.request(request, ctx.clock.now()));
           return deferred;
         },
+        sent: ({ leaseId, at }) => apply(pool.sent(leaseId, at, ctx.clock.now())),
         settle: ({ leaseId, outcome, blame }) => apply(pool.settle(leaseId, outcome, ctx.clock.now(), blame)),
         forgive: ({ keyName }) => pool.forgive(keyName, ctx.clock.now()),
         cancel: ({ waiterId }) => apply(pool.cancel(waiterId, ctx.clock.now())),

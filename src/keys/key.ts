@@ -57,18 +57,19 @@ export class PooledKey {
   availableAt(now: number): number | null {
     if (this.disabled) return null;
     if (this.spec.maxInFlight !== null && this.#inFlight >= this.spec.maxInFlight) return null;
-    return this.possibleAt(now);
+    const permitAt = this.windows.nextAt(now);
+    return permitAt === null ? null : Math.max(this.#cooldownUntil, permitAt);
   }
 
-  /** As `availableAt`, calls in flight left aside: no lease can come before this. */
+  /** No lease can come before this, whatever becomes of the calls in flight. */
   possibleAt(now: number): number {
-    return Math.max(this.#cooldownUntil, this.windows.nextAt(now));
+    return Math.max(this.#cooldownUntil, this.windows.possibleAt(now));
   }
 
   /** Takes a permit. Only after `availableAt(now) <= now`. */
   lease(now: number): void {
     const permit = this.windows.take(now);
-    if (!permit.granted) throw new Error(`key "${this.spec.name}" has no permit before ${permit.retryAt}`);
+    if (!permit.granted) throw new Error(`key "${this.spec.name}" has no permit now`);
     this.#inFlight++;
     this.#lastUsedAt = now;
   }

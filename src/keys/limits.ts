@@ -13,29 +13,35 @@ export const qpsAndRpm = (qps: number, rpm: number): readonly WindowLimit[] => [
   { limit: rpm, spanMs: MINUTE_MS },
 ];
 
-export type Permit = { readonly granted: true } | { readonly granted: false; readonly retryAt: number };
+/** `retryAt` is null when only a report (`sent`, `refund`) can bring a permit, not time. */
+export type Permit = { readonly granted: true } | { readonly granted: false; readonly retryAt: number | null };
 
 /**
- * Exact sliding windows over the permits of one budget (a key, or a quota group), as the *provider* sees them.
+ * Exact sliding windows over the calls of one budget (a key, or a quota group), as the *provider* sees them.
  *
- * A permit given at clock reading `t` (whole ms, so the real moment lies in `[t, t+1)`) leads to a call that arrives
- * at the provider within `[t, t+1+guard)`, up to a delay that is the same for all calls and therefore cancels out.
- * Let `p` be the permit `limit` places back. Counting `p` by its latest arrival and the new one by its earliest, the
- * two cannot share a window of `span` when `t - (p + 1 + guard) >= span`. Any `limit + 1` calls contain two permits
- * that are at least `limit` places apart, so when this holds for every permit no window holds more than `limit`.
- * It is also necessary: were it broken, some arrivals within the guard would break the window.
+ * A permit allows one call from now on. Until the call is reported as sent it may arrive at any moment, so it counts in
+ * every window. One that left at clock reading `s` (whole ms, so the real moment lies in `[s, s+1)`) arrives at the
+ * provider before `s + 1 + guard`, up to a delay that is the same for all calls and therefore cancels out.
+ *
+ * A permit is given at `t` when fewer than `limit` earlier calls could arrive later than `t - span`, counting each by
+ * its latest possible arrival. So of any `limit + 1` calls the one allowed last finds at least one of the others more
+ * than `span` before its own earliest arrival, and they never share a window. The rule is also necessary: were a permit
+ * given earlier, some arrivals within the guard would break the window.
  *
  * Windows are taken as **closed at both ends**: two calls exactly one span apart count as being in the same window.
  * Providers that leave one end open are held all the more.
  *
- * Memory: one ring of the newest `max(limit)` permits; constant time for a decision.
+ * Memory: one ring of the newest `max(limit)` calls, in order of time; constant time for a decision.
  */
 export class SlidingWindows {
   readonly #windows: readonly WindowLimit[];
+  /** When calls left, ascending from the oldest kept. */
   readonly #ring: Float64Array;
   #guardMs: number;
-  /** Permits ever given; the newest is at `(#count - 1) % ring.length`. */
+  /** Calls ever sent; the newest is at `(#count - 1) % ring.length`. */
   #count = 0;
+  /** Permits whose call was not reported yet. */
+  #pending = 0;
 
   /** `limit` of a window: a whole number from 1; `spanMs` above 0; `guardMs` from 0. */
   constructor(windows: readonly WindowLimit[], guardMs: number) {
@@ -49,62 +55,108 @@ export class SlidingWindows {
     this.#guardMs = checkedGuard(guardMs);
   }
 
-  /** Replaces the guard; it holds from the next decision on, for the permits already given as well. */
+  /** Replaces the guard; it holds from the next decision on, for the calls already made as well. */
   setGuard(guardMs: number): void {
     this.#guardMs = checkedGuard(guardMs);
   }
 
-  /** The earliest clock reading, in whole ms and not before `now`, at which a permit can be had. */
-  nextAt(now: number): number {
+  /** The earliest clock reading, in whole ms and not before `now`, at which a permit can be had; null when calls must be reported first. */
+  nextAt(now: number): number | null {
+    const at = this.#at(now, this.#pending);
+    return at === Infinity ? null : at;
+  }
+
+  /** As `nextAt`, if every call not yet reported were given back: no permit can come before this. */
+  possibleAt(now: number): number {
+    return this.#at(now, 0);
+  }
+
+  /** Takes a permit at `now` (whole ms), or says when one can be had. Each permit must be ended by `sent` or `refund`. */
+  take(now: number): Permit {
+    const retryAt = this.nextAt(now);
+    if (retryAt === null || retryAt > now) return { granted: false, retryAt };
+    this.#pending++;
+    return { granted: true };
+  }
+
+  /** The call of a permit left at `at`, or at the latest then. */
+  sent(at: number): void {
+    if (!this.#unpend()) return;
+    this.#followClock(at);
+    const kept = Math.min(this.#count, this.#ring.length);
+    // Older than all of a full ring: it is the one to be forgotten.
+    if (kept === this.#ring.length && at <= this.#read(this.#count - kept)) return;
+    // Reports come nearly in order of time: few steps back.
+    let slot = this.#count++;
+    const movable = Math.min(kept, this.#ring.length - 1);
+    for (; this.#count - slot <= movable && this.#read(slot - 1) > at; slot--) this.#write(slot, this.#read(slot - 1));
+    this.#write(slot, at);
+  }
+
+  /** Nobody will report the permits still open: their calls are taken to leave at `at` at the latest. */
+  orphaned(at: number): void {
+    while (this.#pending > 0) this.sent(at);
+  }
+
+  /** The call of a permit was not made, and will not be. */
+  refund(): void {
+    this.#unpend();
+  }
+
+  /** Calls of the last `spanMs`, those not yet reported among them, as far as the ring reaches. */
+  used(now: number, spanMs: number): number {
+    this.#followClock(now);
+    // Halving keeps it O(log n).
+    let low = 0;
+    let high = Math.min(this.#count, this.#ring.length);
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if (this.#read(this.#count - middle) > now - spanMs) low = middle;
+      else high = middle - 1;
+    }
+    return low + this.#pending;
+  }
+
+  #at(now: number, pending: number): number {
     this.#followClock(now);
     let at = now;
     for (const { limit, spanMs } of this.#windows) {
-      if (this.#count < limit) continue;
-      at = Math.max(at, this.#back(limit) + spanMs + this.#guardMs + 1);
+      const places = limit - pending;
+      if (places <= 0) return Infinity;
+      if (this.#count >= places) at = Math.max(at, this.#read(this.#count - places) + spanMs + this.#guardMs + 1);
     }
     return Math.ceil(at);
   }
 
-  /** Takes a permit at `now` (whole ms), or says when one can be had. */
-  take(now: number): Permit {
-    const retryAt = this.nextAt(now);
-    if (retryAt > now) return { granted: false, retryAt };
-    this.#ring[this.#count % this.#ring.length] = now;
-    this.#count++;
-    return { granted: true };
+  #read(slot: number): number {
+    return this.#ring[slot % this.#ring.length] ?? 0;
   }
 
-  /** Permits of the last `spanMs`, as far as the ring reaches: at most the greatest limit. */
-  used(now: number, spanMs: number): number {
-    this.#followClock(now);
-    const kept = Math.min(this.#count, this.#ring.length);
-    // Permits are in order of time: the first old one, going back, ends the count. Halving keeps it O(log n).
-    let low = 0;
-    let high = kept;
-    while (low < high) {
-      const middle = Math.ceil((low + high) / 2);
-      if (this.#back(middle) > now - spanMs) low = middle;
-      else high = middle - 1;
-    }
-    return low;
+  #write(slot: number, at: number): void {
+    this.#ring[slot % this.#ring.length] = at;
   }
 
-  /** The moment of the permit `places` back; 1 is the newest. */
-  #back(places: number): number {
-    return this.#ring[(this.#count - places) % this.#ring.length] ?? 0;
+  #unpend(): boolean {
+    if (this.#pending === 0) return false;
+    this.#pending--;
+    return true;
   }
 
   /**
-   * A clock set back would make old permits lie in the future and block the key for as long. They are moved back by
-   * the same step, as if no time had passed since the newest: at least that much did not.
+   * A clock set back would make old calls lie in the future and block the key for as long. They are moved back by the
+   * same step, as if no time had passed since the newest: at least that much did not. A report that is late by a few
+   * ms is no such step.
    */
   #followClock(now: number): void {
     if (this.#count === 0) return;
-    const ahead = this.#back(1) - now;
-    if (ahead <= 0) return;
+    const ahead = this.#read(this.#count - 1) - now;
+    if (ahead <= SET_BACK_MS) return;
     for (let i = 0; i < this.#ring.length; i++) this.#ring[i] = (this.#ring[i] ?? 0) - ahead;
   }
 }
+
+/** A clock that goes back by less than this is waited for. */
+const SET_BACK_MS = 5_000;
 
 function checkedGuard(guardMs: number): number {
   if (!(guardMs >= 0) || !Number.isFinite(guardMs)) throw new RangeError(`guardMs must be 0 or more, not ${guardMs}`);
@@ -117,6 +169,11 @@ function checkedGuard(guardMs: number): number {
  */
 export class LimitMemory {
   readonly #budgets = new Map<string, SlidingWindows>();
+
+  /** To be called before a new pool takes over: the leases of the old one are forgotten, see {@link SlidingWindows.orphaned}. */
+  orphaned(at: number): void {
+    for (const windows of this.#budgets.values()) windows.orphaned(at);
+  }
 
   /** The windows of this budget; made at the first call, so later limits of the same name do not change it. */
   windows(budget: string, limits: readonly WindowLimit[], guardMs: number): SlidingWindows {

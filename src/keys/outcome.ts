@@ -6,7 +6,7 @@
  * - `rate-limited`: 429. `retryAfterMs` as the provider gave it, null when it gave none.
  * - `rejected-key`: 401, 402, 403: the key is wrong, revoked or unpaid.
  * - `timeout`, `server-error`, `network`: the call failed on its way or at the provider.
- * - `abandoned`: never sent, or given up by ourselves (shutdown, the task's deadline). Says nothing about the key.
+ * - `abandoned`: given up by ourselves (shutdown, the task's deadline), or never sent. Says nothing about the key.
  */
 export type CallOutcome =
   | { readonly kind: 'ok' }

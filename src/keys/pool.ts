@@ -18,6 +18,8 @@ const MESSAGE: Readonly<Record<RefusalReason, string>> = {
 
 interface Lease {
   readonly key: PooledKey;
+  /** The windows know when its call left. */
+  sent: boolean;
   readonly expiresAt: number;
 }
 
@@ -67,6 +69,13 @@ export class KeyPool {
     return { ...step, replies: [...replies, ...step.replies] };
   }
 
+  /** The call under a lease left at `at`. Until this, or its settlement, it counts as if it might arrive at any time. */
+  sent(leaseId: string, at: number, now: number): PoolStep {
+    const lease = this.#leases.get(leaseId);
+    if (lease !== undefined) this.#left(lease, Math.min(at, now));
+    return this.advance(now);
+  }
+
   /** Books how the call under a lease ended. A second settlement, or one after expiry, changes nothing and is counted. */
   settle(leaseId: string, outcome: CallOutcome, now: number, blame: Blame = 'key'): PoolStep {
     const lease = this.#leases.get(leaseId);
@@ -75,6 +84,8 @@ export class KeyPool {
       return this.advance(now);
     }
     this.#leases.delete(leaseId);
+    if (outcome.kind === 'abandoned' && !lease.sent) lease.key.windows.refund();
+    else this.#left(lease, now);
     const group = this.#groupOf(lease.key);
     const earlier = group.map((key) => ({ key, status: key.status(now), until: key.cooldownUntil }));
     const restUntil = lease.key.settle(outcome, blame, now);
@@ -98,6 +109,7 @@ export class KeyPool {
     for (const [id, lease] of this.#leases) {
       if (lease.expiresAt > now) break;
       this.#leases.delete(id);
+      this.#left(lease, now);
       lease.key.expire();
     }
     const replies: { waiterId: string; reply: LeaseReply }[] = [];
@@ -150,11 +162,16 @@ export class KeyPool {
     this.#lastIndex = this.#keys.indexOf(key);
     this.#granted++;
     const leaseId = `${this.#leasePrefix}-${this.#granted}`;
-    this.#leases.set(leaseId, { key, expiresAt: now + this.#settings.leaseMs });
+    this.#leases.set(leaseId, { key, sent: false, expiresAt: now + this.#settings.leaseMs });
     const { name, secret, baseUrl, model, responseFormat } = key.spec;
-    // Half of the guard is for our side of the way, half for the network.
-    const usableUntil = now + Math.max(1, this.#settings.guardMs / 2);
-    return { kind: 'granted', leaseId, keyName: name, secret, baseUrl, model, responseFormat, grantedAt: now, usableUntil };
+    return { kind: 'granted', leaseId, keyName: name, secret, baseUrl, model, responseFormat, grantedAt: now };
+  }
+
+  /** Tells the windows once when the lease's call left, or by when it must have. */
+  #left(lease: Lease, at: number): void {
+    if (lease.sent) return;
+    lease.sent = true;
+    lease.key.windows.sent(at);
   }
 
   #refuse(waiterId: string, reason: RefusalReason): { waiterId: string; reply: LeaseReply } {

@@ -44,7 +44,7 @@ export interface LeaseRequest {
   readonly deadline: number;
 }
 
-/** Leave to make one call with one key. Stays inside the process: it carries the secret. */
+/** Leave to make one call with one key. Its holder reports when the call leaves, and how it ended. Stays inside the process: it carries the secret. */
 export interface LeaseGrant {
   readonly kind: 'granted';
   readonly leaseId: string;
@@ -54,8 +54,6 @@ export interface LeaseGrant {
   readonly model: string;
   readonly responseFormat: ResponseFormat;
   readonly grantedAt: number;
-  /** The call must be on its way by this moment (epoch ms), or the limits could break: settle it as `abandoned` instead. */
-  readonly usableUntil: number;
 }
 
 /**

@@ -6,6 +6,7 @@ import type { Secret } from '../keys/secret.ts';
 import { readAnswer, type Answer } from './answer.ts';
 import { classifyFailure, redact } from './failure.ts';
 import type { Prompt } from './prompt.ts';
+import { watchSending } from './sending.ts';
 import { ResponseFormats, responseFormatField } from './response-format.ts';
 
 /** What a call needs of a key; a lease's grant has this shape. */
@@ -27,6 +28,8 @@ export interface VlmRequest {
   readonly timeoutMs: number;
   /** Gives the call up: outcome `abandoned`. */
   readonly signal?: AbortSignal;
+  /** Called once, at the moment the request is written to its connection; not at all when that never happened. */
+  readonly onSent?: () => void;
 }
 
 export type VlmReply =
@@ -70,6 +73,7 @@ export function createVlmClient(): VlmClient {
     const target = `${access.baseUrl} ${access.model}`;
     const step = formats.current(target, access.responseFormat);
     const timeout = AbortSignal.timeout(Math.max(1, Math.ceil(timeoutMs)));
+    const watch = watchSending(request.onSent);
     const signal = request.signal === undefined ? timeout : AbortSignal.any([timeout, request.signal]);
     try {
       const completion = await clientFor(access).chat.completions.create(
@@ -90,7 +94,7 @@ export function createVlmClient(): VlmClient {
           ...responseFormatField(step),
         },
         // The library's own time-out ends with the headers; the signal covers the body too.
-        { signal, timeout: 2 * timeoutMs + 1_000, headers: { traceparent: traceparent(request.traceId) } },
+        { signal, timeout: 2 * timeoutMs + 1_000, headers: { traceparent: `00-${request.traceId}-${watch.spanId}-01` } },
       );
       return fromCompletion(completion, access);
     } catch (error) {
@@ -99,14 +103,13 @@ export function createVlmClient(): VlmClient {
       if (failure.kind === 'ok') throw error;
       const formatRefused = failure.kind === 'rejected-request' && formats.refused(target, access.responseFormat, step, failure.message);
       return { ok: false, failure, formatRefused, promptTokens: 0, completionTokens: 0 };
+    } finally {
+      watch.end();
     }
   }
 
   return { call };
 }
-
-/** `00-{trace id}-{span id}-01`; the call's span is named after the trace. */
-const traceparent = (traceId: string): string => `00-${traceId}-${traceId.slice(16)}-01`;
 
 /** A provider's body is not trusted to have the type the library declares. */
 function fromCompletion(completion: Partial<ChatCompletion> | null | undefined, access: VlmAccess): VlmReply {

@@ -22,7 +22,11 @@ async function started(keys: readonly object[], scheduler: object = {}) {
   const pool: ActorRef<KeyPoolMessage> = system.ref(KEY_POOL);
   let asked = 0;
   const lease = (more: { exclude?: string[]; deadline?: number; waiterId?: string } = {}): Promise<LeaseReply> =>
-    pool.ask({ type: 'lease', waiterId: `w${++asked}`, priority: 3, exclude: [], deadline: clock.now() + 60_000, ...more }, { timeoutMs: 120_000 });
+    pool.ask({ type: 'lease', waiterId: `w${++asked}`, priority: 3, exclude: [], deadline: clock.now() + 60_000, ...more }, { timeoutMs: 120_000 }).then((reply) => {
+      // The call leaves at once.
+      if (reply.kind === 'granted') pool.tell({ type: 'sent', leaseId: reply.leaseId, at: clock.now() });
+      return reply;
+    });
   return { clock, log, system, pool, lease };
 }
 
@@ -82,6 +86,19 @@ describe('the key pool actor', () => {
     await lease();
     await clock.advance(1_000);
     assert.match(JSON.stringify(system.snapshot()), /"total_keys":2,"available_keys":1,"in_use_keys":1/);
+    await system.stop();
+  });
+
+  it('does not lose a budget to leases that a restart forgot', async () => {
+    const { clock, pool, lease, system } = await started([{ qps_limit: 1, rpm_limit: 10 }]);
+    const forgotten = await pool.ask({ type: 'lease', waiterId: 'forgotten', priority: 3, exclude: [], deadline: clock.now() + 60_000 }, { timeoutMs: 1_000 });
+    granted(forgotten);
+    (pool as unknown as ActorRef<{ type: 'nonsense' }>).tell({ type: 'nonsense' });
+    // Restarted after some 100 ms; the forgotten call counts as leaving a second later.
+    await clock.advance(500);
+    const next = lease();
+    await clock.advance(3_000);
+    granted(await next);
     await system.stop();
   });
 

@@ -25,7 +25,7 @@ interface World {
   /** Replies of the provider, in order; the call takes a second each. */
   readonly replies?: readonly (VlmReply | 'until-aborted')[];
   /** Replies of the pool, in order; then keys k1, k2, ... that are not excluded. */
-  readonly leases?: readonly (LeaseReply | 'stale')[];
+  readonly leases?: readonly (LeaseReply | undefined)[];
   readonly image?: Uint8Array | null;
   readonly maxRetries?: number;
   readonly duringCall?: (world: { clock: ManualClock; closing: AbortController; abort: AbortController }) => void;
@@ -35,12 +35,12 @@ function makeWorld(world: World) {
   const clock = new ManualClock(Date.now());
   const closing = new AbortController();
   const abort = new AbortController();
-  const seen = { leases: [] as LeaseRequest[], settled: [] as [string, string, Blame][], forgiven: [] as string[], calls: [] as VlmRequest[], counted: [] as string[], retries: 0 };
+  const seen = { leases: [] as LeaseRequest[], sent: [] as string[], settled: [] as [string, string, Blame][], forgiven: [] as string[], calls: [] as VlmRequest[], counted: [] as string[], retries: 0 };
   const replies = [...(world.replies ?? [])];
   const leases = [...(world.leases ?? [])];
-  const grant = (request: LeaseRequest, stale: boolean): LeaseReply => {
+  const grant = (request: LeaseRequest): LeaseReply => {
     const keyName = ['k1', 'k2', 'k3', 'k4'].find((name) => !request.exclude.includes(name)) ?? 'k9';
-    return { kind: 'granted', leaseId: `l-${seen.leases.length}`, keyName, secret: new Secret('s'), baseUrl: 'http://x', model: 'm', responseFormat: 'auto', grantedAt: clock.now(), usableUntil: clock.now() + (stale ? -1 : 25) };
+    return { kind: 'granted', leaseId: `l-${seen.leases.length}`, keyName, secret: new Secret('s'), baseUrl: 'http://x', model: 'm', responseFormat: 'auto', grantedAt: clock.now() };
   };
   const parts: AssessParts = {
     clock,
@@ -53,14 +53,16 @@ function makeWorld(world: World) {
     lease: (request) => {
       seen.leases.push(request);
       const next = leases.shift();
-      return Promise.resolve(typeof next === 'object' ? next : grant(request, next === 'stale'));
+      return Promise.resolve(next ?? grant(request));
     },
+    sent: (leaseId) => void seen.sent.push(leaseId),
     settle: (leaseId, outcome, blame) => void seen.settled.push([leaseId, outcome.kind, blame]),
     forgive: (keyName) => void seen.forgiven.push(keyName),
     call: async (request) => {
       seen.calls.push(request);
       const next = replies.shift();
       assert.ok(next !== undefined, 'a call too many');
+      if (next !== 'until-aborted') request.onSent?.();
       world.duringCall?.({ clock, closing, abort });
       if (next === 'until-aborted') {
         if (request.signal?.aborted !== true) await new Promise((resolve) => request.signal?.addEventListener('abort', resolve));
@@ -91,7 +93,7 @@ describe('judging one task', () => {
     assert.equal(result?.results[0]?.riskLevel, 'high');
     assert.deepEqual(result?.metadata, { llmLatency: 1, llmModel: 'm-2026', apiKeyId: 'k1', retryCount: 0, promptTokens: 100, completionTokens: 20 });
     assert.deepEqual([result?.taskId, result?.traceId, result?.source], [task.taskId, task.traceId, 'vlm']);
-    assert.deepEqual(seen.settled, [['l-1', 'ok', 'key']]);
+    assert.deepEqual([seen.sent, seen.settled], [['l-1'], [['l-1', 'ok', 'key']]]);
     assert.deepEqual([seen.leases[0]?.deadline, seen.leases[0]?.priority, seen.calls[0]?.traceId], [Date.parse(task.expiresAt), 3, task.traceId]);
     assert.deepEqual(seen.counted, ['ok 1']);
   });
@@ -162,19 +164,13 @@ describe('judging one task', () => {
   });
 
   it('says what failed, not that no further key was there', async () => {
-    const { result } = await assess({ replies: [failed({ kind: 'server-error', status: 500, message: 'boom' })], leases: [undefined as never, refused('tried-all')] });
+    const { result } = await assess({ replies: [failed({ kind: 'server-error', status: 500, message: 'boom' })], leases: [undefined, refused('tried-all')] });
     assert.deepEqual(result?.error, { code: 'provider-error', message: 'boom' });
   });
 
   it('keeps an unknown level unknown and says why', async () => {
     const { result } = await assess({ replies: [answered('unknown')] });
     assert.deepEqual([result?.results[0]?.riskLevel, result?.error?.code], ['unknown', 'unreadable-answer']);
-  });
-
-  it('gives back a lease that came too late to be used, and asks for another', async () => {
-    const { result, seen } = await assess({ leases: ['stale'], replies: [answered()] });
-    assert.deepEqual(seen.settled.map(([, kind]) => kind), ['abandoned', 'ok']);
-    assert.deepEqual([seen.calls.length, result?.metadata.retryCount], [1, 0]);
   });
 
   it('gives a call up when the task ends during it, and blames no key', async () => {

@@ -41,6 +41,7 @@ class FakeVlm implements VlmClient {
       this.open.push(entry);
       this.most = Math.max(this.most, this.open.length);
       request.signal?.addEventListener('abort', () => entry.finish({ ok: false, failure: { kind: 'abandoned', message: '' }, formatRefused: false, promptTokens: 0, completionTokens: 0 }));
+      request.onSent?.();
       if (this.#auto) this.#clock.setTimeout(() => entry.finish(GOOD), 1_000);
     });
   }

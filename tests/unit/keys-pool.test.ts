@@ -31,6 +31,7 @@ function lease(pool: KeyPool, now: number, more: Partial<LeaseRequest> = {}): Le
   const step = pool.request(want(more), now);
   const [grant] = grants(step);
   assert.ok(grant !== undefined, `not granted: ${reasons(step).join(' ')}`);
+  pool.sent(grant.leaseId, now, now);
   return grant;
 }
 const call = (pool: KeyPool, now: number, outcome: CallOutcome, more: Partial<LeaseRequest> = {}): LeaseGrant => {
@@ -80,6 +81,29 @@ describe('limits in the pool', () => {
     assert.equal(grants(pool.advance(T0 + 1001)).length, 1);
   });
 
+  it('a lease counts until its call has left; one given back unused costs nothing; one never settled counts to the end', () => {
+    const pool = makePool([{ qps_limit: 2 }], { scheduler: { timeout_seconds: 1 } });
+    const ask = (now: number): LeaseGrant | undefined => grants(pool.request(want(), now))[0];
+    const [first, second] = [ask(T0), ask(T0)];
+    assert.ok(first !== undefined && second !== undefined);
+    assert.deepEqual(pool.request(want({ waiterId: 'third' }), T0 + 3_000).replies, []);
+    assert.deepEqual(grants(pool.settle(second.leaseId, { kind: 'abandoned', message: '' }, T0 + 3_000)).length, 1);
+    // The first was never reported: it counts as having left when it was taken back, at 6 s.
+    const step = pool.advance(T0 + 6_000);
+    assert.equal(keyOf(pool, 'k1', T0 + 6_000).expired_leases, 1);
+    assert.deepEqual(step.replies, []);
+    assert.equal(ask(T0 + 6_500), undefined);
+  });
+
+  it('the time until a call left is known and not guarded for', () => {
+    const pool = makePool([{ qps_limit: 1 }], { scheduler: { transit_guard_ms: 50 } });
+    const [grant] = grants(pool.request(want(), T0));
+    assert.ok(grant !== undefined);
+    pool.request(want(), T0);
+    assert.equal(pool.sent(grant.leaseId, T0 + 300, T0 + 301).wakeAt, T0 + 300 + 1_051);
+    assert.equal(pool.sent(grant.leaseId, T0 + 900, T0 + 900).wakeAt, T0 + 300 + 1_051, 'only the first report counts');
+  });
+
   it('keys of one quota group share one budget, also after a restart of the pool', () => {
     const memory = new LimitMemory();
     const keys = [{ quota_group: 'g', qps_limit: 2 }, { quota_group: 'g', qps_limit: 2 }, { qps_limit: 2 }];
@@ -109,6 +133,7 @@ describe('limits in the pool', () => {
           const note = (step: PoolStep, at: number, holdMs: number): void => {
             wakeAt = step.wakeAt;
             for (const grant of grants(step)) {
+              wakeAt = pool.sent(grant.leaseId, at, at).wakeAt;
               taken.push({ budget: grant.keyName === 'k1' ? 'k1' : 'g', at });
               due.push({ at: at + holdMs, leaseId: grant.leaseId });
             }
@@ -262,13 +287,17 @@ function order(requests: readonly { id: string; priority: Priority; after: numbe
   const pool = makePool([{ qps_limit: 1, rpm_limit: 1000 }], { scheduler: { ageing_seconds: ageingSeconds } });
   lease(pool, T0);
   const served: string[] = [];
+  const note = (step: PoolStep, now: number): void => {
+    for (const { waiterId } of step.replies) served.push(waiterId);
+    for (const grant of grants(step)) pool.sent(grant.leaseId, now, now);
+  };
   const queue = [...requests];
   for (let now = T0; served.length < requests.length && now < T0 + 120_000; now++) {
     while (queue[0] !== undefined && T0 + queue[0].after <= now) {
       const next = queue.shift()!;
-      for (const { waiterId } of pool.request(want({ waiterId: next.id, priority: next.priority }), now).replies) served.push(waiterId);
+      note(pool.request(want({ waiterId: next.id, priority: next.priority }), now), now);
     }
-    for (const { waiterId } of pool.advance(now).replies) served.push(waiterId);
+    note(pool.advance(now), now);
   }
   return served;
 }

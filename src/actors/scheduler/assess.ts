@@ -19,6 +19,8 @@ export interface AssessParts {
   image(id: string, deadline: number): Promise<Uint8Array | null>;
   /** Never rejects: a pool that cannot be reached by the deadline is a refusal. */
   lease(request: LeaseRequest): Promise<LeaseReply>;
+  /** The call under this lease is leaving now. */
+  sent(leaseId: string): void;
   settle(leaseId: string, outcome: CallOutcome, blame: Blame): void;
   forgive(keyName: string): void;
   call(request: VlmRequest): Promise<VlmReply>;
@@ -57,13 +59,8 @@ export async function assessByModel(task: AssessmentTask, parts: AssessParts): P
       return null;
     }
     if (lease.kind === 'refused') return unknown(refusalOf(lease.message, lease.reason, failed));
-    if (clock.now() > lease.usableUntil) {
-      // The process was held up between grant and use; a call now could break the limits.
-      parts.settle(lease.leaseId, { kind: 'abandoned', message: 'too late to be used' }, 'key');
-      continue;
-    }
     const startedAt = clock.now();
-    const reply = await callUntil(deadline, { access: lease, prompt, jpeg, traceId: task.traceId, timeoutMs: parts.timeoutMs }, parts);
+    const reply = await callUntil(deadline, { access: lease, prompt, jpeg, traceId: task.traceId, timeoutMs: parts.timeoutMs, onSent: () => parts.sent(lease.leaseId) }, parts);
     const seconds = Math.max(0, clock.now() - startedAt) / 1_000;
     metadata = add(metadata, lease, reply, seconds, failed.length);
     parts.onCall(reply.ok ? 'ok' : reply.failure.kind, seconds);

@@ -37,6 +37,7 @@ export function assessParts(init: Pick<SchedulerInit, 'images' | 'language' | 's
     abort,
     image: (id, deadline) => fetchImage(init.images, id, deadline, options),
     lease: (request) => lease(pool, request, options),
+    sent: (leaseId) => void pool.tell({ type: 'sent', leaseId, at: clock.now() }),
     settle: (leaseId, outcome, blame) => {
       const told = pool.tell({ type: 'settle', leaseId, outcome, blame });
       if (told !== 'accepted') log.warn({ leaseId, told }, 'the key pool did not take a settlement; the lease will expire');
