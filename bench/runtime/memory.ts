@@ -1,0 +1,37 @@
+/** `node --expose-gc memory.ts SUBJECT COUNT`: prints as JSON what COUNT idle actors cost in bytes. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { SUBJECTS, type SubjectModule } from './subject.ts';
+
+export interface Footprint {
+  /** Growth of the resident set: what the operating system gives. */
+  readonly rss: number;
+  /** Growth of what the program holds on the heap. */
+  readonly heap: number;
+}
+
+const [subject, countText] = process.argv.slice(2);
+const name = SUBJECTS.find((each) => each === subject);
+const count = Number(countText);
+const { gc } = globalThis;
+if (name === undefined || !Number.isInteger(count) || gc === undefined) throw new Error('usage: node --expose-gc memory.ts SUBJECT COUNT');
+
+const module: SubjectModule = await import(`./subjects/${name}.ts`);
+if (module.idle === undefined) throw new Error(`${name} makes no idle actors`);
+
+async function settled(): Promise<NodeJS.MemoryUsage> {
+  // Twice: the first pass runs finalizers that free more; pages go back to the system a little later.
+  for (let pass = 0; pass < 2; pass += 1) {
+    await gc?.({ type: 'major', execution: 'async' });
+    await delay(200);
+  }
+  return process.memoryUsage();
+}
+
+// One of them before the start: code and caches are no part of an actor.
+await module.idle(0);
+const before = await settled();
+await module.idle(count);
+const after = await settled();
+const footprint: Footprint = { rss: after.rss - before.rss, heap: after.heapUsed - before.heapUsed };
+process.stdout.write(`${JSON.stringify(footprint)}\n`);
+process.exit(0);
