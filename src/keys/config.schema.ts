@@ -32,6 +32,9 @@ export const ApiKeyEntry = z.strictObject({
   base_url: BaseUrl.optional(),
   model: z.string().min(1).max(200).optional(),
   response_format: ResponseFormat.optional(),
+  /** Cost of 1,000 tokens, in whatever currency `daily_budget` is in. Without a price calls count as free. */
+  price_per_1k_input: z.number().min(0).max(10_000).optional(),
+  price_per_1k_output: z.number().min(0).max(10_000).optional(),
 });
 export type ApiKeyEntry = z.infer<typeof ApiKeyEntry>;
 
@@ -70,6 +73,8 @@ export const KeyFile = z.strictObject({
   model: z.string().min(1).max(200).default('qwen-vl-plus'),
   response_format: ResponseFormat.default('auto'),
   api_keys: z.array(ApiKeyEntry).max(1_000).default([]),
+  /** Cost per day (UTC), all keys together, after which rules judge until midnight. Default: no bound. */
+  daily_budget: z.number().positive().max(1e9).optional(),
   scheduler: SchedulerSection.prefault({}),
 });
 export type KeyFile = z.infer<typeof KeyFile>;

@@ -1,11 +1,12 @@
 import type { Delivery } from '../../infra/bus.ts';
 import { assessByRules } from '../../llm/rules.ts';
+import { ON_DEMAND_CAMERA } from '../../messages/on-demand.ts';
 import type { AssessmentTask, Priority } from '../../messages/task.ts';
 import { defineActor, type ActorContext } from '../../runtime/actor.ts';
 import { sleep } from '../../runtime/clock.ts';
 import { asError } from '../../runtime/errors.ts';
 import { KEY_POOL } from '../key-pool.ts';
-import { assessByModel, type Assessed } from './assess.ts';
+import { assessByModel, type Assessed, type AssessParts } from './assess.ts';
 import { Counts } from './counts.ts';
 import { Intake } from './intake.ts';
 import { assessParts, pause } from './parts.ts';
@@ -87,7 +88,7 @@ class Scheduler {
     } else {
       const onRetry = (): void => void this.#counts.retries++;
       const parts = assessParts(init, { clock: ctx.clock, log: ctx.log, pool: ctx.ref(KEY_POOL), vlm, closing: ctx.signal, abort: this.#abort.signal, onRetry });
-      this.#assess = (task) => assessByModel(task, parts);
+      this.#assess = (task) => (init.budget?.allows() === false ? Promise.resolve(this.#byRules(task, language)) : assessByModel(task, metered(parts, task.cameraId, init.usage)));
     }
   }
 
@@ -213,6 +214,8 @@ class Scheduler {
   #byRules(task: AssessmentTask, language: SchedulerInit['language']): Assessed {
     const now = this.#ctx.clock.now();
     if (now >= Date.parse(task.expiresAt)) return unjudged(task, { code: 'expired', message: 'the task was too old when its turn came' }, 'rules', NO_CALL, now);
+    // Rules judge measured geometry, and nothing was measured on a picture that somebody handed in.
+    if (task.cameraId === ON_DEMAND_CAMERA) return unjudged(task, { code: 'no-lease', message: 'no API key can be used now, and rules cannot judge a picture alone' }, 'rules', NO_CALL, now);
     return judged(task, assessByRules(task, language), 'rules', NO_CALL, now);
   }
 
@@ -224,3 +227,16 @@ class Scheduler {
     return told;
   }
 }
+
+/** The parts of one task that tell `usage` what its calls used. */
+const metered = (parts: AssessParts, cameraId: string, usage: SchedulerInit['usage']): AssessParts =>
+  usage === undefined
+    ? parts
+    : {
+        ...parts,
+        call: async (request) => {
+          const reply = await parts.call(request);
+          usage.record({ keyName: request.access.keyName, cameraId, promptTokens: reply.promptTokens, completionTokens: reply.completionTokens });
+          return reply;
+        },
+      };

@@ -45,6 +45,19 @@ export interface SchedulerInit {
   readonly language: Language;
   readonly settings: SchedulerSettings;
   readonly metrics: SchedulerMetrics;
+  /** Asked before each task: false has it judged by rules although there is a model (budget spent, no usable key). */
+  readonly budget?: { allows(): boolean };
+  /** Told of every call's tokens, of calls whose answer could not be read too. */
+  readonly usage?: { record(call: CallUsage): void };
+}
+
+/** What one call to the model used. */
+export interface CallUsage {
+  /** The key's name. */
+  readonly keyName: string;
+  readonly cameraId: string;
+  readonly promptTokens: number;
+  readonly completionTokens: number;
 }
 
 export interface QueueLag {

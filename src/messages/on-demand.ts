@@ -1,0 +1,43 @@
+import { z } from 'zod';
+import { AssessmentFailure, AssessmentSource, GroupAssessment } from './assessment.ts';
+import { IsoTime, RequestId, TraceId } from './ids.ts';
+import { Priority } from './task.ts';
+
+/** Pictures handed in by people travel like those of cameras, under this id; no camera may have it. */
+export const ON_DEMAND_CAMERA = 'on-demand';
+
+/** What became of a webhook. `attempts` are those made so far; times are ISO 8601 UTC. */
+export const HookState = z.object({
+  /** Without password and secret parameters. */
+  url: z.string(),
+  state: z.enum(['waiting', 'pending', 'delivered', 'failed']),
+  attempts: z.int().min(0),
+  lastStatus: z.int().nullable(),
+  lastError: z.string().nullable(),
+  nextAttemptAt: IsoTime.nullable(),
+});
+export type HookState = z.infer<typeof HookState>;
+
+/** Status of `POST /api/assessments`, by its id; kept for one hour. */
+export const OnDemandStatus = z.object({
+  id: RequestId,
+  traceId: TraceId,
+  /** `unknown` when it was answered without a judgement; `error` says why. */
+  state: z.enum(['queued', 'done', 'unknown']),
+  priority: Priority,
+  createdAt: IsoTime,
+  expiresAt: IsoTime,
+  finishedAt: IsoTime.nullable(),
+  imageWidth: z.int().positive(),
+  imageHeight: z.int().positive(),
+  /** Claim check of the picture as the model gets it; it is kept for five minutes. */
+  imageId: z.string(),
+  assessment: GroupAssessment.omit({ groupIndex: true, triggerObjectIds: true }).nullable(),
+  source: AssessmentSource.nullable(),
+  llmModel: z.string().nullable(),
+  /** Seconds of calls to the model. */
+  llmLatency: z.number().min(0).nullable(),
+  error: AssessmentFailure.nullable(),
+  hook: HookState.nullable(),
+});
+export type OnDemandStatus = z.infer<typeof OnDemandStatus>;
