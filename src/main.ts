@@ -117,8 +117,12 @@ export async function startGantry({ config, log, onLost, signal, cameraActor }: 
         {
           cameras,
           images,
-          tree: () => system.snapshot(),
-          deadLetters: () => system.deadLetters(),
+          supervision: {
+            tree: () => system.snapshot(),
+            deadLetters: () => system.deadLetters(),
+            subscribe: (listener) => system.subscribe(listener),
+            restart: (path) => system.restart(path),
+          },
           scheduler: schedulerPort(system),
           health: async () =>
             healthReport({

@@ -5,6 +5,7 @@ import { cropImageId, frameImageId, type ImageId, type RequestId } from '../mess
 import { defineActor } from '../runtime/actor.ts';
 import { asError } from '../runtime/errors.ts';
 import type { Asking } from '../runtime/message.ts';
+import type { Moved } from '../runtime/moved.ts';
 import { address } from '../runtime/ref.ts';
 
 /** Claim checks of one frame; null where a JPEG could not be made or stored. */
@@ -16,8 +17,8 @@ export interface StoredImages {
 export type ImagingMessage = {
   type: 'store';
   requestId: RequestId;
-  /** rgb24; its memory moves here. */
-  data: Uint8Array<ArrayBuffer>;
+  /** rgb24 */
+  data: Moved<Uint8Array<ArrayBuffer>>;
   width: number;
   height: number;
   /** One for each group, in the order of `groupIndex` from 1. */

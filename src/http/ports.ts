@@ -3,7 +3,7 @@ import type { ImageStore } from '../infra/bus.ts';
 import type { Aggregate } from '../messages/aggregate.ts';
 import type { CameraConfig, CameraStatus } from '../messages/camera.ts';
 import type { CameraId } from '../messages/ids.ts';
-import type { DeadLetter, TreeSnapshot } from '../runtime/inspect.ts';
+import type { DeadLetter, SystemEvent, TreeSnapshot } from '../runtime/inspect.ts';
 import type { HealthReport, KeyPoolStats, SchedulerHealth } from './schemas/operations.ts';
 import type { CameraFigures, CameraPatch } from './schemas/cameras.ts';
 
@@ -39,8 +39,14 @@ export interface CameraPort {
 export interface HttpPorts {
   readonly cameras: CameraPort;
   readonly images: Pick<ImageStore, 'get'>;
-  tree(): TreeSnapshot;
-  deadLetters(): { readonly total: number; readonly recent: readonly DeadLetter[] };
+  readonly supervision: {
+    tree(): TreeSnapshot;
+    deadLetters(): { readonly total: number; readonly recent: readonly DeadLetter[] };
+    /** Follows what happens. Returns what ends it. */
+    subscribe(listener: (event: SystemEvent) => void): () => void;
+    /** False when there is nobody at this path. Rejects when it does not start again. */
+    restart(path: string): Promise<boolean>;
+  };
   readonly scheduler: {
     /** State of the key pool and its keys: names only, never a key. */
     stats(): Promise<KeyPoolStats>;

@@ -21,6 +21,7 @@ import { cameraRoutes } from './resources/cameras.ts';
 import { imageRoutes } from './resources/images.ts';
 import { healthRoutes, operationRoutes } from './resources/operations.ts';
 import { DEFAULT_WEB_ROOT, pageRoutes } from './resources/pages.ts';
+import { supervisorRoutes } from './resources/supervisor.ts';
 import { socketRoutes } from './resources/sockets.ts';
 import { installSecurity } from './security.ts';
 import type { App } from './server.types.ts';
@@ -130,6 +131,7 @@ export async function createHttpServer(ports: HttpPorts, options: HttpServerOpti
     },
   });
   imageRoutes(app, ports.images);
+  supervisorRoutes(app, ports);
   operationRoutes(app, ports);
   healthRoutes(app, ports);
   socketRoutes(app, { feed, previews, connections, heartbeat, cameras: ports.cameras, log });

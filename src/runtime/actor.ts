@@ -1,5 +1,6 @@
 import type { Clock } from './clock.ts';
 import { RuntimeError } from './errors.ts';
+import type { Signal } from './exit.ts';
 import type { Deferred, Handlers, Message } from './message.ts';
 import type { ActorRef, Address } from './ref.ts';
 
@@ -14,6 +15,12 @@ export interface MailboxOptions {
    * `back-pressure`: as `refuse` for `tell`; senders use `offer`, which waits for room.
    */
   readonly overflow: OverflowPolicy;
+  /**
+   * Lanes, 1 to 8, default 1. Messages of a lower lane are handled first and are the last to be dropped; order is kept
+   * inside a lane. `laneOf` says which lane a message takes, 0 to lanes - 1.
+   */
+  readonly lanes?: number;
+  readonly laneOf?: (message: Message) => number;
 }
 
 /** Why an actor is asked to end. */
@@ -49,6 +56,18 @@ export interface ActorContext<M extends Message> {
   clearTimer(name: string): void;
   /** An answer to be given later; the mailbox goes on meanwhile. Rejected when the incarnation ends first. */
   defer<R>(): Deferred<R>;
+  /** Handles everything after this message with other handlers: a change of behaviour. */
+  become(handlers: Handlers<M>): void;
+  /** Puts the message being handled aside, unanswered. At most 1,000 (`STASH_FULL`). They end with the incarnation. */
+  stash(): void;
+  /** Handles all that was put aside, in order, before anything that waits in the mailbox. */
+  unstashAll(): void;
+  /** Asks to be told, by `onSignal`, when the actor ends for good; at once when it already has. Ends with the incarnation. */
+  watch(ref: { readonly path: string }): void;
+  /** Takes it back: no signal about this actor arrives after this call. */
+  unwatch(ref: { readonly path: string }): void;
+  /** Ends this incarnation after the message being handled; the supervisor decides by restart type and reason. */
+  exit(reason?: 'normal' | 'shutdown'): void;
   /** Runs work inside native code that must not be interrupted; the thread is never terminated meanwhile. */
   native<T>(work: () => Promise<T>): Promise<T>;
   /** Names an operating-system process that belongs to this incarnation: it is killed if the incarnation dies without ending it. */
@@ -63,6 +82,8 @@ export interface ActorContext<M extends Message> {
 /** A running incarnation. */
 export interface Behavior<M extends Message> {
   readonly handlers: Handlers<M>;
+  /** Told what the runtime has to say, in order with the messages. */
+  readonly onSignal?: (signal: Signal) => void | Promise<void>;
   /** Ends what `start` began. Awaited within the shutdown time-out; not called after a failure inside `start` itself. */
   readonly stop?: (reason: StopReason) => void | Promise<void>;
 }

@@ -1,5 +1,8 @@
-/** Something with messages to handle. `run` handles at most `budget` of them and returns how many it did. */
+/** Something with messages to handle. */
 export interface Runnable {
+  /** Set while it is in the dispatcher's queue. Only the dispatcher writes it. */
+  scheduled: boolean;
+  /** Handles at most `budget` messages and returns how many it did. */
   run(budget: number): number;
   /** True while there is more to do right now. */
   hasWork(): boolean;
@@ -10,48 +13,47 @@ export interface Dispatcher {
   schedule(runnable: Runnable): void;
 }
 
-const SLICE = 64;
-const TURN_BUDGET = 2048;
+const SLICE = 256;
+const TURN_BUDGET = 8_192;
 
 /**
  * Runs actors in turn, a slice of messages each, in a microtask, so that a tell to an idle actor costs no trip through
  * the event loop; after {@link TURN_BUDGET} messages it yields to I/O and timers, so that chatty actors starve nobody.
  */
 export class EventLoopDispatcher implements Dispatcher {
-  readonly #queue: Runnable[] = [];
-  readonly #queued = new Set<Runnable>();
-  #scheduled = false;
+  #queue: Runnable[] = [];
+  #awake = false;
   #budget = TURN_BUDGET;
 
   schedule(runnable: Runnable): void {
-    if (this.#queued.has(runnable)) return;
-    this.#queued.add(runnable);
+    if (runnable.scheduled) return;
+    runnable.scheduled = true;
     this.#queue.push(runnable);
-    this.#wake();
+    if (!this.#awake) this.#wake();
   }
 
   #wake(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    if (this.#budget > 0) {
-      queueMicrotask(this.#drain);
-      return;
-    }
-    setImmediate(() => {
-      this.#budget = TURN_BUDGET;
-      this.#drain();
-    });
+    this.#awake = true;
+    if (this.#budget > 0) queueMicrotask(this.#drain);
+    else setImmediate(this.#refill);
   }
 
+  readonly #refill = (): void => {
+    this.#budget = TURN_BUDGET;
+    this.#drain();
+  };
+
   readonly #drain = (): void => {
-    this.#scheduled = false;
-    // What is scheduled while this runs waits for the next round: the queue's length is taken now.
-    const round = this.#queue.splice(0);
+    // What is scheduled while this runs waits for the next round.
+    const round = this.#queue;
+    this.#queue = [];
     for (const runnable of round) {
-      this.#queued.delete(runnable);
-      this.#budget -= runnable.run(SLICE);
+      runnable.scheduled = false;
+      // At least one each, so that many idle ones use the budget up too.
+      this.#budget -= runnable.run(SLICE) + 1;
       if (runnable.hasWork()) this.schedule(runnable);
     }
+    this.#awake = false;
     if (this.#queue.length > 0) this.#wake();
   };
 }

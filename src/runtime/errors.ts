@@ -11,6 +11,8 @@ export const RUNTIME_ERRORS = {
   RESTART_INTENSITY: 'children failed more often than the restart intensity allows',
   DUPLICATE_CHILD: 'a child of that name exists',
   NOT_DYNAMIC: 'this supervisor takes no children at run time',
+  STASH_FULL: 'an actor put more messages aside than the bound allows',
+  PROCESS_EXITED: 'the process of the actor ended by itself',
   STOPPING: 'the actor is being stopped',
 } as const;
 export type RuntimeErrorCode = keyof typeof RUNTIME_ERRORS;

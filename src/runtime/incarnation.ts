@@ -1,22 +1,17 @@
-import type { Detail, StopReason } from './actor.ts';
+import type { StopReason } from './actor.ts';
 import type { Envelope } from './mailbox.ts';
 
-/** What an incarnation tells the cell that owns it. */
-export interface IncarnationEvents {
-  /** One delivered message was handled; the next may come. */
-  onProcessed(): void;
-  /** The incarnation failed; it takes no more messages. Called at most once. */
-  onFailed(error: Error): void;
-  onReport(detail: Detail): void;
-}
-
-/** One life of an actor, wherever it runs. The interface hides whether there is a thread at all. */
+/** One life of an actor as its cell sees it. The interface hides whether there is a thread or a process at all. */
 export interface Incarnation {
   /** Messages it may hold unprocessed. */
   readonly window: number;
   /** Native calls in flight. */
-  native(): number;
+  nativeInFlight(): number;
+  /** Milliseconds spent handling so far. */
+  busyMs(): number;
   deliver(envelope: Envelope): void;
+  /** All of this slice was delivered: what was gathered goes out now. */
+  flush(): void;
   /** Messages delivered but never begun; the caller puts them back into the mailbox. Call after a failure. */
   reclaim(): readonly Envelope[];
   /**
@@ -25,5 +20,3 @@ export interface Incarnation {
    */
   stop(reason: StopReason, timeoutMs: number): Promise<{ readonly forced: boolean }>;
 }
-
-export const NO_ENVELOPES: readonly Envelope[] = [];

@@ -1,7 +1,11 @@
 import type { Detail, OverflowPolicy } from './actor.ts';
+import type { AutoShutdown, Placement, Restart, Strategy } from './supervision.ts';
 
-/** `starting → running → stopping → stopped`; `backing-off` between a failure and its restart; `failed` when given up. */
-export type ActorState = 'starting' | 'running' | 'backing-off' | 'stopping' | 'stopped' | 'failed';
+/**
+ * `starting → running → stopping → stopped`; `backing-off` between a failure and its restart; `exited` when it ended by
+ * its own decision, `failed` when it was given up.
+ */
+export type ActorState = 'starting' | 'running' | 'backing-off' | 'stopping' | 'stopped' | 'exited' | 'failed';
 
 export interface Failure {
   /** ISO 8601 UTC. */
@@ -21,38 +25,53 @@ export interface MailboxSnapshot {
   readonly oldestMs: number | null;
 }
 
-export interface ActorSnapshot {
-  readonly type: 'actor';
+/** What its supervisor will do at the next failure, as things stand now. */
+export type Forecast = 'restart' | 'restart-group' | 'escalate' | 'end' | 'end-supervisor';
+
+interface NodeSnapshot {
   readonly path: string;
-  readonly kind: string;
   readonly state: ActorState;
-  readonly placement: 'inline' | 'thread';
-  readonly incarnation: number;
+  readonly restart: Restart;
+  readonly significant: boolean;
   readonly restarts: number;
+  readonly lastFailure: Failure | null;
+  readonly nextRestartAt: string | null;
+  /** Longest wait before the restart that a failure now would bring. */
+  readonly nextBackoffMs: number;
+  /** Null for the root. */
+  readonly onNextFailure: Forecast | null;
+  /** The newest, oldest first, at most ten. */
+  readonly events: readonly SystemEvent[];
+}
+
+export interface ActorSnapshot extends NodeSnapshot {
+  readonly type: 'actor';
+  readonly kind: string;
+  readonly placement: Placement['kind'];
+  /** 1 for the first start, one more after each restart. */
+  readonly incarnation: number;
   readonly processed: number;
   readonly startedAt: string | null;
-  readonly nextRestartAt: string | null;
-  readonly lastFailure: Failure | null;
   readonly mailbox: MailboxSnapshot;
-  /** Native calls in flight; 0 for inline actors. */
+  /** Share of the last seconds spent handling messages, 0 to 1. */
+  readonly busyShare: number;
+  /** Native calls in flight. */
   readonly nativeInFlight: number;
   readonly detail: Detail;
 }
 
-export interface SupervisorSnapshot {
+export interface SupervisorSnapshot extends NodeSnapshot {
   readonly type: 'supervisor';
-  readonly path: string;
-  readonly strategy: string;
+  readonly strategy: Strategy;
+  readonly autoShutdown: AutoShutdown;
   readonly dynamic: boolean;
-  readonly state: ActorState;
-  readonly intensity: { readonly maxRestarts: number; readonly withinMs: number; readonly used: number };
-  readonly restarts: number;
-  readonly lastFailure: Failure | null;
+  /** `left`: restarts that may still happen in this period before the supervisor gives up. */
+  readonly intensity: { readonly maxRestarts: number; readonly withinMs: number; readonly used: number; readonly left: number };
   readonly children: readonly TreeSnapshot[];
 }
 export type TreeSnapshot = ActorSnapshot | SupervisorSnapshot;
 
-export type DeadLetterReason = 'no-such-actor' | 'mailbox-full' | 'dropped-oldest' | 'stopped' | 'failed';
+export type DeadLetterReason = 'no-such-actor' | 'mailbox-full' | 'dropped-oldest' | 'stopped' | 'failed' | 'no-credit';
 export interface DeadLetter {
   readonly at: string;
   readonly path: string;
@@ -64,7 +83,9 @@ export interface DeadLetter {
 export type SystemEvent =
   | { readonly type: 'started'; readonly at: string; readonly path: string; readonly incarnation: number }
   | { readonly type: 'failed'; readonly at: string; readonly path: string; readonly failure: Failure }
-  | { readonly type: 'restarting'; readonly at: string; readonly path: string; readonly delayMs: number }
+  | { readonly type: 'exited'; readonly at: string; readonly path: string; readonly reason: 'normal' | 'shutdown' }
+  | { readonly type: 'restarting'; readonly at: string; readonly path: string; readonly delayMs: number; readonly because: string }
   | { readonly type: 'escalated'; readonly at: string; readonly path: string; readonly failure: Failure }
   | { readonly type: 'stopped'; readonly at: string; readonly path: string; readonly forced: boolean }
+  | { readonly type: 'mailbox-full'; readonly at: string; readonly path: string; readonly capacity: number }
   | { readonly type: 'quarantined'; readonly at: string; readonly path: string };

@@ -1,78 +1,89 @@
 import type { ActorCell } from './cell.ts';
 import { RuntimeError } from './errors.ts';
-import type { Envelope, ReplySink } from './mailbox.ts';
+import { Envelope } from './mailbox.ts';
 import type { Message } from './message.ts';
 import type { AskOptions, OfferOptions, TellOutcome } from './ref.ts';
 import type { CellServices } from './supervised.ts';
 
 /** A ref before types: any message. `ActorSystem.ref` gives it the protocol of its address. */
-export interface WireRef {
+export class WireRef {
   readonly path: string;
-  tell(message: Message): TellOutcome;
-  offer(message: Message, options: OfferOptions): Promise<void>;
-  ask(message: Message, options: AskOptions): Promise<unknown>;
-}
+  readonly #services: CellServices;
+  readonly #find: (path: string) => ActorCell | undefined;
+  /** Looked up again when it is not there any more: the actor may come and go. */
+  #cell: ActorCell | undefined;
 
-/** A ref to an actor whose cell lives in this thread; `find` looks it up at every use, so that it may come and go. */
-export function localRef(path: string, find: () => ActorCell | undefined, services: CellServices): WireRef {
-  const { clock } = services;
-  const envelope = (message: Message, reply: ReplySink | null, transfer: readonly ArrayBuffer[]): Envelope => ({
-    message,
-    at: clock.now(),
-    reply,
-    transfer,
-    onLeave: null,
-    incarnation: null,
-  });
-  const nobody = (message: Message): RuntimeError => {
-    services.deadLetter(path, message.type, 'no-such-actor');
-    return new RuntimeError('ACTOR_DEAD', `nobody lives at ${path}`, { path, messageType: message.type });
-  };
+  constructor(path: string, services: CellServices, find: (path: string) => ActorCell | undefined) {
+    this.path = path;
+    this.#services = services;
+    this.#find = find;
+  }
 
-  const tell = (message: Message): TellOutcome => {
-    const cell = find();
-    if (cell !== undefined) return cell.push(envelope(message, null, []));
-    nobody(message);
+  tell(message: Message): TellOutcome {
+    const cell = this.#target();
+    if (cell !== undefined) return cell.push(new Envelope(message, null, this.#services.clock.now(), null));
+    this.#nobody(message);
     return 'dead';
-  };
+  }
 
-  const ask = (message: Message, options: AskOptions): Promise<unknown> =>
-    new Promise((resolve, reject) => {
-      const cell = find();
+  ask(message: Message, options: AskOptions): Promise<unknown> {
+    const { clock } = this.#services;
+    return new Promise((resolve, reject) => {
+      const cell = this.#target();
       if (cell === undefined) {
-        reject(nobody(message));
+        reject(this.#nobody(message));
         return;
       }
       const { timeoutMs } = options;
       const timer = clock.setTimeout(() => {
+        const { path } = this;
         reject(new RuntimeError('ASK_TIMEOUT', `${path} did not answer "${message.type}" within ${timeoutMs} ms`, { path, messageType: message.type, timeoutMs }));
       }, timeoutMs);
-      const settle = <A>(how: (value: A) => void) => (value: A): void => {
-        clock.clearTimeout(timer);
-        how(value);
+      const sink = {
+        resolve: (value: unknown): void => {
+          clock.clearTimeout(timer);
+          resolve(value);
+        },
+        reject: (error: Error): void => {
+          clock.clearTimeout(timer);
+          reject(error);
+        },
       };
-      cell.push(envelope(message, { resolve: settle(resolve), reject: settle(reject) }, options.transfer ?? []));
+      cell.push(new Envelope(message, sink, clock.now(), null));
     });
+  }
 
-  const offer = async (message: Message, options: OfferOptions): Promise<void> => {
+  async offer(message: Message, options: OfferOptions): Promise<void> {
+    const { clock } = this.#services;
     const deadline = clock.now() + options.timeoutMs;
     for (;;) {
-      const cell = find();
-      if (cell === undefined || !cell.alive) throw nobody(message);
+      const cell = this.#target();
+      if (cell === undefined || !cell.alive) throw this.#nobody(message);
       if (!cell.full) {
-        cell.push(envelope(message, null, []));
+        cell.push(new Envelope(message, null, clock.now(), null));
         return;
       }
       const left = deadline - clock.now();
-      if (left <= 0 || !(await roomWithin(cell, left))) {
-        services.deadLetter(path, message.type, 'mailbox-full');
-        throw new RuntimeError('MAILBOX_FULL', `the mailbox of ${path} had no room for "${message.type}" within ${options.timeoutMs} ms`, { path, messageType: message.type });
+      if (left <= 0 || !(await this.#roomWithin(cell, left))) {
+        this.#services.deadLetter(this.path, message.type, 'mailbox-full');
+        throw new RuntimeError('MAILBOX_FULL', `the mailbox of ${this.path} had no room for "${message.type}" within ${options.timeoutMs} ms`, { path: this.path, messageType: message.type });
       }
     }
-  };
+  }
 
-  const roomWithin = (cell: ActorCell, ms: number): Promise<boolean> =>
-    new Promise((resolve) => {
+  #target(): ActorCell | undefined {
+    if (this.#cell === undefined || this.#cell.state === 'stopped') this.#cell = this.#find(this.path);
+    return this.#cell;
+  }
+
+  #nobody(message: Message): RuntimeError {
+    this.#services.deadLetter(this.path, message.type, 'no-such-actor');
+    return new RuntimeError('ACTOR_DEAD', `nobody lives at ${this.path}`, { path: this.path, messageType: message.type });
+  }
+
+  #roomWithin(cell: ActorCell, ms: number): Promise<boolean> {
+    const { clock } = this.#services;
+    return new Promise((resolve) => {
       const timer = clock.setTimeout(() => {
         forget();
         resolve(false);
@@ -82,6 +93,5 @@ export function localRef(path: string, find: () => ActorCell | undefined, servic
         resolve(true);
       });
     });
-
-  return { path, tell, offer, ask };
+  }
 }

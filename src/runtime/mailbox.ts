@@ -1,6 +1,8 @@
 import type { MailboxOptions } from './actor.ts';
+import type { Signal } from './exit.ts';
 import type { MailboxSnapshot } from './inspect.ts';
 import type { Message } from './message.ts';
+import { Ring } from './ring.ts';
 
 /** Where the answer of an asked message goes. */
 export interface ReplySink {
@@ -8,32 +10,47 @@ export interface ReplySink {
   reject(error: Error): void;
 }
 
-/** A message on its way: when it was queued, who waits for the answer, which buffers move with it. */
-export interface Envelope {
-  readonly message: Message;
-  readonly at: number;
+/** A message, or a signal, on its way. */
+export class Envelope {
+  /** Null for a signal. */
+  readonly message: Message | null;
   readonly reply: ReplySink | null;
-  readonly transfer: readonly ArrayBuffer[];
-  /** Called when the message left the queue, for whatever reason. */
-  readonly onLeave: (() => void) | null;
-  /** Set on an actor's timer messages: they die with that incarnation. */
-  readonly incarnation: number | null;
+  /** When it was queued, epoch ms. */
+  readonly at: number;
+  readonly extra: EnvelopeExtra | null;
+
+  constructor(message: Message | null, reply: ReplySink | null, at: number, extra: EnvelopeExtra | null) {
+    this.message = message;
+    this.reply = reply;
+    this.at = at;
+    this.extra = extra;
+  }
 }
 
-export type PushResult = { readonly outcome: 'accepted' | 'refused' } | { readonly outcome: 'dropped-oldest'; readonly dropped: Envelope };
+/** What few envelopes carry. */
+export interface EnvelopeExtra {
+  /** Called when it left the queue, for whatever reason. */
+  readonly onLeave?: (() => void) | null;
+  /** Set on what dies with an incarnation: an actor's timers, signals it asked for. */
+  readonly incarnation?: number;
+  readonly signal?: Signal;
+}
 
-/**
- * Bounded FIFO queue of one actor. A ring over a growing array: amortised O(1) at both ends, and an idle mailbox
- * costs next to nothing.
- */
+export type PushResult = { readonly outcome: 'accepted' } | { readonly outcome: 'refused' } | { readonly outcome: 'dropped-oldest'; readonly dropped: Envelope };
+
+const ACCEPTED: PushResult = { outcome: 'accepted' };
+const REFUSED: PushResult = { outcome: 'refused' };
+
+/** Bounded queue of one actor: FIFO inside each lane, lower lanes first. Costs next to nothing while empty. */
 export class Mailbox {
   readonly #options: MailboxOptions;
-  #ring: (Envelope | undefined)[] = Array.from({ length: 8 });
-  #head = 0;
+  #first: Ring<Envelope> | null = null;
+  /** Lanes after the first; null while there is only one. */
+  #others: Ring<Envelope>[] | null = null;
   #size = 0;
   #dropped = 0;
   #refused = 0;
-  readonly #waiters: (() => void)[] = [];
+  #waiters: (() => void)[] | null = null;
 
   constructor(options: MailboxOptions) {
     this.#options = options;
@@ -48,91 +65,113 @@ export class Mailbox {
   }
 
   push(envelope: Envelope): PushResult {
-    if (!this.full) {
-      this.#append(envelope);
+    const lane = this.#lane(envelope.message);
+    if (this.#size < this.#options.capacity) {
+      lane.push(envelope);
+      this.#size += 1;
       return ACCEPTED;
     }
     if (this.#options.overflow !== 'drop-oldest') {
       this.#refused += 1;
       return REFUSED;
     }
-    const dropped = this.#take();
-    this.#append(envelope);
-    if (dropped === undefined) return ACCEPTED;
+    const dropped = this.#dropFor(lane);
+    if (dropped === undefined) {
+      this.#refused += 1;
+      return REFUSED;
+    }
+    lane.push(envelope);
     this.#dropped += 1;
+    dropped.extra?.onLeave?.();
     return { outcome: 'dropped-oldest', dropped };
   }
 
+  /** Takes something in past the bound: signals are never lost. */
+  pushSignal(envelope: Envelope): void {
+    this.#lane(null).push(envelope);
+    this.#size += 1;
+  }
+
   shift(): Envelope | undefined {
+    if (this.#size === 0) return undefined;
     const envelope = this.#take();
-    this.#waiters.shift()?.();
+    if (envelope === undefined) return undefined;
+    this.#size -= 1;
+    envelope.extra?.onLeave?.();
+    if (this.#waiters !== null) this.#wake();
     return envelope;
   }
 
   /** Puts messages that were handed out but never begun back to the front, oldest first, even past the capacity. */
   unshift(envelopes: readonly Envelope[]): void {
     for (const envelope of envelopes.toReversed()) {
-      this.#grow();
-      this.#head = (this.#head - 1 + this.#ring.length) % this.#ring.length;
-      this.#ring[this.#head] = envelope;
+      this.#lane(envelope.message).unshift(envelope);
       this.#size += 1;
     }
   }
 
-  /** Empties the queue and returns what was in it, oldest first. Waiting offers are woken to find that out. */
+  /** Empties the queue and returns what was in it. Waiting offers are woken to find that out. */
   drain(): Envelope[] {
     const all: Envelope[] = [];
-    for (let next = this.#take(); next !== undefined; next = this.#take()) all.push(next);
-    for (const wake of this.#waiters.splice(0)) wake();
+    for (let next = this.#take(); next !== undefined; next = this.#take()) {
+      next.extra?.onLeave?.();
+      all.push(next);
+    }
+    this.#size = 0;
+    const waiters = this.#waiters ?? [];
+    this.#waiters = null;
+    for (const wake of waiters) wake();
     return all;
   }
 
   /** Calls `wake` once when a message has left the queue. Returns a function that forgets it. */
   waitForRoom(wake: () => void): () => void {
+    this.#waiters ??= [];
     this.#waiters.push(wake);
     return () => {
-      const index = this.#waiters.indexOf(wake);
-      if (index >= 0) this.#waiters.splice(index, 1);
+      const index = this.#waiters?.indexOf(wake) ?? -1;
+      if (index >= 0) this.#waiters?.splice(index, 1);
     };
   }
 
   snapshot(now: number): MailboxSnapshot {
-    const oldest = this.#size === 0 ? undefined : this.#ring[this.#head];
-    return {
-      depth: this.#size,
-      capacity: this.#options.capacity,
-      overflow: this.#options.overflow,
-      dropped: this.#dropped,
-      refused: this.#refused,
-      oldestMs: oldest === undefined ? null : now - oldest.at,
-    };
+    const oldest = [this.#first, ...(this.#others ?? [])].flatMap((lane) => lane?.peek()?.at ?? []);
+    const { capacity, overflow } = this.#options;
+    return { depth: this.#size, capacity, overflow, dropped: this.#dropped, refused: this.#refused, oldestMs: oldest.length === 0 ? null : Math.max(0, now - Math.min(...oldest)) };
   }
 
-  #append(envelope: Envelope): void {
-    this.#grow();
-    this.#ring[(this.#head + this.#size) % this.#ring.length] = envelope;
-    this.#size += 1;
+  #lane(message: Message | null): Ring<Envelope> {
+    this.#first ??= new Ring();
+    const { lanes = 1, laneOf } = this.#options;
+    if (lanes === 1 || laneOf === undefined || message === null) return this.#first;
+    this.#others ??= Array.from({ length: lanes - 1 }, () => new Ring<Envelope>());
+    const index = Math.min(lanes - 1, Math.max(0, Math.trunc(laneOf(message)) || 0));
+    return this.#others[index - 1] ?? this.#first;
   }
 
   #take(): Envelope | undefined {
-    if (this.#size === 0) return undefined;
-    const envelope = this.#ring[this.#head];
-    this.#ring[this.#head] = undefined;
-    this.#head = (this.#head + 1) % this.#ring.length;
-    this.#size -= 1;
-    envelope?.onLeave?.();
-    return envelope;
+    const first = this.#first?.shift();
+    if (first !== undefined || this.#others === null) return first;
+    for (const lane of this.#others) {
+      const next = lane.shift();
+      if (next !== undefined) return next;
+    }
+    return undefined;
   }
 
-  #grow(): void {
-    const { length } = this.#ring;
-    if (this.#size < length) return;
-    const bigger: (Envelope | undefined)[] = Array.from({ length: length * 2 });
-    for (let i = 0; i < length; i += 1) bigger[i] = this.#ring[(this.#head + i) % length];
-    this.#ring = bigger;
-    this.#head = 0;
+  /** The oldest of the least urgent lane that is not more urgent than the newcomer's; signals are never dropped. */
+  #dropFor(newcomer: Ring<Envelope>): Envelope | undefined {
+    const lanes = [this.#first, ...(this.#others ?? [])].filter((lane) => lane !== null);
+    for (const lane of lanes.toReversed()) {
+      const oldest = lane.shiftWhere((envelope) => envelope.message !== null);
+      if (oldest !== undefined) return oldest;
+      if (lane === newcomer) return undefined;
+    }
+    return undefined;
+  }
+
+  #wake(): void {
+    this.#waiters?.shift()?.();
+    if (this.#waiters?.length === 0) this.#waiters = null;
   }
 }
-
-const ACCEPTED: PushResult = { outcome: 'accepted' };
-const REFUSED: PushResult = { outcome: 'refused' };

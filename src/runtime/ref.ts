@@ -6,8 +6,6 @@ export type TellOutcome = 'accepted' | 'dropped-oldest' | 'refused' | 'dead';
 export interface AskOptions {
   /** Milliseconds until the ask rejects with `ASK_TIMEOUT`. There is no default on purpose. */
   readonly timeoutMs: number;
-  /** Buffers whose memory moves to the receiver instead of being copied; the sender cannot use them afterwards. */
-  readonly transfer?: readonly ArrayBuffer[];
 }
 
 export interface OfferOptions {

@@ -1,101 +1,165 @@
 import type { ActorLog, StopReason } from './actor.ts';
 import type { Clock, TimerHandle } from './clock.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import { serializeError } from './errors.ts';
-import type { ActorState, DeadLetterReason, Failure, SystemEvent, TreeSnapshot } from './inspect.ts';
+import { asError, serializeError } from './errors.ts';
+import { type ExitReason, isFailure } from './exit.ts';
+import type { Incarnation } from './incarnation.ts';
+import type { ActorState, DeadLetterReason, Failure, Forecast, SystemEvent, TreeSnapshot } from './inspect.ts';
 import type { Message } from './message.ts';
 import type { ActorRef, Address } from './ref.ts';
 import { nextStreak, restartDelay } from './restart-policy.ts';
-import type { Backoff, Restart } from './supervision.ts';
-import type { ThreadGateway } from './thread/host.ts';
+import type { RemoteOwner } from './remote/host.ts';
+import type { Spec } from './supervision.ts';
+import type { Watchers } from './watchers.ts';
 
 /** What cells share: the system around them. */
 export interface CellServices {
   readonly clock: Clock;
   readonly log: ActorLog;
   readonly dispatcher: Dispatcher;
+  readonly watchers: Watchers;
+  /** Source of jitter in [0, 1). */
   random(): number;
   ref<M extends Message>(to: Address<M>): ActorRef<M>;
   deadLetter(path: string, messageType: string, reason: DeadLetterReason): void;
   emit(event: SystemEvent): void;
-  readonly gateway: Pick<ThreadGateway, 'tell' | 'ask' | 'offer'>;
+  /** Told of every failure, whatever becomes of it. */
+  failure(path: string, error: Error): void;
+  /** The root ended by itself: the whole system is lost. */
+  rootEnded(error: Error): void;
+  /** Whether an actor lives at this path, or is about to again. */
+  isAlive(path: string): boolean;
+  /** Starts an incarnation in a thread or a process. */
+  startRemote(owner: RemoteOwner, incarnation: number): Promise<Incarnation>;
 }
 
-/** The parent as a child sees it: nothing but the place to report a failure to. */
-export interface FailureHandler {
-  childFailed(child: Supervised, error: Error): void;
+/** The parent as a child sees it. */
+export interface Parent {
+  /** The child ended by itself; the parent decides what follows. */
+  childEnded(child: Supervised, reason: ExitReason): void;
+  forecast(child: Supervised): Forecast;
 }
+
+const EVENTS_KEPT = 10;
 
 /** Something a supervisor starts, stops and restarts: an actor, or another supervisor. */
 export abstract class Supervised {
-  readonly id: string;
   readonly path: string;
-  readonly restart: Restart;
   state: ActorState = 'stopped';
   protected readonly services: CellServices;
-  protected readonly parent: FailureHandler;
+  protected readonly parent: Parent | null;
   protected lastFailure: Failure | null = null;
   protected restarts = 0;
   protected startedAt: number | null = null;
-  protected nextRestartAt: number | null = null;
-  readonly #backoff: Backoff;
   #streak = 0;
+  #restartAt: number | null = null;
   #restartTimer: TimerHandle | null = null;
+  #events: SystemEvent[] | null = null;
 
-  protected constructor(id: string, parentPath: string, restart: Restart, backoff: Backoff, services: CellServices, parent: FailureHandler) {
-    this.id = id;
-    this.path = parentPath === '' ? `/${id}` : `${parentPath}/${id}`;
-    this.restart = restart;
-    this.#backoff = backoff;
+  protected constructor(path: string, services: CellServices, parent: Parent | null) {
+    this.path = path;
     this.services = services;
     this.parent = parent;
   }
 
+  abstract readonly spec: Spec;
   /** Brings it to `running`; rejects when it does not get there. */
   abstract start(): Promise<void>;
   /** Brings it to `stopped`, from any state. Never rejects. */
   abstract stop(reason: StopReason): Promise<void>;
+  /** Leaves it ended for good: it stays visible and takes nothing more. */
+  abstract retire(how: 'exited' | 'failed'): void;
   abstract snapshot(): TreeSnapshot;
 
-  /** Starts it again after the back-off; a start that fails is one more failure for the supervisor to judge. */
-  scheduleRestart(): void {
-    const now = this.services.clock.now();
-    this.#streak = nextStreak(this.#streak, this.startedAt === null ? 0 : now - this.startedAt, this.#backoff);
-    const delayMs = restartDelay(this.#streak, this.#backoff, this.services.random());
+  get id(): string {
+    return this.spec.id;
+  }
+
+  /** True while it runs or is about to: a supervisor has it to stop. */
+  get running(): boolean {
+    return this.state === 'running' || this.state === 'starting' || this.state === 'backing-off';
+  }
+
+  /** How long the next restart waits, and one more in the row. */
+  takeDelay(): number {
+    const ran = this.startedAt === null ? 0 : this.services.clock.now() - this.startedAt;
+    this.#streak = nextStreak(this.#streak, ran, this.spec.backoff);
+    const delay = restartDelay(this.#streak, this.spec.backoff, this.services.random());
     this.#streak += 1;
+    return delay;
+  }
+
+  /** Waits, visibly, for a restart that comes in `delayMs`. */
+  awaitRestart(delayMs: number, because: string): void {
+    const now = this.services.clock.now();
     this.state = 'backing-off';
-    this.nextRestartAt = now + delayMs;
-    this.services.emit({ type: 'restarting', at: isoTime(now), path: this.path, delayMs });
+    this.#restartAt = now + delayMs;
+    this.emit({ type: 'restarting', at: isoTime(now), path: this.path, delayMs, because });
+  }
+
+  /** Starts it again after a wait; a start that fails is one more failure for the supervisor to judge. */
+  restartAfter(delayMs: number, because: string): void {
+    this.awaitRestart(delayMs, because);
     this.#restartTimer = this.services.clock.setTimeout(() => {
       this.#restartTimer = null;
-      this.nextRestartAt = null;
-      this.restarts += 1;
-      this.startedAt = null;
-      this.start().catch((thrown: unknown) => this.failed(thrown));
+      this.startAgain().catch((thrown: unknown) => this.ended(asError(thrown)));
     }, delayMs);
   }
 
-  /** Remembers a failure, tells it to the system, and hands it to the supervisor. */
-  failed(thrown: unknown): void {
-    if (this.state === 'stopping' || this.state === 'stopped') return;
-    const error = this.noteFailure(thrown);
-    this.parent.childFailed(this, error);
+  /** A start that counts as a restart. */
+  startAgain(): Promise<void> {
+    this.#restartAt = null;
+    this.restarts += 1;
+    this.startedAt = null;
+    return this.start();
   }
 
-  protected noteFailure(thrown: unknown): Error {
-    const { code, message } = serializeError(thrown);
+  /** It ended by itself: remembered, told, and handed to the supervisor. */
+  ended(reason: ExitReason): void {
+    if (this.state === 'stopping' || this.state === 'stopped') return;
+    if (isFailure(reason)) this.noteFailure(reason);
+    else this.emit({ type: 'exited', at: isoTime(this.services.clock.now()), path: this.path, reason });
+    this.parent?.childEnded(this, reason);
+  }
+
+  protected noteFailure(error: Error): void {
+    const { code, message } = serializeError(error);
     const at = isoTime(this.services.clock.now());
     this.lastFailure = { at, code, message };
-    this.services.log.error({ path: this.path, code, err: thrown }, `${this.path} failed: ${message}`);
-    this.services.emit({ type: 'failed', at, path: this.path, failure: this.lastFailure });
-    return thrown instanceof Error ? thrown : new Error(message);
+    this.services.log.error({ path: this.path, code, err: error }, `${this.path} failed: ${message}`);
+    this.emit({ type: 'failed', at, path: this.path, failure: this.lastFailure });
+    this.services.failure(this.path, error);
+  }
+
+  protected emit(event: SystemEvent): void {
+    this.#events ??= [];
+    this.#events.push(event);
+    if (this.#events.length > EVENTS_KEPT) this.#events.shift();
+    this.services.emit(event);
   }
 
   protected cancelRestart(): void {
+    this.#restartAt = null;
     if (this.#restartTimer === null) return;
     this.services.clock.clearTimeout(this.#restartTimer);
     this.#restartTimer = null;
-    this.nextRestartAt = null;
+  }
+
+  /** What snapshots of both kinds have in common. */
+  protected common() {
+    const { backoff, restart, significant } = this.spec;
+    return {
+      path: this.path,
+      state: this.state,
+      restart,
+      significant,
+      restarts: this.restarts,
+      lastFailure: this.lastFailure,
+      nextRestartAt: isoTimeOrNull(this.#restartAt),
+      nextBackoffMs: restartDelay(nextStreak(this.#streak, this.startedAt === null ? 0 : this.services.clock.now() - this.startedAt, backoff), backoff, 0),
+      onNextFailure: this.parent?.forecast(this) ?? null,
+      events: [...(this.#events ?? [])],
+    };
   }
 }
 

@@ -6,10 +6,27 @@ import type { Message } from './message.ts';
  * Supervision as data: what is supervised, and how. Built with {@link child}, {@link supervisor} and {@link dynamic},
  * validated there, executed by the actor system. Terms and meanings are those of Erlang/OTP's `supervisor`.
  */
+
+/** Restarted always; only after a failure; never. */
 export type Restart = 'permanent' | 'transient' | 'temporary';
+
+/**
+ * Which children restart when one does: itself; all; itself and those started after it.
+ * OTP's `simple_one_for_one` is {@link dynamic}: `one-for-one` with children that come at run time.
+ */
+export type Strategy = 'one-for-one' | 'one-for-all' | 'rest-for-one';
+
+/** Whether the end of significant children ends their supervisor: of any of them, of the last, or not. */
+export type AutoShutdown = 'never' | 'any-significant' | 'all-significant';
+
+/**
+ * Where an actor runs. `inline`: on the main thread. `thread`: in a worker thread of its own; a native crash still
+ * takes the whole program along. `process`: in a process of its own, which may even abort or fault.
+ */
 export type Placement =
   | { readonly kind: 'inline' }
-  | { readonly kind: 'thread'; readonly maxHeapMb?: number };
+  | { readonly kind: 'thread'; readonly maxHeapMb?: number }
+  | { readonly kind: 'process'; readonly maxHeapMb?: number };
 
 /** At most `maxRestarts` restarts within any `withinMs`; one more and the supervisor gives up and escalates. */
 export interface RestartIntensity {
@@ -17,7 +34,7 @@ export interface RestartIntensity {
   readonly withinMs: number;
 }
 
-/** Wait before the n-th restart in a row: `min(maxMs, minMs * factor^(n-1))`; n starts again after `resetAfterMs` of running. */
+/** Wait before the n-th restart in a row: `min(maxMs, minMs * factor^(n-1))`, up to a quarter less by chance; n starts again after `resetAfterMs` of running. */
 export interface Backoff {
   readonly minMs: number;
   readonly maxMs: number;
@@ -30,6 +47,8 @@ export interface ChildOptions {
   readonly restart?: Restart;
   /** Default inline. */
   readonly placement?: Placement;
+  /** Its end may end the supervisor: see `autoShutdown` there. Not for permanent children. Default false. */
+  readonly significant?: boolean;
   /** Milliseconds for the start, default 10,000. */
   readonly startTimeoutMs?: number;
   /** Milliseconds for a co-operative stop, default 5,000. */
@@ -42,9 +61,9 @@ export interface ChildOptions {
 export interface ChildSpec {
   readonly kind: 'actor';
   readonly id: string;
-  readonly actorKind: string;
   readonly restart: Restart;
   readonly placement: Placement;
+  readonly significant: boolean;
   readonly startTimeoutMs: number;
   readonly shutdownTimeoutMs: number;
   readonly backoff: Backoff;
@@ -55,11 +74,28 @@ export interface ChildSpec {
   readonly init: () => unknown;
 }
 
+export interface SupervisorOptions {
+  /** Default `one-for-one`. */
+  readonly strategy?: Strategy;
+  /** Default 5 restarts in 60 s. */
+  readonly intensity?: Partial<RestartIntensity>;
+  /** Default `never`. */
+  readonly autoShutdown?: AutoShutdown;
+  /** As a child of the supervisor above. Default `permanent`. */
+  readonly restart?: Restart;
+  readonly significant?: boolean;
+  readonly backoff?: Partial<Backoff>;
+}
+
 export interface SupervisorSpec {
   readonly kind: 'supervisor';
   readonly id: string;
-  readonly strategy: 'one-for-one';
+  readonly strategy: Strategy;
   readonly intensity: RestartIntensity;
+  readonly autoShutdown: AutoShutdown;
+  readonly restart: Restart;
+  readonly significant: boolean;
+  readonly backoff: Backoff;
   /** True when children come and go at run time. */
   readonly dynamic: boolean;
   readonly children: readonly Spec[];
@@ -68,24 +104,21 @@ export type Spec = ChildSpec | SupervisorSpec;
 
 export const DEFAULT_BACKOFF: Backoff = { minMs: 100, maxMs: 10_000, factor: 2, resetAfterMs: 30_000 };
 export const DEFAULT_INTENSITY: RestartIntensity = { maxRestarts: 5, withinMs: 60_000 };
+const INLINE: Placement = { kind: 'inline' };
 
 /** A supervised actor. `init` is called at every (re)start. Throws `BAD_DEFINITION` naming child and field. */
-export function child<M extends Message, Init>(
-  id: string,
-  definition: ActorDefinition<M, Init>,
-  init: () => Init,
-  options: ChildOptions = {},
-): ChildSpec {
+export function child<M extends Message, Init>(id: string, definition: ActorDefinition<M, Init>, init: () => Init, options: ChildOptions = {}): ChildSpec {
   const spec: ChildSpec = {
     kind: 'actor',
     id,
-    actorKind: definition.kind,
     restart: options.restart ?? 'permanent',
-    placement: options.placement ?? { kind: 'inline' },
+    placement: options.placement ?? INLINE,
+    significant: options.significant ?? false,
     startTimeoutMs: options.startTimeoutMs ?? 10_000,
     shutdownTimeoutMs: options.shutdownTimeoutMs ?? 5_000,
-    backoff: { ...DEFAULT_BACKOFF, ...options.backoff },
-    mailbox: { ...definition.mailbox, ...options.mailbox },
+    // Shared when nothing is overridden: there may be a hundred thousand children.
+    backoff: withBackoff(options.backoff),
+    mailbox: options.mailbox === undefined ? definition.mailbox : { ...definition.mailbox, ...options.mailbox },
     // Type erasure: the pair (definition, init) was checked by this signature and is never taken apart.
     definition: definition as unknown as ActorDefinition<Message, unknown>,
     init,
@@ -94,17 +127,30 @@ export function child<M extends Message, Init>(
   return spec;
 }
 
-export interface SupervisorOptions {
-  readonly intensity?: Partial<RestartIntensity>;
+/** A supervisor with children known beforehand, started in order and stopped in reverse. Throws `BAD_DEFINITION`. */
+export const supervisor = (id: string, children: readonly Spec[], options: SupervisorOptions = {}): SupervisorSpec => newSupervisor(id, children, false, options);
+
+/** A supervisor whose children come and go at run time. Throws `BAD_DEFINITION`. */
+export const dynamic = (id: string, options: Omit<SupervisorOptions, 'strategy'> = {}): SupervisorSpec => newSupervisor(id, [], true, options);
+
+function newSupervisor(id: string, children: readonly Spec[], isDynamic: boolean, options: SupervisorOptions): SupervisorSpec {
+  const spec: SupervisorSpec = {
+    kind: 'supervisor',
+    id,
+    strategy: options.strategy ?? 'one-for-one',
+    intensity: { ...DEFAULT_INTENSITY, ...options.intensity },
+    autoShutdown: options.autoShutdown ?? 'never',
+    restart: options.restart ?? 'permanent',
+    significant: options.significant ?? false,
+    backoff: withBackoff(options.backoff),
+    dynamic: isDynamic,
+    children,
+  };
+  validateSupervisor(spec);
+  return spec;
 }
 
-/** A supervisor with children known beforehand, started in order and stopped in reverse. */
-export const supervisor = (id: string, children: readonly Spec[], options: SupervisorOptions = {}): SupervisorSpec =>
-  validateSupervisor({ kind: 'supervisor', id, strategy: 'one-for-one', dynamic: false, children, intensity: { ...DEFAULT_INTENSITY, ...options.intensity } });
-
-/** A supervisor whose children come and go at run time. */
-export const dynamic = (id: string, options: SupervisorOptions = {}): SupervisorSpec =>
-  validateSupervisor({ kind: 'supervisor', id, strategy: 'one-for-one', dynamic: true, children: [], intensity: { ...DEFAULT_INTENSITY, ...options.intensity } });
+const withBackoff = (over: Partial<Backoff> | undefined): Backoff => (over === undefined ? DEFAULT_BACKOFF : { ...DEFAULT_BACKOFF, ...over });
 
 const ID = /^[A-Za-z0-9_.-]{1,64}$/;
 
@@ -116,29 +162,36 @@ function range(id: string, field: string, value: number, min: number, max: numbe
   if (!Number.isFinite(value) || value < min || value > max) bad(id, field, `must be from ${min} to ${max}`, value);
 }
 
-function validateChild(spec: ChildSpec): void {
-  const { id, backoff } = spec;
+function validateCommon({ id, backoff, restart, significant }: Spec): void {
   if (!ID.test(id)) bad(id, 'id', 'must be 1 to 64 characters of A-Z a-z 0-9 _ . -', id);
-  range(id, 'startTimeoutMs', spec.startTimeoutMs, 1, 600_000);
-  range(id, 'shutdownTimeoutMs', spec.shutdownTimeoutMs, 0, 600_000);
+  if (significant && restart === 'permanent') bad(id, 'significant', 'is not for permanent children, which never end', significant);
+  if (backoff === DEFAULT_BACKOFF) return;
   range(id, 'backoff.minMs', backoff.minMs, 0, 3_600_000);
   range(id, 'backoff.maxMs', backoff.maxMs, backoff.minMs, 3_600_000);
   range(id, 'backoff.factor', backoff.factor, 1, 100);
   range(id, 'backoff.resetAfterMs', backoff.resetAfterMs, 0, 86_400_000);
-  range(id, 'mailbox.capacity', spec.mailbox.capacity, 1, 1_000_000);
-  if (spec.placement.kind === 'thread' && spec.definition.module === null) {
-    bad(id, 'placement', 'may be "thread" only for an actor defined with `module`', 'thread');
-  }
 }
 
-function validateSupervisor(spec: SupervisorSpec): SupervisorSpec {
-  if (!ID.test(spec.id)) bad(spec.id, 'id', 'must be 1 to 64 characters of A-Z a-z 0-9 _ . -', spec.id);
+function validateChild(spec: ChildSpec): void {
+  const { id, mailbox, placement } = spec;
+  validateCommon(spec);
+  range(id, 'startTimeoutMs', spec.startTimeoutMs, 1, 600_000);
+  range(id, 'shutdownTimeoutMs', spec.shutdownTimeoutMs, 0, 600_000);
+  range(id, 'mailbox.capacity', mailbox.capacity, 1, 1_000_000);
+  range(id, 'mailbox.lanes', mailbox.lanes ?? 1, 1, 8);
+  if (placement.kind === 'inline') return;
+  if (spec.definition.module === null) bad(id, 'placement', 'other than "inline" needs an actor defined with `module`', placement.kind);
+  if (placement.maxHeapMb !== undefined) range(id, 'placement.maxHeapMb', placement.maxHeapMb, 8, 65_536);
+}
+
+function validateSupervisor(spec: SupervisorSpec): void {
+  validateCommon(spec);
   range(spec.id, 'intensity.maxRestarts', spec.intensity.maxRestarts, 0, 10_000);
   range(spec.id, 'intensity.withinMs', spec.intensity.withinMs, 1, 86_400_000);
   const seen = new Set<string>();
-  for (const { id } of spec.children) {
+  for (const { id, significant } of spec.children) {
     if (seen.has(id)) bad(id, 'id', `must be unique under "${spec.id}"`, id);
+    if (significant && spec.autoShutdown === 'never') bad(id, 'significant', `has no meaning while autoShutdown of "${spec.id}" is never`, significant);
     seen.add(id);
   }
-  return spec;
 }

@@ -1,10 +1,13 @@
 import type { StopReason } from './actor.ts';
 import { ActorCell } from './cell.ts';
-import { RuntimeError } from './errors.ts';
-import type { SupervisorSnapshot } from './inspect.ts';
+import type { TimerHandle } from './clock.ts';
+import { asError, RuntimeError } from './errors.ts';
+import { type ExitReason, isFailure } from './exit.ts';
+import type { Forecast, SupervisorSnapshot } from './inspect.ts';
 import { recordRestart } from './restart-policy.ts';
-import { type CellServices, type FailureHandler, isoTime, Supervised } from './supervised.ts';
-import { type ChildSpec, DEFAULT_BACKOFF, type Spec, type SupervisorSpec } from './supervision.ts';
+import { decide, type Decision } from './strategy.ts';
+import { type CellServices, isoTime, type Parent, Supervised } from './supervised.ts';
+import type { ChildSpec, Spec, SupervisorSpec } from './supervision.ts';
 
 /** Called as cells come and go, so that the system finds actors by path. */
 export interface Registry {
@@ -12,21 +15,25 @@ export interface Registry {
   removed(cell: ActorCell): void;
 }
 
-/** Executes one supervisor of the tree: starts in order, stops in reverse, restarts one for one, escalates. */
-export class SupervisorCell extends Supervised implements FailureHandler {
-  readonly #spec: SupervisorSpec;
+/** Executes one supervisor of the tree: starts in order, stops in reverse, restarts by its strategy, escalates. */
+export class SupervisorCell extends Supervised implements Parent {
+  readonly spec: SupervisorSpec;
   readonly #registry: Registry;
   readonly #children = new Map<string, Supervised>();
   #history: readonly number[] = [];
+  /** A group that waits for its common restart. */
+  #group: { readonly members: readonly Supervised[]; readonly timer: TimerHandle } | null = null;
+  #epoch = 0;
 
-  constructor(spec: SupervisorSpec, parentPath: string | null, services: CellServices, parent: FailureHandler, registry: Registry) {
-    super(spec.id, parentPath ?? '', 'permanent', DEFAULT_BACKOFF, services, parent);
-    this.#spec = spec;
+  constructor(spec: SupervisorSpec, path: string, services: CellServices, parent: Parent | null, registry: Registry) {
+    super(path, services, parent);
+    this.spec = spec;
     this.#registry = registry;
     for (const child of spec.children) this.#adopt(child);
   }
 
   async start(): Promise<void> {
+    const epoch = ++this.#epoch;
     this.state = 'starting';
     this.#history = [];
     const started: Supervised[] = [];
@@ -34,6 +41,7 @@ export class SupervisorCell extends Supervised implements FailureHandler {
       for (const child of this.#children.values()) {
         started.push(child);
         await child.start();
+        if (this.#epoch !== epoch) throw new RuntimeError('STOPPING', `${this.path} was stopped while it started`, { path: this.path });
       }
     } catch (thrown) {
       for (const child of started.toReversed()) await child.stop('shutdown');
@@ -46,20 +54,28 @@ export class SupervisorCell extends Supervised implements FailureHandler {
   async stop(reason: StopReason): Promise<void> {
     if (this.state === 'stopped') return;
     this.cancelRestart();
+    this.#cancelGroup();
+    this.#epoch += 1;
     this.state = 'stopping';
-    await this.#stopChildren(reason);
+    await this.#stopChildren(reason === 'restart' ? 'shutdown' : reason);
     this.state = 'stopped';
   }
 
+  retire(how: 'exited' | 'failed'): void {
+    this.cancelRestart();
+    this.state = how;
+  }
+
   async startChild(spec: ChildSpec, onFirstFailure: 'remove' | 'restart'): Promise<void> {
-    if (!this.#spec.dynamic) throw new RuntimeError('NOT_DYNAMIC', `${this.path} takes no children at run time`, { path: this.path });
+    if (!this.spec.dynamic) throw new RuntimeError('NOT_DYNAMIC', `${this.path} takes no children at run time`, { path: this.path });
     if (this.#children.has(spec.id)) throw new RuntimeError('DUPLICATE_CHILD', `${this.path} has a child "${spec.id}" already`, { path: this.path, child: spec.id });
+    if (spec.significant && this.spec.autoShutdown === 'never') throw new RuntimeError('BAD_DEFINITION', `child "${spec.id}": significant has no meaning while autoShutdown of ${this.path} is never`, { child: spec.id, field: 'significant' });
     const child = this.#adopt(spec);
     try {
       await child.start();
     } catch (thrown) {
       if (onFirstFailure === 'restart') {
-        child.failed(thrown);
+        child.ended(asError(thrown));
         return;
       }
       await child.stop('removed');
@@ -76,6 +92,15 @@ export class SupervisorCell extends Supervised implements FailureHandler {
     return true;
   }
 
+  /** Stops a child and starts it again at an operator's wish: no failure, nothing is counted against it. */
+  async restartChild(id: string): Promise<boolean> {
+    const child = this.#children.get(id);
+    if (child === undefined) return false;
+    await child.stop('restart');
+    await child.startAgain();
+    return true;
+  }
+
   /** The supervisor at `path` in this subtree, if there is one. */
   find(path: string): SupervisorCell | null {
     if (path === this.path) return this;
@@ -86,63 +111,144 @@ export class SupervisorCell extends Supervised implements FailureHandler {
     return null;
   }
 
-  childFailed(child: Supervised, error: Error): void {
-    if (this.state === 'stopping' || this.state === 'stopped') return;
-    if (child.restart === 'temporary') {
-      if (child instanceof ActorCell) child.retire();
+  childEnded(child: Supervised, reason: ExitReason): void {
+    if (!this.running) return;
+    const members = [...this.#children.values()];
+    const decision = this.#decide(child, reason);
+    const because = isFailure(reason) ? `${child.path} failed: ${reason.message}` : `${child.path} ended: ${reason}`;
+    if (decision.action !== 'restart') {
+      child.retire(isFailure(reason) ? 'failed' : 'exited');
+      // Children of a static supervisor stay visible; of a dynamic one they would pile up.
+      if (this.spec.dynamic) this.#forget(child);
+      if (decision.action === 'shutdown') void this.#endWith('shutdown', null);
       return;
     }
-    const { history, exceeded } = recordRestart(this.#history, this.services.clock.now(), this.#spec.intensity);
+    const { history, exceeded } = recordRestart(this.#history, this.services.clock.now(), this.spec.intensity);
     this.#history = history;
-    if (exceeded) void this.#escalate(child, error);
-    else child.scheduleRestart();
+    if (exceeded) {
+      void this.#giveUp(child, because, isFailure(reason) ? reason : undefined);
+      return;
+    }
+    if (decision.start.length === 1 && decision.stop.length === 0 && decision.forget.length === 0 && this.#group === null) {
+      child.restartAfter(child.takeDelay(), because);
+      return;
+    }
+    void this.#restartGroup(child, members, decision, because);
+  }
+
+  forecast(child: Supervised): Forecast {
+    const decision = this.#decide(child, FORECAST);
+    if (decision.action === 'shutdown') return 'end-supervisor';
+    if (decision.action === 'leave') return 'end';
+    if (recordRestart(this.#history, this.services.clock.now(), this.spec.intensity).exceeded) return 'escalate';
+    return decision.start.length > 1 || decision.stop.length > 0 ? 'restart-group' : 'restart';
   }
 
   snapshot(): SupervisorSnapshot {
-    const { intensity } = this.#spec;
+    const { intensity, strategy, autoShutdown, dynamic } = this.spec;
     const now = this.services.clock.now();
+    const used = this.#history.filter((at) => now - at <= intensity.withinMs).length;
     return {
       type: 'supervisor',
-      path: this.path,
-      strategy: this.#spec.strategy,
-      dynamic: this.#spec.dynamic,
-      state: this.state,
-      intensity: { ...intensity, used: this.#history.filter((at) => now - at <= intensity.withinMs).length },
-      restarts: this.restarts,
-      lastFailure: this.lastFailure,
+      ...this.common(),
+      strategy,
+      autoShutdown,
+      dynamic,
+      intensity: { ...intensity, used, left: Math.max(0, intensity.maxRestarts - used) },
       children: [...this.#children.values()].map((child) => child.snapshot()),
     };
   }
 
+  #decide(child: Supervised, reason: ExitReason): Decision {
+    const { strategy, autoShutdown } = this.spec;
+    if (strategy === 'one-for-one') return decide(strategy, autoShutdown, this.#significantFirst(child), 0, reason);
+    const members = [...this.#children.values()];
+    return decide(strategy, autoShutdown, members.map(asMember), members.indexOf(child), reason);
+  }
+
+  /** Of a hundred thousand children only the child itself and the significant ones matter to `one-for-one`. */
+  #significantFirst(child: Supervised) {
+    if (this.spec.autoShutdown === 'never') return [asMember(child)];
+    return [asMember(child), ...[...this.#children.values()].filter((each) => each !== child).map(asMember)];
+  }
+
+  /** Stops the siblings concerned, waits, and starts the whole group in order. */
+  async #restartGroup(child: Supervised, members: readonly Supervised[], decision: Extract<Decision, { action: 'restart' }>, because: string): Promise<void> {
+    const epoch = this.#epoch;
+    const pick = (indices: readonly number[]): Supervised[] => indices.flatMap((index) => members[index] ?? []);
+    // A group that was waiting already waits on, together with this one.
+    const earlier = this.#cancelGroup();
+    const delay = child.takeDelay();
+    const starting = new Set([...earlier, ...pick(decision.start)]);
+    for (const each of pick(decision.stop)) {
+      await each.stop(starting.has(each) ? 'restart' : 'removed');
+      if (this.#epoch !== epoch) return;
+    }
+    for (const each of pick(decision.forget)) await each.stop('removed');
+    const inOrder = members.filter((each) => starting.has(each));
+    for (const each of inOrder) each.awaitRestart(delay, because);
+    const timer = this.services.clock.setTimeout(() => void this.#startGroup(inOrder), delay);
+    this.#group = { members: inOrder, timer };
+  }
+
+  async #startGroup(members: readonly Supervised[]): Promise<void> {
+    this.#group = null;
+    const epoch = this.#epoch;
+    for (const member of members) {
+      try {
+        await member.startAgain();
+      } catch (thrown) {
+        // The rest of the group has not started; the decision about this one takes it along.
+        if (this.#epoch === epoch) member.ended(asError(thrown));
+        return;
+      }
+      if (this.#epoch !== epoch) return;
+    }
+  }
+
+  #cancelGroup(): readonly Supervised[] {
+    if (this.#group === null) return [];
+    const { members, timer } = this.#group;
+    this.services.clock.clearTimeout(timer);
+    this.#group = null;
+    return members;
+  }
+
   /** Too many restarts: everything below stops, and the supervisor above decides about this one. */
-  async #escalate(child: Supervised, cause: Error): Promise<void> {
-    const { maxRestarts, withinMs } = this.#spec.intensity;
+  #giveUp(child: Supervised, because: string, cause: Error | undefined): Promise<void> {
+    const { maxRestarts, withinMs } = this.spec.intensity;
+    const text = `${this.path} has used its ${maxRestarts} restarts in ${withinMs} ms: ${because}`;
+    return this.#endWith('shutdown', new RuntimeError('RESTART_INTENSITY', text, { path: this.path, child: child.path, maxRestarts, withinMs }, cause));
+  }
+
+  /** Ends by itself. As in OTP the reason is `shutdown`, also when it gave up; the error tells people why. */
+  async #endWith(reason: 'shutdown', error: RuntimeError | null): Promise<void> {
+    this.#epoch += 1;
+    this.#cancelGroup();
     this.state = 'backing-off';
-    const error = new RuntimeError(
-      'RESTART_INTENSITY',
-      `${child.path} failed and ${this.path} has used its ${maxRestarts} restarts in ${withinMs} ms: ${cause.message}`,
-      { path: this.path, child: child.path, maxRestarts, withinMs },
-      cause,
-    );
     await this.#stopChildren('shutdown');
-    const failure = { at: isoTime(this.services.clock.now()), code: error.code, message: error.message };
-    this.services.emit({ type: 'escalated', at: failure.at, path: this.path, failure });
-    this.failed(error);
+    if (this.state !== 'backing-off') return;
+    if (error !== null) {
+      const failure = { at: isoTime(this.services.clock.now()), code: error.code, message: error.message };
+      this.lastFailure = failure;
+      this.services.log.error({ path: this.path, code: error.code, err: error }, error.message);
+      this.emit({ type: 'escalated', at: failure.at, path: this.path, failure });
+      this.services.failure(this.path, error);
+    }
+    if (this.parent === null) this.services.rootEnded(error ?? new RuntimeError('STOPPING', `${this.path} ended: its significant children are done`, { path: this.path }));
+    else this.ended(reason);
   }
 
   async #stopChildren(reason: StopReason): Promise<void> {
     const inOrder = [...this.#children.values()].toReversed();
     // Siblings added at run time do not depend on each other; stopping hundreds one by one would take for ever.
-    if (this.#spec.dynamic) await Promise.all(inOrder.map((child) => child.stop(reason)));
+    if (this.spec.dynamic) await Promise.all(inOrder.map((child) => child.stop(reason)));
     else for (const child of inOrder) await child.stop(reason);
   }
 
   #adopt(spec: Spec): Supervised {
-    const parentPath = this.path === '/' ? '' : this.path;
-    const child =
-      spec.kind === 'supervisor'
-        ? new SupervisorCell(spec, parentPath, this.services, this, this.#registry)
-        : new ActorCell(spec, parentPath, this.services, this);
+    const path = this.path === '/' ? `/${spec.id}` : `${this.path}/${spec.id}`;
+    const child = spec.kind === 'supervisor' ? new SupervisorCell(spec, path, this.services, this, this.#registry) : new ActorCell(spec, path, this.services, this);
     this.#children.set(child.id, child);
     if (child instanceof ActorCell) this.#registry.added(child);
     return child;
@@ -153,3 +259,6 @@ export class SupervisorCell extends Supervised implements FailureHandler {
     if (child instanceof ActorCell) this.#registry.removed(child);
   }
 }
+
+const FORECAST = new Error('forecast');
+const asMember = (child: Supervised) => ({ restart: child.spec.restart, significant: child.spec.significant, running: child.running });

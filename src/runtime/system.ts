@@ -5,13 +5,15 @@ import { DeadLetters } from './dead-letters.ts';
 import { type Dispatcher, EventLoopDispatcher } from './dispatcher.ts';
 import { asError, RuntimeError } from './errors.ts';
 import type { SystemEvent, TreeSnapshot } from './inspect.ts';
-import { localRef } from './local-ref.ts';
+import { WireRef } from './local-ref.ts';
 import type { Message } from './message.ts';
 import type { ActorRef, Address } from './ref.ts';
+import { startRemote } from './remote/host.ts';
 import { type CellServices, isoTime } from './supervised.ts';
 import type { ChildSpec, SupervisorSpec } from './supervision.ts';
 import { SupervisorCell } from './supervisor-cell.ts';
 import type { ActorSystem, SystemOptions } from './system.types.ts';
+import { Watchers } from './watchers.ts';
 
 export type { ActorSystem, SystemOptions } from './system.types.ts';
 
@@ -43,31 +45,44 @@ class System implements ActorSystem {
 
   constructor(tree: SupervisorSpec, options: SystemOptions & SystemInternals) {
     const clock = options.clock ?? systemClock;
-    this.#log = options.log;
-    this.#deadLetters = new DeadLetters(clock, options.log);
+    const { log, onEscalation, onFailure } = options;
+    this.#log = log;
+    this.#deadLetters = new DeadLetters(clock, log);
+    const gateway = {
+      clock,
+      log,
+      tell: (path: string, message: Message): void => void this.#wire(path).tell(message),
+      ask: (path: string, message: Message, timeoutMs: number) => this.#wire(path).ask(message, { timeoutMs }),
+      offer: (path: string, message: Message, timeoutMs: number) => this.#wire(path).offer(message, { timeoutMs }),
+      refused: (path: string, messageType: string) => this.#deadLetters.add(path, messageType, 'no-credit'),
+    };
     this.#services = {
       clock,
-      log: options.log,
+      log,
       dispatcher: options.dispatcher ?? new EventLoopDispatcher(),
+      watchers: new Watchers(),
       random: options.random ?? Math.random,
       ref: (to) => this.ref(to),
       deadLetter: (path, messageType, reason) => this.#deadLetters.add(path, messageType, reason),
       emit: (event) => this.#emit(event),
-      gateway: {
-        tell: (path, message) => void this.#wire(path).tell(message),
-        ask: (path, message, timeoutMs) => this.#wire(path).ask(message, { timeoutMs }),
-        offer: (path, message, timeoutMs) => this.#wire(path).offer(message, { timeoutMs }),
-      },
+      failure: (path, error) => this.#guarded('onFailure', () => onFailure?.(path, error)),
+      rootEnded: (error) => onEscalation(error),
+      isAlive: (path) => this.#cells.get(path)?.alive === true,
+      startRemote: (owner, incarnation) => startRemote(owner, incarnation, gateway),
     };
-    const onEscalation = { childFailed: (_: unknown, error: Error) => options.onEscalation(error) };
-    this.#root = new SupervisorCell({ ...tree, id: '' }, null, this.#services, onEscalation, {
+    this.#root = new SupervisorCell(tree, '/', this.#services, null, {
       added: (cell) => this.#cells.set(cell.path, cell),
       removed: (cell) => this.#cells.delete(cell.path),
     });
   }
 
-  start(): Promise<void> {
-    return this.#root.start();
+  async start(): Promise<void> {
+    try {
+      await this.#root.start();
+    } catch (thrown) {
+      await this.#root.stop('shutdown');
+      throw thrown;
+    }
   }
 
   ref<M extends Message>(to: Address<M>): ActorRef<M> {
@@ -80,8 +95,13 @@ class System implements ActorSystem {
   }
 
   async stopChild(path: string): Promise<boolean> {
-    const slash = path.lastIndexOf('/');
-    return this.#supervisor(path.slice(0, slash) || '/').stopChild(path.slice(slash + 1));
+    const [parent, id] = splitPath(path);
+    return this.#supervisor(parent).stopChild(id);
+  }
+
+  async restart(path: string): Promise<boolean> {
+    const [parent, id] = splitPath(path);
+    return (await this.#root.find(parent)?.restartChild(id)) ?? false;
   }
 
   snapshot(): TreeSnapshot {
@@ -101,8 +121,8 @@ class System implements ActorSystem {
     return this.#root.stop('shutdown');
   }
 
-  #wire(path: string): ReturnType<typeof localRef> {
-    return localRef(path, () => this.#cells.get(path), this.#services);
+  #wire(path: string): WireRef {
+    return new WireRef(path, this.#services, (at) => this.#cells.get(at));
   }
 
   #supervisor(path: string): SupervisorCell {
@@ -112,12 +132,20 @@ class System implements ActorSystem {
   }
 
   #emit(event: SystemEvent): void {
-    for (const listener of this.#listeners) {
-      try {
-        listener(event);
-      } catch (thrown) {
-        this.#log.error({ err: asError(thrown), event: event.type, at: isoTime(this.#services.clock.now()) }, 'a listener of system events failed');
-      }
+    for (const listener of this.#listeners) this.#guarded(`listener of "${event.type}" at ${isoTime(this.#services.clock.now())}`, () => listener(event));
+  }
+
+  /** What others hang in must not break supervision. */
+  #guarded(what: string, call: () => void): void {
+    try {
+      call();
+    } catch (thrown) {
+      this.#log.error({ err: asError(thrown), what }, `${what} failed: ${asError(thrown).message}`);
     }
   }
+}
+
+function splitPath(path: string): [parent: string, id: string] {
+  const slash = path.lastIndexOf('/');
+  return [path.slice(0, slash) || '/', path.slice(slash + 1)];
 }

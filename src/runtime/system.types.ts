@@ -9,8 +9,10 @@ export interface SystemOptions {
   readonly log: ActorLog;
   /** Default: the machine's clock. */
   readonly clock?: Clock;
-  /** Called when the root supervisor gives up: the whole system is lost and has been stopped. */
+  /** Called when the root supervisor gave up or ended: the whole system is lost and has been stopped. */
   readonly onEscalation: (error: Error) => void;
+  /** Told of every failure of every actor and supervisor, whatever becomes of it. */
+  readonly onFailure?: (path: string, error: Error) => void;
 }
 
 /** A running tree of actors. */
@@ -25,6 +27,8 @@ export interface ActorSystem {
   startChild(supervisorPath: string, spec: ChildSpec, onFirstFailure?: 'remove' | 'restart'): Promise<void>;
   /** Stops a dynamic child and forgets it. False when there was none. */
   stopChild(path: string): Promise<boolean>;
+  /** Stops and starts an actor, or a supervisor with all below it, at an operator's wish. False when there is none. Rejects when it does not start. */
+  restart(path: string): Promise<boolean>;
   snapshot(): TreeSnapshot;
   /** The newest dead letters (bounded) and how many there were in all. */
   deadLetters(): { readonly total: number; readonly recent: readonly DeadLetter[] };

@@ -87,27 +87,35 @@ export const healthy: HealthReport = {
   notices: [],
 };
 
+const node = { restart: 'permanent', significant: false, nextRestartAt: null, nextBackoffMs: 100, onNextFailure: 'restart', events: [] } as const;
+
 export const tree = (cameraIds: readonly string[] = ['north']): TreeSnapshot => ({
   type: 'supervisor',
+  ...node,
+  autoShutdown: 'never',
   path: '/',
   strategy: 'one-for-one',
   dynamic: false,
   state: 'running',
-  intensity: { maxRestarts: 5, withinMs: 60_000, used: 0 },
+  intensity: { maxRestarts: 5, withinMs: 60_000, used: 0, left: 5 },
   restarts: 0,
   lastFailure: null,
   children: [
     {
       type: 'supervisor',
+      ...node,
+      autoShutdown: 'never',
       path: '/cameras',
       strategy: 'one-for-one',
       dynamic: true,
       state: 'running',
-      intensity: { maxRestarts: 5, withinMs: 60_000, used: 1 },
+      intensity: { maxRestarts: 5, withinMs: 60_000, used: 1, left: 4 },
       restarts: 1,
       lastFailure: null,
       children: cameraIds.map((id, index) => ({
         type: 'actor' as const,
+        ...node,
+        busyShare: 0.02,
         path: `/cameras/${id}`,
         kind: 'camera',
         state: index === 2 ? ('backing-off' as const) : ('running' as const),
@@ -203,8 +211,12 @@ export class FakeWorld {
           return this.images.get(id) ?? null;
         },
       },
-      tree: () => this.treeNow,
-      deadLetters: () => ({ total: 1, recent: [{ at: '2026-01-02T03:04:05.000Z', path: '/gone', messageType: 'tick', reason: 'no-such-actor' }] }),
+      supervision: {
+        tree: () => this.treeNow,
+        subscribe: () => () => undefined,
+        restart: async () => true,
+        deadLetters: () => ({ total: 1, recent: [{ at: '2026-01-02T03:04:05.000Z', path: '/gone', messageType: 'tick', reason: 'no-such-actor' }] }),
+      },
       scheduler: {
         stats: async () => this.keys,
         health: async () => ({ status: 'ok', message: 'judging', source: 'rules', waiting: 0, in_flight: 0, max_concurrent: 50 }),

@@ -143,5 +143,5 @@ test('timers of a threaded actor pass through its bounded mailbox and end with i
 });
 
 test('the thread entry refuses to run on the main thread', async () => {
-  await assert.rejects(import('../../src/runtime/thread/entry.ts'), { code: 'BAD_DEFINITION' });
+  await assert.rejects(import('../../src/runtime/remote/entry.ts'), { code: 'BAD_DEFINITION' });
 });

@@ -2,6 +2,7 @@ import type { PublishedGroup } from '../../messages/detection.ts';
 import { newRequestId, newTraceId } from '../../messages/ids.ts';
 import { defineActor } from '../../runtime/actor.ts';
 import { asError } from '../../runtime/errors.ts';
+import { move } from '../../runtime/moved.ts';
 import { CameraSource } from '../../source/camera-source.ts';
 import { createAnalyser } from '../../vision/analyse.ts';
 import { cropRectangle } from '../../vision/crop.ts';
@@ -90,11 +91,11 @@ export const cameraActor = defineActor<CameraMessage, CameraPrivate>()<CameraIni
 
     /** A frame whose pictures cannot be stored still counts: its boxes and rules need none. */
     const store = async (requestId: string, frame: Frame, regions: Parameters<typeof imaging.ask<'store'>>[0]['regions']): Promise<StoredImages> => {
-      const data = ownMemory(frame.data);
+      const data = move(ownMemory(frame.data));
       try {
         return await imaging.ask(
           { type: 'store', requestId, data, width: frame.width, height: frame.height, regions },
-          { timeoutMs: IMAGING_TIMEOUT_MS, transfer: [data.buffer] },
+          { timeoutMs: IMAGING_TIMEOUT_MS },
         );
       } catch (thrown) {
         ctx.log.warn({ cameraId, requestId, err: asError(thrown).message }, `camera ${cameraId}: a frame goes on without pictures: ${asError(thrown).message}`);

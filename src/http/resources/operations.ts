@@ -4,17 +4,12 @@ import { redactText } from '../../infra/redact.ts';
 import { errorReplies } from '../errors/replies.ts';
 import type { HttpPorts } from '../ports.ts';
 import { HealthReport, KeyPoolHealthReply, KeyPoolStatsReply, SchedulerHealthReply, keyPoolHealth } from '../schemas/operations.ts';
-import { TreeReply } from '../schemas/tree.ts';
 import type { App } from '../server.types.ts';
 
 const tags = ['operations'];
 
-/** Supervisor tree, scheduler, key pool, metrics. */
+/** Scheduler, key pool, metrics. */
 export function operationRoutes(app: App, ports: HttpPorts): void {
-  app.get('/api/supervisor/tree', { schema: { tags, summary: 'The whole tree of actors, and the newest dead letters', response: { 200: TreeReply, ...errorReplies(503) } } }, async () => {
-    const { total, recent } = ports.deadLetters();
-    return { tree: ports.tree(), deadLetters: { total, recent: [...recent] } };
-  });
   app.get('/api/scheduler/stats', { schema: { tags, summary: 'Keys and calls', response: { 200: KeyPoolStatsReply, ...errorReplies(503) } } }, async () => ({
     code: 200 as const,
     data: await ports.scheduler.stats(),

@@ -2,21 +2,44 @@ import { z } from 'zod';
 import type { TreeSnapshot } from '../../runtime/inspect.ts';
 import { IsoTime } from '../../messages/ids.ts';
 
-const State = z.enum(['starting', 'running', 'backing-off', 'stopping', 'stopped', 'failed']);
+const State = z.enum(['starting', 'running', 'backing-off', 'stopping', 'stopped', 'exited', 'failed']);
 const Failure = z.object({ at: IsoTime, code: z.string().nullable(), message: z.string() });
+
+const at = { at: IsoTime, path: z.string() };
+/** What happened to an actor. */
+export const SupervisorEvent = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('started'), ...at, incarnation: z.number() }),
+  z.object({ type: z.literal('failed'), ...at, failure: Failure }),
+  z.object({ type: z.literal('exited'), ...at, reason: z.enum(['normal', 'shutdown']) }),
+  z.object({ type: z.literal('restarting'), ...at, delayMs: z.number(), because: z.string() }),
+  z.object({ type: z.literal('escalated'), ...at, failure: Failure }),
+  z.object({ type: z.literal('stopped'), ...at, forced: z.boolean() }),
+  z.object({ type: z.literal('mailbox-full'), ...at, capacity: z.number() }),
+  z.object({ type: z.literal('quarantined'), ...at }),
+]);
+
+const node = {
+  path: z.string(),
+  state: State,
+  restart: z.enum(['permanent', 'transient', 'temporary']),
+  significant: z.boolean(),
+  restarts: z.number(),
+  lastFailure: Failure.nullable(),
+  nextRestartAt: z.string().nullable(),
+  nextBackoffMs: z.number(),
+  /** What its supervisor would do at the next failure. */
+  onNextFailure: z.enum(['restart', 'restart-group', 'escalate', 'end', 'end-supervisor']).nullable(),
+  events: z.array(SupervisorEvent),
+};
 
 const ActorNode = z.object({
   type: z.literal('actor'),
-  path: z.string(),
+  ...node,
   kind: z.string(),
-  state: State,
-  placement: z.enum(['inline', 'thread']),
+  placement: z.enum(['inline', 'thread', 'process']),
   incarnation: z.number(),
-  restarts: z.number(),
   processed: z.number(),
   startedAt: z.string().nullable(),
-  nextRestartAt: z.string().nullable(),
-  lastFailure: Failure.nullable(),
   mailbox: z.object({
     depth: z.number(),
     capacity: z.number(),
@@ -25,6 +48,7 @@ const ActorNode = z.object({
     refused: z.number(),
     oldestMs: z.number().nullable(),
   }),
+  busyShare: z.number(),
   nativeInFlight: z.number(),
   detail: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
 });
@@ -32,13 +56,11 @@ const ActorNode = z.object({
 /** Documents the tree in OpenAPI; the tree itself is typed by the runtime. */
 const SupervisorNode = z.object({
   type: z.literal('supervisor'),
-  path: z.string(),
-  strategy: z.string(),
+  ...node,
+  strategy: z.enum(['one-for-one', 'one-for-all', 'rest-for-one']),
+  autoShutdown: z.enum(['never', 'any-significant', 'all-significant']),
   dynamic: z.boolean(),
-  state: State,
-  intensity: z.object({ maxRestarts: z.number(), withinMs: z.number(), used: z.number() }),
-  restarts: z.number(),
-  lastFailure: Failure.nullable(),
+  intensity: z.object({ maxRestarts: z.number(), withinMs: z.number(), used: z.number(), left: z.number() }),
   get children(): z.ZodArray<z.ZodType<TreeSnapshot>> {
     return z.array(TreeNode);
   },
@@ -49,6 +71,8 @@ const DeadLetter = z.object({
   at: z.string(),
   path: z.string(),
   messageType: z.string(),
-  reason: z.enum(['no-such-actor', 'mailbox-full', 'dropped-oldest', 'stopped', 'failed']),
+  reason: z.enum(['no-such-actor', 'mailbox-full', 'dropped-oldest', 'stopped', 'failed', 'no-credit']),
 });
 export const TreeReply = z.object({ tree: TreeNode, deadLetters: z.object({ total: z.number(), recent: z.array(DeadLetter) }) });
+export const RestartBody = z.strictObject({ path: z.string().regex(/^(\/[A-Za-z0-9_.-]{1,64}){1,8}$/, 'must be the path of an actor or supervisor, as the tree shows it') });
+export const RestartReply = z.object({ restarted: z.string() });

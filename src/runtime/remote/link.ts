@@ -1,0 +1,123 @@
+import type { Clock, TimerHandle } from '../clock.ts';
+import { deserializeError, RuntimeError } from '../errors.ts';
+import type { Message } from '../message.ts';
+import { collectMoved } from '../moved.ts';
+import type { ActorRef, AskOptions, OfferOptions, TellOutcome } from '../ref.ts';
+import type { Outbox } from './outbox.ts';
+import type { FromRemote, Reply } from './protocol.ts';
+
+interface Pending {
+  resolve(value: unknown): void;
+  reject(error: Error): void;
+  readonly timer: TimerHandle | null;
+}
+
+/** The host keeps the time-outs; ours, a little later, covers a host that does not answer at all. */
+const GRACE_MS = 250;
+
+/** A remote actor's way to all others: refs, credit, questions that wait for their answer. */
+export class HostLink {
+  readonly #outbox: Outbox<FromRemote>;
+  readonly #clock: Clock;
+  readonly #pending = new Map<number, Pending>();
+  readonly #forCredit: (() => void)[] = [];
+  #credit: number;
+  #nextId = 1;
+
+  constructor(outbox: Outbox<FromRemote>, clock: Clock, credit: number) {
+    this.#outbox = outbox;
+    this.#clock = clock;
+    this.#credit = credit;
+  }
+
+  ref<M extends Message>(path: string): ActorRef<M> {
+    const ref = {
+      path,
+      tell: (message: Message): TellOutcome => this.#tell(path, message),
+      offer: (message: Message, options: OfferOptions): Promise<void> => this.#offer(path, message, options.timeoutMs),
+      ask: (message: Message, options: AskOptions): Promise<unknown> => this.#request('ask', path, message, options.timeoutMs),
+    };
+    // The protocol was checked where the ref is used; on the wire every message is just a Message.
+    return ref as unknown as ActorRef<M>;
+  }
+
+  toSelf(message: Message, onLeave: (() => void) | null): void {
+    const id = this.#nextId++;
+    if (onLeave !== null) this.#pending.set(id, { resolve: onLeave, reject: onLeave, timer: null });
+    this.#outbox.add({ type: 'self', id, message });
+  }
+
+  settle(id: number, reply: Reply): void {
+    const pending = this.#pending.get(id);
+    if (pending === undefined) return;
+    this.#pending.delete(id);
+    if (pending.timer !== null) this.#clock.clearTimeout(pending.timer);
+    if (reply.ok) pending.resolve(reply.value);
+    else pending.reject(deserializeError(reply.error));
+  }
+
+  grant(count: number): void {
+    this.#credit += count;
+    while (this.#credit > 0 && this.#forCredit.length > 0) this.#forCredit.shift()?.();
+  }
+
+  /** Rejects whatever still waits; nothing will answer any more. */
+  close(): void {
+    for (const pending of this.#pending.values()) {
+      if (pending.timer !== null) this.#clock.clearTimeout(pending.timer);
+      pending.reject(new RuntimeError('STOPPING', 'the asking actor is being stopped'));
+    }
+    this.#pending.clear();
+  }
+
+  #tell(path: string, message: Message): TellOutcome {
+    if (this.#credit <= 0) {
+      const { last } = this.#outbox;
+      if (last?.type === 'refused' && last.path === path && last.messageType === message.type) Object.assign(last, { count: last.count + 1 });
+      else this.#outbox.add({ type: 'refused', path, messageType: message.type, count: 1 });
+      return 'refused';
+    }
+    this.#credit -= 1;
+    collectMoved(message, this.#outbox.transfer);
+    const { last } = this.#outbox;
+    if (last?.type === 'tells' && last.path === path) last.messages.push(message);
+    else this.#outbox.add({ type: 'tells', path, messages: [message] });
+    return 'accepted';
+  }
+
+  async #offer(path: string, message: Message, timeoutMs: number): Promise<void> {
+    const deadline = this.#clock.now() + timeoutMs;
+    if (this.#credit <= 0 && !(await this.#creditWithin(timeoutMs))) {
+      throw new RuntimeError('MAILBOX_FULL', `no room on the way to ${path} for "${message.type}" within ${timeoutMs} ms`, { path, messageType: message.type });
+    }
+    await this.#request('offer', path, message, Math.max(0, deadline - this.#clock.now()));
+  }
+
+  #creditWithin(ms: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        this.#clock.clearTimeout(timer);
+        resolve(true);
+      };
+      const timer = this.#clock.setTimeout(() => {
+        const index = this.#forCredit.indexOf(wake);
+        if (index >= 0) this.#forCredit.splice(index, 1);
+        resolve(false);
+      }, ms);
+      this.#forCredit.push(wake);
+    });
+  }
+
+  #request(type: 'ask' | 'offer', path: string, message: Message, timeoutMs: number): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const id = this.#nextId++;
+      const timer = this.#clock.setTimeout(() => {
+        this.#pending.delete(id);
+        reject(new RuntimeError('ASK_TIMEOUT', `${path} did not answer "${message.type}" within ${timeoutMs} ms`, { path, messageType: message.type, timeoutMs }));
+      }, timeoutMs + GRACE_MS);
+      this.#pending.set(id, { resolve, reject, timer });
+      collectMoved(message, this.#outbox.transfer);
+      this.#outbox.add({ type, id, path, message, timeoutMs });
+    });
+  }
+}

@@ -1,0 +1,59 @@
+/** A double-ended queue over a growing array whose length is a power of two. Amortised O(1) at both ends. */
+export class Ring<T> {
+  #slots: (T | undefined)[] = [undefined, undefined, undefined, undefined];
+  #head = 0;
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  push(value: T): void {
+    if (this.#size === this.#slots.length) this.#grow();
+    this.#slots[(this.#head + this.#size) & (this.#slots.length - 1)] = value;
+    this.#size += 1;
+  }
+
+  unshift(value: T): void {
+    if (this.#size === this.#slots.length) this.#grow();
+    this.#head = (this.#head - 1) & (this.#slots.length - 1);
+    this.#slots[this.#head] = value;
+    this.#size += 1;
+  }
+
+  peek(): T | undefined {
+    return this.#size === 0 ? undefined : this.#slots[this.#head];
+  }
+
+  shift(): T | undefined {
+    if (this.#size === 0) return undefined;
+    const value = this.#slots[this.#head];
+    this.#slots[this.#head] = undefined;
+    this.#head = (this.#head + 1) & (this.#slots.length - 1);
+    this.#size -= 1;
+    return value;
+  }
+
+  /** Takes the first that fits out; the order of the others stays. */
+  shiftWhere(fits: (value: T) => boolean): T | undefined {
+    const passed: T[] = [];
+    let found: T | undefined;
+    for (let next = this.shift(); next !== undefined; next = this.shift()) {
+      if (fits(next)) {
+        found = next;
+        break;
+      }
+      passed.push(next);
+    }
+    for (const value of passed.toReversed()) this.unshift(value);
+    return found;
+  }
+
+  #grow(): void {
+    const { length } = this.#slots;
+    const bigger: (T | undefined)[] = Array.from({ length: length * 2 });
+    for (let index = 0; index < length; index += 1) bigger[index] = this.#slots[(this.#head + index) & (length - 1)];
+    this.#slots = bigger;
+    this.#head = 0;
+  }
+}
