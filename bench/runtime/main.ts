@@ -1,10 +1,16 @@
-/** `npm run bench:runtime [-- --json] [-- --quick]`: the runtime beside nact, comedy, xstate and bare `postMessage`. */
+/**
+ * `npm run bench:runtime [-- --json] [-- --quick]`: the runtime beside nact, comedy, xstate and bare `postMessage`.
+ *
+ * Every library runs in a process of its own, in production mode, with the same messages and counts of its own that take
+ * about the same time; what is sent must be handled before the clock stops, and is counted at the receiver. Memory is
+ * measured in fresh processes, after the garbage of making the actors is gone.
+ */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type Bar, bar, type Entry, interleave, machine, print, ratio, readOptions, type Report, type Result, resultOf } from '../harness.ts';
 import type { Footprint } from './memory.ts';
-import { RemoteSubject } from './remote-subject.ts';
+import { ENVIRONMENT, RemoteSubject } from './remote-subject.ts';
 import { type MeasureName, SUBJECTS, type SubjectName } from './subject.ts';
 
 const options = readOptions(process.argv.slice(2));
@@ -63,7 +69,7 @@ async function memory(name: SubjectName): Promise<Result[]> {
   const runs: Footprint[] = [];
   for (let run = 0; run < memoryRuns; run += 1) {
     const script = fileURLToPath(new URL('memory.ts', import.meta.url));
-    const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', script, name, String(IDLE_ACTORS)]);
+    const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', script, name, String(IDLE_ACTORS)], { env: ENVIRONMENT });
     runs.push(JSON.parse(stdout));
   }
   const mb = (pick: (footprint: Footprint) => number): number[] => runs.map((each) => pick(each) / 1e6);

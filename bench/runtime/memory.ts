@@ -19,9 +19,10 @@ const module: SubjectModule = await import(`./subjects/${name}.ts`);
 if (module.idle === undefined) throw new Error(`${name} makes no idle actors`);
 
 async function settled(): Promise<NodeJS.MemoryUsage> {
-  // Twice: the first pass runs finalizers that free more; pages go back to the system a little later.
+  // As under memory pressure: what making them left behind goes, and its pages go back to the system. Twice, because
+  // finalizers of the first pass free more.
   for (let pass = 0; pass < 2; pass += 1) {
-    await gc?.({ type: 'major', execution: 'async' });
+    await gc?.({ type: 'major', execution: 'async', flavor: 'last-resort' });
     await delay(200);
   }
   return process.memoryUsage();
