@@ -1,8 +1,9 @@
-import type { KeyConfig } from '../keys/config.ts';
+import type { KeyStrategy } from '../keys/config.schema.ts';
+import type { KeyConfig, KeySpec } from '../keys/config.ts';
 import type { LimitMemory } from '../keys/limits.ts';
 import type { Blame, CallOutcome } from '../keys/outcome.ts';
 import { KeyPool } from '../keys/pool.ts';
-import { poolSettings, type KeyPoolStats, type LeaseReply, type LeaseRequest, type PoolStep } from '../keys/pool.types.ts';
+import { poolSettings, type ConfigureSummary, type KeyPoolStats, type KeyView, type LeaseReply, type LeaseRequest, type PoolStep } from '../keys/pool.types.ts';
 import { defineActor } from '../runtime/actor.ts';
 import type { Asking, Deferred } from '../runtime/message.ts';
 import { address } from '../runtime/ref.ts';
@@ -22,7 +23,17 @@ export type KeyPoolMessage =
   | { readonly type: 'forgive'; readonly keyName: string }
   /** Withdraws a waiting lease; it is answered with a refusal. */
   | { readonly type: 'cancel'; readonly waiterId: string }
-  | ({ readonly type: 'stats' } & Asking<KeyPoolStats>);
+  | ({ readonly type: 'stats' } & Asking<KeyPoolStats>)
+  /** Replaces keys and strategy; calls in flight finish. */
+  | ({ readonly type: 'configure'; readonly keys: readonly KeySpec[]; readonly strategy: KeyStrategy } & Asking<ConfigureSummary>)
+  /** No new leases for this key while on; calls in flight finish. Answers whether there is such a key. */
+  | ({ readonly type: 'drain'; readonly keyName: string; readonly on: boolean } & Asking<boolean>)
+  /** Switches this key off, or on again. Answers whether there is such a key. */
+  | ({ readonly type: 'disable'; readonly keyName: string; readonly on: boolean } & Asking<boolean>)
+  /** Every key for administration, without its secret. */
+  | ({ readonly type: 'keys' } & Asking<readonly KeyView[]>)
+  /** How many keys are meant to be used; with none, rules judge. */
+  | ({ readonly type: 'wanted' } & Asking<number>);
 type Private = { readonly type: 'wake' } | { readonly type: 'report' };
 
 export const KEY_POOL = address<KeyPoolMessage>('/key-pool');
@@ -44,7 +55,10 @@ export const keyPoolActor = defineActor<KeyPoolMessage, Private>()<KeyPoolInit>(
   mailbox: { capacity: 20_000, overflow: 'refuse' },
   start: (ctx, { config, memory }) => {
     memory.orphaned(ctx.clock.now() + ORPHANS_LEAVE_MS);
-    const pool = new KeyPool(config.keys, poolSettings(config.strategy, config.scheduler), memory, `lease-${ctx.incarnation}`);
+    const { keys, strategy } = memory.live ?? config;
+    const pool = new KeyPool(keys, poolSettings(strategy, config.scheduler), memory, `lease-${ctx.incarnation}`);
+    memory.live?.drained.forEach((keyName) => pool.drain(keyName, true, ctx.clock.now()));
+    memory.live?.disabled.forEach((keyName) => pool.disable(keyName, true, ctx.clock.now()));
     const waiting = new Map<string, Deferred<LeaseReply>>();
 
     const apply = (step: PoolStep): void => {
@@ -59,6 +73,17 @@ export const keyPoolActor = defineActor<KeyPoolMessage, Private>()<KeyPoolInit>(
       }
       if (step.wakeAt === null) ctx.clearTimer('wake');
       else ctx.setTimer('wake', step.wakeAt - ctx.clock.now(), { type: 'wake' });
+    };
+    const remember = (now: readonly KeySpec[], by: KeyStrategy): void => {
+      const view = pool.view(ctx.clock.now());
+      const having = (test: (key: KeyView) => boolean): ReadonlySet<string> => new Set(view.filter(test).map((key) => key.key_id));
+      memory.live = { keys: now, strategy: by, drained: having((key) => key.drained), disabled: having((key) => key.switched_off) };
+    };
+    const operated = (keyName: string, what: string, { found, step }: { readonly found: boolean; readonly step: PoolStep }): boolean => {
+      if (found) ctx.log.info({ key: keyName }, `API key "${keyName}" is ${what} by an operator`);
+      remember(memory.live?.keys ?? config.keys, memory.live?.strategy ?? config.strategy);
+      apply(step);
+      return found;
     };
     const report = (): void => {
       const { total_keys, available_keys, in_use_keys, cooling_keys, disabled_keys, in_flight, waiting: waiters, granted } = pool.stats(ctx.clock.now());
@@ -85,6 +110,17 @@ export const keyPoolActor = defineActor<KeyPoolMessage, Private>()<KeyPoolInit>(
         forgive: ({ keyName }) => pool.forgive(keyName, ctx.clock.now()),
         cancel: ({ waiterId }) => apply(pool.cancel(waiterId, ctx.clock.now())),
         stats: () => pool.stats(ctx.clock.now()),
+        configure: ({ keys: wanted, strategy: by }) => {
+          const { summary, step } = pool.configure(wanted, by, ctx.clock.now());
+          remember(wanted, by);
+          ctx.log.info({ ...summary }, `API keys changed: ${summary.added.length} added, ${summary.removed.length} removed, ${summary.changed.length} changed`);
+          apply(step);
+          return summary;
+        },
+        drain: ({ keyName, on }) => operated(keyName, on ? 'drained' : 'no longer drained', pool.drain(keyName, on, ctx.clock.now())),
+        disable: ({ keyName, on }) => operated(keyName, on ? 'disabled' : 'enabled', pool.disable(keyName, on, ctx.clock.now())),
+        keys: () => pool.view(ctx.clock.now()),
+        wanted: () => pool.wantedKeys,
         wake: () => apply(pool.advance(ctx.clock.now())),
         report,
       },

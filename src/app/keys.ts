@@ -27,10 +27,9 @@ export async function useKeys(config: GantryConfig, log: Log): Promise<UsedKeys>
   for (const warning of keys.warnings) log.warn({ keysFile: config.keysFile }, warning);
   const usable = keys.keys.filter((key) => key.enabled);
   log.info({ keys: usable.map((key) => key.name) }, describe(keys, usable.length, simulator !== null));
-  const vlm = usable.length === 0 ? null : createVlmClient();
   return {
     pool: { config: keys, memory: new LimitMemory() },
-    scheduler: { vlm, language: config.language, settings: schedulerSettings(keys.scheduler) },
+    scheduler: { vlm: createVlmClient(), language: config.language, settings: schedulerSettings(keys.scheduler) },
     simulator,
     close: async () => simulator?.close(),
   };

@@ -2,19 +2,22 @@ import { cooldownMs, FailureRate, rateLimitCooldownMs } from './cooldown.ts';
 import type { KeySpec } from './config.ts';
 import { MINUTE_MS, SECOND_MS, type SlidingWindows } from './limits.ts';
 import type { Blame, CallOutcome } from './outcome.ts';
-import type { KeyStats, KeyStatus, PoolSettings } from './pool.types.ts';
+import type { KeyStats, KeyStatus, KeyView, PoolSettings } from './pool.types.ts';
 
 const iso = (at: number): string => new Date(at).toISOString();
 
 /** One key's life: its state, its counts, and what each outcome does to them. No timers, no I/O. */
 export class PooledKey {
-  readonly spec: KeySpec;
-  readonly windows: SlidingWindows;
+  #spec: KeySpec;
+  #windows: SlidingWindows;
+  #drained = false;
+  #switchedOff = false;
   readonly #settings: PoolSettings;
   readonly #rate = new FailureRate();
   #inFlight = 0;
   #cooldownUntil = 0;
-  #disabledReason: string | null;
+  /** Why the provider refused it; null when it did not. */
+  #refused: string | null = null;
   #consecutiveFailures = 0;
   #success = 0;
   #failed = 0;
@@ -25,10 +28,52 @@ export class PooledKey {
   #lastErrorCode: string | null = null;
 
   constructor(spec: KeySpec, windows: SlidingWindows, settings: PoolSettings) {
-    this.spec = spec;
-    this.windows = windows;
+    this.#spec = spec;
+    this.#windows = windows;
     this.#settings = settings;
-    this.#disabledReason = spec.enabled ? null : 'disabled in the configuration';
+  }
+
+  get spec(): KeySpec {
+    return this.#spec;
+  }
+
+  get windows(): SlidingWindows {
+    return this.#windows;
+  }
+
+  /** Goes on under a changed entry. Another secret or endpoint is judged afresh; counts stay. */
+  reconfigure(spec: KeySpec, windows: SlidingWindows): void {
+    if (!sameAccess(this.#spec, spec)) {
+      this.#refused = null;
+      this.#cooldownUntil = 0;
+      this.#consecutiveFailures = 0;
+    }
+    this.#spec = spec;
+    this.#windows = windows;
+  }
+
+  /** An operator's wish: no new leases, calls in flight finish. */
+  set drained(on: boolean) {
+    this.#drained = on;
+  }
+
+  get drained(): boolean {
+    return this.#drained;
+  }
+
+  /** An operator's wish: the key is off, whatever its entry says. Switched on again, the provider's refusal is forgotten. */
+  set switchedOff(on: boolean) {
+    this.#switchedOff = on;
+    if (!on) this.#refused = null;
+  }
+
+  get switchedOff(): boolean {
+    return this.#switchedOff;
+  }
+
+  /** Meant to be used by its entry and by the operator, whatever the provider says of it. */
+  get wanted(): boolean {
+    return this.#spec.enabled && !this.#drained && !this.#switchedOff;
   }
 
   get inFlight(): number {
@@ -40,7 +85,7 @@ export class PooledKey {
   }
 
   get disabled(): boolean {
-    return this.#disabledReason !== null;
+    return !this.wanted || this.#refused !== null;
   }
 
   get cooldownUntil(): number {
@@ -56,7 +101,7 @@ export class PooledKey {
   /** Earliest moment a lease can be had; null when only an event (not time) can bring it. */
   availableAt(now: number): number | null {
     if (this.disabled) return null;
-    if (this.spec.maxInFlight !== null && this.#inFlight >= this.spec.maxInFlight) return null;
+    if (this.#spec.maxInFlight !== null && this.#inFlight >= this.#spec.maxInFlight) return null;
     const permitAt = this.windows.nextAt(now);
     return permitAt === null ? null : Math.max(this.#cooldownUntil, permitAt);
   }
@@ -69,7 +114,7 @@ export class PooledKey {
   /** Takes a permit. Only after `availableAt(now) <= now`. */
   lease(now: number): void {
     const permit = this.windows.take(now);
-    if (!permit.granted) throw new Error(`key "${this.spec.name}" has no permit now`);
+    if (!permit.granted) throw new Error(`key "${this.#spec.name}" has no permit now`);
     this.#inFlight++;
     this.#lastUsedAt = now;
   }
@@ -103,7 +148,7 @@ export class PooledKey {
         this.#proved(now);
         return null;
       case 'rejected-key':
-        this.#disabledReason ??= `the provider refused the key (${outcome.status})`;
+        this.#refused ??= `the provider refused the key (${outcome.status})`;
         return null;
       case 'rate-limited': {
         this.#rateLimited++;
@@ -145,14 +190,27 @@ export class PooledKey {
     this.coolUntil(now + cooldownMs(this.#settings.cooldown, this.#rate.rate(now)));
   }
 
+  #disabledReason(): string | null {
+    if (!this.#spec.enabled) return 'disabled in the configuration';
+    if (this.#switchedOff) return 'disabled by an operator';
+    if (this.#drained) return 'drained by an operator';
+    return this.#refused;
+  }
+
+  /** For administration: as `stats`, with the entry's other fields. Never the secret. */
+  view(now: number): KeyView {
+    const { enabled, secret, baseUrl, responseFormat, maxInFlight } = this.#spec;
+    return { ...this.stats(now), enabled, drained: this.#drained, switched_off: this.#switchedOff, fingerprint: secret.fingerprint(), base_url: baseUrl, response_format: responseFormat, max_in_flight: maxInFlight };
+  }
+
   stats(now: number): KeyStats {
     const total = this.#success + this.#failed;
     return {
-      key_id: this.spec.name,
+      key_id: this.#spec.name,
       status: this.status(now),
-      quota_group: this.spec.quotaGroup,
-      priority: this.spec.priority,
-      model: this.spec.model,
+      quota_group: this.#spec.quotaGroup,
+      priority: this.#spec.priority,
+      model: this.#spec.model,
       total_calls: total,
       success_calls: this.#success,
       failed_calls: this.#failed,
@@ -165,11 +223,14 @@ export class PooledKey {
       cooldown_until: now < this.#cooldownUntil ? iso(this.#cooldownUntil) : null,
       last_used_at: this.#lastUsedAt === 0 ? null : iso(this.#lastUsedAt),
       last_error_code: this.#lastErrorCode,
-      disabled_reason: this.#disabledReason,
-      qps_limit: this.spec.qpsLimit,
-      rpm_limit: this.spec.rpmLimit,
+      disabled_reason: this.#disabledReason(),
+      qps_limit: this.#spec.qpsLimit,
+      rpm_limit: this.#spec.rpmLimit,
       used_last_second: this.windows.used(now, SECOND_MS),
       used_last_minute: this.windows.used(now, MINUTE_MS),
     };
   }
 }
+
+/** Whether both entries lead to the same account at the same provider. */
+export const sameAccess = (a: KeySpec, b: KeySpec): boolean => a.secret.reveal() === b.secret.reveal() && a.baseUrl === b.baseUrl && a.model === b.model;

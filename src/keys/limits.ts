@@ -1,3 +1,6 @@
+import type { KeySpec } from './config.ts';
+import type { KeyStrategy } from './config.schema.ts';
+
 /** At most `limit` calls in any window of `spanMs`. */
 export interface WindowLimit {
   readonly limit: number;
@@ -34,9 +37,9 @@ export type Permit = { readonly granted: true } | { readonly granted: false; rea
  * Memory: one ring of the newest `max(limit)` calls, in order of time; constant time for a decision.
  */
 export class SlidingWindows {
-  readonly #windows: readonly WindowLimit[];
+  #windows: readonly WindowLimit[];
   /** When calls left, ascending from the oldest kept. */
-  readonly #ring: Float64Array;
+  #ring: Float64Array;
   #guardMs: number;
   /** Calls ever sent; the newest is at `(#count - 1) % ring.length`. */
   #count = 0;
@@ -45,14 +48,39 @@ export class SlidingWindows {
 
   /** `limit` of a window: a whole number from 1; `spanMs` above 0; `guardMs` from 0. */
   constructor(windows: readonly WindowLimit[], guardMs: number) {
-    for (const { limit, spanMs } of windows) {
-      if (!Number.isSafeInteger(limit) || limit < 1) throw new RangeError(`limit must be a whole number from 1, not ${limit}`);
-      if (!(spanMs > 0)) throw new RangeError(`spanMs must be above 0, not ${spanMs}`);
-    }
-    if (windows.length === 0) throw new RangeError('at least one window is needed');
-    this.#windows = windows;
-    this.#ring = new Float64Array(Math.max(...windows.map((window) => window.limit)));
+    this.#windows = checkedWindows(windows);
+    this.#ring = new Float64Array(mostCalls(windows));
     this.#guardMs = checkedGuard(guardMs);
+  }
+
+  /**
+   * Replaces the limits; they hold from the next decision on, for the calls already made as well. The ring only grows:
+   * a limit that is lowered and raised again must not have forgotten what the raised one has to count.
+   */
+  setWindows(windows: readonly WindowLimit[]): void {
+    this.#windows = checkedWindows(windows);
+    const most = mostCalls(windows);
+    if (most > this.#ring.length) this.#keep(this.#times(), most);
+  }
+
+  /**
+   * Counts what `other` has counted as well, its open permits among it; for a key that comes to another budget with
+   * what it spent. The open ones must then be reported here too.
+   */
+  inherit(other: SlidingWindows): void {
+    const times = [...this.#times(), ...other.#times()].toSorted((a, b) => a - b);
+    this.#keep(times, Math.max(this.#ring.length, times.length));
+  }
+
+  /** Counts a permit that another budget gave; to be ended like one taken here. */
+  adopt(): void {
+    this.#pending++;
+  }
+
+  /** True when nothing counts in any window and nobody holds a permit: it can be forgotten. */
+  idle(now: number): boolean {
+    const longest = Math.max(...this.#windows.map((window) => window.spanMs));
+    return this.#pending === 0 && (this.#count === 0 || this.#read(this.#count - 1) + longest + this.#guardMs + 1 <= now);
   }
 
   /** Replaces the guard; it holds from the next decision on, for the calls already made as well. */
@@ -128,6 +156,18 @@ export class SlidingWindows {
     return Math.ceil(at);
   }
 
+  /** Calls kept, oldest first. */
+  #times(): readonly number[] {
+    const kept = Math.min(this.#count, this.#ring.length);
+    return Array.from({ length: kept }, (_, index) => this.#read(this.#count - kept + index));
+  }
+
+  #keep(times: readonly number[], capacity: number): void {
+    this.#ring = new Float64Array(capacity);
+    this.#ring.set(times.slice(-capacity));
+    this.#count = Math.min(times.length, capacity);
+  }
+
   #read(slot: number): number {
     return this.#ring[slot % this.#ring.length] ?? 0;
   }
@@ -158,9 +198,29 @@ export class SlidingWindows {
 /** A clock that goes back by less than this is waited for. */
 const SET_BACK_MS = 5_000;
 
+function checkedWindows(windows: readonly WindowLimit[]): readonly WindowLimit[] {
+  for (const { limit, spanMs } of windows) {
+    if (!Number.isSafeInteger(limit) || limit < 1) throw new RangeError(`limit must be a whole number from 1, not ${limit}`);
+    if (!(spanMs > 0)) throw new RangeError(`spanMs must be above 0, not ${spanMs}`);
+  }
+  if (windows.length === 0) throw new RangeError('at least one window is needed');
+  return windows;
+}
+
+const mostCalls = (windows: readonly WindowLimit[]): number => Math.max(...windows.map((window) => window.limit));
+
 function checkedGuard(guardMs: number): number {
   if (!(guardMs >= 0) || !Number.isFinite(guardMs)) throw new RangeError(`guardMs must be 0 or more, not ${guardMs}`);
   return guardMs;
+}
+
+/** Keys as they were changed while running, so that a restart of the pool's actor does not undo it. */
+export interface LiveConfig {
+  readonly keys: readonly KeySpec[];
+  readonly strategy: KeyStrategy;
+  /** Names of keys that an operator drained, and disabled. */
+  readonly drained: ReadonlySet<string>;
+  readonly disabled: ReadonlySet<string>;
 }
 
 /**
@@ -169,21 +229,34 @@ function checkedGuard(guardMs: number): number {
  */
 export class LimitMemory {
   readonly #budgets = new Map<string, SlidingWindows>();
+  /** What was changed while running; null while the configuration of the start holds. */
+  live: LiveConfig | null = null;
 
   /** To be called before a new pool takes over: the leases of the old one are forgotten, see {@link SlidingWindows.orphaned}. */
   orphaned(at: number): void {
     for (const windows of this.#budgets.values()) windows.orphaned(at);
   }
 
-  /** The windows of this budget; made at the first call, so later limits of the same name do not change it. */
+  /** The windows of this budget under these limits, with what was spent of it. */
   windows(budget: string, limits: readonly WindowLimit[], guardMs: number): SlidingWindows {
     const known = this.#budgets.get(budget);
     if (known !== undefined) {
       known.setGuard(guardMs);
+      known.setWindows(limits);
       return known;
     }
     const made = new SlidingWindows(limits, guardMs);
     this.#budgets.set(budget, made);
     return made;
+  }
+
+  /** The windows of this budget as they are; undefined when nothing is known of it. */
+  find(budget: string): SlidingWindows | undefined {
+    return this.#budgets.get(budget);
+  }
+
+  /** Forgets budgets that nobody uses, once nothing of them counts. */
+  forget(used: ReadonlySet<string>, now: number): void {
+    for (const [name, windows] of this.#budgets) if (!used.has(name) && windows.idle(now)) this.#budgets.delete(name);
   }
 }

@@ -1,8 +1,10 @@
+import type { KeyStrategy } from './config.schema.ts';
 import type { KeySpec } from './config.ts';
 import { PooledKey } from './key.ts';
-import { LimitMemory, qpsAndRpm } from './limits.ts';
+import { LimitMemory, type SlidingWindows } from './limits.ts';
+import { budgetOf, changesOf, limitsOf, movesOf } from './live.ts';
 import type { Blame, CallOutcome } from './outcome.ts';
-import type { KeyChange, KeyPoolStats, LeaseGrant, LeaseReply, LeaseRequest, PoolSettings, PoolStep, RefusalReason } from './pool.types.ts';
+import type { ConfigureSummary, KeyChange, KeyPoolStats, KeyView, LeaseGrant, LeaseReply, LeaseRequest, PoolSettings, PoolStep, RefusalReason } from './pool.types.ts';
 import { poolStats } from './pool-stats.ts';
 import { chooseKey } from './strategy.ts';
 import { Waiters, type Waiter } from './waiters.ts';
@@ -18,6 +20,8 @@ const MESSAGE: Readonly<Record<RefusalReason, string>> = {
 
 interface Lease {
   readonly key: PooledKey;
+  /** Where its call counts; more than one when the key came to another budget meanwhile. */
+  readonly windows: SlidingWindows[];
   /** The windows know when its call left. */
   sent: boolean;
   readonly expiresAt: number;
@@ -30,8 +34,10 @@ interface Lease {
  */
 export class KeyPool {
   readonly #settings: PoolSettings;
-  readonly #keys: readonly PooledKey[];
-  readonly #byName: ReadonlyMap<string, PooledKey>;
+  readonly #memory: LimitMemory;
+  #keys: readonly PooledKey[] = [];
+  #byName: ReadonlyMap<string, PooledKey> = new Map();
+  #strategy: KeyStrategy;
   readonly #waiters: Waiters;
   /** In the order of leasing, hence of expiry. */
   readonly #leases = new Map<string, Lease>();
@@ -45,12 +51,57 @@ export class KeyPool {
   constructor(specs: readonly KeySpec[], settings: PoolSettings, memory: LimitMemory = new LimitMemory(), leasePrefix = 'lease') {
     this.#settings = settings;
     this.#leasePrefix = leasePrefix;
-    this.#keys = specs.map((spec) => {
-      const budget = spec.quotaGroup === null ? `key:${spec.name}` : `group:${spec.quotaGroup}`;
-      return new PooledKey(spec, memory.windows(budget, qpsAndRpm(spec.qpsLimit, spec.rpmLimit), settings.guardMs), settings);
-    });
-    this.#byName = new Map(this.#keys.map((key) => [key.spec.name, key]));
+    this.#memory = memory;
+    this.#strategy = settings.strategy;
     this.#waiters = new Waiters(settings.queueSize, settings.ageingMs);
+    this.#setKeys(specs);
+  }
+
+  /**
+   * Replaces keys and strategy. Calls in flight finish and are settled as ever; a budget that stays keeps what was spent
+   * of it, and a key that comes under another name or group takes along what it spent.
+   */
+  configure(specs: readonly KeySpec[], strategy: KeyStrategy, now: number): { readonly summary: ConfigureSummary; readonly step: PoolStep } {
+    const before = this.#keys.map((key) => key.spec);
+    this.#strategy = strategy;
+    this.#setKeys(specs);
+    for (const { from, to } of movesOf(before, specs)) {
+      const left = this.#memory.find(budgetOf(from));
+      const entered = this.#memory.find(budgetOf(to));
+      if (left === undefined || entered === undefined) continue;
+      entered.inherit(left);
+      for (const lease of this.#leases.values()) {
+        if (lease.sent || !lease.windows.includes(left) || lease.windows.includes(entered)) continue;
+        entered.adopt();
+        lease.windows.push(entered);
+      }
+    }
+    this.#memory.forget(new Set(specs.map(budgetOf)), now);
+    return { summary: { ...changesOf(before, specs), strategy }, step: this.advance(now) };
+  }
+
+  /** No new leases for this key while on. False in `found`: there is no such key. */
+  drain(keyName: string, on: boolean, now: number): { readonly found: boolean; readonly step: PoolStep } {
+    const key = this.#byName.get(keyName);
+    if (key !== undefined) key.drained = on;
+    return { found: key !== undefined, step: this.advance(now) };
+  }
+
+  /** Switches a key off, or on again: then a refusal by the provider is forgotten too. */
+  disable(keyName: string, on: boolean, now: number): { readonly found: boolean; readonly step: PoolStep } {
+    const key = this.#byName.get(keyName);
+    if (key !== undefined) key.switchedOff = on;
+    return { found: key !== undefined, step: this.advance(now) };
+  }
+
+  /** Every key for administration, in the order of the configuration. */
+  view(now: number): readonly KeyView[] {
+    return this.#keys.map((key) => key.view(now));
+  }
+
+  /** Keys that are meant to be used, whatever the provider says of them. */
+  get wantedKeys(): number {
+    return this.#keys.filter((key) => key.wanted).length;
   }
 
   /** Asks for a lease. The answer is in this step or a later one. */
@@ -84,7 +135,7 @@ export class KeyPool {
       return this.advance(now);
     }
     this.#leases.delete(leaseId);
-    if (outcome.kind === 'abandoned' && !lease.sent) lease.key.windows.refund();
+    if (outcome.kind === 'abandoned' && !lease.sent) lease.windows.forEach((windows) => windows.refund());
     else this.#left(lease, now);
     const group = this.#groupOf(lease.key);
     const earlier = group.map((key) => ({ key, status: key.status(now), until: key.cooldownUntil }));
@@ -129,12 +180,29 @@ export class KeyPool {
   }
 
   stats(now: number): KeyPoolStats {
-    return poolStats(this.#keys, this.#settings.strategy, this.#waiters, now, {
+    return poolStats(this.#keys, this.#strategy, this.#waiters, now, {
       inFlight: this.#leases.size,
       granted: this.#granted,
       refused: { ...this.#refused },
       lateSettlements: this.#lateSettlements,
     });
+  }
+
+  #setKeys(specs: readonly KeySpec[]): void {
+    const last = this.#keys[this.#lastIndex]?.spec.name;
+    this.#keys = specs.map((spec) => {
+      const known = this.#byName.get(spec.name);
+      const windows = this.#windowsOf(spec);
+      if (known === undefined) return new PooledKey(spec, windows, this.#settings);
+      known.reconfigure(spec, windows);
+      return known;
+    });
+    this.#byName = new Map(this.#keys.map((key) => [key.spec.name, key]));
+    this.#lastIndex = this.#keys.findIndex((key) => key.spec.name === last);
+  }
+
+  #windowsOf(spec: KeySpec): SlidingWindows {
+    return this.#memory.windows(budgetOf(spec), limitsOf(spec), this.#settings.guardMs);
   }
 
   /** Why this waiter cannot be served at all; null when it can or may be. */
@@ -156,13 +224,13 @@ export class KeyPool {
 
   #grant(waiter: Waiter, now: number): LeaseGrant | null {
     const free = this.#keys.filter((key) => !waiter.exclude.has(key.spec.name) && (key.availableAt(now) ?? Infinity) <= now);
-    const key = chooseKey(this.#settings.strategy, free, { keys: this.#keys, lastIndex: this.#lastIndex, now });
+    const key = chooseKey(this.#strategy, free, { keys: this.#keys, lastIndex: this.#lastIndex, now });
     if (key === undefined) return null;
     key.lease(now);
     this.#lastIndex = this.#keys.indexOf(key);
     this.#granted++;
     const leaseId = `${this.#leasePrefix}-${this.#granted}`;
-    this.#leases.set(leaseId, { key, sent: false, expiresAt: now + this.#settings.leaseMs });
+    this.#leases.set(leaseId, { key, windows: [key.windows], sent: false, expiresAt: now + this.#settings.leaseMs });
     const { name, secret, baseUrl, model, responseFormat } = key.spec;
     return { kind: 'granted', leaseId, keyName: name, secret, baseUrl, model, responseFormat, grantedAt: now };
   }
@@ -171,7 +239,7 @@ export class KeyPool {
   #left(lease: Lease, at: number): void {
     if (lease.sent) return;
     lease.sent = true;
-    lease.key.windows.sent(at);
+    lease.windows.forEach((windows) => windows.sent(at));
   }
 
   #refuse(waiterId: string, reason: RefusalReason): { waiterId: string; reply: LeaseReply } {

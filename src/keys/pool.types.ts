@@ -120,6 +120,29 @@ export interface KeyStats {
   readonly used_last_minute: number;
 }
 
+/** A key for administration. */
+export interface KeyView extends KeyStats {
+  /** As its entry says. */
+  readonly enabled: boolean;
+  /** As an operator said while running. */
+  readonly drained: boolean;
+  readonly switched_off: boolean;
+  /** Tells two secrets apart and gives neither away. */
+  readonly fingerprint: string;
+  readonly base_url: string;
+  readonly response_format: ResponseFormat;
+  readonly max_in_flight: number | null;
+}
+
+/** What a change of the configuration did; names of keys. */
+export interface ConfigureSummary {
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+  /** Some field differs, the secret perhaps. */
+  readonly changed: readonly string[];
+  readonly strategy: KeyStrategy;
+}
+
 /** Data of `GET /api/scheduler/stats`. */
 export interface KeyPoolStats {
   readonly strategy: KeyStrategy;

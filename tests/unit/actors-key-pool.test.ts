@@ -102,6 +102,22 @@ describe('the key pool actor', () => {
     await system.stop();
   });
 
+  it('a change while running outlives a restart of the actor', async () => {
+    const { clock, pool, system } = await started([{}, {}]);
+    const { keys } = parseKeyConfig({ api_keys: [{ name: 'k2', key: `${SECRET}-1` }, { name: 'k3', key: `${SECRET}-2` }, { name: 'k4', key: `${SECRET}-3` }] }, {});
+    const summary = await pool.ask({ type: 'configure', keys, strategy: 'priority' }, { timeoutMs: 1_000 });
+    assert.deepEqual([summary.added, summary.removed], [['k3', 'k4'], ['k1']]);
+    await pool.ask({ type: 'drain', keyName: 'k3', on: true }, { timeoutMs: 1_000 });
+    await pool.ask({ type: 'disable', keyName: 'k4', on: true }, { timeoutMs: 1_000 });
+    (pool as unknown as ActorRef<{ type: 'nonsense' }>).tell({ type: 'nonsense' });
+    await clock.advance(2_000);
+    const view = await pool.ask({ type: 'keys' }, { timeoutMs: 1_000 });
+    assert.deepEqual(view.map((key) => [key.key_id, key.drained, key.switched_off]), [['k2', false, false], ['k3', true, false], ['k4', false, true]]);
+    assert.ok(!JSON.stringify(view).includes(SECRET));
+    assert.equal((await pool.ask({ type: 'stats' }, { timeoutMs: 1_000 })).strategy, 'priority');
+    await system.stop();
+  });
+
   it('does not spend a budget twice over a restart, and rejects who waited so that they ask again', async () => {
     const { clock, lease, pool, system } = await started([{ qps_limit: 1, rpm_limit: 2 }]);
     await lease();

@@ -117,6 +117,29 @@ describe('the scheduler', () => {
     await stop();
   });
 
+  it('goes from rules to the model and back as keys come and go, without a restart', async () => {
+    const { clock, bus, vlm, system, stats, task, stop } = await started({ keys: [] });
+    const pool = system.ref(KEY_POOL);
+    const configure = (keys: readonly object[]) => pool.ask({ type: 'configure', keys: parseKeyConfig({ api_keys: keys }, {}).keys, strategy: 'round_robin' }, { timeoutMs: 1_000 });
+    const judge = async (): Promise<string | undefined> => {
+      const one = task();
+      bus.add(one);
+      await clock.advance(1_500);
+      return bus.result(one)?.source;
+    };
+    assert.deepEqual([await judge(), (await stats()).mode], ['rules', 'rules']);
+    assert.deepEqual((await configure([{ name: 'fresh', key: 'x' }])).added, ['fresh']);
+    assert.deepEqual([await judge(), (await stats()).mode, vlm.calls], ['vlm', 'vlm', 1]);
+    assert.equal(await pool.ask({ type: 'drain', keyName: 'fresh', on: true }, { timeoutMs: 1_000 }), true);
+    assert.equal(await judge(), 'rules');
+    await pool.ask({ type: 'drain', keyName: 'fresh', on: false }, { timeoutMs: 1_000 });
+    assert.equal(await judge(), 'vlm');
+    await configure([]);
+    await clock.advance(1_000);
+    assert.deepEqual([(await stats()).mode, await judge()], ['rules', 'rules']);
+    await stop();
+  });
+
   it('keeps at most max_concurrent_tasks in flight and serves the urgent ones first', async () => {
     const { clock, bus, vlm, stats, task, stop } = await started({ byHand: true, scheduler: { max_concurrent_tasks: 2 } });
     const busy = [task(), task()];

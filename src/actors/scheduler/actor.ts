@@ -23,6 +23,7 @@ type Private =
   | { readonly type: 'pump' }
   | { readonly type: 'heartbeat' }
   | { readonly type: 'measure' }
+  | { readonly type: 'follow-mode' }
   | { readonly type: 'measured'; readonly lag: ReadonlyMap<Priority, QueueLag | null> };
 type All = SchedulerMessage | Private;
 
@@ -36,6 +37,9 @@ const BATCH = 16;
 const HEARTBEAT_MS = 5_000;
 const MEASURE_MS = 5_000;
 const DUPLICATE_AGAIN_MS = 1_000;
+const FOLLOW_MODE_MS = 1_000;
+const ASK_WANTED_MS = 1_000;
+const AGAIN_MS = 250;
 
 /** Takes tasks, urgent first, has each judged, publishes the result, and acks the task after that. */
 export const schedulerActor = defineActor<SchedulerMessage, Private>()<SchedulerInit>({
@@ -47,6 +51,7 @@ export const schedulerActor = defineActor<SchedulerMessage, Private>()<Scheduler
     scheduler.pump();
     ctx.setInterval('heartbeat', HEARTBEAT_MS, { type: 'heartbeat' });
     ctx.setInterval('measure', MEASURE_MS, { type: 'measure' });
+    ctx.setInterval('follow-mode', FOLLOW_MODE_MS, { type: 'follow-mode' });
     return {
       handlers: {
         stats: () => scheduler.stats(),
@@ -56,6 +61,7 @@ export const schedulerActor = defineActor<SchedulerMessage, Private>()<Scheduler
         pump: () => scheduler.pump(),
         heartbeat: () => scheduler.heartbeat(),
         measure: () => scheduler.measure(),
+        'follow-mode': () => void scheduler.followMode(),
         measured: ({ lag }) => scheduler.measured(lag),
       },
       stop: () => scheduler.stop(),
@@ -87,8 +93,16 @@ class Scheduler {
       this.#assess = (task) => Promise.resolve(this.#byRules(task, language));
     } else {
       const onRetry = (): void => void this.#counts.retries++;
+      // Keys come and go while running: each task is judged as the keys are when its turn comes.
       const parts = assessParts(init, { clock: ctx.clock, log: ctx.log, pool: ctx.ref(KEY_POOL), vlm, closing: ctx.signal, abort: this.#abort.signal, onRetry });
-      this.#assess = (task) => (init.budget?.allows() === false ? Promise.resolve(this.#byRules(task, language)) : assessByModel(task, metered(parts, task.cameraId, init.usage)));
+      this.#assess = async (task) => {
+        const byModel = init.budget?.allows() !== false && (await this.#keysWanted(Date.parse(task.expiresAt)));
+        if (!byModel) return ctx.signal.aborted ? null : this.#byRules(task, language);
+        const assessed = await assessByModel(task, metered(parts, task.cameraId, init.usage));
+        // The last key was taken away while the task waited for it.
+        return assessed?.error?.code === 'no-lease' && !(await this.#keysWanted(Date.parse(task.expiresAt))) ? this.#byRules(task, language) : assessed;
+      };
+      void this.followMode();
     }
   }
 
@@ -140,6 +154,11 @@ class Scheduler {
       if (error !== undefined) this.#ctx.log.debug({ taskId, cameraId, traceId, code: error.code }, `a group of camera ${cameraId} is unknown: ${error.message}`);
     }
     this.pump();
+  }
+
+  /** Keeps the mode that the figures show up to date when no task does. Never rejects. */
+  async followMode(): Promise<void> {
+    if (this.#init.vlm !== null) await this.#keysWanted(this.#ctx.clock.now());
   }
 
   heartbeat(): void {
@@ -209,6 +228,25 @@ class Scheduler {
       this.#tell({ type: 'finished', taskId, end: how });
     });
     this.#inFlight.set(taskId, { delivery, end });
+  }
+
+  /**
+   * Whether any key is meant to be used. While the pool is away (it is being restarted), asks again until `deadline`,
+   * then takes it to be as it was. Never rejects.
+   */
+  async #keysWanted(deadline: number): Promise<boolean> {
+    const { clock, signal } = this.#ctx;
+    const pool = this.#ctx.ref(KEY_POOL);
+    for (;;) {
+      try {
+        const wanted = (await pool.ask({ type: 'wanted' }, { timeoutMs: ASK_WANTED_MS })) > 0;
+        this.#counts.mode = wanted ? 'vlm' : 'rules';
+        return wanted;
+      } catch {
+        if (signal.aborted || clock.now() + AGAIN_MS >= deadline) return this.#counts.mode === 'vlm';
+        await pause(clock, AGAIN_MS, signal);
+      }
+    }
   }
 
   #byRules(task: AssessmentTask, language: SchedulerInit['language']): Assessed {

@@ -6,17 +6,18 @@ type Now = Pick<SchedulerStats, 'in_flight' | 'ready' | 'bus_ok'>;
 
 /** What the scheduler did, counted. */
 export class Counts {
-  readonly #mode: SchedulerMode;
   readonly #maxConcurrentTasks: number;
   readonly #unknown: Record<FailureCode, number> = { expired: 0, 'no-image': 0, 'no-lease': 0, timeout: 0, 'rate-limited': 0, rejected: 0, 'provider-error': 0, 'unreadable-answer': 0 };
   #assessed = 0;
   #lag: ReadonlyMap<Priority, QueueLag | null> = new Map();
+  /** As the newest task was judged, or the next will be. */
+  mode: SchedulerMode;
   retries = 0;
   handedBack = 0;
   duplicates = 0;
 
   constructor(mode: SchedulerMode, maxConcurrentTasks: number) {
-    this.#mode = mode;
+    this.mode = mode;
     this.#maxConcurrentTasks = maxConcurrentTasks;
   }
 
@@ -37,7 +38,7 @@ export class Counts {
   stats(now: Now): SchedulerStats {
     const lagOf = (priority: Priority): QueueLag | null => this.#lag.get(priority) ?? null;
     return {
-      mode: this.#mode,
+      mode: this.mode,
       max_concurrent_tasks: this.#maxConcurrentTasks,
       ...now,
       assessed: this.#assessed,

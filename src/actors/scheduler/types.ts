@@ -40,7 +40,7 @@ export const schedulerSettings = (section: SchedulerSection): SchedulerSettings 
 export interface SchedulerInit {
   readonly bus: Bus;
   readonly images: ImageStore;
-  /** Calls the model. Null without a usable key: tasks are judged by rules. */
+  /** Calls the model, while the key pool has a key that is meant to be used; else tasks are judged by rules. Null: always by rules. */
   readonly vlm: VlmClient | null;
   readonly language: Language;
   readonly settings: SchedulerSettings;

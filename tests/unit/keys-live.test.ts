@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import * as fc from 'fast-check';
+import { parseKeyConfig, type KeySpec } from '../../src/keys/config.ts';
+import { KeyPool } from '../../src/keys/pool.ts';
+import { poolSettings, type LeaseGrant, type PoolStep } from '../../src/keys/pool.types.ts';
+
+const T0 = 1_700_000_000_000;
+const parse = (keys: readonly object[], strategy = 'round_robin') =>
+  parseKeyConfig({ strategy, scheduler: { transit_guard_ms: 0 }, api_keys: keys.map((key, index) => ({ name: `k${index + 1}`, key: `secret-${index}`, ...key })) }, {});
+const specs = (keys: readonly object[]): readonly KeySpec[] => parse(keys).keys;
+function poolOf(keys: readonly object[]): KeyPool {
+  const config = parse(keys);
+  return new KeyPool(config.keys, poolSettings(config.strategy, config.scheduler));
+}
+const grants = (step: PoolStep): LeaseGrant[] => step.replies.flatMap(({ reply }) => (reply.kind === 'granted' ? [reply] : []));
+let asked = 0;
+const ask = (pool: KeyPool, now: number): PoolStep => pool.request({ waiterId: `w${++asked}`, priority: 3, exclude: [], deadline: now + 600_000 }, now);
+function lease(pool: KeyPool, now: number): LeaseGrant {
+  const [grant] = grants(ask(pool, now));
+  assert.ok(grant !== undefined, 'not granted');
+  pool.sent(grant.leaseId, now, now);
+  return grant;
+}
+const keyOf = (pool: KeyPool, name: string, now: number) => {
+  const found = pool.view(now).find((key) => key.key_id === name);
+  assert.ok(found !== undefined);
+  return found;
+};
+
+describe('keys changed while running', () => {
+  it('says what was added, removed and changed; a secret that changes is a change that shows nowhere', () => {
+    const pool = poolOf([{}, {}, {}]);
+    const { summary } = pool.configure(specs([{ qps_limit: 3 }, { key: 'another' }, { name: 'k9', key: 'secret-9' }]), 'priority', T0);
+    assert.deepEqual(summary, { added: ['k9'], removed: ['k3'], changed: ['k1', 'k2'], strategy: 'priority' });
+    assert.deepEqual(pool.configure(specs([{ qps_limit: 3 }, { key: 'another' }, { name: 'k9', key: 'secret-9' }]), 'priority', T0).summary, { added: [], removed: [], changed: [], strategy: 'priority' });
+    assert.ok(!JSON.stringify([summary, pool.view(T0), pool.stats(T0)]).includes('another'));
+  });
+
+  it('an added key serves who waits at once', () => {
+    const pool = poolOf([{ qps_limit: 1 }]);
+    lease(pool, T0);
+    assert.equal(grants(ask(pool, T0)).length, 0);
+    const { step } = pool.configure(specs([{ qps_limit: 1 }, {}]), 'round_robin', T0);
+    assert.deepEqual(grants(step).map((grant) => grant.keyName), ['k2']);
+  });
+
+  it('a call in flight on a removed key finishes; who waits is refused when no key is left', () => {
+    const pool = poolOf([{ qps_limit: 1 }]);
+    const open = lease(pool, T0);
+    ask(pool, T0);
+    const { step } = pool.configure([], 'round_robin', T0 + 1);
+    assert.deepEqual(step.replies.map(({ reply }) => reply.kind === 'refused' && reply.reason), ['no-keys']);
+    pool.settle(open.leaseId, { kind: 'ok' }, T0 + 2);
+    assert.equal(pool.stats(T0 + 2).late_settlements, 0);
+  });
+
+  it('a key that is removed and added again, renamed, or moved to a group has not got its budget anew', () => {
+    for (const after of [{}, { name: 'renamed' }, { quota_group: 'g' }]) {
+      const pool = poolOf([{ qps_limit: 2, rpm_limit: 2 }]);
+      const held = grants(ask(pool, T0))[0];
+      assert.ok(held !== undefined);
+      lease(pool, T0);
+      if (Object.keys(after).length === 0) pool.configure([], 'round_robin', T0 + 1);
+      pool.configure(specs([{ qps_limit: 2, rpm_limit: 2, ...after }]), 'round_robin', T0 + 2);
+      assert.equal(grants(ask(pool, T0 + 30_000)).length, 0, JSON.stringify(after));
+      // The permit that was open over the change is still counted, and leaves later.
+      pool.sent(held.leaseId, T0 + 31_000, T0 + 31_000);
+      assert.equal(grants(pool.advance(T0 + 60_001)).length, 1);
+      assert.equal(grants(ask(pool, T0 + 60_002)).length, 0);
+      assert.equal(keyOf(pool, after.name ?? 'k1', T0 + 60_002).used_last_minute, 2);
+    }
+  });
+
+  it('limits that are changed again and again are never exceeded, neither the old ones nor the new', () => {
+    fc.assert(
+      fc.property(fc.array(fc.record({ after: fc.integer({ min: 0, max: 900 }), qps: fc.option(fc.integer({ min: 1, max: 6 }), { nil: null }), rpm: fc.integer({ min: 3, max: 30 }) }), { minLength: 10, maxLength: 120 }), (events) => {
+        const pool = poolOf([{ qps_limit: 3, rpm_limit: 20 }]);
+        let limits = { qps: 3, rpm: 20 };
+        const calls: number[] = [];
+        let now = T0;
+        for (const { after, qps, rpm } of events) {
+          now += after;
+          if (qps !== null) {
+            limits = { qps, rpm };
+            pool.configure(specs([{ qps_limit: qps, rpm_limit: rpm }]), 'round_robin', now);
+          }
+          const free = calls.filter((at) => at >= now - 1_000).length < limits.qps && calls.filter((at) => at >= now - 60_000).length < limits.rpm;
+          const id = `w${++asked}`;
+          const [grant] = grants(pool.request({ waiterId: id, priority: 3, exclude: [], deadline: now + 600_000 }, now));
+          assert.equal(grant !== undefined, free, `at ${now - T0}`);
+          if (grant === undefined) pool.cancel(id, now);
+          else {
+            pool.sent(grant.leaseId, now, now);
+            calls.push(now);
+            pool.settle(grant.leaseId, { kind: 'ok' }, now);
+          }
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('a drained key finishes its calls and gets no new ones until it is told to', () => {
+    const pool = poolOf([{}]);
+    const open = lease(pool, T0);
+    assert.equal(pool.drain('k1', true, T0).found, true);
+    assert.deepEqual([keyOf(pool, 'k1', T0).drained, keyOf(pool, 'k1', T0).in_flight, pool.wantedKeys], [true, 1, 0]);
+    assert.equal(grants(ask(pool, T0)).length, 0);
+    pool.settle(open.leaseId, { kind: 'ok' }, T0 + 1);
+    pool.drain('k1', false, T0 + 2);
+    assert.equal(lease(pool, T0 + 2).keyName, 'k1');
+    assert.equal(pool.drain('nobody', true, T0).found, false);
+  });
+
+  it('a key switched off and on again is judged afresh', () => {
+    const pool = poolOf([{}]);
+    pool.settle(lease(pool, T0).leaseId, { kind: 'rejected-key', status: 401, message: '' }, T0);
+    pool.disable('k1', true, T0);
+    assert.equal(keyOf(pool, 'k1', T0).disabled_reason, 'disabled by an operator');
+    pool.disable('k1', false, T0);
+    assert.equal(keyOf(pool, 'k1', T0).status, 'available');
+  });
+
+  it('a new secret under the same name is judged afresh; another limit is not a reason to', () => {
+    const pool = poolOf([{}]);
+    pool.settle(lease(pool, T0).leaseId, { kind: 'rejected-key', status: 401, message: '' }, T0);
+    pool.configure(specs([{ qps_limit: 1 }]), 'round_robin', T0);
+    assert.equal(keyOf(pool, 'k1', T0).status, 'disabled');
+    pool.configure(specs([{ qps_limit: 1, key: 'rotated' }]), 'round_robin', T0);
+    assert.equal(keyOf(pool, 'k1', T0).status, 'available');
+  });
+});
