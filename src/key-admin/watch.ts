@@ -1,0 +1,36 @@
+import { type FSWatcher, watch } from 'node:fs';
+import { basename, dirname } from 'node:path';
+
+/** An editor writes a file in several steps; the file is read when it was quiet for this long. */
+const QUIET_MS = 300;
+
+/**
+ * Calls `onChange` after something happened to one of the files, also when they are replaced or come to be: their
+ * folders are watched, which editors and mounted secrets that swap links need. Returns what ends it. `onError` is
+ * told when a folder cannot be watched; the caller's periodic look then finds changes.
+ */
+export function watchFiles(paths: readonly string[], onChange: () => void, onError: (error: unknown) => void): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  const soon = (): void => {
+    clearTimeout(timer);
+    timer = setTimeout(onChange, QUIET_MS);
+  };
+  const names = new Set(paths.map((path) => basename(path)));
+  const watchers: FSWatcher[] = [];
+  for (const folder of new Set(paths.map((path) => dirname(path)))) {
+    try {
+      // `..data` is the link that Kubernetes swaps.
+      const watcher = watch(folder, { persistent: false }, (_event, name) => {
+        if (name === null || names.has(name) || name === '..data') soon();
+      });
+      watcher.on('error', onError);
+      watchers.push(watcher);
+    } catch (thrown) {
+      onError(thrown);
+    }
+  }
+  return () => {
+    clearTimeout(timer);
+    for (const watcher of watchers) watcher.close();
+  };
+}
