@@ -67,6 +67,10 @@ export const keyPoolActor = defineActor<KeyPoolMessage, Private>()<KeyPoolInit>(
         waiting.delete(waiterId);
       }
       for (const { keyName, status, cause, until } of step.changes) {
+        if (status === 'available') {
+          ctx.log.info({ key: keyName, status, cause }, `API key "${keyName}" works again`);
+          continue;
+        }
         const restsUntil = until === null ? null : new Date(until).toISOString();
         const what = status === 'disabled' ? 'is disabled: the provider refuses it; check that it is valid and paid' : `rests until ${restsUntil}`;
         ctx.log.warn({ key: keyName, status, cause, restsUntil }, `API key "${keyName}" ${what}`);

@@ -14,6 +14,9 @@ export type KeyStrategy = z.infer<typeof KeyStrategy>;
 export const ResponseFormat = z.enum(['auto', 'json_schema', 'json_object', 'none']);
 export type ResponseFormat = z.infer<typeof ResponseFormat>;
 
+export const Pacing = z.enum(['none', 'even']);
+export type Pacing = z.infer<typeof Pacing>;
+
 const BaseUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
 
 export const ApiKeyEntry = z.strictObject({
@@ -29,6 +32,16 @@ export const ApiKeyEntry = z.strictObject({
   quota_group: z.string().regex(NAME, NAME_RULE).optional(),
   /** Calls in flight at once; default: as many as the rates allow. */
   max_in_flight: z.int().min(1).max(10_000).optional(),
+  /**
+   * `even` for providers that enforce a minute's limit per second (DashScope may): RPM/60 calls a second, or one in
+   * 60/RPM seconds.
+   */
+  pacing: Pacing.default('none'),
+  /**
+   * For providers that answer 429 when the rate rises too fast: after a pause a key begins at a tenth of its QPS and
+   * reaches it within this many seconds of use. 0: at once.
+   */
+  ramp_seconds: z.number().min(0).max(3_600).default(0),
   base_url: BaseUrl.optional(),
   model: z.string().min(1).max(200).optional(),
   response_format: ResponseFormat.optional(),

@@ -1,4 +1,4 @@
-import type { ResponseFormat, KeyStrategy, SchedulerSection } from './config.schema.ts';
+import type { ResponseFormat, KeyStrategy, Pacing, SchedulerSection } from './config.schema.ts';
 import { KeyFile, type ApiKeyEntry } from './config.schema.ts';
 import { KeyError } from './errors.ts';
 import { Secret } from './secret.ts';
@@ -14,6 +14,8 @@ export interface KeySpec {
   readonly enabled: boolean;
   readonly quotaGroup: string | null;
   readonly maxInFlight: number | null;
+  readonly pacing: Pacing;
+  readonly rampMs: number;
   readonly baseUrl: string;
   readonly model: string;
   readonly responseFormat: ResponseFormat;
@@ -70,6 +72,8 @@ const toSpec = (entry: ApiKeyEntry, file: KeyFile, secret: string): KeySpec => (
   enabled: entry.enabled,
   quotaGroup: entry.quota_group ?? null,
   maxInFlight: entry.max_in_flight ?? null,
+  pacing: entry.pacing,
+  rampMs: entry.ramp_seconds * 1_000,
   baseUrl: entry.base_url ?? file.base_url,
   model: entry.model ?? file.model,
   responseFormat: entry.response_format ?? file.response_format,
@@ -125,6 +129,8 @@ function checkGroups(keys: readonly KeySpec[], positions: ReadonlyMap<KeySpec, n
     for (const [field, mine, theirs] of [
       ['qps_limit', key.qpsLimit, other.qpsLimit],
       ['rpm_limit', key.rpmLimit, other.rpmLimit],
+      ['pacing', key.pacing, other.pacing],
+      ['ramp_seconds', key.rampMs / 1_000, other.rampMs / 1_000],
     ] as const) {
       if (mine !== theirs) throw invalid(source, `api_keys[${positions.get(key)}].${field}`, `must be ${theirs} as for "${other.name}", which shares quota_group "${key.quotaGroup}"`, mine);
     }

@@ -1,3 +1,5 @@
+import type { LimitKind } from './outcome.ts';
+
 /** How long a key rests after it failed. All in ms. */
 export interface CooldownPolicy {
   readonly adaptive: boolean;
@@ -53,6 +55,12 @@ export const cooldownMs = (policy: CooldownPolicy, rate: number): number =>
 /** A provider's Retry-After is honoured, but not beyond this: a bad header must not take a key away for good. */
 export const LONGEST_RETRY_AFTER_MS = 3_600_000;
 
-/** Rest after a 429: what the provider asks for, else as after any failure. */
-export const rateLimitCooldownMs = (policy: CooldownPolicy, rate: number, retryAfterMs: number | null): number =>
-  retryAfterMs === null ? cooldownMs(policy, rate) : Math.min(LONGEST_RETRY_AFTER_MS, Math.max(0, Math.ceil(retryAfterMs)));
+/**
+ * Rest after a 429: what the provider asks for. When it asks for nothing: after a ramp the shortest rest (the rate was
+ * fine, only its rise was not), for a spent quota the longest, else as after any failure.
+ */
+export function rateLimitCooldownMs(policy: CooldownPolicy, rate: number, retryAfterMs: number | null, limit: LimitKind): number {
+  if (retryAfterMs !== null) return Math.min(LONGEST_RETRY_AFTER_MS, Math.max(0, Math.ceil(retryAfterMs)));
+  if (limit === 'ramp') return policy.minMs;
+  return limit === 'quota' ? policy.maxMs : cooldownMs(policy, rate);
+}

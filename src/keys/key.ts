@@ -6,6 +6,19 @@ import type { KeyStats, KeyStatus, KeyView, PoolSettings } from './pool.types.ts
 
 const iso = (at: number): string => new Date(at).toISOString();
 
+/** Wait before a refused key is tried again by a task's call; doubled after each trial that fails. */
+const FIRST_PROBE_MS = 60_000;
+const LONGEST_PROBE_MS = 900_000;
+/** Outcomes by which the provider shows that it serves the key. */
+const PROVES: ReadonlySet<CallOutcome['kind']> = new Set(['ok', 'unreadable', 'rejected-request']);
+
+/** What the key has to know of a lease when it ends. */
+export interface LeaseMark {
+  readonly era: number;
+  /** The one call by which a key on probation, or refused, proves itself. */
+  readonly trial: boolean;
+}
+
 /** One key's life: its state, its counts, and what each outcome does to them. No timers, no I/O. */
 export class PooledKey {
   #spec: KeySpec;
@@ -16,8 +29,14 @@ export class PooledKey {
   readonly #rate = new FailureRate();
   #inFlight = 0;
   #cooldownUntil = 0;
-  /** Why the provider refused it; null when it did not. */
-  #refused: string | null = null;
+  /** Why the provider refused it, and when it is tried again; null when it did not. */
+  #refused: { readonly reason: string; probeAt: number; waitMs: number } | null = null;
+  /** Back from a rest: one call at a time until one succeeds. */
+  #halfOpen = false;
+  /** The call by which the key proves itself is under way. */
+  #trialOpen = false;
+  /** Counts rests and refusals: a call leased before one says nothing about the key after it. */
+  #era = 0;
   #consecutiveFailures = 0;
   #success = 0;
   #failed = 0;
@@ -47,6 +66,8 @@ export class PooledKey {
       this.#refused = null;
       this.#cooldownUntil = 0;
       this.#consecutiveFailures = 0;
+      this.#halfOpen = false;
+      this.#newEra();
     }
     this.#spec = spec;
     this.#windows = windows;
@@ -64,7 +85,9 @@ export class PooledKey {
   /** An operator's wish: the key is off, whatever its entry says. Switched on again, the provider's refusal is forgotten. */
   set switchedOff(on: boolean) {
     this.#switchedOff = on;
-    if (!on) this.#refused = null;
+    if (on) return;
+    this.#refused = null;
+    this.#newEra();
   }
 
   get switchedOff(): boolean {
@@ -100,37 +123,56 @@ export class PooledKey {
 
   /** Earliest moment a lease can be had; null when only an event (not time) can bring it. */
   availableAt(now: number): number | null {
-    if (this.disabled) return null;
+    if (!this.wanted || (this.onTrial && this.#trialOpen)) return null;
     if (this.#spec.maxInFlight !== null && this.#inFlight >= this.#spec.maxInFlight) return null;
     const permitAt = this.windows.nextAt(now);
-    return permitAt === null ? null : Math.max(this.#cooldownUntil, permitAt);
+    return permitAt === null ? null : Math.max(this.#restsUntil, permitAt);
   }
 
   /** No lease can come before this, whatever becomes of the calls in flight. */
   possibleAt(now: number): number {
-    return Math.max(this.#cooldownUntil, this.windows.possibleAt(now));
+    return Math.max(this.#restsUntil, this.#windows.possibleAt(now));
+  }
+
+  /** Serves only one call at a time now, to prove itself. */
+  get onTrial(): boolean {
+    return this.#halfOpen || this.#refused !== null;
+  }
+
+  /** Refused by the provider, and due to be tried again. */
+  probeDue(now: number): boolean {
+    return this.wanted && this.#refused !== null && !this.#trialOpen && this.#refused.probeAt <= now;
   }
 
   /** Takes a permit. Only after `availableAt(now) <= now`. */
-  lease(now: number): void {
-    const permit = this.windows.take(now);
+  lease(now: number): LeaseMark {
+    const permit = this.#windows.take(now);
     if (!permit.granted) throw new Error(`key "${this.#spec.name}" has no permit now`);
     this.#inFlight++;
     this.#lastUsedAt = now;
+    const trial = this.onTrial;
+    if (trial) this.#trialOpen = true;
+    return { era: this.#era, trial };
   }
 
-  expire(): void {
+  expire(mark: LeaseMark): void {
     this.#inFlight--;
     this.#expired++;
+    this.#endTrial(mark);
   }
 
   /**
    * Books the end of a call. Returns the moment until which the whole budget must rest (a 429 concerns every key of a
-   * quota group), or null. A success never ends a cooling and never enables a key. With `blame` on the request a
-   * time-out or a server's error is counted but does not speak against the key.
+   * quota group), or null. Only the success of a trial ends a probation and enables a refused key; one of a call leased
+   * before never does. With `blame` on the request a time-out or a server's error is counted but does not speak against
+   * the key.
    */
-  settle(outcome: CallOutcome, blame: Blame, now: number): number | null {
+  settle(mark: LeaseMark, outcome: CallOutcome, blame: Blame, now: number): number | null {
     this.#inFlight--;
+    const trial = this.#endTrial(mark);
+    if (trial && PROVES.has(outcome.kind)) this.#passed();
+    // A failed trial of any kind waits longer for the next; one that was given up says nothing.
+    else if (trial && this.#refused !== null && outcome.kind !== 'abandoned') this.#probeLater(this.#refused, now);
     if (outcome.kind === 'abandoned') {
       this.#abandoned++;
       return null;
@@ -148,12 +190,15 @@ export class PooledKey {
         this.#proved(now);
         return null;
       case 'rejected-key':
-        this.#refused ??= `the provider refused the key (${outcome.status})`;
+        if (this.#refused === null) {
+          this.#refused = { reason: `the provider refused the key (${outcome.status})`, probeAt: now + FIRST_PROBE_MS, waitMs: FIRST_PROBE_MS };
+          this.#newEra();
+        }
         return null;
       case 'rate-limited': {
         this.#rateLimited++;
         this.#rate.add(true, now);
-        const until = now + rateLimitCooldownMs(this.#settings.cooldown, this.#rate.rate(now), outcome.retryAfterMs);
+        const until = now + rateLimitCooldownMs(this.#settings.cooldown, this.#rate.rate(now), outcome.retryAfterMs, outcome.limit ?? 'rate');
         this.coolUntil(until);
         return until;
       }
@@ -175,6 +220,35 @@ export class PooledKey {
   coolUntil(until: number): void {
     this.#cooldownUntil = Math.max(this.#cooldownUntil, until);
     this.#consecutiveFailures = 0;
+    this.#halfOpen = true;
+    this.#newEra();
+  }
+
+  get #restsUntil(): number {
+    return Math.max(this.#cooldownUntil, this.#refused?.probeAt ?? 0);
+  }
+
+  #newEra(): void {
+    this.#era++;
+    this.#trialOpen = false;
+  }
+
+  /** True when the call was the trial of the present era. */
+  #endTrial(mark: LeaseMark): boolean {
+    if (!mark.trial || mark.era !== this.#era) return false;
+    this.#trialOpen = false;
+    return true;
+  }
+
+  #passed(): void {
+    this.#halfOpen = false;
+    this.#refused = null;
+    this.#newEra();
+  }
+
+  #probeLater(refused: { probeAt: number; waitMs: number }, now: number): void {
+    refused.waitMs = Math.min(LONGEST_PROBE_MS, refused.waitMs * 2);
+    refused.probeAt = now + refused.waitMs;
   }
 
   /** The provider answered, so the key works. */
@@ -194,13 +268,13 @@ export class PooledKey {
     if (!this.#spec.enabled) return 'disabled in the configuration';
     if (this.#switchedOff) return 'disabled by an operator';
     if (this.#drained) return 'drained by an operator';
-    return this.#refused;
+    return this.#refused?.reason ?? null;
   }
 
   /** For administration: as `stats`, with the entry's other fields. Never the secret. */
   view(now: number): KeyView {
     const { enabled, secret, baseUrl, responseFormat, maxInFlight } = this.#spec;
-    return { ...this.stats(now), enabled, drained: this.#drained, switched_off: this.#switchedOff, fingerprint: secret.fingerprint(), base_url: baseUrl, response_format: responseFormat, max_in_flight: maxInFlight };
+    return { ...this.stats(now), enabled, drained: this.#drained, switched_off: this.#switchedOff, fingerprint: secret.fingerprint(), base_url: baseUrl, response_format: responseFormat, max_in_flight: maxInFlight, on_trial: this.onTrial, probe_at: this.#refused === null ? null : iso(this.#refused.probeAt) };
   }
 
   stats(now: number): KeyStats {

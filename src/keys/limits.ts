@@ -16,6 +16,9 @@ export const qpsAndRpm = (qps: number, rpm: number): readonly WindowLimit[] => [
   { limit: rpm, spanMs: MINUTE_MS },
 ];
 
+/** A minute's limit as a provider enforces it that allows RPM/60 calls in each second; slow keys one call in 60/RPM seconds. */
+export const evenPacing = (rpm: number): WindowLimit => (rpm >= 60 ? { limit: Math.floor(rpm / 60), spanMs: SECOND_MS } : { limit: 1, spanMs: Math.ceil(MINUTE_MS / rpm) });
+
 /** `retryAt` is null when only a report (`sent`, `refund`) can bring a permit, not time. */
 export type Permit = { readonly granted: true } | { readonly granted: false; readonly retryAt: number | null };
 
@@ -41,6 +44,7 @@ export class SlidingWindows {
   /** When calls left, ascending from the oldest kept. */
   #ring: Float64Array;
   #guardMs: number;
+  #ramp: Ramp | null = null;
   /** Calls ever sent; the newest is at `(#count - 1) % ring.length`. */
   #count = 0;
   /** Permits whose call was not reported yet. */
@@ -88,6 +92,12 @@ export class SlidingWindows {
     this.#guardMs = checkedGuard(guardMs);
   }
 
+  /** Lets the rate per second rise to its limit over `overMs` of use; 0: at once. */
+  setRamp(overMs: number): void {
+    if (overMs === 0) this.#ramp = null;
+    else if (this.#ramp?.overMs !== overMs) this.#ramp = new Ramp(overMs);
+  }
+
   /** The earliest clock reading, in whole ms and not before `now`, at which a permit can be had; null when calls must be reported first. */
   nextAt(now: number): number | null {
     const at = this.#at(now, this.#pending);
@@ -103,6 +113,7 @@ export class SlidingWindows {
   take(now: number): Permit {
     const retryAt = this.nextAt(now);
     if (retryAt === null || retryAt > now) return { granted: false, retryAt };
+    this.#ramp?.used(now);
     this.#pending++;
     return { granted: true };
   }
@@ -149,11 +160,19 @@ export class SlidingWindows {
     this.#followClock(now);
     let at = now;
     for (const { limit, spanMs } of this.#windows) {
-      const places = limit - pending;
-      if (places <= 0) return Infinity;
-      if (this.#count >= places) at = Math.max(at, this.#read(this.#count - places) + spanMs + this.#guardMs + 1);
+      const step = spanMs === SECOND_MS ? this.#ramp?.step(limit, now) : undefined;
+      const free = this.#freeAt((step?.limit ?? limit) - pending, spanMs);
+      // While the rate rises, a place may come by its rise as well as by a call that leaves the window.
+      const placeAt = step?.until === undefined ? free : Math.min(free, free > now ? step.until : free);
+      if (placeAt === Infinity) return Infinity;
+      at = Math.max(at, placeAt);
     }
     return Math.ceil(at);
+  }
+
+  #freeAt(places: number, spanMs: number): number {
+    if (places <= 0) return Infinity;
+    return this.#count >= places ? this.#read(this.#count - places) + spanMs + this.#guardMs + 1 : -Infinity;
   }
 
   /** Calls kept, oldest first. */
@@ -194,6 +213,34 @@ export class SlidingWindows {
     for (let i = 0; i < this.#ring.length; i++) this.#ring[i] = (this.#ring[i] ?? 0) - ahead;
   }
 }
+
+/** How a rate rises after a pause. */
+class Ramp {
+  readonly overMs: number;
+  #since = -Infinity;
+  #usedAt = -Infinity;
+
+  constructor(overMs: number) {
+    this.overMs = overMs;
+  }
+
+  used(now: number): void {
+    if (now - this.#usedAt > RAMP_PAUSE_MS) this.#since = now;
+    this.#usedAt = now;
+  }
+
+  /** The limit in force at `now`, and until when (undefined: the full one, for good). */
+  step(full: number, now: number): { readonly limit: number; readonly until: number | undefined } {
+    const since = now - this.#usedAt > RAMP_PAUSE_MS ? now : this.#since;
+    const share = RAMP_START + ((1 - RAMP_START) * (now - since)) / this.overMs;
+    const limit = Math.min(full, Math.max(1, Math.floor(full * share)));
+    if (limit === full) return { limit, until: undefined };
+    return { limit, until: Math.max(now + 1, Math.ceil(since + (((limit + 1) / full - RAMP_START) / (1 - RAMP_START)) * this.overMs)) };
+  }
+}
+const RAMP_START = 0.1;
+/** A key unused for this long begins anew. */
+const RAMP_PAUSE_MS = 10_000;
 
 /** A clock that goes back by less than this is waited for. */
 const SET_BACK_MS = 5_000;

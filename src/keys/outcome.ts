@@ -12,12 +12,18 @@ export type CallOutcome =
   | { readonly kind: 'ok' }
   | { readonly kind: 'unreadable'; readonly message: string }
   | { readonly kind: 'rejected-request'; readonly status: number; readonly message: string }
-  | { readonly kind: 'rate-limited'; readonly retryAfterMs: number | null; readonly message: string }
+  | { readonly kind: 'rate-limited'; readonly retryAfterMs: number | null; readonly limit?: LimitKind; readonly message: string }
   | { readonly kind: 'rejected-key'; readonly status: number; readonly message: string }
   | { readonly kind: 'timeout'; readonly message: string }
   | { readonly kind: 'server-error'; readonly status: number; readonly message: string }
   | { readonly kind: 'network'; readonly message: string }
   | { readonly kind: 'abandoned'; readonly message: string };
+
+/**
+ * Which limit a 429 speaks of. `rate`: calls or tokens per second or minute; also when it is not said. `quota`: what was
+ * paid for, or a day's share, is spent. `ramp`: the rate rose too fast.
+ */
+export type LimitKind = 'rate' | 'quota' | 'ramp';
 
 /** Whom a failed call speaks against. The same request failing on two keys blames the request. */
 export type Blame = 'key' | 'request';

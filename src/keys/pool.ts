@@ -1,6 +1,6 @@
 import type { KeyStrategy } from './config.schema.ts';
 import type { KeySpec } from './config.ts';
-import { PooledKey } from './key.ts';
+import { type LeaseMark, PooledKey } from './key.ts';
 import { LimitMemory, type SlidingWindows } from './limits.ts';
 import { budgetOf, changesOf, limitsOf, movesOf } from './live.ts';
 import type { Blame, CallOutcome } from './outcome.ts';
@@ -20,6 +20,7 @@ const MESSAGE: Readonly<Record<RefusalReason, string>> = {
 
 interface Lease {
   readonly key: PooledKey;
+  readonly mark: LeaseMark;
   /** Where its call counts; more than one when the key came to another budget meanwhile. */
   readonly windows: SlidingWindows[];
   /** The windows know when its call left. */
@@ -139,10 +140,11 @@ export class KeyPool {
     else this.#left(lease, now);
     const group = this.#groupOf(lease.key);
     const earlier = group.map((key) => ({ key, status: key.status(now), until: key.cooldownUntil }));
-    const restUntil = lease.key.settle(outcome, blame, now);
+    const restUntil = lease.key.settle(lease.mark, outcome, blame, now);
     if (restUntil !== null) group.forEach((key) => key.coolUntil(restUntil));
     const changes = earlier.flatMap(({ key, status, until }): KeyChange[] => {
       const changed = key.status(now);
+      if (status === 'disabled' && changed !== 'disabled') return [{ keyName: key.spec.name, status: 'available', cause: outcome.kind, until: null }];
       if (changed === 'disabled' && status !== 'disabled') return [{ keyName: key.spec.name, status: changed, cause: outcome.kind, until: null }];
       if (changed === 'cooling' && key.cooldownUntil > until) return [{ keyName: key.spec.name, status: changed, cause: outcome.kind, until: key.cooldownUntil }];
       return [];
@@ -161,7 +163,7 @@ export class KeyPool {
       if (lease.expiresAt > now) break;
       this.#leases.delete(id);
       this.#left(lease, now);
-      lease.key.expire();
+      lease.key.expire(lease.mark);
     }
     const replies: { waiterId: string; reply: LeaseReply }[] = [];
     let everyKeyBusy = false;
@@ -202,7 +204,9 @@ export class KeyPool {
   }
 
   #windowsOf(spec: KeySpec): SlidingWindows {
-    return this.#memory.windows(budgetOf(spec), limitsOf(spec), this.#settings.guardMs);
+    const windows = this.#memory.windows(budgetOf(spec), limitsOf(spec), this.#settings.guardMs);
+    windows.setRamp(spec.rampMs);
+    return windows;
   }
 
   /** Why this waiter cannot be served at all; null when it can or may be. */
@@ -211,7 +215,7 @@ export class KeyPool {
     let enabled = false;
     let wanted = false;
     for (const key of this.#keys) {
-      if (key.disabled) continue;
+      if (key.disabled && !key.probeDue(now)) continue;
       enabled = true;
       if (waiter.exclude.has(key.spec.name)) continue;
       wanted = true;
@@ -224,15 +228,17 @@ export class KeyPool {
 
   #grant(waiter: Waiter, now: number): LeaseGrant | null {
     const free = this.#keys.filter((key) => !waiter.exclude.has(key.spec.name) && (key.availableAt(now) ?? Infinity) <= now);
-    const key = chooseKey(this.#strategy, free, { keys: this.#keys, lastIndex: this.#lastIndex, now });
+    // A refused key would never be tried again by a strategy that prefers others, so a due trial goes first.
+    const probe = free.find((one) => one.probeDue(now));
+    const key = probe ?? chooseKey(this.#strategy, free, { keys: this.#keys, lastIndex: this.#lastIndex, now });
     if (key === undefined) return null;
-    key.lease(now);
+    const mark = key.lease(now);
     this.#lastIndex = this.#keys.indexOf(key);
     this.#granted++;
     const leaseId = `${this.#leasePrefix}-${this.#granted}`;
-    this.#leases.set(leaseId, { key, windows: [key.windows], sent: false, expiresAt: now + this.#settings.leaseMs });
+    this.#leases.set(leaseId, { key, mark, windows: [key.windows], sent: false, expiresAt: now + this.#settings.leaseMs });
     const { name, secret, baseUrl, model, responseFormat } = key.spec;
-    return { kind: 'granted', leaseId, keyName: name, secret, baseUrl, model, responseFormat, grantedAt: now };
+    return { kind: 'granted', leaseId, keyName: name, secret, baseUrl, model, responseFormat, grantedAt: now, trial: mark.trial };
   }
 
   /** Tells the windows once when the lease's call left, or by when it must have. */

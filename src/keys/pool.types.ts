@@ -54,6 +54,8 @@ export interface LeaseGrant {
   readonly model: string;
   readonly responseFormat: ResponseFormat;
   readonly grantedAt: number;
+  /** A trial of a key that rested or was refused: when it fails for the key's sake, the task is owed another attempt. */
+  readonly trial: boolean;
 }
 
 /**
@@ -70,13 +72,14 @@ export interface LeaseRefusal {
 }
 export type LeaseReply = LeaseGrant | LeaseRefusal;
 
-/** A key that a settlement made rest or disabled. */
+/** A key that a settlement made rest, disabled or enabled. */
 export interface KeyChange {
   readonly keyName: string;
-  readonly status: 'cooling' | 'disabled';
+  /** `available`: a refused key works again. */
+  readonly status: 'cooling' | 'disabled' | 'available';
   /** Outcome that did it. */
   readonly cause: CallOutcomeKind;
-  /** End of the rest, epoch ms; null when disabled. */
+  /** End of the rest, epoch ms; null otherwise. */
   readonly until: number | null;
 }
 
@@ -132,6 +135,10 @@ export interface KeyView extends KeyStats {
   readonly base_url: string;
   readonly response_format: ResponseFormat;
   readonly max_in_flight: number | null;
+  /** One call at a time until one succeeds: back from a rest, or refused by the provider. */
+  readonly on_trial: boolean;
+  /** When a refused key is tried again; ISO 8601 UTC, null when not refused. */
+  readonly probe_at: string | null;
 }
 
 /** What a change of the configuration did; names of keys. */

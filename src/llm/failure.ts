@@ -1,5 +1,5 @@
 import { APIConnectionError, APIError } from 'openai';
-import type { CallOutcome } from '../keys/outcome.ts';
+import type { CallOutcome, LimitKind } from '../keys/outcome.ts';
 import type { Secret } from '../keys/secret.ts';
 
 const LONGEST_MESSAGE = 200;
@@ -24,19 +24,26 @@ export function classifyFailure(thrown: unknown, ending: Ending, secret: Secret,
   if (ending.timedOut) return { kind: 'timeout', message: 'no answer within the time-out' };
   const message = redact(thrown instanceof Error ? thrown.message : String(thrown), secret);
   if (thrown instanceof APIConnectionError) return { kind: 'network', message: redact(rootMessage(thrown), secret) };
-  if (thrown instanceof APIError && typeof thrown.status === 'number') return byStatus(thrown.status, message, thrown.headers, now);
+  if (thrown instanceof APIError && typeof thrown.status === 'number') return byStatus(thrown.status, thrown.code ?? '', message, thrown.headers, now);
   // Broken JSON in a 200; everything else broke off while the body came.
   if (thrown instanceof SyntaxError) return { kind: 'unreadable', message: 'the response is not JSON' };
   return { kind: 'network', message };
 }
 
-function byStatus(status: number, message: string, headers: unknown, now: number): CallOutcome {
-  if (status === 429) return { kind: 'rate-limited', retryAfterMs: headers instanceof Headers ? retryAfterMs(headers, now) : null, message };
+function byStatus(status: number, code: string, message: string, headers: unknown, now: number): CallOutcome {
+  if (status === 429) return { kind: 'rate-limited', retryAfterMs: headers instanceof Headers ? retryAfterMs(headers, now) : null, limit: limitKind(code, message), message };
   if (status === 401 || status === 402 || status === 403) return { kind: 'rejected-key', status, message };
   if (status === 408) return { kind: 'timeout', message };
   if (status >= 500) return { kind: 'server-error', status, message };
   return { kind: 'rejected-request', status, message };
 }
+
+/** Codes and words of OpenAI (`insufficient_quota`) and DashScope (`limit_burst_rate`, `Throttling.AllocationQuota`, ...). */
+const RAMP = /burst|ramp|(increas|ris)\w* too (quickly|fast)/i;
+const QUOTA = /insufficient[_ ]quota|allocation[_. ]?quota|free[_ ]?tier|arrear|exceeded your current quota|daily/i;
+
+/** Which limit a 429 speaks of, by its code and text. */
+export const limitKind = (code: string, message: string): LimitKind => (RAMP.test(code) || RAMP.test(message) ? 'ramp' : QUOTA.test(code) || QUOTA.test(message) ? 'quota' : 'rate');
 
 /** `retry-after-ms`, or Retry-After in seconds or as a date (RFC 9110, 10.2.3), in ms from `now`; null without a usable one. */
 export function retryAfterMs(headers: Headers, now: number): number | null {

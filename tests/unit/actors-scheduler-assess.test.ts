@@ -40,7 +40,7 @@ function makeWorld(world: World) {
   const leases = [...(world.leases ?? [])];
   const grant = (request: LeaseRequest): LeaseReply => {
     const keyName = ['k1', 'k2', 'k3', 'k4'].find((name) => !request.exclude.includes(name)) ?? 'k9';
-    return { kind: 'granted', leaseId: `l-${seen.leases.length}`, keyName, secret: new Secret('s'), baseUrl: 'http://x', model: 'm', responseFormat: 'auto', grantedAt: clock.now() };
+    return { kind: 'granted', leaseId: `l-${seen.leases.length}`, keyName, secret: new Secret('s'), baseUrl: 'http://x', model: 'm', responseFormat: 'auto', trial: false, grantedAt: clock.now() };
   };
   const parts: AssessParts = {
     clock,

@@ -35,6 +35,9 @@ export interface AssessParts {
 /** The answer to a task, or null when it has to be given back to the bus unanswered. */
 export type Assessed = AssessmentResult | null;
 
+/** Failures of a trial that are the request's, not the key's. */
+const ON_REQUEST: ReadonlySet<CallOutcomeKind> = new Set(['unreadable', 'rejected-request']);
+
 /** Judges one task by the model: image, then lease, call and settlement, again on another key when it fails. */
 export async function assessByModel(task: AssessmentTask, parts: AssessParts): Promise<Assessed> {
   const { clock } = parts;
@@ -68,7 +71,7 @@ export async function assessByModel(task: AssessmentTask, parts: AssessParts): P
       parts.settle(lease.leaseId, { kind: 'ok' }, 'key');
       return judged(task, reply.answer, 'vlm', metadata, clock.now());
     }
-    const attempt: FailedAttempt = { keyName: lease.keyName, failure: reply.failure };
+    const attempt: FailedAttempt = { keyName: lease.keyName, failure: reply.failure, trial: lease.trial && !ON_REQUEST.has(reply.failure.kind) };
     const verdict = afterFailure(failed, attempt, parts.maxRetries);
     parts.settle(lease.leaseId, reply.failure, verdict.blame);
     if (verdict.forgive !== null) parts.forgive(verdict.forgive);

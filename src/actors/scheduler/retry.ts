@@ -9,6 +9,8 @@ type Failure = Exclude<CallOutcome, { kind: 'ok' }>;
 export interface FailedAttempt {
   readonly keyName: string;
   readonly failure: Failure;
+  /** The call was a trial of a key, see {@link LeaseGrant.trial}. */
+  readonly trial: boolean;
 }
 
 /** What a failed call means for the keys and for the task. */
@@ -34,7 +36,8 @@ export function afterFailure(earlier: readonly FailedAttempt[], now: FailedAttem
     blame: onRequest ? 'request' : 'key',
     // With the second failure the first is forgiven; a third finds it forgiven already.
     forgive: onRequest && alike.length === 1 ? (alike[0]?.keyName ?? null) : null,
-    giveUp: earlier.length >= maxRetries || (now.failure.kind === 'rejected-request' && alike.length > 0),
+    // A trial that fails for the key's sake costs the task none of its attempts. Each key is tried once, so this ends.
+    giveUp: (!now.trial && earlier.filter((attempt) => !attempt.trial).length >= maxRetries) || (now.failure.kind === 'rejected-request' && alike.length > 0),
   };
 }
 
