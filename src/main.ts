@@ -12,6 +12,7 @@ import { useNats, useRedis } from './app/embedded.ts';
 import { followFaults } from './app/faults.ts';
 import { followFeed } from './app/follow-feed.ts';
 import { healthReport } from './app/health.ts';
+import { keyPort } from './app/key-port.ts';
 import { useKeys } from './app/keys.ts';
 import { bindMetrics } from './app/metrics.ts';
 import { useModel } from './app/model.ts';
@@ -21,6 +22,7 @@ import { removeRuntimeFile, writeRuntimeFile } from './app/runtime-file.ts';
 import { schedulerPort } from './app/scheduler-port.ts';
 import { Signal } from './app/signals.ts';
 import { StartStack } from './app/start-stack.ts';
+import { useUsage } from './app/usage.ts';
 import { VERSION } from './app/version.ts';
 import { createHttpServer } from './http/server.ts';
 import { Encoder } from './imaging/encoder.ts';
@@ -77,17 +79,18 @@ export async function startGantry({ config, log, onLost, signal, cameraActor }: 
   // How the actors reach it.
   const bus = await stack.step('message bus', () => NatsBus.open({ url: nats.url, startTimeoutMs: 30_000, log }), (opened) => opened.close());
   const redis = await stack.step('Redis client', () => (redisServer === null ? null : new RedisStore({ ...redisServer, log })), (store) => store?.close());
+  const metrics = createMetrics({ log });
+  const usage = await stack.step('usage of keys', () => useUsage({ dataDir: config.dataDir, redisUrl: redisServer?.url ?? null, keys, metrics, log }), (used) => used.close());
   const encoder = await stack.step('JPEG encoder', () => new Encoder(), (pool) => pool.close());
   const images = new JetStreamImages(bus);
-  const metrics = createMetrics({ log });
   const statuses = new Signal<CameraStatus>();
 
   // The actors. Cameras come up by themselves, after everything else.
   const crew = createCrew({ system: () => system, ffmpeg: ffmpeg.path, model, confidence: config.confidence, iou: config.iou, ...(cameraActor === undefined ? {} : { actor: cameraActor }) });
   const tree = gantryTree({
     aggregator: () => ({ bus, redis, deadlineMs: config.aggregateDeadlineMs, onPublished: ({ publishedAt, timestamp }) => metrics.endToEnd((Date.parse(publishedAt) - Date.parse(timestamp)) / 1000) }),
-    keyPool: () => keys.pool,
-    scheduler: () => ({ ...keys.scheduler, bus, images, metrics }),
+    keyPool: keys.pool,
+    scheduler: () => ({ ...keys.scheduler, bus, images, metrics, budget: usage.ledger, usage }),
     taskGenerator: () => ({ bus, validityMs: config.taskValidityMs }),
     publisher: () => ({
       bus,
@@ -107,6 +110,7 @@ export async function startGantry({ config, log, onLost, signal, cameraActor }: 
   });
   const system: ActorSystem = await stack.step('actors', () => startSystem(tree, { log, onEscalation: onLost }), (started) => started.stop());
   followFaults(system);
+  keys.follow(system, metrics, redisServer?.url ?? null);
 
   // What people see.
   const cameras = cameraPort(system, redis, log);
@@ -124,6 +128,8 @@ export async function startGantry({ config, log, onLost, signal, cameraActor }: 
             restart: (path) => system.restart(path),
           },
           scheduler: schedulerPort(system),
+          keys: keyPort(system, keys.admin),
+          usage: usage.port,
           health: async () =>
             healthReport({
               version: VERSION,
@@ -132,7 +138,7 @@ export async function startGantry({ config, log, onLost, signal, cameraActor }: 
               redis: redis?.health() ?? { state: 'off', durable: false, notice: null, failedWrites: 0 },
               model: model.name,
               cameras: await system.ref(CAMERA_REGISTRY).ask({ type: 'list' }, { timeoutMs: 3_000 }),
-              notices: demo.notice === null ? [] : [demo.notice],
+              notices: [...(demo.notice === null ? [] : [demo.notice]), ...keys.admin.notices(), ...usage.notices()],
             }),
           metrics: async () => ({ contentType: metrics.contentType, text: await metrics.render() }),
         },

@@ -1,37 +1,94 @@
-import { createVlmClient } from '../llm/client.ts';
-import type { KeyPoolInit } from '../actors/key-pool.ts';
+import { join } from 'node:path';
+import { KEY_POOL, type KeyPoolInit } from '../actors/key-pool.ts';
 import { type SchedulerInit, schedulerSettings } from '../actors/scheduler/types.ts';
 import type { Log } from '../infra/log.ts';
-import { type KeyConfig, parseKeyConfig } from '../keys/config.ts';
+import type { Metrics } from '../infra/metrics.ts';
+import { type EffectiveKeys, KeyAdmin } from '../key-admin/admin.ts';
+import { sealerFromEnv } from '../key-admin/seal.ts';
+import { RedisKeyShare } from '../key-admin/share.ts';
+import type { KeyConfig } from '../keys/config.ts';
 import { LimitMemory } from '../keys/limits.ts';
-import { loadKeyConfig } from '../keys/load.ts';
+import { createVlmClient } from '../llm/client.ts';
+import { asError } from '../runtime/errors.ts';
+import type { ActorSystem } from '../runtime/system.ts';
 import { simulatedKeys } from '../simulator/keys.ts';
 import { startProviderSimulator } from '../simulator/server.ts';
 import type { ProviderSimulator } from '../simulator/types.ts';
 import type { GantryConfig } from './config.ts';
+import { nodeIdOf } from './node-id.ts';
 
 export interface UsedKeys {
-  readonly pool: KeyPoolInit;
+  /** Asked for at every start of the pool, so that it gets the keys as they are then. */
+  readonly pool: () => KeyPoolInit;
   readonly scheduler: Pick<SchedulerInit, 'vlm' | 'language' | 'settings'>;
+  readonly admin: KeyAdmin;
+  readonly nodeId: string;
   readonly simulator: ProviderSimulator | null;
+  /** Brings every change to the pool from now on, and follows the key file and the other nodes. */
+  follow(system: ActorSystem, metrics: Pick<Metrics, 'forgetKey'>, redisUrl: string | null): void;
   readonly close: () => Promise<void>;
 }
 
 const SIMULATED_LIMITS = { qps: 5, rpm: 100 };
 const SIMULATED_LATENCY = { medianMs: 700, p95Ms: 1_600 };
+const ASK = { timeoutMs: 3_000 };
 
 /** The keys of the key file; with `--simulate-provider` two keys of a simulated provider, and the file is left alone. */
 export async function useKeys(config: GantryConfig, log: Log): Promise<UsedKeys> {
+  const nodeId = await nodeIdOf(config.dataDir);
   const simulator = config.simulateProvider ? await startProviderSimulator({ keys: simulatedKeys(2, SIMULATED_LIMITS), latency: SIMULATED_LATENCY }) : null;
-  const keys = simulator === null ? await loadKeyConfig(config.keysFile, process.env) : parseKeyConfig({ api_keys: simulator.keyEntries() }, {}, 'provider simulator');
-  for (const warning of keys.warnings) log.warn({ keysFile: config.keysFile }, warning);
+  const admin = await KeyAdmin.open({
+    keysFile: config.keysFile,
+    changesFile: join(config.dataDir, 'api_keys.changes'),
+    sealer: await sealerFromEnv(process.env),
+    env: process.env,
+    nodeId,
+    log,
+    ...(simulator === null ? {} : { fixed: { raw: { api_keys: simulator.keyEntries() }, source: 'provider simulator' } }),
+  });
+  const { config: keys } = admin.keys;
+  for (const warning of [...keys.warnings, ...admin.notices()]) log.warn({ keysFile: config.keysFile }, warning);
   const usable = keys.keys.filter((key) => key.enabled);
   log.info({ keys: usable.map((key) => key.name) }, describe(keys, usable.length, simulator !== null));
+  const memory = new LimitMemory();
   return {
-    pool: { config: keys, memory: new LimitMemory() },
+    pool: () => ({ config: admin.keys.config, memory }),
     scheduler: { vlm: createVlmClient(), language: config.language, settings: schedulerSettings(keys.scheduler) },
+    admin,
+    nodeId,
     simulator,
-    close: async () => simulator?.close(),
+    follow: (system, metrics, redisUrl) => {
+      const bring = bringer(system, metrics, log);
+      if ([...admin.keys.origins.values()].some(({ drain }) => drain)) bring(admin.keys);
+      const share = redisUrl === null ? null : new RedisKeyShare(redisUrl, (error) => log.debug({ err: error.message }, 'the shared record of key changes is away'));
+      admin.start(share, bring);
+    },
+    close: async () => {
+      await admin.close();
+      await simulator?.close();
+    },
+  };
+}
+
+/** Gives the pool the newest keys, one change after the other; again when the pool did not take them. */
+function bringer(system: ActorSystem, metrics: Pick<Metrics, 'forgetKey'>, log: Log): (keys: EffectiveKeys) => void {
+  const pool = system.ref(KEY_POOL);
+  let work = Promise.resolve();
+  const bring = async ({ config, origins }: EffectiveKeys): Promise<void> => {
+    const { removed } = await pool.ask({ type: 'configure', keys: config.keys, strategy: config.strategy }, ASK);
+    for (const key of await pool.ask({ type: 'keys' }, ASK)) {
+      const on = origins.get(key.key_id)?.drain === true;
+      if (on !== key.drained) await pool.ask({ type: 'drain', keyName: key.key_id, on }, ASK);
+    }
+    for (const name of removed) metrics.forgetKey(name);
+  };
+  return (keys) => {
+    work = work
+      .then(() => bring(keys))
+      .catch((thrown: unknown) => {
+        // A pool that is being restarted gets the newest keys with its start.
+        log.warn({ err: asError(thrown).message }, `the key pool did not take the changed keys at once: ${asError(thrown).message}`);
+      });
   };
 }
 

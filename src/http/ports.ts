@@ -6,6 +6,8 @@ import type { CameraId } from '../messages/ids.ts';
 import type { DeadLetter, SystemEvent, TreeSnapshot } from '../runtime/inspect.ts';
 import type { HealthReport, KeyPoolStats, SchedulerHealth } from './schemas/operations.ts';
 import type { CameraFigures, CameraPatch } from './schemas/cameras.ts';
+import type { UsageReport } from './schemas/usage.ts';
+import type { KeyBody, KeyChanged, KeyList, KeyPatchBody, KeyRemoved } from './schemas/keys.ts';
 
 export type { CameraFigures, CameraPatch } from './schemas/cameras.ts';
 export type { HealthReport, KeyPoolStats, SchedulerHealth } from './schemas/operations.ts';
@@ -35,6 +37,16 @@ export interface CameraPort {
   previewSource(id: CameraId): Promise<string | null>;
 }
 
+/** Administration of API keys. Rejects with an HttpError for what is refused. */
+export interface KeyPort {
+  list(): Promise<KeyList>;
+  add(key: KeyBody): Promise<KeyChanged>;
+  /** Null when there is no such key. */
+  change(name: string, patch: KeyPatchBody): Promise<KeyChanged | null>;
+  /** Null when there is no such key. */
+  remove(name: string): Promise<KeyRemoved | null>;
+}
+
 /** Everything the HTTP room needs from the rest of the program. */
 export interface HttpPorts {
   readonly cameras: CameraPort;
@@ -52,6 +64,9 @@ export interface HttpPorts {
     stats(): Promise<KeyPoolStats>;
     health(): Promise<SchedulerHealth>;
   };
+  readonly keys: KeyPort;
+  /** Tokens and cost of a day (UTC); null is today. */
+  usage(day: string | null): Promise<UsageReport>;
   health(): Promise<HealthReport>;
   /** Prometheus text. */
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>;

@@ -19,10 +19,12 @@ import { Previews } from './preview.ts';
 import { ffmpegEncoder } from './preview/encoder.ts';
 import { cameraRoutes } from './resources/cameras.ts';
 import { imageRoutes } from './resources/images.ts';
+import { keyRoutes } from './resources/keys.ts';
 import { healthRoutes, operationRoutes } from './resources/operations.ts';
 import { DEFAULT_WEB_ROOT, pageRoutes } from './resources/pages.ts';
 import { supervisorRoutes } from './resources/supervisor.ts';
 import { socketRoutes } from './resources/sockets.ts';
+import { usageRoutes } from './resources/usage.ts';
 import { installSecurity } from './security.ts';
 import type { App } from './server.types.ts';
 
@@ -133,6 +135,8 @@ export async function createHttpServer(ports: HttpPorts, options: HttpServerOpti
   imageRoutes(app, ports.images);
   supervisorRoutes(app, ports);
   operationRoutes(app, ports);
+  keyRoutes(app, ports.keys);
+  usageRoutes(app, (day) => ports.usage(day));
   healthRoutes(app, ports);
   socketRoutes(app, { feed, previews, connections, heartbeat, cameras: ports.cameras, log });
   await pageRoutes(app, options.webRoot ?? DEFAULT_WEB_ROOT);

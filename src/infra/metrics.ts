@@ -26,6 +26,8 @@ export interface FeedFigures {
 export interface Metrics {
   detection(cameraId: CameraId, modelType: string, latencySeconds: number): void;
   llmCall(status: LlmCallStatus, latencySeconds: number): void;
+  /** Tokens and cost of one call. */
+  llmUsage(keyId: string, promptTokens: number, completionTokens: number, cost: number): void;
   assessment(outcome: AssessmentOutcome): void;
   /** From the frame's arrival to the push of its aggregate. */
   endToEnd(seconds: number): void;
@@ -78,6 +80,8 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const detectionLatency = histogram('detection_latency_seconds', 'From a frame\'s arrival to the end of grouping', [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5]);
   const llmCalls = counter('llm_calls_total', 'Calls to the vision-language model', ['status']);
   const llmLatency = histogram('llm_latency_seconds', 'Duration of one call to the model', [0.25, 0.5, 1, 2, 5, 10, 20, 35]);
+  const llmTokens = counter('llm_tokens_total', 'Tokens of calls to the model, as the provider counts them', ['key', 'kind']);
+  const llmCost = counter('llm_cost_total', 'Cost of calls to the model, by the prices of the key file', ['key']);
   const assessments = counter('assessments_total', 'Answered assessments, by who judged', ['outcome']);
   const endToEnd = histogram('end_to_end_latency_seconds', 'From a frame\'s arrival to the push of its aggregate', [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 2.5, 3, 5, 10, 35]);
   const lockWait = histogram('lock_wait_seconds', 'Wait for the lock of a camera', [0.001, 0.01, 0.1, 0.5, 1, 5, 10]);
@@ -122,6 +126,12 @@ export function createMetrics(options: MetricsOptions): Metrics {
     llmCall: (status, latencySeconds) => {
       llmCalls.inc({ status });
       llmLatency.observe(latencySeconds);
+    },
+    llmUsage: (keyId, promptTokens, completionTokens, cost) => {
+      const key = limit('key', keyId);
+      llmTokens.inc({ key, kind: 'prompt' }, promptTokens);
+      llmTokens.inc({ key, kind: 'completion' }, completionTokens);
+      llmCost.inc({ key }, cost);
     },
     assessment: (outcome) => assessments.inc({ outcome }),
     endToEnd: (seconds) => endToEnd.observe(Math.max(0, seconds)),

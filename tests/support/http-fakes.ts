@@ -221,6 +221,13 @@ export class FakeWorld {
         stats: async () => this.keys,
         health: async () => ({ status: 'ok', message: 'judging', source: 'rules', waiting: 0, in_flight: 0, max_concurrent: 50 }),
       },
+      keys: {
+        list: async () => ({ keys: [], notices: [] }),
+        add: async () => Promise.reject(new Error('no keys here')),
+        change: async () => null,
+        remove: async () => null,
+      },
+      usage: async (day) => ({ day: day ?? '2026-01-02', calls: 0, promptTokens: 0, completionTokens: 0, cost: 0, dailyBudget: null, withinBudget: true, complete: true, byKey: [], byCamera: [] }),
       health: async () => {
         if (this.health instanceof Error) throw this.health;
         return this.health;

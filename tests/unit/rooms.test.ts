@@ -13,6 +13,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   vision: ['messages'],
   llm: ['messages', 'runtime', 'keys'],
   keys: ['messages', 'runtime'],
+  'key-admin': ['messages', 'runtime', 'keys'],
+  usage: ['runtime'],
   tasks: ['messages'],
   aggregation: ['messages'],
   source: ['runtime', 'vision'],
@@ -24,8 +26,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   simulator: ['messages', 'runtime', 'keys', 'llm'],
   actors: ['messages', 'runtime', 'vision', 'source', 'imaging', 'tasks', 'aggregation', 'keys', 'llm', 'infra'],
   http: ['messages', 'runtime', 'infra'],
-  app: ['messages', 'runtime', 'vision', 'keys', 'llm', 'infra', 'provision', 'embedded', 'model-store', 'simulator', 'actors', 'http', 'imaging'],
-  cli: ['messages', 'runtime', 'keys', 'llm', 'infra', 'provision', 'model-store', 'vision', 'app'],
+  app: ['key-admin', 'usage', 'messages', 'runtime', 'vision', 'keys', 'llm', 'infra', 'provision', 'embedded', 'model-store', 'simulator', 'actors', 'http', 'imaging'],
+  cli: ['key-admin', 'messages', 'runtime', 'keys', 'llm', 'infra', 'provision', 'model-store', 'vision', 'app'],
 };
 
 interface Import {

@@ -1,0 +1,84 @@
+import { z } from 'zod';
+import { KEY_STATUSES } from '../../infra/metrics.ts';
+
+const Name = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 characters of A-Z a-z 0-9 . _ -');
+export const KeyParams = z.object({ name: Name });
+
+const limits = {
+  qps_limit: z.int().min(1).max(10_000),
+  rpm_limit: z.int().min(1).max(600_000),
+  priority: z.int().min(0).max(1_000),
+  enabled: z.boolean(),
+  quota_group: Name,
+  max_in_flight: z.int().min(1).max(10_000),
+  price_per_1k_input: z.number().min(0).max(10_000),
+  price_per_1k_output: z.number().min(0).max(10_000),
+};
+
+/** Body of `POST /api/keys`. The endpoint is always one of the key file: an API that could set it could read the keys out. */
+export const KeyBody = z.strictObject({
+  name: Name,
+  key: z.string().min(1).max(4_096).regex(/^[!-~]+$/u, 'must be printable ASCII without spaces').meta({ description: 'The key itself, or ${VARIABLE} of the environment; never shown again', writeOnly: true }),
+  qps_limit: limits.qps_limit.default(10),
+  rpm_limit: limits.rpm_limit.default(300),
+  priority: limits.priority.default(1),
+  enabled: limits.enabled.default(true),
+  quota_group: limits.quota_group.optional(),
+  max_in_flight: limits.max_in_flight.optional(),
+  model: z.string().min(1).max(200).optional().meta({ description: 'Default: the model of the key file' }),
+  price_per_1k_input: limits.price_per_1k_input.optional(),
+  price_per_1k_output: limits.price_per_1k_output.optional(),
+});
+export type KeyBody = z.infer<typeof KeyBody>;
+
+/** Body of `PATCH /api/keys/{name}`. */
+export const KeyPatchBody = z
+  .strictObject({
+    ...limits,
+    drain: z.boolean().meta({ description: 'True: calls in flight finish, no new ones begin' }),
+    reset: z.literal(true).meta({ description: 'Forget what the API changed: as the key file says' }),
+  })
+  .partial()
+  .refine((fields) => Object.keys(fields).length > 0, 'names nothing to change')
+  .refine((fields) => fields.reset === undefined || Object.keys(fields).length === 1, 'reset stands alone');
+export type KeyPatchBody = z.infer<typeof KeyPatchBody>;
+
+/** A key as the API shows it. The key itself is nowhere in here. */
+export const KeyView = z.object({
+  name: z.string(),
+  status: z.enum(KEY_STATUSES),
+  /** Why it cools or is disabled. */
+  notice: z.string().nullable(),
+  enabled: z.boolean(),
+  drain: z.boolean(),
+  /** Where it is from, and whether the API changed it. */
+  from: z.enum(['file', 'api']),
+  changed: z.boolean(),
+  /** The environment variable that holds it; null when it is written out (in the encrypted file, say). */
+  variable: z.string().nullable(),
+  qps_limit: z.int(),
+  rpm_limit: z.int(),
+  priority: z.int(),
+  quota_group: z.string().nullable(),
+  max_in_flight: z.int().nullable(),
+  model: z.string(),
+  base_url: z.string(),
+  price_per_1k_input: z.number(),
+  price_per_1k_output: z.number(),
+  in_flight: z.int(),
+  total_calls: z.int(),
+});
+export type KeyView = z.infer<typeof KeyView>;
+
+export const KeyList = z.object({ keys: z.array(KeyView), notices: z.array(z.string()).meta({ description: 'What is wrong with the key file or with sharing changes' }) });
+export type KeyList = z.infer<typeof KeyList>;
+
+const outcome = {
+  persisted: z.boolean().meta({ description: 'Survives a restart' }),
+  shared: z.boolean().nullable().meta({ description: 'Has reached the shared record of all nodes; null without Redis' }),
+  notices: z.array(z.string()),
+};
+export const KeyChanged = z.object({ key: KeyView, ...outcome });
+export type KeyChanged = z.infer<typeof KeyChanged>;
+export const KeyRemoved = z.object(outcome);
+export type KeyRemoved = z.infer<typeof KeyRemoved>;
