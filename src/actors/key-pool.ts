@@ -1,9 +1,11 @@
 import type { KeyStrategy } from '../keys/config.schema.ts';
 import type { KeyConfig, KeySpec } from '../keys/config.ts';
+import type { TransitSample } from '../keys/guard.ts';
 import type { LimitMemory } from '../keys/limits.ts';
 import type { Blame, CallOutcome } from '../keys/outcome.ts';
 import { KeyPool } from '../keys/pool.ts';
 import { poolSettings, type ConfigureSummary, type KeyPoolStats, type KeyView, type LeaseReply, type LeaseRequest, type PoolStep } from '../keys/pool.types.ts';
+import { steadyNow, toSteady } from '../keys/steady.ts';
 import { defineActor } from '../runtime/actor.ts';
 import type { Asking, Deferred } from '../runtime/message.ts';
 import { address } from '../runtime/ref.ts';
@@ -15,10 +17,10 @@ import { address } from '../runtime/ref.ts';
 export type KeyPoolMessage =
   /** Leave to make one call. Answered when a key comes free, at the latest at `deadline`. */
   | ({ readonly type: 'lease' } & LeaseRequest & Asking<LeaseReply>)
-  /** The call under a lease is leaving now; `at` in epoch ms. Until then it counts in every window. */
+  /** The call under a lease is leaving now; `at` by `steadyNow`. Until then it counts in every window. */
   | { readonly type: 'sent'; readonly leaseId: string; readonly at: number }
   /** How the call under a lease ended. Every grant must be settled once; one that is not is taken back after a while. */
-  | { readonly type: 'settle'; readonly leaseId: string; readonly outcome: CallOutcome; readonly blame?: Blame }
+  | { readonly type: 'settle'; readonly leaseId: string; readonly outcome: CallOutcome; readonly blame?: Blame; readonly transit?: TransitSample | null }
   /** One failure booked on this key was the request's fault. */
   | { readonly type: 'forgive'; readonly keyName: string }
   /** Withdraws a waiting lease; it is answered with a refusal. */
@@ -54,11 +56,12 @@ export const keyPoolActor = defineActor<KeyPoolMessage, Private>()<KeyPoolInit>(
   // Leases are bounded by the pool's own queue; settlements must not be lost.
   mailbox: { capacity: 20_000, overflow: 'refuse' },
   start: (ctx, { config, memory }) => {
-    memory.orphaned(ctx.clock.now() + ORPHANS_LEAVE_MS);
+    const now = (): number => steadyNow(ctx.clock);
+    memory.orphaned(now() + ORPHANS_LEAVE_MS);
     const { keys, strategy } = memory.live ?? config;
     const pool = new KeyPool(keys, poolSettings(strategy, config.scheduler), memory, `lease-${ctx.incarnation}`);
-    memory.live?.drained.forEach((keyName) => pool.drain(keyName, true, ctx.clock.now()));
-    memory.live?.disabled.forEach((keyName) => pool.disable(keyName, true, ctx.clock.now()));
+    memory.live?.drained.forEach((keyName) => pool.drain(keyName, true, now()));
+    memory.live?.disabled.forEach((keyName) => pool.disable(keyName, true, now()));
     const waiting = new Map<string, Deferred<LeaseReply>>();
 
     const apply = (step: PoolStep): void => {
@@ -76,12 +79,12 @@ export const keyPoolActor = defineActor<KeyPoolMessage, Private>()<KeyPoolInit>(
         ctx.log.warn({ key: keyName, status, cause, restsUntil }, `API key "${keyName}" ${what}`);
       }
       if (step.wakeAt === null) ctx.clearTimer('wake');
-      else ctx.setTimer('wake', step.wakeAt - ctx.clock.now(), { type: 'wake' });
+      else ctx.setTimer('wake', step.wakeAt - now(), { type: 'wake' });
     };
-    const remember = (now: readonly KeySpec[], by: KeyStrategy): void => {
-      const view = pool.view(ctx.clock.now());
+    const remember = (specs: readonly KeySpec[], by: KeyStrategy): void => {
+      const view = pool.view(now());
       const having = (test: (key: KeyView) => boolean): ReadonlySet<string> => new Set(view.filter(test).map((key) => key.key_id));
-      memory.live = { keys: now, strategy: by, drained: having((key) => key.drained), disabled: having((key) => key.switched_off) };
+      memory.live = { keys: specs, strategy: by, drained: having((key) => key.drained), disabled: having((key) => key.switched_off) };
     };
     const operated = (keyName: string, what: string, { found, step }: { readonly found: boolean; readonly step: PoolStep }): boolean => {
       if (found) ctx.log.info({ key: keyName }, `API key "${keyName}" is ${what} by an operator`);
@@ -90,7 +93,7 @@ export const keyPoolActor = defineActor<KeyPoolMessage, Private>()<KeyPoolInit>(
       return found;
     };
     const report = (): void => {
-      const { total_keys, available_keys, in_use_keys, cooling_keys, disabled_keys, in_flight, waiting: waiters, granted } = pool.stats(ctx.clock.now());
+      const { total_keys, available_keys, in_use_keys, cooling_keys, disabled_keys, in_flight, waiting: waiters, granted } = pool.stats(now());
       ctx.report({ total_keys, available_keys, in_use_keys, cooling_keys, disabled_keys, in_flight, waiting: waiters, granted });
     };
 
@@ -98,34 +101,35 @@ export const keyPoolActor = defineActor<KeyPoolMessage, Private>()<KeyPoolInit>(
     ctx.setInterval('report', REPORT_MS, { type: 'report' });
     return {
       handlers: {
-        lease: (request) => {
+        lease: (message) => {
+          const request = { ...message, deadline: toSteady(ctx.clock, message.deadline) };
           const deferred = ctx.defer<LeaseReply>();
           // A second request of one id gets its refusal and leaves the first one waiting.
           if (waiting.has(request.waiterId)) {
-            for (const { reply } of pool.request(request, ctx.clock.now()).replies) deferred.resolve(reply);
+            for (const { reply } of pool.request(request, now()).replies) deferred.resolve(reply);
             return deferred;
           }
           waiting.set(request.waiterId, deferred);
-          apply(pool.request(request, ctx.clock.now()));
+          apply(pool.request(request, now()));
           return deferred;
         },
-        sent: ({ leaseId, at }) => apply(pool.sent(leaseId, at, ctx.clock.now())),
-        settle: ({ leaseId, outcome, blame }) => apply(pool.settle(leaseId, outcome, ctx.clock.now(), blame)),
-        forgive: ({ keyName }) => pool.forgive(keyName, ctx.clock.now()),
-        cancel: ({ waiterId }) => apply(pool.cancel(waiterId, ctx.clock.now())),
-        stats: () => pool.stats(ctx.clock.now()),
+        sent: ({ leaseId, at }) => apply(pool.sent(leaseId, at, now())),
+        settle: ({ leaseId, outcome, blame, transit }) => apply(pool.settle(leaseId, outcome, now(), blame, transit)),
+        forgive: ({ keyName }) => pool.forgive(keyName, now()),
+        cancel: ({ waiterId }) => apply(pool.cancel(waiterId, now())),
+        stats: () => pool.stats(now()),
         configure: ({ keys: wanted, strategy: by }) => {
-          const { summary, step } = pool.configure(wanted, by, ctx.clock.now());
+          const { summary, step } = pool.configure(wanted, by, now());
           remember(wanted, by);
           ctx.log.info({ ...summary }, `API keys changed: ${summary.added.length} added, ${summary.removed.length} removed, ${summary.changed.length} changed`);
           apply(step);
           return summary;
         },
-        drain: ({ keyName, on }) => operated(keyName, on ? 'drained' : 'no longer drained', pool.drain(keyName, on, ctx.clock.now())),
-        disable: ({ keyName, on }) => operated(keyName, on ? 'disabled' : 'enabled', pool.disable(keyName, on, ctx.clock.now())),
-        keys: () => pool.view(ctx.clock.now()),
+        drain: ({ keyName, on }) => operated(keyName, on ? 'drained' : 'no longer drained', pool.drain(keyName, on, now())),
+        disable: ({ keyName, on }) => operated(keyName, on ? 'disabled' : 'enabled', pool.disable(keyName, on, now())),
+        keys: () => pool.view(now()),
         wanted: () => pool.wantedKeys,
-        wake: () => apply(pool.advance(ctx.clock.now())),
+        wake: () => apply(pool.advance(now())),
         report,
       },
     };

@@ -1,5 +1,6 @@
 import type { KeySpec } from './config.ts';
 import type { KeyStrategy } from './config.schema.ts';
+import type { TransitGuards } from './guard.ts';
 
 /** At most `limit` calls in any window of `spanMs`. */
 export interface WindowLimit {
@@ -142,6 +143,10 @@ export class SlidingWindows {
     this.#unpend();
   }
 
+  get guardMs(): number {
+    return this.#guardMs;
+  }
+
   /** Calls of the last `spanMs`, those not yet reported among them, as far as the ring reaches. */
   used(now: number, spanMs: number): number {
     this.#followClock(now);
@@ -276,6 +281,8 @@ export interface LiveConfig {
  */
 export class LimitMemory {
   readonly #budgets = new Map<string, SlidingWindows>();
+  /** What was measured of the ways to the providers. */
+  guards: TransitGuards | null = null;
   /** What was changed while running; null while the configuration of the start holds. */
   live: LiveConfig | null = null;
 

@@ -1,5 +1,6 @@
 import type { KeyStrategy } from './config.schema.ts';
 import type { KeySpec } from './config.ts';
+import { TransitGuards, type TransitSample } from './guard.ts';
 import { type LeaseMark, PooledKey } from './key.ts';
 import { LimitMemory, type SlidingWindows } from './limits.ts';
 import { budgetOf, changesOf, limitsOf, movesOf } from './live.ts';
@@ -18,13 +19,16 @@ const MESSAGE: Readonly<Record<RefusalReason, string>> = {
   duplicate: 'a request of this id waits for an API key already',
 };
 
+/** Below the jitter of a timer and of a thread that gets its turn late nothing can be told apart. */
+const LEAST_GUARD_MS = 5;
+
 interface Lease {
   readonly key: PooledKey;
   readonly mark: LeaseMark;
   /** Where its call counts; more than one when the key came to another budget meanwhile. */
   readonly windows: SlidingWindows[];
-  /** The windows know when its call left. */
-  sent: boolean;
+  /** When its call left, as the windows know; null while they do not. */
+  sentAt: number | null;
   readonly expiresAt: number;
 }
 
@@ -36,6 +40,7 @@ interface Lease {
 export class KeyPool {
   readonly #settings: PoolSettings;
   readonly #memory: LimitMemory;
+  readonly #guards: TransitGuards;
   #keys: readonly PooledKey[] = [];
   #byName: ReadonlyMap<string, PooledKey> = new Map();
   #strategy: KeyStrategy;
@@ -53,6 +58,7 @@ export class KeyPool {
     this.#settings = settings;
     this.#leasePrefix = leasePrefix;
     this.#memory = memory;
+    this.#guards = memory.guards ??= new TransitGuards({ minMs: LEAST_GUARD_MS, maxMs: settings.guardMs });
     this.#strategy = settings.strategy;
     this.#waiters = new Waiters(settings.queueSize, settings.ageingMs);
     this.#setKeys(specs);
@@ -72,12 +78,13 @@ export class KeyPool {
       if (left === undefined || entered === undefined) continue;
       entered.inherit(left);
       for (const lease of this.#leases.values()) {
-        if (lease.sent || !lease.windows.includes(left) || lease.windows.includes(entered)) continue;
+        if (lease.sentAt !== null || !lease.windows.includes(left) || lease.windows.includes(entered)) continue;
         entered.adopt();
         lease.windows.push(entered);
       }
     }
     this.#memory.forget(new Set(specs.map(budgetOf)), now);
+    this.#guards.keep(new Set(specs.map((spec) => spec.baseUrl)));
     return { summary: { ...changesOf(before, specs), strategy }, step: this.advance(now) };
   }
 
@@ -129,14 +136,15 @@ export class KeyPool {
   }
 
   /** Books how the call under a lease ended. A second settlement, or one after expiry, changes nothing and is counted. */
-  settle(leaseId: string, outcome: CallOutcome, now: number, blame: Blame = 'key'): PoolStep {
+  settle(leaseId: string, outcome: CallOutcome, now: number, blame: Blame = 'key', transit: TransitSample | null = null): PoolStep {
     const lease = this.#leases.get(leaseId);
     if (lease === undefined) {
       this.#lateSettlements++;
       return this.advance(now);
     }
     this.#leases.delete(leaseId);
-    if (outcome.kind === 'abandoned' && !lease.sent) lease.windows.forEach((windows) => windows.refund());
+    if (transit !== null && lease.sentAt !== null) this.#measured(lease.key.spec.baseUrl, transit, lease.sentAt, now);
+    if (outcome.kind === 'abandoned' && lease.sentAt === null) lease.windows.forEach((windows) => windows.refund());
     else this.#left(lease, now);
     const group = this.#groupOf(lease.key);
     const earlier = group.map((key) => ({ key, status: key.status(now), until: key.cooldownUntil }));
@@ -209,6 +217,18 @@ export class KeyPool {
     return windows;
   }
 
+  /** The guard of a budget follows what is seen of the way to its endpoint; a budget over several takes the widest. */
+  #measured(endpoint: string, transit: TransitSample, sentAt: number, now: number): void {
+    this.#guards.add(endpoint, transit, sentAt, now);
+    for (const { spec, windows } of this.#keys) {
+      if (spec.baseUrl === endpoint) windows.setGuard(this.#guardOf(budgetOf(spec), now));
+    }
+  }
+
+  #guardOf(budget: string, now: number): number {
+    return Math.max(...this.#keys.filter(({ spec }) => budgetOf(spec) === budget).map(({ spec }) => this.#guards.guardMs(spec.baseUrl, now)));
+  }
+
   /** Why this waiter cannot be served at all; null when it can or may be. */
   #refusal(waiter: Waiter, now: number): RefusalReason | null {
     if (waiter.deadline <= now) return 'deadline';
@@ -236,15 +256,15 @@ export class KeyPool {
     this.#lastIndex = this.#keys.indexOf(key);
     this.#granted++;
     const leaseId = `${this.#leasePrefix}-${this.#granted}`;
-    this.#leases.set(leaseId, { key, mark, windows: [key.windows], sent: false, expiresAt: now + this.#settings.leaseMs });
+    this.#leases.set(leaseId, { key, mark, windows: [key.windows], sentAt: null, expiresAt: now + this.#settings.leaseMs });
     const { name, secret, baseUrl, model, responseFormat } = key.spec;
     return { kind: 'granted', leaseId, keyName: name, secret, baseUrl, model, responseFormat, grantedAt: now, trial: mark.trial };
   }
 
   /** Tells the windows once when the lease's call left, or by when it must have. */
   #left(lease: Lease, at: number): void {
-    if (lease.sent) return;
-    lease.sent = true;
+    if (lease.sentAt !== null) return;
+    lease.sentAt = at;
     lease.windows.forEach((windows) => windows.sent(at));
   }
 

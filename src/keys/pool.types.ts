@@ -137,6 +137,8 @@ export interface KeyView extends KeyStats {
   readonly max_in_flight: number | null;
   /** One call at a time until one succeeds: back from a rest, or refused by the provider. */
   readonly on_trial: boolean;
+  /** Distance kept in the windows for the jitter of the way to the provider, as measured. */
+  readonly guard_ms: number;
   /** When a refused key is tried again; ISO 8601 UTC, null when not refused. */
   readonly probe_at: string | null;
 }

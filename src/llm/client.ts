@@ -1,11 +1,13 @@
 import OpenAI from 'openai';
 import type { ChatCompletion } from 'openai/resources/chat/completions';
 import type { ResponseFormat } from '../keys/config.schema.ts';
+import type { TransitSample } from '../keys/guard.ts';
 import type { CallOutcome } from '../keys/outcome.ts';
 import type { Secret } from '../keys/secret.ts';
 import { readAnswer, type Answer } from './answer.ts';
 import { classifyFailure, redact } from './failure.ts';
 import type { Prompt } from './prompt.ts';
+import { transitOf } from './transit.ts';
 import { watchSending } from './sending.ts';
 import { ResponseFormats, responseFormatField } from './response-format.ts';
 
@@ -33,7 +35,15 @@ export interface VlmRequest {
 }
 
 export type VlmReply =
-  | { readonly ok: true; readonly answer: Answer; readonly model: string; readonly promptTokens: number; readonly completionTokens: number }
+  | {
+      readonly ok: true;
+      readonly answer: Answer;
+      readonly model: string;
+      readonly promptTokens: number;
+      readonly completionTokens: number;
+      /** What the provider told of the way there; null or absent when it told nothing. */
+      readonly transit?: TransitSample | null;
+    }
   | {
       readonly ok: false;
       readonly failure: Exclude<CallOutcome, { kind: 'ok' }>;
@@ -73,10 +83,14 @@ export function createVlmClient(): VlmClient {
     const target = `${access.baseUrl} ${access.model}`;
     const step = formats.current(target, access.responseFormat);
     const timeout = AbortSignal.timeout(Math.max(1, Math.ceil(timeoutMs)));
-    const watch = watchSending(request.onSent);
+    let sentAt: number | null = null;
+    const watch = watchSending(() => {
+      sentAt ??= performance.now();
+      request.onSent?.();
+    });
     const signal = request.signal === undefined ? timeout : AbortSignal.any([timeout, request.signal]);
     try {
-      const completion = await clientFor(access).chat.completions.create(
+      const { data, response } = await clientFor(access).chat.completions.create(
         {
           model: access.model,
           temperature: 0,
@@ -95,8 +109,10 @@ export function createVlmClient(): VlmClient {
         },
         // The library's own time-out ends with the headers; the signal covers the body too.
         { signal, timeout: 2 * timeoutMs + 1_000, headers: { traceparent: `00-${request.traceId}-${watch.spanId}-01` } },
-      );
-      return fromCompletion(completion, access);
+      ).withResponse();
+      const roundTripMs = sentAt === null ? null : performance.now() - sentAt;
+      const reply = fromCompletion(data, access);
+      return reply.ok ? { ...reply, transit: transitOf(response.headers, roundTripMs) } : reply;
     } catch (error) {
       const ending = { timedOut: timeout.aborted, abandoned: request.signal?.aborted === true && !timeout.aborted };
       const failure = classifyFailure(error, ending, access.secret, Date.now());

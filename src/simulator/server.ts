@@ -94,6 +94,7 @@ class Simulator {
     }
     if (request.method !== 'POST' || request.url !== '/v1/chat/completions') return void sendError(response, 404, 'not_found', 'There is no such route.');
     const traceId = TRACE.exec(String(request.headers['traceparent'] ?? ''))?.[1] ?? null;
+    if (this.#options.timingHeaders !== false) response.setHeader('req-arrive-time', String(Math.floor(at)));
     const end = this.#record.add({ at, key: key?.name ?? '?', budget: key?.budget.name ?? '?', traceId });
     // Limits count by arrival, before the body is read.
     const wait = key === undefined || key.revoked ? 0 : key.limiter.waitMs(at);

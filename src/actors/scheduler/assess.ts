@@ -1,3 +1,4 @@
+import type { TransitSample } from '../../keys/guard.ts';
 import type { Blame, CallOutcome, CallOutcomeKind } from '../../keys/outcome.ts';
 import type { LeaseGrant, LeaseReply, LeaseRequest } from '../../keys/pool.types.ts';
 import type { VlmReply, VlmRequest } from '../../llm/client.ts';
@@ -21,7 +22,7 @@ export interface AssessParts {
   lease(request: LeaseRequest): Promise<LeaseReply>;
   /** The call under this lease is leaving now. */
   sent(leaseId: string): void;
-  settle(leaseId: string, outcome: CallOutcome, blame: Blame): void;
+  settle(leaseId: string, outcome: CallOutcome, blame: Blame, transit?: TransitSample | null): void;
   forgive(keyName: string): void;
   call(request: VlmRequest): Promise<VlmReply>;
   onCall(kind: CallOutcomeKind, seconds: number): void;
@@ -68,7 +69,7 @@ export async function assessByModel(task: AssessmentTask, parts: AssessParts): P
     metadata = add(metadata, lease, reply, seconds, failed.length);
     parts.onCall(reply.ok ? 'ok' : reply.failure.kind, seconds);
     if (reply.ok) {
-      parts.settle(lease.leaseId, { kind: 'ok' }, 'key');
+      parts.settle(lease.leaseId, { kind: 'ok' }, 'key', reply.transit);
       return judged(task, reply.answer, 'vlm', metadata, clock.now());
     }
     const attempt: FailedAttempt = { keyName: lease.keyName, failure: reply.failure, trial: lease.trial && !ON_REQUEST.has(reply.failure.kind) };

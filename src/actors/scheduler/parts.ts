@@ -1,5 +1,6 @@
 import type { ImageStore } from '../../infra/bus.ts';
 import type { LeaseReply, LeaseRequest } from '../../keys/pool.types.ts';
+import { steadyNow } from '../../keys/steady.ts';
 import type { VlmClient } from '../../llm/client.ts';
 import type { ActorLog } from '../../runtime/actor.ts';
 import { sleep, type Clock } from '../../runtime/clock.ts';
@@ -37,9 +38,9 @@ export function assessParts(init: Pick<SchedulerInit, 'images' | 'language' | 's
     abort,
     image: (id, deadline) => fetchImage(init.images, id, deadline, options),
     lease: (request) => lease(pool, request, options),
-    sent: (leaseId) => void pool.tell({ type: 'sent', leaseId, at: clock.now() }),
-    settle: (leaseId, outcome, blame) => {
-      const told = pool.tell({ type: 'settle', leaseId, outcome, blame });
+    sent: (leaseId) => void pool.tell({ type: 'sent', leaseId, at: steadyNow(clock) }),
+    settle: (leaseId, outcome, blame, transit) => {
+      const told = pool.tell({ type: 'settle', leaseId, outcome, blame, transit: transit ?? null });
       if (told !== 'accepted') log.warn({ leaseId, told }, 'the key pool did not take a settlement; the lease will expire');
     },
     forgive: (keyName) => void pool.tell({ type: 'forgive', keyName }),

@@ -1,0 +1,98 @@
+/**
+ * What a call tells about its way to the provider, once it is answered.
+ * - `arrival`: when the provider says the request arrived, epoch ms by the provider's clock.
+ * - `round-trip`: ms from sending to answer without the provider's own time.
+ */
+export type TransitSample = { readonly kind: 'arrival'; readonly at: number } | { readonly kind: 'round-trip'; readonly ms: number };
+
+export interface GuardBounds {
+  /** Never below: timers, rounding, and what was not seen yet. */
+  readonly minMs: number;
+  /** Never above, and used until enough was seen. */
+  readonly maxMs: number;
+}
+
+const BUCKET_MS = 60_000;
+const BUCKETS = 10;
+const ENOUGH = 20;
+/** The spread of what is to come may be somewhat wider than that of what was seen. */
+const MARGIN = 1.25;
+const ROUNDING_MS = 2;
+
+/**
+ * How much later one call may arrive than another that left at the same moment, estimated from the calls made.
+ *
+ * The delay itself cannot be measured by one side (the clocks differ by an unknown offset), and need not be: a delay
+ * that all calls share moves all arrivals alike and breaks no window. Only its spread matters, and in a difference of
+ * two delays the offset cancels out. So with `x = arrival by the provider's clock - departure by ours`, the guard is
+ * `max(x) - min(x)` over the last ten minutes, a quarter more, and 2 ms for the rounding of both clocks. Where the
+ * provider gives no arrival but its processing time, `x` is the rest of the round trip: its spread holds that of the way
+ * there and of the way back, so it errs to the safe side. A provider that says neither gets the configured guard.
+ */
+export class TransitGuard {
+  readonly #bounds: GuardBounds;
+  #buckets: { readonly from: number; min: number; max: number; count: number }[] = [];
+
+  constructor(bounds: GuardBounds) {
+    this.#bounds = { minMs: Math.min(bounds.minMs, bounds.maxMs), maxMs: bounds.maxMs };
+  }
+
+  /** `value` in ms, from any zero that stays the same. */
+  add(value: number, now: number): void {
+    if (!Number.isFinite(value)) return;
+    const from = Math.floor(now / BUCKET_MS) * BUCKET_MS;
+    const newest = this.#buckets.at(-1);
+    if (newest === undefined || newest.from < from) {
+      this.#buckets = [...this.#buckets.slice(1 - BUCKETS), { from, min: value, max: value, count: 1 }];
+      return;
+    }
+    newest.min = Math.min(newest.min, value);
+    newest.max = Math.max(newest.max, value);
+    newest.count++;
+  }
+
+  /** Spread of the last ten minutes in ms; null while too little was seen. */
+  spreadMs(now: number): number | null {
+    const recent = this.#buckets.filter((bucket) => bucket.from > now - BUCKETS * BUCKET_MS);
+    if (recent.reduce((sum, bucket) => sum + bucket.count, 0) < ENOUGH) return null;
+    return Math.max(...recent.map((bucket) => bucket.max)) - Math.min(...recent.map((bucket) => bucket.min));
+  }
+
+  guardMs(now: number): number {
+    const spread = this.spreadMs(now);
+    if (spread === null) return this.#bounds.maxMs;
+    return Math.min(this.#bounds.maxMs, Math.max(this.#bounds.minMs, Math.ceil(spread * MARGIN) + ROUNDING_MS));
+  }
+}
+
+/** One guard for each endpoint, bounded by the number of endpoints in the key file. */
+export class TransitGuards {
+  readonly #bounds: GuardBounds;
+  readonly #guards = new Map<string, { readonly kind: TransitSample['kind']; readonly guard: TransitGuard }>();
+
+  constructor(bounds: GuardBounds) {
+    this.#bounds = bounds;
+  }
+
+  /** `sentAt` by our own clock. */
+  add(endpoint: string, sample: TransitSample, sentAt: number, now: number): void {
+    const known = this.#guards.get(endpoint);
+    // Values of the two kinds have different zeros; arrivals are the better ones.
+    if (known !== undefined && known.kind !== sample.kind && known.kind === 'arrival') return;
+    const entry = known?.kind === sample.kind ? known : { kind: sample.kind, guard: new TransitGuard(this.#bounds) };
+    this.#guards.set(endpoint, entry);
+    entry.guard.add(sample.kind === 'arrival' ? sample.at - sentAt : sample.ms, now);
+  }
+
+  guardMs(endpoint: string, now: number): number {
+    return this.#guards.get(endpoint)?.guard.guardMs(now) ?? this.#bounds.maxMs;
+  }
+
+  spreadMs(endpoint: string, now: number): number | null {
+    return this.#guards.get(endpoint)?.guard.spreadMs(now) ?? null;
+  }
+
+  keep(endpoints: ReadonlySet<string>): void {
+    for (const endpoint of this.#guards.keys()) if (!endpoints.has(endpoint)) this.#guards.delete(endpoint);
+  }
+}

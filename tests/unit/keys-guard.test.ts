@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { TransitGuard, TransitGuards } from '../../src/keys/guard.ts';
+import { transitOf } from '../../src/llm/transit.ts';
+
+const T0 = 1_700_000_000_000;
+const BOUNDS = { minMs: 5, maxMs: 50 };
+
+describe('the guard against jitter', () => {
+  it('is the configured one until enough was seen', () => {
+    const guard = new TransitGuard(BOUNDS);
+    for (let i = 0; i < 19; i++) guard.add(1_000_000, T0);
+    assert.deepEqual([guard.guardMs(T0), guard.spreadMs(T0)], [50, null]);
+    guard.add(1_000_000, T0);
+    assert.deepEqual([guard.guardMs(T0), guard.spreadMs(T0)], [5, 0]);
+  });
+
+  it('covers the whole spread and a quarter more, within its bounds, whatever the offset of the clocks', () => {
+    for (const offset of [-1e9, 0, 1e9]) {
+      const guard = new TransitGuard(BOUNDS);
+      for (let i = 0; i < 50; i++) guard.add(offset + (i % 17), T0);
+      assert.equal(guard.guardMs(T0), 22);
+      guard.add(offset + 400, T0);
+      assert.equal(guard.guardMs(T0), 50);
+    }
+  });
+
+  it('forgets after ten minutes', () => {
+    const guard = new TransitGuard(BOUNDS);
+    guard.add(30, T0);
+    for (let minute = 0; minute < 12; minute++) for (let i = 0; i < 10; i++) guard.add(0, T0 + minute * 60_000);
+    assert.equal(guard.guardMs(T0 + 11 * 60_000), 5);
+    assert.equal(guard.guardMs(T0 + 30 * 60_000), 50, 'nothing recent: as at the start');
+  });
+
+  it('is kept for each endpoint, and prefers arrivals to round trips', () => {
+    const guards = new TransitGuards(BOUNDS);
+    for (let i = 0; i < 30; i++) guards.add('a', { kind: 'arrival', at: T0 + 7 + i }, T0 + i, T0);
+    guards.add('a', { kind: 'round-trip', ms: 40 }, T0, T0);
+    for (let i = 0; i < 30; i++) guards.add('b', { kind: 'round-trip', ms: i % 9 }, T0, T0);
+    assert.deepEqual([guards.guardMs('a', T0), guards.guardMs('b', T0), guards.guardMs('c', T0)], [5, 12, 50]);
+  });
+
+  it('reads what providers send', () => {
+    assert.deepEqual(transitOf(new Headers({ 'req-arrive-time': '1700000000123', 'req-cost-time': '5' }), 90), { kind: 'arrival', at: 1_700_000_000_123 });
+    assert.deepEqual(transitOf(new Headers({ 'openai-processing-ms': '70' }), 90), { kind: 'round-trip', ms: 20 });
+    assert.equal(transitOf(new Headers({ 'openai-processing-ms': '170' }), 90), null);
+    assert.equal(transitOf(new Headers({ 'req-arrive-time': 'soon' }), null), null);
+  });
+});
