@@ -5,7 +5,7 @@ import type { RedisStore } from '../infra/redis/store.ts';
 import type { Aggregate } from '../messages/aggregate.ts';
 import { AssessmentResult } from '../messages/assessment.ts';
 import { Detection } from '../messages/detection.ts';
-import type { CameraId } from '../messages/ids.ts';
+import { type CameraId, ON_DEMAND_CAMERA } from '../messages/ids.ts';
 import { consumers, streams, subjects } from '../messages/subjects.ts';
 import { defineActor } from '../runtime/actor.ts';
 import { asError } from '../runtime/errors.ts';
@@ -115,6 +115,11 @@ export const aggregatorActor = defineActor<AggregatorMessage, Private>()<Aggrega
           await settle(detection.requestId, delivery, aggregation.onDetection(detection, ctx.clock.now()));
         },
         result: async ({ delivery }) => {
+          // Not of a frame: whoever handed the picture in gets it.
+          if (delivery.body.cameraId === ON_DEMAND_CAMERA) {
+            delivery.ack();
+            return;
+          }
           await settle(delivery.body.requestId, delivery, aggregation.onResult(delivery.body, ctx.clock.now()));
         },
         deadline: async () => {

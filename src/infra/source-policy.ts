@@ -54,7 +54,8 @@ function checkHost(host: string, allow: SourceAllow | null): SourceVerdict {
   return refuse(`host ${host} is not among the hosts that cameras may be read from`);
 }
 
-function matches(host: string, entry: string): boolean {
+/** Whether `host` (lower case) is what an entry of an allow-list names: a name, `*.example.org`, an address, a CIDR range. */
+export function matches(host: string, entry: string): boolean {
   if (entry.startsWith('*.')) return host.endsWith(entry.slice(1)) && host.length > entry.length - 1;
   const [address = '', bits] = entry.split('/');
   if (isIP(address) === 0 || isIP(host) === 0) return host === entry;

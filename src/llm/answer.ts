@@ -52,7 +52,8 @@ export function toGroupAssessment(answer: Answer, task: AssessmentTask): GroupAs
   return {
     groupIndex: task.group.groupIndex,
     ...answer,
-    dangerObjectCount: Math.min(answer.dangerObjectCount, members.size),
+    // Nothing was counted on a picture that somebody handed in.
+    dangerObjectCount: members.size === 0 ? answer.dangerObjectCount : Math.min(answer.dangerObjectCount, members.size),
     triggerObjectIds: [...new Set(answer.triggerObjectIds)].filter((id) => members.has(id)),
   };
 }

@@ -40,8 +40,14 @@ const USER: Readonly<Record<Language, string>> = {
   zh: '该组目标的数据。长度单位为画面像素，速度单位为像素/秒，box 为截图内的 [左, 上, 右, 下]，direction 为画面中的方向，null 表示未知：',
 };
 
+/** For a picture that somebody handed in: nothing was detected or measured on it. */
+const USER_ALONE: Readonly<Record<Language, string>> = {
+  en: 'This picture was handed in alone: judge the whole of it. There are no figures, so leave triggerObjectIds empty. Its size in pixels:',
+  zh: '这张图片是单独提交的：请评估整个画面。没有测量数据，因此 triggerObjectIds 请留空。图片尺寸（像素）：',
+};
+
 /** The text of the question about one group, in the language its answer shall have. */
 export const buildPrompt = (task: AssessmentTask, language: Language): Prompt => ({
   system: SYSTEM[language],
-  user: `${USER[language]}\n${JSON.stringify(figuresOf(task))}`,
+  user: task.members.length === 0 ? `${USER_ALONE[language]} ${task.imageWidth} x ${task.imageHeight}` : `${USER[language]}\n${JSON.stringify(figuresOf(task))}`,
 });

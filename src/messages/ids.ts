@@ -10,6 +10,9 @@ export const CameraId = z
   .regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 characters of A-Z a-z 0-9 _ -');
 export type CameraId = z.infer<typeof CameraId>;
 
+/** Pictures handed in by people travel like those of cameras, under this id; no camera may have it. */
+export const ON_DEMAND_CAMERA = 'on-demand';
+
 /** One analysed frame. UUID v4; the key that joins a detection, its tasks, their results and the aggregate. */
 export const RequestId = z.uuid();
 export type RequestId = z.infer<typeof RequestId>;

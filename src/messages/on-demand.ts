@@ -3,9 +3,6 @@ import { AssessmentFailure, AssessmentSource, GroupAssessment } from './assessme
 import { IsoTime, RequestId, TraceId } from './ids.ts';
 import { Priority } from './task.ts';
 
-/** Pictures handed in by people travel like those of cameras, under this id; no camera may have it. */
-export const ON_DEMAND_CAMERA = 'on-demand';
-
 /** What became of a webhook. `attempts` are those made so far; times are ISO 8601 UTC. */
 export const HookState = z.object({
   /** Without password and secret parameters. */

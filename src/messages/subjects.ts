@@ -13,6 +13,9 @@ export const subjects = {
   /** Plain NATS, not stored: the live push that keeps working while Redis is away. */
   aggregate: (camera: CameraId) => `aggregates.${camera}`,
   aggregates: 'aggregates.>',
+  /** Calls of webhooks, one message each. */
+  webhook: (kind: 'assessment' | 'alert') => `webhooks.${kind}`,
+  webhooks: 'webhooks.>',
   imagePrefix: 'images.',
   image: (id: ImageId) => `images.${id}`,
   cameraStatus: (camera: CameraId) => `camera-status.${camera}`,
@@ -24,12 +27,15 @@ export const streams = {
   detections: 'DETECTIONS',
   tasks: 'TASKS',
   results: 'RESULTS',
+  webhooks: 'WEBHOOKS',
 } as const;
 export const consumers = {
   taskGenerator: 'task-generator',
   scheduler: (priority: Priority) => `scheduler-p${priority}`,
   aggregatorDetections: 'aggregator-detections',
   aggregatorResults: 'aggregator-results',
+  onDemandResults: 'on-demand-results',
+  webhooks: 'webhooks',
 } as const;
 export const PRIORITIES_URGENT_FIRST: readonly Priority[] = PRIORITIES.toReversed();
 

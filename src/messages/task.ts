@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { DetectedObject, PublishedGroup } from './detection.ts';
-import { CameraId, IsoTime, RequestId, TraceId } from './ids.ts';
+import { CameraId, IsoTime, ON_DEMAND_CAMERA, RequestId, TraceId } from './ids.ts';
 
 export const PRIORITIES = [1, 2, 3, 4, 5] as const;
 /** 1 lowest, 3 default, 5 urgent. */
@@ -20,10 +20,10 @@ export const AssessmentTask = z.object({
   priority: Priority,
   /** After this moment nobody waits for the answer: the task is answered `unknown` without a call. */
   expiresAt: IsoTime,
-  group: PublishedGroup,
-  /** The group's members only, in the order of `group.memberIndices`. */
-  members: z.array(DetectedObject).min(1),
+  group: PublishedGroup.extend({ objectCount: z.int().min(0) }),
+  /** The group's members only, in the order of `group.memberIndices`. Empty for a picture that somebody handed in. */
+  members: z.array(DetectedObject),
   imageWidth: z.int().positive(),
   imageHeight: z.int().positive(),
-});
+}).refine((task) => task.members.length > 0 || task.cameraId === ON_DEMAND_CAMERA, { path: ['members'], error: 'must not be empty' });
 export type AssessmentTask = z.infer<typeof AssessmentTask>;

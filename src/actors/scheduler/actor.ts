@@ -1,6 +1,6 @@
 import type { Delivery } from '../../infra/bus.ts';
 import { assessByRules } from '../../llm/rules.ts';
-import { ON_DEMAND_CAMERA } from '../../messages/on-demand.ts';
+import { ON_DEMAND_CAMERA } from '../../messages/ids.ts';
 import type { AssessmentTask, Priority } from '../../messages/task.ts';
 import { defineActor, type ActorContext } from '../../runtime/actor.ts';
 import { sleep } from '../../runtime/clock.ts';

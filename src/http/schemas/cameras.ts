@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { CameraConfig, CameraStatus } from '../../messages/camera.ts';
-import { CameraId, IsoTime } from '../../messages/ids.ts';
+import { CameraId, IsoTime, ON_DEMAND_CAMERA } from '../../messages/ids.ts';
 import { MAX_SOURCE_LENGTH, checkSource, type SourceAllow } from '../../infra/source-policy.ts';
 
 /** Seconds between analysed frames when nobody says otherwise. */
@@ -43,7 +43,7 @@ export function cameraBodies(allow: SourceAllow | null) {
   const url = sourceUrl(allow);
   const create = z
     .strictObject({
-      cameraId: CameraId,
+      cameraId: CameraId.refine((id) => id !== ON_DEMAND_CAMERA, `must not be ${ON_DEMAND_CAMERA}, which is kept for pictures handed in`),
       name: Name.optional().meta({ description: 'What people call it; default: the id' }),
       url,
       enabled: z.boolean().default(true),

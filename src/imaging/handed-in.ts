@@ -1,0 +1,75 @@
+import sharp from 'sharp';
+
+/** Bytes of a picture as it is handed in. */
+export const MAX_PICTURE_BYTES = 10 * 1024 * 1024;
+const MAX_PIXELS = 50_000_000;
+const SHORTEST_SIDE = 16;
+/** What the model gets is scaled down to fit. */
+const LONGEST_SIDE = 1_280;
+const AT_ONCE = 2;
+const MOST_WAITING = 16;
+
+/** Why a picture is refused. The message reads on after "the picture". */
+export class PictureError extends Error {
+  override readonly name = 'PictureError';
+  readonly code: 'PICTURE_REFUSED' | 'PICTURES_BUSY';
+
+  constructor(code: 'PICTURE_REFUSED' | 'PICTURES_BUSY', message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+  }
+}
+
+export interface HandedIn {
+  readonly jpeg: Uint8Array;
+  /** Pixels of `jpeg`. */
+  readonly width: number;
+  readonly height: number;
+}
+
+let running = 0;
+const waiting: (() => void)[] = [];
+
+/**
+ * Makes a JPEG for the model of a picture that somebody handed in: it must really be a JPEG, PNG or WebP that decodes
+ * in full; it is turned upright, scaled down and loses its metadata. Throws {@link PictureError}.
+ */
+export async function readHandedIn(bytes: Uint8Array): Promise<HandedIn> {
+  if (bytes.byteLength > MAX_PICTURE_BYTES) throw new PictureError('PICTURE_REFUSED', `has ${bytes.byteLength} bytes, at most ${MAX_PICTURE_BYTES} are taken`);
+  // By its own first bytes: what a header or a file's name says is not trusted, and other decoders are never reached.
+  if (!isPicture(bytes)) throw new PictureError('PICTURE_REFUSED', 'is not a JPEG, PNG or WebP');
+  if (running >= AT_ONCE) {
+    if (waiting.length >= MOST_WAITING) throw new PictureError('PICTURES_BUSY', 'cannot be read now: too many others wait');
+    await new Promise<void>((resolve) => waiting.push(resolve));
+  }
+  running += 1;
+  try {
+    return await convert(bytes);
+  } catch (thrown) {
+    if (thrown instanceof PictureError) throw thrown;
+    throw new PictureError('PICTURE_REFUSED', 'cannot be read: it is broken or too large', thrown);
+  } finally {
+    running -= 1;
+    waiting.shift()?.();
+  }
+}
+
+async function convert(bytes: Uint8Array): Promise<HandedIn> {
+  const picture = sharp(bytes, { failOn: 'error', limitInputPixels: MAX_PIXELS, pages: 1 });
+  const { width, height } = await picture.metadata();
+  if (Math.min(width, height) < SHORTEST_SIDE) throw new PictureError('PICTURE_REFUSED', `has ${width} x ${height} pixels, at least ${SHORTEST_SIDE} each way are needed`);
+  const { data, info } = await picture
+    .rotate()
+    .resize({ width: LONGEST_SIDE, height: LONGEST_SIDE, fit: 'inside', withoutEnlargement: true })
+    .flatten({ background: '#808080' })
+    .timeout({ seconds: 10 })
+    .jpeg({ quality: 85 })
+    .toBuffer({ resolveWithObject: true });
+  return { jpeg: data, width: info.width, height: info.height };
+}
+
+function isPicture(bytes: Uint8Array): boolean {
+  const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, 12));
+  if (head.length < 12) return false;
+  return head.subarray(0, 3).equals(Buffer.from([0xff, 0xd8, 0xff])) || head.subarray(0, 8).equals(Buffer.from('89504e470d0a1a0a', 'hex')) || (head.toString('latin1', 0, 4) === 'RIFF' && head.toString('latin1', 8, 12) === 'WEBP');
+}
