@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import type { CameraInit, CameraMessage } from './actors/camera/camera.types.ts';
 import { CAMERA_REGISTRY } from './actors/camera-registry.ts';
 import { gantryTree } from './actors/tree.ts';
+import { WEBHOOKS } from './actors/webhooks.ts';
+import { assessmentPort } from './app/assessment-port.ts';
 import { cameraPort } from './app/camera-port.ts';
 import type { GantryConfig } from './app/config.ts';
 import { createCrew } from './app/crew.ts';
@@ -24,13 +26,16 @@ import { Signal } from './app/signals.ts';
 import { StartStack } from './app/start-stack.ts';
 import { useUsage } from './app/usage.ts';
 import { VERSION } from './app/version.ts';
+import { webhooksInit } from './app/webhooks.ts';
 import { createHttpServer } from './http/server.ts';
 import { Encoder } from './imaging/encoder.ts';
 import { FileCameraStore } from './infra/camera-store.ts';
+import { Egress } from './infra/egress.ts';
 import type { Log } from './infra/log.ts';
 import { createMetrics } from './infra/metrics.ts';
 import { NatsBus } from './infra/nats/bus.ts';
 import { JetStreamImages } from './infra/nats/images.ts';
+import { JetStreamOnDemand } from './infra/nats/on-demand-store.ts';
 import { registerRoles } from './infra/nats/services.ts';
 import { RedisStore } from './infra/redis/store.ts';
 import type { CameraStatus } from './messages/camera.ts';
@@ -84,11 +89,16 @@ export async function startGantry({ config, log, onLost, signal, cameraActor }: 
   const encoder = await stack.step('JPEG encoder', () => new Encoder(), (pool) => pool.close());
   const images = new JetStreamImages(bus);
   const statuses = new Signal<CameraStatus>();
+  const onDemand = new JetStreamOnDemand(bus);
+  const egress = new Egress(config.fetchAllow);
 
   // The actors. Cameras come up by themselves, after everything else.
   const crew = createCrew({ system: () => system, ffmpeg: ffmpeg.path, model, confidence: config.confidence, iou: config.iou, ...(cameraActor === undefined ? {} : { actor: cameraActor }) });
   const tree = gantryTree({
-    aggregator: () => ({ bus, redis, deadlineMs: config.aggregateDeadlineMs, onPublished: ({ publishedAt, timestamp }) => metrics.endToEnd((Date.parse(publishedAt) - Date.parse(timestamp)) / 1000) }),
+    aggregator: () => ({ bus, redis, deadlineMs: config.aggregateDeadlineMs, onPublished: (aggregate, alert) => {
+        metrics.endToEnd((Date.parse(aggregate.publishedAt) - Date.parse(aggregate.timestamp)) / 1000);
+        if (alert && config.alertHooks.length > 0) system.ref(WEBHOOKS).tell({ type: 'alert', aggregate });
+      } }),
     keyPool: keys.pool,
     scheduler: () => ({ ...keys.scheduler, bus, images, metrics, budget: usage.ledger, usage }),
     taskGenerator: () => ({ bus, validityMs: config.taskValidityMs }),
@@ -99,6 +109,8 @@ export async function startGantry({ config, log, onLost, signal, cameraActor }: 
         system.ref(CAMERA_REGISTRY).tell({ type: 'frame', cameraId, frameNumber, timestamp });
       },
     }),
+    onDemand: () => ({ bus, images, store: onDemand, validityMs: config.onDemandValidityMs }),
+    webhooks: () => webhooksInit(config, bus, egress, onDemand),
     imaging: () => ({ encoder, images, onFailed: () => metrics.imageFailed() }),
     cameraRegistry: () => ({
       store: new FileCameraStore({ path: join(config.dataDir, 'cameras.json'), log }),
@@ -128,6 +140,7 @@ export async function startGantry({ config, log, onLost, signal, cameraActor }: 
             restart: (path) => system.restart(path),
           },
           scheduler: schedulerPort(system),
+          assessments: assessmentPort(system, egress, config.hookSecret !== null),
           keys: keyPort(system, keys.admin),
           usage: usage.port,
           health: async () =>

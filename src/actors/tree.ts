@@ -3,6 +3,8 @@ import { child, type ChildSpec, dynamic, supervisor, type SupervisorSpec } from 
 import { aggregatorActor, type AggregatorInit } from './aggregator.ts';
 import type { CameraInit, CameraMessage } from './camera/camera.types.ts';
 import { cameraRegistryActor, type CameraRegistryInit } from './camera-registry.ts';
+import { onDemandActor, type OnDemandInit } from './on-demand.ts';
+import { webhooksActor, type WebhooksInit } from './webhooks.ts';
 import { imagingActor, type ImagingInit } from './imaging.ts';
 import { keyPoolActor, type KeyPoolInit } from './key-pool.ts';
 import { publisherActor, type PublisherInit } from './publisher.ts';
@@ -16,6 +18,8 @@ export interface TreeInits {
   readonly keyPool: () => KeyPoolInit;
   readonly scheduler: () => SchedulerInit;
   readonly taskGenerator: () => TaskGeneratorInit;
+  readonly onDemand: () => OnDemandInit;
+  readonly webhooks: () => WebhooksInit;
   readonly imaging: () => ImagingInit;
   readonly publisher: () => PublisherInit;
   readonly cameraRegistry: () => CameraRegistryInit;
@@ -31,6 +35,8 @@ export const gantryTree = (inits: TreeInits): SupervisorSpec =>
   supervisor(
     'gantry',
     [
+      child('webhooks', webhooksActor, inits.webhooks),
+      child('on-demand', onDemandActor, inits.onDemand),
       child('aggregator', aggregatorActor, inits.aggregator),
       child('key-pool', keyPoolActor, inits.keyPool),
       // Calls in flight get time to finish; what does not is handed back to the bus.

@@ -2,7 +2,9 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { InfraError } from '../infra/errors.ts';
 import type { LogLevel } from '../infra/log.ts';
+import { redactUrl } from '../infra/redact.ts';
 import type { SourceAllow } from '../infra/source-policy.ts';
+import { Secret } from '../keys/secret.ts';
 import { PROJECT_ROOT } from '../provision/folders.ts';
 
 export interface GantryConfig {
@@ -29,6 +31,14 @@ export interface GantryConfig {
   readonly sourceAllow: SourceAllow | null;
   readonly allowedHosts: readonly string[];
   readonly logLevel: LogLevel;
+  /** Signs webhooks. Null: none is called. */
+  readonly hookSecret: Secret | null;
+  /** URLs that are told of every alert. */
+  readonly alertHooks: readonly string[];
+  /** Hosts that pictures may be fetched from and webhooks called at although they are not public. */
+  readonly fetchAllow: readonly string[];
+  /** How long the answer to a picture that was handed in is waited for, in ms. */
+  readonly onDemandValidityMs: number;
   /** How long after its frame an answer is still wanted, in ms. */
   readonly taskValidityMs: number;
   /** A frame's aggregate goes out at the latest after this, in ms; later answers revise it. */
@@ -50,6 +60,8 @@ export const USAGE = `Usage: npm start -- [options]
 Environment only: NATS_URL and REDIS_URL name servers to use instead of the embedded ones (REDIS_URL=off for none),
 GANTRY_TOKEN asks every client for this token, GANTRY_LANGUAGE is en or zh, GANTRY_SOURCE_ALLOW lists the hosts
 cameras may be read from, GANTRY_ALLOWED_HOSTS the public names of this server, both separated by commas.
+GANTRY_KEYS_SECRET opens the encrypted key file, GANTRY_HOOK_SECRET signs webhooks, GANTRY_ALERT_HOOKS lists the URLs
+that are told of alerts, GANTRY_FETCH_ALLOW the private hosts that webhooks and pictures may be on.
 `;
 
 /** Reads arguments and environment. Throws `CONFIG_INVALID` naming the option, the value and what is allowed. */
@@ -78,6 +90,9 @@ export function readConfig(args: readonly string[], env: Readonly<Record<string,
     sourceAllow: sources.length === 0 ? null : sources,
     allowedHosts: list('GANTRY_ALLOWED_HOSTS'),
     logLevel: oneOf('log-level', text(values['log-level'], 'GANTRY_LOG_LEVEL', 'info'), ['debug', 'info', 'warn', 'error', 'silent']),
+    ...hooks(orNull('GANTRY_HOOK_SECRET'), list('GANTRY_ALERT_HOOKS')),
+    fetchAllow: list('GANTRY_FETCH_ALLOW'),
+    onDemandValidityMs: number('GANTRY_ON_DEMAND_VALIDITY_MS', text(undefined, 'GANTRY_ON_DEMAND_VALIDITY_MS', '120000'), 1_000, 540_000),
     taskValidityMs: number('GANTRY_TASK_VALIDITY_MS', text(undefined, 'GANTRY_TASK_VALIDITY_MS', '30000'), 1_000, 600_000),
     aggregateDeadlineMs: number('GANTRY_AGGREGATE_DEADLINE_MS', text(undefined, 'GANTRY_AGGREGATE_DEADLINE_MS', '5000'), 100, 600_000),
   };
@@ -103,6 +118,18 @@ function parse(args: readonly string[]) {
   } catch (thrown) {
     throw new InfraError('CONFIG_INVALID', thrown instanceof Error ? thrown.message : String(thrown), {}, thrown);
   }
+}
+
+const SHORTEST_HOOK_SECRET = 16;
+
+function hooks(secret: string | null, alertHooks: readonly string[]): Pick<GantryConfig, 'hookSecret' | 'alertHooks'> {
+  if (secret !== null && secret.length < SHORTEST_HOOK_SECRET) throw new InfraError('CONFIG_INVALID', `GANTRY_HOOK_SECRET must have at least ${SHORTEST_HOOK_SECRET} characters`, { field: 'GANTRY_HOOK_SECRET' });
+  if (alertHooks.length > 0 && secret === null) throw new InfraError('CONFIG_INVALID', 'GANTRY_ALERT_HOOKS needs GANTRY_HOOK_SECRET, which signs the calls', { field: 'GANTRY_HOOK_SECRET' });
+  for (const url of alertHooks) {
+    if (!/^https?:$/u.test(URL.parse(url)?.protocol ?? '')) throw new InfraError('CONFIG_INVALID', `GANTRY_ALERT_HOOKS must be http or https URLs, not "${redactUrl(url)}"`, { field: 'GANTRY_ALERT_HOOKS' });
+  }
+  if (alertHooks.length > 16) throw new InfraError('CONFIG_INVALID', 'GANTRY_ALERT_HOOKS must name at most 16 URLs', { field: 'GANTRY_ALERT_HOOKS' });
+  return { hookSecret: secret === null ? null : new Secret(secret), alertHooks };
 }
 
 function number(name: string, text: string, min: number, max: number): number {

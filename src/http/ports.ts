@@ -6,6 +6,7 @@ import type { CameraId } from '../messages/ids.ts';
 import type { DeadLetter, SystemEvent, TreeSnapshot } from '../runtime/inspect.ts';
 import type { HealthReport, KeyPoolStats, SchedulerHealth } from './schemas/operations.ts';
 import type { CameraFigures, CameraPatch } from './schemas/cameras.ts';
+import type { AssessmentOrder, AssessmentView } from './schemas/assessments.ts';
 import type { UsageReport } from './schemas/usage.ts';
 import type { KeyBody, KeyChanged, KeyList, KeyPatchBody, KeyRemoved } from './schemas/keys.ts';
 
@@ -47,6 +48,13 @@ export interface KeyPort {
   remove(name: string): Promise<KeyRemoved | null>;
 }
 
+/** Pictures that people hand in. Rejects with an HttpError for what is refused. */
+export interface AssessmentPort {
+  submit(order: AssessmentOrder): Promise<AssessmentView>;
+  /** Null when there is none of that id (any more). */
+  get(id: string): Promise<AssessmentView | null>;
+}
+
 /** Everything the HTTP room needs from the rest of the program. */
 export interface HttpPorts {
   readonly cameras: CameraPort;
@@ -64,6 +72,7 @@ export interface HttpPorts {
     stats(): Promise<KeyPoolStats>;
     health(): Promise<SchedulerHealth>;
   };
+  readonly assessments: AssessmentPort;
   readonly keys: KeyPort;
   /** Tokens and cost of a day (UTC); null is today. */
   usage(day: string | null): Promise<UsageReport>;

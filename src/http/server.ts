@@ -24,6 +24,7 @@ import { healthRoutes, operationRoutes } from './resources/operations.ts';
 import { DEFAULT_WEB_ROOT, pageRoutes } from './resources/pages.ts';
 import { supervisorRoutes } from './resources/supervisor.ts';
 import { socketRoutes } from './resources/sockets.ts';
+import { assessmentRoutes } from './resources/assessments.ts';
 import { usageRoutes } from './resources/usage.ts';
 import { installSecurity } from './security.ts';
 import type { App } from './server.types.ts';
@@ -135,6 +136,7 @@ export async function createHttpServer(ports: HttpPorts, options: HttpServerOpti
   imageRoutes(app, ports.images);
   supervisorRoutes(app, ports);
   operationRoutes(app, ports);
+  await assessmentRoutes(app, ports.assessments);
   keyRoutes(app, ports.keys);
   usageRoutes(app, (day) => ports.usage(day));
   healthRoutes(app, ports);

@@ -26,6 +26,13 @@ export class EgressError extends Error {
 
 export const MAX_URL_LENGTH = 2_048;
 
+export interface ResolvedAddress {
+  readonly address: string;
+  readonly family: number;
+}
+/** All addresses of a name. */
+export type Resolver = (host: string) => Promise<readonly ResolvedAddress[]>;
+
 /** Special-purpose IPv4 ranges (IANA registry, RFC 6890): none of them is a public host. */
 const NOT_PUBLIC_4 = new BlockList();
 for (const range of ['0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12', '192.0.0.0/24', '192.0.2.0/24', '192.88.99.0/24', '192.168.0.0/16', '198.18.0.0/15', '198.51.100.0/24', '203.0.113.0/24', '224.0.0.0/4', '240.0.0.0/4']) {
@@ -75,9 +82,11 @@ export interface EgressRequest {
  */
 export class Egress {
   readonly #allow: readonly string[];
+  readonly #names: Resolver;
 
   /** `allow`: hosts that may be called although they are not public: names, `*.example.org`, addresses, CIDR. */
-  constructor(allow: readonly string[]) {
+  constructor(allow: readonly string[], names: Resolver = (host) => dnsLookup(host, { all: true })) {
+    this.#names = names;
     this.#allow = allow.map((entry) => entry.toLowerCase());
   }
 
@@ -121,10 +130,10 @@ export class Egress {
   }
 
   /** All addresses of a host, when every one of them may be called. */
-  async #resolve(host: string): Promise<readonly { readonly address: string; readonly family: number }[]> {
-    let addresses: readonly { readonly address: string; readonly family: number }[];
+  async #resolve(host: string): Promise<readonly ResolvedAddress[]> {
+    let addresses: readonly ResolvedAddress[];
     try {
-      addresses = isIP(host) === 0 ? await dnsLookup(host, { all: true }) : [{ address: host, family: isIP(host) }];
+      addresses = isIP(host) === 0 ? await this.#names(host) : [{ address: host, family: isIP(host) }];
     } catch (thrown) {
       throw new EgressError('EGRESS_FAILED', `host ${host} cannot be resolved`, thrown);
     }

@@ -35,6 +35,8 @@ export const OnDemandStatus = z.object({
   /** Seconds of calls to the model. */
   llmLatency: z.number().min(0).nullable(),
   error: AssessmentFailure.nullable(),
+  /** With everything in it; never shown. */
+  hookUrl: z.string().nullable(),
   hook: HookState.nullable(),
 });
 export type OnDemandStatus = z.infer<typeof OnDemandStatus>;

@@ -221,6 +221,7 @@ export class FakeWorld {
         stats: async () => this.keys,
         health: async () => ({ status: 'ok', message: 'judging', source: 'rules', waiting: 0, in_flight: 0, max_concurrent: 50 }),
       },
+      assessments: { submit: async () => Promise.reject(new Error('no assessments here')), get: async () => null },
       keys: {
         list: async () => ({ keys: [], notices: [] }),
         add: async () => Promise.reject(new Error('no keys here')),

@@ -1,0 +1,80 @@
+import multipart from '@fastify/multipart';
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { RequestId } from '../../messages/ids.ts';
+import { HttpError } from '../errors/http-error.ts';
+import { errorReplies } from '../errors/replies.ts';
+import { invalidInput } from '../errors/validation.ts';
+import type { AssessmentPort } from '../ports.ts';
+import { type AssessmentOrder, AssessmentView, UploadFields, UrlBody } from '../schemas/assessments.ts';
+import type { App } from '../server.types.ts';
+
+const tags = ['assessments'];
+const PICTURE_BYTES = 10 * 1024 * 1024;
+const DESCRIPTION =
+  'Multipart with the file `image` (JPEG, PNG or WebP, at most 10 MB), or JSON with `image_url`; besides, both take `priority` (1 to 5, default 3) and `hook_url`. The answer is a status with an `id`; ask for it again, or have the hook called.';
+
+/** `/api/assessments`: pictures that people hand in. */
+export async function assessmentRoutes(app: App, assessments: AssessmentPort): Promise<void> {
+  const params = z.object({ id: RequestId });
+  app.get('/api/assessments/:id', { schema: { tags, summary: 'Status and result, for one hour', params, response: { 200: AssessmentView, ...errorReplies(400, 404, 503) } } }, async (request) => {
+    const found = await assessments.get(request.params.id);
+    if (found === null) throw new HttpError('UNKNOWN_ASSESSMENT', `id: there is no assessment ${request.params.id} (any more)`, { field: 'id', value: request.params.id });
+    return found;
+  });
+
+  // In a scope of its own: everywhere else multipart stays a wrong content type.
+  await app.register(async (scope) => {
+    await scope.register(multipart, { limits: { fileSize: PICTURE_BYTES, files: 1, fields: 4, fieldSize: 4_096, fieldNameSize: 50, parts: 5, headerPairs: 20 }, throwFileSizeLimit: true });
+    scope.post(
+      '/api/assessments',
+      {
+        bodyLimit: PICTURE_BYTES + 64 * 1024,
+        schema: { tags, summary: 'Has one picture judged', description: DESCRIPTION, consumes: ['multipart/form-data', 'application/json'], response: { 202: AssessmentView, ...errorReplies(400, 413, 415, 422, 429, 503) } },
+      },
+      async (request, reply) => {
+        const status = await assessments.submit(request.isMultipart() ? await fromParts(request) : fromJson(request.body));
+        return reply.code(202).header('location', `/api/assessments/${status.id}`).send(status);
+      },
+    );
+  });
+}
+
+function fromJson(body: unknown): AssessmentOrder {
+  const parsed = UrlBody.safeParse(body);
+  if (!parsed.success) throw invalidInput(parsed.error.issues, body, 'body');
+  const { image_url, priority, hook_url } = parsed.data;
+  return { picture: { url: image_url }, priority, hookUrl: hook_url ?? null };
+}
+
+async function fromParts(request: FastifyRequest): Promise<AssessmentOrder> {
+  const fields: Record<string, unknown> = {};
+  let bytes: Buffer | null = null;
+  try {
+    for await (const part of request.parts()) {
+      if (part.type === 'field') {
+        if (Object.hasOwn(fields, part.fieldname)) throw new HttpError('INVALID_FIELD', `${part.fieldname}: is there twice`, { field: part.fieldname });
+        fields[part.fieldname] = part.value;
+      } else {
+        if (part.fieldname !== 'image') throw new HttpError('UNKNOWN_FIELD', `${part.fieldname}: there is no such file, only image`, { field: part.fieldname });
+        bytes = await part.toBuffer();
+      }
+    }
+  } catch (thrown) {
+    throw asHttpError(thrown);
+  }
+  const parsed = UploadFields.safeParse(fields);
+  if (!parsed.success) throw invalidInput(parsed.error.issues, fields, 'body');
+  if (bytes === null) throw new HttpError('MISSING_FIELD', 'image: is required, as a file', { field: 'image' });
+  const { priority, hook_url } = parsed.data;
+  return { picture: { bytes }, priority, hookUrl: hook_url ?? null };
+}
+
+/** The parser's own complaints. */
+function asHttpError(thrown: unknown): unknown {
+  const code = thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : '';
+  if (code === 'FST_REQ_FILE_TOO_LARGE') return new HttpError('BODY_TOO_LARGE', `image: must have at most ${PICTURE_BYTES} bytes`, { field: 'image', cause: thrown });
+  if (/^FST_(?:PARTS|FIELDS|FILES)_LIMIT$/u.test(code)) return new HttpError('BAD_REQUEST', 'body: has more parts than image, priority and hook_url', { field: 'body', cause: thrown });
+  if (thrown instanceof HttpError || (thrown instanceof Error && 'statusCode' in thrown)) return thrown;
+  return new HttpError('BAD_REQUEST', 'body: is no complete multipart message', { field: 'body', cause: thrown });
+}
