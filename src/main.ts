@@ -79,7 +79,7 @@ export async function startGantry({ config, log, onLost, signal, cameraActor }: 
   const nats = await stack.step('NATS', () => useNats(config, log), (used) => used.embedded?.stop());
   const redisServer = await stack.step('Redis', () => useRedis(config, log), (used) => used?.embedded?.stop());
   const demo = await stack.step('demo camera', () => startDemo(config, ffmpeg.path, log), (started) => started.server?.stop());
-  const keys = await stack.step('API keys', () => useKeys(config, log), (used) => used.close());
+  const keys = await stack.step('API keys', () => useKeys(config, log, redisServer), (used) => used.close());
 
   // How the actors reach it.
   const bus = await stack.step('message bus', () => NatsBus.open({ url: nats.url, startTimeoutMs: 30_000, log }), (opened) => opened.close());

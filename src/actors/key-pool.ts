@@ -2,6 +2,7 @@ import type { KeyStrategy } from '../keys/config.schema.ts';
 import type { KeyConfig, KeySpec } from '../keys/config.ts';
 import type { TransitSample } from '../keys/guard.ts';
 import type { LimitMemory } from '../keys/limits.ts';
+import type { PermitGate } from '../keys/shared/gate.ts';
 import type { Blame, CallOutcome } from '../keys/outcome.ts';
 import { KeyPool } from '../keys/pool.ts';
 import { poolSettings, type ConfigureSummary, type KeyPoolStats, type KeyView, type LeaseReply, type LeaseRequest, type PoolStep } from '../keys/pool.types.ts';
@@ -44,6 +45,8 @@ export interface KeyPoolInit {
   readonly config: KeyConfig;
   /** Made once by whoever starts the system, so that a restart of the actor does not spend budgets twice. */
   readonly memory: LimitMemory;
+  /** Limits held together with other nodes; absent: this process decides alone. */
+  readonly gate?: PermitGate | null;
 }
 
 const REPORT_MS = 1_000;
@@ -55,11 +58,13 @@ export const keyPoolActor = defineActor<KeyPoolMessage, Private>()<KeyPoolInit>(
   kind: 'key-pool',
   // Leases are bounded by the pool's own queue; settlements must not be lost.
   mailbox: { capacity: 20_000, overflow: 'refuse' },
-  start: (ctx, { config, memory }) => {
+  start: (ctx, { config, memory, gate = null }) => {
     const now = (): number => steadyNow(ctx.clock);
     memory.orphaned(now() + ORPHANS_LEAVE_MS);
     const { keys, strategy } = memory.live ?? config;
-    const pool = new KeyPool(keys, poolSettings(strategy, config.scheduler), memory, `lease-${ctx.incarnation}`);
+    const pool = new KeyPool(keys, poolSettings(strategy, config.scheduler), memory, `lease-${ctx.incarnation}`, gate);
+    gate?.orphaned();
+    gate?.onChange(() => void ctx.self.tell({ type: 'wake' }));
     memory.live?.drained.forEach((keyName) => pool.drain(keyName, true, now()));
     memory.live?.disabled.forEach((keyName) => pool.disable(keyName, true, now()));
     const waiting = new Map<string, Deferred<LeaseReply>>();
@@ -78,6 +83,7 @@ export const keyPoolActor = defineActor<KeyPoolMessage, Private>()<KeyPoolInit>(
         const what = status === 'disabled' ? 'is disabled: the provider refuses it; check that it is valid and paid' : `rests until ${restsUntil}`;
         ctx.log.warn({ key: keyName, status, cause, restsUntil }, `API key "${keyName}" ${what}`);
       }
+      gate?.want(pool.demand(now()), now());
       if (step.wakeAt === null) ctx.clearTimer('wake');
       else ctx.setTimer('wake', step.wakeAt - now(), { type: 'wake' });
     };

@@ -8,13 +8,17 @@ import { sealerFromEnv } from '../key-admin/seal.ts';
 import { RedisKeyShare } from '../key-admin/share.ts';
 import type { KeyConfig } from '../keys/config.ts';
 import { LimitMemory } from '../keys/limits.ts';
+import { RedisGate } from '../keys/shared/redis-gate.ts';
+import { steadyNow } from '../keys/steady.ts';
 import { createVlmClient } from '../llm/client.ts';
+import { systemClock } from '../runtime/clock.ts';
 import { asError } from '../runtime/errors.ts';
 import type { ActorSystem } from '../runtime/system.ts';
 import { simulatedKeys } from '../simulator/keys.ts';
 import { startProviderSimulator } from '../simulator/server.ts';
 import type { ProviderSimulator } from '../simulator/types.ts';
 import type { GantryConfig } from './config.ts';
+import type { UsedService } from './embedded.ts';
 import { nodeIdOf } from './node-id.ts';
 
 export interface UsedKeys {
@@ -31,10 +35,15 @@ export interface UsedKeys {
 
 const SIMULATED_LIMITS = { qps: 5, rpm: 100 };
 const SIMULATED_LATENCY = { medianMs: 700, p95Ms: 1_600 };
+/** A start does not wait longer for Redis. */
+const JOIN_WAIT_MS = 2_000;
 const ASK = { timeoutMs: 3_000 };
 
-/** The keys of the key file; with `--simulate-provider` two keys of a simulated provider, and the file is left alone. */
-export async function useKeys(config: GantryConfig, log: Log): Promise<UsedKeys> {
+/**
+ * The keys of the key file; with `--simulate-provider` two keys of a simulated provider, and the file is left alone.
+ * With a real Redis the limits are held together with every other node that uses it; else by this process alone.
+ */
+export async function useKeys(config: GantryConfig, log: Log, redis: Pick<UsedService, 'url' | 'durable'> | null = null): Promise<UsedKeys> {
   const nodeId = await nodeIdOf(config.dataDir);
   const simulator = config.simulateProvider ? await startProviderSimulator({ keys: simulatedKeys(2, SIMULATED_LIMITS), latency: SIMULATED_LATENCY }) : null;
   const admin = await KeyAdmin.open({
@@ -51,8 +60,10 @@ export async function useKeys(config: GantryConfig, log: Log): Promise<UsedKeys>
   const usable = keys.keys.filter((key) => key.enabled);
   log.info({ keys: usable.map((key) => key.name) }, describe(keys, usable.length, simulator !== null));
   const memory = new LimitMemory();
+  const gate = redis === null || !redis.durable || simulator !== null ? null : new RedisGate({ url: redis.url, nodeId, now: () => steadyNow(systemClock), log });
+  if (gate !== null && !(await gate.ready(JOIN_WAIT_MS))) log.warn({}, 'API key limits are not shared yet: Redis does not answer; this node keeps to its share of them');
   return {
-    pool: () => ({ config: admin.keys.config, memory }),
+    pool: () => ({ config: admin.keys.config, memory, gate }),
     scheduler: { vlm: createVlmClient(), language: config.language, settings: schedulerSettings(keys.scheduler) },
     admin,
     nodeId,
@@ -65,6 +76,7 @@ export async function useKeys(config: GantryConfig, log: Log): Promise<UsedKeys>
     },
     close: async () => {
       await admin.close();
+      await gate?.close();
       await simulator?.close();
     },
   };

@@ -2,6 +2,7 @@ import { cooldownMs, FailureRate, rateLimitCooldownMs } from './cooldown.ts';
 import type { KeySpec } from './config.ts';
 import { MINUTE_MS, SECOND_MS, type SlidingWindows } from './limits.ts';
 import type { Blame, CallOutcome } from './outcome.ts';
+import type { PermitGate } from './shared/gate.ts';
 import type { KeyStats, KeyStatus, KeyView, PoolSettings } from './pool.types.ts';
 
 const iso = (at: number): string => new Date(at).toISOString();
@@ -46,7 +47,10 @@ export class PooledKey {
   #lastUsedAt = 0;
   #lastErrorCode: string | null = null;
 
-  constructor(spec: KeySpec, windows: SlidingWindows, settings: PoolSettings) {
+  readonly #gate: PermitGate | null;
+
+  constructor(spec: KeySpec, windows: SlidingWindows, settings: PoolSettings, gate: PermitGate | null = null) {
+    this.#gate = gate;
     this.#spec = spec;
     this.#windows = windows;
     this.#settings = settings;
@@ -123,6 +127,19 @@ export class PooledKey {
 
   /** Earliest moment a lease can be had; null when only an event (not time) can bring it. */
   availableAt(now: number): number | null {
+    const here = this.availableHereAt(now);
+    if (here === null || this.#gate === null) return here;
+    const permitted = this.#gate.nextAt(this.budget, now);
+    return permitted === null ? null : Math.max(here, permitted);
+  }
+
+  /** Name of the budget it draws on. */
+  get budget(): string {
+    return budgetOf(this.#spec);
+  }
+
+  /** As `availableAt`, as far as this process alone decides. */
+  availableHereAt(now: number): number | null {
     if (!this.wanted || (this.onTrial && this.#trialOpen)) return null;
     if (this.#spec.maxInFlight !== null && this.#inFlight >= this.#spec.maxInFlight) return null;
     const permitAt = this.windows.nextAt(now);
@@ -305,6 +322,9 @@ export class PooledKey {
     };
   }
 }
+
+/** Name of the budget a key draws on: its group's, or its own. */
+export const budgetOf = (spec: KeySpec): string => (spec.quotaGroup === null ? `key:${spec.name}` : `group:${spec.quotaGroup}`);
 
 /** Whether both entries lead to the same account at the same provider. */
 export const sameAccess = (a: KeySpec, b: KeySpec): boolean => a.secret.reveal() === b.secret.reveal() && a.baseUrl === b.baseUrl && a.model === b.model;

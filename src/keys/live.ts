@@ -1,10 +1,7 @@
 /** What a change of the configuration means for keys and budgets. Pure. */
 import type { KeySpec } from './config.ts';
-import { sameAccess } from './key.ts';
+import { budgetOf, sameAccess } from './key.ts';
 import { evenPacing, qpsAndRpm, type WindowLimit } from './limits.ts';
-
-/** Name of the budget a key draws on: its group's, or its own. */
-export const budgetOf = (spec: KeySpec): string => (spec.quotaGroup === null ? `key:${spec.name}` : `group:${spec.quotaGroup}`);
 
 export const limitsOf = (spec: KeySpec): readonly WindowLimit[] => [
   ...qpsAndRpm(spec.qpsLimit, spec.rpmLimit),

@@ -1,9 +1,11 @@
 import type { KeyStrategy } from './config.schema.ts';
 import type { PooledKey } from './key.ts';
 import type { KeyPoolStats, KeyStatus, RefusalReason } from './pool.types.ts';
+import type { LimitMode } from './shared/gate.ts';
 import type { Waiters } from './waiters.ts';
 
 interface PoolCounts {
+  readonly mode: LimitMode;
   readonly inFlight: number;
   readonly granted: number;
   readonly refused: Readonly<Record<RefusalReason, number>>;
@@ -18,6 +20,7 @@ export function poolStats(pooled: readonly PooledKey[], strategy: KeyStrategy, w
   const succeeded = keys.reduce((sum, key) => sum + key.success_calls, 0);
   return {
     strategy,
+    mode: counts.mode,
     total_keys: keys.length,
     available_keys: having('available'),
     in_use_keys: having('in_use'),

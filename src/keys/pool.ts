@@ -1,12 +1,13 @@
 import type { KeyStrategy } from './config.schema.ts';
 import type { KeySpec } from './config.ts';
 import { TransitGuards, type TransitSample } from './guard.ts';
-import { type LeaseMark, PooledKey } from './key.ts';
+import { budgetOf, type LeaseMark, PooledKey } from './key.ts';
 import { LimitMemory, type SlidingWindows } from './limits.ts';
-import { budgetOf, changesOf, limitsOf, movesOf } from './live.ts';
+import { changesOf, limitsOf, movesOf } from './live.ts';
 import type { Blame, CallOutcome } from './outcome.ts';
 import type { ConfigureSummary, KeyChange, KeyPoolStats, KeyView, LeaseGrant, LeaseReply, LeaseRequest, PoolSettings, PoolStep, RefusalReason } from './pool.types.ts';
 import { poolStats } from './pool-stats.ts';
+import type { Demand, PermitGate, Ticket } from './shared/gate.ts';
 import { chooseKey } from './strategy.ts';
 import { Waiters, type Waiter } from './waiters.ts';
 
@@ -27,6 +28,8 @@ interface Lease {
   readonly mark: LeaseMark;
   /** Where its call counts; more than one when the key came to another budget meanwhile. */
   readonly windows: SlidingWindows[];
+  /** The permit of other nodes; null when this process decides alone. */
+  readonly ticket: Ticket | null;
   /** When its call left, as the windows know; null while they do not. */
   sentAt: number | null;
   readonly expiresAt: number;
@@ -41,6 +44,7 @@ export class KeyPool {
   readonly #settings: PoolSettings;
   readonly #memory: LimitMemory;
   readonly #guards: TransitGuards;
+  readonly #gate: PermitGate | null;
   #keys: readonly PooledKey[] = [];
   #byName: ReadonlyMap<string, PooledKey> = new Map();
   #strategy: KeyStrategy;
@@ -53,8 +57,12 @@ export class KeyPool {
   #granted = 0;
   #lateSettlements = 0;
 
-  /** `memory` outlives the pool, see {@link LimitMemory}. `leasePrefix` tells the leases of two pools apart. */
-  constructor(specs: readonly KeySpec[], settings: PoolSettings, memory: LimitMemory = new LimitMemory(), leasePrefix = 'lease') {
+  /**
+   * `memory` outlives the pool, see {@link LimitMemory}. `leasePrefix` tells the leases of two pools apart.
+   * With a `gate` each lease needs a permit of its, too; give it `demand` after each step.
+   */
+  constructor(specs: readonly KeySpec[], settings: PoolSettings, memory: LimitMemory = new LimitMemory(), leasePrefix = 'lease', gate: PermitGate | null = null) {
+    this.#gate = gate;
     this.#settings = settings;
     this.#leasePrefix = leasePrefix;
     this.#memory = memory;
@@ -144,7 +152,10 @@ export class KeyPool {
     }
     this.#leases.delete(leaseId);
     if (transit !== null && lease.sentAt !== null) this.#measured(lease.key.spec.baseUrl, transit, lease.sentAt, now);
-    if (outcome.kind === 'abandoned' && lease.sentAt === null) lease.windows.forEach((windows) => windows.refund());
+    if (outcome.kind === 'abandoned' && lease.sentAt === null) {
+      lease.windows.forEach((windows) => windows.refund());
+      lease.ticket?.refund();
+    }
     else this.#left(lease, now);
     const group = this.#groupOf(lease.key);
     const earlier = group.map((key) => ({ key, status: key.status(now), until: key.cooldownUntil }));
@@ -189,10 +200,40 @@ export class KeyPool {
     return { replies, changes: [], wakeAt: this.#wakeAt(now) };
   }
 
+  /** What could be leased now if the gate permitted it: for each budget the number of waiters that would take it. */
+  demand(now: number): readonly Demand[] {
+    if (this.#waiters.size === 0) return [];
+    const wanted = new Map<string, Demand>();
+    let open = this.#waiters.size;
+    for (const key of this.#inTurn(now)) {
+      if (open <= 0) break;
+      if (wanted.has(key.budget)) continue;
+      wanted.set(key.budget, { budget: key.budget, limits: limitsOf(key.spec), guardMs: key.windows.guardMs, count: key.onTrial ? 1 : Math.min(open, key.spec.qpsLimit) });
+      open -= key.onTrial ? 1 : key.spec.qpsLimit;
+    }
+    return [...wanted.values()];
+  }
+
+  /** Keys that could be leased but for the gate, in the order of the strategy. */
+  #inTurn(now: number): readonly PooledKey[] {
+    let left = this.#keys.filter((key) => (key.availableHereAt(now) ?? Infinity) <= now && (this.#gate?.nextAt(key.budget, now) ?? now) <= now);
+    const turn: PooledKey[] = [];
+    let lastIndex = this.#lastIndex;
+    while (left.length > 0) {
+      const next = chooseKey(this.#strategy, left, { keys: this.#keys, lastIndex, now });
+      if (next === undefined) break;
+      turn.push(next);
+      lastIndex = this.#keys.indexOf(next);
+      left = left.filter((key) => key !== next);
+    }
+    return turn;
+  }
+
   stats(now: number): KeyPoolStats {
     return poolStats(this.#keys, this.#strategy, this.#waiters, now, {
       inFlight: this.#leases.size,
       granted: this.#granted,
+      mode: this.#gate?.mode ?? 'local',
       refused: { ...this.#refused },
       lateSettlements: this.#lateSettlements,
     });
@@ -203,7 +244,7 @@ export class KeyPool {
     this.#keys = specs.map((spec) => {
       const known = this.#byName.get(spec.name);
       const windows = this.#windowsOf(spec);
-      if (known === undefined) return new PooledKey(spec, windows, this.#settings);
+      if (known === undefined) return new PooledKey(spec, windows, this.#settings, this.#gate);
       known.reconfigure(spec, windows);
       return known;
     });
@@ -256,7 +297,7 @@ export class KeyPool {
     this.#lastIndex = this.#keys.indexOf(key);
     this.#granted++;
     const leaseId = `${this.#leasePrefix}-${this.#granted}`;
-    this.#leases.set(leaseId, { key, mark, windows: [key.windows], sentAt: null, expiresAt: now + this.#settings.leaseMs });
+    this.#leases.set(leaseId, { key, mark, windows: [key.windows], ticket: this.#gate?.take(key.budget, now) ?? null, sentAt: null, expiresAt: now + this.#settings.leaseMs });
     const { name, secret, baseUrl, model, responseFormat } = key.spec;
     return { kind: 'granted', leaseId, keyName: name, secret, baseUrl, model, responseFormat, grantedAt: now, trial: mark.trial };
   }
@@ -266,6 +307,7 @@ export class KeyPool {
     if (lease.sentAt !== null) return;
     lease.sentAt = at;
     lease.windows.forEach((windows) => windows.sent(at));
+    lease.ticket?.sent(at);
   }
 
   #refuse(waiterId: string, reason: RefusalReason): { waiterId: string; reply: LeaseReply } {

@@ -2,6 +2,7 @@ import type { Priority } from '../messages/task.ts';
 import type { CooldownPolicy } from './cooldown.ts';
 import type { KeyStrategy, ResponseFormat, SchedulerSection } from './config.schema.ts';
 import type { CallOutcomeKind } from './outcome.ts';
+import type { LimitMode } from './shared/gate.ts';
 import type { Secret } from './secret.ts';
 
 export interface PoolSettings {
@@ -155,6 +156,8 @@ export interface ConfigureSummary {
 /** Data of `GET /api/scheduler/stats`. */
 export interface KeyPoolStats {
   readonly strategy: KeyStrategy;
+  /** Who decides on permits: this process, all nodes over Redis, or, while Redis is away, this node for its share. */
+  readonly mode: LimitMode;
   readonly total_keys: number;
   readonly available_keys: number;
   readonly in_use_keys: number;

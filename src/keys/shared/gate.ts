@@ -1,0 +1,36 @@
+import type { WindowLimit } from '../limits.ts';
+
+/** `shared`: decided in Redis for all nodes. `degraded`: Redis is away; this node keeps to its share of each budget. */
+export type LimitMode = 'local' | 'shared' | 'degraded';
+
+/** Calls that could be made at once of a budget, were there permits. */
+export interface Demand {
+  readonly budget: string;
+  readonly limits: readonly WindowLimit[];
+  readonly guardMs: number;
+  readonly count: number;
+}
+
+/** One call allowed. Until `sent` or `refund` it counts as if it might arrive at any time. */
+export interface Ticket {
+  /** The call left at `at` (by the pool's clock). */
+  sent(at: number): void;
+  refund(): void;
+}
+
+/**
+ * Who else has to agree before a lease, beside this process's own windows. Everything here answers at once; what takes
+ * time (asking Redis) happens after `want`, and `onChange` is called when it brought something.
+ */
+export interface PermitGate {
+  /** `now` when a permit is in hand; a later moment before which none can come; null when only an event brings one. */
+  nextAt(budget: string, now: number): number | null;
+  /** Only after `nextAt(budget, now) === now`. */
+  take(budget: string, now: number): Ticket;
+  /** What is wanted now; replaces what was wanted before. Permits in hand that nobody wants go back. */
+  want(demand: readonly Demand[], now: number): void;
+  onChange(listener: () => void): void;
+  /** The pool was made anew and forgot its leases: their calls leave now at the latest. */
+  orphaned(): void;
+  readonly mode: LimitMode;
+}

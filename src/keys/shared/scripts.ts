@@ -1,0 +1,113 @@
+/**
+ * The limits as Redis keeps them, on its own clock (`TIME`), so that the clocks of the nodes do not matter. Each budget
+ * is a sorted set: one member for each call, its score the epoch ms at which it left, as reported. A permit whose call
+ * has not been reported yet stands at `now + hold`: ahead of everything, so it counts in every window; when its holder
+ * dies it is never reported, counts as having left at that moment, and leaves the windows by itself.
+ *
+ * `{...}` in the names keeps them in one slot of a Redis Cluster.
+ */
+export const REDIS_NAMES = { members: '{gantry:limits}:members', born: '{gantry:limits}:born', expected: '{gantry:limits}:expected', budget: (name: string): string => `{gantry:limits}:budget:${name}` } as const;
+
+/** A member not heard of for this long is absent: its share is kept for it, since it may be calling on its own. */
+export const ABSENT_MS = 3_000;
+/** Then it is taken for dead, and its share goes to the others. */
+export const DEAD_MS = 120_000;
+/** A permit not reported counts as sent after this; its holder prolongs it while it lives. */
+export const HOLD_MS = 10_000;
+const KEEP_MS = 120_000;
+
+const HEAD = `
+local t = redis.call('TIME')
+local now = tonumber(t[1]) * 1000 + tonumber(t[2]) / 1000
+local function text(x) return string.format('%.3f', x) end
+`;
+
+/**
+ * KEYS: members, born, expected, then budgets. ARGV: node, then for each budget: prefix of ids, first number, count,
+ * number of windows, and limit and span (guard included) of each. Reply: `{'unjoined'}`, or `'ok'`, now, nodes alive,
+ * nodes in all, rank of this node, then for each budget the permits granted and the ms to wait for the next (0: none refused).
+ */
+export const ACQUIRE = `${HEAD}
+local node = ARGV[1]
+if redis.call('EXISTS', KEYS[2]) == 0 or not redis.call('ZSCORE', KEYS[1], node) then return {'unjoined'} end
+redis.call('ZADD', KEYS[1], text(now), node)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', text(now - ${DEAD_MS}))
+local alive = redis.call('ZCOUNT', KEYS[1], text(now - ${ABSENT_MS}), '+inf')
+local all = math.max(redis.call('ZCARD', KEYS[1]), tonumber(redis.call('GET', KEYS[3]) or '0'))
+local absent = all - alive
+local reply = {'ok', text(now), alive, all}
+local a = 2
+for b = 4, #KEYS do
+  local key, prefix, first, count, windows = KEYS[b], ARGV[a], tonumber(ARGV[a + 1]), tonumber(ARGV[a + 2]), tonumber(ARGV[a + 3])
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', text(now - ${KEEP_MS}))
+  local granted, wait = 0, 0
+  while granted < count and wait == 0 do
+    for w = 0, windows - 1 do
+      local limit, span = tonumber(ARGV[a + 4 + 2 * w]), tonumber(ARGV[a + 5 + 2 * w])
+      local places = limit - math.ceil(limit * absent / all)
+      if places < 1 then
+        wait = math.max(wait, 1000)
+      else
+        local last = redis.call('ZREVRANGE', key, places - 1, places - 1, 'WITHSCORES')
+        if last[2] then wait = math.max(wait, tonumber(last[2]) + span - now) end
+      end
+    end
+    if wait <= 0 then
+      wait = 0
+      redis.call('ZADD', key, text(now + ${HOLD_MS}), prefix .. string.format('%d', first + granted))
+      granted = granted + 1
+    end
+  end
+  if granted > 0 then redis.call('PEXPIRE', key, ${KEEP_MS}) end
+  reply[#reply + 1] = granted
+  reply[#reply + 1] = text(math.min(wait, 1000))
+  a = a + 4 + 2 * windows
+end
+return reply`;
+
+/** KEYS: budgets. ARGV for each: id, and its age in ms when its call left, `held` to prolong it, or `refund`. */
+export const REPORT = `${HEAD}
+for i = 1, #KEYS do
+  local id, what = ARGV[2 * i - 1], ARGV[2 * i]
+  if what == 'refund' then redis.call('ZREM', KEYS[i], id)
+  elseif what == 'held' then redis.call('ZADD', KEYS[i], 'XX', text(now + ${HOLD_MS}), id)
+  else redis.call('ZADD', KEYS[i], 'XX', text(now - tonumber(what)), id) end
+  redis.call('PEXPIRE', KEYS[i], ${KEEP_MS})
+end
+return #KEYS`;
+
+/**
+ * Becomes a member, and brings what this node knows of the calls made: a Redis that lost its data learns it again. KEYS:
+ * members, born, expected, then budgets. ARGV: node, nodes known before, a name for the data's birth, the birth known
+ * before, then for each budget the number of entries and of each its id, age in ms and kind: `own` (its time is what we
+ * say), `other` (only when missing) or `assumed` (only when the data is not what we knew). Reply: birth, now.
+ */
+export const JOIN = `${HEAD}
+local node, before = ARGV[1], tonumber(ARGV[2])
+local born = redis.call('GET', KEYS[2])
+if not born then born = ARGV[3] end
+local lost = born ~= ARGV[4] and ARGV[4] ~= ''
+redis.call('SET', KEYS[2], born)
+if before > tonumber(redis.call('GET', KEYS[3]) or '0') then redis.call('SET', KEYS[3], before, 'PX', ${DEAD_MS}) end
+redis.call('ZADD', KEYS[1], text(now), node)
+local a = 5
+for b = 4, #KEYS do
+  local count = tonumber(ARGV[a])
+  a = a + 1
+  for _ = 1, count do
+    local id, at, kind = ARGV[a], text(now - tonumber(ARGV[a + 1])), ARGV[a + 2]
+    if kind == 'own' then redis.call('ZADD', KEYS[b], at, id)
+    elseif kind == 'other' or lost then redis.call('ZADD', KEYS[b], 'NX', at, id) end
+    a = a + 3
+  end
+  redis.call('PEXPIRE', KEYS[b], ${KEEP_MS})
+end
+return {born, text(now)}`;
+
+/** KEYS: members, born, budgets. ARGV: node, then for each budget the score from which on. Reply: birth, now, members, then entries with scores. */
+export const SYNC = `${HEAD}
+if redis.call('EXISTS', KEYS[2]) == 0 or not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return {'unjoined'} end
+redis.call('ZADD', KEYS[1], text(now), ARGV[1])
+local reply = {redis.call('GET', KEYS[2]), text(now), redis.call('ZRANGEBYSCORE', KEYS[1], text(now - ${DEAD_MS}), '+inf')}
+for b = 3, #KEYS do reply[b + 1] = redis.call('ZRANGEBYSCORE', KEYS[b], ARGV[b - 1], '+inf', 'WITHSCORES') end
+return reply`;

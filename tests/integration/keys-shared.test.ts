@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { startRedisServer } from '../../src/embedded/redis-server.ts';
+import type { EmbeddedService } from '../../src/embedded/service.ts';
+import { parseKeyConfig } from '../../src/keys/config.ts';
+import { LimitMemory } from '../../src/keys/limits.ts';
+import { KeyPool } from '../../src/keys/pool.ts';
+import { poolSettings, type PoolStep } from '../../src/keys/pool.types.ts';
+import { RedisGate } from '../../src/keys/shared/redis-gate.ts';
+import { REDIS_NAMES } from '../../src/keys/shared/scripts.ts';
+import { ensureRedisServer } from '../../src/provision/redis.ts';
+import { until } from '../support/until.ts';
+
+const available = (await ensureRedisServer()).binary !== null;
+const options = available ? {} : { skip: 'there is no real redis-server on this machine' };
+const GUARD_MS = 20;
+const now = (): number => Math.floor(performance.timeOrigin + performance.now());
+
+interface Call {
+  readonly budget: string;
+  readonly node: string;
+  readonly at: number;
+}
+
+/** A pool with its gate, as the actor drives it: calls as often as it may. */
+class Node {
+  readonly id: string;
+  readonly gate: RedisGate;
+  readonly #pool: KeyPool;
+  readonly #calls: Call[];
+  #timer: NodeJS.Timeout | undefined;
+  #asked = 0;
+  #stopped = false;
+
+  constructor(url: string, id: string, keys: readonly object[], calls: Call[]) {
+    this.id = id;
+    this.#calls = calls;
+    const config = parseKeyConfig({ scheduler: { transit_guard_ms: GUARD_MS }, api_keys: keys.map((key, index) => ({ name: `k${index + 1}`, key: `secret-${index}`, ...key })) }, {});
+    this.gate = new RedisGate({ url, nodeId: id, now, log: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined } });
+    this.#pool = new KeyPool(config.keys, poolSettings(config.strategy, config.scheduler), new LimitMemory(), id, this.gate);
+    this.gate.onChange(() => this.#apply(this.#pool.advance(now())));
+  }
+
+  get mode() {
+    return this.#pool.stats(now()).mode;
+  }
+
+  start(): void {
+    for (let i = 0; i < 8; i++) this.#ask();
+  }
+
+  async stop(orderly = true): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    if (orderly) await this.gate.close();
+  }
+
+  #ask(): void {
+    if (!this.#stopped) this.#apply(this.#pool.request({ waiterId: `${this.id}-${this.#asked++}`, priority: 3, exclude: [], deadline: now() + 600_000 }, now()));
+  }
+
+  #apply(step: PoolStep): void {
+    for (const { reply } of step.replies) {
+      if (reply.kind !== 'granted') continue;
+      const at = now();
+      this.#calls.push({ budget: reply.keyName, node: this.id, at: performance.timeOrigin + performance.now() });
+      this.#pool.sent(reply.leaseId, at, at);
+      this.#pool.settle(reply.leaseId, { kind: 'ok' }, at);
+      queueMicrotask(() => this.#ask());
+    }
+    this.gate.want(this.#pool.demand(now()), now());
+    clearTimeout(this.#timer);
+    if (step.wakeAt !== null && !this.#stopped) this.#timer = setTimeout(() => this.#apply(this.#pool.advance(now())), Math.max(0, step.wakeAt - now()));
+  }
+}
+
+function violations(calls: readonly Call[], budgets: readonly string[], limit: number, spanMs: number): number {
+  let found = 0;
+  for (const budget of budgets) {
+    const at = calls.filter((call) => call.budget === budget).map((call) => call.at).toSorted((a, b) => a - b);
+    for (let i = 0; i + limit < at.length; i++) if ((at[i + limit] ?? Infinity) - (at[i] ?? 0) <= spanMs) found++;
+  }
+  return found;
+}
+
+describe('limits shared over Redis', options, () => {
+  let redis: EmbeddedService;
+  let folder: string;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'gantry-shared-'));
+    redis = await startRedisServer({ dataDir: folder, log: { info: () => undefined, warn: () => undefined, error: () => undefined } });
+  });
+  after(async () => {
+    await redis.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+  const flush = async (): Promise<void> => {
+    const client = new Redis(redis.url);
+    await client.flushall();
+    client.disconnect();
+  };
+
+  it('three nodes together use a budget whole and never exceed it', async () => {
+    await flush();
+    const calls: Call[] = [];
+    const nodes = ['a', 'b', 'c'].map((id) => new Node(redis.url, id, [{ qps_limit: 10, rpm_limit: 3000 }, { qps_limit: 5, rpm_limit: 3000 }], calls));
+    for (const node of nodes) assert.ok(await node.gate.ready(5_000));
+    nodes.forEach((node) => node.start());
+    await delay(4_000);
+    await Promise.all(nodes.map((node) => node.stop()));
+    assert.equal(violations(calls, ['k1'], 10, 1_000) + violations(calls, ['k2'], 5, 1_000), 0);
+    assert.ok(calls.length >= 45, `${calls.length} calls in 4 s, of 60 at most`);
+    for (const { id } of nodes) assert.ok(calls.some((call) => call.node === id), `${id} got nothing`);
+  });
+
+  it('permits of a node that died come free by themselves, and its share is kept for it meanwhile', async () => {
+    await flush();
+    const calls: Call[] = [];
+    const heir = new Node(redis.url, 'heir', [{ qps_limit: 4, rpm_limit: 3000 }], calls);
+    assert.ok(await heir.gate.ready(5_000));
+    // What a node leaves that held four permits and died: nobody prolongs or reports them.
+    const client = new Redis(redis.url);
+    const diedAt = performance.timeOrigin + performance.now();
+    await client.zadd(REDIS_NAMES.members, Date.now() - 3_500, 'dead');
+    for (let i = 0; i < 4; i++) await client.zadd(REDIS_NAMES.budget('key:k1'), Date.now() + 1_500, `dead:${i}`);
+    client.disconnect();
+    heir.start();
+    await until('the heir calls', () => calls.length >= 6, 15_000);
+    await heir.stop();
+    assert.ok((calls[0]?.at ?? 0) >= diedAt + 2_500, 'the permits count as sent when they ran out');
+    assert.equal(violations(calls, ['k1'], 2, 1_000), 0, 'half of the budget is kept for a node that may be calling on its own');
+  });
+
+  it('Redis loses its data: nobody starts from nothing', async () => {
+    await flush();
+    const calls: Call[] = [];
+    const nodes = ['a', 'b'].map((id) => new Node(redis.url, id, [{ qps_limit: 10, rpm_limit: 30 }], calls));
+    for (const node of nodes) assert.ok(await node.gate.ready(5_000));
+    nodes.forEach((node) => node.start());
+    await until('the minute is spent', () => calls.length >= 30, 15_000);
+    await flush();
+    await delay(4_000);
+    assert.equal(calls.length, 30);
+    await Promise.all(nodes.map((node) => node.stop()));
+  });
+
+  it('Redis is away: each goes on with its share, says so, and comes back without a burst', async () => {
+    await flush();
+    const calls: Call[] = [];
+    const nodes = ['a', 'b'].map((id) => new Node(redis.url, id, [{ qps_limit: 10, rpm_limit: 3000 }], calls));
+    for (const node of nodes) assert.ok(await node.gate.ready(5_000));
+    nodes.forEach((node) => node.start());
+    await delay(2_500);
+    const pid = redis.pid?.();
+    assert.ok(typeof pid === 'number');
+    process.kill(pid, 'SIGSTOP');
+    const awayFrom = performance.timeOrigin + performance.now();
+    await until('both say so', () => nodes.every((node) => node.mode === 'degraded'), 10_000);
+    await until('both go on alone', () => nodes.every(({ id }) => calls.filter((call) => call.node === id && call.at > awayFrom + 3_000).length >= 5), 20_000);
+    process.kill(pid, 'SIGCONT');
+    await until('both share again', () => nodes.every((node) => node.mode === 'shared'), 15_000);
+    await delay(3_000);
+    await Promise.all(nodes.map((node) => node.stop()));
+    assert.equal(violations(calls, ['k1'], 10, 1_000), 0);
+    for (const { id } of nodes) assert.ok(calls.some((call) => call.node === id));
+  });
+});
