@@ -8,12 +8,16 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   models: { summary: 'list, pull and check detection models', load: () => import('./models.ts') },
   prepare: { summary: 'download everything a start needs: model, demo footage, Redis', load: () => import('./prepare.ts') },
   'check-e2e': { summary: 'follow one camera of a running Gantry through every stage', load: () => import('./check-e2e.ts') },
+  keys: { summary: 'verify, encrypt and decrypt API keys', load: () => import('./keys.ts') },
+  'verify-keys': { summary: 'the same as keys verify', load: () => import('./verify-keys.ts') },
+  'encrypt-keys': { summary: 'the same as keys encrypt', load: () => import('./encrypt-keys.ts') },
+  queue: { summary: 'what waits to be judged, per priority', load: () => import('./queue.ts') },
 };
 
 const USAGE = `usage: gantry COMMAND [arguments]
 
 ${Object.entries(COMMANDS)
-  .map(([name, { summary }]) => `  ${name.padEnd(11)} ${summary}`)
+  .map(([name, { summary }]) => `  ${name.padEnd(12)} ${summary}`)
   .join('\n')}
 
 To start Gantry itself: npm start -- --help`;

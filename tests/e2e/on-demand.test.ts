@@ -222,10 +222,10 @@ test('keys are added, limited, drained and removed while running; tokens and cos
 test('a spent budget is followed at once: pictures are unknown with the reason, and health says so', async () => {
   await writeFile(join(folder, 'api_keys.yaml'), JSON.stringify({ base_url: simulator.url, model: simulator.model, daily_budget: 0.000001, api_keys: [{ name: 'first', key: '${ON_DEMAND_KEY}', price_per_1k_input: 2 }] }));
   await until('the budget is known', async () => (await gantry.request('GET', '/api/usage')).json.withinBudget === false);
-  const before = simulator.calls().length;
+  const callsBefore = simulator.calls().length;
   const { json } = await upload({});
   const end = await finished(json.id);
   assert.deepEqual([end.state, end.source, end.error.code], ['unknown', 'rules', 'no-lease']);
-  assert.equal(simulator.calls().length, before);
+  assert.equal(simulator.calls().length, callsBefore);
   assert.ok((await gantry.request('GET', '/api/health')).json.notices.some((notice: string) => /budget/.test(notice)));
 });

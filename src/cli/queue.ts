@@ -1,0 +1,112 @@
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { connect, type JetStreamManager, NatsError } from 'nats';
+import { readRuntimeFile } from '../app/runtime-file.ts';
+import { redactUrl } from '../infra/redact.ts';
+import { consumers, PRIORITIES_URGENT_FIRST, streams, subjects } from '../messages/subjects.ts';
+import type { Priority } from '../messages/task.ts';
+import { PROJECT_ROOT } from '../provision/folders.ts';
+
+const USAGE = `usage: gantry queue [--data-dir DIR] [--over SECONDS] [--json]
+
+The queue of assessment tasks of a running Gantry, per priority: what waits, what is being judged, how old the oldest is,
+and how many per second were taken, measured over some seconds (default 2). NATS is that of the data folder's Gantry, or
+NATS_URL.`;
+
+/** One priority of the queue. */
+export interface QueueRow {
+  readonly priority: Priority;
+  /** Not yet taken by any scheduler. */
+  readonly waiting: number;
+  /** Taken, not yet answered. */
+  readonly inFlight: number;
+  /** Of those waiting, in ms; null when none does. */
+  readonly oldestMs: number | null;
+  /** Taken per second. */
+  readonly perSecond: number;
+}
+
+/** `gantry queue`. Exit code 0: shown; 1: NATS or the queue cannot be asked; 2: bad call. */
+export async function run(args: string[]): Promise<number> {
+  let values: { 'data-dir'?: string; over?: string; json?: boolean; help?: boolean };
+  try {
+    ({ values } = parseArgs({ args, options: { 'data-dir': { type: 'string' }, over: { type: 'string' }, json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } }));
+  } catch (thrown) {
+    console.error(`${thrown instanceof Error ? thrown.message : String(thrown)}\n\n${USAGE}`);
+    return 2;
+  }
+  if (values.help === true) {
+    console.log(USAGE);
+    return 0;
+  }
+  const seconds = Number(values.over ?? '2');
+  if (!(seconds >= 0.1 && seconds <= 3_600)) {
+    console.error(`--over: must be seconds from 0.1 to 3600, not "${values.over ?? ''}"`);
+    return 2;
+  }
+  const dataDir = values['data-dir'] ?? process.env['GANTRY_DATA_DIR'] ?? join(PROJECT_ROOT, 'data');
+  const url = (await readRuntimeFile(dataDir))?.natsUrl ?? process.env['NATS_URL'];
+  if (url === undefined || url === '') {
+    console.error(`no Gantry runs on ${dataDir}: start one with npm start, or name its NATS in NATS_URL`);
+    return 1;
+  }
+  try {
+    const nc = await connect({ servers: url, name: 'gantry-queue', timeout: 3_000, reconnect: false });
+    try {
+      const rows = await readQueue(await nc.jetstreamManager(), seconds * 1_000);
+      console.log(values.json === true ? JSON.stringify(rows, null, 2) : table(rows));
+      return 0;
+    } finally {
+      await nc.close();
+    }
+  } catch (thrown) {
+    console.error(`the queue at ${redactUrl(url)} cannot be asked: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
+    return 1;
+  }
+}
+
+/** Looks twice, `overMs` apart. */
+export async function readQueue(jsm: JetStreamManager, overMs: number): Promise<QueueRow[]> {
+  const infos = () => Promise.all(PRIORITIES_URGENT_FIRST.map(async (priority) => ({ priority, info: await jsm.consumers.info(streams.tasks, consumers.scheduler(priority)) })));
+  const began = performance.now();
+  const before = await infos();
+  await new Promise((resolve) => setTimeout(resolve, overMs));
+  const after = await infos();
+  const seconds = (performance.now() - began) / 1_000;
+  return Promise.all(
+    after.map(async ({ priority, info }, index) => {
+      const taken = info.delivered.consumer_seq - (before[index]?.info.delivered.consumer_seq ?? info.delivered.consumer_seq);
+      return {
+        priority,
+        waiting: info.num_pending,
+        inFlight: info.num_ack_pending,
+        oldestMs: info.num_pending === 0 ? null : await ageOf(jsm, info.delivered.stream_seq + 1, subjects.tasksOf(priority)),
+        perSecond: Math.round((Math.max(0, taken) / seconds) * 100) / 100,
+      };
+    }),
+  );
+}
+
+/** Age of the first message at or after `seq`; null when it was taken meanwhile. */
+async function ageOf(jsm: JetStreamManager, seq: number, subject: string): Promise<number | null> {
+  try {
+    // The library's types do not know `next_by_subj`, which every server since 2.9 does.
+    const next = { seq, next_by_subj: subject };
+    const { time } = await jsm.streams.getMessage(streams.tasks, next);
+    return Math.max(0, Date.now() - time.getTime());
+  } catch (thrown) {
+    if (thrown instanceof NatsError && thrown.code === '404') return null;
+    throw thrown;
+  }
+}
+
+function table(rows: readonly QueueRow[]): string {
+  const cell = (value: string): string => value.padStart(12);
+  const line = (cells: readonly string[]): string => cells.map(cell).join('');
+  const total = (of: (row: QueueRow) => number): number => rows.reduce((sum, row) => sum + of(row), 0);
+  return [
+    line(['priority', 'waiting', 'in flight', 'oldest', 'taken/s']),
+    ...rows.map((row) => line([`p${row.priority}`, String(row.waiting), String(row.inFlight), row.oldestMs === null ? '-' : `${(row.oldestMs / 1_000).toFixed(1)} s`, row.perSecond.toFixed(2)])),
+    line(['all', String(total((row) => row.waiting)), String(total((row) => row.inFlight)), '', total((row) => row.perSecond).toFixed(2)]),
+  ].join('\n');
+}

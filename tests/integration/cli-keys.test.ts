@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { startNatsServer } from '../../src/embedded/nats-server.ts';
+import type { EmbeddedService } from '../../src/embedded/service.ts';
+import { NatsBus } from '../../src/infra/nats/bus.ts';
+import { consumers, streams, subjects } from '../../src/messages/subjects.ts';
+import { AssessmentTask } from '../../src/messages/task.ts';
+import { writeRuntimeFile } from '../../src/app/runtime-file.ts';
+import { startProviderSimulator } from '../../src/simulator/server.ts';
+import type { ProviderSimulator } from '../../src/simulator/types.ts';
+import { plainTask } from '../support/assessment-task.ts';
+import { temporaryFolder } from '../support/gantry.ts';
+import { memoryLog } from '../support/log.ts';
+
+const MAIN = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
+const GOOD = 'sk-good-0123456789abcdef';
+const BAD = 'sk-revoked-0123456789abcdef';
+let folder: string;
+let removeFolder: () => Promise<void>;
+let simulator: ProviderSimulator;
+
+before(async () => {
+  [folder, removeFolder] = await temporaryFolder();
+  simulator = await startProviderSimulator({ keys: [{ name: 'good', key: GOOD, qps: 5, rpm: 60 }, { name: 'revoked', key: BAD, qps: 5, rpm: 60 }] });
+  simulator.revoke('revoked');
+});
+after(async () => {
+  await simulator.close();
+  await removeFolder();
+});
+
+function gantry(args: readonly string[], env: Record<string, string> = {}): Promise<{ code: number | null; out: string }> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [MAIN, ...args], { env: { PATH: process.env['PATH'] ?? '', ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    let out = '';
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (out += String(data)));
+    child.on('close', (code) => {
+      for (const secret of [GOOD, BAD, 'correct horse battery']) assert.ok(!out.includes(secret), 'no secret is printed');
+      resolve({ code, out });
+    });
+  });
+}
+const keyFile = async (name: string, entries: readonly object[]): Promise<string> => {
+  const file = join(folder, name);
+  await writeFile(file, JSON.stringify({ base_url: simulator.url, model: simulator.model, api_keys: entries }));
+  return file;
+};
+
+test('verify calls every key once and says which one does not work', async () => {
+  const file = await keyFile('both.yaml', [{ name: 'good', key: '${GOOD}' }, { name: 'revoked', key: '${BAD}' }]);
+  const { code, out } = await gantry(['keys', 'verify', '--keys', file], { GOOD, BAD });
+  assert.equal(code, 1);
+  assert.match(out, /good +\S+ +ok +\d+ ms +\d+/);
+  assert.match(out, /revoked +\S+ +rejected-key/);
+  assert.match(out, /1 of 2 keys do not work/);
+  assert.deepEqual(simulator.calls().map(({ key }) => key).toSorted(), ['good', 'revoked']);
+  const one = await gantry(['verify-keys', '--keys', file, '--key', 'good', '--json'], { GOOD, BAD });
+  assert.equal(one.code, 0);
+  assert.equal(JSON.parse(one.out)[0].result, 'ok');
+  assert.equal((await gantry(['keys', 'verify', '--keys', file], { GOOD })).code, 1, 'a key without its variable does not work');
+});
+
+test('encrypt, use, decrypt: the way there and back, readable by the owner only', async () => {
+  const file = await keyFile('plain.yaml', [{ name: 'good', key: GOOD }]);
+  const env = { GANTRY_KEYS_SECRET: 'correct horse battery' };
+  assert.equal((await gantry(['keys', 'encrypt', '--in', file], env)).code, 0);
+  const sealed = join(folder, 'plain.enc');
+  assert.ok(!(await readFile(sealed, 'utf8')).includes(GOOD));
+  assert.equal((await stat(sealed)).mode & 0o777, 0o600);
+  const text = await readFile(file, 'utf8');
+  await rm(file);
+  assert.equal((await gantry(['keys', 'verify', '--keys', file], env)).code, 0);
+  assert.equal((await gantry(['keys', 'decrypt', '--in', sealed, '--out', file], env)).code, 0);
+  assert.equal(await readFile(file, 'utf8'), text);
+  assert.equal((await stat(file)).mode & 0o777, 0o600);
+});
+
+test('a bad call says what is wrong, and with which code', async () => {
+  const file = await keyFile('some.yaml', [{ name: 'good', key: '${GOOD}' }]);
+  const secret = { GANTRY_KEYS_SECRET: 'correct horse battery' };
+  const cases: readonly [readonly string[], Record<string, string>, number, RegExp][] = [
+    [['keys'], {}, 2, /usage/],
+    [['keys', 'nonsense'], {}, 2, /no command/],
+    [['keys', 'encrypt', '--in', file], {}, 1, /GANTRY_KEYS_SECRET/],
+    [['encrypt-keys', '--in', join(folder, 'nothing.yaml')], secret, 1, /no file/],
+    [['keys', 'encrypt', '--in', file, '--out', file], secret, 1, /already/],
+    [['keys', 'encrypt', '--in', file], { GANTRY_KEYS_SECRET: 'short' }, 1, /at least 12/],
+    [['keys', 'encrypt', '--in', file], { GANTRY_KEYS_SECRET_FILE: join(folder, 'none') }, 1, /cannot be read/],
+    [['keys', 'decrypt', '--in', file, '--out', join(folder, 'x')], secret, 1, /not a file made by/],
+    [['keys', 'decrypt', '--in', join(folder, 'plain.enc'), '--out', join(folder, 'x')], { GANTRY_KEYS_SECRET: 'another password' }, 1, /another secret/],
+    [['keys', 'verify', '--timeout', 'soon'], {}, 2, /--timeout/],
+    [['keys', 'verify', '--keys', join(folder, 'nothing.yaml')], {}, 1, /no key to call with/],
+    [['queue', '--over', '0'], {}, 2, /--over/],
+    [['queue', '--data-dir', join(folder, 'nothing')], {}, 1, /no Gantry runs/],
+    [['queue'], { NATS_URL: 'nats://user:hidden@127.0.0.1:1', GANTRY_DATA_DIR: folder }, 1, /cannot be asked/],
+  ];
+  for (const [args, env, code, message] of cases) {
+    const ended = await gantry(args, env);
+    assert.equal(ended.code, code, `${args.join(' ')}: ${ended.out}`);
+    assert.match(ended.out, message, args.join(' '));
+    assert.ok(!ended.out.includes('hidden'));
+  }
+});
+
+test('queue shows depth, age and rate per priority', async () => {
+  const nats: EmbeddedService = await startNatsServer({ dataDir: join(folder, 'nats'), log: memoryLog() });
+  const bus = await NatsBus.open({ url: nats.url, startTimeoutMs: 5_000, log: memoryLog() });
+  await writeRuntimeFile(folder, { pid: process.pid, httpUrl: 'http://127.0.0.1:1', natsUrl: nats.url, redisUrl: null });
+  const tasks = [5, 5, 5, 1].map((priority) => plainTask({ priority: priority === 5 ? 5 : 1 }));
+  for (const task of tasks) await bus.publish(subjects.task(task.priority, task.cameraId), task, { ...task }, task.taskId);
+  const consumer = await bus.pull({ stream: streams.tasks, durable: consumers.scheduler(5), parser: AssessmentTask });
+  assert.equal((await consumer.fetch(1, 1_000)).length, 1);
+  const { code, out } = await gantry(['queue', '--data-dir', folder, '--over', '0.2', '--json']);
+  assert.equal(code, 0, out);
+  const rows: any[] = JSON.parse(out);
+  assert.deepEqual(rows.map(({ priority, waiting, inFlight }) => [priority, waiting, inFlight]), [[5, 2, 1], [4, 0, 0], [3, 0, 0], [2, 0, 0], [1, 1, 0]]);
+  assert.ok(rows[0].oldestMs > 0 && rows[1].oldestMs === null && rows[4].oldestMs > 0);
+  assert.match((await gantry(['queue', '--data-dir', folder, '--over', '0.1'])).out, /p5 +2 +1 +\d+\.\d s/);
+  await bus.close();
+  await nats.stop();
+});
