@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { WEBHOOKS, webhooksActor, type WebhooksInit } from '../../src/actors/webhooks.ts';
+import { webhooksInit } from '../../src/app/webhooks.ts';
+import { readConfig } from '../../src/app/config.ts';
+import { startNatsServer } from '../../src/embedded/nats-server.ts';
+import type { EmbeddedService } from '../../src/embedded/service.ts';
+import { Egress } from '../../src/infra/egress.ts';
+import { NatsBus } from '../../src/infra/nats/bus.ts';
+import { JetStreamOnDemand } from '../../src/infra/nats/on-demand-store.ts';
+import { Secret } from '../../src/keys/secret.ts';
+import { newRequestId, newTraceId } from '../../src/messages/ids.ts';
+import { subjects } from '../../src/messages/subjects.ts';
+import { child, supervisor } from '../../src/runtime/supervision.ts';
+import { startSystem } from '../../src/runtime/system.ts';
+import { temporaryFolder } from '../support/gantry.ts';
+import { aggregate } from '../support/http-fakes.ts';
+import { memoryLog } from '../support/log.ts';
+import { until } from '../support/until.ts';
+
+const SECRET = new Secret('a-secret-of-this-test');
+let folder: string;
+let removeFolder: () => Promise<void>;
+let nats: EmbeddedService;
+let bus: NatsBus;
+let receiver: Server;
+let base: string;
+let status = 204;
+const calls: { path: string; id: string; event: string; signature: string; body: string }[] = [];
+
+before(async () => {
+  [folder, removeFolder] = await temporaryFolder();
+  nats = await startNatsServer({ dataDir: join(folder, 'nats'), log: memoryLog() });
+  bus = await NatsBus.open({ url: nats.url, startTimeoutMs: 5_000, log: memoryLog() });
+  receiver = createServer((request, response) => {
+    let body = '';
+    request.on('data', (chunk) => (body += String(chunk)));
+    request.on('end', () => {
+      calls.push({ path: request.url ?? '', id: String(request.headers['gantry-delivery']), event: String(request.headers['gantry-event']), signature: String(request.headers['gantry-signature']), body });
+      response.writeHead(status).end();
+    });
+  });
+  await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
+  const address = receiver.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  base = `http://127.0.0.1:${address.port}`;
+});
+after(async () => {
+  await bus.close();
+  await nats.stop();
+  receiver.closeAllConnections();
+  await new Promise((resolve) => receiver.close(resolve));
+  await removeFolder();
+});
+
+async function started(alertHooks: readonly string[], over: Partial<WebhooksInit> = {}) {
+  const log = memoryLog();
+  const init: WebhooksInit = { ...webhooksInit({ hookSecret: SECRET, alertHooks }, bus, new Egress([]), new JetStreamOnDemand(bus)), backoffMs: [50, 50, 50, 50], ...over };
+  const system = await startSystem(supervisor('root', [child('webhooks', webhooksActor, () => init)]), { log, onEscalation: (error) => assert.fail(error.message) });
+  return { system, log };
+}
+
+// First, with nothing before it: a stop hands back what is just being delivered, which the server counts as an attempt.
+test('a receiver that stays broken is called five times with the same delivery, then given up', async () => {
+  calls.length = 0;
+  status = 503;
+  const { system, log } = await started([`${base}/down`]);
+  system.ref(WEBHOOKS).tell({ type: 'alert', aggregate: aggregate('north', { risk: 'high' }) });
+  await until('it is given up', () => log.lines.some(({ message }) => /given up after 5 attempts/.test(message)));
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  status = 204;
+  await system.stop();
+  assert.equal(calls.length, 5);
+  assert.equal(new Set(calls.map(({ id }) => id)).size, 1);
+});
+
+test('every alert hook is told of an alert once, signed, also when the alert is revised; operators may name private hosts', async () => {
+  calls.length = 0;
+  const { system } = await started([`${base}/a`, `${base}/b`]);
+  const frame = aggregate('north', { risk: 'high' });
+  system.ref(WEBHOOKS).tell({ type: 'alert', aggregate: frame });
+  system.ref(WEBHOOKS).tell({ type: 'alert', aggregate: { ...frame, revision: 1 } });
+  await until('both are called', () => calls.length >= 2);
+  const second = aggregate('north', { risk: 'high' });
+  system.ref(WEBHOOKS).tell({ type: 'alert', aggregate: second });
+  await until('the second alert', () => calls.filter(({ body }) => body.includes(second.requestId)).length === 2);
+  assert.deepEqual(calls.map(({ path }) => path).toSorted(), ['/a', '/a', '/b', '/b']);
+  for (const { body, signature, event, id } of calls) {
+    const [, t = '', v1 = ''] = /^t=(\d+),v1=(.+)$/.exec(signature) ?? [];
+    assert.equal(v1, createHmac('sha256', SECRET.reveal()).update(`${t}.${body}`).digest('hex'));
+    assert.deepEqual([event, JSON.parse(body).type, JSON.parse(body).id], ['alert', 'alert', id]);
+  }
+  await system.stop();
+});
+
+test('a delivery that waits for its next attempt survives a restart', async () => {
+  calls.length = 0;
+  status = 500;
+  const first = await started([`${base}/later`], { backoffMs: [500, 500, 500] });
+  first.system.ref(WEBHOOKS).tell({ type: 'alert', aggregate: aggregate('north', { risk: 'high' }) });
+  await until('the first attempt', () => calls.length === 1);
+  await until('it will be tried again', () => first.log.lines.some(({ message }) => /called again/.test(message)));
+  await first.system.stop();
+  status = 204;
+  const second = await started([`${base}/later`]);
+  await until('the second attempt', () => calls.length === 2);
+  await second.system.stop();
+});
+
+test('a job that names a private host by itself is refused for good, without a call', async () => {
+  calls.length = 0;
+  const { system, log } = await started([]);
+  const requestId = newRequestId();
+  const job = { id: 'x', kind: 'alert', url: `${base}/inside`, createdAt: new Date().toISOString(), assessmentId: null, body: '{}' };
+  await bus.publish(subjects.webhook('alert'), job, { cameraId: 'north', requestId, traceId: newTraceId() }, 'x');
+  await until('it is given up', () => log.lines.some(({ message }) => /given up after \d+ attempts/.test(message)));
+  assert.equal(calls.length, 0);
+  await system.stop();
+});
+
+test('settings of hooks that cannot work are refused at the start, without showing a secret', () => {
+  const cases: readonly [Record<string, string>, RegExp][] = [
+    [{ GANTRY_ALERT_HOOKS: 'https://example.com/hook' }, /needs GANTRY_HOOK_SECRET/],
+    [{ GANTRY_HOOK_SECRET: 'tooshort' }, /at least 16/],
+    [{ GANTRY_HOOK_SECRET: 'x'.repeat(20), GANTRY_ALERT_HOOKS: 'ftp://u:hidden@example.com/' }, /http or https/],
+  ];
+  for (const [env, message] of cases) assert.throws(() => readConfig([], env), (error: Error) => message.test(error.message) && !error.message.includes('hidden') && !error.message.includes('tooshort'));
+  const config = readConfig([], { GANTRY_HOOK_SECRET: 'x'.repeat(20), GANTRY_ALERT_HOOKS: 'https://a.example/,https://b.example/' });
+  assert.ok(config !== 'help');
+  assert.equal(config.alertHooks.length, 2);
+  assert.ok(!JSON.stringify(config).includes('x'.repeat(20)));
+});
