@@ -44,8 +44,7 @@ class Simulator {
     this.#behaviours = new Behaviours(this.#random);
     this.#keys = new Keyring(options.keys);
     this.#server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
-      const at = preciseNow();
-      this.#serve(at, request, response).catch((error: unknown) => {
+      this.#arrive(request, response).catch((error: unknown) => {
         options.log?.({ err: error }, 'the simulator failed on a request');
         response.destroy();
       });
@@ -84,6 +83,12 @@ class Simulator {
     });
     this.#server.closeAllConnections();
     await closed;
+  }
+
+  async #arrive(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { jitterMs = 0 } = this.#options;
+    if (jitterMs > 0 && !(await this.#pause(this.#random() * jitterMs, response))) return;
+    await this.#serve(preciseNow(), request, response);
   }
 
   async #serve(at: number, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -47,6 +47,8 @@ export interface SimulatorOptions {
   readonly latency?: { readonly medianMs: number; readonly p95Ms: number };
   /** Whether calls refused with 429 use up the budget as well. Default false. */
   readonly countRejected?: boolean;
+  /** Each request arrives up to this much later than its bytes did, evenly spread: a way of uneven length. Default 0. */
+  readonly jitterMs?: number;
   /** Whether answers say when their request arrived (`req-arrive-time`, as DashScope does). Default true. */
   readonly timingHeaders?: boolean;
   readonly log?: (fields: object, message: string) => void;

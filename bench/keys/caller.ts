@@ -1,0 +1,129 @@
+/** One caller process: makes as many calls as its limiter lets it for a while, then says how they went. */
+import Bottleneck from 'bottleneck';
+import pThrottle from 'p-throttle';
+import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
+import { setTimeout as delay } from 'node:timers/promises';
+import { KEY_POOL, keyPoolActor } from '../../src/actors/key-pool.ts';
+import { assessByModel } from '../../src/actors/scheduler/assess.ts';
+import { assessParts } from '../../src/actors/scheduler/parts.ts';
+import { schedulerSettings } from '../../src/actors/scheduler/types.ts';
+import { parseKeyConfig } from '../../src/keys/config.ts';
+import { LimitMemory } from '../../src/keys/limits.ts';
+import { Secret } from '../../src/keys/secret.ts';
+import { RedisGate } from '../../src/keys/shared/redis-gate.ts';
+import { steadyNow } from '../../src/keys/steady.ts';
+import { createVlmClient } from '../../src/llm/client.ts';
+import { buildPrompt } from '../../src/llm/prompt.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
+import { child, supervisor } from '../../src/runtime/supervision.ts';
+import { startSystem } from '../../src/runtime/system.ts';
+import { plainTask } from '../../tests/support/assessment-task.ts';
+import { makeJpeg } from '../../tests/support/jpeg.ts';
+import type { BenchKey, CallerOrder, CallerReport } from './scenarios.ts';
+
+const order: CallerOrder = JSON.parse(process.argv[2] ?? '');
+const { scenario } = order;
+const jpeg = await makeJpeg();
+const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+const client = createVlmClient();
+let judged = 0;
+let unknown = 0;
+/** More than enough for every scenario at its rate times its latency. */
+const IN_FLIGHT = 60;
+
+const until = performance.now() + order.seconds * 1_000;
+await (order.subject === 'Gantry' ? gantry() : peer(order.subject));
+process.send?.({ judged, unknown } satisfies CallerReport);
+process.disconnect?.();
+process.exit(0);
+
+/** The key pool's actor and the scheduler's own way of judging a task; only the bus is missing. */
+async function gantry(): Promise<void> {
+  const config = parseKeyConfig(
+    {
+      base_url: order.url,
+      model: order.model,
+      scheduler: { transit_guard_ms: scenario.guardMs },
+      api_keys: scenario.keys.map(({ name, key, qps, rpm, group }) => ({ name, key, qps_limit: qps, rpm_limit: rpm, ...(group === undefined ? {} : { quota_group: group }) })),
+    },
+    {},
+  );
+  const gate = order.redisUrl === null ? null : new RedisGate({ url: order.redisUrl, nodeId: order.node, now: () => steadyNow(systemClock), log: silent });
+  if (gate !== null && !(await gate.ready(5_000))) throw new Error('Redis does not answer');
+  const memory = new LimitMemory();
+  const system = await startSystem(supervisor('root', [child('key-pool', keyPoolActor, () => ({ config, memory, gate }))]), { log: silent, onEscalation: (error) => { throw error; } });
+  const closing = new AbortController();
+  const images = { get: () => Promise.resolve(jpeg), put: () => Promise.reject(new Error('not used')) };
+  const parts = assessParts(
+    { images, language: 'en', settings: schedulerSettings(config.scheduler), metrics: { llmCall: () => undefined, assessment: () => undefined } },
+    { clock: systemClock, log: silent, pool: system.ref(KEY_POOL), vlm: client, closing: closing.signal, abort: new AbortController().signal, onRetry: () => undefined },
+  );
+  const worker = async (): Promise<void> => {
+    while (performance.now() < until) {
+      const result = await assessByModel(plainTask({ expiresAt: Date.now() + 600_000 }), parts);
+      if (result === null) return;
+      if (result.results[0]?.riskLevel === 'unknown') unknown++;
+      else judged++;
+    }
+  };
+  const workers = Promise.all(Array.from({ length: IN_FLIGHT }, worker));
+  await delay(Math.max(0, until - performance.now()));
+  closing.abort();
+  await workers;
+  await gate?.close();
+}
+
+/** A limiter for each budget; keys of one budget take turns. */
+async function peer(subject: string): Promise<void> {
+  const budgets = Map.groupBy(scenario.keys, (key) => key.group ?? key.name);
+  const prompt = buildPrompt(plainTask({ expiresAt: Date.now() + 600_000 }), 'en');
+  const call = async ({ name, key }: BenchKey): Promise<void> => {
+    const reply = await client.call({ access: { keyName: name, secret: new Secret(key), baseUrl: order.url, model: order.model, responseFormat: 'none' }, prompt, jpeg, traceId: '0'.repeat(32), timeoutMs: 35_000 });
+    if (reply.ok) judged++;
+    else unknown++;
+  };
+  await Promise.all(
+    [...budgets.values()].map(async (keys) => {
+      const first = keys[0];
+      if (first === undefined) return;
+      const admit = admission(subject, first);
+      const open = new Set<Promise<void>>();
+      for (let turn = 0; performance.now() < until; turn++) {
+        const passed = await Promise.race([admit().then(() => true), delay(Math.max(0, until - performance.now()), false, { ref: false })]);
+        if (!passed) break;
+        const made = call(keys[turn % keys.length] ?? first).finally(() => open.delete(made));
+        open.add(made);
+        if (open.size >= IN_FLIGHT) await Promise.race(open);
+      }
+    }),
+  );
+}
+
+/** Resolves when the next call may be made; both limits given as the library wants them. */
+function admission(subject: string, { qps, rpm }: BenchKey): () => Promise<unknown> {
+  const nothing = (): Promise<void> => Promise.resolve();
+  if (subject === 'bottleneck') {
+    const limiter = (amount: number, ms: number): Bottleneck => new Bottleneck({ reservoir: amount, reservoirRefreshAmount: amount, reservoirRefreshInterval: ms });
+    const second = limiter(qps, 1_000);
+    second.chain(limiter(rpm, 60_000));
+    return () => second.schedule(nothing);
+  }
+  if (subject === 'p-throttle') {
+    const second = pThrottle({ limit: qps, interval: 1_000, strict: true })(nothing);
+    return pThrottle({ limit: rpm, interval: 60_000, strict: true })(second);
+  }
+  const windows = [new RateLimiterMemory({ points: rpm, duration: 60 }), new RateLimiterMemory({ points: qps, duration: 1 })];
+  return async () => {
+    for (const window of windows) {
+      for (;;) {
+        try {
+          await window.consume('key');
+          break;
+        } catch (thrown) {
+          if (!(thrown instanceof RateLimiterRes)) throw thrown;
+          await delay(thrown.msBeforeNext);
+        }
+      }
+    }
+  };
+}

@@ -1,0 +1,124 @@
+/**
+ * `npm run bench:keys [-- --json] [-- --quick]`: how much of the keys' budgets is used, and whether any is exceeded.
+ *
+ * The provider is the strict simulator in a process of its own; what it recorded counts, not what callers say. Each
+ * caller has a provider of its own and a process of its own (four over Redis); those compared run at the same time with
+ * the same client. `--quick` looks at a few seconds of each scenario, which exercises the windows of a second; the whole
+ * run looks at more than two minutes and so at the windows of a minute as well.
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { startRedisServer } from '../../src/embedded/redis-server.ts';
+import { type Bar, bar, machine, print, readOptions, type Result, resultOf } from '../harness.ts';
+import { type Arrival, utilisation } from './figures.ts';
+import { type CallerOrder, type CallerReport, type Scenario, SCENARIOS, STORM_CALLS } from './scenarios.ts';
+
+const options = readOptions(process.argv.slice(2));
+const SECONDS = options.quick ? 7 : 130;
+const PEERS = ['bottleneck', 'p-throttle', 'rate-limiter-flexible'] as const;
+/** Time for a revoked key's place to be given up, as the bar says. */
+const SETTLE_MS = 2_000;
+
+interface Run {
+  readonly scenario: Scenario;
+  readonly subject: string;
+  readonly arrivals: readonly Arrival[];
+  readonly violations: number;
+  readonly judged: number;
+  readonly unknown: number;
+  readonly endAt: number;
+  readonly eventAt: number | null;
+}
+
+const next = <T>(process_: ChildProcess): Promise<T> =>
+  new Promise((resolve, reject) => {
+    process_.once('message', (message) => resolve(message as T));
+    process_.once('exit', (code) => reject(new Error(`a process of the benchmark ended with ${code}`)));
+  });
+const start = (file: string, ...args: string[]): ChildProcess => fork(join(import.meta.dirname, file), args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+const wallNow = (): number => performance.timeOrigin + performance.now();
+
+async function run(scenario: Scenario, subject: string, redisUrl: string | null): Promise<Run> {
+  const provider = start('simulator.ts', JSON.stringify(scenario));
+  try {
+    const { url, model } = await next<{ url: string; model: string }>(provider);
+    const order: Omit<CallerOrder, 'node'> = { subject, scenario, url, model, redisUrl: scenario.processes === undefined ? null : redisUrl, seconds: SECONDS };
+    const callers = Array.from({ length: scenario.processes ?? 1 }, (_, index) => next<CallerReport>(start('caller.ts', JSON.stringify({ ...order, node: `node-${index}` } satisfies CallerOrder))));
+    const ended = Promise.all(callers);
+    let eventAt: number | null = null;
+    if (scenario.event !== undefined) {
+      await Promise.race([delay(SECONDS * 350 + 1_000), ended]);
+      provider.send(scenario.event);
+      eventAt = wallNow();
+    }
+    const endAt = (await Promise.race([delay(SECONDS * 1_000, 'later' as const), ended]), wallNow());
+    const reports = await ended;
+    provider.send('report');
+    const { calls, violations } = await next<{ calls: Arrival[]; violations: number }>(provider);
+    return { scenario, subject, arrivals: calls.filter((call) => call.at <= endAt), violations, judged: sum(reports.map((one) => one.judged)), unknown: sum(reports.map((one) => one.unknown)), endAt, eventAt };
+  } finally {
+    provider.send('end');
+  }
+}
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+const tooMany = ({ arrivals }: Run): number => arrivals.filter((call) => call.status === 429).length;
+
+const results: Result[] = [];
+const bars: Bar[] = [];
+const folder = await mkdtemp(join(tmpdir(), 'gantry-bench-keys-'));
+const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
+const redis = await startRedisServer({ dataDir: folder, log: silent });
+try {
+  for (const [measure, url, most] of [['lease in process, P99', '', 1], ['lease over Redis, P99', redis.url, 3]] as const) {
+    console.log(`measuring ${measure} ...`);
+    const { p50, p99 } = await next<{ p50: number; p99: number }>(start('leases.ts', url, options.quick ? '2' : '10'));
+    results.push(resultOf(measure.replace('P99', 'P50'), 'Gantry', 'ms', [p50]), resultOf(measure, 'Gantry', 'ms', [p99]));
+    bars.push(bar(`${measure} at 500/s`, p99, 'ms', '<=', most));
+  }
+  // What compares runs side by side; what does not runs in pairs, so that the machine is not what is measured.
+  const compared = SCENARIOS.filter((scenario) => scenario.processes === undefined && scenario.event === undefined);
+  const alone = SCENARIOS.filter((scenario) => !compared.includes(scenario));
+  const runs: Run[] = [];
+  for (const scenario of compared) {
+    console.log(`running ${scenario.name}: Gantry, ${PEERS.join(', ')} ...`);
+    // The peers share the machine with each other, not with the one that has to keep its word about milliseconds.
+    if (options.quick) runs.push(...(await Promise.all(['Gantry', ...PEERS].map((subject) => run(scenario, subject, null)))));
+    else runs.push(await run(scenario, 'Gantry', null), ...(await Promise.all(PEERS.map((subject) => run(scenario, subject, null)))));
+  }
+  console.log(`running ${alone.map((scenario) => scenario.name).join(', ')} ...`);
+  if (options.quick) runs.push(...(await Promise.all(alone.map((scenario) => run(scenario, 'Gantry', redis.url)))));
+  else for (const scenario of alone) runs.push(await run(scenario, 'Gantry', redis.url));
+  for (const one of runs) judge(one, runs);
+} finally {
+  await redis.stop();
+  await rm(folder, { recursive: true, force: true });
+}
+print({ name: 'bench:keys', machine: machine(), results, bars }, options);
+
+function judge(one: Run, all: readonly Run[]): void {
+  const { scenario, subject, violations, arrivals, endAt, eventAt, unknown } = one;
+  const used = scenario.event === undefined ? utilisation(arrivals, scenario, endAt, scenario.jitterMs ?? 0) : null;
+  const raw = scenario.jitterMs === undefined ? null : utilisation(arrivals, scenario, endAt);
+  if (used !== null) results.push(resultOf(`${scenario.name}: share of the budget used`, subject, '', [used]));
+  if (raw !== null) results.push(resultOf(`${scenario.name}: same, as if there were no jitter`, subject, '', [raw]));
+  results.push(resultOf(`${scenario.name}: windows exceeded`, subject, '', [violations]), resultOf(`${scenario.name}: answered 429`, subject, '', [tooMany(one)]));
+  if (subject !== 'Gantry') return;
+  bars.push(bar(`${scenario.name}: windows exceeded`, violations, '', '<=', 0));
+  bars.push(bar(`${scenario.name}: 429 of our own making`, Math.max(0, tooMany(one) - (scenario.event === 'storm' ? STORM_CALLS : 0)), '', '<=', 0));
+  if (used !== null) {
+    bars.push(bar(`${scenario.name}: share of the budget used`, used, '', '>=', scenario.processes === undefined ? 0.97 : 0.95));
+    const clean = all.filter((other) => other.scenario === scenario && other.subject !== subject && other.violations === 0 && tooMany(other) === 0);
+    const best = Math.max(0, ...clean.map((other) => utilisation(other.arrivals, scenario, other.endAt, scenario.jitterMs ?? 0)));
+    if (best > 0) bars.push(bar(`${scenario.name}: beside the best peer without violations`, used / best, 'times', '>=', 1));
+  }
+  if (scenario.event === undefined) return;
+  bars.push(bar(`${scenario.name}: tasks answered unknown`, unknown, '', '<=', 0));
+  if (scenario.event !== 'revoke' || eventAt === null) return;
+  const nine = { keys: scenario.keys.filter((key) => key.name !== 'k1') };
+  const after = arrivals.filter((call) => call.at >= eventAt + SETTLE_MS && call.key !== 'k1');
+  bars.push(bar(`${scenario.name}: share of nine keys' budget used, 2 s later`, utilisation(after, nine, endAt), '', '>=', 0.98));
+}

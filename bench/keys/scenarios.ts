@@ -1,0 +1,54 @@
+/** What is measured: keys with their limits, and what happens to them meanwhile. */
+export interface BenchKey {
+  readonly name: string;
+  readonly key: string;
+  readonly qps: number;
+  readonly rpm: number;
+  readonly group?: string;
+}
+
+export interface Scenario {
+  readonly name: string;
+  readonly keys: readonly BenchKey[];
+  readonly jitterMs?: number;
+  /** Processes that share the keys over Redis. Default 1, without Redis. */
+  readonly processes?: number;
+  readonly event?: 'revoke' | 'storm';
+  /** Widest guard the operator allows. */
+  readonly guardMs: number;
+}
+
+const keys = (count: number, qps: number, rpm: number, groups = 0): readonly BenchKey[] =>
+  Array.from({ length: count }, (_, index) => ({ name: `k${index + 1}`, key: `bench-secret-${index + 1}`, qps, rpm, ...(groups === 0 ? {} : { group: `g${(index % groups) + 1}` }) }));
+
+const GUARD_MS = 50;
+/** Calls answered 429 in the storm although the limits were kept. */
+export const STORM_CALLS = 20;
+
+export const SCENARIOS: readonly Scenario[] = [
+  { name: '1 key, 5 QPS 300 RPM', keys: keys(1, 5, 300), guardMs: GUARD_MS },
+  { name: '10 keys, 5 QPS 300 RPM', keys: keys(10, 5, 300), guardMs: GUARD_MS },
+  { name: '10 keys in 3 quota groups', keys: keys(10, 5, 300, 3), guardMs: GUARD_MS },
+  { name: 'RPM-bound, 10 QPS 60 RPM', keys: keys(4, 10, 60), guardMs: GUARD_MS },
+  { name: 'jitter 0-200 ms', keys: keys(4, 5, 300), jitterMs: 200, guardMs: 200 },
+  { name: '4 processes over Redis', keys: keys(10, 5, 300), processes: 4, guardMs: GUARD_MS },
+  { name: 'one of ten keys revoked', keys: keys(10, 5, 300), event: 'revoke', guardMs: GUARD_MS },
+  { name: '429 storm', keys: keys(10, 5, 300), event: 'storm', guardMs: GUARD_MS },
+];
+
+/** What a caller process is started with. */
+export interface CallerOrder {
+  readonly subject: string;
+  readonly scenario: Scenario;
+  readonly url: string;
+  readonly model: string;
+  readonly redisUrl: string | null;
+  readonly node: string;
+  readonly seconds: number;
+}
+
+/** What a caller process reports at its end. */
+export interface CallerReport {
+  readonly judged: number;
+  readonly unknown: number;
+}
