@@ -141,7 +141,7 @@ export async function startGantry({ config, log, onLost, signal, cameraActor }: 
           },
           scheduler: schedulerPort(system),
           assessments: assessmentPort(system, egress, config.hookSecret !== null),
-          keys: keyPort(system, keys.admin),
+          keys: keyPort(system, keys),
           usage: usage.port,
           health: async () =>
             healthReport({

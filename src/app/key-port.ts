@@ -3,18 +3,20 @@ import { HttpError } from '../http/errors/http-error.ts';
 import type { KeyPort } from '../http/ports.ts';
 import type { KeyView } from '../http/schemas/keys.ts';
 import { redactUrl } from '../infra/redact.ts';
-import type { ChangeOutcome, KeyAdmin, KeyToAdd } from '../key-admin/admin.ts';
+import type { ChangeOutcome, KeyToAdd } from '../key-admin/admin.ts';
 import { KeyPatch } from '../key-admin/changes.ts';
 import { KeyAdminError } from '../key-admin/errors.ts';
 import { ApiKeyEntry } from '../keys/config.schema.ts';
 import { KeyError } from '../keys/errors.ts';
 import type { ActorSystem } from '../runtime/system.ts';
+import type { UsedKeys } from './keys.ts';
 
 const QUICK = { timeoutMs: 3_000 };
 
 /** The API keys as the HTTP room sees them. */
-export function keyPort(system: ActorSystem, admin: KeyAdmin): KeyPort {
+export function keyPort(system: ActorSystem, { admin, brought }: Pick<UsedKeys, 'admin' | 'brought'>): KeyPort {
   const views = async (): Promise<KeyView[]> => {
+    await brought();
     const { config, origins, prices } = admin.keys;
     const pool = new Map((await system.ref(KEY_POOL).ask({ type: 'keys' }, QUICK)).map((key) => [key.key_id, key]));
     return config.keys.map((key) => {
@@ -23,7 +25,7 @@ export function keyPort(system: ActorSystem, admin: KeyAdmin): KeyPort {
       return {
         name: key.name,
         status: now?.status ?? 'disabled',
-        notice: now === undefined ? 'not with the key pool yet' : now.disabled_reason ?? (now.status === 'cooling' ? `rests after ${now.last_error_code ?? 'a failure'}` : null),
+        notice: now === undefined ? 'not with the key pool yet' : now.disabled_reason ?? (now.drained ? 'drained: calls in flight finish, no new ones begin' : null) ?? (now.status === 'cooling' ? `rests after ${now.last_error_code ?? 'a failure'}` : null),
         enabled: key.enabled,
         drain: origin?.drain ?? false,
         from: origin?.from ?? 'file',

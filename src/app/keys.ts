@@ -30,6 +30,8 @@ export interface UsedKeys {
   readonly simulator: ProviderSimulator | null;
   /** Brings every change to the pool from now on, and follows the key file and the other nodes. */
   follow(system: ActorSystem, metrics: Pick<Metrics, 'forgetKey'>, redisUrl: string | null): void;
+  /** Resolves when the pool has every change made so far. */
+  brought(): Promise<void>;
   readonly close: () => Promise<void>;
 }
 
@@ -60,6 +62,7 @@ export async function useKeys(config: GantryConfig, log: Log, redis: Pick<UsedSe
   const usable = keys.keys.filter((key) => key.enabled);
   log.info({ keys: usable.map((key) => key.name) }, describe(keys, usable.length, simulator !== null));
   const memory = new LimitMemory();
+  let brought = Promise.resolve();
   const gate = redis === null || !redis.durable || simulator !== null ? null : new RedisGate({ url: redis.url, nodeId, now: () => steadyNow(systemClock), log });
   if (gate !== null && !(await gate.ready(JOIN_WAIT_MS))) log.warn({}, 'API key limits are not shared yet: Redis does not answer; this node keeps to its share of them');
   return {
@@ -69,11 +72,15 @@ export async function useKeys(config: GantryConfig, log: Log, redis: Pick<UsedSe
     nodeId,
     simulator,
     follow: (system, metrics, redisUrl) => {
-      const bring = bringer(system, metrics, log);
+      const bringing = bringer(system, metrics, log);
+      const bring = (now: EffectiveKeys): void => {
+        brought = bringing(now);
+      };
       if ([...admin.keys.origins.values()].some(({ drain }) => drain)) bring(admin.keys);
       const share = redisUrl === null ? null : new RedisKeyShare(redisUrl, (error) => log.debug({ err: error.message }, 'the shared record of key changes is away'));
       admin.start(share, bring);
     },
+    brought: () => brought,
     close: async () => {
       await admin.close();
       await gate?.close();
@@ -83,7 +90,7 @@ export async function useKeys(config: GantryConfig, log: Log, redis: Pick<UsedSe
 }
 
 /** Gives the pool the newest keys, one change after the other; again when the pool did not take them. */
-function bringer(system: ActorSystem, metrics: Pick<Metrics, 'forgetKey'>, log: Log): (keys: EffectiveKeys) => void {
+function bringer(system: ActorSystem, metrics: Pick<Metrics, 'forgetKey'>, log: Log): (keys: EffectiveKeys) => Promise<void> {
   const pool = system.ref(KEY_POOL);
   let work = Promise.resolve();
   const bring = async ({ config, origins }: EffectiveKeys): Promise<void> => {
@@ -101,6 +108,7 @@ function bringer(system: ActorSystem, metrics: Pick<Metrics, 'forgetKey'>, log: 
         // A pool that is being restarted gets the newest keys with its start.
         log.warn({ err: asError(thrown).message }, `the key pool did not take the changed keys at once: ${asError(thrown).message}`);
       });
+    return work;
   };
 }
 

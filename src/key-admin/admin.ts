@@ -257,7 +257,7 @@ export class KeyAdmin {
     const parsed = parseKeyConfig(raw, this.#options.env, source.source);
     // An unchanged key keeps its secret object: whoever holds a connection by it need not open a new one.
     const known = new Map(this.#keys?.config.keys.map((key) => [key.name, key]));
-    const keys = parsed.keys.map((key) => keepSecret(key, known.get(key.name), origins.get(key.name)?.drain === true));
+    const keys = parsed.keys.map((key) => keepSecret(key, known.get(key.name)));
     return { config: { ...parsed, keys }, origins, ...costs(raw) };
   }
 
@@ -270,10 +270,8 @@ export class KeyAdmin {
 
 const WORD: Readonly<Record<NewChange['kind'], string>> = { put: 'added or changed', patch: 'changed', remove: 'removed', reset: 'set back to the key file' };
 
-const keepSecret = (key: KeySpec, known: KeySpec | undefined, drained: boolean): KeySpec => ({
+const keepSecret = (key: KeySpec, known: KeySpec | undefined): KeySpec => ({
   ...key,
-  // Drained: calls in flight finish under their leases, new ones are not given.
-  enabled: key.enabled && !drained,
   secret: known !== undefined && known.secret.reveal() === key.secret.reveal() ? known.secret : key.secret,
 });
 

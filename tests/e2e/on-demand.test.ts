@@ -187,7 +187,8 @@ test('keys are added, limited, drained and removed while running; tokens and cos
   assert.equal(added.status, 201, JSON.stringify(added.json));
   assert.equal(added.json.persisted, false, 'there is no secret to store it with');
   assert.equal((await ask('POST', '/api/keys', { name: 'second', key: 'sk-x' })).status, 409);
-  assert.equal((await ask('PATCH', '/api/keys/first', { drain: true })).json.key.drain, true);
+  const drained = (await ask('PATCH', '/api/keys/first', { drain: true })).json.key;
+  assert.deepEqual([drained.drain, drained.enabled, drained.status], [true, true, 'disabled']);
   const { json: picture } = await upload({});
   assert.equal((await finished(picture.id)).state, 'done');
   const list = async () => (await ask('GET', '/api/keys')).json.keys;
