@@ -176,6 +176,13 @@ test('what cannot be judged or must not be called is refused, naming the field',
   }
 });
 
+test('a page of another site cannot hand in a picture through its visitor', async () => {
+  const form = new FormData();
+  form.append('image', new Blob([new Uint8Array(png)]), 'x.png');
+  const reply = await fetch(new URL('/api/assessments', gantry.url), { method: 'POST', body: form, headers: { origin: 'https://evil.example' } });
+  assert.deepEqual([reply.status, ((await reply.json()) as any).code], [403, 'ORIGIN_REFUSED']);
+});
+
 test('keys are added, limited, drained and removed while running; tokens and cost are told by key and camera; nothing shows a key', async () => {
   const seen: unknown[] = [];
   const ask = async (method: string, path: string, body?: unknown) => {

@@ -6,7 +6,7 @@ export const HTTP_ERRORS = {
   MALFORMED_JSON: [400, 'the body is not JSON'],
   BAD_REQUEST: [400, 'the request could not be read'],
   UNAUTHORIZED: [401, 'the access token is missing or wrong'],
-  ORIGIN_REFUSED: [403, 'the WebSocket was opened by a page of another site'],
+  ORIGIN_REFUSED: [403, 'the WebSocket was opened, or the picture sent, by a page of another site'],
   UNKNOWN_ACTOR: [404, 'there is no actor or supervisor at this path'],
   UNKNOWN_CAMERA: [404, 'there is no such camera'],
   NO_FRAME: [404, 'the camera has no analysed frame yet, or not for the last five minutes'],
