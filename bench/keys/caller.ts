@@ -31,6 +31,9 @@ let unknown = 0;
 /** More than enough for every scenario at its rate times its latency. */
 const IN_FLIGHT = 60;
 
+// All begin together, when none is starting any more.
+process.send?.('ready');
+await new Promise((resolve) => process.once('message', resolve));
 const until = performance.now() + order.seconds * 1_000;
 await (order.subject === 'Gantry' ? gantry() : peer(order.subject));
 process.send?.({ judged, unknown } satisfies CallerReport);

@@ -17,7 +17,7 @@ import { type Arrival, utilisation } from './figures.ts';
 import { type CallerOrder, type CallerReport, type Scenario, SCENARIOS, STORM_CALLS } from './scenarios.ts';
 
 const options = readOptions(process.argv.slice(2));
-const SECONDS = options.quick ? 7 : 130;
+const SECONDS = options.quick ? 6 : 130;
 const PEERS = ['bottleneck', 'p-throttle', 'rate-limiter-flexible'] as const;
 /** Time for a revoked key's place to be given up, as the bar says. */
 const SETTLE_MS = 2_000;
@@ -41,16 +41,19 @@ const next = <T>(process_: ChildProcess): Promise<T> =>
 const start = (file: string, ...args: string[]): ChildProcess => fork(join(import.meta.dirname, file), args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
 const wallNow = (): number => performance.timeOrigin + performance.now();
 
-async function run(scenario: Scenario, subject: string, redisUrl: string | null): Promise<Run> {
+async function run(scenario: Scenario, subject: string, redisUrl: string | null, together: () => Promise<void> = () => Promise.resolve()): Promise<Run> {
   const provider = start('simulator.ts', JSON.stringify(scenario));
   try {
     const { url, model } = await next<{ url: string; model: string }>(provider);
     const order: Omit<CallerOrder, 'node'> = { subject, scenario, url, model, redisUrl: scenario.processes === undefined ? null : redisUrl, seconds: SECONDS };
-    const callers = Array.from({ length: scenario.processes ?? 1 }, (_, index) => next<CallerReport>(start('caller.ts', JSON.stringify({ ...order, node: `node-${index}` } satisfies CallerOrder))));
-    const ended = Promise.all(callers);
+    const callers = Array.from({ length: scenario.processes ?? 1 }, (_, index) => start('caller.ts', JSON.stringify({ ...order, node: `node-${index}` } satisfies CallerOrder)));
+    await Promise.all(callers.map((caller) => next(caller)));
+    await together();
+    const ended = Promise.all(callers.map((caller) => next<CallerReport>(caller)));
+    callers.forEach((caller) => caller.send('go'));
     let eventAt: number | null = null;
     if (scenario.event !== undefined) {
-      await Promise.race([delay(SECONDS * 350 + 1_000), ended]);
+      await Promise.race([delay(SECONDS * 250), ended]);
       provider.send(scenario.event);
       eventAt = wallNow();
     }
@@ -62,6 +65,26 @@ async function run(scenario: Scenario, subject: string, redisUrl: string | null)
   } finally {
     provider.send('end');
   }
+}
+
+/** What runs at the same time: in a hurry, as much as does not crowd the machine; else one after the other, peers together. */
+function batches(): readonly (readonly (readonly [Scenario, string])[])[] {
+  const compared = SCENARIOS.filter((scenario) => scenario.processes === undefined && scenario.event === undefined);
+  const others = SCENARIOS.filter((scenario) => !compared.includes(scenario));
+  if (!options.quick) return [...compared.flatMap((scenario) => [[[scenario, 'Gantry']] as const, PEERS.map((peer) => [scenario, peer] as const)]), ...others.map((scenario) => [[scenario, 'Gantry']] as const)];
+  const [first, second, ...rest] = compared;
+  const ours = (scenarios: readonly (Scenario | undefined)[]): readonly (readonly [Scenario, string])[] => scenarios.flatMap((scenario) => (scenario === undefined ? [] : [[scenario, 'Gantry'] as const]));
+  return [[...ours([second]), ...(second === undefined ? [] : PEERS.map((peer) => [second, peer] as const))], ours([first, ...rest]), ours(others.filter((scenario) => scenario.processes !== undefined)), ours(others.filter((scenario) => scenario.processes === undefined))];
+}
+
+/** Holds back everyone until `count` have come. */
+function barrier(count: number): () => Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let come = 0;
+  return () => {
+    if (++come === count) resolve();
+    return promise;
+  };
 }
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
@@ -79,19 +102,12 @@ try {
     results.push(resultOf(measure.replace('P99', 'P50'), 'Gantry', 'ms', [p50]), resultOf(measure, 'Gantry', 'ms', [p99]));
     bars.push(bar(`${measure} at 500/s`, p99, 'ms', '<=', most));
   }
-  // What compares runs side by side; what does not runs in pairs, so that the machine is not what is measured.
-  const compared = SCENARIOS.filter((scenario) => scenario.processes === undefined && scenario.event === undefined);
-  const alone = SCENARIOS.filter((scenario) => !compared.includes(scenario));
   const runs: Run[] = [];
-  for (const scenario of compared) {
-    console.log(`running ${scenario.name}: Gantry, ${PEERS.join(', ')} ...`);
-    // The peers share the machine with each other, not with the one that has to keep its word about milliseconds.
-    if (options.quick) runs.push(...(await Promise.all(['Gantry', ...PEERS].map((subject) => run(scenario, subject, null)))));
-    else runs.push(await run(scenario, 'Gantry', null), ...(await Promise.all(PEERS.map((subject) => run(scenario, subject, null)))));
+  for (const batch of batches()) {
+    console.log(`running ${batch.map(([scenario, subject]) => `${scenario.name} (${subject})`).join(', ')} ...`);
+    const together = barrier(batch.length);
+    runs.push(...(await Promise.all(batch.map(([scenario, subject]) => run(scenario, subject, redis.url, together)))));
   }
-  console.log(`running ${alone.map((scenario) => scenario.name).join(', ')} ...`);
-  if (options.quick) runs.push(...(await Promise.all(alone.map((scenario) => run(scenario, 'Gantry', redis.url)))));
-  else for (const scenario of alone) runs.push(await run(scenario, 'Gantry', redis.url));
   for (const one of runs) judge(one, runs);
 } finally {
   await redis.stop();

@@ -18,6 +18,7 @@ const ENOUGH = 20;
 /** The spread of what is to come may be somewhat wider than that of what was seen. */
 const MARGIN = 1.25;
 const ROUNDING_MS = 2;
+const LONGEST_EXCESS_MS = 4_000;
 
 /**
  * How much later one call may arrive than another that left at the same moment, estimated from the calls made.
@@ -28,6 +29,10 @@ const ROUNDING_MS = 2;
  * `max(x) - min(x)` over the last ten minutes, a quarter more, and 2 ms for the rounding of both clocks. Where the
  * provider gives no arrival but its processing time, `x` is the rest of the round trip: its spread holds that of the way
  * there and of the way back, so it errs to the safe side. A provider that says neither gets the configured guard.
+ *
+ * The guard is for calls still on their way. Once a provider has said when a call arrived, that is known up to the delay
+ * all calls share ({@link TransitGuards.arrivedAt}), and the call counts from then: a late one counts late, and the others
+ * need no guard but the least.
  */
 export class TransitGuard {
   readonly #bounds: GuardBounds;
@@ -58,6 +63,12 @@ export class TransitGuard {
     return Math.max(...recent.map((bucket) => bucket.max)) - Math.min(...recent.map((bucket) => bucket.min));
   }
 
+  /** The fastest of the last ten minutes; null when there is none. `sure`: enough was seen to trust it. */
+  fastest(now: number): { readonly value: number; readonly sure: boolean } | null {
+    const recent = this.#buckets.filter((bucket) => bucket.from > now - BUCKETS * BUCKET_MS);
+    return recent.length === 0 ? null : { value: Math.min(...recent.map((bucket) => bucket.min)), sure: this.spreadMs(now) !== null };
+  }
+
   guardMs(now: number): number {
     const spread = this.spreadMs(now);
     if (spread === null) return this.#bounds.maxMs;
@@ -72,6 +83,29 @@ export class TransitGuards {
 
   constructor(bounds: GuardBounds) {
     this.#bounds = bounds;
+  }
+
+  /** Below this nothing can be told apart; kept from every call, known or not. */
+  get leastMs(): number {
+    return Math.min(this.#bounds.minMs, this.#bounds.maxMs);
+  }
+
+  /**
+   * When a call that was sent at `sentAt` arrived, on our clock and without the delay all calls share; null when it cannot
+   * be told. Not `sure`: a faster call may still show that it was later than this.
+   */
+  arrivedAt(endpoint: string, sample: TransitSample, sentAt: number, now: number): { readonly at: number; readonly sure: boolean } | null {
+    const known = this.#guards.get(endpoint);
+    const fastest = known?.kind === 'arrival' && sample.kind === 'arrival' ? known.guard.fastest(now) : null;
+    if (fastest === null || sample.kind !== 'arrival') return null;
+    const excess = Math.max(0, sample.at - sentAt - fastest.value) + ROUNDING_MS;
+    // A provider whose clock was set: no call is on its way for so long.
+    return excess > LONGEST_EXCESS_MS ? null : { at: sentAt + excess, sure: fastest.sure };
+  }
+
+  /** The fastest way seen to this endpoint; changes when calls known before have to be looked at again. */
+  fastestMs(endpoint: string, now: number): number | null {
+    return this.#guards.get(endpoint)?.guard.fastest(now)?.value ?? null;
   }
 
   /** `sentAt` by our own clock. */

@@ -289,9 +289,9 @@ export class PooledKey {
   }
 
   /** For administration: as `stats`, with the entry's other fields. Never the secret. */
-  view(now: number): KeyView {
+  view(now: number, guardMs: number): KeyView {
     const { enabled, secret, baseUrl, responseFormat, maxInFlight } = this.#spec;
-    return { ...this.stats(now), enabled, drained: this.#drained, switched_off: this.#switchedOff, fingerprint: secret.fingerprint(), base_url: baseUrl, response_format: responseFormat, max_in_flight: maxInFlight, on_trial: this.onTrial, guard_ms: this.#windows.guardMs, probe_at: this.#refused === null ? null : iso(this.#refused.probeAt) };
+    return { ...this.stats(now), enabled, drained: this.#drained, switched_off: this.#switchedOff, fingerprint: secret.fingerprint(), base_url: baseUrl, response_format: responseFormat, max_in_flight: maxInFlight, on_trial: this.onTrial, guard_ms: guardMs, probe_at: this.#refused === null ? null : iso(this.#refused.probeAt) };
   }
 
   stats(now: number): KeyStats {

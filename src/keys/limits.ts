@@ -133,6 +133,21 @@ export class SlidingWindows {
     this.#write(slot, at);
   }
 
+  /** The call reported as leaving at `from` counts at `to` instead; nothing when it is forgotten already. */
+  move(from: number, to: number): void {
+    const kept = Math.min(this.#count, this.#ring.length);
+    for (let slot = this.#count - 1; slot >= this.#count - kept; slot--) {
+      const at = this.#read(slot);
+      if (at < from) return;
+      if (at !== from) continue;
+      let hole = slot;
+      for (; hole + 1 < this.#count && this.#read(hole + 1) < to; hole++) this.#write(hole, this.#read(hole + 1));
+      for (; hole - 1 >= this.#count - kept && this.#read(hole - 1) > to; hole--) this.#write(hole, this.#read(hole - 1));
+      this.#write(hole, to);
+      return;
+    }
+  }
+
   /** Nobody will report the permits still open: their calls are taken to leave at `at` at the latest. */
   orphaned(at: number): void {
     while (this.#pending > 0) this.sent(at);
@@ -141,10 +156,6 @@ export class SlidingWindows {
   /** The call of a permit was not made, and will not be. */
   refund(): void {
     this.#unpend();
-  }
-
-  get guardMs(): number {
-    return this.#guardMs;
   }
 
   /** Calls of the last `spanMs`, those not yet reported among them, as far as the ring reaches. */

@@ -22,6 +22,8 @@ const MESSAGE: Readonly<Record<RefusalReason, string>> = {
 
 /** Below the jitter of a timer and of a thread that gets its turn late nothing can be told apart. */
 const LEAST_GUARD_MS = 5;
+/** Windows take a call further ahead than this for a clock that was set back. */
+const MOST_AHEAD_MS = 4_000;
 
 interface Lease {
   readonly key: PooledKey;
@@ -32,8 +34,22 @@ interface Lease {
   readonly ticket: Ticket | null;
   /** When its call left, as the windows know; null while they do not. */
   sentAt: number | null;
+  /** Where the windows count it: the latest it can arrive, but for the least guard. */
+  countedAt: number;
   readonly expiresAt: number;
 }
+
+/** A call of which it is known when it arrived. */
+interface Answered {
+  readonly lease: Lease;
+  readonly endpoint: string;
+  readonly sentAt: number;
+  readonly transit: TransitSample;
+}
+
+/** Calls kept to be corrected when a faster way becomes known: as long as the longest window, and bounded. */
+const ANSWERED_MS = 61_000;
+const MOST_ANSWERED = 2_000;
 
 /**
  * The key pool as a state machine: every call takes the time and returns whom to answer and when to wake up. It has no
@@ -53,6 +69,7 @@ export class KeyPool {
   readonly #leases = new Map<string, Lease>();
   readonly #refused: Record<RefusalReason, number> = { 'no-keys': 0, 'tried-all': 0, deadline: 0, 'queue-full': 0, cancelled: 0, duplicate: 0 };
   readonly #leasePrefix: string;
+  readonly #answered: Answered[] = [];
   #lastIndex = -1;
   #granted = 0;
   #lateSettlements = 0;
@@ -112,7 +129,7 @@ export class KeyPool {
 
   /** Every key for administration, in the order of the configuration. */
   view(now: number): readonly KeyView[] {
-    return this.#keys.map((key) => key.view(now));
+    return this.#keys.map((key) => key.view(now, this.#guards.guardMs(key.spec.baseUrl, now)));
   }
 
   /** Keys that are meant to be used, whatever the provider says of them. */
@@ -151,7 +168,7 @@ export class KeyPool {
       return this.advance(now);
     }
     this.#leases.delete(leaseId);
-    if (transit !== null && lease.sentAt !== null) this.#measured(lease.key.spec.baseUrl, transit, lease.sentAt, now);
+    if (transit !== null && lease.sentAt !== null) this.#measured(lease, lease.sentAt, transit, now);
     if (outcome.kind === 'abandoned' && lease.sentAt === null) {
       lease.windows.forEach((windows) => windows.refund());
       lease.ticket?.refund();
@@ -208,7 +225,7 @@ export class KeyPool {
     for (const key of this.#inTurn(now)) {
       if (open <= 0) break;
       if (wanted.has(key.budget)) continue;
-      wanted.set(key.budget, { budget: key.budget, limits: limitsOf(key.spec), guardMs: key.windows.guardMs, count: key.onTrial ? 1 : Math.min(open, key.spec.qpsLimit) });
+      wanted.set(key.budget, { budget: key.budget, limits: limitsOf(key.spec), guardMs: this.#guards.leastMs, count: key.onTrial ? 1 : Math.min(open, key.spec.qpsLimit) });
       open -= key.onTrial ? 1 : key.spec.qpsLimit;
     }
     return [...wanted.values()];
@@ -253,21 +270,34 @@ export class KeyPool {
   }
 
   #windowsOf(spec: KeySpec): SlidingWindows {
-    const windows = this.#memory.windows(budgetOf(spec), limitsOf(spec), this.#settings.guardMs);
+    const windows = this.#memory.windows(budgetOf(spec), limitsOf(spec), this.#guards.leastMs);
     windows.setRamp(spec.rampMs);
     return windows;
   }
 
-  /** The guard of a budget follows what is seen of the way to its endpoint; a budget over several takes the widest. */
-  #measured(endpoint: string, transit: TransitSample, sentAt: number, now: number): void {
+  /** What the answer told of the way there: for the guard, and for when this call, and those before it, arrived. */
+  #measured(lease: Lease, sentAt: number, transit: TransitSample, now: number): void {
+    const endpoint = lease.key.spec.baseUrl;
+    const before = this.#fastest(endpoint, now);
     this.#guards.add(endpoint, transit, sentAt, now);
-    for (const { spec, windows } of this.#keys) {
-      if (spec.baseUrl === endpoint) windows.setGuard(this.#guardOf(budgetOf(spec), now));
-    }
+    const made: Answered = { lease, endpoint, sentAt, transit };
+    this.#answered.push(made);
+    if (this.#answered.length > MOST_ANSWERED) this.#answered.shift();
+    if (before === this.#fastest(endpoint, now)) this.#correct(made, now);
+    else for (const one of this.#answered) if (one.endpoint === endpoint && one.sentAt > now - ANSWERED_MS) this.#correct(one, now);
   }
 
-  #guardOf(budget: string, now: number): number {
-    return Math.max(...this.#keys.filter(({ spec }) => budgetOf(spec) === budget).map(({ spec }) => this.#guards.guardMs(spec.baseUrl, now)));
+  /** The fastest way to an endpoint and whether it is trusted, as one value to compare. */
+  #fastest(endpoint: string, now: number): string {
+    return `${this.#guards.fastestMs(endpoint, now)} ${this.#guards.spreadMs(endpoint, now) !== null}`;
+  }
+
+  #correct({ lease, endpoint, sentAt, transit }: Answered, now: number): void {
+    const arrived = this.#guards.arrivedAt(endpoint, transit, sentAt, now);
+    if (arrived === null || (!arrived.sure && arrived.at <= lease.countedAt)) return;
+    lease.windows.forEach((windows) => windows.move(lease.countedAt, arrived.at));
+    lease.ticket?.sent(arrived.at);
+    lease.countedAt = arrived.at;
   }
 
   /** Why this waiter cannot be served at all; null when it can or may be. */
@@ -297,7 +327,7 @@ export class KeyPool {
     this.#lastIndex = this.#keys.indexOf(key);
     this.#granted++;
     const leaseId = `${this.#leasePrefix}-${this.#granted}`;
-    this.#leases.set(leaseId, { key, mark, windows: [key.windows], ticket: this.#gate?.take(key.budget, now) ?? null, sentAt: null, expiresAt: now + this.#settings.leaseMs });
+    this.#leases.set(leaseId, { key, mark, windows: [key.windows], ticket: this.#gate?.take(key.budget, now) ?? null, sentAt: null, countedAt: 0, expiresAt: now + this.#settings.leaseMs });
     const { name, secret, baseUrl, model, responseFormat } = key.spec;
     return { kind: 'granted', leaseId, keyName: name, secret, baseUrl, model, responseFormat, grantedAt: now, trial: mark.trial };
   }
@@ -306,8 +336,9 @@ export class KeyPool {
   #left(lease: Lease, at: number): void {
     if (lease.sentAt !== null) return;
     lease.sentAt = at;
-    lease.windows.forEach((windows) => windows.sent(at));
-    lease.ticket?.sent(at);
+    lease.countedAt = at + Math.min(MOST_AHEAD_MS, this.#guards.guardMs(lease.key.spec.baseUrl, at) - this.#guards.leastMs);
+    lease.windows.forEach((windows) => windows.sent(lease.countedAt));
+    lease.ticket?.sent(lease.countedAt);
   }
 
   #refuse(waiterId: string, reason: RefusalReason): { waiterId: string; reply: LeaseReply } {

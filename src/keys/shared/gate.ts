@@ -13,7 +13,7 @@ export interface Demand {
 
 /** One call allowed. Until `sent` or `refund` it counts as if it might arrive at any time. */
 export interface Ticket {
-  /** The call left at `at` (by the pool's clock). */
+  /** The call counts at `at` (by the pool's clock, may lie a little ahead); told again when it becomes known better. */
   sent(at: number): void;
   refund(): void;
 }

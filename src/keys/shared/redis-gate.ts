@@ -181,7 +181,7 @@ export class RedisGate implements PermitGate {
   #report(budget: string, id: string, sentAt: number | null): void {
     if (this.#mode !== 'shared') return;
     // Told as an age, so that no clock but Redis's counts; late is safe.
-    this.#reports.push({ budget, id, what: sentAt === null ? 'refund' : String(Math.max(0, this.#options.now() - sentAt - 1)) });
+    this.#reports.push({ budget, id, what: sentAt === null ? 'refund' : String(this.#options.now() - sentAt - 1) });
     if (this.#reports.length === 1) queueMicrotask(() => this.#flush());
   }
 
