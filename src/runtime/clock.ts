@@ -1,7 +1,5 @@
 /** A pending timer of a {@link Clock}; opaque to its holder. */
-export interface TimerHandle {
-  readonly id: number;
-}
+export type TimerHandle = object;
 
 /** Source of time. Injected everywhere a decision depends on time, so that tests can move it by hand. */
 export interface Clock {
@@ -13,35 +11,13 @@ export interface Clock {
   clearTimeout(handle: TimerHandle): void;
 }
 
-class SystemClock implements Clock {
-  readonly #timers = new Map<number, NodeJS.Timeout>();
-  #nextId = 1;
-
-  now(): number {
-    return Date.now();
-  }
-
-  setTimeout(fn: () => void, ms: number): TimerHandle {
-    const id = this.#nextId++;
-    const timer = setTimeout(
-      () => {
-        this.#timers.delete(id);
-        fn();
-      },
-      Math.max(0, ms),
-    );
-    this.#timers.set(id, timer);
-    return { id };
-  }
-
-  clearTimeout(handle: TimerHandle): void {
-    clearTimeout(this.#timers.get(handle.id));
-    this.#timers.delete(handle.id);
-  }
-}
-
 /** The machine's own clock. */
-export const systemClock: Clock = new SystemClock();
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  setTimeout: (fn, ms) => setTimeout(fn, ms < 0 ? 0 : ms),
+  // Only handles of this clock come back to it.
+  clearTimeout: (handle) => clearTimeout(handle as NodeJS.Timeout),
+};
 
 /** Resolves after `ms` on `clock`; rejects with the signal's reason when it is aborted first. */
 export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {

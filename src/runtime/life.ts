@@ -290,7 +290,10 @@ export class Life implements ActorContext<Message>, Incarnation {
       this.#done();
       return;
     }
-    if (result instanceof Promise) this.#awaitReply(result, message, reply);
+    if (typeof result !== 'object' || result === null) {
+      reply?.resolve(result);
+      this.#done();
+    } else if (result instanceof Promise) this.#awaitReply(result, message, reply);
     else if (result instanceof DeferredReply) {
       if (reply !== null) result.promise.then((value) => reply.resolve(value), (thrown) => reply.reject(asError(thrown)));
       this.#done();

@@ -1,6 +1,7 @@
 import type { ActorCell } from './cell.ts';
 import { RuntimeError } from './errors.ts';
-import { Envelope } from './mailbox.ts';
+import type { Waiting } from './ask-deadlines.ts';
+import { Envelope, type ReplySink } from './mailbox.ts';
 import type { Message } from './message.ts';
 import type { AskOptions, OfferOptions, TellOutcome } from './ref.ts';
 import type { CellServices } from './supervised.ts';
@@ -21,35 +22,23 @@ export class WireRef {
 
   tell(message: Message): TellOutcome {
     const cell = this.#target();
-    if (cell !== undefined) return cell.push(new Envelope(message, null, this.#services.clock.now(), null));
+    if (cell !== undefined) return cell.push(new Envelope(message, null, this.#services.stamps.now(), null));
     this.#nobody(message);
     return 'dead';
   }
 
   ask(message: Message, options: AskOptions): Promise<unknown> {
-    const { clock } = this.#services;
     return new Promise((resolve, reject) => {
       const cell = this.#target();
       if (cell === undefined) {
         reject(this.#nobody(message));
         return;
       }
-      const { timeoutMs } = options;
-      const timer = clock.setTimeout(() => {
-        const { path } = this;
-        reject(new RuntimeError('ASK_TIMEOUT', `${path} did not answer "${message.type}" within ${timeoutMs} ms`, { path, messageType: message.type, timeoutMs }));
-      }, timeoutMs);
-      const sink = {
-        resolve: (value: unknown): void => {
-          clock.clearTimeout(timer);
-          resolve(value);
-        },
-        reject: (error: Error): void => {
-          clock.clearTimeout(timer);
-          reject(error);
-        },
-      };
-      cell.push(new Envelope(message, sink, clock.now(), null));
+      const { stamps, deadlines } = this.#services;
+      const now = stamps.now();
+      const sink = new AskSink(resolve, reject, this.path, message.type, options.timeoutMs);
+      sink.waiting = deadlines.add(now, options.timeoutMs, sink.expire);
+      cell.push(new Envelope(message, sink, now, null));
     });
   }
 
@@ -60,7 +49,7 @@ export class WireRef {
       const cell = this.#target();
       if (cell === undefined || !cell.alive) throw this.#nobody(message);
       if (!cell.full) {
-        cell.push(new Envelope(message, null, clock.now(), null));
+        cell.push(new Envelope(message, null, this.#services.stamps.now(), null));
         return;
       }
       const left = deadline - clock.now();
@@ -94,4 +83,37 @@ export class WireRef {
       });
     });
   }
+}
+
+/** Where the answer of one ask goes: the first of answer, failure and time-out counts. */
+class AskSink implements ReplySink {
+  waiting: Waiting | null = null;
+  readonly #resolve: (value: unknown) => void;
+  readonly #reject: (error: Error) => void;
+  readonly #path: string;
+  readonly #messageType: string;
+  readonly #timeoutMs: number;
+
+  constructor(resolve: (value: unknown) => void, reject: (error: Error) => void, path: string, messageType: string, timeoutMs: number) {
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#path = path;
+    this.#messageType = messageType;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  resolve(value: unknown): void {
+    if (this.waiting !== null) this.waiting.expire = null;
+    this.#resolve(value);
+  }
+
+  reject(error: Error): void {
+    if (this.waiting !== null) this.waiting.expire = null;
+    this.#reject(error);
+  }
+
+  readonly expire = (): void => {
+    const [path, messageType, timeoutMs] = [this.#path, this.#messageType, this.#timeoutMs];
+    this.reject(new RuntimeError('ASK_TIMEOUT', `${path} did not answer "${messageType}" within ${timeoutMs} ms`, { path, messageType, timeoutMs }));
+  };
 }

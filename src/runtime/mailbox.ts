@@ -44,6 +44,8 @@ const REFUSED: PushResult = { outcome: 'refused' };
 /** Bounded queue of one actor: FIFO inside each lane, lower lanes first. Costs next to nothing while empty. */
 export class Mailbox {
   readonly #options: MailboxOptions;
+  readonly #capacity: number;
+  readonly #single: boolean;
   #first: Ring<Envelope> | null = null;
   /** Lanes after the first; null while there is only one. */
   #others: Ring<Envelope>[] | null = null;
@@ -54,6 +56,8 @@ export class Mailbox {
 
   constructor(options: MailboxOptions) {
     this.#options = options;
+    this.#capacity = options.capacity;
+    this.#single = options.laneOf === undefined || (options.lanes ?? 1) === 1;
   }
 
   get size(): number {
@@ -61,12 +65,12 @@ export class Mailbox {
   }
 
   get full(): boolean {
-    return this.#size >= this.#options.capacity;
+    return this.#size >= this.#capacity;
   }
 
   push(envelope: Envelope): PushResult {
-    const lane = this.#lane(envelope.message);
-    if (this.#size < this.#options.capacity) {
+    const lane = this.#single ? (this.#first ??= new Ring()) : this.#lane(envelope.message);
+    if (this.#size < this.#capacity) {
       lane.push(envelope);
       this.#size += 1;
       return ACCEPTED;
@@ -143,7 +147,7 @@ export class Mailbox {
   #lane(message: Message | null): Ring<Envelope> {
     this.#first ??= new Ring();
     const { lanes = 1, laneOf } = this.#options;
-    if (lanes === 1 || laneOf === undefined || message === null) return this.#first;
+    if (this.#single || laneOf === undefined || message === null) return this.#first;
     this.#others ??= Array.from({ length: lanes - 1 }, () => new Ring<Envelope>());
     const index = Math.min(lanes - 1, Math.max(0, Math.trunc(laneOf(message)) || 0));
     return this.#others[index - 1] ?? this.#first;

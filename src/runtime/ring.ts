@@ -49,6 +49,23 @@ export class Ring<T> {
     return found;
   }
 
+  count(fits: (value: T) => boolean): number {
+    let count = 0;
+    for (let index = 0; index < this.#size; index += 1) {
+      const value = this.#slots[(this.#head + index) & (this.#slots.length - 1)];
+      if (value !== undefined && fits(value)) count += 1;
+    }
+    return count;
+  }
+
+  /** Drops all that do not fit; the order of the others stays. */
+  keep(fits: (value: T) => boolean): void {
+    for (let left = this.#size; left > 0; left -= 1) {
+      const value = this.shift();
+      if (value !== undefined && fits(value)) this.push(value);
+    }
+  }
+
   #grow(): void {
     const { length } = this.#slots;
     const bigger: (T | undefined)[] = Array.from({ length: length * 2 });

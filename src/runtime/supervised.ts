@@ -1,5 +1,7 @@
 import type { ActorLog, StopReason } from './actor.ts';
+import type { AskDeadlines } from './ask-deadlines.ts';
 import type { Clock, TimerHandle } from './clock.ts';
+import type { CoarseClock } from './coarse-clock.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { asError, serializeError } from './errors.ts';
 import { type ExitReason, isFailure } from './exit.ts';
@@ -18,6 +20,9 @@ export interface CellServices {
   readonly log: ActorLog;
   readonly dispatcher: Dispatcher;
   readonly watchers: Watchers;
+  /** Time stamps of messages. */
+  readonly stamps: CoarseClock;
+  readonly deadlines: AskDeadlines;
   /** Source of jitter in [0, 1). */
   random(): number;
   ref<M extends Message>(to: Address<M>): ActorRef<M>;

@@ -1,6 +1,8 @@
 import type { ActorLog } from './actor.ts';
 import type { ActorCell } from './cell.ts';
+import { AskDeadlines } from './ask-deadlines.ts';
 import { systemClock } from './clock.ts';
+import { CoarseClock } from './coarse-clock.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { type Dispatcher, EventLoopDispatcher } from './dispatcher.ts';
 import { asError, RuntimeError } from './errors.ts';
@@ -61,6 +63,8 @@ class System implements ActorSystem {
       log,
       dispatcher: options.dispatcher ?? new EventLoopDispatcher(),
       watchers: new Watchers(),
+      stamps: new CoarseClock(clock),
+      deadlines: new AskDeadlines(clock),
       random: options.random ?? Math.random,
       ref: (to) => this.ref(to),
       deadLetter: (path, messageType, reason) => this.#deadLetters.add(path, messageType, reason),
@@ -117,8 +121,9 @@ class System implements ActorSystem {
     return () => this.#listeners.delete(listener);
   }
 
-  stop(): Promise<void> {
-    return this.#root.stop('shutdown');
+  async stop(): Promise<void> {
+    await this.#root.stop('shutdown');
+    this.#services.deadlines.clear();
   }
 
   #wire(path: string): WireRef {

@@ -1,0 +1,81 @@
+import type { Clock, TimerHandle } from './clock.ts';
+import { Ring } from './ring.ts';
+
+/** One question that waits for its answer; `expire` is null once it need not be told any more. */
+export interface Waiting {
+  readonly deadline: number;
+  expire: (() => void) | null;
+}
+
+/** A queue is tidied up when it holds this many more entries than twice those that still wait. */
+const SLACK = 1_024;
+
+/**
+ * Deadlines of asks, without a timer for each: asks with the same time-out expire in the order they were made, so there
+ * is one queue per time-out and one timer for the earliest deadline of all. An answered ask only marks its entry.
+ */
+export class AskDeadlines {
+  readonly #clock: Clock;
+  readonly #queues = new Map<number, { readonly ring: Ring<Waiting>; live: number }>();
+  #timer: TimerHandle | null = null;
+  #armedFor = Number.POSITIVE_INFINITY;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** `now` is when the ask was made. */
+  add(now: number, timeoutMs: number, expire: () => void): Waiting {
+    const waiting: Waiting = { deadline: now + timeoutMs, expire };
+    let queue = this.#queues.get(timeoutMs);
+    if (queue === undefined) this.#queues.set(timeoutMs, (queue = { ring: new Ring(), live: 0 }));
+    const { ring } = queue;
+    while (ring.peek()?.expire === null) ring.shift();
+    ring.push(waiting);
+    if (ring.size > SLACK && ring.size > this.#recount(queue) * 2 + SLACK) this.#tidy(queue);
+    if (waiting.deadline < this.#armedFor) this.#arm(waiting.deadline);
+    return waiting;
+  }
+
+  /** Forgets everything; nothing is told. */
+  clear(): void {
+    if (this.#timer !== null) this.#clock.clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#armedFor = Number.POSITIVE_INFINITY;
+    this.#queues.clear();
+  }
+
+  #arm(deadline: number): void {
+    if (this.#timer !== null) this.#clock.clearTimeout(this.#timer);
+    this.#armedFor = deadline;
+    this.#timer = this.#clock.setTimeout(() => this.#expireDue(), Math.max(0, deadline - this.#clock.now()));
+  }
+
+  #expireDue(): void {
+    this.#timer = null;
+    this.#armedFor = Number.POSITIVE_INFINITY;
+    const now = this.#clock.now();
+    let next = Number.POSITIVE_INFINITY;
+    for (const [timeoutMs, { ring }] of this.#queues) {
+      for (let head = ring.peek(); head !== undefined && (head.expire === null || head.deadline <= now); head = ring.peek()) {
+        ring.shift();
+        head.expire?.();
+      }
+      const head = ring.peek();
+      if (head === undefined) this.#queues.delete(timeoutMs);
+      else next = Math.min(next, head.deadline);
+    }
+    if (next < this.#armedFor) this.#arm(next);
+  }
+
+  #recount(queue: { readonly ring: Ring<Waiting>; live: number }): number {
+    // Counting is linear, so it is done only each time the queue has doubled since.
+    if (queue.ring.size > 2 * queue.live) queue.live = queue.ring.count((waiting) => waiting.expire !== null);
+    return queue.live;
+  }
+
+  #tidy(queue: { readonly ring: Ring<Waiting>; live: number }): void {
+    queue.ring.keep((waiting) => waiting.expire !== null);
+    queue.live = queue.ring.size;
+  }
+}
