@@ -1,10 +1,14 @@
 import type { Clock, TimerHandle } from './clock.ts';
 import { Ring } from './ring.ts';
 
-/** One question that waits for its answer; `expire` is null once it need not be told any more. */
+/** One question that waits for its answer. */
 export interface Waiting {
+  /** Epoch ms. */
   readonly deadline: number;
-  expire: (() => void) | null;
+  /** False once it was answered. */
+  readonly live: boolean;
+  /** Called when the deadline passes while it is live. */
+  expire(): void;
 }
 
 /** A queue is tidied up when it holds this many more entries than twice those that still wait. */
@@ -24,17 +28,15 @@ export class AskDeadlines {
     this.#clock = clock;
   }
 
-  /** `now` is when the ask was made. */
-  add(now: number, timeoutMs: number, expire: () => void): Waiting {
-    const waiting: Waiting = { deadline: now + timeoutMs, expire };
+  /** `waiting.deadline` must lie `timeoutMs` after the moment the ask was made. */
+  add(waiting: Waiting, timeoutMs: number): void {
     let queue = this.#queues.get(timeoutMs);
     if (queue === undefined) this.#queues.set(timeoutMs, (queue = { ring: new Ring(), live: 0 }));
     const { ring } = queue;
-    while (ring.peek()?.expire === null) ring.shift();
+    while (ring.peek()?.live === false) ring.shift();
     ring.push(waiting);
     if (ring.size > SLACK && ring.size > this.#recount(queue) * 2 + SLACK) this.#tidy(queue);
     if (waiting.deadline < this.#armedFor) this.#arm(waiting.deadline);
-    return waiting;
   }
 
   /** Forgets everything; nothing is told. */
@@ -57,9 +59,9 @@ export class AskDeadlines {
     const now = this.#clock.now();
     let next = Number.POSITIVE_INFINITY;
     for (const [timeoutMs, { ring }] of this.#queues) {
-      for (let head = ring.peek(); head !== undefined && (head.expire === null || head.deadline <= now); head = ring.peek()) {
+      for (let head = ring.peek(); head !== undefined && (!head.live || head.deadline <= now); head = ring.peek()) {
         ring.shift();
-        head.expire?.();
+        if (head.live) head.expire();
       }
       const head = ring.peek();
       if (head === undefined) this.#queues.delete(timeoutMs);
@@ -70,12 +72,12 @@ export class AskDeadlines {
 
   #recount(queue: { readonly ring: Ring<Waiting>; live: number }): number {
     // Counting is linear, so it is done only each time the queue has doubled since.
-    if (queue.ring.size > 2 * queue.live) queue.live = queue.ring.count((waiting) => waiting.expire !== null);
+    if (queue.ring.size > 2 * queue.live) queue.live = queue.ring.count((each) => each.live);
     return queue.live;
   }
 
   #tidy(queue: { readonly ring: Ring<Waiting>; live: number }): void {
-    queue.ring.keep((waiting) => waiting.expire !== null);
+    queue.ring.keep((each) => each.live);
     queue.live = queue.ring.size;
   }
 }

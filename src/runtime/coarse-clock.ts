@@ -1,8 +1,8 @@
 import type { Clock } from './clock.ts';
 
 /**
- * Time stamps for messages, cheap in bursts: the clock is read once per turn of the microtask queue. A stamp is at most
- * as old as the burst of synchronous work it was taken in.
+ * Time stamps for messages: the clock is read once per turn of the event loop, since reading it costs as much as a tell.
+ * A stamp is at most as old as the turn, which the dispatcher ends after some thousand messages.
  */
 export class CoarseClock {
   readonly #clock: Clock;
@@ -17,7 +17,7 @@ export class CoarseClock {
     if (this.#fresh) return this.#now;
     this.#now = this.#clock.now();
     this.#fresh = true;
-    queueMicrotask(this.#expire);
+    setImmediate(this.#expire);
     return this.#now;
   }
 

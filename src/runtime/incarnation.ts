@@ -12,7 +12,7 @@ export interface Incarnation {
   deliver(envelope: Envelope): void;
   /** All of this slice was delivered: what was gathered goes out now. */
   flush(): void;
-  /** Messages delivered but never begun; the caller puts them back into the mailbox. Call after a failure. */
+  /** Messages delivered but never begun: the caller's again. What was begun is answered as failed. Call after the end. */
   reclaim(): readonly Envelope[];
   /**
    * Ends it: co-operatively within `timeoutMs`, by force after that where force is safe. Resolves when it is over;

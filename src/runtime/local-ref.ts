@@ -36,8 +36,8 @@ export class WireRef {
       }
       const { stamps, deadlines } = this.#services;
       const now = stamps.now();
-      const sink = new AskSink(resolve, reject, this.path, message.type, options.timeoutMs);
-      sink.waiting = deadlines.add(now, options.timeoutMs, sink.expire);
+      const sink = new AskSink(resolve, reject, this.path, message.type, now, options.timeoutMs);
+      deadlines.add(sink, options.timeoutMs);
       cell.push(new Envelope(message, sink, now, null));
     });
   }
@@ -86,34 +86,36 @@ export class WireRef {
 }
 
 /** Where the answer of one ask goes: the first of answer, failure and time-out counts. */
-class AskSink implements ReplySink {
-  waiting: Waiting | null = null;
+class AskSink implements ReplySink, Waiting {
+  readonly deadline: number;
+  live = true;
   readonly #resolve: (value: unknown) => void;
   readonly #reject: (error: Error) => void;
   readonly #path: string;
   readonly #messageType: string;
   readonly #timeoutMs: number;
 
-  constructor(resolve: (value: unknown) => void, reject: (error: Error) => void, path: string, messageType: string, timeoutMs: number) {
+  constructor(resolve: (value: unknown) => void, reject: (error: Error) => void, path: string, messageType: string, now: number, timeoutMs: number) {
     this.#resolve = resolve;
     this.#reject = reject;
     this.#path = path;
     this.#messageType = messageType;
     this.#timeoutMs = timeoutMs;
+    this.deadline = now + timeoutMs;
   }
 
   resolve(value: unknown): void {
-    if (this.waiting !== null) this.waiting.expire = null;
+    this.live = false;
     this.#resolve(value);
   }
 
   reject(error: Error): void {
-    if (this.waiting !== null) this.waiting.expire = null;
+    this.live = false;
     this.#reject(error);
   }
 
-  readonly expire = (): void => {
+  expire(): void {
     const [path, messageType, timeoutMs] = [this.#path, this.#messageType, this.#timeoutMs];
     this.reject(new RuntimeError('ASK_TIMEOUT', `${path} did not answer "${messageType}" within ${timeoutMs} ms`, { path, messageType, timeoutMs }));
-  };
+  }
 }

@@ -1,7 +1,6 @@
 import type { ActorLog, StopReason } from './actor.ts';
 import type { AskDeadlines } from './ask-deadlines.ts';
 import type { Clock, TimerHandle } from './clock.ts';
-import type { CoarseClock } from './coarse-clock.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { asError, serializeError } from './errors.ts';
 import { type ExitReason, isFailure } from './exit.ts';
@@ -21,7 +20,7 @@ export interface CellServices {
   readonly dispatcher: Dispatcher;
   readonly watchers: Watchers;
   /** Time stamps of messages. */
-  readonly stamps: CoarseClock;
+  readonly stamps: Pick<Clock, 'now'>;
   readonly deadlines: AskDeadlines;
   /** Source of jitter in [0, 1). */
   random(): number;

@@ -63,7 +63,8 @@ class System implements ActorSystem {
       log,
       dispatcher: options.dispatcher ?? new EventLoopDispatcher(),
       watchers: new Watchers(),
-      stamps: new CoarseClock(clock),
+      // A clock moved by hand is read every time: it may move within a turn.
+      stamps: clock === systemClock ? new CoarseClock(clock) : clock,
       deadlines: new AskDeadlines(clock),
       random: options.random ?? Math.random,
       ref: (to) => this.ref(to),

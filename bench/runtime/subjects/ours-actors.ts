@@ -18,6 +18,7 @@ export const threadCounter = defineActor<CounterMessage>()<null>({
   kind: 'counter',
   mailbox,
   module: { url: import.meta.url, name: 'threadCounter' },
+  wire: 'json',
   start: () => {
     let handled = 0;
     let sum = 0;

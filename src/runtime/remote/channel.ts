@@ -1,15 +1,15 @@
 import { fork } from 'node:child_process';
 import { Worker } from 'node:worker_threads';
 import { NativeGuard } from './guard.ts';
-import type { FromRemote, ToRemote } from './protocol.ts';
+import type { FrameFromRemote, FrameToRemote } from './protocol.ts';
 
 /** The host's end of the line to one thread or process. */
 export interface Channel {
   readonly kind: 'thread' | 'process';
   /** Native calls in flight, where that can be seen. */
   readonly guard: NativeGuard | null;
-  send(items: readonly ToRemote[], transfer: readonly ArrayBuffer[]): void;
-  onItems(listener: (items: readonly FromRemote[]) => void): void;
+  send(frame: FrameToRemote, transfer: readonly ArrayBuffer[]): void;
+  onFrame(listener: (frame: FrameFromRemote) => void): void;
   /** Called once when it is gone, with what is known about why. */
   onGone(listener: (how: { readonly text: string; readonly fields: Readonly<Record<string, unknown>>; readonly cause?: Error }) => void): void;
   /** Ends it by force. For a thread only when no native code runs in it: false otherwise, and nothing was done. */
@@ -33,8 +33,8 @@ export function openThread(name: string, maxHeapMb: number | undefined): Channel
     kind: 'thread',
     guard,
     gone,
-    send: (items, transfer) => worker.postMessage(items, transfer),
-    onItems: (listener) => void worker.on('message', listener),
+    send: (frame, transfer) => worker.postMessage(frame, transfer),
+    onFrame: (listener) => void worker.on('message', listener),
     onGone: (listener) =>
       void worker.once('exit', (exitCode) => listener({ text: cause === undefined ? `ended by itself with code ${exitCode}` : `ended: ${cause.message}`, fields: { exitCode }, ...(cause === undefined ? {} : { cause }) })),
     kill: () => {
@@ -63,10 +63,11 @@ export function openProcess(name: string, maxHeapMb: number | undefined): Channe
     kind: 'process',
     guard: null,
     gone,
-    send: (items) => {
-      if (child.connected) child.send([...items]);
+    send: (frame) => {
+      if (child.connected) child.send([...frame]);
     },
-    onItems: (listener) => void child.on('message', (items) => listener(items as FromRemote[])),
+    // What our own entry sends is a frame.
+    onFrame: (listener) => void child.on('message', (frame) => listener(frame as unknown as FrameFromRemote)),
     onGone: (listener) =>
       void gone.then(() => {
         const { exitCode, signalCode } = child;

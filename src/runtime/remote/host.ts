@@ -10,8 +10,8 @@ import { Ring } from '../ring.ts';
 import type { ChildSpec } from '../supervision.ts';
 import { settlesWithin } from '../time-limit.ts';
 import { type Channel, openProcess, openThread } from './channel.ts';
-import { Outbox } from './outbox.ts';
-import type { FromRemote, Reply, ToRemote } from './protocol.ts';
+import { HostOutbox } from './outbox.ts';
+import { ASKED_NONE, type FrameFromRemote, type FromRemote, type ToRemote } from './protocol.ts';
 
 /** The cell whose incarnation runs elsewhere. */
 export interface RemoteOwner {
@@ -41,7 +41,7 @@ export interface Gateway {
 }
 
 /** Most messages the remote side holds; the rest waits in the mailbox here, which survives it. */
-const WINDOW = 256;
+const WINDOW = 1_024;
 /** Most messages on their way from the remote side to us. */
 const CREDIT = 1_024;
 const QUARANTINE_POLL_MS = 100;
@@ -72,7 +72,7 @@ class RemoteIncarnation implements Incarnation {
   readonly #channel: Channel;
   readonly #owner: RemoteOwner;
   readonly #gateway: Gateway;
-  readonly #outbox: Outbox<ToRemote>;
+  readonly #outbox: HostOutbox;
   readonly #starting = Promise.withResolvers<void>();
   readonly #stopped = Promise.withResolvers<void>();
   /** Delivered and not processed, oldest first. */
@@ -83,6 +83,7 @@ class RemoteIncarnation implements Incarnation {
   #busyMs = 0;
   #begun = true;
   #over = false;
+  #failed = false;
   #gone = false;
 
   constructor(channel: Channel, owner: RemoteOwner, incarnation: number, gateway: Gateway) {
@@ -93,12 +94,10 @@ class RemoteIncarnation implements Incarnation {
     this.window = Math.min(WINDOW, owner.spec.mailbox.capacity);
     this.started = this.#starting.promise;
     this.started.catch(() => undefined);
-    this.#outbox = new Outbox((items, transfer) => {
-      if (!this.#gone) channel.send(items, transfer);
+    this.#outbox = new HostOutbox(owner.spec.definition.wire === 'json', (frame, transfer) => {
+      if (!this.#gone) channel.send(frame, transfer);
     });
-    channel.onItems((items) => {
-      for (const item of items) this.#take(item);
-    });
+    channel.onFrame((frame) => this.#onFrame(frame));
     channel.onGone(({ text, fields, cause }) => this.#onGone(text, fields, cause));
   }
 
@@ -113,13 +112,13 @@ class RemoteIncarnation implements Incarnation {
   /** At once and alone. Throws when it cannot be cloned. */
   send(item: ToRemote): void {
     this.#outbox.flush();
-    this.#channel.send([item], []);
+    this.#channel.send([[item], 0, ASKED_NONE, 0], []);
   }
 
   deliver(envelope: Envelope): void {
     const { message, reply, extra } = envelope;
     if (message === null) {
-      if (extra?.signal !== undefined) this.#outbox.add({ type: 'signal', signal: extra.signal });
+      if (extra?.signal !== undefined) this.#outbox.addInOrder({ type: 'signal', signal: extra.signal });
       this.#held.push(envelope);
       this.#seq += 1;
       return;
@@ -128,12 +127,7 @@ class RemoteIncarnation implements Incarnation {
     this.#held.push(envelope);
     if (reply !== null) this.#asked.set(seq, reply);
     collectMoved(message, this.#outbox.transfer);
-    const { last } = this.#outbox;
-    if (last?.type === 'messages') {
-      last.messages.push(message);
-      if (reply !== null && last.asked !== null) last.asked.push(seq - last.seq);
-      else if (reply !== null) this.#startGroup(seq, message, true);
-    } else this.#startGroup(seq, message, reply !== null);
+    this.#outbox.message(seq, message, reply !== null);
   }
 
   flush(): void {
@@ -150,8 +144,10 @@ class RemoteIncarnation implements Incarnation {
     // The oldest one was being handled when it ended: it may be the cause, so it is not tried again.
     const neverBegun = held.slice(this.#begun ? 1 : 0).filter(({ message }) => message !== null && !hasDetached(message));
     const sinks = new Set(neverBegun.map(({ reply }) => reply));
-    for (const [seq, sink] of this.#asked) if (sinks.has(sink)) this.#asked.delete(seq);
-    this.#rejectAsked('ACTOR_FAILED');
+    for (const [seq, sink] of this.#asked) {
+      this.#asked.delete(seq);
+      if (!sinks.has(sink)) sink.reject(new RuntimeError(this.#failed ? 'ACTOR_FAILED' : 'ACTOR_DEAD', `${this.#owner.path} ended before it answered`, { path: this.#owner.path }));
+    }
     return neverBegun;
   }
 
@@ -165,7 +161,6 @@ class RemoteIncarnation implements Incarnation {
       forced = ended.timedOut;
       if (!this.#gone) await this.#kill();
     }
-    this.#rejectAsked('ACTOR_DEAD');
     return { forced };
   }
 
@@ -184,10 +179,6 @@ class RemoteIncarnation implements Incarnation {
     }, QUARANTINE_POLL_MS);
   }
 
-  #startGroup(seq: number, message: Message, asked: boolean): void {
-    this.#outbox.add({ type: 'messages', seq, messages: [message], asked: asked ? [0] : null });
-  }
-
   #onGone(text: string, fields: Readonly<Record<string, unknown>>, cause: Error | undefined): void {
     this.#gone = true;
     const { kind } = this.#channel;
@@ -200,6 +191,7 @@ class RemoteIncarnation implements Incarnation {
     if (reason instanceof Error) this.#starting.reject(reason);
     if (this.#over) return;
     this.#over = true;
+    this.#failed = reason instanceof Error;
     this.#owner.onExit(this, reason);
   }
 
@@ -215,10 +207,19 @@ class RemoteIncarnation implements Incarnation {
     this.#exit(new RuntimeError('ACTOR_FAILED', `a message to ${this.#owner.path} cannot cross: ${error.message}`, { path: this.#owner.path }, error));
   }
 
-  #rejectAsked(code: 'ACTOR_FAILED' | 'ACTOR_DEAD'): void {
-    const { path } = this.#owner;
-    for (const sink of this.#asked.values()) sink.reject(new RuntimeError(code, `${path} ended before it answered`, { path }));
-    this.#asked.clear();
+  #onFrame([items, processed, busyMs, replies]: FrameFromRemote): void {
+    if (replies !== 0) {
+      for (let at = 0; at < replies.length; at += 2) {
+        const seq = Number(replies[at]);
+        this.#asked.get(seq)?.resolve(replies[at + 1]);
+        this.#asked.delete(seq);
+      }
+    }
+    if (items !== 0) for (const item of items) this.#take(item);
+    if (processed === 0) return;
+    this.#busyMs = busyMs;
+    for (let left = processed; left > 0; left -= 1) this.#held.shift();
+    if (!this.#over) this.#owner.onProcessed(this, processed);
   }
 
   #take(item: FromRemote): void {
@@ -232,19 +233,17 @@ class RemoteIncarnation implements Incarnation {
         this.#over = true;
         this.#starting.reject(deserializeError(item.error));
         break;
-      case 'processed':
-        this.#busyMs = item.busyMs;
-        for (let left = item.count; left > 0; left -= 1) this.#held.shift();
-        if (!this.#over) owner.onProcessed(this, item.count);
-        break;
-      case 'replied':
-        this.#answer(item.seq, item.reply);
+      case 'rejected':
+        this.#asked.get(item.seq)?.reject(deserializeError(item.error));
+        this.#asked.delete(item.seq);
         break;
       case 'exit':
         this.#begun = item.begun;
         this.#exit(typeof item.reason === 'string' ? item.reason : deserializeError(item.reason));
         break;
       case 'stopped':
+        // The message it was at is done, and counted before this.
+        this.#begun = false;
         this.#stopped.resolve();
         break;
       case 'tells':
@@ -285,13 +284,6 @@ class RemoteIncarnation implements Incarnation {
         owner.disownProcess(item.pid);
         break;
     }
-  }
-
-  #answer(seq: number, reply: Reply): void {
-    const sink = this.#asked.get(seq);
-    this.#asked.delete(seq);
-    if (reply.ok) sink?.resolve(reply.value);
-    else sink?.reject(deserializeError(reply.error));
   }
 
   #grant(count: number): void {

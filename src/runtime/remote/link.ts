@@ -3,8 +3,8 @@ import { deserializeError, RuntimeError } from '../errors.ts';
 import type { Message } from '../message.ts';
 import { collectMoved } from '../moved.ts';
 import type { ActorRef, AskOptions, OfferOptions, TellOutcome } from '../ref.ts';
-import type { Outbox } from './outbox.ts';
-import type { FromRemote, Reply } from './protocol.ts';
+import type { RemoteOutbox } from './outbox.ts';
+import type { Reply } from './protocol.ts';
 
 interface Pending {
   resolve(value: unknown): void;
@@ -17,14 +17,14 @@ const GRACE_MS = 250;
 
 /** A remote actor's way to all others: refs, credit, questions that wait for their answer. */
 export class HostLink {
-  readonly #outbox: Outbox<FromRemote>;
+  readonly #outbox: RemoteOutbox;
   readonly #clock: Clock;
   readonly #pending = new Map<number, Pending>();
   readonly #forCredit: (() => void)[] = [];
   #credit: number;
   #nextId = 1;
 
-  constructor(outbox: Outbox<FromRemote>, clock: Clock, credit: number) {
+  constructor(outbox: RemoteOutbox, clock: Clock, credit: number) {
     this.#outbox = outbox;
     this.#clock = clock;
     this.#credit = credit;
