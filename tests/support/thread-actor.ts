@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { defineActor } from '../../src/runtime/actor.ts';
-import type { Asking } from '../../src/runtime/message.ts';
+import type { Asking, Deferred } from '../../src/runtime/message.ts';
 import { move, type Moved } from '../../src/runtime/moved.ts';
 import { address } from '../../src/runtime/ref.ts';
 
@@ -13,6 +13,13 @@ export type GuestMessage =
   | ({ type: 'ask-peer'; n: number } & Asking<number>)
   | ({ type: 'send-buffer'; bytes: number } & Asking<{ received: number; leftBehind: number }>)
   | { type: 'tell-peer'; count: number }
+  /** Tells in one go, without a pause; answers how many were taken. */
+  | ({ type: 'flood-peer'; count: number } & Asking<number>)
+  | ({ type: 'offer-peer'; count: number } & Asking<number>)
+  | ({ type: 'watch'; path: string } & Asking<string>)
+  | { type: 'abort' }
+  | { type: 'exhaust-memory' }
+  | { type: 'leave' }
   | { type: 'throw' }
   | { type: 'throw-outside' }
   | { type: 'exit' }
@@ -38,10 +45,12 @@ export const guestActor = defineActor<GuestMessage, { type: 'tick' }>()<GuestIni
     const { threadId } = await import('node:worker_threads');
     const peer = ctx.ref(PEER);
     let ticks = 0;
-    ctx.report({ thread: threadId });
+    let watched: Deferred<string> | null = null;
+    ctx.report({ thread: threadId || process.pid });
     return {
       handlers: {
-        'thread-id': () => threadId,
+        // Of the process, where it runs in one: 0 is the main thread everywhere.
+        'thread-id': () => threadId || process.pid,
         'ask-peer': ({ n }) => peer.ask({ type: 'double', n }, { timeoutMs: 1000 }),
         'send-buffer': async ({ bytes }) => {
           const data = new Uint8Array(bytes);
@@ -51,6 +60,22 @@ export const guestActor = defineActor<GuestMessage, { type: 'tick' }>()<GuestIni
         'tell-peer': ({ count }) => {
           for (let n = 0; n < count; n += 1) peer.tell({ type: 'note', n });
         },
+        'flood-peer': ({ count }) => Array.from({ length: count }, (_, n) => peer.tell({ type: 'note', n })).filter((outcome) => outcome === 'accepted').length,
+        'offer-peer': async ({ count }) => {
+          for (let n = 0; n < count; n += 1) await peer.offer({ type: 'note', n }, { timeoutMs: 5_000 });
+          return count;
+        },
+        watch: ({ path }) => {
+          ctx.watch({ path });
+          watched = ctx.defer<string>();
+          return watched;
+        },
+        abort: () => process.abort(),
+        'exhaust-memory': () => {
+          const hoard: number[][] = [];
+          for (;;) hoard.push(Array.from({ length: 100_000 }, (_, n) => n));
+        },
+        leave: () => ctx.exit('normal'),
         throw: () => {
           throw Object.assign(new Error('bad frame'), { code: 'BAD_FRAME' });
         },
@@ -78,6 +103,7 @@ export const guestActor = defineActor<GuestMessage, { type: 'tick' }>()<GuestIni
         },
         ticks: () => ticks,
       },
+      onSignal: ({ path, how }) => watched?.resolve(`${path} ${how}`),
     };
   },
 });
