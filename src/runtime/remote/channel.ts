@@ -14,8 +14,37 @@ export interface Channel {
   onGone(listener: (how: { readonly text: string; readonly fields: Readonly<Record<string, unknown>>; readonly cause?: Error }) => void): void;
   /** Ends it by force. For a thread only when no native code runs in it: false otherwise, and nothing was done. */
   kill(): boolean;
+  /**
+   * Ends a thread that spins in JavaScript though it counts native calls as in flight: those cannot be running then, they
+   * run on the thread's own stack. False when it is idle or inside native code, and nothing was done.
+   */
+  killIfSpinning(): Promise<boolean>;
   /** Resolves when it is gone. */
   readonly gone: Promise<void>;
+}
+
+const PROBES = 3;
+const PROBE_EVERY_MS = 150;
+const PROBE_ANSWER_MS = 50;
+
+/**
+ * True while a thread is busy in JavaScript all the time: its event loop never rests, and V8 answers requests that it
+ * serves between any two steps of JavaScript but not inside native code.
+ */
+async function isSpinning(worker: Worker): Promise<boolean> {
+  const before = worker.performance.eventLoopUtilization();
+  for (let probe = 0; probe < PROBES; probe += 1) {
+    await new Promise((resolve) => setTimeout(resolve, PROBE_EVERY_MS));
+    const answered = await Promise.race([
+      worker.getHeapStatistics().then(
+        () => true,
+        () => false,
+      ),
+      new Promise<false>((resolve) => setTimeout(resolve, PROBE_ANSWER_MS, false)),
+    ]);
+    if (!answered) return false;
+  }
+  return worker.performance.eventLoopUtilization(before).utilization > 0.98;
 }
 
 const ENTRY = new URL('./entry.ts', import.meta.url);
@@ -40,6 +69,11 @@ export function openThread(name: string, maxHeapMb: number | undefined): Channel
     kill: () => {
       if (!guard.doom()) return false;
       void worker.terminate();
+      return true;
+    },
+    killIfSpinning: async () => {
+      if (!(await isSpinning(worker))) return false;
+      await worker.terminate();
       return true;
     },
   };
@@ -76,6 +110,11 @@ export function openProcess(name: string, maxHeapMb: number | undefined): Channe
       }),
     kill: () => {
       child.kill('SIGKILL');
+      return true;
+    },
+    killIfSpinning: async () => {
+      child.kill('SIGKILL');
+      await gone;
       return true;
     },
   };

@@ -44,7 +44,7 @@ export interface Gateway {
 const WINDOW = 1_024;
 /** Most messages on their way from the remote side to us. */
 const CREDIT = 1_024;
-const QUARANTINE_POLL_MS = 100;
+const QUARANTINE_POLL_MS = 250;
 const STOP_AFTER_FAILED_START_MS = 1_000;
 
 /** Starts an actor in a thread or process of its own. Rejects with what its `start` threw, `START_TIMEOUT`, `THREAD_EXITED` or `PROCESS_EXITED`. */
@@ -173,9 +173,13 @@ class RemoteIncarnation implements Incarnation {
     this.#quarantine();
   }
 
+  /** Ended as soon as native code has returned, or it turns out that it is JavaScript that does not end. */
   #quarantine(): void {
     this.#gateway.clock.setTimeout(() => {
-      if (!this.#gone && !this.#channel.kill()) this.#quarantine();
+      if (this.#gone || this.#channel.kill()) return;
+      void this.#channel.killIfSpinning().then((ended) => {
+        if (!ended) this.#quarantine();
+      });
     }, QUARANTINE_POLL_MS);
   }
 
