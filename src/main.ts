@@ -93,7 +93,7 @@ export async function startGantry({ config, log, onLost, signal, cameraActor }: 
   const egress = new Egress(config.fetchAllow);
 
   // The actors. Cameras come up by themselves, after everything else.
-  const crew = createCrew({ system: () => system, ffmpeg: ffmpeg.path, model, confidence: config.confidence, iou: config.iou, ...(cameraActor === undefined ? {} : { actor: cameraActor }) });
+  const crew = createCrew({ system: () => system, ffmpeg: ffmpeg.path, model, confidence: config.confidence, iou: config.iou, isolation: config.isolation, ...(cameraActor === undefined ? {} : { actor: cameraActor }) });
   const tree = gantryTree({
     aggregator: () => ({ bus, redis, deadlineMs: config.aggregateDeadlineMs, onPublished: (aggregate, alert) => {
         metrics.endToEnd((Date.parse(aggregate.publishedAt) - Date.parse(aggregate.timestamp)) / 1000);

@@ -51,10 +51,13 @@ export const gantryTree = (inits: TreeInits): SupervisorSpec =>
     { intensity: { maxRestarts: 10, withinMs: 60_000 } },
   );
 
-/** A camera: its own worker thread, restarted whatever happens, at most every ten seconds when it keeps failing. */
-export const cameraChild = (cameraId: string, actor: ActorDefinition<CameraMessage, CameraInit>, init: () => CameraInit): ChildSpec =>
+/** Where cameras run: each in a worker thread, or each in a process, which even a fault in native code does not leave. */
+export type CameraIsolation = 'thread' | 'process';
+
+/** A camera: its own worker thread or process, restarted whatever happens, at most every ten seconds when it keeps failing. */
+export const cameraChild = (cameraId: string, actor: ActorDefinition<CameraMessage, CameraInit>, isolation: CameraIsolation, init: () => CameraInit): ChildSpec =>
   child(cameraId, actor, init, {
-    placement: { kind: 'thread', maxHeapMb: 256 },
+    placement: { kind: isolation, maxHeapMb: 256 },
     startTimeoutMs: 30_000,
     shutdownTimeoutMs: 3_000,
     backoff: { minMs: 250, maxMs: 10_000, factor: 2, resetAfterMs: 30_000 },

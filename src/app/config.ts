@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import type { CameraIsolation } from '../actors/tree.ts';
 import { InfraError } from '../infra/errors.ts';
 import type { LogLevel } from '../infra/log.ts';
 import { redactUrl } from '../infra/redact.ts';
@@ -26,6 +27,8 @@ export interface GantryConfig {
   readonly model: string;
   readonly confidence: number;
   readonly iou: number;
+  /** Where cameras run. */
+  readonly isolation: CameraIsolation;
   readonly language: 'zh' | 'en';
   readonly token: string | null;
   readonly sourceAllow: SourceAllow | null;
@@ -53,6 +56,7 @@ export const USAGE = `Usage: npm start -- [options]
   --no-demo              no demo camera
   --simulate-provider    run a simulated model provider with two keys beside Gantry
   --model NAME|FILE      detector: a name of models/manifest.json or a spec file (GANTRY_MODEL)
+  --isolation KIND       where each camera runs: thread, or process (GANTRY_ISOLATION, default thread)
   --data-dir DIR         where state is kept (GANTRY_DATA_DIR, default ./data)
   --keys FILE            API keys (GANTRY_KEYS, default config/api_keys.yaml)
   --log-level LEVEL      debug, info, warn, error (GANTRY_LOG_LEVEL, default info)
@@ -85,6 +89,7 @@ export function readConfig(args: readonly string[], env: Readonly<Record<string,
     model: text(values.model, 'GANTRY_MODEL', 'ssd-mobilenet-v2'),
     confidence: number('GANTRY_CONFIDENCE', text(undefined, 'GANTRY_CONFIDENCE', '0.35'), 0.01, 1),
     iou: number('GANTRY_IOU', text(undefined, 'GANTRY_IOU', '0.5'), 0.01, 1),
+    isolation: oneOf('isolation', text(values.isolation, 'GANTRY_ISOLATION', 'thread'), ['thread', 'process']),
     language: oneOf('GANTRY_LANGUAGE', text(undefined, 'GANTRY_LANGUAGE', 'en'), ['en', 'zh']),
     token: orNull('GANTRY_TOKEN'),
     sourceAllow: sources.length === 0 ? null : sources,
@@ -111,6 +116,7 @@ function parse(args: readonly string[]) {
         model: { type: 'string' },
         'data-dir': { type: 'string' },
         keys: { type: 'string' },
+        isolation: { type: 'string' },
         'log-level': { type: 'string' },
         help: { type: 'boolean', short: 'h' },
       },

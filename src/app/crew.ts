@@ -2,7 +2,7 @@ import { createSocket } from 'node:dgram';
 import { cameraActor } from '../actors/camera/camera.ts';
 import type { CameraInit, CameraMessage } from '../actors/camera/camera.types.ts';
 import type { CameraCrew } from '../actors/camera-registry.ts';
-import { cameraChild, CAMERAS_PATH } from '../actors/tree.ts';
+import { cameraChild, type CameraIsolation, CAMERAS_PATH } from '../actors/tree.ts';
 import type { LocatedModel } from '../messages/model.ts';
 import type { ActorDefinition } from '../runtime/actor.ts';
 import type { ActorSystem } from '../runtime/system.ts';
@@ -14,18 +14,19 @@ export interface CrewOptions {
   readonly model: LocatedModel;
   readonly confidence: number;
   readonly iou: number;
+  readonly isolation: CameraIsolation;
   /** Default: the camera actor. Tests put a saboteur in its place. */
   readonly actor?: ActorDefinition<CameraMessage, CameraInit>;
 }
 
 /** Starts cameras as children of the dynamic supervisor `/cameras`. */
 export function createCrew(options: CrewOptions): CameraCrew {
-  const { system, ffmpeg, model, confidence, iou, actor = cameraActor } = options;
+  const { system, ffmpeg, model, confidence, iou, isolation, actor = cameraActor } = options;
   return {
     start: async ({ cameraId, url, intervalSeconds }, framesBefore) => {
       const previewPort = await freeUdpPort();
       const init = (): CameraInit => ({ cameraId, url, intervalMs: intervalSeconds * 1000, ffmpeg, model, confidence, iou, previewPort, framesBefore: framesBefore() });
-      await system().startChild(CAMERAS_PATH, cameraChild(cameraId, actor, init), 'restart');
+      await system().startChild(CAMERAS_PATH, cameraChild(cameraId, actor, isolation, init), 'restart');
       return { previewPort };
     },
     stop: async (cameraId) => {

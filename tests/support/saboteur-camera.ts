@@ -3,9 +3,9 @@ import type { CameraInit, CameraMessage } from '../../src/actors/camera/camera.t
 import type { ActorDefinition } from '../../src/runtime/actor.ts';
 import type { Message } from '../../src/runtime/message.ts';
 
-export type Sabotage = { type: 'throw' } | { type: 'end-thread' };
+export type Sabotage = { type: 'throw' } | { type: 'end-thread' } | { type: 'abort' } | { type: 'segfault' };
 
-/** The real camera actor, which in addition can be told to fail in its handler or to end its own thread. */
+/** The real camera actor, which in addition can be told to fail in its handler, to end its own thread, or to crash natively. */
 export const saboteurCamera: ActorDefinition<CameraMessage, CameraInit> = {
   ...cameraActor,
   module: { url: import.meta.url, name: 'saboteurCamera' },
@@ -16,6 +16,8 @@ export const saboteurCamera: ActorDefinition<CameraMessage, CameraInit> = {
         throw new Error('sabotage in a handler');
       },
       'end-thread': () => process.exit(1),
+      abort: () => process.abort(),
+      segfault: () => void process.kill(process.pid, 'SIGSEGV'),
     };
     return { ...behavior, handlers: { ...behavior.handlers, ...handlers } };
   },

@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { connect, type NatsConnection } from 'nats';
+import type { RtspServer } from '../../src/embedded/rtsp.types.ts';
+import { Detection } from '../../src/messages/detection.ts';
+import { address } from '../../src/runtime/ref.ts';
+import { startTestGantry, temporaryFolder, type TestGantry } from '../support/gantry.ts';
+import { demoCameras } from '../support/rtsp-cameras.ts';
+import { saboteurCamera, type Sabotage } from '../support/saboteur-camera.ts';
+import { until } from '../support/until.ts';
+
+const [VICTIM, OTHER] = ['victim', 'bystander'];
+let folder: string;
+let removeFolder: () => Promise<void>;
+let rtsp: RtspServer;
+let gantry: TestGantry;
+let nc: NatsConnection;
+const frames: Record<string, number[]> = { [VICTIM]: [], [OTHER]: [] };
+
+before(async () => {
+  [folder, removeFolder] = await temporaryFolder();
+  rtsp = await demoCameras([VICTIM, OTHER]);
+  gantry = await startTestGantry(folder, { isolation: 'process', redisUrl: 'off' }, { cameraActor: saboteurCamera });
+  nc = await connect({ servers: gantry.natsUrl });
+  nc.subscribe('detection-results.>', {
+    callback: (_, message) => {
+      const { cameraId, frameNumber } = Detection.parse(message.json());
+      frames[cameraId]?.push(frameNumber);
+    },
+  });
+  for (const cameraId of [VICTIM, OTHER]) await gantry.request('POST', '/api/cameras', { cameraId, url: rtsp.url(cameraId), intervalSeconds: 1 });
+  await until('both cameras deliver', () => frames[VICTIM]!.length > 1 && frames[OTHER]!.length > 1, 30_000);
+});
+after(async () => {
+  await nc?.close();
+  await gantry?.stop();
+  await rtsp?.stop();
+  await removeFolder?.();
+});
+
+for (const { type, how } of [
+  { type: 'abort' as const, how: /SIGABRT/ },
+  { type: 'segfault' as const, how: /SIGSEGV/ },
+]) {
+  test(`a ${type} in a camera's process: it is restarted, the tree says why`, async () => {
+    const path = `/cameras/${VICTIM}`;
+    const { restarts } = gantry.actor(path);
+    const seen = frames[VICTIM]!.length;
+    gantry.system.ref(address<Sabotage>(path)).tell({ type });
+    await until('new frames', () => frames[VICTIM]!.length > seen + 1, 20_000);
+    const { restarts: now, placement, lastFailure } = gantry.actor(path);
+    assert.deepEqual([now, placement, lastFailure?.code], [restarts + 1, 'process', 'PROCESS_EXITED']);
+    assert.match(lastFailure?.message ?? '', how);
+  });
+}
+
+test('the other camera lost no frame through it', () => {
+  const numbers = frames[OTHER]!;
+  assert.ok(numbers.length > 8);
+  assert.deepEqual(numbers, numbers.map((_, index) => numbers[0]! + index));
+  assert.equal(gantry.actor(`/cameras/${OTHER}`).restarts, 0);
+});
