@@ -12,9 +12,9 @@ import type { Message } from './message.ts';
 import { OwnedProcesses } from './owned-processes.ts';
 import type { ActorRef, Address, TellOutcome } from './ref.ts';
 import type { RemoteOwner } from './remote/host.ts';
-import { type CellServices, isoTime, isoTimeOrNull, type Parent, Supervised } from './supervised.ts';
+import { type CellServices, isoTime, isoTimeOrNull, type Parent, superseded, Supervised } from './supervised.ts';
 import type { ChildSpec } from './supervision.ts';
-import { settlesWithin } from './time-limit.ts';
+import { settled, settlesWithin } from './time-limit.ts';
 import type { Watcher } from './watchers.ts';
 
 const NO_DETAIL: Detail = {};
@@ -62,12 +62,14 @@ export class ActorCell extends Supervised implements Runnable, LifeHost, RemoteO
     this.state = 'starting';
     this.#inFlight = 0;
     this.#earlyExit = null;
-    const live = await this.#launch(number);
+    const launched = await settled(this.#launch(number));
     if (this.#epoch !== epoch) {
-      // Stopped while it was starting: the newcomer goes at once.
-      await live.stop('removed', this.spec.shutdownTimeoutMs);
-      throw new RuntimeError('STOPPING', `${this.path} was stopped while it started`, { path: this.path });
+      // Stopped while it was starting: the newcomer goes at once, and how its start went is nobody's business any more.
+      if (launched.value !== null) await launched.value.stop('removed', this.spec.shutdownTimeoutMs);
+      throw superseded(this.path);
     }
+    if (launched.value === null) throw launched.error;
+    const live = launched.value;
     this.#incarnation = live;
     this.state = 'running';
     this.startedAt = this.clock.now();
@@ -79,6 +81,11 @@ export class ActorCell extends Supervised implements Runnable, LifeHost, RemoteO
 
   async stop(reason: StopReason): Promise<void> {
     if (this.state === 'stopped') return;
+    if (this.state === 'stopping' && reason === 'restart') {
+      // It is going for good: no restart calls it back.
+      await this.#ending;
+      return;
+    }
     const goes = reason !== 'restart';
     const wasDone = this.state === 'exited' || this.state === 'failed';
     this.cancelRestart();

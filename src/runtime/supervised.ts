@@ -2,7 +2,7 @@ import type { ActorLog, StopReason } from './actor.ts';
 import type { AskDeadlines } from './ask-deadlines.ts';
 import type { Clock, TimerHandle } from './clock.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import { asError, serializeError } from './errors.ts';
+import { asError, RuntimeError, serializeError } from './errors.ts';
 import { type ExitReason, isFailure } from './exit.ts';
 import type { Incarnation } from './incarnation.ts';
 import type { ActorState, DeadLetterReason, Failure, Forecast, SystemEvent, TreeSnapshot } from './inspect.ts';
@@ -106,7 +106,9 @@ export abstract class Supervised {
     this.awaitRestart(delayMs, because);
     this.#restartTimer = this.services.clock.setTimeout(() => {
       this.#restartTimer = null;
-      this.startAgain().catch((thrown: unknown) => this.ended(asError(thrown)));
+      this.startAgain().catch((thrown: unknown) => {
+        if (!isSuperseded(thrown)) this.ended(asError(thrown));
+      });
     }, delayMs);
   }
 
@@ -169,3 +171,7 @@ export abstract class Supervised {
 
 export const isoTime = (ms: number): string => new Date(ms).toISOString();
 export const isoTimeOrNull = (ms: number | null): string | null => (ms === null ? null : isoTime(ms));
+
+/** A start that was overtaken by a stop: whoever stopped it decides what follows, not whoever started it. */
+export const superseded = (path: string): RuntimeError => new RuntimeError('STOPPING', `${path} was stopped while it started`, { path });
+export const isSuperseded = (thrown: unknown): boolean => thrown instanceof RuntimeError && thrown.code === 'STOPPING';

@@ -6,8 +6,13 @@ import { type ExitReason, isFailure } from './exit.ts';
 import type { Forecast, SupervisorSnapshot } from './inspect.ts';
 import { recordRestart } from './restart-policy.ts';
 import { decide, type Decision } from './strategy.ts';
-import { type CellServices, isoTime, type Parent, Supervised } from './supervised.ts';
+import { type CellServices, isoTime, isSuperseded, type Parent, superseded, Supervised } from './supervised.ts';
 import type { ChildSpec, Spec, SupervisorSpec } from './supervision.ts';
+
+interface Group {
+  readonly members: readonly Supervised[];
+  readonly timer: TimerHandle;
+}
 
 /** Called as cells come and go, so that the system finds actors by path. */
 export interface Registry {
@@ -22,8 +27,11 @@ export class SupervisorCell extends Supervised implements Parent {
   readonly #children = new Map<string, Supervised>();
   #history: readonly number[] = [];
   /** A group that waits for its common restart. */
-  #group: { readonly members: readonly Supervised[]; readonly timer: TimerHandle } | null = null;
+  #group: Group | null = null;
+  #busy: Promise<unknown> = Promise.resolve();
   #epoch = 0;
+  /** It gave up or is done, and stops its children. */
+  #ending = false;
 
   constructor(spec: SupervisorSpec, path: string, services: CellServices, parent: Parent | null, registry: Registry) {
     super(path, services, parent);
@@ -35,13 +43,14 @@ export class SupervisorCell extends Supervised implements Parent {
   async start(): Promise<void> {
     const epoch = ++this.#epoch;
     this.state = 'starting';
+    this.#ending = false;
     this.#history = [];
     const started: Supervised[] = [];
     try {
       for (const child of this.#children.values()) {
         started.push(child);
         await child.start();
-        if (this.#epoch !== epoch) throw new RuntimeError('STOPPING', `${this.path} was stopped while it started`, { path: this.path });
+        if (this.#epoch !== epoch) throw superseded(this.path);
       }
     } catch (thrown) {
       for (const child of started.toReversed()) await child.stop('shutdown');
@@ -74,6 +83,7 @@ export class SupervisorCell extends Supervised implements Parent {
     try {
       await child.start();
     } catch (thrown) {
+      if (isSuperseded(thrown)) throw thrown;
       if (onFirstFailure === 'restart') {
         child.ended(asError(thrown));
         return;
@@ -94,11 +104,18 @@ export class SupervisorCell extends Supervised implements Parent {
 
   /** Stops a child and starts it again at an operator's wish: no failure, nothing is counted against it. */
   async restartChild(id: string): Promise<boolean> {
-    const child = this.#children.get(id);
-    if (child === undefined) return false;
-    await child.stop('restart');
-    await child.startAgain();
-    return true;
+    if (!this.#children.has(id)) return false;
+    return this.#exclusively(async () => {
+      const child = this.#children.get(id);
+      if (child === undefined) return false;
+      const epoch = this.#epoch;
+      await child.stop('restart');
+      // Meanwhile somebody may have stopped or removed it, or all of us.
+      const wanted = child instanceof ActorCell ? child.state === 'backing-off' : child.state === 'stopped';
+      if (this.#epoch !== epoch || this.#children.get(id) !== child || !wanted) throw superseded(child.path);
+      await child.startAgain();
+      return true;
+    });
   }
 
   /** The supervisor at `path` in this subtree, if there is one. */
@@ -112,7 +129,7 @@ export class SupervisorCell extends Supervised implements Parent {
   }
 
   childEnded(child: Supervised, reason: ExitReason): void {
-    if (!this.running) return;
+    if (!this.running || this.#ending) return;
     const members = [...this.#children.values()];
     const decision = this.#decide(child, reason);
     const because = isFailure(reason) ? `${child.path} failed: ${reason.message}` : `${child.path} ended: ${reason}`;
@@ -133,7 +150,7 @@ export class SupervisorCell extends Supervised implements Parent {
       child.restartAfter(child.takeDelay(), because);
       return;
     }
-    void this.#restartGroup(child, members, decision, because);
+    void this.#exclusively(() => this.#restartGroup(child, members, decision, because));
   }
 
   forecast(child: Supervised): Forecast {
@@ -172,9 +189,20 @@ export class SupervisorCell extends Supervised implements Parent {
     return [asMember(child), ...[...this.#children.values()].filter((each) => each !== child).map(asMember)];
   }
 
+  /** One at a time: restarts of groups and those an operator wants would start a child twice between them. */
+  #exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#busy.then(work);
+    this.#busy = done.then(
+      () => undefined,
+      () => undefined,
+    );
+    return done;
+  }
+
   /** Stops the siblings concerned, waits, and starts the whole group in order. */
   async #restartGroup(child: Supervised, members: readonly Supervised[], decision: Extract<Decision, { action: 'restart' }>, because: string): Promise<void> {
     const epoch = this.#epoch;
+    if (!this.running || this.#ending) return;
     const pick = (indices: readonly number[]): Supervised[] => indices.flatMap((index) => members[index] ?? []);
     // A group that was waiting already waits on, together with this one.
     const earlier = this.#cancelGroup();
@@ -187,19 +215,22 @@ export class SupervisorCell extends Supervised implements Parent {
     for (const each of pick(decision.forget)) await each.stop('removed');
     const inOrder = members.filter((each) => starting.has(each));
     for (const each of inOrder) each.awaitRestart(delay, because);
-    const timer = this.services.clock.setTimeout(() => void this.#startGroup(inOrder), delay);
-    this.#group = { members: inOrder, timer };
+    const group: Group = { members: inOrder, timer: this.services.clock.setTimeout(() => void this.#exclusively(() => this.#startGroup(group)), delay) };
+    this.#group = group;
   }
 
-  async #startGroup(members: readonly Supervised[]): Promise<void> {
+  async #startGroup(group: Group): Promise<void> {
+    if (this.#group !== group) return;
     this.#group = null;
     const epoch = this.#epoch;
-    for (const member of members) {
+    for (const member of group.members) {
+      // An operator was quicker.
+      if (member.state === 'running') continue;
       try {
         await member.startAgain();
       } catch (thrown) {
         // The rest of the group has not started; the decision about this one takes it along.
-        if (this.#epoch === epoch) member.ended(asError(thrown));
+        if (this.#epoch === epoch && !isSuperseded(thrown)) member.ended(asError(thrown));
         return;
       }
       if (this.#epoch !== epoch) return;
@@ -224,6 +255,7 @@ export class SupervisorCell extends Supervised implements Parent {
   /** Ends by itself. As in OTP the reason is `shutdown`, also when it gave up; the error tells people why. */
   async #endWith(reason: 'shutdown', error: RuntimeError | null): Promise<void> {
     this.#epoch += 1;
+    this.#ending = true;
     this.#cancelGroup();
     this.state = 'backing-off';
     await this.#stopChildren('shutdown');
