@@ -114,7 +114,11 @@ export function node24() {
 
 /** Environment in which `node` and the project's own tools are found first. */
 export function toolEnvironment() {
-  return { PATH: [dirname(node24()), join(MODULES, '.bin'), process.env.PATH ?? ''].join(delimiter) };
+  return {
+    PATH: [dirname(node24()), join(MODULES, '.bin'), process.env.PATH ?? ''].join(delimiter),
+    // With glibc's default of eight heaps a core, threads that come and go leave memory scattered and the process grows.
+    MALLOC_ARENA_MAX: process.env.MALLOC_ARENA_MAX ?? '2',
+  };
 }
 
 /** Runs a TypeScript file with Node 24 and ends this process as that one ended. */

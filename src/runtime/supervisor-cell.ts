@@ -208,7 +208,8 @@ export class SupervisorCell extends Supervised implements Parent {
     const earlier = this.#cancelGroup();
     const delay = child.takeDelay();
     const starting = new Set([...earlier, ...pick(decision.start)]);
-    for (const each of pick(decision.stop)) {
+    // The one that ended may run again by now, when an operator restarted it; then it goes with the others.
+    for (const each of [...pick(decision.stop), ...(child.state === 'running' ? [child] : [])]) {
       await each.stop(starting.has(each) ? 'restart' : 'removed');
       if (this.#epoch !== epoch) return;
     }

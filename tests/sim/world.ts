@@ -123,7 +123,7 @@ export class World {
     );
     for (let tries = 0; outcome === null && tries < 200; tries += 1) await this.pass(50);
     this.check(outcome !== null, 'the start never settles');
-    if (outcome !== null && outcome !== 'failed') { this.#system = outcome; if (process.env['DBG']) (outcome as ActorSystem).subscribe((e) => console.log(this.clock.now() % 100000, JSON.stringify(e).slice(0, 200))); }
+    if (outcome !== null && outcome !== 'failed') this.#system = outcome;
   }
 
   /** Lets time pass and everything run that can. */
@@ -248,7 +248,6 @@ export class World {
         if (happens(fate.slowStart)) await sleep(clock, random.below(200));
         if (happens(fate.failStart)) throw new Error('start');
         life.started = true;
-        if (process.env['DBG']) console.log(this.clock.now() % 100000, 'BEGUN', life.path, life.incarnation);
         this.lives.push(life);
         if (fate.ticks) ctx.setInterval('tick', 5 + random.below(50), { type: 'tick' });
 
@@ -260,7 +259,6 @@ export class World {
             this.check(n > (this.#lastSeen.get(life.path) ?? 0), `${life.path} got ${n} after ${this.#lastSeen.get(life.path)}`);
             this.#lastSeen.set(life.path, n);
           }
-          if (process.env['DBG']) console.log(this.clock.now() % 100000, 'MSG', life.path, n);
           if (happens(fate.exit)) ctx.exit(random.chance(0.5) ? 'normal' : 'shutdown');
           if (happens(fate.failHandler)) throw new Error('handler');
           if (happens(fate.slowHandler)) await sleep(clock, random.below(300));
@@ -294,7 +292,6 @@ export class World {
           },
           stop: async () => {
             life.stops += 1;
-            if (process.env['DBG']) console.log(this.clock.now() % 100000, 'STOP', life.path, life.incarnation);
             if (happens(fate.slowStop)) await sleep(clock, random.below(300));
             if (happens(fate.failStop)) throw new Error('stop');
           },

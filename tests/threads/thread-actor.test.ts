@@ -135,11 +135,11 @@ describe(`an actor placed in a ${kind}`, () => {
   test('a flood of tells ends at its credit: what is over is refused, counted and nothing piles up', async () => {
     const { ref } = await guest();
     noted.length = 0;
-    const before = system.deadLetters().total;
+    const earlier = system.deadLetters().total;
     const taken = await ref.ask({ type: 'flood-peer', count: 5_000 }, T);
     assert.equal(taken, 1_024);
     await until('what was taken arrives', () => noted.length === taken);
-    await until('what was refused is counted', () => system.deadLetters().total === before + 5_000 - taken);
+    await until('what was refused is counted', () => system.deadLetters().total === earlier + 5_000 - taken);
     assert.equal(system.deadLetters().recent.at(-1)?.reason, 'no-credit');
   });
 

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { startTestGantry, temporaryFolder, type TestGantry } from '../support/gantry.ts';
+import { until } from '../support/until.ts';
+
+let removeFolder: () => Promise<void>;
+let gantry: TestGantry;
+let stream: ReadableStreamDefaultReader<Uint8Array>;
+let received = '';
+
+before(async () => {
+  let folder: string;
+  [folder, removeFolder] = await temporaryFolder();
+  gantry = await startTestGantry(folder, { redisUrl: 'off' });
+  const reply = await fetch(new URL('/api/supervisor/events', gantry.url));
+  assert.deepEqual([reply.status, reply.headers.get('content-type')], [200, 'text/event-stream; charset=utf-8']);
+  stream = reply.body!.getReader();
+  void (async () => {
+    for (let chunk = await stream.read(); !chunk.done; chunk = await stream.read()) received += new TextDecoder().decode(chunk.value);
+  })().catch(() => undefined);
+});
+after(async () => {
+  await stream?.cancel().catch(() => undefined);
+  await gantry?.stop();
+  await removeFolder?.();
+});
+
+test('an operator restarts an actor, and everyone who follows the events sees it', async () => {
+  const was = gantry.actor('/task-generator').incarnation;
+  assert.deepEqual((await gantry.request('POST', '/api/supervisor/restart', { path: '/task-generator' })).json, { restarted: '/task-generator' });
+  assert.equal(gantry.actor('/task-generator').incarnation, was + 1);
+  await until('both events', () => /event: stopped\ndata: \{[^\n]*"path":"\/task-generator"/.test(received) && /event: started\ndata: \{[^\n]*"path":"\/task-generator","incarnation":2/.test(received), 3_000);
+});
+
+for (const { path, status, code } of [
+  { path: '/nobody', status: 404, code: 'UNKNOWN_ACTOR' },
+  { path: 'task-generator', status: 400, code: 'INVALID_FIELD' },
+  { path: '/../etc', status: 404, code: 'UNKNOWN_ACTOR' },
+]) {
+  test(`restarting ${path} is refused with ${status}, naming the field`, async () => {
+    const { status: got, json } = await gantry.request('POST', '/api/supervisor/restart', { path });
+    assert.deepEqual([got, json.code, json.field], [status, code, 'path']);
+  });
+}
+
+test('the tree says why and what next', async () => {
+  const { json } = await gantry.request('GET', '/api/supervisor/tree');
+  assert.equal(json.tree.intensity.left, json.tree.intensity.maxRestarts);
+  const scheduler = json.tree.children.find((each: { path: string }) => each.path === '/scheduler');
+  assert.deepEqual([scheduler.onNextFailure, scheduler.restart, scheduler.events[0].type], ['restart', 'permanent', 'started']);
+  assert.ok(scheduler.nextBackoffMs > 0 && scheduler.busyShare >= 0);
+});
