@@ -67,9 +67,10 @@ export const SchedulerSection = z
     /** Failures in a row after which a key cools. */
     max_retry_per_key: z.int().min(1).max(1_000).default(3),
     /**
-     * How much later one call may reach the provider than another that left at the same moment: the exact windows
-     * keep this much distance. Time spent in our own process is known and needs no guard; 50 ms covers the jitter of a
-     * kept-alive connection. It costs 5 % of a budget that is bound per second, 0.1 % of one bound per minute.
+     * The widest distance that the exact windows keep for jitter: how much later one call may reach the provider than
+     * another that left at the same moment. Used as it is until 20 answers told when their requests arrived
+     * (`req-arrive-time`) or how long the provider worked; then the spread that was measured is used, 5 ms at least, and
+     * a call whose arrival is known needs only those 5 ms. Time spent in our own process is known and needs no guard.
      */
     transit_guard_ms: z.number().min(0).max(10_000).default(50),
     /** A waiting request overtakes fresh ones of the next higher priority after this long. */
