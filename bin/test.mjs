@@ -14,8 +14,8 @@ const TEST_TIMEOUT_MS = 120_000;
 /** A step longer than this has hung. */
 const STEP_TIMEOUT_MS = 600_000;
 
-/** Quick and without processes of their own: may run side by side. All others run one file at a time. */
-const PARALLEL = ['unit'];
+/** Files at a time, by folder. These wait for processes and streams most of the time; others run one by one. */
+const SIDE_BY_SIDE = { unit: 2, embedded: 2, integration: 2, e2e: 2 };
 
 const began = Date.now();
 const seconds = (since) => ((Date.now() - since) / 1000).toFixed(1);
@@ -192,7 +192,7 @@ async function runTests(name, files) {
   const since = Date.now();
   const record = join(scratch, `${name}.jsonl`);
   const chromium = findChromium();
-  const concurrency = PARALLEL.includes(name) ? [] : ['--test-concurrency=1'];
+  const concurrency = [`--test-concurrency=${SIDE_BY_SIDE[name] ?? 1}`];
   const reporters = ['--test-reporter=spec', '--test-reporter-destination=stdout', `--test-reporter=${join(ROOT, 'bin', 'test-reporter.mjs')}`, `--test-reporter-destination=${record}`];
   const status = await tool(node24(), ['--test', `--test-timeout=${TEST_TIMEOUT_MS}`, ...concurrency, ...reporters, ...files], { env: chromium === undefined ? {} : { GANTRY_TEST_CHROMIUM: chromium } });
   const counts = readRecord(name, record);

@@ -23,21 +23,34 @@ const REDIS_PORT = 6379;
 /** The NATS named by `NATS_URL`, else one of our own: on the usual port when that is free. */
 export async function useNats(config: GantryConfig, log: Log): Promise<UsedService> {
   if (config.natsUrl !== null) return external(config.natsUrl);
-  return owned(await startNatsServer({ dataDir: join(config.dataDir, 'nats'), port: await preferred(NATS_PORT), log }));
+  const start = (port: number): Promise<EmbeddedService> => startNatsServer({ dataDir: join(config.dataDir, 'nats'), port, log });
+  return owned(await onPreferred(NATS_PORT, start));
 }
 
 /** The Redis named by `REDIS_URL`, none for `off`, else one of our own. */
 export async function useRedis(config: GantryConfig, log: Log): Promise<UsedService | null> {
   if (config.redisUrl === 'off') return null;
   if (config.redisUrl !== null) return external(config.redisUrl);
-  return owned(await startRedisServer({ dataDir: join(config.dataDir, 'redis'), port: await preferred(REDIS_PORT), log, onProgress: (line) => log.info({ service: 'redis' }, line) }));
+  const onProgress = (line: string): void => log.info({ service: 'redis' }, line);
+  const start = (port: number): Promise<EmbeddedService> => startRedisServer({ dataDir: join(config.dataDir, 'redis'), port, log, onProgress });
+  return owned(await onPreferred(REDIS_PORT, start));
 }
 
-/** `port` when nobody listens there on this machine, else 0: any free one. */
-function preferred(port: number): Promise<number> {
+/** On the usual port, where people's tools look; on any free one when that is taken, or is taken a moment later. */
+async function onPreferred(port: number, start: (port: number) => Promise<EmbeddedService>): Promise<EmbeddedService> {
+  if (!(await isFree(port))) return start(0);
+  try {
+    return await start(port);
+  } catch (thrown) {
+    if (await isFree(port)) throw thrown;
+    return start(0);
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = createServer();
-    probe.once('error', () => resolve(0));
-    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(port)));
+    probe.once('error', () => resolve(false));
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
   });
 }
