@@ -1,7 +1,4 @@
 /** One caller process: makes as many calls as its limiter lets it for a while, then says how they went. */
-import Bottleneck from 'bottleneck';
-import pThrottle from 'p-throttle';
-import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { setTimeout as delay } from 'node:timers/promises';
 import { KEY_POOL, keyPoolActor } from '../../src/actors/key-pool.ts';
 import { assessByModel } from '../../src/actors/scheduler/assess.ts';
@@ -19,6 +16,7 @@ import { child, supervisor } from '../../src/runtime/supervision.ts';
 import { startSystem } from '../../src/runtime/system.ts';
 import { plainTask } from '../../tests/support/assessment-task.ts';
 import { makeJpeg } from '../../tests/support/jpeg.ts';
+import { type Bottleneck, loadBottleneck, loadPThrottle, loadRateLimiterFlexible, refusedForMs } from './peers.ts';
 import type { BenchKey, CallerOrder, CallerReport } from './scenarios.ts';
 
 const order: CallerOrder = JSON.parse(process.argv[2] ?? '');
@@ -89,7 +87,7 @@ async function peer(subject: string): Promise<void> {
     [...budgets.values()].map(async (keys) => {
       const first = keys[0];
       if (first === undefined) return;
-      const admit = admission(subject, first);
+      const admit = await admission(subject, first);
       const open = new Set<Promise<void>>();
       for (let turn = 0; performance.now() < until; turn++) {
         const passed = await Promise.race([admit().then(() => true), delay(Math.max(0, until - performance.now()), false, { ref: false })]);
@@ -103,18 +101,21 @@ async function peer(subject: string): Promise<void> {
 }
 
 /** Resolves when the next call may be made; both limits given as the library wants them. */
-function admission(subject: string, { qps, rpm }: BenchKey): () => Promise<unknown> {
+async function admission(subject: string, { qps, rpm }: BenchKey): Promise<() => Promise<unknown>> {
   const nothing = (): Promise<void> => Promise.resolve();
   if (subject === 'bottleneck') {
-    const limiter = (amount: number, ms: number): Bottleneck => new Bottleneck({ reservoir: amount, reservoirRefreshAmount: amount, reservoirRefreshInterval: ms });
+    const Limiter = await loadBottleneck();
+    const limiter = (amount: number, ms: number): Bottleneck => new Limiter({ reservoir: amount, reservoirRefreshAmount: amount, reservoirRefreshInterval: ms });
     const second = limiter(qps, 1_000);
     second.chain(limiter(rpm, 60_000));
     return () => second.schedule(nothing);
   }
   if (subject === 'p-throttle') {
+    const pThrottle = await loadPThrottle();
     const second = pThrottle({ limit: qps, interval: 1_000, strict: true })(nothing);
     return pThrottle({ limit: rpm, interval: 60_000, strict: true })(second);
   }
+  const { RateLimiterMemory } = await loadRateLimiterFlexible();
   const windows = [new RateLimiterMemory({ points: rpm, duration: 60 }), new RateLimiterMemory({ points: qps, duration: 1 })];
   return async () => {
     for (const window of windows) {
@@ -123,8 +124,7 @@ function admission(subject: string, { qps, rpm }: BenchKey): () => Promise<unkno
           await window.consume('key');
           break;
         } catch (thrown) {
-          if (!(thrown instanceof RateLimiterRes)) throw thrown;
-          await delay(thrown.msBeforeNext);
+          await delay(refusedForMs(thrown));
         }
       }
     }
