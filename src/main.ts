@@ -83,7 +83,7 @@ export async function startGantry({ config, log, onLost, signal, cameraActor }: 
 
   // How the actors reach it.
   const bus = await stack.step('message bus', () => NatsBus.open({ url: nats.url, startTimeoutMs: 30_000, log }), (opened) => opened.close());
-  const redis = await stack.step('Redis client', () => (redisServer === null ? null : new RedisStore({ ...redisServer, log })), (store) => store?.close());
+  const redis = await stack.step('Redis client', () => (redisServer === null ? null : RedisStore.open({ ...redisServer, log })), (store) => store?.close());
   const metrics = createMetrics({ log });
   const usage = await stack.step('usage of keys', () => useUsage({ dataDir: config.dataDir, redisUrl: redisServer?.url ?? null, keys, metrics, log }), (used) => used.close());
   const encoder = await stack.step('JPEG encoder', () => new Encoder(), (pool) => pool.close());

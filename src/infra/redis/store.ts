@@ -14,6 +14,7 @@ const LIFE_SECONDS = 300;
 const ALERTS_KEPT = 100;
 const LOG_EVERY_MS = 10_000;
 const COMMAND_TIMEOUT_MS = 1_000;
+const FIRST_CONNECTION_MS = 1_000;
 
 export interface RedisOptions {
   readonly url: string;
@@ -44,6 +45,13 @@ export class RedisStore {
     this.#subscriber = new Redis(options.url, { ...common, enableOfflineQueue: true, autoResubscribe: true, maxRetriesPerRequest: null });
     for (const client of [this.#commands, this.#subscriber]) client.on('error', (thrown) => this.#onError(thrown));
     this.#commands.on('ready', () => options.log.info({ url: redactUrl(options.url) }, 'Redis is connected'));
+  }
+
+  /** Waits a moment for the first connection; a Redis that is away holds up no start. */
+  static async open(options: RedisOptions): Promise<RedisStore> {
+    const store = new RedisStore(options);
+    await store.ready(FIRST_CONNECTION_MS);
+    return store;
   }
 
   health(): RedisHealth {
