@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { findNatsServer } from '../provision/binaries.ts';
 import type { Binary } from '../provision/binaries.ts';
 import { ManagedProcess } from './managed-process.ts';
-import type { EmbeddedService, OnServiceState, ServiceLog } from './service.ts';
+import { type EmbeddedService, type OnServiceState, serviceOf, type ServiceLog } from './service.ts';
 import { onFreePort, untilAnswers } from './tcp.ts';
 
 export interface NatsServerOptions {
@@ -51,18 +51,7 @@ export async function startNatsServer(options: NatsServerOptions): Promise<Embed
       log: options.log,
       ...(options.onState === undefined ? {} : { onState: options.onState }),
     });
-    return {
-      name: 'nats',
-      url: `nats://${host}:${port}`,
-      kind: 'nats-server',
-      version: binary.version,
-      durable: true,
-      notice: null,
-      state: () => running.state(),
-      pid: () => running.pid(),
-      restarts: () => running.restarts(),
-      stop: () => running.stop(),
-    };
+    return serviceOf(running, { name: 'nats', url: `nats://${host}:${port}`, kind: 'nats-server', version: binary.version });
   });
 }
 

@@ -5,7 +5,7 @@ import type { OnProgress } from '../provision/errors.ts';
 import { ensureRedisServer } from '../provision/redis.ts';
 import { ManagedProcess } from './managed-process.ts';
 import { startRedisStandIn } from './redis-stand-in.ts';
-import type { EmbeddedService, OnServiceState, ServiceLog } from './service.ts';
+import { type EmbeddedService, type OnServiceState, serviceOf, type ServiceLog } from './service.ts';
 import { onFreePort, untilAnswers } from './tcp.ts';
 
 export interface RedisServerOptions {
@@ -75,17 +75,6 @@ async function startRealRedis(options: RedisServerOptions, binary: Binary): Prom
       log: options.log,
       ...(options.onState === undefined ? {} : { onState: options.onState }),
     });
-    return {
-      name: 'redis',
-      url: `redis://${HOST}:${port}`,
-      kind: 'redis-server',
-      version: binary.version,
-      durable: true,
-      notice: null,
-      state: () => running.state(),
-      pid: () => running.pid(),
-      restarts: () => running.restarts(),
-      stop: () => running.stop(),
-    };
+    return serviceOf(running, { name: 'redis', url: `redis://${HOST}:${port}`, kind: 'redis-server', version: binary.version });
   });
 }

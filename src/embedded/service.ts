@@ -31,6 +31,25 @@ export interface EmbeddedService {
   stop(): Promise<void>;
 }
 
+/** What a {@link ManagedProcess} shows of itself. */
+interface Running {
+  state(): ServiceState;
+  pid(): number | null;
+  restarts(): number;
+  stop(): Promise<void>;
+}
+
+/** A server that runs as a child process and keeps what is written. */
+export const serviceOf = (running: Running, what: Pick<EmbeddedService, 'name' | 'url' | 'kind' | 'version'>): EmbeddedService => ({
+  ...what,
+  durable: true,
+  notice: null,
+  state: () => running.state(),
+  pid: () => running.pid(),
+  restarts: () => running.restarts(),
+  stop: () => running.stop(),
+});
+
 /** Told of each change of state, in order. */
 export type OnServiceState = (state: ServiceState) => void;
 

@@ -1,32 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { parseKeyConfig, type KeySpec } from '../../src/keys/config.ts';
-import { KeyPool } from '../../src/keys/pool.ts';
-import { poolSettings, type LeaseGrant, type PoolStep } from '../../src/keys/pool.types.ts';
+import type { KeySpec } from '../../src/keys/config.ts';
+import type { KeyPool } from '../../src/keys/pool.ts';
+import { ask as askWithin, grants, keyConfig, keyOf, lease, newWaiter, poolOf, T0 } from '../support/key-pool.ts';
 
-const T0 = 1_700_000_000_000;
-const parse = (keys: readonly object[], strategy = 'round_robin') =>
-  parseKeyConfig({ strategy, scheduler: { transit_guard_ms: 0 }, api_keys: keys.map((key, index) => ({ name: `k${index + 1}`, key: `secret-${index}`, ...key })) }, {});
-const specs = (keys: readonly object[]): readonly KeySpec[] => parse(keys).keys;
-function poolOf(keys: readonly object[]): KeyPool {
-  const config = parse(keys);
-  return new KeyPool(config.keys, poolSettings(config.strategy, config.scheduler));
-}
-const grants = (step: PoolStep): LeaseGrant[] => step.replies.flatMap(({ reply }) => (reply.kind === 'granted' ? [reply] : []));
-let asked = 0;
-const ask = (pool: KeyPool, now: number): PoolStep => pool.request({ waiterId: `w${++asked}`, priority: 3, exclude: [], deadline: now + 600_000 }, now);
-function lease(pool: KeyPool, now: number): LeaseGrant {
-  const [grant] = grants(ask(pool, now));
-  assert.ok(grant !== undefined, 'not granted');
-  pool.sent(grant.leaseId, now, now);
-  return grant;
-}
-const keyOf = (pool: KeyPool, name: string, now: number) => {
-  const found = pool.view(now).find((key) => key.key_id === name);
-  assert.ok(found !== undefined);
-  return found;
-};
+const specs = (keys: readonly object[]): readonly KeySpec[] => keyConfig(keys).keys;
+/** Somebody with time: what is granted later, is granted. */
+const ask = (pool: KeyPool, now: number) => askWithin(pool, now, 600_000);
 
 describe('keys changed while running', () => {
   it('says what was added, removed and changed; a secret that changes is a change that shows nowhere', () => {
@@ -86,7 +67,7 @@ describe('keys changed while running', () => {
             pool.configure(specs([{ qps_limit: qps, rpm_limit: rpm }]), 'round_robin', now);
           }
           const free = calls.filter((at) => at >= now - 1_000).length < limits.qps && calls.filter((at) => at >= now - 60_000).length < limits.rpm;
-          const id = `w${++asked}`;
+          const id = newWaiter();
           const [grant] = grants(pool.request({ waiterId: id, priority: 3, exclude: [], deadline: now + 600_000 }, now));
           assert.equal(grant !== undefined, free, `at ${now - T0}`);
           if (grant === undefined) pool.cancel(id, now);

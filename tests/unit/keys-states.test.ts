@@ -1,33 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseKeyConfig } from '../../src/keys/config.ts';
 import type { CallOutcome } from '../../src/keys/outcome.ts';
-import { KeyPool } from '../../src/keys/pool.ts';
-import { poolSettings, type LeaseGrant, type PoolStep } from '../../src/keys/pool.types.ts';
 import { limitKind } from '../../src/llm/failure.ts';
+import { ask, grants, keyOf, lease, newWaiter, poolOf, T0 } from '../support/key-pool.ts';
 
-const T0 = 1_700_000_000_000;
 const MINUTE = 60_000;
 const OK: CallOutcome = { kind: 'ok' };
 const REFUSED: CallOutcome = { kind: 'rejected-key', status: 401, message: '' };
-function poolOf(keys: readonly object[], strategy = 'round_robin', scheduler: object = {}): KeyPool {
-  const config = parseKeyConfig({ strategy, scheduler: { transit_guard_ms: 0, ...scheduler }, api_keys: keys.map((key, index) => ({ name: `k${index + 1}`, key: `secret-${index}`, ...key })) }, {});
-  return new KeyPool(config.keys, poolSettings(config.strategy, config.scheduler));
-}
-const grants = (step: PoolStep): LeaseGrant[] => step.replies.flatMap(({ reply }) => (reply.kind === 'granted' ? [reply] : []));
-let asked = 0;
-const ask = (pool: KeyPool, now: number): PoolStep => pool.request({ waiterId: `w${++asked}`, priority: 3, exclude: [], deadline: now + 10_000 }, now);
-function lease(pool: KeyPool, now: number): LeaseGrant {
-  const [grant] = grants(ask(pool, now));
-  assert.ok(grant !== undefined, 'not granted');
-  pool.sent(grant.leaseId, now, now);
-  return grant;
-}
-const keyOf = (pool: KeyPool, name: string, now: number) => {
-  const found = pool.view(now).find((key) => key.key_id === name);
-  assert.ok(found !== undefined);
-  return found;
-};
 
 describe('a key the provider refused', () => {
   it('is tried with one real call after a minute, then after twice as long, at most a quarter of an hour', () => {
@@ -84,7 +63,7 @@ describe('a key the provider refused', () => {
 });
 
 describe('a key back from its rest', () => {
-  const rested = (): KeyPool => {
+  const rested = (): ReturnType<typeof poolOf> => {
     const pool = poolOf([{}]);
     pool.settle(lease(pool, T0).leaseId, { kind: 'rate-limited', retryAfterMs: 1_000, message: '' }, T0);
     return pool;
@@ -150,7 +129,7 @@ describe('pacing', () => {
           made.push(now - T0);
           pool.sent(next.leaseId, now, now);
           pool.settle(next.leaseId, OK, now);
-          step = pool.request({ waiterId: `w${++asked}`, priority: 3, exclude: [], deadline: now + 60_000 }, now);
+          step = pool.request({ waiterId: newWaiter(), priority: 3, exclude: [], deadline: now + 60_000 }, now);
         }
       }
     }

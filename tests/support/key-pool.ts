@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { parseKeyConfig } from '../../src/keys/config.ts';
+import { KeyPool } from '../../src/keys/pool.ts';
+import { type KeyView, poolSettings, type LeaseGrant, type PoolStep } from '../../src/keys/pool.types.ts';
+
+export const T0 = 1_700_000_000_000;
+
+/** Keys `k1`, `k2`, ... with the fields given, as a key file would say them; no guard, so that times are round. */
+export const keyConfig = (keys: readonly object[], strategy = 'round_robin', scheduler: object = {}) =>
+  parseKeyConfig({ strategy, scheduler: { transit_guard_ms: 0, ...scheduler }, api_keys: keys.map((key, index) => ({ name: `k${index + 1}`, key: `secret-${index}`, ...key })) }, {});
+
+export function poolOf(keys: readonly object[], strategy = 'round_robin', scheduler: object = {}): KeyPool {
+  const config = keyConfig(keys, strategy, scheduler);
+  return new KeyPool(config.keys, poolSettings(config.strategy, config.scheduler));
+}
+
+export const grants = (step: PoolStep): LeaseGrant[] => step.replies.flatMap(({ reply }) => (reply.kind === 'granted' ? [reply] : []));
+
+let asked = 0;
+export const newWaiter = (): string => `w${++asked}`;
+export const ask = (pool: KeyPool, now: number, patienceMs = 10_000): PoolStep => pool.request({ waiterId: newWaiter(), priority: 3, exclude: [], deadline: now + patienceMs }, now);
+
+/** A lease that must be granted, its call sent at once. */
+export function lease(pool: KeyPool, now: number): LeaseGrant {
+  const [grant] = grants(ask(pool, now));
+  assert.ok(grant !== undefined, 'not granted');
+  pool.sent(grant.leaseId, now, now);
+  return grant;
+}
+
+export function keyOf(pool: KeyPool, name: string, now: number): KeyView {
+  const found = pool.view(now).find((key) => key.key_id === name);
+  assert.ok(found !== undefined);
+  return found;
+}
