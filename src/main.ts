@@ -95,10 +95,15 @@ export async function startGantry({ config, log, onLost, signal, cameraActor }: 
   // The actors. Cameras come up by themselves, after everything else.
   const crew = createCrew({ system: () => system, ffmpeg: ffmpeg.path, model, confidence: config.confidence, iou: config.iou, isolation: config.isolation, ...(cameraActor === undefined ? {} : { actor: cameraActor }) });
   const tree = gantryTree({
-    aggregator: () => ({ bus, redis, deadlineMs: config.aggregateDeadlineMs, onPublished: (aggregate, alert) => {
+    aggregator: () => ({
+      bus,
+      redis,
+      deadlineMs: config.aggregateDeadlineMs,
+      onPublished: (aggregate, alert) => {
         metrics.endToEnd((Date.parse(aggregate.publishedAt) - Date.parse(aggregate.timestamp)) / 1000);
         if (alert && config.alertHooks.length > 0) system.ref(WEBHOOKS).tell({ type: 'alert', aggregate });
-      } }),
+      },
+    }),
     keyPool: keys.pool,
     scheduler: () => ({ ...keys.scheduler, bus, images, metrics, budget: usage.ledger, usage }),
     taskGenerator: () => ({ bus, validityMs: config.taskValidityMs }),
@@ -151,7 +156,7 @@ export async function startGantry({ config, log, onLost, signal, cameraActor }: 
               redis: redis?.health() ?? { state: 'off', durable: false, notice: null, failedWrites: 0 },
               model: model.name,
               cameras: await system.ref(CAMERA_REGISTRY).ask({ type: 'list' }, { timeoutMs: 3_000 }),
-              notices: [...(demo.notice === null ? [] : [demo.notice]), ...keys.admin.notices(), ...usage.notices()],
+              notices: [...(demo.notice === null ? [] : [demo.notice]), ...keys.notices(), ...usage.notices()],
             }),
           metrics: async () => ({ contentType: metrics.contentType, text: await metrics.render() }),
         },

@@ -30,6 +30,8 @@ export interface UsedKeys {
   readonly simulator: ProviderSimulator | null;
   /** Brings every change to the pool from now on, and follows the key file and the other nodes. */
   follow(system: ActorSystem, metrics: Pick<Metrics, 'forgetKey'>, redisUrl: string | null): void;
+  /** One sentence for each thing an operator should know about the keys, without secrets. */
+  notices(): readonly string[];
   /** Resolves when the pool has every change made so far. */
   brought(): Promise<void>;
   readonly close: () => Promise<void>;
@@ -40,6 +42,7 @@ const SIMULATED_LATENCY = { medianMs: 700, p95Ms: 1_600 };
 /** A start does not wait longer for Redis. */
 const JOIN_WAIT_MS = 2_000;
 const ASK = { timeoutMs: 3_000 };
+const LIMITS_NOT_SHARED = 'API key limits: Redis is away, so this node keeps to its share of every budget until it is back';
 
 /**
  * The keys of the key file; with `--simulate-provider` two keys of a simulated provider, and the file is left alone.
@@ -80,6 +83,7 @@ export async function useKeys(config: GantryConfig, log: Log, redis: Pick<UsedSe
       const share = redisUrl === null ? null : new RedisKeyShare(redisUrl, (error) => log.debug({ err: error.message }, 'the shared record of key changes is away'));
       admin.start(share, bring);
     },
+    notices: () => [...admin.notices(), ...(gate?.mode === 'degraded' ? [LIMITS_NOT_SHARED] : [])],
     brought: () => brought,
     close: async () => {
       await admin.close();
