@@ -43,6 +43,8 @@ export type VlmReply =
       readonly completionTokens: number;
       /** What the provider told of the way there; null or absent when it told nothing. */
       readonly transit?: TransitSample | null;
+      /** Milliseconds it took to read the answer. */
+      readonly parseMs?: number;
     }
   | {
       readonly ok: false;
@@ -111,8 +113,9 @@ export function createVlmClient(): VlmClient {
         { signal, timeout: 2 * timeoutMs + 1_000, headers: { traceparent: `00-${request.traceId}-${watch.spanId}-01` } },
       ).withResponse();
       const roundTripMs = sentAt === null ? null : performance.now() - sentAt;
+      const arrivedAt = performance.now();
       const reply = fromCompletion(data, access);
-      return reply.ok ? { ...reply, transit: transitOf(response.headers, roundTripMs) } : reply;
+      return reply.ok ? { ...reply, transit: transitOf(response.headers, roundTripMs), parseMs: performance.now() - arrivedAt } : reply;
     } catch (error) {
       const ending = { timedOut: timeout.aborted, abandoned: request.signal?.aborted === true && !timeout.aborted };
       const failure = classifyFailure(error, ending, access.secret, Date.now());

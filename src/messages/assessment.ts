@@ -31,6 +31,23 @@ export const AssessmentFailure = z.object({
 });
 export type AssessmentFailure = z.infer<typeof AssessmentFailure>;
 
+/** Where the time of one call to the model went, in ms. */
+export const CallTrace = z.object({
+  /** The key's name, never the key. */
+  apiKeyId: z.string(),
+  /** `ok`, or why it failed. */
+  outcome: z.string(),
+  /** From asking the key pool to the lease. */
+  leaseMs: z.number().min(0),
+  /** From the lease to the request being written to its connection; null when it never was. */
+  sendMs: z.number().min(0).nullable(),
+  /** From there to the whole answer; null when it never was sent. */
+  modelMs: z.number().min(0).nullable(),
+  /** Reading the answer; null when there was none to read. */
+  parseMs: z.number().min(0).nullable(),
+});
+export type CallTrace = z.infer<typeof CallTrace>;
+
 /** Body of `risk-assessment-results.{cameraId}`: the answer to one task. */
 export const AssessmentResult = z.object({
   taskId: z.string(),
@@ -52,6 +69,10 @@ export const AssessmentResult = z.object({
     retryCount: z.int().min(0),
     promptTokens: z.int().min(0),
     completionTokens: z.int().min(0),
+    /** From the frame's arrival to the task's turn, in ms. Absent when nothing was to be called. */
+    waitMs: z.number().min(0).optional(),
+    /** Every call made for this task, in order. */
+    calls: z.array(CallTrace).max(20).optional(),
   }),
   /** Present exactly when `riskLevel` is `unknown`. */
   error: AssessmentFailure.optional(),

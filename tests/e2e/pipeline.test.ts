@@ -84,6 +84,18 @@ test('one trace id runs through detection, tasks, results and aggregate, in bodi
   for (const { subject, header, body } of messages) assert.deepEqual([body.traceId, header], [aggregate.traceId, aggregate.traceId], subject);
 });
 
+test("a judgement's trace tells where its time went: waiting, lease, sending, model, reading", () => {
+  const judgements = wire.filter(({ subject, body }) => subject.startsWith('risk-assessment-results.') && body.source === 'vlm');
+  assert.ok(judgements.length > 0);
+  for (const { body } of judgements) {
+    const { waitMs, calls, apiKeyId, retryCount } = body.metadata;
+    assert.ok(waitMs >= 0);
+    assert.equal(calls.length, retryCount + 1);
+    assert.equal(calls.at(-1).apiKeyId, apiKeyId);
+    assert.ok(calls.every((call: Record<string, number>) => call['leaseMs']! >= 0 && call['sendMs']! >= 0 && call['modelMs']! > 0 && call['parseMs']! >= 0), JSON.stringify(calls));
+  }
+});
+
 test('what travels on NATS is readable text without pictures', async () => {
   await until('detections', () => wire.length >= 6);
   for (const { body, subject } of wire) {

@@ -4,7 +4,7 @@ import type { LeaseGrant, LeaseReply, LeaseRequest } from '../../keys/pool.types
 import type { VlmReply, VlmRequest } from '../../llm/client.ts';
 import type { Language } from '../../llm/language.ts';
 import { buildPrompt } from '../../llm/prompt.ts';
-import type { AssessmentFailure, AssessmentResult } from '../../messages/assessment.ts';
+import type { AssessmentFailure, AssessmentResult, CallTrace } from '../../messages/assessment.ts';
 import type { AssessmentTask } from '../../messages/task.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { judged, NO_CALL, unjudged, type ResultMetadata } from './result.ts';
@@ -43,7 +43,7 @@ const ON_REQUEST: ReadonlySet<CallOutcomeKind> = new Set(['unreadable', 'rejecte
 export async function assessByModel(task: AssessmentTask, parts: AssessParts): Promise<Assessed> {
   const { clock } = parts;
   const deadline = Date.parse(task.expiresAt);
-  let metadata: ResultMetadata = NO_CALL;
+  let metadata: ResultMetadata = { ...NO_CALL, waitMs: Math.max(0, clock.now() - Date.parse(task.timestamp)), calls: [] };
   const unknown = (error: AssessmentFailure): AssessmentResult => unjudged(task, error, 'vlm', metadata, clock.now());
 
   if (clock.now() >= deadline) return unknown({ code: 'expired', message: 'the task was too old when its turn came' });
@@ -57,6 +57,7 @@ export async function assessByModel(task: AssessmentTask, parts: AssessParts): P
   const exclude = new Set<string>();
   let asked = 0;
   for (;;) {
+    const leaseAskedAt = clock.now();
     const lease = await parts.lease({ waiterId: `${task.taskId}#${asked++}`, priority: task.priority, exclude: [...exclude], deadline });
     if (parts.closing.aborted) {
       if (lease.kind === 'granted') parts.settle(lease.leaseId, { kind: 'abandoned', message: 'the scheduler stops' }, 'key');
@@ -64,9 +65,15 @@ export async function assessByModel(task: AssessmentTask, parts: AssessParts): P
     }
     if (lease.kind === 'refused') return unknown(refusalOf(lease.message, lease.reason, failed));
     const startedAt = clock.now();
-    const reply = await callUntil(deadline, { access: lease, prompt, jpeg, traceId: task.traceId, timeoutMs: parts.timeoutMs, onSent: () => parts.sent(lease.leaseId) }, parts);
-    const seconds = Math.max(0, clock.now() - startedAt) / 1_000;
-    metadata = add(metadata, lease, reply, seconds, failed.length);
+    let sentAt: number | null = null;
+    const onSent = (): void => {
+      sentAt = clock.now();
+      parts.sent(lease.leaseId);
+    };
+    const reply = await callUntil(deadline, { access: lease, prompt, jpeg, traceId: task.traceId, timeoutMs: parts.timeoutMs, onSent }, parts);
+    const endedAt = clock.now();
+    const seconds = Math.max(0, endedAt - startedAt) / 1_000;
+    metadata = add(metadata, lease, reply, seconds, failed.length, traceOf(lease, reply, { leaseAskedAt, startedAt, sentAt, endedAt }));
     parts.onCall(reply.ok ? 'ok' : reply.failure.kind, seconds);
     if (reply.ok) {
       parts.settle(lease.leaseId, { kind: 'ok' }, 'key', reply.transit);
@@ -104,11 +111,24 @@ function refusalOf(message: string, reason: string, failed: readonly FailedAttem
   return last !== undefined && reason !== 'queue-full' ? failureOf(last.failure) : { code: 'no-lease', message };
 }
 
-const add = (before: ResultMetadata, lease: LeaseGrant, reply: VlmReply, seconds: number, retryCount: number): ResultMetadata => ({
+const span = (from: number, to: number): number => Math.max(0, Math.round((to - from) * 10) / 10);
+
+const traceOf = (lease: LeaseGrant, reply: VlmReply, at: { readonly leaseAskedAt: number; readonly startedAt: number; readonly sentAt: number | null; readonly endedAt: number }): CallTrace => ({
+  apiKeyId: lease.keyName,
+  outcome: reply.ok ? 'ok' : reply.failure.kind,
+  leaseMs: span(at.leaseAskedAt, at.startedAt),
+  sendMs: at.sentAt === null ? null : span(at.startedAt, at.sentAt),
+  modelMs: at.sentAt === null ? null : span(at.sentAt, at.endedAt),
+  parseMs: reply.ok && reply.parseMs !== undefined ? span(0, reply.parseMs) : null,
+});
+
+const add = (before: ResultMetadata, lease: LeaseGrant, reply: VlmReply, seconds: number, retryCount: number, trace: CallTrace): ResultMetadata => ({
+  ...before,
   llmLatency: before.llmLatency + seconds,
   llmModel: reply.ok ? reply.model : lease.model,
   apiKeyId: lease.keyName,
   retryCount,
   promptTokens: before.promptTokens + reply.promptTokens,
   completionTokens: before.completionTokens + reply.completionTokens,
+  calls: [...(before.calls ?? []), trace],
 });
