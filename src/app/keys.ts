@@ -61,7 +61,8 @@ export async function useKeys(config: GantryConfig, log: Log, redis: Pick<UsedSe
     ...(simulator === null ? {} : { fixed: { raw: { api_keys: simulator.keyEntries() }, source: 'provider simulator' } }),
   });
   const { config: keys } = admin.keys;
-  for (const warning of [...keys.warnings, ...admin.notices()]) log.warn({ keysFile: config.keysFile }, warning);
+  // Of a simulator's own keys there is nothing to warn about.
+  for (const warning of simulator === null ? [...keys.warnings, ...admin.notices()] : []) log.warn({ keysFile: config.keysFile }, warning);
   const usable = keys.keys.filter((key) => key.enabled);
   log.info({ keys: usable.map((key) => key.name) }, describe(keys, usable.length, simulator !== null));
   const memory = new LimitMemory();
