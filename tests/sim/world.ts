@@ -37,7 +37,7 @@ class SimDispatcher implements Dispatcher {
 }
 
 type SubjectMessage = { type: 'tell'; n: number } | ({ type: 'ask'; n: number } & Asking<number>) | { type: 'watch'; path: string } | { type: 'unwatch'; path: string };
-type SubjectPrivate = { type: 'tick' };
+type SubjectPrivate = { type: 'tick'; incarnation: number };
 
 /** One incarnation as its own code saw it. */
 interface Life {
@@ -249,7 +249,7 @@ export class World {
         if (happens(fate.failStart)) throw new Error('start');
         life.started = true;
         this.lives.push(life);
-        if (fate.ticks) ctx.setInterval('tick', 5 + random.below(50), { type: 'tick' });
+        if (fate.ticks) ctx.setInterval('tick', 5 + random.below(50), { type: 'tick', incarnation: ctx.incarnation });
 
         const handle = async (n: number): Promise<number> => {
           this.handled += 1;
@@ -270,7 +270,8 @@ export class World {
               await handle(n);
             },
             ask: ({ n }) => handle(n),
-            tick: () => {
+            tick: ({ incarnation }) => {
+              this.check(incarnation === life.incarnation, `${life.path} #${life.incarnation} got a timer of #${incarnation}`);
               this.check(life.stops === 0, `${life.path} #${life.incarnation} got a timer after its stop`);
             },
             watch: ({ path }) => {
