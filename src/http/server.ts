@@ -2,6 +2,7 @@ import websocket from '@fastify/websocket';
 import Fastify from 'fastify';
 import { serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { safeParse, type $ZodType } from 'zod/v4/core';
+import type { FeedFigures } from '../infra/metrics.ts';
 import type { SourceAllow } from '../infra/source-policy.ts';
 import type { Aggregate } from '../messages/aggregate.ts';
 import type { ActorLog } from '../runtime/actor.ts';
@@ -50,23 +51,13 @@ export interface HttpServerOptions {
   readonly isAlert?: (aggregate: Aggregate) => boolean;
 }
 
-/** The feed's figures for metrics, totals since the start. */
-export interface HttpFigures {
-  readonly viewers: number;
-  readonly previewViewers: number;
-  readonly droppedFrames: number;
-  readonly droppedAlerts: number;
-  readonly refusedViewers: number;
-  readonly closedSlow: number;
-}
-
 export interface HttpServer {
   readonly app: App;
   /** What aggregates and statuses are given to. */
   readonly feed: LiveFeed;
   /** Resolves to the address, e.g. `http://127.0.0.1:8080`. Port 0 takes a free one. */
   readonly listen: (host: string, port: number) => Promise<string>;
-  readonly figures: () => HttpFigures;
+  readonly figures: () => FeedFigures;
   /** Tells viewers, ends encoders and open requests, closes the port. */
   readonly close: () => Promise<void>;
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Random } from './random.ts';
+import { Random } from '../support/random.ts';
 import { World } from './world.ts';
 
 const SEEDS = Number(process.env['GANTRY_SIM_SEEDS'] ?? 10_000);

@@ -8,7 +8,7 @@ import { type ActorRef, address } from '../../src/runtime/ref.ts';
 import { type AutoShutdown, child, type ChildSpec, dynamic, type Restart, type Spec, type Strategy, supervisor } from '../../src/runtime/supervision.ts';
 import { type ActorSystem, startSystem } from '../../src/runtime/system.ts';
 import { ManualClock, settle } from '../../src/runtime/testing/manual-clock.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../support/random.ts';
 
 /** Runs actors in a random order, random numbers of messages at a time: every interleaving a real one could bring. */
 class SimDispatcher implements Dispatcher {

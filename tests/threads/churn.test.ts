@@ -7,37 +7,27 @@ import { child, dynamic, supervisor } from '../../src/runtime/supervision.ts';
 import { startSystem } from '../../src/runtime/system.ts';
 import { inferenceActor, type InferenceMessage } from '../support/inference-actor.ts';
 import { memoryLog } from '../support/log.ts';
+import { Random } from '../support/random.ts';
 import { until } from '../support/until.ts';
 
 /** 200 for the full proof, with the bound on memory; fewer in the daily run. */
 const ROUNDS = Number(process.env['GANTRY_CHURN_ROUNDS'] ?? 15);
 const FAULTS = ['stop', 'throw', 'throw-outside', 'exhaust-memory', 'spin'] as const;
 
-/** Small and seeded, so that a failure can be repeated: mulberry32 (public domain, Tommy Ettinger). */
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 test(`${ROUNDS} threads are ended in random ways while an inference runs: the process lives`, { timeout: 900_000 }, async () => {
   const { spec } = await pullModel('ssd-mobilenet-v2');
   const system = await startSystem(supervisor('root', [dynamic('crew', { intensity: { maxRestarts: 10_000, withinMs: 1000 } })]), { log: memoryLog(), onEscalation: (error) => assert.fail(error) });
-  const next = random(20_261_121);
+  const random = new Random(20_261_121);
   const rss: number[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
-    const fault = FAULTS[Math.floor(next() * FAULTS.length)] ?? 'stop';
+    const fault = random.pick(FAULTS);
     const id = `d-${round}`;
     await system.startChild('/crew', child(id, inferenceActor, () => spec, { placement: { kind: 'thread', maxHeapMb: 64 }, restart: 'temporary', shutdownTimeoutMs: 200 }));
     const ref = system.ref(address<InferenceMessage>(`/crew/${id}`));
     await until('inferences run', async () => (await ref.ask({ type: 'runs' }, { timeoutMs: 5_000 })) > 1);
     if (fault !== 'stop') ref.tell({ type: fault });
     if (fault === 'exhaust-memory' || fault.startsWith('throw')) await until(`${id} ended by ${fault}`, () => ref.tell({ type: 'throw' }) === 'dead', 20_000);
-    else await delay(Math.floor(next() * 30));
+    else await delay(random.below(30));
     await system.stopChild(`/crew/${id}`);
     rss.push(process.memoryUsage.rss());
   }
