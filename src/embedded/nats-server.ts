@@ -22,11 +22,12 @@ export interface NatsServerOptions {
 }
 
 const MAX_PAYLOAD = 1024 * 1024;
-const MAX_FILE_STORE = 2 * 1024 ** 3;
+/** The bounds of all streams together must fit: the server reserves them. */
+const MAX_FILE_STORE = 4 * 1024 ** 3;
 const MAX_MEMORY_STORE = 256 * 1024 ** 2;
 
 /**
- * A nats-server with JetStream as a child process: messages up to 1 MB, 2 GB of streams on disk, 256 MB in memory.
+ * A nats-server with JetStream as a child process: messages up to 1 MB, 4 GB of streams on disk, 256 MB in memory.
  * Restarted on the same port when it dies, so that clients reconnect.
  * @throws {EmbeddedError} as {@link ManagedProcess.start}; {@link ProvisionError} `PROGRAM_MISSING`.
  */

@@ -7,10 +7,26 @@ export interface Trace {
   readonly requestId: string;
 }
 
-/** A stored message in the hands of one consumer. Exactly one of `ack`, `nak`, `term` settles it. */
-export interface Delivery<T> {
+/** Where the server put a published message. */
+export interface Stored {
+  /** Sequence in its stream, from 1; that of the first one when this was a duplicate. */
+  readonly seq: number;
+  /** The stream had this id already and stored nothing. */
+  readonly duplicate: boolean;
+}
+
+/** A message as a stream holds it. */
+export interface StoredMessage<T> {
   readonly body: T;
   readonly subject: string;
+  /** Sequence in its stream, from 1. */
+  readonly seq: number;
+  /** When the server stored it, epoch ms. */
+  readonly storedAt: number;
+}
+
+/** A stored message in the hands of one consumer. Exactly one of `ack`, `nak`, `term`, `bury` settles it. */
+export interface Delivery<T> extends StoredMessage<T> {
   /** 1 for the first delivery. */
   readonly attempt: number;
   /** Done with: never delivered again. */
@@ -19,6 +35,8 @@ export interface Delivery<T> {
   nak(delayMs: number): void;
   /** Never deliver again, and say why. */
   term(reason: string): void;
+  /** Cannot be handled: put among the dead letters with its reason, then never delivered again. Never rejects: when the dead letter cannot be stored, the message comes again. */
+  bury(reason: string): Promise<void>;
   /** Still at it: the ack wait starts again. */
   working(): void;
 }
@@ -26,8 +44,9 @@ export interface Delivery<T> {
 /** A durable pull consumer: the caller says how many it can take, so nothing is queued here. */
 export interface PullConsumer<T> {
   /**
-   * Up to `max` messages, waiting at most `waitMs` for the first. Messages that do not parse are terminated, counted
-   * and logged, never returned. Resolves to an empty list when there is nothing; rejects `BUS_DOWN` while NATS is away.
+   * Up to `max` messages, waiting at most `waitMs` for the first. Messages that do not parse, or were delivered too often
+   * already, become dead letters, counted and logged, never returned. Resolves to an empty list when there is nothing;
+   * rejects `BUS_DOWN` while NATS is away.
    */
   fetch(max: number, waitMs: number): Promise<readonly Delivery<T>[]>;
   /** Messages not yet delivered, and delivered but not settled. Rejects `BUS_DOWN`. */
@@ -39,19 +58,56 @@ export interface Parser<T> {
   parse(body: unknown): T;
 }
 
+export interface ReadOptions<T> {
+  readonly stream: string;
+  /** Subject with wildcards; default all of the stream. */
+  readonly filter?: string;
+  readonly parser: Parser<T>;
+  /** The first one wanted: by sequence, or stored at or after `time` (epoch ms). */
+  readonly from: { readonly seq: number } | { readonly time: number };
+  /** Most messages returned. */
+  readonly limit: number;
+}
+
+export interface FollowOptions<T> {
+  readonly stream: string;
+  /** Subject with wildcards; default all of the stream. */
+  readonly filter?: string;
+  readonly parser: Parser<T>;
+  /** `new`: what is stored from now on; a sequence: from that message on. */
+  readonly from: 'new' | { readonly seq: number };
+  /** Ends it. */
+  readonly signal: AbortSignal;
+  /** In order, each once. What it throws is logged. */
+  onMessage(message: StoredMessage<T>): void;
+  /** The stream is another one (its sequences began anew), or messages were gone before they could be read; `why` says which. */
+  onReset?(why: string): void;
+}
+
 export type BusState = 'connected' | 'reconnecting' | 'closed';
 
 /** NATS as the system uses it. Bodies are JSON; images never travel here. */
 export interface Bus {
   state(): BusState;
-  /** Stores `body` in the stream behind `subject`; resolves when the server has it. `id` de-duplicates. Rejects `BUS_DOWN`, `BUS_REFUSED`. */
-  publish(subject: string, body: object, trace: Trace, id: string): Promise<void>;
+  /**
+   * Stores `body` in the stream behind `subject`; resolves when the server has it. `id` de-duplicates. Rejects `BUS_DOWN`
+   * when trying again may help (also a full disk), `BUS_REFUSED` when not. After a rejection it may be stored all the same.
+   */
+  publish(subject: string, body: object, trace: Trace, id: string): Promise<Stored>;
   /** Plain NATS, at most once, to whoever listens now. Never throws; a failed one is counted. */
   broadcast(subject: string, body: object, trace?: Trace): void;
   /** Follows plain NATS messages. Bodies that do not parse are counted and logged. Returns the unsubscribe. */
   subscribe<T>(subject: string, parser: Parser<T>, listener: (body: T, subject: string) => void): () => void;
   /** Opens (or re-opens) a durable consumer. */
   pull<T>(options: { readonly stream: string; readonly durable: string; readonly parser: Parser<T> }): Promise<PullConsumer<T>>;
+  /** What is stored now, oldest first. Bodies that do not parse are counted, logged and skipped. Rejects `BUS_DOWN`. */
+  read<T>(options: ReadOptions<T>): Promise<readonly StoredMessage<T>[]>;
+  /** The newest message on `subject`; null when there is none. Rejects `BUS_DOWN`. */
+  last<T>(options: { readonly stream: string; readonly subject: string; readonly parser: Parser<T> }): Promise<StoredMessage<T> | null>;
+  /** Follows a stream from now on until `signal` is aborted, over reconnects and restarts of the server. Nothing is acked: every follower gets all. */
+  follow<T>(options: FollowOptions<T>): void;
+  /** Tells one life of a stream from another: changes when the stream was lost and made anew. Rejects `BUS_DOWN`. */
+  streamEpoch(stream: string): Promise<string>;
 }
 
 /** Claim checks: JPEGs stored once, read by id, gone after their life (300 s). */

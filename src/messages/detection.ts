@@ -86,5 +86,7 @@ export const Detection = z.object({
   /** From the frame's arrival to the end of grouping, in seconds. */
   detectionLatency: z.number().min(0),
   modelType: z.string(),
+  /** The frame that this one is again: it was put to the bus anew, to be judged anew. */
+  replayOf: RequestId.optional(),
 });
 export type Detection = z.infer<typeof Detection>;

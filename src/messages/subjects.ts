@@ -10,9 +10,19 @@ export const subjects = {
   tasks: 'assessment-tasks.>',
   result: (camera: CameraId) => `risk-assessment-results.${camera}`,
   results: 'risk-assessment-results.>',
-  /** Plain NATS, not stored: the live push that keeps working while Redis is away. */
+  /** What viewers get; its place in the stream is the feed's offset. */
   aggregate: (camera: CameraId) => `aggregates.${camera}`,
   aggregates: 'aggregates.>',
+  /** Aggregates of level high, each revision: the durable history. */
+  alert: (camera: CameraId) => `alerts.${camera}`,
+  alerts: 'alerts.>',
+  /** JPEGs of alerts, kept as long as the alerts. */
+  alertImage: (id: ImageId) => `alert-images.${id}`,
+  alertImages: 'alert-images.>',
+  /** What `consumer` of `stream` could not handle. */
+  deadLetter: (stream: string, consumer: string) => `dead-letters.${stream}.${consumer}`,
+  deadLettersOf: (stream: string) => `dead-letters.${stream}.>`,
+  deadLetters: 'dead-letters.>',
   /** Calls of webhooks, one message each. */
   webhook: (kind: 'assessment' | 'alert') => `webhooks.${kind}`,
   webhooks: 'webhooks.>',
@@ -28,6 +38,10 @@ export const streams = {
   tasks: 'TASKS',
   results: 'RESULTS',
   webhooks: 'WEBHOOKS',
+  aggregates: 'AGGREGATES',
+  alerts: 'ALERTS',
+  alertImages: 'ALERT_IMAGES',
+  deadLetters: 'DEAD_LETTERS',
 } as const;
 export const consumers = {
   taskGenerator: 'task-generator',
@@ -36,6 +50,8 @@ export const consumers = {
   aggregatorResults: 'aggregator-results',
   onDemandResults: 'on-demand-results',
   webhooks: 'webhooks',
+  alertWriter: 'alert-writer',
+  alertImages: 'alert-images',
 } as const;
 export const PRIORITIES_URGENT_FIRST: readonly Priority[] = PRIORITIES.toReversed();
 
@@ -44,6 +60,16 @@ export const IMAGE_STREAM = 'IMAGES';
 
 /** NATS headers of every message on the way of the data. */
 export const headers = { traceId: 'Trace-Id', cameraId: 'Camera-Id', requestId: 'Request-Id' } as const;
+
+/** NATS headers of a dead letter, beside those of the original message. */
+export const deadLetterHeaders = {
+  reason: 'Dead-Letter-Reason',
+  subject: 'Dead-Letter-Subject',
+  stream: 'Dead-Letter-Stream',
+  consumer: 'Dead-Letter-Consumer',
+  deliveries: 'Dead-Letter-Deliveries',
+  msgId: 'Dead-Letter-Msg-Id',
+} as const;
 
 /** Redis keys and channels. */
 export const redisKeys = {

@@ -1,33 +1,39 @@
-import type { Bus, BusState, Delivery, ImageStore, PullConsumer, Trace } from '../../src/infra/bus.ts';
+import type { Bus, BusState, Delivery, FollowOptions, ImageStore, Parser, PullConsumer, ReadOptions, Stored, StoredMessage, Trace } from '../../src/infra/bus.ts';
 import { InfraError } from '../../src/infra/errors.ts';
 import type { AssessmentResult } from '../../src/messages/assessment.ts';
 import { consumers } from '../../src/messages/subjects.ts';
 import { PRIORITIES, type AssessmentTask } from '../../src/messages/task.ts';
 import type { Clock } from '../../src/runtime/clock.ts';
+import { FakeStreams } from './fake-streams.ts';
 
 interface Queued {
   readonly task: AssessmentTask;
+  readonly seq: number;
+  readonly storedAt: number;
   attempt: number;
 }
 
 /** A bus in memory with work queues by priority, which can be "away". Settlements are recorded. */
 export class FakeTaskBus implements Bus {
   readonly published: { readonly subject: string; readonly body: AssessmentResult; readonly trace: Trace; readonly id: string }[] = [];
-  readonly settled: { readonly taskId: string; readonly how: 'ack' | 'nak' | 'term'; readonly delayMs?: number }[] = [];
+  readonly settled: { readonly taskId: string; readonly how: 'ack' | 'nak' | 'term' | 'bury'; readonly delayMs?: number; readonly reason?: string }[] = [];
   readonly beats = new Map<string, number>();
+  readonly streams: FakeStreams;
   readonly #clock: Clock;
   readonly #queues = new Map<string, Queued[]>(PRIORITIES.map((priority) => [consumers.scheduler(priority), []]));
   readonly #waiting = new Map<() => void, readonly Queued[]>();
+  #seq = 0;
   down = false;
   refusing = false;
   fetches = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.streams = new FakeStreams(clock);
   }
 
   add(...tasks: readonly AssessmentTask[]): void {
-    for (const task of tasks) this.#queue(task).push({ task, attempt: 0 });
+    for (const task of tasks) this.#queue(task).push({ task, seq: ++this.#seq, storedAt: this.#clock.now(), attempt: 0 });
     this.#wake();
   }
 
@@ -49,11 +55,27 @@ export class FakeTaskBus implements Bus {
     return this.down ? 'reconnecting' : 'connected';
   }
 
-  publish(subject: string, body: object, trace: Trace, id: string): Promise<void> {
+  publish(subject: string, body: object, trace: Trace, id: string): Promise<Stored> {
     if (this.down) return Promise.reject(new InfraError('BUS_DOWN', 'away'));
     if (this.refusing) return Promise.reject(new InfraError('BUS_REFUSED', 'refused'));
     if (!this.published.some((one) => one.id === id)) this.published.push({ subject, body: body as AssessmentResult, trace, id });
-    return Promise.resolve();
+    return Promise.resolve(this.streams.publish(subject, body, id));
+  }
+
+  read<T>(options: ReadOptions<T>): Promise<readonly StoredMessage<T>[]> {
+    return this.down ? Promise.reject(new InfraError('BUS_DOWN', 'away')) : Promise.resolve(this.streams.read(options));
+  }
+
+  last<T>(options: { readonly stream: string; readonly subject: string; readonly parser: Parser<T> }): Promise<StoredMessage<T> | null> {
+    return this.down ? Promise.reject(new InfraError('BUS_DOWN', 'away')) : Promise.resolve(this.streams.last(options));
+  }
+
+  follow<T>(options: FollowOptions<T>): void {
+    this.streams.follow(options);
+  }
+
+  streamEpoch(stream: string): Promise<string> {
+    return this.down ? Promise.reject(new InfraError('BUS_DOWN', 'away')) : Promise.resolve(this.streams.epoch(stream));
   }
 
   broadcast(): void {}
@@ -97,6 +119,8 @@ export class FakeTaskBus implements Bus {
       body: task,
       subject: `assessment-tasks.p${task.priority}.${task.cameraId}`,
       attempt: queued.attempt,
+      seq: queued.seq,
+      storedAt: queued.storedAt,
       ack: () => void this.settled.push({ taskId, how: 'ack' }),
       nak: (delayMs) => {
         this.settled.push({ taskId, how: 'nak', delayMs });
@@ -106,6 +130,10 @@ export class FakeTaskBus implements Bus {
         }, delayMs);
       },
       term: () => void this.settled.push({ taskId, how: 'term' }),
+      bury: (reason) => {
+        this.settled.push({ taskId, how: 'bury', reason });
+        return Promise.resolve();
+      },
       working: () => void this.beats.set(taskId, (this.beats.get(taskId) ?? 0) + 1),
     };
   }

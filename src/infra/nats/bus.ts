@@ -1,12 +1,16 @@
-import { headers as newHeaders, type JetStreamClient, type MsgHdrs, NatsError } from 'nats';
+import { headers as newHeaders, type JetStreamClient, type JetStreamManager, type MsgHdrs } from 'nats';
 import { headers } from '../../messages/subjects.ts';
 import type { ActorLog } from '../../runtime/actor.ts';
 import { asError } from '../../runtime/errors.ts';
-import type { Bus, BusState, Parser, PullConsumer, Trace } from '../bus.ts';
+import type { Bus, BusState, FollowOptions, Parser, PullConsumer, ReadOptions, Stored, StoredMessage, Trace } from '../bus.ts';
 import { InfraError } from '../errors.ts';
 import { type NatsOptions, NatsLink } from './connection.ts';
+import { type DeadLetterCount, Gravedigger } from './dead-letters.ts';
+import { asInfraError } from './errors.ts';
+import { epochOf, StreamFollower } from './follow.ts';
 import { JetStreamPull } from './pull.ts';
-import { ensureTopology } from './topology.ts';
+import { type RawMessage, readLast, readStream } from './read.ts';
+import { ensureTopology, mostDeliveries } from './topology.ts';
 
 const PUBLISH_TIMEOUT_MS = 3_000;
 
@@ -24,11 +28,14 @@ export class NatsBus implements Bus {
   readonly counters: BusCounters = { badBodies: 0, failedBroadcasts: 0, published: 0 };
   readonly #js: JetStreamClient;
   readonly #log: ActorLog;
+  readonly #gravedigger: Gravedigger;
+  #jsm: Promise<JetStreamManager> | null = null;
 
   private constructor(link: NatsLink, log: ActorLog) {
     this.link = link;
     this.#js = link.nc.jetstream({ timeout: PUBLISH_TIMEOUT_MS });
     this.#log = log;
+    this.#gravedigger = new Gravedigger({ link, js: this.#js, log });
   }
 
   /** Connects and sets up streams and consumers. Rejects `BUS_DOWN` after the start time-out. */
@@ -48,11 +55,12 @@ export class NatsBus implements Bus {
     return this.link.state;
   }
 
-  async publish(subject: string, body: object, trace: Trace, id: string): Promise<void> {
+  async publish(subject: string, body: object, trace: Trace, id: string): Promise<Stored> {
     this.link.require();
     try {
-      await this.#js.publish(subject, JSON.stringify(body), { headers: traceHeaders(trace), msgID: id });
+      const { seq, duplicate } = await this.link.whileConnected(this.#js.publish(subject, JSON.stringify(body), { headers: traceHeaders(trace), msgID: id }));
       this.counters.published += 1;
+      return { seq, duplicate };
     } catch (thrown) {
       throw asInfraError(thrown, `publishing on ${subject}`);
     }
@@ -86,11 +94,67 @@ export class NatsBus implements Bus {
     const onBadBody = (): void => {
       this.counters.badBodies += 1;
     };
-    return Promise.resolve(new JetStreamPull({ ...options, link: this.link, log: this.#log, onBadBody }));
+    const { link } = this;
+    const most = mostDeliveries(options.durable);
+    return Promise.resolve(new JetStreamPull({ ...options, link, log: this.#log, mostDeliveries: most, bury: (message, info, reason) => this.#gravedigger.bury(message, info, reason), onBadBody }));
+  }
+
+  async read<T>({ parser, ...options }: ReadOptions<T>): Promise<readonly StoredMessage<T>[]> {
+    const raw = await readStream(this.link, await this.#manager(), options);
+    return raw.flatMap((message) => this.#parse(message, parser) ?? []);
+  }
+
+  async last<T>({ stream, subject, parser }: { readonly stream: string; readonly subject: string; readonly parser: Parser<T> }): Promise<StoredMessage<T> | null> {
+    const raw = await readLast(this.link, await this.#manager(), stream, subject);
+    return raw === null ? null : this.#parse(raw, parser);
+  }
+
+  follow<T>({ parser, onMessage, ...options }: FollowOptions<T>): void {
+    const take = (raw: RawMessage): void => {
+      const message = this.#parse(raw, parser);
+      if (message === null) return;
+      try {
+        onMessage(message);
+      } catch (thrown) {
+        this.#log.error({ subject: raw.subject, seq: raw.seq, err: asError(thrown) }, `a message on ${raw.subject} could not be used: ${asError(thrown).message}`);
+      }
+    };
+    void new StreamFollower({ ...options, link: this.link, log: this.#log, take }).run();
+  }
+
+  async streamEpoch(stream: string): Promise<string> {
+    this.link.require();
+    const jsm = await this.#manager();
+    try {
+      return epochOf((await this.link.whileConnected(jsm.streams.info(stream))).created);
+    } catch (thrown) {
+      throw asInfraError(thrown, `asking for the stream ${stream}`);
+    }
+  }
+
+  /** Messages given up since the start, by consumer. */
+  deadLetters(): readonly DeadLetterCount[] {
+    return this.#gravedigger.counts();
   }
 
   close(): Promise<void> {
     return this.link.close();
+  }
+
+  /** Null for a body that does not parse: counted and logged. */
+  #parse<T>({ message, ...stored }: RawMessage, parser: Parser<T>): StoredMessage<T> | null {
+    try {
+      return { ...stored, body: parser.parse(JSON.parse(Buffer.from(message.data).toString('utf8'))) };
+    } catch (thrown) {
+      this.counters.badBodies += 1;
+      this.#log.error({ subject: stored.subject, seq: stored.seq, err: asError(thrown).message }, `a message on ${stored.subject} could not be used`);
+      return null;
+    }
+  }
+
+  #manager(): Promise<JetStreamManager> {
+    this.#jsm ??= this.link.nc.jetstreamManager({ checkAPI: false, timeout: PUBLISH_TIMEOUT_MS });
+    return this.#jsm;
   }
 }
 
@@ -100,12 +164,4 @@ function traceHeaders(trace: Trace): MsgHdrs {
   made.set(headers.cameraId, trace.cameraId);
   made.set(headers.requestId, trace.requestId);
   return made;
-}
-
-/** NATS's own errors in our words; `BUS_DOWN` when trying again later may help. */
-export function asInfraError(thrown: unknown, doing: string): InfraError {
-  if (thrown instanceof InfraError) return thrown;
-  const error = asError(thrown);
-  const down = error instanceof NatsError && ['503', 'TIMEOUT', 'CONNECTION_CLOSED', 'CONNECTION_DRAINING', 'DISCONNECT'].includes(error.code);
-  return new InfraError(down ? 'BUS_DOWN' : 'BUS_REFUSED', `${doing}: ${error.message}`, {}, thrown);
 }

@@ -14,9 +14,13 @@ export interface NatsOptions {
   readonly onReconnect: () => Promise<void>;
 }
 
+const SET_UP_AGAIN_MS = 500;
+
 /** One connection with its state; reconnects for ever. */
 export class NatsLink {
   readonly nc: NatsConnection;
+  readonly #listeners = new Set<(state: BusState) => void>();
+  readonly #cuts = new Set<(reason: Error) => void>();
   #state: BusState = 'connected';
 
   private constructor(nc: NatsConnection, options: NatsOptions) {
@@ -35,7 +39,8 @@ export class NatsLink {
           maxReconnectAttempts: -1,
           reconnectTimeWait: 250,
           reconnectJitter: 100,
-          pingInterval: 5_000,
+          // A server that stands still is noticed after 6 s.
+          pingInterval: 2_000,
           maxPingOut: 2,
           timeout: 3_000,
           noEcho: false,
@@ -63,23 +68,67 @@ export class NatsLink {
     return this.nc;
   }
 
+  /** Told of every change of state, until the returned function is called. */
+  onChange(listener: (state: BusState) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** As `work`, but rejects `BUS_DOWN` as soon as the connection is lost: what was asked on it is never answered. */
+  async whileConnected<T>(work: Promise<T>): Promise<T> {
+    const { promise, reject } = Promise.withResolvers<never>();
+    this.#cuts.add(reject);
+    try {
+      return await Promise.race([work, promise]);
+    } finally {
+      this.#cuts.delete(reject);
+    }
+  }
+
   async close(): Promise<void> {
-    this.#state = 'closed';
+    this.#become('closed');
     await this.nc.close();
   }
 
+  #become(state: BusState): void {
+    if (this.#state === state || this.#state === 'closed') return;
+    this.#state = state;
+    if (state !== 'connected') {
+      for (const cut of this.#cuts) cut(new InfraError('BUS_DOWN', state === 'closed' ? 'the connection to NATS was closed' : 'the connection to NATS was lost', { state }));
+    }
+    for (const listener of [...this.#listeners]) listener(state);
+  }
+
   async #follow(options: NatsOptions): Promise<void> {
+    let lives = 0;
     for await (const status of this.nc.status()) {
       if (this.#state === 'closed') return;
       if (status.type === Events.Disconnect) {
-        this.#state = 'reconnecting';
-        options.log.warn({}, 'NATS connection lost; reconnecting');
+        // Every failed dial tells it again.
+        if (this.#state === 'connected') options.log.warn({}, 'NATS connection lost; reconnecting');
+        lives += 1;
+        this.#become('reconnecting');
       } else if (status.type === Events.Reconnect) {
-        this.#state = 'connected';
+        const life = lives;
+        this.#become('connected');
         options.log.info({}, 'NATS connection is back');
-        await options.onReconnect().catch((thrown: unknown) => options.log.error({ err: asError(thrown) }, 'could not check the streams after the reconnect'));
+        void this.#setUp(options, () => this.#state === 'connected' && lives === life);
       }
     }
-    this.#state = 'closed';
+    this.#become('closed');
+  }
+
+  /** Until it worked or the connection is another one: right after its start the server may not be able to do it yet. */
+  async #setUp({ onReconnect, log }: NatsOptions, isCurrent: () => boolean): Promise<void> {
+    for (let attempt = 1; isCurrent(); attempt += 1) {
+      try {
+        await onReconnect();
+        if (attempt > 1) log.info({ attempt }, 'the streams are in order again');
+        return;
+      } catch (thrown) {
+        if (attempt % 10 === 1) log.error({ err: asError(thrown) }, `could not check the streams after the reconnect, trying again: ${asError(thrown).message}`);
+        await new Promise((resolve) => setTimeout(resolve, SET_UP_AGAIN_MS));
+      }
+    }
   }
 }

@@ -3,7 +3,8 @@ import type { ImageId } from '../../messages/ids.ts';
 import { IMAGE_STREAM, subjects } from '../../messages/subjects.ts';
 import type { ImageStore } from '../bus.ts';
 import { InfraError } from '../errors.ts';
-import { asInfraError, type NatsBus } from './bus.ts';
+import type { NatsBus } from './bus.ts';
+import { asInfraError } from './errors.ts';
 
 /** NATS takes messages up to 1 MB, headers included. */
 const MAX_BYTES = 900_000;

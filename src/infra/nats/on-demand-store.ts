@@ -1,6 +1,7 @@
 import type { KV } from 'nats';
 import { OnDemandStatus } from '../../messages/on-demand.ts';
-import { asInfraError, type NatsBus } from './bus.ts';
+import type { NatsBus } from './bus.ts';
+import { asInfraError } from './errors.ts';
 
 const BUCKET = 'ON_DEMAND';
 const LIFE_MS = 3_600_000;

@@ -1,9 +1,11 @@
-import { createInbox, type Msg, nanos, type NatsConnection, type Subscription } from 'nats';
+import { createInbox, type Msg, nanos, type Subscription } from 'nats';
 import type { ActorLog } from '../../runtime/actor.ts';
 import { asError } from '../../runtime/errors.ts';
 import type { Delivery, Parser, PullConsumer } from '../bus.ts';
 import { InfraError } from '../errors.ts';
 import type { NatsLink } from './connection.ts';
+import { type DeliveryInfo, deliveryInfo } from './delivery-info.ts';
+import { asInfraError } from './errors.ts';
 
 const NS_PER_MS = 1_000_000;
 /** How much longer than the server we wait for its own word that nothing came. */
@@ -15,6 +17,9 @@ export interface PullOptions<T> {
   readonly parser: Parser<T>;
   readonly link: NatsLink;
   readonly log: ActorLog;
+  /** Deliveries of one message after which it is given up. */
+  readonly mostDeliveries: number;
+  readonly bury: (message: Msg, info: DeliveryInfo, reason: string) => Promise<void>;
   readonly onBadBody: () => void;
 }
 
@@ -39,22 +44,27 @@ export class JetStreamPull<T> implements PullConsumer<T> {
   }
 
   async lag(): Promise<{ readonly waiting: number; readonly unsettled: number }> {
-    const nc = this.#options.link.require();
+    const { link, stream, durable } = this.#options;
+    const nc = link.require();
     try {
       const jsm = await nc.jetstreamManager({ checkAPI: false });
-      const info = await jsm.consumers.info(this.#options.stream, this.#options.durable);
+      const info = await link.whileConnected(jsm.consumers.info(stream, durable));
       return { waiting: info.num_pending, unsettled: info.num_ack_pending };
     } catch (thrown) {
-      throw new InfraError('BUS_DOWN', `the consumer ${this.#options.durable} cannot be asked: ${asError(thrown).message}`, { durable: this.#options.durable }, thrown);
+      throw new InfraError('BUS_DOWN', `the consumer ${durable} cannot be asked: ${asError(thrown).message}`, { durable }, thrown);
     }
   }
 
   async #request(request: object, max: number, waitMs: number): Promise<Msg[]> {
-    const nc = this.#options.link.require();
+    const { link } = this.#options;
+    const nc = link.require();
     const inbox = createInbox();
     const subscription = nc.subscribe(inbox);
     const messages: Msg[] = [];
-    const timer = setTimeout(() => subscription.unsubscribe(), waitMs + GRACE_MS);
+    const end = (): void => close(subscription);
+    const timer = setTimeout(end, waitMs + GRACE_MS);
+    // A request is gone with its connection: nobody answers it after a reconnect.
+    const unlisten = link.onChange(end);
     try {
       nc.publish(this.#subject, JSON.stringify(request), { reply: inbox });
       for await (const message of subscription) {
@@ -65,10 +75,15 @@ export class JetStreamPull<T> implements PullConsumer<T> {
         messages.push(message);
         if (messages.length >= max) break;
       }
+    } catch (thrown) {
+      // What came is ours to settle, whatever happened after it.
+      if (messages.length === 0) throw asInfraError(thrown, `fetching for ${this.#options.durable}`);
     } finally {
       clearTimeout(timer);
-      close(subscription, nc);
+      unlisten();
+      end();
     }
+    if (messages.length === 0) link.require();
     return messages;
   }
 
@@ -77,19 +92,24 @@ export class JetStreamPull<T> implements PullConsumer<T> {
     const code = status.headers?.code ?? 0;
     if (code === 404 || code === 408 || code === 409) return;
     const { stream, durable } = this.#options;
-    throw new InfraError('BUS_REFUSED', `the consumer ${durable} of ${stream} answered ${code} ${status.headers?.description ?? ''}`, { stream, durable, code });
+    throw new InfraError(code >= 500 ? 'BUS_DOWN' : 'BUS_REFUSED', `the consumer ${durable} of ${stream} answered ${code} ${status.headers?.description ?? ''}`, { stream, durable, code });
   }
 
-  #parse(messages: readonly Msg[]): Delivery<T>[] {
+  async #parse(messages: readonly Msg[]): Promise<Delivery<T>[]> {
+    const { mostDeliveries, bury, onBadBody, parser } = this.#options;
     const deliveries: Delivery<T>[] = [];
     for (const message of messages) {
-      const delivery = deliveryOf(message);
+      const info = deliveryInfo(message.reply ?? '');
+      if (info.attempt > mostDeliveries) {
+        await bury(message, info, `delivered ${mostDeliveries} times without success`);
+        continue;
+      }
       try {
-        deliveries.push({ ...delivery, body: this.#options.parser.parse(message.json()) });
+        const body = parser.parse(message.json());
+        deliveries.push({ ...deliveryOf(message, info), body, bury: (reason) => bury(message, info, reason) });
       } catch (thrown) {
-        delivery.term('the body does not parse');
-        this.#options.onBadBody();
-        this.#options.log.error({ subject: message.subject, err: asError(thrown).message }, `a message on ${message.subject} does not parse and was given up`);
+        onBadBody();
+        await bury(message, info, `the body cannot be used: ${asError(thrown).message}`);
       }
     }
     return deliveries;
@@ -97,26 +117,22 @@ export class JetStreamPull<T> implements PullConsumer<T> {
 }
 
 /** A request nobody listens to (the server restarts, the consumer is gone) answers 503 and counts as a status too. */
-const isStatus = (message: Msg): boolean => message.headers !== undefined && message.headers.code > 0;
+export const isStatus = (message: Msg): boolean => message.headers !== undefined && message.headers.code > 0;
 
-function close(subscription: Subscription, nc: NatsConnection): void {
-  if (!nc.isClosed()) subscription.unsubscribe();
+function close(subscription: Subscription): void {
+  if (!subscription.isClosed()) subscription.unsubscribe();
 }
 
-function deliveryOf(message: Msg): Omit<Delivery<never>, 'body'> {
+function deliveryOf(message: Msg, { attempt, seq, storedAt }: DeliveryInfo): Omit<Delivery<never>, 'body' | 'bury'> {
   const say = (verb: string): void => void message.respond(verb);
   return {
     subject: message.subject,
-    attempt: deliveryCount(message.reply ?? ''),
+    attempt,
+    seq,
+    storedAt,
     ack: () => say('+ACK'),
     nak: (delayMs) => say(`-NAK ${JSON.stringify({ delay: nanos(delayMs) })}`),
     term: (reason) => say(`+TERM ${reason}`),
     working: () => say('+WPI'),
   };
-}
-
-/** `$JS.ACK.<stream>.<consumer>.<delivered>...`, with two tokens more (domain, account) on newer servers. */
-function deliveryCount(ackSubject: string): number {
-  const tokens = ackSubject.split('.');
-  return Number(tokens[tokens.length >= 11 ? 6 : 4] ?? 1);
 }

@@ -1,8 +1,10 @@
-import { AckPolicy, DiscardPolicy, type JetStreamManager, nanos, RetentionPolicy, StorageType, type StreamConfig } from 'nats';
+import { AckPolicy, DiscardPolicy, type JetStreamManager, nanos, NatsError, RetentionPolicy, StorageType, type StreamConfig } from 'nats';
 import { ON_DEMAND_CAMERA } from '../../messages/ids.ts';
 import { consumers, IMAGE_STREAM, PRIORITIES_URGENT_FIRST, streams, subjects } from '../../messages/subjects.ts';
+import { MOST_DELIVERIES } from '../redelivery.ts';
 
 const MINUTE = 60_000;
+const DAY = 24 * 60 * MINUTE;
 const MB = 1024 * 1024;
 
 type StreamPlan = Pick<StreamConfig, 'name' | 'subjects' | 'retention' | 'max_age' | 'max_bytes'> & Partial<StreamConfig>;
@@ -14,50 +16,83 @@ const STREAMS: readonly StreamPlan[] = [
   { name: streams.results, subjects: [subjects.results], retention: RetentionPolicy.Limits, max_age: nanos(60 * MINUTE), max_bytes: 256 * MB },
   // Webhooks to be called; one that is not delivered within ten minutes is given up before it gets this old.
   { name: streams.webhooks, subjects: [subjects.webhooks], retention: RetentionPolicy.Workqueue, max_age: nanos(20 * MINUTE), max_bytes: 64 * MB },
+  // Its sequence is the live feed's offset: only aggregates may be in it.
+  { name: streams.aggregates, subjects: [subjects.aggregates], retention: RetentionPolicy.Limits, max_age: nanos(10 * MINUTE), max_bytes: 128 * MB, duplicate_window: nanos(5 * MINUTE) },
+  { name: streams.alerts, subjects: [subjects.alerts], retention: RetentionPolicy.Limits, max_age: nanos(30 * DAY), max_bytes: 256 * MB, duplicate_window: nanos(5 * MINUTE) },
+  { name: streams.alertImages, subjects: [subjects.alertImages], retention: RetentionPolicy.Limits, max_age: nanos(30 * DAY), max_bytes: 1024 * MB, max_msgs_per_subject: 1 },
+  // What could not be handled; the window spans the redeliveries of a message whose end was not heard.
+  { name: streams.deadLetters, subjects: [subjects.deadLetters], retention: RetentionPolicy.Limits, max_age: nanos(7 * DAY), max_bytes: 64 * MB, duplicate_window: nanos(10 * MINUTE) },
   // Claim checks: one message per image id, read by subject, gone after five minutes.
   { name: IMAGE_STREAM, subjects: [`${subjects.imagePrefix}>`], retention: RetentionPolicy.Limits, max_age: nanos(5 * MINUTE), max_bytes: 1024 * MB, max_msgs_per_subject: 1 },
 ];
+
+/** A delivery not settled after this long is given to somebody else. */
+const ACK_WAIT_MS = 30_000;
+const NO_SERVER_BOUND = -1;
+/** JetStream's codes for a name that exists with another configuration. */
+const STREAM_TAKEN = 10_058;
+const CONSUMER_TAKEN = 10_148;
 
 interface ConsumerPlan {
   readonly stream: string;
   readonly durable: string;
   readonly filter: string;
   readonly maxAckPending: number;
+  /** Default {@link ACK_WAIT_MS}. */
+  readonly ackWaitMs?: number;
+  /** The server's own bound. Default none: those who take decide, see `mostDeliveries`. */
   readonly maxDeliver?: number;
+  /** Default {@link MOST_DELIVERIES}. */
+  readonly mostDeliveries?: number;
 }
 
 const CONSUMERS: readonly ConsumerPlan[] = [
   { stream: streams.detections, durable: consumers.taskGenerator, filter: subjects.detections, maxAckPending: 256 },
-  { stream: streams.detections, durable: consumers.aggregatorDetections, filter: subjects.detections, maxAckPending: 4096 },
-  { stream: streams.results, durable: consumers.aggregatorResults, filter: subjects.results, maxAckPending: 4096 },
+  // The aggregator says every few seconds that it still holds what it has not answered; when it is gone another one goes on soon.
+  { stream: streams.detections, durable: consumers.aggregatorDetections, filter: subjects.detections, maxAckPending: 4096, ackWaitMs: 10_000 },
+  { stream: streams.results, durable: consumers.aggregatorResults, filter: subjects.results, maxAckPending: 4096, ackWaitMs: 10_000 },
   { stream: streams.results, durable: consumers.onDemandResults, filter: subjects.result(ON_DEMAND_CAMERA), maxAckPending: 256 },
-  { stream: streams.webhooks, durable: consumers.webhooks, filter: subjects.webhooks, maxAckPending: 1_000, maxDeliver: 50 },
+  { stream: streams.webhooks, durable: consumers.webhooks, filter: subjects.webhooks, maxAckPending: 1_000, maxDeliver: 50, mostDeliveries: Infinity },
+  // Alerts wait as long as it takes for Redis: no number of attempts makes one a dead letter.
+  { stream: streams.alerts, durable: consumers.alertWriter, filter: subjects.alerts, maxAckPending: 256, mostDeliveries: Infinity },
+  { stream: streams.alerts, durable: consumers.alertImages, filter: subjects.alerts, maxAckPending: 64, mostDeliveries: Infinity },
   ...PRIORITIES_URGENT_FIRST.map((priority) => ({ stream: streams.tasks, durable: consumers.scheduler(priority), filter: subjects.tasksOf(priority), maxAckPending: 256 })),
 ];
 
-/** A delivery not settled after this long is given to somebody else. */
-export const ACK_WAIT_MS = 30_000;
-const MAX_DELIVER = 5;
+/** Deliveries of one message after which a consumer gives it up as a dead letter. */
+export const mostDeliveries = (durable: string): number => CONSUMERS.find((plan) => plan.durable === durable)?.mostDeliveries ?? MOST_DELIVERIES;
 
 /** Creates what is missing and brings what exists up to date. Safe to call again at any time, from any node. */
 export async function ensureTopology(jsm: JetStreamManager): Promise<void> {
-  for (const plan of STREAMS) {
-    const config = { storage: StorageType.File, discard: DiscardPolicy.Old, duplicate_window: nanos(2 * MINUTE), ...plan };
-    try {
-      await jsm.streams.add(config);
-    } catch {
-      // It exists with another configuration: `update` reports what cannot be changed.
-      await jsm.streams.update(plan.name, config);
-    }
-  }
-  for (const plan of CONSUMERS) {
-    await jsm.consumers.add(plan.stream, {
-      durable_name: plan.durable,
-      ack_policy: AckPolicy.Explicit,
-      ack_wait: nanos(ACK_WAIT_MS),
-      max_deliver: plan.maxDeliver ?? MAX_DELIVER,
-      max_ack_pending: plan.maxAckPending,
-      filter_subject: plan.filter,
-    });
+  await Promise.all(STREAMS.map((plan) => ensureStream(jsm, plan)));
+  await Promise.all(CONSUMERS.map((plan) => ensureConsumer(jsm, plan)));
+}
+
+async function ensureStream(jsm: JetStreamManager, plan: StreamPlan): Promise<void> {
+  const config = { storage: StorageType.File, discard: DiscardPolicy.Old, duplicate_window: nanos(2 * MINUTE), ...plan };
+  try {
+    await jsm.streams.add(config);
+  } catch (thrown) {
+    if (!isTaken(thrown, STREAM_TAKEN)) throw thrown;
+    // `update` reports what cannot be changed.
+    await jsm.streams.update(plan.name, config);
   }
 }
+
+async function ensureConsumer(jsm: JetStreamManager, plan: ConsumerPlan): Promise<void> {
+  const config = {
+    ack_policy: AckPolicy.Explicit,
+    ack_wait: nanos(plan.ackWaitMs ?? ACK_WAIT_MS),
+    max_deliver: plan.maxDeliver ?? NO_SERVER_BOUND,
+    max_ack_pending: plan.maxAckPending,
+    filter_subject: plan.filter,
+  };
+  try {
+    await jsm.consumers.add(plan.stream, { ...config, durable_name: plan.durable });
+  } catch (thrown) {
+    if (!isTaken(thrown, CONSUMER_TAKEN)) throw thrown;
+    await jsm.consumers.update(plan.stream, plan.durable, config);
+  }
+}
+
+const isTaken = (thrown: unknown, code: number): boolean => thrown instanceof NatsError && thrown.api_error?.err_code === code;

@@ -1,0 +1,17 @@
+import { NatsError } from 'nats';
+import { asError } from '../../runtime/errors.ts';
+import { InfraError } from '../errors.ts';
+
+const DOWN: ReadonlySet<string> = new Set(['503', 'TIMEOUT', 'CONNECTION_CLOSED', 'CONNECTION_DRAINING', 'DISCONNECT']);
+/** JetStream's own codes below 500 that time may heal: the account's storage is full; consumer or stream are being made anew. */
+const DOWN_ERR_CODES: ReadonlySet<number> = new Set([10_002, 10_014, 10_059]);
+
+/** NATS's own errors in our words; `BUS_DOWN` when trying again later may help, also when the server's storage is full. */
+export function asInfraError(thrown: unknown, doing: string): InfraError {
+  if (thrown instanceof InfraError) return thrown;
+  const error = asError(thrown);
+  const down = error instanceof NatsError && (DOWN.has(error.code) || mayHeal(error));
+  return new InfraError(down ? 'BUS_DOWN' : 'BUS_REFUSED', `${doing}: ${error.message}`, {}, thrown);
+}
+
+const mayHeal = ({ api_error: api }: NatsError): boolean => api !== undefined && (api.code >= 500 || DOWN_ERR_CODES.has(api.err_code ?? 0));
