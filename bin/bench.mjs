@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// npm run bench:NAME: installs what is missing (bench/ has packages of its own, to compare with), then runs bench/NAME/main.ts.
+// npm run bench:NAME: installs what is missing (bench/ has packages of its own for those that compare), then runs bench/NAME/main.ts.
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +14,8 @@ const names = readdirSync(BENCH).filter((folder) => existsSync(join(BENCH, folde
 if (!names.includes(name)) fail(`there is no benchmark "${name ?? ''}"; there is ${names.join(', ')}`);
 
 await ensureInstalled();
-await ensureBenchInstalled();
+// Only some compare with packages that Gantry itself does not use.
+if (existsSync(join(BENCH, name, 'peers.ts'))) await ensureBenchInstalled();
 await runNode24(join('bench', name, 'main.ts'), args);
 
 async function ensureBenchInstalled() {

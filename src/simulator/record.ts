@@ -13,8 +13,8 @@ export class CallRecord {
   readonly #calls: { -readonly [K in keyof RecordedCall]: RecordedCall[K] }[] = [];
 
   /** Returns what books the end of the call. */
-  add(call: Omit<RecordedCall, 'status' | 'bytes'>): (end: { readonly status?: number; readonly bytes?: number }) => void {
-    const entry = { ...call, status: 0, bytes: 0 };
+  add(call: Omit<RecordedCall, 'status' | 'bytes' | 'ms'>): (end: { readonly status?: number; readonly bytes?: number; readonly ms?: number }) => void {
+    const entry = { ...call, status: 0, bytes: 0, ms: null };
     this.#calls.push(entry);
     if (this.#calls.length > MOST_CALLS) this.#calls.shift();
     return (end) => void Object.assign(entry, end);

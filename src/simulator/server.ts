@@ -100,19 +100,20 @@ class Simulator {
     if (request.method !== 'POST' || request.url !== '/v1/chat/completions') return void sendError(response, 404, 'not_found', 'There is no such route.');
     const traceId = TRACE.exec(String(request.headers['traceparent'] ?? ''))?.[1] ?? null;
     if (this.#options.timingHeaders !== false) response.setHeader('req-arrive-time', String(Math.floor(at)));
-    const end = this.#record.add({ at, key: key?.name ?? '?', budget: key?.budget.name ?? '?', traceId });
+    const book = this.#record.add({ at, key: key?.name ?? '?', budget: key?.budget.name ?? '?', traceId });
+    const end = (status: number): void => book(status === 0 ? { status } : { status, ms: preciseNow() - at });
     // Limits count by arrival, before the body is read.
     const wait = key === undefined || key.revoked ? 0 : key.limiter.waitMs(at);
     if (key !== undefined && !key.revoked && (wait === 0 || this.#options.countRejected === true)) key.limiter.count(at);
     const body = await readBody(request, LARGEST_BODY);
-    end({ bytes: body?.length ?? 0 });
-    if (key === undefined || key.revoked) return end({ status: sendError(response, 401, 'invalid_api_key', 'Incorrect API key provided.') });
+    book({ bytes: body?.length ?? 0 });
+    if (key === undefined || key.revoked) return end(sendError(response, 401, 'invalid_api_key', 'Incorrect API key provided.'));
     if (wait > 0) {
       const headers = { 'retry-after': String(Math.ceil(wait / 1000)), 'retry-after-ms': String(Math.ceil(wait)) };
-      return end({ status: sendError(response, 429, 'rate_limit_exceeded', `Rate limit reached for ${key.budget.name}.`, headers) });
+      return end(sendError(response, 429, 'rate_limit_exceeded', `Rate limit reached for ${key.budget.name}.`, headers));
     }
-    if (body === null) return end({ status: sendError(response, 413, 'request_too_large', 'The body is too large.') });
-    end({ status: await this.#answer(key.name, body, response) });
+    if (body === null) return end(sendError(response, 413, 'request_too_large', 'The body is too large.'));
+    end(await this.#answer(key.name, body, response));
   }
 
   /** Answers a call that was let in; returns the status, 0 for none. */

@@ -65,6 +65,8 @@ export interface RecordedCall {
   readonly status: number;
   /** Bytes of the request's body. */
   readonly bytes: number;
+  /** From `at` to the end of the answer; null while, or when, there was none. */
+  readonly ms: number | null;
   readonly traceId: string | null;
 }
 

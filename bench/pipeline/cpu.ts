@@ -1,0 +1,71 @@
+/** CPU time of processes and of the whole machine, from Linux's /proc; nothing elsewhere. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+
+/** Ticks a second of the figures in /proc; fixed on every Linux that Node runs on. */
+const TICKS = 100;
+
+interface Stat {
+  readonly parent: number;
+  readonly seconds: number;
+  readonly name: string;
+}
+
+function statOf(pid: number | string): Stat | null {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The name stands in brackets and may hold anything.
+    const close = text.lastIndexOf(')');
+    const rest = text.slice(close + 2).split(' ');
+    return { name: text.slice(text.indexOf('(') + 1, close), parent: Number(rest[1]), seconds: (Number(rest[11]) + Number(rest[12])) / TICKS };
+  } catch {
+    return null;
+  }
+}
+
+/** Children of a process by the names of their programs. */
+export function childrenOf(pid: number): ReadonlyMap<string, number> {
+  const found = new Map<string, number>();
+  let entries: string[] = [];
+  try {
+    entries = readdirSync('/proc');
+  } catch {
+    return found;
+  }
+  for (const entry of entries) {
+    const stat = /^\d+$/.test(entry) ? statOf(entry) : null;
+    if (stat?.parent === pid) found.set(stat.name, Number(entry));
+  }
+  return found;
+}
+
+/** A moment to measure from. */
+export class CpuMeter {
+  readonly #pids: ReadonlyMap<string, number>;
+  readonly #began = performance.now();
+  readonly #before: ReadonlyMap<string, number>;
+  readonly #busyBefore = busySeconds();
+
+  constructor(pids: ReadonlyMap<string, number>) {
+    this.#pids = pids;
+    this.#before = this.#read();
+  }
+
+  /** Cores used since then, by name; `others` is what everything else on the machine used. */
+  cores(): ReadonlyMap<string, number> {
+    const seconds = (performance.now() - this.#began) / 1_000;
+    const after = this.#read();
+    const used = new Map([...after].map(([name, total]) => [name, (total - (this.#before.get(name) ?? total)) / seconds] as const));
+    const own = [...used.values()].reduce((sum, each) => sum + each, 0);
+    return new Map([...used, ['others', Math.max(0, (busySeconds() - this.#busyBefore) / seconds - own)] as const]);
+  }
+
+  #read(): ReadonlyMap<string, number> {
+    return new Map([...this.#pids].flatMap(([name, pid]) => {
+      const stat = statOf(pid);
+      return stat === null ? [] : [[name, stat.seconds] as const];
+    }));
+  }
+}
+
+const busySeconds = (): number => cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0) / 1_000;

@@ -1,0 +1,137 @@
+/** Joins what was seen of each frame on its way, and tells where its time went. Pure; all times in ms. */
+import type { LoadBatch, ProviderCall, SeenAggregate, SeenResult, Sent, ViewerBatch } from './orders.ts';
+
+/**
+ * The way of the group that was answered last, stage by stage; together they are the whole from publish to WebSocket.
+ * `provider` is what the provider itself says; `model: transit` the rest of what Gantry calls `modelMs`. Stages between
+ * Gantry's own clock readings are exact to a millisecond.
+ */
+export const STAGES = ['detection -> task on the bus', 'task -> its turn', 'picture', 'lease', 'lease -> sent', 'model: provider', 'model: transit', 'judged -> result on the bus', 'result -> aggregate made', 'made -> aggregate on the bus', 'aggregate on the bus -> WebSocket'] as const;
+export type Stage = (typeof STAGES)[number];
+
+export interface Journey {
+  readonly at: number;
+  /** Publish to WebSocket, and the same without the provider's time. */
+  readonly total: number;
+  readonly added: number;
+  /** Without Gantry's own `modelMs`, which holds the transit over HTTP as well. */
+  readonly addedWithoutTransit: number;
+  /** From the aggregate being made to a Redis subscriber; null when none came. */
+  readonly redis: number | null;
+  readonly stages: Readonly<Record<Stage, number>>;
+}
+
+export interface Tally {
+  readonly frames: number;
+  readonly groups: number;
+  /** Frames without any aggregate; aggregates that came to the viewer more than once. */
+  readonly lost: number;
+  readonly doubled: number;
+  /** Groups answered `unknown`, and groups missing from the first aggregate. */
+  readonly unknown: number;
+  readonly missing: number;
+  readonly journeys: readonly Journey[];
+}
+
+interface Frame {
+  /** Null while only others told of it: reports come in any order. */
+  sent: Sent | null;
+  readonly tasks: Map<number, number>;
+  readonly results: SeenResult[];
+  aggregate: SeenAggregate | null;
+  redis: SeenAggregate | null;
+  readonly pushed: SeenAggregate[];
+}
+
+type SentFrame = Frame & { readonly sent: Sent };
+
+export class Ledger {
+  readonly #frames = new Map<string, Frame>();
+
+  load(batch: LoadBatch): void {
+    for (const sent of batch.sent) this.#frame(sent).sent = sent;
+    for (const task of batch.tasks) this.#frame(task).tasks.set(task.groupIndex, task.at);
+    for (const result of batch.results) this.#frame(result).results.push(result);
+    for (const seen of batch.aggregates) if (seen.revision === 0) this.#frame(seen).aggregate ??= seen;
+    for (const seen of batch.redis) if (seen.revision === 0) this.#frame(seen).redis ??= seen;
+  }
+
+  viewer(batch: ViewerBatch): void {
+    for (const seen of batch.pushed) this.#frame(seen).pushed.push(seen);
+  }
+
+  /** Of the frames published from `from` on. */
+  tally(calls: readonly ProviderCall[], from: number): Tally {
+    const byTrace = Map.groupBy(calls, (call) => call.traceId);
+    const frames = this.#sent();
+    const pushes = frames.map(({ pushed }) => pushed.map((seen) => seen.revision));
+    return {
+      frames: frames.length,
+      groups: frames.reduce((sum, { sent }) => sum + sent.groups, 0),
+      lost: pushes.filter((revisions) => !revisions.includes(0)).length,
+      doubled: pushes.reduce((sum, revisions) => sum + revisions.length - new Set(revisions).size, 0),
+      unknown: frames.reduce((sum, { results }) => sum + results.filter((result) => result.unknown).length, 0),
+      missing: frames.reduce((sum, { pushed }) => sum + (pushed.find((seen) => seen.revision === 0)?.missing ?? 0), 0),
+      journeys: frames.filter(({ sent }) => sent.at >= from).flatMap((frame) => journeyOf(frame, byTrace.get(frame.sent.traceId) ?? []) ?? []),
+    };
+  }
+
+  /** Frames that did not come out, by how far they came; for a look at what went wrong. */
+  lost(): Readonly<Record<string, number>> {
+    const counts: Record<string, number> = {};
+    for (const { sent, tasks, results, aggregate, redis, pushed } of this.#sent()) {
+      if (pushed.some((seen) => seen.revision === 0)) continue;
+      const how = `${tasks.size} of ${sent.groups} tasks, ${results.length} results, ${aggregate === null ? 'no' : 'an'} aggregate on the bus, ${redis === null ? 'none' : 'one'} on Redis, ${pushed.length} revisions pushed`;
+      counts[how] = (counts[how] ?? 0) + 1;
+    }
+    return counts;
+  }
+
+  #sent(): readonly SentFrame[] {
+    return [...this.#frames.values()].filter((frame): frame is SentFrame => frame.sent !== null);
+  }
+
+  #frame({ requestId }: { readonly requestId: string }): Frame {
+    const known = this.#frames.get(requestId);
+    if (known !== undefined) return known;
+    const made: Frame = { sent: null, tasks: new Map(), results: [], aggregate: null, redis: null, pushed: [] };
+    this.#frames.set(requestId, made);
+    return made;
+  }
+}
+
+/** Null for a frame that did not come through whole. */
+function journeyOf({ sent, tasks, results, aggregate, redis, pushed }: SentFrame, calls: readonly ProviderCall[]): Journey | null {
+  const last = results.toSorted((a, b) => b.at - a.at)[0];
+  const push = pushed.find((seen) => seen.revision === 0);
+  const slowest = calls.filter((call) => call.ms !== null).toSorted((a, b) => b.at + (b.ms ?? 0) - a.at - (a.ms ?? 0))[0];
+  const call = last?.calls.at(-1);
+  const taskAt = last === undefined ? undefined : tasks.get(last.groupIndex);
+  if (last === undefined || push === undefined || call === undefined || aggregate === null || taskAt === undefined) return null;
+  const provider = slowest?.ms ?? 0;
+  const modelMs = call.modelMs ?? 0;
+  const sendMs = call.sendMs ?? 0;
+  const turnAt = sent.timestamp + (last.waitMs ?? 0);
+  const leaseAskedAt = last.judgedAt - modelMs - sendMs - call.leaseMs;
+  const total = push.at - sent.at;
+  return {
+    at: sent.at,
+    total,
+    added: total - provider,
+    addedWithoutTransit: total - modelMs,
+    redis: redis === null ? null : redis.at - redis.madeAt,
+    stages: {
+      'detection -> task on the bus': taskAt - sent.at,
+      'task -> its turn': turnAt - taskAt,
+      picture: leaseAskedAt - turnAt,
+      lease: call.leaseMs,
+      'lease -> sent': sendMs,
+      'model: provider': provider,
+      'model: transit': modelMs - provider,
+      'judged -> result on the bus': last.at - last.judgedAt,
+      'result -> aggregate made': aggregate.madeAt - last.at,
+      'made -> aggregate on the bus': aggregate.at - aggregate.madeAt,
+      'aggregate on the bus -> WebSocket': push.at - aggregate.at,
+    },
+  };
+}

@@ -1,0 +1,133 @@
+/**
+ * The load in a process of its own: simulated cameras publish detections (and, before, their pictures) as Gantry's own
+ * would, and the same process listens on NATS and Redis to what becomes of them. Reports every half second.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { connect, headers as newHeaders, type Msg, type MsgHdrs } from 'nats';
+import type { Aggregate } from '../../src/messages/aggregate.ts';
+import type { AssessmentResult } from '../../src/messages/assessment.ts';
+import type { Detection } from '../../src/messages/detection.ts';
+import { headers, redisKeys, subjects } from '../../src/messages/subjects.ts';
+import type { AssessmentTask } from '../../src/messages/task.ts';
+import { seededRandom } from '../../src/simulator/random.ts';
+import { clockWith } from './clock.ts';
+import { FrameMaker, MEAN_GROUPS } from './frames.ts';
+import type { LoadBatch, LoadEnd, LoadOrder, SeenAggregate } from './orders.ts';
+import { makePictures } from './pictures.ts';
+
+const order: LoadOrder = JSON.parse(process.argv[2] ?? '');
+const now = clockWith(order.offset);
+const REPORT_MS = 500;
+/** After the last frame, for what is still on its way. */
+const DRAIN_MS = 6_000;
+
+const emptyBatch = (): LoadBatch => ({ kind: 'batch', sent: [], tasks: [], results: [], aggregates: [], redis: [] });
+let batch = emptyBatch();
+let failed = 0;
+let latestMs = 0;
+
+const nc = await connect({ servers: order.natsUrl, name: 'gantry-bench-load' });
+const js = nc.jetstream();
+const pictures = await makePictures();
+const aggregateSeen = (aggregate: Aggregate, at: number): SeenAggregate => ({
+  requestId: aggregate.requestId,
+  at,
+  revision: aggregate.revision,
+  madeAt: Date.parse(aggregate.publishedAt),
+  missing: aggregate.riskAssessment.missingGroups.length,
+});
+const ours = (cameraId: string): boolean => cameraId.startsWith(order.prefix);
+
+/** Listens beside, without a consumer, so that nothing is taken away from Gantry. */
+function listen<T extends { readonly cameraId: string }>(subject: string, parse: (message: Msg) => T, note: (body: T, at: number) => void): void {
+  nc.subscribe(subject, {
+    callback: (error, message: Msg) => {
+      const at = now();
+      if (error !== null) return;
+      const body = parse(message);
+      if (ours(body.cameraId)) note(body, at);
+    },
+  });
+}
+listen(subjects.tasks, (message) => message.json<AssessmentTask>(), ({ requestId, group }, at) => void batch.tasks.push({ requestId, at, groupIndex: group.groupIndex }));
+listen(subjects.results, (message) => message.json<AssessmentResult>(), ({ requestId, groupIndex, timestamp, metadata, error }, at) => {
+  batch.results.push({ requestId, at, groupIndex, judgedAt: Date.parse(timestamp), waitMs: metadata.waitMs ?? null, calls: metadata.calls ?? [], unknown: error !== undefined });
+});
+listen(subjects.aggregates, (message) => message.json<Aggregate>(), (aggregate, at) => void batch.aggregates.push(aggregateSeen(aggregate, at)));
+
+const redis = order.redisUrl === null ? null : new Redis(order.redisUrl);
+redis?.on('pmessage', (_pattern: string, _channel: string, text: string) => {
+  const at = now();
+  const aggregate: Aggregate = JSON.parse(text);
+  if (ours(aggregate.cameraId)) batch.redis.push(aggregateSeen(aggregate, at));
+});
+await redis?.psubscribe(redisKeys.channel('*'));
+await nc.flush();
+
+process.on('disconnect', () => process.exit(0));
+const reporting = setInterval(report, REPORT_MS);
+process.send?.('ready');
+await new Promise((resolve) => process.once('message', resolve));
+await Promise.all(Array.from({ length: order.cameras }, (_, index) => runCamera(`${order.prefix}${String(index + 1).padStart(3, '0')}`, order.seed + index)));
+await delay(DRAIN_MS);
+clearInterval(reporting);
+report();
+process.send?.({ kind: 'end', failed, latestMs } satisfies LoadEnd);
+await nc.close();
+redis?.disconnect();
+process.disconnect?.();
+
+function report(): void {
+  process.send?.(batch);
+  batch = emptyBatch();
+}
+
+/** Frames at the camera's own rate, a tenth more or less, from a moment of its own within the first period. */
+async function runCamera(cameraId: string, seed: number): Promise<void> {
+  const random = seededRandom(seed);
+  const maker = new FrameMaker(cameraId, seed);
+  const periodMs = (1_000 * MEAN_GROUPS * order.cameras) / order.groupsPerSecond;
+  const end = now() + order.seconds * 1_000;
+  let due = now() + random() * periodMs;
+  while (due < end) {
+    const early = due - now();
+    if (early > 0) await delay(early);
+    const detection = maker.next(Date.now());
+    try {
+      await storePictures(detection);
+      await publish(detection);
+    } catch {
+      failed += 1;
+    }
+    latestMs = Math.max(latestMs, now() - due);
+    due += periodMs * (0.9 + 0.2 * random());
+  }
+}
+
+async function storePictures({ requestId, cameraId, imageId, trafficGroups }: Detection): Promise<void> {
+  const crop = (index: number): Buffer => pictures.crops[(cameraId.length + index) % pictures.crops.length] ?? pictures.frame;
+  await Promise.all([
+    ...(imageId === null ? [] : [js.publish(subjects.image(imageId), pictures.frame)]),
+    ...trafficGroups.flatMap(({ cropId }, index) => (cropId === null ? [] : [js.publish(subjects.image(cropId), crop(index))])),
+  ]).catch((thrown: unknown) => {
+    throw new Error(`pictures of ${requestId}`, { cause: thrown });
+  });
+}
+
+async function publish(detection: Detection): Promise<void> {
+  const { requestId, cameraId, traceId, trafficGroups } = detection;
+  const at = now();
+  // The frame counts as arrived when it is published: the simulated camera took no time to look at it.
+  const body: Detection = { ...detection, timestamp: new Date(Math.floor(at)).toISOString() };
+  batch.sent.push({ requestId, traceId, at, timestamp: Math.floor(at), groups: trafficGroups.length });
+  await js.publish(subjects.detection(cameraId), JSON.stringify(body), { headers: traceHeaders({ requestId, cameraId, traceId }), msgID: requestId });
+}
+
+function traceHeaders({ requestId, cameraId, traceId }: Pick<Detection, 'requestId' | 'cameraId' | 'traceId'>): MsgHdrs {
+  const made = newHeaders();
+  made.set(headers.traceId, traceId);
+  made.set(headers.cameraId, cameraId);
+  made.set(headers.requestId, requestId);
+  return made;
+}

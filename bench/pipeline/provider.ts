@@ -1,0 +1,13 @@
+/** The provider in a process of its own. Started with an order as its argument; tells its calls when asked. */
+import { simulatedKeys } from '../../src/simulator/keys.ts';
+import { startProviderSimulator } from '../../src/simulator/server.ts';
+import type { ProviderCall, ProviderOrder } from './orders.ts';
+
+const order: ProviderOrder = JSON.parse(process.argv[2] ?? '');
+const simulator = await startProviderSimulator({ keys: simulatedKeys(order.keys, { qps: order.qps, rpm: order.qps * 60 }), latency: order.latency });
+process.on('message', () => {
+  const calls: readonly ProviderCall[] = simulator.calls().flatMap(({ traceId, at, ms, status }) => (traceId === null ? [] : [{ traceId, at, ms, status }]));
+  process.send?.({ calls, violations: simulator.violations().length });
+});
+process.on('disconnect', () => process.exit(0));
+process.send?.({ url: simulator.url, model: simulator.model, keys: simulator.keyEntries() });

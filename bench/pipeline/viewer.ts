@@ -1,0 +1,41 @@
+/** A viewer of the live feed in a process of its own: every camera, arrival times of everything. Reports every half second. */
+import { WebSocket } from 'ws';
+import type { Aggregate } from '../../src/messages/aggregate.ts';
+import { clockWith } from './clock.ts';
+import type { ViewerBatch, ViewerOrder } from './orders.ts';
+
+const order: ViewerOrder = JSON.parse(process.argv[2] ?? '');
+const now = clockWith(order.offset);
+const REPORT_MS = 500;
+
+let batch: ViewerBatch = { kind: 'batch', pushed: [] };
+const url = new URL('/ws', order.url.replace(/^http/, 'ws'));
+if (order.token !== null) url.searchParams.set('token', order.token);
+const socket = new WebSocket(url);
+socket.on('message', (data: Buffer) => {
+  const at = now();
+  const message: { type: string; data: Aggregate } = JSON.parse(data.toString());
+  if (message.type !== 'detection_result' || !message.data.cameraId.startsWith(order.prefix)) return;
+  const { requestId, revision, publishedAt, riskAssessment } = message.data;
+  batch.pushed.push({ requestId, at, revision, madeAt: Date.parse(publishedAt), missing: riskAssessment.missingGroups.length });
+});
+socket.on('close', (code) => {
+  console.error(`the viewer's connection was closed with ${code}`);
+  process.exit(1);
+});
+await new Promise((resolve, reject) => {
+  socket.once('open', resolve);
+  socket.once('error', reject);
+});
+socket.send(JSON.stringify({ type: 'subscribe' }));
+
+setInterval(report, REPORT_MS);
+process.on('disconnect', () => process.exit(0));
+// Asked for what is left.
+process.on('message', report);
+process.send?.('ready');
+
+function report(): void {
+  process.send?.(batch);
+  batch = { kind: 'batch', pushed: [] };
+}
