@@ -79,9 +79,9 @@ export interface FollowOptions<T> {
   /** Ends it. */
   readonly signal: AbortSignal;
   /** In order, each once. What it throws is logged. */
-  onMessage(message: StoredMessage<T>): void;
+  readonly onMessage: (message: StoredMessage<T>) => void;
   /** The stream is another one (its sequences began anew), or messages were gone before they could be read; `why` says which. */
-  onReset?(why: string): void;
+  readonly onReset?: ((why: string) => void) | undefined;
 }
 
 export type BusState = 'connected' | 'reconnecting' | 'closed';

@@ -96,7 +96,7 @@ export class NatsLink {
     if (state !== 'connected') {
       for (const cut of this.#cuts) cut(new InfraError('BUS_DOWN', state === 'closed' ? 'the connection to NATS was closed' : 'the connection to NATS was lost', { state }));
     }
-    for (const listener of [...this.#listeners]) listener(state);
+    for (const listener of this.#listeners) listener(state);
   }
 
   async #follow(options: NatsOptions): Promise<void> {
