@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { CameraInit, CameraMessage } from './actors/camera/camera.types.ts';
 import { CAMERA_REGISTRY } from './actors/camera-registry.ts';
 import { gantryTree } from './actors/tree.ts';
-import { WEBHOOKS } from './actors/webhooks.ts';
+import { callAlertHooks } from './actors/webhooks.ts';
 import { assessmentPort } from './app/assessment-port.ts';
 import { cameraPort } from './app/camera-port.ts';
 import type { GantryConfig } from './app/config.ts';
@@ -95,13 +95,14 @@ export async function startGantry({ config, log, onLost, signal, cameraActor }: 
   // The actors. Cameras come up by themselves, after everything else.
   const crew = createCrew({ system: () => system, ffmpeg: ffmpeg.path, model, confidence: config.confidence, iou: config.iou, isolation: config.isolation, ...(cameraActor === undefined ? {} : { actor: cameraActor }) });
   const tree = gantryTree({
+    redisWriters: redis === null ? null : { cacheWriter: () => ({ redis, onPushed: (seconds) => metrics.redisPush(seconds) }), alertWriter: () => ({ bus, redis }) },
     aggregator: () => ({
       bus,
-      redis,
+      cached: redis !== null,
       deadlineMs: config.aggregateDeadlineMs,
-      onPublished: (aggregate, alert) => {
-        metrics.endToEnd((Date.parse(aggregate.publishedAt) - Date.parse(aggregate.timestamp)) / 1000);
-        if (alert && config.alertHooks.length > 0) system.ref(WEBHOOKS).tell({ type: 'alert', aggregate });
+      onAlert: (alert) => callAlertHooks(bus, config.alertHooks, alert),
+      onPublished: ({ publishedAt, timestamp, replayOf }) => {
+        if (replayOf === undefined) metrics.endToEnd((Date.parse(publishedAt) - Date.parse(timestamp)) / 1000);
       },
     }),
     keyPool: keys.pool,

@@ -1,21 +1,29 @@
-import { Aggregation, type AggregationCounters, type Publication } from '../aggregation/aggregation.ts';
-import type { Bus, Delivery } from '../infra/bus.ts';
+import { Aggregation, type AggregationCounters, type Outcome, type Publication } from '../aggregation/aggregation.ts';
+import type { Bus, Delivery, Trace } from '../infra/bus.ts';
 import { consume } from '../infra/consume.ts';
-import type { RedisStore } from '../infra/redis/store.ts';
-import type { Aggregate } from '../messages/aggregate.ts';
+import { InfraError } from '../infra/errors.ts';
+import { Pipeline } from '../infra/pipeline.ts';
+import { Aggregate } from '../messages/aggregate.ts';
 import { AssessmentResult } from '../messages/assessment.ts';
 import { Detection } from '../messages/detection.ts';
-import { type CameraId, ON_DEMAND_CAMERA } from '../messages/ids.ts';
+import { type CameraId, ON_DEMAND_CAMERA, type RequestId } from '../messages/ids.ts';
 import { consumers, streams, subjects } from '../messages/subjects.ts';
 import { defineActor } from '../runtime/actor.ts';
 import { asError } from '../runtime/errors.ts';
 import type { Asking } from '../runtime/message.ts';
 import { address } from '../runtime/ref.ts';
+import { Holding } from './aggregator/holding.ts';
+import { lookBack } from './aggregator/look-back.ts';
+import { CACHE_WRITER } from './cache-writer.ts';
 
 export interface AggregatorStats extends AggregationCounters {
+  /** Frames that wait for answers, and frames that wait for the bus. */
   readonly pending: number;
-  /** Detections and aggregates that Redis did not take. */
-  readonly notCached: number;
+  readonly unpublished: number;
+  /** Messages not settled yet. */
+  readonly held: number;
+  /** Aggregates that the bus refused for good. */
+  readonly refused: number;
 }
 
 export type AggregatorMessage =
@@ -24,118 +32,245 @@ export type AggregatorMessage =
 type Private =
   | { type: 'detection'; delivery: Delivery<Detection> }
   | { type: 'result'; delivery: Delivery<AssessmentResult> }
+  | { type: 'begin' }
   | { type: 'deadline' }
   | { type: 'keep-alive' };
 export const AGGREGATOR = address<AggregatorMessage>('/aggregator');
 
 export interface AggregatorInit {
   readonly bus: Bus;
-  /** Null when the operator switched Redis off. */
-  readonly redis: Pick<RedisStore, 'saveDetection' | 'saveAggregate'> | null;
+  /** Tells the cache writer; false when the operator switched Redis off. */
+  readonly cached: boolean;
   /** See `AggregationOptions.deadlineMs`. */
   readonly deadlineMs: number;
-  readonly onPublished: (aggregate: Aggregate, alert: boolean) => void;
+  /** The first time a frame is an alert, and again after a crash: called until it resolves, before anything is acked. */
+  readonly onAlert: (alert: Aggregate) => Promise<void>;
+  readonly onPublished: (aggregate: Aggregate) => void;
 }
 
 const OFFER_TIMEOUT_MS = 20_000;
-const KEEP_ALIVE_MS = 10_000;
+/** Well within the ack wait of these consumers (10 s). */
+const KEEP_ALIVE_MS = 3_000;
 const MAX_CAMERAS_REMEMBERED = 10_000;
+const MAX_HELD = 4_000;
+const WINDOW = 256;
+const RETRY_MS = 250;
+/** A refusal may pass (a stream being set up); this many in a row do not. */
+const REFUSALS = 5;
+const FLUSH_MS = 2_000;
+
+/** An aggregate on its way. */
+interface Going {
+  readonly publication: Publication;
+  refusals: number;
+  /** Once the aggregates have it. */
+  outcome: Outcome | null;
+}
 
 /**
- * One aggregate per frame, to Redis and to whoever listens on NATS. A message is acked only when its frame went out, so
- * that after a crash everything unfinished is delivered again and the state is rebuilt from it.
+ * One aggregate per frame, to the stream that viewers follow, and for alerts to their history. Detection and answers are
+ * acked only when both have all that is known of the frame. After a crash what went out is read back from the stream, and
+ * what was not acked is delivered again.
  */
 export const aggregatorActor = defineActor<AggregatorMessage, Private>()<AggregatorInit>({
   kind: 'aggregator',
   mailbox: { capacity: 1_000, overflow: 'back-pressure' },
-  start: (ctx, { bus, redis, deadlineMs, onPublished }) => {
+  start: (ctx, { bus, cached, deadlineMs, onAlert, onPublished }) => {
     const aggregation = new Aggregation({ deadlineMs, rememberFrames: 5_000, earlyFrames: 2_000, earlyMs: 60_000 });
-    const unsettled = new Map<string, Delivery<unknown>[]>();
-    const newest = new Map<CameraId, Aggregate>();
-    let notCached = 0;
+    const detections = new Holding(MAX_HELD);
+    const results = new Holding(MAX_HELD);
+    const newest = new Map<CameraId, { readonly aggregate: Aggregate; readonly offset: number }>();
+    /** Lives on through the flush at the end. */
+    const work = new AbortController();
+    let begun = false;
+    let refused = 0;
 
-    const consumeInto = <T extends Detection | AssessmentResult>(stream: string, durable: string, parser: { parse(body: unknown): T }, wrap: (delivery: Delivery<T>) => Private): void => {
-      const take = (delivery: Delivery<T>): Promise<void> => ctx.self.offer(wrap(delivery), { timeoutMs: OFFER_TIMEOUT_MS });
-      consume({ bus, stream, durable, parser, clock: ctx.clock, log: ctx.log, signal: ctx.signal, batch: 128, take }).catch((thrown: unknown) => ctx.fail(asError(thrown)));
+    const pipeline = new Pipeline<Going>({
+      window: WINDOW,
+      retryMs: RETRY_MS,
+      clock: ctx.clock,
+      signal: work.signal,
+      next: () => {
+        const publication = aggregation.take(ctx.clock.now());
+        return publication === null ? null : { publication, refusals: 0, outcome: null };
+      },
+      send: (going) => send(going),
+      onAway: (error) => ctx.log.warn({ err: error.message }, `aggregates wait: NATS does not take them: ${error.message}`),
+      onBack: () => ctx.log.info({}, 'aggregates go out again'),
+    });
+
+    const consumeInto = <T extends Detection | AssessmentResult>(stream: string, durable: string, parser: { parse(body: unknown): T }, holding: Holding, wrap: (delivery: Delivery<T>) => Private): void => {
+      const take = async (delivery: Delivery<T>): Promise<void> => {
+        holding.queue(delivery);
+        try {
+          await ctx.self.offer(wrap(delivery), { timeoutMs: OFFER_TIMEOUT_MS });
+        } catch (thrown) {
+          holding.unqueue(delivery);
+          if (!ctx.signal.aborted) throw thrown;
+        }
+      };
+      consume({ bus, stream, durable, parser, clock: ctx.clock, log: ctx.log, signal: ctx.signal, batch: 128, room: () => holding.room(), take }).catch((thrown: unknown) => ctx.fail(asError(thrown)));
     };
-    consumeInto(streams.detections, consumers.aggregatorDetections, Detection, (delivery) => ({ type: 'detection', delivery }));
-    consumeInto(streams.results, consumers.aggregatorResults, AssessmentResult, (delivery) => ({ type: 'result', delivery }));
-    ctx.setInterval('keep-alive', KEEP_ALIVE_MS, { type: 'keep-alive' });
 
-    /** Redis being away must not hold up the live push: what is not cached is counted and shown. */
-    const cache = async (work: () => Promise<void>): Promise<void> => {
-      try {
-        await work();
-      } catch (thrown) {
-        notCached += 1;
-        ctx.log.debug({ err: asError(thrown).message }, 'not cached');
-      }
-    };
-
-    const publish = async ({ aggregate, alert }: Publication): Promise<void> => {
-      const { cameraId, requestId, traceId } = aggregate;
-      bus.broadcast(subjects.aggregate(cameraId), aggregate, { cameraId, requestId, traceId });
-      if (redis !== null) await cache(() => redis.saveAggregate(aggregate, alert));
+    const remember = (aggregate: Aggregate, offset: number): boolean => {
+      const { cameraId, timestamp } = aggregate;
       const shown = newest.get(cameraId);
-      if (shown === undefined || shown.timestamp <= aggregate.timestamp) {
-        newest.delete(cameraId);
-        newest.set(cameraId, aggregate);
-        const [oldest] = newest.keys();
-        if (newest.size > MAX_CAMERAS_REMEMBERED && oldest !== undefined) newest.delete(oldest);
+      if (shown !== undefined && shown.aggregate.timestamp > timestamp) return false;
+      newest.delete(cameraId);
+      newest.set(cameraId, { aggregate, offset });
+      const [oldest] = newest.keys();
+      if (newest.size > MAX_CAMERAS_REMEMBERED && oldest !== undefined) newest.delete(oldest);
+      return true;
+    };
+
+    const cache = (aggregate: Aggregate, offset: number): void => {
+      if (cached) ctx.ref(CACHE_WRITER).tell({ type: 'aggregate', aggregate: { ...aggregate, offset }, at: ctx.clock.now(), stored: performance.now() });
+    };
+
+    /** Publishes it where it is not yet; what fails comes here again. */
+    const send = async (going: Going): Promise<void> => {
+      const { requestId } = going.publication.aggregate;
+      try {
+        going.outcome ??= await toAggregates(going.publication);
+        const { outcome } = going;
+        if (outcome !== null && outcome.alert !== 'none') {
+          await bus.publish(subjects.alert(outcome.aggregate.cameraId), outcome.aggregate, traceOf(outcome.aggregate), idOf(outcome.aggregate));
+          if (outcome.alert === 'first') await onAlert(outcome.aggregate);
+        }
+        if (work.signal.aborted) return;
+        if (outcome !== null) aggregation.done(requestId, outcome.alert);
+        settle(requestId);
+      } catch (thrown) {
+        if (!(thrown instanceof InfraError) || thrown.code !== 'BUS_REFUSED' || (going.refusals += 1) < REFUSALS) throw thrown;
+        giveUp(going.publication.aggregate, thrown);
       }
-      onPublished(aggregate, alert);
-      ackSettled(requestId);
-    };
-
-    const ackSettled = (requestId: string): void => {
-      if (!aggregation.isSettled(requestId)) return;
-      for (const delivery of unsettled.get(requestId) ?? []) delivery.ack();
-      unsettled.delete(requestId);
-    };
-
-    const settle = async (requestId: string, delivery: Delivery<unknown>, publications: readonly Publication[]): Promise<void> => {
-      unsettled.set(requestId, [...(unsettled.get(requestId) ?? []), delivery]);
-      for (const publication of publications) await publish(publication);
-      ackSettled(requestId);
       schedule();
     };
 
+    /** Null: it goes out again under a higher revision. */
+    const toAggregates = async (publication: Publication): Promise<Outcome | null> => {
+      const { aggregate, alertOnly } = publication;
+      if (alertOnly) return aggregation.stored(publication, null);
+      const { seq, duplicate } = await bus.publish(subjects.aggregate(aggregate.cameraId), aggregate, traceOf(aggregate), idOf(aggregate));
+      const found = duplicate ? await standing(aggregate, seq) : null;
+      const outcome = aggregation.stored(publication, found);
+      if (outcome === null || work.signal.aborted) return outcome;
+      remember(outcome.aggregate, seq);
+      cache(outcome.aggregate, seq);
+      onPublished(outcome.aggregate);
+      return outcome;
+    };
+
+    /** What stands in the stream under the id of `ours`: of an attempt whose answer was lost, or of an earlier life. */
+    const standing = async (ours: Aggregate, seq: number): Promise<Aggregate | 'gone'> => {
+      const [found] = await bus.read({ stream: streams.aggregates, parser: Aggregate, from: { seq }, limit: 1 });
+      return found !== undefined && found.seq === seq && idOf(found.body) === idOf(ours) ? found.body : 'gone';
+    };
+
+    const settle = (requestId: RequestId): void => {
+      if (!aggregation.isSettled(requestId)) return;
+      for (const holding of [detections, results]) for (const delivery of holding.release(requestId)) delivery.ack();
+    };
+
+    const bury = (requestId: RequestId, reason: string): void => {
+      for (const holding of [detections, results]) {
+        for (const delivery of holding.release(requestId)) delivery.bury(reason).catch((thrown: unknown) => ctx.log.error({ requestId, err: asError(thrown).message }, `a message of frame ${requestId} could not be put among the dead letters`));
+      }
+    };
+
+    const giveUp = ({ cameraId, requestId }: Aggregate, error: Error): void => {
+      refused += 1;
+      ctx.log.error({ cameraId, requestId, err: error.message }, `the aggregate of a frame of camera ${cameraId} is given up: ${error.message}; its messages are among the dead letters`);
+      bury(requestId, `its aggregate is refused: ${error.message}`);
+      aggregation.done(requestId);
+    };
+
+    const onTime = (): void => {
+      aggregation.onTime(ctx.clock.now());
+      for (const requestId of aggregation.takeGivenUp()) bury(requestId, 'an answer whose detection never came');
+    };
+
     const schedule = (): void => {
+      pipeline.pump();
       const next = aggregation.nextDeadline;
       if (next === null) ctx.clearTimer('deadline');
       else ctx.setTimer('deadline', Math.max(0, next - ctx.clock.now()), { type: 'deadline' });
-      ctx.report({ published: aggregation.counters.published, pending: aggregation.pending, revised: aggregation.counters.revised, notCached });
+      const { published, revised } = aggregation.counters;
+      ctx.report({ published, pending: aggregation.pending, revised, unpublished: unpublished(), held: held() });
     };
+
+    const unpublished = (): number => aggregation.due + pipeline.size;
+    const held = (): number => detections.size + results.size;
+
+    lookBack({ bus, clock: ctx.clock, log: ctx.log, signal: ctx.signal, onAggregate: ({ body, seq }) => {
+      aggregation.restore(body);
+      remember(body, seq);
+    } }).then(() => ctx.self.offer({ type: 'begin' }, { timeoutMs: OFFER_TIMEOUT_MS })).catch((thrown: unknown) => ctx.fail(asError(thrown)));
+    ctx.setInterval('keep-alive', KEEP_ALIVE_MS, { type: 'keep-alive' });
 
     return {
       handlers: {
-        detection: async ({ delivery }) => {
-          const detection = delivery.body;
-          if (redis !== null) await cache(() => redis.saveDetection(detection));
-          await settle(detection.requestId, delivery, aggregation.onDetection(detection, ctx.clock.now()));
+        // What went out before is known: the cache may have missed the newest, and now messages may come.
+        begin: () => {
+          begun = true;
+          for (const { aggregate, offset } of newest.values()) cache(aggregate, offset);
+          ctx.unstashAll();
+          consumeInto(streams.detections, consumers.aggregatorDetections, Detection, detections, (delivery) => ({ type: 'detection', delivery }));
+          consumeInto(streams.results, consumers.aggregatorResults, AssessmentResult, results, (delivery) => ({ type: 'result', delivery }));
         },
-        result: async ({ delivery }) => {
-          // Not of a frame: whoever handed the picture in gets it.
-          if (delivery.body.cameraId === ON_DEMAND_CAMERA) {
-            delivery.ack();
+        detection: ({ delivery }) => {
+          const detection = delivery.body;
+          if (!begun) {
+            // Of the mailbox that survived a restart.
+            detections.queue(delivery);
+            ctx.stash();
             return;
           }
-          await settle(delivery.body.requestId, delivery, aggregation.onResult(delivery.body, ctx.clock.now()));
-        },
-        deadline: async () => {
-          for (const publication of aggregation.onTime(ctx.clock.now())) await publish(publication);
+          detections.take(detection.requestId, delivery);
+          if (cached) ctx.ref(CACHE_WRITER).tell({ type: 'detection', detection, at: delivery.storedAt });
+          aggregation.onDetection(detection, ctx.clock.now());
+          settle(detection.requestId);
           schedule();
         },
-        'keep-alive': async () => {
-          for (const publication of aggregation.onTime(ctx.clock.now())) await publish(publication);
-          for (const [requestId, deliveries] of unsettled) {
-            for (const delivery of deliveries) delivery.working();
-            ackSettled(requestId);
+        result: ({ delivery }) => {
+          const { cameraId, requestId } = delivery.body;
+          if (!begun) {
+            results.queue(delivery);
+            ctx.stash();
+            return;
           }
+          results.take(requestId, delivery);
+          // Not of a frame: whoever handed the picture in gets it.
+          if (cameraId !== ON_DEMAND_CAMERA) aggregation.onResult(delivery.body, ctx.clock.now());
+          settle(requestId);
+          schedule();
         },
-        latest: ({ cameraId }) => newest.get(cameraId) ?? null,
-        stats: () => ({ ...aggregation.counters, pending: aggregation.pending, notCached }),
+        deadline: () => {
+          onTime();
+          schedule();
+        },
+        'keep-alive': () => {
+          onTime();
+          detections.beat();
+          results.beat();
+          schedule();
+        },
+        latest: ({ cameraId }) => newest.get(cameraId)?.aggregate ?? null,
+        stats: () => ({ ...aggregation.counters, pending: aggregation.pending, unpublished: unpublished(), held: held(), refused }),
+      },
+      // What is complete still goes out; the rest is handed back for whoever comes next.
+      stop: async (reason) => {
+        const until = ctx.clock.now() + FLUSH_MS;
+        const timer = ctx.clock.setTimeout(() => work.abort(), FLUSH_MS);
+        if (reason !== 'restart') while (unpublished() > 0 && !pipeline.away && !work.signal.aborted && ctx.clock.now() < until) await pipeline.change();
+        ctx.clock.clearTimeout(timer);
+        work.abort();
+        // After a restart the mailbox still has what waits for its turn.
+        for (const holding of [detections, results]) holding.handBack(reason !== 'restart' || !begun);
       },
     };
   },
 });
+
+const traceOf = ({ cameraId, requestId, traceId }: Aggregate): Trace => ({ cameraId, requestId, traceId });
+const idOf = ({ requestId, revision }: Aggregate): string => `${requestId}:${revision}`;

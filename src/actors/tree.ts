@@ -1,6 +1,8 @@
 import type { ActorDefinition } from '../runtime/actor.ts';
 import { child, type ChildSpec, dynamic, supervisor, type SupervisorSpec } from '../runtime/supervision.ts';
 import { aggregatorActor, type AggregatorInit } from './aggregator.ts';
+import { alertWriterActor, type AlertWriterInit } from './alert-writer.ts';
+import { cacheWriterActor, type CacheWriterInit } from './cache-writer.ts';
 import type { CameraInit, CameraMessage } from './camera/camera.types.ts';
 import { cameraRegistryActor, type CameraRegistryInit } from './camera-registry.ts';
 import { onDemandActor, type OnDemandInit } from './on-demand.ts';
@@ -14,6 +16,8 @@ import { taskGeneratorActor, type TaskGeneratorInit } from './task-generator.ts'
 
 /** What each actor is started with, asked for at every (re)start. */
 export interface TreeInits {
+  /** Null when the operator switched Redis off. */
+  readonly redisWriters: { readonly cacheWriter: () => CacheWriterInit; readonly alertWriter: () => AlertWriterInit } | null;
   readonly aggregator: () => AggregatorInit;
   readonly keyPool: () => KeyPoolInit;
   readonly scheduler: () => SchedulerInit;
@@ -37,6 +41,7 @@ export const gantryTree = (inits: TreeInits): SupervisorSpec =>
     [
       child('webhooks', webhooksActor, inits.webhooks),
       child('on-demand', onDemandActor, inits.onDemand),
+      ...(inits.redisWriters === null ? [] : [child('cache-writer', cacheWriterActor, inits.redisWriters.cacheWriter), child('alert-writer', alertWriterActor, inits.redisWriters.alertWriter)]),
       child('aggregator', aggregatorActor, inits.aggregator),
       child('key-pool', keyPoolActor, inits.keyPool),
       // Calls in flight get time to finish; what does not is handed back to the bus.

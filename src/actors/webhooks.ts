@@ -10,13 +10,9 @@ import type { HookState } from '../messages/on-demand.ts';
 import { consumers, streams, subjects } from '../messages/subjects.ts';
 import { WebhookJob } from '../messages/webhook.ts';
 import { defineActor } from '../runtime/actor.ts';
-import { sleep } from '../runtime/clock.ts';
 import { asError } from '../runtime/errors.ts';
-import { address } from '../runtime/ref.ts';
 
-export type WebhooksMessage = { readonly type: 'alert'; readonly aggregate: Aggregate };
 type Private = { readonly type: 'finished'; readonly end: 'delivered' | 'retried' | 'failed' };
-export const WEBHOOKS = address<WebhooksMessage>('/webhooks');
 
 export interface WebhooksInit {
   readonly bus: Bus;
@@ -38,7 +34,6 @@ export const BACKOFF_MS: readonly number[] = [5_000, 30_000, 120_000, 300_000];
 const TIMEOUT_MS = 10_000;
 const AT_ONCE = 8;
 const ANSWER_BYTES = 4_096;
-const PUBLISH_AGAIN_MS = 500;
 
 /** `t=SECONDS,v1=HEX`: HMAC-SHA256 over `SECONDS.BODY`. A receiver refuses old times, so that a call cannot be replayed. */
 export function signatureOf(body: string, secret: Secret, nowMs: number): string {
@@ -49,11 +44,21 @@ export function signatureOf(body: string, secret: Secret, nowMs: number): string
 /** Answers after which another attempt makes no sense: the receiver understood and does not want it. */
 const FINAL = (status: number): boolean => status >= 400 && status < 500 && status !== 408 && status !== 425 && status !== 429;
 
+/** Has every URL called with an alert. The ids are the alert's own, so that a revision, or a repetition after a crash, is the same call. Rejects `BUS_DOWN`. */
+export async function callAlertHooks(bus: Pick<Bus, 'publish'>, urls: readonly string[], alert: Aggregate): Promise<void> {
+  const { cameraId, requestId, traceId, publishedAt } = alert;
+  for (const [index, url] of urls.entries()) {
+    const id = `alert-${requestId}-${index}`;
+    const job: WebhookJob = { id, kind: 'alert', url, createdAt: publishedAt, assessmentId: null, body: JSON.stringify({ type: 'alert', id, data: alert }) };
+    await bus.publish(subjects.webhook('alert'), job, { cameraId, requestId, traceId }, id);
+  }
+}
+
 /**
  * Calls webhooks. Each call is a message of a JetStream work queue: it survives a restart, any node may make it, and
  * its redelivery is the retry with back-off.
  */
-export const webhooksActor = defineActor<WebhooksMessage, Private>()<WebhooksInit>({
+export const webhooksActor = defineActor<never, Private>()<WebhooksInit>({
   kind: 'webhooks',
   mailbox: { capacity: 500, overflow: 'drop-oldest' },
   start: (ctx, { bus, guarded, open, secret, alertHooks, onHook, backoffMs = BACKOFF_MS }) => {
@@ -135,26 +140,6 @@ export const webhooksActor = defineActor<WebhooksMessage, Private>()<WebhooksIni
 
     return {
       handlers: {
-        alert: async ({ aggregate }) => {
-          if (secret === null) return;
-          const { cameraId, requestId, traceId } = aggregate;
-          for (const [index, url] of alertHooks.entries()) {
-            const id = `alert-${requestId}-${index}`;
-            const body = JSON.stringify({ type: 'alert', id, data: aggregate });
-            const job: WebhookJob = { id, kind: 'alert', url, createdAt: new Date(ctx.clock.now()).toISOString(), assessmentId: null, body };
-            for (;;) {
-              try {
-                // The id de-duplicates: a revised aggregate is the same alert.
-                await bus.publish(subjects.webhook('alert'), job, { cameraId, requestId, traceId }, id);
-                break;
-              } catch (thrown) {
-                if (ctx.signal.aborted) return;
-                ctx.log.debug({ id, err: asError(thrown).message }, 'an alert waits for NATS');
-                await sleep(ctx.clock, PUBLISH_AGAIN_MS, ctx.signal).catch(() => undefined);
-              }
-            }
-          }
-        },
         finished: ({ end }) => {
           counts[end] += 1;
           ctx.report({ ...counts, hooks: alertHooks.length });

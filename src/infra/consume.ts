@@ -14,6 +14,8 @@ export interface ConsumeOptions<T> {
   readonly signal: AbortSignal;
   /** Most deliveries taken at once. */
   readonly batch: number;
+  /** Waits until more can be taken; asked before every pull. Default: at once. */
+  readonly room?: () => Promise<void>;
   /** Takes one delivery over; its resolution lets the next one come. A rejection ends the loop. */
   readonly take: (delivery: Delivery<T>) => Promise<void>;
 }
@@ -32,6 +34,7 @@ export async function consume<T>(options: ConsumeOptions<T>): Promise<void> {
   while (!signal.aborted) {
     let deliveries: readonly Delivery<T>[] = [];
     try {
+      await options.room?.();
       deliveries = await consumer.fetch(batch, WAIT_MS);
       if (away) log.info({ durable }, `${durable} goes on`);
       away = false;

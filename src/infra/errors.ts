@@ -4,6 +4,7 @@ export const INFRA_ERRORS = {
   BUS_REFUSED: 'NATS refused the message or the request',
   IMAGE_TOO_LARGE: 'a JPEG is over the size a message may have',
   REDIS_DOWN: 'Redis cannot be reached',
+  REDIS_REFUSED: 'Redis holds something else under this key',
   CONFIG_INVALID: 'a configuration value is missing or out of range',
 } as const;
 export type InfraErrorCode = keyof typeof INFRA_ERRORS;

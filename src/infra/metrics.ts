@@ -31,6 +31,8 @@ export interface Metrics {
   assessment(outcome: AssessmentOutcome): void;
   /** From the frame's arrival to the push of its aggregate. */
   endToEnd(seconds: number): void;
+  /** From NATS having an aggregate to Redis having pushed it. */
+  redisPush(seconds: number): void;
   lockWait(seconds: number): void;
   lockFailed(): void;
   imageFailed(): void;
@@ -84,6 +86,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const llmCost = counter('llm_cost_total', 'Cost of calls to the model, by the prices of the key file', ['key']);
   const assessments = counter('assessments_total', 'Answered assessments, by who judged', ['outcome']);
   const endToEnd = histogram('end_to_end_latency_seconds', 'From a frame\'s arrival to the push of its aggregate', [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 2.5, 3, 5, 10, 35]);
+  const redisPush = histogram('redis_push_seconds', 'From NATS having an aggregate to Redis having pushed it', [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 1, 10]);
   const lockWait = histogram('lock_wait_seconds', 'Wait for the lock of a camera', [0.001, 0.01, 0.1, 0.5, 1, 5, 10]);
   const lockFailures = counter('lock_failures_total', 'Camera locks that could not be had or kept');
   const lag = gauge('nats_consumer_lag', 'Messages a durable consumer has not had yet', ['consumer']);
@@ -135,6 +138,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     },
     assessment: (outcome) => assessments.inc({ outcome }),
     endToEnd: (seconds) => endToEnd.observe(Math.max(0, seconds)),
+    redisPush: (seconds) => redisPush.observe(Math.max(0, seconds)),
     lockWait: (seconds) => lockWait.observe(seconds),
     lockFailed: () => lockFailures.inc(),
     imageFailed: () => images.inc(),

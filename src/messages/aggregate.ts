@@ -14,10 +14,12 @@ export const RiskAssessment = z.object({
   missingGroups: z.array(MissingGroup),
   /** Who judged: `mixed` when some groups by the model and some by rules, `none` when nobody did. */
   source: z.enum(['vlm', 'rules', 'mixed', 'none']),
+  /** True when rules judged a group because the model could not be had. */
+  degraded: z.boolean().default(false),
 });
 export type RiskAssessment = z.infer<typeof RiskAssessment>;
 
-/** What subscribers get: one per analysed frame. Redis `camera:{id}`, `camera:{id}:latest`, WebSocket `detection_result`. */
+/** What subscribers get: one per analysed frame. Body of `aggregates.{cameraId}` and `alerts.{cameraId}`, WebSocket `detection_result`. */
 export const Aggregate = z.object({
   cameraId: CameraId,
   requestId: RequestId,
@@ -37,5 +39,11 @@ export const Aggregate = z.object({
   imageHeight: z.int().positive(),
   imageId: ImageId.nullable(),
   traceId: TraceId,
+  /** The frame this one repeats: it was taken from the stream again to be judged anew. */
+  replayOf: RequestId.optional(),
 });
 export type Aggregate = z.infer<typeof Aggregate>;
+
+/** As pushed on Redis `camera:{id}` and kept in `:latest`: `offset` is the aggregate's sequence in the stream AGGREGATES. */
+export const PushedAggregate = Aggregate.extend({ offset: z.int().min(1) });
+export type PushedAggregate = z.infer<typeof PushedAggregate>;

@@ -26,7 +26,7 @@ export type GroupAssessment = z.infer<typeof GroupAssessment>;
 
 /** Why a level is `unknown`, in a stable code. */
 export const AssessmentFailure = z.object({
-  code: z.enum(['expired', 'no-image', 'no-lease', 'timeout', 'rate-limited', 'rejected', 'provider-error', 'unreadable-answer']),
+  code: z.enum(['expired', 'no-image', 'no-lease', 'timeout', 'rate-limited', 'rejected', 'provider-error', 'unreadable-answer', 'shed']),
   message: z.string(),
 });
 export type AssessmentFailure = z.infer<typeof AssessmentFailure>;
@@ -76,6 +76,8 @@ export const AssessmentResult = z.object({
   }),
   /** Present exactly when `riskLevel` is `unknown`. */
   error: AssessmentFailure.optional(),
+  /** Present when rules judged because the model could not be had. */
+  degraded: z.literal(true).optional(),
 });
 export type AssessmentResult = z.infer<typeof AssessmentResult>;
 

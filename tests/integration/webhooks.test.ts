@@ -3,7 +3,7 @@ import { createHmac } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { WEBHOOKS, webhooksActor, type WebhooksInit } from '../../src/actors/webhooks.ts';
+import { callAlertHooks, webhooksActor, type WebhooksInit } from '../../src/actors/webhooks.ts';
 import { webhooksInit } from '../../src/app/webhooks.ts';
 import { readConfig } from '../../src/app/config.ts';
 import { startNatsServer } from '../../src/embedded/nats-server.ts';
@@ -68,7 +68,7 @@ test('a receiver that stays broken is called five times with the same delivery, 
   calls.length = 0;
   status = 503;
   const { system, log } = await started([`${base}/down`]);
-  system.ref(WEBHOOKS).tell({ type: 'alert', aggregate: aggregate('north', { risk: 'high' }) });
+  await callAlertHooks(bus, [`${base}/down`], aggregate('north', { risk: 'high' }));
   await until('it is given up', () => log.lines.some(({ message }) => /given up after 5 attempts/.test(message)));
   await new Promise((resolve) => setTimeout(resolve, 300));
   status = 204;
@@ -79,13 +79,14 @@ test('a receiver that stays broken is called five times with the same delivery, 
 
 test('every alert hook is told of an alert once, signed, also when the alert is revised; operators may name private hosts', async () => {
   calls.length = 0;
-  const { system } = await started([`${base}/a`, `${base}/b`]);
+  const hooks = [`${base}/a`, `${base}/b`];
+  const { system } = await started(hooks);
   const frame = aggregate('north', { risk: 'high' });
-  system.ref(WEBHOOKS).tell({ type: 'alert', aggregate: frame });
-  system.ref(WEBHOOKS).tell({ type: 'alert', aggregate: { ...frame, revision: 1 } });
+  await callAlertHooks(bus, hooks, frame);
+  await callAlertHooks(bus, hooks, { ...frame, revision: 1 });
   await until('both are called', () => calls.length >= 2);
   const second = aggregate('north', { risk: 'high' });
-  system.ref(WEBHOOKS).tell({ type: 'alert', aggregate: second });
+  await callAlertHooks(bus, hooks, second);
   await until('the second alert', () => calls.filter(({ body }) => body.includes(second.requestId)).length === 2);
   assert.deepEqual(calls.map(({ path }) => path).toSorted(), ['/a', '/a', '/b', '/b']);
   for (const { body, signature, event, id } of calls) {
@@ -100,7 +101,7 @@ test('a delivery that waits for its next attempt survives a restart', async () =
   calls.length = 0;
   status = 500;
   const first = await started([`${base}/later`], { backoffMs: [500, 500, 500] });
-  first.system.ref(WEBHOOKS).tell({ type: 'alert', aggregate: aggregate('north', { risk: 'high' }) });
+  await callAlertHooks(bus, [`${base}/later`], aggregate('north', { risk: 'high' }));
   await until('the first attempt', () => calls.length === 1);
   await until('it will be tried again', () => first.log.lines.some(({ message }) => /called again/.test(message)));
   await first.system.stop();

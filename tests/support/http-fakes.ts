@@ -65,6 +65,7 @@ export function aggregate(cameraId: string, more: Partial<Aggregate> & { risk?: 
       results: [{ groupIndex: 1, riskLevel: risk, confidence: 0.8, riskTypes: ['person near vehicle'], description: 'A person walks 20 px beside a moving car', dangerObjectCount: 2, triggerObjectIds: [0, 1] }],
       missingGroups: [],
       source: 'rules',
+      degraded: false,
     },
     llmLatency: 0,
     llmModel: null,

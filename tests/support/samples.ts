@@ -48,7 +48,7 @@ export function detection(groups: number | PublishedGroup[], over: Partial<Detec
   };
 }
 
-export function result(of: Detection, groupIndex: number, riskLevel: RiskLevel, over: { source?: 'vlm' | 'rules'; error?: AssessmentFailure; llmLatency?: number } = {}): AssessmentResult {
+export function result(of: Detection, groupIndex: number, riskLevel: RiskLevel, over: { source?: 'vlm' | 'rules'; error?: AssessmentFailure; llmLatency?: number; degraded?: true } = {}): AssessmentResult {
   const { requestId, cameraId, traceId, timestamp } = of;
   return {
     taskId: taskId(requestId, groupIndex),
@@ -61,5 +61,6 @@ export function result(of: Detection, groupIndex: number, riskLevel: RiskLevel, 
     source: over.source ?? 'vlm',
     metadata: { llmLatency: over.llmLatency ?? 1, llmModel: 'm', apiKeyId: 'key-001', retryCount: 0, promptTokens: 0, completionTokens: 0 },
     ...(over.error === undefined ? {} : { error: over.error }),
+    ...(over.degraded === undefined ? {} : { degraded: over.degraded }),
   };
 }

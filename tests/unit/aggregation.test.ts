@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { Aggregation } from '../../src/aggregation/aggregation.ts';
+import { Aggregation, type Outcome } from '../../src/aggregation/aggregation.ts';
 import { RISK_LEVELS, worstRisk } from '../../src/messages/assessment.ts';
 import { Aggregate } from '../../src/messages/aggregate.ts';
 import { detection, result } from '../support/samples.ts';
@@ -10,28 +10,47 @@ const T0 = 1_700_000_000_000;
 const OPTIONS = { deadlineMs: 5_000, rememberFrames: 100, earlyFrames: 10, earlyMs: 60_000 };
 const fresh = (over = {}) => new Aggregation({ ...OPTIONS, ...over });
 
+/** Publishes all that is due on a bus that takes everything. */
+function drain(frames: Aggregation, now = T0): Outcome[] {
+  const outcomes: Outcome[] = [];
+  for (let next = frames.take(now); next !== null; next = frames.take(now)) {
+    const outcome = frames.stored(next, null);
+    assert.ok(outcome);
+    frames.done(next.aggregate.requestId, outcome.alert);
+    outcomes.push(outcome);
+  }
+  return outcomes;
+}
+
 test('a frame without groups goes out at once and is harmless', () => {
-  const [publication] = fresh().onDetection(detection(0), T0 + 40);
-  assert.ok(publication);
-  const { riskAssessment } = Aggregate.parse(publication.aggregate);
-  assert.deepEqual(riskAssessment, { maxRiskLevel: 'none', hasDangerousDriving: false, results: [], missingGroups: [], source: 'none' });
+  const frames = fresh();
+  frames.onDetection(detection(0), T0 + 40);
+  const [out] = drain(frames, T0 + 40);
+  assert.ok(out);
+  const { riskAssessment, publishedAt } = Aggregate.parse(out.aggregate);
+  assert.deepEqual(riskAssessment, { maxRiskLevel: 'none', hasDangerousDriving: false, results: [], missingGroups: [], source: 'none', degraded: false });
+  assert.equal(Date.parse(publishedAt), T0 + 40);
 });
 
 test('a frame goes out with its last answer, once, with the worst level and the slowest call', () => {
   const frames = fresh();
   const frame = detection(2);
-  assert.deepEqual(frames.onDetection(frame, T0), []);
-  assert.deepEqual(frames.onResult(result(frame, 2, 'low', { llmLatency: 0.5 }), T0 + 1), []);
-  const [publication, ...more] = frames.onResult(result(frame, 1, 'medium', { llmLatency: 1.5 }), T0 + 2);
+  frames.onDetection(frame, T0);
+  frames.onResult(result(frame, 2, 'low', { llmLatency: 0.5 }), T0 + 1);
+  assert.deepEqual(drain(frames), []);
+  frames.onResult(result(frame, 1, 'medium', { llmLatency: 1.5 }), T0 + 2);
+  assert.equal(frames.isSettled(frame.requestId), false, 'not before the bus has it');
+  const [out, ...more] = drain(frames);
   assert.equal(more.length, 0);
-  assert.ok(publication);
-  const { aggregate } = publication;
+  assert.ok(out);
+  const { aggregate } = out;
   assert.equal(aggregate.riskAssessment.maxRiskLevel, 'medium');
   assert.equal(aggregate.riskAssessment.hasDangerousDriving, true);
   assert.equal(aggregate.llmLatency, 1.5);
   assert.equal(aggregate.revision, 0);
   assert.equal(frames.isSettled(frame.requestId), true);
-  assert.deepEqual(frames.onTime(T0 + 60_000), []);
+  frames.onTime(T0 + 60_000);
+  assert.deepEqual(drain(frames), []);
 });
 
 test('at the deadline the frame goes out, naming the groups nobody judged, and does not look harmless', () => {
@@ -40,13 +59,29 @@ test('at the deadline the frame goes out, naming the groups nobody judged, and d
   frames.onDetection(frame, T0);
   frames.onResult(result(frame, 2, 'none'), T0);
   assert.equal(frames.nextDeadline, T0 + 5_000);
-  assert.deepEqual(frames.onTime(T0 + 4_999), []);
-  const [publication] = frames.onTime(T0 + 5_000);
-  assert.ok(publication);
-  const { riskAssessment } = publication.aggregate;
+  frames.onTime(T0 + 4_999);
+  assert.deepEqual(drain(frames), []);
+  frames.onTime(T0 + 5_000);
+  const [out] = drain(frames);
+  assert.ok(out);
+  const { riskAssessment } = out.aggregate;
   assert.deepEqual(riskAssessment.missingGroups, [{ groupIndex: 1, reason: 'late' }, { groupIndex: 3, reason: 'late' }]);
   assert.equal(riskAssessment.maxRiskLevel, 'unknown');
   assert.equal(frames.nextDeadline, null);
+});
+
+test('a frame of the past that is replayed has its whole time from its arrival, and says whose replay it is', () => {
+  const frames = fresh();
+  const original = detection(1);
+  const frame = detection(1, { replayOf: original.requestId });
+  const later = T0 + 3_600_000;
+  frames.onDetection(frame, later);
+  frames.onDetection(detection(1, { timestamp: new Date(later - 1_000).toISOString() }), later);
+  assert.equal(frames.nextDeadline, later + 4_000, 'the frame of now is due first, though it came later');
+  frames.onTime(later + 4_999);
+  assert.equal(drain(frames).length, 1);
+  frames.onTime(later + 5_000);
+  assert.deepEqual(drain(frames).map(({ aggregate }) => aggregate.replayOf), [original.requestId]);
 });
 
 test('a late answer is a revision of the same aggregate, and raises the alert once', () => {
@@ -54,34 +89,70 @@ test('a late answer is a revision of the same aggregate, and raises the alert on
   const frame = detection(2);
   frames.onDetection(frame, T0);
   frames.onTime(T0 + 5_000);
-  const [late] = frames.onResult(result(frame, 1, 'high'), T0 + 7_000);
+  assert.deepEqual(drain(frames).map(({ alert }) => alert), ['none']);
+  frames.onResult(result(frame, 1, 'high'), T0 + 7_000);
+  const [late] = drain(frames);
   assert.ok(late);
-  assert.deepEqual([late.aggregate.requestId, late.aggregate.revision, late.alert], [frame.requestId, 1, true]);
-  const [later] = frames.onResult(result(frame, 2, 'none'), T0 + 8_000);
+  assert.deepEqual([late.aggregate.requestId, late.aggregate.revision, late.alert], [frame.requestId, 1, 'first']);
+  frames.onResult(result(frame, 2, 'none'), T0 + 8_000);
+  const [later] = drain(frames);
   assert.ok(later);
-  assert.deepEqual([later.aggregate.revision, later.aggregate.riskAssessment.maxRiskLevel, later.alert], [2, 'high', false]);
+  assert.deepEqual([later.aggregate.revision, later.aggregate.riskAssessment.maxRiskLevel, later.alert], [2, 'high', 'revision']);
+});
+
+test('answers that come while a revision is on its way go out together in the next', () => {
+  const frames = fresh();
+  const frame = detection(3);
+  frames.onDetection(frame, T0);
+  frames.onTime(T0 + 5_000);
+  const first = frames.take(T0 + 5_000);
+  assert.ok(first);
+  frames.onResult(result(frame, 1, 'none'), T0 + 5_001);
+  frames.onResult(result(frame, 2, 'low'), T0 + 5_002);
+  assert.equal(frames.take(T0 + 5_002), null, 'revisions of one frame go one after the other');
+  frames.stored(first, null);
+  frames.done(frame.requestId);
+  const [second, ...more] = drain(frames);
+  assert.equal(more.length, 0);
+  assert.deepEqual([second?.aggregate.revision, second?.aggregate.riskAssessment.missingGroups], [1, [{ groupIndex: 3, reason: 'late' }]]);
 });
 
 test('answers that were not had are unknown with their reason, never none', () => {
   const frames = fresh();
-  const frame = detection(2);
+  const frame = detection(3);
   frames.onDetection(frame, T0);
   frames.onResult(result(frame, 1, 'unknown', { error: { code: 'expired', message: '' } }), T0);
-  const [publication] = frames.onResult(result(frame, 2, 'unknown', { error: { code: 'unreadable-answer', message: '' } }), T0);
-  assert.ok(publication);
-  const { riskAssessment } = publication.aggregate;
+  frames.onResult(result(frame, 2, 'unknown', { error: { code: 'unreadable-answer', message: '' } }), T0);
+  frames.onResult(result(frame, 3, 'unknown', { error: { code: 'shed', message: '' } }), T0);
+  const [out] = drain(frames);
+  assert.ok(out);
+  const { riskAssessment } = out.aggregate;
   assert.equal(riskAssessment.maxRiskLevel, 'unknown');
   assert.equal(riskAssessment.source, 'none');
-  assert.deepEqual(riskAssessment.missingGroups.map((each) => each.reason), ['expired', 'failed']);
+  assert.deepEqual(riskAssessment.missingGroups.map((each) => each.reason), ['expired', 'failed', 'shed']);
 });
 
-test('rules and model together are a mixed source', () => {
+test('a judgement that comes after the news that there is none takes its place, not the other way round', () => {
+  const frames = fresh();
+  const frame = detection(1);
+  const failed = result(frame, 1, 'unknown', { error: { code: 'timeout', message: '' } });
+  frames.onDetection(frame, T0);
+  frames.onResult(failed, T0);
+  drain(frames);
+  frames.onResult(result(frame, 1, 'high'), T0 + 1);
+  assert.deepEqual(drain(frames).map(({ aggregate }) => [aggregate.revision, aggregate.riskAssessment.maxRiskLevel, aggregate.riskAssessment.missingGroups.length]), [[1, 'high', 0]]);
+  frames.onResult(failed, T0 + 2);
+  assert.deepEqual(drain(frames), []);
+});
+
+test('rules and model together are a mixed source; rules in place of the model are degraded', () => {
   const frames = fresh();
   const frame = detection(2);
   frames.onDetection(frame, T0);
-  frames.onResult(result(frame, 1, 'none', { source: 'rules' }), T0);
-  const [publication] = frames.onResult(result(frame, 2, 'none'), T0);
-  assert.equal(publication?.aggregate.riskAssessment.source, 'mixed');
+  frames.onResult(result(frame, 1, 'none', { source: 'rules', degraded: true }), T0);
+  frames.onResult(result(frame, 2, 'none'), T0);
+  const [out] = drain(frames);
+  assert.deepEqual([out?.aggregate.riskAssessment.source, out?.aggregate.riskAssessment.degraded], ['mixed', true]);
 });
 
 test('answers that come before their detection are kept for it, bounded in number and time', () => {
@@ -89,11 +160,101 @@ test('answers that come before their detection are kept for it, bounded in numbe
   const [first, second, third] = [detection(1), detection(1), detection(1)];
   for (const frame of [first, second, third]) frames.onResult(result(frame, 1, 'low'), T0);
   assert.equal(frames.counters.orphans, 1, 'the oldest was given up at the bound');
+  assert.deepEqual(frames.takeGivenUp(), [first.requestId]);
   assert.equal(frames.isSettled(first.requestId), true);
   assert.equal(frames.isSettled(second.requestId), false, 'not acked while its frame may still come');
-  assert.equal(frames.onDetection(second, T0).length, 1);
+  frames.onDetection(second, T0);
+  assert.equal(drain(frames).length, 1);
   frames.onTime(T0 + 60_000);
   assert.equal(frames.counters.orphans, 2);
+  assert.deepEqual(frames.takeGivenUp(), [third.requestId]);
+});
+
+test('an answer for a group that the frame does not have changes nothing and is counted', () => {
+  const frames = fresh();
+  const frame = detection(1);
+  frames.onResult(result(frame, 7, 'high'), T0);
+  frames.onDetection(frame, T0);
+  assert.deepEqual(drain(frames), [], 'it is not taken for the answer that is missing');
+  assert.equal(frames.counters.orphans, 1);
+});
+
+test('after a crash a repeated message changes nothing, and a late answer revises what went out before', () => {
+  const before = fresh();
+  const frame = detection(2);
+  const answer = result(frame, 1, 'medium', { llmLatency: 2 });
+  before.onDetection(frame, T0);
+  before.onResult(answer, T0);
+  before.onTime(T0 + 5_000);
+  const [out] = drain(before);
+  assert.ok(out);
+
+  const after = fresh();
+  after.restore(out.aggregate);
+  assert.equal(after.isSettled(frame.requestId), true);
+  after.onDetection(frame, T0 + 9_000);
+  after.onResult(answer, T0 + 9_000);
+  assert.deepEqual(drain(after), []);
+  after.onResult(result(frame, 2, 'low', { source: 'rules', llmLatency: 0 }), T0 + 9_000);
+  const [late] = drain(after);
+  assert.ok(late);
+  const { revision, riskAssessment, llmLatency, llmModel } = late.aggregate;
+  assert.deepEqual([revision, riskAssessment.maxRiskLevel, riskAssessment.source, riskAssessment.missingGroups, llmLatency, llmModel], [1, 'medium', 'mixed', [], 2, 'm']);
+  assert.deepEqual(riskAssessment.results.map(({ groupIndex }) => groupIndex), [1, 2]);
+});
+
+test('an alert that went out before a crash is told to the alerts again when one of its messages was not settled', () => {
+  const before = fresh();
+  const frame = detection(1);
+  before.onDetection(frame, T0);
+  before.onResult(result(frame, 1, 'high'), T0);
+  const [out] = drain(before);
+  assert.ok(out);
+
+  const after = fresh();
+  after.restore(out.aggregate);
+  assert.deepEqual(drain(after), [], 'all its messages may be settled');
+  after.onDetection(frame, T0 + 9_000);
+  assert.equal(after.isSettled(frame.requestId), false);
+  const again = after.take(T0 + 9_000);
+  assert.ok(again);
+  assert.deepEqual(again, { aggregate: out.aggregate, alertOnly: true });
+  assert.deepEqual(after.stored(again, null), { aggregate: out.aggregate, alert: 'first' });
+  after.done(frame.requestId, 'first');
+  after.onDetection(frame, T0 + 9_001);
+  assert.deepEqual(drain(after), [], 'now it is known to be there');
+});
+
+test('what an earlier life published under the same revision stands, and what it lacked comes as the next', () => {
+  const frame = detection(3);
+  const earlier = fresh();
+  earlier.onDetection(frame, T0);
+  earlier.onResult(result(frame, 1, 'high'), T0);
+  earlier.onTime(T0 + 5_000);
+  const theirs = earlier.take(T0 + 5_000);
+  assert.ok(theirs);
+
+  const now = fresh();
+  now.onDetection(frame, T0);
+  now.onResult(result(frame, 2, 'low'), T0);
+  now.onTime(T0 + 5_000);
+  const ours = now.take(T0 + 6_000);
+  assert.ok(ours);
+  const outcome = now.stored(ours, theirs.aggregate);
+  assert.deepEqual(outcome, { aggregate: theirs.aggregate, alert: 'first' });
+  now.done(frame.requestId, 'first');
+  const [next] = drain(now);
+  assert.deepEqual([next?.aggregate.revision, next?.alert, next?.aggregate.riskAssessment.results.map(({ riskLevel }) => riskLevel)], [1, 'revision', ['high', 'low']]);
+});
+
+test('a revision that stood in the stream and is gone goes out under the next number', () => {
+  const frames = fresh();
+  const frame = detection(0);
+  frames.onDetection(frame, T0);
+  const first = frames.take(T0);
+  assert.ok(first);
+  assert.equal(frames.stored(first, 'gone'), null);
+  assert.deepEqual(drain(frames).map(({ aggregate }) => aggregate.revision), [1]);
 });
 
 test('whatever the order and however often messages are repeated, each frame goes out once and ends alike', () => {
@@ -103,21 +264,33 @@ test('whatever the order and however often messages are repeated, each frame goe
       const frame = detection(levels.length);
       const messages = [() => frames.onDetection(frame, T0), ...levels.map((level, i) => () => frames.onResult(result(frame, i + 1, level), T0))];
       const shuffled = [...order.map((n) => messages[n % messages.length]!), ...messages];
-      const published = shuffled.flatMap((deliver) => deliver());
-      assert.equal(published.filter((each) => each.aggregate.revision === 0).length, 1);
+      const published = shuffled.flatMap((deliver) => {
+        deliver();
+        return drain(frames);
+      });
       assert.equal(published.length, 1);
+      assert.equal(published[0]!.aggregate.revision, 0);
       assert.equal(published[0]!.aggregate.riskAssessment.maxRiskLevel, worstRisk(levels));
-      assert.ok(published.filter((each) => each.alert).length <= 1);
     }),
   );
 });
 
-test('frames that went out are forgotten at the bound', () => {
+test('frames that went out are forgotten at the bound, those on their way are not', () => {
   const frames = fresh({ rememberFrames: 3 });
+  const slow = detection(0);
+  frames.onDetection(slow, T0);
+  const onItsWay = frames.take(T0);
+  assert.ok(onItsWay);
   const all = Array.from({ length: 5 }, () => detection(0));
-  for (const frame of all) frames.onDetection(frame, T0);
+  for (const frame of all) {
+    frames.onDetection(frame, T0);
+    drain(frames);
+  }
+  assert.equal(frames.remembered, 4);
   frames.onResult(result(all[0]!, 1, 'high'), T0);
   assert.equal(frames.isSettled(all[0]!.requestId), false, 'treated as early: its frame is not known any more');
-  assert.equal(frames.onDetection(all[4]!, T0).length, 0);
+  frames.onDetection(all[4]!, T0);
+  assert.deepEqual(drain(frames), []);
   assert.equal(frames.counters.duplicates, 1);
+  assert.ok(frames.stored(onItsWay, null));
 });

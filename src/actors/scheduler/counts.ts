@@ -7,7 +7,7 @@ type Now = Pick<SchedulerStats, 'in_flight' | 'ready' | 'bus_ok'>;
 /** What the scheduler did, counted. */
 export class Counts {
   readonly #maxConcurrentTasks: number;
-  readonly #unknown: Record<FailureCode, number> = { expired: 0, 'no-image': 0, 'no-lease': 0, timeout: 0, 'rate-limited': 0, rejected: 0, 'provider-error': 0, 'unreadable-answer': 0 };
+  readonly #unknown: Record<FailureCode, number> = { expired: 0, 'no-image': 0, 'no-lease': 0, timeout: 0, 'rate-limited': 0, rejected: 0, 'provider-error': 0, 'unreadable-answer': 0, shed: 0 };
   #assessed = 0;
   #lag: ReadonlyMap<Priority, QueueLag | null> = new Map();
   /** As the newest task was judged, or the next will be. */

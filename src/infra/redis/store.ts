@@ -1,6 +1,5 @@
 import { Redis } from 'ioredis';
-import type { Aggregate } from '../../messages/aggregate.ts';
-import { Aggregate as AggregateSchema } from '../../messages/aggregate.ts';
+import { Aggregate, PushedAggregate } from '../../messages/aggregate.ts';
 import type { Detection } from '../../messages/detection.ts';
 import type { CameraId } from '../../messages/ids.ts';
 import { redisKeys } from '../../messages/subjects.ts';
@@ -9,9 +8,11 @@ import { asError } from '../../runtime/errors.ts';
 import { InfraError } from '../errors.ts';
 import { redactUrl } from '../redact.ts';
 import type { RedisHealth, RedisState } from './health.ts';
+import { KEEP_ALERT, PUSH_AGGREGATE } from './scripts.ts';
 
-const LIFE_SECONDS = 300;
-const ALERTS_KEPT = 100;
+/** How long detections and newest aggregates are kept. */
+export const LIFE_SECONDS = 300;
+export const ALERTS_KEPT = 100;
 const LOG_EVERY_MS = 10_000;
 const COMMAND_TIMEOUT_MS = 1_000;
 const FIRST_CONNECTION_MS = 1_000;
@@ -68,41 +69,45 @@ export class RedisStore {
     return true;
   }
 
-  /** `detection:{requestId}` for 300 s. Rejects `REDIS_DOWN`. */
-  async saveDetection(detection: Detection): Promise<void> {
-    await this.#write('the detection', () => this.#commands.setex(redisKeys.detection(detection.requestId), LIFE_SECONDS, JSON.stringify(detection)));
+  /** Calls `listener` at every connection from now on. Returns what ends it. */
+  onConnected(listener: () => void): () => void {
+    this.#commands.on('ready', listener);
+    return () => this.#commands.off('ready', listener);
   }
 
-  /** Push, newest and, for an alert, the list; in one transaction. Rejects `REDIS_DOWN`. */
-  async saveAggregate(aggregate: Aggregate, alert: boolean): Promise<void> {
+  /** `detection:{requestId}`, for so many seconds. Rejects `REDIS_DOWN`, `REDIS_REFUSED`. */
+  async saveDetection(detection: Detection, seconds: number): Promise<void> {
+    await this.#write('the detection', () => this.#commands.setex(redisKeys.detection(detection.requestId), seconds, JSON.stringify(detection)));
+  }
+
+  /** Push and, unless a newer one is there, the newest, for so many seconds. Rejects `REDIS_DOWN`, `REDIS_REFUSED`. */
+  async pushAggregate(aggregate: PushedAggregate, seconds: number): Promise<void> {
     const { cameraId } = aggregate;
-    const json = JSON.stringify(aggregate);
-    await this.#write('the aggregate', async () => {
-      const transaction = this.#commands.multi().setex(redisKeys.latest(cameraId), LIFE_SECONDS, json);
-      if (alert) transaction.lpush(redisKeys.alerts(cameraId), json).ltrim(redisKeys.alerts(cameraId), 0, ALERTS_KEPT - 1);
-      transaction.publish(redisKeys.channel(cameraId), json);
-      const replies = await transaction.exec();
-      for (const [error] of replies ?? []) if (error !== null) throw error;
-    });
+    await this.#write('the aggregate', () => this.#commands.eval(PUSH_AGGREGATE, 1, redisKeys.latest(cameraId), JSON.stringify(aggregate), seconds, redisKeys.channel(cameraId)));
+  }
+
+  /** The list of alerts; one that is there already, or is older than all of a full list, changes nothing. Rejects `REDIS_DOWN`, `REDIS_REFUSED`. */
+  async keepAlert(alert: Aggregate): Promise<void> {
+    await this.#write('the alert', () => this.#commands.eval(KEEP_ALERT, 1, redisKeys.alerts(alert.cameraId), JSON.stringify(alert), ALERTS_KEPT));
   }
 
   /** The newest aggregate; null when there is none or it expired. Rejects `REDIS_DOWN`. */
   async latest(cameraId: CameraId): Promise<Aggregate | null> {
     const json = await this.#read(() => this.#commands.get(redisKeys.latest(cameraId)));
-    return json === null ? null : AggregateSchema.parse(JSON.parse(json));
+    return json === null ? null : Aggregate.parse(JSON.parse(json));
   }
 
   /** Newest first. Rejects `REDIS_DOWN`. */
   async alerts(cameraId: CameraId, limit: number): Promise<readonly Aggregate[]> {
     const list = await this.#read(() => this.#commands.lrange(redisKeys.alerts(cameraId), 0, limit - 1));
-    return list.map((json) => AggregateSchema.parse(JSON.parse(json)));
+    return list.map((json) => Aggregate.parse(JSON.parse(json)));
   }
 
   /** Every aggregate pushed on any `camera:{id}` channel. Bodies that do not parse are logged and skipped. */
-  async follow(listener: (aggregate: Aggregate) => void): Promise<void> {
+  async follow(listener: (aggregate: PushedAggregate) => void): Promise<void> {
     this.#subscriber.on('pmessage', (_pattern: string, channel: string, body: string) => {
       try {
-        listener(AggregateSchema.parse(JSON.parse(body)));
+        listener(PushedAggregate.parse(JSON.parse(body)));
       } catch (thrown) {
         this.#options.log.error({ channel, err: asError(thrown).message }, `a message on the Redis channel ${channel} could not be used`);
       }
@@ -125,7 +130,9 @@ export class RedisStore {
     } catch (thrown) {
       this.#failedWrites += 1;
       this.#giveUpHung(thrown);
-      throw new InfraError('REDIS_DOWN', `Redis did not take ${what}: ${asError(thrown).message}`, {}, thrown);
+      const { message } = asError(thrown);
+      // Trying again helps against all but this: somebody keeps something else under our name.
+      throw new InfraError(message.includes('WRONGTYPE') ? 'REDIS_REFUSED' : 'REDIS_DOWN', `Redis did not take ${what}: ${message}`, {}, thrown);
     }
   }
 

@@ -1,0 +1,83 @@
+import { join } from 'node:path';
+import { aggregatorActor, type AggregatorInit } from '../../src/actors/aggregator.ts';
+import { alertWriterActor } from '../../src/actors/alert-writer.ts';
+import { cacheWriterActor } from '../../src/actors/cache-writer.ts';
+import { startNatsServer } from '../../src/embedded/nats-server.ts';
+import type { EmbeddedService } from '../../src/embedded/service.ts';
+import type { Bus, Delivery } from '../../src/infra/bus.ts';
+import { NatsBus } from '../../src/infra/nats/bus.ts';
+import type { RedisStore } from '../../src/infra/redis/store.ts';
+import { Aggregate } from '../../src/messages/aggregate.ts';
+import type { AssessmentResult } from '../../src/messages/assessment.ts';
+import type { Detection } from '../../src/messages/detection.ts';
+import { streams, subjects } from '../../src/messages/subjects.ts';
+import { child, supervisor } from '../../src/runtime/supervision.ts';
+import { type ActorSystem, startSystem } from '../../src/runtime/system.ts';
+import { temporaryFolder } from './gantry.ts';
+import { memoryLog } from './log.ts';
+
+/** A NATS of its own with the streams set up. */
+export async function startBus(): Promise<{ readonly nats: EmbeddedService; readonly bus: NatsBus; readonly folder: string; connect(): Promise<NatsBus>; stop(): Promise<void> }> {
+  const [folder, remove] = await temporaryFolder();
+  const nats = await startNatsServer({ dataDir: join(folder, 'nats'), log: memoryLog() });
+  const connect = (): Promise<NatsBus> => NatsBus.open({ url: nats.url, startTimeoutMs: 5_000, log: memoryLog() });
+  const bus = await connect();
+  return {
+    nats,
+    bus,
+    folder,
+    connect,
+    stop: async () => {
+      await bus.close();
+      await nats.stop();
+      await remove();
+    },
+  };
+}
+
+export async function startAggregator(bus: Bus, over: Partial<AggregatorInit> & { readonly redis?: RedisStore } = {}): Promise<ActorSystem & { readonly log: ReturnType<typeof memoryLog> }> {
+  const { redis, ...init } = over;
+  const log = memoryLog();
+  const writers = redis === undefined ? [] : [child('cache-writer', cacheWriterActor, () => ({ redis, onPushed: () => undefined })), child('alert-writer', alertWriterActor, () => ({ bus, redis }))];
+  const aggregator = child('aggregator', aggregatorActor, () => ({ bus, cached: redis !== undefined, deadlineMs: 5_000, onAlert: () => Promise.resolve(), onPublished: () => undefined, ...init }));
+  const system = await startSystem(supervisor('root', [...writers, aggregator]), { log, onEscalation: () => undefined });
+  return Object.assign(system, { log });
+}
+
+const traceOf = ({ cameraId, requestId, traceId }: Detection | AssessmentResult) => ({ cameraId, requestId, traceId });
+export const sendDetection = (bus: Bus, detection: Detection) => bus.publish(subjects.detection(detection.cameraId), detection, traceOf(detection), detection.requestId);
+export const sendResult = (bus: Bus, result: AssessmentResult) => bus.publish(subjects.result(result.cameraId), result, traceOf(result), result.taskId);
+
+export async function allOf(bus: Bus, stream: string): Promise<Aggregate[]> {
+  return (await bus.read({ stream, parser: Aggregate, from: { seq: 1 }, limit: 10_000 })).map(({ body }) => body);
+}
+
+export const aggregatesOf = async (bus: Bus, { requestId }: { readonly requestId: string }): Promise<Aggregate[]> => (await allOf(bus, streams.aggregates)).filter((each) => each.requestId === requestId);
+
+/** A bus whose deliveries of one frame break whoever looks at them, the first time. */
+export function breakingOnce(bus: Bus, { requestId }: Detection): Bus {
+  let broken = false;
+  const sabotage = <T>(delivery: Delivery<T>): Delivery<T> => {
+    const body: unknown = delivery.body;
+    if (broken || typeof body !== 'object' || body === null || !('detectionLatency' in body) || !('requestId' in body) || body.requestId !== requestId) return delivery;
+    broken = true;
+    const trap = { get: (target: object, key: string | symbol, self: unknown): unknown => {
+      if (key === 'timestamp') throw new Error('sabotage');
+      return Reflect.get(target, key, self);
+    } };
+    return { ...delivery, body: new Proxy(body, trap) as T };
+  };
+  return new Proxy(bus, {
+    get: (target, key) => {
+      if (key === 'pull') {
+        const pull: Bus['pull'] = async (options) => {
+          const consumer = await target.pull(options);
+          return { lag: () => consumer.lag(), fetch: async (max, waitMs) => (await consumer.fetch(max, waitMs)).map(sabotage) };
+        };
+        return pull;
+      }
+      const value: unknown = Reflect.get(target, key);
+      return typeof value === 'function' ? value.bind(target) as unknown : value;
+    },
+  });
+}
