@@ -6,7 +6,7 @@ import { groupFeatures } from '../../src/vision/group-features.ts';
 
 export const WIDTH = 1280;
 export const HEIGHT = 720;
-/** Groups of a frame: 2 to 5, each as often. */
+/** Groups of a frame: 2 to 5 in turn, so that a short run has its share of each. */
 const FEWEST_GROUPS = 2;
 const MOST_GROUPS = 5;
 export const MEAN_GROUPS = (FEWEST_GROUPS + MOST_GROUPS) / 2;
@@ -24,11 +24,13 @@ const MEMBERS: readonly (readonly ObjectClass[])[] = [
 export class FrameMaker {
   readonly #cameraId: string;
   readonly #random: () => number;
+  readonly #begin: number;
   #frameNumber = 0;
 
   constructor(cameraId: string, seed: number) {
     this.#cameraId = cameraId;
     this.#random = seededRandom(seed);
+    this.#begin = seed;
   }
 
   /** The next frame, `at` epoch ms; its pictures are to be stored under the ids it names. */
@@ -36,7 +38,7 @@ export class FrameMaker {
     const requestId = newRequestId();
     const detectedObjects: DetectedObject[] = [];
     const trafficGroups: PublishedGroup[] = [];
-    const count = FEWEST_GROUPS + Math.floor(this.#random() * (MOST_GROUPS - FEWEST_GROUPS + 1));
+    const count = FEWEST_GROUPS + ((this.#begin + this.#frameNumber) % (MOST_GROUPS - FEWEST_GROUPS + 1));
     for (let groupIndex = 1; groupIndex <= count; groupIndex += 1) {
       const members = this.#members(detectedObjects.length, groupIndex, count);
       detectedObjects.push(...members);

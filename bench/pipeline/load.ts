@@ -19,12 +19,15 @@ import { makePictures } from './pictures.ts';
 const order: LoadOrder = JSON.parse(process.argv[2] ?? '');
 const now = clockWith(order.offset);
 const REPORT_MS = 500;
-/** After the last frame, for what is still on its way. */
-const DRAIN_MS = 6_000;
+/** After the last frame, at most, for what is still on its way; and then a moment for the viewer. */
+const DRAIN_MS = 10_000;
+const VIEWER_MS = 500;
 
 const emptyBatch = (): LoadBatch => ({ kind: 'batch', sent: [], tasks: [], results: [], aggregates: [], redis: [] });
 let batch = emptyBatch();
 let failed = 0;
+/** Frames published whose aggregate has not been seen on NATS. */
+const open = new Set<string>();
 let latestMs = 0;
 
 const nc = await connect({ servers: order.natsUrl, name: 'gantry-bench-load' });
@@ -54,7 +57,10 @@ listen(subjects.tasks, (message) => message.json<AssessmentTask>(), ({ requestId
 listen(subjects.results, (message) => message.json<AssessmentResult>(), ({ requestId, groupIndex, timestamp, metadata, error }, at) => {
   batch.results.push({ requestId, at, groupIndex, judgedAt: Date.parse(timestamp), waitMs: metadata.waitMs ?? null, calls: metadata.calls ?? [], unknown: error !== undefined });
 });
-listen(subjects.aggregates, (message) => message.json<Aggregate>(), (aggregate, at) => void batch.aggregates.push(aggregateSeen(aggregate, at)));
+listen(subjects.aggregates, (message) => message.json<Aggregate>(), (aggregate, at) => {
+  open.delete(aggregate.requestId);
+  batch.aggregates.push(aggregateSeen(aggregate, at));
+});
 
 const redis = order.redisUrl === null ? null : new Redis(order.redisUrl);
 redis?.on('pmessage', (_pattern: string, _channel: string, text: string) => {
@@ -70,7 +76,9 @@ const reporting = setInterval(report, REPORT_MS);
 process.send?.('ready');
 await new Promise((resolve) => process.once('message', resolve));
 await Promise.all(Array.from({ length: order.cameras }, (_, index) => runCamera(`${order.prefix}${String(index + 1).padStart(3, '0')}`, order.seed + index)));
-await delay(DRAIN_MS);
+const drained = now() + DRAIN_MS;
+while (open.size > 0 && now() < drained) await delay(50);
+await delay(VIEWER_MS);
 clearInterval(reporting);
 report();
 process.send?.({ kind: 'end', failed, latestMs } satisfies LoadEnd);
@@ -120,6 +128,7 @@ async function publish(detection: Detection): Promise<void> {
   const at = now();
   // The frame counts as arrived when it is published: the simulated camera took no time to look at it.
   const body: Detection = { ...detection, timestamp: new Date(Math.floor(at)).toISOString() };
+  open.add(requestId);
   batch.sent.push({ requestId, traceId, at, timestamp: Math.floor(at), groups: trafficGroups.length });
   await js.publish(subjects.detection(cameraId), JSON.stringify(body), { headers: traceHeaders({ requestId, cameraId, traceId }), msgID: requestId });
 }

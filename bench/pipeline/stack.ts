@@ -59,17 +59,20 @@ export interface OwnGantry extends RuntimeFile {
 
 export interface GantryOptions {
   readonly provider: Provider;
+  /** Groups judged at once; default as Gantry's. */
+  readonly concurrent?: number;
   /** A CPU profile of Gantry's process is written to this folder at its end. */
   readonly profile?: string;
 }
 
 /** Gantry as `npm start` runs it, without cameras, on a folder of its own and free ports. */
-export async function startGantryProcess({ provider, profile }: GantryOptions): Promise<OwnGantry> {
+export async function startGantryProcess({ provider, concurrent, profile }: GantryOptions): Promise<OwnGantry> {
   const dataDir = await mkdtemp(join(tmpdir(), 'gantry-bench-'));
   const keysFile = join(dataDir, 'api_keys.yaml');
   const variable = (index: number): string => `GANTRY_BENCH_KEY_${index}`;
+  const scheduler = concurrent === undefined ? {} : { scheduler: { max_concurrent_tasks: concurrent } };
   // JSON is YAML.
-  await writeFile(keysFile, JSON.stringify({ base_url: provider.url, model: provider.model, api_keys: provider.keys.map((entry, index) => ({ ...entry, key: `\${${variable(index)}}` })) }), { mode: 0o600 });
+  await writeFile(keysFile, JSON.stringify({ base_url: provider.url, model: provider.model, ...scheduler, api_keys: provider.keys.map((entry, index) => ({ ...entry, key: `\${${variable(index)}}` })) }), { mode: 0o600 });
   const profiling = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
   const inherited = Object.entries(process.env).filter(([name]) => !/^GANTRY_|^(NATS|REDIS)_URL$|^(PORT|HOST)$/.test(name));
   const env = Object.fromEntries([...inherited, ...provider.keys.map(({ key }, index) => [variable(index), key])]);

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { LoadLedger } from '../../bench/load/ledger.ts';
+import { FrameMaker } from '../../bench/pipeline/frames.ts';
+import { Ledger, STAGES } from '../../bench/pipeline/journey.ts';
+import type { LoadBatch, SeenAggregate, SeenResult } from '../../bench/pipeline/orders.ts';
+import { Detection } from '../../src/messages/detection.ts';
+
+const seen = (requestId: string, at: number, over: Partial<SeenAggregate> = {}): SeenAggregate => ({ requestId, at, revision: 0, madeAt: at - 2, missing: 0, ...over });
+const result = (groupIndex: number, at: number, over: Partial<SeenResult> = {}): SeenResult => ({
+  requestId: 'a',
+  groupIndex,
+  at,
+  judgedAt: at - 1,
+  waitMs: 4,
+  calls: [{ apiKeyId: 'k', outcome: 'ok', leaseMs: 2, sendMs: 1, modelMs: 42, parseMs: 0 }],
+  unknown: false,
+  ...over,
+});
+const batch = (over: Partial<LoadBatch>): LoadBatch => ({ kind: 'batch', sent: [], tasks: [], results: [], aggregates: [], redis: [], ...over });
+const sent = { requestId: 'a', traceId: 't', at: 1_000.25, timestamp: 1_000, groups: 2 };
+
+/** Published at 1000.25; group 2 is the last, answered by the provider in 40 ms; with the viewer at 1062. */
+function wholeFrame(): Ledger {
+  const ledger = new Ledger();
+  ledger.viewer({ kind: 'batch', pushed: [seen('a', 1_062)] });
+  ledger.load(
+    batch({
+      sent: [sent],
+      tasks: [{ requestId: 'a', groupIndex: 1, at: 1_002 }, { requestId: 'a', groupIndex: 2, at: 1_003 }],
+      results: [result(1, 1_030), result(2, 1_055)],
+      aggregates: [seen('a', 1_060)],
+      redis: [seen('a', 1_061, { madeAt: 1_058 })],
+    }),
+  );
+  return ledger;
+}
+const calls = [
+  { traceId: 't', at: 1_008, ms: 15, status: 200 },
+  { traceId: 't', at: 1_012, ms: 40, status: 200 },
+  { traceId: 'other', at: 1_012, ms: 900, status: 200 },
+];
+
+test('the added latency is the whole way without what the provider says of the last call', () => {
+  const [journey] = wholeFrame().tally(calls, 0).journeys;
+  assert.equal(journey?.total, 61.75);
+  assert.equal(journey?.added, 21.75);
+  assert.equal(journey?.addedWithoutTransit, 19.75);
+  assert.equal(journey?.redis, 3);
+});
+
+test('the stages of a frame add up to its whole way', () => {
+  const [journey] = wholeFrame().tally(calls, 0).journeys;
+  assert.ok(journey);
+  assert.ok(Math.abs(STAGES.reduce((sum, stage) => sum + journey.stages[stage], 0) - journey.total) < 1e-9);
+  assert.equal(journey.stages['detection -> task on the bus'], 2.75);
+  assert.equal(journey.stages['model: transit'], 2);
+});
+
+test('a frame that no viewer got is lost, one that came twice is doubled, a revision is neither', () => {
+  const ledger = wholeFrame();
+  ledger.load(batch({ sent: [{ ...sent, requestId: 'b' }, { ...sent, requestId: 'c' }] }));
+  ledger.viewer({ kind: 'batch', pushed: [seen('a', 1_070, { revision: 1 }), seen('c', 1_070), seen('c', 1_071)] });
+  const { frames, groups, lost, doubled } = ledger.tally(calls, 0);
+  assert.deepEqual({ frames, groups, lost, doubled }, { frames: 3, groups: 6, lost: 1, doubled: 1 });
+  assert.equal(Object.values(ledger.lost()).reduce((sum, each) => sum + each, 0), 1);
+});
+
+test('what was published before the warm-up ended is looked for, but not measured', () => {
+  const { frames, lost, journeys } = wholeFrame().tally(calls, 2_000);
+  assert.deepEqual({ frames, lost, journeys: journeys.length }, { frames: 1, lost: 0, journeys: 0 });
+});
+
+test('over a long run frames are counted, measured and forgotten', () => {
+  let now = 0;
+  const ledger = new LoadLedger(() => now);
+  ledger.load(batch({ sent: [sent, { ...sent, requestId: 'b' }], results: [result(1, 1_030), result(2, 1_055, { unknown: true, calls: [] })] }));
+  ledger.viewer({ kind: 'batch', pushed: [seen('a', 1_500, { missing: 1 }), seen('a', 1_500), seen('a', 1_600, { revision: 1 })] });
+  now = 120_000;
+  ledger.load(batch({}));
+  const { frames, latencyMs, lost, doubled, judged, unknown, missingGroups, revisions } = ledger.figures();
+  assert.deepEqual({ frames, mean: latencyMs?.mean, lost, doubled, judged, unknown, missingGroups, revisions }, { frames: 2, mean: 500, lost: 1, doubled: 1, judged: 1, unknown: 1, missingGroups: 1, revisions: 1 });
+});
+
+test('simulated frames are what the bus takes', () => {
+  const maker = new FrameMaker('cam-1', 7);
+  const frames = Array.from({ length: 8 }, () => Detection.parse(maker.next(1_700_000_000_000)));
+  assert.deepEqual(frames.map((frame) => frame.frameNumber), [1, 2, 3, 4, 5, 6, 7, 8]);
+  assert.equal(frames.reduce((sum, frame) => sum + frame.trafficGroups.length, 0), 28);
+});
