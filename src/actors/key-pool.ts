@@ -7,6 +7,7 @@ import type { Blame, CallOutcome } from '../keys/outcome.ts';
 import { KeyPool } from '../keys/pool.ts';
 import { poolSettings, type ConfigureSummary, type KeyPoolStats, type KeyView, type LeaseReply, type LeaseRequest, type PoolStep } from '../keys/pool.types.ts';
 import { steadyNow, toSteady } from '../keys/steady.ts';
+import type { CallTokens } from '../keys/tokens.ts';
 import { defineActor } from '../runtime/actor.ts';
 import type { Asking, Deferred } from '../runtime/message.ts';
 import { address } from '../runtime/ref.ts';
@@ -21,7 +22,15 @@ export type KeyPoolMessage =
   /** The call under a lease is leaving now; `at` by `steadyNow`. Until then it counts in every window. */
   | { readonly type: 'sent'; readonly leaseId: string; readonly at: number }
   /** How the call under a lease ended. Every grant must be settled once; one that is not is taken back after a while. */
-  | { readonly type: 'settle'; readonly leaseId: string; readonly outcome: CallOutcome; readonly blame?: Blame; readonly transit?: TransitSample | null }
+  | {
+      readonly type: 'settle';
+      readonly leaseId: string;
+      readonly outcome: CallOutcome;
+      readonly blame?: Blame;
+      readonly transit?: TransitSample | null;
+      /** As the provider counted; absent or null when it did not say: then what was reserved counts. */
+      readonly tokens?: CallTokens | null;
+    }
   /** One failure booked on this key was the request's fault. */
   | { readonly type: 'forgive'; readonly keyName: string }
   /** Withdraws a waiting lease; it is answered with a refusal. */
@@ -36,7 +45,9 @@ export type KeyPoolMessage =
   /** Every key for administration, without its secret. */
   | ({ readonly type: 'keys' } & Asking<readonly KeyView[]>)
   /** How many keys are meant to be used; with none, rules judge. */
-  | ({ readonly type: 'wanted' } & Asking<number>);
+  | ({ readonly type: 'wanted' } & Asking<number>)
+  /** Whether the provider is down: no key can serve, because the circuit of every one is not closed. */
+  | ({ readonly type: 'outage' } & Asking<boolean>);
 type Private = { readonly type: 'wake' } | { readonly type: 'report' };
 
 export const KEY_POOL = address<KeyPoolMessage>('/key-pool');
@@ -60,9 +71,10 @@ export const keyPoolActor = defineActor<KeyPoolMessage, Private>()<KeyPoolInit>(
   mailbox: { capacity: 20_000, overflow: 'refuse' },
   start: (ctx, { config, memory, gate = null }) => {
     const now = (): number => steadyNow(ctx.clock);
-    memory.orphaned(now() + ORPHANS_LEAVE_MS);
     const { keys, strategy } = memory.live ?? config;
-    const pool = new KeyPool(keys, poolSettings(strategy, config.scheduler), memory, `lease-${ctx.incarnation}`, gate);
+    const settings = poolSettings(strategy, config.scheduler);
+    memory.orphaned(now() + ORPHANS_LEAVE_MS, now() + settings.leaseMs);
+    const pool = new KeyPool(keys, settings, memory, `lease-${ctx.incarnation}`, gate);
     gate?.orphaned();
     gate?.onChange(() => void ctx.self.tell({ type: 'wake' }));
     memory.live?.drained.forEach((keyName) => pool.drain(keyName, true, now()));
@@ -82,6 +94,10 @@ export const keyPoolActor = defineActor<KeyPoolMessage, Private>()<KeyPoolInit>(
         const restsUntil = until === null ? null : new Date(until).toISOString();
         const what = status === 'disabled' ? 'is disabled: the provider refuses it; check that it is valid and paid' : `rests until ${restsUntil}`;
         ctx.log.warn({ key: keyName, status, cause, restsUntil }, `API key "${keyName}" ${what}`);
+      }
+      for (const { group, state, failures, retryAt } of pool.circuitChanges(now())) {
+        if (state === 'closed') ctx.log.info({ group, state }, `provider of ${group} works again: calls go on`);
+        else ctx.log.warn({ group, state, failures, retryAt }, `provider of ${group} fails: no calls but one trial at a time, the first at ${retryAt}; check its status page and the network`);
       }
       gate?.want(pool.demand(now()), now());
       if (step.wakeAt === null) ctx.clearTimer('wake');
@@ -120,7 +136,7 @@ export const keyPoolActor = defineActor<KeyPoolMessage, Private>()<KeyPoolInit>(
           return deferred;
         },
         sent: ({ leaseId, at }) => apply(pool.sent(leaseId, at, now())),
-        settle: ({ leaseId, outcome, blame, transit }) => apply(pool.settle(leaseId, outcome, now(), blame, transit)),
+        settle: ({ leaseId, outcome, blame, transit, tokens }) => apply(pool.settle(leaseId, outcome, now(), blame, transit, tokens)),
         forgive: ({ keyName }) => pool.forgive(keyName, now()),
         cancel: ({ waiterId }) => apply(pool.cancel(waiterId, now())),
         stats: () => pool.stats(now()),
@@ -135,6 +151,7 @@ export const keyPoolActor = defineActor<KeyPoolMessage, Private>()<KeyPoolInit>(
         disable: ({ keyName, on }) => operated(keyName, on ? 'disabled' : 'enabled', pool.disable(keyName, on, now())),
         keys: () => pool.view(now()),
         wanted: () => pool.wantedKeys,
+        outage: () => pool.outage,
         wake: () => apply(pool.advance(now())),
         report,
       },

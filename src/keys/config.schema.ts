@@ -25,6 +25,8 @@ export const ApiKeyEntry = z.strictObject({
   key: z.string().min(1),
   qps_limit: z.int().min(1).max(10_000).default(10),
   rpm_limit: z.int().min(1).max(600_000).default(300),
+  /** Tokens a minute, those of prompt and answer together; default: no limit. */
+  tpm_limit: z.int().min(1).max(1_000_000_000).optional(),
   /** For the strategy `priority`: the key with the LARGER number is preferred. */
   priority: z.int().min(0).max(1_000).default(1),
   enabled: z.boolean().default(true),

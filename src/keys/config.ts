@@ -2,6 +2,7 @@ import type { ResponseFormat, KeyStrategy, Pacing, SchedulerSection } from './co
 import { KeyFile, type ApiKeyEntry } from './config.schema.ts';
 import { KeyError } from './errors.ts';
 import { Secret } from './secret.ts';
+import { ASSUMED_CALL } from './token-estimate.ts';
 
 /** One usable key. */
 export interface KeySpec {
@@ -9,6 +10,8 @@ export interface KeySpec {
   readonly secret: Secret;
   readonly qpsLimit: number;
   readonly rpmLimit: number;
+  /** Tokens a minute; null: no limit. */
+  readonly tpmLimit: number | null;
   /** Larger is preferred by the strategy `priority`. */
   readonly priority: number;
   readonly enabled: boolean;
@@ -28,6 +31,9 @@ export interface KeyConfig {
   /** What an operator should see in the log; never a secret. */
   readonly warnings: readonly string[];
 }
+
+/** Tokens reserved for a call while nothing is known of its model. */
+const ONE_CALL = ASSUMED_CALL.prompt + ASSUMED_CALL.completion;
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -54,6 +60,7 @@ export function parseKeyConfig(raw: unknown, env: Environment, source = 'API key
     const secret = resolve(entry, env, source, warnings);
     if (secret === null) continue;
     const spec = toSpec(entry, file, secret);
+    if (spec.tpmLimit !== null && spec.tpmLimit < ONE_CALL) warnings.push(`${source}: key "${spec.name}": tpm_limit ${spec.tpmLimit} is less than one call may use (about ${ONE_CALL} tokens until the model is known better): its calls go out one at a time`);
     keys.push(spec);
     positions.set(spec, index);
   }
@@ -68,6 +75,7 @@ const toSpec = (entry: ApiKeyEntry, file: KeyFile, secret: string): KeySpec => (
   secret: new Secret(secret),
   qpsLimit: entry.qps_limit,
   rpmLimit: entry.rpm_limit,
+  tpmLimit: entry.tpm_limit ?? null,
   priority: entry.priority,
   enabled: entry.enabled,
   quotaGroup: entry.quota_group ?? null,
@@ -129,6 +137,7 @@ function checkGroups(keys: readonly KeySpec[], positions: ReadonlyMap<KeySpec, n
     for (const [field, mine, theirs] of [
       ['qps_limit', key.qpsLimit, other.qpsLimit],
       ['rpm_limit', key.rpmLimit, other.rpmLimit],
+      ['tpm_limit', key.tpmLimit ?? 'left out', other.tpmLimit ?? 'left out'],
       ['pacing', key.pacing, other.pacing],
       ['ramp_seconds', key.rampMs / 1_000, other.rampMs / 1_000],
     ] as const) {

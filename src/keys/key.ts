@@ -1,6 +1,8 @@
+import type { Circuit, CircuitMark } from './circuit.ts';
 import { cooldownMs, FailureRate, rateLimitCooldownMs } from './cooldown.ts';
 import type { KeySpec } from './config.ts';
-import { MINUTE_MS, SECOND_MS, type SlidingWindows } from './limits.ts';
+import { KeyCounts } from './key-counts.ts';
+import { MINUTE_MS, SECOND_MS, type SlidingWindows, type Spending } from './limits.ts';
 import type { Blame, CallOutcome } from './outcome.ts';
 import type { PermitGate } from './shared/gate.ts';
 import type { KeyStats, KeyStatus, KeyView, PoolSettings } from './pool.types.ts';
@@ -18,18 +20,24 @@ export interface LeaseMark {
   readonly era: number;
   /** The one call by which a key on probation, or refused, proves itself. */
   readonly trial: boolean;
+  readonly circuit: CircuitMark;
 }
 
 /** One key's life: its state, its counts, and what each outcome does to them. No timers, no I/O. */
 export class PooledKey {
   #spec: KeySpec;
-  #windows: SlidingWindows;
+  #spending: Spending;
+  #circuit: Circuit;
+  /** Tokens that the next call is taken to need at most. */
+  callTokens = 0;
   #drained = false;
   #switchedOff = false;
   readonly #settings: PoolSettings;
   readonly #rate = new FailureRate();
   #inFlight = 0;
   #cooldownUntil = 0;
+  /** The part of it that a 429 asked for; the rest is for failures that may be the provider's. */
+  #limitedUntil = 0;
   /** Why the provider refused it, and when it is tried again; null when it did not. */
   #refused: { readonly reason: string; probeAt: number; waitMs: number } | null = null;
   /** Back from a rest: one call at a time until one succeeds. */
@@ -39,20 +47,15 @@ export class PooledKey {
   /** Counts rests and refusals: a call leased before one says nothing about the key after it. */
   #era = 0;
   #consecutiveFailures = 0;
-  #success = 0;
-  #failed = 0;
-  #rateLimited = 0;
-  #abandoned = 0;
-  #expired = 0;
   #lastUsedAt = 0;
-  #lastErrorCode: string | null = null;
-
+  readonly #counts = new KeyCounts();
   readonly #gate: PermitGate | null;
 
-  constructor(spec: KeySpec, windows: SlidingWindows, settings: PoolSettings, gate: PermitGate | null = null) {
+  constructor(spec: KeySpec, spending: Spending, circuit: Circuit, settings: PoolSettings, gate: PermitGate | null = null) {
     this.#gate = gate;
     this.#spec = spec;
-    this.#windows = windows;
+    this.#spending = spending;
+    this.#circuit = circuit;
     this.#settings = settings;
   }
 
@@ -61,20 +64,30 @@ export class PooledKey {
   }
 
   get windows(): SlidingWindows {
-    return this.#windows;
+    return this.#spending.calls;
+  }
+
+  get spending(): Spending {
+    return this.#spending;
+  }
+
+  get circuit(): Circuit {
+    return this.#circuit;
   }
 
   /** Goes on under a changed entry. Another secret or endpoint is judged afresh; counts stay. */
-  reconfigure(spec: KeySpec, windows: SlidingWindows): void {
+  reconfigure(spec: KeySpec, spending: Spending, circuit: Circuit): void {
     if (!sameAccess(this.#spec, spec)) {
       this.#refused = null;
       this.#cooldownUntil = 0;
+      this.#limitedUntil = 0;
       this.#consecutiveFailures = 0;
       this.#halfOpen = false;
       this.#newEra();
     }
     this.#spec = spec;
-    this.#windows = windows;
+    this.#spending = spending;
+    this.#circuit = circuit;
   }
 
   /** An operator's wish: no new leases, calls in flight finish. */
@@ -129,7 +142,7 @@ export class PooledKey {
   availableAt(now: number): number | null {
     const here = this.availableHereAt(now);
     if (here === null || this.#gate === null) return here;
-    const permitted = this.#gate.nextAt(this.budget, now);
+    const permitted = this.#gate.nextAt(this.budget, now, this.callTokens);
     return permitted === null ? null : Math.max(here, permitted);
   }
 
@@ -142,18 +155,28 @@ export class PooledKey {
   availableHereAt(now: number): number | null {
     if (!this.wanted || (this.onTrial && this.#trialOpen)) return null;
     if (this.#spec.maxInFlight !== null && this.#inFlight >= this.#spec.maxInFlight) return null;
-    const permitAt = this.windows.nextAt(now);
-    return permitAt === null ? null : Math.max(this.#restsUntil, permitAt);
+    const [callAt, tokensAt, circuitAt] = [this.windows.nextAt(now), this.#spending.tokens.nextAt(now, this.callTokens), this.#circuit.nextAt(now)];
+    return callAt === null || tokensAt === null || circuitAt === null ? null : Math.max(this.#restsUntil, callAt, tokensAt, circuitAt);
   }
 
   /** No lease can come before this, whatever becomes of the calls in flight. */
   possibleAt(now: number): number {
-    return Math.max(this.#restsUntil, this.#windows.possibleAt(now));
+    return Math.max(this.#restsUntil, this.windows.possibleAt(now), this.#spending.tokens.possibleAt(now, this.callTokens), this.#circuit.possibleAt(now));
   }
 
   /** Serves only one call at a time now, to prove itself. */
   get onTrial(): boolean {
     return this.#halfOpen || this.#refused !== null;
+  }
+
+  /** Serves only one call at a time now, for its own sake or the provider's. */
+  get oneAtATime(): boolean {
+    return this.onTrial || !this.#circuit.closed;
+  }
+
+  /** Rests for failures that may be the provider's, or tries its first call after. */
+  fails(now: number): boolean {
+    return this.#cooldownUntil > Math.max(now, this.#limitedUntil);
   }
 
   /** Refused by the provider, and due to be tried again. */
@@ -163,18 +186,19 @@ export class PooledKey {
 
   /** Takes a permit. Only after `availableAt(now) <= now`. */
   lease(now: number): LeaseMark {
-    const permit = this.#windows.take(now);
+    const permit = this.windows.take(now);
     if (!permit.granted) throw new Error(`key "${this.#spec.name}" has no permit now`);
     this.#inFlight++;
     this.#lastUsedAt = now;
     const trial = this.onTrial;
     if (trial) this.#trialOpen = true;
-    return { era: this.#era, trial };
+    return { era: this.#era, trial, circuit: this.#circuit.begin() };
   }
 
-  expire(mark: LeaseMark): void {
+  expire(mark: LeaseMark, now: number): void {
     this.#inFlight--;
-    this.#expired++;
+    this.#counts.expired++;
+    mark.circuit.circuit.lost(mark.circuit, now);
     this.#endTrial(mark);
   }
 
@@ -190,18 +214,15 @@ export class PooledKey {
     if (trial && PROVES.has(outcome.kind)) this.#passed();
     // A failed trial of any kind waits longer for the next; one that was given up says nothing.
     else if (trial && this.#refused !== null && outcome.kind !== 'abandoned') this.#probeLater(this.#refused, now);
-    if (outcome.kind === 'abandoned') {
-      this.#abandoned++;
-      return null;
-    }
-    if (outcome.kind === 'ok') {
-      this.#success++;
-      this.#proved(now);
-      return null;
-    }
-    this.#failed++;
-    this.#lastErrorCode = outcome.kind;
+    this.#counts.add(outcome.kind);
+    const { circuit } = mark.circuit;
+    // While the provider fails, failures say nothing about the key.
+    const counts = circuit.counts(mark.circuit);
+    circuit.end(mark.circuit, outcome.kind, now);
     switch (outcome.kind) {
+      case 'abandoned':
+        return null;
+      case 'ok':
       case 'unreadable':
       case 'rejected-request':
         this.#proved(now);
@@ -213,16 +234,15 @@ export class PooledKey {
         }
         return null;
       case 'rate-limited': {
-        this.#rateLimited++;
         this.#rate.add(true, now);
         const until = now + rateLimitCooldownMs(this.#settings.cooldown, this.#rate.rate(now), outcome.retryAfterMs, outcome.limit ?? 'rate');
-        this.coolUntil(until);
+        this.limitUntil(until);
         return until;
       }
       case 'timeout':
       case 'server-error':
       case 'network':
-        if (blame === 'key') this.#fail(now);
+        if (blame === 'key' && counts) this.#fail(now);
         return null;
     }
   }
@@ -233,16 +253,31 @@ export class PooledKey {
     this.#consecutiveFailures = Math.max(0, this.#consecutiveFailures - 1);
   }
 
-  /** Extends a rest, never shortens one. */
-  coolUntil(until: number): void {
+  /** Rests after a 429. Extends a rest, never shortens one. */
+  limitUntil(until: number): void {
+    this.#limitedUntil = Math.max(this.#limitedUntil, until);
+    this.#coolUntil(until);
+  }
+
+  /** The provider failed, or works again: a rest for failures, and what was begun before, no longer says anything about the key. */
+  circuitChanged(now: number): void {
+    this.#newEra();
+    if (!this.#circuit.closed) return;
+    this.#consecutiveFailures = 0;
+    this.#cooldownUntil = this.#limitedUntil;
+    this.#halfOpen &&= this.#limitedUntil > now;
+  }
+
+  #coolUntil(until: number): void {
     this.#cooldownUntil = Math.max(this.#cooldownUntil, until);
     this.#consecutiveFailures = 0;
     this.#halfOpen = true;
     this.#newEra();
   }
 
+  /** While the circuit is not closed its trials find out whether failures were the key's. */
   get #restsUntil(): number {
-    return Math.max(this.#cooldownUntil, this.#refused?.probeAt ?? 0);
+    return Math.max(this.#circuit.closed ? this.#cooldownUntil : this.#limitedUntil, this.#refused?.probeAt ?? 0);
   }
 
   #newEra(): void {
@@ -278,7 +313,7 @@ export class PooledKey {
     this.#rate.add(true, now);
     this.#consecutiveFailures++;
     if (this.#consecutiveFailures < this.#settings.failuresToCool) return;
-    this.coolUntil(now + cooldownMs(this.#settings.cooldown, this.#rate.rate(now)));
+    this.#coolUntil(now + cooldownMs(this.#settings.cooldown, this.#rate.rate(now)));
   }
 
   #disabledReason(): string | null {
@@ -295,30 +330,24 @@ export class PooledKey {
   }
 
   stats(now: number): KeyStats {
-    const total = this.#success + this.#failed;
     return {
       key_id: this.#spec.name,
       status: this.status(now),
       quota_group: this.#spec.quotaGroup,
       priority: this.#spec.priority,
       model: this.#spec.model,
-      total_calls: total,
-      success_calls: this.#success,
-      failed_calls: this.#failed,
-      success_rate: total === 0 ? 1 : this.#success / total,
-      rate_limited_calls: this.#rateLimited,
-      abandoned_leases: this.#abandoned,
-      expired_leases: this.#expired,
+      ...this.#counts.stats,
       consecutive_failures: this.#consecutiveFailures,
       in_flight: this.#inFlight,
       cooldown_until: now < this.#cooldownUntil ? iso(this.#cooldownUntil) : null,
       last_used_at: this.#lastUsedAt === 0 ? null : iso(this.#lastUsedAt),
-      last_error_code: this.#lastErrorCode,
       disabled_reason: this.#disabledReason(),
       qps_limit: this.#spec.qpsLimit,
       rpm_limit: this.#spec.rpmLimit,
       used_last_second: this.windows.used(now, SECOND_MS),
       used_last_minute: this.windows.used(now, MINUTE_MS),
+      tpm_limit: this.#spec.tpmLimit,
+      tokens_last_minute: this.#spending.tokens.used(now),
     };
   }
 }

@@ -1,6 +1,8 @@
 import type { KeySpec } from './config.ts';
 import type { KeyStrategy } from './config.schema.ts';
 import type { TransitGuards } from './guard.ts';
+import { Ramp } from './ramp.ts';
+import { TokenWindow } from './tokens.ts';
 
 /** At most `limit` calls in any window of `spanMs`. */
 export interface WindowLimit {
@@ -230,34 +232,6 @@ export class SlidingWindows {
   }
 }
 
-/** How a rate rises after a pause. */
-class Ramp {
-  readonly overMs: number;
-  #since = -Infinity;
-  #usedAt = -Infinity;
-
-  constructor(overMs: number) {
-    this.overMs = overMs;
-  }
-
-  used(now: number): void {
-    if (now - this.#usedAt > RAMP_PAUSE_MS) this.#since = now;
-    this.#usedAt = now;
-  }
-
-  /** The limit in force at `now`, and until when (undefined: the full one, for good). */
-  step(full: number, now: number): { readonly limit: number; readonly until: number | undefined } {
-    const since = now - this.#usedAt > RAMP_PAUSE_MS ? now : this.#since;
-    const share = RAMP_START + ((1 - RAMP_START) * (now - since)) / this.overMs;
-    const limit = Math.min(full, Math.max(1, Math.floor(full * share)));
-    if (limit === full) return { limit, until: undefined };
-    return { limit, until: Math.max(now + 1, Math.ceil(since + (((limit + 1) / full - RAMP_START) / (1 - RAMP_START)) * this.overMs)) };
-  }
-}
-const RAMP_START = 0.1;
-/** A key unused for this long begins anew. */
-const RAMP_PAUSE_MS = 10_000;
-
 /** A clock that goes back by less than this is waited for. */
 const SET_BACK_MS = 5_000;
 
@@ -286,42 +260,63 @@ export interface LiveConfig {
   readonly disabled: ReadonlySet<string>;
 }
 
+/** What was spent of one budget. */
+export interface Spending {
+  readonly calls: SlidingWindows;
+  readonly tokens: TokenWindow;
+}
+
+/** What holds for one budget. */
+export interface BudgetLimits {
+  readonly windows: readonly WindowLimit[];
+  /** Tokens per minute; null: no limit. */
+  readonly tokens: number | null;
+  readonly guardMs: number;
+}
+
 /**
- * The windows of every budget, by its name. Kept outside the pool so that a pool that is made anew (its actor was
+ * What was spent of every budget, by its name. Kept outside the pool so that a pool that is made anew (its actor was
  * restarted) goes on with what was already spent instead of spending it twice.
  */
 export class LimitMemory {
-  readonly #budgets = new Map<string, SlidingWindows>();
+  readonly #budgets = new Map<string, Spending>();
   /** What was measured of the ways to the providers. */
   guards: TransitGuards | null = null;
   /** What was changed while running; null while the configuration of the start holds. */
   live: LiveConfig | null = null;
 
-  /** To be called before a new pool takes over: the leases of the old one are forgotten, see {@link SlidingWindows.orphaned}. */
-  orphaned(at: number): void {
-    for (const windows of this.#budgets.values()) windows.orphaned(at);
+  /**
+   * To be called before a new pool takes over: the leases of the old one are forgotten. Their calls have left by `leftBy`,
+   * see {@link SlidingWindows.orphaned}, and are over by `overBy`.
+   */
+  orphaned(leftBy: number, overBy: number): void {
+    for (const { calls, tokens } of this.#budgets.values()) {
+      calls.orphaned(leftBy);
+      tokens.orphaned(overBy);
+    }
   }
 
-  /** The windows of this budget under these limits, with what was spent of it. */
-  windows(budget: string, limits: readonly WindowLimit[], guardMs: number): SlidingWindows {
+  /** What was spent of this budget, under these limits from now on. */
+  spending(budget: string, { windows, tokens, guardMs }: BudgetLimits): Spending {
     const known = this.#budgets.get(budget);
     if (known !== undefined) {
-      known.setGuard(guardMs);
-      known.setWindows(limits);
+      known.calls.setGuard(guardMs);
+      known.calls.setWindows(windows);
+      known.tokens.setLimit(tokens, guardMs);
       return known;
     }
-    const made = new SlidingWindows(limits, guardMs);
+    const made = { calls: new SlidingWindows(windows, guardMs), tokens: new TokenWindow(tokens, guardMs) };
     this.#budgets.set(budget, made);
     return made;
   }
 
-  /** The windows of this budget as they are; undefined when nothing is known of it. */
-  find(budget: string): SlidingWindows | undefined {
+  /** As it is; undefined when nothing is known of it. */
+  find(budget: string): Spending | undefined {
     return this.#budgets.get(budget);
   }
 
   /** Forgets budgets that nobody uses, once nothing of them counts. */
   forget(used: ReadonlySet<string>, now: number): void {
-    for (const [name, windows] of this.#budgets) if (!used.has(name) && windows.idle(now)) this.#budgets.delete(name);
+    for (const [name, { calls, tokens }] of this.#budgets) if (!used.has(name) && calls.idle(now) && tokens.idle(now)) this.#budgets.delete(name);
   }
 }

@@ -1,12 +1,15 @@
 /** What a change of the configuration means for keys and budgets. Pure. */
 import type { KeySpec } from './config.ts';
 import { budgetOf, sameAccess } from './key.ts';
-import { evenPacing, qpsAndRpm, type WindowLimit } from './limits.ts';
+import { type BudgetLimits, evenPacing, qpsAndRpm, type WindowLimit } from './limits.ts';
 
 export const limitsOf = (spec: KeySpec): readonly WindowLimit[] => [
   ...qpsAndRpm(spec.qpsLimit, spec.rpmLimit),
   ...(spec.pacing === 'even' ? [evenPacing(spec.rpmLimit)] : []),
 ];
+
+/** What a budget has to keep; `guardMs`: the least that the windows keep from every call. */
+export const budgetLimits = (spec: KeySpec, guardMs: number): BudgetLimits => ({ windows: limitsOf(spec), tokens: spec.tpmLimit, guardMs });
 
 /** Names of keys added, removed, and changed in some field. */
 export function changesOf(before: readonly KeySpec[], after: readonly KeySpec[]): { readonly added: string[]; readonly removed: string[]; readonly changed: string[] } {

@@ -1,6 +1,8 @@
+import type { CircuitStats } from './circuit.ts';
 import type { KeyStrategy } from './config.schema.ts';
 import type { PooledKey } from './key.ts';
-import type { KeyPoolStats, KeyStatus, RefusalReason } from './pool.types.ts';
+import type { CallOutcomeKind } from './outcome.ts';
+import type { KeyChange, KeyPoolStats, KeyStatus, RefusalReason } from './pool.types.ts';
 import type { LimitMode } from './shared/gate.ts';
 import type { Waiters } from './waiters.ts';
 
@@ -10,6 +12,7 @@ interface PoolCounts {
   readonly granted: number;
   readonly refused: Readonly<Record<RefusalReason, number>>;
   readonly lateSettlements: number;
+  readonly circuits: readonly CircuitStats[];
 }
 
 /** The pool in figures, named as the HTTP contract names them. */
@@ -35,5 +38,18 @@ export function poolStats(pooled: readonly PooledKey[], strategy: KeyStrategy, w
     refused: counts.refused,
     late_settlements: counts.lateSettlements,
     keys,
+    circuits: counts.circuits,
   };
+}
+
+/** What a settlement made of the keys of one budget, by their state before. */
+export function keyChanges(before: readonly { readonly key: PooledKey; readonly status: KeyStatus; readonly until: number }[], cause: CallOutcomeKind, now: number): readonly KeyChange[] {
+  return before.flatMap(({ key, status, until }): KeyChange[] => {
+    const changed = key.status(now);
+    const keyName = key.spec.name;
+    if (status === 'disabled' && changed !== 'disabled') return [{ keyName, status: 'available', cause, until: null }];
+    if (changed === 'disabled' && status !== 'disabled') return [{ keyName, status: changed, cause, until: null }];
+    if (changed === 'cooling' && key.cooldownUntil > until) return [{ keyName, status: changed, cause, until: key.cooldownUntil }];
+    return [];
+  });
 }

@@ -1,14 +1,21 @@
+import { Arrivals } from './arrivals.ts';
+import type { Circuit, CircuitStats } from './circuit.ts';
+import { Circuits } from './circuits.ts';
 import type { KeyStrategy } from './config.schema.ts';
 import type { KeySpec } from './config.ts';
+import { demandOf } from './demand.ts';
 import { TransitGuards, type TransitSample } from './guard.ts';
-import { budgetOf, type LeaseMark, PooledKey } from './key.ts';
-import { LimitMemory, type SlidingWindows } from './limits.ts';
-import { changesOf, limitsOf, movesOf } from './live.ts';
+import { budgetOf, PooledKey } from './key.ts';
+import { Lease } from './lease.ts';
+import { LimitMemory } from './limits.ts';
+import { budgetLimits, changesOf, movesOf } from './live.ts';
 import type { Blame, CallOutcome } from './outcome.ts';
-import type { ConfigureSummary, KeyChange, KeyPoolStats, KeyView, LeaseGrant, LeaseReply, LeaseRequest, PoolSettings, PoolStep, RefusalReason } from './pool.types.ts';
-import { poolStats } from './pool-stats.ts';
-import type { Demand, PermitGate, Ticket } from './shared/gate.ts';
+import type { ConfigureSummary, KeyPoolStats, KeyView, LeaseGrant, LeaseReply, LeaseRequest, PoolSettings, PoolStep, RefusalReason } from './pool.types.ts';
+import { keyChanges, poolStats } from './pool-stats.ts';
+import type { Demand, PermitGate } from './shared/gate.ts';
 import { chooseKey } from './strategy.ts';
+import { ASSUMED_CALL, TokenEstimates } from './token-estimate.ts';
+import type { CallTokens } from './tokens.ts';
 import { Waiters, type Waiter } from './waiters.ts';
 
 const MESSAGE: Readonly<Record<RefusalReason, string>> = {
@@ -18,38 +25,13 @@ const MESSAGE: Readonly<Record<RefusalReason, string>> = {
   'queue-full': 'too many requests wait for an API key',
   cancelled: 'the request for an API key was withdrawn',
   duplicate: 'a request of this id waits for an API key already',
+  'provider-down': 'the provider does not work: see circuits in GET /api/scheduler/stats',
 };
 
 /** Below the jitter of a timer and of a thread that gets its turn late nothing can be told apart. */
 const LEAST_GUARD_MS = 5;
 /** Windows take a call further ahead than this for a clock that was set back. */
 const MOST_AHEAD_MS = 4_000;
-
-interface Lease {
-  readonly key: PooledKey;
-  readonly mark: LeaseMark;
-  /** Where its call counts; more than one when the key came to another budget meanwhile. */
-  readonly windows: SlidingWindows[];
-  /** The permit of other nodes; null when this process decides alone. */
-  readonly ticket: Ticket | null;
-  /** When its call left, as the windows know; null while they do not. */
-  sentAt: number | null;
-  /** Where the windows count it: the latest it can arrive, but for the least guard. */
-  countedAt: number;
-  readonly expiresAt: number;
-}
-
-/** A call of which it is known when it arrived. */
-interface Answered {
-  readonly lease: Lease;
-  readonly endpoint: string;
-  readonly sentAt: number;
-  readonly transit: TransitSample;
-}
-
-/** Calls kept to be corrected when a faster way becomes known: as long as the longest window, and bounded. */
-const ANSWERED_MS = 61_000;
-const MOST_ANSWERED = 2_000;
 
 /**
  * The key pool as a state machine: every call takes the time and returns whom to answer and when to wake up. It has no
@@ -67,23 +49,28 @@ export class KeyPool {
   readonly #waiters: Waiters;
   /** In the order of leasing, hence of expiry. */
   readonly #leases = new Map<string, Lease>();
-  readonly #refused: Record<RefusalReason, number> = { 'no-keys': 0, 'tried-all': 0, deadline: 0, 'queue-full': 0, cancelled: 0, duplicate: 0 };
+  readonly #refused: Record<RefusalReason, number> = { 'no-keys': 0, 'tried-all': 0, deadline: 0, 'queue-full': 0, cancelled: 0, duplicate: 0, 'provider-down': 0 };
   readonly #leasePrefix: string;
-  readonly #answered: Answered[] = [];
+  readonly #arrivals: Arrivals;
+  readonly #circuits: Circuits;
+  readonly #estimates = new TokenEstimates();
   #lastIndex = -1;
   #granted = 0;
   #lateSettlements = 0;
 
   /**
    * `memory` outlives the pool, see {@link LimitMemory}. `leasePrefix` tells the leases of two pools apart.
-   * With a `gate` each lease needs a permit of its, too; give it `demand` after each step.
+   * With a `gate` each lease needs a permit of its, too; give it `demand` after each step. `random` in [0, 1) spreads the
+   * trials of providers that failed.
    */
-  constructor(specs: readonly KeySpec[], settings: PoolSettings, memory: LimitMemory = new LimitMemory(), leasePrefix = 'lease', gate: PermitGate | null = null) {
+  constructor(specs: readonly KeySpec[], settings: PoolSettings, memory: LimitMemory = new LimitMemory(), leasePrefix = 'lease', gate: PermitGate | null = null, random: () => number = Math.random) {
     this.#gate = gate;
     this.#settings = settings;
     this.#leasePrefix = leasePrefix;
     this.#memory = memory;
     this.#guards = memory.guards ??= new TransitGuards({ minMs: LEAST_GUARD_MS, maxMs: settings.guardMs });
+    this.#arrivals = new Arrivals(this.#guards);
+    this.#circuits = new Circuits(random);
     this.#strategy = settings.strategy;
     this.#waiters = new Waiters(settings.queueSize, settings.ageingMs);
     this.#setKeys(specs);
@@ -101,15 +88,14 @@ export class KeyPool {
       const left = this.#memory.find(budgetOf(from));
       const entered = this.#memory.find(budgetOf(to));
       if (left === undefined || entered === undefined) continue;
-      entered.inherit(left);
-      for (const lease of this.#leases.values()) {
-        if (lease.sentAt !== null || !lease.windows.includes(left) || lease.windows.includes(entered)) continue;
-        entered.adopt();
-        lease.windows.push(entered);
-      }
+      entered.calls.inherit(left.calls);
+      entered.tokens.inherit(left.tokens);
+      for (const lease of this.#leases.values()) lease.moved(left, entered);
     }
     this.#memory.forget(new Set(specs.map(budgetOf)), now);
     this.#guards.keep(new Set(specs.map((spec) => spec.baseUrl)));
+    this.#circuits.keep(specs);
+    this.#estimates.keep(specs);
     return { summary: { ...changesOf(before, specs), strategy }, step: this.advance(now) };
   }
 
@@ -137,9 +123,21 @@ export class KeyPool {
     return this.#keys.filter((key) => key.wanted).length;
   }
 
+  /** Nothing can be leased because the circuit of every key that could serve is not closed. */
+  get outage(): boolean {
+    const usable = this.#keys.filter((key) => !key.disabled);
+    return usable.length > 0 && usable.every((key) => !key.circuit.closed);
+  }
+
+  /** Circuits that opened or closed since this was last asked. */
+  circuitChanges(now: number): readonly CircuitStats[] {
+    return this.#circuits.changes(now);
+  }
+
   /** Asks for a lease. The answer is in this step or a later one. */
   request(request: LeaseRequest, now: number): PoolStep {
-    const waiter: Waiter = { id: request.waiterId, priority: request.priority, exclude: new Set(request.exclude), deadline: request.deadline, since: now };
+    const waiter: Waiter = { id: request.waiterId, priority: request.priority, exclude: new Set(request.exclude), deadline: request.deadline, since: now, tokens: request.tokens ?? ASSUMED_CALL };
+    this.#sizeCalls(now, waiter);
     const refusal = this.#refusal(waiter, now) ?? (this.#waiters.has(waiter.id) ? 'duplicate' : this.#waiters.add(waiter) ? null : 'queue-full');
     if (refusal !== null) return { replies: [this.#refuse(waiter.id, refusal)], changes: [], wakeAt: this.#wakeAt(now) };
     return this.advance(now);
@@ -160,31 +158,27 @@ export class KeyPool {
     return this.advance(now);
   }
 
-  /** Books how the call under a lease ended. A second settlement, or one after expiry, changes nothing and is counted. */
-  settle(leaseId: string, outcome: CallOutcome, now: number, blame: Blame = 'key', transit: TransitSample | null = null): PoolStep {
+  /**
+   * Books how the call under a lease ended. A second settlement, or one after expiry, changes nothing and is counted.
+   * `used`: as the provider counted; null when it did not say.
+   */
+  settle(leaseId: string, outcome: CallOutcome, now: number, blame: Blame = 'key', transit: TransitSample | null = null, used: CallTokens | null = null): PoolStep {
     const lease = this.#leases.get(leaseId);
     if (lease === undefined) {
       this.#lateSettlements++;
       return this.advance(now);
     }
     this.#leases.delete(leaseId);
-    if (transit !== null && lease.sentAt !== null) this.#measured(lease, lease.sentAt, transit, now);
-    if (outcome.kind === 'abandoned' && lease.sentAt === null) {
-      lease.windows.forEach((windows) => windows.refund());
-      lease.ticket?.refund();
-    }
-    else this.#left(lease, now);
-    const group = this.#groupOf(lease.key);
-    const earlier = group.map((key) => ({ key, status: key.status(now), until: key.cooldownUntil }));
-    const restUntil = lease.key.settle(lease.mark, outcome, blame, now);
-    if (restUntil !== null) group.forEach((key) => key.coolUntil(restUntil));
-    const changes = earlier.flatMap(({ key, status, until }): KeyChange[] => {
-      const changed = key.status(now);
-      if (status === 'disabled' && changed !== 'disabled') return [{ keyName: key.spec.name, status: 'available', cause: outcome.kind, until: null }];
-      if (changed === 'disabled' && status !== 'disabled') return [{ keyName: key.spec.name, status: changed, cause: outcome.kind, until: null }];
-      if (changed === 'cooling' && key.cooldownUntil > until) return [{ keyName: key.spec.name, status: changed, cause: outcome.kind, until: key.cooldownUntil }];
-      return [];
-    });
+    const { key, mark } = lease;
+    if (transit !== null) this.#arrivals.measured(lease, transit, now);
+    if (used !== null) this.#estimates.learn(key.spec, lease.bound, used, now);
+    if (outcome.kind === 'abandoned' && lease.sentAt === null) lease.refund();
+    else this.#over(lease, used, now);
+    const group = this.#groupOf(key);
+    const before = group.map((one) => ({ key: one, status: one.status(now), until: one.cooldownUntil }));
+    const restUntil = this.#watching(mark.circuit.circuit, now, () => key.settle(mark, outcome, blame, now));
+    if (restUntil !== null) group.forEach((one) => one.limitUntil(restUntil));
+    const changes = keyChanges(before, outcome.kind, now);
     return { ...this.advance(now), changes };
   }
 
@@ -198,9 +192,10 @@ export class KeyPool {
     for (const [id, lease] of this.#leases) {
       if (lease.expiresAt > now) break;
       this.#leases.delete(id);
-      this.#left(lease, now);
-      lease.key.expire(lease.mark);
+      this.#over(lease, null, now);
+      this.#watching(lease.mark.circuit.circuit, now, () => lease.key.expire(lease.mark, now));
     }
+    this.#sizeCalls(now);
     const replies: { waiterId: string; reply: LeaseReply }[] = [];
     let everyKeyBusy = false;
     for (const waiter of this.#waiters.inOrder()) {
@@ -219,31 +214,7 @@ export class KeyPool {
 
   /** What could be leased now if the gate permitted it: for each budget the number of waiters that would take it. */
   demand(now: number): readonly Demand[] {
-    if (this.#waiters.size === 0) return [];
-    const wanted = new Map<string, Demand>();
-    let open = this.#waiters.size;
-    for (const key of this.#inTurn(now)) {
-      if (open <= 0) break;
-      if (wanted.has(key.budget)) continue;
-      wanted.set(key.budget, { budget: key.budget, limits: limitsOf(key.spec), guardMs: this.#guards.leastMs, count: key.onTrial ? 1 : Math.min(open, key.spec.qpsLimit) });
-      open -= key.onTrial ? 1 : key.spec.qpsLimit;
-    }
-    return [...wanted.values()];
-  }
-
-  /** Keys that could be leased but for the gate, in the order of the strategy. */
-  #inTurn(now: number): readonly PooledKey[] {
-    let left = this.#keys.filter((key) => (key.availableHereAt(now) ?? Infinity) <= now && (this.#gate?.nextAt(key.budget, now) ?? now) <= now);
-    const turn: PooledKey[] = [];
-    let lastIndex = this.#lastIndex;
-    while (left.length > 0) {
-      const next = chooseKey(this.#strategy, left, { keys: this.#keys, lastIndex, now });
-      if (next === undefined) break;
-      turn.push(next);
-      lastIndex = this.#keys.indexOf(next);
-      left = left.filter((key) => key !== next);
-    }
-    return turn;
+    return demandOf(this.#waiters.size, this.#strategy, { keys: this.#keys, lastIndex: this.#lastIndex, now }, this.#gate, this.#guards.leastMs);
   }
 
   stats(now: number): KeyPoolStats {
@@ -253,6 +224,7 @@ export class KeyPool {
       mode: this.#gate?.mode ?? 'local',
       refused: { ...this.#refused },
       lateSettlements: this.#lateSettlements,
+      circuits: this.#circuits.stats(now),
     });
   }
 
@@ -260,61 +232,61 @@ export class KeyPool {
     const last = this.#keys[this.#lastIndex]?.spec.name;
     this.#keys = specs.map((spec) => {
       const known = this.#byName.get(spec.name);
-      const windows = this.#windowsOf(spec);
-      if (known === undefined) return new PooledKey(spec, windows, this.#settings, this.#gate);
-      known.reconfigure(spec, windows);
+      const spending = this.#memory.spending(budgetOf(spec), budgetLimits(spec, this.#guards.leastMs));
+      spending.calls.setRamp(spec.rampMs);
+      const circuit = this.#circuits.of(spec);
+      if (known === undefined) return new PooledKey(spec, spending, circuit, this.#settings, this.#gate);
+      known.reconfigure(spec, spending, circuit);
       return known;
     });
     this.#byName = new Map(this.#keys.map((key) => [key.spec.name, key]));
     this.#lastIndex = this.#keys.findIndex((key) => key.spec.name === last);
   }
 
-  #windowsOf(spec: KeySpec): SlidingWindows {
-    const windows = this.#memory.windows(budgetOf(spec), limitsOf(spec), this.#guards.leastMs);
-    windows.setRamp(spec.rampMs);
-    return windows;
+  /**
+   * Reserves for whoever comes next what the largest call that waits may need: so one that needs more is not overtaken
+   * for ever by those that need less.
+   */
+  #sizeCalls(now: number, asked?: Waiter): void {
+    if (this.#keys.every((key) => key.spec.tpmLimit === null)) return;
+    let { prompt, completion } = asked?.tokens ?? { prompt: 0, completion: 0 };
+    for (const { tokens } of this.#waiters.inOrder()) {
+      prompt = Math.max(prompt, tokens.prompt);
+      completion = Math.max(completion, tokens.completion);
+    }
+    for (const key of this.#keys) key.callTokens = this.#estimates.most(key.spec, { prompt, completion }, now);
   }
 
-  /** What the answer told of the way there: for the guard, and for when this call, and those before it, arrived. */
-  #measured(lease: Lease, sentAt: number, transit: TransitSample, now: number): void {
-    const endpoint = lease.key.spec.baseUrl;
-    const before = this.#fastest(endpoint, now);
-    this.#guards.add(endpoint, transit, sentAt, now);
-    const made: Answered = { lease, endpoint, sentAt, transit };
-    this.#answered.push(made);
-    if (this.#answered.length > MOST_ANSWERED) this.#answered.shift();
-    if (before === this.#fastest(endpoint, now)) this.#correct(made, now);
-    else for (const one of this.#answered) if (one.endpoint === endpoint && one.sentAt > now - ANSWERED_MS) this.#correct(one, now);
-  }
-
-  /** The fastest way to an endpoint and whether it is trusted, as one value to compare. */
-  #fastest(endpoint: string, now: number): string {
-    return `${this.#guards.fastestMs(endpoint, now)} ${this.#guards.spreadMs(endpoint, now) !== null}`;
-  }
-
-  #correct({ lease, endpoint, sentAt, transit }: Answered, now: number): void {
-    const arrived = this.#guards.arrivedAt(endpoint, transit, sentAt, now);
-    if (arrived === null || (!arrived.sure && arrived.at <= lease.countedAt)) return;
-    lease.windows.forEach((windows) => windows.move(lease.countedAt, arrived.at));
-    lease.ticket?.sent(arrived.at);
-    lease.countedAt = arrived.at;
+  /** Does `work`, which may open or close this circuit, and tells the keys when it did. */
+  #watching<T>(circuit: Circuit, now: number, work: () => T): T {
+    const before = circuit.closed;
+    const result = work();
+    const keys = this.#keys.filter((key) => key.circuit === circuit);
+    const usable = keys.filter((key) => !key.disabled);
+    // Its last key fails: whether the keys or the provider are to blame, only a trial can tell.
+    if (before && usable.length > 0 && usable.every((key) => key.fails(now))) circuit.open(now);
+    if (before !== circuit.closed) for (const key of keys) key.circuitChanged(now);
+    return result;
   }
 
   /** Why this waiter cannot be served at all; null when it can or may be. */
   #refusal(waiter: Waiter, now: number): RefusalReason | null {
-    if (waiter.deadline <= now) return 'deadline';
+    const late = waiter.deadline <= now;
     let enabled = false;
     let wanted = false;
+    let down = true;
     for (const key of this.#keys) {
       if (key.disabled && !key.probeDue(now)) continue;
       enabled = true;
       if (waiter.exclude.has(key.spec.name)) continue;
       wanted = true;
+      down &&= !key.circuit.closed;
       // Time is the only thing that brings a permit, so a deadline before the earliest one is known to be missed.
-      if (key.possibleAt(now) < waiter.deadline) return null;
+      if (!late && key.possibleAt(now) < waiter.deadline) return null;
     }
-    if (!enabled) return 'no-keys';
-    return wanted ? 'deadline' : 'tried-all';
+    if (wanted) return down ? 'provider-down' : 'deadline';
+    if (late) return 'deadline';
+    return enabled ? 'tried-all' : 'no-keys';
   }
 
   #grant(waiter: Waiter, now: number): LeaseGrant | null {
@@ -327,18 +299,21 @@ export class KeyPool {
     this.#lastIndex = this.#keys.indexOf(key);
     this.#granted++;
     const leaseId = `${this.#leasePrefix}-${this.#granted}`;
-    this.#leases.set(leaseId, { key, mark, windows: [key.windows], ticket: this.#gate?.take(key.budget, now) ?? null, sentAt: null, countedAt: 0, expiresAt: now + this.#settings.leaseMs });
+    const ticket = this.#gate?.take(key.budget, now, key.callTokens) ?? null;
+    const hold = key.spending.tokens.reserve(this.#estimates.most(key.spec, waiter.tokens, now));
+    this.#leases.set(leaseId, new Lease({ key, mark, windows: key.windows, hold, ticket, bound: waiter.tokens, expiresAt: now + this.#settings.leaseMs }));
     const { name, secret, baseUrl, model, responseFormat } = key.spec;
-    return { kind: 'granted', leaseId, keyName: name, secret, baseUrl, model, responseFormat, grantedAt: now, trial: mark.trial };
+    return { kind: 'granted', leaseId, keyName: name, secret, baseUrl, model, responseFormat, grantedAt: now, trial: mark.trial || mark.circuit.trial };
   }
 
   /** Tells the windows once when the lease's call left, or by when it must have. */
   #left(lease: Lease, at: number): void {
-    if (lease.sentAt !== null) return;
-    lease.sentAt = at;
-    lease.countedAt = at + Math.min(MOST_AHEAD_MS, this.#guards.guardMs(lease.key.spec.baseUrl, at) - this.#guards.leastMs);
-    lease.windows.forEach((windows) => windows.sent(lease.countedAt));
-    lease.ticket?.sent(lease.countedAt);
+    lease.left(at, at + Math.min(MOST_AHEAD_MS, this.#guards.guardMs(lease.key.spec.baseUrl, at) - this.#guards.leastMs));
+  }
+
+  #over(lease: Lease, used: CallTokens | null, now: number): void {
+    this.#left(lease, now);
+    lease.over(used === null ? null : used.prompt + used.completion, now);
   }
 
   #refuse(waiterId: string, reason: RefusalReason): { waiterId: string; reply: LeaseReply } {

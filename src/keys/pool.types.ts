@@ -1,9 +1,11 @@
 import type { Priority } from '../messages/task.ts';
+import type { CircuitStats } from './circuit.ts';
 import type { CooldownPolicy } from './cooldown.ts';
 import type { KeyStrategy, ResponseFormat, SchedulerSection } from './config.schema.ts';
 import type { CallOutcomeKind } from './outcome.ts';
 import type { LimitMode } from './shared/gate.ts';
 import type { Secret } from './secret.ts';
+import type { CallTokens } from './tokens.ts';
 
 export interface PoolSettings {
   readonly strategy: KeyStrategy;
@@ -43,6 +45,8 @@ export interface LeaseRequest {
   readonly exclude: readonly string[];
   /** Epoch ms. */
   readonly deadline: number;
+  /** The most its call may use; default {@link ASSUMED_CALL}. Reserved under `tpm_limit`, as far as experience says. */
+  readonly tokens?: CallTokens;
 }
 
 /** Leave to make one call with one key. Its holder reports when the call leaves, and how it ended. Stays inside the process: it carries the secret. */
@@ -55,7 +59,7 @@ export interface LeaseGrant {
   readonly model: string;
   readonly responseFormat: ResponseFormat;
   readonly grantedAt: number;
-  /** A trial of a key that rested or was refused: when it fails for the key's sake, the task is owed another attempt. */
+  /** A trial of a key that rested or was refused, or of its provider: when it fails for their sake, the task is owed another attempt. */
   readonly trial: boolean;
 }
 
@@ -63,8 +67,9 @@ export interface LeaseGrant {
  * - `no-keys`: no key is enabled. - `tried-all`: every enabled key is excluded.
  * - `deadline`: none comes free in time. - `queue-full`: too many wait. - `cancelled`: by the asker.
  * - `duplicate`: a request with this id waits already.
+ * - `provider-down`: as `deadline`, and the circuit of every key that might have served is not closed.
  */
-export const REFUSAL_REASONS = ['no-keys', 'tried-all', 'deadline', 'queue-full', 'cancelled', 'duplicate'] as const;
+export const REFUSAL_REASONS = ['no-keys', 'tried-all', 'deadline', 'queue-full', 'cancelled', 'duplicate', 'provider-down'] as const;
 export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 export interface LeaseRefusal {
   readonly kind: 'refused';
@@ -122,6 +127,10 @@ export interface KeyStats {
   /** Permits of the budget (the key's own, or its quota group's) in the last second and minute. */
   readonly used_last_second: number;
   readonly used_last_minute: number;
+  /** Tokens a minute; null: no limit. */
+  readonly tpm_limit: number | null;
+  /** Tokens of the budget that count now: of the last minute, and reserved for calls in flight. */
+  readonly tokens_last_minute: number;
 }
 
 /** A key for administration. */
@@ -173,4 +182,6 @@ export interface KeyPoolStats {
   /** Settlements that came after their lease had been taken back, or twice. */
   readonly late_settlements: number;
   readonly keys: readonly KeyStats[];
+  /** One for each provider, see {@link Circuit}. */
+  readonly circuits: readonly CircuitStats[];
 }

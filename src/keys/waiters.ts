@@ -1,5 +1,6 @@
 import { PRIORITIES_URGENT_FIRST } from '../messages/subjects.ts';
 import type { Priority } from '../messages/task.ts';
+import type { CallTokens } from './tokens.ts';
 
 export interface Waiter {
   /** Chosen by whoever asks; unique among those that wait. */
@@ -10,6 +11,8 @@ export interface Waiter {
   /** Epoch ms after which it no longer wants one. */
   readonly deadline: number;
   readonly since: number;
+  /** The most its call may use. */
+  readonly tokens: CallTokens;
 }
 
 /**

@@ -179,8 +179,9 @@ describe('sliding windows', () => {
 
   it('are remembered by the name of the budget', () => {
     const memory = new LimitMemory();
-    call(memory.windows('key:a', qpsAndRpm(1, 1), 0), 0);
-    assert.equal(memory.windows('key:a', qpsAndRpm(1, 1), 5).take(1_000).granted, false);
-    assert.equal(memory.windows('key:b', qpsAndRpm(1, 1), 5).take(1_000).granted, true);
+    const limits = { windows: qpsAndRpm(1, 1), tokens: null, guardMs: 0 };
+    call(memory.spending('key:a', limits).calls, 0);
+    assert.equal(memory.spending('key:a', { ...limits, guardMs: 5 }).calls.take(1_000).granted, false);
+    assert.equal(memory.spending('key:b', limits).calls.take(1_000).granted, true);
   });
 });

@@ -9,6 +9,8 @@ export interface Demand {
   readonly limits: readonly WindowLimit[];
   readonly guardMs: number;
   readonly count: number;
+  /** Tokens a minute, and how many to reserve for each call; absent without a limit. */
+  readonly tokens?: { readonly limit: number; readonly perCall: number };
 }
 
 /** One call allowed. Until `sent` or `refund` it counts as if it might arrive at any time. */
@@ -16,6 +18,8 @@ export interface Ticket {
   /** The call counts at `at` (by the pool's clock, may lie a little ahead); told again when it becomes known better. */
   sent(at: number): void;
   refund(): void;
+  /** The call is over at `at` and used so many tokens; null: what was reserved stays. */
+  over?(tokens: number | null, at: number): void;
 }
 
 /**
@@ -23,10 +27,13 @@ export interface Ticket {
  * time (asking Redis) happens after `want`, and `onChange` is called when it brought something.
  */
 export interface PermitGate {
-  /** `now` when a permit is in hand; a later moment before which none can come; null when only an event brings one. */
-  nextAt(budget: string, now: number): number | null;
-  /** Only after `nextAt(budget, now) === now`. */
-  take(budget: string, now: number): Ticket;
+  /**
+   * `now` when a permit for a call of so many tokens is in hand; a later moment before which none can come; null when only
+   * an event brings one.
+   */
+  nextAt(budget: string, now: number, tokens: number): number | null;
+  /** Only after `nextAt(budget, now, tokens) === now`. */
+  take(budget: string, now: number, tokens: number): Ticket;
   /** What is wanted now; replaces what was wanted before. Permits in hand that nobody wants go back. */
   want(demand: readonly Demand[], now: number): void;
   onChange(listener: () => void): void;

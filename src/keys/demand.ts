@@ -1,0 +1,36 @@
+import type { KeyStrategy } from './config.schema.ts';
+import type { PooledKey } from './key.ts';
+import { limitsOf } from './live.ts';
+import type { Demand, PermitGate } from './shared/gate.ts';
+import { chooseKey, type ChoiceState } from './strategy.ts';
+
+/** What could be leased now if the gate permitted it: for each budget the number of `waiting` that would take it. */
+export function demandOf(waiting: number, strategy: KeyStrategy, state: ChoiceState, gate: PermitGate | null, guardMs: number): readonly Demand[] {
+  const wanted = new Map<string, Demand>();
+  let open = waiting;
+  for (const key of open > 0 ? inTurn(strategy, state, gate) : []) {
+    if (open <= 0) break;
+    if (wanted.has(key.budget)) continue;
+    const { qpsLimit, tpmLimit } = key.spec;
+    const count = key.oneAtATime ? 1 : Math.min(open, qpsLimit);
+    const tokens = tpmLimit === null ? {} : { tokens: { limit: tpmLimit, perCall: Math.min(tpmLimit, key.callTokens) } };
+    wanted.set(key.budget, { budget: key.budget, limits: limitsOf(key.spec), guardMs, count, ...tokens });
+    open -= count;
+  }
+  return [...wanted.values()];
+}
+
+/** Keys that could be leased but for the gate, in the order of the strategy. */
+function inTurn(strategy: KeyStrategy, { keys, lastIndex: from, now }: ChoiceState, gate: PermitGate | null): readonly PooledKey[] {
+  let left = keys.filter((key) => (key.availableHereAt(now) ?? Infinity) <= now && (gate?.nextAt(key.budget, now, key.callTokens) ?? now) <= now);
+  const turn: PooledKey[] = [];
+  let lastIndex = from;
+  while (left.length > 0) {
+    const next = chooseKey(strategy, left, { keys, lastIndex, now });
+    if (next === undefined) break;
+    turn.push(next);
+    lastIndex = keys.indexOf(next);
+    left = left.filter((key) => key !== next);
+  }
+  return turn;
+}

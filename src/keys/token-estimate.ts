@@ -1,0 +1,62 @@
+import type { KeySpec } from './config.ts';
+import type { CallTokens } from './tokens.ts';
+
+/**
+ * The bound of a call that names none: a long prompt with one picture, and a short answer. What the scheduler asks for
+ * stays below it.
+ */
+export const ASSUMED_CALL: CallTokens = { prompt: 6_000, completion: 600 };
+
+const BUCKET_MS = 60_000;
+const BUCKETS = 10;
+const ENOUGH = 20;
+/** The densest prompt to come may be somewhat denser than the densest seen. */
+const MARGIN = 1.1;
+
+interface Bucket {
+  readonly from: number;
+  prompt: number;
+  completion: number;
+  count: number;
+}
+
+/**
+ * How many tokens to reserve for a call. The asker names a bound: a prompt has at most so many tokens, and the answer may
+ * have at most so many. The bound of the answer holds, since the provider keeps to it. That of the prompt is far too wide
+ * (a token is hardly ever one byte), and how wide depends on the model's tokenizer only: so the largest share of their
+ * bounds that prompts really took in the last ten minutes, a tenth more, is used of it. Until 20 calls of a model
+ * told, the whole bound is used; and should a model take more than its bound, so much more is reserved from the next call on.
+ */
+export class TokenEstimates {
+  readonly #models = new Map<string, Bucket[]>();
+
+  /** Tokens that a call within `bound` takes at most, as far as is known. */
+  most(spec: KeySpec, bound: CallTokens, now: number): number {
+    const recent = (this.#models.get(modelOf(spec)) ?? []).filter((bucket) => bucket.from > now - BUCKETS * BUCKET_MS);
+    const calls = recent.reduce((sum, bucket) => sum + bucket.count, 0);
+    const prompt = Math.max(0, ...recent.map((bucket) => bucket.prompt)) * MARGIN;
+    const completion = Math.max(1, ...recent.map((bucket) => bucket.completion));
+    return Math.max(1, Math.ceil(bound.prompt * (calls < ENOUGH ? Math.max(1, prompt) : prompt) + bound.completion * completion));
+  }
+
+  /** What a call within `bound` really took. */
+  learn(spec: KeySpec, bound: CallTokens, used: CallTokens, now: number): void {
+    const model = modelOf(spec);
+    const buckets = this.#models.get(model) ?? [];
+    const from = Math.floor(now / BUCKET_MS) * BUCKET_MS;
+    const newest = buckets.at(-1);
+    const bucket = newest !== undefined && newest.from >= from ? newest : { from, prompt: 0, completion: 0, count: 0 };
+    bucket.prompt = Math.max(bucket.prompt, used.prompt / Math.max(1, bound.prompt));
+    bucket.completion = Math.max(bucket.completion, used.completion / Math.max(1, bound.completion));
+    bucket.count++;
+    if (bucket !== newest) this.#models.set(model, [...buckets.slice(1 - BUCKETS), bucket]);
+  }
+
+  /** Forgets models that no key uses any more. */
+  keep(specs: readonly KeySpec[]): void {
+    const used = new Set(specs.map(modelOf));
+    for (const model of this.#models.keys()) if (!used.has(model)) this.#models.delete(model);
+  }
+}
+
+const modelOf = (spec: KeySpec): string => `${spec.baseUrl} ${spec.model}`;
