@@ -1,10 +1,7 @@
 import type { KeySpec } from './config.ts';
 import type { CallTokens } from './tokens.ts';
 
-/**
- * The bound of a call that names none: a long prompt with one picture, and a short answer. What the scheduler asks for
- * stays below it.
- */
+/** The bound of a call that names none: a long prompt with one picture, and a short answer. */
 export const ASSUMED_CALL: CallTokens = { prompt: 6_000, completion: 600 };
 
 const BUCKET_MS = 60_000;

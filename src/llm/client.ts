@@ -10,6 +10,7 @@ import type { Prompt } from './prompt.ts';
 import { transitOf } from './transit.ts';
 import { watchSending } from './sending.ts';
 import { ResponseFormats, responseFormatField } from './response-format.ts';
+import { MAX_ANSWER_TOKENS } from './token-bound.ts';
 
 /** What a call needs of a key; a lease's grant has this shape. */
 export interface VlmAccess {
@@ -60,8 +61,6 @@ export interface VlmClient {
   /** One call, never repeated. Never rejects. */
   call(request: VlmRequest): Promise<VlmReply>;
 }
-
-const MAX_ANSWER_TOKENS = 600;
 
 /**
  * Chat completions with a picture. Connections are kept and reused (Node's fetch keeps a pool per origin). Nothing is

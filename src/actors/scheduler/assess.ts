@@ -1,9 +1,11 @@
 import type { TransitSample } from '../../keys/guard.ts';
 import type { Blame, CallOutcome, CallOutcomeKind } from '../../keys/outcome.ts';
 import type { LeaseGrant, LeaseReply, LeaseRequest } from '../../keys/pool.types.ts';
+import type { CallTokens } from '../../keys/tokens.ts';
 import type { VlmReply, VlmRequest } from '../../llm/client.ts';
 import type { Language } from '../../llm/language.ts';
 import { buildPrompt } from '../../llm/prompt.ts';
+import { tokenBound } from '../../llm/token-bound.ts';
 import type { AssessmentFailure, AssessmentResult, CallTrace } from '../../messages/assessment.ts';
 import type { AssessmentTask } from '../../messages/task.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -22,7 +24,8 @@ export interface AssessParts {
   lease(request: LeaseRequest): Promise<LeaseReply>;
   /** The call under this lease is leaving now. */
   sent(leaseId: string): void;
-  settle(leaseId: string, outcome: CallOutcome, blame: Blame, transit?: TransitSample | null): void;
+  /** `tokens`: as the provider counted; null or absent when it did not say. */
+  settle(leaseId: string, outcome: CallOutcome, blame: Blame, transit?: TransitSample | null, tokens?: CallTokens | null): void;
   forgive(keyName: string): void;
   call(request: VlmRequest): Promise<VlmReply>;
   onCall(kind: CallOutcomeKind, seconds: number): void;
@@ -53,12 +56,13 @@ export async function assessByModel(task: AssessmentTask, parts: AssessParts): P
   if (jpeg === null) return unknown({ code: 'no-image', message: 'the picture of the group is gone' });
 
   const prompt = buildPrompt(task, parts.language);
+  const bound = tokenBound(prompt);
   const failed: FailedAttempt[] = [];
   const exclude = new Set<string>();
   let asked = 0;
   for (;;) {
     const leaseAskedAt = clock.now();
-    const lease = await parts.lease({ waiterId: `${task.taskId}#${asked++}`, priority: task.priority, exclude: [...exclude], deadline });
+    const lease = await parts.lease({ waiterId: `${task.taskId}#${asked++}`, priority: task.priority, exclude: [...exclude], deadline, tokens: bound });
     if (parts.closing.aborted) {
       if (lease.kind === 'granted') parts.settle(lease.leaseId, { kind: 'abandoned', message: 'the scheduler stops' }, 'key');
       return null;
@@ -76,12 +80,12 @@ export async function assessByModel(task: AssessmentTask, parts: AssessParts): P
     metadata = add(metadata, lease, reply, seconds, failed.length, traceOf(lease, reply, { leaseAskedAt, startedAt, sentAt, endedAt }));
     parts.onCall(reply.ok ? 'ok' : reply.failure.kind, seconds);
     if (reply.ok) {
-      parts.settle(lease.leaseId, { kind: 'ok' }, 'key', reply.transit);
+      parts.settle(lease.leaseId, { kind: 'ok' }, 'key', reply.transit, tokensOf(reply));
       return judged(task, reply.answer, 'vlm', metadata, clock.now());
     }
     const attempt: FailedAttempt = { keyName: lease.keyName, failure: reply.failure, trial: lease.trial && !ON_REQUEST.has(reply.failure.kind) };
     const verdict = afterFailure(failed, attempt, parts.maxRetries);
-    parts.settle(lease.leaseId, reply.failure, verdict.blame);
+    parts.settle(lease.leaseId, reply.failure, verdict.blame, null, tokensOf(reply));
     if (verdict.forgive !== null) parts.forgive(verdict.forgive);
     if (reply.failure.kind === 'abandoned') {
       return parts.abort.aborted ? null : unknown({ code: 'expired', message: "the task's time ran out during a call" });
@@ -93,6 +97,9 @@ export async function assessByModel(task: AssessmentTask, parts: AssessParts): P
     parts.onRetry();
   }
 }
+
+/** What the provider counted; null when it did not say. */
+const tokensOf = ({ promptTokens, completionTokens }: VlmReply): CallTokens | null => (promptTokens === 0 ? null : { prompt: promptTokens, completion: completionTokens });
 
 /** Calls, and gives the call up at the task's deadline: nobody waits for the answer then. */
 async function callUntil(deadline: number, request: VlmRequest, parts: AssessParts): Promise<VlmReply> {

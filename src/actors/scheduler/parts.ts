@@ -39,8 +39,8 @@ export function assessParts(init: Pick<SchedulerInit, 'images' | 'language' | 's
     image: (id, deadline) => fetchImage(init.images, id, deadline, options),
     lease: (request) => lease(pool, request, options),
     sent: (leaseId) => void pool.tell({ type: 'sent', leaseId, at: steadyNow(clock) }),
-    settle: (leaseId, outcome, blame, transit) => {
-      const told = pool.tell({ type: 'settle', leaseId, outcome, blame, transit: transit ?? null });
+    settle: (leaseId, outcome, blame, transit, tokens) => {
+      const told = pool.tell({ type: 'settle', leaseId, outcome, blame, transit: transit ?? null, tokens: tokens ?? null });
       if (told !== 'accepted') log.warn({ leaseId, told }, 'the key pool did not take a settlement; the lease will expire');
     },
     forgive: (keyName) => void pool.tell({ type: 'forgive', keyName }),
