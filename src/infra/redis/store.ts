@@ -15,6 +15,8 @@ export const LIFE_SECONDS = 300;
 export const ALERTS_KEPT = 100;
 const LOG_EVERY_MS = 10_000;
 const COMMAND_TIMEOUT_MS = 1_000;
+/** A server that hangs does not close its side of the connection either. */
+const DISCONNECT_TIMEOUT_MS = 100;
 const FIRST_CONNECTION_MS = 1_000;
 
 export interface RedisOptions {
@@ -35,16 +37,18 @@ export class RedisStore {
   readonly #commands: Redis;
   readonly #subscriber: Redis;
   #failedWrites = 0;
+  #givingUp = false;
   #lastLogged = 0;
   #folded = 0;
 
   constructor(options: RedisOptions) {
     this.#options = options;
-    const common = { enableOfflineQueue: false, maxRetriesPerRequest: 0, connectTimeout: 2_000, commandTimeout: COMMAND_TIMEOUT_MS, retryStrategy: (attempt: number) => Math.min(100 * attempt, 1_000) };
+    const common = { enableOfflineQueue: false, maxRetriesPerRequest: 0, connectTimeout: 2_000, disconnectTimeout: DISCONNECT_TIMEOUT_MS, commandTimeout: COMMAND_TIMEOUT_MS, retryStrategy: (attempt: number) => Math.min(100 * attempt, 1_000) };
     this.#commands = new Redis(options.url, common);
     // The subscriber must remember its subscriptions over reconnects, and may wait for the first connection.
     this.#subscriber = new Redis(options.url, { ...common, enableOfflineQueue: true, autoResubscribe: true, maxRetriesPerRequest: null });
     for (const client of [this.#commands, this.#subscriber]) client.on('error', (thrown) => this.#onError(thrown));
+    this.#commands.on('close', () => (this.#givingUp = false));
     this.#commands.on('ready', () => options.log.info({ url: redactUrl(options.url) }, 'Redis is connected'));
   }
 
@@ -121,7 +125,7 @@ export class RedisStore {
   }
 
   #state(): RedisState {
-    return this.#commands.status === 'ready' ? 'connected' : this.#commands.status === 'end' ? 'off' : 'reconnecting';
+    return this.#commands.status === 'ready' && !this.#givingUp ? 'connected' : this.#commands.status === 'end' ? 'off' : 'reconnecting';
   }
 
   async #write(what: string, work: () => Promise<unknown>): Promise<void> {
@@ -151,6 +155,7 @@ export class RedisStore {
    */
   #giveUpHung(thrown: unknown): void {
     if (asError(thrown).message !== 'Command timed out' || this.#state() !== 'connected') return;
+    this.#givingUp = true;
     this.#onError(new Error(`no answer within ${COMMAND_TIMEOUT_MS} ms`));
     this.#commands.disconnect(true);
   }
