@@ -34,7 +34,7 @@ import { Egress } from './infra/egress.ts';
 import type { Log } from './infra/log.ts';
 import { createMetrics } from './infra/metrics.ts';
 import { NatsBus } from './infra/nats/bus.ts';
-import { JetStreamImages } from './infra/nats/images.ts';
+import { JetStreamAlertImages, JetStreamImages } from './infra/nats/images.ts';
 import { JetStreamOnDemand } from './infra/nats/on-demand-store.ts';
 import { registerRoles } from './infra/nats/services.ts';
 import { RedisStore } from './infra/redis/store.ts';
@@ -95,6 +95,7 @@ export async function startGantry({ config, log, onLost, signal, cameraActor }: 
   // The actors. Cameras come up by themselves, after everything else.
   const crew = createCrew({ system: () => system, ffmpeg: ffmpeg.path, model, confidence: config.confidence, iou: config.iou, isolation: config.isolation, ...(cameraActor === undefined ? {} : { actor: cameraActor }) });
   const tree = gantryTree({
+    alertImages: () => ({ bus, images, kept: new JetStreamAlertImages(bus), encoder }),
     redisWriters: redis === null ? null : { cacheWriter: () => ({ redis, onPushed: (seconds) => metrics.redisPush(seconds) }), alertWriter: () => ({ bus, redis }) },
     aggregator: () => ({
       bus,

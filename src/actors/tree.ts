@@ -1,6 +1,7 @@
 import type { ActorDefinition } from '../runtime/actor.ts';
 import { child, type ChildSpec, dynamic, supervisor, type SupervisorSpec } from '../runtime/supervision.ts';
 import { aggregatorActor, type AggregatorInit } from './aggregator.ts';
+import { alertImagesActor, type AlertImagesInit } from './alert-images.ts';
 import { alertWriterActor, type AlertWriterInit } from './alert-writer.ts';
 import { cacheWriterActor, type CacheWriterInit } from './cache-writer.ts';
 import type { CameraInit, CameraMessage } from './camera/camera.types.ts';
@@ -16,6 +17,7 @@ import { taskGeneratorActor, type TaskGeneratorInit } from './task-generator.ts'
 
 /** What each actor is started with, asked for at every (re)start. */
 export interface TreeInits {
+  readonly alertImages: () => AlertImagesInit;
   /** Null when the operator switched Redis off. */
   readonly redisWriters: { readonly cacheWriter: () => CacheWriterInit; readonly alertWriter: () => AlertWriterInit } | null;
   readonly aggregator: () => AggregatorInit;
@@ -41,6 +43,7 @@ export const gantryTree = (inits: TreeInits): SupervisorSpec =>
     [
       child('webhooks', webhooksActor, inits.webhooks),
       child('on-demand', onDemandActor, inits.onDemand),
+      child('alert-images', alertImagesActor, inits.alertImages),
       ...(inits.redisWriters === null ? [] : [child('cache-writer', cacheWriterActor, inits.redisWriters.cacheWriter), child('alert-writer', alertWriterActor, inits.redisWriters.alertWriter)]),
       child('aggregator', aggregatorActor, inits.aggregator),
       child('key-pool', keyPoolActor, inits.keyPool),

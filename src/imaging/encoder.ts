@@ -1,5 +1,6 @@
 import { Piscina } from 'piscina';
 import type { EncodedFrame, EncodeJob } from './encode-job.ts';
+import type { ShrinkJob } from './shrink-worker.ts';
 
 export interface EncoderOptions {
   /** Threads, default 2. */
@@ -10,7 +11,7 @@ export interface EncoderOptions {
 
 /** JPEG encoding off every actor's thread, on a bounded pool shared by all cameras. */
 export class Encoder {
-  readonly #pool: Piscina<EncodeJob, EncodedFrame>;
+  readonly #pool: Piscina<EncodeJob | ShrinkJob, EncodedFrame | Uint8Array>;
 
   constructor(options: EncoderOptions = {}) {
     const { threads = 2, maxQueue = 64 } = options;
@@ -30,11 +31,23 @@ export class Encoder {
   }
 
   /** `job.data` moves to the pool and cannot be used afterwards. Rejects when the queue is full or on `signal`. */
-  encode(job: EncodeJob, signal: AbortSignal): Promise<EncodedFrame> {
-    return this.#pool.run(job, { transferList: [job.data.buffer], signal });
+  async encode(job: EncodeJob, signal: AbortSignal): Promise<EncodedFrame> {
+    const encoded = await this.#pool.run(job, { transferList: [job.data.buffer], signal });
+    if (encoded instanceof Uint8Array) throw new TypeError('the pool answered something else');
+    return encoded;
+  }
+
+  /** The JPEG in at most `maxBytes`: with lower quality, then with fewer pixels. One that fits is returned as it is. Rejects as `encode`, and for what is no picture. */
+  async shrink(jpeg: Uint8Array, maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {
+    if (jpeg.byteLength <= maxBytes) return jpeg;
+    const shrunk = await this.#pool.run({ jpeg, maxBytes }, { filename: SHRINK, signal });
+    if (!(shrunk instanceof Uint8Array)) throw new TypeError('the pool answered something else');
+    return shrunk;
   }
 
   close(): Promise<void> {
     return this.#pool.close({ force: false });
   }
 }
+
+const SHRINK = new URL('./shrink-worker.ts', import.meta.url).href;

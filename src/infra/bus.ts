@@ -110,10 +110,18 @@ export interface Bus {
   streamEpoch(stream: string): Promise<string>;
 }
 
-/** Claim checks: JPEGs stored once, read by id, gone after their life (300 s). */
+/** Claim checks: JPEGs stored once, read by id, gone after their life (300 s); those of alerts live on, smaller. */
 export interface ImageStore {
   /** Rejects `BUS_DOWN` or `IMAGE_TOO_LARGE` (over 900 kB). */
   put(id: ImageId, jpeg: Uint8Array): Promise<void>;
   /** Null when there is no such image (any more). Rejects `BUS_DOWN`. */
   get(id: ImageId): Promise<Uint8Array | null>;
+}
+
+/** Pictures of alerts, 50 kB each or less, kept as long as the alerts; {@link ImageStore.get} finds them too. */
+export interface AlertImageStore {
+  /** Rejects `BUS_DOWN`. */
+  has(id: ImageId): Promise<boolean>;
+  /** Rejects `BUS_DOWN` or `IMAGE_TOO_LARGE`. */
+  put(id: ImageId, jpeg: Uint8Array): Promise<void>;
 }

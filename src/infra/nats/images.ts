@@ -1,7 +1,7 @@
 import { type JetStreamClient, type JetStreamManager, NatsError } from 'nats';
 import type { ImageId } from '../../messages/ids.ts';
-import { IMAGE_STREAM, subjects } from '../../messages/subjects.ts';
-import type { ImageStore } from '../bus.ts';
+import { IMAGE_STREAM, streams, subjects } from '../../messages/subjects.ts';
+import type { AlertImageStore, ImageStore } from '../bus.ts';
 import { InfraError } from '../errors.ts';
 import type { NatsBus } from './bus.ts';
 import { asInfraError } from './errors.ts';
@@ -11,6 +11,39 @@ const MAX_BYTES = 900_000;
 
 /** {@link ImageStore} as a JetStream stream with one subject per image; every node of the system can read it. */
 export class JetStreamImages implements ImageStore {
+  readonly #pictures: Pictures;
+
+  constructor(bus: NatsBus) {
+    this.#pictures = new Pictures(bus);
+  }
+
+  put(id: ImageId, jpeg: Uint8Array): Promise<void> {
+    return this.#pictures.put(subjects.image(id), id, jpeg);
+  }
+
+  async get(id: ImageId): Promise<Uint8Array | null> {
+    return (await this.#pictures.get(IMAGE_STREAM, subjects.image(id), id)) ?? this.#pictures.get(streams.alertImages, subjects.alertImage(id), id);
+  }
+}
+
+/** {@link AlertImageStore} as a stream of its own. */
+export class JetStreamAlertImages implements AlertImageStore {
+  readonly #pictures: Pictures;
+
+  constructor(bus: NatsBus) {
+    this.#pictures = new Pictures(bus);
+  }
+
+  async has(id: ImageId): Promise<boolean> {
+    return (await this.#pictures.get(streams.alertImages, subjects.alertImage(id), id)) !== null;
+  }
+
+  put(id: ImageId, jpeg: Uint8Array): Promise<void> {
+    return this.#pictures.put(subjects.alertImage(id), id, jpeg);
+  }
+}
+
+class Pictures {
   readonly #bus: NatsBus;
   readonly #js: JetStreamClient;
   #jsm: Promise<JetStreamManager> | null = null;
@@ -20,22 +53,22 @@ export class JetStreamImages implements ImageStore {
     this.#js = bus.link.nc.jetstream({ timeout: 3_000 });
   }
 
-  async put(id: ImageId, jpeg: Uint8Array): Promise<void> {
+  async put(subject: string, id: ImageId, jpeg: Uint8Array): Promise<void> {
     if (jpeg.byteLength > MAX_BYTES) throw new InfraError('IMAGE_TOO_LARGE', `image ${id} has ${jpeg.byteLength} bytes, at most ${MAX_BYTES} fit`, { id, bytes: jpeg.byteLength });
     this.#bus.link.require();
     try {
-      await this.#js.publish(subjects.image(id), jpeg);
+      await this.#js.publish(subject, jpeg);
     } catch (thrown) {
       throw asInfraError(thrown, `storing image ${id}`);
     }
   }
 
-  async get(id: ImageId): Promise<Uint8Array | null> {
+  /** Null when there is none (any more). */
+  async get(stream: string, subject: string, id: ImageId): Promise<Uint8Array | null> {
     const nc = this.#bus.link.require();
     this.#jsm ??= nc.jetstreamManager({ checkAPI: false });
     try {
-      const { streams } = await this.#jsm;
-      const stored = await streams.getMessage(IMAGE_STREAM, { last_by_subj: subjects.image(id) });
+      const stored = await (await this.#jsm).streams.getMessage(stream, { last_by_subj: subject });
       return stored.data;
     } catch (thrown) {
       if (thrown instanceof NatsError && thrown.code === '404') return null;
