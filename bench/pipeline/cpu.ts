@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 
+export const OTHERS = 'others';
 /** Ticks a second of the figures in /proc; fixed on every Linux that Node runs on. */
 const TICKS = 100;
 
@@ -51,13 +52,13 @@ export class CpuMeter {
     this.#before = this.#read();
   }
 
-  /** Cores used since then, by name; `others` is what everything else on the machine used. */
+  /** Cores used since then, by name; `OTHERS` is what everything else on the machine used. */
   cores(): ReadonlyMap<string, number> {
     const seconds = (performance.now() - this.#began) / 1_000;
     const after = this.#read();
     const used = new Map([...after].map(([name, total]) => [name, (total - (this.#before.get(name) ?? total)) / seconds] as const));
     const own = [...used.values()].reduce((sum, each) => sum + each, 0);
-    return new Map([...used, ['others', Math.max(0, (busySeconds() - this.#busyBefore) / seconds - own)] as const]);
+    return new Map([...used, [OTHERS, Math.max(0, (busySeconds() - this.#busyBefore) / seconds - own)] as const]);
   }
 
   #read(): ReadonlyMap<string, number> {

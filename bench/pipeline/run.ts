@@ -1,6 +1,6 @@
 /** One run of load: viewer and load in processes of their own, what they saw handed on as it comes. */
 import { clockWith, wallOffset } from './clock.ts';
-import { CpuMeter } from './cpu.ts';
+import { CpuMeter, OTHERS } from './cpu.ts';
 import type { Load, LoadBatch, LoadEnd, ViewerBatch } from './orders.ts';
 import { nextOf, startChild } from './stack.ts';
 
@@ -23,7 +23,19 @@ export interface RunEnd extends Omit<LoadEnd, 'kind'> {
   readonly beganAt: number;
   /** Cores used while the load ran, by process. */
   readonly cores: ReadonlyMap<string, number>;
+  /** Half seconds in which programs that are no part of this used much of the machine. */
+  readonly disturbed: readonly Span[];
 }
+
+/** Epoch ms, on the clock of everything that was seen. */
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+const LOOK_MS = 500;
+/** More cores than this are much. */
+const MUCH = 0.3;
 
 /** Names of one run's cameras begin with this, so that runs do not mix. */
 let runs = 0;
@@ -38,7 +50,9 @@ export async function run(target: Target, load: Load, listener: Listener): Promi
     const loader = startChild('load.ts', { ...load, natsUrl: target.natsUrl, redisUrl: target.redisUrl, offset, prefix });
     try {
       await nextOf(loader);
-      const meter = new CpuMeter(new Map([...target.pids, ['load', loader.pid ?? 0], ['viewer', viewer.pid ?? 0]]));
+      const pids = new Map([...target.pids, ['load', loader.pid ?? 0], ['viewer', viewer.pid ?? 0], ['bench', process.pid]]);
+      const meter = new CpuMeter(pids);
+      const now = clockWith(offset);
       let cores: ReadonlyMap<string, number> = new Map();
       const measured = setTimeout(() => {
         cores = meter.cores();
@@ -48,12 +62,22 @@ export async function run(target: Target, load: Load, listener: Listener): Promi
         loader.once('exit', (code) => reject(new Error(`the load ended with ${String(code)}`)));
         viewer.once('exit', (code) => reject(new Error(`the viewer ended with ${String(code)}`)));
       });
-      const beganAt = clockWith(offset)();
+      const beganAt = now();
       loader.send('go');
-      const { failed, latestMs } = await ended.finally(() => clearTimeout(measured));
+      const disturbed: Span[] = [];
+      let slice = { from: beganAt, meter: new CpuMeter(pids) };
+      const looking = setInterval(() => {
+        const to = now();
+        if ((slice.meter.cores().get(OTHERS) ?? 0) > MUCH) disturbed.push({ from: slice.from, to });
+        slice = { from: to, meter: new CpuMeter(pids) };
+      }, LOOK_MS);
+      const { failed, latestMs } = await ended.finally(() => {
+        clearTimeout(measured);
+        clearInterval(looking);
+      });
       viewer.send('report');
       await nextOf(viewer);
-      return { failed, latestMs, beganAt, cores };
+      return { failed, latestMs, beganAt, cores, disturbed };
     } finally {
       if (loader.connected) loader.disconnect();
     }
