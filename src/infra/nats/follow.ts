@@ -43,11 +43,11 @@ export class StreamFollower {
     this.#next = options.from === 'new' ? null : options.from.seq;
   }
 
-  /** Resolves at the abort. Never rejects. */
+  /** Resolves at the abort, or when the link is closed. Never rejects. */
   async run(): Promise<void> {
     const { link, log, signal, stream } = this.#options;
     let away = false;
-    while (!signal.aborted) {
+    while (!signal.aborted && link.state !== 'closed') {
       try {
         const jsm = await link.whileConnected(link.require().jetstreamManager({ checkAPI: false, timeout: ANSWER_MS }));
         const seq = await this.#place(jsm);
@@ -56,7 +56,7 @@ export class StreamFollower {
         const end = await this.#attach(jsm, seq);
         if (end === 'gap' || end === 'silent') log.debug({ stream, end, next: this.#next }, `the follower of ${stream} attaches anew`);
       } catch (thrown) {
-        if (!away && !signal.aborted) log.warn({ stream, err: asError(thrown).message }, `the follower of ${stream} waits for NATS: ${asError(thrown).message}`);
+        if (!away && !signal.aborted && link.state !== 'closed') log.warn({ stream, err: asError(thrown).message }, `the follower of ${stream} waits for NATS: ${asError(thrown).message}`);
         away = true;
         await this.#pause();
       }
