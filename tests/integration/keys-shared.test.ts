@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { after, afterEach, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -27,6 +27,9 @@ interface Call {
   readonly at: number;
 }
 
+/** Ended after each test, also after one that failed: they would go on for ever. */
+const running = new Set<Node>();
+
 /** A pool with its gate, as the actor drives it: calls as often as it may. */
 class Node {
   readonly id: string;
@@ -38,6 +41,7 @@ class Node {
   #stopped = false;
 
   constructor(url: string, id: string, keys: readonly object[], calls: Call[]) {
+    running.add(this);
     this.id = id;
     this.#calls = calls;
     const config = parseKeyConfig({ scheduler: { transit_guard_ms: GUARD_MS }, api_keys: keys.map((key, index) => ({ name: `k${index + 1}`, key: `secret-${index}`, ...key })) }, {});
@@ -54,10 +58,11 @@ class Node {
     for (let i = 0; i < 8; i++) this.#ask();
   }
 
-  async stop(orderly = true): Promise<void> {
+  async stop(): Promise<void> {
+    running.delete(this);
     this.#stopped = true;
     clearTimeout(this.#timer);
-    if (orderly) await this.gate.close();
+    await this.gate.close();
   }
 
   #ask(): void {
@@ -94,6 +99,11 @@ describe('limits shared over Redis', options, () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'gantry-shared-'));
     redis = await startRedisServer({ dataDir: folder, log: { info: () => undefined, warn: () => undefined, error: () => undefined } });
+  });
+  afterEach(async () => {
+    const pid = redis.pid();
+    if (pid !== null) process.kill(pid, 'SIGCONT');
+    await Promise.all([...running].map((node) => node.stop()));
   });
   after(async () => {
     await redis.stop();

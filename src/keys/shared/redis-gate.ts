@@ -33,6 +33,10 @@ const SYNC_MS = 1_000;
 /** Entries are copied again for this long: a report may be on its way. */
 const OVERLAP_MS = 2_000;
 const COMMAND_TIMEOUT_MS = 500;
+/** Without a word from Redis for so long (this process stood still) permits in hand are not used: they may run out. */
+const STOCK_MS = HOLD_MS - 2_000;
+/** A permit may have been granted to another node just before, and its call leave this much later. */
+const SEND_MS = 1_000;
 /** Permits asked for at once of one budget. */
 const MOST_AT_ONCE = 50;
 
@@ -59,6 +63,12 @@ export class RedisGate implements PermitGate {
   #members: readonly string[] = [];
   #nodes: number;
   #contactAt = -Infinity;
+  /** When Redis was last asked for something that shows this node as present. */
+  #spokeAt = -Infinity;
+  /** Redis's clock less ours, at most as much as it is. */
+  #offset = 0;
+  /** Calls of our own were made while a join was under way: none before they are brought as well. */
+  #settling = false;
   #count = 0;
   #closed = false;
   #joining = false;
@@ -93,7 +103,8 @@ export class RedisGate implements PermitGate {
   nextAt(name: string, now: number): number | null {
     const budget = this.#budgets.get(name);
     if (budget === undefined) return null;
-    if (this.#mode === 'shared') return budget.stock.length > 0 ? now : budget.blockedUntil > now ? budget.blockedUntil : null;
+    if (this.#mode === 'shared') return budget.stock.length > 0 ? (now < this.#contactAt + STOCK_MS ? now : null) : budget.blockedUntil > now ? budget.blockedUntil : null;
+    if (this.#settling) return null;
     const at = this.#shareAt(budget, now);
     return at === Infinity ? null : at;
   }
@@ -169,7 +180,7 @@ export class RedisGate implements PermitGate {
 
   /** By then the others keep this node's share for it. */
   #quietUntil(): number {
-    return this.#everJoined && this.#nodes > 1 ? this.#contactAt + ABSENT_MS + COMMAND_TIMEOUT_MS : -Infinity;
+    return this.#everJoined && this.#nodes > 1 ? this.#spokeAt + ABSENT_MS + COMMAND_TIMEOUT_MS : -Infinity;
   }
 
   #refund(name: string, id: string): void {
@@ -199,7 +210,7 @@ export class RedisGate implements PermitGate {
     if (wanted.length === 0) return;
     this.#asking = true;
     this.#flush();
-    const args: (string | number)[] = [this.#options.nodeId];
+    const args: (string | number)[] = [this.#options.nodeId, this.#stamp()];
     const first = this.#count;
     for (const { limits, guardMs, count } of wanted) {
       const number = Math.min(count, MOST_AT_ONCE);
@@ -216,7 +227,7 @@ export class RedisGate implements PermitGate {
         return;
       }
       const at = this.#options.now();
-      this.#contactAt = at;
+      this.#heard(Number(reply[1]), at);
       let next = first;
       for (const [index, { budget: name, count }] of wanted.entries()) {
         const budget = this.#budget(name);
@@ -251,7 +262,7 @@ export class RedisGate implements PermitGate {
     }
     const names = [...this.#budgets.keys()];
     this.#redis
-      .eval(SYNC, 2 + names.length, REDIS_NAMES.members, REDIS_NAMES.born, ...names.map((name) => REDIS_NAMES.budget(name)), this.#options.nodeId, ...names.map((name) => this.#budget(name).seenTo.toFixed(3)))
+      .eval(SYNC, 2 + names.length, REDIS_NAMES.members, REDIS_NAMES.born, ...names.map((name) => REDIS_NAMES.budget(name)), this.#options.nodeId, this.#stamp(), ...names.map((name) => this.#budget(name).seenTo.toFixed(3)))
       .then((reply) => this.#copied(names, reply))
       .catch((error: unknown) => this.#lost(error));
   }
@@ -264,7 +275,7 @@ export class RedisGate implements PermitGate {
     }
     const now = this.#options.now();
     const redisNow = Number(reply[1]);
-    this.#contactAt = now;
+    this.#heard(redisNow, now);
     this.#members = (Array.isArray(reply[2]) ? reply[2].map(String) : []).toSorted();
     this.#nodes = Math.max(1, this.#members.length);
     for (const [index, name] of names.entries()) {
@@ -296,24 +307,41 @@ export class RedisGate implements PermitGate {
         this.#joining = false;
         if (!Array.isArray(reply) || this.#closed) return;
         this.#born = String(reply[0]);
-        this.#contactAt = this.#options.now();
+        this.#heard(Number(reply[1]), this.#options.now());
         this.#everJoined = true;
+        // Called meanwhile, alone, without Redis knowing: it is told before anything is asked of it.
+        const brought = new Map(budgets.flatMap(({ entries }) => entries.map(({ id, at }) => [id, at] as const)));
+        this.#settling = [...this.#budgets.values()].some(({ log }) => log.list().some(({ id, at, own }) => own && !this.#held.has(id) && brought.get(id) !== at));
+        if (this.#settling) {
+          this.#join();
+          return;
+        }
         this.#mode = 'shared';
         for (const { budget, entries } of budgets) {
           budget.log.settleWeights();
           budget.blockedUntil = 0;
           for (const { id } of entries) if (id.startsWith('assumed:')) budget.log.remove(id);
         }
-        // What was called or given back between the list and the reply.
-        for (const { name, budget } of budgets) for (const { id, at, own } of budget.log.list()) if (own && !this.#held.has(id)) this.#report(name, id, at);
         this.#options.log.info({ node: this.#options.nodeId }, 'API key limits are shared over Redis');
         this.#beat();
         this.#listener();
       })
       .catch((error: unknown) => {
         this.#joining = false;
+        this.#settling = false;
         this.#lost(error);
       });
+  }
+
+  #heard(redisNow: number, now: number): void {
+    this.#contactAt = now;
+    this.#offset = redisNow - now;
+  }
+
+  /** Now by Redis's clock, not later than it is. */
+  #stamp(): string {
+    this.#spokeAt = this.#options.now();
+    return (this.#spokeAt + this.#offset).toFixed(3);
   }
 
   /** Goes on alone. Permits in hand that were not used are forgotten; in Redis they run out by themselves. */
@@ -325,7 +353,7 @@ export class RedisGate implements PermitGate {
     for (const budget of this.#budgets.values()) {
       for (const id of budget.stock.splice(0)) this.#held.delete(id);
       // Alone, nobody called unseen.
-      if (this.#nodes > 1) budget.log.assumeFull(budget.limits, this.#contactAt - SYNC_MS, this.#quietUntil());
+      if (this.#nodes > 1) budget.log.assumeFull(budget.limits, this.#contactAt - SYNC_MS, this.#quietUntil() + SEND_MS);
     }
     this.#options.log.warn(
       { err: thrown instanceof Error ? thrown.message : String(thrown), nodes: this.#nodes },

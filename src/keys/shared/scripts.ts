@@ -16,27 +16,31 @@ export const DEAD_MS = 120_000;
 export const HOLD_MS = 10_000;
 const KEEP_MS = 120_000;
 
+/** How the scripts read the time; a test that replays them puts a clock of its own in its place. */
+export const CLOCK = `local t = redis.call('TIME')
+local now = tonumber(t[1]) * 1000 + tonumber(t[2]) / 1000`;
+
 const HEAD = `
-local t = redis.call('TIME')
-local now = tonumber(t[1]) * 1000 + tonumber(t[2]) / 1000
+${CLOCK}
 local function text(x) return string.format('%.3f', x) end
 `;
 
 /**
- * KEYS: members, born, expected, then budgets. ARGV: node, then for each budget: prefix of ids, first number, count,
+ * KEYS: members, born, expected, then budgets. ARGV: node, when it asked (ms by Redis's clock as it knows it: a word that
+ * was long on its way must not make it look present), then for each budget: prefix of ids, first number, count,
  * number of windows, and limit and span (guard included) of each. Reply: `{'unjoined'}`, or `'ok'`, now, nodes alive,
  * nodes in all, rank of this node, then for each budget the permits granted and the ms to wait for the next (0: none refused).
  */
 export const ACQUIRE = `${HEAD}
 local node = ARGV[1]
 if redis.call('EXISTS', KEYS[2]) == 0 or not redis.call('ZSCORE', KEYS[1], node) then return {'unjoined'} end
-redis.call('ZADD', KEYS[1], text(now), node)
+redis.call('ZADD', KEYS[1], text(math.min(now, tonumber(ARGV[2]))), node)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', text(now - ${DEAD_MS}))
 local alive = redis.call('ZCOUNT', KEYS[1], text(now - ${ABSENT_MS}), '+inf')
-local all = math.max(redis.call('ZCARD', KEYS[1]), tonumber(redis.call('GET', KEYS[3]) or '0'))
+local all = math.max(1, redis.call('ZCARD', KEYS[1]), tonumber(redis.call('GET', KEYS[3]) or '0'))
 local absent = all - alive
 local reply = {'ok', text(now), alive, all}
-local a = 2
+local a = 3
 for b = 4, #KEYS do
   local key, prefix, first, count, windows = KEYS[b], ARGV[a], tonumber(ARGV[a + 1]), tonumber(ARGV[a + 2]), tonumber(ARGV[a + 3])
   redis.call('ZREMRANGEBYSCORE', key, '-inf', text(now - ${KEEP_MS}))
@@ -65,19 +69,21 @@ for b = 4, #KEYS do
 end
 return reply`;
 
-/** KEYS: budgets. ARGV for each: id, and its age in ms when its call left, `held` to prolong it, or `refund`. */
+/** KEYS: budgets. ARGV for each: id, and its age in ms when its call left, `held` to prolong it if it did not run out, or `refund`. */
 export const REPORT = `${HEAD}
 for i = 1, #KEYS do
   local id, what = ARGV[2 * i - 1], ARGV[2 * i]
   if what == 'refund' then redis.call('ZREM', KEYS[i], id)
-  elseif what == 'held' then redis.call('ZADD', KEYS[i], 'XX', text(now + ${HOLD_MS}), id)
+  elseif what == 'held' then
+    local score = redis.call('ZSCORE', KEYS[i], id)
+    if score and tonumber(score) > now then redis.call('ZADD', KEYS[i], text(now + ${HOLD_MS}), id) end
   else redis.call('ZADD', KEYS[i], 'XX', text(now - tonumber(what)), id) end
   redis.call('PEXPIRE', KEYS[i], ${KEEP_MS})
 end
 return #KEYS`;
 
 /**
- * Becomes a member, and brings what this node knows of the calls made: a Redis that lost its data learns it again. KEYS:
+ * Becomes a member (absent until it asks for the first time: it may not have heard the reply, and call alone), and brings what this node knows of the calls made: a Redis that lost its data learns it again. KEYS:
  * members, born, expected, then budgets. ARGV: node, nodes known before, a name for the data's birth, the birth known
  * before, then for each budget the number of entries and of each its id, age in ms and kind: `own` (its time is what we
  * say), `other` (only when missing) or `assumed` (only when the data is not what we knew). Reply: birth, now.
@@ -89,7 +95,7 @@ if not born then born = ARGV[3] end
 local lost = born ~= ARGV[4] and ARGV[4] ~= ''
 redis.call('SET', KEYS[2], born)
 if before > tonumber(redis.call('GET', KEYS[3]) or '0') then redis.call('SET', KEYS[3], before, 'PX', ${DEAD_MS}) end
-redis.call('ZADD', KEYS[1], text(now), node)
+redis.call('ZADD', KEYS[1], 'NX', text(now - ${ABSENT_MS} - 1), node)
 local a = 5
 for b = 4, #KEYS do
   local count = tonumber(ARGV[a])
@@ -104,10 +110,10 @@ for b = 4, #KEYS do
 end
 return {born, text(now)}`;
 
-/** KEYS: members, born, budgets. ARGV: node, then for each budget the score from which on. Reply: birth, now, members, then entries with scores. */
+/** KEYS: members, born, budgets. ARGV: node, when it asked, then for each budget the score from which on. Reply: birth, now, members, then entries with scores. */
 export const SYNC = `${HEAD}
 if redis.call('EXISTS', KEYS[2]) == 0 or not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return {'unjoined'} end
-redis.call('ZADD', KEYS[1], text(now), ARGV[1])
+redis.call('ZADD', KEYS[1], text(math.min(now, tonumber(ARGV[2]))), ARGV[1])
 local reply = {redis.call('GET', KEYS[2]), text(now), redis.call('ZRANGEBYSCORE', KEYS[1], text(now - ${DEAD_MS}), '+inf')}
-for b = 3, #KEYS do reply[b + 1] = redis.call('ZRANGEBYSCORE', KEYS[b], ARGV[b - 1], '+inf', 'WITHSCORES') end
+for b = 3, #KEYS do reply[b + 1] = redis.call('ZRANGEBYSCORE', KEYS[b], ARGV[b], '+inf', 'WITHSCORES') end
 return reply`;
