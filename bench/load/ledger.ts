@@ -13,6 +13,7 @@ export interface LoadFigures {
   readonly calls: number;
   readonly callsOk: number;
   readonly revisions: number;
+  readonly alerts: number;
   readonly lost: number;
   readonly doubled: number;
 }
@@ -40,6 +41,7 @@ export class LoadLedger {
   #calls = 0;
   #callsOk = 0;
   #revisions = 0;
+  #alerts = 0;
   #lost = 0;
   #doubled = 0;
 
@@ -62,7 +64,8 @@ export class LoadLedger {
     this.#forget(this.#now() - FORGET_MS);
   }
 
-  viewer({ pushed }: ViewerBatch): void {
+  viewer({ pushed, alerts }: ViewerBatch): void {
+    this.#alerts += alerts;
     for (const { requestId, revision, at, missing } of pushed) {
       const { pushes } = this.#of(requestId);
       if (pushes.has(revision)) this.#doubled += 1;
@@ -86,6 +89,7 @@ export class LoadLedger {
       calls: this.#calls,
       callsOk: this.#callsOk,
       revisions: this.#revisions,
+      alerts: this.#alerts,
       lost: this.#lost,
       doubled: this.#doubled,
     };

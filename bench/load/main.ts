@@ -78,6 +78,7 @@ async function measure(target: Target, provider: string): Promise<void> {
     result('calls answered well', '', success),
     result('groups answered unknown', '', figures.unknown),
     result('groups missing at first', '', figures.missingGroups),
+    result('alerts', '', figures.alerts),
     result('revisions', '', figures.revisions),
     result('backlog of tasks, at most', '', waiting.most),
     result('backlog of tasks, at the end', '', waiting.last),

@@ -11,14 +11,18 @@ const FEWEST_GROUPS = 2;
 const MOST_GROUPS = 5;
 export const MEAN_GROUPS = (FEWEST_GROUPS + MOST_GROUPS) / 2;
 
-const MEMBERS: readonly (readonly ObjectClass[])[] = [
-  ['car', 'car'],
-  ['car', 'car', 'truck'],
-  ['car', 'bus', 'car', 'motorcycle'],
-  ['person', 'car'],
-  ['person', 'person', 'bicycle'],
-  ['car', 'car', 'car', 'car', 'person'],
+/** Who stands together, and how far apart (px, left edge to left edge): ordinary scenes are no danger. */
+const SCENES: readonly { readonly members: readonly ObjectClass[]; readonly apart: number }[] = [
+  { members: ['car', 'car'], apart: 60 },
+  { members: ['car', 'car', 'truck'], apart: 60 },
+  { members: ['car', 'bus', 'car', 'motorcycle'], apart: 50 },
+  { members: ['person', 'car'], apart: 150 },
+  { members: ['person', 'person', 'bicycle'], apart: 80 },
+  { members: ['car', 'car', 'car', 'car', 'truck'], apart: 42 },
 ];
+/** One group in so many is a fast car that a person is in the way of: about one frame in thirty becomes an alert. */
+const DANGER_IN = 200;
+const DANGER_SPEED = 220;
 
 /** One simulated camera. */
 export class FrameMaker {
@@ -73,20 +77,22 @@ export class FrameMaker {
 
   /** Members beside each other in the frame's own strip of this group. */
   #members(firstId: number, groupIndex: number, groups: number): DetectedObject[] {
-    const kinds = MEMBERS[Math.floor(this.#random() * MEMBERS.length)] ?? [];
+    const danger = this.#random() < 1 / DANGER_IN;
+    const { members, apart } = (danger ? null : SCENES[Math.floor(this.#random() * SCENES.length)]) ?? { members: ['car', 'person'] as const, apart: 38 };
     const left = ((groupIndex - 1) * WIDTH) / groups;
     const top = 100 + this.#random() * 300;
-    return kinds.map((kind, index) => {
-      const x = left + 8 + index * 40;
+    return members.map((kind, index) => {
+      const x = left + 8 + index * apart;
       const y = top + this.#random() * 40;
       const [width, height] = kind === 'person' ? [20, 60] : [34, 40];
+      const velocity: [number, number] = danger && kind === 'car' ? [DANGER_SPEED, 0] : [rounded((this.#random() - 0.5) * 100), rounded((this.#random() - 0.5) * 50)];
       return {
         objectId: firstId + index,
         trackId: groupIndex * 10 + index + 1,
         class: kind,
         confidence: rounded(0.5 + 0.45 * this.#random()),
         bbox: [rounded(x), rounded(y), rounded(x + width), rounded(y + height)],
-        velocity: [rounded((this.#random() - 0.5) * 120), rounded((this.#random() - 0.5) * 60)],
+        velocity,
       };
     });
   }

@@ -30,6 +30,8 @@ export interface Tally {
   /** Groups answered `unknown`, and groups missing from the first aggregate. */
   readonly unknown: number;
   readonly missing: number;
+  /** Alerts that came to the viewer. */
+  readonly alerts: number;
   readonly journeys: readonly Journey[];
 }
 
@@ -47,6 +49,7 @@ type SentFrame = Frame & { readonly sent: Sent };
 
 export class Ledger {
   readonly #frames = new Map<string, Frame>();
+  #alerts = 0;
 
   load(batch: LoadBatch): void {
     for (const sent of batch.sent) this.#frame(sent).sent = sent;
@@ -57,6 +60,7 @@ export class Ledger {
   }
 
   viewer(batch: ViewerBatch): void {
+    this.#alerts += batch.alerts;
     for (const seen of batch.pushed) this.#frame(seen).pushed.push(seen);
   }
 
@@ -72,6 +76,7 @@ export class Ledger {
       doubled: pushes.reduce((sum, revisions) => sum + revisions.length - new Set(revisions).size, 0),
       unknown: frames.reduce((sum, { results }) => sum + results.filter((result) => result.unknown).length, 0),
       missing: frames.reduce((sum, { pushed }) => sum + (pushed.find((seen) => seen.revision === 0)?.missing ?? 0), 0),
+      alerts: this.#alerts,
       journeys: frames.filter(({ sent }) => sent.at >= from).flatMap((frame) => journeyOf(frame, byTrace.get(frame.sent.traceId) ?? []) ?? []),
     };
   }

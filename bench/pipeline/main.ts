@@ -74,7 +74,7 @@ function judge({ groupsPerSecond, mostMs, seconds }: (typeof RATES)[number], led
   note('added, while nothing else used the machine', calm.map((one) => one.added), WHOLE);
   note('without the whole call', journeys.map((one) => one.addedWithoutTransit));
   note('aggregate made -> Redis subscriber', redis, WHOLE);
-  results.push(resultOf('frames measured', name, '', [journeys.length]), resultOf('of them while nothing else used the machine', name, '', [calm.length]), resultOf('load later than planned, at worst', name, 'ms', [end.latestMs]));
+  results.push(resultOf('alerts', name, '', [tally.alerts]), resultOf('frames measured', name, '', [journeys.length]), resultOf('of them while nothing else used the machine', name, '', [calm.length]), resultOf('load later than planned, at worst', name, 'ms', [end.latestMs]));
   for (const [process_, cores] of end.cores) results.push(resultOf(`CPU of ${process_}`, name, 'cores', [cores]));
   bars.push(
     bar(`${name}: added latency, P95`, p(added, 'p95'), 'ms', '<=', mostMs),

@@ -87,6 +87,7 @@ export interface LoadEnd {
 export interface ViewerBatch {
   readonly kind: 'batch';
   readonly pushed: SeenAggregate[];
+  alerts: number;
 }
 
 /** A call as the provider saw it. */

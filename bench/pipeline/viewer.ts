@@ -8,14 +8,19 @@ const order: ViewerOrder = JSON.parse(process.argv[2] ?? '');
 const now = clockWith(order.offset);
 const REPORT_MS = 500;
 
-let batch: ViewerBatch = { kind: 'batch', pushed: [] };
+const emptyBatch = (): ViewerBatch => ({ kind: 'batch', pushed: [], alerts: 0 });
+let batch = emptyBatch();
 const url = new URL('/ws', order.url.replace(/^http/, 'ws'));
 if (order.token !== null) url.searchParams.set('token', order.token);
 const socket = new WebSocket(url);
 socket.on('message', (data: Buffer) => {
   const at = now();
   const message: { type: string; data: Aggregate } = JSON.parse(data.toString());
-  if (message.type !== 'detection_result' || !message.data.cameraId.startsWith(order.prefix)) return;
+  if ((message.type !== 'detection_result' && message.type !== 'alert') || !message.data.cameraId.startsWith(order.prefix)) return;
+  if (message.type === 'alert') {
+    batch.alerts += 1;
+    return;
+  }
   const { requestId, revision, publishedAt, riskAssessment } = message.data;
   batch.pushed.push({ requestId, at, revision, madeAt: Date.parse(publishedAt), missing: riskAssessment.missingGroups.length });
 });
@@ -37,5 +42,5 @@ process.send?.('ready');
 
 function report(): void {
   process.send?.(batch);
-  batch = { kind: 'batch', pushed: [] };
+  batch = emptyBatch();
 }
