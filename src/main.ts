@@ -132,7 +132,7 @@ export async function startGantry({ config, log, onLost, signal, cameraActor }: 
   keys.follow(system, metrics, redisServer?.url ?? null);
 
   // What people see.
-  const cameras = cameraPort(system, redis, log);
+  const cameras = cameraPort(system, bus, redis, log);
   const http = await stack.step(
     'HTTP',
     () =>

@@ -1,6 +1,8 @@
 import { AGGREGATOR } from '../actors/aggregator.ts';
 import { CAMERA_REGISTRY, type CameraEntry, type CameraPatch } from '../actors/camera-registry.ts';
 import type { CameraPort, CameraRecord } from '../http/ports.ts';
+import { AlertHistory } from '../infra/alert-history.ts';
+import type { Bus } from '../infra/bus.ts';
 import type { RedisStore } from '../infra/redis/store.ts';
 import { asError } from '../runtime/errors.ts';
 import type { ActorSystem } from '../runtime/system.ts';
@@ -10,10 +12,11 @@ const QUICK = { timeoutMs: 3_000 };
 /** Adding or removing waits for a thread to start or stop. */
 const SLOW = { timeoutMs: 20_000 };
 
-/** The cameras as the HTTP room sees them, over the registry, Redis and, while Redis is away, the aggregator. */
-export function cameraPort(system: ActorSystem, redis: RedisStore | null, log: Log): CameraPort {
+/** The cameras as the HTTP room sees them, over the registry, Redis and, while Redis is away, the aggregator and the history of alerts. */
+export function cameraPort(system: ActorSystem, bus: Bus, redis: RedisStore | null, log: Log): CameraPort {
   const registry = system.ref(CAMERA_REGISTRY);
   const aggregator = system.ref(AGGREGATOR);
+  const history = new AlertHistory(bus);
   return {
     list: async () => (await registry.ask({ type: 'list' }, QUICK)).map(record),
     get: async (cameraId) => orNull(await registry.ask({ type: 'get', cameraId }, QUICK)),
@@ -29,7 +32,15 @@ export function cameraPort(system: ActorSystem, redis: RedisStore | null, log: L
       }
       return aggregator.ask({ type: 'latest', cameraId }, QUICK);
     },
-    alerts: async (cameraId, limit) => (redis === null ? [] : redis.alerts(cameraId, limit)),
+    alerts: async (cameraId, limit) => {
+      try {
+        if (redis !== null) return await redis.alerts(cameraId, limit);
+      } catch (thrown) {
+        log.debug({ cameraId, err: asError(thrown).message }, 'alerts from their history');
+      }
+      return history.newest(cameraId, limit);
+    },
+    alertHistory: (query) => history.page(query),
     previewSource: async (cameraId) => {
       const entry = await registry.ask({ type: 'get', cameraId }, QUICK);
       return entry === null || entry.previewPort === null ? null : `udp://127.0.0.1:${entry.previewPort}`;

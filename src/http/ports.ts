@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { HistoryPage, HistoryQuery } from '../infra/alert-history.ts';
 import type { ImageStore } from '../infra/bus.ts';
 import type { Aggregate } from '../messages/aggregate.ts';
 import type { CameraConfig, CameraStatus } from '../messages/camera.ts';
@@ -34,6 +35,7 @@ export interface CameraPort {
   latest(id: CameraId): Promise<Aggregate | null>;
   /** Newest first. */
   alerts(id: CameraId, limit: number): Promise<readonly Aggregate[]>;
+  alertHistory(query: HistoryQuery): Promise<HistoryPage>;
   /** Where MPEG-TS of the camera can be read on this machine (`udp://127.0.0.1:PORT`); null when it cannot now. */
   previewSource(id: CameraId): Promise<string | null>;
 }

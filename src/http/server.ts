@@ -25,6 +25,7 @@ import { healthRoutes, operationRoutes } from './resources/operations.ts';
 import { DEFAULT_WEB_ROOT, pageRoutes } from './resources/pages.ts';
 import { supervisorRoutes } from './resources/supervisor.ts';
 import { socketRoutes } from './resources/sockets.ts';
+import { alertRoutes } from './resources/alerts.ts';
 import { assessmentRoutes } from './resources/assessments.ts';
 import { usageRoutes } from './resources/usage.ts';
 import { installSecurity } from './security.ts';
@@ -124,6 +125,7 @@ export async function createHttpServer(ports: HttpPorts, options: HttpServerOpti
       previews.forget(cameraId);
     },
   });
+  alertRoutes(app, ports.cameras, clock);
   imageRoutes(app, ports.images);
   supervisorRoutes(app, ports);
   operationRoutes(app, ports);

@@ -44,15 +44,17 @@ export class AlertHistory {
 
   /** One page, oldest first. Every alert is in one page, as its last revision so far. Rejects `BUS_DOWN`. */
   async page({ cameraId, from, to, limit, after }: HistoryQuery): Promise<HistoryPage> {
-    const filter = cameraId === null ? {} : { filter: subjects.alert(cameraId) };
+    const subject = cameraId === null ? subjects.alerts : subjects.alert(cameraId);
+    const newest = await this.#bus.last({ stream: streams.alerts, subject, parser: ANY });
+    if (newest === null) return { alerts: [], next: null };
     let start: { readonly seq: number } | { readonly time: number } = after > 0 ? { seq: after + 1 } : { time: from - CLOCKS_MS };
     /** Read, and not yet known to be the last of its alert. */
     let open: Stored[] = [];
     const alerts: Aggregate[] = [];
     for (let read = 0; ; ) {
-      const page = await this.#bus.read({ stream: streams.alerts, ...filter, parser: Aggregate, from: start, limit: PAGE });
+      const page = await this.#bus.read({ stream: streams.alerts, filter: subject, parser: Aggregate, from: start, limit: PAGE });
       read += page.length;
-      const end = page.length < PAGE;
+      const end = isEnd(page, newest.seq);
       open.push(...page);
       const until = end ? Infinity : (page.at(-1)?.storedAt ?? 0) - REVISED_WITHIN_MS;
       const known = open.filter(({ storedAt }) => storedAt <= until || read >= MOST_READ);
@@ -76,7 +78,8 @@ export class AlertHistory {
     const subject = subjects.alert(cameraId);
     const last = await this.#bus.last({ stream: streams.alerts, subject, parser: ANY });
     if (last === null) return [];
-    for (let span = limit * 4; ; span *= 8) {
+    // Late answers are stored after newer frames: some more are looked at than asked for.
+    for (let span = 1_000 + limit * 4; ; span *= 8) {
       const from = Math.max(1, last.seq - span);
       const found = newestFirst(await this.#from(from, last.seq, subject));
       if (found.length >= limit || from === 1) return found.slice(0, limit);
@@ -89,12 +92,12 @@ export class AlertHistory {
     return last === null ? [] : newestFirst(await this.#from(Math.max(1, last.seq - messages + 1), last.seq));
   }
 
-  async #from(seq: number, to: number, filter?: string): Promise<Stored[]> {
+  async #from(seq: number, to: number, filter: string = subjects.alerts): Promise<Stored[]> {
     const all: Stored[] = [];
     for (let from = seq; from <= to; ) {
-      const page = await this.#bus.read({ stream: streams.alerts, ...(filter === undefined ? {} : { filter }), parser: Aggregate, from: { seq: from }, limit: PAGE });
+      const page = await this.#bus.read({ stream: streams.alerts, filter, parser: Aggregate, from: { seq: from }, limit: PAGE });
       all.push(...page);
-      if (page.length < PAGE) break;
+      if (isEnd(page, to)) break;
       from = (page.at(-1)?.seq ?? to) + 1;
     }
     return all;
@@ -102,6 +105,9 @@ export class AlertHistory {
 }
 
 const ANY = { parse: (body: unknown): unknown => body };
+
+/** A page may be short because bodies in it could not be read. */
+const isEnd = (page: readonly Stored[], newest: number): boolean => (page.at(-1)?.seq ?? newest) >= newest;
 
 const timeOf = ({ timestamp, publishedAt, replayOf }: Aggregate): number => Date.parse(replayOf === undefined ? timestamp : publishedAt);
 

@@ -81,9 +81,9 @@ test('a frame is pushed with its place in the stream, kept as the newest, and it
 });
 
 test('while Redis is dead everything goes out over NATS; when it is back the alerts are those of the history', options, async () => {
-  const before = fresh('dead');
-  await judge(before, 'high');
-  await agrees('dead', before, 1);
+  const earlier = fresh('dead');
+  await judge(earlier, 'high');
+  await agrees('dead', earlier, 1);
   const pid = server.pid();
   assert.ok(pid);
   process.kill(pid, 'SIGKILL');

@@ -63,6 +63,17 @@ describe('HTTP API', () => {
       assert.equal(world.cameras.get('x1')!.config.name, 'x1');
     });
 
+    it('show the history of their alerts, also when they are removed', async () => {
+      const frame = aggregate('gone', { risk: 'high' });
+      world.alertLists.set('gone', [frame]);
+      const reply = await call(base, '/api/cameras/gone/alerts/history?from=2026-01-01T00:00:00%2B08:00&to=2026-01-02T00:00:00Z&limit=7&after=12');
+      assert.deepEqual([reply.status, reply.json], [200, { alerts: [frame], next: null }]);
+      assert.deepEqual(world.historyQueries.at(-1), { cameraId: 'gone', from: Date.parse('2025-12-31T16:00:00Z'), to: Date.parse('2026-01-02T00:00:00Z'), limit: 7, after: 12 });
+      assert.equal((await call(base, '/api/alerts/history')).status, 200);
+      const query = world.historyQueries.at(-1)!;
+      assert.deepEqual([query.cameraId, query.to - query.from, query.limit, query.after], [null, 24 * 3_600_000, 100, 0]);
+    });
+
     it('show newest aggregate, alerts and snapshot', async () => {
       world.add('north');
       const frame = world.saw(aggregate('north', { risk: 'high' }), jpeg);
@@ -121,6 +132,11 @@ describe('HTTP API', () => {
       ['a change of the id', '/api/cameras/north', { ...post({ cameraId: 'b' }), method: 'PATCH' }, { status: 400, code: 'UNKNOWN_FIELD', field: 'cameraId', value: 'b' }],
       ['a URL sent back redacted', '/api/cameras/north', { ...post({ url: 'rtsp://viewer:***@192.0.2.7:554/main' }), method: 'PATCH' }, { status: 400, code: 'INVALID_FIELD', field: 'url' }],
       ['a limit out of range', '/api/cameras/north/alerts?limit=101', {}, { status: 400, code: 'INVALID_FIELD', field: 'limit', value: '101' }],
+      ['a time that is none', '/api/cameras/north/alerts/history?from=yesterday', {}, { status: 400, code: 'INVALID_FIELD', field: 'from', value: 'yesterday' }],
+      ['times the wrong way round', '/api/alerts/history?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z', {}, { status: 400, code: 'INVALID_FIELD', field: 'to', value: '2026-01-01T00:00:00Z' }],
+      ['a page that is too large', '/api/alerts/history?limit=501', {}, { status: 400, code: 'INVALID_FIELD', field: 'limit', value: '501' }],
+      ['a cursor that is none', '/api/alerts/history?after=x', {}, { status: 400, code: 'INVALID_FIELD', field: 'after', value: 'x' }],
+      ['a history of an unknown camera', '/api/cameras/nobody/alerts/history', {}, { status: 404, code: 'UNKNOWN_CAMERA', field: 'id', value: 'nobody' }],
       ['an id that cannot be', '/api/cameras/a%20b', {}, { status: 400, code: 'INVALID_FIELD', field: 'id', value: 'a b' }],
       ['an address that is not there', '/api/nothing', {}, { status: 404, code: 'UNKNOWN_ROUTE', field: 'path', value: '/api/nothing' }],
       ['a method that is not taken', '/api/cameras', { method: 'PUT' }, { status: 405, code: 'METHOD_NOT_ALLOWED', field: 'method', value: 'PUT' }],
@@ -210,7 +226,7 @@ describe('HTTP API', () => {
     it('describe every address in OpenAPI', async () => {
       const { json } = await call(base, '/docs/json');
       const paths = Object.keys(json['paths'] as object);
-      for (const path of ['/api/cameras', '/api/cameras/{id}', '/api/cameras/{id}/latest', '/api/cameras/{id}/alerts', '/api/cameras/{id}/snapshot.jpg', '/api/images/{imageId}', '/api/supervisor/tree', '/api/scheduler/stats', '/api/scheduler/health', '/api/key-pool/health', '/api/health', '/api/health/health_check', '/metrics']) {
+      for (const path of ['/api/cameras', '/api/cameras/{id}', '/api/cameras/{id}/latest', '/api/cameras/{id}/alerts', '/api/cameras/{id}/alerts/history', '/api/alerts/history', '/api/cameras/{id}/snapshot.jpg', '/api/images/{imageId}', '/api/supervisor/tree', '/api/scheduler/stats', '/api/scheduler/health', '/api/key-pool/health', '/api/health', '/api/health/health_check', '/metrics']) {
         assert.ok(paths.includes(path), path);
       }
       assert.equal((await call(base, '/docs')).status, 200);

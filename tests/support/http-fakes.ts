@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createHttpServer, type HttpServer, type HttpServerOptions } from '../../src/http/server.ts';
 import type { CameraRecord, HealthReport, HttpPorts, KeyPoolStats } from '../../src/http/ports.ts';
+import type { HistoryQuery } from '../../src/infra/alert-history.ts';
 import type { Aggregate } from '../../src/messages/aggregate.ts';
 import type { CameraConfig, CameraStatus } from '../../src/messages/camera.ts';
 import type { RiskLevel } from '../../src/messages/assessment.ts';
@@ -153,6 +154,7 @@ export const keyStats: KeyPoolStats = {
 export class FakeWorld {
   readonly cameras = new Map<string, CameraRecord>();
   readonly latest = new Map<string, Aggregate>();
+  readonly historyQueries: HistoryQuery[] = [];
   readonly alertLists = new Map<string, Aggregate[]>();
   readonly images = new Map<string, Uint8Array>();
   readonly removed: string[] = [];
@@ -204,6 +206,10 @@ export class FakeWorld {
         },
         latest: async (id) => (check(), this.latest.get(id) ?? null),
         alerts: async (id, limit) => (this.alertLists.get(id) ?? []).slice(0, limit),
+        alertHistory: async (query) => {
+          this.historyQueries.push(query);
+          return { alerts: (this.alertLists.get(query.cameraId ?? '') ?? []).slice(0, query.limit), next: null };
+        },
         previewSource: async () => this.previewSource,
       },
       images: {

@@ -35,7 +35,7 @@ export async function lookBack({ bus, clock, log, signal, onAggregate }: LookBac
         for (const stored of page) if (stored.seq > last.seq - MOST) onAggregate(stored);
         const end = page.at(-1)?.seq ?? last.seq;
         seen = Math.max(end, last.seq - MOST);
-        if (page.length < PAGE || end >= last.seq || signal.aborted) return;
+        if (end >= last.seq || signal.aborted) return;
       }
     } catch (thrown) {
       if (!waited) log.warn({ err: asError(thrown).message }, `the aggregator waits for NATS to know what went out before: ${asError(thrown).message}`);
