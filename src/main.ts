@@ -115,6 +115,10 @@ export async function startGantry({ config, log, onLost, signal, cameraActor }: 
         metrics.detection(cameraId, modelType, detectionLatency);
         system.ref(CAMERA_REGISTRY).tell({ type: 'frame', cameraId, frameNumber, timestamp });
       },
+      onShed: (cameraId, count) => {
+        metrics.shed(cameraId, 'detection', 'nats-away', count);
+        system.ref(CAMERA_REGISTRY).tell({ type: 'shed', cameraId, what: 'detections', count });
+      },
     }),
     onDemand: () => ({ bus, images, store: onDemand, validityMs: config.onDemandValidityMs }),
     webhooks: () => webhooksInit(config, bus, egress, onDemand),

@@ -1,10 +1,12 @@
 import type { Bus } from '../infra/bus.ts';
+import { InfraError } from '../infra/errors.ts';
+import { Pipeline } from '../infra/pipeline.ts';
 import type { Detection } from '../messages/detection.ts';
+import type { CameraId } from '../messages/ids.ts';
 import { subjects } from '../messages/subjects.ts';
 import { defineActor } from '../runtime/actor.ts';
-import { sleep } from '../runtime/clock.ts';
-import { asError } from '../runtime/errors.ts';
 import { address } from '../runtime/ref.ts';
+import { DetectionBuffer } from '../tasks/detection-buffer.ts';
 
 export type PublisherMessage = { type: 'publish'; detection: Detection };
 export const PUBLISHER = address<PublisherMessage>('/publisher');
@@ -12,49 +14,99 @@ export const PUBLISHER = address<PublisherMessage>('/publisher');
 export interface PublisherInit {
   readonly bus: Bus;
   readonly onPublished: (detection: Detection) => void;
+  /** Told of frames that are never published, whatever the reason: the buffer was full, the bus refused them, Gantry stopped. */
+  readonly onShed: (cameraId: CameraId, count: number) => void;
 }
 
+/** Frames that wait while NATS is away or slow. */
+const CAPACITY = 500;
+/** Frames of different cameras under way at once: a slow disk of the server costs waiting, not throughput. */
+const WINDOW = 64;
 const RETRY_MS = 250;
+/** A refusal may pass (a stream being set up); this many of one frame do not. */
+const REFUSALS = 5;
+const FLUSH_MS = 2_000;
+
+interface Going {
+  readonly detection: Detection;
+  refusals: number;
+}
 
 /**
- * Puts detections on the bus, in order. While NATS is away they wait here, newest first to survive: the mailbox drops
- * its oldest at the bound, which the tree and the metrics count.
+ * Puts detections on the bus, in order for each camera. While NATS is away a bounded number waits here, the urgent ones
+ * the longest; what has no place is counted by camera, never silently lost.
  */
 export const publisherActor = defineActor<PublisherMessage>()<PublisherInit>({
   kind: 'publisher',
-  mailbox: { capacity: 500, overflow: 'drop-oldest' },
-  start: (ctx, { bus, onPublished }) => {
-    let published = 0;
-    let waiting = false;
+  // The handler only takes over: nothing waits in the mailbox.
+  mailbox: { capacity: 5_000, overflow: 'drop-oldest' },
+  start: (ctx, { bus, onPublished, onShed }) => {
+    const buffer = new DetectionBuffer(CAPACITY);
+    const busy = new Map<CameraId, Going>();
+    const work = new AbortController();
+    const counts = { published: 0, shed: 0 };
 
-    const publish = async (detection: Detection): Promise<void> => {
+    const pipeline = new Pipeline<Going>({
+      window: WINDOW,
+      retryMs: RETRY_MS,
+      clock: ctx.clock,
+      signal: work.signal,
+      next: () => {
+        const detection = buffer.take(new Set(busy.keys()));
+        if (detection === null) return null;
+        const going = { detection, refusals: 0 };
+        busy.set(detection.cameraId, going);
+        return going;
+      },
+      send: (going) => send(going),
+      onAway: (error) => ctx.log.warn({ waiting: buffer.size, err: error.message }, `detections wait: NATS does not take them: ${error.message}`),
+      onBack: () => ctx.log.info({ waiting: buffer.size, shed: counts.shed }, 'detections go out again'),
+    });
+
+    const send = async (going: Going): Promise<void> => {
+      const { detection } = going;
       const { cameraId, requestId, traceId } = detection;
-      for (;;) {
-        try {
-          await bus.publish(subjects.detection(cameraId), detection, { cameraId, requestId, traceId }, requestId);
-          waiting = false;
-          return;
-        } catch (thrown) {
-          if (!waiting) ctx.log.warn({ cameraId, err: asError(thrown).message }, 'detections wait: NATS does not take them');
-          waiting = true;
-          await sleep(ctx.clock, RETRY_MS, ctx.signal);
-        }
+      try {
+        await bus.publish(subjects.detection(cameraId), detection, { cameraId, requestId, traceId }, requestId);
+      } catch (thrown) {
+        if (!(thrown instanceof InfraError) || thrown.code !== 'BUS_REFUSED' || (going.refusals += 1) < REFUSALS) throw thrown;
+        busy.delete(cameraId);
+        ctx.log.error({ cameraId, requestId, err: thrown.message }, `a frame of camera ${cameraId} is given up: NATS refused it ${REFUSALS} times: ${thrown.message}`);
+        shed(cameraId, 1);
+        return;
       }
+      // After a stop it was counted as shed already: that it did arrive is no harm.
+      if (work.signal.aborted) return;
+      busy.delete(cameraId);
+      counts.published += 1;
+      report();
+      onPublished(detection);
     };
+
+    const shed = (cameraId: CameraId, count: number): void => {
+      counts.shed += count;
+      onShed(cameraId, count);
+      report();
+    };
+    const report = (): void => ctx.report({ ...counts, waiting: buffer.size, away: pipeline.away });
 
     return {
       handlers: {
-        publish: async ({ detection }) => {
-          try {
-            await publish(detection);
-          } catch (thrown) {
-            if (ctx.signal.aborted) return;
-            throw thrown;
-          }
-          published += 1;
-          ctx.report({ published });
-          onPublished(detection);
+        publish: ({ detection }) => {
+          const gone = buffer.add(detection);
+          if (gone !== null) shed(gone.cameraId, 1);
+          pipeline.pump();
         },
+      },
+      // What waits still goes out if NATS is there; what does not is told.
+      stop: async () => {
+        const timer = ctx.clock.setTimeout(() => work.abort(), FLUSH_MS);
+        while (buffer.size + pipeline.size > 0 && !pipeline.away && !work.signal.aborted) await pipeline.change();
+        ctx.clock.clearTimeout(timer);
+        work.abort();
+        const lost = [...[...busy.values()].map((going) => going.detection), ...buffer.drain()];
+        for (const { cameraId } of lost) shed(cameraId, 1);
+        if (lost.length > 0) ctx.log.warn({ lost: lost.length }, `${lost.length} detections could not be published before the stop: NATS is ${bus.state()}`);
       },
     };
   },

@@ -5,19 +5,23 @@ import type { AssessmentTask, Priority } from '../messages/task.ts';
 export interface TaskOptions {
   /** How long after the frame an answer is still wanted, in ms. */
   readonly validityMs: number;
+  /** Epoch ms from which the validity of a frame that is judged again counts. */
+  readonly replayedAt?: number;
 }
 
-/** One task for each group of a detection, in the order of the groups. */
+const LOWEST: Priority = 1;
+
+/** One task for each group of a detection, in the order of the groups. Those of a frame that is judged again go behind all others. */
 export function tasksOf(detection: Detection, options: TaskOptions): AssessmentTask[] {
-  const { requestId, cameraId, timestamp, traceId, imageWidth, imageHeight, detectedObjects } = detection;
-  const expiresAt = new Date(Date.parse(timestamp) + options.validityMs).toISOString();
+  const { requestId, cameraId, timestamp, traceId, imageWidth, imageHeight, detectedObjects, replayOf } = detection;
+  const expiresAt = new Date((replayOf === undefined ? Date.parse(timestamp) : (options.replayedAt ?? Date.parse(timestamp))) + options.validityMs).toISOString();
   return detection.trafficGroups.map((group) => ({
     taskId: taskId(requestId, group.groupIndex),
     requestId,
     cameraId,
     timestamp,
     traceId,
-    priority: priorityOf(group.features, imageWidth),
+    priority: replayOf === undefined ? priorityOf(group.features, imageWidth) : LOWEST,
     expiresAt,
     group,
     members: group.memberIndices.flatMap((index) => detectedObjects[index] ?? []),

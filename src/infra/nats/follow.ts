@@ -47,7 +47,8 @@ export class StreamFollower {
   async run(): Promise<void> {
     const { link, log, signal, stream } = this.#options;
     let away = false;
-    while (!signal.aborted && link.state !== 'closed') {
+    const over = (): boolean => signal.aborted || link.state === 'closed';
+    while (!over()) {
       try {
         const jsm = await link.whileConnected(link.require().jetstreamManager({ checkAPI: false, timeout: ANSWER_MS }));
         const seq = await this.#place(jsm);
@@ -56,7 +57,7 @@ export class StreamFollower {
         const end = await this.#attach(jsm, seq);
         if (end === 'gap' || end === 'silent') log.debug({ stream, end, next: this.#next }, `the follower of ${stream} attaches anew`);
       } catch (thrown) {
-        if (!away && !signal.aborted && link.state !== 'closed') log.warn({ stream, err: asError(thrown).message }, `the follower of ${stream} waits for NATS: ${asError(thrown).message}`);
+        if (!away && !over()) log.warn({ stream, err: asError(thrown).message }, `the follower of ${stream} waits for NATS: ${asError(thrown).message}`);
         away = true;
         await this.#pause();
       }

@@ -1,0 +1,85 @@
+import type { Detection } from '../messages/detection.ts';
+import type { CameraId } from '../messages/ids.ts';
+import { priorityOf } from './explode.ts';
+
+/** How much a frame matters before anybody looked: the priority of its most urgent group, 0 without groups, and for a frame that is judged again. */
+export function urgencyOf({ trafficGroups, imageWidth, replayOf }: Detection): number {
+  return replayOf === undefined ? trafficGroups.reduce((most, { features }) => Math.max(most, priorityOf(features, imageWidth)), 0) : 0;
+}
+
+interface Waiting {
+  readonly detection: Detection;
+  readonly urgency: number;
+  /** Order of arrival. */
+  readonly number: number;
+}
+
+/**
+ * Frames that wait to be published, at most so many. At the bound the least urgent goes, of these the oldest: so the
+ * newest win, and none that may become an alert goes for one that may not. Out they come in order for each camera, the
+ * camera with the most urgent frame first.
+ */
+export class DetectionBuffer {
+  readonly #capacity: number;
+  readonly #cameras = new Map<CameraId, Waiting[]>();
+  #size = 0;
+  #numbers = 0;
+
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Returns what had to go for it, which may be the new one itself; null while there is room. */
+  add(detection: Detection): Detection | null {
+    const { cameraId } = detection;
+    const queue = this.#cameras.get(cameraId) ?? [];
+    this.#cameras.set(cameraId, queue);
+    queue.push({ detection, urgency: urgencyOf(detection), number: (this.#numbers += 1) });
+    this.#size += 1;
+    return this.#size > this.#capacity ? this.#shed() : null;
+  }
+
+  /** The next one of a camera that is not `busy`; null when there is none. */
+  take(busy: ReadonlySet<CameraId>): Detection | null {
+    let best: { readonly head: Waiting; readonly urgency: number } | null = null;
+    for (const [cameraId, queue] of this.#cameras) {
+      const [head] = queue;
+      if (head === undefined || busy.has(cameraId)) continue;
+      const urgency = queue.reduce((most, waiting) => Math.max(most, waiting.urgency), 0);
+      if (best === null || urgency > best.urgency || (urgency === best.urgency && head.number < best.head.number)) best = { head, urgency };
+    }
+    if (best !== null) this.#remove(best.head);
+    return best === null ? null : best.head.detection;
+  }
+
+  /** All that wait, in the order of their arrival; nothing is left. */
+  drain(): readonly Detection[] {
+    const all = [...this.#cameras.values()].flat().toSorted((a, b) => a.number - b.number);
+    this.#cameras.clear();
+    this.#size = 0;
+    return all.map(({ detection }) => detection);
+  }
+
+  #shed(): Detection | null {
+    let least: Waiting | null = null;
+    for (const queue of this.#cameras.values()) {
+      for (const waiting of queue) {
+        if (least === null || waiting.urgency < least.urgency || (waiting.urgency === least.urgency && waiting.number < least.number)) least = waiting;
+      }
+    }
+    if (least !== null) this.#remove(least);
+    return least === null ? null : least.detection;
+  }
+
+  #remove(waiting: Waiting): void {
+    const { cameraId } = waiting.detection;
+    const queue = this.#cameras.get(cameraId) ?? [];
+    queue.splice(queue.indexOf(waiting), 1);
+    if (queue.length === 0) this.#cameras.delete(cameraId);
+    this.#size -= 1;
+  }
+}
