@@ -19,6 +19,8 @@ export interface CameraEntry {
   /** Times the stream was lost. */
   readonly reconnects: number;
   readonly lastFrameAt: string | null;
+  /** Left out on purpose since the program started: frames that NATS did not take in time, groups that nobody judged for want of calls. */
+  readonly shed: { readonly detections: number; readonly groups: number };
   /** Where the live preview reads, on this machine; null when the camera does not run. */
   readonly previewPort: number | null;
 }
@@ -32,7 +34,9 @@ export type CameraRegistryMessage =
   | ({ type: 'change'; cameraId: CameraId; patch: CameraPatch } & Asking<CameraEntry | null>)
   | ({ type: 'remove'; cameraId: CameraId } & Asking<boolean>)
   | { type: 'status'; cameraId: CameraId; state: CameraState; message: string }
-  | { type: 'frame'; cameraId: CameraId; frameNumber: number; timestamp: string };
+  | { type: 'frame'; cameraId: CameraId; frameNumber: number; timestamp: string }
+  /** Work of this camera was left out on purpose. */
+  | { type: 'shed'; cameraId: CameraId; what: 'detections' | 'groups'; count: number };
 
 export const CAMERA_REGISTRY = address<CameraRegistryMessage>('/camera-registry');
 
@@ -60,6 +64,7 @@ interface Entry {
   /** When the newest frames were reported, in ms, oldest first. */
   readonly recent: number[];
   lastFrameAt: string | null;
+  readonly shed: { detections: number; groups: number };
   previewPort: number | null;
   readonly fixed: boolean;
 }
@@ -91,6 +96,7 @@ export const cameraRegistryActor = defineActor<CameraRegistryMessage>()<CameraRe
       reconnects: 0,
       recent: [],
       lastFrameAt: null,
+      shed: { detections: 0, groups: 0 },
       previewPort: null,
       fixed: isFixed,
     });
@@ -109,13 +115,14 @@ export const cameraRegistryActor = defineActor<CameraRegistryMessage>()<CameraRe
       setStatus(entry, 'offline', message);
     };
     const save = (): Promise<void> => store.save([...entries.values()].filter((entry) => !entry.fixed).map((entry) => entry.config));
-    const view = ({ config, status, frames, reconnects, recent, lastFrameAt, previewPort }: Entry): CameraEntry => ({
+    const view = ({ config, status, frames, reconnects, recent, lastFrameAt, shed, previewPort }: Entry): CameraEntry => ({
       config,
       status,
       frames,
       framesPerSecond: rate(recent, ctx.clock.now()),
       reconnects,
       lastFrameAt,
+      shed: { ...shed },
       previewPort,
     });
 
@@ -182,6 +189,10 @@ export const cameraRegistryActor = defineActor<CameraRegistryMessage>()<CameraRe
           entry.lastFrameAt = timestamp;
           entry.recent.push(ctx.clock.now());
           if (entry.recent.length > RECENT_FRAMES) entry.recent.shift();
+        },
+        shed: ({ cameraId, what, count }) => {
+          const entry = entries.get(cameraId);
+          if (entry !== undefined) entry.shed[what] += count;
         },
       },
     };

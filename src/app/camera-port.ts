@@ -50,10 +50,10 @@ export function cameraPort(system: ActorSystem, bus: Bus, redis: RedisStore | nu
 
 const orNull = (entry: CameraEntry | null): CameraRecord | null => (entry === null ? null : record(entry));
 
-const record = ({ config, status, frames, framesPerSecond, reconnects, lastFrameAt }: CameraEntry): CameraRecord => ({
+const record = ({ config, status, frames, framesPerSecond, reconnects, lastFrameAt, shed }: CameraEntry): CameraRecord => ({
   config,
   status,
-  figures: { framesPerSecond, frames, reconnects, lastFrameAt },
+  figures: { framesPerSecond, frames, reconnects, lastFrameAt, shed },
 });
 
 /** Without the fields that are undefined: a patch names only what changes. */

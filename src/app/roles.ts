@@ -16,7 +16,7 @@ export function roles(system: ActorSystem): readonly MicroRole[] {
       description: 'Reads cameras, detects and groups road users',
       stats: async () => {
         const cameras = await system.ref(CAMERA_REGISTRY).ask({ type: 'list' }, QUICK);
-        return { cameras: cameras.map(({ config, status, frames, framesPerSecond, reconnects, lastFrameAt }) => ({ cameraId: config.cameraId, state: status.state, frames, framesPerSecond, reconnects, lastFrameAt })) };
+        return { cameras: cameras.map(({ config, status, frames, framesPerSecond, reconnects, lastFrameAt, shed }) => ({ cameraId: config.cameraId, state: status.state, frames, framesPerSecond, reconnects, lastFrameAt, shed })) };
       },
     },
     { name: 'task-generator', description: 'Explodes detections into prioritised tasks', stats: () => system.ref(TASK_GENERATOR).ask({ type: 'stats' }, QUICK) },

@@ -12,6 +12,10 @@ export type LlmCallStatus = 'success' | 'timeout' | 'rate_limited' | 'rejected' 
 /** How an assessment ended: judged by the model or by rules, or not at all. */
 export type AssessmentOutcome = 'vlm' | 'rules' | 'unknown';
 
+/** What was left out on purpose, and why: too much work for the keys, or NATS away for longer than the buffer lasts. */
+export type ShedWhat = 'detection' | 'group';
+export type ShedReason = 'overload' | 'nats-away';
+
 /** The live feed's figures, totals since the start. */
 export interface FeedFigures {
   readonly viewers: number;
@@ -29,6 +33,8 @@ export interface Metrics {
   /** Tokens and cost of one call. */
   llmUsage(keyId: string, promptTokens: number, completionTokens: number, cost: number): void;
   assessment(outcome: AssessmentOutcome): void;
+  /** Work that was left out on purpose. `count`: default 1. */
+  shed(cameraId: CameraId, what: ShedWhat, reason: ShedReason, count?: number): void;
   /** From the frame's arrival to the push of its aggregate. */
   endToEnd(seconds: number): void;
   /** From NATS having an aggregate to Redis having pushed it. */
@@ -85,6 +91,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const llmTokens = counter('llm_tokens_total', 'Tokens of calls to the model, as the provider counts them', ['key', 'kind']);
   const llmCost = counter('llm_cost_total', 'Cost of calls to the model, by the prices of the key file', ['key']);
   const assessments = counter('assessments_total', 'Answered assessments, by who judged', ['outcome']);
+  const shed = counter('shed_total', 'Detections and groups left out on purpose, least dangerous first', ['camera_id', 'what', 'reason']);
   const endToEnd = histogram('end_to_end_latency_seconds', 'From a frame\'s arrival to the push of its aggregate', [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 2.5, 3, 5, 10, 35]);
   const redisPush = histogram('redis_push_seconds', 'From NATS having an aggregate to Redis having pushed it', [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 1, 10]);
   const lockWait = histogram('lock_wait_seconds', 'Wait for the lock of a camera', [0.001, 0.01, 0.1, 0.5, 1, 5, 10]);
@@ -137,6 +144,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
       llmCost.inc({ key }, cost);
     },
     assessment: (outcome) => assessments.inc({ outcome }),
+    shed: (cameraId, what, reason, count = 1) => shed.inc({ camera_id: limit('camera', cameraId), what, reason }, count),
     endToEnd: (seconds) => endToEnd.observe(Math.max(0, seconds)),
     redisPush: (seconds) => redisPush.observe(Math.max(0, seconds)),
     lockWait: (seconds) => lockWait.observe(seconds),
@@ -159,6 +167,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     },
     forgetCamera: (cameraId) => {
       for (const model of limit.known('model')) detections.remove({ camera_id: cameraId, model_type: model });
+      for (const what of ['detection', 'group'] as const) for (const reason of ['overload', 'nats-away'] as const) shed.remove({ camera_id: cameraId, what, reason });
       limit.forget('camera', cameraId);
     },
     tree: (snapshot) => {

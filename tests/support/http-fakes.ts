@@ -28,7 +28,7 @@ export const config = (cameraId: string, more: Partial<CameraConfig> = {}): Came
 export const record = (camera: CameraConfig): CameraRecord => ({
   config: camera,
   status: statusOf(camera.cameraId),
-  figures: { framesPerSecond: 0.55, frames: 12, reconnects: 0, lastFrameAt: null },
+  figures: { framesPerSecond: 0.55, frames: 12, reconnects: 0, lastFrameAt: null, shed: { detections: 0, groups: 0 } },
 });
 
 /** A frame with two cars and a person in one group, judged `risk`. */

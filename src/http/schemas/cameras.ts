@@ -15,6 +15,8 @@ export const CameraFigures = z.object({
   /** Times the source had to be opened again. */
   reconnects: z.int().min(0),
   lastFrameAt: IsoTime.nullable(),
+  /** Left out on purpose since the program started: frames while NATS was away too long, groups that nobody judged because too much waited. */
+  shed: z.object({ detections: z.int().min(0), groups: z.int().min(0) }),
 });
 export type CameraFigures = z.infer<typeof CameraFigures>;
 
