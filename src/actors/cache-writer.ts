@@ -47,6 +47,8 @@ export const cacheWriterActor = defineActor<CacheWriterMessage>()<CacheWriterIni
       onBack: () => ctx.log.info({}, 'Redis takes what is to be cached again'),
     });
 
+    const report = (): void => ctx.report({ ...counts, underWay: pipeline.size, away: pipeline.away });
+
     const send = async (message: CacheWriterMessage): Promise<void> => {
       const seconds = LIFE_SECONDS - Math.floor(Math.max(0, ctx.clock.now() - message.at) / 1_000);
       if (seconds <= 0) {
@@ -60,6 +62,7 @@ export const cacheWriterActor = defineActor<CacheWriterMessage>()<CacheWriterIni
           onPushed((performance.now() - message.stored) / 1_000);
         }
         counts.written += 1;
+        report();
       } catch (thrown) {
         if (!(thrown instanceof InfraError) || thrown.code !== 'REDIS_REFUSED') throw thrown;
         counts.refused += 1;
@@ -72,7 +75,7 @@ export const cacheWriterActor = defineActor<CacheWriterMessage>()<CacheWriterIni
       pipeline.pump();
       // Taken on: the mailbox goes on, and keeps what finds no room in the window.
       while (next !== null && !ctx.signal.aborted) await pipeline.change();
-      ctx.report({ ...counts, underWay: pipeline.size, away: pipeline.away });
+      report();
     };
 
     return { handlers: { detection: write, aggregate: write } };

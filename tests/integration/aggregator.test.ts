@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { connect, nanos } from 'nats';
 import { AGGREGATOR } from '../../src/actors/aggregator.ts';
-import type { AssessmentResult } from '../../src/messages/assessment.ts';
+import { AssessmentResult } from '../../src/messages/assessment.ts';
 import type { Detection } from '../../src/messages/detection.ts';
 import { consumers, streams } from '../../src/messages/subjects.ts';
+import { ManualClock } from '../../src/runtime/testing/manual-clock.ts';
 import { aggregatesOf, allOf, breakingOnce, sendDetection, sendResult, startAggregator, startBus } from '../support/aggregator.ts';
 import { detection, result } from '../support/samples.ts';
 import { until } from '../support/until.ts';
@@ -18,12 +20,12 @@ const fresh = (groups: number, over: Partial<Detection> = {}) => detection(group
 const send = async (...messages: readonly (Detection | AssessmentResult)[]): Promise<void> => {
   for (const message of messages) await ('taskId' in message ? sendResult(world.bus, message) : sendDetection(world.bus, message));
 };
+const CONSUMED = [
+  [streams.detections, consumers.aggregatorDetections],
+  [streams.results, consumers.aggregatorResults],
+] as const;
 const unsettled = async (): Promise<number> => {
-  const all = [
-    [streams.detections, consumers.aggregatorDetections],
-    [streams.results, consumers.aggregatorResults],
-  ] as const;
-  const lags = await Promise.all(all.map(async ([stream, durable]) => (await world.bus.pull({ stream, durable, parser: { parse: (body) => body } })).lag()));
+  const lags = await Promise.all(CONSUMED.map(async ([stream, durable]) => (await world.bus.pull({ stream, durable, parser: { parse: (body) => body } })).lag()));
   return lags.reduce((sum, { waiting, unsettled: held }) => sum + waiting + held, 0);
 };
 const settled = () => until('everything is acked', async () => (await unsettled()) === 0);
@@ -79,4 +81,72 @@ test('a frame that went out before the process ended is known to the next: repea
   assert.deepEqual(all.map(({ revision, riskAssessment }) => [revision, riskAssessment.results.map(({ riskLevel }) => riskLevel)]), [[0, ['none']], [1, ['none', 'medium']]]);
   assert.equal((await aggregatesOf(world.bus, waiting)).length, 1);
   await second.stop();
+});
+
+test('when the whole process dies at any moment, the next one takes over what it held, and nothing goes out twice', async () => {
+  const nc = await connect({ servers: world.nats.url });
+  const jsm = await nc.jetstreamManager();
+  const doomed = await world.connect();
+  for (const [stream, durable] of CONSUMED) await jsm.consumers.update(stream, durable, { ack_wait: nanos(500) });
+  const first = await startAggregator(doomed, { deadlineMs: 3_000 });
+  const frames = Array.from({ length: 40 }, () => fresh(2));
+  const sending = (async () => {
+    for (const frame of frames) await send(frame, result(frame, 1, 'low'), result(frame, 2, 'high'));
+  })();
+  await until('it is in the middle of it', async () => (await first.ref(AGGREGATOR).ask({ type: 'stats' }, { timeoutMs: 1_000 })).published >= 10);
+  await doomed.link.nc.close();
+  await sending;
+  const second = await startAggregator(world.bus, { deadlineMs: 3_000 });
+  await settled();
+  for (const frame of frames) {
+    const all = await aggregatesOf(world.bus, frame);
+    assert.deepEqual(all.map(({ revision }) => revision), all.map((_, index) => index));
+    assert.deepEqual(all.at(-1)?.riskAssessment.results.map(({ riskLevel }) => riskLevel), ['low', 'high']);
+  }
+  const alerts = new Set((await allOf(world.bus, streams.alerts)).map(({ requestId }) => requestId));
+  assert.ok(frames.every(({ requestId }) => alerts.has(requestId)));
+  await second.stop();
+  await first.stop();
+  await doomed.close();
+  await nc.close();
+});
+
+test('an answer whose detection never comes is a dead letter after a minute', async () => {
+  const clock = new ManualClock(Date.now());
+  const system = await startAggregator(world.bus, { clock });
+  const frame = fresh(1);
+  await send(result(frame, 1, 'low'));
+  await until('it is held', async () => (await system.ref(AGGREGATOR).ask({ type: 'stats' }, { timeoutMs: 1_000 })).held === 1);
+  await clock.advance(63_000);
+  const [letter] = await until('the dead letter', async () => {
+    const letters = await world.bus.read({ stream: streams.deadLetters, parser: AssessmentResult, from: { seq: 1 }, limit: 10 });
+    return letters.length > 0 ? letters : null;
+  });
+  assert.equal(letter?.body.requestId, frame.requestId);
+  await settled();
+  assert.equal((await system.ref(AGGREGATOR).ask({ type: 'stats' }, { timeoutMs: 1_000 })).orphans, 1);
+  await system.stop();
+});
+
+test('while NATS is dead aggregates wait, and each goes out once when it is back', async () => {
+  const system = await startAggregator(world.bus);
+  const frames = Array.from({ length: 30 }, () => fresh(1));
+  for (const frame of frames) await send(frame);
+  await until('all are held', async () => (await system.ref(AGGREGATOR).ask({ type: 'stats' }, { timeoutMs: 1_000 })).pending === 30);
+  const answers = frames.map((frame) => result(frame, 1, 'medium'));
+  for (const answer of answers.slice(0, 20)) await send(answer);
+  const pid = world.nats.pid();
+  assert.ok(pid);
+  process.kill(pid, 'SIGKILL');
+  await until('it is noticed', () => world.bus.state() === 'reconnecting');
+  await until('it is back', () => world.bus.state() === 'connected');
+  for (const answer of answers.slice(20)) await until('it is sent', () => send(answer).then(() => true, () => false));
+  const requested = new Set(frames.map(({ requestId }) => requestId));
+  const ours = () => allOf(world.bus, streams.aggregates).then((all) => all.filter(({ requestId }) => requested.has(requestId)), () => []);
+  await until('all are out', async () => (await ours()).length >= 30);
+  for (const frame of frames) {
+    const all = await aggregatesOf(world.bus, frame);
+    assert.deepEqual(all.map(({ revision, riskAssessment }) => [revision, riskAssessment.maxRiskLevel]), [[0, 'medium']]);
+  }
+  await system.stop();
 });

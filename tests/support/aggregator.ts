@@ -11,6 +11,7 @@ import { Aggregate } from '../../src/messages/aggregate.ts';
 import type { AssessmentResult } from '../../src/messages/assessment.ts';
 import type { Detection } from '../../src/messages/detection.ts';
 import { streams, subjects } from '../../src/messages/subjects.ts';
+import type { Clock } from '../../src/runtime/clock.ts';
 import { child, supervisor } from '../../src/runtime/supervision.ts';
 import { type ActorSystem, startSystem } from '../../src/runtime/system.ts';
 import { temporaryFolder } from './gantry.ts';
@@ -35,12 +36,12 @@ export async function startBus(): Promise<{ readonly nats: EmbeddedService; read
   };
 }
 
-export async function startAggregator(bus: Bus, over: Partial<AggregatorInit> & { readonly redis?: RedisStore } = {}): Promise<ActorSystem & { readonly log: ReturnType<typeof memoryLog> }> {
-  const { redis, ...init } = over;
+export async function startAggregator(bus: Bus, over: Partial<AggregatorInit> & { readonly redis?: RedisStore; readonly clock?: Clock } = {}): Promise<ActorSystem & { readonly log: ReturnType<typeof memoryLog> }> {
+  const { redis, clock, ...init } = over;
   const log = memoryLog();
   const writers = redis === undefined ? [] : [child('cache-writer', cacheWriterActor, () => ({ redis, onPushed: () => undefined })), child('alert-writer', alertWriterActor, () => ({ bus, redis }))];
   const aggregator = child('aggregator', aggregatorActor, () => ({ bus, cached: redis !== undefined, deadlineMs: 5_000, onAlert: () => Promise.resolve(), onPublished: () => undefined, ...init }));
-  const system = await startSystem(supervisor('root', [...writers, aggregator]), { log, onEscalation: () => undefined });
+  const system = await startSystem(supervisor('root', [...writers, aggregator]), { log, ...(clock === undefined ? {} : { clock }), onEscalation: () => undefined });
   return Object.assign(system, { log });
 }
 

@@ -29,8 +29,8 @@ const STREAMS: readonly StreamPlan[] = [
 /** A delivery not settled after this long is given to somebody else. */
 const ACK_WAIT_MS = 30_000;
 const NO_SERVER_BOUND = -1;
-/** JetStream's codes for a name that exists with another configuration. */
-const STREAM_TAKEN = 10_058;
+/** JetStream's codes for a name that is not there, and for one that exists with another configuration. */
+const STREAM_UNKNOWN = 10_059;
 const CONSUMER_TAKEN = 10_148;
 
 interface ConsumerPlan {
@@ -71,11 +71,12 @@ export async function ensureTopology(jsm: JetStreamManager): Promise<void> {
 async function ensureStream(jsm: JetStreamManager, plan: StreamPlan): Promise<void> {
   const config = { storage: StorageType.File, discard: DiscardPolicy.Old, duplicate_window: nanos(2 * MINUTE), ...plan };
   try {
-    await jsm.streams.add(config);
-  } catch (thrown) {
-    if (!isTaken(thrown, STREAM_TAKEN)) throw thrown;
-    // `update` reports what cannot be changed.
+    // First: adding one that exists is refused when all bounds and its own once more do not fit on the disk.
     await jsm.streams.update(plan.name, config);
+  } catch (thrown) {
+    if (!isCode(thrown, STREAM_UNKNOWN)) throw thrown;
+    // Another node may do the same at this moment: then it is there now.
+    await jsm.streams.add(config).catch(() => jsm.streams.update(plan.name, config));
   }
 }
 
@@ -90,9 +91,9 @@ async function ensureConsumer(jsm: JetStreamManager, plan: ConsumerPlan): Promis
   try {
     await jsm.consumers.add(plan.stream, { ...config, durable_name: plan.durable });
   } catch (thrown) {
-    if (!isTaken(thrown, CONSUMER_TAKEN)) throw thrown;
+    if (!isCode(thrown, CONSUMER_TAKEN)) throw thrown;
     await jsm.consumers.update(plan.stream, plan.durable, config);
   }
 }
 
-const isTaken = (thrown: unknown, code: number): boolean => thrown instanceof NatsError && thrown.api_error?.err_code === code;
+const isCode = (thrown: unknown, code: number): boolean => thrown instanceof NatsError && thrown.api_error?.err_code === code;
