@@ -203,7 +203,7 @@ describe('the scheduler', () => {
     await clock.advance(50);
     bus.add(second);
     await clock.advance(16_000);
-    assert.deepEqual([bus.beats.get(first.taskId), bus.beats.get(second.taskId)], [3, 3]);
+    assert.deepEqual([bus.beats.get(first.taskId), bus.beats.get(second.taskId)], [5, 5]);
     await stop();
   });
 

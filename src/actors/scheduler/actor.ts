@@ -8,12 +8,12 @@ import { asError } from '../../runtime/errors.ts';
 import { KEY_POOL } from '../key-pool.ts';
 import { assessByModel, type Assessed, type AssessParts } from './assess.ts';
 import { Counts } from './counts.ts';
-import { Intake } from './intake.ts';
+import { Intake, type IntakeOptions } from './intake.ts';
 import { assessParts, pause } from './parts.ts';
 import { TaskQueues } from './pull.ts';
 import { judged, NO_CALL, unjudged } from './result.ts';
 import { runTask, type RunEnd } from './run.ts';
-import type { QueueLag, SchedulerInit, SchedulerMessage, SchedulerStats } from './types.ts';
+import type { QueueLag, SchedulerInit, SchedulerMessage, SchedulerSettings, SchedulerStats } from './types.ts';
 
 type Task = Delivery<AssessmentTask>;
 type Private =
@@ -34,7 +34,7 @@ const EARLY_MS = 100;
 const QUIET_MS = 10;
 const BATCH = 16;
 /** Tells the bus that a task is still being worked on; well below its ack wait. */
-const HEARTBEAT_MS = 5_000;
+const HEARTBEAT_MS = 3_000;
 const MEASURE_MS = 5_000;
 const DUPLICATE_AGAIN_MS = 1_000;
 const FOLLOW_MODE_MS = 1_000;
@@ -55,6 +55,7 @@ export const schedulerActor = defineActor<SchedulerMessage, Private>()<Scheduler
     return {
       handlers: {
         stats: () => scheduler.stats(),
+        configure: ({ settings }) => scheduler.configure(settings),
         fetched: ({ priority, deliveries, begunAt }) => scheduler.fetched(priority, deliveries, begunAt),
         'fetch-failed': ({ priority, error }) => scheduler.fetchFailed(priority, error),
         finished: ({ taskId, end }) => scheduler.finished(taskId, end),
@@ -79,26 +80,28 @@ class Scheduler {
   /** Aborted when calls in flight have to be given up. */
   readonly #abort = new AbortController();
   readonly #assess: (task: AssessmentTask) => Promise<Assessed>;
+  #settings: SchedulerSettings;
   #busOk = true;
   #failedAt = 0;
 
   constructor(ctx: ActorContext<All>, init: SchedulerInit) {
     const { settings, vlm, language } = init;
+    this.#settings = settings;
     this.#ctx = ctx;
     this.#init = init;
     this.#queues = new TaskQueues(init.bus);
-    this.#intake = new Intake({ ageingMs: settings.ageingMs, quietMs: QUIET_MS, batch: BATCH });
-    this.#counts = new Counts(vlm === null ? 'rules' : 'vlm', settings.maxConcurrentTasks);
+    this.#intake = new Intake(intakeOptions(settings));
+    this.#counts = new Counts(vlm === null ? 'rules' : 'vlm');
     if (vlm === null) {
       this.#assess = (task) => Promise.resolve(this.#byRules(task, language));
     } else {
       const onRetry = (): void => void this.#counts.retries++;
       // Keys come and go while running: each task is judged as the keys are when its turn comes.
-      const parts = assessParts(init, { clock: ctx.clock, log: ctx.log, pool: ctx.ref(KEY_POOL), vlm, closing: ctx.signal, abort: this.#abort.signal, onRetry });
+      const options = { clock: ctx.clock, log: ctx.log, pool: ctx.ref(KEY_POOL), vlm, closing: ctx.signal, abort: this.#abort.signal, onRetry };
       this.#assess = async (task) => {
         const byModel = init.budget?.allows() !== false && (await this.#keysWanted(Date.parse(task.expiresAt)));
         if (!byModel) return ctx.signal.aborted ? null : this.#byRules(task, language);
-        const assessed = await assessByModel(task, metered(parts, task.cameraId, init.usage));
+        const assessed = await assessByModel(task, metered(assessParts({ ...init, settings: this.#settings }, options), task.cameraId, init.usage));
         // The last key was taken away while the task waited for it.
         return assessed?.error?.code === 'no-lease' && !(await this.#keysWanted(Date.parse(task.expiresAt))) ? this.#byRules(task, language) : assessed;
       };
@@ -106,8 +109,14 @@ class Scheduler {
     }
   }
 
+  configure(settings: SchedulerSettings): void {
+    this.#settings = settings;
+    this.#intake.configure(intakeOptions(settings));
+    this.pump();
+  }
+
   stats(): SchedulerStats {
-    return this.#counts.stats({ in_flight: this.#inFlight.size, ready: this.#intake.size, bus_ok: this.#busOk });
+    return this.#counts.stats({ max_concurrent_tasks: this.#settings.maxConcurrentTasks, in_flight: this.#inFlight.size, ready: this.#intake.size, bus_ok: this.#busOk });
   }
 
   /** Keeps a fetch under way at every level and fills the free places. */
@@ -116,7 +125,7 @@ class Scheduler {
     // What expired while it waited is answered at once: that takes no call and no place.
     for (const delivery of this.#intake.remove((one) => Date.parse(one.body.expiresAt) <= clock.now())) this.#begin(delivery);
     for (;;) {
-      const free = this.#init.settings.maxConcurrentTasks - this.#inFlight.size;
+      const free = this.#settings.maxConcurrentTasks - this.#inFlight.size;
       for (const { priority, max } of this.#intake.fetches(free)) this.#fetch(priority, max);
       if (free <= 0) return;
       const taken = this.#intake.take(clock.now());
@@ -184,7 +193,7 @@ class Scheduler {
     for (const delivery of this.#intake.remove(() => true)) delivery.nak(0);
     const ends = Promise.all([...this.#inFlight.values()].map((one) => one.end));
     const drained = new AbortController();
-    const drain = sleep(clock, this.#init.settings.drainMs, drained.signal).then(
+    const drain = sleep(clock, this.#settings.drainMs, drained.signal).then(
       () => this.#abort.abort(),
       () => undefined,
     );
@@ -265,6 +274,8 @@ class Scheduler {
     return told;
   }
 }
+
+const intakeOptions = ({ ageingMs }: SchedulerSettings): IntakeOptions => ({ ageingMs, quietMs: QUIET_MS, batch: BATCH });
 
 /** The parts of one task that tell `usage` what its calls used. */
 const metered = (parts: AssessParts, cameraId: string, usage: SchedulerInit['usage']): AssessParts =>

@@ -2,11 +2,10 @@ import type { AssessmentResult } from '../../messages/assessment.ts';
 import type { Priority } from '../../messages/task.ts';
 import type { FailureCode, QueueLag, SchedulerMetrics, SchedulerMode, SchedulerStats } from './types.ts';
 
-type Now = Pick<SchedulerStats, 'in_flight' | 'ready' | 'bus_ok'>;
+type Now = Pick<SchedulerStats, 'max_concurrent_tasks' | 'in_flight' | 'ready' | 'bus_ok'>;
 
 /** What the scheduler did, counted. */
 export class Counts {
-  readonly #maxConcurrentTasks: number;
   readonly #unknown: Record<FailureCode, number> = { expired: 0, 'no-image': 0, 'no-lease': 0, timeout: 0, 'rate-limited': 0, rejected: 0, 'provider-error': 0, 'unreadable-answer': 0, shed: 0 };
   #assessed = 0;
   #lag: ReadonlyMap<Priority, QueueLag | null> = new Map();
@@ -16,9 +15,8 @@ export class Counts {
   handedBack = 0;
   duplicates = 0;
 
-  constructor(mode: SchedulerMode, maxConcurrentTasks: number) {
+  constructor(mode: SchedulerMode) {
     this.mode = mode;
-    this.#maxConcurrentTasks = maxConcurrentTasks;
   }
 
   published(result: AssessmentResult, metrics: SchedulerMetrics): void {
@@ -39,7 +37,6 @@ export class Counts {
     const lagOf = (priority: Priority): QueueLag | null => this.#lag.get(priority) ?? null;
     return {
       mode: this.mode,
-      max_concurrent_tasks: this.#maxConcurrentTasks,
       ...now,
       assessed: this.#assessed,
       unknown: { ...this.#unknown },

@@ -27,10 +27,14 @@ export type Taken<D> = { readonly kind: 'task'; readonly delivery: D } | { reado
  * or when it has waited so long that it would go first anyway (ageing as in the key pool). Pure.
  */
 export class Intake<D> {
-  readonly #options: IntakeOptions;
+  #options: IntakeOptions;
   readonly #levels: readonly Level<D>[] = PRIORITIES_URGENT_FIRST.map((priority) => ({ priority, ready: [], fetchingSince: null, empty: false }));
 
   constructor(options: IntakeOptions) {
+    this.#options = options;
+  }
+
+  configure(options: IntakeOptions): void {
     this.#options = options;
   }
 

@@ -9,7 +9,7 @@ import type { ActorRef } from '../../runtime/ref.ts';
 import type { KeyPoolMessage } from '../key-pool.ts';
 import type { AssessParts } from './assess.ts';
 import { statusOf } from './retry.ts';
-import type { SchedulerInit } from './types.ts';
+import type { SchedulerInit, SchedulerSettings } from './types.ts';
 
 /** Pause before something that is away (NATS, the pool during its restart) is asked again. */
 const AGAIN_MS = 250;
@@ -27,7 +27,7 @@ export interface PartsOptions {
 }
 
 /** Binds the judgement of a task to the key pool, the image store and the provider. */
-export function assessParts(init: Pick<SchedulerInit, 'images' | 'language' | 'settings' | 'metrics'>, options: PartsOptions): AssessParts {
+export function assessParts(init: Pick<SchedulerInit, 'images' | 'language' | 'metrics'> & { readonly settings: Pick<SchedulerSettings, 'timeoutMs' | 'maxRetries'> }, options: PartsOptions): AssessParts {
   const { clock, log, pool, vlm, closing, abort } = options;
   return {
     clock,

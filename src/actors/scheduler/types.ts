@@ -43,6 +43,7 @@ export interface SchedulerInit {
   /** Calls the model, while the key pool has a key that is meant to be used; else tasks are judged by rules. Null: always by rules. */
   readonly vlm: VlmClient | null;
   readonly language: Language;
+  /** As at the start; `configure` replaces them. */
   readonly settings: SchedulerSettings;
   readonly metrics: SchedulerMetrics;
   /** Asked before each task: false has it judged by rules although there is a model (budget spent, no usable key). */
@@ -86,5 +87,8 @@ export interface SchedulerStats {
   readonly queue_lag: Readonly<Record<`p${Priority}`, QueueLag | null>>;
 }
 
-export type SchedulerMessage = { readonly type: 'stats' } & Asking<SchedulerStats>;
+export type SchedulerMessage =
+  | ({ readonly type: 'stats' } & Asking<SchedulerStats>)
+  /** New settings, for whatever begins from now on. */
+  | { readonly type: 'configure'; readonly settings: SchedulerSettings };
 export const SCHEDULER = address<SchedulerMessage>('/scheduler');

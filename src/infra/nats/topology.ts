@@ -56,7 +56,8 @@ const CONSUMERS: readonly ConsumerPlan[] = [
   // Alerts wait as long as it takes for Redis: no number of attempts makes one a dead letter.
   { stream: streams.alerts, durable: consumers.alertWriter, filter: subjects.alerts, maxAckPending: 256, mostDeliveries: Infinity },
   { stream: streams.alerts, durable: consumers.alertImages, filter: subjects.alerts, maxAckPending: 64, mostDeliveries: Infinity },
-  ...PRIORITIES_URGENT_FIRST.map((priority) => ({ stream: streams.tasks, durable: consumers.scheduler(priority), filter: subjects.tasksOf(priority), maxAckPending: 256 })),
+  // A task is worth 30 s: those of a scheduler that died must come again well within. It says every few seconds that it is at them.
+  ...PRIORITIES_URGENT_FIRST.map((priority) => ({ stream: streams.tasks, durable: consumers.scheduler(priority), filter: subjects.tasksOf(priority), maxAckPending: 2_048, ackWaitMs: 10_000 })),
 ];
 
 /** Deliveries of one message after which a consumer gives it up as a dead letter. */
