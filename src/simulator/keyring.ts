@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { ArrivalLimiter } from './limits.ts';
+import { ArrivalLimiter, TokenLimiter } from './limits.ts';
 import type { Budget } from './record.ts';
 import type { SimulatedKey, SimulatedKeyEntry } from './types.ts';
 
@@ -8,6 +8,7 @@ export interface HeldKey {
   readonly spec: SimulatedKey;
   readonly budget: Budget;
   readonly limiter: ArrivalLimiter;
+  readonly tokens: TokenLimiter | null;
   revoked: boolean;
 }
 
@@ -18,11 +19,11 @@ export class Keyring {
   readonly #keys: readonly HeldKey[];
 
   constructor(specs: readonly SimulatedKey[]) {
-    const groups = new Map<string, Pick<HeldKey, 'budget' | 'limiter'>>();
+    const groups = new Map<string, Pick<HeldKey, 'budget' | 'limiter' | 'tokens'>>();
     this.#keys = specs.map((spec, index) => {
       const name = spec.name ?? `key-${String(index + 1).padStart(3, '0')}`;
       const id = spec.group === undefined ? `key:${name}` : `group:${spec.group}`;
-      const shared = groups.get(id) ?? { budget: { name: id, qps: spec.qps, rpm: spec.rpm }, limiter: new ArrivalLimiter(spec.qps, spec.rpm) };
+      const shared = groups.get(id) ?? { budget: { name: id, qps: spec.qps, rpm: spec.rpm, tpm: spec.tpm ?? null }, limiter: new ArrivalLimiter(spec.qps, spec.rpm), tokens: spec.tpm === undefined ? null : new TokenLimiter(spec.tpm) };
       groups.set(id, shared);
       return { name, spec, ...shared, revoked: false };
     });
@@ -50,6 +51,7 @@ export class Keyring {
       key: spec.key,
       qps_limit: budget.qps,
       rpm_limit: budget.rpm,
+      ...(budget.tpm === null ? {} : { tpm_limit: budget.tpm }),
       priority: 1,
       enabled: true,
       base_url: baseUrl,

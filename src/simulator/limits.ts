@@ -29,3 +29,32 @@ export class ArrivalLimiter {
     this.#counted.push(at);
   }
 }
+
+/** The same for the tokens of a minute: each call counts with all it will use from the moment it arrives. */
+export class TokenLimiter {
+  readonly #limit: number;
+  readonly #counted: { readonly at: number; readonly tokens: number }[] = [];
+
+  constructor(tpm: number) {
+    this.#limit = tpm;
+  }
+
+  /** Milliseconds until a call of so many tokens arriving at `at` would be let in; 0 when it is now, Infinity when never. */
+  waitMs(at: number, tokens: number): number {
+    if (tokens > this.#limit) return Infinity;
+    const within = this.#counted.filter((one) => one.at >= at - 60_000).toSorted((a, b) => a.at - b.at);
+    let sum = within.reduce((total, one) => total + one.tokens, tokens);
+    let wait = 0;
+    for (const one of within) {
+      if (sum <= this.#limit) break;
+      sum -= one.tokens;
+      wait = Math.max(wait, one.at + 60_000 - at + 0.001);
+    }
+    return wait;
+  }
+
+  count(at: number, tokens: number): void {
+    while (this.#counted[0] !== undefined && this.#counted[0].at < at - 120_000) this.#counted.shift();
+    this.#counted.push({ at, tokens });
+  }
+}

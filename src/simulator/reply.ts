@@ -42,10 +42,15 @@ export interface Completion {
   readonly promptLength: number;
 }
 
-/** A chat completion. Token counts are estimates: three characters a token, and 400 for the picture. */
+/** Estimates: three characters a token, and 400 for the picture. */
+export const usedTokens = (promptLength: number, text: string | null): { readonly promptTokens: number; readonly completionTokens: number } => ({
+  promptTokens: 400 + Math.ceil(promptLength / 3),
+  completionTokens: Math.ceil((text ?? '').length / 3),
+});
+
+/** A chat completion. */
 export function completionBody({ id, model, text, promptLength }: Completion): object {
-  const promptTokens = 400 + Math.ceil(promptLength / 3);
-  const completionTokens = Math.ceil((text ?? '').length / 3);
+  const { promptTokens, completionTokens } = usedTokens(promptLength, text);
   return {
     id: `chatcmpl-sim-${id}`,
     object: 'chat.completion',

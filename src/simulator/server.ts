@@ -1,10 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Behaviours } from './behaviours.ts';
 import { judge } from './judge.ts';
-import { Keyring } from './keyring.ts';
+import { type HeldKey, Keyring } from './keyring.ts';
 import { hashText, logNormalMs, seededRandom } from './random.ts';
 import { CallRecord } from './record.ts';
-import { completionBody, modelText, sendError, sendJson } from './reply.ts';
+import { completionBody, modelText, sendError, sendJson, usedTokens } from './reply.ts';
 import { BadRequest, readChatRequest, textOf, wantsWrapper, type ChatRequest } from './request.ts';
 import type { Behaviour, ProviderSimulator, SimulatorOptions } from './types.ts';
 
@@ -108,16 +108,13 @@ class Simulator {
     const body = await readBody(request, LARGEST_BODY);
     book({ bytes: body?.length ?? 0 });
     if (key === undefined || key.revoked) return end(sendError(response, 401, 'invalid_api_key', 'Incorrect API key provided.'));
-    if (wait > 0) {
-      const headers = { 'retry-after': String(Math.ceil(wait / 1000)), 'retry-after-ms': String(Math.ceil(wait)) };
-      return end(sendError(response, 429, 'rate_limit_exceeded', `Rate limit reached for ${key.budget.name}.`, headers));
-    }
+    if (wait > 0) return end(sendLimited(response, key.budget.name, wait));
     if (body === null) return end(sendError(response, 413, 'request_too_large', 'The body is too large.'));
-    end(await this.#answer(key.name, body, response));
+    end(await this.#answer({ key, at, body, response, onTokens: (tokens) => book({ tokens }) }));
   }
 
   /** Answers a call that was let in; returns the status, 0 for none. */
-  async #answer(key: string, body: Buffer, response: ServerResponse): Promise<number> {
+  async #answer({ key, at, body, response, onTokens }: LetIn): Promise<number> {
     let chat: ChatRequest;
     try {
       chat = await readChatRequest(body);
@@ -126,7 +123,13 @@ class Simulator {
       throw error;
     }
     if (chat.model !== this.#model) return sendError(response, 404, 'model_not_found', `The model ${chat.model} does not exist.`, {}, 'model');
-    const behaviour = this.#behaviours.next(key);
+    const behaviour = this.#behaviours.next(key.name);
+    const { promptTokens, completionTokens } = usedTokens(textOf(chat).length, this.#say(chat, behaviour));
+    const tokens = promptTokens + completionTokens;
+    onTokens(tokens);
+    const wait = key.tokens?.waitMs(at, tokens) ?? 0;
+    if (wait === 0 || this.#options.countRejected === true) key.tokens?.count(at, tokens);
+    if (wait > 0) return sendLimited(response, key.budget.name, wait);
     if (behaviour?.kind === 'no-formats' && chat.response_format !== undefined) {
       return sendError(response, 400, 'unsupported', `response_format of type ${chat.response_format.type} is not supported by this model.`, {}, 'response_format');
     }
@@ -150,9 +153,7 @@ class Simulator {
       response.writeHead(200, { 'content-type': 'application/json' }).end('{"id": "chatcmpl-sim", "choices": [');
       return 200;
     }
-    const text = textOf(chat);
-    const said = modelText(judge(text, this.#seed ^ hashText(this.#model)), behaviour?.kind ?? null, wantsWrapper(chat));
-    const completion = completionBody({ id: ++this.#calls, model: this.#model, text: said, promptLength: text.length });
+    const completion = completionBody({ id: ++this.#calls, model: this.#model, text: this.#say(chat, behaviour), promptLength: textOf(chat).length });
     if (behaviour?.kind === 'hang-body') {
       const whole = JSON.stringify(completion);
       response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(whole) });
@@ -161,6 +162,10 @@ class Simulator {
     }
     sendJson(response, 200, completion);
     return 200;
+  }
+
+  #say(chat: ChatRequest, behaviour: Behaviour | null): string | null {
+    return modelText(judge(textOf(chat), this.#seed ^ hashText(this.#model)), behaviour?.kind ?? null, wantsWrapper(chat));
   }
 
   /** False when the caller went away, or the simulator closed, meanwhile. */
@@ -179,6 +184,21 @@ class Simulator {
       signal.addEventListener('abort', gone);
     });
   }
+}
+
+/** A call that the limits of calls let in. */
+interface LetIn {
+  readonly key: HeldKey;
+  readonly at: number;
+  readonly body: Buffer;
+  readonly response: ServerResponse;
+  readonly onTokens: (tokens: number) => void;
+}
+
+/** 429. A call that is too large for the limit as a whole is told to wait an hour. */
+function sendLimited(response: ServerResponse, budget: string, waitMs: number): number {
+  const ms = Math.ceil(Math.min(waitMs, 3_600_000));
+  return sendError(response, 429, 'rate_limit_exceeded', `Rate limit reached for ${budget}.`, { 'retry-after': String(Math.ceil(ms / 1000)), 'retry-after-ms': String(ms) });
 }
 
 /** The body; null when it is larger than allowed (the rest is read and thrown away). */

@@ -6,6 +6,8 @@ export interface SimulatedKey {
   /** Calls per sliding second and per sliding minute. */
   readonly qps: number;
   readonly rpm: number;
+  /** Tokens, of prompt and answer, per sliding minute; default no limit. */
+  readonly tpm?: number;
   /** Keys of one group share one budget: the limits of the group's first key. */
   readonly group?: string;
 }
@@ -68,13 +70,17 @@ export interface RecordedCall {
   /** From `at` to the end of the answer; null while, or when, there was none. */
   readonly ms: number | null;
   readonly traceId: string | null;
+  /** All it used, or would have; 0 while the body is not read, or when it could not be. */
+  readonly tokens: number;
 }
 
-/** More calls in a window than the limit allows. */
+/** More calls, or tokens, in a window than the limit allows. */
 export interface Violation {
   readonly budget: string;
   readonly spanMs: number;
   readonly limit: number;
+  readonly unit: 'calls' | 'tokens';
+  /** Of that unit, in the window. */
   readonly calls: number;
   /** Epoch ms of the window's first call. */
   readonly from: number;
@@ -109,6 +115,7 @@ export interface SimulatedKeyEntry {
   readonly key: string;
   readonly qps_limit: number;
   readonly rpm_limit: number;
+  readonly tpm_limit?: number;
   readonly priority: number;
   readonly enabled: boolean;
   readonly base_url: string;

@@ -91,6 +91,24 @@ describe('scheduler, key pool and provider together', () => {
     await stop();
   });
 
+  it('a limit of tokens a minute is kept by both keys of an account together, and used up', async () => {
+    const tpm = 60_000;
+    const { sim, bus, pool, stop } = await started({ keys: simulatedKeys(2, { qps: 20, rpm: 600, tpm }).map((key) => ({ ...key, group: 'account' })), latency: { medianMs: 40, p95Ms: 120 } });
+    bus.add(...tasks(60));
+    try {
+      // Those that find the minute full are refused at once: it is not free again before their deadline.
+      await until('all are answered', () => bus.published.length === 60, 30_000);
+      const calls = sim.calls();
+      const used = calls.reduce((sum, call) => sum + call.tokens, 0);
+      assert.deepEqual([sim.violations(), calls.filter((call) => call.status !== 200).length], [[], 0]);
+      // Reserved is the most a call may use; what it used less is given back when it is over, so nearly all can be used.
+      assert.ok(calls.length < 60 && used <= tpm && used >= 0.9 * tpm, `${calls.length} calls, ${used} tokens`);
+      assert.deepEqual((await pool()).keys.map((key) => [key.tpm_limit, key.tokens_last_minute]), [[tpm, used], [tpm, used]]);
+    } finally {
+      await stop();
+    }
+  });
+
   it('a provider that fails now and then costs retries on other keys, and what fails to the end is unknown', async () => {
     const { sim, bus, stats, stop } = await started({ seed: 3, keys: simulatedKeys(4, { qps: 50, rpm: 3000 }) }, { max_retry_per_key: 100, timeout_seconds: 0.5 });
     sim.setBehaviour({ kind: 'status', status: 500 }, { probability: 0.15 });
