@@ -9,6 +9,7 @@ import { assessmentPort } from './app/assessment-port.ts';
 import { cameraPort } from './app/camera-port.ts';
 import type { GantryConfig } from './app/config.ts';
 import { createCrew } from './app/crew.ts';
+import { deadLetterNotices } from './app/dead-letters.ts';
 import { startDemo } from './app/demo.ts';
 import { useNats, useRedis } from './app/embedded.ts';
 import { followFaults } from './app/faults.ts';
@@ -34,6 +35,7 @@ import { Egress } from './infra/egress.ts';
 import type { Log } from './infra/log.ts';
 import { createMetrics } from './infra/metrics.ts';
 import { NatsBus } from './infra/nats/bus.ts';
+import { DeadLetterBox } from './infra/nats/dead-letter-box.ts';
 import { JetStreamAlertImages, JetStreamImages } from './infra/nats/images.ts';
 import { JetStreamOnDemand } from './infra/nats/on-demand-store.ts';
 import { registerRoles } from './infra/nats/services.ts';
@@ -90,6 +92,7 @@ export async function startGantry({ config, log, onLost, signal, cameraActor }: 
   const images = new JetStreamImages(bus);
   const statuses = new Signal<CameraStatus>();
   const onDemand = new JetStreamOnDemand(bus);
+  const deadLetters = new DeadLetterBox(bus.link);
   const egress = new Egress(config.fetchAllow);
 
   // The actors. Cameras come up by themselves, after everything else.
@@ -162,7 +165,7 @@ export async function startGantry({ config, log, onLost, signal, cameraActor }: 
               redis: redis?.health() ?? { state: 'off', durable: false, notice: null, failedWrites: 0 },
               model: model.name,
               cameras: await system.ref(CAMERA_REGISTRY).ask({ type: 'list' }, { timeoutMs: 3_000 }),
-              notices: [...(demo.notice === null ? [] : [demo.notice]), ...keys.notices(), ...usage.notices()],
+              notices: [...(demo.notice === null ? [] : [demo.notice]), ...keys.notices(), ...usage.notices(), ...(await deadLetterNotices(deadLetters, Date.now(), log))],
             }),
           metrics: async () => ({ contentType: metrics.contentType, text: await metrics.render() }),
         },

@@ -2,6 +2,7 @@ import type { Bus, Delivery, ImageStore } from '../infra/bus.ts';
 import { consume } from '../infra/consume.ts';
 import type { OnDemandStore } from '../infra/nats/on-demand-store.ts';
 import { redactUrl } from '../infra/redact.ts';
+import { redeliveryDelay } from '../infra/redelivery.ts';
 import { AssessmentResult } from '../messages/assessment.ts';
 import { cropImageId, newRequestId, newTraceId, ON_DEMAND_CAMERA, taskId } from '../messages/ids.ts';
 import type { OnDemandStatus } from '../messages/on-demand.ts';
@@ -38,7 +39,6 @@ export interface OnDemandInit {
 
 const MOST_WAITING = 500;
 const OFFER_TIMEOUT_MS = 20_000;
-const RETRY_MS = 1_000;
 const SWEEP_MS = 5_000;
 const MOST_SWEPT = 50;
 /** A task that nobody answered this long after its end got lost. */
@@ -137,7 +137,7 @@ export const onDemandActor = defineActor<OnDemandMessage, Private>()<OnDemandIni
             await finish(requestId, (status) => ended(status, delivery.body));
             delivery.ack();
           } catch (thrown) {
-            delivery.nak(RETRY_MS);
+            delivery.nak(redeliveryDelay(delivery.attempt));
             ctx.log.warn({ id: requestId, err: asError(thrown).message }, `the result of assessment ${requestId} waits: ${asError(thrown).message}`);
           }
         },

@@ -12,6 +12,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   'verify-keys': { summary: 'the same as keys verify', load: () => import('./verify-keys.ts') },
   'encrypt-keys': { summary: 'the same as keys encrypt', load: () => import('./encrypt-keys.ts') },
   queue: { summary: 'what waits to be judged, per priority', load: () => import('./queue.ts') },
+  dlq: { summary: 'list, show and replay messages that were given up', load: () => import('./dlq.ts') },
+  replay: { summary: 'have frames of the last hour judged again', load: () => import('./replay.ts') },
 };
 
 const USAGE = `usage: gantry COMMAND [arguments]

@@ -1,11 +1,9 @@
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { connect, type JetStreamManager, NatsError } from 'nats';
-import { readRuntimeFile } from '../app/runtime-file.ts';
 import { redactUrl } from '../infra/redact.ts';
 import { consumers, PRIORITIES_URGENT_FIRST, streams, subjects } from '../messages/subjects.ts';
 import type { Priority } from '../messages/task.ts';
-import { PROJECT_ROOT } from '../provision/folders.ts';
+import { findNats } from './running-nats.ts';
 
 const USAGE = `usage: gantry queue [--data-dir DIR] [--over SECONDS] [--json]
 
@@ -44,12 +42,8 @@ export async function run(args: string[]): Promise<number> {
     console.error(`--over: must be seconds from 0.1 to 3600, not "${values.over ?? ''}"`);
     return 2;
   }
-  const dataDir = values['data-dir'] ?? process.env['GANTRY_DATA_DIR'] ?? join(PROJECT_ROOT, 'data');
-  const url = (await readRuntimeFile(dataDir))?.natsUrl ?? process.env['NATS_URL'];
-  if (url === undefined || url === '') {
-    console.error(`no Gantry runs on ${dataDir}: start one with npm start, or name its NATS in NATS_URL`);
-    return 1;
-  }
+  const url = await findNats(values['data-dir']);
+  if (url === undefined) return 1;
   try {
     const nc = await connect({ servers: url, name: 'gantry-queue', timeout: 3_000, reconnect: false });
     try {

@@ -50,7 +50,10 @@ export interface Metrics {
   camerasByState(counts: Readonly<Record<string, number>>): void;
   forgetCamera(cameraId: CameraId): void;
   tree(snapshot: TreeSnapshot): void;
+  /** Messages that reached no actor. */
   deadLetters(total: number): void;
+  /** Messages of the bus that were given up, by consumer. */
+  buried(counts: readonly { readonly stream: string; readonly consumer: string; readonly total: number }[]): void;
   feed(figures: FeedFigures): void;
   /**
    * Runs `source` before every scrape, to set gauges. One that fails or takes over 2 s leaves its old figures, is
@@ -102,7 +105,8 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const mailboxes = gauge('mailbox_depth', 'Messages waiting in an actor\'s mailbox', ['actor']);
   const mailboxDropped = counter('mailbox_dropped_total', 'Messages lost to a mailbox\'s bound', ['actor']);
   const restarts = counter('actor_restarts_total', 'Restarts of an actor', ['actor']);
-  const deadLetters = counter('dead_letters_total', 'Messages that reached no actor');
+  const deadLetters = counter('actor_dead_letters_total', 'Messages that reached no actor');
+  const buried = counter('dead_letters_total', 'Messages of the bus that this node gave up, see gantry dlq', ['stream', 'consumer']);
   const redisFailed = counter('redis_failed_writes_total', 'Writes that Redis did not take');
   const images = counter('images_failed_total', 'JPEGs that could not be stored');
   const cameras = gauge('cameras', 'Cameras by state', ['state']);
@@ -184,6 +188,10 @@ export function createMetrics(options: MetricsOptions): Metrics {
       }
     },
     deadLetters: (total) => mirror(deadLetters, total),
+    buried: (counts) => {
+      buried.reset();
+      for (const { stream, consumer, total } of counts) buried.inc({ stream, consumer }, total);
+    },
     feed: (figures) => {
       viewers.set({ feed: 'live' }, figures.viewers);
       viewers.set({ feed: 'preview' }, figures.previewViewers);

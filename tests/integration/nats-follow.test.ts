@@ -114,10 +114,10 @@ test('a follower has everything from its place on, in order and once, over a kil
   const old = follow({ seq });
   const fresh = follow('new');
   await until('the past came', () => old.got.length === 1);
-  const before: number[] = [];
+  const early: number[] = [];
   await until('both follow', async () => {
-    before.push((await write()).n);
-    return old.got.at(-1) === before.at(-1) && fresh.got.at(-1) === before.at(-1);
+    early.push((await write()).n);
+    return old.got.at(-1) === early.at(-1) && fresh.got.at(-1) === early.at(-1);
   });
   const later: number[] = [];
   await outage(() => undefined);
@@ -139,11 +139,11 @@ test('a server that stood still goes on without a message lost or doubled', asyn
   const follower = follow({ seq });
   await until('follows', () => follower.got.length === 1);
   process.kill(pid(), 'SIGSTOP');
-  const written = Promise.allSettled(Array.from({ length: 5 }, () => write()));
+  const attempts = Promise.allSettled(Array.from({ length: 5 }, () => write()));
   // Longer than a follower believes in silence.
   await new Promise((resolve) => setTimeout(resolve, 3_500));
   process.kill(pid(), 'SIGCONT');
-  await written;
+  await attempts;
   const last = await until('written', () => write().then((stored) => stored.n, () => null));
   await until('all came', () => follower.got.at(-1) === last);
   assert.deepEqual(follower.seqs, (await bus.read({ stream, parser: Note, from: { seq }, limit: 100 })).map((each) => each.seq));

@@ -35,6 +35,7 @@ describe('metrics', () => {
       'redis_failed_writes_total',
       'feed_viewers',
       'feed_dropped_total',
+      'actor_dead_letters_total',
       'dead_letters_total',
       'images_failed_total',
     ]) {
@@ -89,11 +90,16 @@ describe('metrics', () => {
     metrics.redisFailedWrites(3);
     metrics.redisFailedWrites(5);
     metrics.deadLetters(2);
-    metrics.feed({ viewers: 2, previewViewers: 1, droppedFrames: 7, droppedAlerts: 1, refusedViewers: 4, closedSlow: 1 });
+    metrics.buried([{ stream: 'DETECTIONS', consumer: 'task-generator', total: 3 }]);
+    metrics.feed({ viewers: 2, previewViewers: 1, droppedFrames: 7, refusedViewers: 4, closedSlow: 1, gaps: 3, replayed: 9, lagging: 1, bytesWaiting: 4096 });
     assert.equal(await value(metrics, 'redis_failed_writes_total'), 5);
-    assert.equal(await value(metrics, 'dead_letters_total'), 2);
+    assert.equal(await value(metrics, 'actor_dead_letters_total'), 2);
+    assert.equal(await value(metrics, 'dead_letters_total{stream="DETECTIONS",consumer="task-generator"}'), 3);
     assert.equal(await value(metrics, 'feed_viewers{feed="live"}'), 2);
     assert.equal(await value(metrics, 'feed_dropped_total{kind="frame"}'), 7);
+    assert.equal(await value(metrics, 'feed_gaps_total'), 3);
+    assert.equal(await value(metrics, 'feed_replayed_total'), 9);
+    assert.equal(await value(metrics, 'feed_waiting_bytes'), 4096);
   });
 
   it('bound the values of a label, and free the place of a removed camera', async () => {
@@ -123,6 +129,6 @@ describe('metrics', () => {
     const one = make().metrics;
     const two = make().metrics;
     one.deadLetters(1);
-    assert.equal(await value(two, 'dead_letters_total'), 0);
+    assert.equal(await value(two, 'actor_dead_letters_total'), 0);
   });
 });

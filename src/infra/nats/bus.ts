@@ -1,5 +1,4 @@
-import { headers as newHeaders, type JetStreamClient, type JetStreamManager, type MsgHdrs } from 'nats';
-import { headers } from '../../messages/subjects.ts';
+import type { JetStreamClient, JetStreamManager } from 'nats';
 import type { ActorLog } from '../../runtime/actor.ts';
 import { asError } from '../../runtime/errors.ts';
 import type { Bus, BusState, FollowOptions, Parser, PullConsumer, ReadOptions, Stored, StoredMessage, Trace } from '../bus.ts';
@@ -10,9 +9,10 @@ import { asInfraError } from './errors.ts';
 import { epochOf, StreamFollower } from './follow.ts';
 import { JetStreamPull } from './pull.ts';
 import { type RawMessage, readLast, readStream } from './read.ts';
+import { jetstreamOf, sendJson, traceHeaders } from './send.ts';
 import { ensureTopology, mostDeliveries } from './topology.ts';
 
-const PUBLISH_TIMEOUT_MS = 3_000;
+const ANSWER_MS = 3_000;
 
 export interface BusCounters {
   /** Bodies that did not parse. */
@@ -33,7 +33,7 @@ export class NatsBus implements Bus {
 
   private constructor(link: NatsLink, log: ActorLog) {
     this.link = link;
-    this.#js = link.nc.jetstream({ timeout: PUBLISH_TIMEOUT_MS });
+    this.#js = jetstreamOf(link);
     this.#log = log;
     this.#gravedigger = new Gravedigger({ link, js: this.#js, log });
   }
@@ -56,14 +56,9 @@ export class NatsBus implements Bus {
   }
 
   async publish(subject: string, body: object, trace: Trace, id: string): Promise<Stored> {
-    this.link.require();
-    try {
-      const { seq, duplicate } = await this.link.whileConnected(this.#js.publish(subject, JSON.stringify(body), { headers: traceHeaders(trace), msgID: id }));
-      this.counters.published += 1;
-      return { seq, duplicate };
-    } catch (thrown) {
-      throw asInfraError(thrown, `publishing on ${subject}`);
-    }
+    const stored = await sendJson(this.link, subject, body, trace, id, this.#js);
+    this.counters.published += 1;
+    return stored;
   }
 
   broadcast(subject: string, body: object, trace?: Trace): void {
@@ -153,15 +148,7 @@ export class NatsBus implements Bus {
   }
 
   #manager(): Promise<JetStreamManager> {
-    this.#jsm ??= this.link.nc.jetstreamManager({ checkAPI: false, timeout: PUBLISH_TIMEOUT_MS });
+    this.#jsm ??= this.link.nc.jetstreamManager({ checkAPI: false, timeout: ANSWER_MS });
     return this.#jsm;
   }
-}
-
-function traceHeaders(trace: Trace): MsgHdrs {
-  const made = newHeaders();
-  made.set(headers.traceId, trace.traceId);
-  made.set(headers.cameraId, trace.cameraId);
-  made.set(headers.requestId, trace.requestId);
-  return made;
 }

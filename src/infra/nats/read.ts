@@ -26,12 +26,17 @@ export const readerConfig = (from: { readonly seq: number } | { readonly time: n
   ...(filter === undefined ? {} : { filter_subject: filter }),
 });
 
+export interface RawReadOptions extends Omit<ReadOptions<unknown>, 'parser'> {
+  /** Without the bodies. */
+  readonly headersOnly?: boolean;
+}
+
 /** What a stream holds now, oldest first, at most `limit`. Rejects `BUS_DOWN`, `BUS_REFUSED`. */
-export async function readStream(link: NatsLink, jsm: JetStreamManager, { stream, filter, from, limit }: Omit<ReadOptions<unknown>, 'parser'>): Promise<RawMessage[]> {
+export async function readStream(link: NatsLink, jsm: JetStreamManager, { stream, filter, from, limit, headersOnly = false }: RawReadOptions): Promise<RawMessage[]> {
   link.require();
   const found: RawMessage[] = [];
   try {
-    const { name, num_pending } = await link.whileConnected(jsm.consumers.add(stream, readerConfig(from, filter)));
+    const { name, num_pending } = await link.whileConnected(jsm.consumers.add(stream, { ...readerConfig(from, filter), headers_only: headersOnly }));
     try {
       const wanted = Math.min(limit, num_pending);
       while (found.length < wanted) {

@@ -1,0 +1,160 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { parseArgs } from 'node:util';
+import type { NatsLink } from '../infra/nats/connection.ts';
+import { readStream } from '../infra/nats/read.ts';
+import { sendJson } from '../infra/nats/send.ts';
+import { Detection } from '../messages/detection.ts';
+import { CameraId, type RequestId } from '../messages/ids.ts';
+import { streams, subjects } from '../messages/subjects.ts';
+import { sleep, systemClock } from '../runtime/clock.ts';
+import { asError } from '../runtime/errors.ts';
+import { withNats } from './running-nats.ts';
+
+const USAGE = `usage: gantry replay --since TIME [--until TIME] [--camera ID] [--rate N] [--dry-run]
+
+Has frames judged again. Every detection with groups that the bus still holds (one hour) from --since on is put to it
+once more, as a frame of its own: with a new request id and "replayOf" naming the old one, at the lowest priority, so that
+live frames go first. Its results come as every frame's do; what a camera shows as its newest is never an older frame.
+Pictures live 5 minutes (those of alerts as long as the alert): of an older frame the model gets none, its groups are
+answered "unknown" with the reason no-image, or by rules where no model is used.
+
+  --since, --until   a time (2026-01-31T08:00:00Z) or how long ago (90s, 10m, 1h); --until: default now
+  --camera ID        only frames of this camera
+  --rate N           at most N frames a second, 0.1 to 1000 (default 20)
+  --dry-run          only say how many there are
+
+NATS is that of the data folder's Gantry (--data-dir DIR), or NATS_URL.`;
+
+const OPTIONS = {
+  since: { type: 'string' },
+  until: { type: 'string' },
+  camera: { type: 'string' },
+  rate: { type: 'string' },
+  'dry-run': { type: 'boolean' },
+  'data-dir': { type: 'string' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+const PAGE = 500;
+const PICTURES_LIVE_MS = 300_000;
+const MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000 };
+
+interface Wanted {
+  /** Epoch ms, by when the bus stored the frame. */
+  readonly since: number;
+  readonly until: number;
+  readonly camera: CameraId | null;
+  /** Frames per second. */
+  readonly rate: number;
+  readonly dryRun: boolean;
+}
+
+/** `gantry replay`. Exit code 0: done; 1: NATS cannot be asked; 2: bad call; 130: interrupted. */
+export async function run(args: string[]): Promise<number> {
+  let values;
+  try {
+    ({ values } = parseArgs({ args, options: OPTIONS }));
+  } catch (thrown) {
+    return badCall(asError(thrown).message);
+  }
+  if (values.help === true) {
+    console.log(USAGE);
+    return 0;
+  }
+  const now = Date.now();
+  const since = momentOf(values.since ?? '', now);
+  const until = momentOf(values.until ?? '0s', now);
+  if (since === null) return badCall(values.since === undefined ? '--since is needed' : `--since: "${values.since}" is neither a time nor how long ago`);
+  if (until === null || until < since) return badCall(`--until: "${values.until ?? ''}" is no time after --since`);
+  const rate = Number(values.rate ?? '20');
+  if (!(rate >= 0.1 && rate <= 1_000)) return badCall(`--rate: must be from 0.1 to 1000, not "${values.rate ?? ''}"`);
+  const camera = values.camera === undefined ? null : CameraId.safeParse(values.camera);
+  if (camera?.success === false) return badCall(`--camera: "${values.camera ?? ''}" is not the id of a camera`);
+  return withNats(values['data-dir'], (link) => replay(link, { since, until, camera: camera?.data ?? null, rate, dryRun: values['dry-run'] === true }));
+}
+
+function badCall(why: string): number {
+  console.error(`gantry replay: ${why}\n\n${USAGE}`);
+  return 2;
+}
+
+/** Epoch ms of `90s`, `10m`, `1h` before `now`, or of an ISO time; null for anything else. */
+export function momentOf(text: string, now: number): number | null {
+  const [, amount, unit] = /^(\d+(?:\.\d+)?)([smh])$/u.exec(text) ?? [];
+  if (amount !== undefined && unit !== undefined) return now - Number(amount) * (MS[unit] ?? 0);
+  const at = /^\d{4}-\d{2}-\d{2}/u.test(text) ? Date.parse(text) : NaN;
+  return Number.isNaN(at) ? null : at;
+}
+
+/** The frame as a new one. The id follows from the old one and the replay's, so that sending it twice is recognised as once. */
+export function again(detection: Detection, replayId: string): Detection {
+  return { ...detection, requestId: derivedId(detection.requestId, replayId), replayOf: detection.requestId };
+}
+
+/** A UUID of version 8: made of a hash. */
+function derivedId(old: RequestId, replayId: string): RequestId {
+  const hex = createHash('sha256').update(`${old} ${replayId}`).digest('hex');
+  const variant = '89ab'[parseInt(hex[16] ?? '0', 16) % 4] ?? '8';
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}
+
+async function replay(link: NatsLink, wanted: Wanted): Promise<number> {
+  const replayId = randomUUID();
+  const counts = { frames: 0, groups: 0, withoutPictures: 0, unreadable: 0 };
+  const cameras = new Set<CameraId>();
+  const interrupted = new AbortController();
+  const interrupt = (): void => interrupted.abort();
+  process.once('SIGINT', interrupt);
+  try {
+    let due = performance.now();
+    for await (const { detection, storedAt } of detectionsOf(link, wanted, () => (counts.unreadable += 1))) {
+      if (interrupted.signal.aborted) break;
+      if (!wanted.dryRun) {
+        due = Math.max(due, performance.now() - 1_000) + 1_000 / wanted.rate;
+        const frame = again(detection, replayId);
+        await sendJson(link, subjects.detection(frame.cameraId), frame, frame, frame.requestId);
+        await sleep(systemClock, due - performance.now(), interrupted.signal).catch(() => undefined);
+      }
+      counts.frames += 1;
+      counts.groups += detection.trafficGroups.length;
+      counts.withoutPictures += Date.now() - storedAt > PICTURES_LIVE_MS ? 1 : 0;
+      cameras.add(detection.cameraId);
+    }
+  } catch (thrown) {
+    console.error(`stopped by an error after ${counts.frames} frames: ${asError(thrown).message}`);
+    return 1;
+  } finally {
+    process.off('SIGINT', interrupt);
+  }
+  const { frames, groups, withoutPictures, unreadable } = counts;
+  console.log(`${frames} frames with ${groups} groups of ${cameras.size} cameras ${wanted.dryRun ? 'would be judged again' : `are being judged again (replay ${replayId})`}`);
+  if (withoutPictures > 0) console.log(`${withoutPictures} of them are older than 5 minutes: their pictures are gone unless they were alerts`);
+  if (unreadable > 0) console.log(`${unreadable} messages could not be read and were left out`);
+  if (interrupted.signal.aborted) console.log('interrupted: later frames were left out');
+  return interrupted.signal.aborted ? 130 : 0;
+}
+
+/** Frames with groups, oldest first, that are not themselves replays. */
+async function* detectionsOf(link: NatsLink, { since, until, camera }: Wanted, onUnreadable: () => void): AsyncGenerator<{ readonly detection: Detection; readonly storedAt: number }> {
+  const jsm = await link.nc.jetstreamManager({ checkAPI: false });
+  const filter = camera === null ? {} : { filter: subjects.detection(camera) };
+  for (let from: { readonly seq: number } | { readonly time: number } = { time: since }; ; ) {
+    const page = await readStream(link, jsm, { stream: streams.detections, ...filter, from, limit: PAGE });
+    for (const { message, storedAt } of page) {
+      if (storedAt > until) return;
+      const read = Detection.safeParse(jsonOf(message.data));
+      if (!read.success) onUnreadable();
+      else if (read.data.replayOf === undefined && read.data.trafficGroups.length > 0) yield { detection: read.data, storedAt };
+    }
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE) return;
+    from = { seq: last.seq + 1 };
+  }
+}
+
+function jsonOf(data: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(data).toString('utf8'));
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,115 @@
+import { headers as newHeaders, type JetStreamManager, type MsgHdrs } from 'nats';
+import { deadLetterHeaders, headers, streams, subjects } from '../../messages/subjects.ts';
+import { InfraError } from '../errors.ts';
+import type { NatsLink } from './connection.ts';
+import { MSG_ID } from './dead-letters.ts';
+import { asInfraError } from './errors.ts';
+import { type RawMessage, readLast, readSeq, readStream } from './read.ts';
+import { jetstreamOf } from './send.ts';
+
+const ANSWER_MS = 3_000;
+/** The most that are looked through for a list; the stream itself is bounded by bytes and age. */
+const MOST_LISTED = 100_000;
+
+/** A message that was given up, as a list shows it. */
+export interface DeadLetterSummary {
+  /** Sequence among the dead letters. */
+  readonly id: number;
+  /** Epoch ms. */
+  readonly at: number;
+  readonly stream: string;
+  readonly consumer: string;
+  /** Where the message was published, and is again by a replay. */
+  readonly subject: string;
+  readonly reason: string;
+  readonly deliveries: number;
+  /** Null for a message that carried none. */
+  readonly cameraId: string | null;
+  readonly requestId: string | null;
+  readonly traceId: string | null;
+}
+
+export interface DeadLetter extends DeadLetterSummary {
+  /** Of the original message. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** As it came, whether it can be read or not. */
+  readonly body: Uint8Array;
+}
+
+const OURS: ReadonlySet<string> = new Set(Object.values(deadLetterHeaders));
+
+/** What was given up: to be looked at, and to be tried again. Every method rejects `BUS_DOWN` while NATS is away. */
+export class DeadLetterBox {
+  readonly #link: NatsLink;
+  #jsm: Promise<JetStreamManager> | null = null;
+
+  constructor(link: NatsLink) {
+    this.#link = link;
+  }
+
+  /** The newest `limit`, newest first; only those of `stream` when it is given. */
+  async list({ stream, limit }: { readonly stream?: string; readonly limit: number }): Promise<readonly DeadLetterSummary[]> {
+    const filter = stream === undefined ? undefined : subjects.deadLettersOf(stream);
+    const found = await readStream(this.#link, await this.#manager(), { stream: streams.deadLetters, ...(filter === undefined ? {} : { filter }), from: { seq: 1 }, limit: MOST_LISTED, headersOnly: true });
+    return found.slice(-limit).toReversed().map(summaryOf);
+  }
+
+  /** When the newest came, epoch ms; null when there is none. */
+  async newestAt(): Promise<number | null> {
+    return (await readLast(this.#link, await this.#manager(), streams.deadLetters, subjects.deadLetters))?.storedAt ?? null;
+  }
+
+  /** Null when there is none of this id (any more). */
+  async get(id: number): Promise<DeadLetter | null> {
+    const raw = await readSeq(this.#link, await this.#manager(), streams.deadLetters, id);
+    if (raw === null) return null;
+    const of = raw.message.headers;
+    const original = Object.fromEntries([...(of?.keys() ?? [])].filter((name) => !OURS.has(name) && name !== MSG_ID).map((name) => [name, of?.get(name) ?? '']));
+    return { ...summaryOf(raw), headers: { ...original, [MSG_ID]: of?.get(deadLetterHeaders.msgId) ?? '' }, body: raw.message.data };
+  }
+
+  /**
+   * Publishes the original bytes where they were, and takes the dead letter away once they are stored. False when there is
+   * none of this id (any more). Done twice at once, it is published once: the new message id names the dead letter.
+   */
+  async replay(id: number): Promise<boolean> {
+    const letter = await this.get(id);
+    if (letter === null) return false;
+    if (letter.subject === '') throw new InfraError('BUS_REFUSED', `dead letter ${id} does not say where it came from`, { id });
+    this.#link.require();
+    try {
+      const again = newHeaders();
+      for (const [name, value] of Object.entries(letter.headers)) if (name !== MSG_ID) again.set(name, value);
+      const msgID = `${letter.headers[MSG_ID] ?? ''}:replay:${id}`;
+      await this.#link.whileConnected(jetstreamOf(this.#link).publish(letter.subject, letter.body, { headers: again, msgID }));
+      await this.#link.whileConnected((await this.#manager()).streams.deleteMessage(streams.deadLetters, id, false));
+    } catch (thrown) {
+      throw asInfraError(thrown, `replaying dead letter ${id}`);
+    }
+    return true;
+  }
+
+  #manager(): Promise<JetStreamManager> {
+    this.#jsm ??= this.#link.nc.jetstreamManager({ checkAPI: false, timeout: ANSWER_MS });
+    return this.#jsm;
+  }
+}
+
+function summaryOf({ seq, storedAt, message }: RawMessage): DeadLetterSummary {
+  const { stream, consumer, subject, reason, deliveries } = deadLetterHeaders;
+  const get = (name: string): string => valueOf(message.headers, name) ?? '';
+  return {
+    id: seq,
+    at: storedAt,
+    stream: get(stream),
+    consumer: get(consumer),
+    subject: get(subject),
+    reason: get(reason),
+    deliveries: Number(get(deliveries)),
+    cameraId: valueOf(message.headers, headers.cameraId),
+    requestId: valueOf(message.headers, headers.requestId),
+    traceId: valueOf(message.headers, headers.traceId),
+  };
+}
+
+const valueOf = (of: MsgHdrs | undefined, name: string): string | null => of?.get(name) || null;
