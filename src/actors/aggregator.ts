@@ -1,19 +1,18 @@
-import { Aggregation, type AggregationCounters, type Outcome, type Publication } from '../aggregation/aggregation.ts';
-import type { Bus, Delivery, Trace } from '../infra/bus.ts';
+import { Aggregation, type AggregationCounters } from '../aggregation/aggregation.ts';
+import type { Bus, Delivery } from '../infra/bus.ts';
 import { consume } from '../infra/consume.ts';
-import { InfraError } from '../infra/errors.ts';
-import { Pipeline } from '../infra/pipeline.ts';
-import { Aggregate } from '../messages/aggregate.ts';
+import type { Aggregate } from '../messages/aggregate.ts';
 import { AssessmentResult } from '../messages/assessment.ts';
 import { Detection } from '../messages/detection.ts';
 import { type CameraId, ON_DEMAND_CAMERA, type RequestId } from '../messages/ids.ts';
-import { consumers, streams, subjects } from '../messages/subjects.ts';
+import { consumers, streams } from '../messages/subjects.ts';
 import { defineActor } from '../runtime/actor.ts';
 import { asError } from '../runtime/errors.ts';
 import type { Asking } from '../runtime/message.ts';
 import { address } from '../runtime/ref.ts';
 import { Holding } from './aggregator/holding.ts';
 import { lookBack } from './aggregator/look-back.ts';
+import { outflowOf } from './aggregator/outflow.ts';
 import { CACHE_WRITER } from './cache-writer.ts';
 
 export interface AggregatorStats extends AggregationCounters {
@@ -46,6 +45,8 @@ export interface AggregatorInit {
   /** The first time a frame is an alert, and again after a crash: called until it resolves, before anything is acked. */
   readonly onAlert: (alert: Aggregate) => Promise<void>;
   readonly onPublished: (aggregate: Aggregate) => void;
+  /** A frame's detection and answers must come to one aggregator: the others wait until it is their turn. Absent when there are no others. */
+  readonly leadership?: { acquire(signal: AbortSignal): Promise<{ readonly lost: AbortSignal; release(): Promise<void> }> };
 }
 
 const OFFER_TIMEOUT_MS = 20_000;
@@ -53,19 +54,7 @@ const OFFER_TIMEOUT_MS = 20_000;
 const KEEP_ALIVE_MS = 3_000;
 const MAX_CAMERAS_REMEMBERED = 10_000;
 const MAX_HELD = 4_000;
-const WINDOW = 256;
-const RETRY_MS = 250;
-/** A refusal may pass (a stream being set up); this many in a row do not. */
-const REFUSALS = 5;
 const FLUSH_MS = 2_000;
-
-/** An aggregate on its way. */
-interface Going {
-  readonly publication: Publication;
-  refusals: number;
-  /** Once the aggregates have it. */
-  outcome: Outcome | null;
-}
 
 /**
  * One aggregate per frame, to the stream that viewers follow, and for alerts to their history. Detection and answers are
@@ -75,7 +64,7 @@ interface Going {
 export const aggregatorActor = defineActor<AggregatorMessage, Private>()<AggregatorInit>({
   kind: 'aggregator',
   mailbox: { capacity: 1_000, overflow: 'back-pressure' },
-  start: (ctx, { bus, cached, deadlineMs, onAlert, onPublished }) => {
+  start: (ctx, { bus, cached, deadlineMs, onAlert, onPublished, leadership }) => {
     const aggregation = new Aggregation({ deadlineMs, rememberFrames: 5_000, earlyFrames: 2_000, earlyMs: 60_000 });
     const detections = new Holding(MAX_HELD);
     const results = new Holding(MAX_HELD);
@@ -83,20 +72,26 @@ export const aggregatorActor = defineActor<AggregatorMessage, Private>()<Aggrega
     /** Lives on through the flush at the end. */
     const work = new AbortController();
     let begun = false;
+    let term: { readonly lost: AbortSignal; release(): Promise<void> } | null = null;
     let refused = 0;
 
-    const pipeline = new Pipeline<Going>({
-      window: WINDOW,
-      retryMs: RETRY_MS,
+    const outflow = outflowOf({
+      bus,
+      aggregation,
       clock: ctx.clock,
+      log: ctx.log,
       signal: work.signal,
-      next: () => {
-        const publication = aggregation.take(ctx.clock.now());
-        return publication === null ? null : { publication, refusals: 0, outcome: null };
+      onAlert,
+      onStored: (aggregate, seq) => {
+        remember(aggregate, seq);
+        cache(aggregate, seq);
+        onPublished(aggregate);
       },
-      send: (going) => send(going),
-      onAway: (error) => ctx.log.warn({ err: error.message }, `aggregates wait: NATS does not take them: ${error.message}`),
-      onBack: () => ctx.log.info({}, 'aggregates go out again'),
+      onDone: (aggregate, error) => {
+        if (error === null) settle(aggregate.requestId);
+        else giveUp(aggregate, error);
+        schedule();
+      },
     });
 
     const consumeInto = <T extends Detection | AssessmentResult>(stream: string, durable: string, parser: { parse(body: unknown): T }, holding: Holding, wrap: (delivery: Delivery<T>) => Private): void => {
@@ -112,59 +107,18 @@ export const aggregatorActor = defineActor<AggregatorMessage, Private>()<Aggrega
       consume({ bus, stream, durable, parser, clock: ctx.clock, log: ctx.log, signal: ctx.signal, batch: 128, room: () => holding.room(), take }).catch((thrown: unknown) => ctx.fail(asError(thrown)));
     };
 
-    const remember = (aggregate: Aggregate, offset: number): boolean => {
+    const remember = (aggregate: Aggregate, offset: number): void => {
       const { cameraId, timestamp } = aggregate;
       const shown = newest.get(cameraId);
-      if (shown !== undefined && shown.aggregate.timestamp > timestamp) return false;
+      if (shown !== undefined && shown.aggregate.timestamp > timestamp) return;
       newest.delete(cameraId);
       newest.set(cameraId, { aggregate, offset });
       const [oldest] = newest.keys();
       if (newest.size > MAX_CAMERAS_REMEMBERED && oldest !== undefined) newest.delete(oldest);
-      return true;
     };
 
     const cache = (aggregate: Aggregate, offset: number): void => {
-      if (cached) ctx.ref(CACHE_WRITER).tell({ type: 'aggregate', aggregate: { ...aggregate, offset }, at: ctx.clock.now(), stored: performance.now() });
-    };
-
-    /** Publishes it where it is not yet; what fails comes here again. */
-    const send = async (going: Going): Promise<void> => {
-      const { requestId } = going.publication.aggregate;
-      try {
-        going.outcome ??= await toAggregates(going.publication);
-        const { outcome } = going;
-        if (outcome !== null && outcome.alert !== 'none') {
-          await bus.publish(subjects.alert(outcome.aggregate.cameraId), outcome.aggregate, traceOf(outcome.aggregate), idOf(outcome.aggregate));
-          if (outcome.alert === 'first') await onAlert(outcome.aggregate);
-        }
-        if (work.signal.aborted) return;
-        if (outcome !== null) aggregation.done(requestId, outcome.alert);
-        settle(requestId);
-      } catch (thrown) {
-        if (!(thrown instanceof InfraError) || thrown.code !== 'BUS_REFUSED' || (going.refusals += 1) < REFUSALS) throw thrown;
-        giveUp(going.publication.aggregate, thrown);
-      }
-      schedule();
-    };
-
-    /** Null: it goes out again under a higher revision. */
-    const toAggregates = async (publication: Publication): Promise<Outcome | null> => {
-      const { aggregate, alertOnly } = publication;
-      if (alertOnly) return aggregation.stored(publication, null);
-      const { seq, duplicate } = await bus.publish(subjects.aggregate(aggregate.cameraId), aggregate, traceOf(aggregate), idOf(aggregate));
-      const found = duplicate ? await standing(aggregate, seq) : null;
-      const outcome = aggregation.stored(publication, found);
-      if (outcome === null || work.signal.aborted) return outcome;
-      remember(outcome.aggregate, seq);
-      cache(outcome.aggregate, seq);
-      onPublished(outcome.aggregate);
-      return outcome;
-    };
-
-    /** What stands in the stream under the id of `ours`: of an attempt whose answer was lost, or of an earlier life. */
-    const standing = async (ours: Aggregate, seq: number): Promise<Aggregate | 'gone'> => {
-      const [found] = await bus.read({ stream: streams.aggregates, parser: Aggregate, from: { seq }, limit: 1 });
-      return found !== undefined && found.seq === seq && idOf(found.body) === idOf(ours) ? found.body : 'gone';
+      if (cached) ctx.ref(CACHE_WRITER).tell({ type: 'aggregate', aggregate: { ...aggregate, offset }, at: Date.parse(aggregate.publishedAt), stored: performance.now() });
     };
 
     const settle = (requestId: RequestId): void => {
@@ -182,8 +136,10 @@ export const aggregatorActor = defineActor<AggregatorMessage, Private>()<Aggrega
       refused += 1;
       ctx.log.error({ cameraId, requestId, err: error.message }, `the aggregate of a frame of camera ${cameraId} is given up: ${error.message}; its messages are among the dead letters`);
       bury(requestId, `its aggregate is refused: ${error.message}`);
-      aggregation.done(requestId);
     };
+
+    /** Of the mailbox that survived a restart: it comes again when we know what went out, or to another one. */
+    const handBack = (delivery: Delivery<unknown>): void => delivery.nak(0);
 
     const onTime = (): void => {
       aggregation.onTime(ctx.clock.now());
@@ -191,7 +147,7 @@ export const aggregatorActor = defineActor<AggregatorMessage, Private>()<Aggrega
     };
 
     const schedule = (): void => {
-      pipeline.pump();
+      outflow.pump();
       const next = aggregation.nextDeadline;
       if (next === null) ctx.clearTimer('deadline');
       else ctx.setTimer('deadline', Math.max(0, next - ctx.clock.now()), { type: 'deadline' });
@@ -199,13 +155,22 @@ export const aggregatorActor = defineActor<AggregatorMessage, Private>()<Aggrega
       ctx.report({ published, pending: aggregation.pending, revised, unpublished: unpublished(), held: held() });
     };
 
-    const unpublished = (): number => aggregation.due + pipeline.size;
+    const unpublished = (): number => aggregation.due + outflow.size;
     const held = (): number => detections.size + results.size;
 
-    lookBack({ bus, clock: ctx.clock, log: ctx.log, signal: ctx.signal, onAggregate: ({ body, seq }) => {
-      aggregation.restore(body);
-      remember(body, seq);
-    } }).then(() => ctx.self.offer({ type: 'begin' }, { timeoutMs: OFFER_TIMEOUT_MS })).catch((thrown: unknown) => ctx.fail(asError(thrown)));
+    const begin = async (): Promise<void> => {
+      term = (await leadership?.acquire(ctx.signal)) ?? null;
+      if (ctx.signal.aborted) await term?.release();
+      term?.lost.addEventListener('abort', () => ctx.fail(asError(term?.lost.reason)), { once: true });
+      await lookBack({ bus, clock: ctx.clock, log: ctx.log, signal: ctx.signal, onAggregate: ({ body, seq }) => {
+        aggregation.restore(body);
+        remember(body, seq);
+      } });
+      await ctx.self.offer({ type: 'begin' }, { timeoutMs: OFFER_TIMEOUT_MS });
+    };
+    begin().catch((thrown: unknown) => {
+      if (!ctx.signal.aborted) ctx.fail(asError(thrown));
+    });
     ctx.setInterval('keep-alive', KEEP_ALIVE_MS, { type: 'keep-alive' });
 
     return {
@@ -214,16 +179,13 @@ export const aggregatorActor = defineActor<AggregatorMessage, Private>()<Aggrega
         begin: () => {
           begun = true;
           for (const { aggregate, offset } of newest.values()) cache(aggregate, offset);
-          ctx.unstashAll();
           consumeInto(streams.detections, consumers.aggregatorDetections, Detection, detections, (delivery) => ({ type: 'detection', delivery }));
           consumeInto(streams.results, consumers.aggregatorResults, AssessmentResult, results, (delivery) => ({ type: 'result', delivery }));
         },
         detection: ({ delivery }) => {
           const detection = delivery.body;
           if (!begun) {
-            // Of the mailbox that survived a restart.
-            detections.queue(delivery);
-            ctx.stash();
+            handBack(delivery);
             return;
           }
           detections.take(detection.requestId, delivery);
@@ -235,8 +197,7 @@ export const aggregatorActor = defineActor<AggregatorMessage, Private>()<Aggrega
         result: ({ delivery }) => {
           const { cameraId, requestId } = delivery.body;
           if (!begun) {
-            results.queue(delivery);
-            ctx.stash();
+            handBack(delivery);
             return;
           }
           results.take(requestId, delivery);
@@ -262,15 +223,13 @@ export const aggregatorActor = defineActor<AggregatorMessage, Private>()<Aggrega
       stop: async (reason) => {
         const until = ctx.clock.now() + FLUSH_MS;
         const timer = ctx.clock.setTimeout(() => work.abort(), FLUSH_MS);
-        if (reason !== 'restart') while (unpublished() > 0 && !pipeline.away && !work.signal.aborted && ctx.clock.now() < until) await pipeline.change();
+        if (reason !== 'restart') while (unpublished() > 0 && !outflow.away && !work.signal.aborted && ctx.clock.now() < until) await outflow.change();
         ctx.clock.clearTimeout(timer);
         work.abort();
-        // After a restart the mailbox still has what waits for its turn.
-        for (const holding of [detections, results]) holding.handBack(reason !== 'restart' || !begun);
+        // Over a restart the mailbox keeps what waits for its turn.
+        for (const holding of [detections, results]) holding.handBack(reason !== 'restart');
+        await term?.release();
       },
     };
   },
 });
-
-const traceOf = ({ cameraId, requestId, traceId }: Aggregate): Trace => ({ cameraId, requestId, traceId });
-const idOf = ({ requestId, revision }: Aggregate): string => `${requestId}:${revision}`;

@@ -150,3 +150,28 @@ test('while NATS is dead aggregates wait, and each goes out once when it is back
   }
   await system.stop();
 });
+
+test('an aggregator takes nothing before it is its turn, and lets go of everything when its turn is lost', async () => {
+  const turn = Promise.withResolvers<void>();
+  const lost = new AbortController();
+  let terms = 0;
+  const leadership = {
+    acquire: async () => {
+      terms += 1;
+      await turn.promise;
+      return { lost: terms === 1 ? lost.signal : new AbortController().signal, release: () => Promise.resolve() };
+    },
+  };
+  const system = await startAggregator(world.bus, { leadership });
+  const frame = fresh(1);
+  await send(frame);
+  const held = async (): Promise<number> => (await system.ref(AGGREGATOR).ask({ type: 'stats' }, { timeoutMs: 1_000 })).held;
+  assert.equal(await held(), 0);
+  turn.resolve();
+  await until('it takes the frame', async () => (await held()) > 0);
+  lost.abort(new Error('another one has it'));
+  await until('it asks for its next turn', () => terms === 2);
+  await send(result(frame, 1, 'low'));
+  await until('the frame is out', async () => (await aggregatesOf(world.bus, frame)).length === 1);
+  await system.stop();
+});

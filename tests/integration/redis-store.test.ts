@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { Redis } from 'ioredis';
@@ -8,7 +10,6 @@ import type { EmbeddedService } from '../../src/embedded/service.ts';
 import { RedisStore } from '../../src/infra/redis/store.ts';
 import type { Aggregate, PushedAggregate } from '../../src/messages/aggregate.ts';
 import { ensureRedisServer } from '../../src/provision/redis.ts';
-import { temporaryFolder } from '../support/gantry.ts';
 import { aggregate } from '../support/http-fakes.ts';
 import { memoryLog } from '../support/log.ts';
 import { until } from '../support/until.ts';
@@ -29,7 +30,7 @@ const at = (second: number, over: Partial<Aggregate> = {}): Aggregate => {
 const pushed = (of: Aggregate, offset = 1): PushedAggregate => ({ ...of, offset });
 
 async function opened(t: TestContext, start: (folder: string) => Promise<EmbeddedService>): Promise<{ store: RedisStore; redis: Redis }> {
-  const [folder, remove] = await temporaryFolder();
+  const folder = await mkdtemp(join(tmpdir(), 'gantry-redis-'));
   const server = await start(folder);
   const store = await RedisStore.open({ url: server.url, log, durable: true, notice: null });
   const redis = new Redis(server.url);
@@ -37,7 +38,7 @@ async function opened(t: TestContext, start: (folder: string) => Promise<Embedde
     redis.disconnect();
     store.close();
     await server.stop();
-    await remove();
+    await rm(folder, { recursive: true, force: true });
   });
   return { store, redis };
 }

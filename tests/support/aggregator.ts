@@ -1,3 +1,5 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { aggregatorActor, type AggregatorInit } from '../../src/actors/aggregator.ts';
 import { alertWriterActor } from '../../src/actors/alert-writer.ts';
@@ -14,12 +16,11 @@ import { streams, subjects } from '../../src/messages/subjects.ts';
 import type { Clock } from '../../src/runtime/clock.ts';
 import { child, supervisor } from '../../src/runtime/supervision.ts';
 import { type ActorSystem, startSystem } from '../../src/runtime/system.ts';
-import { temporaryFolder } from './gantry.ts';
 import { memoryLog } from './log.ts';
 
 /** A NATS of its own with the streams set up. */
 export async function startBus(): Promise<{ readonly nats: EmbeddedService; readonly bus: NatsBus; readonly folder: string; connect(): Promise<NatsBus>; stop(): Promise<void> }> {
-  const [folder, remove] = await temporaryFolder();
+  const folder = await mkdtemp(join(tmpdir(), 'gantry-aggregator-'));
   const nats = await startNatsServer({ dataDir: join(folder, 'nats'), log: memoryLog() });
   const connect = (): Promise<NatsBus> => NatsBus.open({ url: nats.url, startTimeoutMs: 5_000, log: memoryLog() });
   const bus = await connect();
@@ -31,7 +32,7 @@ export async function startBus(): Promise<{ readonly nats: EmbeddedService; read
     stop: async () => {
       await bus.close();
       await nats.stop();
-      await remove();
+      await rm(folder, { recursive: true, force: true });
     },
   };
 }
