@@ -143,7 +143,9 @@ export class PooledKey {
     const here = this.availableHereAt(now);
     if (here === null || this.#gate === null) return here;
     const permitted = this.#gate.nextAt(this.budget, now, this.callTokens);
-    return permitted === null ? null : Math.max(here, permitted);
+    // The gate is asked only for what could be used here: with nothing in hand, the moment to ask is when it can be.
+    if (permitted === null) return here > now ? here : null;
+    return Math.max(here, permitted);
   }
 
   /** Name of the budget it draws on. */

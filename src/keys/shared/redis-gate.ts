@@ -15,6 +15,21 @@ export interface RedisGateOptions {
   readonly now: () => number;
   /** Nodes to assume when Redis was never reached. Default 1. */
   readonly nodes?: number;
+  /** The connection; default: one of our own to `url`. */
+  readonly connect?: (url: string) => LimitsRedis;
+  /** Calls `work` again and again until the returned function is called; default: a timer of Node's. */
+  readonly every?: (ms: number, work: () => void) => () => void;
+}
+
+/** What the gate needs of a connection to Redis; ioredis has it. */
+export interface LimitsRedis {
+  /** `ready` while commands can be sent. */
+  readonly status: string;
+  on(event: 'error' | 'close' | 'ready', listener: (error?: unknown) => void): unknown;
+  /** Rejects when there is no answer within half a second; the command may be carried out all the same, and later. */
+  eval(script: string, keyCount: number, ...keysAndArguments: (string | number)[]): Promise<unknown>;
+  zrem(key: string, member: string): Promise<unknown>;
+  disconnect(): void;
 }
 
 interface Budget {
@@ -40,6 +55,14 @@ const SEND_MS = 1_000;
 /** Permits asked for at once of one budget. */
 const MOST_AT_ONCE = 50;
 
+const connected = (url: string): LimitsRedis =>
+  new Redis(url, { enableOfflineQueue: false, maxRetriesPerRequest: 0, connectTimeout: 2_000, commandTimeout: COMMAND_TIMEOUT_MS, retryStrategy: (attempt) => Math.min(100 * attempt, 1_000) });
+
+function everyMs(ms: number, work: () => void): () => void {
+  const timer = setInterval(work, ms).unref();
+  return () => clearInterval(timer);
+}
+
 /**
  * Limits held together with other nodes over Redis: a lease needs a permit that one atomic script granted. Nothing is
  * fetched ahead. When Redis is away this node goes on alone with its share of each budget ({@link BudgetLog}), after
@@ -47,12 +70,12 @@ const MOST_AT_ONCE = 50;
  */
 export class RedisGate implements PermitGate {
   readonly #options: RedisGateOptions;
-  readonly #redis: Redis;
+  readonly #redis: LimitsRedis;
   readonly #budgets = new Map<string, Budget>();
   /** Own permits whose call has not left. */
   readonly #held = new Map<string, string>();
   readonly #reports: { readonly budget: string; readonly id: string; readonly what: string }[] = [];
-  readonly #timer: NodeJS.Timeout;
+  readonly #endBeat: () => void;
   /** Own ids differ from those of an earlier life under the same node id. */
   readonly #life = randomUUID().slice(0, 8);
   #listener: () => void = () => undefined;
@@ -72,17 +95,18 @@ export class RedisGate implements PermitGate {
   #count = 0;
   #closed = false;
   #joining = false;
+  /** Counts joins and losses: what was asked before one is not valid after it. */
+  #joined = 0;
   #everJoined = false;
 
   constructor(options: RedisGateOptions) {
     this.#options = options;
     this.#nodes = options.nodes ?? 1;
-    this.#redis = new Redis(options.url, { enableOfflineQueue: false, maxRetriesPerRequest: 0, connectTimeout: 2_000, commandTimeout: COMMAND_TIMEOUT_MS, retryStrategy: (attempt) => Math.min(100 * attempt, 1_000) });
+    this.#redis = (options.connect ?? connected)(options.url);
     this.#redis.on('error', (error) => this.#lost(error instanceof Error ? error : new Error(String(error))));
     this.#redis.on('close', () => this.#lost(new Error('the connection ended')));
     this.#redis.on('ready', () => this.#join());
-    this.#timer = setInterval(() => this.#beat(), SYNC_MS);
-    this.#timer.unref();
+    this.#endBeat = (options.every ?? everyMs)(SYNC_MS, () => this.#beat());
   }
 
   get mode(): LimitMode {
@@ -154,7 +178,7 @@ export class RedisGate implements PermitGate {
   /** Leaves the members at once, so that nothing is kept for this node. */
   async close(): Promise<void> {
     this.#closed = true;
-    clearInterval(this.#timer);
+    this.#endBeat();
     for (const [name, { stock }] of this.#budgets) for (const id of stock.splice(0)) this.#refund(name, id);
     await this.#redis.zrem(REDIS_NAMES.members, this.#options.nodeId).catch(() => undefined);
     this.#redis.disconnect();
@@ -209,6 +233,7 @@ export class RedisGate implements PermitGate {
     const wanted = this.#demand.filter(({ budget }) => this.#budget(budget).stock.length === 0 && this.#budget(budget).blockedUntil <= now);
     if (wanted.length === 0) return;
     this.#asking = true;
+    const joined = this.#joined;
     this.#flush();
     const args: (string | number)[] = [this.#options.nodeId, this.#stamp()];
     const first = this.#count;
@@ -226,6 +251,8 @@ export class RedisGate implements PermitGate {
         this.#join();
         return;
       }
+      // Given up meanwhile: what was granted runs out by itself.
+      if (this.#joined !== joined) return;
       const at = this.#options.now();
       this.#heard(Number(reply[1]), at);
       let next = first;
@@ -262,7 +289,7 @@ export class RedisGate implements PermitGate {
     }
     const names = [...this.#budgets.keys()];
     this.#redis
-      .eval(SYNC, 2 + names.length, REDIS_NAMES.members, REDIS_NAMES.born, ...names.map((name) => REDIS_NAMES.budget(name)), this.#options.nodeId, this.#stamp(), ...names.map((name) => this.#budget(name).seenTo.toFixed(3)))
+      .eval(SYNC, 3 + names.length, REDIS_NAMES.members, REDIS_NAMES.born, REDIS_NAMES.expected, ...names.map((name) => REDIS_NAMES.budget(name)), this.#options.nodeId, this.#stamp(), ...names.map((name) => this.#budget(name).seenTo.toFixed(3)))
       .then((reply) => this.#copied(names, reply))
       .catch((error: unknown) => this.#lost(error));
   }
@@ -276,11 +303,13 @@ export class RedisGate implements PermitGate {
     const now = this.#options.now();
     const redisNow = Number(reply[1]);
     this.#heard(redisNow, now);
-    this.#members = (Array.isArray(reply[2]) ? reply[2].map(String) : []).toSorted();
-    this.#nodes = Math.max(1, this.#members.length);
+    const present = Array.isArray(reply[2]) ? reply[2].map(String) : [];
+    this.#nodes = Math.max(1, Number(reply[3]));
+    // Not all came back to a Redis that lost its data: who is missing keeps its place.
+    this.#members = [...new Set(present.length < this.#nodes ? [...present, ...this.#members] : present)].toSorted();
     for (const [index, name] of names.entries()) {
       const budget = this.#budget(name);
-      const flat: unknown = reply[3 + index];
+      const flat: unknown = reply[4 + index];
       if (!Array.isArray(flat)) continue;
       for (let i = 0; i + 1 < flat.length; i += 2) {
         const id = String(flat[i]);
@@ -311,12 +340,13 @@ export class RedisGate implements PermitGate {
         this.#everJoined = true;
         // Called meanwhile, alone, without Redis knowing: it is told before anything is asked of it.
         const brought = new Map(budgets.flatMap(({ entries }) => entries.map(({ id, at }) => [id, at] as const)));
-        this.#settling = [...this.#budgets.values()].some(({ log }) => log.list().some(({ id, at, own }) => own && !this.#held.has(id) && brought.get(id) !== at));
+        this.#settling = [...this.#budgets.values()].some(({ log }) => log.list().some(({ id, at, own }) => own && (this.#held.has(id) ? !brought.has(id) : brought.get(id) !== at)));
         if (this.#settling) {
           this.#join();
           return;
         }
         this.#mode = 'shared';
+        this.#joined++;
         for (const { budget, entries } of budgets) {
           budget.log.settleWeights();
           budget.blockedUntil = 0;
@@ -348,6 +378,7 @@ export class RedisGate implements PermitGate {
   #lost(thrown: unknown): void {
     if (this.#closed || this.#mode === 'degraded') return;
     this.#mode = 'degraded';
+    this.#joined++;
     const now = this.#options.now();
     this.#reports.length = 0;
     for (const budget of this.#budgets.values()) {

@@ -110,10 +110,15 @@ for b = 4, #KEYS do
 end
 return {born, text(now)}`;
 
-/** KEYS: members, born, budgets. ARGV: node, when it asked, then for each budget the score from which on. Reply: birth, now, members, then entries with scores. */
+/**
+ * KEYS: members, born, expected, then budgets. ARGV: node, when it asked, then for each budget the score from which on.
+ * Reply: birth, now, members, nodes in all (more than members while not all came back to a Redis that lost its data), then
+ * for each budget its entries with scores.
+ */
 export const SYNC = `${HEAD}
 if redis.call('EXISTS', KEYS[2]) == 0 or not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return {'unjoined'} end
 redis.call('ZADD', KEYS[1], text(math.min(now, tonumber(ARGV[2]))), ARGV[1])
 local reply = {redis.call('GET', KEYS[2]), text(now), redis.call('ZRANGEBYSCORE', KEYS[1], text(now - ${DEAD_MS}), '+inf')}
-for b = 3, #KEYS do reply[b + 1] = redis.call('ZRANGEBYSCORE', KEYS[b], ARGV[b], '+inf', 'WITHSCORES') end
+reply[4] = math.max(1, #reply[3], tonumber(redis.call('GET', KEYS[3]) or '0'))
+for b = 4, #KEYS do reply[b + 1] = redis.call('ZRANGEBYSCORE', KEYS[b], ARGV[b - 1], '+inf', 'WITHSCORES') end
 return reply`;
