@@ -13,9 +13,11 @@ export const PUBLISHER = address<PublisherMessage>('/publisher');
 
 export interface PublisherInit {
   readonly bus: Bus;
+  /** Told of every frame before anything is done with it. */
+  readonly onReceived?: (detection: Detection) => void;
   readonly onPublished: (detection: Detection) => void;
   /** Told of frames that are never published, whatever the reason: the buffer was full, the bus refused them, Gantry stopped. */
-  readonly onShed: (cameraId: CameraId, count: number) => void;
+  readonly onShed: (detection: Detection) => void;
 }
 
 /** Frames that wait while NATS is away or slow. */
@@ -40,7 +42,7 @@ export const publisherActor = defineActor<PublisherMessage>()<PublisherInit>({
   kind: 'publisher',
   // The handler only takes over: nothing waits in the mailbox.
   mailbox: { capacity: 5_000, overflow: 'drop-oldest' },
-  start: (ctx, { bus, onPublished, onShed }) => {
+  start: (ctx, { bus, onReceived, onPublished, onShed }) => {
     const buffer = new DetectionBuffer(CAPACITY);
     const busy = new Map<CameraId, Going>();
     const work = new AbortController();
@@ -72,7 +74,7 @@ export const publisherActor = defineActor<PublisherMessage>()<PublisherInit>({
         if (!(thrown instanceof InfraError) || thrown.code !== 'BUS_REFUSED' || (going.refusals += 1) < REFUSALS) throw thrown;
         busy.delete(cameraId);
         ctx.log.error({ cameraId, requestId, err: thrown.message }, `a frame of camera ${cameraId} is given up: NATS refused it ${REFUSALS} times: ${thrown.message}`);
-        shed(cameraId, 1);
+        shed(detection);
         return;
       }
       // After a stop it was counted as shed already: that it did arrive is no harm.
@@ -83,9 +85,9 @@ export const publisherActor = defineActor<PublisherMessage>()<PublisherInit>({
       onPublished(detection);
     };
 
-    const shed = (cameraId: CameraId, count: number): void => {
-      counts.shed += count;
-      onShed(cameraId, count);
+    const shed = (detection: Detection): void => {
+      counts.shed += 1;
+      onShed(detection);
       report();
     };
     const report = (): void => ctx.report({ ...counts, waiting: buffer.size, away: pipeline.away });
@@ -93,8 +95,9 @@ export const publisherActor = defineActor<PublisherMessage>()<PublisherInit>({
     return {
       handlers: {
         publish: ({ detection }) => {
+          onReceived?.(detection);
           const gone = buffer.add(detection);
-          if (gone !== null) shed(gone.cameraId, 1);
+          if (gone !== null) shed(gone);
           pipeline.pump();
         },
       },
@@ -105,7 +108,7 @@ export const publisherActor = defineActor<PublisherMessage>()<PublisherInit>({
         ctx.clock.clearTimeout(timer);
         work.abort();
         const lost = [...[...busy.values()].map((going) => going.detection), ...buffer.drain()];
-        for (const { cameraId } of lost) shed(cameraId, 1);
+        for (const detection of lost) shed(detection);
         if (lost.length > 0) ctx.log.warn({ lost: lost.length }, `${lost.length} detections could not be published before the stop: NATS is ${bus.state()}`);
       },
     };

@@ -1,5 +1,5 @@
 import type { ActorDefinition } from '../runtime/actor.ts';
-import { child, type ChildSpec, dynamic, supervisor, type SupervisorSpec } from '../runtime/supervision.ts';
+import { child, type ChildSpec, dynamic, type Spec, supervisor, type SupervisorSpec } from '../runtime/supervision.ts';
 import { aggregatorActor, type AggregatorInit } from './aggregator.ts';
 import { alertImagesActor, type AlertImagesInit } from './alert-images.ts';
 import { alertWriterActor, type AlertWriterInit } from './alert-writer.ts';
@@ -15,49 +15,63 @@ import { schedulerActor } from './scheduler/actor.ts';
 import type { SchedulerInit } from './scheduler/types.ts';
 import { taskGeneratorActor, type TaskGeneratorInit } from './task-generator.ts';
 
-/** What each actor is started with, asked for at every (re)start. */
+/** What each actor is started with, asked for at every (re)start; null for the roles that other processes have. */
 export interface TreeInits {
-  readonly alertImages: () => AlertImagesInit;
-  /** Null when the operator switched Redis off. */
-  readonly redisWriters: { readonly cacheWriter: () => CacheWriterInit; readonly alertWriter: () => AlertWriterInit } | null;
-  readonly aggregator: () => AggregatorInit;
-  readonly keyPool: () => KeyPoolInit;
-  readonly scheduler: () => SchedulerInit;
-  readonly taskGenerator: () => TaskGeneratorInit;
-  readonly onDemand: () => OnDemandInit;
-  readonly webhooks: () => WebhooksInit;
-  readonly imaging: () => ImagingInit;
-  readonly publisher: () => PublisherInit;
-  readonly cameraRegistry: () => CameraRegistryInit;
+  readonly web: { readonly onDemand: () => OnDemandInit } | null;
+  readonly aggregator: {
+    readonly webhooks: () => WebhooksInit;
+    readonly alertImages: () => AlertImagesInit;
+    /** Null when the operator switched Redis off. */
+    readonly redisWriters: { readonly cacheWriter: () => CacheWriterInit; readonly alertWriter: () => AlertWriterInit } | null;
+    readonly aggregator: () => AggregatorInit;
+  } | null;
+  readonly scheduler: { readonly keyPool: () => KeyPoolInit; readonly scheduler: () => SchedulerInit } | null;
+  readonly cameras: {
+    readonly taskGenerator: () => TaskGeneratorInit;
+    readonly publisher: () => PublisherInit;
+    readonly imaging: () => ImagingInit;
+    readonly cameraRegistry: () => CameraRegistryInit;
+  } | null;
 }
 
 export const CAMERAS_PATH = '/cameras';
 
 /**
- * The supervision, as data. Whoever takes in data starts before whoever sends it, so the order is the way of the data
- * backwards; the stop, in reverse order, follows the data: cameras first, the aggregator last.
+ * The supervision, as data: the parts of this process's roles. Whoever takes in data starts before whoever sends it, so
+ * the order is the way of the data backwards; the stop, in reverse order, follows the data: cameras first, the aggregator
+ * last.
  */
-export const gantryTree = (inits: TreeInits): SupervisorSpec =>
-  supervisor(
-    'gantry',
-    [
-      child('webhooks', webhooksActor, inits.webhooks),
-      child('on-demand', onDemandActor, inits.onDemand),
-      child('alert-images', alertImagesActor, inits.alertImages),
-      ...(inits.redisWriters === null ? [] : [child('cache-writer', cacheWriterActor, inits.redisWriters.cacheWriter), child('alert-writer', alertWriterActor, inits.redisWriters.alertWriter)]),
-      child('aggregator', aggregatorActor, inits.aggregator),
-      child('key-pool', keyPoolActor, inits.keyPool),
-      // Calls in flight get time to finish; what does not is handed back to the bus.
-      child('scheduler', schedulerActor, inits.scheduler, { shutdownTimeoutMs: 4_000 }),
-      child('task-generator', taskGeneratorActor, inits.taskGenerator),
-      child('publisher', publisherActor, inits.publisher),
-      child('imaging', imagingActor, inits.imaging),
-      // Every camera must live: back-off bounds how often one restarts, so the intensity here never makes them all go.
-      dynamic('cameras', { intensity: { maxRestarts: 10_000, withinMs: 10_000 } }),
-      child('camera-registry', cameraRegistryActor, inits.cameraRegistry),
-    ],
-    { intensity: { maxRestarts: 10, withinMs: 60_000 } },
-  );
+export const gantryTree = ({ web, aggregator, scheduler, cameras }: TreeInits): SupervisorSpec =>
+  supervisor('gantry', [...partsOf(aggregator, aggregatorParts), ...partsOf(web, webParts), ...partsOf(scheduler, schedulerParts), ...partsOf(cameras, camerasParts)], {
+    intensity: { maxRestarts: 10, withinMs: 60_000 },
+  });
+
+type InitsOf<R extends keyof TreeInits> = NonNullable<TreeInits[R]>;
+const partsOf = <T>(inits: T | null, parts: (inits: T) => readonly Spec[]): readonly Spec[] => (inits === null ? [] : parts(inits));
+
+const webParts = ({ onDemand }: InitsOf<'web'>): readonly Spec[] => [child('on-demand', onDemandActor, onDemand)];
+
+const aggregatorParts = ({ webhooks, alertImages, redisWriters, aggregator }: InitsOf<'aggregator'>): readonly Spec[] => [
+  child('webhooks', webhooksActor, webhooks),
+  child('alert-images', alertImagesActor, alertImages),
+  ...(redisWriters === null ? [] : [child('cache-writer', cacheWriterActor, redisWriters.cacheWriter), child('alert-writer', alertWriterActor, redisWriters.alertWriter)]),
+  child('aggregator', aggregatorActor, aggregator),
+];
+
+const schedulerParts = ({ keyPool, scheduler }: InitsOf<'scheduler'>): readonly Spec[] => [
+  child('key-pool', keyPoolActor, keyPool),
+  // Calls in flight get time to finish; what does not is handed back to the bus.
+  child('scheduler', schedulerActor, scheduler, { shutdownTimeoutMs: 4_000 }),
+];
+
+const camerasParts = ({ taskGenerator, publisher, imaging, cameraRegistry }: InitsOf<'cameras'>): readonly Spec[] => [
+  child('task-generator', taskGeneratorActor, taskGenerator),
+  child('publisher', publisherActor, publisher),
+  child('imaging', imagingActor, imaging),
+  // Every camera must live: back-off bounds how often one restarts, so the intensity here never makes them all go.
+  dynamic('cameras', { intensity: { maxRestarts: 10_000, withinMs: 10_000 } }),
+  child('camera-registry', cameraRegistryActor, cameraRegistry),
+];
 
 /** Where cameras run: each in a worker thread, or each in a process, which even a fault in native code does not leave. */
 export type CameraIsolation = 'thread' | 'process';

@@ -18,7 +18,7 @@ export function cameraPort(system: ActorSystem, bus: Bus, redis: RedisStore | nu
   const aggregator = system.ref(AGGREGATOR);
   const history = new AlertHistory(bus);
   return {
-    list: async () => (await registry.ask({ type: 'list' }, QUICK)).map(record),
+    list: async () => (await registry.ask({ type: 'list' }, QUICK)).map(recordOf),
     get: async (cameraId) => orNull(await registry.ask({ type: 'get', cameraId }, QUICK)),
     add: (config) => registry.ask({ type: 'add', config }, SLOW),
     change: async (cameraId, patch) => orNull(await registry.ask({ type: 'change', cameraId, patch: defined(patch) }, SLOW)),
@@ -48,9 +48,9 @@ export function cameraPort(system: ActorSystem, bus: Bus, redis: RedisStore | nu
   };
 }
 
-const orNull = (entry: CameraEntry | null): CameraRecord | null => (entry === null ? null : record(entry));
+const orNull = (entry: CameraEntry | null): CameraRecord | null => (entry === null ? null : recordOf(entry));
 
-const record = ({ config, status, frames, framesPerSecond, reconnects, lastFrameAt, shed }: CameraEntry): CameraRecord => ({
+export const recordOf = ({ config, status, frames, framesPerSecond, reconnects, lastFrameAt, shed }: CameraEntry): CameraRecord => ({
   config,
   status,
   figures: { framesPerSecond, frames, reconnects, lastFrameAt, shed },

@@ -8,7 +8,13 @@ import type { SourceAllow } from '../infra/source-policy.ts';
 import { Secret } from '../keys/secret.ts';
 import { PROJECT_ROOT } from '../provision/folders.ts';
 
+/** What one process can do of the whole; the way of the data goes through them in this order. */
+export const ROLES = ['cameras', 'scheduler', 'aggregator', 'web'] as const;
+export type Role = (typeof ROLES)[number];
+
 export interface GantryConfig {
+  /** What this process does; at least one. */
+  readonly roles: readonly Role[];
   readonly host: string;
   /** 0 takes a free port. */
   readonly port: number;
@@ -46,6 +52,8 @@ export interface GantryConfig {
   readonly taskValidityMs: number;
   /** A frame's aggregate goes out at the latest after this, in ms; later answers revise it. */
   readonly aggregateDeadlineMs: number;
+  /** A stop that takes longer than this is ended, in ms. */
+  readonly stopMs: number;
 }
 
 export const USAGE = `Usage: npm start -- [options]
@@ -59,13 +67,15 @@ export const USAGE = `Usage: npm start -- [options]
   --isolation KIND       where each camera runs: thread, or process (GANTRY_ISOLATION, default thread)
   --data-dir DIR         where state is kept (GANTRY_DATA_DIR, default ./data)
   --keys FILE            API keys (GANTRY_KEYS, default config/api_keys.yaml)
+  --roles LIST           what this process does, of ${ROLES.join(',')} (GANTRY_ROLES, default all)
   --log-level LEVEL      debug, info, warn, error (GANTRY_LOG_LEVEL, default info)
 
 Environment only: NATS_URL and REDIS_URL name servers to use instead of the embedded ones (REDIS_URL=off for none),
 GANTRY_TOKEN asks every client for this token, GANTRY_LANGUAGE is en or zh, GANTRY_SOURCE_ALLOW lists the hosts
 cameras may be read from, GANTRY_ALLOWED_HOSTS the public names of this server, both separated by commas.
 GANTRY_KEYS_SECRET opens the encrypted key file, GANTRY_HOOK_SECRET signs webhooks, GANTRY_ALERT_HOOKS lists the URLs
-that are told of alerts, GANTRY_FETCH_ALLOW the private hosts that webhooks and pictures may be on.
+that are told of alerts, GANTRY_FETCH_ALLOW the private hosts that webhooks and pictures may be on. GANTRY_STOP_SECONDS
+is the longest that a stop may take (default 5).
 `;
 
 /** Reads arguments and environment. Throws `CONFIG_INVALID` naming the option, the value and what is allowed. */
@@ -76,7 +86,10 @@ export function readConfig(args: readonly string[], env: Readonly<Record<string,
   const orNull = (name: string): string | null => (env[name] === undefined || env[name] === '' ? null : env[name]);
   const list = (name: string): string[] => (orNull(name) ?? '').split(',').map((each) => each.trim()).filter((each) => each !== '');
   const sources = list('GANTRY_SOURCE_ALLOW');
+  const roles = rolesOf(text(values.roles, 'GANTRY_ROLES', ROLES.join(',')));
+  for (const name of ['NATS_URL', 'REDIS_URL']) if (!roles.includes('cameras') && orNull(name) === null) throw serverMissing(name, roles);
   return {
+    roles,
     host: text(values.host, 'HOST', '127.0.0.1'),
     port: number('port', text(values.port, 'PORT', '8080'), 0, 65_535),
     natsUrl: orNull('NATS_URL'),
@@ -100,6 +113,7 @@ export function readConfig(args: readonly string[], env: Readonly<Record<string,
     onDemandValidityMs: number('GANTRY_ON_DEMAND_VALIDITY_MS', text(undefined, 'GANTRY_ON_DEMAND_VALIDITY_MS', '120000'), 1_000, 540_000),
     taskValidityMs: number('GANTRY_TASK_VALIDITY_MS', text(undefined, 'GANTRY_TASK_VALIDITY_MS', '30000'), 1_000, 600_000),
     aggregateDeadlineMs: number('GANTRY_AGGREGATE_DEADLINE_MS', text(undefined, 'GANTRY_AGGREGATE_DEADLINE_MS', '5000'), 100, 600_000),
+    stopMs: number('GANTRY_STOP_SECONDS', text(undefined, 'GANTRY_STOP_SECONDS', '5'), 1, 600) * 1_000,
   };
 }
 
@@ -117,6 +131,7 @@ function parse(args: readonly string[]) {
         'data-dir': { type: 'string' },
         keys: { type: 'string' },
         isolation: { type: 'string' },
+        roles: { type: 'string' },
         'log-level': { type: 'string' },
         help: { type: 'boolean', short: 'h' },
       },
@@ -125,6 +140,16 @@ function parse(args: readonly string[]) {
     throw new InfraError('CONFIG_INVALID', thrown instanceof Error ? thrown.message : String(thrown), {}, thrown);
   }
 }
+
+/** In the order of {@link ROLES}, each once. */
+function rolesOf(text: string): readonly Role[] {
+  const names = text.split(',').map((each) => oneOf('roles', each.trim(), ROLES));
+  return ROLES.filter((role) => names.includes(role));
+}
+
+/** Servers of its own would be for this process alone, and the others would never hear of it. */
+const serverMissing = (name: string, roles: readonly Role[]): InfraError =>
+  new InfraError('CONFIG_INVALID', `${name} is needed by a process without the role cameras (roles: ${roles.join(', ')}): name the server that all processes share${name === 'REDIS_URL' ? ', or off' : ''}`, { field: name });
 
 const SHORTEST_HOOK_SECRET = 16;
 

@@ -2,14 +2,17 @@ import type { CameraEntry } from '../actors/camera-registry.ts';
 import type { HealthReport } from '../http/schemas/operations.ts';
 import type { BusState } from '../infra/bus.ts';
 import type { RedisHealth } from '../infra/redis/health.ts';
+import type { Role } from './config.ts';
 
 export interface HealthFacts {
   readonly version: string;
+  readonly roles: readonly Role[];
   readonly uptimeSeconds: number;
   readonly nats: BusState;
   readonly redis: RedisHealth;
-  readonly model: string;
-  readonly cameras: readonly CameraEntry[];
+  /** Null where no cameras are watched. */
+  readonly model: string | null;
+  readonly cameras: readonly Pick<CameraEntry, 'config' | 'status'>[];
   /** Standing remarks, e.g. that there is no demo camera. */
   readonly notices: readonly string[];
 }
@@ -34,10 +37,11 @@ export function healthReport(facts: HealthFacts): HealthReport {
   return {
     status: facts.nats !== 'connected' ? 'down' : redis.state === 'reconnecting' || faults.length > 0 ? 'degraded' : 'ok',
     version: facts.version,
+    roles: [...facts.roles],
     uptimeSeconds: Math.round(facts.uptimeSeconds * 10) / 10,
     nats: { state: facts.nats, notice: facts.nats === 'connected' ? null : NATS_AWAY },
     redis: { state: redis.state, durable: redis.durable, notice: redisNotice, failedWrites: redis.failedWrites },
-    models: [{ name: facts.model, state: 'ready', notice: null }],
+    models: facts.model === null ? [] : [{ name: facts.model, state: 'ready', notice: null }],
     cameras: { total: cameras.length, online: count('online'), connecting: count('connecting'), offline: count('offline'), fault: count('fault') },
     notices,
   };

@@ -3,45 +3,36 @@ import { KEY_POOL } from '../actors/key-pool.ts';
 import { SCHEDULER } from '../actors/scheduler/types.ts';
 import type { HttpServer } from '../http/server.ts';
 import type { Encoder } from '../imaging/encoder.ts';
-import type { Bus } from '../infra/bus.ts';
 import type { Metrics } from '../infra/metrics.ts';
+import type { NatsBus } from '../infra/nats/bus.ts';
 import type { RedisStore } from '../infra/redis/store.ts';
 import { consumers, PRIORITIES_URGENT_FIRST, streams } from '../messages/subjects.ts';
 import type { ActorSystem } from '../runtime/system.ts';
+import type { Role } from './config.ts';
 
 export interface MetricSources {
   readonly system: ActorSystem;
-  readonly bus: Bus;
+  readonly bus: Pick<NatsBus, 'pull' | 'deadLetters'>;
   readonly redis: RedisStore | null;
-  readonly encoder: Encoder;
+  readonly encoder: Encoder | null;
+  readonly roles: readonly Role[];
   readonly http: Pick<HttpServer, 'figures'>;
 }
 
 const QUICK = { timeoutMs: 1_500 };
 
 /** Sets the gauges before every scrape, from those who know. */
-export function bindMetrics(metrics: Metrics, { system, bus, redis, encoder, http }: MetricSources): void {
+export function bindMetrics(metrics: Metrics, { system, bus, redis, encoder, roles, http }: MetricSources): void {
   metrics.beforeScrape('tree', () => {
     metrics.tree(system.snapshot());
     metrics.deadLetters(system.deadLetters().total);
+    metrics.buried(bus.deadLetters());
   });
   metrics.beforeScrape('feed', () => metrics.feed(http.figures()));
   metrics.beforeScrape('redis', () => metrics.redisFailedWrites(redis?.health().failedWrites ?? 0));
-  metrics.beforeScrape('imaging', () => metrics.queueDepth('imaging', encoder.waiting));
-  metrics.beforeScrape('keys', async () => {
-    const stats = await system.ref(KEY_POOL).ask({ type: 'stats' }, QUICK);
-    for (const key of stats.keys) metrics.apiKey(key.key_id, key.status);
-    metrics.queueDepth('key-pool', stats.waiting);
-  });
-  metrics.beforeScrape('scheduler', async () => {
-    const stats = await system.ref(SCHEDULER).ask({ type: 'stats' }, QUICK);
-    metrics.queueDepth('scheduler', stats.ready);
-  });
-  metrics.beforeScrape('cameras', async () => {
-    const counts: Record<string, number> = { online: 0, connecting: 0, offline: 0, fault: 0 };
-    for (const { status } of await system.ref(CAMERA_REGISTRY).ask({ type: 'list' }, QUICK)) counts[status.state] = (counts[status.state] ?? 0) + 1;
-    metrics.camerasByState(counts);
-  });
+  if (encoder !== null) metrics.beforeScrape('imaging', () => metrics.queueDepth('imaging', encoder.waiting));
+  if (roles.includes('scheduler')) bindScheduler(metrics, system);
+  if (roles.includes('cameras')) bindCameras(metrics, system);
   metrics.beforeScrape('consumers', async () => {
     const durables = [
       { stream: streams.detections, durable: consumers.taskGenerator },
@@ -55,5 +46,26 @@ export function bindMetrics(metrics: Metrics, { system, bus, redis, encoder, htt
         metrics.consumerLag(durable, (await consumer.lag()).waiting);
       }),
     );
+  });
+}
+
+function bindScheduler(metrics: Metrics, system: ActorSystem): void {
+  metrics.beforeScrape('keys', async () => {
+    const stats = await system.ref(KEY_POOL).ask({ type: 'stats' }, QUICK);
+    for (const key of stats.keys) metrics.apiKey(key.key_id, key.status);
+    metrics.circuits(stats.circuits);
+    metrics.queueDepth('key-pool', stats.waiting);
+  });
+  metrics.beforeScrape('scheduler', async () => {
+    const stats = await system.ref(SCHEDULER).ask({ type: 'stats' }, QUICK);
+    metrics.queueDepth('scheduler', stats.ready);
+  });
+}
+
+function bindCameras(metrics: Metrics, system: ActorSystem): void {
+  metrics.beforeScrape('cameras', async () => {
+    const counts: Record<string, number> = { online: 0, connecting: 0, offline: 0, fault: 0 };
+    for (const { status } of await system.ref(CAMERA_REGISTRY).ask({ type: 'list' }, QUICK)) counts[status.state] = (counts[status.state] ?? 0) + 1;
+    metrics.camerasByState(counts);
   });
 }

@@ -2,7 +2,6 @@ import { createLog, type Log } from '../infra/log.ts';
 import { asError } from '../runtime/errors.ts';
 import { type GantryConfig, readConfig, USAGE } from './config.ts';
 
-const STOP_DEADLINE_MS = 5_000;
 /** Exit codes of sysexits.h: a bad call, and a failure inside the program. */
 const EXIT_USAGE = 64;
 const EXIT_FAILURE = 70;
@@ -28,9 +27,9 @@ export async function runAsProgram(start: Start): Promise<void> {
     ending = true;
     log.info({ why }, `stopping: ${why}`);
     const deadline = setTimeout(() => {
-      log.error({}, `not everything stopped within ${STOP_DEADLINE_MS} ms; ending all the same`);
+      log.error({}, `not everything stopped within ${config.stopMs} ms; ending all the same`);
       process.exit(exitCode === 0 ? 1 : exitCode);
-    }, STOP_DEADLINE_MS);
+    }, config.stopMs);
     giveUp.abort(new Error(why));
     const stopped = starting.then(
       (running) => running.stop(),

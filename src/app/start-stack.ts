@@ -36,6 +36,11 @@ export class StartStack {
     }
   }
 
+  /** As `step`, for what only some processes need; null when this one does not. */
+  stepIf<T>(needed: boolean, name: string, start: () => T | Promise<T>, stop: (value: T) => void | Promise<void>): Promise<T | null> {
+    return needed ? this.step(name, start, stop) : Promise.resolve(null);
+  }
+
   /** Stops everything, last started first. Later calls wait for the first. */
   stop(): Promise<void> {
     this.#stopping ??= this.#stopAll();

@@ -108,7 +108,7 @@ describe('the publisher', () => {
     const log = memoryLog();
     const shed = new Map<string, number>();
     const published: Detection[] = [];
-    const init = { bus, onPublished: (one: Detection) => void published.push(one), onShed: (camera: string, count: number) => void shed.set(camera, (shed.get(camera) ?? 0) + count) };
+    const init = { bus, onPublished: (one: Detection) => void published.push(one), onShed: ({ cameraId }: Detection) => void shed.set(cameraId, (shed.get(cameraId) ?? 0) + 1) };
     const system = await startSystem(supervisor('root', [child('publisher', publisherActor, () => init)]), { clock, log, onEscalation: (error) => assert.fail(error.message) });
     const stored = async (): Promise<Detection[]> => (await bus.read({ stream: streams.detections, filter: subjects.detections, parser: Detection, from: { seq: 1 }, limit: 10_000 })).map(({ body }) => body);
     return { clock, bus, log, shed, published, system, stored, publish: (one: Detection) => system.ref(PUBLISHER).tell({ type: 'publish', detection: one }) };

@@ -24,8 +24,10 @@ export const HTTP_ERRORS = {
   HOST_REFUSED: [421, 'the request names a host that this server does not answer to'],
   UPGRADE_REQUIRED: [426, 'this address speaks WebSocket only'],
   TOO_MANY: [429, 'too many connections or messages'],
+  TOO_SLOW: [429, 'a viewer takes its messages too slowly'],
   INTERNAL: [500, 'a fault of this program'],
   UNAVAILABLE: [503, 'a part that is needed cannot be reached now'],
+  ROLE_ELSEWHERE: [503, 'another process has the role that answers this'],
   NO_VIDEO: [503, 'the camera has no live video now'],
 } as const satisfies Readonly<Record<string, readonly [number, string]>>;
 export type HttpErrorCode = keyof typeof HTTP_ERRORS;

@@ -10,7 +10,7 @@ import { methodsAt, type RouteTable } from './route-table.ts';
 export function installErrorHandling(app: FastifyInstance, log: ActorLog, routes: RouteTable, bodyLimit: number): void {
   app.setErrorHandler((error: FastifyError | HttpError | Error, request, reply) => {
     const answer = error instanceof HttpError ? error : translate(error, request, bodyLimit);
-    if (answer.statusCode >= 500) {
+    if (answer.statusCode >= 500 && answer.code !== 'ROLE_ELSEWHERE') {
       log.error(
         { method: request.method, path: pathOf(request), code: answer.code, error: redactText(error.message), stack: redactText(error.stack ?? '') },
         `${request.method} ${pathOf(request)} failed: ${redactText(error.message)}`,

@@ -9,6 +9,8 @@ export type HealthStatus = z.infer<typeof HealthStatus>;
 export const HealthReport = z.object({
   status: HealthStatus,
   version: z.string(),
+  /** What this process does; other processes may do the rest. */
+  roles: z.array(z.string()),
   uptimeSeconds: z.number().min(0),
   nats: z.object({ state: z.enum(['connected', 'reconnecting', 'closed']), notice: z.string().nullable() }),
   redis: z.object({
@@ -40,9 +42,24 @@ export const KeyStats = z.object({
   last_error_code: z.string().nullable(),
   qps_limit: z.number(),
   rpm_limit: z.number(),
+  tpm_limit: z.number().nullable(),
+  /** Of the last minute, and reserved for calls in flight. */
+  tokens_last_minute: z.int().min(0),
   cooldown_until: IsoTime.nullable(),
   /** Why it cools or is disabled. */
   notice: z.string().nullable(),
+});
+
+/** Whether calls go out to a provider: one for each quota group or model at an endpoint. */
+export const Circuit = z.object({
+  group: z.string(),
+  state: z.enum(['closed', 'open', 'half-open']),
+  /** When it closed, or stopped being so; null: closed since the start. */
+  since: IsoTime.nullable(),
+  /** Failures of the provider since a call was last answered. */
+  failures: z.int().min(0),
+  /** When the next trial may go out. */
+  retryAt: IsoTime.nullable(),
 });
 
 export const KeyPoolStats = z.object({
@@ -54,6 +71,7 @@ export const KeyPoolStats = z.object({
   total_calls: z.int().min(0),
   success_rate: z.number().min(0).max(1).nullable(),
   keys: z.array(KeyStats),
+  circuits: z.array(Circuit),
 });
 export type KeyPoolStats = z.infer<typeof KeyPoolStats>;
 
@@ -84,6 +102,11 @@ export function keyPoolHealth(stats: KeyPoolStats): KeyPoolHealth {
   if (stats.total_keys === 0) return { status: 'ok', message: 'no keys are configured: rules judge the groups', ...figures };
   if (usable === 0) {
     return { status: 'down', message: `none of ${stats.total_keys} keys can be used: ${stats.cooling_keys} cooling, ${stats.disabled_keys} disabled`, ...figures };
+  }
+  const down = stats.circuits.filter((circuit) => circuit.state !== 'closed');
+  if (down.length > 0) {
+    const [first] = down;
+    return { status: down.length === stats.circuits.length ? 'down' : 'degraded', message: `the provider of ${first?.group ?? ''} fails since ${first?.since ?? ''}: next trial at ${first?.retryAt ?? ''}`, ...figures };
   }
   if (usable < stats.total_keys) {
     return { status: 'degraded', message: `${usable} of ${stats.total_keys} keys can be used: ${stats.cooling_keys} cooling, ${stats.disabled_keys} disabled`, ...figures };

@@ -1,4 +1,4 @@
-import type { Service, ServiceConfig } from 'nats';
+import type { Service, ServiceConfig, ServiceHandler } from 'nats';
 import type { ActorLog } from '../../runtime/actor.ts';
 import { asError } from '../../runtime/errors.ts';
 import type { NatsBus } from './bus.ts';
@@ -10,6 +10,8 @@ export interface MicroRole {
   readonly description: string;
   /** What the `stats` endpoint answers, as JSON. */
   stats(): Promise<object>;
+  /** Endpoints that every node answers for itself, where `stats` is answered by one of them. */
+  readonly ofEachNode?: { readonly nodeId: string; readonly endpoints: Readonly<Record<string, () => Promise<object>>> };
 }
 
 /** Registers each role as a NATS micro service. Returns what takes them off again. */
@@ -18,19 +20,22 @@ export async function registerRoles(bus: NatsBus, version: string, roles: readon
   for (const role of roles) {
     const config: ServiceConfig = { name: `gantry-${role.name}`, version, description: role.description };
     const service = await bus.link.nc.services.add(config);
-    service.addGroup('gantry').addGroup(role.name).addEndpoint('stats', {
-      metadata: { answer: 'application/json' },
-      handler: (error, message) => {
-        if (error !== null) return;
-        role.stats().then(
-          (stats) => message.respond(JSON.stringify(stats)),
-          (thrown: unknown) => {
-            log.warn({ role: role.name, err: asError(thrown).message }, `the stats of ${role.name} could not be read`);
-            message.respondError(503, asError(thrown).message);
-          },
-        );
-      },
-    });
+    const group = service.addGroup('gantry').addGroup(role.name);
+    const answer = (what: string, read: () => Promise<object>): ServiceHandler => (error, message) => {
+      if (error !== null) return;
+      read().then(
+        (value) => message.respond(JSON.stringify(value)),
+        (thrown: unknown) => {
+          log.warn({ role: role.name, err: asError(thrown).message }, `the ${what} of ${role.name} could not be read`);
+          message.respondError(503, asError(thrown).message);
+        },
+      );
+    };
+    const metadata = { answer: 'application/json' };
+    group.addEndpoint('stats', { metadata, handler: answer('stats', () => role.stats()) });
+    const { nodeId = '', endpoints = {} } = role.ofEachNode ?? {};
+    // A queue group of its own: each node answers.
+    for (const [name, read] of Object.entries(endpoints)) group.addEndpoint(name, { metadata, queue: nodeId, handler: answer(name, read) });
     services.push(service);
   }
   return async () => {

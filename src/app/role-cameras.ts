@@ -1,0 +1,82 @@
+import { join } from 'node:path';
+import type { CameraInit, CameraMessage } from '../actors/camera/camera.types.ts';
+import { CAMERA_REGISTRY } from '../actors/camera-registry.ts';
+import type { TreeInits } from '../actors/tree.ts';
+import type { Encoder } from '../imaging/encoder.ts';
+import type { Bus, ImageStore } from '../infra/bus.ts';
+import { FileCameraStore } from '../infra/camera-store.ts';
+import type { Log } from '../infra/log.ts';
+import type { Metrics } from '../infra/metrics.ts';
+import type { CameraStatus } from '../messages/camera.ts';
+import type { Detection } from '../messages/detection.ts';
+import type { LocatedModel } from '../messages/model.ts';
+import { findFfmpeg } from '../provision/binaries.ts';
+import type { ActorDefinition } from '../runtime/actor.ts';
+import type { ActorSystem } from '../runtime/system.ts';
+import type { GantryConfig } from './config.ts';
+import { createCrew } from './crew.ts';
+import { type Demo, startDemo } from './demo.ts';
+import { useModel } from './model.ts';
+import type { StartStack } from './start-stack.ts';
+
+/** What only a process that watches cameras needs. */
+export interface Sight {
+  readonly ffmpeg: string;
+  readonly model: LocatedModel;
+  readonly demo: Demo;
+}
+
+export async function useSight(stack: StartStack, config: GantryConfig, log: Log): Promise<Sight> {
+  const { path: ffmpeg } = await stack.step('ffmpeg', findFfmpeg, () => undefined);
+  const model = await stack.step('model', () => useModel(config.model, log), () => undefined);
+  const demo = await stack.step('demo camera', () => startDemo(config, ffmpeg, log), (started) => started.server?.stop());
+  return { ffmpeg, model, demo };
+}
+
+/** For tests: others watch, or sabotage, what cameras do. */
+export interface CameraHooks {
+  /** Default: the camera actor. Tests put a saboteur in its place. */
+  readonly cameraActor?: ActorDefinition<CameraMessage, CameraInit>;
+  /** Told of every detection before anything is done with it, and of those that will never be published. */
+  readonly onDetected?: (detection: Detection) => void;
+  readonly onShed?: (detection: Detection) => void;
+}
+
+export interface CamerasRole extends CameraHooks {
+  readonly config: GantryConfig;
+  readonly sight: Sight;
+  /** The system, once it runs. */
+  readonly system: () => ActorSystem;
+  readonly bus: Bus;
+  readonly images: ImageStore;
+  readonly encoder: Encoder;
+  readonly metrics: Metrics;
+  readonly onStatus: (status: CameraStatus) => void;
+  readonly log: Log;
+}
+
+/** The role `cameras`: watches, detects, publishes, and makes tasks of it. */
+export function camerasInits({ config, sight, system, bus, images, encoder, metrics, onStatus, log, cameraActor, onDetected, onShed }: CamerasRole): NonNullable<TreeInits['cameras']> {
+  const { ffmpeg, model, demo } = sight;
+  const { confidence, iou, isolation } = config;
+  const crew = createCrew({ system, ffmpeg, model, confidence, iou, isolation, ...(cameraActor === undefined ? {} : { actor: cameraActor }) });
+  return {
+    taskGenerator: () => ({ bus, validityMs: config.taskValidityMs }),
+    publisher: () => ({
+      bus,
+      ...(onDetected === undefined ? {} : { onReceived: onDetected }),
+      onPublished: ({ cameraId, frameNumber, timestamp, modelType, detectionLatency }) => {
+        metrics.detection(cameraId, modelType, detectionLatency);
+        system().ref(CAMERA_REGISTRY).tell({ type: 'frame', cameraId, frameNumber, timestamp });
+      },
+      onShed: (detection) => {
+        const { cameraId } = detection;
+        metrics.shed(cameraId, 'detection', 'nats-away', 1);
+        system().ref(CAMERA_REGISTRY).tell({ type: 'shed', cameraId, what: 'detections', count: 1 });
+        onShed?.(detection);
+      },
+    }),
+    imaging: () => ({ encoder, images, onFailed: () => metrics.imageFailed() }),
+    cameraRegistry: () => ({ store: new FileCameraStore({ path: join(config.dataDir, 'cameras.json'), log }), crew, bus, fixed: demo.cameras, onStatus }),
+  };
+}

@@ -1,0 +1,96 @@
+import type { HttpPorts } from '../http/ports.ts';
+import type { ImageStore } from '../infra/bus.ts';
+import type { Egress } from '../infra/egress.ts';
+import type { Leadership } from '../infra/leadership.ts';
+import type { Log } from '../infra/log.ts';
+import type { Metrics } from '../infra/metrics.ts';
+import type { NatsBus } from '../infra/nats/bus.ts';
+import type { DeadLetterBox } from '../infra/nats/dead-letter-box.ts';
+import type { RedisStore } from '../infra/redis/store.ts';
+import { asError } from '../runtime/errors.ts';
+import type { ActorSystem } from '../runtime/system.ts';
+import { assessmentPort } from './assessment-port.ts';
+import { cameraPort } from './camera-port.ts';
+import type { GantryConfig, Role } from './config.ts';
+import { deadLetterNotices } from './dead-letters.ts';
+import { healthReport } from './health.ts';
+import { keyPort } from './key-port.ts';
+import type { Sight } from './role-cameras.ts';
+import { assessmentsElsewhere, camerasElsewhere, keysElsewhere, latestFromStream, schedulerElsewhere, usageElsewhere } from './role-elsewhere.ts';
+import type { Judgement } from './role-scheduler.ts';
+import { schedulerPort } from './scheduler-port.ts';
+import { VERSION } from './version.ts';
+
+/** What a process of some roles has to answer with; null where the role is elsewhere. */
+export interface PortParts {
+  readonly config: GantryConfig;
+  readonly system: ActorSystem;
+  readonly bus: NatsBus;
+  readonly redis: RedisStore | null;
+  readonly images: ImageStore;
+  readonly egress: Egress;
+  readonly metrics: Metrics;
+  readonly sight: Sight | null;
+  readonly judgement: Judgement | null;
+  readonly leadership: Leadership | null;
+  readonly deadLetters: DeadLetterBox;
+  readonly log: Log;
+}
+
+/** The process as the HTTP room sees it: what its roles know, and of the other roles what can be had over NATS. */
+export function httpPorts(parts: PortParts): HttpPorts {
+  const { config, system, bus, redis, images, egress, metrics, judgement, log } = parts;
+  const has = (role: Role): boolean => config.roles.includes(role);
+  const began = performance.now();
+  const local = latestFromStream(bus, redis, cameraPort(system, bus, redis, log));
+  const cameras = has('cameras') ? local : camerasElsewhere(bus, local);
+  return {
+    cameras,
+    images,
+    supervision: {
+      tree: () => system.snapshot(),
+      deadLetters: () => system.deadLetters(),
+      subscribe: (listener) => system.subscribe(listener),
+      restart: (path) => system.restart(path),
+    },
+    scheduler: has('scheduler') ? schedulerPort(system) : schedulerElsewhere(bus),
+    assessments: has('web') ? assessmentPort(system, egress, config.hookSecret !== null) : assessmentsElsewhere,
+    keys: judgement === null ? keysElsewhere : keyPort(system, judgement.keys),
+    usage: judgement === null ? usageElsewhere : judgement.usage.port,
+    health: async () => {
+      const watched = await watchedCameras(config.roles, cameras);
+      return healthReport({
+        version: VERSION,
+        roles: config.roles,
+        uptimeSeconds: (performance.now() - began) / 1_000,
+        nats: bus.state(),
+        redis: redis?.health() ?? { state: 'off', durable: false, notice: null, failedWrites: 0 },
+        model: parts.sight?.model.name ?? null,
+        ...watched,
+        notices: [...watched.notices, ...standing(parts), ...(await deadLetterNotices(parts.deadLetters, Date.now(), log))],
+      });
+    },
+    metrics: async () => ({ contentType: metrics.contentType, text: await metrics.render() }),
+  };
+}
+
+/** The cameras that this process watches; for one that only shows them, those of the others. */
+async function watchedCameras(roles: readonly Role[], cameras: HttpPorts['cameras']): Promise<{ readonly cameras: Awaited<ReturnType<HttpPorts['cameras']['list']>>; readonly notices: readonly string[] }> {
+  if (roles.includes('cameras')) return { cameras: await cameras.list(), notices: [] };
+  if (!roles.includes('web')) return { cameras: [], notices: [] };
+  try {
+    return { cameras: await cameras.list(), notices: [] };
+  } catch (thrown) {
+    return { cameras: [], notices: [asError(thrown).message] };
+  }
+}
+
+/** Remarks that stay until something is done. */
+function standing({ sight, judgement, leadership }: PortParts): readonly string[] {
+  const demo = sight?.demo.notice ?? null;
+  return [
+    ...(demo === null ? [] : [demo]),
+    ...(judgement === null ? [] : [...judgement.keys.notices(), ...judgement.usage.notices()]),
+    ...(leadership === null || leadership.figures().leading ? [] : ['the aggregator of this process stands by: another one works, or NATS is away']),
+  ];
+}

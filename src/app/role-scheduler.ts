@@ -1,0 +1,27 @@
+import type { TreeInits } from '../actors/tree.ts';
+import type { Bus, ImageStore } from '../infra/bus.ts';
+import type { Log } from '../infra/log.ts';
+import type { Metrics } from '../infra/metrics.ts';
+import type { GantryConfig } from './config.ts';
+import type { UsedService } from './embedded.ts';
+import { type UsedKeys, useKeys } from './keys.ts';
+import type { StartStack } from './start-stack.ts';
+import { type UsedUsage, useUsage } from './usage.ts';
+
+/** What only a process that has groups judged needs. */
+export interface Judgement {
+  readonly keys: UsedKeys;
+  readonly usage: UsedUsage;
+}
+
+export async function useJudgement(stack: StartStack, config: GantryConfig, redis: UsedService | null, metrics: Metrics, log: Log): Promise<Judgement> {
+  const keys = await stack.step('API keys', () => useKeys(config, log, redis), (used) => used.close());
+  const usage = await stack.step('usage of keys', () => useUsage({ dataDir: config.dataDir, redisUrl: redis?.url ?? null, keys, metrics, log }), (used) => used.close());
+  return { keys, usage };
+}
+
+/** The role `scheduler`: has groups judged, by the model under the limits of its keys, or by rules. */
+export const schedulerInits = ({ keys, usage }: Judgement, bus: Bus, images: ImageStore, metrics: Metrics): NonNullable<TreeInits['scheduler']> => ({
+  keyPool: keys.pool,
+  scheduler: () => ({ ...keys.scheduler, bus, images, metrics, budget: usage.ledger, usage }),
+});
