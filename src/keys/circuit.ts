@@ -5,8 +5,7 @@ import type { CallOutcomeKind } from './outcome.ts';
  * - `open`: the provider fails; no call goes out before `retryAt`.
  * - `half-open`: one call at a time goes out as a trial, and what becomes of it decides.
  */
-export const CIRCUIT_STATES = ['closed', 'open', 'half-open'] as const;
-export type CircuitState = (typeof CIRCUIT_STATES)[number];
+export type CircuitState = 'closed' | 'open' | 'half-open';
 
 export interface CircuitStats {
   /** Quota group or model, and the endpoint. */

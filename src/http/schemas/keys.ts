@@ -7,6 +7,7 @@ export const KeyParams = z.object({ name: Name });
 const limits = {
   qps_limit: z.int().min(1).max(10_000),
   rpm_limit: z.int().min(1).max(600_000),
+  tpm_limit: z.int().min(1).max(1_000_000_000),
   priority: z.int().min(0).max(1_000),
   enabled: z.boolean(),
   quota_group: Name,
@@ -21,6 +22,7 @@ export const KeyBody = z.strictObject({
   key: z.string().min(1).max(4_096).regex(/^[!-~]+$/u, 'must be printable ASCII without spaces').meta({ description: 'The key itself, or ${VARIABLE} of the environment; never shown again', writeOnly: true }),
   qps_limit: limits.qps_limit.default(10),
   rpm_limit: limits.rpm_limit.default(300),
+  tpm_limit: limits.tpm_limit.optional().meta({ description: 'Tokens a minute, of prompt and answer together; default: no limit' }),
   priority: limits.priority.default(1),
   enabled: limits.enabled.default(true),
   quota_group: limits.quota_group.optional(),
@@ -58,6 +60,7 @@ export const KeyView = z.object({
   variable: z.string().nullable(),
   qps_limit: z.int(),
   rpm_limit: z.int(),
+  tpm_limit: z.int().nullable(),
   priority: z.int(),
   quota_group: z.string().nullable(),
   max_in_flight: z.int().nullable(),
@@ -66,6 +69,8 @@ export const KeyView = z.object({
   price_per_1k_input: z.number(),
   price_per_1k_output: z.number(),
   in_flight: z.int(),
+  /** Tokens of its budget that count now: of the last minute, and reserved for calls in flight. */
+  tokens_last_minute: z.int(),
   total_calls: z.int(),
 });
 export type KeyView = z.infer<typeof KeyView>;
