@@ -1,0 +1,47 @@
+/** What a chaos run writes down, from sources that do not depend on what is tested. Times are epoch ms. */
+import type { Aggregate } from '../../src/messages/aggregate.ts';
+import type { Fault } from './schedule.ts';
+
+/** A detection as the camera's node was given it, before anything was done with it. */
+export interface Emitted {
+  readonly requestId: string;
+  readonly cameraId: string;
+  readonly groups: number;
+  readonly at: number;
+}
+
+/** A message of the live feed as a viewer got it. */
+export interface Seen {
+  readonly type: 'detection_result' | 'alert';
+  readonly requestId: string;
+  readonly revision: number;
+  /** When the frame was taken. */
+  readonly frameAt: number;
+  readonly at: number;
+}
+
+export interface FaultRecord extends Fault {
+  readonly beganAt: number;
+  readonly endedAt: number;
+  /** Why it could not be done; then it says nothing. */
+  readonly skipped?: string;
+}
+
+export interface ChaosRecord {
+  readonly emitted: readonly Emitted[];
+  /** Detections that were never published, as their node counted and named them. */
+  readonly shed: readonly string[];
+  /** Everything in the stream of aggregates, in order, kept as it came so that its age limit does not matter. */
+  readonly aggregates: readonly Aggregate[];
+  /** Task ids of all results in their stream, in order. */
+  readonly resultTaskIds: readonly string[];
+  /** Alerts of the history by camera, final revisions, newest first; and those of Redis. */
+  readonly history: Readonly<Record<string, readonly Aggregate[]>>;
+  readonly redis: Readonly<Record<string, readonly Aggregate[]>>;
+  /** What a viewer saw that resumes where it was. */
+  readonly seen: readonly Seen[];
+  readonly deadLetters: number;
+  readonly faults: readonly FaultRecord[];
+  /** Windows that the provider saw with more calls than allowed. */
+  readonly violations: number;
+}
