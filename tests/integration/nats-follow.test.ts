@@ -69,7 +69,7 @@ const outage = async (whileDown: () => void): Promise<void> => {
 test('a durable consumer of an earlier version is brought up to date', async () => {
   const { config } = await (await nc.jetstreamManager()).consumers.info(streams.tasks, consumers.scheduler(5));
   assert.equal(config.max_deliver, -1);
-  assert.equal(config.ack_wait, 30_000_000_000);
+  assert.equal(config.ack_wait, 10_000_000_000);
   const aggregator = await (await nc.jetstreamManager()).consumers.info(streams.detections, consumers.aggregatorDetections);
   assert.equal(aggregator.config.ack_wait, 10_000_000_000);
 });
