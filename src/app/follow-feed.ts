@@ -1,17 +1,203 @@
+import { FeedSequencer, type Placed } from '../http/feed/sequencer.ts';
 import type { LiveFeed } from '../http/live-feed.ts';
 import type { Bus } from '../infra/bus.ts';
-import type { Log } from '../infra/log.ts';
 import type { RedisStore } from '../infra/redis/store.ts';
-import { Aggregate } from '../messages/aggregate.ts';
-import { subjects } from '../messages/subjects.ts';
+import { Aggregate, type PushedAggregate } from '../messages/aggregate.ts';
+import type { CameraId } from '../messages/ids.ts';
+import { streams, subjects } from '../messages/subjects.ts';
+import type { ActorLog } from '../runtime/actor.ts';
+import { sleep, systemClock, type Clock, type TimerHandle } from '../runtime/clock.ts';
 import { asError } from '../runtime/errors.ts';
+import { feedHistory } from './feed-history.ts';
+import { ShedGroups } from './shed-groups.ts';
+
+/** What is missing between two pushes is waited for so long, then read from the stream. */
+const WAIT_MS = 250;
+const READ_MS = 1_000;
+/** Read at once to fill what is missing. */
+const READ_MOST = 2_000;
+/** Pushes that may wait for what is before them; over it that is given up. */
+const MOST_WAITING = 1_000;
+const AGAIN_MS = 500;
+/** How long the start waits for the stream; later it goes on without. */
+const START_MS = 3_000;
+
+export interface FollowFeedOptions {
+  /** Told once of each group that nobody judged because there was no room or no time. */
+  readonly onShed?: (cameraId: CameraId, groups: number) => void;
+  readonly clock?: Clock;
+}
 
 /**
- * Feeds viewers from Redis's channels and from NATS at once: every aggregate comes by both ways and the feed takes the
- * first. So there is no gap when Redis goes or comes back, and nothing to switch. Returns what ends it.
+ * Feeds viewers from Redis's channels and from the stream of aggregates at once: every aggregate comes by both ways,
+ * and the first one counts, in the order of the stream. So there is no gap when Redis or NATS goes or comes back, and
+ * nothing to switch. Resolves, within {@link START_MS}, to what ends it.
  */
-export function followFeed(bus: Bus, redis: RedisStore | null, feed: LiveFeed, log: Log): () => void {
-  const take = (aggregate: Aggregate): void => void feed.publish(aggregate);
-  redis?.follow(take).catch((thrown: unknown) => log.debug({ err: asError(thrown).message }, 'not subscribed to Redis before the stop'));
-  return bus.subscribe(subjects.aggregates, Aggregate, take);
+export async function followFeed(bus: Bus, redis: Pick<RedisStore, 'follow'> | null, feed: LiveFeed, log: ActorLog, options: FollowFeedOptions = {}): Promise<() => void> {
+  const source = new FeedSource(bus, feed, log, options);
+  const from = await source.start();
+  bus.follow({ stream: streams.aggregates, parser: Aggregate, from, signal: source.signal, onMessage: ({ seq, body }) => source.fromStream(seq, body), onReset: (why) => source.reset(why) });
+  redis?.follow((pushed) => source.fromPush(pushed)).catch((thrown: unknown) => log.debug({ err: asError(thrown).message }, 'not subscribed to Redis before the stop'));
+  return () => source.stop();
+}
+
+/** Puts what comes by both ways into order; its timers are the only thing it waits by. */
+class FeedSource {
+  readonly #bus: Bus;
+  readonly #feed: LiveFeed;
+  readonly #log: ActorLog;
+  readonly #clock: Clock;
+  readonly #onShed: FollowFeedOptions['onShed'];
+  readonly #sequencer = new FeedSequencer<Aggregate>();
+  readonly #shed = new ShedGroups();
+  readonly #stop = new AbortController();
+  /** Ends a recovery when the next one begins. */
+  #recovery = new AbortController();
+  #timer: TimerHandle | null = null;
+  #filling = false;
+
+  constructor(bus: Bus, feed: LiveFeed, log: ActorLog, { onShed, clock }: FollowFeedOptions) {
+    this.#bus = bus;
+    this.#feed = feed;
+    this.#log = log;
+    this.#clock = clock ?? systemClock;
+    this.#onShed = onShed;
+    feed.use(feedHistory(bus));
+  }
+
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  /** Where to begin. */
+  async start(): Promise<'new' | { readonly seq: number }> {
+    try {
+      const [epoch, last] = await this.#within(START_MS, Promise.all([this.#bus.streamEpoch(streams.aggregates), this.#bus.last({ stream: streams.aggregates, subject: subjects.aggregates, parser: Aggregate })]));
+      this.#feed.begin(epoch, last?.seq ?? null);
+      this.#sequencer.begin(last === null ? null : last.seq + 1);
+      return { seq: (last?.seq ?? 0) + 1 };
+    } catch (thrown) {
+      this.#log.warn({ err: asError(thrown).message }, `the live feed begins without offsets, its stream cannot be read yet: ${asError(thrown).message}`);
+      this.#recover();
+      return 'new';
+    }
+  }
+
+  fromStream(seq: number, aggregate: Aggregate): void {
+    this.#publish(this.#sequencer.fromStream(seq, aggregate));
+  }
+
+  fromPush({ offset, ...aggregate }: PushedAggregate): void {
+    this.#publish(this.#sequencer.fromPush(offset, aggregate));
+    if (this.#sequencer.waiting > MOST_WAITING) this.#giveUp(`over ${MOST_WAITING} pushes wait for them`);
+  }
+
+  reset(why: string): void {
+    this.#log.warn({ why }, `the live feed begins anew: ${why}; viewers are told of a gap`);
+    this.#recover();
+  }
+
+  stop(): void {
+    this.#stop.abort();
+    this.#recovery.abort();
+    this.#disarm();
+  }
+
+  #publish(placed: readonly Placed<Aggregate>[]): void {
+    for (const { item, seq, through } of placed) {
+      const groups = this.#shed.of(item);
+      if (groups > 0) this.#onShed?.(item.cameraId, groups);
+      this.#feed.publish(item, { seq, through });
+    }
+    this.#arm();
+  }
+
+  /** Watches what pushes wait for, if anything. */
+  #arm(): void {
+    const missing = this.#sequencer.missing();
+    if (missing === null || this.#filling) {
+      if (missing === null) this.#disarm();
+      return;
+    }
+    this.#timer ??= this.#clock.setTimeout(() => {
+      this.#timer = null;
+      // Another one than at the beginning has not waited long enough, but costs only a reading.
+      if (this.#sequencer.missing() !== null) void this.#fill();
+    }, WAIT_MS);
+  }
+
+  #disarm(): void {
+    if (this.#timer !== null) this.#clock.clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  /** Reads what is missing from the stream. Never rejects. */
+  async #fill(): Promise<void> {
+    const missing = this.#sequencer.missing();
+    if (missing === null) return;
+    this.#filling = true;
+    try {
+      const limit = Math.min(READ_MOST, missing.to - missing.from + 2);
+      const found = await this.#within(READ_MS, this.#bus.read({ stream: streams.aggregates, parser: Aggregate, from: { seq: missing.from }, limit }));
+      // The stream may have brought it meanwhile, or be another one.
+      if (this.#sequencer.missing()?.from !== missing.from) return;
+      for (const { seq, body } of found) if (seq <= missing.to) this.#publish(this.#sequencer.fromPush(seq, body));
+      if (found.some(({ seq }) => seq > missing.to)) this.#publish(this.#sequencer.skip(missing.to));
+      else if (found.length < limit) this.#expel(missing.to + 1);
+    } catch (thrown) {
+      if (this.#sequencer.missing()?.from === missing.from) this.#giveUp(asError(thrown).message);
+    } finally {
+      this.#filling = false;
+      this.#arm();
+    }
+  }
+
+  /** A push from another life of the stream: shown, but nothing is counted by it. */
+  #expel(seq: number): void {
+    const aggregate = this.#sequencer.expel(seq);
+    if (aggregate !== null) this.#feed.publish(aggregate);
+  }
+
+  #giveUp(why: string): void {
+    const missing = this.#sequencer.missing();
+    if (missing === null) return;
+    const count = missing.to - missing.from + 1;
+    this.#log.warn({ from: missing.from, to: missing.to, why }, `the live feed goes on without ${count} aggregates, which come when they can be read: ${why}`);
+    if (count > 0) this.#feed.gap(missing.to, count);
+    this.#publish(this.#sequencer.giveUp());
+  }
+
+  /** Nothing is known of places until the stream says its epoch and the history which alerts were missed. */
+  #recover(): void {
+    const before = this.#feed.place();
+    this.#recovery.abort();
+    this.#recovery = new AbortController();
+    const signal = AbortSignal.any([this.#recovery.signal, this.#stop.signal]);
+    this.#disarm();
+    this.#sequencer.begin(null);
+    this.#feed.lost();
+    void this.#recoverUntil(before, signal);
+  }
+
+  async #recoverUntil(before: ReturnType<LiveFeed['place']>, signal: AbortSignal): Promise<void> {
+    let epoch: string | null = null;
+    while (epoch === null) {
+      epoch = await this.#bus.streamEpoch(streams.aggregates).catch(() => null);
+      if (epoch === null) await sleep(this.#clock, AGAIN_MS, signal).catch(() => undefined);
+      if (signal.aborted) return;
+    }
+    await this.#feed.recovered(epoch, before, signal);
+  }
+
+  async #within<T>(ms: number, work: Promise<T>): Promise<T> {
+    let timer: TimerHandle | null = null;
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = this.#clock.setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
+    });
+    try {
+      return await Promise.race([work, late]);
+    } finally {
+      if (timer !== null) this.#clock.clearTimeout(timer);
+    }
+  }
 }

@@ -15,8 +15,17 @@ export interface HttpLimits {
   readonly softBytes: number;
   /** Unsent and waiting bytes of a viewer above which it is closed with 1013. */
   readonly hardBytes: number;
-  /** Alerts that may wait for one viewer; over it the oldest is dropped and counted. */
+  /** Alerts that may wait for one viewer; over it the viewer is closed with 1013 and can go on where it was. */
   readonly alertQueue: number;
+  /** Between two messages that tell a slow viewer how far behind it is. */
+  readonly lagEveryMs: number;
+  /** Alerts kept in memory, and their bytes, for viewers that come back; at either bound the oldest go. */
+  readonly logAlerts: number;
+  readonly logBytes: number;
+  /** Messages of the stream read again for viewers that come back after a restart; over it: a gap. */
+  readonly replayMessages: number;
+  /** How far back the history of alerts is sent to a viewer whose offset is of no use and that names no time. */
+  readonly alertsBackMs: number;
   /** Malformed messages after which a viewer is closed with 1008. */
   readonly maxBadMessages: number;
   /** Messages a viewer may send per second, with a burst of twice as many; more are answered with an error. */
@@ -38,7 +47,12 @@ export const DEFAULT_LIMITS: HttpLimits = {
   messageBytes: 64 * 1024,
   softBytes: 512 * 1024,
   hardBytes: 8 * 1024 * 1024,
-  alertQueue: 100,
+  alertQueue: 1_000,
+  lagEveryMs: 1_000,
+  logAlerts: 5_000,
+  logBytes: 32 * 1024 * 1024,
+  replayMessages: 5_000,
+  alertsBackMs: 3_600_000,
   maxBadMessages: 10,
   messagesPerSecond: 20,
   heartbeatMs: 20_000,

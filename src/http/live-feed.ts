@@ -1,22 +1,26 @@
 import type { Aggregate } from '../messages/aggregate.ts';
 import type { CameraStatus } from '../messages/camera.ts';
+import type { FeedPlace, GapReason } from '../messages/feed.ts';
 import type { CameraId } from '../messages/ids.ts';
 import type { ActorLog } from '../runtime/actor.ts';
-import type { Clock } from '../runtime/clock.ts';
+import { sleep, type Clock } from '../runtime/clock.ts';
 import { asError } from '../runtime/errors.ts';
 import { HttpError } from './errors/http-error.ts';
 import { MAX_NAMED } from './feed/following.ts';
 import { Heartbeat } from './feed/heartbeat.ts';
-import { encode } from './feed/protocol.ts';
+import { alertText, encode, frameText, gapText, type FeedText } from './feed/protocol.ts';
+import { Recall, type FeedHistory } from './feed/recall.ts';
 import { RecentIds } from './feed/recent-ids.ts';
-import { Viewer, type FeedSocket, type ViewerHost } from './feed/viewer.ts';
+import { resume } from './feed/resume.ts';
+import { Viewer, type FeedSocket, type Since, type ViewerHost } from './feed/viewer.ts';
 import type { HttpLimits } from './limits.ts';
 import type { CameraPort } from './ports.ts';
 
-/** Aggregates remembered to recognise one that comes by Redis and by NATS. */
+/** Aggregates remembered to recognise one that comes by two ways. */
 const REMEMBERED = 8_192;
 /** Lookups of newest aggregates at the same time, per subscription. */
 const LOOKUPS = 8;
+const AGAIN_MS = 1_000;
 
 export interface LiveFeedOptions {
   readonly cameras: Pick<CameraPort, 'list' | 'latest'>;
@@ -27,9 +31,32 @@ export interface LiveFeedOptions {
   readonly isAlert?: (aggregate: Aggregate) => boolean;
 }
 
+/** Totals since the start; `viewers`, `lagging` and `bytesWaiting` are as of now. */
+export interface LiveFeedFigures {
+  readonly viewers: number;
+  readonly droppedFrames: number;
+  readonly closedSlow: number;
+  /** Aggregates that came a second time. */
+  readonly duplicates: number;
+  /** Gaps that viewers were told of. */
+  readonly gaps: number;
+  /** Alerts sent again to viewers that came back. */
+  readonly replayed: number;
+  /** Viewers for whom something waits. */
+  readonly lagging: number;
+  /** Bytes that viewers have not taken yet. */
+  readonly bytesWaiting: number;
+}
+
 interface Newest {
   readonly order: number;
-  readonly text: Uint8Array;
+  readonly text: FeedText;
+}
+
+/** Where an aggregate is in the stream, and up to where everything went out or does not exist. */
+export interface FeedSequence {
+  readonly seq: number;
+  readonly through: number;
 }
 
 /** Sends aggregates and camera statuses to everyone who watches. Nothing here waits for a viewer. */
@@ -41,7 +68,13 @@ export class LiveFeed implements ViewerHost {
   readonly #recent = new RecentIds(REMEMBERED);
   readonly #alerted = new RecentIds(REMEMBERED);
   readonly #newest = new Map<CameraId, Newest>();
-  readonly #counts = { droppedFrames: 0, droppedAlerts: 0 };
+  readonly #recall: Recall;
+  readonly #counts = { droppedFrames: 0, gaps: 0, replayed: 0 };
+  #epoch: string | null = null;
+  /** Null: nothing went out yet. */
+  #through: number | null = null;
+  /** When something last went out, epoch ms: from before it on, alerts may be missing when the stream was lost. */
+  #sentAt: number;
   #closedSlow = 0;
   #duplicates = 0;
 
@@ -49,31 +82,111 @@ export class LiveFeed implements ViewerHost {
     this.#options = options;
     this.#isAlert = options.isAlert ?? ((aggregate) => aggregate.riskAssessment.maxRiskLevel === 'high');
     this.#heartbeat = new Heartbeat(options.clock, options.limits.heartbeatMs);
+    this.#sentAt = options.clock.now();
+    this.#recall = new Recall({
+      clock: options.clock,
+      limits: options.limits,
+      isAlert: this.#isAlert,
+      onRead: ({ aggregate }, place) => this.#keep(aggregate.cameraId, { order: frameOrder(aggregate), text: frameText(aggregate, place) }),
+    });
   }
 
-  /** Figures since the start. */
-  figures(): { readonly viewers: number; readonly droppedFrames: number; readonly droppedAlerts: number; readonly closedSlow: number; readonly duplicates: number } {
-    return { viewers: this.#viewers.size, ...this.#counts, closedSlow: this.#closedSlow, duplicates: this.#duplicates };
+  figures(): LiveFeedFigures {
+    const viewers = [...this.#viewers];
+    return {
+      viewers: viewers.length,
+      ...this.#counts,
+      closedSlow: this.#closedSlow,
+      duplicates: this.#duplicates,
+      lagging: viewers.filter(({ outbox }) => outbox.lagging).length,
+      bytesWaiting: viewers.reduce((sum, { outbox }) => sum + outbox.behind, 0),
+    };
+  }
+
+  /** Where what viewers missed can be read. */
+  use(history: FeedHistory): void {
+    this.#recall.use(history);
+  }
+
+  /** What is published from here on comes after `seq` of the stream, with nothing left out; `seq` null: from the first one on. */
+  begin(epoch: string, seq: number | null): void {
+    this.#epoch = epoch;
+    this.#through = seq;
+    this.#recall.begin(epoch, seq);
   }
 
   /**
-   * Sends an aggregate to whoever follows its camera. False when it was sent before: it may come by two ways. A new
-   * revision is sent like a new frame, its alert only once.
+   * The stream was lost, or messages in it before they were read. What is published goes out without places until
+   * {@link recovered}. Viewers that are being sent what they missed are asked to connect again.
    */
-  publish(aggregate: Aggregate): boolean {
+  lost(): void {
+    this.#epoch = null;
+    this.#through = null;
+    this.#recall.lose();
+    for (const [camera, { order, text }] of this.#newest) this.#newest.set(camera, { order, text: text.bare });
+    for (const viewer of this.#viewers) {
+      if (viewer.held === null && !viewer.owed) continue;
+      this.disconnect(viewer);
+      viewer.socket.close(1012, 'the stream behind the feed was lost: connect again and go on with since');
+    }
+  }
+
+  /**
+   * After {@link lost}: sends the alerts that the history has and nobody was sent, then begins in `epoch` and tells
+   * everyone of the gap. Tries until the history can be read. Resolves when done, or stopped.
+   */
+  async recovered(epoch: string, before: FeedPlace | null, signal: AbortSignal): Promise<void> {
+    const from = this.#sentAt;
+    let found = null;
+    while (found === null) {
+      found = await this.#recall.alertsSince(from).catch(() => null);
+      if (found === null) await sleep(this.#options.clock, AGAIN_MS, signal).catch(() => undefined);
+      if (signal.aborted) return;
+    }
+    for (const { requestId, camera, message } of found.alerts) {
+      if (!this.#alerted.add(requestId)) continue;
+      for (const viewer of this.#viewers) if (viewer.following.has(camera)) viewer.outbox.alert(message);
+    }
+    this.begin(epoch, this.#through);
+    this.#gap(before, this.place(), 'stream_lost', this.place(), found.since);
+  }
+
+  /** Messages up to `to` exist that cannot be read now. */
+  gap(to: number, missed: number): void {
+    this.#gap(this.place(), this.#placeOf(to), 'unreachable', null, null, missed);
+  }
+
+  /** Up to where everything went out; null while the stream is not known. */
+  place(): FeedPlace | null {
+    return this.#placeOf(this.#through);
+  }
+
+  /**
+   * Sends an aggregate to whoever follows its camera. False when it was sent before. A new revision is sent like a new
+   * frame, its alert only once. Without a `sequence` its place is not known.
+   */
+  publish(aggregate: Aggregate, sequence: FeedSequence | null = null): boolean {
+    if (sequence !== null) this.#advance(sequence);
     if (!this.#recent.add(`${aggregate.requestId} ${aggregate.revision}`)) {
       this.#duplicates += 1;
       return false;
     }
+    this.#sentAt = this.#options.clock.now();
     const camera = aggregate.cameraId;
     const order = frameOrder(aggregate);
-    const text = encode({ type: 'detection_result', data: aggregate });
+    const place = sequence === null ? null : this.#placeOf(sequence.through);
+    const text = frameText(aggregate, place);
     this.#keep(camera, { order, text });
-    const alert = this.#isAlert(aggregate) && this.#alerted.add(aggregate.requestId) ? encode({ type: 'alert', data: aggregate }) : null;
+    const alert = this.#isAlert(aggregate) && this.#alerted.add(aggregate.requestId) ? alertText(aggregate, place) : null;
+    const logged = alert !== null && sequence !== null && this.#epoch !== null;
+    if (logged) this.#recall.log.add({ seq: sequence.seq, camera, requestId: aggregate.requestId, at: this.#sentAt, message: alert });
+    // Viewers that are being sent what they missed come to this alert in the log, except to one that is late.
+    const inLog = logged && sequence.seq >= sequence.through;
     for (const viewer of this.#viewers) {
       if (!viewer.following.has(camera)) continue;
-      viewer.frame(camera, order, text);
-      if (alert !== null) viewer.outbox.alert(alert);
+      // The alert before the frame: who has seen the place of one has both.
+      if (alert !== null && (viewer.held === null || !inLog)) viewer.alert(alert);
+      if (viewer.held === null) viewer.frame(camera, order, text);
     }
     return true;
   }
@@ -95,7 +208,7 @@ export class LiveFeed implements ViewerHost {
     const viewer = new Viewer(socket, this, this.#options.clock, this.#options.limits, this.#counts);
     this.#viewers.add(viewer);
     this.#heartbeat.add(socket);
-    viewer.greet();
+    viewer.greet(this.place());
     return viewer;
   }
 
@@ -118,14 +231,15 @@ export class LiveFeed implements ViewerHost {
     this.#heartbeat.stop();
   }
 
-  subscribed(viewer: Viewer, cameras: readonly CameraId[] | null): void {
+  subscribed(viewer: Viewer, cameras: readonly CameraId[] | null, since: Since | null): void {
     // Followed at once, so that nothing is missed while the present state is looked up.
     const room = cameras === null ? (viewer.following.everything(), true) : viewer.following.add(cameras);
     if (!room) {
       viewer.error(new HttpError('TOO_MANY', 'cameraIds: too many cameras are followed', { field: 'cameraIds' }));
       return;
     }
-    this.#sendPresent(viewer, cameras).catch((error: unknown) => {
+    if (since !== null) viewer.held = this.#through ?? 0;
+    this.#catchUp(viewer, cameras, since).catch((error: unknown) => {
       this.#options.log.warn({ viewer: viewer.id, error: asError(error).message }, `feed: the present state could not be read for a viewer, live frames follow: ${asError(error).message}`);
       viewer.error(new HttpError('UNAVAILABLE', 'the present state of the cameras cannot be read now; live frames follow', { cause: error }));
     });
@@ -134,9 +248,32 @@ export class LiveFeed implements ViewerHost {
   tooSlow(viewer: Viewer): void {
     this.#closedSlow += 1;
     this.disconnect(viewer);
-    viewer.socket.close(1013, 'too slow: more waits than this connection takes');
-    // A close frame waits behind what the network did not take either.
-    this.#options.clock.setTimeout(() => viewer.socket.terminate(), 2_000);
+    viewer.giveUp();
+  }
+
+  async #catchUp(viewer: Viewer, cameras: readonly CameraId[] | null, since: Since | null): Promise<void> {
+    if (since !== null) {
+      const { clock, limits } = this.#options;
+      await resume({ viewer, cameras, since, recall: this.#recall, clock, alertsBackMs: limits.alertsBackMs, place: () => this.place(), open: () => this.#viewers.has(viewer), counts: this.#counts });
+    }
+    await this.#sendPresent(viewer, cameras);
+  }
+
+  #advance({ seq, through }: FeedSequence): void {
+    if (this.#epoch !== null && this.#through === null) this.#recall.begin(this.#epoch, seq - 1);
+    this.#through = Math.max(through, this.#through ?? 0);
+  }
+
+  #placeOf(seq: number | null): FeedPlace | null {
+    return this.#epoch === null ? null : { epoch: this.#epoch, seq: seq ?? 0 };
+  }
+
+  #gap(from: FeedPlace | null, to: FeedPlace | null, reason: GapReason, place: FeedPlace | null, alertsSince: number | null, missed: number | null = null): void {
+    const text = gapText({ from, to, reason, missed, alertsSince }, place);
+    for (const viewer of this.#viewers) {
+      this.#counts.gaps += 1;
+      viewer.alert(text);
+    }
   }
 
   #keep(camera: CameraId, newest: Newest): void {
@@ -171,7 +308,7 @@ export class LiveFeed implements ViewerHost {
 
   async #lookUp(camera: CameraId): Promise<Newest | null> {
     const aggregate = await this.#options.cameras.latest(camera);
-    return aggregate === null ? null : { order: frameOrder(aggregate), text: encode({ type: 'detection_result', data: aggregate }) };
+    return aggregate === null ? null : { order: frameOrder(aggregate), text: frameText(aggregate, null) };
   }
 }
 

@@ -141,8 +141,8 @@ export async function createHttpServer(ports: HttpPorts, options: HttpServerOpti
     feed,
     listen: (host, port) => app.listen({ host, port }),
     figures: () => {
-      const { viewers, droppedFrames, droppedAlerts, closedSlow } = feed.figures();
-      return { viewers, droppedFrames, droppedAlerts, closedSlow, previewViewers: previews.figures().viewers, refusedViewers: connections.refused };
+      const { viewers, droppedFrames, closedSlow, gaps, replayed, lagging, bytesWaiting } = feed.figures();
+      return { viewers, droppedFrames, closedSlow, gaps, replayed, lagging, bytesWaiting, previewViewers: previews.figures().viewers, refusedViewers: connections.refused };
     },
     close: async () => {
       feed.close();

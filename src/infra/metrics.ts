@@ -7,6 +7,8 @@ import { labelLimit } from './metric-labels.ts';
 
 export const KEY_STATUSES = ['available', 'in_use', 'cooling', 'disabled'] as const;
 export type KeyStatus = (typeof KEY_STATUSES)[number];
+export const CIRCUIT_STATES = ['closed', 'open', 'half-open'] as const;
+export type CircuitState = (typeof CIRCUIT_STATES)[number];
 /** How a call to the model ended. */
 export type LlmCallStatus = 'success' | 'timeout' | 'rate_limited' | 'rejected' | 'provider_error' | 'unreadable';
 /** How an assessment ended: judged by the model or by rules, or not at all. */
@@ -16,14 +18,19 @@ export type AssessmentOutcome = 'vlm' | 'rules' | 'unknown';
 export type ShedWhat = 'detection' | 'group';
 export type ShedReason = 'overload' | 'nats-away';
 
-/** The live feed's figures, totals since the start. */
+/** The live feed's figures, totals since the start unless said otherwise. */
 export interface FeedFigures {
   readonly viewers: number;
   readonly previewViewers: number;
   readonly droppedFrames: number;
-  readonly droppedAlerts: number;
   readonly refusedViewers: number;
   readonly closedSlow: number;
+  /** Gaps that viewers were told of, and alerts sent again to viewers that came back. */
+  readonly gaps: number;
+  readonly replayed: number;
+  /** As of now: viewers for whom something waits, and bytes that viewers have not taken yet. */
+  readonly lagging: number;
+  readonly bytesWaiting: number;
 }
 
 /** Records what happens; seconds are seconds, totals are since the start. No recorder throws. */
@@ -45,6 +52,8 @@ export interface Metrics {
   consumerLag(consumer: string, messages: number): void;
   apiKey(keyId: string, status: KeyStatus): void;
   forgetKey(keyId: string): void;
+  /** State of each provider's circuit; those not named are forgotten. */
+  circuits(states: readonly { readonly group: string; readonly state: CircuitState }[]): void;
   queueDepth(queue: string, messages: number): void;
   redisFailedWrites(total: number): void;
   camerasByState(counts: Readonly<Record<string, number>>): void;
@@ -101,6 +110,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const lockFailures = counter('lock_failures_total', 'Camera locks that could not be had or kept');
   const lag = gauge('nats_consumer_lag', 'Messages a durable consumer has not had yet', ['consumer']);
   const keyStatus = gauge('api_key_status', '1 for the state a key is in, 0 for the others', ['key_id', 'status']);
+  const circuitState = gauge('provider_circuit_state', '1 for the state the circuit of a provider is in, 0 for the others', ['group', 'state']);
   const queues = gauge('queue_depth', 'Waiting entries', ['queue']);
   const mailboxes = gauge('mailbox_depth', 'Messages waiting in an actor\'s mailbox', ['actor']);
   const mailboxDropped = counter('mailbox_dropped_total', 'Messages lost to a mailbox\'s bound', ['actor']);
@@ -114,6 +124,10 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const feedDropped = counter('feed_dropped_total', 'Messages skipped because a viewer was slow', ['kind']);
   const feedRefused = counter('feed_refused_total', 'Viewers refused at the connection limit');
   const feedSlow = counter('feed_closed_slow_total', 'Viewers closed because they were too slow');
+  const feedGaps = counter('feed_gaps_total', 'Gaps that viewers were told of');
+  const feedReplayed = counter('feed_replayed_total', 'Alerts sent again to viewers that came back');
+  const feedLagging = gauge('feed_lagging_viewers', 'Viewers for whom something waits');
+  const feedWaiting = gauge('feed_waiting_bytes', 'Bytes that viewers have not taken yet');
   const scrapeErrors = counter('scrape_errors_total', 'Sources of figures that failed at a scrape', ['source']);
 
   const sources = new Map<string, () => void | Promise<void>>();
@@ -163,6 +177,10 @@ export function createMetrics(options: MetricsOptions): Metrics {
       for (const status of KEY_STATUSES) keyStatus.remove({ key_id: keyId, status });
       limit.forget('key', keyId);
     },
+    circuits: (states) => {
+      circuitState.reset();
+      for (const { group, state } of states) for (const each of CIRCUIT_STATES) circuitState.set({ group: limit('circuit', group), state: each }, each === state ? 1 : 0);
+    },
     queueDepth: (queue, messages) => queues.set({ queue: limit('queue', queue) }, messages),
     redisFailedWrites: (total) => mirror(redisFailed, total),
     camerasByState: (counts) => {
@@ -197,9 +215,12 @@ export function createMetrics(options: MetricsOptions): Metrics {
       viewers.set({ feed: 'preview' }, figures.previewViewers);
       feedDropped.reset();
       feedDropped.inc({ kind: 'frame' }, figures.droppedFrames);
-      feedDropped.inc({ kind: 'alert' }, figures.droppedAlerts);
       mirror(feedRefused, figures.refusedViewers);
       mirror(feedSlow, figures.closedSlow);
+      mirror(feedGaps, figures.gaps);
+      mirror(feedReplayed, figures.replayed);
+      feedLagging.set(figures.lagging);
+      feedWaiting.set(figures.bytesWaiting);
     },
     beforeScrape: (name, source) => {
       sources.set(name, source);

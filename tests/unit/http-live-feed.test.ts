@@ -2,44 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { DEFAULT_LIMITS, type HttpLimits } from '../../src/http/limits.ts';
 import { LiveFeed } from '../../src/http/live-feed.ts';
-import type { FeedSocket } from '../../src/http/feed/viewer.ts';
 import { ManualClock, settle } from '../../src/runtime/testing/manual-clock.ts';
+import { FakeSocket } from '../support/feed-socket.ts';
 import { FakeWorld, aggregate, statusOf } from '../support/http-fakes.ts';
 import { memoryLog } from '../support/log.ts';
-
-interface Sent {
-  readonly type: string;
-  readonly data: Record<string, unknown>;
-}
-
-class FakeSocket implements FeedSocket {
-  bufferedAmount = 0;
-  readonly sent: Sent[] = [];
-  readonly raw: Uint8Array[] = [];
-  closed: { code: number; reason: string } | null = null;
-  pings = 0;
-  terminated = false;
-  stuck = false;
-
-  send(text: Uint8Array, done: () => void): void {
-    this.raw.push(text);
-    this.sent.push(JSON.parse(Buffer.from(text).toString()));
-    if (this.stuck) this.bufferedAmount += text.byteLength;
-    else queueMicrotask(done);
-  }
-  ping(): void {
-    this.pings += 1;
-  }
-  close(code: number, reason: string): void {
-    this.closed ??= { code, reason };
-  }
-  terminate(): void {
-    this.terminated = true;
-  }
-  of(type: string): Record<string, unknown>[] {
-    return this.sent.filter((message) => message.type === type).map((message) => message.data);
-  }
-}
 
 function setUp(limits: Partial<HttpLimits> = {}, ...cameras: string[]) {
   const clock = new ManualClock();
@@ -218,6 +184,7 @@ describe('live feed', () => {
     assert.equal(feed.figures().droppedFrames, 3);
     for (let index = 0; index < 10; index += 1) feed.publish(aggregate('b', { risk: 'high' }));
     assert.equal(slow.closed!.code, 1013);
+    assert.equal(slow.of('error').at(-1)!['code'], 'TOO_SLOW');
     assert.equal(feed.figures().viewers, 1);
     assert.equal(feed.figures().closedSlow, 1);
     await settle();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Following, MAX_NAMED } from '../../src/http/feed/following.ts';
-import { Outbox } from '../../src/http/feed/outbox.ts';
+import { Outbox, type Outgoing } from '../../src/http/feed/outbox.ts';
 import { RecentIds } from '../../src/http/feed/recent-ids.ts';
 
 /** A network that takes bytes only when told to. */
@@ -26,74 +26,124 @@ class SlowSocket {
 }
 
 const bytes = (text: string): Uint8Array => Buffer.from(text);
-const limits = { softBytes: 10, hardBytes: 100, alertQueue: 2 };
+const message = (text: string, seq: number | null = null): Outgoing => ({ bytes: bytes(text), place: seq === null ? null : { epoch: 'e', seq } });
+const limits = { softBytes: 10, hardBytes: 150, alertQueue: 2, lagEveryMs: 1_000 };
 
 function outbox(over: Partial<typeof limits> = {}) {
   const socket = new SlowSocket();
-  const counts = { droppedFrames: 0, droppedAlerts: 0 };
-  let tooSlow = 0;
-  const box = new Outbox(socket, { ...limits, ...over }, counts, () => (tooSlow += 1));
-  return { socket, counts, box, tooSlow: () => tooSlow };
+  const counts = { droppedFrames: 0 };
+  const world = { now: 0, tooSlow: 0 };
+  const box = new Outbox(socket, { ...limits, ...over }, counts, {
+    now: () => world.now,
+    lag: ({ framesSkipped, since }) => bytes(`lag ${framesSkipped} since ${since}`),
+    tooSlow: () => (world.tooSlow += 1),
+  });
+  return { socket, counts, box, world };
 }
 
 describe('outbox of a viewer', () => {
   it('sends everything at once while the network keeps up', () => {
     const { socket, box, counts } = outbox();
     for (const text of ['a1', 'a2', 'a3']) {
-      box.frame('a', Number(text[1]), bytes(text));
+      box.frame('a', Number(text[1]), message(text));
       socket.leave();
     }
     assert.deepEqual(socket.sent, ['a1', 'a2', 'a3']);
     assert.equal(counts.droppedFrames, 0);
   });
 
-  it('keeps only the newest frame of each camera for a slow viewer, and counts the others', () => {
+  it('keeps only the newest frame of each camera for a slow viewer, counts the others and tells the viewer', () => {
     const { socket, box, counts } = outbox();
-    box.frame('a', 1, bytes('a1 fills the buffer'));
-    for (const [camera, order] of [['a', 2], ['b', 1], ['a', 4], ['a', 3]] as const) box.frame(camera, order, bytes(`${camera}${order}`));
+    box.frame('a', 1, message('a1 fills the buffer', 7));
+    for (const [camera, order] of [['a', 2], ['b', 1], ['a', 4], ['a', 3]] as const) box.frame(camera, order, message(`${camera}${order}`));
     assert.deepEqual(socket.sent, ['a1 fills the buffer']);
+    assert.ok(box.lagging);
+    assert.equal(box.behind, 'a1 fills the buffer'.length + 4);
     socket.leave();
-    assert.deepEqual(socket.sent, ['a1 fills the buffer', 'a4', 'b1']);
     assert.equal(counts.droppedFrames, 2);
+    assert.deepEqual(socket.sent, ['a1 fills the buffer', 'lag 2 since e-7', 'a4']);
+    socket.leave();
+    assert.deepEqual(socket.sent.slice(3), ['b1']);
+    assert.ok(!box.lagging);
+  });
+
+  it('tells the lag at most once per interval, and adds up what was skipped meanwhile', () => {
+    const { socket, box, world } = outbox({ softBytes: 30 });
+    const skip = (order: number): void => {
+      box.reply(bytes('this alone is over what is soft'));
+      for (const each of [order, order + 1]) box.frame('a', each, message(`a${each}`));
+      for (let left = 0; left < 4; left += 1) socket.leave();
+    };
+    skip(1);
+    skip(3);
+    skip(5);
+    const lags = () => socket.sent.filter((text) => text.startsWith('lag'));
+    assert.deepEqual(lags(), ['lag 1 since null']);
+    world.now = 1_000;
+    skip(7);
+    assert.deepEqual(lags(), ['lag 1 since null', 'lag 3 since null']);
   });
 
   it('sends statuses before alerts before frames, and only the newest status', () => {
     const { socket, box } = outbox();
     box.reply(bytes('a reply fills the buffer'));
-    box.frame('a', 1, bytes('frame'));
-    box.alert(bytes('alert'));
+    box.frame('a', 1, message('frame'));
+    box.alert(message('alert'));
     box.status('a', bytes('old'));
     box.status('a', bytes('new'));
     socket.leave();
     assert.deepEqual(socket.sent.slice(1), ['new', 'alert', 'frame']);
   });
 
-  it('drops the oldest alert over the bound, and counts it', () => {
-    const { socket, box, counts } = outbox();
-    box.reply(bytes('a reply fills the buffer'));
-    for (const text of ['al1', 'al2', 'al3']) box.alert(bytes(text));
+  it('leaves no alert out: over the bound the viewer is given up, and its last place is known', () => {
+    const { socket, box, world } = outbox();
+    box.alert(message('an alert fills the buffer', 3));
+    for (const text of ['al1', 'al2']) box.alert(message(text, 4));
+    assert.equal(world.tooSlow, 0);
+    box.alert(message('al3', 5));
+    assert.equal(world.tooSlow, 1);
+    assert.deepEqual(box.sent, { epoch: 'e', seq: 3 }, 'what waited was not sent');
+    box.alert(message('al4', 6));
     socket.leave();
-    assert.deepEqual(socket.sent.slice(1), ['al2', 'al3']);
-    assert.equal(counts.droppedAlerts, 1);
+    assert.deepEqual(socket.sent, ['an alert fills the buffer']);
+    assert.equal(box.behind, 0);
   });
 
   it('gives up a viewer for whom more waits than the hard bound, once', () => {
-    const { box, socket, tooSlow } = outbox({ hardBytes: 40 });
+    const { box, socket, world } = outbox({ hardBytes: 40 });
     box.reply(bytes('a reply fills the buffer'));
-    box.alert(bytes('0123456789'));
-    assert.equal(tooSlow(), 0);
-    box.alert(bytes('0123456789'));
-    assert.equal(tooSlow(), 1);
-    box.alert(bytes('more'.repeat(20)));
+    box.alert(message('0123456789'));
+    assert.equal(world.tooSlow, 0);
+    box.alert(message('0123456789'));
+    assert.equal(world.tooSlow, 1);
+    box.alert(message('more'.repeat(20)));
     box.reply(bytes('more'));
-    assert.equal(tooSlow(), 1);
+    assert.equal(world.tooSlow, 1);
     assert.equal(socket.sent.length, 1);
+  });
+
+  it('says when nothing waits any more', async () => {
+    const { socket, box } = outbox();
+    await box.drained();
+    box.reply(bytes('a reply fills the buffer'));
+    box.alert(message('alert'));
+    let drained = false;
+    const wait = box.drained().then(() => (drained = true));
+    await Promise.resolve();
+    assert.ok(!drained);
+    socket.leave();
+    await wait;
+    box.alert(message('an alert fills the buffer'));
+    box.alert(message('alert'));
+    const closed = box.drained();
+    box.close();
+    await closed;
   });
 
   it('forgets what waits of a camera that is gone', () => {
     const { socket, box } = outbox();
     box.reply(bytes('a reply fills the buffer'));
-    box.frame('a', 1, bytes('frame'));
+    box.frame('a', 1, message('frame'));
     box.status('a', bytes('status'));
     box.forget('a');
     socket.leave();

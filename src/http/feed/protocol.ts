@@ -1,6 +1,8 @@
-import { FeedRequest, type FeedMessage } from '../../messages/feed.ts';
+import type { Aggregate } from '../../messages/aggregate.ts';
+import { FeedRequest, feedOffset, type FeedGap, type FeedMessage, type FeedPlace, type GapReason } from '../../messages/feed.ts';
 import { HttpError } from '../errors/http-error.ts';
 import { invalidInput } from '../errors/validation.ts';
+import type { Outgoing } from './outbox.ts';
 
 /** A viewer's message, or what is wrong with it. Pure. */
 export function readFeedRequest(text: string): FeedRequest | HttpError {
@@ -18,6 +20,53 @@ export function readFeedRequest(text: string): FeedRequest | HttpError {
 }
 
 export const encode = (message: FeedMessage): Uint8Array => Buffer.from(JSON.stringify(message));
+
+/** A message with its place, encoded once for all viewers; without its place only when somebody needs that. */
+export class FeedText implements Outgoing {
+  readonly place: FeedPlace | null;
+  readonly bytes: Uint8Array;
+  readonly #type: 'detection_result' | 'alert' | 'gap';
+  readonly #data: string;
+  #bare: FeedText | null = null;
+
+  /** @param data JSON */
+  constructor(type: 'detection_result' | 'alert' | 'gap', data: string, place: FeedPlace | null) {
+    this.#type = type;
+    this.#data = data;
+    this.place = place;
+    this.bytes = Buffer.from(place === null ? `{"type":"${type}","data":${data}}` : `{"type":"${type}","offset":"${feedOffset(place)}","data":${data}}`);
+  }
+
+  /** The same without a place: for a viewer that may not count on what is before it. */
+  get bare(): FeedText {
+    return this.place === null ? this : (this.#bare ??= new FeedText(this.#type, this.#data, null));
+  }
+}
+
+export const frameText = (aggregate: Aggregate, place: FeedPlace | null): FeedText => new FeedText('detection_result', JSON.stringify(aggregate), place);
+export const alertText = (aggregate: Aggregate, place: FeedPlace | null): FeedText => new FeedText('alert', JSON.stringify(aggregate), place);
+
+/** A {@link FeedGap} with places instead of offsets and `alertsSince` in epoch ms. */
+export interface Gap {
+  readonly from: FeedPlace | null;
+  readonly to: FeedPlace | null;
+  readonly reason: GapReason;
+  readonly missed: number | null;
+  readonly alertsSince: number | null;
+}
+
+/** @param place up to which every alert was sent; null when that is not so */
+export function gapText({ from, to, reason, missed, alertsSince }: Gap, place: FeedPlace | null): FeedText {
+  const gap: FeedGap = {
+    from: from === null ? null : feedOffset(from),
+    to: to === null ? null : feedOffset(to),
+    reason,
+    missed,
+    alertsSince: alertsSince === null ? null : new Date(alertsSince).toISOString(),
+    history: '/api/alerts/history',
+  };
+  return new FeedText('gap', JSON.stringify(gap), place);
+}
 
 export function errorMessage(error: HttpError): FeedMessage {
   const { code, message, field, value } = error.body();

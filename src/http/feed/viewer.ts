@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import type { Clock } from '../../runtime/clock.ts';
+import { feedOffset, feedPlace, type FeedPlace } from '../../messages/feed.ts';
 import type { CameraId } from '../../messages/ids.ts';
+import type { Clock } from '../../runtime/clock.ts';
 import { HttpError } from '../errors/http-error.ts';
 import type { HttpLimits } from '../limits.ts';
 import { Following, MAX_NAMED } from './following.ts';
 import { Outbox, type OutboxCounts, type OutgoingSocket } from './outbox.ts';
-import { MessageRate, encode, errorMessage, readFeedRequest } from './protocol.ts';
+import { MessageRate, encode, errorMessage, readFeedRequest, type FeedText } from './protocol.ts';
 
 /** A WebSocket as the feed uses it; `ws` behind an adapter, a fake in tests. */
 export interface FeedSocket extends OutgoingSocket {
@@ -14,11 +15,22 @@ export interface FeedSocket extends OutgoingSocket {
   terminate(): void;
 }
 
-/** What a viewer asks of its feed. `null` means every camera. */
+/** Where a viewer wants to go on. */
+export interface Since {
+  readonly place: FeedPlace | null;
+  /** Epoch ms; where the search for alerts begins when the place is of no use. */
+  readonly time: number | null;
+}
+
+/** What a viewer asks of its feed. */
 export interface ViewerHost {
-  subscribed(viewer: Viewer, cameras: readonly CameraId[] | null): void;
+  /** `cameras` null means every camera, `since` null from now on. */
+  subscribed(viewer: Viewer, cameras: readonly CameraId[] | null, since: Since | null): void;
   tooSlow(viewer: Viewer): void;
 }
+
+/** Kept by the server: what a viewer may go back to without a gap, in seconds. */
+const RETENTION_SECONDS = 600;
 
 /** One open `/ws`: its requests, what it follows, and what it still has to get. */
 export class Viewer {
@@ -32,6 +44,10 @@ export class Viewer {
   readonly #rate: MessageRate;
   /** Order of the newest frame offered, by camera: a snapshot never follows something newer. */
   readonly #newest = new Map<CameraId, number>();
+  /** The place at which it stopped getting what happens, to get first what it missed; null: it gets what happens. */
+  held: number | null = null;
+  /** Something before what it gets now is still to come: messages go out without their place meanwhile. */
+  owed = false;
   #badMessages = 0;
 
   constructor(socket: FeedSocket, host: ViewerHost, clock: Clock, limits: HttpLimits, counts: OutboxCounts) {
@@ -40,22 +56,32 @@ export class Viewer {
     this.#clock = clock;
     this.#limits = limits;
     this.#rate = new MessageRate(limits.messagesPerSecond, clock.now());
-    this.outbox = new Outbox(socket, limits, counts, () => host.tooSlow(this));
+    this.outbox = new Outbox(socket, limits, counts, {
+      now: () => clock.now(),
+      lag: (data) => encode({ type: 'lag', data }),
+      tooSlow: () => host.tooSlow(this),
+    });
   }
 
-  greet(): void {
-    this.outbox.reply(encode({ type: 'connection_ack', data: { connectionId: this.id, serverTime: this.#now() } }));
+  /** @param place of the newest message that went out to viewers */
+  greet(place: FeedPlace | null): void {
+    const retention = { seconds: RETENTION_SECONDS, messages: this.#limits.replayMessages };
+    this.outbox.reply(encode({ type: 'connection_ack', data: { connectionId: this.id, serverTime: this.#now(), offset: place === null ? null : feedOffset(place), retention } }));
   }
 
   /** A live frame: every one is offered, also an older one that took longer to judge. */
-  frame(camera: CameraId, order: number, text: Uint8Array): void {
+  frame(camera: CameraId, order: number, text: FeedText): void {
     if (this.#newest.size >= MAX_NAMED && !this.#newest.has(camera)) this.#newest.clear();
     this.#newest.set(camera, Math.max(order, this.#newest.get(camera) ?? 0));
-    this.outbox.frame(camera, order, text);
+    this.outbox.frame(camera, order, this.owed ? text.bare : text);
+  }
+
+  alert(text: FeedText): void {
+    this.outbox.alert(this.owed ? text.bare : text);
   }
 
   /** The newest frame known when the viewer subscribed; skipped when a live one came first. */
-  snapshot(camera: CameraId, order: number, text: Uint8Array): void {
+  snapshot(camera: CameraId, order: number, text: FeedText): void {
     if ((this.#newest.get(camera) ?? -1) < order) this.frame(camera, order, text);
   }
 
@@ -84,9 +110,13 @@ export class Viewer {
       case 'ping':
         this.outbox.reply(encode({ type: 'pong', data: { serverTime: this.#now() } }));
         return;
-      case 'subscribe':
-        this.#host.subscribed(this, chosen(request.data?.cameraIds));
+      case 'subscribe': {
+        const { cameraIds, since, sinceTime } = request.data ?? {};
+        const goOn = since === undefined && sinceTime === undefined ? null : { place: since === undefined ? null : feedPlace(since), time: sinceTime === undefined ? null : Date.parse(sinceTime) };
+        if (goOn !== null && (this.held !== null || this.owed)) this.#bad(new HttpError('TOO_MANY', 'since: what was missed is being sent already', { field: 'since', value: since ?? null }));
+        else this.#host.subscribed(this, chosen(cameraIds), goOn);
         return;
+      }
       case 'unsubscribe': {
         const cameras = chosen(request.data?.cameraIds);
         if (cameras === null) this.following.nothing();
@@ -96,6 +126,17 @@ export class Viewer {
       default:
         request satisfies never;
     }
+  }
+
+  /** Ends it; it can come back and go on where it was. */
+  giveUp(): void {
+    const { sent } = this.outbox;
+    const offset = sent === null ? null : feedOffset(sent);
+    const error = new HttpError('TOO_SLOW', `more waits for this viewer than it may: connect again and subscribe with since${offset === null ? 'Time' : `=${offset}`}`, { field: 'since', value: offset });
+    this.socket.send(encode(errorMessage(error)), () => undefined);
+    this.socket.close(1013, `too slow: more waits than this connection takes${offset === null ? '' : `; go on with since=${offset}`}`);
+    // A close frame waits behind what the network did not take either.
+    this.#clock.setTimeout(() => this.socket.terminate(), 2_000);
   }
 
   #bad(error: HttpError): void {

@@ -95,11 +95,13 @@ function admit(socket: WebSocket, request: FastifyRequest, deps: SocketDeps): bo
   return true;
 }
 
+const AS_TEXT = { binary: false } as const;
+
 const feedSocket = (socket: WebSocket): FeedSocket => ({
   get bufferedAmount() {
     return socket.bufferedAmount;
   },
-  send: (text, done) => socket.send(text, { binary: false }, () => done()),
+  send: (text, done) => socket.send(text, AS_TEXT, done),
   ping: () => socket.ping(),
   close: (code, reason) => socket.close(code, reason),
   terminate: () => socket.terminate(),

@@ -1,0 +1,104 @@
+import type { CameraId, RequestId } from '../../messages/ids.ts';
+import type { Outgoing } from './outbox.ts';
+
+/** An alert as it was sent. */
+export interface LoggedAlert {
+  readonly seq: number;
+  readonly camera: CameraId;
+  readonly requestId: RequestId;
+  /** When it went out or was stored, epoch ms. */
+  readonly at: number;
+  readonly message: Outgoing;
+}
+
+export interface AlertLogLimits {
+  /** Alerts kept, and their bytes; at either bound the oldest go. */
+  readonly logAlerts: number;
+  readonly logBytes: number;
+}
+
+/** Every alert of one stream after a known place, in order, encoded as viewers get it: for those who come back. Pure. */
+export class AlertLog {
+  readonly #limits: AlertLogLimits;
+  #alerts: LoggedAlert[] = [];
+  #bytes = 0;
+  #after: number | null = null;
+  #trimmed = false;
+
+  constructor(limits: AlertLogLimits) {
+    this.#limits = limits;
+  }
+
+  /** Nothing is missing in it after this sequence; null: it keeps nothing. */
+  get after(): number | null {
+    return this.#after;
+  }
+
+  /** It was longer and lost its oldest: what is before it does not fit. */
+  get trimmed(): boolean {
+    return this.#trimmed;
+  }
+
+  get size(): number {
+    return this.#alerts.length;
+  }
+
+  /** Starts over: another stream, or a place far from the last. */
+  begin(after: number | null): void {
+    this.#alerts = [];
+    this.#bytes = 0;
+    this.#after = after;
+    this.#trimmed = false;
+  }
+
+  add(alert: LoggedAlert): void {
+    if (this.#after === null || alert.seq <= this.#after) return;
+    this.#bytes += alert.message.bytes.byteLength;
+    const last = this.#alerts.at(-1);
+    if (last === undefined || last.seq < alert.seq) this.#alerts.push(alert);
+    else this.#alerts.splice(this.#indexAfter(alert.seq), 0, alert);
+    this.#trim();
+  }
+
+  /** Puts what came between `after` and the log's own beginning before it; `alerts` in order. */
+  extend(after: number, alerts: readonly LoggedAlert[]): void {
+    const own = this.#after;
+    if (own === null || after >= own) return;
+    const older = alerts.filter(({ seq }) => seq > after && seq <= own);
+    this.#alerts = [...older, ...this.#alerts];
+    this.#bytes += older.reduce((sum, { message }) => sum + message.bytes.byteLength, 0);
+    this.#after = after;
+    this.#trim();
+  }
+
+  /** The next ones after `seq`, oldest first, of about `bytes`; at least one when there is one. */
+  next(seq: number, bytes: number): readonly LoggedAlert[] {
+    const first = this.#indexAfter(seq);
+    let end = first;
+    for (let sum = 0; end < this.#alerts.length && sum < bytes; end += 1) sum += this.#alerts[end]?.message.bytes.byteLength ?? 0;
+    return this.#alerts.slice(first, end);
+  }
+
+  #trim(): void {
+    let drop = 0;
+    for (; this.#alerts.length - drop > this.#limits.logAlerts || this.#bytes > this.#limits.logBytes; drop += 1) {
+      const oldest = this.#alerts[drop];
+      if (oldest === undefined) break;
+      this.#bytes -= oldest.message.bytes.byteLength;
+      this.#after = oldest.seq;
+      this.#trimmed = true;
+    }
+    if (drop > 0) this.#alerts.splice(0, drop);
+  }
+
+  /** Index of the first alert after `seq`. */
+  #indexAfter(seq: number): number {
+    let [low, high] = [0, this.#alerts.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#alerts[middle]?.seq ?? Infinity) <= seq) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}

@@ -1,0 +1,49 @@
+import type { FeedSocket } from '../../src/http/feed/viewer.ts';
+
+interface Sent {
+  readonly type: string;
+  readonly offset?: string;
+  readonly data: Record<string, unknown>;
+}
+
+/** A viewer's socket in memory. Stuck, it takes messages and lets them leave one by one when told to. */
+export class FakeSocket implements FeedSocket {
+  bufferedAmount = 0;
+  readonly sent: Sent[] = [];
+  readonly raw: Uint8Array[] = [];
+  readonly #waiting: (() => void)[] = [];
+  closed: { code: number; reason: string } | null = null;
+  pings = 0;
+  terminated = false;
+  stuck = false;
+
+  send(text: Uint8Array, done: () => void): void {
+    this.raw.push(text);
+    this.sent.push(JSON.parse(Buffer.from(text).toString()));
+    if (!this.stuck) {
+      queueMicrotask(done);
+      return;
+    }
+    this.bufferedAmount += text.byteLength;
+    this.#waiting.push(() => {
+      this.bufferedAmount -= text.byteLength;
+      done();
+    });
+  }
+  /** Lets the oldest message leave. */
+  leave(): void {
+    this.#waiting.shift()?.();
+  }
+  ping(): void {
+    this.pings += 1;
+  }
+  close(code: number, reason: string): void {
+    this.closed ??= { code, reason };
+  }
+  terminate(): void {
+    this.terminated = true;
+  }
+  of(type: string): Record<string, unknown>[] {
+    return this.sent.filter((message) => message.type === type).map((message) => message.data);
+  }
+}
