@@ -18,8 +18,8 @@ export interface HealthFacts {
 }
 
 const NATS_AWAY = 'NATS is away: detections wait, nothing is judged and nothing is shown until it is back';
-const REDIS_AWAY = 'Redis is away: live push goes over NATS, newest pictures and alerts are not kept until it is back';
-const REDIS_OFF = 'Redis is switched off: live push goes over NATS, newest pictures and alerts are not kept';
+const REDIS_AWAY = 'Redis is away: live push goes over NATS, newest results are not kept until it is back; alerts wait in NATS';
+const REDIS_OFF = 'Redis is switched off: live push goes over NATS, newest results are not kept; alerts are read from their history';
 
 /** Sums up how the system is. `down`: cameras are not being watched; `degraded`: something named is missing. */
 export function healthReport(facts: HealthFacts): HealthReport {

@@ -38,6 +38,9 @@ export function bindMetrics(metrics: Metrics, { system, bus, redis, encoder, rol
       { stream: streams.detections, durable: consumers.taskGenerator },
       { stream: streams.detections, durable: consumers.aggregatorDetections },
       { stream: streams.results, durable: consumers.aggregatorResults },
+      { stream: streams.alerts, durable: consumers.alertImages },
+      // Without Redis nobody takes from it.
+      ...(redis === null ? [] : [{ stream: streams.alerts, durable: consumers.alertWriter }]),
       ...PRIORITIES_URGENT_FIRST.map((priority) => ({ stream: streams.tasks, durable: consumers.scheduler(priority) })),
     ];
     await Promise.all(
