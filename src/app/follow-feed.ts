@@ -139,11 +139,13 @@ class FeedSource {
     try {
       const limit = Math.min(READ_MOST, missing.to - missing.from + 2);
       const found = await this.#within(READ_MS, this.#bus.read({ stream: streams.aggregates, parser: Aggregate, from: { seq: missing.from }, limit }));
-      // The stream may have brought it meanwhile, or be another one.
+      // The stream may have brought it meanwhile, or be another one. What it leaves out does not exist.
       if (this.#sequencer.missing()?.from !== missing.from) return;
-      for (const { seq, body } of found) if (seq <= missing.to) this.#publish(this.#sequencer.fromPush(seq, body));
-      if (found.some(({ seq }) => seq > missing.to)) this.#publish(this.#sequencer.skip(missing.to));
-      else if (found.length < limit) this.#expel(missing.to + 1);
+      for (const { seq, body } of found) this.#publish(this.#sequencer.fromPush(seq, body));
+      const read = found.at(-1)?.seq ?? 0;
+      if (read >= missing.from) this.#publish(this.#sequencer.skip(Math.min(read, missing.to)));
+      if (read > missing.to) return;
+      if (found.length < limit) this.#expel(missing.to + 1);
     } catch (thrown) {
       if (this.#sequencer.missing()?.from === missing.from) this.#giveUp(asError(thrown).message);
     } finally {

@@ -54,7 +54,9 @@ describe('sequencer of the feed', () => {
     assert.deepEqual(seqs(sequencer.fromStream(7, 'g')), [7, 8]);
     sequencer.begin(null);
     assert.deepEqual(sequencer.fromPush(3, 'c'), []);
-    assert.deepEqual(seqs(sequencer.skip(2)), [3]);
+    assert.deepEqual(sequencer.missing(), { from: 1, to: 2 });
+    sequencer.fromPush(1, 'a');
+    assert.deepEqual(seqs(sequencer.skip(2)), [1, 3]);
   });
 
   it('takes out a push of another stream', () => {

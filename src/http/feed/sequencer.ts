@@ -59,8 +59,7 @@ export class FeedSequencer<T> {
     this.#closeUpTo(seq);
     if (this.#next === null) this.#next = Math.min(seq, ...this.#ahead.keys());
     if (seq < this.#next) return filled ? [this.#place(seq, item)] : [];
-    const before = [...this.#ahead.keys()].filter((one) => one < seq).toSorted((a, b) => a - b);
-    const out = before.map((one) => this.#takeAhead(one));
+    const out = this.#takeUpTo(seq - 1);
     this.#ahead.delete(seq);
     this.#next = seq + 1;
     return [...out, this.#place(seq, item), ...this.#drain()];
@@ -77,11 +76,11 @@ export class FeedSequencer<T> {
     return this.#drain();
   }
 
-  /** What the pushes wait for; null when nothing waits. */
+  /** What the pushes wait for, from 1 on when no place is known; null when nothing waits. */
   missing(): Hole | null {
     if (this.#ahead.size === 0) return null;
     const first = Math.min(...this.#ahead.keys());
-    return { from: this.#next ?? first, to: first - 1 };
+    return { from: this.#next ?? 1, to: first - 1 };
   }
 
   /** Waits no longer for what is missing: it becomes a hole, and what waited behind it goes out. */
@@ -96,8 +95,9 @@ export class FeedSequencer<T> {
 
   /** What is still missing up to `to` does not exist: goes on behind it. */
   skip(to: number): readonly Placed<T>[] {
-    if (this.#next === null || this.#next <= to) this.#next = to + 1;
-    return this.#drain();
+    const out = this.#takeUpTo(to);
+    this.#next = Math.max(this.#next ?? 0, to + 1);
+    return [...out, ...this.#drain()];
   }
 
   /** Takes out a waiting push that is not in the stream after all: it was of another one. Null when it does not wait. */
@@ -111,6 +111,11 @@ export class FeedSequencer<T> {
     const out: Placed<T>[] = [];
     while (this.#next !== null && this.#ahead.has(this.#next)) out.push(this.#takeAhead(this.#next));
     return out;
+  }
+
+  #takeUpTo(to: number): Placed<T>[] {
+    const waiting = [...this.#ahead.keys()].filter((seq) => seq <= to);
+    return waiting.toSorted((a, b) => a - b).map((seq) => this.#takeAhead(seq));
   }
 
   #takeAhead(seq: number): Placed<T> {
