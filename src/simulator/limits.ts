@@ -28,6 +28,14 @@ export class ArrivalLimiter {
   count(at: number): void {
     this.#counted.push(at);
   }
+
+  /** What providers tell of the minute's limit with every answer. */
+  headers(at: number): Readonly<Record<string, string>> {
+    const { spanMs, limit } = this.#rules[1] ?? { spanMs: 0, limit: 0 };
+    const within = this.#counted.filter((arrival) => arrival >= at - spanMs);
+    const resetMs = within[0] === undefined ? 0 : within[0] + spanMs - at;
+    return { 'x-ratelimit-limit-requests': String(limit), 'x-ratelimit-remaining-requests': String(Math.max(0, limit - within.length)), 'x-ratelimit-reset-requests': `${(resetMs / 1_000).toFixed(3)}s` };
+  }
 }
 
 /** The same for the tokens of a minute: each call counts with all it will use from the moment it arrives. */

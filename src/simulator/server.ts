@@ -105,6 +105,7 @@ class Simulator {
     // Limits count by arrival, before the body is read.
     const wait = key === undefined || key.revoked ? 0 : key.limiter.waitMs(at);
     if (key !== undefined && !key.revoked && (wait === 0 || this.#options.countRejected === true)) key.limiter.count(at);
+    for (const [name, value] of Object.entries(key === undefined || key.revoked ? {} : key.limiter.headers(at))) response.setHeader(name, value);
     const body = await readBody(request, LARGEST_BODY);
     book({ bytes: body?.length ?? 0 });
     if (key === undefined || key.revoked) return end(sendError(response, 401, 'invalid_api_key', 'Incorrect API key provided.'));

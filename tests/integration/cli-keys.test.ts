@@ -54,12 +54,16 @@ test('verify calls every key once and says which one does not work', async () =>
   const { code, out } = await gantry(['keys', 'verify', '--keys', file], { GOOD, BAD });
   assert.equal(code, 1);
   assert.match(out, /good +\S+ +ok +\d+ ms +\d+/);
+  assert.match(out, /^key +model +result +latency +tokens +limits seen$/m);
+  assert.match(out, /^good .* x-ratelimit-limit-requests=60 x-ratelimit-remaining-requests=59 x-ratelimit-reset-requests=60\.000s$/m);
   assert.match(out, /revoked +\S+ +rejected-key/);
+  assert.match(out, /^revoked .* -$/m, 'who refuses a key tells it no limits');
   assert.match(out, /1 of 2 keys do not work/);
   assert.deepEqual(simulator.calls().map(({ key }) => key).toSorted(), ['good', 'revoked']);
   const one = await gantry(['verify-keys', '--keys', file, '--key', 'good', '--json'], { GOOD, BAD });
   assert.equal(one.code, 0);
   assert.equal(JSON.parse(one.out)[0].result, 'ok');
+  assert.equal(JSON.parse(one.out)[0].limits['x-ratelimit-remaining-requests'], '58');
   assert.equal((await gantry(['keys', 'verify', '--keys', file], { GOOD })).code, 1, 'a key without its variable does not work');
 });
 
