@@ -1,5 +1,6 @@
 /** Gantry's start table: what is started for which role, in which order, and how it ends. The one file that knows every room. */
 import { mkdir } from 'node:fs/promises';
+import { CAMERA_REGISTRY } from './actors/camera-registry.ts';
 import { gantryTree } from './actors/tree.ts';
 import type { GantryConfig, Role } from './app/config.ts';
 import { useNats, useRedis } from './app/embedded.ts';
@@ -16,6 +17,7 @@ import { httpPorts } from './app/role-ports.ts';
 import { schedulerInits, useJudgement } from './app/role-scheduler.ts';
 import { microRoles } from './app/roles.ts';
 import { removeRuntimeFile, writeRuntimeFile } from './app/runtime-file.ts';
+import { followShedGroups } from './app/shed-groups.ts';
 import { Signal } from './app/signals.ts';
 import { StartStack } from './app/start-stack.ts';
 import { VERSION } from './app/version.ts';
@@ -89,6 +91,7 @@ export async function startGantry({ config, log, onLost, signal, ...hooks }: Sta
   });
   const system: ActorSystem = await stack.step('actors', () => startSystem(tree, { log, onEscalation: onLost }), (started) => started.stop());
   if (has('cameras')) followFaults(system);
+  await stack.stepIf(has('cameras'), 'shed groups', () => followShedGroups(bus, (cameraId, count) => system.ref(CAMERA_REGISTRY).tell({ type: 'shed', cameraId, what: 'groups', count })), (unfollow) => unfollow());
   judgement?.keys.follow(system, metrics, redisServer?.url ?? null);
 
   // What people see.

@@ -3,13 +3,11 @@ import type { LiveFeed } from '../http/live-feed.ts';
 import type { Bus } from '../infra/bus.ts';
 import type { RedisStore } from '../infra/redis/store.ts';
 import { Aggregate, type PushedAggregate } from '../messages/aggregate.ts';
-import type { CameraId } from '../messages/ids.ts';
 import { streams, subjects } from '../messages/subjects.ts';
 import type { ActorLog } from '../runtime/actor.ts';
 import { sleep, systemClock, type Clock, type TimerHandle } from '../runtime/clock.ts';
 import { asError } from '../runtime/errors.ts';
 import { feedHistory } from './feed-history.ts';
-import { ShedGroups } from './shed-groups.ts';
 
 /** What is missing between two pushes is waited for so long, then read from the stream. */
 const WAIT_MS = 250;
@@ -22,19 +20,13 @@ const AGAIN_MS = 500;
 /** How long the start waits for the stream; later it goes on without. */
 const START_MS = 3_000;
 
-export interface FollowFeedOptions {
-  /** Told once of each group that nobody judged because there was no room or no time. */
-  readonly onShed?: (cameraId: CameraId, groups: number) => void;
-  readonly clock?: Clock;
-}
-
 /**
  * Feeds viewers from Redis's channels and from the stream of aggregates at once: every aggregate comes by both ways,
  * and the first one counts, in the order of the stream. So there is no gap when Redis or NATS goes or comes back, and
  * nothing to switch. Resolves, within {@link START_MS}, to what ends it.
  */
-export async function followFeed(bus: Bus, redis: Pick<RedisStore, 'follow'> | null, feed: LiveFeed, log: ActorLog, options: FollowFeedOptions = {}): Promise<() => void> {
-  const source = new FeedSource(bus, feed, log, options);
+export async function followFeed(bus: Bus, redis: Pick<RedisStore, 'follow'> | null, feed: LiveFeed, log: ActorLog, clock: Clock = systemClock): Promise<() => void> {
+  const source = new FeedSource(bus, feed, log, clock);
   const from = await source.start();
   bus.follow({ stream: streams.aggregates, parser: Aggregate, from, signal: source.signal, onMessage: ({ seq, body }) => source.fromStream(seq, body), onReset: (why) => source.reset(why) });
   redis?.follow((pushed) => source.fromPush(pushed)).catch((thrown: unknown) => log.debug({ err: asError(thrown).message }, 'not subscribed to Redis before the stop'));
@@ -47,21 +39,18 @@ class FeedSource {
   readonly #feed: LiveFeed;
   readonly #log: ActorLog;
   readonly #clock: Clock;
-  readonly #onShed: FollowFeedOptions['onShed'];
   readonly #sequencer = new FeedSequencer<Aggregate>();
-  readonly #shed = new ShedGroups();
   readonly #stop = new AbortController();
   /** Ends a recovery when the next one begins. */
   #recovery = new AbortController();
   #timer: TimerHandle | null = null;
   #filling = false;
 
-  constructor(bus: Bus, feed: LiveFeed, log: ActorLog, { onShed, clock }: FollowFeedOptions) {
+  constructor(bus: Bus, feed: LiveFeed, log: ActorLog, clock: Clock) {
     this.#bus = bus;
     this.#feed = feed;
     this.#log = log;
-    this.#clock = clock ?? systemClock;
-    this.#onShed = onShed;
+    this.#clock = clock;
     feed.use(feedHistory(bus));
   }
 
@@ -104,11 +93,7 @@ class FeedSource {
   }
 
   #publish(placed: readonly Placed<Aggregate>[]): void {
-    for (const { item, seq, through } of placed) {
-      const groups = this.#shed.of(item);
-      if (groups > 0) this.#onShed?.(item.cameraId, groups);
-      this.#feed.publish(item, { seq, through });
-    }
+    for (const { item, seq, through } of placed) this.#feed.publish(item, { seq, through });
     this.#arm();
   }
 

@@ -1,14 +1,31 @@
-import type { Aggregate } from '../messages/aggregate.ts';
+import { z } from 'zod';
+import type { Bus } from '../infra/bus.ts';
+import { MissingGroup } from '../messages/aggregate.ts';
+import { CameraId, RequestId } from '../messages/ids.ts';
+import { subjects } from '../messages/subjects.ts';
 
 /** Frames remembered, so that a revision counts no group again. */
 const REMEMBERED = 4_096;
 
-/** Counts groups that nobody judged because there was no room or no time, each once. Pure. */
+/** What of an aggregate is looked at. */
+const Missing = z.object({ cameraId: CameraId, requestId: RequestId, riskAssessment: z.object({ missingGroups: z.array(MissingGroup) }) });
+type Missing = z.infer<typeof Missing>;
+
+/** Tells once of each group that nobody judged because there was no room or no time. Returns what ends it. */
+export function followShedGroups(bus: Pick<Bus, 'subscribe'>, tell: (cameraId: CameraId, groups: number) => void): () => void {
+  const shed = new ShedGroups();
+  return bus.subscribe(subjects.aggregates, Missing, (aggregate) => {
+    const groups = shed.of(aggregate);
+    if (groups > 0) tell(aggregate.cameraId, groups);
+  });
+}
+
+/** Counts shed groups, each once over all revisions of its frame. Pure. */
 export class ShedGroups {
   readonly #counted = new Map<string, Set<number>>();
 
   /** How many of this aggregate's groups are to be counted now. */
-  of({ requestId, riskAssessment }: Pick<Aggregate, 'requestId' | 'riskAssessment'>): number {
+  of({ requestId, riskAssessment }: Missing): number {
     const shed = riskAssessment.missingGroups.filter(({ reason }) => reason === 'shed' || reason === 'expired').map(({ groupIndex }) => groupIndex);
     if (shed.length === 0) return 0;
     const counted = this.#counted.get(requestId) ?? new Set();

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe, it, test } from 'node:test';
 import { followFeed } from '../../src/app/follow-feed.ts';
-import { ShedGroups } from '../../src/app/shed-groups.ts';
+import { followShedGroups, ShedGroups } from '../../src/app/shed-groups.ts';
 import { DEFAULT_LIMITS } from '../../src/http/limits.ts';
 import { LiveFeed } from '../../src/http/live-feed.ts';
-import type { FollowOptions } from '../../src/infra/bus.ts';
+import type { FollowOptions, Parser } from '../../src/infra/bus.ts';
 import type { Aggregate, MissingGroup, PushedAggregate } from '../../src/messages/aggregate.ts';
 import { streams, subjects } from '../../src/messages/subjects.ts';
 import { ManualClock, settle } from '../../src/runtime/testing/manual-clock.ts';
@@ -38,23 +38,22 @@ async function setUp() {
   const bus = new CutBus(clock);
   const world = new FakeWorld().add('a');
   const feed = new LiveFeed({ cameras: world.ports().cameras, clock, log: memoryLog(), limits: DEFAULT_LIMITS });
-  let push = (_: PushedAggregate): void => undefined;
+  let push: (one: PushedAggregate) => void = () => undefined;
   const redis = { follow: async (listener: typeof push) => void (push = listener) };
-  const shed: [string, number][] = [];
   const store = (more: Parameters<typeof aggregate>[1] = {}): PushedAggregate => {
     const one = aggregate('a', more);
     const { seq } = bus.streams.publish(subjects.aggregate('a'), one, one.requestId);
     if (one.riskAssessment.maxRiskLevel === 'high') bus.streams.publish(subjects.alert('a'), one, one.requestId);
     return { ...one, offset: seq };
   };
-  const start = () => followFeed(bus, redis, feed, memoryLog(), { clock, onShed: (camera, groups) => void shed.push([camera, groups]) });
+  const start = () => followFeed(bus, redis, feed, memoryLog(), clock);
   const join = async () => {
     const socket = new FakeSocket();
     feed.connect(socket).receive('{"type":"subscribe"}');
     await settle();
     return socket;
   };
-  return { clock, bus, feed, store, start, join, shed, push: (one: PushedAggregate) => push(one) };
+  return { clock, bus, feed, store, start, join, push: (one: PushedAggregate) => push(one) };
 }
 
 const shown = (socket: FakeSocket): unknown[] => socket.of('detection_result').map(({ requestId }) => requestId);
@@ -160,15 +159,15 @@ describe('the sources of the feed', () => {
     store();
     assert.match(String(offsets(socket)[0]), /-1$/u);
   });
+});
 
-  it('tell of groups that were shed, each once over all revisions', async () => {
-    const { store, start, shed } = await setUp();
-    await start();
-    const { riskAssessment } = aggregate('a');
-    store({ riskAssessment: { ...riskAssessment, missingGroups: [{ groupIndex: 1, reason: 'shed' }, { groupIndex: 2, reason: 'late' }] } });
-    assert.deepEqual(shed, [['a', 1]]);
-    const counter = new ShedGroups();
-    const of = (missingGroups: MissingGroup[]) => counter.of({ requestId: 'r', riskAssessment: { ...riskAssessment, missingGroups } });
-    assert.deepEqual([of([{ groupIndex: 1, reason: 'shed' }]), of([{ groupIndex: 1, reason: 'shed' }, { groupIndex: 2, reason: 'expired' }]), of([{ groupIndex: 3, reason: 'failed' }])], [1, 1, 0]);
-  });
+test('groups that were shed are told of once each, over all revisions', () => {
+  const { riskAssessment, ...frame } = aggregate('a');
+  const of = (missingGroups: MissingGroup[]) => ({ ...frame, riskAssessment: { ...riskAssessment, missingGroups } });
+  const told: [string, number][] = [];
+  const parsing = { subscribe: <T>(_subject: string, parser: Parser<T>, listener: (body: T, subject: string) => void) => (listener(parser.parse(of([{ groupIndex: 1, reason: 'shed' }, { groupIndex: 2, reason: 'late' }])), ''), () => undefined) };
+  followShedGroups(parsing, (camera, groups) => void told.push([camera, groups]));
+  assert.deepEqual(told, [['a', 1]]);
+  const shed = new ShedGroups();
+  assert.deepEqual([shed.of(of([{ groupIndex: 1, reason: 'shed' }])), shed.of(of([{ groupIndex: 1, reason: 'shed' }, { groupIndex: 2, reason: 'expired' }])), shed.of(of([{ groupIndex: 3, reason: 'failed' }]))], [1, 1, 0]);
 });
