@@ -53,6 +53,7 @@ export function httpPorts(parts: PortParts): HttpPorts {
       subscribe: (listener) => system.subscribe(listener),
       restart: (path) => system.restart(path),
     },
+    deadLetters: parts.deadLetters,
     scheduler: has('scheduler') ? schedulerPort(system) : schedulerElsewhere(bus),
     assessments: has('web') ? assessmentPort(system, egress, config.hookSecret !== null) : assessmentsElsewhere,
     keys: judgement === null ? keysElsewhere : keyPort(system, judgement.keys),

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { HistoryPage, HistoryQuery } from '../infra/alert-history.ts';
 import type { ImageStore } from '../infra/bus.ts';
+import type { DeadLetterBox } from '../infra/nats/dead-letter-box.ts';
 import type { Aggregate } from '../messages/aggregate.ts';
 import type { CameraConfig, CameraStatus } from '../messages/camera.ts';
 import type { CameraId } from '../messages/ids.ts';
@@ -69,6 +70,8 @@ export interface HttpPorts {
     /** False when there is nobody at this path. Rejects when it does not start again. */
     restart(path: string): Promise<boolean>;
   };
+  /** Messages of the bus that were given up. */
+  readonly deadLetters: Pick<DeadLetterBox, 'list' | 'get' | 'replay'>;
   readonly scheduler: {
     /** State of the key pool and its keys: names only, never a key. */
     stats(): Promise<KeyPoolStats>;

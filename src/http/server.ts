@@ -26,6 +26,7 @@ import { DEFAULT_WEB_ROOT, pageRoutes } from './resources/pages.ts';
 import { supervisorRoutes } from './resources/supervisor.ts';
 import { socketRoutes } from './resources/sockets.ts';
 import { alertRoutes } from './resources/alerts.ts';
+import { deadLetterRoutes } from './resources/dead-letters.ts';
 import { assessmentRoutes } from './resources/assessments.ts';
 import { usageRoutes } from './resources/usage.ts';
 import { installSecurity } from './security.ts';
@@ -126,6 +127,7 @@ export async function createHttpServer(ports: HttpPorts, options: HttpServerOpti
     },
   });
   alertRoutes(app, ports.cameras, clock);
+  deadLetterRoutes(app, ports.deadLetters);
   imageRoutes(app, ports.images);
   supervisorRoutes(app, ports);
   operationRoutes(app, ports);

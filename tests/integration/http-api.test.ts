@@ -186,6 +186,23 @@ describe('HTTP API', () => {
       assert.equal((json['deadLetters'] as { total: number }).total, 1);
     });
 
+    it('list, show and replay messages that were given up, at the wish of pages of this server only', async () => {
+      const letter = { id: 7, at: Date.parse('2026-01-02T03:04:05Z'), stream: 'DETECTIONS', consumer: 'task-generator', subject: 'detection-results.north', reason: 'odd', deliveries: 10, cameraId: 'north', requestId: null, traceId: null };
+      world.deadLetters.set(7, { ...letter, headers: { 'Trace-Id': 'abc' }, body: Buffer.from('{"odd":1}') });
+      const shown = { ...letter, at: '2026-01-02T03:04:05.000Z' };
+      assert.deepEqual((await call(base, '/api/dead-letters?stream=DETECTIONS')).json['deadLetters'], [shown]);
+      assert.deepEqual((await call(base, '/api/dead-letters?stream=TASKS')).json['deadLetters'], []);
+      assert.deepEqual((await call(base, '/api/dead-letters/7')).json, { ...shown, headers: { 'Trace-Id': 'abc' }, body: '{"odd":1}' });
+      const strange = await call(base, '/api/dead-letters/7/replay', { method: 'POST', headers: { origin: 'https://evil.example' } });
+      assert.deepEqual([strange.status, strange.json['code'], world.deadLetters.size], [403, 'ORIGIN_REFUSED', 1]);
+      assert.deepEqual((await call(base, '/api/dead-letters/7/replay', { method: 'POST' })).json, { replayed: 7 });
+      for (const init of [{}, { method: 'POST' }]) {
+        const gone = await call(base, `/api/dead-letters/7${'method' in init ? '/replay' : ''}`, init);
+        assert.deepEqual([gone.status, gone.json['code']], [404, 'UNKNOWN_DEAD_LETTER']);
+      }
+      assert.equal((await call(base, '/api/dead-letters/x')).status, 400);
+    });
+
     it('show keys by name in the shape of the contract', async () => {
       const { json } = await call(base, '/api/scheduler/stats');
       assert.equal(json['code'], 200);
@@ -226,7 +243,7 @@ describe('HTTP API', () => {
     it('describe every address in OpenAPI', async () => {
       const { json } = await call(base, '/docs/json');
       const paths = Object.keys(json['paths'] as object);
-      for (const path of ['/api/cameras', '/api/cameras/{id}', '/api/cameras/{id}/latest', '/api/cameras/{id}/alerts', '/api/cameras/{id}/alerts/history', '/api/alerts/history', '/api/cameras/{id}/snapshot.jpg', '/api/images/{imageId}', '/api/supervisor/tree', '/api/scheduler/stats', '/api/scheduler/health', '/api/key-pool/health', '/api/health', '/api/health/health_check', '/metrics']) {
+      for (const path of ['/api/cameras', '/api/cameras/{id}', '/api/cameras/{id}/latest', '/api/cameras/{id}/alerts', '/api/cameras/{id}/alerts/history', '/api/alerts/history', '/api/cameras/{id}/snapshot.jpg', '/api/images/{imageId}', '/api/supervisor/tree', '/api/dead-letters', '/api/dead-letters/{id}', '/api/dead-letters/{id}/replay', '/api/scheduler/stats', '/api/scheduler/health', '/api/key-pool/health', '/api/health', '/api/health/health_check', '/metrics']) {
         assert.ok(paths.includes(path), path);
       }
       assert.equal((await call(base, '/docs')).status, 200);

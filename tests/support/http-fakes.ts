@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createHttpServer, type HttpServer, type HttpServerOptions } from '../../src/http/server.ts';
 import type { CameraRecord, HealthReport, HttpPorts, KeyPoolStats } from '../../src/http/ports.ts';
 import type { HistoryQuery } from '../../src/infra/alert-history.ts';
+import type { DeadLetter } from '../../src/infra/nats/dead-letter-box.ts';
 import type { Aggregate } from '../../src/messages/aggregate.ts';
 import type { CameraConfig, CameraStatus } from '../../src/messages/camera.ts';
 import type { RiskLevel } from '../../src/messages/assessment.ts';
@@ -159,6 +160,7 @@ export class FakeWorld {
   readonly historyQueries: HistoryQuery[] = [];
   readonly alertLists = new Map<string, Aggregate[]>();
   readonly images = new Map<string, Uint8Array>();
+  readonly deadLetters = new Map<number, DeadLetter>();
   readonly removed: string[] = [];
   health: HealthReport | Error = healthy;
   keys: KeyPoolStats = keyStats;
@@ -225,6 +227,11 @@ export class FakeWorld {
         subscribe: () => () => undefined,
         restart: async () => true,
         deadLetters: () => ({ total: 1, recent: [{ at: '2026-01-02T03:04:05.000Z', path: '/gone', messageType: 'tick', reason: 'no-such-actor' }] }),
+      },
+      deadLetters: {
+        list: async ({ stream, limit }) => (check(), [...this.deadLetters.values()].filter((letter) => stream === undefined || letter.stream === stream).slice(0, limit)),
+        get: async (id) => this.deadLetters.get(id) ?? null,
+        replay: async (id) => this.deadLetters.delete(id),
       },
       scheduler: {
         stats: async () => this.keys,

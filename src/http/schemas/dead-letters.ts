@@ -1,0 +1,36 @@
+import { z } from 'zod';
+
+export const DeadLetterParams = z.object({ id: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) });
+
+export const DeadLetterQuery = z.strictObject({
+  stream: z.string().regex(/^[A-Z_]{1,32}$/u, 'must be the name of a stream, such as DETECTIONS').optional(),
+  limit: z.coerce.number().int().min(1).max(1_000).default(50),
+  token: z.string().optional(),
+});
+
+const summary = {
+  id: z.int().min(1),
+  /** When it was given up. */
+  at: z.iso.datetime(),
+  stream: z.string(),
+  consumer: z.string(),
+  /** Where the message was published, and is again by a replay. */
+  subject: z.string(),
+  reason: z.string(),
+  deliveries: z.int(),
+  cameraId: z.string().nullable(),
+  requestId: z.string().nullable(),
+  traceId: z.string().nullable(),
+};
+/** Newest first. */
+export const DeadLetterList = z.object({ deadLetters: z.array(z.object(summary)) });
+
+export const DeadLetterView = z.object({
+  ...summary,
+  /** Of the original message. */
+  headers: z.record(z.string(), z.string()),
+  /** The original bytes as text; what is not UTF-8 is replaced. */
+  body: z.string(),
+});
+
+export const ReplayReply = z.object({ replayed: z.int().min(1) });
