@@ -1,9 +1,10 @@
 /**
  * What a call tells about its way to the provider, once it is answered.
- * - `arrival`: when the provider says the request arrived, epoch ms by the provider's clock.
+ * - `arrival`: when the provider says the request arrived, epoch ms by the provider's clock; with it, when known, the ms
+ *   from sending to answer, within which it must have arrived.
  * - `round-trip`: ms from sending to answer without the provider's own time.
  */
-export type TransitSample = { readonly kind: 'arrival'; readonly at: number } | { readonly kind: 'round-trip'; readonly ms: number };
+export type TransitSample = { readonly kind: 'arrival'; readonly at: number; readonly roundTripMs?: number } | { readonly kind: 'round-trip'; readonly ms: number };
 
 export interface GuardBounds {
   /** Never below: timers, rounding, and what was not seen yet. */
@@ -15,6 +16,8 @@ export interface GuardBounds {
 const BUCKET_MS = 60_000;
 const BUCKETS = 10;
 const ENOUGH = 20;
+/** Calls of a process that just started are all slow: only calls some time apart tell how fast the way is. */
+const APART_MS = 1_000;
 /** The spread of what is to come may be somewhat wider than that of what was seen. */
 const MARGIN = 1.25;
 const ROUNDING_MS = 2;
@@ -36,7 +39,7 @@ const LONGEST_EXCESS_MS = 4_000;
  */
 export class TransitGuard {
   readonly #bounds: GuardBounds;
-  #buckets: { readonly from: number; min: number; max: number; count: number }[] = [];
+  #buckets: { readonly from: number; readonly since: number; min: number; max: number; count: number; until: number }[] = [];
 
   constructor(bounds: GuardBounds) {
     this.#bounds = { minMs: Math.min(bounds.minMs, bounds.maxMs), maxMs: bounds.maxMs };
@@ -48,18 +51,20 @@ export class TransitGuard {
     const from = Math.floor(now / BUCKET_MS) * BUCKET_MS;
     const newest = this.#buckets.at(-1);
     if (newest === undefined || newest.from < from) {
-      this.#buckets = [...this.#buckets.slice(1 - BUCKETS), { from, min: value, max: value, count: 1 }];
+      this.#buckets = [...this.#buckets.slice(1 - BUCKETS), { from, since: now, until: now, min: value, max: value, count: 1 }];
       return;
     }
     newest.min = Math.min(newest.min, value);
     newest.max = Math.max(newest.max, value);
     newest.count++;
+    newest.until = Math.max(newest.until, now);
   }
 
   /** Spread of the last ten minutes in ms; null while too little was seen. */
   spreadMs(now: number): number | null {
     const recent = this.#buckets.filter((bucket) => bucket.from > now - BUCKETS * BUCKET_MS);
     if (recent.reduce((sum, bucket) => sum + bucket.count, 0) < ENOUGH) return null;
+    if ((recent.at(-1)?.until ?? 0) - (recent[0]?.since ?? 0) < APART_MS) return null;
     return Math.max(...recent.map((bucket) => bucket.max)) - Math.min(...recent.map((bucket) => bucket.min));
   }
 
@@ -92,7 +97,7 @@ export class TransitGuards {
 
   /**
    * When a call that was sent at `sentAt` arrived, on our clock and without the delay all calls share; null when it cannot
-   * be told. Not `sure`: a faster call may still show that it was later than this.
+   * be told. Not `sure`: a faster call may still show that it was later, so it counts as arrived when it was answered.
    */
   arrivedAt(endpoint: string, sample: TransitSample, sentAt: number, now: number): { readonly at: number; readonly sure: boolean } | null {
     const known = this.#guards.get(endpoint);
@@ -100,7 +105,8 @@ export class TransitGuards {
     if (fastest === null || sample.kind !== 'arrival') return null;
     const excess = Math.max(0, sample.at - sentAt - fastest.value) + ROUNDING_MS;
     // A provider whose clock was set: no call is on its way for so long.
-    return excess > LONGEST_EXCESS_MS ? null : { at: sentAt + excess, sure: fastest.sure };
+    if (excess > LONGEST_EXCESS_MS) return null;
+    return fastest.sure ? { at: sentAt + excess, sure: true } : { at: sentAt + Math.max(excess, Math.ceil(sample.roundTripMs ?? 0)), sure: false };
   }
 
   /** The fastest way seen to this endpoint; changes when calls known before have to be looked at again. */

@@ -52,6 +52,8 @@ export type VlmReply =
       readonly failure: Exclude<CallOutcome, { kind: 'ok' }>;
       /** The provider does not take this format of answer; the next call asks for another. No fault of request or key. */
       readonly formatRefused: boolean;
+      /** As with an answer: a refused request arrived, too. */
+      readonly transit?: TransitSample | null;
       /** Paid also when the answer cannot be read. */
       readonly promptTokens: number;
       readonly completionTokens: number;
@@ -120,7 +122,9 @@ export function createVlmClient(): VlmClient {
       const failure = classifyFailure(error, ending, access.secret, Date.now());
       if (failure.kind === 'ok') throw error;
       const formatRefused = failure.kind === 'rejected-request' && formats.refused(target, access.responseFormat, step, failure.message);
-      return { ok: false, failure, formatRefused, promptTokens: 0, completionTokens: 0 };
+      const headers = error instanceof OpenAI.APIError && error.headers instanceof Headers ? error.headers : null;
+      const transit = headers === null ? null : transitOf(headers, sentAt === null ? null : performance.now() - sentAt);
+      return { ok: false, failure, formatRefused, transit, promptTokens: 0, completionTokens: 0 };
     } finally {
       watch.end();
     }

@@ -8,7 +8,7 @@ const PROCESSING = ['req-cost-time', 'openai-processing-ms', 'x-envoy-upstream-s
 /** What the headers of an answer tell of the request's way to the provider; null when they tell nothing. */
 export function transitOf(headers: Headers, roundTripMs: number | null): TransitSample | null {
   const at = numberOf(headers, ARRIVAL);
-  if (at !== null) return { kind: 'arrival', at };
+  if (at !== null) return { kind: 'arrival', at, ...(roundTripMs === null ? {} : { roundTripMs }) };
   if (roundTripMs === null) return null;
   for (const name of PROCESSING) {
     const ms = numberOf(headers, name);

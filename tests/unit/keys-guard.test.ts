@@ -11,17 +11,19 @@ describe('the guard against jitter', () => {
     const guard = new TransitGuard(BOUNDS);
     for (let i = 0; i < 19; i++) guard.add(1_000_000, T0);
     assert.deepEqual([guard.guardMs(T0), guard.spreadMs(T0)], [50, null]);
-    guard.add(1_000_000, T0);
-    assert.deepEqual([guard.guardMs(T0), guard.spreadMs(T0)], [5, 0]);
+    guard.add(1_000_000, T0 + 999);
+    assert.deepEqual([guard.guardMs(T0 + 999), guard.spreadMs(T0 + 999)], [50, null], 'all of one start, which may be slow as a whole');
+    guard.add(1_000_000, T0 + 1_000);
+    assert.deepEqual([guard.guardMs(T0 + 1_000), guard.spreadMs(T0 + 1_000)], [5, 0]);
   });
 
   it('covers the whole spread and a quarter more, within its bounds, whatever the offset of the clocks', () => {
     for (const offset of [-1e9, 0, 1e9]) {
       const guard = new TransitGuard(BOUNDS);
-      for (let i = 0; i < 50; i++) guard.add(offset + (i % 17), T0);
-      assert.equal(guard.guardMs(T0), 22);
-      guard.add(offset + 400, T0);
-      assert.equal(guard.guardMs(T0), 50);
+      for (let i = 0; i < 50; i++) guard.add(offset + (i % 17), T0 + i * 50);
+      assert.equal(guard.guardMs(T0 + 2_500), 22);
+      guard.add(offset + 400, T0 + 2_500);
+      assert.equal(guard.guardMs(T0 + 2_500), 50);
     }
   });
 
@@ -35,14 +37,24 @@ describe('the guard against jitter', () => {
 
   it('is kept for each endpoint, and prefers arrivals to round trips', () => {
     const guards = new TransitGuards(BOUNDS);
-    for (let i = 0; i < 30; i++) guards.add('a', { kind: 'arrival', at: T0 + 7 + i }, T0 + i, T0);
+    for (let i = 0; i < 30; i++) guards.add('a', { kind: 'arrival', at: T0 + 7 + i }, T0 + i, T0 + i * 50);
     guards.add('a', { kind: 'round-trip', ms: 40 }, T0, T0);
-    for (let i = 0; i < 30; i++) guards.add('b', { kind: 'round-trip', ms: i % 9 }, T0, T0);
-    assert.deepEqual([guards.guardMs('a', T0), guards.guardMs('b', T0), guards.guardMs('c', T0)], [5, 12, 50]);
+    for (let i = 0; i < 30; i++) guards.add('b', { kind: 'round-trip', ms: i % 9 }, T0, T0 + i * 50);
+    const later = T0 + 2_000;
+    assert.deepEqual([guards.guardMs('a', later), guards.guardMs('b', later), guards.guardMs('c', later)], [5, 12, 50]);
+  });
+
+  it('a call counts as arrived when it was answered until the way is known, then as it arrived', () => {
+    const guards = new TransitGuards(BOUNDS);
+    const slow = { kind: 'arrival', at: T0 + 80, roundTripMs: 190.5 } as const;
+    guards.add('a', slow, T0, T0 + 191);
+    assert.deepEqual(guards.arrivedAt('a', slow, T0, T0 + 191), { at: T0 + 191, sure: false });
+    for (let i = 0; i < 20; i++) guards.add('a', { kind: 'arrival', at: T0 + 1_200 + i + 1, roundTripMs: 40 }, T0 + 1_200 + i, T0 + 1_300);
+    assert.deepEqual(guards.arrivedAt('a', slow, T0, T0 + 1_300), { at: T0 + 81, sure: true });
   });
 
   it('reads what providers send', () => {
-    assert.deepEqual(transitOf(new Headers({ 'req-arrive-time': '1700000000123', 'req-cost-time': '5' }), 90), { kind: 'arrival', at: 1_700_000_000_123 });
+    assert.deepEqual(transitOf(new Headers({ 'req-arrive-time': '1700000000123', 'req-cost-time': '5' }), 90), { kind: 'arrival', at: 1_700_000_000_123, roundTripMs: 90 });
     assert.deepEqual(transitOf(new Headers({ 'openai-processing-ms': '70' }), 90), { kind: 'round-trip', ms: 20 });
     assert.equal(transitOf(new Headers({ 'openai-processing-ms': '170' }), 90), null);
     assert.equal(transitOf(new Headers({ 'req-arrive-time': 'soon' }), null), null);
