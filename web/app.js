@@ -4,8 +4,8 @@ import { Alerts } from './alerts.js';
 import { Feed } from './feed.js';
 import { addCameraForm, removeDialog, tokenDialog } from './forms.js';
 import { byId, plural, setText } from './format.js';
-import { NoticeBar, noticesOf } from './notices.js';
-import { CameraTile } from './tile.js';
+import { NoticeBar, noticeOfGap, noticeOfLag, noticesOf } from './notices.js';
+import { CameraTile, isNewer } from './tile.js';
 import { Tree } from './tree.js';
 
 /** @typedef {import('../src/http/schemas/cameras.ts').CameraView} CameraView */
@@ -14,6 +14,9 @@ import { Tree } from './tree.js';
 const CAMERAS_MS = 5_000;
 const HEALTH_MS = 5_000;
 const TREE_MS = 2_000;
+/** How long the page says that something was missed, or that the connection is slow. */
+const GAP_SHOWN_MS = 30_000;
+const LAG_SHOWN_MS = 5_000;
 
 const grid = byId('cameras', HTMLElement);
 const pill = byId('feed-state', HTMLElement);
@@ -44,9 +47,14 @@ function onMessage(message) {
   switch (message.type) {
     case 'detection_result': {
       const tile = tiles.get(message.data.cameraId);
-      if (tile === undefined) pending.set(message.data.cameraId, message);
-      else tile.frame(message.data);
-      if (tile === undefined) void refreshCameras();
+      alerts.revise(message.data);
+      if (tile !== undefined) {
+        tile.frame(message.data);
+        return;
+      }
+      const waiting = pending.get(message.data.cameraId);
+      if (waiting === undefined || isNewer(message.data, waiting.data)) pending.set(message.data.cameraId, message);
+      void refreshCameras();
       return;
     }
     case 'camera_status':
@@ -55,6 +63,14 @@ function onMessage(message) {
       return;
     case 'alert':
       alerts.add([message.data]);
+      return;
+    case 'gap':
+      notices.setFor('feed-gap', noticeOfGap(message.data), GAP_SHOWN_MS);
+      // Alerts may be missing: the lists of the cameras are read again.
+      if (message.data.alertsSince === null) alertsLoaded = false;
+      return;
+    case 'lag':
+      notices.setFor('feed-lag', noticeOfLag(message.data), LAG_SHOWN_MS);
       return;
     case 'error':
       notices.set('feed-error', [{ level: 'warn', text: message.data.message }]);

@@ -3,11 +3,31 @@ import { socketUrl } from './api.js';
 
 /** @typedef {import('../src/messages/feed.ts').FeedMessage} FeedMessage */
 /** @typedef {'connecting' | 'live' | 'lost'} FeedState */
+/** @typedef {{ epoch: string, seq: number }} Place */
 
 const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 10_000;
 const PING_MS = 10_000;
 const SILENCE_MS = 25_000;
+/** Judgements remembered to tell one that is sent again. */
+const REMEMBERED = 2_000;
+
+/** @param {string} offset @returns {Place} */
+function placeOf(offset) {
+  const [epoch = '', seq = ''] = offset.split('-');
+  return { epoch, seq: Number(seq) };
+}
+
+/**
+ * The offset to go on from after one more message: the greatest of one stream, else the newer one. Pure.
+ * @param {string | null} known
+ * @param {string} offset
+ */
+export function laterOf(known, offset) {
+  if (known === null) return offset;
+  const [before, now] = [placeOf(known), placeOf(offset)];
+  return before.epoch === now.epoch && before.seq >= now.seq ? known : offset;
+}
 
 export class Feed {
   /** @type {WebSocket | null} */
@@ -17,6 +37,12 @@ export class Feed {
   #state = /** @type {FeedState} */ ('connecting');
   /** Server's clock minus ours, in ms. */
   #skew = 0;
+  /** Where to go on after the connection was lost. @type {string | null} */
+  #offset = null;
+  /** The same as a time, for a server that no longer knows the offset. @type {string | null} */
+  #time = null;
+  /** What was shown already. @type {Set<string>} */
+  #seen = new Set();
   #onMessage;
   #onState;
 
@@ -44,7 +70,10 @@ export class Feed {
     const socket = new WebSocket(socketUrl('/ws'));
     this.#socket = socket;
     this.#heardAt = Date.now();
-    socket.addEventListener('open', () => socket.send(JSON.stringify({ type: 'subscribe', data: {} })));
+    socket.addEventListener('open', () => {
+      const since = { ...(this.#offset === null ? {} : { since: this.#offset }), ...(this.#time === null ? {} : { sinceTime: this.#time }) };
+      socket.send(JSON.stringify({ type: 'subscribe', data: since }));
+    });
     socket.addEventListener('message', (event) => {
       if (socket !== this.#socket) return;
       this.#heardAt = Date.now();
@@ -62,7 +91,24 @@ export class Feed {
       this.#failures = 0;
       this.#set('live');
     }
-    this.#onMessage(message);
+    if (message.type === 'connection_ack') {
+      this.#offset ??= message.data.offset;
+      this.#time ??= message.data.serverTime;
+    }
+    if ('offset' in message && message.offset !== undefined) this.#offset = laterOf(this.#offset, message.offset);
+    if (message.type === 'detection_result' && (this.#time === null || message.data.publishedAt > this.#time)) this.#time = message.data.publishedAt;
+    if (this.#isNew(message)) this.#onMessage(message);
+  }
+
+  /** What was missed may come twice after a reconnect. @param {FeedMessage} message */
+  #isNew(message) {
+    if (message.type !== 'alert' && message.type !== 'detection_result') return true;
+    const id = `${message.type} ${message.data.requestId} ${message.data.revision}`;
+    if (this.#seen.has(id)) return false;
+    this.#seen.add(id);
+    // A Set keeps the order of insertion: the first is the oldest.
+    if (this.#seen.size > REMEMBERED) for (const oldest of this.#seen.values().take(1)) this.#seen.delete(oldest);
+    return true;
   }
 
   #lost() {

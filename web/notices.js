@@ -27,10 +27,30 @@ export function noticesOf(health) {
   return notices;
 }
 
+/**
+ * What a gap in the feed means to whoever looks. Pure.
+ * @param {import('../src/messages/feed.ts').FeedGap} gap
+ * @returns {Notice}
+ */
+export function noticeOfGap({ reason, alertsSince }) {
+  const what = reason === 'unreachable' ? 'Some frames cannot be read now; they come when they can.' : 'Some frames were missed while the feed was interrupted.';
+  return alertsSince === null
+    ? { level: 'warn', text: `${what} Alerts may be missing: the list of each camera has them.` }
+    : { level: 'warn', text: `${what} Every alert since ${new Date(alertsSince).toLocaleTimeString()} is here.` };
+}
+
+/**
+ * @param {import('../src/messages/feed.ts').FeedLag} lag
+ * @returns {Notice}
+ */
+export const noticeOfLag = ({ framesSkipped }) => ({ level: 'warn', text: `This connection is slow: ${framesSkipped === 1 ? '1 frame was' : `${framesSkipped} frames were`} skipped, newer ones are shown.` });
+
 export class NoticeBar {
   #bar;
   /** By who says it. @type {Map<string, Notice[]>} */
   #notices = new Map();
+  /** Ends what is shown for a while. @type {Map<string, ReturnType<typeof setTimeout>>} */
+  #timers = new Map();
 
   /** @param {HTMLElement} bar */
   constructor(bar) {
@@ -42,5 +62,15 @@ export class NoticeBar {
     if (JSON.stringify(this.#notices.get(source) ?? []) === JSON.stringify(notices)) return;
     this.#notices.set(source, notices);
     this.#bar.replaceChildren(...[...this.#notices.values()].flat().map(({ level, text }) => el('p', { class: 'notice', 'data-level': level }, text)));
+  }
+
+  /** Says it for a while only. @param {string} source @param {Notice} notice @param {number} ms */
+  setFor(source, notice, ms) {
+    clearTimeout(this.#timers.get(source));
+    this.#timers.set(
+      source,
+      setTimeout(() => this.set(source, []), ms),
+    );
+    this.set(source, [notice]);
   }
 }

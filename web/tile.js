@@ -12,8 +12,8 @@ import { sourceName, summary } from './risk.js';
 /** Without a new frame for this long a picture is old, whatever the interval. */
 const STALE_MS = 10_000;
 
-/** @param {Aggregate} a @param {Aggregate} b */
-function isNewer(a, b) {
+/** A later frame, or a later judgement of the same. @param {Aggregate} a @param {Aggregate} b */
+export function isNewer(a, b) {
   const ahead = Date.parse(a.timestamp) - Date.parse(b.timestamp);
   return ahead > 0 || (ahead === 0 && a.revision > b.revision);
 }

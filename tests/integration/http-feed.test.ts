@@ -110,6 +110,37 @@ describe('WebSocket feed', () => {
     assert.equal((await join()).refused, null);
   });
 
+  it('refuses more sockets than the bound for all addresses together, live video included', async () => {
+    const { figures } = await serve(new FakeWorld().add('north'), { limits: { maxSockets: 1 } });
+    await join();
+    assert.deepEqual([(await join()).refused, (await join('/ws/live/north')).refused], [429, 429]);
+    assert.equal(figures().refusedViewers, 2);
+  });
+
+  it('tells a slow viewer how far behind it is once it reads again', async () => {
+    const { feed, figures } = await serve(new FakeWorld().add('north'), { limits: { softBytes: 10_000 } });
+    const slow = await join();
+    slow.send({ type: 'subscribe' });
+    await slow.first('camera_status');
+    slow.socket.pause();
+    feed.begin('e', 0);
+    const description = 'x'.repeat(20_000);
+    let seq = 0;
+    while (figures().droppedFrames < 5 && seq < 3_000) {
+      seq += 1;
+      const frame = aggregate('north', { timestamp: new Date(1_700_000_000_000 + seq).toISOString() });
+      feed.publish({ ...frame, riskAssessment: { ...frame.riskAssessment, results: [{ ...frame.riskAssessment.results[0]!, description }] } }, { seq, through: seq });
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.equal(figures().lagging, 1);
+    assert.ok(figures().bytesWaiting > 10_000);
+    slow.socket.resume();
+    const lag = await slow.first('lag');
+    assert.equal(lag['framesSkipped'], figures().droppedFrames);
+    assert.match(String(lag['since']), /^e-\d+$/u);
+    await until('it to have caught up', () => figures().lagging === 0 && figures().bytesWaiting === 0);
+  });
+
   it('survives malformed messages, and closes whoever sends too many or too large ones', async () => {
     const { feed } = await serve(new FakeWorld().add('north'), { limits: { maxBadMessages: 3, messageBytes: 1_000 } });
     const good = await join();

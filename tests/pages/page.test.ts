@@ -174,6 +174,46 @@ describe('the page', { skip }, () => {
     await shows(frame);
   });
 
+  it('goes on where it was after a lost connection: shows the alert it missed, each once, and no older frame', async () => {
+    world.add('north');
+    server.feed.begin('e', 0);
+    await open();
+    let seq = 0;
+    const live = async (frame: Aggregate, picture: Buffer): Promise<Aggregate> => {
+      seq += 1;
+      server.feed.publish(world.saw(frame, picture), { seq, through: seq });
+      return frame;
+    };
+    const blue = await jpeg(20, 40, 200);
+    const known = await live(aggregate('north', { risk: 'high', timestamp: later(0) }), blue);
+    await shows(known);
+    for (const socket of server.app.websocketServer.clients) socket.terminate();
+    await until('nobody to be connected', () => server.figures().viewers === 0);
+    const missed = await live(aggregate('north', { risk: 'high', timestamp: later(100) }), blue);
+    const newest = await live(aggregate('north', { risk: 'low', timestamp: later(200) }), blue);
+    assert.equal(await page.locator('#alerts li').count(), 1);
+    await page.waitForSelector(`#alerts li[data-request="${missed.requestId}"]`);
+    await shows(newest);
+    assert.equal(await page.locator('#alerts li').count(), 2);
+    assert.equal(await text('[data-camera="north"] .badge'), 'LOW');
+    assert.ok(!(await text('#notices')).includes('missed'), 'nothing was');
+  });
+
+  it('says that frames were missed when the server knows its place no more, and still shows the alerts', async () => {
+    world.add('north');
+    server.feed.begin('e', 0);
+    await open();
+    const frame = aggregate('north', { risk: 'high' });
+    server.feed.use({ after: async () => [], alerts: async (from) => ('time' in from ? [{ aggregate: frame, seq: 1, storedAt: Date.now() }] : []) });
+    server.feed.begin('another', 7);
+    for (const socket of server.app.websocketServer.clients) socket.terminate();
+    await until('the notice', async () => /frames were missed[^]*Every alert since/u.test(await text('#notices')));
+    await page.waitForSelector(`#alerts li[data-request="${frame.requestId}"]`);
+    server.feed.publish({ ...frame, revision: 1, riskAssessment: { ...frame.riskAssessment, results: [{ ...frame.riskAssessment.results[0]!, description: 'A better judgement' }] } });
+    await until('the better judgement', async () => /A better judgement/u.test(await text('#alerts')));
+    assert.equal(await page.locator('#alerts li').count(), 1);
+  });
+
   it('says what is missing: Redis stand-in, NATS away', async () => {
     world.health = { ...healthy, status: 'degraded', redis: { state: 'connected', durable: false, notice: null, failedWrites: 0 } };
     await open();
