@@ -1,5 +1,5 @@
 /** From a provider's record to figures. Pure. */
-import type { Scenario } from './scenarios.ts';
+import type { BenchKey, Scenario } from './scenarios.ts';
 
 export interface Arrival {
   readonly at: number;
@@ -8,42 +8,44 @@ export interface Arrival {
   readonly status: number;
 }
 
-/** Moment (ms after the first) at which a caller that wastes nothing can make its `n`-th call, windows closed at both ends. */
-export function idealTimes(count: number, qps: number, rpm: number, jitterMs: number): readonly number[] {
-  const times: number[] = [];
-  for (let n = 0; n < count; n++) {
+/**
+ * Moments at which a caller that wastes nothing can make its next `count` calls from `start` on, after the calls `before`
+ * (ascending): windows closed at both ends.
+ */
+export function idealTimes(count: number, { qps, rpm }: Pick<BenchKey, 'qps' | 'rpm'>, jitterMs: number, start = 0, before: readonly number[] = []): readonly number[] {
+  const times = [...before];
+  for (let n = before.length; n < before.length + count; n++) {
     const second = times[n - qps];
     const minute = times[n - rpm];
-    times.push(Math.max(0, second === undefined ? 0 : second + 1_000 + jitterMs, minute === undefined ? 0 : minute + 60_000 + jitterMs));
+    times.push(Math.max(start, second === undefined ? start : second + 1_000 + jitterMs, minute === undefined ? start : minute + 60_000 + jitterMs));
   }
-  return times;
+  return times.slice(before.length);
 }
 
 /**
- * Calls made of those the limits allow, in steady state: for each budget the time an ideal caller needs for as many
- * calls, divided by the time it took, from its first call to its last, or to the end when it stood idle there although
- * it could have called. Unlike a count in a window, this does not depend on where the window cuts a burst.
+ * Calls made of those the limits allow, in steady state: for each budget the time an ideal caller that takes over at the
+ * first whole burst after `from` needs for as many calls, divided by the time it took, to its last call, or to the end
+ * when it stood idle there although it could have called. Unlike a count in a window, this does not depend on where the
+ * window cuts a burst. NaN when no burst after `from` is followed by another.
  */
 export function utilisation(arrivals: readonly Arrival[], scenario: Pick<Scenario, 'keys'>, endAt: number, jitterMs = 0, from = 0): number {
   let ideal = 0;
   let actual = 0;
   const budgets = new Map(scenario.keys.map(({ name, qps, rpm, group }) => [group === undefined ? `key:${name}` : `group:${group}`, { qps, rpm }]));
   for (const [budget, { qps, rpm }] of budgets) {
-    const at = sinceBurst(arrivals.filter((arrival) => arrival.budget === budget).map((arrival) => arrival.at).toSorted((a, b) => a - b), from);
+    const all = arrivals.filter((arrival) => arrival.budget === budget).map((arrival) => arrival.at).toSorted((a, b) => a - b);
+    // A burst cut in two would look like a slow one.
+    const begin = all.findIndex((moment, index) => moment >= from && (index === 0 || moment - (all[index - 1] ?? 0) > BURST_GAP_MS));
+    const at = begin === -1 ? [] : all.slice(begin);
     const first = at[0];
     const last = at.at(-1);
-    if (first === undefined || last === undefined) return 0;
-    const times = idealTimes(at.length + 1, qps, rpm, jitterMs);
-    const idle = endAt - first - (times.at(-1) ?? 0) > IDLE_MS + jitterMs;
-    ideal += times.at(-2) ?? 0;
-    actual += idle ? endAt - first : last - first;
+    if (first === undefined || last === undefined) return Number.NaN;
+    const times = idealTimes(at.length + 1, { qps, rpm }, jitterMs, first, all.slice(0, begin));
+    const idle = endAt - (times.at(-1) ?? 0) > IDLE_MS + jitterMs;
+    ideal += (times.at(-2) ?? first) - first;
+    actual += (idle ? endAt : last) - first;
   }
-  return actual === 0 ? 1 : Math.min(1, ideal / actual);
-}
-/** Arrivals from the first burst on that begins after `from`: a burst cut in two would look like a slow one. */
-function sinceBurst(at: readonly number[], from: number): readonly number[] {
-  const begin = at.findIndex((moment, index) => moment >= from && (index === 0 || moment - (at[index - 1] ?? 0) > BURST_GAP_MS));
-  return begin === -1 ? [] : at.slice(begin);
+  return actual === 0 ? Number.NaN : Math.min(1, ideal / actual);
 }
 const BURST_GAP_MS = 300;
 /** The next burst is overdue by this much: the caller left its budget unused. */
