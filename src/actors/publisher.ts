@@ -54,7 +54,7 @@ export const publisherActor = defineActor<PublisherMessage>()<PublisherInit>({
       clock: ctx.clock,
       signal: work.signal,
       next: () => {
-        const detection = buffer.take(new Set(busy.keys()));
+        const detection = buffer.take(busy);
         if (detection === null) return null;
         const going = { detection, refusals: 0 };
         busy.set(detection.cameraId, going);

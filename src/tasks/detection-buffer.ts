@@ -44,7 +44,7 @@ export class DetectionBuffer {
   }
 
   /** The next one of a camera that is not `busy`; null when there is none. */
-  take(busy: ReadonlySet<CameraId>): Detection | null {
+  take(busy: { has(cameraId: CameraId): boolean }): Detection | null {
     let best: { readonly head: Waiting; readonly urgency: number } | null = null;
     for (const [cameraId, queue] of this.#cameras) {
       const [head] = queue;

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,11 +7,13 @@ import { after, before, test } from 'node:test';
 import { connect, RequestStrategy } from 'nats';
 import { startNatsServer } from '../../src/embedded/nats-server.ts';
 import type { EmbeddedService } from '../../src/embedded/service.ts';
+import { freePort } from '../../src/embedded/tcp.ts';
 import { NatsBus } from '../../src/infra/nats/bus.ts';
 import { JetStreamImages } from '../../src/infra/nats/images.ts';
 import { registerRoles } from '../../src/infra/nats/services.ts';
 import { Detection } from '../../src/messages/detection.ts';
 import { consumers, streams, subjects } from '../../src/messages/subjects.ts';
+import { findNatsServer } from '../../src/provision/binaries.ts';
 import { memoryLog } from '../support/log.ts';
 import { detection } from '../support/samples.ts';
 import { until } from '../support/until.ts';
@@ -139,6 +142,18 @@ test('while the server is down publishing is refused at once, and goes on by its
   const [delivery] = await (await generator()).fetch(1, 2_000);
   assert.equal(delivery?.body.requestId, frame.requestId);
   delivery?.ack();
+});
+
+test('a server without JetStream is waited for, then given up with a message that says what to do', async () => {
+  const port = await freePort('127.0.0.1');
+  const { path } = await findNatsServer();
+  const bare = spawn(path, ['--addr', '127.0.0.1', '--port', String(port)], { stdio: 'ignore' });
+  try {
+    await assert.rejects(NatsBus.open({ url: `nats://127.0.0.1:${port}`, startTimeoutMs: 1_500, log }), (error: Error) => /cannot set up the streams: .*is JetStream enabled/.test(error.message));
+    assert.ok(log.lines.some(({ message }) => message.startsWith('waiting for JetStream of NATS: ')));
+  } finally {
+    bare.kill('SIGKILL');
+  }
 });
 
 test('a server that never answers is given up with a message that says what to do', async () => {

@@ -13,6 +13,7 @@ import { jetstreamOf, sendJson, traceHeaders } from './send.ts';
 import { ensureTopology, mostDeliveries } from './topology.ts';
 
 const ANSWER_MS = 3_000;
+const START_AGAIN_MS = 250;
 
 export interface BusCounters {
   /** Bodies that did not parse. */
@@ -38,17 +39,26 @@ export class NatsBus implements Bus {
     this.#gravedigger = new Gravedigger({ link, js: this.#js, log });
   }
 
-  /** Connects and sets up streams and consumers. Rejects `BUS_DOWN` after the start time-out. */
+  /** Connects and sets up streams and consumers, waiting for both. Rejects `BUS_DOWN` or `BUS_REFUSED` after the start time-out. */
   static async open(options: Omit<NatsOptions, 'onReconnect'>): Promise<NatsBus> {
     const setUp = async (): Promise<void> => ensureTopology(await link.nc.jetstreamManager());
     const link = await NatsLink.open({ ...options, onReconnect: setUp });
-    try {
-      await setUp();
-    } catch (thrown) {
-      await link.close();
-      throw new InfraError('BUS_REFUSED', `NATS refused to set up the streams: ${asError(thrown).message}; is JetStream enabled?`, {}, thrown);
+    const deadline = performance.now() + options.startTimeoutMs;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await setUp();
+        return new NatsBus(link, options.log);
+      } catch (thrown) {
+        const { code, message } = asInfraError(thrown, 'JetStream');
+        // A server that has just started, or whose disk is full, may be able to in a moment.
+        if (code === 'BUS_REFUSED' || performance.now() >= deadline) {
+          await link.close();
+          throw new InfraError('BUS_REFUSED', `NATS cannot set up the streams: ${message}; is JetStream enabled, is there room for its streams?`, {}, thrown);
+        }
+        if (attempt % 10 === 1) options.log.warn({ err: message }, `waiting for JetStream of NATS: ${message}`);
+        await new Promise((resolve) => setTimeout(resolve, START_AGAIN_MS));
+      }
     }
-    return new NatsBus(link, options.log);
   }
 
   state(): BusState {
