@@ -122,3 +122,22 @@ test('a Redis that comes back empty gets its alerts again', options, async () =>
   await until('the alerts are there again', async () => (await listed('empty').catch(() => [])).length === 3);
   assert.deepEqual(await listed('empty'), await history('empty'));
 });
+
+test('a start without Redis works the same; when Redis comes it gets what it missed', options, async () => {
+  const late = await startRedisServer({ dataDir: join(world.folder, 'late'), log: memoryLog() });
+  const port = Number(new URL(late.url).port);
+  await late.stop();
+  await system.stop();
+  const away = await RedisStore.open({ url: late.url, log: memoryLog(), durable: true, notice: null });
+  const without = await startAggregator(world.bus, { redis: away, deadlineMs: 60_000 });
+  const frames = [fresh('late'), fresh('late')];
+  for (const frame of frames) await judge(frame, 'high');
+  await published('late', 2);
+  const come = await startRedisServer({ dataDir: join(world.folder, 'late'), port, log: memoryLog() });
+  await until('the alerts are there', async () => (await away.alerts('late', 100).catch(() => [])).length === 2);
+  await until('the newest is there', async () => (await away.latest('late').catch(() => null))?.requestId === frames[1]?.requestId);
+  assert.deepEqual(await away.alerts('late', 100), await history('late'));
+  await without.stop();
+  away.close();
+  await come.stop();
+});
