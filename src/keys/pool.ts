@@ -137,7 +137,7 @@ export class KeyPool {
   /** Asks for a lease. The answer is in this step or a later one. */
   request(request: LeaseRequest, now: number): PoolStep {
     const waiter: Waiter = { id: request.waiterId, priority: request.priority, exclude: new Set(request.exclude), deadline: request.deadline, since: now, tokens: request.tokens ?? ASSUMED_CALL };
-    this.#sizeCalls(now, waiter);
+    this.#sizeCalls(waiter, now);
     const refusal = this.#refusal(waiter, now) ?? (this.#waiters.has(waiter.id) ? 'duplicate' : this.#waiters.add(waiter) ? null : 'queue-full');
     if (refusal !== null) return { replies: [this.#refuse(waiter.id, refusal)], changes: [], wakeAt: this.#wakeAt(now) };
     return this.advance(now);
@@ -195,14 +195,15 @@ export class KeyPool {
       this.#over(lease, null, now);
       this.#watching(lease.mark.circuit.circuit, now, () => lease.key.expire(lease.mark, now));
     }
-    this.#sizeCalls(now);
     const replies: { waiterId: string; reply: LeaseReply }[] = [];
     let everyKeyBusy = false;
     for (const waiter of this.#waiters.inOrder()) {
+      this.#sizeCalls(waiter, now);
       const refusal = this.#refusal(waiter, now);
       const grant = refusal === null && !everyKeyBusy ? this.#grant(waiter, now) : null;
       if (refusal === null && grant === null) {
-        // Those behind may want a key that this one excludes; when it excludes none, nobody else can be served either.
+        // Those behind may want a key that this one excludes. When it excludes none, nobody else can be served either, or (with a
+        // call of fewer tokens) shall not be: else one that needs many would wait for ever.
         everyKeyBusy ||= waiter.exclude.size === 0;
         continue;
       }
@@ -214,6 +215,8 @@ export class KeyPool {
 
   /** What could be leased now if the gate permitted it: for each budget the number of waiters that would take it. */
   demand(now: number): readonly Demand[] {
+    const [first] = this.#waiters.inOrder();
+    if (first !== undefined) this.#sizeCalls(first, now);
     return demandOf(this.#waiters.size, this.#strategy, { keys: this.#keys, lastIndex: this.#lastIndex, now }, this.#gate, this.#guards.leastMs);
   }
 
@@ -243,18 +246,9 @@ export class KeyPool {
     this.#lastIndex = this.#keys.findIndex((key) => key.spec.name === last);
   }
 
-  /**
-   * Reserves for whoever comes next what the largest call that waits may need: so one that needs more is not overtaken
-   * for ever by those that need less.
-   */
-  #sizeCalls(now: number, asked?: Waiter): void {
-    if (this.#keys.every((key) => key.spec.tpmLimit === null)) return;
-    let { prompt, completion } = asked?.tokens ?? { prompt: 0, completion: 0 };
-    for (const { tokens } of this.#waiters.inOrder()) {
-      prompt = Math.max(prompt, tokens.prompt);
-      completion = Math.max(completion, tokens.completion);
-    }
-    for (const key of this.#keys) key.callTokens = this.#estimates.most(key.spec, { prompt, completion }, now);
+  /** From here on it is asked when a call of this waiter could go out. */
+  #sizeCalls(waiter: Waiter, now: number): void {
+    for (const key of this.#keys) if (key.spec.tpmLimit !== null) key.callTokens = this.#estimates.most(key.spec, waiter.tokens, now);
   }
 
   /** Does `work`, which may open or close this circuit, and tells the keys when it did. */
@@ -331,18 +325,15 @@ export class KeyPool {
     let wake = Infinity;
     const oldest = this.#leases.values().next().value;
     if (oldest !== undefined) wake = oldest.expiresAt;
-    if (this.#waiters.size > 0) {
-      const available = this.#keys.map((key) => key.availableAt(now) ?? Infinity);
-      const earliest = Math.min(...available);
-      for (const waiter of this.#waiters.inOrder()) {
-        const key = waiter.exclude.size === 0 ? earliest : this.#earliestFor(waiter, available);
-        wake = Math.min(wake, waiter.deadline, key);
-      }
+    let everyKeyBusy = false;
+    for (const waiter of this.#waiters.inOrder()) {
+      wake = Math.min(wake, waiter.deadline);
+      // As in `advance`: those behind one that takes any key wait for it.
+      if (everyKeyBusy) continue;
+      everyKeyBusy = waiter.exclude.size === 0;
+      this.#sizeCalls(waiter, now);
+      for (const key of this.#keys) if (!waiter.exclude.has(key.spec.name)) wake = Math.min(wake, key.availableAt(now) ?? Infinity);
     }
     return wake === Infinity ? null : wake;
-  }
-
-  #earliestFor(waiter: Waiter, available: readonly number[]): number {
-    return this.#keys.reduce((found, key, index) => (waiter.exclude.has(key.spec.name) ? found : Math.min(found, available[index] ?? Infinity)), Infinity);
   }
 }

@@ -26,18 +26,23 @@ interface Bucket {
  */
 export class TokenEstimates {
   readonly #models = new Map<string, Bucket[]>();
+  /** Shares as worked out since something was learnt, for the minute they are good for. */
+  readonly #shares = new Map<KeySpec, Shares>();
 
   /** Tokens that a call within `bound` takes at most, as far as is known. */
   most(spec: KeySpec, bound: CallTokens, now: number): number {
-    const recent = (this.#models.get(modelOf(spec)) ?? []).filter((bucket) => bucket.from > now - BUCKETS * BUCKET_MS);
-    const calls = recent.reduce((sum, bucket) => sum + bucket.count, 0);
-    const prompt = Math.max(0, ...recent.map((bucket) => bucket.prompt)) * MARGIN;
-    const completion = Math.max(1, ...recent.map((bucket) => bucket.completion));
-    return Math.max(1, Math.ceil(bound.prompt * (calls < ENOUGH ? Math.max(1, prompt) : prompt) + bound.completion * completion));
+    const minute = Math.floor(now / BUCKET_MS);
+    let shares = this.#shares.get(spec);
+    if (shares?.minute !== minute) {
+      shares = sharesOf((this.#models.get(modelOf(spec)) ?? []).filter((bucket) => bucket.from > now - BUCKETS * BUCKET_MS), minute);
+      this.#shares.set(spec, shares);
+    }
+    return Math.max(1, Math.ceil(bound.prompt * shares.prompt + bound.completion * shares.completion));
   }
 
   /** What a call within `bound` really took. */
   learn(spec: KeySpec, bound: CallTokens, used: CallTokens, now: number): void {
+    this.#shares.clear();
     const model = modelOf(spec);
     const buckets = this.#models.get(model) ?? [];
     const from = Math.floor(now / BUCKET_MS) * BUCKET_MS;
@@ -51,9 +56,22 @@ export class TokenEstimates {
 
   /** Forgets models that no key uses any more. */
   keep(specs: readonly KeySpec[]): void {
+    this.#shares.clear();
     const used = new Set(specs.map(modelOf));
     for (const model of this.#models.keys()) if (!used.has(model)) this.#models.delete(model);
   }
+}
+
+interface Shares {
+  readonly minute: number;
+  readonly prompt: number;
+  readonly completion: number;
+}
+
+function sharesOf(recent: readonly Bucket[], minute: number): Shares {
+  const calls = recent.reduce((sum, bucket) => sum + bucket.count, 0);
+  const prompt = Math.max(0, ...recent.map((bucket) => bucket.prompt)) * MARGIN;
+  return { minute, prompt: calls < ENOUGH ? Math.max(1, prompt) : prompt, completion: Math.max(1, ...recent.map((bucket) => bucket.completion)) };
 }
 
 const modelOf = (spec: KeySpec): string => `${spec.baseUrl} ${spec.model}`;
