@@ -36,7 +36,7 @@ export class RedisKeyShare implements KeyShare {
     this.#subscriber = new Redis(url, { ...common, maxRetriesPerRequest: null });
     for (const client of [this.#commands, this.#subscriber]) client.on('error', (thrown) => onError(asError(thrown)));
     this.#subscriber.on('message', () => this.#listener());
-    this.#commands.on('ready', () => this.#listener());
+    for (const client of [this.#commands, this.#subscriber]) client.on('ready', () => this.#listener());
     // Queued by the client until it is connected, and repeated by it after every reconnect.
     this.#subscriber.subscribe(KEY_SHARE.channel).catch((thrown: unknown) => onError(asError(thrown)));
   }
