@@ -24,7 +24,7 @@ const WAIT_MS = 5_000;
 const RETRY_MS = 500;
 
 /**
- * Pulls from a durable consumer until `signal` is aborted, waiting while NATS is away. Resolves at the abort; rejects
+ * Pulls from a durable consumer until `signal` is aborted, waiting while NATS is away. Resolves at the abort, or when the bus is closed; rejects
  * only with what `take` rejected with.
  */
 export async function consume<T>(options: ConsumeOptions<T>): Promise<void> {
@@ -39,6 +39,7 @@ export async function consume<T>(options: ConsumeOptions<T>): Promise<void> {
       if (away) log.info({ durable }, `${durable} goes on`);
       away = false;
     } catch (thrown) {
+      if (signal.aborted || bus.state() === 'closed') return;
       if (!away) log.warn({ durable, err: asError(thrown).message }, `${durable} waits for NATS: ${asError(thrown).message}`);
       away = true;
       await sleep(clock, RETRY_MS, signal).catch(() => undefined);

@@ -1,4 +1,4 @@
-import { type JetStreamClient, type JetStreamManager, NatsError } from 'nats';
+import { Empty, type JetStreamClient, type Msg } from 'nats';
 import type { ImageId } from '../../messages/ids.ts';
 import { IMAGE_STREAM, streams, subjects } from '../../messages/subjects.ts';
 import type { AlertImageStore, ImageStore } from '../bus.ts';
@@ -46,7 +46,6 @@ export class JetStreamAlertImages implements AlertImageStore {
 class Pictures {
   readonly #bus: NatsBus;
   readonly #js: JetStreamClient;
-  #jsm: Promise<JetStreamManager> | null = null;
 
   constructor(bus: NatsBus) {
     this.#bus = bus;
@@ -66,13 +65,16 @@ class Pictures {
   /** Null when there is none (any more). */
   async get(stream: string, subject: string, id: ImageId): Promise<Uint8Array | null> {
     const nc = this.#bus.link.require();
-    this.#jsm ??= nc.jetstreamManager({ checkAPI: false });
+    let found: Msg;
     try {
-      const stored = await (await this.#jsm).streams.getMessage(stream, { last_by_subj: subject });
-      return stored.data;
+      // A direct get: the bytes as they are, where the stream's own API would answer with base64 inside JSON.
+      found = await this.#bus.link.whileConnected(nc.request(`$JS.API.DIRECT.GET.${stream}.${subject}`, Empty, { timeout: 3_000 }));
     } catch (thrown) {
-      if (thrown instanceof NatsError && thrown.code === '404') return null;
       throw asInfraError(thrown, `reading image ${id}`);
     }
+    const code = found.headers?.code ?? 0;
+    if (code === 404) return null;
+    if (code >= 400) throw new InfraError('BUS_DOWN', `reading image ${id}: NATS answered ${code} ${found.headers?.description ?? ''}`, { id, code });
+    return found.data;
   }
 }

@@ -19,11 +19,11 @@ const STREAMS: readonly StreamPlan[] = [
   // Its sequence is the live feed's offset: only aggregates may be in it.
   { name: streams.aggregates, subjects: [subjects.aggregates], retention: RetentionPolicy.Limits, max_age: nanos(10 * MINUTE), max_bytes: 128 * MB, duplicate_window: nanos(5 * MINUTE) },
   { name: streams.alerts, subjects: [subjects.alerts], retention: RetentionPolicy.Limits, max_age: nanos(30 * DAY), max_bytes: 256 * MB, duplicate_window: nanos(5 * MINUTE) },
-  { name: streams.alertImages, subjects: [subjects.alertImages], retention: RetentionPolicy.Limits, max_age: nanos(30 * DAY), max_bytes: 1024 * MB, max_msgs_per_subject: 1 },
+  { name: streams.alertImages, subjects: [subjects.alertImages], retention: RetentionPolicy.Limits, max_age: nanos(30 * DAY), max_bytes: 1024 * MB, max_msgs_per_subject: 1, allow_direct: true },
   // What could not be handled; the window spans the redeliveries of a message whose end was not heard.
   { name: streams.deadLetters, subjects: [subjects.deadLetters], retention: RetentionPolicy.Limits, max_age: nanos(7 * DAY), max_bytes: 64 * MB, duplicate_window: nanos(10 * MINUTE) },
   // Claim checks: one message per image id, read by subject, gone after five minutes.
-  { name: IMAGE_STREAM, subjects: [`${subjects.imagePrefix}>`], retention: RetentionPolicy.Limits, max_age: nanos(5 * MINUTE), max_bytes: 1024 * MB, max_msgs_per_subject: 1 },
+  { name: IMAGE_STREAM, subjects: [`${subjects.imagePrefix}>`], retention: RetentionPolicy.Limits, max_age: nanos(5 * MINUTE), max_bytes: 1024 * MB, max_msgs_per_subject: 1, allow_direct: true },
 ];
 
 /** A delivery not settled after this long is given to somebody else. */
