@@ -3,7 +3,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { KEY_POOL, keyPoolActor } from '../../src/actors/key-pool.ts';
 import { assessByModel } from '../../src/actors/scheduler/assess.ts';
 import { assessParts } from '../../src/actors/scheduler/parts.ts';
+import { Turns, type Turning } from '../../src/actors/scheduler/turns.ts';
 import { schedulerSettings } from '../../src/actors/scheduler/types.ts';
+import { HedgeBudget } from '../../src/actors/scheduler/hedge.ts';
 import { parseKeyConfig } from '../../src/keys/config.ts';
 import { LimitMemory } from '../../src/keys/limits.ts';
 import { Secret } from '../../src/keys/secret.ts';
@@ -55,15 +57,20 @@ async function gantry(): Promise<void> {
   const system = await startSystem(supervisor('root', [child('key-pool', keyPoolActor, () => ({ config, memory, gate }))]), { log: silent, onEscalation: (error) => { throw error; } });
   const closing = new AbortController();
   const images = { get: () => Promise.resolve(jpeg), put: () => Promise.reject(new Error('not used')) };
-  const parts = assessParts(
-    { images, language: 'en', settings: schedulerSettings(config.scheduler), metrics: { llmCall: () => undefined, assessment: () => undefined } },
-    { clock: systemClock, log: silent, pool: system.ref(KEY_POOL), vlm: client, closing: closing.signal, abort: new AbortController().signal, onRetry: () => undefined },
-  );
+  const nothing = (): void => undefined;
+  const metrics = { llmCall: nothing, assessment: nothing, shed: nothing };
+  const turns = new Turns({ clock: systemClock, closing: closing.signal, places: () => IN_FLIGHT, mostAsking: IN_FLIGHT, trials: IN_FLIGHT, mostParked: IN_FLIGHT, onRoom: nothing });
+  const options = { clock: systemClock, log: silent, pool: system.ref(KEY_POOL), vlm: client, images, metrics, language: 'en' as const, turns, hedges: new HedgeBudget(), closing: closing.signal, abort: new AbortController().signal, onRetry: nothing, onOutcome: nothing };
+  const settings = schedulerSettings(config.scheduler);
   const worker = async (): Promise<void> => {
     while (performance.now() < until) {
-      const result = await assessByModel(plainTask({ expiresAt: Date.now() + 600_000 }), parts);
+      const expiresAt = Date.now() + 600_000;
+      const turning: Turning = { priority: 3, since: Date.now(), until: expiresAt };
+      turns.begin(turning);
+      const result = await assessByModel(plainTask({ expiresAt }), assessParts(turning, settings, options));
+      turns.end(turning);
       if (result === null) return;
-      if (result.results[0]?.riskLevel === 'unknown') unknown++;
+      if (result.source === 'rules' || result.results[0]?.riskLevel === 'unknown') unknown++;
       else judged++;
     }
   };

@@ -46,9 +46,9 @@ export interface PullConsumer<T> {
   /**
    * Up to `max` messages, waiting at most `waitMs` for the first. Messages that do not parse, or were delivered too often
    * already, become dead letters, counted and logged, never returned. Resolves to an empty list when there is nothing;
-   * rejects `BUS_DOWN` while NATS is away.
+   * rejects `BUS_DOWN` while NATS is away. `signal` ends the wait: what was on its way by then is still returned.
    */
-  fetch(max: number, waitMs: number): Promise<readonly Delivery<T>[]>;
+  fetch(max: number, waitMs: number, signal?: AbortSignal): Promise<readonly Delivery<T>[]>;
   /** Messages not yet delivered, and delivered but not settled. Rejects `BUS_DOWN`. */
   lag(): Promise<{ readonly waiting: number; readonly unsettled: number }>;
 }

@@ -75,6 +75,11 @@ export const SchedulerSection = z
      * a call whose arrival is known needs only those 5 ms. Time spent in our own process is known and needs no guard.
      */
     transit_guard_ms: z.number().min(0).max(10_000).default(50),
+    /**
+     * A call of a task of priority 4 or 5 that takes longer than this is made a second time on another key, if one is
+     * free at once; the first answer counts. At most a tenth more calls. 0: never.
+     */
+    hedge_after_ms: z.int().min(0).max(600_000).default(0),
     /** A waiting request overtakes fresh ones of the next higher priority after this long. */
     ageing_seconds: z.number().min(0.01).max(3_600).default(2),
   })

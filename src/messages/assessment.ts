@@ -45,6 +45,8 @@ export const CallTrace = z.object({
   modelMs: z.number().min(0).nullable(),
   /** Reading the answer; null when there was none to read. */
   parseMs: z.number().min(0).nullable(),
+  /** Made beside the call before it, which took long. */
+  hedge: z.literal(true).optional(),
 });
 export type CallTrace = z.infer<typeof CallTrace>;
 
@@ -61,7 +63,7 @@ export const AssessmentResult = z.object({
   results: z.array(GroupAssessment).length(1),
   source: AssessmentSource,
   metadata: z.object({
-    /** Seconds spent in calls to the model, all attempts together; 0 when none was made. */
+    /** Seconds during which calls to the model were under way, all attempts together; 0 when none was made. */
     llmLatency: z.number().min(0),
     llmModel: z.string().nullable(),
     /** The key's name, never the key. */

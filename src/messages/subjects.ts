@@ -30,6 +30,8 @@ export const subjects = {
   image: (id: ImageId) => `images.${id}`,
   cameraStatus: (camera: CameraId) => `camera-status.${camera}`,
   cameraStatuses: 'camera-status.>',
+  /** Plain NATS: what each scheduler tells the others of how busy it is. */
+  schedulerLoad: 'scheduler-load',
 } as const;
 
 /** JetStream streams and durable consumers. */

@@ -35,7 +35,7 @@ async function started(simulator: SimulatorOptions, scheduler: object = {}) {
     vlm: createVlmClient(),
     language: 'en' as const,
     settings: schedulerSettings(config.scheduler),
-    metrics: { llmCall: () => undefined, assessment: () => undefined },
+    metrics: { llmCall: () => undefined, assessment: () => undefined, shed: () => undefined },
   };
   const memory = new LimitMemory();
   const tree = supervisor('root', [child('key-pool', keyPoolActor, () => ({ config, memory })), child('scheduler', schedulerActor, () => init)]);

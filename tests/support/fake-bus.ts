@@ -88,15 +88,15 @@ export class FakeTaskBus implements Bus {
     if (this.down) return Promise.reject(new InfraError('BUS_DOWN', 'away'));
     const queue = this.#queues.get(durable) ?? [];
     const consumer: PullConsumer<AssessmentTask> = {
-      fetch: (max, waitMs) => this.#fetch(queue, max, waitMs),
+      fetch: (max, waitMs, signal) => this.#fetch(queue, max, waitMs, signal),
       lag: () => Promise.resolve({ waiting: queue.length, unsettled: 0 }),
     };
     return Promise.resolve(consumer as unknown as PullConsumer<T>);
   }
 
-  async #fetch(queue: Queued[], max: number, waitMs: number): Promise<readonly Delivery<AssessmentTask>[]> {
+  async #fetch(queue: Queued[], max: number, waitMs: number, signal?: AbortSignal): Promise<readonly Delivery<AssessmentTask>[]> {
     this.fetches++;
-    if (queue.length === 0 && !this.down) {
+    if (queue.length === 0 && !this.down && waitMs > 0 && signal?.aborted !== true) {
       await new Promise<void>((resolve) => {
         const finish = (): void => {
           this.#waiting.delete(finish);
@@ -104,6 +104,7 @@ export class FakeTaskBus implements Bus {
           resolve();
         };
         const timer = this.#clock.setTimeout(finish, waitMs);
+        signal?.addEventListener('abort', finish, { once: true });
         this.#waiting.set(finish, queue);
       });
     }

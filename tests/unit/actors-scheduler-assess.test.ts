@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { assessByModel, type AssessParts } from '../../src/actors/scheduler/assess.ts';
+import type { Turn } from '../../src/actors/scheduler/turns.ts';
 import { Secret } from '../../src/keys/secret.ts';
 import type { Blame, CallOutcome } from '../../src/keys/outcome.ts';
-import type { LeaseReply, LeaseRequest } from '../../src/keys/pool.types.ts';
+import type { LeaseReply, LeaseRequest, RefusalReason } from '../../src/keys/pool.types.ts';
 import type { VlmReply, VlmRequest } from '../../src/llm/client.ts';
+import { ON_DEMAND_CAMERA } from '../../src/messages/ids.ts';
 import { AssessmentResult } from '../../src/messages/assessment.ts';
 import { ManualClock } from '../../src/runtime/testing/manual-clock.ts';
-import { plainTask } from '../support/assessment-task.ts';
+import { makeTask, plainTask } from '../support/assessment-task.ts';
 
 type Failure = Exclude<CallOutcome, { kind: 'ok' }>;
 const answered = (riskLevel: 'high' | 'none' | 'unknown' = 'high'): VlmReply => ({
@@ -19,7 +21,10 @@ const answered = (riskLevel: 'high' | 'none' | 'unknown' = 'high'): VlmReply => 
 });
 const failed = (failure: Failure, formatRefused = false): VlmReply => ({ ok: false, failure, formatRefused, promptTokens: 5, completionTokens: 1 });
 const TIMEOUT: Failure = { kind: 'timeout', message: 'no answer' };
-const refused = (reason: 'deadline' | 'tried-all' | 'queue-full' | 'no-keys'): LeaseReply => ({ kind: 'refused', reason, message: `because ${reason}` });
+/** A person close to a car that comes fast. */
+const DANGER = (expiresAt?: number) =>
+  makeTask([{ class: 'person', at: [100, 100, 30, 80], velocity: [0, 0] }, { class: 'car', at: [140, 100, 90, 60], velocity: [-400, 0] }], expiresAt === undefined ? {} : { expiresAt });
+const refused = (reason: RefusalReason): LeaseReply => ({ kind: 'refused', reason, message: `because ${reason}` });
 
 interface World {
   /** Replies of the provider, in order; the call takes a second each. */
@@ -28,6 +33,12 @@ interface World {
   readonly leases?: readonly (LeaseReply | undefined)[];
   readonly image?: Uint8Array | null;
   readonly maxRetries?: number;
+  /** What the task is told each time it asks for its turn; then `go`. */
+  readonly turns?: Turn[];
+  readonly down?: boolean;
+  /** A call that is given up had left. */
+  readonly sentFirst?: boolean;
+  readonly onLease?: (world: { closing: AbortController }) => void;
   readonly duringCall?: (world: { clock: ManualClock; closing: AbortController; abort: AbortController }) => void;
 }
 
@@ -47,11 +58,15 @@ function makeWorld(world: World) {
     language: 'en',
     timeoutMs: 35_000,
     maxRetries: world.maxRetries ?? 2,
+    hedge: null,
+    turn: () => Promise.resolve(closing.signal.aborted ? 'closing' : (world.turns?.shift() ?? 'go')),
+    providerDown: () => world.down ?? false,
     closing: closing.signal,
     abort: abort.signal,
     image: () => Promise.resolve(world.image === undefined ? new Uint8Array([1]) : world.image),
     lease: (request) => {
       seen.leases.push(request);
+      world.onLease?.({ closing });
       const next = leases.shift();
       return Promise.resolve(next ?? grant(request));
     },
@@ -62,7 +77,7 @@ function makeWorld(world: World) {
       seen.calls.push(request);
       const next = replies.shift();
       assert.ok(next !== undefined, 'a call too many');
-      if (next !== 'until-aborted') request.onSent?.();
+      if (next !== 'until-aborted' || world.sentFirst === true) request.onSent?.();
       world.duringCall?.({ clock, closing, abort });
       if (next === 'until-aborted') {
         if (request.signal?.aborted !== true) await new Promise((resolve) => request.signal?.addEventListener('abort', resolve));
@@ -129,16 +144,13 @@ describe('judging one task', () => {
     assert.deepEqual(withoutWait(result), { llmLatency: 3, llmModel: 'm-2026', apiKeyId: 'k3', retryCount: 2, promptTokens: 110, completionTokens: 22, calls: [traced('k1', 'network'), traced('k2', 'rate-limited'), traced('k3', 'ok')] });
     assert.equal(seen.retries, 2);
     const lost = await assess({ replies: [failed(network), failed(network), failed(network)] });
-    assert.deepEqual([lost.result?.error?.code, lost.seen.calls.length, lost.result?.metadata.retryCount], ['provider-error', 3, 2]);
+    assert.deepEqual([lost.result?.degraded, lost.seen.calls.length, lost.result?.metadata.retryCount], [true, 3, 2]);
   });
 
   for (const [failure, code] of [
-    [TIMEOUT, 'timeout'],
     [{ kind: 'rate-limited', retryAfterMs: null, message: '' }, 'rate-limited'],
     [{ kind: 'rejected-key', status: 401, message: '' }, 'rejected'],
     [{ kind: 'rejected-request', status: 400, message: '' }, 'rejected'],
-    [{ kind: 'server-error', status: 500, message: '' }, 'provider-error'],
-    [{ kind: 'network', message: '' }, 'provider-error'],
     [{ kind: 'unreadable', message: '' }, 'unreadable-answer'],
   ] as const satisfies readonly (readonly [Failure, string])[]) {
     it(`${failure.kind} to the end is unknown, code ${code}`, async () => {
@@ -174,8 +186,51 @@ describe('judging one task', () => {
   });
 
   it('says what failed, not that no further key was there', async () => {
-    const { result } = await assess({ replies: [failed({ kind: 'server-error', status: 500, message: 'boom' })], leases: [undefined, refused('tried-all')] });
-    assert.deepEqual(result?.error, { code: 'provider-error', message: 'boom' });
+    const { result } = await assess({ replies: [failed({ kind: 'rate-limited', retryAfterMs: null, message: 'slow' })], leases: [undefined, refused('tried-all')] });
+    assert.deepEqual(result?.error, { code: 'rate-limited', message: 'slow' });
+  });
+
+  for (const failure of [TIMEOUT, { kind: 'server-error', status: 500, message: '' }, { kind: 'network', message: '' }] as const satisfies readonly Failure[]) {
+    it(`${failure.kind} to the end is judged by rules, degraded, with every call in its trace`, async () => {
+      const { result } = await assess({ replies: [failed(failure), failed(failure), failed(failure)] }, DANGER());
+      assert.deepEqual([result?.source, result?.degraded, result?.results[0]?.riskLevel, result?.error], ['rules', true, 'high', undefined]);
+      assert.deepEqual(withoutWait(result), { llmLatency: 3, llmModel: null, apiKeyId: null, retryCount: 2, promptTokens: 15, completionTokens: 3, calls: ['k1', 'k2', 'k3'].map((key) => traced(key, failure.kind)) });
+    });
+  }
+
+  it('is unknown when one of the answers was there and could not be read: the provider is not down', async () => {
+    const { result } = await assess({ replies: [failed(TIMEOUT), failed({ kind: 'unreadable', message: 'prose' }), failed(TIMEOUT)] });
+    assert.deepEqual([result?.error?.code, result?.degraded], ['timeout', undefined]);
+  });
+
+  it('in an outage waits for its turn; at the end of its time, or refused for it, or already late, rules judge', async () => {
+    for (const [world, task] of [
+      [{ turns: ['provider-down'] }, DANGER()],
+      [{ leases: [refused('provider-down')] }, DANGER()],
+      [{ down: true }, DANGER(Date.now() - 1)],
+      // Withdrawn in favour of a trial, then told that time is up.
+      [{ turns: ['go', 'provider-down'], leases: [refused('cancelled')] }, DANGER()],
+    ] as const) {
+      const { result, seen } = await assess({ ...world, turns: [...('turns' in world ? world.turns : [])] }, task);
+      assert.deepEqual([result?.source, result?.degraded, result?.results[0]?.riskLevel, seen.calls.length], ['rules', true, 'high', 0]);
+    }
+  });
+
+  it('asks for a key again after it was withdrawn and the provider is back', async () => {
+    const { result, seen } = await assess({ leases: [refused('cancelled')], replies: [answered()] });
+    assert.deepEqual([result?.source, seen.leases.length, result?.degraded], ['vlm', 2, undefined]);
+  });
+
+  it('a picture that somebody handed in stays unknown in an outage, with the reason', async () => {
+    const task = plainTask({ cameraId: ON_DEMAND_CAMERA });
+    assert.deepEqual((await assess({ turns: ['provider-down'] }, task)).result?.error, { code: 'no-lease', message: 'the provider does not answer' });
+    assert.equal((await assess({ replies: [failed(TIMEOUT), failed(TIMEOUT), failed(TIMEOUT)] }, task)).result?.error?.code, 'timeout');
+  });
+
+  it('a trial of a provider that is down still costs the key nothing: the task may try it again', async () => {
+    const trial: LeaseReply = { kind: 'granted', leaseId: 't', keyName: 'k1', secret: new Secret('s'), baseUrl: 'http://x', model: 'm', responseFormat: 'auto', trial: true, grantedAt: 0 };
+    const { result, seen } = await assess({ down: true, leases: [trial], replies: [failed(TIMEOUT), answered()] });
+    assert.deepEqual([seen.leases.map(({ exclude }) => exclude), result?.source], [[[], []], 'vlm']);
   });
 
   it('keeps an unknown level unknown and says why', async () => {
@@ -188,12 +243,19 @@ describe('judging one task', () => {
     assert.deepEqual([result?.error?.code, seen.settled], ['expired', [['l-1', 'abandoned', 'key']]]);
   });
 
+  it('a call that hung for long until the task ended is the provider\'s time-out, and rules judge', async () => {
+    const { result, seen } = await assess({ replies: ['until-aborted'], sentFirst: true, duringCall: ({ clock }) => void clock.advance(120_000) }, DANGER());
+    assert.deepEqual([result?.source, result?.degraded, seen.settled.map(([, kind]) => kind)], ['rules', true, ['timeout']]);
+  });
+
   it('goes back to the bus unanswered when the scheduler stops', async () => {
     const stopped = await assess({ replies: ['until-aborted'], duringCall: ({ abort }) => abort.abort() });
     assert.deepEqual([stopped.result, stopped.seen.settled.map(([, kind]) => kind)], [null, ['abandoned']]);
     // A call that was under way may finish; a retry is not begun, and a lease that just came is given back.
     const retry = await assess({ replies: [failed(TIMEOUT)], duringCall: ({ closing }) => closing.abort() });
-    assert.deepEqual([retry.result, retry.seen.settled.map(([, kind]) => kind)], [null, ['timeout', 'abandoned']]);
+    assert.deepEqual([retry.result, retry.seen.settled.map(([, kind]) => kind)], [null, ['timeout']]);
+    const leased = await assess({ onLease: ({ closing }) => closing.abort() });
+    assert.deepEqual([leased.result, leased.seen.settled.map(([, kind]) => kind)], [null, ['abandoned']]);
     const done = await assess({ replies: [answered()], duringCall: ({ closing }) => closing.abort() });
     assert.equal(done.result?.results[0]?.riskLevel, 'high');
   });

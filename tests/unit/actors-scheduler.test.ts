@@ -62,14 +62,14 @@ async function started({ rules = false, byHand = false, keys = [{ qps_limit: 100
   const images = new FakeImages(new Uint8Array([255, 216]));
   const vlm = new FakeVlm(clock, !byHand);
   const config = parseKeyConfig({ scheduler, api_keys: keys.map((key, i) => ({ name: `k${i + 1}`, key: `s${i}`, ...key })) }, {});
-  const metrics = { llm: [] as string[], outcomes: [] as string[] };
+  const metrics = { llm: [] as string[], outcomes: [] as string[], shed: [] as string[] };
   const init = {
     bus,
     images,
     vlm: rules ? null : vlm,
     language: 'en' as const,
     settings: schedulerSettings(config.scheduler),
-    metrics: { llmCall: (status: string) => void metrics.llm.push(status), assessment: (outcome: string) => void metrics.outcomes.push(outcome) },
+    metrics: { llmCall: (status: string) => void metrics.llm.push(status), assessment: (outcome: string) => void metrics.outcomes.push(outcome), shed: (...shed: readonly unknown[]) => void metrics.shed.push(shed.slice(0, 3).join(' ')) },
   };
   const memory = new LimitMemory();
   const tree = supervisor('root', [child('key-pool', keyPoolActor, () => ({ config, memory })), child('scheduler', schedulerActor, () => init)]);
@@ -258,14 +258,16 @@ describe('the scheduler', () => {
     await stop();
   });
 
-  it('gives a task back when the bus refuses its result, and gives it up after five times', async () => {
+  it('gives a task back when the bus refuses its result, and puts it among the dead letters after ten', async () => {
     const { clock, bus, log, task, stop } = await started();
     bus.refusing = true;
     const one = task();
     bus.add(one);
-    await clock.advance(30_000);
-    assert.deepEqual(bus.settlements(one), ['nak', 'nak', 'nak', 'nak', 'term']);
-    assert.equal(log.lines.filter((line) => line.level === 'error').length, 5);
+    await clock.advance(300_000);
+    const settled = bus.settled.filter(({ taskId }) => taskId === one.taskId);
+    assert.deepEqual(settled.map(({ how, delayMs }) => (how === 'nak' ? delayMs : how)), [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000, 'bury']);
+    assert.equal(settled.at(-1)?.reason, 'judging it failed 10 times: refused');
+    assert.equal(log.lines.filter((line) => line.level === 'error').length, 10);
     await stop();
   });
 

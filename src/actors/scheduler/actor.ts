@@ -1,18 +1,20 @@
+import { randomUUID } from 'node:crypto';
 import type { Delivery } from '../../infra/bus.ts';
-import { assessByRules } from '../../llm/rules.ts';
-import { ON_DEMAND_CAMERA } from '../../messages/ids.ts';
-import type { AssessmentTask, Priority } from '../../messages/task.ts';
+import { PRIORITIES, type AssessmentTask, type Priority } from '../../messages/task.ts';
 import { defineActor, type ActorContext } from '../../runtime/actor.ts';
 import { sleep } from '../../runtime/clock.ts';
 import { asError } from '../../runtime/errors.ts';
 import { KEY_POOL } from '../key-pool.ts';
-import { assessByModel, type Assessed, type AssessParts } from './assess.ts';
+import type { Assessed } from './assess.ts';
 import { Counts } from './counts.ts';
+import { HedgeBudget } from './hedge.ts';
 import { Intake, type IntakeOptions } from './intake.ts';
-import { assessParts, pause } from './parts.ts';
+import { Judge } from './judge.ts';
+import { Overload } from './overload.ts';
 import { TaskQueues } from './pull.ts';
-import { judged, NO_CALL, unjudged } from './result.ts';
+import { NO_CALL, unjudged } from './result.ts';
 import { runTask, type RunEnd } from './run.ts';
+import { TURN_BOUNDS, Turns, type Turning } from './turns.ts';
 import type { QueueLag, SchedulerInit, SchedulerMessage, SchedulerSettings, SchedulerStats } from './types.ts';
 
 type Task = Delivery<AssessmentTask>;
@@ -27,19 +29,17 @@ type Private =
   | { readonly type: 'measured'; readonly lag: ReadonlyMap<Priority, QueueLag | null> };
 type All = SchedulerMessage | Private;
 
-/** A fetch waits this long at the server. */
-const FETCH_WAIT_MS = 2_000;
-const FETCH_AGAIN_MS = 500;
-const EARLY_MS = 100;
 const QUIET_MS = 10;
 const BATCH = 16;
 /** Tells the bus that a task is still being worked on; well below its ack wait. */
 const HEARTBEAT_MS = 3_000;
-const MEASURE_MS = 5_000;
+const MEASURE_MS = 1_000;
+const MEASURES_AT_REST = 5;
 const DUPLICATE_AGAIN_MS = 1_000;
 const FOLLOW_MODE_MS = 1_000;
-const ASK_WANTED_MS = 1_000;
-const AGAIN_MS = 250;
+/** A task that waited for the provider is judged by rules this long before it expires. */
+const RULES_MS = 500;
+const VALIDITY_MS = 30_000;
 
 /** Takes tasks, urgent first, has each judged, publishes the result, and acks the task after that. */
 export const schedulerActor = defineActor<SchedulerMessage, Private>()<SchedulerInit>({
@@ -75,38 +75,51 @@ class Scheduler {
   readonly #init: SchedulerInit;
   readonly #queues: TaskQueues;
   readonly #intake: Intake<Task>;
-  readonly #counts: Counts;
+  readonly #counts = new Counts();
+  readonly #hedges = new HedgeBudget();
+  readonly #turns: Turns;
+  readonly #judge: Judge;
+  readonly #overload: Overload;
+  /** Every task that was begun, those that wait without a place too. */
   readonly #inFlight = new Map<string, { readonly delivery: Task; readonly end: Promise<void> }>();
+  readonly #fetches = new Set<Promise<void>>();
   /** Aborted when calls in flight have to be given up. */
   readonly #abort = new AbortController();
-  readonly #assess: (task: AssessmentTask) => Promise<Assessed>;
   #settings: SchedulerSettings;
   #busOk = true;
   #failedAt = 0;
+  #measures = 0;
 
   constructor(ctx: ActorContext<All>, init: SchedulerInit) {
-    const { settings, vlm, language } = init;
-    this.#settings = settings;
+    const { vlm, language, images, metrics, bus } = init;
+    const { clock, log } = ctx;
+    const pool = ctx.ref(KEY_POOL);
     this.#ctx = ctx;
     this.#init = init;
-    this.#queues = new TaskQueues(init.bus);
-    this.#intake = new Intake(intakeOptions(settings));
-    this.#counts = new Counts(vlm === null ? 'rules' : 'vlm');
-    if (vlm === null) {
-      this.#assess = (task) => Promise.resolve(this.#byRules(task, language));
-    } else {
-      const onRetry = (): void => void this.#counts.retries++;
-      // Keys come and go while running: each task is judged as the keys are when its turn comes.
-      const options = { clock: ctx.clock, log: ctx.log, pool: ctx.ref(KEY_POOL), vlm, closing: ctx.signal, abort: this.#abort.signal, onRetry };
-      this.#assess = async (task) => {
-        const byModel = init.budget?.allows() !== false && (await this.#keysWanted(Date.parse(task.expiresAt)));
-        if (!byModel) return ctx.signal.aborted ? null : this.#byRules(task, language);
-        const assessed = await assessByModel(task, metered(assessParts({ ...init, settings: this.#settings }, options), task.cameraId, init.usage));
-        // The last key was taken away while the task waited for it.
-        return assessed?.error?.code === 'no-lease' && !(await this.#keysWanted(Date.parse(task.expiresAt))) ? this.#byRules(task, language) : assessed;
-      };
-      void this.followMode();
-    }
+    this.#settings = init.settings;
+    this.#queues = new TaskQueues(bus);
+    this.#intake = new Intake(intakeOptions(init.settings));
+    const turns = new Turns({ clock, closing: ctx.signal, places: () => this.#settings.maxConcurrentTasks, ...TURN_BOUNDS, onRoom: () => void this.#tell({ type: 'pump' }) });
+    this.#turns = turns;
+    this.#judge = new Judge({
+      ...init,
+      clock,
+      pool,
+      closing: ctx.signal,
+      model: vlm === null ? null : { clock, log, pool, vlm, images, metrics, language, turns, hedges: this.#hedges, closing: ctx.signal, abort: this.#abort.signal, onRetry: () => void this.#counts.retries++ },
+    });
+    this.#overload = new Overload({
+      bus,
+      clock,
+      log,
+      queues: this.#queues,
+      name: randomUUID(),
+      validityMs: init.validityMs ?? VALIDITY_MS,
+      takeReady: (priority, most) => this.#intake.takeOldest(priority, most),
+      readyAt: (priority) => this.#intake.readyAt(priority),
+      giveUp: (delivery) => this.#giveUp(delivery),
+    });
+    void this.followMode();
   }
 
   configure(settings: SchedulerSettings): void {
@@ -116,18 +129,42 @@ class Scheduler {
   }
 
   stats(): SchedulerStats {
-    return this.#counts.stats({ max_concurrent_tasks: this.#settings.maxConcurrentTasks, in_flight: this.#inFlight.size, ready: this.#intake.size, bus_ok: this.#busOk });
+    const { downSince, parked } = this.#turns;
+    const age = (priority: Priority): number | null => {
+      const oldest = this.#intake.oldest(priority);
+      return oldest === undefined ? null : Math.max(0, Math.round((this.#ctx.clock.now() - oldest.storedAt) / 100) / 10);
+    };
+    return this.#counts.stats({
+      mode: this.#judge.mode,
+      max_concurrent_tasks: this.#settings.maxConcurrentTasks,
+      in_flight: this.#inFlight.size - parked,
+      ready: this.#intake.size,
+      bus_ok: this.#busOk,
+      provider_down_since: downSince === null ? null : new Date(downSince).toISOString(),
+      parked,
+      hedges: this.#hedges.hedges,
+      hedge_wins: this.#hedges.wins,
+      oldest_seconds: { p1: age(1), p2: age(2), p3: age(3), p4: age(4), p5: age(5) },
+    });
   }
 
   /** Keeps a fetch under way at every level and fills the free places. */
   pump(): void {
     const { clock } = this.#ctx;
-    // What expired while it waited is answered at once: that takes no call and no place.
-    for (const delivery of this.#intake.remove((one) => Date.parse(one.body.expiresAt) <= clock.now())) this.#begin(delivery);
+    if (this.#ctx.signal.aborted) return;
+    // What expired while it waited is answered at once: that takes no call and no place. More of that age may be behind it.
+    const expired = this.#intake.remove((one) => Date.parse(one.body.expiresAt) <= clock.now());
+    for (const delivery of expired) this.#begin(delivery);
     for (;;) {
-      const free = this.#settings.maxConcurrentTasks - this.#inFlight.size;
-      for (const { priority, max } of this.#intake.fetches(free)) this.#fetch(priority, max);
-      if (free <= 0) return;
+      const { room, next } = this.#turns;
+      for (const { priority, max } of this.#intake.fetches(expired.length > 0 ? BATCH : room)) this.#fetch(priority, max);
+      this.#overload.rate.setBusy(room === 0, clock.now());
+      this.#wakeAtExpiry();
+      if (room === 0) return;
+      if (next !== null && next >= (this.#intake.highest ?? 0)) {
+        this.#turns.resumeNext();
+        continue;
+      }
       const taken = this.#intake.take(clock.now());
       if (taken.kind === 'wait') this.#ctx.setTimer('pump', taken.untilMs - clock.now(), { type: 'pump' });
       if (taken.kind !== 'task') return;
@@ -158,40 +195,44 @@ class Scheduler {
     if (end.kind === 'handed-back') {
       this.#counts.handedBack++;
     } else {
+      const { cameraId, traceId, error, metadata } = end.result;
       this.#counts.published(end.result, this.#init.metrics);
-      const { cameraId, traceId, error } = end.result;
+      if ((metadata.calls?.length ?? 0) > 0) this.#overload.rate.served(this.#ctx.clock.now());
       if (error !== undefined) this.#ctx.log.debug({ taskId, cameraId, traceId, code: error.code }, `a group of camera ${cameraId} is unknown: ${error.message}`);
     }
     this.pump();
   }
 
-  /** Keeps the mode that the figures show up to date when no task does. Never rejects. */
-  async followMode(): Promise<void> {
-    if (this.#init.vlm !== null) await this.#keysWanted(this.#ctx.clock.now());
+  /** Keeps the mode that the figures show, and whether the provider is down, up to date when no task does. Never rejects. */
+  followMode(): Promise<void> {
+    return this.#judge.follow();
   }
 
   heartbeat(): void {
     for (const { delivery } of this.#inFlight.values()) delivery.working();
     for (const delivery of this.#intake.ready()) delivery.working();
-    // Ready tasks may have expired behind others.
-    this.pump();
   }
 
+  /** Each second; what waits in the streams is asked for less often while there is room. */
   measure(): void {
-    const { mode, in_flight, ready, assessed, retries, bus_ok, unknown } = this.stats();
-    this.#ctx.report({ mode, in_flight, ready, assessed, unknown: Object.values(unknown).reduce((sum, count) => sum + count, 0), retries, bus_ok });
+    const { mode, in_flight, ready, parked, assessed, degraded, retries, bus_ok, unknown, hedges } = this.stats();
+    this.#ctx.report({ mode, in_flight, ready, parked, assessed, degraded, unknown: Object.values(unknown).reduce((sum, count) => sum + count, 0), shed: unknown.shed, retries, hedges, bus_ok });
+    this.#overload.tell();
+    if (!this.#overload.rate.busy && this.#measures++ % MEASURES_AT_REST !== 0) return;
     void this.#queues.lag().then((lag) => this.#tell({ type: 'measured', lag }));
   }
 
   measured(lag: ReadonlyMap<Priority, QueueLag | null>): void {
     this.#counts.lag(lag);
+    void this.#overload.step(lag);
   }
 
   /** What waits goes back to the bus at once; calls in flight may finish for a while, then they are given up and go back. */
   async stop(): Promise<void> {
     const { clock } = this.#ctx;
+    this.#overload.close();
     for (const delivery of this.#intake.remove(() => true)) delivery.nak(0);
-    const ends = Promise.all([...this.#inFlight.values()].map((one) => one.end));
+    const ends = Promise.all([...this.#fetches, ...[...this.#inFlight.values()].map((one) => one.end)]);
     const drained = new AbortController();
     const drain = sleep(clock, this.#settings.drainMs, drained.signal).then(
       () => this.#abort.abort(),
@@ -205,65 +246,56 @@ class Scheduler {
   #fetch(priority: Priority, max: number): void {
     const { clock, signal } = this.#ctx;
     this.#intake.fetching(priority, clock.now());
-    const fetching = async (): Promise<{ readonly deliveries: readonly Task[]; readonly begunAt: number }> => {
-      // After a failure the next fetch begins later, so that a bus that is away is not asked without a pause.
-      if (!this.#busOk) await pause(clock, FETCH_AGAIN_MS, signal);
-      const begunAt = clock.now();
-      const deliveries = await this.#queues.fetch(priority, max, FETCH_WAIT_MS);
-      // Nothing, and sooner than asked: the server refuses to wait (too many unsettled, say).
-      if (deliveries.length === 0 && clock.now() - begunAt < EARLY_MS) await pause(clock, EARLY_MS, signal);
-      return { deliveries, begunAt };
-    };
-    fetching()
+    const done = this.#queues
+      .fetchInTime(priority, max, { clock, signal, failed: !this.#busOk })
       .then(
         ({ deliveries, begunAt }) => {
           if (!this.#tell({ type: 'fetched', priority, deliveries, begunAt })) for (const delivery of deliveries) delivery.nak(0);
         },
         (thrown: unknown) => void this.#tell({ type: 'fetch-failed', priority, error: asError(thrown) }),
       )
-      .catch((thrown: unknown) => this.#ctx.fail(asError(thrown)));
+      .catch((thrown: unknown) => this.#ctx.fail(asError(thrown)))
+      .finally(() => this.#fetches.delete(done));
+    this.#fetches.add(done);
   }
 
   #begin(delivery: Task): void {
+    const { body } = delivery;
+    const now = this.#ctx.clock.now();
+    const turning: Turning = { priority: body.priority, since: now, until: Date.parse(body.expiresAt) - RULES_MS };
+    if (this.#known(delivery)) return;
+    this.#turns.begin(turning);
+    void this.#run(delivery, (task) => this.#judge.judge(task, turning, this.#settings).finally(() => this.#turns.end(turning)));
+  }
+
+  async #giveUp(delivery: Task): Promise<void> {
+    if (this.#known(delivery)) return;
+    const shed = { code: 'shed', message: 'more groups waited than could be judged in time, and this was among the least dangerous' } as const;
+    await this.#run(delivery, (task) => Promise.resolve(unjudged(task, shed, this.#judge.mode, NO_CALL, this.#ctx.clock.now())));
+  }
+
+  #run(delivery: Task, assess: (task: AssessmentTask) => Promise<Assessed>): Promise<void> {
     const { taskId } = delivery.body;
-    if (this.#inFlight.has(taskId)) {
-      // Redelivered while we are at it (NATS was away): ours will ack it.
-      this.#counts.duplicates++;
-      delivery.nak(DUPLICATE_AGAIN_MS);
-      return;
-    }
     const { clock, log } = this.#ctx;
-    const end = runTask(delivery, this.#assess, { bus: this.#init.bus, clock, log, abort: this.#abort.signal }).then((how) => {
+    const end = runTask(delivery, assess, { bus: this.#init.bus, clock, log, abort: this.#abort.signal }).then((how) => {
       this.#tell({ type: 'finished', taskId, end: how });
     });
     this.#inFlight.set(taskId, { delivery, end });
+    return end;
   }
 
-  /**
-   * Whether any key is meant to be used. While the pool is away (it is being restarted), asks again until `deadline`,
-   * then takes it to be as it was. Never rejects.
-   */
-  async #keysWanted(deadline: number): Promise<boolean> {
-    const { clock, signal } = this.#ctx;
-    const pool = this.#ctx.ref(KEY_POOL);
-    for (;;) {
-      try {
-        const wanted = (await pool.ask({ type: 'wanted' }, { timeoutMs: ASK_WANTED_MS })) > 0;
-        this.#counts.mode = wanted ? 'vlm' : 'rules';
-        return wanted;
-      } catch {
-        if (signal.aborted || clock.now() + AGAIN_MS >= deadline) return this.#counts.mode === 'vlm';
-        await pause(clock, AGAIN_MS, signal);
-      }
-    }
+  /** Redelivered while we are at it (NATS was away): ours will ack it. */
+  #known(delivery: Task): boolean {
+    if (!this.#inFlight.has(delivery.body.taskId)) return false;
+    this.#counts.duplicates++;
+    delivery.nak(DUPLICATE_AGAIN_MS);
+    return true;
   }
 
-  #byRules(task: AssessmentTask, language: SchedulerInit['language']): Assessed {
-    const now = this.#ctx.clock.now();
-    if (now >= Date.parse(task.expiresAt)) return unjudged(task, { code: 'expired', message: 'the task was too old when its turn came' }, 'rules', NO_CALL, now);
-    // Rules judge measured geometry, and nothing was measured on a picture that somebody handed in.
-    if (task.cameraId === ON_DEMAND_CAMERA) return unjudged(task, { code: 'no-lease', message: 'no API key can be used now, and rules cannot judge a picture alone' }, 'rules', NO_CALL, now);
-    return judged(task, assessByRules(task, language), 'rules', NO_CALL, now);
+  /** Looks again when the next one that is ready, and has no place, expires. */
+  #wakeAtExpiry(): void {
+    const next = Math.min(...PRIORITIES.flatMap((priority) => this.#intake.oldest(priority) ?? []).map(({ body }) => Date.parse(body.expiresAt)));
+    if (Number.isFinite(next)) this.#ctx.setTimer('expiry', Math.max(1, next - this.#ctx.clock.now()), { type: 'pump' });
   }
 
   /** False when the actor is over. A mailbox that refuses our own word would leave a place taken for good. */
@@ -276,16 +308,3 @@ class Scheduler {
 }
 
 const intakeOptions = ({ ageingMs }: SchedulerSettings): IntakeOptions => ({ ageingMs, quietMs: QUIET_MS, batch: BATCH });
-
-/** The parts of one task that tell `usage` what its calls used. */
-const metered = (parts: AssessParts, cameraId: string, usage: SchedulerInit['usage']): AssessParts =>
-  usage === undefined
-    ? parts
-    : {
-        ...parts,
-        call: async (request) => {
-          const reply = await parts.call(request);
-          usage.record({ keyName: request.access.keyName, cameraId, promptTokens: reply.promptTokens, completionTokens: reply.completionTokens });
-          return reply;
-        },
-      };

@@ -2,38 +2,38 @@ import type { TransitSample } from '../../keys/guard.ts';
 import type { Blame, CallOutcome, CallOutcomeKind } from '../../keys/outcome.ts';
 import type { LeaseGrant, LeaseReply, LeaseRequest } from '../../keys/pool.types.ts';
 import type { CallTokens } from '../../keys/tokens.ts';
-import type { VlmReply, VlmRequest } from '../../llm/client.ts';
 import type { Language } from '../../llm/language.ts';
 import { buildPrompt } from '../../llm/prompt.ts';
 import { tokenBound } from '../../llm/token-bound.ts';
-import type { AssessmentFailure, AssessmentResult, CallTrace } from '../../messages/assessment.ts';
+import type { AssessmentFailure, AssessmentResult } from '../../messages/assessment.ts';
 import type { AssessmentTask } from '../../messages/task.ts';
-import type { Clock } from '../../runtime/clock.ts';
-import { judged, NO_CALL, unjudged, type ResultMetadata } from './result.ts';
-import { afterFailure, failureOf, type FailedAttempt } from './retry.ts';
+import { makeCall, tokensOf, withRound, type CallOptions, type CallParts, type Made } from './call.ts';
+import { hedged, type HedgeBudget } from './hedge.ts';
+import { degraded, judged, NO_CALL, unjudged, type ResultMetadata } from './result.ts';
+import { afterFailure, failureOf, providerFailed, type FailedAttempt } from './retry.ts';
+import type { Turn } from './turns.ts';
 
 /** The world of one task; every part can be replaced in a test. */
-export interface AssessParts {
-  readonly clock: Clock;
+export interface AssessParts extends CallParts {
   readonly language: Language;
   readonly timeoutMs: number;
   readonly maxRetries: number;
+  /** Null: no call is made twice. */
+  readonly hedge: { readonly afterMs: number; readonly budget: HedgeBudget } | null;
+  /** Resolves when the task may go on; while the provider is down it waits, or is told so when its time runs out. */
+  turn(): Promise<Turn>;
+  /** Whether no key can serve because the provider does not answer. */
+  providerDown(): boolean;
   /** The crop's bytes; null when it is gone. Waits while the store is away, at most until `deadline`. */
   image(id: string, deadline: number): Promise<Uint8Array | null>;
-  /** Never rejects: a pool that cannot be reached by the deadline is a refusal. */
+  /** Never rejects: a pool that cannot be reached by the deadline is a refusal; `cancelled`: ask for a turn again. */
   lease(request: LeaseRequest): Promise<LeaseReply>;
-  /** The call under this lease is leaving now. */
-  sent(leaseId: string): void;
   /** `tokens`: as the provider counted; null or absent when it did not say. */
   settle(leaseId: string, outcome: CallOutcome, blame: Blame, transit?: TransitSample | null, tokens?: CallTokens | null): void;
   forgive(keyName: string): void;
-  call(request: VlmRequest): Promise<VlmReply>;
-  onCall(kind: CallOutcomeKind, seconds: number): void;
   onRetry(): void;
   /** Aborted: begin nothing new; tasks that wait go back to the bus. */
   readonly closing: AbortSignal;
-  /** Aborted: calls in flight are given up as well. */
-  readonly abort: AbortSignal;
 }
 
 /** The answer to a task, or null when it has to be given back to the bus unanswered. */
@@ -41,101 +41,107 @@ export type Assessed = AssessmentResult | null;
 
 /** Failures of a trial that are the request's, not the key's. */
 const ON_REQUEST: ReadonlySet<CallOutcomeKind> = new Set(['unreadable', 'rejected-request']);
+/** Only tasks from this level up are worth a second call. */
+const HEDGED_FROM = 4;
+/** A second call is made only with a lease that is free at once: within this. */
+const HEDGE_LEASE_MS = 50;
+const EXPIRED: AssessmentFailure = { code: 'expired', message: 'the task was too old when its turn came' };
+const DOWN: AssessmentFailure = { code: 'no-lease', message: 'the provider does not answer' };
 
-/** Judges one task by the model: image, then lease, call and settlement, again on another key when it fails. */
+/**
+ * Judges one task by the model: image, then lease, call and settlement, again on another key when it fails. Where the
+ * provider is to blame that there is no judgement, rules judge and the result is marked `degraded`.
+ */
 export async function assessByModel(task: AssessmentTask, parts: AssessParts): Promise<Assessed> {
-  const { clock } = parts;
+  const { clock, closing } = parts;
   const deadline = Date.parse(task.expiresAt);
   let metadata: ResultMetadata = { ...NO_CALL, waitMs: Math.max(0, clock.now() - Date.parse(task.timestamp)), calls: [] };
+  const failed: FailedAttempt[] = [];
   const unknown = (error: AssessmentFailure): AssessmentResult => unjudged(task, error, 'vlm', metadata, clock.now());
+  const ended = (error: AssessmentFailure, providerToBlame: boolean): AssessmentResult => (providerToBlame ? degraded(task, parts.language, metadata, clock.now()) : null) ?? unknown(error);
 
-  if (clock.now() >= deadline) return unknown({ code: 'expired', message: 'the task was too old when its turn came' });
+  if (clock.now() >= deadline) return ended(EXPIRED, parts.providerDown());
   if (task.group.cropId === null) return unknown({ code: 'no-image', message: 'the group has no picture' });
-  const jpeg = await parts.image(task.group.cropId, deadline);
-  if (parts.closing.aborted) return null;
-  if (jpeg === null) return unknown({ code: 'no-image', message: 'the picture of the group is gone' });
-
   const prompt = buildPrompt(task, parts.language);
   const bound = tokenBound(prompt);
-  const failed: FailedAttempt[] = [];
   const exclude = new Set<string>();
+  let jpeg: Uint8Array | null = null;
   let asked = 0;
+  const ask = (more: Pick<LeaseRequest, 'priority' | 'exclude' | 'deadline'>): Promise<LeaseReply> => parts.lease({ waiterId: `${task.taskId}#${asked++}`, tokens: bound, ...more });
   for (;;) {
+    const turn = await parts.turn();
+    if (turn === 'closing' || closing.aborted) return null;
+    if (turn === 'provider-down') return ended(lastOf(failed) ?? DOWN, true);
+    jpeg ??= await parts.image(task.group.cropId, deadline);
+    if (closing.aborted) return null;
+    if (jpeg === null) return unknown({ code: 'no-image', message: 'the picture of the group is gone' });
+
     const leaseAskedAt = clock.now();
-    const lease = await parts.lease({ waiterId: `${task.taskId}#${asked++}`, priority: task.priority, exclude: [...exclude], deadline, tokens: bound });
-    if (parts.closing.aborted) {
-      if (lease.kind === 'granted') parts.settle(lease.leaseId, { kind: 'abandoned', message: 'the scheduler stops' }, 'key');
+    const lease = await ask({ priority: task.priority, exclude: [...exclude], deadline });
+    if (closing.aborted) {
+      if (lease.kind === 'granted') giveBack(lease, parts);
       return null;
     }
-    if (lease.kind === 'refused') return unknown(refusalOf(lease.message, lease.reason, failed));
-    const startedAt = clock.now();
-    let sentAt: number | null = null;
-    const onSent = (): void => {
-      sentAt = clock.now();
-      parts.sent(lease.leaseId);
-    };
-    const reply = await callUntil(deadline, { access: lease, prompt, jpeg, traceId: task.traceId, timeoutMs: parts.timeoutMs, onSent }, parts);
-    const endedAt = clock.now();
-    const seconds = Math.max(0, endedAt - startedAt) / 1_000;
-    metadata = add(metadata, lease, reply, seconds, failed.length, traceOf(lease, reply, { leaseAskedAt, startedAt, sentAt, endedAt }));
-    parts.onCall(reply.ok ? 'ok' : reply.failure.kind, seconds);
-    if (reply.ok) {
-      parts.settle(lease.leaseId, { kind: 'ok' }, 'key', reply.transit, tokensOf(reply));
-      return judged(task, reply.answer, 'vlm', metadata, clock.now());
+    if (lease.kind === 'refused') {
+      if (lease.reason === 'cancelled') continue;
+      return ended(refusalOf(lease.message, lease.reason, failed), lease.reason === 'provider-down' || (lease.reason !== 'queue-full' && providerFailed(failed)));
     }
-    const attempt: FailedAttempt = { keyName: lease.keyName, failure: reply.failure, trial: lease.trial && !ON_REQUEST.has(reply.failure.kind) };
-    const verdict = afterFailure(failed, attempt, parts.maxRetries);
-    parts.settle(lease.leaseId, reply.failure, verdict.blame, null, tokensOf(reply));
-    if (verdict.forgive !== null) parts.forgive(verdict.forgive);
-    if (reply.failure.kind === 'abandoned') {
-      return parts.abort.aborted ? null : unknown({ code: 'expired', message: "the task's time ran out during a call" });
+    const round = await callRound({ lease, leaseAskedAt, deadline, request: { prompt, jpeg, traceId: task.traceId, timeoutMs: parts.timeoutMs } }, task, exclude, ask, parts);
+    metadata = withRound(metadata, round, failed.filter(({ hedge }) => hedge !== true).length);
+    let giveUp = false;
+    for (const made of round) giveUp = settle(made, failed, exclude, parts) || giveUp;
+    const answered = round.find(({ reply }) => reply.ok)?.reply;
+    if (answered?.ok === true) return judged(task, answered.answer, 'vlm', metadata, clock.now());
+    const last = round.at(-1)?.reply;
+    const failure = last === undefined || last.ok ? EXPIRED : failureOf(last.failure);
+    if (round.some(({ reply }) => !reply.ok && reply.failure.kind === 'abandoned')) {
+      if (parts.abort.aborted) return null;
+      return ended({ code: 'expired', message: "the task's time ran out during a call" }, providerFailed(failed) || parts.providerDown());
     }
-    if (verdict.giveUp) return unknown(failureOf(reply.failure));
-    failed.push(attempt);
-    // A format the provider does not take is no fault of the key.
-    if (!reply.formatRefused) exclude.add(lease.keyName);
+    if (giveUp || clock.now() >= deadline) return ended(failure, providerFailed(failed));
     parts.onRetry();
   }
 }
 
-/** What the provider counted; null when it did not say. */
-const tokensOf = ({ promptTokens, completionTokens }: VlmReply): CallTokens | null => (promptTokens === 0 ? null : { prompt: promptTokens, completion: completionTokens });
-
-/** Calls, and gives the call up at the task's deadline: nobody waits for the answer then. */
-async function callUntil(deadline: number, request: VlmRequest, parts: AssessParts): Promise<VlmReply> {
-  const over = new AbortController();
-  const timer = parts.clock.setTimeout(() => over.abort(), deadline - parts.clock.now());
-  try {
-    return await parts.call({ ...request, signal: AbortSignal.any([over.signal, parts.abort]) });
-  } finally {
-    parts.clock.clearTimeout(timer);
-  }
+/** One call, or a call and its hedge. */
+function callRound(options: CallOptions, task: AssessmentTask, exclude: ReadonlySet<string>, ask: (more: Pick<LeaseRequest, 'priority' | 'exclude' | 'deadline'>) => Promise<LeaseReply>, parts: AssessParts): Promise<readonly Made[]> {
+  const { clock, hedge } = parts;
+  hedge?.budget.called();
+  if (hedge === null || task.priority < HEDGED_FROM || options.lease.trial) return makeCall(options, parts).then((made) => [made]);
+  return hedged((dropped) => makeCall({ ...options, dropped }, parts), {
+    clock,
+    ...hedge,
+    // At the lowest priority: it takes no lease that anybody waits for.
+    lease: () => ask({ priority: 1, exclude: [...exclude, options.lease.keyName], deadline: clock.now() + HEDGE_LEASE_MS }),
+    giveBack: (lease) => giveBack(lease, parts),
+    call: (lease, leaseAskedAt, dropped) => makeCall({ ...options, lease, leaseAskedAt, dropped, hedge: true }, parts),
+  });
 }
+
+const giveBack = ({ leaseId }: LeaseGrant, parts: AssessParts): void => parts.settle(leaseId, { kind: 'abandoned', message: 'the lease is not needed any more' }, 'key');
+
+/** Settles a call that ended. A failure is put to those of the task. True: no further call for this task. */
+function settle({ lease, reply, trace }: Made, failed: FailedAttempt[], exclude: Set<string>, parts: AssessParts): boolean {
+  if (reply.ok) {
+    parts.settle(lease.leaseId, { kind: 'ok' }, 'key', reply.transit, tokensOf(reply));
+    return false;
+  }
+  const { kind } = reply.failure;
+  const attempt: FailedAttempt = { keyName: lease.keyName, failure: reply.failure, trial: lease.trial && !ON_REQUEST.has(kind), ...(trace.hedge === true ? { hedge: true } : {}) };
+  const verdict = afterFailure(failed, attempt, parts.maxRetries);
+  parts.settle(lease.leaseId, reply.failure, verdict.blame, reply.transit, tokensOf(reply));
+  if (verdict.forgive !== null) parts.forgive(verdict.forgive);
+  if (kind === 'abandoned') return false;
+  failed.push(attempt);
+  // A format the provider does not take is no fault of the key; nor is the trial of a provider that is down still: it may be back while this task waits.
+  if (!reply.formatRefused && !(attempt.trial && providerFailed([attempt]) && parts.providerDown())) exclude.add(lease.keyName);
+  return verdict.giveUp;
+}
+
+const lastOf = (failed: readonly FailedAttempt[]): AssessmentFailure | null => {
+  const last = failed.at(-1);
+  return last === undefined ? null : failureOf(last.failure);
+};
 
 /** Why no key could be had; after a failed call the failure says more than "no further key". */
-function refusalOf(message: string, reason: string, failed: readonly FailedAttempt[]): AssessmentFailure {
-  const last = failed.at(-1);
-  return last !== undefined && reason !== 'queue-full' ? failureOf(last.failure) : { code: 'no-lease', message };
-}
-
-const span = (from: number, to: number): number => Math.max(0, Math.round((to - from) * 10) / 10);
-
-const traceOf = (lease: LeaseGrant, reply: VlmReply, at: { readonly leaseAskedAt: number; readonly startedAt: number; readonly sentAt: number | null; readonly endedAt: number }): CallTrace => ({
-  apiKeyId: lease.keyName,
-  outcome: reply.ok ? 'ok' : reply.failure.kind,
-  leaseMs: span(at.leaseAskedAt, at.startedAt),
-  sendMs: at.sentAt === null ? null : span(at.startedAt, at.sentAt),
-  modelMs: at.sentAt === null ? null : span(at.sentAt, at.endedAt),
-  parseMs: reply.ok && reply.parseMs !== undefined ? span(0, reply.parseMs) : null,
-});
-
-const add = (before: ResultMetadata, lease: LeaseGrant, reply: VlmReply, seconds: number, retryCount: number, trace: CallTrace): ResultMetadata => ({
-  ...before,
-  llmLatency: before.llmLatency + seconds,
-  llmModel: reply.ok ? reply.model : lease.model,
-  apiKeyId: lease.keyName,
-  retryCount,
-  promptTokens: before.promptTokens + reply.promptTokens,
-  completionTokens: before.completionTokens + reply.completionTokens,
-  calls: [...(before.calls ?? []), trace],
-});
+const refusalOf = (message: string, reason: string, failed: readonly FailedAttempt[]): AssessmentFailure => (reason === 'queue-full' ? null : lastOf(failed)) ?? { code: 'no-lease', message };

@@ -1,31 +1,29 @@
 import type { AssessmentResult } from '../../messages/assessment.ts';
 import type { Priority } from '../../messages/task.ts';
-import type { FailureCode, QueueLag, SchedulerMetrics, SchedulerMode, SchedulerStats } from './types.ts';
+import type { FailureCode, QueueLag, SchedulerMetrics, SchedulerStats } from './types.ts';
 
-type Now = Pick<SchedulerStats, 'max_concurrent_tasks' | 'in_flight' | 'ready' | 'bus_ok'>;
+type Counted = 'assessed' | 'degraded' | 'unknown' | 'retries' | 'handed_back' | 'duplicates' | 'queue_lag';
+type Now = Omit<SchedulerStats, Counted>;
 
 /** What the scheduler did, counted. */
 export class Counts {
   readonly #unknown: Record<FailureCode, number> = { expired: 0, 'no-image': 0, 'no-lease': 0, timeout: 0, 'rate-limited': 0, rejected: 0, 'provider-error': 0, 'unreadable-answer': 0, shed: 0 };
   #assessed = 0;
+  #degraded = 0;
   #lag: ReadonlyMap<Priority, QueueLag | null> = new Map();
-  /** As the newest task was judged, or the next will be. */
-  mode: SchedulerMode;
   retries = 0;
   handedBack = 0;
   duplicates = 0;
 
-  constructor(mode: SchedulerMode) {
-    this.mode = mode;
-  }
-
   published(result: AssessmentResult, metrics: SchedulerMetrics): void {
     if (result.error === undefined) {
       this.#assessed++;
+      if (result.degraded === true) this.#degraded++;
       metrics.assessment(result.source);
     } else {
       this.#unknown[result.error.code]++;
       metrics.assessment('unknown');
+      if (result.error.code === 'shed') metrics.shed(result.cameraId, 'group', 'overload');
     }
   }
 
@@ -36,9 +34,9 @@ export class Counts {
   stats(now: Now): SchedulerStats {
     const lagOf = (priority: Priority): QueueLag | null => this.#lag.get(priority) ?? null;
     return {
-      mode: this.mode,
       ...now,
       assessed: this.#assessed,
+      degraded: this.#degraded,
       unknown: { ...this.#unknown },
       retries: this.retries,
       handed_back: this.handedBack,

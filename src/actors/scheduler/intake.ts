@@ -93,6 +93,25 @@ export class Intake<D> {
     });
   }
 
+  /** Removes and returns up to `most` of this level, oldest first. */
+  takeOldest(priority: Priority, most: number): readonly D[] {
+    return this.#level(priority).ready.splice(0, most).map(({ delivery }) => delivery);
+  }
+
+  readyAt(priority: Priority): number {
+    return this.#level(priority).ready.length;
+  }
+
+  /** The oldest one ready at this level; undefined while there is none. */
+  oldest(priority: Priority): D | undefined {
+    return this.#level(priority).ready[0]?.delivery;
+  }
+
+  /** The highest level with one ready; null when none is. */
+  get highest(): Priority | null {
+    return this.#levels.find((level) => level.ready.length > 0)?.priority ?? null;
+  }
+
   ready(): readonly D[] {
     return this.#levels.flatMap((level) => level.ready.map((one) => one.delivery));
   }

@@ -1,15 +1,19 @@
 import type { ImageStore } from '../../infra/bus.ts';
+import type { CallOutcomeKind } from '../../keys/outcome.ts';
 import type { LeaseReply, LeaseRequest } from '../../keys/pool.types.ts';
 import { steadyNow } from '../../keys/steady.ts';
 import type { VlmClient } from '../../llm/client.ts';
+import type { Language } from '../../llm/language.ts';
 import type { ActorLog } from '../../runtime/actor.ts';
 import { sleep, type Clock } from '../../runtime/clock.ts';
 import { asError } from '../../runtime/errors.ts';
 import type { ActorRef } from '../../runtime/ref.ts';
 import type { KeyPoolMessage } from '../key-pool.ts';
 import type { AssessParts } from './assess.ts';
+import type { HedgeBudget } from './hedge.ts';
 import { statusOf } from './retry.ts';
-import type { SchedulerInit, SchedulerSettings } from './types.ts';
+import type { Turning, Turns } from './turns.ts';
+import type { SchedulerMetrics, SchedulerSettings } from './types.ts';
 
 /** Pause before something that is away (NATS, the pool during its restart) is asked again. */
 const AGAIN_MS = 250;
@@ -21,35 +25,46 @@ export interface PartsOptions {
   readonly log: ActorLog;
   readonly pool: ActorRef<KeyPoolMessage>;
   readonly vlm: VlmClient;
+  readonly images: ImageStore;
+  readonly metrics: SchedulerMetrics;
+  readonly language: Language;
+  readonly turns: Turns;
+  readonly hedges: HedgeBudget;
   readonly closing: AbortSignal;
   readonly abort: AbortSignal;
   readonly onRetry: () => void;
+  /** A call ended so. */
+  readonly onOutcome: (kind: CallOutcomeKind) => void;
 }
 
-/** Binds the judgement of a task to the key pool, the image store and the provider. */
-export function assessParts(init: Pick<SchedulerInit, 'images' | 'language' | 'metrics'> & { readonly settings: Pick<SchedulerSettings, 'timeoutMs' | 'maxRetries'> }, options: PartsOptions): AssessParts {
-  const { clock, log, pool, vlm, closing, abort } = options;
+/** Binds the judgement of one task to the key pool, the image store and the provider, under the settings as they are now. */
+export function assessParts(turning: Turning, settings: Pick<SchedulerSettings, 'timeoutMs' | 'maxRetries' | 'hedgeAfterMs'>, options: PartsOptions): AssessParts {
+  const { clock, log, pool, vlm, images, metrics, language, turns, hedges, closing, abort, onRetry, onOutcome } = options;
   return {
     clock,
-    language: init.language,
-    timeoutMs: init.settings.timeoutMs,
-    maxRetries: init.settings.maxRetries,
+    language,
+    timeoutMs: settings.timeoutMs,
+    maxRetries: settings.maxRetries,
+    hedge: settings.hedgeAfterMs > 0 && turns.downSince === null ? { afterMs: settings.hedgeAfterMs, budget: hedges } : null,
     closing,
     abort,
-    image: (id, deadline) => fetchImage(init.images, id, deadline, options),
-    lease: (request) => lease(pool, request, options),
+    turn: () => turns.turn(turning),
+    providerDown: () => turns.downSince !== null,
+    image: (id, deadline) => fetchImage(images, id, deadline, options),
+    lease: (request) => turns.leasing(turning, (withdraw) => lease(pool, request, AbortSignal.any([closing, withdraw]), clock)),
     sent: (leaseId) => void pool.tell({ type: 'sent', leaseId, at: steadyNow(clock) }),
     settle: (leaseId, outcome, blame, transit, tokens) => {
       const told = pool.tell({ type: 'settle', leaseId, outcome, blame, transit: transit ?? null, tokens: tokens ?? null });
       if (told !== 'accepted') log.warn({ leaseId, told }, 'the key pool did not take a settlement; the lease will expire');
+      onOutcome(outcome.kind);
     },
     forgive: (keyName) => void pool.tell({ type: 'forgive', keyName }),
     call: (request) => vlm.call(request),
     onCall: (kind, seconds) => {
       const status = statusOf(kind);
-      if (status !== null) init.metrics.llmCall(status, seconds);
+      if (status !== null) metrics.llmCall(status, seconds);
     },
-    onRetry: options.onRetry,
+    onRetry,
   };
 }
 
@@ -65,22 +80,24 @@ async function fetchImage(images: ImageStore, id: string, deadline: number, { cl
   }
 }
 
-async function lease(pool: ActorRef<KeyPoolMessage>, request: LeaseRequest, { clock, closing }: PartsOptions): Promise<LeaseReply> {
+/** `until` aborted: the request is withdrawn and answered with `cancelled`, unless the lease is on its way already. */
+async function lease(pool: ActorRef<KeyPoolMessage>, request: LeaseRequest, until: AbortSignal, clock: Clock): Promise<LeaseReply> {
   const cancel = (): void => void pool.tell({ type: 'cancel', waiterId: request.waiterId });
-  closing.addEventListener('abort', cancel, { once: true });
+  until.addEventListener('abort', cancel, { once: true });
   try {
     for (;;) {
       const left = request.deadline - clock.now();
-      if (left <= 0 || closing.aborted) return { kind: 'refused', reason: 'deadline', message: 'no API key came free before the deadline' };
+      if (until.aborted) return { kind: 'refused', reason: 'cancelled', message: 'the request for an API key was withdrawn' };
+      if (left <= 0) return { kind: 'refused', reason: 'deadline', message: 'no API key came free before the deadline' };
       try {
         return await pool.ask({ type: 'lease', ...request }, { timeoutMs: left + ASK_GRACE_MS });
       } catch {
         // The pool is being restarted, or its mailbox is full: both pass.
-        await pause(clock, Math.min(AGAIN_MS, left), closing);
+        await pause(clock, Math.min(AGAIN_MS, left), until);
       }
     }
   } finally {
-    closing.removeEventListener('abort', cancel);
+    until.removeEventListener('abort', cancel);
   }
 }
 

@@ -1,5 +1,8 @@
 import { toGroupAssessment, type Answer } from '../../llm/answer.ts';
+import type { Language } from '../../llm/language.ts';
+import { assessByRules } from '../../llm/rules.ts';
 import type { AssessmentFailure, AssessmentResult } from '../../messages/assessment.ts';
+import { ON_DEMAND_CAMERA } from '../../messages/ids.ts';
 import type { AssessmentTask } from '../../messages/task.ts';
 import type { SchedulerMode } from './types.ts';
 
@@ -17,6 +20,15 @@ export const judged = (task: AssessmentTask, answer: Answer, source: SchedulerMo
   metadata,
   ...(answer.riskLevel === 'unknown' ? { error: UNREADABLE_LEVEL } : {}),
 });
+
+/**
+ * The result of a task that the model should have judged and could not: rules did, from what was measured. Null where
+ * nothing was, as on a picture that somebody handed in.
+ */
+export function degraded(task: AssessmentTask, language: Language, metadata: ResultMetadata, now: number): AssessmentResult | null {
+  if (task.cameraId === ON_DEMAND_CAMERA) return null;
+  return { ...judged(task, assessByRules(task, language), 'rules', { ...metadata, llmModel: null, apiKeyId: null }, now), degraded: true };
+}
 
 /** The result of a task that could not be judged: `unknown`, never `none`. */
 export const unjudged = (task: AssessmentTask, error: AssessmentFailure, source: SchedulerMode, metadata: ResultMetadata, now: number): AssessmentResult => ({

@@ -11,6 +11,8 @@ export interface FailedAttempt {
   readonly failure: Failure;
   /** The call was a trial of a key, see {@link LeaseGrant.trial}. */
   readonly trial: boolean;
+  /** The call was a hedge: made beside another, it costs the task no attempt. */
+  readonly hedge?: true;
 }
 
 /** What a failed call means for the keys and for the task. */
@@ -37,9 +39,17 @@ export function afterFailure(earlier: readonly FailedAttempt[], now: FailedAttem
     // With the second failure the first is forgiven; a third finds it forgiven already.
     forgive: onRequest && alike.length === 1 ? (alike[0]?.keyName ?? null) : null,
     // A trial that fails for the key's sake costs the task none of its attempts. Each key is tried once, so this ends.
-    giveUp: (!now.trial && earlier.filter((attempt) => !attempt.trial).length >= maxRetries) || (now.failure.kind === 'rejected-request' && alike.length > 0),
+    giveUp: (counts(now) && earlier.filter(counts).length >= maxRetries) || (now.failure.kind === 'rejected-request' && alike.length > 0),
   };
 }
+
+const counts = (attempt: FailedAttempt): boolean => !attempt.trial && attempt.hedge !== true;
+
+/** Failures that say that the provider does not answer. */
+const PROVIDER: ReadonlySet<CallOutcomeKind> = new Set(['timeout', 'server-error', 'network']);
+
+/** Whether every call of a task failed because the provider did not answer; false when none was made. */
+export const providerFailed = (failed: readonly FailedAttempt[]): boolean => failed.length > 0 && failed.every(({ failure }) => PROVIDER.has(failure.kind));
 
 const CODE: Readonly<Record<Failure['kind'], FailureCode>> = {
   unreadable: 'unreadable-answer',

@@ -1,4 +1,5 @@
 import type { Bus, Delivery } from '../../infra/bus.ts';
+import { MOST_DELIVERIES, redeliveryDelay } from '../../infra/redelivery.ts';
 import type { AssessmentResult } from '../../messages/assessment.ts';
 import { subjects } from '../../messages/subjects.ts';
 import type { AssessmentTask } from '../../messages/task.ts';
@@ -9,10 +10,6 @@ import type { Assessed } from './assess.ts';
 import { pause } from './parts.ts';
 
 const PUBLISH_AGAIN_MS = 250;
-/** Wait before a task that failed unexpectedly is delivered again. */
-const REDELIVER_MS = 1_000;
-/** Deliveries of one task after which it is given up. */
-const MOST_ATTEMPTS = 5;
 
 export interface RunOptions {
   readonly bus: Bus;
@@ -42,8 +39,8 @@ export async function runTask(delivery: Delivery<AssessmentTask>, assess: (task:
     return { kind: 'published', result };
   } catch (thrown) {
     options.log.error({ ...fields, attempt: delivery.attempt, err: asError(thrown) }, `assessment task ${task.taskId} of camera ${task.cameraId} failed`);
-    if (delivery.attempt >= MOST_ATTEMPTS) delivery.term(`failed ${delivery.attempt} times`);
-    else delivery.nak(REDELIVER_MS);
+    if (delivery.attempt >= MOST_DELIVERIES) await delivery.bury(`judging it failed ${delivery.attempt} times: ${asError(thrown).message}`);
+    else delivery.nak(redeliveryDelay(delivery.attempt));
     return { kind: 'handed-back' };
   }
 }

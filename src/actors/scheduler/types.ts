@@ -12,7 +12,7 @@ export type SchedulerMode = 'vlm' | 'rules';
 export type FailureCode = AssessmentFailure['code'];
 
 /** What the scheduler counts in Prometheus; `Metrics` has both. */
-export type SchedulerMetrics = Pick<Metrics, 'llmCall' | 'assessment'>;
+export type SchedulerMetrics = Pick<Metrics, 'llmCall' | 'assessment' | 'shed'>;
 
 export interface SchedulerSettings {
   readonly maxConcurrentTasks: number;
@@ -22,6 +22,8 @@ export interface SchedulerSettings {
   readonly maxRetries: number;
   /** A waiting task overtakes fresh ones of the next higher level after this long. */
   readonly ageingMs: number;
+  /** An urgent task's call that takes longer than this, in ms, is made a second time on another key; 0: never. */
+  readonly hedgeAfterMs: number;
   /** Milliseconds that calls in flight get to finish at a stop; must be well below the actor's shutdown time-out. */
   readonly drainMs: number;
 }
@@ -34,6 +36,7 @@ export const schedulerSettings = (section: SchedulerSection): SchedulerSettings 
   timeoutMs: section.timeout_seconds * 1_000,
   maxRetries: section.retry_max_attempts,
   ageingMs: section.ageing_seconds * 1_000,
+  hedgeAfterMs: section.hedge_after_ms,
   drainMs: DRAIN_MS,
 });
 
@@ -43,6 +46,8 @@ export interface SchedulerInit {
   /** Calls the model, while the key pool has a key that is meant to be used; else tasks are judged by rules. Null: always by rules. */
   readonly vlm: VlmClient | null;
   readonly language: Language;
+  /** For how long a task is worth an answer, in ms, from its frame; by it is decided how many may wait. Default 30 s. */
+  readonly validityMs?: number;
   /** As at the start; `configure` replaces them. */
   readonly settings: SchedulerSettings;
   readonly metrics: SchedulerMetrics;
@@ -83,6 +88,17 @@ export interface SchedulerStats {
   readonly duplicates: number;
   /** False while tasks cannot be fetched. */
   readonly bus_ok: boolean;
+  /** Since when the provider does not answer, ISO 8601 UTC: tasks wait while they are valid, then rules judge. Null while it works. */
+  readonly provider_down_since: string | null;
+  /** Tasks that wait for it without a place. */
+  readonly parked: number;
+  /** Answers by rules because the model could not be had. */
+  readonly degraded: number;
+  /** Second calls made because the first took long, and how many of them answered first. */
+  readonly hedges: number;
+  readonly hedge_wins: number;
+  /** Age of the oldest task that waits at each level, in seconds since it was put to the bus; null while none waits. */
+  readonly oldest_seconds: Readonly<Record<`p${Priority}`, number | null>>;
   /** Per priority; null while not known. */
   readonly queue_lag: Readonly<Record<`p${Priority}`, QueueLag | null>>;
 }

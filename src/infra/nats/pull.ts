@@ -37,10 +37,10 @@ export class JetStreamPull<T> implements PullConsumer<T> {
     this.#subject = `$JS.API.CONSUMER.MSG.NEXT.${options.stream}.${options.durable}`;
   }
 
-  async fetch(max: number, waitMs: number): Promise<readonly Delivery<T>[]> {
+  async fetch(max: number, waitMs: number, signal?: AbortSignal): Promise<readonly Delivery<T>[]> {
     const ready = await this.#request({ batch: max, no_wait: true }, max, 2_000);
-    if (ready.length > 0 || waitMs <= 0) return this.#parse(ready);
-    return this.#parse(await this.#request({ batch: 1, expires: waitMs * NS_PER_MS }, 1, waitMs));
+    if (ready.length > 0 || waitMs <= 0 || signal?.aborted === true) return this.#parse(ready);
+    return this.#parse(await this.#request({ batch: 1, expires: waitMs * NS_PER_MS }, 1, waitMs, signal));
   }
 
   async lag(): Promise<{ readonly waiting: number; readonly unsettled: number }> {
@@ -55,7 +55,7 @@ export class JetStreamPull<T> implements PullConsumer<T> {
     }
   }
 
-  async #request(request: object, max: number, waitMs: number): Promise<Msg[]> {
+  async #request(request: object, max: number, waitMs: number, signal?: AbortSignal): Promise<Msg[]> {
     const { link } = this.#options;
     const nc = link.require();
     const inbox = createInbox();
@@ -65,6 +65,9 @@ export class JetStreamPull<T> implements PullConsumer<T> {
     const timer = setTimeout(end, waitMs + GRACE_MS);
     // A request is gone with its connection: nobody answers it after a reconnect.
     const unlisten = link.onChange(end);
+    // The server hears that nobody listens any more, and what it sent before is still taken.
+    const leave = (): void => void subscription.drain().catch(end);
+    signal?.addEventListener('abort', leave, { once: true });
     try {
       nc.publish(this.#subject, JSON.stringify(request), { reply: inbox });
       for await (const message of subscription) {
@@ -81,6 +84,7 @@ export class JetStreamPull<T> implements PullConsumer<T> {
     } finally {
       clearTimeout(timer);
       unlisten();
+      signal?.removeEventListener('abort', leave);
       end();
     }
     if (messages.length === 0) link.require();

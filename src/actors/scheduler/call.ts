@@ -1,0 +1,103 @@
+import type { CallOutcomeKind } from '../../keys/outcome.ts';
+import type { LeaseGrant } from '../../keys/pool.types.ts';
+import type { CallTokens } from '../../keys/tokens.ts';
+import type { VlmReply, VlmRequest } from '../../llm/client.ts';
+import type { CallTrace } from '../../messages/assessment.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { ResultMetadata } from './result.ts';
+
+/** What making one call takes. */
+export interface CallParts {
+  readonly clock: Clock;
+  /** The call under this lease is leaving now. */
+  sent(leaseId: string): void;
+  call(request: VlmRequest): Promise<VlmReply>;
+  onCall(kind: CallOutcomeKind, seconds: number): void;
+  /** Aborted: calls in flight are given up. */
+  readonly abort: AbortSignal;
+}
+
+/** A call that ended, not settled yet. */
+export interface Made {
+  readonly lease: LeaseGrant;
+  readonly reply: VlmReply;
+  readonly trace: CallTrace;
+  /** Epoch ms. */
+  readonly startedAt: number;
+  readonly endedAt: number;
+}
+
+export interface CallOptions {
+  readonly lease: LeaseGrant;
+  readonly leaseAskedAt: number;
+  readonly request: Omit<VlmRequest, 'access' | 'signal' | 'onSent'>;
+  /** The call is given up then (epoch ms): nobody waits for the answer. */
+  readonly deadline: number;
+  /** Aborted: another call brought the answer. */
+  readonly dropped?: AbortSignal;
+  readonly hedge?: true;
+}
+
+/** A provider that leaves a call unanswered for this long hangs, whatever time the task had. */
+const HANGS_MS = 10_000;
+
+/** Makes one call. One that the task's end cut short after ten seconds or more counts as timed out, a shorter one as given up. Never rejects. */
+export async function makeCall(options: CallOptions, parts: CallParts): Promise<Made> {
+  const { clock, abort } = parts;
+  const { lease, leaseAskedAt, deadline, dropped, request, hedge } = options;
+  const startedAt = clock.now();
+  let sentAt: number | null = null;
+  const onSent = (): void => {
+    sentAt = clock.now();
+    parts.sent(lease.leaseId);
+  };
+  const late = new AbortController();
+  const timer = clock.setTimeout(() => late.abort(), deadline - startedAt);
+  const signals = [late.signal, abort, ...(dropped === undefined ? [] : [dropped])];
+  const answer = await parts.call({ ...request, access: lease, onSent, signal: AbortSignal.any(signals) });
+  clock.clearTimeout(timer);
+  const endedAt = clock.now();
+  const ours = abort.aborted || dropped?.aborted === true;
+  const reply = late.signal.aborted && !ours ? hung(answer, sentAt, endedAt) : answer;
+  parts.onCall(reply.ok ? 'ok' : reply.failure.kind, Math.max(0, endedAt - startedAt) / 1_000);
+  return { lease, reply, startedAt, endedAt, trace: traceOf(lease, reply, { leaseAskedAt, startedAt, sentAt, endedAt }, hedge) };
+}
+
+function hung(reply: VlmReply, sentAt: number | null, endedAt: number): VlmReply {
+  if (reply.ok || reply.failure.kind !== 'abandoned' || sentAt === null || endedAt - sentAt < HANGS_MS) return reply;
+  return { ...reply, failure: { kind: 'timeout', message: `no answer within ${Math.round((endedAt - sentAt) / 1_000)} s, when the task's time was over` } };
+}
+
+/** What the provider counted; null when it did not say. */
+export const tokensOf = ({ promptTokens, completionTokens }: VlmReply): CallTokens | null => (promptTokens === 0 ? null : { prompt: promptTokens, completion: completionTokens });
+
+const span = (from: number, to: number): number => Math.max(0, Math.round((to - from) * 10) / 10);
+
+const traceOf = (lease: LeaseGrant, reply: VlmReply, at: { readonly leaseAskedAt: number; readonly startedAt: number; readonly sentAt: number | null; readonly endedAt: number }, hedge?: true): CallTrace => ({
+  apiKeyId: lease.keyName,
+  outcome: reply.ok ? 'ok' : reply.failure.kind,
+  leaseMs: span(at.leaseAskedAt, at.startedAt),
+  sendMs: at.sentAt === null ? null : span(at.startedAt, at.sentAt),
+  modelMs: at.sentAt === null ? null : span(at.sentAt, at.endedAt),
+  parseMs: reply.ok && reply.parseMs !== undefined ? span(0, reply.parseMs) : null,
+  ...(hedge === true ? { hedge } : {}),
+});
+
+/** `before` with one round: one call, or a call and its hedge. The last that ended `ok`, else the last, names model and key. */
+export function withRound(before: ResultMetadata, round: readonly Made[], retryCount: number): ResultMetadata {
+  const named = round.findLast(({ reply }) => reply.ok) ?? round.at(-1);
+  if (named === undefined) return before;
+  const sum = (of: (made: Made) => number): number => round.reduce((total, made) => total + of(made), 0);
+  const from = Math.min(...round.map(({ startedAt }) => startedAt));
+  const to = Math.max(...round.map(({ endedAt }) => endedAt));
+  return {
+    ...before,
+    llmLatency: before.llmLatency + Math.max(0, to - from) / 1_000,
+    llmModel: named.reply.ok ? named.reply.model : named.lease.model,
+    apiKeyId: named.lease.keyName,
+    retryCount,
+    promptTokens: before.promptTokens + sum(({ reply }) => reply.promptTokens),
+    completionTokens: before.completionTokens + sum(({ reply }) => reply.completionTokens),
+    calls: [...(before.calls ?? []), ...round.map(({ trace }) => trace)],
+  };
+}

@@ -1,0 +1,109 @@
+import type { Bus, Delivery } from '../../infra/bus.ts';
+import { subjects } from '../../messages/subjects.ts';
+import { PRIORITIES, type AssessmentTask, type Priority } from '../../messages/task.ts';
+import type { ActorLog } from '../../runtime/actor.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { asError } from '../../runtime/errors.ts';
+import { Peers, SchedulerLoad } from './peers.ts';
+import type { TaskQueues } from './pull.ts';
+import { ServiceRate } from './service-rate.ts';
+import { tooMany } from './shedding.ts';
+import type { QueueLag } from './types.ts';
+
+type Task = Delivery<AssessmentTask>;
+
+export interface OverloadOptions {
+  readonly bus: Bus;
+  readonly queues: TaskQueues;
+  readonly clock: Clock;
+  readonly log: ActorLog;
+  /** Names this scheduler among those that share the queues. */
+  readonly name: string;
+  readonly validityMs: number;
+  /** Up to `most` tasks of this level that were fetched and not begun, oldest first; they are taken away. */
+  readonly takeReady: (priority: Priority, most: number) => readonly Task[];
+  readonly readyAt: (priority: Priority) => number;
+  /** Answers a task without judging it. */
+  readonly giveUp: (delivery: Task) => Promise<void>;
+}
+
+const BATCH = 100;
+/** Tasks given up in one step, of all levels together. */
+const MOST_PER_STEP = 2_000;
+
+/** Gives up what cannot be served in time: one scheduler for all of them, each second anew. */
+export class Overload {
+  readonly #options: OverloadOptions;
+  readonly #peers: Peers;
+  readonly rate: ServiceRate;
+  readonly #unsubscribe: () => void;
+  #shedding = false;
+
+  constructor(options: OverloadOptions) {
+    const { bus, clock, name } = options;
+    this.#options = options;
+    this.#peers = new Peers(name);
+    this.rate = new ServiceRate(clock.now());
+    this.#unsubscribe = bus.subscribe(subjects.schedulerLoad, SchedulerLoad, (load) => this.#peers.hear(load, clock.now()));
+  }
+
+  /** Tells the others how busy this one is. */
+  tell(): void {
+    const { bus, clock, name } = this.#options;
+    const load: SchedulerLoad = { scheduler: name, perSecond: this.rate.perSecond(clock.now()) };
+    this.#peers.hear(load, clock.now());
+    bus.broadcast(subjects.schedulerLoad, load);
+  }
+
+  /** Gives up as much as is too much now. Never rejects; does nothing while a step is under way. */
+  async step(lag: ReadonlyMap<Priority, QueueLag | null>): Promise<void> {
+    const { clock, log, validityMs, readyAt } = this.#options;
+    const perSecond = this.#peers.perSecond(clock.now());
+    if (this.#shedding || perSecond === null || !this.#peers.decides(clock.now())) return;
+    const waiting = new Map<Priority, number>();
+    let begun = 0;
+    for (const priority of PRIORITIES) {
+      const level = lag.get(priority);
+      if (level === null || level === undefined) return;
+      waiting.set(priority, level.waiting + readyAt(priority));
+      begun += Math.max(0, level.unsettled - readyAt(priority));
+    }
+    const plan = tooMany({ waiting, begun, perSecond, validityMs });
+    if (plan.size === 0) return;
+    this.#shedding = true;
+    let left = MOST_PER_STEP;
+    const shed: Record<string, number> = {};
+    try {
+      for (const [priority, count] of plan) {
+        const done = await this.#shed(priority, Math.min(count, left));
+        shed[`p${priority}`] = done;
+        left -= done;
+        // What is left of this level goes before any of the next.
+        if (done < count) break;
+      }
+    } catch (thrown) {
+      log.debug({ err: asError(thrown).message }, 'what is too much cannot be fetched now');
+    } finally {
+      this.#shedding = false;
+    }
+    log.warn({ ...shed, perSecond: Math.round(perSecond * 10) / 10 }, 'more groups wait than can be judged in time: the least dangerous are given up and answered as shed; more keys or higher limits would help');
+  }
+
+  close(): void {
+    this.#unsubscribe();
+  }
+
+  /** Resolves to how many were given up. */
+  async #shed(priority: Priority, count: number): Promise<number> {
+    const { queues, takeReady, giveUp } = this.#options;
+    let done = 0;
+    while (done < count) {
+      const ready = takeReady(priority, count - done);
+      const batch = ready.length > 0 ? ready : await queues.fetch(priority, Math.min(BATCH, count - done), 0);
+      if (batch.length === 0) return done;
+      await Promise.all(batch.map((delivery) => giveUp(delivery)));
+      done += batch.length;
+    }
+    return done;
+  }
+}

@@ -1,0 +1,67 @@
+/** Time counted. */
+const WINDOW_MS = 30_000;
+/** With less than this of it, or fewer answers, nothing is known: a provider that hangs is not slow but down. */
+const LEAST_MS = 5_000;
+const LEAST_SERVED = 5;
+const SLICE_MS = 1_000;
+
+interface Slice {
+  served: number;
+  busyMs: number;
+}
+
+/**
+ * How many tasks a second can be served, measured only while every place is taken: an idle scheduler's rate says how few
+ * tasks came, not how many it could take. Pure: every call takes the time (ms).
+ */
+export class ServiceRate {
+  readonly #slices: Slice[] = [{ served: 0, busyMs: 0 }];
+  #sliceFrom: number;
+  #at: number;
+  #busy = false;
+
+  constructor(now: number) {
+    this.#at = now;
+    this.#sliceFrom = now;
+  }
+
+  get busy(): boolean {
+    return this.#busy;
+  }
+
+  /** From now on every place is taken, or one is free. */
+  setBusy(busy: boolean, now: number): void {
+    this.#count(now);
+    this.#busy = busy;
+  }
+
+  /** A task was answered after a call. */
+  served(now: number): void {
+    this.#count(now);
+    if (this.#busy) this.#newest.served++;
+  }
+
+  /** Tasks per second of busy time, over about the last half minute of it; null while too little is known, or there is room. */
+  perSecond(now: number): number | null {
+    this.#count(now);
+    const busyMs = this.#slices.reduce((sum, slice) => sum + slice.busyMs, 0);
+    const served = this.#slices.reduce((sum, slice) => sum + slice.served, 0);
+    return !this.#busy || busyMs < LEAST_MS || served < LEAST_SERVED ? null : (1_000 * served) / busyMs;
+  }
+
+  get #newest(): Slice {
+    const newest = this.#slices.at(-1);
+    if (newest === undefined) throw new Error('there is always a slice');
+    return newest;
+  }
+
+  #count(now: number): void {
+    if (this.#busy) this.#newest.busyMs += Math.max(0, now - this.#at);
+    this.#at = Math.max(now, this.#at);
+    if (now - this.#sliceFrom < SLICE_MS) return;
+    this.#sliceFrom = now;
+    // Idle slices say nothing and are not kept.
+    if (this.#newest.busyMs > 0 || this.#newest.served > 0) this.#slices.push({ served: 0, busyMs: 0 });
+    while (this.#slices.length > 1 && this.#slices.slice(1).reduce((sum, slice) => sum + slice.busyMs, 0) >= WINDOW_MS) this.#slices.shift();
+  }
+}
