@@ -85,7 +85,7 @@ export async function startGantry({ config, log, onLost, signal, ...hooks }: Sta
   // The actors. Cameras come up by themselves, after everything else.
   const tree = gantryTree({
     cameras: sight === null || encoder === null ? null : camerasInits({ ...hooks, config, sight, system: () => system, bus, images, encoder, metrics, onStatus: (status) => statuses.emit(status), log }),
-    scheduler: judgement === null ? null : schedulerInits(judgement, bus, images, metrics),
+    scheduler: judgement === null ? null : schedulerInits(judgement, config, bus, images, metrics),
     aggregator: leadership === null || encoder === null ? null : aggregatorInits({ config, bus, redis, images, kept: new JetStreamAlertImages(bus), encoder, egress, onDemand, leadership, metrics }),
     web: has('web') ? { onDemand: () => ({ bus, images, store: onDemand, validityMs: config.onDemandValidityMs }) } : null,
   });

@@ -13,6 +13,8 @@ export interface HealthFacts {
   /** Null where no cameras are watched. */
   readonly model: string | null;
   readonly cameras: readonly Pick<CameraEntry, 'config' | 'status'>[];
+  /** What is wrong with judging; null while nothing is. */
+  readonly judging: string | null;
   /** Standing remarks, e.g. that there is no demo camera. */
   readonly notices: readonly string[];
 }
@@ -30,12 +32,13 @@ export function healthReport(facts: HealthFacts): HealthReport {
   const notices = [
     ...(facts.nats === 'connected' ? [] : [NATS_AWAY]),
     ...(redisNotice === null ? [] : [redisNotice]),
+    ...(facts.judging === null ? [] : [facts.judging]),
     ...faults.slice(0, 10).map(({ config, status }) => `camera ${config.cameraId}: ${status.message}`),
     ...(faults.length > 10 ? [`and ${faults.length - 10} more cameras`] : []),
     ...facts.notices,
   ];
   return {
-    status: facts.nats !== 'connected' ? 'down' : redis.state === 'reconnecting' || faults.length > 0 ? 'degraded' : 'ok',
+    status: facts.nats !== 'connected' ? 'down' : redis.state === 'reconnecting' || faults.length > 0 || facts.judging !== null ? 'degraded' : 'ok',
     version: facts.version,
     roles: [...facts.roles],
     uptimeSeconds: Math.round(facts.uptimeSeconds * 10) / 10,

@@ -62,6 +62,9 @@ function bindScheduler(metrics: Metrics, system: ActorSystem): void {
   metrics.beforeScrape('scheduler', async () => {
     const stats = await system.ref(SCHEDULER).ask({ type: 'stats' }, QUICK);
     metrics.queueDepth('scheduler', stats.ready);
+    metrics.queueDepth('scheduler-parked', stats.parked);
+    for (const [level, seconds] of Object.entries(stats.oldest_seconds)) metrics.queueAge(`assessment-tasks.${level}`, seconds ?? 0);
+    metrics.hedges(stats.hedges, stats.hedge_wins);
   });
 }
 

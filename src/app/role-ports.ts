@@ -43,6 +43,7 @@ export function httpPorts(parts: PortParts): HttpPorts {
   const has = (role: Role): boolean => config.roles.includes(role);
   const began = performance.now();
   const local = latestFromStream(bus, redis, cameraPort(system, bus, redis, log));
+  const scheduler = has('scheduler') ? schedulerPort(system) : schedulerElsewhere(bus);
   const cameras = has('cameras') ? local : camerasElsewhere(bus, local);
   return {
     cameras,
@@ -54,12 +55,13 @@ export function httpPorts(parts: PortParts): HttpPorts {
       restart: (path) => system.restart(path),
     },
     deadLetters: parts.deadLetters,
-    scheduler: has('scheduler') ? schedulerPort(system) : schedulerElsewhere(bus),
+    scheduler,
     assessments: has('web') ? assessmentPort(system, egress, config.hookSecret !== null) : assessmentsElsewhere,
     keys: judgement === null ? keysElsewhere : keyPort(system, judgement.keys),
     usage: judgement === null ? usageElsewhere : judgement.usage.port,
     health: async () => {
       const watched = await watchedCameras(config.roles, cameras);
+      const judging = judgement === null ? null : await scheduler.health();
       return healthReport({
         version: VERSION,
         roles: config.roles,
@@ -68,6 +70,7 @@ export function httpPorts(parts: PortParts): HttpPorts {
         redis: redis?.health() ?? { state: 'off', durable: false, notice: null, failedWrites: 0 },
         model: parts.sight?.model.name ?? null,
         ...watched,
+        judging: judging?.status === 'degraded' ? judging.message : null,
         notices: [...watched.notices, ...standing(parts), ...(await deadLetterNotices(parts.deadLetters, Date.now(), log))],
       });
     },

@@ -14,6 +14,7 @@ export const SchedulerFigures = z.object({
   bus_ok: z.boolean(),
   in_flight: z.int().min(0),
   max_concurrent_tasks: z.int().min(0),
+  provider_down_since: z.iso.datetime().nullable().default(null),
   queue_lag: z.record(z.string(), z.object({ waiting: z.int().min(0) }).nullable()),
 });
 export type SchedulerFigures = z.infer<typeof SchedulerFigures>;
@@ -37,9 +38,15 @@ export function poolView(figures: PoolFigures): KeyPoolStats {
   return { ...figures, success_rate: total_calls === 0 ? null : success_rate, keys: keys.map(keyView) };
 }
 
+function stateOf({ bus_ok, mode, provider_down_since }: SchedulerFigures): Pick<SchedulerHealth, 'status' | 'message'> {
+  if (!bus_ok) return { status: 'down', message: 'tasks cannot be fetched: NATS is away' };
+  if (mode === 'rules') return { status: 'ok', message: 'no keys: rules judge' };
+  if (provider_down_since !== null) return { status: 'degraded', message: `the provider does not answer since ${provider_down_since}: groups wait while they are valid, then rules judge them, marked degraded; see circuits in GET /api/scheduler/stats` };
+  return { status: 'ok', message: 'the model judges' };
+}
+
 export const schedulerView = (figures: SchedulerFigures): SchedulerHealth => ({
-  status: figures.bus_ok ? 'ok' : 'down',
-  message: figures.bus_ok ? (figures.mode === 'vlm' ? 'the model judges' : 'no keys: rules judge') : 'tasks cannot be fetched: NATS is away',
+  ...stateOf(figures),
   source: figures.mode,
   waiting: waitingTasks(figures),
   in_flight: figures.in_flight,

@@ -55,6 +55,10 @@ export interface Metrics {
   /** State of each provider's circuit; those not named are forgotten. */
   circuits(states: readonly { readonly group: string; readonly state: CircuitState }[]): void;
   queueDepth(queue: string, messages: number): void;
+  /** Age of the oldest entry that waits; 0 while none does. */
+  queueAge(queue: string, seconds: number): void;
+  /** Calls made a second time, and those of them that answered first; totals kept elsewhere. */
+  hedges(total: number, wins: number): void;
   redisFailedWrites(total: number): void;
   camerasByState(counts: Readonly<Record<string, number>>): void;
   forgetCamera(cameraId: CameraId): void;
@@ -112,6 +116,9 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const keyStatus = gauge('api_key_status', '1 for the state a key is in, 0 for the others', ['key_id', 'status']);
   const circuitState = gauge('provider_circuit_state', '1 for the state the circuit of a provider is in, 0 for the others', ['group', 'state']);
   const queues = gauge('queue_depth', 'Waiting entries', ['queue']);
+  const queueAges = gauge('queue_oldest_seconds', 'Age of the oldest waiting entry', ['queue']);
+  const hedges = counter('llm_hedges_total', 'Calls made a second time because the first took long');
+  const hedgeWins = counter('llm_hedge_wins_total', 'Of those, the ones that answered first');
   const mailboxes = gauge('mailbox_depth', 'Messages waiting in an actor\'s mailbox', ['actor']);
   const mailboxDropped = counter('mailbox_dropped_total', 'Messages lost to a mailbox\'s bound', ['actor']);
   const restarts = counter('actor_restarts_total', 'Restarts of an actor', ['actor']);
@@ -182,6 +189,11 @@ export function createMetrics(options: MetricsOptions): Metrics {
       for (const { group, state } of states) for (const each of CIRCUIT_STATES) circuitState.set({ group: limit('circuit', group), state: each }, each === state ? 1 : 0);
     },
     queueDepth: (queue, messages) => queues.set({ queue: limit('queue', queue) }, messages),
+    queueAge: (queue, seconds) => queueAges.set({ queue: limit('queue', queue) }, seconds),
+    hedges: (total, wins) => {
+      mirror(hedges, total);
+      mirror(hedgeWins, wins);
+    },
     redisFailedWrites: (total) => mirror(redisFailed, total),
     camerasByState: (counts) => {
       cameras.reset();
