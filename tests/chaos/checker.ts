@@ -64,26 +64,28 @@ export function judge(record: ChaosRecord, endedAt: number, graceMs: number): Ve
   for (const taskId of record.resultTaskIds) counts.set(taskId, (counts.get(taskId) ?? 0) + 1);
   for (const [taskId, count] of counts) if (count > 1) doubled.push(`task ${taskId} has ${count} results`);
 
+  if (record.shedCounted !== shed.size) silent.push(`${shed.size} frames were shed, the metrics count ${record.shedCounted}`);
   const alerts = judgeAlerts(record, endedAt - graceMs);
   const recovery = record.faults.filter((fault) => fault.skipped === undefined).map(({ kind, endedAt: end }) => {
     const next = record.seen.find((seen) => seen.type === 'detection_result' && seen.frameAt >= end);
     return { kind, ms: next === undefined ? null : Math.round(next.at - end) };
   });
   const late = recovery.filter(({ ms }) => ms === null || ms > FEED_BACK_MS);
-  const ok = lost.length + doubled.length + silent.length + alerts.differ.length + alerts.unseen.length + late.length + record.violations === 0 && record.emitted.length > 0;
-  return { ok, emitted: record.emitted.length, aggregated, shed: shed.size, missingGroups, lost, doubled, silent, alerts, violations: record.violations, recovery };
+  const ok = lost.length + doubled.length + silent.length + alerts.differ.length + alerts.unseen.length + late.length + record.violations.length === 0 && record.emitted.length > 0;
+  return { ok, emitted: record.emitted.length, aggregated, shed: shed.size, missingGroups, lost, doubled, silent, alerts, violations: record.violations.length, recovery };
 }
 
 /** Every frame that was found to be of high risk is in the history once, in Redis, and was shown as an alert. */
-function judgeAlerts({ aggregates, history, redis, seen }: ChaosRecord, before: number): Verdict['alerts'] {
+function judgeAlerts({ aggregates, history, redis, seen, seenByReturning }: ChaosRecord, before: number): Verdict['alerts'] {
   const differ: string[] = [];
   const unseen: string[] = [];
-  const shown = new Set(seen.filter((each) => each.type === 'alert').map((each) => each.requestId));
+  const shownTo = (list: ChaosRecord['seen']): ReadonlySet<string> => new Set(list.filter((each) => each.type === 'alert').map((each) => each.requestId));
+  const viewers = { 'the viewer who stayed': shownTo(seen), 'the viewer who left and came back': shownTo(seenByReturning) };
   const known = new Map(Object.values(history).flatMap((list) => list.map((alert) => [alert.requestId, alert] as const)));
   for (const { requestId, cameraId, riskAssessment, publishedAt } of aggregates) {
     if (riskAssessment.maxRiskLevel !== 'high' || Date.parse(publishedAt) > before) continue;
     if (!known.has(requestId)) differ.push(`the alert of frame ${requestId} of ${cameraId} is not in the history`);
-    if (!shown.has(requestId)) unseen.push(`the alert of frame ${requestId} of ${cameraId} was never shown`);
+    for (const [who, shown] of Object.entries(viewers)) if (!shown.has(requestId)) unseen.push(`${who} never saw the alert of frame ${requestId} of ${cameraId}`);
   }
   for (const [cameraId, list] of Object.entries(history)) {
     const kept = redis[cameraId] ?? [];

@@ -1,5 +1,6 @@
 /** What a chaos run writes down, from sources that do not depend on what is tested. Times are epoch ms. */
 import type { Aggregate } from '../../src/messages/aggregate.ts';
+import type { Behaviour, SimulatedKeyEntry, Violation } from '../../src/simulator/types.ts';
 import type { Fault } from './schedule.ts';
 
 /** A detection as the camera's node was given it, before anything was done with it. */
@@ -31,6 +32,8 @@ export interface ChaosRecord {
   readonly emitted: readonly Emitted[];
   /** Detections that were never published, as their node counted and named them. */
   readonly shed: readonly string[];
+  /** How many the metrics of that node say there were. */
+  readonly shedCounted: number;
   /** Everything in the stream of aggregates, in order, kept as it came so that its age limit does not matter. */
   readonly aggregates: readonly Aggregate[];
   /** Task ids of all results in their stream, in order. */
@@ -38,10 +41,30 @@ export interface ChaosRecord {
   /** Alerts of the history by camera, final revisions, newest first; and those of Redis. */
   readonly history: Readonly<Record<string, readonly Aggregate[]>>;
   readonly redis: Readonly<Record<string, readonly Aggregate[]>>;
-  /** What a viewer saw that resumes where it was. */
+  /** What a viewer saw that stays, and resumes where it was when it is cut off. */
   readonly seen: readonly Seen[];
+  /** What a viewer saw that leaves at the beginning of every fault and comes back at its end. */
+  readonly seenByReturning: readonly Seen[];
   readonly deadLetters: number;
   readonly faults: readonly FaultRecord[];
   /** Windows that the provider saw with more calls than allowed. */
-  readonly violations: number;
+  readonly violations: readonly Violation[];
 }
+
+/** A line of a node's journal. */
+export type JournalLine = ({ readonly type: 'emitted' } & Emitted) | { readonly type: 'shed'; readonly requestId: string };
+
+/** What a node is told, and what it says. */
+export type NodeOrder =
+  | { readonly type: 'sabotage'; readonly cameraId: string }
+  | { readonly type: 'emit'; readonly cameraIds: readonly string[]; readonly everyMs: number; readonly seed: number }
+  | { readonly type: 'quiet' };
+export interface NodeAnswer {
+  readonly type: 'up';
+  readonly url: string;
+}
+
+export type ProviderOrder = { readonly type: 'behave'; readonly as: Behaviour | null } | { readonly type: 'record' };
+export type ProviderAnswer =
+  | { readonly type: 'up'; readonly url: string; readonly model: string; readonly keys: readonly SimulatedKeyEntry[] }
+  | { readonly type: 'record'; readonly calls: number; readonly violations: readonly Violation[] };

@@ -1,0 +1,6 @@
+#!/usr/bin/env node
+// npm run chaos: installs what is missing, then breaks a whole Gantry by a seeded schedule and checks that nothing was lost.
+import { ensureInstalled, runNode24 } from './bootstrap.mjs';
+
+await ensureInstalled();
+await runNode24('tests/chaos/main.ts', process.argv.slice(2));

@@ -1,0 +1,73 @@
+/** How each fault is done. */
+import type { Behaviour } from '../../src/simulator/types.ts';
+import { actorAt } from '../support/gantry.ts';
+import type { Fault, FaultKind } from './schedule.ts';
+import { REAL_CAMERA, type World } from './world.ts';
+
+/** Ends the fault. */
+type Undo = () => void | Promise<void>;
+type Doing = (world: World, fault: Fault) => Undo | Promise<Undo>;
+
+const nothing = (): void => undefined;
+const oneOf = ({ victim }: Fault, names: readonly [string, ...string[]]): string => names[victim % names.length] ?? names[0];
+
+const kill = (...names: readonly [string, ...string[]]): Doing => (world, fault) => {
+  world.process(oneOf(fault, names)).signal('SIGKILL');
+  return nothing;
+};
+const pause = (...names: readonly [string, ...string[]]): Doing => (world, fault) => {
+  const { pid } = world.process(oneOf(fault, names));
+  return suspend(pid);
+};
+const provider = (as: Behaviour): Doing => (world) => {
+  world.provider({ type: 'behave', as });
+  return () => world.provider({ type: 'behave', as: null });
+};
+
+function suspend(pid: number): Undo {
+  process.kill(pid, 'SIGSTOP');
+  return () => {
+    try {
+      process.kill(pid, 'SIGCONT');
+    } catch {
+      // It was ended meanwhile: by its own node, which took its silence for the end of the stream.
+    }
+  };
+}
+
+/** Process id of the ffmpeg that reads the real camera. */
+async function ffmpegOf(world: World): Promise<number> {
+  const reply = await fetch(new URL('/api/supervisor/tree', world.url), { signal: AbortSignal.timeout(2_000) });
+  const { tree } = (await reply.json()) as { tree: Parameters<typeof actorAt>[0] };
+  const pid = actorAt(tree, `/cameras/${REAL_CAMERA}`).detail['ffmpeg'];
+  if (typeof pid !== 'number') throw new Error('the camera has no ffmpeg now');
+  return pid;
+}
+
+export const FAULT_OF: Readonly<Record<FaultKind, Doing>> = {
+  'kill-nats': kill('nats'),
+  'pause-nats': pause('nats'),
+  'kill-redis': kill('redis'),
+  'pause-redis': pause('redis'),
+  'kill-scheduler': kill('scheduler-1', 'scheduler-2'),
+  'pause-scheduler': pause('scheduler-1', 'scheduler-2'),
+  'kill-aggregator': kill('aggregator-1', 'aggregator-2'),
+  'pause-aggregator': pause('aggregator-1', 'aggregator-2'),
+  'kill-camera-thread': (world) => {
+    world.cameras({ type: 'sabotage', cameraId: REAL_CAMERA });
+    return nothing;
+  },
+  'kill-ffmpeg': async (world) => {
+    process.kill(await ffmpegOf(world), 'SIGKILL');
+    return nothing;
+  },
+  'pause-ffmpeg': async (world) => suspend(await ffmpegOf(world)),
+  'provider-hangs': provider({ kind: 'hang' }),
+  'provider-429': provider({ kind: 'status', status: 429 }),
+  'provider-5xx': provider({ kind: 'status', status: 503 }),
+  'provider-garbage': provider({ kind: 'malformed' }),
+  'full-disk': async (world) => {
+    await world.limitStorage('nothing');
+    return () => world.limitStorage('plenty');
+  },
+};
