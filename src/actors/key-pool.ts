@@ -1,4 +1,4 @@
-import type { KeyStrategy } from '../keys/config.schema.ts';
+import type { KeyStrategy, SchedulerSection } from '../keys/config.schema.ts';
 import type { KeyConfig, KeySpec } from '../keys/config.ts';
 import type { TransitSample } from '../keys/guard.ts';
 import type { LimitMemory } from '../keys/limits.ts';
@@ -36,8 +36,8 @@ export type KeyPoolMessage =
   /** Withdraws a waiting lease; it is answered with a refusal. */
   | { readonly type: 'cancel'; readonly waiterId: string }
   | ({ readonly type: 'stats' } & Asking<KeyPoolStats>)
-  /** Replaces keys and strategy; calls in flight finish. */
-  | ({ readonly type: 'configure'; readonly keys: readonly KeySpec[]; readonly strategy: KeyStrategy } & Asking<ConfigureSummary>)
+  /** Replaces keys, strategy and, when there, the settings of the key file's section `scheduler`; calls in flight finish. */
+  | ({ readonly type: 'configure'; readonly keys: readonly KeySpec[]; readonly strategy: KeyStrategy; readonly scheduler?: SchedulerSection } & Asking<ConfigureSummary>)
   /** No new leases for this key while on; calls in flight finish. Answers whether there is such a key. */
   | ({ readonly type: 'drain'; readonly keyName: string; readonly on: boolean } & Asking<boolean>)
   /** Switches this key off, or on again. Answers whether there is such a key. */
@@ -140,8 +140,8 @@ export const keyPoolActor = defineActor<KeyPoolMessage, Private>()<KeyPoolInit>(
         forgive: ({ keyName }) => pool.forgive(keyName, now()),
         cancel: ({ waiterId }) => apply(pool.cancel(waiterId, now())),
         stats: () => pool.stats(now()),
-        configure: ({ keys: wanted, strategy: by }) => {
-          const { summary, step } = pool.configure(wanted, by, now());
+        configure: ({ keys: wanted, strategy: by, scheduler }) => {
+          const { summary, step } = pool.configure(wanted, by, now(), scheduler === undefined ? undefined : poolSettings(by, scheduler));
           remember(wanted, by);
           ctx.log.info({ ...summary }, `API keys changed: ${summary.added.length} added, ${summary.removed.length} removed, ${summary.changed.length} changed`);
           apply(step);

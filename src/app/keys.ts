@@ -1,14 +1,16 @@
 import { join } from 'node:path';
 import { KEY_POOL, type KeyPoolInit } from '../actors/key-pool.ts';
-import { type SchedulerInit, schedulerSettings } from '../actors/scheduler/types.ts';
+import { SCHEDULER, type SchedulerInit, schedulerSettings } from '../actors/scheduler/types.ts';
 import type { Log } from '../infra/log.ts';
 import type { Metrics } from '../infra/metrics.ts';
 import { type EffectiveKeys, KeyAdmin } from '../key-admin/admin.ts';
 import { sealerFromEnv } from '../key-admin/seal.ts';
 import { RedisKeyShare } from '../key-admin/share.ts';
+import type { SchedulerSection } from '../keys/config.schema.ts';
 import type { KeyConfig } from '../keys/config.ts';
 import { LimitMemory } from '../keys/limits.ts';
 import { RedisGate } from '../keys/shared/redis-gate.ts';
+import { TokenGate } from '../keys/shared/token-gate.ts';
 import { steadyNow } from '../keys/steady.ts';
 import { createVlmClient } from '../llm/client.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -67,16 +69,25 @@ export async function useKeys(config: GantryConfig, log: Log, redis: Pick<UsedSe
   log.info({ keys: usable.map((key) => key.name) }, describe(keys, usable.length, simulator !== null));
   const memory = new LimitMemory();
   let brought = Promise.resolve();
-  const gate = redis === null || !redis.durable || simulator !== null ? null : new RedisGate({ url: redis.url, nodeId, now: () => steadyNow(systemClock), log });
-  if (gate !== null && !(await gate.ready(JOIN_WAIT_MS))) log.warn({}, 'API key limits are not shared yet: Redis does not answer; this node keeps to its share of them');
+  const shared = redis === null || !redis.durable || simulator !== null ? null : { url: redis.url, nodeId, now: () => steadyNow(systemClock), log };
+  const callGate = shared === null ? null : new RedisGate(shared);
+  const gate = shared === null || callGate === null ? null : new TokenGate(callGate, shared);
+  if (callGate !== null && !(await callGate.ready(JOIN_WAIT_MS))) log.warn({}, 'API key limits are not shared yet: Redis does not answer; this node keeps to its share of them');
   return {
     pool: () => ({ config: admin.keys.config, memory, gate }),
-    scheduler: { vlm: createVlmClient(), language: config.language, settings: schedulerSettings(keys.scheduler) },
+    scheduler: {
+      vlm: createVlmClient(),
+      language: config.language,
+      // As the key file says now, for a scheduler that is started again.
+      get settings() {
+        return schedulerSettings(admin.keys.config.scheduler);
+      },
+    },
     admin,
     nodeId,
     simulator,
     follow: (system, metrics, redisUrl) => {
-      const bringing = bringer(system, metrics, log);
+      const bringing = bringer(system, keys.scheduler, metrics, log);
       const bring = (now: EffectiveKeys): void => {
         brought = bringing(now);
       };
@@ -95,11 +106,19 @@ export async function useKeys(config: GantryConfig, log: Log, redis: Pick<UsedSe
 }
 
 /** Gives the pool the newest keys, one change after the other; again when the pool did not take them. */
-function bringer(system: ActorSystem, metrics: Pick<Metrics, 'forgetKey'>, log: Log): (keys: EffectiveKeys) => Promise<void> {
+function bringer(system: ActorSystem, started: SchedulerSection, metrics: Pick<Metrics, 'forgetKey'>, log: Log): (keys: EffectiveKeys) => Promise<void> {
   const pool = system.ref(KEY_POOL);
   let work = Promise.resolve();
+  let known = JSON.stringify(started);
   const bring = async ({ config, origins }: EffectiveKeys): Promise<void> => {
-    const { removed } = await pool.ask({ type: 'configure', keys: config.keys, strategy: config.strategy }, ASK);
+    const { removed } = await pool.ask({ type: 'configure', keys: config.keys, strategy: config.strategy, scheduler: config.scheduler }, ASK);
+    const settings = JSON.stringify(config.scheduler);
+    if (settings !== known) {
+      const told = system.ref(SCHEDULER).tell({ type: 'configure', settings: schedulerSettings(config.scheduler) });
+      if (told !== 'accepted') throw new Error('the scheduler did not take its new settings');
+      known = settings;
+      log.info({ ...config.scheduler }, 'the settings of the key file hold for what begins from now on');
+    }
     for (const key of await pool.ask({ type: 'keys' }, ASK)) {
       const on = origins.get(key.key_id)?.drain === true;
       if (on !== key.drained) await pool.ask({ type: 'drain', keyName: key.key_id, on }, ASK);

@@ -38,10 +38,14 @@ const LONGEST_EXCESS_MS = 4_000;
  * need no guard but the least.
  */
 export class TransitGuard {
-  readonly #bounds: GuardBounds;
+  #bounds: GuardBounds;
   #buckets: { readonly from: number; readonly since: number; min: number; max: number; count: number; until: number }[] = [];
 
   constructor(bounds: GuardBounds) {
+    this.#bounds = { minMs: Math.min(bounds.minMs, bounds.maxMs), maxMs: bounds.maxMs };
+  }
+
+  set bounds(bounds: GuardBounds) {
     this.#bounds = { minMs: Math.min(bounds.minMs, bounds.maxMs), maxMs: bounds.maxMs };
   }
 
@@ -83,11 +87,16 @@ export class TransitGuard {
 
 /** One guard for each endpoint, bounded by the number of endpoints in the key file. */
 export class TransitGuards {
-  readonly #bounds: GuardBounds;
+  #bounds: GuardBounds;
   readonly #guards = new Map<string, { readonly kind: TransitSample['kind']; readonly guard: TransitGuard }>();
 
   constructor(bounds: GuardBounds) {
     this.#bounds = bounds;
+  }
+
+  set bounds(bounds: GuardBounds) {
+    this.#bounds = bounds;
+    for (const { guard } of this.#guards.values()) guard.bounds = bounds;
   }
 
   /** Below this nothing can be told apart; kept from every call, known or not. */

@@ -32,7 +32,7 @@ export class PooledKey {
   callTokens = 0;
   #drained = false;
   #switchedOff = false;
-  readonly #settings: PoolSettings;
+  #settings: PoolSettings;
   readonly #rate = new FailureRate();
   #inFlight = 0;
   #cooldownUntil = 0;
@@ -73,6 +73,11 @@ export class PooledKey {
 
   get circuit(): Circuit {
     return this.#circuit;
+  }
+
+  /** For what is decided from now on. */
+  set settings(settings: PoolSettings) {
+    this.#settings = settings;
   }
 
   /** Goes on under a changed entry. Another secret or endpoint is judged afresh; counts stay. */

@@ -39,7 +39,7 @@ const MOST_AHEAD_MS = 4_000;
  * rates.
  */
 export class KeyPool {
-  readonly #settings: PoolSettings;
+  #settings: PoolSettings;
   readonly #memory: LimitMemory;
   readonly #guards: TransitGuards;
   readonly #gate: PermitGate | null;
@@ -77,12 +77,15 @@ export class KeyPool {
   }
 
   /**
-   * Replaces keys and strategy. Calls in flight finish and are settled as ever; a budget that stays keeps what was spent
+   * Replaces keys, strategy and, when given, the settings. Calls in flight finish and are settled as ever; a budget that stays keeps what was spent
    * of it, and a key that comes under another name or group takes along what it spent.
    */
-  configure(specs: readonly KeySpec[], strategy: KeyStrategy, now: number): { readonly summary: ConfigureSummary; readonly step: PoolStep } {
+  configure(specs: readonly KeySpec[], strategy: KeyStrategy, now: number, settings: PoolSettings = this.#settings): { readonly summary: ConfigureSummary; readonly step: PoolStep } {
     const before = this.#keys.map((key) => key.spec);
     this.#strategy = strategy;
+    this.#settings = settings;
+    this.#waiters.configure(settings.queueSize, settings.ageingMs);
+    this.#guards.bounds = { minMs: LEAST_GUARD_MS, maxMs: settings.guardMs };
     this.#setKeys(specs);
     for (const { from, to } of movesOf(before, specs)) {
       const left = this.#memory.find(budgetOf(from));
@@ -240,6 +243,7 @@ export class KeyPool {
       const circuit = this.#circuits.of(spec);
       if (known === undefined) return new PooledKey(spec, spending, circuit, this.#settings, this.#gate);
       known.reconfigure(spec, spending, circuit);
+      known.settings = this.#settings;
       return known;
     });
     this.#byName = new Map(this.#keys.map((key) => [key.spec.name, key]));

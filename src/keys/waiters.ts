@@ -22,12 +22,18 @@ export interface Waiter {
  * within `4 * ageingMs` after it, and its wait is bounded.
  */
 export class Waiters {
-  readonly #capacity: number;
-  readonly #ageingMs: number;
+  #capacity: number;
+  #ageingMs: number;
   readonly #levels = new Map<Priority, Map<string, Waiter>>(PRIORITIES_URGENT_FIRST.map((priority) => [priority, new Map()]));
   #size = 0;
 
   constructor(capacity: number, ageingMs: number) {
+    this.#capacity = capacity;
+    this.#ageingMs = ageingMs;
+  }
+
+  /** Who waits already stays, also beyond a smaller capacity. */
+  configure(capacity: number, ageingMs: number): void {
     this.#capacity = capacity;
     this.#ageingMs = ageingMs;
   }

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import type { KeySpec } from '../../src/keys/config.ts';
 import type { KeyPool } from '../../src/keys/pool.ts';
+import { poolSettings } from '../../src/keys/pool.types.ts';
 import { ask as askWithin, grants, keyConfig, keyOf, lease, newWaiter, poolOf, T0 } from '../support/key-pool.ts';
 
 const specs = (keys: readonly object[]): readonly KeySpec[] => keyConfig(keys).keys;
@@ -24,6 +25,21 @@ describe('keys changed while running', () => {
     assert.equal(grants(ask(pool, T0)).length, 0);
     const { step } = pool.configure(specs([{ qps_limit: 1 }, {}]), 'round_robin', T0);
     assert.deepEqual(grants(step).map((grant) => grant.keyName), ['k2']);
+  });
+
+  it('new settings hold from the next decision on: cooldown, failures, queue, guard', () => {
+    const pool = poolOf([{ qps_limit: 1 }, { enabled: false }], 'round_robin', { max_retry_per_key: 1, adaptive_cooldown: false, key_cooldown_seconds: 60, queue_size: 500 });
+    const changed = keyConfig([{ qps_limit: 1 }, { enabled: false }], 'round_robin', { max_retry_per_key: 2, adaptive_cooldown: false, key_cooldown_seconds: 7, queue_size: 2, transit_guard_ms: 200 });
+    const first = lease(pool, T0);
+    pool.configure(changed.keys, 'round_robin', T0, poolSettings('round_robin', changed.scheduler));
+    assert.equal(keyOf(pool, 'k1', T0).guard_ms, 200);
+    pool.settle(first.leaseId, { kind: 'network', message: 'x' }, T0 + 10);
+    assert.notEqual(keyOf(pool, 'k1', T0 + 10).status, 'cooling', 'two failures now');
+    const second = lease(pool, T0 + 2_000);
+    pool.settle(second.leaseId, { kind: 'network', message: 'x' }, T0 + 2_010);
+    assert.equal(keyOf(pool, 'k1', T0 + 2_010).cooldown_until, new Date(T0 + 9_010).toISOString());
+    const refused = [1, 2, 3].flatMap(() => ask(pool, T0 + 2_020).replies.map(({ reply }) => reply.kind === 'refused' && reply.reason));
+    assert.deepEqual(refused, ['queue-full'], 'two may wait');
   });
 
   it('a call in flight on a removed key finishes; who waits is refused when no key is left', () => {
