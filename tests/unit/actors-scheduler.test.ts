@@ -1,94 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { KEY_POOL, keyPoolActor } from '../../src/actors/key-pool.ts';
-import { schedulerActor } from '../../src/actors/scheduler/actor.ts';
-import { SCHEDULER, schedulerSettings, type SchedulerStats } from '../../src/actors/scheduler/types.ts';
+import { KEY_POOL } from '../../src/actors/key-pool.ts';
 import { parseKeyConfig } from '../../src/keys/config.ts';
-import { LimitMemory } from '../../src/keys/limits.ts';
-import type { VlmClient, VlmReply, VlmRequest } from '../../src/llm/client.ts';
 import { AssessmentResult } from '../../src/messages/assessment.ts';
-import { child, supervisor } from '../../src/runtime/supervision.ts';
-import { startSystem } from '../../src/runtime/system.ts';
-import { ManualClock, settle } from '../../src/runtime/testing/manual-clock.ts';
-import { plainTask, type TaskOptions } from '../support/assessment-task.ts';
-import { FakeImages, FakeTaskBus } from '../support/fake-bus.ts';
-import { memoryLog } from '../support/log.ts';
-
-/** A provider whose calls are answered by hand, or after a second. */
-class FakeVlm implements VlmClient {
-  readonly open: { readonly request: VlmRequest; readonly finish: (reply: VlmReply) => void }[] = [];
-  readonly #clock: ManualClock;
-  readonly #auto: boolean;
-  calls = 0;
-  most = 0;
-
-  constructor(clock: ManualClock, auto: boolean) {
-    this.#clock = clock;
-    this.#auto = auto;
-  }
-
-  call(request: VlmRequest): Promise<VlmReply> {
-    this.calls++;
-    return new Promise((resolve) => {
-      const entry = {
-        request,
-        finish: (reply: VlmReply): void => {
-          if (!this.open.includes(entry)) return;
-          this.open.splice(this.open.indexOf(entry), 1);
-          resolve(reply);
-        },
-      };
-      this.open.push(entry);
-      this.most = Math.max(this.most, this.open.length);
-      request.signal?.addEventListener('abort', () => entry.finish({ ok: false, failure: { kind: 'abandoned', message: '' }, formatRefused: false, promptTokens: 0, completionTokens: 0 }));
-      request.onSent?.();
-      if (this.#auto) this.#clock.setTimeout(() => entry.finish(GOOD), 1_000);
-    });
-  }
-}
-const GOOD: VlmReply = { ok: true, answer: { riskLevel: 'low', confidence: 0.5, riskTypes: ['x'], description: 'd', dangerObjectCount: 0, triggerObjectIds: [] }, model: 'm', promptTokens: 1, completionTokens: 1 };
-
-interface Setup {
-  readonly rules?: boolean;
-  readonly byHand?: boolean;
-  readonly keys?: readonly object[];
-  readonly scheduler?: object;
-}
-
-async function started({ rules = false, byHand = false, keys = [{ qps_limit: 100, rpm_limit: 1000 }], scheduler = {} }: Setup = {}) {
-  const clock = new ManualClock(Date.now());
-  const log = memoryLog();
-  const bus = new FakeTaskBus(clock);
-  const images = new FakeImages(new Uint8Array([255, 216]));
-  const vlm = new FakeVlm(clock, !byHand);
-  const config = parseKeyConfig({ scheduler, api_keys: keys.map((key, i) => ({ name: `k${i + 1}`, key: `s${i}`, ...key })) }, {});
-  const metrics = { llm: [] as string[], outcomes: [] as string[], shed: [] as string[] };
-  const init = {
-    bus,
-    images,
-    vlm: rules ? null : vlm,
-    language: 'en' as const,
-    settings: schedulerSettings(config.scheduler),
-    metrics: { llmCall: (status: string) => void metrics.llm.push(status), assessment: (outcome: string) => void metrics.outcomes.push(outcome), shed: (...shed: readonly unknown[]) => void metrics.shed.push(shed.slice(0, 3).join(' ')) },
-  };
-  const memory = new LimitMemory();
-  const tree = supervisor('root', [child('key-pool', keyPoolActor, () => ({ config, memory })), child('scheduler', schedulerActor, () => init)]);
-  const system = await startSystem(tree, { log, clock, onEscalation: (error) => assert.fail(error.message) });
-  const stats = (): Promise<SchedulerStats> => system.ref(SCHEDULER).ask({ type: 'stats' }, { timeoutMs: 1_000 });
-  const task = (options: TaskOptions = {}) => plainTask({ expiresAt: clock.now() + 60_000, ...options });
-  /** Stops the system while time goes on. */
-  const stop = async (): Promise<void> => {
-    let over = false;
-    const stopping = system.stop().then(() => (over = true));
-    for (let i = 0; i < 100 && !over; i++) await clock.advance(100);
-    await stopping;
-  };
-  return { clock, log, bus, images, vlm, metrics, system, stats, task, stop };
-}
+import { settle } from '../../src/runtime/testing/manual-clock.ts';
+import { GOOD, startedScheduler } from '../support/scheduler.ts';
 
 describe('the scheduler', () => {
   it('judges a task by the model and acks it after its result is stored, under the frame\'s trace', async () => {
-    const { clock, bus, vlm, metrics, stats, task, stop } = await started();
+    const { clock, bus, vlm, metrics, stats, task, stop } = await startedScheduler();
     const one = task();
     bus.add(one);
     await clock.advance(500);
@@ -107,7 +27,7 @@ describe('the scheduler', () => {
   });
 
   it('judges by rules without keys, marked so, without a call or a picture', async () => {
-    const { clock, bus, images, vlm, metrics, stats, task, stop } = await started({ rules: true });
+    const { clock, bus, images, vlm, metrics, stats, task, stop } = await startedScheduler({ rules: true });
     images.down = true;
     const tasks = [task(), task({ noCrop: true }), task({ expiresAt: clock.now() - 1 })];
     bus.add(...tasks);
@@ -118,7 +38,7 @@ describe('the scheduler', () => {
   });
 
   it('goes from rules to the model and back as keys come and go, without a restart', async () => {
-    const { clock, bus, vlm, system, stats, task, stop } = await started({ keys: [] });
+    const { clock, bus, vlm, system, stats, task, stop } = await startedScheduler({ keys: [] });
     const pool = system.ref(KEY_POOL);
     const configure = (keys: readonly object[]) => pool.ask({ type: 'configure', keys: parseKeyConfig({ api_keys: keys }, {}).keys, strategy: 'round_robin' }, { timeoutMs: 1_000 });
     const judge = async (): Promise<string | undefined> => {
@@ -141,7 +61,7 @@ describe('the scheduler', () => {
   });
 
   it('keeps at most max_concurrent_tasks in flight and serves the urgent ones first', async () => {
-    const { clock, bus, vlm, stats, task, stop } = await started({ byHand: true, scheduler: { max_concurrent_tasks: 2 } });
+    const { clock, bus, vlm, stats, task, stop } = await startedScheduler({ byHand: true, scheduler: { max_concurrent_tasks: 2 } });
     const busy = [task(), task()];
     bus.add(...busy);
     await clock.advance(50);
@@ -168,7 +88,7 @@ describe('the scheduler', () => {
   });
 
   it('does not starve a low task while urgent ones never pause', async () => {
-    const { clock, bus, task, stop } = await started({ scheduler: { max_concurrent_tasks: 1, ageing_seconds: 1 } });
+    const { clock, bus, task, stop } = await startedScheduler({ scheduler: { max_concurrent_tasks: 1, ageing_seconds: 1 } });
     const low = task({ priority: 1 });
     bus.add(task({ priority: 5 }));
     await clock.advance(20);
@@ -184,7 +104,7 @@ describe('the scheduler', () => {
   });
 
   it('answers expired tasks at once, also those that expire while they wait for a place', async () => {
-    const { clock, bus, vlm, task, stats, stop } = await started({ byHand: true, scheduler: { max_concurrent_tasks: 1 } });
+    const { clock, bus, vlm, task, stats, stop } = await startedScheduler({ byHand: true, scheduler: { max_concurrent_tasks: 1 } });
     bus.add(task());
     await clock.advance(50);
     const old = task({ expiresAt: clock.now() - 1 });
@@ -197,7 +117,7 @@ describe('the scheduler', () => {
   });
 
   it('tells the bus that it still works during a long call and while a task waits', async () => {
-    const { clock, bus, task, stop } = await started({ byHand: true, scheduler: { max_concurrent_tasks: 1 } });
+    const { clock, bus, task, stop } = await startedScheduler({ byHand: true, scheduler: { max_concurrent_tasks: 1 } });
     const [first, second] = [task(), task({ priority: 2 })];
     bus.add(first);
     await clock.advance(50);
@@ -208,7 +128,7 @@ describe('the scheduler', () => {
   });
 
   it('waits while NATS is away and goes on by itself', async () => {
-    const { clock, bus, vlm, log, stats, task, stop } = await started({ byHand: true });
+    const { clock, bus, vlm, log, stats, task, stop } = await startedScheduler({ byHand: true });
     const one = task();
     bus.add(one);
     await clock.advance(50);
@@ -232,7 +152,7 @@ describe('the scheduler', () => {
   });
 
   it('waits for a picture while the store is away', async () => {
-    const { clock, bus, images, task, stop } = await started();
+    const { clock, bus, images, task, stop } = await startedScheduler();
     images.down = true;
     const one = task();
     bus.add(one);
@@ -245,7 +165,7 @@ describe('the scheduler', () => {
   });
 
   it('judges a task once when it is delivered again meanwhile', async () => {
-    const { clock, bus, vlm, stats, task, stop } = await started({ byHand: true });
+    const { clock, bus, vlm, stats, task, stop } = await startedScheduler({ byHand: true });
     const one = task();
     bus.add(one);
     await clock.advance(50);
@@ -259,7 +179,7 @@ describe('the scheduler', () => {
   });
 
   it('gives a task back when the bus refuses its result, and puts it among the dead letters after ten', async () => {
-    const { clock, bus, log, task, stop } = await started();
+    const { clock, bus, log, task, stop } = await startedScheduler();
     bus.refusing = true;
     const one = task();
     bus.add(one);
@@ -272,7 +192,7 @@ describe('the scheduler', () => {
   });
 
   it('at a stop gives back what waits at once, lets calls finish for a while, then gives them up and back', async () => {
-    const { clock, bus, vlm, system, task } = await started({ byHand: true, keys: [{ qps_limit: 2, rpm_limit: 1000 }], scheduler: { max_concurrent_tasks: 3 } });
+    const { clock, bus, vlm, system, task } = await startedScheduler({ byHand: true, keys: [{ qps_limit: 2, rpm_limit: 1000 }], scheduler: { max_concurrent_tasks: 3 } });
     const [quick, slow, noKey, ready] = [task(), task(), task(), task({ priority: 2 })];
     bus.add(quick, slow, noKey);
     await clock.advance(50);
@@ -296,7 +216,7 @@ describe('the scheduler', () => {
   });
 
   it('goes on over a restart of the key pool: waiting tasks ask again', async () => {
-    const { clock, bus, system, task, stop } = await started({ keys: [{ qps_limit: 1, rpm_limit: 100 }] });
+    const { clock, bus, system, task, stop } = await startedScheduler({ keys: [{ qps_limit: 1, rpm_limit: 100 }] });
     const tasks = [task(), task(), task()];
     bus.add(...tasks);
     await clock.advance(200);
@@ -307,7 +227,7 @@ describe('the scheduler', () => {
   });
 
   it('shows the lag of each queue', async () => {
-    const { clock, bus, stats, task, stop } = await started({ byHand: true, scheduler: { max_concurrent_tasks: 1 } });
+    const { clock, bus, stats, task, stop } = await startedScheduler({ byHand: true, scheduler: { max_concurrent_tasks: 1 } });
     bus.add(...Array.from({ length: 30 }, () => task({ priority: 4 })));
     await clock.advance(6_000);
     const { queue_lag, ready, in_flight } = await stats();

@@ -218,7 +218,7 @@ class Scheduler {
     const { mode, in_flight, ready, parked, assessed, degraded, retries, bus_ok, unknown, hedges } = this.stats();
     this.#ctx.report({ mode, in_flight, ready, parked, assessed, degraded, unknown: Object.values(unknown).reduce((sum, count) => sum + count, 0), shed: unknown.shed, retries, hedges, bus_ok });
     this.#overload.tell();
-    if (!this.#overload.rate.busy && this.#measures++ % MEASURES_AT_REST !== 0) return;
+    if (!this.#overload.rate.busy(this.#ctx.clock.now()) && this.#measures++ % MEASURES_AT_REST !== 0) return;
     void this.#queues.lag().then((lag) => this.#tell({ type: 'measured', lag }));
   }
 

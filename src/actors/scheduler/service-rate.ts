@@ -4,6 +4,8 @@ const WINDOW_MS = 30_000;
 const LEAST_MS = 5_000;
 const LEAST_SERVED = 5;
 const SLICE_MS = 1_000;
+/** A place that is free for less is between two tasks. */
+const REST_MS = 1_000;
 
 interface Slice {
   served: number;
@@ -12,33 +14,44 @@ interface Slice {
 
 /**
  * How many tasks a second can be served, measured only while every place is taken: an idle scheduler's rate says how few
- * tasks came, not how many it could take. Pure: every call takes the time (ms).
+ * tasks came, not how many it could take. After a rest it counts from the first answer on, since until then places were
+ * being filled. Pure: every call takes the time (ms).
  */
 export class ServiceRate {
   readonly #slices: Slice[] = [{ served: 0, busyMs: 0 }];
   #sliceFrom: number;
   #at: number;
   #busy = false;
+  #idleSince: number;
+  /** The first answer after a rest came. */
+  #counting = false;
 
   constructor(now: number) {
     this.#at = now;
     this.#sliceFrom = now;
+    this.#idleSince = now - REST_MS;
   }
 
-  get busy(): boolean {
-    return this.#busy;
+  /** Every place is taken, but for moments. */
+  busy(now: number): boolean {
+    return this.#busy || now - this.#idleSince < REST_MS;
   }
 
   /** From now on every place is taken, or one is free. */
   setBusy(busy: boolean, now: number): void {
     this.#count(now);
+    if (busy === this.#busy) return;
+    if (!busy) this.#idleSince = now;
+    else if (now - this.#idleSince >= REST_MS) this.#counting = false;
     this.#busy = busy;
   }
 
   /** A task was answered after a call. */
   served(now: number): void {
     this.#count(now);
-    if (this.#busy) this.#newest.served++;
+    if (!this.busy(now)) return;
+    if (this.#counting) this.#newest.served++;
+    this.#counting = true;
   }
 
   /** Tasks per second of busy time, over about the last half minute of it; null while too little is known, or there is room. */
@@ -46,7 +59,7 @@ export class ServiceRate {
     this.#count(now);
     const busyMs = this.#slices.reduce((sum, slice) => sum + slice.busyMs, 0);
     const served = this.#slices.reduce((sum, slice) => sum + slice.served, 0);
-    return !this.#busy || busyMs < LEAST_MS || served < LEAST_SERVED ? null : (1_000 * served) / busyMs;
+    return !this.busy(now) || busyMs < LEAST_MS || served < LEAST_SERVED ? null : (1_000 * served) / busyMs;
   }
 
   get #newest(): Slice {
@@ -56,7 +69,7 @@ export class ServiceRate {
   }
 
   #count(now: number): void {
-    if (this.#busy) this.#newest.busyMs += Math.max(0, now - this.#at);
+    if (this.#counting && this.busy(now)) this.#newest.busyMs += Math.max(0, now - this.#at);
     this.#at = Math.max(now, this.#at);
     if (now - this.#sliceFrom < SLICE_MS) return;
     this.#sliceFrom = now;

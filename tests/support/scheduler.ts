@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { keyPoolActor } from '../../src/actors/key-pool.ts';
+import { schedulerActor } from '../../src/actors/scheduler/actor.ts';
+import { SCHEDULER, schedulerSettings, type SchedulerStats } from '../../src/actors/scheduler/types.ts';
+import { parseKeyConfig } from '../../src/keys/config.ts';
+import { LimitMemory } from '../../src/keys/limits.ts';
+import type { VlmClient, VlmReply, VlmRequest } from '../../src/llm/client.ts';
+import { child, supervisor } from '../../src/runtime/supervision.ts';
+import { startSystem } from '../../src/runtime/system.ts';
+import { ManualClock } from '../../src/runtime/testing/manual-clock.ts';
+import { plainTask, type TaskOptions } from './assessment-task.ts';
+import { FakeImages, FakeTaskBus } from './fake-bus.ts';
+import { memoryLog } from './log.ts';
+
+/** A provider whose calls are answered by hand, or after a second. */
+export class FakeVlm implements VlmClient {
+  readonly open: { readonly request: VlmRequest; readonly finish: (reply: VlmReply) => void }[] = [];
+  readonly #clock: ManualClock;
+  readonly #auto: boolean;
+  calls = 0;
+  most = 0;
+  /** What calls are answered that are not answered by hand. */
+  answer: VlmReply = GOOD;
+
+  constructor(clock: ManualClock, auto: boolean) {
+    this.#clock = clock;
+    this.#auto = auto;
+  }
+
+  call(request: VlmRequest): Promise<VlmReply> {
+    this.calls++;
+    return new Promise((resolve) => {
+      const entry = {
+        request,
+        finish: (reply: VlmReply): void => {
+          if (!this.open.includes(entry)) return;
+          this.open.splice(this.open.indexOf(entry), 1);
+          resolve(reply);
+        },
+      };
+      this.open.push(entry);
+      this.most = Math.max(this.most, this.open.length);
+      request.signal?.addEventListener('abort', () => entry.finish({ ok: false, failure: { kind: 'abandoned', message: '' }, formatRefused: false, promptTokens: 0, completionTokens: 0 }));
+      request.onSent?.();
+      if (this.#auto) this.#clock.setTimeout(() => entry.finish(this.answer), 1_000);
+    });
+  }
+}
+export const DOWN: VlmReply = { ok: false, failure: { kind: 'server-error', status: 503, message: 'away' }, formatRefused: false, promptTokens: 0, completionTokens: 0 };
+export const GOOD: VlmReply = { ok: true, answer: { riskLevel: 'low', confidence: 0.5, riskTypes: ['x'], description: 'd', dangerObjectCount: 0, triggerObjectIds: [] }, model: 'm', promptTokens: 1, completionTokens: 1 };
+
+interface Setup {
+  readonly rules?: boolean;
+  readonly byHand?: boolean;
+  readonly keys?: readonly object[];
+  readonly scheduler?: object;
+}
+
+/** A scheduler and a key pool with fakes around them, on a clock moved by hand. */
+export async function startedScheduler({ rules = false, byHand = false, keys = [{ qps_limit: 100, rpm_limit: 1000 }], scheduler = {} }: Setup = {}) {
+  const clock = new ManualClock(Date.now());
+  const log = memoryLog();
+  const bus = new FakeTaskBus(clock);
+  const images = new FakeImages(new Uint8Array([255, 216]));
+  const vlm = new FakeVlm(clock, !byHand);
+  const config = parseKeyConfig({ scheduler, api_keys: keys.map((key, i) => ({ name: `k${i + 1}`, key: `s${i}`, ...key })) }, {});
+  const metrics = { llm: [] as string[], outcomes: [] as string[], shed: [] as string[] };
+  const init = {
+    bus,
+    images,
+    vlm: rules ? null : vlm,
+    language: 'en' as const,
+    settings: schedulerSettings(config.scheduler),
+    metrics: { llmCall: (status: string) => void metrics.llm.push(status), assessment: (outcome: string) => void metrics.outcomes.push(outcome), shed: (...shed: readonly unknown[]) => void metrics.shed.push(shed.slice(0, 3).join(' ')) },
+  };
+  const memory = new LimitMemory();
+  const tree = supervisor('root', [child('key-pool', keyPoolActor, () => ({ config, memory })), child('scheduler', schedulerActor, () => init)]);
+  const system = await startSystem(tree, { log, clock, onEscalation: (error) => assert.fail(error.message) });
+  const stats = (): Promise<SchedulerStats> => system.ref(SCHEDULER).ask({ type: 'stats' }, { timeoutMs: 1_000 });
+  const task = (options: TaskOptions = {}) => plainTask({ expiresAt: clock.now() + 60_000, ...options });
+  /** Stops the system while time goes on. */
+  const stop = async (): Promise<void> => {
+    let over = false;
+    const stopping = system.stop().then(() => (over = true));
+    for (let i = 0; i < 100 && !over; i++) await clock.advance(100);
+    await stopping;
+  };
+  return { clock, log, bus, images, vlm, metrics, system, stats, task, stop };
+}

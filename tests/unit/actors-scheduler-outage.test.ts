@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { Turns, type Turn, type Turning } from '../../src/actors/scheduler/turns.ts';
+import type { LeaseReply } from '../../src/keys/pool.types.ts';
+import { ON_DEMAND_CAMERA } from '../../src/messages/ids.ts';
+import type { Priority } from '../../src/messages/task.ts';
+import { ManualClock, settle } from '../../src/runtime/testing/manual-clock.ts';
+import { DOWN, GOOD, startedScheduler } from '../support/scheduler.ts';
+
+type Started = Awaited<ReturnType<typeof startedScheduler>>;
+
+/** Lets the provider fail until the pool's circuit is open. */
+async function outage({ clock, bus, vlm, stats, task }: Started): Promise<void> {
+  vlm.answer = DOWN;
+  const first = Array.from({ length: 6 }, () => task());
+  bus.add(...first);
+  for (let i = 0; i < 20 && (await stats()).provider_down_since === null; i++) await clock.advance(500);
+  assert.notEqual((await stats()).provider_down_since, null, 'the outage is seen');
+}
+
+describe('the scheduler in an outage of the provider', () => {
+  it('lets tasks wait while they are valid, then has rules judge them, marked degraded, and never calls one unknown', async () => {
+    const world = await startedScheduler({ scheduler: { max_concurrent_tasks: 5 } });
+    const { clock, bus, stats, task, stop } = world;
+    await outage(world);
+    const tasks = Array.from({ length: 120 }, (_, i) => task({ priority: ((i % 5) + 1) as Priority, expiresAt: clock.now() + 25_000 }));
+    bus.add(...tasks);
+    await clock.advance(15_000);
+    const waiting = await stats();
+    assert.ok(waiting.parked > 100 && waiting.in_flight <= 5 && waiting.ready === 0, `waits without places: ${JSON.stringify(waiting)}`);
+    // Those that wait are kept from being delivered to somebody else.
+    assert.ok(tasks.filter((one) => bus.result(one) === undefined).every((one) => (bus.beats.get(one.taskId) ?? 0) >= 3));
+    await clock.advance(11_000);
+    for (const one of tasks) {
+      const result = bus.result(one);
+      assert.deepEqual([result?.source, result?.degraded, result?.results[0]?.riskLevel, result?.error], ['rules', true, 'none', undefined]);
+      assert.deepEqual(bus.settlements(one), ['ack']);
+    }
+    const now = await stats();
+    assert.deepEqual([now.parked, now.unknown.expired], [0, 0]);
+    assert.ok(now.degraded >= 120);
+    await stop();
+  });
+
+  it('finds the provider back by a trial with a real task; those that waited are then judged by the model, the urgent first', async () => {
+    const world = await startedScheduler({ keys: [{ qps_limit: 2, rpm_limit: 1_000 }], scheduler: { max_concurrent_tasks: 5 } });
+    const { clock, bus, vlm, log, stats, task, stop } = world;
+    await outage(world);
+    const low = Array.from({ length: 10 }, () => task({ priority: 1 }));
+    const urgent = Array.from({ length: 10 }, () => task({ priority: 5 }));
+    bus.add(...low, ...urgent);
+    await clock.advance(1_000);
+    vlm.answer = GOOD;
+    await clock.advance(12_000);
+    assert.equal((await stats()).provider_down_since, null);
+    const judged = bus.published.filter(({ body }) => body.source === 'vlm').map(({ id }) => id);
+    assert.ok(urgent.every((one) => judged.includes(one.taskId)), `${judged.length} judged`);
+    const lastUrgent = Math.max(...urgent.map((one) => judged.indexOf(one.taskId)));
+    // Four trials waited for the provider beside the parked ones and go first.
+    assert.ok(low.filter((one) => judged.slice(0, lastUrgent).includes(one.taskId)).length <= 4);
+    await clock.advance(10_000);
+    assert.deepEqual([...low, ...urgent].map((one) => bus.result(one)?.degraded), Array.from({ length: 20 }, () => undefined));
+    assert.deepEqual(log.lines.filter(({ message }) => message.startsWith('the provider')).map(({ level }) => level), ['warn', 'info']);
+    await stop();
+  });
+
+  it('a task that was too old when it came is judged by rules as well; a picture handed in waits and ends unknown', async () => {
+    const world = await startedScheduler();
+    const { clock, bus, task, stop } = world;
+    await outage(world);
+    const old = task({ expiresAt: clock.now() - 1 });
+    const picture = task({ cameraId: ON_DEMAND_CAMERA, expiresAt: clock.now() + 20_000 });
+    bus.add(old, picture);
+    await clock.advance(1_000);
+    assert.deepEqual([bus.result(old)?.degraded, bus.result(picture)], [true, undefined]);
+    await clock.advance(20_000);
+    assert.deepEqual([bus.result(picture)?.source, bus.result(picture)?.results[0]?.riskLevel], ['vlm', 'unknown']);
+    await stop();
+  });
+
+  it('hands back at once, at a stop, those that wait for the provider', async () => {
+    const world = await startedScheduler({ scheduler: { max_concurrent_tasks: 5 } });
+    const { clock, bus, system, task } = world;
+    await outage(world);
+    const tasks = Array.from({ length: 30 }, () => task());
+    bus.add(...tasks);
+    await clock.advance(500);
+    const stopping = system.stop();
+    await settle();
+    await settle();
+    assert.ok(tasks.filter((one) => bus.settlements(one).includes('nak')).length >= 25);
+    for (let i = 0; i < 40; i++) await clock.advance(100);
+    await stopping;
+    assert.deepEqual(tasks.map((one) => bus.settlements(one).length), tasks.map(() => 1));
+  });
+});
+
+describe('turns', () => {
+  const make = (more: Partial<ConstructorParameters<typeof Turns>[0]> = {}) => {
+    const clock = new ManualClock();
+    const closing = new AbortController();
+    const turns = new Turns({ clock, closing: closing.signal, places: () => 4, mostAsking: 3, trials: 2, mostParked: 5, onRoom: () => undefined, ...more });
+    const task = (priority: Priority = 3): Turning => ({ priority, since: clock.now(), until: clock.now() + 10_000 });
+    const begun = (priority?: Priority): { task: Turning; turn: () => Turn | null } => {
+      const one = task(priority);
+      let told: Turn | null = null;
+      turns.begin(one);
+      void turns.turn(one).then((turn) => (told = turn));
+      return { task: one, turn: () => told };
+    };
+    return { clock, closing, turns, begun };
+  };
+  const granted = { kind: 'granted' } as unknown as LeaseReply;
+
+  it('gives out places, fewer to those that have no key yet', async () => {
+    const { turns, begun } = make();
+    const [a] = [begun(), begun(), begun()];
+    await settle();
+    assert.deepEqual([a.turn(), turns.room], ['go', 0]);
+    await turns.leasing(a.task, () => Promise.resolve(granted));
+    assert.equal(turns.room, 1);
+    turns.end(a.task);
+    assert.equal(turns.room, 1);
+  });
+
+  it('in an outage lets the few most urgent go, parks the rest, and takes no more than its bound', async () => {
+    const { turns, begun } = make();
+    turns.setDown(true);
+    assert.equal(turns.room, 5);
+    const tasks = ([1, 5, 2, 4, 3, 1, 1] as const).map((priority) => begun(priority));
+    await settle();
+    // The first two came when nobody else was there.
+    assert.deepEqual([tasks.map(({ turn }) => turn()), turns.parked, turns.room], [['go', 'go', null, null, null, null, null], 5, 0]);
+    assert.equal(turns.next, null);
+    const [first] = tasks;
+    assert.ok(first !== undefined);
+    turns.end(first.task);
+    await settle();
+    assert.deepEqual([tasks[3]?.turn(), turns.parked, turns.room], ['go', 4, 1]);
+  });
+
+  it('withdraws those that wait for a key when an outage begins, but for the most urgent', async () => {
+    const { turns, begun } = make({ mostAsking: 10, places: () => 10 });
+    const waiting = ([2, 5, 1, 4] as const).map((priority) => {
+      const { task } = begun(priority);
+      let withdrawn = false;
+      void turns.leasing(task, (withdraw) => new Promise((resolve) => withdraw.addEventListener('abort', () => {
+        withdrawn = true;
+        resolve({ kind: 'refused', reason: 'cancelled', message: '' });
+      })));
+      return () => withdrawn;
+    });
+    turns.setDown(true);
+    await settle();
+    assert.deepEqual(waiting.map((withdrawn) => withdrawn()), [true, false, true, false]);
+  });
+
+  it('gives the next trial to another task after one failed', async () => {
+    const { turns, begun } = make({ trials: 1 });
+    turns.setDown(true);
+    const [poison, other] = [begun(5), begun(1)];
+    await settle();
+    assert.deepEqual([poison.turn(), other.turn()], ['go', null]);
+    let again: Turn | null = null;
+    void turns.turn(poison.task).then((turn) => (again = turn));
+    await settle();
+    assert.deepEqual([other.turn(), again], ['go', null]);
+  });
+
+  it('tells who waits at the end of its time, and everybody at a stop', async () => {
+    const { clock, closing, turns, begun } = make({ trials: 0 });
+    turns.setDown(true);
+    const early = begun();
+    await clock.advance(5_000);
+    const late = begun();
+    await clock.advance(5_000);
+    assert.deepEqual([early.turn(), late.turn()], ['provider-down', null]);
+    closing.abort();
+    await settle();
+    assert.deepEqual([late.turn(), clock.pending, turns.parked], ['closing', 0, 0]);
+  });
+
+  it('after the outage gives places to those that waited as places come free', async () => {
+    const { turns, begun } = make({ trials: 0, places: () => 1, mostAsking: 1 });
+    turns.setDown(true);
+    const [low, high] = [begun(1), begun(5)];
+    turns.setDown(false);
+    assert.deepEqual([turns.next, turns.room], [5, 1]);
+    turns.resumeNext();
+    await settle();
+    assert.deepEqual([high.turn(), low.turn(), turns.room, turns.next], ['go', null, 0, 1]);
+  });
+});
