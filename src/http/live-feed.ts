@@ -4,11 +4,11 @@ import type { FeedPlace, GapReason } from '../messages/feed.ts';
 import type { CameraId } from '../messages/ids.ts';
 import type { ActorLog } from '../runtime/actor.ts';
 import { sleep, type Clock } from '../runtime/clock.ts';
-import { asError } from '../runtime/errors.ts';
 import { HttpError } from './errors/http-error.ts';
 import { MAX_NAMED } from './feed/following.ts';
 import { Heartbeat } from './feed/heartbeat.ts';
-import { alertText, encode, frameText, gapText, type FeedText } from './feed/protocol.ts';
+import { frameOrder, Present } from './feed/present.ts';
+import { alertText, encode, frameText, gapText } from './feed/protocol.ts';
 import { Recall, type FeedHistory } from './feed/recall.ts';
 import { RecentIds } from './feed/recent-ids.ts';
 import { resume } from './feed/resume.ts';
@@ -18,8 +18,6 @@ import type { CameraPort } from './ports.ts';
 
 /** Aggregates remembered to recognise one that comes by two ways. */
 const REMEMBERED = 8_192;
-/** Lookups of newest aggregates at the same time, per subscription. */
-const LOOKUPS = 8;
 const AGAIN_MS = 1_000;
 
 export interface LiveFeedOptions {
@@ -48,11 +46,6 @@ export interface LiveFeedFigures {
   readonly bytesWaiting: number;
 }
 
-interface Newest {
-  readonly order: number;
-  readonly text: FeedText;
-}
-
 /** Where an aggregate is in the stream, and up to where everything went out or does not exist. */
 export interface FeedSequence {
   readonly seq: number;
@@ -67,7 +60,10 @@ export class LiveFeed implements ViewerHost {
   readonly #heartbeat: Heartbeat;
   readonly #recent = new RecentIds(REMEMBERED);
   readonly #alerted = new RecentIds(REMEMBERED);
-  readonly #newest = new Map<CameraId, Newest>();
+  readonly #present: Present;
+  /** Who follows a camera, worked out when it is first asked for after a change. */
+  readonly #followers = new Map<CameraId, readonly Viewer[]>();
+  #published = 0;
   readonly #recall: Recall;
   readonly #counts = { droppedFrames: 0, gaps: 0, replayed: 0 };
   #epoch: string | null = null;
@@ -83,11 +79,12 @@ export class LiveFeed implements ViewerHost {
     this.#isAlert = options.isAlert ?? ((aggregate) => aggregate.riskAssessment.maxRiskLevel === 'high');
     this.#heartbeat = new Heartbeat(options.clock, options.limits.heartbeatMs);
     this.#sentAt = options.clock.now();
+    this.#present = new Present({ cameras: options.cameras, log: options.log, isHere: (viewer) => this.#viewers.has(viewer), onUnknown: () => this.#followers.clear() });
     this.#recall = new Recall({
       clock: options.clock,
       limits: options.limits,
       isAlert: this.#isAlert,
-      onRead: ({ aggregate }, place) => this.#keep(aggregate.cameraId, { order: frameOrder(aggregate), text: frameText(aggregate, place) }),
+      onRead: ({ aggregate }, place) => this.#present.keep(aggregate, 0, frameText(aggregate, place)),
     });
   }
 
@@ -123,7 +120,7 @@ export class LiveFeed implements ViewerHost {
     this.#epoch = null;
     this.#through = null;
     this.#recall.lose();
-    for (const [camera, { order, text }] of this.#newest) this.#newest.set(camera, { order, text: text.bare });
+    this.#present.withoutPlaces();
     for (const viewer of this.#viewers) {
       if (viewer.held === null && !viewer.owed) continue;
       this.disconnect(viewer);
@@ -144,8 +141,7 @@ export class LiveFeed implements ViewerHost {
       if (signal.aborted) return;
     }
     for (const { requestId, camera, message } of found.alerts) {
-      if (!this.#alerted.add(requestId)) continue;
-      for (const viewer of this.#viewers) if (viewer.following.has(camera)) viewer.outbox.alert(message);
+      if (this.#alerted.add(requestId)) for (const viewer of this.#followersOf(camera)) viewer.outbox.alert(message);
     }
     this.begin(epoch, this.#through);
     this.#gap(before, this.place(), 'stream_lost', this.place(), found.since);
@@ -176,14 +172,14 @@ export class LiveFeed implements ViewerHost {
     const order = frameOrder(aggregate);
     const place = sequence === null ? null : this.#placeOf(sequence.through);
     const text = frameText(aggregate, place);
-    this.#keep(camera, { order, text });
+    this.#published += 1;
+    this.#present.keep(aggregate, this.#published, text);
     const alert = this.#isAlert(aggregate) && this.#alerted.add(aggregate.requestId) ? alertText(aggregate, place) : null;
     const logged = alert !== null && sequence !== null && this.#epoch !== null;
     if (logged) this.#recall.log.add({ seq: sequence.seq, camera, requestId: aggregate.requestId, at: this.#sentAt, message: alert });
     // Viewers that are being sent what they missed come to this alert in the log, except to one that is late.
     const inLog = logged && sequence.seq >= sequence.through;
-    for (const viewer of this.#viewers) {
-      if (!viewer.following.has(camera)) continue;
+    for (const viewer of this.#followersOf(camera)) {
       // The alert before the frame: who has seen the place of one has both.
       if (alert !== null && (viewer.held === null || !inLog)) viewer.alert(alert);
       if (viewer.held === null) viewer.frame(camera, order, text);
@@ -193,12 +189,12 @@ export class LiveFeed implements ViewerHost {
 
   publishStatus(status: CameraStatus): void {
     const text = encode({ type: 'camera_status', data: status });
-    for (const viewer of this.#viewers) if (viewer.following.has(status.cameraId)) viewer.outbox.status(status.cameraId, text);
+    for (const viewer of this.#followersOf(status.cameraId)) viewer.outbox.status(status.cameraId, text);
   }
 
   /** The camera was removed: says so, and forgets what was kept of it. */
   forget(cameraId: CameraId): void {
-    this.#newest.delete(cameraId);
+    this.#present.forget(cameraId);
     for (const viewer of this.#viewers) viewer.forget(cameraId);
     this.publishStatus({ cameraId, status: 0, state: 'offline', message: 'the camera was removed', since: new Date(this.#options.clock.now()).toISOString() });
   }
@@ -218,6 +214,7 @@ export class LiveFeed implements ViewerHost {
 
   disconnect(viewer: Viewer): void {
     this.#viewers.delete(viewer);
+    this.#followers.clear();
     this.#heartbeat.remove(viewer.socket);
     viewer.outbox.close();
   }
@@ -238,11 +235,19 @@ export class LiveFeed implements ViewerHost {
       viewer.error(new HttpError('TOO_MANY', 'cameraIds: too many cameras are followed', { field: 'cameraIds' }));
       return;
     }
-    if (since !== null) viewer.held = this.#through ?? 0;
-    this.#catchUp(viewer, cameras, since).catch((error: unknown) => {
-      this.#options.log.warn({ viewer: viewer.id, error: asError(error).message }, `feed: the present state could not be read for a viewer, live frames follow: ${asError(error).message}`);
-      viewer.error(new HttpError('UNAVAILABLE', 'the present state of the cameras cannot be read now; live frames follow', { cause: error }));
-    });
+    this.#followers.clear();
+    const sendPresent = (): void => void this.#present.send(viewer, cameras, this.#published);
+    if (since === null) {
+      sendPresent();
+      return;
+    }
+    viewer.held = this.#through ?? 0;
+    const { clock, limits } = this.#options;
+    void resume({ viewer, cameras, since, recall: this.#recall, clock, alertsBackMs: limits.alertsBackMs, place: () => this.place(), isHere: () => this.#viewers.has(viewer), onLive: sendPresent, counts: this.#counts });
+  }
+
+  unsubscribed(): void {
+    this.#followers.clear();
   }
 
   tooSlow(viewer: Viewer): void {
@@ -251,12 +256,13 @@ export class LiveFeed implements ViewerHost {
     viewer.giveUp();
   }
 
-  async #catchUp(viewer: Viewer, cameras: readonly CameraId[] | null, since: Since | null): Promise<void> {
-    if (since !== null) {
-      const { clock, limits } = this.#options;
-      await resume({ viewer, cameras, since, recall: this.#recall, clock, alertsBackMs: limits.alertsBackMs, place: () => this.place(), open: () => this.#viewers.has(viewer), counts: this.#counts });
-    }
-    await this.#sendPresent(viewer, cameras);
+  #followersOf(camera: CameraId): readonly Viewer[] {
+    const known = this.#followers.get(camera);
+    if (known !== undefined) return known;
+    const followers = [...this.#viewers].filter(({ following }) => following.has(camera));
+    if (this.#followers.size >= MAX_NAMED) this.#followers.clear();
+    this.#followers.set(camera, followers);
+    return followers;
   }
 
   #advance({ seq, through }: FeedSequence): void {
@@ -275,42 +281,4 @@ export class LiveFeed implements ViewerHost {
       viewer.alert(text);
     }
   }
-
-  #keep(camera: CameraId, newest: Newest): void {
-    if ((this.#newest.get(camera)?.order ?? -1) >= newest.order) return;
-    // Frames of cameras removed meanwhile may still come: start over rather than keep them for ever.
-    if (this.#newest.size >= MAX_NAMED && !this.#newest.has(camera)) this.#newest.clear();
-    this.#newest.set(camera, newest);
-  }
-
-  async #sendPresent(viewer: Viewer, cameras: readonly CameraId[] | null): Promise<void> {
-    const known = new Map((await this.#options.cameras.list()).map((record) => [record.config.cameraId, record.status]));
-    const wanted = cameras ?? [...known.keys()];
-    const unknown = wanted.filter((camera) => !known.has(camera));
-    for (const camera of unknown.slice(0, 10)) {
-      viewer.error(new HttpError('UNKNOWN_CAMERA', `cameraIds: there is no camera ${camera}`, { field: 'cameraIds', value: camera }));
-    }
-    if (cameras !== null) viewer.following.remove(unknown);
-    const waiting = wanted.filter((camera) => known.has(camera)).values();
-    await Promise.all(Array.from({ length: LOOKUPS }, () => this.#sendPresentOf(viewer, waiting, known)));
-  }
-
-  /** One of several workers over the same iterator. */
-  async #sendPresentOf(viewer: Viewer, cameras: Iterable<CameraId>, known: ReadonlyMap<CameraId, CameraStatus>): Promise<void> {
-    for (const camera of cameras) {
-      const status = known.get(camera);
-      if (status !== undefined) viewer.outbox.status(camera, encode({ type: 'camera_status', data: status }));
-      const newest = this.#newest.get(camera) ?? (await this.#lookUp(camera));
-      // The viewer may have left, or changed its mind, during the look-up.
-      if (newest !== null && this.#viewers.has(viewer) && viewer.following.has(camera)) viewer.snapshot(camera, newest.order, newest.text);
-    }
-  }
-
-  async #lookUp(camera: CameraId): Promise<Newest | null> {
-    const aggregate = await this.#options.cameras.latest(camera);
-    return aggregate === null ? null : { order: frameOrder(aggregate), text: frameText(aggregate, null) };
-  }
 }
-
-/** A number that is greater for a later frame of a camera, and for a later revision of the same frame. */
-export const frameOrder = (aggregate: Aggregate): number => Date.parse(aggregate.timestamp) * 1_000 + Math.min(aggregate.revision, 999);

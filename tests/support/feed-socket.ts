@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import type { FeedSocket } from '../../src/http/feed/viewer.ts';
 
 interface Sent {
@@ -10,7 +11,8 @@ interface Sent {
 export class FakeSocket implements FeedSocket {
   bufferedAmount = 0;
   readonly sent: Sent[] = [];
-  readonly raw: Uint8Array[] = [];
+  /** Messages that were framed for all. */
+  readonly frames: Uint8Array[] = [];
   readonly #waiting: (() => void)[] = [];
   closed: { code: number; reason: string } | null = null;
   pings = 0;
@@ -18,7 +20,6 @@ export class FakeSocket implements FeedSocket {
   stuck = false;
 
   send(text: Uint8Array, done: () => void): void {
-    this.raw.push(text);
     this.sent.push(JSON.parse(Buffer.from(text).toString()));
     if (!this.stuck) {
       queueMicrotask(done);
@@ -29,6 +30,12 @@ export class FakeSocket implements FeedSocket {
       this.bufferedAmount -= text.byteLength;
       done();
     });
+  }
+  /** As a client reads it: the text after two, four or ten bytes of length. */
+  sendFrame(frame: Uint8Array, done: () => void): void {
+    assert.equal(frame[0], 0x81);
+    this.frames.push(frame);
+    this.send(frame.subarray(frame[1] === 127 ? 10 : frame[1] === 126 ? 4 : 2), done);
   }
   /** Lets the oldest message leave. */
   leave(): void {

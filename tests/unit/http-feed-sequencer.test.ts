@@ -92,7 +92,7 @@ describe('sequencer of the feed', () => {
 });
 
 describe('log of alerts', () => {
-  const alert = (seq: number) => ({ seq, camera: 'a', requestId: `r${seq}`, at: seq, message: { bytes: Buffer.from('12345'), place: null } });
+  const alert = (seq: number) => ({ seq, camera: 'a', requestId: `r${seq}`, at: seq, message: { frame: Buffer.from('12345'), place: null } });
   const of = (log: AlertLog, after: number): number[] => log.next(after, 1_000).map(({ seq }) => seq);
 
   it('knows what came after a place, in order, late ones included', () => {

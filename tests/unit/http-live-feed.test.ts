@@ -93,7 +93,7 @@ describe('live feed', () => {
     const [one, two] = [join({ type: 'subscribe' }).socket, join({ type: 'subscribe' }).socket];
     await settle();
     feed.publish(aggregate('a'));
-    assert.equal(one.raw.at(-1), two.raw.at(-1), 'the same bytes, not a copy');
+    assert.equal(one.frames.at(-1), two.frames.at(-1), 'the same bytes, not a copy');
   });
 
   it('stops sending on unsubscribe, for some cameras or all', async () => {

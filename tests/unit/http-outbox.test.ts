@@ -19,6 +19,10 @@ class SlowSocket {
     });
   }
 
+  sendFrame(frame: Uint8Array, done: () => void): void {
+    this.send(frame, done);
+  }
+
   /** Lets the oldest message leave. */
   leave(): void {
     this.#done.shift()?.();
@@ -26,7 +30,7 @@ class SlowSocket {
 }
 
 const bytes = (text: string): Uint8Array => Buffer.from(text);
-const message = (text: string, seq: number | null = null): Outgoing => ({ bytes: bytes(text), place: seq === null ? null : { epoch: 'e', seq } });
+const message = (text: string, seq: number | null = null): Outgoing => ({ frame: bytes(text), place: seq === null ? null : { epoch: 'e', seq } });
 const limits = { softBytes: 10, hardBytes: 150, alertQueue: 2, lagEveryMs: 1_000 };
 
 function outbox(over: Partial<typeof limits> = {}) {

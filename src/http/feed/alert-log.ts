@@ -53,7 +53,7 @@ export class AlertLog {
 
   add(alert: LoggedAlert): void {
     if (this.#after === null || alert.seq <= this.#after) return;
-    this.#bytes += alert.message.bytes.byteLength;
+    this.#bytes += alert.message.frame.byteLength;
     const last = this.#alerts.at(-1);
     if (last === undefined || last.seq < alert.seq) this.#alerts.push(alert);
     else this.#alerts.splice(this.#indexAfter(alert.seq), 0, alert);
@@ -66,7 +66,7 @@ export class AlertLog {
     if (own === null || after >= own) return;
     const older = alerts.filter(({ seq }) => seq > after && seq <= own);
     this.#alerts = [...older, ...this.#alerts];
-    this.#bytes += older.reduce((sum, { message }) => sum + message.bytes.byteLength, 0);
+    this.#bytes += older.reduce((sum, { message }) => sum + message.frame.byteLength, 0);
     this.#after = after;
     this.#trim();
   }
@@ -75,7 +75,7 @@ export class AlertLog {
   next(seq: number, bytes: number): readonly LoggedAlert[] {
     const first = this.#indexAfter(seq);
     let end = first;
-    for (let sum = 0; end < this.#alerts.length && sum < bytes; end += 1) sum += this.#alerts[end]?.message.bytes.byteLength ?? 0;
+    for (let sum = 0; end < this.#alerts.length && sum < bytes; end += 1) sum += this.#alerts[end]?.message.frame.byteLength ?? 0;
     return this.#alerts.slice(first, end);
   }
 
@@ -84,7 +84,7 @@ export class AlertLog {
     for (; this.#alerts.length - drop > this.#limits.logAlerts || this.#bytes > this.#limits.logBytes; drop += 1) {
       const oldest = this.#alerts[drop];
       if (oldest === undefined) break;
-      this.#bytes -= oldest.message.bytes.byteLength;
+      this.#bytes -= oldest.message.frame.byteLength;
       this.#after = oldest.seq;
       this.#trimmed = true;
     }

@@ -8,11 +8,14 @@ export interface OutgoingSocket {
   readonly bufferedAmount: number;
   /** Sends one text message; `done` is called when its bytes have left, or cannot. */
   send(text: Uint8Array, done: () => void): void;
+  /** The same for a message that other viewers get too, framed already. */
+  sendFrame(frame: Uint8Array, done: () => void): void;
 }
 
 /** An encoded message; one object for all viewers. */
 export interface Outgoing {
-  readonly bytes: Uint8Array;
+  /** A whole WebSocket message, ready for the wire: made once, written to every connection as it is. */
+  readonly frame: Uint8Array;
   /** Its place in the feed; null when it has none. */
   readonly place: FeedPlace | null;
 }
@@ -101,10 +104,10 @@ export class Outbox {
       if (this.#skipped === 0) this.#skippedSince = this.#sent;
       this.#skipped += 1;
       if (waiting.order > order) return;
-      this.#waitingBytes -= waiting.message.bytes.byteLength;
+      this.#waitingBytes -= waiting.message.frame.byteLength;
     }
     this.#frames.set(camera, { order, message });
-    this.#waits(message.bytes);
+    this.#waits(message.frame);
   }
 
   /** An alert, or something else that is not left out and that no frame may overtake. */
@@ -115,7 +118,7 @@ export class Outbox {
       return;
     }
     this.#alerts.push(message);
-    this.#waits(message.bytes);
+    this.#waits(message.frame);
   }
 
   status(camera: CameraId, text: Uint8Array): void {
@@ -134,7 +137,7 @@ export class Outbox {
 
   /** Drops what waits of a camera the viewer no longer follows. */
   forget(camera: CameraId): void {
-    this.#waitingBytes -= (this.#frames.get(camera)?.message.bytes.byteLength ?? 0) + (this.#statuses.get(camera)?.byteLength ?? 0);
+    this.#waitingBytes -= (this.#frames.get(camera)?.message.frame.byteLength ?? 0) + (this.#statuses.get(camera)?.byteLength ?? 0);
     this.#frames.delete(camera);
     this.#statuses.delete(camera);
   }
@@ -177,10 +180,9 @@ export class Outbox {
       this.#tellLag();
       this.#sendNext();
     }
-    if (this.#waitingBytes === 0) {
-      this.#tellLag();
-      this.#wake();
-    }
+    if (this.#waitingBytes > 0) return;
+    this.#tellLag();
+    this.#wake();
   }
 
   #sendNext(): void {
@@ -198,13 +200,13 @@ export class Outbox {
       this.#waitingBytes = 0;
       return;
     }
-    this.#waitingBytes -= message.bytes.byteLength;
+    this.#waitingBytes -= message.frame.byteLength;
     this.#send(message);
   }
 
-  #send({ bytes, place }: Outgoing): void {
+  #send({ frame, place }: Outgoing): void {
     if (place !== null && (this.#sent === null || place.epoch !== this.#sent.epoch || place.seq > this.#sent.seq)) this.#sent = place;
-    this.#socket.send(bytes, this.#onSent);
+    this.#socket.sendFrame(frame, this.#onSent);
   }
 
   /** At most one message per interval; what was skipped meanwhile is in the next. */
@@ -219,6 +221,6 @@ export class Outbox {
   }
 
   #wake(): void {
-    for (const resolve of this.#idle.splice(0)) resolve();
+    if (this.#idle.length > 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
 }

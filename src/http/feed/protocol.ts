@@ -2,6 +2,7 @@ import type { Aggregate } from '../../messages/aggregate.ts';
 import { FeedRequest, feedOffset, type FeedGap, type FeedMessage, type FeedPlace, type GapReason } from '../../messages/feed.ts';
 import { HttpError } from '../errors/http-error.ts';
 import { invalidInput } from '../errors/validation.ts';
+import { textFrame } from './frame.ts';
 import type { Outgoing } from './outbox.ts';
 
 /** A viewer's message, or what is wrong with it. Pure. */
@@ -24,7 +25,7 @@ export const encode = (message: FeedMessage): Uint8Array => Buffer.from(JSON.str
 /** A message with its place, encoded once for all viewers; without its place only when somebody needs that. */
 export class FeedText implements Outgoing {
   readonly place: FeedPlace | null;
-  readonly bytes: Uint8Array;
+  readonly frame: Uint8Array;
   readonly #type: 'detection_result' | 'alert' | 'gap';
   readonly #data: string;
   #bare: FeedText | null = null;
@@ -34,7 +35,7 @@ export class FeedText implements Outgoing {
     this.#type = type;
     this.#data = data;
     this.place = place;
-    this.bytes = Buffer.from(place === null ? `{"type":"${type}","data":${data}}` : `{"type":"${type}","offset":"${feedOffset(place)}","data":${data}}`);
+    this.frame = textFrame(place === null ? `{"type":"${type}","data":${data}}` : `{"type":"${type}","offset":"${feedOffset(place)}","data":${data}}`);
   }
 
   /** The same without a place: for a viewer that may not count on what is before it. */

@@ -147,14 +147,14 @@ export class Recall {
         if (!this.#options.isAlert(aggregate)) continue;
         // A revision says the same better.
         const alert = logged(stored, alertText(aggregate, null));
-        bytes += alert.message.bytes.byteLength - (found.get(aggregate.requestId)?.message.bytes.byteLength ?? 0);
+        bytes += alert.message.frame.byteLength - (found.get(aggregate.requestId)?.message.frame.byteLength ?? 0);
         found.delete(aggregate.requestId);
         found.set(aggregate.requestId, alert);
       }
       for (const [id, { at, message }] of found) {
         if (found.size <= logAlerts && bytes <= logBytes) break;
         found.delete(id);
-        bytes -= message.bytes.byteLength;
+        bytes -= message.frame.byteLength;
         since = at + 1;
       }
       const last = page.at(-1);

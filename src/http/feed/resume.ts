@@ -19,8 +19,10 @@ export interface ResumeOptions {
   readonly alertsBackMs: number;
   /** Where the feed is now; null while that is not known. */
   readonly place: () => FeedPlace | null;
-  /** The viewer is still there. */
-  readonly open: () => boolean;
+  /** Asked after every wait: the viewer is still there. */
+  readonly isHere: () => boolean;
+  /** Called in the same step in which the viewer begins to get what happens. */
+  readonly onLive: () => void;
   readonly counts: { gaps: number; replayed: number };
 }
 
@@ -33,11 +35,12 @@ export async function resume(options: ResumeOptions): Promise<void> {
   const { viewer, recall, clock } = options;
   const heldAt = viewer.held ?? 0;
   const first = await attempt(options);
-  if (!options.open()) return;
+  if (!options.isHere()) return;
   if (canReplay(first)) {
     await replay(options, first, heldAt, null, () => {
       if (first.reason !== null) tell(options, first);
       viewer.held = null;
+      options.onLive();
     });
     return;
   }
@@ -46,10 +49,11 @@ export async function resume(options: ResumeOptions): Promise<void> {
   tell(options, first);
   viewer.owed = true;
   viewer.held = null;
+  options.onLive();
   for (;;) {
     await sleep(clock, AGAIN_MS);
-    const again = options.open() ? await attempt(options) : first;
-    if (!options.open()) return;
+    const again = options.isHere() ? await attempt(options) : first;
+    if (!options.isHere()) return;
     if (!canReplay(again)) continue;
     await replay(options, again, heldAt, liveFrom, () => {
       viewer.owed = false;
@@ -90,17 +94,17 @@ async function replay(options: ResumeOptions, { reason, found }: Attempt, heldAt
     if (bytes > CHUNK_BYTES) {
       bytes = 0;
       await viewer.outbox.drained();
-      if (!options.open()) return;
+      if (!options.isHere()) return;
     }
     viewer.outbox.alert(message);
     sent.add(requestId);
-    bytes += message.bytes.byteLength;
+    bytes += message.frame.byteLength;
     counts.replayed += 1;
   }
   const from = reason === null ? (since.place?.seq ?? 0) : 0;
   for (let cursor = reason === null ? Math.min(from, heldAt) : 0; ; ) {
     await viewer.outbox.drained();
-    if (!options.open()) return;
+    if (!options.isHere()) return;
     const chunk = recall.log.next(cursor, CHUNK_BYTES);
     const last = chunk.at(-1);
     if (last === undefined || (until !== null && cursor >= until)) {

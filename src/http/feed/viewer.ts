@@ -4,7 +4,7 @@ import type { CameraId } from '../../messages/ids.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { HttpError } from '../errors/http-error.ts';
 import type { HttpLimits } from '../limits.ts';
-import { Following, MAX_NAMED } from './following.ts';
+import { Following } from './following.ts';
 import { Outbox, type OutboxCounts, type OutgoingSocket } from './outbox.ts';
 import { MessageRate, encode, errorMessage, readFeedRequest, type FeedText } from './protocol.ts';
 
@@ -26,6 +26,8 @@ export interface Since {
 export interface ViewerHost {
   /** `cameras` null means every camera, `since` null from now on. */
   subscribed(viewer: Viewer, cameras: readonly CameraId[] | null, since: Since | null): void;
+  /** Some viewer follows less than before, from now on. */
+  unsubscribed(): void;
   tooSlow(viewer: Viewer): void;
 }
 
@@ -42,8 +44,6 @@ export class Viewer {
   readonly #clock: Clock;
   readonly #limits: HttpLimits;
   readonly #rate: MessageRate;
-  /** Order of the newest frame offered, by camera: a snapshot never follows something newer. */
-  readonly #newest = new Map<CameraId, number>();
   /** The place at which it stopped getting what happens, to get first what it missed; null: it gets what happens. */
   held: number | null = null;
   /** Something before what it gets now is still to come: messages go out without their place meanwhile. */
@@ -71,8 +71,6 @@ export class Viewer {
 
   /** A live frame: every one is offered, also an older one that took longer to judge. */
   frame(camera: CameraId, order: number, text: FeedText): void {
-    if (this.#newest.size >= MAX_NAMED && !this.#newest.has(camera)) this.#newest.clear();
-    this.#newest.set(camera, Math.max(order, this.#newest.get(camera) ?? 0));
     this.outbox.frame(camera, order, this.owed ? text.bare : text);
   }
 
@@ -80,14 +78,8 @@ export class Viewer {
     this.outbox.alert(this.owed ? text.bare : text);
   }
 
-  /** The newest frame known when the viewer subscribed; skipped when a live one came first. */
-  snapshot(camera: CameraId, order: number, text: FeedText): void {
-    if ((this.#newest.get(camera) ?? -1) < order) this.frame(camera, order, text);
-  }
-
   /** The camera is gone. */
   forget(camera: CameraId): void {
-    this.#newest.delete(camera);
     this.outbox.forget(camera);
   }
 
@@ -119,6 +111,7 @@ export class Viewer {
       }
       case 'unsubscribe': {
         const cameras = chosen(request.data?.cameraIds);
+        this.#host.unsubscribed();
         if (cameras === null) this.following.nothing();
         else if (!this.following.remove(cameras)) this.#bad(new HttpError('TOO_MANY', 'cameraIds: too many cameras are named', { field: 'cameraIds' }));
         return;

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { FastifyRequest } from 'fastify';
 import type { RawData, WebSocket } from 'ws';
 import { z } from 'zod';
@@ -35,7 +36,7 @@ export function socketRoutes(app: App, deps: SocketDeps): void {
 
   app.get('/ws', { websocket: true, schema: { hide: true, querystring: TokenQuery }, preHandler: limited }, (socket, request) => {
     if (!admit(socket, request, deps)) return;
-    const viewer = feed.connect(feedSocket(socket));
+    const viewer = feed.connect(feedSocket(socket, request.raw.socket));
     socket.on('message', (data, binary) => viewer.receive(binary ? null : textOf(data)));
     socket.on('pong', () => feed.alive(viewer));
     socket.on('close', () => feed.disconnect(viewer));
@@ -97,11 +98,17 @@ function admit(socket: WebSocket, request: FastifyRequest, deps: SocketDeps): bo
 
 const AS_TEXT = { binary: false } as const;
 
-const feedSocket = (socket: WebSocket): FeedSocket => ({
+/** @param connection what the WebSocket writes to: a message that many get goes there as it is, framed once for all */
+const feedSocket = (socket: WebSocket, connection: Socket): FeedSocket => ({
   get bufferedAmount() {
-    return socket.bufferedAmount;
+    return connection.writableLength;
   },
   send: (text, done) => socket.send(text, AS_TEXT, done),
+  sendFrame: (frame, done) => {
+    // After a close frame nothing may follow. Without compression the WebSocket itself writes whole messages at once.
+    if (socket.readyState === socket.OPEN) connection.write(frame, done);
+    else process.nextTick(done);
+  },
   ping: () => socket.ping(),
   close: (code, reason) => socket.close(code, reason),
   terminate: () => socket.terminate(),
