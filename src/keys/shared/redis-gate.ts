@@ -55,7 +55,7 @@ const SEND_MS = 1_000;
 /** Permits asked for at once of one budget. */
 const MOST_AT_ONCE = 50;
 
-const connected = (url: string): LimitsRedis =>
+export const connectLimits = (url: string): LimitsRedis =>
   new Redis(url, { enableOfflineQueue: false, maxRetriesPerRequest: 0, connectTimeout: 2_000, commandTimeout: COMMAND_TIMEOUT_MS, retryStrategy: (attempt) => Math.min(100 * attempt, 1_000) });
 
 function everyMs(ms: number, work: () => void): () => void {
@@ -102,7 +102,7 @@ export class RedisGate implements PermitGate {
   constructor(options: RedisGateOptions) {
     this.#options = options;
     this.#nodes = options.nodes ?? 1;
-    this.#redis = (options.connect ?? connected)(options.url);
+    this.#redis = (options.connect ?? connectLimits)(options.url);
     this.#redis.on('error', (error) => this.#lost(error instanceof Error ? error : new Error(String(error))));
     this.#redis.on('close', () => this.#lost(new Error('the connection ended')));
     this.#redis.on('ready', () => this.#join());

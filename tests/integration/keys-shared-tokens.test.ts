@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { Redis } from 'ioredis';
+import { startRedisServer } from '../../src/embedded/redis-server.ts';
+import type { EmbeddedService } from '../../src/embedded/service.ts';
+import { LimitMemory } from '../../src/keys/limits.ts';
+import { KeyPool } from '../../src/keys/pool.ts';
+import { poolSettings, type PoolStep } from '../../src/keys/pool.types.ts';
+import { RedisGate } from '../../src/keys/shared/redis-gate.ts';
+import { TokenGate } from '../../src/keys/shared/token-gate.ts';
+import { TOKEN_NAMES } from '../../src/keys/shared/token-scripts.ts';
+import { ensureRedisServer } from '../../src/provision/redis.ts';
+import { keyConfig } from '../support/key-pool.ts';
+import { until } from '../support/until.ts';
+
+const options = (await ensureRedisServer()).binary !== null ? {} : { skip: 'there is no real redis-server on this machine' };
+const TPM = 20_000;
+const KEYS = [{ quota_group: 'g', qps_limit: 200, rpm_limit: 6_000, tpm_limit: TPM }, { quota_group: 'g', qps_limit: 200, rpm_limit: 6_000, tpm_limit: TPM }];
+const BOUND = { prompt: 800, completion: 200 };
+const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+const now = (): number => Math.floor(performance.timeOrigin + performance.now());
+
+/** A pool with its gates, as the actor drives it: calls as often as it may, each taking some ms and less than reserved. */
+class Node {
+  static readonly running: Node[] = [];
+  readonly gate: TokenGate;
+  readonly id: string;
+  readonly used: number[] = [];
+  readonly #calls: RedisGate;
+  readonly #pool: KeyPool;
+  readonly #callMs: number;
+  #timer: NodeJS.Timeout | undefined;
+  #asked = 0;
+  #stopped = false;
+
+  constructor(url: string, id: string, callMs = 20) {
+    this.id = id;
+    this.#callMs = callMs;
+    const config = keyConfig(KEYS, 'round_robin', { transit_guard_ms: 10, timeout_seconds: 1 });
+    this.#calls = new RedisGate({ url, nodeId: id, now, log: silent });
+    this.gate = new TokenGate(this.#calls, { url, nodeId: id, now, log: silent });
+    this.#pool = new KeyPool(config.keys, poolSettings(config.strategy, config.scheduler), new LimitMemory(), id, this.gate);
+    Node.running.push(this);
+    this.gate.onChange(() => this.#apply(this.#pool.advance(now())));
+  }
+
+  get tokens(): number {
+    return this.used.reduce((sum, tokens) => sum + tokens, 0);
+  }
+
+  async start(): Promise<void> {
+    await until('limits are shared', () => this.gate.mode === 'shared');
+    for (let i = 0; i < 4; i++) this.#ask();
+  }
+
+  async stop(): Promise<void> {
+    Node.running.splice(Node.running.indexOf(this), 1);
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.gate.close();
+  }
+
+  #ask(): void {
+    if (!this.#stopped) this.#apply(this.#pool.request({ waiterId: `${this.id}-${this.#asked++}`, priority: 3, exclude: [], deadline: now() + 600_000, tokens: BOUND }, now()));
+  }
+
+  #apply(step: PoolStep): void {
+    for (const { reply } of step.replies) {
+      if (reply.kind !== 'granted') continue;
+      const tokens = 300 + ((this.used.length * 137) % 500);
+      this.used.push(tokens);
+      this.#pool.sent(reply.leaseId, now(), now());
+      setTimeout(() => {
+        this.#apply(this.#pool.settle(reply.leaseId, { kind: 'ok' }, now(), 'key', null, { prompt: tokens - 100, completion: 100 }));
+        this.#ask();
+      }, this.#callMs);
+    }
+    this.gate.want(this.#pool.demand(now()), now());
+    clearTimeout(this.#timer);
+    if (step.wakeAt !== null && !this.#stopped) this.#timer = setTimeout(() => this.#apply(this.#pool.advance(now())), Math.max(0, step.wakeAt - now()));
+  }
+}
+
+describe('a limit of tokens shared over Redis', options, () => {
+  let redis: EmbeddedService;
+  let folder: string;
+  let client: Redis;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'gantry-tokens-'));
+    redis = await startRedisServer({ dataDir: folder, log: silent });
+    client = new Redis(redis.url);
+  });
+  after(async () => {
+    client.disconnect();
+    await redis.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+  afterEach(async () => void (await Promise.all([...Node.running].map((node) => node.stop()))));
+  /** What Redis counts, and what it would count if it added up. */
+  const counted = async (): Promise<readonly [sum: number, all: number]> => {
+    const { sum, ...calls } = await client.hgetall(TOKEN_NAMES.weights('group:g'));
+    return [Number(sum ?? 0), Object.values(calls).reduce((total, tokens) => total + Number(tokens), 0)];
+  };
+
+  it('three nodes together use a minute up and not more; the sum that Redis keeps is that of the calls', async () => {
+    await client.flushall();
+    const nodes = ['a', 'b', 'c'].map((id) => new Node(redis.url, id));
+    await Promise.all(nodes.map((node) => node.start()));
+    const used = (): number => nodes.reduce((sum, node) => sum + node.tokens, 0);
+    // A call may need 1,000 (800 at most for its prompt, until more is known), so the last of them stay free.
+    await until('the minute is nearly used up', () => used() > TPM - 1_000, 20_000);
+    await until('all is reported', async () => (await counted())[0] === used());
+    assert.deepEqual(await counted(), [used(), used()]);
+    assert.ok(used() <= TPM, `${used()} tokens`);
+    for (const { id, used: calls } of nodes) assert.ok(calls.length > 0, `${id} got nothing`);
+    // A node that comes now finds it spent.
+    const late = new Node(redis.url, 'late');
+    await late.start();
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    assert.ok(used() + late.tokens <= TPM, `${used()} and ${late.tokens} tokens`);
+  });
+
+  it('Redis loses its data: two nodes bring what they used, and neither goes on before the others must have', async () => {
+    await client.flushall();
+    const nodes = ['a', 'b'].map((id) => new Node(redis.url, id));
+    await Promise.all(nodes.map((node) => node.start()));
+    const used = (): number => nodes.reduce((sum, node) => sum + node.tokens, 0);
+    await until('half is used', () => used() > TPM / 2, 20_000);
+    await client.flushall();
+    const at = used();
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    assert.ok(used() <= TPM, `${at} tokens, then ${used()}`);
+    await until('they share again', () => nodes.every((node) => node.gate.mode === 'shared'), 10_000);
+  });
+
+  it('Redis is away: a node that was alone goes on under its limit and counts what it used before', async () => {
+    await client.flushall();
+    const node = new Node(redis.url, 'alone', 100);
+    await node.start();
+    await until('some is used', () => node.tokens > 3_000, 20_000);
+    const pid = redis.pid?.();
+    assert.ok(typeof pid === 'number');
+    process.kill(pid, 'SIGSTOP');
+    try {
+      await until('it says so', () => node.gate.mode === 'degraded', 10_000);
+      const calls = node.used.length;
+      await until('it goes on', () => node.used.length > calls + 4 || node.tokens > TPM - 1_000, 20_000);
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+    await until('it shares again', () => node.gate.mode === 'shared', 15_000);
+    await until('all is known to Redis', async () => node.tokens > TPM - 1_000 && (await counted())[1] >= node.tokens, 20_000);
+    assert.ok(node.tokens <= TPM, `${node.tokens} tokens`);
+  });
+});
