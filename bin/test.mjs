@@ -67,7 +67,7 @@ function readArguments(args) {
 
 /** Folders of tests/ that hold tests: unit first, the end-to-end ones last. */
 function testFolders() {
-  const order = ['unit', 'models', 'embedded', 'threads', 'integration', 'pages', 'e2e'];
+  const order = ['unit', 'models', 'embedded', 'threads', 'integration', 'pages', 'e2e', 'chaos'];
   const rank = (name) => (order.includes(name) ? order.indexOf(name) : order.indexOf('pages') - 0.5);
   return readdirSync(join(ROOT, 'tests'), { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && testFiles(entry.name).length > 0)

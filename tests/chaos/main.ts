@@ -42,5 +42,5 @@ process.exit(ok ? 0 : 1);
 function table(rows: Verdict['recovery']): string {
   const byKind = new Map<FaultKind, (number | null)[]>();
   for (const { kind, ms } of rows) byKind.set(kind, [...(byKind.get(kind) ?? []), ms]);
-  return [...byKind].map(([kind, times]) => `  ${kind.padEnd(20)} ${times.map((ms) => (ms === null ? 'never' : String(ms))).join(', ')}`).join('\n');
+  return [...byKind].map(([kind, each]) => `  ${kind.padEnd(20)} ${each.map((ms) => (ms === null ? 'never' : String(ms))).join(', ')}`).join('\n');
 }

@@ -78,11 +78,13 @@ export class ChaosViewer {
       this.#offset ??= message.data.offset;
       if (this.#newest === '') this.#newest = message.data.serverTime;
     }
-    if (offset !== undefined && isLater(offset, this.#offset)) this.#offset = offset;
+    const moved = offset !== undefined && isLater(offset, this.#offset);
+    if (moved) this.#offset = offset;
     if (type === 'gap') this.gaps.push(message.data);
     if (type !== 'detection_result' && type !== 'alert') return;
     const { requestId, revision, timestamp, publishedAt } = message.data;
-    if (type === 'detection_result' && publishedAt > this.#newest) this.#newest = publishedAt;
+    // Only with the offset: what comes without one may come before something that is still owed.
+    if (moved && publishedAt > this.#newest) this.#newest = publishedAt;
     this.seen.push({ type, requestId, revision, frameAt: Date.parse(timestamp), at: Date.now() });
   }
 }

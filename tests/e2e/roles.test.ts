@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { startNatsServer } from '../../src/embedded/nats-server.ts';
+import { startRedisServer } from '../../src/embedded/redis-server.ts';
+import type { RtspServer } from '../../src/embedded/rtsp.types.ts';
+import type { EmbeddedService } from '../../src/embedded/service.ts';
+import { NatsBus } from '../../src/infra/nats/bus.ts';
+import { Aggregate } from '../../src/messages/aggregate.ts';
+import { Detection } from '../../src/messages/detection.ts';
+import { streams } from '../../src/messages/subjects.ts';
+import { temporaryFolder, TestViewer } from '../support/gantry.ts';
+import { memoryLog } from '../support/log.ts';
+import { OwnProcess } from '../support/own-process.ts';
+import { demoCameras } from '../support/rtsp-cameras.ts';
+import { until } from '../support/until.ts';
+
+const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
+const SECRET = 'hidden-word';
+
+let folder: string;
+let removeFolder: () => Promise<void>;
+let rtsp: RtspServer;
+let servers: EmbeddedService[];
+let bus: NatsBus;
+let watching: OwnProcess;
+let judging: OwnProcess;
+let standby: OwnProcess;
+const nodes: OwnProcess[] = [];
+
+before(async () => {
+  [folder, removeFolder] = await temporaryFolder();
+  rtsp = await demoCameras(['gate']);
+  servers = await Promise.all([startNatsServer({ dataDir: join(folder, 'nats'), log: memoryLog() }), startRedisServer({ dataDir: join(folder, 'redis'), log: memoryLog() })]);
+  bus = await NatsBus.open({ url: servers[0]!.url, startTimeoutMs: 5_000, log: memoryLog() });
+  [watching, judging, standby] = [await node('watching', 'cameras,web'), await node('judging', 'scheduler,aggregator'), await node('standby', 'aggregator')];
+});
+after(async () => {
+  await Promise.all(nodes.map((each) => each.stop()));
+  await bus?.close();
+  await Promise.all(servers.map((each) => each.stop()));
+  await rtsp?.stop();
+  await removeFolder();
+});
+
+async function node(name: string, roles: string): Promise<OwnProcess> {
+  await mkdir(join(folder, name));
+  const env = { NATS_URL: servers[0]!.url, REDIS_URL: servers[1]!.url };
+  const args = ['--roles', roles, '--no-demo', '--port', '0', '--data-dir', join(folder, name), '--keys', join(folder, 'none.yaml')];
+  const one = new OwnProcess({ name, command: { script: MAIN }, args, env, logFile: join(folder, `${name}.log`) });
+  nodes.push(one);
+  one.start();
+  await urlOf(one);
+  return one;
+}
+
+/** Of its newest start. */
+async function urlOf(one: OwnProcess, starts = 1): Promise<string> {
+  const urls = await until(`${one.name} is up`, () => {
+    const found = [...one.log().matchAll(/"url":"(http:[^"]+)"[^\n]*Gantry is up/g)].map((match) => match[1]!);
+    return found.length >= starts ? found : undefined;
+  }, 20_000);
+  return urls.at(-1)!;
+}
+
+async function get(one: OwnProcess, path: string, init: RequestInit = {}): Promise<{ readonly status: number; readonly json: any }> {
+  const reply = await fetch(new URL(path, await urlOf(one)), init);
+  const text = await reply.text();
+  return { status: reply.status, json: reply.headers.get('content-type')?.includes('json') === true ? JSON.parse(text) : text };
+}
+const post = (body: object): RequestInit => ({ method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+
+test('each process starts the actors of its roles only, and says so', async () => {
+  const actors = async (one: OwnProcess): Promise<string[]> => (await get(one, '/api/supervisor/tree')).json.tree.children.map(({ path }: { path: string }) => path).toSorted();
+  assert.deepEqual(await actors(watching), ['/camera-registry', '/cameras', '/imaging', '/on-demand', '/publisher', '/task-generator']);
+  assert.deepEqual(await actors(judging), ['/aggregator', '/alert-images', '/alert-writer', '/cache-writer', '/key-pool', '/scheduler', '/webhooks']);
+  assert.deepEqual((await get(judging, '/api/health')).json.roles, ['scheduler', 'aggregator']);
+  assert.match((await get(judging, '/metrics')).json, /actor_restarts_total/);
+  assert.match(JSON.stringify((await get(standby, '/api/health')).json.notices), /stands by/);
+});
+
+test('a frame of a camera on one process, judged and put together on another, is on the feed', async () => {
+  const url = rtsp.url('gate').replace('rtsp://', `rtsp://viewer:${SECRET}@`);
+  const added = await get(watching, '/api/cameras', post({ cameraId: 'gate', url, intervalSeconds: 0.5 }));
+  assert.equal(added.status, 201, JSON.stringify(added.json));
+  const viewer = await TestViewer.open(await urlOf(watching), ['gate']);
+  const judged = await viewer.next('gate', ({ riskAssessment }) => riskAssessment.results.length > 0, 20_000);
+  assert.equal(judged.riskAssessment.source, 'rules');
+  viewer.close();
+});
+
+test('a process answers for other roles where NATS can tell, without passwords; else it says which role to ask', async () => {
+  const web = await node('web', 'web');
+  const cameras = await get(web, '/api/cameras');
+  assert.deepEqual([cameras.status, cameras.json.length, cameras.json[0].cameraId], [200, 1, 'gate']);
+  assert.ok(!JSON.stringify(cameras.json).includes(SECRET));
+  assert.equal((await get(web, '/api/cameras/gate/latest')).json.cameraId, 'gate');
+  assert.deepEqual([(await get(web, '/api/scheduler/stats')).json.data.total_keys, (await get(web, '/api/scheduler/health')).json.data.source], [0, 'rules']);
+  const viewer = await TestViewer.open(await urlOf(web), ['gate']);
+  await viewer.next('gate');
+  await until('the status of the camera', () => viewer.messages.some(({ type, data }) => type === 'camera_status' && data.state === 'online'));
+  viewer.close();
+  for (const [one, path, role, init] of [[web, '/api/keys', 'scheduler', {}], [web, '/api/usage', 'scheduler', {}], [web, '/api/cameras', 'cameras', post({ cameraId: 'x', url: 'rtsp://127.0.0.1/x' })], [judging, '/', 'web', {}], [judging, '/ws', 'web', {}]] as const) {
+    const { status, json } = await get(one, path, init);
+    assert.deepEqual([status, json.code, json.value], [503, 'ROLE_ELSEWHERE', role], `${path} of ${one.name}`);
+  }
+  assert.equal(await web.stop(), 0);
+});
+
+test('the process that judges is restarted, then killed, while frames flow: each of them ends in one aggregate', async () => {
+  const read = async <T>(stream: string, parser: { parse(body: unknown): T }) => (await bus.read({ stream, parser, from: { seq: 1 }, limit: 10_000 })).map(({ body }) => body);
+  const grown = async (by: number) => {
+    const earlier = (await read(streams.aggregates, Aggregate)).length;
+    await until('more aggregates', async () => (await read(streams.aggregates, Aggregate)).length >= earlier + by, 20_000, 100);
+  };
+  await grown(3);
+  assert.equal(await judging.stop(), 0, 'an orderly stop ends in time');
+  judging.start();
+  await urlOf(judging, 2);
+  await grown(3);
+  judging.signal('SIGKILL');
+  await judging.exited;
+  judging.start();
+  await grown(3);
+
+  await get(watching, '/api/cameras/gate', { ...post({ enabled: false }), method: 'PATCH' });
+  const unfinished = async (): Promise<string[]> => {
+    const done = new Set((await read(streams.aggregates, Aggregate)).map(({ requestId }) => requestId));
+    return (await read(streams.detections, Detection)).map(({ requestId }) => requestId).filter((requestId) => !done.has(requestId));
+  };
+  await until('an aggregate for each frame', async () => (await unfinished()).length === 0, 20_000, 100);
+  const [detections, aggregates] = [await read(streams.detections, Detection), await read(streams.aggregates, Aggregate)];
+  const seen = aggregates.map(({ requestId, revision }) => `${requestId}:${revision}`);
+  assert.equal(new Set(seen).size, seen.length, 'none twice');
+  assert.equal(aggregates.filter(({ revision }) => revision === 0).length, detections.length);
+  assert.ok(detections.length > 8, `${detections.length} frames`);
+});
