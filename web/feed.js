@@ -95,8 +95,12 @@ export class Feed {
       this.#offset ??= message.data.offset;
       this.#time ??= message.data.serverTime;
     }
-    if ('offset' in message && message.offset !== undefined) this.#offset = laterOf(this.#offset, message.offset);
-    if (message.type === 'detection_result' && (this.#time === null || message.data.publishedAt > this.#time)) this.#time = message.data.publishedAt;
+    const offset = 'offset' in message && message.offset !== undefined ? laterOf(this.#offset, message.offset) : this.#offset;
+    if (offset !== this.#offset) {
+      // The time moves only with the offset: what comes without one may come before something that is still owed.
+      this.#offset = offset;
+      if ((message.type === 'detection_result' || message.type === 'alert') && (this.#time === null || message.data.publishedAt > this.#time)) this.#time = message.data.publishedAt;
+    }
     if (this.#isNew(message)) this.#onMessage(message);
   }
 

@@ -53,13 +53,13 @@ export class ReturningViewer {
     }
     if ('offset' in message && message.offset !== undefined) {
       const [before, now] = [this.offset === null ? null : feedPlace(this.offset), feedPlace(message.offset)];
-      if (before === null || before.epoch !== now.epoch || now.seq > before.seq) this.offset = message.offset;
+      if (before === null || before.epoch !== now.epoch || now.seq > before.seq) {
+        this.offset = message.offset;
+        if (message.type === 'detection_result' || message.type === 'alert') this.#time = message.data.publishedAt;
+      }
     }
     if (message.type === 'alert') this.alerts.set(message.data.requestId, (this.alerts.get(message.data.requestId) ?? 0) + 1);
-    if (message.type === 'detection_result') {
-      this.frames.push(message.data);
-      this.#time = message.data.publishedAt;
-    }
+    if (message.type === 'detection_result') this.frames.push(message.data);
     if (message.type === 'gap') this.gaps.push(message.data);
   }
 }
