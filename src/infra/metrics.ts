@@ -110,8 +110,8 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const shed = counter('shed_total', 'Detections and groups left out on purpose, least dangerous first', ['camera_id', 'what', 'reason']);
   const endToEnd = histogram('end_to_end_latency_seconds', 'From a frame\'s arrival to the push of its aggregate', [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 2.5, 3, 5, 10, 35]);
   const redisPush = histogram('redis_push_seconds', 'From NATS having an aggregate to Redis having pushed it', [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 1, 10]);
-  const lockWait = histogram('lock_wait_seconds', 'Wait for the lock of a camera', [0.001, 0.01, 0.1, 0.5, 1, 5, 10]);
-  const lockFailures = counter('lock_failures_total', 'Camera locks that could not be had or kept');
+  const lockWait = histogram('lock_wait_seconds', 'Wait for a lock that one process at a time holds', [0.001, 0.01, 0.1, 0.5, 1, 5, 10]);
+  const lockFailures = counter('lock_failures_total', 'Locks that could not be kept');
   const lag = gauge('nats_consumer_lag', 'Messages a durable consumer has not had yet', ['consumer']);
   const keyStatus = gauge('api_key_status', '1 for the state a key is in, 0 for the others', ['key_id', 'status']);
   const circuitState = gauge('provider_circuit_state', '1 for the state the circuit of a provider is in, 0 for the others', ['group', 'state']);
