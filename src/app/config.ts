@@ -40,6 +40,8 @@ export interface GantryConfig {
   readonly sourceAllow: SourceAllow | null;
   readonly allowedHosts: readonly string[];
   readonly logLevel: LogLevel;
+  /** Nodes to share the keys' limits with at least, before Redis was ever reached. */
+  readonly expectedNodes: number;
   /** Signs webhooks. Null: none is called. */
   readonly hookSecret: Secret | null;
   /** URLs that are told of every alert. */
@@ -108,6 +110,7 @@ export function readConfig(args: readonly string[], env: Readonly<Record<string,
     sourceAllow: sources.length === 0 ? null : sources,
     allowedHosts: list('GANTRY_ALLOWED_HOSTS'),
     logLevel: oneOf('log-level', text(values['log-level'], 'GANTRY_LOG_LEVEL', 'info'), ['debug', 'info', 'warn', 'error', 'silent']),
+    expectedNodes: number('GANTRY_EXPECTED_NODES', text(undefined, 'GANTRY_EXPECTED_NODES', '1'), 1, 1_000),
     ...hooks(orNull('GANTRY_HOOK_SECRET'), list('GANTRY_ALERT_HOOKS')),
     fetchAllow: list('GANTRY_FETCH_ALLOW'),
     onDemandValidityMs: number('GANTRY_ON_DEMAND_VALIDITY_MS', text(undefined, 'GANTRY_ON_DEMAND_VALIDITY_MS', '120000'), 1_000, 540_000),

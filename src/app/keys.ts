@@ -21,6 +21,7 @@ import { startProviderSimulator } from '../simulator/server.ts';
 import type { ProviderSimulator } from '../simulator/types.ts';
 import type { GantryConfig } from './config.ts';
 import type { UsedService } from './embedded.ts';
+import { LimitMembers } from './limit-members.ts';
 import { nodeIdOf } from './node-id.ts';
 
 export interface UsedKeys {
@@ -44,7 +45,8 @@ const SIMULATED_LATENCY = { medianMs: 700, p95Ms: 1_600 };
 /** A start does not wait longer for Redis. */
 const JOIN_WAIT_MS = 2_000;
 const ASK = { timeoutMs: 3_000 };
-const LIMITS_NOT_SHARED = 'API key limits: Redis is away, so this node keeps to its share of every budget until it is back';
+const TOKENS_NOT_SHARED = 'limits of tokens: Redis is away, so this node keeps to its share of them until it is back';
+const limitsNotShared = (nodes: number): string => `API key limits: Redis is away, so this node keeps to its share (1 of ${nodes}) of every budget until it is back`;
 
 /**
  * The keys of the key file; with `--simulate-provider` two keys of a simulated provider, and the file is left alone.
@@ -70,9 +72,12 @@ export async function useKeys(config: GantryConfig, log: Log, redis: Pick<UsedSe
   const memory = new LimitMemory();
   let brought = Promise.resolve();
   const shared = redis === null || !redis.durable || simulator !== null ? null : { url: redis.url, nodeId, now: () => steadyNow(systemClock), log };
-  const callGate = shared === null ? null : new RedisGate(shared);
+  const members = await LimitMembers.open(config.dataDir, log);
+  const callGate = shared === null ? null : new RedisGate({ ...shared, members: members.known, nodes: config.expectedNodes, onMembers: (now) => void members.keep(now) });
   const gate = shared === null || callGate === null ? null : new TokenGate(callGate, shared);
-  if (callGate !== null && !(await callGate.ready(JOIN_WAIT_MS))) log.warn({}, 'API key limits are not shared yet: Redis does not answer; this node keeps to its share of them');
+  if (callGate !== null && !(await callGate.ready(JOIN_WAIT_MS))) {
+    log.warn({ nodes: callGate.nodes, lastKnown: members.known.length }, `API key limits are not shared yet: Redis does not answer; this node keeps to its share of them (1 of ${callGate.nodes}, as last known or expected)`);
+  }
   return {
     pool: () => ({ config: admin.keys.config, memory, gate }),
     scheduler: {
@@ -95,11 +100,12 @@ export async function useKeys(config: GantryConfig, log: Log, redis: Pick<UsedSe
       const share = redisUrl === null ? null : new RedisKeyShare(redisUrl, (error) => log.debug({ err: error.message }, 'the shared record of key changes is away'));
       admin.start(share, bring);
     },
-    notices: () => [...admin.notices(), ...(gate?.mode === 'degraded' ? [LIMITS_NOT_SHARED] : [])],
+    notices: () => [...admin.notices(), ...(callGate?.mode === 'degraded' ? [limitsNotShared(callGate.nodes)] : gate?.mode === 'degraded' ? [TOKENS_NOT_SHARED] : [])],
     brought: () => brought,
     close: async () => {
       await admin.close();
       await gate?.close();
+      await members.done();
       await simulator?.close();
     },
   };

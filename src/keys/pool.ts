@@ -88,6 +88,7 @@ export class KeyPool {
     this.#guards.bounds = { minMs: LEAST_GUARD_MS, maxMs: settings.guardMs };
     this.#setKeys(specs);
     for (const { from, to } of movesOf(before, specs)) {
+      this.#gate?.moved?.(budgetOf(from), budgetOf(to));
       const left = this.#memory.find(budgetOf(from));
       const entered = this.#memory.find(budgetOf(to));
       if (left === undefined || entered === undefined) continue;

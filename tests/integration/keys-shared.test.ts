@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { startRedisServer } from '../../src/embedded/redis-server.ts';
 import type { EmbeddedService } from '../../src/embedded/service.ts';
-import { parseKeyConfig } from '../../src/keys/config.ts';
+import { type KeySpec, parseKeyConfig } from '../../src/keys/config.ts';
+import { budgetOf } from '../../src/keys/key.ts';
 import { LimitMemory } from '../../src/keys/limits.ts';
 import { KeyPool } from '../../src/keys/pool.ts';
 import { poolSettings, type PoolStep } from '../../src/keys/pool.types.ts';
@@ -35,19 +36,34 @@ class Node {
   readonly id: string;
   readonly gate: RedisGate;
   readonly #pool: KeyPool;
+  readonly #keys: readonly KeySpec[];
   readonly #calls: Call[];
   #timer: NodeJS.Timeout | undefined;
   #asked = 0;
   #stopped = false;
 
-  constructor(url: string, id: string, keys: readonly object[], calls: Call[]) {
+  constructor(url: string, id: string, keys: readonly object[], calls: Call[], members: readonly string[] = []) {
     running.add(this);
     this.id = id;
     this.#calls = calls;
     const config = parseKeyConfig({ scheduler: { transit_guard_ms: GUARD_MS }, api_keys: keys.map((key, index) => ({ name: `k${index + 1}`, key: `secret-${index}`, ...key })) }, {});
-    this.gate = new RedisGate({ url, nodeId: id, now, log: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined } });
+    this.#keys = config.keys;
+    this.gate = new RedisGate({ url, nodeId: id, members, now, log: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined } });
     this.#pool = new KeyPool(config.keys, poolSettings(config.strategy, config.scheduler), new LimitMemory(), id, this.gate);
     this.gate.onChange(() => this.#apply(this.#pool.advance(now())));
+  }
+
+  get budget() {
+    const [first] = this.#keys;
+    assert.ok(first !== undefined);
+    return budgetOf(first);
+  }
+
+  /** The first key under other fields. */
+  change(key: object): void {
+    const [first] = parseKeyConfig({ api_keys: [{ name: 'k1', key: 'secret-0', ...key }] }, {}).keys;
+    assert.ok(first !== undefined);
+    this.#apply(this.#pool.configure([first], 'round_robin', now()).step);
   }
 
   get mode() {
@@ -137,13 +153,43 @@ describe('limits shared over Redis', options, () => {
     const client = new Redis(redis.url);
     const diedAt = performance.timeOrigin + performance.now();
     await client.zadd(REDIS_NAMES.members, Date.now() - 3_500, 'dead');
-    for (let i = 0; i < 4; i++) await client.zadd(REDIS_NAMES.budget('key:k1'), Date.now() + 1_500, `dead:${i}`);
+    const budget = heir.budget;
+    for (let i = 0; i < 4; i++) await client.zadd(REDIS_NAMES.budget(budget), Date.now() + 1_500, `dead:${i}`);
     client.disconnect();
     heir.start();
     await until('the heir calls', () => calls.length >= 6, 15_000);
     await heir.stop();
     assert.ok((calls[0]?.at ?? 0) >= diedAt + 2_500, 'the permits count as sent when they ran out');
     assert.equal(violations(calls, ['k1'], 2, 1_000), 0, 'half of the budget is kept for a node that may be calling on its own');
+  });
+
+  it('what was spent follows a key under another name, and into a group, on every node', async () => {
+    await flush();
+    const calls: Call[] = [];
+    const limits = { qps_limit: 10, rpm_limit: 12 };
+    const nodes = ['a', 'b'].map((id) => new Node(redis.url, id, [limits], calls));
+    for (const node of nodes) assert.ok(await node.gate.ready(5_000));
+    nodes.forEach((node) => node.start());
+    await until('the minute is spent', () => calls.length >= 12, 15_000);
+    for (const change of [{ name: 'renamed' }, { name: 'renamed', quota_group: 'g' }]) {
+      for (const node of nodes) node.change({ ...limits, ...change });
+      await delay(1_200);
+    }
+    // One that knows only the group.
+    const late = new Node(redis.url, 'c', [{ ...limits, quota_group: 'g', name: 'late', key: 'another of the account' }], calls);
+    assert.ok(await late.gate.ready(5_000));
+    late.start();
+    await delay(1_200);
+    assert.equal(calls.length, 12);
+    await Promise.all([...nodes, late].map((node) => node.stop()));
+  });
+
+  it('a node that never reached Redis keeps to its part of the nodes last known', async () => {
+    const calls: Call[] = [];
+    const alone = new Node('redis://127.0.0.1:1', 'b', [{ qps_limit: 6, rpm_limit: 600 }], calls, ['a', 'b', 'c']);
+    alone.start();
+    await until('it calls', () => calls.length >= 4, 10_000);
+    assert.equal(violations(calls, ['k1'], 2, 1_000), 0);
   });
 
   it('Redis loses its data: nobody starts from nothing', async () => {

@@ -37,6 +37,8 @@ export interface PermitGate {
   /** What is wanted now; replaces what was wanted before. Permits in hand that nobody wants go back. */
   want(demand: readonly Demand[], now: number): void;
   onChange(listener: () => void): void;
+  /** What was spent of one budget counts in another as well: a key came to another group. */
+  moved?(from: string, to: string): void;
   /** The pool was made anew and forgot its leases: their calls leave now at the latest. */
   orphaned(): void;
   readonly mode: LimitMode;

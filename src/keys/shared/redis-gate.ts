@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import type { ActorLog } from '../../runtime/actor.ts';
 import type { WindowLimit } from '../limits.ts';
 import type { Demand, LimitMode, PermitGate, Ticket } from './gate.ts';
-import { ABSENT_MS, ACQUIRE, HOLD_MS, JOIN, REDIS_NAMES, REPORT, SYNC } from './scripts.ts';
+import { ABSENT_MS, ACQUIRE, HOLD_MS, JOIN, MOVE, REDIS_NAMES, REPORT, SYNC } from './scripts.ts';
 import { BudgetLog } from './share.ts';
 
 export interface RedisGateOptions {
@@ -13,8 +13,12 @@ export interface RedisGateOptions {
   readonly log: ActorLog;
   /** The pool's clock, see `steadyNow`. */
   readonly now: () => number;
-  /** Nodes to assume when Redis was never reached. Default 1. */
+  /** Nodes to assume at least while Redis was never reached. Default: as many as `members`, else 1. */
   readonly nodes?: number;
+  /** The nodes as they were last known, in an earlier life perhaps. */
+  readonly members?: readonly string[];
+  /** Told when the nodes are others than before. */
+  readonly onMembers?: (members: readonly string[]) => void;
   /** The connection; default: one of our own to `url`. */
   readonly connect?: (url: string) => LimitsRedis;
   /** Calls `work` again and again until the returned function is called; default: a timer of Node's. */
@@ -101,7 +105,8 @@ export class RedisGate implements PermitGate {
 
   constructor(options: RedisGateOptions) {
     this.#options = options;
-    this.#nodes = options.nodes ?? 1;
+    this.#members = (options.members ?? []).toSorted();
+    this.#nodes = Math.max(1, options.nodes ?? 1, this.#members.length);
     this.#redis = (options.connect ?? connectLimits)(options.url);
     this.#redis.on('error', (error) => this.#lost(error instanceof Error ? error : new Error(String(error))));
     this.#redis.on('close', () => this.#lost(new Error('the connection ended')));
@@ -111,6 +116,11 @@ export class RedisGate implements PermitGate {
 
   get mode(): LimitMode {
     return this.#mode;
+  }
+
+  /** Nodes that share the limits, as last known; alone, this node keeps to its part of so many. */
+  get nodes(): number {
+    return this.#nodes;
   }
 
   /** For a start: waits for Redis, at most `ms`. */
@@ -163,6 +173,15 @@ export class RedisGate implements PermitGate {
     // The pool looks again: alone, a budget seen for the first time may have a permit at once.
     if (this.#mode === 'degraded' && fresh) queueMicrotask(() => this.#listener());
     if (this.#mode === 'shared') void this.#ask(now);
+  }
+
+  moved(from: string, to: string): void {
+    const left = this.#budgets.get(from);
+    // Calls that have not left are reported to the old one; here they run out.
+    if (left !== undefined) this.#budget(to).log.inherit(left.log);
+    if (this.#mode !== 'shared') return;
+    this.#flush();
+    this.#redis.eval(MOVE, 2, REDIS_NAMES.budget(from), REDIS_NAMES.budget(to)).catch((error: unknown) => this.#lost(error));
   }
 
   orphaned(): void {
@@ -306,7 +325,9 @@ export class RedisGate implements PermitGate {
     const present = Array.isArray(reply[2]) ? reply[2].map(String) : [];
     this.#nodes = Math.max(1, Number(reply[3]));
     // Not all came back to a Redis that lost its data: who is missing keeps its place.
-    this.#members = [...new Set(present.length < this.#nodes ? [...present, ...this.#members] : present)].toSorted();
+    const members = [...new Set(present.length < this.#nodes ? [...present, ...this.#members] : present)].toSorted();
+    if (members.join() !== this.#members.join()) this.#options.onMembers?.(members);
+    this.#members = members;
     for (const [index, name] of names.entries()) {
       const budget = this.#budget(name);
       const flat: unknown = reply[4 + index];

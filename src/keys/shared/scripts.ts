@@ -110,6 +110,10 @@ for b = 4, #KEYS do
 end
 return {born, text(now)}`;
 
+/** KEYS: budget left, budget entered. What counts in the one counts in the other as well; again and again is no harm. */
+export const MOVE = `redis.call('ZUNIONSTORE', KEYS[2], 2, KEYS[2], KEYS[1], 'AGGREGATE', 'MAX')
+return redis.call('PEXPIRE', KEYS[2], ${KEEP_MS})`;
+
 /**
  * KEYS: members, born, expected, then budgets. ARGV: node, when it asked, then for each budget the score from which on.
  * Reply: birth, now, members, nodes in all (more than members while not all came back to a Redis that lost its data), then

@@ -46,6 +46,11 @@ export class BudgetLog {
     for (const [id, { at, own, weight }] of this.#entries) if (weight !== 1) this.#entries.set(id, { at, own, weight: 1 });
   }
 
+  /** What counts in `other` counts here as well. */
+  inherit(other: BudgetLog): void {
+    for (const [id, { at, weight }] of other.#entries) if (!this.#entries.has(id)) this.#entries.set(id, { at, weight, own: false });
+  }
+
   list(): readonly LogEntry[] {
     return [...this.#entries].map(([id, { at, own }]) => ({ id, at, own }));
   }

@@ -40,7 +40,11 @@ interface Call {
   tokens: number;
   /** When it was over; null while it is not. */
   overAt: number | null;
+  /** The same call in budgets that its key came to meanwhile. */
+  readonly copies?: (readonly [id: string, call: Call])[];
 }
+
+type CallGate = PermitGate & { close(): Promise<void>; moved?(from: string, to: string): void };
 
 const BEAT_MS = 1_000;
 /** Permits run out in Redis after `HOLD_MS`, unless prolonged. */
@@ -62,7 +66,7 @@ const ORPHAN_MS = 45_000;
  * same when Redis comes back without its data.
  */
 export class TokenGate implements PermitGate {
-  readonly #inner: PermitGate & { close(): Promise<void> };
+  readonly #inner: CallGate;
   readonly #options: TokenGateOptions;
   readonly #redis: LimitsRedis;
   readonly #budgets = new Map<string, Budget>();
@@ -83,7 +87,7 @@ export class TokenGate implements PermitGate {
   #quietUntil = -Infinity;
   #born = '';
 
-  constructor(inner: PermitGate & { close(): Promise<void> }, options: TokenGateOptions) {
+  constructor(inner: CallGate, options: TokenGateOptions) {
     this.#inner = inner;
     this.#options = options;
     this.#redis = (options.connect ?? connectLimits)(options.url);
@@ -117,7 +121,7 @@ export class TokenGate implements PermitGate {
     const index = this.#shared ? budget.stock.findIndex((permit) => fits(permit, budget, tokens, now)) : -1;
     const [permit] = index < 0 ? [] : budget.stock.splice(index, 1);
     const id = permit?.id ?? this.#newId();
-    const call: Call = { budget: name, tokens: permit?.tokens ?? tokens, overAt: null };
+    const call: Call = { budget: name, tokens: permit?.tokens ?? tokens, overAt: null, copies: [] };
     this.#calls.set(id, call);
     const hold = budget.own.reserve(call.tokens);
     return {
@@ -125,8 +129,9 @@ export class TokenGate implements PermitGate {
       refund: () => {
         ticket.refund();
         hold.refund();
-        this.#calls.delete(id);
-        this.#report([[id, call, 'refund']]);
+        const all = withCopies(id, call);
+        for (const [each] of all) this.#calls.delete(each);
+        this.#report(all.map(([each, one]) => [each, one, 'refund']));
       },
       over: (used, at) => this.#over(id, call, hold, used, at),
     };
@@ -146,6 +151,10 @@ export class TokenGate implements PermitGate {
     }
   }
 
+  moved(from: string, to: string): void {
+    this.#inner.moved?.(from, to);
+  }
+
   orphaned(): void {
     this.#inner.orphaned();
     const overAt = this.#options.now() + ORPHAN_MS;
@@ -155,6 +164,20 @@ export class TokenGate implements PermitGate {
     }
     for (const call of this.#calls.values()) call.overAt ??= overAt;
     this.#report([...this.#calls].map(([id, call]) => [id, call, 'over']));
+  }
+
+  /** What this node used of `from` counts in `to` as well. */
+  moved(from: string, to: string): void {
+    this.#inner.moved?.(from, to);
+    const target = this.#budgets.get(to);
+    const source = this.#budgets.get(from);
+    if (target !== undefined && source !== undefined) target.own.inherit(source.own);
+    for (const call of [...this.#calls.values()].filter((one) => one.budget === from)) {
+      const copied = [this.#newId(), { budget: to, tokens: call.tokens, overAt: call.overAt, copies: [] }] as const;
+      if (call.overAt === null) call.copies?.push(copied);
+      this.#calls.set(...copied);
+      this.#report([[...copied, call.overAt === null ? 'held' : 'over']]);
+    }
   }
 
   async close(): Promise<void> {
@@ -184,10 +207,10 @@ export class TokenGate implements PermitGate {
 
   #over(id: string, call: Call, hold: TokenHold, used: number | null, at: number): void {
     if (call.overAt !== null) return;
-    call.overAt = at;
-    call.tokens = used ?? call.tokens;
     hold.end(used, at);
-    this.#report([[id, call, 'over']]);
+    const all = withCopies(id, call);
+    for (const [, one] of all) Object.assign(one, { overAt: at, tokens: used ?? call.tokens });
+    this.#report(all.map(([each, one]) => [each, one, 'over']));
   }
 
   #giveBack(name: string, budget: Budget, which: (permit: Permit) => boolean): void {
@@ -316,5 +339,7 @@ export class TokenGate implements PermitGate {
     this.#listener();
   }
 }
+
+const withCopies = (id: string, call: Call): readonly (readonly [id: string, call: Call])[] => [[id, call], ...(call.copies ?? []).flatMap((copy) => withCopies(...copy))];
 
 const fits = (permit: Permit, budget: Budget, tokens: number, now: number): boolean => permit.tokens >= Math.min(tokens, budget.limit) && now < permit.since + STOCK_MS;
