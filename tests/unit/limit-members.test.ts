@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { LimitMembers } from '../../src/app/limit-members.ts';
+import { temporaryFolder } from '../support/gantry.ts';
+import { memoryLog } from '../support/log.ts';
+
+test('the nodes last known survive a restart; a file that cannot be read is said, and as if there were none', async () => {
+  const [folder, remove] = await temporaryFolder();
+  const log = memoryLog();
+  const first = await LimitMembers.open(folder, log);
+  assert.deepEqual(first.known, []);
+  void first.keep(['a', 'b']);
+  void first.keep(['a', 'b', 'c']);
+  await first.done();
+  assert.deepEqual((await LimitMembers.open(folder, log)).known, ['a', 'b', 'c']);
+  assert.deepEqual(log.lines, []);
+  await writeFile(join(folder, 'limit-members.json'), '{ broken');
+  assert.deepEqual((await LimitMembers.open(folder, log)).known, []);
+  assert.match(log.lines[0]?.message ?? '', /cannot be read/);
+  const nowhere = await LimitMembers.open(join(folder, 'nowhere'), log);
+  await nowhere.keep(['a']);
+  assert.match(log.lines[1]?.message ?? '', /cannot be written/);
+  await remove();
+});
