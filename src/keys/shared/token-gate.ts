@@ -44,7 +44,7 @@ interface Call {
   readonly copies?: (readonly [id: string, call: Call])[];
 }
 
-type CallGate = PermitGate & { close(): Promise<void>; moved?(from: string, to: string): void };
+type CallGate = PermitGate & { close(): Promise<void> };
 
 const BEAT_MS = 1_000;
 /** Permits run out in Redis after `HOLD_MS`, unless prolonged. */
@@ -151,10 +151,6 @@ export class TokenGate implements PermitGate {
     }
   }
 
-  moved(from: string, to: string): void {
-    this.#inner.moved?.(from, to);
-  }
-
   orphaned(): void {
     this.#inner.orphaned();
     const overAt = this.#options.now() + ORPHAN_MS;
@@ -173,7 +169,7 @@ export class TokenGate implements PermitGate {
     const source = this.#budgets.get(from);
     if (target !== undefined && source !== undefined) target.own.inherit(source.own);
     for (const call of [...this.#calls.values()].filter((one) => one.budget === from)) {
-      const copied = [this.#newId(), { budget: to, tokens: call.tokens, overAt: call.overAt, copies: [] }] as const;
+      const copied: readonly [string, Call] = [this.#newId(), { budget: to, tokens: call.tokens, overAt: call.overAt, copies: [] }];
       if (call.overAt === null) call.copies?.push(copied);
       this.#calls.set(...copied);
       this.#report([[...copied, call.overAt === null ? 'held' : 'over']]);
