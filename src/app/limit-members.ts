@@ -1,6 +1,6 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Log } from '../infra/log.ts';
+import type { ActorLog } from '../runtime/actor.ts';
 import { asError } from '../runtime/errors.ts';
 
 const MOST = 1_000;
@@ -9,17 +9,17 @@ const MOST = 1_000;
 export class LimitMembers {
   readonly known: readonly string[];
   readonly #file: string;
-  readonly #log: Log;
+  readonly #log: ActorLog;
   #work: Promise<void> = Promise.resolve();
 
-  private constructor(file: string, known: readonly string[], log: Log) {
+  private constructor(file: string, known: readonly string[], log: ActorLog) {
     this.#file = file;
     this.known = known;
     this.#log = log;
   }
 
   /** What cannot be read is as if nothing had been known, and said. */
-  static async open(dataDir: string, log: Log): Promise<LimitMembers> {
+  static async open(dataDir: string, log: ActorLog): Promise<LimitMembers> {
     const file = join(dataDir, 'limit-members.json');
     try {
       const kept: unknown = JSON.parse(await readFile(file, 'utf8'));
