@@ -21,7 +21,9 @@ import { type Arrival, utilisation } from './figures.ts';
 import { type CallerOrder, type CallerReport, type Scenario, SCENARIOS, STORM_CALLS } from './scenarios.ts';
 
 const options = readOptions(process.argv.slice(2));
-const secondsOf = ({ quickSeconds = 6 }: Scenario): number => (options.quick ? quickSeconds : 130);
+const secondsOf = ({ quickSeconds = 6 }: Scenario, subject: string): number => (options.quick ? (subject === 'Gantry' ? quickSeconds : PEER_SECONDS) : 130);
+/** With `--quick`, of those compared. */
+const PEER_SECONDS = 5.5;
 const PEERS = ['bottleneck', 'p-throttle', 'rate-limiter-flexible'] as const;
 /** Time for a revoked key's place to be given up, as the bar says. */
 const SETTLE_MS = 2_000;
@@ -61,7 +63,7 @@ function prefer({ pid }: ChildProcess): void {
 
 async function run(scenario: Scenario, subject: string, redisUrl: string | null, together: () => Promise<void> = () => Promise.resolve()): Promise<Run> {
   const provider = start('simulator.ts', JSON.stringify(scenario));
-  const seconds = secondsOf(scenario);
+  const seconds = secondsOf(scenario, subject);
   try {
     prefer(provider);
     const { url, model } = await next<{ url: string; model: string }>(provider);
