@@ -79,6 +79,7 @@ export class TokenGate implements PermitGate {
   #listener: () => void = () => undefined;
   #shared = false;
   #joining = false;
+  #joinAt = -Infinity;
   #closed = false;
   /** Counts joins and losses: what was asked before one is not valid after it. */
   #epoch = 0;
@@ -300,7 +301,7 @@ export class TokenGate implements PermitGate {
 
   /** Brings what this node called on its own. */
   async #join(): Promise<void> {
-    if (this.#joining || this.#shared || this.#closed || this.#inner.mode !== 'shared' || this.#redis.status !== 'ready') return;
+    if (this.#joining || this.#shared || this.#closed || this.#inner.mode !== 'shared' || this.#redis.status !== 'ready' || this.#options.now() < this.#joinAt) return;
     this.#joining = true;
     try {
       const dropped = this.#dropped;
@@ -311,7 +312,8 @@ export class TokenGate implements PermitGate {
       // What ended while the calls were sent.
       this.#report([...this.#calls].map(([id, call]) => [id, call, call.overAt === null ? 'held' : 'over'] as const));
     } catch (error) {
-      this.#options.log.debug({ err: asError(error).message }, 'the shared limits of tokens cannot be had yet');
+      this.#joinAt = this.#options.now() + BEAT_MS;
+      this.#options.log.warn({ err: asError(error).message }, 'the limits of tokens cannot be shared yet: Redis refuses or does not answer');
     } finally {
       this.#joining = false;
       this.#listener();

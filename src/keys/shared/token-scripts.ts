@@ -76,7 +76,7 @@ for i = 1, #KEYS / 2 do
   if what == 'refund' then
     redis.call('HDEL', weights, id)
     redis.call('ZREM', calls, id)
-    redis.call('HINCRBY', weights, 'sum', whole(-old))
+    redis.call('HINCRBY', weights, 'sum', whole(0 - old))
   else
     local new = tonumber(ARGV[3 * i])
     redis.call('HSET', weights, id, whole(new))
