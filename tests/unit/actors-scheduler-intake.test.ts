@@ -27,7 +27,7 @@ describe('the intake', () => {
     for (const [priority, ids] of [[1, ['low']], [5, ['u1', 'u2']], [3, ['mid']]] as const) intake.fetched(priority, ids, 100);
     const order: string[] = [];
     for (;;) {
-      const taken = intake.take(100);
+      const taken = intake.take(100, true);
       if (taken.kind !== 'task') break;
       order.push(taken.delivery);
     }
@@ -39,12 +39,19 @@ describe('the intake', () => {
     const intake = make();
     fetchAll(intake, 100);
     intake.fetched(1, ['low'], 102);
-    assert.deepEqual(intake.take(102), { kind: 'wait', untilMs: 110 });
+    assert.deepEqual(intake.take(102, true), { kind: 'wait', untilMs: 110 });
     intake.fetched(5, ['urgent'], 104);
-    assert.deepEqual(intake.take(104), { kind: 'task', delivery: 'urgent' });
+    assert.deepEqual(intake.take(104, true), { kind: 'task', delivery: 'urgent' });
     intake.fetching(5, 104);
-    assert.deepEqual(intake.take(110), { kind: 'wait', untilMs: 114 });
-    assert.deepEqual(intake.take(114), { kind: 'task', delivery: 'low' });
+    assert.deepEqual(intake.take(110, true), { kind: 'wait', untilMs: 114 });
+    assert.deepEqual(intake.take(114, true), { kind: 'task', delivery: 'low' });
+  });
+
+  it('waits for nobody while there are places to spare', () => {
+    const intake = make();
+    fetchAll(intake, 100);
+    intake.fetched(1, ['low'], 102);
+    assert.deepEqual(intake.take(102, false), { kind: 'task', delivery: 'low' });
   });
 
   it('does not wait for a level whose last fetch was empty or failed', () => {
@@ -54,7 +61,7 @@ describe('the intake', () => {
     intake.failed(2);
     fetchAll(intake, 50);
     intake.fetched(1, ['low'], 51);
-    assert.deepEqual(intake.take(51), { kind: 'task', delivery: 'low' });
+    assert.deepEqual(intake.take(51, true), { kind: 'task', delivery: 'low' });
   });
 
   it('takes a low one before fresh urgent ones after a bounded wait', () => {
@@ -63,7 +70,7 @@ describe('the intake', () => {
     const order: string[] = [];
     for (let now = 0; order.at(-1) !== 'low' && now < 20_000; now += 100) {
       intake.fetched(5, [`u${now}`], now);
-      const taken = intake.take(now);
+      const taken = intake.take(now, true);
       assert.ok(taken.kind === 'task');
       order.push(taken.delivery);
     }

@@ -165,7 +165,7 @@ class Scheduler {
         this.#turns.resumeNext();
         continue;
       }
-      const taken = this.#intake.take(clock.now());
+      const taken = this.#intake.take(clock.now(), room <= Math.min(BATCH, this.#settings.maxConcurrentTasks / 4));
       if (taken.kind === 'wait') this.#ctx.setTimer('pump', taken.untilMs - clock.now(), { type: 'pump' });
       if (taken.kind !== 'task') return;
       this.#begin(taken.delivery);

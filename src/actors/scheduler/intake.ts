@@ -23,8 +23,9 @@ export type Taken<D> = { readonly kind: 'task'; readonly delivery: D } | { reado
 
 /**
  * Chooses among the five queues, urgent first. One fetch per level is always under way, so what is ready here says
- * little about what waits at the server: a task is taken only when every higher level has been silent for a moment,
- * or when it has waited so long that it would go first anyway (ageing as in the key pool). Pure.
+ * little about what waits at the server: while places are scarce a task is taken only when every higher level has been
+ * silent for a moment, or when it has waited so long that it would go first anyway (ageing as in the key pool). With
+ * places to spare nobody has to wait for whom: an urgent one that comes a moment later finds one too. Pure.
  */
 export class Intake<D> {
   #options: IntakeOptions;
@@ -67,7 +68,8 @@ export class Intake<D> {
     level.empty = true;
   }
 
-  take(now: number): Taken<D> {
+  /** `scarce`: the places left may not be enough for all that higher levels have. */
+  take(now: number, scarce: boolean): Taken<D> {
     const { ageingMs } = this.#options;
     const rank = (level: Level<D>): number => (level.ready[0]?.since ?? Infinity) - level.priority * ageingMs;
     const best = this.#levels.filter((level) => level.ready.length > 0).reduce<Level<D> | null>((found, level) => (found === null || rank(level) < rank(found) ? level : found), null);
@@ -79,7 +81,7 @@ export class Intake<D> {
       const oldEnough = head.since + (level.priority - best.priority) * ageingMs;
       untilMs = Math.max(untilMs, Math.min(oldEnough, this.#silentAt(level)));
     }
-    if (untilMs > now) return { kind: 'wait', untilMs };
+    if (scarce && untilMs > now) return { kind: 'wait', untilMs };
     best.ready.shift();
     return { kind: 'task', delivery: head.delivery };
   }
