@@ -1,6 +1,7 @@
 /** How each fault is done. */
 import type { Behaviour } from '../../src/simulator/types.ts';
 import { actorAt } from '../support/gantry.ts';
+import type { NodeOrder } from './record.ts';
 import type { Fault, FaultKind } from './schedule.ts';
 import { REAL_CAMERA, type World } from './world.ts';
 
@@ -8,6 +9,8 @@ import { REAL_CAMERA, type World } from './world.ts';
 type Undo = () => void | Promise<void>;
 type Doing = (world: World, fault: Fault) => Undo | Promise<Undo>;
 
+/** How far a clock is set ahead, or back. */
+const STEPS_MS = [15_000, -15_000, 3_000, -3_000];
 const nothing = (): void => undefined;
 const oneOf = ({ victim }: Fault, names: readonly [string, ...string[]]): string => names[victim % names.length] ?? names[0];
 
@@ -53,6 +56,7 @@ export const FAULT_OF: Readonly<Record<FaultKind, Doing>> = {
   'pause-scheduler': pause('scheduler-1', 'scheduler-2'),
   'kill-aggregator': kill('aggregator-1', 'aggregator-2'),
   'pause-aggregator': pause('aggregator-1', 'aggregator-2'),
+  'pause-cameras': pause('cameras'),
   'kill-camera-thread': (world) => {
     world.cameras({ type: 'sabotage', cameraId: REAL_CAMERA });
     return nothing;
@@ -69,5 +73,11 @@ export const FAULT_OF: Readonly<Record<FaultKind, Doing>> = {
   'full-disk': async (world) => {
     await world.limitStorage('nothing');
     return () => world.limitStorage('plenty');
+  },
+  'clock-step': (world, fault) => {
+    const node = world.process(oneOf(fault, ['scheduler-1', 'aggregator-1', 'scheduler-2', 'aggregator-2']));
+    const aheadMs = STEPS_MS[Math.floor(fault.victim / 4) % STEPS_MS.length] ?? 0;
+    node.send({ type: 'clock', aheadMs } satisfies NodeOrder);
+    return () => node.send({ type: 'clock', aheadMs: 0 } satisfies NodeOrder);
   },
 };

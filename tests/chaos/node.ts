@@ -1,6 +1,6 @@
 /**
  * A Gantry node as `npm start` runs it, for chaos runs: it writes down every detection before anything is done with it,
- * its cameras can be sabotaged, and it can be told to emit detections of simulated cameras beside the real ones.
+ * its cameras can be sabotaged, its clock set, and it can be told to emit detections of simulated cameras beside the real ones.
  */
 import { appendFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -29,6 +29,11 @@ const note = (line: JournalLine): void => {
   if (journal !== undefined) appendFileSync(journal, `${JSON.stringify(line)}\n`);
 };
 
+/** The clock that all parts of the node read; timers do not follow it, as when a machine's clock is set. */
+const machineNow = Date.now.bind(Date);
+let aheadMs = 0;
+Date.now = () => machineNow() + aheadMs;
+
 const emitting = new AbortController();
 
 await runAsProgram(async (options) => {
@@ -40,6 +45,7 @@ await runAsProgram(async (options) => {
   });
   process.on('message', (order: NodeOrder) => {
     if (order.type === 'sabotage') gantry.system.ref(address<Sabotage>(`/cameras/${order.cameraId}`)).tell({ type: 'end-thread' });
+    if (order.type === 'clock') aheadMs = order.aheadMs;
     if (order.type === 'quiet') emitting.abort();
     if (order.type === 'emit') emit(order, gantry.system, gantry.natsUrl).catch((thrown: unknown) => options.log.error({ err: thrown }, 'the simulated cameras failed'));
   });

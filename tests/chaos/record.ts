@@ -58,7 +58,9 @@ export type JournalLine = ({ readonly type: 'emitted' } & Emitted) | { readonly 
 export type NodeOrder =
   | { readonly type: 'sabotage'; readonly cameraId: string }
   | { readonly type: 'emit'; readonly cameraIds: readonly string[]; readonly everyMs: number; readonly seed: number }
-  | { readonly type: 'quiet' };
+  | { readonly type: 'quiet' }
+  /** Its clock from now on, beside the machine's. */
+  | { readonly type: 'clock'; readonly aheadMs: number };
 export interface NodeAnswer {
   readonly type: 'up';
   readonly url: string;

@@ -11,6 +11,7 @@ export const FAULTS = [
   'pause-scheduler',
   'kill-aggregator',
   'pause-aggregator',
+  'pause-cameras',
   'kill-camera-thread',
   'kill-ffmpeg',
   'pause-ffmpeg',
@@ -19,6 +20,7 @@ export const FAULTS = [
   'provider-5xx',
   'provider-garbage',
   'full-disk',
+  'clock-step',
 ] as const;
 export type FaultKind = (typeof FAULTS)[number];
 
@@ -44,13 +46,14 @@ export interface ScheduleOptions {
 /** How long each kind lasts: least and most. */
 const LASTS: Readonly<Record<FaultKind, readonly [number, number]>> = {
   'kill-nats': [0, 0],
-  'pause-nats': [1_000, 6_000],
+  'pause-nats': [1_000, 9_000],
   'kill-redis': [0, 0],
   'pause-redis': [1_000, 6_000],
   'kill-scheduler': [0, 0],
-  'pause-scheduler': [1_000, 5_000],
+  'pause-scheduler': [1_000, 12_000],
   'kill-aggregator': [0, 0],
-  'pause-aggregator': [1_000, 5_000],
+  'pause-aggregator': [1_000, 13_000],
+  'pause-cameras': [1_000, 5_000],
   'kill-camera-thread': [0, 0],
   'kill-ffmpeg': [0, 0],
   'pause-ffmpeg': [1_000, 4_000],
@@ -59,6 +62,7 @@ const LASTS: Readonly<Record<FaultKind, readonly [number, number]>> = {
   'provider-5xx': [2_000, 8_000],
   'provider-garbage': [2_000, 6_000],
   'full-disk': [2_000, 5_000],
+  'clock-step': [3_000, 8_000],
 };
 
 /** Faults one after the other until the time is used up. Every kind comes before any comes again; the seed decides on the order. */
