@@ -109,7 +109,7 @@ describe('scheduler, key pool and provider together', () => {
     }
   });
 
-  it('a provider that fails now and then costs retries on other keys, and what fails to the end is unknown', async () => {
+  it('a provider that fails now and then costs retries on other keys, and what fails to the end is judged by rules or unknown', async () => {
     const { sim, bus, stats, stop } = await started({ seed: 3, keys: simulatedKeys(4, { qps: 50, rpm: 3000 }) }, { max_retry_per_key: 100, timeout_seconds: 0.5 });
     sim.setBehaviour({ kind: 'status', status: 500 }, { probability: 0.15 });
     sim.setBehaviour({ kind: 'malformed' }, { probability: 0.1 });
@@ -120,9 +120,34 @@ describe('scheduler, key pool and provider together', () => {
     const unknown = bus.published.filter(({ body }) => body.results[0]?.riskLevel === 'unknown');
     assert.ok((await stats()).retries > 0);
     assert.ok(unknown.length < 20, `${unknown.length} unknown`);
-    for (const { body } of unknown) assert.ok(body.error !== undefined && body.metadata.retryCount === 2, JSON.stringify(body));
+    for (const { body } of unknown) assert.ok(body.error !== undefined && body.metadata.retryCount === 2 && body.metadata.calls?.some(({ outcome }) => outcome === 'unreadable'), JSON.stringify(body));
+    for (const { body } of bus.published) assert.equal(body.degraded === true, body.metadata.calls?.every(({ outcome }) => ['timeout', 'server-error', 'network'].includes(outcome)), JSON.stringify(body));
     for (const { body } of bus.published) assert.ok(body.error !== undefined || body.results[0]?.riskLevel !== 'unknown');
     assert.deepEqual(all.flatMap((task) => bus.settlements(task)), all.map(() => 'ack'));
+    await stop();
+  });
+
+  it('an outage of the provider: groups wait, rules judge what cannot wait, and the model goes on by itself', async () => {
+    const { sim, bus, stats, pool, stop } = await started({ keys: simulatedKeys(3, { qps: 10, rpm: 600 }), latency: { medianMs: 40, p95Ms: 120 } }, { retry_max_attempts: 1 });
+    sim.setBehaviour({ kind: 'status', status: 503 });
+    const first = tasks(12);
+    bus.add(...first);
+    await until('the outage is seen', async () => (await stats()).provider_down_since !== null, 10_000);
+    const short = Array.from({ length: 20 }, () => plainTask({ expiresAt: Date.now() + 2_500 }));
+    bus.add(...short);
+    await until('rules judged those whose time ran out', () => short.every((task) => bus.result(task) !== undefined), 10_000);
+    assert.deepEqual(new Set(short.map((task) => `${bus.result(task)?.source} ${bus.result(task)?.degraded}`)), new Set(['rules true']));
+    const callsInOutage = sim.calls().length;
+    const waiting = tasks(10);
+    bus.add(...waiting);
+    sim.clearBehaviours();
+    await until('the model judges again', () => waiting.every((task) => bus.result(task)?.source === 'vlm'), 20_000);
+    assert.equal((await stats()).provider_down_since, null);
+    assert.deepEqual((await pool()).circuits.map(({ state }) => state), ['closed']);
+    assert.ok(callsInOutage < 60, `${callsInOutage} calls to a provider that is down`);
+    assert.deepEqual(bus.published.filter(({ body }) => body.results[0]?.riskLevel === 'unknown').map(({ body }) => body.error), []);
+    assert.deepEqual([...first, ...short, ...waiting].flatMap((task) => bus.settlements(task)), Array.from({ length: 42 }, () => 'ack'));
+    assert.deepEqual(sim.violations(), []);
     await stop();
   });
 
