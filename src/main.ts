@@ -1,8 +1,8 @@
 /** Gantry's start table: what is started for which role, in which order, and how it ends. The one file that knows every room. */
-import { mkdir } from 'node:fs/promises';
 import { CAMERA_REGISTRY } from './actors/camera-registry.ts';
 import { gantryTree } from './actors/tree.ts';
 import type { GantryConfig, Role } from './app/config.ts';
+import { holdDataFolder } from './app/data-folder.ts';
 import { useNats, useRedis } from './app/embedded.ts';
 import { followFaults } from './app/faults.ts';
 import { followFeed } from './app/follow-feed.ts';
@@ -64,7 +64,7 @@ export async function startGantry({ config, log, onLost, signal, ...hooks }: Sta
   const has = (role: Role): boolean => config.roles.includes(role);
 
   // What Gantry stands on: servers of its own where none is named, and what its roles need.
-  await stack.step('data folder', () => mkdir(config.dataDir, { recursive: true, mode: 0o700 }), () => undefined);
+  await stack.step('data folder', () => holdDataFolder(config.dataDir), (release) => release());
   const nats = await stack.step('NATS', () => useNats(config, log), (used) => used.embedded?.stop());
   const redisServer = await stack.step('Redis', () => useRedis(config, log), (used) => used?.embedded?.stop());
   const metrics = createMetrics({ log });

@@ -130,13 +130,15 @@ export class Leadership {
           const renewed = await store.write(name, holder, revision);
           if (ended.signal.aborted) return next.cancel();
           if (renewed === null) {
-            // Ours under another revision: the answer to a renewal was lost on its way.
+            next.cancel();
+            // Ours under another revision: the answer to a renewal was lost on its way. When it came there nobody knows.
             const now = await store.read(name);
-            if (now?.holder === holder) revision = now.revision;
-            else return lose(now === null ? 'it ran out' : `${now.holder} has it`);
-          } else {
-            revision = renewed;
+            if (now?.holder !== holder) return lose(now === null ? 'it ran out' : `${now.holder} has it`);
+            revision = now.revision;
+            wait = 0;
+            continue;
           }
+          revision = renewed;
           expiry.cancel();
           watch(next);
           wait = RENEW_MS;

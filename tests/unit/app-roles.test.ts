@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { gantryTree, type TreeInits } from '../../src/actors/tree.ts';
 import { readConfig, ROLES } from '../../src/app/config.ts';
+import { holdDataFolder } from '../../src/app/data-folder.ts';
 import { InfraError } from '../../src/infra/errors.ts';
+import { temporaryFolder } from '../support/gantry.ts';
 
 const SERVERS = { NATS_URL: 'nats://127.0.0.1:1', REDIS_URL: 'off' };
 const rolesOf = (args: string[], env: Record<string, string> = SERVERS) => {
@@ -43,5 +45,16 @@ describe('roles of a process', () => {
     assert.ok(whole.indexOf('aggregator') < whole.indexOf('scheduler') && whole.indexOf('scheduler') < whole.indexOf('publisher') && whole.indexOf('publisher') < whole.indexOf('cameras'));
     assert.deepEqual(ids({ scheduler: inits.scheduler }), ['key-pool', 'scheduler']);
     assert.deepEqual(ROLES.flatMap((role) => ids({ [role]: inits[role] })).toSorted(), whole.toSorted());
+  });
+});
+
+describe('the data folder of a process', () => {
+  it('is refused to a second one while the first has it, and free again after', async () => {
+    const [folder, remove] = await temporaryFolder();
+    const release = await holdDataFolder(folder);
+    await assert.rejects(holdDataFolder(folder), (error) => error instanceof InfraError && error.code === 'CONFIG_INVALID' && error.message.includes(folder));
+    await release();
+    await (await holdDataFolder(folder))();
+    await remove();
   });
 });
