@@ -74,6 +74,10 @@ export const FAULT_OF: Readonly<Record<FaultKind, Doing>> = {
     await world.limitStorage('nothing');
     return () => world.limitStorage('plenty');
   },
+  flood: (world, { victim, forMs }) => {
+    world.cameras({ type: 'emit', cameraIds: ['flood-1', 'flood-2'], everyMs: 40, seed: victim, forMs });
+    return nothing;
+  },
   'clock-step': (world, fault) => {
     const node = world.process(oneOf(fault, ['scheduler-1', 'aggregator-1', 'scheduler-2', 'aggregator-2']));
     const aheadMs = STEPS_MS[Math.floor(fault.victim / 4) % STEPS_MS.length] ?? 0;

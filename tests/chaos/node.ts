@@ -55,10 +55,11 @@ await runAsProgram(async (options) => {
   return gantry;
 });
 
-async function emit({ cameraIds, everyMs, seed }: Extract<NodeOrder, { type: 'emit' }>, system: ActorSystem, natsUrl: string): Promise<void> {
+async function emit({ cameraIds, everyMs, seed, forMs }: Extract<NodeOrder, { type: 'emit' }>, system: ActorSystem, natsUrl: string): Promise<void> {
   const bus = await NatsBus.open({ url: natsUrl, startTimeoutMs: 10_000, log: memoryLog() });
   const images = new JetStreamImages(bus);
   const { crops } = await makePictures();
+  const until = forMs === undefined ? emitting.signal : AbortSignal.any([emitting.signal, AbortSignal.timeout(forMs)]);
   const stored = async (id: string, index: number): Promise<boolean> => {
     const crop = crops[index % crops.length];
     if (crop === undefined || bus.state() !== 'connected') return false;
@@ -68,7 +69,7 @@ async function emit({ cameraIds, everyMs, seed }: Extract<NodeOrder, { type: 'em
     const maker = new FrameMaker(cameraId, seed + index);
     const random = new Random(seed * 100 + index);
     await delay((everyMs * index) / cameraIds.length);
-    while (!emitting.signal.aborted) {
+    while (!until.aborted) {
       const frame = maker.next(Date.now());
       const [first] = frame.trafficGroups;
       const trafficGroups = random.below(EMPTY_IN) === 0 || first === undefined ? [] : [random.below(DANGER_IN) === 0 ? dangerous(first) : first];
@@ -76,10 +77,11 @@ async function emit({ cameraIds, everyMs, seed }: Extract<NodeOrder, { type: 'em
       const group = trafficGroups[0];
       const cropId = group !== undefined && group.cropId !== null && (await stored(group.cropId, index)) ? group.cropId : null;
       system.ref(PUBLISHER).tell({ type: 'publish', detection: { ...frame, imageId: null, trafficGroups: group === undefined ? [] : [{ ...group, cropId }] } });
-      await delay(everyMs, undefined, { signal: emitting.signal }).catch(() => undefined);
+      await delay(everyMs, undefined, { signal: until }).catch(() => undefined);
     }
   };
   await Promise.all(cameraIds.map(camera));
+  await bus.close();
 }
 
 const dangerous = (group: Detection['trafficGroups'][number]): Detection['trafficGroups'][number] => ({

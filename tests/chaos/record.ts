@@ -57,7 +57,7 @@ export type JournalLine = ({ readonly type: 'emitted' } & Emitted) | { readonly 
 /** What a node is told, and what it says. */
 export type NodeOrder =
   | { readonly type: 'sabotage'; readonly cameraId: string }
-  | { readonly type: 'emit'; readonly cameraIds: readonly string[]; readonly everyMs: number; readonly seed: number }
+  | { readonly type: 'emit'; readonly cameraIds: readonly string[]; readonly everyMs: number; readonly seed: number; readonly forMs?: number }
   | { readonly type: 'quiet' }
   /** Its clock from now on, beside the machine's. */
   | { readonly type: 'clock'; readonly aheadMs: number };

@@ -21,6 +21,7 @@ export const FAULTS = [
   'provider-garbage',
   'full-disk',
   'clock-step',
+  'flood',
 ] as const;
 export type FaultKind = (typeof FAULTS)[number];
 
@@ -63,6 +64,7 @@ const LASTS: Readonly<Record<FaultKind, readonly [number, number]>> = {
   'provider-garbage': [2_000, 6_000],
   'full-disk': [2_000, 5_000],
   'clock-step': [3_000, 8_000],
+  flood: [2_000, 5_000],
 };
 
 /** Faults one after the other until the time is used up. Every kind comes before any comes again; the seed decides on the order. */
