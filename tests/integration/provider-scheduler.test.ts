@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { afterEach, describe, it } from 'node:test';
 import { KEY_POOL, keyPoolActor } from '../../src/actors/key-pool.ts';
 import { schedulerActor } from '../../src/actors/scheduler/actor.ts';
 import { SCHEDULER, schedulerSettings } from '../../src/actors/scheduler/types.ts';
@@ -24,6 +24,12 @@ import { until } from '../support/until.ts';
  */
 const GUARD_MS = 300;
 
+/** Ended after each test, also after one that failed: they would go on for ever. */
+const running = new Set<() => Promise<void>>();
+afterEach(async () => {
+  for (const stop of running) await stop();
+});
+
 async function started(simulator: SimulatorOptions, scheduler: object = {}) {
   const sim = await startProviderSimulator(simulator);
   const log = memoryLog();
@@ -43,9 +49,11 @@ async function started(simulator: SimulatorOptions, scheduler: object = {}) {
   const stats = () => system.ref(SCHEDULER).ask({ type: 'stats' }, { timeoutMs: 5_000 });
   const pool = () => system.ref(KEY_POOL).ask({ type: 'stats' }, { timeoutMs: 5_000 });
   const stop = async (): Promise<void> => {
+    running.delete(stop);
     await system.stop();
     await sim.close();
   };
+  running.add(stop);
   return { sim, bus, log, stats, pool, stop, keys: config.keys };
 }
 

@@ -6,11 +6,13 @@ import { sleep } from '../../runtime/clock.ts';
 import { asError } from '../../runtime/errors.ts';
 import { KEY_POOL } from '../key-pool.ts';
 import type { Assessed } from './assess.ts';
+import { BusWatch } from './bus-watch.ts';
 import { Counts } from './counts.ts';
 import { HedgeBudget } from './hedge.ts';
 import { Intake, type IntakeOptions } from './intake.ts';
 import { Judge } from './judge.ts';
 import { Overload } from './overload.ts';
+import type { Private } from './private.types.ts';
 import { TaskQueues } from './pull.ts';
 import { NO_CALL, unjudged } from './result.ts';
 import { runTask, type RunEnd } from './run.ts';
@@ -18,15 +20,6 @@ import { TURN_BOUNDS, Turns, type Turning } from './turns.ts';
 import type { QueueLag, SchedulerInit, SchedulerMessage, SchedulerSettings, SchedulerStats } from './types.ts';
 
 type Task = Delivery<AssessmentTask>;
-type Private =
-  | { readonly type: 'fetched'; readonly priority: Priority; readonly deliveries: readonly Task[]; readonly begunAt: number }
-  | { readonly type: 'fetch-failed'; readonly priority: Priority; readonly error: Error }
-  | { readonly type: 'finished'; readonly taskId: string; readonly end: RunEnd }
-  | { readonly type: 'pump' }
-  | { readonly type: 'heartbeat' }
-  | { readonly type: 'measure' }
-  | { readonly type: 'follow-mode' }
-  | { readonly type: 'measured'; readonly lag: ReadonlyMap<Priority, QueueLag | null> };
 type All = SchedulerMessage | Private;
 
 const QUIET_MS = 10;
@@ -36,10 +29,11 @@ const HEARTBEAT_MS = 3_000;
 const MEASURE_MS = 1_000;
 const MEASURES_AT_REST = 5;
 const DUPLICATE_AGAIN_MS = 1_000;
-const FOLLOW_MODE_MS = 1_000;
 /** A task that waited for the provider is judged by rules this long before it expires. */
 const RULES_MS = 500;
 const VALIDITY_MS = 30_000;
+/** Tasks begun and not settled, those that wait for the bus to take their result among them; with more nothing is fetched. */
+const MOST_IN_HAND = 2_000;
 
 /** Takes tasks, urgent first, has each judged, publishes the result, and acks the task after that. */
 export const schedulerActor = defineActor<SchedulerMessage, Private>()<SchedulerInit>({
@@ -51,7 +45,6 @@ export const schedulerActor = defineActor<SchedulerMessage, Private>()<Scheduler
     scheduler.pump();
     ctx.setInterval('heartbeat', HEARTBEAT_MS, { type: 'heartbeat' });
     ctx.setInterval('measure', MEASURE_MS, { type: 'measure' });
-    ctx.setInterval('follow-mode', FOLLOW_MODE_MS, { type: 'follow-mode' });
     return {
       handlers: {
         stats: () => scheduler.stats(),
@@ -62,7 +55,6 @@ export const schedulerActor = defineActor<SchedulerMessage, Private>()<Scheduler
         pump: () => scheduler.pump(),
         heartbeat: () => scheduler.heartbeat(),
         measure: () => scheduler.measure(),
-        'follow-mode': () => void scheduler.followMode(),
         measured: ({ lag }) => scheduler.measured(lag),
       },
       stop: () => scheduler.stop(),
@@ -73,6 +65,7 @@ export const schedulerActor = defineActor<SchedulerMessage, Private>()<Scheduler
 class Scheduler {
   readonly #ctx: ActorContext<All>;
   readonly #init: SchedulerInit;
+  readonly #busWatch: BusWatch;
   readonly #queues: TaskQueues;
   readonly #intake: Intake<Task>;
   readonly #counts = new Counts();
@@ -86,8 +79,6 @@ class Scheduler {
   /** Aborted when calls in flight have to be given up. */
   readonly #abort = new AbortController();
   #settings: SchedulerSettings;
-  #busOk = true;
-  #failedAt = 0;
   #measures = 0;
 
   constructor(ctx: ActorContext<All>, init: SchedulerInit) {
@@ -97,6 +88,7 @@ class Scheduler {
     this.#ctx = ctx;
     this.#init = init;
     this.#settings = init.settings;
+    this.#busWatch = new BusWatch(log);
     this.#queues = new TaskQueues(bus);
     this.#intake = new Intake(intakeOptions(init.settings));
     const turns = new Turns({ clock, closing: ctx.signal, places: () => this.#settings.maxConcurrentTasks, ...TURN_BOUNDS, onRoom: () => void this.#tell({ type: 'pump' }) });
@@ -119,7 +111,7 @@ class Scheduler {
       readyAt: (priority) => this.#intake.readyAt(priority),
       giveUp: (delivery) => this.#giveUp(delivery),
     });
-    void this.followMode();
+    void this.#judge.follow();
   }
 
   configure(settings: SchedulerSettings): void {
@@ -130,16 +122,13 @@ class Scheduler {
 
   stats(): SchedulerStats {
     const { downSince, parked } = this.#turns;
-    const age = (priority: Priority): number | null => {
-      const oldest = this.#intake.oldest(priority);
-      return oldest === undefined ? null : Math.max(0, Math.round((this.#ctx.clock.now() - oldest.storedAt) / 100) / 10);
-    };
+    const age = (priority: Priority): number | null => ageOf(this.#intake.oldest(priority), this.#ctx.clock.now());
     return this.#counts.stats({
       mode: this.#judge.mode,
       max_concurrent_tasks: this.#settings.maxConcurrentTasks,
       in_flight: this.#inFlight.size - parked,
       ready: this.#intake.size,
-      bus_ok: this.#busOk,
+      bus_ok: this.#busWatch.ok,
       provider_down_since: downSince === null ? null : new Date(downSince).toISOString(),
       parked,
       hedges: this.#hedges.hedges,
@@ -157,7 +146,7 @@ class Scheduler {
     for (const delivery of expired) this.#begin(delivery);
     for (;;) {
       const { room, next } = this.#turns;
-      for (const { priority, max } of this.#intake.fetches(expired.length > 0 ? BATCH : room)) this.#fetch(priority, max);
+      if (this.#inFlight.size < MOST_IN_HAND) for (const { priority, max } of this.#intake.fetches(expired.length > 0 ? BATCH : room)) this.#fetch(priority, max);
       this.#overload.rate.setBusy(room === 0, clock.now());
       this.#wakeAtExpiry();
       if (room === 0) return;
@@ -173,19 +162,13 @@ class Scheduler {
   }
 
   fetched(priority: Priority, deliveries: readonly Task[], begunAt: number): void {
-    // One that began before the failure says nothing about now.
-    if (!this.#busOk && begunAt >= this.#failedAt) {
-      this.#ctx.log.info({}, 'assessment tasks can be fetched again');
-      this.#busOk = true;
-    }
+    this.#busWatch.fetched(begunAt);
     this.#intake.fetched(priority, deliveries, this.#ctx.clock.now());
     this.pump();
   }
 
   fetchFailed(priority: Priority, error: Error): void {
-    if (this.#busOk) this.#ctx.log.warn({ err: error }, 'assessment tasks cannot be fetched now; trying again until NATS is back');
-    this.#busOk = false;
-    this.#failedAt = this.#ctx.clock.now();
+    this.#busWatch.failed(error, this.#ctx.clock.now());
     this.#intake.failed(priority);
     this.pump();
   }
@@ -203,11 +186,6 @@ class Scheduler {
     this.pump();
   }
 
-  /** Keeps the mode that the figures show, and whether the provider is down, up to date when no task does. Never rejects. */
-  followMode(): Promise<void> {
-    return this.#judge.follow();
-  }
-
   heartbeat(): void {
     for (const { delivery } of this.#inFlight.values()) delivery.working();
     for (const delivery of this.#intake.ready()) delivery.working();
@@ -215,6 +193,7 @@ class Scheduler {
 
   /** Each second; what waits in the streams is asked for less often while there is room. */
   measure(): void {
+    void this.#judge.follow();
     const { mode, in_flight, ready, parked, assessed, degraded, retries, bus_ok, unknown, hedges } = this.stats();
     this.#ctx.report({ mode, in_flight, ready, parked, assessed, degraded, unknown: Object.values(unknown).reduce((sum, count) => sum + count, 0), shed: unknown.shed, retries, hedges, bus_ok });
     this.#overload.tell();
@@ -224,15 +203,15 @@ class Scheduler {
 
   measured(lag: ReadonlyMap<Priority, QueueLag | null>): void {
     this.#counts.lag(lag);
-    void this.#overload.step(lag);
+    this.#overload.step(lag);
   }
 
   /** What waits goes back to the bus at once; calls in flight may finish for a while, then they are given up and go back. */
   async stop(): Promise<void> {
     const { clock } = this.#ctx;
-    this.#overload.close();
+    const shedding = this.#overload.close();
     for (const delivery of this.#intake.remove(() => true)) delivery.nak(0);
-    const ends = Promise.all([...this.#fetches, ...[...this.#inFlight.values()].map((one) => one.end)]);
+    const ends = Promise.all([shedding, ...this.#fetches, ...[...this.#inFlight.values()].map((one) => one.end)]);
     const drained = new AbortController();
     const drain = sleep(clock, this.#settings.drainMs, drained.signal).then(
       () => this.#abort.abort(),
@@ -241,13 +220,14 @@ class Scheduler {
     await ends;
     drained.abort();
     await drain;
+    this.#abort.abort();
   }
 
   #fetch(priority: Priority, max: number): void {
     const { clock, signal } = this.#ctx;
     this.#intake.fetching(priority, clock.now());
     const done = this.#queues
-      .fetchInTime(priority, max, { clock, signal, failed: !this.#busOk })
+      .fetchInTime(priority, max, { clock, signal, failed: !this.#busWatch.ok })
       .then(
         ({ deliveries, begunAt }) => {
           if (!this.#tell({ type: 'fetched', priority, deliveries, begunAt })) for (const delivery of deliveries) delivery.nak(0);
@@ -265,7 +245,8 @@ class Scheduler {
     const turning: Turning = { priority: body.priority, since: now, until: Date.parse(body.expiresAt) - RULES_MS };
     if (this.#known(delivery)) return;
     this.#turns.begin(turning);
-    void this.#run(delivery, (task) => this.#judge.judge(task, turning, this.#settings).finally(() => this.#turns.end(turning)));
+    // The place is held until the result is stored: a bus that takes none must not have us make more.
+    void this.#run(delivery, (task) => this.#judge.judge(task, turning, this.#settings), () => this.#turns.end(turning));
   }
 
   async #giveUp(delivery: Task): Promise<void> {
@@ -274,10 +255,11 @@ class Scheduler {
     await this.#run(delivery, (task) => Promise.resolve(unjudged(task, shed, this.#judge.mode, NO_CALL, this.#ctx.clock.now())));
   }
 
-  #run(delivery: Task, assess: (task: AssessmentTask) => Promise<Assessed>): Promise<void> {
+  #run(delivery: Task, assess: (task: AssessmentTask) => Promise<Assessed>, onEnd?: () => void): Promise<void> {
     const { taskId } = delivery.body;
     const { clock, log } = this.#ctx;
     const end = runTask(delivery, assess, { bus: this.#init.bus, clock, log, abort: this.#abort.signal }).then((how) => {
+      onEnd?.();
       this.#tell({ type: 'finished', taskId, end: how });
     });
     this.#inFlight.set(taskId, { delivery, end });
@@ -306,5 +288,8 @@ class Scheduler {
     return told;
   }
 }
+
+/** Seconds since it was put to the bus; null for none. */
+const ageOf = (delivery: Task | undefined, now: number): number | null => (delivery === undefined ? null : Math.max(0, Math.round((now - delivery.storedAt) / 100) / 10));
 
 const intakeOptions = ({ ageingMs }: SchedulerSettings): IntakeOptions => ({ ageingMs, quietMs: QUIET_MS, batch: BATCH });

@@ -37,7 +37,8 @@ export class Overload {
   readonly #peers: Peers;
   readonly rate: ServiceRate;
   readonly #unsubscribe: () => void;
-  #shedding = false;
+  #work: Promise<void> | null = null;
+  #closed = false;
 
   constructor(options: OverloadOptions) {
     const { bus, clock, name } = options;
@@ -55,11 +56,11 @@ export class Overload {
     bus.broadcast(subjects.schedulerLoad, load);
   }
 
-  /** Gives up as much as is too much now. Never rejects; does nothing while a step is under way. */
-  async step(lag: ReadonlyMap<Priority, QueueLag | null>): Promise<void> {
-    const { clock, log, validityMs, readyAt } = this.#options;
+  /** Gives up as much as is too much now; does nothing while that is under way. */
+  step(lag: ReadonlyMap<Priority, QueueLag | null>): void {
+    const { clock, validityMs, readyAt } = this.#options;
     const perSecond = this.#peers.perSecond(clock.now());
-    if (this.#shedding || perSecond === null || !this.#peers.decides(clock.now())) return;
+    if (this.#closed || this.#work !== null || perSecond === null || !this.#peers.decides(clock.now())) return;
     const waiting = new Map<Priority, number>();
     let begun = 0;
     for (const priority of PRIORITIES) {
@@ -69,8 +70,19 @@ export class Overload {
       begun += Math.max(0, level.unsettled - readyAt(priority));
     }
     const plan = tooMany({ waiting, begun, perSecond, validityMs });
-    if (plan.size === 0) return;
-    this.#shedding = true;
+    if (plan.size > 0) this.#work = this.#shedAll(plan, perSecond).finally(() => (this.#work = null));
+  }
+
+  /** Resolves when nothing is being given up any more. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#unsubscribe();
+    await this.#work;
+  }
+
+  /** Never rejects. */
+  async #shedAll(plan: ReadonlyMap<Priority, number>, perSecond: number): Promise<void> {
+    const { log } = this.#options;
     let left = MOST_PER_STEP;
     const shed: Record<string, number> = {};
     try {
@@ -83,21 +95,15 @@ export class Overload {
       }
     } catch (thrown) {
       log.debug({ err: asError(thrown).message }, 'what is too much cannot be fetched now');
-    } finally {
-      this.#shedding = false;
     }
     log.warn({ ...shed, perSecond: Math.round(perSecond * 10) / 10 }, 'more groups wait than can be judged in time: the least dangerous are given up and answered as shed; more keys or higher limits would help');
-  }
-
-  close(): void {
-    this.#unsubscribe();
   }
 
   /** Resolves to how many were given up. */
   async #shed(priority: Priority, count: number): Promise<number> {
     const { queues, takeReady, giveUp } = this.#options;
     let done = 0;
-    while (done < count) {
+    while (done < count && !this.#closed) {
       const ready = takeReady(priority, count - done);
       const batch = ready.length > 0 ? ready : await queues.fetch(priority, Math.min(BATCH, count - done), 0);
       if (batch.length === 0) return done;

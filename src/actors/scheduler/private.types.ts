@@ -1,0 +1,14 @@
+import type { Delivery } from '../../infra/bus.ts';
+import type { AssessmentTask, Priority } from '../../messages/task.ts';
+import type { RunEnd } from './run.ts';
+import type { QueueLag } from './types.ts';
+
+/** What the scheduler tells itself. */
+export type Private =
+  | { readonly type: 'fetched'; readonly priority: Priority; readonly deliveries: readonly Delivery<AssessmentTask>[]; readonly begunAt: number }
+  | { readonly type: 'fetch-failed'; readonly priority: Priority; readonly error: Error }
+  | { readonly type: 'finished'; readonly taskId: string; readonly end: RunEnd }
+  | { readonly type: 'pump' }
+  | { readonly type: 'heartbeat' }
+  | { readonly type: 'measure' }
+  | { readonly type: 'measured'; readonly lag: ReadonlyMap<Priority, QueueLag | null> };
