@@ -118,6 +118,8 @@ export function toolEnvironment() {
     PATH: [dirname(node24()), join(MODULES, '.bin'), process.env.PATH ?? ''].join(delimiter),
     // With glibc's default of eight heaps a core, threads that come and go leave memory scattered and the process grows.
     MALLOC_ARENA_MAX: process.env.MALLOC_ARENA_MAX ?? '2',
+    // Sources without their types are kept: a process that starts again is there in half the time.
+    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(ROOT, '.cache', 'node-compile'),
   };
 }
 
