@@ -27,7 +27,7 @@ export interface ChaosResult extends Verdict {
 }
 
 const SIMULATED = ['sim-1', 'sim-2', 'sim-3', 'sim-4'];
-const EVERY_MS = 1_200;
+const EVERY_MS = 500;
 /** A task waits for its answer up to 30 s after its frame. */
 const QUIET_MS = 60_000;
 const READ_MS = 60_000;
