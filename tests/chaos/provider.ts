@@ -9,7 +9,11 @@ const say = (answer: ProviderAnswer): void => void process.send?.(answer);
 process.on('message', (order: ProviderOrder) => {
   if (order.type === 'behave') simulator.clearBehaviours();
   if (order.type === 'behave' && order.as !== null) simulator.setBehaviour(order.as);
-  if (order.type === 'record') say({ type: 'record', calls: simulator.calls().length, violations: simulator.violations() });
+  if (order.type !== 'record') return;
+  const [calls, violations] = [simulator.calls(), simulator.violations()];
+  // For whoever looks for the reason, in the log: when each call of such a window came.
+  for (const { budget, spanMs, from } of violations) console.error(budget, calls.filter((call) => call.budget === budget && call.at >= from - spanMs && call.at <= from + 2 * spanMs).map(({ at, status, traceId }) => ({ ms: at - from, status, traceId })));
+  say({ type: 'record', calls: calls.length, violations });
 });
 process.on('disconnect', () => process.exit(0));
 say({ type: 'up', url: simulator.url, model: simulator.model, keys: simulator.keyEntries() });
