@@ -44,6 +44,7 @@ const SIMULATED_LIMITS = { qps: 5, rpm: 100 };
 const SIMULATED_LATENCY = { medianMs: 700, p95Ms: 1_600 };
 /** A start does not wait longer for Redis. */
 const JOIN_WAIT_MS = 2_000;
+const NO_KEYS_HERE = 'this scheduler has no API keys: rules judge the groups it takes, although other schedulers may have keys';
 const ASK = { timeoutMs: 3_000 };
 const TOKENS_NOT_SHARED = 'limits of tokens: Redis is away, so this node keeps to its share of them until it is back';
 const limitsNotShared = (nodes: number): string => `API key limits: Redis is away, so this node keeps to its share (1 of ${nodes}) of every budget until it is back`;
@@ -100,7 +101,7 @@ export async function useKeys(config: GantryConfig, log: Log, redis: Pick<UsedSe
       const share = redisUrl === null ? null : new RedisKeyShare(redisUrl, (error) => log.debug({ err: error.message }, 'the shared record of key changes is away'));
       admin.start(share, bring);
     },
-    notices: () => [...admin.notices(), ...(callGate?.mode === 'degraded' ? [limitsNotShared(callGate.nodes)] : gate?.mode === 'degraded' ? [TOKENS_NOT_SHARED] : [])],
+    notices: () => [...admin.notices(), ...(config.roles.includes('cameras') || admin.keys.config.keys.some((key) => key.enabled) ? [] : [NO_KEYS_HERE]), ...(callGate?.mode === 'degraded' ? [limitsNotShared(callGate.nodes)] : gate?.mode === 'degraded' ? [TOKENS_NOT_SHARED] : [])],
     brought: () => brought,
     close: async () => {
       await admin.close();

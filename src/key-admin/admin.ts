@@ -109,7 +109,6 @@ export class KeyAdmin {
     share.onChanged(sync);
     const timer = setInterval(sync, checkMs).unref();
     this.#end.push(() => clearInterval(timer));
-    sync();
   }
 
   async close(): Promise<void> {

@@ -9,7 +9,7 @@ export interface KeyShare {
   version(): Promise<number>;
   /** Writes only when `version` is still the newest, and tells the other nodes. False when somebody was faster. */
   replace(version: number, body: string): Promise<boolean>;
-  /** Called when another node says that it wrote; and again after every reconnect, since a word may have been missed. */
+  /** Called when another node says that it wrote, when the record can be reached, and after every reconnect, since a word may have been missed. */
   onChanged(listener: () => void): void;
   close(): void;
 }
@@ -56,6 +56,7 @@ export class RedisKeyShare implements KeyShare {
 
   onChanged(listener: () => void): void {
     this.#listener = listener;
+    if (this.#commands.status === 'ready') listener();
   }
 
   close(): void {

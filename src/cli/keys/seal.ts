@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { KeyAdminError } from '../../key-admin/errors.ts';
 import { parseKeyText, readIfThere, sealedPathOf } from '../../key-admin/key-text.ts';
 import { isSealed, sealerFromEnv } from '../../key-admin/seal.ts';
+import { KeyFile } from '../../keys/config.schema.ts';
 import { parseKeyConfig } from '../../keys/config.ts';
 import { KeyError } from '../../keys/errors.ts';
 import { PROJECT_ROOT } from '../../provision/folders.ts';
@@ -30,11 +31,14 @@ export async function run(command: 'encrypt' | 'decrypt', args: string[]): Promi
     if (command === 'encrypt' && isSealed(text)) throw new KeyAdminError('SEAL_FORMAT', `${from} is encrypted already`, { from });
     const clear = command === 'encrypt' ? text : await sealer.open(text, from);
     // A file that a start would refuse is better refused here.
-    const { keys, warnings } = parseKeyConfig(parseKeyText(clear, from), process.env, from);
+    const raw = parseKeyText(clear, from);
+    const { warnings } = parseKeyConfig(raw, process.env, from);
+    // Those without a value now, too: whoever starts Gantry has their variables.
+    const count = KeyFile.parse(raw ?? {}).api_keys.length;
     await writeFile(`${to}.new`, command === 'encrypt' ? `${await sealer.seal(clear)}\n` : clear, { mode: 0o600 });
     await rename(`${to}.new`, to);
     for (const warning of command === 'encrypt' ? warnings.filter((each) => !/stands in the file itself/u.test(each)) : []) console.error(warning);
-    console.log(command === 'encrypt' ? `${to}: ${keys.length} keys, encrypted. A start uses it as long as the secret is set; now remove ${from}.` : `${to}: ${keys.length} keys in clear, readable by you only. While ${from} is there it is the one that is used.`);
+    console.log(command === 'encrypt' ? `${to}: ${count} keys, encrypted. A start uses it as long as the secret is set; now remove ${from}.` : `${to}: ${count} keys in clear, readable by you only. While ${from} is there it is the one that is used.`);
     return 0;
   } catch (thrown) {
     if (!(thrown instanceof KeyAdminError) && !(thrown instanceof KeyError)) throw thrown;
