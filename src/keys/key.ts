@@ -1,26 +1,21 @@
-import { createHash } from 'node:crypto';
+import { budgetOf, sameAccess } from './account.ts';
 import type { Circuit, CircuitMark } from './circuit.ts';
 import { cooldownMs, FailureRate, rateLimitCooldownMs } from './cooldown.ts';
 import type { KeySpec } from './config.ts';
 import { KeyCounts } from './key-counts.ts';
 import { MINUTE_MS, SECOND_MS, type SlidingWindows, type Spending } from './limits.ts';
 import type { Blame, CallOutcome } from './outcome.ts';
+import { Probation, type TrialMark } from './probation.ts';
 import type { PermitGate } from './shared/gate.ts';
 import type { KeyStats, KeyStatus, KeyView, PoolSettings } from './pool.types.ts';
 
 const iso = (at: number): string => new Date(at).toISOString();
 
-/** Wait before a refused key is tried again by a task's call; doubled after each trial that fails. */
-const FIRST_PROBE_MS = 60_000;
-const LONGEST_PROBE_MS = 900_000;
 /** Outcomes by which the provider shows that it serves the key. */
 const PROVES: ReadonlySet<CallOutcome['kind']> = new Set(['ok', 'unreadable', 'rejected-request']);
 
 /** What the key has to know of a lease when it ends. */
-export interface LeaseMark {
-  readonly era: number;
-  /** The one call by which a key on probation, or refused, proves itself. */
-  readonly trial: boolean;
+export interface LeaseMark extends TrialMark {
   readonly circuit: CircuitMark;
 }
 
@@ -39,14 +34,7 @@ export class PooledKey {
   #cooldownUntil = 0;
   /** The part of it that a 429 asked for; the rest is for failures that may be the provider's. */
   #limitedUntil = 0;
-  /** Why the provider refused it, and when it is tried again; null when it did not. */
-  #refused: { readonly reason: string; probeAt: number; waitMs: number } | null = null;
-  /** Back from a rest: one call at a time until one succeeds. */
-  #halfOpen = false;
-  /** The call by which the key proves itself is under way. */
-  #trialOpen = false;
-  /** Counts rests and refusals: a call leased before one says nothing about the key after it. */
-  #era = 0;
+  readonly #probation = new Probation();
   #consecutiveFailures = 0;
   #lastUsedAt = 0;
   readonly #counts = new KeyCounts();
@@ -84,12 +72,10 @@ export class PooledKey {
   /** Goes on under a changed entry. Another secret or endpoint is judged afresh; counts stay. */
   reconfigure(spec: KeySpec, spending: Spending, circuit: Circuit): void {
     if (!sameAccess(this.#spec, spec)) {
-      this.#refused = null;
+      this.#probation.pass();
       this.#cooldownUntil = 0;
       this.#limitedUntil = 0;
       this.#consecutiveFailures = 0;
-      this.#halfOpen = false;
-      this.#newEra();
     }
     this.#spec = spec;
     this.#spending = spending;
@@ -108,9 +94,7 @@ export class PooledKey {
   /** An operator's wish: the key is off, whatever its entry says. Switched on again, the provider's refusal is forgotten. */
   set switchedOff(on: boolean) {
     this.#switchedOff = on;
-    if (on) return;
-    this.#refused = null;
-    this.#newEra();
+    if (!on) this.#probation.forgetRefusal();
   }
 
   get switchedOff(): boolean {
@@ -131,7 +115,7 @@ export class PooledKey {
   }
 
   get disabled(): boolean {
-    return !this.wanted || this.#refused !== null;
+    return !this.wanted || this.#probation.refusal !== null;
   }
 
   get cooldownUntil(): number {
@@ -161,7 +145,7 @@ export class PooledKey {
 
   /** As `availableAt`, as far as this process alone decides. */
   availableHereAt(now: number): number | null {
-    if (!this.wanted || (this.onTrial && this.#trialOpen)) return null;
+    if (!this.wanted || (this.onTrial && this.#probation.trialOpen)) return null;
     if (this.#spec.maxInFlight !== null && this.#inFlight >= this.#spec.maxInFlight) return null;
     const [callAt, tokensAt, circuitAt] = [this.windows.nextAt(now), this.#spending.tokens.nextAt(now, this.callTokens), this.#circuit.nextAt(now)];
     return callAt === null || tokensAt === null || circuitAt === null ? null : Math.max(this.#restsUntil, callAt, tokensAt, circuitAt);
@@ -174,7 +158,7 @@ export class PooledKey {
 
   /** Serves only one call at a time now, to prove itself. */
   get onTrial(): boolean {
-    return this.#halfOpen || this.#refused !== null;
+    return this.#probation.onTrial;
   }
 
   /** Serves only one call at a time now, for its own sake or the provider's. */
@@ -189,7 +173,8 @@ export class PooledKey {
 
   /** Refused by the provider, and due to be tried again. */
   probeDue(now: number): boolean {
-    return this.wanted && this.#refused !== null && !this.#trialOpen && this.#refused.probeAt <= now;
+    const { refusal, trialOpen } = this.#probation;
+    return this.wanted && refusal !== null && !trialOpen && refusal.probeAt <= now;
   }
 
   /** Takes a permit. Only after `availableAt(now) <= now`. */
@@ -198,16 +183,14 @@ export class PooledKey {
     if (!permit.granted) throw new Error(`key "${this.#spec.name}" has no permit now`);
     this.#inFlight++;
     this.#lastUsedAt = now;
-    const trial = this.onTrial;
-    if (trial) this.#trialOpen = true;
-    return { era: this.#era, trial, circuit: this.#circuit.begin() };
+    return { ...this.#probation.begin(), circuit: this.#circuit.begin() };
   }
 
   expire(mark: LeaseMark, now: number): void {
     this.#inFlight--;
     this.#counts.expired++;
     mark.circuit.circuit.lost(mark.circuit, now);
-    this.#endTrial(mark);
+    this.#probation.end(mark);
   }
 
   /**
@@ -218,10 +201,10 @@ export class PooledKey {
    */
   settle(mark: LeaseMark, outcome: CallOutcome, blame: Blame, now: number): number | null {
     this.#inFlight--;
-    const trial = this.#endTrial(mark);
-    if (trial && PROVES.has(outcome.kind)) this.#passed();
+    const trial = this.#probation.end(mark);
+    if (trial && PROVES.has(outcome.kind)) this.#probation.pass();
     // A failed trial of any kind waits longer for the next; one that was given up says nothing.
-    else if (trial && this.#refused !== null && outcome.kind !== 'abandoned') this.#probeLater(this.#refused, now);
+    else if (trial && outcome.kind !== 'abandoned') this.#probation.failed(now);
     this.#counts.add(outcome.kind);
     const { circuit } = mark.circuit;
     // While the provider fails, failures say nothing about the key.
@@ -236,10 +219,7 @@ export class PooledKey {
         this.#proved(now);
         return null;
       case 'rejected-key':
-        if (this.#refused === null) {
-          this.#refused = { reason: `the provider refused the key (${outcome.status})`, probeAt: now + FIRST_PROBE_MS, waitMs: FIRST_PROBE_MS };
-          this.#newEra();
-        }
+        this.#probation.refuse(`the provider refused the key (${outcome.status})`, now);
         return null;
       case 'rate-limited': {
         this.#rate.add(true, now);
@@ -269,46 +249,22 @@ export class PooledKey {
 
   /** The provider failed, or works again: a rest for failures, and what was begun before, no longer says anything about the key. */
   circuitChanged(now: number): void {
-    this.#newEra();
+    this.#probation.newEra();
     if (!this.#circuit.closed) return;
     this.#consecutiveFailures = 0;
     this.#cooldownUntil = this.#limitedUntil;
-    this.#halfOpen &&= this.#limitedUntil > now;
+    if (this.#limitedUntil <= now) this.#probation.excuse();
   }
 
   #coolUntil(until: number): void {
     this.#cooldownUntil = Math.max(this.#cooldownUntil, until);
     this.#consecutiveFailures = 0;
-    this.#halfOpen = true;
-    this.#newEra();
+    this.#probation.rest();
   }
 
   /** While the circuit is not closed its trials find out whether failures were the key's. */
   get #restsUntil(): number {
-    return Math.max(this.#circuit.closed ? this.#cooldownUntil : this.#limitedUntil, this.#refused?.probeAt ?? 0);
-  }
-
-  #newEra(): void {
-    this.#era++;
-    this.#trialOpen = false;
-  }
-
-  /** True when the call was the trial of the present era. */
-  #endTrial(mark: LeaseMark): boolean {
-    if (!mark.trial || mark.era !== this.#era) return false;
-    this.#trialOpen = false;
-    return true;
-  }
-
-  #passed(): void {
-    this.#halfOpen = false;
-    this.#refused = null;
-    this.#newEra();
-  }
-
-  #probeLater(refused: { probeAt: number; waitMs: number }, now: number): void {
-    refused.waitMs = Math.min(LONGEST_PROBE_MS, refused.waitMs * 2);
-    refused.probeAt = now + refused.waitMs;
+    return Math.max(this.#circuit.closed ? this.#cooldownUntil : this.#limitedUntil, this.#probation.refusal?.probeAt ?? 0);
   }
 
   /** The provider answered, so the key works. */
@@ -328,13 +284,13 @@ export class PooledKey {
     if (!this.#spec.enabled) return 'disabled in the configuration';
     if (this.#switchedOff) return 'disabled by an operator';
     if (this.#drained) return 'drained by an operator';
-    return this.#refused?.reason ?? null;
+    return this.#probation.refusal?.reason ?? null;
   }
 
   /** For administration: as `stats`, with the entry's other fields. Never the secret. */
   view(now: number, guardMs: number): KeyView {
     const { enabled, secret, baseUrl, responseFormat, maxInFlight } = this.#spec;
-    return { ...this.stats(now), enabled, drained: this.#drained, switched_off: this.#switchedOff, fingerprint: secret.fingerprint(), base_url: baseUrl, response_format: responseFormat, max_in_flight: maxInFlight, on_trial: this.onTrial, guard_ms: guardMs, probe_at: this.#refused === null ? null : iso(this.#refused.probeAt) };
+    return { ...this.stats(now), enabled, drained: this.#drained, switched_off: this.#switchedOff, fingerprint: secret.fingerprint(), base_url: baseUrl, response_format: responseFormat, max_in_flight: maxInFlight, on_trial: this.onTrial, guard_ms: guardMs, probe_at: this.#probation.refusal === null ? null : iso(this.#probation.refusal.probeAt) };
   }
 
   stats(now: number): KeyStats {
@@ -359,20 +315,3 @@ export class PooledKey {
     };
   }
 }
-
-/**
- * Name of the budget a key draws on, the same on every node: its group's, or its account's, so that a key under a new name
- * goes on with what it spent. Gives nothing of the secret away.
- */
-export function budgetOf(spec: KeySpec): string {
-  if (spec.quotaGroup !== null) return `group:${spec.quotaGroup}`;
-  const known = accounts.get(spec);
-  if (known !== undefined) return known;
-  const made = `account:${createHash('sha256').update(`${spec.secret.reveal()}\n${spec.baseUrl}\n${spec.model}`).digest('hex').slice(0, 16)}`;
-  accounts.set(spec, made);
-  return made;
-}
-const accounts = new WeakMap<KeySpec, string>();
-
-/** Whether both entries lead to the same account at the same provider. */
-export const sameAccess = (a: KeySpec, b: KeySpec): boolean => a.secret.reveal() === b.secret.reveal() && a.baseUrl === b.baseUrl && a.model === b.model;

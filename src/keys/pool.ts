@@ -1,3 +1,4 @@
+import { budgetOf } from './account.ts';
 import { Arrivals } from './arrivals.ts';
 import type { Circuit, CircuitStats } from './circuit.ts';
 import { Circuits } from './circuits.ts';
@@ -5,7 +6,7 @@ import type { KeyStrategy } from './config.schema.ts';
 import type { KeySpec } from './config.ts';
 import { demandOf } from './demand.ts';
 import { TransitGuards, type TransitSample } from './guard.ts';
-import { budgetOf, PooledKey } from './key.ts';
+import { PooledKey } from './key.ts';
 import { Lease } from './lease.ts';
 import { LimitMemory } from './limits.ts';
 import { budgetLimits, changesOf, movesOf } from './live.ts';

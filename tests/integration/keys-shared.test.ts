@@ -8,7 +8,7 @@ import { Redis } from 'ioredis';
 import { startRedisServer } from '../../src/embedded/redis-server.ts';
 import type { EmbeddedService } from '../../src/embedded/service.ts';
 import { type KeySpec, parseKeyConfig } from '../../src/keys/config.ts';
-import { budgetOf } from '../../src/keys/key.ts';
+import { budgetOf } from '../../src/keys/account.ts';
 import { LimitMemory } from '../../src/keys/limits.ts';
 import { KeyPool } from '../../src/keys/pool.ts';
 import { poolSettings, type PoolStep } from '../../src/keys/pool.types.ts';

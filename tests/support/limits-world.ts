@@ -3,7 +3,8 @@ import { parseKeyConfig } from '../../src/keys/config.ts';
 import { LimitMemory } from '../../src/keys/limits.ts';
 import { KeyPool } from '../../src/keys/pool.ts';
 import { poolSettings, type PoolStep } from '../../src/keys/pool.types.ts';
-import { type LimitsRedis, RedisGate } from '../../src/keys/shared/redis-gate.ts';
+import type { LimitsRedis } from '../../src/keys/shared/limits-redis.ts';
+import { RedisGate } from '../../src/keys/shared/redis-gate.ts';
 import { LimitsModel } from './limits-model.ts';
 import type { Random } from './random.ts';
 

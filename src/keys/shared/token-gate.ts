@@ -3,7 +3,8 @@ import type { ActorLog } from '../../runtime/actor.ts';
 import { asError } from '../../runtime/errors.ts';
 import { TOKEN_SPAN_MS, TokenWindow, type TokenHold } from '../tokens.ts';
 import type { Demand, LimitMode, PermitGate, Ticket } from './gate.ts';
-import { connectLimits, type LimitsRedis } from './redis-gate.ts';
+import { openLimits, type LimitsRedis } from './limits-redis.ts';
+import { PermitIds } from './permit-ids.ts';
 import { HOLD_MS } from './scripts.ts';
 import { REPORT_TOKENS, RESERVE_TOKENS, TOKEN_NAMES } from './token-scripts.ts';
 
@@ -75,7 +76,7 @@ export class TokenGate implements PermitGate {
   /** Permits that were in hand, or asked for, when Redis was lost; given back when it is there again. */
   #dropped: (readonly [id: string, call: Call, what: 'refund'])[] = [];
   readonly #timer: NodeJS.Timeout;
-  readonly #life = randomUUID().slice(0, 8);
+  readonly #ids: PermitIds;
   #listener: () => void = () => undefined;
   #shared = false;
   #joining = false;
@@ -83,7 +84,6 @@ export class TokenGate implements PermitGate {
   #closed = false;
   /** Counts joins and losses: what was asked before one is not valid after it. */
   #epoch = 0;
-  #count = 0;
   #nodes = 1;
   #quietUntil = -Infinity;
   #born = '';
@@ -91,10 +91,8 @@ export class TokenGate implements PermitGate {
   constructor(inner: CallGate, options: TokenGateOptions) {
     this.#inner = inner;
     this.#options = options;
-    this.#redis = (options.connect ?? connectLimits)(options.url);
-    this.#redis.on('error', (error) => this.#lost(error));
-    this.#redis.on('close', () => this.#lost(new Error('the connection ended')));
-    this.#redis.on('ready', () => void this.#join());
+    this.#ids = new PermitIds(options.nodeId);
+    this.#redis = openLimits(options.url, options.connect, (error) => this.#lost(error), () => void this.#join());
     inner.onChange(() => this.#follow());
     this.#timer = setInterval(() => this.#beat(), BEAT_MS).unref();
   }
@@ -121,7 +119,7 @@ export class TokenGate implements PermitGate {
     if (budget === undefined) return ticket;
     const index = this.#shared ? budget.stock.findIndex((permit) => fits(permit, budget, tokens, now)) : -1;
     const [permit] = index < 0 ? [] : budget.stock.splice(index, 1);
-    const id = permit?.id ?? this.#newId();
+    const id = permit?.id ?? this.#ids.next();
     const call: Call = { budget: name, tokens: permit?.tokens ?? tokens, overAt: null, copies: [] };
     this.#calls.set(id, call);
     const hold = budget.own.reserve(call.tokens);
@@ -170,7 +168,7 @@ export class TokenGate implements PermitGate {
     const source = this.#budgets.get(from);
     if (target !== undefined && source !== undefined) target.own.inherit(source.own);
     for (const call of [...this.#calls.values()].filter((one) => one.budget === from)) {
-      const copied: readonly [string, Call] = [this.#newId(), { budget: to, tokens: call.tokens, overAt: call.overAt, copies: [] }];
+      const copied: readonly [string, Call] = [this.#ids.next(), { budget: to, tokens: call.tokens, overAt: call.overAt, copies: [] }];
       if (call.overAt === null) call.copies?.push(copied);
       this.#calls.set(...copied);
       this.#report([[...copied, call.overAt === null ? 'held' : 'over']]);
@@ -217,22 +215,16 @@ export class TokenGate implements PermitGate {
     this.#report(back.map(({ id, tokens }) => [id, { budget: name, tokens, overAt: null }, 'refund']));
   }
 
-  #newId(): string {
-    return `${this.#options.nodeId}:${this.#life}:${this.#count++}`;
-  }
-
   /** With a count of 0 only how many nodes there are. */
   async #ask(name: string, budget: Budget, count: number, perCall: number): Promise<void> {
     if (budget.asking) return;
     budget.asking = true;
     const epoch = this.#epoch;
-    const first = this.#count;
-    this.#count += count;
-    const prefix = `${this.#options.nodeId}:${this.#life}:`;
+    const first = this.#ids.reserve(count);
     const tokens = Math.min(perCall, budget.limit);
     const { members, expected, born, calls, weights } = TOKEN_NAMES;
     try {
-      const reply: unknown = await this.#redis.eval(RESERVE_TOKENS, 5, members, expected, born, calls(name), weights(name), this.#options.nodeId, randomUUID(), prefix, first, count, budget.limit, TOKEN_SPAN_MS + budget.guardMs + 1, tokens);
+      const reply: unknown = await this.#redis.eval(RESERVE_TOKENS, 5, members, expected, born, calls(name), weights(name), this.#options.nodeId, randomUUID(), this.#ids.prefix, first, count, budget.limit, TOKEN_SPAN_MS + budget.guardMs + 1, tokens);
       const now = this.#options.now();
       if (epoch !== this.#epoch || !Array.isArray(reply)) {
         this.#drop(name, first, count, tokens);
@@ -244,7 +236,7 @@ export class TokenGate implements PermitGate {
       }
       this.#heard(String(reply[1]), Number(reply[2]), now);
       const wait = Number(reply[4]);
-      for (let i = 0; i < Number(reply[3]); i++) budget.stock.push({ id: `${prefix}${first + i}`, tokens, since: now });
+      for (let i = 0; i < Number(reply[3]); i++) budget.stock.push({ id: this.#ids.at(first + i), tokens, since: now });
       if (count > 0) budget.blockedUntil = wait > 0 ? Math.ceil(now + wait) : 0;
     } catch (error) {
       this.#drop(name, first, count, tokens);
@@ -257,7 +249,7 @@ export class TokenGate implements PermitGate {
 
   /** Those that Redis does not learn of run out there by themselves. */
   #drop(budget: string, first: number, count: number, tokens: number): void {
-    const ids = Array.from({ length: count }, (_, i) => `${this.#options.nodeId}:${this.#life}:${first + i}`);
+    const ids = Array.from({ length: count }, (_, i) => this.#ids.at(first + i));
     this.#dropped = [...this.#dropped, ...ids.map((id) => [id, { budget, tokens, overAt: null }, 'refund'] as const)].slice(-MOST_DROPPED);
   }
 
