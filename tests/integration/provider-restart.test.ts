@@ -62,9 +62,9 @@ function node(name: string): OwnProcess {
 
 const started = async (name: string): Promise<void> => {
   const { process, ready } = nodes.get(name) ?? assert.fail(name);
-  const before = ready();
+  const earlier = ready();
   process.start();
-  await until(`${name} is up`, () => ready() > before, 10_000).catch((thrown: unknown) => assert.fail(`${String(thrown)}\n${process.log()}`));
+  await until(`${name} is up`, () => ready() > earlier, 10_000).catch((thrown: unknown) => assert.fail(`${String(thrown)}\n${process.log()}`));
 };
 const results = () => bus.read({ stream: streams.results, parser: AssessmentResult, from: { seq: 1 }, limit: 10_000 });
 const publish = (task: AssessmentTask) => bus.publish(subjects.task(task.priority, task.cameraId), task, task, task.taskId);
