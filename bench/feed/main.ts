@@ -13,8 +13,8 @@ import type { ServerOrder, ServerReport, Subject, ViewerOrder, ViewerReport } fr
 const options = readOptions(process.argv.slice(2));
 const VIEWERS = options.quick ? 200 : 1_000;
 const RATE = 25;
-const ROUNDS = options.quick ? 3 : 9;
-const STALL_ROUNDS = options.quick ? 3 : 15;
+const ROUNDS = options.quick ? 2 : 9;
+const STALL_ROUNDS = options.quick ? 5 : 15;
 const ROUND_MS = options.quick ? 1_500 : 4_000;
 const WARM_UP_MS = options.quick ? 1_000 : 3_000;
 /** Between the last message of a round and the first of the next. */
