@@ -20,6 +20,8 @@ import { startTestGantry, temporaryFolder, type TestGantry, TestViewer } from '.
 import { until } from '../support/until.ts';
 
 const CAMERA = 'crossing';
+/** Provider and test share one process: a call may be late by more than over any network. */
+const GUARD_MS = 250;
 const LIMITS = { qps: 2, rpm: 60 };
 
 let folder: string;
@@ -42,7 +44,7 @@ before(async () => {
     process.env[`E2E_KEY_${index}`] = entry.key;
     return { ...entry, key: `\${E2E_KEY_${index}}` };
   });
-  await writeFile(join(folder, 'api_keys.yaml'), JSON.stringify({ strategy: 'round_robin', api_keys }));
+  await writeFile(join(folder, 'api_keys.yaml'), JSON.stringify({ strategy: 'round_robin', api_keys, scheduler: { transit_guard_ms: GUARD_MS } }));
   gantry = await startTestGantry(folder);
   nc = await connect({ servers: gantry.natsUrl });
   for (const subject of ['detection-results.>', 'assessment-tasks.>', 'risk-assessment-results.>']) {

@@ -16,6 +16,8 @@ import { memoryLog } from '../support/log.ts';
 import { until } from '../support/until.ts';
 
 const available = (await ensureRedisServer()).binary !== null;
+/** Provider and tests share two cores: a call may be late by more than over any network. */
+const GUARD_MS = 250;
 const QPS = 4;
 const PICTURES = 20;
 
@@ -49,7 +51,7 @@ describe('two whole nodes on one NATS and one Redis', available ? {} : { skip: '
   });
 
   const entry = (name: string) => ({ name, key: `\${TWO_NODES_${name.toUpperCase()}}`, qps_limit: QPS, rpm_limit: 60, price_per_1k_input: 1 });
-  const keyFile = (names: readonly string[], scheduler: object = {}): Promise<void> => writeFile(join(folder, 'api_keys.yaml'), JSON.stringify({ base_url: provider.url, model: provider.model, scheduler, api_keys: names.map(entry) }));
+  const keyFile = (names: readonly string[], scheduler: object = {}): Promise<void> => writeFile(join(folder, 'api_keys.yaml'), JSON.stringify({ base_url: provider.url, model: provider.model, scheduler: { transit_guard_ms: GUARD_MS, ...scheduler }, api_keys: names.map(entry) }));
   async function startNode(name: string): Promise<TestGantry> {
     const dataDir = join(folder, name);
     await mkdir(dataDir, { recursive: true });
