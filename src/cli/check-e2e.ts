@@ -20,6 +20,10 @@ Follows one camera of the running Gantry through every stage, on the wire, and f
 
 /** End-to-end check of one camera of a running Gantry. Exit code 0: whole; 1: a stage is silent or wrong; 2: bad call. */
 export async function run(args: string[]): Promise<number> {
+  if (args.includes('--help') || args.includes('-h')) {
+    console.log(USAGE);
+    return 0;
+  }
   let options: { cameraId: string; seconds: number; dataDir: string; json: boolean };
   try {
     options = readOptions(args);

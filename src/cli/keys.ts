@@ -16,9 +16,13 @@ encrypt and decrypt take the secret from GANTRY_KEYS_SECRET, or from the file th
 /** `gantry keys ...`. Exit code 0: all is well; 1: it is not; 2: bad call. No key is ever printed. */
 export async function run(args: string[]): Promise<number> {
   const [command, ...rest] = args;
+  const help = command === 'help' || args.includes('--help') || args.includes('-h');
+  if (help) {
+    console.log(USAGE);
+    return 0;
+  }
   if (command === 'verify') return verify(rest);
   if (command === 'encrypt' || command === 'decrypt') return seal(command, rest);
-  const help = command === 'help' || command === '--help' || command === '-h';
-  (help ? console.log : console.error)(command === undefined || help ? USAGE : `gantry keys: there is no command "${command}"\n\n${USAGE}`);
-  return help ? 0 : 2;
+  console.error(command === undefined ? USAGE : `gantry keys: there is no command "${command}"\n\n${USAGE}`);
+  return 2;
 }

@@ -17,6 +17,10 @@ options: --models-dir DIR              default: models/ of the project`;
 
 /** `gantry models …`. Returns the exit code: 0 done, 1 failed (the reason is on stderr), 2 wrong use. */
 export async function run(args: string[]): Promise<number> {
+  if (args.includes('--help') || args.includes('-h')) {
+    console.log(USAGE);
+    return 0;
+  }
   const parsed = readArguments(args);
   if (parsed === null) {
     console.error(USAGE);
