@@ -1,6 +1,5 @@
 import type { Bus } from '../infra/bus.ts';
-import { InfraError } from '../infra/errors.ts';
-import { Pipeline } from '../infra/pipeline.ts';
+import { isRefusedForGood, Pipeline } from '../infra/pipeline.ts';
 import type { Detection } from '../messages/detection.ts';
 import type { CameraId } from '../messages/ids.ts';
 import { subjects } from '../messages/subjects.ts';
@@ -25,8 +24,6 @@ const CAPACITY = 500;
 /** Frames of different cameras under way at once: a slow disk of the server costs waiting, not throughput. */
 const WINDOW = 64;
 const RETRY_MS = 250;
-/** A refusal may pass (a stream being set up); this many of one frame do not. */
-const REFUSALS = 5;
 const FLUSH_MS = 2_000;
 
 interface Going {
@@ -71,9 +68,9 @@ export const publisherActor = defineActor<PublisherMessage>()<PublisherInit>({
       try {
         await bus.publish(subjects.detection(cameraId), detection, { cameraId, requestId, traceId }, requestId);
       } catch (thrown) {
-        if (!(thrown instanceof InfraError) || thrown.code !== 'BUS_REFUSED' || (going.refusals += 1) < REFUSALS) throw thrown;
+        if (!isRefusedForGood(thrown, going)) throw thrown;
         busy.delete(cameraId);
-        ctx.log.error({ cameraId, requestId, err: thrown.message }, `a frame of camera ${cameraId} is given up: NATS refused it ${REFUSALS} times: ${thrown.message}`);
+        ctx.log.error({ cameraId, requestId, err: thrown.message }, `a frame of camera ${cameraId} is given up: NATS refused it ${going.refusals} times: ${thrown.message}`);
         shed(detection);
         return;
       }

@@ -1,5 +1,6 @@
 import type { Clock, TimerHandle } from '../runtime/clock.ts';
 import { asError } from '../runtime/errors.ts';
+import { InfraError } from './errors.ts';
 
 export interface PipelineOptions<T> {
   /** Most under way at once. */
@@ -111,4 +112,14 @@ export class Pipeline<T> {
   #wake(): void {
     for (const wake of this.#waiters.splice(0)) wake();
   }
+}
+
+/** A refusal may pass (a stream being set up); this many of one message do not. */
+const REFUSALS = 5;
+
+/** Counts a refusal by the bus against `item`: true when it is one too many. What is no refusal passes with time. */
+export function isRefusedForGood(thrown: unknown, item: { refusals: number }): thrown is InfraError {
+  if (!(thrown instanceof InfraError) || thrown.code !== 'BUS_REFUSED') return false;
+  item.refusals += 1;
+  return item.refusals >= REFUSALS;
 }

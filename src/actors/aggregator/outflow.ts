@@ -1,7 +1,6 @@
 import type { Aggregation, Outcome, Publication } from '../../aggregation/aggregation.ts';
 import type { Bus, Trace } from '../../infra/bus.ts';
-import { InfraError } from '../../infra/errors.ts';
-import { Pipeline } from '../../infra/pipeline.ts';
+import { isRefusedForGood, Pipeline } from '../../infra/pipeline.ts';
 import { Aggregate } from '../../messages/aggregate.ts';
 import { streams, subjects } from '../../messages/subjects.ts';
 import type { ActorLog } from '../../runtime/actor.ts';
@@ -23,8 +22,6 @@ export interface OutflowOptions {
 
 const WINDOW = 256;
 const RETRY_MS = 250;
-/** A refusal may pass (a stream being set up); this many of one aggregate do not. */
-const REFUSALS = 5;
 
 /** An aggregate on its way. */
 interface Going {
@@ -45,7 +42,7 @@ export function outflowOf({ bus, aggregation, clock, log, signal, onAlert, onSto
       going.stored = true;
       if (going.outcome !== null) await toAlerts(going.outcome);
     } catch (thrown) {
-      if (!(thrown instanceof InfraError) || thrown.code !== 'BUS_REFUSED' || (going.refusals += 1) < REFUSALS) throw thrown;
+      if (!isRefusedForGood(thrown, going)) throw thrown;
       if (signal.aborted) return;
       aggregation.done(aggregate.requestId);
       onDone(aggregate, thrown);
