@@ -54,6 +54,8 @@ const OFFER_TIMEOUT_MS = 20_000;
 const KEEP_ALIVE_MS = 3_000;
 const MAX_CAMERAS_REMEMBERED = 10_000;
 const MAX_HELD = 4_000;
+/** Of each kind; they are ours anyway, as one process aggregates at a time. */
+const AHEAD = 64;
 const FLUSH_MS = 2_000;
 
 /**
@@ -104,7 +106,7 @@ export const aggregatorActor = defineActor<AggregatorMessage, Private>()<Aggrega
           if (!ctx.signal.aborted) throw thrown;
         }
       };
-      consume({ bus, stream, durable, parser, clock: ctx.clock, log: ctx.log, signal: ctx.signal, batch: 128, room: () => holding.room(), take }).catch((thrown: unknown) => ctx.fail(asError(thrown)));
+      consume({ bus, stream, durable, parser, clock: ctx.clock, log: ctx.log, signal: ctx.signal, batch: 128, ahead: AHEAD, room: () => holding.room(), take }).catch((thrown: unknown) => ctx.fail(asError(thrown)));
     };
 
     const remember = (aggregate: Aggregate, offset: number): void => {

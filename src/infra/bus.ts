@@ -41,7 +41,15 @@ export interface Delivery<T> extends StoredMessage<T> {
   working(): void;
 }
 
-/** A durable pull consumer: the caller says how many it can take, so nothing is queued here. */
+/** What a consumer has before it and in hand. */
+export interface QueueLag {
+  /** Not delivered yet. */
+  readonly waiting: number;
+  /** Delivered and not settled. */
+  readonly unsettled: number;
+}
+
+/** A durable pull consumer. */
 export interface PullConsumer<T> {
   /**
    * Up to `max` messages, waiting at most `waitMs` for the first. Messages that do not parse, or were delivered too often
@@ -49,8 +57,21 @@ export interface PullConsumer<T> {
    * rejects `BUS_DOWN` while NATS is away. `signal` ends the wait: what was on its way by then is still returned.
    */
   fetch(max: number, waitMs: number, signal?: AbortSignal): Promise<readonly Delivery<T>[]>;
-  /** Messages not yet delivered, and delivered but not settled. Rejects `BUS_DOWN`. */
-  lag(): Promise<{ readonly waiting: number; readonly unsettled: number }>;
+  /** Rejects `BUS_DOWN`. */
+  lag(): Promise<QueueLag>;
+  /** Fetches that wait end; what came and was not fetched is handed back. Never rejects. */
+  close(): Promise<void>;
+}
+
+export interface PullOptions<T> {
+  readonly stream: string;
+  readonly durable: string;
+  readonly parser: Parser<T>;
+  /**
+   * Messages that may be on their way before they are fetched: for who takes all there is, without a request for each.
+   * Default 0: nothing is queued here, so that another process can have what this one does not fetch.
+   */
+  readonly ahead?: number;
 }
 
 /** Validates a body; throws on a bad one. A zod schema has this shape. */
@@ -99,7 +120,7 @@ export interface Bus {
   /** Follows plain NATS messages. Bodies that do not parse are counted and logged. Returns the unsubscribe. */
   subscribe<T>(subject: string, parser: Parser<T>, listener: (body: T, subject: string) => void): () => void;
   /** Opens (or re-opens) a durable consumer. */
-  pull<T>(options: { readonly stream: string; readonly durable: string; readonly parser: Parser<T> }): Promise<PullConsumer<T>>;
+  pull<T>(options: PullOptions<T>): Promise<PullConsumer<T>>;
   /** What is stored now, oldest first. Bodies that do not parse are counted, logged and skipped. Rejects `BUS_DOWN`. */
   read<T>(options: ReadOptions<T>): Promise<readonly StoredMessage<T>[]>;
   /** The newest message on `subject`; null when there is none. Rejects `BUS_DOWN`. */

@@ -14,6 +14,8 @@ export interface ConsumeOptions<T> {
   readonly signal: AbortSignal;
   /** Most deliveries taken at once. */
   readonly batch: number;
+  /** See `PullOptions.ahead`; for who takes all there is, and quickly. */
+  readonly ahead?: number;
   /** Waits until more can be taken; asked before every pull. Default: at once. */
   readonly room?: () => Promise<void>;
   /** Takes one delivery over; its resolution lets the next one come. A rejection ends the loop. */
@@ -28,26 +30,30 @@ const RETRY_MS = 500;
  * only with what `take` rejected with.
  */
 export async function consume<T>(options: ConsumeOptions<T>): Promise<void> {
-  const { bus, stream, durable, parser, clock, log, signal, batch, take } = options;
-  const consumer = await bus.pull({ stream, durable, parser });
+  const { bus, stream, durable, parser, clock, log, signal, batch, ahead = 0, take } = options;
+  const consumer = await bus.pull({ stream, durable, parser, ahead });
   let away = false;
-  while (!signal.aborted) {
-    let deliveries: readonly Delivery<T>[] = [];
-    try {
-      await options.room?.();
-      deliveries = await consumer.fetch(batch, WAIT_MS);
-      if (away) log.info({ durable }, `${durable} goes on`);
-      away = false;
-    } catch (thrown) {
-      if (signal.aborted || bus.state() === 'closed') return;
-      if (!away) log.warn({ durable, err: asError(thrown).message }, `${durable} waits for NATS: ${asError(thrown).message}`);
-      away = true;
-      await sleep(clock, RETRY_MS, signal).catch(() => undefined);
+  try {
+    while (!signal.aborted) {
+      let deliveries: readonly Delivery<T>[] = [];
+      try {
+        await options.room?.();
+        deliveries = await consumer.fetch(batch, WAIT_MS, signal);
+        if (away) log.info({ durable }, `${durable} goes on`);
+        away = false;
+      } catch (thrown) {
+        if (signal.aborted || bus.state() === 'closed') return;
+        if (!away) log.warn({ durable, err: asError(thrown).message }, `${durable} waits for NATS: ${asError(thrown).message}`);
+        away = true;
+        await sleep(clock, RETRY_MS, signal).catch(() => undefined);
+      }
+      for (const delivery of deliveries) {
+        // Handed back rather than begun: another node, or the next start, has it at once.
+        if (signal.aborted) delivery.nak(0);
+        else await take(delivery);
+      }
     }
-    for (const delivery of deliveries) {
-      // Handed back rather than begun: another node, or the next start, has it at once.
-      if (signal.aborted) delivery.nak(0);
-      else await take(delivery);
-    }
+  } finally {
+    await consumer.close();
   }
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import OpenAI from 'openai';
 import type { ChatCompletion } from 'openai/resources/chat/completions';
 import type { ResponseFormat } from '../keys/config.schema.ts';
@@ -6,9 +7,9 @@ import type { CallOutcome } from '../keys/outcome.ts';
 import type { Secret } from '../keys/secret.ts';
 import { readAnswer, type Answer } from './answer.ts';
 import { classifyFailure, redact } from './failure.ts';
+import { createFetch } from './http-fetch.ts';
 import type { Prompt } from './prompt.ts';
 import { transitOf } from './transit.ts';
-import { watchSending } from './sending.ts';
 import { ResponseFormats, responseFormatField } from './response-format.ts';
 import { MAX_ANSWER_TOKENS } from './token-bound.ts';
 
@@ -64,19 +65,22 @@ export interface VlmClient {
   call(request: VlmRequest): Promise<VlmReply>;
 }
 
-/**
- * Chat completions with a picture. Connections are kept and reused (Node's fetch keeps a pool per origin). Nothing is
- * logged and no message carries a key.
- */
+/** W3C trace context: version, trace, span, flags. */
+const TRACE = 'traceparent';
+
+/** Chat completions with a picture. Connections are kept and reused. Nothing is logged and no message carries a key. */
 export function createVlmClient(): VlmClient {
   const formats = new ResponseFormats();
+  /** What to call when a request leaves, by its `traceparent`, which no other has. */
+  const leaving = new Map<string, () => void>();
+  const fetch = createFetch((headers) => leaving.get(headers.get(TRACE) ?? '')?.());
   /** One client for each key's name; replaced when its secret or endpoint changes, so it grows no larger than the key file. */
   const clients = new Map<string, { readonly access: VlmAccess; readonly client: OpenAI }>();
 
   function clientFor(access: VlmAccess): OpenAI {
     const known = clients.get(access.keyName);
     if (known !== undefined && known.access.secret === access.secret && known.access.baseUrl === access.baseUrl) return known.client;
-    const client = new OpenAI({ apiKey: access.secret.reveal(), baseURL: access.baseUrl, maxRetries: 0, logLevel: 'off', organization: null, project: null });
+    const client = new OpenAI({ apiKey: access.secret.reveal(), baseURL: access.baseUrl, maxRetries: 0, logLevel: 'off', organization: null, project: null, fetch });
     clients.set(access.keyName, { access, client });
     return client;
   }
@@ -87,8 +91,9 @@ export function createVlmClient(): VlmClient {
     const step = formats.current(target, access.responseFormat);
     const timeout = AbortSignal.timeout(Math.max(1, Math.ceil(timeoutMs)));
     let sentAt: number | null = null;
-    const watch = watchSending(() => {
-      sentAt ??= performance.now();
+    const trace = `00-${request.traceId}-${randomBytes(8).toString('hex')}-01`;
+    leaving.set(trace, () => {
+      sentAt = performance.now();
       request.onSent?.();
     });
     const signal = request.signal === undefined ? timeout : AbortSignal.any([timeout, request.signal]);
@@ -111,7 +116,7 @@ export function createVlmClient(): VlmClient {
           ...responseFormatField(step),
         },
         // The library's own time-out ends with the headers; the signal covers the body too.
-        { signal, timeout: 2 * timeoutMs + 1_000, headers: { traceparent: `00-${request.traceId}-${watch.spanId}-01` } },
+        { signal, timeout: 2 * timeoutMs + 1_000, headers: { [TRACE]: trace } },
       ).withResponse();
       const roundTripMs = sentAt === null ? null : performance.now() - sentAt;
       const arrivedAt = performance.now();
@@ -126,7 +131,7 @@ export function createVlmClient(): VlmClient {
       const transit = headers === null ? null : transitOf(headers, sentAt === null ? null : performance.now() - sentAt);
       return { ok: false, failure, formatRefused, transit, promptTokens: 0, completionTokens: 0 };
     } finally {
-      watch.end();
+      leaving.delete(trace);
     }
   }
 

@@ -74,7 +74,7 @@ export function breakingOnce(bus: Bus, { requestId }: Detection): Bus {
       if (key === 'pull') {
         const pull: Bus['pull'] = async (options) => {
           const consumer = await target.pull(options);
-          return { lag: () => consumer.lag(), fetch: async (max, waitMs) => (await consumer.fetch(max, waitMs)).map(sabotage) };
+          return { lag: () => consumer.lag(), close: () => consumer.close(), fetch: async (max, waitMs, signal) => (await consumer.fetch(max, waitMs, signal)).map(sabotage) };
         };
         return pull;
       }

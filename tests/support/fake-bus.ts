@@ -90,6 +90,7 @@ export class FakeTaskBus implements Bus {
     const consumer: PullConsumer<AssessmentTask> = {
       fetch: (max, waitMs, signal) => this.#fetch(queue, max, waitMs, signal),
       lag: () => Promise.resolve({ waiting: queue.length, unsettled: 0 }),
+      close: () => Promise.resolve(),
     };
     return Promise.resolve(consumer as unknown as PullConsumer<T>);
   }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Delivery } from '../../infra/bus.ts';
+import type { Delivery, QueueLag } from '../../infra/bus.ts';
 import { PRIORITIES, type AssessmentTask, type Priority } from '../../messages/task.ts';
 import { defineActor, type ActorContext } from '../../runtime/actor.ts';
 import { sleep } from '../../runtime/clock.ts';
@@ -17,7 +17,7 @@ import { TaskQueues } from './pull.ts';
 import { NO_CALL, unjudged } from './result.ts';
 import { runTask, type RunEnd } from './run.ts';
 import { TURN_BOUNDS, Turns, type Turning } from './turns.ts';
-import type { QueueLag, SchedulerInit, SchedulerMessage, SchedulerSettings, SchedulerStats } from './types.ts';
+import type { SchedulerInit, SchedulerMessage, SchedulerSettings, SchedulerStats } from './types.ts';
 
 type Task = Delivery<AssessmentTask>;
 type All = SchedulerMessage | Private;
@@ -221,6 +221,7 @@ class Scheduler {
     drained.abort();
     await drain;
     this.#abort.abort();
+    await this.#queues.close();
   }
 
   #fetch(priority: Priority, max: number): void {

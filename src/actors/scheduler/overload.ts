@@ -1,4 +1,4 @@
-import type { Bus, Delivery } from '../../infra/bus.ts';
+import type { Bus, Delivery, QueueLag } from '../../infra/bus.ts';
 import { subjects } from '../../messages/subjects.ts';
 import { PRIORITIES, type AssessmentTask, type Priority } from '../../messages/task.ts';
 import type { ActorLog } from '../../runtime/actor.ts';
@@ -8,7 +8,6 @@ import { Peers, SchedulerLoad } from './peers.ts';
 import type { TaskQueues } from './pull.ts';
 import { ServiceRate } from './service-rate.ts';
 import { tooMany } from './shedding.ts';
-import type { QueueLag } from './types.ts';
 
 type Task = Delivery<AssessmentTask>;
 

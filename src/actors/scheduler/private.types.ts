@@ -1,7 +1,6 @@
-import type { Delivery } from '../../infra/bus.ts';
+import type { Delivery, QueueLag } from '../../infra/bus.ts';
 import type { AssessmentTask, Priority } from '../../messages/task.ts';
 import type { RunEnd } from './run.ts';
-import type { QueueLag } from './types.ts';
 
 /** What the scheduler tells itself. */
 export type Private =

@@ -1,9 +1,8 @@
-import type { Bus, Delivery, PullConsumer } from '../../infra/bus.ts';
+import type { Bus, Delivery, PullConsumer, QueueLag } from '../../infra/bus.ts';
 import { consumers, streams } from '../../messages/subjects.ts';
 import { AssessmentTask, PRIORITIES, type Priority } from '../../messages/task.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { pause } from './parts.ts';
-import type { QueueLag } from './types.ts';
 
 /** A fetch waits this long at the server. */
 const WAIT_MS = 2_000;
@@ -32,6 +31,7 @@ export class TaskQueues {
       return await consumer.fetch(max, waitMs, signal);
     } catch (error) {
       this.#consumers.delete(priority);
+      void consumer.close();
       throw error;
     }
   }
@@ -58,6 +58,11 @@ export class TaskQueues {
       }),
     );
     return new Map(entries);
+  }
+
+  /** At the end, when no fetch is under way. Never rejects. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#consumers.values()].map((consumer) => consumer.close()));
   }
 
   async #open(priority: Priority): Promise<PullConsumer<AssessmentTask>> {

@@ -1,4 +1,4 @@
-import type { Bus, ImageStore } from '../../infra/bus.ts';
+import type { Bus, ImageStore, QueueLag } from '../../infra/bus.ts';
 import type { Metrics } from '../../infra/metrics.ts';
 import type { SchedulerSection } from '../../keys/config.schema.ts';
 import type { VlmClient } from '../../llm/client.ts';
@@ -64,11 +64,6 @@ export interface CallUsage {
   readonly cameraId: string;
   readonly promptTokens: number;
   readonly completionTokens: number;
-}
-
-export interface QueueLag {
-  readonly waiting: number;
-  readonly unsettled: number;
 }
 
 /** Counts since the actor's start. */

@@ -1,15 +1,17 @@
-import type { JetStreamClient, JetStreamManager } from 'nats';
+import type { JetStreamManager, Msg } from 'nats';
 import type { ActorLog } from '../../runtime/actor.ts';
 import { asError } from '../../runtime/errors.ts';
-import type { Bus, BusState, FollowOptions, Parser, PullConsumer, ReadOptions, Stored, StoredMessage, Trace } from '../bus.ts';
+import type { Bus, BusState, FollowOptions, Parser, PullConsumer, PullOptions, ReadOptions, Stored, StoredMessage, Trace } from '../bus.ts';
 import { InfraError } from '../errors.ts';
 import { type NatsOptions, NatsLink } from './connection.ts';
 import { type DeadLetterCount, Gravedigger } from './dead-letters.ts';
+import type { DeliveryInfo } from './delivery-info.ts';
 import { asInfraError } from './errors.ts';
 import { epochOf, StreamFollower } from './follow.ts';
 import { JetStreamPull } from './pull.ts';
 import { type RawMessage, readLast, readStream } from './read.ts';
-import { jetstreamOf, sendJson, traceHeaders } from './send.ts';
+import { sendJson, traceHeaders } from './send.ts';
+import { StandingPull } from './standing-pull.ts';
 import { ensureTopology, mostDeliveries } from './topology.ts';
 
 const ANSWER_MS = 3_000;
@@ -27,16 +29,14 @@ export interface BusCounters {
 export class NatsBus implements Bus {
   readonly link: NatsLink;
   readonly counters: BusCounters = { badBodies: 0, failedBroadcasts: 0, published: 0 };
-  readonly #js: JetStreamClient;
   readonly #log: ActorLog;
   readonly #gravedigger: Gravedigger;
   #jsm: Promise<JetStreamManager> | null = null;
 
   private constructor(link: NatsLink, log: ActorLog) {
     this.link = link;
-    this.#js = jetstreamOf(link);
     this.#log = log;
-    this.#gravedigger = new Gravedigger({ link, js: this.#js, log });
+    this.#gravedigger = new Gravedigger({ link, log });
   }
 
   /** Connects and sets up streams and consumers, waiting for both. Rejects `BUS_DOWN` or `BUS_REFUSED` after the start time-out. */
@@ -66,7 +66,7 @@ export class NatsBus implements Bus {
   }
 
   async publish(subject: string, body: object, trace: Trace, id: string): Promise<Stored> {
-    const stored = await sendJson(this.link, subject, body, trace, id, this.#js);
+    const stored = await sendJson(this.link, subject, body, trace, id);
     this.counters.published += 1;
     return stored;
   }
@@ -95,13 +95,12 @@ export class NatsBus implements Bus {
     return () => subscription.unsubscribe();
   }
 
-  pull<T>(options: { readonly stream: string; readonly durable: string; readonly parser: Parser<T> }): Promise<PullConsumer<T>> {
+  pull<T>({ ahead = 0, ...options }: PullOptions<T>): Promise<PullConsumer<T>> {
     const onBadBody = (): void => {
       this.counters.badBodies += 1;
     };
-    const { link } = this;
-    const most = mostDeliveries(options.durable);
-    return Promise.resolve(new JetStreamPull({ ...options, link, log: this.#log, mostDeliveries: most, bury: (message, info, reason) => this.#gravedigger.bury(message, info, reason), onBadBody }));
+    const whole = { ...options, link: this.link, log: this.#log, mostDeliveries: mostDeliveries(options.durable), bury: (message: Msg, info: DeliveryInfo, reason: string) => this.#gravedigger.bury(message, info, reason), onBadBody };
+    return Promise.resolve(ahead > 0 ? new StandingPull(whole, ahead) : new JetStreamPull(whole));
   }
 
   async read<T>({ parser, ...options }: ReadOptions<T>): Promise<readonly StoredMessage<T>[]> {

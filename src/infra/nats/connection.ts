@@ -4,6 +4,7 @@ import { asError } from '../../runtime/errors.ts';
 import type { BusState } from '../bus.ts';
 import { InfraError } from '../errors.ts';
 import { redactUrl } from '../redact.ts';
+import { Wire } from './wire.ts';
 
 export interface NatsOptions {
   readonly url: string;
@@ -19,12 +20,15 @@ const SET_UP_AGAIN_MS = 500;
 /** One connection with its state; reconnects for ever. */
 export class NatsLink {
   readonly nc: NatsConnection;
+  /** Messages and requests in crowds; for the rare ones `nc` will do. */
+  readonly wire: Wire;
   readonly #listeners = new Set<(state: BusState) => void>();
   readonly #cuts = new Set<(reason: Error) => void>();
   #state: BusState = 'connected';
 
   private constructor(nc: NatsConnection, options: NatsOptions) {
     this.nc = nc;
+    this.wire = new Wire(nc);
     void this.#follow(options);
   }
 
@@ -64,8 +68,13 @@ export class NatsLink {
 
   /** Throws `BUS_DOWN` while there is no connection: callers shed or wait by their own policy, nothing is buffered here. */
   require(): NatsConnection {
-    if (this.#state !== 'connected') throw new InfraError('BUS_DOWN', `NATS is ${this.#state}`, { state: this.#state });
+    if (this.#state !== 'connected') throw this.away();
     return this.nc;
+  }
+
+  /** What those are told who cannot be served now. */
+  away(): InfraError {
+    return new InfraError('BUS_DOWN', `NATS is ${this.#state}`, { state: this.#state });
   }
 
   /** Told of every change of state, until the returned function is called. */
@@ -86,6 +95,8 @@ export class NatsLink {
   }
 
   async close(): Promise<void> {
+    // Acks that wait for the end of this turn.
+    this.wire.flush();
     this.#become('closed');
     await this.nc.close();
   }
@@ -94,7 +105,9 @@ export class NatsLink {
     if (this.#state === state || this.#state === 'closed') return;
     this.#state = state;
     if (state !== 'connected') {
-      for (const cut of this.#cuts) cut(new InfraError('BUS_DOWN', state === 'closed' ? 'the connection to NATS was closed' : 'the connection to NATS was lost', { state }));
+      const reason = new InfraError('BUS_DOWN', state === 'closed' ? 'the connection to NATS was closed' : 'the connection to NATS was lost', { state });
+      this.wire.cut(reason);
+      for (const cut of this.#cuts) cut(reason);
     }
     for (const listener of this.#listeners) listener(state);
   }

@@ -2,10 +2,9 @@ import { headers as newHeaders, type JetStreamManager, type MsgHdrs } from 'nats
 import { deadLetterHeaders, headers, streams, subjects } from '../../messages/subjects.ts';
 import { InfraError } from '../errors.ts';
 import type { NatsLink } from './connection.ts';
-import { MSG_ID } from './dead-letters.ts';
 import { asInfraError } from './errors.ts';
 import { type RawMessage, readLast, readSeq, readStream } from './read.ts';
-import { jetstreamOf } from './send.ts';
+import { MSG_ID, store } from './send.ts';
 
 const ANSWER_MS = 3_000;
 /** The most that are looked through for a list; the stream itself is bounded by bytes and age. */
@@ -76,12 +75,10 @@ export class DeadLetterBox {
     const letter = await this.get(id);
     if (letter === null) return false;
     if (letter.subject === '') throw new InfraError('BUS_REFUSED', `dead letter ${id} does not say where it came from`, { id });
-    this.#link.require();
     try {
       const again = newHeaders();
       for (const [name, value] of Object.entries(letter.headers)) if (name !== MSG_ID) again.set(name, value);
-      const msgID = `${letter.headers[MSG_ID] ?? ''}:replay:${id}`;
-      await this.#link.whileConnected(jetstreamOf(this.#link).publish(letter.subject, letter.body, { headers: again, msgID }));
+      await store(this.#link, letter.subject, letter.body, { headers: again, id: `${letter.headers[MSG_ID] ?? ''}:replay:${id}` });
       await this.#link.whileConnected((await this.#manager()).streams.deleteMessage(streams.deadLetters, id, false));
     } catch (thrown) {
       throw asInfraError(thrown, `replaying dead letter ${id}`);

@@ -1,13 +1,12 @@
-import { headers as newHeaders, type JetStreamClient, type Msg } from 'nats';
+import { headers as newHeaders, type Msg } from 'nats';
 import { deadLetterHeaders, subjects } from '../../messages/subjects.ts';
 import type { ActorLog } from '../../runtime/actor.ts';
 import { redeliveryDelay } from '../redelivery.ts';
 import type { NatsLink } from './connection.ts';
 import type { DeliveryInfo } from './delivery-info.ts';
 import { asInfraError } from './errors.ts';
+import { MSG_ID, store } from './send.ts';
 
-/** Header that JetStream de-duplicates by. */
-export const MSG_ID = 'Nats-Msg-Id';
 const REASON_CHARS = 500;
 
 /** Dead letters since the start, of one consumer. */
@@ -19,7 +18,6 @@ export interface DeadLetterCount {
 
 export interface GravediggerOptions {
   readonly link: NatsLink;
-  readonly js: JetStreamClient;
   readonly log: ActorLog;
 }
 
@@ -40,14 +38,13 @@ export class Gravedigger {
   /** Stores the dead letter, then ends the message. Never rejects: when it cannot be stored, the message is delivered again. */
   async bury(message: Msg, info: DeliveryInfo, reason: string): Promise<void> {
     const { stream, consumer, seq, attempt } = info;
-    const { link, js, log } = this.#options;
+    const { link, log } = this.#options;
     const why = oneLine(reason);
     const fields = { subject: message.subject, stream, consumer, seq, deliveries: attempt, reason: why };
     try {
-      link.require();
       // The time tells this message from that of the same sequence of a stream made anew.
-      const msgID = `${stream}:${consumer}:${seq}:${info.storedAt}`;
-      const stored = await link.whileConnected(js.publish(subjects.deadLetter(stream, consumer), message.data, { headers: deadHeaders(message, info, why), msgID }));
+      const id = `${stream}:${consumer}:${seq}:${info.storedAt}`;
+      const stored = await store(link, subjects.deadLetter(stream, consumer), message.data, { headers: deadHeaders(message, info, why), id });
       message.respond(`+TERM ${why}`);
       if (stored.duplicate) return;
       const key = `${stream}/${consumer}`;

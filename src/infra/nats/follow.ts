@@ -4,8 +4,8 @@ import { asError } from '../../runtime/errors.ts';
 import type { FollowOptions } from '../bus.ts';
 import { InfraError } from '../errors.ts';
 import type { NatsLink } from './connection.ts';
+import { isStatus } from './consumer.ts';
 import { type DeliveryInfo, deliveryInfo } from './delivery-info.ts';
-import { isStatus } from './pull.ts';
 import { type RawMessage, readerConfig, readSeq } from './read.ts';
 
 const NS_PER_MS = 1_000_000;

@@ -1,13 +1,16 @@
-import { Empty, type JetStreamClient, type Msg } from 'nats';
+import { Empty } from 'nats';
 import type { ImageId } from '../../messages/ids.ts';
 import { IMAGE_STREAM, streams, subjects } from '../../messages/subjects.ts';
 import type { AlertImageStore, ImageStore } from '../bus.ts';
 import { InfraError } from '../errors.ts';
 import type { NatsBus } from './bus.ts';
+import type { NatsLink } from './connection.ts';
 import { asInfraError } from './errors.ts';
+import { store } from './send.ts';
 
 /** NATS takes messages up to 1 MB, headers included. */
 const MAX_BYTES = 900_000;
+const ANSWER_MS = 3_000;
 
 /** {@link ImageStore} as a JetStream stream with one subject per image; every node of the system can read it. */
 export class JetStreamImages implements ImageStore {
@@ -44,37 +47,30 @@ export class JetStreamAlertImages implements AlertImageStore {
 }
 
 class Pictures {
-  readonly #bus: NatsBus;
-  readonly #js: JetStreamClient;
+  readonly #link: NatsLink;
 
-  constructor(bus: NatsBus) {
-    this.#bus = bus;
-    this.#js = bus.link.nc.jetstream({ timeout: 3_000 });
+  constructor({ link }: NatsBus) {
+    this.#link = link;
   }
 
   async put(subject: string, id: ImageId, jpeg: Uint8Array): Promise<void> {
     if (jpeg.byteLength > MAX_BYTES) throw new InfraError('IMAGE_TOO_LARGE', `image ${id} has ${jpeg.byteLength} bytes, at most ${MAX_BYTES} fit`, { id, bytes: jpeg.byteLength });
-    this.#bus.link.require();
-    try {
-      await this.#js.publish(subject, jpeg);
-    } catch (thrown) {
-      throw asInfraError(thrown, `storing image ${id}`);
-    }
+    await store(this.#link, subject, jpeg);
   }
 
   /** Null when there is none (any more). */
   async get(stream: string, subject: string, id: ImageId): Promise<Uint8Array | null> {
-    const nc = this.#bus.link.require();
-    let found: Msg;
+    this.#link.require();
     try {
       // A direct get: the bytes as they are, where the stream's own API would answer with base64 inside JSON.
-      found = await this.#bus.link.whileConnected(nc.request(`$JS.API.DIRECT.GET.${stream}.${subject}`, Empty, { timeout: 3_000 }));
+      const { headers, data } = await this.#link.wire.ask(`$JS.API.DIRECT.GET.${stream}.${subject}`, Empty, ANSWER_MS);
+      // A picture has bytes, and the headers of one need no look.
+      if (data.length > 0) return data;
+      const code = headers?.code ?? 0;
+      if (code === 404) return null;
+      throw new InfraError('BUS_DOWN', `NATS answered ${code} ${headers?.description ?? ''}`, { id, code });
     } catch (thrown) {
       throw asInfraError(thrown, `reading image ${id}`);
     }
-    const code = found.headers?.code ?? 0;
-    if (code === 404) return null;
-    if (code >= 400) throw new InfraError('BUS_DOWN', `reading image ${id}: NATS answered ${code} ${found.headers?.description ?? ''}`, { id, code });
-    return found.data;
   }
 }

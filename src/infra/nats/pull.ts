@@ -1,142 +1,116 @@
-import { createInbox, type Msg, nanos, type Subscription } from 'nats';
-import type { ActorLog } from '../../runtime/actor.ts';
-import { asError } from '../../runtime/errors.ts';
-import type { Delivery, Parser, PullConsumer } from '../bus.ts';
-import { InfraError } from '../errors.ts';
+import type { Msg } from 'nats';
+import type { Delivery, PullConsumer, QueueLag } from '../bus.ts';
+import { type ConsumerOptions, DurableConsumer, isStatus, type Order } from './consumer.ts';
 import type { NatsLink } from './connection.ts';
-import { type DeliveryInfo, deliveryInfo } from './delivery-info.ts';
+import { deliveryInfo } from './delivery-info.ts';
 import { asInfraError } from './errors.ts';
+import { OrderInbox } from './order-inbox.ts';
 
-const NS_PER_MS = 1_000_000;
 /** How much longer than the server we wait for its own word that nothing came. */
 const GRACE_MS = 500;
+const READY_MS = 2_000;
 
-export interface PullOptions<T> {
-  readonly stream: string;
-  readonly durable: string;
-  readonly parser: Parser<T>;
-  readonly link: NatsLink;
-  readonly log: ActorLog;
-  /** Deliveries of one message after which it is given up. */
-  readonly mostDeliveries: number;
-  readonly bury: (message: Msg, info: DeliveryInfo, reason: string) => Promise<void>;
-  readonly onBadBody: () => void;
+/** An inbox with the order it takes messages for; null between two. */
+interface Slot {
+  readonly inbox: OrderInbox;
+  taker: { take(message: Msg): void; end(how: 'clean' | 'left', error?: unknown): void } | null;
 }
 
 /**
- * Pulls with JetStream's request API directly: first whatever is there (`no_wait`), and only when there is nothing one
- * message with a wait. So a fetch returns with the first message, and no message is ever on its way to a fetch that has
- * returned. Wire format: the JetStream API's `CONSUMER.MSG.NEXT` request and its status headers.
+ * Pulls when asked, and no message is ever on its way to a fetch that has returned: so what is not fetched here is there
+ * for others. What is ready is asked for at once (`no_wait`); when there is nothing, one message with a wait. Each
+ * message tells whether there are more, so mostly one request is enough. An inbox is kept for the next order when the
+ * server ended the last one, and given up when it did not.
  */
 export class JetStreamPull<T> implements PullConsumer<T> {
-  readonly #options: PullOptions<T>;
-  readonly #subject: string;
+  readonly #link: NatsLink;
+  readonly #durable: string;
+  readonly #consumer: DurableConsumer<T>;
+  readonly #slots = new Set<Slot>();
+  #unlisten: (() => void) | null = null;
+  /** By what the last message said, there is more. */
+  #more = true;
 
-  constructor(options: PullOptions<T>) {
-    this.#options = options;
-    this.#subject = `$JS.API.CONSUMER.MSG.NEXT.${options.stream}.${options.durable}`;
+  constructor(options: ConsumerOptions<T>) {
+    this.#link = options.link;
+    this.#durable = options.durable;
+    this.#consumer = new DurableConsumer(options);
   }
 
   async fetch(max: number, waitMs: number, signal?: AbortSignal): Promise<readonly Delivery<T>[]> {
-    const ready = await this.#request({ batch: max, no_wait: true }, max, 2_000);
-    if (ready.length > 0 || waitMs <= 0 || signal?.aborted === true) return this.#parse(ready);
-    return this.#parse(await this.#request({ batch: 1, expires: waitMs * NS_PER_MS }, 1, waitMs, signal));
-  }
-
-  async lag(): Promise<{ readonly waiting: number; readonly unsettled: number }> {
-    const { link, stream, durable } = this.#options;
-    const nc = link.require();
-    try {
-      const jsm = await nc.jetstreamManager({ checkAPI: false });
-      const info = await link.whileConnected(jsm.consumers.info(stream, durable));
-      return { waiting: info.num_pending, unsettled: info.num_ack_pending };
-    } catch (thrown) {
-      throw new InfraError('BUS_DOWN', `the consumer ${durable} cannot be asked: ${asError(thrown).message}`, { durable }, thrown);
+    if (this.#more || waitMs <= 0) {
+      const ready = await this.#request({ batch: max, no_wait: true }, READY_MS);
+      if (ready.length > 0 || waitMs <= 0 || signal?.aborted === true) return this.#consumer.read(ready);
     }
+    return this.#consumer.read(await this.#request({ batch: 1, waitMs }, waitMs, signal));
   }
 
-  async #request(request: object, max: number, waitMs: number, signal?: AbortSignal): Promise<Msg[]> {
-    const { link } = this.#options;
-    const nc = link.require();
-    const inbox = createInbox();
-    const subscription = nc.subscribe(inbox);
+  lag(): Promise<QueueLag> {
+    return this.#consumer.lag();
+  }
+
+  async close(): Promise<void> {
+    this.#unlisten?.();
+    this.#unlisten = null;
+    await Promise.all([...this.#slots].map((slot) => this.#leave(slot)));
+  }
+
+  async #request(order: Order, waitMs: number, signal?: AbortSignal): Promise<Msg[]> {
+    const slot = this.#freeSlot();
     const messages: Msg[] = [];
-    const end = (): void => close(subscription);
-    const timer = setTimeout(end, waitMs + GRACE_MS);
-    // A request is gone with its connection: nobody answers it after a reconnect.
-    const unlisten = link.onChange(end);
-    // The server hears that nobody listens any more, and what it sent before is still taken.
-    const leave = (): void => void subscription.drain().catch(end);
-    signal?.addEventListener('abort', leave, { once: true });
-    try {
-      nc.publish(this.#subject, JSON.stringify(request), { reply: inbox });
-      for await (const message of subscription) {
-        if (isStatus(message)) {
-          this.#check(message);
-          break;
-        }
-        messages.push(message);
-        if (messages.length >= max) break;
-      }
-    } catch (thrown) {
+    const { promise, resolve, reject } = Promise.withResolvers<Msg[]>();
+    const end = (how: 'clean' | 'left', error?: unknown): void => {
+      if (slot.taker !== taker) return;
+      slot.taker = null;
+      if (how === 'left') void this.#leave(slot);
       // What came is ours to settle, whatever happened after it.
-      if (messages.length === 0) throw asInfraError(thrown, `fetching for ${this.#options.durable}`);
+      if (messages.length > 0 || (error === undefined && this.#link.state === 'connected')) resolve(messages);
+      else reject(asInfraError(error ?? this.#link.away(), `fetching for ${this.#durable}`));
+    };
+    const take = (message: Msg): void => {
+      if (!isStatus(message)) {
+        this.#more = deliveryInfo(message.reply ?? '').pending > 0;
+        messages.push(message);
+        if (messages.length >= order.batch) end('clean');
+        return;
+      }
+      this.#more = false;
+      end('clean', this.#consumer.errorOf(message));
+    };
+    const taker = { take, end };
+    slot.taker = taker;
+    const timer = setTimeout(() => end('left'), waitMs + GRACE_MS);
+    // The server hears that nobody listens any more, and what it sent before is still taken.
+    const leave = (): void => void this.#leave(slot);
+    signal?.addEventListener('abort', leave, { once: true });
+    this.#consumer.order(order, slot.inbox.reply, (error) => end('clean', error));
+    try {
+      return await promise;
     } finally {
       clearTimeout(timer);
-      unlisten();
       signal?.removeEventListener('abort', leave);
-      end();
     }
-    if (messages.length === 0) link.require();
-    return messages;
   }
 
-  /** 404 and 408 say that there is nothing (more), 409 that the request ended early; anything else is an error. */
-  #check(status: Msg): void {
-    const code = status.headers?.code ?? 0;
-    if (code === 404 || code === 408 || code === 409) return;
-    const { stream, durable } = this.#options;
-    throw new InfraError(code >= 500 ? 'BUS_DOWN' : 'BUS_REFUSED', `the consumer ${durable} of ${stream} answered ${code} ${status.headers?.description ?? ''}`, { stream, durable, code });
+  #freeSlot(): Slot {
+    for (const slot of this.#slots) if (slot.taker === null) return slot;
+    // Nobody answers an order after a reconnect.
+    this.#unlisten ??= this.#link.onChange((state) => {
+      if (state !== 'connected') for (const { taker } of this.#slots) taker?.end('clean');
+    });
+    const inbox = new OrderInbox(this.#link, (message) => {
+      if (slot.taker !== null) slot.taker.take(message);
+      // Too late for its fetch.
+      else if (!isStatus(message)) this.#consumer.handBack(message);
+    });
+    const slot: Slot = { inbox, taker: null };
+    this.#slots.add(slot);
+    return slot;
   }
 
-  async #parse(messages: readonly Msg[]): Promise<Delivery<T>[]> {
-    const { mostDeliveries, bury, onBadBody, parser } = this.#options;
-    const deliveries: Delivery<T>[] = [];
-    for (const message of messages) {
-      const info = deliveryInfo(message.reply ?? '');
-      if (info.attempt > mostDeliveries) {
-        await bury(message, info, `delivered ${mostDeliveries} times without success`);
-        continue;
-      }
-      try {
-        const body = parser.parse(message.json());
-        deliveries.push({ ...deliveryOf(message, info), body, bury: (reason) => bury(message, info, reason) });
-      } catch (thrown) {
-        onBadBody();
-        await bury(message, info, `the body cannot be used: ${asError(thrown).message}`);
-      }
-    }
-    return deliveries;
+  async #leave(slot: Slot): Promise<void> {
+    this.#slots.delete(slot);
+    await slot.inbox.leave();
+    slot.taker?.end('clean');
   }
-}
-
-/** A request nobody listens to (the server restarts, the consumer is gone) answers 503 and counts as a status too. */
-export const isStatus = (message: Msg): boolean => message.headers !== undefined && message.headers.code > 0;
-
-function close(subscription: Subscription): void {
-  if (!subscription.isClosed()) subscription.unsubscribe();
-}
-
-function deliveryOf(message: Msg, { attempt, seq, storedAt }: DeliveryInfo): Omit<Delivery<never>, 'body' | 'bury'> {
-  const say = (verb: string): void => void message.respond(verb);
-  return {
-    subject: message.subject,
-    attempt,
-    seq,
-    storedAt,
-    ack: () => say('+ACK'),
-    nak: (delayMs) => say(`-NAK ${JSON.stringify({ delay: nanos(delayMs) })}`),
-    term: (reason) => say(`+TERM ${reason}`),
-    working: () => say('+WPI'),
-  };
 }

@@ -2,9 +2,9 @@ import { AckPolicy, type ConsumerConfig, createInbox, DeliverPolicy, type JetStr
 import type { ReadOptions, StoredMessage } from '../bus.ts';
 import { InfraError } from '../errors.ts';
 import type { NatsLink } from './connection.ts';
+import { isStatus } from './consumer.ts';
 import { deliveryInfo } from './delivery-info.ts';
 import { asInfraError } from './errors.ts';
-import { isStatus } from './pull.ts';
 
 const ANSWER_MS = 3_000;
 const BATCH = 500;

@@ -1,12 +1,12 @@
-import { headers as newHeaders, type JetStreamClient, type MsgHdrs } from 'nats';
+import { headers as newHeaders, type MsgHdrs } from 'nats';
 import { headers } from '../../messages/subjects.ts';
 import type { Stored, Trace } from '../bus.ts';
 import type { NatsLink } from './connection.ts';
-import { asInfraError } from './errors.ts';
+import { type ApiError, apiError, asInfraError } from './errors.ts';
 
 const TIMEOUT_MS = 3_000;
-
-export const jetstreamOf = (link: NatsLink): JetStreamClient => link.nc.jetstream({ timeout: TIMEOUT_MS });
+/** Header that JetStream de-duplicates by. */
+export const MSG_ID = 'Nats-Msg-Id';
 
 export function traceHeaders(trace: Trace): MsgHdrs {
   const made = newHeaders();
@@ -16,13 +16,30 @@ export function traceHeaders(trace: Trace): MsgHdrs {
   return made;
 }
 
-/** Stores a JSON body in the stream behind `subject`. Rejects `BUS_DOWN`, also as soon as the connection is lost, or `BUS_REFUSED`. */
-export async function sendJson(link: NatsLink, subject: string, body: object, trace: Trace, id: string, js = jetstreamOf(link)): Promise<Stored> {
+/** What JetStream answers to a published message. */
+interface PublishAnswer {
+  readonly seq?: number;
+  readonly duplicate?: boolean;
+  readonly error?: ApiError;
+}
+
+/**
+ * Stores bytes in the stream behind `subject`; `id` de-duplicates. Rejects `BUS_DOWN`, also as soon as the connection is
+ * lost, or `BUS_REFUSED`; after a rejection the message may be stored all the same.
+ */
+export async function store(link: NatsLink, subject: string, payload: Uint8Array | string, more: { readonly headers?: MsgHdrs; readonly id?: string } = {}): Promise<Stored> {
   link.require();
+  const made = more.id === undefined ? more.headers : (more.headers ?? newHeaders());
+  if (more.id !== undefined) made?.set(MSG_ID, more.id);
   try {
-    const { seq, duplicate } = await link.whileConnected(js.publish(subject, JSON.stringify(body), { headers: traceHeaders(trace), msgID: id }));
-    return { seq, duplicate };
+    const answer: PublishAnswer = (await link.wire.ask(subject, payload, TIMEOUT_MS, made)).json();
+    if (answer.error !== undefined) throw apiError(answer.error, `publishing on ${subject}`);
+    if (typeof answer.seq !== 'number') throw new Error('the answer is not one of JetStream');
+    return { seq: answer.seq, duplicate: answer.duplicate === true };
   } catch (thrown) {
     throw asInfraError(thrown, `publishing on ${subject}`);
   }
 }
+
+/** As {@link store}, for a JSON body with the headers of its trace. */
+export const sendJson = (link: NatsLink, subject: string, body: object, trace: Trace, id: string): Promise<Stored> => store(link, subject, JSON.stringify(body), { headers: traceHeaders(trace), id });

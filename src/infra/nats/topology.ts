@@ -47,7 +47,7 @@ interface ConsumerPlan {
 }
 
 const CONSUMERS: readonly ConsumerPlan[] = [
-  { stream: streams.detections, durable: consumers.taskGenerator, filter: subjects.detections, maxAckPending: 256 },
+  { stream: streams.detections, durable: consumers.taskGenerator, filter: subjects.detections, maxAckPending: 256, ackWaitMs: 10_000 },
   // The aggregator says every few seconds that it still holds what it has not answered; when it is gone another one goes on soon.
   { stream: streams.detections, durable: consumers.aggregatorDetections, filter: subjects.detections, maxAckPending: 4096, ackWaitMs: 10_000 },
   { stream: streams.results, durable: consumers.aggregatorResults, filter: subjects.results, maxAckPending: 4096, ackWaitMs: 10_000 },

@@ -1,0 +1,112 @@
+import { type Msg, nanos } from 'nats';
+import type { ActorLog } from '../../runtime/actor.ts';
+import { asError } from '../../runtime/errors.ts';
+import type { Delivery, Parser, QueueLag } from '../bus.ts';
+import { InfraError } from '../errors.ts';
+import type { NatsLink } from './connection.ts';
+import { type DeliveryInfo, deliveryInfo } from './delivery-info.ts';
+
+const NS_PER_MS = 1_000_000;
+const ACK = new TextEncoder().encode('+ACK');
+const WORKING = new TextEncoder().encode('+WPI');
+
+export interface ConsumerOptions<T> {
+  readonly stream: string;
+  readonly durable: string;
+  readonly parser: Parser<T>;
+  readonly link: NatsLink;
+  readonly log: ActorLog;
+  /** Deliveries of one message after which it is given up. */
+  readonly mostDeliveries: number;
+  readonly bury: (message: Msg, info: DeliveryInfo, reason: string) => Promise<void>;
+  readonly onBadBody: () => void;
+}
+
+/** How many messages are asked for, and whether the server keeps the request open for those still to come. */
+export type Order = { readonly batch: number; readonly no_wait: true } | { readonly batch: number; readonly waitMs: number };
+
+/** A durable consumer on the wire. Wire format: the JetStream API's `CONSUMER.MSG.NEXT` request and its status headers. */
+export class DurableConsumer<T> {
+  readonly #options: ConsumerOptions<T>;
+  readonly #subject: string;
+
+  constructor(options: ConsumerOptions<T>) {
+    this.#options = options;
+    this.#subject = `$JS.API.CONSUMER.MSG.NEXT.${options.stream}.${options.durable}`;
+  }
+
+  order(order: Order, reply: string, onError: (error: unknown) => void): void {
+    const body = 'no_wait' in order ? order : { batch: order.batch, expires: order.waitMs * NS_PER_MS };
+    this.#options.link.wire.send(this.#subject, JSON.stringify(body), { reply }, onError);
+  }
+
+  /** The error that a status is: 404 and 408 only say that there is nothing (more), 409 that the order ended early. */
+  errorOf(status: Msg): InfraError | undefined {
+    const code = status.headers?.code ?? 0;
+    if (code === 404 || code === 408 || code === 409) return undefined;
+    const { stream, durable } = this.#options;
+    return new InfraError(code >= 500 ? 'BUS_DOWN' : 'BUS_REFUSED', `the consumer ${durable} of ${stream} answered ${code} ${status.headers?.description ?? ''}`, { stream, durable, code });
+  }
+
+  /** Those that can be used; the others become dead letters. */
+  async read(messages: readonly Msg[]): Promise<Delivery<T>[]> {
+    const { link, mostDeliveries, bury, onBadBody, parser } = this.#options;
+    const deliveries: Delivery<T>[] = [];
+    for (const message of messages) {
+      const info = deliveryInfo(message.reply ?? '');
+      if (info.attempt > mostDeliveries) {
+        await bury(message, info, `delivered ${mostDeliveries} times without success`);
+        continue;
+      }
+      try {
+        const body = parser.parse(message.json());
+        deliveries.push({ ...deliveryOf(link, message, info), body, bury: (reason) => bury(message, info, reason) });
+      } catch (thrown) {
+        onBadBody();
+        await bury(message, info, `the body cannot be used: ${asError(thrown).message}`);
+      }
+    }
+    return deliveries;
+  }
+
+  /** To be delivered again, at once. */
+  handBack(message: Msg): void {
+    say(this.#options.link, message, nakOf(0));
+  }
+
+  /** See `PullConsumer.lag`. */
+  async lag(): Promise<QueueLag> {
+    const { link, stream, durable } = this.#options;
+    const nc = link.require();
+    try {
+      const jsm = await nc.jetstreamManager({ checkAPI: false });
+      const info = await link.whileConnected(jsm.consumers.info(stream, durable));
+      return { waiting: info.num_pending, unsettled: info.num_ack_pending };
+    } catch (thrown) {
+      throw new InfraError('BUS_DOWN', `the consumer ${durable} cannot be asked: ${asError(thrown).message}`, { durable }, thrown);
+    }
+  }
+}
+
+/** A request nobody listens to (the server restarts, the consumer is gone) answers 503 and counts as a status too. */
+export const isStatus = (message: Msg): boolean => message.data.length === 0 && message.headers !== undefined && message.headers.code > 0;
+
+const say = (link: NatsLink, { reply }: Msg, verb: Uint8Array | string): void => {
+  // One that cannot be said comes again by itself.
+  if (reply !== undefined && reply !== '') link.wire.send(reply, verb);
+};
+
+const nakOf = (delayMs: number): string => `-NAK ${JSON.stringify({ delay: nanos(delayMs) })}`;
+
+function deliveryOf(link: NatsLink, message: Msg, { attempt, seq, storedAt }: DeliveryInfo): Omit<Delivery<never>, 'body' | 'bury'> {
+  return {
+    subject: message.subject,
+    attempt,
+    seq,
+    storedAt,
+    ack: () => say(link, message, ACK),
+    nak: (delayMs) => say(link, message, nakOf(delayMs)),
+    term: (reason) => say(link, message, `+TERM ${reason}`),
+    working: () => say(link, message, WORKING),
+  };
+}

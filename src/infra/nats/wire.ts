@@ -1,0 +1,121 @@
+import { createInbox, type Msg, type MsgHdrs, type NatsConnection, type Subscription } from 'nats';
+import { InfraError } from '../errors.ts';
+
+export interface SendOptions {
+  readonly headers?: MsgHdrs;
+  /** Where an answer goes. */
+  readonly reply?: string;
+}
+
+interface Outgoing extends SendOptions {
+  readonly subject: string;
+  readonly payload: Uint8Array | string;
+  readonly onError: (error: unknown) => void;
+}
+
+interface Asked {
+  readonly subject: string;
+  /** By `performance.now()`. */
+  readonly deadline: number;
+  readonly resolve: (answer: Msg) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** How often it is looked whether an answer is overdue, so a time-out comes at most this much late. */
+const LOOK_MS = 250;
+
+/**
+ * What Gantry sends over one connection. Whatever one turn of the event loop wants to send goes out in one write at its
+ * end, in order: acks, stored messages and requests come in crowds, and a write costs more than a message. All answers
+ * come to one inbox, and one timer watches all of them: the client's own `request` makes a timer and an error with its
+ * stack for each, four times the work of the message itself.
+ */
+export class Wire {
+  readonly #nc: NatsConnection;
+  readonly #inbox = createInbox();
+  readonly #asked = new Map<string, Asked>();
+  #out: Outgoing[] = [];
+  #subscription: Subscription | null = null;
+  #looking: NodeJS.Timeout | null = null;
+  #lastToken = 0;
+
+  constructor(nc: NatsConnection) {
+    this.#nc = nc;
+  }
+
+  /** Requests not answered yet. */
+  get open(): number {
+    return this.#asked.size;
+  }
+
+  /** Sends at the end of this turn. What cannot be sent (too large, the connection is closed) is told to `onError`. */
+  send(subject: string, payload: Uint8Array | string, options: SendOptions = {}, onError: (error: unknown) => void = ignore): void {
+    if (this.#out.length === 0) setImmediate(() => this.flush());
+    this.#out.push({ ...options, subject, payload, onError });
+  }
+
+  /**
+   * The answer to a request. Rejects `BUS_DOWN` when none comes in time, when nobody is there to answer, and by `cut`;
+   * with what the client says when it cannot be sent.
+   */
+  ask(subject: string, payload: Uint8Array | string, timeoutMs: number, headers?: MsgHdrs): Promise<Msg> {
+    this.#subscription ??= this.#nc.subscribe(`${this.#inbox}.*`, { callback: (_, message) => this.#answered(message) });
+    this.#looking ??= setInterval(() => this.#look(), LOOK_MS);
+    const token = String((this.#lastToken += 1));
+    return new Promise((resolve, reject) => {
+      this.#asked.set(token, { subject, deadline: performance.now() + timeoutMs, resolve, reject });
+      this.send(subject, payload, { reply: `${this.#inbox}.${token}`, ...(headers === undefined ? {} : { headers }) }, (error) => {
+        this.#asked.delete(token);
+        reject(error);
+      });
+    });
+  }
+
+  /** Sends now what waits for the end of the turn. */
+  flush(): void {
+    const out = this.#out;
+    this.#out = [];
+    for (const { subject, payload, onError, headers, reply } of out) {
+      try {
+        this.#nc.publish(subject, payload, { ...(headers === undefined ? {} : { headers }), ...(reply === undefined ? {} : { reply }) });
+      } catch (thrown) {
+        onError(thrown);
+      }
+    }
+  }
+
+  /** The connection is gone: nobody answers any more what was asked on it, and what was not sent yet is not sent. */
+  cut(reason: Error): void {
+    const out = this.#out;
+    this.#out = [];
+    for (const { onError } of out) onError(reason);
+    const asked = [...this.#asked.values()];
+    this.#asked.clear();
+    for (const { reject } of asked) reject(reason);
+  }
+
+  #answered(message: Msg): void {
+    const token = message.subject.slice(this.#inbox.length + 1);
+    const asked = this.#asked.get(token);
+    if (asked === undefined) return;
+    this.#asked.delete(token);
+    // The server's own word that nobody listens to the subject.
+    if (message.data.length === 0 && message.headers?.code === 503) asked.reject(new InfraError('BUS_DOWN', `nobody answers on ${asked.subject}`, { subject: asked.subject }));
+    else asked.resolve(message);
+  }
+
+  #look(): void {
+    if (this.#asked.size === 0 && this.#looking !== null) {
+      clearInterval(this.#looking);
+      this.#looking = null;
+    }
+    const now = performance.now();
+    for (const [token, { subject, deadline, reject }] of this.#asked) {
+      if (deadline > now) continue;
+      this.#asked.delete(token);
+      reject(new InfraError('BUS_DOWN', `no answer on ${subject} in time`, { subject }));
+    }
+  }
+}
+
+const ignore = (): void => undefined;

@@ -1,0 +1,76 @@
+import { Agent as HttpAgent, type ClientRequest, type IncomingMessage, request as httpRequest } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { Socket } from 'node:net';
+
+/** An answer has a few kB; what is larger is no answer. */
+const MAX_ANSWER_BYTES = 1_000_000;
+const KEPT = 256;
+
+/** Statuses whose answers have no body, which `Response` insists on. */
+const BODILESS: ReadonlySet<number> = new Set([204, 205, 304]);
+
+/**
+ * A `fetch` for small JSON calls over Node's own HTTP client, with kept connections: a third of the work of the built-in
+ * one, whose streams and signals nothing here needs. It follows no redirect (the key would go along) and takes answers
+ * of at most 1 MB. `onSent` is told the headers of a request the moment it is written to its connection, so after any
+ * wait for one.
+ */
+export function createFetch(onSent: (headers: Headers) => void): (url: string | URL | Request, init?: RequestInit) => Promise<Response> {
+  const agents = { http: new HttpAgent({ keepAlive: true, maxFreeSockets: KEPT }), https: new HttpsAgent({ keepAlive: true, maxFreeSockets: KEPT }) };
+
+  return (url, init = {}) => {
+    const target = new URL(url instanceof Request ? url.url : url);
+    const headers = new Headers(init.headers);
+    const { signal, body } = init;
+    if (typeof body !== 'string') return Promise.reject(new TypeError('only a body of text can be sent'));
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted === true) {
+        reject(abortError());
+        return;
+      }
+      const options = { method: init.method ?? 'POST', headers: { ...Object.fromEntries(headers), 'content-length': String(Buffer.byteLength(body)) } };
+      const request: ClientRequest = target.protocol === 'https:' ? httpsRequest(target, { ...options, agent: agents.https }) : httpRequest(target, { ...options, agent: agents.http });
+      const abort = (): void => void request.destroy(abortError());
+      signal?.addEventListener('abort', abort, { once: true });
+      const finish = (work: () => void): void => {
+        signal?.removeEventListener('abort', abort);
+        work();
+      };
+      request.once('socket', (socket: Socket) => {
+        if (socket.connecting) socket.once(target.protocol === 'https:' ? 'secureConnect' : 'connect', () => onSent(headers));
+        else onSent(headers);
+      });
+      request.once('error', (error) => finish(() => reject(error)));
+      request.once('response', (response) => {
+        read(response).then(
+          (bytes) => finish(() => resolve(new Response(BODILESS.has(response.statusCode ?? 0) ? null : bytes, { status: response.statusCode ?? 0, statusText: response.statusMessage ?? '', headers: headersOf(response) }))),
+          (thrown: unknown) => finish(() => reject(thrown)),
+        );
+      });
+      request.end(body);
+    });
+  };
+}
+
+function read(response: IncomingMessage): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    response.on('data', (chunk: Buffer) => {
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size > MAX_ANSWER_BYTES) response.destroy(new Error(`the answer is larger than ${MAX_ANSWER_BYTES} bytes`));
+    });
+    response.once('end', () => resolve(Buffer.concat(chunks)));
+    response.once('error', reject);
+    response.once('close', () => reject(new Error('the connection ended within the answer')));
+  });
+}
+
+function headersOf({ rawHeaders }: IncomingMessage): Headers {
+  const headers = new Headers();
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) headers.append(rawHeaders[index] ?? '', rawHeaders[index + 1] ?? '');
+  return headers;
+}
+
+const abortError = (): DOMException => new DOMException('This operation was aborted', 'AbortError');
