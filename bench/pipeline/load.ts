@@ -1,37 +1,47 @@
 /**
  * The load in a process of its own: simulated cameras publish detections (and, before, their pictures) as Gantry's own
- * would, and the same process listens on NATS and Redis to what becomes of them. Reports every half second.
+ * would, and the same process listens on NATS and Redis to what becomes of them. Reports when the load is over.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { connect, headers as newHeaders, type Msg, type MsgHdrs } from 'nats';
+import type { Msg } from 'nats';
+import { NatsLink } from '../../src/infra/nats/connection.ts';
+import { sendJson, store } from '../../src/infra/nats/send.ts';
 import type { Aggregate } from '../../src/messages/aggregate.ts';
 import type { AssessmentResult } from '../../src/messages/assessment.ts';
 import type { Detection } from '../../src/messages/detection.ts';
 import { headers, redisKeys, subjects } from '../../src/messages/subjects.ts';
 import type { AssessmentTask } from '../../src/messages/task.ts';
+import type { ActorLog } from '../../src/runtime/actor.ts';
 import { seededRandom } from '../../src/simulator/random.ts';
 import { clockWith } from './clock.ts';
 import { FrameMaker, MEAN_GROUPS } from './frames.ts';
-import type { LoadBatch, LoadEnd, LoadOrder, SeenAggregate } from './orders.ts';
+import type { LoadBatch, LoadEnd, LoadOrder, SeenAggregate, Sent } from './orders.ts';
 import { makePictures } from './pictures.ts';
 
 const order: LoadOrder = JSON.parse(process.argv[2] ?? '');
 const now = clockWith(order.offset);
-const REPORT_MS = 500;
+/** Messages read and told at once; in a long load the oldest are read while it runs, so that no more than so many are kept. */
+const PAGE = 2_000;
+const MOST_HEARD = 50_000;
+const LOOK_MS = 500;
 /** After the last frame, at most, for what is still on its way; and then a moment for the viewer. */
 const DRAIN_MS = 10_000;
 const VIEWER_MS = 500;
 
 const emptyBatch = (): LoadBatch => ({ kind: 'batch', sent: [], tasks: [], results: [], aggregates: [], redis: [] });
+const sent: Sent[] = [];
+/** What was heard, to be read when the load is over: what is measured has the machine for itself. */
+const heard: (() => void)[] = [];
 let batch = emptyBatch();
 let failed = 0;
 /** Frames published whose aggregate has not been seen on NATS. */
 const open = new Set<string>();
 let latestMs = 0;
 
-const nc = await connect({ servers: order.natsUrl, name: 'gantry-bench-load' });
-const js = nc.jetstream();
+const log: ActorLog = { debug: () => undefined, info: () => undefined, warn: (_, message) => console.error(message), error: (_, message) => console.error(message) };
+const link = await NatsLink.open({ url: order.natsUrl, startTimeoutMs: 5_000, log, onReconnect: () => Promise.resolve() });
+const { nc } = link;
 const pictures = await makePictures();
 const aggregateSeen = (aggregate: Aggregate, at: number): SeenAggregate => ({
   requestId: aggregate.requestId,
@@ -43,50 +53,57 @@ const aggregateSeen = (aggregate: Aggregate, at: number): SeenAggregate => ({
 const ours = (cameraId: string): boolean => cameraId.startsWith(order.prefix);
 
 /** Listens beside, without a consumer, so that nothing is taken away from Gantry. */
-function listen<T extends { readonly cameraId: string }>(subject: string, parse: (message: Msg) => T, note: (body: T, at: number) => void): void {
+function listen<T extends { readonly cameraId: string }>(subject: string, note: (body: T, at: number) => void, also: (message: Msg) => void = () => undefined): void {
   nc.subscribe(subject, {
     callback: (error, message: Msg) => {
       const at = now();
       if (error !== null) return;
-      const body = parse(message);
-      if (ours(body.cameraId)) note(body, at);
+      also(message);
+      heard.push(() => {
+        const body = message.json<T>();
+        if (ours(body.cameraId)) note(body, at);
+      });
     },
   });
 }
-listen(subjects.tasks, (message) => message.json<AssessmentTask>(), ({ requestId, group }, at) => void batch.tasks.push({ requestId, at, groupIndex: group.groupIndex }));
-listen(subjects.results, (message) => message.json<AssessmentResult>(), ({ requestId, groupIndex, timestamp, metadata, error }, at) => {
+listen<AssessmentTask>(subjects.tasks, ({ requestId, group }, at) => void batch.tasks.push({ requestId, at, groupIndex: group.groupIndex }));
+listen<AssessmentResult>(subjects.results, ({ requestId, groupIndex, timestamp, metadata, error }, at) => {
   batch.results.push({ requestId, at, groupIndex, judgedAt: Date.parse(timestamp), waitMs: metadata.waitMs ?? null, calls: metadata.calls ?? [], unknown: error !== undefined });
 });
-listen(subjects.aggregates, (message) => message.json<Aggregate>(), (aggregate, at) => {
-  open.delete(aggregate.requestId);
-  batch.aggregates.push(aggregateSeen(aggregate, at));
-});
+listen<Aggregate>(subjects.aggregates, (aggregate, at) => void batch.aggregates.push(aggregateSeen(aggregate, at)), (message) => void open.delete(message.headers?.get(headers.requestId) ?? ''));
 
 const redis = order.redisUrl === null ? null : new Redis(order.redisUrl);
 redis?.on('pmessage', (_pattern: string, _channel: string, text: string) => {
   const at = now();
-  const aggregate: Aggregate = JSON.parse(text);
-  if (ours(aggregate.cameraId)) batch.redis.push(aggregateSeen(aggregate, at));
+  heard.push(() => {
+    const aggregate: Aggregate = JSON.parse(text);
+    if (ours(aggregate.cameraId)) batch.redis.push(aggregateSeen(aggregate, at));
+  });
 });
 await redis?.psubscribe(redisKeys.channel('*'));
 await nc.flush();
 
 process.on('disconnect', () => process.exit(0));
-const reporting = setInterval(report, REPORT_MS);
+const reading = setInterval(() => {
+  if (heard.length > MOST_HEARD) report();
+}, LOOK_MS);
 process.send?.('ready');
 await new Promise((resolve) => process.once('message', resolve));
 await Promise.all(Array.from({ length: order.cameras }, (_, index) => runCamera(`${order.prefix}${String(index + 1).padStart(3, '0')}`, order.seed + index)));
 const drained = now() + DRAIN_MS;
 while (open.size > 0 && now() < drained) await delay(50);
 await delay(VIEWER_MS);
-clearInterval(reporting);
-report();
-process.send?.({ kind: 'end', failed, latestMs } satisfies LoadEnd);
-await nc.close();
+clearInterval(reading);
+do report();
+while (heard.length > 0);
+await new Promise((resolve) => process.send?.({ kind: 'end', failed, latestMs } satisfies LoadEnd, resolve));
+await link.close();
 redis?.disconnect();
 process.disconnect?.();
 
 function report(): void {
+  for (const read of heard.splice(0, PAGE)) read();
+  batch.sent.push(...sent.splice(0));
   process.send?.(batch);
   batch = emptyBatch();
 }
@@ -116,8 +133,8 @@ async function runCamera(cameraId: string, seed: number): Promise<void> {
 async function storePictures({ requestId, cameraId, imageId, trafficGroups }: Detection): Promise<void> {
   const crop = (index: number): Buffer => pictures.crops[(cameraId.length + index) % pictures.crops.length] ?? pictures.frame;
   await Promise.all([
-    ...(imageId === null ? [] : [js.publish(subjects.image(imageId), pictures.frame)]),
-    ...trafficGroups.flatMap(({ cropId }, index) => (cropId === null ? [] : [js.publish(subjects.image(cropId), crop(index))])),
+    ...(imageId === null ? [] : [store(link, subjects.image(imageId), pictures.frame)]),
+    ...trafficGroups.flatMap(({ cropId }, index) => (cropId === null ? [] : [store(link, subjects.image(cropId), crop(index))])),
   ]).catch((thrown: unknown) => {
     throw new Error(`pictures of ${requestId}`, { cause: thrown });
   });
@@ -129,14 +146,6 @@ async function publish(detection: Detection): Promise<void> {
   // The frame counts as arrived when it is published: the simulated camera took no time to look at it.
   const body: Detection = { ...detection, timestamp: new Date(Math.floor(at)).toISOString() };
   open.add(requestId);
-  batch.sent.push({ requestId, traceId, at, timestamp: Math.floor(at), groups: trafficGroups.length });
-  await js.publish(subjects.detection(cameraId), JSON.stringify(body), { headers: traceHeaders({ requestId, cameraId, traceId }), msgID: requestId });
-}
-
-function traceHeaders({ requestId, cameraId, traceId }: Pick<Detection, 'requestId' | 'cameraId' | 'traceId'>): MsgHdrs {
-  const made = newHeaders();
-  made.set(headers.traceId, traceId);
-  made.set(headers.cameraId, cameraId);
-  made.set(headers.requestId, requestId);
-  return made;
+  sent.push({ requestId, traceId, at, timestamp: Math.floor(at), groups: trafficGroups.length });
+  await sendJson(link, subjects.detection(cameraId), body, { requestId, cameraId, traceId }, requestId);
 }

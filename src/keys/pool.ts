@@ -46,6 +46,7 @@ export class KeyPool {
   readonly #gate: PermitGate | null;
   #keys: readonly PooledKey[] = [];
   #byName: ReadonlyMap<string, PooledKey> = new Map();
+  #limitedByTokens: readonly PooledKey[] = [];
   #strategy: KeyStrategy;
   readonly #waiters: Waiters;
   /** In the order of leasing, hence of expiry. */
@@ -248,13 +249,15 @@ export class KeyPool {
       known.settings = this.#settings;
       return known;
     });
+    for (const [position, key] of this.#keys.entries()) key.position = position;
     this.#byName = new Map(this.#keys.map((key) => [key.spec.name, key]));
+    this.#limitedByTokens = this.#keys.filter((key) => key.spec.tpmLimit !== null);
     this.#lastIndex = this.#keys.findIndex((key) => key.spec.name === last);
   }
 
   /** From here on it is asked when a call of this waiter could go out. */
   #sizeCalls(waiter: Waiter, now: number): void {
-    for (const key of this.#keys) if (key.spec.tpmLimit !== null) key.callTokens = this.#estimates.most(key.spec, waiter.tokens, now);
+    for (const key of this.#limitedByTokens) key.callTokens = this.#estimates.most(key.spec, waiter.tokens, now);
   }
 
   /** Does `work`, which may open or close this circuit, and tells the keys when it did. */
@@ -296,7 +299,7 @@ export class KeyPool {
     const key = probe ?? chooseKey(this.#strategy, free, { keys: this.#keys, lastIndex: this.#lastIndex, now });
     if (key === undefined) return null;
     const mark = key.lease(now);
-    this.#lastIndex = this.#keys.indexOf(key);
+    this.#lastIndex = key.position;
     this.#granted++;
     const leaseId = `${this.#leasePrefix}-${this.#granted}`;
     const ticket = this.#gate?.take(key.budget, now, key.callTokens) ?? null;

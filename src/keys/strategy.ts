@@ -4,7 +4,7 @@ import { MINUTE_MS } from './limits.ts';
 
 /** What a strategy may know besides the candidates. */
 export interface ChoiceState {
-  /** All keys, in the order of the configuration. */
+  /** All keys, in the order of the configuration: each stands at its `position`. */
   readonly keys: readonly PooledKey[];
   /** Position of the key that was leased last; -1 before the first. */
   readonly lastIndex: number;
@@ -21,7 +21,7 @@ const shareOfMinute = (key: PooledKey, now: number): number => key.windows.used(
 
 /** The next one after the key leased last, in the order of the configuration. */
 const roundRobin: Choose = (candidates, { keys, lastIndex }) => {
-  const distance = (key: PooledKey): number => (keys.indexOf(key) - lastIndex - 1 + keys.length) % keys.length;
+  const distance = (key: PooledKey): number => (key.position - lastIndex - 1 + keys.length) % keys.length;
   return best(candidates, (a, b) => distance(a) - distance(b));
 };
 
