@@ -293,10 +293,10 @@ export class KeyPool {
   }
 
   #grant(waiter: Waiter, now: number): LeaseGrant | null {
-    const free = this.#keys.filter((key) => !waiter.exclude.has(key.spec.name) && (key.availableAt(now) ?? Infinity) <= now);
+    const isFree = (one: PooledKey): boolean => !waiter.exclude.has(one.spec.name) && (one.availableAt(now) ?? Infinity) <= now;
     // A refused key would never be tried again by a strategy that prefers others, so a due trial goes first.
-    const probe = free.find((one) => one.probeDue(now));
-    const key = probe ?? chooseKey(this.#strategy, free, { keys: this.#keys, lastIndex: this.#lastIndex, now });
+    const probe = this.#keys.find((one) => one.probeDue(now) && isFree(one));
+    const key = probe ?? chooseKey(this.#strategy, isFree, { keys: this.#keys, lastIndex: this.#lastIndex, now });
     if (key === undefined) return null;
     const mark = key.lease(now);
     this.#lastIndex = key.position;

@@ -1,16 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import OpenAI from 'openai';
-import type { ChatCompletion } from 'openai/resources/chat/completions';
+import type { ChatCompletion, ChatCompletionCreateParamsNonStreaming } from 'openai/resources/chat/completions';
 import type { ResponseFormat } from '../keys/config.schema.ts';
 import type { TransitSample } from '../keys/guard.ts';
 import type { CallOutcome } from '../keys/outcome.ts';
 import type { Secret } from '../keys/secret.ts';
+import { joinSignals } from '../runtime/joined-signal.ts';
 import { readAnswer, type Answer } from './answer.ts';
 import { classifyFailure, redact } from './failure.ts';
 import { createFetch } from './http-fetch.ts';
 import type { Prompt } from './prompt.ts';
 import { transitOf } from './transit.ts';
-import { ResponseFormats, responseFormatField } from './response-format.ts';
+import { ResponseFormats, responseFormatField, type Step } from './response-format.ts';
 import { MAX_ANSWER_TOKENS } from './token-bound.ts';
 
 /** What a call needs of a key; a lease's grant has this shape. */
@@ -89,41 +90,28 @@ export function createVlmClient(): VlmClient {
     const { access, timeoutMs } = request;
     const target = `${access.baseUrl} ${access.model}`;
     const step = formats.current(target, access.responseFormat);
-    const timeout = AbortSignal.timeout(Math.max(1, Math.ceil(timeoutMs)));
+    const over = joinSignals([request.signal]);
+    let timedOut = false;
+    const timer = setTimeout(() => {
+      timedOut = request.signal?.aborted !== true;
+      over.abort();
+    }, Math.max(1, Math.ceil(timeoutMs)));
     let sentAt: number | null = null;
     const trace = `00-${request.traceId}-${randomBytes(8).toString('hex')}-01`;
     leaving.set(trace, () => {
       sentAt = performance.now();
       request.onSent?.();
     });
-    const signal = request.signal === undefined ? timeout : AbortSignal.any([timeout, request.signal]);
     try {
-      const { data, response } = await clientFor(access).chat.completions.create(
-        {
-          model: access.model,
-          temperature: 0,
-          max_tokens: MAX_ANSWER_TOKENS,
-          messages: [
-            { role: 'system', content: request.prompt.system },
-            {
-              role: 'user',
-              content: [
-                { type: 'image_url', image_url: { url: `data:image/jpeg;base64,${Buffer.from(request.jpeg).toString('base64')}` } },
-                { type: 'text', text: request.prompt.user },
-              ],
-            },
-          ],
-          ...responseFormatField(step),
-        },
-        // The library's own time-out ends with the headers; the signal covers the body too.
-        { signal, timeout: 2 * timeoutMs + 1_000, headers: { [TRACE]: trace } },
-      ).withResponse();
+      // The library's own time-out ends with the headers; the signal covers the body too.
+      const options = { body: bodyOf(request, step), signal: over.signal, timeout: 2 * timeoutMs + 1_000, headers: { 'content-type': 'application/json', [TRACE]: trace } };
+      const { data, response } = await clientFor(access).post<Partial<ChatCompletion> | null>('/chat/completions', options).withResponse();
       const roundTripMs = sentAt === null ? null : performance.now() - sentAt;
       const arrivedAt = performance.now();
       const reply = fromCompletion(data, access);
       return reply.ok ? { ...reply, transit: transitOf(response.headers, roundTripMs), parseMs: performance.now() - arrivedAt } : reply;
     } catch (error) {
-      const ending = { timedOut: timeout.aborted, abandoned: request.signal?.aborted === true && !timeout.aborted };
+      const ending = { timedOut, abandoned: request.signal?.aborted === true && !timedOut };
       const failure = classifyFailure(error, ending, access.secret, Date.now());
       if (failure.kind === 'ok') throw error;
       const formatRefused = failure.kind === 'rejected-request' && formats.refused(target, access.responseFormat, step, failure.message);
@@ -131,11 +119,34 @@ export function createVlmClient(): VlmClient {
       const transit = headers === null ? null : transitOf(headers, sentAt === null ? null : performance.now() - sentAt);
       return { ok: false, failure, formatRefused, transit, promptTokens: 0, completionTokens: 0 };
     } finally {
+      clearTimeout(timer);
+      over.release();
       leaving.delete(trace);
     }
   }
 
   return { call };
+}
+
+/** Written once and sent as it is: the library's own writer looks at every value of a body on the way. */
+function bodyOf({ access, prompt, jpeg }: VlmRequest, step: Step): string {
+  const body: ChatCompletionCreateParamsNonStreaming = {
+    model: access.model,
+    temperature: 0,
+    max_tokens: MAX_ANSWER_TOKENS,
+    messages: [
+      { role: 'system', content: prompt.system },
+      {
+        role: 'user',
+        content: [
+          { type: 'image_url', image_url: { url: `data:image/jpeg;base64,${Buffer.from(jpeg.buffer, jpeg.byteOffset, jpeg.byteLength).toString('base64')}` } },
+          { type: 'text', text: prompt.user },
+        ],
+      },
+    ],
+    ...responseFormatField(step),
+  };
+  return JSON.stringify(body);
 }
 
 /** A provider's body is not trusted to have the type the library declares. */

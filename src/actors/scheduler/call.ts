@@ -4,6 +4,7 @@ import type { CallTokens } from '../../keys/tokens.ts';
 import type { VlmReply, VlmRequest } from '../../llm/client.ts';
 import type { CallTrace } from '../../messages/assessment.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { joinSignals } from '../../runtime/joined-signal.ts';
 import type { ResultMetadata } from './result.ts';
 
 /** What making one call takes. */
@@ -51,14 +52,18 @@ export async function makeCall(options: CallOptions, parts: CallParts): Promise<
     sentAt = clock.now();
     parts.sent(lease.leaseId);
   };
-  const late = new AbortController();
-  const timer = clock.setTimeout(() => late.abort(), deadline - startedAt);
-  const signals = [late.signal, abort, ...(dropped === undefined ? [] : [dropped])];
-  const answer = await parts.call({ ...request, access: lease, onSent, signal: AbortSignal.any(signals) });
+  let late = false;
+  const over = joinSignals([abort, dropped]);
+  const timer = clock.setTimeout(() => {
+    late = true;
+    over.abort();
+  }, deadline - startedAt);
+  const answer = await parts.call({ ...request, access: lease, onSent, signal: over.signal });
   clock.clearTimeout(timer);
+  over.release();
   const endedAt = clock.now();
   const ours = abort.aborted || dropped?.aborted === true;
-  const reply = late.signal.aborted && !ours ? hung(answer, sentAt, endedAt) : answer;
+  const reply = late && !ours ? hung(answer, sentAt, endedAt) : answer;
   parts.onCall(reply.ok ? 'ok' : reply.failure.kind, Math.max(0, endedAt - startedAt) / 1_000);
   return { lease, reply, startedAt, endedAt, trace: traceOf(lease, reply, { leaseAskedAt, startedAt, sentAt, endedAt }, hedge) };
 }
