@@ -150,6 +150,7 @@ describe('scheduler, key pool and provider together', () => {
     bus.add(...waiting);
     sim.clearBehaviours();
     await until('the model judges again', () => waiting.every((task) => bus.result(task)?.source === 'vlm'), 20_000);
+    await until('those of the beginning are answered too', () => first.every((task) => bus.settlements(task).length > 0), 20_000);
     assert.equal((await stats()).provider_down_since, null);
     assert.deepEqual((await pool()).circuits.map(({ state }) => state), ['closed']);
     assert.ok(callsInOutage < 60, `${callsInOutage} calls to a provider that is down`);

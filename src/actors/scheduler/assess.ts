@@ -49,7 +49,7 @@ const EXPIRED: AssessmentFailure = { code: 'expired', message: 'the task was too
 const DOWN: AssessmentFailure = { code: 'no-lease', message: 'the provider does not answer' };
 
 /**
- * Judges one task by the model: image, then lease, call and settlement, again on another key when it fails. Where the
+ * Judges one task by the model: picture and lease, then call and settlement, again on another key when it fails. Where the
  * provider is to blame that there is no judgement, rules judge and the result is marked `degraded`.
  */
 export async function assessByModel(task: AssessmentTask, parts: AssessParts): Promise<Assessed> {
@@ -65,16 +65,14 @@ export async function assessByModel(task: AssessmentTask, parts: AssessParts): P
   const prompt = buildPrompt(task, parts.language);
   const bound = tokenBound(prompt);
   const exclude = new Set<string>();
-  let jpeg: Uint8Array | null = null;
+  // Under way while the task waits for its turn and for a key.
+  const picture = parts.image(task.group.cropId, deadline);
   let asked = 0;
   const ask = (more: Pick<LeaseRequest, 'priority' | 'exclude' | 'deadline'>): Promise<LeaseReply> => parts.lease({ waiterId: `${task.taskId}#${asked++}`, tokens: bound, ...more });
   for (;;) {
     const turn = await parts.turn();
     if (turn === 'closing' || closing.aborted) return null;
     if (turn === 'provider-down') return ended(lastOf(failed) ?? DOWN, true);
-    jpeg ??= await parts.image(task.group.cropId, deadline);
-    if (closing.aborted) return null;
-    if (jpeg === null) return unknown({ code: 'no-image', message: 'the picture of the group is gone' });
 
     const leaseAskedAt = clock.now();
     const lease = await ask({ priority: task.priority, exclude: [...exclude], deadline });
@@ -85,6 +83,14 @@ export async function assessByModel(task: AssessmentTask, parts: AssessParts): P
     if (lease.kind === 'refused') {
       if (lease.reason === 'cancelled') continue;
       return ended(refusalOf(lease.message, lease.reason, failed), lease.reason === 'provider-down' || (lease.reason !== 'queue-full' && providerFailed(failed)));
+    }
+    const jpeg = await soon(picture, parts);
+    if (jpeg === LATE || jpeg === null || closing.aborted) giveBack(lease, parts);
+    if (closing.aborted) return null;
+    if (jpeg === null) return unknown({ code: 'no-image', message: 'the picture of the group is gone' });
+    if (jpeg === LATE) {
+      await picture;
+      continue;
     }
     const round = await callRound({ lease, leaseAskedAt, deadline, request: { prompt, jpeg, traceId: task.traceId, timeoutMs: parts.timeoutMs } }, task, exclude, ask, parts);
     metadata = withRound(metadata, round, failed.filter(({ hedge }) => hedge !== true).length);
@@ -100,6 +106,21 @@ export async function assessByModel(task: AssessmentTask, parts: AssessParts): P
     }
     if (giveUp || clock.now() >= deadline) return ended(failure, providerFailed(failed));
     parts.onRetry();
+  }
+}
+
+const LATE = Symbol('late');
+/** A key is not held longer than this for a picture that does not come. */
+const PICTURE_MS = 250;
+
+/** The picture, or `LATE`. */
+async function soon(picture: Promise<Uint8Array | null>, { clock }: AssessParts): Promise<Uint8Array | null | typeof LATE> {
+  const { promise, resolve } = Promise.withResolvers<typeof LATE>();
+  const timer = clock.setTimeout(() => resolve(LATE), PICTURE_MS);
+  try {
+    return await Promise.race([picture, promise]);
+  } finally {
+    clock.clearTimeout(timer);
   }
 }
 
