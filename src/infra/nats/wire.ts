@@ -21,6 +21,8 @@ interface Asked {
   readonly reject: (error: unknown) => void;
 }
 
+/** In a turn that takes longer, what waits is sent meanwhile: others could be working on it. */
+const LONGEST_MS = 1;
 /** How often it is looked whether an answer is overdue, so a time-out comes at most this much late. */
 const LOOK_MS = 250;
 
@@ -35,6 +37,9 @@ export class Wire {
   readonly #inbox = createInbox();
   readonly #asked = new Map<string, Asked>();
   #out: Outgoing[] = [];
+  /** When the first of them came, by `performance.now()`. */
+  #since = 0;
+  #immediate: NodeJS.Immediate | null = null;
   #subscription: Subscription | null = null;
   #looking: NodeJS.Timeout | null = null;
   #lastToken = 0;
@@ -48,10 +53,13 @@ export class Wire {
     return this.#asked.size;
   }
 
-  /** Sends at the end of this turn. What cannot be sent (too large, the connection is closed) is told to `onError`. */
+  /** Sends at the end of this turn, or a little later in it. What cannot be sent (too large, the connection is closed) is told to `onError`. */
   send(subject: string, payload: Uint8Array | string, options: SendOptions = {}, onError: (error: unknown) => void = ignore): void {
-    if (this.#out.length === 0) setImmediate(() => this.flush());
+    const now = performance.now();
+    if (this.#out.length === 0) this.#since = now;
     this.#out.push({ ...options, subject, payload, onError });
+    if (now - this.#since > LONGEST_MS) this.flush();
+    else this.#immediate ??= setImmediate(() => this.flush());
   }
 
   /**
@@ -73,6 +81,8 @@ export class Wire {
 
   /** Sends now what waits for the end of the turn. */
   flush(): void {
+    if (this.#immediate !== null) clearImmediate(this.#immediate);
+    this.#immediate = null;
     const out = this.#out;
     this.#out = [];
     for (const { subject, payload, onError, headers, reply } of out) {
