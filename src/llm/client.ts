@@ -8,7 +8,7 @@ import type { Secret } from '../keys/secret.ts';
 import { joinSignals } from '../runtime/joined-signal.ts';
 import { readAnswer, type Answer } from './answer.ts';
 import { classifyFailure, redact } from './failure.ts';
-import { createFetch } from './http-fetch.ts';
+import { createFetch, type Watch } from './http-fetch.ts';
 import type { Prompt } from './prompt.ts';
 import { transitOf } from './transit.ts';
 import { ResponseFormats, responseFormatField, type Step } from './response-format.ts';
@@ -72,9 +72,9 @@ const TRACE = 'traceparent';
 /** Chat completions with a picture. Connections are kept and reused. Nothing is logged and no message carries a key. */
 export function createVlmClient(): VlmClient {
   const formats = new ResponseFormats();
-  /** What to call when a request leaves, by its `traceparent`, which no other has. */
-  const leaving = new Map<string, () => void>();
-  const fetch = createFetch((headers) => leaving.get(headers.get(TRACE) ?? '')?.());
+  /** Requests under way, by their `traceparent`, which no other has. */
+  const underWay = new Map<string, Watch>();
+  const fetch = createFetch((headers) => underWay.get(headers.get(TRACE) ?? ''));
   /** One client for each key's name; replaced when its secret or endpoint changes, so it grows no larger than the key file. */
   const clients = new Map<string, { readonly access: VlmAccess; readonly client: OpenAI }>();
 
@@ -98,13 +98,14 @@ export function createVlmClient(): VlmClient {
     }, Math.max(1, Math.ceil(timeoutMs)));
     let sentAt: number | null = null;
     const trace = `00-${request.traceId}-${randomBytes(8).toString('hex')}-01`;
-    leaving.set(trace, () => {
+    const onSent = (): void => {
       sentAt = performance.now();
       request.onSent?.();
-    });
+    };
+    underWay.set(trace, { onSent, signal: over.signal });
     try {
-      // The library's own time-out ends with the headers; the signal covers the body too.
-      const options = { body: bodyOf(request, step), signal: over.signal, timeout: 2 * timeoutMs + 1_000, headers: { 'content-type': 'application/json', [TRACE]: trace } };
+      // Our own time-out comes first.
+      const options = { body: bodyOf(request, step), timeout: 2 * timeoutMs + 1_000, headers: { 'content-type': 'application/json', [TRACE]: trace } };
       const { data, response } = await clientFor(access).post<Partial<ChatCompletion> | null>('/chat/completions', options).withResponse();
       const roundTripMs = sentAt === null ? null : performance.now() - sentAt;
       const arrivedAt = performance.now();
@@ -121,7 +122,7 @@ export function createVlmClient(): VlmClient {
     } finally {
       clearTimeout(timer);
       over.release();
-      leaving.delete(trace);
+      underWay.delete(trace);
     }
   }
 
