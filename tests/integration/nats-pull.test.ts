@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { connect, type NatsConnection } from 'nats';
+import { startNatsServer } from '../../src/embedded/nats-server.ts';
+import type { EmbeddedService } from '../../src/embedded/service.ts';
+import type { PullConsumer } from '../../src/infra/bus.ts';
+import { NatsBus } from '../../src/infra/nats/bus.ts';
+import { Detection } from '../../src/messages/detection.ts';
+import { consumers, streams, subjects } from '../../src/messages/subjects.ts';
+import { memoryLog } from '../support/log.ts';
+import { detection } from '../support/samples.ts';
+import { until } from '../support/until.ts';
+
+const log = memoryLog();
+let folder: string;
+let server: EmbeddedService;
+let bus: NatsBus;
+let beside: NatsConnection;
+/** Orders seen on the wire, by consumer. */
+const orders = new Map<string, number>();
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'gantry-pull-'));
+  server = await startNatsServer({ dataDir: folder, log });
+  bus = await NatsBus.open({ url: server.url, startTimeoutMs: 5_000, log });
+  beside = await connect({ servers: server.url });
+  beside.subscribe('$JS.API.CONSUMER.MSG.NEXT.>', { callback: (_, { subject }) => void orders.set(subject, (orders.get(subject) ?? 0) + 1) });
+  await beside.flush();
+});
+after(async () => {
+  await beside.close();
+  await bus.close();
+  await server.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const durable = consumers.taskGenerator;
+const ordersSeen = async (): Promise<number> => {
+  await beside.flush();
+  return orders.get(`$JS.API.CONSUMER.MSG.NEXT.${streams.detections}.${durable}`) ?? 0;
+};
+const open = (ahead: number): Promise<PullConsumer<Detection>> => bus.pull({ stream: streams.detections, durable, parser: Detection, ahead });
+
+async function publish(count: number): Promise<string[]> {
+  const frames = Array.from({ length: count }, () => detection(1));
+  await Promise.all(frames.map((frame) => bus.publish(subjects.detection(frame.cameraId), frame, frame, frame.requestId)));
+  return frames.map(({ requestId }) => requestId);
+}
+
+/** Takes so many, acking each; the ids in the order they came. */
+async function take(consumer: PullConsumer<Detection>, count: number, batch = 10): Promise<string[]> {
+  const ids: string[] = [];
+  await until(`${count} messages`, async () => {
+    for (const delivery of await consumer.fetch(batch, 500)) {
+      ids.push(delivery.body.requestId);
+      delivery.ack();
+    }
+    return ids.length >= count;
+  });
+  return ids;
+}
+
+describe('a pull that orders ahead', () => {
+  it('takes all there is, in order, each once, with few orders', async () => {
+    const consumer = await open(8);
+    const before = await ordersSeen();
+    const ids = await publish(40);
+    assert.deepEqual((await take(consumer, 40, 3)).toSorted(), ids.toSorted());
+    assert.deepEqual(await consumer.fetch(3, 50), []);
+    const used = (await ordersSeen()) - before;
+    assert.ok(used <= 13, `${used} orders for 40 messages`);
+    await consumer.close();
+  });
+
+  it('has no more in its hands than it may be ahead, beside what was fetched', async () => {
+    const consumer = await open(8);
+    await publish(30);
+    const fetched = await consumer.fetch(2, 1_000);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const { unsettled } = await consumer.lag();
+    assert.ok(unsettled >= fetched.length && unsettled <= fetched.length + 8, `${unsettled} delivered, ${fetched.length} fetched`);
+    for (const delivery of fetched) delivery.ack();
+    await take(consumer, 30 - fetched.length);
+    await consumer.close();
+  });
+
+  it('hands back at its end what was not fetched, for another one to have at once', async () => {
+    const consumer = await open(8);
+    const ids = await publish(12);
+    const [first] = await consumer.fetch(1, 1_000);
+    first?.ack();
+    await consumer.close();
+    const another = await open(0);
+    const began = performance.now();
+    assert.deepEqual((await take(another, 11)).toSorted(), ids.filter((id) => id !== first?.body.requestId).toSorted());
+    assert.ok(performance.now() - began < 5_000, 'well before the ack wait of 10 s');
+    await another.close();
+  });
+
+  it('ends its wait when told to, and loses nothing that was on its way', async () => {
+    const consumer = await open(8);
+    const stop = new AbortController();
+    const waiting = consumer.fetch(5, 60_000, stop.signal);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    stop.abort();
+    assert.deepEqual(await waiting, []);
+    const [id] = await publish(1);
+    await consumer.close();
+    const another = await open(0);
+    assert.deepEqual(await take(another, 1), [id]);
+    await another.close();
+  });
+});
+
+describe('a pull that orders nothing ahead', () => {
+  it('costs one order for each message that comes alone', async () => {
+    const consumer = await open(0);
+    assert.deepEqual(await consumer.fetch(10, 20), [], 'and now it knows that there is nothing');
+    const before = await ordersSeen();
+    for (let each = 0; each < 5; each += 1) {
+      const waiting = consumer.fetch(10, 5_000);
+      const [id] = await publish(1);
+      const [delivery] = await waiting;
+      assert.equal(delivery?.body.requestId, id);
+      delivery?.ack();
+    }
+    assert.equal((await ordersSeen()) - before, 5);
+    await consumer.close();
+  });
+
+  it('brings a crowd in two: the first that woke it, then all others', async () => {
+    const consumer = await open(0);
+    await publish(6);
+    const sizes: number[] = [];
+    await until('all six', async () => {
+      const batch = await consumer.fetch(10, 500);
+      for (const delivery of batch) delivery.ack();
+      sizes.push(batch.length);
+      return sizes.reduce((sum, size) => sum + size, 0) >= 6;
+    });
+    assert.ok(sizes.length <= 2, `${sizes} at once`);
+    await consumer.close();
+  });
+
+  it('leaves everything that is not fetched to others', async () => {
+    const [one, other] = [await open(0), await open(0)];
+    const waiting = one.fetch(10, 5_000);
+    const ids = await publish(4);
+    const [first] = await waiting;
+    first?.ack();
+    assert.deepEqual((await take(other, 3)).toSorted(), ids.filter((id) => id !== first?.body.requestId).toSorted());
+    await Promise.all([one.close(), other.close()]);
+  });
+
+  it('serves two fetches at once', async () => {
+    const consumer = await open(0);
+    await consumer.fetch(1, 20);
+    const waiting = consumer.fetch(1, 5_000);
+    const ids = await publish(2);
+    const [got, more] = await Promise.all([waiting, until('the second', async () => (await consumer.fetch(5, 0))[0])]);
+    assert.deepEqual([got[0]?.body.requestId, more.body.requestId].toSorted(), ids.toSorted());
+    got[0]?.ack();
+    more.ack();
+    await consumer.close();
+  });
+});
+
+/** Takes until this one came: a server that was killed may deliver again what was acked just before. */
+async function takeUntil(consumer: PullConsumer<Detection>, id: string | undefined): Promise<void> {
+  await until(`message ${id}`, async () => {
+    const batch = await consumer.fetch(10, 500);
+    for (const delivery of batch) delivery.ack();
+    return batch.some(({ body }) => body.requestId === id);
+  });
+}
+
+it('both go on by themselves after the server was killed', async () => {
+  const [standing, plain] = [await open(8), await open(0)];
+  const [before] = await publish(1);
+  await takeUntil(standing, before);
+  const pid = server.pid();
+  assert.ok(pid);
+  const waiting = standing.fetch(1, 20_000);
+  process.kill(pid, 'SIGKILL');
+  await assert.rejects(waiting, { code: 'BUS_DOWN' });
+  await assert.rejects(plain.fetch(1, 1_000), { code: 'BUS_DOWN' });
+  await until('reconnected', () => bus.state() === 'connected', 20_000);
+  const [id] = await until('published', () => publish(1).catch(() => null), 20_000);
+  await takeUntil(standing, id);
+  await standing.close();
+  const [next] = await publish(1);
+  await takeUntil(plain, next);
+  await plain.close();
+});
