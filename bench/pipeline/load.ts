@@ -53,24 +53,25 @@ const aggregateSeen = (aggregate: Aggregate, at: number): SeenAggregate => ({
 const ours = (cameraId: string): boolean => cameraId.startsWith(order.prefix);
 
 /** Listens beside, without a consumer, so that nothing is taken away from Gantry. */
-function listen<T extends { readonly cameraId: string }>(subject: string, note: (body: T, at: number) => void, also: (message: Msg) => void = () => undefined): void {
+function listen(subject: string, note: (message: Msg, at: number) => void, also: (message: Msg) => void = () => undefined): void {
   nc.subscribe(subject, {
     callback: (error, message: Msg) => {
       const at = now();
       if (error !== null) return;
       also(message);
-      heard.push(() => {
-        const body = message.json<T>();
-        if (ours(body.cameraId)) note(body, at);
-      });
+      if (ours(message.headers?.get(headers.cameraId) ?? '')) heard.push(() => note(message, at));
     },
   });
 }
-listen<AssessmentTask>(subjects.tasks, ({ requestId, group }, at) => void batch.tasks.push({ requestId, at, groupIndex: group.groupIndex }));
-listen<AssessmentResult>(subjects.results, ({ requestId, groupIndex, timestamp, metadata, error }, at) => {
+listen(subjects.tasks, (message, at) => {
+  const { requestId, group } = message.json<AssessmentTask>();
+  batch.tasks.push({ requestId, at, groupIndex: group.groupIndex });
+});
+listen(subjects.results, (message, at) => {
+  const { requestId, groupIndex, timestamp, metadata, error } = message.json<AssessmentResult>();
   batch.results.push({ requestId, at, groupIndex, judgedAt: Date.parse(timestamp), waitMs: metadata.waitMs ?? null, calls: metadata.calls ?? [], unknown: error !== undefined });
 });
-listen<Aggregate>(subjects.aggregates, (aggregate, at) => void batch.aggregates.push(aggregateSeen(aggregate, at)), (message) => void open.delete(message.headers?.get(headers.requestId) ?? ''));
+listen(subjects.aggregates, (message, at) => void batch.aggregates.push(aggregateSeen(message.json<Aggregate>(), at)), (message) => void open.delete(message.headers?.get(headers.requestId) ?? ''));
 
 const redis = order.redisUrl === null ? null : new Redis(order.redisUrl);
 redis?.on('pmessage', (_pattern: string, _channel: string, text: string) => {

@@ -10,6 +10,7 @@ import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { percentiles } from '../../src/cli/check/percentiles.ts';
 import { type Bar, bar, machine, print, type Result, resultOf } from '../harness.ts';
+import { FrameMaker } from './frames.ts';
 import { Ledger, STAGES, type Tally } from './journey.ts';
 import type { ProviderOrder } from './orders.ts';
 import { run, type RunEnd } from './run.ts';
@@ -33,13 +34,14 @@ const WARM_UP_MS = options.quick ? 2_000 : 5_000;
 const results: Result[] = [];
 const bars: Bar[] = [];
 const before = loadavg()[0] ?? 0;
+const yardstick = jsonRoundTrips();
 const provider = await startProvider(PROVIDER);
 try {
   const gantry = await startGantryProcess({ provider, ...(options.profile === undefined ? {} : { profile: options.profile }) });
   try {
     const target = { ...gantry, token: null, pids: new Map([...gantry.pids, ['provider', provider.pid]]) };
     console.log('warming up ...');
-    await run(target, { cameras: CAMERAS, groupsPerSecond: 100, seconds: options.quick ? 3 : 6, seed: 1 }, new Ledger());
+    await run(target, { cameras: CAMERAS, groupsPerSecond: 100, seconds: options.quick ? 3 : 20, seed: 1 }, new Ledger());
     for (const rate of RATES) {
       console.log(`${rate.groupsPerSecond} groups/s for ${rate.seconds} s ...`);
       const ledger = new Ledger();
@@ -54,8 +56,18 @@ try {
 } finally {
   provider.stop();
 }
-results.push(resultOf('load average before', 'machine', '', [before]));
+results.push(resultOf('load average before', 'machine', '', [before]), resultOf('yardstick: a frame as JSON, written and read', 'machine', 'us', yardstick));
 print({ name: 'bench:pipeline', machine: machine(), results, bars }, options);
+
+/** How fast this machine is at such work: so much faster or slower, so much smaller or larger every figure here. */
+function jsonRoundTrips(): number[] {
+  const frame = new FrameMaker('yardstick', 1).next(0);
+  return Array.from({ length: 5 }, () => {
+    const began = performance.now();
+    for (let each = 0; each < 2_000; each += 1) JSON.parse(JSON.stringify(frame));
+    return ((performance.now() - began) * 1_000) / 2_000;
+  });
+}
 
 function judge({ groupsPerSecond, mostMs, seconds }: (typeof RATES)[number], ledger: Ledger, tally: Tally, end: RunEnd): void {
   const name = `${groupsPerSecond} groups/s`;
@@ -76,6 +88,7 @@ function judge({ groupsPerSecond, mostMs, seconds }: (typeof RATES)[number], led
   note('aggregate made -> Redis subscriber', redis, WHOLE);
   results.push(resultOf('alerts', name, '', [tally.alerts]), resultOf('frames measured', name, '', [journeys.length]), resultOf('of them while nothing else used the machine', name, '', [calm.length]), resultOf('load later than planned, at worst', name, 'ms', [end.latestMs]));
   for (const [process_, cores] of end.cores) results.push(resultOf(`CPU of ${process_}`, name, 'cores', [cores]));
+  results.push(resultOf('CPU of Gantry for a group', name, 'ms', [((end.cores.get('Gantry') ?? Number.NaN) * 1_000) / groupsPerSecond]));
   bars.push(
     bar(`${name}: added latency, P95`, p(added, 'p95'), 'ms', '<=', mostMs),
     bar(`${name}: Redis push, P99`, p(redis, 'p99'), 'ms', '<=', REDIS_MOST_MS),

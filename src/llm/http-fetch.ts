@@ -5,6 +5,8 @@ import type { Socket } from 'node:net';
 /** An answer has a few kB; what is larger is no answer. */
 const MAX_ANSWER_BYTES = 1_000_000;
 const KEPT = 256;
+/** A connection that nobody used for so long is closed: after longer, servers and firewalls may have dropped it without a word. */
+const KEPT_MS = 4_000;
 
 /** Statuses whose answers have no body, which `Response` insists on. */
 const BODILESS: ReadonlySet<number> = new Set([204, 205, 304]);
@@ -23,7 +25,8 @@ export interface Watch {
  * `watchOf` tells by the headers of a request who watches over it.
  */
 export function createFetch(watchOf: (headers: Headers) => Watch | undefined): (url: string | URL | Request, init?: RequestInit) => Promise<Response> {
-  const agents = { http: new HttpAgent({ keepAlive: true, maxFreeSockets: KEPT }), https: new HttpsAgent({ keepAlive: true, maxFreeSockets: KEPT }) };
+  const kept = { keepAlive: true, maxFreeSockets: KEPT, timeout: KEPT_MS };
+  const agents = { http: new HttpAgent(kept), https: new HttpsAgent(kept) };
 
   return (url, init = {}) => {
     const target = new URL(url instanceof Request ? url.url : url);

@@ -65,8 +65,7 @@ export async function assessByModel(task: AssessmentTask, parts: AssessParts): P
   const prompt = buildPrompt(task, parts.language);
   const bound = tokenBound(prompt);
   const exclude = new Set<string>();
-  // Under way while the task waits for its turn and for a key.
-  const picture = parts.image(task.group.cropId, deadline);
+  let picture: Promise<Uint8Array | null> | null = null;
   let asked = 0;
   const ask = (more: Pick<LeaseRequest, 'priority' | 'exclude' | 'deadline'>): Promise<LeaseReply> => parts.lease({ waiterId: `${task.taskId}#${asked++}`, tokens: bound, ...more });
   for (;;) {
@@ -74,6 +73,8 @@ export async function assessByModel(task: AssessmentTask, parts: AssessParts): P
     if (turn === 'closing' || closing.aborted) return null;
     if (turn === 'provider-down') return ended(lastOf(failed) ?? DOWN, true);
 
+    // Read while the task waits for a key.
+    picture ??= parts.image(task.group.cropId, deadline);
     const leaseAskedAt = clock.now();
     const lease = await ask({ priority: task.priority, exclude: [...exclude], deadline });
     if (closing.aborted) {

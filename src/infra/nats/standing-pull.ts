@@ -68,6 +68,7 @@ export class StandingPull<T> implements PullConsumer<T> {
   /** Resolves with the first message, an error, at the end of the wait, or after the abort when all has come. */
   async #arrival(waitMs: number, signal: AbortSignal | undefined): Promise<void> {
     if (signal?.aborted === true || this.#closed) return;
+    this.#link.require();
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, waitMs);
     const leave = (): void => void this.#leave().then(resolve);

@@ -1,4 +1,4 @@
-import { createInbox, type Msg, type MsgHdrs, type NatsConnection, type Subscription } from 'nats';
+import { createInbox, type Msg, type MsgHdrs, type NatsConnection } from 'nats';
 import { InfraError } from '../errors.ts';
 
 export interface SendOptions {
@@ -40,7 +40,7 @@ export class Wire {
   /** When the first of them came, by `performance.now()`. */
   #since = 0;
   #immediate: NodeJS.Immediate | null = null;
-  #subscription: Subscription | null = null;
+  #listening = false;
   #looking: NodeJS.Timeout | null = null;
   #lastToken = 0;
 
@@ -67,7 +67,8 @@ export class Wire {
    * with what the client says when it cannot be sent.
    */
   ask(subject: string, payload: Uint8Array | string, timeoutMs: number, headers?: MsgHdrs): Promise<Msg> {
-    this.#subscription ??= this.#nc.subscribe(`${this.#inbox}.*`, { callback: (_, message) => this.#answered(message) });
+    if (!this.#listening) this.#nc.subscribe(`${this.#inbox}.*`, { callback: (_, message) => this.#answered(message) });
+    this.#listening = true;
     this.#looking ??= setInterval(() => this.#look(), LOOK_MS);
     const token = String((this.#lastToken += 1));
     return new Promise((resolve, reject) => {
