@@ -77,6 +77,7 @@ export async function assessByModel(task: AssessmentTask, parts: AssessParts): P
     picture ??= parts.image(task.group.cropId, deadline);
     const leaseAskedAt = clock.now();
     const lease = await ask({ priority: task.priority, exclude: [...exclude], deadline });
+    const leasedAt = clock.now();
     if (closing.aborted) {
       if (lease.kind === 'granted') giveBack(lease, parts);
       return null;
@@ -93,7 +94,7 @@ export async function assessByModel(task: AssessmentTask, parts: AssessParts): P
       await picture;
       continue;
     }
-    const round = await callRound({ lease, leaseAskedAt, deadline, request: { prompt, jpeg, traceId: task.traceId, timeoutMs: parts.timeoutMs } }, task, exclude, ask, parts);
+    const round = await callRound({ lease, leaseAskedAt, leasedAt, deadline, request: { prompt, jpeg, traceId: task.traceId, timeoutMs: parts.timeoutMs } }, task, exclude, ask, parts);
     metadata = withRound(metadata, round, failed.filter(({ hedge }) => hedge !== true).length);
     let giveUp = false;
     for (const made of round) giveUp = settle(made, failed, exclude, parts) || giveUp;
@@ -136,7 +137,7 @@ function callRound(options: CallOptions, task: AssessmentTask, exclude: Readonly
     // At the lowest priority: it takes no lease that anybody waits for.
     lease: () => ask({ priority: 1, exclude: [...exclude, options.lease.keyName], deadline: clock.now() + HEDGE_LEASE_MS }),
     giveBack: (lease) => giveBack(lease, parts),
-    call: (lease, leaseAskedAt, dropped) => makeCall({ ...options, lease, leaseAskedAt, dropped, hedge: true }, parts),
+    call: (lease, leaseAskedAt, dropped) => makeCall({ ...options, lease, leaseAskedAt, leasedAt: clock.now(), dropped, hedge: true }, parts),
   });
 }
 

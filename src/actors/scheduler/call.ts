@@ -31,6 +31,7 @@ export interface Made {
 export interface CallOptions {
   readonly lease: LeaseGrant;
   readonly leaseAskedAt: number;
+  readonly leasedAt: number;
   readonly request: Omit<VlmRequest, 'access' | 'signal' | 'onSent'>;
   /** The call is given up then (epoch ms): nobody waits for the answer. */
   readonly deadline: number;
@@ -45,7 +46,7 @@ const HANGS_MS = 10_000;
 /** Makes one call. One that the task's end cut short after ten seconds or more counts as timed out, a shorter one as given up. Never rejects. */
 export async function makeCall(options: CallOptions, parts: CallParts): Promise<Made> {
   const { clock, abort } = parts;
-  const { lease, leaseAskedAt, deadline, dropped, request, hedge } = options;
+  const { lease, leaseAskedAt, leasedAt, deadline, dropped, request, hedge } = options;
   const startedAt = clock.now();
   let sentAt: number | null = null;
   const onSent = (): void => {
@@ -65,7 +66,7 @@ export async function makeCall(options: CallOptions, parts: CallParts): Promise<
   const ours = abort.aborted || dropped?.aborted === true;
   const reply = late && !ours ? hung(answer, sentAt, endedAt) : answer;
   parts.onCall(reply.ok ? 'ok' : reply.failure.kind, Math.max(0, endedAt - startedAt) / 1_000);
-  return { lease, reply, startedAt, endedAt, trace: traceOf(lease, reply, { leaseAskedAt, startedAt, sentAt, endedAt }, hedge) };
+  return { lease, reply, startedAt, endedAt, trace: traceOf(lease, reply, { leaseAskedAt, leasedAt, sentAt, endedAt }, hedge) };
 }
 
 function hung(reply: VlmReply, sentAt: number | null, endedAt: number): VlmReply {
@@ -78,11 +79,11 @@ export const tokensOf = ({ promptTokens, completionTokens }: VlmReply): CallToke
 
 const span = (from: number, to: number): number => Math.max(0, Math.round((to - from) * 10) / 10);
 
-const traceOf = (lease: LeaseGrant, reply: VlmReply, at: { readonly leaseAskedAt: number; readonly startedAt: number; readonly sentAt: number | null; readonly endedAt: number }, hedge?: true): CallTrace => ({
+const traceOf = (lease: LeaseGrant, reply: VlmReply, at: { readonly leaseAskedAt: number; readonly leasedAt: number; readonly sentAt: number | null; readonly endedAt: number }, hedge?: true): CallTrace => ({
   apiKeyId: lease.keyName,
   outcome: reply.ok ? 'ok' : reply.failure.kind,
-  leaseMs: span(at.leaseAskedAt, at.startedAt),
-  sendMs: at.sentAt === null ? null : span(at.startedAt, at.sentAt),
+  leaseMs: span(at.leaseAskedAt, at.leasedAt),
+  sendMs: at.sentAt === null ? null : span(at.leasedAt, at.sentAt),
   modelMs: at.sentAt === null ? null : span(at.sentAt, at.endedAt),
   parseMs: reply.ok && reply.parseMs !== undefined ? span(0, reply.parseMs) : null,
   ...(hedge === true ? { hedge } : {}),
