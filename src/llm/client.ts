@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import OpenAI from 'openai';
 import type { ChatCompletion, ChatCompletionCreateParamsNonStreaming } from 'openai/resources/chat/completions';
 import type { ResponseFormat } from '../keys/config.schema.ts';
@@ -129,8 +129,14 @@ export function createVlmClient(): VlmClient {
   return { call };
 }
 
-/** Written once and sent as it is: the library's own writer looks at every value of a body on the way. */
-function bodyOf({ access, prompt, jpeg }: VlmRequest, step: Step): string {
+/** Stands in a body for the picture; no prompt holds it. */
+const PICTURE = randomUUID();
+
+/**
+ * The bytes of a request. The library's own writer looks at every value of a body on the way; and a picture that is part
+ * of a string is copied with it again and again.
+ */
+function bodyOf({ access, prompt, jpeg }: VlmRequest, step: Step): Uint8Array {
   const body: ChatCompletionCreateParamsNonStreaming = {
     model: access.model,
     temperature: 0,
@@ -140,14 +146,16 @@ function bodyOf({ access, prompt, jpeg }: VlmRequest, step: Step): string {
       {
         role: 'user',
         content: [
-          { type: 'image_url', image_url: { url: `data:image/jpeg;base64,${Buffer.from(jpeg.buffer, jpeg.byteOffset, jpeg.byteLength).toString('base64')}` } },
+          { type: 'image_url', image_url: { url: `data:image/jpeg;base64,${PICTURE}` } },
           { type: 'text', text: prompt.user },
         ],
       },
     ],
     ...responseFormatField(step),
   };
-  return JSON.stringify(body);
+  const [before = '', after = ''] = JSON.stringify(body).split(PICTURE);
+  const picture = Buffer.from(jpeg.buffer, jpeg.byteOffset, jpeg.byteLength).toString('base64');
+  return Buffer.concat([Buffer.from(before), Buffer.from(picture, 'latin1'), Buffer.from(after)]);
 }
 
 /** A provider's body is not trusted to have the type the library declares. */

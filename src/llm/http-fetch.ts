@@ -34,7 +34,7 @@ export function createFetch(watchOf: (headers: Headers) => Watch | undefined): (
     const { body } = init;
     const watch = watchOf(headers);
     const signals = [init.signal, watch?.signal];
-    if (typeof body !== 'string') return Promise.reject(new TypeError('only a body of text can be sent'));
+    if (typeof body !== 'string' && !(body instanceof Uint8Array)) return Promise.reject(new TypeError('only a body of text or bytes can be sent'));
     return new Promise((resolve, reject) => {
       if (signals.some((signal) => signal?.aborted === true)) {
         reject(abortError());

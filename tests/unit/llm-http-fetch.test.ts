@@ -26,7 +26,7 @@ async function listening(server: Server): Promise<number> {
 
 const serving = async (listener: RequestListener): Promise<string> => `http://127.0.0.1:${await listening(createServer(listener))}/`;
 const textOf = async (request: IncomingMessage): Promise<string> => Buffer.concat(await request.toArray()).toString('utf8');
-const post = (body: string, more: RequestInit = {}): RequestInit => ({ method: 'POST', body, ...more });
+const post = (body: string | Uint8Array, more: RequestInit = {}): RequestInit => ({ method: 'POST', body, ...more });
 
 describe('the fetch of calls to a provider', () => {
   it('sends headers and body as they are, in UTF-8, and brings status, headers and body', async () => {
@@ -38,6 +38,7 @@ describe('the fetch of calls to a provider', () => {
     const response = await fetch(url, post('危险 ü', { headers: { traceparent: 't1' } }));
     assert.deepEqual([response.status, response.ok, response.headers.get('retry-after'), response.headers.get('x-twice')], [429, false, '3', 'a, b']);
     assert.deepEqual(await response.json(), { got: '危险 ü', length: '9', trace: 't1' });
+    assert.deepEqual(await (await fetch(url, post(Buffer.from('bytes')))).json(), { got: 'bytes', length: '5' });
   });
 
   it('keeps connections and uses them again', async () => {
