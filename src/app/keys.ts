@@ -12,12 +12,9 @@ import { LimitMemory } from '../keys/limits.ts';
 import { RedisGate } from '../keys/shared/redis-gate.ts';
 import { TokenGate } from '../keys/shared/token-gate.ts';
 import { steadyNow } from '../keys/steady.ts';
-import { createVlmClient } from '../llm/client.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { asError } from '../runtime/errors.ts';
 import type { ActorSystem } from '../runtime/system.ts';
-import { simulatedKeys } from '../simulator/keys.ts';
-import { startProviderSimulator } from '../simulator/server.ts';
 import type { ProviderSimulator } from '../simulator/types.ts';
 import type { GantryConfig } from './config.ts';
 import type { UsedService } from './embedded.ts';
@@ -54,8 +51,10 @@ const limitsNotShared = (nodes: number): string => `API key limits: Redis is awa
  * With a real Redis the limits are held together with every other node that uses it; else by this process alone.
  */
 export async function useKeys(config: GantryConfig, log: Log, redis: Pick<UsedService, 'url' | 'durable'> | null = null): Promise<UsedKeys> {
+  // The provider's library takes as long to load as half of everything else: only who calls providers has it, and meanwhile the rest goes on.
+  const loading = import('../llm/client.ts');
   const nodeId = await nodeIdOf(config.dataDir);
-  const simulator = config.simulateProvider ? await startProviderSimulator({ keys: simulatedKeys(2, SIMULATED_LIMITS), latency: SIMULATED_LATENCY }) : null;
+  const simulator = config.simulateProvider ? await simulate() : null;
   const admin = await KeyAdmin.open({
     keysFile: config.keysFile,
     changesFile: join(config.dataDir, 'api_keys.changes'),
@@ -82,7 +81,7 @@ export async function useKeys(config: GantryConfig, log: Log, redis: Pick<UsedSe
   return {
     pool: () => ({ config: admin.keys.config, memory, gate }),
     scheduler: {
-      vlm: createVlmClient(),
+      vlm: (await loading).createVlmClient(),
       language: config.language,
       // As the key file says now, for a scheduler that is started again.
       get settings() {
@@ -110,6 +109,11 @@ export async function useKeys(config: GantryConfig, log: Log, redis: Pick<UsedSe
       await simulator?.close();
     },
   };
+}
+
+async function simulate(): Promise<ProviderSimulator> {
+  const [{ startProviderSimulator }, { simulatedKeys }] = await Promise.all([import('../simulator/server.ts'), import('../simulator/keys.ts')]);
+  return startProviderSimulator({ keys: simulatedKeys(2, SIMULATED_LIMITS), latency: SIMULATED_LATENCY });
 }
 
 /** Gives the pool the newest keys, one change after the other; again when the pool did not take them. */
