@@ -7,16 +7,15 @@
  * All processes (Gantry, nats-server, redis-server, provider, load, viewer) share this machine.
  */
 import { loadavg } from 'node:os';
-import { parseArgs } from 'node:util';
 import { percentiles } from '../../src/cli/check/percentiles.ts';
-import { type Bar, bar, machine, print, type Result, resultOf } from '../harness.ts';
+import { type Bar, bar, machine, print, readOptions, type Result, resultOf } from '../harness.ts';
 import { FrameMaker } from './frames.ts';
 import { Ledger, STAGES, type Tally } from './journey.ts';
 import type { ProviderOrder } from './orders.ts';
 import { run, type RunEnd } from './run.ts';
 import { startGantryProcess, startProvider } from './stack.ts';
 
-const { values: options } = parseArgs({ options: { json: { type: 'boolean', default: false }, quick: { type: 'boolean', default: false }, profile: { type: 'string' } } });
+const options = readOptions(process.argv.slice(2), true);
 
 const CAMERAS = 50;
 /** So many keys with so high limits that they hold nothing up. */
@@ -37,7 +36,7 @@ const before = loadavg()[0] ?? 0;
 const yardstick = jsonRoundTrips();
 const provider = await startProvider(PROVIDER);
 try {
-  const gantry = await startGantryProcess({ provider, ...(options.profile === undefined ? {} : { profile: options.profile }) });
+  const gantry = await startGantryProcess({ provider, ...(options.profile === null ? {} : { profile: options.profile }) });
   try {
     const target = { ...gantry, token: null, pids: new Map([...gantry.pids, ['provider', provider.pid]]) };
     console.log('warming up ...');

@@ -1,7 +1,6 @@
-import type { KV } from 'nats';
 import { OnDemandStatus } from '../../messages/on-demand.ts';
+import { Bucket } from './bucket.ts';
 import type { NatsBus } from './bus.ts';
-import { asInfraError } from './errors.ts';
 
 const BUCKET = 'ON_DEMAND';
 const LIFE_MS = 3_600_000;
@@ -18,26 +17,25 @@ export interface OnDemandStore {
 
 /** {@link OnDemandStore} as a JetStream key-value bucket. */
 export class JetStreamOnDemand implements OnDemandStore {
-  readonly #bus: NatsBus;
-  #opening: Promise<KV> | null = null;
+  readonly #bucket: Bucket;
 
-  constructor(bus: NatsBus) {
-    this.#bus = bus;
+  constructor({ link }: NatsBus) {
+    this.#bucket = new Bucket({ link, name: BUCKET, lifeMs: LIFE_MS, maxBytes: MAX_BYTES, answerMs: 3_000 });
   }
 
   async create(status: OnDemandStatus): Promise<void> {
-    await this.#try('storing an assessment', async (kv) => kv.put(status.id, JSON.stringify(status)));
+    await this.#bucket.use('storing an assessment', async (kv) => kv.put(status.id, JSON.stringify(status)));
   }
 
   get(id: string): Promise<OnDemandStatus | null> {
-    return this.#try('reading an assessment', async (kv) => {
+    return this.#bucket.use('reading an assessment', async (kv) => {
       const entry = await kv.get(id);
       return entry === null || entry.operation !== 'PUT' ? null : OnDemandStatus.parse(entry.json());
     });
   }
 
   change(id: string, change: (status: OnDemandStatus) => OnDemandStatus): Promise<OnDemandStatus | null> {
-    return this.#try('changing an assessment', async (kv) => {
+    return this.#bucket.use('changing an assessment', async (kv) => {
       for (let attempt = 1; ; attempt++) {
         const entry = await kv.get(id);
         if (entry === null || entry.operation !== 'PUT') return null;
@@ -51,16 +49,5 @@ export class JetStreamOnDemand implements OnDemandStore {
         }
       }
     });
-  }
-
-  async #try<T>(doing: string, work: (kv: KV) => Promise<T>): Promise<T> {
-    this.#bus.link.require();
-    try {
-      this.#opening ??= this.#bus.link.nc.jetstream({ timeout: 3_000 }).views.kv(BUCKET, { ttl: LIFE_MS, history: 1, max_bytes: MAX_BYTES });
-      return await work(await this.#opening);
-    } catch (thrown) {
-      this.#opening = null;
-      throw asInfraError(thrown, doing);
-    }
   }
 }
