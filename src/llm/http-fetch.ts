@@ -25,7 +25,9 @@ export interface Watch {
  * `watchOf` tells by the headers of a request who watches over it.
  */
 export function createFetch(watchOf: (headers: Headers) => Watch | undefined): (url: string | URL | Request, init?: RequestInit) => Promise<Response> {
-  const kept = { keepAlive: true, maxFreeSockets: KEPT, timeout: KEPT_MS };
+  // As Node's own fetch: HTTPS_PROXY and its like count when NODE_USE_ENV_PROXY is 1.
+  const proxy = process.env['NODE_USE_ENV_PROXY'] === '1' ? { proxyEnv: process.env } : {};
+  const kept = { keepAlive: true, maxFreeSockets: KEPT, timeout: KEPT_MS, ...proxy };
   const agents = { http: new HttpAgent(kept), https: new HttpsAgent(kept) };
 
   return (url, init = {}) => {

@@ -109,6 +109,25 @@ describe('the fetch of calls to a provider', () => {
     assert.equal(asked, 0);
   });
 
+  it('goes through a proxy when the environment says so', async () => {
+    const asked: (string | undefined)[] = [];
+    const proxy = await serving((request, response) => {
+      asked.push(request.url);
+      request.resume();
+      response.end('{"by":"proxy"}');
+    });
+    process.env['HTTP_PROXY'] = proxy;
+    process.env['NODE_USE_ENV_PROXY'] = '1';
+    try {
+      const fetch = createFetch(() => undefined);
+      assert.deepEqual(await (await fetch('http://provider.example/v1/chat', post('x'))).json(), { by: 'proxy' });
+    } finally {
+      delete process.env['HTTP_PROXY'];
+      delete process.env['NODE_USE_ENV_PROXY'];
+    }
+    assert.deepEqual(asked, ['http://provider.example/v1/chat']);
+  });
+
   it('over TLS: checks who answers, and tells that it left when the handshake is over', async (context) => {
     const folder = mkdtempSync(join(tmpdir(), 'gantry-tls-'));
     const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
