@@ -1,27 +1,17 @@
 import type { Writable } from 'node:stream';
 
-/** In a turn that takes longer, what was written goes out meanwhile. */
-const LONGEST_MS = 1;
-const corked = new WeakMap<Writable, number>();
+const corked = new WeakSet<Writable>();
 
 /**
- * What is written to `stream` in this turn of the event loop goes out in one write at its end, or after a millisecond of
- * it: a write to a socket costs more than what is in it.
+ * What is written to `stream` before the microtasks that are due now have run goes out in one write: a write to a socket
+ * costs more than what is in it, and a crowd of tasks moves in step.
  */
-export function corkTurn(stream: Writable | undefined): void {
-  if (stream === undefined) return;
-  const since = corked.get(stream);
-  const now = performance.now();
-  if (since === undefined) {
-    corked.set(stream, now);
-    stream.cork();
-    setImmediate(() => {
-      corked.delete(stream);
-      stream.uncork();
-    });
-  } else if (now - since > LONGEST_MS) {
-    corked.set(stream, now);
+export function corkBriefly(stream: Writable | undefined): void {
+  if (stream === undefined || corked.has(stream)) return;
+  corked.add(stream);
+  stream.cork();
+  queueMicrotask(() => {
+    corked.delete(stream);
     stream.uncork();
-    stream.cork();
-  }
+  });
 }

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { Writable } from 'node:stream';
 import { describe, it } from 'node:test';
-import { corkTurn } from '../../src/runtime/cork.ts';
+import { corkBriefly } from '../../src/runtime/cork.ts';
 import { joinSignals } from '../../src/runtime/joined-signal.ts';
+import { OnePerTurn } from '../../src/runtime/one-per-turn.ts';
 
 /** Notes what goes out together. */
 function sink() {
@@ -21,33 +22,37 @@ function sink() {
   return { stream, writes };
 }
 
-describe('writes of one turn', () => {
-  it('go out together at its end', async () => {
+describe('writes that belong together', () => {
+  it('go out together, soon after', async () => {
     const { stream, writes } = sink();
     for (const chunk of ['a', 'b', 'c']) {
-      corkTurn(stream);
+      corkBriefly(stream);
       stream.write(chunk);
     }
     assert.deepEqual(writes, []);
-    await new Promise((resolve) => setImmediate(resolve));
+    await Promise.resolve();
     assert.deepEqual(writes, [['a', 'b', 'c']]);
-    corkTurn(stream);
+    corkBriefly(stream);
     stream.write('d');
-    await new Promise((resolve) => setImmediate(resolve));
+    await Promise.resolve();
     assert.deepEqual(writes.at(-1), ['d']);
   });
 
-  it('do not wait for the end of a turn that takes long', () => {
+  it('of tasks that move in step meet', async () => {
     const { stream, writes } = sink();
-    corkTurn(stream);
-    stream.write('a');
-    for (const until = performance.now() + 3; performance.now() < until; );
-    corkTurn(stream);
-    stream.write('b');
-    assert.deepEqual(writes.flat(), ['a']);
+    const task = async (name: string): Promise<void> => {
+      for (const step of [1, 2]) {
+        await Promise.resolve();
+        corkBriefly(stream);
+        stream.write(`${name}${step}`);
+      }
+    };
+    await Promise.all([task('a'), task('b'), task('c')]);
+    await Promise.resolve();
+    assert.deepEqual(writes, [['a1', 'b1', 'c1'], ['a2', 'b2', 'c2']]);
   });
 
-  it('a stream that is not there yet is no stream', () => corkTurn(undefined));
+  it('a stream that is not there yet is no stream', () => corkBriefly(undefined));
 });
 
 describe('a joined signal', () => {
@@ -69,5 +74,30 @@ describe('a joined signal', () => {
     joined.release();
     controller.abort();
     assert.equal(joined.signal.aborted, false);
+  });
+});
+
+describe('one piece of work in a turn', () => {
+  it('the first begins at once, the others one in each turn, in order, and what is due meanwhile happens between them', async () => {
+    const turns = new OnePerTurn();
+    const seen: string[] = [];
+    const work = async (name: string): Promise<void> => {
+      await turns.next();
+      seen.push(name);
+    };
+    const all = Promise.all(['a', 'b', 'c'].map(work));
+    await Promise.resolve();
+    assert.deepEqual([seen, turns.size], [['a'], 2]);
+    const other = (left: number): void => {
+      seen.push('other');
+      if (left > 1) setImmediate(other, left - 1);
+    };
+    setImmediate(other, 2);
+    await all;
+    assert.deepEqual(seen, ['a', 'b', 'other', 'c', 'other'].slice(0, seen.length));
+    assert.deepEqual(seen.filter((name) => name !== 'other'), ['a', 'b', 'c']);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await work('d');
+    assert.equal(seen.at(-1), 'd');
   });
 });

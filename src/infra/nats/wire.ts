@@ -21,25 +21,23 @@ interface Asked {
   readonly reject: (error: unknown) => void;
 }
 
-/** In a turn that takes longer, what waits is sent meanwhile: others could be working on it. */
-const LONGEST_MS = 1;
 /** How often it is looked whether an answer is overdue, so a time-out comes at most this much late. */
 const LOOK_MS = 250;
 
 /**
- * What Gantry sends over one connection. Whatever one turn of the event loop wants to send goes out in one write at its
- * end, in order: acks, stored messages and requests come in crowds, and a write costs more than a message. All answers
- * come to one inbox, and one timer watches all of them: the client's own `request` makes a timer and an error with its
- * stack for each, four times the work of the message itself.
+ * What Gantry sends over one connection. Messages come in crowds, and a write costs more than a message, so they go out
+ * together, in order: those that somebody waits for after the microtasks that are due (a crowd of tasks moves in step, so
+ * its requests meet there), with all that waits; the others (acks, say) at the end of this turn of the event loop at the
+ * latest. All answers come to one inbox, and one timer watches all of them: the client's own `request` makes a timer and
+ * an error with its stack for each, four times the work of the message itself.
  */
 export class Wire {
   readonly #nc: NatsConnection;
   readonly #inbox = createInbox();
   readonly #asked = new Map<string, Asked>();
   #out: Outgoing[] = [];
-  /** When the first of them came, by `performance.now()`. */
-  #since = 0;
   #immediate: NodeJS.Immediate | null = null;
+  #due = false;
   #listening = false;
   #looking: NodeJS.Timeout | null = null;
   #lastToken = 0;
@@ -53,13 +51,10 @@ export class Wire {
     return this.#asked.size;
   }
 
-  /** Sends at the end of this turn, or a little later in it. What cannot be sent (too large, the connection is closed) is told to `onError`. */
+  /** Sends at the end of this turn, or before. What cannot be sent (too large, the connection is closed) is told to `onError`. */
   send(subject: string, payload: Uint8Array | string, options: SendOptions = {}, onError: (error: unknown) => void = ignore): void {
-    const now = performance.now();
-    if (this.#out.length === 0) this.#since = now;
     this.#out.push({ ...options, subject, payload, onError });
-    if (now - this.#since > LONGEST_MS) this.flush();
-    else this.#immediate ??= setImmediate(() => this.flush());
+    this.#immediate ??= setImmediate(() => this.flush());
   }
 
   /**
@@ -77,11 +72,15 @@ export class Wire {
         this.#asked.delete(token);
         reject(error);
       });
+      if (this.#due) return;
+      this.#due = true;
+      queueMicrotask(() => this.flush());
     });
   }
 
-  /** Sends now what waits for the end of the turn. */
+  /** Sends now what waits. */
   flush(): void {
+    this.#due = false;
     if (this.#immediate !== null) clearImmediate(this.#immediate);
     this.#immediate = null;
     const out = this.#out;

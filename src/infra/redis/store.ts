@@ -3,7 +3,7 @@ import { Aggregate, PushedAggregate } from '../../messages/aggregate.ts';
 import type { Detection } from '../../messages/detection.ts';
 import type { CameraId } from '../../messages/ids.ts';
 import { redisKeys } from '../../messages/subjects.ts';
-import { corkTurn } from '../../runtime/cork.ts';
+import { corkBriefly } from '../../runtime/cork.ts';
 import type { ActorLog } from '../../runtime/actor.ts';
 import { asError } from '../../runtime/errors.ts';
 import { InfraError } from '../errors.ts';
@@ -130,7 +130,7 @@ export class RedisStore {
   }
 
   async #write(what: string, work: () => Promise<unknown>): Promise<void> {
-    corkTurn(this.#commands.stream);
+    corkBriefly(this.#commands.stream);
     try {
       await work();
     } catch (thrown) {

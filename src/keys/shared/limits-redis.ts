@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { corkTurn } from '../../runtime/cork.ts';
+import { corkBriefly } from '../../runtime/cork.ts';
 
 /** What the gates need of a connection to Redis; ioredis has it. */
 export interface LimitsRedis {
@@ -16,7 +16,7 @@ export const COMMAND_TIMEOUT_MS = 500;
 
 type Evaluate = LimitsRedis['eval'];
 
-/** ioredis, with the text of a script sent once for each connection and its digest after that, and one write for each turn of the event loop. */
+/** ioredis, with the text of a script sent once for each connection and its digest after that, and one write for what is asked together. */
 function connectLimits(url: string): LimitsRedis {
   const redis = new Redis(url, { enableOfflineQueue: false, maxRetriesPerRequest: 0, connectTimeout: 2_000, commandTimeout: COMMAND_TIMEOUT_MS, retryStrategy: (attempt) => Math.min(100 * attempt, 1_000) });
   const known = new Map<string, Evaluate>();
@@ -36,7 +36,7 @@ function connectLimits(url: string): LimitsRedis {
     eval: (script, ...rest) => {
       const command = known.get(script) ?? commandOf(script);
       known.set(script, command);
-      corkTurn(redis.stream);
+      corkBriefly(redis.stream);
       return command(script, ...rest);
     },
     zrem: (key, member) => redis.zrem(key, member),
