@@ -13,7 +13,11 @@ const BODILESS: ReadonlySet<number> = new Set([204, 205, 304]);
 
 /** Who watches over a request. */
 export interface Watch {
-  /** Called the moment the request is written to its connection, so after any wait for one; not at all when it never is. */
+  /**
+   * Called once, as soon as the request is written to its connection; when it ends before it is written whole, then. Not
+   * at all when there never was a connection. Never before the writing: what this process does between telling and
+   * writing takes longer while it is young, and would pass for a slow way to the provider.
+   */
   readonly onSent: () => void;
   /** Gives it up. A client that is handed a signal wraps it in ones of its own, at a cost; this one is listened to, no more. */
   readonly signal: AbortSignal;
@@ -46,14 +50,23 @@ export function createFetch(watchOf: (headers: Headers) => Watch | undefined): (
       const request: ClientRequest = target.protocol === 'https:' ? httpsRequest(target, { ...options, agent: agents.https }) : httpRequest(target, { ...options, agent: agents.http });
       const abort = (): void => void request.destroy(abortError());
       for (const signal of signals) signal?.addEventListener('abort', abort, { once: true });
+      let connected = false;
+      let told = false;
+      const left = (): void => {
+        if (!connected || told) return;
+        told = true;
+        watch?.onSent();
+      };
       const finish = (work: () => void): void => {
+        left();
         for (const signal of signals) signal?.removeEventListener('abort', abort);
         work();
       };
       request.once('socket', (socket: Socket) => {
-        if (socket.connecting) socket.once(target.protocol === 'https:' ? 'secureConnect' : 'connect', () => watch?.onSent());
-        else watch?.onSent();
+        if (socket.connecting) socket.once(target.protocol === 'https:' ? 'secureConnect' : 'connect', () => (connected = true));
+        else connected = true;
       });
+      request.once('finish', left);
       request.once('error', (error) => finish(() => reject(error)));
       request.once('response', (response) => {
         read(response).then(
