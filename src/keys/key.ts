@@ -22,13 +22,10 @@ export interface LeaseMark extends TrialMark {
 /** One key's life: its state, its counts, and what each outcome does to them. No timers, no I/O. */
 export class PooledKey {
   #spec: KeySpec;
-  #budget: string;
   #spending: Spending;
   #circuit: Circuit;
   /** Tokens that the next call is taken to need at most. */
   callTokens = 0;
-  /** Its place in the configuration. */
-  position = 0;
   #drained = false;
   #switchedOff = false;
   #settings: PoolSettings;
@@ -46,7 +43,6 @@ export class PooledKey {
   constructor(spec: KeySpec, spending: Spending, circuit: Circuit, settings: PoolSettings, gate: PermitGate | null = null) {
     this.#gate = gate;
     this.#spec = spec;
-    this.#budget = budgetOf(spec);
     this.#spending = spending;
     this.#circuit = circuit;
     this.#settings = settings;
@@ -82,7 +78,6 @@ export class PooledKey {
       this.#consecutiveFailures = 0;
     }
     this.#spec = spec;
-    this.#budget = budgetOf(spec);
     this.#spending = spending;
     this.#circuit = circuit;
   }
@@ -145,16 +140,14 @@ export class PooledKey {
 
   /** Name of the budget it draws on. */
   get budget(): string {
-    return this.#budget;
+    return budgetOf(this.#spec);
   }
 
   /** As `availableAt`, as far as this process alone decides. */
   availableHereAt(now: number): number | null {
     if (!this.wanted || (this.onTrial && this.#probation.trialOpen)) return null;
     if (this.#spec.maxInFlight !== null && this.#inFlight >= this.#spec.maxInFlight) return null;
-    const circuitAt = this.#circuit.nextAt(now);
-    const callAt = circuitAt === null ? null : this.windows.nextAt(now);
-    const tokensAt = callAt === null ? null : this.#spending.tokens.nextAt(now, this.callTokens);
+    const [callAt, tokensAt, circuitAt] = [this.windows.nextAt(now), this.#spending.tokens.nextAt(now, this.callTokens), this.#circuit.nextAt(now)];
     return callAt === null || tokensAt === null || circuitAt === null ? null : Math.max(this.#restsUntil, callAt, tokensAt, circuitAt);
   }
 

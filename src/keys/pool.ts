@@ -46,7 +46,6 @@ export class KeyPool {
   readonly #gate: PermitGate | null;
   #keys: readonly PooledKey[] = [];
   #byName: ReadonlyMap<string, PooledKey> = new Map();
-  #limitedByTokens: readonly PooledKey[] = [];
   #strategy: KeyStrategy;
   readonly #waiters: Waiters;
   /** In the order of leasing, hence of expiry. */
@@ -249,15 +248,13 @@ export class KeyPool {
       known.settings = this.#settings;
       return known;
     });
-    for (const [position, key] of this.#keys.entries()) key.position = position;
     this.#byName = new Map(this.#keys.map((key) => [key.spec.name, key]));
-    this.#limitedByTokens = this.#keys.filter((key) => key.spec.tpmLimit !== null);
     this.#lastIndex = this.#keys.findIndex((key) => key.spec.name === last);
   }
 
   /** From here on it is asked when a call of this waiter could go out. */
   #sizeCalls(waiter: Waiter, now: number): void {
-    for (const key of this.#limitedByTokens) key.callTokens = this.#estimates.most(key.spec, waiter.tokens, now);
+    for (const key of this.#keys) if (key.spec.tpmLimit !== null) key.callTokens = this.#estimates.most(key.spec, waiter.tokens, now);
   }
 
   /** Does `work`, which may open or close this circuit, and tells the keys when it did. */
@@ -293,13 +290,13 @@ export class KeyPool {
   }
 
   #grant(waiter: Waiter, now: number): LeaseGrant | null {
-    const isFree = (one: PooledKey): boolean => !waiter.exclude.has(one.spec.name) && (one.availableAt(now) ?? Infinity) <= now;
+    const free = this.#keys.filter((key) => !waiter.exclude.has(key.spec.name) && (key.availableAt(now) ?? Infinity) <= now);
     // A refused key would never be tried again by a strategy that prefers others, so a due trial goes first.
-    const probe = this.#keys.find((one) => one.probeDue(now) && isFree(one));
-    const key = probe ?? chooseKey(this.#strategy, isFree, { keys: this.#keys, lastIndex: this.#lastIndex, now });
+    const probe = free.find((one) => one.probeDue(now));
+    const key = probe ?? chooseKey(this.#strategy, free, { keys: this.#keys, lastIndex: this.#lastIndex, now });
     if (key === undefined) return null;
     const mark = key.lease(now);
-    this.#lastIndex = key.position;
+    this.#lastIndex = this.#keys.indexOf(key);
     this.#granted++;
     const leaseId = `${this.#leasePrefix}-${this.#granted}`;
     const ticket = this.#gate?.take(key.budget, now, key.callTokens) ?? null;

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { Writable } from 'node:stream';
 import { describe, it } from 'node:test';
 import { corkBriefly } from '../../src/runtime/cork.ts';
-import { joinSignals } from '../../src/runtime/joined-signal.ts';
 
 /** Notes what goes out together. */
 function sink() {
@@ -52,26 +51,4 @@ describe('writes that belong together', () => {
   });
 
   it('a stream that is not there yet is no stream', () => corkBriefly(undefined));
-});
-
-describe('a joined signal', () => {
-  it('is aborted with any of those it is made of, by hand, and from the beginning', () => {
-    const [one, other] = [new AbortController(), new AbortController()];
-    const joined = joinSignals([one.signal, undefined, other.signal]);
-    assert.equal(joined.signal.aborted, false);
-    other.abort();
-    assert.equal(joined.signal.aborted, true);
-    const byHand = joinSignals([one.signal]);
-    byHand.abort();
-    assert.equal(byHand.signal.aborted, true);
-    assert.equal(joinSignals([AbortSignal.abort('why')]).signal.reason, 'why');
-  });
-
-  it('is forgotten by them once it is released', () => {
-    const controller = new AbortController();
-    const joined = joinSignals([controller.signal]);
-    joined.release();
-    controller.abort();
-    assert.equal(joined.signal.aborted, false);
-  });
 });
