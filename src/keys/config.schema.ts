@@ -72,7 +72,7 @@ export const SchedulerSection = z
      * The widest distance that the exact windows keep for jitter: how much later one call may reach the provider than
      * another that left at the same moment. Used as it is until 20 answers told when their requests arrived
      * (`req-arrive-time`) or how long the provider worked; then the spread that was measured is used, 5 ms at least, and
-     * a call whose arrival is known needs only those 5 ms. Time spent in our own process is known and needs no guard.
+     * a call whose arrival is known needs only those 5 ms and up to 20 for others that may be faster. Time spent in our own process is known and needs no guard.
      */
     transit_guard_ms: z.number().min(0).max(10_000).default(50),
     /**

@@ -1,16 +1,26 @@
 /**
  * What a call tells about its way to the provider, once it is answered.
  * - `arrival`: when the provider says the request arrived, epoch ms by the provider's clock; with it, when known, the ms
- *   from sending to answer, within which it must have arrived.
+ *   from sending to answer, within which it must have arrived, and how many of those the provider says it worked.
  * - `round-trip`: ms from sending to answer without the provider's own time.
  */
-export type TransitSample = { readonly kind: 'arrival'; readonly at: number; readonly roundTripMs?: number } | { readonly kind: 'round-trip'; readonly ms: number };
+export type TransitSample = { readonly kind: 'arrival'; readonly at: number; readonly roundTripMs?: number; readonly workMs?: number } | { readonly kind: 'round-trip'; readonly ms: number };
 
 export interface GuardBounds {
   /** Never below: timers, rounding, and what was not seen yet. */
   readonly minMs: number;
   /** Never above, and used until enough was seen. */
   readonly maxMs: number;
+}
+
+interface Bucket {
+  readonly from: number;
+  readonly since: number;
+  min: number;
+  max: number;
+  floor: number;
+  count: number;
+  until: number;
 }
 
 const BUCKET_MS = 60_000;
@@ -20,6 +30,11 @@ const ENOUGH = 20;
 const APART_MS = 1_000;
 /** The spread of what is to come may be somewhat wider than that of what was seen. */
 const MARGIN = 1.25;
+/**
+ * How far below the fastest way seen a faster one is reckoned with, where answers do not show that there can be none. A
+ * process that just started is slow in all it does; later calls may be faster than all of its first ones.
+ */
+const FASTER_MS = 20;
 const ROUNDING_MS = 2;
 const LONGEST_EXCESS_MS = 4_000;
 
@@ -29,8 +44,12 @@ const LONGEST_EXCESS_MS = 4_000;
  * The delay itself cannot be measured by one side (the clocks differ by an unknown offset), and need not be: a delay
  * that all calls share moves all arrivals alike and breaks no window. Only its spread matters, and in a difference of
  * two delays the offset cancels out. So with `x = arrival by the provider's clock - departure by ours`, the guard is
- * `max(x) - min(x)` over the last ten minutes, a quarter more, and 2 ms for the rounding of both clocks. Where the
- * provider gives no arrival but its processing time, `x` is the rest of the round trip: its spread holds that of the way
+ * `max(x) - min(x)` over the last ten minutes, a quarter more, and 2 ms for the rounding of both clocks.
+ *
+ * A later call may be faster than all of those, but not without limit: an answer takes time as well, so `x` without the
+ * rest of the round trip (all but the provider's own time) is below the offset of the clocks, and `x` of any call above
+ * it. That is how NTP bounds an offset (RFC 5905, section 8). What is between the fastest call and that bound, 20 ms at
+ * most, is taken as possible. Where the provider gives no arrival but its processing time, `x` is the rest of the round trip: its spread holds that of the way
  * there and of the way back, so it errs to the safe side. A provider that says neither gets the configured guard.
  *
  * The guard is for calls still on their way. Once a provider has said when a call arrived, that is known up to the delay
@@ -39,7 +58,7 @@ const LONGEST_EXCESS_MS = 4_000;
  */
 export class TransitGuard {
   #bounds: GuardBounds;
-  #buckets: { readonly from: number; readonly since: number; min: number; max: number; count: number; until: number }[] = [];
+  #buckets: Bucket[] = [];
 
   constructor(bounds: GuardBounds) {
     this.#bounds = { minMs: Math.min(bounds.minMs, bounds.maxMs), maxMs: bounds.maxMs };
@@ -49,33 +68,38 @@ export class TransitGuard {
     this.#bounds = { minMs: Math.min(bounds.minMs, bounds.maxMs), maxMs: bounds.maxMs };
   }
 
-  /** `value` in ms, from any zero that stays the same. */
-  add(value: number, now: number): void {
+  /** `value` in ms, from any zero that stays the same; no call's can be below `floor`, as far as this one tells. */
+  add(value: number, now: number, floor: number): void {
     if (!Number.isFinite(value)) return;
     const from = Math.floor(now / BUCKET_MS) * BUCKET_MS;
     const newest = this.#buckets.at(-1);
     if (newest === undefined || newest.from < from) {
-      this.#buckets = [...this.#buckets.slice(1 - BUCKETS), { from, since: now, until: now, min: value, max: value, count: 1 }];
+      this.#buckets = [...this.#buckets.slice(1 - BUCKETS), { from, since: now, until: now, min: value, max: value, floor, count: 1 }];
       return;
     }
     newest.min = Math.min(newest.min, value);
     newest.max = Math.max(newest.max, value);
+    newest.floor = Math.max(newest.floor, floor);
     newest.count++;
     newest.until = Math.max(newest.until, now);
   }
 
-  /** Spread of the last ten minutes in ms; null while too little was seen. */
+  /** Spread of the last ten minutes in ms, from the fastest possible on; null while too little was seen. */
   spreadMs(now: number): number | null {
-    const recent = this.#buckets.filter((bucket) => bucket.from > now - BUCKETS * BUCKET_MS);
+    const recent = this.#recent(now);
     if (recent.reduce((sum, bucket) => sum + bucket.count, 0) < ENOUGH) return null;
     if ((recent.at(-1)?.until ?? 0) - (recent[0]?.since ?? 0) < APART_MS) return null;
-    return Math.max(...recent.map((bucket) => bucket.max)) - Math.min(...recent.map((bucket) => bucket.min));
+    return Math.max(...recent.map((bucket) => bucket.max)) - fastestOf(recent);
   }
 
-  /** The fastest of the last ten minutes; null when there is none. `sure`: enough was seen to trust it. */
+  /** The fastest possible, after the last ten minutes; null when there were none. `sure`: enough was seen to trust it. */
   fastest(now: number): { readonly value: number; readonly sure: boolean } | null {
-    const recent = this.#buckets.filter((bucket) => bucket.from > now - BUCKETS * BUCKET_MS);
-    return recent.length === 0 ? null : { value: Math.min(...recent.map((bucket) => bucket.min)), sure: this.spreadMs(now) !== null };
+    const recent = this.#recent(now);
+    return recent.length === 0 ? null : { value: fastestOf(recent), sure: this.spreadMs(now) !== null };
+  }
+
+  #recent(now: number): readonly Bucket[] {
+    return this.#buckets.filter((bucket) => bucket.from > now - BUCKETS * BUCKET_MS);
   }
 
   guardMs(now: number): number {
@@ -83,6 +107,13 @@ export class TransitGuard {
     if (spread === null) return this.#bounds.maxMs;
     return Math.min(this.#bounds.maxMs, Math.max(this.#bounds.minMs, Math.ceil(spread * MARGIN) + ROUNDING_MS));
   }
+}
+
+function fastestOf(buckets: readonly Bucket[]): number {
+  const seen = Math.min(...buckets.map((bucket) => bucket.min));
+  const floor = Math.max(...buckets.map((bucket) => bucket.floor));
+  // Above the fastest seen when a clock was set meanwhile: then it tells nothing.
+  return Math.min(seen, Math.max(floor, seen - FASTER_MS));
 }
 
 /** One guard for each endpoint, bounded by the number of endpoints in the key file. */
@@ -118,7 +149,7 @@ export class TransitGuards {
     return fastest.sure ? { at: sentAt + excess, sure: true } : { at: sentAt + Math.max(excess, Math.ceil(sample.roundTripMs ?? 0)), sure: false };
   }
 
-  /** The fastest way seen to this endpoint; changes when calls known before have to be looked at again. */
+  /** The fastest way possible to this endpoint; changes when calls known before have to be looked at again. */
   fastestMs(endpoint: string, now: number): number | null {
     return this.#guards.get(endpoint)?.guard.fastest(now)?.value ?? null;
   }
@@ -130,7 +161,9 @@ export class TransitGuards {
     if (known !== undefined && known.kind !== sample.kind && known.kind === 'arrival') return;
     const entry = known?.kind === sample.kind ? known : { kind: sample.kind, guard: new TransitGuard(this.#bounds) };
     this.#guards.set(endpoint, entry);
-    entry.guard.add(sample.kind === 'arrival' ? sample.at - sentAt : sample.ms, now);
+    // A round trip holds the way back as well: it needs no allowance for faster ones.
+    if (sample.kind === 'round-trip') entry.guard.add(sample.ms, now, sample.ms);
+    else entry.guard.add(sample.at - sentAt, now, sample.at - sentAt - ((sample.roundTripMs ?? Infinity) - (sample.workMs ?? 0)));
   }
 
   guardMs(endpoint: string, now: number): number {

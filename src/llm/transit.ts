@@ -8,13 +8,10 @@ const PROCESSING = ['req-cost-time', 'openai-processing-ms', 'x-envoy-upstream-s
 /** What the headers of an answer tell of the request's way to the provider; null when they tell nothing. */
 export function transitOf(headers: Headers, roundTripMs: number | null): TransitSample | null {
   const at = numberOf(headers, ARRIVAL);
-  if (at !== null) return { kind: 'arrival', at, ...(roundTripMs === null ? {} : { roundTripMs }) };
-  if (roundTripMs === null) return null;
-  for (const name of PROCESSING) {
-    const ms = numberOf(headers, name);
-    if (ms !== null && ms <= roundTripMs) return { kind: 'round-trip', ms: roundTripMs - ms };
-  }
-  return null;
+  if (roundTripMs === null) return at === null ? null : { kind: 'arrival', at };
+  const workMs = PROCESSING.map((name) => numberOf(headers, name)).find((ms) => ms !== null && ms <= roundTripMs) ?? null;
+  if (at !== null) return { kind: 'arrival', at, roundTripMs, ...(workMs === null ? {} : { workMs }) };
+  return workMs === null ? null : { kind: 'round-trip', ms: roundTripMs - workMs };
 }
 
 function numberOf(headers: Headers, name: string): number | null {

@@ -2,6 +2,9 @@ import type { ServerResponse } from 'node:http';
 import type { SimulatedAnswer } from './judge.ts';
 import type { Behaviour } from './types.ts';
 
+/** Epoch ms with fractions, never set back. */
+export const preciseNow = (): number => performance.timeOrigin + performance.now();
+
 /** An error body as OpenAI-compatible providers send it. Returns the status. */
 export function sendError(response: ServerResponse, status: number, code: string, message: string, headers: Readonly<Record<string, string>> = {}, param: string | null = null): number {
   const type = status === 429 ? 'rate_limit_error' : status === 401 ? 'authentication_error' : status >= 500 ? 'server_error' : 'invalid_request_error';
@@ -10,7 +13,11 @@ export function sendError(response: ServerResponse, status: number, code: string
 }
 
 export function sendJson(response: ServerResponse, status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): void {
-  response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
+  const text = JSON.stringify(body);
+  const arrived = Number(response.getHeader('req-arrive-time') ?? Number.NaN);
+  // The time of arrival was rounded down: never more than was worked.
+  if (!Number.isNaN(arrived)) response.setHeader('req-cost-time', String(Math.max(0, Math.floor(preciseNow() - arrived - 1))));
+  response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(text);
 }
 
 /** The text the model "says", bent as the behaviour wants; null for none. */

@@ -4,15 +4,12 @@ import { judge } from './judge.ts';
 import { type HeldKey, Keyring } from './keyring.ts';
 import { hashText, logNormalMs, seededRandom } from './random.ts';
 import { CallRecord } from './record.ts';
-import { completionBody, modelText, sendError, sendJson, usedTokens } from './reply.ts';
+import { completionBody, modelText, preciseNow, sendError, sendJson, usedTokens } from './reply.ts';
 import { BadRequest, readChatRequest, textOf, wantsWrapper, type ChatRequest } from './request.ts';
 import type { Behaviour, ProviderSimulator, SimulatorOptions } from './types.ts';
 
 const LARGEST_BODY = 12 * 1024 * 1024;
 const TRACE = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
-
-/** Epoch ms with fractions, never set back. */
-const preciseNow = (): number => performance.timeOrigin + performance.now();
 
 /**
  * Starts an OpenAI-compatible provider that enforces the limits of its keys in strict sliding windows by arrival time,

@@ -51,7 +51,7 @@ export interface SimulatorOptions {
   readonly countRejected?: boolean;
   /** Each request arrives up to this much later than its bytes did, evenly spread: a way of uneven length. Default 0. */
   readonly jitterMs?: number;
-  /** Whether answers say when their request arrived (`req-arrive-time`, as DashScope does). Default true. */
+  /** Whether answers say when their request arrived and how long it took (`req-arrive-time`, `req-cost-time`, as DashScope does). Default true. */
   readonly timingHeaders?: boolean;
   readonly log?: (fields: object, message: string) => void;
 }
