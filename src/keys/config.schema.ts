@@ -69,10 +69,10 @@ export const SchedulerSection = z
     /** Failures in a row after which a key cools. */
     max_retry_per_key: z.int().min(1).max(1_000).default(3),
     /**
-     * The widest distance that the exact windows keep for jitter: how much later one call may reach the provider than
-     * another that left at the same moment. Used as it is until 20 answers told when their requests arrived
-     * (`req-arrive-time`) or how long the provider worked; then the spread that was measured is used, 5 ms at least, and
-     * a call whose arrival is known needs only those 5 ms and up to 20 for others that may be faster. Time spent in our own process is known and needs no guard.
+     * Jitter of the way to the provider that the exact windows allow for: how much later one call may arrive than another
+     * that left at the same moment. A call counts as arriving so late until its answer told when it really arrived
+     * (`req-arrive-time`), or how long the provider worked on it; where providers tell neither, always. Time spent in our
+     * own process is known and needs no allowance.
      */
     transit_guard_ms: z.number().min(0).max(10_000).default(50),
     /**

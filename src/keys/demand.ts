@@ -20,17 +20,16 @@ export function demandOf(waiting: number, strategy: KeyStrategy, state: ChoiceSt
   return [...wanted.values()];
 }
 
-/** Keys that could be leased but for the gate, in the order of the strategy. */
-function inTurn(strategy: KeyStrategy, { keys, lastIndex: from, now }: ChoiceState, gate: PermitGate | null): readonly PooledKey[] {
-  let left = keys.filter((key) => (key.availableHereAt(now) ?? Infinity) <= now && (gate?.nextAt(key.budget, now, key.callTokens) ?? now) <= now);
-  const turn: PooledKey[] = [];
+/** Keys that could be leased but for the gate, in the order of the strategy; few are asked for of many. */
+function* inTurn(strategy: KeyStrategy, { keys, lastIndex: from, now }: ChoiceState, gate: PermitGate | null): Generator<PooledKey, void, void> {
+  const had = new Set<PooledKey>();
+  const isFree = (key: PooledKey): boolean => !had.has(key) && (key.availableHereAt(now) ?? Infinity) <= now && (gate?.nextAt(key.budget, now, key.callTokens) ?? now) <= now;
   let lastIndex = from;
-  while (left.length > 0) {
-    const next = chooseKey(strategy, left, { keys, lastIndex, now });
-    if (next === undefined) break;
-    turn.push(next);
-    lastIndex = keys.indexOf(next);
-    left = left.filter((key) => key !== next);
+  for (;;) {
+    const next = chooseKey(strategy, isFree, { keys, lastIndex, now });
+    if (next === undefined) return;
+    yield next;
+    lastIndex = next.position;
+    had.add(next);
   }
-  return turn;
 }

@@ -6,13 +6,6 @@
  */
 export type TransitSample = { readonly kind: 'arrival'; readonly at: number; readonly roundTripMs?: number; readonly workMs?: number } | { readonly kind: 'round-trip'; readonly ms: number };
 
-export interface GuardBounds {
-  /** Never below: timers, rounding, and what was not seen yet. */
-  readonly minMs: number;
-  /** Never above, and used until enough was seen. */
-  readonly maxMs: number;
-}
-
 interface Bucket {
   readonly from: number;
   readonly since: number;
@@ -28,8 +21,6 @@ const BUCKETS = 10;
 const ENOUGH = 20;
 /** Calls of a process that just started are all slow: only calls some time apart tell how fast the way is. */
 const APART_MS = 1_000;
-/** The spread of what is to come may be somewhat wider than that of what was seen. */
-const MARGIN = 1.25;
 /**
  * How far below the fastest way seen a faster one is reckoned with, where answers do not show that there can be none. A
  * process that just started is slow in all it does; later calls may be faster than all of its first ones.
@@ -39,34 +30,21 @@ const ROUNDING_MS = 2;
 const LONGEST_EXCESS_MS = 4_000;
 
 /**
- * How much later one call may arrive than another that left at the same moment, estimated from the calls made.
+ * How long calls take to an endpoint, as far as one side can know.
  *
  * The delay itself cannot be measured by one side (the clocks differ by an unknown offset), and need not be: a delay
- * that all calls share moves all arrivals alike and breaks no window. Only its spread matters, and in a difference of
- * two delays the offset cancels out. So with `x = arrival by the provider's clock - departure by ours`, the guard is
- * `max(x) - min(x)` over the last ten minutes, a quarter more, and 2 ms for the rounding of both clocks.
+ * that all calls share moves all arrivals alike and breaks no window. So with `x = arrival by the provider's clock -
+ * departure by ours`, a call arrived `x - min(x)` after it left, `min` over the last ten minutes, and the offset cancels
+ * out. 2 ms more are for the rounding of both clocks.
  *
  * A later call may be faster than all of those, but not without limit: an answer takes time as well, so `x` without the
  * rest of the round trip (all but the provider's own time) is below the offset of the clocks, and `x` of any call above
  * it. That is how NTP bounds an offset (RFC 5905, section 8). What is between the fastest call and that bound, 20 ms at
- * most, is taken as possible. Where the provider gives no arrival but its processing time, `x` is the rest of the round trip: its spread holds that of the way
- * there and of the way back, so it errs to the safe side. A provider that says neither gets the configured guard.
- *
- * The guard is for calls still on their way. Once a provider has said when a call arrived, that is known up to the delay
- * all calls share ({@link TransitGuards.arrivedAt}), and the call counts from then: a late one counts late, and the others
- * need no guard but the least.
+ * most, is taken as possible. Where the provider gives no arrival but its processing time, `x` is the rest of the round
+ * trip: it holds the way back as well, so it errs to the safe side.
  */
-export class TransitGuard {
-  #bounds: GuardBounds;
+export class TransitTimes {
   #buckets: Bucket[] = [];
-
-  constructor(bounds: GuardBounds) {
-    this.#bounds = { minMs: Math.min(bounds.minMs, bounds.maxMs), maxMs: bounds.maxMs };
-  }
-
-  set bounds(bounds: GuardBounds) {
-    this.#bounds = { minMs: Math.min(bounds.minMs, bounds.maxMs), maxMs: bounds.maxMs };
-  }
 
   /** `value` in ms, from any zero that stays the same; no call's can be below `floor`, as far as this one tells. */
   add(value: number, now: number, floor: number): void {
@@ -101,12 +79,6 @@ export class TransitGuard {
   #recent(now: number): readonly Bucket[] {
     return this.#buckets.filter((bucket) => bucket.from > now - BUCKETS * BUCKET_MS);
   }
-
-  guardMs(now: number): number {
-    const spread = this.spreadMs(now);
-    if (spread === null) return this.#bounds.maxMs;
-    return Math.min(this.#bounds.maxMs, Math.max(this.#bounds.minMs, Math.ceil(spread * MARGIN) + ROUNDING_MS));
-  }
 }
 
 function fastestOf(buckets: readonly Bucket[]): number {
@@ -116,23 +88,29 @@ function fastestOf(buckets: readonly Bucket[]): number {
   return Math.min(seen, Math.max(floor, seen - FASTER_MS));
 }
 
-/** One guard for each endpoint, bounded by the number of endpoints in the key file. */
+/** Below the jitter of a timer and of a thread that gets its turn late nothing can be told apart. */
+const LEAST_GUARD_MS = 5;
+
+/**
+ * How much later one call may arrive than another that left at the same moment. Of a call that was answered it is known
+ * ({@link TransitGuards.arrivedAt}), and the others need no guard but the least. One that is still on its way may be held
+ * up for longer than any before it, and nothing tells: it counts as arriving `guardMs` after it left until its answer is
+ * there. For calls that take less than a window that costs nothing.
+ *
+ * Kept for each endpoint, bounded by the number of endpoints in the key file.
+ */
 export class TransitGuards {
-  #bounds: GuardBounds;
-  readonly #guards = new Map<string, { readonly kind: TransitSample['kind']; readonly guard: TransitGuard }>();
+  /** As configured: how late a call may arrive at most. */
+  guardMs: number;
+  readonly #ways = new Map<string, { readonly kind: TransitSample['kind']; readonly times: TransitTimes }>();
 
-  constructor(bounds: GuardBounds) {
-    this.#bounds = bounds;
+  constructor(guardMs: number) {
+    this.guardMs = guardMs;
   }
 
-  set bounds(bounds: GuardBounds) {
-    this.#bounds = bounds;
-    for (const { guard } of this.#guards.values()) guard.bounds = bounds;
-  }
-
-  /** Below this nothing can be told apart; kept from every call, known or not. */
+  /** Kept from every call, known or not. */
   get leastMs(): number {
-    return Math.min(this.#bounds.minMs, this.#bounds.maxMs);
+    return Math.min(LEAST_GUARD_MS, this.guardMs);
   }
 
   /**
@@ -140,41 +118,41 @@ export class TransitGuards {
    * be told. Not `sure`: a faster call may still show that it was later, so it counts as arrived when it was answered.
    */
   arrivedAt(endpoint: string, sample: TransitSample, sentAt: number, now: number): { readonly at: number; readonly sure: boolean } | null {
-    const known = this.#guards.get(endpoint);
-    const fastest = known?.kind === 'arrival' && sample.kind === 'arrival' ? known.guard.fastest(now) : null;
-    if (fastest === null || sample.kind !== 'arrival') return null;
-    const excess = Math.max(0, sample.at - sentAt - fastest.value) + ROUNDING_MS;
+    const known = this.#ways.get(endpoint);
+    const fastest = known?.kind === sample.kind ? known.times.fastest(now) : null;
+    if (fastest === null) return null;
+    const excess = Math.max(0, valueOf(sample, sentAt) - fastest.value) + ROUNDING_MS;
     // A provider whose clock was set: no call is on its way for so long.
     if (excess > LONGEST_EXCESS_MS) return null;
-    return fastest.sure ? { at: sentAt + excess, sure: true } : { at: sentAt + Math.max(excess, Math.ceil(sample.roundTripMs ?? 0)), sure: false };
+    if (fastest.sure) return { at: sentAt + excess, sure: true };
+    return sample.kind === 'arrival' ? { at: sentAt + Math.max(excess, Math.ceil(sample.roundTripMs ?? 0)), sure: false } : null;
   }
 
   /** The fastest way possible to this endpoint; changes when calls known before have to be looked at again. */
   fastestMs(endpoint: string, now: number): number | null {
-    return this.#guards.get(endpoint)?.guard.fastest(now)?.value ?? null;
+    return this.#ways.get(endpoint)?.times.fastest(now)?.value ?? null;
   }
 
   /** `sentAt` by our own clock. */
   add(endpoint: string, sample: TransitSample, sentAt: number, now: number): void {
-    const known = this.#guards.get(endpoint);
+    const known = this.#ways.get(endpoint);
     // Values of the two kinds have different zeros; arrivals are the better ones.
     if (known !== undefined && known.kind !== sample.kind && known.kind === 'arrival') return;
-    const entry = known?.kind === sample.kind ? known : { kind: sample.kind, guard: new TransitGuard(this.#bounds) };
-    this.#guards.set(endpoint, entry);
-    // A round trip holds the way back as well: it needs no allowance for faster ones.
-    if (sample.kind === 'round-trip') entry.guard.add(sample.ms, now, sample.ms);
-    else entry.guard.add(sample.at - sentAt, now, sample.at - sentAt - ((sample.roundTripMs ?? Infinity) - (sample.workMs ?? 0)));
+    const way = known?.kind === sample.kind ? known : { kind: sample.kind, times: new TransitTimes() };
+    this.#ways.set(endpoint, way);
+    const value = valueOf(sample, sentAt);
+    const rest = sample.kind === 'arrival' ? (sample.roundTripMs ?? Infinity) - (sample.workMs ?? 0) : value;
+    way.times.add(value, now, value - rest);
   }
 
-  guardMs(endpoint: string, now: number): number {
-    return this.#guards.get(endpoint)?.guard.guardMs(now) ?? this.#bounds.maxMs;
-  }
-
+  /** What the slowest of the last ten minutes took longer than the fastest possible, ms; null while too little was seen. */
   spreadMs(endpoint: string, now: number): number | null {
-    return this.#guards.get(endpoint)?.guard.spreadMs(now) ?? null;
+    return this.#ways.get(endpoint)?.times.spreadMs(now) ?? null;
   }
 
   keep(endpoints: ReadonlySet<string>): void {
-    for (const endpoint of this.#guards.keys()) if (!endpoints.has(endpoint)) this.#guards.delete(endpoint);
+    for (const endpoint of this.#ways.keys()) if (!endpoints.has(endpoint)) this.#ways.delete(endpoint);
   }
 }
+
+const valueOf = (sample: TransitSample, sentAt: number): number => (sample.kind === 'arrival' ? sample.at - sentAt : sample.ms);

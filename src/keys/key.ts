@@ -22,10 +22,13 @@ export interface LeaseMark extends TrialMark {
 /** One key's life: its state, its counts, and what each outcome does to them. No timers, no I/O. */
 export class PooledKey {
   #spec: KeySpec;
+  #budget: string;
   #spending: Spending;
   #circuit: Circuit;
   /** Tokens that the next call is taken to need at most. */
   callTokens = 0;
+  /** Its place in the configuration. */
+  position = 0;
   #drained = false;
   #switchedOff = false;
   #settings: PoolSettings;
@@ -43,6 +46,7 @@ export class PooledKey {
   constructor(spec: KeySpec, spending: Spending, circuit: Circuit, settings: PoolSettings, gate: PermitGate | null = null) {
     this.#gate = gate;
     this.#spec = spec;
+    this.#budget = budgetOf(spec);
     this.#spending = spending;
     this.#circuit = circuit;
     this.#settings = settings;
@@ -78,6 +82,7 @@ export class PooledKey {
       this.#consecutiveFailures = 0;
     }
     this.#spec = spec;
+    this.#budget = budgetOf(spec);
     this.#spending = spending;
     this.#circuit = circuit;
   }
@@ -140,14 +145,16 @@ export class PooledKey {
 
   /** Name of the budget it draws on. */
   get budget(): string {
-    return budgetOf(this.#spec);
+    return this.#budget;
   }
 
   /** As `availableAt`, as far as this process alone decides. */
   availableHereAt(now: number): number | null {
     if (!this.wanted || (this.onTrial && this.#probation.trialOpen)) return null;
     if (this.#spec.maxInFlight !== null && this.#inFlight >= this.#spec.maxInFlight) return null;
-    const [callAt, tokensAt, circuitAt] = [this.windows.nextAt(now), this.#spending.tokens.nextAt(now, this.callTokens), this.#circuit.nextAt(now)];
+    const circuitAt = this.#circuit.nextAt(now);
+    const callAt = circuitAt === null ? null : this.windows.nextAt(now);
+    const tokensAt = callAt === null ? null : this.#spending.tokens.nextAt(now, this.callTokens);
     return callAt === null || tokensAt === null || circuitAt === null ? null : Math.max(this.#restsUntil, callAt, tokensAt, circuitAt);
   }
 
@@ -288,9 +295,9 @@ export class PooledKey {
   }
 
   /** For administration: as `stats`, with the entry's other fields. Never the secret. */
-  view(now: number, guardMs: number): KeyView {
+  view(now: number, spreadMs: number | null): KeyView {
     const { enabled, secret, baseUrl, responseFormat, maxInFlight } = this.#spec;
-    return { ...this.stats(now), enabled, drained: this.#drained, switched_off: this.#switchedOff, fingerprint: secret.fingerprint(), base_url: baseUrl, response_format: responseFormat, max_in_flight: maxInFlight, on_trial: this.onTrial, guard_ms: guardMs, probe_at: this.#probation.refusal === null ? null : iso(this.#probation.refusal.probeAt) };
+    return { ...this.stats(now), enabled, drained: this.#drained, switched_off: this.#switchedOff, fingerprint: secret.fingerprint(), base_url: baseUrl, response_format: responseFormat, max_in_flight: maxInFlight, on_trial: this.onTrial, spread_ms: spreadMs, probe_at: this.#probation.refusal === null ? null : iso(this.#probation.refusal.probeAt) };
   }
 
   stats(now: number): KeyStats {

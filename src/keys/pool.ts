@@ -29,8 +29,6 @@ const MESSAGE: Readonly<Record<RefusalReason, string>> = {
   'provider-down': 'the provider does not work: see circuits in GET /api/scheduler/stats',
 };
 
-/** Below the jitter of a timer and of a thread that gets its turn late nothing can be told apart. */
-const LEAST_GUARD_MS = 5;
 /** Windows take a call further ahead than this for a clock that was set back. */
 const MOST_AHEAD_MS = 4_000;
 
@@ -46,6 +44,7 @@ export class KeyPool {
   readonly #gate: PermitGate | null;
   #keys: readonly PooledKey[] = [];
   #byName: ReadonlyMap<string, PooledKey> = new Map();
+  #limitedByTokens: readonly PooledKey[] = [];
   #strategy: KeyStrategy;
   readonly #waiters: Waiters;
   /** In the order of leasing, hence of expiry. */
@@ -69,7 +68,7 @@ export class KeyPool {
     this.#settings = settings;
     this.#leasePrefix = leasePrefix;
     this.#memory = memory;
-    this.#guards = memory.guards ??= new TransitGuards({ minMs: LEAST_GUARD_MS, maxMs: settings.guardMs });
+    this.#guards = memory.guards ??= new TransitGuards(settings.guardMs);
     this.#arrivals = new Arrivals(this.#guards);
     this.#circuits = new Circuits(random);
     this.#strategy = settings.strategy;
@@ -86,7 +85,7 @@ export class KeyPool {
     this.#strategy = strategy;
     this.#settings = settings;
     this.#waiters.configure(settings.queueSize, settings.ageingMs);
-    this.#guards.bounds = { minMs: LEAST_GUARD_MS, maxMs: settings.guardMs };
+    this.#guards.guardMs = settings.guardMs;
     this.#setKeys(specs);
     for (const { from, to } of movesOf(before, specs)) {
       this.#gate?.moved?.(budgetOf(from), budgetOf(to));
@@ -120,7 +119,7 @@ export class KeyPool {
 
   /** Every key for administration, in the order of the configuration. */
   view(now: number): readonly KeyView[] {
-    return this.#keys.map((key) => key.view(now, this.#guards.guardMs(key.spec.baseUrl, now)));
+    return this.#keys.map((key) => key.view(now, this.#guards.spreadMs(key.spec.baseUrl, now)));
   }
 
   /** Keys that are meant to be used, whatever the provider says of them. */
@@ -248,13 +247,15 @@ export class KeyPool {
       known.settings = this.#settings;
       return known;
     });
+    for (const [position, key] of this.#keys.entries()) key.position = position;
     this.#byName = new Map(this.#keys.map((key) => [key.spec.name, key]));
+    this.#limitedByTokens = this.#keys.filter((key) => key.spec.tpmLimit !== null);
     this.#lastIndex = this.#keys.findIndex((key) => key.spec.name === last);
   }
 
   /** From here on it is asked when a call of this waiter could go out. */
   #sizeCalls(waiter: Waiter, now: number): void {
-    for (const key of this.#keys) if (key.spec.tpmLimit !== null) key.callTokens = this.#estimates.most(key.spec, waiter.tokens, now);
+    for (const key of this.#limitedByTokens) key.callTokens = this.#estimates.most(key.spec, waiter.tokens, now);
   }
 
   /** Does `work`, which may open or close this circuit, and tells the keys when it did. */
@@ -290,13 +291,13 @@ export class KeyPool {
   }
 
   #grant(waiter: Waiter, now: number): LeaseGrant | null {
-    const free = this.#keys.filter((key) => !waiter.exclude.has(key.spec.name) && (key.availableAt(now) ?? Infinity) <= now);
+    const isFree = (one: PooledKey): boolean => !waiter.exclude.has(one.spec.name) && (one.availableAt(now) ?? Infinity) <= now;
     // A refused key would never be tried again by a strategy that prefers others, so a due trial goes first.
-    const probe = free.find((one) => one.probeDue(now));
-    const key = probe ?? chooseKey(this.#strategy, free, { keys: this.#keys, lastIndex: this.#lastIndex, now });
+    const probe = this.#keys.find((one) => one.probeDue(now) && isFree(one));
+    const key = probe ?? chooseKey(this.#strategy, isFree, { keys: this.#keys, lastIndex: this.#lastIndex, now });
     if (key === undefined) return null;
     const mark = key.lease(now);
-    this.#lastIndex = this.#keys.indexOf(key);
+    this.#lastIndex = key.position;
     this.#granted++;
     const leaseId = `${this.#leasePrefix}-${this.#granted}`;
     const ticket = this.#gate?.take(key.budget, now, key.callTokens) ?? null;
@@ -308,7 +309,7 @@ export class KeyPool {
 
   /** Tells the windows once when the lease's call left, or by when it must have. */
   #left(lease: Lease, at: number): void {
-    lease.left(at, at + Math.min(MOST_AHEAD_MS, this.#guards.guardMs(lease.key.spec.baseUrl, at) - this.#guards.leastMs));
+    lease.left(at, at + Math.min(MOST_AHEAD_MS, this.#guards.guardMs - this.#guards.leastMs));
   }
 
   #over(lease: Lease, used: CallTokens | null, now: number): void {

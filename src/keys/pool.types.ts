@@ -147,8 +147,8 @@ export interface KeyView extends KeyStats {
   readonly max_in_flight: number | null;
   /** One call at a time until one succeeds: back from a rest, or refused by the provider. */
   readonly on_trial: boolean;
-  /** Distance kept in the windows for the jitter of the way to the provider, as measured. */
-  readonly guard_ms: number;
+  /** What the slowest way to the provider took longer than the fastest, of the last ten minutes; null while too little was seen. `transit_guard_ms` is to be above it. */
+  readonly spread_ms: number | null;
   /** When a refused key is tried again; ISO 8601 UTC, null when not refused. */
   readonly probe_at: string | null;
 }

@@ -1,15 +1,18 @@
+import { randomBytes, randomUUID } from 'node:crypto';
 import OpenAI from 'openai';
-import type { ChatCompletion } from 'openai/resources/chat/completions';
+import type { ChatCompletion, ChatCompletionCreateParamsNonStreaming } from 'openai/resources/chat/completions';
 import type { ResponseFormat } from '../keys/config.schema.ts';
 import type { TransitSample } from '../keys/guard.ts';
 import type { CallOutcome } from '../keys/outcome.ts';
 import type { Secret } from '../keys/secret.ts';
+import { joinSignals } from '../runtime/joined-signal.ts';
+import { OnePerTurn } from '../runtime/one-per-turn.ts';
 import { readAnswer, type Answer } from './answer.ts';
 import { classifyFailure, redact } from './failure.ts';
+import { createFetch, type Watch } from './http-fetch.ts';
 import type { Prompt } from './prompt.ts';
 import { transitOf } from './transit.ts';
-import { watchSending } from './sending.ts';
-import { ResponseFormats, responseFormatField } from './response-format.ts';
+import { ResponseFormats, responseFormatField, type Step } from './response-format.ts';
 import { MAX_ANSWER_TOKENS } from './token-bound.ts';
 
 /** What a call needs of a key; a lease's grant has this shape. */
@@ -64,19 +67,23 @@ export interface VlmClient {
   call(request: VlmRequest): Promise<VlmReply>;
 }
 
-/**
- * Chat completions with a picture. Connections are kept and reused (Node's fetch keeps a pool per origin). Nothing is
- * logged and no message carries a key.
- */
+/** W3C trace context: version, trace, span, flags. */
+const TRACE = 'traceparent';
+
+/** Chat completions with a picture. Connections are kept and reused. Nothing is logged and no message carries a key. */
 export function createVlmClient(): VlmClient {
   const formats = new ResponseFormats();
+  /** Requests under way, by their `traceparent`, which no other has. */
+  const underWay = new Map<string, Watch>();
+  const turns = new OnePerTurn();
+  const fetch = createFetch((headers) => underWay.get(headers.get(TRACE) ?? ''));
   /** One client for each key's name; replaced when its secret or endpoint changes, so it grows no larger than the key file. */
   const clients = new Map<string, { readonly access: VlmAccess; readonly client: OpenAI }>();
 
   function clientFor(access: VlmAccess): OpenAI {
     const known = clients.get(access.keyName);
     if (known !== undefined && known.access.secret === access.secret && known.access.baseUrl === access.baseUrl) return known.client;
-    const client = new OpenAI({ apiKey: access.secret.reveal(), baseURL: access.baseUrl, maxRetries: 0, logLevel: 'off', organization: null, project: null });
+    const client = new OpenAI({ apiKey: access.secret.reveal(), baseURL: access.baseUrl, maxRetries: 0, logLevel: 'off', organization: null, project: null, fetch });
     clients.set(access.keyName, { access, client });
     return client;
   }
@@ -85,40 +92,30 @@ export function createVlmClient(): VlmClient {
     const { access, timeoutMs } = request;
     const target = `${access.baseUrl} ${access.model}`;
     const step = formats.current(target, access.responseFormat);
-    const timeout = AbortSignal.timeout(Math.max(1, Math.ceil(timeoutMs)));
+    const over = joinSignals([request.signal]);
+    let timedOut = false;
+    const timer = setTimeout(() => {
+      timedOut = request.signal?.aborted !== true;
+      over.abort();
+    }, Math.max(1, Math.ceil(timeoutMs)));
     let sentAt: number | null = null;
-    const watch = watchSending(() => {
-      sentAt ??= performance.now();
+    const trace = `00-${request.traceId}-${randomBytes(8).toString('hex')}-01`;
+    const onSent = (): void => {
+      sentAt = performance.now();
       request.onSent?.();
-    });
-    const signal = request.signal === undefined ? timeout : AbortSignal.any([timeout, request.signal]);
+    };
+    underWay.set(trace, { onSent, signal: over.signal });
     try {
-      const { data, response } = await clientFor(access).chat.completions.create(
-        {
-          model: access.model,
-          temperature: 0,
-          max_tokens: MAX_ANSWER_TOKENS,
-          messages: [
-            { role: 'system', content: request.prompt.system },
-            {
-              role: 'user',
-              content: [
-                { type: 'image_url', image_url: { url: `data:image/jpeg;base64,${Buffer.from(request.jpeg).toString('base64')}` } },
-                { type: 'text', text: request.prompt.user },
-              ],
-            },
-          ],
-          ...responseFormatField(step),
-        },
-        // The library's own time-out ends with the headers; the signal covers the body too.
-        { signal, timeout: 2 * timeoutMs + 1_000, headers: { traceparent: `00-${request.traceId}-${watch.spanId}-01` } },
-      ).withResponse();
+      await turns.next();
+      // Our own time-out comes first.
+      const options = { body: bodyOf(request, step), timeout: 2 * timeoutMs + 1_000, headers: { 'content-type': 'application/json', [TRACE]: trace } };
+      const { data, response } = await clientFor(access).post<Partial<ChatCompletion> | null>('/chat/completions', options).withResponse();
       const roundTripMs = sentAt === null ? null : performance.now() - sentAt;
       const arrivedAt = performance.now();
       const reply = fromCompletion(data, access);
       return reply.ok ? { ...reply, transit: transitOf(response.headers, roundTripMs), parseMs: performance.now() - arrivedAt } : reply;
     } catch (error) {
-      const ending = { timedOut: timeout.aborted, abandoned: request.signal?.aborted === true && !timeout.aborted };
+      const ending = { timedOut, abandoned: request.signal?.aborted === true && !timedOut };
       const failure = classifyFailure(error, ending, access.secret, Date.now());
       if (failure.kind === 'ok') throw error;
       const formatRefused = failure.kind === 'rejected-request' && formats.refused(target, access.responseFormat, step, failure.message);
@@ -126,11 +123,42 @@ export function createVlmClient(): VlmClient {
       const transit = headers === null ? null : transitOf(headers, sentAt === null ? null : performance.now() - sentAt);
       return { ok: false, failure, formatRefused, transit, promptTokens: 0, completionTokens: 0 };
     } finally {
-      watch.end();
+      clearTimeout(timer);
+      over.release();
+      underWay.delete(trace);
     }
   }
 
   return { call };
+}
+
+/** Stands in a body for the picture; no prompt holds it. */
+const PICTURE = randomUUID();
+
+/**
+ * The bytes of a request. The library's own writer looks at every value of a body on the way; and a picture that is part
+ * of a string is copied with it again and again.
+ */
+function bodyOf({ access, prompt, jpeg }: VlmRequest, step: Step): Uint8Array {
+  const body: ChatCompletionCreateParamsNonStreaming = {
+    model: access.model,
+    temperature: 0,
+    max_tokens: MAX_ANSWER_TOKENS,
+    messages: [
+      { role: 'system', content: prompt.system },
+      {
+        role: 'user',
+        content: [
+          { type: 'image_url', image_url: { url: `data:image/jpeg;base64,${PICTURE}` } },
+          { type: 'text', text: prompt.user },
+        ],
+      },
+    ],
+    ...responseFormatField(step),
+  };
+  const [before = '', after = ''] = JSON.stringify(body).split(PICTURE);
+  const picture = Buffer.from(jpeg.buffer, jpeg.byteOffset, jpeg.byteLength).toString('base64');
+  return Buffer.concat([Buffer.from(before), Buffer.from(picture, 'latin1'), Buffer.from(after)]);
 }
 
 /** A provider's body is not trusted to have the type the library declares. */

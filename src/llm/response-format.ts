@@ -2,7 +2,8 @@ import type { ChatCompletionCreateParams } from 'openai/resources/chat/completio
 import type { ResponseFormat } from '../keys/config.schema.ts';
 import { ANSWER_JSON_SCHEMA } from './answer.ts';
 
-type Step = Exclude<ResponseFormat, 'auto'>;
+/** What is asked for in one call. */
+export type Step = Exclude<ResponseFormat, 'auto'>;
 const NEXT: Readonly<Record<Step, Step>> = { json_schema: 'json_object', json_object: 'none', none: 'none' };
 
 /** A 400 that is about the format asked for and not about the rest of the request. */

@@ -6,6 +6,8 @@ import type { SimulatedKey, SimulatedKeyEntry } from './types.ts';
 export interface HeldKey {
   readonly name: string;
   readonly spec: SimulatedKey;
+  /** Of the key itself. */
+  readonly digest: Buffer;
   readonly budget: Budget;
   readonly limiter: ArrivalLimiter;
   readonly tokens: TokenLimiter | null;
@@ -25,14 +27,14 @@ export class Keyring {
       const id = spec.group === undefined ? `key:${name}` : `group:${spec.group}`;
       const shared = groups.get(id) ?? { budget: { name: id, qps: spec.qps, rpm: spec.rpm, tpm: spec.tpm ?? null }, limiter: new ArrivalLimiter(spec.qps, spec.rpm), tokens: spec.tpm === undefined ? null : new TokenLimiter(spec.tpm) };
       groups.set(id, shared);
-      return { name, spec, ...shared, revoked: false };
+      return { name, spec, digest: digest(spec.key), ...shared, revoked: false };
     });
   }
 
   /** The key of an `Authorization` header; undefined when nobody has it. */
   find(authorization: string | undefined): HeldKey | undefined {
     const given = digest(/^Bearer (.+)$/.exec(authorization ?? '')?.[1] ?? '');
-    return this.#keys.find((key) => timingSafeEqual(digest(key.spec.key), given));
+    return this.#keys.find((key) => timingSafeEqual(key.digest, given));
   }
 
   setRevoked(name: string, revoked: boolean): void {

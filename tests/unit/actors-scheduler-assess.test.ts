@@ -8,7 +8,8 @@ import type { LeaseReply, LeaseRequest, RefusalReason } from '../../src/keys/poo
 import type { VlmReply, VlmRequest } from '../../src/llm/client.ts';
 import { ON_DEMAND_CAMERA } from '../../src/messages/ids.ts';
 import { AssessmentResult } from '../../src/messages/assessment.ts';
-import { ManualClock } from '../../src/runtime/testing/manual-clock.ts';
+import { sleep } from '../../src/runtime/clock.ts';
+import { ManualClock, settle } from '../../src/runtime/testing/manual-clock.ts';
 import { makeTask, plainTask } from '../support/assessment-task.ts';
 
 type Failure = Exclude<CallOutcome, { kind: 'ok' }>;
@@ -32,6 +33,8 @@ interface World {
   /** Replies of the pool, in order; then keys k1, k2, ... that are not excluded. */
   readonly leases?: readonly (LeaseReply | undefined)[];
   readonly image?: Uint8Array | null;
+  /** It comes so much later, in ms. */
+  readonly imageAfterMs?: number;
   readonly maxRetries?: number;
   /** What the task is told each time it asks for its turn; then `go`. */
   readonly turns?: Turn[];
@@ -46,7 +49,7 @@ function makeWorld(world: World) {
   const clock = new ManualClock(Date.now());
   const closing = new AbortController();
   const abort = new AbortController();
-  const seen = { leases: [] as LeaseRequest[], sent: [] as string[], settled: [] as [string, string, Blame][], forgiven: [] as string[], calls: [] as VlmRequest[], counted: [] as string[], retries: 0 };
+  const seen = { leases: [] as LeaseRequest[], sent: [] as string[], settled: [] as [string, string, Blame][], forgiven: [] as string[], calls: [] as VlmRequest[], counted: [] as string[], retries: 0, images: 0 };
   const replies = [...(world.replies ?? [])];
   const leases = [...(world.leases ?? [])];
   const grant = (request: LeaseRequest): LeaseReply => {
@@ -63,7 +66,11 @@ function makeWorld(world: World) {
     providerDown: () => world.down ?? false,
     closing: closing.signal,
     abort: abort.signal,
-    image: () => Promise.resolve(world.image === undefined ? new Uint8Array([1]) : world.image),
+    image: async () => {
+      seen.images++;
+      if (world.imageAfterMs !== undefined) await sleep(clock, world.imageAfterMs);
+      return world.image === undefined ? new Uint8Array([1]) : world.image;
+    },
     lease: (request) => {
       seen.leases.push(request);
       world.onLease?.({ closing });
@@ -135,6 +142,30 @@ describe('judging one task', () => {
       const { result, seen } = await assess(world, task);
       assert.deepEqual([result?.error?.code, result?.results[0]?.riskLevel, seen.calls.length], [code, 'unknown', 0]);
     }
+  });
+
+  it('reads the picture while it waits for a key; a key without its picture is given back unused', async () => {
+    const { parts, seen, clock } = makeWorld({ replies: [answered()], imageAfterMs: 100 });
+    const soon = assessByModel(plainTask(), parts);
+    await settle();
+    assert.deepEqual([seen.images, seen.leases.length, seen.calls.length], [1, 1, 0]);
+    await clock.advance(100);
+    await clock.advance(1_000);
+    const result = await soon;
+    assert.deepEqual([result?.metadata.calls?.[0]?.leaseMs, result?.metadata.calls?.[0]?.sendMs], [0, 100]);
+    const { seen: gone } = await assess({ image: null });
+    assert.deepEqual([gone.settled, gone.sent], [[['l-1', 'abandoned', 'key']], []]);
+  });
+
+  it('gives a key back when the picture takes long, and asks for one again when it is there', async () => {
+    const { parts, seen, clock } = makeWorld({ replies: [answered()], imageAfterMs: 3_000 });
+    const late = assessByModel(plainTask(), parts);
+    await clock.advance(1_000);
+    assert.deepEqual([seen.leases.length, seen.settled], [1, [['l-1', 'abandoned', 'key']]]);
+    await clock.advance(2_000);
+    await clock.advance(1_000);
+    assert.equal((await late)?.results[0]?.riskLevel, 'high');
+    assert.deepEqual([seen.images, seen.leases.length, seen.settled.at(-1)], [1, 2, ['l-2', 'ok', 'key']]);
   });
 
   it('tries again on another key each time, at most twice, and adds up what it cost', async () => {

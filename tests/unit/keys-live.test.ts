@@ -32,10 +32,12 @@ describe('keys changed while running', () => {
     const changed = keyConfig([{ qps_limit: 1 }, { enabled: false }], 'round_robin', { max_retry_per_key: 2, adaptive_cooldown: false, key_cooldown_seconds: 7, queue_size: 2, transit_guard_ms: 200 });
     const first = lease(pool, T0);
     pool.configure(changed.keys, 'round_robin', T0, poolSettings('round_robin', changed.scheduler));
-    assert.equal(keyOf(pool, 'k1', T0).guard_ms, 200);
     pool.settle(first.leaseId, { kind: 'network', message: 'x' }, T0 + 10);
     assert.notEqual(keyOf(pool, 'k1', T0 + 10).status, 'cooling', 'two failures now');
     const second = lease(pool, T0 + 2_000);
+    const waiting = newWaiter();
+    assert.equal(pool.request({ waiterId: waiting, priority: 3, exclude: [], deadline: T0 + 60_000 }, T0 + 2_001).wakeAt, T0 + 2_000 + 1_201, 'it may arrive 200 ms later than another');
+    pool.cancel(waiting, T0 + 2_002);
     pool.settle(second.leaseId, { kind: 'network', message: 'x' }, T0 + 2_010);
     assert.equal(keyOf(pool, 'k1', T0 + 2_010).cooldown_until, new Date(T0 + 9_010).toISOString());
     const refused = [1, 2, 3].flatMap(() => ask(pool, T0 + 2_020).replies.map(({ reply }) => reply.kind === 'refused' && reply.reason));

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { parseKeyConfig } from '../../src/keys/config.ts';
+import type { TransitSample } from '../../src/keys/guard.ts';
 import { LimitMemory } from '../../src/keys/limits.ts';
 import type { CallOutcome } from '../../src/keys/outcome.ts';
 import { KeyPool } from '../../src/keys/pool.ts';
@@ -102,6 +103,16 @@ describe('limits in the pool', () => {
     pool.request(want(), T0);
     assert.equal(pool.sent(grant.leaseId, T0 + 300, T0 + 301).wakeAt, T0 + 300 + 1_051);
     assert.equal(pool.sent(grant.leaseId, T0 + 900, T0 + 900).wakeAt, T0 + 300 + 1_051, 'only the first report counts');
+  });
+
+  it('a call on its way may be held up for longer than all before it: it keeps the whole guard until its answer tells', () => {
+    const pool = makePool([{ qps_limit: 1 }], { scheduler: { transit_guard_ms: 50 } });
+    const transit = (sentAt: number, wayMs: number): TransitSample => ({ kind: 'arrival', at: sentAt + wayMs, roundTripMs: 100, workMs: 100 - wayMs });
+    for (let second = 0; second < 60; second += 2) pool.settle(lease(pool, T0 + second * 1_000).leaseId, OK, T0 + second * 1_000 + 100, 'key', transit(T0 + second * 1_000, 1));
+    const sentAt = T0 + 60_000;
+    const slow = lease(pool, sentAt);
+    assert.equal(pool.request(want(), sentAt + 1).wakeAt, sentAt + 50 + 1_001, 'sixty calls took 1 ms each');
+    assert.equal(pool.settle(slow.leaseId, OK, sentAt + 100, 'key', transit(sentAt, 41)).wakeAt, sentAt + 40 + 2 + 5 + 1_001 + 1, 'now it is known');
   });
 
   it('keys of one quota group share one budget, also after a restart of the pool', () => {

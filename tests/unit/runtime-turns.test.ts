@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { Writable } from 'node:stream';
 import { describe, it } from 'node:test';
 import { corkBriefly } from '../../src/runtime/cork.ts';
+import { joinSignals } from '../../src/runtime/joined-signal.ts';
+import { OnePerTurn } from '../../src/runtime/one-per-turn.ts';
 
 /** Notes what goes out together. */
 function sink() {
@@ -51,4 +53,51 @@ describe('writes that belong together', () => {
   });
 
   it('a stream that is not there yet is no stream', () => corkBriefly(undefined));
+});
+
+describe('a joined signal', () => {
+  it('is aborted with any of those it is made of, by hand, and from the beginning', () => {
+    const [one, other] = [new AbortController(), new AbortController()];
+    const joined = joinSignals([one.signal, undefined, other.signal]);
+    assert.equal(joined.signal.aborted, false);
+    other.abort();
+    assert.equal(joined.signal.aborted, true);
+    const byHand = joinSignals([one.signal]);
+    byHand.abort();
+    assert.equal(byHand.signal.aborted, true);
+    assert.equal(joinSignals([AbortSignal.abort('why')]).signal.reason, 'why');
+  });
+
+  it('is forgotten by them once it is released', () => {
+    const controller = new AbortController();
+    const joined = joinSignals([controller.signal]);
+    joined.release();
+    controller.abort();
+    assert.equal(joined.signal.aborted, false);
+  });
+});
+
+describe('one piece of work in a turn', () => {
+  it('the first begins at once, the others one in each turn, in order, and what is due meanwhile happens between them', async () => {
+    const turns = new OnePerTurn();
+    const seen: string[] = [];
+    const work = async (name: string): Promise<void> => {
+      await turns.next();
+      seen.push(name);
+    };
+    const all = Promise.all(['a', 'b', 'c'].map(work));
+    await Promise.resolve();
+    assert.deepEqual([seen, turns.size], [['a'], 2]);
+    const other = (left: number): void => {
+      seen.push('other');
+      if (left > 1) setImmediate(other, left - 1);
+    };
+    setImmediate(other, 2);
+    await all;
+    assert.deepEqual(seen, ['a', 'b', 'other', 'c', 'other'].slice(0, seen.length));
+    assert.deepEqual(seen.filter((name) => name !== 'other'), ['a', 'b', 'c']);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await work('d');
+    assert.equal(seen.at(-1), 'd');
+  });
 });

@@ -49,7 +49,7 @@ const EXPIRED: AssessmentFailure = { code: 'expired', message: 'the task was too
 const DOWN: AssessmentFailure = { code: 'no-lease', message: 'the provider does not answer' };
 
 /**
- * Judges one task by the model: image, then lease, call and settlement, again on another key when it fails. Where the
+ * Judges one task by the model: picture and lease, then call and settlement, again on another key when it fails. Where the
  * provider is to blame that there is no judgement, rules judge and the result is marked `degraded`.
  */
 export async function assessByModel(task: AssessmentTask, parts: AssessParts): Promise<Assessed> {
@@ -65,19 +65,19 @@ export async function assessByModel(task: AssessmentTask, parts: AssessParts): P
   const prompt = buildPrompt(task, parts.language);
   const bound = tokenBound(prompt);
   const exclude = new Set<string>();
-  let jpeg: Uint8Array | null = null;
+  let picture: Promise<Uint8Array | null> | null = null;
   let asked = 0;
   const ask = (more: Pick<LeaseRequest, 'priority' | 'exclude' | 'deadline'>): Promise<LeaseReply> => parts.lease({ waiterId: `${task.taskId}#${asked++}`, tokens: bound, ...more });
   for (;;) {
     const turn = await parts.turn();
     if (turn === 'closing' || closing.aborted) return null;
     if (turn === 'provider-down') return ended(lastOf(failed) ?? DOWN, true);
-    jpeg ??= await parts.image(task.group.cropId, deadline);
-    if (closing.aborted) return null;
-    if (jpeg === null) return unknown({ code: 'no-image', message: 'the picture of the group is gone' });
 
+    // Read while the task waits for a key.
+    picture ??= parts.image(task.group.cropId, deadline);
     const leaseAskedAt = clock.now();
     const lease = await ask({ priority: task.priority, exclude: [...exclude], deadline });
+    const leasedAt = clock.now();
     if (closing.aborted) {
       if (lease.kind === 'granted') giveBack(lease, parts);
       return null;
@@ -86,7 +86,15 @@ export async function assessByModel(task: AssessmentTask, parts: AssessParts): P
       if (lease.reason === 'cancelled') continue;
       return ended(refusalOf(lease.message, lease.reason, failed), lease.reason === 'provider-down' || (lease.reason !== 'queue-full' && providerFailed(failed)));
     }
-    const round = await callRound({ lease, leaseAskedAt, deadline, request: { prompt, jpeg, traceId: task.traceId, timeoutMs: parts.timeoutMs } }, task, exclude, ask, parts);
+    const jpeg = await soon(picture, parts);
+    if (jpeg === LATE || jpeg === null || closing.aborted) giveBack(lease, parts);
+    if (closing.aborted) return null;
+    if (jpeg === null) return unknown({ code: 'no-image', message: 'the picture of the group is gone' });
+    if (jpeg === LATE) {
+      await picture;
+      continue;
+    }
+    const round = await callRound({ lease, leaseAskedAt, leasedAt, deadline, request: { prompt, jpeg, traceId: task.traceId, timeoutMs: parts.timeoutMs } }, task, exclude, ask, parts);
     metadata = withRound(metadata, round, failed.filter(({ hedge }) => hedge !== true).length);
     let giveUp = false;
     for (const made of round) giveUp = settle(made, failed, exclude, parts) || giveUp;
@@ -103,6 +111,21 @@ export async function assessByModel(task: AssessmentTask, parts: AssessParts): P
   }
 }
 
+const LATE = Symbol('late');
+/** A key is not held longer than this for a picture that does not come. */
+const PICTURE_MS = 250;
+
+/** The picture, or `LATE`. */
+async function soon(picture: Promise<Uint8Array | null>, { clock }: AssessParts): Promise<Uint8Array | null | typeof LATE> {
+  const { promise, resolve } = Promise.withResolvers<typeof LATE>();
+  const timer = clock.setTimeout(() => resolve(LATE), PICTURE_MS);
+  try {
+    return await Promise.race([picture, promise]);
+  } finally {
+    clock.clearTimeout(timer);
+  }
+}
+
 /** One call, or a call and its hedge. */
 function callRound(options: CallOptions, task: AssessmentTask, exclude: ReadonlySet<string>, ask: (more: Pick<LeaseRequest, 'priority' | 'exclude' | 'deadline'>) => Promise<LeaseReply>, parts: AssessParts): Promise<readonly Made[]> {
   const { clock, hedge } = parts;
@@ -114,7 +137,7 @@ function callRound(options: CallOptions, task: AssessmentTask, exclude: Readonly
     // At the lowest priority: it takes no lease that anybody waits for.
     lease: () => ask({ priority: 1, exclude: [...exclude, options.lease.keyName], deadline: clock.now() + HEDGE_LEASE_MS }),
     giveBack: (lease) => giveBack(lease, parts),
-    call: (lease, leaseAskedAt, dropped) => makeCall({ ...options, lease, leaseAskedAt, dropped, hedge: true }, parts),
+    call: (lease, leaseAskedAt, dropped) => makeCall({ ...options, lease, leaseAskedAt, leasedAt: clock.now(), dropped, hedge: true }, parts),
   });
 }
 

@@ -4,6 +4,7 @@ import type { CallTokens } from '../../keys/tokens.ts';
 import type { VlmReply, VlmRequest } from '../../llm/client.ts';
 import type { CallTrace } from '../../messages/assessment.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { joinSignals } from '../../runtime/joined-signal.ts';
 import type { ResultMetadata } from './result.ts';
 
 /** What making one call takes. */
@@ -30,6 +31,7 @@ export interface Made {
 export interface CallOptions {
   readonly lease: LeaseGrant;
   readonly leaseAskedAt: number;
+  readonly leasedAt: number;
   readonly request: Omit<VlmRequest, 'access' | 'signal' | 'onSent'>;
   /** The call is given up then (epoch ms): nobody waits for the answer. */
   readonly deadline: number;
@@ -44,23 +46,27 @@ const HANGS_MS = 10_000;
 /** Makes one call. One that the task's end cut short after ten seconds or more counts as timed out, a shorter one as given up. Never rejects. */
 export async function makeCall(options: CallOptions, parts: CallParts): Promise<Made> {
   const { clock, abort } = parts;
-  const { lease, leaseAskedAt, deadline, dropped, request, hedge } = options;
+  const { lease, leaseAskedAt, leasedAt, deadline, dropped, request, hedge } = options;
   const startedAt = clock.now();
   let sentAt: number | null = null;
   const onSent = (): void => {
     sentAt = clock.now();
     parts.sent(lease.leaseId);
   };
-  const late = new AbortController();
-  const timer = clock.setTimeout(() => late.abort(), deadline - startedAt);
-  const signals = [late.signal, abort, ...(dropped === undefined ? [] : [dropped])];
-  const answer = await parts.call({ ...request, access: lease, onSent, signal: AbortSignal.any(signals) });
+  let late = false;
+  const over = joinSignals([abort, dropped]);
+  const timer = clock.setTimeout(() => {
+    late = true;
+    over.abort();
+  }, deadline - startedAt);
+  const answer = await parts.call({ ...request, access: lease, onSent, signal: over.signal });
   clock.clearTimeout(timer);
+  over.release();
   const endedAt = clock.now();
   const ours = abort.aborted || dropped?.aborted === true;
-  const reply = late.signal.aborted && !ours ? hung(answer, sentAt, endedAt) : answer;
+  const reply = late && !ours ? hung(answer, sentAt, endedAt) : answer;
   parts.onCall(reply.ok ? 'ok' : reply.failure.kind, Math.max(0, endedAt - startedAt) / 1_000);
-  return { lease, reply, startedAt, endedAt, trace: traceOf(lease, reply, { leaseAskedAt, startedAt, sentAt, endedAt }, hedge) };
+  return { lease, reply, startedAt, endedAt, trace: traceOf(lease, reply, { leaseAskedAt, leasedAt, sentAt, endedAt }, hedge) };
 }
 
 function hung(reply: VlmReply, sentAt: number | null, endedAt: number): VlmReply {
@@ -73,11 +79,11 @@ export const tokensOf = ({ promptTokens, completionTokens }: VlmReply): CallToke
 
 const span = (from: number, to: number): number => Math.max(0, Math.round((to - from) * 10) / 10);
 
-const traceOf = (lease: LeaseGrant, reply: VlmReply, at: { readonly leaseAskedAt: number; readonly startedAt: number; readonly sentAt: number | null; readonly endedAt: number }, hedge?: true): CallTrace => ({
+const traceOf = (lease: LeaseGrant, reply: VlmReply, at: { readonly leaseAskedAt: number; readonly leasedAt: number; readonly sentAt: number | null; readonly endedAt: number }, hedge?: true): CallTrace => ({
   apiKeyId: lease.keyName,
   outcome: reply.ok ? 'ok' : reply.failure.kind,
-  leaseMs: span(at.leaseAskedAt, at.startedAt),
-  sendMs: at.sentAt === null ? null : span(at.startedAt, at.sentAt),
+  leaseMs: span(at.leaseAskedAt, at.leasedAt),
+  sendMs: at.sentAt === null ? null : span(at.leasedAt, at.sentAt),
   modelMs: at.sentAt === null ? null : span(at.sentAt, at.endedAt),
   parseMs: reply.ok && reply.parseMs !== undefined ? span(0, reply.parseMs) : null,
   ...(hedge === true ? { hedge } : {}),

@@ -7,6 +7,7 @@ import type { Language } from '../../llm/language.ts';
 import type { ActorLog } from '../../runtime/actor.ts';
 import { sleep, type Clock } from '../../runtime/clock.ts';
 import { asError } from '../../runtime/errors.ts';
+import { joinSignals } from '../../runtime/joined-signal.ts';
 import type { ActorRef } from '../../runtime/ref.ts';
 import type { KeyPoolMessage } from '../key-pool.ts';
 import type { AssessParts } from './assess.ts';
@@ -51,7 +52,11 @@ export function assessParts(turning: Turning, settings: Pick<SchedulerSettings, 
     turn: () => turns.turn(turning),
     providerDown: () => turns.downSince !== null,
     image: (id, deadline) => fetchImage(images, id, deadline, options),
-    lease: (request) => turns.leasing(turning, (withdraw) => lease(pool, request, AbortSignal.any([closing, withdraw]), clock)),
+    lease: (request) =>
+      turns.leasing(turning, (withdraw) => {
+        const until = joinSignals([closing, withdraw]);
+        return lease(pool, request, until.signal, clock).finally(() => until.release());
+      }),
     sent: (leaseId) => void pool.tell({ type: 'sent', leaseId, at: steadyNow(clock) }),
     settle: (leaseId, outcome, blame, transit, tokens) => {
       const told = pool.tell({ type: 'settle', leaseId, outcome, blame, transit: transit ?? null, tokens: tokens ?? null });

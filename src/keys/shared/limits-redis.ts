@@ -1,4 +1,5 @@
 import { Redis } from 'ioredis';
+import { corkBriefly } from '../../runtime/cork.ts';
 
 /** What the gates need of a connection to Redis; ioredis has it. */
 export interface LimitsRedis {
@@ -13,8 +14,35 @@ export interface LimitsRedis {
 
 export const COMMAND_TIMEOUT_MS = 500;
 
-const connectLimits = (url: string): LimitsRedis =>
-  new Redis(url, { enableOfflineQueue: false, maxRetriesPerRequest: 0, connectTimeout: 2_000, commandTimeout: COMMAND_TIMEOUT_MS, retryStrategy: (attempt) => Math.min(100 * attempt, 1_000) });
+type Evaluate = LimitsRedis['eval'];
+
+/** ioredis, with the text of a script sent once for each connection and its digest after that, and one write for what is asked together. */
+function connectLimits(url: string): LimitsRedis {
+  const redis = new Redis(url, { enableOfflineQueue: false, maxRetriesPerRequest: 0, connectTimeout: 2_000, commandTimeout: COMMAND_TIMEOUT_MS, retryStrategy: (attempt) => Math.min(100 * attempt, 1_000) });
+  const known = new Map<string, Evaluate>();
+  /** As ioredis makes it of a script; its type does not tell. */
+  const commandOf = (script: string): Evaluate => {
+    const name = `limits${known.size}`;
+    redis.defineCommand(name, { lua: script });
+    const made: unknown = Reflect.get(redis, name);
+    if (typeof made !== 'function') throw new Error(`ioredis made no command of a script`);
+    return (_, ...rest) => made.apply(redis, rest) as Promise<unknown>;
+  };
+  return {
+    get status() {
+      return redis.status;
+    },
+    on: (event, listener) => redis.on(event, listener),
+    eval: (script, ...rest) => {
+      const command = known.get(script) ?? commandOf(script);
+      known.set(script, command);
+      corkBriefly(redis.stream);
+      return command(script, ...rest);
+    },
+    zrem: (key, member) => redis.zrem(key, member),
+    disconnect: () => redis.disconnect(),
+  };
+}
 
 /** A connection of one gate's own, by `connect` when given. `lost` is told of every failure, `ready` each time commands can be sent. */
 export function openLimits(url: string, connect: ((url: string) => LimitsRedis) | undefined, lost: (error: unknown) => void, ready: () => void): LimitsRedis {

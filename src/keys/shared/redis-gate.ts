@@ -17,9 +17,16 @@ export interface RedisGateOptions extends MembershipOptions {
   readonly connect?: (url: string) => LimitsRedis;
   /** Calls `work` again and again until the returned function is called; default: a timer of Node's. */
   readonly every?: (ms: number, work: () => void) => () => void;
+  /** Calls `work` once; default: a timer of Node's. */
+  readonly after?: (ms: number, work: () => void) => void;
 }
 
 const SYNC_MS = 1_000;
+/**
+ * What became of permits is told together after this long, or with the next question. Until it is told a permit counts as
+ * if its call might arrive at any time, and no place of it is free before a second after its call: nobody waits for this.
+ */
+const REPORT_MS = 20;
 /** Entries are copied again for this long: a report may be on its way. */
 const OVERLAP_MS = 2_000;
 /** Without a word from Redis for so long (this process stood still) permits in hand are not used: they may run out. */
@@ -34,6 +41,10 @@ function everyMs(ms: number, work: () => void): () => void {
   return () => clearInterval(timer);
 }
 
+function afterMs(ms: number, work: () => void): void {
+  setTimeout(work, ms).unref();
+}
+
 /**
  * Limits held together with other nodes over Redis: a lease needs a permit that one atomic script granted. Nothing is
  * fetched ahead. When Redis is away this node goes on alone with its share of each budget (`BudgetLog`), after
@@ -43,7 +54,9 @@ export class RedisGate implements PermitGate {
   readonly #options: RedisGateOptions;
   readonly #redis: LimitsRedis;
   readonly #stock = new PermitStock((budget, id, sentAt) => this.#report(budget, id, sentAt));
-  readonly #reports: Report[] = [];
+  /** When the call of a permit left, by its id; null: it is not made. */
+  readonly #reports = new Map<string, { readonly budget: string; readonly sentAt: number | null }>();
+  #reporting = false;
   readonly #endBeat: () => void;
   readonly #ids: PermitIds;
   readonly #membership: Membership;
@@ -136,6 +149,7 @@ export class RedisGate implements PermitGate {
     this.#closed = true;
     this.#endBeat();
     this.#stock.giveBack(new Set());
+    this.#flush();
     await this.#redis.zrem(REDIS_NAMES.members, this.#options.nodeId).catch(() => undefined);
     this.#redis.disconnect();
   }
@@ -148,14 +162,22 @@ export class RedisGate implements PermitGate {
 
   #report(budget: string, id: string, sentAt: number | null): void {
     if (this.#mode !== 'shared') return;
-    // Told as an age, so that no clock but Redis's counts; late is safe.
-    this.#reports.push({ budget, id, what: sentAt === null ? 'refund' : String(this.#options.now() - sentAt - 1) });
-    if (this.#reports.length === 1) queueMicrotask(() => this.#flush());
+    this.#reports.set(id, { budget, sentAt });
+    if (this.#reporting) return;
+    this.#reporting = true;
+    (this.#options.after ?? afterMs)(REPORT_MS, () => {
+      this.#reporting = false;
+      this.#flush();
+    });
   }
 
   #flush(): void {
-    const reports = this.#reports.splice(0);
-    if (reports.length > 0) this.#tell(report(reports));
+    if (this.#reports.size === 0) return;
+    const now = this.#options.now();
+    // Told as an age, so that no clock but Redis's counts; late is safe.
+    const reports = [...this.#reports].map(([id, { budget, sentAt }]): Report => ({ budget, id, what: sentAt === null ? 'refund' : String(now - sentAt - 1) }));
+    this.#reports.clear();
+    this.#tell(report(reports));
   }
 
   #tell(command: Command): void {
@@ -284,7 +306,7 @@ export class RedisGate implements PermitGate {
     this.#joined++;
     const now = this.#options.now();
     const { nodes, contactAt, quietUntil } = this.#membership;
-    this.#reports.length = 0;
+    this.#reports.clear();
     for (const budget of this.#stock.budgets.values()) {
       this.#stock.drop(budget);
       // Alone, nobody called unseen.
