@@ -1,4 +1,4 @@
-import type { CameraStore } from '../infra/camera-store.ts';
+import { type CameraStore, MAX_CAMERAS } from '../infra/camera-store.ts';
 import type { Bus } from '../infra/bus.ts';
 import { CAMERA_STATUS_CODE, type CameraConfig, type CameraState, type CameraStatus } from '../messages/camera.ts';
 import type { CameraId } from '../messages/ids.ts';
@@ -30,7 +30,7 @@ export type CameraPatch = Partial<Pick<CameraConfig, 'name' | 'url' | 'enabled' 
 export type CameraRegistryMessage =
   | ({ type: 'list' } & Asking<readonly CameraEntry[]>)
   | ({ type: 'get'; cameraId: CameraId } & Asking<CameraEntry | null>)
-  | ({ type: 'add'; config: CameraConfig } & Asking<'added' | 'exists'>)
+  | ({ type: 'add'; config: CameraConfig } & Asking<'added' | 'exists' | 'full'>)
   | ({ type: 'change'; cameraId: CameraId; patch: CameraPatch } & Asking<CameraEntry | null>)
   | ({ type: 'remove'; cameraId: CameraId } & Asking<boolean>)
   | { type: 'status'; cameraId: CameraId; state: CameraState; message: string }
@@ -114,7 +114,8 @@ export const cameraRegistryActor = defineActor<CameraRegistryMessage>()<CameraRe
       entry.previewPort = null;
       setStatus(entry, 'offline', message);
     };
-    const save = (): Promise<void> => store.save([...entries.values()].filter((entry) => !entry.fixed).map((entry) => entry.config));
+    const stored = (): readonly Entry[] => [...entries.values()].filter((entry) => !entry.fixed);
+    const save = (): Promise<void> => store.save(stored().map((entry) => entry.config));
     const view = ({ config, status, frames, reconnects, recent, lastFrameAt, shed, previewPort }: Entry): CameraEntry => ({
       config,
       status,
@@ -144,6 +145,7 @@ export const cameraRegistryActor = defineActor<CameraRegistryMessage>()<CameraRe
         },
         add: async ({ config }) => {
           if (entries.has(config.cameraId)) return 'exists';
+          if (stored().length >= MAX_CAMERAS) return 'full';
           const entry = newEntry(config, false);
           entries.set(config.cameraId, entry);
           try {

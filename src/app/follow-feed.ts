@@ -29,7 +29,7 @@ export async function followFeed(bus: Bus, redis: Pick<RedisStore, 'follow'> | n
   const source = new FeedSource(bus, feed, log, clock);
   const from = await source.start();
   bus.follow({ stream: streams.aggregates, parser: Aggregate, from, signal: source.signal, onMessage: ({ seq, body }) => source.fromStream(seq, body), onReset: (why) => source.reset(why) });
-  redis?.follow((pushed) => source.fromPush(pushed)).catch((thrown: unknown) => log.debug({ err: asError(thrown).message }, 'not subscribed to Redis before the stop'));
+  redis?.follow((pushed) => source.fromPush(pushed), (offset) => source.isKnown(offset)).catch((thrown: unknown) => log.debug({ err: asError(thrown).message }, 'not subscribed to Redis before the stop'));
   return () => source.stop();
 }
 
@@ -74,6 +74,10 @@ class FeedSource {
 
   fromStream(seq: number, aggregate: Aggregate): void {
     this.#publish(this.#sequencer.fromStream(seq, aggregate));
+  }
+
+  isKnown(offset: number): boolean {
+    return this.#sequencer.isKnown(offset);
   }
 
   fromPush({ offset, ...aggregate }: PushedAggregate): void {

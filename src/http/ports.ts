@@ -27,7 +27,7 @@ export interface CameraPort {
   list(): Promise<readonly CameraRecord[]>;
   get(id: CameraId): Promise<CameraRecord | null>;
   /** Resolves when the list is on the disk; the camera itself may still be connecting. */
-  add(config: CameraConfig): Promise<'added' | 'exists'>;
+  add(config: CameraConfig): Promise<'added' | 'exists' | 'full'>;
   /** Null when there is no such camera. */
   change(id: CameraId, patch: CameraPatch): Promise<CameraRecord | null>;
   /** False when there was no such camera. */

@@ -124,6 +124,8 @@ describe('HTTP API', () => {
       ['a form as body', '/api/cameras', { method: 'POST', body: new URLSearchParams(good) }, { status: 415, code: 'WRONG_CONTENT_TYPE', field: 'content-type' }],
       ['text as body', '/api/cameras', { method: 'POST', body: JSON.stringify(good) }, { status: 415, code: 'WRONG_CONTENT_TYPE', field: 'content-type' }],
       ['an id that exists', '/api/cameras', post({ ...good, cameraId: 'north' }), { status: 409, code: 'DUPLICATE_CAMERA', field: 'cameraId', value: 'north' }],
+      ['a camera too many', '/api/cameras', post({ ...good, cameraId: 'one-too-many' }), { status: 409, code: 'TOO_MANY_CAMERAS', field: 'cameraId', value: 'one-too-many' }],
+      ['a token where only the header counts', '/api/alerts/history?token=letmein', {}, { status: 400, code: 'UNKNOWN_FIELD', field: 'token', value: '***' }],
       ['an unknown id', '/api/cameras/nobody', {}, { status: 404, code: 'UNKNOWN_CAMERA', field: 'id', value: 'nobody' }],
       ['an unknown id to change', '/api/cameras/nobody', { ...post({ name: 'x' }), method: 'PATCH' }, { status: 404, code: 'UNKNOWN_CAMERA', field: 'id', value: 'nobody' }],
       ['an unknown id to remove', '/api/cameras/nobody', { method: 'DELETE' }, { status: 404, code: 'UNKNOWN_CAMERA', field: 'id', value: 'nobody' }],

@@ -48,7 +48,7 @@ for (const { name, start, skip } of SERVERS) {
     test('the newest aggregate never goes back to an older frame or revision; every one is pushed', async (t) => {
       const { store, redis } = await opened(t, start);
       const seen: number[] = [];
-      await store.follow(({ offset }) => seen.push(offset));
+      await store.follow(({ offset }) => seen.push(offset), (offset) => offset === 2);
       const [older, newer] = [at(1), at(2)];
       const sent = [pushed(older, 1), pushed({ ...newer, revision: 1 }, 2), pushed(newer, 3), pushed(older, 4)];
       const kept: (readonly [string, number])[] = [];
@@ -59,8 +59,8 @@ for (const { name, start, skip } of SERVERS) {
         kept.push([latest.requestId, latest.revision]);
       }
       assert.deepEqual(kept, [[older.requestId, 0], [newer.requestId, 1], [newer.requestId, 1], [newer.requestId, 1]]);
-      await until('all are pushed', () => seen.length === 4);
-      assert.deepEqual(seen, [1, 2, 3, 4]);
+      await until('all are pushed', () => seen.length === 3);
+      assert.deepEqual(seen, [1, 3, 4], 'what is known is not even read');
       await store.pushAggregate(pushed({ ...newer, revision: 2 }), 100);
       assert.equal((await store.latest('north'))?.revision, 2);
       const ttl = await redis.ttl('camera:north:latest');

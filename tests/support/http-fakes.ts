@@ -193,6 +193,7 @@ export class FakeWorld {
         add: async (camera) => {
           check();
           if (this.cameras.has(camera.cameraId)) return 'exists';
+          if (camera.cameraId === 'one-too-many') return 'full';
           this.cameras.set(camera.cameraId, record(camera));
           return 'added';
         },

@@ -17,6 +17,18 @@ describe('sequencer of the feed', () => {
     assert.equal(sequencer.head, 2);
   });
 
+  it('knows which pushes would change nothing', () => {
+    const sequencer = new FeedSequencer<string>();
+    assert.equal(sequencer.isKnown(1), false, 'no place is known yet');
+    sequencer.begin(3);
+    sequencer.fromPush(4, 'd');
+    assert.deepEqual([1, 2, 3, 4, 5].map((seq) => sequencer.isKnown(seq)), [true, true, false, true, false]);
+    sequencer.giveUp();
+    assert.deepEqual([2, 3, 4, 5].map((seq) => sequencer.isKnown(seq)), [true, false, true, false], 'a hole still takes what comes late');
+    sequencer.fromPush(3, 'c');
+    assert.equal(sequencer.isKnown(3), true);
+  });
+
   it('holds a push that runs ahead until what is before it comes', () => {
     const sequencer = new FeedSequencer<string>(1);
     assert.deepEqual(seqs(sequencer.fromPush(3, 'c')), []);

@@ -18,6 +18,7 @@ export const HTTP_ERRORS = {
   METHOD_NOT_ALLOWED: [405, 'the address exists, with other methods'],
   REQUEST_TIMEOUT: [408, 'the request did not arrive in time'],
   DUPLICATE_CAMERA: [409, 'a camera of that id exists'],
+  TOO_MANY_CAMERAS: [409, 'the list of cameras is full'],
   DUPLICATE_KEY: [409, 'an API key of that name exists'],
   BODY_TOO_LARGE: [413, 'the body is over the limit'],
   WRONG_CONTENT_TYPE: [415, 'the body is not application/json'],

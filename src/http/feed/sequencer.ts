@@ -53,6 +53,11 @@ export class FeedSequencer<T> {
     return this.#next === null ? null : this.#next - 1;
   }
 
+  /** Whether it went out already, or waits: another one of this sequence changes nothing. */
+  isKnown(seq: number): boolean {
+    return this.#ahead.has(seq) || (this.#next !== null && seq < this.#next && !this.#inHole(seq));
+  }
+
   /** From the stream itself: what it has not brought before this one does not exist. */
   fromStream(seq: number, item: T): readonly Placed<T>[] {
     const filled = this.#inHole(seq);

@@ -11,7 +11,6 @@ export const HistoryParams = z
     to: Time.optional().meta({ description: 'Time of the last frame wanted; default: now' }),
     limit: z.coerce.number().int().min(1).max(500).default(100),
     after: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER).optional().meta({ description: '`next` of the page before' }),
-    token: z.string().optional(),
   })
   .refine(({ from, to }) => from === undefined || to === undefined || from <= to, { path: ['to'], message: 'must not be before from' });
 export type HistoryParams = z.infer<typeof HistoryParams>;

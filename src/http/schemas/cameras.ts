@@ -64,5 +64,4 @@ export type CameraPatch = z.infer<ReturnType<typeof cameraBodies>['patch']>;
 export const CameraParams = z.object({ id: CameraId });
 export const AlertsQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(100).default(20),
-  token: z.string().optional(),
 });

@@ -5,7 +5,6 @@ export const DeadLetterParams = z.object({ id: z.coerce.number().int().min(1).ma
 export const DeadLetterQuery = z.strictObject({
   stream: z.string().regex(/^[A-Z_]{1,32}$/u, 'must be the name of a stream, such as DETECTIONS').optional(),
   limit: z.coerce.number().int().min(1).max(1_000).default(50),
-  token: z.string().optional(),
 });
 
 const summary = {

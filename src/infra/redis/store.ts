@@ -19,6 +19,9 @@ const COMMAND_TIMEOUT_MS = 1_000;
 /** A server that hangs does not close its side of the connection either. */
 const DISCONNECT_TIMEOUT_MS = 100;
 const FIRST_CONNECTION_MS = 1_000;
+/** As `pushAggregate` writes it, last. Where somebody else writes another order, everything is read. */
+const OFFSET_AT_END = /"offset":(\d{1,16})\}$/u;
+const OFFSET_CHARS = 32;
 
 export interface RedisOptions {
   readonly url: string;
@@ -108,9 +111,14 @@ export class RedisStore {
     return list.map((json) => Aggregate.parse(JSON.parse(json)));
   }
 
-  /** Every aggregate pushed on any `camera:{id}` channel. Bodies that do not parse are logged and skipped. */
-  async follow(listener: (aggregate: PushedAggregate) => void): Promise<void> {
+  /**
+   * Every aggregate pushed on any `camera:{id}` channel, but for those whose offset `isKnown`: reading them would cost
+   * more than all else of a push. Bodies that do not parse are logged and skipped.
+   */
+  async follow(listener: (aggregate: PushedAggregate) => void, isKnown: (offset: number) => boolean = () => false): Promise<void> {
     this.#subscriber.on('pmessage', (_pattern: string, channel: string, body: string) => {
+      const offset = OFFSET_AT_END.exec(body.slice(-OFFSET_CHARS))?.[1];
+      if (offset !== undefined && isKnown(Number(offset))) return;
       try {
         listener(PushedAggregate.parse(JSON.parse(body)));
       } catch (thrown) {
