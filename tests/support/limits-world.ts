@@ -98,7 +98,7 @@ export class SimulatedNode {
     this.#ahead = world.random.below(1e9);
     this.link = new Link(world, this);
     const config = parseKeyConfig({ scheduler: { transit_guard_ms: guardMs }, api_keys: [{ name: 'k', key: 'secret', qps_limit: qps, rpm_limit: rpm }] }, {});
-    this.gate = new RedisGate({ url: '', nodeId: name, now: () => this.now, log: quiet, connect: () => this.link, every: (ms, work) => this.#every(ms, work), after: (ms, work) => this.#after(ms, work) });
+    this.gate = new RedisGate({ url: '', nodeId: name, now: () => this.now, log: quiet, connect: () => this.link, every: (ms, work) => this.#every(ms, work), after: (ms, work) => this.#after(ms, work), soon: (work) => this.#after(0, work) });
     this.#pool = new KeyPool(config.keys, poolSettings(config.strategy, config.scheduler), new LimitMemory(), name, this.gate);
     this.gate.onChange(() => this.#apply(this.#pool.advance(this.now)));
     this.link.open();

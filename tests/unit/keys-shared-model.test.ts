@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { ACQUIRE } from '../../src/keys/shared/scripts.ts';
 import { type Arrival, World } from '../support/limits-world.ts';
 import { Random } from '../support/random.ts';
 
@@ -50,6 +51,24 @@ function trouble(world: World): void {
   world.tell(chosen?.[1] ?? '');
   chosen?.[0]();
 }
+
+describe('limits shared over Redis', () => {
+  it('waiters that come together need one question', async () => {
+    const world = new World(new Random(1), { qps: 10, rpm: 3_000, guardMs: 5 });
+    const node = world.add('n0');
+    const asked: (string | number | undefined)[] = [];
+    const evaluate = node.link.eval.bind(node.link);
+    node.link.eval = (script, keyCount, ...rest) => {
+      // After the keys: node, time, then prefix, first number and count of the one budget.
+      if (script === ACQUIRE) asked.push(rest[keyCount + 4]);
+      return evaluate(script, keyCount, ...rest);
+    };
+    node.turn(2_000, () => [1, 1, 1, 1, 1].forEach((one) => node.ask(one)));
+    await world.run(2_100);
+    assert.equal(asked[0], 5);
+    assert.ok(world.arrivals.length >= 5, `${world.arrivals.length} calls`);
+  });
+});
 
 describe('limits shared over Redis, in lives of random trouble', () => {
   it('no window is exceeded at the provider, whatever is lost, late or dead', async () => {

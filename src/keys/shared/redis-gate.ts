@@ -19,6 +19,8 @@ export interface RedisGateOptions extends MembershipOptions {
   readonly every?: (ms: number, work: () => void) => () => void;
   /** Calls `work` once; default: a timer of Node's. */
   readonly after?: (ms: number, work: () => void) => void;
+  /** Calls `work` once, when what is being done now is done; default: at the end of this turn of the event loop. */
+  readonly soon?: (work: () => void) => void;
 }
 
 const SYNC_MS = 1_000;
@@ -64,6 +66,7 @@ export class RedisGate implements PermitGate {
   #mode: Exclude<LimitMode, 'local'> = 'degraded';
   #demand: readonly Demand[] = [];
   #asking = false;
+  #askingSoon = false;
   /** Calls of our own were made while a join was under way: none before they are brought as well. */
   #settling = false;
   #closed = false;
@@ -128,7 +131,7 @@ export class RedisGate implements PermitGate {
     this.#stock.giveBack(new Set(demand.map((one) => one.budget)));
     // The pool looks again: alone, a budget seen for the first time may have a permit at once.
     if (this.#mode === 'degraded' && fresh) queueMicrotask(() => this.#listener());
-    if (this.#mode === 'shared') void this.#ask(now);
+    if (this.#mode === 'shared') this.#askSoon(now);
   }
 
   moved(from: string, to: string): void {
@@ -184,9 +187,23 @@ export class RedisGate implements PermitGate {
     this.#redis.eval(...command).catch((error: unknown) => this.#lost(error));
   }
 
+  /** Waiters come in crowds, one for each group of a frame: one question for all of them. */
+  #askSoon(now: number): void {
+    if (this.#asking || this.#askingSoon || this.#wanted(now).length === 0) return;
+    this.#askingSoon = true;
+    (this.#options.soon ?? setImmediate)(() => {
+      this.#askingSoon = false;
+      void this.#ask(this.#options.now());
+    });
+  }
+
+  #wanted(now: number): readonly Demand[] {
+    return this.#demand.filter(({ budget }) => this.#stock.budget(budget).stock.length === 0 && this.#stock.budget(budget).blockedUntil <= now);
+  }
+
   async #ask(now: number): Promise<void> {
-    if (this.#asking || this.#mode !== 'shared') return;
-    const wanted = this.#demand.filter(({ budget }) => this.#stock.budget(budget).stock.length === 0 && this.#stock.budget(budget).blockedUntil <= now);
+    if (this.#asking || this.#closed || this.#mode !== 'shared') return;
+    const wanted = this.#wanted(now);
     if (wanted.length === 0) return;
     this.#asking = true;
     const joined = this.#joined;
