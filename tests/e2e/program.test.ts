@@ -13,7 +13,12 @@ let removeFolder: () => Promise<void>;
 before(async () => {
   [folder, removeFolder] = await temporaryFolder();
 });
-after(() => removeFolder());
+after(() => {
+  // Of a test that failed half-way.
+  for (const { exitCode, signalCode, pid } of started) if (exitCode === null && signalCode === null && pid !== undefined) process.kill(-pid, 'SIGKILL');
+  return removeFolder();
+});
+const started: ChildProcess[] = [];
 
 interface Program {
   readonly child: ChildProcess;
@@ -22,9 +27,12 @@ interface Program {
 }
 
 /** `npm start` as a person runs it, in a process group of its own, like a terminal's job. */
-function npmStart(...args: string[]): Program {
+const npmStart = (...args: string[]): Program => npmStartWith({}, ...args);
+
+function npmStartWith(env: Readonly<Record<string, string>>, ...args: string[]): Program {
   let output = '';
-  const child = spawn('npm', ['start', '--', '--port', '0', '--data-dir', join(folder, 'data'), ...args], { cwd: ROOT, detached: true, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NATS_URL: '', REDIS_URL: '' } });
+  const child = spawn('npm', ['start', '--', '--port', '0', '--data-dir', join(folder, 'data'), ...args], { cwd: ROOT, detached: true, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NATS_URL: '', REDIS_URL: '', ...env } });
+  started.push(child);
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
   return { child, output: () => output, exited: new Promise((resolve) => child.once('exit', (code) => resolve(code))) };
 }
@@ -82,8 +90,11 @@ test('a bad option ends with its name, the value and what is allowed', async () 
 });
 
 test('killed outright, it leaves nothing that keeps the next start from working', async () => {
-  const program = npmStart('--no-demo');
+  const compiled = join(folder, 'compiled');
+  const program = npmStartWith({ NODE_COMPILE_CACHE: compiled }, '--no-demo');
   await urlOf(program);
+  // An orderly end would keep it anyway.
+  await until('what was compiled is kept', () => existsSync(compiled) && readdirSync(compiled, { recursive: true }).length > 100, 10_000);
   const members = family(program.child.pid!);
   const main = members.find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('src/main.ts'));
   assert.ok(main);
