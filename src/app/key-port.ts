@@ -43,6 +43,7 @@ export function keyPort(system: ActorSystem, { admin, brought }: Pick<UsedKeys, 
         price_per_1k_output: prices.get(key.name)?.output ?? 0,
         in_flight: now?.in_flight ?? 0,
         tokens_last_minute: now?.tokens_last_minute ?? 0,
+        spread_ms: now?.spread_ms ?? null,
         total_calls: now?.total_calls ?? 0,
       };
     });

@@ -112,7 +112,8 @@ describe('limits in the pool', () => {
     const sentAt = T0 + 60_000;
     const slow = lease(pool, sentAt);
     assert.equal(pool.request(want(), sentAt + 1).wakeAt, sentAt + 50 + 1_001, 'sixty calls took 1 ms each');
-    assert.equal(pool.settle(slow.leaseId, OK, sentAt + 100, 'key', transit(sentAt, 41)).wakeAt, sentAt + 40 + 2 + 5 + 1_001 + 1, 'now it is known');
+    assert.equal(pool.settle(slow.leaseId, OK, sentAt + 100, 'key', transit(sentAt, 41)).wakeAt, sentAt + 41 + 2 + 5 + 1_001, 'now it is known');
+    assert.equal(pool.view(sentAt + 100)[0]?.spread_ms, 41);
   });
 
   it('keys of one quota group share one budget, also after a restart of the pool', () => {

@@ -71,6 +71,7 @@ export const KeyView = z.object({
   in_flight: z.int(),
   /** Tokens of its budget that count now: of the last minute, and reserved for calls in flight. */
   tokens_last_minute: z.int(),
+  spread_ms: z.number().nullable().meta({ description: 'What the slowest way to its provider took longer than the fastest, of the last ten minutes; `transit_guard_ms` is to be above it. Null while, or where, the provider told too little' }),
   total_calls: z.int(),
 });
 export type KeyView = z.infer<typeof KeyView>;
