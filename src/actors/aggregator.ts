@@ -67,7 +67,7 @@ export const aggregatorActor = defineActor<AggregatorMessage, Private>()<Aggrega
   kind: 'aggregator',
   mailbox: { capacity: 1_000, overflow: 'back-pressure' },
   start: (ctx, { bus, cached, deadlineMs, onAlert, onPublished, leadership }) => {
-    const aggregation = new Aggregation({ deadlineMs, rememberFrames: 5_000, earlyFrames: 2_000, earlyMs: 60_000 });
+    const aggregation = new Aggregation({ deadlineMs, rememberFrames: 5_000, rememberClosed: 50_000, earlyFrames: 2_000, earlyMs: 60_000 });
     const detections = new Holding(MAX_HELD);
     const results = new Holding(MAX_HELD);
     const newest = new Map<CameraId, { readonly aggregate: Aggregate; readonly offset: number }>();

@@ -8,8 +8,10 @@ import { answerOf, answersIn, type GroupAnswer, isBetter } from './answer.ts';
 export interface AggregationOptions {
   /** After the frame's time by this much (of a replayed frame: after its arrival) the aggregate goes out with what is there, in ms. */
   readonly deadlineMs: number;
-  /** Frames kept after they went out, so that late answers revise them and repeated ones change nothing. */
+  /** Frames kept after they went out without every judgement, so that late answers revise them. */
   readonly rememberFrames: number;
+  /** Frames that nothing can revise any more: of them only the id is kept, so that what comes again changes nothing. */
+  readonly rememberClosed: number;
   /** Frames whose answers are kept though they came before the detection, and for how long, in ms. */
   readonly earlyFrames: number;
   readonly earlyMs: number;
@@ -69,6 +71,8 @@ export class Aggregation {
   readonly #waiting = new Set<Frame>();
   readonly #due = new Set<Frame>();
   readonly #idle = new Set<Frame>();
+  /** Out with every judgement, oldest first. Their content would be most of the memory, and work for the garbage collector. */
+  readonly #closed = new Set<RequestId>();
   readonly #early = new Map<RequestId, { readonly since: number; readonly answers: Map<number, GroupAnswer> }>();
   #givenUp: RequestId[] = [];
   /** No deadline is before this. */
@@ -88,9 +92,14 @@ export class Aggregation {
     return this.#due.size;
   }
 
-  /** Frames remembered, whatever their state. */
+  /** Frames remembered with their content, whatever their state. */
   get remembered(): number {
     return this.#frames.size + this.#early.size;
+  }
+
+  /** Frames of which only the id is remembered. */
+  get closed(): number {
+    return this.#closed.size;
   }
 
   /** When to call `onTime` next; null when nothing waits. */
@@ -102,6 +111,7 @@ export class Aggregation {
   restore(aggregate: Aggregate): void {
     const frame = this.#frames.get(aggregate.requestId) ?? this.#open(factsOf(aggregate), -Infinity);
     if (aggregate.revision <= frame.revision) return;
+    this.#closed.delete(aggregate.requestId);
     for (const [groupIndex, answer] of answersIn(aggregate)) frame.answers.set(groupIndex, answer);
     frame.revision = aggregate.revision;
     frame.madeAt = Date.parse(aggregate.publishedAt);
@@ -113,6 +123,7 @@ export class Aggregation {
   /** A detection arrived, perhaps again. */
   onDetection(detection: Detection, now: number): void {
     const { requestId } = detection;
+    if (this.#isRepeated(requestId)) return;
     const known = this.#frames.get(requestId);
     if (known !== undefined) {
       this.#repeated(known);
@@ -130,6 +141,7 @@ export class Aggregation {
   /** An answer arrived, perhaps again, perhaps before its detection, perhaps late. */
   onResult(result: AssessmentResult, now: number): void {
     const { requestId, groupIndex } = result;
+    if (this.#isRepeated(requestId)) return;
     const frame = this.#frames.get(requestId);
     const answer = answerOf(result);
     if (frame === undefined) {
@@ -260,11 +272,29 @@ export class Aggregation {
   }
 
   #remember(frame: Frame): void {
+    if (isOver(frame)) {
+      this.#close(frame.facts.requestId);
+      return;
+    }
     this.#idle.add(frame);
     const [oldest] = this.#idle;
     if (this.#idle.size <= this.#options.rememberFrames || oldest === undefined) return;
     this.#idle.delete(oldest);
     this.#frames.delete(oldest.facts.requestId);
+  }
+
+  #close(requestId: RequestId): void {
+    this.#frames.delete(requestId);
+    this.#closed.add(requestId);
+    const [oldest] = this.#closed;
+    if (this.#closed.size > this.#options.rememberClosed && oldest !== undefined) this.#closed.delete(oldest);
+  }
+
+  /** Of a closed frame: no judgement is better than the first of its group. */
+  #isRepeated(requestId: RequestId): boolean {
+    if (!this.#closed.has(requestId)) return false;
+    this.counters.duplicates += 1;
+    return true;
   }
 
   #earlyAnswers(requestId: RequestId, now: number): Map<number, GroupAnswer> {
@@ -285,5 +315,8 @@ export class Aggregation {
 }
 
 const isAlert = ({ riskAssessment }: Aggregate): boolean => riskAssessment.maxRiskLevel === 'high';
+
+/** Every group is judged, and nothing of it has to go out again. */
+const isOver = ({ facts, answers, unsure }: Frame): boolean => !unsure && facts.trafficGroups.every(({ groupIndex }) => answers.get(groupIndex)?.missing === null);
 
 const isComplete = ({ facts, answers }: Frame): boolean => facts.trafficGroups.every(({ groupIndex }) => answers.has(groupIndex));

@@ -8,7 +8,7 @@ import type { Detection } from '../../src/messages/detection.ts';
 import { detection, result } from '../support/samples.ts';
 
 const T0 = 1_700_000_000_000;
-const OPTIONS = { deadlineMs: 5_000, rememberFrames: 50, earlyFrames: 50, earlyMs: 60_000 };
+const OPTIONS = { deadlineMs: 5_000, rememberFrames: 50, rememberClosed: 50, earlyFrames: 50, earlyMs: 60_000 };
 
 type Sent = { readonly detection: Detection } | { readonly result: AssessmentResult };
 
@@ -100,7 +100,7 @@ class World {
     this.pass(10_000);
     this.#answerAll();
     assert.equal(this.#acked.size, this.#sent.length, 'everything is settled');
-    assert.ok(this.#frames.remembered <= OPTIONS.rememberFrames);
+    assert.ok(this.#frames.remembered <= OPTIONS.rememberFrames && this.#frames.closed <= OPTIONS.rememberClosed);
   }
 
   #answerAll(): void {

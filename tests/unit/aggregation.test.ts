@@ -7,7 +7,7 @@ import { Aggregate } from '../../src/messages/aggregate.ts';
 import { detection, result } from '../support/samples.ts';
 
 const T0 = 1_700_000_000_000;
-const OPTIONS = { deadlineMs: 5_000, rememberFrames: 100, earlyFrames: 10, earlyMs: 60_000 };
+const OPTIONS = { deadlineMs: 5_000, rememberFrames: 100, rememberClosed: 100, earlyFrames: 10, earlyMs: 60_000 };
 const fresh = (over = {}) => new Aggregation({ ...OPTIONS, ...over });
 
 /** Publishes all that is due on a bus that takes everything. */
@@ -281,9 +281,10 @@ test('frames that went out are forgotten at the bound, those on their way are no
   frames.onDetection(slow, T0);
   const onItsWay = frames.take(T0);
   assert.ok(onItsWay);
-  const all = Array.from({ length: 5 }, () => detection(0));
+  const all = Array.from({ length: 5 }, () => detection(1));
   for (const frame of all) {
     frames.onDetection(frame, T0);
+    frames.onResult(result(frame, 1, 'unknown', { error: { code: 'timeout', message: 'no answer' } }), T0);
     drain(frames);
   }
   assert.equal(frames.remembered, 4);
@@ -293,4 +294,42 @@ test('frames that went out are forgotten at the bound, those on their way are no
   assert.deepEqual(drain(frames), []);
   assert.equal(frames.counters.duplicates, 1);
   assert.ok(frames.stored(onItsWay, null));
+});
+
+test('of a frame that is judged whole only the id is kept: what comes again changes nothing', () => {
+  const frames = fresh({ rememberClosed: 3 });
+  const all = Array.from({ length: 5 }, () => detection(2));
+  for (const frame of all) {
+    frames.onDetection(frame, T0);
+    frames.onResult(result(frame, 1, 'low'), T0);
+    frames.onResult(result(frame, 2, 'unknown', { error: { code: 'timeout', message: 'no answer' } }), T0);
+    assert.equal(drain(frames).length, 1);
+    assert.equal(frames.closed, all.indexOf(frame) < 3 ? all.indexOf(frame) : 3, 'what a late answer can still make better is kept');
+    frames.onResult(result(frame, 2, 'high'), T0 + 1);
+    assert.deepEqual(drain(frames).map(({ aggregate, alert }) => [aggregate.revision, alert]), [[1, 'first']]);
+  }
+  assert.deepEqual([frames.remembered, frames.closed], [0, 3]);
+  const last = all[4]!;
+  frames.onDetection(last, T0 + 2);
+  frames.onResult(result(last, 1, 'high'), T0 + 2);
+  frames.onResult(result(last, 2, 'none'), T0 + 2);
+  assert.deepEqual(drain(frames), []);
+  assert.deepEqual([frames.counters.duplicates, frames.isSettled(last.requestId), frames.remembered], [3, true, 0]);
+});
+
+test('an alert read back after a crash is kept until it is sure that the alerts have it', () => {
+  const frame = detection(1);
+  const before = fresh();
+  before.onDetection(frame, T0);
+  before.onResult(result(frame, 1, 'high'), T0);
+  const [out] = drain(before);
+  assert.ok(out);
+  const frames = fresh();
+  frames.restore(out.aggregate);
+  assert.deepEqual([frames.remembered, frames.closed], [1, 0]);
+  frames.onResult(result(frame, 1, 'high'), T0 + 1);
+  assert.deepEqual(drain(frames).map(({ alert }) => alert), ['first'], 'its message was not settled');
+  assert.deepEqual([frames.remembered, frames.closed], [0, 1]);
+  frames.restore(out.aggregate);
+  assert.deepEqual([frames.remembered, frames.closed], [1, 0]);
 });
