@@ -27,18 +27,14 @@ export class Arrivals {
     const { sentAt } = lease;
     if (sentAt === null) return;
     const endpoint = lease.key.spec.baseUrl;
-    const before = this.#fastest(endpoint, now);
+    const before = this.#guards.fastest(endpoint, now);
     this.#guards.add(endpoint, transit, sentAt, now);
+    const after = this.#guards.fastest(endpoint, now);
     const made: Answered = { lease, endpoint, sentAt, transit };
     this.#answered.push(made);
     if (this.#answered.length > MOST_ANSWERED) this.#answered.shift();
-    if (before === this.#fastest(endpoint, now)) this.#correct(made, now);
+    if (before?.value === after?.value && before?.sure === after?.sure) this.#correct(made, now);
     else for (const one of this.#answered) if (one.endpoint === endpoint && one.sentAt > now - ANSWERED_MS) this.#correct(one, now);
-  }
-
-  /** The fastest way to an endpoint and whether it is trusted, as one value to compare. */
-  #fastest(endpoint: string, now: number): string {
-    return `${this.#guards.fastestMs(endpoint, now)} ${this.#guards.spreadMs(endpoint, now) !== null}`;
   }
 
   #correct({ lease, endpoint, sentAt, transit }: Answered, now: number): void {

@@ -6,6 +6,12 @@
  */
 export type TransitSample = { readonly kind: 'arrival'; readonly at: number; readonly roundTripMs?: number; readonly workMs?: number } | { readonly kind: 'round-trip'; readonly ms: number };
 
+/** The fastest way possible, in ms from the zero of its samples; `sure`: enough was seen to trust it. */
+export interface Fastest {
+  readonly value: number;
+  readonly sure: boolean;
+}
+
 interface Bucket {
   readonly from: number;
   readonly since: number;
@@ -65,21 +71,22 @@ export class TransitTimes {
   /** Spread of the last ten minutes in ms, from the fastest possible on; null while too little was seen. */
   spreadMs(now: number): number | null {
     const recent = this.#recent(now);
-    if (recent.reduce((sum, bucket) => sum + bucket.count, 0) < ENOUGH) return null;
-    if ((recent.at(-1)?.until ?? 0) - (recent[0]?.since ?? 0) < APART_MS) return null;
-    return Math.max(...recent.map((bucket) => bucket.max)) - fastestOf(recent);
+    return isEnough(recent) ? Math.max(...recent.map((bucket) => bucket.max)) - fastestOf(recent) : null;
   }
 
-  /** The fastest possible, after the last ten minutes; null when there were none. `sure`: enough was seen to trust it. */
-  fastest(now: number): { readonly value: number; readonly sure: boolean } | null {
+  /** The fastest possible, after the last ten minutes; null when there were none. */
+  fastest(now: number): Fastest | null {
     const recent = this.#recent(now);
-    return recent.length === 0 ? null : { value: fastestOf(recent), sure: this.spreadMs(now) !== null };
+    return recent.length === 0 ? null : { value: fastestOf(recent), sure: isEnough(recent) };
   }
 
   #recent(now: number): readonly Bucket[] {
     return this.#buckets.filter((bucket) => bucket.from > now - BUCKETS * BUCKET_MS);
   }
 }
+
+const isEnough = (buckets: readonly Bucket[]): boolean =>
+  buckets.reduce((sum, bucket) => sum + bucket.count, 0) >= ENOUGH && (buckets.at(-1)?.until ?? 0) - (buckets[0]?.since ?? 0) >= APART_MS;
 
 function fastestOf(buckets: readonly Bucket[]): number {
   const seen = Math.min(...buckets.map((bucket) => bucket.min));
@@ -91,27 +98,19 @@ function fastestOf(buckets: readonly Bucket[]): number {
 /** Below the jitter of a timer and of a thread that gets its turn late nothing can be told apart. */
 const LEAST_GUARD_MS = 5;
 
+/** What is kept from every call, known or not, where `guardMs` is kept from one on its way. */
+export const leastGuardMs = (guardMs: number): number => Math.min(LEAST_GUARD_MS, guardMs);
+
 /**
- * How much later one call may arrive than another that left at the same moment. Of a call that was answered it is known
- * ({@link TransitGuards.arrivedAt}), and the others need no guard but the least. One that is still on its way may be held
- * up for longer than any before it, and nothing tells: it counts as arriving `guardMs` after it left until its answer is
+ * How much later one call arrived than another that left at the same moment, of calls that were answered
+ * ({@link TransitGuards.arrivedAt}): they need no guard but the least. One that is still on its way may be held up for
+ * longer than any before it, and nothing tells: it counts as arriving by the whole guard after it left until its answer is
  * there. For calls that take less than a window that costs nothing.
  *
  * Kept for each endpoint, bounded by the number of endpoints in the key file.
  */
 export class TransitGuards {
-  /** As configured: how late a call may arrive at most. */
-  guardMs: number;
   readonly #ways = new Map<string, { readonly kind: TransitSample['kind']; readonly times: TransitTimes }>();
-
-  constructor(guardMs: number) {
-    this.guardMs = guardMs;
-  }
-
-  /** Kept from every call, known or not. */
-  get leastMs(): number {
-    return Math.min(LEAST_GUARD_MS, this.guardMs);
-  }
 
   /**
    * When a call that was sent at `sentAt` arrived, on our clock and without the delay all calls share; null when it cannot
@@ -129,8 +128,8 @@ export class TransitGuards {
   }
 
   /** The fastest way possible to this endpoint; changes when calls known before have to be looked at again. */
-  fastestMs(endpoint: string, now: number): number | null {
-    return this.#ways.get(endpoint)?.times.fastest(now)?.value ?? null;
+  fastest(endpoint: string, now: number): Fastest | null {
+    return this.#ways.get(endpoint)?.times.fastest(now) ?? null;
   }
 
   /** `sentAt` by our own clock. */

@@ -5,7 +5,7 @@ import { Circuits } from './circuits.ts';
 import type { KeyStrategy } from './config.schema.ts';
 import type { KeySpec } from './config.ts';
 import { demandOf } from './demand.ts';
-import { TransitGuards, type TransitSample } from './guard.ts';
+import { leastGuardMs, TransitGuards, type TransitSample } from './guard.ts';
 import { PooledKey } from './key.ts';
 import { Lease } from './lease.ts';
 import { LimitMemory } from './limits.ts';
@@ -68,7 +68,7 @@ export class KeyPool {
     this.#settings = settings;
     this.#leasePrefix = leasePrefix;
     this.#memory = memory;
-    this.#guards = memory.guards ??= new TransitGuards(settings.guardMs);
+    this.#guards = memory.guards ??= new TransitGuards();
     this.#arrivals = new Arrivals(this.#guards);
     this.#circuits = new Circuits(random);
     this.#strategy = settings.strategy;
@@ -85,7 +85,6 @@ export class KeyPool {
     this.#strategy = strategy;
     this.#settings = settings;
     this.#waiters.configure(settings.queueSize, settings.ageingMs);
-    this.#guards.guardMs = settings.guardMs;
     this.#setKeys(specs);
     for (const { from, to } of movesOf(before, specs)) {
       this.#gate?.moved?.(budgetOf(from), budgetOf(to));
@@ -221,7 +220,7 @@ export class KeyPool {
   demand(now: number): readonly Demand[] {
     const [first] = this.#waiters.inOrder();
     if (first !== undefined) this.#sizeCalls(first, now);
-    return demandOf(this.#waiters.size, this.#strategy, { keys: this.#keys, lastIndex: this.#lastIndex, now }, this.#gate, this.#guards.leastMs);
+    return demandOf(this.#waiters.size, this.#strategy, { keys: this.#keys, lastIndex: this.#lastIndex, now }, this.#gate, leastGuardMs(this.#settings.guardMs));
   }
 
   stats(now: number): KeyPoolStats {
@@ -239,7 +238,7 @@ export class KeyPool {
     const last = this.#keys[this.#lastIndex]?.spec.name;
     this.#keys = specs.map((spec) => {
       const known = this.#byName.get(spec.name);
-      const spending = this.#memory.spending(budgetOf(spec), budgetLimits(spec, this.#guards.leastMs));
+      const spending = this.#memory.spending(budgetOf(spec), budgetLimits(spec, leastGuardMs(this.#settings.guardMs)));
       spending.calls.setRamp(spec.rampMs);
       const circuit = this.#circuits.of(spec);
       if (known === undefined) return new PooledKey(spec, spending, circuit, this.#settings, this.#gate);
@@ -309,7 +308,8 @@ export class KeyPool {
 
   /** Tells the windows once when the lease's call left, or by when it must have. */
   #left(lease: Lease, at: number): void {
-    lease.left(at, at + Math.min(MOST_AHEAD_MS, this.#guards.guardMs - this.#guards.leastMs));
+    const { guardMs } = this.#settings;
+    lease.left(at, at + Math.min(MOST_AHEAD_MS, guardMs - leastGuardMs(guardMs)));
   }
 
   #over(lease: Lease, used: CallTokens | null, now: number): void {

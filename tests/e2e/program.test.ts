@@ -9,6 +9,7 @@ import { until } from '../support/until.ts';
 const ROOT = join(import.meta.dirname, '..', '..');
 let folder: string;
 let removeFolder: () => Promise<void>;
+const started: ChildProcess[] = [];
 
 before(async () => {
   [folder, removeFolder] = await temporaryFolder();
@@ -18,7 +19,6 @@ after(() => {
   for (const { exitCode, signalCode, pid } of started) if (exitCode === null && signalCode === null && pid !== undefined) process.kill(-pid, 'SIGKILL');
   return removeFolder();
 });
-const started: ChildProcess[] = [];
 
 interface Program {
   readonly child: ChildProcess;

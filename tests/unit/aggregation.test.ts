@@ -22,6 +22,17 @@ function drain(frames: Aggregation, now = T0): Outcome[] {
   return outcomes;
 }
 
+/** A frame that went out as an alert in an earlier life. */
+function alertOfBefore() {
+  const before = fresh();
+  const frame = detection(1);
+  before.onDetection(frame, T0);
+  before.onResult(result(frame, 1, 'high'), T0);
+  const [out] = drain(before);
+  assert.ok(out);
+  return { frame, out };
+}
+
 test('a frame without groups goes out at once and is harmless', () => {
   const frames = fresh();
   frames.onDetection(detection(0), T0 + 40);
@@ -204,13 +215,7 @@ test('after a crash a repeated message changes nothing, and a late answer revise
 });
 
 test('an alert that went out before a crash is told to the alerts again when one of its messages was not settled', () => {
-  const before = fresh();
-  const frame = detection(1);
-  before.onDetection(frame, T0);
-  before.onResult(result(frame, 1, 'high'), T0);
-  const [out] = drain(before);
-  assert.ok(out);
-
+  const { frame, out } = alertOfBefore();
   const after = fresh();
   after.restore(out.aggregate);
   assert.deepEqual(drain(after), [], 'all its messages may be settled');
@@ -318,12 +323,7 @@ test('of a frame that is judged whole only the id is kept: what comes again chan
 });
 
 test('an alert read back after a crash is kept until it is sure that the alerts have it', () => {
-  const frame = detection(1);
-  const before = fresh();
-  before.onDetection(frame, T0);
-  before.onResult(result(frame, 1, 'high'), T0);
-  const [out] = drain(before);
-  assert.ok(out);
+  const { frame, out } = alertOfBefore();
   const frames = fresh();
   frames.restore(out.aggregate);
   assert.deepEqual([frames.remembered, frames.closed], [1, 0]);

@@ -72,12 +72,12 @@ export class FeedSequencer<T> {
 
   /** From the side: may be early, late or twice. */
   fromPush(seq: number, item: T): readonly Placed<T>[] {
-    if (this.#next !== null && seq < this.#next) {
-      if (!this.#inHole(seq)) return [];
+    if (this.isKnown(seq)) return [];
+    if (this.#inHole(seq)) {
       this.#fill(seq);
       return [this.#place(seq, item)];
     }
-    if (!this.#ahead.has(seq)) this.#ahead.set(seq, item);
+    this.#ahead.set(seq, item);
     return this.#drain();
   }
 

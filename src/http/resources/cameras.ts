@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MAX_CAMERAS } from '../../infra/camera-store.ts';
 import { redactUrl } from '../../infra/redact.ts';
 import type { SourceAllow } from '../../infra/source-policy.ts';
 import { Aggregate } from '../../messages/aggregate.ts';
@@ -34,7 +35,7 @@ export function cameraRoutes(app: App, { ports, sourceAllow, onRemoved }: Camera
       const { cameraId, name, url, enabled, intervalSeconds } = request.body;
       const outcome = await cameras.add({ cameraId, name: name ?? cameraId, url, enabled, intervalSeconds });
       if (outcome === 'exists') throw new HttpError('DUPLICATE_CAMERA', `cameraId: a camera ${cameraId} exists`, { field: 'cameraId', value: cameraId });
-      if (outcome === 'full') throw new HttpError('TOO_MANY_CAMERAS', 'cameraId: one process keeps 10,000 cameras at most; remove one, or add it at another process', { field: 'cameraId', value: cameraId });
+      if (outcome === 'full') throw new HttpError('TOO_MANY_CAMERAS', `cameraId: one process keeps ${MAX_CAMERAS.toLocaleString('en')} cameras at most; remove one, or add it at another process`, { field: 'cameraId', value: cameraId });
       return reply.code(201).header('location', `/api/cameras/${cameraId}`).send(cameraView(await known(cameras, cameraId)));
     },
   );
