@@ -74,6 +74,7 @@ export class KeyPool {
     this.#strategy = settings.strategy;
     this.#waiters = new Waiters(settings.queueSize, settings.ageingMs);
     this.#setKeys(specs);
+    gate?.foresee?.((calls, now) => this.#demandOf(calls, now));
   }
 
   /**
@@ -218,9 +219,14 @@ export class KeyPool {
 
   /** What could be leased now if the gate permitted it: for each budget the number of waiters that would take it. */
   demand(now: number): readonly Demand[] {
+    if (this.#waiters.size === 0) return [];
     const [first] = this.#waiters.inOrder();
     if (first !== undefined) this.#sizeCalls(first, now);
-    return demandOf(this.#waiters.size, this.#strategy, { keys: this.#keys, lastIndex: this.#lastIndex, now }, this.#gate, leastGuardMs(this.#settings.guardMs));
+    return this.#demandOf(this.#waiters.size, now);
+  }
+
+  #demandOf(calls: number, now: number): readonly Demand[] {
+    return demandOf(calls, this.#strategy, { keys: this.#keys, lastIndex: this.#lastIndex, now }, this.#gate, leastGuardMs(this.#settings.guardMs));
   }
 
   stats(now: number): KeyPoolStats {

@@ -42,7 +42,7 @@ function anyCall(random: Random, now: number, ids: string[]): { readonly script:
     const count = 1 + random.below(6);
     for (let i = 0; i < count; i++) ids.push(`${node}:${first + i}`);
     const windows = [[1 + random.below(6), 1_005], [1 + random.below(40), 60_005]].slice(0, 1 + random.below(2));
-    return [`${node}:`, first, count, windows.length, ...windows.flat()];
+    return [`${node}:`, first, count, random.pick([1, 2]), windows.length, ...windows.flat()];
   });
   return { script: ACQUIRE, keys: [members, born, expected, ...chosen], args: [node, stamp, ...args] };
 }

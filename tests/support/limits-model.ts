@@ -48,15 +48,15 @@ export class LimitsModel {
     const reply: Value[] = ['ok', rounded(now), alive, all];
     let a = 2;
     for (const budget of budgets) {
-      const [prefix, first, count, windows] = [text(a), number(a + 1), number(a + 2), number(a + 3)];
+      const [prefix, first, count, part, windows] = [text(a), number(a + 1), number(a + 2), number(a + 3), number(a + 4)];
       this.#drop(budget, now - KEEP_MS);
       let granted = 0;
       let wait = 0;
       while (granted < count && wait === 0) {
         const newest = [...this.#set(budget).values()].toSorted((x, y) => y - x);
         for (let w = 0; w < windows; w++) {
-          const [limit, span] = [number(a + 4 + 2 * w), number(a + 5 + 2 * w)];
-          const places = limit - Math.ceil((limit * (all - alive)) / all);
+          const [limit, span] = [number(a + 5 + 2 * w), number(a + 6 + 2 * w)];
+          const places = Math.floor((limit - Math.ceil((limit * (all - alive)) / all)) / part);
           const last = newest[places - 1];
           if (places < 1) wait = Math.max(wait, 1_000);
           else if (last !== undefined) wait = Math.max(wait, last + span - now);
@@ -67,7 +67,7 @@ export class LimitsModel {
         granted++;
       }
       reply.push(granted, rounded(Math.min(wait, 1_000)));
-      a += 4 + 2 * windows;
+      a += 5 + 2 * windows;
     }
     return reply;
   }

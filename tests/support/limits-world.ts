@@ -20,6 +20,8 @@ export interface WorldOptions {
   readonly qps: number;
   readonly rpm: number;
   readonly guardMs: number;
+  /** Before each call but the first a node rests at most so long; default: not at all. */
+  readonly restMs?: number;
 }
 
 interface Event {
@@ -165,7 +167,8 @@ export class SimulatedNode {
             this.#apply(this.#pool.settle(reply.leaseId, { kind: 'ok' }, this.now));
           });
         }
-        this.ask(1);
+        if (options.restMs === undefined) this.ask(1);
+        else this.turn(this.#world.now + random.below(options.restMs), () => this.ask(1));
       });
     }
     this.gate.want(this.#pool.demand(this.now), this.now);

@@ -13,9 +13,10 @@ export interface Report {
   readonly what: string;
 }
 
-/** Permits asked for of one budget, with ids from `prefix` and `first` on. */
+/** Permits asked for of one budget, with ids from `prefix` and `first` on; `spare`: nobody waits for them yet. */
 export interface Wanted extends Demand {
   readonly first: number;
+  readonly spare: boolean;
 }
 
 export interface Acquired {
@@ -43,7 +44,7 @@ export const acquire = (node: string, stamp: string, prefix: string, wanted: rea
   ...wanted.map(({ budget }) => REDIS_NAMES.budget(budget)),
   node,
   stamp,
-  ...wanted.flatMap(({ first, count, limits, guardMs }) => [prefix, first, count, limits.length, ...limits.flatMap(({ limit, spanMs }) => [limit, spanMs + guardMs])]),
+  ...wanted.flatMap(({ first, count, spare, limits, guardMs }) => [prefix, first, count, spare ? 2 : 1, limits.length, ...limits.flatMap(({ limit, spanMs }) => [limit, spanMs + guardMs])]),
 ];
 
 /** Null: Redis does not know this node. */

@@ -34,8 +34,10 @@ export interface PermitGate {
   nextAt(budget: string, now: number, tokens: number): number | null;
   /** Only after `nextAt(budget, now, tokens) === now`. */
   take(budget: string, now: number, tokens: number): Ticket;
-  /** What is wanted now; replaces what was wanted before. Permits in hand that nobody wants go back. */
+  /** What is wanted now; replaces what was wanted before. Of permits in hand that nobody wants few are kept. */
   want(demand: readonly Demand[], now: number): void;
+  /** Tells how to learn what the next `count` calls would take, were there permits: they can be fetched before somebody waits. */
+  foresee?(next: (count: number, now: number) => readonly Demand[]): void;
   onChange(listener: () => void): void;
   /** What was spent of one budget counts in another as well: a key came to another group. */
   moved?(from: string, to: string): void;

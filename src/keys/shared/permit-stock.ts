@@ -3,10 +3,16 @@ import type { Report } from './commands.ts';
 import { HOLD_MS } from './scripts.ts';
 import { BudgetLog } from './share.ts';
 
+/** A permit in hand: Redis granted it at `since` or a little before. */
+interface Permit {
+  readonly id: string;
+  readonly since: number;
+}
+
 export interface Budget {
   readonly log: BudgetLog;
-  /** Ids of permits in hand. */
-  readonly stock: string[];
+  /** In the order in which they were granted. */
+  readonly stock: Permit[];
   limits: readonly WindowLimit[];
   guardMs: number;
   /** No permit before this, as Redis said. */
@@ -15,12 +21,16 @@ export interface Budget {
   seenTo: number;
 }
 
+/** A permit runs out in Redis after `HOLD_MS` when this process stands still; with what is left its call can leave. */
+const USABLE_MS = HOLD_MS - 2_000;
+
 /** One node's permits: those in hand, those whose call has not left, and what each budget's calls were. */
 export class PermitStock {
   readonly budgets = new Map<string, Budget>();
   /** Own permits whose call has not left. */
   readonly #held = new Map<string, string>();
   readonly #report: (budget: string, id: string, sentAt: number | null) => void;
+  #inHand = 0;
 
   /** `report` is told what became of a permit; `sentAt` null: its call is not made. */
   constructor(report: (budget: string, id: string, sentAt: number | null) => void) {
@@ -43,10 +53,30 @@ export class PermitStock {
     return [...this.#held].map(([id, budget]) => ({ budget, id, what: 'held' }));
   }
 
+  /** Permits in hand, of all budgets. */
+  get inHand(): number {
+    return this.#inHand;
+  }
+
   /** Redis granted it. */
-  add(name: string, id: string): void {
-    this.budget(name).stock.push(id);
+  add(name: string, id: string, now: number): void {
+    this.budget(name).stock.push({ id, since: now });
+    this.#inHand++;
     this.#held.set(id, name);
+  }
+
+  /** Whether there is one in hand that can be used; those that may run out meanwhile go back. */
+  has(name: string, now: number): boolean {
+    const stock = this.budgets.get(name)?.stock ?? [];
+    for (let [oldest] = stock; oldest !== undefined && oldest.since + USABLE_MS <= now; [oldest] = stock) this.#giveBack(name, stock, 1);
+    return stock.length > 0;
+  }
+
+  /** The oldest in hand. Only after `has`. */
+  take(name: string): string | undefined {
+    const permit = this.budget(name).stock.shift();
+    if (permit !== undefined) this.#inHand--;
+    return permit?.id;
   }
 
   /** Its call is about to be made, and counts `weight` times. */
@@ -67,18 +97,33 @@ export class PermitStock {
     this.#report(name, id, null);
   }
 
-  /** Permits in hand that nobody wants. */
-  giveBack(wanted: ReadonlySet<string>): void {
-    for (const [name, { stock }] of this.budgets) if (!wanted.has(name)) for (const id of stock.splice(0)) this.refund(name, id);
+  /** Of those in hand that nobody waits for only the newest `most` stay. */
+  keep(most: number, wanted: ReadonlySet<string>): void {
+    if (this.#inHand <= most) return;
+    const idle = [...this.budgets].filter(([name]) => !wanted.has(name)).flatMap(([name, { stock }]) => stock.map(({ since }) => ({ name, since })));
+    for (const { name } of idle.toSorted((a, b) => a.since - b.since).slice(0, Math.max(0, idle.length - most))) this.#giveBack(name, this.budget(name).stock, 1);
+  }
+
+  /** Those in hand since before `time` go back. */
+  giveBack(time: number): void {
+    for (const [name, { stock }] of this.budgets) this.#giveBack(name, stock, stock.filter(({ since }) => since < time).length);
   }
 
   /** Redis is away: those in hand run out there by themselves. */
   drop(budget: Budget): void {
-    for (const id of budget.stock.splice(0)) this.#held.delete(id);
+    this.#inHand -= budget.stock.length;
+    for (const { id } of budget.stock.splice(0)) this.#held.delete(id);
   }
 
   orphaned(now: number): void {
-    this.giveBack(new Set());
+    this.giveBack(Infinity);
     for (const [id, name] of this.#held) this.sent(name, id, now);
+  }
+
+  /** The `count` oldest. */
+  #giveBack(name: string, stock: Permit[], count: number): void {
+    const back = stock.splice(0, count);
+    this.#inHand -= back.length;
+    for (const { id } of back) this.refund(name, id);
   }
 }

@@ -6,7 +6,7 @@ import { openLimits, type LimitsRedis } from './limits-redis.ts';
 import { Membership, type MembershipOptions } from './membership.ts';
 import { PermitIds } from './permit-ids.ts';
 import { PermitStock, type Budget } from './permit-stock.ts';
-import { HOLD_MS, REDIS_NAMES } from './scripts.ts';
+import { REDIS_NAMES } from './scripts.ts';
 
 export interface RedisGateOptions extends MembershipOptions {
   readonly url: string;
@@ -31,12 +31,17 @@ const SYNC_MS = 1_000;
 const REPORT_MS = 20;
 /** Entries are copied again for this long: a report may be on its way. */
 const OVERLAP_MS = 2_000;
-/** Without a word from Redis for so long (this process stood still) permits in hand are not used: they may run out. */
-const STOCK_MS = HOLD_MS - 2_000;
 /** A permit may have been granted to another node just before, and its call leave this much later. */
 const SEND_MS = 1_000;
 /** Permits asked for at once of one budget. */
 const MOST_AT_ONCE = 50;
+/**
+ * Permits in hand beyond those that are waited for, so that the groups of a frame need not wait for Redis. Redis grants
+ * them out of the first half of each window only, so they are nobody's last ones.
+ */
+const SPARES = 10;
+/** One that was not used for so long goes back. */
+const SPARE_MS = 2_000;
 
 function everyMs(ms: number, work: () => void): () => void {
   const timer = setInterval(work, ms).unref();
@@ -48,8 +53,8 @@ function afterMs(ms: number, work: () => void): void {
 }
 
 /**
- * Limits held together with other nodes over Redis: a lease needs a permit that one atomic script granted. Nothing is
- * fetched ahead. When Redis is away this node goes on alone with its share of each budget (`BudgetLog`), after
+ * Limits held together with other nodes over Redis: a lease needs a permit that one atomic script granted. While calls are
+ * made a few are fetched ahead of them; they count as calls until they go back. When Redis is away this node goes on alone with its share of each budget (`BudgetLog`), after
  * the others must have noticed its absence; when it is back, it brings what was called meanwhile and asks again.
  */
 export class RedisGate implements PermitGate {
@@ -59,10 +64,13 @@ export class RedisGate implements PermitGate {
   /** When the call of a permit left, by its id; null: it is not made. */
   readonly #reports = new Map<string, { readonly budget: string; readonly sentAt: number | null }>();
   #reporting = false;
+  /** Since spares were fetched. */
+  #called = false;
   readonly #endBeat: () => void;
   readonly #ids: PermitIds;
   readonly #membership: Membership;
   #listener: () => void = () => undefined;
+  #next: (count: number, now: number) => readonly Demand[] = () => [];
   #mode: Exclude<LimitMode, 'local'> = 'degraded';
   #demand: readonly Demand[] = [];
   #asking = false;
@@ -105,7 +113,7 @@ export class RedisGate implements PermitGate {
   nextAt(name: string, now: number): number | null {
     const budget = this.#stock.budgets.get(name);
     if (budget === undefined) return null;
-    if (this.#mode === 'shared') return budget.stock.length > 0 ? (now < this.#membership.contactAt + STOCK_MS ? now : null) : budget.blockedUntil > now ? budget.blockedUntil : null;
+    if (this.#mode === 'shared') return this.#stock.has(name, now) ? now : budget.blockedUntil > now ? budget.blockedUntil : null;
     if (this.#settling) return null;
     const at = this.#shareAt(budget, now);
     return at === Infinity ? null : at;
@@ -113,7 +121,8 @@ export class RedisGate implements PermitGate {
 
   take(name: string, now: number): Ticket {
     const budget = this.#stock.budget(name);
-    let id = this.#mode === 'shared' ? budget.stock.shift() : undefined;
+    this.#called = true;
+    let id = this.#mode === 'shared' ? this.#stock.take(name) : undefined;
     const alone = id === undefined;
     id ??= this.#ids.next();
     const weight = alone ? budget.log.share(budget.limits, this.#membership.nodes) : 1;
@@ -128,10 +137,14 @@ export class RedisGate implements PermitGate {
       fresh ||= !this.#stock.budgets.has(name);
       Object.assign(this.#stock.budget(name), { limits, guardMs });
     }
-    this.#stock.giveBack(new Set(demand.map((one) => one.budget)));
+    this.#stock.keep(SPARES, new Set(demand.map((one) => one.budget)));
     // The pool looks again: alone, a budget seen for the first time may have a permit at once.
     if (this.#mode === 'degraded' && fresh) queueMicrotask(() => this.#listener());
     if (this.#mode === 'shared') this.#askSoon(now);
+  }
+
+  foresee(next: (count: number, now: number) => readonly Demand[]): void {
+    this.#next = next;
   }
 
   moved(from: string, to: string): void {
@@ -151,7 +164,7 @@ export class RedisGate implements PermitGate {
   async close(): Promise<void> {
     this.#closed = true;
     this.#endBeat();
-    this.#stock.giveBack(new Set());
+    this.#stock.giveBack(Infinity);
     this.#flush();
     await this.#redis.zrem(REDIS_NAMES.members, this.#options.nodeId).catch(() => undefined);
     this.#redis.disconnect();
@@ -170,8 +183,19 @@ export class RedisGate implements PermitGate {
     this.#reporting = true;
     (this.#options.after ?? afterMs)(REPORT_MS, () => {
       this.#reporting = false;
+      this.#refill();
       this.#flush();
     });
+  }
+
+  /** After calls, when nobody waits: permits for the next ones. */
+  #refill(): void {
+    const now = this.#options.now();
+    if (!this.#called || this.#stock.inHand >= SPARES || this.#demand.length > 0) return;
+    this.#called = false;
+    const spares = this.#next(SPARES - this.#stock.inHand, now);
+    for (const { budget: name, limits, guardMs } of spares) Object.assign(this.#stock.budget(name), { limits, guardMs });
+    void this.#ask(spares, true);
   }
 
   #flush(): void {
@@ -193,25 +217,24 @@ export class RedisGate implements PermitGate {
     this.#askingSoon = true;
     (this.#options.soon ?? setImmediate)(() => {
       this.#askingSoon = false;
-      void this.#ask(this.#options.now());
+      const at = this.#options.now();
+      void this.#ask(this.#wanted(at), false);
     });
   }
 
   #wanted(now: number): readonly Demand[] {
-    return this.#demand.filter(({ budget }) => this.#stock.budget(budget).stock.length === 0 && this.#stock.budget(budget).blockedUntil <= now);
+    return this.#demand.filter(({ budget }) => !this.#stock.has(budget, now) && this.#stock.budget(budget).blockedUntil <= now);
   }
 
-  async #ask(now: number): Promise<void> {
-    if (this.#asking || this.#closed || this.#mode !== 'shared') return;
-    const wanted = this.#wanted(now);
-    if (wanted.length === 0) return;
+  async #ask(wanted: readonly Demand[], spare: boolean): Promise<void> {
+    if (this.#asking || this.#closed || this.#mode !== 'shared' || wanted.length === 0) return;
     this.#asking = true;
     const joined = this.#joined;
     this.#flush();
     const stamp = this.#membership.stamp();
     const asked = wanted.map((one) => {
       const count = Math.min(one.count, MOST_AT_ONCE);
-      return { ...one, count, first: this.#ids.reserve(count) };
+      return { ...one, count, spare, first: this.#ids.reserve(count) };
     });
     try {
       const acquired = readAcquired(await this.#redis.eval(...acquire(this.#options.nodeId, stamp, this.#ids.prefix, asked)));
@@ -227,10 +250,10 @@ export class RedisGate implements PermitGate {
       for (const [index, { budget: name, first }] of asked.entries()) {
         const budget = this.#stock.budget(name);
         const { granted, waitMs } = acquired.budgets[index] ?? { granted: 0, waitMs: 0 };
-        for (let i = 0; i < granted; i++) this.#stock.add(name, this.#ids.at(first + i));
-        budget.blockedUntil = waitMs > 0 ? Math.ceil(at + waitMs) : 0;
+        for (let i = 0; i < granted; i++) this.#stock.add(name, this.#ids.at(first + i), at);
+        if (!spare) budget.blockedUntil = waitMs > 0 ? Math.ceil(at + waitMs) : 0;
       }
-      this.#listener();
+      if (!spare || this.#demand.length > 0) this.#listener();
     } catch (error) {
       this.#asking = false;
       this.#lost(error);
@@ -241,6 +264,7 @@ export class RedisGate implements PermitGate {
   #beat(): void {
     const now = this.#options.now();
     for (const { log } of this.#stock.budgets.values()) log.prune(now);
+    this.#stock.giveBack(now - SPARE_MS);
     if (this.#mode === 'degraded') {
       if (this.#redis.status === 'ready') this.#join();
       return;

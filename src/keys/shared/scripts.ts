@@ -27,8 +27,9 @@ local function text(x) return string.format('%.3f', x) end
 
 /**
  * KEYS: members, born, expected, then budgets. ARGV: node, when it asked (ms by Redis's clock as it knows it: a word that
- * was long on its way must not make it look present), then for each budget: prefix of ids, first number, count,
- * number of windows, and limit and span (guard included) of each. Reply: `{'unjoined'}`, or `'ok'`, now, nodes alive,
+ * was long on its way must not make it look present), then for each budget: prefix of ids, first number, count, the part
+ * of each window that may be taken (1: all of it, 2: half, for permits that nobody waits for yet), number of windows, and
+ * limit and span (guard included) of each. Reply: `{'unjoined'}`, or `'ok'`, now, nodes alive,
  * nodes in all, rank of this node, then for each budget the permits granted and the ms to wait for the next (0: none refused).
  */
 export const ACQUIRE = `${HEAD}
@@ -42,13 +43,13 @@ local absent = all - alive
 local reply = {'ok', text(now), alive, all}
 local a = 3
 for b = 4, #KEYS do
-  local key, prefix, first, count, windows = KEYS[b], ARGV[a], tonumber(ARGV[a + 1]), tonumber(ARGV[a + 2]), tonumber(ARGV[a + 3])
+  local key, prefix, first, count, part, windows = KEYS[b], ARGV[a], tonumber(ARGV[a + 1]), tonumber(ARGV[a + 2]), tonumber(ARGV[a + 3]), tonumber(ARGV[a + 4])
   redis.call('ZREMRANGEBYSCORE', key, '-inf', text(now - ${KEEP_MS}))
   local granted, wait = 0, 0
   while granted < count and wait == 0 do
     for w = 0, windows - 1 do
-      local limit, span = tonumber(ARGV[a + 4 + 2 * w]), tonumber(ARGV[a + 5 + 2 * w])
-      local places = limit - math.ceil(limit * absent / all)
+      local limit, span = tonumber(ARGV[a + 5 + 2 * w]), tonumber(ARGV[a + 6 + 2 * w])
+      local places = math.floor((limit - math.ceil(limit * absent / all)) / part)
       if places < 1 then
         wait = math.max(wait, 1000)
       else
@@ -65,7 +66,7 @@ for b = 4, #KEYS do
   if granted > 0 then redis.call('PEXPIRE', key, ${KEEP_MS}) end
   reply[#reply + 1] = granted
   reply[#reply + 1] = text(math.min(wait, 1000))
-  a = a + 4 + 2 * windows
+  a = a + 5 + 2 * windows
 end
 return reply`;
 

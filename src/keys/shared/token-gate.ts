@@ -150,6 +150,11 @@ export class TokenGate implements PermitGate {
     }
   }
 
+  /** A call of a key with a limit of tokens waits for those in any case. */
+  foresee(next: (count: number, now: number) => readonly Demand[]): void {
+    this.#inner.foresee?.((count, now) => next(count, now).filter(({ tokens }) => tokens === undefined));
+  }
+
   orphaned(): void {
     this.#inner.orphaned();
     const overAt = this.#options.now() + ORPHAN_MS;
