@@ -74,6 +74,7 @@ export class Waiters {
 
   /** Everyone in the order of service. Waiters may be removed while this runs. */
   *inOrder(): Generator<Waiter, void, void> {
+    if (this.#size === 0) return;
     const lanes = [...this.#levels.values()].map((level) => {
       const waiters = level.values();
       return { waiters, head: waiters.next().value };
