@@ -1,13 +1,15 @@
 import { Agent as HttpAgent, type ClientRequest, type IncomingMessage, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { Socket } from 'node:net';
-import { WholeResponse } from './whole-response.ts';
 
 /** An answer has a few kB; what is larger is no answer. */
 const MAX_ANSWER_BYTES = 1_000_000;
 const KEPT = 256;
 /** A connection that nobody used for so long is closed: after longer, servers and firewalls may have dropped it without a word. */
 const KEPT_MS = 4_000;
+
+/** Statuses whose answers have no body, which `Response` insists on. */
+const BODILESS: ReadonlySet<number> = new Set([204, 205, 304]);
 
 /** Who watches over a request. */
 export interface Watch {
@@ -68,7 +70,7 @@ export function createFetch(watchOf: (headers: Headers) => Watch | undefined): (
       request.once('error', (error) => finish(() => reject(error)));
       request.once('response', (response) => {
         read(response).then(
-          (bytes) => finish(() => resolve(new WholeResponse(bytes, response, target.href))),
+          (bytes) => finish(() => resolve(new Response(BODILESS.has(response.statusCode ?? 0) ? null : bytes, { status: response.statusCode ?? 0, statusText: response.statusMessage ?? '', headers: headersOf(response) }))),
           (thrown: unknown) => finish(() => reject(thrown)),
         );
       });
@@ -90,6 +92,12 @@ function read(response: IncomingMessage): Promise<Buffer> {
     response.once('error', reject);
     response.once('close', () => reject(new Error('the connection ended within the answer')));
   });
+}
+
+function headersOf({ rawHeaders }: IncomingMessage): Headers {
+  const headers = new Headers();
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) headers.append(rawHeaders[index] ?? '', rawHeaders[index + 1] ?? '');
+  return headers;
 }
 
 const abortError = (): DOMException => new DOMException('This operation was aborted', 'AbortError');

@@ -41,25 +41,6 @@ describe('the fetch of calls to a provider', () => {
     assert.deepEqual(await (await fetch(url, post(Buffer.from('bytes')))).json(), { got: 'bytes', length: '5' });
   });
 
-  it('lets an answer be read once, in any of the ways of a Response', async () => {
-    const url = await serving((request, response) => {
-      request.resume();
-      response.writeHead(200, { 'content-type': 'application/x-www-form-urlencoded' }).end('a=1&b=%C3%BC');
-    });
-    const fetch = createFetch(() => undefined);
-    const response = await fetch(url, post('x'));
-    assert.deepEqual([response.ok, response.url, response.body, response.bodyUsed, response.redirected], [true, url, null, false, false]);
-    const copies = [response.clone(), response.clone(), response.clone(), response.clone()] as const;
-    assert.equal(await response.text(), 'a=1&b=%C3%BC');
-    assert.equal(response.bodyUsed, true);
-    await assert.rejects(response.text(), TypeError);
-    assert.throws(() => response.clone(), TypeError);
-    assert.equal(Buffer.from(await copies[0].bytes()).toString(), 'a=1&b=%C3%BC');
-    assert.equal((await copies[1].arrayBuffer()).byteLength, 12);
-    assert.equal((await copies[2].blob()).type, 'application/x-www-form-urlencoded');
-    assert.deepEqual(Object.fromEntries(await copies[3].formData()), { a: '1', b: 'ü' });
-  });
-
   it('keeps connections and uses them again', async () => {
     const ports = new Set<number | undefined>();
     const url = await serving((request, response) => {
