@@ -115,8 +115,8 @@ export const keyPoolActor = defineActor<KeyPoolMessage, Private>()<KeyPoolInit>(
       return found;
     };
     const report = (): void => {
-      const { total_keys, available_keys, in_use_keys, cooling_keys, disabled_keys, in_flight, waiting: waiters, granted } = pool.stats(now());
-      ctx.report({ total_keys, available_keys, in_use_keys, cooling_keys, disabled_keys, in_flight, waiting: waiters, granted });
+      const { total_keys, available_keys, in_use_keys, cooling_keys, disabled_keys, in_flight, waiting: waiters, granted, permits_in_hand } = pool.stats(now());
+      ctx.report({ total_keys, available_keys, in_use_keys, cooling_keys, disabled_keys, in_flight, waiting: waiters, granted, permits_in_hand });
     };
 
     report();

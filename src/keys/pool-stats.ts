@@ -12,6 +12,7 @@ interface PoolCounts {
   readonly granted: number;
   readonly refused: Readonly<Record<RefusalReason, number>>;
   readonly lateSettlements: number;
+  readonly permitsInHand: number;
   readonly circuits: readonly CircuitStats[];
 }
 
@@ -37,6 +38,7 @@ export function poolStats(pooled: readonly PooledKey[], strategy: KeyStrategy, w
     granted: counts.granted,
     refused: counts.refused,
     late_settlements: counts.lateSettlements,
+    permits_in_hand: counts.permitsInHand,
     keys,
     circuits: counts.circuits,
   };

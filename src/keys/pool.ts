@@ -236,6 +236,7 @@ export class KeyPool {
       mode: this.#gate?.mode ?? 'local',
       refused: { ...this.#refused },
       lateSettlements: this.#lateSettlements,
+      permitsInHand: this.#gate?.inHand ?? 0,
       circuits: this.#circuits.stats(now),
     });
   }

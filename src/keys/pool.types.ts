@@ -181,6 +181,8 @@ export interface KeyPoolStats {
   readonly refused: Readonly<Record<RefusalReason, number>>;
   /** Settlements that came after their lease had been taken back, or twice. */
   readonly late_settlements: number;
+  /** Permits of limits shared over Redis that no call has used yet. */
+  readonly permits_in_hand: number;
   readonly keys: readonly KeyStats[];
   /** One for each provider, see {@link Circuit}. */
   readonly circuits: readonly CircuitStats[];

@@ -6,7 +6,7 @@ import type { TransitSample } from '../keys/guard.ts';
 import type { CallOutcome } from '../keys/outcome.ts';
 import type { Secret } from '../keys/secret.ts';
 import { joinSignals } from '../runtime/joined-signal.ts';
-import { OnePerTurn } from '../runtime/one-per-turn.ts';
+import { Turnstile } from '../runtime/turnstile.ts';
 import { readAnswer, type Answer } from './answer.ts';
 import { classifyFailure, redact } from './failure.ts';
 import { createFetch, type Watch } from './http-fetch.ts';
@@ -75,7 +75,7 @@ export function createVlmClient(): VlmClient {
   const formats = new ResponseFormats();
   /** Requests under way, by their `traceparent`, which no other has. */
   const underWay = new Map<string, Watch>();
-  const turns = new OnePerTurn();
+  const turnstile = new Turnstile();
   const fetch = createFetch((headers) => underWay.get(headers.get(TRACE) ?? ''));
   /** One client for each key's name; replaced when its secret or endpoint changes, so it grows no larger than the key file. */
   const clients = new Map<string, { readonly access: VlmAccess; readonly client: OpenAI }>();
@@ -106,7 +106,7 @@ export function createVlmClient(): VlmClient {
     };
     underWay.set(trace, { onSent, signal: over.signal });
     try {
-      await turns.next();
+      await turnstile.next();
       // Our own time-out comes first.
       const options = { body: bodyOf(request, step), timeout: 2 * timeoutMs + 1_000, headers: { 'content-type': 'application/json', [TRACE]: trace } };
       const { data, response } = await clientFor(access).post<Partial<ChatCompletion> | null>('/chat/completions', options).withResponse();

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { test } from 'node:test';
 import { connect } from 'nats';
 import { natsConfig, startNatsServer } from '../../src/embedded/nats-server.ts';
@@ -38,6 +40,21 @@ test('nats-server killed with SIGKILL is back on the same port with its messages
     const info = await streams.streams.info('tasks').catch(() => null);
     return info?.state.messages === 1;
   });
+});
+
+test('nats-server leaves cores to the others, unless the operator says how many it may use', async (t) => {
+  const threads = async (): Promise<string | undefined> => {
+    const server = await startNatsServer({ dataDir: await temporaryFolder(t), log: memoryLog() });
+    t.after(() => server.stop());
+    const variables = (await readFile(`/proc/${server.pid()}/environ`, 'utf8')).split('\0');
+    return variables.find((each) => each.startsWith('GOMAXPROCS='));
+  };
+  const before = process.env['GOMAXPROCS'];
+  t.after(() => (before === undefined ? delete process.env['GOMAXPROCS'] : (process.env['GOMAXPROCS'] = before)));
+  delete process.env['GOMAXPROCS'];
+  assert.equal(await threads(), `GOMAXPROCS=${Math.max(1, Math.floor(availableParallelism() / 4))}`);
+  process.env['GOMAXPROCS'] = '7';
+  assert.equal(await threads(), 'GOMAXPROCS=7');
 });
 
 test('stopping nats-server leaves no process, twice in a row with the same folder', async (t) => {

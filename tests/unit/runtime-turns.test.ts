@@ -3,7 +3,7 @@ import { Writable } from 'node:stream';
 import { describe, it } from 'node:test';
 import { corkBriefly } from '../../src/runtime/cork.ts';
 import { joinSignals } from '../../src/runtime/joined-signal.ts';
-import { OnePerTurn } from '../../src/runtime/one-per-turn.ts';
+import { Turnstile } from '../../src/runtime/turnstile.ts';
 
 /** Notes what goes out together. */
 function sink() {
@@ -79,7 +79,7 @@ describe('a joined signal', () => {
 
 describe('one piece of work in a turn', () => {
   it('the first begins at once, the others one in each turn, in order, and what is due meanwhile happens between them', async () => {
-    const turns = new OnePerTurn();
+    const turns = new Turnstile();
     const seen: string[] = [];
     const work = async (name: string): Promise<void> => {
       await turns.next();
@@ -99,5 +99,20 @@ describe('one piece of work in a turn', () => {
     await new Promise((resolve) => setTimeout(resolve, 5));
     await work('d');
     assert.equal(seen.at(-1), 'd');
+  });
+
+  it('of a crowd an eighth begins in each', async () => {
+    const turns = new Turnstile();
+    let begun = 0;
+    const all = Promise.all(Array.from({ length: 41 }, () => turns.next().then(() => (begun += 1))));
+    const seen: number[] = [];
+    const look = (): void => {
+      seen.push(begun);
+      if (begun < 41) setImmediate(look);
+    };
+    setImmediate(look);
+    await all;
+    // One at once; of the 40 that wait 5, of 35 again 5, of 30 then 4, of 26 again 4.
+    assert.deepEqual(seen.slice(0, 4), [6, 11, 15, 19]);
   });
 });

@@ -44,4 +44,6 @@ export interface PermitGate {
   /** The pool was made anew and forgot its leases: their calls leave now at the latest. */
   orphaned(): void;
   readonly mode: LimitMode;
+  /** Permits that no call has used yet. */
+  readonly inHand?: number;
 }

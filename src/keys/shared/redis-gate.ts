@@ -94,6 +94,10 @@ export class RedisGate implements PermitGate {
     return this.#mode;
   }
 
+  get inHand(): number {
+    return this.#stock.inHand;
+  }
+
   /** Nodes that share the limits, as last known; alone, this node keeps to its part of so many. */
   get nodes(): number {
     return this.#membership.nodes;

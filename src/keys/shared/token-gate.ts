@@ -101,6 +101,11 @@ export class TokenGate implements PermitGate {
     return this.#shared ? this.#inner.mode : 'degraded';
   }
 
+  /** Of calls. */
+  get inHand(): number {
+    return this.#inner.inHand ?? 0;
+  }
+
   onChange(listener: () => void): void {
     this.#listener = listener;
   }
