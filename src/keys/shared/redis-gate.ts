@@ -39,7 +39,7 @@ const MOST_AT_ONCE = 50;
  * Permits in hand beyond those that are waited for, so that the groups of a frame need not wait for Redis. Redis grants
  * them out of the first half of each window only, so they are nobody's last ones.
  */
-const SPARES = 10;
+const SPARES = 20;
 /** One that was not used for so long goes back. */
 const SPARE_MS = 2_000;
 
