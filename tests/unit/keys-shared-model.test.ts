@@ -44,7 +44,7 @@ function trouble(world: World): void {
     [() => void (node.link.heldUntil = world.now + ms), `${node.name}'s words are held up for ${ms} ms`],
     [() => node.link.cut(ms), `${node.name} is cut off for ${ms} ms`],
     [() => world.model.flush(), 'Redis loses its data'],
-    [() => node.pause(random.below(600)), `${node.name} stands still`],
+    [() => node.pause(random.chance(0.3) ? 7_500 + random.below(1_900) : random.below(600)), `${node.name} stands still`],
     ...(random.chance(0.4) && world.nodes.filter((one) => !one.dead).length > 1 ? [[() => node.crash(), `${node.name} dies`] as const] : []),
   ];
   const chosen = kinds[random.below(kinds.length)];

@@ -3,7 +3,7 @@ import type { Report } from './commands.ts';
 import { HOLD_MS } from './scripts.ts';
 import { BudgetLog } from './share.ts';
 
-/** A permit in hand: Redis granted it at `since` or a little before. */
+/** A permit in hand: Redis granted it at `since` or later. */
 interface Permit {
   readonly id: string;
   readonly since: number;
@@ -58,9 +58,9 @@ export class PermitStock {
     return this.#inHand;
   }
 
-  /** Redis granted it. */
-  add(name: string, id: string, now: number): void {
-    this.budget(name).stock.push({ id, since: now });
+  /** Redis granted it, `since` or later: the answer may have waited for a process that stood still. */
+  add(name: string, id: string, since: number): void {
+    this.budget(name).stock.push({ id, since });
     this.#inHand++;
     this.#held.set(id, name);
   }
@@ -68,7 +68,7 @@ export class PermitStock {
   /** Whether there is one in hand that can be used; those that may run out meanwhile go back. */
   has(name: string, now: number): boolean {
     const stock = this.budgets.get(name)?.stock ?? [];
-    for (let [oldest] = stock; oldest !== undefined && oldest.since + USABLE_MS <= now; [oldest] = stock) this.#giveBack(name, stock, 1);
+    for (let oldest = stock[0]; oldest !== undefined && oldest.since + USABLE_MS <= now; oldest = stock[0]) this.#giveBack(name, stock, 1);
     return stock.length > 0;
   }
 

@@ -53,9 +53,10 @@ function afterMs(ms: number, work: () => void): void {
 }
 
 /**
- * Limits held together with other nodes over Redis: a lease needs a permit that one atomic script granted. While calls are
- * made a few are fetched ahead of them; they count as calls until they go back. When Redis is away this node goes on alone with its share of each budget (`BudgetLog`), after
- * the others must have noticed its absence; when it is back, it brings what was called meanwhile and asks again.
+ * Limits held together with other nodes over Redis: a lease needs a permit that one atomic script granted. While calls
+ * are made a few are fetched ahead of them; they count as calls until they go back. When Redis is away this node goes on
+ * alone with its share of each budget (`BudgetLog`), after the others must have noticed its absence; when it is back, it
+ * brings what was called meanwhile and asks again.
  */
 export class RedisGate implements PermitGate {
   readonly #options: RedisGateOptions;
@@ -195,7 +196,7 @@ export class RedisGate implements PermitGate {
   /** After calls, when nobody waits: permits for the next ones. */
   #refill(): void {
     const now = this.#options.now();
-    if (!this.#called || this.#stock.inHand >= SPARES || this.#demand.length > 0) return;
+    if (!this.#called || this.#asking || this.#stock.inHand >= SPARES || this.#demand.length > 0) return;
     this.#called = false;
     const spares = this.#next(SPARES - this.#stock.inHand, now);
     for (const { budget: name, limits, guardMs } of spares) Object.assign(this.#stock.budget(name), { limits, guardMs });
@@ -233,6 +234,7 @@ export class RedisGate implements PermitGate {
   async #ask(wanted: readonly Demand[], spare: boolean): Promise<void> {
     if (this.#asking || this.#closed || this.#mode !== 'shared' || wanted.length === 0) return;
     this.#asking = true;
+    const askedAt = this.#options.now();
     const joined = this.#joined;
     this.#flush();
     const stamp = this.#membership.stamp();
@@ -254,7 +256,7 @@ export class RedisGate implements PermitGate {
       for (const [index, { budget: name, first }] of asked.entries()) {
         const budget = this.#stock.budget(name);
         const { granted, waitMs } = acquired.budgets[index] ?? { granted: 0, waitMs: 0 };
-        for (let i = 0; i < granted; i++) this.#stock.add(name, this.#ids.at(first + i), at);
+        for (let i = 0; i < granted; i++) this.#stock.add(name, this.#ids.at(first + i), askedAt);
         if (!spare) budget.blockedUntil = waitMs > 0 ? Math.ceil(at + waitMs) : 0;
       }
       if (!spare || this.#demand.length > 0) this.#listener();
