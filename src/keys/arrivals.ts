@@ -1,4 +1,4 @@
-import type { TransitGuards, TransitSample } from './guard.ts';
+import type { TransitWays, TransitSample } from './guard.ts';
 import type { Lease } from './lease.ts';
 
 /** A call of which it is known when it arrived. */
@@ -15,11 +15,11 @@ const MOST_ANSWERED = 2_000;
 
 /** Learns from answers how long the way to the provider takes, and moves calls to where they really arrived. */
 export class Arrivals {
-  readonly #guards: TransitGuards;
+  readonly #ways: TransitWays;
   readonly #answered: Answered[] = [];
 
-  constructor(guards: TransitGuards) {
-    this.#guards = guards;
+  constructor(ways: TransitWays) {
+    this.#ways = ways;
   }
 
   /** What the answer told of the way there: for the guard, and for when this call, and those before it, arrived. */
@@ -27,9 +27,9 @@ export class Arrivals {
     const { sentAt } = lease;
     if (sentAt === null) return;
     const endpoint = lease.key.spec.baseUrl;
-    const before = this.#guards.fastest(endpoint, now);
-    this.#guards.add(endpoint, transit, sentAt, now);
-    const after = this.#guards.fastest(endpoint, now);
+    const before = this.#ways.fastest(endpoint, now);
+    this.#ways.add(endpoint, transit, sentAt, now);
+    const after = this.#ways.fastest(endpoint, now);
     const made: Answered = { lease, endpoint, sentAt, transit };
     this.#answered.push(made);
     if (this.#answered.length > MOST_ANSWERED) this.#answered.shift();
@@ -38,7 +38,7 @@ export class Arrivals {
   }
 
   #correct({ lease, endpoint, sentAt, transit }: Answered, now: number): void {
-    const arrived = this.#guards.arrivedAt(endpoint, transit, sentAt, now);
+    const arrived = this.#ways.arrivedAt(endpoint, transit, sentAt, now);
     if (arrived === null || (!arrived.sure && arrived.at <= lease.countedAt)) return;
     lease.arrived(arrived.at);
   }

@@ -103,13 +103,13 @@ export const leastGuardMs = (guardMs: number): number => Math.min(LEAST_GUARD_MS
 
 /**
  * How much later one call arrived than another that left at the same moment, of calls that were answered
- * ({@link TransitGuards.arrivedAt}): they need no guard but the least. One that is still on its way may be held up for
+ * ({@link TransitWays.arrivedAt}): they need no guard but the least. One that is still on its way may be held up for
  * longer than any before it, and nothing tells: it counts as arriving by the whole guard after it left until its answer is
  * there. For calls that take less than a window that costs nothing.
  *
  * Kept for each endpoint, bounded by the number of endpoints in the key file.
  */
-export class TransitGuards {
+export class TransitWays {
   readonly #ways = new Map<string, { readonly kind: TransitSample['kind']; readonly times: TransitTimes }>();
 
   /**

@@ -1,6 +1,6 @@
 import type { KeySpec } from './config.ts';
 import type { KeyStrategy } from './config.schema.ts';
-import type { TransitGuards } from './guard.ts';
+import type { TransitWays } from './guard.ts';
 import { Ramp } from './ramp.ts';
 import { TokenWindow } from './tokens.ts';
 
@@ -281,7 +281,7 @@ export interface BudgetLimits {
 export class LimitMemory {
   readonly #budgets = new Map<string, Spending>();
   /** What was measured of the ways to the providers. */
-  guards: TransitGuards | null = null;
+  ways: TransitWays | null = null;
   /** What was changed while running; null while the configuration of the start holds. */
   live: LiveConfig | null = null;
 

@@ -5,7 +5,7 @@ import { Circuits } from './circuits.ts';
 import type { KeyStrategy } from './config.schema.ts';
 import type { KeySpec } from './config.ts';
 import { demandOf } from './demand.ts';
-import { leastGuardMs, TransitGuards, type TransitSample } from './guard.ts';
+import { leastGuardMs, TransitWays, type TransitSample } from './guard.ts';
 import { PooledKey } from './key.ts';
 import { Lease } from './lease.ts';
 import { LimitMemory } from './limits.ts';
@@ -40,7 +40,7 @@ const MOST_AHEAD_MS = 4_000;
 export class KeyPool {
   #settings: PoolSettings;
   readonly #memory: LimitMemory;
-  readonly #guards: TransitGuards;
+  readonly #ways: TransitWays;
   readonly #gate: PermitGate | null;
   #keys: readonly PooledKey[] = [];
   #byName: ReadonlyMap<string, PooledKey> = new Map();
@@ -68,8 +68,8 @@ export class KeyPool {
     this.#settings = settings;
     this.#leasePrefix = leasePrefix;
     this.#memory = memory;
-    this.#guards = memory.guards ??= new TransitGuards();
-    this.#arrivals = new Arrivals(this.#guards);
+    this.#ways = memory.ways ??= new TransitWays();
+    this.#arrivals = new Arrivals(this.#ways);
     this.#circuits = new Circuits(random);
     this.#strategy = settings.strategy;
     this.#waiters = new Waiters(settings.queueSize, settings.ageingMs);
@@ -97,7 +97,7 @@ export class KeyPool {
       for (const lease of this.#leases.values()) lease.moved(left, entered);
     }
     this.#memory.forget(new Set(specs.map(budgetOf)), now);
-    this.#guards.keep(new Set(specs.map((spec) => spec.baseUrl)));
+    this.#ways.keep(new Set(specs.map((spec) => spec.baseUrl)));
     this.#circuits.keep(specs);
     this.#estimates.keep(specs);
     return { summary: { ...changesOf(before, specs), strategy }, step: this.advance(now) };
@@ -119,7 +119,7 @@ export class KeyPool {
 
   /** Every key for administration, in the order of the configuration. */
   view(now: number): readonly KeyView[] {
-    return this.#keys.map((key) => key.view(now, this.#guards.spreadMs(key.spec.baseUrl, now)));
+    return this.#keys.map((key) => key.view(now, this.#ways.spreadMs(key.spec.baseUrl, now)));
   }
 
   /** Keys that are meant to be used, whatever the provider says of them. */

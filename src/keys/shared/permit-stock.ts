@@ -109,6 +109,12 @@ export class PermitStock {
     for (const [name, { stock }] of this.budgets) this.#giveBack(name, stock, stock.filter(({ since }) => since < time).length);
   }
 
+  /** All in hand of one budget go back. */
+  empty(name: string): void {
+    const { stock } = this.budget(name);
+    this.#giveBack(name, stock, stock.length);
+  }
+
   /** Redis is away: those in hand run out there by themselves. */
   drop(budget: Budget): void {
     this.#inHand -= budget.stock.length;

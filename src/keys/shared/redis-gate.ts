@@ -1,10 +1,11 @@
 import type { ActorLog } from '../../runtime/actor.ts';
 import { asError } from '../../runtime/errors.ts';
-import { acquire, join, move, readAcquired, readSynced, report, sync, type Command, type Report } from './commands.ts';
+import { acquire, join, move, readAcquired, readSynced, report, sync, type Command } from './commands.ts';
 import type { Demand, LimitMode, PermitGate, Ticket } from './gate.ts';
 import { openLimits, type LimitsRedis } from './limits-redis.ts';
 import { Membership, type MembershipOptions } from './membership.ts';
 import { PermitIds } from './permit-ids.ts';
+import { PermitReports } from './permit-reports.ts';
 import { PermitStock, type Budget } from './permit-stock.ts';
 import { REDIS_NAMES } from './scripts.ts';
 
@@ -24,11 +25,6 @@ export interface RedisGateOptions extends MembershipOptions {
 }
 
 const SYNC_MS = 1_000;
-/**
- * What became of permits is told together after this long, or with the next question. Until it is told a permit counts as
- * if its call might arrive at any time, and no place of it is free before a second after its call: nobody waits for this.
- */
-const REPORT_MS = 20;
 /** Entries are copied again for this long: a report may be on its way. */
 const OVERLAP_MS = 2_000;
 /** A permit may have been granted to another node just before, and its call leave this much later. */
@@ -62,9 +58,7 @@ export class RedisGate implements PermitGate {
   readonly #options: RedisGateOptions;
   readonly #redis: LimitsRedis;
   readonly #stock = new PermitStock((budget, id, sentAt) => this.#report(budget, id, sentAt));
-  /** When the call of a permit left, by its id; null: it is not made. */
-  readonly #reports = new Map<string, { readonly budget: string; readonly sentAt: number | null }>();
-  #reporting = false;
+  readonly #reports: PermitReports;
   /** Since spares were fetched. */
   #called = false;
   readonly #endBeat: () => void;
@@ -87,6 +81,10 @@ export class RedisGate implements PermitGate {
     this.#options = options;
     this.#ids = new PermitIds(options.nodeId);
     this.#membership = new Membership(options);
+    this.#reports = new PermitReports(options.after ?? afterMs, () => {
+      this.#refill();
+      this.#flush();
+    });
     this.#redis = openLimits(options.url, options.connect, (error) => this.#lost(error), () => this.#join());
     this.#endBeat = (options.every ?? everyMs)(SYNC_MS, () => this.#beat());
   }
@@ -154,8 +152,11 @@ export class RedisGate implements PermitGate {
 
   moved(from: string, to: string): void {
     const left = this.#stock.budgets.get(from);
-    // Calls that have not left are reported to the old one; here they run out.
-    if (left !== undefined) this.#stock.budget(to).log.inherit(left.log);
+    if (left !== undefined) {
+      this.#stock.empty(from);
+      // Calls that have not left are reported to the old one; here they run out.
+      this.#stock.budget(to).log.inherit(left.log);
+    }
     if (this.#mode !== 'shared') return;
     this.#flush();
     this.#tell(move(from, to));
@@ -182,15 +183,7 @@ export class RedisGate implements PermitGate {
   }
 
   #report(budget: string, id: string, sentAt: number | null): void {
-    if (this.#mode !== 'shared') return;
-    this.#reports.set(id, { budget, sentAt });
-    if (this.#reporting) return;
-    this.#reporting = true;
-    (this.#options.after ?? afterMs)(REPORT_MS, () => {
-      this.#reporting = false;
-      this.#refill();
-      this.#flush();
-    });
+    if (this.#mode === 'shared') this.#reports.add(id, { budget, sentAt });
   }
 
   /** After calls, when nobody waits: permits for the next ones. */
@@ -204,12 +197,8 @@ export class RedisGate implements PermitGate {
   }
 
   #flush(): void {
-    if (this.#reports.size === 0) return;
-    const now = this.#options.now();
-    // Told as an age, so that no clock but Redis's counts; late is safe.
-    const reports = [...this.#reports].map(([id, { budget, sentAt }]): Report => ({ budget, id, what: sentAt === null ? 'refund' : String(now - sentAt - 1) }));
-    this.#reports.clear();
-    this.#tell(report(reports));
+    const reports = this.#reports.take(this.#options.now());
+    if (reports.length > 0) this.#tell(report(reports));
   }
 
   #tell(command: Command): void {
@@ -353,7 +342,7 @@ export class RedisGate implements PermitGate {
     this.#joined++;
     const now = this.#options.now();
     const { nodes, contactAt, quietUntil } = this.#membership;
-    this.#reports.clear();
+    this.#reports.take(now);
     for (const budget of this.#stock.budgets.values()) {
       this.#stock.drop(budget);
       // Alone, nobody called unseen.
