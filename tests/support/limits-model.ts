@@ -52,7 +52,9 @@ export class LimitsModel {
       this.#drop(budget, now - KEEP_MS);
       let granted = 0;
       let wait = 0;
-      while (granted < count && wait === 0) {
+      const parts = Array.from({ length: windows }, (_, w) => Math.max(1, Math.ceil(number(a + 5 + 2 * w) / Math.max(1, alive))));
+      const most = Math.min(count, ...parts);
+      while (granted < most && wait === 0) {
         const newest = [...this.#set(budget).values()].toSorted((x, y) => y - x);
         for (let w = 0; w < windows; w++) {
           const [limit, span] = [number(a + 5 + 2 * w), number(a + 6 + 2 * w)];

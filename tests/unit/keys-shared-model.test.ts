@@ -87,6 +87,19 @@ describe('limits shared over Redis', () => {
     assert.ok(got < 8, 'without spares this test shows nothing');
   });
 
+  it('of nodes that want more than there is each gets its part in every second', async () => {
+    const world = new World(new Random(1), { qps: 9, rpm: 3_000, guardMs: 5 });
+    const nodes = ['n0', 'n1', 'n2'].map((name) => world.add(name));
+    for (const node of nodes) node.turn(3_000, () => node.ask(8));
+    await world.run(9_000);
+    for (const { name } of nodes) {
+      for (let from = 4_000; from < 8_500; from += 1_500) {
+        const got = world.arrivals.filter(({ node, at }) => node === name && at >= from && at < from + 1_500).length;
+        assert.ok(got >= 2, `${name} got ${got} from ${from} on`);
+      }
+    }
+  });
+
   it('waiters that come together need one question', async () => {
     const world = new World(new Random(1), { qps: 10, rpm: 3_000, guardMs: 5 });
     const node = world.add('n0');

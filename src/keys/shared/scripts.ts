@@ -29,7 +29,8 @@ local function text(x) return string.format('%.3f', x) end
  * KEYS: members, born, expected, then budgets. ARGV: node, when it asked (ms by Redis's clock as it knows it: a word that
  * was long on its way must not make it look present), then for each budget: prefix of ids, first number, count, the part
  * of each window that may be taken (1: all of it, 2: half, for permits that nobody waits for yet), number of windows, and
- * limit and span (guard included) of each. Reply: `{'unjoined'}`, or `'ok'`, now, nodes alive,
+ * limit and span (guard included) of each. Nobody gets more at once than an equal part of a window, so that of nodes that
+ * ask together each gets some; who wants more asks again. Reply: `{'unjoined'}`, or `'ok'`, now, nodes alive,
  * nodes in all, rank of this node, then for each budget the permits granted and the ms to wait for the next (0: none refused).
  */
 export const ACQUIRE = `${HEAD}
@@ -46,6 +47,7 @@ for b = 4, #KEYS do
   local key, prefix, first, count, part, windows = KEYS[b], ARGV[a], tonumber(ARGV[a + 1]), tonumber(ARGV[a + 2]), tonumber(ARGV[a + 3]), tonumber(ARGV[a + 4])
   redis.call('ZREMRANGEBYSCORE', key, '-inf', text(now - ${KEEP_MS}))
   local granted, wait = 0, 0
+  for w = 0, windows - 1 do count = math.min(count, math.max(1, math.ceil(tonumber(ARGV[a + 5 + 2 * w]) / math.max(1, alive)))) end
   while granted < count and wait == 0 do
     for w = 0, windows - 1 do
       local limit, span = tonumber(ARGV[a + 5 + 2 * w]), tonumber(ARGV[a + 6 + 2 * w])
