@@ -219,9 +219,9 @@ export class KeyPool {
 
   /** What could be leased now if the gate permitted it: for each budget the number of waiters that would take it. */
   demand(now: number): readonly Demand[] {
-    if (this.#waiters.size === 0) return [];
     const [first] = this.#waiters.inOrder();
-    if (first !== undefined) this.#sizeCalls(first, now);
+    if (first === undefined) return [];
+    this.#sizeCalls(first, now);
     return this.#demandOf(this.#waiters.size, now);
   }
 

@@ -52,8 +52,8 @@ export class LimitsModel {
       this.#drop(budget, now - KEEP_MS);
       let granted = 0;
       let wait = 0;
-      const parts = Array.from({ length: windows }, (_, w) => Math.max(1, Math.ceil(number(a + 5 + 2 * w) / Math.max(1, alive))));
-      const most = Math.min(count, ...parts);
+      const equalParts = Array.from({ length: windows }, (_, w) => Math.max(1, Math.ceil(number(a + 5 + 2 * w) / Math.max(1, alive))));
+      const most = Math.min(count, ...equalParts);
       while (granted < most && wait === 0) {
         const newest = [...this.#set(budget).values()].toSorted((x, y) => y - x);
         for (let w = 0; w < windows; w++) {

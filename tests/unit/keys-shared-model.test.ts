@@ -52,6 +52,9 @@ function trouble(world: World): void {
   chosen?.[0]();
 }
 
+/** Calls of one node that arrived from `from` on and before `to`. */
+const callsOf = ({ arrivals }: World, name: string, from = 0, to = Infinity): number => arrivals.filter(({ node, at }) => node === name && at >= from && at < to).length;
+
 /** Calls seldom enough that nothing else happens in these tests. */
 const ONCE = { qps: 10, rpm: 3_000, guardMs: 5, restMs: 1e9 };
 
@@ -73,7 +76,7 @@ describe('limits shared over Redis', () => {
     idle.turn(2_000, () => idle.ask(2));
     other.turn(6_500, () => other.ask(10));
     await world.run(6_900);
-    assert.equal(world.arrivals.filter(({ node }) => node === 'n1').length, 10);
+    assert.equal(callsOf(world, 'n1'), 10);
   });
 
   it('those kept in hand leave half of a budget to the other nodes', async () => {
@@ -82,7 +85,7 @@ describe('limits shared over Redis', () => {
     first.turn(2_000, () => first.ask(2));
     other.turn(2_200, () => other.ask(8));
     await world.run(2_700);
-    const got = world.arrivals.filter(({ node }) => node === 'n1').length;
+    const got = callsOf(world, 'n1');
     assert.ok(got >= 5, `${got} calls`);
     assert.ok(got < 8, 'without spares this test shows nothing');
   });
@@ -94,7 +97,7 @@ describe('limits shared over Redis', () => {
     await world.run(9_000);
     for (const { name } of nodes) {
       for (let from = 4_000; from < 8_500; from += 1_500) {
-        const got = world.arrivals.filter(({ node, at }) => node === name && at >= from && at < from + 1_500).length;
+        const got = callsOf(world, name, from, from + 1_500);
         assert.ok(got >= 2, `${name} got ${got} from ${from} on`);
       }
     }

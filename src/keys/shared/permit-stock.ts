@@ -1,5 +1,6 @@
 import type { WindowLimit } from '../limits.ts';
 import type { Report } from './commands.ts';
+import type { Demand } from './gate.ts';
 import { HOLD_MS } from './scripts.ts';
 import { BudgetLog } from './share.ts';
 
@@ -43,6 +44,11 @@ export class PermitStock {
     const made: Budget = { log: new BudgetLog(), stock: [], limits: [], guardMs: 0, blockedUntil: 0, seenTo: 0 };
     this.budgets.set(name, made);
     return made;
+  }
+
+  /** What holds for these budgets from now on. */
+  limit(demand: readonly Demand[]): void {
+    for (const { budget, limits, guardMs } of demand) Object.assign(this.budget(budget), { limits, guardMs });
   }
 
   isHeld(id: string): boolean {

@@ -135,11 +135,8 @@ export class RedisGate implements PermitGate {
 
   want(demand: readonly Demand[], now: number): void {
     this.#demand = demand;
-    let fresh = false;
-    for (const { budget: name, limits, guardMs } of demand) {
-      fresh ||= !this.#stock.budgets.has(name);
-      Object.assign(this.#stock.budget(name), { limits, guardMs });
-    }
+    const fresh = demand.some(({ budget }) => !this.#stock.budgets.has(budget));
+    this.#stock.limit(demand);
     this.#stock.keep(SPARES, new Set(demand.map((one) => one.budget)));
     // The pool looks again: alone, a budget seen for the first time may have a permit at once.
     if (this.#mode === 'degraded' && fresh) queueMicrotask(() => this.#listener());
@@ -192,7 +189,7 @@ export class RedisGate implements PermitGate {
     if (!this.#called || this.#asking || this.#stock.inHand >= SPARES || this.#demand.length > 0) return;
     this.#called = false;
     const spares = this.#next(SPARES - this.#stock.inHand, now);
-    for (const { budget: name, limits, guardMs } of spares) Object.assign(this.#stock.budget(name), { limits, guardMs });
+    this.#stock.limit(spares);
     void this.#ask(spares, true);
   }
 
