@@ -56,12 +56,12 @@ export class Ledger {
     for (const task of batch.tasks) this.#frame(task).tasks.set(task.groupIndex, task.at);
     for (const result of batch.results) this.#frame(result).results.push(result);
     for (const seen of batch.aggregates) if (seen.revision === 0) this.#frame(seen).aggregate ??= seen;
-    for (const seen of batch.redis) if (seen.revision === 0) this.#frame(seen).redis ??= seen;
   }
 
   viewer(batch: ViewerBatch): void {
     this.#alerts += batch.alerts;
     for (const seen of batch.pushed) this.#frame(seen).pushed.push(seen);
+    for (const seen of batch.redis) if (seen.revision === 0) this.#frame(seen).redis ??= seen;
   }
 
   /** Of the frames published from `from` on. */

@@ -1,16 +1,15 @@
 /**
  * The load in a process of its own: simulated cameras publish detections (and, before, their pictures) as Gantry's own
- * would, and the same process listens on NATS and Redis to what becomes of them. Reports when the load is over.
+ * would, and the same process listens on NATS to what becomes of them. Reports when the load is over.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { Redis } from 'ioredis';
 import type { Msg } from 'nats';
 import { NatsLink } from '../../src/infra/nats/connection.ts';
 import { sendJson, store } from '../../src/infra/nats/send.ts';
 import type { Aggregate } from '../../src/messages/aggregate.ts';
 import type { AssessmentResult } from '../../src/messages/assessment.ts';
 import type { Detection } from '../../src/messages/detection.ts';
-import { headers, redisKeys, subjects } from '../../src/messages/subjects.ts';
+import { headers, subjects } from '../../src/messages/subjects.ts';
 import type { AssessmentTask } from '../../src/messages/task.ts';
 import type { ActorLog } from '../../src/runtime/actor.ts';
 import { seededRandom } from '../../src/simulator/random.ts';
@@ -29,7 +28,7 @@ const LOOK_MS = 500;
 const DRAIN_MS = 10_000;
 const VIEWER_MS = 500;
 
-const emptyBatch = (): LoadBatch => ({ kind: 'batch', sent: [], tasks: [], results: [], aggregates: [], redis: [] });
+const emptyBatch = (): LoadBatch => ({ kind: 'batch', sent: [], tasks: [], results: [], aggregates: [] });
 const sent: Sent[] = [];
 /** What was heard, to be read when the load is over: what is measured has the machine for itself. */
 const heard: (() => void)[] = [];
@@ -73,15 +72,6 @@ listen(subjects.results, (message, at) => {
 });
 listen(subjects.aggregates, (message, at) => void batch.aggregates.push(aggregateSeen(message.json<Aggregate>(), at)), (message) => void open.delete(message.headers?.get(headers.requestId) ?? ''));
 
-const redis = order.redisUrl === null ? null : new Redis(order.redisUrl);
-redis?.on('pmessage', (_pattern: string, _channel: string, text: string) => {
-  const at = now();
-  heard.push(() => {
-    const aggregate: Aggregate = JSON.parse(text);
-    if (ours(aggregate.cameraId)) batch.redis.push(aggregateSeen(aggregate, at));
-  });
-});
-await redis?.psubscribe(redisKeys.channel('*'));
 await nc.flush();
 
 process.on('disconnect', () => process.exit(0));
@@ -99,7 +89,6 @@ do report();
 while (heard.length > 0);
 await new Promise((resolve) => process.send?.({ kind: 'end', failed, latestMs } satisfies LoadEnd, resolve));
 await link.close();
-redis?.disconnect();
 process.disconnect?.();
 
 function report(): void {

@@ -12,7 +12,6 @@ export interface Load {
 
 export interface LoadOrder extends Load {
   readonly natsUrl: string;
-  readonly redisUrl: string | null;
   /** See `clock.ts`. */
   readonly offset: number;
   /** Begin of the cameras' names, so that two loads do not mix. */
@@ -21,6 +20,7 @@ export interface LoadOrder extends Load {
 
 export interface ViewerOrder {
   readonly url: string;
+  readonly redisUrl: string | null;
   readonly token: string | null;
   readonly offset: number;
   readonly prefix: string;
@@ -73,7 +73,6 @@ export interface LoadBatch {
   readonly tasks: SeenTask[];
   readonly results: SeenResult[];
   readonly aggregates: SeenAggregate[];
-  readonly redis: SeenAggregate[];
 }
 
 export interface LoadEnd {
@@ -87,6 +86,8 @@ export interface LoadEnd {
 export interface ViewerBatch {
   readonly kind: 'batch';
   readonly pushed: SeenAggregate[];
+  /** Of Redis's channels. */
+  readonly redis: SeenAggregate[];
   alerts: number;
 }
 

@@ -43,11 +43,11 @@ let runs = 0;
 export async function run(target: Target, load: Load, listener: Listener): Promise<RunEnd> {
   const offset = wallOffset();
   const prefix = `bench${process.pid}-${++runs}-`;
-  const viewer = startChild('viewer.ts', { url: target.httpUrl, token: target.token, offset, prefix });
+  const viewer = startChild('viewer.ts', { url: target.httpUrl, redisUrl: target.redisUrl, token: target.token, offset, prefix });
   try {
     await nextOf(viewer);
     viewer.on('message', (batch: ViewerBatch) => listener.viewer(batch));
-    const loader = startChild('load.ts', { ...load, natsUrl: target.natsUrl, redisUrl: target.redisUrl, offset, prefix });
+    const loader = startChild('load.ts', { ...load, natsUrl: target.natsUrl, offset, prefix });
     try {
       await nextOf(loader);
       const pids = new Map([...target.pids, ['load', loader.pid ?? 0], ['viewer', viewer.pid ?? 0], ['bench', process.pid]]);

@@ -1,14 +1,19 @@
-/** A viewer of the live feed in a process of its own: every camera, arrival times of everything. Reports every half second. */
+/**
+ * A viewer of the live feed in a process of its own: every camera, arrival times of everything; and beside it a subscriber
+ * of Redis, which has to wait for nobody here. Reports every half second.
+ */
+import { Redis } from 'ioredis';
 import { WebSocket } from 'ws';
 import type { Aggregate } from '../../src/messages/aggregate.ts';
+import { redisKeys } from '../../src/messages/subjects.ts';
 import { clockWith } from './clock.ts';
-import type { ViewerBatch, ViewerOrder } from './orders.ts';
+import type { SeenAggregate, ViewerBatch, ViewerOrder } from './orders.ts';
 
 const order: ViewerOrder = JSON.parse(process.argv[2] ?? '');
 const now = clockWith(order.offset);
 const REPORT_MS = 500;
 
-const emptyBatch = (): ViewerBatch => ({ kind: 'batch', pushed: [], alerts: 0 });
+const emptyBatch = (): ViewerBatch => ({ kind: 'batch', pushed: [], redis: [], alerts: 0 });
 let batch = emptyBatch();
 const url = new URL('/ws', order.url.replace(/^http/, 'ws'));
 if (order.token !== null) url.searchParams.set('token', order.token);
@@ -21,8 +26,7 @@ socket.on('message', (data: Buffer) => {
     batch.alerts += 1;
     return;
   }
-  const { requestId, revision, publishedAt, riskAssessment } = message.data;
-  batch.pushed.push({ requestId, at, revision, madeAt: Date.parse(publishedAt), missing: riskAssessment.missingGroups.length });
+  batch.pushed.push(seen(message.data, at));
 });
 socket.on('close', (code) => {
   console.error(`the viewer's connection was closed with ${code}`);
@@ -34,11 +38,23 @@ await new Promise((resolve, reject) => {
 });
 socket.send(JSON.stringify({ type: 'subscribe' }));
 
+const redis = order.redisUrl === null ? null : new Redis(order.redisUrl);
+redis?.on('pmessage', (_pattern: string, _channel: string, text: string) => {
+  const at = now();
+  const aggregate: Aggregate = JSON.parse(text);
+  if (aggregate.cameraId.startsWith(order.prefix)) batch.redis.push(seen(aggregate, at));
+});
+await redis?.psubscribe(redisKeys.channel('*'));
+
 setInterval(report, REPORT_MS);
 process.on('disconnect', () => process.exit(0));
 // Asked for what is left.
 process.on('message', report);
 process.send?.('ready');
+
+function seen({ requestId, revision, publishedAt, riskAssessment }: Aggregate, at: number): SeenAggregate {
+  return { requestId, at, revision, madeAt: Date.parse(publishedAt), missing: riskAssessment.missingGroups.length };
+}
 
 function report(): void {
   process.send?.(batch);

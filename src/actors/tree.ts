@@ -4,6 +4,7 @@ import { aggregatorActor, type AggregatorInit } from './aggregator.ts';
 import { alertImagesActor, type AlertImagesInit } from './alert-images.ts';
 import { alertWriterActor, type AlertWriterInit } from './alert-writer.ts';
 import { cacheWriterActor, type CacheWriterInit } from './cache-writer.ts';
+import { callerActor } from './caller.ts';
 import type { CameraInit, CameraMessage } from './camera/camera.types.ts';
 import { cameraRegistryActor, type CameraRegistryInit } from './camera-registry.ts';
 import { onDemandActor, type OnDemandInit } from './on-demand.ts';
@@ -60,6 +61,8 @@ const aggregatorParts = ({ webhooks, alertImages, redisWriters, aggregator }: In
 
 const schedulerParts = ({ keyPool, scheduler }: InitsOf<'scheduler'>): readonly Spec[] => [
   child('key-pool', keyPoolActor, keyPool),
+  // Calls cost a third of the work for a group: they have a thread of their own.
+  child('caller', callerActor, () => null, { placement: { kind: 'thread', maxHeapMb: 256 }, startTimeoutMs: 30_000 }),
   // Calls in flight get time to finish; what does not is handed back to the bus.
   child('scheduler', schedulerActor, scheduler, { shutdownTimeoutMs: 4_000 }),
 ];

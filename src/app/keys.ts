@@ -51,8 +51,6 @@ const limitsNotShared = (nodes: number): string => `API key limits: Redis is awa
  * With a real Redis the limits are held together with every other node that uses it; else by this process alone.
  */
 export async function useKeys(config: GantryConfig, log: Log, redis: Pick<UsedService, 'url' | 'durable'> | null = null): Promise<UsedKeys> {
-  // The provider's library takes as long to load as half of everything else: only who calls providers has it, and meanwhile the rest goes on.
-  const loading = import('../llm/client.ts');
   const nodeId = await nodeIdOf(config.dataDir);
   const simulator = config.simulateProvider ? await simulate() : null;
   const admin = await KeyAdmin.open({
@@ -81,7 +79,7 @@ export async function useKeys(config: GantryConfig, log: Log, redis: Pick<UsedSe
   return {
     pool: () => ({ config: admin.keys.config, memory, gate }),
     scheduler: {
-      vlm: (await loading).createVlmClient(),
+      vlm: 'caller',
       language: config.language,
       // As the key file says now, for a scheduler that is started again.
       get settings() {

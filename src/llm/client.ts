@@ -1,12 +1,12 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import OpenAI from 'openai';
 import type { ChatCompletion, ChatCompletionCreateParamsNonStreaming } from 'openai/resources/chat/completions';
 import type { ResponseFormat } from '../keys/config.schema.ts';
 import type { TransitSample } from '../keys/guard.ts';
 import type { CallOutcome } from '../keys/outcome.ts';
 import type { Secret } from '../keys/secret.ts';
+import { newSpanId } from '../messages/ids.ts';
 import { joinSignals } from '../runtime/joined-signal.ts';
-import { Turnstile } from '../runtime/turnstile.ts';
 import { readAnswer, type Answer } from './answer.ts';
 import { classifyFailure, redact } from './failure.ts';
 import { createFetch, type Watch } from './http-fetch.ts';
@@ -34,8 +34,8 @@ export interface VlmRequest {
   readonly timeoutMs: number;
   /** Gives the call up: outcome `abandoned`. */
   readonly signal?: AbortSignal;
-  /** Called once, at the moment the request is written to its connection; not at all when that never happened. */
-  readonly onSent?: () => void;
+  /** Called once, when the request has been written to its connection, `agoMs` ago; not at all when that never happened. */
+  readonly onSent?: (agoMs: number) => void;
 }
 
 export type VlmReply =
@@ -75,7 +75,6 @@ export function createVlmClient(): VlmClient {
   const formats = new ResponseFormats();
   /** Requests under way, by their `traceparent`, which no other has. */
   const underWay = new Map<string, Watch>();
-  const turnstile = new Turnstile();
   const fetch = createFetch((headers) => underWay.get(headers.get(TRACE) ?? ''));
   /** One client for each key's name; replaced when its secret or endpoint changes, so it grows no larger than the key file. */
   const clients = new Map<string, { readonly access: VlmAccess; readonly client: OpenAI }>();
@@ -99,14 +98,13 @@ export function createVlmClient(): VlmClient {
       over.abort();
     }, Math.max(1, Math.ceil(timeoutMs)));
     let sentAt: number | null = null;
-    const trace = `00-${request.traceId}-${randomBytes(8).toString('hex')}-01`;
+    const trace = `00-${request.traceId}-${newSpanId()}-01`;
     const onSent = (): void => {
       sentAt = performance.now();
-      request.onSent?.();
+      request.onSent?.(0);
     };
     underWay.set(trace, { onSent, signal: over.signal });
     try {
-      await turnstile.next();
       // Our own time-out comes first.
       const options = { body: bodyOf(request, step), timeout: 2 * timeoutMs + 1_000, headers: { 'content-type': 'application/json', [TRACE]: trace } };
       const { data, response } = await clientFor(access).post<Partial<ChatCompletion> | null>('/chat/completions', options).withResponse();

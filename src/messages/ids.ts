@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 
 /**
@@ -28,7 +28,10 @@ export type ImageId = z.infer<typeof ImageId>;
 export const IsoTime = z.iso.datetime();
 
 export const newRequestId = (): RequestId => randomUUID();
-export const newTraceId = (): TraceId => randomBytes(16).toString('hex');
+/** Of a UUID: the platform draws its randomness ahead, where `randomBytes` asks for it anew each time. */
+export const newTraceId = (): TraceId => randomUUID().replaceAll('-', '');
+/** 16 hex digits: one step on the way of a trace. */
+export const newSpanId = (): string => newTraceId().slice(16);
 export const frameImageId = (requestId: RequestId): ImageId => `${requestId}.frame`;
 export const cropImageId = (requestId: RequestId, groupIndex: number): ImageId => `${requestId}.g${groupIndex}`;
 

@@ -10,10 +10,18 @@ export interface SimulatedAnswer {
   readonly triggerObjectIds: readonly number[];
 }
 
-const figure = (text: string, name: string): number | null => {
-  const found = new RegExp(`"${name}":(-?\\d+(?:\\.\\d+)?)`).exec(text)?.[1];
-  return found === undefined ? null : Number(found);
+const figureOf = (name: string): ((text: string) => number | null) => {
+  const pattern = new RegExp(`"${name}":(-?\\d+(?:\\.\\d+)?)`);
+  return (text) => {
+    const found = pattern.exec(text)?.[1];
+    return found === undefined ? null : Number(found);
+  };
 };
+const widthOf = figureOf('frame_width_px');
+const nearestOf = figureOf('nearest_person_vehicle_px');
+const speedOf = figureOf('max_speed_px_s');
+const closingOf = figureOf('max_closing_speed_px_s');
+const objectsOf = figureOf('objects_in_group');
 
 /**
  * Judges the figures in a prompt, roughly as a model would: near and fast is worse. Some chance, drawn from seed and
@@ -21,12 +29,12 @@ const figure = (text: string, name: string): number | null => {
  */
 export function judge(text: string, seed: number): SimulatedAnswer {
   const random = seededRandom(hashText(text) ^ seed);
-  const width = figure(text, 'frame_width_px') ?? 1280;
-  const nearest = figure(text, 'nearest_person_vehicle_px');
+  const width = widthOf(text) ?? 1280;
+  const nearest = nearestOf(text);
   const near = nearest === null ? 0 : Math.max(0, 1 - nearest / (width * 0.1));
-  const fast = Math.min(1, (figure(text, 'max_speed_px_s') ?? 0) / (width * 0.25));
-  const closing = Math.min(1, Math.max(0, figure(text, 'max_closing_speed_px_s') ?? 0) / (width * 0.2));
-  const crowd = Math.min(1, (figure(text, 'objects_in_group') ?? 2) / 15);
+  const fast = Math.min(1, (speedOf(text) ?? 0) / (width * 0.25));
+  const closing = Math.min(1, Math.max(0, closingOf(text) ?? 0) / (width * 0.2));
+  const crowd = Math.min(1, (objectsOf(text) ?? 2) / 15);
   const score = 0.4 * near + 0.25 * closing + 0.15 * fast + 0.1 * crowd + 0.35 * random() ** 2;
   const riskLevel = score > 0.62 ? 'high' : score > 0.42 ? 'medium' : score > 0.22 ? 'low' : 'none';
   const ids = [...text.matchAll(/"id":(\d+)/g)].map((match) => Number(match[1]));

@@ -4,7 +4,7 @@ import { judge } from './judge.ts';
 import { type HeldKey, Keyring } from './keyring.ts';
 import { hashText, logNormalMs, seededRandom } from './random.ts';
 import { CallRecord } from './record.ts';
-import { completionBody, modelText, preciseNow, sendError, sendJson, usedTokens } from './reply.ts';
+import { type Completion, completionBody, modelText, preciseNow, sendError, sendJson, usedTokens } from './reply.ts';
 import { BadRequest, readChatRequest, textOf, wantsWrapper, type ChatRequest } from './request.ts';
 import type { Behaviour, ProviderSimulator, SimulatorOptions } from './types.ts';
 
@@ -122,7 +122,9 @@ class Simulator {
     }
     if (chat.model !== this.#model) return sendError(response, 404, 'model_not_found', `The model ${chat.model} does not exist.`, {}, 'model');
     const behaviour = this.#behaviours.next(key.name);
-    const { promptTokens, completionTokens } = usedTokens(textOf(chat).length, this.#say(chat, behaviour));
+    const prompt = textOf(chat);
+    const text = modelText(judge(prompt, this.#seed ^ hashText(this.#model)), behaviour?.kind ?? null, wantsWrapper(chat));
+    const { promptTokens, completionTokens } = usedTokens(prompt.length, text);
     const tokens = promptTokens + completionTokens;
     onTokens(tokens);
     const wait = key.tokens?.waitMs(at, tokens) ?? 0;
@@ -134,10 +136,10 @@ class Simulator {
     const { medianMs, p95Ms } = this.#options.latency ?? { medianMs: 0, p95Ms: 0 };
     const ms = behaviour?.kind === 'slow' ? behaviour.ms : logNormalMs(this.#random, medianMs, p95Ms);
     if (ms > 0 && !(await this.#pause(ms, response))) return 0;
-    return this.#send(response, behaviour, chat);
+    return this.#send(response, behaviour, { text, promptLength: prompt.length });
   }
 
-  #send(response: ServerResponse, behaviour: Behaviour | null, chat: ChatRequest): number {
+  #send(response: ServerResponse, behaviour: Behaviour | null, said: Pick<Completion, 'text' | 'promptLength'>): number {
     if (behaviour?.kind === 'hang') return 0;
     if (behaviour?.kind === 'drop') {
       response.destroy();
@@ -151,7 +153,7 @@ class Simulator {
       response.writeHead(200, { 'content-type': 'application/json' }).end('{"id": "chatcmpl-sim", "choices": [');
       return 200;
     }
-    const completion = completionBody({ id: ++this.#calls, model: this.#model, text: this.#say(chat, behaviour), promptLength: textOf(chat).length });
+    const completion = completionBody({ id: ++this.#calls, model: this.#model, ...said });
     if (behaviour?.kind === 'hang-body') {
       const whole = JSON.stringify(completion);
       response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(whole) });
@@ -160,10 +162,6 @@ class Simulator {
     }
     sendJson(response, 200, completion);
     return 200;
-  }
-
-  #say(chat: ChatRequest, behaviour: Behaviour | null): string | null {
-    return modelText(judge(textOf(chat), this.#seed ^ hashText(this.#model)), behaviour?.kind ?? null, wantsWrapper(chat));
   }
 
   /** False when the caller went away, or the simulator closed, meanwhile. */

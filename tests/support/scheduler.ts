@@ -41,7 +41,7 @@ export class FakeVlm implements VlmClient {
       this.open.push(entry);
       this.most = Math.max(this.most, this.open.length);
       request.signal?.addEventListener('abort', () => entry.finish({ ok: false, failure: { kind: 'abandoned', message: '' }, formatRefused: false, promptTokens: 0, completionTokens: 0 }));
-      request.onSent?.();
+      request.onSent?.(0);
       if (this.#auto) this.#clock.setTimeout(() => entry.finish(this.answer), 1_000);
     });
   }

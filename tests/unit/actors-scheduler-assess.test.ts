@@ -84,7 +84,7 @@ function makeWorld(world: World) {
       seen.calls.push(request);
       const next = replies.shift();
       assert.ok(next !== undefined, 'a call too many');
-      if (next !== 'until-aborted' || world.sentFirst === true) request.onSent?.();
+      if (next !== 'until-aborted' || world.sentFirst === true) request.onSent?.(0);
       world.duringCall?.({ clock, closing, abort });
       if (next === 'until-aborted') {
         if (request.signal?.aborted !== true) await new Promise((resolve) => request.signal?.addEventListener('abort', resolve));

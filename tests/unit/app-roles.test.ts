@@ -41,9 +41,9 @@ describe('roles of a process', () => {
     };
     const ids = (some: Partial<TreeInits>) => gantryTree({ cameras: null, scheduler: null, aggregator: null, web: null, ...some }).children.map(({ id }) => id);
     const whole = ids(inits);
-    assert.equal(whole.length, 13);
+    assert.equal(whole.length, 14);
     assert.ok(whole.indexOf('aggregator') < whole.indexOf('scheduler') && whole.indexOf('scheduler') < whole.indexOf('publisher') && whole.indexOf('publisher') < whole.indexOf('cameras'));
-    assert.deepEqual(ids({ scheduler: inits.scheduler }), ['key-pool', 'scheduler']);
+    assert.deepEqual(ids({ scheduler: inits.scheduler }), ['key-pool', 'caller', 'scheduler']);
     assert.deepEqual(ROLES.flatMap((role) => ids({ [role]: inits[role] })).toSorted(), whole.toSorted());
   });
 });

@@ -17,20 +17,19 @@ const result = (groupIndex: number, at: number, over: Partial<SeenResult> = {}):
   unknown: false,
   ...over,
 });
-const batch = (over: Partial<LoadBatch>): LoadBatch => ({ kind: 'batch', sent: [], tasks: [], results: [], aggregates: [], redis: [], ...over });
+const batch = (over: Partial<LoadBatch>): LoadBatch => ({ kind: 'batch', sent: [], tasks: [], results: [], aggregates: [], ...over });
 const sent = { requestId: 'a', traceId: 't', at: 1_000.25, timestamp: 1_000, groups: 2 };
 
 /** Published at 1000.25; group 2 is the last, answered by the provider in 40 ms; with the viewer at 1062. */
 function wholeFrame(): Ledger {
   const ledger = new Ledger();
-  ledger.viewer({ kind: 'batch', alerts: 0, pushed: [seen('a', 1_062)] });
+  ledger.viewer({ kind: 'batch', alerts: 0, redis: [seen('a', 1_061, { madeAt: 1_058 })], pushed: [seen('a', 1_062)] });
   ledger.load(
     batch({
       sent: [sent],
       tasks: [{ requestId: 'a', groupIndex: 1, at: 1_002 }, { requestId: 'a', groupIndex: 2, at: 1_003 }],
       results: [result(1, 1_030), result(2, 1_055)],
       aggregates: [seen('a', 1_060)],
-      redis: [seen('a', 1_061, { madeAt: 1_058 })],
     }),
   );
   return ledger;
@@ -60,7 +59,7 @@ test('the stages of a frame add up to its whole way', () => {
 test('a frame that no viewer got is lost, one that came twice is doubled, a revision is neither', () => {
   const ledger = wholeFrame();
   ledger.load(batch({ sent: [{ ...sent, requestId: 'b' }, { ...sent, requestId: 'c' }] }));
-  ledger.viewer({ kind: 'batch', alerts: 0, pushed: [seen('a', 1_070, { revision: 1 }), seen('c', 1_070), seen('c', 1_071)] });
+  ledger.viewer({ kind: 'batch', alerts: 0, redis: [], pushed: [seen('a', 1_070, { revision: 1 }), seen('c', 1_070), seen('c', 1_071)] });
   const { frames, groups, lost, doubled } = ledger.tally(calls, 0);
   assert.deepEqual({ frames, groups, lost, doubled }, { frames: 3, groups: 6, lost: 1, doubled: 1 });
   assert.equal(Object.values(ledger.lost()).reduce((sum, each) => sum + each, 0), 1);
@@ -75,7 +74,7 @@ test('over a long run frames are counted, measured and forgotten', () => {
   let now = 0;
   const ledger = new LoadLedger(() => now);
   ledger.load(batch({ sent: [sent, { ...sent, requestId: 'b' }], results: [result(1, 1_030), result(2, 1_055, { unknown: true, calls: [] })] }));
-  ledger.viewer({ kind: 'batch', alerts: 0, pushed: [seen('a', 1_500, { missing: 1 }), seen('a', 1_500), seen('a', 1_600, { revision: 1 })] });
+  ledger.viewer({ kind: 'batch', alerts: 0, redis: [], pushed: [seen('a', 1_500, { missing: 1 }), seen('a', 1_500), seen('a', 1_600, { revision: 1 })] });
   now = 120_000;
   ledger.load(batch({}));
   const { frames, latencyMs, lost, doubled, judged, unknown, missingGroups, revisions } = ledger.figures();

@@ -3,7 +3,6 @@ import { Writable } from 'node:stream';
 import { describe, it } from 'node:test';
 import { corkBriefly } from '../../src/runtime/cork.ts';
 import { joinSignals } from '../../src/runtime/joined-signal.ts';
-import { Turnstile } from '../../src/runtime/turnstile.ts';
 
 /** Notes what goes out together. */
 function sink() {
@@ -74,45 +73,5 @@ describe('a joined signal', () => {
     joined.release();
     controller.abort();
     assert.equal(joined.signal.aborted, false);
-  });
-});
-
-describe('one piece of work in a turn', () => {
-  it('the first begins at once, the others one in each turn, in order, and what is due meanwhile happens between them', async () => {
-    const turns = new Turnstile();
-    const seen: string[] = [];
-    const work = async (name: string): Promise<void> => {
-      await turns.next();
-      seen.push(name);
-    };
-    const all = Promise.all(['a', 'b', 'c'].map(work));
-    await Promise.resolve();
-    assert.deepEqual([seen, turns.size], [['a'], 2]);
-    const other = (left: number): void => {
-      seen.push('other');
-      if (left > 1) setImmediate(other, left - 1);
-    };
-    setImmediate(other, 2);
-    await all;
-    assert.deepEqual(seen, ['a', 'b', 'other', 'c', 'other'].slice(0, seen.length));
-    assert.deepEqual(seen.filter((name) => name !== 'other'), ['a', 'b', 'c']);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    await work('d');
-    assert.equal(seen.at(-1), 'd');
-  });
-
-  it('of a crowd an eighth begins in each', async () => {
-    const turns = new Turnstile();
-    let begun = 0;
-    const all = Promise.all(Array.from({ length: 41 }, () => turns.next().then(() => (begun += 1))));
-    const seen: number[] = [];
-    const look = (): void => {
-      seen.push(begun);
-      if (begun < 41) setImmediate(look);
-    };
-    setImmediate(look);
-    await all;
-    // One at once; of the 40 that wait 5, of 35 again 5, of 30 then 4, of 26 again 4.
-    assert.deepEqual(seen.slice(0, 4), [6, 11, 15, 19]);
   });
 });

@@ -4,9 +4,11 @@ import { PRIORITIES, type AssessmentTask, type Priority } from '../../messages/t
 import { defineActor, type ActorContext } from '../../runtime/actor.ts';
 import { sleep } from '../../runtime/clock.ts';
 import { asError } from '../../runtime/errors.ts';
+import { CALLER } from '../caller.ts';
 import { KEY_POOL } from '../key-pool.ts';
 import type { Assessed } from './assess.ts';
 import { BusWatch } from './bus-watch.ts';
+import { callerClient } from './caller-client.ts';
 import { Counts } from './counts.ts';
 import { HedgeBudget } from './hedge.ts';
 import { Intake, type IntakeOptions } from './intake.ts';
@@ -82,7 +84,8 @@ class Scheduler {
   #measures = 0;
 
   constructor(ctx: ActorContext<All>, init: SchedulerInit) {
-    const { vlm, language, images, metrics, bus } = init;
+    const { language, images, metrics, bus } = init;
+    const vlm = init.vlm === 'caller' ? callerClient(ctx.ref(CALLER)) : init.vlm;
     const { clock, log } = ctx;
     const pool = ctx.ref(KEY_POOL);
     this.#ctx = ctx;

@@ -10,8 +10,8 @@ import type { ResultMetadata } from './result.ts';
 /** What making one call takes. */
 export interface CallParts {
   readonly clock: Clock;
-  /** The call under this lease is leaving now. */
-  sent(leaseId: string): void;
+  /** The call under this lease left `agoMs` ago. */
+  sent(leaseId: string, agoMs: number): void;
   call(request: VlmRequest): Promise<VlmReply>;
   onCall(kind: CallOutcomeKind, seconds: number): void;
   /** Aborted: calls in flight are given up. */
@@ -49,9 +49,9 @@ export async function makeCall(options: CallOptions, parts: CallParts): Promise<
   const { lease, leaseAskedAt, leasedAt, deadline, dropped, request, hedge } = options;
   const startedAt = clock.now();
   let sentAt: number | null = null;
-  const onSent = (): void => {
-    sentAt = clock.now();
-    parts.sent(lease.leaseId);
+  const onSent = (agoMs: number): void => {
+    sentAt = clock.now() - agoMs;
+    parts.sent(lease.leaseId, agoMs);
   };
   let late = false;
   const over = joinSignals([abort, dropped]);

@@ -57,7 +57,8 @@ export function assessParts(turning: Turning, settings: Pick<SchedulerSettings, 
         const until = joinSignals([closing, withdraw]);
         return lease(pool, request, until.signal, clock).finally(() => until.release());
       }),
-    sent: (leaseId) => void pool.tell({ type: 'sent', leaseId, at: steadyNow(clock) }),
+    // Whole ms, and rather a moment too late than too early.
+    sent: (leaseId, agoMs) => void pool.tell({ type: 'sent', leaseId, at: steadyNow(clock) - Math.floor(agoMs) }),
     settle: (leaseId, outcome, blame, transit, tokens) => {
       const told = pool.tell({ type: 'settle', leaseId, outcome, blame, transit: transit ?? null, tokens: tokens ?? null });
       if (told !== 'accepted') log.warn({ leaseId, told }, 'the key pool did not take a settlement; the lease will expire');

@@ -43,8 +43,8 @@ export const schedulerSettings = (section: SchedulerSection): SchedulerSettings 
 export interface SchedulerInit {
   readonly bus: Bus;
   readonly images: ImageStore;
-  /** Calls the model, while the key pool has a key that is meant to be used; else tasks are judged by rules. Null: always by rules. */
-  readonly vlm: VlmClient | null;
+  /** Calls the model, while the key pool has a key that is meant to be used; else tasks are judged by rules. `caller`: the actor. Null: always by rules. */
+  readonly vlm: VlmClient | 'caller' | null;
   readonly language: Language;
   /** For how long a task is worth an answer, in ms, from its frame; by it is decided how many may wait. Default 30 s. */
   readonly validityMs?: number;

@@ -1,0 +1,89 @@
+import { Secret } from '../keys/secret.ts';
+import type { VlmAccess, VlmClient, VlmReply, VlmRequest } from '../llm/client.ts';
+import { defineActor } from '../runtime/actor.ts';
+import type { Asking } from '../runtime/message.ts';
+import type { Moved } from '../runtime/moved.ts';
+import { address } from '../runtime/ref.ts';
+
+/** A request as it crosses to the thread. `secret` is the key itself: nothing prints, logs or shows messages. */
+export interface CallOrder extends Pick<VlmRequest, 'prompt' | 'traceId' | 'timeoutMs'> {
+  readonly access: Omit<VlmAccess, 'secret'> & { readonly secret: string };
+}
+
+export type CallerMessage =
+  /** Makes one call; answered when it ended. `callId`: no other call has it. */
+  | ({ type: 'call'; callId: string; order: CallOrder; jpeg: Moved<Uint8Array<ArrayBuffer>> } & Asking<VlmReply>)
+  /** Comes after `call`. Answered at the moment the request is written to its connection, with the time of {@link monotonicMs}; null when the call ended without. */
+  | ({ type: 'sent'; callId: string } & Asking<number | null>)
+  | { type: 'give-up'; callId: string };
+
+export const CALLER = address<CallerMessage>('/caller');
+
+/** Milliseconds of the machine's monotonic clock: the same in all threads, whose `performance.now()` begin at moments of their own. */
+export const monotonicMs = (): number => Number(process.hrtime.bigint()) / 1e6;
+
+const REPORT_MS = 1_000;
+
+interface Call {
+  readonly abort: AbortController;
+  readonly sent: PromiseWithResolvers<number | null>;
+}
+
+/**
+ * Makes the calls to the providers, in a thread of its own: to write requests, to read answers and to clear away after
+ * them is a third of the work for a group, and would hold up leases, aggregates and pushes.
+ */
+export const callerActor = defineActor<CallerMessage, { type: 'report' }>()<null>({
+  kind: 'caller',
+  // Three for each call; the scheduler has at most 1,000 under way.
+  mailbox: { capacity: 10_000, overflow: 'refuse' },
+  module: { url: import.meta.url, name: 'callerActor' },
+  start: (ctx) => {
+    // The provider's library takes long to load: what else starts does not wait for it, only the first call does.
+    const loading: Promise<VlmClient> = import('../llm/client.ts').then(({ createVlmClient }) => createVlmClient());
+    loading.catch((thrown: unknown) => ctx.fail(thrown instanceof Error ? thrown : new Error(String(thrown))));
+    const calls = new Map<string, Call>();
+    /** The newest of each key, as one object: that tells the client that it is the same still. */
+    const secrets = new Map<string, Secret>();
+    let made = 0;
+    ctx.setInterval('report', REPORT_MS, { type: 'report' });
+
+    const secretOf = ({ keyName, secret }: CallOrder['access']): Secret => {
+      const known = secrets.get(keyName);
+      if (known?.reveal() === secret) return known;
+      const now = new Secret(secret);
+      secrets.set(keyName, now);
+      return now;
+    };
+
+    const make = async ({ order, jpeg }: { readonly order: CallOrder; readonly jpeg: Uint8Array }, { abort, sent }: Call): Promise<VlmReply> => {
+      const { access, ...rest } = order;
+      return (await loading).call({ ...rest, access: { ...access, secret: secretOf(access) }, jpeg, signal: abort.signal, onSent: () => sent.resolve(monotonicMs()) });
+    };
+
+    return {
+      handlers: {
+        call: (message) => {
+          const answer = ctx.defer<VlmReply>();
+          const call: Call = { abort: new AbortController(), sent: Promise.withResolvers() };
+          calls.set(message.callId, call);
+          make(message, call)
+            .then((reply) => answer.resolve(reply), (thrown: unknown) => answer.reject(thrown instanceof Error ? thrown : new Error(String(thrown))))
+            .finally(() => {
+              calls.delete(message.callId);
+              call.sent.resolve(null);
+              made += 1;
+            });
+          return answer;
+        },
+        sent: ({ callId }) => {
+          const told = ctx.defer<number | null>();
+          void (calls.get(callId)?.sent.promise ?? Promise.resolve(null)).then((at) => told.resolve(at));
+          return told;
+        },
+        'give-up': ({ callId }) => calls.get(callId)?.abort.abort(),
+        report: () => ctx.report({ calls: made, underWay: calls.size }),
+      },
+    };
+  },
+});

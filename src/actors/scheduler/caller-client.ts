@@ -1,0 +1,50 @@
+import { randomUUID } from 'node:crypto';
+import type { VlmClient, VlmReply } from '../../llm/client.ts';
+import { asError } from '../../runtime/errors.ts';
+import { move } from '../../runtime/moved.ts';
+import type { ActorRef } from '../../runtime/ref.ts';
+import { type CallerMessage, monotonicMs } from '../caller.ts';
+
+/** The caller keeps a call's own time-out; this one, later, is for a caller that does not answer. */
+const GRACE_MS = 5_000;
+
+/** Has calls made by the caller, which may run in another thread. One that it loses, because it ended, failed on the way. */
+export function callerClient(caller: ActorRef<CallerMessage>): VlmClient {
+  // A scheduler that was restarted begins to count anew, while the caller may still have calls of the one before.
+  const name = randomUUID();
+  let calls = 0;
+
+  return {
+    call: async (request) => {
+      const { access, prompt, jpeg, traceId, timeoutMs, signal, onSent } = request;
+      if (signal?.aborted === true) return lost('abandoned', 'given up before it was sent');
+      const callId = `${name}:${(calls += 1)}`;
+      const { keyName, baseUrl, model, responseFormat } = access;
+      const order = { access: { keyName, baseUrl, model, responseFormat, secret: access.secret.reveal() }, prompt, traceId, timeoutMs };
+      const waits = { timeoutMs: 2 * timeoutMs + GRACE_MS };
+      const giveUp = (): void => void caller.tell({ type: 'give-up', callId });
+      // A copy: where the picture comes from, it shares its memory with other messages.
+      const answer = caller.ask({ type: 'call', callId, order, jpeg: move(new Uint8Array(jpeg)) }, waits);
+      signal?.addEventListener('abort', giveUp, { once: true });
+      const told = caller.ask({ type: 'sent', callId }, waits).then(
+        (at) => {
+          if (at !== null) onSent?.(Math.max(0, monotonicMs() - at));
+        },
+        // It says the same as the answer.
+        () => undefined,
+      );
+      try {
+        const reply = await answer;
+        await told;
+        return reply;
+      } catch (thrown) {
+        giveUp();
+        return lost('network', `the call was lost in Gantry itself: ${asError(thrown).message}`);
+      } finally {
+        signal?.removeEventListener('abort', giveUp);
+      }
+    },
+  };
+}
+
+const lost = (kind: 'abandoned' | 'network', message: string): VlmReply => ({ ok: false, failure: { kind, message }, formatRefused: false, promptTokens: 0, completionTokens: 0 });

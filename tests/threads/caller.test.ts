@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { CALLER, callerActor } from '../../src/actors/caller.ts';
+import { callerClient } from '../../src/actors/scheduler/caller-client.ts';
+import { Secret } from '../../src/keys/secret.ts';
+import type { VlmClient, VlmReply, VlmRequest } from '../../src/llm/client.ts';
+import { buildPrompt } from '../../src/llm/prompt.ts';
+import { child, supervisor } from '../../src/runtime/supervision.ts';
+import { type ActorSystem, startSystem } from '../../src/runtime/system.ts';
+import { startProviderSimulator } from '../../src/simulator/server.ts';
+import type { ProviderSimulator } from '../../src/simulator/types.ts';
+import { plainTask } from '../support/assessment-task.ts';
+import { makeJpeg } from '../support/jpeg.ts';
+import { memoryLog } from '../support/log.ts';
+import { until } from '../support/until.ts';
+
+const KEY = 'sk-caller-secret-98765';
+const task = plainTask();
+const log = memoryLog();
+let sim: ProviderSimulator;
+let system: ActorSystem;
+let client: VlmClient;
+let jpeg: Buffer;
+
+before(async () => {
+  jpeg = await makeJpeg();
+  sim = await startProviderSimulator({ keys: [{ name: 'k1', key: KEY, qps: 1_000, rpm: 10_000 }, { name: 'k2', key: 'another', qps: 1_000, rpm: 10_000 }], latency: { medianMs: 20, p95Ms: 30 } });
+  const tree = supervisor('root', [child('caller', callerActor, () => null, { placement: { kind: 'thread' }, backoff: { minMs: 10, maxMs: 50 } })]);
+  system = await startSystem(tree, { log, onEscalation: (error) => assert.fail(error) });
+  client = callerClient(system.ref(CALLER));
+});
+after(async () => {
+  await system.stop();
+  await sim.close();
+});
+
+const secret = new Secret(KEY);
+const call = (more: Partial<VlmRequest> = {}, key: { readonly keyName: string; readonly secret: Secret } = { keyName: 'k1', secret }): Promise<VlmReply> =>
+  client.call({ access: { ...key, baseUrl: sim.url, model: 'sim-vl', responseFormat: 'json_schema' }, prompt: buildPrompt(task, 'en'), jpeg, traceId: task.traceId, timeoutMs: 5_000, ...more });
+const callerInTree = () => {
+  const root = system.snapshot();
+  const found = root.type === 'supervisor' ? root.children.find(({ path }) => path === '/caller') : undefined;
+  assert.ok(found?.type === 'actor');
+  return found;
+};
+
+describe('the caller in its thread', () => {
+  it('makes calls, and tells when each was sent before it brings the answer', async () => {
+    const told: string[] = [];
+    const asked = performance.now();
+    const replies = await Promise.all(Array.from({ length: 20 }, async (_, n) => {
+      const reply = await call({ onSent: (agoMs) => void told.push(`${n} ${agoMs >= 0 && agoMs <= performance.now() - asked}`) });
+      told.push(`${n} answered`);
+      return reply;
+    }));
+    assert.deepEqual(replies.map((reply) => reply.ok), replies.map(() => true));
+    for (let n = 0; n < 20; n += 1) assert.deepEqual(told.filter((one) => one.startsWith(`${n} `)), [`${n} true`, `${n} answered`]);
+    assert.equal(sim.calls().length, 20);
+  });
+
+  it('leaves the picture with whoever asked', async () => {
+    const bytes = jpeg.toString('base64');
+    assert.ok((await call()).ok);
+    assert.equal(jpeg.toString('base64'), bytes);
+  });
+
+  it('tells the way to the provider as measured in the thread, and takes a new secret of a key', async () => {
+    const reply = await call();
+    assert.ok(reply.ok && reply.transit?.kind === 'arrival' && reply.transit.roundTripMs !== undefined && reply.transit.roundTripMs < 5_000, JSON.stringify(reply));
+    const wrong = await call({}, { keyName: 'k1', secret: new Secret('no key of anybody') });
+    assert.ok(!wrong.ok && wrong.failure.kind === 'rejected-key', JSON.stringify(wrong));
+    assert.ok((await call({}, { keyName: 'k1', secret: new Secret('another') })).ok);
+  });
+
+  it('gives a call up when it is told to, before and after it was sent', async () => {
+    sim.setBehaviour({ kind: 'hang' });
+    const controller = new AbortController();
+    const sent = Promise.withResolvers<void>();
+    const hanging = call({ signal: controller.signal, onSent: () => sent.resolve() });
+    await sent.promise;
+    controller.abort();
+    const reply = await hanging;
+    assert.ok(!reply.ok && reply.failure.kind === 'abandoned', JSON.stringify(reply));
+    const calls = sim.calls().length;
+    let told = 0;
+    const early = await call({ signal: AbortSignal.abort(), onSent: () => void (told += 1) });
+    assert.ok(!early.ok && early.failure.kind === 'abandoned');
+    assert.deepEqual([told, sim.calls().length], [0, calls]);
+    sim.clearBehaviours();
+  });
+
+  it('a call that was never sent says so', async () => {
+    let told = 0;
+    const reply = await client.call({ access: { keyName: 'k9', secret, baseUrl: 'http://127.0.0.1:9/v1', model: 'm', responseFormat: 'none' }, prompt: buildPrompt(task, 'en'), jpeg, traceId: task.traceId, timeoutMs: 2_000, onSent: () => void (told += 1) });
+    assert.ok(!reply.ok && reply.failure.kind === 'network', JSON.stringify(reply));
+    assert.equal(told, 0);
+  });
+
+  it('loses only the calls under way when its thread ends, and says that it was Gantry', async () => {
+    sim.setBehaviour({ kind: 'hang' });
+    let sent = 0;
+    const lost = [1, 2, 3].map(() => call({ onSent: () => void (sent += 1) }));
+    await until('all are sent', () => sent === 3);
+    await system.restart('/caller');
+    for (const reply of await Promise.all(lost)) {
+      assert.ok(!reply.ok && reply.failure.kind === 'network' && /in Gantry itself/.test(reply.failure.message), JSON.stringify(reply));
+    }
+    sim.clearBehaviours();
+    assert.ok((await call()).ok, 'the next one is made');
+    assert.ok(callerInTree().restarts >= 1);
+    assert.equal(callerInTree().placement, 'thread');
+  });
+
+  it('shows its calls in the tree, and a key nowhere', async () => {
+    await until('it reported', () => typeof callerInTree().detail['calls'] === 'number', 3_000);
+    assert.ok(!JSON.stringify([log.lines, system.snapshot()]).includes(KEY));
+  });
+});
