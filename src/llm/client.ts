@@ -67,6 +67,7 @@ export interface VlmClient {
   call(request: VlmRequest): Promise<VlmReply>;
 }
 
+const USER_AGENT = 'Gantry';
 /** W3C trace context: version, trace, span, flags. */
 const TRACE = 'traceparent';
 
@@ -82,7 +83,7 @@ export function createVlmClient(): VlmClient {
   function clientFor(access: VlmAccess): OpenAI {
     const known = clients.get(access.keyName);
     if (known !== undefined && known.access.secret === access.secret && known.access.baseUrl === access.baseUrl) return known.client;
-    const client = new OpenAI({ apiKey: access.secret.reveal(), baseURL: access.baseUrl, maxRetries: 0, logLevel: 'off', organization: null, project: null, fetch });
+    const client = new PlainClient({ apiKey: access.secret.reveal(), baseURL: access.baseUrl, maxRetries: 0, logLevel: 'off', organization: null, project: null, fetch });
     clients.set(access.keyName, { access, client });
     return client;
   }
@@ -106,7 +107,7 @@ export function createVlmClient(): VlmClient {
     underWay.set(trace, { onSent, signal: over.signal });
     try {
       // Our own time-out comes first.
-      const options = { body: bodyOf(request, step), timeout: 2 * timeoutMs + 1_000, headers: { 'content-type': 'application/json', [TRACE]: trace } };
+      const options = { body: bodyOf(request, step), timeout: 2 * timeoutMs + 1_000, headers: { [TRACE]: trace } };
       const { data, response } = await clientFor(access).post<Partial<ChatCompletion> | null>('/chat/completions', options).withResponse();
       const roundTripMs = sentAt === null ? null : performance.now() - sentAt;
       const arrivedAt = performance.now();
@@ -128,6 +129,20 @@ export function createVlmClient(): VlmClient {
   }
 
   return { call };
+}
+
+/**
+ * The library's client with the few headers a provider needs. Its own builder puts together fourteen for each request, in
+ * several rounds, and tells the provider about this machine.
+ */
+class PlainClient extends OpenAI {
+  override async buildRequest(options: Parameters<OpenAI['buildRequest']>[0]): ReturnType<OpenAI['buildRequest']> {
+    const { body, timeout, headers: own } = options;
+    if (!(body instanceof Uint8Array) || timeout === undefined) throw new TypeError('a request needs a body of bytes and a time-out');
+    const headers = new Headers({ accept: 'application/json', authorization: `Bearer ${this.apiKey}`, 'content-type': 'application/json', 'user-agent': USER_AGENT });
+    for (const [name, value] of Object.entries(own ?? {})) headers.set(name, String(value));
+    return { req: { method: 'POST', headers, body }, url: this.buildURL(options.path, null), timeout };
+  }
 }
 
 /** Stands in a body for the picture; no prompt holds it. */

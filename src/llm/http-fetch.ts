@@ -8,9 +8,6 @@ const KEPT = 256;
 /** A connection that nobody used for so long is closed: after longer, servers and firewalls may have dropped it without a word. */
 const KEPT_MS = 4_000;
 
-/** Statuses whose answers have no body, which `Response` insists on. */
-const BODILESS: ReadonlySet<number> = new Set([204, 205, 304]);
-
 /** Who watches over a request. */
 export interface Watch {
   /**
@@ -70,13 +67,25 @@ export function createFetch(watchOf: (headers: Headers) => Watch | undefined): (
       request.once('error', (error) => finish(() => reject(error)));
       request.once('response', (response) => {
         read(response).then(
-          (bytes) => finish(() => resolve(new Response(BODILESS.has(response.statusCode ?? 0) ? null : bytes, { status: response.statusCode ?? 0, statusText: response.statusMessage ?? '', headers: headersOf(response) }))),
+          (bytes) => finish(() => resolve(new WholeResponse(bytes, { status: response.statusCode ?? 0, statusText: response.statusMessage ?? '', headers: headersOf(response) }))),
           (thrown: unknown) => finish(() => reject(thrown)),
         );
       });
       request.end(body);
     });
   };
+}
+
+/** A response that has come in whole. The platform's own puts a stream around bytes, only to read it again. */
+class WholeResponse extends Response {
+  override readonly text: () => Promise<string>;
+  override readonly json: () => Promise<unknown>;
+
+  constructor(bytes: Buffer, init: ResponseInit) {
+    super(null, init);
+    this.text = () => Promise.resolve(bytes.toString('utf8'));
+    this.json = () => this.text().then((text): unknown => JSON.parse(text));
+  }
 }
 
 function read(response: IncomingMessage): Promise<Buffer> {

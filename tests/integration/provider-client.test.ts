@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { Secret } from '../../src/keys/secret.ts';
@@ -120,6 +121,35 @@ describe('a call to the model', () => {
       assert.equal(failure(await call({ signal: controller.signal })).kind, 'abandoned');
     });
   }
+
+  it('sends what a provider needs, with the query of its endpoint, and nothing about this machine', async () => {
+    const seen: { readonly url: string | undefined; readonly headers: Record<string, unknown>; readonly model: unknown }[] = [];
+    const server = createHttpServer((request, response) => {
+      let text = '';
+      request.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+      request.on('end', () => {
+        const { 'content-length': length, traceparent, ...headers } = request.headers;
+        assert.equal(Number(length), Buffer.byteLength(text));
+        for (const own of ['host', 'connection']) delete headers[own];
+        assert.match(String(traceparent), new RegExp(`^00-${task.traceId}-[0-9a-f]{16}-01$`));
+        seen.push({ url: request.url, headers, model: JSON.parse(text).model });
+        response.writeHead(200, { 'content-type': 'application/json' }).end('{"choices": []}');
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const bound = server.address();
+    assert.ok(typeof bound === 'object' && bound !== null);
+    const base = `http://127.0.0.1:${bound.port}`;
+    assert.equal(failure(await call({ access: access({ keyName: 'a', baseUrl: `${base}/v1/` }) })).kind, 'unreadable');
+    assert.equal(failure(await call({ access: access({ keyName: 'b', baseUrl: `${base}/deployed?api-version=7` }) })).kind, 'unreadable');
+    server.closeAllConnections();
+    server.close();
+    const headers = { accept: 'application/json', authorization: `Bearer ${KEY}`, 'content-type': 'application/json', 'user-agent': 'Gantry' };
+    assert.deepEqual(seen, [
+      { url: '/v1/chat/completions', headers, model: 'sim-vl' },
+      { url: '/deployed/chat/completions?api-version=7', headers, model: 'sim-vl' },
+    ]);
+  });
 
   it('sorts a closed port as network and says why', async () => {
     const probe = createServer();
