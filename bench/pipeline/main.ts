@@ -9,11 +9,11 @@
 import { loadavg } from 'node:os';
 import { percentiles } from '../../src/cli/check/percentiles.ts';
 import { type Bar, bar, machine, print, readOptions, type Result, resultOf } from '../harness.ts';
-import { FrameMaker } from './frames.ts';
 import { Ledger, STAGES, type Tally } from './journey.ts';
 import type { ProviderOrder } from './orders.ts';
 import { run, type RunEnd } from './run.ts';
 import { startGantryProcess, startProvider } from './stack.ts';
+import { jsonRoundTripUs } from './yardstick.ts';
 
 const options = readOptions(process.argv.slice(2), true);
 
@@ -33,7 +33,7 @@ const WARM_UP_MS = options.quick ? 2_000 : 5_000;
 const results: Result[] = [];
 const bars: Bar[] = [];
 const before = loadavg()[0] ?? 0;
-const yardstick = jsonRoundTrips();
+const yardstick = Array.from({ length: 5 }, () => jsonRoundTripUs(2_000));
 const provider = await startProvider(PROVIDER);
 try {
   const gantry = await startGantryProcess({ provider, ...(options.profile === null ? {} : { profile: options.profile }) });
@@ -55,18 +55,8 @@ try {
 } finally {
   provider.stop();
 }
-results.push(resultOf('load average before', 'machine', '', [before]), resultOf('yardstick: a frame as JSON, written and read', 'machine', 'us', yardstick));
+results.push(resultOf('load average before', 'machine', '', [before]), resultOf('yardstick before: a frame as JSON, written and read', 'machine', 'us', yardstick));
 print({ name: 'bench:pipeline', machine: machine(), results, bars }, options);
-
-/** How fast this machine is at such work: so much faster or slower, so much smaller or larger every figure here. */
-function jsonRoundTrips(): number[] {
-  const frame = new FrameMaker('yardstick', 1).next(0);
-  return Array.from({ length: 5 }, () => {
-    const began = performance.now();
-    for (let each = 0; each < 2_000; each += 1) JSON.parse(JSON.stringify(frame));
-    return ((performance.now() - began) * 1_000) / 2_000;
-  });
-}
 
 function judge({ groupsPerSecond, mostMs, seconds }: (typeof RATES)[number], ledger: Ledger, tally: Tally, end: RunEnd): void {
   const name = `${groupsPerSecond} groups/s`;
@@ -87,6 +77,7 @@ function judge({ groupsPerSecond, mostMs, seconds }: (typeof RATES)[number], led
   note('aggregate made -> Redis subscriber', redis, WHOLE);
   results.push(resultOf('alerts', name, '', [tally.alerts]), resultOf('frames measured', name, '', [journeys.length]), resultOf('of them while nothing else used the machine', name, '', [calm.length]), resultOf('load later than planned, at worst', name, 'ms', [end.latestMs]));
   for (const [process_, cores] of end.cores) results.push(resultOf(`CPU of ${process_}`, name, 'cores', [cores]));
+  results.push(resultOf('yardstick, each half second', name, 'us', end.yardstickUs));
   results.push(resultOf('CPU of Gantry for a group', name, 'ms', [((end.cores.get('Gantry') ?? Number.NaN) * 1_000) / groupsPerSecond]));
   bars.push(
     bar(`${name}: added latency, P95`, p(added, 'p95'), 'ms', '<=', mostMs),

@@ -3,6 +3,7 @@ import { clockWith, wallOffset } from './clock.ts';
 import { CpuMeter, OTHERS } from './cpu.ts';
 import type { Load, LoadBatch, LoadEnd, ViewerBatch } from './orders.ts';
 import { nextOf, startChild } from './stack.ts';
+import { jsonRoundTripUs } from './yardstick.ts';
 
 export interface Target {
   readonly httpUrl: string;
@@ -25,6 +26,8 @@ export interface RunEnd extends Omit<LoadEnd, 'kind'> {
   readonly cores: ReadonlyMap<string, number>;
   /** Half seconds in which programs that are no part of this used much of the machine. */
   readonly disturbed: readonly Span[];
+  /** How fast the machine was meanwhile, each half second. */
+  readonly yardstickUs: readonly number[];
 }
 
 /** Epoch ms, on the clock of everything that was seen. */
@@ -34,6 +37,8 @@ export interface Span {
 }
 
 const LOOK_MS = 500;
+/** Of the yardstick at each look: a millisecond of work. */
+const ROUNDS = 20;
 /** More cores than this are much. */
 const MUCH = 0.3;
 
@@ -65,11 +70,13 @@ export async function run(target: Target, load: Load, listener: Listener): Promi
       const beganAt = now();
       loader.send('go');
       const disturbed: Span[] = [];
+      const yardstickUs: number[] = [];
       let slice = { from: beganAt, meter: new CpuMeter(pids) };
       const looking = setInterval(() => {
         const to = now();
         if ((slice.meter.cores().get(OTHERS) ?? 0) > MUCH) disturbed.push({ from: slice.from, to });
         slice = { from: to, meter: new CpuMeter(pids) };
+        yardstickUs.push(jsonRoundTripUs(ROUNDS));
       }, LOOK_MS);
       const { failed, latestMs } = await ended.finally(() => {
         clearTimeout(measured);
@@ -77,7 +84,7 @@ export async function run(target: Target, load: Load, listener: Listener): Promi
       });
       viewer.send('report');
       await nextOf(viewer);
-      return { failed, latestMs, beganAt, cores, disturbed };
+      return { failed, latestMs, beganAt, cores, disturbed, yardstickUs };
     } finally {
       if (loader.connected) loader.disconnect();
     }

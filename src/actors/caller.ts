@@ -6,12 +6,14 @@ import type { Moved } from '../runtime/moved.ts';
 import { address } from '../runtime/ref.ts';
 
 /** A request as it crosses to the thread. `secret` is the key itself: nothing prints, logs or shows messages. */
-export interface CallOrder extends Pick<VlmRequest, 'prompt' | 'traceId' | 'timeoutMs'> {
+export interface CallOrder extends Pick<VlmRequest, 'prompt' | 'traceId'> {
   readonly access: Omit<VlmAccess, 'secret'> & { readonly secret: string };
+  /** End of the call's time by {@link monotonicMs}. An order that is read later than that is not begun: its lease counts no more. */
+  readonly endsAt: number;
 }
 
 export type CallerMessage =
-  /** Makes one call; answered when it ended. `callId`: no other call has it. */
+  /** Makes one call; answered when it ended. Rejected when it came too late. `callId`: no other call has it. */
   | ({ type: 'call'; callId: string; order: CallOrder; jpeg: Moved<Uint8Array<ArrayBuffer>> } & Asking<VlmReply>)
   /** Comes after `call`. Answered at the moment the request is written to its connection, with the time of {@link monotonicMs}; null when the call ended without. */
   | ({ type: 'sent'; callId: string } & Asking<number | null>)
@@ -46,6 +48,7 @@ export const callerActor = defineActor<CallerMessage, { type: 'report' }>()<null
     /** The newest of each key, as one object: that tells the client that it is the same still. */
     const secrets = new Map<string, Secret>();
     let made = 0;
+    let reported = '';
     ctx.setInterval('report', REPORT_MS, { type: 'report' });
 
     const secretOf = ({ keyName, secret }: CallOrder['access']): Secret => {
@@ -57,8 +60,11 @@ export const callerActor = defineActor<CallerMessage, { type: 'report' }>()<null
     };
 
     const make = async ({ order, jpeg }: { readonly order: CallOrder; readonly jpeg: Uint8Array }, { abort, sent }: Call): Promise<VlmReply> => {
-      const { access, ...rest } = order;
-      return (await loading).call({ ...rest, access: { ...access, secret: secretOf(access) }, jpeg, signal: abort.signal, onSent: () => sent.resolve(monotonicMs()) });
+      const { access, endsAt, ...rest } = order;
+      const client = await loading;
+      const timeoutMs = endsAt - monotonicMs();
+      if (timeoutMs <= 0) throw new Error('its time was over before it began');
+      return client.call({ ...rest, timeoutMs, access: { ...access, secret: secretOf(access) }, jpeg, signal: abort.signal, onSent: () => sent.resolve(monotonicMs()) });
     };
 
     return {
@@ -82,7 +88,11 @@ export const callerActor = defineActor<CallerMessage, { type: 'report' }>()<null
           return told;
         },
         'give-up': ({ callId }) => calls.get(callId)?.abort.abort(),
-        report: () => ctx.report({ calls: made, underWay: calls.size }),
+        report: () => {
+          const now = `${made} ${calls.size}`;
+          if (now !== reported) ctx.report({ calls: made, underWay: calls.size });
+          reported = now;
+        },
       },
     };
   },

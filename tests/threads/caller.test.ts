@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { CALLER, callerActor } from '../../src/actors/caller.ts';
+import { CALLER, callerActor, monotonicMs } from '../../src/actors/caller.ts';
 import { callerClient } from '../../src/actors/scheduler/caller-client.ts';
 import { Secret } from '../../src/keys/secret.ts';
 import type { VlmClient, VlmReply, VlmRequest } from '../../src/llm/client.ts';
@@ -94,6 +94,16 @@ describe('the caller in its thread', () => {
     const reply = await client.call({ access: { keyName: 'k9', secret, baseUrl: 'http://127.0.0.1:9/v1', model: 'm', responseFormat: 'none' }, prompt: buildPrompt(task, 'en'), jpeg, traceId: task.traceId, timeoutMs: 2_000, onSent: () => void (told += 1) });
     assert.ok(!reply.ok && reply.failure.kind === 'network', JSON.stringify(reply));
     assert.equal(told, 0);
+  });
+
+  it('does not begin a call whose time was over before it was read', async () => {
+    const order = { access: { keyName: 'k1', secret: KEY, baseUrl: sim.url, model: 'sim-vl', responseFormat: 'json_schema' as const }, prompt: buildPrompt(task, 'en'), traceId: task.traceId, endsAt: monotonicMs() };
+    const calls = sim.calls().length;
+    const ref = system.ref(CALLER);
+    const late = ref.ask({ type: 'call', callId: 'late', order, jpeg: new Uint8Array(jpeg) }, { timeoutMs: 2_000 });
+    const sent = ref.ask({ type: 'sent', callId: 'late' }, { timeoutMs: 2_000 });
+    await assert.rejects(late, /over before it began/);
+    assert.deepEqual([await sent, sim.calls().length], [null, calls]);
   });
 
   it('loses only the calls under way when its thread ends, and says that it was Gantry', async () => {

@@ -7,40 +7,55 @@ import { type CallerMessage, monotonicMs } from '../caller.ts';
 
 /** The caller keeps a call's own time-out; this one, later, is for a caller that does not answer. */
 const GRACE_MS = 5_000;
+/** A caller that was told to give a call up has this long to say so. */
+const GIVE_UP_MS = 1_000;
 
-/** Has calls made by the caller, which may run in another thread. One that it loses, because it ended, failed on the way. */
+/**
+ * Has calls made by the caller, which may run in another thread. One that it loses, because it ended, failed on the way;
+ * one of which nothing is known counts as sent.
+ */
 export function callerClient(caller: ActorRef<CallerMessage>): VlmClient {
   // A scheduler that was restarted begins to count anew, while the caller may still have calls of the one before.
   const name = randomUUID();
   let calls = 0;
 
   return {
-    call: async (request) => {
-      const { access, prompt, jpeg, traceId, timeoutMs, signal, onSent } = request;
+    call: async ({ access, prompt, jpeg, traceId, timeoutMs, signal, onSent }) => {
       if (signal?.aborted === true) return lost('abandoned', 'given up before it was sent');
       const callId = `${name}:${(calls += 1)}`;
       const { keyName, baseUrl, model, responseFormat } = access;
-      const order = { access: { keyName, baseUrl, model, responseFormat, secret: access.secret.reveal() }, prompt, traceId, timeoutMs };
+      const order = { access: { keyName, baseUrl, model, responseFormat, secret: access.secret.reveal() }, prompt, traceId, endsAt: monotonicMs() + timeoutMs };
       const waits = { timeoutMs: 2 * timeoutMs + GRACE_MS };
-      const giveUp = (): void => void caller.tell({ type: 'give-up', callId });
+      let left = (at: number): void => {
+        left = () => undefined;
+        onSent?.(Math.max(0, monotonicMs() - at));
+      };
+      const silent = Promise.withResolvers<VlmReply>();
+      let timer: NodeJS.Timeout | null = null;
+      const giveUp = (): void => {
+        caller.tell({ type: 'give-up', callId });
+        timer = setTimeout(() => {
+          left(monotonicMs());
+          silent.resolve(lost('abandoned', 'given up, and nothing was heard of it since'));
+        }, GIVE_UP_MS);
+      };
       // A copy: where the picture comes from, it shares its memory with other messages.
       const answer = caller.ask({ type: 'call', callId, order, jpeg: move(new Uint8Array(jpeg)) }, waits);
-      signal?.addEventListener('abort', giveUp, { once: true });
       const told = caller.ask({ type: 'sent', callId }, waits).then(
         (at) => {
-          if (at !== null) onSent?.(Math.max(0, monotonicMs() - at));
+          if (at !== null) left(at);
         },
         // It says the same as the answer.
         () => undefined,
       );
+      signal?.addEventListener('abort', giveUp, { once: true });
       try {
-        const reply = await answer;
-        await told;
-        return reply;
+        return await Promise.race([answer.then((reply) => told.then(() => reply)), silent.promise]);
       } catch (thrown) {
-        giveUp();
+        left(monotonicMs());
         return lost('network', `the call was lost in Gantry itself: ${asError(thrown).message}`);
       } finally {
+        if (timer !== null) clearTimeout(timer);
         signal?.removeEventListener('abort', giveUp);
       }
     },
