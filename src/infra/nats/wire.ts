@@ -26,9 +26,10 @@ const LOOK_MS = 250;
 
 /**
  * What Gantry sends over one connection. Messages come in crowds, and a write costs more than a message, so they go out
- * together, in order, at the end of this turn of the event loop. All answers come to one inbox, and one timer watches all
- * of them: the client's own `request` makes a timer and an error with its stack for each, four times the work of the
- * message itself.
+ * together, in order: those that somebody waits for after the microtasks that are due (a crowd of tasks moves in step, so
+ * its requests meet there), with all that waits; the others (acks, say) at the end of this turn of the event loop at the
+ * latest. All answers come to one inbox, and one timer watches all of them: the client's own `request` makes a timer and
+ * an error with its stack for each, four times the work of the message itself.
  */
 export class Wire {
   readonly #nc: NatsConnection;
@@ -36,6 +37,7 @@ export class Wire {
   readonly #asked = new Map<string, Asked>();
   #out: Outgoing[] = [];
   #immediate: NodeJS.Immediate | null = null;
+  #due = false;
   #listening = false;
   #looking: NodeJS.Timeout | null = null;
   #lastToken = 0;
@@ -49,7 +51,7 @@ export class Wire {
     return this.#asked.size;
   }
 
-  /** Sends at the end of this turn. What cannot be sent (too large, the connection is closed) is told to `onError`. */
+  /** Sends at the end of this turn, or before. What cannot be sent (too large, the connection is closed) is told to `onError`. */
   send(subject: string, payload: Uint8Array | string, options: SendOptions = {}, onError: (error: unknown) => void = ignore): void {
     this.#out.push({ ...options, subject, payload, onError });
     this.#immediate ??= setImmediate(() => this.flush());
@@ -70,11 +72,15 @@ export class Wire {
         this.#asked.delete(token);
         reject(error);
       });
+      if (this.#due) return;
+      this.#due = true;
+      queueMicrotask(() => this.flush());
     });
   }
 
   /** Sends now what waits. */
   flush(): void {
+    this.#due = false;
     if (this.#immediate !== null) clearImmediate(this.#immediate);
     this.#immediate = null;
     const out = this.#out;
