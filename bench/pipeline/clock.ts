@@ -1,5 +1,5 @@
 /** One clock for all processes of a benchmark: the kernel's monotonic one, shifted once so that it reads as epoch ms. */
-const monotonicMs = (): number => Number(process.hrtime.bigint()) / 1e6;
+import { monotonicMs } from '../../src/runtime/clock.ts';
 
 /** What is added to the monotonic clock; taken in one process and given to the others. */
 export const wallOffset = (): number => performance.timeOrigin + performance.now() - monotonicMs();

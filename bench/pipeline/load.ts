@@ -15,7 +15,7 @@ import type { ActorLog } from '../../src/runtime/actor.ts';
 import { seededRandom } from '../../src/simulator/random.ts';
 import { clockWith } from './clock.ts';
 import { FrameMaker, MEAN_GROUPS } from './frames.ts';
-import type { LoadBatch, LoadEnd, LoadOrder, SeenAggregate, Sent } from './orders.ts';
+import { type LoadBatch, type LoadEnd, type LoadOrder, seenAggregate, type Sent } from './orders.ts';
 import { makePictures } from './pictures.ts';
 
 const order: LoadOrder = JSON.parse(process.argv[2] ?? '');
@@ -42,13 +42,6 @@ const log: ActorLog = { debug: () => undefined, info: () => undefined, warn: (_,
 const link = await NatsLink.open({ url: order.natsUrl, startTimeoutMs: 5_000, log, onReconnect: () => Promise.resolve() });
 const { nc } = link;
 const pictures = await makePictures();
-const aggregateSeen = (aggregate: Aggregate, at: number): SeenAggregate => ({
-  requestId: aggregate.requestId,
-  at,
-  revision: aggregate.revision,
-  madeAt: Date.parse(aggregate.publishedAt),
-  missing: aggregate.riskAssessment.missingGroups.length,
-});
 const ours = (cameraId: string): boolean => cameraId.startsWith(order.prefix);
 
 /** Listens beside, without a consumer, so that nothing is taken away from Gantry. */
@@ -70,7 +63,7 @@ listen(subjects.results, (message, at) => {
   const { requestId, groupIndex, timestamp, metadata, error } = message.json<AssessmentResult>();
   batch.results.push({ requestId, at, groupIndex, judgedAt: Date.parse(timestamp), waitMs: metadata.waitMs ?? null, calls: metadata.calls ?? [], unknown: error !== undefined });
 });
-listen(subjects.aggregates, (message, at) => void batch.aggregates.push(aggregateSeen(message.json<Aggregate>(), at)), (message) => void open.delete(message.headers?.get(headers.requestId) ?? ''));
+listen(subjects.aggregates, (message, at) => void batch.aggregates.push(seenAggregate(message.json<Aggregate>(), at)), (message) => void open.delete(message.headers?.get(headers.requestId) ?? ''));
 
 await nc.flush();
 

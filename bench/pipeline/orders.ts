@@ -1,4 +1,5 @@
 /** What the processes of the benchmark are started with and what they report, as JSON over their channel. */
+import type { Aggregate } from '../../src/messages/aggregate.ts';
 import type { CallTrace } from '../../src/messages/assessment.ts';
 
 /** Figures of the scene and its rate. */
@@ -66,6 +67,8 @@ export interface SeenAggregate extends Seen {
   readonly madeAt: number;
   readonly missing: number;
 }
+
+export const seenAggregate = ({ requestId, revision, publishedAt, riskAssessment }: Aggregate, at: number): SeenAggregate => ({ requestId, at, revision, madeAt: Date.parse(publishedAt), missing: riskAssessment.missingGroups.length });
 
 export interface LoadBatch {
   readonly kind: 'batch';

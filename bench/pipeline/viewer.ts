@@ -7,7 +7,7 @@ import { WebSocket } from 'ws';
 import type { Aggregate } from '../../src/messages/aggregate.ts';
 import { redisKeys } from '../../src/messages/subjects.ts';
 import { clockWith } from './clock.ts';
-import type { SeenAggregate, ViewerBatch, ViewerOrder } from './orders.ts';
+import { seenAggregate, type ViewerBatch, type ViewerOrder } from './orders.ts';
 
 const order: ViewerOrder = JSON.parse(process.argv[2] ?? '');
 const now = clockWith(order.offset);
@@ -26,7 +26,7 @@ socket.on('message', (data: Buffer) => {
     batch.alerts += 1;
     return;
   }
-  batch.pushed.push(seen(message.data, at));
+  batch.pushed.push(seenAggregate(message.data, at));
 });
 socket.on('close', (code) => {
   console.error(`the viewer's connection was closed with ${code}`);
@@ -42,7 +42,7 @@ const redis = order.redisUrl === null ? null : new Redis(order.redisUrl);
 redis?.on('pmessage', (_pattern: string, _channel: string, text: string) => {
   const at = now();
   const aggregate: Aggregate = JSON.parse(text);
-  if (aggregate.cameraId.startsWith(order.prefix)) batch.redis.push(seen(aggregate, at));
+  if (aggregate.cameraId.startsWith(order.prefix)) batch.redis.push(seenAggregate(aggregate, at));
 });
 await redis?.psubscribe(redisKeys.channel('*'));
 
@@ -51,10 +51,6 @@ process.on('disconnect', () => process.exit(0));
 // Asked for what is left.
 process.on('message', report);
 process.send?.('ready');
-
-function seen({ requestId, revision, publishedAt, riskAssessment }: Aggregate, at: number): SeenAggregate {
-  return { requestId, at, revision, madeAt: Date.parse(publishedAt), missing: riskAssessment.missingGroups.length };
-}
 
 function report(): void {
   process.send?.(batch);

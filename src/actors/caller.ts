@@ -1,6 +1,8 @@
 import { Secret } from '../keys/secret.ts';
 import type { VlmAccess, VlmClient, VlmReply, VlmRequest } from '../llm/client.ts';
 import { defineActor } from '../runtime/actor.ts';
+import { monotonicMs } from '../runtime/clock.ts';
+import { asError } from '../runtime/errors.ts';
 import type { Asking } from '../runtime/message.ts';
 import type { Moved } from '../runtime/moved.ts';
 import { address } from '../runtime/ref.ts';
@@ -21,9 +23,6 @@ export type CallerMessage =
 
 export const CALLER = address<CallerMessage>('/caller');
 
-/** Milliseconds of the machine's monotonic clock: the same in all threads, whose `performance.now()` begin at moments of their own. */
-export const monotonicMs = (): number => Number(process.hrtime.bigint()) / 1e6;
-
 const REPORT_MS = 1_000;
 
 interface Call {
@@ -41,9 +40,15 @@ export const callerActor = defineActor<CallerMessage, { type: 'report' }>()<null
   mailbox: { capacity: 10_000, overflow: 'refuse' },
   module: { url: import.meta.url, name: 'callerActor' },
   start: (ctx) => {
-    // The provider's library takes long to load: what else starts does not wait for it, only the first call does.
-    const loading: Promise<VlmClient> = import('../llm/client.ts').then(({ createVlmClient }) => createVlmClient());
-    loading.catch((thrown: unknown) => ctx.fail(thrown instanceof Error ? thrown : new Error(String(thrown))));
+    let client: Promise<VlmClient> | null = null;
+    /** The provider's library takes long to load: with the first call, else a second after the start, which has the machine for itself. */
+    const load = (): Promise<VlmClient> => {
+      if (client === null) {
+        client = import('../llm/client.ts').then(({ createVlmClient }) => createVlmClient());
+        client.catch((thrown: unknown) => ctx.fail(asError(thrown)));
+      }
+      return client;
+    };
     const calls = new Map<string, Call>();
     /** The newest of each key, as one object: that tells the client that it is the same still. */
     const secrets = new Map<string, Secret>();
@@ -61,10 +66,10 @@ export const callerActor = defineActor<CallerMessage, { type: 'report' }>()<null
 
     const make = async ({ order, jpeg }: { readonly order: CallOrder; readonly jpeg: Uint8Array }, { abort, sent }: Call): Promise<VlmReply> => {
       const { access, endsAt, ...rest } = order;
-      const client = await loading;
+      const vlm = await load();
       const timeoutMs = endsAt - monotonicMs();
       if (timeoutMs <= 0) throw new Error('its time was over before it began');
-      return client.call({ ...rest, timeoutMs, access: { ...access, secret: secretOf(access) }, jpeg, signal: abort.signal, onSent: () => sent.resolve(monotonicMs()) });
+      return vlm.call({ ...rest, timeoutMs, access: { ...access, secret: secretOf(access) }, jpeg, signal: abort.signal, onSent: () => sent.resolve(monotonicMs()) });
     };
 
     return {
@@ -74,7 +79,7 @@ export const callerActor = defineActor<CallerMessage, { type: 'report' }>()<null
           const call: Call = { abort: new AbortController(), sent: Promise.withResolvers() };
           calls.set(message.callId, call);
           make(message, call)
-            .then((reply) => answer.resolve(reply), (thrown: unknown) => answer.reject(thrown instanceof Error ? thrown : new Error(String(thrown))))
+            .then((reply) => answer.resolve(reply), (thrown: unknown) => answer.reject(asError(thrown)))
             .finally(() => {
               calls.delete(message.callId);
               call.sent.resolve(null);
@@ -89,6 +94,7 @@ export const callerActor = defineActor<CallerMessage, { type: 'report' }>()<null
         },
         'give-up': ({ callId }) => calls.get(callId)?.abort.abort(),
         report: () => {
+          void load();
           const now = `${made} ${calls.size}`;
           if (now !== reported) ctx.report({ calls: made, underWay: calls.size });
           reported = now;

@@ -24,7 +24,7 @@ import { nodeIdOf } from './node-id.ts';
 export interface UsedKeys {
   /** Asked for at every start of the pool, so that it gets the keys as they are then. */
   readonly pool: () => KeyPoolInit;
-  readonly scheduler: Pick<SchedulerInit, 'vlm' | 'language' | 'settings'>;
+  readonly scheduler: Pick<SchedulerInit, 'language' | 'settings'>;
   readonly admin: KeyAdmin;
   readonly nodeId: string;
   readonly simulator: ProviderSimulator | null;
@@ -79,7 +79,6 @@ export async function useKeys(config: GantryConfig, log: Log, redis: Pick<UsedSe
   return {
     pool: () => ({ config: admin.keys.config, memory, gate }),
     scheduler: {
-      vlm: 'caller',
       language: config.language,
       // As the key file says now, for a scheduler that is started again.
       get settings() {

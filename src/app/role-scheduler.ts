@@ -23,5 +23,5 @@ export async function useJudgement(stack: StartStack, config: GantryConfig, redi
 /** The role `scheduler`: has groups judged, by the model under the limits of its keys, or by rules. */
 export const schedulerInits = ({ keys, usage }: Judgement, { taskValidityMs }: Pick<GantryConfig, 'taskValidityMs'>, bus: Bus, images: ImageStore, metrics: Metrics): NonNullable<TreeInits['scheduler']> => ({
   keyPool: keys.pool,
-  scheduler: () => ({ ...keys.scheduler, validityMs: taskValidityMs, bus, images, metrics, budget: usage.ledger, usage }),
+  scheduler: () => ({ ...keys.scheduler, vlm: 'caller', validityMs: taskValidityMs, bus, images, metrics, budget: usage.ledger, usage }),
 });

@@ -39,3 +39,6 @@ export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
 }
 
 const toError = (reason: unknown): Error => (reason instanceof Error ? reason : new Error(String(reason)));
+
+/** Milliseconds of the machine's monotonic clock: the same in all its threads and processes, whose `performance.now()` begin at moments of their own. */
+export const monotonicMs = (): number => Number(process.hrtime.bigint()) / 1e6;

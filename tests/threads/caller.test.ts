@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { CALLER, callerActor, monotonicMs } from '../../src/actors/caller.ts';
+import { CALLER, callerActor } from '../../src/actors/caller.ts';
 import { callerClient } from '../../src/actors/scheduler/caller-client.ts';
 import { Secret } from '../../src/keys/secret.ts';
 import type { VlmClient, VlmReply, VlmRequest } from '../../src/llm/client.ts';
 import { buildPrompt } from '../../src/llm/prompt.ts';
+import { monotonicMs } from '../../src/runtime/clock.ts';
 import { child, supervisor } from '../../src/runtime/supervision.ts';
 import { type ActorSystem, startSystem } from '../../src/runtime/system.ts';
 import { startProviderSimulator } from '../../src/simulator/server.ts';

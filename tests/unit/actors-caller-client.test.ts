@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type CallerMessage, monotonicMs } from '../../src/actors/caller.ts';
+import type { CallerMessage } from '../../src/actors/caller.ts';
 import { callerClient } from '../../src/actors/scheduler/caller-client.ts';
 import { Secret } from '../../src/keys/secret.ts';
 import type { VlmReply, VlmRequest } from '../../src/llm/client.ts';
 import { buildPrompt } from '../../src/llm/prompt.ts';
+import { monotonicMs } from '../../src/runtime/clock.ts';
 import type { ActorRef } from '../../src/runtime/ref.ts';
 import { plainTask } from '../support/assessment-task.ts';
 import { GOOD } from '../support/scheduler.ts';

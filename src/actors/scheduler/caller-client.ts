@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { VlmClient, VlmReply } from '../../llm/client.ts';
+import { monotonicMs } from '../../runtime/clock.ts';
 import { asError } from '../../runtime/errors.ts';
 import { move } from '../../runtime/moved.ts';
 import type { ActorRef } from '../../runtime/ref.ts';
-import { type CallerMessage, monotonicMs } from '../caller.ts';
+import type { CallerMessage } from '../caller.ts';
 
 /** The caller keeps a call's own time-out; this one, later, is for a caller that does not answer. */
 const GRACE_MS = 5_000;
