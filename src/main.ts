@@ -1,6 +1,7 @@
 /** Gantry's start table: what is started for which role, in which order, and how it ends. The one file that knows every room. */
 import { CAMERA_REGISTRY } from './actors/camera-registry.ts';
 import { gantryTree } from './actors/tree.ts';
+import { AggregatorView } from './app/aggregator-view.ts';
 import type { GantryConfig, Role } from './app/config.ts';
 import { holdDataFolder } from './app/data-folder.ts';
 import { useNats, useRedis } from './app/embedded.ts';
@@ -24,18 +25,15 @@ import { VERSION } from './app/version.ts';
 import { createHttpServer } from './http/server.ts';
 import { Encoder } from './imaging/encoder.ts';
 import { Egress } from './infra/egress.ts';
-import { Leadership } from './infra/leadership.ts';
 import type { Log } from './infra/log.ts';
 import { createMetrics } from './infra/metrics.ts';
 import { NatsBus } from './infra/nats/bus.ts';
 import { DeadLetterBox } from './infra/nats/dead-letter-box.ts';
 import { JetStreamAlertImages, JetStreamImages } from './infra/nats/images.ts';
-import { JetStreamLocks } from './infra/nats/locks.ts';
 import { JetStreamOnDemand } from './infra/nats/on-demand-store.ts';
 import { registerRoles } from './infra/nats/services.ts';
 import { RedisStore } from './infra/redis/store.ts';
 import type { CameraStatus } from './messages/camera.ts';
-import { systemClock } from './runtime/clock.ts';
 import { type ActorSystem, startSystem } from './runtime/system.ts';
 
 /** A running Gantry. */
@@ -80,13 +78,13 @@ export async function startGantry({ config, log, onLost, signal, ...hooks }: Sta
   const onDemand = new JetStreamOnDemand(bus);
   const egress = new Egress(config.fetchAllow);
   const nodeId = await nodeIdOf(config.dataDir);
-  const leadership = has('aggregator') ? new Leadership({ store: new JetStreamLocks(bus), name: 'aggregator', holder: nodeId, clock: systemClock, log, metrics }) : null;
+  const aggregatorView = has('aggregator') ? new AggregatorView(metrics) : null;
 
   // The actors. Cameras come up by themselves, after everything else.
   const tree = gantryTree({
     cameras: sight === null || encoder === null ? null : camerasInits({ ...hooks, config, sight, system: () => system, bus, images, encoder, metrics, onStatus: (status) => statuses.emit(status), log }),
     scheduler: judgement === null ? null : schedulerInits(judgement, config, bus, images, metrics),
-    aggregator: leadership === null || encoder === null ? null : aggregatorInits({ config, bus, redis, images, kept: new JetStreamAlertImages(bus), encoder, egress, onDemand, leadership, metrics }),
+    aggregator: aggregatorView === null || encoder === null ? null : aggregatorInits({ config, natsUrl: nats.url, redisUrl: redisServer?.url ?? null, bus, redis, images, kept: new JetStreamAlertImages(bus), encoder, egress, onDemand, nodeId, view: aggregatorView }),
     web: has('web') ? { onDemand: () => ({ bus, images, store: onDemand, validityMs: config.onDemandValidityMs }) } : null,
   });
   const system: ActorSystem = await stack.step('actors', () => startSystem(tree, { log, onEscalation: onLost }), (started) => started.stop());
@@ -95,12 +93,12 @@ export async function startGantry({ config, log, onLost, signal, ...hooks }: Sta
   judgement?.keys.follow(system, metrics, redisServer?.url ?? null);
 
   // What people see.
-  const ports = httpPorts({ config, system, bus, redis, images, egress, metrics, sight, judgement, leadership, deadLetters: new DeadLetterBox(bus.link), log });
+  const ports = httpPorts({ config, system, bus, redis, images, egress, metrics, sight, judgement, aggregatorView, deadLetters: new DeadLetterBox(bus.link), log });
   const http = await stack.step('HTTP', () => createHttpServer(ports, { log, version: VERSION, ffmpegPath: sight?.ffmpeg ?? null, token: config.token, sourceAllow: config.sourceAllow, allowedHosts: config.allowedHosts }), (server) => server.close());
   if (!has('web')) withoutPages(http.app);
   await stack.stepIf(has('web'), 'live feed', () => followFeed(bus, redis, http.feed, log), (unfollow) => unfollow());
   await stack.stepIf(has('web'), 'statuses of cameras', () => followStatuses(bus, statuses, http.feed), (unfollow) => unfollow());
-  bindMetrics(metrics, { system, bus, redis, encoder, roles: config.roles, http });
+  bindMetrics(metrics, { system, bus, redis, aggregatorView, encoder, roles: config.roles, http });
   await stack.step('NATS micro services', () => registerRoles(bus, VERSION, microRoles(system, config.roles, nodeId), log), (unregister) => unregister());
   const url = await stack.step('listening', () => http.listen(config.host, config.port), () => undefined);
   const natsUrl = nats.url;

@@ -6,7 +6,7 @@ import type { LoadBatch, ProviderCall, SeenAggregate, SeenResult, Sent, ViewerBa
  * `provider` is what the provider itself says; `model: transit` the rest of what Gantry calls `modelMs`. Stages between
  * Gantry's own clock readings are exact to a millisecond.
  */
-export const STAGES = ['detection -> task on the bus', 'task -> its turn', 'picture', 'lease', 'lease -> sent', 'model: provider', 'model: transit', 'judged -> result on the bus', 'result -> aggregate made', 'made -> aggregate on the bus', 'aggregate on the bus -> WebSocket'] as const;
+export const STAGES = ['detection -> its turn', 'picture', 'lease', 'lease -> sent', 'model: provider', 'model: transit', 'judged -> result on the bus', 'result -> aggregate made', 'made -> aggregate on the bus', 'aggregate on the bus -> WebSocket'] as const;
 export type Stage = (typeof STAGES)[number];
 
 export interface Journey {
@@ -38,7 +38,6 @@ export interface Tally {
 interface Frame {
   /** Null while only others told of it: reports come in any order. */
   sent: Sent | null;
-  readonly tasks: Map<number, number>;
   readonly results: SeenResult[];
   aggregate: SeenAggregate | null;
   redis: SeenAggregate | null;
@@ -53,7 +52,6 @@ export class Ledger {
 
   load(batch: LoadBatch): void {
     for (const sent of batch.sent) this.#frame(sent).sent = sent;
-    for (const task of batch.tasks) this.#frame(task).tasks.set(task.groupIndex, task.at);
     for (const result of batch.results) this.#frame(result).results.push(result);
     for (const seen of batch.aggregates) if (seen.revision === 0) this.#frame(seen).aggregate ??= seen;
   }
@@ -84,9 +82,9 @@ export class Ledger {
   /** Frames that did not come out, by how far they came; for a look at what went wrong. */
   lost(): Readonly<Record<string, number>> {
     const counts: Record<string, number> = {};
-    for (const { sent, tasks, results, aggregate, redis, pushed } of this.#sent()) {
+    for (const { sent, results, aggregate, redis, pushed } of this.#sent()) {
       if (pushed.some((seen) => seen.revision === 0)) continue;
-      const how = `${tasks.size} of ${sent.groups} tasks, ${results.length} results, ${aggregate === null ? 'no' : 'an'} aggregate on the bus, ${redis === null ? 'none' : 'one'} on Redis, ${pushed.length} revisions pushed`;
+      const how = `${results.length} results for ${sent.groups} groups, ${aggregate === null ? 'no' : 'an'} aggregate on the bus, ${redis === null ? 'none' : 'one'} on Redis, ${pushed.length} revisions pushed`;
       counts[how] = (counts[how] ?? 0) + 1;
     }
     return counts;
@@ -99,20 +97,19 @@ export class Ledger {
   #frame({ requestId }: { readonly requestId: string }): Frame {
     const known = this.#frames.get(requestId);
     if (known !== undefined) return known;
-    const made: Frame = { sent: null, tasks: new Map(), results: [], aggregate: null, redis: null, pushed: [] };
+    const made: Frame = { sent: null, results: [], aggregate: null, redis: null, pushed: [] };
     this.#frames.set(requestId, made);
     return made;
   }
 }
 
 /** Null for a frame that did not come through whole. */
-function journeyOf({ sent, tasks, results, aggregate, redis, pushed }: SentFrame, calls: readonly ProviderCall[]): Journey | null {
+function journeyOf({ sent, results, aggregate, redis, pushed }: SentFrame, calls: readonly ProviderCall[]): Journey | null {
   const last = results.toSorted((a, b) => b.at - a.at)[0];
   const push = pushed.find((seen) => seen.revision === 0);
   const slowest = calls.filter((call) => call.ms !== null).toSorted((a, b) => b.at + (b.ms ?? 0) - a.at - (a.ms ?? 0))[0];
   const call = last?.calls.at(-1);
-  const taskAt = last === undefined ? undefined : tasks.get(last.groupIndex);
-  if (last === undefined || push === undefined || call === undefined || aggregate === null || taskAt === undefined) return null;
+  if (last === undefined || push === undefined || call === undefined || aggregate === null) return null;
   const provider = slowest?.ms ?? 0;
   const modelMs = call.modelMs ?? 0;
   const sendMs = call.sendMs ?? 0;
@@ -126,8 +123,7 @@ function journeyOf({ sent, tasks, results, aggregate, redis, pushed }: SentFrame
     addedWithoutTransit: total - modelMs,
     redis: redis === null ? null : redis.at - redis.madeAt,
     stages: {
-      'detection -> task on the bus': taskAt - sent.at,
-      'task -> its turn': turnAt - taskAt,
+      'detection -> its turn': turnAt - sent.at,
       picture: leaseAskedAt - turnAt,
       lease: call.leaseMs,
       'lease -> sent': sendMs,

@@ -43,17 +43,14 @@ export interface Sent {
   readonly groups: number;
 }
 
-/** A message seen on its way by somebody who listens beside. */
+/** A message and when it was there: in its stream, by the server's clock to the millisecond, or at who follows it. */
 export interface Seen {
   readonly requestId: string;
   readonly at: number;
 }
 
-export interface SeenTask extends Seen {
+export interface SeenResult extends Seen {
   readonly groupIndex: number;
-}
-
-export interface SeenResult extends SeenTask {
   /** When it was judged, epoch ms. */
   readonly judgedAt: number;
   readonly waitMs: number | null;
@@ -73,7 +70,6 @@ export const seenAggregate = ({ requestId, revision, publishedAt, riskAssessment
 export interface LoadBatch {
   readonly kind: 'batch';
   readonly sent: Sent[];
-  readonly tasks: SeenTask[];
   readonly results: SeenResult[];
   readonly aggregates: SeenAggregate[];
 }

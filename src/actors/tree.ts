@@ -1,9 +1,9 @@
 import type { ActorDefinition } from '../runtime/actor.ts';
 import { child, type ChildSpec, dynamic, type Spec, supervisor, type SupervisorSpec } from '../runtime/supervision.ts';
 import { aggregatorActor, type AggregatorInit } from './aggregator.ts';
+import { type AggregatorFigures, aggregatorFiguresActor } from './aggregator-figures.ts';
 import { alertImagesActor, type AlertImagesInit } from './alert-images.ts';
 import { alertWriterActor, type AlertWriterInit } from './alert-writer.ts';
-import { cacheWriterActor, type CacheWriterInit } from './cache-writer.ts';
 import { callerActor } from './caller.ts';
 import type { CameraInit, CameraMessage } from './camera/camera.types.ts';
 import { cameraRegistryActor, type CameraRegistryInit } from './camera-registry.ts';
@@ -23,7 +23,8 @@ export interface TreeInits {
     readonly webhooks: () => WebhooksInit;
     readonly alertImages: () => AlertImagesInit;
     /** Null when the operator switched Redis off. */
-    readonly redisWriters: { readonly cacheWriter: () => CacheWriterInit; readonly alertWriter: () => AlertWriterInit } | null;
+    readonly alertWriter: (() => AlertWriterInit) | null;
+    readonly onFigures: (figures: AggregatorFigures) => void;
     readonly aggregator: () => AggregatorInit;
   } | null;
   readonly scheduler: { readonly keyPool: () => KeyPoolInit; readonly scheduler: () => SchedulerInit } | null;
@@ -52,11 +53,13 @@ const partsOf = <T>(inits: T | null, parts: (inits: T) => readonly Spec[]): read
 
 const webParts = ({ onDemand }: InitsOf<'web'>): readonly Spec[] => [child('on-demand', onDemandActor, onDemand)];
 
-const aggregatorParts = ({ webhooks, alertImages, redisWriters, aggregator }: InitsOf<'aggregator'>): readonly Spec[] => [
+const aggregatorParts = ({ webhooks, alertImages, alertWriter, onFigures, aggregator }: InitsOf<'aggregator'>): readonly Spec[] => [
   child('webhooks', webhooksActor, webhooks),
   child('alert-images', alertImagesActor, alertImages),
-  ...(redisWriters === null ? [] : [child('cache-writer', cacheWriterActor, redisWriters.cacheWriter), child('alert-writer', alertWriterActor, redisWriters.alertWriter)]),
-  child('aggregator', aggregatorActor, aggregator),
+  ...(alertWriter === null ? [] : [child('alert-writer', alertWriterActor, alertWriter)]),
+  child('aggregator-figures', aggregatorFiguresActor, () => ({ onFigures })),
+  // A third of the work for a group, and what people see next: it has a thread of its own.
+  child('aggregator', aggregatorActor, aggregator, { placement: { kind: 'thread', maxHeapMb: 512 }, startTimeoutMs: 30_000 }),
 ];
 
 const schedulerParts = ({ keyPool, scheduler }: InitsOf<'scheduler'>): readonly Spec[] => [

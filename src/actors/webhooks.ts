@@ -5,9 +5,8 @@ import type { Egress } from '../infra/egress.ts';
 import { EgressError } from '../infra/egress.ts';
 import { redactUrl } from '../infra/redact.ts';
 import type { Secret } from '../keys/secret.ts';
-import type { Aggregate } from '../messages/aggregate.ts';
 import type { HookState } from '../messages/on-demand.ts';
-import { consumers, streams, subjects } from '../messages/subjects.ts';
+import { consumers, streams } from '../messages/subjects.ts';
 import { WebhookJob } from '../messages/webhook.ts';
 import { defineActor } from '../runtime/actor.ts';
 import { asError } from '../runtime/errors.ts';
@@ -43,16 +42,6 @@ export function signatureOf(body: string, secret: Secret, nowMs: number): string
 
 /** Answers after which another attempt makes no sense: the receiver understood and does not want it. */
 const FINAL = (status: number): boolean => status >= 400 && status < 500 && status !== 408 && status !== 425 && status !== 429;
-
-/** Has every URL called with an alert. The ids are the alert's own, so that a revision, or a repetition after a crash, is the same call. Rejects `BUS_DOWN`. */
-export async function callAlertHooks(bus: Pick<Bus, 'publish'>, urls: readonly string[], alert: Aggregate): Promise<void> {
-  const { cameraId, requestId, traceId, publishedAt } = alert;
-  for (const [index, url] of urls.entries()) {
-    const id = `alert-${requestId}-${index}`;
-    const job: WebhookJob = { id, kind: 'alert', url, createdAt: publishedAt, assessmentId: null, body: JSON.stringify({ type: 'alert', id, data: alert }) };
-    await bus.publish(subjects.webhook('alert'), job, { cameraId, requestId, traceId }, id);
-  }
-}
 
 /**
  * Calls webhooks. Each call is a message of a JetStream work queue: it survives a restart, any node may make it, and

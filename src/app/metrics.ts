@@ -8,12 +8,14 @@ import type { NatsBus } from '../infra/nats/bus.ts';
 import type { RedisStore } from '../infra/redis/store.ts';
 import { consumers, PRIORITIES_URGENT_FIRST, streams } from '../messages/subjects.ts';
 import type { ActorSystem } from '../runtime/system.ts';
+import type { AggregatorView } from './aggregator-view.ts';
 import type { Role } from './config.ts';
 
 export interface MetricSources {
   readonly system: ActorSystem;
   readonly bus: Pick<NatsBus, 'pull' | 'deadLetters'>;
   readonly redis: RedisStore | null;
+  readonly aggregatorView: AggregatorView | null;
   readonly encoder: Encoder | null;
   readonly roles: readonly Role[];
   readonly http: Pick<HttpServer, 'figures'>;
@@ -22,14 +24,15 @@ export interface MetricSources {
 const QUICK = { timeoutMs: 1_500 };
 
 /** Sets the gauges before every scrape, from those who know. */
-export function bindMetrics(metrics: Metrics, { system, bus, redis, encoder, roles, http }: MetricSources): void {
+export function bindMetrics(metrics: Metrics, { system, bus, redis, aggregatorView, encoder, roles, http }: MetricSources): void {
   metrics.beforeScrape('tree', () => {
     metrics.tree(system.snapshot());
     metrics.deadLetters(system.deadLetters().total);
-    metrics.buried(bus.deadLetters());
+    metrics.buried([...bus.deadLetters(), ...(aggregatorView?.buried ?? [])]);
   });
   metrics.beforeScrape('feed', () => metrics.feed(http.figures()));
-  metrics.beforeScrape('redis', () => metrics.redisFailedWrites(redis?.health().failedWrites ?? 0));
+  metrics.beforeScrape('redis', () => metrics.redisFailedWrites((redis?.health().failedWrites ?? 0) + (aggregatorView?.failedWrites ?? 0)));
+  if (aggregatorView !== null) metrics.beforeScrape('cache', () => metrics.queueDepth('cache', aggregatorView.cacheWaiting));
   if (encoder !== null) metrics.beforeScrape('imaging', () => metrics.queueDepth('imaging', encoder.waiting));
   if (roles.includes('scheduler')) bindScheduler(metrics, system);
   if (roles.includes('cameras')) bindCameras(metrics, system);

@@ -1,14 +1,15 @@
 import type { HttpPorts } from '../http/ports.ts';
 import type { ImageStore } from '../infra/bus.ts';
 import type { Egress } from '../infra/egress.ts';
-import type { Leadership } from '../infra/leadership.ts';
 import type { Log } from '../infra/log.ts';
 import type { Metrics } from '../infra/metrics.ts';
 import type { NatsBus } from '../infra/nats/bus.ts';
 import type { DeadLetterBox } from '../infra/nats/dead-letter-box.ts';
+import type { RedisHealth } from '../infra/redis/health.ts';
 import type { RedisStore } from '../infra/redis/store.ts';
 import { asError } from '../runtime/errors.ts';
 import type { ActorSystem } from '../runtime/system.ts';
+import type { AggregatorView } from './aggregator-view.ts';
 import { assessmentPort } from './assessment-port.ts';
 import { cameraPort } from './camera-port.ts';
 import type { GantryConfig, Role } from './config.ts';
@@ -32,7 +33,7 @@ export interface PortParts {
   readonly metrics: Metrics;
   readonly sight: Sight | null;
   readonly judgement: Judgement | null;
-  readonly leadership: Leadership | null;
+  readonly aggregatorView: AggregatorView | null;
   readonly deadLetters: DeadLetterBox;
   readonly log: Log;
 }
@@ -67,7 +68,7 @@ export function httpPorts(parts: PortParts): HttpPorts {
         roles: config.roles,
         uptimeSeconds: (performance.now() - began) / 1_000,
         nats: bus.state(),
-        redis: redis?.health() ?? { state: 'off', durable: false, notice: null, failedWrites: 0 },
+        redis: redisHealth(parts),
         model: parts.sight?.model.name ?? null,
         ...watched,
         judging: judging?.status === 'degraded' ? judging.message : null,
@@ -89,12 +90,18 @@ async function watchedCameras(roles: readonly Role[], cameras: HttpPorts['camera
   }
 }
 
+function redisHealth({ redis, aggregatorView }: PortParts): RedisHealth {
+  if (redis === null) return { state: 'off', durable: false, notice: null, failedWrites: 0 };
+  const health = redis.health();
+  return { ...health, failedWrites: health.failedWrites + (aggregatorView?.failedWrites ?? 0) };
+}
+
 /** Remarks that stay until something is done. */
-function standing({ sight, judgement, leadership }: PortParts): readonly string[] {
+function standing({ sight, judgement, aggregatorView }: PortParts): readonly string[] {
   const demo = sight?.demo.notice ?? null;
   return [
     ...(demo === null ? [] : [demo]),
     ...(judgement === null ? [] : [...judgement.keys.notices(), ...judgement.usage.notices()]),
-    ...(leadership === null || leadership.figures().leading ? [] : ['the aggregator of this process stands by: another one works, or NATS is away']),
+    ...(aggregatorView === null || aggregatorView.leading ? [] : ['the aggregator of this process stands by: another one works, or NATS is away']),
   ];
 }

@@ -46,6 +46,8 @@ export interface Metrics {
   endToEnd(seconds: number): void;
   /** From NATS having an aggregate to Redis having pushed it. */
   redisPush(seconds: number): void;
+  /** Detections and aggregates that were not cached: too much waited for Redis. */
+  cacheDropped(count: number): void;
   lockWait(seconds: number): void;
   lockFailed(): void;
   imageFailed(): void;
@@ -125,6 +127,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const deadLetters = counter('actor_dead_letters_total', 'Messages that reached no actor');
   const buried = counter('dead_letters_total', 'Messages of the bus that this node gave up, see gantry dlq', ['stream', 'consumer']);
   const redisFailed = counter('redis_failed_writes_total', 'Writes that Redis did not take');
+  const cacheDropped = counter('cache_dropped_total', 'Detections and aggregates that were not cached: too much waited for Redis');
   const images = counter('images_failed_total', 'JPEGs that could not be stored');
   const cameras = gauge('cameras', 'Cameras by state', ['state']);
   const viewers = gauge('feed_viewers', 'Open WebSockets', ['feed']);
@@ -172,6 +175,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     shed: (cameraId, what, reason, count = 1) => shed.inc({ camera_id: limit('camera', cameraId), what, reason }, count),
     endToEnd: (seconds) => endToEnd.observe(Math.max(0, seconds)),
     redisPush: (seconds) => redisPush.observe(Math.max(0, seconds)),
+    cacheDropped: (count) => cacheDropped.inc(count),
     lockWait: (seconds) => lockWait.observe(seconds),
     lockFailed: () => lockFailures.inc(),
     imageFailed: () => images.inc(),

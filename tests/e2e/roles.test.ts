@@ -74,7 +74,7 @@ const post = (body: object): RequestInit => ({ method: 'POST', headers: { 'conte
 test('each process starts the actors of its roles only, and says so', async () => {
   const actors = async (one: OwnProcess): Promise<string[]> => (await get(one, '/api/supervisor/tree')).json.tree.children.map(({ path }: { path: string }) => path).toSorted();
   assert.deepEqual(await actors(watching), ['/camera-registry', '/cameras', '/imaging', '/on-demand', '/publisher', '/task-generator']);
-  assert.deepEqual(await actors(judging), ['/aggregator', '/alert-images', '/alert-writer', '/cache-writer', '/caller', '/key-pool', '/scheduler', '/webhooks']);
+  assert.deepEqual(await actors(judging), ['/aggregator', '/aggregator-figures', '/alert-images', '/alert-writer', '/caller', '/key-pool', '/scheduler', '/webhooks']);
   assert.deepEqual((await get(judging, '/api/health')).json.roles, ['scheduler', 'aggregator']);
   assert.match((await get(judging, '/metrics')).json, /actor_restarts_total/);
   assert.match(JSON.stringify((await get(standby, '/api/health')).json.notices), /stands by/);

@@ -1,9 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { aggregatorActor, type AggregatorInit } from '../../src/actors/aggregator.ts';
+import { aggregatorAt } from '../../src/actors/aggregator.ts';
+import { Cache } from '../../src/actors/aggregator/cache.ts';
+import { type AggregatorParts, aggregatorWork } from '../../src/actors/aggregator/work.ts';
 import { alertWriterActor } from '../../src/actors/alert-writer.ts';
-import { cacheWriterActor } from '../../src/actors/cache-writer.ts';
 import { startNatsServer } from '../../src/embedded/nats-server.ts';
 import type { EmbeddedService } from '../../src/embedded/service.ts';
 import type { Bus, Delivery } from '../../src/infra/bus.ts';
@@ -37,12 +38,19 @@ export async function startBus(): Promise<{ readonly nats: EmbeddedService; read
   };
 }
 
-export async function startAggregator(bus: Bus, over: Partial<AggregatorInit> & { readonly redis?: RedisStore; readonly clock?: Clock } = {}): Promise<ActorSystem & { readonly log: ReturnType<typeof memoryLog> }> {
-  const { redis, clock, ...init } = over;
+type Over = Partial<Omit<AggregatorParts, 'bus' | 'cache'>> & { readonly redis?: RedisStore; readonly clock?: Clock };
+
+/** The aggregator in this thread, with parts of the test's. */
+export async function startAggregator(bus: Bus, over: Over = {}): Promise<ActorSystem & { readonly log: ReturnType<typeof memoryLog> }> {
+  const { redis, clock, ...parts } = over;
   const log = memoryLog();
-  const writers = redis === undefined ? [] : [child('cache-writer', cacheWriterActor, () => ({ redis, onPushed: () => undefined })), child('alert-writer', alertWriterActor, () => ({ bus, redis }))];
-  const aggregator = child('aggregator', aggregatorActor, () => ({ bus, cached: redis !== undefined, deadlineMs: 5_000, onAlert: () => Promise.resolve(), onPublished: () => undefined, ...init }));
-  const system = await startSystem(supervisor('root', [...writers, aggregator]), { log, ...(clock === undefined ? {} : { clock }), onEscalation: () => undefined });
+  const actor = aggregatorAt<null>((ctx) => {
+    const cache = redis === undefined ? null : new Cache({ redis, clock: ctx.clock, log: ctx.log, signal: ctx.signal, onPushed: () => undefined });
+    const work = aggregatorWork(ctx, { bus, cache, deadlineMs: 5_000, onAlert: () => Promise.resolve(), onPublished: () => undefined, ...parts });
+    return Promise.resolve({ work, report: () => undefined, close: () => Promise.resolve() });
+  });
+  const writers = redis === undefined ? [] : [child('alert-writer', alertWriterActor, () => ({ bus, redis }))];
+  const system = await startSystem(supervisor('root', [...writers, child('aggregator', actor, () => null)]), { log, ...(clock === undefined ? {} : { clock }), onEscalation: () => undefined });
   return Object.assign(system, { log });
 }
 

@@ -26,37 +26,34 @@ function delivery(): { readonly said: string[]; readonly delivery: Delivery<null
 test('with as many held as may be, no more is taken until one is settled', async () => {
   const holding = new Holding(2);
   const [a, b] = [delivery(), delivery()];
-  holding.queue(a.delivery);
-  holding.queue(b.delivery);
+  holding.take('frame', a.delivery);
+  holding.take('another', b.delivery);
   let room = false;
   const waiting = holding.room().then(() => (room = true));
-  holding.take('frame', a.delivery);
   await settle();
-  assert.equal(room, false, 'its turn came, but it is still held');
+  assert.equal(room, false);
   assert.deepEqual(holding.release('frame'), [a.delivery]);
   await waiting;
   assert.equal(holding.size, 1);
 });
 
-test('a frame is settled without what still waits for its turn', () => {
+test('a frame is settled alone; of the others is said that they are held', () => {
   const holding = new Holding(10);
   const [first, second] = [delivery(), delivery()];
-  for (const each of [first, second]) holding.queue(each.delivery);
   holding.take('frame', first.delivery);
+  holding.take('another', second.delivery);
   assert.deepEqual(holding.release('frame'), [first.delivery]);
   holding.beat();
   assert.deepEqual([first.said, second.said], [[], ['working']]);
 });
 
-test('what is handed back comes again at once; over a restart the mailbox keeps what waits for its turn', () => {
-  for (const queued of [true, false]) {
-    const holding = new Holding(10);
-    const [taken, waiting] = [delivery(), delivery()];
-    holding.queue(waiting.delivery);
-    holding.queue(taken.delivery);
-    holding.take('frame', taken.delivery);
-    holding.handBack(queued);
-    assert.deepEqual([taken.said, waiting.said], [['nak 0'], queued ? ['nak 0'] : []]);
-    assert.equal(holding.size, 0);
-  }
+test('what is handed back comes again at once, and who waits for room has it', async () => {
+  const holding = new Holding(1);
+  const taken = delivery();
+  holding.take('frame', taken.delivery);
+  const room = holding.room();
+  holding.handBack();
+  await room;
+  assert.deepEqual(taken.said, ['nak 0']);
+  assert.equal(holding.size, 0);
 });

@@ -36,7 +36,7 @@ describe('roles of a process', () => {
     const inits: TreeInits = {
       cameras: { taskGenerator: never, publisher: never, imaging: never, cameraRegistry: never },
       scheduler: { keyPool: never, scheduler: never },
-      aggregator: { webhooks: never, alertImages: never, redisWriters: { cacheWriter: never, alertWriter: never }, aggregator: never },
+      aggregator: { webhooks: never, alertImages: never, alertWriter: never, onFigures: never, aggregator: never },
       web: { onDemand: never },
     };
     const ids = (some: Partial<TreeInits>) => gantryTree({ cameras: null, scheduler: null, aggregator: null, web: null, ...some }).children.map(({ id }) => id);

@@ -17,7 +17,7 @@ const result = (groupIndex: number, at: number, over: Partial<SeenResult> = {}):
   unknown: false,
   ...over,
 });
-const batch = (over: Partial<LoadBatch>): LoadBatch => ({ kind: 'batch', sent: [], tasks: [], results: [], aggregates: [], ...over });
+const batch = (over: Partial<LoadBatch>): LoadBatch => ({ kind: 'batch', sent: [], results: [], aggregates: [], ...over });
 const sent = { requestId: 'a', traceId: 't', at: 1_000.25, timestamp: 1_000, groups: 2 };
 
 /** Published at 1000.25; group 2 is the last, answered by the provider in 40 ms; with the viewer at 1062. */
@@ -27,7 +27,6 @@ function wholeFrame(): Ledger {
   ledger.load(
     batch({
       sent: [sent],
-      tasks: [{ requestId: 'a', groupIndex: 1, at: 1_002 }, { requestId: 'a', groupIndex: 2, at: 1_003 }],
       results: [result(1, 1_030), result(2, 1_055)],
       aggregates: [seen('a', 1_060)],
     }),
@@ -52,7 +51,7 @@ test('the stages of a frame add up to its whole way', () => {
   const [journey] = wholeFrame().tally(calls, 0).journeys;
   assert.ok(journey);
   assert.ok(Math.abs(STAGES.reduce((sum, stage) => sum + journey.stages[stage], 0) - journey.total) < 1e-9);
-  assert.equal(journey.stages['detection -> task on the bus'], 2.75);
+  assert.equal(journey.stages['detection -> its turn'], 3.75);
   assert.equal(journey.stages['model: transit'], 2);
 });
 

@@ -33,6 +33,7 @@ describe('metrics', () => {
       'actor_restarts_total',
       'lock_wait_seconds',
       'redis_failed_writes_total',
+      'cache_dropped_total',
       'feed_viewers',
       'feed_dropped_total',
       'actor_dead_letters_total',

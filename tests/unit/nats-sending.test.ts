@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Msg, NatsConnection } from 'nats';
 import { Wire } from '../../src/infra/nats/wire.ts';
+import { until } from '../support/until.ts';
 
 interface Sent {
   readonly subject: string;
@@ -59,6 +60,21 @@ describe('what is sent over one connection', () => {
     assert.deepEqual(turns.map((turn) => turn.map(({ subject }) => subject)), [['ack', 'a', 'b']]);
     for (const sent of turns.flat().slice(1)) reply(sent, '');
     await Promise.all(asking);
+  });
+
+  it('leaves, when nobody waits for it, with the next that is sent, in order, or alone a moment later', async () => {
+    const { wire, turns } = connection();
+    const sent = () => turns.map((turn) => turn.map(({ subject }) => subject));
+    wire.sendIdly('ack', '1');
+    await endOfTurn();
+    assert.deepEqual(sent(), []);
+    wire.send('a', '2');
+    await endOfTurn();
+    assert.deepEqual(sent(), [['ack', 'a']]);
+    wire.sendIdly('ack', '3');
+    wire.sendIdly('ack', '4');
+    await until('they are alone', () => turns.length === 2);
+    assert.deepEqual(sent()[1], ['ack', 'ack']);
   });
 
   it('leaves at once when the connection is about to be closed', () => {

@@ -96,6 +96,11 @@ const say = (link: NatsLink, { reply }: Msg, verb: Uint8Array | string): void =>
   if (reply !== undefined && reply !== '') link.wire.send(reply, verb);
 };
 
+/** An ack may come a moment later: the ack wait is seconds. */
+const sayIdly = (link: NatsLink, { reply }: Msg, verb: Uint8Array): void => {
+  if (reply !== undefined && reply !== '') link.wire.sendIdly(reply, verb);
+};
+
 const nakOf = (delayMs: number): string => `-NAK ${JSON.stringify({ delay: nanos(delayMs) })}`;
 
 function deliveryOf(link: NatsLink, message: Msg, { attempt, seq, storedAt }: DeliveryInfo): Omit<Delivery<never>, 'body' | 'bury'> {
@@ -104,9 +109,9 @@ function deliveryOf(link: NatsLink, message: Msg, { attempt, seq, storedAt }: De
     attempt,
     seq,
     storedAt,
-    ack: () => say(link, message, ACK),
+    ack: () => sayIdly(link, message, ACK),
     nak: (delayMs) => say(link, message, nakOf(delayMs)),
     term: (reason) => say(link, message, `+TERM ${reason}`),
-    working: () => say(link, message, WORKING),
+    working: () => sayIdly(link, message, WORKING),
   };
 }

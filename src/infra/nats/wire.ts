@@ -21,14 +21,16 @@ interface Asked {
   readonly reject: (error: unknown) => void;
 }
 
+/** Messages that nobody waits for go out after this long at the latest. */
+const IDLE_MS = 5;
 /** How often it is looked whether an answer is overdue, so a time-out comes at most this much late. */
 const LOOK_MS = 250;
 
 /**
  * What Gantry sends over one connection. Messages come in crowds, and a write costs more than a message, so they go out
  * together, in order: those that somebody waits for after the microtasks that are due (a crowd of tasks moves in step, so
- * its requests meet there), with all that waits; the others (acks, say) at the end of this turn of the event loop at the
- * latest. All answers come to one inbox, and one timer watches all of them: the client's own `request` makes a timer and
+ * its requests meet there), with all that waits; others at the end of this turn of the event loop at the latest; and what
+ * nobody waits for (acks) with the next of them, or a moment later. All answers come to one inbox, and one timer watches all of them: the client's own `request` makes a timer and
  * an error with its stack for each, four times the work of the message itself.
  */
 export class Wire {
@@ -37,6 +39,7 @@ export class Wire {
   readonly #asked = new Map<string, Asked>();
   #out: Outgoing[] = [];
   #immediate: NodeJS.Immediate | null = null;
+  #idle: NodeJS.Timeout | null = null;
   #due = false;
   #listening = false;
   #looking: NodeJS.Timeout | null = null;
@@ -55,6 +58,12 @@ export class Wire {
   send(subject: string, payload: Uint8Array | string, options: SendOptions = {}, onError: (error: unknown) => void = ignore): void {
     this.#out.push({ ...options, subject, payload, onError });
     this.#immediate ??= setImmediate(() => this.flush());
+  }
+
+  /** As `send`, for what nobody waits for: it may leave a moment later, with others. */
+  sendIdly(subject: string, payload: Uint8Array | string): void {
+    this.#out.push({ subject, payload, onError: ignore });
+    this.#idle ??= setTimeout(() => this.flush(), IDLE_MS);
   }
 
   /**
@@ -83,6 +92,8 @@ export class Wire {
     this.#due = false;
     if (this.#immediate !== null) clearImmediate(this.#immediate);
     this.#immediate = null;
+    if (this.#idle !== null) clearTimeout(this.#idle);
+    this.#idle = null;
     const out = this.#out;
     this.#out = [];
     for (const { subject, payload, onError, headers, reply } of out) {

@@ -19,6 +19,7 @@ const COMMAND_TIMEOUT_MS = 1_000;
 /** A server that hangs does not close its side of the connection either. */
 const DISCONNECT_TIMEOUT_MS = 100;
 const FIRST_CONNECTION_MS = 1_000;
+const CONNECTION = { enableOfflineQueue: false, maxRetriesPerRequest: 0, connectTimeout: 2_000, disconnectTimeout: DISCONNECT_TIMEOUT_MS, commandTimeout: COMMAND_TIMEOUT_MS, retryStrategy: (attempt: number) => Math.min(100 * attempt, 1_000) };
 /** As `pushAggregate` writes it, last. Where somebody else writes another order, everything is read. */
 const OFFSET_AT_END = /"offset":(\d{1,16})\}$/u;
 const OFFSET_CHARS = 32;
@@ -39,7 +40,8 @@ export interface RedisOptions {
 export class RedisStore {
   readonly #options: RedisOptions;
   readonly #commands: Redis;
-  readonly #subscriber: Redis;
+  /** Once somebody follows. */
+  #subscriber: Redis | null = null;
   #failedWrites = 0;
   #givingUp = false;
   #lastLogged = 0;
@@ -47,11 +49,8 @@ export class RedisStore {
 
   constructor(options: RedisOptions) {
     this.#options = options;
-    const common = { enableOfflineQueue: false, maxRetriesPerRequest: 0, connectTimeout: 2_000, disconnectTimeout: DISCONNECT_TIMEOUT_MS, commandTimeout: COMMAND_TIMEOUT_MS, retryStrategy: (attempt: number) => Math.min(100 * attempt, 1_000) };
-    this.#commands = new Redis(options.url, common);
-    // The subscriber must remember its subscriptions over reconnects, and may wait for the first connection.
-    this.#subscriber = new Redis(options.url, { ...common, enableOfflineQueue: true, autoResubscribe: true, maxRetriesPerRequest: null });
-    for (const client of [this.#commands, this.#subscriber]) client.on('error', (thrown) => this.#onError(thrown));
+    this.#commands = new Redis(options.url, CONNECTION);
+    this.#commands.on('error', (thrown) => this.#onError(thrown));
     this.#commands.on('close', () => (this.#givingUp = false));
     this.#commands.on('ready', () => options.log.info({ url: redactUrl(options.url) }, 'Redis is connected'));
   }
@@ -116,7 +115,11 @@ export class RedisStore {
    * more than all else of a push. Bodies that do not parse are logged and skipped.
    */
   async follow(listener: (aggregate: PushedAggregate) => void, isKnown: (offset: number) => boolean = () => false): Promise<void> {
-    this.#subscriber.on('pmessage', (_pattern: string, channel: string, body: string) => {
+    // It must remember its subscription over reconnects, and may wait for the first connection.
+    const subscriber = new Redis(this.#options.url, { ...CONNECTION, enableOfflineQueue: true, autoResubscribe: true, maxRetriesPerRequest: null });
+    this.#subscriber = subscriber;
+    subscriber.on('error', (thrown) => this.#onError(thrown));
+    subscriber.on('pmessage', (_pattern: string, channel: string, body: string) => {
       const offset = OFFSET_AT_END.exec(body.slice(-OFFSET_CHARS))?.[1];
       if (offset !== undefined && isKnown(Number(offset))) return;
       try {
@@ -125,12 +128,12 @@ export class RedisStore {
         this.#options.log.error({ channel, err: asError(thrown).message }, `a message on the Redis channel ${channel} could not be used`);
       }
     });
-    await this.#subscriber.psubscribe(redisKeys.channel('*'));
+    await subscriber.psubscribe(redisKeys.channel('*'));
   }
 
   close(): void {
     this.#commands.disconnect();
-    this.#subscriber.disconnect();
+    this.#subscriber?.disconnect();
   }
 
   #state(): RedisState {

@@ -1,0 +1,49 @@
+import { JetStreamLocks } from '../../infra/nats/locks.ts';
+import { Leadership } from '../../infra/leadership.ts';
+import { NatsBus } from '../../infra/nats/bus.ts';
+import { RedisStore } from '../../infra/redis/store.ts';
+import type { AggregatorContext, AggregatorDesk, AggregatorInit } from '../aggregator.ts';
+import { AGGREGATOR_FIGURES } from '../aggregator-figures.ts';
+import { callAlertHooks } from '../alert-hooks.ts';
+import { Cache } from './cache.ts';
+import { Observations } from './observations.ts';
+import { aggregatorWork } from './work.ts';
+
+/** Sets up the work with connections of its own. NATS is waited for as long as it takes; a Redis that is away holds nothing up. */
+export async function openDesk(ctx: AggregatorContext, init: AggregatorInit): Promise<AggregatorDesk> {
+  const { clock, log, signal } = ctx;
+  const bus = await NatsBus.open({ url: init.natsUrl, startTimeoutMs: Number.POSITIVE_INFINITY, log });
+  // Durable or not, and what an operator should know of it: the process's own client tells.
+  const redis = init.redisUrl === null ? null : await RedisStore.open({ url: init.redisUrl, durable: true, notice: null, log });
+  const seen = new Observations(bus, redis);
+  const report = (): void => {
+    const news = seen.take({ leading: leadership.figures().leading, cacheWaiting: cache?.size ?? 0, cacheDropped: cache?.counts.dropped ?? 0 });
+    if (news !== null) ctx.ref(AGGREGATOR_FIGURES).tell({ type: 'figures', figures: news });
+  };
+  const leadership = new Leadership({ store: new JetStreamLocks(bus), name: 'aggregator', holder: init.holder, clock, log, metrics: { lockWait: (seconds) => seen.lockWait(seconds), lockFailed: () => seen.lockLost() } });
+  const cache = redis === null ? null : new Cache({ redis, clock, log, signal, onPushed: (seconds) => seen.redisPush(seconds) });
+  const work = aggregatorWork(ctx, {
+    bus,
+    cache,
+    deadlineMs: init.deadlineMs,
+    onAlert: (alert) => callAlertHooks(bus, init.alertHooks, alert),
+    onPublished: ({ publishedAt, timestamp, replayOf }) => {
+      if (replayOf === undefined) seen.endToEnd((Date.parse(publishedAt) - Date.parse(timestamp)) / 1_000);
+    },
+    leadership: {
+      acquire: async (until) => {
+        const term = await leadership.acquire(until);
+        report();
+        return term;
+      },
+    },
+  });
+  return {
+    work,
+    report,
+    close: async () => {
+      redis?.close();
+      await bus.close();
+    },
+  };
+}

@@ -1,0 +1,14 @@
+import type { Bus } from '../infra/bus.ts';
+import type { Aggregate } from '../messages/aggregate.ts';
+import { subjects } from '../messages/subjects.ts';
+import type { WebhookJob } from '../messages/webhook.ts';
+
+/** Has every URL called with an alert. The ids are the alert's own, so that a revision, or a repetition after a crash, is the same call. Rejects `BUS_DOWN`. */
+export async function callAlertHooks(bus: Pick<Bus, 'publish'>, urls: readonly string[], alert: Aggregate): Promise<void> {
+  const { cameraId, requestId, traceId, publishedAt } = alert;
+  for (const [index, url] of urls.entries()) {
+    const id = `alert-${requestId}-${index}`;
+    const job: WebhookJob = { id, kind: 'alert', url, createdAt: publishedAt, assessmentId: null, body: JSON.stringify({ type: 'alert', id, data: alert }) };
+    await bus.publish(subjects.webhook('alert'), job, { cameraId, requestId, traceId }, id);
+  }
+}

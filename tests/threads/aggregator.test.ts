@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { AGGREGATOR, aggregatorActor, type AggregatorInit } from '../../src/actors/aggregator.ts';
+import { type AggregatorFigures, aggregatorFiguresActor } from '../../src/actors/aggregator-figures.ts';
+import { startRedisServer } from '../../src/embedded/redis-server.ts';
+import type { EmbeddedService } from '../../src/embedded/service.ts';
+import { JetStreamLocks } from '../../src/infra/nats/locks.ts';
+import { RedisStore } from '../../src/infra/redis/store.ts';
+import type { PushedAggregate } from '../../src/messages/aggregate.ts';
+import type { Detection } from '../../src/messages/detection.ts';
+import { streams, subjects } from '../../src/messages/subjects.ts';
+import { WebhookJob } from '../../src/messages/webhook.ts';
+import { child, supervisor } from '../../src/runtime/supervision.ts';
+import { type ActorSystem, startSystem } from '../../src/runtime/system.ts';
+import { aggregatesOf, sendDetection, sendResult, startBus } from '../support/aggregator.ts';
+import { memoryLog } from '../support/log.ts';
+import { detection, result } from '../support/samples.ts';
+import { until } from '../support/until.ts';
+
+const HOOK = 'http://127.0.0.1:9/hook';
+const ASK = { timeoutMs: 2_000 };
+
+let world: Awaited<ReturnType<typeof startBus>>;
+let redis: EmbeddedService;
+let store: RedisStore;
+let system: ActorSystem;
+const log = memoryLog();
+const pushed: PushedAggregate[] = [];
+const told: AggregatorFigures[] = [];
+
+const initOf = (holder: string): AggregatorInit => ({ natsUrl: world.nats.url, redisUrl: redis.url, holder, deadlineMs: 60_000, alertHooks: [HOOK] });
+const start = (holder: string, figures: AggregatorFigures[]): Promise<ActorSystem> =>
+  startSystem(
+    supervisor('root', [
+      child('aggregator-figures', aggregatorFiguresActor, () => ({ onFigures: (one) => void figures.push(one) })),
+      child('aggregator', aggregatorActor, () => initOf(holder), { placement: { kind: 'thread' }, backoff: { minMs: 10, maxMs: 50 } }),
+    ]),
+    { log, onEscalation: (error) => assert.fail(error) },
+  );
+
+before(async () => {
+  world = await startBus();
+  redis = await startRedisServer({ dataDir: join(world.folder, 'redis'), log: memoryLog() });
+  store = await RedisStore.open({ url: redis.url, log: memoryLog(), durable: true, notice: null });
+  await store.follow((aggregate) => pushed.push(aggregate));
+  system = await start('one', told);
+});
+after(async () => {
+  await system.stop();
+  store.close();
+  await redis.stop();
+  await world.stop();
+});
+
+const fresh = (): Detection => detection(1, { timestamp: new Date().toISOString() });
+const stats = () => system.ref(AGGREGATOR).ask({ type: 'stats' }, ASK);
+const out = async (frame: Detection): Promise<number[]> => (await aggregatesOf(world.bus, frame)).map(({ revision }) => revision);
+const aggregatorInTree = () => {
+  const root = system.snapshot();
+  const found = root.type === 'supervisor' ? root.children.find(({ path }) => path === '/aggregator') : undefined;
+  assert.ok(found?.type === 'actor');
+  return found;
+};
+
+describe('the aggregator in its thread', () => {
+  it('makes one aggregate of a frame, to the stream, to Redis and to those who ask', async () => {
+    const frame = fresh();
+    await sendDetection(world.bus, frame);
+    await sendResult(world.bus, result(frame, 1, 'low'));
+    const found = await until('it is pushed', () => pushed.find(({ requestId }) => requestId === frame.requestId) ?? null);
+    assert.deepEqual([found.revision, found.riskAssessment.maxRiskLevel], [0, 'low']);
+    assert.deepEqual(await out(frame), [0]);
+    const latest = await system.ref(AGGREGATOR).ask({ type: 'latest', cameraId: frame.cameraId }, ASK);
+    assert.equal(latest?.requestId, frame.requestId);
+    assert.equal((await store.latest(frame.cameraId))?.requestId, frame.requestId);
+  });
+
+  it('has the hooks called with an alert', async () => {
+    const frame = fresh();
+    await sendDetection(world.bus, frame);
+    await sendResult(world.bus, result(frame, 1, 'high'));
+    const job = await until('the call is asked for', () => world.bus.last({ stream: streams.webhooks, subject: subjects.webhook('alert'), parser: WebhookJob }));
+    assert.deepEqual([job.body.url, job.body.id.includes(frame.requestId)], [HOOK, true]);
+  });
+
+  it('tells what it saw, once, and how it stands', async () => {
+    await until('both frames are told', () => told.reduce((sum, { seen }) => sum + seen.redisPush.length, 0) === 2, 5_000);
+    assert.equal(told.reduce((sum, { seen }) => sum + seen.endToEnd.length, 0), 2);
+    assert.equal(told.reduce((sum, { seen }) => sum + seen.lockWait.length, 0), 1);
+    assert.equal(told.at(-1)?.leading, true);
+    await until('the tree shows it', () => aggregatorInTree().detail['published'] === 2, 5_000);
+    assert.equal(aggregatorInTree().placement, 'thread');
+  });
+
+  it('goes on in another thread with what it held: the frame goes out once, a late answer revises', async () => {
+    const [done, open] = [fresh(), fresh()];
+    await sendDetection(world.bus, done);
+    await sendResult(world.bus, result(done, 1, 'medium'));
+    await sendDetection(world.bus, open);
+    await until('one is out, one is held', async () => (await out(done)).length === 1 && (await stats()).held === 1);
+    await system.restart('/aggregator');
+    await sendResult(world.bus, result(open, 1, 'low'));
+    await until('the other is out', async () => (await out(open)).length === 1, 15_000);
+    assert.deepEqual([await out(done), await out(open)], [[0], [0]]);
+    await until('nothing is held', async () => (await stats()).held === 0);
+    assert.ok(aggregatorInTree().restarts >= 1);
+  });
+
+  it('starts without NATS and goes on when it is there', async () => {
+    process.kill(world.nats.pid() ?? assert.fail('no nats-server'), 'SIGSTOP');
+    try {
+      await system.restart('/aggregator');
+      assert.equal((await stats()).published, 0, 'it answers meanwhile');
+    } finally {
+      process.kill(world.nats.pid() ?? assert.fail('no nats-server'), 'SIGCONT');
+    }
+    const frame = fresh();
+    await until('it can be sent', () => sendDetection(world.bus, frame).then(() => true, () => false), 15_000);
+    await sendResult(world.bus, result(frame, 1, 'none'));
+    await until('it is out', async () => (await out(frame).catch(() => [])).length === 1, 30_000);
+  });
+
+  it('gives its lock back at the end, so that another one works at once', async () => {
+    const others: AggregatorFigures[] = [];
+    const standby = await start('two', others);
+    await until('it stands by', () => others.some(({ leading }) => !leading), 10_000);
+    assert.ok(!others.some(({ leading }) => leading));
+    await system.stop();
+    await until('it works', () => others.some(({ leading }) => leading), 5_000);
+    assert.equal((await new JetStreamLocks(world.bus).read('aggregator'))?.holder, 'two');
+    await standby.stop();
+    assert.equal(await new JetStreamLocks(world.bus).read('aggregator'), null);
+  });
+});
