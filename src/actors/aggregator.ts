@@ -45,7 +45,7 @@ export interface AggregatorDesk {
   readonly work: AggregatorWork;
   /** Tells the rest of Gantry what happened since the last time. */
   report(): void;
-  /** After the work is finished. */
+  /** After the work is finished: writes and tells what is left, and ends the connections. */
   close(): Promise<void>;
 }
 
@@ -117,7 +117,6 @@ export const aggregatorAt = <Init>(open: (ctx: AggregatorContext, init: Init) =>
           // It gives up with the signal; a lock that it has just got is to be given back.
           await beginning;
           await desk.work.finish(reason);
-          desk.report();
           await desk.close();
         },
       };

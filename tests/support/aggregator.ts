@@ -45,9 +45,9 @@ export async function startAggregator(bus: Bus, over: Over = {}): Promise<ActorS
   const { redis, clock, ...parts } = over;
   const log = memoryLog();
   const actor = aggregatorAt<null>((ctx) => {
-    const cache = redis === undefined ? null : new Cache({ redis, clock: ctx.clock, log: ctx.log, signal: ctx.signal, onPushed: () => undefined });
+    const cache = redis === undefined ? null : new Cache({ redis, clock: ctx.clock, log: ctx.log, onPushed: () => undefined });
     const work = aggregatorWork(ctx, { bus, cache, deadlineMs: 5_000, onAlert: () => Promise.resolve(), onPublished: () => undefined, ...parts });
-    return Promise.resolve({ work, report: () => undefined, close: () => Promise.resolve() });
+    return Promise.resolve({ work, report: () => undefined, close: async () => cache?.finish(1_000) });
   });
   const writers = redis === undefined ? [] : [child('alert-writer', alertWriterActor, () => ({ bus, redis }))];
   const system = await startSystem(supervisor('root', [...writers, child('aggregator', actor, () => null)]), { log, ...(clock === undefined ? {} : { clock }), onEscalation: () => undefined });

@@ -16,16 +16,14 @@ function started() {
     redis.written.push({ what, seconds });
   };
   const pushed: number[] = [];
-  const end = new AbortController();
   const cache = new Cache({
     redis: { saveDetection: ({ frameNumber }, seconds) => write(frameNumber, seconds), pushAggregate: ({ offset }, seconds) => write(offset, seconds) },
     clock,
     log: memoryLog(),
-    signal: end.signal,
     onPushed: (seconds) => void pushed.push(seconds),
   });
   const put = (offset: number): void => cache.put({ type: 'aggregate', aggregate: { ...aggregate('north'), offset }, at: clock.now(), stored: performance.now() });
-  return { clock, redis, cache, put, pushed, end };
+  return { clock, redis, cache, put, pushed };
 }
 
 test('detections and aggregates are written in order, with their full life', async () => {
@@ -68,14 +66,38 @@ test('what outlived its time in Redis is skipped and counted, what Redis refuses
   assert.deepEqual(cache.counts, { written: 1, expired: 2, refused: 1, dropped: 0 });
 });
 
-test('after its end nothing is written any more', async () => {
-  const { clock, redis, put, end } = started();
+test('at its end what waits is written, and nothing after that', async () => {
+  const { redis, cache, put } = started();
+  for (let offset = 20; offset < 120; offset += 1) put(offset);
+  await cache.finish(1_000);
+  put(200);
+  assert.deepEqual(redis.written.map(({ what }) => what), Array.from({ length: 100 }, (_, index) => 20 + index));
+  assert.deepEqual([cache.counts.dropped, cache.size], [0, 0]);
+});
+
+test('at its end nobody waits for a Redis that is away; what is lost is counted', async () => {
+  const { clock, redis, cache, put } = started();
   redis.down = true;
   put(1);
-  await clock.advance(1);
-  end.abort();
-  redis.down = false;
   put(2);
+  await clock.advance(1);
+  await cache.finish(1_000);
+  assert.equal(cache.counts.dropped, 2);
+  redis.down = false;
   await clock.advance(1_000);
   assert.deepEqual(redis.written, []);
+});
+
+test('a Redis that hangs holds up the end for so long, no longer', async () => {
+  const clock = new ManualClock();
+  const hang = () => new Promise<void>(() => undefined);
+  const cache = new Cache({ redis: { saveDetection: hang, pushAggregate: hang }, clock, log: memoryLog(), onPushed: () => undefined });
+  cache.put({ type: 'detection', detection: detection(0), at: clock.now() });
+  let ended = false;
+  const ending = cache.finish(1_000).then(() => (ended = true));
+  await clock.advance(999);
+  assert.equal(ended, false);
+  await clock.advance(2);
+  await ending;
+  assert.equal(cache.counts.dropped, 1);
 });

@@ -16,8 +16,6 @@ export interface CacheOptions {
   readonly redis: Pick<RedisStore, 'saveDetection' | 'pushAggregate'>;
   readonly clock: Clock;
   readonly log: ActorLog;
-  /** Ends it: what waits is given up. */
-  readonly signal: AbortSignal;
   /** Seconds from NATS's answer for an aggregate to Redis's. */
   readonly onPushed: (seconds: number) => void;
 }
@@ -29,7 +27,7 @@ export interface CacheCounts {
   expired: number;
   /** Redis holds something else under its name. */
   refused: number;
-  /** The oldest, when too much waited. */
+  /** The oldest, when too much waited; and what still did at the end. */
   dropped: number;
 }
 
@@ -47,15 +45,16 @@ export class Cache {
   readonly #options: CacheOptions;
   readonly #waiting = new Ring<Cached>();
   readonly #pipeline: Pipeline<Cached>;
+  readonly #end = new AbortController();
 
   constructor(options: CacheOptions) {
-    const { clock, log, signal } = options;
+    const { clock, log } = options;
     this.#options = options;
     this.#pipeline = new Pipeline<Cached>({
       window: WINDOW,
       retryMs: RETRY_MS,
       clock,
-      signal,
+      signal: this.#end.signal,
       next: () => this.#waiting.shift() ?? null,
       send: (item) => this.#send(item),
       onAway: (error) => log.warn({ err: error.message }, `what is to be cached waits for Redis: ${error.message}`),
@@ -69,12 +68,24 @@ export class Cache {
   }
 
   put(item: Cached): void {
+    if (this.#end.signal.aborted) return;
     if (this.#waiting.size >= MOST_WAITING) {
       this.#waiting.shift();
       this.counts.dropped += 1;
     }
     this.#waiting.push(item);
     this.#pipeline.pump();
+  }
+
+  /** Writes what waits, for `mostMs` at most and only while Redis takes it; then it takes no more. */
+  async finish(mostMs: number): Promise<void> {
+    const { clock } = this.#options;
+    const { signal } = this.#end;
+    const timer = clock.setTimeout(() => this.#end.abort(), mostMs);
+    while (this.size > 0 && !this.#pipeline.away && !signal.aborted) await this.#pipeline.change();
+    clock.clearTimeout(timer);
+    this.counts.dropped += this.size;
+    this.#end.abort();
   }
 
   async #send(item: Cached): Promise<void> {

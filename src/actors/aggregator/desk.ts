@@ -9,10 +9,12 @@ import { Cache } from './cache.ts';
 import { Observations } from './observations.ts';
 import { aggregatorWork } from './work.ts';
 
+const CACHE_FLUSH_MS = 1_000;
+
 /** Sets up the work with connections of its own. NATS is waited for as long as it takes; a Redis that is away holds nothing up. */
 export async function openDesk(ctx: AggregatorContext, init: AggregatorInit): Promise<AggregatorDesk> {
-  const { clock, log, signal } = ctx;
-  const bus = await NatsBus.open({ url: init.natsUrl, startTimeoutMs: Number.POSITIVE_INFINITY, log });
+  const { clock, log } = ctx;
+  const bus = await NatsBus.join({ url: init.natsUrl, startTimeoutMs: Number.POSITIVE_INFINITY, log });
   // Durable or not, and what an operator should know of it: the process's own client tells.
   const redis = init.redisUrl === null ? null : await RedisStore.open({ url: init.redisUrl, durable: true, notice: null, log });
   const seen = new Observations(bus, redis);
@@ -21,7 +23,7 @@ export async function openDesk(ctx: AggregatorContext, init: AggregatorInit): Pr
     if (news !== null) ctx.ref(AGGREGATOR_FIGURES).tell({ type: 'figures', figures: news });
   };
   const leadership = new Leadership({ store: new JetStreamLocks(bus), name: 'aggregator', holder: init.holder, clock, log, metrics: { lockWait: (seconds) => seen.lockWait(seconds), lockFailed: () => seen.lockLost() } });
-  const cache = redis === null ? null : new Cache({ redis, clock, log, signal, onPushed: (seconds) => seen.redisPush(seconds) });
+  const cache = redis === null ? null : new Cache({ redis, clock, log, onPushed: (seconds) => seen.redisPush(seconds) });
   const work = aggregatorWork(ctx, {
     bus,
     cache,
@@ -42,6 +44,9 @@ export async function openDesk(ctx: AggregatorContext, init: AggregatorInit): Pr
     work,
     report,
     close: async () => {
+      // What went out last is to be pushed, too.
+      await cache?.finish(CACHE_FLUSH_MS);
+      report();
       redis?.close();
       await bus.close();
     },

@@ -61,6 +61,11 @@ export class NatsBus implements Bus {
     }
   }
 
+  /** As `open`, where another one has set up streams and consumers, and keeps them so. */
+  static async join(options: Omit<NatsOptions, 'onReconnect'>): Promise<NatsBus> {
+    return new NatsBus(await NatsLink.open({ ...options, onReconnect: () => Promise.resolve() }), options.log);
+  }
+
   state(): BusState {
     return this.link.state;
   }
