@@ -78,6 +78,7 @@ for (const round of ['first', 'second']) {
     for (const needed of ['nats-server', 'redis-server', 'ffmpeg']) assert.ok(names.some((name) => name.includes(needed)), `${needed} runs: ${names.join(' | ')}`);
     process.kill(-program.child.pid!, 'SIGINT');
     assert.equal(await program.exited, 0, program.output().slice(-2000));
+    assert.doesNotMatch(program.output(), /unrecognized flag/i, 'V8 knows the flags that are set');
     await until('no process is left', () => members.every((pid) => !alive(pid)), 2_000);
     assert.ok(!existsSync(join(folder, 'data', 'gantry.json')));
   });
