@@ -82,6 +82,20 @@ test('a fetch on an empty consumer wakes up with the first message', async () =>
   delivery?.ack();
 });
 
+test('what is acked right before the connection is closed stays acked', async () => {
+  for (let each = 0; each < 5; each += 1) await publish(detection(0));
+  const leaving = await NatsBus.open({ url: server.url, startTimeoutMs: 5_000, log });
+  const consumer = await leaving.pull({ stream: streams.detections, durable: consumers.taskGenerator, parser: Detection });
+  const got = await until('all', async () => {
+    const some = await consumer.fetch(10, 1_000);
+    return some.length === 5 ? some : null;
+  });
+  for (const delivery of got) delivery.ack();
+  await leaving.close();
+  const staying = await generator();
+  await until('nothing is open', async () => (await staying.lag()).unsettled === 0, 5_000);
+});
+
 test('a handed back message comes again, counted; lag tells what waits', async () => {
   const frame = detection(0);
   await publish(frame);

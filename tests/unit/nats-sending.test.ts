@@ -66,7 +66,7 @@ describe('what is sent over one connection', () => {
     const { wire, turns } = connection();
     const sent = () => turns.map((turn) => turn.map(({ subject }) => subject));
     wire.sendIdly('ack', '1');
-    await endOfTurn();
+    await Promise.resolve();
     assert.deepEqual(sent(), []);
     wire.send('a', '2');
     await endOfTurn();

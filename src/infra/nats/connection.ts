@@ -16,6 +16,8 @@ export interface NatsOptions {
 }
 
 const SET_UP_AGAIN_MS = 500;
+/** A server that does not say by then that it has all is not waited for. */
+const LAST_MS = 500;
 
 /** One connection with its state; reconnects for ever. */
 export class NatsLink {
@@ -95,10 +97,20 @@ export class NatsLink {
   }
 
   async close(): Promise<void> {
-    // Acks that wait for the end of this turn.
-    this.wire.flush();
+    if (this.#state === 'connected') await this.#sendLast();
     this.#become('closed');
     await this.nc.close();
+  }
+
+  /** Acks that wait for others, and all that the client has not written yet: it throws that away when it is closed. Never rejects. */
+  async #sendLast(): Promise<void> {
+    this.wire.flush();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, LAST_MS);
+    });
+    await Promise.race([this.nc.flush().catch(() => undefined), late]);
+    clearTimeout(timer);
   }
 
   #become(state: BusState): void {
