@@ -1,4 +1,4 @@
-import type { DeadLetterCount } from '../infra/nats/dead-letters.ts';
+import type { DeadLetterCount } from '../infra/nats/dead-letter-counts.ts';
 import { defineActor } from '../runtime/actor.ts';
 import { address } from '../runtime/ref.ts';
 

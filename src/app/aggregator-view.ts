@@ -1,11 +1,11 @@
 import type { AggregatorFigures } from '../actors/aggregator-figures.ts';
-import type { DeadLetterCount } from '../infra/nats/dead-letters.ts';
+import { type DeadLetterCount, DeadLetterCounts } from '../infra/nats/dead-letter-counts.ts';
 import type { Metrics } from '../infra/metrics.ts';
 
 /** What this process knows of its aggregator, which works in a thread of its own and tells once a second. Totals are since the start of the process. */
 export class AggregatorView {
   readonly #metrics: Metrics;
-  readonly #buried = new Map<string, DeadLetterCount>();
+  readonly #buried = new DeadLetterCounts();
   #leading = false;
   #cacheWaiting = 0;
   #failedWrites = 0;
@@ -27,7 +27,7 @@ export class AggregatorView {
   }
   /** Messages that it gave up, by consumer. */
   get buried(): readonly DeadLetterCount[] {
-    return [...this.#buried.values()];
+    return this.#buried.list();
   }
 
   take({ seen, leading, cacheWaiting }: AggregatorFigures): void {
@@ -39,9 +39,6 @@ export class AggregatorView {
     this.#failedWrites += seen.failedWrites;
     this.#leading = leading;
     this.#cacheWaiting = cacheWaiting;
-    for (const { stream, consumer, total } of seen.buried) {
-      const key = `${stream} ${consumer}`;
-      this.#buried.set(key, { stream, consumer, total: total + (this.#buried.get(key)?.total ?? 0) });
-    }
+    for (const count of seen.buried) this.#buried.add(count);
   }
 }

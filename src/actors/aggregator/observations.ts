@@ -1,5 +1,5 @@
 import type { NatsBus } from '../../infra/nats/bus.ts';
-import type { DeadLetterCount } from '../../infra/nats/dead-letters.ts';
+import { type DeadLetterCount, DeadLetterCounts } from '../../infra/nats/dead-letter-counts.ts';
 import type { RedisStore } from '../../infra/redis/store.ts';
 import type { AggregatorFigures } from '../aggregator-figures.ts';
 
@@ -22,7 +22,7 @@ export class Observations {
   #failedWrites = 0;
   #dropped = 0;
   #told = '';
-  readonly #buried = new Map<string, number>();
+  readonly #buried = new DeadLetterCounts();
 
   constructor(bus: Pick<NatsBus, 'deadLetters'>, redis: Pick<RedisStore, 'health'> | null) {
     this.#bus = bus;
@@ -48,7 +48,7 @@ export class Observations {
   /** What happened since the last time; null when nothing did and all stands as it did. */
   take({ leading, cacheWaiting, cacheDropped }: Standing): AggregatorFigures | null {
     const failedWrites = this.#redis?.health().failedWrites ?? 0;
-    const buried = this.#bus.deadLetters().map((count): DeadLetterCount => ({ ...count, total: count.total - (this.#buried.get(keyOf(count)) ?? 0) })).filter(({ total }) => total > 0);
+    const buried = this.#bus.deadLetters().map((count): DeadLetterCount => ({ ...count, total: count.total - this.#buried.totalOf(count) })).filter(({ total }) => total > 0);
     const seen = { endToEnd: this.#endToEnd, redisPush: this.#redisPush, lockWait: this.#lockWait, locksLost: this.#locksLost, failedWrites: failedWrites - this.#failedWrites, cacheDropped: cacheDropped - this.#dropped, buried };
     const standing = `${leading} ${cacheWaiting}`;
     const isQuiet = Object.values(seen).every((what) => (typeof what === 'number' ? what === 0 : what.length === 0));
@@ -60,9 +60,7 @@ export class Observations {
     this.#locksLost = 0;
     this.#failedWrites = failedWrites;
     this.#dropped = cacheDropped;
-    for (const count of buried) this.#buried.set(keyOf(count), (this.#buried.get(keyOf(count)) ?? 0) + count.total);
+    for (const count of buried) this.#buried.add(count);
     return { seen, leading, cacheWaiting };
   }
 }
-
-const keyOf = ({ stream, consumer }: DeadLetterCount): string => `${stream} ${consumer}`;

@@ -1,6 +1,8 @@
 import { connect, Events, type NatsConnection } from 'nats';
 import type { ActorLog } from '../../runtime/actor.ts';
+import { systemClock } from '../../runtime/clock.ts';
 import { asError } from '../../runtime/errors.ts';
+import { settlesWithin } from '../../runtime/time-limit.ts';
 import type { BusState } from '../bus.ts';
 import { InfraError } from '../errors.ts';
 import { redactUrl } from '../redact.ts';
@@ -105,12 +107,7 @@ export class NatsLink {
   /** Acks that wait for others, and all that the client has not written yet: it throws that away when it is closed. Never rejects. */
   async #sendLast(): Promise<void> {
     this.wire.flush();
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, LAST_MS);
-    });
-    await Promise.race([this.nc.flush().catch(() => undefined), late]);
-    clearTimeout(timer);
+    await settlesWithin(systemClock, this.nc.flush(), LAST_MS);
   }
 
   #become(state: BusState): void {

@@ -91,14 +91,10 @@ export class DurableConsumer<T> {
 /** A request nobody listens to (the server restarts, the consumer is gone) answers 503 and counts as a status too. */
 export const isStatus = (message: Msg): boolean => message.data.length === 0 && message.headers !== undefined && message.headers.code > 0;
 
-const say = (link: NatsLink, { reply }: Msg, verb: Uint8Array | string): void => {
+/** `how`: idly for what may come a moment later, as the ack wait is seconds. */
+const say = (link: NatsLink, { reply }: Msg, verb: Uint8Array | string, how: 'send' | 'sendIdly' = 'send'): void => {
   // One that cannot be said comes again by itself.
-  if (reply !== undefined && reply !== '') link.wire.send(reply, verb);
-};
-
-/** An ack may come a moment later: the ack wait is seconds. */
-const sayIdly = (link: NatsLink, { reply }: Msg, verb: Uint8Array): void => {
-  if (reply !== undefined && reply !== '') link.wire.sendIdly(reply, verb);
+  if (reply !== undefined && reply !== '') link.wire[how](reply, verb);
 };
 
 const nakOf = (delayMs: number): string => `-NAK ${JSON.stringify({ delay: nanos(delayMs) })}`;
@@ -109,9 +105,9 @@ function deliveryOf(link: NatsLink, message: Msg, { attempt, seq, storedAt }: De
     attempt,
     seq,
     storedAt,
-    ack: () => sayIdly(link, message, ACK),
+    ack: () => say(link, message, ACK, 'sendIdly'),
     nak: (delayMs) => say(link, message, nakOf(delayMs)),
     term: (reason) => say(link, message, `+TERM ${reason}`),
-    working: () => sayIdly(link, message, WORKING),
+    working: () => say(link, message, WORKING, 'sendIdly'),
   };
 }

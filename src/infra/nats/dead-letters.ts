@@ -3,18 +3,12 @@ import { deadLetterHeaders, subjects } from '../../messages/subjects.ts';
 import type { ActorLog } from '../../runtime/actor.ts';
 import { redeliveryDelay } from '../redelivery.ts';
 import type { NatsLink } from './connection.ts';
+import { type DeadLetterCount, DeadLetterCounts } from './dead-letter-counts.ts';
 import type { DeliveryInfo } from './delivery-info.ts';
 import { asInfraError } from './errors.ts';
 import { MSG_ID, store } from './send.ts';
 
 const REASON_CHARS = 500;
-
-/** Dead letters since the start, of one consumer. */
-export interface DeadLetterCount {
-  readonly stream: string;
-  readonly consumer: string;
-  readonly total: number;
-}
 
 export interface GravediggerOptions {
   readonly link: NatsLink;
@@ -24,7 +18,7 @@ export interface GravediggerOptions {
 /** Puts what cannot be handled among the dead letters: its bytes and headers as they came, and why. */
 export class Gravedigger {
   readonly #options: GravediggerOptions;
-  readonly #counts = new Map<string, DeadLetterCount>();
+  readonly #counts = new DeadLetterCounts();
 
   constructor(options: GravediggerOptions) {
     this.#options = options;
@@ -32,7 +26,7 @@ export class Gravedigger {
 
   /** One entry for each consumer that had any. */
   counts(): readonly DeadLetterCount[] {
-    return [...this.#counts.values()];
+    return this.#counts.list();
   }
 
   /** Stores the dead letter, then ends the message. Never rejects: when it cannot be stored, the message is delivered again. */
@@ -47,8 +41,7 @@ export class Gravedigger {
       const stored = await store(link, subjects.deadLetter(stream, consumer), message.data, { headers: deadHeaders(message, info, why), id });
       message.respond(`+TERM ${why}`);
       if (stored.duplicate) return;
-      const key = `${stream}/${consumer}`;
-      this.#counts.set(key, { stream, consumer, total: (this.#counts.get(key)?.total ?? 0) + 1 });
+      this.#counts.add({ stream, consumer, total: 1 });
       log.error({ ...fields, deadLetter: stored.seq }, `a message on ${message.subject} was given up and is dead letter ${stored.seq}: ${why}; see gantry dlq show ${stored.seq}`);
     } catch (thrown) {
       if (!link.nc.isClosed()) message.respond(`-NAK ${JSON.stringify({ delay: redeliveryDelay(attempt) * 1_000_000 })}`);

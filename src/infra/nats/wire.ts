@@ -30,8 +30,9 @@ const LOOK_MS = 250;
  * What Gantry sends over one connection. Messages come in crowds, and a write costs more than a message, so they go out
  * together, in order: those that somebody waits for after the microtasks that are due (a crowd of tasks moves in step, so
  * its requests meet there), with all that waits; others at the end of this turn of the event loop at the latest; and what
- * nobody waits for (acks) with the next of them, or a moment later. All answers come to one inbox, and one timer watches all of them: the client's own `request` makes a timer and
- * an error with its stack for each, four times the work of the message itself.
+ * nobody waits for (acks) with the next of them, or a moment later. All answers come to one inbox, and one timer watches
+ * all of them: the client's own `request` makes a timer and an error with its stack for each, four times the work of the
+ * message itself.
  */
 export class Wire {
   readonly #nc: NatsConnection;
