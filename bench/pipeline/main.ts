@@ -40,7 +40,7 @@ try {
   try {
     const target = { ...gantry, token: null, pids: new Map([...gantry.pids, ['provider', provider.pid]]) };
     console.log('warming up ...');
-    await run(target, { cameras: CAMERAS, groupsPerSecond: 100, seconds: options.quick ? 3 : 20, seed: 1 }, new Ledger());
+    await run(target, { cameras: CAMERAS, groupsPerSecond: options.quick ? 100 : 250, seconds: options.quick ? 3 : 40, seed: 1 }, new Ledger());
     for (const rate of RATES) {
       console.log(`${rate.groupsPerSecond} groups/s for ${rate.seconds} s ...`);
       const ledger = new Ledger();
