@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import OpenAI from 'openai';
+import { APIError } from 'openai';
 import type { ChatCompletion, ChatCompletionCreateParamsNonStreaming } from 'openai/resources/chat/completions';
 import type { ResponseFormat } from '../keys/config.schema.ts';
 import type { TransitSample } from '../keys/guard.ts';
@@ -9,7 +9,8 @@ import { newSpanId } from '../messages/ids.ts';
 import { joinSignals } from '../runtime/joined-signal.ts';
 import { readAnswer, type Answer } from './answer.ts';
 import { classifyFailure, redact } from './failure.ts';
-import { createFetch, type Watch } from './http-fetch.ts';
+import { createExchange } from './exchange.ts';
+import { LeanClient } from './lean-client.ts';
 import type { Prompt } from './prompt.ts';
 import { transitOf } from './transit.ts';
 import { ResponseFormats, responseFormatField, type Step } from './response-format.ts';
@@ -67,23 +68,20 @@ export interface VlmClient {
   call(request: VlmRequest): Promise<VlmReply>;
 }
 
-const USER_AGENT = 'Gantry';
 /** W3C trace context: version, trace, span, flags. */
 const TRACE = 'traceparent';
 
 /** Chat completions with a picture. Connections are kept and reused. Nothing is logged and no message carries a key. */
 export function createVlmClient(): VlmClient {
   const formats = new ResponseFormats();
-  /** Requests under way, by their `traceparent`, which no other has. */
-  const underWay = new Map<string, Watch>();
-  const fetch = createFetch((headers) => underWay.get(headers.get(TRACE) ?? ''));
+  const exchange = createExchange();
   /** One client for each key's name; replaced when its secret or endpoint changes, so it grows no larger than the key file. */
-  const clients = new Map<string, { readonly access: VlmAccess; readonly client: OpenAI }>();
+  const clients = new Map<string, { readonly access: VlmAccess; readonly client: LeanClient }>();
 
-  function clientFor(access: VlmAccess): OpenAI {
+  function clientFor(access: VlmAccess): LeanClient {
     const known = clients.get(access.keyName);
     if (known !== undefined && known.access.secret === access.secret && known.access.baseUrl === access.baseUrl) return known.client;
-    const client = new PlainClient({ apiKey: access.secret.reveal(), baseURL: access.baseUrl, maxRetries: 0, logLevel: 'off', organization: null, project: null, fetch });
+    const client = new LeanClient({ apiKey: access.secret.reveal(), baseUrl: access.baseUrl, exchange });
     clients.set(access.keyName, { access, client });
     return client;
   }
@@ -99,50 +97,34 @@ export function createVlmClient(): VlmClient {
       over.abort();
     }, Math.max(1, Math.ceil(timeoutMs)));
     let sentAt: number | null = null;
-    const trace = `00-${request.traceId}-${newSpanId()}-01`;
     const onSent = (): void => {
       sentAt = performance.now();
       request.onSent?.(0);
     };
-    underWay.set(trace, { onSent, signal: over.signal });
     try {
+      const headers = { [TRACE]: `00-${request.traceId}-${newSpanId()}-01` };
       // Our own time-out comes first.
-      const options = { body: bodyOf(request, step), timeout: 2 * timeoutMs + 1_000, headers: { [TRACE]: trace } };
-      const { data, response } = await clientFor(access).post<Partial<ChatCompletion> | null>('/chat/completions', options).withResponse();
-      const roundTripMs = sentAt === null ? null : performance.now() - sentAt;
+      const response = await clientFor(access).complete({ headers, body: bodyOf(request, step), timeoutMs: 2 * timeoutMs + 1_000, signal: over.signal, onSent });
       const arrivedAt = performance.now();
-      const reply = fromCompletion(data, access);
+      const roundTripMs = sentAt === null ? null : arrivedAt - sentAt;
+      const completion: Partial<ChatCompletion> | null = JSON.parse(await response.text());
+      const reply = fromCompletion(completion, access);
       return reply.ok ? { ...reply, transit: transitOf(response.headers, roundTripMs), parseMs: performance.now() - arrivedAt } : reply;
     } catch (error) {
       const ending = { timedOut, abandoned: request.signal?.aborted === true && !timedOut };
       const failure = classifyFailure(error, ending, access.secret, Date.now());
       if (failure.kind === 'ok') throw error;
       const formatRefused = failure.kind === 'rejected-request' && formats.refused(target, access.responseFormat, step, failure.message);
-      const headers = error instanceof OpenAI.APIError && error.headers instanceof Headers ? error.headers : null;
+      const headers = error instanceof APIError && error.headers instanceof Headers ? error.headers : null;
       const transit = headers === null ? null : transitOf(headers, sentAt === null ? null : performance.now() - sentAt);
       return { ok: false, failure, formatRefused, transit, promptTokens: 0, completionTokens: 0 };
     } finally {
       clearTimeout(timer);
       over.release();
-      underWay.delete(trace);
     }
   }
 
   return { call };
-}
-
-/**
- * The library's client with the few headers a provider needs. Its own builder puts together fourteen for each request, in
- * several rounds, and tells the provider about this machine.
- */
-class PlainClient extends OpenAI {
-  override async buildRequest(options: Parameters<OpenAI['buildRequest']>[0]): ReturnType<OpenAI['buildRequest']> {
-    const { body, timeout, headers: own } = options;
-    if (!(body instanceof Uint8Array) || timeout === undefined) throw new TypeError('a request needs a body of bytes and a time-out');
-    const headers = new Headers({ accept: 'application/json', authorization: `Bearer ${this.apiKey}`, 'content-type': 'application/json', 'user-agent': USER_AGENT });
-    for (const [name, value] of Object.entries(own ?? {})) headers.set(name, String(value));
-    return { req: { method: 'POST', headers, body }, url: this.buildURL(options.path, null), timeout };
-  }
 }
 
 /** Stands in a body for the picture; no prompt holds it. */
@@ -171,11 +153,16 @@ function bodyOf({ access, prompt, jpeg }: VlmRequest, step: Step): Uint8Array {
   };
   const [before = '', after = ''] = JSON.stringify(body).split(PICTURE);
   const picture = Buffer.from(jpeg.buffer, jpeg.byteOffset, jpeg.byteLength).toString('base64');
-  return Buffer.concat([Buffer.from(before), Buffer.from(picture, 'latin1'), Buffer.from(after)]);
+  const begin = Buffer.byteLength(before);
+  const bytes = Buffer.allocUnsafe(begin + picture.length + Buffer.byteLength(after));
+  bytes.write(before, 'utf8');
+  bytes.write(picture, begin, 'latin1');
+  bytes.write(after, begin + picture.length, 'utf8');
+  return bytes;
 }
 
 /** A provider's body is not trusted to have the type the library declares. */
-function fromCompletion(completion: Partial<ChatCompletion> | null | undefined, access: VlmAccess): VlmReply {
+function fromCompletion(completion: Partial<ChatCompletion> | null, access: VlmAccess): VlmReply {
   const tokens = { promptTokens: countOf(completion?.usage?.prompt_tokens), completionTokens: countOf(completion?.usage?.completion_tokens) };
   const unreadable = (message: string): VlmReply => ({ ok: false, failure: { kind: 'unreadable', message: redact(message, access.secret) }, formatRefused: false, ...tokens });
   const choice = Array.isArray(completion?.choices) ? completion.choices[0] : undefined;

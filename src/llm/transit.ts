@@ -6,7 +6,7 @@ const ARRIVAL = 'req-arrive-time';
 const PROCESSING = ['req-cost-time', 'openai-processing-ms', 'x-envoy-upstream-service-time'] as const;
 
 /** What the headers of an answer tell of the request's way to the provider; null when they tell nothing. */
-export function transitOf(headers: Headers, roundTripMs: number | null): TransitSample | null {
+export function transitOf(headers: Pick<Headers, 'get'>, roundTripMs: number | null): TransitSample | null {
   const at = numberOf(headers, ARRIVAL);
   if (roundTripMs === null) return at === null ? null : { kind: 'arrival', at };
   const workMs = PROCESSING.map((name) => numberOf(headers, name)).find((ms) => ms !== null && ms <= roundTripMs) ?? null;
@@ -14,7 +14,7 @@ export function transitOf(headers: Headers, roundTripMs: number | null): Transit
   return workMs === null ? null : { kind: 'round-trip', ms: roundTripMs - workMs };
 }
 
-function numberOf(headers: Headers, name: string): number | null {
+function numberOf(headers: Pick<Headers, 'get'>, name: string): number | null {
   const text = headers.get(name)?.trim() ?? '';
   const value = Number(text);
   return text !== '' && Number.isFinite(value) && value >= 0 ? value : null;

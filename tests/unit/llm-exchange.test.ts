@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
-import { createFetch } from '../../src/llm/http-fetch.ts';
+import { createExchange, type Exchange, type Incoming, type Outgoing } from '../../src/llm/exchange.ts';
 
 const servers: Server[] = [];
 after(() => {
@@ -26,19 +26,27 @@ async function listening(server: Server): Promise<number> {
 
 const serving = async (listener: RequestListener): Promise<string> => `http://127.0.0.1:${await listening(createServer(listener))}/`;
 const textOf = async (request: IncomingMessage): Promise<string> => Buffer.concat(await request.toArray()).toString('utf8');
-const post = (body: string | Uint8Array, more: RequestInit = {}): RequestInit => ({ method: 'POST', body, ...more });
+const post = (exchange: Exchange, url: string, more: Partial<Outgoing> = {}): Promise<Incoming> => exchange({ url, headers: {}, body: Buffer.from('x'), onSent: () => undefined, signal: new AbortController().signal, ...more });
+const jsonOf = ({ body }: Incoming): unknown => JSON.parse(body.toString('utf8'));
 
-describe('the fetch of calls to a provider', () => {
-  it('sends headers and body as they are, in UTF-8, and brings status, headers and body', async () => {
+describe('the exchange with a provider', () => {
+  it('sends headers and body as they are, and brings status, headers and body', async () => {
     const url = await serving((request, response) => {
       const { 'content-length': length, traceparent: trace } = request.headers;
-      void textOf(request).then((got) => response.writeHead(429, { 'retry-after': '3', 'x-twice': ['a', 'b'] }).end(JSON.stringify({ got, length, trace })));
+      void textOf(request).then((got) => response.writeHead(429, { 'Retry-After': '3', 'x-twice': ['a', 'b'] }).end(JSON.stringify({ got, length, trace })));
     });
-    const fetch = createFetch(() => undefined);
-    const response = await fetch(url, post('危险 ü', { headers: { traceparent: 't1' } }));
-    assert.deepEqual([response.status, response.ok, response.headers.get('retry-after'), response.headers.get('x-twice')], [429, false, '3', 'a, b']);
-    assert.deepEqual(await response.json(), { got: '危险 ü', length: '9', trace: 't1' });
-    assert.deepEqual(await (await fetch(url, post(Buffer.from('bytes')))).json(), { got: 'bytes', length: '5' });
+    const answer = await post(createExchange(), url, { headers: { traceparent: 't1' }, body: Buffer.from('危险 ü') });
+    assert.deepEqual([answer.status, answer.headers['retry-after'], answer.headers['x-twice']], [429, '3', ['a', 'b']]);
+    assert.deepEqual(jsonOf(answer), { got: '危险 ü', length: '9', trace: 't1' });
+  });
+
+  it('puts an answer that comes in pieces together', async () => {
+    const url = await serving((request, response) => {
+      request.resume();
+      response.write('{"half":');
+      setTimeout(() => response.end('true}'), 20);
+    });
+    assert.deepEqual(jsonOf(await post(createExchange(), url)), { half: true });
   });
 
   it('keeps connections and uses them again', async () => {
@@ -48,9 +56,23 @@ describe('the fetch of calls to a provider', () => {
       request.resume();
       response.end('{}');
     });
-    const fetch = createFetch(() => undefined);
-    for (let each = 0; each < 4; each += 1) await (await fetch(url, post('x'))).text();
-    assert.equal(ports.size, 1);
+    const exchange = createExchange();
+    for (let each = 0; each < 6; each += 1) await post(exchange, url);
+    assert.ok(ports.size <= 2, `${ports.size} connections: one is not used again within the turn of the event loop that its answer came in`);
+  });
+
+  it('opens another connection for what is under way at once', async () => {
+    let open = 0;
+    const both = Promise.withResolvers<void>();
+    const url = await serving((request, response) => {
+      request.resume();
+      open += 1;
+      if (open === 2) both.resolve();
+      void both.promise.then(() => response.end('{}'));
+    });
+    const exchange = createExchange();
+    await Promise.all([post(exchange, url), post(exchange, url)]);
+    assert.equal(open, 2);
   });
 
   it('tells when the request leaves: not before there is a connection, and not when there never is one', async () => {
@@ -59,32 +81,46 @@ describe('the fetch of calls to a provider', () => {
       response.end('{}');
     });
     let sent = 0;
-    const watched = createFetch(() => ({ onSent: () => (sent += 1), signal: new AbortController().signal }));
-    const first = watched(url, post('x'));
+    const onSent = (): number => (sent += 1);
+    const exchange = createExchange();
+    const first = post(exchange, url, { onSent });
     assert.equal(sent, 0, 'the connection is being opened');
     await first;
     assert.equal(sent, 1);
-    await watched(url, post('x'));
+    await post(exchange, url, { onSent });
     assert.equal(sent, 2, 'over the kept connection');
-    await assert.rejects(watched('http://127.0.0.1:1/', post('x')), { code: 'ECONNREFUSED' });
+    await assert.rejects(post(exchange, 'http://127.0.0.1:1/', { onSent }), { code: 'ECONNREFUSED' });
     assert.equal(sent, 2);
   });
 
-  it('is given up by either signal, also while the body comes', async () => {
-    const gone: Promise<void>[] = [];
+  it('is given up by its signal, also while the body comes', async () => {
+    const gone = Promise.withResolvers<void>();
     const url = await serving((request, response) => {
-      gone.push(new Promise((resolve) => void response.once('close', () => resolve())));
+      response.once('close', () => gone.resolve());
       request.resume();
       response.writeHead(200, { 'content-length': '100' }).write('half');
     });
     const controller = new AbortController();
-    const byCaller = createFetch(() => undefined)(url, post('x', { signal: controller.signal }));
-    const watch = new AbortController();
-    const byWatch = createFetch(() => ({ onSent: () => undefined, signal: watch.signal }))(url, post('x'));
-    setTimeout(() => [controller, watch].forEach((each) => each.abort()), 50);
-    await Promise.all([assert.rejects(byCaller, { name: 'AbortError' }), assert.rejects(byWatch, { name: 'AbortError' })]);
-    await Promise.all(gone);
-    await assert.rejects(createFetch(() => undefined)(url, post('x', { signal: AbortSignal.abort() })), { name: 'AbortError' });
+    setTimeout(() => controller.abort(), 50);
+    await assert.rejects(post(createExchange(), url, { signal: controller.signal }), { name: 'AbortError' });
+    await gone.promise;
+    await assert.rejects(post(createExchange(), url, { signal: AbortSignal.abort() }), { name: 'AbortError' });
+  });
+
+  it('given up while its connection is opened, it is not sent', async () => {
+    let asked = 0;
+    const url = await serving((_, response) => {
+      asked += 1;
+      response.end('{}');
+    });
+    const controller = new AbortController();
+    let sent = 0;
+    const exchange = createExchange();
+    const given = post(exchange, url, { signal: controller.signal, onSent: () => (sent += 1) });
+    controller.abort();
+    await assert.rejects(given, { name: 'AbortError' });
+    await post(exchange, url);
+    assert.deepEqual([asked, sent], [1, 0]);
   });
 
   it('takes no answer that is too large, or that breaks off', async () => {
@@ -93,9 +129,9 @@ describe('the fetch of calls to a provider', () => {
       response.writeHead(200, { 'content-length': '100' }).write('half');
       setTimeout(() => response.destroy(), 20);
     });
-    const fetch = createFetch(() => undefined);
-    await assert.rejects(fetch(large, post('x')), { message: 'the answer is larger than 1000000 bytes' });
-    await assert.rejects(fetch(broken, post('x')));
+    const exchange = createExchange();
+    await assert.rejects(post(exchange, large), { message: 'the answer is larger than 1000000 bytes' });
+    await assert.rejects(post(exchange, broken));
   });
 
   it('follows no redirect: the key does not go elsewhere', async () => {
@@ -105,7 +141,7 @@ describe('the fetch of calls to a provider', () => {
       response.end();
     });
     const url = await serving((_, response) => void response.writeHead(307, { location: elsewhere }).end());
-    assert.equal((await createFetch(() => undefined)(url, post('x', { headers: { authorization: 'Bearer k' } }))).status, 307);
+    assert.equal((await post(createExchange(), url, { headers: { authorization: 'Bearer k' } })).status, 307);
     assert.equal(asked, 0);
   });
 
@@ -119,8 +155,7 @@ describe('the fetch of calls to a provider', () => {
     process.env['HTTP_PROXY'] = proxy;
     process.env['NODE_USE_ENV_PROXY'] = '1';
     try {
-      const fetch = createFetch(() => undefined);
-      assert.deepEqual(await (await fetch('http://provider.example/v1/chat', post('x'))).json(), { by: 'proxy' });
+      assert.deepEqual(jsonOf(await post(createExchange(), 'http://provider.example/v1/chat')), { by: 'proxy' });
     } finally {
       delete process.env['HTTP_PROXY'];
       delete process.env['NODE_USE_ENV_PROXY'];
@@ -141,12 +176,13 @@ describe('the fetch of calls to a provider', () => {
         request.resume();
         response.end('{"over":"tls"}');
       }));
+      const url = `https://localhost:${port}/`;
       let sent = 0;
-      const watched = createFetch(() => ({ onSent: () => (sent += 1), signal: new AbortController().signal }));
-      await assert.rejects(watched(`https://localhost:${port}/`, post('x')), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' });
+      const onSent = (): number => (sent += 1);
+      await assert.rejects(post(createExchange(), url, { onSent }), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' });
       assert.equal(sent, 0);
       setDefaultCACertificates([...getCACertificates('default'), readFileSync(cert, 'utf8')]);
-      assert.deepEqual(await (await watched(`https://localhost:${port}/`, post('x'))).json(), { over: 'tls' });
+      assert.deepEqual(jsonOf(await post(createExchange(), url, { onSent })), { over: 'tls' });
       assert.equal(sent, 1);
     } finally {
       rmSync(folder, { recursive: true, force: true });
