@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import { ArrivalLimiter, TokenLimiter } from './limits.ts';
 import type { Budget } from './record.ts';
 import type { SimulatedKey, SimulatedKeyEntry } from './types.ts';
@@ -14,7 +14,7 @@ export interface HeldKey {
   revoked: boolean;
 }
 
-const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+const digest = (text: string): Buffer => hash('sha256', text, 'buffer');
 
 /** The keys the simulator knows. */
 export class Keyring {

@@ -4,6 +4,7 @@
  */
 export class ArrivalLimiter {
   readonly #rules: readonly { readonly spanMs: number; readonly limit: number }[];
+  /** Arrivals of the last minute, in their order. */
   readonly #counted: number[] = [];
 
   constructor(qps: number, rpm: number) {
@@ -15,12 +16,12 @@ export class ArrivalLimiter {
 
   /** Milliseconds until a call arriving at `at` would be let in; 0 when it is now. */
   waitMs(at: number): number {
-    while (this.#counted[0] !== undefined && this.#counted[0] < at - 60_000) this.#counted.shift();
+    this.#prune(at);
     let wait = 0;
     for (const { spanMs, limit } of this.#rules) {
-      const within = this.#counted.filter((arrival) => arrival >= at - spanMs);
-      const leaves = within[within.length - limit];
-      if (leaves !== undefined) wait = Math.max(wait, leaves + spanMs - at + 0.001);
+      // With this call there would be one more than the limit until that one is out of the window.
+      const leaves = this.#counted.at(-limit);
+      if (leaves !== undefined && leaves >= at - spanMs) wait = Math.max(wait, leaves + spanMs - at + 0.001);
     }
     return wait;
   }
@@ -31,10 +32,15 @@ export class ArrivalLimiter {
 
   /** What providers tell of the minute's limit with every answer. */
   headers(at: number): Readonly<Record<string, string>> {
+    this.#prune(at);
     const { spanMs, limit } = this.#rules[1] ?? { spanMs: 0, limit: 0 };
-    const within = this.#counted.filter((arrival) => arrival >= at - spanMs);
-    const resetMs = within[0] === undefined ? 0 : within[0] + spanMs - at;
-    return { 'x-ratelimit-limit-requests': String(limit), 'x-ratelimit-remaining-requests': String(Math.max(0, limit - within.length)), 'x-ratelimit-reset-requests': `${(resetMs / 1_000).toFixed(3)}s` };
+    const [oldest] = this.#counted;
+    const resetMs = oldest === undefined ? 0 : oldest + spanMs - at;
+    return { 'x-ratelimit-limit-requests': String(limit), 'x-ratelimit-remaining-requests': String(Math.max(0, limit - this.#counted.length)), 'x-ratelimit-reset-requests': `${(resetMs / 1_000).toFixed(3)}s` };
+  }
+
+  #prune(at: number): void {
+    while (this.#counted[0] !== undefined && this.#counted[0] < at - 60_000) this.#counted.shift();
   }
 }
 

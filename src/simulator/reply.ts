@@ -22,25 +22,28 @@ export function sendJson(response: ServerResponse, status: number, body: unknown
 
 /** The text the model "says", bent as the behaviour wants; null for none. */
 export function modelText(answer: SimulatedAnswer, kind: Behaviour['kind'] | null, wrapper: boolean): string | null {
-  const flat = JSON.stringify(answer);
-  const wrapped = JSON.stringify({
-    hasDangerousDriving: answer.riskLevel === 'medium' || answer.riskLevel === 'high',
-    maxRiskLevel: answer.riskLevel,
-    results: answer.riskLevel === 'none' ? [] : [{ groupIndex: 1, ...answer }],
-  });
-  const good = wrapper ? wrapped : flat;
+  const good = wrapper ? wrapped(answer) : JSON.stringify(answer);
+  if (kind === null) return good;
   const bent: Partial<Record<Behaviour['kind'], string | null>> = {
     malformed: good.slice(0, Math.floor(good.length / 2)),
     empty: '',
     refusal: null,
     prose: `Looking at the picture {one moment}, my judgement is:\n${good}\nLet me know if you need more.`,
     fenced: `\`\`\`json\n${good}\n\`\`\``,
-    wrapper: wrapped,
+    wrapper: wrapped(answer),
     'odd-level': JSON.stringify({ ...answer, riskLevel: 'severe-ish' }),
   };
-  const text = kind === null ? good : bent[kind];
+  const text = bent[kind];
   return text === undefined ? good : text;
 }
+
+/** The same as a list of results. */
+const wrapped = (answer: SimulatedAnswer): string =>
+  JSON.stringify({
+    hasDangerousDriving: answer.riskLevel === 'medium' || answer.riskLevel === 'high',
+    maxRiskLevel: answer.riskLevel,
+    results: answer.riskLevel === 'none' ? [] : [{ groupIndex: 1, ...answer }],
+  });
 
 export interface Completion {
   readonly id: number;

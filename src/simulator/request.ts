@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import sharp from 'sharp';
 import { z } from 'zod';
 
@@ -63,7 +63,7 @@ const good = new Set<string>();
 const MOST_REMEMBERED = 1_000;
 
 async function checkJpeg(url: string): Promise<void> {
-  const digest = createHash('sha256').update(url).digest('base64');
+  const digest = hash('sha256', url, 'base64');
   if (good.has(digest)) return;
   await lookAtJpeg(url);
   if (good.size >= MOST_REMEMBERED) good.clear();

@@ -29,7 +29,8 @@ class Simulator {
   readonly #record = new CallRecord();
   readonly #behaviours: Behaviours;
   readonly #server: Server;
-  readonly #closing = new AbortController();
+  /** What ends the pauses under way. */
+  readonly #pauses = new Set<() => void>();
   #calls = 0;
   #connections = 0;
 
@@ -74,7 +75,7 @@ class Simulator {
   }
 
   async #close(): Promise<void> {
-    this.#closing.abort();
+    for (const end of this.#pauses) end();
     const closed = new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
     });
@@ -166,18 +167,17 @@ class Simulator {
 
   /** False when the caller went away, or the simulator closed, meanwhile. */
   #pause(ms: number, response: ServerResponse): Promise<boolean> {
-    const { signal } = this.#closing;
     return new Promise((resolve) => {
       const finish = (stillThere: boolean): void => {
         clearTimeout(timer);
         response.off('close', gone);
-        signal.removeEventListener('abort', gone);
+        this.#pauses.delete(gone);
         resolve(stillThere);
       };
       const gone = (): void => finish(false);
       const timer = setTimeout(() => finish(true), ms);
       response.once('close', gone);
-      signal.addEventListener('abort', gone);
+      this.#pauses.add(gone);
     });
   }
 }
@@ -197,14 +197,17 @@ function sendLimited(response: ServerResponse, budget: string, waitMs: number): 
   return sendError(response, 429, 'rate_limit_exceeded', `Rate limit reached for ${budget}.`, { 'retry-after': String(Math.ceil(ms / 1000)), 'retry-after-ms': String(ms) });
 }
 
-/** The body; null when it is larger than allowed (the rest is read and thrown away). */
-async function readBody(request: IncomingMessage, largest: number): Promise<Buffer | null> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request) {
-    const bytes: Buffer = Buffer.isBuffer(chunk) ? chunk : Buffer.from(String(chunk));
-    size += bytes.length;
-    if (size <= largest) chunks.push(bytes);
-  }
-  return size > largest ? null : Buffer.concat(chunks);
+/** The body; null when it is larger than allowed (the rest is read and thrown away). Rejects when the caller goes away. */
+function readBody(request: IncomingMessage, largest: number): Promise<Buffer | null> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    request.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= largest) chunks.push(chunk);
+    });
+    request.once('end', () => resolve(size > largest ? null : Buffer.concat(chunks)));
+    request.once('error', reject);
+    request.once('close', () => reject(new Error('the caller went away within its request')));
+  });
 }
