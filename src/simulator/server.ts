@@ -208,6 +208,8 @@ function readBody(request: IncomingMessage, largest: number): Promise<Buffer | n
     });
     request.once('end', () => resolve(size > largest ? null : Buffer.concat(chunks)));
     request.once('error', reject);
-    request.once('close', () => reject(new Error('the caller went away within its request')));
+    request.once('close', () => {
+      if (!request.complete) reject(new Error('the caller went away within its request'));
+    });
   });
 }
