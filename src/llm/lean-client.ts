@@ -12,8 +12,8 @@ export interface LeanClientOptions {
   readonly exchange: Exchange;
 }
 
-/** What is posted, less what the client itself adds. */
-export type Post = Omit<Outgoing, 'url'> & { readonly timeoutMs: number };
+/** What is posted, less what the client itself adds. Its signal is the only time-out. */
+export type Post = Omit<Outgoing, 'url'>;
 
 /**
  * The library's client with the few headers a provider needs, and with bodies and answers that are there whole. Its own
@@ -35,14 +35,15 @@ export class LeanClient extends OpenAI {
   }
 
   /** The answer, when its status is 2xx; rejects with the library's errors. */
-  complete({ timeoutMs, headers, ...post }: Post): Promise<Response> {
-    this.#underWay.set(post.body, { ...post, url: this.#url, headers: { ...this.#headers, ...headers } });
-    return this.post(PATH, { body: post.body, timeout: timeoutMs }).asResponse();
+  complete(post: Post): Promise<Response> {
+    this.#underWay.set(post.body, { ...post, url: this.#url, headers: { ...this.#headers, ...post.headers } });
+    return this.post(PATH, { body: post.body }).asResponse();
   }
 
-  override async buildRequest({ body, timeout }: Parameters<OpenAI['buildRequest']>[0]): ReturnType<OpenAI['buildRequest']> {
-    if (!(body instanceof Uint8Array) || timeout === undefined) throw new TypeError('a request needs a body of bytes and a time-out');
-    return { req: { method: 'POST', headers: NO_HEADERS, body }, url: this.#url, timeout };
+  override async buildRequest({ body }: Parameters<OpenAI['buildRequest']>[0]): ReturnType<OpenAI['buildRequest']> {
+    if (!(body instanceof Uint8Array)) throw new TypeError('a request needs a body of bytes');
+    // Nobody looks at this time-out: it would be for the library's own sending.
+    return { req: { method: 'POST', headers: NO_HEADERS, body }, url: this.#url, timeout: 0 };
   }
 
   override async fetchWithTimeout(_url: unknown, init: RequestInit | undefined): Promise<Response> {
@@ -56,11 +57,9 @@ export class LeanClient extends OpenAI {
 function responseOf({ status, headers, body }: Incoming): Response {
   if (status >= 200 && status < 300) return new WholeAnswer(status, headers, body) as Pick<Response, keyof WholeAnswer> as Response;
   const all = Object.entries(headers).flatMap(([name, value]) => [value ?? []].flat().map((each): [string, string] => [name, each]));
-  return new Response(mayHaveBody(status) ? new Uint8Array(body) : null, { status, headers: all });
+  // Of a 304 the platform's constructor takes no body, not even an empty one.
+  return new Response(status === 304 ? null : new Uint8Array(body), { status, headers: all });
 }
-
-/** The platform's constructor throws for a body with such a status. */
-const mayHaveBody = (status: number): boolean => status !== 304;
 
 /**
  * What the library reads of a good answer. The platform's own `Response` and `Headers` cost a twentieth of a call, and put
