@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { CameraIsolation } from '../actors/tree.ts';
+import { AddressRanges } from '../infra/addresses.ts';
 import { InfraError } from '../infra/errors.ts';
 import type { LogLevel } from '../infra/log.ts';
 import { redactUrl } from '../infra/redact.ts';
@@ -39,6 +40,8 @@ export interface GantryConfig {
   readonly token: string | null;
   readonly sourceAllow: SourceAllow | null;
   readonly allowedHosts: readonly string[];
+  /** Proxies whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies: AddressRanges;
   readonly logLevel: LogLevel;
   /** Nodes to share the keys' limits with at least, before Redis was ever reached. */
   readonly expectedNodes: number;
@@ -74,7 +77,8 @@ export const USAGE = `Usage: npm start -- [options]
 
 Environment only: NATS_URL and REDIS_URL name servers to use instead of the embedded ones (REDIS_URL=off for none),
 GANTRY_TOKEN asks every client for this token, GANTRY_LANGUAGE is en or zh, GANTRY_SOURCE_ALLOW lists the hosts
-cameras may be read from, GANTRY_ALLOWED_HOSTS the public names of this server, both separated by commas.
+cameras may be read from, GANTRY_ALLOWED_HOSTS the public names of this server, GANTRY_TRUSTED_PROXIES the addresses
+of the proxies in front of it, all separated by commas.
 GANTRY_KEYS_SECRET opens the encrypted key file, GANTRY_HOOK_SECRET signs webhooks, GANTRY_ALERT_HOOKS lists the URLs
 that are told of alerts, GANTRY_FETCH_ALLOW the private hosts that webhooks and pictures may be on. GANTRY_STOP_SECONDS
 is the longest that a stop may take (default 5). GANTRY_EXPECTED_NODES is how many nodes share the keys' limits at
@@ -110,6 +114,7 @@ export function readConfig(args: readonly string[], env: Readonly<Record<string,
     token: orNull('GANTRY_TOKEN'),
     sourceAllow: sources.length === 0 ? null : sources,
     allowedHosts: list('GANTRY_ALLOWED_HOSTS'),
+    trustedProxies: proxies(list('GANTRY_TRUSTED_PROXIES')),
     logLevel: oneOf('log-level', text(values['log-level'], 'GANTRY_LOG_LEVEL', 'info'), ['debug', 'info', 'warn', 'error', 'silent']),
     expectedNodes: number('GANTRY_EXPECTED_NODES', text(undefined, 'GANTRY_EXPECTED_NODES', '1'), 1, 1_000),
     ...hooks(orNull('GANTRY_HOOK_SECRET'), list('GANTRY_ALERT_HOOKS')),
@@ -165,6 +170,15 @@ function hooks(secret: string | null, alertHooks: readonly string[]): Pick<Gantr
   }
   if (alertHooks.length > 16) throw new InfraError('CONFIG_INVALID', 'GANTRY_ALERT_HOOKS must name at most 16 URLs', { field: 'GANTRY_ALERT_HOOKS' });
   return { hookSecret: secret === null ? null : new Secret(secret), alertHooks };
+}
+
+function proxies(entries: readonly string[]): AddressRanges {
+  try {
+    return new AddressRanges(entries);
+  } catch (thrown) {
+    const why = thrown instanceof Error ? thrown.message : String(thrown);
+    throw new InfraError('CONFIG_INVALID', `GANTRY_TRUSTED_PROXIES must list IP addresses and CIDR ranges: ${why}`, { field: 'GANTRY_TRUSTED_PROXIES' }, thrown);
+  }
 }
 
 function number(name: string, text: string, min: number, max: number): number {

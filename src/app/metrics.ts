@@ -18,7 +18,7 @@ export interface MetricSources {
   readonly aggregatorView: AggregatorView | null;
   readonly encoder: Encoder | null;
   readonly roles: readonly Role[];
-  readonly http: Pick<HttpServer, 'figures'>;
+  readonly http: Pick<HttpServer, 'figures' | 'refused'>;
 }
 
 const QUICK = { timeoutMs: 1_500 };
@@ -31,6 +31,7 @@ export function bindMetrics(metrics: Metrics, { system, bus, redis, aggregatorVi
     metrics.buried([...bus.deadLetters(), ...(aggregatorView?.buried ?? [])]);
   });
   metrics.beforeScrape('feed', () => metrics.feed(http.figures()));
+  metrics.beforeScrape('http', () => metrics.httpRefused(http.refused()));
   metrics.beforeScrape('redis', () => metrics.redisFailedWrites((redis?.health().failedWrites ?? 0) + (aggregatorView?.failedWrites ?? 0)));
   if (aggregatorView !== null) metrics.beforeScrape('cache', () => metrics.queueDepth('cache', aggregatorView.cacheWaiting));
   if (encoder !== null) metrics.beforeScrape('imaging', () => metrics.queueDepth('imaging', encoder.waiting));

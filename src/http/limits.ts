@@ -2,11 +2,25 @@
 export interface HttpLimits {
   /** Largest body of a request; over it: 413. */
   readonly bodyBytes: number;
-  /** Time a request may take to arrive; over it: 408. */
+  /** Time that the headers of a request, and the whole of it, may take to arrive; over it: 408. */
+  readonly headersTimeoutMs: number;
   readonly requestTimeoutMs: number;
-  /** Open TCP connections; more are dropped by the server. */
+  /** A connection without a request is closed after this. */
+  readonly keepAliveMs: number;
+  /** A body must be whole, or bring at least `paceBytes`, in each `paceMs`; else: 408. */
+  readonly paceMs: number;
+  readonly paceBytes: number;
+  /**
+   * Open connections in all, and from one address (the /64 of an IPv6 address) that is no trusted proxy. At either the
+   * longest idle one is closed for a new one; when none is idle, the new one is refused with 429.
+   */
   readonly maxConnections: number;
-  /** WebSockets in all and from one address (a reverse proxy is one address); over it: 429. */
+  readonly maxConnectionsPerAddress: number;
+  /** Pictures handed in that are read or judged at a time, in all, of one address, and their bytes; over it: 429. */
+  readonly maxUploads: number;
+  readonly maxUploadsPerAddress: number;
+  readonly uploadBytes: number;
+  /** WebSockets in all and from one address (a reverse proxy that is not a trusted one is one address); over it: 429. */
   readonly maxSockets: number;
   readonly maxSocketsPerIp: number;
   /** Largest message a viewer may send; over it the socket is closed with 1009. */
@@ -39,9 +53,17 @@ export interface HttpLimits {
 }
 
 export const DEFAULT_LIMITS: HttpLimits = {
-  bodyBytes: 256 * 1024,
-  requestTimeoutMs: 15_000,
+  bodyBytes: 64 * 1024,
+  headersTimeoutMs: 5_000,
+  requestTimeoutMs: 30_000,
+  keepAliveMs: 10_000,
+  paceMs: 5_000,
+  paceBytes: 64 * 1024,
   maxConnections: 4_096,
+  maxConnectionsPerAddress: 512,
+  maxUploads: 18,
+  maxUploadsPerAddress: 12,
+  uploadBytes: 128 * 1024 * 1024,
   maxSockets: 1_000,
   maxSocketsPerIp: 100,
   messageBytes: 64 * 1024,

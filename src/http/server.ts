@@ -2,17 +2,21 @@ import websocket from '@fastify/websocket';
 import Fastify from 'fastify';
 import { serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { safeParse, type $ZodType } from 'zod/v4/core';
+import { AddressRanges } from '../infra/addresses.ts';
 import type { FeedFigures } from '../infra/metrics.ts';
 import type { SourceAllow } from '../infra/source-policy.ts';
 import type { Aggregate } from '../messages/aggregate.ts';
 import type { ActorLog } from '../runtime/actor.ts';
 import { systemClock, type Clock } from '../runtime/clock.ts';
 import { installDocs } from './docs.ts';
-import { installErrorHandling } from './errors/handler.ts';
+import { installErrorHandling, MAX_PARAMETER, refuseUnrouted } from './errors/handler.ts';
 import type { RouteTable } from './errors/route-table.ts';
 import { invalidInput } from './errors/validation.ts';
 import { ConnectionLimit } from './feed/connection-limit.ts';
 import { Heartbeat } from './feed/heartbeat.ts';
+import { clientErrorHandler, installIntake } from './intake/install.ts';
+import { type Refusal, Refusals } from './intake/refusals.ts';
+import { Uploads } from './intake/uploads.ts';
 import { DEFAULT_LIMITS, type HttpLimits } from './limits.ts';
 import { LiveFeed } from './live-feed.ts';
 import type { HttpPorts } from './ports.ts';
@@ -32,6 +36,9 @@ import { usageRoutes } from './resources/usage.ts';
 import { installSecurity } from './security.ts';
 import type { App } from './server.types.ts';
 
+/** Frames of one WebSocket message: each is kept by itself until the last has come. */
+const MAX_FRAGMENTS = 64;
+
 export interface HttpServerOptions {
   readonly log: ActorLog;
   /** Shown in the API's description. */
@@ -49,6 +56,8 @@ export interface HttpServerOptions {
   /** Default: the project's `web` folder. */
   readonly webRoot?: string;
   readonly limits?: Partial<HttpLimits>;
+  /** Proxies whose `X-Forwarded-For` is believed. Default: none. */
+  readonly trustedProxies?: AddressRanges;
   /** Which aggregates go out as `alert`. Default: `maxRiskLevel` high. */
   readonly isAlert?: (aggregate: Aggregate) => boolean;
 }
@@ -60,6 +69,8 @@ export interface HttpServer {
   /** Resolves to the address, e.g. `http://127.0.0.1:8080`. Port 0 takes a free one. */
   readonly listen: (host: string, port: number) => Promise<string>;
   readonly figures: () => FeedFigures;
+  /** What was refused since the start, by reason. */
+  readonly refused: () => Readonly<Record<Refusal, number>>;
   /** Tells viewers, ends encoders and open requests, closes the port. */
   readonly close: () => Promise<void>;
 }
@@ -69,16 +80,28 @@ export async function createHttpServer(ports: HttpPorts, options: HttpServerOpti
   const { log } = options;
   const limits: HttpLimits = { ...DEFAULT_LIMITS, ...options.limits };
   const clock = options.clock ?? systemClock;
+  const refusals = new Refusals();
+  const trusted = options.trustedProxies ?? new AddressRanges([]);
   const app = Fastify({
     logger: false,
     bodyLimit: limits.bodyBytes,
     requestTimeout: limits.requestTimeoutMs,
-    keepAliveTimeout: 10_000,
+    keepAliveTimeout: limits.keepAliveMs,
     forceCloseConnections: true,
-    http: { maxHeaderSize: 16 * 1024, headersTimeout: limits.requestTimeoutMs },
-    routerOptions: { maxParamLength: 200, ignoreTrailingSlash: true },
+    http: {
+      maxHeaderSize: 16 * 1024,
+      headersTimeout: limits.headersTimeoutMs,
+      // How often Node looks for requests that are late.
+      connectionsCheckingInterval: 1_000,
+      // Answered by a hook, in the shape of every error.
+      requireHostHeader: false,
+      // Another protocol that a client would like to speak is no reason to refuse this one.
+      shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
+    },
+    routerOptions: { maxParamLength: MAX_PARAMETER, ignoreTrailingSlash: true },
+    clientErrorHandler: clientErrorHandler(refusals),
+    frameworkErrors: refuseUnrouted,
   }).withTypeProvider<ZodTypeProvider>();
-  app.server.maxConnections = limits.maxConnections;
 
   const feed = new LiveFeed({ cameras: ports.cameras, clock, log, limits, ...(options.isAlert === undefined ? {} : { isAlert: options.isAlert }) });
   const previews = new Previews({
@@ -96,8 +119,6 @@ export async function createHttpServer(ports: HttpPorts, options: HttpServerOpti
     const parsed = safeParse(schema, data);
     return parsed.success ? { value: parsed.data } : { error: invalidInput(parsed.error.issues, data, httpPart ?? 'request') };
   });
-  // Fastify reads text by itself; here a body is JSON or a 415.
-  app.removeContentTypeParser('text/plain');
   app.setSerializerCompiler(serializerCompiler);
   const routes: RouteTable = new Map();
   app.addHook('onRoute', ({ url, method }) => {
@@ -107,13 +128,14 @@ export async function createHttpServer(ports: HttpPorts, options: HttpServerOpti
   });
   // Before every hook that may refuse a request: the plugin's own hooks close the socket of a refused upgrade.
   await app.register(websocket, {
-    options: { maxPayload: limits.messageBytes, perMessageDeflate: false },
+    options: { maxPayload: limits.messageBytes, maxFragments: MAX_FRAGMENTS, perMessageDeflate: false, autoPong: false },
     // Viewers are told by `close` below, each with a reason; what is left is dropped.
     preClose: async () => {
       for (const socket of app.websocketServer.clients) socket.terminate();
       app.websocketServer.close();
     },
   });
+  installIntake(app, { limits, clock, trusted, refusals });
   installSecurity(app, { token: options.token ?? null, allowedHosts: options.allowedHosts ?? [] });
   installErrorHandling(app, log, routes, limits.bodyBytes);
 
@@ -129,13 +151,13 @@ export async function createHttpServer(ports: HttpPorts, options: HttpServerOpti
   alertRoutes(app, ports.cameras, clock);
   deadLetterRoutes(app, ports.deadLetters);
   imageRoutes(app, ports.images);
-  supervisorRoutes(app, ports);
+  supervisorRoutes(app, { supervision: ports.supervision, trusted, refusals });
   operationRoutes(app, ports);
-  await assessmentRoutes(app, ports.assessments);
+  await assessmentRoutes(app, { assessments: ports.assessments, uploads: new Uploads(limits), trusted, refusals });
   keyRoutes(app, ports.keys);
   usageRoutes(app, (day) => ports.usage(day));
   healthRoutes(app, ports);
-  socketRoutes(app, { feed, previews, connections, heartbeat, cameras: ports.cameras, log });
+  socketRoutes(app, { feed, previews, connections, heartbeat, cameras: ports.cameras, log, trusted, maxUnsent: limits.softBytes });
   await pageRoutes(app, options.webRoot ?? DEFAULT_WEB_ROOT);
 
   return {
@@ -146,6 +168,7 @@ export async function createHttpServer(ports: HttpPorts, options: HttpServerOpti
       const { viewers, droppedFrames, closedSlow, gaps, replayed, lagging, bytesWaiting } = feed.figures();
       return { viewers, droppedFrames, closedSlow, gaps, replayed, lagging, bytesWaiting, previewViewers: previews.figures().viewers, refusedViewers: connections.refused };
     },
+    refused: () => refusals.figures(),
     close: async () => {
       feed.close();
       previews.close();

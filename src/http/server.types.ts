@@ -3,3 +3,10 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 
 /** The Fastify instance of this room: bodies, parameters and replies typed by zod schemas. */
 export type App = FastifyInstance<RawServerDefault, RawRequestDefaultExpression, RawReplyDefaultExpression, FastifyBaseLogger, ZodTypeProvider>;
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The route speaks WebSocket; every other refuses to. */
+    readonly upgrades?: boolean;
+  }
+}

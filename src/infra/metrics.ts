@@ -70,6 +70,8 @@ export interface Metrics {
   /** Messages of the bus that were given up, by consumer. */
   buried(counts: readonly { readonly stream: string; readonly consumer: string; readonly total: number }[]): void;
   feed(figures: FeedFigures): void;
+  /** Connections, requests and bodies that were refused, totals by reason. */
+  httpRefused(totals: Readonly<Record<string, number>>): void;
   /**
    * Runs `source` before every scrape, to set gauges. One that fails or takes over 2 s leaves its old figures, is
    * logged and counted in `scrape_errors_total`.
@@ -132,6 +134,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const cameras = gauge('cameras', 'Cameras by state', ['state']);
   const viewers = gauge('feed_viewers', 'Open WebSockets', ['feed']);
   const feedDropped = counter('feed_dropped_total', 'Messages skipped because a viewer was slow', ['kind']);
+  const httpRefused = counter('http_refused_total', 'Connections, requests and bodies that were refused or cut', ['reason']);
   const feedRefused = counter('feed_refused_total', 'Viewers refused at the connection limit');
   const feedSlow = counter('feed_closed_slow_total', 'Viewers closed because they were too slow');
   const feedGaps = counter('feed_gaps_total', 'Gaps that viewers were told of');
@@ -237,6 +240,10 @@ export function createMetrics(options: MetricsOptions): Metrics {
       mirror(feedReplayed, figures.replayed);
       feedLagging.set(figures.lagging);
       feedWaiting.set(figures.bytesWaiting);
+    },
+    httpRefused: (totals) => {
+      httpRefused.reset();
+      for (const [reason, total] of Object.entries(totals)) httpRefused.inc({ reason }, total);
     },
     beforeScrape: (name, source) => {
       sources.set(name, source);

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { isRedacted, redactText, redactUrl } from '../../src/infra/redact.ts';
-import { safeValue } from '../../src/http/errors/safe-value.ts';
+import { isRedacted, MAX_LOOKED_AT, redactShort, redactText, redactUrl } from '../../src/infra/redact.ts';
+import { safeName, safeValue } from '../../src/http/errors/safe-value.ts';
 
 describe('redaction', () => {
   it('hides the password of a URL and keeps the rest', () => {
@@ -50,5 +50,62 @@ describe('redaction', () => {
     assert.equal(safeValue('n', 5), 5);
     assert.match(String(safeValue('name', 'x'.repeat(5000))), /^x{200}… \(5000 characters\)$/u);
     assert.equal(safeValue('body', { url: 'rtsp://u:geheim@h/x', token: 'abc' }), '{"url":"rtsp://u:***@h/x","token":"***"}');
+  });
+});
+
+describe('redaction of what strangers send', () => {
+  const HOSTILE = ['a', 'a:', 'a://', 'http://u:p@', '%3a%2f%2f', 'key=', 'pass', 'api_', '@', ':', "'", '\ud800', '密', ' rtsp://u:p'];
+
+  it('looks at a bounded part of a text, however long it is', () => {
+    for (const part of HOSTILE) {
+      const long = part.repeat(10_000_000 / part.length);
+      for (const redact of [redactText, redactUrl]) {
+        const began = process.cpuUsage();
+        const shown = redact(long);
+        assert.ok(process.cpuUsage(began).user < 50_000, `${redact.name} of ${JSON.stringify(part)}`);
+        assert.ok(shown.length <= MAX_LOOKED_AT * 2);
+      }
+      const began = process.cpuUsage();
+      assert.ok(redactShort(long).length < 300);
+      assert.ok(process.cpuUsage(began).user < 50_000, JSON.stringify(part));
+    }
+  });
+
+  it('takes time linear in what it looks at', () => {
+    // With a quadratic part, a hundred of the longest texts that are looked at would take minutes.
+    for (const part of HOSTILE) {
+      const text = part.repeat(MAX_LOOKED_AT / part.length);
+      const began = process.cpuUsage();
+      for (let count = 0; count < 100; count += 1) redactText(text);
+      assert.ok(process.cpuUsage(began).user < 2_000_000, JSON.stringify(part));
+    }
+  });
+
+  it('lets no part of a secret through where it cuts', () => {
+    const secret = 'geheim'.repeat(400);
+    for (const text of [`rtsp://u:${secret}@h/x`, `rtsp://u:p@${secret}@h`, `x?password=${secret}&y=1`]) {
+      for (const before of ['', 'x '.repeat(90), 'x '.repeat(399), 'x '.repeat(4_090)]) {
+        assert.ok(!redactShort(before + text).includes('gehei'), `${before.length} ${text.slice(0, 20)}`);
+        assert.ok(!redactText(before + text).includes('gehei'), `${before.length} ${text.slice(0, 20)}`);
+      }
+    }
+    // With a space in it a password can be told from other text only when the URL stands alone.
+    assert.ok(!redactShort(`rtsp://u:p ${secret}@h/x`).includes('gehei'));
+  });
+
+  it('hides a URL that is encoded, whole', () => {
+    assert.equal(redactText('/api/cameras/rtsp%3A%2F%2Fu%3Ageheim%40h'), '/api/cameras/rtsp%3A%2F%2F***');
+    assert.equal(redactUrl('http://h/x?from=rtsp%3a%2f%2fu%3ageheim%40h'), 'http://h/x?from=rtsp%3a%2f%2f***');
+    assert.equal(redactText('/x?password%3Dgeheim'), '/x?password%3D***');
+  });
+
+  it('shows the first parts of a value with many, and none of its secrets', () => {
+    const wide = Object.fromEntries(Array.from({ length: 50_000 }, (_, index) => [`field${index}`, 'x'.repeat(50)]));
+    assert.ok(String(safeValue('body', wide)).length < 300);
+    assert.ok(!String(safeValue('body', { a: { password: 'geheim', list: ['rtsp://u:geheim@h'] } })).includes('geheim'));
+    let deep: unknown = 'geheim';
+    for (let depth = 0; depth < 100_000; depth += 1) deep = [deep];
+    assert.equal(safeValue('body', deep), '[[["…"]]]');
+    assert.equal(safeName('x'.repeat(250_000)).slice(0, 101), `${'x'.repeat(100)}…`);
   });
 });

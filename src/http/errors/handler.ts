@@ -1,10 +1,14 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ActorLog } from '../../runtime/actor.ts';
 import { asError } from '../../runtime/errors.ts';
-import { redactText } from '../../infra/redact.ts';
+import { redactShort, redactText } from '../../infra/redact.ts';
 import { HttpError } from './http-error.ts';
 import { safeValue } from './safe-value.ts';
+import { PLAIN_HEADERS } from './raw-refusal.ts';
 import { methodsAt, type RouteTable } from './route-table.ts';
+
+/** Characters of one part of a path. */
+export const MAX_PARAMETER = 200;
 
 /** Makes every failure of a request an {@link ErrorBody}; faults of ours are logged, and told without their inside. */
 export function installErrorHandling(app: FastifyInstance, log: ActorLog, routes: RouteTable, bodyLimit: number): void {
@@ -19,6 +23,8 @@ export function installErrorHandling(app: FastifyInstance, log: ActorLog, routes
     return send(reply, answer);
   });
   app.setNotFoundHandler((request, reply) => {
+    // The router takes a path with too long a part for one of the pages'.
+    if (rawPath(request).split('/').some((part) => part.length > MAX_PARAMETER)) return send(reply, partTooLong(request));
     const path = pathOf(request);
     const allowed = methodsAt(routes, path);
     if (allowed.length > 0) {
@@ -29,11 +35,23 @@ export function installErrorHandling(app: FastifyInstance, log: ActorLog, routes
   });
 }
 
+/** Answers what the router refuses before any hook runs: paths that cannot be decoded, or with too long a part. */
+export function refuseUnrouted(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  const answer = translate(error, request, 0);
+  if (request.raw.headers.upgrade !== undefined) reply.raw.once('finish', () => request.raw.destroy());
+  send(reply.headers(PLAIN_HEADERS), answer);
+}
+
 const send = (reply: FastifyReply, error: HttpError): FastifyReply =>
   reply.code(error.statusCode).headers(error.headers).type('application/json; charset=utf-8').serializer(JSON.stringify).send(error.body());
 
 /** The path without its query, which may hold the token. */
-export const pathOf = (request: FastifyRequest): string => String(safeValue('path', request.url.split('?')[0] ?? ''));
+export const pathOf = (request: FastifyRequest): string => String(safeValue('path', rawPath(request)));
+
+const rawPath = (request: FastifyRequest): string => request.url.split('?', 1)[0] ?? '';
+
+const partTooLong = (request: FastifyRequest): HttpError =>
+  new HttpError('BAD_REQUEST', `path: a part of it has more than ${MAX_PARAMETER} characters`, { field: 'path', value: pathOf(request) });
 
 /** Fastify's own errors, and whatever a port rejects with. */
 function translate(error: FastifyError | Error, request: FastifyRequest, bodyLimit: number): HttpError {
@@ -44,18 +62,20 @@ function translate(error: FastifyError | Error, request: FastifyRequest, bodyLim
       return new HttpError('BODY_TOO_LARGE', `body: must have at most ${bodyLimit} bytes`, { field: 'body', value: Number(request.headers['content-length'] ?? 0) || null });
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return new HttpError('WRONG_CONTENT_TYPE', `content-type: must be application/json, not ${safeValue('content-type', type) ?? 'nothing'}`, { field: 'content-type', value: safeValue('content-type', type) });
-    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
-      return new HttpError('MALFORMED_JSON', 'body: is empty, a JSON object is needed', { field: 'body' });
-    case 'FST_ERR_CTP_INVALID_JSON_BODY':
-      return new HttpError('MALFORMED_JSON', 'body: is not valid JSON', { field: 'body' });
+    case 'FST_ERR_BAD_URL':
+      return new HttpError('BAD_REQUEST', 'path: holds a % that is not followed by the hex digits of UTF-8', { field: 'path', value: pathOf(request) });
+    case 'FST_ERR_MAX_PARAM_LENGTH':
+      return partTooLong(request);
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
       return new HttpError('BAD_REQUEST', 'content-length: does not match the body', { field: 'content-length', value: safeValue('content-length', request.headers['content-length']) });
     default:
   }
   const status = 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : 500;
   if (status === 408) return new HttpError('REQUEST_TIMEOUT', 'the request did not arrive in time');
-  if (status >= 400 && status < 500) return new HttpError('BAD_REQUEST', redactText(error.message));
-  if (UNAVAILABLE.has(code)) return new HttpError('UNAVAILABLE', `this cannot be answered now: ${redactText(asError(error).message)}`, { cause: error });
+  if (status >= 400 && status < 500) return new HttpError('BAD_REQUEST', redactShort(error.message));
+  if (UNAVAILABLE.has(code)) {
+    return new HttpError('UNAVAILABLE', `this cannot be answered now: ${redactShort(asError(error).message)}`, { cause: error });
+  }
   return new HttpError('INTERNAL', 'this is a fault of Gantry; its log says more', { cause: error });
 }
 

@@ -1,18 +1,39 @@
-import { REDACTED, redactText, redactUrl } from '../../infra/redact.ts';
+import { REDACTED, redactShort } from '../../infra/redact.ts';
 
-const MAX_LENGTH = 200;
 const SECRET_NAME = /pass|pwd|token|secret|auth|credential|(^|[._-])(api)?key$/iu;
+/** Characters of a name that are looked at, from its end: a path's last part says what the value is. */
+const NAME_LOOKED_AT = 200;
+/** Of a value with parts: how many are shown, and how deep. */
+const MAX_PARTS = 20;
+const MAX_DEPTH = 3;
 
 /**
  * What was received, fit to be sent back and logged: URLs without passwords, secrets by name hidden, long values cut
- * with their length. Anything but a plain value becomes JSON text, cut likewise.
+ * with their length. Anything but a plain value becomes JSON text, cut likewise: its first parts only.
  */
 export function safeValue(field: string, value: unknown): string | number | boolean | null {
   if (value === undefined || value === null) return null;
-  if (typeof value === 'number' || typeof value === 'boolean') return SECRET_NAME.test(field) ? REDACTED : value;
-  if (SECRET_NAME.test(field)) return REDACTED;
-  if (typeof value === 'string') return cut(redactText(redactUrl(value)));
-  return cut(redactText(JSON.stringify(value, (name, inner: unknown) => (typeof inner === 'string' ? (SECRET_NAME.test(name) ? REDACTED : redactUrl(inner)) : inner)) ?? ''));
+  if (isSecret(field)) return REDACTED;
+  if (typeof value === 'number' || typeof value === 'boolean') return value;
+  return redactShort(typeof value === 'string' ? value : (JSON.stringify(partsOf(value, MAX_DEPTH)) ?? ''));
 }
 
-const cut = (text: string): string => (text.length <= MAX_LENGTH ? text : `${text.slice(0, MAX_LENGTH)}… (${text.length} characters)`);
+/** A field's name, fit for an error: a stranger chooses the names of unknown fields. */
+export const safeName = (name: string): string => redactShort(name, 100);
+
+const isSecret = (name: string): boolean => SECRET_NAME.test(name.slice(-NAME_LOOKED_AT));
+
+/** A copy with the first parts only, each string short and without secrets. */
+function partsOf(value: unknown, depth: number): unknown {
+  if (typeof value === 'string') return redactShort(value);
+  if (typeof value !== 'object' || value === null) return value;
+  if (depth === 0) return '…';
+  if (Array.isArray(value)) return value.slice(0, MAX_PARTS).map((each) => partsOf(each, depth - 1));
+  const parts: [string, unknown][] = [];
+  for (const name in value) {
+    if (parts.length >= MAX_PARTS) break;
+    const part: unknown = Reflect.get(value, name);
+    parts.push([safeName(name), isSecret(name) && part !== null ? REDACTED : partsOf(part, depth - 1)]);
+  }
+  return Object.fromEntries(parts);
+}

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { HttpError } from './http-error.ts';
-import { safeValue } from './safe-value.ts';
+import { safeName, safeValue } from './safe-value.ts';
 
 /** The part of {@link z.core.$ZodIssue} that is read here. */
 type Issue = z.core.$ZodIssue;
@@ -12,17 +12,16 @@ type Issue = z.core.$ZodIssue;
 export function invalidInput(issues: readonly Issue[], input: unknown, whole: string): HttpError {
   const issue = issues.find((each) => each.code === 'unrecognized_keys') ?? issues[0];
   if (issue === undefined) return new HttpError('BAD_REQUEST', `${whole}: is not valid`, { field: whole });
-  if (issue.code === 'unrecognized_keys') {
-    const path = [...issue.path, issue.keys[0] ?? ''];
-    const field = nameOf(path, whole);
-    return new HttpError('UNKNOWN_FIELD', `${cutName(field)}: there is no such field`, { field: cutName(field), value: safeValue(field, at(input, path)) });
+  const unknown = issue.code === 'unrecognized_keys';
+  const path = unknown ? [...issue.path, issue.keys[0] ?? ''] : issue.path;
+  const value = at(input, path);
+  const name = nameOf(path, whole);
+  const field = safeName(name);
+  if (unknown) {
+    return new HttpError('UNKNOWN_FIELD', `${field}: there is no such field`, { field, value: safeValue(name, value) });
   }
-  const field = nameOf(issue.path, whole);
-  const value = at(input, issue.path);
-  if (value === undefined && issue.path.length > 0) {
-    return new HttpError('MISSING_FIELD', `${field}: is required`, { field });
-  }
-  return new HttpError('INVALID_FIELD', `${field}: ${reasonOf(issue)}`, { field, value: safeValue(field, value) });
+  if (value === undefined && path.length > 0) return new HttpError('MISSING_FIELD', `${field}: is required`, { field });
+  return new HttpError('INVALID_FIELD', `${field}: ${reasonOf(issue)}`, { field, value: safeValue(name, value) });
 }
 
 function reasonOf(issue: Issue): string {
@@ -42,7 +41,6 @@ function bound(origin: string, side: 'least' | 'most', words: string, limit: num
 
 const article = (type: string): string => (type === 'object' ? 'a JSON object' : type === 'int' ? 'a whole number' : /^[aeiou]/u.test(type) ? `an ${type}` : `a ${type}`);
 const nameOf = (path: readonly PropertyKey[], whole: string): string => (path.length === 0 ? whole : path.map(String).join('.'));
-const cutName = (name: string): string => name.slice(0, 100);
 
 function at(input: unknown, path: readonly PropertyKey[]): unknown {
   let value: unknown = input;

@@ -1,12 +1,15 @@
-/** Counts open WebSockets, in all and by address. */
+/** Counts what is open for long, in all and by address: WebSockets, and whoever follows events. */
 export class ConnectionLimit {
   readonly #byIp = new Map<string, number>();
   readonly #max: number;
   readonly #maxPerIp: number;
+  readonly #what: string;
   #open = 0;
   #refused = 0;
 
-  constructor(max: number, maxPerIp: number) {
+  /** @param what are counted, in the plural */
+  constructor(max: number, maxPerIp: number, what = 'WebSockets') {
+    this.#what = what;
     this.#max = max;
     this.#maxPerIp = maxPerIp;
   }
@@ -20,9 +23,9 @@ export class ConnectionLimit {
   refusal(ip: string): string | null {
     const reason =
       this.#open >= this.#max
-        ? `at most ${this.#max} WebSockets may be open, close some`
+        ? `at most ${this.#max} ${this.#what} may be open, close some`
         : (this.#byIp.get(ip) ?? 0) >= this.#maxPerIp
-          ? `at most ${this.#maxPerIp} WebSockets may be open from one address, close some`
+          ? `at most ${this.#maxPerIp} ${this.#what} may be open from one address, close some`
           : null;
     if (reason !== null) this.#refused += 1;
     return reason;

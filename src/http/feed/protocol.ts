@@ -2,17 +2,15 @@ import type { Aggregate } from '../../messages/aggregate.ts';
 import { FeedRequest, feedOffset, type FeedGap, type FeedMessage, type FeedPlace, type GapReason } from '../../messages/feed.ts';
 import { HttpError } from '../errors/http-error.ts';
 import { invalidInput } from '../errors/validation.ts';
+import { readJson } from '../intake/json-body.ts';
 import { textFrame } from './frame.ts';
 import type { Outgoing } from './outbox.ts';
 
 /** A viewer's message, or what is wrong with it. Pure. */
 export function readFeedRequest(text: string): FeedRequest | HttpError {
-  let message: unknown;
-  try {
-    message = JSON.parse(text);
-  } catch (error) {
-    return new HttpError('MALFORMED_JSON', 'message: is not valid JSON', { field: 'message', cause: error });
-  }
+  const read = readJson(text, 'message');
+  if (read instanceof HttpError) return read;
+  const message = read.value;
   const parsed = FeedRequest.safeParse(message);
   if (parsed.success) return parsed.data;
   const error = invalidInput(parsed.error.issues, message, 'message');

@@ -33,6 +33,8 @@ export interface ViewerHost {
 
 /** Kept by the server: what a viewer may go back to without a gap, in seconds. */
 const RETENTION_SECONDS = 600;
+/** What a viewer has to answer a close in; then its connection is dropped. */
+const CLOSING_MS = 2_000;
 
 /** One open `/ws`: its requests, what it follows, and what it still has to get. */
 export class Viewer {
@@ -89,6 +91,8 @@ export class Viewer {
 
   /** Handles one message of the viewer; a bad one is answered, the last of too many closes the socket. */
   receive(text: string | null): void {
+    // What the last read of the network brought along after the message that ended it.
+    if (this.#badMessages >= this.#limits.maxBadMessages) return;
     if (!this.#rate.allow(this.#clock.now())) {
       this.#bad(new HttpError('TOO_MANY', `message: at most ${this.#limits.messagesPerSecond} a second are read`, { field: 'message' }));
       return;
@@ -129,13 +133,15 @@ export class Viewer {
     this.socket.send(encode(errorMessage(error)), () => undefined);
     this.socket.close(1013, `too slow: more waits than this connection takes${offset === null ? '' : `; go on with since=${offset}`}`);
     // A close frame waits behind what the network did not take either.
-    this.#clock.setTimeout(() => this.socket.terminate(), 2_000);
+    this.#clock.setTimeout(() => this.socket.terminate(), CLOSING_MS);
   }
 
   #bad(error: HttpError): void {
     this.error(error);
     this.#badMessages += 1;
-    if (this.#badMessages >= this.#limits.maxBadMessages) this.socket.close(1008, `${this.#badMessages} malformed messages`);
+    if (this.#badMessages < this.#limits.maxBadMessages) return;
+    this.socket.close(1008, `${this.#badMessages} malformed messages`);
+    this.#clock.setTimeout(() => this.socket.terminate(), CLOSING_MS);
   }
 
   #now(): string {

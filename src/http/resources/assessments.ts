@@ -1,11 +1,15 @@
 import multipart from '@fastify/multipart';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import type { AddressRanges } from '../../infra/addresses.ts';
 import { RequestId } from '../../messages/ids.ts';
 import { HttpError } from '../errors/http-error.ts';
 import { errorReplies } from '../errors/replies.ts';
-import { safeValue } from '../errors/safe-value.ts';
+import { safeName, safeValue } from '../errors/safe-value.ts';
 import { invalidInput } from '../errors/validation.ts';
+import { clientOf } from '../intake/client-address.ts';
+import type { Refusals } from '../intake/refusals.ts';
+import type { Uploads } from '../intake/uploads.ts';
 import type { AssessmentPort } from '../ports.ts';
 import { originAllowed } from '../security.ts';
 import { type AssessmentOrder, AssessmentView, UploadFields, UrlBody } from '../schemas/assessments.ts';
@@ -13,11 +17,23 @@ import type { App } from '../server.types.ts';
 
 const tags = ['assessments'];
 const PICTURE_BYTES = 10 * 1024 * 1024;
+const FIELD_BYTES = 4_096;
+const FIELD_NAME_BYTES = 50;
 const DESCRIPTION =
   'Multipart with the file `image` (JPEG, PNG or WebP, at most 10 MB), or JSON with `image_url`; besides, both take `priority` (1 to 5, default 3) and `hook_url`. The answer is a status with an `id`; ask for it again, or have the hook called.';
 
+/** What a multipart body may have beside the picture itself: borders, headers, fields. */
+const BESIDE_PICTURE_BYTES = 64 * 1024;
+
+export interface AssessmentDeps {
+  readonly assessments: AssessmentPort;
+  readonly uploads: Uploads;
+  readonly trusted: AddressRanges;
+  readonly refusals: Refusals;
+}
+
 /** `/api/assessments`: pictures that people hand in. */
-export async function assessmentRoutes(app: App, assessments: AssessmentPort): Promise<void> {
+export async function assessmentRoutes(app: App, { assessments, uploads, trusted, refusals }: AssessmentDeps): Promise<void> {
   const params = z.object({ id: RequestId });
   app.get('/api/assessments/:id', { schema: { tags, summary: 'Status and result, for one hour', params, response: { 200: AssessmentView, ...errorReplies(400, 404, 503) } } }, async (request) => {
     const found = await assessments.get(request.params.id);
@@ -27,24 +43,40 @@ export async function assessmentRoutes(app: App, assessments: AssessmentPort): P
 
   // In a scope of its own: everywhere else multipart stays a wrong content type.
   await app.register(async (scope) => {
-    await scope.register(multipart, { limits: { fileSize: PICTURE_BYTES, files: 1, fields: 4, fieldSize: 4_096, fieldNameSize: 50, parts: 5, headerPairs: 20 }, throwFileSizeLimit: true });
+    await scope.register(multipart, { limits: { fileSize: PICTURE_BYTES, files: 1, fields: 4, fieldSize: FIELD_BYTES, fieldNameSize: FIELD_NAME_BYTES, parts: 5, headerPairs: 20 }, throwFileSizeLimit: true });
     scope.post(
       '/api/assessments',
       {
-        bodyLimit: PICTURE_BYTES + 64 * 1024,
-        schema: { tags, summary: 'Has one picture judged', description: DESCRIPTION, consumes: ['multipart/form-data', 'application/json'], response: { 202: AssessmentView, ...errorReplies(400, 403, 413, 415, 422, 429, 503) } },
+        schema: { tags, summary: 'Has one picture judged', description: DESCRIPTION, consumes: ['multipart/form-data', 'application/json'], response: { 202: AssessmentView, ...errorReplies(400, 403, 408, 413, 415, 422, 429, 503) } },
+        // Before the first byte of the body is read.
+        onRequest: async (request, reply) => {
+          // Browsers send multipart to any site without asking it first (no CORS preflight), so the page's origin is checked.
+          if (!originAllowed(request.headers.origin, request.headers.host)) {
+            throw new HttpError('ORIGIN_REFUSED', 'origin: pictures may be handed in by pages of this server only', { field: 'origin', value: safeValue('origin', request.headers.origin) });
+          }
+          const length = Number(request.headers['content-length'] ?? 0);
+          if (length > PICTURE_BYTES + BESIDE_PICTURE_BYTES) {
+            throw new HttpError('BODY_TOO_LARGE', `body: must have at most ${PICTURE_BYTES + BESIDE_PICTURE_BYTES} bytes`, { field: 'body', value: length });
+          }
+          const leave = uploads.take(clientOf(request, trusted), bytesOf(request));
+          if (leave === null) {
+            refusals.count('uploads');
+            throw new HttpError('TOO_MANY', 'body: as many pictures as may are being read and judged now', { field: 'body', headers: { 'retry-after': '2' } });
+          }
+          reply.raw.once('close', leave);
+        },
       },
       async (request, reply) => {
-        // Browsers send multipart to any site without asking it first (no CORS preflight), so the page's origin is checked.
-        if (!originAllowed(request.headers.origin, request.headers.host)) {
-          throw new HttpError('ORIGIN_REFUSED', 'origin: pictures may be handed in by pages of this server only', { field: 'origin', value: safeValue('origin', request.headers.origin) });
-        }
         const status = await assessments.submit(request.isMultipart() ? await fromParts(request) : fromJson(request.body));
         return reply.code(202).header('location', `/api/assessments/${status.id}`).send(status);
       },
     );
   });
 }
+
+/** Bytes that a picture will take: as many as come, or when it is fetched, or its length is not known, the most it may. */
+const bytesOf = ({ headers }: FastifyRequest): number =>
+  headers['content-length'] !== undefined && headers['content-type']?.startsWith('multipart/') === true ? Number(headers['content-length']) : PICTURE_BYTES;
 
 function fromJson(body: unknown): AssessmentOrder {
   const parsed = UrlBody.safeParse(body);
@@ -59,10 +91,11 @@ async function fromParts(request: FastifyRequest): Promise<AssessmentOrder> {
   try {
     for await (const part of request.parts()) {
       if (part.type === 'field') {
-        if (Object.hasOwn(fields, part.fieldname)) throw new HttpError('INVALID_FIELD', `${part.fieldname}: is there twice`, { field: part.fieldname });
+        if (part.valueTruncated || part.fieldnameTruncated) throw new HttpError('INVALID_FIELD', `${safeName(part.fieldname)}: must have at most ${FIELD_BYTES} bytes, and its name at most ${FIELD_NAME_BYTES}`, { field: safeName(part.fieldname) });
+        if (Object.hasOwn(fields, part.fieldname)) throw new HttpError('INVALID_FIELD', `${safeName(part.fieldname)}: is there twice`, { field: safeName(part.fieldname) });
         fields[part.fieldname] = part.value;
       } else {
-        if (part.fieldname !== 'image') throw new HttpError('UNKNOWN_FIELD', `${part.fieldname}: there is no such file, only image`, { field: part.fieldname });
+        if (part.fieldname !== 'image') throw new HttpError('UNKNOWN_FIELD', `${safeName(part.fieldname)}: there is no such file, only image`, { field: safeName(part.fieldname) });
         bytes = await part.toBuffer();
       }
     }

@@ -2,12 +2,14 @@ import type { Socket } from 'node:net';
 import type { FastifyRequest } from 'fastify';
 import type { RawData, WebSocket } from 'ws';
 import { z } from 'zod';
+import type { AddressRanges } from '../../infra/addresses.ts';
 import { CameraId } from '../../messages/ids.ts';
 import type { ActorLog } from '../../runtime/actor.ts';
 import { HttpError } from '../errors/http-error.ts';
 import type { ConnectionLimit } from '../feed/connection-limit.ts';
 import type { Heartbeat } from '../feed/heartbeat.ts';
 import type { FeedSocket } from '../feed/viewer.ts';
+import { clientOf } from '../intake/client-address.ts';
 import type { LiveFeed } from '../live-feed.ts';
 import type { CameraPort } from '../ports.ts';
 import type { Previews } from '../preview.ts';
@@ -20,6 +22,9 @@ export interface SocketDeps {
   readonly heartbeat: Heartbeat;
   readonly cameras: Pick<CameraPort, 'get'>;
   readonly log: ActorLog;
+  readonly trusted: AddressRanges;
+  /** Unsent bytes above which a client that still asks for signs of life is dropped. */
+  readonly maxUnsent: number;
 }
 
 const LiveParams = z.object({ cameraId: CameraId });
@@ -30,11 +35,11 @@ export function socketRoutes(app: App, deps: SocketDeps): void {
   const { feed, previews, connections } = deps;
   const limited = async (request: FastifyRequest): Promise<void> => {
     if (!request.ws) throw new HttpError('UPGRADE_REQUIRED', 'upgrade: this address speaks WebSocket only', { field: 'upgrade', headers: { upgrade: 'websocket' } });
-    const reason = connections.refusal(request.ip);
+    const reason = connections.refusal(clientOf(request, deps.trusted));
     if (reason !== null) throw new HttpError('TOO_MANY', reason);
   };
 
-  app.get('/ws', { websocket: true, schema: { hide: true, querystring: TokenQuery }, preHandler: limited }, (socket, request) => {
+  app.get('/ws', { websocket: true, config: { upgrades: true }, schema: { hide: true, querystring: TokenQuery }, preHandler: limited }, (socket, request) => {
     if (!admit(socket, request, deps)) return;
     const viewer = feed.connect(feedSocket(socket, request.raw.socket));
     socket.on('message', (data, binary) => viewer.receive(binary ? null : textOf(data)));
@@ -46,6 +51,7 @@ export function socketRoutes(app: App, deps: SocketDeps): void {
     '/ws/live/:cameraId',
     {
       websocket: true,
+      config: { upgrades: true },
       schema: { hide: true, params: LiveParams, querystring: TokenQuery },
       preHandler: async (request) => {
         await limited(request);
@@ -85,14 +91,20 @@ export function socketRoutes(app: App, deps: SocketDeps): void {
 
 /** Counts the socket in, and out when it closes; attaches what every socket needs. */
 function admit(socket: WebSocket, request: FastifyRequest, deps: SocketDeps): boolean {
+  const client = clientOf(request, deps.trusted);
   // An oversized or malformed frame ends in 'close' too, with its code.
-  socket.on('error', (error) => deps.log.debug({ ip: request.ip, error: error.message }, `a WebSocket of ${request.ip} failed: ${error.message}`));
-  const reason = deps.connections.refusal(request.ip);
+  socket.on('error', (error) => deps.log.debug({ client, error: error.message }, `a WebSocket of ${client} failed: ${error.message}`));
+  const reason = deps.connections.refusal(client);
   if (reason !== null) {
     socket.close(1013, reason);
     return false;
   }
-  socket.on('close', deps.connections.take(request.ip));
+  socket.on('close', deps.connections.take(client));
+  // Answers to pings would pile up without bound for a client that sends them and reads nothing.
+  socket.on('ping', (data) => {
+    if (socket.bufferedAmount > deps.maxUnsent) socket.terminate();
+    else socket.pong(data);
+  });
   return true;
 }
 

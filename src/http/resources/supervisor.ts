@@ -1,18 +1,28 @@
+import type { AddressRanges } from '../../infra/addresses.ts';
 import type { SystemEvent } from '../../runtime/inspect.ts';
 import { HttpError } from '../errors/http-error.ts';
 import { errorReplies } from '../errors/replies.ts';
+import { ConnectionLimit } from '../feed/connection-limit.ts';
+import { clientOf } from '../intake/client-address.ts';
+import type { Refusals } from '../intake/refusals.ts';
 import type { HttpPorts } from '../ports.ts';
 import { RestartBody, RestartReply, TreeReply } from '../schemas/tree.ts';
 import type { App } from '../server.types.ts';
 
 const tags = ['supervision'];
 const MAX_FOLLOWERS = 32;
+const MAX_FOLLOWERS_PER_ADDRESS = 16;
 const HEARTBEAT_MS = 15_000;
 /** A follower that does not read is let go at this backlog. */
 const MAX_BACKLOG_BYTES = 1024 * 1024;
 
+export interface SupervisorDeps extends Pick<HttpPorts, 'supervision'> {
+  readonly trusted: AddressRanges;
+  readonly refusals: Refusals;
+}
+
 /** The tree of actors: as it is, as it changes, and the restart of one at an operator's wish. */
-export function supervisorRoutes(app: App, { supervision }: Pick<HttpPorts, 'supervision'>): void {
+export function supervisorRoutes(app: App, { supervision, trusted, refusals }: SupervisorDeps): void {
   app.get('/api/supervisor/tree', { schema: { tags, summary: 'The whole tree of actors, and the newest dead letters', response: { 200: TreeReply, ...errorReplies(503) } } }, async () => {
     const { total, recent } = supervision.deadLetters();
     return { tree: supervision.tree(), deadLetters: { total, recent: [...recent] } };
@@ -28,10 +38,15 @@ export function supervisorRoutes(app: App, { supervision }: Pick<HttpPorts, 'sup
     },
   );
 
-  let followers = 0;
+  const followers = new ConnectionLimit(MAX_FOLLOWERS, MAX_FOLLOWERS_PER_ADDRESS, 'clients');
   app.get('/api/supervisor/events', { schema: { tags, summary: 'What happens in the tree, as server-sent events', produces: ['text/event-stream'] } }, (request, reply) => {
-    if (followers >= MAX_FOLLOWERS) throw new HttpError('TOO_MANY', `at most ${MAX_FOLLOWERS} clients may follow the events`, {});
-    followers += 1;
+    const client = clientOf(request, trusted);
+    const reason = followers.refusal(client);
+    if (reason !== null) {
+      refusals.count('followers');
+      throw new HttpError('TOO_MANY', reason);
+    }
+    const leave = followers.take(client);
     reply.hijack();
     const { raw } = reply;
     raw.writeHead(200, { ...headersOf(reply.getHeaders()), 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store' });
@@ -43,7 +58,7 @@ export function supervisorRoutes(app: App, { supervision }: Pick<HttpPorts, 'sup
     const unsubscribe = supervision.subscribe((event: SystemEvent) => send(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`));
     const heartbeat = setInterval(() => send(': still here\n\n'), HEARTBEAT_MS);
     request.raw.once('close', () => {
-      followers -= 1;
+      leave();
       clearInterval(heartbeat);
       unsubscribe();
     });

@@ -1,0 +1,35 @@
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { HttpError } from './http-error.ts';
+
+/** Headers of a reply that no hook sees. */
+export const PLAIN_HEADERS: Readonly<Record<string, string>> = { 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' };
+
+/** A socket that does not take its refusal is dropped after this, in ms. */
+const LINGER_MS = 1_000;
+
+/**
+ * Answers on a socket on which no request could be read, in the shape of every other error, and ends it. Nothing is
+ * written into a reply that has begun: pass `begun` then.
+ */
+export function refuseOnSocket(socket: Duplex, error: HttpError, begun = false): void {
+  socket.on('error', () => undefined);
+  if (socket.destroyed) return;
+  if (begun || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const body = JSON.stringify(error.body());
+  const headers = {
+    connection: 'close',
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': String(Buffer.byteLength(body)),
+    ...PLAIN_HEADERS,
+    ...error.headers,
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${error.statusCode} ${STATUS_CODES[error.statusCode] ?? ''}\r\n${lines.join('')}\r\n${body}`);
+  // What still comes is thrown away, so that the reply is read before the connection breaks off.
+  socket.resume();
+  setTimeout(() => socket.destroy(), LINGER_MS).unref();
+}

@@ -1,0 +1,31 @@
+import type { FastifyRequest } from 'fastify';
+import { type AddressRanges, addressGroup, plainAddress } from '../../infra/addresses.ts';
+
+/** Addresses in `X-Forwarded-For` that are looked at, from the nearest. */
+const MAX_HOPS = 16;
+
+/**
+ * Whom a request counts for: the address of its connection, or behind proxies that the operator named, the nearest
+ * address that is none of them. A client can name any address, but only a trusted proxy is believed.
+ *
+ * @param forwarded the header `X-Forwarded-For`
+ */
+export function clientAddress(peer: string | undefined, forwarded: string | undefined, trusted: AddressRanges): string {
+  let address = plainAddress(peer);
+  if (address === null) return 'unknown';
+  if (!trusted.has(address) || forwarded === undefined) return addressGroup(address);
+  for (const hop of forwarded.slice(-64 * MAX_HOPS).split(',').slice(-MAX_HOPS).toReversed()) {
+    const next = plainAddress(hop.trim());
+    // What a proxy could not name counts for the proxy.
+    if (next === null) break;
+    address = next;
+    if (!trusted.has(address)) break;
+  }
+  return addressGroup(address);
+}
+
+/** The same of a request. */
+export function clientOf({ raw, headers }: Pick<FastifyRequest, 'raw' | 'headers'>, trusted: AddressRanges): string {
+  const forwarded = headers['x-forwarded-for'];
+  return clientAddress(raw.socket.remoteAddress, Array.isArray(forwarded) ? forwarded.join(',') : forwarded, trusted);
+}

@@ -1,0 +1,143 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { addressGroup, plainAddress, type AddressRanges } from '../../infra/addresses.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { HttpError } from '../errors/http-error.ts';
+import { refuseOnSocket } from '../errors/raw-refusal.ts';
+import type { HttpLimits } from '../limits.ts';
+import type { App } from '../server.types.ts';
+import { BodyPace } from './body-pace.ts';
+import { Connections } from './connections.ts';
+import { readJsonBytes } from './json-body.ts';
+import type { Refusals } from './refusals.ts';
+
+/** Longest header that is looked at by itself: `Host`, `Origin`. A name has at most 253 characters. */
+const MAX_NAME_HEADER = 300;
+
+export interface IntakeOptions {
+  readonly limits: HttpLimits;
+  readonly clock: Clock;
+  readonly trusted: AddressRanges;
+  readonly refusals: Refusals;
+}
+
+/** Bounds what comes in before anything of it is looked at: connections, upgrades, headers, bodies. */
+export function installIntake(app: App, { limits, clock, trusted, refusals }: IntakeOptions): void {
+  limitConnections(app.server, limits, trusted, refusals);
+  answerOddRequests(app.server);
+  const pace = new BodyPace(clock, limits);
+  refusals.mirror('slow', () => pace.cut);
+
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    // Fastify's own rule for a method whose body means nothing.
+    if (body.length === 0 && request.method === 'DELETE') {
+      done(null, undefined);
+      return;
+    }
+    const read = readJsonBytes(typeof body === 'string' ? Buffer.from(body) : body, 'body');
+    if (read instanceof HttpError) done(read);
+    else done(null, read.value);
+  });
+
+  app.addHook('onRequest', async (request, reply) => {
+    // Refused or not, nobody can tell whether the body still comes.
+    if (request.headers.expect !== undefined) reply.header('connection', 'close');
+    for (const name of ['host', 'origin'] as const) {
+      const value = request.headers[name] ?? '';
+      if (value.length > MAX_NAME_HEADER) {
+        throw new HttpError('BAD_REQUEST', `${name}: must have at most ${MAX_NAME_HEADER} characters, not ${value.length}`, { field: name });
+      }
+    }
+    if (request.headers.host === undefined && request.raw.httpVersion === '1.1') {
+      throw new HttpError('BAD_REQUEST', 'host: is required', { field: 'host' });
+    }
+    if (request.ws && request.routeOptions.config.upgrades !== true) {
+      refusals.count('upgrade');
+      throw new HttpError('UPGRADE_REFUSED', 'upgrade: only /ws and /ws/live/{cameraId} speak WebSocket', { field: 'upgrade', value: 'websocket' });
+    }
+  });
+
+  app.addHook('preParsing', async (request, reply) => {
+    const { raw } = request;
+    if (raw.complete || (raw.headers['content-length'] === undefined && raw.headers['transfer-encoding'] === undefined)) return;
+    // Only now is the body asked for: the request is known to be allowed, and has its place.
+    if (raw.headers.expect !== undefined) reply.raw.writeContinue();
+    const { socket } = raw;
+    const unwatch = pace.watch(
+      () => socket.bytesRead,
+      () => {
+        if (reply.sent) socket.destroy();
+        else void reply.header('connection', 'close').send(new HttpError('REQUEST_TIMEOUT', `body: came too slowly, with less than ${limits.paceBytes} bytes in ${limits.paceMs / 1_000} s`, { field: 'body' }));
+      },
+    );
+    raw.once('end', unwatch);
+    raw.once('close', unwatch);
+  });
+  app.addHook('onClose', async () => pace.stop());
+}
+
+function limitConnections(server: Server, limits: HttpLimits, trusted: AddressRanges, refusals: Refusals): void {
+  const connections = new Connections(limits);
+  refusals.mirror('idle', () => connections.dropped);
+  // Behind ours, for the moment between the kernel's accept and it.
+  server.maxConnections = limits.maxConnections * 2;
+  server.prependListener('connection', (socket: Socket) => {
+    const address = plainAddress(socket.remoteAddress);
+    // Gone again before it was looked at.
+    if (address === null) return;
+    if (!connections.add(socket, addressGroup(address), trusted.has(address))) {
+      refusals.count('connections');
+      refuseOnSocket(socket, new HttpError('TOO_MANY', 'too many connections are open from this address, or in all: close some', { headers: { 'retry-after': '5' } }));
+      return;
+    }
+    socket.once('close', () => connections.remove(socket));
+  });
+  server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+    connections.begin(socket);
+    response.once('close', () => connections.end(socket));
+  });
+  // Until it closes.
+  server.prependListener('upgrade', ({ socket }: IncomingMessage) => connections.begin(socket));
+}
+
+/** What Node would answer with an empty body, or by breaking off. */
+function answerOddRequests(server: Server): void {
+  // Node would ask for the body at once.
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    server.emit('request', request, response);
+  });
+  server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
+    const { socket } = response;
+    if (socket !== null) refuseOnSocket(socket, new HttpError('EXPECTATION_FAILED', 'expect: must be 100-continue', { field: 'expect' }));
+  });
+  server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
+    refuseOnSocket(socket, new HttpError('METHOD_NOT_ALLOWED', 'method: CONNECT is taken nowhere', { field: 'method', value: 'CONNECT', headers: { allow: 'GET' } }));
+  });
+}
+
+/** Answers what is no HTTP request, or does not arrive in time. */
+export function clientErrorHandler(refusals: Refusals) {
+  return (error: Error & { readonly code?: string }, socket: Socket): void => {
+    if (error.code === 'ECONNRESET' || socket.destroyed) {
+      socket.destroy();
+      return;
+    }
+    const answer = clientError(error.code ?? '');
+    refusals.count(answer.code === 'REQUEST_TIMEOUT' ? 'slow' : 'malformed');
+    refuseOnSocket(socket, answer, replyBegun(socket));
+  };
+}
+
+function clientError(code: string): HttpError {
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new HttpError('REQUEST_TIMEOUT', 'the request did not arrive in time');
+  if (code === 'HPE_HEADER_OVERFLOW') return new HttpError('HEADERS_TOO_LARGE', 'headers: must have at most 16 kB in all', { field: 'headers' });
+  return new HttpError('BAD_REQUEST', `this is no valid HTTP request (${code.slice(0, 50)})`);
+}
+
+/** Node notes the reply under way at its socket; there is no other way to it from here. */
+function replyBegun(socket: Socket): boolean {
+  const reply: unknown = Reflect.get(socket, '_httpMessage');
+  return typeof reply === 'object' && reply !== null && 'headersSent' in reply && reply.headersSent === true;
+}

@@ -1,0 +1,270 @@
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { WebSocket } from 'ws';
+import { ErrorBody } from '../../src/http/errors/http-error.ts';
+import type { HttpServer, HttpServerOptions } from '../../src/http/server.ts';
+import { AddressRanges } from '../../src/infra/addresses.ts';
+import { FakeWorld, fakeServer } from '../support/http-fakes.ts';
+import { RawConnection } from '../support/raw-http.ts';
+import { until } from '../support/until.ts';
+
+interface Served {
+  readonly server: HttpServer;
+  readonly base: string;
+  readonly world: FakeWorld;
+  /** Opens a connection, closed at the end of the test. */
+  readonly raw: (from?: string) => RawConnection;
+}
+
+async function serve(t: TestContext, options: Partial<HttpServerOptions> = {}, world = new FakeWorld().add('north')): Promise<Served> {
+  const server = await fakeServer(world, options);
+  const open: RawConnection[] = [];
+  t.after(async () => {
+    for (const connection of open) connection.end();
+    await server.close();
+  });
+  const base = await server.listen('127.0.0.1', 0);
+  const raw = (from?: string): RawConnection => {
+    const connection = new RawConnection(Number(new URL(base).port), from);
+    open.push(connection);
+    return connection;
+  };
+  return { server, base, world, raw };
+}
+
+const upgrade = (path: string, more = ''): string =>
+  `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${more}\r\n`;
+const multipart = (length: number): string =>
+  `POST /api/assessments HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=X\r\nContent-Length: ${length}\r\n\r\n--X\r\nContent-Disposition: form-data; name="image"; filename="x.jpg"\r\nContent-Type: image/jpeg\r\n\r\n`;
+
+describe('upgrades to WebSocket', () => {
+  for (const path of ['/nothing', '/api/health', '/', '/api/cameras', '/ws/other/north', '/ws/live', '/index.html', '/%', '/metrics', '/docs/json', '/api/cameras/%ff', `/api/cameras/${'a'.repeat(300)}`]) {
+    it(`are refused at ${path.slice(0, 30)} in the shape of every error, and the connection is closed`, async (t) => {
+      const { raw, server } = await serve(t);
+      const connection = raw().write(upgrade(path));
+      assert.ok([400, 404].includes(await connection.status()), connection.received);
+      assert.ok(ErrorBody.safeParse(await connection.json()).success, connection.received);
+      await until('the connection to be closed', () => connection.closed);
+      if (!path.includes('%') && path.length < 100) assert.equal(server.refused().upgrade, 1);
+    });
+  }
+
+  it('with another method, or to another protocol, do not open one', async (t) => {
+    const { raw } = await serve(t);
+    const posted = raw().write(upgrade('/ws').replace('GET', 'POST'));
+    assert.ok((await posted.status()) >= 400);
+    const other = raw().write(upgrade('/api/health').replace('websocket', 'h2c'));
+    assert.equal(await other.status(), 200, 'another protocol is no reason to refuse this one');
+  });
+
+  it('open at the routes of sockets, with their limit by address', async (t) => {
+    const { raw } = await serve(t, { limits: { maxSocketsPerIp: 1 } });
+    assert.equal(await raw().write(upgrade('/ws')).status(), 101);
+    assert.equal(await raw().write(upgrade('/ws')).status(), 429);
+    assert.equal(await raw('127.0.0.2').write(upgrade('/ws')).status(), 101);
+  });
+
+  it('behind a trusted proxy count by the address it names; from elsewhere it is not believed', async (t) => {
+    const { raw } = await serve(t, { limits: { maxSocketsPerIp: 1 }, trustedProxies: new AddressRanges(['127.0.0.9']) });
+    const from = (address: string, forwarded: string): Promise<number> =>
+      raw(address).write(upgrade('/ws', `X-Forwarded-For: ${forwarded}\r\n`)).status();
+    assert.equal(await from('127.0.0.9', '203.0.113.1'), 101);
+    assert.equal(await from('127.0.0.9', '203.0.113.2'), 101);
+    assert.equal(await from('127.0.0.9', '6.6.6.6, 203.0.113.2'), 429, 'the address the proxy saw counts');
+    assert.equal(await from('127.0.0.1', '203.0.113.3'), 101);
+    assert.equal(await from('127.0.0.1', '203.0.113.4'), 429);
+  });
+});
+
+describe('idle connections', () => {
+  it('of one address, 5,000 with half a header each, keep nobody else out', { timeout: 60_000 }, async (t) => {
+    const { raw, base, server } = await serve(t);
+    const port = Number(new URL(base).port);
+    for (let count = 0; count < 5_000; count += 1) {
+      raw().write('GET /api/health HTTP/1.1\r\nHost: localhost\r\nX-Half: ');
+      if (count % 250 === 249) {
+        await new Promise((resolve) => setImmediate(resolve));
+        const other = new RawConnection(port, '127.0.0.2').write('GET /api/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+        assert.equal(await other.status(), 200, `after ${count + 1}`);
+        other.end();
+      }
+    }
+    assert.ok(server.refused().idle > 3_000, JSON.stringify(server.refused()));
+    // Not even their own address: whoever sends a whole request is served.
+    assert.equal(await raw().write('GET /api/health HTTP/1.1\r\nHost: localhost\r\n\r\n').status(), 200);
+  });
+
+  it('and headers that come slowly are cut in seconds, with the reason', async (t) => {
+    const { raw, server } = await serve(t, { limits: { headersTimeoutMs: 1_000, keepAliveMs: 500 } });
+    const [silent, slow, kept] = [raw(), raw().write('GET /api/health HTTP/1.1\r\n'), raw().write('GET /api/health HTTP/1.1\r\nHost: localhost\r\n\r\n')];
+    const drip = setInterval(() => slow.write('X-More: 1\r\n'), 200);
+    t.after(() => clearInterval(drip));
+    assert.equal(await slow.status(), 408);
+    assert.equal((await slow.json())['code'], 'REQUEST_TIMEOUT');
+    for (const [name, connection] of Object.entries({ silent, slow, kept })) await until(`${name} to be closed`, () => connection.closed, 5_000);
+    assert.ok(server.refused().slow >= 1);
+  });
+
+  it('of a trusted proxy have no bound of their own', async (t) => {
+    const { raw, server } = await serve(t, { limits: { maxConnectionsPerAddress: 2 }, trustedProxies: new AddressRanges(['127.0.0.0/8']) });
+    const open = Array.from({ length: 10 }, () => raw().write('GET /api/health HTTP/1.1\r\nHost: localhost\r\n\r\n'));
+    for (const connection of open) assert.equal(await connection.status(), 200);
+    assert.equal(server.refused().idle, 0);
+  });
+
+  it('that are all busy keep a new one of their address out, with a reply', async (t) => {
+    const { raw } = await serve(t, { limits: { maxConnectionsPerAddress: 2 } });
+    for (const connection of [raw(), raw()]) assert.equal(await connection.write(upgrade('/ws')).status(), 101);
+    const third = raw().write('GET /api/health HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    assert.equal(await third.status(), 429);
+    assert.equal((await third.json())['code'], 'TOO_MANY');
+    assert.equal(await raw('127.0.0.2').write('GET /api/health HTTP/1.1\r\nHost: localhost\r\n\r\n').status(), 200);
+  });
+});
+
+describe('uploads', () => {
+  const QUICK = { paceMs: 500, paceBytes: 64 * 1024 };
+
+  it('beyond the places are refused before their bytes are read, by address and in all', async (t) => {
+    const { raw, server } = await serve(t, { limits: { maxUploads: 3, maxUploadsPerAddress: 2 } });
+    const reading = [raw(), raw(), raw('127.0.0.2')].map((connection) => connection.write(multipart(1_000_000)));
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    for (const from of ['127.0.0.1', '127.0.0.3']) {
+      const refused = raw(from).write(multipart(1_000_000));
+      assert.equal(await refused.status(), 429);
+      assert.equal((await refused.json())['field'], 'body');
+      assert.match(refused.received, /retry-after: 2/iu);
+    }
+    assert.equal(server.refused().uploads, 2);
+    assert.ok(reading.every(({ received }) => received === ''));
+    // A place is free again when its connection is gone.
+    reading[0]!.end();
+    await until('a free place', async () => {
+      const next = raw().write(multipart(1_000_000));
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      return next.received === '';
+    });
+  });
+
+  it('hold a bounded number of bytes together', async (t) => {
+    const { raw } = await serve(t, { limits: { uploadBytes: 10_000_000 } });
+    raw().write(multipart(9_000_000));
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    assert.equal(await raw().write(multipart(2_000_000)).status(), 429);
+    assert.equal(await raw().write(multipart(11_000_000)).status(), 413);
+    const unknown = raw().write(multipart(0).replace('Content-Length: 0', 'Transfer-Encoding: chunked').replace('--X', '3\r\n--X'));
+    assert.equal(await unknown.status(), 429, 'one of unknown length counts as the longest');
+  });
+
+  it('and other bodies that stall are cut in seconds, and those that go on are not', async (t) => {
+    const { raw, server } = await serve(t, { limits: QUICK });
+    const stalled = raw().write(multipart(1_000_000)).write('x'.repeat(10_000));
+    const small = raw().write('POST /api/cameras HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{');
+    const steady = raw().write(multipart(3_000_000));
+    const sending = setInterval(() => steady.write('x'.repeat(100_000)), 100);
+    t.after(() => clearInterval(sending));
+    for (const connection of [stalled, small]) {
+      assert.equal(await connection.status(), 408);
+      assert.equal((await connection.json())['code'], 'REQUEST_TIMEOUT');
+      await until('the connection to be closed', () => connection.closed);
+    }
+    assert.equal(server.refused().slow, 2);
+    await until('the steady one to be further than a stalled one can come', () => steady.socket.bytesWritten > 1_500_000);
+    assert.equal(steady.received, '');
+  });
+
+  it('without a token are refused before the body is asked for', async (t) => {
+    const { raw } = await serve(t, { token: 'tok-123456' });
+    const waiting = raw().write(multipart(1_000_000).replace('\r\n\r\n', '\r\nExpect: 100-continue\r\n\r\n').replace(/\r\n\r\n[^]*/u, '\r\n\r\n'));
+    assert.equal(await waiting.status(), 401);
+    assert.ok(!waiting.received.includes('100 Continue'));
+    const allowed = raw().write('POST /api/cameras HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer tok-123456\r\nContent-Type: application/json\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n');
+    await until('the body to be asked for', () => allowed.received.includes('100 Continue'));
+    allowed.write('{}');
+    await until('the answer', () => allowed.received.includes('MISSING_FIELD'));
+  });
+});
+
+describe('requests that are none', () => {
+  const CASES: Readonly<Record<string, readonly [string, number, string]>> = {
+    'garbage': ['\x16\x03\x01\x02\x00\x01\r\n\r\n', 400, 'BAD_REQUEST'],
+    'no host': ['GET /api/health HTTP/1.1\r\n\r\n', 400, 'BAD_REQUEST'],
+    'a host of 15 kB': [`GET /api/health HTTP/1.1\r\nHost: ${'é'.repeat(7_500)}.example\r\n\r\n`, 400, 'BAD_REQUEST'],
+    'an origin of 15 kB': [`POST /api/assessments HTTP/1.1\r\nHost: localhost\r\nOrigin: http://${'a'.repeat(15_000)}\r\n\r\n`, 400, 'BAD_REQUEST'],
+    'headers of 20 kB': [`GET /api/health HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, 431, 'HEADERS_TOO_LARGE'],
+    'a header without a name': ['GET /api/health HTTP/1.1\r\nHost: localhost\r\n: x\r\n\r\n', 400, 'BAD_REQUEST'],
+    'a header with a space in its name': ['GET /api/health HTTP/1.1\r\nHost: localhost\r\nX Y: x\r\n\r\n', 400, 'BAD_REQUEST'],
+    'a folded header': ['GET /api/health HTTP/1.1\r\nHost: localhost\r\n folded\r\n\r\n', 400, 'BAD_REQUEST'],
+    'two lengths': ['POST /api/cameras HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}', 400, 'BAD_REQUEST'],
+    'a length and chunks': ['POST /api/cameras HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}', 400, 'BAD_REQUEST'],
+    'a negative length': ['POST /api/cameras HTTP/1.1\r\nHost: localhost\r\nContent-Length: -2\r\n\r\n{}', 400, 'BAD_REQUEST'],
+    'a chunk that is none': ['POST /api/cameras HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n', 400, 'BAD_REQUEST'],
+    'another expectation': ['GET /api/health HTTP/1.1\r\nHost: localhost\r\nExpect: miracles\r\n\r\n', 417, 'EXPECTATION_FAILED'],
+    'CONNECT': ['CONNECT 192.0.2.1:443 HTTP/1.1\r\nHost: 192.0.2.1:443\r\n\r\n', 405, 'METHOD_NOT_ALLOWED'],
+    'a method nobody knows': ['PROPFIND /api/cameras HTTP/1.1\r\nHost: localhost\r\n\r\n', 405, 'METHOD_NOT_ALLOWED'],
+    'a lone %': ['GET /% HTTP/1.1\r\nHost: localhost\r\n\r\n', 400, 'BAD_REQUEST'],
+    'a % that is no UTF-8': ['GET /api/cameras/%ff HTTP/1.1\r\nHost: localhost\r\n\r\n', 400, 'BAD_REQUEST'],
+    'a % in the path of a file': ['GET /app%ff.js HTTP/1.1\r\nHost: localhost\r\n\r\n', 400, 'BAD_REQUEST'],
+    'a parameter of 300 characters': [`GET /api/cameras/${'a'.repeat(300)} HTTP/1.1\r\nHost: localhost\r\n\r\n`, 400, 'BAD_REQUEST'],
+    'an absolute address': ['GET http://other.example/% HTTP/1.1\r\nHost: localhost\r\n\r\n', 400, 'BAD_REQUEST'],
+    'a NUL in the path': ['GET /api/cameras/%00 HTTP/1.1\r\nHost: localhost\r\n\r\n', 400, 'INVALID_FIELD'],
+    'HTTP/3.0': ['GET / HTTP/3.0\r\nHost: localhost\r\n\r\n', 400, 'BAD_REQUEST'],
+    'deep JSON': [json('['.repeat(30_000)), 400, 'INVALID_FIELD'],
+    'JSON that is no UTF-8': [json('{"cameraId":"\xff"}'), 400, 'MALFORMED_JSON'],
+    'a name twice': [json('{"cameraId":"a","cameraId":"b","url":"rtsp://192.0.2.1/x"}'), 400, 'INVALID_FIELD'],
+    'a constructor': [json('{"cameraId":"a","url":"rtsp://192.0.2.1/x","constructor":{"prototype":{}}}'), 400, 'UNKNOWN_FIELD'],
+    'JSON for a picture, longer than other JSON': [json('x'.repeat(100_000), '/api/assessments'), 413, 'BODY_TOO_LARGE'],
+  };
+  function json(body: string, path = '/api/cameras'): string {
+    return `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+  }
+
+  for (const [name, [request, status, code]] of Object.entries(CASES)) {
+    it(`such as ${name}, are answered ${status} in the shape of every error`, async (t) => {
+      const { raw } = await serve(t);
+      const connection = raw().write(Buffer.from(request, 'latin1'));
+      assert.equal(await connection.status(), status, connection.received.slice(0, 500));
+      const body = await connection.json();
+      assert.ok(ErrorBody.safeParse(body).success, connection.received.slice(0, 500));
+      assert.equal(body['code'], code, connection.received.slice(0, 500));
+      assert.ok(connection.received.length < 1_500);
+      assert.match(connection.received, /x-content-type-options: nosniff/iu);
+    });
+  }
+});
+
+describe('WebSockets of strangers', () => {
+  it('that ping without reading are dropped', async (t) => {
+    const { raw, server } = await serve(t, { limits: { softBytes: 64 * 1024 } });
+    const connection = raw().write(upgrade('/ws'));
+    assert.equal(await connection.status(), 101);
+    connection.socket.pause();
+    const ping = Buffer.concat([Buffer.from([0x89, 0xfd, 0, 0, 0, 0]), Buffer.alloc(125)]);
+    const flood = Buffer.concat(Array.from({ length: 500 }, () => ping));
+    const sending = setInterval(() => connection.socket.writableLength < 10_000_000 && connection.write(flood), 1);
+    t.after(() => clearInterval(sending));
+    await until('the viewer to be gone', () => server.figures().viewers === 0, 20_000);
+  });
+
+  it('that send rubbish without end are read no further once they are closed', async (t) => {
+    const { base, server } = await serve(t);
+    const socket = new WebSocket(`${base.replace('http', 'ws')}/ws`);
+    t.after(() => socket.terminate());
+    let errors = 0;
+    socket.on('message', (data: Buffer) => (errors += data.toString().includes('"error"') ? 1 : 0));
+    await until('the opening', () => socket.readyState === WebSocket.OPEN);
+    for (let count = 0; count < 1_000; count += 1) socket.send('rubbish');
+    await until('the close', () => socket.readyState === WebSocket.CLOSED);
+    assert.equal(errors, 10);
+    await until('the viewer to be gone', () => server.figures().viewers === 0);
+  });
+
+  it('that send a message in many small frames are closed', async (t) => {
+    const { raw, server } = await serve(t);
+    const connection = raw().write(upgrade('/ws'));
+    assert.equal(await connection.status(), 101);
+    connection.write(Buffer.from([0x01, 0x80, 0, 0, 0, 0]));
+    connection.write(Buffer.concat(Array.from({ length: 1_000 }, () => Buffer.from([0x00, 0x80, 0, 0, 0, 0]))));
+    await until('the viewer to be gone', () => server.figures().viewers === 0);
+  });
+});

@@ -1,0 +1,46 @@
+import { connect, type Socket } from 'node:net';
+import { until } from './until.ts';
+
+/** A connection on which a test writes what it likes. */
+export class RawConnection {
+  readonly socket: Socket;
+  received = '';
+  closed = false;
+
+  /** @param from the address of this machine to come from */
+  constructor(port: number, from?: string) {
+    this.socket = connect({ port, host: '127.0.0.1', ...(from === undefined ? {} : { localAddress: from }) });
+    this.socket.setNoDelay(true);
+    this.socket.on('data', (data) => (this.received += data.toString('latin1')));
+    this.socket.on('error', () => undefined);
+    this.socket.on('close', () => (this.closed = true));
+  }
+
+  write(data: string | Uint8Array): this {
+    this.socket.write(data);
+    return this;
+  }
+
+  /** Status of the first reply, 0 when the connection ended without one. */
+  async status(ms = 5_000): Promise<number> {
+    await until('a reply', () => this.received.includes('\r\n\r\n') || this.closed, ms);
+    return Number(/^HTTP\/1\.1 (\d+)/u.exec(this.received)?.[1] ?? 0);
+  }
+
+  /** The JSON body of the first reply. */
+  async json(ms = 5_000): Promise<Record<string, unknown>> {
+    const body = await until('a whole reply', () => bodyOf(this.received) ?? (this.closed ? '' : null), ms);
+    return body === '' ? {} : (JSON.parse(body) as Record<string, unknown>);
+  }
+
+  end(): void {
+    this.socket.destroy();
+  }
+}
+
+function bodyOf(reply: string): string | null {
+  const at = reply.indexOf('\r\n\r\n');
+  const length = /content-length: (\d+)/iu.exec(reply)?.[1];
+  if (at === -1 || length === undefined || reply.length < at + 4 + Number(length)) return null;
+  return reply.slice(at + 4, at + 4 + Number(length));
+}
