@@ -7,6 +7,9 @@ import type { SourceAllow } from '../infra/source-policy.ts';
 import type { Aggregate } from '../messages/aggregate.ts';
 import type { ActorLog } from '../runtime/actor.ts';
 import { systemClock, type Clock } from '../runtime/clock.ts';
+import { localTarget, readBasePath } from './access/base-path.ts';
+import { readAllowedHosts, readOrigins } from './access/hosts.ts';
+import { Tickets } from './access/tickets.ts';
 import { installDocs } from './docs.ts';
 import { installErrorHandling } from './errors/handler.ts';
 import type { RouteTable } from './errors/route-table.ts';
@@ -23,10 +26,12 @@ import { imageRoutes } from './resources/images.ts';
 import { keyRoutes } from './resources/keys.ts';
 import { healthRoutes, operationRoutes } from './resources/operations.ts';
 import { DEFAULT_WEB_ROOT, pageRoutes } from './resources/pages.ts';
+import { probeRoutes } from './resources/probes.ts';
 import { supervisorRoutes } from './resources/supervisor.ts';
 import { socketRoutes } from './resources/sockets.ts';
 import { alertRoutes } from './resources/alerts.ts';
 import { deadLetterRoutes } from './resources/dead-letters.ts';
+import { ticketRoutes } from './resources/tickets.ts';
 import { assessmentRoutes } from './resources/assessments.ts';
 import { usageRoutes } from './resources/usage.ts';
 import { installSecurity } from './security.ts';
@@ -38,12 +43,18 @@ export interface HttpServerOptions {
   readonly version: string;
   /** Default: the machine's clock. */
   readonly clock?: Clock;
-  /** When set, /api, /ws and /metrics need `Authorization: Bearer`; pictures and WebSockets may take `?token=`. */
+  /** When set, /api, /ws and /metrics need `Authorization: Bearer`; pictures and WebSockets may take `?ticket=`. */
   readonly token?: string | null;
   /** Hosts that cameras may be read from: names, `*.example.org`, addresses, CIDR. Default: all but link-local ones. */
   readonly sourceAllow?: SourceAllow | null;
-  /** Public host names that this server answers to when there is no token. Default: none. */
+  /** Public names that this server answers to when there is no token, and whose pages may use it. Default: none. */
   readonly allowedHosts?: readonly string[];
+  /** Origins whose pages may use the API and the WebSockets. Default: none. */
+  readonly corsOrigins?: readonly string[];
+  /** Origins whose pages may show ours in a frame. Default: none. */
+  readonly embedOrigins?: readonly string[];
+  /** Prefix of every address outside, e.g. `/gantry`, whether a proxy takes it off or not. Default: none. */
+  readonly basePath?: string;
   /** For live video; null refuses it. */
   readonly ffmpegPath: string | null;
   /** Default: the project's `web` folder. */
@@ -69,13 +80,25 @@ export async function createHttpServer(ports: HttpPorts, options: HttpServerOpti
   const { log } = options;
   const limits: HttpLimits = { ...DEFAULT_LIMITS, ...options.limits };
   const clock = options.clock ?? systemClock;
+  const basePath = readBasePath(options.basePath ?? '');
+  const corsOrigins = readOrigins('GANTRY_CORS_ORIGINS', options.corsOrigins ?? []);
+  const embedOrigins = readOrigins('GANTRY_EMBED_ORIGINS', options.embedOrigins ?? []);
+  const token = options.token ?? null;
+  const tickets = await Tickets.open(token, clock);
+  let closing = false;
   const app = Fastify({
     logger: false,
     bodyLimit: limits.bodyBytes,
     requestTimeout: limits.requestTimeoutMs,
     keepAliveTimeout: 10_000,
     forceCloseConnections: true,
-    http: { maxHeaderSize: 16 * 1024, headersTimeout: limits.requestTimeoutMs },
+    // A request without Host is refused in the shape of all errors, and let through where a probe asks.
+    http: { maxHeaderSize: 16 * 1024, headersTimeout: limits.requestTimeoutMs, requireHostHeader: false },
+    rewriteUrl: (request) => {
+      const { path, host } = localTarget(request.url ?? '/', basePath);
+      if (host !== null) request.headers.host = host;
+      return path;
+    },
     routerOptions: { maxParamLength: 200, ignoreTrailingSlash: true },
   }).withTypeProvider<ZodTypeProvider>();
   app.server.maxConnections = limits.maxConnections;
@@ -98,6 +121,13 @@ export async function createHttpServer(ports: HttpPorts, options: HttpServerOpti
   });
   // Fastify reads text by itself; here a body is JSON or a 415.
   app.removeContentTypeParser('text/plain');
+  // An empty body in chunks is no body, as one without a length is.
+  const parseJson = app.getDefaultJsonParser('error', 'error');
+  app.removeContentTypeParser('application/json');
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined);
+    else void parseJson(request, String(body), done);
+  });
   app.setSerializerCompiler(serializerCompiler);
   const routes: RouteTable = new Map();
   app.addHook('onRoute', ({ url, method }) => {
@@ -114,10 +144,11 @@ export async function createHttpServer(ports: HttpPorts, options: HttpServerOpti
       app.websocketServer.close();
     },
   });
-  installSecurity(app, { token: options.token ?? null, allowedHosts: options.allowedHosts ?? [] });
+  const allowedHosts = readAllowedHosts(options.allowedHosts ?? []);
+  installSecurity(app, { token, tickets, allowedHosts, corsOrigins, embedOrigins, basePath, routes });
   installErrorHandling(app, log, routes, limits.bodyBytes);
 
-  await installDocs(app, options.version);
+  await installDocs(app, { version: options.version, basePath, embedOrigins });
   cameraRoutes(app, {
     ports,
     sourceAllow: options.sourceAllow ?? null,
@@ -135,8 +166,10 @@ export async function createHttpServer(ports: HttpPorts, options: HttpServerOpti
   keyRoutes(app, ports.keys);
   usageRoutes(app, (day) => ports.usage(day));
   healthRoutes(app, ports);
+  probeRoutes(app, () => !closing && ports.ready());
+  ticketRoutes(app, tickets);
   socketRoutes(app, { feed, previews, connections, heartbeat, cameras: ports.cameras, log });
-  await pageRoutes(app, options.webRoot ?? DEFAULT_WEB_ROOT);
+  await pageRoutes(app, options.webRoot ?? DEFAULT_WEB_ROOT, basePath);
 
   return {
     app,
@@ -147,6 +180,7 @@ export async function createHttpServer(ports: HttpPorts, options: HttpServerOpti
       return { viewers, droppedFrames, closedSlow, gaps, replayed, lagging, bytesWaiting, previewViewers: previews.figures().viewers, refusedViewers: connections.refused };
     },
     close: async () => {
+      closing = true;
       feed.close();
       previews.close();
       heartbeat.stop();

@@ -4,10 +4,8 @@ import { z } from 'zod';
 import { RequestId } from '../../messages/ids.ts';
 import { HttpError } from '../errors/http-error.ts';
 import { errorReplies } from '../errors/replies.ts';
-import { safeValue } from '../errors/safe-value.ts';
 import { invalidInput } from '../errors/validation.ts';
 import type { AssessmentPort } from '../ports.ts';
-import { originAllowed } from '../security.ts';
 import { type AssessmentOrder, AssessmentView, UploadFields, UrlBody } from '../schemas/assessments.ts';
 import type { App } from '../server.types.ts';
 
@@ -35,10 +33,6 @@ export async function assessmentRoutes(app: App, assessments: AssessmentPort): P
         schema: { tags, summary: 'Has one picture judged', description: DESCRIPTION, consumes: ['multipart/form-data', 'application/json'], response: { 202: AssessmentView, ...errorReplies(400, 403, 413, 415, 422, 429, 503) } },
       },
       async (request, reply) => {
-        // Browsers send multipart to any site without asking it first (no CORS preflight), so the page's origin is checked.
-        if (!originAllowed(request.headers.origin, request.headers.host)) {
-          throw new HttpError('ORIGIN_REFUSED', 'origin: pictures may be handed in by pages of this server only', { field: 'origin', value: safeValue('origin', request.headers.origin) });
-        }
         const status = await assessments.submit(request.isMultipart() ? await fromParts(request) : fromJson(request.body));
         return reply.code(202).header('location', `/api/assessments/${status.id}`).send(status);
       },

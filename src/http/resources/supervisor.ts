@@ -30,6 +30,11 @@ export function supervisorRoutes(app: App, { supervision }: Pick<HttpPorts, 'sup
 
   let followers = 0;
   app.get('/api/supervisor/events', { schema: { tags, summary: 'What happens in the tree, as server-sent events', produces: ['text/event-stream'] } }, (request, reply) => {
+    // A stream of events has no end to wait for, and HEAD wants none of it.
+    if (request.method === 'HEAD') {
+      void reply.type('text/event-stream; charset=utf-8').send();
+      return;
+    }
     if (followers >= MAX_FOLLOWERS) throw new HttpError('TOO_MANY', `at most ${MAX_FOLLOWERS} clients may follow the events`, {});
     followers += 1;
     reply.hijack();
