@@ -46,6 +46,7 @@ export async function installDocs(app: App, options: DocsOptions): Promise<void>
   });
   await app.register(swaggerUi, {
     routePrefix: '/docs',
+    ...(basePath === '' ? {} : { indexPrefix: basePath }),
     staticCSP: true,
     // Its own policy would send browsers to https, which Gantry does not speak, and let pages of this server frame it.
     transformStaticCSP: (policy) =>

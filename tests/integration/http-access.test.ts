@@ -271,6 +271,9 @@ describe('under a base path', () => {
     assert.equal(added.headers.get('location'), '/gantry/api/cameras/south');
     const { servers } = await (await ask('/gantry/docs/json')).json();
     assert.deepEqual(servers, [{ url: '/gantry' }]);
+    const docs = await (await ask('/gantry/docs')).text();
+    assert.match(docs, /src="\/gantry\/docs\/static\//u);
+    assert.doesNotMatch(docs, /(?:href|src)="\/(?!gantry\/)/u);
     const redirect = await ask('/gantry/docs/static/index.html', { redirect: 'manual' });
     assert.deepEqual([redirect.status, redirect.headers.get('location')], [302, '/gantry/docs/']);
     const followed = await ask('/gantry/docs/static/index.html');

@@ -38,9 +38,11 @@ export async function prefixProxy(target: string, prefix: string, strip: boolean
   });
   server.on('upgrade', (incoming: IncomingMessage, socket: Socket) => {
     const outgoing = forward(incoming, inside(incoming.url ?? '') ?? '/nothing');
-    outgoing.on('upgrade', (answer, upstream: Socket) => {
+    outgoing.on('upgrade', (answer, upstream: Socket, begun: Buffer) => {
       const lines = Object.entries(answer.headers).map(([name, value]) => `${name}: ${String(value)}`);
       socket.write(['HTTP/1.1 101 Switching Protocols', ...lines, '', ''].join('\r\n'));
+      // The first message may come in one packet with the head.
+      socket.write(begun);
       upstream.on('error', () => socket.destroy()).on('close', () => socket.destroy());
       socket.on('close', () => upstream.destroy());
       upstream.pipe(socket);
