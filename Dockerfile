@@ -35,8 +35,9 @@ USER node
 VOLUME ["/app/data", "/app/.cache"]
 EXPOSE 8080
 
+# 503 before the start is complete, while NATS is away and during a stop; asked without the token.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
-  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/api/health`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/readyz`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 
 # Without npm in between, so that signals reach Gantry itself.
 ENTRYPOINT ["node", "src/main.ts"]

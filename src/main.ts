@@ -16,6 +16,7 @@ import { type CameraHooks, camerasInits, useSight } from './app/role-cameras.ts'
 import { withoutPages } from './app/role-elsewhere.ts';
 import { httpPorts } from './app/role-ports.ts';
 import { schedulerInits, useJudgement } from './app/role-scheduler.ts';
+import { checkListener } from './app/listener.ts';
 import { microRoles } from './app/roles.ts';
 import { removeRuntimeFile, writeRuntimeFile } from './app/runtime-file.ts';
 import { followShedGroups } from './app/shed-groups.ts';
@@ -62,6 +63,8 @@ export async function startGantry({ config, log, onLost, signal, ...hooks }: Sta
   const has = (role: Role): boolean => config.roles.includes(role);
 
   // What Gantry stands on: servers of its own where none is named, and what its roles need.
+  const accessNotices = await stack.step('listener', () => checkListener(config), () => undefined);
+  for (const notice of accessNotices) log.warn({ host: config.host }, notice);
   await stack.step('data folder', () => holdDataFolder(config.dataDir), (release) => release());
   const nats = await stack.step('NATS', () => useNats(config, log), (used) => used.embedded?.stop());
   const redisServer = await stack.step('Redis', () => useRedis(config, log), (used) => used?.embedded?.stop());
@@ -93,8 +96,10 @@ export async function startGantry({ config, log, onLost, signal, ...hooks }: Sta
   judgement?.keys.follow(system, metrics, redisServer?.url ?? null);
 
   // What people see.
-  const ports = httpPorts({ config, system, bus, redis, images, egress, metrics, sight, judgement, aggregatorView, deadLetters: new DeadLetterBox(bus.link), log });
-  const http = await stack.step('HTTP', () => createHttpServer(ports, { log, version: VERSION, ffmpegPath: sight?.ffmpeg ?? null, token: config.token, sourceAllow: config.sourceAllow, allowedHosts: config.allowedHosts, trustedProxies: config.trustedProxies }), (server) => server.close());
+  let serving = false;
+  const ports = httpPorts({ config, accessNotices, isServing: () => serving, system, bus, redis, images, egress, metrics, sight, judgement, aggregatorView, deadLetters: new DeadLetterBox(bus.link), log });
+  const httpOptions = { ...config, log, version: VERSION, ffmpegPath: sight?.ffmpeg ?? null };
+  const http = await stack.step('HTTP', () => createHttpServer(ports, httpOptions), (server) => server.close());
   if (!has('web')) withoutPages(http.app);
   await stack.stepIf(has('web'), 'live feed', () => followFeed(bus, redis, http.feed, log), (unfollow) => unfollow());
   await stack.stepIf(has('web'), 'statuses of cameras', () => followStatuses(bus, statuses, http.feed), (unfollow) => unfollow());
@@ -104,8 +109,10 @@ export async function startGantry({ config, log, onLost, signal, ...hooks }: Sta
   const natsUrl = nats.url;
   const redisUrl = redisServer?.url ?? null;
   await stack.step('runtime file', () => writeRuntimeFile(config.dataDir, { pid: process.pid, httpUrl: url, natsUrl, redisUrl }), () => removeRuntimeFile(config.dataDir));
+  // Last, so that a stop begins with it.
+  await stack.step('readiness', () => (serving = true), () => void (serving = false));
 
-  log.info({ url, natsUrl, roles: config.roles, ms: Math.round(performance.now() - began) }, has('web') ? `Gantry is up: open ${url}` : `Gantry is up as ${config.roles.join(', ')}: ${url}`);
+  log.info({ url, natsUrl, roles: config.roles, ms: Math.round(performance.now() - began) }, has('web') ? `Gantry is up: open ${url}${config.basePath === '' ? '' : `${config.basePath}/`}` : `Gantry is up as ${config.roles.join(', ')}: ${url}`);
   return { url, natsUrl, redisUrl, system, stop: () => stack.stop() };
 }
 

@@ -1,5 +1,5 @@
 /** The newest high-risk frames of all cameras. */
-import { imageUrl, request } from './api.js';
+import { request, showPicture } from './api.js';
 import { clockTime, el } from './format.js';
 import { summary } from './risk.js';
 
@@ -12,6 +12,15 @@ const LOOKUPS = 4;
 export class Alerts {
   /** Newest first. @type {Aggregate[]} */
   #alerts = [];
+  /** Crops that were not looked at yet. @type {WeakMap<Element, string>} */
+  #crops = new WeakMap();
+  /** Loads a crop once it comes near to what can be seen. */
+  #observer = new IntersectionObserver(
+    (entries) => {
+      for (const { target, isIntersecting } of entries) if (isIntersecting) this.#loadCrop(target);
+    },
+    { rootMargin: '200px' },
+  );
   #list;
   #none;
   #nameOf;
@@ -54,6 +63,14 @@ export class Alerts {
     await Promise.all(Array.from({ length: LOOKUPS }, worker));
   }
 
+  /** @param {Element} image */
+  #loadCrop(image) {
+    this.#observer.unobserve(image);
+    const crop = this.#crops.get(image);
+    if (crop === undefined || !(image instanceof HTMLImageElement)) return;
+    showPicture(crop, image).catch(() => image.remove()); // pictures live for minutes, alerts for longer
+  }
+
   /** @param {Aggregate} alert */
   #row(alert) {
     const level = alert.riskAssessment.maxRiskLevel;
@@ -61,9 +78,10 @@ export class Alerts {
     const crop = alert.trafficGroups.find((group) => group.groupIndex === worst?.groupIndex)?.cropId ?? null;
     const row = el('li', { 'data-request': alert.requestId, 'data-level': level });
     if (crop !== null) {
-      const image = el('img', { alt: '', loading: 'lazy', src: imageUrl(crop) });
-      image.addEventListener('error', () => image.remove()); // pictures live for minutes, alerts for longer
+      const image = el('img', { alt: '' });
       row.append(image);
+      this.#crops.set(image, crop);
+      this.#observer.observe(image);
     }
     row.append(
       el(

@@ -39,7 +39,7 @@ export async function request(path, options = {}) {
   const known = token();
   if (known !== null) headers['authorization'] = `Bearer ${known}`;
   if (options.body !== undefined) headers['content-type'] = 'application/json';
-  const reply = await fetch(path, {
+  const reply = await fetch(here(path), {
     method: options.method ?? 'GET',
     headers,
     cache: 'no-store',
@@ -63,14 +63,41 @@ function errorBody(status, text) {
   return { code: 'UNEXPECTED', message: `the server answered ${status}`, field: null };
 }
 
-/** Address of a stored picture. @param {string} imageId */
-export const imageUrl = (imageId) => withToken(`/api/images/${imageId}`);
+/** An address of this server: the page may lie under a path that a proxy puts before all. @param {string} path */
+const here = (path) => new URL(`.${path}`, document.baseURI);
 
-/** Address of a WebSocket of this server. @param {string} path */
-export const socketUrl = (path) => withToken(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${path}`);
-
-/** @param {string} url */
-function withToken(url) {
+/**
+ * Loads a stored picture into an element. Fetched, so that the access token goes in a header and not in the address.
+ * @param {string} imageId
+ * @param {HTMLImageElement} image
+ * @returns {Promise<void>} rejects when the picture is not kept any more
+ */
+export async function showPicture(imageId, image) {
   const known = token();
-  return known === null ? url : `${url}?token=${encodeURIComponent(known)}`;
+  const reply = await fetch(here(`/api/images/${imageId}`), {
+    headers: known === null ? {} : { authorization: `Bearer ${known}` },
+    signal: AbortSignal.timeout(10_000),
+  });
+  if (!reply.ok) throw new ApiError(reply.status, errorBody(reply.status, await reply.text()));
+  const url = URL.createObjectURL(await reply.blob());
+  try {
+    image.src = url;
+    await image.decode();
+  } finally {
+    // Decoded, it needs its address no more.
+    URL.revokeObjectURL(url);
+  }
+}
+
+/**
+ * Address of a WebSocket of this server, for one connection made now: a browser sends no header with it, so it carries
+ * a ticket for the next minute.
+ * @param {string} path
+ * @returns {Promise<URL>} rejects with an {@link ApiError} when the access token is wrong
+ */
+export async function socketUrl(path) {
+  const url = here(path);
+  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+  if (token() !== null) url.searchParams.set('ticket', (await request('/api/tickets', { method: 'POST' })).ticket);
+  return url;
 }

@@ -32,6 +32,8 @@ export function laterOf(known, offset) {
 export class Feed {
   /** @type {WebSocket | null} */
   #socket = null;
+  /** The address of the next connection is being asked for. */
+  #opening = false;
   #failures = 0;
   #heardAt = 0;
   #state = /** @type {FeedState} */ ('connecting');
@@ -67,7 +69,23 @@ export class Feed {
   }
 
   connect() {
-    const socket = new WebSocket(socketUrl('/ws'));
+    if (this.#opening) return;
+    this.#opening = true;
+    void socketUrl('/ws').then(
+      (url) => {
+        this.#opening = false;
+        this.#open(url);
+      },
+      () => {
+        this.#opening = false;
+        this.#lost();
+      },
+    );
+  }
+
+  /** @param {URL} url */
+  #open(url) {
+    const socket = new WebSocket(url);
     this.#socket = socket;
     this.#heardAt = Date.now();
     socket.addEventListener('open', () => {

@@ -23,7 +23,7 @@ export class LiveVideo {
   constructor(cameraId, parent, onEnd) {
     this.#onEnd = onEnd;
     parent.append(this.#canvas, this.#note);
-    this.#start(cameraId).catch(() => this.#end('the video player could not be loaded'));
+    this.#start(cameraId).catch(() => this.#end('the live video could not be started'));
   }
 
   stop() {
@@ -38,6 +38,7 @@ export class LiveVideo {
   /** @param {string} cameraId */
   async #start(cameraId) {
     const { default: JSMpeg } = await import('./vendor/jsmpeg.js');
+    const url = await socketUrl(`/ws/live/${encodeURIComponent(cameraId)}`);
     if (this.#ended) return;
     const live = this;
     /** JSMpeg's own source hides why a connection ends; this one tells. */
@@ -79,7 +80,7 @@ export class LiveVideo {
         live.#socket?.close();
       }
     }
-    this.#player = new JSMpeg.Player(socketUrl(`/ws/live/${encodeURIComponent(cameraId)}`), {
+    this.#player = new JSMpeg.Player(url.href, {
       canvas: this.#canvas,
       audio: false,
       pauseWhenHidden: false,

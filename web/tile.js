@@ -1,5 +1,5 @@
 /** One camera on the page: its newest frame with boxes, what it means, and how the camera is. */
-import { imageUrl } from './api.js';
+import { showPicture } from './api.js';
 import { age, el, plural, setText } from './format.js';
 import { LiveVideo } from './live.js';
 import { draw } from './overlay.js';
@@ -135,9 +135,7 @@ export class CameraTile {
     this.#loading = true;
     const image = el('img', { alt: '' });
     image.decoding = 'async';
-    image.src = imageUrl(next.imageId);
-    image
-      .decode()
+    showPicture(next.imageId, image)
       .then(
         () => this.#show(next, image),
         () => this.#show(next, null),

@@ -38,8 +38,7 @@ if (options.dataDir !== null && running === null) {
   console.error(`no Gantry runs on ${options.dataDir}: start one with npm start, or leave --data-dir out`);
   process.exit(1);
 }
-const token = process.env['GANTRY_TOKEN'];
-if (running !== null) await measure({ ...running, token: token === undefined || token === '' ? null : token, pids: new Map([['Gantry', running.pid]]) }, 'running');
+if (running !== null) await measure({ ...running, pids: new Map([['Gantry', running.pid]]) }, 'running');
 else await withOwn();
 
 async function withOwn(): Promise<void> {
@@ -49,7 +48,7 @@ async function withOwn(): Promise<void> {
     // As many at once as the rate and a slow provider make.
     const gantry = await startGantryProcess({ provider, concurrent: Math.max(50, Math.ceil((rate * options.p95Ms * 2) / 1_000)) });
     try {
-      await measure({ ...gantry, token: null, pids: new Map([...gantry.pids, ['provider', provider.pid]]) }, `simulated, ${keys} keys of ${KEY_QPS} QPS, ${options.medianMs} ms at the median and ${options.p95Ms} ms at P95`);
+      await measure({ ...gantry, pids: new Map([...gantry.pids, ['provider', provider.pid]]) }, `simulated, ${keys} keys of ${KEY_QPS} QPS, ${options.medianMs} ms at the median and ${options.p95Ms} ms at P95`);
     } finally {
       await gantry.stop();
     }

@@ -40,7 +40,7 @@ const provider = await startProvider(PROVIDER);
 try {
   const gantry = await startGantryProcess({ provider, ...(options.profile === null ? {} : { profile: options.profile }) });
   try {
-    const target = { ...gantry, token: null, pids: new Map([...gantry.pids, ['provider', provider.pid]]) };
+    const target = { ...gantry, pids: new Map([...gantry.pids, ['provider', provider.pid]]) };
     console.log('warming up ...');
     await run(target, { cameras: CAMERAS, ...BEFORE, seed: 1 }, new Ledger());
     for (const rate of RATES) {

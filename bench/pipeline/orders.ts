@@ -22,7 +22,6 @@ export interface LoadOrder extends Load {
 export interface ViewerOrder {
   readonly url: string;
   readonly redisUrl: string | null;
-  readonly token: string | null;
   readonly offset: number;
   readonly prefix: string;
 }

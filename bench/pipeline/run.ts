@@ -9,7 +9,6 @@ export interface Target {
   readonly httpUrl: string;
   readonly natsUrl: string;
   readonly redisUrl: string | null;
-  readonly token: string | null;
   /** Processes whose CPU time is to be told. */
   readonly pids: ReadonlyMap<string, number>;
 }
@@ -48,7 +47,7 @@ let runs = 0;
 export async function run(target: Target, load: Load, listener: Listener): Promise<RunEnd> {
   const offset = wallOffset();
   const prefix = `bench${process.pid}-${++runs}-`;
-  const viewer = startChild('viewer.ts', { url: target.httpUrl, redisUrl: target.redisUrl, token: target.token, offset, prefix });
+  const viewer = startChild('viewer.ts', { url: target.httpUrl, redisUrl: target.redisUrl, offset, prefix });
   try {
     await nextOf(viewer);
     viewer.on('message', (batch: ViewerBatch) => listener.viewer(batch));

@@ -8,12 +8,13 @@ import { redactUrl } from '../infra/redact.ts';
 import type { SourceAllow } from '../infra/source-policy.ts';
 import { Secret } from '../keys/secret.ts';
 import { PROJECT_ROOT } from '../provision/folders.ts';
+import { type AccessConfig, readAccess, readSecret } from './access.ts';
 
 /** What one process can do of the whole; the way of the data goes through them in this order. */
 export const ROLES = ['cameras', 'scheduler', 'aggregator', 'web'] as const;
 export type Role = (typeof ROLES)[number];
 
-export interface GantryConfig {
+export interface GantryConfig extends AccessConfig {
   /** What this process does; at least one. */
   readonly roles: readonly Role[];
   readonly host: string;
@@ -37,9 +38,7 @@ export interface GantryConfig {
   /** Where cameras run. */
   readonly isolation: CameraIsolation;
   readonly language: 'zh' | 'en';
-  readonly token: string | null;
   readonly sourceAllow: SourceAllow | null;
-  readonly allowedHosts: readonly string[];
   /** Proxies whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: AddressRanges;
   readonly logLevel: LogLevel;
@@ -76,10 +75,13 @@ export const USAGE = `Usage: npm start -- [options]
   --log-level LEVEL      debug, info, warn, error (GANTRY_LOG_LEVEL, default info)
 
 Environment only: NATS_URL and REDIS_URL name servers to use instead of the embedded ones (REDIS_URL=off for none),
-GANTRY_TOKEN asks every client for this token, GANTRY_LANGUAGE is en or zh, GANTRY_SOURCE_ALLOW lists the hosts
-cameras may be read from, GANTRY_ALLOWED_HOSTS the public names of this server, GANTRY_TRUSTED_PROXIES the addresses
-of the proxies in front of it, all separated by commas.
-GANTRY_KEYS_SECRET opens the encrypted key file, GANTRY_HOOK_SECRET signs webhooks, GANTRY_ALERT_HOOKS lists the URLs
+GANTRY_TOKEN asks every client for this token and is needed to listen beyond this machine (GANTRY_OPEN=yes insists on
+none), GANTRY_LANGUAGE is en or zh, GANTRY_SOURCE_ALLOW lists the hosts cameras may be read from, GANTRY_ALLOWED_HOSTS
+the public names of this server, GANTRY_TRUSTED_PROXIES the addresses of the proxies in front of it, GANTRY_CORS_ORIGINS
+the origins whose pages may use the API, GANTRY_EMBED_ORIGINS those that may frame the page, all separated by commas.
+GANTRY_BASE_PATH is the path that a proxy puts before every address.
+GANTRY_KEYS_SECRET opens the encrypted key file, GANTRY_HOOK_SECRET signs webhooks; of these and of GANTRY_TOKEN,
+NAME_FILE names a file that holds the secret instead. GANTRY_ALERT_HOOKS lists the URLs
 that are told of alerts, GANTRY_FETCH_ALLOW the private hosts that webhooks and pictures may be on. GANTRY_STOP_SECONDS
 is the longest that a stop may take (default 5). GANTRY_EXPECTED_NODES is how many nodes share the keys' limits at
 least, for a start while Redis is away. The others: docs/operations.md.
@@ -111,13 +113,12 @@ export function readConfig(args: readonly string[], env: Readonly<Record<string,
     iou: number('GANTRY_IOU', text(undefined, 'GANTRY_IOU', '0.5'), 0.01, 1),
     isolation: oneOf('isolation', text(values.isolation, 'GANTRY_ISOLATION', 'thread'), ['thread', 'process']),
     language: oneOf('GANTRY_LANGUAGE', text(undefined, 'GANTRY_LANGUAGE', 'en'), ['en', 'zh']),
-    token: orNull('GANTRY_TOKEN'),
+    ...readAccess(env),
     sourceAllow: sources.length === 0 ? null : sources,
-    allowedHosts: list('GANTRY_ALLOWED_HOSTS'),
     trustedProxies: proxies(list('GANTRY_TRUSTED_PROXIES')),
     logLevel: oneOf('log-level', text(values['log-level'], 'GANTRY_LOG_LEVEL', 'info'), ['debug', 'info', 'warn', 'error', 'silent']),
     expectedNodes: number('GANTRY_EXPECTED_NODES', text(undefined, 'GANTRY_EXPECTED_NODES', '1'), 1, 1_000),
-    ...hooks(orNull('GANTRY_HOOK_SECRET'), list('GANTRY_ALERT_HOOKS')),
+    ...hooks(readSecret(env, 'GANTRY_HOOK_SECRET'), list('GANTRY_ALERT_HOOKS')),
     fetchAllow: list('GANTRY_FETCH_ALLOW'),
     onDemandValidityMs: number('GANTRY_ON_DEMAND_VALIDITY_MS', text(undefined, 'GANTRY_ON_DEMAND_VALIDITY_MS', '120000'), 1_000, 540_000),
     taskValidityMs: number('GANTRY_TASK_VALIDITY_MS', text(undefined, 'GANTRY_TASK_VALIDITY_MS', '30000'), 1_000, 600_000),

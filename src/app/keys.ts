@@ -56,7 +56,7 @@ export async function useKeys(config: GantryConfig, log: Log, redis: Pick<UsedSe
   const admin = await KeyAdmin.open({
     keysFile: config.keysFile,
     changesFile: join(config.dataDir, 'api_keys.changes'),
-    sealer: await sealerFromEnv(process.env),
+    sealer: sealerFromEnv(process.env),
     env: process.env,
     nodeId,
     log,

@@ -1,5 +1,6 @@
 import { flushCompileCache } from 'node:module';
 import { setFlagsFromString } from 'node:v8';
+import { InfraError } from '../infra/errors.ts';
 import { createLog, type Log } from '../infra/log.ts';
 import { asError } from '../runtime/errors.ts';
 import { type GantryConfig, readConfig, USAGE } from './config.ts';
@@ -65,8 +66,9 @@ export async function runAsProgram(start: Start): Promise<void> {
     await starting;
     // Else only an orderly end keeps what was compiled: a process that was killed would need twice as long to come back.
     flushCompileCache();
-  } catch {
-    if (!ending) end(EXIT_FAILURE, 'the start failed');
+  } catch (thrown) {
+    const isMisuse = thrown instanceof InfraError && thrown.code === 'CONFIG_INVALID';
+    if (!ending) end(isMisuse ? EXIT_USAGE : EXIT_FAILURE, 'the start failed');
   }
 }
 

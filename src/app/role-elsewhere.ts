@@ -111,7 +111,7 @@ async function askAll(nc: NatsConnection, subject: string): Promise<unknown[]> {
 export function withoutPages(app: App): void {
   app.addHook('onRequest', (request, _reply, done) => {
     const path = request.url.split('?')[0] ?? '';
-    const isPage = !/^\/(?:api|metrics|docs)(?:\/|$)/u.test(path);
+    const isPage = !/^\/(?:api|metrics|docs|livez|readyz)(?:\/|$)/u.test(path);
     done(isPage ? elsewhere('web', 'the page') : undefined);
   });
 }

@@ -35,6 +35,10 @@ export interface PortParts {
   readonly judgement: Judgement | null;
   readonly aggregatorView: AggregatorView | null;
   readonly deadLetters: DeadLetterBox;
+  /** What an operator should know of who may reach this server. */
+  readonly accessNotices: readonly string[];
+  /** False until the start is complete, and from the beginning of the stop on. */
+  readonly isServing: () => boolean;
   readonly log: Log;
 }
 
@@ -60,6 +64,7 @@ export function httpPorts(parts: PortParts): HttpPorts {
     assessments: has('web') ? assessmentPort(system, egress, config.hookSecret !== null) : assessmentsElsewhere,
     keys: judgement === null ? keysElsewhere : keyPort(system, judgement.keys),
     usage: judgement === null ? usageElsewhere : judgement.usage.port,
+    ready: () => parts.isServing() && bus.state() === 'connected',
     health: async () => {
       const watched = await watchedCameras(config.roles, cameras);
       const judging = judgement === null ? null : await scheduler.health();
@@ -97,9 +102,10 @@ function redisHealth({ redis, aggregatorView }: PortParts): RedisHealth {
 }
 
 /** Remarks that stay until something is done. */
-function standing({ sight, judgement, aggregatorView }: PortParts): readonly string[] {
+function standing({ sight, judgement, aggregatorView, accessNotices }: PortParts): readonly string[] {
   const demo = sight?.demo.notice ?? null;
   return [
+    ...accessNotices,
     ...(demo === null ? [] : [demo]),
     ...(judgement === null ? [] : [...judgement.keys.notices(), ...judgement.usage.notices()]),
     ...(aggregatorView === null || aggregatorView.leading ? [] : ['the aggregator of this process stands by: another one works, or NATS is away']),

@@ -11,6 +11,7 @@ import { CameraId } from '../messages/ids.ts';
 import { redisKeys, subjects } from '../messages/subjects.ts';
 import { AssessmentTask } from '../messages/task.ts';
 import { PROJECT_ROOT } from '../provision/folders.ts';
+import { secretFromEnv } from '../keys/env-secret.ts';
 import { CheckLedger, type CheckReport, STAGES } from './check/ledger.ts';
 
 const USAGE = `Usage: npm run check:e2e -- --camera-id ID [--duration SECONDS] [--data-dir DIR] [--json]
@@ -86,9 +87,9 @@ async function watch(running: RuntimeFile, cameraId: CameraId, ms: number, ledge
 async function followFeed(httpUrl: string, cameraId: CameraId, ledger: CheckLedger, problems: string[]): Promise<() => void> {
   const url = new URL('/ws', httpUrl);
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
-  const token = process.env['GANTRY_TOKEN'];
-  if (token !== undefined && token !== '') url.searchParams.set('token', token);
-  const socket = new WebSocket(url);
+  const found = secretFromEnv(process.env, 'GANTRY_TOKEN');
+  if ('problem' in found) throw new Error(found.problem);
+  const socket = new WebSocket(url, found.secret === null ? {} : { headers: { authorization: `Bearer ${found.secret}` } });
   let closing = false;
   socket.addEventListener('message', ({ data }) => {
     const at = Date.now();

@@ -7,10 +7,20 @@ import { ErrorBody } from './errors/http-error.ts';
 import { CameraView } from './schemas/cameras.ts';
 import { HealthReport } from './schemas/operations.ts';
 import { TreeNode } from './schemas/tree.ts';
+import { frameAncestors } from './security.ts';
 import type { App } from './server.types.ts';
 
+export interface DocsOptions {
+  readonly version: string;
+  /** Prefix of every address outside; `''` for none. */
+  readonly basePath: string;
+  /** Origins whose pages may show ours in a frame. */
+  readonly embedOrigins: readonly string[];
+}
+
 /** OpenAPI from the same schemas that check requests and replies, shown at `/docs` (JSON at `/docs/json`). */
-export async function installDocs(app: App, version: string): Promise<void> {
+export async function installDocs(app: App, options: DocsOptions): Promise<void> {
+  const { version, basePath, embedOrigins } = options;
   const schemaRegistry = z.registry<{ id?: string }>();
   schemaRegistry.add(Aggregate, { id: 'Aggregate' });
   schemaRegistry.add(CameraView, { id: 'Camera' });
@@ -27,13 +37,23 @@ export async function installDocs(app: App, version: string): Promise<void> {
         description:
           'Dangerous traffic scenes in RTSP cameras, live. The WebSocket `/ws` carries `{type, data}`: send `subscribe{cameraIds}`, `unsubscribe`, `ping`; it sends `connection_ack`, `camera_status`, `detection_result`, `alert`, `pong`, `error`. `/ws/live/{cameraId}` is MPEG-1 video for JSMpeg.',
       },
+      ...(basePath === '' ? {} : { servers: [{ url: basePath }] }),
       components: { securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'Only when GANTRY_TOKEN is set' } } },
       security: [{ token: [] }, {}],
     },
     transform: createJsonSchemaTransform({ schemaRegistry }),
     transformObject: (document) => withoutUnused(transformObject(document)),
   });
-  await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    ...(basePath === '' ? {} : { indexPrefix: basePath }),
+    staticCSP: true,
+    // Its own policy would send browsers to https, which Gantry does not speak, and let pages of this server frame it.
+    transformStaticCSP: (policy) =>
+      policy
+        .replace(/frame-ancestors [^;]*/u, frameAncestors(embedOrigins))
+        .replace(/\s*upgrade-insecure-requests;?/u, ''),
+  });
 }
 
 /** The type provider adds an input twin to every named schema; only those that something refers to are of use. */

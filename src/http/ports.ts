@@ -82,6 +82,8 @@ export interface HttpPorts {
   /** Tokens and cost of a day (UTC); null is today. */
   usage(day: string | null): Promise<UsageReport>;
   health(): Promise<HealthReport>;
+  /** Whether requests may be sent here: started, NATS reached, not stopping. */
+  ready(): boolean;
   /** Prometheus text. */
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
 }

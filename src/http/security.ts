@@ -1,86 +1,167 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { isIP } from 'node:net';
-import { hostname } from 'node:os';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { corsAnswer } from './access/cors.ts';
+import { type AllowedHosts, hostAllowed, originAllowed } from './access/hosts.ts';
+import type { Tickets } from './access/tickets.ts';
 import { HttpError } from './errors/http-error.ts';
+import { methodsAt, type RouteTable } from './errors/route-table.ts';
 import { safeValue } from './errors/safe-value.ts';
 
 export interface SecurityOptions {
   /** When set, everything under /api, /ws and /metrics needs it. */
   readonly token: string | null;
+  readonly tickets: Tickets;
   /** Host names this server answers to, besides addresses and names that only a local network knows. */
-  readonly allowedHosts: readonly string[];
+  readonly allowedHosts: AllowedHosts;
+  /** Origins whose pages may use the API. */
+  readonly corsOrigins: readonly string[];
+  /** Origins whose pages may show ours in a frame. */
+  readonly embedOrigins: readonly string[];
+  /** Prefix of every address outside; `''` for none. */
+  readonly basePath: string;
+  /** Filled while routes are registered; read when a request asks which methods an address takes. */
+  readonly routes: RouteTable;
 }
 
-/** Routes where a browser cannot send a header, so that the token may stand in the query: pictures and WebSockets. */
-const TOKEN_IN_QUERY: ReadonlySet<string> = new Set(['/api/images/:imageId', '/api/cameras/:id/snapshot.jpg', '/ws', '/ws/live/:cameraId']);
-
-/**
- * Pages take scripts, styles and data from here only. `wasm-unsafe-eval` lets the video player compile its decoder;
- * the hashes are those of an empty style sheet and of the one that it puts there (@cycjimmy/jsmpeg-player 6.1.2).
- */
-const PAGE_POLICY =
-  "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=' 'sha256-lRyplcblLyRa4o+ZUBNzXETDGwKXzgKgrWbiYOwfTLg='; img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/** Routes where a browser cannot send a header, so that a ticket may stand in the query: pictures and WebSockets. */
+const TICKET_ROUTES: ReadonlySet<string> = new Set([
+  '/api/images/:imageId',
+  '/api/cameras/:id/snapshot.jpg',
+  '/ws',
+  '/ws/live/:cameraId',
+]);
+/** What browsers send to any site without asking it first (no CORS preflight), so that the page's origin is checked. */
+const ORIGIN_CHECKED: ReadonlySet<string> = new Set([
+  'GET /ws',
+  'GET /ws/live/:cameraId',
+  'POST /api/assessments',
+  'POST /api/dead-letters/:id/replay',
+]);
+/** For load balancers and containers, which send whatever `Host` they like, or none. They tell one word. */
+const PROBES: ReadonlySet<string> = new Set(['/livez', '/readyz']);
+const EVERY_METHOD = 'DELETE, GET, HEAD, OPTIONS, PATCH, POST';
 
 /** Checks of every request before anything else happens, and the headers of every reply. */
 export function installSecurity(app: FastifyInstance, options: SecurityOptions): void {
   const expected = options.token === null ? null : digest(options.token);
-  app.addHook('onRequest', async (request) => {
-    // With a token, knowing the name is of no use to a strange page.
-    if (expected === null && !hostAllowed(request.headers.host, options.allowedHosts)) {
-      throw new HttpError('HOST_REFUSED', 'host: this server does not answer to that name; add it to the allowed hosts, or set an access token', { field: 'host', value: safeValue('host', request.headers.host) });
-    }
+  const origins = new Set(options.corsOrigins);
+  const allowed = { hosts: options.allowedHosts, origins };
+  app.addHook('onRequest', async (request, reply) => {
+    const { host, origin } = request.headers;
     const route = request.routeOptions.url ?? '';
-    if (expected !== null && needsToken(route) && !timingSafeEqual(digest(tokenOf(request, route) ?? ''), expected)) {
-      throw new HttpError('UNAUTHORIZED', 'token: is missing or wrong; send "Authorization: Bearer TOKEN"', { field: 'token', headers: { 'www-authenticate': 'Bearer realm="gantry"' } });
+    const cors = corsAnswer(request, origins);
+    reply.headers(cors.headers);
+    if (cors.preflight) return reply.code(204).send();
+    if (PROBES.has(route)) return;
+    if (host === undefined || host === '') {
+      throw new HttpError('MISSING_FIELD', 'host: the request must have a Host header', { field: 'host' });
     }
-    if (route.startsWith('/ws') && !originAllowed(request.headers.origin, request.headers.host)) {
-      throw new HttpError('ORIGIN_REFUSED', 'origin: a WebSocket may be opened by pages of this server only', { field: 'origin', value: safeValue('origin', request.headers.origin) });
+    // With a token, knowing the name is of no use to a strange page.
+    if (expected === null && !hostAllowed(host, options.allowedHosts)) {
+      throw new HttpError(
+        'HOST_REFUSED',
+        'host: this server does not answer to that name; add it to GANTRY_ALLOWED_HOSTS, or set GANTRY_TOKEN',
+        { field: 'host', value: safeValue('host', host) },
+      );
     }
+    if (expected !== null && needsToken(route)) authenticate(request, route, expected, options.tickets);
+    if (ORIGIN_CHECKED.has(`${request.method} ${route}`) && !originAllowed(origin, host, allowed)) {
+      throw new HttpError(
+        'ORIGIN_REFUSED',
+        'origin: this may be done by pages of this server only; add the host of the page to GANTRY_ALLOWED_HOSTS',
+        { field: 'origin', value: safeValue('origin', origin) },
+      );
+    }
+    if (request.method === 'OPTIONS') return answerOptions(request, reply, options.routes);
+    if (hasNoBody(request)) delete request.headers['content-type'];
   });
-  app.addHook('onSend', async (_request, reply, payload) => {
+  const pagePolicy = pagePolicyFor(options);
+  app.addHook('onSend', async (request, reply, payload) => {
     reply.header('x-content-type-options', 'nosniff');
     reply.header('referrer-policy', 'no-referrer');
-    reply.header('x-frame-options', 'DENY');
+    // It knows no list of origins; the policy below does.
+    if (options.embedOrigins.length === 0) reply.header('x-frame-options', 'DENY');
     reply.header('cross-origin-resource-policy', 'same-origin');
-    if (!reply.hasHeader('content-security-policy')) reply.header('content-security-policy', PAGE_POLICY);
-    if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
+    if (!reply.hasHeader('content-security-policy')) reply.header('content-security-policy', pagePolicy);
+    // An address with a ticket is of no use in a minute, and no cache should know it.
+    if (!reply.hasHeader('cache-control') || inQuery(request, 'ticket') !== undefined) {
+      reply.header('cache-control', 'no-store');
+    }
+    const location = reply.getHeader('location');
+    if (typeof location === 'string' && location.startsWith('/')) {
+      reply.header('location', `${options.basePath}${location}`);
+    }
     return payload;
   });
 }
 
 /** Judged by the matched route, never by the raw path, which can be written in many ways. */
-const needsToken = (route: string): boolean => route.startsWith('/api') || route.startsWith('/ws') || route === '/metrics';
+const needsToken = (route: string): boolean =>
+  route.startsWith('/api') || route.startsWith('/ws') || route === '/metrics';
 
-function tokenOf(request: FastifyRequest, route: string): string | null {
+/** Throws `UNAUTHORIZED` unless the request carries the token, or a ticket where one will do. */
+function authenticate(request: FastifyRequest, route: string, expected: Buffer, tickets: Tickets): void {
+  if (inQuery(request, 'token') !== undefined) {
+    throw unauthorized(
+      'token: is not taken from the address, which logs keep; send "Authorization: Bearer TOKEN", or where no header ' +
+        'can be sent (pictures, WebSockets) ?ticket= with a ticket of POST /api/tickets',
+      'token',
+    );
+  }
   const bearer = /^bearer +(\S+)$/iu.exec(request.headers.authorization ?? '')?.[1];
-  if (bearer !== undefined) return bearer;
-  if (!TOKEN_IN_QUERY.has(route)) return null;
+  if (bearer !== undefined && timingSafeEqual(digest(bearer), expected)) return;
+  const ticket = bearer === undefined && TICKET_ROUTES.has(route) ? inQuery(request, 'ticket') : undefined;
+  if (ticket === undefined) {
+    throw unauthorized('token: is missing or wrong; send "Authorization: Bearer TOKEN"', 'token');
+  }
+  if (typeof ticket === 'string' && tickets.isValid(ticket)) return;
+  throw unauthorized('ticket: is not valid (any more); get a new one with POST /api/tickets', 'ticket');
+}
+
+const unauthorized = (message: string, field: string): HttpError =>
+  new HttpError('UNAUTHORIZED', message, { field, headers: { 'www-authenticate': 'Bearer realm="gantry"' } });
+
+/** Undefined when it is not there; a list when it is there more than once. */
+function inQuery(request: FastifyRequest, name: string): unknown {
   const query: unknown = request.query;
-  const token = typeof query === 'object' && query !== null && 'token' in query ? query.token : null;
-  return typeof token === 'string' ? token : null;
+  return typeof query === 'object' && query !== null ? Reflect.get(query, name) : undefined;
 }
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
-/** A page's `Origin` must be the host it talks to; programs other than browsers send none. */
-export function originAllowed(origin: string | undefined, host: string | undefined): boolean {
-  if (origin === undefined) return true;
-  const parsed = URL.parse(origin);
-  return parsed !== null && host !== undefined && parsed.host.toLowerCase() === withoutDefaultPort(host.toLowerCase(), parsed.protocol);
+/** Which methods an address takes. One that does not exist is left to the handler of those. */
+function answerOptions(request: FastifyRequest, reply: FastifyReply, routes: RouteTable): FastifyReply | undefined {
+  const path = request.url.split('?')[0] ?? '';
+  const methods = methodsAt(routes, path);
+  if (path !== '*' && methods.length === 0) return undefined;
+  const allow = path === '*' ? EVERY_METHOD : [...methods, 'OPTIONS'].toSorted().join(', ');
+  return reply.code(204).header('allow', allow).send();
 }
 
-const withoutDefaultPort = (host: string, protocol: string): string =>
-  (protocol === 'http:' && host.endsWith(':80')) || (protocol === 'https:' && host.endsWith(':443')) ? host.slice(0, host.lastIndexOf(':')) : host;
+/** Many clients name a content type with every request; without a body it says nothing. */
+function hasNoBody({ headers }: FastifyRequest): boolean {
+  const length = headers['content-length'];
+  return headers['transfer-encoding'] === undefined && (length === undefined || /^0+$/u.test(length));
+}
 
 /**
- * Whether a `Host` header is one that a hostile page cannot forge by DNS rebinding: an address, a name without a
- * dot, a name that public DNS does not serve, this machine's own, or one that the operator allowed.
+ * Pages take scripts, styles and data from here only. `wasm-unsafe-eval` lets the video player compile its decoder;
+ * the hashes are those of an empty style sheet and of the one that it puts there (@cycjimmy/jsmpeg-player 6.1.2).
  */
-export function hostAllowed(header: string | undefined, allowed: readonly string[]): boolean {
-  const host = (URL.parse(`http://${header ?? ''}/`)?.hostname ?? '').toLowerCase();
-  if (host === '') return false;
-  if (isIP(host.replace(/^\[|\]$/gu, '')) !== 0 || !host.includes('.')) return true;
-  if (/\.(localhost|local|internal|lan|home\.arpa)$/u.test(host)) return true;
-  return host === hostname().toLowerCase() || allowed.some((name) => name.toLowerCase() === host);
-}
+const pagePolicyFor = (options: Pick<SecurityOptions, 'basePath' | 'embedOrigins'>): string =>
+  [
+    "default-src 'none'",
+    "script-src 'self' 'wasm-unsafe-eval'",
+    "style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=' " +
+      "'sha256-lRyplcblLyRa4o+ZUBNzXETDGwKXzgKgrWbiYOwfTLg='",
+    "img-src 'self' data: blob:",
+    "connect-src 'self'",
+    // The page names its base path itself.
+    `base-uri ${options.basePath === '' ? "'none'" : "'self'"}`,
+    "form-action 'none'",
+    frameAncestors(options.embedOrigins),
+  ].join('; ');
+
+/** Who may show a page of ours in a frame. */
+export const frameAncestors = (origins: readonly string[]): string =>
+  `frame-ancestors ${origins.length === 0 ? "'none'" : origins.join(' ')}`;

@@ -8,6 +8,9 @@ import type { SourceAllow } from '../infra/source-policy.ts';
 import type { Aggregate } from '../messages/aggregate.ts';
 import type { ActorLog } from '../runtime/actor.ts';
 import { systemClock, type Clock } from '../runtime/clock.ts';
+import { localTarget, readBasePath } from './access/base-path.ts';
+import { readAllowedHosts, readOrigins } from './access/hosts.ts';
+import { Tickets } from './access/tickets.ts';
 import { installDocs } from './docs.ts';
 import { installErrorHandling, MAX_PARAMETER, refuseUnrouted } from './errors/handler.ts';
 import type { RouteTable } from './errors/route-table.ts';
@@ -27,10 +30,12 @@ import { imageRoutes } from './resources/images.ts';
 import { keyRoutes } from './resources/keys.ts';
 import { healthRoutes, operationRoutes } from './resources/operations.ts';
 import { DEFAULT_WEB_ROOT, pageRoutes } from './resources/pages.ts';
+import { probeRoutes } from './resources/probes.ts';
 import { supervisorRoutes } from './resources/supervisor.ts';
 import { socketRoutes } from './resources/sockets.ts';
 import { alertRoutes } from './resources/alerts.ts';
 import { deadLetterRoutes } from './resources/dead-letters.ts';
+import { ticketRoutes } from './resources/tickets.ts';
 import { assessmentRoutes } from './resources/assessments.ts';
 import { usageRoutes } from './resources/usage.ts';
 import { installSecurity } from './security.ts';
@@ -45,12 +50,18 @@ export interface HttpServerOptions {
   readonly version: string;
   /** Default: the machine's clock. */
   readonly clock?: Clock;
-  /** When set, /api, /ws and /metrics need `Authorization: Bearer`; pictures and WebSockets may take `?token=`. */
+  /** When set, /api, /ws and /metrics need `Authorization: Bearer`; pictures and WebSockets may take `?ticket=`. */
   readonly token?: string | null;
   /** Hosts that cameras may be read from: names, `*.example.org`, addresses, CIDR. Default: all but link-local ones. */
   readonly sourceAllow?: SourceAllow | null;
-  /** Public host names that this server answers to when there is no token. Default: none. */
+  /** Public names that this server answers to when there is no token, and whose pages may use it. Default: none. */
   readonly allowedHosts?: readonly string[];
+  /** Origins whose pages may use the API and the WebSockets. Default: none. */
+  readonly corsOrigins?: readonly string[];
+  /** Origins whose pages may show ours in a frame. Default: none. */
+  readonly embedOrigins?: readonly string[];
+  /** Prefix of every address outside, e.g. `/gantry`, whether a proxy takes it off or not. Default: none. */
+  readonly basePath?: string;
   /** For live video; null refuses it. */
   readonly ffmpegPath: string | null;
   /** Default: the project's `web` folder. */
@@ -82,6 +93,12 @@ export async function createHttpServer(ports: HttpPorts, options: HttpServerOpti
   const clock = options.clock ?? systemClock;
   const refusals = new Refusals();
   const trusted = options.trustedProxies ?? new AddressRanges([]);
+  const basePath = readBasePath(options.basePath ?? '');
+  const corsOrigins = readOrigins('GANTRY_CORS_ORIGINS', options.corsOrigins ?? []);
+  const embedOrigins = readOrigins('GANTRY_EMBED_ORIGINS', options.embedOrigins ?? []);
+  const token = options.token ?? null;
+  const tickets = await Tickets.open(token, clock);
+  let closing = false;
   const app = Fastify({
     logger: false,
     bodyLimit: limits.bodyBytes,
@@ -93,10 +110,15 @@ export async function createHttpServer(ports: HttpPorts, options: HttpServerOpti
       headersTimeout: limits.headersTimeoutMs,
       // How often Node looks for requests that are late.
       connectionsCheckingInterval: 1_000,
-      // Answered by a hook, in the shape of every error.
+      // A request without Host is refused in the shape of all errors, and let through where a probe asks.
       requireHostHeader: false,
       // Another protocol that a client would like to speak is no reason to refuse this one.
       shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
+    },
+    rewriteUrl: (request) => {
+      const { path, host } = localTarget(request.url ?? '/', basePath);
+      if (host !== null) request.headers.host = host;
+      return path;
     },
     routerOptions: { maxParamLength: MAX_PARAMETER, ignoreTrailingSlash: true },
     clientErrorHandler: clientErrorHandler(refusals),
@@ -136,10 +158,11 @@ export async function createHttpServer(ports: HttpPorts, options: HttpServerOpti
     },
   });
   installIntake(app, { limits, clock, trusted, refusals });
-  installSecurity(app, { token: options.token ?? null, allowedHosts: options.allowedHosts ?? [] });
+  const allowedHosts = readAllowedHosts(options.allowedHosts ?? []);
+  installSecurity(app, { token, tickets, allowedHosts, corsOrigins, embedOrigins, basePath, routes });
   installErrorHandling(app, log, routes, limits.bodyBytes);
 
-  await installDocs(app, options.version);
+  await installDocs(app, { version: options.version, basePath, embedOrigins });
   cameraRoutes(app, {
     ports,
     sourceAllow: options.sourceAllow ?? null,
@@ -157,8 +180,10 @@ export async function createHttpServer(ports: HttpPorts, options: HttpServerOpti
   keyRoutes(app, ports.keys);
   usageRoutes(app, (day) => ports.usage(day));
   healthRoutes(app, ports);
+  probeRoutes(app, () => !closing && ports.ready());
+  ticketRoutes(app, tickets);
   socketRoutes(app, { feed, previews, connections, heartbeat, cameras: ports.cameras, log, trusted, maxUnsent: limits.softBytes });
-  await pageRoutes(app, options.webRoot ?? DEFAULT_WEB_ROOT);
+  await pageRoutes(app, options.webRoot ?? DEFAULT_WEB_ROOT, basePath);
 
   return {
     app,
@@ -170,6 +195,7 @@ export async function createHttpServer(ports: HttpPorts, options: HttpServerOpti
     },
     refused: () => refusals.figures(),
     close: async () => {
+      closing = true;
       feed.close();
       previews.close();
       heartbeat.stop();

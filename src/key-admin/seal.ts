@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, randomBytes, scrypt } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { secretFromEnv } from '../keys/env-secret.ts';
 import { Secret } from '../keys/secret.ts';
 import { KeyAdminError } from './errors.ts';
 
@@ -89,17 +89,10 @@ const derive = (secret: Secret, salt: Buffer): Promise<Buffer> =>
 
 /**
  * The sealer of `GANTRY_KEYS_SECRET`, or of the file that `GANTRY_KEYS_SECRET_FILE` names; null when neither is set.
- * Throws `SEAL_KEY_MISSING` when the file cannot be read.
+ * Throws `SEAL_KEY_MISSING` when the file cannot be used.
  */
-export async function sealerFromEnv(env: Readonly<Record<string, string | undefined>>): Promise<Sealer | null> {
-  const direct = env['GANTRY_KEYS_SECRET'] ?? '';
-  if (direct !== '') return new Sealer(new Secret(direct));
-  const file = env['GANTRY_KEYS_SECRET_FILE'] ?? '';
-  if (file === '') return null;
-  try {
-    return new Sealer(new Secret((await readFile(file, 'utf8')).trim()));
-  } catch (thrown) {
-    if (thrown instanceof KeyAdminError) throw thrown;
-    throw new KeyAdminError('SEAL_KEY_MISSING', `GANTRY_KEYS_SECRET_FILE: ${file} cannot be read`, { file }, thrown);
-  }
+export function sealerFromEnv(env: Readonly<Record<string, string | undefined>>): Sealer | null {
+  const found = secretFromEnv(env, 'GANTRY_KEYS_SECRET');
+  if ('problem' in found) throw new KeyAdminError('SEAL_KEY_MISSING', found.problem, { variable: 'GANTRY_KEYS_SECRET' });
+  return found.secret === null ? null : new Sealer(new Secret(found.secret));
 }

@@ -245,7 +245,7 @@ describe('HTTP API', () => {
     it('describe every address in OpenAPI', async () => {
       const { json } = await call(base, '/docs/json');
       const paths = Object.keys(json['paths'] as object);
-      for (const path of ['/api/cameras', '/api/cameras/{id}', '/api/cameras/{id}/latest', '/api/cameras/{id}/alerts', '/api/cameras/{id}/alerts/history', '/api/alerts/history', '/api/cameras/{id}/snapshot.jpg', '/api/images/{imageId}', '/api/supervisor/tree', '/api/dead-letters', '/api/dead-letters/{id}', '/api/dead-letters/{id}/replay', '/api/scheduler/stats', '/api/scheduler/health', '/api/key-pool/health', '/api/health', '/api/health/health_check', '/metrics']) {
+      for (const path of ['/api/cameras', '/api/cameras/{id}', '/api/cameras/{id}/latest', '/api/cameras/{id}/alerts', '/api/cameras/{id}/alerts/history', '/api/alerts/history', '/api/cameras/{id}/snapshot.jpg', '/api/images/{imageId}', '/api/supervisor/tree', '/api/dead-letters', '/api/dead-letters/{id}', '/api/dead-letters/{id}/replay', '/api/scheduler/stats', '/api/scheduler/health', '/api/key-pool/health', '/api/health', '/api/health/health_check', '/metrics', '/api/tickets', '/livez', '/readyz']) {
         assert.ok(paths.includes(path), path);
       }
       assert.equal((await call(base, '/docs')).status, 200);
@@ -285,12 +285,42 @@ describe('HTTP API with an access token', () => {
     assert.equal((await call(base, '/')).status, 200);
   });
 
-  it('takes it in a header, and for pictures in the query', async () => {
-    assert.equal((await call(base, '/api/cameras', { headers: { authorization: 'Bearer letmein' } })).status, 200);
+  it('takes it in a header only, and for pictures a ticket in the query', async () => {
+    const bearer = { headers: { authorization: 'Bearer letmein' } };
+    assert.equal((await call(base, '/api/cameras', bearer)).status, 200);
+    const issued = await call(base, '/api/tickets', { method: 'POST', ...bearer });
+    assert.deepEqual([issued.status, issued.headers.get('cache-control')], [201, 'no-store']);
+    const { ticket, expiresAt } = issued.json;
+    const life = Date.parse(String(expiresAt)) - Date.now();
+    assert.ok(life > 30_000 && life <= 60_000, `${life} ms`);
     const frame = world.saw(aggregate('north'), await makeJpeg());
-    assert.equal((await call(base, `/api/images/${frame.imageId}?token=letmein`)).status, 200);
-    assert.equal((await call(base, '/api/cameras/north/snapshot.jpg?token=letmein')).status, 200);
-    assert.equal((await call(base, '/api/cameras?token=letmein')).status, 401, 'addresses end up in logs: only where a header cannot be sent');
+    for (const path of [`/api/images/${frame.imageId}`, '/api/cameras/north/snapshot.jpg']) {
+      const picture = await fetch(`${base}${path}?ticket=${ticket}`);
+      assert.deepEqual([picture.status, picture.headers.get('cache-control')], [200, 'no-store'], path);
+      await picture.arrayBuffer();
+      const inAddress = await call(base, `${path}?token=letmein`);
+      assert.deepEqual([inAddress.status, inAddress.json['field']], [401, 'token'], path);
+      assert.match(String(inAddress.json['message']), /POST \/api\/tickets/u);
+      assert.ok(!inAddress.text.includes('letmein'));
+      assert.equal((await call(base, `${path}?ticket=${ticket}&ticket=${ticket}`)).status, 401, 'given twice');
+      assert.equal((await call(base, `${path}?ticket=letmein`)).json['field'], 'ticket');
+    }
+    assert.equal((await call(base, `/api/cameras?ticket=${ticket}`)).status, 401, 'only where a header cannot be sent');
+    assert.equal((await call(base, `/api/tickets?ticket=${ticket}`, { method: 'POST' })).status, 401, 'none of itself');
+    assert.equal((await call(base, '/api/tickets', { method: 'POST' })).status, 401);
+    assert.ok(!JSON.stringify(server.lines).includes(String(ticket)), 'no ticket in the log');
+  });
+
+  it('answers probes without it, with one word', async () => {
+    for (const path of ['/livez', '/readyz']) {
+      const reply = await call(base, path, { headers: { host: 'rebind.example' } });
+      assert.deepEqual([reply.status, reply.json], [200, { status: 'ok' }], path);
+    }
+    world.ready = false;
+    const unready = await call(base, '/readyz');
+    assert.deepEqual([unready.status, unready.json], [503, { status: 'down' }]);
+    assert.equal((await call(base, '/livez')).status, 200);
+    world.ready = true;
   });
 });
 

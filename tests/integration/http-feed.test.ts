@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
 import { WebSocket, type ClientOptions } from 'ws';
 import type { HttpServerOptions } from '../../src/http/server.ts';
+import { ManualClock } from '../../src/runtime/testing/manual-clock.ts';
 import { FakeWorld, aggregate, fakeServer, statusOf } from '../support/http-fakes.ts';
 import { until } from '../support/until.ts';
 
@@ -90,13 +91,44 @@ describe('WebSocket feed', () => {
     assert.equal((await join('/ws', { headers: { host: 'rebind.example' }, origin: 'http://rebind.example' })).refused, 421);
   });
 
-  it('needs the token, in a header or the query', async () => {
-    await serve(new FakeWorld().add('north'), { token: 'letmein' });
+  it('needs the token in a header, or a ticket in the query for as long as it is good', async () => {
+    const clock = new ManualClock(Date.now());
+    await serve(new FakeWorld().add('north'), { token: 'letmein', clock, limits: { heartbeatMs: 10 * 60_000 } });
+    const bearer = { authorization: 'Bearer letmein' };
+    const issued = await fetch(`${base.replace('ws', 'http')}/api/tickets`, { method: 'POST', headers: bearer });
+    const { ticket } = (await issued.json()) as { ticket: string };
     assert.equal((await join()).refused, 401);
-    assert.equal((await join('/ws?token=no')).refused, 401);
+    assert.equal((await join('/ws?token=letmein')).refused, 401, 'addresses end up in logs');
+    assert.equal((await join('/ws?ticket=no')).refused, 401);
     assert.equal((await join('/ws/live/north')).refused, 401);
-    assert.equal((await join('/ws?token=letmein')).refused, null);
-    assert.equal((await join('/ws', { headers: { authorization: 'Bearer letmein' } })).refused, null);
+    assert.equal((await join(`/ws/live/north?ticket=${ticket}`)).refused, 503, 'let in, but there is no video');
+    assert.equal((await join('/ws', { headers: bearer })).refused, null);
+    const viewer = await join(`/ws?ticket=${ticket}`);
+    assert.equal(viewer.refused, null);
+    await clock.advance(60_001);
+    assert.equal((await join(`/ws?ticket=${ticket}`)).refused, 401);
+    assert.equal(viewer.closed, null, 'who came in stays');
+  });
+
+  it('lets pages of allowed hosts and origins in, whatever a proxy made of Host', async () => {
+    await serve(new FakeWorld(), { allowedHosts: ['gantry.example', 'cams.example:8443'], corsOrigins: ['https://portal.example'] });
+    const from = async (origin: string): Promise<number | null> => {
+      const { refused, socket } = await join('/ws', { origin, headers: { host: '127.0.0.1:8080' } });
+      return socket.readyState === WebSocket.OPEN ? 101 : refused;
+    };
+    const ours = ['https://gantry.example', 'http://Gantry.Example:9090', 'https://cams.example:8443'];
+    for (const origin of [...ours, 'https://portal.example']) assert.equal(await from(origin), 101, origin);
+    const strange = ['null', 'https://evil.example', 'https://cams.example', 'http://portal.example', 'file://'];
+    const alike = ['https://gantry.example.evil.example', 'https://gantry.example@evil.example'];
+    for (const origin of [...strange, ...alike]) assert.equal(await from(origin), 403, origin);
+  });
+
+  it('takes a client that asks for a protocol, and a slash at the end', async (t) => {
+    await serve(new FakeWorld());
+    const asked = new WebSocket(`${base}/ws/`, ['gantry', 'other']);
+    t.after(() => asked.terminate());
+    await once(asked, 'open');
+    assert.equal(asked.protocol, 'gantry');
   });
 
   it('refuses more sockets than the bound, and takes new ones when some have gone', async () => {

@@ -167,6 +167,7 @@ export class FakeWorld {
   treeNow: TreeSnapshot = tree();
   previewSource: string | null = null;
   failing: Error | null = null;
+  ready = true;
   /** Pictures wait for this. */
   imageGate: Promise<void> = Promise.resolve();
 
@@ -246,6 +247,7 @@ export class FakeWorld {
         remove: async () => null,
       },
       usage: async (day) => ({ day: day ?? '2026-01-02', calls: 0, promptTokens: 0, completionTokens: 0, cost: 0, dailyBudget: null, withinBudget: true, complete: true, byKey: [], byCamera: [] }),
+      ready: () => this.ready,
       health: async () => {
         if (this.health instanceof Error) throw this.health;
         return this.health;

@@ -23,7 +23,7 @@ export async function run(command: 'encrypt' | 'decrypt', args: string[]): Promi
   const from = options.in ?? source;
   const to = options.out ?? target;
   try {
-    const sealer = await sealerFromEnv(process.env);
+    const sealer = sealerFromEnv(process.env);
     if (sealer === null) throw new KeyAdminError('SEAL_KEY_MISSING', 'set GANTRY_KEYS_SECRET, or GANTRY_KEYS_SECRET_FILE to a file that holds the secret: openssl rand -hex 32');
     const text = await readIfThere(from);
     if (text === null) throw new KeyAdminError('SEAL_FORMAT', `there is no file ${from}`, { from });

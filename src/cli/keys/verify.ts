@@ -42,7 +42,7 @@ export async function run(args: string[]): Promise<number> {
   }
   try {
     const file = values.keys ?? process.env['GANTRY_KEYS'] ?? join(PROJECT_ROOT, 'config', 'api_keys.yaml');
-    const { raw, source } = await readKeySource(file, await sealerFromEnv(process.env));
+    const { raw, source } = await readKeySource(file, sealerFromEnv(process.env));
     const { keys, warnings } = parseKeyConfig(raw, process.env, source);
     for (const warning of warnings) console.error(warning);
     const named = values.key ?? [];

@@ -30,9 +30,9 @@ export function installIntake(app: App, { limits, clock, trusted, refusals }: In
   refusals.mirror('slow', () => pace.cut);
 
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
-    // Fastify's own rule for a method whose body means nothing.
-    if (body.length === 0 && request.method === 'DELETE') {
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
+    // An empty body in chunks is no body, as one without a length is.
+    if (body.length === 0) {
       done(null, undefined);
       return;
     }
@@ -49,9 +49,6 @@ export function installIntake(app: App, { limits, clock, trusted, refusals }: In
       if (value.length > MAX_NAME_HEADER) {
         throw new HttpError('BAD_REQUEST', `${name}: must have at most ${MAX_NAME_HEADER} characters, not ${value.length}`, { field: name });
       }
-    }
-    if (request.headers.host === undefined && request.raw.httpVersion === '1.1') {
-      throw new HttpError('BAD_REQUEST', 'host: is required', { field: 'host' });
     }
     if (request.ws && request.routeOptions.config.upgrades !== true) {
       refusals.count('upgrade');

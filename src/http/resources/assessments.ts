@@ -5,13 +5,12 @@ import type { AddressRanges } from '../../infra/addresses.ts';
 import { RequestId } from '../../messages/ids.ts';
 import { HttpError } from '../errors/http-error.ts';
 import { errorReplies } from '../errors/replies.ts';
-import { safeName, safeValue } from '../errors/safe-value.ts';
+import { safeName } from '../errors/safe-value.ts';
 import { invalidInput } from '../errors/validation.ts';
 import { clientOf } from '../intake/client-address.ts';
 import type { Refusals } from '../intake/refusals.ts';
 import type { Uploads } from '../intake/uploads.ts';
 import type { AssessmentPort } from '../ports.ts';
-import { originAllowed } from '../security.ts';
 import { type AssessmentOrder, AssessmentView, UploadFields, UrlBody } from '../schemas/assessments.ts';
 import type { App } from '../server.types.ts';
 
@@ -50,10 +49,6 @@ export async function assessmentRoutes(app: App, { assessments, uploads, trusted
         schema: { tags, summary: 'Has one picture judged', description: DESCRIPTION, consumes: ['multipart/form-data', 'application/json'], response: { 202: AssessmentView, ...errorReplies(400, 403, 408, 413, 415, 422, 429, 503) } },
         // Before the first byte of the body is read.
         onRequest: async (request, reply) => {
-          // Browsers send multipart to any site without asking it first (no CORS preflight), so the page's origin is checked.
-          if (!originAllowed(request.headers.origin, request.headers.host)) {
-            throw new HttpError('ORIGIN_REFUSED', 'origin: pictures may be handed in by pages of this server only', { field: 'origin', value: safeValue('origin', request.headers.origin) });
-          }
           const length = Number(request.headers['content-length'] ?? 0);
           if (length > PICTURE_BYTES + BESIDE_PICTURE_BYTES) {
             throw new HttpError('BODY_TOO_LARGE', `body: must have at most ${PICTURE_BYTES + BESIDE_PICTURE_BYTES} bytes`, { field: 'body', value: length });

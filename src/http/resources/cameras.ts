@@ -7,6 +7,7 @@ import { HttpError } from '../errors/http-error.ts';
 import { errorReplies } from '../errors/replies.ts';
 import type { CameraPort, CameraRecord, HttpPorts } from '../ports.ts';
 import { AlertsQuery, CameraParams, CameraView, cameraBodies } from '../schemas/cameras.ts';
+import { TicketQuery } from '../schemas/tickets.ts';
 import type { App } from '../server.types.ts';
 import { sendImage } from './images.ts';
 
@@ -73,7 +74,7 @@ export function cameraRoutes(app: App, { ports, sourceAllow, onRemoved }: Camera
     },
   );
 
-  app.get('/api/cameras/:id/snapshot.jpg', { schema: { tags, summary: 'JPEG of its newest analysed frame', params: CameraParams, querystring: z.object({ token: z.string().optional() }), produces: ['image/jpeg'] } }, async (request, reply) => {
+  app.get('/api/cameras/:id/snapshot.jpg', { schema: { tags, summary: 'JPEG of its newest analysed frame', params: CameraParams, querystring: TicketQuery, produces: ['image/jpeg'] } }, async (request, reply) => {
     const { imageId } = await newest(cameras, request.params.id);
     if (imageId === null) throw new HttpError('NO_FRAME', `the picture of ${request.params.id}'s newest frame could not be stored`, { field: 'id', value: request.params.id });
     reply.header('cache-control', 'no-store');

@@ -1,10 +1,8 @@
 import type { DeadLetterSummary } from '../../infra/nats/dead-letter-box.ts';
 import { HttpError } from '../errors/http-error.ts';
 import { errorReplies } from '../errors/replies.ts';
-import { safeValue } from '../errors/safe-value.ts';
 import type { HttpPorts } from '../ports.ts';
 import { DeadLetterList, DeadLetterParams, DeadLetterQuery, DeadLetterView, ReplayReply } from '../schemas/dead-letters.ts';
-import { originAllowed } from '../security.ts';
 import type { App } from '../server.types.ts';
 
 const tags = ['operations'];
@@ -27,10 +25,6 @@ export function deadLetterRoutes(app: App, deadLetters: HttpPorts['deadLetters']
     '/api/dead-letters/:id/replay',
     { schema: { tags, summary: 'Puts the original message back where it was and takes it off the list', params: DeadLetterParams, response: { 200: ReplayReply, ...errorReplies(400, 403, 404, 503) } } },
     async (request) => {
-      // Browsers send a request without a body to any site without asking it first (no CORS preflight), so the page's origin is checked.
-      if (!originAllowed(request.headers.origin, request.headers.host)) {
-        throw new HttpError('ORIGIN_REFUSED', 'origin: dead letters may be replayed by pages of this server only', { field: 'origin', value: safeValue('origin', request.headers.origin) });
-      }
       const { id } = request.params;
       if (!(await deadLetters.replay(id))) throw unknown(id);
       return { replayed: id };

@@ -3,12 +3,13 @@ import { z } from 'zod';
 import { ImageId } from '../../messages/ids.ts';
 import { HttpError } from '../errors/http-error.ts';
 import type { HttpPorts } from '../ports.ts';
+import { TicketQuery } from '../schemas/tickets.ts';
 import type { App } from '../server.types.ts';
 
 /** `/api/images/{imageId}`: the JPEG behind a claim check. */
 export function imageRoutes(app: App, images: HttpPorts['images']): void {
   const params = z.object({ imageId: ImageId });
-  const querystring = z.object({ token: z.string().optional() });
+  const querystring = TicketQuery;
   app.get('/api/images/:imageId', { schema: { tags: ['images'], summary: 'JPEG of a frame or a group, while it is kept', params, querystring, produces: ['image/jpeg'] } }, async (request, reply) => {
     // An id names one picture for ever.
     reply.header('cache-control', 'private, max-age=300, immutable');

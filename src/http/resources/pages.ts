@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fastifyStatic from '@fastify/static';
@@ -5,9 +6,14 @@ import type { App } from '../server.types.ts';
 
 /** The package exports its builds by condition only; the one for ES modules lies beside them. */
 const PLAYER_FOLDER = dirname(fileURLToPath(import.meta.resolve('@cycjimmy/jsmpeg-player')));
+const hidden = { schema: { hide: true } };
 
-/** The page and its files, and the video player that it loads when somebody wants live video. */
-export async function pageRoutes(app: App, webRoot: string): Promise<void> {
+/**
+ * The page and its files, and the video player that it loads when somebody wants live video.
+ *
+ * @param basePath prefix of every address outside; `''` for none
+ */
+export async function pageRoutes(app: App, webRoot: string, basePath: string): Promise<void> {
   await app.register(fastifyStatic, {
     root: webRoot,
     cacheControl: false,
@@ -17,7 +23,16 @@ export async function pageRoutes(app: App, webRoot: string): Promise<void> {
       reply.header('cache-control', 'no-cache');
     },
   });
-  app.get('/vendor/jsmpeg.js', { schema: { hide: true } }, (_request, reply) => reply.sendFile('jsmpeg-player.esm.js', PLAYER_FOLDER));
+  for (const path of ['/', '/index.html']) {
+    app.get(path, hidden, async (_request, reply) => {
+      if (basePath === '') return reply.sendFile('index.html');
+      // Its links are relative, and the address it was asked by may lack the slash at the end or the whole prefix.
+      const html = await readFile(join(webRoot, 'index.html'), 'utf8');
+      const page = html.replace('<head>', `<head>\n    <base href="${basePath}/">`);
+      return reply.type('text/html; charset=utf-8').header('cache-control', 'no-cache').send(page);
+    });
+  }
+  app.get('/vendor/jsmpeg.js', hidden, (_request, reply) => reply.sendFile('jsmpeg-player.esm.js', PLAYER_FOLDER));
 }
 
 /** Where the page lies in this project. */

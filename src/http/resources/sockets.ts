@@ -13,6 +13,7 @@ import { clientOf } from '../intake/client-address.ts';
 import type { LiveFeed } from '../live-feed.ts';
 import type { CameraPort } from '../ports.ts';
 import type { Previews } from '../preview.ts';
+import { TicketQuery } from '../schemas/tickets.ts';
 import type { App } from '../server.types.ts';
 
 export interface SocketDeps {
@@ -28,7 +29,6 @@ export interface SocketDeps {
 }
 
 const LiveParams = z.object({ cameraId: CameraId });
-const TokenQuery = z.object({ token: z.string().optional() });
 
 /** `/ws`: the live feed. `/ws/live/{cameraId}`: live video for JSMpeg. */
 export function socketRoutes(app: App, deps: SocketDeps): void {
@@ -39,7 +39,7 @@ export function socketRoutes(app: App, deps: SocketDeps): void {
     if (reason !== null) throw new HttpError('TOO_MANY', reason);
   };
 
-  app.get('/ws', { websocket: true, config: { upgrades: true }, schema: { hide: true, querystring: TokenQuery }, preHandler: limited }, (socket, request) => {
+  app.get('/ws', { websocket: true, config: { upgrades: true }, schema: { hide: true, querystring: TicketQuery }, preHandler: limited }, (socket, request) => {
     if (!admit(socket, request, deps)) return;
     const viewer = feed.connect(feedSocket(socket, request.raw.socket));
     socket.on('message', (data, binary) => viewer.receive(binary ? null : textOf(data)));
@@ -52,7 +52,7 @@ export function socketRoutes(app: App, deps: SocketDeps): void {
     {
       websocket: true,
       config: { upgrades: true },
-      schema: { hide: true, params: LiveParams, querystring: TokenQuery },
+      schema: { hide: true, params: LiveParams, querystring: TicketQuery },
       preHandler: async (request) => {
         await limited(request);
         const { cameraId } = request.params;

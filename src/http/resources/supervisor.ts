@@ -40,6 +40,11 @@ export function supervisorRoutes(app: App, { supervision, trusted, refusals }: S
 
   const followers = new ConnectionLimit(MAX_FOLLOWERS, MAX_FOLLOWERS_PER_ADDRESS, 'clients');
   app.get('/api/supervisor/events', { schema: { tags, summary: 'What happens in the tree, as server-sent events', produces: ['text/event-stream'] } }, (request, reply) => {
+    // A stream of events has no end to wait for, and HEAD wants none of it.
+    if (request.method === 'HEAD') {
+      void reply.type('text/event-stream; charset=utf-8').send();
+      return;
+    }
     const client = clientOf(request, trusted);
     const reason = followers.refusal(client);
     if (reason !== null) {

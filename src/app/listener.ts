@@ -1,0 +1,69 @@
+import { lookup } from 'node:dns/promises';
+import { BlockList } from 'node:net';
+import { InfraError } from '../infra/errors.ts';
+import { asError } from '../runtime/errors.ts';
+import { type AccessConfig, SHORTEST_TOKEN } from './access.ts';
+
+export interface ListenerConfig extends Pick<AccessConfig, 'token' | 'open'> {
+  readonly host: string;
+}
+
+interface Address {
+  readonly address: string;
+  readonly family: number;
+}
+
+/** Every address that a name stands for. Rejects when there is none. */
+export type Resolve = (host: string) => Promise<readonly Address[]>;
+
+const LOOPBACK = new BlockList();
+LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
+LOOPBACK.addAddress('::1', 'ipv6');
+
+const GUESSED = `has fewer than ${SHORTEST_TOKEN} characters and can be guessed`;
+const HOW =
+  'set GANTRY_TOKEN (or GANTRY_TOKEN_FILE) to a secret that clients must send, e.g. of "openssl rand -hex 32"; or ' +
+  'GANTRY_OPEN=yes to let everybody who reaches the port see and change everything';
+
+/**
+ * Refuses an address that other machines reach when nobody is asked for a token, or for one that can be guessed.
+ * Resolves to what an operator should be told all the same, each with the word of the variable to set.
+ *
+ * @throws InfraError `CONFIG_INVALID`, with the way to go on
+ */
+export async function checkListener(config: ListenerConfig, resolve: Resolve = everyAddress): Promise<readonly string[]> {
+  const { host, token, open } = config;
+  if (token !== null && token.length >= SHORTEST_TOKEN) return [];
+  const isLocal = await isLoopback(host, resolve);
+  if (token !== null) {
+    if (isLocal || open) return [`GANTRY_TOKEN ${GUESSED}: take more`];
+    throw refusal(host, `GANTRY_TOKEN ${GUESSED}: take more, or set GANTRY_OPEN=yes to insist`);
+  }
+  if (isLocal) return [];
+  if (!open) throw refusal(host, `no access token is set: ${HOW}`);
+  return [`everybody who reaches ${host} may see and change everything: GANTRY_OPEN is yes and no GANTRY_TOKEN is set`];
+}
+
+const refusal = (host: string, why: string): InfraError =>
+  new InfraError('CONFIG_INVALID', `HOST (--host) is ${host}, which other machines reach, and ${why}`, { field: 'host', value: host });
+
+/** A name counts as this machine's only when every address it stands for is. */
+async function isLoopback(host: string, resolve: Resolve): Promise<boolean> {
+  let addresses: readonly Address[];
+  try {
+    addresses = await resolve(host);
+  } catch (thrown) {
+    throw new InfraError(
+      'CONFIG_INVALID',
+      `HOST (--host) is ${host}, which stands for no address: ${asError(thrown).message}`,
+      { field: 'host', value: host },
+      thrown,
+    );
+  }
+  return addresses.length > 0 && addresses.every(({ address, family }) => isLoopbackAddress(address, family));
+}
+
+const isLoopbackAddress = (address: string, family: number): boolean =>
+  LOOPBACK.check(address.split('%')[0] ?? '', family === 6 ? 'ipv6' : 'ipv4');
+
+const everyAddress: Resolve = (host) => lookup(host, { all: true });

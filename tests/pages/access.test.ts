@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { after, before, describe, it, type TestContext } from 'node:test';
+import { chromium, type Browser, type Page } from 'playwright-core';
+import sharp from 'sharp';
+import type { HttpServerOptions } from '../../src/http/server.ts';
+import { FakeWorld, aggregate, fakeServer } from '../support/http-fakes.ts';
+import { prefixProxy } from '../support/prefix-proxy.ts';
+import { until } from '../support/until.ts';
+
+const CHROMIUM = process.env['GANTRY_TEST_CHROMIUM'] ?? '/usr/bin/chromium';
+const skip = existsSync(CHROMIUM) ? false : `no Chromium at ${CHROMIUM}: apt-get install chromium, or set GANTRY_TEST_CHROMIUM`;
+const TOKEN = 'letmein-letmein';
+
+describe('the page, from where it may be reached', { skip }, () => {
+  let browser: Browser;
+  before(async () => {
+    browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
+  });
+  after(() => browser.close());
+
+  async function serve(t: TestContext, options: Partial<HttpServerOptions>) {
+    const world = new FakeWorld().add('north');
+    const server = await fakeServer(world, options);
+    t.after(() => server.close());
+    const base = await server.listen('127.0.0.1', 0);
+    const context = await browser.newContext();
+    t.after(() => context.close());
+    const page = await context.newPage();
+    const addresses: string[] = [];
+    const complaints: string[] = [];
+    page.on('request', (request) => addresses.push(request.url()));
+    page.on('websocket', (socket) => addresses.push(socket.url()));
+    page.on('pageerror', (error) => complaints.push(error.message));
+    page.on('console', (message) => {
+      // The browser reports every 4xx; those that a test provokes are expected.
+      if (message.type() === 'error' && !/Failed to load resource|WebSocket connection/u.test(message.text())) complaints.push(message.text());
+    });
+    return { world, server, base, page, addresses, complaints };
+  }
+
+  const isLive = (page: Page) => page.waitForSelector('#feed-state[data-state="live"]', { timeout: 20_000 });
+  const picture = (): Promise<Buffer> => sharp({ create: { width: 64, height: 36, channels: 3, background: '#2040c0' } }).jpeg().toBuffer();
+
+  for (const strip of [true, false]) {
+    it(`works under a base path behind a proxy that ${strip ? 'takes it off' : 'passes it on'}, with a token`, async (t) => {
+      const { world, server, base, page, addresses, complaints } = await serve(t, { token: TOKEN, basePath: '/gantry', allowedHosts: ['127.0.0.1'] });
+      const proxy = await prefixProxy(base, '/gantry', strip);
+      t.after(() => proxy.close());
+      await page.goto(`${proxy.url}/gantry#token=${TOKEN}`);
+      await isLive(page);
+      assert.ok(!page.url().includes('letmein'));
+      const frame = world.saw(aggregate('north', { risk: 'high' }), await picture());
+      world.images.set(frame.trafficGroups[0]!.cropId!, await picture());
+      server.feed.publish(frame);
+      await page.waitForSelector(`.picture[data-request="${frame.requestId}"] img:not([hidden])`);
+      await until('the crop of the alert', () => page.locator('#alerts img').evaluate<number, HTMLImageElement>((image) => image.naturalWidth));
+      await page.getByRole('button', { name: 'Live video of north' }).click();
+      await until('live video to be asked for', () => addresses.some((each) => each.includes('/gantry/ws/live/north?ticket=')));
+
+      const before_ = addresses.filter((each) => each.includes('/ws?'));
+      for (const socket of server.app.websocketServer.clients) socket.terminate();
+      await until('a second connection, with a ticket of its own', () => new Set(addresses.filter((each) => each.includes('/ws?'))).size > before_.length);
+      await isLive(page);
+
+      assert.ok(addresses.every((each) => new URL(each).pathname.startsWith('/gantry') || each.startsWith('blob:')), addresses.join('\n'));
+      // The fragment, where the token was told to the page, is sent to nobody.
+      assert.ok(addresses.every((each) => !each.split('#')[0]!.includes('letmein')), 'the token is in no address');
+      assert.ok(addresses.some((each) => each.includes('/gantry/api/images/')));
+      assert.ok(addresses.every((each) => !each.includes('/api/images/') || !each.includes('?')), 'pictures need no ticket');
+      assert.deepEqual(complaints, []);
+
+      await page.goto(`${proxy.url}/gantry/docs`);
+      await page.waitForSelector('.swagger-ui .opblock', { timeout: 20_000 });
+      assert.match(await page.locator('.servers').innerText(), /\/gantry/u);
+    });
+  }
+
+  it('says so when a picture is gone, with a token too', async (t) => {
+    const { world, server, base, page } = await serve(t, { token: TOKEN });
+    await page.goto(`${base}/#token=${TOKEN}`);
+    await isLive(page);
+    const frame = world.saw(aggregate('north'), await picture());
+    server.feed.publish(frame);
+    await page.waitForSelector(`.picture[data-request="${frame.requestId}"] img:not([hidden])`);
+    world.images.clear();
+    const gone = aggregate('north', { timestamp: new Date(Date.now() + 100).toISOString() });
+    server.feed.publish(gone);
+    await page.waitForSelector(`.picture[data-request="${gone.requestId}"]`);
+    assert.match(await page.locator('[data-camera="north"] .veil').innerText(), /no longer kept/u);
+  });
+
+  it('asks for the token when the one it has is wrong, and goes on with the right one', async (t) => {
+    const { base, page } = await serve(t, { token: TOKEN });
+    await page.goto(`${base}/#token=another-token-entirely`);
+    await page.waitForSelector('#token-dialog[open]');
+    await page.fill('#f-token', TOKEN);
+    await page.keyboard.press('Enter');
+    await isLive(page);
+  });
+
+  it('may be framed and used by pages of listed origins only', async (t) => {
+    const { page, base: unlisted } = await serve(t, {});
+    let base = '';
+    // A page of a server of its own: Chromium takes one that a test makes up for a public one, and asks its user first.
+    const portal = createServer((_request, reply) => reply.setHeader('content-type', 'text/html').end(`<iframe src="${base}/"></iframe>`));
+    t.after(() => portal.close());
+    portal.listen(0, '127.0.0.1');
+    await once(portal, 'listening');
+    const origin = `http://127.0.0.1:${(portal.address() as AddressInfo).port}`;
+    const listed = (await serve(t, { embedOrigins: [origin], corsOrigins: [origin] })).base;
+    const seenBy = async (gantry: string): Promise<{ shown: boolean; read: boolean; live: boolean }> => {
+      base = gantry;
+      await page.goto(origin, { waitUntil: 'load' });
+      const shown = await page.frames()[1]!.evaluate<boolean>('document.title === "Gantry"');
+      const read = await page.evaluate<boolean>(`fetch("${base}/api/cameras", { headers: { authorization: "Bearer x" } }).then((reply) => reply.ok, () => false)`);
+      const live = await page.evaluate<boolean>(`new Promise((resolve) => {
+        const socket = new WebSocket("${base.replace('http', 'ws')}/ws");
+        socket.onopen = () => resolve(true);
+        socket.onerror = () => resolve(false);
+      })`);
+      return { shown, read, live };
+    };
+    assert.deepEqual(await seenBy(listed), { shown: true, read: true, live: true });
+    assert.deepEqual(await seenBy(unlisted), { shown: false, read: false, live: false });
+  });
+});
