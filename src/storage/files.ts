@@ -45,7 +45,11 @@ export async function writeWhole(path: string, body: string | Uint8Array, option
 async function syncFolder(folder: string, fileSystem: FileSystem): Promise<void> {
   try {
     const handle = await fileSystem.open(folder, 'r');
-    await handle.sync().finally(() => handle.close());
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
   } catch {
     // Some file systems have no such call, and a folder may be writable but not readable.
   }
@@ -75,7 +79,7 @@ export async function readWhole(path: string, maxBytes: number): Promise<string 
 }
 
 /** Of {@link writeWhole}, and of versions before it. */
-const LEFTOVER = /^\..+\.[0-9a-f]{12}\.tmp$|\.(?:json|changes)\.new$/u;
+const LEFTOVER = /^\..+\.[0-9a-f]{12}\.tmp$|^\.partial-[0-9a-f]{12}-|\.(?:json|changes)\.new$/u;
 
 /** Removes the temporary files of writes that a crash cut short, those older than `olderThanMs`. Never rejects. */
 export async function removeLeftovers(folder: string, olderThanMs = 0): Promise<void> {

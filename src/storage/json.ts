@@ -23,7 +23,8 @@ export function parseJson(text: string, what: string, { maxLength, maxParts }: J
   if (parts > maxParts) throw new StorageError('TOO_LARGE', `${what} has more than the ${maxParts} parts it may have`, { what });
   try {
     return JSON.parse(text);
-  } catch (error) {
-    throw new StorageError('MALFORMED', text.trim() === '' ? `${what} is empty` : `${what} is not JSON, or is cut off`, { what }, error);
+  } catch {
+    // Without its cause: the parser quotes the text, where passwords may stand.
+    throw new StorageError('MALFORMED', text.trim() === '' ? `${what} is empty` : `${what} is not JSON, or is cut off`, { what });
   }
 }

@@ -66,7 +66,7 @@ function partsIn(text: string): number {
   for (let at = 0; at < text.length; at++) if (PARTS.has(text.charCodeAt(at))) parts += 1;
   return parts;
 }
-const PARTS: ReadonlySet<number> = new Set([...'\n,:[]{}&*!?"\'%'].map((sign) => sign.charCodeAt(0)));
+const PARTS: ReadonlySet<number> = new Set(Array.from('\n,:[]{}&*!?"\'%', (sign) => sign.charCodeAt(0)));
 
 /**
  * Line in which brackets or indentation go deeper than the bound; null when none does. Counts brackets in texts too: a
