@@ -35,6 +35,7 @@ import { JetStreamOnDemand } from './infra/nats/on-demand-store.ts';
 import { registerRoles } from './infra/nats/services.ts';
 import { RedisStore } from './infra/redis/store.ts';
 import type { CameraStatus } from './messages/camera.ts';
+import { DataNotices } from './storage/set-aside.ts';
 import { type ActorSystem, startSystem } from './runtime/system.ts';
 
 /** A running Gantry. */
@@ -60,6 +61,7 @@ export interface StartOptions extends CameraHooks {
 export async function startGantry({ config, log, onLost, signal, ...hooks }: StartOptions): Promise<Gantry> {
   const began = performance.now();
   const stack = new StartStack(log, signal);
+  const dataNotices = new DataNotices(log);
   const has = (role: Role): boolean => config.roles.includes(role);
 
   // What Gantry stands on: servers of its own where none is named, and what its roles need.
@@ -70,7 +72,7 @@ export async function startGantry({ config, log, onLost, signal, ...hooks }: Sta
   const redisServer = await stack.step('Redis', () => useRedis(config, log), (used) => used?.embedded?.stop());
   const metrics = createMetrics({ log });
   const sight = has('cameras') ? await useSight(stack, config, log) : null;
-  const judgement = has('scheduler') ? await useJudgement(stack, config, redisServer, metrics, log) : null;
+  const judgement = has('scheduler') ? await useJudgement(stack, config, redisServer, metrics, log, dataNotices) : null;
 
   // How the actors reach it.
   const bus = await stack.step('message bus', () => NatsBus.open({ url: nats.url, startTimeoutMs: 30_000, log }), (opened) => opened.close());
@@ -80,12 +82,12 @@ export async function startGantry({ config, log, onLost, signal, ...hooks }: Sta
   const statuses = new Signal<CameraStatus>();
   const onDemand = new JetStreamOnDemand(bus);
   const egress = new Egress(config.fetchAllow);
-  const nodeId = await nodeIdOf(config.dataDir);
+  const nodeId = await nodeIdOf(config.dataDir, dataNotices);
   const aggregatorView = has('aggregator') ? new AggregatorView(metrics) : null;
 
   // The actors. Cameras come up by themselves, after everything else.
   const tree = gantryTree({
-    cameras: sight === null || encoder === null ? null : camerasInits({ ...hooks, config, sight, system: () => system, bus, images, encoder, metrics, onStatus: (status) => statuses.emit(status), log }),
+    cameras: sight === null || encoder === null ? null : camerasInits({ ...hooks, config, sight, system: () => system, bus, images, encoder, metrics, onStatus: (status) => statuses.emit(status), log, dataNotices }),
     scheduler: judgement === null ? null : schedulerInits(judgement, config, bus, images, metrics),
     aggregator: aggregatorView === null || encoder === null ? null : aggregatorInits({ config, natsUrl: nats.url, redisUrl: redisServer?.url ?? null, bus, redis, images, kept: new JetStreamAlertImages(bus), encoder, egress, onDemand, nodeId, view: aggregatorView }),
     web: has('web') ? { onDemand: () => ({ bus, images, store: onDemand, validityMs: config.onDemandValidityMs }) } : null,
@@ -97,7 +99,7 @@ export async function startGantry({ config, log, onLost, signal, ...hooks }: Sta
 
   // What people see.
   let serving = false;
-  const ports = httpPorts({ config, accessNotices, isServing: () => serving, system, bus, redis, images, egress, metrics, sight, judgement, aggregatorView, deadLetters: new DeadLetterBox(bus.link), log });
+  const ports = httpPorts({ config, accessNotices, dataNotices, isServing: () => serving, system, bus, redis, images, egress, metrics, sight, judgement, aggregatorView, deadLetters: new DeadLetterBox(bus.link), log });
   const httpOptions = { ...config, log, version: VERSION, ffmpegPath: sight?.ffmpeg ?? null };
   const http = await stack.step('HTTP', () => createHttpServer(ports, httpOptions), (server) => server.close());
   if (!has('web')) withoutPages(http.app);

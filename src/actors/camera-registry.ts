@@ -27,12 +27,21 @@ export interface CameraEntry {
 
 export type CameraPatch = Partial<Pick<CameraConfig, 'name' | 'url' | 'enabled' | 'intervalSeconds'>>;
 
+/** The list could not be saved, so nothing was changed. */
+export class NotSaved {
+  readonly error: Error;
+
+  constructor(error: Error) {
+    this.error = error;
+  }
+}
+
 export type CameraRegistryMessage =
   | ({ type: 'list' } & Asking<readonly CameraEntry[]>)
   | ({ type: 'get'; cameraId: CameraId } & Asking<CameraEntry | null>)
-  | ({ type: 'add'; config: CameraConfig } & Asking<'added' | 'exists' | 'full'>)
-  | ({ type: 'change'; cameraId: CameraId; patch: CameraPatch } & Asking<CameraEntry | null>)
-  | ({ type: 'remove'; cameraId: CameraId } & Asking<boolean>)
+  | ({ type: 'add'; config: CameraConfig } & Asking<'added' | 'exists' | 'full' | NotSaved>)
+  | ({ type: 'change'; cameraId: CameraId; patch: CameraPatch } & Asking<CameraEntry | null | NotSaved>)
+  | ({ type: 'remove'; cameraId: CameraId } & Asking<boolean | NotSaved>)
   | { type: 'status'; cameraId: CameraId; state: CameraState; message: string }
   | { type: 'frame'; cameraId: CameraId; frameNumber: number; timestamp: string }
   /** Work of this camera was left out on purpose. */
@@ -110,12 +119,27 @@ export const cameraRegistryActor = defineActor<CameraRegistryMessage>()<CameraRe
       }
     };
     const stopCamera = async (entry: Entry, message: string): Promise<void> => {
-      await crew.stop(entry.config.cameraId);
+      try {
+        await crew.stop(entry.config.cameraId);
+      } catch (thrown) {
+        // One that does not stop is its supervisor's matter; the others must not fall with this actor.
+        ctx.log.error({ cameraId: entry.config.cameraId, err: asError(thrown) }, `camera ${entry.config.cameraId} could not be stopped: ${asError(thrown).message}`);
+      }
       entry.previewPort = null;
       setStatus(entry, 'offline', message);
     };
     const stored = (): readonly Entry[] => [...entries.values()].filter((entry) => !entry.fixed);
-    const save = (): Promise<void> => store.save(stored().map((entry) => entry.config));
+    /** Saves the list as it will be, before anything of it is in force; null when it is on the disk. */
+    const save = async (next: readonly CameraConfig[]): Promise<NotSaved | null> => {
+      try {
+        await store.save(next);
+        return null;
+      } catch (thrown) {
+        ctx.log.error({ path: store.path, err: asError(thrown) }, `nothing was changed: ${asError(thrown).message}`);
+        return new NotSaved(asError(thrown));
+      }
+    };
+    const configs = (): CameraConfig[] => stored().map((entry) => entry.config);
     const view = ({ config, status, frames, reconnects, recent, lastFrameAt, shed, previewPort }: Entry): CameraEntry => ({
       config,
       status,
@@ -146,14 +170,10 @@ export const cameraRegistryActor = defineActor<CameraRegistryMessage>()<CameraRe
         add: async ({ config }) => {
           if (entries.has(config.cameraId)) return 'exists';
           if (stored().length >= MAX_CAMERAS) return 'full';
+          const failed = await save([...configs(), config]);
+          if (failed !== null) return failed;
           const entry = newEntry(config, false);
           entries.set(config.cameraId, entry);
-          try {
-            await save();
-          } catch (thrown) {
-            entries.delete(config.cameraId);
-            throw thrown;
-          }
           await startCamera(entry);
           return 'added';
         },
@@ -161,11 +181,14 @@ export const cameraRegistryActor = defineActor<CameraRegistryMessage>()<CameraRe
           const entry = entries.get(cameraId);
           if (entry === undefined) return null;
           const before = entry.config;
-          entry.config = { ...before, ...patch };
-          await save();
-          const restart = before.url !== entry.config.url || before.intervalSeconds !== entry.config.intervalSeconds || before.enabled !== entry.config.enabled;
+          const after = { ...before, ...patch };
+          // One that is not stored has nothing to save.
+          const failed = entry.fixed ? null : await save(configs().map((config) => (config === before ? after : config)));
+          if (failed !== null) return failed;
+          entry.config = after;
+          const restart = before.url !== after.url || before.intervalSeconds !== after.intervalSeconds || before.enabled !== after.enabled;
           if (restart) {
-            if (before.enabled) await stopCamera(entry, entry.config.enabled ? 'its settings changed' : 'switched off');
+            if (before.enabled) await stopCamera(entry, after.enabled ? 'its settings changed' : 'switched off');
             await startCamera(entry);
           }
           return view(entry);
@@ -173,8 +196,9 @@ export const cameraRegistryActor = defineActor<CameraRegistryMessage>()<CameraRe
         remove: async ({ cameraId }) => {
           const entry = entries.get(cameraId);
           if (entry === undefined) return false;
+          const failed = entry.fixed ? null : await save(configs().filter((config) => config !== entry.config));
+          if (failed !== null) return failed;
           entries.delete(cameraId);
-          await save();
           await stopCamera(entry, 'removed');
           return true;
         },

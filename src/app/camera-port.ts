@@ -1,5 +1,5 @@
 import { AGGREGATOR } from '../actors/aggregator.ts';
-import { CAMERA_REGISTRY, type CameraEntry, type CameraPatch } from '../actors/camera-registry.ts';
+import { CAMERA_REGISTRY, type CameraEntry, type CameraPatch, NotSaved } from '../actors/camera-registry.ts';
 import type { CameraPort, CameraRecord } from '../http/ports.ts';
 import { AlertHistory } from '../infra/alert-history.ts';
 import type { Bus } from '../infra/bus.ts';
@@ -20,9 +20,9 @@ export function cameraPort(system: ActorSystem, bus: Bus, redis: RedisStore | nu
   return {
     list: async () => (await registry.ask({ type: 'list' }, QUICK)).map(recordOf),
     get: async (cameraId) => orNull(await registry.ask({ type: 'get', cameraId }, QUICK)),
-    add: (config) => registry.ask({ type: 'add', config }, SLOW),
-    change: async (cameraId, patch) => orNull(await registry.ask({ type: 'change', cameraId, patch: defined(patch) }, SLOW)),
-    remove: (cameraId) => registry.ask({ type: 'remove', cameraId }, SLOW),
+    add: async (config) => saved(await registry.ask({ type: 'add', config }, SLOW)),
+    change: async (cameraId, patch) => orNull(saved(await registry.ask({ type: 'change', cameraId, patch: defined(patch) }, SLOW))),
+    remove: async (cameraId) => saved(await registry.ask({ type: 'remove', cameraId }, SLOW)),
     latest: async (cameraId) => {
       try {
         const kept = await redis?.latest(cameraId);
@@ -46,6 +46,12 @@ export function cameraPort(system: ActorSystem, bus: Bus, redis: RedisStore | nu
       return entry === null || entry.previewPort === null ? null : `udp://127.0.0.1:${entry.previewPort}`;
     },
   };
+}
+
+/** Throws what kept the list from being saved. */
+function saved<T>(outcome: T | NotSaved): T {
+  if (outcome instanceof NotSaved) throw outcome.error;
+  return outcome;
 }
 
 const orNull = (entry: CameraEntry | null): CameraRecord | null => (entry === null ? null : recordOf(entry));

@@ -5,6 +5,7 @@ import type { CameraCrew } from '../actors/camera-registry.ts';
 import { cameraChild, type CameraIsolation, CAMERAS_PATH } from '../actors/tree.ts';
 import type { LocatedModel } from '../messages/model.ts';
 import type { ActorDefinition } from '../runtime/actor.ts';
+import { RuntimeError } from '../runtime/errors.ts';
 import type { ActorSystem } from '../runtime/system.ts';
 
 export interface CrewOptions {
@@ -26,7 +27,15 @@ export function createCrew(options: CrewOptions): CameraCrew {
     start: async ({ cameraId, url, intervalSeconds }, framesBefore) => {
       const previewPort = await freeUdpPort();
       const init = (): CameraInit => ({ cameraId, url, intervalMs: intervalSeconds * 1000, ffmpeg, model, confidence, iou, previewPort, framesBefore: framesBefore() });
-      await system().startChild(CAMERAS_PATH, cameraChild(cameraId, actor, isolation, init), 'restart');
+      const child = cameraChild(cameraId, actor, isolation, init);
+      try {
+        await system().startChild(CAMERAS_PATH, child, 'restart');
+      } catch (thrown) {
+        if (!(thrown instanceof RuntimeError && thrown.code === 'DUPLICATE_CHILD')) throw thrown;
+        // A registry that was started again finds the cameras of the one before: this one gets them with its own settings.
+        await system().stopChild(`${CAMERAS_PATH}/${cameraId}`);
+        await system().startChild(CAMERAS_PATH, child, 'restart');
+      }
       return { previewPort };
     },
     stop: async (cameraId) => {

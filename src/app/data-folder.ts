@@ -1,16 +1,33 @@
 import { createHash } from 'node:crypto';
-import { mkdir, realpath } from 'node:fs/promises';
+import { realpath, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { InfraError } from '../infra/errors.ts';
+import { makeFolder, removeLeftovers, writeWhole } from '../storage/files.ts';
+
+/** Folders inside it that hold files of ours. */
+const PARTS = ['.', 'usage', 'nats', 'redis'];
 
 /**
- * Makes the folder and keeps it for this process: its name among the others, its cameras and its keys are in there. Held
- * by a socket in Linux's abstract namespace, which the kernel frees however its holder ends; elsewhere nothing is held.
- * Resolves to what gives it back. Rejects `CONFIG_INVALID` when another process has it.
+ * Makes the folder, finds out whether it can be written, and keeps it for this process: its name among the others, its
+ * cameras and its keys are in there. Held by a socket in Linux's abstract namespace, which the kernel frees however its
+ * holder ends; elsewhere nothing is held. Then what writes cut short left behind is removed. Resolves to what gives it
+ * back. Rejects `CONFIG_INVALID` when another process has it, `DISK_FULL` or `NOT_WRITABLE`.
  */
 export async function holdDataFolder(dataDir: string): Promise<() => Promise<void>> {
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  if (process.platform !== 'linux') return () => Promise.resolve();
+  await makeFolder(dataDir);
+  const release = process.platform === 'linux' ? await hold(dataDir) : (): Promise<void> => Promise.resolve();
+  try {
+    await Promise.all(PARTS.map((part) => removeLeftovers(join(dataDir, part))));
+    await tryWriting(dataDir);
+  } catch (thrown) {
+    await release();
+    throw thrown;
+  }
+  return release;
+}
+
+async function hold(dataDir: string): Promise<() => Promise<void>> {
   const name = createHash('sha256').update(await realpath(dataDir)).digest('hex').slice(0, 32);
   const server = createServer((socket) => socket.destroy());
   await new Promise<void>((resolve, reject) => {
@@ -19,4 +36,11 @@ export async function holdDataFolder(dataDir: string): Promise<() => Promise<voi
   });
   server.unref();
   return () => new Promise((resolve) => server.close(() => resolve()));
+}
+
+/** One message that names the folder, in place of that of whatever would fail first. One block: an empty file always fits. */
+async function tryWriting(dataDir: string): Promise<void> {
+  const file = join(dataDir, '.can-be-written');
+  await writeWhole(file, new Uint8Array(4_096));
+  await rm(file, { force: true });
 }

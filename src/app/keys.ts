@@ -15,6 +15,7 @@ import { steadyNow } from '../keys/steady.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { asError } from '../runtime/errors.ts';
 import type { ActorSystem } from '../runtime/system.ts';
+import type { DataNotices } from '../storage/set-aside.ts';
 import type { ProviderSimulator } from '../simulator/types.ts';
 import type { GantryConfig } from './config.ts';
 import type { UsedService } from './embedded.ts';
@@ -50,8 +51,8 @@ const limitsNotShared = (nodes: number): string => `API key limits: Redis is awa
  * The keys of the key file; with `--simulate-provider` two keys of a simulated provider, and the file is left alone.
  * With a real Redis the limits are held together with every other node that uses it; else by this process alone.
  */
-export async function useKeys(config: GantryConfig, log: Log, redis: Pick<UsedService, 'url' | 'durable'> | null = null): Promise<UsedKeys> {
-  const nodeId = await nodeIdOf(config.dataDir);
+export async function useKeys(config: GantryConfig, log: Log, dataNotices: DataNotices, redis: Pick<UsedService, 'url' | 'durable'> | null = null): Promise<UsedKeys> {
+  const nodeId = await nodeIdOf(config.dataDir, dataNotices);
   const simulator = config.simulateProvider ? await simulate() : null;
   const admin = await KeyAdmin.open({
     keysFile: config.keysFile,
@@ -60,6 +61,7 @@ export async function useKeys(config: GantryConfig, log: Log, redis: Pick<UsedSe
     env: process.env,
     nodeId,
     log,
+    notices: dataNotices,
     ...(simulator === null ? {} : { fixed: { raw: { api_keys: simulator.keyEntries() }, source: 'provider simulator' } }),
   });
   const { config: keys } = admin.keys;
@@ -70,7 +72,7 @@ export async function useKeys(config: GantryConfig, log: Log, redis: Pick<UsedSe
   const memory = new LimitMemory();
   let brought = Promise.resolve();
   const shared = redis === null || !redis.durable || simulator !== null ? null : { url: redis.url, nodeId, now: () => steadyNow(systemClock), log };
-  const members = await LimitMembers.open(config.dataDir, log);
+  const members = await LimitMembers.open(config.dataDir, log, dataNotices);
   const callGate = shared === null ? null : new RedisGate({ ...shared, members: members.known, nodes: config.expectedNodes, onMembers: (now) => void members.keep(now) });
   const gate = shared === null || callGate === null ? null : new TokenGate(callGate, shared);
   if (callGate !== null && !(await callGate.ready(JOIN_WAIT_MS))) {

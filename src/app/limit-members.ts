@@ -1,9 +1,14 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ActorLog } from '../runtime/actor.ts';
 import { asError } from '../runtime/errors.ts';
+import { StorageError } from '../storage/errors.ts';
+import { readWhole, writeWhole } from '../storage/files.ts';
+import { parseJson } from '../storage/json.ts';
+import { type DataNotices, setAside } from '../storage/set-aside.ts';
 
 const MOST = 1_000;
+const LONGEST_NAME = 100;
+const BOUNDS = { maxLength: 256 * 1024, maxParts: 2 * MOST };
 
 /** The nodes that share the keys' limits as this one last knew them, kept in the data folder for a start without Redis. */
 export class LimitMembers {
@@ -18,15 +23,19 @@ export class LimitMembers {
     this.#log = log;
   }
 
-  /** What cannot be read is as if nothing had been known, and said. */
-  static async open(dataDir: string, log: ActorLog): Promise<LimitMembers> {
+  /** What cannot be read is set aside, said, and as if nothing had been known. */
+  static async open(dataDir: string, log: ActorLog, notices: DataNotices): Promise<LimitMembers> {
     const file = join(dataDir, 'limit-members.json');
     try {
-      const kept: unknown = JSON.parse(await readFile(file, 'utf8'));
-      const known = Array.isArray(kept) ? kept.filter((each) => typeof each === 'string').slice(0, MOST) : [];
-      return new LimitMembers(file, known, log);
+      const text = await readWhole(file, BOUNDS.maxLength);
+      const kept: unknown = text === null ? [] : parseJson(text, file, BOUNDS);
+      if (!Array.isArray(kept)) throw new StorageError('MALFORMED', `${file} is not a list of nodes`);
+      const known = kept.filter((each) => typeof each === 'string' && each.length <= LONGEST_NAME);
+      return new LimitMembers(file, known.slice(0, MOST), log);
     } catch (thrown) {
-      if (!(thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT')) log.warn({ file, err: asError(thrown).message }, `${file} cannot be read: this node takes itself for alone until Redis tells of the others`);
+      if (!(thrown instanceof StorageError)) throw thrown;
+      const aside = await setAside(file);
+      notices.say({ file, aside }, `${thrown.message}; it is now ${aside}: this node takes itself for alone until Redis tells of the others (or set GANTRY_EXPECTED_NODES)`);
       return new LimitMembers(file, [], log);
     }
   }
@@ -35,8 +44,7 @@ export class LimitMembers {
   keep(members: readonly string[]): Promise<void> {
     this.#work = this.#work.then(async () => {
       try {
-        await writeFile(`${this.#file}.new`, JSON.stringify(members.slice(0, MOST)));
-        await rename(`${this.#file}.new`, this.#file);
+        await writeWhole(this.#file, JSON.stringify(members.slice(0, MOST)));
       } catch (thrown) {
         this.#log.warn({ file: this.#file, err: asError(thrown).message }, `${this.#file} cannot be written: a start without Redis will not know of the other nodes`);
       }

@@ -13,6 +13,7 @@ import type { LocatedModel } from '../messages/model.ts';
 import { findFfmpeg } from '../provision/binaries.ts';
 import type { ActorDefinition } from '../runtime/actor.ts';
 import type { ActorSystem } from '../runtime/system.ts';
+import type { DataNotices } from '../storage/set-aside.ts';
 import type { GantryConfig } from './config.ts';
 import { createCrew } from './crew.ts';
 import { type Demo, startDemo } from './demo.ts';
@@ -53,10 +54,11 @@ export interface CamerasRole extends CameraHooks {
   readonly metrics: Metrics;
   readonly onStatus: (status: CameraStatus) => void;
   readonly log: Log;
+  readonly dataNotices: DataNotices;
 }
 
 /** The role `cameras`: watches, detects, publishes, and makes tasks of it. */
-export function camerasInits({ config, sight, system, bus, images, encoder, metrics, onStatus, log, cameraActor, onDetected, onShed }: CamerasRole): NonNullable<TreeInits['cameras']> {
+export function camerasInits({ config, sight, system, bus, images, encoder, metrics, onStatus, log, dataNotices, cameraActor, onDetected, onShed }: CamerasRole): NonNullable<TreeInits['cameras']> {
   const { ffmpeg, model, demo } = sight;
   const { confidence, iou, isolation } = config;
   const crew = createCrew({ system, ffmpeg, model, confidence, iou, isolation, ...(cameraActor === undefined ? {} : { actor: cameraActor }) });
@@ -77,6 +79,6 @@ export function camerasInits({ config, sight, system, bus, images, encoder, metr
       },
     }),
     imaging: () => ({ encoder, images, onFailed: () => metrics.imageFailed() }),
-    cameraRegistry: () => ({ store: new FileCameraStore({ path: join(config.dataDir, 'cameras.json'), log }), crew, bus, fixed: demo.cameras, onStatus }),
+    cameraRegistry: () => ({ store: new FileCameraStore({ path: join(config.dataDir, 'cameras.json'), log, notices: dataNotices }), crew, bus, fixed: demo.cameras, onStatus }),
   };
 }

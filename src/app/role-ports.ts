@@ -9,6 +9,7 @@ import type { RedisHealth } from '../infra/redis/health.ts';
 import type { RedisStore } from '../infra/redis/store.ts';
 import { asError } from '../runtime/errors.ts';
 import type { ActorSystem } from '../runtime/system.ts';
+import type { DataNotices } from '../storage/set-aside.ts';
 import type { AggregatorView } from './aggregator-view.ts';
 import { assessmentPort } from './assessment-port.ts';
 import { cameraPort } from './camera-port.ts';
@@ -40,6 +41,7 @@ export interface PortParts {
   /** False until the start is complete, and from the beginning of the stop on. */
   readonly isServing: () => boolean;
   readonly log: Log;
+  readonly dataNotices: DataNotices;
 }
 
 /** The process as the HTTP room sees it: what its roles know, and of the other roles what can be had over NATS. */
@@ -102,10 +104,11 @@ function redisHealth({ redis, aggregatorView }: PortParts): RedisHealth {
 }
 
 /** Remarks that stay until something is done. */
-function standing({ sight, judgement, aggregatorView, accessNotices }: PortParts): readonly string[] {
+function standing({ sight, judgement, aggregatorView, accessNotices, dataNotices }: PortParts): readonly string[] {
   const demo = sight?.demo.notice ?? null;
   return [
     ...accessNotices,
+    ...dataNotices.list(),
     ...(demo === null ? [] : [demo]),
     ...(judgement === null ? [] : [...judgement.keys.notices(), ...judgement.usage.notices()]),
     ...(aggregatorView === null || aggregatorView.leading ? [] : ['the aggregator of this process stands by: another one works, or NATS is away']),

@@ -2,6 +2,7 @@ import type { TreeInits } from '../actors/tree.ts';
 import type { Bus, ImageStore } from '../infra/bus.ts';
 import type { Log } from '../infra/log.ts';
 import type { Metrics } from '../infra/metrics.ts';
+import type { DataNotices } from '../storage/set-aside.ts';
 import type { GantryConfig } from './config.ts';
 import type { UsedService } from './embedded.ts';
 import { type UsedKeys, useKeys } from './keys.ts';
@@ -14,9 +15,9 @@ export interface Judgement {
   readonly usage: UsedUsage;
 }
 
-export async function useJudgement(stack: StartStack, config: GantryConfig, redis: UsedService | null, metrics: Metrics, log: Log): Promise<Judgement> {
-  const keys = await stack.step('API keys', () => useKeys(config, log, redis), (used) => used.close());
-  const usage = await stack.step('usage of keys', () => useUsage({ dataDir: config.dataDir, redisUrl: redis?.url ?? null, keys, metrics, log }), (used) => used.close());
+export async function useJudgement(stack: StartStack, config: GantryConfig, redis: UsedService | null, metrics: Metrics, log: Log, dataNotices: DataNotices): Promise<Judgement> {
+  const keys = await stack.step('API keys', () => useKeys(config, log, dataNotices, redis), (used) => used.close());
+  const usage = await stack.step('usage of keys', () => useUsage({ dataDir: config.dataDir, redisUrl: redis?.url ?? null, keys, metrics, log, dataNotices }), (used) => used.close());
   return { keys, usage };
 }
 

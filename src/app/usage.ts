@@ -4,6 +4,7 @@ import type { HttpPorts } from '../http/ports.ts';
 import type { Log } from '../infra/log.ts';
 import type { Metrics } from '../infra/metrics.ts';
 import { systemClock } from '../runtime/clock.ts';
+import type { DataNotices } from '../storage/set-aside.ts';
 import { UsageBooks } from '../usage/books.ts';
 import { UsageLedger } from '../usage/ledger.ts';
 import type { UsedKeys } from './keys.ts';
@@ -23,13 +24,14 @@ export interface UsageOptions {
   readonly keys: Pick<UsedKeys, 'admin' | 'nodeId'>;
   readonly metrics: Pick<Metrics, 'llmUsage'>;
   readonly log: Log;
+  readonly dataNotices: DataNotices;
 }
 
 /** Counts tokens and cost, and says when the day's budget is spent. */
-export async function useUsage({ dataDir, redisUrl, keys, metrics, log }: UsageOptions): Promise<UsedUsage> {
+export async function useUsage({ dataDir, redisUrl, keys, metrics, log, dataNotices }: UsageOptions): Promise<UsedUsage> {
   const dailyBudget = (): number | null => keys.admin.keys.dailyBudget;
   const ledger = new UsageLedger({ clock: systemClock, prices: () => keys.admin.keys.prices, dailyBudget });
-  const books = await UsageBooks.open({ ledger, folder: join(dataDir, 'usage'), redisUrl, nodeId: keys.nodeId, log });
+  const books = await UsageBooks.open({ ledger, folder: join(dataDir, 'usage'), redisUrl, nodeId: keys.nodeId, log, notices: dataNotices });
   let saidFor = '';
   return {
     ledger,
@@ -41,7 +43,7 @@ export async function useUsage({ dataDir, redisUrl, keys, metrics, log }: UsageO
       saidFor = ledger.day;
       log.warn({ day: ledger.day, budget: dailyBudget(), spent: ledger.spent }, `the budget of ${ledger.day} is spent: rules judge until midnight UTC`);
     },
-    notices: () => (ledger.allows() ? [] : [`the budget of ${ledger.day} is spent: rules judge until midnight UTC`]),
+    notices: () => [...books.notices(), ...(ledger.allows() ? [] : [`the budget of ${ledger.day} is spent: rules judge until midnight UTC`])],
     close: () => books.close(),
   };
 }

@@ -1,6 +1,7 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { readWhole, writeWhole } from '../storage/files.ts';
 import { EmbeddedError } from './service.ts';
 
 /** What identifies a process beyond its number, which the system gives out again. */
@@ -17,6 +18,9 @@ interface PidFile {
   readonly command: readonly string[];
 }
 
+/** A note holds a command line. */
+const MOST_BYTES = 65_536;
+
 /** What {@link endLeftover} found. */
 export type Leftover = 'none' | { readonly pid: number; readonly forced: boolean };
 
@@ -28,8 +32,7 @@ export async function writePidFile(file: string, childPid: number, command: read
   const [owner, child] = await Promise.all([identify(process.pid), identify(childPid)]);
   if (owner === null || child === null) return;
   const content: PidFile = { owner, child, command };
-  await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, `${JSON.stringify(content)}\n`);
+  await writeWhole(file, `${JSON.stringify(content)}\n`);
 }
 
 export const removePidFile = (file: string): Promise<void> => rm(file, { force: true });
@@ -40,7 +43,7 @@ export const removePidFile = (file: string): Promise<void> => rm(file, { force: 
  * @throws {EmbeddedError} `FOLDER_IN_USE` when the process that wrote the note lives: the folder is not ours to take.
  */
 export async function endLeftover(file: string, deadlineMs = 3000): Promise<Leftover> {
-  const note = parsePidFile(await readFile(file, 'utf8').catch(() => ''));
+  const note = parsePidFile((await readWhole(file, MOST_BYTES).catch(() => null)) ?? '');
   if (note === null) return 'none';
   const isChildAlive = (): Promise<boolean> => isSame(note.child, note.command);
   if (!(await isChildAlive())) {

@@ -1,14 +1,20 @@
 import type { ApiKeyEntry } from '../keys/config.schema.ts';
-import { type Environment, type KeyConfig, type KeySpec, parseKeyConfig } from '../keys/config.ts';
+import type { Environment } from '../keys/config.ts';
 import type { ActorLog } from '../runtime/actor.ts';
 import { asError } from '../runtime/errors.ts';
-import { applyChanges, type Changes, isReference, type KeyPatch, mergeChanges, type NewChange, type Origin, sameChanges, withChange } from './changes.ts';
+import { DataNotices } from '../storage/set-aside.ts';
+import { endpointsIn, onlyLess, variablesIn } from './apply.ts';
+import { type AddedKey, type Change, type Changes, endpointOf, isReference, type KeyPatch, type NewChange, withChange } from './changes.ts';
+import { type EffectiveKeys, effectiveKeys } from './effective.ts';
 import { KeyAdminError } from './errors.ts';
 import { type KeySource, readKeySource, sealedPathOf } from './key-text.ts';
-import { decodeChanges, encodeChanges, readChanges, storable, storableWhole, writeChanges } from './record.ts';
+import { isStorable, readStored, writeStored } from './record.ts';
 import type { Sealer } from './seal.ts';
 import type { KeyShare } from './share.ts';
+import { KeySync } from './sync.ts';
 import { watchFiles } from './watch.ts';
+
+export type { EffectiveKeys } from './effective.ts';
 
 export interface KeyAdminOptions {
   readonly keysFile: string;
@@ -19,19 +25,12 @@ export interface KeyAdminOptions {
   /** Tells this node's changes from those of others. */
   readonly nodeId: string;
   readonly log: ActorLog;
+  /** Told of stored changes that had to be set aside. Default: the log alone. */
+  readonly notices?: DataNotices;
   /** Keys in place of the file, e.g. those of the simulator. */
   readonly fixed?: { readonly raw: unknown; readonly source: string };
   /** Default 10 s: how often a missed broadcast or file event is looked for. */
   readonly checkMs?: number;
-}
-
-/** The keys as they are now. `config.keys` hold secrets; the rest does not. */
-export interface EffectiveKeys {
-  readonly config: KeyConfig;
-  readonly origins: ReadonlyMap<string, Origin>;
-  readonly prices: ReadonlyMap<string, { readonly input: number; readonly output: number }>;
-  /** Null: no bound. */
-  readonly dailyBudget: number | null;
 }
 
 /** What became of a change, beside being in force on this node. */
@@ -46,23 +45,28 @@ export interface ChangeOutcome {
 export type KeyToAdd = ApiKeyEntry;
 
 const CHECK_MS = 10_000;
-const MOST_TRIES = 5;
-const NOT_KEPT = 'this key is kept in memory only and is gone after a restart: set GANTRY_KEYS_SECRET so that it can be stored encrypted, or name an environment variable as ${VARIABLE}';
+const NOT_KEPT = 'this key is kept in memory only and is gone after a restart: set GANTRY_KEYS_SECRET so that it can be stored encrypted, or name an environment variable of the key file as ${VARIABLE}';
+const NOT_SHARED = 'the other nodes do not get this key, because it cannot be sent to them encrypted: set the same GANTRY_KEYS_SECRET on every node';
+const ONLY_LESS = 'the other nodes take only what lowers a limit or takes the key out of use, because the change cannot be sent to them encrypted: set the same GANTRY_KEYS_SECRET on every node';
+const OWN_ADDRESS = 'the other nodes use this key only where their key file names its base_url';
+const SIMULATED = 'the keys are those of the simulator: changes are gone after a restart';
 
 /**
  * Which keys there are: the key file, and on top of it what was changed through the API, on this node or another.
- * Every change is checked as a whole before it takes effect; what is not valid leaves everything as it was.
+ * Every change is checked as a whole, and kept on the disk, before it takes effect; what is not valid, or cannot be
+ * written, leaves everything as it was.
  */
 export class KeyAdmin {
   readonly #options: KeyAdminOptions;
   #source: KeySource = { raw: {}, source: '', text: '', notice: null };
-  #changes: Changes = {};
+  #changes: Changes = new Map();
+  /** Addresses that the API of this node was given, by fingerprint. */
+  readonly #ownEndpoints = new Map<string, string>();
   #keys: EffectiveKeys | null = null;
-  #share: KeyShare | null = null;
-  #sharedVersion = 0;
+  #sync: KeySync | null = null;
   #listener: (keys: EffectiveKeys) => void = () => undefined;
   /** Standing problems by where they are; shown in health. */
-  readonly #problems = new Map<'file' | 'shared' | 'stored', string>();
+  readonly #problems = new Map<'file' | 'stored', string>();
   #queue: Promise<unknown> = Promise.resolve();
   #end: (() => void)[] = [];
 
@@ -70,12 +74,19 @@ export class KeyAdmin {
     this.#options = options;
   }
 
-  /** Reads the files. Throws when one is there and cannot be used: a start with half of the keys would hide it. */
+  /**
+   * Reads the files. Throws when the key file is there and cannot be used: a start with half of the keys would hide it.
+   * Stored changes that cannot be used are set aside with a notice.
+   */
   static async open(options: KeyAdminOptions): Promise<KeyAdmin> {
     const admin = new KeyAdmin(options);
-    const { fixed } = options;
-    admin.#source = fixed === undefined ? await readKeySource(options.keysFile, options.sealer) : { ...fixed, text: '', notice: null };
-    admin.#changes = fixed === undefined ? await readChanges(options.changesFile, options.sealer) : {};
+    const { fixed, changesFile, sealer, nodeId, log } = options;
+    admin.#source = fixed === undefined ? await readKeySource(options.keysFile, sealer) : { ...fixed, text: '', notice: null };
+    if (fixed === undefined) {
+      const stored = await readStored({ path: changesFile, sealer, nodeId, notices: options.notices ?? new DataNotices(log) });
+      admin.#changes = stored.changes;
+      for (const [print, address] of stored.endpoints) admin.#ownEndpoints.set(print, address);
+    }
     admin.#keys = admin.#effective(admin.#source, admin.#changes);
     return admin;
   }
@@ -87,68 +98,103 @@ export class KeyAdmin {
 
   /** One sentence for each thing an operator should know; no secrets. */
   notices(): readonly string[] {
-    return [...(this.#source.notice === null ? [] : [this.#source.notice]), ...this.#problems.values()];
+    const idle = [...this.keys.idle];
+    const named = idle.slice(0, 5).map(([name, why]) => `${name} (${why.message.slice(0, 200)})`);
+    const more = idle.length > named.length ? ` and ${idle.length - named.length} more` : '';
+    return [
+      ...(this.#source.notice === null ? [] : [this.#source.notice]),
+      ...this.#problems.values(),
+      ...(this.#sync?.problem === null || this.#sync === null ? [] : [this.#sync.problem]),
+      ...(named.length === 0 ? [] : [`changes of API keys that are not in force on this node: ${named.join('; ')}${more}`]),
+    ];
   }
 
   /** Begins to follow the files and the other nodes. `onKeys` is given the keys after each change. */
   start(share: KeyShare | null, onKeys: (keys: EffectiveKeys) => void): void {
-    const { keysFile, fixed, log, checkMs = CHECK_MS } = this.#options;
+    const { keysFile, fixed, sealer, nodeId, log, checkMs = CHECK_MS } = this.#options;
     this.#listener = onKeys;
-    const look = (what: () => Promise<void>) => (): void => {
-      this.#exclusive(what).catch((thrown: unknown) => log.error({ err: asError(thrown) }, `API keys: ${asError(thrown).message}`));
-    };
-    if (fixed === undefined) {
-      const reload = look(() => this.#reload());
-      this.#end.push(watchFiles([keysFile, sealedPathOf(keysFile)], reload, (thrown) => log.info({ err: asError(thrown).message }, `${keysFile} is looked at every ${checkMs} ms: its folder cannot be watched`)));
-      const timer = setInterval(reload, checkMs).unref();
-      this.#end.push(() => clearInterval(timer));
+    if (fixed !== undefined) {
+      share?.close();
+      return;
     }
-    if (share === null || fixed !== undefined) return;
-    this.#share = share;
-    const sync = look(() => this.#sync());
-    share.onChanged(sync);
-    const timer = setInterval(sync, checkMs).unref();
-    this.#end.push(() => clearInterval(timer));
+    const reload = this.#looking(() => this.#reload());
+    this.#end.push(watchFiles([keysFile, sealedPathOf(keysFile)], reload, (thrown) => log.info({ err: asError(thrown).message }, `${keysFile} is looked at every ${checkMs} ms: its folder cannot be watched`)));
+    const files = setInterval(reload, checkMs).unref();
+    this.#end.push(() => clearInterval(files));
+    if (share === null) return;
+    const sync = new KeySync({ share, sealer, nodeId, log, patienceMs: 6 * checkMs, isKey: (name) => this.keys.origins.has(name), mine: () => this.#changes, onMerged: (merged) => this.#merge(merged) });
+    this.#sync = sync;
+    const look = this.#looking(() => sync.run());
+    share.onChanged(look);
+    const timer = setInterval(look, checkMs).unref();
+    this.#end.push(() => clearInterval(timer), () => share.close());
   }
 
   async close(): Promise<void> {
     for (const end of this.#end.splice(0)) end();
-    this.#share?.close();
     await this.#queue.catch(() => undefined);
   }
 
-  /** Throws `DUPLICATE_KEY`, `KEY_REFUSED`, `KEY_CONFIG_INVALID`. */
-  add(entry: KeyToAdd): Promise<ChangeOutcome> {
+  /** Throws `DUPLICATE_KEY`, `KEY_REFUSED`, `KEY_CONFIG_INVALID`, `DISK_FULL`, `NOT_WRITABLE`. */
+  add(key: KeyToAdd): Promise<ChangeOutcome> {
     return this.#exclusive(async () => {
-      const { name, key } = entry;
+      const { base_url: address, ...entry } = key;
+      const { name } = entry;
       if (this.keys.origins.has(name)) throw new KeyAdminError('DUPLICATE_KEY', `name: an API key ${name} exists`, { field: 'name', value: name });
-      if (/\$\{/u.test(key) && !isReference(key)) throw new KeyAdminError('KEY_REFUSED', 'key: must be the key itself or one ${VARIABLE} and nothing else', { field: 'key' });
-      return this.#change(name, { kind: 'put', entry, drain: false });
+      this.#checkSecret(entry.key, address);
+      const endpoint = address === undefined ? null : endpointOf(address);
+      const isNew = endpoint !== null && address !== undefined && !this.#ownEndpoints.has(endpoint);
+      if (isNew) this.#ownEndpoints.set(endpoint, address);
+      try {
+        return await this.#change(name, { kind: 'put', entry, endpoint, drain: false });
+      } catch (thrown) {
+        if (isNew) this.#ownEndpoints.delete(endpoint);
+        throw thrown;
+      }
     });
   }
 
-  /** Null when there is no such key. */
+  /** A variable is one of the key file, and goes nowhere but where the key file sends keys. Throws `KEY_REFUSED`. */
+  #checkSecret(key: string, address: string | undefined): void {
+    if (/[\uE000\uE001]/u.test(key)) throw new KeyAdminError('KEY_REFUSED', 'key: holds characters that no key has', { field: 'key' });
+    if (!isReference(key)) {
+      if (/\$\{/u.test(key)) throw new KeyAdminError('KEY_REFUSED', 'key: must be the key itself or one ${VARIABLE} and nothing else', { field: 'key' });
+      return;
+    }
+    const { raw, source } = this.#source;
+    if (!variablesIn(raw).has(key.slice(2, -1))) {
+      throw new KeyAdminError('KEY_REFUSED', `key: ${source} names no variable ${key.slice(0, 100)}; only variables that the key file names can be used (an entry there may be switched off: enabled: false)`, { field: 'key' });
+    }
+    if (address !== undefined && !endpointsIn(raw).has(endpointOf(address))) {
+      throw new KeyAdminError('KEY_REFUSED', `base_url: a key from a variable goes only to an address that ${source} names`, { field: 'base_url' });
+    }
+  }
+
+  /** Null when there is no such key. Throws as `add`. */
   patch(name: string, patch: KeyPatch): Promise<ChangeOutcome | null> {
     return this.#exclusive(async () => {
       if (!this.keys.origins.has(name)) return null;
-      const known = Object.hasOwn(this.#changes, name) ? this.#changes[name] : undefined;
-      if (known?.kind === 'put') {
+      const known = this.#changes.get(name);
+      if (known?.kind === 'put' && this.keys.origins.get(name)?.from === 'api') {
         const { drain = known.drain, ...fields } = patch;
-        return this.#change(name, { kind: 'put', entry: withFields(known.entry, fields), drain });
+        return this.#change(name, { kind: 'put', entry: withFields(known.entry, fields), endpoint: known.endpoint, drain });
       }
       return this.#change(name, { kind: 'patch', patch: known?.kind === 'patch' ? { ...known.patch, ...patch } : patch });
     });
   }
 
-  /** Null when there is no such key. */
+  /** Null when there is no such key. Throws as `add`. */
   remove(name: string): Promise<ChangeOutcome | null> {
-    return this.#exclusive(async () => (this.keys.origins.has(name) ? this.#change(name, { kind: 'remove' }) : null));
+    return this.#exclusive(async () => {
+      const isThere = this.keys.origins.has(name) || this.#changes.get(name)?.kind === 'put';
+      return isThere ? this.#change(name, { kind: 'remove' }) : null;
+    });
   }
 
-  /** Forgets what the API changed of a key of the file. Null when nothing was. */
+  /** Forgets what the API changed of a key of the file. Null when nothing was. Throws as `add`. */
   reset(name: string): Promise<ChangeOutcome | null> {
     return this.#exclusive(async () => {
-      const known = Object.hasOwn(this.#changes, name) ? this.#changes[name] : undefined;
+      const known = this.#changes.get(name);
       return known === undefined || known.kind === 'reset' ? null : this.#change(name, { kind: 'reset' });
     });
   }
@@ -157,34 +203,59 @@ export class KeyAdmin {
     const { nodeId, sealer, fixed, log } = this.#options;
     const changes = withChange(this.#changes, name, change, nodeId);
     const keys = this.#effective(this.#source, changes);
+    for (const [idle, why] of keys.idle) if (idle === name || !this.keys.idle.has(idle)) throw why;
     if (change.kind === 'put' && !keys.config.keys.some((key) => key.name === name)) {
       throw new KeyAdminError('KEY_REFUSED', 'key: the environment variable it names is not set for this process', { field: 'key' });
     }
-    const persisted = await this.#store(changes);
+    // First: what cannot be written is not done.
+    if (fixed === undefined) await this.#store(changes);
     this.#take(this.#source, changes, keys);
     log.info({ key: name, change: change.kind }, `API key "${name}": ${WORD[change.kind]} through the API`);
-    const kept = persisted && (change.kind !== 'put' || sealer !== null || isReference(change.entry.key));
-    const notices = fixed !== undefined ? ['the keys are those of the simulator: changes are gone after a restart'] : kept ? [] : persisted ? [NOT_KEPT] : ['this change could not be written to the data folder and is gone after a restart'];
-    if (this.#share === null) return { persisted: kept, shared: null, notices };
-    if (!storableWhole({ [name]: changes[name] ?? { kind: 'reset', stamp: [0, ''] } }, sealer)) return { persisted: kept, shared: false, notices: [...notices, 'the other nodes do not get this key, because it cannot be sent to them encrypted'] };
-    await this.#sync();
-    const problem = this.#problems.get('shared');
-    return { persisted: kept, shared: problem === undefined, notices: problem === undefined ? notices : [...notices, problem] };
+    if (fixed !== undefined) return { persisted: false, shared: null, notices: [SIMULATED] };
+    const made = changes.get(name);
+    const persisted = made === undefined || isStorable(made, sealer, this.#fileEndpoints());
+    const kept = { persisted, notices: persisted ? [] : [NOT_KEPT] };
+    if (this.#sync === null) return { ...kept, shared: null };
+    await this.#sync.run(true);
+    const limits = made === undefined ? null : this.#notShared(name, made);
+    const { problem } = this.#sync;
+    const said = [limits ?? '', problem ?? '', made?.kind === 'put' && sealer !== null && made.endpoint !== null && !this.#fileEndpoints().has(made.endpoint) ? OWN_ADDRESS : ''];
+    return { persisted, shared: problem === null && limits === null, notices: [...kept.notices, ...said.filter((text) => text !== '')] };
   }
 
-  /** False when it could not be written. */
-  async #store(changes: Changes): Promise<boolean> {
-    const { changesFile, sealer, fixed, log } = this.#options;
-    if (fixed !== undefined) return false;
+  /** Why the other nodes do not take a change as it is; null when they do. */
+  #notShared(name: string, change: Change): string | null {
+    if (this.#options.sealer !== null) return null;
+    if (change.kind === 'put') return NOT_SHARED;
+    if (change.kind !== 'patch') return null;
+    const entry = entriesOf(this.#source.raw).find((each) => each['name'] === name) ?? {};
+    return JSON.stringify(onlyLess(change.patch, entry)) === JSON.stringify(change.patch) ? null : ONLY_LESS;
+  }
+
+  /** Throws `DISK_FULL` or `NOT_WRITABLE`. */
+  async #store(changes: Changes): Promise<void> {
+    const { changesFile, sealer, log } = this.#options;
     try {
-      await writeChanges(changesFile, changes, sealer);
+      await writeStored(changesFile, { changes, endpoints: this.#ownEndpoints }, sealer, this.#fileEndpoints());
       this.#problems.delete('stored');
-      return true;
     } catch (thrown) {
-      this.#problems.set('stored', `changes of API keys could not be written to ${changesFile}: they are gone after a restart`);
-      log.error({ path: changesFile, err: asError(thrown).message }, `changes of API keys could not be written to ${changesFile}`);
-      return false;
+      log.error({ path: changesFile, err: asError(thrown).message }, `changes of API keys could not be kept: ${asError(thrown).message}`);
+      throw thrown;
     }
+  }
+
+  #fileEndpoints(): ReadonlySet<string> {
+    return new Set(endpointsIn(this.#source.raw).keys());
+  }
+
+  /** What the other nodes changed is in force here even when it cannot be kept: Redis has it. */
+  async #merge(merged: Changes): Promise<void> {
+    const { log } = this.#options;
+    this.#take(this.#source, merged, this.#effective(this.#source, merged));
+    log.info({ keys: this.keys.config.keys.map((key) => key.name) }, 'API keys were changed on another node');
+    await this.#store(merged).catch((thrown: unknown) => {
+      this.#problems.set('stored', `changes of API keys that other nodes made are in force and could not be kept, so a start without Redis will not know them: ${asError(thrown).message}`);
+    });
   }
 
   /** After the key file changed. One that is not valid keeps the old keys. */
@@ -208,41 +279,6 @@ export class KeyAdmin {
     }
   }
 
-  /** Brings this node's record and the shared one together. */
-  async #sync(): Promise<void> {
-    const { sealer, log } = this.#options;
-    const share = this.#share;
-    if (share === null) return;
-    try {
-      if (this.#sharedVersion !== 0 && this.#problems.get('shared') === undefined && (await share.version()) === this.#sharedVersion && sameChanges(this.#pushed, storable(this.#changes, sealer))) return;
-      for (let attempt = 0; attempt < MOST_TRIES; attempt++) {
-        const found = await share.read();
-        const theirs = found === null ? {} : await decodeChanges(found.body, sealer, 'the record of key changes in Redis');
-        const merged = mergeChanges(this.#changes, theirs);
-        if (!sameChanges(merged, this.#changes)) {
-          this.#take(this.#source, merged, this.#effective(this.#source, merged));
-          await this.#store(merged);
-          log.info({ keys: this.keys.config.keys.map((key) => key.name) }, 'API keys were changed on another node');
-        }
-        const mine = storable(merged, sealer);
-        const version = found?.version ?? 0;
-        if (sameChanges(mine, theirs) || (await share.replace(version, await encodeChanges(merged, sealer)))) {
-          this.#sharedVersion = sameChanges(mine, theirs) ? version : version + 1;
-          this.#pushed = mine;
-          this.#problems.delete('shared');
-          return;
-        }
-      }
-      throw new Error('other nodes write all the time');
-    } catch (thrown) {
-      const problem = `changes of API keys do not reach the other nodes now, nor theirs this one: ${asError(thrown).message}`;
-      if (this.#problems.get('shared') !== problem) log.warn({ err: asError(thrown).message }, problem);
-      this.#problems.set('shared', problem);
-    }
-  }
-  /** What the shared record held when it was last seen. */
-  #pushed: Changes = {};
-
   #take(source: KeySource, changes: Changes, keys: EffectiveKeys): void {
     this.#source = source;
     this.#changes = changes;
@@ -250,14 +286,24 @@ export class KeyAdmin {
     this.#listener(keys);
   }
 
-  /** Throws `KEY_CONFIG_INVALID`. */
-  #effective(source: KeySource, changes: Changes): EffectiveKeys {
-    const { raw, origins } = applyChanges(source.raw, changes);
-    const parsed = parseKeyConfig(raw, this.#options.env, source.source);
-    // An unchanged key keeps its secret object: whoever holds a connection by it need not open a new one.
-    const known = new Map(this.#keys?.config.keys.map((key) => [key.name, key]));
-    const keys = parsed.keys.map((key) => keepSecret(key, known.get(key.name)));
-    return { config: { ...parsed, keys }, origins, ...costs(raw) };
+  /** Throws `KEY_CONFIG_INVALID` when the key file itself is not valid. */
+  #effective({ raw, source }: KeySource, changes: Changes): EffectiveKeys {
+    const { env, sealer, nodeId } = this.#options;
+    const isTrusted = ({ stamp }: Change): boolean => sealer !== null || stamp[1] === nodeId;
+    return effectiveKeys({ raw, source, changes, env, ownEndpoints: this.#ownEndpoints, isTrusted, before: this.#keys?.config.keys ?? [] });
+  }
+
+  /** A look that is taken once, however often it is asked for before it begins. */
+  #looking(what: () => Promise<void>): () => void {
+    let isDue = false;
+    return () => {
+      if (isDue) return;
+      isDue = true;
+      this.#exclusive(() => {
+        isDue = false;
+        return what();
+      }).catch((thrown: unknown) => this.#options.log.error({ err: asError(thrown) }, `API keys: ${asError(thrown).message}`));
+    };
   }
 
   #exclusive<T>(work: () => Promise<T>): Promise<T> {
@@ -269,13 +315,8 @@ export class KeyAdmin {
 
 const WORD: Readonly<Record<NewChange['kind'], string>> = { put: 'added or changed', patch: 'changed', remove: 'removed', reset: 'set back to the key file' };
 
-const keepSecret = (key: KeySpec, known: KeySpec | undefined): KeySpec => ({
-  ...key,
-  secret: known !== undefined && known.secret.reveal() === key.secret.reveal() ? known.secret : key.secret,
-});
-
 /** What a patch does not name stays. */
-const withFields = (entry: KeyToAdd, fields: Omit<KeyPatch, 'drain'>): KeyToAdd => ({
+const withFields = (entry: AddedKey, fields: Omit<KeyPatch, 'drain'>): AddedKey => ({
   ...entry,
   ...fields,
   qps_limit: fields.qps_limit ?? entry.qps_limit,
@@ -285,13 +326,7 @@ const withFields = (entry: KeyToAdd, fields: Omit<KeyPatch, 'drain'>): KeyToAdd 
 });
 
 const isFields = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null;
-
-/** Prices and budget of a content that was validated just before. */
-function costs(raw: unknown): Pick<EffectiveKeys, 'prices' | 'dailyBudget'> {
-  const file = isFields(raw) ? raw : {};
-  const list: unknown[] = Array.isArray(file['api_keys']) ? file['api_keys'] : [];
-  const number = (value: unknown): number => (typeof value === 'number' ? value : 0);
-  const prices = list.flatMap((entry) => (isFields(entry) && typeof entry['name'] === 'string' ? [[entry['name'], { input: number(entry['price_per_1k_input']), output: number(entry['price_per_1k_output']) }] as const] : []));
-  return { prices: new Map(prices), dailyBudget: typeof file['daily_budget'] === 'number' ? file['daily_budget'] : null };
-}
-
+const entriesOf = (raw: unknown): readonly Readonly<Record<string, unknown>>[] => {
+  const list: unknown = isFields(raw) ? raw['api_keys'] : null;
+  return Array.isArray(list) ? list.filter(isFields) : [];
+};

@@ -1,5 +1,8 @@
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { ApiKeyEntry } from '../keys/config.schema.ts';
+import { StorageError } from '../storage/errors.ts';
+import { parseJson } from '../storage/json.ts';
 import { KeyAdminError } from './errors.ts';
 
 /** What may be changed of a key that exists. Neither the key itself nor where it is sent to. */
@@ -16,13 +19,22 @@ export const KeyPatch = ApiKeyEntry.pick({ qps_limit: true, rpm_limit: true, tpm
   .partial();
 export type KeyPatch = z.infer<typeof KeyPatch>;
 
+/** A key added through the API. Where it is sent to is no part of it: see `endpoint` of a `put`. */
+const AddedKey = ApiKeyEntry.omit({ base_url: true });
+export type AddedKey = z.infer<typeof AddedKey>;
+
+/** Beyond what any number of changes reaches, and far enough from where counting loses its exactness. */
+const LAST_STAMP = 2 ** 52;
 /** Lamport time of a change and the node that made it: orders changes of all nodes alike (Lamport 1978). */
-const Stamp = z.tuple([z.int().min(0), z.string().max(100)]);
+const Stamp = z.tuple([z.int().min(0).max(LAST_STAMP), z.string().min(1).max(100)]);
 type Stamp = z.infer<typeof Stamp>;
 
 const Change = z.discriminatedUnion('kind', [
-  /** A key added through the API, whole. */
-  z.object({ kind: z.literal('put'), stamp: Stamp, entry: ApiKeyEntry, drain: z.boolean() }),
+  /**
+   * A key added through the API, whole. `endpoint` is the fingerprint of its address, null for that of the file: a node
+   * sends the key nowhere but to an address that it was told of itself, by its key file or its own API.
+   */
+  z.object({ kind: z.literal('put'), stamp: Stamp, entry: AddedKey, endpoint: z.string().regex(/^[0-9a-f]{64}$/u).nullable().default(null), drain: z.boolean() }),
   /** A key of the file with other values. */
   z.object({ kind: z.literal('patch'), stamp: Stamp, patch: KeyPatch }),
   z.object({ kind: z.literal('remove'), stamp: Stamp }),
@@ -33,108 +45,94 @@ export type Change = z.infer<typeof Change>;
 type WithoutStamp<T> = T extends unknown ? Omit<T, 'stamp'> : never;
 export type NewChange = WithoutStamp<Change>;
 
-const MOST_CHANGES = 2_000;
-const ChangesRecord = z.record(z.string(), Change).refine((all) => Object.keys(all).length <= MOST_CHANGES, 'too many changes');
+/** Keys that a record may hold changes of. */
+export const MOST_CHANGES = 2_000;
+/** Bounds of a record in Redis or on the disk, once opened. */
+export const RECORD_BOUNDS = { maxLength: 1_500_000, maxParts: 80_000 };
+const NAME = ApiKeyEntry.shape.name;
 
 /**
  * What was changed through the API, by key name: the newest change of each. Two records merge to the same whatever
  * the order, so nodes that missed each other's broadcasts end with the same keys.
  */
-export type Changes = Readonly<Record<string, Change>>;
+export type Changes = ReadonlyMap<string, Change>;
 
-/** Throws `CHANGES_BROKEN`. */
-export function parseChanges(json: string, what: string): Changes {
-  let body: unknown;
-  try {
-    body = JSON.parse(json);
-  } catch (thrown) {
-    throw new KeyAdminError('CHANGES_BROKEN', `${what} is not JSON`, { what }, thrown);
-  }
-  const parsed = ChangesRecord.safeParse(body);
-  if (!parsed.success) throw new KeyAdminError('CHANGES_BROKEN', `${what}: ${parsed.error.issues[0]?.path.join('.') ?? ''} is not valid`, { what });
-  return parsed.data;
+export interface ParsedChanges {
+  readonly changes: Changes;
+  /** Names of the entries that are none, cut; the others stand. */
+  readonly refused: readonly string[];
 }
+
+export const endpointOf = (baseUrl: string): string => createHash('sha256').update(baseUrl).digest('hex');
+
+const isFields = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Parses what {@link changesToJson} made, or a version before it. Throws `CHANGES_BROKEN` for what is no record at all. */
+export function parseRecord(json: string, what: string): Readonly<Record<string, unknown>> {
+  try {
+    const body = parseJson(json, what, RECORD_BOUNDS);
+    if (isFields(body)) return body;
+  } catch (thrown) {
+    if (!(thrown instanceof StorageError)) throw thrown;
+    throw new KeyAdminError('CHANGES_BROKEN', thrown.message, { what }, thrown);
+  }
+  throw new KeyAdminError('CHANGES_BROKEN', `${what} is no record of changes`, { what });
+}
+
+/** Changes by name, each looked at by itself: one that is none takes no other with it. */
+export function parseChanges(body: Readonly<Record<string, unknown>>): ParsedChanges {
+  const changes = new Map<string, Change>();
+  const refused: string[] = [];
+  for (const [name, value] of Object.entries(body)) {
+    const parsed = changes.size < MOST_CHANGES ? Change.safeParse(withoutAddress(value)) : null;
+    const isOne = parsed?.success === true && NAME.safeParse(name).success && (parsed.data.kind !== 'put' || parsed.data.entry.name === name);
+    if (isOne) changes.set(name, parsed.data);
+    else if (refused.length < 10) refused.push(name.slice(0, 64));
+  }
+  return { changes, refused };
+}
+
+/** Records of versions before this one hold the address itself, which counts no more than its fingerprint. */
+function withoutAddress(value: unknown): unknown {
+  if (!isFields(value) || !isFields(value['entry']) || typeof value['entry']['base_url'] !== 'string') return value;
+  const { base_url: address, ...entry } = value['entry'];
+  return { ...value, entry, endpoint: endpointOf(address) };
+}
+
+/** As an object that holds any name as its own, `__proto__` included. */
+export const changesToObject = (changes: Changes): Readonly<Record<string, Change>> => Object.fromEntries(changes);
 
 const later = (a: Stamp, b: Stamp): boolean => a[0] > b[0] || (a[0] === b[0] && a[1] > b[1]);
 
-/** Of each key the later change. */
+/** Of each key the later change. Names beyond the bound are left out, those of `mine` never. */
 export function mergeChanges(mine: Changes, theirs: Changes): Changes {
-  const merged: Record<string, Change> = { ...mine };
-  for (const [name, change] of Object.entries(theirs)) {
-    const known = merged[name];
-    if (known === undefined || later(change.stamp, known.stamp)) merged[name] = change;
+  const merged = new Map(mine);
+  for (const [name, change] of theirs) {
+    const known = merged.get(name);
+    if (known === undefined ? merged.size < MOST_CHANGES : later(change.stamp, known.stamp)) merged.set(name, change);
   }
   return merged;
 }
 
+/** True when `mine` has a change that `theirs` lacks, or has an older one of. */
+export const hasMore = (mine: Changes, theirs: Changes): boolean =>
+  [...mine].some(([name, change]) => {
+    const other = theirs.get(name);
+    return other === undefined || later(change.stamp, other.stamp);
+  });
+
+export const highestStamp = (changes: Changes): number => [...changes.values()].reduce((highest, { stamp }) => Math.max(highest, stamp[0]), 0);
+
 /** `changes` and one more, made by `node` now. Throws `TOO_MANY_CHANGES`. */
 export function withChange(changes: Changes, name: string, change: NewChange, node: string): Changes {
-  const counter = Math.max(0, ...Object.values(changes).map(({ stamp }) => stamp[0])) + 1;
-  const next = { ...changes, [name]: { ...change, stamp: [counter, node] } satisfies Change };
-  if (Object.keys(next).length > MOST_CHANGES) throw new KeyAdminError('TOO_MANY_CHANGES', `the record of changes holds ${MOST_CHANGES} keys already: put keys into the key file instead`);
+  const next = new Map(changes).set(name, { ...change, stamp: [highestStamp(changes) + 1, node] });
+  const isFull = next.size > MOST_CHANGES || JSON.stringify(changesToObject(next)).length > RECORD_BOUNDS.maxLength / 2;
+  if (isFull) throw new KeyAdminError('TOO_MANY_CHANGES', `the record of changes holds ${changes.size} keys already: put keys into the key file instead`);
   return next;
 }
 
 /** True when both say the same; neither order nor spelling matters. */
-export const sameChanges = (a: Changes, b: Changes): boolean => digestOf(a) === digestOf(b);
-const digestOf = (changes: Changes): string => Object.entries(changes).map(([name, { stamp }]) => `${name} ${stamp[0]} ${stamp[1]}`).toSorted().join('\n');
+export const sameChanges = (a: Changes, b: Changes): boolean => a.size === b.size && !hasMore(a, b) && !hasMore(b, a);
 
 /** True when the key is named by an environment variable and nothing else. */
 export const isReference = (key: string): boolean => /^\$\{[A-Za-z_][A-Za-z0-9_]*\}$/u.test(key);
-
-/** Without the keys that are written out: what may lie on a disk unencrypted. */
-export const withoutSecrets = (changes: Changes): Changes =>
-  Object.fromEntries(Object.entries(changes).filter(([, change]) => change.kind !== 'put' || isReference(change.entry.key)));
-
-/** A key of the effective configuration and where it is from. */
-export interface Origin {
-  readonly from: 'file' | 'api';
-  /** Changed through the API. */
-  readonly changed: boolean;
-  readonly drain: boolean;
-  /** The variable that holds it; null when it is written out. */
-  readonly variable: string | null;
-}
-
-const isFields = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** The content of a key file with the changes made to it, and where each key is from. What is not valid stays as it is. */
-export function applyChanges(raw: unknown, changes: Changes): { readonly raw: unknown; readonly origins: ReadonlyMap<string, Origin> } {
-  const origins = new Map<string, Origin>();
-  const file = isFields(raw) ? raw : {};
-  const listed = file['api_keys'];
-  if (raw !== null && raw !== undefined && (!isFields(raw) || (listed !== undefined && listed !== null && !Array.isArray(listed)))) return { raw, origins };
-  const entries: unknown[] = [];
-  const inFile = new Set<string>();
-  const list: unknown[] = Array.isArray(listed) ? listed : [];
-  for (const entry of list) {
-    const name = isFields(entry) && typeof entry['name'] === 'string' ? entry['name'] : null;
-    const change = name === null || !Object.hasOwn(changes, name) ? undefined : changes[name];
-    if (name !== null) inFile.add(name);
-    if (change?.kind === 'remove') continue;
-    if (name === null || !isFields(entry) || change === undefined || change.kind === 'reset') {
-      entries.push(entry);
-      if (name !== null) origins.set(name, { from: 'file', changed: false, drain: false, variable: variableOf(entry) });
-      continue;
-    }
-    if (change.kind === 'put') {
-      entries.push(change.entry);
-      origins.set(name, { from: 'api', changed: true, drain: change.drain, variable: variableOf(change.entry) });
-      continue;
-    }
-    const { drain = false, ...patch } = change.patch;
-    entries.push({ ...entry, ...patch });
-    origins.set(name, { from: 'file', changed: true, drain, variable: variableOf(entry) });
-  }
-  for (const [name, change] of Object.entries(changes)) {
-    if (change.kind !== 'put' || inFile.has(name)) continue;
-    entries.push(change.entry);
-    origins.set(name, { from: 'api', changed: true, drain: change.drain, variable: variableOf(change.entry) });
-  }
-  return { raw: { ...file, api_keys: entries }, origins };
-}
-
-function variableOf(entry: unknown): string | null {
-  const key = isFields(entry) ? entry['key'] : null;
-  return typeof key === 'string' ? (/^(?:\uE000([A-Za-z_]\w*)\uE001|\$\{([A-Za-z_]\w*)\})$/u.exec(key)?.slice(1).find((name) => name !== undefined) ?? null) : null;
-}

@@ -3,6 +3,7 @@ export const KEY_ADMIN_ERRORS = {
   SEAL_KEY_MISSING: 'an encrypted record is there, and nothing to open it with',
   SEAL_BROKEN: 'an encrypted record was made with another secret, or was changed',
   SEAL_FORMAT: 'a record is not in a format this version knows',
+  NOT_SEALED: 'a record that must be encrypted is not',
   CHANGES_BROKEN: 'the record of key changes does not hold what it should',
   UNKNOWN_KEY: 'there is no API key of that name',
   DUPLICATE_KEY: 'an API key of that name exists',

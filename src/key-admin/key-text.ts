@@ -1,7 +1,8 @@
-import { readFile } from 'node:fs/promises';
-import { parseDocument } from 'yaml';
 import { MARK } from '../keys/config.ts';
 import { KeyError } from '../keys/errors.ts';
+import { StorageError } from '../storage/errors.ts';
+import { readWhole } from '../storage/files.ts';
+import { parseYaml } from '../storage/yaml.ts';
 import { KeyAdminError } from './errors.ts';
 import { isSealed, type Sealer } from './seal.ts';
 
@@ -16,23 +17,27 @@ export interface KeySource {
 
 /** Parses the text of a key file. Throws `KEY_CONFIG_INVALID`; no message holds text of the file. */
 export function parseKeyText(text: string, source: string): unknown {
-  const document = parseDocument(text.replace(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, `${MARK.open}$1${MARK.close}`));
-  const problem = document.errors[0];
-  if (problem === undefined) return document.toJS();
-  const line = problem.linePos?.[0].line;
-  throw new KeyError('KEY_CONFIG_INVALID', `${source}${line === undefined ? '' : `, line ${line}`}: not valid YAML (${problem.code})`, { path: source, line, problem: problem.code });
+  try {
+    return parseYaml(text.replace(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, `${MARK.open}$1${MARK.close}`), source);
+  } catch (thrown) {
+    if (!(thrown instanceof StorageError)) throw thrown;
+    throw new KeyError('KEY_CONFIG_INVALID', thrown.message, { path: source, ...thrown.fields }, thrown);
+  }
 }
 
 /** `config/api_keys.yaml` -> `config/api_keys.enc` */
 export const sealedPathOf = (keysFile: string): string => `${keysFile.replace(/\.(?:ya?ml|json)$/iu, '')}.enc`;
 
+/** Larger than any key file, encrypted. */
+const MAX_BYTES = 1024 * 1024;
+
 /** Null when there is no such file. Throws `KEY_CONFIG_UNREADABLE`. */
 export async function readIfThere(path: string): Promise<string | null> {
   try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return null;
-    throw new KeyError('KEY_CONFIG_UNREADABLE', `${path} cannot be read: check that it is a file and its permissions`, { path }, error);
+    return await readWhole(path, MAX_BYTES);
+  } catch (thrown) {
+    if (!(thrown instanceof StorageError)) throw thrown;
+    throw new KeyError('KEY_CONFIG_UNREADABLE', `${thrown.message}: check that it is a key file, and its permissions`, { path }, thrown);
   }
 }
 

@@ -17,12 +17,12 @@ export type ResponseFormat = z.infer<typeof ResponseFormat>;
 export const Pacing = z.enum(['none', 'even']);
 export type Pacing = z.infer<typeof Pacing>;
 
-const BaseUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
+const BaseUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).max(2_000);
 
 export const ApiKeyEntry = z.strictObject({
   name: z.string().regex(NAME, NAME_RULE),
   /** `${VARIABLE}` is replaced from the environment. */
-  key: z.string().min(1),
+  key: z.string().min(1).max(4_096),
   qps_limit: z.int().min(1).max(10_000).default(10),
   rpm_limit: z.int().min(1).max(600_000).default(300),
   /** Tokens a minute, those of prompt and answer together; default: no limit. */

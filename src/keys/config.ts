@@ -94,7 +94,7 @@ function resolve(entry: ApiKeyEntry, env: Environment, source: string, warnings:
   const value = entry.key.replace(MARKED, (_match, marked: string | undefined, plain: string | undefined) => {
     const variable = marked ?? plain ?? '';
     named = true;
-    const found = env[variable];
+    const found = Object.hasOwn(env, variable) ? env[variable] : undefined;
     if (found === undefined || found === '') missing.push(variable);
     return found ?? '';
   });
@@ -158,7 +158,7 @@ function fromIssue(issue: Issue | undefined, raw: unknown, source: string): KeyE
   const path = issue?.path ?? [];
   const field = path.reduce<string>((text, part) => (typeof part === 'number' ? `${text}[${part}]` : text === '' ? String(part) : `${text}.${String(part)}`), '');
   if (issue?.code === 'unrecognized_keys') {
-    const unknown = (issue.keys ?? []).map((key) => (field === '' ? key : `${field}.${key}`)).join(', ');
+    const unknown = cut((issue.keys ?? []).slice(0, 10).map((key) => (field === '' ? key : `${field}.${key}`)).join(', '));
     return new KeyError('KEY_CONFIG_INVALID', `${source}: ${unknown}: there is no such field`, { source, field: unknown });
   }
   const value = path.at(-1) === 'key' ? undefined : valueAt(raw, path);
@@ -167,9 +167,11 @@ function fromIssue(issue: Issue | undefined, raw: unknown, source: string): KeyE
 
 function invalid(source: string, field: string, problem: string, value: unknown): KeyError {
   const plain = typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : undefined;
-  const shown = plain === undefined ? '' : ` (it is ${JSON.stringify(plain)})`;
-  return new KeyError('KEY_CONFIG_INVALID', `${source}: ${field}: ${problem}${shown}`, { source, field, ...(plain === undefined ? {} : { value: plain }) });
+  const shown = plain === undefined ? '' : ` (it is ${cut(JSON.stringify(plain))})`;
+  return new KeyError('KEY_CONFIG_INVALID', `${source}: ${field}: ${problem}${shown}`, { source, field, ...(plain === undefined ? {} : { value: typeof plain === 'string' ? cut(plain) : plain }) });
 }
 
+const cut = (text: string): string => (text.length <= 200 ? text : `${text.slice(0, 200)}…`);
+
 const valueAt = (raw: unknown, path: readonly PropertyKey[]): unknown =>
-  path.reduce<unknown>((node, part) => (typeof node === 'object' && node !== null ? (node as Record<PropertyKey, unknown>)[part] : undefined), raw);
+  path.reduce<unknown>((node, part) => (typeof node === 'object' && node !== null && Object.hasOwn(node, part) ? (node as Record<PropertyKey, unknown>)[part] : undefined), raw);

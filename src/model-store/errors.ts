@@ -5,6 +5,7 @@ export const MODEL_STORE_ERRORS = {
   MODEL_FILE_MISSING: 'the model must be supplied by the operator and is not there',
   DOWNLOAD_FAILED: 'the package could not be fetched',
   INTEGRITY: 'what was fetched or produced is not what the manifest promises',
+  NOT_KEPT: 'the model could not be written into the models folder',
   CONVERSION: 'the source model holds something the converter does not know',
 } as const;
 export type ModelStoreErrorCode = keyof typeof MODEL_STORE_ERRORS;

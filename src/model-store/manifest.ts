@@ -1,8 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
-import { parse } from 'yaml';
 import { z } from 'zod';
 import { LocatedModel, ModelSpec } from '../messages/model.ts';
+import { StorageError } from '../storage/errors.ts';
+import { readWhole } from '../storage/files.ts';
+import { MAX_YAML_LENGTH, parseYaml } from '../storage/yaml.ts';
 import { ModelStoreError } from './errors.ts';
 
 /** The project's `models/`: the manifest and the models it names. */
@@ -20,7 +21,7 @@ export const ModelSource = z.discriminatedUnion('kind', [
     /** Of the tarball, as the registry states it. */
     integrity: z.string().regex(/^sha512-[A-Za-z0-9+/]{86}==$/),
     /** The only files taken out; the `model.json` and its shards. */
-    members: z.array(z.string().min(1)).min(1),
+    members: z.array(z.string().min(1).max(300)).min(1).max(1_000),
     convert: z.literal('tfjs-ssd'),
   }),
   z.strictObject({
@@ -58,24 +59,24 @@ export const Manifest = z
 export type Manifest = z.infer<typeof Manifest>;
 
 async function readStructured(file: string): Promise<unknown> {
-  let text: string;
   try {
-    text = await readFile(file, 'utf8');
+    const text = await readWhole(file, MAX_YAML_LENGTH);
+    if (text !== null) return parseYaml(text, file);
   } catch (error) {
-    throw new ModelStoreError('UNKNOWN_MODEL', `cannot read ${file}`, { file }, error);
+    if (!(error instanceof StorageError)) throw error;
+    throw new ModelStoreError(error.code === 'NOT_READABLE' ? 'UNKNOWN_MODEL' : 'BAD_SPEC', error.message, { file }, error);
   }
-  try {
-    return parse(text);
-  } catch (error) {
-    throw new ModelStoreError('BAD_SPEC', `${file} is neither JSON nor YAML: ${error instanceof Error ? error.message : String(error)}`, { file }, error);
-  }
+  throw new ModelStoreError('UNKNOWN_MODEL', `cannot read ${file}: there is no such file`, { file });
 }
 
 function validate<T>(schema: z.ZodType<T>, value: unknown, file: string): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  throw new ModelStoreError('BAD_SPEC', `${file}: ${z.prettifyError(parsed.error)}`, { file, issues: parsed.error.issues.map((issue) => issue.path.join('.')) });
+  throw new ModelStoreError('BAD_SPEC', `${file}: ${cut(z.prettifyError(parsed.error))}`, { file, issues: parsed.error.issues.map((issue) => issue.path.join('.')) });
 }
+
+/** A file of nothing but wrong fields has as many complaints. */
+const cut = (text: string): string => (text.length <= 2_000 ? text : `${text.slice(0, 2_000)}…`);
 
 /** Reads `manifest.json` of a models folder. Rejects with `ModelStoreError` (`UNKNOWN_MODEL`, `BAD_SPEC`). */
 export async function readManifest(modelsDir = MODELS_DIR): Promise<Manifest> {

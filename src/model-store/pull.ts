@@ -1,7 +1,9 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { LocatedModel } from '../messages/model.ts';
+import { StorageError } from '../storage/errors.ts';
+import { removeLeftovers, writeWhole } from '../storage/files.ts';
 import { convertSsd } from './convert/ssd-to-onnx.ts';
 import { readTfGraph } from './convert/tfjs-graph.ts';
 import { fetchBytes } from './download.ts';
@@ -52,8 +54,9 @@ export async function pullModel(name: string, options: PullOptions = {}): Promis
   if (!isGenuine(entry, bytes)) {
     throw new ModelStoreError('INTEGRITY', `${name}: the model has sha256 ${sha256(bytes)}, the manifest says ${entry.sha256 ?? ''}`, { name, found: sha256(bytes), expected: entry.sha256 });
   }
-  await mkdir(modelsDir, { recursive: true });
-  await writeAtomically(spec.path, bytes);
+  await keep(spec.path, bytes);
+  // Of pulls that were killed; another one may be under way now.
+  await removeLeftovers(modelsDir, DAY_MS);
   onProgress({ stage: 'done', message: `${name}: ${megabytes(bytes.length)} in ${spec.path}`, fraction: 1 });
   return { path: spec.path, spec };
 }
@@ -108,17 +111,17 @@ async function readIfThere(path: string): Promise<Uint8Array | null> {
   }
 }
 
-async function writeAtomically(path: string, bytes: Uint8Array): Promise<void> {
-  // Still an .onnx by name, so that what a killed process leaves is ignored like any other model file.
-  const temporary = join(dirname(path), `.partial-${randomBytes(6).toString('hex')}-${basename(path)}`);
+/** Readable to all: weights are no secret, and the folder may be shared. */
+async function keep(path: string, bytes: Uint8Array): Promise<void> {
   try {
-    await writeFile(temporary, bytes);
-    await rename(temporary, path);
-  } finally {
-    await rm(temporary, { force: true });
+    await writeWhole(path, bytes, { mode: 0o644 });
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error;
+    throw new ModelStoreError('NOT_KEPT', error.message, error.fields, error);
   }
 }
 
+const DAY_MS = 86_400_000;
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 const isGenuine = (entry: ManifestEntry, bytes: Uint8Array): boolean => entry.sha256 === undefined || sha256(bytes) === entry.sha256;
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;

@@ -1,8 +1,12 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import type { ActorLog } from '../runtime/actor.ts';
 import { asError } from '../runtime/errors.ts';
+import { StorageError } from '../storage/errors.ts';
+import { makeFolder, readWhole, writeWhole } from '../storage/files.ts';
+import { parseJson } from '../storage/json.ts';
+import { type DataNotices, setAside } from '../storage/set-aside.ts';
 import { sumRows, type UsageLedger, type UsageRow, UsageRows } from './ledger.ts';
 
 export interface BooksOptions {
@@ -13,12 +17,18 @@ export interface BooksOptions {
   readonly redisUrl: string | null;
   readonly nodeId: string;
   readonly log: ActorLog;
+  /** Told of what had to be set aside. */
+  readonly notices: DataNotices;
   /** Default 5 s: at most so much is lost when the process is killed. */
   readonly everyMs?: number;
 }
 
 const EVERY_MS = 5_000;
 const DAYS_KEPT = 40;
+/** 20,000 rows of the longest names; seven figures and names in each. */
+const BOUNDS = { maxLength: 8 * 1024 * 1024, maxParts: 400_000 };
+/** Nodes whose usage is added up. */
+const MOST_NODES = 1_000;
 const DAY = /^\d{4}-\d{2}-\d{2}$/u;
 const redisKey = (day: string): string => `gantry:usage:${day}`;
 
@@ -32,7 +42,8 @@ export class UsageBooks {
   readonly #timer: NodeJS.Timeout;
   #written = -1;
   #writtenDay = '';
-  #failing = false;
+  /** Standing problems by where they are; the first word of each is in the log. */
+  readonly #problems = new Map<'file' | 'shared', string>();
   #work: Promise<void> = Promise.resolve();
 
   private constructor(options: BooksOptions) {
@@ -45,18 +56,18 @@ export class UsageBooks {
   }
 
   static async open(options: BooksOptions): Promise<UsageBooks> {
-    await mkdir(options.folder, { recursive: true, mode: 0o700 });
+    await makeFolder(options.folder);
     const { ledger } = options;
     const { day } = ledger;
-    ledger.restore(day, await readDay(options.folder, day, options.log));
+    ledger.restore(day, await readDay(options.folder, day, options.notices));
     await forgetOld(options.folder);
     return new UsageBooks(options);
   }
 
   /** Rows of a day, all nodes together as far as they can be asked. */
   async rows(day: string): Promise<{ readonly rows: readonly UsageRow[]; readonly complete: boolean }> {
-    const { ledger, folder, log } = this.#options;
-    const own = day === ledger.day ? ledger.rows() : await readDay(folder, day, log);
+    const { ledger, folder, log, notices } = this.#options;
+    const own = day === ledger.day ? ledger.rows() : await readDay(folder, day, notices);
     if (this.#redis === null) return { rows: own, complete: true };
     try {
       return { rows: sumRows([own, ...(await this.#others(day))]), complete: true };
@@ -66,9 +77,17 @@ export class UsageBooks {
     }
   }
 
+  /** One sentence for each thing that does not work now. */
+  notices(): readonly string[] {
+    return [...this.#problems.values()];
+  }
+
   /** Writes what is new and reads what the others spent. Never rejects. */
   flush(): Promise<void> {
-    this.#work = this.#work.then(() => this.#flush()).catch((thrown: unknown) => this.#problem(thrown));
+    this.#work = this.#work.then(async () => {
+      await this.#attempt('file', 'usage of API keys cannot be kept: what is counted from now on is lost with a restart', () => this.#write());
+      await this.#attempt('shared', 'usage of API keys cannot be shared with other nodes', () => this.#share());
+    });
     return this.#work;
   }
 
@@ -78,46 +97,81 @@ export class UsageBooks {
     this.#redis?.disconnect();
   }
 
-  async #flush(): Promise<void> {
-    const { ledger, folder, nodeId } = this.#options;
+  async #write(): Promise<void> {
+    const { ledger, folder } = this.#options;
     const { day, revision } = ledger;
-    const rows = ledger.rows();
-    if (revision !== this.#written || day !== this.#writtenDay) {
-      const file = join(folder, `${day}.json`);
-      await writeFile(`${file}.new`, JSON.stringify(rows), { mode: 0o600 });
-      await rename(`${file}.new`, file);
-    }
-    if (this.#redis !== null) {
-      await this.#redis.multi().hset(redisKey(day), nodeId, JSON.stringify(rows)).expire(redisKey(day), DAYS_KEPT * 86_400).exec();
-      const others = await this.#others(day);
-      ledger.others(day, others.flat().reduce((sum, row) => sum + row.cost, 0));
-    }
+    if (revision === this.#written && day === this.#writtenDay) return;
+    await writeWhole(join(folder, `${day}.json`), JSON.stringify(ledger.rows()));
     this.#written = revision;
     this.#writtenDay = day;
-    this.#failing = false;
   }
 
-  /** Rows of every other node. */
+  async #share(): Promise<void> {
+    if (this.#redis === null) return;
+    const { ledger, nodeId } = this.#options;
+    const { day } = ledger;
+    await this.#redis.multi().hset(redisKey(day), nodeId, JSON.stringify(ledger.rows())).expire(redisKey(day), DAYS_KEPT * 86_400).exec();
+    const others = await this.#others(day);
+    ledger.others(day, others.flat().reduce((sum, row) => sum + row.cost, 0));
+  }
+
+  /** Rows of every other node. One whose rows cannot be read counts nothing, and is said; the others go on. */
   async #others(day: string): Promise<readonly (readonly UsageRow[])[]> {
-    const all = (await this.#redis?.hgetall(redisKey(day))) ?? {};
-    return Object.entries(all).flatMap(([node, body]) => (node === this.#options.nodeId ? [] : [UsageRows.parse(JSON.parse(body))]));
+    const redis = this.#redis;
+    if (redis === null) return [];
+    const key = redisKey(day);
+    if ((await redis.hlen(key)) > MOST_NODES) throw new StorageError('TOO_LARGE', `${key} in Redis has more than ${MOST_NODES} nodes`);
+    const all: (readonly UsageRow[])[] = [];
+    const unreadable: string[] = [];
+    for (const node of await redis.hkeys(key)) {
+      if (node === this.#options.nodeId) continue;
+      const rows = (await redis.hstrlen(key, node)) > BOUNDS.maxLength ? null : rowsOf(await redis.hget(key, node));
+      if (rows === null) unreadable.push(node.slice(0, 64));
+      else all.push(rows);
+    }
+    if (unreadable.length > 0) this.#say('shared', `usage that other nodes put into Redis (${key}) cannot be read and is not counted: ${unreadable.slice(0, 5).join(', ')}`);
+    return all;
   }
 
-  #problem(thrown: unknown): void {
-    if (!this.#failing) this.#options.log.warn({ err: asError(thrown).message }, `usage of API keys cannot be kept or shared now: ${asError(thrown).message}`);
-    this.#failing = true;
+  async #attempt(where: 'file' | 'shared', what: string, work: () => Promise<void>): Promise<void> {
+    try {
+      const before = this.#problems.get(where);
+      await work();
+      if (this.#problems.get(where) === before) this.#problems.delete(where);
+    } catch (thrown) {
+      this.#say(where, `${what}: ${asError(thrown).message}`);
+    }
+  }
+
+  #say(where: 'file' | 'shared', problem: string): void {
+    if (this.#problems.get(where) !== problem) this.#options.log.warn({}, problem);
+    this.#problems.set(where, problem);
+  }
+}
+
+/** Null for what is no list of rows. */
+function rowsOf(body: string | null): readonly UsageRow[] | null {
+  try {
+    const parsed = UsageRows.safeParse(parseJson(body ?? '', 'usage of a node', BOUNDS));
+    return parsed.success ? parsed.data : null;
+  } catch {
+    return null;
   }
 }
 
 /** Empty when nothing was kept. A file that cannot be read is set aside, not trusted and not overwritten. */
-async function readDay(folder: string, day: string, log: ActorLog): Promise<readonly UsageRow[]> {
+async function readDay(folder: string, day: string, notices: DataNotices): Promise<readonly UsageRow[]> {
   const file = join(folder, `${day}.json`);
   try {
-    return UsageRows.parse(JSON.parse(await readFile(file, 'utf8')));
+    const text = await readWhole(file, BOUNDS.maxLength);
+    if (text === null) return [];
+    const rows = rowsOf(text);
+    if (rows === null) throw new StorageError('MALFORMED', `${file} does not hold the usage of a day, or is cut off`);
+    return rows;
   } catch (thrown) {
-    if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT') return [];
-    log.error({ file, err: asError(thrown).message }, `${file} cannot be used and is kept as ${file}.broken: the usage of that day begins at zero`);
-    await rename(file, `${file}.broken`);
+    if (!(thrown instanceof StorageError)) throw thrown;
+    const aside = await setAside(file);
+    notices.say({ file, aside }, `${thrown.message}; it is now ${aside}: the usage of ${day} begins at zero, and daily_budget with it`);
     return [];
   }
 }

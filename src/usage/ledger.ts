@@ -3,8 +3,8 @@ import type { Clock } from '../runtime/clock.ts';
 
 /** What one key used for one camera on one day (UTC). Cost is in the currency of the prices. */
 export const UsageRow = z.object({
-  key: z.string(),
-  camera: z.string(),
+  key: z.string().max(100),
+  camera: z.string().max(200),
   calls: z.int().min(0),
   promptTokens: z.int().min(0),
   completionTokens: z.int().min(0),

@@ -38,6 +38,9 @@ api_keys:
   - { name: one, key: \${KEY_ONE}, qps_limit: 5, rpm_limit: 100 }
   - { name: two, key: \${KEY_TWO}, qps_limit: 5, rpm_limit: 100 }
 `;
+/** Names a variable for a key that the API may add. */
+const SPARE = `${YAML}  - { name: spare, key: \${KEY_THREE}, enabled: false, model: other }
+`;
 const ENV = { KEY_ONE: 'sk-one-0123456789', KEY_TWO: 'sk-two-0123456789', KEY_THREE: 'sk-three-0123456789' };
 const entry = (name: string, more: object = {}): KeyToAdd => ApiKeyEntry.parse({ name, key: SECRET, ...more });
 
@@ -72,21 +75,23 @@ test('a key added through the API survives a restart, encrypted, and stands nowh
 });
 
 test('without a secret to encrypt with a written-out key is not stored and the reply says so; a named variable is', async () => {
-  const { admin, options, open } = await node({ sealer: null });
+  const { admin, options, open } = await node({ sealer: null }, SPARE);
   const plain = await admin.add(entry('three'));
   assert.equal(plain.persisted, false);
   assert.match(plain.notices.join(), /memory only.*GANTRY_KEYS_SECRET/);
   const named = await admin.add(entry('four', { key: '${KEY_THREE}' }));
   assert.equal(named.persisted, true);
   assert.ok(!(await readFile(options.changesFile, 'utf8')).includes(SECRET));
-  assert.deepEqual((await open()).keys.config.keys.map((key) => key.name), ['one', 'two', 'four']);
+  assert.deepEqual((await open()).keys.config.keys.map((key) => key.name), ['one', 'two', 'spare', 'four']);
 });
 
 test('what cannot be is refused and changes nothing', async () => {
   const { admin, names } = await node();
   const cases: readonly [string, () => Promise<unknown>, RegExp][] = [
     ['a name that is taken', () => admin.add(entry('one')), /exists/],
-    ['a variable that is not set', () => admin.add(entry('x', { key: '${NOT_SET}' })), /not set/],
+    ['a variable that the key file does not name', () => admin.add(entry('x', { key: '${KEY_THREE}' })), /names no variable/],
+    ['a variable for another address', () => admin.add(entry('x', { key: '${KEY_ONE}', base_url: 'http://10.0.0.66/v1' })), /only to an address/],
+    ['the marks of a variable', () => admin.add(entry('x', { key: '\uE000KEY_THREE\uE001' })), /no key has/],
     ['text around a variable', () => admin.add(entry('x', { key: 'sk-${KEY_ONE}' })), /one \$\{VARIABLE\}/],
     ['the same key twice', () => admin.add(entry('x', { key: ENV.KEY_ONE })), /same key as "one"/],
     ['limits that differ inside a quota group', async () => {

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CAMERA_REGISTRY, cameraRegistryActor } from '../../src/actors/camera-registry.ts';
+import { CAMERA_REGISTRY, type CameraEntry, cameraRegistryActor, NotSaved } from '../../src/actors/camera-registry.ts';
 import { type CameraStore, MAX_CAMERAS } from '../../src/infra/camera-store.ts';
 import type { CameraConfig } from '../../src/messages/camera.ts';
 import { child, supervisor } from '../../src/runtime/supervision.ts';
 import { startSystem } from '../../src/runtime/system.ts';
 import { ManualClock } from '../../src/runtime/testing/manual-clock.ts';
+import { StorageError } from '../../src/storage/errors.ts';
 import { FakeTaskBus } from '../support/fake-bus.ts';
 import { memoryLog } from '../support/log.ts';
 
@@ -35,4 +36,59 @@ test('a list that is full says so, takes nothing more, and has room again when a
   assert.equal(await add('one-more'), 'added');
   assert.equal(saved.at(-1)?.cameraId, 'one-more');
   await system.stop();
+});
+
+test('a save that fails changes nothing, however often: no camera is touched, the actor lives, and it works again later', async (t) => {
+  const clock = new ManualClock();
+  let full = false;
+  let saved: readonly CameraConfig[] = [{ ...camera('a'), enabled: true }, camera('b')];
+  const store: CameraStore = {
+    path: 'cameras.json',
+    load: async () => ({ cameras: saved, movedAside: null, problems: [] }),
+    save: async (cameras) => {
+      if (full) throw new StorageError('DISK_FULL', 'the disk of /data is full');
+      saved = cameras;
+    },
+  };
+  const crew = { started: [] as string[], stopped: [] as string[] };
+  const init = {
+    store,
+    crew: {
+      start: async ({ cameraId }: CameraConfig) => {
+        crew.started.push(cameraId);
+        return { previewPort: 5_000 };
+      },
+      stop: async (cameraId: string) => void crew.stopped.push(cameraId),
+    },
+    bus: new FakeTaskBus(clock),
+    fixed: [camera('demo')],
+    onStatus: () => undefined,
+  };
+  let restarts = 0;
+  const system = await startSystem(supervisor('root', [child('camera-registry', cameraRegistryActor, () => init)]), { log: memoryLog(), clock, onEscalation: (error) => assert.fail(error.message) });
+  t.after(() => system.stop());
+  system.subscribe((event) => void (restarts += event.type === 'failed' ? 1 : 0));
+  const registry = system.ref(CAMERA_REGISTRY);
+  const before = await registry.ask({ type: 'list' }, PATIENCE);
+  const changed = { name: 'after', enabled: false };
+
+  full = true;
+  for (let attempt = 0; attempt < 40; attempt++) {
+    const outcomes = [
+      await registry.ask({ type: 'add', config: camera('new') }, PATIENCE),
+      await registry.ask({ type: 'change', cameraId: 'a', patch: changed }, PATIENCE),
+      await registry.ask({ type: 'remove', cameraId: 'a' }, PATIENCE),
+    ];
+    for (const outcome of outcomes) assert.ok(outcome instanceof NotSaved && outcome.error instanceof StorageError);
+  }
+  assert.deepEqual(await registry.ask({ type: 'list' }, PATIENCE), before);
+  assert.deepEqual(crew, { started: ['a'], stopped: [] });
+  assert.equal(restarts, 0);
+  assert.equal((await registry.ask({ type: 'change', cameraId: 'demo', patch: { name: 'not stored anyway' } }, PATIENCE) as CameraEntry).config.name, 'not stored anyway');
+
+  full = false;
+  assert.equal((await registry.ask({ type: 'change', cameraId: 'a', patch: changed }, PATIENCE) as CameraEntry).config.name, 'after');
+  assert.equal(await registry.ask({ type: 'remove', cameraId: 'a' }, PATIENCE), true);
+  assert.equal(await registry.ask({ type: 'add', config: camera('new') }, PATIENCE), 'added');
+  assert.deepEqual(saved.map(({ cameraId }) => cameraId), ['b', 'new']);
 });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { FileCameraStore } from '../../src/infra/camera-store.ts';
+import { DataNotices } from '../../src/storage/set-aside.ts';
 import { config } from '../support/http-fakes.ts';
 import { memoryLog } from '../support/log.ts';
 
@@ -72,12 +73,47 @@ describe('camera store', () => {
     assert.ok(!JSON.stringify([problems, log.lines]).includes('s3cret'));
   });
 
-  it('refuses a file of a newer version instead of touching it', async () => {
+  it('sets a file of another version aside as it is, and says which program reads it', async () => {
     await open().save([]);
-    const newer = JSON.stringify({ version: 2, cameras: [], more: true });
+    const newer = JSON.stringify({ version: 2, cameras: [config('a')], more: true });
     await writeFile(path, newer);
-    await assert.rejects(open().load(), { name: 'InfraError', code: 'CONFIG_INVALID', message: /version 2/u });
-    assert.equal(await readFile(path, 'utf8'), newer);
+    const { cameras, movedAside, problems } = await open().load();
+    assert.deepEqual(cameras, []);
+    assert.match(problems.join(), /version 2/u);
+    assert.equal(await readFile(movedAside!, 'utf8'), newer);
+  });
+
+  for (const [what, make] of Object.entries({
+    'an empty file': () => writeFile(path, ''),
+    'a file of zeros': () => writeFile(path, Buffer.alloc(4_096)),
+    garbage: () => writeFile(path, Buffer.from('ff00c1fe80', 'hex')),
+    'a folder': () => mkdir(path),
+    'a file of 17 MB': () => writeFile(path, Buffer.alloc(17 * 1024 * 1024, 0x20)),
+    'a million brackets': () => writeFile(path, '['.repeat(1_000_000)),
+    'the null of JSON': () => writeFile(path, 'null'),
+  })) {
+    it(`sets ${what} aside, says so for health, and goes on`, async () => {
+      await mkdir(join(folder, 'data'));
+      await make();
+      const notices = new DataNotices(log);
+      const { cameras, movedAside } = await new FileCameraStore({ path, log, notices }).load();
+      assert.deepEqual(cameras, []);
+      assert.ok(notices.list()[0]!.includes(movedAside!) && notices.list()[0]!.includes(path));
+      assert.deepEqual((await readdir(join(folder, 'data'))).length, 1, 'what was there is still there');
+      await open().save([config('a')]);
+      assert.deepEqual((await open().load()).cameras, [config('a')]);
+    });
+  }
+
+  it('one broken entry of many takes no other with it, and a thousand broken ones make no endless notice', async () => {
+    await mkdir(join(folder, 'data'));
+    const broken = Array.from({ length: 1_000 }, (_, index) => ({ ...config(`bad-${index}`), url: 42 }));
+    await writeFile(path, JSON.stringify({ version: 1, cameras: [config('a'), ...broken, config('z')] }));
+    const notices = new DataNotices(log);
+    const { cameras } = await new FileCameraStore({ path, log, notices }).load();
+    assert.deepEqual(cameras, [config('a'), config('z')]);
+    assert.match(notices.list()[0]!, /and 990 more/u);
+    assert.ok(notices.list()[0]!.length < 6_000);
   });
 
   it('says so when the file cannot be written, leaves the old one, and works again later', async () => {
@@ -85,20 +121,18 @@ describe('camera store', () => {
     await store.save([config('a')]);
     await rm(path);
     await mkdir(path); // a folder cannot be replaced by a file
-    await assert.rejects(store.save([config('b')]), { code: 'CONFIG_INVALID' });
+    await assert.rejects(store.save([config('b')]), { name: 'StorageError', code: 'NOT_WRITABLE' });
     assert.deepEqual(await readdir(join(folder, 'data')), ['cameras.json'], 'no temporary file is left');
     await rm(path, { recursive: true });
     await store.save([config('c')]);
     assert.deepEqual((await store.load()).cameras, [config('c')]);
   });
 
-  it('closes a file that others could read, and removes what a crash left', async () => {
+  it('closes a file that others could read', async () => {
     await open().save([config('a')]);
     await chmod(path, 0o644);
-    await writeFile(join(folder, 'data', '.cameras.json.0123.tmp'), 'half');
     await open().load();
     assert.equal((await stat(path)).mode & 0o777, 0o600);
-    assert.deepEqual(await readdir(join(folder, 'data')), ['cameras.json']);
     assert.match(log.lines[0]!.message, /0600/u);
   });
 

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { inspect } from 'node:util';
-import { parseKeyConfig } from '../../src/keys/config.ts';
+import { readKeySource } from '../../src/key-admin/key-text.ts';
+import { type Environment, type KeyConfig, parseKeyConfig } from '../../src/keys/config.ts';
 import { KeyError } from '../../src/keys/errors.ts';
-import { loadKeyConfig } from '../../src/keys/load.ts';
 import { Secret } from '../../src/keys/secret.ts';
 
 const TOKEN = 'sk-very-secret-0001';
@@ -23,6 +23,11 @@ function refused(raw: unknown, variables: Record<string, string> = env): KeyErro
     return error;
   }
   assert.fail('was accepted');
+}
+
+async function loadKeyConfig(path: string, variables: Environment): Promise<KeyConfig> {
+  const { raw, source } = await readKeySource(path, null);
+  return parseKeyConfig(raw, variables, source);
 }
 
 describe('key configuration', () => {

@@ -9,25 +9,26 @@ const SRC = join(import.meta.dirname, '..', '..', 'src');
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   messages: [],
   runtime: [],
+  storage: [],
   // Beside the runtime's actors, everyone may use its clock, its log interface and its helpers for errors.
   vision: ['messages'],
   llm: ['messages', 'runtime', 'keys'],
   keys: ['messages', 'runtime'],
-  'key-admin': ['messages', 'runtime', 'keys'],
-  usage: ['runtime'],
+  'key-admin': ['messages', 'runtime', 'keys', 'storage'],
+  usage: ['runtime', 'storage'],
   tasks: ['messages'],
   aggregation: ['messages'],
   source: ['runtime', 'vision'],
   imaging: [],
-  infra: ['messages', 'runtime'],
+  infra: ['messages', 'runtime', 'storage'],
   provision: [],
-  embedded: ['provision'],
-  'model-store': ['messages'],
+  embedded: ['provision', 'storage'],
+  'model-store': ['messages', 'storage'],
   simulator: ['messages', 'runtime', 'keys', 'llm'],
   actors: ['messages', 'runtime', 'vision', 'source', 'imaging', 'tasks', 'aggregation', 'keys', 'llm', 'infra'],
   http: ['messages', 'runtime', 'infra'],
-  app: ['key-admin', 'usage', 'messages', 'runtime', 'vision', 'keys', 'llm', 'infra', 'provision', 'embedded', 'model-store', 'simulator', 'actors', 'http', 'imaging'],
-  cli: ['key-admin', 'messages', 'runtime', 'keys', 'llm', 'infra', 'provision', 'model-store', 'vision', 'app'],
+  app: ['storage', 'key-admin', 'usage', 'messages', 'runtime', 'vision', 'keys', 'llm', 'infra', 'provision', 'embedded', 'model-store', 'simulator', 'actors', 'http', 'imaging'],
+  cli: ['storage', 'key-admin', 'messages', 'runtime', 'keys', 'llm', 'infra', 'provision', 'model-store', 'vision', 'app'],
 };
 
 interface Import {

@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Redis } from 'ioredis';
 import { startRedisServer } from '../../src/embedded/redis-server.ts';
 import { UsageBooks } from '../../src/usage/books.ts';
 import { dayOf, sumRows, UsageLedger } from '../../src/usage/ledger.ts';
+import { DataNotices } from '../../src/storage/set-aside.ts';
 import { temporaryFolder } from '../support/gantry.ts';
 import { memoryLog } from '../support/log.ts';
+import { until } from '../support/until.ts';
 
 const call = (keyName: string, cameraId: string, promptTokens = 1_000, completionTokens = 100) => ({ keyName, cameraId, promptTokens, completionTokens });
 const ledgerAt = (time: { now: number }, dailyBudget: number | null = null) =>
@@ -48,7 +50,7 @@ test('usage survives a restart; nodes see each other in Redis, nothing is counte
   const log = memoryLog();
   const server = await startRedisServer({ dataDir: join(folder, 'redis'), port: 0, log, onProgress: () => undefined });
   const time = { now: Date.now() };
-  const open = async (node: string, ledger = ledgerAt(time, 10)) => ({ ledger, books: await UsageBooks.open({ ledger, folder: join(folder, node), redisUrl: server.url, nodeId: node, log, everyMs: 60_000 }) });
+  const open = async (node: string, ledger = ledgerAt(time, 10)) => ({ ledger, books: await UsageBooks.open({ ledger, folder: join(folder, node), redisUrl: server.url, nodeId: node, log, notices: new DataNotices(log), everyMs: 60_000 }) });
   const ready = new Redis(server.url);
   await ready.ping();
   const one = await open('one');
@@ -81,10 +83,59 @@ test('a broken file is set aside, told, and does not stop the start', async () =
   await mkdir(folder, { recursive: true });
   await writeFile(file, '{"no": "rows"');
   const ledger = ledgerAt({ now: Date.now() });
-  const books = await UsageBooks.open({ ledger, folder, redisUrl: null, nodeId: 'n', log });
+  const notices = new DataNotices(log);
+  const books = await UsageBooks.open({ ledger, folder, redisUrl: null, nodeId: 'n', log, notices });
   assert.deepEqual(ledger.rows(), []);
-  assert.equal(await readFile(`${file}.broken`, 'utf8'), '{"no": "rows"');
+  const aside = (await readdir(folder)).find((name) => name.includes('.broken-')) ?? '';
+  assert.equal(await readFile(join(folder, aside), 'utf8'), '{"no": "rows"');
+  assert.ok(notices.list().join().includes(aside));
   assert.ok(log.lines.some(({ level }) => level === 'error'));
   await books.close();
   await remove();
+});
+
+test('usage that cannot be written is said as long as it cannot, goes on counting, and is written later', async (t) => {
+  const [folder, remove] = await temporaryFolder();
+  t.after(remove);
+  const log = memoryLog();
+  const ledger = ledgerAt({ now: Date.now() });
+  const inTheWay = join(folder, `${dayOf(Date.now())}.json`);
+  const books = await UsageBooks.open({ ledger, folder, redisUrl: null, nodeId: 'n', log, notices: new DataNotices(log), everyMs: 60_000 });
+  t.after(() => books.close());
+  await mkdir(inTheWay);
+  for (let i = 0; i < 3; i++) {
+    ledger.record(call('a', 'x'));
+    await books.flush();
+  }
+  assert.match(books.notices().join(), /cannot be kept/);
+  assert.equal(log.lines.length, 1, 'said once');
+  await rm(inTheWay, { recursive: true });
+  await books.flush();
+  assert.deepEqual(books.notices(), []);
+  assert.equal((JSON.parse(await readFile(inTheWay, 'utf8')) as { calls: number }[])[0]?.calls, 3);
+});
+
+test('rows that somebody else put into Redis cost no other node its count, whatever they are', async (t) => {
+  const [folder, remove] = await temporaryFolder();
+  t.after(remove);
+  const log = memoryLog();
+  const server = await startRedisServer({ dataDir: join(folder, 'redis'), port: 0, log, onProgress: () => undefined });
+  t.after(() => server.stop());
+  const redis = new Redis(server.url);
+  t.after(() => redis.disconnect());
+  const key = `gantry:usage:${dayOf(Date.now())}`;
+  const good = [{ key: 'constructor', camera: '__proto__', calls: 1, promptTokens: 1, completionTokens: 1, cost: 4 }];
+  await redis.hset(key, { good: JSON.stringify(good), garbage: '{', poison: `[${'0,'.repeat(490_000)}0]`, nested: '['.repeat(500_000), huge: 'x'.repeat(9 * 1024 * 1024) });
+  const ledger = ledgerAt({ now: Date.now() }, 10);
+  const books = await UsageBooks.open({ ledger, folder: join(folder, 'n'), redisUrl: server.url, nodeId: 'n', log, notices: new DataNotices(log), everyMs: 60_000 });
+  t.after(() => books.close());
+  await until('the good rows are counted', async () => {
+    await books.flush();
+    return ledger.spent === 4;
+  });
+  assert.match(books.notices().join(), /cannot be read and is not counted.*garbage/);
+  assert.deepEqual((await books.rows(ledger.day)).rows, good);
+  await redis.hdel(key, 'garbage', 'poison', 'nested', 'huge');
+  await books.flush();
+  assert.deepEqual(books.notices(), []);
 });

@@ -1,4 +1,3 @@
-import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { KeyAdminError } from '../../key-admin/errors.ts';
@@ -8,6 +7,8 @@ import { KeyFile } from '../../keys/config.schema.ts';
 import { parseKeyConfig } from '../../keys/config.ts';
 import { KeyError } from '../../keys/errors.ts';
 import { PROJECT_ROOT } from '../../provision/folders.ts';
+import { StorageError } from '../../storage/errors.ts';
+import { writeWhole } from '../../storage/files.ts';
 
 /** Encrypts or decrypts a key file. Nothing of its content is printed. */
 export async function run(command: 'encrypt' | 'decrypt', args: string[]): Promise<number> {
@@ -35,13 +36,12 @@ export async function run(command: 'encrypt' | 'decrypt', args: string[]): Promi
     const { warnings } = parseKeyConfig(raw, process.env, from);
     // Those without a value now, too: whoever starts Gantry has their variables.
     const count = KeyFile.parse(raw ?? {}).api_keys.length;
-    await writeFile(`${to}.new`, command === 'encrypt' ? `${await sealer.seal(clear)}\n` : clear, { mode: 0o600 });
-    await rename(`${to}.new`, to);
+    await writeWhole(to, command === 'encrypt' ? `${await sealer.seal(clear)}\n` : clear);
     for (const warning of command === 'encrypt' ? warnings.filter((each) => !/stands in the file itself/u.test(each)) : []) console.error(warning);
     console.log(command === 'encrypt' ? `${to}: ${count} keys, encrypted. A start uses it as long as the secret is set; now remove ${from}.` : `${to}: ${count} keys in clear, readable by you only. While ${from} is there it is the one that is used.`);
     return 0;
   } catch (thrown) {
-    if (!(thrown instanceof KeyAdminError) && !(thrown instanceof KeyError)) throw thrown;
+    if (!(thrown instanceof KeyAdminError || thrown instanceof KeyError || thrown instanceof StorageError)) throw thrown;
     console.error(thrown.message);
     return 1;
   }

@@ -34,5 +34,6 @@ export const HTTP_ERRORS = {
   UNAVAILABLE: [503, 'a part that is needed cannot be reached now'],
   ROLE_ELSEWHERE: [503, 'another process has the role that answers this'],
   NO_VIDEO: [503, 'the camera has no live video now'],
+  NOT_SAVED: [507, 'the change could not be written to the disk, so nothing was changed'],
 } as const satisfies Readonly<Record<string, readonly [number, string]>>;
 export type HttpErrorCode = keyof typeof HTTP_ERRORS;

@@ -73,11 +73,17 @@ function translate(error: FastifyError | Error, request: FastifyRequest, bodyLim
   const status = 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : 500;
   if (status === 408) return new HttpError('REQUEST_TIMEOUT', 'the request did not arrive in time');
   if (status >= 400 && status < 500) return new HttpError('BAD_REQUEST', redactShort(error.message));
+  if (UNWRITABLE.has(code)) {
+    return new HttpError('NOT_SAVED', `nothing was changed: ${redactShort(asError(error).message)}`, { cause: error });
+  }
   if (UNAVAILABLE.has(code)) {
     return new HttpError('UNAVAILABLE', `this cannot be answered now: ${redactShort(asError(error).message)}`, { cause: error });
   }
   return new HttpError('INTERNAL', 'this is a fault of Gantry; its log says more', { cause: error });
 }
+
+/** What kept a change from being saved. */
+const UNWRITABLE: ReadonlySet<string> = new Set(['DISK_FULL', 'NOT_WRITABLE']);
 
 /** Failures of other rooms that pass by themselves. */
 const UNAVAILABLE: ReadonlySet<string> = new Set(['BUS_DOWN', 'REDIS_DOWN', 'ASK_TIMEOUT', 'MAILBOX_FULL', 'ACTOR_DEAD', 'ACTOR_FAILED', 'STOPPING']);

@@ -31,7 +31,7 @@ export function cameraRoutes(app: App, { ports, sourceAllow, onRemoved }: Camera
 
   app.post(
     '/api/cameras',
-    { schema: { tags, summary: 'Adds a camera; it survives a restart', body: create, response: { 201: CameraView, ...errorReplies(400, 409, 413, 415, 503) } } },
+    { schema: { tags, summary: 'Adds a camera; it survives a restart', body: create, response: { 201: CameraView, ...errorReplies(400, 409, 413, 415, 503, 507) } } },
     async (request, reply) => {
       const { cameraId, name, url, enabled, intervalSeconds } = request.body;
       const outcome = await cameras.add({ cameraId, name: name ?? cameraId, url, enabled, intervalSeconds });
@@ -47,7 +47,7 @@ export function cameraRoutes(app: App, { ports, sourceAllow, onRemoved }: Camera
 
   app.patch(
     '/api/cameras/:id',
-    { schema: { tags, summary: 'Changes the fields given', params: CameraParams, body: patch, response: { 200: CameraView, ...errorReplies(400, 404, 413, 415, 503) } } },
+    { schema: { tags, summary: 'Changes the fields given', params: CameraParams, body: patch, response: { 200: CameraView, ...errorReplies(400, 404, 413, 415, 503, 507) } } },
     async (request) => {
       const changed = await cameras.change(request.params.id, request.body);
       if (changed === null) throw unknown(request.params.id);
@@ -55,7 +55,7 @@ export function cameraRoutes(app: App, { ports, sourceAllow, onRemoved }: Camera
     },
   );
 
-  app.delete('/api/cameras/:id', { schema: { tags, summary: 'Stops and removes a camera', params: CameraParams, response: { 204: z.null(), ...errorReplies(400, 404, 503) } } }, async (request, reply) => {
+  app.delete('/api/cameras/:id', { schema: { tags, summary: 'Stops and removes a camera', params: CameraParams, response: { 204: z.null(), ...errorReplies(400, 404, 503, 507) } } }, async (request, reply) => {
     if (!(await cameras.remove(request.params.id))) throw unknown(request.params.id);
     onRemoved(request.params.id);
     return reply.code(204).send(null);
