@@ -1,26 +1,39 @@
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import { writeSecretFile } from '../embedded/credentials.ts';
+import { natsContext } from '../servers/nats.ts';
 
 /** Where a running Gantry can be reached: written at the start, removed at the stop, read by the command line. */
 export const RuntimeFile = z.object({
   pid: z.int(),
   httpUrl: z.url(),
+  /** With user and password; as `src/servers/nats.ts` reads it. */
   natsUrl: z.string(),
+  /** With user and password; as `src/servers/redis.ts` reads it. */
   redisUrl: z.string().nullable(),
+  /** For the NATS CLI: `nats --context FILE`. */
+  natsContext: z.string(),
 });
 export type RuntimeFile = z.infer<typeof RuntimeFile>;
 
 const fileOf = (dataDir: string): string => join(dataDir, 'gantry.json');
+/** The NATS CLI takes a file for a context when its name ends in `.json`. */
+const contextOf = (dataDir: string): string => resolve(dataDir, 'nats-context.json');
 
-/** Mode 0600: the URLs may hold passwords. */
-export async function writeRuntimeFile(dataDir: string, content: RuntimeFile): Promise<void> {
-  const file = fileOf(dataDir);
-  await writeFile(`${file}.new`, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
-  await rename(`${file}.new`, file);
+/** And the context for the NATS CLI beside it. Both mode 0600: they hold passwords. Resolves to what was written. */
+export async function writeRuntimeFile(dataDir: string, content: Omit<RuntimeFile, 'natsContext'>): Promise<RuntimeFile> {
+  const file = { ...content, natsContext: contextOf(dataDir) };
+  await writeSecretFile(file.natsContext, jsonOf(natsContext(content.natsUrl)));
+  await writeSecretFile(fileOf(dataDir), jsonOf(file));
+  return file;
 }
 
-export const removeRuntimeFile = (dataDir: string): Promise<void> => rm(fileOf(dataDir), { force: true });
+const jsonOf = (value: object): string => `${JSON.stringify(value, null, 2)}\n`;
+
+export async function removeRuntimeFile(dataDir: string): Promise<void> {
+  for (const file of [fileOf(dataDir), contextOf(dataDir)]) await rm(file, { force: true });
+}
 
 /** Null when no Gantry runs on this data folder, as far as the file tells. */
 export async function readRuntimeFile(dataDir: string): Promise<RuntimeFile | null> {

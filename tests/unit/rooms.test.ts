@@ -9,25 +9,27 @@ const SRC = join(import.meta.dirname, '..', '..', 'src');
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   messages: [],
   runtime: [],
+  // How NATS and Redis are reached: everyone who connects.
+  servers: [],
   // Beside the runtime's actors, everyone may use its clock, its log interface and its helpers for errors.
   vision: ['messages'],
   llm: ['messages', 'runtime', 'keys'],
-  keys: ['messages', 'runtime'],
-  'key-admin': ['messages', 'runtime', 'keys'],
-  usage: ['runtime'],
+  keys: ['messages', 'runtime', 'servers'],
+  'key-admin': ['messages', 'runtime', 'keys', 'servers'],
+  usage: ['runtime', 'servers'],
   tasks: ['messages'],
   aggregation: ['messages'],
   source: ['runtime', 'vision'],
   imaging: [],
-  infra: ['messages', 'runtime'],
+  infra: ['messages', 'runtime', 'servers'],
   provision: [],
   embedded: ['provision'],
   'model-store': ['messages'],
   simulator: ['messages', 'runtime', 'keys', 'llm'],
   actors: ['messages', 'runtime', 'vision', 'source', 'imaging', 'tasks', 'aggregation', 'keys', 'llm', 'infra'],
   http: ['messages', 'runtime', 'infra'],
-  app: ['key-admin', 'usage', 'messages', 'runtime', 'vision', 'keys', 'llm', 'infra', 'provision', 'embedded', 'model-store', 'simulator', 'actors', 'http', 'imaging'],
-  cli: ['key-admin', 'messages', 'runtime', 'keys', 'llm', 'infra', 'provision', 'model-store', 'vision', 'app'],
+  app: ['servers', 'key-admin', 'usage', 'messages', 'runtime', 'vision', 'keys', 'llm', 'infra', 'provision', 'embedded', 'model-store', 'simulator', 'actors', 'http', 'imaging'],
+  cli: ['servers', 'key-admin', 'messages', 'runtime', 'keys', 'llm', 'infra', 'provision', 'model-store', 'vision', 'app'],
 };
 
 interface Import {
