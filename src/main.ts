@@ -35,6 +35,7 @@ import { JetStreamOnDemand } from './infra/nats/on-demand-store.ts';
 import { registerRoles } from './infra/nats/services.ts';
 import { RedisStore } from './infra/redis/store.ts';
 import type { CameraStatus } from './messages/camera.ts';
+import { shownNats } from './servers/nats.ts';
 import { DataNotices } from './storage/set-aside.ts';
 import { type ActorSystem, startSystem } from './runtime/system.ts';
 
@@ -70,13 +71,14 @@ export async function startGantry({ config, log, onLost, signal, ...hooks }: Sta
   await stack.step('data folder', () => holdDataFolder(config.dataDir), (release) => release());
   const nats = await stack.step('NATS', () => useNats(config, log), (used) => used.embedded?.stop());
   const redisServer = await stack.step('Redis', () => useRedis(config, log), (used) => used?.embedded?.stop());
+  // Before all that uses it, so that a refused password is the first thing said.
+  const redis = await stack.step('Redis client', () => (redisServer === null ? null : RedisStore.open({ ...redisServer, log })), (store) => store?.close());
   const metrics = createMetrics({ log });
   const sight = has('cameras') ? await useSight(stack, config, log) : null;
   const judgement = has('scheduler') ? await useJudgement(stack, config, redisServer, metrics, log, dataNotices) : null;
 
   // How the actors reach it.
-  const bus = await stack.step('message bus', () => NatsBus.open({ url: nats.url, startTimeoutMs: 30_000, log }), (opened) => opened.close());
-  const redis = await stack.step('Redis client', () => (redisServer === null ? null : RedisStore.open({ ...redisServer, log })), (store) => store?.close());
+  const bus = await stack.step('message bus', () => NatsBus.open({ url: nats.url, startTimeoutMs: 30_000, streamsMb: config.streamsMb, log }), (opened) => opened.close());
   const encoder = await stack.stepIf(has('cameras') || has('aggregator'), 'JPEG encoder', () => new Encoder(), (pool) => pool.close());
   const images = new JetStreamImages(bus);
   const statuses = new Signal<CameraStatus>();
@@ -108,13 +110,14 @@ export async function startGantry({ config, log, onLost, signal, ...hooks }: Sta
   bindMetrics(metrics, { system, bus, redis, aggregatorView, encoder, roles: config.roles, http });
   await stack.step('NATS micro services', () => registerRoles(bus, VERSION, microRoles(system, config.roles, nodeId), log), (unregister) => unregister());
   const url = await stack.step('listening', () => http.listen(config.host, config.port), () => undefined);
-  const natsUrl = nats.url;
-  const redisUrl = redisServer?.url ?? null;
-  await stack.step('runtime file', () => writeRuntimeFile(config.dataDir, { pid: process.pid, httpUrl: url, natsUrl, redisUrl }), () => removeRuntimeFile(config.dataDir));
+  const natsUrl = nats.toolsUrl;
+  const redisUrl = redisServer?.toolsUrl ?? null;
+  const { natsContext } = await stack.step('runtime file', () => writeRuntimeFile(config.dataDir, { pid: process.pid, httpUrl: url, natsUrl, redisUrl }), () => removeRuntimeFile(config.dataDir));
   // Last, so that a stop begins with it.
   await stack.step('readiness', () => (serving = true), () => void (serving = false));
 
-  log.info({ url, natsUrl, roles: config.roles, ms: Math.round(performance.now() - began) }, has('web') ? `Gantry is up: open ${url}${config.basePath === '' ? '' : `${config.basePath}/`}` : `Gantry is up as ${config.roles.join(', ')}: ${url}`);
+  log.info({ natsContext }, `for the NATS CLI: nats --context ${natsContext} sub 'aggregates.>'`);
+  log.info({ url, natsUrl: shownNats(natsUrl), roles: config.roles, ms: Math.round(performance.now() - began) }, has('web') ? `Gantry is up: open ${url}${config.basePath === '' ? '' : `${config.basePath}/`}` : `Gantry is up as ${config.roles.join(', ')}: ${url}`);
   return { url, natsUrl, redisUrl, system, stop: () => stack.stop() };
 }
 

@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { connect } from 'nats';
 import { readRuntimeFile } from '../../src/app/runtime-file.ts';
 import { consumers, PRIORITIES_URGENT_FIRST, streams } from '../../src/messages/subjects.ts';
+import { natsOptions } from '../../src/servers/nats.ts';
 import { bar, machine, print, type Result, resultOf } from '../harness.ts';
 import { run, type Target } from '../pipeline/run.ts';
 import { type Provider, startGantryProcess, startProvider } from '../pipeline/stack.ts';
@@ -102,7 +103,7 @@ async function measure(target: Target, provider: string): Promise<void> {
 
 /** Tasks that no scheduler has taken, looked at every two seconds. Returns what ends it and tells. */
 async function followBacklog(natsUrl: string): Promise<() => Promise<{ readonly most: number; readonly last: number }>> {
-  const nc = await connect({ servers: natsUrl, name: 'gantry-bench' });
+  const nc = await connect({ ...natsOptions(natsUrl), name: 'gantry-bench' });
   const jsm = await nc.jetstreamManager();
   const look = async (): Promise<number> => {
     const infos = await Promise.all(PRIORITIES_URGENT_FIRST.map((priority) => jsm.consumers.info(streams.tasks, consumers.scheduler(priority))));

@@ -4,11 +4,13 @@ import type { CameraIsolation } from '../actors/tree.ts';
 import { AddressRanges } from '../infra/addresses.ts';
 import { InfraError } from '../infra/errors.ts';
 import type { LogLevel } from '../infra/log.ts';
+import { LEAST_STREAMS_MB, STREAMS_MB } from '../infra/nats/stream-sizes.ts';
 import { redactUrl } from '../infra/redact.ts';
 import type { SourceAllow } from '../infra/source-policy.ts';
 import { Secret } from '../keys/secret.ts';
 import { PROJECT_ROOT } from '../provision/folders.ts';
 import { type AccessConfig, readAccess, readSecret } from './access.ts';
+import { natsUrlFrom, redisUrlFrom } from './server-settings.ts';
 
 /** What one process can do of the whole; the way of the data goes through them in this order. */
 export const ROLES = ['cameras', 'scheduler', 'aggregator', 'web'] as const;
@@ -20,10 +22,12 @@ export interface GantryConfig extends AccessConfig {
   readonly host: string;
   /** 0 takes a free port. */
   readonly port: number;
-  /** Null: an embedded nats-server is started. */
+  /** With the login, as `src/servers/nats.ts` reads it. Null: an embedded nats-server is started. */
   readonly natsUrl: string | null;
-  /** Null: an embedded Redis is started. `off`: none is used. */
+  /** As `src/servers/redis.ts` reads it. Null: an embedded Redis is started. `off`: none is used. */
   readonly redisUrl: string | null;
+  /** All streams of NATS together, in MB: what is asked for, less where the server has less. */
+  readonly streamsMb: number;
   /** Streams, Redis's file, the list of cameras. */
   readonly dataDir: string;
   readonly demo: boolean;
@@ -74,7 +78,8 @@ export const USAGE = `Usage: npm start -- [options]
   --roles LIST           what this process does, of ${ROLES.join(',')} (GANTRY_ROLES, default all)
   --log-level LEVEL      debug, info, warn, error (GANTRY_LOG_LEVEL, default info)
 
-Environment only: NATS_URL and REDIS_URL name servers to use instead of the embedded ones (REDIS_URL=off for none),
+Environment only: NATS_URL and REDIS_URL name servers to use instead of the embedded ones (REDIS_URL=off for none);
+how to log in there may be in the URL, or in NATS_USER, NATS_PASSWORD and the like (docs/operations.md).
 GANTRY_TOKEN asks every client for this token and is needed to listen beyond this machine (GANTRY_OPEN=yes insists on
 none), GANTRY_LANGUAGE is en or zh, GANTRY_SOURCE_ALLOW lists the hosts cameras may be read from, GANTRY_ALLOWED_HOSTS
 the public names of this server, GANTRY_TRUSTED_PROXIES the addresses of the proxies in front of it, GANTRY_CORS_ORIGINS
@@ -96,13 +101,17 @@ export function readConfig(args: readonly string[], env: Readonly<Record<string,
   const list = (name: string): string[] => (orNull(name) ?? '').split(',').map((each) => each.trim()).filter((each) => each !== '');
   const sources = list('GANTRY_SOURCE_ALLOW');
   const roles = rolesOf(text(values.roles, 'GANTRY_ROLES', ROLES.join(',')));
-  for (const name of ['NATS_URL', 'REDIS_URL']) if (!roles.includes('cameras') && orNull(name) === null) throw serverMissing(name, roles);
+  const natsUrl = natsUrlFrom(env);
+  const redisUrl = redisUrlFrom(env);
+  if (!roles.includes('cameras') && natsUrl === null) throw serverMissing('NATS_URL', roles);
+  if (!roles.includes('cameras') && redisUrl === null) throw serverMissing('REDIS_URL', roles);
   return {
     roles,
     host: text(values.host, 'HOST', '127.0.0.1'),
     port: number('port', text(values.port, 'PORT', '8080'), 0, 65_535),
-    natsUrl: orNull('NATS_URL'),
-    redisUrl: orNull('REDIS_URL'),
+    natsUrl,
+    redisUrl,
+    streamsMb: number('GANTRY_STREAMS_MB', text(undefined, 'GANTRY_STREAMS_MB', String(STREAMS_MB)), LEAST_STREAMS_MB, 1_000_000),
     dataDir: text(values['data-dir'], 'GANTRY_DATA_DIR', join(PROJECT_ROOT, 'data')),
     demo: values['no-demo'] !== true,
     source: values.source ?? null,

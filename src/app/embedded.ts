@@ -3,27 +3,34 @@ import { join } from 'node:path';
 import { startNatsServer } from '../embedded/nats-server.ts';
 import { startRedisServer } from '../embedded/redis-server.ts';
 import type { EmbeddedService } from '../embedded/service.ts';
+import { STREAMS_MB } from '../infra/nats/stream-sizes.ts';
 import type { Log } from '../infra/log.ts';
 import type { GantryConfig } from './config.ts';
 
 /** A server Gantry uses: its own, or one the operator named. */
 export interface UsedService {
+  /** What Gantry's own clients use; with user and password. */
   readonly url: string;
+  /** What the runtime file tells the tools of whoever runs Gantry. */
+  readonly toolsUrl: string;
   readonly durable: boolean;
   readonly notice: string | null;
   readonly embedded: EmbeddedService | null;
 }
 
-const external = (url: string): UsedService => ({ url, durable: true, notice: null, embedded: null });
-const owned = (service: EmbeddedService): UsedService => ({ url: service.url, durable: service.durable, notice: service.notice, embedded: service });
+const external = (url: string): UsedService => ({ url, toolsUrl: url, durable: true, notice: null, embedded: null });
+const owned = (service: EmbeddedService): UsedService => ({ url: service.ownUrl, toolsUrl: service.url, durable: service.durable, notice: service.notice, embedded: service });
 
 const NATS_PORT = 4222;
 const REDIS_PORT = 6379;
 
+/** Room for the streams and a quarter more. */
+const storeMbFor = (streamsMb: number): number => Math.ceil(Math.max(STREAMS_MB, streamsMb) * 1.25);
+
 /** The NATS named by `NATS_URL`, else one of our own: on the usual port when that is free. */
 export async function useNats(config: GantryConfig, log: Log): Promise<UsedService> {
   if (config.natsUrl !== null) return external(config.natsUrl);
-  const start = (port: number): Promise<EmbeddedService> => startNatsServer({ dataDir: join(config.dataDir, 'nats'), port, log });
+  const start = (port: number): Promise<EmbeddedService> => startNatsServer({ dataDir: join(config.dataDir, 'nats'), port, storeMb: storeMbFor(config.streamsMb), log });
   return owned(await onPreferred(NATS_PORT, start));
 }
 

@@ -9,6 +9,10 @@ export interface HealthFacts {
   readonly roles: readonly Role[];
   readonly uptimeSeconds: number;
   readonly nats: BusState;
+  /** What an operator should know of NATS; null when all is well. */
+  readonly natsNotice: string | null;
+  /** NATS refuses something that Gantry needs. */
+  readonly natsRefuses: boolean;
   readonly redis: RedisHealth;
   /** Null where no cameras are watched. */
   readonly model: string | null;
@@ -19,6 +23,7 @@ export interface HealthFacts {
   readonly notices: readonly string[];
 }
 
+const REDIS_REFUSES = 'until then live push goes over NATS, newest results are not kept; alerts wait in NATS';
 const NATS_AWAY = 'NATS is away: detections wait, nothing is judged and nothing is shown until it is back';
 const REDIS_AWAY = 'Redis is away: live push goes over NATS, newest results are not kept until it is back; alerts wait in NATS';
 const REDIS_OFF = 'Redis is switched off: live push goes over NATS, newest results are not kept; alerts are read from their history';
@@ -28,9 +33,10 @@ export function healthReport(facts: HealthFacts): HealthReport {
   const { redis, cameras } = facts;
   const count = (state: CameraEntry['status']['state']): number => cameras.filter(({ config, status }) => config.enabled && status.state === state).length;
   const faults = cameras.filter(({ config, status }) => config.enabled && (status.state === 'fault' || status.state === 'offline'));
-  const redisNotice = redis.state === 'off' ? REDIS_OFF : redis.state === 'connected' ? redis.notice : REDIS_AWAY;
+  const redisNotice = redis.state === 'off' ? REDIS_OFF : redis.state === 'reconnecting' ? REDIS_AWAY : redis.state === 'degraded' ? `${redis.notice ?? 'Redis takes no writes'}; ${REDIS_REFUSES}` : redis.notice;
+  const natsNotice = facts.nats === 'connected' ? facts.natsNotice : facts.natsNotice === null ? NATS_AWAY : `${NATS_AWAY}; ${facts.natsNotice}`;
   const notices = [
-    ...(facts.nats === 'connected' ? [] : [NATS_AWAY]),
+    ...(natsNotice === null ? [] : [natsNotice]),
     ...(redisNotice === null ? [] : [redisNotice]),
     ...(facts.judging === null ? [] : [facts.judging]),
     ...faults.slice(0, 10).map(({ config, status }) => `camera ${config.cameraId}: ${status.message}`),
@@ -38,11 +44,11 @@ export function healthReport(facts: HealthFacts): HealthReport {
     ...facts.notices,
   ];
   return {
-    status: facts.nats !== 'connected' ? 'down' : redis.state === 'reconnecting' || faults.length > 0 || facts.judging !== null ? 'degraded' : 'ok',
+    status: facts.nats !== 'connected' ? 'down' : redis.state === 'reconnecting' || redis.state === 'degraded' || facts.natsRefuses || faults.length > 0 || facts.judging !== null ? 'degraded' : 'ok',
     version: facts.version,
     roles: [...facts.roles],
     uptimeSeconds: Math.round(facts.uptimeSeconds * 10) / 10,
-    nats: { state: facts.nats, notice: facts.nats === 'connected' ? null : NATS_AWAY },
+    nats: { state: facts.nats, notice: natsNotice },
     redis: { state: redis.state, durable: redis.durable, notice: redisNotice, failedWrites: redis.failedWrites },
     models: facts.model === null ? [] : [{ name: facts.model, state: 'ready', notice: null }],
     cameras: { total: cameras.length, online: count('online'), connecting: count('connecting'), offline: count('offline'), fault: count('fault') },

@@ -75,6 +75,8 @@ export function httpPorts(parts: PortParts): HttpPorts {
         roles: config.roles,
         uptimeSeconds: (performance.now() - began) / 1_000,
         nats: bus.state(),
+        natsNotice: bus.notice(),
+        natsRefuses: bus.link.trouble !== null,
         redis: redisHealth(parts),
         model: parts.sight?.model.name ?? null,
         ...watched,

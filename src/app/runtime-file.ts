@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import { natsContext } from '../servers/nats.ts';
 import { StorageError } from '../storage/errors.ts';
 import { readWhole, writeWhole } from '../storage/files.ts';
 import { parseJson } from '../storage/json.ts';
@@ -9,19 +10,36 @@ import { parseJson } from '../storage/json.ts';
 export const RuntimeFile = z.object({
   pid: z.int(),
   httpUrl: z.url(),
+  /** With user and password; as `src/servers/nats.ts` reads it. */
   natsUrl: z.string(),
+  /** With user and password; as `src/servers/redis.ts` reads it. */
   redisUrl: z.string().nullable(),
+  /** For the NATS CLI: `nats --context FILE`. */
+  natsContext: z.string(),
 });
 export type RuntimeFile = z.infer<typeof RuntimeFile>;
 
 const fileOf = (dataDir: string): string => join(dataDir, 'gantry.json');
 const BOUNDS = { maxLength: 65_536, maxParts: 100 };
+/** The NATS CLI takes a file for a context when its name ends in `.json`. */
+const contextOf = (dataDir: string): string => resolve(dataDir, 'nats-context.json');
 
-/** Mode 0600: the URLs may hold passwords. Rejects `DISK_FULL` or `NOT_WRITABLE`. */
-export const writeRuntimeFile = (dataDir: string, content: RuntimeFile): Promise<void> =>
-  writeWhole(fileOf(dataDir), `${JSON.stringify(content, null, 2)}\n`);
+/**
+ * And the context for the NATS CLI beside it. Both mode 0600: they hold passwords. Resolves to what was written.
+ * Rejects `DISK_FULL` or `NOT_WRITABLE`.
+ */
+export async function writeRuntimeFile(dataDir: string, content: Omit<RuntimeFile, 'natsContext'>): Promise<RuntimeFile> {
+  const file = { ...content, natsContext: contextOf(dataDir) };
+  await writeWhole(file.natsContext, jsonOf(natsContext(content.natsUrl)));
+  await writeWhole(fileOf(dataDir), jsonOf(file));
+  return file;
+}
 
-export const removeRuntimeFile = (dataDir: string): Promise<void> => rm(fileOf(dataDir), { force: true });
+const jsonOf = (value: object): string => `${JSON.stringify(value, null, 2)}\n`;
+
+export async function removeRuntimeFile(dataDir: string): Promise<void> {
+  for (const file of [fileOf(dataDir), contextOf(dataDir)]) await rm(file, { force: true });
+}
 
 /** Null when no Gantry runs on this data folder, as far as the file tells. Rejects `MALFORMED`, `NOT_READABLE`. */
 export async function readRuntimeFile(dataDir: string): Promise<RuntimeFile | null> {

@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { Redis } from 'ioredis';
 import { connect } from 'nats';
 import { z } from 'zod';
 import { readRuntimeFile, type RuntimeFile } from '../app/runtime-file.ts';
@@ -12,6 +11,8 @@ import { redisKeys, subjects } from '../messages/subjects.ts';
 import { AssessmentTask } from '../messages/task.ts';
 import { PROJECT_ROOT } from '../provision/folders.ts';
 import { secretFromEnv } from '../keys/env-secret.ts';
+import { natsOptions } from '../servers/nats.ts';
+import { connectRedis } from '../servers/redis.ts';
 import { CheckLedger, type CheckReport, STAGES } from './check/ledger.ts';
 
 const USAGE = `Usage: npm run check:e2e -- --camera-id ID [--duration SECONDS] [--data-dir DIR] [--json]
@@ -57,7 +58,7 @@ function readOptions(args: string[]): { cameraId: string; seconds: number; dataD
 
 /** Listens on NATS and the WebSocket, then looks at Redis. Returns what is wrong beside the stages. */
 async function watch(running: RuntimeFile, cameraId: CameraId, ms: number, ledger: CheckLedger): Promise<string[]> {
-  const nc = await connect({ servers: running.natsUrl, name: 'gantry-check', timeout: 3_000 });
+  const nc = await connect({ ...natsOptions(running.natsUrl), name: 'gantry-check', timeout: 3_000 });
   const problems: string[] = [];
   const follow = <T>(subject: string, parser: { parse(body: unknown): T }, note: (body: T, at: number) => void): void => {
     nc.subscribe(subject, {
@@ -113,7 +114,7 @@ async function followFeed(httpUrl: string, cameraId: CameraId, ledger: CheckLedg
 
 async function checkRedis(url: string | null, cameraId: CameraId): Promise<string[]> {
   if (url === null) return [];
-  const redis = new Redis(url, { lazyConnect: true, maxRetriesPerRequest: 0, retryStrategy: () => null });
+  const redis = connectRedis(url, { lazyConnect: true, maxRetriesPerRequest: 0, retryStrategy: () => null });
   redis.on('error', () => undefined);
   try {
     await redis.connect();

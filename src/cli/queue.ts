@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
 import { connect, type JetStreamManager, NatsError } from 'nats';
-import { redactUrl } from '../infra/redact.ts';
 import { consumers, PRIORITIES_URGENT_FIRST, streams, subjects } from '../messages/subjects.ts';
 import type { Priority } from '../messages/task.ts';
+import { natsOptions, shownNats } from '../servers/nats.ts';
 import { findNats } from './running-nats.ts';
 
 const USAGE = `usage: gantry queue [--data-dir DIR] [--over SECONDS] [--json]
@@ -45,7 +45,7 @@ export async function run(args: string[]): Promise<number> {
   const url = await findNats(values['data-dir']);
   if (url === undefined) return 1;
   try {
-    const nc = await connect({ servers: url, name: 'gantry-queue', timeout: 3_000, reconnect: false });
+    const nc = await connect({ ...natsOptions(url), name: 'gantry-queue', timeout: 3_000, reconnect: false });
     try {
       const rows = await readQueue(await nc.jetstreamManager(), seconds * 1_000);
       console.log(values.json === true ? JSON.stringify(rows, null, 2) : table(rows));
@@ -54,7 +54,7 @@ export async function run(args: string[]): Promise<number> {
       await nc.close();
     }
   } catch (thrown) {
-    console.error(`the queue at ${redactUrl(url)} cannot be asked: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
+    console.error(`the queue at ${shownNats(url)} cannot be asked: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
     return 1;
   }
 }

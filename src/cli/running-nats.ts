@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import { readRuntimeFile } from '../app/runtime-file.ts';
 import { NatsLink } from '../infra/nats/connection.ts';
-import { redactUrl } from '../infra/redact.ts';
 import { PROJECT_ROOT } from '../provision/folders.ts';
 import { asError } from '../runtime/errors.ts';
+import { natsUrlFrom } from '../app/server-settings.ts';
+import { shownNats } from '../servers/nats.ts';
 
 const ANSWER_MS = 3_000;
 const QUIET = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -11,8 +12,13 @@ const QUIET = { debug: () => undefined, info: () => undefined, warn: () => undef
 /** NATS of the Gantry that runs on this data folder, or NATS_URL; undefined, and said so, when there is neither. */
 export async function findNats(dataDir: string | undefined): Promise<string | undefined> {
   const folder = dataDir ?? process.env['GANTRY_DATA_DIR'] ?? join(PROJECT_ROOT, 'data');
-  const url = (await readRuntimeFile(folder))?.natsUrl ?? process.env['NATS_URL'];
-  if (url !== undefined && url !== '') return url;
+  try {
+    const url = (await readRuntimeFile(folder))?.natsUrl ?? natsUrlFrom(process.env);
+    if (url !== null) return url;
+  } catch (thrown) {
+    console.error(asError(thrown).message);
+    return undefined;
+  }
   console.error(`no Gantry runs on ${folder}: start one with npm start, or name its NATS in NATS_URL`);
   return undefined;
 }
@@ -26,7 +32,7 @@ export async function withNats(dataDir: string | undefined, use: (link: NatsLink
     link = await NatsLink.open({ url, startTimeoutMs: ANSWER_MS, log: QUIET, onReconnect: () => Promise.resolve() });
     return await use(link);
   } catch (thrown) {
-    console.error(`NATS at ${redactUrl(url)}: ${asError(thrown).message}`);
+    console.error(`NATS at ${shownNats(url)}: ${asError(thrown).message}`);
     return 1;
   } finally {
     await link?.close();

@@ -12,6 +12,8 @@ export interface ProcessOptions {
   readonly args: readonly string[];
   /** Added to this process's environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Called once, when no other process uses the same folder any more, and before the first launch: writes what the program reads. */
+  readonly prepare?: () => Promise<void>;
   /** Resolves once the program serves. Rejects when `signal` is aborted (it ended, took too long, or is being stopped). */
   readonly ready: (signal: AbortSignal) => Promise<void>;
   /** Default 10 s. */
@@ -63,6 +65,7 @@ export class ManagedProcess {
       const leftover = await endLeftover(options.pidFile);
       if (leftover !== 'none') options.log.warn({ service: options.name, ...leftover }, `ended the ${options.name} that a killed Gantry had left behind`);
     }
+    await options.prepare?.();
     const managed = new ManagedProcess(options);
     managed.#announce('starting');
     try {

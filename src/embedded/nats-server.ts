@@ -1,8 +1,9 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { findNatsServer } from '../provision/binaries.ts';
 import type { Binary } from '../provision/binaries.ts';
+import { type Credentials, makeCredentials, writeSecretFile } from './credentials.ts';
 import { ManagedProcess } from './managed-process.ts';
 import { type EmbeddedService, type OnServiceState, serviceOf, type ServiceLog } from './service.ts';
 import { onFreePort, untilAnswers } from './tcp.ts';
@@ -14,8 +15,8 @@ export interface NatsServerOptions {
   readonly host?: string;
   /** Default 0: any free port. */
   readonly port?: number;
-  /** Port of nats-server's own HTTP monitoring on 127.0.0.1; default none. */
-  readonly monitoringPort?: number;
+  /** All streams together may have so many MB; default 4096. */
+  readonly storeMb?: number;
   /** Default: what `findNatsServer` finds. */
   readonly binary?: Binary;
   readonly log: ServiceLog;
@@ -24,7 +25,7 @@ export interface NatsServerOptions {
 
 const MAX_PAYLOAD = 1024 * 1024;
 /** The bounds of all streams together must fit: the server reserves them. */
-const MAX_FILE_STORE = 4 * 1024 ** 3;
+const STORE_MB = 4_096;
 const MAX_MEMORY_STORE = 256 * 1024 ** 2;
 
 /**
@@ -38,7 +39,8 @@ function threadsEnv(): Readonly<Record<string, string>> {
 
 /**
  * A nats-server with JetStream as a child process: messages up to 1 MB, 4 GB of streams on disk, 256 MB in memory.
- * Restarted on the same port when it dies, so that clients reconnect.
+ * Restarted on the same port when it dies, so that clients reconnect. It asks for a user and a password made for this
+ * start: they are in its configuration file, for this user's eyes only, and never among its arguments.
  * @throws {EmbeddedError} as {@link ManagedProcess.start}; {@link ProvisionError} `PROGRAM_MISSING`.
  */
 export async function startNatsServer(options: NatsServerOptions): Promise<EmbeddedService> {
@@ -46,15 +48,17 @@ export async function startNatsServer(options: NatsServerOptions): Promise<Embed
   const dataDir = resolve(options.dataDir);
   const binary = options.binary ?? (await findNatsServer());
   const configFile = join(dataDir, 'nats-server.conf');
-  await mkdir(dataDir, { recursive: true });
+  const credentials = makeCredentials('gantry');
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
 
   return onFreePort(host, options.port ?? 0, async (port) => {
-    await writeFile(configFile, natsConfig({ host, port, storeDir: join(dataDir, 'jetstream'), monitoringPort: options.monitoringPort ?? null }));
+    const config = natsConfig({ host, port, credentials, storeDir: join(dataDir, 'jetstream'), storeMb: options.storeMb ?? STORE_MB });
     const running = await ManagedProcess.start({
       name: 'nats-server',
       command: binary.path,
       args: ['--config', configFile],
       env: { ...binary.env, ...threadsEnv() },
+      prepare: () => writeSecretFile(configFile, config),
       // The greeting tells whether JetStream is on; it is sent at once, but JetStream recovers its streams before.
       ready: (signal) => untilAnswers({ host, port, send: '', isReady: (greeting) => greeting.includes('\r\n') && greeting.includes('"jetstream":true') }, signal),
       readyTimeoutMs: 20_000,
@@ -62,26 +66,28 @@ export async function startNatsServer(options: NatsServerOptions): Promise<Embed
       log: options.log,
       ...(options.onState === undefined ? {} : { onState: options.onState }),
     });
-    return serviceOf(running, { name: 'nats', url: `nats://${host}:${port}`, kind: 'nats-server', version: binary.version });
+    const url = `nats://${credentials.user}:${credentials.password}@${host}:${port}`;
+    return serviceOf(running, { name: 'nats', url, ownUrl: url, kind: 'nats-server', version: binary.version });
   });
 }
 
 export interface NatsConfig {
   readonly host: string;
   readonly port: number;
+  readonly credentials: Credentials;
   readonly storeDir: string;
-  readonly monitoringPort: number | null;
+  readonly storeMb: number;
 }
 
 /** nats-server's configuration file. */
 export function natsConfig(config: NatsConfig): string {
   return [
     `listen: ${JSON.stringify(`${config.host}:${config.port}`)}`,
-    ...(config.monitoringPort === null ? [] : [`http: "127.0.0.1:${config.monitoringPort}"`]),
+    `authorization { user: ${JSON.stringify(config.credentials.user)}, password: ${JSON.stringify(config.credentials.password)} }`,
     `max_payload: ${MAX_PAYLOAD}`,
     'jetstream {',
     `  store_dir: ${JSON.stringify(config.storeDir)}`,
-    `  max_file_store: ${MAX_FILE_STORE}`,
+    `  max_file_store: ${config.storeMb * 1024 ** 2}`,
     `  max_memory_store: ${MAX_MEMORY_STORE}`,
     '}',
     '',

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import type { Binary } from '../provision/binaries.ts';
 import type { OnProgress } from '../provision/errors.ts';
 import { ensureRedisServer } from '../provision/redis.ts';
+import { type Credentials, makeCredentials, passwordHash, writeSecretFile } from './credentials.ts';
 import { ManagedProcess } from './managed-process.ts';
 import { startRedisStandIn } from './redis-stand-in.ts';
 import { type EmbeddedService, type OnServiceState, serviceOf, type ServiceLog } from './service.ts';
@@ -42,7 +43,9 @@ export const REDIS_OPTIONS: Readonly<Record<string, string>> = {
 
 /**
  * A Redis for this Gantry: the real one (PATH, else unpacked from Debian's packages) as a child process, restarted on
- * the same port when it dies; else the stand-in inside this process, which keeps nothing and says so in `notice`.
+ * the same port when it dies; else the stand-in inside this process, which keeps nothing and says so in `notice`. Both ask
+ * for a password made for this start. The real one knows two users, see {@link redisConfig}; their passwords are in a
+ * file for this user's eyes only, as hashes, and never among its arguments.
  * @throws {EmbeddedError} as {@link ManagedProcess.start}.
  */
 export async function startRedisServer(options: RedisServerOptions): Promise<EmbeddedService> {
@@ -59,22 +62,49 @@ export async function startRedisServer(options: RedisServerOptions): Promise<Emb
 
 async function startRealRedis(options: RedisServerOptions, binary: Binary): Promise<EmbeddedService> {
   const dataDir = resolve(options.dataDir);
-  await mkdir(dataDir, { recursive: true });
+  const configFile = join(dataDir, 'redis-server.conf');
+  const [operator, own] = [makeCredentials('operator'), makeCredentials('gantry')];
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
   return onFreePort(HOST, options.port ?? 0, async (port) => {
-    const settings = { bind: HOST, port: String(port), dir: dataDir, daemonize: 'no', ...REDIS_OPTIONS };
+    const config = redisConfig({ port, dataDir, operator, own });
+    const urlOf = ({ user, password }: Credentials): string => `redis://${user}:${password}@${HOST}:${port}`;
     const running = await ManagedProcess.start({
       name: 'redis-server',
       command: binary.path,
-      args: Object.entries(settings).flatMap(([key, value]) => [`--${key}`, value]),
+      args: [configFile],
       env: binary.env,
+      prepare: () => writeSecretFile(configFile, config),
       // While it reads its append-only file it answers -LOADING.
-      ready: (ended) => untilAnswers({ host: HOST, port, send: 'PING\r\n', isReady: (answer) => answer.startsWith('+PONG') }, ended),
+      ready: (ended) => untilAnswers({ host: HOST, port, send: `AUTH ${own.user} ${own.password}\r\nPING\r\n`, isReady: (answer) => answer.includes('+PONG') }, ended),
       // A large append-only file takes its time.
       readyTimeoutMs: 60_000,
       pidFile: join(dataDir, 'redis-server.pid.json'),
       log: options.log,
       ...(options.onState === undefined ? {} : { onState: options.onState }),
     });
-    return serviceOf(running, { name: 'redis', url: `redis://${HOST}:${port}`, kind: 'redis-server', version: binary.version });
+    return serviceOf(running, { name: 'redis', url: urlOf(operator), ownUrl: urlOf(own), kind: 'redis-server', version: binary.version });
   });
+}
+
+export interface RedisConfig {
+  readonly port: number;
+  readonly dataDir: string;
+  readonly operator: Credentials;
+  readonly own: Credentials;
+}
+
+/**
+ * Redis's configuration file. `operator` may do everything: the tools of whoever runs Gantry. `own` is what Gantry itself
+ * uses: nothing that changes the server, ends it, loads code or writes files (`@dangerous`: CONFIG, DEBUG, MODULE,
+ * SHUTDOWN, ACL, SAVE, REPLICAOF, FLUSHALL, KEYS and the like), but INFO, which clients ask for when they connect.
+ */
+export function redisConfig({ port, dataDir, operator, own }: RedisConfig): string {
+  const settings = { bind: HOST, port: String(port), dir: dataDir, daemonize: 'no', ...REDIS_OPTIONS };
+  return [
+    ...Object.entries(settings).map(([key, value]) => `${key} ${JSON.stringify(value)}`),
+    'user default off',
+    `user ${operator.user} on #${passwordHash(operator)} ~* &* +@all`,
+    `user ${own.user} on #${passwordHash(own)} ~* &* +@all -@dangerous +info`,
+    '',
+  ].join('\n');
 }

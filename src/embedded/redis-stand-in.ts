@@ -1,5 +1,6 @@
 import type { Server, Socket } from 'node:net';
 import { createRedisCommandExecutor, RedisServerState, Resp2Server } from 'js-redis-server/core';
+import { makeCredentials } from './credentials.ts';
 import type { EmbeddedService, OnServiceState, ServiceLog, ServiceState } from './service.ts';
 import { EmbeddedError } from './service.ts';
 
@@ -21,7 +22,9 @@ const HOST = '127.0.0.1';
  * listens on every interface.
  */
 export async function startRedisStandIn(options: RedisStandInOptions): Promise<EmbeddedService> {
-  const keyspace = new RedisServerState({ databaseCount: 16 });
+  // It knows the default user only.
+  const { user, password } = makeCredentials('default');
+  const keyspace = new RedisServerState({ databaseCount: 16, requirepass: password });
   const resp = new Resp2Server({
     server: keyspace,
     executor: createRedisCommandExecutor(),
@@ -45,9 +48,11 @@ export async function startRedisStandIn(options: RedisStandInOptions): Promise<E
     state = 'stopped';
     options.onState?.('stopped');
   };
+  const url = `redis://${user}:${password}@${HOST}:${port}`;
   return {
     name: 'redis',
-    url: `redis://${HOST}:${port}`,
+    url,
+    ownUrl: url,
     kind: 'stand-in',
     version: null,
     durable: false,

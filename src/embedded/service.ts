@@ -12,8 +12,10 @@ export interface ServiceLog {
 export interface EmbeddedService {
   /** `nats` or `redis`. */
   readonly name: string;
-  /** Where clients connect; the same over restarts. */
+  /** Where clients connect, with user and password, all rights; the same over restarts. For tools: keep it secret. */
   readonly url: string;
+  /** The same for Gantry's own clients: a user with no more rights than they need, where the server knows such. */
+  readonly ownUrl: string;
   /** What answers there: `nats-server`, `redis-server`, or `stand-in`. */
   readonly kind: string;
   /** Version as the program gives it; null when it gives none. */
@@ -40,7 +42,7 @@ interface Running {
 }
 
 /** A server that runs as a child process and keeps what is written. */
-export const serviceOf = (running: Running, what: Pick<EmbeddedService, 'name' | 'url' | 'kind' | 'version'>): EmbeddedService => ({
+export const serviceOf = (running: Running, what: Pick<EmbeddedService, 'name' | 'url' | 'ownUrl' | 'kind' | 'version'>): EmbeddedService => ({
   ...what,
   durable: true,
   notice: null,

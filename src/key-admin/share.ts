@@ -1,5 +1,6 @@
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { asError } from '../runtime/errors.ts';
+import { connectRedis } from '../servers/redis.ts';
 
 /** What stands where the record of changes should: `unusable` is what no Gantry wrote. */
 export type SharedRecord = { readonly kind: 'none' } | { readonly kind: 'body'; readonly body: string } | { readonly kind: 'unusable'; readonly why: string };
@@ -56,8 +57,8 @@ export class RedisKeyShare implements KeyShare {
   /** `onError` is told of every failed connection. */
   constructor(url: string, onError: (error: Error) => void) {
     const common = { connectTimeout: 2_000, retryStrategy: (attempt: number) => Math.min(100 * attempt, 1_000) };
-    this.#commands = new Redis(url, { ...common, enableOfflineQueue: false, maxRetriesPerRequest: 0, commandTimeout: 1_000 });
-    this.#subscriber = new Redis(url, { ...common, maxRetriesPerRequest: null });
+    this.#commands = connectRedis(url, { ...common, enableOfflineQueue: false, maxRetriesPerRequest: 0, commandTimeout: 1_000 });
+    this.#subscriber = connectRedis(url, { ...common, maxRetriesPerRequest: null });
     for (const client of [this.#commands, this.#subscriber]) client.on('error', (thrown) => onError(asError(thrown)));
     this.#subscriber.on('message', () => this.#told());
     for (const client of [this.#commands, this.#subscriber]) client.on('ready', () => this.#told());

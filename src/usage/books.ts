@@ -1,8 +1,9 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import type { ActorLog } from '../runtime/actor.ts';
 import { asError } from '../runtime/errors.ts';
+import { connectRedis } from '../servers/redis.ts';
 import { StorageError } from '../storage/errors.ts';
 import { makeFolder, readWhole, writeWhole } from '../storage/files.ts';
 import { parseJson } from '../storage/json.ts';
@@ -49,7 +50,7 @@ export class UsageBooks {
   private constructor(options: BooksOptions) {
     this.#options = options;
     const { redisUrl } = options;
-    this.#redis = redisUrl === null ? null : new Redis(redisUrl, { enableOfflineQueue: false, maxRetriesPerRequest: 0, connectTimeout: 2_000, commandTimeout: 1_000, retryStrategy: (attempt) => Math.min(100 * attempt, 1_000) });
+    this.#redis = redisUrl === null ? null : connectRedis(redisUrl, { enableOfflineQueue: false, maxRetriesPerRequest: 0, connectTimeout: 2_000, commandTimeout: 1_000, retryStrategy: (attempt) => Math.min(100 * attempt, 1_000) });
     // Said once by `#problem`; the store of live results says that Redis is away.
     this.#redis?.on('error', () => undefined);
     this.#timer = setInterval(() => void this.flush(), options.everyMs ?? EVERY_MS).unref();

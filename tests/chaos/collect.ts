@@ -5,6 +5,7 @@ import { connect, type JetStreamManager, NatsError } from 'nats';
 import { Aggregate } from '../../src/messages/aggregate.ts';
 import { AssessmentResult } from '../../src/messages/assessment.ts';
 import { consumers, PRIORITIES_URGENT_FIRST, redisKeys, streams } from '../../src/messages/subjects.ts';
+import { natsOptions } from '../../src/servers/nats.ts';
 import type { Emitted, JournalLine } from './record.ts';
 
 /** One stream read to its end, again and again, each message once. */
@@ -73,7 +74,7 @@ export class Collector {
   }
 
   async #with<T>(work: (jsm: JetStreamManager) => Promise<T>): Promise<T> {
-    const nc = await connect({ servers: this.#natsUrl, timeout: 5_000 });
+    const nc = await connect({ ...natsOptions(this.#natsUrl), timeout: 5_000 });
     try {
       return await work(await nc.jetstreamManager());
     } finally {

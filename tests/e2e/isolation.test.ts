@@ -4,6 +4,7 @@ import { connect, type NatsConnection } from 'nats';
 import type { RtspServer } from '../../src/embedded/rtsp.types.ts';
 import { Detection } from '../../src/messages/detection.ts';
 import { address } from '../../src/runtime/ref.ts';
+import { natsOptions } from '../../src/servers/nats.ts';
 import { startTestGantry, temporaryFolder, type TestGantry } from '../support/gantry.ts';
 import { demoCameras } from '../support/rtsp-cameras.ts';
 import { saboteurCamera, type Sabotage } from '../support/saboteur-camera.ts';
@@ -21,7 +22,7 @@ before(async () => {
   [folder, removeFolder] = await temporaryFolder();
   rtsp = await demoCameras([VICTIM, OTHER]);
   gantry = await startTestGantry(folder, { isolation: 'process', redisUrl: 'off' }, { cameraActor: saboteurCamera });
-  nc = await connect({ servers: gantry.natsUrl });
+  nc = await connect(natsOptions(gantry.natsUrl));
   nc.subscribe('detection-results.>', {
     callback: (_, message) => {
       const { cameraId, frameNumber } = Detection.parse(message.json());

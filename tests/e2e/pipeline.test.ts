@@ -9,6 +9,7 @@ import type { RtspServer } from '../../src/embedded/rtsp.types.ts';
 import type { Aggregate } from '../../src/messages/aggregate.ts';
 import { Detection } from '../../src/messages/detection.ts';
 import { pullModel } from '../../src/model-store/pull.ts';
+import { natsOptions } from '../../src/servers/nats.ts';
 import { simulatedKeys } from '../../src/simulator/keys.ts';
 import { startProviderSimulator } from '../../src/simulator/server.ts';
 import type { ProviderSimulator } from '../../src/simulator/types.ts';
@@ -46,7 +47,7 @@ before(async () => {
   });
   await writeFile(join(folder, 'api_keys.yaml'), JSON.stringify({ strategy: 'round_robin', api_keys, scheduler: { transit_guard_ms: GUARD_MS } }));
   gantry = await startTestGantry(folder);
-  nc = await connect({ servers: gantry.natsUrl });
+  nc = await connect(natsOptions(gantry.natsUrl));
   for (const subject of ['detection-results.>', 'assessment-tasks.>', 'risk-assessment-results.>']) {
     nc.subscribe(subject, { callback: (_, message) => wire.push({ subject: message.subject, header: message.headers?.get('Trace-Id') ?? '', body: message.json() }) });
   }

@@ -5,12 +5,13 @@ import { test } from 'node:test';
 import { connect } from 'nats';
 import { natsConfig, startNatsServer } from '../../src/embedded/nats-server.ts';
 import { EmbeddedError } from '../../src/embedded/service.ts';
+import { natsOptions } from '../../src/servers/nats.ts';
 import { isAlive, memoryLog, stateRecorder, temporaryFolder, until } from './support.ts';
 
 test('nats-server answers with JetStream and the payload limit we set', async (t) => {
   const server = await startNatsServer({ dataDir: await temporaryFolder(t), log: memoryLog() });
   t.after(() => server.stop());
-  const client = await connect({ servers: server.url });
+  const client = await connect(natsOptions(server.url));
   t.after(() => client.close());
   const streams = await client.jetstreamManager();
   await streams.streams.add({ name: 'tasks', subjects: ['tasks.>'] });
@@ -26,7 +27,7 @@ test('nats-server killed with SIGKILL is back on the same port with its messages
   const { seen, onState } = stateRecorder();
   const server = await startNatsServer({ dataDir: await temporaryFolder(t), log: memoryLog(), onState });
   t.after(() => server.stop());
-  const client = await connect({ servers: server.url, reconnectTimeWait: 50, maxReconnectAttempts: -1 });
+  const client = await connect({ ...natsOptions(server.url), reconnectTimeWait: 50, maxReconnectAttempts: -1 });
   t.after(() => client.close());
   const streams = await client.jetstreamManager({ timeout: 500 });
   await streams.streams.add({ name: 'tasks', subjects: ['tasks.>'] });
@@ -78,5 +79,5 @@ test('a second start in a folder that is in use is refused and names the owner',
 });
 
 test('a folder with quotes and spaces in its name reaches the configuration unharmed', () => {
-  assert.match(natsConfig({ host: '127.0.0.1', port: 1, storeDir: '/a "b"/c d', monitoringPort: 8222 }), /store_dir: "\/a \\"b\\"\/c d"/);
+  assert.match(natsConfig({ host: '127.0.0.1', port: 1, credentials: { user: 'u', password: 'p' }, storeDir: '/a "b"/c d', storeMb: 1 }), /store_dir: "\/a \\"b\\"\/c d"/);
 });

@@ -6,6 +6,7 @@ import { AssessmentResult } from '../../src/messages/assessment.ts';
 import type { Detection } from '../../src/messages/detection.ts';
 import { consumers, streams } from '../../src/messages/subjects.ts';
 import { ManualClock } from '../../src/runtime/testing/manual-clock.ts';
+import { natsOptions } from '../../src/servers/nats.ts';
 import { aggregatesOf, allOf, breakingOnce, sendDetection, sendResult, startAggregator, startBus } from '../support/aggregator.ts';
 import { detection, result } from '../support/samples.ts';
 import { until } from '../support/until.ts';
@@ -84,7 +85,7 @@ test('a frame that went out before the process ended is known to the next: repea
 });
 
 test('when the whole process dies at any moment, the next one takes over what it held, and nothing goes out twice', async () => {
-  const nc = await connect({ servers: world.nats.url });
+  const nc = await connect(natsOptions(world.nats.url));
   const jsm = await nc.jetstreamManager();
   const doomed = await world.connect();
   for (const [stream, durable] of CONSUMED) await jsm.consumers.update(stream, durable, { ack_wait: nanos(500) });

@@ -9,6 +9,7 @@ import type { Aggregate } from '../../src/messages/aggregate.ts';
 import { IMAGE_STREAM, subjects } from '../../src/messages/subjects.ts';
 import { child, supervisor } from '../../src/runtime/supervision.ts';
 import { startSystem } from '../../src/runtime/system.ts';
+import { natsOptions } from '../../src/servers/nats.ts';
 import { startBus } from '../support/aggregator.ts';
 import { aggregate } from '../support/http-fakes.ts';
 import { memoryLog } from '../support/log.ts';
@@ -51,7 +52,7 @@ test('the pictures of an alert are there after the originals are gone, each in 5
   });
   assert.deepEqual(stats, { alerts: 3, kept: 2, missing: 2, unreadable: 0 }, 'those of the other alert were never stored');
 
-  const nc = await connect({ servers: world.nats.url });
+  const nc = await connect(natsOptions(world.nats.url));
   await (await nc.jetstreamManager()).streams.purge(IMAGE_STREAM);
   await nc.close();
   const jpeg = await images.get(frameId);

@@ -8,6 +8,7 @@ import { startNatsServer } from '../../src/embedded/nats-server.ts';
 import type { EmbeddedService } from '../../src/embedded/service.ts';
 import type { HttpServer } from '../../src/http/server.ts';
 import { NatsBus } from '../../src/infra/nats/bus.ts';
+import { STREAMS_MB } from '../../src/infra/nats/stream-sizes.ts';
 import { ensureTopology } from '../../src/infra/nats/topology.ts';
 import type { Aggregate, PushedAggregate } from '../../src/messages/aggregate.ts';
 import { streams, subjects } from '../../src/messages/subjects.ts';
@@ -116,7 +117,7 @@ describe('the feed over real NATS', () => {
     const missed = aggregate('a', { risk: 'high' });
     await bus.publish(subjects.alert('a'), missed, { traceId: missed.traceId, cameraId: 'a', requestId: missed.requestId }, missed.requestId);
     await jsm.streams.delete(streams.aggregates);
-    await ensureTopology(jsm);
+    await ensureTopology(bus.link.nc, STREAMS_MB);
     const old = viewer.offset;
     const later = aggregate('a', { risk: 'high' });
     await publish(later, false);

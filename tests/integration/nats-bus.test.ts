@@ -14,6 +14,7 @@ import { registerRoles } from '../../src/infra/nats/services.ts';
 import { Detection } from '../../src/messages/detection.ts';
 import { consumers, streams, subjects } from '../../src/messages/subjects.ts';
 import { findNatsServer } from '../../src/provision/binaries.ts';
+import { natsOptions } from '../../src/servers/nats.ts';
 import { memoryLog } from '../support/log.ts';
 import { detection } from '../support/samples.ts';
 import { until } from '../support/until.ts';
@@ -40,7 +41,7 @@ const generator = () => bus.pull({ stream: streams.detections, durable: consumer
 
 test('a published message is fetched at once, carries readable headers, and is gone after its ack', async () => {
   const seen = Promise.withResolvers<{ text: string; trace: string; camera: string }>();
-  const nc = await connect({ servers: server.url });
+  const nc = await connect(natsOptions(server.url));
   nc.subscribe(subjects.detections, {
     max: 1,
     callback: (_, message) => seen.resolve({ text: message.string(), trace: message.headers?.get('Trace-Id') ?? '', camera: message.headers?.get('Camera-Id') ?? '' }),
@@ -133,7 +134,7 @@ test('images are stored once and read by their id; one too large or unknown is t
 
 test('each role is a micro service that answers its stats', async () => {
   const stop = await registerRoles(bus, '0.1.0', [{ name: 'scheduler', description: 'Calls the model', stats: async () => ({ inFlight: 3 }) }], log);
-  const nc = await connect({ servers: server.url });
+  const nc = await connect(natsOptions(server.url));
   const found: string[] = [];
   for await (const info of await nc.services.client({ strategy: RequestStrategy.JitterTimer, maxWait: 500 }).info()) found.push(info.name);
   assert.deepEqual(found, ['gantry-scheduler']);
@@ -163,8 +164,8 @@ test('a server without JetStream is waited for, then given up with a message tha
   const { path } = await findNatsServer();
   const bare = spawn(path, ['--addr', '127.0.0.1', '--port', String(port)], { stdio: 'ignore' });
   try {
-    await assert.rejects(NatsBus.open({ url: `nats://127.0.0.1:${port}`, startTimeoutMs: 1_500, log }), (error: Error) => /cannot set up the streams: .*is JetStream enabled/.test(error.message));
-    assert.ok(log.lines.some(({ message }) => message.startsWith('waiting for JetStream of NATS: ')));
+    await assert.rejects(NatsBus.open({ url: `nats://127.0.0.1:${port}`, startTimeoutMs: 1_500, log }), (error: Error) => /has no JetStream: start it with --jetstream/.test(error.message));
+    assert.ok(log.lines.some(({ message }) => message.startsWith('waiting for JetStream: NATS at ')));
   } finally {
     bare.kill('SIGKILL');
   }

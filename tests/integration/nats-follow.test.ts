@@ -10,6 +10,7 @@ import { startNatsServer } from '../../src/embedded/nats-server.ts';
 import type { EmbeddedService } from '../../src/embedded/service.ts';
 import { NatsBus } from '../../src/infra/nats/bus.ts';
 import { consumers, streams, subjects } from '../../src/messages/subjects.ts';
+import { natsOptions } from '../../src/servers/nats.ts';
 import { memoryLog } from '../support/log.ts';
 import { until } from '../support/until.ts';
 
@@ -26,7 +27,7 @@ let written = 0;
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'gantry-follow-'));
   server = await startNatsServer({ dataDir: folder, log });
-  nc = await connect({ servers: server.url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
+  nc = await connect({ ...natsOptions(server.url), maxReconnectAttempts: -1, reconnectTimeWait: 50 });
   const jsm = await nc.jetstreamManager();
   await jsm.streams.add({ name: streams.tasks, subjects: [subjects.tasks], retention: 'workqueue' as never });
   await jsm.consumers.add(streams.tasks, { durable_name: consumers.scheduler(5), filter_subject: subjects.tasksOf(5), ack_policy: 'explicit' as never, max_deliver: 5 });

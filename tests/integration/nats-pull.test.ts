@@ -10,6 +10,7 @@ import type { PullConsumer } from '../../src/infra/bus.ts';
 import { NatsBus } from '../../src/infra/nats/bus.ts';
 import { Detection } from '../../src/messages/detection.ts';
 import { consumers, streams, subjects } from '../../src/messages/subjects.ts';
+import { natsOptions } from '../../src/servers/nats.ts';
 import { memoryLog } from '../support/log.ts';
 import { detection } from '../support/samples.ts';
 import { until } from '../support/until.ts';
@@ -26,7 +27,7 @@ before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'gantry-pull-'));
   server = await startNatsServer({ dataDir: folder, log });
   bus = await NatsBus.open({ url: server.url, startTimeoutMs: 5_000, log });
-  beside = await connect({ servers: server.url });
+  beside = await connect(natsOptions(server.url));
   beside.subscribe('$JS.API.CONSUMER.MSG.NEXT.>', { callback: (_, { subject }) => void orders.set(subject, (orders.get(subject) ?? 0) + 1) });
   await beside.flush();
 });

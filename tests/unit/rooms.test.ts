@@ -10,25 +10,27 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   messages: [],
   runtime: [],
   storage: [],
+  // How NATS and Redis are reached: everyone who connects.
+  servers: [],
   // Beside the runtime's actors, everyone may use its clock, its log interface and its helpers for errors.
   vision: ['messages'],
   llm: ['messages', 'runtime', 'keys'],
-  keys: ['messages', 'runtime'],
-  'key-admin': ['messages', 'runtime', 'keys', 'storage'],
-  usage: ['runtime', 'storage'],
+  keys: ['messages', 'runtime', 'servers'],
+  'key-admin': ['messages', 'runtime', 'keys', 'servers', 'storage'],
+  usage: ['runtime', 'servers', 'storage'],
   tasks: ['messages'],
   aggregation: ['messages'],
   source: ['runtime', 'vision'],
   imaging: [],
-  infra: ['messages', 'runtime', 'storage'],
+  infra: ['messages', 'runtime', 'servers', 'storage'],
   provision: [],
   embedded: ['provision', 'storage'],
   'model-store': ['messages', 'storage'],
   simulator: ['messages', 'runtime', 'keys', 'llm'],
   actors: ['messages', 'runtime', 'vision', 'source', 'imaging', 'tasks', 'aggregation', 'keys', 'llm', 'infra'],
   http: ['messages', 'runtime', 'infra'],
-  app: ['storage', 'key-admin', 'usage', 'messages', 'runtime', 'vision', 'keys', 'llm', 'infra', 'provision', 'embedded', 'model-store', 'simulator', 'actors', 'http', 'imaging'],
-  cli: ['storage', 'key-admin', 'messages', 'runtime', 'keys', 'llm', 'infra', 'provision', 'model-store', 'vision', 'app'],
+  app: ['servers', 'storage', 'key-admin', 'usage', 'messages', 'runtime', 'vision', 'keys', 'llm', 'infra', 'provision', 'embedded', 'model-store', 'simulator', 'actors', 'http', 'imaging'],
+  cli: ['servers', 'storage', 'key-admin', 'messages', 'runtime', 'keys', 'llm', 'infra', 'provision', 'model-store', 'vision', 'app'],
 };
 
 interface Import {

@@ -14,7 +14,7 @@ export const HealthReport = z.object({
   uptimeSeconds: z.number().min(0),
   nats: z.object({ state: z.enum(['connected', 'reconnecting', 'closed']), notice: z.string().nullable() }),
   redis: z.object({
-    state: z.enum(['connected', 'reconnecting', 'off']),
+    state: z.enum(['connected', 'degraded', 'reconnecting', 'off']),
     /** False for the embedded stand-in, which keeps nothing. */
     durable: z.boolean(),
     notice: z.string().nullable(),

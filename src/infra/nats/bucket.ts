@@ -1,17 +1,14 @@
 import type { KV } from 'nats';
+import type { BucketPlan } from './buckets.ts';
 import type { NatsLink } from './connection.ts';
 import { asInfraError } from './errors.ts';
 
-export interface BucketOptions {
+export interface BucketOptions extends BucketPlan {
   readonly link: NatsLink;
-  readonly name: string;
-  /** An entry is gone so long after it was last written. */
-  readonly lifeMs: number;
-  readonly maxBytes: number;
   readonly answerMs: number;
 }
 
-/** A JetStream key-value bucket, made when it is first needed, and opened again after whatever failed. */
+/** A JetStream key-value bucket, opened when it is first needed, and again after whatever failed. */
 export class Bucket {
   readonly #options: BucketOptions;
   #opening: Promise<KV> | null = null;

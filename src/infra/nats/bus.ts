@@ -11,8 +11,10 @@ import { asInfraError } from './errors.ts';
 import { epochOf, StreamFollower } from './follow.ts';
 import { JetStreamPull } from './pull.ts';
 import { type RawMessage, readLast, readStream } from './read.ts';
+import { jetStreamAdvice } from './refusals.ts';
 import { sendJson, traceHeaders } from './send.ts';
 import { StandingPull } from './standing-pull.ts';
+import { STREAMS_MB } from './stream-sizes.ts';
 import { ensureTopology, mostDeliveries } from './topology.ts';
 
 const ANSWER_MS = 3_000;
@@ -33,6 +35,9 @@ export class NatsBus implements Bus {
   readonly #log: ActorLog;
   readonly #gravedigger: Gravedigger;
   #jsm: Promise<JetStreamManager> | null = null;
+  /** MB of streams as they were set up last; null before. */
+  #streamsMb: number | null = null;
+  #notice: string | null = null;
 
   private constructor(link: NatsLink, log: ActorLog) {
     this.link = link;
@@ -40,23 +45,28 @@ export class NatsBus implements Bus {
     this.#gravedigger = new Gravedigger({ link, log });
   }
 
-  /** Connects and sets up streams and consumers, waiting for both. Rejects `BUS_DOWN` or `BUS_REFUSED` after the start time-out. */
-  static async open(options: Omit<NatsOptions, 'onReconnect'>): Promise<NatsBus> {
-    const setUp = async (): Promise<void> => ensureTopology(await link.nc.jetstreamManager());
+  /**
+   * Connects and sets up streams and consumers, waiting for both; `streamsMb` as in {@link ensureTopology}. Rejects
+   * `BUS_DOWN` or `BUS_REFUSED` after the start time-out, and at once when no waiting helps.
+   */
+  static async open(options: Omit<NatsOptions, 'onReconnect'> & { readonly streamsMb?: number }): Promise<NatsBus> {
+    const { startTimeoutMs, log, streamsMb = STREAMS_MB } = options;
+    const setUp = async (): Promise<void> => bus.#setUp(streamsMb);
     const link = await NatsLink.open({ ...options, onReconnect: setUp });
-    const deadline = performance.now() + options.startTimeoutMs;
+    const bus = new NatsBus(link, log);
+    const deadline = performance.now() + startTimeoutMs;
     for (let attempt = 1; ; attempt += 1) {
       try {
         await setUp();
-        return new NatsBus(link, options.log);
+        return bus;
       } catch (thrown) {
-        const { code, message } = asInfraError(thrown, 'JetStream');
+        const message = thrown instanceof InfraError ? thrown.message : jetStreamAdvice(thrown, options.url);
         // A server that has just started, or whose disk is full, may be able to in a moment.
-        if (code === 'BUS_REFUSED' || performance.now() >= deadline) {
+        if (asInfraError(thrown, 'JetStream').code === 'BUS_REFUSED' || performance.now() >= deadline) {
           await link.close();
-          throw new InfraError('BUS_REFUSED', `NATS cannot set up the streams: ${message}; is JetStream enabled, is there room for its streams?`, {}, thrown);
+          throw new InfraError('BUS_REFUSED', message, {}, thrown);
         }
-        if (attempt % 10 === 1) options.log.warn({ err: message }, `waiting for JetStream of NATS: ${message}`);
+        if (attempt % 10 === 1) log.warn({ err: asError(thrown).message }, `waiting for JetStream: ${message}`);
         await new Promise((resolve) => setTimeout(resolve, START_AGAIN_MS));
       }
     }
@@ -69,6 +79,11 @@ export class NatsBus implements Bus {
 
   state(): BusState {
     return this.link.state;
+  }
+
+  /** What an operator should know of NATS; null when all is well. */
+  notice(): string | null {
+    return this.link.trouble ?? this.#notice;
   }
 
   async publish(subject: string, body: object, trace: Trace, id: string): Promise<Stored> {
@@ -160,6 +175,16 @@ export class NatsBus implements Bus {
       this.#log.error({ subject: stored.subject, seq: stored.seq, err: asError(thrown).message }, `a message on ${stored.subject} could not be used`);
       return null;
     }
+  }
+
+  /** With what fitted last, so that a reconnect does not try all sizes again. */
+  async #setUp(wantedMb: number): Promise<void> {
+    const mb = await ensureTopology(this.link.nc, this.#streamsMb ?? wantedMb);
+    if (mb === this.#streamsMb) return;
+    this.#streamsMb = mb;
+    if (mb >= wantedMb) return;
+    this.#notice = `NATS has room for ${mb} MB of streams instead of ${wantedMb}: pictures, results and alerts are kept for a shorter time when there are many; give it more (max_file_store, the account's limits), or set GANTRY_STREAMS_MB=${mb}`;
+    this.#log.warn({ streamsMb: mb, wantedMb }, this.#notice);
   }
 
   #manager(): Promise<JetStreamManager> {

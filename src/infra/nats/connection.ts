@@ -5,10 +5,12 @@ import { asError } from '../../runtime/errors.ts';
 import { settlesWithin } from '../../runtime/time-limit.ts';
 import type { BusState } from '../bus.ts';
 import { InfraError } from '../errors.ts';
-import { redactUrl } from '../redact.ts';
+import { natsOptions, natsUser, shownNats } from '../../servers/nats.ts';
+import { natsRefusal } from './refusals.ts';
 import { Wire } from './wire.ts';
 
 export interface NatsOptions {
+  /** As `src/servers/nats.ts` reads it. */
   readonly url: string;
   /** Milliseconds to wait for the first connection before giving up. */
   readonly startTimeoutMs: number;
@@ -20,6 +22,10 @@ export interface NatsOptions {
 const SET_UP_AGAIN_MS = 500;
 /** A server that does not say by then that it has all is not waited for. */
 const LAST_MS = 500;
+/** The same trouble is logged once in so long. */
+const SAY_AGAIN_MS = 30_000;
+/** Direct gets and gets by subject came with it. */
+const OLDEST_SERVER = [2, 9] as const;
 
 /** One connection with its state; reconnects for ever. */
 export class NatsLink {
@@ -28,23 +34,32 @@ export class NatsLink {
   readonly wire: Wire;
   readonly #listeners = new Set<(state: BusState) => void>();
   readonly #cuts = new Set<(reason: Error) => void>();
+  readonly #url: string;
   #state: BusState = 'connected';
+  #trouble: string | null = null;
+  #saidAt = Number.NEGATIVE_INFINITY;
 
   private constructor(nc: NatsConnection, options: NatsOptions) {
     this.nc = nc;
+    this.#url = options.url;
     this.wire = new Wire(nc);
     void this.#follow(options);
   }
 
-  /** Rejects `BUS_DOWN` when no server answered within `startTimeoutMs`; says every few seconds that it waits. */
+  /**
+   * Rejects `BUS_DOWN` when no server answered within `startTimeoutMs`; says every few seconds that it waits. A server that
+   * does not let this client in, or is too old, is not waited for when that time is finite: rejects `BUS_REFUSED`.
+   */
   static async open(options: NatsOptions): Promise<NatsLink> {
     const deadline = Date.now() + options.startTimeoutMs;
     for (let attempt = 1; ; attempt += 1) {
       try {
         const nc = await connect({
-          servers: options.url,
+          ...natsOptions(options.url),
           name: 'gantry',
           maxReconnectAttempts: -1,
+          // Else the client gives up for good when it is refused twice: a password may be on its way back.
+          ignoreAuthErrorAbort: true,
           reconnectTimeWait: 250,
           reconnectJitter: 100,
           // A server that stands still is noticed after 6 s.
@@ -53,10 +68,14 @@ export class NatsLink {
           timeout: 3_000,
           noEcho: false,
         });
+        await refuseTooOld(nc, options.url);
         return new NatsLink(nc, options);
       } catch (thrown) {
-        const { message } = asError(thrown);
-        const url = redactUrl(options.url);
+        if (thrown instanceof InfraError) throw thrown;
+        const url = shownNats(options.url);
+        const refusal = natsRefusal(thrown, options.url);
+        const message = refusal?.message ?? asError(thrown).message;
+        if (refusal !== null && Number.isFinite(options.startTimeoutMs)) throw new InfraError('BUS_REFUSED', message, { url }, thrown);
         if (Date.now() >= deadline) {
           throw new InfraError('BUS_DOWN', `NATS at ${url} did not answer within ${options.startTimeoutMs} ms (${message}); is it running, is NATS_URL right?`, { url }, thrown);
         }
@@ -68,6 +87,11 @@ export class NatsLink {
 
   get state(): BusState {
     return this.#state;
+  }
+
+  /** Why the server does not let this client in, or do something; null while nothing is known to be wrong. */
+  get trouble(): string | null {
+    return this.#trouble;
   }
 
   /** Throws `BUS_DOWN` while there is no connection: callers shed or wait by their own policy, nothing is buffered here. */
@@ -132,12 +156,28 @@ export class NatsLink {
         this.#become('reconnecting');
       } else if (status.type === Events.Reconnect) {
         const life = lives;
+        this.#trouble = null;
         this.#become('connected');
         options.log.info({}, 'NATS connection is back');
         void this.#setUp(options, () => this.#state === 'connected' && lives === life);
+      } else if (status.type === Events.Error) {
+        this.#onError(String(status.data), status.permissionContext, options.log);
       }
     }
     this.#become('closed');
+  }
+
+  /** The server's own words while the connection stands or is being made again; `code` is the client's name for them. */
+  #onError(code: string, permission: { readonly operation: string; readonly subject: string } | undefined, log: ActorLog): void {
+    const error = Object.assign(new Error(code.toLowerCase().replaceAll('_', ' ')), { code });
+    const refused = natsRefusal(error, this.#url)?.message;
+    const who = `NATS at ${shownNats(this.#url)} does not let ${natsUser(this.#url)}`;
+    const trouble = refused ?? (permission === undefined ? null : `${who} ${permission.operation} on "${permission.subject.slice(0, 200)}": give it that permission`);
+    if (trouble === null) return;
+    const now = performance.now();
+    if (trouble !== this.#trouble || now - this.#saidAt > SAY_AGAIN_MS) log.error({ code }, trouble);
+    if (trouble !== this.#trouble) this.#saidAt = now;
+    this.#trouble = trouble;
   }
 
   /** Until it worked or the connection is another one: right after its start the server may not be able to do it yet. */
@@ -153,4 +193,13 @@ export class NatsLink {
       }
     }
   }
+}
+
+/** Rejects `BUS_REFUSED`, with the connection closed. */
+async function refuseTooOld(nc: NatsConnection, url: string): Promise<void> {
+  const version = nc.info?.version ?? '';
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  if (major > OLDEST_SERVER[0] || (major === OLDEST_SERVER[0] && minor >= OLDEST_SERVER[1])) return;
+  await nc.close();
+  throw new InfraError('BUS_REFUSED', `NATS at ${shownNats(url)} is version ${version.slice(0, 40)}: Gantry needs ${OLDEST_SERVER.join('.')} or newer, and is tried with 2.11`, { url: shownNats(url), version });
 }

@@ -1,10 +1,9 @@
 import { NatsError } from 'nats';
-import { LOCK_LIFE_MS, type LockStore } from '../leadership.ts';
+import type { LockStore } from '../leadership.ts';
 import { Bucket } from './bucket.ts';
+import { BUCKETS } from './buckets.ts';
 import type { NatsBus } from './bus.ts';
 
-const BUCKET = 'LOCKS';
-const MAX_BYTES = 1024 * 1024;
 /** JetStream's code for a write over another revision. */
 const WRONG_REVISION = 10_071;
 
@@ -13,7 +12,7 @@ export class JetStreamLocks implements LockStore {
   readonly #bucket: Bucket;
 
   constructor({ link }: NatsBus) {
-    this.#bucket = new Bucket({ link, name: BUCKET, lifeMs: LOCK_LIFE_MS, maxBytes: MAX_BYTES, answerMs: 2_000 });
+    this.#bucket = new Bucket({ link, ...BUCKETS.locks, answerMs: 2_000 });
   }
 
   read(name: string): Promise<{ readonly holder: string; readonly revision: number } | null> {

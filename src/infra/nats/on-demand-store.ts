@@ -1,10 +1,8 @@
 import { OnDemandStatus } from '../../messages/on-demand.ts';
 import { Bucket } from './bucket.ts';
+import { BUCKETS } from './buckets.ts';
 import type { NatsBus } from './bus.ts';
 
-const BUCKET = 'ON_DEMAND';
-const LIFE_MS = 3_600_000;
-const MAX_BYTES = 64 * 1024 * 1024;
 const MOST_TRIES = 10;
 
 /** Statuses of on-demand assessments, the same for every node; gone after one hour. Every method rejects `BUS_DOWN`. */
@@ -20,7 +18,7 @@ export class JetStreamOnDemand implements OnDemandStore {
   readonly #bucket: Bucket;
 
   constructor({ link }: NatsBus) {
-    this.#bucket = new Bucket({ link, name: BUCKET, lifeMs: LIFE_MS, maxBytes: MAX_BYTES, answerMs: 3_000 });
+    this.#bucket = new Bucket({ link, ...BUCKETS.onDemand, answerMs: 3_000 });
   }
 
   async create(status: OnDemandStatus): Promise<void> {

@@ -1,7 +1,14 @@
-import { AckPolicy, DiscardPolicy, type JetStreamManager, nanos, NatsError, RetentionPolicy, StorageType, type StreamConfig } from 'nats';
+import {
+  AckPolicy, DiscardPolicy, type JetStreamManager, nanos, type NatsConnection, NatsError, RetentionPolicy, StorageType,
+  type StreamConfig,
+} from 'nats';
 import { ON_DEMAND_CAMERA } from '../../messages/ids.ts';
 import { consumers, IMAGE_STREAM, PRIORITIES_URGENT_FIRST, streams, subjects } from '../../messages/subjects.ts';
+import { asError } from '../../runtime/errors.ts';
+import { InfraError } from '../errors.ts';
 import { MOST_DELIVERIES } from '../redelivery.ts';
+import { BUCKETS, bucketStream } from './buckets.ts';
+import { lessStreams, streamSizes } from './stream-sizes.ts';
 
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
@@ -29,8 +36,9 @@ const STREAMS: readonly StreamPlan[] = [
 /** A delivery not settled after this long is given to somebody else. */
 const ACK_WAIT_MS = 30_000;
 const NO_SERVER_BOUND = -1;
-/** JetStream's codes for a name that is not there, and for one that exists with another configuration. */
+/** JetStream's codes for a name that is not there, and for those that exist with another configuration. */
 const STREAM_UNKNOWN = 10_059;
+const STREAM_TAKEN = 10_058;
 const CONSUMER_TAKEN = 10_148;
 
 interface ConsumerPlan {
@@ -63,21 +71,72 @@ const CONSUMERS: readonly ConsumerPlan[] = [
 /** Deliveries of one message after which a consumer gives it up as a dead letter. */
 export const mostDeliveries = (durable: string): number => CONSUMERS.find((plan) => plan.durable === durable)?.mostDeliveries ?? MOST_DELIVERIES;
 
-/** Creates what is missing and brings what exists up to date. Safe to call again at any time, from any node. */
-export async function ensureTopology(jsm: JetStreamManager): Promise<void> {
-  await Promise.all(STREAMS.map((plan) => ensureStream(jsm, plan)));
-  await Promise.all(CONSUMERS.map((plan) => ensureConsumer(jsm, plan)));
+const FULL_SIZES: ReadonlyMap<string, number> = new Map([
+  ...STREAMS.map(({ name, max_bytes }) => [name, max_bytes] as const),
+  [bucketStream(BUCKETS.onDemand), BUCKETS.onDemand.maxBytes],
+]);
+
+/**
+ * Creates what is missing and brings what exists up to date. Safe to call again at any time, from any node. When the
+ * server or the account has no room for `totalMb` of streams, all are made smaller until they fit. Resolves to the MB that
+ * did. Rejects what JetStream says, also when there is no room for the least.
+ */
+export async function ensureTopology(nc: NatsConnection, totalMb: number): Promise<number> {
+  const jsm = await nc.jetstreamManager();
+  const { limits } = await jsm.getAccountInfo();
+  const mostBytes = limits.storage_max_stream_bytes > 0 ? limits.storage_max_stream_bytes : Number.POSITIVE_INFINITY;
+  for (let mb = totalMb; ; ) {
+    try {
+      await ensureStreams(nc, jsm, streamSizes(FULL_SIZES, mb, mostBytes));
+      await Promise.all(CONSUMERS.map((plan) => ensureConsumer(jsm, plan)));
+      return mb;
+    } catch (thrown) {
+      const less = isNoRoom(thrown) ? lessStreams(mb) : null;
+      if (less === null) throw thrown;
+      mb = less;
+    }
+  }
 }
 
-async function ensureStream(jsm: JetStreamManager, plan: StreamPlan): Promise<void> {
-  const config = { storage: StorageType.File, discard: DiscardPolicy.Old, duplicate_window: nanos(2 * MINUTE), ...plan };
+/** What exists first: where it gets smaller, that is the room for what is missing or gets larger. */
+async function ensureStreams(
+  nc: NatsConnection,
+  jsm: JetStreamManager,
+  sizes: ReadonlyMap<string, number>,
+): Promise<void> {
+  const plans = STREAMS.map((plan) => ({ plan, config: configOf(plan, sizes.get(plan.name) ?? plan.max_bytes) }));
+  const updated = await Promise.allSettled(plans.map(({ plan, config }) => jsm.streams.update(plan.name, config)));
+  for (const [index, { plan, config }] of plans.entries()) {
+    const update = updated[index];
+    if (update?.status !== 'rejected') continue;
+    if (isNoRoom(update.reason)) await jsm.streams.update(plan.name, config);
+    else if (isCode(update.reason, STREAM_UNKNOWN)) await addStream(jsm, config);
+    else throw new InfraError('BUS_REFUSED', `the stream ${plan.name} cannot be brought up to date: ${asError(update.reason).message}; delete it (nats stream rm ${plan.name}), or give Gantry an account of its own`, {}, update.reason);
+  }
+  // The library makes a bucket's stream, but leaves the size of one that is there as it is.
+  for (const { name, lifeMs, maxBytes } of Object.values(BUCKETS)) {
+    const stream = bucketStream({ name });
+    const bytes = sizes.get(stream) ?? maxBytes;
+    await nc.jetstream().views.kv(name, { ttl: lifeMs, history: 1, max_bytes: bytes });
+    await jsm.streams.update(stream, { max_bytes: bytes });
+  }
+}
+
+const configOf = (plan: StreamPlan, bytes: number) => ({
+  storage: StorageType.File,
+  discard: DiscardPolicy.Old,
+  duplicate_window: nanos(2 * MINUTE),
+  ...plan,
+  max_bytes: bytes,
+});
+
+/** Another node may add it at this moment: then it is there now. */
+async function addStream(jsm: JetStreamManager, config: ReturnType<typeof configOf>): Promise<void> {
   try {
-    // First: adding one that exists is refused when all bounds and its own once more do not fit on the disk.
-    await jsm.streams.update(plan.name, config);
+    await jsm.streams.add(config);
   } catch (thrown) {
-    if (!isCode(thrown, STREAM_UNKNOWN)) throw thrown;
-    // Another node may do the same at this moment: then it is there now.
-    await jsm.streams.add(config).catch(() => jsm.streams.update(plan.name, config));
+    if (!isCode(thrown, STREAM_TAKEN)) throw thrown;
+    await jsm.streams.update(config.name, config);
   }
 }
 
@@ -98,3 +157,8 @@ async function ensureConsumer(jsm: JetStreamManager, plan: ConsumerPlan): Promis
 }
 
 const isCode = (thrown: unknown, code: number): boolean => thrown instanceof NatsError && thrown.api_error?.err_code === code;
+
+/** JetStream's codes: no room on this server, in this account, in this cluster, for a stream of this size. */
+const NO_ROOM: ReadonlySet<number> = new Set([10_002, 10_023, 10_028, 10_047, 10_122]);
+const isNoRoom = (thrown: unknown): boolean =>
+  thrown instanceof NatsError && NO_ROOM.has(thrown.api_error?.err_code ?? 0);

@@ -1,4 +1,4 @@
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { Aggregate, PushedAggregate } from '../../messages/aggregate.ts';
 import type { Detection } from '../../messages/detection.ts';
 import type { CameraId } from '../../messages/ids.ts';
@@ -7,14 +7,14 @@ import { corkBriefly } from '../../runtime/cork.ts';
 import type { ActorLog } from '../../runtime/actor.ts';
 import { asError } from '../../runtime/errors.ts';
 import { InfraError } from '../errors.ts';
-import { redactUrl } from '../redact.ts';
+import { connectRedis, shownRedis } from '../../servers/redis.ts';
 import type { RedisHealth, RedisState } from './health.ts';
 import { KEEP_ALERT, PUSH_AGGREGATE } from './scripts.ts';
+import { RedisWatch } from './watch.ts';
 
 /** How long detections and newest aggregates are kept. */
 export const LIFE_SECONDS = 300;
 export const ALERTS_KEPT = 100;
-const LOG_EVERY_MS = 10_000;
 const COMMAND_TIMEOUT_MS = 1_000;
 /** A server that hangs does not close its side of the connection either. */
 const DISCONNECT_TIMEOUT_MS = 100;
@@ -40,30 +40,33 @@ export interface RedisOptions {
 export class RedisStore {
   readonly #options: RedisOptions;
   readonly #commands: Redis;
+  readonly #watch: RedisWatch;
   /** Once somebody follows. */
   #subscriber: Redis | null = null;
   #failedWrites = 0;
   #givingUp = false;
-  #lastLogged = 0;
-  #folded = 0;
 
   constructor(options: RedisOptions) {
     this.#options = options;
-    this.#commands = new Redis(options.url, CONNECTION);
-    this.#commands.on('error', (thrown) => this.#onError(thrown));
+    this.#commands = connectRedis(options.url, CONNECTION);
+    this.#watch = new RedisWatch(this.#commands, options.url, options.log);
+    this.#commands.on('error', (thrown) => this.#watch.connectionFailed(thrown));
     this.#commands.on('close', () => (this.#givingUp = false));
-    this.#commands.on('ready', () => options.log.info({ url: redactUrl(options.url) }, 'Redis is connected'));
+    this.#commands.on('ready', () => options.log.info({ url: shownRedis(options.url) }, 'Redis is connected'));
   }
 
-  /** Waits a moment for the first connection; a Redis that is away holds up no start. */
+  /** Waits a moment for the first connection and write; a Redis that is away holds up no start. */
   static async open(options: RedisOptions): Promise<RedisStore> {
     const store = new RedisStore(options);
-    await store.ready(FIRST_CONNECTION_MS);
+    const deadline = Date.now() + FIRST_CONNECTION_MS;
+    while (store.#state() === 'reconnecting' && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
+    if (store.#state() === 'connected') await store.#watch.look();
     return store;
   }
 
   health(): RedisHealth {
-    return { state: this.#state(), durable: this.#options.durable, notice: this.#options.notice, failedWrites: this.#failedWrites };
+    const notice = this.#watch.trouble?.message ?? this.#options.notice;
+    return { state: this.#state(), durable: this.#options.durable, notice, failedWrites: this.#failedWrites };
   }
 
   /** Resolves true when it is ready, false when it is not within `ms`. */
@@ -116,9 +119,10 @@ export class RedisStore {
    */
   async follow(listener: (aggregate: PushedAggregate) => void, isKnown: (offset: number) => boolean = () => false): Promise<void> {
     // It must remember its subscription over reconnects, and may wait for the first connection.
-    const subscriber = new Redis(this.#options.url, { ...CONNECTION, enableOfflineQueue: true, autoResubscribe: true, maxRetriesPerRequest: null });
+    const subscriber = connectRedis(this.#options.url, { ...CONNECTION, enableOfflineQueue: true, autoResubscribe: true, maxRetriesPerRequest: null });
     this.#subscriber = subscriber;
-    subscriber.on('error', (thrown) => this.#onError(thrown));
+    // The other connection tells what is wrong.
+    subscriber.on('error', () => undefined);
     subscriber.on('pmessage', (_pattern: string, channel: string, body: string) => {
       const offset = OFFSET_AT_END.exec(body.slice(-OFFSET_CHARS))?.[1];
       if (offset !== undefined && isKnown(Number(offset))) return;
@@ -132,20 +136,25 @@ export class RedisStore {
   }
 
   close(): void {
+    this.#watch.close();
     this.#commands.disconnect();
     this.#subscriber?.disconnect();
   }
 
   #state(): RedisState {
-    return this.#commands.status === 'ready' && !this.#givingUp ? 'connected' : this.#commands.status === 'end' ? 'off' : 'reconnecting';
+    if (this.#commands.status === 'end') return 'off';
+    if (this.#watch.trouble !== null) return 'degraded';
+    return this.#commands.status === 'ready' && !this.#givingUp ? 'connected' : 'reconnecting';
   }
 
   async #write(what: string, work: () => Promise<unknown>): Promise<void> {
     corkBriefly(this.#commands.stream);
     try {
       await work();
+      this.#watch.wrote();
     } catch (thrown) {
       this.#failedWrites += 1;
+      this.#watch.writeFailed(thrown);
       this.#giveUpHung(thrown);
       const { message } = asError(thrown);
       // Trying again helps against all but this: somebody keeps something else under our name.
@@ -167,21 +176,9 @@ export class RedisStore {
    * so that those after it fail at once instead of each waiting; the new connection is used when the server answers.
    */
   #giveUpHung(thrown: unknown): void {
-    if (asError(thrown).message !== 'Command timed out' || this.#state() !== 'connected') return;
+    if (asError(thrown).message !== 'Command timed out' || this.#givingUp || this.#commands.status !== 'ready') return;
     this.#givingUp = true;
-    this.#onError(new Error(`no answer within ${COMMAND_TIMEOUT_MS} ms`));
+    this.#watch.connectionFailed(new Error(`no answer within ${COMMAND_TIMEOUT_MS} ms`));
     this.#commands.disconnect(true);
-  }
-
-  /** A Redis that is away errors at every reconnect: one line per interval, with the count of those left out. */
-  #onError(thrown: unknown): void {
-    const now = Date.now();
-    if (now - this.#lastLogged < LOG_EVERY_MS) {
-      this.#folded += 1;
-      return;
-    }
-    this.#options.log.warn({ err: asError(thrown).message, alsoFailed: this.#folded }, `Redis at ${redactUrl(this.#options.url)} is away: ${asError(thrown).message}; live push goes over NATS, nothing is cached meanwhile`);
-    this.#lastLogged = now;
-    this.#folded = 0;
   }
 }

@@ -1,5 +1,5 @@
-import { Redis } from 'ioredis';
 import { corkBriefly } from '../../runtime/cork.ts';
+import { connectRedis } from '../../servers/redis.ts';
 
 /** What the gates need of a connection to Redis; ioredis has it. */
 export interface LimitsRedis {
@@ -18,7 +18,7 @@ type Evaluate = LimitsRedis['eval'];
 
 /** ioredis, with the text of a script sent once for each connection and its digest after that, and one write for what is asked together. */
 function connectLimits(url: string): LimitsRedis {
-  const redis = new Redis(url, { enableOfflineQueue: false, maxRetriesPerRequest: 0, connectTimeout: 2_000, commandTimeout: COMMAND_TIMEOUT_MS, retryStrategy: (attempt) => Math.min(100 * attempt, 1_000) });
+  const redis = connectRedis(url, { enableOfflineQueue: false, maxRetriesPerRequest: 0, connectTimeout: 2_000, commandTimeout: COMMAND_TIMEOUT_MS, retryStrategy: (attempt) => Math.min(100 * attempt, 1_000) });
   const known = new Map<string, Evaluate>();
   /** As ioredis makes it of a script; its type does not tell. */
   const commandOf = (script: string): Evaluate => {
