@@ -20,18 +20,20 @@ export function deadLetterRoutes(app: App, deadLetters: HttpPorts['deadLetters']
     const { id } = request.params;
     const letter = await deadLetters.get(id);
     if (letter === null) throw unknown(id);
-    return { ...view(letter), headers: { ...letter.headers }, body: Buffer.from(letter.body).toString('utf8') };
+    return { ...view(letter), headers: { ...letter.headers }, body: Buffer.from(letter.body).toString('utf8'), cut: letter.cut };
   });
 
   app.post(
     '/api/dead-letters/:id/replay',
-    { schema: { tags, summary: 'Puts the original message back where it was and takes it off the list', params: DeadLetterParams, response: { 200: ReplayReply, ...errorReplies(400, 403, 404, 503) } } },
+    { schema: { tags, summary: 'Puts the original message back where it was and takes it off the list', params: DeadLetterParams, response: { 200: ReplayReply, ...errorReplies(400, 403, 404, 409, 503) } } },
     async (request) => {
       // Browsers send a request without a body to any site without asking it first (no CORS preflight), so the page's origin is checked.
       if (!originAllowed(request.headers.origin, request.headers.host)) {
         throw new HttpError('ORIGIN_REFUSED', 'origin: dead letters may be replayed by pages of this server only', { field: 'origin', value: safeValue('origin', request.headers.origin) });
       }
       const { id } = request.params;
+      const cut = (await deadLetters.get(id))?.cut ?? null;
+      if (cut !== null) throw new HttpError('DEAD_LETTER_CUT', `id: dead letter ${id} was too large to be kept whole (missing: ${cut}), so it cannot be replayed`, { field: 'id', value: id });
       if (!(await deadLetters.replay(id))) throw unknown(id);
       return { replayed: id };
     },

@@ -1,22 +1,25 @@
-import type { JetStreamManager, Msg } from 'nats';
+import type { JetStreamManager } from 'nats';
+import { clipped } from '../../messages/bounds.ts';
+import { readBody } from '../../messages/read-body.ts';
 import type { ActorLog } from '../../runtime/actor.ts';
 import { asError } from '../../runtime/errors.ts';
 import type { Bus, BusState, FollowOptions, Parser, PullConsumer, PullOptions, ReadOptions, Stored, StoredMessage, Trace } from '../bus.ts';
 import { InfraError } from '../errors.ts';
+import { LineLimit } from '../line-limit.ts';
 import { type NatsOptions, NatsLink } from './connection.ts';
 import type { DeadLetterCount } from './dead-letter-counts.ts';
-import { Gravedigger } from './dead-letters.ts';
-import type { DeliveryInfo } from './delivery-info.ts';
+import { type Burial, Gravedigger } from './dead-letters.ts';
 import { asInfraError } from './errors.ts';
 import { epochOf, StreamFollower } from './follow.ts';
 import { JetStreamPull } from './pull.ts';
 import { type RawMessage, readLast, readStream } from './read.ts';
-import { sendJson, traceHeaders } from './send.ts';
+import { checkSize, sendJson, traceHeaders } from './send.ts';
 import { StandingPull } from './standing-pull.ts';
 import { ensureTopology, mostDeliveries } from './topology.ts';
 
 const ANSWER_MS = 3_000;
 const START_AGAIN_MS = 250;
+const LOG_EVERY_MS = 1_000;
 
 export interface BusCounters {
   /** Bodies that did not parse. */
@@ -32,6 +35,7 @@ export class NatsBus implements Bus {
   readonly counters: BusCounters = { badBodies: 0, failedBroadcasts: 0, published: 0 };
   readonly #log: ActorLog;
   readonly #gravedigger: Gravedigger;
+  readonly #lines = new LineLimit(LOG_EVERY_MS);
   #jsm: Promise<JetStreamManager> | null = null;
 
   private constructor(link: NatsLink, log: ActorLog) {
@@ -79,10 +83,16 @@ export class NatsBus implements Bus {
 
   broadcast(subject: string, body: object, trace?: Trace): void {
     try {
-      this.link.require().publish(subject, JSON.stringify(body), trace === undefined ? {} : { headers: traceHeaders(trace) });
+      const nc = this.link.require();
+      const payload = JSON.stringify(body);
+      checkSize(this.link, subject, payload);
+      nc.publish(subject, payload, trace === undefined ? {} : { headers: traceHeaders(trace) });
     } catch (thrown) {
       this.counters.failedBroadcasts += 1;
-      this.#log.debug({ subject, err: asError(thrown).message }, 'broadcast not sent');
+      // NATS away is said elsewhere; anything else is a fault of the message.
+      const { code, message } = asInfraError(thrown, `sending on ${subject}`);
+      if (code === 'BUS_DOWN') this.#log.debug({ subject, err: message }, 'broadcast not sent');
+      else if (this.#lines.mayLog()) this.#log.warn({ subject, err: message, soFar: this.counters.failedBroadcasts }, `a message could not be sent: ${message}`);
     }
   }
 
@@ -91,10 +101,9 @@ export class NatsBus implements Bus {
       callback: (error, message) => {
         if (error !== null) return;
         try {
-          listener(parser.parse(message.json()), message.subject);
+          listener(readBody(message.data, parser), message.subject);
         } catch (thrown) {
-          this.counters.badBodies += 1;
-          this.#log.error({ subject: message.subject, err: asError(thrown).message }, `a message on ${message.subject} could not be used`);
+          this.badBody(message.subject, thrown);
         }
       },
     });
@@ -105,17 +114,16 @@ export class NatsBus implements Bus {
     const onBadBody = (): void => {
       this.counters.badBodies += 1;
     };
-    const whole = { ...options, link: this.link, log: this.#log, mostDeliveries: mostDeliveries(options.durable), bury: (message: Msg, info: DeliveryInfo, reason: string) => this.#gravedigger.bury(message, info, reason), onBadBody };
+    const whole = { ...options, link: this.link, log: this.#log, mostDeliveries: mostDeliveries(options.durable), bury: (burial: Burial) => this.#gravedigger.bury(burial), onBadBody };
     return Promise.resolve(ahead > 0 ? new StandingPull(whole, ahead) : new JetStreamPull(whole));
   }
 
   async read<T>({ parser, ...options }: ReadOptions<T>): Promise<readonly StoredMessage<T>[]> {
-    const raw = await readStream(this.link, await this.#manager(), options);
-    return raw.flatMap((message) => this.#parse(message, parser) ?? []);
+    return readStream(this.link, await this.#manager(), options, (message) => this.#parse(message, parser));
   }
 
   async last<T>({ stream, subject, parser }: { readonly stream: string; readonly subject: string; readonly parser: Parser<T> }): Promise<StoredMessage<T> | null> {
-    const raw = await readLast(this.link, await this.#manager(), stream, subject);
+    const raw = await readLast(this.link, stream, subject);
     return raw === null ? null : this.#parse(raw, parser);
   }
 
@@ -142,6 +150,14 @@ export class NatsBus implements Bus {
     }
   }
 
+  /** Counts a body that cannot be used and becomes no dead letter, and says so, once a second at most. */
+  badBody(where: string, thrown: unknown, more: { readonly seq?: number } = {}): void {
+    this.counters.badBodies += 1;
+    if (!this.#lines.mayLog()) return;
+    const err = clipped(asError(thrown).message);
+    this.#log.error({ ...more, subject: where, err, soFar: this.counters.badBodies }, `a message on ${where} could not be used: ${err}`);
+  }
+
   /** Messages given up since the start, by consumer. */
   deadLetters(): readonly DeadLetterCount[] {
     return this.#gravedigger.counts();
@@ -152,12 +168,11 @@ export class NatsBus implements Bus {
   }
 
   /** Null for a body that does not parse: counted and logged. */
-  #parse<T>({ message, ...stored }: RawMessage, parser: Parser<T>): StoredMessage<T> | null {
+  #parse<T>({ subject, seq, storedAt, data }: RawMessage, parser: Parser<T>): StoredMessage<T> | null {
     try {
-      return { ...stored, body: parser.parse(JSON.parse(Buffer.from(message.data).toString('utf8'))) };
+      return { subject, seq, storedAt, body: readBody(data, parser) };
     } catch (thrown) {
-      this.counters.badBodies += 1;
-      this.#log.error({ subject: stored.subject, seq: stored.seq, err: asError(thrown).message }, `a message on ${stored.subject} could not be used`);
+      this.badBody(subject, thrown, { seq });
       return null;
     }
   }

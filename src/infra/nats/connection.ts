@@ -18,6 +18,8 @@ export interface NatsOptions {
 }
 
 const SET_UP_AGAIN_MS = 500;
+/** NATS's own default. */
+const USUAL_MAX_PAYLOAD = 1024 * 1024;
 /** A server that does not say by then that it has all is not waited for. */
 const LAST_MS = 500;
 
@@ -68,6 +70,11 @@ export class NatsLink {
 
   get state(): BusState {
     return this.#state;
+  }
+
+  /** Bytes of a message that the server takes, headers included. */
+  get maxPayload(): number {
+    return this.nc.info?.max_payload ?? USUAL_MAX_PAYLOAD;
   }
 
   /** Throws `BUS_DOWN` while there is no connection: callers shed or wait by their own policy, nothing is buffered here. */

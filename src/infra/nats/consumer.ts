@@ -1,10 +1,13 @@
 import { type Msg, nanos } from 'nats';
+import { readBody } from '../../messages/read-body.ts';
 import type { ActorLog } from '../../runtime/actor.ts';
 import { asError } from '../../runtime/errors.ts';
 import type { Delivery, Parser, QueueLag } from '../bus.ts';
 import { InfraError } from '../errors.ts';
 import type { NatsLink } from './connection.ts';
+import type { Burial } from './dead-letters.ts';
 import { type DeliveryInfo, deliveryInfo } from './delivery-info.ts';
+import { statusOf } from './headers.ts';
 
 const NS_PER_MS = 1_000_000;
 const ACK = new TextEncoder().encode('+ACK');
@@ -18,7 +21,7 @@ export interface ConsumerOptions<T> {
   readonly log: ActorLog;
   /** Deliveries of one message after which it is given up. */
   readonly mostDeliveries: number;
-  readonly bury: (message: Msg, info: DeliveryInfo, reason: string) => Promise<void>;
+  readonly bury: (burial: Burial) => Promise<void>;
   readonly onBadBody: () => void;
 }
 
@@ -36,16 +39,18 @@ export class DurableConsumer<T> {
   }
 
   order(order: Order, reply: string, onError: (error: unknown) => void): void {
-    const body = 'no_wait' in order ? order : { batch: order.batch, expires: order.waitMs * NS_PER_MS };
-    this.#options.link.wire.send(this.#subject, JSON.stringify(body), { reply }, onError);
+    const { link } = this.#options;
+    const max_bytes = mostBytes(link, order.batch);
+    const body = 'no_wait' in order ? { ...order, max_bytes } : { batch: order.batch, max_bytes, expires: order.waitMs * NS_PER_MS };
+    link.wire.send(this.#subject, JSON.stringify(body), { reply }, onError);
   }
 
   /** The error that a status is: 404 and 408 only say that there is nothing (more), 409 that the order ended early. */
   errorOf(status: Msg): InfraError | undefined {
-    const code = status.headers?.code ?? 0;
+    const { code, description } = statusOf(status);
     if (code === 404 || code === 408 || code === 409) return undefined;
     const { stream, durable } = this.#options;
-    return new InfraError(code >= 500 ? 'BUS_DOWN' : 'BUS_REFUSED', `the consumer ${durable} of ${stream} answered ${code} ${status.headers?.description ?? ''}`, { stream, durable, code });
+    return new InfraError(code >= 500 ? 'BUS_DOWN' : 'BUS_REFUSED', `the consumer ${durable} of ${stream} answered ${code} ${description}`, { stream, durable, code });
   }
 
   /** Those that can be used; the others become dead letters. */
@@ -55,15 +60,15 @@ export class DurableConsumer<T> {
     for (const message of messages) {
       const info = deliveryInfo(message.reply ?? '');
       if (info.attempt > mostDeliveries) {
-        await bury(message, info, `delivered ${mostDeliveries} times without success`);
+        await bury({ message, info, reason: `delivered ${mostDeliveries} times without success`, unreadable: false });
         continue;
       }
       try {
-        const body = parser.parse(message.json());
-        deliveries.push({ ...deliveryOf(link, message, info), body, bury: (reason) => bury(message, info, reason) });
+        const body = readBody(message.data, parser);
+        deliveries.push({ ...deliveryOf(link, message, info), body, bury: (reason) => bury({ message, info, reason, unreadable: false }) });
       } catch (thrown) {
         onBadBody();
-        await bury(message, info, `the body cannot be used: ${asError(thrown).message}`);
+        await bury({ message, info, reason: `the body cannot be used: ${asError(thrown).message}`, unreadable: true });
       }
     }
     return deliveries;
@@ -89,7 +94,12 @@ export class DurableConsumer<T> {
 }
 
 /** A request nobody listens to (the server restarts, the consumer is gone) answers 503 and counts as a status too. */
-export const isStatus = (message: Msg): boolean => message.data.length === 0 && message.headers !== undefined && message.headers.code > 0;
+export const isStatus = (message: Msg): boolean => message.data.length === 0 && statusOf(message).code > 0;
+
+/** Of an order of so many messages: real ones have a tenth of this, so only huge ones are handed out in smaller numbers. */
+const BYTES_EACH = 64 * 1024;
+/** Never below the largest message, which could not be had then at all. */
+export const mostBytes = (link: NatsLink, batch: number): number => Math.max(2 * link.maxPayload, batch * BYTES_EACH);
 
 /** `how`: idly for what may come a moment later, as the ack wait is seconds. */
 const say = (link: NatsLink, { reply }: Msg, verb: Uint8Array | string, how: 'send' | 'sendIdly' = 'send'): void => {

@@ -5,6 +5,7 @@ import type { NatsBus } from './bus.ts';
 
 const BUCKET = 'LOCKS';
 const MAX_BYTES = 1024 * 1024;
+const MOST_ENTRY_BYTES = 4 * 1024;
 /** JetStream's code for a write over another revision. */
 const WRONG_REVISION = 10_071;
 
@@ -13,7 +14,7 @@ export class JetStreamLocks implements LockStore {
   readonly #bucket: Bucket;
 
   constructor({ link }: NatsBus) {
-    this.#bucket = new Bucket({ link, name: BUCKET, lifeMs: LOCK_LIFE_MS, maxBytes: MAX_BYTES, answerMs: 2_000 });
+    this.#bucket = new Bucket({ link, name: BUCKET, lifeMs: LOCK_LIFE_MS, maxBytes: MAX_BYTES, mostEntryBytes: MOST_ENTRY_BYTES, answerMs: 2_000 });
   }
 
   read(name: string): Promise<{ readonly holder: string; readonly revision: number } | null> {

@@ -1,4 +1,5 @@
 import { OnDemandStatus } from '../../messages/on-demand.ts';
+import { readBody } from '../../messages/read-body.ts';
 import { Bucket } from './bucket.ts';
 import type { NatsBus } from './bus.ts';
 
@@ -6,8 +7,10 @@ const BUCKET = 'ON_DEMAND';
 const LIFE_MS = 3_600_000;
 const MAX_BYTES = 64 * 1024 * 1024;
 const MOST_TRIES = 10;
+/** Headers included. The largest status, with an address of 2,048 characters twice, has 10 kB. */
+const MOST_ENTRY_BYTES = 16 * 1024;
 
-/** Statuses of on-demand assessments, the same for every node; gone after one hour. Every method rejects `BUS_DOWN`. */
+/** Statuses of on-demand assessments, the same for every node; gone after one hour. One that cannot be read is as if it were gone. Every method rejects `BUS_DOWN`. */
 export interface OnDemandStore {
   create(status: OnDemandStatus): Promise<void>;
   get(id: string): Promise<OnDemandStatus | null>;
@@ -17,10 +20,12 @@ export interface OnDemandStore {
 
 /** {@link OnDemandStore} as a JetStream key-value bucket. */
 export class JetStreamOnDemand implements OnDemandStore {
+  readonly #bus: Pick<NatsBus, 'badBody'>;
   readonly #bucket: Bucket;
 
-  constructor({ link }: NatsBus) {
-    this.#bucket = new Bucket({ link, name: BUCKET, lifeMs: LIFE_MS, maxBytes: MAX_BYTES, answerMs: 3_000 });
+  constructor(bus: NatsBus) {
+    this.#bus = bus;
+    this.#bucket = new Bucket({ link: bus.link, mostEntryBytes: MOST_ENTRY_BYTES, name: BUCKET, lifeMs: LIFE_MS, maxBytes: MAX_BYTES, answerMs: 3_000 });
   }
 
   async create(status: OnDemandStatus): Promise<void> {
@@ -30,7 +35,7 @@ export class JetStreamOnDemand implements OnDemandStore {
   get(id: string): Promise<OnDemandStatus | null> {
     return this.#bucket.use('reading an assessment', async (kv) => {
       const entry = await kv.get(id);
-      return entry === null || entry.operation !== 'PUT' ? null : OnDemandStatus.parse(entry.json());
+      return entry === null || entry.operation !== 'PUT' ? null : this.#read(entry.value);
     });
   }
 
@@ -39,7 +44,9 @@ export class JetStreamOnDemand implements OnDemandStore {
       for (let attempt = 1; ; attempt++) {
         const entry = await kv.get(id);
         if (entry === null || entry.operation !== 'PUT') return null;
-        const next = change(OnDemandStatus.parse(entry.json()));
+        const known = this.#read(entry.value);
+        if (known === null) return null;
+        const next = change(known);
         try {
           await kv.update(id, JSON.stringify(next), entry.revision);
           return next;
@@ -49,5 +56,14 @@ export class JetStreamOnDemand implements OnDemandStore {
         }
       }
     });
+  }
+
+  #read(value: Uint8Array): OnDemandStatus | null {
+    try {
+      return readBody(value, OnDemandStatus);
+    } catch (thrown) {
+      this.#bus.badBody(`the bucket ${BUCKET}`, thrown);
+      return null;
+    }
   }
 }
