@@ -30,6 +30,8 @@ export interface StoredMessage<T> {
 export interface Delivery<T> extends StoredMessage<T> {
   /** 1 for the first delivery. */
   readonly attempt: number;
+  /** It is handled now: should that end the process, twice, the message is known and put aside. Cheap. */
+  begin(): void;
   /** Done with: never delivered again. */
   ack(): void;
   /** Deliver again after `delayMs`. */

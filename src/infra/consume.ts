@@ -39,6 +39,7 @@ export async function consume<T>(options: ConsumeOptions<T>): Promise<void> {
   const consumer = await bus.pull({ stream, durable, parser, ahead });
   const taken = async (delivery: Delivery<T>): Promise<void> => {
     try {
+      delivery.begin();
       await take(delivery);
     } catch (thrown) {
       if (signal.aborted) delivery.nak(0);

@@ -12,6 +12,7 @@ import { type Burial, Gravedigger } from './dead-letters.ts';
 import { asInfraError } from './errors.ts';
 import { epochOf, StreamFollower } from './follow.ts';
 import { JetStreamPull } from './pull.ts';
+import { InHand } from './in-hand.ts';
 import { type RawMessage, readLast, readStream } from './read.ts';
 import { checkSize, sendJson, traceHeaders } from './send.ts';
 import { StandingPull } from './standing-pull.ts';
@@ -20,6 +21,11 @@ import { ensureTopology, mostDeliveries } from './topology.ts';
 const ANSWER_MS = 3_000;
 const START_AGAIN_MS = 250;
 const LOG_EVERY_MS = 1_000;
+
+export interface BusOptions extends Omit<NatsOptions, 'onReconnect'> {
+  /** Where messages in hand are noted, see {@link InHand}: this path with two endings. Default: nowhere. */
+  readonly inHandFile?: string | undefined;
+}
 
 export interface BusCounters {
   /** Bodies that did not parse. */
@@ -35,24 +41,26 @@ export class NatsBus implements Bus {
   readonly counters: BusCounters = { badBodies: 0, failedBroadcasts: 0, published: 0 };
   readonly #log: ActorLog;
   readonly #gravedigger: Gravedigger;
+  readonly #inHand: InHand | null;
   readonly #lines = new LineLimit(LOG_EVERY_MS);
   #jsm: Promise<JetStreamManager> | null = null;
 
-  private constructor(link: NatsLink, log: ActorLog) {
+  private constructor(link: NatsLink, { log, inHandFile }: Pick<BusOptions, 'log' | 'inHandFile'>) {
     this.link = link;
+    this.#inHand = inHandFile === undefined ? null : new InHand(inHandFile, log);
     this.#log = log;
     this.#gravedigger = new Gravedigger({ link, log });
   }
 
   /** Connects and sets up streams and consumers, waiting for both. Rejects `BUS_DOWN` or `BUS_REFUSED` after the start time-out. */
-  static async open(options: Omit<NatsOptions, 'onReconnect'>): Promise<NatsBus> {
+  static async open(options: BusOptions): Promise<NatsBus> {
     const setUp = async (): Promise<void> => ensureTopology(await link.nc.jetstreamManager());
     const link = await NatsLink.open({ ...options, onReconnect: setUp });
     const deadline = performance.now() + options.startTimeoutMs;
     for (let attempt = 1; ; attempt += 1) {
       try {
         await setUp();
-        return new NatsBus(link, options.log);
+        return new NatsBus(link, options);
       } catch (thrown) {
         const { code, message } = asInfraError(thrown, 'JetStream');
         // A server that has just started, or whose disk is full, may be able to in a moment.
@@ -67,8 +75,8 @@ export class NatsBus implements Bus {
   }
 
   /** As `open`, where another one has set up streams and consumers, and keeps them so. */
-  static async join(options: Omit<NatsOptions, 'onReconnect'>): Promise<NatsBus> {
-    return new NatsBus(await NatsLink.open({ ...options, onReconnect: () => Promise.resolve() }), options.log);
+  static async join(options: BusOptions): Promise<NatsBus> {
+    return new NatsBus(await NatsLink.open({ ...options, onReconnect: () => Promise.resolve() }), options);
   }
 
   state(): BusState {
@@ -114,22 +122,22 @@ export class NatsBus implements Bus {
     const onBadBody = (): void => {
       this.counters.badBodies += 1;
     };
-    const whole = { ...options, link: this.link, log: this.#log, mostDeliveries: mostDeliveries(options.durable), bury: (burial: Burial) => this.#gravedigger.bury(burial), onBadBody };
+    const whole = { ...options, link: this.link, log: this.#log, mostDeliveries: mostDeliveries(options.durable), bury: (burial: Burial) => this.#gravedigger.bury(burial), onBadBody, inHand: this.#inHand };
     return Promise.resolve(ahead > 0 ? new StandingPull(whole, ahead) : new JetStreamPull(whole));
   }
 
   async read<T>({ parser, ...options }: ReadOptions<T>): Promise<readonly StoredMessage<T>[]> {
-    return readStream(this.link, await this.#manager(), options, (message) => this.#parse(message, parser));
+    return readStream(this.link, await this.#manager(), options, (message) => this.#parse({ ...message, stream: options.stream }, parser));
   }
 
   async last<T>({ stream, subject, parser }: { readonly stream: string; readonly subject: string; readonly parser: Parser<T> }): Promise<StoredMessage<T> | null> {
     const raw = await readLast(this.link, stream, subject);
-    return raw === null ? null : this.#parse(raw, parser);
+    return raw === null ? null : this.#parse({ ...raw, stream }, parser);
   }
 
   follow<T>({ parser, onMessage, ...options }: FollowOptions<T>): void {
     const take = (raw: RawMessage): void => {
-      const message = this.#parse(raw, parser);
+      const message = this.#parse({ ...raw, stream: options.stream }, parser);
       if (message === null) return;
       try {
         onMessage(message);
@@ -163,14 +171,20 @@ export class NatsBus implements Bus {
     return this.#gravedigger.counts();
   }
 
-  close(): Promise<void> {
-    return this.link.close();
+  async close(): Promise<void> {
+    await this.link.close();
+    this.#inHand?.close();
   }
 
-  /** Null for a body that does not parse: counted and logged. */
-  #parse<T>({ subject, seq, storedAt, data }: RawMessage, parser: Parser<T>): StoredMessage<T> | null {
+  /** Null for a body that does not parse, or that ended two processes: counted and logged. */
+  #parse<T>({ stream, subject, seq, storedAt, data }: RawMessage & { readonly stream: string }, parser: Parser<T>): StoredMessage<T> | null {
+    const key = `${stream} read ${seq} ${storedAt}`;
     try {
-      return { subject, seq, storedAt, body: readBody(data, parser) };
+      if (this.#inHand?.turn(key) === 'aside') throw new Error('it was in hand, alone, when this process ended for the second time');
+      this.#inHand?.begin(key);
+      const body = readBody(data, parser);
+      this.#inHand?.done(key);
+      return { subject, seq, storedAt, body };
     } catch (thrown) {
       this.badBody(subject, thrown, { seq });
       return null;

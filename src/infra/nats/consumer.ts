@@ -8,8 +8,12 @@ import type { NatsLink } from './connection.ts';
 import type { Burial } from './dead-letters.ts';
 import { type DeliveryInfo, deliveryInfo } from './delivery-info.ts';
 import { statusOf } from './headers.ts';
+import type { InHand } from './in-hand.ts';
 
 const NS_PER_MS = 1_000_000;
+/** A crowd of large bodies is read in turns with everything else. */
+const AT_ONCE_MS = 10;
+const KILLED = 'killed-its-reader: it was in hand, alone, when a process ended for the second time';
 const ACK = new TextEncoder().encode('+ACK');
 const WORKING = new TextEncoder().encode('+WPI');
 
@@ -23,6 +27,8 @@ export interface ConsumerOptions<T> {
   readonly mostDeliveries: number;
   readonly bury: (burial: Burial) => Promise<void>;
   readonly onBadBody: () => void;
+  /** Null: what ends the process is not looked for. */
+  readonly inHand: InHand | null;
 }
 
 /** How many messages are asked for, and whether the server keeps the request open for those still to come. */
@@ -55,19 +61,40 @@ export class DurableConsumer<T> {
 
   /** Those that can be used; the others become dead letters. */
   async read(messages: readonly Msg[]): Promise<Delivery<T>[]> {
-    const { link, mostDeliveries, bury, onBadBody, parser } = this.#options;
+    const { link, mostDeliveries, bury, onBadBody, parser, inHand } = this.#options;
     const deliveries: Delivery<T>[] = [];
+    let since = performance.now();
     for (const message of messages) {
+      if (performance.now() - since > AT_ONCE_MS) {
+        await new Promise((resolve) => setImmediate(resolve));
+        since = performance.now();
+      }
       const info = deliveryInfo(message.reply ?? '');
       if (info.attempt > mostDeliveries) {
         await bury({ message, info, reason: `delivered ${mostDeliveries} times without success`, unreadable: false });
         continue;
       }
+      const key = keyOf(info);
+      const turn = inHand?.turn(key) ?? 0;
+      if (turn === 'aside') {
+        await bury({ message, info, reason: KILLED, unreadable: true });
+        inHand?.done(key);
+        continue;
+      }
+      if (turn > 0) {
+        say(link, message, nakOf(turn));
+        continue;
+      }
+      inHand?.begin(key);
       try {
         const body = readBody(message.data, parser);
-        deliveries.push({ ...deliveryOf(link, message, info), body, bury: (reason) => bury({ message, info, reason, unreadable: false }) });
+        deliveries.push({ ...deliveryOf(link, message, info, inHand), body, bury: async (reason) => {
+            await bury({ message, info, reason, unreadable: false });
+            inHand?.done(key);
+          } });
       } catch (thrown) {
         onBadBody();
+        inHand?.done(key);
         await bury({ message, info, reason: `the body cannot be used: ${asError(thrown).message}`, unreadable: true });
       }
     }
@@ -109,15 +136,26 @@ const say = (link: NatsLink, { reply }: Msg, verb: Uint8Array | string, how: 'se
 
 const nakOf = (delayMs: number): string => `-NAK ${JSON.stringify({ delay: nanos(delayMs) })}`;
 
-function deliveryOf(link: NatsLink, message: Msg, { attempt, seq, storedAt }: DeliveryInfo): Omit<Delivery<never>, 'body' | 'bury'> {
+/** Names a message of a consumer: the time tells it from that of the same sequence of a stream made anew. */
+const keyOf = ({ stream, consumer, seq, storedAt }: DeliveryInfo): string => `${stream} ${consumer} ${seq} ${storedAt}`;
+
+function deliveryOf(link: NatsLink, message: Msg, info: DeliveryInfo, inHand: InHand | null): Omit<Delivery<never>, 'body' | 'bury'> {
+  const { attempt, seq, storedAt } = info;
   return {
     subject: message.subject,
     attempt,
     seq,
     storedAt,
-    ack: () => say(link, message, ACK, 'sendIdly'),
+    begin: () => inHand?.begin(keyOf(info)),
+    ack: () => {
+      inHand?.done(keyOf(info));
+      say(link, message, ACK, 'sendIdly');
+    },
     nak: (delayMs) => say(link, message, nakOf(delayMs)),
-    term: (reason) => say(link, message, `+TERM ${reason}`),
+    term: (reason) => {
+      inHand?.done(keyOf(info));
+      say(link, message, `+TERM ${reason}`);
+    },
     working: () => say(link, message, WORKING, 'sendIdly'),
   };
 }
