@@ -1,4 +1,5 @@
 /** Gantry's start table: what is started for which role, in which order, and how it ends. The one file that knows every room. */
+import { join } from 'node:path';
 import { CAMERA_REGISTRY } from './actors/camera-registry.ts';
 import { gantryTree } from './actors/tree.ts';
 import { AggregatorView } from './app/aggregator-view.ts';
@@ -78,7 +79,7 @@ export async function startGantry({ config, log, onLost, signal, ...hooks }: Sta
   const judgement = has('scheduler') ? await useJudgement(stack, config, redisServer, metrics, log, dataNotices) : null;
 
   // How the actors reach it.
-  const bus = await stack.step('message bus', () => NatsBus.open({ url: nats.url, startTimeoutMs: 30_000, streamsMb: config.streamsMb, log }), (opened) => opened.close());
+  const bus = await stack.step('message bus', () => NatsBus.open({ url: nats.url, startTimeoutMs: 30_000, streamsMb: config.streamsMb, inHandFile: join(config.dataDir, 'in-hand'), log }), (opened) => opened.close());
   const encoder = await stack.stepIf(has('cameras') || has('aggregator'), 'JPEG encoder', () => new Encoder(), (pool) => pool.close());
   const images = new JetStreamImages(bus);
   const statuses = new Signal<CameraStatus>();

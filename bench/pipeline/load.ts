@@ -4,7 +4,8 @@
  * server a fifth more messages, and this process time that belongs to what is measured. Reports when the load is over.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Parser } from '../../src/infra/bus.ts';
+import { z } from 'zod';
+import { ANY_BODY, type Parser } from '../../src/infra/bus.ts';
 import { NatsBus } from '../../src/infra/nats/bus.ts';
 import { sendJson, store } from '../../src/infra/nats/send.ts';
 import type { Aggregate } from '../../src/messages/aggregate.ts';
@@ -56,7 +57,7 @@ class Reader<T> {
 
   async read(): Promise<void> {
     // Gantry's own messages: it has checked them.
-    const parser: Parser<T> = { parse: (body) => body as T };
+    const parser: Parser<T> = z.custom<T>();
     for (;;) {
       const page = await bus.read({ stream: this.#stream, parser, from: { seq: this.#next }, limit: PAGE });
       for (const { body, storedAt } of page) this.#note(body, storedAt);
@@ -67,7 +68,7 @@ class Reader<T> {
   }
 }
 
-const lastOf = async (stream: string, subject: string): Promise<number> => (await bus.last({ stream, subject, parser: { parse: (body) => body } }))?.seq ?? 0;
+const lastOf = async (stream: string, subject: string): Promise<number> => (await bus.last({ stream, subject, parser: ANY_BODY }))?.seq ?? 0;
 const results = new Reader<AssessmentResult>(streams.results, (await lastOf(streams.results, subjects.results)) + 1, ({ cameraId, requestId, groupIndex, timestamp, metadata, error }, at) => {
   if (ours(cameraId)) batch.results.push({ requestId, at, groupIndex, judgedAt: Date.parse(timestamp), waitMs: metadata.waitMs ?? null, calls: metadata.calls ?? [], unknown: error !== undefined });
 });

@@ -126,6 +126,8 @@ export const aggregatorAt = <Init>(open: (ctx: AggregatorContext, init: Init) =>
 /** What it opens in its thread: connections of its own. */
 export interface AggregatorInit {
   readonly natsUrl: string;
+  /** See `BusOptions`. */
+  readonly inHandFile?: string | undefined;
   /** Null when the operator switched Redis off. */
   readonly redisUrl: string | null;
   /** This process among the aggregators, the same after a restart. */

@@ -70,15 +70,10 @@ export const alertWriterActor = defineActor<AlertWriterMessage>()<AlertWriterIni
     };
 
     const take = async (delivery: Delivery<Aggregate>): Promise<void> => {
-      try {
-        if (await write(delivery.body, delivery)) {
-          counts.written += 1;
-          delivery.ack();
-        } else await delivery.bury('Redis holds something else under the key of its alerts');
-      } catch (thrown) {
-        delivery.nak(0);
-        if (!ctx.signal.aborted) throw thrown;
-      }
+      if (await write(delivery.body, delivery)) {
+        counts.written += 1;
+        delivery.ack();
+      } else await delivery.bury('Redis holds something else under the key of its alerts');
       ctx.report({ ...counts, away });
     };
     const unfollow = redis.onConnected(() => void ctx.self.tell({ type: 'compare' }));

@@ -1,5 +1,6 @@
 import { type CameraStore, MAX_CAMERAS } from '../infra/camera-store.ts';
 import type { Bus } from '../infra/bus.ts';
+import { clipped } from '../messages/bounds.ts';
 import { CAMERA_STATUS_CODE, type CameraConfig, type CameraState, type CameraStatus } from '../messages/camera.ts';
 import type { CameraId } from '../messages/ids.ts';
 import { subjects } from '../messages/subjects.ts';
@@ -85,8 +86,9 @@ export const cameraRegistryActor = defineActor<CameraRegistryMessage>()<CameraRe
   start: async (ctx, { store, crew, bus, fixed, onStatus }) => {
     const entries = new Map<CameraId, Entry>();
 
-    const setStatus = (entry: Entry, state: CameraState, message: string): void => {
+    const setStatus = (entry: Entry, state: CameraState, said: string): void => {
       const { cameraId } = entry.config;
+      const message = clipped(said);
       if (entry.status.state === state && entry.status.message === message) return;
       const since = entry.status.state === state ? entry.status.since : now();
       entry.status = { cameraId, status: CAMERA_STATUS_CODE[state], state, message, since };

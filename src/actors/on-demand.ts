@@ -1,5 +1,6 @@
 import type { Bus, Delivery, ImageStore } from '../infra/bus.ts';
 import { consume } from '../infra/consume.ts';
+import { InfraError } from '../infra/errors.ts';
 import type { OnDemandStore } from '../infra/nats/on-demand-store.ts';
 import { redactUrl } from '../infra/redact.ts';
 import { redeliveryDelay } from '../infra/redelivery.ts';
@@ -115,7 +116,7 @@ export const onDemandActor = defineActor<OnDemandMessage, Private>()<OnDemandIni
           await finish(id, (status) => ({ ...status, state: 'unknown', finishedAt: new Date(now).toISOString(), error: { code: 'expired', message } }));
         } catch (thrown) {
           ctx.log.debug({ id, err: asError(thrown).message }, 'a waiting assessment cannot be looked at now');
-          return;
+          if (thrown instanceof InfraError && thrown.code === 'BUS_DOWN') return;
         }
       }
     };

@@ -6,6 +6,7 @@ import { redeliveryDelay } from '../infra/redelivery.ts';
 import { Detection } from '../messages/detection.ts';
 import { consumers, streams, subjects } from '../messages/subjects.ts';
 import { defineActor } from '../runtime/actor.ts';
+import type { AssessmentTask } from '../messages/task.ts';
 import { asError } from '../runtime/errors.ts';
 import type { Asking } from '../runtime/message.ts';
 import { address } from '../runtime/ref.ts';
@@ -61,8 +62,9 @@ export const taskGeneratorActor = defineActor<TaskGeneratorMessage, Private>()<T
 
     const send = async (delivery: Delivery<Detection>): Promise<void> => {
       const { cameraId, requestId, traceId } = delivery.body;
-      const tasks = tasksOf(delivery.body, { validityMs, replayedAt: delivery.storedAt });
+      let tasks: readonly AssessmentTask[];
       try {
+        tasks = tasksOf(delivery.body, { validityMs, replayedAt: delivery.storedAt });
         // Task ids are deterministic: what is on the bus already is recognised and not doubled.
         await Promise.all(tasks.map((task) => bus.publish(subjects.task(task.priority, cameraId), task, { cameraId, requestId, traceId }, task.taskId)));
       } catch (thrown) {

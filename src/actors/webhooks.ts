@@ -1,10 +1,11 @@
 import { createHmac } from 'node:crypto';
 import type { Bus, Delivery } from '../infra/bus.ts';
-import { consume } from '../infra/consume.ts';
+import { consume, failed } from '../infra/consume.ts';
 import type { Egress } from '../infra/egress.ts';
 import { EgressError } from '../infra/egress.ts';
 import { redactUrl } from '../infra/redact.ts';
 import type { Secret } from '../keys/secret.ts';
+import { clipped } from '../messages/bounds.ts';
 import type { HookState } from '../messages/on-demand.ts';
 import { consumers, streams } from '../messages/subjects.ts';
 import { WebhookJob } from '../messages/webhook.ts';
@@ -72,7 +73,7 @@ export const webhooksActor = defineActor<never, Private>()<WebhooksInit>({
         state: outcome.ok ? 'delivered' : wait === undefined ? 'failed' : 'pending',
         attempts: delivery.attempt,
         lastStatus: outcome.status,
-        lastError: outcome.error,
+        lastError: outcome.error === null ? null : clipped(outcome.error),
         nextAttemptAt: wait === undefined ? null : new Date(ctx.clock.now() + wait).toISOString(),
       };
       if (job.assessmentId !== null) {
@@ -116,7 +117,7 @@ export const webhooksActor = defineActor<never, Private>()<WebhooksInit>({
       counts.running += 1;
       const work = attempt(delivery)
         .then((end) => void ctx.self.tell({ type: 'finished', end }))
-        .catch((thrown: unknown) => ctx.fail(asError(thrown)))
+        .catch((thrown: unknown) => failed(delivery, consumers.webhooks, asError(thrown), ctx.log))
         .finally(() => {
           counts.running -= 1;
           running.delete(work);

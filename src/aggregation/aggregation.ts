@@ -129,7 +129,8 @@ export class Aggregation {
       this.#repeated(known);
       return;
     }
-    const from = detection.replayOf === undefined ? Date.parse(detection.timestamp) : now;
+    // A frame from the future, of a clock that is ahead or of whoever wrote it, waits no longer than one of now.
+    const from = detection.replayOf === undefined ? Math.min(now, Date.parse(detection.timestamp)) : now;
     const deadline = Math.max(now, from + this.#options.deadlineMs);
     const frame = this.#open(factsOf(detection), deadline);
     for (const [groupIndex, answer] of this.#early.get(requestId)?.answers ?? []) this.#take(frame, groupIndex, answer);

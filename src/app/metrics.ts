@@ -3,6 +3,7 @@ import { KEY_POOL } from '../actors/key-pool.ts';
 import { SCHEDULER } from '../actors/scheduler/types.ts';
 import type { HttpServer } from '../http/server.ts';
 import type { Encoder } from '../imaging/encoder.ts';
+import { ANY_BODY } from '../infra/bus.ts';
 import type { Metrics } from '../infra/metrics.ts';
 import type { NatsBus } from '../infra/nats/bus.ts';
 import type { RedisStore } from '../infra/redis/store.ts';
@@ -49,7 +50,7 @@ export function bindMetrics(metrics: Metrics, { system, bus, redis, aggregatorVi
     ];
     await Promise.all(
       durables.map(async ({ stream, durable }) => {
-        const consumer = await bus.pull({ stream, durable, parser: { parse: (body) => body } });
+        const consumer = await bus.pull({ stream, durable, parser: ANY_BODY });
         metrics.consumerLag(durable, (await consumer.lag()).waiting);
       }),
     );

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { TreeInits } from '../actors/tree.ts';
 import type { Encoder } from '../imaging/encoder.ts';
 import type { AlertImageStore, Bus, ImageStore } from '../infra/bus.ts';
@@ -31,5 +32,5 @@ export const aggregatorInits = ({ config, natsUrl, redisUrl, bus, redis, images,
   alertImages: () => ({ bus, images, kept, encoder }),
   alertWriter: redis === null ? null : () => ({ bus, redis }),
   onFigures: (figures) => view.take(figures),
-  aggregator: () => ({ natsUrl, redisUrl, holder: nodeId, deadlineMs: config.aggregateDeadlineMs, alertHooks: config.alertHooks }),
+  aggregator: () => ({ natsUrl, redisUrl, inHandFile: join(config.dataDir, 'in-hand-aggregator'), holder: nodeId, deadlineMs: config.aggregateDeadlineMs, alertHooks: config.alertHooks }),
 });

@@ -1,4 +1,4 @@
-import { type NatsConnection, RequestStrategy } from 'nats';
+import { type Msg, RequestStrategy } from 'nats';
 import { z } from 'zod';
 import { HttpError } from '../http/errors/http-error.ts';
 import type { AssessmentPort, CameraPort, CameraRecord, HttpPorts, KeyPort } from '../http/ports.ts';
@@ -7,10 +7,13 @@ import { CameraFigures } from '../http/schemas/cameras.ts';
 import { InfraError } from '../infra/errors.ts';
 import type { NatsBus } from '../infra/nats/bus.ts';
 import { asInfraError } from '../infra/nats/errors.ts';
+import { headersOf } from '../infra/nats/headers.ts';
 import type { RedisStore } from '../infra/redis/store.ts';
 import { Aggregate } from '../messages/aggregate.ts';
+import { clipped, LISTING, MOST } from '../messages/bounds.ts';
 import { CameraConfig, CameraStatus } from '../messages/camera.ts';
 import type { CameraId } from '../messages/ids.ts';
+import { BodyError, readBody } from '../messages/read-body.ts';
 import { streams, subjects } from '../messages/subjects.ts';
 import type { Role } from './config.ts';
 import { PoolFigures, poolView, schedulerDown, SchedulerFigures, schedulerView } from './scheduler-port.ts';
@@ -25,10 +28,13 @@ const WAIT_MS = 1_500;
 const FURTHER_MS = 150;
 /** Many viewers may ask at once, and how cameras fare is told to them besides. */
 const KEPT_MS = 1_000;
+/** Whose answers are looked at. */
+const MOST_NODES = 1_000;
 /** As long as Redis keeps it. */
 const LATEST_MS = 300_000;
 
 const ListedCamera = z.object({ config: CameraConfig, status: CameraStatus, figures: CameraFigures });
+const Listing = z.array(ListedCamera).max(MOST.cameras);
 
 /** Cameras of other nodes: their list without passwords, and what is seen of them. They are changed where they are. */
 export function camerasElsewhere(bus: NatsBus, here: CameraPort): CameraPort {
@@ -53,9 +59,9 @@ export function camerasElsewhere(bus: NatsBus, here: CameraPort): CameraPort {
 }
 
 async function listedByAll(bus: NatsBus): Promise<readonly CameraRecord[]> {
-  const answers = await askAll(bus.link.require(), 'gantry.cameras.list');
+  const answers = await askAll(bus, 'gantry.cameras.list', Listing);
   const found = new Map<CameraId, CameraRecord>();
-  for (const camera of answers.flatMap((answer) => z.array(ListedCamera).parse(answer))) found.set(camera.config.cameraId, camera);
+  for (const camera of answers.flat()) found.set(camera.config.cameraId, camera);
   return [...found.values()];
 }
 
@@ -72,8 +78,8 @@ export const latestFromStream = (bus: NatsBus, redis: RedisStore | null, here: C
 
 /** The scheduler and the key pool of one of the nodes that have them. */
 export const schedulerElsewhere = (bus: NatsBus): HttpPorts['scheduler'] => ({
-  stats: async () => poolView(PoolFigures.parse(await askOne(bus, 'gantry.key-pool.stats', 'scheduler'))),
-  health: () => askOne(bus, 'gantry.scheduler.stats', 'scheduler').then((answer) => schedulerView(SchedulerFigures.parse(answer)), schedulerDown),
+  stats: async () => poolView(await askOne(bus, 'gantry.key-pool.stats', 'scheduler', PoolFigures)),
+  health: () => askOne(bus, 'gantry.scheduler.stats', 'scheduler', SchedulerFigures).then(schedulerView, schedulerDown),
 });
 
 export const keysElsewhere: KeyPort = {
@@ -85,22 +91,47 @@ export const keysElsewhere: KeyPort = {
 export const usageElsewhere: HttpPorts['usage'] = refuse('scheduler', 'usage');
 export const assessmentsElsewhere: AssessmentPort = { submit: refuse('web', 'a picture'), get: refuse('web', 'an assessment') };
 
+/** As a micro service says that it cannot answer. */
+const errorOf = (message: Msg): { readonly code: number; readonly description: string } => {
+  const of = headersOf(message);
+  return { code: Number(of.get('Nats-Service-Error-Code') ?? 0), description: of.get('Nats-Service-Error') ?? '' };
+};
+
+function unusable(bus: NatsBus, subject: string, thrown: BodyError): InfraError {
+  bus.badBody(subject, thrown);
+  return new InfraError('BUS_DOWN', `the answer on ${subject} cannot be used: ${thrown.message}`, { subject }, thrown);
+}
+
 /** Rejects `BUS_DOWN` when nobody has the role, or answers. */
-async function askOne(bus: NatsBus, subject: string, role: Role): Promise<unknown> {
+async function askOne<T>(bus: NatsBus, subject: string, role: Role, schema: z.ZodType<T>): Promise<T> {
   try {
     const message = await bus.link.require().request(subject, '', { timeout: WAIT_MS });
-    if (message.headers?.hasError === true) throw new InfraError('BUS_DOWN', `${subject}: ${message.headers.description}`);
-    return message.json();
+    const { code, description } = errorOf(message);
+    if (code > 0) throw new InfraError('BUS_DOWN', `${subject}: ${clipped(description)}`);
+    return readBody(message.data, schema, LISTING);
   } catch (thrown) {
+    if (thrown instanceof BodyError) throw unusable(bus, subject, thrown);
     throw asInfraError(thrown, `no process with the role ${role} answers on ${subject}`);
   }
 }
 
-/** The answers of every node; none when nobody has the role. */
-async function askAll(nc: NatsConnection, subject: string): Promise<unknown[]> {
-  const answers: unknown[] = [];
+/** The answers of every node that can be used; none when nobody has the role. */
+async function askAll<T>(bus: NatsBus, subject: string, schema: z.ZodType<T>): Promise<T[]> {
+  const nc = bus.link.require();
+  const answers: T[] = [];
+  const take = (message: Msg): void => {
+    try {
+      answers.push(readBody(message.data, schema, LISTING));
+    } catch (thrown) {
+      // One node that answers nonsense hides only its own.
+      bus.badBody(subject, thrown);
+    }
+  };
   try {
-    for await (const message of await nc.requestMany(subject, '', { strategy: RequestStrategy.JitterTimer, maxWait: WAIT_MS, jitter: FURTHER_MS })) answers.push(message.json());
+    for await (const message of await nc.requestMany(subject, '', { strategy: RequestStrategy.JitterTimer, maxWait: WAIT_MS, jitter: FURTHER_MS })) {
+      take(message);
+      if (answers.length >= MOST_NODES) break;
+    }
   } catch (thrown) {
     throw asInfraError(thrown, `no process with the role cameras answers on ${subject}`);
   }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Bus } from '../infra/bus.ts';
 import { MissingGroup } from '../messages/aggregate.ts';
+import { MOST } from '../messages/bounds.ts';
 import { CameraId, RequestId } from '../messages/ids.ts';
 import { subjects } from '../messages/subjects.ts';
 
@@ -8,7 +9,7 @@ import { subjects } from '../messages/subjects.ts';
 const REMEMBERED = 4_096;
 
 /** What of an aggregate is looked at. */
-const Missing = z.object({ cameraId: CameraId, requestId: RequestId, riskAssessment: z.object({ missingGroups: z.array(MissingGroup) }) });
+const Missing = z.object({ cameraId: CameraId, requestId: RequestId, riskAssessment: z.object({ missingGroups: z.array(MissingGroup).max(MOST.groups) }) });
 type Missing = z.infer<typeof Missing>;
 
 /** Tells once of each group that nobody judged because there was no room or no time. Returns what ends it. */

@@ -7,6 +7,7 @@ import { Aggregate } from '../messages/aggregate.ts';
 import { AssessmentResult } from '../messages/assessment.ts';
 import { Detection } from '../messages/detection.ts';
 import { CameraId } from '../messages/ids.ts';
+import { readBody } from '../messages/read-body.ts';
 import { redisKeys, subjects } from '../messages/subjects.ts';
 import { AssessmentTask } from '../messages/task.ts';
 import { PROJECT_ROOT } from '../provision/folders.ts';
@@ -60,13 +61,13 @@ function readOptions(args: string[]): { cameraId: string; seconds: number; dataD
 async function watch(running: RuntimeFile, cameraId: CameraId, ms: number, ledger: CheckLedger): Promise<string[]> {
   const nc = await connect({ ...natsOptions(running.natsUrl), name: 'gantry-check', timeout: 3_000 });
   const problems: string[] = [];
-  const follow = <T>(subject: string, parser: { parse(body: unknown): T }, note: (body: T, at: number) => void): void => {
+  const follow = <T>(subject: string, parser: z.ZodType<T>, note: (body: T, at: number) => void): void => {
     nc.subscribe(subject, {
       callback: (error, message) => {
         const at = Date.now();
         if (error !== null) return;
         try {
-          note(parser.parse(message.json()), at);
+          note(readBody(message.data, parser), at);
         } catch (thrown) {
           problems.push(`${message.subject}: a body that does not parse: ${String(thrown).slice(0, 200)}`);
         }

@@ -74,7 +74,7 @@ async function list(box: DeadLetterBox, options: { readonly stream?: string; rea
 async function show(box: DeadLetterBox, id: number, json: boolean): Promise<number> {
   const letter = await box.get(id);
   if (letter === null) return gone(id);
-  console.log(json ? JSON.stringify({ ...plain(letter), headers: letter.headers, body: readable(letter.body) }, null, 2) : page(letter));
+  console.log(json ? JSON.stringify({ ...plain(letter), headers: letter.headers, body: readable(letter.body), cut: letter.cut }, null, 2) : page(letter));
   return 0;
 }
 
@@ -108,7 +108,7 @@ function table(letters: readonly DeadLetterSummary[]): string {
 }
 
 function page(letter: DeadLetter): string {
-  const { id, at, stream, consumer, subject, reason, deliveries, headers, body } = letter;
+  const { id, at, stream, consumer, subject, reason, deliveries, headers, body, cut } = letter;
   const text = readable(body);
   return [
     `dead letter ${id}, since ${new Date(at).toISOString()}`,
@@ -116,6 +116,7 @@ function page(letter: DeadLetter): string {
     `  reason   ${printable(reason)}`,
     ...Object.entries(headers).map(([name, value]) => `  header   ${printable(`${name}: ${value}`)}`),
     `  body     ${body.byteLength} bytes`,
+    ...(cut === null ? [] : [`  missing  ${printable(cut)}; it was too large to be kept, and cannot be replayed`]),
     '',
     typeof text === 'string' ? printable(text) : JSON.stringify(text, null, 2),
   ].join('\n');

@@ -7,6 +7,7 @@ import { Detection } from '../messages/detection.ts';
 import { CameraId, type RequestId } from '../messages/ids.ts';
 import { streams, subjects } from '../messages/subjects.ts';
 import { sleep, systemClock } from '../runtime/clock.ts';
+import { readBody } from '../messages/read-body.ts';
 import { asError } from '../runtime/errors.ts';
 import { withNats } from './running-nats.ts';
 
@@ -138,12 +139,11 @@ async function* detectionsOf(link: NatsLink, { since, until, camera }: Wanted, o
   const jsm = await link.nc.jetstreamManager({ checkAPI: false });
   const filter = camera === null ? {} : { filter: subjects.detection(camera) };
   for (let from: { readonly seq: number } | { readonly time: number } = { time: since }; ; ) {
-    const page = await readStream(link, jsm, { stream: streams.detections, ...filter, from, limit: PAGE });
-    for (const { message, storedAt } of page) {
+    const page: readonly { readonly seq: number; readonly storedAt: number; readonly detection: Detection | null }[] = await readStream(link, jsm, { stream: streams.detections, ...filter, from, limit: PAGE }, ({ seq, storedAt, data }) => ({ seq, storedAt, detection: detectionIn(data) }));
+    for (const { detection, storedAt } of page) {
       if (storedAt > until) return;
-      const read = Detection.safeParse(jsonOf(message.data));
-      if (!read.success) onUnreadable();
-      else if (read.data.replayOf === undefined && read.data.trafficGroups.length > 0) yield { detection: read.data, storedAt };
+      if (detection === null) onUnreadable();
+      else if (detection.replayOf === undefined && detection.trafficGroups.length > 0) yield { detection, storedAt };
     }
     const last = page.at(-1);
     if (last === undefined || page.length < PAGE) return;
@@ -151,9 +151,9 @@ async function* detectionsOf(link: NatsLink, { since, until, camera }: Wanted, o
   }
 }
 
-function jsonOf(data: Uint8Array): unknown {
+function detectionIn(data: Uint8Array): Detection | null {
   try {
-    return JSON.parse(Buffer.from(data).toString('utf8'));
+    return readBody(data, Detection);
   } catch {
     return null;
   }

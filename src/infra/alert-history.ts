@@ -1,7 +1,7 @@
 import { Aggregate } from '../messages/aggregate.ts';
 import type { CameraId } from '../messages/ids.ts';
 import { streams, subjects } from '../messages/subjects.ts';
-import type { Bus, StoredMessage } from './bus.ts';
+import { ANY_BODY, type Bus, type StoredMessage } from './bus.ts';
 
 export interface HistoryQuery {
   /** Null: every camera. */
@@ -45,7 +45,7 @@ export class AlertHistory {
   /** One page, oldest first. Every alert is in one page, as its last revision so far. Rejects `BUS_DOWN`. */
   async page({ cameraId, from, to, limit, after }: HistoryQuery): Promise<HistoryPage> {
     const subject = cameraId === null ? subjects.alerts : subjects.alert(cameraId);
-    const newest = await this.#bus.last({ stream: streams.alerts, subject, parser: ANY });
+    const newest = await this.#bus.last({ stream: streams.alerts, subject, parser: ANY_BODY });
     if (newest === null) return { alerts: [], next: null };
     let start: { readonly seq: number } | { readonly time: number } = after > 0 ? { seq: after + 1 } : { time: from - CLOCKS_MS };
     /** Read, and not yet known to be the last of its alert. */
@@ -76,7 +76,7 @@ export class AlertHistory {
   /** A camera's newest, by the time of the frame, newest first. Rejects `BUS_DOWN`. */
   async newest(cameraId: CameraId, limit: number): Promise<readonly Aggregate[]> {
     const subject = subjects.alert(cameraId);
-    const last = await this.#bus.last({ stream: streams.alerts, subject, parser: ANY });
+    const last = await this.#bus.last({ stream: streams.alerts, subject, parser: ANY_BODY });
     if (last === null) return [];
     // Late answers are stored after newer frames: some more are looked at than asked for.
     for (let span = 1_000 + limit * 4; ; span *= 8) {
@@ -88,7 +88,7 @@ export class AlertHistory {
 
   /** Of the newest `messages` of all cameras the alerts, newest first. Rejects `BUS_DOWN`. */
   async recent(messages: number): Promise<readonly Aggregate[]> {
-    const last = await this.#bus.last({ stream: streams.alerts, subject: subjects.alerts, parser: ANY });
+    const last = await this.#bus.last({ stream: streams.alerts, subject: subjects.alerts, parser: ANY_BODY });
     return last === null ? [] : newestFirst(await this.#from(Math.max(1, last.seq - messages + 1), last.seq));
   }
 
@@ -103,8 +103,6 @@ export class AlertHistory {
     return all;
   }
 }
-
-const ANY = { parse: (body: unknown): unknown => body };
 
 /** A page may be short because bodies in it could not be read. */
 const isEnd = (page: readonly Stored[], newest: number): boolean => (page.at(-1)?.seq ?? newest) >= newest;

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { CameraId, ImageId } from '../messages/ids.ts';
 
 /** What every message on the way of the data carries in its NATS headers. */
@@ -29,6 +30,8 @@ export interface StoredMessage<T> {
 export interface Delivery<T> extends StoredMessage<T> {
   /** 1 for the first delivery. */
   readonly attempt: number;
+  /** It is handled now: should that end the process, twice, the message is known and put aside. Cheap. */
+  begin(): void;
   /** Done with: never delivered again. */
   ack(): void;
   /** Deliver again after `delayMs`. */
@@ -74,10 +77,11 @@ export interface PullOptions<T> {
   readonly ahead?: number;
 }
 
-/** Validates a body; throws on a bad one. A zod schema has this shape. */
-export interface Parser<T> {
-  parse(body: unknown): T;
-}
+/** What a body must be. Bodies are read by `readBody` of messages, whoever wrote them. */
+export type Parser<T> = z.ZodType<T>;
+
+/** For who looks at where a message stands only. */
+export const ANY_BODY: Parser<unknown> = z.unknown();
 
 export interface ReadOptions<T> {
   readonly stream: string;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { GroupAssessment, RiskLevel } from './assessment.ts';
+import { MOST } from './bounds.ts';
 import { DetectedObject, PublishedGroup } from './detection.ts';
 import { CameraId, ImageId, IsoTime, RequestId, TraceId } from './ids.ts';
 
@@ -10,8 +11,8 @@ export type MissingGroup = z.infer<typeof MissingGroup>;
 export const RiskAssessment = z.object({
   maxRiskLevel: RiskLevel,
   hasDangerousDriving: z.boolean(),
-  results: z.array(GroupAssessment),
-  missingGroups: z.array(MissingGroup),
+  results: z.array(GroupAssessment).max(MOST.groups),
+  missingGroups: z.array(MissingGroup).max(MOST.groups),
   /** Who judged: `mixed` when some groups by the model and some by rules, `none` when nobody did. */
   source: z.enum(['vlm', 'rules', 'mixed', 'none']),
   /** True when rules judged a group because the model could not be had. */
@@ -26,17 +27,17 @@ export const Aggregate = z.object({
   timestamp: IsoTime,
   frameNumber: z.int().min(1),
   /** 0 when first published; one more each time a late answer made it better. */
-  revision: z.int().min(0),
+  revision: z.int().min(0).max(MOST.revision),
   /** When the aggregate was made. `publishedAt - timestamp` is the latency up to the push. */
   publishedAt: IsoTime,
-  detectedObjects: z.array(DetectedObject),
-  trafficGroups: z.array(PublishedGroup),
+  detectedObjects: z.array(DetectedObject).max(MOST.objects),
+  trafficGroups: z.array(PublishedGroup).max(MOST.groups),
   riskAssessment: RiskAssessment,
   /** Slowest call among the groups, in seconds; 0 when no model was asked. */
   llmLatency: z.number().min(0),
-  llmModel: z.string().nullable(),
-  imageWidth: z.int().positive(),
-  imageHeight: z.int().positive(),
+  llmModel: z.string().max(MOST.name).nullable(),
+  imageWidth: z.int().positive().max(MOST.side),
+  imageHeight: z.int().positive().max(MOST.side),
   imageId: ImageId.nullable(),
   traceId: TraceId,
   /** The frame this one repeats: it was taken from the stream again to be judged anew. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MOST } from './bounds.ts';
 import { CameraId, IsoTime, RequestId, TraceId } from './ids.ts';
 
 /** `unknown` is a level of its own: an answer that could not be had or read. It never becomes `none`. */
@@ -16,27 +17,27 @@ export const GroupAssessment = z.object({
   riskLevel: RiskLevel,
   confidence: z.number().min(0).max(1),
   /** One to three short phrases; empty when there is no risk. */
-  riskTypes: z.array(z.string()),
-  description: z.string(),
+  riskTypes: z.array(z.string().max(MOST.phrase)).max(MOST.riskTypes),
+  description: z.string().max(MOST.text),
   dangerObjectCount: z.int().min(0),
   /** `objectId`s of the frame that caused the judgement. */
-  triggerObjectIds: z.array(z.int().min(0)),
+  triggerObjectIds: z.array(z.int().min(0)).max(MOST.objects),
 });
 export type GroupAssessment = z.infer<typeof GroupAssessment>;
 
 /** Why a level is `unknown`, in a stable code. */
 export const AssessmentFailure = z.object({
   code: z.enum(['expired', 'no-image', 'no-lease', 'timeout', 'rate-limited', 'rejected', 'provider-error', 'unreadable-answer', 'shed']),
-  message: z.string(),
+  message: z.string().max(MOST.text),
 });
 export type AssessmentFailure = z.infer<typeof AssessmentFailure>;
 
 /** Where the time of one call to the model went, in ms. */
 export const CallTrace = z.object({
   /** The key's name, never the key. */
-  apiKeyId: z.string(),
+  apiKeyId: z.string().max(MOST.name),
   /** `ok`, or why it failed. */
-  outcome: z.string(),
+  outcome: z.string().max(MOST.text),
   /** From asking the key pool to the lease. */
   leaseMs: z.number().min(0),
   /** From the lease to the request being written to its connection; null when it never was. */
@@ -52,7 +53,7 @@ export type CallTrace = z.infer<typeof CallTrace>;
 
 /** Body of `risk-assessment-results.{cameraId}`: the answer to one task. */
 export const AssessmentResult = z.object({
-  taskId: z.string(),
+  taskId: z.string().max(MOST.name),
   requestId: RequestId,
   cameraId: CameraId,
   /** When the judgement was made. */
@@ -65,16 +66,16 @@ export const AssessmentResult = z.object({
   metadata: z.object({
     /** Seconds during which calls to the model were under way, all attempts together; 0 when none was made. */
     llmLatency: z.number().min(0),
-    llmModel: z.string().nullable(),
+    llmModel: z.string().max(MOST.name).nullable(),
     /** The key's name, never the key. */
-    apiKeyId: z.string().nullable(),
+    apiKeyId: z.string().max(MOST.name).nullable(),
     retryCount: z.int().min(0),
     promptTokens: z.int().min(0),
     completionTokens: z.int().min(0),
     /** From the frame's arrival to the task's turn, in ms. Absent when nothing was to be called. */
     waitMs: z.number().min(0).optional(),
     /** Every call made for this task, in order. */
-    calls: z.array(CallTrace).max(20).optional(),
+    calls: z.array(CallTrace).max(MOST.calls).optional(),
   }),
   /** Present exactly when `riskLevel` is `unknown`. */
   error: AssessmentFailure.optional(),

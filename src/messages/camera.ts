@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MOST } from './bounds.ts';
 import { CameraId, IsoTime } from './ids.ts';
 
 /** Fixed by the WebSocket contract: 1 online, 0 offline, 2 fault. */
@@ -16,7 +17,7 @@ export const CameraStatus = z.object({
   cameraId: CameraId,
   status: z.union([z.literal(0), z.literal(1), z.literal(2)]),
   state: CameraState,
-  message: z.string(),
+  message: z.string().max(MOST.text),
   since: IsoTime,
 });
 export type CameraStatus = z.infer<typeof CameraStatus>;
@@ -25,7 +26,7 @@ export type CameraStatus = z.infer<typeof CameraStatus>;
 export const CameraConfig = z.object({
   cameraId: CameraId,
   name: z.string().min(1).max(120),
-  url: z.string(),
+  url: z.string().max(MOST.url),
   enabled: z.boolean(),
   /** Seconds between analysed frames. */
   intervalSeconds: z.number().min(0.1).max(60),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MOST } from './bounds.ts';
 import { CameraId, ImageId, IsoTime, RequestId, TraceId } from './ids.ts';
 
 /** The road users and fixtures Gantry looks at, by their COCO names. */
@@ -54,12 +55,12 @@ export const TrafficGroup = z.object({
   /** 1..n within the frame, by order of discovery; not stable across frames. */
   groupIndex: z.int().min(1).max(999),
   /** Stable across frames: follows the tracks of the members. */
-  groupId: z.string(),
-  objectCount: z.int().min(2),
-  classes: z.array(ObjectClass),
+  groupId: z.string().max(MOST.name),
+  objectCount: z.int().min(2).max(MOST.objects),
+  classes: z.array(ObjectClass).max(MOST.objects),
   bbox: Box,
   averageConfidence: z.number().min(0).max(1),
-  memberIndices: z.array(z.int().min(0)),
+  memberIndices: z.array(z.int().min(0)).max(MOST.objects),
   features: GroupFeatures,
 });
 export type TrafficGroup = z.infer<typeof TrafficGroup>;
@@ -77,15 +78,15 @@ export const Detection = z.object({
   traceId: TraceId,
   /** Analysed frames of this camera since its actor was created, from 1, without gaps, over restarts as well. */
   frameNumber: z.int().min(1),
-  detectedObjects: z.array(DetectedObject),
-  trafficGroups: z.array(PublishedGroup),
-  imageWidth: z.int().positive(),
-  imageHeight: z.int().positive(),
+  detectedObjects: z.array(DetectedObject).max(MOST.objects),
+  trafficGroups: z.array(PublishedGroup).max(MOST.groups),
+  imageWidth: z.int().positive().max(MOST.side),
+  imageHeight: z.int().positive().max(MOST.side),
   /** Claim check of the whole frame; null when it could not be stored. */
   imageId: ImageId.nullable(),
   /** From the frame's arrival to the end of grouping, in seconds. */
   detectionLatency: z.number().min(0),
-  modelType: z.string(),
+  modelType: z.string().max(MOST.name),
   /** The frame that this one is again: it was put to the bus anew, to be judged anew. */
   replayOf: RequestId.optional(),
 });

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
+import { MOST } from './bounds.ts';
 
 /**
  * A camera's name: 1 to 64 of `A-Z a-z 0-9 _ -`. The alphabet is the one that is safe, unescaped, as a NATS
@@ -25,7 +26,7 @@ export type TraceId = z.infer<typeof TraceId>;
 export const ImageId = z.string().regex(/^[0-9a-f-]{36}\.(frame|g[0-9]{1,3})$/);
 export type ImageId = z.infer<typeof ImageId>;
 
-export const IsoTime = z.iso.datetime();
+export const IsoTime = z.iso.datetime().max(MOST.time);
 
 export const newRequestId = (): RequestId => randomUUID();
 /** Of a UUID: the platform draws its randomness ahead, where `randomBytes` asks for it anew each time. */

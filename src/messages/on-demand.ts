@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MOST } from './bounds.ts';
 import { AssessmentFailure, AssessmentSource, GroupAssessment } from './assessment.ts';
 import { IsoTime, RequestId, TraceId } from './ids.ts';
 import { Priority } from './task.ts';
@@ -6,11 +7,11 @@ import { Priority } from './task.ts';
 /** What became of a webhook. `attempts` are those made so far; times are ISO 8601 UTC. */
 export const HookState = z.object({
   /** Without password and secret parameters. */
-  url: z.string(),
+  url: z.string().max(MOST.url),
   state: z.enum(['waiting', 'pending', 'delivered', 'failed']),
   attempts: z.int().min(0),
   lastStatus: z.int().nullable(),
-  lastError: z.string().nullable(),
+  lastError: z.string().max(MOST.text).nullable(),
   nextAttemptAt: IsoTime.nullable(),
 });
 export type HookState = z.infer<typeof HookState>;
@@ -25,18 +26,18 @@ export const OnDemandStatus = z.object({
   createdAt: IsoTime,
   expiresAt: IsoTime,
   finishedAt: IsoTime.nullable(),
-  imageWidth: z.int().positive(),
-  imageHeight: z.int().positive(),
+  imageWidth: z.int().positive().max(MOST.side),
+  imageHeight: z.int().positive().max(MOST.side),
   /** Claim check of the picture as the model gets it; it is kept for five minutes. */
-  imageId: z.string(),
+  imageId: z.string().max(MOST.name),
   assessment: GroupAssessment.omit({ groupIndex: true, triggerObjectIds: true }).nullable(),
   source: AssessmentSource.nullable(),
-  llmModel: z.string().nullable(),
+  llmModel: z.string().max(MOST.name).nullable(),
   /** Seconds of calls to the model. */
   llmLatency: z.number().min(0).nullable(),
   error: AssessmentFailure.nullable(),
   /** With everything in it; never shown. */
-  hookUrl: z.string().nullable(),
+  hookUrl: z.string().max(MOST.url).nullable(),
   hook: HookState.nullable(),
 });
 export type OnDemandStatus = z.infer<typeof OnDemandStatus>;

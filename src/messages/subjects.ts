@@ -71,6 +71,8 @@ export const deadLetterHeaders = {
   consumer: 'Dead-Letter-Consumer',
   deliveries: 'Dead-Letter-Deliveries',
   msgId: 'Dead-Letter-Msg-Id',
+  /** What is missing of the original message, where it was too large to be kept. */
+  cut: 'Dead-Letter-Cut',
 } as const;
 
 /** Redis keys and channels. */

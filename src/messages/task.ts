@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MOST } from './bounds.ts';
 import { DetectedObject, PublishedGroup } from './detection.ts';
 import { CameraId, IsoTime, ON_DEMAND_CAMERA, RequestId, TraceId } from './ids.ts';
 
@@ -11,7 +12,7 @@ export const DEFAULT_PRIORITY: Priority = 3;
 /** Body of `assessment-tasks.p{priority}.{cameraId}`: one group to be judged. */
 export const AssessmentTask = z.object({
   /** `{requestId}_group{groupIndex}` */
-  taskId: z.string(),
+  taskId: z.string().max(MOST.name),
   requestId: RequestId,
   cameraId: CameraId,
   /** The frame's own timestamp. */
@@ -20,10 +21,10 @@ export const AssessmentTask = z.object({
   priority: Priority,
   /** After this moment nobody waits for the answer: the task is answered `unknown` without a call. */
   expiresAt: IsoTime,
-  group: PublishedGroup.extend({ objectCount: z.int().min(0) }),
+  group: PublishedGroup.extend({ objectCount: z.int().min(0).max(MOST.objects) }),
   /** The group's members only, in the order of `group.memberIndices`. Empty for a picture that somebody handed in. */
-  members: z.array(DetectedObject),
-  imageWidth: z.int().positive(),
-  imageHeight: z.int().positive(),
+  members: z.array(DetectedObject).max(MOST.objects),
+  imageWidth: z.int().positive().max(MOST.side),
+  imageHeight: z.int().positive().max(MOST.side),
 }).refine((task) => task.members.length > 0 || task.cameraId === ON_DEMAND_CAMERA, { path: ['members'], error: 'must not be empty' });
 export type AssessmentTask = z.infer<typeof AssessmentTask>;

@@ -5,16 +5,19 @@ export type TimerHandle = object;
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
   now(): number;
-  /** Calls `fn` once after `ms` milliseconds (negative counts as 0). */
+  /** Calls `fn` once after `ms` milliseconds (negative counts as 0, more than 24 days as these). */
   setTimeout(fn: () => void, ms: number): TimerHandle;
   /** Forgets a timer; one that fired or was cleared already is ignored. */
   clearTimeout(handle: TimerHandle): void;
 }
 
+/** Node fires a longer one at once: a time far in the future, in a message, would make a timer that never rests. */
+const MOST_TIMER_MS = 2_147_483_647;
+
 /** The machine's own clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),
-  setTimeout: (fn, ms) => setTimeout(fn, ms < 0 ? 0 : ms),
+  setTimeout: (fn, ms) => setTimeout(fn, ms < 0 ? 0 : Math.min(ms, MOST_TIMER_MS)),
   // Only handles of this clock come back to it.
   clearTimeout: (handle) => clearTimeout(handle as NodeJS.Timeout),
 };

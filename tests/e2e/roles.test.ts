@@ -6,6 +6,7 @@ import { startNatsServer } from '../../src/embedded/nats-server.ts';
 import { startRedisServer } from '../../src/embedded/redis-server.ts';
 import type { RtspServer } from '../../src/embedded/rtsp.types.ts';
 import type { EmbeddedService } from '../../src/embedded/service.ts';
+import type { Parser } from '../../src/infra/bus.ts';
 import { NatsBus } from '../../src/infra/nats/bus.ts';
 import { Aggregate } from '../../src/messages/aggregate.ts';
 import { Detection } from '../../src/messages/detection.ts';
@@ -109,7 +110,7 @@ test('a process answers for other roles where NATS can tell, without passwords; 
 });
 
 test('the process that judges is restarted, then killed, while frames flow: each of them ends in one aggregate', async () => {
-  const read = async <T>(stream: string, parser: { parse(body: unknown): T }) => (await bus.read({ stream, parser, from: { seq: 1 }, limit: 10_000 })).map(({ body }) => body);
+  const read = async <T>(stream: string, parser: Parser<T>) => (await bus.read({ stream, parser, from: { seq: 1 }, limit: 10_000 })).map(({ body }) => body);
   const grown = async (by: number) => {
     const earlier = (await read(streams.aggregates, Aggregate)).length;
     await until('more aggregates', async () => (await read(streams.aggregates, Aggregate)).length >= earlier + by, 20_000, 100);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { connect, nanos } from 'nats';
 import { AGGREGATOR } from '../../src/actors/aggregator.ts';
+import { ANY_BODY } from '../../src/infra/bus.ts';
 import { AssessmentResult } from '../../src/messages/assessment.ts';
 import type { Detection } from '../../src/messages/detection.ts';
 import { consumers, streams } from '../../src/messages/subjects.ts';
@@ -26,7 +27,7 @@ const CONSUMED = [
   [streams.results, consumers.aggregatorResults],
 ] as const;
 const unsettled = async (): Promise<number> => {
-  const lags = await Promise.all(CONSUMED.map(async ([stream, durable]) => (await world.bus.pull({ stream, durable, parser: { parse: (body) => body } })).lag()));
+  const lags = await Promise.all(CONSUMED.map(async ([stream, durable]) => (await world.bus.pull({ stream, durable, parser: ANY_BODY })).lag()));
   return lags.reduce((sum, { waiting, unsettled: held }) => sum + waiting + held, 0);
 };
 const settled = () => until('everything is acked', async () => (await unsettled()) === 0);

@@ -190,11 +190,11 @@ describe('HTTP API', () => {
 
     it('list, show and replay messages that were given up, at the wish of pages of this server only', async () => {
       const letter = { id: 7, at: Date.parse('2026-01-02T03:04:05Z'), stream: 'DETECTIONS', consumer: 'task-generator', subject: 'detection-results.north', reason: 'odd', deliveries: 10, cameraId: 'north', requestId: null, traceId: null };
-      world.deadLetters.set(7, { ...letter, headers: { 'Trace-Id': 'abc' }, body: Buffer.from('{"odd":1}') });
+      world.deadLetters.set(7, { ...letter, headers: { 'Trace-Id': 'abc' }, body: Buffer.from('{"odd":1}'), cut: null });
       const shown = { ...letter, at: '2026-01-02T03:04:05.000Z' };
       assert.deepEqual((await call(base, '/api/dead-letters?stream=DETECTIONS')).json['deadLetters'], [shown]);
       assert.deepEqual((await call(base, '/api/dead-letters?stream=TASKS')).json['deadLetters'], []);
-      assert.deepEqual((await call(base, '/api/dead-letters/7')).json, { ...shown, headers: { 'Trace-Id': 'abc' }, body: '{"odd":1}' });
+      assert.deepEqual((await call(base, '/api/dead-letters/7')).json, { ...shown, headers: { 'Trace-Id': 'abc' }, body: '{"odd":1}', cut: null });
       const strange = await call(base, '/api/dead-letters/7/replay', { method: 'POST', headers: { origin: 'https://evil.example' } });
       assert.deepEqual([strange.status, strange.json['code'], world.deadLetters.size], [403, 'ORIGIN_REFUSED', 1]);
       assert.deepEqual((await call(base, '/api/dead-letters/7/replay', { method: 'POST' })).json, { replayed: 7 });

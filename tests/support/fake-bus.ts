@@ -123,6 +123,7 @@ export class FakeTaskBus implements Bus {
       attempt: queued.attempt,
       seq: queued.seq,
       storedAt: queued.storedAt,
+      begin: () => undefined,
       ack: () => void this.settled.push({ taskId, how: 'ack' }),
       nak: (delayMs) => {
         this.settled.push({ taskId, how: 'nak', delayMs });

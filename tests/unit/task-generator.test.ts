@@ -30,6 +30,7 @@ async function started() {
     return queue.splice(0, max).map(({ body, attempt = 1 }) => ({
       body, attempt, subject: `detection-results.${body.cameraId}`, seq: 1, storedAt: clock.now(),
       ack: () => void settled.push('ack'),
+      begin: () => undefined,
       nak: (delayMs: number) => void settled.push(`nak ${delayMs}`),
       term: () => void settled.push('term'),
       bury: () => Promise.resolve(void settled.push('bury')),

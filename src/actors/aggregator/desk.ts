@@ -14,7 +14,7 @@ const CACHE_FLUSH_MS = 1_000;
 /** Sets up the work with connections of its own. NATS is waited for as long as it takes; a Redis that is away holds nothing up. */
 export async function openDesk(ctx: AggregatorContext, init: AggregatorInit): Promise<AggregatorDesk> {
   const { clock, log } = ctx;
-  const bus = await NatsBus.join({ url: init.natsUrl, startTimeoutMs: Number.POSITIVE_INFINITY, log });
+  const bus = await NatsBus.join({ url: init.natsUrl, startTimeoutMs: Number.POSITIVE_INFINITY, log, inHandFile: init.inHandFile });
   // Durable or not, and what an operator should know of it: the process's own client tells.
   const redis = init.redisUrl === null ? null : await RedisStore.open({ url: init.redisUrl, durable: true, notice: null, log });
   const seen = new Observations(bus, redis);

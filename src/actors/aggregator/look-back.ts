@@ -1,4 +1,4 @@
-import type { Bus, StoredMessage } from '../../infra/bus.ts';
+import { ANY_BODY, type Bus, type StoredMessage } from '../../infra/bus.ts';
 import { Aggregate } from '../../messages/aggregate.ts';
 import { streams, subjects } from '../../messages/subjects.ts';
 import type { ActorLog } from '../../runtime/actor.ts';
@@ -27,7 +27,7 @@ export async function lookBack({ bus, clock, log, signal, onAggregate }: LookBac
   let seen = 0;
   for (let waited = false; !signal.aborted; waited = true) {
     try {
-      const last = await bus.last({ stream: streams.aggregates, subject: subjects.aggregates, parser: ANY });
+      const last = await bus.last({ stream: streams.aggregates, subject: subjects.aggregates, parser: ANY_BODY });
       if (last === null) return;
       for (;;) {
         const from = seen === 0 ? { time: last.storedAt - SPAN_MS } : { seq: seen + 1 };
@@ -43,5 +43,3 @@ export async function lookBack({ bus, clock, log, signal, onAggregate }: LookBac
     }
   }
 }
-
-const ANY = { parse: (body: unknown): unknown => body };

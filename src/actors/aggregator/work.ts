@@ -1,8 +1,9 @@
 import { Aggregation } from '../../aggregation/aggregation.ts';
-import type { Bus, Delivery } from '../../infra/bus.ts';
+import type { Bus, Delivery, Parser } from '../../infra/bus.ts';
 import { consume } from '../../infra/consume.ts';
 import type { Aggregate } from '../../messages/aggregate.ts';
 import { AssessmentResult } from '../../messages/assessment.ts';
+import { clipped } from '../../messages/bounds.ts';
 import { Detection } from '../../messages/detection.ts';
 import { type CameraId, ON_DEMAND_CAMERA, type RequestId } from '../../messages/ids.ts';
 import { consumers, streams } from '../../messages/subjects.ts';
@@ -126,15 +127,20 @@ export function aggregatorWork(ctx: AggregatorContext, { bus, cache, deadlineMs,
     schedule();
   };
 
-  const consumeInto = <T extends Detection | AssessmentResult>(stream: string, durable: string, parser: { parse(body: unknown): T }, holding: Holding, take: (delivery: Delivery<T>) => void): void => {
+  const consumeInto = <T extends Detection | AssessmentResult>(stream: string, durable: string, parser: Parser<T>, holding: Holding, take: (delivery: Delivery<T>) => void): void => {
     const handle = async (delivery: Delivery<T>): Promise<void> => {
       // It comes again when what went out is read back, or to another one.
       if (failed) return delivery.nak(0);
       try {
         take(delivery);
       } catch (thrown) {
+        // In-memory state may be half-way: it starts anew. The message itself gets one more try, then it is put aside, so
+        // that it makes two restarts at most.
         failed = true;
-        ctx.fail(asError(thrown));
+        const error = asError(thrown);
+        if (delivery.attempt > 1) await delivery.bury(`its handling failed ${delivery.attempt} times: ${clipped(error.message)}`);
+        else delivery.nak(0);
+        ctx.fail(error);
       }
     };
     consume({ bus, stream, durable, parser, clock: ctx.clock, log: ctx.log, signal: ctx.signal, batch: 128, ahead: AHEAD, room: () => holding.room(), take: handle }).catch((thrown: unknown) => ctx.fail(asError(thrown)));

@@ -262,6 +262,7 @@ class Scheduler {
   #run(delivery: Task, assess: (task: AssessmentTask) => Promise<Assessed>, onEnd?: () => void): Promise<void> {
     const { taskId } = delivery.body;
     const { clock, log } = this.#ctx;
+    delivery.begin();
     const end = runTask(delivery, assess, { bus: this.#init.bus, clock, log, abort: this.#abort.signal }).then((how) => {
       onEnd?.();
       this.#tell({ type: 'finished', taskId, end: how });

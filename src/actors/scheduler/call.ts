@@ -3,6 +3,7 @@ import type { LeaseGrant } from '../../keys/pool.types.ts';
 import type { CallTokens } from '../../keys/tokens.ts';
 import type { VlmReply, VlmRequest } from '../../llm/client.ts';
 import type { CallTrace } from '../../messages/assessment.ts';
+import { clipped, MOST } from '../../messages/bounds.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { joinSignals } from '../../runtime/joined-signal.ts';
 import type { ResultMetadata } from './result.ts';
@@ -99,7 +100,7 @@ export function withRound(before: ResultMetadata, round: readonly Made[], retryC
   return {
     ...before,
     llmLatency: before.llmLatency + Math.max(0, to - from) / 1_000,
-    llmModel: named.reply.ok ? named.reply.model : named.lease.model,
+    llmModel: clipped(named.reply.ok ? named.reply.model : named.lease.model, MOST.name),
     apiKeyId: named.lease.keyName,
     retryCount,
     promptTokens: before.promptTokens + sum(({ reply }) => reply.promptTokens),

@@ -2,6 +2,7 @@ import { toGroupAssessment, type Answer } from '../../llm/answer.ts';
 import type { Language } from '../../llm/language.ts';
 import { assessByRules } from '../../llm/rules.ts';
 import type { AssessmentFailure, AssessmentResult } from '../../messages/assessment.ts';
+import { clipped } from '../../messages/bounds.ts';
 import { ON_DEMAND_CAMERA } from '../../messages/ids.ts';
 import type { AssessmentTask } from '../../messages/task.ts';
 import type { SchedulerMode } from './types.ts';
@@ -36,7 +37,7 @@ export const unjudged = (task: AssessmentTask, error: AssessmentFailure, source:
   results: [{ groupIndex: task.group.groupIndex, riskLevel: 'unknown', confidence: 0, riskTypes: [], description: '', dangerObjectCount: 0, triggerObjectIds: [] }],
   source,
   metadata,
-  error,
+  error: { ...error, message: clipped(error.message) },
 });
 
 const head = (task: AssessmentTask, now: number): Pick<AssessmentResult, 'taskId' | 'requestId' | 'cameraId' | 'timestamp' | 'traceId' | 'groupIndex'> => ({

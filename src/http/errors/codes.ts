@@ -20,6 +20,7 @@ export const HTTP_ERRORS = {
   REQUEST_TIMEOUT: [408, 'the request did not arrive in time'],
   DUPLICATE_CAMERA: [409, 'a camera of that id exists'],
   TOO_MANY_CAMERAS: [409, 'the list of cameras is full'],
+  DEAD_LETTER_CUT: [409, 'the dead letter was too large to be kept whole, so it cannot be replayed'],
   DUPLICATE_KEY: [409, 'an API key of that name exists'],
   BODY_TOO_LARGE: [413, 'the body is over the limit'],
   WRONG_CONTENT_TYPE: [415, 'the body is not application/json'],

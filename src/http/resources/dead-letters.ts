@@ -18,14 +18,16 @@ export function deadLetterRoutes(app: App, deadLetters: HttpPorts['deadLetters']
     const { id } = request.params;
     const letter = await deadLetters.get(id);
     if (letter === null) throw unknown(id);
-    return { ...view(letter), headers: { ...letter.headers }, body: Buffer.from(letter.body).toString('utf8') };
+    return { ...view(letter), headers: { ...letter.headers }, body: Buffer.from(letter.body).toString('utf8'), cut: letter.cut };
   });
 
   app.post(
     '/api/dead-letters/:id/replay',
-    { schema: { tags, summary: 'Puts the original message back where it was and takes it off the list', params: DeadLetterParams, response: { 200: ReplayReply, ...errorReplies(400, 403, 404, 503) } } },
+    { schema: { tags, summary: 'Puts the original message back where it was and takes it off the list', params: DeadLetterParams, response: { 200: ReplayReply, ...errorReplies(400, 403, 404, 409, 503) } } },
     async (request) => {
       const { id } = request.params;
+      const cut = (await deadLetters.get(id))?.cut ?? null;
+      if (cut !== null) throw new HttpError('DEAD_LETTER_CUT', `id: dead letter ${id} was too large to be kept whole (missing: ${cut}), so it cannot be replayed`, { field: 'id', value: id });
       if (!(await deadLetters.replay(id))) throw unknown(id);
       return { replayed: id };
     },

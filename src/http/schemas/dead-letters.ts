@@ -30,6 +30,8 @@ export const DeadLetterView = z.object({
   headers: z.record(z.string(), z.string()),
   /** The original bytes as text; what is not UTF-8 is replaced. */
   body: z.string(),
+  /** What is missing of the original message, which was too large to be kept; such a one cannot be replayed. Null: nothing. */
+  cut: z.string().nullable(),
 });
 
 export const ReplayReply = z.object({ replayed: z.int().min(1) });

@@ -19,14 +19,26 @@ export class Bucket {
 
   /** Rejects `BUS_DOWN`, also as soon as the connection is lost, or `BUS_REFUSED`. */
   async use<T>(doing: string, work: (kv: KV) => Promise<T>): Promise<T> {
-    const { link, name, lifeMs, maxBytes, answerMs } = this.#options;
+    const { link } = this.#options;
     link.require();
     try {
-      this.#opening ??= link.nc.jetstream({ timeout: answerMs }).views.kv(name, { ttl: lifeMs, history: 1, max_bytes: maxBytes });
+      this.#opening ??= this.#open();
       return await link.whileConnected(this.#opening.then(work));
     } catch (thrown) {
       this.#opening = null;
       throw asInfraError(thrown, doing);
     }
+  }
+
+  async #open(): Promise<KV> {
+    const { link, name, lifeMs, maxBytes, mostEntryBytes, answerMs } = this.#options;
+    const kv = await link.nc.jetstream({ timeout: answerMs }).views.kv(name, { ttl: lifeMs, history: 1, max_bytes: maxBytes, maxValueSize: mostEntryBytes });
+    const { streamInfo } = await kv.status();
+    // Of an earlier version, without this bound.
+    if (streamInfo.config.max_msg_size !== mostEntryBytes) {
+      const jsm = await link.nc.jetstreamManager({ checkAPI: false, timeout: answerMs });
+      await jsm.streams.update(streamInfo.config.name, { max_msg_size: mostEntryBytes });
+    }
+    return kv;
   }
 }

@@ -1,24 +1,33 @@
-import type { JetStreamManager, Msg } from 'nats';
+import type { JetStreamManager } from 'nats';
+import { clipped } from '../../messages/bounds.ts';
+import { readBody } from '../../messages/read-body.ts';
 import type { ActorLog } from '../../runtime/actor.ts';
 import { asError } from '../../runtime/errors.ts';
 import type { Bus, BusState, FollowOptions, Parser, PullConsumer, PullOptions, ReadOptions, Stored, StoredMessage, Trace } from '../bus.ts';
 import { InfraError } from '../errors.ts';
+import { LineLimit } from '../line-limit.ts';
 import { type NatsOptions, NatsLink } from './connection.ts';
 import type { DeadLetterCount } from './dead-letter-counts.ts';
-import { Gravedigger } from './dead-letters.ts';
-import type { DeliveryInfo } from './delivery-info.ts';
+import { type Burial, Gravedigger } from './dead-letters.ts';
 import { asInfraError } from './errors.ts';
 import { epochOf, StreamFollower } from './follow.ts';
 import { JetStreamPull } from './pull.ts';
+import { InHand } from './in-hand.ts';
 import { type RawMessage, readLast, readStream } from './read.ts';
 import { jetStreamAdvice } from './refusals.ts';
-import { sendJson, traceHeaders } from './send.ts';
+import { checkSize, sendJson, traceHeaders } from './send.ts';
 import { StandingPull } from './standing-pull.ts';
 import { STREAMS_MB } from './stream-sizes.ts';
 import { ensureTopology, mostDeliveries } from './topology.ts';
 
 const ANSWER_MS = 3_000;
 const START_AGAIN_MS = 250;
+const LOG_EVERY_MS = 1_000;
+
+export interface BusOptions extends Omit<NatsOptions, 'onReconnect'> {
+  /** Where messages in hand are noted, see {@link InHand}: this path with two endings. Default: nowhere. */
+  readonly inHandFile?: string | undefined;
+}
 
 export interface BusCounters {
   /** Bodies that did not parse. */
@@ -34,13 +43,16 @@ export class NatsBus implements Bus {
   readonly counters: BusCounters = { badBodies: 0, failedBroadcasts: 0, published: 0 };
   readonly #log: ActorLog;
   readonly #gravedigger: Gravedigger;
+  readonly #inHand: InHand | null;
+  readonly #lines = new LineLimit(LOG_EVERY_MS);
   #jsm: Promise<JetStreamManager> | null = null;
   /** MB of streams as they were set up last; null before. */
   #streamsMb: number | null = null;
   #notice: string | null = null;
 
-  private constructor(link: NatsLink, log: ActorLog) {
+  private constructor(link: NatsLink, { log, inHandFile }: Pick<BusOptions, 'log' | 'inHandFile'>) {
     this.link = link;
+    this.#inHand = inHandFile === undefined ? null : new InHand(inHandFile, log);
     this.#log = log;
     this.#gravedigger = new Gravedigger({ link, log });
   }
@@ -49,11 +61,11 @@ export class NatsBus implements Bus {
    * Connects and sets up streams and consumers, waiting for both; `streamsMb` as in {@link ensureTopology}. Rejects
    * `BUS_DOWN` or `BUS_REFUSED` after the start time-out, and at once when no waiting helps.
    */
-  static async open(options: Omit<NatsOptions, 'onReconnect'> & { readonly streamsMb?: number }): Promise<NatsBus> {
+  static async open(options: BusOptions & { readonly streamsMb?: number }): Promise<NatsBus> {
     const { startTimeoutMs, log, streamsMb = STREAMS_MB } = options;
     const setUp = async (): Promise<void> => bus.#setUp(streamsMb);
     const link = await NatsLink.open({ ...options, onReconnect: setUp });
-    const bus = new NatsBus(link, log);
+    const bus = new NatsBus(link, options);
     const deadline = performance.now() + startTimeoutMs;
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -73,8 +85,8 @@ export class NatsBus implements Bus {
   }
 
   /** As `open`, where another one has set up streams and consumers, and keeps them so. */
-  static async join(options: Omit<NatsOptions, 'onReconnect'>): Promise<NatsBus> {
-    return new NatsBus(await NatsLink.open({ ...options, onReconnect: () => Promise.resolve() }), options.log);
+  static async join(options: BusOptions): Promise<NatsBus> {
+    return new NatsBus(await NatsLink.open({ ...options, onReconnect: () => Promise.resolve() }), options);
   }
 
   state(): BusState {
@@ -94,10 +106,16 @@ export class NatsBus implements Bus {
 
   broadcast(subject: string, body: object, trace?: Trace): void {
     try {
-      this.link.require().publish(subject, JSON.stringify(body), trace === undefined ? {} : { headers: traceHeaders(trace) });
+      const nc = this.link.require();
+      const payload = JSON.stringify(body);
+      checkSize(this.link, subject, payload);
+      nc.publish(subject, payload, trace === undefined ? {} : { headers: traceHeaders(trace) });
     } catch (thrown) {
       this.counters.failedBroadcasts += 1;
-      this.#log.debug({ subject, err: asError(thrown).message }, 'broadcast not sent');
+      // NATS away is said elsewhere; anything else is a fault of the message.
+      const { code, message } = asInfraError(thrown, `sending on ${subject}`);
+      if (code === 'BUS_DOWN') this.#log.debug({ subject, err: message }, 'broadcast not sent');
+      else if (this.#lines.mayLog()) this.#log.warn({ subject, err: message, soFar: this.counters.failedBroadcasts }, `a message could not be sent: ${message}`);
     }
   }
 
@@ -106,10 +124,9 @@ export class NatsBus implements Bus {
       callback: (error, message) => {
         if (error !== null) return;
         try {
-          listener(parser.parse(message.json()), message.subject);
+          listener(readBody(message.data, parser), message.subject);
         } catch (thrown) {
-          this.counters.badBodies += 1;
-          this.#log.error({ subject: message.subject, err: asError(thrown).message }, `a message on ${message.subject} could not be used`);
+          this.badBody(message.subject, thrown);
         }
       },
     });
@@ -120,23 +137,22 @@ export class NatsBus implements Bus {
     const onBadBody = (): void => {
       this.counters.badBodies += 1;
     };
-    const whole = { ...options, link: this.link, log: this.#log, mostDeliveries: mostDeliveries(options.durable), bury: (message: Msg, info: DeliveryInfo, reason: string) => this.#gravedigger.bury(message, info, reason), onBadBody };
+    const whole = { ...options, link: this.link, log: this.#log, mostDeliveries: mostDeliveries(options.durable), bury: (burial: Burial) => this.#gravedigger.bury(burial), onBadBody, inHand: this.#inHand };
     return Promise.resolve(ahead > 0 ? new StandingPull(whole, ahead) : new JetStreamPull(whole));
   }
 
   async read<T>({ parser, ...options }: ReadOptions<T>): Promise<readonly StoredMessage<T>[]> {
-    const raw = await readStream(this.link, await this.#manager(), options);
-    return raw.flatMap((message) => this.#parse(message, parser) ?? []);
+    return readStream(this.link, await this.#manager(), options, (message) => this.#parse({ ...message, stream: options.stream }, parser));
   }
 
   async last<T>({ stream, subject, parser }: { readonly stream: string; readonly subject: string; readonly parser: Parser<T> }): Promise<StoredMessage<T> | null> {
-    const raw = await readLast(this.link, await this.#manager(), stream, subject);
-    return raw === null ? null : this.#parse(raw, parser);
+    const raw = await readLast(this.link, stream, subject);
+    return raw === null ? null : this.#parse({ ...raw, stream }, parser);
   }
 
   follow<T>({ parser, onMessage, ...options }: FollowOptions<T>): void {
     const take = (raw: RawMessage): void => {
-      const message = this.#parse(raw, parser);
+      const message = this.#parse({ ...raw, stream: options.stream }, parser);
       if (message === null) return;
       try {
         onMessage(message);
@@ -157,22 +173,35 @@ export class NatsBus implements Bus {
     }
   }
 
+  /** Counts a body that cannot be used and becomes no dead letter, and says so, once a second at most. */
+  badBody(where: string, thrown: unknown, more: { readonly seq?: number } = {}): void {
+    this.counters.badBodies += 1;
+    if (!this.#lines.mayLog()) return;
+    const err = clipped(asError(thrown).message);
+    this.#log.error({ ...more, subject: where, err, soFar: this.counters.badBodies }, `a message on ${where} could not be used: ${err}`);
+  }
+
   /** Messages given up since the start, by consumer. */
   deadLetters(): readonly DeadLetterCount[] {
     return this.#gravedigger.counts();
   }
 
-  close(): Promise<void> {
-    return this.link.close();
+  async close(): Promise<void> {
+    await this.link.close();
+    this.#inHand?.close();
   }
 
-  /** Null for a body that does not parse: counted and logged. */
-  #parse<T>({ message, ...stored }: RawMessage, parser: Parser<T>): StoredMessage<T> | null {
+  /** Null for a body that does not parse, or that ended two processes: counted and logged. */
+  #parse<T>({ stream, subject, seq, storedAt, data }: RawMessage & { readonly stream: string }, parser: Parser<T>): StoredMessage<T> | null {
+    const key = `${stream} read ${seq} ${storedAt}`;
     try {
-      return { ...stored, body: parser.parse(JSON.parse(Buffer.from(message.data).toString('utf8'))) };
+      if (this.#inHand?.turn(key) === 'aside') throw new Error('it was in hand, alone, when this process ended for the second time');
+      this.#inHand?.begin(key);
+      const body = readBody(data, parser);
+      this.#inHand?.done(key);
+      return { subject, seq, storedAt, body };
     } catch (thrown) {
-      this.counters.badBodies += 1;
-      this.#log.error({ subject: stored.subject, seq: stored.seq, err: asError(thrown).message }, `a message on ${stored.subject} could not be used`);
+      this.badBody(subject, thrown, { seq });
       return null;
     }
   }

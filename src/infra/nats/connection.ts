@@ -20,6 +20,8 @@ export interface NatsOptions {
 }
 
 const SET_UP_AGAIN_MS = 500;
+/** NATS's own default. */
+const USUAL_MAX_PAYLOAD = 1024 * 1024;
 /** A server that does not say by then that it has all is not waited for. */
 const LAST_MS = 500;
 /** The same trouble is logged once in so long. */
@@ -92,6 +94,11 @@ export class NatsLink {
   /** Why the server does not let this client in, or do something; null while nothing is known to be wrong. */
   get trouble(): string | null {
     return this.#trouble;
+  }
+
+  /** Bytes of a message that the server takes, headers included. */
+  get maxPayload(): number {
+    return this.nc.info?.max_payload ?? USUAL_MAX_PAYLOAD;
   }
 
   /** Throws `BUS_DOWN` while there is no connection: callers shed or wait by their own policy, nothing is buffered here. */

@@ -1,4 +1,4 @@
-import { headers as newHeaders, type JetStreamManager, type MsgHdrs } from 'nats';
+import { headers as newHeaders, type JetStreamManager } from 'nats';
 import { deadLetterHeaders, headers, streams, subjects } from '../../messages/subjects.ts';
 import { InfraError } from '../errors.ts';
 import type { NatsLink } from './connection.ts';
@@ -33,6 +33,8 @@ export interface DeadLetter extends DeadLetterSummary {
   readonly headers: Readonly<Record<string, string>>;
   /** As it came, whether it can be read or not. */
   readonly body: Uint8Array;
+  /** What is missing of the original message, which was too large to be kept; null when it is whole. */
+  readonly cut: string | null;
 }
 
 const OURS: ReadonlySet<string> = new Set(Object.values(deadLetterHeaders));
@@ -49,22 +51,22 @@ export class DeadLetterBox {
   /** The newest `limit`, newest first; only those of `stream` when it is given. */
   async list({ stream, limit }: { readonly stream?: string; readonly limit: number }): Promise<readonly DeadLetterSummary[]> {
     const filter = stream === undefined ? undefined : subjects.deadLettersOf(stream);
-    const found = await readStream(this.#link, await this.#manager(), { stream: streams.deadLetters, ...(filter === undefined ? {} : { filter }), from: { seq: 1 }, limit: MOST_LISTED, headersOnly: true });
-    return found.slice(-limit).toReversed().map(summaryOf);
+    const found = await readStream(this.#link, await this.#manager(), { stream: streams.deadLetters, ...(filter === undefined ? {} : { filter }), from: { seq: 1 }, limit: MOST_LISTED, headersOnly: true }, summaryOf);
+    return found.slice(-limit).toReversed();
   }
 
   /** When the newest came, epoch ms; null when there is none. */
   async newestAt(): Promise<number | null> {
-    return (await readLast(this.#link, await this.#manager(), streams.deadLetters, subjects.deadLetters))?.storedAt ?? null;
+    return (await readLast(this.#link, streams.deadLetters, subjects.deadLetters))?.storedAt ?? null;
   }
 
   /** Null when there is none of this id (any more). */
   async get(id: number): Promise<DeadLetter | null> {
-    const raw = await readSeq(this.#link, await this.#manager(), streams.deadLetters, id);
+    const raw = await readSeq(this.#link, streams.deadLetters, id);
     if (raw === null) return null;
-    const of = raw.message.headers;
-    const original = Object.fromEntries([...(of?.keys() ?? [])].filter((name) => !OURS.has(name) && name !== MSG_ID).map((name) => [name, of?.get(name) ?? '']));
-    return { ...summaryOf(raw), headers: { ...original, [MSG_ID]: of?.get(deadLetterHeaders.msgId) ?? '' }, body: raw.message.data };
+    const of = raw.headers();
+    const original = Object.fromEntries([...of].filter(([name]) => !OURS.has(name) && name !== MSG_ID));
+    return { ...summaryOf(raw), headers: { ...original, [MSG_ID]: of.get(deadLetterHeaders.msgId) ?? '' }, body: raw.data, cut: of.get(deadLetterHeaders.cut) ?? null };
   }
 
   /**
@@ -74,6 +76,7 @@ export class DeadLetterBox {
   async replay(id: number): Promise<boolean> {
     const letter = await this.get(id);
     if (letter === null) return false;
+    if (letter.cut !== null) throw new InfraError('BUS_REFUSED', `dead letter ${id} cannot be replayed: it was too large to be kept whole (missing: ${letter.cut})`, { id });
     if (letter.subject === '') throw new InfraError('BUS_REFUSED', `dead letter ${id} does not say where it came from`, { id });
     try {
       const again = newHeaders();
@@ -92,9 +95,11 @@ export class DeadLetterBox {
   }
 }
 
-function summaryOf({ seq, storedAt, message }: RawMessage): DeadLetterSummary {
+function summaryOf(raw: RawMessage): DeadLetterSummary {
+  const { seq, storedAt } = raw;
   const { stream, consumer, subject, reason, deliveries } = deadLetterHeaders;
-  const get = (name: string): string => valueOf(message.headers, name) ?? '';
+  const of = raw.headers();
+  const get = (name: string): string => of.get(name) ?? '';
   return {
     id: seq,
     at: storedAt,
@@ -103,10 +108,8 @@ function summaryOf({ seq, storedAt, message }: RawMessage): DeadLetterSummary {
     subject: get(subject),
     reason: get(reason),
     deliveries: Number(get(deliveries)),
-    cameraId: valueOf(message.headers, headers.cameraId),
-    requestId: valueOf(message.headers, headers.requestId),
-    traceId: valueOf(message.headers, headers.traceId),
+    cameraId: of.get(headers.cameraId) || null,
+    requestId: of.get(headers.requestId) || null,
+    traceId: of.get(headers.traceId) || null,
   };
 }
-
-const valueOf = (of: MsgHdrs | undefined, name: string): string | null => of?.get(name) || null;

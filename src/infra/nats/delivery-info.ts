@@ -16,6 +16,16 @@ export interface DeliveryInfo {
   readonly pending: number;
 }
 
+/** True for what {@link deliveryInfo} can read. */
+export function isAckSubject(subject: string): boolean {
+  try {
+    deliveryInfo(subject);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Reads `$JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time in ns>.<pending>`; newer servers put
  * domain and account after `ACK` and one token at the end. Throws `BUS_REFUSED` on anything else.
@@ -28,7 +38,7 @@ export function deliveryInfo(ackSubject: string): DeliveryInfo {
   const storedAt = Number((figures[3] ?? '').slice(0, -6));
   const pending = Number(figures[4] ?? NaN);
   if (tokens[0] !== '$JS' || tokens[1] !== 'ACK' || ![attempt, seq, consumerSeq, storedAt, pending].every(Number.isSafeInteger)) {
-    throw new InfraError('BUS_REFUSED', `"${ackSubject}" is not the ack subject of a JetStream message`, { ackSubject });
+    throw new InfraError('BUS_REFUSED', `"${ackSubject.slice(0, 200)}" is not the ack subject of a JetStream message`);
   }
   return { stream, consumer, attempt, seq, consumerSeq, storedAt, pending };
 }

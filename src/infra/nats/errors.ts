@@ -9,8 +9,8 @@ const DOWN_ERR_CODES: ReadonlySet<number> = new Set([10_002, 10_014, 10_059]);
 /** As JetStream's API tells an error. */
 export interface ApiError {
   readonly code: number;
-  readonly err_code?: number;
-  readonly description?: string;
+  readonly err_code?: number | undefined;
+  readonly description?: string | undefined;
 }
 
 /** NATS's own errors in our words; `BUS_DOWN` when trying again later may help, also when the server's storage is full. */

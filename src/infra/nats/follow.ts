@@ -4,8 +4,9 @@ import { asError } from '../../runtime/errors.ts';
 import type { FollowOptions } from '../bus.ts';
 import { InfraError } from '../errors.ts';
 import type { NatsLink } from './connection.ts';
-import { isStatus } from './consumer.ts';
-import { type DeliveryInfo, deliveryInfo } from './delivery-info.ts';
+import { isStatus, mostBytes } from './consumer.ts';
+import { type DeliveryInfo, deliveryInfo, isAckSubject } from './delivery-info.ts';
+import { headersOf, statusOf } from './headers.ts';
 import { type RawMessage, readerConfig, readSeq } from './read.ts';
 
 const NS_PER_MS = 1_000_000;
@@ -76,7 +77,7 @@ export class StreamFollower {
     if (before !== null && before !== epoch) return this.#reset(state.first_seq, `the stream ${stream} was made anew`);
     if (next > past) return this.#reset(this.#last === null ? past : state.first_seq, `the stream ${stream} ends at ${state.last_seq}, before ${next}`);
     if (this.#last !== null) {
-      const same = await readSeq(link, jsm, stream, this.#last.seq);
+      const same = await readSeq(link, stream, this.#last.seq);
       if (same !== null && same.storedAt !== this.#last.storedAt) return this.#reset(state.first_seq, `message ${this.#last.seq} of the stream ${stream} is another one than before`);
     }
     if (next < state.first_seq && state.first_seq > 1) {
@@ -109,7 +110,7 @@ export class StreamFollower {
     const ask = (): void => {
       if (name === '' || link.state !== 'connected') return;
       owed += BATCH;
-      const request = { batch: BATCH, expires: REQUEST_MS * NS_PER_MS, idle_heartbeat: HEARTBEAT_MS * NS_PER_MS };
+      const request = { batch: BATCH, max_bytes: mostBytes(link, BATCH), expires: REQUEST_MS * NS_PER_MS, idle_heartbeat: HEARTBEAT_MS * NS_PER_MS };
       nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${name}`, JSON.stringify(request), { reply: inbox });
     };
     const subscription: Subscription = nc.subscribe(inbox, {
@@ -117,10 +118,10 @@ export class StreamFollower {
         if (error !== null) return;
         heard = performance.now();
         if (isStatus(message)) {
-          const verdict = statusOf(message);
+          const verdict = verdictOf(message);
           if (verdict === 'gone') ended.resolve('silent');
           owed -= verdict === 'gone' || verdict === 'heartbeat' ? 0 : verdict.unused;
-        } else {
+        } else if (isAckSubject(message.reply ?? '')) {
           const info = deliveryInfo(message.reply ?? '');
           owed -= 1;
           consumerSeq += 1;
@@ -160,7 +161,7 @@ export class StreamFollower {
     if (seq > next && filter === undefined) onReset?.(`messages ${next} to ${seq - 1} of the stream ${stream} were gone before they were read`);
     this.#next = seq + 1;
     this.#last = { seq, storedAt };
-    take({ subject: message.subject, seq, storedAt, message });
+    take({ subject: message.subject, seq, storedAt, data: message.data, headers: () => headersOf(message) });
   }
 
   /** Until trying again makes sense: a moment, or the reconnect. */
@@ -187,10 +188,14 @@ export const epochOf = (created: string): string => {
   return ms.toString(36);
 };
 
+const BYTES_USED = /max ?bytes/iu;
+
 /** 100 is a sign of life; 404 and 408 end a request with what it did not use; anything else ends the consumer. */
-function statusOf(status: Msg): 'heartbeat' | 'gone' | { readonly unused: number } {
-  const code = status.headers?.code ?? 0;
+function verdictOf(status: Msg): 'heartbeat' | 'gone' | { readonly unused: number } {
+  const said = statusOf(status);
+  const { code, description } = said;
   if (code === 100) return 'heartbeat';
-  if (code !== 404 && code !== 408) return 'gone';
-  return { unused: Number(status.headers?.get('Nats-Pending-Messages') ?? 0) };
+  // 409: its bytes are used up before its messages, or the consumer is gone.
+  if (code !== 404 && code !== 408 && !(code === 409 && BYTES_USED.test(description))) return 'gone';
+  return { unused: Number(said.get('Nats-Pending-Messages')) };
 }

@@ -6,6 +6,7 @@ import { InfraError } from '../errors.ts';
 import type { NatsBus } from './bus.ts';
 import type { NatsLink } from './connection.ts';
 import { asInfraError } from './errors.ts';
+import { statusOf } from './headers.ts';
 import { store } from './send.ts';
 
 /** NATS takes messages up to 1 MB, headers included. */
@@ -63,12 +64,12 @@ class Pictures {
     this.#link.require();
     try {
       // A direct get: the bytes as they are, where the stream's own API would answer with base64 inside JSON.
-      const { headers, data } = await this.#link.wire.ask(`$JS.API.DIRECT.GET.${stream}.${subject}`, Empty, ANSWER_MS);
+      const answer = await this.#link.wire.ask(`$JS.API.DIRECT.GET.${stream}.${subject}`, Empty, ANSWER_MS);
       // A picture has bytes, and the headers of one need no look.
-      if (data.length > 0) return data;
-      const code = headers?.code ?? 0;
+      if (answer.data.length > 0) return answer.data;
+      const { code, description } = statusOf(answer);
       if (code === 404) return null;
-      throw new InfraError('BUS_DOWN', `NATS answered ${code} ${headers?.description ?? ''}`, { id, code });
+      throw new InfraError('BUS_DOWN', `NATS answered ${code} ${description}`, { id, code });
     } catch (thrown) {
       throw asInfraError(thrown, `reading image ${id}`);
     }

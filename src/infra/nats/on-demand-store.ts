@@ -1,11 +1,11 @@
 import { OnDemandStatus } from '../../messages/on-demand.ts';
+import { readBody } from '../../messages/read-body.ts';
 import { Bucket } from './bucket.ts';
 import { BUCKETS } from './buckets.ts';
 import type { NatsBus } from './bus.ts';
 
 const MOST_TRIES = 10;
-
-/** Statuses of on-demand assessments, the same for every node; gone after one hour. Every method rejects `BUS_DOWN`. */
+/** Statuses of on-demand assessments, the same for every node; gone after one hour. One that cannot be read is as if it were gone. Every method rejects `BUS_DOWN`. */
 export interface OnDemandStore {
   create(status: OnDemandStatus): Promise<void>;
   get(id: string): Promise<OnDemandStatus | null>;
@@ -15,10 +15,12 @@ export interface OnDemandStore {
 
 /** {@link OnDemandStore} as a JetStream key-value bucket. */
 export class JetStreamOnDemand implements OnDemandStore {
+  readonly #bus: Pick<NatsBus, 'badBody'>;
   readonly #bucket: Bucket;
 
-  constructor({ link }: NatsBus) {
-    this.#bucket = new Bucket({ link, ...BUCKETS.onDemand, answerMs: 3_000 });
+  constructor(bus: NatsBus) {
+    this.#bus = bus;
+    this.#bucket = new Bucket({ link: bus.link, ...BUCKETS.onDemand, answerMs: 3_000 });
   }
 
   async create(status: OnDemandStatus): Promise<void> {
@@ -28,7 +30,7 @@ export class JetStreamOnDemand implements OnDemandStore {
   get(id: string): Promise<OnDemandStatus | null> {
     return this.#bucket.use('reading an assessment', async (kv) => {
       const entry = await kv.get(id);
-      return entry === null || entry.operation !== 'PUT' ? null : OnDemandStatus.parse(entry.json());
+      return entry === null || entry.operation !== 'PUT' ? null : this.#read(entry.value);
     });
   }
 
@@ -37,7 +39,9 @@ export class JetStreamOnDemand implements OnDemandStore {
       for (let attempt = 1; ; attempt++) {
         const entry = await kv.get(id);
         if (entry === null || entry.operation !== 'PUT') return null;
-        const next = change(OnDemandStatus.parse(entry.json()));
+        const known = this.#read(entry.value);
+        if (known === null) return null;
+        const next = change(known);
         try {
           await kv.update(id, JSON.stringify(next), entry.revision);
           return next;
@@ -47,5 +51,14 @@ export class JetStreamOnDemand implements OnDemandStore {
         }
       }
     });
+  }
+
+  #read(value: Uint8Array): OnDemandStatus | null {
+    try {
+      return readBody(value, OnDemandStatus);
+    } catch (thrown) {
+      this.#bus.badBody(`the bucket ${BUCKETS.onDemand.name}`, thrown);
+      return null;
+    }
   }
 }

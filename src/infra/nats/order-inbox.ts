@@ -1,5 +1,7 @@
 import { createInbox, type Msg, type Subscription } from 'nats';
 import type { NatsLink } from './connection.ts';
+import { isStatus } from './consumer.ts';
+import { isAckSubject } from './delivery-info.ts';
 
 /** A server that does not say by then that it heard us leave is not waited for. */
 const LEAVE_MS = 500;
@@ -18,7 +20,7 @@ export class OrderInbox {
     this.#link = link;
     this.#subscription = link.require().subscribe(this.reply, {
       callback: (error, message) => {
-        if (error === null) onMessage(message);
+        if (error === null && isOurs(message)) onMessage(message);
       },
     });
   }
@@ -35,3 +37,6 @@ export class OrderInbox {
     if (!this.#subscription.isClosed()) this.#subscription.unsubscribe();
   }
 }
+
+/** What else comes to the inbox, somebody put there: an error thrown at the client would end the whole connection. */
+const isOurs = (message: Msg): boolean => isStatus(message) || isAckSubject(message.reply ?? '');

@@ -1,10 +1,14 @@
-import { AckPolicy, type ConsumerConfig, createInbox, DeliverPolicy, type JetStreamManager, type Msg, nanos, NatsError } from 'nats';
+import { AckPolicy, type ConsumerConfig, createInbox, DeliverPolicy, type JetStreamManager, nanos } from 'nats';
+import { z } from 'zod';
+import type { BodyBounds } from '../../messages/bounds.ts';
+import { readBody } from '../../messages/read-body.ts';
 import type { ReadOptions, StoredMessage } from '../bus.ts';
 import { InfraError } from '../errors.ts';
 import type { NatsLink } from './connection.ts';
-import { isStatus } from './consumer.ts';
-import { deliveryInfo } from './delivery-info.ts';
-import { asInfraError } from './errors.ts';
+import { isStatus, mostBytes } from './consumer.ts';
+import { deliveryInfo, isAckSubject } from './delivery-info.ts';
+import { apiError, asInfraError } from './errors.ts';
+import { type Headers, headersOf, parseHeaders } from './headers.ts';
 
 const ANSWER_MS = 3_000;
 const BATCH = 500;
@@ -12,7 +16,11 @@ const BATCH = 500;
 const LEFT_BEHIND_MS = 10_000;
 
 /** A stored message, its body not yet looked at. */
-export type RawMessage = Omit<StoredMessage<unknown>, 'body'> & { readonly message: Pick<Msg, 'data' | 'headers'> };
+export interface RawMessage extends Omit<StoredMessage<unknown>, 'body'> {
+  readonly data: Uint8Array;
+  /** Read when asked for. */
+  headers(): Headers;
+}
 
 /** A consumer for one reader: nothing is acked, nothing is written to disk, gone by itself when nobody asks. */
 export const readerConfig = (from: { readonly seq: number } | { readonly time: number }, filter: string | undefined): Partial<ConsumerConfig> => ({
@@ -31,18 +39,26 @@ export interface RawReadOptions extends Omit<ReadOptions<unknown>, 'parser'> {
   readonly headersOnly?: boolean;
 }
 
-/** What a stream holds now, oldest first, at most `limit`. Rejects `BUS_DOWN`, `BUS_REFUSED`. */
-export async function readStream(link: NatsLink, jsm: JetStreamManager, { stream, filter, from, limit, headersOnly = false }: RawReadOptions): Promise<RawMessage[]> {
+/**
+ * What a stream holds now, oldest first: what `use` makes of each of at most `limit` messages, as they come, so that no
+ * more bytes than those of one request are held. Null leaves one out. Rejects `BUS_DOWN`, `BUS_REFUSED`.
+ */
+export async function readStream<T>(link: NatsLink, jsm: JetStreamManager, { stream, filter, from, limit, headersOnly = false }: RawReadOptions, use: (message: RawMessage) => T | null): Promise<T[]> {
   link.require();
-  const found: RawMessage[] = [];
+  const found: T[] = [];
+  let read = 0;
   try {
     const { name, num_pending } = await link.whileConnected(jsm.consumers.add(stream, { ...readerConfig(from, filter), headers_only: headersOnly }));
     try {
       const wanted = Math.min(limit, num_pending);
-      while (found.length < wanted) {
-        const batch = await nextBatch(link, `$JS.API.CONSUMER.MSG.NEXT.${stream}.${name}`, Math.min(BATCH, wanted - found.length));
+      while (read < wanted) {
+        const batch = await nextBatch(link, `$JS.API.CONSUMER.MSG.NEXT.${stream}.${name}`, Math.min(BATCH, wanted - read));
         if (batch.length === 0) break;
-        found.push(...batch);
+        read += batch.length;
+        for (const message of batch) {
+          const used = use(message);
+          if (used !== null) found.push(used);
+        }
       }
     } finally {
       // Left behind, it goes by itself.
@@ -55,28 +71,38 @@ export async function readStream(link: NatsLink, jsm: JetStreamManager, { stream
 }
 
 /** The newest message on `subject`; null when there is none. */
-export async function readLast(link: NatsLink, jsm: JetStreamManager, stream: string, subject: string): Promise<RawMessage | null> {
-  return readOne(link, jsm, stream, { last_by_subj: subject });
+export function readLast(link: NatsLink, stream: string, subject: string): Promise<RawMessage | null> {
+  return readOne(link, stream, { last_by_subj: subject });
 }
 
 /** The message of this sequence; null when there is none. */
-export async function readSeq(link: NatsLink, jsm: JetStreamManager, stream: string, seq: number): Promise<RawMessage | null> {
-  return readOne(link, jsm, stream, { seq });
+export function readSeq(link: NatsLink, stream: string, seq: number): Promise<RawMessage | null> {
+  return readOne(link, stream, { seq });
 }
 
-async function readOne(link: NatsLink, jsm: JetStreamManager, stream: string, query: { readonly seq: number } | { readonly last_by_subj: string }): Promise<RawMessage | null> {
+async function readOne(link: NatsLink, stream: string, query: { readonly seq: number } | { readonly last_by_subj: string }): Promise<RawMessage | null> {
   link.require();
   try {
-    const { subject, seq, time, data, header } = await link.whileConnected(jsm.streams.getMessage(stream, query));
-    return { subject, seq, storedAt: time.getTime(), message: { data, headers: header } };
+    const { error, message } = readBody((await link.wire.ask(`$JS.API.STREAM.MSG.GET.${stream}`, JSON.stringify(query), ANSWER_MS)).data, Answer, ANSWER);
+    if (error?.err_code === NO_MESSAGE) return null;
+    if (error !== undefined) throw apiError(error, `reading ${stream}`);
+    if (message === undefined) throw new Error('the answer is not one of JetStream');
+    const { subject, seq, time, data = '', hdrs = '' } = message;
+    return { subject, seq, storedAt: Date.parse(time), data: Buffer.from(data, 'base64'), headers: () => parseHeaders(Buffer.from(hdrs, 'base64')) };
   } catch (thrown) {
-    if (thrown instanceof NatsError && thrown.code === '404' && thrown.api_error?.err_code === NO_MESSAGE) return null;
     throw asInfraError(thrown, `reading ${stream}`);
   }
 }
 
 /** JetStream's code for a message that is not there, which a missing stream is not. */
 const NO_MESSAGE = 10_037;
+/** Its answer to a request for one message; bytes are base64. */
+const Answer = z.object({
+  error: z.object({ code: z.int(), err_code: z.int().optional(), description: z.string().optional() }).optional(),
+  message: z.object({ subject: z.string(), seq: z.int(), time: z.string(), data: z.string().optional(), hdrs: z.string().optional() }).optional(),
+});
+/** The largest message that an operator may allow, in base64. */
+const ANSWER: BodyBounds = { bytes: 96 * 1024 * 1024, parts: 100, depth: 4 };
 
 function nextBatch(link: NatsLink, subject: string, batch: number): Promise<RawMessage[]> {
   const nc = link.require();
@@ -99,12 +125,13 @@ function nextBatch(link: NatsLink, subject: string, batch: number): Promise<RawM
             end();
             return;
           }
+          if (!isAckSubject(message.reply ?? '')) return;
           const { seq, storedAt } = deliveryInfo(message.reply ?? '');
-          messages.push({ subject: message.subject, seq, storedAt, message });
+          messages.push({ subject: message.subject, seq, storedAt, data: message.data, headers: () => headersOf(message) });
           if (messages.length >= batch) end();
         },
       });
-      nc.publish(subject, JSON.stringify({ batch, no_wait: true }), { reply: inbox });
+      nc.publish(subject, JSON.stringify({ batch, max_bytes: mostBytes(link, 1), no_wait: true }), { reply: inbox });
     }),
   );
 }

@@ -1,6 +1,7 @@
 import { headers as newHeaders, type MsgHdrs } from 'nats';
 import { headers } from '../../messages/subjects.ts';
 import type { Stored, Trace } from '../bus.ts';
+import { InfraError } from '../errors.ts';
 import type { NatsLink } from './connection.ts';
 import { type ApiError, apiError, asInfraError } from './errors.ts';
 
@@ -31,6 +32,7 @@ export async function store(link: NatsLink, subject: string, payload: Uint8Array
   link.require();
   const made = more.id === undefined ? more.headers : (more.headers ?? newHeaders());
   if (more.id !== undefined) made?.set(MSG_ID, more.id);
+  checkSize(link, subject, payload);
   try {
     const answer: PublishAnswer = (await link.wire.ask(subject, payload, TIMEOUT_MS, made)).json();
     if (answer.error !== undefined) throw apiError(answer.error, `publishing on ${subject}`);
@@ -39,6 +41,19 @@ export async function store(link: NatsLink, subject: string, payload: Uint8Array
   } catch (thrown) {
     throw asInfraError(thrown, `publishing on ${subject}`);
   }
+}
+
+/** Bytes for the headers that a message of ours has. */
+const HEADER_ROOM = 1_024;
+
+/** Throws `BUS_REFUSED` for what the server would refuse: trying again is of no use. */
+export function checkSize(link: NatsLink, subject: string, payload: Uint8Array | string): void {
+  const { maxPayload } = link;
+  // Most are far below, and need no counting of their bytes.
+  if (payload.length * 3 + HEADER_ROOM <= maxPayload) return;
+  const bytes = Buffer.byteLength(payload);
+  if (bytes + HEADER_ROOM <= maxPayload) return;
+  throw new InfraError('BUS_REFUSED', `a message of ${bytes} bytes on ${subject} is over what NATS takes (max_payload ${maxPayload}, of which headers need ${HEADER_ROOM})`, { subject, bytes, maxPayload });
 }
 
 /** As {@link store}, for a JSON body with the headers of its trace. */

@@ -1,7 +1,12 @@
 import type { Service, ServiceConfig, ServiceHandler } from 'nats';
+import { clipped } from '../../messages/bounds.ts';
 import type { ActorLog } from '../../runtime/actor.ts';
 import { asError } from '../../runtime/errors.ts';
+import { LineLimit } from '../line-limit.ts';
 import type { NatsBus } from './bus.ts';
+import { checkSize } from './send.ts';
+
+const LOG_EVERY_MS = 1_000;
 
 /** A role as others see it on NATS: `nats micro ls`, `nats micro stats NAME`, `nats req gantry.NAME.stats ''`. */
 export interface MicroRole {
@@ -17,19 +22,25 @@ export interface MicroRole {
 /** Registers each role as a NATS micro service. Returns what takes them off again. */
 export async function registerRoles(bus: NatsBus, version: string, roles: readonly MicroRole[], log: ActorLog): Promise<() => Promise<void>> {
   const services: Service[] = [];
+  const lines = new LineLimit(LOG_EVERY_MS);
   for (const role of roles) {
     const config: ServiceConfig = { name: `gantry-${role.name}`, version, description: role.description };
     const service = await bus.link.nc.services.add(config);
     const group = service.addGroup('gantry').addGroup(role.name);
     const answer = (what: string, read: () => Promise<object>): ServiceHandler => (error, message) => {
       if (error !== null) return;
-      read().then(
-        (value) => message.respond(JSON.stringify(value)),
-        (thrown: unknown) => {
-          log.warn({ role: role.name, err: asError(thrown).message }, `the ${what} of ${role.name} could not be read`);
-          message.respondError(503, asError(thrown).message);
-        },
-      );
+      const refuse = (thrown: unknown): void => {
+        const why = clipped(asError(thrown).message.replaceAll(/\s+/gu, ' '));
+        if (lines.mayLog()) log.warn({ role: role.name, err: why }, `the ${what} of ${role.name} could not be answered: ${why}`);
+        // Away, or the answer's address is none: whoever asked hears nothing.
+        if (!bus.link.nc.isClosed()) message.respondError(503, why);
+      };
+      const reply = (value: object): void => {
+        const text = JSON.stringify(value);
+        checkSize(bus.link, message.subject, text);
+        message.respond(text);
+      };
+      read().then(reply).catch(refuse).catch((thrown: unknown) => log.debug({ role: role.name, err: asError(thrown).message }, 'an answer could not be sent'));
     };
     const metadata = { answer: 'application/json' };
     group.addEndpoint('stats', { metadata, handler: answer('stats', () => role.stats()) });

@@ -3,6 +3,7 @@ import type { Delivery, PullConsumer, QueueLag } from '../bus.ts';
 import { type ConsumerOptions, DurableConsumer, isStatus } from './consumer.ts';
 import type { NatsLink } from './connection.ts';
 import { asInfraError } from './errors.ts';
+import { statusOf } from './headers.ts';
 import { OrderInbox } from './order-inbox.ts';
 
 /** An order is open this long at the server, which then says what of it was not used. */
@@ -111,7 +112,7 @@ export class StandingPull<T> implements PullConsumer<T> {
       this.#owed = Math.max(0, this.#owed - unusedOf(message));
       const error = this.#consumer.errorOf(message);
       if (error !== undefined) this.#failed(error);
-      else if (message.headers?.code === 409) this.#rest();
+      else if (statusOf(message).code === 409) this.#rest();
       else if (this.#waiting !== null) this.#order();
       return;
     }
@@ -147,6 +148,6 @@ export class StandingPull<T> implements PullConsumer<T> {
 
 /** What the server says that is left of the order it ends; all of it when it does not say. */
 const unusedOf = (status: Msg): number => {
-  const said = status.headers?.get('Nats-Pending-Messages') ?? '';
+  const said = statusOf(status).get('Nats-Pending-Messages');
   return said === '' ? Infinity : Number(said);
 };

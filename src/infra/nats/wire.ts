@@ -1,5 +1,6 @@
 import { createInbox, type Msg, type MsgHdrs, type NatsConnection } from 'nats';
 import { InfraError } from '../errors.ts';
+import { statusOf } from './headers.ts';
 
 export interface SendOptions {
   readonly headers?: MsgHdrs;
@@ -122,7 +123,7 @@ export class Wire {
     if (asked === undefined) return;
     this.#asked.delete(token);
     // The server's own word that nobody listens to the subject.
-    if (message.data.length === 0 && message.headers?.code === 503) asked.reject(new InfraError('BUS_DOWN', `nobody answers on ${asked.subject}`, { subject: asked.subject }));
+    if (statusOf(message).code === 503) asked.reject(new InfraError('BUS_DOWN', `nobody answers on ${asked.subject}`, { subject: asked.subject }));
     else asked.resolve(message);
   }
 

@@ -47,3 +47,18 @@ elseif #list < most then redis.call('RPUSH', KEYS[1], alert)
 else return 0 end
 redis.call('LTRIM', KEYS[1], 0, most - 1)
 return 1`;
+
+/**
+ * KEYS: `alerts:{id}`. ARGV: most entries, bytes of one, bytes of all. Reply: the newest first, as far as they are within;
+ * one that is over is cut one byte behind its bound, so that it is refused where it is read.
+ */
+export const READ_ALERTS = `
+local one, left = tonumber(ARGV[2]), tonumber(ARGV[3])
+local found = {}
+for _, json in ipairs(redis.call('LRANGE', KEYS[1], 0, tonumber(ARGV[1]) - 1)) do
+  if #json > one then json = string.sub(json, 1, one + 1) end
+  left = left - #json
+  if left < 0 then break end
+  found[#found + 1] = json
+end
+return found`;

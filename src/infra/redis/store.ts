@@ -1,16 +1,22 @@
 import type { Redis } from 'ioredis';
 import { Aggregate, PushedAggregate } from '../../messages/aggregate.ts';
+import { clipped, MESSAGE, MOST } from '../../messages/bounds.ts';
 import type { Detection } from '../../messages/detection.ts';
 import type { CameraId } from '../../messages/ids.ts';
+import { readBody } from '../../messages/read-body.ts';
 import { redisKeys } from '../../messages/subjects.ts';
 import { corkBriefly } from '../../runtime/cork.ts';
 import type { ActorLog } from '../../runtime/actor.ts';
 import { asError } from '../../runtime/errors.ts';
 import { InfraError } from '../errors.ts';
 import { connectRedis, shownRedis } from '../../servers/redis.ts';
+import { LineLimit } from '../line-limit.ts';
 import type { RedisHealth, RedisState } from './health.ts';
-import { KEEP_ALERT, PUSH_AGGREGATE } from './scripts.ts';
+import { KEEP_ALERT, PUSH_AGGREGATE, READ_ALERTS } from './scripts.ts';
 import { RedisWatch } from './watch.ts';
+
+/** Bodies that cannot be used are logged once in so long. */
+const LOG_EVERY_MS = 10_000;
 
 /** How long detections and newest aggregates are kept. */
 export const LIFE_SECONDS = 300;
@@ -23,6 +29,10 @@ const CONNECTION = { enableOfflineQueue: false, maxRetriesPerRequest: 0, connect
 /** As `pushAggregate` writes it, last. Where somebody else writes another order, everything is read. */
 const OFFSET_AT_END = /"offset":(\d{1,16})\}$/u;
 const OFFSET_CHARS = 32;
+/** Of one list of alerts: a hundred real ones have a tenth of it. */
+const MOST_READ_BYTES = 8 * 1024 * 1024;
+
+const isTexts = (value: unknown): value is string[] => Array.isArray(value) && value.every((each) => typeof each === 'string');
 
 export interface RedisOptions {
   readonly url: string;
@@ -44,6 +54,8 @@ export class RedisStore {
   /** Once somebody follows. */
   #subscriber: Redis | null = null;
   #failedWrites = 0;
+  #badBodies = 0;
+  readonly #badBodyLines = new LineLimit(LOG_EVERY_MS);
   #givingUp = false;
 
   constructor(options: RedisOptions) {
@@ -101,16 +113,18 @@ export class RedisStore {
     await this.#write('the alert', () => this.#commands.eval(KEEP_ALERT, 1, redisKeys.alerts(alert.cameraId), JSON.stringify(alert), ALERTS_KEPT));
   }
 
-  /** The newest aggregate; null when there is none or it expired. Rejects `REDIS_DOWN`. */
+  /** The newest aggregate; null when there is none, it expired or cannot be used. Rejects `REDIS_DOWN`. */
   async latest(cameraId: CameraId): Promise<Aggregate | null> {
-    const json = await this.#read(() => this.#commands.get(redisKeys.latest(cameraId)));
-    return json === null ? null : Aggregate.parse(JSON.parse(json));
+    // No more than one byte over what can be read: whoever writes to Redis may have put anything there.
+    const json = await this.#read(() => this.#commands.getrange(redisKeys.latest(cameraId), 0, MESSAGE.bytes));
+    return json === '' ? null : this.#readable(json, redisKeys.latest(cameraId));
   }
 
-  /** Newest first. Rejects `REDIS_DOWN`. */
+  /** Newest first; those that cannot be used are left out. Rejects `REDIS_DOWN`. */
   async alerts(cameraId: CameraId, limit: number): Promise<readonly Aggregate[]> {
-    const list = await this.#read(() => this.#commands.lrange(redisKeys.alerts(cameraId), 0, limit - 1));
-    return list.map((json) => Aggregate.parse(JSON.parse(json)));
+    const list = await this.#read(() => this.#commands.eval(READ_ALERTS, 1, redisKeys.alerts(cameraId), limit, MESSAGE.bytes, MOST_READ_BYTES));
+    if (!isTexts(list)) throw new InfraError('REDIS_REFUSED', `Redis holds something else under ${redisKeys.alerts(cameraId)}`);
+    return list.flatMap((json) => this.#readable(json, redisKeys.alerts(cameraId)) ?? []);
   }
 
   /**
@@ -127,9 +141,9 @@ export class RedisStore {
       const offset = OFFSET_AT_END.exec(body.slice(-OFFSET_CHARS))?.[1];
       if (offset !== undefined && isKnown(Number(offset))) return;
       try {
-        listener(PushedAggregate.parse(JSON.parse(body)));
+        listener(readBody(body, PushedAggregate));
       } catch (thrown) {
-        this.#options.log.error({ channel, err: asError(thrown).message }, `a message on the Redis channel ${channel} could not be used`);
+        this.#onBadBody(`a message on the Redis channel ${clipped(channel, MOST.name)}`, thrown);
       }
     });
     await subscriber.psubscribe(redisKeys.channel('*'));
@@ -139,6 +153,21 @@ export class RedisStore {
     this.#watch.close();
     this.#commands.disconnect();
     this.#subscriber?.disconnect();
+  }
+
+  /** Null for a body that cannot be used: counted and logged. */
+  #readable(json: string, key: string): Aggregate | null {
+    try {
+      return readBody(json, Aggregate);
+    } catch (thrown) {
+      this.#onBadBody(`what Redis holds under ${key}`, thrown);
+      return null;
+    }
+  }
+
+  #onBadBody(what: string, thrown: unknown): void {
+    this.#badBodies += 1;
+    if (this.#badBodyLines.mayLog()) this.#options.log.error({ err: asError(thrown).message, soFar: this.#badBodies }, `${what} could not be used: ${asError(thrown).message}`);
   }
 
   #state(): RedisState {

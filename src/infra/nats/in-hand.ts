@@ -1,0 +1,196 @@
+import { closeSync, ftruncateSync, openSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import type { ActorLog } from '../../runtime/actor.ts';
+import { asError } from '../../runtime/errors.ts';
+
+/** Messages begun last that are remembered. One that ends its process does so at once, or soon: it is among them. */
+const REMEMBERED = 8;
+/** Begun longer before the last one than this, it would have ended the process before. */
+const RECENT_MS = 2_000;
+/** A suspect has this long to itself. */
+const ALONE_MS = 100;
+/** Of several deaths. */
+const MOST_SUSPECTS = 64;
+const SLOT_BYTES = 160;
+const SPACE = 0x20;
+const MODE = 0o600;
+
+/** What earlier lives left, in `{file}.json`. */
+interface Left {
+  readonly suspects: readonly string[];
+  readonly culprits: readonly string[];
+}
+
+/** `now`, in how many ms, or never, because the message ended two processes. */
+export type Turn = number | 'aside';
+
+/**
+ * Finds the message that ends its process, however it does. Each message is noted in a file as it is begun, one short
+ * write into the page cache, which survives the process. A life that finds the notes of one that did not end cleanly
+ * takes the last few for suspects, and gives each a moment to itself, noted too. Should the process end in that moment,
+ * that message was in hand at both deaths, alone: the next life puts it aside unread. All other messages flow on, and
+ * those that were merely in flight when somebody killed the process pass as suspects once and are handled.
+ *
+ * Synchronous: a note must be there before what it speaks of begins. A file that cannot be written is said once, and
+ * then nothing is noted.
+ */
+export class InHand {
+  readonly #file: string;
+  readonly #log: ActorLog;
+  readonly #slot = Buffer.alloc(SLOT_BYTES, SPACE);
+  /** To the time, by `performance.now()`, from which it may be begun; null while none is set. */
+  readonly #suspects = new Map<string, number | null>();
+  readonly #culprits = new Set<string>();
+  #fd: number | null = null;
+  #next = 0;
+  #last = '';
+  #freeAt = 0;
+  #alone: { readonly key: string; readonly timer: NodeJS.Timeout } | null = null;
+
+  /** Never throws. */
+  constructor(file: string, log: ActorLog) {
+    this.#file = file;
+    this.#log = log;
+    try {
+      this.#takeOver();
+      this.#fd = openSync(`${file}.slots`, 'w', MODE);
+      writeSync(this.#fd, Buffer.alloc(SLOT_BYTES * (REMEMBERED + 1), SPACE));
+    } catch (thrown) {
+      this.#giveUp(thrown);
+    }
+  }
+
+  /** When this one may be begun. */
+  turn(key: string): Turn {
+    if (this.#culprits.has(key)) return 'aside';
+    const set = this.#suspects.get(key);
+    if (set === undefined) return 0;
+    const now = performance.now();
+    const at = set ?? Math.max(now, this.#freeAt);
+    if (set === null) {
+      this.#suspects.set(key, at);
+      this.#freeAt = at + ALONE_MS;
+    }
+    return Math.max(0, Math.ceil(at - now));
+  }
+
+  /** It is begun now. */
+  begin(key: string): void {
+    const isSuspect = this.#suspects.has(key);
+    // Read a moment ago, and now it is handled.
+    if (key === this.#last && !isSuspect) return;
+    this.#last = key;
+    this.#note(1 + this.#next, key);
+    this.#next = (this.#next + 1) % REMEMBERED;
+    if (!isSuspect) return;
+    this.#endAlone();
+    this.#note(0, key);
+    this.#alone = { key, timer: setTimeout(() => this.#endAlone(), ALONE_MS).unref() };
+  }
+
+  /** It is done with for good, or put aside. */
+  done(key: string): void {
+    if (this.#suspects.size === 0 && this.#culprits.size === 0) return;
+    if (this.#alone?.key === key) this.#endAlone();
+    if (this.#suspects.delete(key) || this.#culprits.delete(key)) this.#keep();
+  }
+
+  /** A clean end: nothing is suspected of it. Never throws. */
+  close(): void {
+    this.#endAlone();
+    if (this.#fd === null) return;
+    try {
+      ftruncateSync(this.#fd);
+      closeSync(this.#fd);
+    } catch (thrown) {
+      this.#giveUp(thrown);
+    }
+    this.#fd = null;
+  }
+
+  #takeOver(): void {
+    const { suspects, culprits } = leftIn(readText(`${this.#file}.json`));
+    const notes = notesIn(readText(`${this.#file}.slots`));
+    for (const key of [...culprits, ...notes.alone]) this.#culprits.add(key);
+    for (const key of [...suspects, ...notes.recent].slice(-MOST_SUSPECTS)) if (!this.#culprits.has(key)) this.#suspects.set(key, null);
+    for (const key of notes.alone) this.#log.error({ message: key }, `the message ${key} was in hand, alone, when this process ended for the second time: it is put aside when it comes`);
+    if (notes.recent.length > 0) this.#log.warn({ suspects: notes.recent.length }, `this process did not end cleanly; the ${notes.recent.length} messages it had begun last are handled one at a time`);
+    this.#keep();
+  }
+
+  #keep(): void {
+    const file = `${this.#file}.json`;
+    try {
+      if (this.#suspects.size === 0 && this.#culprits.size === 0) rmSync(file, { force: true });
+      else {
+        const left: Left = { suspects: [...this.#suspects.keys()], culprits: [...this.#culprits] };
+        writeFileSync(`${file}.new`, JSON.stringify(left), { mode: MODE });
+        renameSync(`${file}.new`, file);
+      }
+    } catch (thrown) {
+      this.#giveUp(thrown);
+    }
+  }
+
+  #endAlone(): void {
+    if (this.#alone === null) return;
+    clearTimeout(this.#alone.timer);
+    this.#alone = null;
+    this.#note(0, '');
+  }
+
+  #note(slot: number, key: string): void {
+    if (this.#fd === null) return;
+    this.#slot.fill(SPACE);
+    if (key !== '') this.#slot.write(`${Math.floor(performance.now())} ${key}`, 0, SLOT_BYTES, 'latin1');
+    try {
+      writeSync(this.#fd, this.#slot, 0, SLOT_BYTES, slot * SLOT_BYTES);
+    } catch (thrown) {
+      this.#giveUp(thrown);
+    }
+  }
+
+  #giveUp(thrown: unknown): void {
+    const fd = this.#fd;
+    this.#fd = null;
+    const { message } = asError(thrown);
+    this.#log.warn({ file: this.#file, err: message }, `messages in hand cannot be noted in ${this.#file}: ${message}; one that ends the process is put aside after ten deliveries only`);
+    try {
+      if (fd !== null) closeSync(fd);
+    } catch {
+      // It is given up anyway.
+    }
+  }
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'latin1');
+  } catch (thrown) {
+    if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT') return '';
+    throw thrown;
+  }
+}
+
+/** What cannot be read is as if nothing had been left. */
+function leftIn(text: string): Left {
+  const keysOf = (value: unknown): string[] => (Array.isArray(value) ? value.filter((each) => typeof each === 'string').slice(0, MOST_SUSPECTS) : []);
+  try {
+    const left: unknown = text === '' ? {} : JSON.parse(text);
+    if (typeof left !== 'object' || left === null) return { suspects: [], culprits: [] };
+    return { suspects: keysOf('suspects' in left ? left.suspects : null), culprits: keysOf('culprits' in left ? left.culprits : null) };
+  } catch {
+    return { suspects: [], culprits: [] };
+  }
+}
+
+function notesIn(text: string): { readonly alone: readonly string[]; readonly recent: readonly string[] } {
+  const notes: { readonly at: number; readonly key: string }[] = [];
+  for (let from = 0; from < text.length; from += SLOT_BYTES) {
+    const [, at = '0', key = ''] = /^(\d{1,15}) (\S.{0,150})$/u.exec(text.slice(from, from + SLOT_BYTES).trimEnd()) ?? [];
+    notes.push({ at: Number(at), key });
+  }
+  const [first, ...begun] = notes;
+  const last = begun.reduce((latest, { at }) => Math.max(latest, at), 0);
+  const recent = begun.filter(({ at, key }) => key !== '' && last - at <= RECENT_MS).toSorted((a, b) => a.at - b.at).map(({ key }) => key);
+  return { alone: first === undefined || first.key === '' ? [] : [first.key], recent: [...new Set(recent)] };
+}
