@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { childEnvironment } from '../runtime/child-environment.ts';
 import type { Clock, TimerHandle } from '../runtime/clock.ts';
 import { asError } from '../runtime/errors.ts';
 import type { Frame } from '../vision/frame.ts';
@@ -65,7 +66,7 @@ export class CameraSource {
       timeoutSeconds: 5,
       previewPort: this.#preview ? options.previewPort : null,
     });
-    const child = spawn(options.ffmpeg, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(options.ffmpeg, args, { env: childEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
     const tail = new StderrTail(options.url);
     const reader = new PpmReader((frame) => this.#onFrame(child, frame));

@@ -9,7 +9,7 @@ const SRC = join(import.meta.dirname, '..', '..', 'src');
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   messages: [],
   runtime: [],
-  // Beside the runtime's actors, everyone may use its clock, its log interface and its helpers for errors.
+  // Beside the runtime's actors, everyone may use its clock, its log interface, its helpers for errors and for child processes.
   vision: ['messages'],
   llm: ['messages', 'runtime', 'keys'],
   keys: ['messages', 'runtime'],
@@ -17,12 +17,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   usage: ['runtime'],
   tasks: ['messages'],
   aggregation: ['messages'],
-  source: ['runtime', 'vision'],
+  source: ['runtime', 'vision', 'infra'],
   imaging: [],
   infra: ['messages', 'runtime'],
-  provision: [],
-  embedded: ['provision'],
-  'model-store': ['messages'],
+  provision: ['runtime'],
+  embedded: ['provision', 'runtime'],
+  'model-store': ['messages', 'runtime'],
   simulator: ['messages', 'runtime', 'keys', 'llm'],
   actors: ['messages', 'runtime', 'vision', 'source', 'imaging', 'tasks', 'aggregation', 'keys', 'llm', 'infra'],
   http: ['messages', 'runtime', 'infra'],

@@ -1,5 +1,6 @@
 import Mpeg1Muxer from 'node-rtsp-stream/mpeg1muxer.js';
 import { redactText } from '../../infra/redact.ts';
+import { childEnvironment } from '../../runtime/child-environment.ts';
 import { asError } from '../../runtime/errors.ts';
 import { TsAligner, videoSize } from './mpegts.ts';
 
@@ -45,12 +46,16 @@ export const ffmpegEncoder =
     };
     let muxer: Mpeg1Muxer;
     try {
-      muxer = new Mpeg1Muxer({
-        url: listenLocally(source),
-        ffmpegPath,
-        // MPEG-1 knows few frame rates; 25 is one. No audio, no B frames: they would only add delay.
-        ffmpegOptions: { '-an': '', '-r': 25, '-b:v': '1500k', '-bf': 0, '-flush_packets': 1 },
-      });
+      muxer = withEnvironment(
+        childEnvironment(),
+        () =>
+          new Mpeg1Muxer({
+            url: listenLocally(source),
+            ffmpegPath,
+            // MPEG-1 knows few frame rates; 25 is one. No audio, no B frames: they would only add delay.
+            ffmpegOptions: { '-an': '', '-r': 25, '-b:v': '1500k', '-bf': 0, '-flush_packets': 1 },
+          }),
+      );
     } catch (error) {
       // Out of file handles or processes: the muxer trips over a child without pipes.
       queueMicrotask(() => end(`ffmpeg could not be started: ${asError(error).message}`));
@@ -83,6 +88,20 @@ export const ffmpegEncoder =
 function listenLocally(source: string): string {
   const { hostname } = new URL(source);
   return `${source}${source.includes('?') ? '&' : '?'}localaddr=${hostname}&timeout=${INPUT_TIMEOUT_US}&overrun_nonfatal=1&fifo_size=20000`;
+}
+
+/**
+ * Runs `start` with another environment for the children that it starts. The muxer starts its ffmpeg at once, in its
+ * constructor, and hands on whatever environment this process has; nothing else runs in between.
+ */
+function withEnvironment<T>(environment: NodeJS.ProcessEnv, start: () => T): T {
+  const own = process.env;
+  process.env = environment;
+  try {
+    return start();
+  } finally {
+    process.env = own;
+  }
 }
 
 const lastLine = (text: string): string => text.trim().split('\n').at(-1)?.trim().slice(0, 300) ?? '';
