@@ -4,9 +4,10 @@ import { BlockList, isIP, isIPv4 } from 'node:net';
  * Addresses where clouds answer with credentials, and link-local ones (RFC 3927, RFC 4291). They are refused whatever
  * an allow-list says: AWS, Google, Azure, ECS (169.254/16), Alibaba, Azure's wire server, Oracle, and their IPv6 ones.
  */
-const FORBIDDEN_4 = ['169.254.0.0/16', '100.100.100.200/32', '168.63.129.16/32', '192.0.0.192/32'];
-const FORBIDDEN_6 = ['fe80::/10', 'fd00:ec2::/32', 'fd20:ce::254/128', 'fd00:c1::a9fe:a9fe/128', 'fd00:42::42/128'];
-const FORBIDDEN = listOf(FORBIDDEN_4, FORBIDDEN_6);
+const FORBIDDEN = listOf([
+  '169.254.0.0/16', '100.100.100.200/32', '168.63.129.16/32', '192.0.0.192/32',
+  'fe80::/10', 'fd00:ec2::/32', 'fd20:ce::254/128', 'fd00:c1::a9fe:a9fe/128', 'fd00:42::42/128',
+]);
 
 /** Special-purpose IPv4 ranges (IANA registry, RFC 6890): none of them is a public host. */
 const NOT_PUBLIC_4 = [
@@ -16,8 +17,8 @@ const NOT_PUBLIC_4 = [
 ];
 /** Inside the global unicast 2000::/3 these lead elsewhere: Teredo and other IETF blocks, documentation, 6to4. */
 const NOT_PUBLIC_6 = ['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'];
-const NOT_PUBLIC = listOf(NOT_PUBLIC_4, NOT_PUBLIC_6);
-const GLOBAL_6 = listOf([], ['2000::/3']);
+const NOT_PUBLIC = listOf([...NOT_PUBLIC_4, ...NOT_PUBLIC_6]);
+const GLOBAL_6 = listOf(['2000::/3']);
 
 /**
  * Whether nothing may ever be read from this address, however it is written: as IPv4, mapped into IPv6, or behind a
@@ -54,7 +55,7 @@ export function matches(host: string, entry: string): boolean {
   const most = isIPv4(address) ? 32 : 128;
   const prefix = bits === undefined ? most : Number(bits);
   if (bits === '' || !Number.isInteger(prefix) || prefix < 0 || prefix > most) return false;
-  return contains(listOf(...(most === 32 ? [[`${address}/${prefix}`], []] as const : [[], [`${address}/${prefix}`]] as const)), canonicalAddress(host));
+  return contains(listOf([`${address}/${prefix}`]), canonicalAddress(host));
 }
 
 /** IPv4 addresses that an IPv6 address leads to by a translator: compatible, NAT64 (two prefixes), 6to4, ISATAP. */
@@ -88,9 +89,9 @@ const numbers = (groups: string): number[] => (groups === '' ? [] : groups.split
 const ipv4Of = (groups: readonly number[], at: number): string =>
   groups.slice(at, at + 2).flatMap((group) => [group >> 8, group & 0xff]).join('.');
 
-function listOf(four: readonly string[], six: readonly string[]): BlockList {
+function listOf(ranges: readonly string[]): BlockList {
   const list = new BlockList();
-  for (const range of [...four, ...six]) {
+  for (const range of ranges) {
     const [address = '', bits] = range.split('/');
     list.addSubnet(address, Number(bits), isIPv4(address) ? 'ipv4' : 'ipv6');
   }
