@@ -84,7 +84,15 @@ export function npm(args, env = {}, options = {}) {
   // The npm that runs this script, when one does; PATH may hold another one or none.
   const npmCli = process.env.npm_execpath;
   const viaNode = npmCli !== undefined && /npm-cli\.c?js$/.test(npmCli);
-  return viaNode ? run(process.execPath, [npmCli, ...flags], env, options) : run('npm', flags, env, options);
+  const own = { ...options, own: npmEnvironment() };
+  return viaNode ? run(process.execPath, [npmCli, ...flags], env, own) : run('npm', flags, env, own);
+}
+
+/** What npm needs of this process's environment. Scripts of packages see it, so tokens and keys of ours are not in it. */
+export function npmEnvironment(own = process.env) {
+  const wanted = /^(?:PATH|HOME|USER|LOGNAME|LANG|LANGUAGE|LC_.*|TZ|TZDIR|TMPDIR|TMP|TEMP|LD_LIBRARY_PATH|SSL_CERT_(?:FILE|DIR)|NODE_OPTIONS|NODE_EXTRA_CA_CERTS)$/;
+  const download = /^(?:(?:https?|no|all)_proxy|npm_.*)$/i;
+  return Object.fromEntries(Object.entries(own).filter(([name]) => wanted.test(name) || download.test(name)));
 }
 
 /** Held while installing. A socket in the abstract namespace: the kernel frees it however its holder ends. */
@@ -140,7 +148,7 @@ const SAME_SIGNAL_MS = 300;
  */
 export function run(program, args, env = {}, options = {}) {
   return new Promise((resolve) => {
-    const child = spawn(program, args, { cwd: options.cwd ?? process.cwd(), env: { ...process.env, ...env }, stdio: options.stdio ?? 'inherit', detached: true });
+    const child = spawn(program, args, { cwd: options.cwd ?? process.cwd(), env: { ...(options.own ?? process.env), ...env }, stdio: options.stdio ?? 'inherit', detached: true });
     const lastAt = new Map();
     const forward = (signal) => {
       const now = Date.now();

@@ -22,8 +22,8 @@ export interface CameraEntry {
   readonly lastFrameAt: string | null;
   /** Left out on purpose since the program started: frames that NATS did not take in time, groups that nobody judged for want of calls. */
   readonly shed: { readonly detections: number; readonly groups: number };
-  /** Where the live preview reads, on this machine; null when the camera does not run. */
-  readonly previewPort: number | null;
+  /** Socket file where the live preview reads, on this machine; null when the camera does not run. */
+  readonly previewSocket: string | null;
 }
 
 export type CameraPatch = Partial<Pick<CameraConfig, 'name' | 'url' | 'enabled' | 'intervalSeconds'>>;
@@ -53,7 +53,7 @@ export const CAMERA_REGISTRY = address<CameraRegistryMessage>('/camera-registry'
 /** Starts and stops the actors of cameras. */
 export interface CameraCrew {
   /** Resolves when the camera's actor is in the tree; it may still be failing and restarting there. */
-  start(config: CameraConfig, framesBefore: () => number): Promise<{ readonly previewPort: number | null }>;
+  start(config: CameraConfig, framesBefore: () => number): Promise<{ readonly previewSocket: string | null }>;
   stop(cameraId: CameraId): Promise<void>;
 }
 
@@ -75,7 +75,7 @@ interface Entry {
   readonly recent: number[];
   lastFrameAt: string | null;
   readonly shed: { detections: number; groups: number };
-  previewPort: number | null;
+  previewSocket: string | null;
   readonly fixed: boolean;
 }
 
@@ -108,14 +108,14 @@ export const cameraRegistryActor = defineActor<CameraRegistryMessage>()<CameraRe
       recent: [],
       lastFrameAt: null,
       shed: { detections: 0, groups: 0 },
-      previewPort: null,
+      previewSocket: null,
       fixed: isFixed,
     });
 
     const startCamera = async (entry: Entry): Promise<void> => {
       if (!entry.config.enabled) return;
       try {
-        ({ previewPort: entry.previewPort } = await crew.start(entry.config, () => entry.frames));
+        ({ previewSocket: entry.previewSocket } = await crew.start(entry.config, () => entry.frames));
       } catch (thrown) {
         setStatus(entry, 'fault', `could not be started: ${asError(thrown).message}`);
       }
@@ -127,7 +127,7 @@ export const cameraRegistryActor = defineActor<CameraRegistryMessage>()<CameraRe
         // One that does not stop is its supervisor's matter; the others must not fall with this actor.
         ctx.log.error({ cameraId: entry.config.cameraId, err: asError(thrown) }, `camera ${entry.config.cameraId} could not be stopped: ${asError(thrown).message}`);
       }
-      entry.previewPort = null;
+      entry.previewSocket = null;
       setStatus(entry, 'offline', message);
     };
     const stored = (): readonly Entry[] => [...entries.values()].filter((entry) => !entry.fixed);
@@ -142,7 +142,7 @@ export const cameraRegistryActor = defineActor<CameraRegistryMessage>()<CameraRe
       }
     };
     const configs = (): CameraConfig[] => stored().map((entry) => entry.config);
-    const view = ({ config, status, frames, reconnects, recent, lastFrameAt, shed, previewPort }: Entry): CameraEntry => ({
+    const view = ({ config, status, frames, reconnects, recent, lastFrameAt, shed, previewSocket }: Entry): CameraEntry => ({
       config,
       status,
       frames,
@@ -150,7 +150,7 @@ export const cameraRegistryActor = defineActor<CameraRegistryMessage>()<CameraRe
       reconnects,
       lastFrameAt,
       shed: { ...shed },
-      previewPort,
+      previewSocket,
     });
 
     const loaded = await store.load();

@@ -43,7 +43,7 @@ export function cameraPort(system: ActorSystem, bus: Bus, redis: RedisStore | nu
     alertHistory: (query) => history.page(query),
     previewSource: async (cameraId) => {
       const entry = await registry.ask({ type: 'get', cameraId }, QUICK);
-      return entry === null || entry.previewPort === null ? null : `udp://127.0.0.1:${entry.previewPort}`;
+      return entry === null || entry.previewSocket === null ? null : `unix:${entry.previewSocket}`;
     },
   };
 }

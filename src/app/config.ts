@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { CameraIsolation } from '../actors/tree.ts';
-import { AddressRanges } from '../infra/addresses.ts';
+import { AddressRanges } from '../infra/address-ranges.ts';
 import { InfraError } from '../infra/errors.ts';
 import type { LogLevel } from '../infra/log.ts';
 import { LEAST_STREAMS_MB, STREAMS_MB } from '../infra/nats/stream-sizes.ts';

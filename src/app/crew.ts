@@ -1,8 +1,10 @@
-import { createSocket } from 'node:dgram';
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { cameraActor } from '../actors/camera/camera.ts';
 import type { CameraInit, CameraMessage } from '../actors/camera/camera.types.ts';
 import type { CameraCrew } from '../actors/camera-registry.ts';
 import { cameraChild, type CameraIsolation, CAMERAS_PATH } from '../actors/tree.ts';
+import type { SourceAllow } from '../infra/source-policy.ts';
 import type { LocatedModel } from '../messages/model.ts';
 import type { ActorDefinition } from '../runtime/actor.ts';
 import { RuntimeError } from '../runtime/errors.ts';
@@ -16,17 +18,28 @@ export interface CrewOptions {
   readonly confidence: number;
   readonly iou: number;
   readonly isolation: CameraIsolation;
+  /** Hosts that cameras may be read from; null for all but the forbidden addresses. */
+  readonly allow: SourceAllow | null;
+  /** URLs that the operator gave on the command line, which the allow-list is not asked about. */
+  readonly ownUrls: readonly string[];
+  /** Folder that our user alone may enter, for the sockets of live previews; null for no previews. */
+  readonly previewFolder: string | null;
   /** Default: the camera actor. Tests put a saboteur in its place. */
   readonly actor?: ActorDefinition<CameraMessage, CameraInit>;
 }
 
 /** Starts cameras as children of the dynamic supervisor `/cameras`. */
 export function createCrew(options: CrewOptions): CameraCrew {
-  const { system, ffmpeg, model, confidence, iou, isolation, actor = cameraActor } = options;
+  const { system, ffmpeg, model, confidence, iou, isolation, previewFolder, actor = cameraActor } = options;
   return {
     start: async ({ cameraId, url, intervalSeconds }, framesBefore) => {
-      const previewPort = await freeUdpPort();
-      const init = (): CameraInit => ({ cameraId, url, intervalMs: intervalSeconds * 1000, ffmpeg, model, confidence, iou, previewPort, framesBefore: framesBefore() });
+      // Ids of cameras may be too long for the path of a socket.
+      const previewSocket = previewFolder === null ? null : join(previewFolder, randomBytes(6).toString('hex'));
+      const allow = options.ownUrls.includes(url) ? null : options.allow;
+      const intervalMs = intervalSeconds * 1000;
+      const init = (): CameraInit => ({
+        cameraId, url, intervalMs, ffmpeg, model, confidence, iou, allow, previewSocket, framesBefore: framesBefore(),
+      });
       const child = cameraChild(cameraId, actor, isolation, init);
       try {
         await system().startChild(CAMERAS_PATH, child, 'restart');
@@ -36,22 +49,10 @@ export function createCrew(options: CrewOptions): CameraCrew {
         await system().stopChild(`${CAMERAS_PATH}/${cameraId}`);
         await system().startChild(CAMERAS_PATH, child, 'restart');
       }
-      return { previewPort };
+      return { previewSocket };
     },
     stop: async (cameraId) => {
       await system().stopChild(`${CAMERAS_PATH}/${cameraId}`);
     },
   };
-}
-
-/** A local UDP port nobody reads now; the preview's encoder binds it when a viewer comes. */
-function freeUdpPort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const socket = createSocket('udp4');
-    socket.once('error', reject);
-    socket.bind(0, '127.0.0.1', () => {
-      const { port } = socket.address();
-      socket.close(() => resolve(port));
-    });
-  });
 }

@@ -18,6 +18,7 @@ import type { GantryConfig } from './config.ts';
 import { createCrew } from './crew.ts';
 import { type Demo, startDemo } from './demo.ts';
 import { useModel } from './model.ts';
+import { makePreviewFolder, removePreviewFolder } from './preview-folder.ts';
 import type { StartStack } from './start-stack.ts';
 
 /** What only a process that watches cameras needs. */
@@ -25,13 +26,16 @@ export interface Sight {
   readonly ffmpeg: string;
   readonly model: LocatedModel;
   readonly demo: Demo;
+  /** For the sockets of live previews; null for none. */
+  readonly previewFolder: string | null;
 }
 
 export async function useSight(stack: StartStack, config: GantryConfig, log: Log): Promise<Sight> {
   const { path: ffmpeg } = await stack.step('ffmpeg', findFfmpeg, () => undefined);
   const model = await stack.step('model', () => useModel(config.model, log), () => undefined);
   const demo = await stack.step('demo camera', () => startDemo(config, ffmpeg, log), (started) => started.server?.stop());
-  return { ffmpeg, model, demo };
+  const previewFolder = await stack.step('live video', () => makePreviewFolder(config.dataDir, log), removePreviewFolder);
+  return { ffmpeg, model, demo, previewFolder };
 }
 
 /** For tests: others watch, or sabotage, what cameras do. */
@@ -59,9 +63,14 @@ export interface CamerasRole extends CameraHooks {
 
 /** The role `cameras`: watches, detects, publishes, and makes tasks of it. */
 export function camerasInits({ config, sight, system, bus, images, encoder, metrics, onStatus, log, dataNotices, cameraActor, onDetected, onShed }: CamerasRole): NonNullable<TreeInits['cameras']> {
-  const { ffmpeg, model, demo } = sight;
+  const { ffmpeg, model, demo, previewFolder } = sight;
   const { confidence, iou, isolation } = config;
-  const crew = createCrew({ system, ffmpeg, model, confidence, iou, isolation, ...(cameraActor === undefined ? {} : { actor: cameraActor }) });
+  const crew = createCrew({
+    system, ffmpeg, model, confidence, iou, isolation, previewFolder,
+    allow: config.sourceAllow,
+    ownUrls: demo.cameras.map(({ url }) => url),
+    ...(cameraActor === undefined ? {} : { actor: cameraActor }),
+  });
   return {
     taskGenerator: () => ({ bus, validityMs: config.taskValidityMs }),
     publisher: () => ({

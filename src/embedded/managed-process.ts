@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
+import { childEnvironment } from '../runtime/child-environment.ts';
+import { OutputTail } from '../runtime/output-tail.ts';
 import { endLeftover, removePidFile, writePidFile } from './leftover.ts';
 import type { OnServiceState, ServiceLog, ServiceState } from './service.ts';
 import { EmbeddedError } from './service.ts';
@@ -10,7 +12,7 @@ export interface ProcessOptions {
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
-  /** Added to this process's environment. */
+  /** Added to the few variables that every child gets. */
   readonly env?: Readonly<Record<string, string>>;
   /** Called once, when no other process uses the same folder any more, and before the first launch: writes what the program reads. */
   readonly prepare?: () => Promise<void>;
@@ -30,7 +32,8 @@ const BACKOFF_MIN_MS = 200;
 const BACKOFF_MAX_MS = 10_000;
 /** A run this long counts as healthy: the next back-off starts from the beginning. */
 const HEALTHY_AFTER_MS = 30_000;
-const STDERR_TAIL = 8192;
+/** Of what the program prints. */
+const KEPT_LINES = 30;
 
 /** Wait before the `failures`-th restart in a row (1, 2, ...): 200 ms doubling up to 10 s. */
 export const restartDelay = (failures: number): number => Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** Math.max(0, Math.min(failures, 30) - 1));
@@ -46,7 +49,7 @@ export class ManagedProcess {
   #state: ServiceState = 'starting';
   #child: ChildProcess | null = null;
   #exit: Promise<string> = Promise.resolve('');
-  #stderr = '';
+  #tail = new OutputTail(KEPT_LINES);
   #restarts = 0;
   #failures = 0;
   #stopping: Promise<void> | null = null;
@@ -90,9 +93,9 @@ export class ManagedProcess {
     return this.#restarts;
   }
 
-  /** The last lines the program wrote to standard error or output (8 KiB at most). */
+  /** The last 30 lines the program wrote to standard error or output, of 300 characters at most. */
   tail(): string {
-    return this.#stderr.trim();
+    return this.#tail.lines().join('\n');
   }
 
   stop(): Promise<void> {
@@ -124,18 +127,19 @@ export class ManagedProcess {
 
   async #launch(): Promise<void> {
     const { name, command, args, pidFile } = this.#options;
-    this.#stderr = '';
-    const child = spawn(command, args, { env: { ...process.env, ...this.#options.env }, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    const child = spawn(command, args, {
+      env: childEnvironment({ extra: this.#options.env ?? {} }),
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
     const failed = new AbortController();
     this.#exit = new Promise((resolve) => {
       child.on('error', (error) => resolve(`could not be started: ${error.message}`));
       child.once('exit', (code, signal) => resolve(signal === null ? `ended with status ${code}` : `was ended by ${signal}`));
     });
-    const keep = (chunk: Buffer): void => {
-      this.#stderr = (this.#stderr + chunk.toString('utf8')).slice(-STDERR_TAIL);
-    };
-    child.stdout.on('data', keep);
-    child.stderr.on('data', keep);
+    const tail = new OutputTail(KEPT_LINES);
+    this.#tail = tail;
+    for (const pipe of [child.stdout, child.stderr]) tail.follow(pipe, Infinity);
     if (child.pid === undefined) {
       throw new EmbeddedError('SPAWN_FAILED', `${name} (${command}) ${await this.#exit}`, { service: name, command });
     }
@@ -210,8 +214,7 @@ export class ManagedProcess {
   }
 
   #lastWords(): string {
-    const lines = this.tail().split('\n').filter((line) => line.trim() !== '');
-    return lines.slice(-3).join(' | ') || 'it printed nothing';
+    return this.#tail.lines().slice(-3).join(' | ') || 'it printed nothing';
   }
 
   #announce(state: ServiceState): void {

@@ -2,7 +2,7 @@ import websocket from '@fastify/websocket';
 import Fastify from 'fastify';
 import { serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { safeParse, type $ZodType } from 'zod/v4/core';
-import { AddressRanges } from '../infra/addresses.ts';
+import { AddressRanges } from '../infra/address-ranges.ts';
 import type { FeedFigures } from '../infra/metrics.ts';
 import type { SourceAllow } from '../infra/source-policy.ts';
 import type { Aggregate } from '../messages/aggregate.ts';

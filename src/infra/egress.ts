@@ -1,9 +1,9 @@
-import { lookup as dnsLookup } from 'node:dns/promises';
 import { type IncomingMessage, request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { BlockList, isIP, isIPv4, type LookupFunction } from 'node:net';
+import { isIP } from 'node:net';
 import { asError } from '../runtime/errors.ts';
-import { matches } from './source-policy.ts';
+import { isForbiddenAddress, isPublicAddress, matches } from './addresses.ts';
+import { lookupBy, type ResolvedAddress, type Resolver, systemNames } from './names.ts';
 
 /** Every code an {@link EgressError} can carry. */
 export const EGRESS_ERRORS = {
@@ -25,36 +25,6 @@ export class EgressError extends Error {
 }
 
 export const MAX_URL_LENGTH = 2_048;
-
-export interface ResolvedAddress {
-  readonly address: string;
-  readonly family: number;
-}
-/** All addresses of a name. */
-export type Resolver = (host: string) => Promise<readonly ResolvedAddress[]>;
-
-/** Special-purpose IPv4 ranges (IANA registry, RFC 6890): none of them is a public host. */
-const NOT_PUBLIC_4 = new BlockList();
-for (const range of ['0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12', '192.0.0.0/24', '192.0.2.0/24', '192.88.99.0/24', '192.168.0.0/16', '198.18.0.0/15', '198.51.100.0/24', '203.0.113.0/24', '224.0.0.0/4', '240.0.0.0/4']) {
-  const [address = '', bits] = range.split('/');
-  NOT_PUBLIC_4.addSubnet(address, Number(bits), 'ipv4');
-}
-/** Global unicast is 2000::/3; inside it, these lead elsewhere (Teredo and other IETF blocks, documentation, 6to4). */
-const GLOBAL_6 = new BlockList();
-GLOBAL_6.addSubnet('2000::', 3, 'ipv6');
-const NOT_PUBLIC_6 = new BlockList();
-for (const [address, bits] of [['2001::', 23], ['2001:db8::', 32], ['2002::', 16], ['3fff::', 20]] as const) NOT_PUBLIC_6.addSubnet(address, bits, 'ipv6');
-
-/** Whether an address is one of the open internet. IPv4 inside IPv6 is outside 2000::/3 and so never public. */
-export const isPublicAddress = (address: string): boolean =>
-  isIPv4(address) ? !NOT_PUBLIC_4.check(address, 'ipv4') : isIP(address) === 6 && GLOBAL_6.check(address, 'ipv6') && !NOT_PUBLIC_6.check(address, 'ipv6');
-
-/** Never, whatever the allow-list says: where clouds answer with credentials. */
-const NEVER = new BlockList();
-NEVER.addSubnet('169.254.0.0', 16, 'ipv4');
-NEVER.addSubnet('fe80::', 10, 'ipv6');
-NEVER.addAddress('fd00:ec2::254', 'ipv6');
-NEVER.addSubnet('::ffff:169.254.0.0', 112, 'ipv6');
 
 export interface Fetched {
   readonly status: number;
@@ -85,7 +55,7 @@ export class Egress {
   readonly #names: Resolver;
 
   /** `allow`: hosts that may be called although they are not public: names, `*.example.org`, addresses, CIDR. */
-  constructor(allow: readonly string[], names: Resolver = (host) => dnsLookup(host, { all: true })) {
+  constructor(allow: readonly string[], names: Resolver = systemNames) {
     this.#names = names;
     this.#allow = allow.map((entry) => entry.toLowerCase());
   }
@@ -112,21 +82,7 @@ export class Egress {
   async fetch(asked: EgressRequest): Promise<Fetched> {
     const refusal = this.refusal(asked.url);
     if (refusal !== null) throw new EgressError('EGRESS_REFUSED', refusal);
-    return exchange(asked, this.#lookup());
-  }
-
-  #lookup(): LookupFunction {
-    return (host, options, done) => {
-      this.#resolve(host).then(
-        (addresses) => {
-          const [first] = addresses;
-          if (options.all === true) done(null, [...addresses]);
-          else if (first === undefined) done(new EgressError('EGRESS_FAILED', 'the host has no address'), '', 4);
-          else done(null, first.address, first.family);
-        },
-        (thrown: unknown) => done(asError(thrown), '', 4),
-      );
-    };
+    return exchange(asked, lookupBy((host) => this.#resolve(host)));
   }
 
   /** All addresses of a host, when every one of them may be called. */
@@ -145,8 +101,7 @@ export class Egress {
   }
 
   #addressRefusal(address: string, host: string): string | null {
-    const never = NEVER.check(address, isIPv4(address) ? 'ipv4' : 'ipv6');
-    if (!never && (isPublicAddress(address) || this.#allow.some((entry) => matches(host, entry) || matches(address, entry)))) return null;
+    if (!isForbiddenAddress(address) && (isPublicAddress(address) || this.#allow.some((entry) => matches(host, entry) || matches(address, entry)))) return null;
     // The address itself is not told: a name could be used to map a private network.
     return `host ${host} does not lead to the open internet, and GANTRY_FETCH_ALLOW does not name it`;
   }
@@ -155,7 +110,7 @@ export class Egress {
 /** As resolvers read it: lower case, no brackets, no dot at the end. */
 const hostOf = (url: URL): string => url.hostname.toLowerCase().replace(/^\[|\]$/gu, '').replace(/\.$/u, '');
 
-function exchange(asked: EgressRequest, lookup: LookupFunction): Promise<Fetched> {
+function exchange(asked: EgressRequest, lookup: ReturnType<typeof lookupBy>): Promise<Fetched> {
   const { url, method, headers = {}, body, timeoutMs, maxBytes, cut = false, signal } = asked;
   const parsed = new URL(url);
   return new Promise((resolve, reject) => {

@@ -1,4 +1,6 @@
-import { BlockList, isIP, isIPv4 } from 'node:net';
+import { isIP } from 'node:net';
+import { isForbiddenAddress, matches } from './addresses.ts';
+import { type ResolvedAddress, type Resolver, systemNames } from './names.ts';
 import { isRedacted, redactUrl } from './redact.ts';
 
 /** Longest URL of a camera, in characters. */
@@ -8,18 +10,6 @@ const SCHEMES = ['rtsp:', 'rtsps:'];
 /** Which hosts cameras may be read from. Entries: a host name, `*.example.org`, an address, or a CIDR range. */
 export type SourceAllow = readonly string[];
 export type SourceVerdict = { readonly ok: true } | { readonly ok: false; readonly reason: string };
-
-/**
- * Addresses where clouds answer with credentials (RFC 3927, RFC 4291 link-local, and AWS's IPv6 address). They are
- * refused whatever the allow-list says. A host *name* that resolves there cannot be seen here, without DNS: close
- * such networks to the process when its users are not trusted.
- */
-const NEVER = new BlockList();
-NEVER.addSubnet('169.254.0.0', 16, 'ipv4');
-NEVER.addSubnet('fe80::', 10, 'ipv6');
-NEVER.addAddress('fd00:ec2::254', 'ipv6');
-// A mapped address reaches the same machine as the IPv4 address inside it.
-NEVER.addSubnet('::ffff:169.254.0.0', 112, 'ipv6');
 
 /**
  * Whether `url` may be a camera's source: RTSP only, so that no local file and no other protocol is ever opened by
@@ -47,24 +37,49 @@ export function checkSource(url: string, allow: SourceAllow | null = null): Sour
 }
 
 function checkHost(host: string, allow: SourceAllow | null): SourceVerdict {
-  if (isIP(host) !== 0 && NEVER.check(host, isIPv4(host) ? 'ipv4' : 'ipv6')) {
-    return refuse(`host ${host} is link-local, where machines keep their credentials; it is never read`);
-  }
-  if (allow === null || allow.length === 0 || allow.some((entry) => matches(host, entry.toLowerCase()))) return { ok: true };
+  if (isForbiddenAddress(host)) return refuse(`host ${host} ${FORBIDDEN}`);
+  if (isAllowed(host, allow)) return { ok: true };
   return refuse(`host ${host} is not among the hosts that cameras may be read from`);
 }
 
-/** Whether `host` (lower case) is what an entry of an allow-list names: a name, `*.example.org`, an address, a CIDR range. */
-export function matches(host: string, entry: string): boolean {
-  if (entry.startsWith('*.')) return host.endsWith(entry.slice(1)) && host.length > entry.length - 1;
-  const [address = '', bits] = entry.split('/');
-  if (isIP(address) === 0 || isIP(host) === 0) return host === entry;
-  const range = new BlockList();
-  const family = isIPv4(address) ? 'ipv4' : 'ipv6';
-  const prefix = bits === undefined ? (family === 'ipv4' ? 32 : 128) : Number(bits);
-  if (!Number.isInteger(prefix) || prefix < 0 || prefix > (family === 'ipv4' ? 32 : 128)) return false;
-  range.addSubnet(address, prefix, family);
-  return range.check(host, isIPv4(host) ? 'ipv4' : 'ipv6');
+const FORBIDDEN = 'is link-local, or where clouds keep their credentials; it is never read';
+
+const isAllowed = (host: string, allow: SourceAllow | null): boolean =>
+  allow === null || allow.length === 0 || allow.some((entry) => matches(host, entry.toLowerCase()));
+
+/** A camera's host and port as they are dialled; what {@link checkSource} took has both. */
+export function sourceAddress(url: string): { readonly host: string; readonly port: number; readonly tls: boolean } {
+  const { protocol, hostname, port } = new URL(url);
+  const tls = protocol === 'rtsps:';
+  return { host: canonicalHost(hostname) ?? hostname, port: port === '' ? (tls ? 322 : 554) : Number(port), tls };
+}
+
+/**
+ * The addresses of a camera's host that may be dialled: none that is forbidden, whatever the name says. A host must be
+ * named by the allow-list itself, as {@link checkSource} sees to; what its name leads to is then the operator's word.
+ * Throws an error whose message is fit for a camera's status.
+ */
+export async function resolveSource(host: string, names: Resolver = systemNames): Promise<readonly ResolvedAddress[]> {
+  const family = isIP(host);
+  if (family !== 0) {
+    if (isForbiddenAddress(host)) throw new SourceRefused(`host ${host} ${FORBIDDEN}`);
+    return [{ address: host, family }];
+  }
+  let addresses: readonly ResolvedAddress[];
+  try {
+    addresses = await names(host);
+  } catch (thrown) {
+    throw new SourceRefused(`host ${host} cannot be resolved`, { cause: thrown });
+  }
+  const forbidden = addresses.find(({ address }) => isForbiddenAddress(address));
+  if (forbidden !== undefined) throw new SourceRefused(`host ${host} leads to ${forbidden.address}, which ${FORBIDDEN}`);
+  return addresses;
+}
+
+/** A camera's host may not be read, or has no address. */
+export class SourceRefused extends Error {
+  override readonly name = 'SourceRefused';
+  readonly code = 'SOURCE_REFUSED';
 }
 
 /**

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { childEnvironment } from '../runtime/child-environment.ts';
 import { fetchBytes } from './download.ts';
 import type { OnBytes } from './download.ts';
 import { ModelStoreError } from './errors.ts';
@@ -55,7 +56,10 @@ async function npmPack(spec: string, cacheDir: string): Promise<Uint8Array> {
   // A folder of its own, because two processes may fetch at once and npm chooses the file's name.
   const folder = await mkdtemp(join(cacheDir, 'npm-pack-'));
   try {
-    await run('npm', ['pack', spec, '--ignore-scripts', '--silent', '--pack-destination', folder], { timeout: NPM_TIMEOUT_MS });
+    await run('npm', ['pack', spec, '--ignore-scripts', '--silent', '--pack-destination', folder], {
+      env: childEnvironment({ download: true, node: true }),
+      timeout: NPM_TIMEOUT_MS,
+    });
     const [file] = await readdir(folder);
     if (file === undefined) throw new Error('npm pack left no file');
     return await readFile(join(folder, file));

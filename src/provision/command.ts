@@ -1,10 +1,14 @@
 import { spawn } from 'node:child_process';
+import { childEnvironment } from '../runtime/child-environment.ts';
+import { printable } from '../runtime/printable.ts';
 import { ProvisionError } from './errors.ts';
 
 export interface CommandOptions {
   readonly cwd?: string;
-  /** Added to this process's environment. */
+  /** Added to the few variables that every child gets. */
   readonly env?: Readonly<Record<string, string>>;
+  /** It fetches something: it gets the proxies as well. Default false. */
+  readonly download?: boolean;
   /** The command is killed after this many ms. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
@@ -22,6 +26,8 @@ export interface CommandResult {
 
 const MAX_STDOUT = 64 * 1024 * 1024;
 const MAX_STDERR = 64 * 1024;
+/** Of a line without an end the last characters, with `onLine`. */
+const MAX_LINE = 64 * 1024;
 
 /**
  * Runs a program to its end, without a shell. A non-zero exit status is a result, not an error.
@@ -31,7 +37,7 @@ export function runCommand(program: string, args: readonly string[], options: Co
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       cwd: options.cwd,
-      env: { ...process.env, ...options.env },
+      env: childEnvironment({ extra: options.env ?? {}, download: options.download ?? false }),
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let stdout = '';
@@ -52,7 +58,8 @@ export function runCommand(program: string, args: readonly string[], options: Co
       stdout += chunk;
       if (options.onLine !== undefined) {
         const lines = stdout.split('\n');
-        stdout = lines.pop() ?? '';
+        // A line without an end would be gone through again with every chunk.
+        stdout = (lines.pop() ?? '').slice(-MAX_LINE);
         for (const line of lines) options.onLine(line);
       }
       if (stdout.length > MAX_STDOUT) kill('wrote too much');
@@ -80,5 +87,5 @@ export function runCommand(program: string, args: readonly string[], options: Co
 /** The last `count` lines of a program's output that are not blank, for an error message. */
 export function lastLines(text: string, count = 3): string {
   const lines = text.split(/[\r\n]+/).filter((line) => line.trim() !== '');
-  return lines.slice(-count).join(' | ');
+  return lines.slice(-count).map(printable).join(' | ');
 }

@@ -158,7 +158,12 @@ class Apt {
     const flags = Object.entries(settings).flatMap(([key, value]) => ['-o', `${key}=${value}`]);
     const signal = this.#signal === undefined ? {} : { signal: this.#signal };
     try {
-      return await runCommand('apt-get', ['-q', ...flags, ...args], { ...options, ...signal, env: { LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' } });
+      return await runCommand('apt-get', ['-q', ...flags, ...args], {
+        ...options,
+        ...signal,
+        download: true,
+        env: { LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' },
+      });
     } catch (error) {
       if (error instanceof ProvisionError && this.#signal?.aborted !== true) return { code: null, stdout: '', stderr: error.message };
       throw error;

@@ -1,18 +1,28 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import { redactUrl } from '../infra/redact.ts';
+import type { SourceAllow } from '../infra/source-policy.ts';
+import { childEnvironment } from '../runtime/child-environment.ts';
 import type { Clock, TimerHandle } from '../runtime/clock.ts';
 import { asError } from '../runtime/errors.ts';
+import { OutputTail } from '../runtime/output-tail.ts';
 import type { Frame } from '../vision/frame.ts';
 import { type DecodeMode, ffmpegArgs } from './ffmpeg-args.ts';
 import { PpmReader } from './ppm-reader.ts';
+import { PreviewTap } from './preview-tap.ts';
+import { RtspRelay } from './rtsp-relay.ts';
 import { chooseMode, reconnectDelayMs, stallLimitMs } from './source-policy.ts';
-import { StderrTail } from './stderr-tail.ts';
+import { withoutSecrets } from './url-secrets.ts';
 
 export interface SourceOptions {
   readonly ffmpeg: string;
   readonly url: string;
   readonly intervalMs: number;
   readonly maxWidth: number;
-  readonly previewPort: number | null;
+  /** Hosts that the camera may redirect to; null for all but the forbidden addresses. */
+  readonly allow: SourceAllow | null;
+  /** Socket file where the live preview reads the stream, in a folder of our user alone; null for none. */
+  readonly previewSocket: string | null;
   readonly clock: Clock;
   /** A picture arrived. */
   readonly onFrame: (frame: Frame) => void;
@@ -22,13 +32,29 @@ export interface SourceOptions {
   readonly onProcess: (event: 'began' | 'ended', pid: number) => void;
 }
 
+/** How long the camera may take for each of its answers, and ffmpeg's for all that one of its own needs. */
+const CAMERA_TIMEOUT_MS = 5_000;
+const FFMPEG_TIMEOUT_SECONDS = 20;
+/** File descriptor of ffmpeg that carries the preview's stream. */
+const PREVIEW_FD = 3;
+
+/** One ffmpeg with the relay that feeds it. */
+interface Run {
+  readonly child: ChildProcess;
+  readonly relay: RtspRelay;
+  readonly tail: OutputTail;
+}
+
 /**
  * A camera's pictures, for as long as it is wanted: one ffmpeg at a time, watched for stalls, started again with
  * growing pauses when it ends. Decodes keyframes only, until it turns out that they come too rarely for the interval.
  */
 export class CameraSource {
   readonly #options: SourceOptions;
-  #child: ChildProcess | null = null;
+  #run: Run | null = null;
+  #tap: PreviewTap | null = null;
+  /** The start under way, and the end of the newest ffmpeg. */
+  #opening: Promise<void> = Promise.resolve();
   #ended: Promise<void> = Promise.resolve();
   #mode: DecodeMode = 'keyframes';
   #preview: boolean;
@@ -41,7 +67,7 @@ export class CameraSource {
 
   constructor(options: SourceOptions) {
     this.#options = options;
-    this.#preview = options.previewPort !== null;
+    this.#preview = options.previewSocket !== null;
   }
 
   get mode(): DecodeMode {
@@ -49,35 +75,69 @@ export class CameraSource {
   }
 
   get pid(): number | null {
-    return this.#child?.pid ?? null;
+    return this.#run?.child.pid ?? null;
   }
 
   start(): void {
     if (this.#stopped) return;
-    const options = this.#options;
     this.#frames = 0;
-    options.onState('connecting', this.#failures === 0 ? 'opening the stream' : `opening the stream again, attempt ${this.#failures + 1}`);
+    const again = this.#failures === 0 ? '' : ` again, attempt ${this.#failures + 1}`;
+    this.#options.onState('connecting', `opening the stream${again}`);
+    this.#opening = this.#open().catch((thrown: unknown) => this.#retry(`the stream cannot be opened: ${asError(thrown).message}`));
+  }
+
+  /** Ends ffmpeg and waits until it is gone. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const timer of [this.#stallTimer, this.#retryTimer]) if (timer !== null) this.#options.clock.clearTimeout(timer);
+    await this.#opening;
+    this.#end(this.#run);
+    await this.#ended;
+    await this.#tap?.close();
+  }
+
+  async #open(): Promise<void> {
+    const { url, allow, clock } = this.#options;
+    await this.#openTap();
+    const relay: RtspRelay = await RtspRelay.open({
+      url,
+      allow,
+      timeoutMs: CAMERA_TIMEOUT_MS,
+      clock,
+      onFault: () => {
+        if (this.#run?.relay === relay) this.#run.child.kill('SIGKILL');
+      },
+    });
+    if (this.#stopped) relay.close();
+    else this.#follow(relay);
+  }
+
+  /** The preview is given up for good when its socket cannot be had: the pictures matter more. */
+  async #openTap(): Promise<void> {
+    const { previewSocket, clock } = this.#options;
+    if (previewSocket === null || this.#tap !== null) return;
+    this.#tap = await PreviewTap.open(previewSocket, clock).catch(() => null);
+    this.#preview = this.#tap !== null;
+  }
+
+  #follow(relay: RtspRelay): void {
+    const options = this.#options;
     const args = ffmpegArgs({
-      url: options.url,
+      url: relay.url,
       mode: this.#mode,
       intervalSeconds: options.intervalMs / 1000,
       maxWidth: options.maxWidth,
-      timeoutSeconds: 5,
-      previewPort: this.#preview ? options.previewPort : null,
+      timeoutSeconds: FFMPEG_TIMEOUT_SECONDS,
+      previewFd: this.#preview ? PREVIEW_FD : null,
     });
-    const child = spawn(options.ffmpeg, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-    this.#child = child;
-    const tail = new StderrTail(options.url);
-    const reader = new PpmReader((frame) => this.#onFrame(child, frame));
-    child.stderr.on('data', (chunk: Buffer) => tail.push(chunk));
-    child.stdout.on('data', (chunk: Buffer) => {
-      try {
-        reader.push(chunk);
-      } catch (thrown) {
-        tail.note(asError(thrown).message);
-        child.kill('SIGKILL');
-      }
-    });
+    // What ffmpeg says of its local URL it says of the camera.
+    const clean = withoutSecrets(options.url);
+    const tail = new OutputTail(5, (line) => clean(line.replaceAll(relay.url, redactUrl(options.url))));
+    const stdio = ['ignore', 'pipe', 'pipe', this.#preview ? 'pipe' : 'ignore'] as const;
+    const child = spawn(options.ffmpeg, args, { env: childEnvironment(), stdio: [...stdio] });
+    const run = { child, relay, tail };
+    this.#run = run;
+    this.#listen(run);
     const { pid } = child;
     if (pid !== undefined) options.onProcess('began', pid);
     this.#ended = new Promise((resolve) => {
@@ -88,23 +148,43 @@ export class CameraSource {
       child.once('close', () => resolve());
     });
     void this.#ended.then(() => {
+      relay.close();
       if (pid !== undefined) options.onProcess('ended', pid);
-      this.#onEnd(child, tail.reason());
+      if (this.#run !== run || this.#stopped) return;
+      // An ffmpeg that ended by itself before any picture may have choked on copying the stream for the preview.
+      if (relay.reason === null && this.#frames === 0 && this.#failures === 1) this.#preview = false;
+      this.#retry(relay.reason ?? tail.last() ?? 'the stream ended');
     });
-    this.#watch(child, tail);
+    this.#watch(run);
   }
 
-  /** Ends ffmpeg and waits until it is gone. */
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    for (const timer of [this.#stallTimer, this.#retryTimer]) if (timer !== null) this.#options.clock.clearTimeout(timer);
-    // SIGKILL: there is no state worth saving, and ffmpeg may linger seconds over a dead connection otherwise.
-    this.#child?.kill('SIGKILL');
-    await this.#ended;
+  #listen(run: Run): void {
+    const { child, tail } = run;
+    const reader = new PpmReader((frame) => this.#onFrame(run, frame));
+    // A hostile camera can make ffmpeg say anything, without end.
+    if (child.stderr !== null) child.once('exit', tail.follow(child.stderr));
+    child.stdout?.on('data', (chunk: Buffer) => {
+      try {
+        reader.push(chunk);
+      } catch (thrown) {
+        tail.note(asError(thrown).message);
+        child.kill('SIGKILL');
+      }
+    });
+    const preview = child.stdio[PREVIEW_FD] as Readable | null | undefined;
+    this.#tap?.restart();
+    preview?.on('data', (chunk: Buffer) => this.#tap?.push(chunk));
+    preview?.on('error', () => undefined);
   }
 
-  #onFrame(child: ChildProcess, frame: Frame): void {
-    if (child !== this.#child || this.#stopped) return;
+  /** SIGKILL: there is no state worth saving, and ffmpeg may linger seconds over a dead connection otherwise. */
+  #end(run: Run | null): void {
+    run?.child.kill('SIGKILL');
+    run?.relay.close();
+  }
+
+  #onFrame(run: Run, frame: Frame): void {
+    if (run !== this.#run || this.#stopped) return;
     const now = this.#options.clock.now();
     this.#frames += 1;
     if (this.#frames === 1) {
@@ -120,22 +200,22 @@ export class CameraSource {
   /** Starts ffmpeg anew in another mode, without a pause: nothing is wrong with the camera. */
   #switchTo(mode: DecodeMode): void {
     this.#mode = mode;
-    const old = this.#child;
-    this.#child = null;
-    old?.kill('SIGKILL');
+    const old = this.#run;
+    this.#run = null;
+    this.#end(old);
     this.start();
   }
 
-  #watch(child: ChildProcess, tail: StderrTail): void {
+  #watch(run: Run): void {
     const { clock, intervalMs } = this.#options;
     let seen = -1;
     const check = (): void => {
-      if (child !== this.#child || this.#stopped) return;
+      if (run !== this.#run || this.#stopped) return;
       if (this.#frames === seen || (seen === -1 && this.#frames === 0)) {
-        // Nothing in keyframes mode may only mean that keyframes are rarer than the limit.
+        // No picture in keyframes mode can also mean a long GOP, so every frame is decoded before giving up.
         if (this.#frames <= 1) this.#mode = 'all';
-        tail.note(`no picture for ${(stallLimitMs(intervalMs) / 1000).toFixed(1)} s`);
-        child.kill('SIGKILL');
+        run.tail.note(`no picture for ${(stallLimitMs(intervalMs) / 1000).toFixed(1)} s`);
+        this.#end(run);
         return;
       }
       seen = this.#frames;
@@ -144,11 +224,9 @@ export class CameraSource {
     this.#stallTimer = clock.setTimeout(check, stallLimitMs(intervalMs));
   }
 
-  #onEnd(child: ChildProcess, reason: string): void {
-    if (child !== this.#child || this.#stopped) return;
-    this.#child = null;
-    // An ffmpeg that ended before any picture may have choked on copying the stream for the preview.
-    if (this.#frames === 0 && this.#failures === 1) this.#preview = false;
+  #retry(reason: string): void {
+    this.#run = null;
+    if (this.#stopped) return;
     const delayMs = reconnectDelayMs(this.#failures);
     this.#failures += 1;
     this.#options.onState('offline', `${reason}; next attempt in ${(delayMs / 1000).toFixed(1)} s`);

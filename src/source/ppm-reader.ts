@@ -1,7 +1,10 @@
+import { printable } from '../runtime/printable.ts';
 import type { Frame } from '../vision/frame.ts';
 
 const LF = 0x0a;
 const MAX_HEADER = 64;
+/** 16 MB: our ffmpeg is told to make pictures of at most 1280 x 4096. */
+const MAX_PICTURE_PIXELS = 1_280 * 4_096;
 
 /** The bytes are no PPM stream: ffmpeg was started with other arguments, or its output was cut. */
 export class PpmError extends Error {
@@ -27,7 +30,9 @@ export class PpmReader {
   /** Throws {@link PpmError}. */
   push(chunk: Uint8Array): void {
     let at = 0;
-    while (at < chunk.length) at = this.#frame === null ? this.#readHeader(chunk, at) : this.#readPixels(this.#frame, chunk, at);
+    while (at < chunk.length) {
+      at = this.#frame === null ? this.#readHeader(chunk, at) : this.#readPixels(this.#frame, chunk, at);
+    }
   }
 
   #readHeader(chunk: Uint8Array, from: number): number {
@@ -47,7 +52,9 @@ export class PpmReader {
     const match = /^P6\n(\d{1,5}) (\d{1,5})\n255\n$/.exec(header);
     const width = Number(match?.[1] ?? 0);
     const height = Number(match?.[2] ?? 0);
-    if (width < 1 || height < 1) throw new PpmError(`not a PPM header: ${JSON.stringify(header)}`);
+    if (width < 1 || height < 1) throw new PpmError(`not a PPM header: ${printable(header)}`);
+    // Looked at before the memory for it is taken.
+    if (width * height > MAX_PICTURE_PIXELS) throw new PpmError(`a picture of ${width}x${height} is larger than any that was asked for`);
     this.#header = [];
     this.#filled = 0;
     this.#frame = { data: new Uint8Array(width * height * 3), width, height };

@@ -3,7 +3,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { WebSocket } from 'ws';
 import { ErrorBody } from '../../src/http/errors/http-error.ts';
 import type { HttpServer, HttpServerOptions } from '../../src/http/server.ts';
-import { AddressRanges } from '../../src/infra/addresses.ts';
+import { AddressRanges } from '../../src/infra/address-ranges.ts';
 import { FakeWorld, fakeServer } from '../support/http-fakes.ts';
 import { RawConnection } from '../support/raw-http.ts';
 import { until } from '../support/until.ts';

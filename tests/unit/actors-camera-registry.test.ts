@@ -21,7 +21,7 @@ test('a list that is full says so, takes nothing more, and has room again when a
     load: async () => ({ cameras: saved, movedAside: null, problems: [] }),
     save: async (cameras) => void (saved = cameras),
   };
-  const crew = { start: async () => ({ previewPort: null }), stop: async () => undefined };
+  const crew = { start: async () => ({ previewSocket: null }), stop: async () => undefined };
   const init = { store, crew, bus: new FakeTaskBus(clock), fixed: [camera('demo')], onStatus: () => undefined };
   const system = await startSystem(supervisor('root', [child('camera-registry', cameraRegistryActor, () => init)]), { log: memoryLog(), clock, onEscalation: (error) => assert.fail(error.message) });
   const registry = system.ref(CAMERA_REGISTRY);

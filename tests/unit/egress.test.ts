@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { test } from 'node:test';
-import { Egress, isPublicAddress } from '../../src/infra/egress.ts';
+import { isPublicAddress } from '../../src/infra/addresses.ts';
+import { Egress } from '../../src/infra/egress.ts';
 
 const GET = { method: 'GET', timeoutMs: 2_000, maxBytes: 1_000 } as const;
 const at = (...addresses: string[]) => addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));

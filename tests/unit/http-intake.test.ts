@@ -9,7 +9,7 @@ import { clientAddress } from '../../src/http/intake/client-address.ts';
 import { Connections, type Droppable } from '../../src/http/intake/connections.ts';
 import { MAX_JSON_DEPTH, MAX_JSON_PARTS, readJson, readJsonBytes } from '../../src/http/intake/json-body.ts';
 import { Uploads } from '../../src/http/intake/uploads.ts';
-import { AddressRanges, addressGroup, plainAddress } from '../../src/infra/addresses.ts';
+import { AddressRanges, addressGroup, plainAddress } from '../../src/infra/address-ranges.ts';
 import { InfraError } from '../../src/infra/errors.ts';
 import { ManualClock } from '../../src/runtime/testing/manual-clock.ts';
 

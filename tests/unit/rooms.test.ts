@@ -12,7 +12,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   storage: [],
   // How NATS and Redis are reached: everyone who connects.
   servers: [],
-  // Beside the runtime's actors, everyone may use its clock, its log interface and its helpers for errors.
+  // Beside the runtime's actors, everyone may use its clock, its log interface, its helpers for errors and for child processes.
   vision: ['messages'],
   llm: ['messages', 'runtime', 'keys'],
   keys: ['messages', 'runtime', 'servers'],
@@ -20,12 +20,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   usage: ['runtime', 'servers', 'storage'],
   tasks: ['messages'],
   aggregation: ['messages'],
-  source: ['runtime', 'vision'],
+  source: ['runtime', 'vision', 'infra'],
   imaging: [],
   infra: ['messages', 'runtime', 'servers', 'storage'],
-  provision: [],
-  embedded: ['provision', 'storage'],
-  'model-store': ['messages', 'storage'],
+  provision: ['runtime'],
+  embedded: ['provision', 'runtime', 'storage'],
+  'model-store': ['messages', 'runtime', 'storage'],
   simulator: ['messages', 'runtime', 'keys', 'llm'],
   actors: ['messages', 'runtime', 'vision', 'source', 'imaging', 'tasks', 'aggregation', 'keys', 'llm', 'infra'],
   http: ['messages', 'runtime', 'infra'],

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { ffmpegArgs } from '../../src/source/ffmpeg-args.ts';
 import { PpmReader } from '../../src/source/ppm-reader.ts';
 import { chooseMode, reconnectDelayMs, stallLimitMs } from '../../src/source/source-policy.ts';
-import { StderrTail } from '../../src/source/stderr-tail.ts';
+import { withoutSecrets } from '../../src/source/url-secrets.ts';
 
 test('pictures are put together whatever the chunks, also when the size changes', () => {
   const ppm = (width: number, height: number, value: number): Buffer => Buffer.concat([Buffer.from(`P6\n${width} ${height}\n255\n`), Buffer.alloc(width * height * 3, value)]);
@@ -41,17 +41,26 @@ test('attempts and stall limits stay within their bounds', () => {
   assert.deepEqual([100, 1800, 60_000].map(stallLimitMs), [4_000, 5_400, 30_000]);
 });
 
-test('the arguments ask for RTSP over TCP, keyframes only, and copy the stream for the preview only when wanted', () => {
-  const base = { url: 'rtsp://h/x', intervalSeconds: 1.8, maxWidth: 1280, timeoutSeconds: 5 };
-  const keyframes = ffmpegArgs({ ...base, mode: 'keyframes', previewPort: 5000 }).join(' ');
-  assert.match(keyframes, /-rtsp_transport tcp -timeout 5000000 .*-skip_frame nokey .*-i rtsp:\/\/h\/x .*udp:\/\/127\.0\.0\.1:5000/);
-  const all = ffmpegArgs({ ...base, mode: 'all', previewPort: null }).join(' ');
-  assert.doesNotMatch(all, /skip_frame|udp:/);
+test('the arguments ask for RTSP over TCP, keyframes only, within bounds, and copy the stream only when wanted', () => {
+  const base = { url: 'rtsp://127.0.0.1:9/token', intervalSeconds: 1.8, maxWidth: 1280, timeoutSeconds: 5 };
+  const keyframes = ffmpegArgs({ ...base, mode: 'keyframes', previewFd: 3 }).join(' ');
+  assert.match(keyframes, /-protocol_whitelist tcp -rtsp_transport tcp -timeout 5000000 .*-skip_frame nokey .*-i rtsp:\/\/127\.0\.0\.1:9\/token .* pipe:3$/u);
+  const pixels = Number(/-max_pixels (\d+)/u.exec(keyframes)?.[1]);
+  assert.ok(pixels >= 8192 * 4320 && pixels < 8192 * 8192, '8K is taken, not much more');
+  const all = ffmpegArgs({ ...base, mode: 'all', previewFd: null }).join(' ');
+  assert.doesNotMatch(all, /skip_frame|udp:|mpegts/u);
 });
 
-test("ffmpeg's last words are kept without the camera's credentials", () => {
-  const tail = new StderrTail('rtsp://admin:s3cr%40t@10.0.0.1/live');
-  tail.push(Buffer.from('opening rtsp://admin:s3cr%40t@10.0.0.1/live\nDESCRIBE failed for s3cr@t: 401 Unauthorized\n'));
-  assert.equal(tail.reason(), 'DESCRIBE failed for ***: 401 Unauthorized');
-  assert.equal(new StderrTail('rtsp://h/').reason(), 'the stream ended');
+test('a picture larger than any asked for is refused before memory is taken for it', () => {
+  const before = process.memoryUsage().arrayBuffers;
+  assert.throws(() => new PpmReader(() => undefined).push(Buffer.from('P6\n99999 99999\n255\n')), { code: 'BAD_PPM', message: /99999x99999/u });
+  assert.throws(() => new PpmReader(() => undefined).push(Buffer.from('P6\n1280 4097\n255\n')), { code: 'BAD_PPM' });
+  assert.ok(process.memoryUsage().arrayBuffers - before < 50e6);
+});
+
+test("a camera's credentials are taken out of what ffmpeg says", () => {
+  const clean = withoutSecrets('rtsp://admin:s3cr%40t@10.0.0.1/live');
+  assert.equal(clean('opening rtsp://admin:s3cr%40t@10.0.0.1/live'), 'opening ***');
+  assert.equal(clean('DESCRIBE failed for s3cr@t: 401 Unauthorized'), 'DESCRIBE failed for ***: 401 Unauthorized');
+  assert.equal(withoutSecrets('rtsp://h/')('rtsp://h/ is gone'), '*** is gone');
 });

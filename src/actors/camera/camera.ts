@@ -43,7 +43,8 @@ export const cameraActor = defineActor<CameraMessage, CameraPrivate>()<CameraIni
       url: init.url,
       intervalMs: init.intervalMs,
       maxWidth: MAX_WIDTH,
-      previewPort: init.previewPort,
+      allow: init.allow,
+      previewSocket: init.previewSocket,
       clock: ctx.clock,
       onFrame: (frame) => {
         if (newest !== null) skipped += 1;

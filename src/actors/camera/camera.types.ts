@@ -1,3 +1,4 @@
+import type { SourceAllow } from '../../infra/source-policy.ts';
 import type { CameraId } from '../../messages/ids.ts';
 import type { LocatedModel } from '../../messages/model.ts';
 import type { Message } from '../../runtime/message.ts';
@@ -18,8 +19,10 @@ export interface CameraInit {
   readonly model: LocatedModel;
   readonly confidence: number;
   readonly iou: number;
-  /** Local UDP port the stream is copied to for the live preview; null for none. */
-  readonly previewPort: number | null;
+  /** Hosts that the camera may redirect to; null for all but the forbidden addresses. */
+  readonly allow: SourceAllow | null;
+  /** Socket file where the live preview reads the stream; null for none. */
+  readonly previewSocket: string | null;
   /** Frames of this camera published before this incarnation: numbering goes on after them. */
   readonly framesBefore: number;
 }

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import { type AddressRanges, addressGroup, plainAddress } from '../../infra/addresses.ts';
+import { type AddressRanges, addressGroup, plainAddress } from '../../infra/address-ranges.ts';
 
 /** Addresses in `X-Forwarded-For` that are looked at, from the nearest. */
 const MAX_HOPS = 16;

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { addressGroup, plainAddress, type AddressRanges } from '../../infra/addresses.ts';
+import { addressGroup, plainAddress, type AddressRanges } from '../../infra/address-ranges.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { HttpError } from '../errors/http-error.ts';
 import { refuseOnSocket } from '../errors/raw-refusal.ts';

@@ -1,6 +1,8 @@
 import Mpeg1Muxer from 'node-rtsp-stream/mpeg1muxer.js';
 import { redactText } from '../../infra/redact.ts';
+import { childEnvironment } from '../../runtime/child-environment.ts';
 import { asError } from '../../runtime/errors.ts';
+import { OutputTail } from '../../runtime/output-tail.ts';
 import { TsAligner, videoSize } from './mpegts.ts';
 
 /** Size of a picture in px. */
@@ -16,27 +18,26 @@ export interface EncoderEvents {
   onEnd(reason: string): void;
 }
 
-/** A running ffmpeg that makes MPEG-1 out of a local MPEG-TS. */
+/** A running ffmpeg that makes MPEG-1 out of the MPEG-TS of a camera's socket. */
 export interface Encoder {
   /** Known before the first data. */
   size(): VideoSize | null;
   stop(): void;
 }
 
-/** Starts an {@link Encoder} on `source`. Never throws: a start that fails ends at once. */
+/** Starts an {@link Encoder} on `source`, e.g. `unix:/folder/socket`. Never throws: a start that fails ends at once. */
 export type StartEncoder = (source: string, events: EncoderEvents) => Encoder;
-
-const STDERR_KEPT = 4_096;
-/** Without input for this long ffmpeg ends, in microseconds. */
-const INPUT_TIMEOUT_US = 10_000_000;
 
 /** Encoders made of node-rtsp-stream's muxer. */
 export const ffmpegEncoder =
   (ffmpegPath: string): StartEncoder =>
   (source, events) => {
-    let stderr = '';
     let size: VideoSize | null = null;
     let ended = false;
+    const tail = new OutputTail(5, (line) => {
+      size ??= videoSize(line);
+      return redactText(line);
+    });
     const aligner = new TsAligner();
     const end = (reason: string): void => {
       if (ended) return;
@@ -45,12 +46,16 @@ export const ffmpegEncoder =
     };
     let muxer: Mpeg1Muxer;
     try {
-      muxer = new Mpeg1Muxer({
-        url: listenLocally(source),
-        ffmpegPath,
-        // MPEG-1 knows few frame rates; 25 is one. No audio, no B frames: they would only add delay.
-        ffmpegOptions: { '-an': '', '-r': 25, '-b:v': '1500k', '-bf': 0, '-flush_packets': 1 },
-      });
+      muxer = withEnvironment(
+        childEnvironment(),
+        () =>
+          new Mpeg1Muxer({
+            url: source,
+            ffmpegPath,
+            // MPEG-1 knows few frame rates; 25 is one. No audio, no B frames: they would only add delay.
+            ffmpegOptions: { '-an': '', '-r': 25, '-b:v': '1500k', '-bf': 0, '-flush_packets': 1 },
+          }),
+      );
     } catch (error) {
       // Out of file handles or processes: the muxer trips over a child without pipes.
       queueMicrotask(() => end(`ffmpeg could not be started: ${asError(error).message}`));
@@ -60,12 +65,9 @@ export const ffmpegEncoder =
     // The muxer's own listener prints to the console; `close` below tells everything.
     child.removeAllListeners('exit');
     child.on('error', (error) => end(`ffmpeg could not be started: ${error.message}`));
-    child.on('close', (code, signal) => end(`ffmpeg ended (${signal ?? `exit ${code}`}): ${lastLine(stderr)}`));
+    child.on('close', (code, signal) => end(`ffmpeg ended (${signal ?? `exit ${code}`}): ${tail.last() ?? ''}`));
     child.stdin.on('error', () => undefined); // nothing is ever written
-    muxer.on('ffmpegStderr', (chunk) => {
-      stderr = (stderr + chunk.toString()).slice(-STDERR_KEPT);
-      size ??= videoSize(stderr);
-    });
+    child.once('exit', tail.follow(child.stderr));
     muxer.on('mpeg1data', (chunk) => {
       const packets = aligner.push(chunk);
       if (!ended && packets !== null) events.onData(packets);
@@ -79,10 +81,16 @@ export const ffmpegEncoder =
     };
   };
 
-/** ffmpeg opens a UDP port on every interface unless told otherwise; and it must not wait for ever. */
-function listenLocally(source: string): string {
-  const { hostname } = new URL(source);
-  return `${source}${source.includes('?') ? '&' : '?'}localaddr=${hostname}&timeout=${INPUT_TIMEOUT_US}&overrun_nonfatal=1&fifo_size=20000`;
+/**
+ * Runs `start` with another environment for the children that it starts. The muxer starts its ffmpeg at once, in its
+ * constructor, and hands on whatever environment this process has; nothing else runs in between.
+ */
+function withEnvironment<T>(environment: NodeJS.ProcessEnv, start: () => T): T {
+  const own = process.env;
+  process.env = environment;
+  try {
+    return start();
+  } finally {
+    process.env = own;
+  }
 }
-
-const lastLine = (text: string): string => text.trim().split('\n').at(-1)?.trim().slice(0, 300) ?? '';

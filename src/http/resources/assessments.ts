@@ -1,7 +1,7 @@
 import multipart from '@fastify/multipart';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { AddressRanges } from '../../infra/addresses.ts';
+import type { AddressRanges } from '../../infra/address-ranges.ts';
 import { RequestId } from '../../messages/ids.ts';
 import { HttpError } from '../errors/http-error.ts';
 import { errorReplies } from '../errors/replies.ts';

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { FastifyRequest } from 'fastify';
 import type { RawData, WebSocket } from 'ws';
 import { z } from 'zod';
-import type { AddressRanges } from '../../infra/addresses.ts';
+import type { AddressRanges } from '../../infra/address-ranges.ts';
 import { CameraId } from '../../messages/ids.ts';
 import type { ActorLog } from '../../runtime/actor.ts';
 import { HttpError } from '../errors/http-error.ts';

@@ -1,4 +1,4 @@
-import type { AddressRanges } from '../../infra/addresses.ts';
+import type { AddressRanges } from '../../infra/address-ranges.ts';
 import type { SystemEvent } from '../../runtime/inspect.ts';
 import { HttpError } from '../errors/http-error.ts';
 import { errorReplies } from '../errors/replies.ts';

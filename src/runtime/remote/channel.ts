@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process';
 import { Worker } from 'node:worker_threads';
+import { childEnvironment } from '../child-environment.ts';
 import { NativeGuard } from './guard.ts';
 import type { FrameFromRemote, FrameToRemote } from './protocol.ts';
 
@@ -82,6 +83,7 @@ export function openThread(name: string, maxHeapMb: number | undefined): Channel
 export function openProcess(name: string, maxHeapMb: number | undefined): Channel {
   const child = fork(ENTRY, [name], {
     serialization: 'advanced',
+    env: childEnvironment({ node: true }),
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     execArgv: maxHeapMb === undefined ? [] : [`--max-old-space-size=${maxHeapMb}`],
   });

@@ -1,0 +1,14 @@
+/**
+ * Control characters, line and paragraph separators, and those that turn the direction of writing: in a log or on a
+ * terminal they forge lines, colours, or the order of what is read.
+ */
+// eslint-disable-next-line no-control-regex
+const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/gu;
+
+/** The text in one line that shows nothing but itself: whatever controls a terminal becomes `\xNN` or `\uNNNN`. */
+export const printable = (text: string): string => text.toWellFormed().replace(UNPRINTABLE, escaped);
+
+function escaped(character: string): string {
+  const code = character.charCodeAt(0).toString(16);
+  return code.length <= 2 ? `\\x${code.padStart(2, '0')}` : `\\u${code.padStart(4, '0')}`;
+}

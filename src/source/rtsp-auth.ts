@@ -1,0 +1,124 @@
+import { createHash, randomBytes } from 'node:crypto';
+
+export interface Credentials {
+  readonly username: string;
+  readonly password: string;
+}
+
+/** One way to prove who one is, as a WWW-Authenticate header offers it (RFC 7235). Names are in lower case. */
+export interface Challenge {
+  readonly scheme: string;
+  readonly parameters: ReadonlyMap<string, string>;
+}
+
+export interface Signable {
+  readonly method: string;
+  /** As it stands in the request line. */
+  readonly uri: string;
+  readonly body: Buffer;
+}
+
+const MAX_CHALLENGES = 8;
+/** Strongest first (RFC 7616); RFC 2617 and most cameras know MD5 only. */
+const HASHES: readonly (readonly [name: string, hash: string])[] = [['sha-512-256', 'sha512-256'], ['sha-256', 'sha256'], ['md5', 'md5']];
+
+/** The challenges of all WWW-Authenticate headers, in order. A header may hold several, divided by commas like parameters. */
+export function parseChallenges(headers: readonly string[]): readonly Challenge[] {
+  const challenges: { scheme: string; parameters: Map<string, string> }[] = [];
+  for (const header of headers) {
+    const pattern = /([^\s=,"]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*)))?/gu;
+    for (const [, name = '', quoted, plain] of header.matchAll(pattern)) {
+      const value = quoted?.replace(/\\(.)/gu, '$1') ?? plain;
+      if (value === undefined) challenges.push({ scheme: name.toLowerCase(), parameters: new Map() });
+      else challenges.at(-1)?.parameters.set(name.toLowerCase(), value);
+      if (challenges.length > MAX_CHALLENGES) return challenges.slice(0, MAX_CHALLENGES);
+    }
+  }
+  return challenges;
+}
+
+/** The strongest challenge that can be answered: Digest before Basic, SHA before MD5; null when there is none. */
+export function strongest(challenges: readonly Challenge[]): Challenge | null {
+  const digests = challenges.filter(({ scheme, parameters }) => scheme === 'digest' && parameters.has('nonce'));
+  for (const [name] of HASHES) {
+    const found = digests.find((each) => algorithmOf(each) === name);
+    if (found !== undefined) return found;
+  }
+  return challenges.find(({ scheme }) => scheme === 'basic') ?? null;
+}
+
+/** The server has given this challenge's nonce up, and only that: the password was right. */
+export const isStale = ({ parameters }: Challenge): boolean => parameters.get('stale')?.toLowerCase() === 'true';
+
+/** Answers one challenge for as many requests as its nonce holds. */
+export class Authorizer {
+  readonly #challenge: Challenge;
+  readonly #credentials: Credentials;
+  readonly #cnonce: string;
+  #count = 0;
+
+  /** @param cnonce default: random; tests give the one of an RFC's example */
+  constructor(challenge: Challenge, { username, password }: Credentials, cnonce = randomBytes(16).toString('hex')) {
+    this.#challenge = challenge;
+    this.#credentials = { username: bytesOf(username), password: bytesOf(password) };
+    this.#cnonce = cnonce;
+  }
+
+  /** The value of an Authorization header for this request: one character a byte, as all of a request is written. */
+  authorize(request: Signable): string {
+    const { username, password } = this.#credentials;
+    if (this.#challenge.scheme === 'basic') return `Basic ${Buffer.from(`${username}:${password}`, 'latin1').toString('base64')}`;
+    return this.#digest(request);
+  }
+
+  #digest({ method, uri, body }: Signable): string {
+    const { parameters } = this.#challenge;
+    const { username, password } = this.#credentials;
+    const [realm, nonce] = [parameters.get('realm') ?? '', parameters.get('nonce') ?? ''];
+    const name = algorithmOf(this.#challenge);
+    const hash = (text: string | Buffer): string =>
+      createHash(HASHES.find(([each]) => each === name)?.[1] ?? 'md5').update(typeof text === 'string' ? Buffer.from(text, 'latin1') : text).digest('hex');
+    this.#count += 1;
+    const nc = this.#count.toString(16).padStart(8, '0');
+    const cnonce = this.#cnonce;
+    const isSession = /-sess$/iu.test(parameters.get('algorithm') ?? '');
+    const secret = hash(`${username}:${realm}:${password}`);
+    const first = isSession ? hash(`${secret}:${nonce}:${cnonce}`) : secret;
+    const offered = parameters.get('qop')?.toLowerCase().split(/[\s,]+/u) ?? [];
+    const qop = offered.includes('auth') ? 'auth' : offered.includes('auth-int') ? 'auth-int' : null;
+    const second = hash(qop === 'auth-int' ? `${method}:${uri}:${hash(body)}` : `${method}:${uri}`);
+    const response = hash(qop === null ? `${first}:${nonce}:${second}` : `${first}:${nonce}:${nc}:${cnonce}:${qop}:${second}`);
+    const quoted = { username, realm, nonce, uri, response, opaque: parameters.get('opaque') };
+    const parts = Object.entries(quoted).flatMap(([key, value]) => (value === undefined ? [] : [`${key}=${quote(value)}`]));
+    const algorithm = parameters.get('algorithm');
+    if (algorithm !== undefined) parts.push(`algorithm=${algorithm}`);
+    if (qop !== null) parts.push(`qop=${qop}`, `nc=${nc}`);
+    if (qop !== null || isSession) parts.push(`cnonce="${cnonce}"`);
+    return `Digest ${parts.join(', ')}`;
+  }
+}
+
+const algorithmOf = ({ parameters }: Challenge): string => (parameters.get('algorithm') ?? 'md5').toLowerCase().replace(/-sess$/u, '');
+
+/** UTF-8, one character a byte: a realm may hold any bytes, which must be hashed as they came. */
+const bytesOf = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
+
+const quote = (value: string): string => `"${value.replace(/["\\]/gu, '\\$&')}"`;
+
+/** User and password of a URL, decoded; null when it has none. */
+export function credentialsOf(url: string): Credentials | null {
+  const { username, password } = new URL(url);
+  return username === '' && password === '' ? null : { username: decoded(username), password: decoded(password) };
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // A % that begins no escape stands for itself.
+    return text;
+  }
+}
+
+/** The URL without user and password, as it stands in requests. */
+export const withoutCredentials = (url: string): string => url.replace(/^([a-z]+:\/\/)(?:[^/?#]*@)?/iu, '$1');

@@ -1,0 +1,262 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { connect, createServer, isIP, type Server, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { lookupBy, type Resolver } from '../infra/names.ts';
+import { checkSource, resolveSource, type SourceAllow, sourceAddress } from '../infra/source-policy.ts';
+import type { Clock, TimerHandle } from '../runtime/clock.ts';
+import { asError } from '../runtime/errors.ts';
+import { localPeer } from './local-peer.ts';
+import { credentialsOf, withoutCredentials } from './rtsp-auth.ts';
+import { type Action, RtspDialogue } from './rtsp-dialogue.ts';
+import { RtspReader } from './rtsp-reader.ts';
+
+export interface RelayOptions {
+  /** The camera's, with its password: rtsp or rtsps. */
+  readonly url: string;
+  /** Hosts that a redirect may lead to; null for all but the forbidden addresses. */
+  readonly allow: SourceAllow | null;
+  /** For name resolution with connecting, and for each wait for something from the camera, in ms. */
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+  /** Default: the system's. */
+  readonly names?: Resolver;
+  /** The camera is lost, for this reason; ffmpeg's connection is closed. Called at most once, never after `close`. */
+  readonly onFault: (reason: string) => void;
+}
+
+const HOST = '127.0.0.1';
+const MAX_REDIRECTS = 5;
+/** Connections of strangers that may be looked at together until ffmpeg's is found. */
+const MAX_GUESTS = 8;
+/** Bytes to a camera that does not read; ffmpeg sends it some hundred a second. */
+const MAX_UNREAD = 256 * 1024;
+/** A camera has this long to take our goodbye. */
+const GOODBYE_MS = 500;
+
+/**
+ * Stands between one ffmpeg and one camera. ffmpeg is given a local URL, so that no process list shows the password; the
+ * camera's address is looked up, checked and dialled here, once, and redirects are followed only where cameras may be.
+ * One connection, from a process of our own user that knows the path; the pictures pass through unchanged, and whoever
+ * is slower holds the other up.
+ */
+export class RtspRelay {
+  readonly #options: RelayOptions;
+  readonly #server: Server;
+  readonly #guests = new Set<Socket>();
+  #local: string;
+  #dialogue: RtspDialogue;
+  #url: string;
+  #ffmpeg: Socket | null = null;
+  #camera: Socket | null = null;
+  /** Bytes for the camera until it is connected. */
+  #waiting: Buffer[] = [];
+  #redirects = 0;
+  #reason: string | null = null;
+  #isOver = false;
+
+  private constructor(options: RelayOptions, server: Server, local: string) {
+    this.#options = options;
+    this.#server = server;
+    this.#local = local;
+    this.#url = options.url;
+    this.#dialogue = new RtspDialogue(local, requestUrl(options.url), credentialsOf(options.url));
+    server.on('connection', (socket) => void this.#admit(socket));
+  }
+
+  /** Listens for one ffmpeg. Rejects when no local port can be had. */
+  static async open(options: RelayOptions): Promise<RtspRelay> {
+    const server = createServer({ pauseOnConnect: true });
+    server.listen(0, HOST);
+    await once(server, 'listening');
+    const address = server.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    return new RtspRelay(options, server, `rtsp://${HOST}:${port}/${randomBytes(16).toString('hex')}`);
+  }
+
+  /** What ffmpeg is given. Holds for one connection. */
+  get url(): string {
+    return this.#local;
+  }
+
+  /** Why the camera gives no stream, for people; null as long as nothing is known. */
+  get reason(): string | null {
+    return this.#reason;
+  }
+
+  /** Ends both connections, with a goodbye to the camera. */
+  close(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#stopListening();
+    this.#ffmpeg?.destroy();
+    const camera = this.#camera;
+    const goodbye = this.#dialogue.teardown();
+    if (camera === null || goodbye === null || !camera.writable) camera?.destroy();
+    else {
+      camera.end(goodbye);
+      camera.resume();
+      const timer = this.#options.clock.setTimeout(() => camera.destroy(), GOODBYE_MS);
+      camera.once('close', () => this.#options.clock.clearTimeout(timer));
+    }
+  }
+
+  #fault(reason: string): void {
+    if (this.#isOver) return;
+    this.#reason ??= reason;
+    this.close();
+    this.#camera?.destroy();
+    this.#options.onFault(this.#reason);
+  }
+
+  #stopListening(): void {
+    this.#server.close();
+    for (const guest of this.#guests) guest.destroy();
+    this.#guests.clear();
+  }
+
+  /** Lets a connection in when it is of our own user and asks for the path that only ffmpeg was given. */
+  async #admit(socket: Socket): Promise<void> {
+    socket.on('error', () => socket.destroy());
+    if (this.#ffmpeg !== null || this.#isOver || this.#guests.size >= MAX_GUESTS) {
+      socket.destroy();
+      return;
+    }
+    this.#guests.add(socket);
+    socket.once('close', () => this.#guests.delete(socket));
+    if ((await localPeer(socket)) === 'other') socket.destroy();
+    if (socket.destroyed || this.#ffmpeg !== null) {
+      socket.destroy();
+      return;
+    }
+    socket.setNoDelay(true);
+    const reader = new RtspReader();
+    socket.on('data', (chunk) => {
+      try {
+        for (const item of reader.push(chunk)) {
+          if (this.#ffmpeg === null && item.kind === 'message' && this.#dialogue.isOurs(item)) this.#adopt(socket);
+          if (this.#ffmpeg !== socket) socket.destroy();
+          else if (item.kind === 'data') this.#toCamera(item.bytes);
+          else this.#perform(this.#dialogue.fromFfmpeg(item));
+        }
+      } catch (thrown) {
+        if (this.#ffmpeg === socket) this.#fault(`ffmpeg's requests cannot be read: ${asError(thrown).message}`);
+        else socket.destroy();
+      }
+    });
+    socket.resume();
+  }
+
+  #adopt(socket: Socket): void {
+    this.#ffmpeg = socket;
+    this.#guests.delete(socket);
+    this.#stopListening();
+    socket.once('close', () => this.close());
+    socket.on('drain', () => this.#camera?.resume());
+    void this.#dial();
+  }
+
+  /** Connects to where the camera is now said to be, after a check of every address that its name has. */
+  async #dial(): Promise<void> {
+    const { names, timeoutMs, clock } = this.#options;
+    const { host, port, tls } = sourceAddress(this.#url);
+    const timer = clock.setTimeout(() => this.#fault(`the camera at ${host}:${port} cannot be reached within ${timeoutMs / 1000} s`), timeoutMs);
+    try {
+      const addresses = await resolveSource(host, names);
+      if (this.#isOver) return;
+      const target = { host, port, lookup: lookupBy(() => Promise.resolve(addresses)), noDelay: true };
+      // Certificates of cameras are their own: they keep listeners out, not impostors.
+      const socket = tls
+        ? connectTls({ ...target, rejectUnauthorized: false, ...(isIP(host) === 0 ? { servername: host } : {}) })
+        : connect(target);
+      this.#camera = socket;
+      socket.on('error', (error) => this.#onCameraGone(socket, `the connection to the camera at ${host}:${port} failed: ${codeOf(error)}`));
+      socket.on('close', () => this.#onCameraGone(socket, 'the camera closed the connection'));
+      await once(socket, tls ? 'secureConnect' : 'connect');
+      this.#follow(socket, timer);
+    } catch (thrown) {
+      this.#fault(asError(thrown).message);
+    } finally {
+      clock.clearTimeout(timer);
+    }
+  }
+
+  #follow(socket: Socket, timer: TimerHandle): void {
+    const { timeoutMs, clock } = this.#options;
+    clock.clearTimeout(timer);
+    const reader = new RtspReader();
+    socket.setTimeout(timeoutMs, () => {
+      // While ffmpeg is the slower one the camera is not listened to.
+      if (!socket.isPaused()) this.#onCameraGone(socket, `the camera sent nothing for ${timeoutMs / 1000} s`);
+    });
+    socket.on('data', (chunk) => {
+      if (this.#camera !== socket || this.#isOver) return;
+      try {
+        for (const item of reader.push(chunk)) {
+          if (this.#camera !== socket) return;
+          if (item.kind === 'message') this.#perform(this.#dialogue.fromCamera(item));
+          else if (this.#ffmpeg?.write(item.bytes) === false) socket.pause();
+        }
+      } catch (thrown) {
+        this.#fault(`the camera sends what is no RTSP: ${asError(thrown).message}`);
+      }
+    });
+    for (const bytes of this.#waiting.splice(0)) socket.write(bytes);
+  }
+
+  #onCameraGone(socket: Socket, reason: string): void {
+    if (this.#camera === socket) this.#fault(reason);
+  }
+
+  #perform(actions: readonly Action[]): void {
+    for (const action of actions) {
+      if (action.do === 'to-camera') this.#toCamera(action.bytes);
+      else if (action.do === 'to-ffmpeg') this.#ffmpeg?.write(action.bytes);
+      else if (action.do === 'note') this.#reason = action.reason;
+      else this.#redirect(action.location);
+    }
+  }
+
+  #toCamera(bytes: Buffer): void {
+    const camera = this.#camera;
+    if (camera === null || camera.connecting) this.#waiting.push(bytes);
+    else if (camera.writableLength + bytes.length > MAX_UNREAD) this.#fault('the camera does not read what it is sent');
+    else camera.write(bytes);
+  }
+
+  #redirect(location: string): void {
+    const target = URL.parse(location, withoutCredentials(this.#url));
+    const refusal = this.#redirectRefusal(target);
+    if (refusal !== null || target === null) {
+      this.#fault(`the camera redirects to where it may not be read: ${refusal ?? 'no URL'}`);
+      return;
+    }
+    // Credentials stay with the host that they were given for.
+    const isSameHost = sourceAddress(target.href).host === sourceAddress(this.#options.url).host;
+    const credentials = credentialsOf(target.href) ?? (isSameHost ? credentialsOf(this.#options.url) : null);
+    const old = this.#camera;
+    this.#camera = null;
+    old?.destroy();
+    this.#url = target.href;
+    this.#perform(this.#dialogue.moveTo(requestUrl(target.href), credentials));
+    void this.#dial();
+  }
+
+  #redirectRefusal(target: URL | null): string | null {
+    this.#redirects += 1;
+    if (this.#redirects > MAX_REDIRECTS) return `it is the ${this.#redirects}th redirect in a row`;
+    if (target === null) return 'that is no URL';
+    if (target.protocol !== new URL(this.#url).protocol) return `scheme must stay ${new URL(this.#url).protocol.slice(0, -1)}`;
+    const verdict = checkSource(target.href, this.#options.allow);
+    return verdict.ok ? null : verdict.reason;
+  }
+}
+
+/** The URL as it stands in requests: without user and password, with its port, as ffmpeg writes it. */
+export function requestUrl(url: string): string {
+  const [, scheme = '', authority = '', rest = ''] = /^([a-z]+:\/\/)([^/?#]*)(.*)$/iu.exec(withoutCredentials(url)) ?? [];
+  const { port } = sourceAddress(url);
+  return `${scheme.toLowerCase()}${/:\d+$/u.test(authority) ? authority : `${authority.replace(/:$/u, '')}:${port}`}${rest}`;
+}
+
+const codeOf = (error: Error): string => ('code' in error && typeof error.code === 'string' ? error.code : error.name);
