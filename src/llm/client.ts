@@ -166,6 +166,6 @@ function fromCompletion(completion: unknown, access: VlmAccess): VlmReply {
   const read = readCompletion(completion);
   const { promptTokens, completionTokens } = read;
   if (read.ok) return { ok: true, answer: read.answer, model: read.model ?? access.model, promptTokens, completionTokens };
-  const failure = unreadOutcome({ ...read, message: redact(read.message, access.secret) });
+  const failure = unreadOutcome(read.reason, redact(read.message, access.secret));
   return { ok: false, failure, formatRefused: false, promptTokens, completionTokens };
 }

@@ -14,7 +14,8 @@ export interface Message {
   readonly reasoned: boolean;
 }
 
-const MOST_CALLS = 16;
+/** One is expected; of a message with more none is read. */
+const MOST_CALLS = 64;
 const REASONING = ['reasoning_content', 'reasoning', 'reasoning_details', 'reasoning_text', 'thinking', 'thinking_blocks'] as const;
 
 /** The message of a choice; null when it has none. Of old completions, `text` is the content. */
@@ -24,14 +25,15 @@ export function messageOf(choice: Fields): Message | null {
     const { text } = choice;
     return typeof text === 'string' ? { content: text, refusal: null, parsed: null, arguments: [], reasoned: false } : null;
   }
-  const calls: readonly unknown[] = Array.isArray(message['tool_calls']) ? message['tool_calls'].slice(0, MOST_CALLS) : [];
+  const calls: readonly unknown[] = Array.isArray(message['tool_calls']) ? message['tool_calls'] : [];
+  if (calls.length > MOST_CALLS) return null;
   const functions = [...calls.map((call) => (isFields(call) ? (call['function'] ?? call) : null)), message['function_call']];
   return {
     content: message['content'],
     refusal: message['refusal'],
     parsed: message['parsed'],
     arguments: functions.flatMap((each) => (isFields(each) && isGiven(each['arguments']) ? [each['arguments']] : [])),
-    reasoned: REASONING.some((name) => isGiven(message[name])),
+    reasoned: REASONING.some((name) => isGiven(message[name])) || partsOf(message['content']).some(isReasoning),
   };
 }
 
@@ -44,15 +46,16 @@ const isGiven = (value: unknown): boolean =>
 
 /** The text of a content, its parts put together, and parts that hold no text: such an object may be the answer. */
 function contentOf(content: unknown): readonly unknown[] {
-  const parts: readonly unknown[] = Array.isArray(content) ? content : [content];
-  const answering = parts.filter((part) => !(isFields(part) && isReasoning(part)));
+  const answering = partsOf(content).filter((part) => !isReasoning(part));
   const texts = answering.map((part) => (typeof part === 'string' ? part : isFields(part) ? textOf(part) : ''));
   return [texts.join(''), ...answering.filter((_, index) => texts[index] === null)];
 }
 
+const partsOf = (content: unknown): readonly unknown[] => (Array.isArray(content) ? content : [content]);
+
 /** Parts of reasoning, by their type (`thinking`, `redacted_thinking`, `reasoning`) or mark (`thought: true`). */
-const isReasoning = (part: Fields): boolean =>
-  part['thought'] === true || (typeof part['type'] === 'string' && /think|reason|thought/i.test(part['type'].slice(0, 40)));
+const isReasoning = (part: unknown): boolean =>
+  isFields(part) && (part['thought'] === true || (typeof part['type'] === 'string' && /think|reason|thought/i.test(part['type'].slice(0, 40))));
 
 function textOf(part: Fields): string | null {
   for (const value of [part['text'], part['content'], part['output_text']]) {

@@ -2,7 +2,7 @@ import type { CallOutcome, UnreadReason } from '../keys/outcome.ts';
 import { worstRisk } from '../messages/assessment.ts';
 import type { Answer } from './answer.ts';
 import { isFields, messageOf, saidIn, type Fields } from './completion-parts.ts';
-import { readAnswer } from './read-answer.ts';
+import { readAnswer, type ReadAnswer } from './read-answer.ts';
 
 interface Tokens {
   /** As the provider counted; 0 when it did not say. */
@@ -11,16 +11,19 @@ interface Tokens {
 }
 
 /**
- * What a chat completion says. Tokens are paid also when its answer cannot be read. `partial`: something of an answer
- * came, so that nobody may take it for silence.
+ * What a chat completion says. Tokens are paid also when its answer cannot be read.
  */
 export type ReadCompletion = Tokens &
   (
     | { readonly ok: true; readonly answer: Answer; readonly model: string | null; readonly finish: string | null }
-    | { readonly ok: false; readonly reason: UnreadReason; readonly message: string; readonly partial: boolean }
+    | { readonly ok: false; readonly reason: UnreadReason; readonly message: string }
   );
 
-type Unread = { readonly ok: false; readonly reason: UnreadReason; readonly message: string; readonly partial: boolean };
+interface Unread {
+  readonly ok: false;
+  readonly reason: UnreadReason;
+  readonly message: string;
+}
 type Read = { readonly ok: true; readonly answer: Answer; readonly finish: string | null } | Unread;
 
 const CUT = new Set(['length', 'max_tokens', 'max_output_tokens', 'max_new_tokens', 'token_limit', 'model_length', 'incomplete']);
@@ -30,8 +33,8 @@ const FILTERED = new Set(['content_filter', 'content_filtered', 'safety', 'sensi
 
 /**
  * Reads the body of a 200: its answer, or why there is none. `completion` is whatever the body's JSON held. Where it
- * has several choices the worst answer counts. An `error` in the body is only named here, see {@link errorIn}. Never
- * throws; linear in the body.
+ * has several choices the worst answer counts. An `error` in the body is only named here; its class is the caller's to
+ * find. Never throws; linear in the body.
  */
 export function readCompletion(completion: unknown): ReadCompletion {
   const body = unwrapped(completion);
@@ -46,12 +49,12 @@ export function readCompletion(completion: unknown): ReadCompletion {
 /** Reasons by which the provider or its model refuses what is in the picture: another key would say the same. */
 const REFUSALS: ReadonlySet<UnreadReason> = new Set(['refusal', 'content-filter']);
 
-/** A body that could not be read, as the outcome of its call. An answer withheld half-way is unreadable, not refused. */
-export const unreadOutcome = ({ reason, message, partial }: Unread): Exclude<CallOutcome, { kind: 'ok' }> =>
-  REFUSALS.has(reason) && !partial ? { kind: 'content-refused', message } : { kind: 'unreadable', reason, message };
+/** A body that could not be read, as the outcome of its call. */
+export const unreadOutcome = (reason: UnreadReason, message: string): Exclude<CallOutcome, { kind: 'ok' }> =>
+  REFUSALS.has(reason) ? { kind: 'content-refused', message } : { kind: 'unreadable', reason, message };
 
 /** The error that a body under status 200 holds: an object or a text; null when there is none. */
-export function errorIn(completion: unknown): unknown {
+function errorIn(completion: unknown): unknown {
   const body = unwrapped(completion);
   const choice: unknown = Array.isArray(body['choices']) ? body['choices'][0] : undefined;
   for (const error of [body['error'], isFields(choice) ? choice['error'] : undefined]) {
@@ -82,48 +85,55 @@ function unwrapped(completion: unknown): Fields {
 
 const hasAnswer = (body: Fields): boolean => Array.isArray(body['choices']) || isFields(body['message']);
 
+/** One is asked for. A body with more is none of ours: all are read or none. */
+const MOST_CHOICES = 64;
+
 /** The choices; of a body with one bare message that one. */
 function choicesOf(body: Fields): readonly Fields[] {
-  if (Array.isArray(body['choices'])) return body['choices'].filter(isFields);
+  const choices: unknown = body['choices'];
+  if (Array.isArray(choices)) return choices.length > MOST_CHOICES ? [] : choices.filter(isFields);
   return isFields(body['message']) ? [body] : [];
 }
 
 function nothingIn(body: Fields): Unread {
-  if (errorIn(body) !== null) return unread('error-in-body', 'the response holds an error instead of an answer');
+  if (errorIn(body) !== null) return IN_BODY;
   return unread('not-a-completion', 'the response is no chat completion');
 }
 
 function readChoice(choice: Fields): Read {
   const message = messageOf(choice);
-  if (message === null) return choice['error'] === undefined ? unread('not-a-completion', 'the response has no message') : unread('error-in-body', 'the response holds an error instead of an answer');
+  if (message === null && choice['error'] !== undefined) return IN_BODY;
+  if (message === null) return unread('not-a-completion', 'the response has no message');
   const finish = finishOf(choice);
-  const ended = (finish ?? '').toLowerCase();
-  const filtered = FILTERED.has(ended);
-  const said = saidIn(message);
-  const cut = CUT.has(ended) || BROKEN_OFF.has(ended) || filtered;
-  const reads = said.map((each) => readAnswer(each, cut)).filter((read) => read.ok || read.reason !== 'empty');
-  const read = worstOf(reads.map((one): Read => (one.ok ? { ...one, finish } : { ...one, partial: one.reason === 'cut-off' || one.reason === 'bad-level' })));
-  if (read?.ok === true) return read;
-  if (typeof message.refusal === 'string' && message.refusal.trim() !== '') return unread('refusal', 'the model declined to answer', read?.partial);
-  if (filtered) return unread('content-filter', 'the content filter withheld the answer', read !== undefined && read.reason !== 'reasoning-only');
-  if (read !== undefined) return read.reason === 'reasoning-only' ? reasonedOnly(CUT.has(ended)) : read;
-  if (message.reasoned || CUT.has(ended)) return reasonedOnly(CUT.has(ended));
-  return unread('empty', 'the answer is empty');
+  const end = (finish ?? '').toLowerCase();
+  const filtered = FILTERED.has(end);
+  const cut = filtered || CUT.has(end) || BROKEN_OFF.has(end);
+  const reads = saidIn(message).map((said) => withFinish(readAnswer(said, cut), finish));
+  const read = worstOf(reads.filter((one) => one.ok || one.reason !== 'empty'));
+  if (read !== undefined && (read.ok || isPart(read))) return read;
+  if (typeof message.refusal === 'string' && message.refusal.trim() !== '') return DECLINED;
+  if (filtered) return unread('content-filter', 'the content filter withheld the answer');
+  const onlyReasoned = read === undefined ? message.reasoned || CUT.has(end) : read.reason === 'reasoning-only';
+  if (onlyReasoned) return CUT.has(end) ? OUT_OF_TOKENS : unread('reasoning-only', 'the model reasoned and gave no answer');
+  return read ?? unread('empty', 'the answer is empty');
 }
 
-const reasonedOnly = (cut: boolean): Unread =>
-  unread('reasoning-only', cut ? 'the model used up all its tokens for reasoning' : 'the model reasoned and gave no answer');
+const withFinish = (read: ReadAnswer, finish: string | null): Read => (read.ok ? { ...read, finish } : read);
+const unread = (reason: UnreadReason, message: string): Unread => ({ ok: false, reason, message });
+const IN_BODY = unread('error-in-body', 'the response holds an error instead of an answer');
+const DECLINED = unread('refusal', 'the model declined to answer');
+const OUT_OF_TOKENS = unread('reasoning-only', 'the model used up all its tokens for reasoning');
 
-const unread = (reason: UnreadReason, message: string, partial = false): Unread => ({ ok: false, reason, message, partial });
+/** Something of an answer came: nobody may take it for silence, whatever else is said about it. */
+const isPart = ({ reason }: Unread): boolean => reason === 'cut-off' || reason === 'bad-level';
 
 /**
  * Of several readings: `high` where one has it; else one that was cut or unclear, for it may have held one; else the
  * worst. Undefined of none.
  */
 function worstOf(reads: readonly Read[]): Read | undefined {
-  const levels = reads.flatMap((read) => (read.ok ? [read.answer.riskLevel] : []));
-  const worst = worstRisk(levels);
-  const unsure = worst === 'high' ? undefined : reads.find((read) => !read.ok && read.partial);
+  const worst = worstRisk(reads.flatMap((read) => (read.ok ? [read.answer.riskLevel] : [])));
+  const unsure = worst === 'high' ? undefined : reads.find((read) => !read.ok && isPart(read));
   return unsure ?? reads.find((read) => read.ok && read.answer.riskLevel === worst) ?? reads[0];
 }
 

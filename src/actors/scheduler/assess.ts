@@ -9,7 +9,7 @@ import type { AssessmentFailure, AssessmentResult } from '../../messages/assessm
 import type { AssessmentTask } from '../../messages/task.ts';
 import { makeCall, tokensOf, withRound, type CallOptions, type CallParts, type Made } from './call.ts';
 import { hedged, type HedgeBudget } from './hedge.ts';
-import { degraded, judged, NO_CALL, unjudged, type ResultMetadata } from './result.ts';
+import { degraded, judgedByModel, NO_CALL, unjudged, type ResultMetadata } from './result.ts';
 import { afterFailure, failureOf, providerFailed, type FailedAttempt } from './retry.ts';
 import type { Turn } from './turns.ts';
 
@@ -99,7 +99,7 @@ export async function assessByModel(task: AssessmentTask, parts: AssessParts): P
     let giveUp = false;
     for (const made of round) giveUp = settle(made, failed, exclude, parts) || giveUp;
     const answered = round.find(({ reply }) => reply.ok)?.reply;
-    if (answered?.ok === true) return judged(task, answered.answer, 'vlm', metadata, clock.now());
+    if (answered?.ok === true) return judgedByModel(task, answered.answer, parts.language, metadata, clock.now());
     const last = round.at(-1)?.reply;
     const failure = last === undefined || last.ok ? EXPIRED : failureOf(last.failure);
     if (round.some(({ reply }) => !reply.ok && reply.failure.kind === 'abandoned')) {

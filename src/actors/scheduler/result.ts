@@ -1,4 +1,5 @@
 import { toGroupAssessment, type Answer } from '../../llm/answer.ts';
+import { weigh } from '../../llm/dispute.ts';
 import type { Language } from '../../llm/language.ts';
 import { assessByRules } from '../../llm/rules.ts';
 import type { AssessmentFailure, AssessmentResult } from '../../messages/assessment.ts';
@@ -20,6 +21,20 @@ export const judged = (task: AssessmentTask, answer: Answer, source: SchedulerMo
   metadata,
   ...(answer.riskLevel === 'unknown' ? { error: UNREADABLE_LEVEL } : {}),
 });
+
+/** The result of a task that the model answered, held against what was measured. */
+export function judgedByModel(
+  task: AssessmentTask,
+  answer: Answer,
+  language: Language,
+  metadata: ResultMetadata,
+  now: number,
+): AssessmentResult {
+  const weighed = weigh(answer, task, language);
+  const result = judged(task, weighed.answer, 'vlm', metadata, now);
+  const { dispute } = weighed;
+  return dispute === null ? result : { ...result, results: result.results.map((each) => ({ ...each, disputed: dispute })) };
+}
 
 /**
  * The result of a task that the model should have judged and could not: rules did, from what was measured. Null where
