@@ -10,7 +10,7 @@ export type KeyStatus = (typeof KEY_STATUSES)[number];
 export const CIRCUIT_STATES = ['closed', 'open', 'half-open'] as const;
 export type CircuitState = (typeof CIRCUIT_STATES)[number];
 /** How a call to the model ended. */
-export type LlmCallStatus = 'success' | 'timeout' | 'rate_limited' | 'rejected' | 'provider_error' | 'unreadable';
+export type LlmCallStatus = 'success' | 'timeout' | 'rate_limited' | 'rejected' | 'provider_error' | 'unreadable' | 'content_refused';
 /** How an assessment ended: judged by the model or by rules, or not at all. */
 export type AssessmentOutcome = 'vlm' | 'rules' | 'unknown';
 

@@ -31,6 +31,7 @@ type Verdict = 'works' | 'fails' | 'silent';
 const VERDICT: Readonly<Record<CallOutcomeKind, Verdict>> = {
   ok: 'works',
   unreadable: 'works',
+  'content-refused': 'works',
   'rejected-request': 'works',
   timeout: 'fails',
   'server-error': 'fails',

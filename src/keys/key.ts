@@ -12,7 +12,7 @@ import type { KeyStats, KeyStatus, KeyView, PoolSettings } from './pool.types.ts
 const iso = (at: number): string => new Date(at).toISOString();
 
 /** Outcomes by which the provider shows that it serves the key. */
-const PROVES: ReadonlySet<CallOutcome['kind']> = new Set(['ok', 'unreadable', 'rejected-request']);
+const PROVES: ReadonlySet<CallOutcome['kind']> = new Set(['ok', 'unreadable', 'content-refused', 'rejected-request']);
 
 /** What the key has to know of a lease when it ends. */
 export interface LeaseMark extends TrialMark {
@@ -222,6 +222,7 @@ export class PooledKey {
         return null;
       case 'ok':
       case 'unreadable':
+      case 'content-refused':
       case 'rejected-request':
         this.#proved(now);
         return null;

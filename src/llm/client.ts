@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { APIError } from 'openai';
-import type { ChatCompletion, ChatCompletionCreateParamsNonStreaming } from 'openai/resources/chat/completions';
+import type { ChatCompletionCreateParamsNonStreaming } from 'openai/resources/chat/completions';
 import type { ResponseFormat } from '../keys/config.schema.ts';
 import type { TransitSample } from '../keys/guard.ts';
 import type { CallOutcome } from '../keys/outcome.ts';
 import type { Secret } from '../keys/secret.ts';
 import { newSpanId } from '../messages/ids.ts';
 import { joinSignals } from '../runtime/joined-signal.ts';
-import { readAnswer, type Answer } from './answer.ts';
+import type { Answer } from './answer.ts';
+import { readCompletion, unreadOutcome } from './completion.ts';
 import { classifyFailure, redact } from './failure.ts';
 import { createExchange } from './exchange.ts';
 import { LeanClient } from './lean-client.ts';
@@ -106,7 +107,7 @@ export function createVlmClient(): VlmClient {
       const response = await clientFor(access).complete({ headers, body: bodyOf(request, step), signal: over.signal, onSent });
       const arrivedAt = performance.now();
       const roundTripMs = sentAt === null ? null : arrivedAt - sentAt;
-      const completion: Partial<ChatCompletion> | null = JSON.parse(await response.text());
+      const completion: unknown = JSON.parse(await response.text());
       const reply = fromCompletion(completion, access);
       return reply.ok ? { ...reply, transit: transitOf(response.headers, roundTripMs), parseMs: performance.now() - arrivedAt } : reply;
     } catch (error) {
@@ -160,18 +161,11 @@ function bodyOf({ access, prompt, jpeg }: VlmRequest, step: Step): Uint8Array {
   return bytes;
 }
 
-/** A provider's body is not trusted to have the type the library declares. */
-function fromCompletion(completion: Partial<ChatCompletion> | null, access: VlmAccess): VlmReply {
-  const tokens = { promptTokens: countOf(completion?.usage?.prompt_tokens), completionTokens: countOf(completion?.usage?.completion_tokens) };
-  const unreadable = (message: string): VlmReply => ({ ok: false, failure: { kind: 'unreadable', message: redact(message, access.secret) }, formatRefused: false, ...tokens });
-  const choice = Array.isArray(completion?.choices) ? completion.choices[0] : undefined;
-  const message: Partial<ChatCompletion['choices'][number]['message']> | null | undefined = choice?.message;
-  if (choice === undefined || message === undefined || message === null) return unreadable('the response has no message');
-  if (typeof message.refusal === 'string' && message.refusal !== '') return unreadable('the model declined to answer');
-  if (typeof message.content !== 'string') return unreadable(choice.finish_reason === 'content_filter' ? 'the content filter withheld the answer' : 'the response has no text');
-  const read = readAnswer(message.content);
-  if (!read.ok) return unreadable(choice.finish_reason === 'length' ? 'the answer was cut off' : read.message);
-  return { ok: true, answer: read.answer, model: typeof completion?.model === 'string' ? completion.model : access.model, ...tokens };
+/** A reply of what a body says. No message carries the key. */
+function fromCompletion(completion: unknown, access: VlmAccess): VlmReply {
+  const read = readCompletion(completion);
+  const { promptTokens, completionTokens } = read;
+  if (read.ok) return { ok: true, answer: read.answer, model: read.model ?? access.model, promptTokens, completionTokens };
+  const failure = unreadOutcome(read.reason, redact(read.message, access.secret));
+  return { ok: false, failure, formatRefused: false, promptTokens, completionTokens };
 }
-
-const countOf = (value: unknown): number => (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : 0);

@@ -40,7 +40,7 @@ export interface AssessParts extends CallParts {
 export type Assessed = AssessmentResult | null;
 
 /** Failures of a trial that are the request's, not the key's. */
-const ON_REQUEST: ReadonlySet<CallOutcomeKind> = new Set(['unreadable', 'rejected-request']);
+const ON_REQUEST: ReadonlySet<CallOutcomeKind> = new Set(['unreadable', 'content-refused', 'rejected-request']);
 /** Only tasks from this level up are worth a second call. */
 const HEDGED_FROM = 4;
 /** A second call is made only with a lease that is free at once: within this. */

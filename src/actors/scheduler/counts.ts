@@ -8,7 +8,7 @@ type Now = Omit<SchedulerStats, Counted>;
 
 /** What the scheduler did, counted. */
 export class Counts {
-  readonly #unknown: Record<FailureCode, number> = { expired: 0, 'no-image': 0, 'no-lease': 0, timeout: 0, 'rate-limited': 0, rejected: 0, 'provider-error': 0, 'unreadable-answer': 0, shed: 0 };
+  readonly #unknown: Record<FailureCode, number> = { expired: 0, 'no-image': 0, 'no-lease': 0, timeout: 0, 'rate-limited': 0, rejected: 0, 'provider-error': 0, 'unreadable-answer': 0, 'content-refused': 0, shed: 0 };
   #assessed = 0;
   #degraded = 0;
   #lag: ReadonlyMap<Priority, QueueLag | null> = new Map();

@@ -53,6 +53,7 @@ export const providerFailed = (failed: readonly FailedAttempt[]): boolean => fai
 
 const CODE: Readonly<Record<Failure['kind'], FailureCode>> = {
   unreadable: 'unreadable-answer',
+  'content-refused': 'content-refused',
   'rejected-request': 'rejected',
   'rejected-key': 'rejected',
   'rate-limited': 'rate-limited',
@@ -68,6 +69,7 @@ export const failureOf = (failure: Failure): AssessmentFailure => ({ code: CODE[
 const STATUS: Readonly<Record<Exclude<CallOutcomeKind, 'abandoned'>, LlmCallStatus>> = {
   ok: 'success',
   unreadable: 'unreadable',
+  'content-refused': 'content_refused',
   'rejected-request': 'rejected',
   'rejected-key': 'rejected',
   'rate-limited': 'rate_limited',
