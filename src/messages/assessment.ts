@@ -80,6 +80,8 @@ export const AssessmentResult = z.object({
   error: AssessmentFailure.optional(),
   /** Present when rules judged because the model could not be had. */
   degraded: z.literal(true).optional(),
+  /** Why it could not; present with `degraded`. */
+  degradedReason: AssessmentFailure.optional(),
 });
 export type AssessmentResult = z.infer<typeof AssessmentResult>;
 
