@@ -13,8 +13,8 @@ export interface Shape {
   /** Whether a streamed answer is asked for its tokens. */
   readonly streamUsage: boolean;
   readonly systemRole: boolean;
-  /** `enable_thinking: false` is sent. */
-  readonly thinkingOff: boolean;
+  /** Whether `enable_thinking: false` is sent; `kept`: it was, and that was refused as well. */
+  readonly thinking: 'default' | 'off' | 'kept';
   /** Names of extra body fields that are left out. */
   readonly dropped: readonly string[];
 }
@@ -33,7 +33,7 @@ const plain = (responseFormat: ResponseFormat): Shape => ({
   stream: false,
   streamUsage: true,
   systemRole: true,
-  thinkingOff: false,
+  thinking: 'default',
   dropped: [],
 });
 
@@ -140,7 +140,7 @@ export function differencesOf(shape: Shape, wanted: Wanted): readonly string[] {
     ...(shape.temperature ? [] : ['without temperature']),
     ...(shape.stream ? ['streamed'] : []),
     ...(shape.systemRole ? [] : ['system text in the user message']),
-    ...(shape.thinkingOff ? ['enable_thinking false'] : []),
+    ...(shape.thinking === 'off' ? ['enable_thinking false'] : []),
     ...shape.dropped.map((name) => `without ${name}`),
   ];
 }
@@ -173,8 +173,8 @@ function nextShape(shape: Shape, wanted: Wanted, error: ProviderError): Shape | 
   const extra = wanted.extraFields.find((name) => mentions(name) && !shape.dropped.includes(name));
   if (mentions('enable_thinking')) {
     // It may be told to think by the model's own default: then it has to be told not to.
-    if (extra === undefined && !wanted.extraFields.includes('enable_thinking') && !shape.thinkingOff) return { ...shape, thinkingOff: true };
-    if (shape.thinkingOff) return { ...shape, stream: true, thinkingOff: false };
+    if (shape.thinking === 'default' && !wanted.extraFields.includes('enable_thinking')) return { ...shape, thinking: 'off' };
+    if (shape.thinking === 'off') return { ...shape, thinking: 'kept' };
   }
   if (extra !== undefined) return { ...shape, dropped: [...shape.dropped, extra] };
   if (isAboutLength(error)) return null;

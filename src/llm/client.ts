@@ -12,7 +12,7 @@ import { brokenCall, type Failure, redact, refusedOutcome, textOf } from './fail
 import type { Prompt } from './prompt.ts';
 import { errorInAnswer, type ProviderError, readProviderError } from './provider-error.ts';
 import { requestBody } from './request-body.ts';
-import { readResponse } from './response-reader.ts';
+import { readBody } from './response-reader.ts';
 import { transitOf } from './transit.ts';
 import { CallDispatcher, createTransport, LARGEST_ANSWER_BYTES, type Transport } from './transport.ts';
 
@@ -188,14 +188,15 @@ async function exchange(request: VlmRequest, { shape }: ChosenShape, clients: Cl
       })
       .asResponse();
     received = receivedAt(response.headers, sentAt);
-    const answer = await readResponse(response);
+    const answer = readBody(await response.text());
     const error = errorInAnswer(answer.kind === 'json' ? answer.value : answer.text);
     if (error !== null) return { kind: 'refused', error, ...received };
-    return { kind: 'completion', completion: answer.kind === 'json' ? answer.value : null, ...received };
+    if (answer.kind === 'json') return { kind: 'completion', completion: answer.value, ...received };
+    return { kind: 'broken', failure: { kind: 'unreadable', reason: 'not-a-completion', message: 'the response is not JSON' }, ...received };
   } catch (thrown) {
     const ending = { timedOut, abandoned: request.signal?.aborted === true && !timedOut };
     const error = ending.timedOut || ending.abandoned ? null : errorOf(thrown, dispatcher);
-    if (thrown instanceof APIError && thrown.headers instanceof Headers) received = receivedAt(thrown.headers, sentAt);
+    if (thrown instanceof APIError && thrown.headers !== undefined) received = receivedAt(thrown.headers, sentAt);
     if (error !== null) return { kind: 'refused', error, ...received };
     return { kind: 'broken', failure: brokenCall(thrown, ending, secret), ...received };
   } finally {

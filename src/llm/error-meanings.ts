@@ -248,8 +248,6 @@ const BY_STATUS: Readonly<Record<number, Meaning>> = {
 };
 
 function byStatus(status: number, broad: Meaning | null): Meaning {
-  // A proxy's 403 for a broken request, say, is as broken as a provider's.
-  if (status === 403 && broad === 'request') return 'request';
   const known = BY_STATUS[status];
   if (known !== undefined) return known;
   if (status >= 500) return 'server';

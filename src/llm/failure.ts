@@ -1,4 +1,3 @@
-import { APIConnectionError } from 'openai';
 import type { CallOutcome, LimitKind } from '../keys/outcome.ts';
 import type { Secret } from '../keys/secret.ts';
 import { meaningOf, type Meaning } from './error-meanings.ts';
@@ -29,9 +28,7 @@ export interface Ending {
 export function brokenCall(thrown: unknown, ending: Ending, secret: Secret): Failure {
   if (ending.abandoned) return { kind: 'abandoned', message: 'given up by us' };
   if (ending.timedOut) return { kind: 'timeout', message: 'no answer within the time-out' };
-  if (thrown instanceof SyntaxError) return { kind: 'unreadable', reason: 'not-a-completion', message: 'the response is not JSON' };
-  const cause = thrown instanceof APIConnectionError ? rootMessage(thrown) : thrown instanceof Error ? rootMessage(thrown) : String(thrown);
-  return { kind: 'network', message: redact(cause, secret) };
+  return { kind: 'network', message: redact(thrown instanceof Error ? rootMessage(thrown) : String(thrown), secret) };
 }
 
 /** What an outcome's message needs to know of the call. */

@@ -1,3 +1,5 @@
+import { parseBounded } from './bounded-json.ts';
+
 /**
  * What a provider says went wrong, whichever shape it has: of every field only as much as a person would read, so that
  * whatever looks at it is quick. A body of 1 MB costs its parsing and no more.
@@ -40,7 +42,8 @@ export function readProviderError(status: number, body: string): ProviderError {
 
 /** Reads a body of status 200 that is an error all the same. Null when it is none: it has an answer, or says nothing. */
 export function errorInAnswer(value: unknown): ProviderError | null {
-  if (typeof value === 'string') return readProviderError(200, value);
+  // What begins like an answer broke off; nobody says that it is an error.
+  if (typeof value === 'string') return /^\s*(?:[{[]|data:|$)/u.test(value) ? null : readProviderError(200, value);
   const first: unknown = Array.isArray(value) ? value[0] : value;
   if (!isFields(first)) return null;
   const choice = firstOf(field(first, 'choices'));
@@ -183,12 +186,7 @@ function gatherMetadata(metadata: unknown, found: Found, depth: number): void {
 
 function jsonOf(text: string): unknown {
   const start = text.trimStart().slice(0, 1);
-  if (start !== '{' && start !== '[' && start !== '"') return undefined;
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  return start === '{' || start === '[' || start === '"' ? parseBounded(text) : undefined;
 }
 
 /** A page's title, else its first words. */

@@ -28,7 +28,7 @@ export function requestBody({ model, prompt, jpeg, maxOutputTokens, extraBody }:
     ...(shape.temperature ? { temperature: 0 } : {}),
     ...(shape.tokensField === null ? {} : { [shape.tokensField]: maxOutputTokens }),
     ...responseFormatField(shape.format),
-    ...(shape.thinkingOff ? { enable_thinking: false } : {}),
+    ...(shape.thinking === 'off' ? { enable_thinking: false } : {}),
     // The key's own fields win over ours, but not over what makes the call this call.
     ...Object.fromEntries(extra),
     ...(shape.stream ? { stream: true, ...(shape.streamUsage ? { stream_options: { include_usage: true } } : {}) } : {}),

@@ -1,42 +1,53 @@
-import { APIError } from 'openai';
-import { Stream } from 'openai/core/streaming';
+import { nestsTooDeep, parseBounded } from './bounded-json.ts';
 import { errorInAnswer } from './provider-error.ts';
 
 /** A body that came whole: what its JSON holds, or the text where it is none. */
 export type Body = { readonly kind: 'json'; readonly value: unknown } | { readonly kind: 'text'; readonly text: string };
 
 /**
- * Reads the body of a 2xx, streamed or not, whichever was asked for: some providers stream every answer, others none.
- * A streamed answer is put together to the shape of one that was not. Rejects when the body breaks off.
+ * Reads the body of a 2xx, streamed or not, whichever was asked for: some providers stream every answer, others none,
+ * and some name another type. A streamed answer is put together to the shape of one that was not.
  */
-export async function readResponse(response: Response): Promise<Body> {
-  const type = response.headers.get('content-type') ?? '';
-  if (/text\/event-stream/iu.test(type)) return { kind: 'json', value: await joinStream(response) };
-  const text = await response.text();
-  // Some name no type, or another one.
-  if (text.trimStart().startsWith('data:')) return { kind: 'json', value: await joinStream(new Response(text)) };
-  try {
-    return { kind: 'json', value: JSON.parse(text) };
-  } catch {
-    return { kind: 'text', text };
-  }
+export function readBody(text: string): Body {
+  const value = parseBounded(text);
+  if (value !== undefined) return { kind: 'json', value };
+  return (nestsTooDeep(text) ? null : joinStream(text)) ?? { kind: 'text', text };
 }
 
 type Fields = Readonly<Record<string, unknown>>;
 const isFields = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** The pieces of a streamed answer as one chat completion; an error among them is the answer. */
-async function joinStream(response: Response): Promise<unknown> {
+/**
+ * The pieces of a streamed answer as one chat completion; an error among them is the answer. Null when the text is no
+ * stream, or breaks off within a piece. The library's own reader of streams is for texts that come bit by bit: of one
+ * that is there whole it takes seconds for a megabyte of line feeds.
+ */
+function joinStream(text: string): Body | null {
   const joined = new JoinedAnswer();
-  try {
-    for await (const chunk of Stream.fromSSEResponse<unknown>(response, new AbortController())) joined.add(chunk);
-  } catch (thrown) {
-    // The library's way to say that a piece was an error; one without a status came in the stream.
-    if (thrown instanceof APIError && thrown.status === undefined && thrown.error !== undefined) return { error: thrown.error };
-    throw thrown;
+  let pieces = 0;
+  let failed = false;
+  for (const line of linesOf(text)) {
+    if (line.startsWith('event:')) failed = line.slice(6).trim() === 'error';
+    if (!line.startsWith('data:')) continue;
+    const data = line.slice(5).trim();
+    if (data === '[DONE]') break;
+    if (data === '') continue;
+    const piece = parseBounded(data);
+    if (piece === undefined) return null;
+    joined.add(failed && errorInAnswer(piece) === null ? { error: piece } : piece);
+    pieces += 1;
   }
-  return joined.completion();
+  return pieces === 0 ? null : { kind: 'json', value: joined.completion() };
+}
+
+function* linesOf(text: string): Generator<string> {
+  for (let at = 0; at < text.length; ) {
+    const end = text.indexOf('\n', at);
+    const next = end < 0 ? text.length : end;
+    yield text.slice(at, next);
+    at = next + 1;
+  }
 }
 
 class JoinedAnswer {

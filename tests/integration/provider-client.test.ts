@@ -73,7 +73,7 @@ describe('a call to the model', () => {
   for (const [behaviour, kind, message] of [
     [{ kind: 'malformed' }, 'unreadable', /no JSON of the shape/],
     [{ kind: 'empty' }, 'unreadable', /empty/],
-    [{ kind: 'refusal' }, 'unreadable', /declined/],
+    [{ kind: 'refusal' }, 'content-refused', /declined/],
     [{ kind: 'broken-json' }, 'unreadable', /not JSON/],
     [{ kind: 'drop' }, 'network', /./],
     [{ kind: 'status', status: 500 }, 'server-error', /Simulated/],
@@ -143,7 +143,15 @@ describe('a call to the model', () => {
     assert.equal(failure(await call({ access: access({ keyName: 'b', baseUrl: `${base}/deployed?api-version=7` }) })).kind, 'unreadable');
     server.closeAllConnections();
     server.close();
-    const headers = { accept: 'application/json', authorization: `Bearer ${KEY}`, 'content-type': 'application/json', 'user-agent': 'Gantry' };
+    const headers = {
+      accept: 'application/json',
+      'accept-encoding': 'gzip, deflate',
+      'accept-language': '*',
+      authorization: `Bearer ${KEY}`,
+      'content-type': 'application/json',
+      'sec-fetch-mode': 'cors',
+      'user-agent': 'Gantry',
+    };
     assert.deepEqual(seen, [
       { url: '/v1/chat/completions', headers, model: 'sim-vl' },
       { url: '/deployed/chat/completions?api-version=7', headers, model: 'sim-vl' },
