@@ -13,6 +13,7 @@ import { CameraConfig, CameraStatus } from '../messages/camera.ts';
 import type { CameraId } from '../messages/ids.ts';
 import { streams, subjects } from '../messages/subjects.ts';
 import type { Role } from './config.ts';
+import { judgingOf } from './judging.ts';
 import { PoolFigures, poolView, schedulerDown, SchedulerFigures, schedulerView } from './scheduler-port.ts';
 
 /** What a process without a role answers in its place: over NATS where the data can be had, else who to ask. */
@@ -73,7 +74,15 @@ export const latestFromStream = (bus: NatsBus, redis: RedisStore | null, here: C
 /** The scheduler and the key pool of one of the nodes that have them. */
 export const schedulerElsewhere = (bus: NatsBus): HttpPorts['scheduler'] => ({
   stats: async () => poolView(PoolFigures.parse(await askOne(bus, 'gantry.key-pool.stats', 'scheduler'))),
-  health: () => askOne(bus, 'gantry.scheduler.stats', 'scheduler').then((answer) => schedulerView(SchedulerFigures.parse(answer)), schedulerDown),
+  health: async () => {
+    try {
+      const figures = SchedulerFigures.parse(await askOne(bus, 'gantry.scheduler.stats', 'scheduler'));
+      const pool = await askOne(bus, 'gantry.key-pool.stats', 'scheduler').then((stats) => judgingOf(PoolFigures.parse(stats)), () => null);
+      return schedulerView(figures, pool);
+    } catch (thrown) {
+      return schedulerDown(thrown);
+    }
+  },
 });
 
 export const keysElsewhere: KeyPort = {

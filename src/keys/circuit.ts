@@ -33,6 +33,8 @@ const VERDICT: Readonly<Record<CallOutcomeKind, Verdict>> = {
   unreadable: 'works',
   'content-refused': 'works',
   'rejected-request': 'works',
+  'stepped-down': 'works',
+  misconfigured: 'silent',
   timeout: 'fails',
   'server-error': 'fails',
   network: 'fails',

@@ -1,3 +1,5 @@
+import type { Fault } from './faults.ts';
+
 /** A key the simulator accepts, with the limits it enforces. */
 export interface SimulatedKey {
   /** For records and messages; default `key-001`, `key-002`, ... */
@@ -20,8 +22,10 @@ export interface SimulatedKey {
  * - `prose`: JSON amid sentences. `fenced`: JSON in a code fence. `wrapper`: the wrapper shape.
  * - `odd-level`: a level word nobody knows. `slow`: a good answer after `ms`.
  * - `no-formats`: a request with `response_format` is refused with 400, others are answered well.
+ * - Faults of real providers, see {@link Fault}.
  */
 export type Behaviour =
+  | { readonly kind: Fault }
   | { readonly kind: 'hang' | 'hang-body' | 'drop' | 'broken-json' | 'malformed' | 'empty' | 'refusal' | 'prose' | 'fenced' | 'wrapper' | 'odd-level' | 'no-formats' }
   | { readonly kind: 'status'; readonly status: number; readonly message?: string; readonly retryAfter?: string }
   | { readonly kind: 'slow'; readonly ms: number };

@@ -40,9 +40,16 @@ export function judgedByModel(
  * The result of a task that the model should have judged and could not: rules did, from what was measured. Null where
  * nothing was, as on a picture that somebody handed in.
  */
-export function degraded(task: AssessmentTask, language: Language, metadata: ResultMetadata, now: number): AssessmentResult | null {
+export function degraded(
+  task: AssessmentTask,
+  language: Language,
+  metadata: ResultMetadata,
+  now: number,
+  reason: AssessmentFailure,
+): AssessmentResult | null {
   if (task.cameraId === ON_DEMAND_CAMERA) return null;
-  return { ...judged(task, assessByRules(task, language), 'rules', { ...metadata, llmModel: null, apiKeyId: null }, now), degraded: true };
+  const byRules = judged(task, assessByRules(task, language), 'rules', { ...metadata, llmModel: null, apiKeyId: null }, now);
+  return { ...byRules, degraded: true, degradedReason: reason };
 }
 
 /** The result of a task that could not be judged: `unknown`, never `none`. */
