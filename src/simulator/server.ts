@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { saidBody } from './answers.ts';
 import { Behaviours } from './behaviours.ts';
 import { isFault, sendFault, sendWrapped } from './faults.ts';
 import { judge } from './judge.ts';
@@ -152,6 +153,14 @@ class Simulator {
 
   #send(response: ServerResponse, behaviour: Behaviour | null, said: Pick<Completion, 'text' | 'promptLength'>): number {
     if (behaviour?.kind === 'hang') return 0;
+    if (behaviour?.kind === 'says') {
+      sendJson(response, 200, saidBody(behaviour.answer, this.#model));
+      return 200;
+    }
+    if (behaviour?.kind === 'sends') {
+      response.writeHead(200, { 'content-type': 'application/json' }).end(behaviour.body);
+      return 200;
+    }
     if (behaviour?.kind === 'drop') {
       response.destroy();
       return 0;

@@ -229,6 +229,25 @@ describe('judging one task', () => {
     assert.deepEqual([seen.calls.length, result?.source, result?.degradedReason?.code], [1, 'rules', 'unreadable-answer']);
   });
 
+  for (const reason of ['cut-off', 'bad-level'] as const) {
+    it(`asks once more after ${reason}, then it is unknown; a danger that was measured stands`, async () => {
+      const unclear = failed({ kind: 'unreadable', reason, message: 'unclear' });
+      const { result, seen } = await assess({ replies: [unclear, unclear, answered('none')] });
+      assert.deepEqual([seen.calls.length, result?.results[0]?.riskLevel, result?.error?.code], [2, 'unknown', 'unreadable-answer']);
+      assert.equal((await assess({ replies: [unclear, answered('high')] })).result?.results[0]?.riskLevel, 'high');
+      const danger = (await assess({ replies: [unclear, unclear] }, DANGER())).result;
+      assert.deepEqual([danger?.results[0]?.riskLevel, danger?.source, danger?.degradedReason?.message], ['high', 'rules', 'unclear']);
+    });
+  }
+
+  it('marks a level of the model that what was measured disputes', async () => {
+    const { result } = await assess({ replies: [answered('none')] }, DANGER());
+    AssessmentResult.parse(result);
+    assert.deepEqual([result?.source, result?.results[0]?.riskLevel, result?.results[0]?.disputed?.measured], ['vlm', 'medium', 'high']);
+    const unknown = (await assess({ replies: [answered('unknown')] }, DANGER())).result;
+    assert.deepEqual([unknown?.source, unknown?.results[0]?.riskLevel, unknown?.degraded], ['rules', 'high', true]);
+  });
+
   it('does not let rules belittle an answer that could not be read', async () => {
     const { result } = await assess({ replies: Array.from({ length: 3 }, () => failed({ kind: 'unreadable', reason: 'cut-off', message: 'cut' })) });
     assert.deepEqual([result?.results[0]?.riskLevel, result?.error?.code], ['unknown', 'unreadable-answer']);

@@ -7,7 +7,7 @@ import type { AssessmentFailure, AssessmentResult } from '../../messages/assessm
 import type { AssessmentTask } from '../../messages/task.ts';
 import { makeCall, tokensOf, withRound, type CallOptions, type CallParts, type Made } from './call.ts';
 import { hedged, type HedgeBudget } from './hedge.ts';
-import { degraded, judgedByModel, NO_CALL, unjudged, type ResultMetadata } from './result.ts';
+import { degraded, judgedByModel, NO_CALL, unjudged, unread, type ResultMetadata } from './result.ts';
 import { afterFailure, failureOf, modelSilent, providerFailed, type FailedAttempt } from './retry.ts';
 import type { Turn } from './turns.ts';
 
@@ -56,7 +56,8 @@ export async function assessByModel(task: AssessmentTask, parts: AssessParts): P
   const failed: FailedAttempt[] = [];
   const unknown = (error: AssessmentFailure): AssessmentResult => unjudged(task, error, 'vlm', metadata, clock.now());
   const ended = (error: AssessmentFailure, rulesMay: boolean): AssessmentResult =>
-    (rulesMay ? degraded(task, parts.language, metadata, clock.now(), error) : null) ?? unknown(error);
+    (rulesMay ? degraded(task, parts.language, metadata, clock.now(), error) : null) ??
+    unread(task, parts.language, metadata, clock.now(), error);
 
   if (clock.now() >= deadline) return ended(EXPIRED, parts.providerDown());
   if (task.group.cropId === null) return unknown({ code: 'no-image', message: 'the group has no picture' });

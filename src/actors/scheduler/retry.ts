@@ -43,6 +43,7 @@ export function afterFailure(earlier: readonly FailedAttempt[], now: FailedAttem
       (counts(now) && earlier.filter(counts).length >= maxRetries) ||
       (now.failure.kind === 'rejected-request' && alike.length > 0) ||
       sameOnEveryKey(now.failure) ||
+      (isUnclear(now) && earlier.some(isUnclear)) ||
       (now.failure.kind === 'stepped-down' && earlier.filter(isStep).length >= MOST_STEPS),
   };
 }
@@ -54,6 +55,10 @@ const isStep = ({ failure }: FailedAttempt): boolean => failure.kind === 'steppe
 /** A picture that is refused, or thought about for as long as there are tokens, fares alike with any other key. */
 const sameOnEveryKey = (failure: Failure): boolean =>
   failure.kind === 'content-refused' || (failure.kind === 'unreadable' && failure.reason === 'reasoning-only');
+
+/** An answer that was cut, or names no level, is asked for once more: a third would say the same. */
+const isUnclear = ({ failure }: FailedAttempt): boolean =>
+  failure.kind === 'unreadable' && (failure.reason === 'cut-off' || failure.reason === 'bad-level');
 
 const counts = (attempt: FailedAttempt): boolean => !attempt.trial && attempt.hedge !== true && !isStep(attempt);
 
