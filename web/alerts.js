@@ -1,7 +1,7 @@
 /** The newest high-risk frames of all cameras. */
 import { request, showPicture } from './api.js';
 import { clockTime, el } from './format.js';
-import { summary } from './risk.js';
+import { marks, summary } from './risk.js';
 
 /** @typedef {import('../src/messages/aggregate.ts').Aggregate} Aggregate */
 
@@ -87,7 +87,13 @@ export class Alerts {
       el(
         'div',
         {},
-        el('p', { class: 'alert-head' }, el('span', { class: 'badge', 'data-level': level }, level), el('time', { datetime: alert.timestamp, class: 'muted' }, clockTime(alert.timestamp))),
+        el(
+          'p',
+          { class: 'alert-head' },
+          el('span', { class: 'badge', 'data-level': level }, level),
+          ...marks(alert).map(({ name, title }) => el('span', { class: 'mark', title }, name)),
+          el('time', { datetime: alert.timestamp, class: 'muted' }, clockTime(alert.timestamp)),
+        ),
         el('p', {}, el('strong', {}, this.#nameOf(alert.cameraId))),
         el('p', {}, summary(alert)),
       ),

@@ -18,15 +18,38 @@ const MISSING = {
 export const levelOf = (aggregate, groupIndex) =>
   aggregate.riskAssessment.results.find((result) => result.groupIndex === groupIndex)?.riskLevel ?? 'unknown';
 
+/** The results that decide the level of a frame. @param {Aggregate} aggregate */
+const decisive = ({ riskAssessment: { maxRiskLevel, results } }) => results.filter((result) => result.riskLevel === maxRiskLevel);
+
 /** The sentence shown beside the level. @param {Aggregate} aggregate */
 export function summary(aggregate) {
-  const { maxRiskLevel, results, missingGroups } = aggregate.riskAssessment;
+  const { missingGroups } = aggregate.riskAssessment;
   if (aggregate.trafficGroups.length === 0) return 'No group of road users';
-  const worst = results.find((result) => result.riskLevel === maxRiskLevel);
-  const text = worst?.description ?? '';
+  const worst = decisive(aggregate);
+  const disputed = worst.find((result) => result.disputed !== undefined)?.disputed;
+  // What was measured comes first: it is why the frame has this level.
+  if (disputed !== undefined) return `${disputed.description} The model says ${disputed.model}: ${worst[0]?.description ?? ''}`;
+  const text = worst[0]?.description ?? '';
   if (text !== '') return text;
   const missing = missingGroups[0];
   return missing === undefined ? '' : `Group ${missing.groupIndex}: ${MISSING[missing.reason] ?? missing.reason}`;
+}
+
+/** Marks for a frame whose judgement needs a second look, with what they mean. @param {Aggregate} aggregate */
+export function marks(aggregate) {
+  const { results } = aggregate.riskAssessment;
+  const disputed = results.find((result) => result.disputed !== undefined);
+  const byRules = results.find((result) => result.degradedReason !== undefined);
+  /** @type {{ name: string, title: string }[]} */
+  const found = [];
+  if (disputed?.disputed !== undefined) {
+    const { measured, model, description } = disputed.disputed;
+    found.push({ name: 'disputed', title: `Group ${disputed.groupIndex}: measured ${measured}, the model says ${model}. ${description}` });
+  }
+  if (byRules?.degradedReason !== undefined) {
+    found.push({ name: 'by rules', title: `Group ${byRules.groupIndex}: rules judged, not the model: ${byRules.degradedReason.message}` });
+  }
+  return found;
 }
 
 /** Who judged, in a word or two. @param {Aggregate} aggregate */

@@ -3,7 +3,7 @@ import { showPicture } from './api.js';
 import { age, el, plural, setText } from './format.js';
 import { LiveVideo } from './live.js';
 import { draw } from './overlay.js';
-import { sourceName, summary } from './risk.js';
+import { marks, sourceName, summary } from './risk.js';
 
 /** @typedef {import('../src/messages/aggregate.ts').Aggregate} Aggregate */
 /** @typedef {import('../src/messages/camera.ts').CameraStatus} CameraStatus */
@@ -39,6 +39,7 @@ export class CameraTile {
   #veil = el('p', { class: 'veil' }, 'Waiting for the first frame');
   #badge = el('span', { class: 'badge', 'data-level': 'waiting' }, '–');
   #source = el('span', { class: 'source' });
+  #marks = el('span', { class: 'marks' });
   #text = el('p', { class: 'text' });
   #age = el('span');
   #figures = el('span');
@@ -59,7 +60,7 @@ export class CameraTile {
       { class: 'tile', 'data-camera': camera.cameraId },
       el('header', {}, this.#dot, this.#name, this.#state, this.#liveButton, this.#removeButton),
       this.#picture,
-      el('div', { class: 'risk' }, this.#badge, this.#source, this.#text),
+      el('div', { class: 'risk' }, this.#badge, this.#marks, this.#source, this.#text),
       this.#meta,
     );
     this.#liveButton.addEventListener('click', () => this.#toggleLive());
@@ -162,6 +163,7 @@ export class CameraTile {
     this.#badge.dataset['level'] = level;
     setText(this.#badge, level);
     setText(this.#source, sourceName(aggregate));
+    this.#marks.replaceChildren(...marks(aggregate).map(({ name, title }) => el('span', { class: 'mark', title }, name)));
     const text = summary(aggregate);
     setText(this.#text, text);
     this.#text.title = text;

@@ -1,13 +1,10 @@
 import type { KeyStrategy, SchedulerSection } from '../keys/config.schema.ts';
 import type { KeyConfig, KeySpec } from '../keys/config.ts';
-import type { TransitSample } from '../keys/guard.ts';
 import type { LimitMemory } from '../keys/limits.ts';
 import type { PermitGate } from '../keys/shared/gate.ts';
-import type { Blame, CallOutcome } from '../keys/outcome.ts';
 import { KeyPool } from '../keys/pool.ts';
-import { poolSettings, type ConfigureSummary, type KeyPoolStats, type KeyView, type LeaseReply, type LeaseRequest, type PoolStep } from '../keys/pool.types.ts';
+import { poolSettings, type ConfigureSummary, type KeyPoolStats, type KeyView, type LeaseReply, type LeaseRequest, type PoolStep, type Settlement } from '../keys/pool.types.ts';
 import { steadyNow, toSteady } from '../keys/steady.ts';
-import type { CallTokens } from '../keys/tokens.ts';
 import { defineActor } from '../runtime/actor.ts';
 import type { Asking, Deferred } from '../runtime/message.ts';
 import { address } from '../runtime/ref.ts';
@@ -22,15 +19,7 @@ export type KeyPoolMessage =
   /** The call under a lease is leaving now; `at` by `steadyNow`. Until then it counts in every window. */
   | { readonly type: 'sent'; readonly leaseId: string; readonly at: number }
   /** How the call under a lease ended. Every grant must be settled once; one that is not is taken back after a while. */
-  | {
-      readonly type: 'settle';
-      readonly leaseId: string;
-      readonly outcome: CallOutcome;
-      readonly blame?: Blame;
-      readonly transit?: TransitSample | null;
-      /** As the provider counted; absent or null when it did not say: then what was reserved counts. */
-      readonly tokens?: CallTokens | null;
-    }
+  | ({ readonly type: 'settle' } & Settlement)
   /** One failure booked on this key was the request's fault. */
   | { readonly type: 'forgive'; readonly keyName: string }
   /** Withdraws a waiting lease; it is answered with a refusal. */
@@ -92,7 +81,8 @@ export const keyPoolActor = defineActor<KeyPoolMessage, Private>()<KeyPoolInit>(
           continue;
         }
         const restsUntil = until === null ? null : new Date(until).toISOString();
-        const what = status === 'disabled' ? 'is disabled: the provider refuses it; check that it is valid and paid' : `rests until ${restsUntil}`;
+        const why = cause === 'misconfigured' ? 'its model or address cannot be used; check both' : 'the provider refuses it; check that it is valid and paid';
+        const what = status === 'disabled' ? `is disabled: ${why}` : `rests until ${restsUntil}`;
         ctx.log.warn({ key: keyName, status, cause, restsUntil }, `API key "${keyName}" ${what}`);
       }
       for (const { group, state, failures, retryAt } of pool.circuitChanges(now())) {
@@ -136,7 +126,8 @@ export const keyPoolActor = defineActor<KeyPoolMessage, Private>()<KeyPoolInit>(
           return deferred;
         },
         sent: ({ leaseId, at }) => apply(pool.sent(leaseId, at, now())),
-        settle: ({ leaseId, outcome, blame, transit, tokens }) => apply(pool.settle(leaseId, outcome, now(), blame, transit, tokens)),
+        settle: ({ leaseId, outcome, blame, transit, tokens, adaptations }) =>
+          apply(pool.settle(leaseId, outcome, now(), blame, transit, tokens, adaptations)),
         forgive: ({ keyName }) => pool.forgive(keyName, now()),
         cancel: ({ waiterId }) => apply(pool.cancel(waiterId, now())),
         stats: () => pool.stats(now()),

@@ -16,6 +16,7 @@ import type { CameraId } from '../messages/ids.ts';
 import { BodyError, readBody } from '../messages/read-body.ts';
 import { streams, subjects } from '../messages/subjects.ts';
 import type { Role } from './config.ts';
+import { judgingOf } from './judging.ts';
 import { PoolFigures, poolView, schedulerDown, SchedulerFigures, schedulerView } from './scheduler-port.ts';
 
 /** What a process without a role answers in its place: over NATS where the data can be had, else who to ask. */
@@ -79,7 +80,15 @@ export const latestFromStream = (bus: NatsBus, redis: RedisStore | null, here: C
 /** The scheduler and the key pool of one of the nodes that have them. */
 export const schedulerElsewhere = (bus: NatsBus): HttpPorts['scheduler'] => ({
   stats: async () => poolView(await askOne(bus, 'gantry.key-pool.stats', 'scheduler', PoolFigures)),
-  health: () => askOne(bus, 'gantry.scheduler.stats', 'scheduler', SchedulerFigures).then(schedulerView, schedulerDown),
+  health: async () => {
+    try {
+      const figures = await askOne(bus, 'gantry.scheduler.stats', 'scheduler', SchedulerFigures);
+      const pool = await askOne(bus, 'gantry.key-pool.stats', 'scheduler', PoolFigures).then(judgingOf, () => null);
+      return schedulerView(figures, pool);
+    } catch (thrown) {
+      return schedulerDown(thrown);
+    }
+  },
 });
 
 export const keysElsewhere: KeyPort = {

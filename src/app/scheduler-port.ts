@@ -3,8 +3,10 @@ import { KEY_POOL } from '../actors/key-pool.ts';
 import { SCHEDULER } from '../actors/scheduler/types.ts';
 import type { HttpPorts } from '../http/ports.ts';
 import { KeyPoolStats, KeyStats, type SchedulerHealth } from '../http/schemas/operations.ts';
+import { redactUrl } from '../infra/redact.ts';
 import { asError } from '../runtime/errors.ts';
 import type { ActorSystem } from '../runtime/system.ts';
+import { judgingOf, type Judging } from './judging.ts';
 
 const QUICK = { timeoutMs: 3_000 };
 
@@ -35,18 +37,23 @@ function keyView({ disabled_reason, ...key }: PoolFigures['keys'][number]): KeyP
 
 export function poolView(figures: PoolFigures): KeyPoolStats {
   const { total_calls, success_rate, keys } = figures;
-  return { ...figures, success_rate: total_calls === 0 ? null : success_rate, keys: keys.map(keyView) };
+  const models = figures.models.map((model) => ({ ...model, base_url: redactUrl(model.base_url) }));
+  return { ...figures, success_rate: total_calls === 0 ? null : success_rate, keys: keys.map(keyView), models };
 }
 
-function stateOf({ bus_ok, mode, provider_down_since }: SchedulerFigures): Pick<SchedulerHealth, 'status' | 'message'> {
+function stateOf({ bus_ok, mode, provider_down_since }: SchedulerFigures, judging: Judging | null): Pick<SchedulerHealth, 'status' | 'message'> {
   if (!bus_ok) return { status: 'down', message: 'tasks cannot be fetched: NATS is away' };
   if (mode === 'rules') return { status: 'ok', message: 'no keys: rules judge' };
-  if (provider_down_since !== null) return { status: 'degraded', message: `the provider does not answer since ${provider_down_since}: groups wait while they are valid, then rules judge them, marked degraded; see circuits in GET /api/scheduler/stats` };
+  if (provider_down_since === null && judging !== null && judging.nobody !== null) return { status: 'degraded', message: judging.nobody };
+  if (provider_down_since === null && judging !== null && judging.partly.length > 0) return { status: 'degraded', message: judging.partly.join('. ') };
+  const why = judging?.lastFailure === null || judging === null ? '' : ` (${judging.lastFailure})`;
+  if (provider_down_since !== null) return { status: 'degraded', message: `no model judges, the provider does not answer since ${provider_down_since}${why}: groups wait while they are valid, then rules judge them, marked degraded; see circuits in GET /api/scheduler/stats` };
   return { status: 'ok', message: 'the model judges' };
 }
 
-export const schedulerView = (figures: SchedulerFigures): SchedulerHealth => ({
-  ...stateOf(figures),
+/** `judging`: what the key pool shows; null where it cannot be asked. */
+export const schedulerView = (figures: SchedulerFigures, judging: Judging | null = null): SchedulerHealth => ({
+  ...stateOf(figures, judging),
   source: figures.mode,
   waiting: waitingTasks(figures),
   in_flight: figures.in_flight,
@@ -61,6 +68,13 @@ export function schedulerPort(system: ActorSystem): HttpPorts['scheduler'] {
   const scheduler = system.ref(SCHEDULER);
   return {
     stats: async () => poolView(PoolFigures.parse(await pool.ask({ type: 'stats' }, QUICK))),
-    health: () => scheduler.ask({ type: 'stats' }, QUICK).then(schedulerView, schedulerDown),
+    health: async () => {
+      const judging = pool.ask({ type: 'stats' }, QUICK).then((stats) => judgingOf(PoolFigures.parse(stats)), () => null);
+      try {
+        return schedulerView(await scheduler.ask({ type: 'stats' }, QUICK), await judging);
+      } catch (thrown) {
+        return schedulerDown(thrown);
+      }
+    },
   };
 }

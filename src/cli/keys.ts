@@ -3,7 +3,7 @@ import { run as verify } from './keys/verify.ts';
 
 const USAGE = `usage: gantry keys COMMAND [options]
 
-  verify    one small call to the provider per key: result, latency, limits seen (also: gantry verify-keys)
+  verify    the call that real ones make, with each key: result, latency, limits seen (also: gantry verify-keys)
               [--keys FILE] [--key NAME]... [--timeout SECONDS] [--json]
   encrypt   config/api_keys.yaml -> config/api_keys.enc, which a start then uses (also: gantry encrypt-keys)
               [--in FILE] [--out FILE] [--force]

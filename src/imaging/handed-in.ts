@@ -1,9 +1,12 @@
 import sharp from 'sharp';
+import { isNarrow, widening } from './narrow.ts';
 
 /** Bytes of a picture as it is handed in. */
 export const MAX_PICTURE_BYTES = 10 * 1024 * 1024;
 const MAX_PIXELS = 50_000_000;
 const SHORTEST_SIDE = 16;
+/** Longer ones would be a line when they are scaled down; providers refuse them. */
+const LONGEST_TO_SHORTEST = 200;
 /** What the model gets is scaled down to fit. */
 const LONGEST_SIDE = 1_280;
 const AT_ONCE = 2;
@@ -32,7 +35,7 @@ const waiting: (() => void)[] = [];
 
 /**
  * Makes a JPEG for the model of a picture that somebody handed in: it must really be a JPEG, PNG or WebP that decodes
- * in full; it is turned upright, scaled down and loses its metadata. Throws {@link PictureError}.
+ * in full; it is turned upright, scaled down, widened where it is narrow, and loses its metadata. Throws {@link PictureError}.
  */
 export async function readHandedIn(bytes: Uint8Array): Promise<HandedIn> {
   if (bytes.byteLength > MAX_PICTURE_BYTES) throw new PictureError('PICTURE_REFUSED', `has ${bytes.byteLength} bytes, at most ${MAX_PICTURE_BYTES} are taken`);
@@ -58,6 +61,10 @@ async function convert(bytes: Uint8Array): Promise<HandedIn> {
   const picture = sharp(bytes, { failOn: 'error', limitInputPixels: MAX_PIXELS, pages: 1 });
   const { width, height } = await picture.metadata();
   if (Math.min(width, height) < SHORTEST_SIDE) throw new PictureError('PICTURE_REFUSED', `has ${width} x ${height} pixels, at least ${SHORTEST_SIDE} each way are needed`);
+  const times = Math.max(width, height) / Math.min(width, height);
+  if (times > LONGEST_TO_SHORTEST) {
+    throw new PictureError('PICTURE_REFUSED', `has ${width} x ${height} pixels: it may be at most ${LONGEST_TO_SHORTEST} times as long as wide`);
+  }
   const { data, info } = await picture
     .rotate()
     .resize({ width: LONGEST_SIDE, height: LONGEST_SIDE, fit: 'inside', withoutEnlargement: true })
@@ -65,7 +72,9 @@ async function convert(bytes: Uint8Array): Promise<HandedIn> {
     .timeout({ seconds: 10 })
     .jpeg({ quality: 85 })
     .toBuffer({ resolveWithObject: true });
-  return { jpeg: data, width: info.width, height: info.height };
+  if (!isNarrow(info.width, info.height)) return { jpeg: data, width: info.width, height: info.height };
+  const widened = await sharp(data).extend(widening(info.width, info.height)).jpeg({ quality: 85 }).toBuffer({ resolveWithObject: true });
+  return { jpeg: widened.data, width: widened.info.width, height: widened.info.height };
 }
 
 function isPicture(bytes: Uint8Array): boolean {

@@ -10,7 +10,7 @@ export type KeyStatus = (typeof KEY_STATUSES)[number];
 export const CIRCUIT_STATES = ['closed', 'open', 'half-open'] as const;
 export type CircuitState = (typeof CIRCUIT_STATES)[number];
 /** How a call to the model ended. */
-export type LlmCallStatus = 'success' | 'timeout' | 'rate_limited' | 'rejected' | 'provider_error' | 'unreadable';
+export type LlmCallStatus = 'success' | 'timeout' | 'rate_limited' | 'rejected' | 'provider_error' | 'unreadable' | 'content_refused';
 /** How an assessment ended: judged by the model or by rules, or not at all. */
 export type AssessmentOutcome = 'vlm' | 'rules' | 'unknown';
 
@@ -39,7 +39,8 @@ export interface Metrics {
   llmCall(status: LlmCallStatus, latencySeconds: number): void;
   /** Tokens and cost of one call. */
   llmUsage(keyId: string, promptTokens: number, completionTokens: number, cost: number): void;
-  assessment(outcome: AssessmentOutcome): void;
+  /** `disputed`: the model's level was more than one step below what was measured. Default false. */
+  assessment(outcome: AssessmentOutcome, disputed?: boolean): void;
   /** Work that was left out on purpose. `count`: default 1. */
   shed(cameraId: CameraId, what: ShedWhat, reason: ShedReason, count?: number): void;
   /** From the frame's arrival to the push of its aggregate. */
@@ -111,6 +112,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const llmTokens = counter('llm_tokens_total', 'Tokens of calls to the model, as the provider counts them', ['key', 'kind']);
   const llmCost = counter('llm_cost_total', 'Cost of calls to the model, by the prices of the key file', ['key']);
   const assessments = counter('assessments_total', 'Answered assessments, by who judged', ['outcome']);
+  const disputed = counter('assessments_disputed_total', 'Judgements of the model more than one step below what was measured');
   const shed = counter('shed_total', 'Detections and groups left out on purpose, least dangerous first', ['camera_id', 'what', 'reason']);
   const endToEnd = histogram('end_to_end_latency_seconds', 'From a frame\'s arrival to the push of its aggregate', [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 2.5, 3, 5, 10, 35]);
   const redisPush = histogram('redis_push_seconds', 'From NATS having an aggregate to Redis having pushed it', [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 1, 10]);
@@ -174,7 +176,10 @@ export function createMetrics(options: MetricsOptions): Metrics {
       llmTokens.inc({ key, kind: 'completion' }, completionTokens);
       llmCost.inc({ key }, cost);
     },
-    assessment: (outcome) => assessments.inc({ outcome }),
+    assessment: (outcome, isDisputed = false) => {
+      assessments.inc({ outcome });
+      if (isDisputed) disputed.inc();
+    },
     shed: (cameraId, what, reason, count = 1) => shed.inc({ camera_id: limit('camera', cameraId), what, reason }, count),
     endToEnd: (seconds) => endToEnd.observe(Math.max(0, seconds)),
     redisPush: (seconds) => redisPush.observe(Math.max(0, seconds)),

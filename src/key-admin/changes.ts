@@ -6,7 +6,7 @@ import { parseJson } from '../storage/json.ts';
 import { KeyAdminError } from './errors.ts';
 
 /** What may be changed of a key that exists. Neither the key itself nor where it is sent to. */
-export const KeyPatch = ApiKeyEntry.pick({ qps_limit: true, rpm_limit: true, tpm_limit: true, priority: true, enabled: true, max_in_flight: true, quota_group: true, price_per_1k_input: true, price_per_1k_output: true })
+export const KeyPatch = ApiKeyEntry.pick({ qps_limit: true, rpm_limit: true, tpm_limit: true, priority: true, enabled: true, max_in_flight: true, quota_group: true, price_per_1k_input: true, price_per_1k_output: true, max_output_tokens: true, extra_body: true })
   .extend({
     // Without the defaults of the file: what is not named stays.
     qps_limit: ApiKeyEntry.shape.qps_limit.unwrap(),

@@ -31,7 +31,10 @@ type Verdict = 'works' | 'fails' | 'silent';
 const VERDICT: Readonly<Record<CallOutcomeKind, Verdict>> = {
   ok: 'works',
   unreadable: 'works',
+  'content-refused': 'works',
   'rejected-request': 'works',
+  'stepped-down': 'works',
+  misconfigured: 'silent',
   timeout: 'fails',
   'server-error': 'fails',
   network: 'fails',

@@ -17,6 +17,29 @@ export type ResponseFormat = z.infer<typeof ResponseFormat>;
 export const Pacing = z.enum(['none', 'even']);
 export type Pacing = z.infer<typeof Pacing>;
 
+/** The longest answer asked for; providers cut it off there. */
+export const DEFAULT_OUTPUT_TOKENS = 600;
+
+/** Fields that make a call this call; nobody's extra body may hold them. */
+const OWN_FIELDS = ['messages', 'model', 'stream', 'stream_options'] as const;
+/** As JSON. */
+const LARGEST_EXTRA_BODY = 4_096;
+const MOST_EXTRA_FIELDS = 32;
+
+/** Further fields of every request's body with this key, as the provider documents them. */
+export const ExtraBody = z
+  .record(z.string().regex(/^[A-Za-z][A-Za-z0-9_.-]{0,63}$/u, 'must be a field name'), z.json())
+  .superRefine((fields, context) => {
+    const names = Object.keys(fields);
+    const own = OWN_FIELDS.find((name) => names.includes(name));
+    if (own !== undefined) context.addIssue({ code: 'custom', message: `must not hold ${own}: Gantry sets it` });
+    if (names.length > MOST_EXTRA_FIELDS) context.addIssue({ code: 'custom', message: `must have at most ${MOST_EXTRA_FIELDS} fields` });
+    else if (JSON.stringify(fields).length > LARGEST_EXTRA_BODY)
+      context.addIssue({ code: 'custom', message: `must have at most ${LARGEST_EXTRA_BODY} characters as JSON` });
+  });
+export type ExtraBody = z.infer<typeof ExtraBody>;
+export const MaxOutputTokens = z.int().min(16).max(32_768);
+
 const BaseUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).max(2_000);
 
 export const ApiKeyEntry = z.strictObject({
@@ -47,6 +70,10 @@ export const ApiKeyEntry = z.strictObject({
   base_url: BaseUrl.optional(),
   model: z.string().min(1).max(200).optional(),
   response_format: ResponseFormat.optional(),
+  /** Tokens of an answer at most, those of its reasoning among them; default 600. */
+  max_output_tokens: MaxOutputTokens.optional(),
+  /** Fields added to the body of every call, such as `enable_thinking: false`. */
+  extra_body: ExtraBody.optional(),
   /** Cost of 1,000 tokens, in whatever currency `daily_budget` is in. Without a price calls count as free. */
   price_per_1k_input: z.number().min(0).max(10_000).optional(),
   price_per_1k_output: z.number().min(0).max(10_000).optional(),

@@ -1,5 +1,5 @@
-import type { ResponseFormat, KeyStrategy, Pacing, SchedulerSection } from './config.schema.ts';
-import { KeyFile, type ApiKeyEntry } from './config.schema.ts';
+import type { ExtraBody, ResponseFormat, KeyStrategy, Pacing, SchedulerSection } from './config.schema.ts';
+import { DEFAULT_OUTPUT_TOKENS, KeyFile, type ApiKeyEntry } from './config.schema.ts';
 import { KeyError } from './errors.ts';
 import { Secret } from './secret.ts';
 import { ASSUMED_CALL } from './token-estimate.ts';
@@ -22,6 +22,9 @@ export interface KeySpec {
   readonly baseUrl: string;
   readonly model: string;
   readonly responseFormat: ResponseFormat;
+  readonly maxOutputTokens: number;
+  /** Null: none. */
+  readonly extraBody: ExtraBody | null;
 }
 
 export interface KeyConfig {
@@ -85,6 +88,8 @@ const toSpec = (entry: ApiKeyEntry, file: KeyFile, secret: string): KeySpec => (
   baseUrl: entry.base_url ?? file.base_url,
   model: entry.model ?? file.model,
   responseFormat: entry.response_format ?? file.response_format,
+  maxOutputTokens: entry.max_output_tokens ?? DEFAULT_OUTPUT_TOKENS,
+  extraBody: entry.extra_body ?? null,
 });
 
 /** The key with its variables filled in; null, and a warning, when one is unset or empty. */

@@ -52,15 +52,27 @@ export class FailureRate {
 export const cooldownMs = (policy: CooldownPolicy, rate: number): number =>
   policy.adaptive ? Math.round(policy.minMs + (policy.maxMs - policy.minMs) * rate) : policy.flatMs;
 
-/** A provider's Retry-After is honoured, but not beyond this: a bad header must not take a key away for good. */
+/** A provider's wait is honoured, but not beyond this: a bad value must not take a key away for good. */
 export const LONGEST_RETRY_AFTER_MS = 3_600_000;
+/** A day's limit may last until the day is over, and an hour of summer time. */
+export const LONGEST_DAY_REST_MS = 25 * 3_600_000;
+
+/** A wait that a provider asks for, in ms, at most an hour. */
+export const boundedWaitMs = (waitMs: number): number => Math.min(LONGEST_RETRY_AFTER_MS, Math.max(0, Math.ceil(waitMs)));
 
 /**
- * Rest after a 429: what the provider asks for. When it asks for nothing: after a ramp the shortest rest (the rate was
- * fine, only its rise was not), for a spent quota the longest, else as after any failure.
+ * Rest after a limit was reached: what the provider asks for. When it asks for nothing: after a ramp, or with too many
+ * calls open, the shortest rest (the rate itself was fine), for a spent quota or day the longest, else as after any
+ * failure.
  */
-export function rateLimitCooldownMs(policy: CooldownPolicy, rate: number, retryAfterMs: number | null, limit: LimitKind): number {
-  if (retryAfterMs !== null) return Math.min(LONGEST_RETRY_AFTER_MS, Math.max(0, Math.ceil(retryAfterMs)));
-  if (limit === 'ramp') return policy.minMs;
-  return limit === 'quota' ? policy.maxMs : cooldownMs(policy, rate);
+export function rateLimitCooldownMs(
+  policy: CooldownPolicy,
+  rate: number,
+  retryAfterMs: number | null,
+  limit: LimitKind,
+): number {
+  if (retryAfterMs !== null && limit === 'day') return Math.min(LONGEST_DAY_REST_MS, Math.max(0, Math.ceil(retryAfterMs)));
+  if (retryAfterMs !== null) return boundedWaitMs(retryAfterMs);
+  if (limit === 'ramp' || limit === 'concurrency') return policy.minMs;
+  return limit === 'quota' || limit === 'day' ? policy.maxMs : cooldownMs(policy, rate);
 }

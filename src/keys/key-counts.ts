@@ -7,11 +7,15 @@ export class KeyCounts {
   rateLimited = 0;
   abandoned = 0;
   expired = 0;
+  /** Calls refused for one parameter. */
+  steppedDown = 0;
   lastErrorCode: string | null = null;
 
   add(outcome: CallOutcomeKind): void {
     if (outcome === 'abandoned') this.abandoned++;
     else if (outcome === 'ok') this.success++;
+    // The provider works and so does the key: no failure of either.
+    else if (outcome === 'stepped-down') this.steppedDown++;
     else {
       this.failed++;
       if (outcome === 'rate-limited') this.rateLimited++;

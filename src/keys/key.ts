@@ -1,6 +1,6 @@
 import { budgetOf, sameAccess } from './account.ts';
 import type { Circuit, CircuitMark } from './circuit.ts';
-import { cooldownMs, FailureRate, rateLimitCooldownMs } from './cooldown.ts';
+import { boundedWaitMs, cooldownMs, FailureRate, rateLimitCooldownMs } from './cooldown.ts';
 import type { KeySpec } from './config.ts';
 import { KeyCounts } from './key-counts.ts';
 import { MINUTE_MS, SECOND_MS, type SlidingWindows, type Spending } from './limits.ts';
@@ -12,7 +12,13 @@ import type { KeyStats, KeyStatus, KeyView, PoolSettings } from './pool.types.ts
 const iso = (at: number): string => new Date(at).toISOString();
 
 /** Outcomes by which the provider shows that it serves the key. */
-const PROVES: ReadonlySet<CallOutcome['kind']> = new Set(['ok', 'unreadable', 'rejected-request']);
+const PROVES: ReadonlySet<CallOutcome['kind']> = new Set([
+  'ok',
+  'unreadable',
+  'content-refused',
+  'rejected-request',
+  'stepped-down',
+]);
 
 /** What the key has to know of a lease when it ends. */
 export interface LeaseMark extends TrialMark {
@@ -222,11 +228,21 @@ export class PooledKey {
         return null;
       case 'ok':
       case 'unreadable':
+      case 'content-refused':
       case 'rejected-request':
+      case 'stepped-down':
         this.#proved(now);
         return null;
       case 'rejected-key':
-        this.#probation.refuse(`the provider refused the key (${outcome.status})`, now);
+        this.#probation.refuse(
+          outcome.why === 'arrears'
+            ? `arrears: the account is not paid (${outcome.status})`
+            : `the provider refused the key (${outcome.status})`,
+          now,
+        );
+        return null;
+      case 'misconfigured':
+        this.#probation.refuse(`configuration: ${outcome.message}`, now);
         return null;
       case 'rate-limited': {
         this.#rate.add(true, now);
@@ -236,9 +252,14 @@ export class PooledKey {
       }
       case 'timeout':
       case 'server-error':
-      case 'network':
+      case 'network': {
         if (blame === 'key' && counts) this.#fail(now);
-        return null;
+        const waitMs = outcome.kind === 'server-error' ? (outcome.retryAfterMs ?? null) : null;
+        if (waitMs === null) return null;
+        const until = now + boundedWaitMs(waitMs);
+        this.limitUntil(until);
+        return until;
+      }
     }
   }
 
@@ -295,9 +316,25 @@ export class PooledKey {
   }
 
   /** For administration: as `stats`, with the entry's other fields. Never the secret. */
-  view(now: number, spreadMs: number | null): KeyView {
-    const { enabled, secret, baseUrl, responseFormat, maxInFlight } = this.#spec;
-    return { ...this.stats(now), enabled, drained: this.#drained, switched_off: this.#switchedOff, fingerprint: secret.fingerprint(), base_url: baseUrl, response_format: responseFormat, max_in_flight: maxInFlight, on_trial: this.onTrial, spread_ms: spreadMs, probe_at: this.#probation.refusal === null ? null : iso(this.#probation.refusal.probeAt) };
+  view(now: number, spreadMs: number | null, adaptations: readonly string[]): KeyView {
+    const { enabled, secret, baseUrl, responseFormat, maxOutputTokens, extraBody, maxInFlight } = this.#spec;
+    const { refusal } = this.#probation;
+    return {
+      ...this.stats(now),
+      enabled,
+      drained: this.#drained,
+      switched_off: this.#switchedOff,
+      fingerprint: secret.fingerprint(),
+      base_url: baseUrl,
+      response_format: responseFormat,
+      max_output_tokens: maxOutputTokens,
+      extra_body: extraBody,
+      adaptations,
+      max_in_flight: maxInFlight,
+      on_trial: this.onTrial,
+      spread_ms: spreadMs,
+      probe_at: refusal === null ? null : iso(refusal.probeAt),
+    };
   }
 
   stats(now: number): KeyStats {

@@ -1,6 +1,7 @@
 import type { CircuitStats } from './circuit.ts';
 import type { KeyStrategy } from './config.schema.ts';
 import type { PooledKey } from './key.ts';
+import type { ModelStats } from './model-record.ts';
 import type { CallOutcomeKind } from './outcome.ts';
 import type { KeyChange, KeyPoolStats, KeyStatus, RefusalReason } from './pool.types.ts';
 import type { LimitMode } from './shared/gate.ts';
@@ -14,6 +15,7 @@ interface PoolCounts {
   readonly lateSettlements: number;
   readonly permitsInHand: number;
   readonly circuits: readonly CircuitStats[];
+  readonly models: readonly ModelStats[];
 }
 
 /** The pool in figures, named as the HTTP contract names them. */
@@ -40,6 +42,7 @@ export function poolStats(pooled: readonly PooledKey[], strategy: KeyStrategy, w
     late_settlements: counts.lateSettlements,
     permits_in_hand: counts.permitsInHand,
     keys,
+    models: counts.models,
     circuits: counts.circuits,
   };
 }

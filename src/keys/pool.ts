@@ -2,12 +2,13 @@ import { budgetOf } from './account.ts';
 import { Arrivals } from './arrivals.ts';
 import type { Circuit, CircuitStats } from './circuit.ts';
 import { Circuits } from './circuits.ts';
-import type { KeyStrategy } from './config.schema.ts';
+import { DEFAULT_OUTPUT_TOKENS, type KeyStrategy } from './config.schema.ts';
 import type { KeySpec } from './config.ts';
 import { demandOf } from './demand.ts';
 import { leastGuardMs, TransitWays, type TransitSample } from './guard.ts';
 import { PooledKey } from './key.ts';
 import { Lease } from './lease.ts';
+import { ModelRecords } from './model-record.ts';
 import { LimitMemory } from './limits.ts';
 import { budgetLimits, changesOf, movesOf } from './live.ts';
 import type { Blame, CallOutcome } from './outcome.ts';
@@ -54,6 +55,7 @@ export class KeyPool {
   readonly #arrivals: Arrivals;
   readonly #circuits: Circuits;
   readonly #estimates = new TokenEstimates();
+  readonly #models = new ModelRecords();
   #lastIndex = -1;
   #granted = 0;
   #lateSettlements = 0;
@@ -100,6 +102,7 @@ export class KeyPool {
     this.#ways.keep(new Set(specs.map((spec) => spec.baseUrl)));
     this.#circuits.keep(specs);
     this.#estimates.keep(specs);
+    this.#models.keep(specs);
     return { summary: { ...changesOf(before, specs), strategy }, step: this.advance(now) };
   }
 
@@ -119,7 +122,7 @@ export class KeyPool {
 
   /** Every key for administration, in the order of the configuration. */
   view(now: number): readonly KeyView[] {
-    return this.#keys.map((key) => key.view(now, this.#ways.spreadMs(key.spec.baseUrl, now)));
+    return this.#keys.map((key) => key.view(now, this.#ways.spreadMs(key.spec.baseUrl, now), this.#models.adaptations(key.spec)));
   }
 
   /** Keys that are meant to be used, whatever the provider says of them. */
@@ -164,9 +167,18 @@ export class KeyPool {
 
   /**
    * Books how the call under a lease ended. A second settlement, or one after expiry, changes nothing and is counted.
-   * `used`: as the provider counted; null when it did not say.
+   * `used`: as the provider counted; null when it did not say. `adaptations`: how the call differed from the plain one;
+   * null when that is not known.
    */
-  settle(leaseId: string, outcome: CallOutcome, now: number, blame: Blame = 'key', transit: TransitSample | null = null, used: CallTokens | null = null): PoolStep {
+  settle(
+    leaseId: string,
+    outcome: CallOutcome,
+    now: number,
+    blame: Blame = 'key',
+    transit: TransitSample | null = null,
+    used: CallTokens | null = null,
+    adaptations: readonly string[] | null = null,
+  ): PoolStep {
     const lease = this.#leases.get(leaseId);
     if (lease === undefined) {
       this.#lateSettlements++;
@@ -174,6 +186,7 @@ export class KeyPool {
     }
     this.#leases.delete(leaseId);
     const { key, mark } = lease;
+    this.#models.settled(key.spec, outcome, adaptations, now);
     if (transit !== null) this.#arrivals.measured(lease, transit, now);
     if (used !== null) this.#estimates.learn(key.spec, lease.bound, used, now);
     if (outcome.kind === 'abandoned' && lease.sentAt === null) lease.refund();
@@ -238,6 +251,7 @@ export class KeyPool {
       lateSettlements: this.#lateSettlements,
       permitsInHand: this.#gate?.inHand ?? 0,
       circuits: this.#circuits.stats(now),
+      models: this.#models.stats(this.#keys.filter((key) => key.wanted).map((key) => key.spec), now),
     });
   }
 
@@ -261,7 +275,7 @@ export class KeyPool {
 
   /** From here on it is asked when a call of this waiter could go out. */
   #sizeCalls(waiter: Waiter, now: number): void {
-    for (const key of this.#limitedByTokens) key.callTokens = this.#estimates.most(key.spec, waiter.tokens, now);
+    for (const key of this.#limitedByTokens) key.callTokens = this.#estimates.most(key.spec, boundOf(waiter.tokens, key.spec), now);
   }
 
   /** Does `work`, which may open or close this circuit, and tells the keys when it did. */
@@ -307,10 +321,12 @@ export class KeyPool {
     this.#granted++;
     const leaseId = `${this.#leasePrefix}-${this.#granted}`;
     const ticket = this.#gate?.take(key.budget, now, key.callTokens) ?? null;
-    const hold = key.spending.tokens.reserve(this.#estimates.most(key.spec, waiter.tokens, now));
-    this.#leases.set(leaseId, new Lease({ key, mark, windows: key.windows, hold, ticket, bound: waiter.tokens, expiresAt: now + this.#settings.leaseMs }));
-    const { name, secret, baseUrl, model, responseFormat } = key.spec;
-    return { kind: 'granted', leaseId, keyName: name, secret, baseUrl, model, responseFormat, grantedAt: now, trial: mark.trial || mark.circuit.trial };
+    const bound = boundOf(waiter.tokens, key.spec);
+    const hold = key.spending.tokens.reserve(this.#estimates.most(key.spec, bound, now));
+    this.#leases.set(leaseId, new Lease({ key, mark, windows: key.windows, hold, ticket, bound, expiresAt: now + this.#settings.leaseMs }));
+    const { name, secret, baseUrl, model, responseFormat, maxOutputTokens, extraBody } = key.spec;
+    const trial = mark.trial || mark.circuit.trial;
+    return { kind: 'granted', leaseId, keyName: name, secret, baseUrl, model, responseFormat, maxOutputTokens, extraBody, grantedAt: now, trial };
   }
 
   /** Tells the windows once when the lease's call left, or by when it must have. */
@@ -351,3 +367,9 @@ export class KeyPool {
     return wake === Infinity ? null : wake;
   }
 }
+
+/** The bound of a call with this key: its answers may be longer than the asker knows. */
+const boundOf = (asked: CallTokens, { maxOutputTokens }: KeySpec): CallTokens => ({
+  prompt: asked.prompt,
+  completion: asked.completion + maxOutputTokens - DEFAULT_OUTPUT_TOKENS,
+});

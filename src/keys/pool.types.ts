@@ -1,8 +1,10 @@
 import type { Priority } from '../messages/task.ts';
 import type { CircuitStats } from './circuit.ts';
 import type { CooldownPolicy } from './cooldown.ts';
-import type { KeyStrategy, ResponseFormat, SchedulerSection } from './config.schema.ts';
-import type { CallOutcomeKind } from './outcome.ts';
+import type { ExtraBody, KeyStrategy, ResponseFormat, SchedulerSection } from './config.schema.ts';
+import type { ModelStats } from './model-record.ts';
+import type { TransitSample } from './guard.ts';
+import type { Blame, CallOutcome, CallOutcomeKind } from './outcome.ts';
 import type { LimitMode } from './shared/gate.ts';
 import type { Secret } from './secret.ts';
 import type { CallTokens } from './tokens.ts';
@@ -58,6 +60,8 @@ export interface LeaseGrant {
   readonly baseUrl: string;
   readonly model: string;
   readonly responseFormat: ResponseFormat;
+  readonly maxOutputTokens: number;
+  readonly extraBody: ExtraBody | null;
   readonly grantedAt: number;
   /** A trial of a key that rested or was refused, or of its provider: when it fails for their sake, the task is owed another attempt. */
   readonly trial: boolean;
@@ -77,6 +81,19 @@ export interface LeaseRefusal {
   readonly message: string;
 }
 export type LeaseReply = LeaseGrant | LeaseRefusal;
+
+/** How the call under a lease ended. */
+export interface Settlement {
+  readonly leaseId: string;
+  readonly outcome: CallOutcome;
+  /** Default: the key. */
+  readonly blame?: Blame;
+  readonly transit?: TransitSample | null;
+  /** As the provider counted; absent or null when it did not say: then what was reserved counts. */
+  readonly tokens?: CallTokens | null;
+  /** How the call differed from the plain one; absent or null when that is not known. */
+  readonly adaptations?: readonly string[] | null;
+}
 
 /** A key that a settlement made rest, disabled or enabled. */
 export interface KeyChange {
@@ -144,6 +161,10 @@ export interface KeyView extends KeyStats {
   readonly fingerprint: string;
   readonly base_url: string;
   readonly response_format: ResponseFormat;
+  readonly max_output_tokens: number;
+  readonly extra_body: ExtraBody | null;
+  /** How calls differ from the plain one, as its endpoint and model refused that. */
+  readonly adaptations: readonly string[];
   readonly max_in_flight: number | null;
   /** One call at a time until one succeeds: back from a rest, or refused by the provider. */
   readonly on_trial: boolean;
@@ -184,6 +205,8 @@ export interface KeyPoolStats {
   /** Permits of limits shared over Redis that no call has used yet. */
   readonly permits_in_hand: number;
   readonly keys: readonly KeyStats[];
+  /** One for each endpoint and model. */
+  readonly models: readonly ModelStats[];
   /** One for each provider, see {@link Circuit}. */
   readonly circuits: readonly CircuitStats[];
 }

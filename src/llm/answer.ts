@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { RISK_LEVELS, worstRisk, type GroupAssessment, type RiskLevel } from '../messages/assessment.ts';
+import { RISK_LEVELS, type GroupAssessment } from '../messages/assessment.ts';
 import type { AssessmentTask } from '../messages/task.ts';
-import { jsonValuesIn } from './json-in-text.ts';
 
-const MAX_TYPES = 3;
-const MAX_TYPE_LENGTH = 60;
-const MAX_DESCRIPTION = 500;
+export const MAX_TYPES = 3;
+export const MAX_TYPE_LENGTH = 60;
+export const MAX_DESCRIPTION = 500;
+const MOST_IDS = 1_000;
 
 /**
  * What the model answers about one group. This one schema is sent with the request (structured output) and checks
@@ -26,26 +26,6 @@ const { $schema: _dialect, ...answerJsonSchema } = z.toJSONSchema(Answer);
 /** The schema as JSON Schema, for `response_format`. */
 export const ANSWER_JSON_SCHEMA: Record<string, unknown> = answerJsonSchema;
 
-export type ReadAnswer =
-  | { readonly ok: true; readonly answer: Answer }
-  | { readonly ok: false; readonly code: 'unreadable-answer'; readonly message: string };
-
-/**
- * Reads a model's text: plain JSON, JSON in a code fence or amid prose; the flat shape of {@link Answer} or a wrapper
- * `{hasDangerousDriving, maxRiskLevel, results: [...]}`. Where the text holds several answers the worst counts. A
- * level is taken only from a level word; any other word is `unknown`, and so is an answer that contradicts itself.
- * `none` comes from nothing but a JSON that says so.
- */
-export function readAnswer(text: string): ReadAnswer {
-  const found = jsonValuesIn(text).flatMap((value) => fromValue(value) ?? []);
-  const worst = worstOf(found);
-  if (worst === undefined) {
-    return { ok: false, code: 'unreadable-answer', message: text.trim() === '' ? 'the answer is empty' : 'the answer holds no JSON of the shape asked for' };
-  }
-  const checked = Answer.safeParse(worst);
-  return checked.success ? { ok: true, answer: checked.data } : { ok: false, code: 'unreadable-answer', message: checked.error.issues[0]?.message ?? 'the answer breaks the schema' };
-}
-
 /** The judgement of the task's group; objects that are not in the group are left out. */
 export function toGroupAssessment(answer: Answer, task: AssessmentTask): GroupAssessment {
   const members = new Set(task.members.map((member) => member.objectId));
@@ -58,89 +38,57 @@ export function toGroupAssessment(answer: Answer, task: AssessmentTask): GroupAs
   };
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** A field by its name, or by the same name in snake case. */
-function field(fields: Fields, name: string): unknown {
-  if (Object.hasOwn(fields, name)) return fields[name];
-  const snake = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-  return Object.hasOwn(fields, snake) ? fields[snake] : undefined;
-}
-
-function fromValue(value: unknown): Answer | undefined {
-  if (Array.isArray(value)) return worstOf(value.flatMap((entry) => (isFields(entry) ? (fromFlat(entry) ?? []) : [])));
-  if (!isFields(value)) return undefined;
-  return field(value, 'riskLevel') === undefined ? fromWrapper(value) : fromFlat(value);
-}
-
-function fromFlat(fields: Fields): Answer | undefined {
-  const word = field(fields, 'riskLevel');
-  if (word === undefined) return undefined;
-  const stated = levelOf(word);
-  const riskLevel = contradicts(field(fields, 'hasDangerousDriving'), stated) ? 'unknown' : stated;
-  const triggerObjectIds = idsOf(field(fields, 'triggerObjectIds'));
+/**
+ * An answer of this level with what else was said, by plain names of fields. Nearly right values are bent: percentages,
+ * single texts, ids as text. The rest is left out.
+ */
+export function answerOf(riskLevel: Answer['riskLevel'], fields: ReadonlyMap<string, unknown>): Answer {
+  const first = (...names: readonly string[]): unknown => names.map((name) => fields.get(name)).find((value) => value !== undefined && value !== null);
+  const triggerObjectIds = idsOf(first('triggerobjectids', 'objectids', 'ids'));
   return {
     riskLevel,
-    confidence: confidenceOf(field(fields, 'confidence')),
-    riskTypes: riskLevel === 'none' ? [] : typesOf(field(fields, 'riskTypes')),
-    description: textOf(field(fields, 'description'), MAX_DESCRIPTION),
-    dangerObjectCount: countOf(field(fields, 'dangerObjectCount')) ?? triggerObjectIds.length,
+    confidence: confidenceOf(first('confidence', '置信度')),
+    riskTypes: riskLevel === 'none' ? [] : typesOf(first('risktypes', 'risktype', '风险类型')),
+    description: textOf(first('description', 'desc', '描述', '说明'), MAX_DESCRIPTION),
+    dangerObjectCount: countOf(first('dangerobjectcount')) ?? triggerObjectIds.length,
     triggerObjectIds,
   };
 }
 
-function fromWrapper(fields: Fields): Answer | undefined {
-  const results = field(fields, 'results');
-  const most = field(fields, 'maxRiskLevel');
-  const flag = field(fields, 'hasDangerousDriving');
-  if (!Array.isArray(results) && most === undefined) return undefined;
-  const entries = Array.isArray(results) ? results.map((entry) => (isFields(entry) ? (fromFlat(entry) ?? blank('unknown')) : blank('unknown'))) : [];
-  const worst = worstOf(entries);
-  const levels: RiskLevel[] = entries.map((entry) => entry.riskLevel);
-  if (most !== undefined) levels.push(levelOf(most));
-  // Nothing listed and no level: only an outspoken "nothing dangerous" is one.
-  if (levels.length === 0) levels.push(flag === false ? 'none' : 'unknown');
-  const level = worstRisk(levels);
-  return { ...(worst ?? blank(level)), riskLevel: contradicts(flag, level) ? 'unknown' : level };
-}
-
-const blank = (riskLevel: RiskLevel): Answer => ({ riskLevel, confidence: 0, riskTypes: [], description: '', dangerObjectCount: 0, triggerObjectIds: [] });
-
-/** "There is dangerous driving" beside a level that says there is not. The other way round the level stands. */
-const contradicts = (flag: unknown, level: RiskLevel): boolean => flag === true && (level === 'none' || level === 'low');
-
-function worstOf(answers: readonly Answer[]): Answer | undefined {
-  const level = worstRisk(answers.map((answer) => answer.riskLevel));
-  return answers.find((answer) => answer.riskLevel === level);
-}
-
-const LEVEL_WORDS: Readonly<Record<string, RiskLevel>> = { none: 'none', low: 'low', medium: 'medium', high: 'high', 无: 'none', 低: 'low', 中: 'medium', 高: 'high' };
-
-function levelOf(word: unknown): RiskLevel {
-  if (typeof word !== 'string') return 'unknown';
-  const plain = word.trim().toLowerCase().replace(/\s*(risk|风险)$/u, '');
-  return Object.hasOwn(LEVEL_WORDS, plain) ? (LEVEL_WORDS[plain] ?? 'unknown') : 'unknown';
-}
-
 /** A share from 0 to 1; a number up to 100, or a text with a percent sign, is taken as a percentage. */
 function confidenceOf(value: unknown): number {
-  const percent = typeof value === 'string' && value.trim().endsWith('%');
-  const number = typeof value === 'number' ? value : typeof value === 'string' ? Number.parseFloat(value) : Number.NaN;
-  const share = percent || number > 1 ? number / 100 : number;
-  return share >= 0 && share <= 1 ? share : 0;
+  if (typeof value === 'string') return confidenceOfText(value.slice(0, 64).normalize('NFKC').trim());
+  const number = typeof value === 'number' ? value : Number.NaN;
+  return shareOf(number > 1 ? number / 100 : number);
 }
 
-const textOf = (value: unknown, length: number): string => (typeof value === 'string' ? value.trim().slice(0, length) : '');
+function confidenceOfText(text: string): number {
+  const [, whole, of, percent] = /^[^\d]{0,3}(\d{1,3}(?:[.,]\d{1,9})?)(?:\s?\/\s?(\d{1,3}))?\s?(%)?/.exec(text) ?? [];
+  const number = Number.parseFloat((whole ?? '').replace(',', '.'));
+  if (of !== undefined) return shareOf(number / Number(of));
+  return shareOf(percent === '%' || number > 1 ? number / 100 : number);
+}
+
+const shareOf = (number: number): number => (number >= 0 && number <= 1 ? number : 0);
+
+/** Control characters, and marks that turn the direction of writing, have no place in logs and pages. */
+// eslint-disable-next-line no-control-regex
+const UNSHOWN = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069\uFEFF]+/g;
+
+/** Bounded before it is looked at. */
+const textOf = (value: unknown, length: number): string =>
+  typeof value === 'string' ? value.trim().slice(0, length).replace(UNSHOWN, ' ').toWellFormed().trim() : '';
 
 function typesOf(value: unknown): string[] {
-  const list: unknown[] = Array.isArray(value) ? value : [value];
+  const list: readonly unknown[] = Array.isArray(value) ? value.slice(0, 50) : [value];
   return list.map((entry) => textOf(entry, MAX_TYPE_LENGTH)).filter((text) => text !== '').slice(0, MAX_TYPES);
 }
 
+/** A count or an id: a number, or a text with one such as "#12". */
 function countOf(value: unknown): number | undefined {
-  const number = typeof value === 'string' ? Number(value) : value;
+  const number = typeof value === 'string' ? Number(/^[#a-z:\s]{0,12}(\d{1,15})\b/i.exec(value)?.[1] ?? Number.NaN) : value;
   return typeof number === 'number' && Number.isSafeInteger(number) && number >= 0 ? number : undefined;
 }
 
-const idsOf = (value: unknown): number[] => (Array.isArray(value) ? value.flatMap((id) => countOf(id) ?? []) : []);
+const idsOf = (value: unknown): number[] =>
+  Array.isArray(value) ? value.slice(0, MOST_IDS).flatMap((id: unknown) => countOf(id) ?? []) : [];

@@ -1,20 +1,20 @@
-import { randomUUID } from 'node:crypto';
-import { APIError } from 'openai';
-import type { ChatCompletion, ChatCompletionCreateParamsNonStreaming } from 'openai/resources/chat/completions';
-import type { ResponseFormat } from '../keys/config.schema.ts';
+import OpenAI, { APIError } from 'openai';
+import type { ChatCompletionCreateParamsNonStreaming } from 'openai/resources/chat/completions';
+import { DEFAULT_OUTPUT_TOKENS, type ExtraBody, type ResponseFormat } from '../keys/config.schema.ts';
 import type { TransitSample } from '../keys/guard.ts';
-import type { CallOutcome } from '../keys/outcome.ts';
 import type { Secret } from '../keys/secret.ts';
 import { newSpanId } from '../messages/ids.ts';
 import { joinSignals } from '../runtime/joined-signal.ts';
-import { readAnswer, type Answer } from './answer.ts';
-import { classifyFailure, redact } from './failure.ts';
-import { createExchange } from './exchange.ts';
-import { LeanClient } from './lean-client.ts';
+import { Adaptations, type ChosenShape, differencesOf, type Wanted } from './adaptations.ts';
+import type { Answer } from './answer.ts';
+import { readCompletion, unreadOutcome } from './completion.ts';
+import { brokenCall, type Failure, redact, refusedOutcome, textOf } from './failure.ts';
 import type { Prompt } from './prompt.ts';
+import { errorInAnswer, type ProviderError, readProviderError } from './provider-error.ts';
+import { requestBody } from './request-body.ts';
+import { readBody } from './response-reader.ts';
 import { transitOf } from './transit.ts';
-import { ResponseFormats, responseFormatField, type Step } from './response-format.ts';
-import { MAX_ANSWER_TOKENS } from './token-bound.ts';
+import { CallDispatcher, createTransport, LARGEST_ANSWER_BYTES, type Transport } from './transport.ts';
 
 /** What a call needs of a key; a lease's grant has this shape. */
 export interface VlmAccess {
@@ -23,6 +23,10 @@ export interface VlmAccess {
   readonly baseUrl: string;
   readonly model: string;
   readonly responseFormat: ResponseFormat;
+  /** Default {@link DEFAULT_OUTPUT_TOKENS}. */
+  readonly maxOutputTokens?: number;
+  /** Fields added to the body; default none. */
+  readonly extraBody?: ExtraBody | null;
 }
 
 export interface VlmRequest {
@@ -39,139 +43,213 @@ export interface VlmRequest {
   readonly onSent?: (agoMs: number) => void;
 }
 
-export type VlmReply =
-  | {
-      readonly ok: true;
-      readonly answer: Answer;
-      readonly model: string;
-      readonly promptTokens: number;
-      readonly completionTokens: number;
-      /** What the provider told of the way there; null or absent when it told nothing. */
-      readonly transit?: TransitSample | null;
-      /** Milliseconds it took to read the answer. */
-      readonly parseMs?: number;
-    }
-  | {
-      readonly ok: false;
-      readonly failure: Exclude<CallOutcome, { kind: 'ok' }>;
-      /** The provider does not take this format of answer; the next call asks for another. No fault of request or key. */
-      readonly formatRefused: boolean;
-      /** As with an answer: a refused request arrived, too. */
-      readonly transit?: TransitSample | null;
-      /** Paid also when the answer cannot be read. */
-      readonly promptTokens: number;
-      readonly completionTokens: number;
-    };
+interface ReplyParts {
+  /** What the provider told of the way there; null or absent when it told nothing. A refused request arrived, too. */
+  readonly transit?: TransitSample | null;
+  /** Paid also when the answer cannot be read. */
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+  /** How the call differed from the plain one; absent when it was not made. */
+  readonly adaptations?: readonly string[];
+  /** Headers of the answer that speak of limits. */
+  readonly limits?: Readonly<Record<string, string>>;
+}
+
+export type VlmReply = ReplyParts &
+  (
+    | {
+        readonly ok: true;
+        readonly answer: Answer;
+        readonly model: string;
+        /** Milliseconds it took to read the answer. */
+        readonly parseMs?: number;
+      }
+    | {
+        readonly ok: false;
+        /** `stepped-down`: the next call will be another one, so that asking again is worth it. */
+        readonly failure: Failure;
+      }
+  );
 
 export interface VlmClient {
   /** One call, never repeated. Never rejects. */
   call(request: VlmRequest): Promise<VlmReply>;
 }
 
+export interface VlmClientOptions {
+  /** Epoch ms; default the system's clock. */
+  readonly now?: () => number;
+}
+
 /** W3C trace context: version, trace, span, flags. */
 const TRACE = 'traceparent';
+/** A streamed answer wraps each token in so many bytes at most. */
+const STREAMED_TOKEN_BYTES = 500;
+const LIMIT_HEADER = /^(?:x-)?ratelimit-|^retry-after/iu;
+const MOST_LIMITS = 12;
+/** Headers by which the library tells providers about this machine. */
+const SILENT = ['arch', 'lang', 'os', 'package-version', 'runtime', 'runtime-version', 'retry-count', 'timeout'];
+const HEADERS = {
+  'user-agent': 'Gantry',
+  ...Object.fromEntries(SILENT.map((name) => [`x-stainless-${name}`, null])),
+};
 
 /** Chat completions with a picture. Connections are kept and reused. Nothing is logged and no message carries a key. */
-export function createVlmClient(): VlmClient {
-  const formats = new ResponseFormats();
-  const exchange = createExchange();
-  /** One client for each key's name; replaced when its secret or endpoint changes, so it grows no larger than the key file. */
-  const clients = new Map<string, { readonly access: VlmAccess; readonly client: LeanClient }>();
-
-  function clientFor(access: VlmAccess): LeanClient {
-    const known = clients.get(access.keyName);
-    if (known !== undefined && known.access.secret === access.secret && known.access.baseUrl === access.baseUrl) return known.client;
-    const client = new LeanClient({ apiKey: access.secret.reveal(), baseUrl: access.baseUrl, exchange });
-    clients.set(access.keyName, { access, client });
-    return client;
-  }
+export function createVlmClient({ now = Date.now }: VlmClientOptions = {}): VlmClient {
+  const adaptations = new Adaptations(now);
+  const clients = new Clients(createTransport());
 
   async function call(request: VlmRequest): Promise<VlmReply> {
-    const { access, timeoutMs } = request;
-    const target = `${access.baseUrl} ${access.model}`;
-    const step = formats.current(target, access.responseFormat);
-    const over = joinSignals([request.signal]);
-    let timedOut = false;
-    const timer = setTimeout(() => {
-      timedOut = request.signal?.aborted !== true;
-      over.abort();
-    }, Math.max(1, Math.ceil(timeoutMs)));
-    let sentAt: number | null = null;
-    const onSent = (): void => {
-      sentAt = performance.now();
-      request.onSent?.(0);
+    const { access } = request;
+    const wanted: Wanted = {
+      responseFormat: access.responseFormat,
+      extraFields: Object.keys(access.extraBody ?? {}),
     };
-    try {
-      const headers = { [TRACE]: `00-${request.traceId}-${newSpanId()}-01` };
-      const response = await clientFor(access).complete({ headers, body: bodyOf(request, step), signal: over.signal, onSent });
-      const arrivedAt = performance.now();
-      const roundTripMs = sentAt === null ? null : arrivedAt - sentAt;
-      const completion: Partial<ChatCompletion> | null = JSON.parse(await response.text());
-      const reply = fromCompletion(completion, access);
-      return reply.ok ? { ...reply, transit: transitOf(response.headers, roundTripMs), parseMs: performance.now() - arrivedAt } : reply;
-    } catch (error) {
-      const ending = { timedOut, abandoned: request.signal?.aborted === true && !timedOut };
-      const failure = classifyFailure(error, ending, access.secret, Date.now());
-      if (failure.kind === 'ok') throw error;
-      const formatRefused = failure.kind === 'rejected-request' && formats.refused(target, access.responseFormat, step, failure.message);
-      const headers = error instanceof APIError && error.headers instanceof Headers ? error.headers : null;
-      const transit = headers === null ? null : transitOf(headers, sentAt === null ? null : performance.now() - sentAt);
-      return { ok: false, failure, formatRefused, transit, promptTokens: 0, completionTokens: 0 };
-    } finally {
-      clearTimeout(timer);
-      over.release();
+    const target = `${access.baseUrl}\n${access.model}`;
+    const chosen = adaptations.choose(target, wanted);
+    const made = await exchange(request, chosen, clients);
+    const parts = {
+      transit: made.headers === null ? null : transitOf(made.headers, made.roundTripMs),
+      adaptations: differencesOf(chosen.shape, wanted),
+      limits: made.headers === null ? {} : limitsIn(made.headers),
+      promptTokens: 0,
+      completionTokens: 0,
+    };
+    if (made.kind === 'broken') return { ok: false, failure: made.failure, ...parts };
+    if (made.kind === 'refused') {
+      const again = adaptations.refused(target, wanted, chosen, made.error);
+      const failure = again
+        ? ({ kind: 'stepped-down', message: redact(textOf(made.error), access.secret) } as const)
+        : refusedOutcome(made.error, { secret: access.secret, model: access.model, headers: made.headers, now: now() });
+      return { ok: false, failure, ...parts };
     }
+    adaptations.answered(target, wanted, chosen);
+    const readAt = performance.now();
+    const read = readCompletion(made.completion);
+    const tokens = { promptTokens: read.promptTokens, completionTokens: read.completionTokens };
+    if (!read.ok) return { ok: false, failure: unreadOutcome(read.reason, redact(read.message, access.secret)), ...parts, ...tokens };
+    return {
+      ok: true,
+      answer: read.answer,
+      model: read.model ?? access.model,
+      ...parts,
+      ...tokens,
+      parseMs: performance.now() - readAt,
+    };
   }
 
   return { call };
 }
 
-/** Stands in a body for the picture; no prompt holds it. */
-const PICTURE = randomUUID();
+interface Received {
+  readonly headers: Headers | null;
+  /** From the request's writing to the answer's headers; null when it was never written. */
+  readonly roundTripMs: number | null;
+}
 
-/**
- * The bytes of a request. The library's own writer looks at every value of a body on the way; and a picture that is part
- * of a string is copied with it again and again.
- */
-function bodyOf({ access, prompt, jpeg }: VlmRequest, step: Step): Uint8Array {
-  const body: ChatCompletionCreateParamsNonStreaming = {
-    model: access.model,
-    temperature: 0,
-    max_tokens: MAX_ANSWER_TOKENS,
-    messages: [
-      { role: 'system', content: prompt.system },
-      {
-        role: 'user',
-        content: [
-          { type: 'image_url', image_url: { url: `data:image/jpeg;base64,${PICTURE}` } },
-          { type: 'text', text: prompt.user },
-        ],
-      },
-    ],
-    ...responseFormatField(step),
+/** One exchange with the provider: a completion, an error it sent, or no answer at all. */
+type Exchanged = Received &
+  (
+    | { readonly kind: 'completion'; readonly completion: unknown }
+    | { readonly kind: 'refused'; readonly error: ProviderError }
+    | { readonly kind: 'broken'; readonly failure: Failure }
+  );
+
+async function exchange(request: VlmRequest, { shape }: ChosenShape, clients: Clients): Promise<Exchanged> {
+  const { access, timeoutMs, prompt, jpeg } = request;
+  const { maxOutputTokens = DEFAULT_OUTPUT_TOKENS, extraBody = null, model, secret } = access;
+  const over = joinSignals([request.signal]);
+  let timedOut = false;
+  const limit = Math.max(1, Math.ceil(timeoutMs));
+  const timer = setTimeout(() => {
+    timedOut = request.signal?.aborted !== true;
+    over.abort();
+  }, limit);
+  let sentAt: number | null = null;
+  const onSent = (): void => {
+    if (sentAt !== null) return;
+    sentAt = performance.now();
+    request.onSent?.(0);
   };
-  const [before = '', after = ''] = JSON.stringify(body).split(PICTURE);
-  const picture = Buffer.from(jpeg.buffer, jpeg.byteOffset, jpeg.byteLength).toString('base64');
-  const begin = Buffer.byteLength(before);
-  const bytes = Buffer.allocUnsafe(begin + picture.length + Buffer.byteLength(after));
-  bytes.write(before, 'utf8');
-  bytes.write(picture, begin, 'latin1');
-  bytes.write(after, begin + picture.length, 'utf8');
-  return bytes;
+  const largest = LARGEST_ANSWER_BYTES + (shape.stream ? maxOutputTokens * STREAMED_TOKEN_BYTES : 0);
+  const dispatcher = new CallDispatcher(clients.pool, onSent, largest);
+  let received: Received = { headers: null, roundTripMs: null };
+  try {
+    // The declared type only says whether the library would read the body, which is done here.
+    const body = requestBody({ model, prompt, jpeg, maxOutputTokens, extraBody }, shape) as ChatCompletionCreateParamsNonStreaming;
+    const response = await clients
+      .of(access)
+      .chat.completions.create(body, {
+        headers: { [TRACE]: `00-${request.traceId}-${newSpanId()}-01` },
+        signal: over.signal,
+        // Ours ends the call before; the library's would end it for its headers only.
+        timeout: limit + 60_000,
+        fetchOptions: { dispatcher },
+      })
+      .asResponse();
+    received = receivedAt(response.headers, sentAt);
+    const answer = readBody(await response.text());
+    const error = errorInAnswer(answer.kind === 'json' ? answer.value : answer.text);
+    if (error !== null) return { kind: 'refused', error, ...received };
+    if (answer.kind === 'json') return { kind: 'completion', completion: answer.value, ...received };
+    return { kind: 'broken', failure: { kind: 'unreadable', reason: 'not-a-completion', message: 'the response is not JSON' }, ...received };
+  } catch (thrown) {
+    const ending = { timedOut, abandoned: request.signal?.aborted === true && !timedOut };
+    const error = ending.timedOut || ending.abandoned ? null : errorOf(thrown, dispatcher);
+    if (thrown instanceof APIError && thrown.headers !== undefined) received = receivedAt(thrown.headers, sentAt);
+    if (error !== null) return { kind: 'refused', error, ...received };
+    return { kind: 'broken', failure: brokenCall(thrown, ending, secret), ...received };
+  } finally {
+    clearTimeout(timer);
+    over.release();
+  }
 }
 
-/** A provider's body is not trusted to have the type the library declares. */
-function fromCompletion(completion: Partial<ChatCompletion> | null, access: VlmAccess): VlmReply {
-  const tokens = { promptTokens: countOf(completion?.usage?.prompt_tokens), completionTokens: countOf(completion?.usage?.completion_tokens) };
-  const unreadable = (message: string): VlmReply => ({ ok: false, failure: { kind: 'unreadable', message: redact(message, access.secret) }, formatRefused: false, ...tokens });
-  const choice = Array.isArray(completion?.choices) ? completion.choices[0] : undefined;
-  const message: Partial<ChatCompletion['choices'][number]['message']> | null | undefined = choice?.message;
-  if (choice === undefined || message === undefined || message === null) return unreadable('the response has no message');
-  if (typeof message.refusal === 'string' && message.refusal !== '') return unreadable('the model declined to answer');
-  if (typeof message.content !== 'string') return unreadable(choice.finish_reason === 'content_filter' ? 'the content filter withheld the answer' : 'the response has no text');
-  const read = readAnswer(message.content);
-  if (!read.ok) return unreadable(choice.finish_reason === 'length' ? 'the answer was cut off' : read.message);
-  return { ok: true, answer: read.answer, model: typeof completion?.model === 'string' ? completion.model : access.model, ...tokens };
-}
+const receivedAt = (headers: Headers, sentAt: number | null): Received => ({
+  headers,
+  roundTripMs: sentAt === null ? null : performance.now() - sentAt,
+});
 
-const countOf = (value: unknown): number => (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : 0);
+const errorOf = (thrown: unknown, { errorBody }: CallDispatcher): ProviderError | null =>
+  thrown instanceof APIError && typeof thrown.status === 'number'
+    ? readProviderError(thrown.status, errorBody ?? '')
+    : null;
+
+const limitsIn = (headers: Headers): Record<string, string> =>
+  Object.fromEntries(
+    [...headers]
+      .filter(([name]) => LIMIT_HEADER.test(name))
+      .slice(0, MOST_LIMITS)
+      .map(([name, value]) => [name.toLowerCase(), value.slice(0, 60)]),
+  );
+
+/** One client of the library for each key's name, made anew when its secret or endpoint changes. */
+class Clients {
+  readonly #transport: Transport;
+  readonly #known = new Map<string, { readonly access: VlmAccess; readonly client: OpenAI }>();
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  get pool(): Transport['pool'] {
+    return this.#transport.pool;
+  }
+
+  of(access: VlmAccess): OpenAI {
+    const known = this.#known.get(access.keyName);
+    if (known?.access.secret === access.secret && known.access.baseUrl === access.baseUrl) return known.client;
+    const client = new OpenAI({
+      apiKey: access.secret.reveal(),
+      baseURL: access.baseUrl,
+      maxRetries: 0,
+      logLevel: 'off',
+      organization: null,
+      project: null,
+      defaultHeaders: HEADERS,
+      fetch: this.#transport.fetch,
+    });
+    this.#known.set(access.keyName, { access, client });
+    return client;
+  }
+}

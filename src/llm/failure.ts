@@ -1,14 +1,20 @@
-import { APIConnectionError, APIError } from 'openai';
 import type { CallOutcome, LimitKind } from '../keys/outcome.ts';
 import type { Secret } from '../keys/secret.ts';
+import { meaningOf, type Meaning } from './error-meanings.ts';
+import type { ProviderError } from './provider-error.ts';
+import { statedWaitMs } from './waits.ts';
+
+export type Failure = Exclude<CallOutcome, { kind: 'ok' }>;
 
 const LONGEST_MESSAGE = 200;
+/** Of a longer text only the beginning is looked at. */
+const LONGEST_LOOK = 4_000;
 /** Providers quote part of the key in some messages. */
 const KEY_LIKE = /\b(sk|ak|key)-[A-Za-z0-9_*.-]{4,}/gi;
 
 /** A provider's message fit for a log: short, on one line, without the key or what looks like one. */
 export const redact = (message: string, secret: Secret): string =>
-  message.replaceAll(secret.reveal(), '***').replace(KEY_LIKE, '***').replace(/\s+/g, ' ').slice(0, LONGEST_MESSAGE);
+  message.slice(0, LONGEST_LOOK).replaceAll(secret.reveal(), '***').replace(KEY_LIKE, '***').replace(/\s+/g, ' ').slice(0, LONGEST_MESSAGE);
 
 /** Which of our own clocks or wishes ended a call. */
 export interface Ending {
@@ -18,44 +24,65 @@ export interface Ending {
   readonly abandoned: boolean;
 }
 
-/** Sorts what the client threw into the outcomes a key pool knows. `now` is epoch ms, for a Retry-After given as a date. */
-export function classifyFailure(thrown: unknown, ending: Ending, secret: Secret, now: number): CallOutcome {
+/** The outcome of a call without a response: it ended here, or broke off on its way. */
+export function brokenCall(thrown: unknown, ending: Ending, secret: Secret): Failure {
   if (ending.abandoned) return { kind: 'abandoned', message: 'given up by us' };
   if (ending.timedOut) return { kind: 'timeout', message: 'no answer within the time-out' };
-  const message = redact(thrown instanceof Error ? thrown.message : String(thrown), secret);
-  if (thrown instanceof APIConnectionError) return { kind: 'network', message: redact(rootMessage(thrown), secret) };
-  if (thrown instanceof APIError && typeof thrown.status === 'number') return byStatus(thrown.status, thrown.code ?? '', message, thrown.headers, now);
-  // Broken JSON in a 200; everything else broke off while the body came.
-  if (thrown instanceof SyntaxError) return { kind: 'unreadable', message: 'the response is not JSON' };
-  return { kind: 'network', message };
+  return { kind: 'network', message: redact(thrown instanceof Error ? rootMessage(thrown) : String(thrown), secret) };
 }
 
-function byStatus(status: number, code: string, message: string, headers: unknown, now: number): CallOutcome {
-  if (status === 429) return { kind: 'rate-limited', retryAfterMs: headers instanceof Headers ? retryAfterMs(headers, now) : null, limit: limitKind(code, message), message };
-  if (status === 401 || status === 402 || status === 403) return { kind: 'rejected-key', status, message };
+/** What an outcome's message needs to know of the call. */
+export interface RefusedCall {
+  readonly secret: Secret;
+  readonly model: string;
+  readonly headers: Pick<Headers, 'get'> | null;
+  /** Epoch ms. */
+  readonly now: number;
+}
+
+/** The outcome of a call that the provider answered with an error, by what the error means. */
+export function refusedOutcome(error: ProviderError, { secret, model, headers, now }: RefusedCall): Failure {
+  const { status } = error;
+  const message = redact(textOf(error), secret);
+  const meaning = meaningOf(error);
   if (status === 408) return { kind: 'timeout', message };
-  if (status >= 500) return { kind: 'server-error', status, message };
-  return { kind: 'rejected-request', status, message };
+  const limit = LIMITS[meaning];
+  if (limit !== undefined) {
+    const retryAfterMs = statedWaitMs({ headers, wait: error.wait, message: error.message, limit, now });
+    return { kind: 'rate-limited', retryAfterMs, limit, message };
+  }
+  switch (meaning) {
+    case 'bad-key':
+      return { kind: 'rejected-key', status, why: 'bad-key', message };
+    case 'arrears':
+      return { kind: 'rejected-key', status, why: 'arrears', message };
+    case 'content':
+      return { kind: 'content-refused', message };
+    case 'model':
+      return { kind: 'misconfigured', status, message: redact(`model ${model} cannot be used: ${textOf(error)}`, secret) };
+    case 'request':
+      return { kind: 'rejected-request', status, message };
+    case 'page':
+      return { kind: 'server-error', status, message: redact(`a page came in place of an answer: ${error.message}`, secret) };
+    case 'place':
+    case 'overloaded':
+    case 'server':
+    case 'rate':
+    case 'burst':
+    case 'concurrency':
+    case 'quota':
+    case 'day': {
+      const waitMs = statedWaitMs({ headers, wait: error.wait, message: '', limit: 'rate', now });
+      return { kind: 'server-error', status, message, ...(waitMs === null ? {} : { retryAfterMs: waitMs }) };
+    }
+  }
 }
 
-/** Codes and words of OpenAI (`insufficient_quota`) and DashScope (`limit_burst_rate`, `Throttling.AllocationQuota`, ...). */
-const RAMP = /burst|ramp|(increas|ris)\w* too (quickly|fast)/i;
-const QUOTA = /insufficient[_ ]quota|allocation[_. ]?quota|free[_ ]?tier|arrear|exceeded your current quota|daily/i;
+const LIMITS: Partial<Readonly<Record<Meaning, LimitKind>>> = { rate: 'rate', burst: 'ramp', concurrency: 'concurrency', quota: 'quota', day: 'day' };
 
-/** Which limit a 429 speaks of, by its code and text. */
-export const limitKind = (code: string, message: string): LimitKind => (RAMP.test(code) || RAMP.test(message) ? 'ramp' : QUOTA.test(code) || QUOTA.test(message) ? 'quota' : 'rate');
-
-/** `retry-after-ms`, or Retry-After in seconds or as a date (RFC 9110, 10.2.3), in ms from `now`; null without a usable one. */
-export function retryAfterMs(headers: Headers, now: number): number | null {
-  const exact = Number.parseFloat(headers.get('retry-after-ms') ?? '');
-  if (exact >= 0) return exact;
-  const value = headers.get('retry-after');
-  if (value === null) return null;
-  const seconds = Number(value);
-  if (value.trim() !== '' && seconds >= 0) return seconds * 1_000;
-  const date = Date.parse(value);
-  return Number.isNaN(date) ? null : Math.max(0, date - now);
-}
+/** Status and message; the code where there is no message. */
+export const textOf = ({ status, message, codes }: ProviderError): string =>
+  `${status} ${message === '' ? (codes[0] ?? 'without a message') : message}`;
 
 /** "fetch failed" says little; what lies at the bottom says why. */
 function rootMessage(error: Error): string {

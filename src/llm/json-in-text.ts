@@ -1,64 +1,58 @@
-/** More text than this is not looked at: an answer has a few hundred characters. */
-const LONGEST_TEXT = 65_536;
-/** Opening brackets tried as the start of a value; bounds the work on a text full of them. */
-const MOST_STARTS = 32;
+import { readValue, startsValue, type Json, type JsonObject } from './tolerant-json.ts';
+
+/** Characters read for each one of the text: bounds the work on a text full of brackets. */
+const WORK = 4;
+
+export interface FoundValue {
+  readonly from: number;
+  /** Behind the closing bracket. */
+  readonly to: number;
+  /** A string of it may hold what was meant to stand beside it; what looks like a value in there is listed, too. */
+  readonly doubtful: boolean;
+  readonly value: Json;
+}
+
+export interface ValuesInText {
+  readonly found: readonly FoundValue[];
+  /** The first value that the text ends within; null when there is none. */
+  readonly open: { readonly from: number; readonly settled: JsonObject | null } | null;
+  /** Too many false starts: the rest was not looked at. */
+  readonly gaveUp: boolean;
+}
 
 /**
  * The JSON objects and arrays in a text: the whole of it, or those that stand in code fences or prose. Values inside
- * a found value are not listed again. Linear in the text, up to a fixed number of false starts.
+ * a found value are not listed again, those inside one that stays open or is doubtful are. Linear in the text.
  */
-export function jsonValuesIn(text: string): unknown[] {
-  const bounded = text.slice(0, LONGEST_TEXT);
-  const whole = parse(bounded);
-  if (whole !== undefined) return [whole];
-  const found: unknown[] = [];
-  let from = 0;
-  for (let starts = 0; starts < MOST_STARTS; starts++) {
-    const start = nextStart(bounded, from);
-    if (start < 0) break;
-    const end = endOfValue(bounded, start);
-    const value = end < 0 ? undefined : parse(bounded.slice(start, end));
-    if (value === undefined) {
-      from = start + 1;
-    } else {
-      found.push(value);
-      from = end;
+export function valuesIn(text: string): ValuesInText {
+  const found: FoundValue[] = [];
+  let open: ValuesInText['open'] = null;
+  let left = WORK * text.length;
+  for (let at = nextStart(text, 0); at >= 0;) {
+    if (left <= 0) return { found, open, gaveUp: true };
+    const read = readValue(text, at);
+    left -= read.looked;
+    let next = at + 1;
+    if (read.kind === 'value') {
+      found.push({ from: at, to: read.end, doubtful: read.doubtful, value: read.value });
+      if (!read.doubtful) next = read.end;
+    } else if (read.kind === 'open' && looksLikeJson(text, at)) {
+      open ??= { from: at, settled: read.settled };
     }
+    at = nextStart(text, next);
   }
-  return found;
+  return { found, open, gaveUp: false };
 }
 
-function parse(text: string): unknown {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? value : undefined;
-  } catch {
-    return undefined;
-  }
+const BEGINS_LIKE_JSON = /[[{｛［]\s{0,200}(?:$|\\?["'“＂]|[{[｛［]|[\p{L}_]{1,40}\s{0,9}[:：])/uy;
+
+/** A bracket in prose is no JSON that was cut. */
+function looksLikeJson(text: string, at: number): boolean {
+  BEGINS_LIKE_JSON.lastIndex = at;
+  return BEGINS_LIKE_JSON.test(text);
 }
 
 function nextStart(text: string, from: number): number {
-  for (let i = from; i < text.length; i++) if (text[i] === '{' || text[i] === '[') return i;
-  return -1;
-}
-
-/** Position after the bracket that closes the one at `start`; -1 when it stays open. Brackets in strings do not count. */
-function endOfValue(text: string, start: number): number {
-  let depth = 0;
-  let inString = false;
-  for (let i = start; i < text.length; i++) {
-    const char = text[i];
-    if (inString) {
-      if (char === '\\') i++;
-      else if (char === '"') inString = false;
-    } else if (char === '"') {
-      inString = true;
-    } else if (char === '{' || char === '[') {
-      depth++;
-    } else if (char === '}' || char === ']') {
-      depth--;
-      if (depth === 0) return i + 1;
-    }
-  }
+  for (let i = from; i < text.length; i++) if (startsValue(text[i])) return i;
   return -1;
 }

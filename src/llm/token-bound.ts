@@ -1,9 +1,7 @@
+import { DEFAULT_OUTPUT_TOKENS } from '../keys/config.schema.ts';
 import type { CallTokens } from '../keys/tokens.ts';
 import { ANSWER_JSON_SCHEMA } from './answer.ts';
 import type { Prompt } from './prompt.ts';
-
-/** The longest answer asked for; providers cut it off there. */
-export const MAX_ANSWER_TOKENS = 600;
 
 /**
  * A picture, as most providers count at most unless told to look closer. Where one counts more, the key pool learns it
@@ -14,8 +12,11 @@ const PICTURE_TOKENS = 1_280;
 const FRAME_TOKENS = 64;
 const SCHEMA_BYTES = Buffer.byteLength(JSON.stringify(ANSWER_JSON_SCHEMA));
 
-/** What a call with this prompt uses at most: no tokenizer makes more tokens of a text than it has bytes of UTF-8. */
+/**
+ * What a call with this prompt uses at most: no tokenizer makes more tokens of a text than it has bytes of UTF-8. The
+ * answer's part is the default; the pool puts in that of the key it leases.
+ */
 export const tokenBound = (prompt: Prompt): CallTokens => ({
   prompt: Buffer.byteLength(prompt.system) + Buffer.byteLength(prompt.user) + SCHEMA_BYTES + PICTURE_TOKENS + FRAME_TOKENS,
-  completion: MAX_ANSWER_TOKENS,
+  completion: DEFAULT_OUTPUT_TOKENS,
 });

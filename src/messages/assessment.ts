@@ -11,6 +11,27 @@ export type RiskLevel = z.infer<typeof RiskLevel>;
 export const AssessmentSource = z.enum(['vlm', 'rules']);
 export type AssessmentSource = z.infer<typeof AssessmentSource>;
 
+/** Why a level is `unknown`, in a stable code. */
+export const AssessmentFailure = z.object({
+  code: z.enum(['expired', 'no-image', 'no-lease', 'timeout', 'rate-limited', 'rejected', 'provider-error', 'unreadable-answer', 'content-refused', 'shed']),
+  message: z.string().max(MOST.text),
+});
+export type AssessmentFailure = z.infer<typeof AssessmentFailure>;
+
+/**
+ * The model's level was more than one step below what was measured. `riskLevel` is then one step below the measured
+ * one: the model may see what figures cannot, but text in a picture must not talk a danger away.
+ */
+export const Dispute = z.object({
+  /** What the tracks and distances say. */
+  measured: RiskLevel,
+  /** What the model said. */
+  model: RiskLevel,
+  /** What was measured, in a sentence. */
+  description: z.string().max(MOST.text),
+});
+export type Dispute = z.infer<typeof Dispute>;
+
 /** The judgement of one group. */
 export const GroupAssessment = z.object({
   groupIndex: z.int().min(1),
@@ -22,15 +43,11 @@ export const GroupAssessment = z.object({
   dangerObjectCount: z.int().min(0),
   /** `objectId`s of the frame that caused the judgement. */
   triggerObjectIds: z.array(z.int().min(0)).max(MOST.objects),
+  disputed: Dispute.optional(),
+  /** Present when rules judged because the model could not be had, or did not judge: why. */
+  degradedReason: AssessmentFailure.optional(),
 });
 export type GroupAssessment = z.infer<typeof GroupAssessment>;
-
-/** Why a level is `unknown`, in a stable code. */
-export const AssessmentFailure = z.object({
-  code: z.enum(['expired', 'no-image', 'no-lease', 'timeout', 'rate-limited', 'rejected', 'provider-error', 'unreadable-answer', 'shed']),
-  message: z.string().max(MOST.text),
-});
-export type AssessmentFailure = z.infer<typeof AssessmentFailure>;
 
 /** Where the time of one call to the model went, in ms. */
 export const CallTrace = z.object({
@@ -81,6 +98,8 @@ export const AssessmentResult = z.object({
   error: AssessmentFailure.optional(),
   /** Present when rules judged because the model could not be had. */
   degraded: z.literal(true).optional(),
+  /** Why it could not; present with `degraded`. */
+  degradedReason: AssessmentFailure.optional(),
 });
 export type AssessmentResult = z.infer<typeof AssessmentResult>;
 

@@ -14,7 +14,10 @@ const ChatRequest = z.object({
   messages: z.array(Message).min(1).refine((messages) => messages.some((message) => message.role === 'user'), 'needs a message of the user'),
   temperature: z.number().min(0).max(2).optional(),
   max_tokens: z.int().min(1).optional(),
-  stream: z.literal(false).optional(),
+  max_completion_tokens: z.int().min(1).optional(),
+  stream: z.boolean().optional(),
+  stream_options: z.object({ include_usage: z.boolean() }).optional(),
+  enable_thinking: z.boolean().optional(),
   response_format: z
     .discriminatedUnion('type', [
       z.object({ type: z.literal('text') }),

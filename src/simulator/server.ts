@@ -1,5 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { saidBody } from './answers.ts';
 import { Behaviours } from './behaviours.ts';
+import { isFault, sendFault, sendWrapped } from './faults.ts';
 import { judge } from './judge.ts';
 import { type HeldKey, Keyring } from './keyring.ts';
 import { hashText, logNormalMs, seededRandom } from './random.ts';
@@ -123,6 +125,9 @@ class Simulator {
     }
     if (chat.model !== this.#model) return sendError(response, 404, 'model_not_found', `The model ${chat.model} does not exist.`, {}, 'model');
     const behaviour = this.#behaviours.next(key.name);
+    const fault = behaviour !== null && isFault(behaviour.kind) ? behaviour.kind : null;
+    const refused = fault === null ? null : sendFault(response, fault, chat);
+    if (refused !== null) return refused;
     const prompt = textOf(chat);
     const text = modelText(judge(prompt, this.#seed ^ hashText(this.#model)), behaviour?.kind ?? null, wantsWrapper(chat));
     const { promptTokens, completionTokens } = usedTokens(prompt.length, text);
@@ -137,11 +142,25 @@ class Simulator {
     const { medianMs, p95Ms } = this.#options.latency ?? { medianMs: 0, p95Ms: 0 };
     const ms = behaviour?.kind === 'slow' ? behaviour.ms : logNormalMs(this.#random, medianMs, p95Ms);
     if (ms > 0 && !(await this.#pause(ms, response))) return 0;
+    const answer = judge(prompt, this.#seed ^ hashText(this.#model));
+    const completion = completionBody({ id: this.#calls + 1, model: this.#model, text, promptLength: prompt.length });
+    if (sendWrapped(response, fault, chat, completion, answer)) {
+      this.#calls += 1;
+      return 200;
+    }
     return this.#send(response, behaviour, { text, promptLength: prompt.length });
   }
 
   #send(response: ServerResponse, behaviour: Behaviour | null, said: Pick<Completion, 'text' | 'promptLength'>): number {
     if (behaviour?.kind === 'hang') return 0;
+    if (behaviour?.kind === 'says') {
+      sendJson(response, 200, saidBody(behaviour.answer, this.#model));
+      return 200;
+    }
+    if (behaviour?.kind === 'sends') {
+      response.writeHead(200, { 'content-type': 'application/json' }).end(behaviour.body);
+      return 200;
+    }
     if (behaviour?.kind === 'drop') {
       response.destroy();
       return 0;

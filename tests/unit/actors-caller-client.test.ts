@@ -57,7 +57,7 @@ describe('calls that the caller makes', () => {
     let sent = 0;
     const calling = caller.client.call(request({ onSent: () => void (sent += 1) }));
     caller.answer('sent', null);
-    caller.answer('call', { ok: false, failure: { kind: 'network', message: 'refused' }, formatRefused: false, promptTokens: 0, completionTokens: 0 });
+    caller.answer('call', { ok: false, failure: { kind: 'network', message: 'refused' }, promptTokens: 0, completionTokens: 0 });
     assert.equal(kindOf(await calling), 'network');
     assert.equal(sent, 0);
   });

@@ -56,7 +56,7 @@ test('a save that fails changes nothing, however often: no camera is touched, th
     crew: {
       start: async ({ cameraId }: CameraConfig) => {
         crew.started.push(cameraId);
-        return { previewPort: 5_000 };
+        return { previewSocket: null };
       },
       stop: async (cameraId: string) => void crew.stopped.push(cameraId),
     },

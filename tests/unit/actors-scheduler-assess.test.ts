@@ -20,7 +20,7 @@ const answered = (riskLevel: 'high' | 'none' | 'unknown' = 'high'): VlmReply => 
   promptTokens: 100,
   completionTokens: 20,
 });
-const failed = (failure: Failure, formatRefused = false): VlmReply => ({ ok: false, failure, formatRefused, promptTokens: 5, completionTokens: 1 });
+const failed = (failure: Failure): VlmReply => ({ ok: false, failure, promptTokens: 5, completionTokens: 1 });
 const TIMEOUT: Failure = { kind: 'timeout', message: 'no answer' };
 /** A person close to a car that comes fast. */
 const DANGER = (expiresAt?: number) =>
@@ -54,7 +54,7 @@ function makeWorld(world: World) {
   const leases = [...(world.leases ?? [])];
   const grant = (request: LeaseRequest): LeaseReply => {
     const keyName = ['k1', 'k2', 'k3', 'k4'].find((name) => !request.exclude.includes(name)) ?? 'k9';
-    return { kind: 'granted', leaseId: `l-${seen.leases.length}`, keyName, secret: new Secret('s'), baseUrl: 'http://x', model: 'm', responseFormat: 'auto', trial: false, grantedAt: clock.now() };
+    return { kind: 'granted', leaseId: `l-${seen.leases.length}`, keyName, secret: new Secret('s'), baseUrl: 'http://x', model: 'm', responseFormat: 'auto', maxOutputTokens: 600, extraBody: null, trial: false, grantedAt: clock.now() };
   };
   const parts: AssessParts = {
     clock,
@@ -78,7 +78,7 @@ function makeWorld(world: World) {
       return Promise.resolve(next ?? grant(request));
     },
     sent: (leaseId) => void seen.sent.push(leaseId),
-    settle: (leaseId, outcome, blame) => void seen.settled.push([leaseId, outcome.kind, blame]),
+    settle: ({ leaseId, outcome, blame = 'key' }) => void seen.settled.push([leaseId, outcome.kind, blame]),
     forgive: (keyName) => void seen.forgiven.push(keyName),
     call: async (request) => {
       seen.calls.push(request);
@@ -136,7 +136,6 @@ describe('judging one task', () => {
       [{}, plainTask({ noCrop: true }), 'no-image'],
       [{ image: null }, plainTask(), 'no-image'],
       [{ leases: [refused('deadline')] }, plainTask(), 'no-lease'],
-      [{ leases: [refused('no-keys')] }, plainTask(), 'no-lease'],
       [{ leases: [refused('queue-full')] }, plainTask(), 'no-lease'],
     ] as const) {
       const { result, seen } = await assess(world, task);
@@ -180,7 +179,6 @@ describe('judging one task', () => {
 
   for (const [failure, code] of [
     [{ kind: 'rate-limited', retryAfterMs: null, message: '' }, 'rate-limited'],
-    [{ kind: 'rejected-key', status: 401, message: '' }, 'rejected'],
     [{ kind: 'rejected-request', status: 400, message: '' }, 'rejected'],
     [{ kind: 'unreadable', message: '' }, 'unreadable-answer'],
   ] as const satisfies readonly (readonly [Failure, string])[]) {
@@ -209,11 +207,58 @@ describe('judging one task', () => {
     assert.deepEqual([result?.error, seen.calls.length], [{ code: 'rejected', message: 'bad picture' }, 2]);
   });
 
-  it('keeps the key when only the format was refused', async () => {
-    const format: Failure = { kind: 'rejected-request', status: 400, message: 'response_format' };
-    const { result, seen } = await assess({ replies: [failed(format, true), failed(format, true), answered()] });
-    assert.deepEqual(seen.leases.map((lease) => lease.exclude), [[], [], []]);
-    assert.equal(result?.error, undefined);
+  it('keeps the key and the attempts when only parameters were refused, but does not step down for ever', async () => {
+    const step: Failure = { kind: 'stepped-down', message: 'response_format' };
+    const steps = Array.from({ length: 5 }, () => failed(step));
+    const { result, seen } = await assess({ replies: [...steps, answered()] });
+    assert.deepEqual(seen.leases.map((lease) => lease.exclude), Array.from({ length: 6 }, () => []));
+    assert.deepEqual([result?.error, result?.metadata.retryCount], [undefined, 5]);
+    const endless = await assess({ replies: Array.from({ length: 40 }, () => failed(step)) });
+    assert.deepEqual([endless.seen.calls.length, endless.result?.source, endless.result?.degraded], [11, 'rules', true]);
+  });
+
+  it('sends a picture that is refused to no other key; rules judge and say why', async () => {
+    const { result, seen } = await assess({ replies: [failed({ kind: 'content-refused', message: 'inappropriate' })] });
+    assert.deepEqual([seen.calls.length, seen.settled], [1, [['l-1', 'content-refused', 'key']]]);
+    assert.deepEqual([result?.source, result?.degraded, result?.error], ['rules', true, undefined]);
+    assert.deepEqual(result?.degradedReason, { code: 'content-refused', message: 'inappropriate' });
+  });
+
+  it('makes one call, not three, when the tokens went into reasoning', async () => {
+    const { result, seen } = await assess({ replies: [failed({ kind: 'unreadable', reason: 'reasoning-only', message: 'all reasoning' })] });
+    assert.deepEqual([seen.calls.length, result?.source, result?.degradedReason?.code], [1, 'rules', 'unreadable-answer']);
+  });
+
+  for (const reason of ['cut-off', 'bad-level'] as const) {
+    it(`asks once more after ${reason}, then it is unknown; a danger that was measured stands`, async () => {
+      const unclear = failed({ kind: 'unreadable', reason, message: 'unclear' });
+      const { result, seen } = await assess({ replies: [unclear, unclear, answered('none')] });
+      assert.deepEqual([seen.calls.length, result?.results[0]?.riskLevel, result?.error?.code], [2, 'unknown', 'unreadable-answer']);
+      assert.equal((await assess({ replies: [unclear, answered('high')] })).result?.results[0]?.riskLevel, 'high');
+      const danger = (await assess({ replies: [unclear, unclear] }, DANGER())).result;
+      assert.deepEqual([danger?.results[0]?.riskLevel, danger?.source, danger?.degradedReason?.message], ['high', 'rules', 'unclear']);
+    });
+  }
+
+  it('marks a level of the model that what was measured disputes', async () => {
+    const { result } = await assess({ replies: [answered('none')] }, DANGER());
+    AssessmentResult.parse(result);
+    assert.deepEqual([result?.source, result?.results[0]?.riskLevel, result?.results[0]?.disputed?.measured], ['vlm', 'medium', 'high']);
+    const unknown = (await assess({ replies: [answered('unknown')] }, DANGER())).result;
+    assert.deepEqual([unknown?.source, unknown?.results[0]?.riskLevel, unknown?.degraded], ['rules', 'high', true]);
+  });
+
+  it('does not let rules belittle an answer that could not be read', async () => {
+    const { result } = await assess({ replies: Array.from({ length: 3 }, () => failed({ kind: 'unreadable', reason: 'cut-off', message: 'cut' })) });
+    assert.deepEqual([result?.results[0]?.riskLevel, result?.error?.code], ['unknown', 'unreadable-answer']);
+  });
+
+  it('lets rules judge, with the reason, when every key is refused', async () => {
+    const arrears: Failure = { kind: 'rejected-key', status: 400, why: 'arrears', message: '400 Arrearage' };
+    const { result } = await assess({ replies: [failed(arrears)], leases: [undefined, refused('no-keys')] });
+    assert.deepEqual([result?.source, result?.degraded, result?.degradedReason], ['rules', true, { code: 'rejected', message: '400 Arrearage' }]);
+    const none = await assess({ replies: [], leases: [refused('no-keys')] });
+    assert.deepEqual([none.result?.source, none.result?.degradedReason?.code], ['rules', 'no-lease']);
   });
 
   it('says what failed, not that no further key was there', async () => {
@@ -259,7 +304,7 @@ describe('judging one task', () => {
   });
 
   it('a trial of a provider that is down still costs the key nothing: the task may try it again', async () => {
-    const trial: LeaseReply = { kind: 'granted', leaseId: 't', keyName: 'k1', secret: new Secret('s'), baseUrl: 'http://x', model: 'm', responseFormat: 'auto', trial: true, grantedAt: 0 };
+    const trial: LeaseReply = { kind: 'granted', leaseId: 't', keyName: 'k1', secret: new Secret('s'), baseUrl: 'http://x', model: 'm', responseFormat: 'auto', maxOutputTokens: 600, extraBody: null, trial: true, grantedAt: 0 };
     const { result, seen } = await assess({ down: true, leases: [trial], replies: [failed(TIMEOUT), answered()] });
     assert.deepEqual([seen.leases.map(({ exclude }) => exclude), result?.source], [[[], []], 'vlm']);
   });

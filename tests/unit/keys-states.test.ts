@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { CallOutcome } from '../../src/keys/outcome.ts';
-import { limitKind } from '../../src/llm/failure.ts';
 import { ask, grants, keyOf, lease, newWaiter, poolOf, T0 } from '../support/key-pool.ts';
 
 const MINUTE = 60_000;
@@ -90,15 +89,6 @@ describe('a key back from its rest', () => {
 });
 
 describe('a 429', () => {
-  it('is told apart by code and words', () => {
-    assert.equal(limitKind('insufficient_quota', ''), 'quota');
-    assert.equal(limitKind('Throttling.AllocationQuota', ''), 'quota');
-    assert.equal(limitKind('limit_burst_rate', ''), 'ramp');
-    assert.equal(limitKind('', 'Request rate increased too quickly.'), 'ramp');
-    assert.equal(limitKind('limit_requests', 'You exceeded your current requests limit'), 'rate');
-    assert.equal(limitKind('rate_limit_exceeded', ''), 'rate');
-  });
-
   it('without Retry-After rests shortest after a ramp, longest after a spent quota; with one, as it says', () => {
     const restOf = (limit: 'rate' | 'quota' | 'ramp', retryAfterMs: number | null): number => {
       const pool = poolOf([{}]);

@@ -1,7 +1,5 @@
-import type { TransitSample } from '../../keys/guard.ts';
-import type { Blame, CallOutcome, CallOutcomeKind } from '../../keys/outcome.ts';
-import type { LeaseGrant, LeaseReply, LeaseRequest } from '../../keys/pool.types.ts';
-import type { CallTokens } from '../../keys/tokens.ts';
+import type { CallOutcomeKind } from '../../keys/outcome.ts';
+import type { LeaseGrant, LeaseReply, LeaseRequest, Settlement } from '../../keys/pool.types.ts';
 import type { Language } from '../../llm/language.ts';
 import { buildPrompt } from '../../llm/prompt.ts';
 import { tokenBound } from '../../llm/token-bound.ts';
@@ -9,8 +7,8 @@ import type { AssessmentFailure, AssessmentResult } from '../../messages/assessm
 import type { AssessmentTask } from '../../messages/task.ts';
 import { makeCall, tokensOf, withRound, type CallOptions, type CallParts, type Made } from './call.ts';
 import { hedged, type HedgeBudget } from './hedge.ts';
-import { degraded, judged, NO_CALL, unjudged, type ResultMetadata } from './result.ts';
-import { afterFailure, failureOf, providerFailed, type FailedAttempt } from './retry.ts';
+import { degraded, judgedByModel, NO_CALL, unjudged, unread, type ResultMetadata } from './result.ts';
+import { afterFailure, failureOf, modelSilent, providerFailed, type FailedAttempt } from './retry.ts';
 import type { Turn } from './turns.ts';
 
 /** The world of one task; every part can be replaced in a test. */
@@ -28,8 +26,7 @@ export interface AssessParts extends CallParts {
   image(id: string, deadline: number): Promise<Uint8Array | null>;
   /** Never rejects: a pool that cannot be reached by the deadline is a refusal; `cancelled`: ask for a turn again. */
   lease(request: LeaseRequest): Promise<LeaseReply>;
-  /** `tokens`: as the provider counted; null or absent when it did not say. */
-  settle(leaseId: string, outcome: CallOutcome, blame: Blame, transit?: TransitSample | null, tokens?: CallTokens | null): void;
+  settle(settlement: Settlement): void;
   forgive(keyName: string): void;
   onRetry(): void;
   /** Aborted: begin nothing new; tasks that wait go back to the bus. */
@@ -40,7 +37,7 @@ export interface AssessParts extends CallParts {
 export type Assessed = AssessmentResult | null;
 
 /** Failures of a trial that are the request's, not the key's. */
-const ON_REQUEST: ReadonlySet<CallOutcomeKind> = new Set(['unreadable', 'rejected-request']);
+const ON_REQUEST: ReadonlySet<CallOutcomeKind> = new Set(['unreadable', 'content-refused', 'rejected-request', 'stepped-down']);
 /** Only tasks from this level up are worth a second call. */
 const HEDGED_FROM = 4;
 /** A second call is made only with a lease that is free at once: within this. */
@@ -58,7 +55,9 @@ export async function assessByModel(task: AssessmentTask, parts: AssessParts): P
   let metadata: ResultMetadata = { ...NO_CALL, waitMs: Math.max(0, clock.now() - Date.parse(task.timestamp)), calls: [] };
   const failed: FailedAttempt[] = [];
   const unknown = (error: AssessmentFailure): AssessmentResult => unjudged(task, error, 'vlm', metadata, clock.now());
-  const ended = (error: AssessmentFailure, providerToBlame: boolean): AssessmentResult => (providerToBlame ? degraded(task, parts.language, metadata, clock.now()) : null) ?? unknown(error);
+  const ended = (error: AssessmentFailure, rulesMay: boolean): AssessmentResult =>
+    (rulesMay ? degraded(task, parts.language, metadata, clock.now(), error) : null) ??
+    unread(task, parts.language, metadata, clock.now(), error);
 
   if (clock.now() >= deadline) return ended(EXPIRED, parts.providerDown());
   if (task.group.cropId === null) return unknown({ code: 'no-image', message: 'the group has no picture' });
@@ -84,7 +83,11 @@ export async function assessByModel(task: AssessmentTask, parts: AssessParts): P
     }
     if (lease.kind === 'refused') {
       if (lease.reason === 'cancelled') continue;
-      return ended(refusalOf(lease.message, lease.reason, failed), lease.reason === 'provider-down' || (lease.reason !== 'queue-full' && providerFailed(failed)));
+      const rulesMay =
+        lease.reason === 'provider-down' ||
+        (lease.reason === 'no-keys' && failed.length === 0) ||
+        (lease.reason !== 'queue-full' && modelSilent(failed));
+      return ended(refusalOf(lease.message, lease.reason, failed), rulesMay);
     }
     const jpeg = await soon(picture, parts);
     if (jpeg === LATE || jpeg === null || closing.aborted) giveBack(lease, parts);
@@ -99,14 +102,14 @@ export async function assessByModel(task: AssessmentTask, parts: AssessParts): P
     let giveUp = false;
     for (const made of round) giveUp = settle(made, failed, exclude, parts) || giveUp;
     const answered = round.find(({ reply }) => reply.ok)?.reply;
-    if (answered?.ok === true) return judged(task, answered.answer, 'vlm', metadata, clock.now());
+    if (answered?.ok === true) return judgedByModel(task, answered.answer, parts.language, metadata, clock.now());
     const last = round.at(-1)?.reply;
     const failure = last === undefined || last.ok ? EXPIRED : failureOf(last.failure);
     if (round.some(({ reply }) => !reply.ok && reply.failure.kind === 'abandoned')) {
       if (parts.abort.aborted) return null;
-      return ended({ code: 'expired', message: "the task's time ran out during a call" }, providerFailed(failed) || parts.providerDown());
+      return ended({ code: 'expired', message: "the task's time ran out during a call" }, modelSilent(failed) || parts.providerDown());
     }
-    if (giveUp || clock.now() >= deadline) return ended(failure, providerFailed(failed));
+    if (giveUp || clock.now() >= deadline) return ended(failure, modelSilent(failed));
     parts.onRetry();
   }
 }
@@ -141,23 +144,27 @@ function callRound(options: CallOptions, task: AssessmentTask, exclude: Readonly
   });
 }
 
-const giveBack = ({ leaseId }: LeaseGrant, parts: AssessParts): void => parts.settle(leaseId, { kind: 'abandoned', message: 'the lease is not needed any more' }, 'key');
+const giveBack = ({ leaseId }: LeaseGrant, parts: AssessParts): void =>
+  parts.settle({ leaseId, outcome: { kind: 'abandoned', message: 'the lease is not needed any more' }, blame: 'key' });
 
 /** Settles a call that ended. A failure is put to those of the task. True: no further call for this task. */
 function settle({ lease, reply, trace }: Made, failed: FailedAttempt[], exclude: Set<string>, parts: AssessParts): boolean {
+  const { leaseId } = lease;
+  const told = { transit: reply.transit ?? null, tokens: tokensOf(reply), adaptations: reply.adaptations ?? null };
   if (reply.ok) {
-    parts.settle(lease.leaseId, { kind: 'ok' }, 'key', reply.transit, tokensOf(reply));
+    parts.settle({ leaseId, outcome: { kind: 'ok' }, blame: 'key', ...told });
     return false;
   }
   const { kind } = reply.failure;
   const attempt: FailedAttempt = { keyName: lease.keyName, failure: reply.failure, trial: lease.trial && !ON_REQUEST.has(kind), ...(trace.hedge === true ? { hedge: true } : {}) };
   const verdict = afterFailure(failed, attempt, parts.maxRetries);
-  parts.settle(lease.leaseId, reply.failure, verdict.blame, reply.transit, tokensOf(reply));
+  parts.settle({ leaseId, outcome: reply.failure, blame: verdict.blame, ...told });
   if (verdict.forgive !== null) parts.forgive(verdict.forgive);
   if (kind === 'abandoned') return false;
   failed.push(attempt);
-  // A format the provider does not take is no fault of the key; nor is the trial of a provider that is down still: it may be back while this task waits.
-  if (!reply.formatRefused && !(attempt.trial && providerFailed([attempt]) && parts.providerDown())) exclude.add(lease.keyName);
+  // A parameter the provider does not take is no fault of the key; nor is the trial of a provider that is down still: it
+  // may be back while this task waits.
+  if (kind !== 'stepped-down' && !(attempt.trial && providerFailed([attempt]) && parts.providerDown())) exclude.add(lease.keyName);
   return verdict.giveUp;
 }
 

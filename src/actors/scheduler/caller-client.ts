@@ -24,8 +24,17 @@ export function callerClient(caller: ActorRef<CallerMessage>): VlmClient {
     call: async ({ access, prompt, jpeg, traceId, timeoutMs, signal, onSent }) => {
       if (signal?.aborted === true) return lost('abandoned', 'given up before it was sent');
       const callId = `${name}:${(calls += 1)}`;
-      const { keyName, baseUrl, model, responseFormat } = access;
-      const order = { access: { keyName, baseUrl, model, responseFormat, secret: access.secret.reveal() }, prompt, traceId, endsAt: monotonicMs() + timeoutMs };
+      const { keyName, baseUrl, model, responseFormat, maxOutputTokens, extraBody } = access;
+      const sent = {
+        keyName,
+        baseUrl,
+        model,
+        responseFormat,
+        ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
+        extraBody: extraBody ?? null,
+        secret: access.secret.reveal(),
+      };
+      const order = { access: sent, prompt, traceId, endsAt: monotonicMs() + timeoutMs };
       const waits = { timeoutMs: 2 * timeoutMs + GRACE_MS };
       let left = (at: number): void => {
         left = () => undefined;
@@ -63,4 +72,4 @@ export function callerClient(caller: ActorRef<CallerMessage>): VlmClient {
   };
 }
 
-const lost = (kind: 'abandoned' | 'network', message: string): VlmReply => ({ ok: false, failure: { kind, message }, formatRefused: false, promptTokens: 0, completionTokens: 0 });
+const lost = (kind: 'abandoned' | 'network', message: string): VlmReply => ({ ok: false, failure: { kind, message }, promptTokens: 0, completionTokens: 0 });

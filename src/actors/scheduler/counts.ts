@@ -3,14 +3,15 @@ import type { AssessmentResult } from '../../messages/assessment.ts';
 import type { Priority } from '../../messages/task.ts';
 import type { FailureCode, SchedulerMetrics, SchedulerStats } from './types.ts';
 
-type Counted = 'assessed' | 'degraded' | 'unknown' | 'retries' | 'handed_back' | 'duplicates' | 'queue_lag';
+type Counted = 'assessed' | 'degraded' | 'disputed' | 'unknown' | 'retries' | 'handed_back' | 'duplicates' | 'queue_lag';
 type Now = Omit<SchedulerStats, Counted>;
 
 /** What the scheduler did, counted. */
 export class Counts {
-  readonly #unknown: Record<FailureCode, number> = { expired: 0, 'no-image': 0, 'no-lease': 0, timeout: 0, 'rate-limited': 0, rejected: 0, 'provider-error': 0, 'unreadable-answer': 0, shed: 0 };
+  readonly #unknown: Record<FailureCode, number> = { expired: 0, 'no-image': 0, 'no-lease': 0, timeout: 0, 'rate-limited': 0, rejected: 0, 'provider-error': 0, 'unreadable-answer': 0, 'content-refused': 0, shed: 0 };
   #assessed = 0;
   #degraded = 0;
+  #disputed = 0;
   #lag: ReadonlyMap<Priority, QueueLag | null> = new Map();
   retries = 0;
   handedBack = 0;
@@ -20,7 +21,9 @@ export class Counts {
     if (result.error === undefined) {
       this.#assessed++;
       if (result.degraded === true) this.#degraded++;
-      metrics.assessment(result.source);
+      const disputed = result.results[0]?.disputed !== undefined;
+      if (disputed) this.#disputed++;
+      metrics.assessment(result.source, disputed);
     } else {
       this.#unknown[result.error.code]++;
       metrics.assessment('unknown');
@@ -38,6 +41,7 @@ export class Counts {
       ...now,
       assessed: this.#assessed,
       degraded: this.#degraded,
+      disputed: this.#disputed,
       unknown: { ...this.#unknown },
       retries: this.retries,
       handed_back: this.handedBack,

@@ -44,7 +44,8 @@ export class Judge {
     const parts = assessParts(turning, settings, { ...model, onOutcome: (kind) => this.#ended(kind) });
     const assessed = await assessByModel(task, metered(parts, task.cameraId, usage));
     // The last key was taken away while the task waited for it.
-    return assessed?.error?.code === 'no-lease' && !(await this.#keysWanted(deadline)) ? this.#byRules(task) : assessed;
+    const reason = assessed?.error ?? assessed?.degradedReason;
+    return reason?.code === 'no-lease' && !(await this.#keysWanted(deadline)) ? this.#byRules(task) : assessed;
   }
 
   /** Brings mode and outage up to date when no task does. Never rejects. */

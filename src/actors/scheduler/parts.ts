@@ -59,8 +59,9 @@ export function assessParts(turning: Turning, settings: Pick<SchedulerSettings, 
       }),
     // Whole ms, and rather a moment too late than too early.
     sent: (leaseId, agoMs) => void pool.tell({ type: 'sent', leaseId, at: steadyNow(clock) - Math.floor(agoMs) }),
-    settle: (leaseId, outcome, blame, transit, tokens) => {
-      const told = pool.tell({ type: 'settle', leaseId, outcome, blame, transit: transit ?? null, tokens: tokens ?? null });
+    settle: (settlement) => {
+      const { leaseId, outcome } = settlement;
+      const told = pool.tell({ type: 'settle', ...settlement });
       if (told !== 'accepted') log.warn({ leaseId, told }, 'the key pool did not take a settlement; the lease will expire');
       onOutcome(outcome.kind);
     },

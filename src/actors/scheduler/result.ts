@@ -1,7 +1,8 @@
 import { toGroupAssessment, type Answer } from '../../llm/answer.ts';
+import { weigh } from '../../llm/dispute.ts';
 import type { Language } from '../../llm/language.ts';
 import { assessByRules } from '../../llm/rules.ts';
-import type { AssessmentFailure, AssessmentResult } from '../../messages/assessment.ts';
+import { isDangerous, type AssessmentFailure, type AssessmentResult } from '../../messages/assessment.ts';
 import { clipped } from '../../messages/bounds.ts';
 import { ON_DEMAND_CAMERA } from '../../messages/ids.ts';
 import type { AssessmentTask } from '../../messages/task.ts';
@@ -22,13 +23,51 @@ export const judged = (task: AssessmentTask, answer: Answer, source: SchedulerMo
   ...(answer.riskLevel === 'unknown' ? { error: UNREADABLE_LEVEL } : {}),
 });
 
+/** The result of a task that the model answered, held against what was measured. */
+export function judgedByModel(
+  task: AssessmentTask,
+  answer: Answer,
+  language: Language,
+  metadata: ResultMetadata,
+  now: number,
+): AssessmentResult {
+  if (answer.riskLevel === 'unknown') return unread(task, language, metadata, now, UNREADABLE_LEVEL);
+  const weighed = weigh(answer, task, language);
+  const result = judged(task, weighed.answer, 'vlm', metadata, now);
+  const { dispute } = weighed;
+  return dispute === null ? result : { ...result, results: result.results.map((each) => ({ ...each, disputed: dispute })) };
+}
+
 /**
  * The result of a task that the model should have judged and could not: rules did, from what was measured. Null where
  * nothing was, as on a picture that somebody handed in.
  */
-export function degraded(task: AssessmentTask, language: Language, metadata: ResultMetadata, now: number): AssessmentResult | null {
+export function degraded(
+  task: AssessmentTask,
+  language: Language,
+  metadata: ResultMetadata,
+  now: number,
+  reason: AssessmentFailure,
+): AssessmentResult | null {
   if (task.cameraId === ON_DEMAND_CAMERA) return null;
-  return { ...judged(task, assessByRules(task, language), 'rules', { ...metadata, llmModel: null, apiKeyId: null }, now), degraded: true };
+  const byRules = judged(task, assessByRules(task, language), 'rules', { ...metadata, llmModel: null, apiKeyId: null }, now);
+  return { ...byRules, degraded: true, degradedReason: { ...reason, message: clipped(reason.message) } };
+}
+
+/**
+ * The result of a task that ended without a judgement of the model: `unknown`; but where the model's answer could not be
+ * read, or was that it cannot tell, a danger that was measured stands, and rules judge.
+ */
+export function unread(
+  task: AssessmentTask,
+  language: Language,
+  metadata: ResultMetadata,
+  now: number,
+  reason: AssessmentFailure,
+): AssessmentResult {
+  const byRules = reason.code === 'unreadable-answer' ? degraded(task, language, metadata, now, reason) : null;
+  const level = byRules?.results[0]?.riskLevel ?? 'unknown';
+  return byRules !== null && isDangerous(level) ? byRules : unjudged(task, reason, 'vlm', metadata, now);
 }
 
 /** The result of a task that could not be judged: `unknown`, never `none`. */

@@ -1,5 +1,5 @@
 import type { LlmCallStatus } from '../../infra/metrics.ts';
-import type { Blame, CallOutcome, CallOutcomeKind } from '../../keys/outcome.ts';
+import type { Blame, CallOutcome, CallOutcomeKind, UnreadReason } from '../../keys/outcome.ts';
 import type { AssessmentFailure } from '../../messages/assessment.ts';
 import type { FailureCode } from './types.ts';
 
@@ -39,11 +39,28 @@ export function afterFailure(earlier: readonly FailedAttempt[], now: FailedAttem
     // With the second failure the first is forgiven; a third finds it forgiven already.
     forgive: onRequest && alike.length === 1 ? (alike[0]?.keyName ?? null) : null,
     // A trial that fails for the key's sake costs the task none of its attempts. Each key is tried once, so this ends.
-    giveUp: (counts(now) && earlier.filter(counts).length >= maxRetries) || (now.failure.kind === 'rejected-request' && alike.length > 0),
+    giveUp:
+      (counts(now) && earlier.filter(counts).length >= maxRetries) ||
+      (now.failure.kind === 'rejected-request' && alike.length > 0) ||
+      sameOnEveryKey(now.failure) ||
+      (isUnclear(now) && earlier.some(isUnclear)) ||
+      (now.failure.kind === 'stepped-down' && earlier.filter(isStep).length >= MOST_STEPS),
   };
 }
 
-const counts = (attempt: FailedAttempt): boolean => !attempt.trial && attempt.hedge !== true;
+/** A task is asked again so often because its request was changed for the provider: more than there are parameters. */
+const MOST_STEPS = 10;
+const isStep = ({ failure }: FailedAttempt): boolean => failure.kind === 'stepped-down';
+
+/** A picture that is refused, or thought about for as long as there are tokens, fares alike with any other key. */
+const sameOnEveryKey = (failure: Failure): boolean =>
+  failure.kind === 'content-refused' || (failure.kind === 'unreadable' && failure.reason === 'reasoning-only');
+
+/** An answer that was cut, or names no level, is asked for once more: a third would say the same. */
+const isUnclear = ({ failure }: FailedAttempt): boolean =>
+  failure.kind === 'unreadable' && (failure.reason === 'cut-off' || failure.reason === 'bad-level');
+
+const counts = (attempt: FailedAttempt): boolean => !attempt.trial && attempt.hedge !== true && !isStep(attempt);
 
 /** Failures that say that the provider does not answer. */
 const PROVIDER: ReadonlySet<CallOutcomeKind> = new Set(['timeout', 'server-error', 'network']);
@@ -51,9 +68,27 @@ const PROVIDER: ReadonlySet<CallOutcomeKind> = new Set(['timeout', 'server-error
 /** Whether every call of a task failed because the provider did not answer; false when none was made. */
 export const providerFailed = (failed: readonly FailedAttempt[]): boolean => failed.length > 0 && failed.every(({ failure }) => PROVIDER.has(failure.kind));
 
+/** Unreadable answers that say nothing at all; another may have meant a danger, and rules must not belittle that. */
+const NOTHING_SAID: ReadonlySet<UnreadReason> = new Set(['empty', 'reasoning-only', 'not-a-completion', 'error-in-body']);
+
+/** Failures by which the model is out of reach, or refuses to judge. */
+const OUT_OF_REACH: ReadonlySet<CallOutcomeKind> = new Set([...PROVIDER, 'rejected-key', 'misconfigured', 'content-refused', 'stepped-down']);
+
+/**
+ * Whether rules may judge in place of the model: it was out of reach, refused, or said nothing. False when a call
+ * brought an answer that could not be read, and when none was made.
+ */
+export const modelSilent = (failed: readonly FailedAttempt[]): boolean => failed.length > 0 && failed.every(isSilent);
+
+const isSilent = ({ failure }: FailedAttempt): boolean =>
+  failure.kind === 'unreadable' ? failure.reason !== undefined && NOTHING_SAID.has(failure.reason) : OUT_OF_REACH.has(failure.kind);
+
 const CODE: Readonly<Record<Failure['kind'], FailureCode>> = {
   unreadable: 'unreadable-answer',
+  'content-refused': 'content-refused',
   'rejected-request': 'rejected',
+  'stepped-down': 'rejected',
+  misconfigured: 'rejected',
   'rejected-key': 'rejected',
   'rate-limited': 'rate-limited',
   timeout: 'timeout',
@@ -68,7 +103,10 @@ export const failureOf = (failure: Failure): AssessmentFailure => ({ code: CODE[
 const STATUS: Readonly<Record<Exclude<CallOutcomeKind, 'abandoned'>, LlmCallStatus>> = {
   ok: 'success',
   unreadable: 'unreadable',
+  'content-refused': 'content_refused',
   'rejected-request': 'rejected',
+  'stepped-down': 'rejected',
+  misconfigured: 'rejected',
   'rejected-key': 'rejected',
   'rate-limited': 'rate_limited',
   timeout: 'timeout',

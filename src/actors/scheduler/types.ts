@@ -89,6 +89,8 @@ export interface SchedulerStats {
   readonly parked: number;
   /** Answers by rules because the model could not be had. */
   readonly degraded: number;
+  /** Of those by the model, the ones more than one step below what was measured. */
+  readonly disputed: number;
   /** Second calls made because the first took long, and how many of them answered first. */
   readonly hedges: number;
   readonly hedge_wins: number;

@@ -14,6 +14,8 @@ const limits = {
   max_in_flight: z.int().min(1).max(10_000),
   price_per_1k_input: z.number().min(0).max(10_000),
   price_per_1k_output: z.number().min(0).max(10_000),
+  max_output_tokens: z.int().min(16).max(32_768).meta({ description: 'Tokens of an answer at most, reasoning among them; default 600' }),
+  extra_body: z.record(z.string(), z.json()).meta({ description: 'Fields added to the body of every call, at most 4,096 characters as JSON; not messages, model, stream' }),
 };
 
 /** Body of `POST /api/keys`. The endpoint is always one of the key file: an API that could set it could read the keys out. */
@@ -30,6 +32,8 @@ export const KeyBody = z.strictObject({
   model: z.string().min(1).max(200).optional().meta({ description: 'Default: the model of the key file' }),
   price_per_1k_input: limits.price_per_1k_input.optional(),
   price_per_1k_output: limits.price_per_1k_output.optional(),
+  max_output_tokens: limits.max_output_tokens.optional(),
+  extra_body: limits.extra_body.optional(),
 });
 export type KeyBody = z.infer<typeof KeyBody>;
 
@@ -64,6 +68,9 @@ export const KeyView = z.object({
   priority: z.int(),
   quota_group: z.string().nullable(),
   max_in_flight: z.int().nullable(),
+  max_output_tokens: z.int(),
+  extra_body: z.record(z.string(), z.json()).nullable(),
+  adaptations: z.array(z.string()).meta({ description: 'How calls differ from the plain one, since its endpoint and model refused that: streamed, say, or without temperature. Tried anew after a day or a restart' }),
   model: z.string(),
   base_url: z.string(),
   price_per_1k_input: z.number(),

@@ -62,6 +62,23 @@ export const Circuit = z.object({
   retryAt: IsoTime.nullable(),
 });
 
+/** What the newest calls to one endpoint and model came to. */
+export const ModelRecord = z.object({
+  base_url: z.string(),
+  model: z.string(),
+  /** Calls of the last ten minutes, the newest 20 at most. */
+  recent: z.int().min(0),
+  /** Of them: without a readable answer; refused for their content; refused as a request. */
+  unreadable: z.int().min(0),
+  content_refused: z.int().min(0),
+  rejected: z.int().min(0),
+  /** Of the unreadable ones: the reasoning took all tokens. */
+  reasoning_only: z.int().min(0),
+  last_failure: z.string().nullable(),
+  /** How calls differ from the plain one, since the provider refused that. */
+  adaptations: z.array(z.string()),
+});
+
 export const KeyPoolStats = z.object({
   total_keys: z.int().min(0),
   available_keys: z.int().min(0),
@@ -71,6 +88,7 @@ export const KeyPoolStats = z.object({
   total_calls: z.int().min(0),
   success_rate: z.number().min(0).max(1).nullable(),
   keys: z.array(KeyStats),
+  models: z.array(ModelRecord).default([]),
   circuits: z.array(Circuit),
 });
 export type KeyPoolStats = z.infer<typeof KeyPoolStats>;

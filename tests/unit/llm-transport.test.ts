@@ -8,7 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
-import { createExchange, type Exchange, type Incoming, type Outgoing } from '../../src/llm/exchange.ts';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
+import { CallDispatcher, createTransport, LARGEST_ANSWER_BYTES, type Transport } from '../../src/llm/transport.ts';
 
 const servers: Server[] = [];
 after(() => {
@@ -26,17 +27,45 @@ async function listening(server: Server): Promise<number> {
 
 const serving = async (listener: RequestListener): Promise<string> => `http://127.0.0.1:${await listening(createServer(listener))}/`;
 const textOf = async (request: IncomingMessage): Promise<string> => Buffer.concat(await request.toArray()).toString('utf8');
-const post = (exchange: Exchange, url: string, more: Partial<Outgoing> = {}): Promise<Incoming> => exchange({ url, headers: {}, body: Buffer.from('x'), onSent: () => undefined, signal: new AbortController().signal, ...more });
-const jsonOf = ({ body }: Incoming): unknown => JSON.parse(body.toString('utf8'));
 
-describe('the exchange with a provider', () => {
+interface Outgoing {
+  readonly headers: Record<string, string>;
+  readonly body: string;
+  readonly onSent: () => void;
+  readonly signal: AbortSignal;
+}
+interface Incoming {
+  readonly status: number;
+  readonly headers: Headers;
+  /** Of an error, what the call's dispatcher kept. */
+  readonly body: string;
+}
+
+/** As the library sends: its `fetch`, with the call's dispatcher among the options. */
+async function post(transport: Transport, url: string, more: Partial<Outgoing> = {}): Promise<Incoming> {
+  const { headers = {}, body = 'x', onSent = () => undefined, signal = new AbortController().signal } = more;
+  const dispatcher = new CallDispatcher(transport.pool, onSent, LARGEST_ANSWER_BYTES);
+  const init = { method: 'POST', headers, body, signal, dispatcher };
+  const response = await transport.fetch(url, init as unknown as RequestInit);
+  return { status: response.status, headers: response.headers, body: dispatcher.errorBody ?? (await response.text()) };
+}
+const jsonOf = ({ body }: Incoming): unknown => JSON.parse(body);
+/** What lies at the bottom of a failed fetch. */
+const cause = async (failing: Promise<unknown>): Promise<{ name: string; code?: unknown; message: string }> => {
+  const thrown: any = await failing.then(() => assert.fail('it did not fail'), (error: unknown) => error);
+  let root = thrown;
+  while (root.cause instanceof Error) root = root.cause;
+  return root;
+};
+
+describe('the way to a provider', () => {
   it('sends headers and body as they are, and brings status, headers and body', async () => {
     const url = await serving((request, response) => {
       const { 'content-length': length, traceparent: trace } = request.headers;
       void textOf(request).then((got) => response.writeHead(429, { 'Retry-After': '3', 'x-twice': ['a', 'b'] }).end(JSON.stringify({ got, length, trace })));
     });
-    const answer = await post(createExchange(), url, { headers: { traceparent: 't1' }, body: Buffer.from('危险 ü') });
-    assert.deepEqual([answer.status, answer.headers['retry-after'], answer.headers['x-twice']], [429, '3', ['a', 'b']]);
+    const answer = await post(createTransport(), url, { headers: { traceparent: 't1' }, body: '危险 ü' });
+    assert.deepEqual([answer.status, answer.headers.get('retry-after'), answer.headers.get('x-twice')], [429, '3', 'a, b']);
     assert.deepEqual(jsonOf(answer), { got: '危险 ü', length: '9', trace: 't1' });
   });
 
@@ -46,7 +75,7 @@ describe('the exchange with a provider', () => {
       response.write('{"half":');
       setTimeout(() => response.end('true}'), 20);
     });
-    assert.deepEqual(jsonOf(await post(createExchange(), url)), { half: true });
+    assert.deepEqual(jsonOf(await post(createTransport(), url)), { half: true });
   });
 
   it('keeps connections and uses them again', async () => {
@@ -56,8 +85,8 @@ describe('the exchange with a provider', () => {
       request.resume();
       response.end('{}');
     });
-    const exchange = createExchange();
-    for (let each = 0; each < 6; each += 1) await post(exchange, url);
+    const transport = createTransport();
+    for (let each = 0; each < 6; each += 1) await post(transport, url);
     assert.ok(ports.size <= 2, `${ports.size} connections: one is not used again within the turn of the event loop that its answer came in`);
   });
 
@@ -70,8 +99,8 @@ describe('the exchange with a provider', () => {
       if (open === 2) both.resolve();
       void both.promise.then(() => response.end('{}'));
     });
-    const exchange = createExchange();
-    await Promise.all([post(exchange, url), post(exchange, url)]);
+    const transport = createTransport();
+    await Promise.all([post(transport, url), post(transport, url)]);
     assert.equal(open, 2);
   });
 
@@ -82,14 +111,17 @@ describe('the exchange with a provider', () => {
     });
     let sent = 0;
     const onSent = (): number => (sent += 1);
-    const exchange = createExchange();
-    const first = post(exchange, url, { onSent });
+    const transport = createTransport();
+    const first = post(transport, url, { onSent });
     assert.equal(sent, 0, 'the connection is being opened');
     await first;
     assert.equal(sent, 1);
-    await post(exchange, url, { onSent });
+    await post(transport, url, { onSent });
     assert.equal(sent, 2, 'over the kept connection');
-    await assert.rejects(post(exchange, 'http://127.0.0.1:1/', { onSent }), { code: 'ECONNREFUSED' });
+    const closed = createServer();
+    const port = await listening(closed);
+    await new Promise((resolve) => closed.close(resolve));
+    assert.equal((await cause(post(transport, `http://127.0.0.1:${port}/`, { onSent }))).code, 'ECONNREFUSED');
     assert.equal(sent, 2);
   });
 
@@ -102,9 +134,9 @@ describe('the exchange with a provider', () => {
     });
     const controller = new AbortController();
     setTimeout(() => controller.abort(), 50);
-    await assert.rejects(post(createExchange(), url, { signal: controller.signal }), { name: 'AbortError' });
+    await assert.rejects(post(createTransport(), url, { signal: controller.signal }), { name: 'AbortError' });
     await gone.promise;
-    await assert.rejects(post(createExchange(), url, { signal: AbortSignal.abort() }), { name: 'AbortError' });
+    await assert.rejects(post(createTransport(), url, { signal: AbortSignal.abort() }), { name: 'AbortError' });
   });
 
   it('given up while its connection is opened, it is not sent', async () => {
@@ -115,11 +147,11 @@ describe('the exchange with a provider', () => {
     });
     const controller = new AbortController();
     let sent = 0;
-    const exchange = createExchange();
-    const given = post(exchange, url, { signal: controller.signal, onSent: () => (sent += 1) });
+    const transport = createTransport();
+    const given = post(transport, url, { signal: controller.signal, onSent: () => (sent += 1) });
     controller.abort();
     await assert.rejects(given, { name: 'AbortError' });
-    await post(exchange, url);
+    await post(transport, url);
     assert.deepEqual([asked, sent], [1, 0]);
   });
 
@@ -129,10 +161,29 @@ describe('the exchange with a provider', () => {
       response.writeHead(200, { 'content-length': '100' }).write('half');
       setTimeout(() => response.destroy(), 20);
     });
-    const exchange = createExchange();
-    await assert.rejects(post(exchange, large), { message: 'the answer is larger than 1000000 bytes' });
-    await assert.rejects(post(exchange, broken));
+    const transport = createTransport();
+    assert.equal((await cause(post(transport, large))).message, 'the answer is larger than 1000000 bytes');
+    await assert.rejects(post(transport, broken));
   });
+
+  for (const [encoding, pack] of [['gzip', gzipSync], ['br', brotliCompressSync]] as const) {
+    it(`unpacks ${encoding}, an error's body too, and no more than allowed`, async () => {
+      const serve = (status: number, text: string | Buffer): Promise<string> =>
+        serving((request, response) => {
+          request.resume();
+          response.writeHead(status, { 'content-encoding': encoding }).end(pack(text));
+        });
+      const transport = createTransport();
+      assert.deepEqual(jsonOf(await post(transport, await serve(200, '{"a":1}'))), { a: 1 });
+      assert.deepEqual(jsonOf(await post(transport, await serve(400, '{"error":2}'))), { error: 2 });
+      const bomb = Buffer.alloc(40_000_000);
+      const before = process.memoryUsage().arrayBuffers;
+      assert.equal((await cause(post(transport, await serve(200, bomb)))).message, 'the answer is larger than 1000000 bytes');
+      const refused = await post(transport, await serve(500, bomb));
+      assert.deepEqual([refused.status, refused.body.length], [500, LARGEST_ANSWER_BYTES]);
+      assert.ok(process.memoryUsage().arrayBuffers - before < 30_000_000, 'it was unpacked whole');
+    });
+  }
 
   it('follows no redirect: the key does not go elsewhere', async () => {
     let asked = 0;
@@ -141,7 +192,7 @@ describe('the exchange with a provider', () => {
       response.end();
     });
     const url = await serving((_, response) => void response.writeHead(307, { location: elsewhere }).end());
-    assert.equal((await post(createExchange(), url, { headers: { authorization: 'Bearer k' } })).status, 307);
+    assert.equal((await post(createTransport(), url, { headers: { authorization: 'Bearer k' } })).status, 307);
     assert.equal(asked, 0);
   });
 
@@ -155,7 +206,7 @@ describe('the exchange with a provider', () => {
     process.env['HTTP_PROXY'] = proxy;
     process.env['NODE_USE_ENV_PROXY'] = '1';
     try {
-      assert.deepEqual(jsonOf(await post(createExchange(), 'http://provider.example/v1/chat')), { by: 'proxy' });
+      assert.deepEqual(jsonOf(await post(createTransport(), 'http://provider.example/v1/chat')), { by: 'proxy' });
     } finally {
       delete process.env['HTTP_PROXY'];
       delete process.env['NODE_USE_ENV_PROXY'];
@@ -179,10 +230,10 @@ describe('the exchange with a provider', () => {
       const url = `https://localhost:${port}/`;
       let sent = 0;
       const onSent = (): number => (sent += 1);
-      await assert.rejects(post(createExchange(), url, { onSent }), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' });
+      assert.equal((await cause(post(createTransport(), url, { onSent }))).code, 'DEPTH_ZERO_SELF_SIGNED_CERT');
       assert.equal(sent, 0);
       setDefaultCACertificates([...getCACertificates('default'), readFileSync(cert, 'utf8')]);
-      assert.deepEqual(jsonOf(await post(createExchange(), url, { onSent })), { over: 'tls' });
+      assert.deepEqual(jsonOf(await post(createTransport(), url, { onSent })), { over: 'tls' });
       assert.equal(sent, 1);
     } finally {
       rmSync(folder, { recursive: true, force: true });

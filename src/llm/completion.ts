@@ -1,0 +1,155 @@
+import type { CallOutcome, UnreadReason } from '../keys/outcome.ts';
+import { worstRisk } from '../messages/assessment.ts';
+import type { Answer } from './answer.ts';
+import { isFields, messageOf, saidIn, type Fields } from './completion-parts.ts';
+import { readAnswer, type ReadAnswer } from './read-answer.ts';
+
+interface Tokens {
+  /** As the provider counted; 0 when it did not say. */
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+}
+
+/**
+ * What a chat completion says. Tokens are paid also when its answer cannot be read.
+ */
+export type ReadCompletion = Tokens &
+  (
+    | { readonly ok: true; readonly answer: Answer; readonly model: string | null; readonly finish: string | null }
+    | { readonly ok: false; readonly reason: UnreadReason; readonly message: string }
+  );
+
+interface Unread {
+  readonly ok: false;
+  readonly reason: UnreadReason;
+  readonly message: string;
+}
+type Read = { readonly ok: true; readonly answer: Answer; readonly finish: string | null } | Unread;
+
+const CUT = new Set(['length', 'max_tokens', 'max_output_tokens', 'max_new_tokens', 'token_limit', 'model_length', 'incomplete']);
+/** The provider gave up in the middle. */
+const BROKEN_OFF = new Set(['error', 'network_error', 'abort', 'aborted', 'cancelled', 'canceled', 'timeout', 'insufficient_system_resource']);
+const FILTERED = new Set(['content_filter', 'content_filtered', 'safety', 'sensitive', 'blocklist', 'prohibited_content', 'recitation', 'spii', 'image_safety', 'guardrail_intervened', 'refusal']);
+
+/**
+ * Reads the body of a 200: its answer, or why there is none. `completion` is whatever the body's JSON held. Where it
+ * has several choices the worst answer counts. An `error` in the body is only named here; its class is the caller's to
+ * find. Never throws; linear in the body.
+ */
+export function readCompletion(completion: unknown): ReadCompletion {
+  const body = unwrapped(completion);
+  const tokens = tokensIn(body);
+  const reads = choicesOf(body).map(readChoice);
+  const read = worstOf(reads) ?? nothingIn(body);
+  if (!read.ok) return { ...read, ...tokens };
+  const model = body['model'];
+  return { ...read, model: typeof model === 'string' && model !== '' ? model.slice(0, 200) : null, ...tokens };
+}
+
+/** Reasons by which the provider or its model refuses what is in the picture: another key would say the same. */
+const REFUSALS: ReadonlySet<UnreadReason> = new Set(['refusal', 'content-filter']);
+
+/** A body that could not be read, as the outcome of its call. */
+export const unreadOutcome = (reason: UnreadReason, message: string): Exclude<CallOutcome, { kind: 'ok' }> =>
+  REFUSALS.has(reason) ? { kind: 'content-refused', message } : { kind: 'unreadable', reason, message };
+
+/** The error that a body under status 200 holds: an object or a text; null when there is none. */
+function errorIn(completion: unknown): unknown {
+  const body = unwrapped(completion);
+  const choice: unknown = Array.isArray(body['choices']) ? body['choices'][0] : undefined;
+  for (const error of [body['error'], isFields(choice) ? choice['error'] : undefined]) {
+    if ((isFields(error) && Object.keys(error).length > 0) || (typeof error === 'string' && error !== '')) return error;
+  }
+  if (choice !== undefined) return null;
+  const { code, message, object } = body;
+  const named = object === 'error' || (code !== undefined && code !== null && code !== 0 && code !== 200 && code !== '200');
+  return named && typeof message === 'string' ? body : null;
+}
+
+/** Proxies put a completion under one more key. */
+const WRAPPERS = ['data', 'result', 'response', 'output', 'body'] as const;
+
+function unwrapped(completion: unknown): Fields {
+  let body: unknown = completion;
+  for (let depth = 0; depth < 3; depth++) {
+    if (Array.isArray(body)) body = body[0] as unknown;
+    if (!isFields(body)) return {};
+    if (hasAnswer(body)) return body;
+    const outer: Fields = body;
+    const inner = WRAPPERS.map((name) => outer[name]).find((value) => (isFields(value) && hasAnswer(value)) || (isFields(value) && depth < 2 && WRAPPERS.some((name) => isFields(value[name]))));
+    if (inner === undefined) return body;
+    body = { usage: outer['usage'], ...(inner as Fields) };
+  }
+  return isFields(body) ? body : {};
+}
+
+const hasAnswer = (body: Fields): boolean => Array.isArray(body['choices']) || isFields(body['message']);
+
+/** One is asked for. A body with more is none of ours: all are read or none. */
+const MOST_CHOICES = 64;
+
+/** The choices; of a body with one bare message that one. */
+function choicesOf(body: Fields): readonly Fields[] {
+  const choices: unknown = body['choices'];
+  if (Array.isArray(choices)) return choices.length > MOST_CHOICES ? [] : choices.filter(isFields);
+  return isFields(body['message']) ? [body] : [];
+}
+
+function nothingIn(body: Fields): Unread {
+  if (errorIn(body) !== null) return IN_BODY;
+  return unread('not-a-completion', 'the response is no chat completion');
+}
+
+function readChoice(choice: Fields): Read {
+  const message = messageOf(choice);
+  if (message === null && choice['error'] !== undefined) return IN_BODY;
+  if (message === null) return unread('not-a-completion', 'the response has no message');
+  const finish = finishOf(choice);
+  const end = (finish ?? '').toLowerCase();
+  const filtered = FILTERED.has(end);
+  const cut = filtered || CUT.has(end) || BROKEN_OFF.has(end);
+  const reads = saidIn(message).map((said) => withFinish(readAnswer(said, cut), finish));
+  const read = worstOf(reads.filter((one) => one.ok || one.reason !== 'empty'));
+  if (read !== undefined && (read.ok || isPart(read))) return read;
+  if (typeof message.refusal === 'string' && message.refusal.trim() !== '') return DECLINED;
+  if (filtered) return unread('content-filter', 'the content filter withheld the answer');
+  const onlyReasoned = read === undefined ? message.reasoned || CUT.has(end) : read.reason === 'reasoning-only';
+  if (onlyReasoned) return CUT.has(end) ? OUT_OF_TOKENS : unread('reasoning-only', 'the model reasoned and gave no answer');
+  return read ?? unread('empty', 'the answer is empty');
+}
+
+const withFinish = (read: ReadAnswer, finish: string | null): Read => (read.ok ? { ...read, finish } : read);
+const unread = (reason: UnreadReason, message: string): Unread => ({ ok: false, reason, message });
+const IN_BODY = unread('error-in-body', 'the response holds an error instead of an answer');
+const DECLINED = unread('refusal', 'the model declined to answer');
+const OUT_OF_TOKENS = unread('reasoning-only', 'the model used up all its tokens for reasoning');
+
+/** Something of an answer came: nobody may take it for silence, whatever else is said about it. */
+const isPart = ({ reason }: Unread): boolean => reason === 'cut-off' || reason === 'bad-level';
+
+/**
+ * Of several readings: `high` where one has it; else one that was cut or unclear, for it may have held one; else the
+ * worst. Undefined of none.
+ */
+function worstOf(reads: readonly Read[]): Read | undefined {
+  const worst = worstRisk(reads.flatMap((read) => (read.ok ? [read.answer.riskLevel] : [])));
+  const unsure = worst === 'high' ? undefined : reads.find((read) => !read.ok && isPart(read));
+  return unsure ?? reads.find((read) => read.ok && read.answer.riskLevel === worst) ?? reads[0];
+}
+
+function finishOf(choice: Fields): string | null {
+  const given = [choice['finish_reason'], choice['finishReason'], choice['done_reason'], choice['stop_reason']];
+  const finish = given.find((value) => typeof value === 'string');
+  return typeof finish === 'string' ? finish.slice(0, 64) : null;
+}
+
+function tokensIn(body: Fields): Tokens {
+  const usage = isFields(body['usage']) ? body['usage'] : {};
+  return {
+    promptTokens: countOf(usage['prompt_tokens'] ?? usage['input_tokens']),
+    completionTokens: countOf(usage['completion_tokens'] ?? usage['output_tokens']),
+  };
+}
+
+const countOf = (value: unknown): number =>
+  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : 0;

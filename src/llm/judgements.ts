@@ -1,0 +1,144 @@
+import { worstRisk, type RiskLevel } from '../messages/assessment.ts';
+import { plainForm, statedLevel, type StatedLevel } from './level-words.ts';
+import { JsonObject } from './tolerant-json.ts';
+
+/** One object of an answer that states a level, or a list of results that states none. */
+export interface Judgement {
+  readonly level: RiskLevel;
+  /** Its other fields, by plain name (lower case, letters and digits only); of a name that comes twice the first. */
+  readonly fields: ReadonlyMap<string, unknown>;
+}
+
+export interface Judgements {
+  readonly found: readonly Judgement[];
+  /** A level is no level word, or is missing where one belongs. */
+  readonly unclear: boolean;
+  /** Some object says that there is dangerous driving. */
+  readonly flagged: boolean;
+  /** Part was not looked at: nested too deep, or too much of it. */
+  readonly partial: boolean;
+}
+
+const MAX_DEPTH = 64;
+/** Entries looked at: an answer has some ten. */
+const MOST_ENTRIES = 5_000;
+/** JSON within a string of JSON, and so on. */
+const MOST_UNPACKED = 3;
+
+const LEVEL_NAME =
+  /(?:risk|danger|hazard|threat)s?(?:level|rating|grade|category|class|severity|assessment|degree)$|^(?:level|risk|severity|danger|rating)$/;
+const CHINESE_LEVEL_NAME = /(?:风险|危险|危害)(?:等级|级别|程度|水平|评级|评估)$|^(?:等级|级别|风险|危险程度)$/;
+/** A value under one of these that is no level is some other thing, such as "risk": "rear-end collision". */
+const LOOSE_NAME = /^(?:level|risk|severity|danger|rating|等级|级别|风险)$|(?:assessment|评估)$/;
+const FLAGS = new Set(['hasdangerousdriving', 'isdangerous', 'hasdanger', '是否危险', '存在危险驾驶', '是否存在危险驾驶']);
+
+/** What stands here is no answer: what the model thought, and what it repeats of the question. */
+const NO_ANSWER =
+  /^(?:reasoning|reasoningcontent|reasoningdetails|reason|thinking|thought|thoughts|chainofthought|cot|scratchpad|draft|drafts|rationale|思考|思考过程|推理|推理过程|草稿|examples?|default|enum|schema|jsonschema|responseformat|format|template|示例)$/;
+/** Texts and figures of a judgement: whatever they hold, it is no judgement. Text seen in the picture is quoted here. */
+const LEAVES = new Set(
+  'description desc explanation risktypes confidence dangerobjectcount triggerobjectids 描述 说明 风险类型 置信度'.split(' '),
+);
+
+/** A name of a field without case, punctuation and script's variants: `risk_level` and `RiskLevel` are one. */
+export const plainName = (name: string): string => plainForm(name.slice(0, 80)).replace(/[^\p{L}\p{N}]/gu, '');
+
+/**
+ * Finds the judgements in values: plain or in wrappers of any names, in lists, in JSON packed in strings. `unpack` reads
+ * the values of such a string. Looks at a bounded part of each value and says so. Linear.
+ */
+export function judgementsIn(values: readonly unknown[], unpack: (text: string) => readonly unknown[]): Judgements {
+  const walk = new Walk(unpack);
+  for (const value of values) walk.visit(value, 0, 0);
+  return walk;
+}
+
+class Walk implements Judgements {
+  readonly found: Judgement[] = [];
+  unclear = false;
+  flagged = false;
+  partial = false;
+  readonly #unpack: (text: string) => readonly unknown[];
+  #left = MOST_ENTRIES;
+
+  constructor(unpack: (text: string) => readonly unknown[]) {
+    this.#unpack = unpack;
+  }
+
+  /** True when a judgement, or something in place of one, was found in it. */
+  visit(value: unknown, depth: number, unpacked: number): boolean {
+    if (typeof value === 'string') return this.#text(value, depth, unpacked);
+    if (typeof value !== 'object' || value === null) return false;
+    const entries = Array.isArray(value) ? [] : entriesOf(value);
+    this.#left -= 1 + (Array.isArray(value) ? value.length : entries.length);
+    if (depth > MAX_DEPTH || this.#left < 0) {
+      this.partial = true;
+      return false;
+    }
+    if (!Array.isArray(value)) return this.#object(entries, depth, unpacked);
+    let some = false;
+    for (const item of value) some = this.visit(item, depth + 1, unpacked) || some;
+    return some;
+  }
+
+  #text(text: string, depth: number, unpacked: number): boolean {
+    if (unpacked >= MOST_UNPACKED || !/[{[｛]/.test(text)) return false;
+    let some = false;
+    for (const value of this.#unpack(text)) some = this.visit(value, depth + 1, unpacked + 1) || some;
+    return some;
+  }
+
+  #object(entries: readonly (readonly [string, unknown])[], depth: number, unpacked: number): boolean {
+    const fields = new Map<string, unknown>();
+    const levels: RiskLevel[] = [];
+    let some = false;
+    for (const [key, value] of entries) {
+      const name = plainName(key);
+      if (!fields.has(name)) fields.set(name, value);
+      if (NO_ANSWER.test(name) || LEAVES.has(name)) continue;
+      const stated = LEVEL_NAME.test(name) || CHINESE_LEVEL_NAME.test(name) ? levelIn(value) : null;
+      if (FLAGS.has(name)) this.flagged ||= isYes(value);
+      else if (stated === 'template') continue;
+      else if (stated !== null && stated !== 'unclear') levels.push(stated);
+      else if (this.visit(value, depth + 1, unpacked)) some = true;
+      else if (stated === 'unclear' && !LOOSE_NAME.test(name)) this.unclear = some = true;
+      else if (name === 'results' && Array.isArray(value) && value.length > 0) this.unclear = some = true;
+    }
+    if (levels.length > 0) this.found.push({ level: worstRisk(levels), fields });
+    else if (!some && isEmptyList(fields.get('results'))) this.#nothingListed(fields);
+    else return some;
+    return true;
+  }
+
+  /** No result and no level: only an outspoken "nothing dangerous" is one. */
+  #nothingListed(fields: ReadonlyMap<string, unknown>): void {
+    if (isNo(fields.get('hasdangerousdriving'))) this.found.push({ level: 'none', fields });
+    else this.unclear = true;
+  }
+}
+
+/** The level in the place of one; null where a schema, not a level, stands there. */
+function levelIn(value: unknown): StatedLevel | null {
+  if (typeof value === 'string') return statedLevel(value);
+  if (Array.isArray(value)) return levelOfList(value);
+  if (typeof value !== 'object' || value === null) return 'unclear';
+  const fields = new Map(entriesOf(value).map(([key, field]) => [plainName(key), field]));
+  const inner = ['value', 'level', 'risklevel', 'name', 'label'].map((name) => fields.get(name));
+  const stated = inner.find((field): field is string => typeof field === 'string');
+  if (stated !== undefined) return statedLevel(stated);
+  return fields.has('enum') || fields.has('type') ? 'template' : 'unclear';
+}
+
+function levelOfList(list: readonly unknown[]): StatedLevel {
+  const stated = list.slice(0, 10).map((each) => (typeof each === 'string' ? statedLevel(each) : 'unclear'));
+  const levels = stated.flatMap((level) => (level === 'unclear' || level === 'template' ? [] : [level]));
+  if (levels.length >= 4) return 'template';
+  return levels.length === 0 || levels.length < list.length ? 'unclear' : worstRisk(levels);
+}
+
+const entriesOf = (value: object): readonly (readonly [string, unknown])[] =>
+  value instanceof JsonObject ? value.entries : Object.entries(value);
+
+const isEmptyList = (value: unknown): boolean => Array.isArray(value) && value.length === 0;
+const isYes = (value: unknown): boolean => value === true || (typeof value === 'string' && /^\s{0,9}(?:true|yes|是|有)\s{0,9}$/i.test(value));
+const isNo = (value: unknown): boolean => value === false || (typeof value === 'string' && /^\s{0,9}(?:false|no|否)\s{0,9}$/i.test(value));

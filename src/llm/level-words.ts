@@ -1,0 +1,136 @@
+import { worstRisk, type RiskLevel } from '../messages/assessment.ts';
+
+/**
+ * What stands where a level is expected. `unclear`: no level, or a word that says which it is not. `template`: the list
+ * of all levels, as question and schema name them: no judgement.
+ */
+export type StatedLevel = RiskLevel | 'unclear' | 'template';
+
+/** A level is a word; longer texts are looked at no further than this. */
+const LONGEST = 600;
+
+const WORDS: Readonly<Record<RiskLevel, readonly string[]>> = {
+  // "Safe" and "normal" are not here: traffic that is low is safe, too.
+  none: ['none'],
+  low: ['low', 'lowest', 'minor', 'slight', 'minimal', 'mild', 'negligible'],
+  medium: ['medium', 'moderate', 'mid', 'middle', 'intermediate', 'med'],
+  high: ['high', 'highest', 'severe', 'serious', 'critical', 'extreme', 'grave', 'major'],
+  unknown: ['unknown', 'undetermined', 'indeterminate', 'uncertain'],
+};
+/** Longest first: 中等 before 中. "较大" and "一般" as in the four grades of risk of Chinese safety law. */
+const CHINESE: Readonly<Record<RiskLevel, readonly string[]>> = {
+  none: ['没有', '毫无', '无', '零'],
+  low: ['较低', '偏低', '极低', '很低', '低', '轻微', '轻度', '较轻', '较小'],
+  medium: ['中等', '中度', '中', '一般'],
+  high: ['较高', '偏高', '极高', '很高', '高度', '高危', '高', '严重', '危急', '紧急', '重大', '特大', '较大'],
+  unknown: ['未知', '不确定', '无法判断', '无法确定', '不明'],
+};
+const NOUNS = ['risk', 'risks', 'danger', 'hazard', 'threat'];
+const FILLERS = new Set([
+  ...NOUNS,
+  ...'level levels degree severity rating grade very extremely quite rather fairly relatively'.split(' '),
+  ...'the a is overall of probably likely clearly definitely'.split(' '),
+]);
+const CHINESE_FILLERS = ['风险', '危险', '等级', '级别', '程度', '水平', '级', '度', '非常', '的', '为', '是', '属于', '险'];
+/** A word that is no level after one of these tells which level it is not. */
+const NEGATIONS = new Set(['not', 'no', 'non', 'never', 'without', 'isnt', 'neither', 'nor', 'zero']);
+const JOINTS = new Set(['to', 'or', 'and', 'through', 'between']);
+const CHINESE_JOINTS = ['至', '到', '或', '和', '与'];
+
+const byWord = new Map(Object.entries(WORDS).flatMap(([level, words]) => words.map((word) => [word, level as RiskLevel])));
+interface ChineseWord {
+  readonly word: string;
+  readonly level: RiskLevel | 'filler' | 'joint';
+}
+const chineseWords: readonly ChineseWord[] = [
+  ...Object.entries(CHINESE).flatMap(([level, words]) => words.map((word) => ({ word, level: level as RiskLevel }))),
+  ...CHINESE_FILLERS.map((word) => ({ word, level: 'filler' as const })),
+  ...CHINESE_JOINTS.map((word) => ({ word, level: 'joint' as const })),
+].toSorted((a, b) => b.word.length - a.word.length);
+
+const TRADITIONAL: Readonly<Record<string, string>> = {
+  無: '无', 險: '险', 風: '风', 級: '级', 別: '别', 嚴: '严', 較: '较', 極: '极', 輕: '轻', 緊: '紧', 確: '确', 判: '判', 斷: '断', 為: '为', 屬: '属', 於: '于', 總: '总', 體: '体',
+};
+
+/** One form of a text for looking words up: compatibility forms, lower case, simplified characters, no zero-width ones. */
+export const plainForm = (text: string): string =>
+  text
+    .normalize('NFKC')
+    .toLowerCase()
+    .replaceAll('\uFE0F', '')
+    .replace(/[\uFEFF\u200B-\u200F\u2060]/g, '')
+    .replace(/[無險風級別嚴較極輕緊確斷為屬於總體]/g, (char) => TRADITIONAL[char] ?? char);
+
+/** What ends the words of the level where an explanation follows. */
+const EXPLANATION = /[:([{,.;。、\n—–]| - |\b(?:because|since|due|as|with|but|if)\b|因为|由于|但/;
+
+/**
+ * Reads a level from what stands in its place. Where several levels are named the highest counts: "low to medium" is
+ * medium. Where an explanation behind the level names a higher one nothing is taken.
+ */
+export function statedLevel(value: string): StatedLevel {
+  const trimmed = value.trim();
+  const plain = plainForm(trimmed.slice(0, LONGEST)).replace(/^[^\p{L}]+/u, '');
+  if (isTemplate(plain)) return 'template';
+  const at = plain.search(EXPLANATION);
+  const head = wordsIn(at < 0 ? plain : plain.slice(0, at));
+  if (isNone(head)) return at < 0 ? 'none' : 'unclear';
+  if (head.stray || head.negated) return 'unclear';
+  // "Level 3: high", "risk: high".
+  if (head.levels.length === 0) return at < 0 ? 'unclear' : statedLevel(plain.slice(at + 1));
+  const level = worstRisk(head.levels);
+  const raised = at >= 0 && worstRisk([level, ...wordsIn(plain.slice(at)).levels]) !== level;
+  const unseen = trimmed.length > LONGEST && level !== 'high';
+  return raised || unseen ? 'unclear' : level;
+}
+
+/** "No risk", "zero danger". */
+const isNone = (words: Words): boolean =>
+  words.negated && !words.stray && words.levels.length === 0 && words.nouns === 1 && words.count === 2;
+
+const isTemplate = (plain: string): boolean => ['low', 'medium', 'high'].every((word) => plain.includes(word));
+
+interface Words {
+  readonly levels: RiskLevel[];
+  /** Words of the risk itself. */
+  nouns: number;
+  count: number;
+  negated: boolean;
+  /** There is a word that has no business beside a level. */
+  stray: boolean;
+}
+
+function wordsIn(plain: string): Words {
+  const words: Words = { levels: [], nouns: 0, count: 0, negated: false, stray: false };
+  for (const [word] of plain.replaceAll("'", '').matchAll(/[a-z]+|\p{Script=Han}+|\p{L}/gu)) {
+    words.count++;
+    const level = byWord.get(word);
+    if (level !== undefined) words.levels.push(level);
+    else if (NEGATIONS.has(word)) words.negated = true;
+    else if (/\p{Script=Han}/u.test(word)) chineseIn(word, words);
+    else if (NOUNS.includes(word)) words.nouns++;
+    else if (!FILLERS.has(word) && !JOINTS.has(word)) words.stray = true;
+  }
+  return words;
+}
+
+/** Takes a run of Chinese apart by the longest words known. 不 and 非 deny; so does 无 before another level. */
+function chineseIn(run: string, words: Words): void {
+  let nothing = false;
+  for (let i = 0; i < run.length;) {
+    const found = chineseWords.find(({ word }) => run.startsWith(word, i));
+    if (found === undefined) {
+      if (run[i] === '不' || run[i] === '非' || run[i] === '没') words.negated = true;
+      words.stray = true;
+      i++;
+      continue;
+    }
+    if (found.level === 'joint') nothing = false;
+    else if (found.level !== 'filler') {
+      if (nothing) words.negated = true;
+      words.levels.push(found.level);
+      nothing ||= found.level === 'none';
+    }
+    i += found.word.length;
+  }
+}

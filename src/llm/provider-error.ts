@@ -1,0 +1,198 @@
+import { parseBounded } from './bounded-json.ts';
+
+/**
+ * What a provider says went wrong, whichever shape it has: of every field only as much as a person would read, so that
+ * whatever looks at it is quick. A body of 1 MB costs its parsing and no more.
+ */
+export interface ProviderError {
+  /** Of the response; with 200 the one that the body names, 200 when it names none. */
+  readonly status: number;
+  /** Codes and types in lower case, the most telling first; those of Baidu and MiniMax with their field before them. */
+  readonly codes: readonly string[];
+  readonly message: string;
+  /** The parameter that is named as the culprit; empty when none is. */
+  readonly param: string;
+  /** A page for people: something in front of the provider answered, not the provider. */
+  readonly page: boolean;
+  /** A wait that stands in the body's fields, as written there; empty when none does. */
+  readonly wait: string;
+}
+
+const LONGEST_CODE = 100;
+const LONGEST_MESSAGE = 2_000;
+const MOST_CODES = 12;
+/** A list in an error is not looked at beyond this. */
+const MOST_ENTRIES = 8;
+/** An error within an error within an error: providers behind providers. */
+const MOST_DEEP = 6;
+
+type Fields = Readonly<Record<string, unknown>>;
+const isFields = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const field = (fields: Fields, name: string): unknown => (Object.hasOwn(fields, name) ? fields[name] : undefined);
+
+/** Reads the body of a response that is an error. */
+export function readProviderError(status: number, body: string): ProviderError {
+  const value = jsonOf(body);
+  if (value !== undefined) return fromValue(status, value);
+  const start = body.slice(0, LONGEST_MESSAGE).trimStart();
+  const page = start.startsWith('<');
+  return { status, codes: [], message: page ? titleOf(start) : oneLine(start), param: '', page, wait: '' };
+}
+
+/** Reads a body of status 200 that is an error all the same. Null when it is none: it has an answer, or says nothing. */
+export function errorInAnswer(value: unknown): ProviderError | null {
+  // What begins like an answer broke off; nobody says that it is an error.
+  if (typeof value === 'string') return /^\s*(?:[{[]|data:|$)/u.test(value) ? null : readProviderError(200, value);
+  const first: unknown = Array.isArray(value) ? value[0] : value;
+  if (!isFields(first)) return null;
+  const choice = firstOf(field(first, 'choices'));
+  const choiceError = isFields(choice) ? field(choice, 'error') : undefined;
+  const answered = isFields(choice) && (isFields(field(choice, 'message')) || isFields(field(choice, 'delta')));
+  const code = field(first, 'code');
+  const failed =
+    isTelling(field(first, 'error')) ||
+    isTelling(choiceError) ||
+    isTelling(field(first, 'errors')) ||
+    isBadCode(field(first, 'error_code')) ||
+    (isFields(field(first, 'base_resp')) && isBadCode(field(field(first, 'base_resp') as Fields, 'status_code'))) ||
+    (!answered && (isBadCode(code) || field(first, 'success') === false || field(first, 'object') === 'error')) ||
+    (!answered && (isFields(field(first, 'ResponseMetadata')) || typeof field(first, 'detail') === 'string'));
+  return failed ? fromValue(200, value) : null;
+}
+
+const isTelling = (value: unknown): boolean =>
+  (typeof value === 'string' && value !== '') ||
+  (Array.isArray(value) && value.length > 0) ||
+  (isFields(value) && Object.keys(value).length > 0);
+
+/** Codes by which providers say that all is well. */
+const GOOD_CODES: ReadonlySet<unknown> = new Set([0, 200, '', '0', '200', 'ok', 'OK', 'success', 'Success', 'SUCCESS']);
+const isBadCode = (code: unknown): boolean =>
+  (typeof code === 'number' || typeof code === 'string') && !GOOD_CODES.has(code);
+
+const firstOf = (value: unknown): unknown => (Array.isArray(value) ? value[0] : undefined);
+
+/** What was gathered from one body. */
+interface Found {
+  readonly codes: string[];
+  readonly messages: string[];
+  status: number | null;
+  param: string;
+  wait: string;
+  page: boolean;
+}
+
+function fromValue(status: number, value: unknown): ProviderError {
+  const found: Found = { codes: [], messages: [], status: null, param: '', wait: '', page: false };
+  gather(value, found, 0);
+  const message = oneLine(found.messages.join(' - ').slice(0, LONGEST_MESSAGE));
+  const { codes, param, wait, page } = found;
+  return { status: status === 200 ? (found.status ?? 200) : status, codes, message, param, page, wait };
+}
+
+function gather(value: unknown, found: Found, depth: number): void {
+  if (depth > MOST_DEEP) return;
+  if (typeof value === 'string') {
+    gatherText(value, found, depth);
+    return;
+  }
+  if (Array.isArray(value)) {
+    gather(value[0], found, depth + 1);
+    return;
+  }
+  if (!isFields(value)) return;
+  for (const name of INNER) if (isTelling(field(value, name))) gather(field(value, name), found, depth + 1);
+  const choice = firstOf(field(value, 'choices'));
+  if (isFields(choice) && isTelling(field(choice, 'error'))) gather(field(choice, 'error'), found, depth + 1);
+  for (const name of CODES) addCode(field(value, name), PREFIXED[name] ?? '', found);
+  for (const name of MESSAGES) addMessage(field(value, name), found);
+  const param = field(value, 'param');
+  if (found.param === '' && typeof param === 'string') found.param = param.slice(0, LONGEST_CODE);
+  gatherDetails(field(value, 'details'), found);
+  gatherDetail(field(value, 'detail'), found, depth);
+  gatherMetadata(field(value, 'metadata'), found, depth);
+}
+
+/** Objects that hold the error, or say more of it. */
+const INNER = ['error', 'errors', 'innererror', 'inner_error', 'base_resp', 'ResponseMetadata', 'Error', 'header'] as const;
+const CODES = ['code', 'Code', 'error_code', 'status_code', 'err_code', 'status', 'type', 'reason'] as const;
+const PREFIXED: Readonly<Record<string, string>> = { error_code: 'error_code:', status_code: 'status_code:' };
+const MESSAGES = ['message', 'Message', 'msg', 'error_msg', 'status_msg', 'error_message', 'error_description'] as const;
+
+function addCode(value: unknown, prefix: string, found: Found): void {
+  if (typeof value !== 'string' && typeof value !== 'number') return;
+  if (value === '' || found.codes.length >= MOST_CODES || GOOD_CODES.has(value)) return;
+  const text = String(typeof value === 'string' ? value.slice(0, LONGEST_CODE) : value).toLowerCase();
+  const number = /^[1-5]\d\d$/u.test(text) ? Number(text) : null;
+  if (number !== null && number >= 400) found.status ??= number;
+  found.codes.push(`${prefix}${text}`);
+}
+
+function addMessage(value: unknown, found: Found): void {
+  if (typeof value === 'string' && value !== '' && found.messages.length < MOST_ENTRIES)
+    found.messages.push(value.slice(0, LONGEST_MESSAGE));
+}
+
+/** A text in place of an error: the message itself, or an error of another provider as JSON. */
+function gatherText(text: string, found: Found, depth: number): void {
+  const value = jsonOf(text);
+  if (value !== undefined && typeof value !== 'string') gather(value, found, depth + 1);
+  else if (text.trimStart().startsWith('<')) {
+    found.page = true;
+    addMessage(titleOf(text.slice(0, LONGEST_MESSAGE)), found);
+  } else addMessage(text, found);
+}
+
+/** Google's details: reasons, the wait, and which quota. */
+function gatherDetails(details: unknown, found: Found): void {
+  if (!Array.isArray(details)) return;
+  for (const detail of details.slice(0, MOST_ENTRIES)) {
+    if (!isFields(detail)) continue;
+    addCode(field(detail, 'reason'), '', found);
+    const delay = field(detail, 'retryDelay');
+    if (typeof delay === 'string') found.wait = delay.slice(0, LONGEST_CODE);
+    const violations = field(detail, 'violations');
+    if (!Array.isArray(violations)) continue;
+    for (const violation of violations.slice(0, MOST_ENTRIES))
+      if (isFields(violation)) addMessage(field(violation, 'quotaId'), found);
+  }
+}
+
+/** FastAPI's: a text, or a list of complaints, each with the place it is about. */
+function gatherDetail(detail: unknown, found: Found, depth: number): void {
+  if (typeof detail === 'string' || isFields(detail)) gather(detail, found, depth + 1);
+  if (!Array.isArray(detail)) return;
+  for (const entry of detail.slice(0, MOST_ENTRIES)) {
+    if (!isFields(entry)) continue;
+    const place = field(entry, 'loc');
+    const last: unknown = Array.isArray(place) ? place.at(-1) : undefined;
+    if (found.param === '' && typeof last === 'string') found.param = last.slice(0, LONGEST_CODE);
+    addMessage(`${typeof last === 'string' ? `${last.slice(0, LONGEST_CODE)}: ` : ''}${String(field(entry, 'msg')).slice(0, 300)}`, found);
+  }
+}
+
+/** OpenRouter's: what the provider behind it said, often JSON in a text, and a wait. */
+function gatherMetadata(metadata: unknown, found: Found, depth: number): void {
+  if (!isFields(metadata)) return;
+  const raw = field(metadata, 'raw');
+  if (typeof raw === 'string' || isFields(raw)) gather(raw, found, depth + 1);
+  const reasons = field(metadata, 'reasons');
+  if (Array.isArray(reasons) && reasons.length > 0) addCode('moderation', '', found);
+  const headers = field(metadata, 'headers');
+  const reset = isFields(headers) ? field(headers, 'X-RateLimit-Reset') : undefined;
+  if (typeof reset === 'string' || typeof reset === 'number') found.wait = String(reset).slice(0, LONGEST_CODE);
+}
+
+function jsonOf(text: string): unknown {
+  const start = text.trimStart().slice(0, 1);
+  return start === '{' || start === '[' || start === '"' ? parseBounded(text) : undefined;
+}
+
+/** A page's title, else its first words. */
+function titleOf(html: string): string {
+  const title = /<title[^>]{0,100}>([^<]{0,200})/iu.exec(html)?.[1] ?? '';
+  return oneLine(title.trim() === '' ? html.replace(/<[^>]*>/gu, ' ').slice(0, 200) : title);
+}
+
+const oneLine = (text: string): string => text.replace(/\s+/gu, ' ').trim();

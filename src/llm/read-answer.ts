@@ -1,0 +1,139 @@
+import type { UnreadReason } from '../keys/outcome.ts';
+import { worstRisk, type RiskLevel } from '../messages/assessment.ts';
+import { answerOf, type Answer } from './answer.ts';
+import { valuesIn, type FoundValue, type ValuesInText } from './json-in-text.ts';
+import { judgementsIn, plainName, type Judgement, type Judgements } from './judgements.ts';
+import { labelledFields, labelledLevels } from './labelled-levels.ts';
+import type { StatedLevel } from './level-words.ts';
+import { answerMarks, answerPart } from './reasoning.ts';
+import type { JsonObject } from './tolerant-json.ts';
+
+export type ReadAnswer =
+  | { readonly ok: true; readonly answer: Answer }
+  | { readonly ok: false; readonly reason: UnreadReason; readonly message: string };
+
+/** An answer has a few hundred characters; of a longer text only the end is looked at, behind reasoning. */
+const LONGEST_ANSWER = 65_536;
+
+/**
+ * Reads what a model said, reasoning and all. Text, or a value where a server parsed it already. `cut`: the provider
+ * says that the text ends before its end.
+ *
+ * - What stands in reasoning is no answer; nor is what repeats the question or its schema.
+ * - JSON plain, fenced or in prose, in the shape asked for or in wrappers, repaired where it has one reading; else
+ *   levels with their label in text.
+ * - Where several levels are stated the worst counts. What was cut counts only if it states `high`: the part that is
+ *   missing may state a worse level than the rest.
+ * - A level comes from nothing but a level word; `none` never from anything but words that say so.
+ *
+ * Linear in the text. Never throws.
+ */
+export function readAnswer(said: unknown, cut = false): ReadAnswer {
+  if (typeof said !== 'string') return verdict([], judgementsIn([said], unpack), { part: '', cut, incomplete: false });
+  if (said.length <= LONGEST_ANSWER) return readText(unquoted(said), cut);
+  const end = said.slice(-LONGEST_ANSWER);
+  const range = answerPart(end, () => []);
+  const reasons = range !== null && range.from > 0 && !startsLikeJson(said);
+  if (reasons) return readText(end, cut);
+  const begin = said.slice(0, 1_000);
+  const before = answerPart(begin, () => []);
+  return before !== null && begin.slice(before.from, before.to).trim() === '' ? REASONED_ONLY : unread('no-json', `the answer has ${said.length} characters`);
+}
+
+function readText(text: string, cut: boolean): ReadAnswer {
+  const whole = valuesIn(text);
+  const range = answerPart(text, () => whole.found.filter(quotes));
+  const part = range === null ? text : text.slice(range.from, range.to);
+  if (part.trim() === '') {
+    return range === null ? unread('empty', 'the answer is empty') : REASONED_ONLY;
+  }
+  const values = markedIn(part, range === null ? whole : valuesIn(part));
+  const { open, found, from } = values;
+  const settled = !cut && open !== null && isWhole(open.settled) ? open.settled : null;
+  const judged = judgementsIn([...found.map(({ value }) => value), settled], unpack);
+  const sure = found.filter(({ doubtful }) => !doubtful).map((each) => ({ from: each.from - from, to: each.to - from }));
+  const labelled = settled === null ? labelledLevels(part.slice(from), sure) : [];
+  const behind = part.slice(Math.max(0, ...found.map(({ to }) => to)));
+  const endsWhole = judged.found.length > 0 && !/[^\s`}\]]/.test(behind) && (range === null || range.to === text.length);
+  return verdict(labelled, judged, {
+    part: part.slice(from),
+    cut: cut && !endsWhole,
+    incomplete: (open !== null && settled === null) || values.gaveUp,
+  });
+}
+
+interface Circumstances {
+  readonly part: string;
+  readonly cut: boolean;
+  readonly incomplete: boolean;
+}
+
+function verdict(labelled: readonly StatedLevel[], judged: Judgements, { part, cut, incomplete }: Circumstances): ReadAnswer {
+  const inJson = judged.found.map(({ level }) => level);
+  if (inJson.includes('high')) return { ok: true, answer: build('high', judged.found, part) };
+  if (cut) return unread('cut-off', 'the answer was cut off');
+  if (incomplete || judged.partial) return unread('cut-off', 'the answer does not end, or is too large to be read whole');
+  const levels = [...inJson, ...labelled.flatMap((level) => (level === 'unclear' || level === 'template' ? [] : [level]))];
+  const level = worstRisk(levels);
+  const unclear = judged.unclear || (levels.length === 0 && labelled.includes('unclear'));
+  if (unclear && level !== 'medium' && level !== 'high') return unread('bad-level', 'the answer names no level that is known');
+  if (levels.length === 0) return isRefusal(part) ? unread('refusal', 'the model declined to answer') : unread('no-json', 'the answer holds no JSON of the shape asked for');
+  if (judged.flagged && (level === 'none' || level === 'low')) return unread('bad-level', 'the answer contradicts itself');
+  return { ok: true, answer: build(level, judged.found, part) };
+}
+
+const unread = (reason: UnreadReason, message: string): ReadAnswer => ({ ok: false, reason, message });
+const REASONED_ONLY = unread('reasoning-only', 'the model reasoned and gave no answer');
+
+/** The answer of this level, with the words of a judgement that has it; else those of the worst one that has any. */
+function build(level: RiskLevel, found: readonly Judgement[], part: string): Answer {
+  const ofLevel = found.filter((judgement) => judgement.level === level);
+  const spoken = (judgement: Judgement): boolean => judgement.fields.has('description');
+  const best = ofLevel.find(spoken) ?? found.find(spoken) ?? ofLevel[0];
+  return answerOf(level, best?.fields ?? labelledFields(part));
+}
+
+/** The values in a string of JSON; of one that reasons first, those behind it. */
+function unpack(text: string): readonly unknown[] {
+  const range = answerPart(text, () => []);
+  return valuesIn(range === null ? text : text.slice(range.from, range.to)).found.map(({ value }) => value);
+}
+
+const isJudgement = ({ value }: FoundValue): boolean => judgementsIn([value], unpack).found.length > 0;
+/** Whether marks of reasoning in a value are text that it quotes. */
+const quotes = (found: FoundValue): boolean => !found.doubtful && isJudgement(found);
+const startsLikeJson = (text: string): boolean => /^\s{0,99}(?:```[a-z]{0,20}\s{0,9})?["{[]/i.test(text);
+
+/** The text itself where it came as a JSON string, quotes and all. */
+function unquoted(text: string): string {
+  const trimmed = text.trim();
+  if (!trimmed.startsWith('"')) return text;
+  try {
+    const inner: unknown = JSON.parse(trimmed);
+    return typeof inner === 'string' && /[{[]/.test(inner) ? inner : text;
+  } catch {
+    return text;
+  }
+}
+
+/** The values from where the text says that its answer begins; all where it says so nowhere, or nothing follows. */
+function markedIn(part: string, values: ValuesInText): ValuesInText & { readonly from: number } {
+  const within = (at: number): boolean => values.found.some(({ from, to }) => from < at && at < to);
+  for (const mark of answerMarks(part, 0)) {
+    if (within(mark) || !values.found.some((each) => each.from >= mark && isJudgement(each))) continue;
+    const open = values.open !== null && values.open.from >= mark ? values.open : null;
+    return { ...values, open, from: mark, found: values.found.filter(({ from }) => from >= mark) };
+  }
+  return { ...values, from: 0 };
+}
+
+/** All that is asked for is there: nothing but the closing bracket can be missing. */
+const isWhole = (settled: JsonObject | null): boolean => {
+  const names = new Set(settled?.entries.map(([key]) => plainName(key)));
+  return ['risklevel', 'confidence', 'risktypes', 'description', 'dangerobjectcount', 'triggerobjectids'].every((name) => names.has(name));
+};
+
+const REFUSES =
+  /^[\s"'*]{0,9}(?:(?:i['’]?m|i am) (?:very |really |so )?sorry|sorry\b|i apologi[sz]e|i (?:can(?:no|['’])t|am unable|['’]m unable|won['’]t)|unfortunately,? i\b|as an ai\b|(?:非常|很)?(?:抱歉|对不起)|我(?:无法|不能)|作为.{0,4}(?:AI|人工智能))/i;
+/** No judgement, and the words with which models decline. */
+const isRefusal = (part: string): boolean => REFUSES.test(part.slice(0, 200));

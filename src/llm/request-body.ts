@@ -1,0 +1,50 @@
+import type { ChatCompletionCreateParams, ChatCompletionMessageParam } from 'openai/resources/chat/completions';
+import { ANSWER_JSON_SCHEMA } from './answer.ts';
+import type { FormatStep, Shape } from './adaptations.ts';
+import type { Prompt } from './prompt.ts';
+
+export interface RequestParts {
+  readonly model: string;
+  readonly prompt: Prompt;
+  readonly jpeg: Uint8Array;
+  readonly maxOutputTokens: number;
+  /** Further fields of the body as the key names them; they go before ours. */
+  readonly extraBody: Readonly<Record<string, unknown>> | null;
+}
+
+/** The body of a chat completion in the shape that the provider takes. */
+export function requestBody({ model, prompt, jpeg, maxOutputTokens, extraBody }: RequestParts, shape: Shape): ChatCompletionCreateParams {
+  const extra = Object.entries(extraBody ?? {}).filter(([name]) => !shape.dropped.includes(name));
+  const picture = Buffer.from(jpeg.buffer, jpeg.byteOffset, jpeg.byteLength).toString('base64');
+  const text = shape.systemRole ? prompt.user : `${prompt.system}\n\n${prompt.user}`;
+  const user: ChatCompletionMessageParam = {
+    role: 'user',
+    content: [
+      { type: 'image_url', image_url: { url: `data:image/jpeg;base64,${picture}` } },
+      { type: 'text', text },
+    ],
+  };
+  return {
+    ...(shape.temperature ? { temperature: 0 } : {}),
+    ...(shape.tokensField === null ? {} : { [shape.tokensField]: maxOutputTokens }),
+    ...responseFormatField(shape.format),
+    ...(shape.thinking === 'off' ? { enable_thinking: false } : {}),
+    // The key's own fields win over ours, but not over what makes the call this call.
+    ...Object.fromEntries(extra),
+    ...(shape.stream ? { stream: true, ...(shape.streamUsage ? { stream_options: { include_usage: true } } : {}) } : {}),
+    model,
+    messages: shape.systemRole ? [{ role: 'system', content: prompt.system }, user] : [user],
+  };
+}
+
+/** The field of the request; nothing for `none`. */
+function responseFormatField(step: FormatStep): Pick<ChatCompletionCreateParams, 'response_format'> {
+  if (step === 'none') return {};
+  if (step === 'json_object') return { response_format: { type: 'json_object' } };
+  return {
+    response_format: {
+      type: 'json_schema',
+      json_schema: { name: 'group_assessment', strict: true, schema: ANSWER_JSON_SCHEMA },
+    },
+  };
+}
