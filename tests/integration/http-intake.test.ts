@@ -136,6 +136,13 @@ describe('uploads', () => {
       assert.match(refused.received, /retry-after: 2/iu);
     }
     assert.equal(server.refused().uploads, 2);
+    // Nor are they read afterwards: the sender is stopped, and its connection closed.
+    const long = raw().write(multipart(10_000_000));
+    let taken = false;
+    long.socket.write(Buffer.alloc(9_900_000), (error) => (taken = error === null || error === undefined));
+    assert.equal(await long.status(), 429);
+    await until('the connection to be closed', () => long.closed);
+    assert.ok(!taken, 'not all of it was taken');
     assert.ok(reading.every(({ received }) => received === ''));
     // A place is free again when its connection is gone.
     reading[0]!.end();

@@ -5,8 +5,8 @@ import type { HttpError } from './http-error.ts';
 /** Headers of a reply that no hook sees. */
 export const PLAIN_HEADERS: Readonly<Record<string, string>> = { 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' };
 
-/** A socket that does not take its refusal is dropped after this, in ms. */
-const LINGER_MS = 1_000;
+/** What a refused client has to read why, in ms; then its connection is dropped. */
+export const LINGER_MS = 1_000;
 
 /**
  * Answers on a socket on which no request could be read, in the shape of every other error, and ends it. Nothing is

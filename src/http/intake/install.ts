@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { addressGroup, plainAddress, type AddressRanges } from '../../infra/address-ranges.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { HttpError } from '../errors/http-error.ts';
-import { refuseOnSocket } from '../errors/raw-refusal.ts';
+import { LINGER_MS, refuseOnSocket } from '../errors/raw-refusal.ts';
 import type { HttpLimits } from '../limits.ts';
 import type { App } from '../server.types.ts';
 import { BodyPace } from './body-pace.ts';
@@ -58,7 +58,7 @@ export function installIntake(app: App, { limits, clock, trusted, refusals }: In
 
   app.addHook('preParsing', async (request, reply) => {
     const { raw } = request;
-    if (raw.complete || (raw.headers['content-length'] === undefined && raw.headers['transfer-encoding'] === undefined)) return;
+    if (raw.complete || !hasBody(raw)) return;
     // Only now is the body asked for: the request is known to be allowed, and has its place.
     if (raw.headers.expect !== undefined) reply.raw.writeContinue();
     const { socket } = raw;
@@ -72,8 +72,18 @@ export function installIntake(app: App, { limits, clock, trusted, refusals }: In
     raw.once('end', unwatch);
     raw.once('close', unwatch);
   });
+  // A refused body is not read to its end, as Node would: its client is stopped, has time to see why, and is let go.
+  app.addHook('onSend', async ({ raw, ws }, reply, payload) => {
+    if (ws || raw.complete || !hasBody(raw) || reply.statusCode < 400) return payload;
+    raw.read(0);
+    reply.raw.once('finish', () => setTimeout(() => raw.complete || raw.socket.destroy(), LINGER_MS).unref());
+    return payload;
+  });
   app.addHook('onClose', async () => pace.stop());
 }
+
+const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
 
 function limitConnections(server: Server, limits: HttpLimits, trusted: AddressRanges, refusals: Refusals): void {
   const connections = new Connections(limits);
