@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { WebSocket } from 'ws';
 import type { HttpServerOptions } from '../../src/http/server.ts';
 import { FakeWorld, aggregate, fakeServer } from '../support/http-fakes.ts';
 import { makeJpeg } from '../support/jpeg.ts';
-import { rawHttp } from '../support/raw-http.ts';
+import { rawRequest } from '../support/raw-request.ts';
 
 async function serve(t: TestContext, options: Partial<HttpServerOptions> = {}) {
   const world = new FakeWorld().add('north');
@@ -15,6 +18,8 @@ async function serve(t: TestContext, options: Partial<HttpServerOptions> = {}) {
   return { world, server, base, ask: (path: string, init?: RequestInit) => fetch(`${base}${path}`, init) };
 }
 
+/** Tests look into replies of every shape. */
+const jsonOf = async (reply: Response): Promise<any> => reply.json();
 const JSON_TYPE = { 'content-type': 'application/json' };
 const CAMERA = JSON.stringify({ cameraId: 'south', url: 'rtsp://192.0.2.1/x' });
 
@@ -34,7 +39,7 @@ describe('a request without a body', () => {
     assert.equal((await ask('/api/cameras', { headers: JSON_TYPE })).status, 200);
     for (const [length, body] of [['content-length: 0', ''], ['transfer-encoding: chunked', '0\r\n\r\n']]) {
       world.add('gone');
-      const reply = await rawHttp(base, 'DELETE /api/cameras/gone HTTP/1.1', 'host: localhost', 'content-type: application/json', 'connection: close', length!, '', body!);
+      const reply = await rawRequest(base, 'DELETE /api/cameras/gone HTTP/1.1', 'host: localhost', 'content-type: application/json', 'connection: close', length!, '', body!);
       assert.equal(reply.status, 204, length);
     }
   });
@@ -43,7 +48,7 @@ describe('a request without a body', () => {
     const { ask } = await serve(t);
     for (const headers of [JSON_TYPE, {}, { 'content-type': 'text/plain' }]) {
       const reply = await ask('/api/cameras', { method: 'POST', headers });
-      assert.deepEqual([reply.status, (await reply.json()).field], [400, 'body']);
+      assert.deepEqual([reply.status, (await jsonOf(reply)).field], [400, 'body']);
     }
     assert.equal((await ask('/api/cameras', { method: 'POST', body: CAMERA, headers: { 'content-type': 'text/plain' } })).status, 415);
     assert.equal((await ask('/api/cameras/north', { method: 'DELETE', body: '{', headers: JSON_TYPE })).status, 400);
@@ -77,7 +82,7 @@ describe('methods', () => {
       assert.deepEqual([reply.status, reply.headers.get('allow')], [204, allow], path);
     }
     assert.equal((await ask('/api/nothing', { method: 'OPTIONS' })).status, 404);
-    const all = await rawHttp(base, 'OPTIONS * HTTP/1.1', 'host: localhost', 'connection: close', '', '');
+    const all = await rawRequest(base, 'OPTIONS * HTTP/1.1', 'host: localhost', 'connection: close', '', '');
     assert.equal(all.status, 204);
     assert.match(all.headers['allow'] ?? '', /DELETE, GET/u);
   });
@@ -112,7 +117,7 @@ describe('clients and proxies of every kind', () => {
     for (const type of ['application/json; charset=UTF-8', 'Application/JSON;Charset="utf-8"', 'application/json ;charset=utf-8', 'application/json;']) {
       world.cameras.delete('south');
       const reply = await ask('/api/cameras', { method: 'POST', body: CAMERA, headers: { ...headers, 'content-type': type } });
-      assert.deepEqual([reply.status, await reply.json().then(({ cameraId }) => cameraId)], [201, 'south'], type);
+      assert.deepEqual([reply.status, (await jsonOf(reply)).cameraId], [201, 'south'], type);
     }
     for (const accept of ['text/html', '*/*;q=0', 'nonsense', 'application/xml, ;', '']) {
       const reply = await ask('/api/cameras', { headers: { ...headers, accept, 'accept-encoding': 'gzip;q=1, br, *' } });
@@ -143,7 +148,7 @@ describe('clients and proxies of every kind', () => {
 
   it('may name the whole address in the request line, whose host counts then', async (t) => {
     const { base } = await serve(t);
-    const get = (target: string, host = 'localhost') => rawHttp(base, `GET ${target} HTTP/1.1`, `host: ${host}`, 'connection: close', '', '');
+    const get = (target: string, host = 'localhost') => rawRequest(base, `GET ${target} HTTP/1.1`, `host: ${host}`, 'connection: close', '', '');
     assert.equal((await get('http://127.0.0.1:8080/api/cameras/north')).status, 200);
     assert.equal((await get('http://localhost')).status, 200);
     const strange = await get('http://evil.example/api/cameras');
@@ -156,13 +161,11 @@ describe('clients and proxies of every kind', () => {
     for (const token of [null, 'letmein']) {
       const { base } = await serve(t, { token });
       for (const lines of [['GET /api/cameras HTTP/1.0'], ['GET /api/cameras HTTP/1.1', 'connection: close'], ['GET / HTTP/1.1', 'host:', 'connection: close']]) {
-        const reply = await rawHttp(base, ...lines, '', '');
-        assert.equal(reply.status, 400, lines.join());
-        const { code, field } = JSON.parse(reply.body);
-        assert.deepEqual([code, field], ['MISSING_FIELD', 'host']);
+        const reply = await rawRequest(base, ...lines, '', '');
+        assert.deepEqual([reply.status, JSON.parse(reply.body).field], [400, 'host'], lines.join());
       }
       for (const path of ['/livez', '/readyz']) {
-        const probe = await rawHttp(base, `GET ${path} HTTP/1.0`, '', '');
+        const probe = await rawRequest(base, `GET ${path} HTTP/1.0`, '', '');
         assert.deepEqual([probe.status, probe.body], [200, '{"status":"ok"}']);
       }
     }
@@ -171,10 +174,10 @@ describe('clients and proxies of every kind', () => {
   it('may wait to be told to send their body, speak HTTP/1.0, and end the connection', async (t) => {
     const { world, base } = await serve(t);
     const head = ['POST /api/cameras HTTP/1.1', 'host: localhost', 'content-type: application/json', `content-length: ${CAMERA.length}`];
-    assert.equal((await rawHttp(base, ...head, 'expect: 100-continue', 'connection: close', '', CAMERA)).status, 201);
+    assert.equal((await rawRequest(base, ...head, 'expect: 100-continue', 'connection: close', '', CAMERA)).status, 201);
     assert.ok(world.cameras.has('south'));
-    assert.equal((await rawHttp(base, ...head, 'expect: tea', 'connection: close', '', CAMERA)).status, 417);
-    const old = await rawHttp(base, 'GET /api/cameras/north HTTP/1.0', 'host: localhost', '', '');
+    assert.equal((await rawRequest(base, ...head, 'expect: tea', 'connection: close', '', CAMERA)).status, 417);
+    const old = await rawRequest(base, 'GET /api/cameras/north HTTP/1.0', 'host: localhost', '', '');
     assert.deepEqual([old.status, JSON.parse(old.body).cameraId, old.headers['connection']], [200, 'north', 'close']);
   });
 });
@@ -269,7 +272,7 @@ describe('under a base path', () => {
     }
     const added = await ask('/gantry/api/cameras', { method: 'POST', body: CAMERA, headers: JSON_TYPE });
     assert.equal(added.headers.get('location'), '/gantry/api/cameras/south');
-    const { servers } = await (await ask('/gantry/docs/json')).json();
+    const { servers } = await jsonOf(await ask('/gantry/docs/json'));
     assert.deepEqual(servers, [{ url: '/gantry' }]);
     const docs = await (await ask('/gantry/docs')).text();
     assert.match(docs, /src="\/gantry\/docs\/static\//u);
@@ -282,6 +285,22 @@ describe('under a base path', () => {
 });
 
 describe('readiness', () => {
+  it('is what the health check of the image asks for, without the token', async (t) => {
+    const dockerfile = await readFile(join(import.meta.dirname, '..', '..', 'Dockerfile'), 'utf8');
+    const [, command = '[]'] = /^HEALTHCHECK[^[]*CMD (\[.*\])$/mu.exec(dockerfile) ?? [];
+    const [program, ...args] = JSON.parse(command) as string[];
+    assert.equal(program, 'node');
+    const { world, base } = await serve(t, { token: 'letmein' });
+    const check = async (): Promise<unknown> => {
+      const child = spawn(process.execPath, args, { env: { PORT: new URL(base).port }, stdio: 'ignore' });
+      const [code]: unknown[] = await once(child, 'exit');
+      return code;
+    };
+    assert.equal(await check(), 0);
+    world.ready = false;
+    assert.equal(await check(), 1);
+  });
+
   it('ends with the stop, before the port is closed', async (t) => {
     const world = new FakeWorld();
     const server = await fakeServer(world);

@@ -57,13 +57,13 @@ describe('the page, from where it may be reached', { skip }, () => {
       world.images.set(frame.trafficGroups[0]!.cropId!, await picture());
       server.feed.publish(frame);
       await page.waitForSelector(`.picture[data-request="${frame.requestId}"] img:not([hidden])`);
-      await until('the crop of the alert', () => page.locator('#alerts img').evaluate<number, HTMLImageElement>((image) => image.naturalWidth));
+      await until('the crop of the alert', () => page.evaluate<number>(`document.querySelector('#alerts img')?.naturalWidth ?? 0`));
       await page.getByRole('button', { name: 'Live video of north' }).click();
       await until('live video to be asked for', () => addresses.some((each) => each.includes('/gantry/ws/live/north?ticket=')));
 
-      const before_ = addresses.filter((each) => each.includes('/ws?'));
+      const connections = addresses.filter((each) => each.includes('/ws?'));
       for (const socket of server.app.websocketServer.clients) socket.terminate();
-      await until('a second connection, with a ticket of its own', () => new Set(addresses.filter((each) => each.includes('/ws?'))).size > before_.length);
+      await until('a second connection, with a ticket of its own', () => new Set(addresses.filter((each) => each.includes('/ws?'))).size > connections.length);
       await isLive(page);
 
       assert.ok(addresses.every((each) => new URL(each).pathname.startsWith('/gantry') || each.startsWith('blob:')), addresses.join('\n'));

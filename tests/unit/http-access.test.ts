@@ -36,8 +36,8 @@ describe('hosts', () => {
     const entries = ['Gantry.Example.org', 'cams.example:8443', 'web.example:443', '2001:DB8:0::1', '[2001:db8::2]:8443'];
     const allowed = readAllowedHosts([...entries, 'dotted.example.', 'bücher.example']);
     const fine = ['gantry.example.org', 'GANTRY.example.ORG:9', 'gantry.example.org.', 'cams.example:8443'];
-    const default_ = ['web.example', 'web.example:443', 'dotted.example', 'xn--bcher-kva.example'];
-    for (const host of [...fine, ...default_]) assert.ok(hostAllowed(host, allowed), host);
+    const withPort = ['web.example', 'web.example:443', 'dotted.example', 'xn--bcher-kva.example'];
+    for (const host of [...fine, ...withPort]) assert.ok(hostAllowed(host, allowed), host);
     for (const host of ['cams.example', 'cams.example:9', 'web.example:80', 'a.gantry.example.org']) {
       assert.ok(!hostAllowed(host, allowed), host);
     }
