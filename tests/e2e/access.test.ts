@@ -9,10 +9,18 @@ import { until } from '../support/until.ts';
 const ROOT = join(import.meta.dirname, '..', '..');
 
 /** Runs the program to its end; for starts that are refused. */
-function refused(env: Readonly<Record<string, string>>, ...args: string[]): Promise<{ readonly code: unknown; readonly output: string }> {
+function refused(
+  env: Readonly<Record<string, string>>,
+  ...args: string[]
+): Promise<{ readonly code: unknown; readonly output: string }> {
   const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(?:GANTRY_|HOST$)/u.test(name)));
   return new Promise((resolve) => {
-    execFile(process.execPath, [join(ROOT, 'src', 'main.ts'), '--no-demo', '--port', '0', ...args], { env: { ...clean, ...env }, timeout: 30_000 }, (error, stdout, stderr) => resolve({ code: error?.code, output: stdout + stderr }));
+    execFile(
+      process.execPath,
+      [join(ROOT, 'src', 'main.ts'), '--no-demo', '--port', '0', ...args],
+      { env: { ...clean, ...env }, timeout: 30_000 },
+      (error, stdout, stderr) => resolve({ code: error?.code, output: stdout + stderr }),
+    );
   });
 }
 
@@ -42,7 +50,10 @@ test('an open listener is said to be open, and readiness follows NATS', async (t
   const gantry = await startTestGantry(folder, { host: '0.0.0.0', open: true, redisUrl: 'off' });
   t.after(() => gantry.stop());
   const { notices } = (await gantry.request('GET', '/api/health')).json;
-  assert.ok(notices.some((notice: string) => /everybody who reaches 0\.0\.0\.0.*GANTRY_TOKEN/u.test(notice)), notices.join('\n'));
+  assert.ok(
+    notices.some((notice: string) => /everybody who reaches 0\.0\.0\.0.*GANTRY_TOKEN/u.test(notice)),
+    notices.join('\n'),
+  );
   const ready = async (): Promise<unknown> => {
     const { status, json } = await gantry.request('GET', '/readyz');
     return [status, json];

@@ -25,7 +25,10 @@ export async function rawRequest(base: string, ...lines: readonly string[]): Pro
   const first = parts.findIndex((part) => !part.startsWith('HTTP/1.1 100'));
   const [status = '', ...fields] = (parts[first] ?? '').split('\r\n');
   const headers = Object.fromEntries(
-    fields.map((field) => [field.slice(0, field.indexOf(':')).toLowerCase(), field.slice(field.indexOf(':') + 1).trim()]),
+    fields.map((field) => [
+      field.slice(0, field.indexOf(':')).toLowerCase(),
+      field.slice(field.indexOf(':') + 1).trim(),
+    ]),
   );
   return { status: Number(status.split(' ')[1]), headers, body: parts.slice(first + 1).join('\r\n\r\n') };
 }
