@@ -103,7 +103,7 @@ export async function createHttpServer(ports: HttpPorts, options: HttpServerOpti
   }).withTypeProvider<ZodTypeProvider>();
   app.server.maxConnections = limits.maxConnections;
 
-  const feed = new LiveFeed({ cameras: ports.cameras, clock, log, limits, ...(options.isAlert === undefined ? {} : { isAlert: options.isAlert }) });
+  const feed = new LiveFeed({ cameras: ports.cameras, clock, log, limits, basePath, ...(options.isAlert === undefined ? {} : { isAlert: options.isAlert }) });
   const previews = new Previews({
     previewSource: (cameraId) => ports.cameras.previewSource(cameraId),
     start: options.ffmpegPath === null ? null : ffmpegEncoder(options.ffmpegPath),

@@ -138,7 +138,7 @@ describe('under a base path', () => {
   });
 
   it('links and redirects name it', async (t) => {
-    const { ask } = await serve(t, { basePath: '/gantry/' });
+    const { ask, base, server } = await serve(t, { basePath: '/gantry/' });
     for (const path of ['/gantry', '/gantry/', '/', '/index.html']) {
       const page = await ask(path);
       const html = await page.text();
@@ -150,6 +150,12 @@ describe('under a base path', () => {
     assert.equal(added.headers.get('location'), '/gantry/api/cameras/south');
     const { servers } = await jsonOf(await ask('/gantry/docs/json'));
     assert.deepEqual(servers, [{ url: '/gantry' }]);
+    const viewer = new WebSocket(`${base.replace('http', 'ws')}/gantry/ws`);
+    t.after(() => viewer.terminate());
+    await once(viewer, 'message');
+    server.feed.gap(5, 2);
+    const [gap]: unknown[] = await once(viewer, 'message');
+    assert.match(String(gap), /"type":"gap".*"history":"\/gantry\/api\/alerts\/history"/u);
     const docs = await (await ask('/gantry/docs')).text();
     assert.match(docs, /src="\/gantry\/docs\/static\//u);
     assert.doesNotMatch(docs, /(?:href|src)="\/(?!gantry\/)/u);
