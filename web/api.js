@@ -16,17 +16,35 @@ export class ApiError extends Error {
 
 /** A token may be given once in the address (`#token=…`), where servers and logs do not see it. */
 export function takeTokenFromAddress() {
-  const token = new URLSearchParams(location.hash.slice(1)).get('token');
-  if (token === null) return;
-  setToken(token);
+  const given = new URLSearchParams(location.hash.slice(1)).get('token');
+  if (given === null) return;
+  setToken(given);
   history.replaceState(null, '', location.pathname + location.search);
 }
 
+/** What was told since the page was opened. @type {string | null} */
+let told = null;
+
 /** @returns {string | null} */
-const token = () => sessionStorage.getItem(TOKEN);
+function token() {
+  if (told !== null) return told;
+  try {
+    return sessionStorage.getItem(TOKEN);
+  } catch {
+    // Closed to a page in a frame of another site, by the wish of the browser's user.
+    return null;
+  }
+}
 
 /** @param {string} value */
-export const setToken = (value) => sessionStorage.setItem(TOKEN, value);
+export function setToken(value) {
+  told = value;
+  try {
+    sessionStorage.setItem(TOKEN, value);
+  } catch {
+    // It is asked for again after a reload.
+  }
+}
 
 /**
  * @param {string} path
@@ -46,6 +64,8 @@ export async function request(path, options = {}) {
     signal: options.signal ?? AbortSignal.timeout(10_000),
     ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
   });
+  // A better token was told meanwhile.
+  if (reply.status === 401 && token() !== known) return request(path, options);
   const text = await reply.text();
   // Health answers 503 with a report of the same shape.
   if (reply.ok || (reply.status === 503 && path === '/api/health')) return text === '' ? null : JSON.parse(text);

@@ -38,7 +38,12 @@ const observer = new IntersectionObserver(
   { rootMargin: '200px' },
 );
 
-const askToken = tokenDialog(() => location.reload());
+const askToken = tokenDialog(() => {
+  feed.retry();
+  void refreshCameras();
+  void refreshHealth();
+  void refreshTree();
+});
 const askRemove = removeDialog(() => void refreshCameras());
 addCameraForm(() => void refreshCameras());
 

@@ -57,9 +57,9 @@ export class Feed {
     this.#onState = onState;
     setInterval(() => this.#check(), PING_MS / 2);
     // A laptop that wakes up, or a network that comes back, need not wait for the timer.
-    window.addEventListener('online', () => this.#reconnectNow());
+    window.addEventListener('online', () => this.retry());
     document.addEventListener('visibilitychange', () => {
-      if (!document.hidden) this.#reconnectNow();
+      if (!document.hidden) this.retry();
     });
   }
 
@@ -144,7 +144,8 @@ export class Feed {
     }, wait);
   }
 
-  #reconnectNow() {
+  /** Connects now, unless it is connected. */
+  retry() {
     if (this.#socket === null) this.connect();
   }
 

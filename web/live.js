@@ -38,7 +38,7 @@ export class LiveVideo {
   /** @param {string} cameraId */
   async #start(cameraId) {
     const { default: JSMpeg } = await import('./vendor/jsmpeg.js');
-    const url = await socketUrl(`/ws/live/${encodeURIComponent(cameraId)}`);
+    const address = await socketUrl(`/ws/live/${encodeURIComponent(cameraId)}`);
     if (this.#ended) return;
     const live = this;
     /** JSMpeg's own source hides why a connection ends; this one tells. */
@@ -80,7 +80,7 @@ export class LiveVideo {
         live.#socket?.close();
       }
     }
-    this.#player = new JSMpeg.Player(url.href, {
+    this.#player = new JSMpeg.Player(address.href, {
       canvas: this.#canvas,
       audio: false,
       pauseWhenHidden: false,

@@ -25,7 +25,10 @@ const LONGEST_TOKEN = 1_024;
 /** Throws `CONFIG_INVALID` naming the variable. */
 export function readAccess(env: Environment): AccessConfig {
   const list = (name: string): string[] =>
-    (env[name] ?? '').split(',').map((each) => each.trim()).filter((each) => each !== '');
+    (env[name] ?? '')
+      .split(',')
+      .map((each) => each.trim())
+      .filter((each) => each !== '');
   return {
     token: readToken(env),
     open: readOpen(env['GANTRY_OPEN'] ?? ''),

@@ -86,10 +86,10 @@ the public names of this server, GANTRY_TRUSTED_PROXIES the addresses of the pro
 the origins whose pages may use the API, GANTRY_EMBED_ORIGINS those that may frame the page, all separated by commas.
 GANTRY_BASE_PATH is the path that a proxy puts before every address.
 GANTRY_KEYS_SECRET opens the encrypted key file, GANTRY_HOOK_SECRET signs webhooks; of these and of GANTRY_TOKEN,
-NAME_FILE names a file that holds the secret instead. GANTRY_ALERT_HOOKS lists the URLs
-that are told of alerts, GANTRY_FETCH_ALLOW the private hosts that webhooks and pictures may be on. GANTRY_STOP_SECONDS
-is the longest that a stop may take (default 5). GANTRY_EXPECTED_NODES is how many nodes share the keys' limits at
-least, for a start while Redis is away. The others: docs/operations.md.
+NAME_FILE names a file that holds the secret instead. GANTRY_ALERT_HOOKS lists the URLs that are told of alerts,
+GANTRY_FETCH_ALLOW the private hosts that webhooks and pictures may be on. GANTRY_STOP_SECONDS is the longest that a
+stop may take (default 5). GANTRY_EXPECTED_NODES is how many nodes share the keys' limits at least, for a start while
+Redis is away. The others: docs/operations.md.
 `;
 
 /** Reads arguments and environment. Throws `CONFIG_INVALID` naming the option, the value and what is allowed. */

@@ -31,7 +31,10 @@ const HOW =
  *
  * @throws InfraError `CONFIG_INVALID`, with the way to go on
  */
-export async function checkListener(config: ListenerConfig, resolve: Resolve = everyAddress): Promise<readonly string[]> {
+export async function checkListener(
+  config: ListenerConfig,
+  resolve: Resolve = everyAddress,
+): Promise<readonly string[]> {
   const { host, token, open } = config;
   if (token !== null && token.length >= SHORTEST_TOKEN) return [];
   const isLocal = await isLoopback(host, resolve);
@@ -45,7 +48,10 @@ export async function checkListener(config: ListenerConfig, resolve: Resolve = e
 }
 
 const refusal = (host: string, why: string): InfraError =>
-  new InfraError('CONFIG_INVALID', `HOST (--host) is ${host}, which other machines reach, and ${why}`, { field: 'host', value: host });
+  new InfraError('CONFIG_INVALID', `HOST (--host) is ${host}, which other machines reach, and ${why}`, {
+    field: 'host',
+    value: host,
+  });
 
 /** A name counts as this machine's only when every address it stands for is. */
 async function isLoopback(host: string, resolve: Resolve): Promise<boolean> {

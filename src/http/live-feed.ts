@@ -25,6 +25,8 @@ export interface LiveFeedOptions {
   readonly clock: Clock;
   readonly log: ActorLog;
   readonly limits: HttpLimits;
+  /** Prefix of every address outside. Default: none. */
+  readonly basePath?: string;
   /** Which aggregates also go out as `alert`. Default: those of the highest level, as kept in `alerts:{id}`. */
   readonly isAlert?: (aggregate: Aggregate) => boolean;
 }
@@ -242,8 +244,8 @@ export class LiveFeed implements ViewerHost {
       return;
     }
     viewer.held = this.#through ?? 0;
-    const { clock, limits } = this.#options;
-    void resume({ viewer, cameras, since, recall: this.#recall, clock, alertsBackMs: limits.alertsBackMs, place: () => this.place(), isHere: () => this.#viewers.has(viewer), onLive: sendPresent, counts: this.#counts });
+    const { clock, limits, basePath = '' } = this.#options;
+    void resume({ viewer, cameras, since, recall: this.#recall, clock, alertsBackMs: limits.alertsBackMs, basePath, place: () => this.place(), isHere: () => this.#viewers.has(viewer), onLive: sendPresent, counts: this.#counts });
   }
 
   unsubscribed(): void {
@@ -275,7 +277,7 @@ export class LiveFeed implements ViewerHost {
   }
 
   #gap(from: FeedPlace | null, to: FeedPlace | null, reason: GapReason, place: FeedPlace | null, alertsSince: number | null, missed: number | null = null): void {
-    const text = gapText({ from, to, reason, missed, alertsSince }, place);
+    const text = gapText({ from, to, reason, missed, alertsSince, basePath: this.#options.basePath ?? '' }, place);
     for (const viewer of this.#viewers) {
       this.#counts.gaps += 1;
       viewer.alert(text);

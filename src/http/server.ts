@@ -125,7 +125,7 @@ export async function createHttpServer(ports: HttpPorts, options: HttpServerOpti
     frameworkErrors: refuseUnrouted,
   }).withTypeProvider<ZodTypeProvider>();
 
-  const feed = new LiveFeed({ cameras: ports.cameras, clock, log, limits, ...(options.isAlert === undefined ? {} : { isAlert: options.isAlert }) });
+  const feed = new LiveFeed({ cameras: ports.cameras, clock, log, limits, basePath, ...(options.isAlert === undefined ? {} : { isAlert: options.isAlert }) });
   const previews = new Previews({
     previewSource: (cameraId) => ports.cameras.previewSource(cameraId),
     start: options.ffmpegPath === null ? null : ffmpegEncoder(options.ffmpegPath),

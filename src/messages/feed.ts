@@ -65,7 +65,8 @@ export interface FeedGap {
   readonly missed: number | null;
   /** Every alert stored since then was sent; null when alerts may be missing: `history` has them. */
   readonly alertsSince: string | null;
-  readonly history: '/api/alerts/history';
+  /** Address of the history of alerts, with the base path of this server before it. */
+  readonly history: string;
 }
 
 export interface FeedLag {

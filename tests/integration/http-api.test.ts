@@ -290,8 +290,8 @@ describe('HTTP API with an access token', () => {
     assert.equal((await call(base, '/api/cameras', bearer)).status, 200);
     const issued = await call(base, '/api/tickets', { method: 'POST', ...bearer });
     assert.deepEqual([issued.status, issued.headers.get('cache-control')], [201, 'no-store']);
-    const { ticket, expiresAt } = issued.json;
-    const life = Date.parse(String(expiresAt)) - Date.now();
+    const { ticket, expiresAt } = issued.json as { ticket?: string; expiresAt?: string };
+    const life = Date.parse(expiresAt ?? '') - Date.now();
     assert.ok(life > 30_000 && life <= 60_000, `${life} ms`);
     const frame = world.saw(aggregate('north'), await makeJpeg());
     for (const path of [`/api/images/${frame.imageId}`, '/api/cameras/north/snapshot.jpg']) {

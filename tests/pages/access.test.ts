@@ -12,7 +12,9 @@ import { prefixProxy } from '../support/prefix-proxy.ts';
 import { until } from '../support/until.ts';
 
 const CHROMIUM = process.env['GANTRY_TEST_CHROMIUM'] ?? '/usr/bin/chromium';
-const skip = existsSync(CHROMIUM) ? false : `no Chromium at ${CHROMIUM}: apt-get install chromium, or set GANTRY_TEST_CHROMIUM`;
+const skip = existsSync(CHROMIUM)
+  ? false
+  : `no Chromium at ${CHROMIUM}: apt-get install chromium, or set GANTRY_TEST_CHROMIUM`;
 const TOKEN = 'letmein-letmein';
 
 describe('the page, from where it may be reached', { skip }, () => {
@@ -37,17 +39,25 @@ describe('the page, from where it may be reached', { skip }, () => {
     page.on('pageerror', (error) => complaints.push(error.message));
     page.on('console', (message) => {
       // The browser reports every 4xx; those that a test provokes are expected.
-      if (message.type() === 'error' && !/Failed to load resource|WebSocket connection/u.test(message.text())) complaints.push(message.text());
+      if (message.type() === 'error' && !/Failed to load resource|WebSocket connection/u.test(message.text()))
+        complaints.push(message.text());
     });
     return { world, server, base, page, addresses, complaints };
   }
 
   const isLive = (page: Page) => page.waitForSelector('#feed-state[data-state="live"]', { timeout: 20_000 });
-  const picture = (): Promise<Buffer> => sharp({ create: { width: 64, height: 36, channels: 3, background: '#2040c0' } }).jpeg().toBuffer();
+  const picture = (): Promise<Buffer> =>
+    sharp({ create: { width: 64, height: 36, channels: 3, background: '#2040c0' } })
+      .jpeg()
+      .toBuffer();
 
   for (const strip of [true, false]) {
     it(`works under a base path behind a proxy that ${strip ? 'takes it off' : 'passes it on'}, with a token`, async (t) => {
-      const { world, server, base, page, addresses, complaints } = await serve(t, { token: TOKEN, basePath: '/gantry', allowedHosts: ['127.0.0.1'] });
+      const { world, server, base, page, addresses, complaints } = await serve(t, {
+        token: TOKEN,
+        basePath: '/gantry',
+        allowedHosts: ['127.0.0.1'],
+      });
       const proxy = await prefixProxy(base, '/gantry', strip);
       t.after(() => proxy.close());
       await page.goto(`${proxy.url}/gantry#token=${TOKEN}`);
@@ -57,20 +67,36 @@ describe('the page, from where it may be reached', { skip }, () => {
       world.images.set(frame.trafficGroups[0]!.cropId!, await picture());
       server.feed.publish(frame);
       await page.waitForSelector(`.picture[data-request="${frame.requestId}"] img:not([hidden])`);
-      await until('the crop of the alert', () => page.locator('#alerts img').evaluate<number, HTMLImageElement>((image) => image.naturalWidth));
+      await until('the crop of the alert', () =>
+        page.evaluate<number>(`document.querySelector('#alerts img')?.naturalWidth ?? 0`),
+      );
       await page.getByRole('button', { name: 'Live video of north' }).click();
-      await until('live video to be asked for', () => addresses.some((each) => each.includes('/gantry/ws/live/north?ticket=')));
+      await until('live video to be asked for', () =>
+        addresses.some((each) => each.includes('/gantry/ws/live/north?ticket=')),
+      );
 
-      const before_ = addresses.filter((each) => each.includes('/ws?'));
+      const connections = addresses.filter((each) => each.includes('/ws?'));
       for (const socket of server.app.websocketServer.clients) socket.terminate();
-      await until('a second connection, with a ticket of its own', () => new Set(addresses.filter((each) => each.includes('/ws?'))).size > before_.length);
+      await until(
+        'a second connection, with a ticket of its own',
+        () => new Set(addresses.filter((each) => each.includes('/ws?'))).size > connections.length,
+      );
       await isLive(page);
 
-      assert.ok(addresses.every((each) => new URL(each).pathname.startsWith('/gantry') || each.startsWith('blob:')), addresses.join('\n'));
+      assert.ok(
+        addresses.every((each) => new URL(each).pathname.startsWith('/gantry') || each.startsWith('blob:')),
+        addresses.join('\n'),
+      );
       // The fragment, where the token was told to the page, is sent to nobody.
-      assert.ok(addresses.every((each) => !each.split('#')[0]!.includes('letmein')), 'the token is in no address');
+      assert.ok(
+        addresses.every((each) => !each.split('#')[0]!.includes('letmein')),
+        'the token is in no address',
+      );
       assert.ok(addresses.some((each) => each.includes('/gantry/api/images/')));
-      assert.ok(addresses.every((each) => !each.includes('/api/images/') || !each.includes('?')), 'pictures need no ticket');
+      assert.ok(
+        addresses.every((each) => !each.includes('/api/images/') || !each.includes('?')),
+        'pictures need no ticket',
+      );
       assert.deepEqual(complaints, []);
 
       await page.goto(`${proxy.url}/gantry/docs`);
@@ -106,7 +132,9 @@ describe('the page, from where it may be reached', { skip }, () => {
     const { page, base: unlisted } = await serve(t, {});
     let base = '';
     // A page of a server of its own: Chromium takes one that a test makes up for a public one, and asks its user first.
-    const portal = createServer((_request, reply) => reply.setHeader('content-type', 'text/html').end(`<iframe src="${base}/"></iframe>`));
+    const portal = createServer((_request, reply) =>
+      reply.setHeader('content-type', 'text/html').end(`<iframe src="${base}/"></iframe>`),
+    );
     t.after(() => portal.close());
     portal.listen(0, '127.0.0.1');
     await once(portal, 'listening');
@@ -116,7 +144,9 @@ describe('the page, from where it may be reached', { skip }, () => {
       base = gantry;
       await page.goto(origin, { waitUntil: 'load' });
       const shown = await page.frames()[1]!.evaluate<boolean>('document.title === "Gantry"');
-      const read = await page.evaluate<boolean>(`fetch("${base}/api/cameras", { headers: { authorization: "Bearer x" } }).then((reply) => reply.ok, () => false)`);
+      const read = await page.evaluate<boolean>(
+        `fetch("${base}/api/cameras", { headers: { authorization: "Bearer x" } }).then((reply) => reply.ok, () => false)`,
+      );
       const live = await page.evaluate<boolean>(`new Promise((resolve) => {
         const socket = new WebSocket("${base.replace('http', 'ws')}/ws");
         socket.onopen = () => resolve(true);

@@ -6,7 +6,11 @@ import type { AddressInfo, Socket } from 'node:net';
  * A reverse proxy that shows a server under `prefix`, as operators set one up: it rewrites `Host`, and takes the prefix
  * off or passes it on. Anything beside the prefix is answered 404. Resolves to its address without the prefix.
  */
-export async function prefixProxy(target: string, prefix: string, strip: boolean): Promise<{ readonly url: string; close(): void }> {
+export async function prefixProxy(
+  target: string,
+  prefix: string,
+  strip: boolean,
+): Promise<{ readonly url: string; close(): void }> {
   const inside = (url: string): string | null => {
     const rest = url.startsWith(prefix) ? url.slice(prefix.length) : null;
     if (rest === null || !/^(?:[/?]|$)/u.test(rest)) return null;
@@ -48,7 +52,9 @@ export async function prefixProxy(target: string, prefix: string, strip: boolean
       upstream.pipe(socket);
       socket.pipe(upstream);
     });
-    outgoing.on('response', (answer) => socket.end(`HTTP/1.1 ${answer.statusCode} Refused\r\nconnection: close\r\n\r\n`));
+    outgoing.on('response', (answer) =>
+      socket.end(`HTTP/1.1 ${answer.statusCode} Refused\r\nconnection: close\r\n\r\n`),
+    );
     outgoing.on('error', () => socket.destroy());
     outgoing.end();
   });

@@ -12,7 +12,7 @@ export interface RawReply {
  * Sends a request as it is written, which no client library lets one do, and reads until the server closes or 5 s are
  * over. Lines are joined as HTTP has them; an empty one ends the head. Interim replies (100) are skipped.
  */
-export async function rawHttp(base: string, ...lines: readonly string[]): Promise<RawReply> {
+export async function rawRequest(base: string, ...lines: readonly string[]): Promise<RawReply> {
   const { port } = new URL(base);
   const socket = connect({ port: Number(port), host: '127.0.0.1', timeout: 5_000 });
   socket.once('timeout', () => socket.destroy(new Error(`no end of the reply to ${lines[0]}`)));
@@ -25,7 +25,10 @@ export async function rawHttp(base: string, ...lines: readonly string[]): Promis
   const first = parts.findIndex((part) => !part.startsWith('HTTP/1.1 100'));
   const [status = '', ...fields] = (parts[first] ?? '').split('\r\n');
   const headers = Object.fromEntries(
-    fields.map((field) => [field.slice(0, field.indexOf(':')).toLowerCase(), field.slice(field.indexOf(':') + 1).trim()]),
+    fields.map((field) => [
+      field.slice(0, field.indexOf(':')).toLowerCase(),
+      field.slice(field.indexOf(':') + 1).trim(),
+    ]),
   );
   return { status: Number(status.split(' ')[1]), headers, body: parts.slice(first + 1).join('\r\n\r\n') };
 }

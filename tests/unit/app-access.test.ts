@@ -22,9 +22,17 @@ describe('a listener', () => {
   const check = (host: string, more: { token?: string; open?: boolean } = {}, resolve?: Resolve) =>
     checkListener({ host, token: more.token ?? null, open: more.open ?? false }, resolve);
   const named: Resolve = async (name) =>
-    name === 'loop' ? [{ address: '127.0.0.1', family: 4 }, { address: '::1', family: 6 }]
-    : name === 'both' ? [{ address: '127.0.0.1', family: 4 }, { address: '192.0.2.7', family: 4 }]
-    : [];
+    name === 'loop'
+      ? [
+          { address: '127.0.0.1', family: 4 },
+          { address: '::1', family: 6 },
+        ]
+      : name === 'both'
+        ? [
+            { address: '127.0.0.1', family: 4 },
+            { address: '192.0.2.7', family: 4 },
+          ]
+        : [];
 
   it('on this machine needs no token', async () => {
     const local = ['127.0.0.1', '127.8.9.1', '127.1', '::1', '::ffff:127.0.0.1', 'localhost'];
@@ -34,7 +42,17 @@ describe('a listener', () => {
 
   it('beyond this machine is refused without one, with what to do', async () => {
     const refused = misuse('host', /GANTRY_TOKEN.*openssl.*GANTRY_OPEN=yes/u);
-    for (const host of ['0.0.0.0', '0', '::', '::ffff:0.0.0.0', '::ffff:192.0.2.7', '192.0.2.7', '10.0.0.8', 'fe80::1', '2001:db8::1']) {
+    for (const host of [
+      '0.0.0.0',
+      '0',
+      '::',
+      '::ffff:0.0.0.0',
+      '::ffff:192.0.2.7',
+      '192.0.2.7',
+      '10.0.0.8',
+      'fe80::1',
+      '2001:db8::1',
+    ]) {
       await assert.rejects(check(host), refused, host);
     }
     for (const host of ['both', 'nothing']) await assert.rejects(check(host, {}, named), refused, host);
@@ -65,8 +83,14 @@ describe('settings of access', () => {
   };
 
   it('are read in one form, and are closed by default', () => {
-    const { token, open, allowedHosts, corsOrigins, embedOrigins, basePath } = read({ GANTRY_TOKEN: '', GANTRY_OPEN: '' });
-    assert.deepEqual({ token, open, allowedHosts, corsOrigins, embedOrigins, basePath }, { token: null, open: false, allowedHosts: [], corsOrigins: [], embedOrigins: [], basePath: '' });
+    const { token, open, allowedHosts, corsOrigins, embedOrigins, basePath } = read({
+      GANTRY_TOKEN: '',
+      GANTRY_OPEN: '',
+    });
+    assert.deepEqual(
+      { token, open, allowedHosts, corsOrigins, embedOrigins, basePath },
+      { token: null, open: false, allowedHosts: [], corsOrigins: [], embedOrigins: [], basePath: '' },
+    );
     const set = read({
       GANTRY_TOKEN: TOKEN,
       GANTRY_OPEN: 'yes',
@@ -76,7 +100,10 @@ describe('settings of access', () => {
       GANTRY_BASE_PATH: '/gantry/',
     });
     assert.deepEqual([set.token, set.open, set.allowedHosts], [TOKEN, true, ['gantry.example', '[::1]:80']]);
-    assert.deepEqual([set.corsOrigins, set.embedOrigins, set.basePath], [['https://portal.example'], ['https://wall.example'], '/gantry']);
+    assert.deepEqual(
+      [set.corsOrigins, set.embedOrigins, set.basePath],
+      [['https://portal.example'], ['https://wall.example'], '/gantry'],
+    );
   });
 
   it('are refused by name', () => {
@@ -88,11 +115,15 @@ describe('settings of access', () => {
       ...['gantry', '/a/../b', '/api'].map((value) => ['GANTRY_BASE_PATH', value] as const),
     ];
     for (const [name, value] of cases) {
-      const names = (error: Error): boolean => misuse(name, /./u)(error) && error.message.startsWith(`${name} must `) && error.message.includes(`"${value}"`);
+      const names = (error: Error): boolean =>
+        misuse(name, /./u)(error) && error.message.startsWith(`${name} must `) && error.message.includes(`"${value}"`);
       assert.throws(() => read({ [name]: value }), names, `${name}=${value}`);
     }
     for (const token of ['two words', 'line\nbreak', 'tökén-tökén-tökén', 'x'.repeat(1_025)]) {
-      assert.throws(() => read({ GANTRY_TOKEN: token }), (error: Error) => misuse('GANTRY_TOKEN', /^GANTRY_TOKEN must/u)(error) && !error.message.includes(token));
+      assert.throws(
+        () => read({ GANTRY_TOKEN: token }),
+        (error: Error) => misuse('GANTRY_TOKEN', /^GANTRY_TOKEN must/u)(error) && !error.message.includes(token),
+      );
     }
   });
 });
@@ -134,13 +165,22 @@ describe('a secret of the environment', () => {
 
   it('is read so for the token, for webhooks and for sealed keys', (t) => {
     const write = folder(t);
-    const config = readConfig([], { GANTRY_TOKEN_FILE: write('t', `${TOKEN}\n`), GANTRY_HOOK_SECRET_FILE: write('h', 'sixteen-chars-ok\n') });
+    const config = readConfig([], {
+      GANTRY_TOKEN_FILE: write('t', `${TOKEN}\n`),
+      GANTRY_HOOK_SECRET_FILE: write('h', 'sixteen-chars-ok\n'),
+    });
     assert.ok(config !== 'help');
     assert.deepEqual([config.token, config.hookSecret?.reveal()], [TOKEN, 'sixteen-chars-ok']);
     for (const name of ['GANTRY_TOKEN', 'GANTRY_HOOK_SECRET']) {
-      assert.throws(() => readConfig([], { [`${name}_FILE`]: '/no/such/file' }), misuse(name, new RegExp(`^${name}_FILE: /no/such/file`, 'u')));
+      assert.throws(
+        () => readConfig([], { [`${name}_FILE`]: '/no/such/file' }),
+        misuse(name, new RegExp(`^${name}_FILE: /no/such/file`, 'u')),
+      );
     }
     assert.ok(sealerFromEnv({ GANTRY_KEYS_SECRET_FILE: write('k', 'correct horse battery') }) !== null);
-    assert.throws(() => sealerFromEnv({ GANTRY_KEYS_SECRET_FILE: write('e', '') }), /GANTRY_KEYS_SECRET_FILE: .* is empty/u);
+    assert.throws(
+      () => sealerFromEnv({ GANTRY_KEYS_SECRET_FILE: write('e', '') }),
+      /GANTRY_KEYS_SECRET_FILE: .* is empty/u,
+    );
   });
 });

@@ -25,7 +25,15 @@ describe('hosts', () => {
   const none = readAllowedHosts([]);
 
   it('are answered to when they are addresses or local names, not when they are public names nobody allowed', () => {
-    const local = ['127.0.0.1:8080', '[::1]:8080', '192.0.2.5', 'localhost:1', 'gantry:8080', 'cam.local', 'x.internal'];
+    const local = [
+      '127.0.0.1:8080',
+      '[::1]:8080',
+      '192.0.2.5',
+      'localhost:1',
+      'gantry:8080',
+      'cam.local',
+      'x.internal',
+    ];
     for (const host of [...local, 'LOCALHOST', 'cam.local.', hostname()]) assert.ok(hostAllowed(host, none), host);
     const strange = ['evil.example:8080', 'rebind.network', 'ai.', '', undefined, '127.0.0.1.evil.example', 'a b'];
     const malformed = ['127.0.0.1#.evil.example', '127.0.0.1/evil', 'x@evil.example', '127.0.0.1:99999', '127.0.0.1:0'];
@@ -33,11 +41,17 @@ describe('hosts', () => {
   });
 
   it('are allowed whatever their case and port, or only with the port that stands there', () => {
-    const entries = ['Gantry.Example.org', 'cams.example:8443', 'web.example:443', '2001:DB8:0::1', '[2001:db8::2]:8443'];
+    const entries = [
+      'Gantry.Example.org',
+      'cams.example:8443',
+      'web.example:443',
+      '2001:DB8:0::1',
+      '[2001:db8::2]:8443',
+    ];
     const allowed = readAllowedHosts([...entries, 'dotted.example.', 'bücher.example']);
     const fine = ['gantry.example.org', 'GANTRY.example.ORG:9', 'gantry.example.org.', 'cams.example:8443'];
-    const default_ = ['web.example', 'web.example:443', 'dotted.example', 'xn--bcher-kva.example'];
-    for (const host of [...fine, ...default_]) assert.ok(hostAllowed(host, allowed), host);
+    const withPort = ['web.example', 'web.example:443', 'dotted.example', 'xn--bcher-kva.example'];
+    for (const host of [...fine, ...withPort]) assert.ok(hostAllowed(host, allowed), host);
     for (const host of ['cams.example', 'cams.example:9', 'web.example:80', 'a.gantry.example.org']) {
       assert.ok(!hostAllowed(host, allowed), host);
     }
@@ -63,7 +77,11 @@ describe('origins', () => {
     assert.ok(originAllowed('http://[::1]:8080', '[::1]:8080', nobody));
     assert.ok(originAllowed(undefined, 'localhost', nobody));
     const strange = ['http://evil.example', 'http://gantry.example:9090', 'null', '', 'file://', 'http://'];
-    const alike = ['http://gantry.example.evil.example:8080', 'http://gantry.example:8080@evil.example', 'ws://gantry.example:8080'];
+    const alike = [
+      'http://gantry.example.evil.example:8080',
+      'http://gantry.example:8080@evil.example',
+      'ws://gantry.example:8080',
+    ];
     for (const origin of [...strange, ...alike, `http://${'a'.repeat(300)}`]) {
       assert.ok(!originAllowed(origin, 'gantry.example:8080', nobody), origin);
     }
@@ -75,11 +93,22 @@ describe('origins', () => {
       hosts: readAllowedHosts(['gantry.example', 'cams.example:8443', '[2001:db8::1]']),
       origins: new Set(readOrigins('GANTRY_CORS_ORIGINS', ['https://portal.example'])),
     };
-    const fine = ['https://gantry.example', 'http://GANTRY.example', 'https://gantry.example:8443', 'https://cams.example:8443'];
+    const fine = [
+      'https://gantry.example',
+      'http://GANTRY.example',
+      'https://gantry.example:8443',
+      'https://cams.example:8443',
+    ];
     for (const origin of [...fine, 'https://[2001:db8::1]', 'https://portal.example', 'https://portal.example:443']) {
       assert.ok(originAllowed(origin, '127.0.0.1:8080', allowed), origin);
     }
-    const strange = ['null', 'https://evil.example', 'https://cams.example', 'http://portal.example', 'https://x.gantry.example'];
+    const strange = [
+      'null',
+      'https://evil.example',
+      'https://cams.example',
+      'http://portal.example',
+      'https://x.gantry.example',
+    ];
     for (const origin of strange) assert.ok(!originAllowed(origin, '127.0.0.1:8080', allowed), origin);
   });
 
@@ -108,7 +137,12 @@ describe('CORS', () => {
     assert.equal(headers['access-control-allow-origin'], 'https://portal.example');
     assert.equal(headers['vary'], 'origin');
     assert.ok(!('access-control-allow-credentials' in headers));
-    for (const origin of ['https://evil.example', 'null', 'https://portal.example.evil.example', 'https://Portal.example']) {
+    for (const origin of [
+      'https://evil.example',
+      'null',
+      'https://portal.example.evil.example',
+      'https://Portal.example',
+    ]) {
       assert.deepEqual(ask('GET', { origin }), { headers: { vary: 'origin' }, preflight: false }, origin);
     }
     assert.deepEqual(ask('GET', {}), { headers: { vary: 'origin' }, preflight: false });
@@ -128,9 +162,26 @@ describe('CORS', () => {
 
 describe('the base path', () => {
   it('is read with or without a slash at the end, and refused when it is none', () => {
-    const paths = [['', ''], ['/', ''], ['/gantry', '/gantry'], ['/gantry/', '/gantry'], ['/a/b.c/~d', '/a/b.c/~d']];
+    const paths = [
+      ['', ''],
+      ['/', ''],
+      ['/gantry', '/gantry'],
+      ['/gantry/', '/gantry'],
+      ['/a/b.c/~d', '/a/b.c/~d'],
+    ];
     for (const [text, path] of paths) assert.equal(readBasePath(text!), path);
-    const wrong = ['gantry', '//', '/gantry//', '/a/../b', '/./a', '/a b', '/a?b', '/%67', 'https://h/g', '/a"><script>'];
+    const wrong = [
+      'gantry',
+      '//',
+      '/gantry//',
+      '/a/../b',
+      '/./a',
+      '/a b',
+      '/a?b',
+      '/%67',
+      'https://h/g',
+      '/a"><script>',
+    ];
     for (const text of [...wrong, '/api', '/api/x', '/ws', '/docs', '/metrics/']) {
       refuses(() => readBasePath(text), 'GANTRY_BASE_PATH', `"${text}"`);
     }

@@ -63,7 +63,9 @@ export function hostAllowed(header: string | undefined, allowed: AllowedHosts): 
   const name = withoutDot(host.name);
   if (/\.(?:localhost|local|internal|lan|home\.arpa)$/u.test(name) || name === hostname().toLowerCase()) return true;
   // A header says nothing of the scheme, so a port left out may be either default.
-  return host.port === null ? isNamed(name, 80, allowed) || isNamed(name, 443, allowed) : isNamed(name, host.port, allowed);
+  return host.port === null
+    ? isNamed(name, 80, allowed) || isNamed(name, 443, allowed)
+    : isNamed(name, host.port, allowed);
 }
 
 /** An entry without a port stands for every port of that host. */

@@ -52,17 +52,19 @@ export interface Gap {
   readonly reason: GapReason;
   readonly missed: number | null;
   readonly alertsSince: number | null;
+  /** Prefix of every address outside; `''` for none. */
+  readonly basePath: string;
 }
 
 /** @param place up to which every alert was sent; null when that is not so */
-export function gapText({ from, to, reason, missed, alertsSince }: Gap, place: FeedPlace | null): FeedText {
+export function gapText({ from, to, reason, missed, alertsSince, basePath }: Gap, place: FeedPlace | null): FeedText {
   const gap: FeedGap = {
     from: from === null ? null : feedOffset(from),
     to: to === null ? null : feedOffset(to),
     reason,
     missed,
     alertsSince: alertsSince === null ? null : new Date(alertsSince).toISOString(),
-    history: '/api/alerts/history',
+    history: `${basePath}/api/alerts/history`,
   };
   return new FeedText('gap', JSON.stringify(gap), place);
 }

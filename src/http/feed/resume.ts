@@ -17,6 +17,7 @@ export interface ResumeOptions {
   readonly recall: Recall;
   readonly clock: Clock;
   readonly alertsBackMs: number;
+  readonly basePath: string;
   /** Where the feed is now; null while that is not known. */
   readonly place: () => FeedPlace | null;
   /** Asked after every wait: the viewer is still there. */
@@ -123,10 +124,12 @@ async function replay(options: ResumeOptions, { reason, found }: Attempt, heldAt
   }
 }
 
-function tell({ viewer, since, place, counts }: ResumeOptions, { reason, found }: Attempt): void {
+function tell({ viewer, since, place, counts, basePath }: ResumeOptions, { reason, found }: Attempt): void {
   const now = place();
   counts.gaps += 1;
   const missed = now === null || since.place === null || since.place.epoch !== now.epoch ? null : Math.max(0, now.seq - since.place.seq);
   const complete = found !== null;
-  viewer.alert(gapText({ from: since.place, to: complete ? now : null, reason: reason ?? 'too_old', missed, alertsSince: found?.since ?? null }, complete ? now : null));
+  const to = complete ? now : null;
+  const alertsSince = found?.since ?? null;
+  viewer.alert(gapText({ from: since.place, to, reason: reason ?? 'too_old', missed, alertsSince, basePath }, to));
 }
