@@ -45,8 +45,8 @@ export class CallDispatcher extends Dispatcher {
   errorBody: string | null = null;
 
   /**
-   * `onSent` is called once, when the request has been written to its connection; never when it is not. `largest`: bytes
-   * of an answer at most.
+   * `onSent` is called once, when the request has been written to its connection; never when it is not. `largest`:
+   * bytes of an answer at most.
    */
   constructor(pool: Dispatcher, onSent: () => void, largest: number) {
     super();

@@ -232,8 +232,8 @@ describe('what providers say went wrong, by scheduler and pool', () => {
       const began = Date.now();
       bus.add(...tasks(4));
       await until('all are judged', () => bus.published.length === 4, 20_000);
-      const until_ = Date.parse((await keyOf(pool, 'sim-001'))?.cooldown_until ?? '');
-      assert.ok(until_ >= began + least && until_ <= Date.now() + most, `${until_ - began} ms`);
+      const restsUntil = Date.parse((await keyOf(pool, 'sim-001'))?.cooldown_until ?? '');
+      assert.ok(restsUntil >= began + least && restsUntil <= Date.now() + most, `${restsUntil - began} ms`);
       await stop();
     });
   }
