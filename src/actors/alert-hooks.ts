@@ -1,5 +1,6 @@
 import type { Bus } from '../infra/bus.ts';
 import type { Aggregate } from '../messages/aggregate.ts';
+import { MOST } from '../messages/bounds.ts';
 import { subjects } from '../messages/subjects.ts';
 import type { WebhookJob } from '../messages/webhook.ts';
 
@@ -8,7 +9,10 @@ export async function callAlertHooks(bus: Pick<Bus, 'publish'>, urls: readonly s
   const { cameraId, requestId, traceId, publishedAt } = alert;
   for (const [index, url] of urls.entries()) {
     const id = `alert-${requestId}-${index}`;
-    const job: WebhookJob = { id, kind: 'alert', url, createdAt: publishedAt, assessmentId: null, body: JSON.stringify({ type: 'alert', id, data: alert }) };
+    const whole = JSON.stringify({ type: 'alert', id, data: alert });
+    // Beyond what any real frame has: the judgement counts, and the API has the rest.
+    const body = whole.length <= MOST.hookBody ? whole : JSON.stringify({ type: 'alert', id, data: { ...alert, detectedObjects: [], trafficGroups: [] } });
+    const job: WebhookJob = { id, kind: 'alert', url, createdAt: publishedAt, assessmentId: null, body };
     await bus.publish(subjects.webhook('alert'), job, { cameraId, requestId, traceId }, id);
   }
 }

@@ -5,6 +5,9 @@ import type { RequestId } from '../messages/ids.ts';
 import { aggregateFrame, factsOf, type FrameFacts } from './aggregate-frame.ts';
 import { answerOf, answersIn, type GroupAnswer, isBetter } from './answer.ts';
 
+/** Clocks of cameras' nodes may be ahead by this much, in ms; a frame from further ahead would be held until its time comes. */
+const AHEAD_MS = 60_000;
+
 export interface AggregationOptions {
   /** After the frame's time by this much (of a replayed frame: after its arrival) the aggregate goes out with what is there, in ms. */
   readonly deadlineMs: number;
@@ -129,8 +132,7 @@ export class Aggregation {
       this.#repeated(known);
       return;
     }
-    // A frame from the future, of a clock that is ahead or of whoever wrote it, waits no longer than one of now.
-    const from = detection.replayOf === undefined ? Math.min(now, Date.parse(detection.timestamp)) : now;
+    const from = detection.replayOf === undefined ? Math.min(now + AHEAD_MS, Date.parse(detection.timestamp)) : now;
     const deadline = Math.max(now, from + this.#options.deadlineMs);
     const frame = this.#open(factsOf(detection), deadline);
     for (const [groupIndex, answer] of this.#early.get(requestId)?.answers ?? []) this.#take(frame, groupIndex, answer);

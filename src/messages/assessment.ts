@@ -39,7 +39,7 @@ export const GroupAssessment = z.object({
   confidence: z.number().min(0).max(1),
   /** One to three short phrases; empty when there is no risk. */
   riskTypes: z.array(z.string().max(MOST.phrase)).max(MOST.riskTypes),
-  description: z.string().max(MOST.text),
+  description: z.string().max(MOST.description),
   dangerObjectCount: z.int().min(0),
   /** `objectId`s of the frame that caused the judgement. */
   triggerObjectIds: z.array(z.int().min(0)).max(MOST.objects),

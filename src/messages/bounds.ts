@@ -3,12 +3,12 @@
  * it would refuse. All of it is far above what real traffic reaches.
  */
 export const MOST = {
-  /** The detector keeps the 200 surest. */
-  objects: 500,
-  /** Groups have two members at least, and no member twice. */
-  groups: 250,
+  /** Of a frame: the detector keeps the surest. */
+  objects: 200,
+  /** Of a frame: each has two members at least, and no object is in two. */
+  groups: 100,
   /** Kinds of risk of one group. */
-  riskTypes: 8,
+  riskTypes: 4,
   /** Calls made for one task. */
   calls: 20,
   /** Cameras that one node lists. */
@@ -20,8 +20,10 @@ export const MOST = {
   /** Characters of ids and names. */
   name: 200,
   /** Characters of a phrase, such as a kind of risk. */
-  phrase: 200,
-  /** Characters of a description, an error or a remark. */
+  phrase: 100,
+  /** Characters of the description of one group. */
+  description: 600,
+  /** Characters of an error or a remark. */
   text: 1_000,
   /** Characters of an address. */
   url: 2_048,
@@ -39,7 +41,7 @@ export interface BodyBounds {
   readonly depth: number;
 }
 
-/** Of every message on the way of the data. The largest frame that {@link MOST} allows has about half of it. */
+/** Of every message on the way of the data. The largest that {@link MOST} allows is within. */
 export const MESSAGE: BodyBounds = { bytes: 512 * 1024, parts: 60_000, depth: 16 };
 /** Of a list of cameras, which a node answers with. */
 export const LISTING: BodyBounds = { bytes: 1024 * 1024, parts: 120_000, depth: 16 };

@@ -1,4 +1,5 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { MOST } from '../messages/bounds.ts';
 import type { LocatedModel } from '../messages/model.ts';
 import { classTable } from './classes.ts';
 import type { DecodeContext, RawOutputs, RawTensor } from './decoders/decoder.ts';
@@ -20,7 +21,7 @@ const unguarded: NativeGuard = (work) => work();
  * not at a camera's first frame. Rejects with `DetectorError` (`MODEL_UNREADABLE`, `MODEL_MISMATCH`).
  */
 export async function createDetector(model: LocatedModel, options: DetectorOptions = {}): Promise<Detector> {
-  const { confidence = 0.35, iou = 0.5, maxDetections = 200, native = unguarded } = options;
+  const { confidence = 0.35, iou = 0.5, maxDetections = MOST.objects, native = unguarded } = options;
   const session = await load(model, options.intraOpThreads ?? 1, native);
   try {
     const decoder = decoders[model.family];

@@ -31,7 +31,7 @@ describe('a request without a body', () => {
       requestId: null,
       traceId: null,
     };
-    world.deadLetters.set(7, { ...letter, headers: {}, body: Buffer.from('{}') });
+    world.deadLetters.set(7, { ...letter, headers: {}, cut: null, body: Buffer.from('{}') });
     assert.equal((await ask('/api/dead-letters/7/replay', { method: 'POST', headers: JSON_TYPE })).status, 200);
     assert.equal(
       (await ask('/api/keys/none', { method: 'DELETE', headers: JSON_TYPE })).status,

@@ -2,8 +2,8 @@ import { toGroupAssessment, type Answer } from '../../llm/answer.ts';
 import { weigh } from '../../llm/dispute.ts';
 import type { Language } from '../../llm/language.ts';
 import { assessByRules } from '../../llm/rules.ts';
-import { isDangerous, type AssessmentFailure, type AssessmentResult } from '../../messages/assessment.ts';
-import { clipped } from '../../messages/bounds.ts';
+import { isDangerous, type AssessmentFailure, type AssessmentResult, type GroupAssessment } from '../../messages/assessment.ts';
+import { clipped, MOST } from '../../messages/bounds.ts';
 import { ON_DEMAND_CAMERA } from '../../messages/ids.ts';
 import type { AssessmentTask } from '../../messages/task.ts';
 import type { SchedulerMode } from './types.ts';
@@ -17,7 +17,7 @@ const UNREADABLE_LEVEL: AssessmentFailure = { code: 'unreadable-answer', message
 /** The result of a task that was judged. A level of `unknown` carries its reason. */
 export const judged = (task: AssessmentTask, answer: Answer, source: SchedulerMode, metadata: ResultMetadata, now: number): AssessmentResult => ({
   ...head(task, now),
-  results: [toGroupAssessment(answer, task)],
+  results: [within(toGroupAssessment(answer, task))],
   source,
   metadata,
   ...(answer.riskLevel === 'unknown' ? { error: UNREADABLE_LEVEL } : {}),
@@ -77,6 +77,13 @@ export const unjudged = (task: AssessmentTask, error: AssessmentFailure, source:
   source,
   metadata,
   error: { ...error, message: clipped(error.message) },
+});
+
+/** What a judge says at length is cut to what a message may hold. */
+const within = (judgement: GroupAssessment): GroupAssessment => ({
+  ...judgement,
+  riskTypes: judgement.riskTypes.slice(0, MOST.riskTypes).map((type) => clipped(type, MOST.phrase)),
+  description: clipped(judgement.description, MOST.description),
 });
 
 const head = (task: AssessmentTask, now: number): Pick<AssessmentResult, 'taskId' | 'requestId' | 'cameraId' | 'timestamp' | 'traceId' | 'groupIndex'> => ({
