@@ -22,6 +22,7 @@ import { microRoles } from './app/roles.ts';
 import { removeRuntimeFile, writeRuntimeFile } from './app/runtime-file.ts';
 import { followShedGroups } from './app/shed-groups.ts';
 import { Signal } from './app/signals.ts';
+import { StreamMemory } from './app/stream-memory.ts';
 import { StartStack } from './app/start-stack.ts';
 import { VERSION } from './app/version.ts';
 import { createHttpServer } from './http/server.ts';
@@ -70,8 +71,8 @@ export async function startGantry({ config, log, onLost, signal, ...hooks }: Sta
   const accessNotices = await stack.step('listener', () => checkListener(config), () => undefined);
   for (const notice of accessNotices) log.warn({ host: config.host }, notice);
   await stack.step('data folder', () => holdDataFolder(config.dataDir), (release) => release());
-  const nats = await stack.step('NATS', () => useNats(config, log), (used) => used.embedded?.stop());
-  const redisServer = await stack.step('Redis', () => useRedis(config, log), (used) => used?.embedded?.stop());
+  const nats = await stack.step('NATS', () => useNats(config, log, dataNotices), (used) => used.embedded?.stop());
+  const redisServer = await stack.step('Redis', () => useRedis(config, log, dataNotices), (used) => used?.embedded?.stop());
   // Before all that uses it, so that a refused password is the first thing said.
   const redis = await stack.step('Redis client', () => (redisServer === null ? null : RedisStore.open({ ...redisServer, log })), (store) => store?.close());
   const metrics = createMetrics({ log });
@@ -80,6 +81,8 @@ export async function startGantry({ config, log, onLost, signal, ...hooks }: Sta
 
   // How the actors reach it.
   const bus = await stack.step('message bus', () => NatsBus.open({ url: nats.url, startTimeoutMs: 30_000, streamsMb: config.streamsMb, inHandFile: join(config.dataDir, 'in-hand'), log }), (opened) => opened.close());
+  const embeddedNats = nats.embedded !== null;
+  await stack.step('memory of the streams', () => StreamMemory.open({ bus, dataDir: config.dataDir, natsUrl: nats.url, embedded: embeddedNats, notices: dataNotices, log }), (memory) => memory.close());
   const encoder = await stack.stepIf(has('cameras') || has('aggregator'), 'JPEG encoder', () => new Encoder(), (pool) => pool.close());
   const images = new JetStreamImages(bus);
   const statuses = new Signal<CameraStatus>();

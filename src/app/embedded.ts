@@ -2,9 +2,13 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { startNatsServer } from '../embedded/nats-server.ts';
 import { startRedisServer } from '../embedded/redis-server.ts';
-import type { EmbeddedService } from '../embedded/service.ts';
+import { AppendOnlyMemory, appendOnlyBroken, repairAppendOnly } from '../embedded/append-only.ts';
+import { clearStreamFolders, startWithStore } from '../embedded/recover.ts';
+import { EmbeddedError, type EmbeddedService } from '../embedded/service.ts';
 import { STREAMS_MB } from '../infra/nats/stream-sizes.ts';
 import type { Log } from '../infra/log.ts';
+import { systemCode, writeFailure } from '../storage/errors.ts';
+import type { DataNotices } from '../storage/set-aside.ts';
 import type { GantryConfig } from './config.ts';
 
 /** A server Gantry uses: its own, or one the operator named. */
@@ -28,20 +32,45 @@ const REDIS_PORT = 6379;
 const storeMbFor = (streamsMb: number): number => Math.ceil(Math.max(STREAMS_MB, streamsMb) * 1.25);
 
 /** The NATS named by `NATS_URL`, else one of our own: on the usual port when that is free. */
-export async function useNats(config: GantryConfig, log: Log): Promise<UsedService> {
+export async function useNats(config: GantryConfig, log: Log, notices: DataNotices): Promise<UsedService> {
   if (config.natsUrl !== null) return external(config.natsUrl);
-  const start = (port: number): Promise<EmbeddedService> => startNatsServer({ dataDir: join(config.dataDir, 'nats'), port, storeMb: storeMbFor(config.streamsMb), log });
+  const dataDir = join(config.dataDir, 'nats');
+  const store = join(dataDir, 'jetstream');
+  const lost = 'alerts, dead letters, pictures and tasks that were stored there are not known any more';
+  await clearStreamFolders(store, notices);
+  const storeMb = storeMbFor(config.streamsMb);
+  const start = (port: number): Promise<EmbeddedService> =>
+    startWithStore({ service: 'NATS', store, lost, notices, start: () => naming(dataDir, startNatsServer({ dataDir, port, storeMb, log })) });
   return owned(await onPreferred(NATS_PORT, start));
 }
 
 /** The Redis named by `REDIS_URL`, none for `off`, else one of our own. */
-export async function useRedis(config: GantryConfig, log: Log): Promise<UsedService | null> {
+export async function useRedis(config: GantryConfig, log: Log, notices: DataNotices): Promise<UsedService | null> {
   if (config.redisUrl === 'off') return null;
   if (config.redisUrl !== null) return external(config.redisUrl);
   const onProgress = (line: string): void => log.info({ service: 'redis' }, line);
-  const start = (port: number): Promise<EmbeddedService> => startRedisServer({ dataDir: join(config.dataDir, 'redis'), port, log, onProgress });
-  return owned(await onPreferred(REDIS_PORT, start));
+  const dataDir = join(config.dataDir, 'redis');
+  const store = join(dataDir, 'appendonlydir');
+  const lost = 'lists of alerts, newest results and the limits of keys as they stood are not known any more (the history of alerts is in NATS)';
+  const memory = new AppendOnlyMemory(store, join(dataDir, 'append-only-sizes.json'), notices);
+  await memory.compare();
+  const start = (port: number): Promise<EmbeddedService> =>
+    startWithStore({ service: 'Redis', store, lost, notices, broken: () => appendOnlyBroken(store), repair: () => repairAppendOnly(store), start: () => naming(dataDir, startRedisServer({ dataDir, port, log, onProgress })) });
+  const running = await onPreferred(REDIS_PORT, start);
+  if (!running.durable) return owned(running);
+  memory.follow();
+  const stop = async (): Promise<void> => {
+    await running.stop();
+    await memory.close();
+  };
+  return owned({ ...running, stop });
 }
+
+/** An error of the file system says which folder it is about and what to do. */
+const naming = <T>(folder: string, starting: Promise<T>): Promise<T> =>
+  starting.catch((thrown: unknown) => {
+    throw systemCode(thrown)?.startsWith('E') === true && !(thrown instanceof EmbeddedError) ? writeFailure(folder, folder, thrown) : thrown;
+  });
 
 /** On the usual port, where people's tools look; on any free one when that is taken, or is taken a moment later. */
 async function onPreferred(port: number, start: (port: number) => Promise<EmbeddedService>): Promise<EmbeddedService> {

@@ -33,13 +33,16 @@ export class DataNotices {
   }
 }
 
+/** Where {@link setAside} would move it now. */
+export const asideNameOf = (path: string): string => `${path}.broken-${new Date().toISOString().replaceAll(':', '-')}`;
+
 /**
  * Moves a file or a folder out of the way, whole, beside where it was: `NAME.broken-2026-01-31T09-00-00.000Z`. Works for
  * those of another user too, as long as the folder around them is ours. Resolves to the new path; rejects `NOT_WRITABLE`,
  * and then it is where it was.
  */
 export async function setAside(path: string): Promise<string> {
-  const aside = `${path}.broken-${new Date().toISOString().replaceAll(':', '-')}`;
+  const aside = asideNameOf(path);
   try {
     await rename(path, aside);
   } catch (error) {

@@ -1,0 +1,111 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { Log } from '../infra/log.ts';
+import type { NatsBus } from '../infra/nats/bus.ts';
+import { lossesOf, readStreamFigures, StreamFigures } from '../infra/nats/stream-figures.ts';
+import { asError } from '../runtime/errors.ts';
+import { readWhole, writeWhole } from '../storage/files.ts';
+import { parseJson } from '../storage/json.ts';
+import type { DataNotices } from '../storage/set-aside.ts';
+
+const Memory = z.object({
+  /** Which server the figures are of. */
+  server: z.string(),
+  /** Whether they were taken at the end of an orderly stop. */
+  final: z.boolean(),
+  streams: z.array(StreamFigures).max(1_000),
+});
+type Memory = z.infer<typeof Memory>;
+
+const BOUNDS = { maxLength: 1024 * 1024, maxParts: 40_000 };
+const EVERY_MS = 10_000;
+
+export interface StreamMemoryOptions {
+  readonly bus: Pick<NatsBus, 'link'>;
+  readonly dataDir: string;
+  readonly natsUrl: string;
+  /** The server is ours: nobody else uses it. */
+  readonly embedded: boolean;
+  readonly notices: DataNotices;
+  readonly log: Log;
+  /** Default 10 s. */
+  readonly everyMs?: number;
+}
+
+/**
+ * Remembers what NATS holds, every 10 s and at the stop, and says when something of it is missing: nats-server mends a
+ * store that was cut or damaged by leaving out what it cannot read, and tells nobody.
+ */
+export class StreamMemory {
+  readonly #options: StreamMemoryOptions;
+  readonly #file: string;
+  readonly #server: string;
+  #last: Memory | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #work: Promise<void> = Promise.resolve();
+
+  private constructor(options: StreamMemoryOptions) {
+    this.#options = options;
+    this.#file = join(options.dataDir, 'streams.json');
+    // Our own has another port and other credentials each time; those of others are told apart by where they are.
+    this.#server = options.embedded ? 'embedded' : createHash('sha256').update(options.natsUrl.replace(/^.*@/u, '')).digest('hex').slice(0, 16);
+  }
+
+  /** Compares what is there with what was, once, and follows it from then on. Never rejects. */
+  static async open(options: StreamMemoryOptions): Promise<StreamMemory> {
+    const memory = new StreamMemory(options);
+    memory.#last = await memory.#remembered();
+    await memory.look();
+    memory.#timer = setInterval(() => void memory.look(), options.everyMs ?? EVERY_MS).unref();
+    return memory;
+  }
+
+  /** Never rejects: NATS being away, or a disk without room, has louder voices. */
+  look(final = false): Promise<void> {
+    this.#work = this.#work.then(async () => {
+      try {
+        await this.#look(final);
+      } catch (thrown) {
+        this.#options.log.debug({ err: asError(thrown).message }, 'what NATS holds could not be remembered now');
+      }
+    });
+    return this.#work;
+  }
+
+  /** The last look, once nobody writes any more. */
+  async close(): Promise<void> {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    await this.look(true);
+  }
+
+  async #look(final: boolean): Promise<void> {
+    const { bus, embedded } = this.#options;
+    const streams = await readStreamFigures(await bus.link.require().jetstreamManager());
+    const before = this.#last;
+    if (before !== null) this.#compare(before, streams, embedded && before.final);
+    this.#last = { server: this.#server, final, streams };
+    await writeWhole(this.#file, JSON.stringify(this.#last));
+  }
+
+  #compare(before: Memory, now: readonly StreamFigures[], untouched: boolean): void {
+    const losses = lossesOf({ before: before.streams, now, at: Date.now(), untouched });
+    if (losses.length === 0) return;
+    const { embedded, dataDir, notices } = this.#options;
+    const where = embedded ? join(dataDir, 'nats', 'jetstream', 'jetstream', '$G', 'streams') : 'the store of the NATS server';
+    const lost = losses.slice(0, 10).map(({ stream, messages, of }) => `${messages} of ${of} in ${stream}`);
+    const alerts = losses.some(({ stream }) => stream === 'ALERTS') ? ' Newer alerts may still be in Redis: GET /api/cameras/{id}/alerts.' : '';
+    notices.say({ losses, where }, `NATS no longer has stored messages: ${lost.join(', ')}. Files in ${where} were cut, damaged or removed.${alerts} Restore them from a backup, with Gantry stopped, to get them back; look at the disk`);
+  }
+
+  async #remembered(): Promise<Memory | null> {
+    try {
+      const text = await readWhole(this.#file, BOUNDS.maxLength);
+      const parsed = Memory.safeParse(text === null ? null : parseJson(text, this.#file, BOUNDS));
+      return parsed.success && parsed.data.server === this.#server ? parsed.data : null;
+    } catch {
+      // Without it there is nothing to compare with; it is written anew.
+      return null;
+    }
+  }
+}
