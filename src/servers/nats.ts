@@ -21,9 +21,19 @@ interface NatsServers {
   readonly tls: boolean;
 }
 
+/** `nats://u:p@a,b, tls://c` is three servers. A comma before the last `@` of a URL belongs to its password. */
+function split(list: string): string[] {
+  return list.split(/,(?=\s*[a-z][a-z0-9+.-]{0,20}:\/\/)/iu).flatMap((text) => {
+    const at = text.lastIndexOf('@');
+    const [first = '', ...others] = text.slice(at + 1).split(',');
+    const scheme = /^\s*[a-z][a-z0-9+.-]{0,20}:\/\//iu.exec(text)?.[0].trim() ?? '';
+    return [`${text.slice(0, at + 1)}${first}`, ...others.map((other) => (other.trim() === '' ? '' : `${scheme}${other.trim()}`))];
+  });
+}
+
 /** Throws {@link ServerUrlError}. */
 function parse(url: string): NatsServers {
-  const texts = url.split(',').map((each) => each.trim()).filter((each) => each !== '');
+  const texts = split(url).map((each) => each.trim()).filter((each) => each !== '');
   if (texts.length === 0 || texts.length > MOST_SERVERS) throw new ServerUrlError(`1 to ${MOST_SERVERS} servers are needed, not ${texts.length}`);
   const servers = texts.map((each) => parseServerUrl(each, 'nats'));
   const other = servers.find(({ scheme }) => scheme !== 'nats' && scheme !== 'tls');
@@ -97,6 +107,12 @@ export function natsUser(url: string): string {
   if (files.nkey !== undefined) return `the nkey of ${files.nkey}`;
   if (password === null) return 'a client without user and password';
   return user === null ? 'the token' : `user "${user}"`;
+}
+
+/** It goes over TLS, and the client has no certificate of its own. */
+export function lacksCertificate(url: string): boolean {
+  const { tls, files } = parse(url);
+  return tls && files.cert === undefined;
 }
 
 /** A context of the NATS CLI that connects as the URL says: `nats --context FILE`, whose name must end in `.json`. */
