@@ -63,35 +63,84 @@ describe('logging in at a NATS of the operator', () => {
     await works(t, withNatsLogin(`nats://127.0.0.1:${port}`, { files: { nkey: seed } }));
     const other = join(await scratch(t), 'other.nk');
     await writeFile(other, nkeys.createUser().getSeed());
-    await isRefused(withNatsLogin(`nats://127.0.0.1:${port}`, { files: { nkey: other } }), /refuses the nkey of .*other\.nk/u);
+    await isRefused(
+      withNatsLogin(`nats://127.0.0.1:${port}`, { files: { nkey: other } }),
+      /refuses the nkey of .*other\.nk/u,
+    );
     await writeFile(other, 'no seed');
-    await isRefused(withNatsLogin(`nats://127.0.0.1:${port}`, { files: { nkey: other } }), /cannot be used \(the nkey of .*other\.nk\)/u);
+    await isRefused(
+      withNatsLogin(`nats://127.0.0.1:${port}`, { files: { nkey: other } }),
+      /cannot be used \(the nkey of .*other\.nk\)/u,
+    );
   });
 
   it('with a credentials file', async (t) => {
-    const [operator, account, system, user] = [nkeys.createOperator(), nkeys.createAccount(), nkeys.createAccount(), nkeys.createUser()];
+    const [operator, account, system, user] = [
+      nkeys.createOperator(),
+      nkeys.createAccount(),
+      nkeys.createAccount(),
+      nkeys.createUser(),
+    ];
     const jwt = (claims: object, issuer: typeof operator): string => {
       const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
       const text = `${part({ typ: 'JWT', alg: 'ed25519-nkey' })}.${part({ jti: 'test', iat: Math.floor(Date.now() / 1_000), iss: issuer.getPublicKey(), ...claims })}`;
       return `${text}.${Buffer.from(issuer.sign(Buffer.from(text))).toString('base64url')}`;
     };
     const unlimited = { subs: -1, data: -1, payload: -1 };
-    const limits = { ...unlimited, imports: -1, exports: -1, wildcards: true, conn: -1, leaf: -1, mem_storage: -1, disk_storage: -1, streams: -1, consumer: -1 };
-    const accountJwt = jwt({ name: 'A', sub: account.getPublicKey(), nats: { limits, type: 'account', version: 2 } }, operator);
-    const userJwt = jwt({ name: 'u', sub: user.getPublicKey(), nats: { ...unlimited, pub: {}, sub: {}, type: 'user', version: 2 } }, account);
-    const systemJwt = jwt({ name: 'SYS', sub: system.getPublicKey(), nats: { limits: { ...limits, disk_storage: 0, mem_storage: 0 }, type: 'account', version: 2 } }, operator);
-    const operatorJwt = jwt({ name: 'O', sub: operator.getPublicKey(), nats: { type: 'operator', version: 2, system_account: system.getPublicKey() } }, operator);
+    const limits = {
+      ...unlimited,
+      imports: -1,
+      exports: -1,
+      wildcards: true,
+      conn: -1,
+      leaf: -1,
+      mem_storage: -1,
+      disk_storage: -1,
+      streams: -1,
+      consumer: -1,
+    };
+    const accountJwt = jwt(
+      { name: 'A', sub: account.getPublicKey(), nats: { limits, type: 'account', version: 2 } },
+      operator,
+    );
+    const userJwt = jwt(
+      { name: 'u', sub: user.getPublicKey(), nats: { ...unlimited, pub: {}, sub: {}, type: 'user', version: 2 } },
+      account,
+    );
+    const systemJwt = jwt(
+      {
+        name: 'SYS',
+        sub: system.getPublicKey(),
+        nats: { limits: { ...limits, disk_storage: 0, mem_storage: 0 }, type: 'account', version: 2 },
+      },
+      operator,
+    );
+    const operatorJwt = jwt(
+      {
+        name: 'O',
+        sub: operator.getPublicKey(),
+        nats: { type: 'operator', version: 2, system_account: system.getPublicKey() },
+      },
+      operator,
+    );
     const creds = join(await scratch(t), 'user.creds');
     const block = (kind: string, text: string): string => `-----BEGIN ${kind}-----\n${text}\n------END ${kind}------\n`;
-    await writeFile(creds, `${block('NATS USER JWT', userJwt)}\n${block('USER NKEY SEED', Buffer.from(user.getSeed()).toString('utf8'))}`);
-    const { port } = await ownNats(t, `operator: ${operatorJwt}\nsystem_account: ${system.getPublicKey()}\nresolver: MEMORY\nresolver_preload: { ${account.getPublicKey()}: ${accountJwt}, ${system.getPublicKey()}: ${systemJwt} }`);
+    await writeFile(
+      creds,
+      `${block('NATS USER JWT', userJwt)}\n${block('USER NKEY SEED', Buffer.from(user.getSeed()).toString('utf8'))}`,
+    );
+    const { port } = await ownNats(
+      t,
+      `operator: ${operatorJwt}\nsystem_account: ${system.getPublicKey()}\nresolver: MEMORY\nresolver_preload: { ${account.getPublicKey()}: ${accountJwt}, ${system.getPublicKey()}: ${systemJwt} }`,
+    );
     await works(t, withNatsLogin(`nats://127.0.0.1:${port}`, { files: { creds } }));
     await isRefused(`nats://127.0.0.1:${port}`, /refuses a client without user and password/u);
   });
 
   it('over TLS, also with a certificate of the client; never in clear when TLS is asked for', async (t) => {
     const { caFile, server, client } = await makeCertificates(await scratch(t));
-    const tls = (more = ''): string => `tls { cert_file: "${server.certFile}", key_file: "${server.keyFile}", ca_file: "${caFile}" ${more} }`;
+    const tls = (more = ''): string =>
+      `tls { cert_file: "${server.certFile}", key_file: "${server.keyFile}", ca_file: "${caFile}" ${more} }`;
     const files = { ca: caFile, cert: client.certFile, key: client.keyFile };
     const one = await ownNats(t, tls());
     await works(t, withNatsLogin(`tls://127.0.0.1:${one.port}`, { files: { ca: caFile } }));
@@ -100,20 +149,28 @@ describe('logging in at a NATS of the operator', () => {
     const mutual = await ownNats(t, tls(', verify: true'));
     await works(t, withNatsLogin(`tls://127.0.0.1:${mutual.port}`, { files }));
     const withoutCertificate = withNatsLogin(`tls://127.0.0.1:${mutual.port}`, { files: { ca: caFile } });
-    await assert.rejects(NatsBus.open({ url: withoutCertificate, startTimeoutMs: 1_000, log: memoryLog() }), /certificate of the client, which NATS_CERT/u);
+    await assert.rejects(
+      NatsBus.open({ url: withoutCertificate, startTimeoutMs: 1_000, log: memoryLog() }),
+      /certificate of the client, which NATS_CERT/u,
+    );
     const clear = await ownNats(t, '');
     await isRefused(`tls://gan:geheim@127.0.0.1:${clear.port}`, /offers no TLS/u);
   });
 
   it('of a list, of which the first is away and alone names the login; by IPv6', async (t) => {
-    const { port } = await ownNats(t, 'authorization { user: gan, password: geheim }', '::1').catch(() => ({ port: 0 }));
+    const { port } = await ownNats(t, 'authorization { user: gan, password: geheim }', '::1').catch(() => ({
+      port: 0,
+    }));
     if (port === 0) return t.skip('this machine has no IPv6');
     await works(t, `nats://gan:geheim@127.0.0.1:9,nats://[::1]:${port}`);
   });
 
   it('with a wrong password says so at once', async (t) => {
     const { port } = await ownNats(t, 'authorization { user: gan, password: geheim }');
-    await isRefused(`nats://gan:wrong-one@127.0.0.1:${port}`, /NATS at nats:\/\/gan:\*\*\*@127\.0\.0\.1:\d+ refuses user "gan"/u);
+    await isRefused(
+      `nats://gan:wrong-one@127.0.0.1:${port}`,
+      /NATS at nats:\/\/gan:\*\*\*@127\.0\.0\.1:\d+ refuses user "gan"/u,
+    );
     await isRefused(`nats://127.0.0.1:${port}`, /refuses a client without user and password/u);
   });
 
@@ -135,9 +192,18 @@ describe('logging in at a NATS of the operator', () => {
 
 describe('a NATS that cannot serve', () => {
   it('because the user may not use JetStream, or the account has none', async (t) => {
-    const closed = await ownNats(t, 'authorization { users: [ { user: gan, password: geheim, permissions: { publish: "other", subscribe: "_INBOX.>" } } ] }');
-    await isRefused(`nats://gan:geheim@127.0.0.1:${closed.port}`, /does not let user "gan" publish on "\$JS\.API.*it needs publish on "\$JS\.API\.>"/u);
-    const without = await ownNats(t, 'accounts: { A: { users: [ { user: gan, password: geheim } ] }, B: { jetstream: enabled, users: [ { user: b, password: b } ] } }');
+    const closed = await ownNats(
+      t,
+      'authorization { users: [ { user: gan, password: geheim, permissions: { publish: "other", subscribe: "_INBOX.>" } } ] }',
+    );
+    await isRefused(
+      `nats://gan:geheim@127.0.0.1:${closed.port}`,
+      /does not let user "gan" publish on "\$JS\.API.*it needs publish on "\$JS\.API\.>"/u,
+    );
+    const without = await ownNats(
+      t,
+      'accounts: { A: { users: [ { user: gan, password: geheim } ] }, B: { jetstream: enabled, users: [ { user: b, password: b } ] } }',
+    );
     await isRefused(`nats://gan:geheim@127.0.0.1:${without.port}`, /has no JetStream for user "gan": enable it/u);
   });
 
@@ -155,9 +221,16 @@ describe('a NATS that cannot serve', () => {
   });
 
   it('says what it may not do while it runs', async (t) => {
-    const server = await ownNats(t, 'authorization { users: [ { user: gan, password: geheim, permissions: { publish: { deny: "forbidden" } } } ] }');
+    const server = await ownNats(
+      t,
+      'authorization { users: [ { user: gan, password: geheim, permissions: { publish: { deny: "forbidden" } } } ] }',
+    );
     const bus = await open(t, `nats://gan:geheim@127.0.0.1:${server.port}`);
     bus.broadcast('forbidden', {});
-    await until('it is said', () => /does not let user "gan" publish on "forbidden"/u.test(bus.notice() ?? ''), QUICK_MS);
+    await until(
+      'it is said',
+      () => /does not let user "gan" publish on "forbidden"/u.test(bus.notice() ?? ''),
+      QUICK_MS,
+    );
   });
 });

@@ -36,11 +36,16 @@ describe('a small JetStream', () => {
     assert.equal(found.size, 11, 'all streams and buckets are there');
     assert.ok(total(found) <= 1024 * MB && total(found) > 700 * MB, `${total(found) / MB} MB`);
     assert.ok(Math.abs((found.get(IMAGE_STREAM) ?? 0) / (found.get(streams.alerts) ?? 1) - 4) < 0.2, 'in proportion');
-    assert.match(bus.notice() ?? '', /room for \d+ MB of streams instead of 3264.*GANTRY_STREAMS_MB.*messages of 65536 bytes/u);
+    assert.match(
+      bus.notice() ?? '',
+      /room for \d+ MB of streams instead of 3264.*GANTRY_STREAMS_MB.*messages of 65536 bytes/u,
+    );
     assert.ok(log.lines.some(({ message }) => /room for \d+ MB/u.test(message)));
     await new JetStreamLocks(bus).write('lock', 'me', null);
 
-    const picture = await sharp(await noise(1_600, 900), { raw: { width: 1_600, height: 900, channels: 3 } }).jpeg({ quality: 90 }).toBuffer();
+    const picture = await sharp(await noise(1_600, 900), { raw: { width: 1_600, height: 900, channels: 3 } })
+      .jpeg({ quality: 90 })
+      .toBuffer();
     assert.ok(picture.byteLength > 300_000);
     const images = new JetStreamImages(bus);
     const id = `${crypto.randomUUID()}.frame` as const;
@@ -53,7 +58,12 @@ describe('a small JetStream', () => {
   it('gets what is asked for, and existing streams of another size are changed', async (t) => {
     const server = await ownNats(t, '');
     const url = `nats://127.0.0.1:${server.port}`;
-    for (const [streamsMb, most] of [[STREAMS_MB, STREAMS_MB + 1], [200, 201], [64, 65], [1_000, 1_001]] as const) {
+    for (const [streamsMb, most] of [
+      [STREAMS_MB, STREAMS_MB + 1],
+      [200, 201],
+      [64, 65],
+      [1_000, 1_001],
+    ] as const) {
       const bus = await NatsBus.open({ url, startTimeoutMs: 5_000, streamsMb, log: memoryLog() });
       assert.equal(bus.notice(), null);
       await bus.close();
@@ -63,7 +73,10 @@ describe('a small JetStream', () => {
   });
 
   it('of an account makes do with what the account has', async (t) => {
-    const server = await ownNats(t, 'accounts: { A: { jetstream: { max_file: 300MB, max_mem: 1MB }, users: [ { user: a, password: a } ] } }\njetstream: { store_dir: FOLDER }');
+    const server = await ownNats(
+      t,
+      'accounts: { A: { jetstream: { max_file: 300MB, max_mem: 1MB }, users: [ { user: a, password: a } ] } }\njetstream: { store_dir: FOLDER }',
+    );
     const url = `nats://a:a@127.0.0.1:${server.port}`;
     const bus = await NatsBus.open({ url, startTimeoutMs: 5_000, log: memoryLog() });
     t.after(() => bus.close());
@@ -73,8 +86,14 @@ describe('a small JetStream', () => {
   it('without room for the least says what to do', async (t) => {
     const server = await ownNats(t, 'jetstream: { max_file_store: 20MB, store_dir: FOLDER }');
     const log = memoryLog();
-    await assert.rejects(NatsBus.open({ url: `nats://127.0.0.1:${server.port}`, startTimeoutMs: 500, log }), /max_file_store.*GANTRY_STREAMS_MB/u);
-    assert.ok(log.lines.some(({ message }) => message.startsWith('waiting for JetStream: ')), 'said at once');
+    await assert.rejects(
+      NatsBus.open({ url: `nats://127.0.0.1:${server.port}`, startTimeoutMs: 500, log }),
+      /max_file_store.*GANTRY_STREAMS_MB/u,
+    );
+    assert.ok(
+      log.lines.some(({ message }) => message.startsWith('waiting for JetStream: ')),
+      'said at once',
+    );
   });
 });
 

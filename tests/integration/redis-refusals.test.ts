@@ -36,7 +36,8 @@ async function isDegraded(store: RedisStore, word: string): Promise<void> {
   assert.ok(!/geheim/u.test(notice ?? ''));
 }
 
-const recovers = (store: RedisStore): Promise<unknown> => until('it recovers', () => store.health().state === 'connected' && store.health().notice === null, NOTICED_MS);
+const recovers = (store: RedisStore): Promise<unknown> =>
+  until('it recovers', () => store.health().state === 'connected' && store.health().notice === null, NOTICED_MS);
 
 function admin(t: TestContext, url: string): Redis {
   const redis = connectRedis(url);
@@ -50,7 +51,10 @@ describe('logging in at a Redis of the operator', () => {
     const password = 'ge/heim:1@x';
     const folder = await scratch(t);
     const socket = join(folder, 'r.sock');
-    const server = await ownRedis(t, `requirepass "${password}"\nuser gan on >${password} ~* &* +@all -@dangerous +info\nunixsocket ${socket}`);
+    const server = await ownRedis(
+      t,
+      `requirepass "${password}"\nuser gan on >${password} ~* &* +@all -@dangerous +info\nunixsocket ${socket}`,
+    );
     if (server === null) return;
     const at = `127.0.0.1:${server.port}`;
     await works(t, `redis://:${encodeURIComponent(password)}@${at}`);
@@ -123,7 +127,15 @@ describe('a Redis that is there and takes no writes', () => {
     await isDegraded(store, 'user "gan": NOPERM');
     const granted = /~camera:.*\+info/u.exec(store.health().notice ?? '')?.[0].split(' ') ?? [];
     assert.ok(granted.length > 5);
-    await admin(t, `redis://127.0.0.1:${server.port}`).call('ACL', 'SETUSER', 'gan', 'reset', 'on', '>geheim', ...granted);
+    await admin(t, `redis://127.0.0.1:${server.port}`).call(
+      'ACL',
+      'SETUSER',
+      'gan',
+      'reset',
+      'on',
+      '>geheim',
+      ...granted,
+    );
     await until('it recovers', () => store.health().state === 'connected', NOTICED_MS);
     await store.pushAggregate({ ...aggregate('a'), offset: 1 }, 60);
     await store.keepAlert(aggregate('a'));
@@ -143,7 +155,9 @@ describe('a Redis that is there and takes no writes', () => {
         // One answer for each command of the batch.
         for (const [, name = ''] of data.toString('latin1').matchAll(/\*\d+\r\n\$\d+\r\n(\w+)/gu)) {
           const isInfo = name.toLowerCase() === 'info';
-          socket.write(isInfo ? `$${info.length}\r\n${info}\r\n` : '-LOADING Redis is loading the dataset in memory\r\n');
+          socket.write(
+            isInfo ? `$${info.length}\r\n${info}\r\n` : '-LOADING Redis is loading the dataset in memory\r\n',
+          );
         }
       });
     });

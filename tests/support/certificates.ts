@@ -71,7 +71,12 @@ function loopbackNames(): Buffer {
 }
 
 const pem = (bytes: Buffer): string =>
-  `-----BEGIN CERTIFICATE-----\n${bytes.toString('base64').match(/.{1,64}/gu)?.join('\n') ?? ''}\n-----END CERTIFICATE-----\n`;
+  `-----BEGIN CERTIFICATE-----\n${
+    bytes
+      .toString('base64')
+      .match(/.{1,64}/gu)
+      ?.join('\n') ?? ''
+  }\n-----END CERTIFICATE-----\n`;
 
 // DER: a tag, a length, the content.
 function der(tag: number, content: Buffer): Buffer {
@@ -96,4 +101,3 @@ function oid(text: string): Buffer {
   };
   return der(0x06, Buffer.from([first * 40 + second, ...rest.flatMap(base128)]));
 }
-

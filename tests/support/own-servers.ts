@@ -32,14 +32,20 @@ export async function scratch(t: Pick<TestContext, 'after'>): Promise<string> {
 export async function ownNats(t: Pick<TestContext, 'after'>, config: string, host = '127.0.0.1'): Promise<OwnServer> {
   const folder = await newFolder();
   const { path } = await findNatsServer();
-  return ownServer(t, folder, host, async (port, settings) => {
-    const file = join(folder, 'nats.conf');
-    const js = JSON.stringify(join(folder, 'js'));
-    const store = settings.includes('FOLDER') ? '' : `jetstream { store_dir: ${js} }`;
-    const listen = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-    await writeFile(file, [`listen: "${listen}"`, store, settings.replace('FOLDER', js), ''].join('\n'));
-    return { child: spawn(path, ['-c', file], { stdio: 'ignore' }), greeting: '', ready: 'INFO' };
-  }, config);
+  return ownServer(
+    t,
+    folder,
+    host,
+    async (port, settings) => {
+      const file = join(folder, 'nats.conf');
+      const js = JSON.stringify(join(folder, 'js'));
+      const store = settings.includes('FOLDER') ? '' : `jetstream { store_dir: ${js} }`;
+      const listen = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+      await writeFile(file, [`listen: "${listen}"`, store, settings.replace('FOLDER', js), ''].join('\n'));
+      return { child: spawn(path, ['-c', file], { stdio: 'ignore' }), greeting: '', ready: 'INFO' };
+    },
+    config,
+  );
 }
 
 /** Null, and the test skipped, where no real Redis can be had. `config` beside address and folder. */
@@ -52,13 +58,19 @@ export async function ownRedis(t: TestContext, config: string, tls = ''): Promis
   const folder = await newFolder();
   const data = join(folder, 'data');
   await mkdir(data);
-  return ownServer(t, folder, '127.0.0.1', async (port, settings) => {
-    const file = join(folder, 'redis.conf');
-    const address = tls === '' ? `port ${port}` : `port 0\ntls-port ${port}\n${tls}`;
-    await writeFile(file, ['bind 127.0.0.1', address, `dir ${data}`, 'save ""', settings, ''].join('\n'));
-    const child = spawn(binary.path, [file], { stdio: 'ignore', env: { ...process.env, ...binary.env } });
-    return { child, greeting: tls === '' ? 'PING\r\n' : '', ready: tls === '' ? '' : null };
-  }, config);
+  return ownServer(
+    t,
+    folder,
+    '127.0.0.1',
+    async (port, settings) => {
+      const file = join(folder, 'redis.conf');
+      const address = tls === '' ? `port ${port}` : `port 0\ntls-port ${port}\n${tls}`;
+      await writeFile(file, ['bind 127.0.0.1', address, `dir ${data}`, 'save ""', settings, ''].join('\n'));
+      const child = spawn(binary.path, [file], { stdio: 'ignore', env: { ...process.env, ...binary.env } });
+      return { child, greeting: tls === '' ? 'PING\r\n' : '', ready: tls === '' ? '' : null };
+    },
+    config,
+  );
 }
 
 interface Started {
@@ -94,7 +106,11 @@ async function ownServer(
       child = started.child;
       const { greeting, ready } = started;
       if (ready === null) await untilOpen(port);
-      else await untilAnswers({ host, port, send: greeting, isReady: (answer) => answer.length > 0 && answer.includes(ready) }, AbortSignal.timeout(READY_MS));
+      else
+        await untilAnswers(
+          { host, port, send: greeting, isReady: (answer) => answer.length > 0 && answer.includes(ready) },
+          AbortSignal.timeout(READY_MS),
+        );
     },
   };
   t.after(async () => {

@@ -48,8 +48,21 @@ describe('the URL of NATS', () => {
   });
 
   it('is refused with a reason that holds no secret', () => {
-    for (const url of ['http://u:geheim@h', 'nats://u:geheim@h:99999', 'nats://u:geheim@', 'nats://u:geheim@h?x=1', '', ','.repeat(50), `nats://geheim@${'h'.repeat(5_000)}`]) {
-      assert.throws(() => natsOptions(url), (error: Error) => error.name === 'ServerUrlError' && !error.message.includes('geheim') && error.message.length < 300, url.slice(0, 40));
+    for (const url of [
+      'http://u:geheim@h',
+      'nats://u:geheim@h:99999',
+      'nats://u:geheim@',
+      'nats://u:geheim@h?x=1',
+      '',
+      ','.repeat(50),
+      `nats://geheim@${'h'.repeat(5_000)}`,
+    ]) {
+      assert.throws(
+        () => natsOptions(url),
+        (error: Error) =>
+          error.name === 'ServerUrlError' && !error.message.includes('geheim') && error.message.length < 300,
+        url.slice(0, 40),
+      );
     }
   });
 
@@ -57,7 +70,9 @@ describe('the URL of NATS', () => {
     assert.equal(shownNats('nats://u:geheim@h:1,nats://h2'), 'nats://u:***@h:1, nats://h2:4222');
     assert.equal(shownNats('nats://geheim@h'), 'nats://***@h:4222');
     assert.equal(shownNats('ftp://u:geheim@h'), 'a URL that cannot be read');
-    const text = fc.string({ minLength: 3 }).filter((each) => !'nats://user:***@host:4222 a URL that cannot be read, '.includes(each));
+    const text = fc
+      .string({ minLength: 3 })
+      .filter((each) => !'nats://user:***@host:4222 a URL that cannot be read, '.includes(each));
     fc.assert(
       fc.property(text, fc.boolean(), (secret, isToken) => {
         const login = isToken ? { token: secret } : { user: 'user', password: secret };
@@ -72,9 +87,19 @@ describe('the URL of NATS', () => {
   });
 
   it('becomes a context of the NATS CLI', () => {
-    assert.deepEqual(natsContext('nats://u:p%40@h,tls://g:1'), { description: 'Gantry', url: 'nats://h:4222,tls://g:1', user: 'u', password: 'p@' });
+    assert.deepEqual(natsContext('nats://u:p%40@h,tls://g:1'), {
+      description: 'Gantry',
+      url: 'nats://h:4222,tls://g:1',
+      user: 'u',
+      password: 'p@',
+    });
     assert.deepEqual(natsContext('nats://T@h'), { description: 'Gantry', url: 'nats://h:4222', token: 'T' });
-    assert.deepEqual(natsContext('nats://h?creds=%2Fa%40b.creds&ca=%2Fca'), { description: 'Gantry', url: 'nats://h:4222', creds: '/a@b.creds', ca: '/ca' });
+    assert.deepEqual(natsContext('nats://h?creds=%2Fa%40b.creds&ca=%2Fca'), {
+      description: 'Gantry',
+      url: 'nats://h:4222',
+      creds: '/a@b.creds',
+      ca: '/ca',
+    });
   });
 });
 
@@ -82,13 +107,22 @@ describe('the URL of Redis', () => {
   it('holds user, password and database', () => {
     assert.deepEqual(redisOptions('redis://h'), { host: 'h', port: 6379 });
     assert.deepEqual(redisOptions('redis://:p@h:1/3'), { host: 'h', port: 1, password: 'p', db: 3 });
-    assert.deepEqual(redisOptions('redis://acl:p%40%3A%2F@[::1]:7'), { host: '::1', port: 7, username: 'acl', password: 'p@:/' });
+    assert.deepEqual(redisOptions('redis://acl:p%40%3A%2F@[::1]:7'), {
+      host: '::1',
+      port: 7,
+      username: 'acl',
+      password: 'p@:/',
+    });
     assert.deepEqual(redisOptions('redis://pw@h'), { host: 'h', port: 6379, password: 'pw' });
     assert.deepEqual(redisOptions('rediss://h'), { host: 'h', port: 6379, tls: {} });
     assert.deepEqual(redisOptions('/run/redis.sock?db=2'), { path: '/run/redis.sock', db: 2 });
     assert.deepEqual(redisOptions('unix:///run/redis.sock?password=p'), { path: '/run/redis.sock', password: 'p' });
-    assert.equal(withRedisLogin('/run/r.sock', { user: 'u', password: 'p&', files: {} }), '/run/r.sock?user=u&password=p%26');
-    for (const url of ['http://h', 'redis://h/x', 'redis://h?ca=/x', 'redis://h:0']) assert.throws(() => redisOptions(url), { name: 'ServerUrlError' }, url);
+    assert.equal(
+      withRedisLogin('/run/r.sock', { user: 'u', password: 'p&', files: {} }),
+      '/run/r.sock?user=u&password=p%26',
+    );
+    for (const url of ['http://h', 'redis://h/x', 'redis://h?ca=/x', 'redis://h:0'])
+      assert.throws(() => redisOptions(url), { name: 'ServerUrlError' }, url);
   });
 
   it('is shown without its password', () => {
@@ -119,13 +153,20 @@ describe('the settings of an operator', () => {
     assert.equal(typeof nats({ NATS_CREDS: file }).authenticator, 'function');
     assert.deepEqual(nats({ NATS_CA: file }).tls, { caFile: file });
     assert.equal(redisUrlFrom({ REDIS_URL: 'off' }), 'off');
-    assert.equal(redisUrlFrom({ REDIS_URL: 'redis://h/2', REDIS_USER: 'u', REDIS_PASSWORD: '%:' }), 'redis://u:%25%3A@h:6379/2');
+    assert.equal(
+      redisUrlFrom({ REDIS_URL: 'redis://h/2', REDIS_USER: 'u', REDIS_PASSWORD: '%:' }),
+      'redis://u:%25%3A@h:6379/2',
+    );
     assert.equal(redisUrlFrom({ REDIS_URL: 'redis://h', REDIS_CA: file })?.startsWith('rediss://h:6379?ca='), true);
   });
 
   it('are refused by name when they contradict each other or lack something', () => {
     const refused = (env: Record<string, string>, says: RegExp): void => {
-      assert.throws(() => [natsUrlFrom(env), redisUrlFrom(env)], (error: Error & { code?: string }) => error.code === code && says.test(error.message) && !error.message.includes('geheim'));
+      assert.throws(
+        () => [natsUrlFrom(env), redisUrlFrom(env)],
+        (error: Error & { code?: string }) =>
+          error.code === code && says.test(error.message) && !error.message.includes('geheim'),
+      );
     };
     refused({ NATS_USER: 'u', NATS_PASSWORD: 'geheim' }, /NATS_URL, the server it is for, is not/u);
     refused({ NATS_URL: 'nats://h', NATS_USER: 'u' }, /NATS_PASSWORD/u);
@@ -139,7 +180,13 @@ describe('the settings of an operator', () => {
 });
 
 describe('streams on a small server', () => {
-  const full = new Map([['A', 1_024], ['B', 256], ['C', 64]].map(([name, mb]) => [String(name), Number(mb) * 1024 ** 2]));
+  const full = new Map(
+    [
+      ['A', 1_024],
+      ['B', 256],
+      ['C', 64],
+    ].map(([name, mb]) => [String(name), Number(mb) * 1024 ** 2]),
+  );
 
   it('keep their proportions, are never more than the room, and never less than four large messages', () => {
     fc.assert(
@@ -147,11 +194,17 @@ describe('streams on a small server', () => {
         const sizes = [...streamSizes(full, mb).values()];
         assert.ok(sizes.reduce((sum, bytes) => sum + bytes, 0) <= mb * 1024 ** 2);
         assert.ok(sizes.every((bytes) => bytes >= 4 * 1024 ** 2));
-        assert.deepEqual(sizes, sizes.toSorted((a, b) => b - a));
+        assert.deepEqual(
+          sizes,
+          sizes.toSorted((a, b) => b - a),
+        );
       }),
     );
     assert.deepEqual(streamSizes(full, 1_344), full);
-    assert.ok([...streamSizes(full, 1_344, 1e6).values()].every((bytes) => bytes === 1e6), 'an account may bound each stream');
+    assert.ok(
+      [...streamSizes(full, 1_344, 1e6).values()].every((bytes) => bytes === 1e6),
+      'an account may bound each stream',
+    );
   });
 
   it('are made smaller in few steps', () => {
@@ -185,9 +238,22 @@ describe('what servers refuse', () => {
       assert.match(trouble.message, new RegExp(`^Redis at redis://gan:\\*\\*\\*@h:1.*${word}, `, 'u'));
       assert.ok(!trouble.message.includes('geheim'));
     }
-    assert.equal(redisTrouble(new Error('ERR Error running script: @user_script:10: -READONLY You can'), url)?.code, 'READONLY');
-    assert.equal(redisTrouble(Object.assign(new Error('self-signed'), { code: 'SELF_SIGNED_CERT_IN_CHAIN' }), url)?.code, 'TLS');
-    for (const message of ['connect ECONNREFUSED 127.0.0.1:1', 'Command timed out', 'WRONGTYPE Operation', 'constructor x', '']) assert.equal(redisTrouble(new Error(message), url), null);
+    assert.equal(
+      redisTrouble(new Error('ERR Error running script: @user_script:10: -READONLY You can'), url)?.code,
+      'READONLY',
+    );
+    assert.equal(
+      redisTrouble(Object.assign(new Error('self-signed'), { code: 'SELF_SIGNED_CERT_IN_CHAIN' }), url)?.code,
+      'TLS',
+    );
+    for (const message of [
+      'connect ECONNREFUSED 127.0.0.1:1',
+      'Command timed out',
+      'WRONGTYPE Operation',
+      'constructor x',
+      '',
+    ])
+      assert.equal(redisTrouble(new Error(message), url), null);
     assert.equal(redisTrouble(new Error('x'.repeat(10_000_000)), url), null);
   });
 
