@@ -9,6 +9,7 @@ import { defineActor } from '../runtime/actor.ts';
 import { asError } from '../runtime/errors.ts';
 import type { Asking } from '../runtime/message.ts';
 import { address } from '../runtime/ref.ts';
+import { putPicture } from './put-picture.ts';
 
 export interface AlertImagesStats {
   readonly alerts: number;
@@ -50,7 +51,7 @@ export const alertImagesActor = defineActor<AlertImagesMessage>()<AlertImagesIni
       }
       const small = await shrunk(id, jpeg, lastTry);
       if (small === null) return;
-      await kept.put(id, small);
+      await putPicture(kept, id, small, (large, most) => encoder.shrink(large, most, ctx.signal));
       counts.kept += 1;
     };
 

@@ -7,6 +7,7 @@ import { asError } from '../runtime/errors.ts';
 import type { Asking } from '../runtime/message.ts';
 import type { Moved } from '../runtime/moved.ts';
 import { address } from '../runtime/ref.ts';
+import { putPicture } from './put-picture.ts';
 
 /** Claim checks of one frame; null where a JPEG could not be made or stored. */
 export interface StoredImages {
@@ -43,16 +44,17 @@ export const imagingActor = defineActor<ImagingMessage>()<ImagingInit>({
   start: (ctx, { encoder, images, onFailed }) => {
     let stored = 0;
     let failed = 0;
+    let shrunk = 0;
 
     const put = async (id: ImageId, jpeg: Uint8Array): Promise<ImageId | null> => {
       try {
-        await images.put(id, jpeg);
+        if (await putPicture(images, id, jpeg, (large, most) => encoder.shrink(large, most, ctx.signal))) shrunk += 1;
         stored += 1;
         return id;
       } catch (thrown) {
         failed += 1;
         onFailed();
-        ctx.log.warn({ imageId: id, err: asError(thrown).message }, `image ${id} could not be stored`);
+        ctx.log.warn({ imageId: id, err: asError(thrown).message }, `image ${id} could not be stored: ${asError(thrown).message}`);
         return null;
       }
     };
@@ -67,7 +69,7 @@ export const imagingActor = defineActor<ImagingMessage>()<ImagingInit>({
           return jpeg === undefined ? null : put(cropImageId(requestId, region.groupIndex), jpeg);
         }),
       ]);
-      ctx.report({ stored, failed, waiting: encoder.waiting });
+      ctx.report({ stored, failed, shrunk, waiting: encoder.waiting });
       return { imageId, crops };
     };
 

@@ -1,3 +1,4 @@
+import { shrinkJpeg } from '../imaging/shrink.ts';
 import type { Bus, Delivery, ImageStore } from '../infra/bus.ts';
 import { consume } from '../infra/consume.ts';
 import { InfraError } from '../infra/errors.ts';
@@ -14,6 +15,7 @@ import { defineActor } from '../runtime/actor.ts';
 import { asError } from '../runtime/errors.ts';
 import type { Asking } from '../runtime/message.ts';
 import { address } from '../runtime/ref.ts';
+import { putPicture } from './put-picture.ts';
 
 export interface Submission {
   readonly jpeg: Uint8Array;
@@ -73,7 +75,7 @@ export const onDemandActor = defineActor<OnDemandMessage, Private>()<OnDemandIni
       };
       waiting.set(id, now + validityMs + LOST_MS);
       try {
-        await images.put(imageId, jpeg);
+        await putPicture(images, imageId, jpeg, shrinkJpeg);
         await store.create(status);
         await bus.publish(subjects.task(priority, ON_DEMAND_CAMERA), taskFor(status), { cameraId: ON_DEMAND_CAMERA, requestId: id, traceId }, taskId(id, 1));
       } catch (thrown) {

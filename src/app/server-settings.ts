@@ -35,7 +35,8 @@ export function natsUrlFrom(env: Env): string | null {
     files.nkey === undefined ? '' : 'NATS_NKEY',
     files.creds === undefined ? '' : 'NATS_CREDS',
   ].filter((way) => way !== '');
-  if (url === null) return without('NATS_URL', [...ways, ...Object.keys(files).map((file) => `NATS_${file.toUpperCase()}`)]);
+  if (url === null)
+    return without('NATS_URL', [...ways, ...Object.keys(files).map((file) => `NATS_${file.toUpperCase()}`)]);
   if (ways.length > 1) throw invalid('NATS_URL', `${ways.join(' and ')} are ways to log in: give one of them`);
   if ('user' in login && !('password' in login) && !url.includes('@')) {
     throw invalid('NATS_PASSWORD', 'NATS_USER needs NATS_PASSWORD or NATS_PASSWORD_FILE');
@@ -58,7 +59,8 @@ export function redisUrlFrom(env: Env): string | null {
   return checked('REDIS_URL', () => withRedisLogin(url, { ...login, files }));
 }
 
-const text = (env: Env, name: string): string | null => (env[name] === undefined || env[name] === '' ? null : env[name]);
+const text = (env: Env, name: string): string | null =>
+  env[name] === undefined || env[name] === '' ? null : env[name];
 
 const given = <K extends string>(name: K, value: string | null): Partial<Record<K, string>> =>
   value === null ? {} : ({ [name]: value } as Record<K, string>);
@@ -87,7 +89,8 @@ function filesOf<F extends string>(env: Env, known: Readonly<Record<string, F>>)
 
 /** Servers of our own need no login, so one that is set was meant for a server that is not named. */
 function without(name: string, settings: readonly string[]): null {
-  if (settings.length > 0) throw invalid(name, `${settings.join(', ')} is set, but ${name}, the server it is for, is not`);
+  if (settings.length > 0)
+    throw invalid(name, `${settings.join(', ')} is set, but ${name}, the server it is for, is not`);
   return null;
 }
 

@@ -1,6 +1,6 @@
 /** Runs in a thread of the pool: a JPEG in, a smaller one out. */
 import sharp from 'sharp';
-import { shrinkTries } from './shrink-tries.ts';
+import { shrinkJpeg } from './shrink.ts';
 
 sharp.concurrency(1);
 sharp.cache(false);
@@ -10,12 +10,6 @@ export interface ShrinkJob {
   readonly maxBytes: number;
 }
 
-export default async function shrink({ jpeg, maxBytes }: ShrinkJob): Promise<Uint8Array> {
-  const { width, height } = await sharp(jpeg).metadata();
-  let smallest: Uint8Array = jpeg;
-  for (const { side, quality } of shrinkTries(jpeg.byteLength, Math.max(width, height), maxBytes)) {
-    smallest = await sharp(jpeg).resize({ width: side, height: side, fit: 'inside', withoutEnlargement: true }).jpeg({ quality, mozjpeg: false }).toBuffer();
-    if (smallest.byteLength <= maxBytes) break;
-  }
-  return smallest;
+export default function shrink({ jpeg, maxBytes }: ShrinkJob): Promise<Uint8Array> {
+  return shrinkJpeg(jpeg, maxBytes);
 }

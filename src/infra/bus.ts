@@ -137,7 +137,7 @@ export interface Bus {
 
 /** Claim checks: JPEGs stored once, read by id, gone after their life (300 s); those of alerts live on, smaller. */
 export interface ImageStore {
-  /** Rejects `BUS_DOWN` or `IMAGE_TOO_LARGE` (over 900 kB). */
+  /** Rejects `BUS_DOWN` or `IMAGE_TOO_LARGE`, over 900 kB or what NATS takes, whose field `most` says how many bytes that is. */
   put(id: ImageId, jpeg: Uint8Array): Promise<void>;
   /** Null when there is no such image (any more). Rejects `BUS_DOWN`. */
   get(id: ImageId): Promise<Uint8Array | null>;

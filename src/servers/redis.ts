@@ -27,7 +27,8 @@ interface RedisServer {
 function parse(url: string): RedisServer {
   if (url.startsWith('/') || /^unix:\/\//iu.test(url)) return parseSocket(url.replace(/^unix:\/\//iu, ''));
   const { scheme, user, password, host, port, path, query } = parseServerUrl(url, 'redis');
-  if (scheme !== 'redis' && scheme !== 'rediss') throw new ServerUrlError(`"${scheme}://" is not understood: redis://, rediss:// and the path of a Unix socket are`);
+  if (scheme !== 'redis' && scheme !== 'rediss')
+    throw new ServerUrlError(`"${scheme}://" is not understood: redis://, rediss:// and the path of a Unix socket are`);
   if (url.includes(',')) {
     const servers = url.split(',').length;
     if (host.includes(',')) throw new ServerUrlError(`one Redis is named, not ${servers}`);
@@ -35,27 +36,50 @@ function parse(url: string): RedisServer {
   const files: Partial<Record<RedisFile, string>> = {};
   for (const [name, value] of query) {
     const file = FILES.find((each) => each === name);
-    if (file === undefined && name !== 'db') throw new ServerUrlError(`the parameter "${name.slice(0, 40)}" is not understood: db, ${FILES.join(', ')} are`);
+    if (file === undefined && name !== 'db')
+      throw new ServerUrlError(`the parameter "${name.slice(0, 40)}" is not understood: db, ${FILES.join(', ')} are`);
     if (file !== undefined) files[file] = value;
   }
-  if (scheme === 'redis' && Object.keys(files).length > 0) throw new ServerUrlError('files for TLS are given, so the URL begins with rediss://');
-  return { scheme, user, password, host, port: port ?? REDIS_PORT, socket: '', database: databaseOf(query.get('db') ?? path), files };
+  if (scheme === 'redis' && Object.keys(files).length > 0)
+    throw new ServerUrlError('files for TLS are given, so the URL begins with rediss://');
+  return {
+    scheme,
+    user,
+    password,
+    host,
+    port: port ?? REDIS_PORT,
+    socket: '',
+    database: databaseOf(query.get('db') ?? path),
+    files,
+  };
 }
 
 function parseSocket(text: string): RedisServer {
   const question = text.indexOf('?');
   const query = new URLSearchParams(question === -1 ? '' : text.slice(question + 1));
-  return { scheme: 'unix', user: query.get('user'), password: query.get('password'), host: '', port: 0, socket: question === -1 ? text : text.slice(0, question), database: databaseOf(query.get('db') ?? ''), files: {} };
+  return {
+    scheme: 'unix',
+    user: query.get('user'),
+    password: query.get('password'),
+    host: '',
+    port: 0,
+    socket: question === -1 ? text : text.slice(0, question),
+    database: databaseOf(query.get('db') ?? ''),
+    files: {},
+  };
 }
 
 function databaseOf(text: string): number {
   const database = Number(text);
-  if (!Number.isInteger(database) || database < 0 || database > MOST_DATABASES) throw new ServerUrlError(`"${text.slice(0, 40)}" is no number of a database`);
+  if (!Number.isInteger(database) || database < 0 || database > MOST_DATABASES)
+    throw new ServerUrlError(`"${text.slice(0, 40)}" is no number of a database`);
   return database;
 }
 
 /** What the client needs to connect as the URL says. Throws {@link ServerUrlError}, or what reading a file of TLS throws. */
-export function redisOptions(url: string): Pick<RedisOptions, 'path' | 'host' | 'port' | 'username' | 'password' | 'db' | 'tls'> {
+export function redisOptions(
+  url: string,
+): Pick<RedisOptions, 'path' | 'host' | 'port' | 'username' | 'password' | 'db' | 'tls'> {
   const { scheme, user, password, host, port, socket, database, files } = parse(url);
   const tls = Object.fromEntries(Object.entries(files).map(([name, file]) => [name, readFileSync(file)]));
   return {
@@ -70,8 +94,14 @@ export function redisOptions(url: string): Pick<RedisOptions, 'path' | 'host' | 
 /** How a client waits and gives up; where it connects is the URL's. */
 type ClientSettings = Pick<
   RedisOptions,
-  | 'autoResubscribe' | 'commandTimeout' | 'connectTimeout' | 'disconnectTimeout' | 'enableOfflineQueue' | 'lazyConnect'
-  | 'maxRetriesPerRequest' | 'retryStrategy'
+  | 'autoResubscribe'
+  | 'commandTimeout'
+  | 'connectTimeout'
+  | 'disconnectTimeout'
+  | 'enableOfflineQueue'
+  | 'lazyConnect'
+  | 'maxRetriesPerRequest'
+  | 'retryStrategy'
 >;
 
 /** A client for this URL. It reconnects when the server says that it has become a replica: another one may have its name now. */
@@ -98,10 +128,15 @@ export function withRedisLogin(url: string, { user, password, files }: RedisLogi
   const name = user ?? (password !== undefined && own.user === null ? own.password : own.user);
   const secret = password ?? own.password;
   if (own.scheme === 'unix') {
-    const query = new URLSearchParams({ ...(name === null ? {} : { user: name }), ...(secret === null ? {} : { password: secret }), ...(own.database === 0 ? {} : { db: String(own.database) }) }).toString();
+    const query = new URLSearchParams({
+      ...(name === null ? {} : { user: name }),
+      ...(secret === null ? {} : { password: secret }),
+      ...(own.database === 0 ? {} : { db: String(own.database) }),
+    }).toString();
     return `${own.socket}${query === '' ? '' : `?${query}`}`;
   }
-  const login = secret === null ? '' : `${name === null ? '' : encodeURIComponent(name)}:${encodeURIComponent(secret)}@`;
+  const login =
+    secret === null ? '' : `${name === null ? '' : encodeURIComponent(name)}:${encodeURIComponent(secret)}@`;
   const query = new URLSearchParams({ ...own.files, ...files }).toString();
   const scheme = Object.keys(files).length > 0 ? 'rediss' : own.scheme;
   return `${scheme}://${login}${hostAndPort(own, REDIS_PORT)}${own.database === 0 ? '' : `/${own.database}`}${query === '' ? '' : `?${query}`}`;

@@ -28,7 +28,8 @@ const HOST_AND_PORT = /^(\[[0-9a-f:.%]+\]|[^[\]:/?#\s]+)(?::(\d{1,5}))?$/iu;
  * where they are well-formed. Throws {@link ServerUrlError}.
  */
 export function parseServerUrl(text: string, scheme: string): ServerUrl {
-  if (text.length > LONGEST) throw new ServerUrlError(`a URL of ${text.length} characters is too long, at most ${LONGEST} are read`);
+  if (text.length > LONGEST)
+    throw new ServerUrlError(`a URL of ${text.length} characters is too long, at most ${LONGEST} are read`);
   const trimmed = text.trim();
   const named = SCHEME.exec(trimmed);
   const rest = named === null ? trimmed : trimmed.slice(named[0].length);
@@ -72,7 +73,8 @@ function decoded(text: string): string {
 }
 
 /** `host:port`, with brackets around IPv6. */
-export const hostAndPort = ({ host, port }: Pick<ServerUrl, 'host' | 'port'>, usualPort: number): string => `${host.includes(':') ? `[${host}]` : host}:${port ?? usualPort}`;
+export const hostAndPort = ({ host, port }: Pick<ServerUrl, 'host' | 'port'>, usualPort: number): string =>
+  `${host.includes(':') ? `[${host}]` : host}:${port ?? usualPort}`;
 
 /** The user part as it may be shown: the name, never password or token. */
 export function shownUser({ user, password }: Pick<ServerUrl, 'user' | 'password'>): string {

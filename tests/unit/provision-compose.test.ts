@@ -4,27 +4,67 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { REDIS_OPTIONS } from '../../src/embedded/redis-server.ts';
+import { readConfig } from '../../src/app/config.ts';
+import { REDIS_OPTIONS, redisConfig } from '../../src/embedded/redis-server.ts';
 import { PROJECT_ROOT } from '../../src/provision/folders.ts';
 
-const Service = z.object({ command: z.array(z.string()), environment: z.record(z.string(), z.string()).default({}), volumes: z.array(z.string()), ports: z.array(z.string()).default([]), secrets: z.array(z.string()).default([]) });
-const Compose = z.object({ services: z.object({ nats: Service, redis: Service, gantry: Service }), volumes: z.record(z.string(), z.null()), secrets: z.record(z.string(), z.object({ environment: z.string() })) });
+const Service = z.object({
+  command: z.array(z.string()),
+  environment: z.record(z.string(), z.string()).default({}),
+  secrets: z.array(z.string()),
+  volumes: z.array(z.string()),
+  ports: z.array(z.string()).default([]),
+});
+const Compose = z.object({
+  secrets: z.record(z.string(), z.object({ file: z.string() })),
+  services: z.object({ nats: Service, redis: Service, gantry: Service }),
+  volumes: z.record(z.string(), z.null()),
+});
+const compose = async () => Compose.parse(parse(await readFile(join(PROJECT_ROOT, 'docker-compose.yml'), 'utf8')));
+const scriptOf = ({ command }: z.infer<typeof Service>): string => command.at(-1) ?? '';
 
-test('the compose file runs Redis with the options the embedded one has, and NATS with JetStream on a volume', async () => {
-  const { services, volumes, secrets } = Compose.parse(parse(await readFile(join(PROJECT_ROOT, 'docker-compose.yml'), 'utf8')));
-  const [program, ...args] = services.redis.command;
-  assert.equal(program, 'redis-server');
-  const options = Object.fromEntries(Array.from({ length: args.length / 2 }, (_, i) => [args[2 * i]?.replace(/^--/, ''), args[2 * i + 1]]));
-  assert.deepEqual(options, REDIS_OPTIONS);
-  assert.ok(services.nats.command.includes('--jetstream'));
+test('the compose file runs Redis with the options and the user the embedded one has, and NATS with JetStream', async () => {
+  const { services, volumes } = await compose();
+  const lines = scriptOf(services.redis)
+    .split('\n')
+    .map((line) => line.trim());
+  for (const [name, value] of Object.entries(REDIS_OPTIONS))
+    assert.ok(lines.includes(`${name} ${value === '' ? '""' : value}`), name);
+  const credentials = { user: 'gantry', password: 'p' };
+  const own = redisConfig({ port: 1, dataDir: '/', operator: credentials, own: credentials }).split('\n').at(-2) ?? '';
+  assert.ok(lines.includes(own.replace(/#[0-9a-f]{64}/u, () => '#$$hash')), own);
+  assert.ok(lines.includes('user default off'));
+  assert.match(
+    scriptOf(services.nats),
+    /authorization \{ user: gantry, password: .*jetstream \{ store_dir: \/data \}/u,
+  );
   for (const service of Object.values(services)) {
-    for (const volume of service.volumes) assert.ok(Object.hasOwn(volumes, volume.split(':')[0] ?? ''), `${volume} is declared`);
+    for (const volume of service.volumes)
+      assert.ok(Object.hasOwn(volumes, volume.split(':')[0] ?? ''), `${volume} is declared`);
     for (const port of service.ports) assert.match(port, /^127\.0\.0\.1:/, 'nothing is open to other machines unasked');
   }
-  // In its container it listens on every address, where it does not start without a token.
-  assert.equal(services.gantry.environment['GANTRY_TOKEN_FILE'], '/run/secrets/gantry_token');
-  assert.deepEqual(services.gantry.secrets, ['gantry_token']);
-  assert.deepEqual(secrets['gantry_token'], { environment: 'GANTRY_TOKEN' });
-  assert.equal(services.gantry.environment['NATS_URL'], 'nats://nats:4222');
-  assert.equal(services.gantry.environment['REDIS_URL'], 'redis://redis:6379');
+});
+
+test('the compose file keeps every secret in a file', async () => {
+  const { services, secrets } = await compose();
+  const { environment } = services.gantry;
+  for (const service of Object.values(services))
+    for (const name of service.secrets) assert.ok(Object.hasOwn(secrets, name), name);
+  for (const name of ['NATS_PASSWORD', 'REDIS_PASSWORD', 'GANTRY_TOKEN']) {
+    const secret = environment[`${name}_FILE`]?.replace('/run/secrets/', '') ?? '';
+    assert.ok(services.gantry.secrets.includes(secret), name);
+    assert.equal(environment[name], undefined);
+  }
+  // As Gantry reads it, with files in the places of the secrets.
+  const readable = Object.fromEntries(
+    Object.entries(environment).map(([name, value]) => [
+      name,
+      name.endsWith('_FILE') ? join(PROJECT_ROOT, 'package.json') : value,
+    ]),
+  );
+  const { GANTRY_TOKEN_FILE: _token, ...servers } = readable;
+  const config = readConfig([], { ...servers, GANTRY_TOKEN: 'x' });
+  assert.ok(config !== 'help');
+  assert.match(config.natsUrl ?? '', /^nats:\/\/gantry:[^@]+@nats:4222$/u);
+  assert.match(config.redisUrl ?? '', /^redis:\/\/gantry:[^@]+@redis:6379$/u);
 });

@@ -14,7 +14,7 @@ import { epochOf, StreamFollower } from './follow.ts';
 import { JetStreamPull } from './pull.ts';
 import { InHand } from './in-hand.ts';
 import { type RawMessage, readLast, readStream } from './read.ts';
-import { jetStreamAdvice } from './refusals.ts';
+import { hasNoJetStream, jetStreamAdvice, jetStreamPermissions } from './refusals.ts';
 import { checkSize, sendJson, traceHeaders } from './send.ts';
 import { StandingPull } from './standing-pull.ts';
 import { STREAMS_MB } from './stream-sizes.ts';
@@ -22,6 +22,8 @@ import { ensureTopology, mostDeliveries } from './topology.ts';
 
 const ANSWER_MS = 3_000;
 const START_AGAIN_MS = 250;
+/** Frames and pictures as they usually are fit. */
+const LEAST_PAYLOAD = 256 * 1024;
 const LOG_EVERY_MS = 1_000;
 
 export interface BusOptions extends Omit<NatsOptions, 'onReconnect'> {
@@ -69,12 +71,13 @@ export class NatsBus implements Bus {
     const deadline = performance.now() + startTimeoutMs;
     for (let attempt = 1; ; attempt += 1) {
       try {
-        await setUp();
+        await link.whileAllowed(setUp());
         return bus;
       } catch (thrown) {
-        const message = thrown instanceof InfraError ? thrown.message : jetStreamAdvice(thrown, options.url);
+        const refused = link.trouble !== null && asInfraError(thrown, '').code === 'BUS_REFUSED';
+        const message = refused ? jetStreamPermissions(link.trouble) : thrown instanceof InfraError ? thrown.message : jetStreamAdvice(thrown, options.url);
         // A server that has just started, or whose disk is full, may be able to in a moment.
-        if (asInfraError(thrown, 'JetStream').code === 'BUS_REFUSED' || performance.now() >= deadline) {
+        if (asInfraError(thrown, 'JetStream').code === 'BUS_REFUSED' || hasNoJetStream(thrown) || performance.now() >= deadline) {
           await link.close();
           throw new InfraError('BUS_REFUSED', message, {}, thrown);
         }
@@ -211,9 +214,14 @@ export class NatsBus implements Bus {
     const mb = await ensureTopology(this.link.nc, this.#streamsMb ?? wantedMb);
     if (mb === this.#streamsMb) return;
     this.#streamsMb = mb;
+    const { maxPayload } = this.link;
+    const small = maxPayload < LEAST_PAYLOAD ? `NATS takes messages of ${maxPayload} bytes at most: pictures are made smaller to fit, and frames with very many objects do not; set its max_payload to 1MB` : null;
+    if (small !== null) this.#log.warn({ maxPayload }, small);
+    this.#notice = small;
     if (mb >= wantedMb) return;
-    this.#notice = `NATS has room for ${mb} MB of streams instead of ${wantedMb}: pictures, results and alerts are kept for a shorter time when there are many; give it more (max_file_store, the account's limits), or set GANTRY_STREAMS_MB=${mb}`;
-    this.#log.warn({ streamsMb: mb, wantedMb }, this.#notice);
+    const room = `NATS has room for ${mb} MB of streams instead of ${wantedMb}: pictures, results and alerts are kept for a shorter time when there are many; give it more (max_file_store, the account's limits), or set GANTRY_STREAMS_MB=${mb}`;
+    this.#notice = small === null ? room : `${room}. ${small}`;
+    this.#log.warn({ streamsMb: mb, wantedMb }, room);
   }
 
   #manager(): Promise<JetStreamManager> {

@@ -6,7 +6,7 @@ import { settlesWithin } from '../../runtime/time-limit.ts';
 import type { BusState } from '../bus.ts';
 import { InfraError } from '../errors.ts';
 import { natsOptions, natsUser, shownNats } from '../../servers/nats.ts';
-import { natsRefusal } from './refusals.ts';
+import { hintAfter, natsRefusal } from './refusals.ts';
 import { Wire } from './wire.ts';
 
 export interface NatsOptions {
@@ -36,6 +36,7 @@ export class NatsLink {
   readonly wire: Wire;
   readonly #listeners = new Set<(state: BusState) => void>();
   readonly #cuts = new Set<(reason: Error) => void>();
+  readonly #refused = new Set<(reason: Error) => void>();
   readonly #url: string;
   #state: BusState = 'connected';
   #trouble: string | null = null;
@@ -76,7 +77,7 @@ export class NatsLink {
         if (thrown instanceof InfraError) throw thrown;
         const url = shownNats(options.url);
         const refusal = natsRefusal(thrown, options.url);
-        const message = refusal?.message ?? asError(thrown).message;
+        const message = refusal?.message ?? `${asError(thrown).message}${hintAfter(thrown, options.url)}`;
         if (refusal !== null && Number.isFinite(options.startTimeoutMs)) throw new InfraError('BUS_REFUSED', message, { url }, thrown);
         if (Date.now() >= deadline) {
           throw new InfraError('BUS_DOWN', `NATS at ${url} did not answer within ${options.startTimeoutMs} ms (${message}); is it running, is NATS_URL right?`, { url }, thrown);
@@ -129,6 +130,17 @@ export class NatsLink {
     }
   }
 
+  /** As `work`, but rejects `BUS_REFUSED` as soon as the server says that this client may not do something: no answer comes then. */
+  async whileAllowed<T>(work: Promise<T>): Promise<T> {
+    const { promise, reject } = Promise.withResolvers<never>();
+    this.#refused.add(reject);
+    try {
+      return await Promise.race([work, promise]);
+    } finally {
+      this.#refused.delete(reject);
+    }
+  }
+
   async close(): Promise<void> {
     if (this.#state === 'connected') await this.#sendLast();
     this.#become('closed');
@@ -168,7 +180,7 @@ export class NatsLink {
         options.log.info({}, 'NATS connection is back');
         void this.#setUp(options, () => this.#state === 'connected' && lives === life);
       } else if (status.type === Events.Error) {
-        this.#onError(String(status.data), status.permissionContext, options.log);
+        this.#onError(typeof status.data === 'string' ? status.data : 'ERROR', status.permissionContext, options.log);
       }
     }
     this.#become('closed');
@@ -185,6 +197,7 @@ export class NatsLink {
     if (trouble !== this.#trouble || now - this.#saidAt > SAY_AGAIN_MS) log.error({ code }, trouble);
     if (trouble !== this.#trouble) this.#saidAt = now;
     this.#trouble = trouble;
+    for (const refuse of this.#refused) refuse(new InfraError('BUS_REFUSED', trouble, { code }));
   }
 
   /** Until it worked or the connection is another one: right after its start the server may not be able to do it yet. */

@@ -9,8 +9,10 @@ import { asInfraError } from './errors.ts';
 import { statusOf } from './headers.ts';
 import { store } from './send.ts';
 
-/** NATS takes messages up to 1 MB, headers included. */
+/** Where NATS takes messages of 1 MB. */
 const MAX_BYTES = 900_000;
+/** What a message has beside the picture. */
+const BESIDE = 1_024;
 const ANSWER_MS = 3_000;
 
 /** {@link ImageStore} as a JetStream stream with one subject per image; every node of the system can read it. */
@@ -55,7 +57,11 @@ class Pictures {
   }
 
   async put(subject: string, id: ImageId, jpeg: Uint8Array): Promise<void> {
-    if (jpeg.byteLength > MAX_BYTES) throw new InfraError('IMAGE_TOO_LARGE', `image ${id} has ${jpeg.byteLength} bytes, at most ${MAX_BYTES} fit`, { id, bytes: jpeg.byteLength });
+    const most = Math.min(MAX_BYTES, this.#link.maxPayload - BESIDE);
+    if (jpeg.byteLength > most) {
+      const message = `image ${id} has ${jpeg.byteLength} bytes, at most ${most} fit`;
+      throw new InfraError('IMAGE_TOO_LARGE', message, { id, bytes: jpeg.byteLength, most });
+    }
     await store(this.#link, subject, jpeg);
   }
 

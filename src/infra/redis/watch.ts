@@ -87,8 +87,7 @@ export class RedisWatch {
   /** A Redis that is away errors at every reconnect: one line per interval for the same, with the count of those left out. */
   #say(thrown: unknown): void {
     const now = performance.now();
-    const message =
-      this.#trouble?.message ?? `Redis at ${shownRedis(this.#url)} is away: ${asError(thrown).message}`;
+    const message = this.#trouble?.message ?? `Redis at ${shownRedis(this.#url)} is away: ${asError(thrown).message}`;
     if (now - this.#loggedAt < LOG_EVERY_MS && message === this.#loggedMessage) {
       this.#folded += 1;
       return;

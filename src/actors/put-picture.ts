@@ -1,0 +1,26 @@
+import type { ImageStore } from '../infra/bus.ts';
+import { InfraError } from '../infra/errors.ts';
+import type { ImageId } from '../messages/ids.ts';
+
+type Shrink = (jpeg: Uint8Array, maxBytes: number) => Promise<Uint8Array>;
+
+/**
+ * Stores a JPEG; one that is larger than a message may be is made smaller first. Resolves to whether it was. Rejects as
+ * `images.put`, also when it cannot be made small enough, and as `shrink`.
+ */
+export async function putPicture(
+  images: Pick<ImageStore, 'put'>,
+  id: ImageId,
+  jpeg: Uint8Array,
+  shrink: Shrink,
+): Promise<boolean> {
+  try {
+    await images.put(id, jpeg);
+    return false;
+  } catch (thrown) {
+    const most = thrown instanceof InfraError && thrown.code === 'IMAGE_TOO_LARGE' ? thrown.fields['most'] : null;
+    if (typeof most !== 'number') throw thrown;
+    await images.put(id, await shrink(jpeg, most));
+    return true;
+  }
+}
