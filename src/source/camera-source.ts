@@ -173,7 +173,9 @@ export class CameraSource {
     });
     const preview = child.stdio[PREVIEW_FD] as Readable | null | undefined;
     this.#tap?.restart();
-    preview?.on('data', (chunk: Buffer) => this.#tap?.push(chunk));
+    preview?.on('data', (chunk: Buffer) => {
+      if (run === this.#run) this.#tap?.push(chunk);
+    });
     preview?.on('error', () => undefined);
   }
 
