@@ -12,6 +12,8 @@ import type { ActorSystem } from '../runtime/system.ts';
 export interface CrewOptions {
   /** The system, once it runs. */
   readonly system: () => ActorSystem;
+  /** Resolves then: cameras are asked for while it is still starting. */
+  readonly running: Promise<unknown>;
   readonly ffmpeg: string;
   readonly model: LocatedModel;
   readonly confidence: number;
@@ -39,6 +41,7 @@ export function createCrew(options: CrewOptions): CameraCrew {
       const init = (): CameraInit => ({
         cameraId, url, intervalMs, ffmpeg, model, confidence, iou, allow, previewSocket, framesBefore: framesBefore(),
       });
+      await options.running;
       await system().startChild(CAMERAS_PATH, cameraChild(cameraId, actor, isolation, init), 'restart');
       return { previewSocket };
     },

@@ -51,6 +51,8 @@ export interface CamerasRole extends CameraHooks {
   readonly sight: Sight;
   /** The system, once it runs. */
   readonly system: () => ActorSystem;
+  /** Resolves then. */
+  readonly running: Promise<unknown>;
   readonly bus: Bus;
   readonly images: ImageStore;
   readonly encoder: Encoder;
@@ -60,11 +62,11 @@ export interface CamerasRole extends CameraHooks {
 }
 
 /** The role `cameras`: watches, detects, publishes, and makes tasks of it. */
-export function camerasInits({ config, sight, system, bus, images, encoder, metrics, onStatus, log, cameraActor, onDetected, onShed }: CamerasRole): NonNullable<TreeInits['cameras']> {
+export function camerasInits({ config, sight, system, running, bus, images, encoder, metrics, onStatus, log, cameraActor, onDetected, onShed }: CamerasRole): NonNullable<TreeInits['cameras']> {
   const { ffmpeg, model, demo, previewFolder } = sight;
   const { confidence, iou, isolation } = config;
   const crew = createCrew({
-    system, ffmpeg, model, confidence, iou, isolation, previewFolder,
+    system, running, ffmpeg, model, confidence, iou, isolation, previewFolder,
     allow: config.sourceAllow,
     ownUrls: demo.cameras.map(({ url }) => url),
     ...(cameraActor === undefined ? {} : { actor: cameraActor }),

@@ -1,6 +1,9 @@
 import { REDACTED, redactText, redactUrl } from '../../infra/redact.ts';
+import { urlOrigin } from '../../infra/url-origin.ts';
 
 const MAX_LENGTH = 200;
+/** Addresses of webhooks and pictures: their paths are secrets. */
+const SECRET_PATH = /(?:hook|image)_?url$/iu;
 const SECRET_NAME = /pass|pwd|token|secret|auth|credential|(^|[._-])(api)?key$/iu;
 
 /**
@@ -11,6 +14,7 @@ export function safeValue(field: string, value: unknown): string | number | bool
   if (value === undefined || value === null) return null;
   if (typeof value === 'number' || typeof value === 'boolean') return SECRET_NAME.test(field) ? REDACTED : value;
   if (SECRET_NAME.test(field)) return REDACTED;
+  if (typeof value === 'string' && SECRET_PATH.test(field)) return urlOrigin(value);
   if (typeof value === 'string') return cut(redactText(redactUrl(value)));
   return cut(redactText(JSON.stringify(value, (name, inner: unknown) => (typeof inner === 'string' ? (SECRET_NAME.test(name) ? REDACTED : redactUrl(inner)) : inner)) ?? ''));
 }
