@@ -28,7 +28,7 @@ export interface RelayOptions {
 const HOST = '127.0.0.1';
 const MAX_REDIRECTS = 5;
 /** Connections of strangers that may be looked at together until ffmpeg's is found. */
-const MAX_GUESTS = 8;
+const MAX_GUESTS = 64;
 /** Bytes to a camera that does not read; ffmpeg sends it some hundred a second. */
 const MAX_UNREAD = 256 * 1024;
 /** A camera has this long to take our goodbye. */
