@@ -39,7 +39,16 @@ export function createCrew(options: CrewOptions): CameraCrew {
       const allow = options.ownUrls.includes(url) ? null : options.allow;
       const intervalMs = intervalSeconds * 1000;
       const init = (): CameraInit => ({
-        cameraId, url, intervalMs, ffmpeg, model, confidence, iou, allow, previewSocket, framesBefore: framesBefore(),
+        cameraId,
+        url,
+        intervalMs,
+        ffmpeg,
+        model,
+        confidence,
+        iou,
+        allow,
+        previewSocket,
+        framesBefore: framesBefore(),
       });
       await options.running;
       await system().startChild(CAMERAS_PATH, cameraChild(cameraId, actor, isolation, init), 'restart');

@@ -33,7 +33,8 @@ export async function useSight(stack: StartStack, config: GantryConfig, log: Log
   const { path: ffmpeg } = await stack.step('ffmpeg', findFfmpeg, () => undefined);
   const model = await stack.step('model', () => useModel(config.model, log), () => undefined);
   const demo = await stack.step('demo camera', () => startDemo(config, ffmpeg, log), (started) => started.server?.stop());
-  const previewFolder = await stack.step('live video', () => makePreviewFolder(config.dataDir, log), removePreviewFolder);
+  const makeFolder = (): Promise<string | null> => makePreviewFolder(config.dataDir, log);
+  const previewFolder = await stack.step('live video', makeFolder, removePreviewFolder);
   return { ffmpeg, model, demo, previewFolder };
 }
 

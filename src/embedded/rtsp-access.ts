@@ -6,7 +6,7 @@ const REALM = 'gantry';
 const HASHES = { md5: 'md5', 'sha-256': 'sha256' } as const;
 const NAMES = { md5: 'MD5', 'sha-256': 'SHA-256' } as const;
 
-/** Asks one connection for user and password: Basic (RFC 7617) or Digest (RFC 7616). Without credentials all may pass. */
+/** Asks one connection for user and password, by Basic (RFC 7617) or Digest (RFC 7616). Without any all may pass. */
 export class RtspAccess {
   #nonce = randomBytes(12).toString('hex');
   #used = 0;
@@ -18,14 +18,16 @@ export class RtspAccess {
     const scheme = auth.scheme ?? 'basic';
     if (scheme === 'basic') return isBasic(auth, header) ? null : [`Basic realm="${REALM}"`];
     const isRight = isDigest(auth, HASHES[scheme], header, request.method);
-    const isStale = isRight && (parameter(header, 'nonce') !== this.#nonce || this.#used >= (auth.requestsPerNonce ?? Infinity));
+    const isStale =
+      isRight && (parameter(header, 'nonce') !== this.#nonce || this.#used >= (auth.requestsPerNonce ?? Infinity));
     if (isRight && !isStale) {
       this.#used += 1;
       return null;
     }
     if (isStale) this.#nonce = randomBytes(12).toString('hex');
     this.#used = 0;
-    const challenge = `Digest realm="${REALM}", nonce="${this.#nonce}", algorithm=${NAMES[scheme]}, qop="auth"${isStale ? ', stale=TRUE' : ''}`;
+    const stale = isStale ? ', stale=TRUE' : '';
+    const challenge = `Digest realm="${REALM}", nonce="${this.#nonce}", algorithm=${NAMES[scheme]}, qop="auth"${stale}`;
     // The weaker way first, as some cameras do: clients choose.
     return [`Basic realm="${REALM}"`, challenge];
   }
@@ -39,11 +41,17 @@ function isBasic({ username, password }: RtspAuth, header: string): boolean {
 function isDigest({ username, password }: RtspAuth, algorithm: string, header: string, method: string): boolean {
   const hash = (text: string): string => createHash(algorithm).update(text).digest('hex');
   const [nonce, uri, nc, cnonce] = ['nonce', 'uri', 'nc', 'cnonce'].map((name) => parameter(header, name));
-  const wanted = hash(`${hash(`${username}:${REALM}:${password}`)}:${nonce}:${nc}:${cnonce}:auth:${hash(`${method}:${uri}`)}`);
+  const wanted = hash(
+    `${hash(`${username}:${REALM}:${password}`)}:${nonce}:${nc}:${cnonce}:auth:${hash(`${method}:${uri}`)}`,
+  );
   return header.startsWith('Digest ') && isEqual(Buffer.from(parameter(header, 'response')), Buffer.from(wanted));
 }
 
 const parameter = (header: string, name: string): string =>
-  new RegExp(`[ ,]${name}=(?:"([^"]*)"|([^",\\s]*))`, 'iu').exec(header)?.slice(1).find((value) => value !== undefined) ?? '';
+  new RegExp(`[ ,]${name}=(?:"([^"]*)"|([^",\\s]*))`, 'iu')
+    .exec(header)
+    ?.slice(1)
+    .find((value) => value !== undefined) ?? '';
 
-const isEqual = (given: Buffer, wanted: Buffer): boolean => given.length === wanted.length && timingSafeEqual(given, wanted);
+const isEqual = (given: Buffer, wanted: Buffer): boolean =>
+  given.length === wanted.length && timingSafeEqual(given, wanted);

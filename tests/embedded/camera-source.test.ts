@@ -24,26 +24,69 @@ before(async () => {
   ffmpeg = (await findFfmpeg()).path;
   folder = mkdtempSync(join(tmpdir(), 'gantry-camera-'));
   clip = join(folder, 'clip.mp4');
-  const made = await runCommand(ffmpeg, ['-v', 'error', '-f', 'lavfi', '-i', 'testsrc=size=320x240:rate=10:duration=2', '-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p', '-g', '5', '-bf', '0', clip], { timeoutMs: 30_000 });
+  const made = await runCommand(
+    ffmpeg,
+    [
+      '-v',
+      'error',
+      '-f',
+      'lavfi',
+      '-i',
+      'testsrc=size=320x240:rate=10:duration=2',
+      '-c:v',
+      'libx264',
+      '-preset',
+      'ultrafast',
+      '-pix_fmt',
+      'yuv420p',
+      '-g',
+      '5',
+      '-bf',
+      '0',
+      clip,
+    ],
+    { timeoutMs: 30_000 },
+  );
   assert.equal(made.code, 0, made.stderr);
 });
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 /** A camera of the project's own RTSP server. */
-async function camera(t: TestContext, options: Partial<RtspStreamOptions> = {}): Promise<{ readonly url: string; readonly port: number; readonly server: Awaited<ReturnType<typeof startRtspServer>> }> {
-  const server = await startRtspServer({ ffmpeg, log: memoryLog(), streams: [{ name: 'cam', file: clip, ...options }] });
+async function camera(
+  t: TestContext,
+  options: Partial<RtspStreamOptions> = {},
+): Promise<{
+  readonly url: string;
+  readonly port: number;
+  readonly server: Awaited<ReturnType<typeof startRtspServer>>;
+}> {
+  const server = await startRtspServer({
+    ffmpeg,
+    log: memoryLog(),
+    streams: [{ name: 'cam', file: clip, ...options }],
+  });
   t.after(() => server.stop());
   return { url: server.url('cam'), port: server.port, server };
 }
 
 /** What Gantry makes of a URL: pictures, words, and the ffmpeg it runs. */
-function watch(t: TestContext, url: string, over: Partial<SourceOptions> = {}): { frames: number; readonly says: string[]; readonly pids: number[]; readonly source: CameraSource } {
+function watch(
+  t: TestContext,
+  url: string,
+  over: Partial<SourceOptions> = {},
+): { frames: number; readonly says: string[]; readonly pids: number[]; readonly source: CameraSource } {
   const seen = {
     frames: 0,
     says: [] as string[],
     pids: [] as number[],
     source: new CameraSource({
-      ffmpeg, url, intervalMs: 300, maxWidth: 1280, allow: null, previewSocket: null, clock: systemClock,
+      ffmpeg,
+      url,
+      intervalMs: 300,
+      maxWidth: 1280,
+      allow: null,
+      previewSocket: null,
+      clock: systemClock,
       onFrame: () => (seen.frames += 1),
       onState: (state, message) => seen.says.push(`${state}: ${message}`),
       onProcess: (event, pid) => event === 'began' && seen.pids.push(pid),
@@ -56,15 +99,26 @@ function watch(t: TestContext, url: string, over: Partial<SourceOptions> = {}): 
 }
 
 const seesPictures = async (what: string, seen: ReturnType<typeof watch>): Promise<void> =>
-  until(`${what}: pictures`, () => seen.frames >= 2, 20_000).catch((thrown: unknown) => assert.fail(`${String(thrown)} ${seen.says.join(' | ')}`));
-const saysOffline = (seen: ReturnType<typeof watch>): string => seen.says.find((line) => line.startsWith('offline')) ?? '';
+  until(`${what}: pictures`, () => seen.frames >= 2, 20_000).catch((thrown: unknown) =>
+    assert.fail(`${String(thrown)} ${seen.says.join(' | ')}`),
+  );
+const saysOffline = (seen: ReturnType<typeof watch>): string =>
+  seen.says.find((line) => line.startsWith('offline')) ?? '';
 
 test('a camera that asks for a password is read, and no process list or environment shows it', async (t) => {
   process.env['GANTRY_TOKEN'] = 'tok-of-this-test';
   t.after(() => delete process.env['GANTRY_TOKEN']);
-  const ways = [{ scheme: 'basic' }, { scheme: 'md5' }, { scheme: 'sha-256' }, { scheme: 'md5', requestsPerNonce: 1 }] as const;
+  const ways = [
+    { scheme: 'basic' },
+    { scheme: 'md5' },
+    { scheme: 'sha-256' },
+    { scheme: 'md5', requestsPerNonce: 1 },
+  ] as const;
   for (const way of ways) {
-    const { url } = await camera(t, { auth: { username: 'viewer', password: PASSWORD, ...way }, absoluteControl: way.scheme === 'md5' });
+    const { url } = await camera(t, {
+      auth: { username: 'viewer', password: PASSWORD, ...way },
+      absoluteControl: way.scheme === 'md5',
+    });
     const seen = watch(t, url.replace('rtsp://', GATE));
     await seesPictures(JSON.stringify(way), seen);
     const [pid] = seen.pids;
@@ -97,8 +151,12 @@ test('a camera with manners of its own is read: LF alone, names in lower case, n
       for (const item of reader.push(chunk)) {
         if (item.kind === 'data') client.write(item.bytes);
         else {
-          const headers = item.headers.filter(([name]) => name !== 'CSeq').map(([name, value]) => `${name.toLowerCase()}:${value}\n`);
-          client.write(Buffer.concat([Buffer.from(`${item.start}\n${headers.join('')}\n`), item.body, Buffer.from('\r\n')]));
+          const headers = item.headers
+            .filter(([name]) => name !== 'CSeq')
+            .map(([name, value]) => `${name.toLowerCase()}:${value}\n`);
+          client.write(
+            Buffer.concat([Buffer.from(`${item.start}\n${headers.join('')}\n`), item.body, Buffer.from('\r\n')]),
+          );
         }
       }
     });
@@ -146,7 +204,7 @@ test('a redirect is followed within the policy, with the password for the same h
   assert.equal(server.clients('cam'), playing);
 });
 
-test('the preview comes over a socket file of our own user, over a restart of the camera, and costs no process a port', async (t) => {
+test('the preview comes over a socket file of our own user, and goes on when the camera comes back', async (t) => {
   const { url, server } = await camera(t);
   const previewSocket = join(folder, 'live');
   const seen = watch(t, url, { previewSocket });
@@ -161,9 +219,13 @@ test('the preview comes over a socket file of our own user, over a restart of th
   });
   await until('the stream', () => bytes.read > 20_000, 20_000);
   assert.ok(bytes.aligned, 'a reader begins with a whole packet');
-  const [before, started] = [bytes.read, seen.pids.length];
+  const [readBefore, started] = [bytes.read, seen.pids.length];
   server.dropClients();
-  await until('it goes on for the same reader', () => seen.pids.length > started && bytes.read > before + 5_000, 20_000);
+  await until(
+    'it goes on for the same reader',
+    () => seen.pids.length > started && bytes.read > readBefore + 5_000,
+    20_000,
+  );
   await seen.source.stop();
   await until('its end', () => reader.destroyed || reader.readableEnded);
 });

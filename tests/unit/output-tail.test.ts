@@ -7,7 +7,8 @@ import { printable } from '../../src/runtime/printable.ts';
 
 test('the last lines are kept, whatever the chunks, and nothing in them controls a terminal or forges a line', () => {
   const tail = new OutputTail(2, (line) => line.replaceAll('geheim', '***'));
-  for (const piece of ['one\ntw', 'o\r\n\n  \nthr', 'ee geh', 'eim \u001b[31mred\u001b[0m\u202e']) tail.push(Buffer.from(piece));
+  for (const piece of ['one\ntw', 'o\r\n\n  \nthr', 'ee geh', 'eim \u001b[31mred\u001b[0m\u202e'])
+    tail.push(Buffer.from(piece));
   assert.deepEqual(tail.lines(), ['two', 'three *** \\x1b[31mred\\x1b[0m\\u202e']);
   tail.note('a\nb');
   assert.equal(tail.last(), 'a\\x0ab');
@@ -16,7 +17,12 @@ test('the last lines are kept, whatever the chunks, and nothing in them controls
 });
 
 test('a flood of lines and a line without end cost linear time and no memory', () => {
-  for (const chunk of [Buffer.alloc(65_536, 'x'), Buffer.alloc(65_536, 'x\n'), Buffer.alloc(65_536, '\r'), Buffer.alloc(65_536, '\n')]) {
+  for (const chunk of [
+    Buffer.alloc(65_536, 'x'),
+    Buffer.alloc(65_536, 'x\n'),
+    Buffer.alloc(65_536, '\r'),
+    Buffer.alloc(65_536, '\n'),
+  ]) {
     const cost = (times: number): number => {
       const tail = new OutputTail();
       const began = process.cpuUsage();

@@ -30,8 +30,14 @@ const STREAM = Buffer.concat([
 test('messages and packets come out the same wherever the chunks are cut', () => {
   const check = (chunks: readonly Buffer[]): void => {
     const { messages, data } = read(chunks);
-    assert.deepEqual(messages.map(({ start }) => start), ['RTSP/1.0 200 OK', 'RTSP/1.0 200 OK', 'OPTIONS rtsp://h/x RTSP/1.0']);
-    assert.deepEqual(messages.map((message) => headerOf(message, 'cseq')), ['1', '2', '3']);
+    assert.deepEqual(
+      messages.map(({ start }) => start),
+      ['RTSP/1.0 200 OK', 'RTSP/1.0 200 OK', 'OPTIONS rtsp://h/x RTSP/1.0'],
+    );
+    assert.deepEqual(
+      messages.map((message) => headerOf(message, 'cseq')),
+      ['1', '2', '3'],
+    );
     assert.equal(headerOf(messages[0]!, 'session'), 'X;timeout=60');
     assert.equal(messages[1]!.body.toString(), 'v=0\r\n$');
     assert.equal(headerOf(messages[2]!, 'x-folded'), 'a b');
@@ -55,7 +61,8 @@ test('hostile bytes end in an error, or in nothing held beyond the bounds', () =
   const refused = (text: string): void => assert.throws(() => read([Buffer.from(text)]), { code: 'BAD_RTSP' });
   refused(`RTSP/1.0 200 OK\r\nX: ${'a'.repeat(20_000)}`);
   refused(`RTSP/1.0 200 OK\r\n${'X: y\r\n'.repeat(101)}`);
-  for (const length of ['65537', '99999999999', '-1', '1e3', 'x']) refused(`RTSP/1.0 200 OK\r\nContent-Length: ${length}\r\n\r\n`);
+  for (const length of ['65537', '99999999999', '-1', '1e3', 'x'])
+    refused(`RTSP/1.0 200 OK\r\nContent-Length: ${length}\r\n\r\n`);
   refused('junk\n'.repeat(20_000));
   refused('A'.repeat(20_000));
   fc.assert(
@@ -70,7 +77,8 @@ test('hostile bytes end in an error, or in nothing held beyond the bounds', () =
 });
 
 test('bytes that come one by one cost no more than linear time', () => {
-  const body = (size: number): Buffer => Buffer.from(`RTSP/1.0 200 OK\r\nContent-Length: ${size}\r\n\r\n${'b'.repeat(size)}`);
+  const body = (size: number): Buffer =>
+    Buffer.from(`RTSP/1.0 200 OK\r\nContent-Length: ${size}\r\n\r\n${'b'.repeat(size)}`);
   const cost = (size: number): number => {
     const bytes = Array.from(body(size), (byte) => Buffer.from([byte]));
     const began = process.cpuUsage();

@@ -8,7 +8,8 @@ import { ownerIn } from '../../src/source/local-peer.ts';
 import { RtspRelay, requestUrl } from '../../src/source/rtsp-relay.ts';
 import { until } from '../support/until.ts';
 
-const packet = (size: number): Buffer => Buffer.concat([Buffer.from([0x24, 0, size >> 8, size & 255]), Buffer.alloc(size, 1)]);
+const packet = (size: number): Buffer =>
+  Buffer.concat([Buffer.from([0x24, 0, size >> 8, size & 255]), Buffer.alloc(size, 1)]);
 
 interface FakeCamera {
   readonly port: number;
@@ -24,7 +25,10 @@ async function fakeCamera(t: TestContext, answer: (start: string, cseq: string) 
     socket.on('error', () => undefined);
     socket.on('data', (chunk) => {
       camera.heard += chunk.toString('latin1');
-      for (const request of chunk.toString('latin1').split('\r\n\r\n').filter((each) => each !== '')) {
+      for (const request of chunk
+        .toString('latin1')
+        .split('\r\n\r\n')
+        .filter((each) => each !== '')) {
         const reply = answer(request.split('\r\n')[0] ?? '', /CSeq: (\d+)/u.exec(request)?.[1] ?? '');
         if (reply !== null) socket.write(reply, 'latin1');
       }
@@ -40,19 +44,34 @@ async function fakeCamera(t: TestContext, answer: (start: string, cseq: string) 
   return camera;
 }
 
-async function relayFor(t: TestContext, url: string, names?: Resolver): Promise<{ readonly relay: RtspRelay; readonly faults: string[] }> {
+async function relayFor(
+  t: TestContext,
+  url: string,
+  names?: Resolver,
+): Promise<{ readonly relay: RtspRelay; readonly faults: string[] }> {
   const faults: string[] = [];
-  const relay = await RtspRelay.open({ url, allow: null, timeoutMs: 2_000, clock: systemClock, onFault: (reason) => faults.push(reason), ...(names === undefined ? {} : { names }) });
+  const relay = await RtspRelay.open({
+    url,
+    allow: null,
+    timeoutMs: 2_000,
+    clock: systemClock,
+    onFault: (reason) => faults.push(reason),
+    ...(names === undefined ? {} : { names }),
+  });
   t.after(() => relay.close());
   return { relay, faults };
 }
 
-function dial(t: TestContext, relay: RtspRelay): { readonly socket: Socket; text: string; ask(method: string, cseq: number, path?: string): void } {
+function dial(
+  t: TestContext,
+  relay: RtspRelay,
+): { readonly socket: Socket; text: string; ask(method: string, cseq: number, path?: string): void } {
   const socket = connect(Number(new URL(relay.url).port), '127.0.0.1');
   const client = {
     socket,
     text: '',
-    ask: (method: string, cseq: number, path = '') => void socket.write(`${method} ${relay.url}${path} RTSP/1.0\r\nCSeq: ${cseq}\r\n\r\n`),
+    ask: (method: string, cseq: number, path = '') =>
+      void socket.write(`${method} ${relay.url}${path} RTSP/1.0\r\nCSeq: ${cseq}\r\n\r\n`),
   };
   socket.on('data', (chunk) => (client.text += chunk.toString('latin1')));
   socket.on('error', () => undefined);
@@ -60,13 +79,22 @@ function dial(t: TestContext, relay: RtspRelay): { readonly socket: Socket; text
   return client;
 }
 
+const SDP = 'v=0\r\nm=video 0 RTP/AVP 96\r\na=control:trackID=1\r\n\r\n\r\n';
 const ok = (cseq: string, more = ''): string => `RTSP/1.0 200 OK\r\nCSeq: ${cseq}\r\n${more}\r\n`;
 
 test('only who knows the path gets in, once, and guests keep nobody out', async (t) => {
   const camera = await fakeCamera(t, (_start, cseq) => ok(cseq));
   const { relay, faults } = await relayFor(t, `rtsp://127.0.0.1:${camera.port}/x`);
   const guests = Array.from({ length: 4 }, () => dial(t, relay));
-  for (const [at, { socket }] of guests.entries()) socket.write(['GET / HTTP/1.1\r\n\r\n', `OPTIONS ${relay.url.slice(0, -1)}x RTSP/1.0\r\nCSeq: 1\r\n\r\n`, 'OPTIONS * RTSP/1.0\r\n\r\n', packet(10)][at] ?? '');
+  for (const [at, { socket }] of guests.entries())
+    socket.write(
+      [
+        'GET / HTTP/1.1\r\n\r\n',
+        `OPTIONS ${relay.url.slice(0, -1)}x RTSP/1.0\r\nCSeq: 1\r\n\r\n`,
+        'OPTIONS * RTSP/1.0\r\n\r\n',
+        packet(10),
+      ][at] ?? '',
+    );
   await until('wrong ones are cut off', () => guests.slice(1).every(({ socket }) => socket.destroyed));
   assert.equal(camera.sockets.length, 0, 'nothing was dialled for them');
   const ffmpeg = dial(t, relay);
@@ -106,7 +134,9 @@ test('the address that was checked is the one dialled: the name is asked for onc
   await until('an answer', () => ffmpeg.text.includes('200 OK'));
   assert.equal(asked, 1);
   assert.match(camera.heard, new RegExp(`^OPTIONS rtsp://cam\\.example:${camera.port}/x RTSP/1\\.0`, 'u'));
-  const bad = await relayFor(t, `rtsp://cam.example:${camera.port}/x`, () => Promise.resolve([{ address: '::ffff:a9fe:a9fe', family: 6 }]));
+  const bad = await relayFor(t, `rtsp://cam.example:${camera.port}/x`, () =>
+    Promise.resolve([{ address: '::ffff:a9fe:a9fe', family: 6 }]),
+  );
   dial(t, bad.relay).ask('OPTIONS', 1);
   await until('a refusal', () => bad.faults.length === 1);
   assert.match(bad.faults[0]!, /cam\.example leads to .*never read/u);
@@ -114,13 +144,27 @@ test('the address that was checked is the one dialled: the name is asked for onc
 
 test('packets between replies pass unchanged, the camera may ask, and gets its goodbye', async (t) => {
   const camera = await fakeCamera(t, (start, cseq) => {
-    if (start.startsWith('DESCRIBE')) return `${ok(cseq, `Content-Length: 51\r\nContent-Base: rtsp://10.9.9.9/base/\r\n`)}v=0\r\nm=video 0 RTP/AVP 96\r\na=control:trackID=1\r\n\r\n\r\n`;
+    if (start.startsWith('DESCRIBE'))
+      return ok(cseq, 'Content-Length: 51\r\nContent-Base: rtsp://10.9.9.9/base/\r\n') + SDP;
     if (start.startsWith('SETUP')) return ok(cseq, 'Session: abc;timeout=60\r\n');
-    return start.startsWith('PLAY') ? `${packet(5).toString('latin1')}OPTIONS * RTSP/1.0\r\nCSeq: 99\r\n\r\n${ok(cseq, 'RTP-Info: url=rtsp://10.9.9.9/base/trackID=1;seq=1\r\n')}${packet(7).toString('latin1')}` : null;
+    return start.startsWith('PLAY')
+      ? [
+          packet(5).toString('latin1'),
+          'OPTIONS * RTSP/1.0\r\nCSeq: 99\r\n\r\n',
+          ok(cseq, 'RTP-Info: url=rtsp://10.9.9.9/base/trackID=1;seq=1\r\n'),
+          packet(7).toString('latin1'),
+        ].join('')
+      : null;
   });
   const { relay } = await relayFor(t, `rtsp://127.0.0.1:${camera.port}/x`);
   const ffmpeg = dial(t, relay);
-  for (const [at, [method, path]] of ([['DESCRIBE', ''], ['SETUP', '/stream/0'], ['PLAY', '/stream']] as const).entries()) {
+  for (const [at, [method, path]] of (
+    [
+      ['DESCRIBE', ''],
+      ['SETUP', '/stream/0'],
+      ['PLAY', '/stream'],
+    ] as const
+  ).entries()) {
     ffmpeg.ask(method, at + 1, path);
     await until(`${method} is answered`, () => ffmpeg.text.includes(`CSeq: ${at + 1}\r\n`));
   }
@@ -133,7 +177,9 @@ test('packets between replies pass unchanged, the camera may ask, and gets its g
   ffmpeg.ask('PLAY', 4, '/stream/1');
   await until('an unknown track is 404', () => ffmpeg.text.includes('404 Not Found\r\nCSeq: 4'));
   relay.close();
-  await until('the goodbye', () => /TEARDOWN rtsp:\/\/10\.9\.9\.9\/base\/ RTSP\/1\.0\r\n.*\r\nSession: abc\r\n/u.test(camera.heard));
+  await until('the goodbye', () =>
+    /TEARDOWN rtsp:\/\/10\.9\.9\.9\/base\/ RTSP\/1\.0\r\n.*\r\nSession: abc\r\n/u.test(camera.heard),
+  );
 });
 
 test('a camera that floods waits for an ffmpeg that does not read, and memory stays bounded', async (t) => {
@@ -147,7 +193,7 @@ test('a camera that floods waits for an ffmpeg that does not read, and memory st
   const [socket] = camera.sockets;
   let sent = 0;
   // The kernel takes some megabytes at each of two connections.
-  for (let idle = 0; idle < 20 && sent < 200e6; ) {
+  for (let idle = 0; idle < 20 && sent < 200e6;) {
     if (socket!.writableLength > 1e6) {
       idle += 1;
       await new Promise((resolve) => setTimeout(resolve, 10));
@@ -174,7 +220,10 @@ test('hostile words of a camera end the connection, or arrive without control ch
     await until('the fault', () => faults.length === 1);
     assert.match(faults[0]!, why);
   }
-  const camera = await fakeCamera(t, (_start, cseq) => `RTSP/1.0 404 \u001b[31mred\u0007\r\nCSeq: ${cseq}\r\nServer: a\u001b[2Jb\r\n\r\n`);
+  const camera = await fakeCamera(
+    t,
+    (_start, cseq) => `RTSP/1.0 404 \u001b[31mred\u0007\r\nCSeq: ${cseq}\r\nServer: a\u001b[2Jb\r\n\r\n`,
+  );
   const { relay } = await relayFor(t, `rtsp://127.0.0.1:${camera.port}/x`);
   const ffmpeg = dial(t, relay);
   ffmpeg.ask('DESCRIBE', 1);
