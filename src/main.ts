@@ -92,13 +92,15 @@ export async function startGantry({ config, log, onLost, signal, ...hooks }: Sta
   const aggregatorView = has('aggregator') ? new AggregatorView(metrics) : null;
 
   // The actors. Cameras come up by themselves, after everything else.
+  const running = Promise.withResolvers<void>();
   const tree = gantryTree({
-    cameras: sight === null || encoder === null ? null : camerasInits({ ...hooks, config, sight, system: () => system, bus, images, encoder, metrics, onStatus: (status) => statuses.emit(status), log, dataNotices }),
+    cameras: sight === null || encoder === null ? null : camerasInits({ ...hooks, config, sight, system: () => system, running: running.promise, bus, images, encoder, metrics, onStatus: (status) => statuses.emit(status), log, dataNotices }),
     scheduler: judgement === null ? null : schedulerInits(judgement, config, bus, images, metrics),
     aggregator: aggregatorView === null || encoder === null ? null : aggregatorInits({ config, natsUrl: nats.url, redisUrl: redisServer?.url ?? null, bus, redis, images, kept: new JetStreamAlertImages(bus), encoder, egress, onDemand, nodeId, view: aggregatorView }),
     web: has('web') ? { onDemand: () => ({ bus, images, store: onDemand, validityMs: config.onDemandValidityMs }) } : null,
   });
   const system: ActorSystem = await stack.step('actors', () => startSystem(tree, { log, onEscalation: onLost }), (started) => started.stop());
+  running.resolve();
   if (has('cameras')) followFaults(system);
   await stack.stepIf(has('cameras'), 'shed groups', () => followShedGroups(bus, (cameraId, count) => system.ref(CAMERA_REGISTRY).tell({ type: 'shed', cameraId, what: 'groups', count })), (unfollow) => unfollow());
   judgement?.keys.follow(system, metrics, redisServer?.url ?? null);

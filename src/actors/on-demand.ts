@@ -3,8 +3,8 @@ import type { Bus, Delivery, ImageStore } from '../infra/bus.ts';
 import { consume } from '../infra/consume.ts';
 import { InfraError } from '../infra/errors.ts';
 import type { OnDemandStore } from '../infra/nats/on-demand-store.ts';
-import { redactUrl } from '../infra/redact.ts';
 import { redeliveryDelay } from '../infra/redelivery.ts';
+import { urlOrigin } from '../infra/url-origin.ts';
 import { AssessmentResult } from '../messages/assessment.ts';
 import { cropImageId, newRequestId, newTraceId, ON_DEMAND_CAMERA, taskId } from '../messages/ids.ts';
 import type { OnDemandStatus } from '../messages/on-demand.ts';
@@ -71,7 +71,7 @@ export const onDemandActor = defineActor<OnDemandMessage, Private>()<OnDemandIni
       const status: OnDemandStatus = {
         id, traceId, state: 'queued', priority, createdAt, expiresAt, finishedAt: null, imageWidth: width, imageHeight: height, imageId,
         assessment: null, source: null, llmModel: null, llmLatency: null, error: null, hookUrl,
-        hook: hookUrl === null ? null : { url: redactUrl(hookUrl), state: 'waiting', attempts: 0, lastStatus: null, lastError: null, nextAttemptAt: null },
+        hook: hookUrl === null ? null : { url: urlOrigin(hookUrl), state: 'waiting', attempts: 0, lastStatus: null, lastError: null, nextAttemptAt: null },
       };
       waiting.set(id, now + validityMs + LOST_MS);
       try {

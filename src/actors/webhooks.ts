@@ -3,7 +3,7 @@ import type { Bus, Delivery } from '../infra/bus.ts';
 import { consume, failed } from '../infra/consume.ts';
 import type { Egress } from '../infra/egress.ts';
 import { EgressError } from '../infra/egress.ts';
-import { redactUrl } from '../infra/redact.ts';
+import { urlOrigin } from '../infra/url-origin.ts';
 import type { Secret } from '../keys/secret.ts';
 import { clipped } from '../messages/bounds.ts';
 import type { HookState } from '../messages/on-demand.ts';
@@ -67,7 +67,7 @@ export const webhooksActor = defineActor<never, Private>()<WebhooksInit>({
       const outcome = secret === null ? { ok: false, final: true, status: null, error: 'GANTRY_HOOK_SECRET is not set' } : await call(job, secret);
       if (ctx.signal.aborted && !outcome.ok) return handBack();
       const wait = outcome.ok || outcome.final ? undefined : backoffMs[delivery.attempt - 1];
-      const url = redactUrl(job.url);
+      const url = urlOrigin(job.url);
       const state: HookState = {
         url,
         state: outcome.ok ? 'delivered' : wait === undefined ? 'failed' : 'pending',

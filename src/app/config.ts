@@ -5,7 +5,7 @@ import { AddressRanges } from '../infra/address-ranges.ts';
 import { InfraError } from '../infra/errors.ts';
 import type { LogLevel } from '../infra/log.ts';
 import { LEAST_STREAMS_MB, STREAMS_MB } from '../infra/nats/stream-sizes.ts';
-import { redactUrl } from '../infra/redact.ts';
+import { urlOrigin } from '../infra/url-origin.ts';
 import type { SourceAllow } from '../infra/source-policy.ts';
 import { Secret } from '../keys/secret.ts';
 import { PROJECT_ROOT } from '../provision/folders.ts';
@@ -176,7 +176,7 @@ function hooks(secret: string | null, alertHooks: readonly string[]): Pick<Gantr
   if (secret !== null && secret.length < SHORTEST_HOOK_SECRET) throw new InfraError('CONFIG_INVALID', `GANTRY_HOOK_SECRET must have at least ${SHORTEST_HOOK_SECRET} characters`, { field: 'GANTRY_HOOK_SECRET' });
   if (alertHooks.length > 0 && secret === null) throw new InfraError('CONFIG_INVALID', 'GANTRY_ALERT_HOOKS needs GANTRY_HOOK_SECRET, which signs the calls', { field: 'GANTRY_HOOK_SECRET' });
   for (const url of alertHooks) {
-    if (!/^https?:$/u.test(URL.parse(url)?.protocol ?? '')) throw new InfraError('CONFIG_INVALID', `GANTRY_ALERT_HOOKS must be http or https URLs, not "${redactUrl(url)}"`, { field: 'GANTRY_ALERT_HOOKS' });
+    if (!/^https?:$/u.test(URL.parse(url)?.protocol ?? '')) throw new InfraError('CONFIG_INVALID', `GANTRY_ALERT_HOOKS must be http or https URLs, not "${urlOrigin(url)}"`, { field: 'GANTRY_ALERT_HOOKS' });
   }
   if (alertHooks.length > 16) throw new InfraError('CONFIG_INVALID', 'GANTRY_ALERT_HOOKS must name at most 16 URLs', { field: 'GANTRY_ALERT_HOOKS' });
   return { hookSecret: secret === null ? null : new Secret(secret), alertHooks };

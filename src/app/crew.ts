@@ -13,6 +13,8 @@ import type { ActorSystem } from '../runtime/system.ts';
 export interface CrewOptions {
   /** The system, once it runs. */
   readonly system: () => ActorSystem;
+  /** Resolves then: cameras are asked for while it is still starting. */
+  readonly running: Promise<unknown>;
   readonly ffmpeg: string;
   readonly model: LocatedModel;
   readonly confidence: number;
@@ -38,8 +40,18 @@ export function createCrew(options: CrewOptions): CameraCrew {
       const allow = options.ownUrls.includes(url) ? null : options.allow;
       const intervalMs = intervalSeconds * 1000;
       const init = (): CameraInit => ({
-        cameraId, url, intervalMs, ffmpeg, model, confidence, iou, allow, previewSocket, framesBefore: framesBefore(),
+        cameraId,
+        url,
+        intervalMs,
+        ffmpeg,
+        model,
+        confidence,
+        iou,
+        allow,
+        previewSocket,
+        framesBefore: framesBefore(),
       });
+      await options.running;
       const child = cameraChild(cameraId, actor, isolation, init);
       try {
         await system().startChild(CAMERAS_PATH, child, 'restart');

@@ -20,7 +20,10 @@ export async function makePreviewFolder(dataDir: string, log: Log): Promise<stri
     await chmod(wanted, 0o700);
     return wanted;
   } catch (thrown) {
-    log.warn({ folder: wanted, err: asError(thrown) }, `there is no live video: folder ${wanted} cannot be made: ${asError(thrown).message}`);
+    log.warn(
+      { folder: wanted, err: asError(thrown) },
+      `there is no live video: folder ${wanted} cannot be made: ${asError(thrown).message}`,
+    );
     return null;
   }
 }

@@ -34,7 +34,8 @@ export async function useSight(stack: StartStack, config: GantryConfig, log: Log
   const { path: ffmpeg } = await stack.step('ffmpeg', findFfmpeg, () => undefined);
   const model = await stack.step('model', () => useModel(config.model, log), () => undefined);
   const demo = await stack.step('demo camera', () => startDemo(config, ffmpeg, log), (started) => started.server?.stop());
-  const previewFolder = await stack.step('live video', () => makePreviewFolder(config.dataDir, log), removePreviewFolder);
+  const makeFolder = (): Promise<string | null> => makePreviewFolder(config.dataDir, log);
+  const previewFolder = await stack.step('live video', makeFolder, removePreviewFolder);
   return { ffmpeg, model, demo, previewFolder };
 }
 
@@ -52,6 +53,8 @@ export interface CamerasRole extends CameraHooks {
   readonly sight: Sight;
   /** The system, once it runs. */
   readonly system: () => ActorSystem;
+  /** Resolves then. */
+  readonly running: Promise<unknown>;
   readonly bus: Bus;
   readonly images: ImageStore;
   readonly encoder: Encoder;
@@ -62,11 +65,11 @@ export interface CamerasRole extends CameraHooks {
 }
 
 /** The role `cameras`: watches, detects, publishes, and makes tasks of it. */
-export function camerasInits({ config, sight, system, bus, images, encoder, metrics, onStatus, log, dataNotices, cameraActor, onDetected, onShed }: CamerasRole): NonNullable<TreeInits['cameras']> {
+export function camerasInits({ config, sight, system, running, bus, images, encoder, metrics, onStatus, log, dataNotices, cameraActor, onDetected, onShed }: CamerasRole): NonNullable<TreeInits['cameras']> {
   const { ffmpeg, model, demo, previewFolder } = sight;
   const { confidence, iou, isolation } = config;
   const crew = createCrew({
-    system, ffmpeg, model, confidence, iou, isolation, previewFolder,
+    system, running, ffmpeg, model, confidence, iou, isolation, previewFolder,
     allow: config.sourceAllow,
     ownUrls: demo.cameras.map(({ url }) => url),
     ...(cameraActor === undefined ? {} : { actor: cameraActor }),

@@ -16,6 +16,8 @@ const MAX_BACKLOG = 4 * 1024 * 1024;
 class Stream implements PlayableStream {
   readonly name: string;
   readonly auth: PlayableStream['auth'];
+  readonly redirect: PlayableStream['redirect'];
+  readonly absoluteControl: boolean;
   readonly feeder: RtspFeeder;
   readonly sessions = new Set<RtspSession>();
   paused = false;
@@ -25,6 +27,8 @@ class Stream implements PlayableStream {
   constructor(options: RtspStreamOptions, server: RtspServerOptions) {
     this.name = options.name;
     this.auth = options.auth ?? null;
+    this.redirect = options.redirect ?? null;
+    this.absoluteControl = options.absoluteControl ?? false;
     this.feeder = new RtspFeeder({
       name: options.name,
       file: options.file,

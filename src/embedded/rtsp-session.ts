@@ -1,12 +1,15 @@
-import { timingSafeEqual } from 'node:crypto';
 import type { Socket } from 'node:net';
+import type { RtspAuth } from './rtsp.types.ts';
+import { RtspAccess } from './rtsp-access.ts';
 import { formatResponse, interleavedChannels, interleavedHeader, RtspParser, startsKeyframe, streamName } from './rtsp-wire.ts';
-import type { RtspRequest } from './rtsp-wire.ts';
+import type { ReplyHeaders, RtspRequest } from './rtsp-wire.ts';
 
 /** What a session needs to know of the stream it plays. */
 export interface PlayableStream {
   readonly name: string;
-  readonly auth: { readonly username: string; readonly password: string } | null;
+  readonly auth: RtspAuth | null;
+  readonly redirect: { readonly status: number; readonly location: string } | null;
+  readonly absoluteControl: boolean;
   /** The description, from a feeder that sends. */
   describe(): Promise<string>;
   /** Called once per session, when it begins to play. */
@@ -31,6 +34,7 @@ const METHODS = 'OPTIONS, DESCRIBE, SETUP, PLAY, GET_PARAMETER, TEARDOWN';
 export class RtspSession {
   readonly #options: SessionOptions;
   readonly #parser = new RtspParser();
+  readonly #access = new RtspAccess();
   #channels: readonly [number, number] | null = null;
   #stream: PlayableStream | null = null;
   #playing = false;
@@ -105,7 +109,7 @@ export class RtspSession {
     this.#options.socket.destroy();
   }
 
-  #reply(status: number, request: RtspRequest, headers: Readonly<Record<string, string>> = {}, body = ''): void {
+  #reply(status: number, request: RtspRequest, headers: ReplyHeaders = {}, body = ''): void {
     if (this.#options.socket.writable) this.#options.socket.write(formatResponse(status, request, headers, body));
   }
 
@@ -120,8 +124,13 @@ export class RtspSession {
       this.#reply(404, request);
       return;
     }
-    if (!isAuthorized(stream.auth, request.headers.get('authorization'))) {
-      this.#reply(401, request, { 'WWW-Authenticate': 'Basic realm="gantry"' });
+    if (stream.redirect !== null) {
+      this.#reply(stream.redirect.status, request, { Location: stream.redirect.location });
+      return;
+    }
+    const challenges = this.#access.refusal(stream.auth, request);
+    if (challenges !== null) {
+      this.#reply(401, request, { 'WWW-Authenticate': challenges });
       return;
     }
     switch (request.method) {
@@ -169,14 +178,8 @@ export class RtspSession {
       this.#reply(503, request, { 'Retry-After': '1' });
       return;
     }
-    this.#reply(200, request, { 'Content-Type': 'application/sdp', 'Content-Base': request.url.replace(/\/?$/, '/') }, sdp);
+    const base = request.url.replace(/\/?$/, '/');
+    const shown = stream.absoluteControl ? sdp.replaceAll(/^a=control:(?!\*)/gm, `a=control:${base}`) : sdp;
+    this.#reply(200, request, { 'Content-Type': 'application/sdp', 'Content-Base': base }, shown);
   }
-}
-
-/** Whether an Authorization header carries these credentials (Basic, RFC 7617). Without credentials all may pass. */
-export function isAuthorized(auth: PlayableStream['auth'], header: string | undefined): boolean {
-  if (auth === null) return true;
-  const given = Buffer.from(/^Basic\s+(\S+)$/i.exec(header ?? '')?.[1] ?? '', 'base64');
-  const wanted = Buffer.from(`${auth.username}:${auth.password}`, 'utf8');
-  return given.length === wanted.length && timingSafeEqual(given, wanted);
 }

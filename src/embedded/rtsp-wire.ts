@@ -73,6 +73,10 @@ export class RtspParser {
 
 const REASONS: Readonly<Record<number, string>> = {
   200: 'OK',
+  301: 'Moved Permanently',
+  302: 'Found',
+  303: 'See Other',
+  305: 'Use Proxy',
   400: 'Bad Request',
   401: 'Unauthorized',
   404: 'Not Found',
@@ -83,11 +87,14 @@ const REASONS: Readonly<Record<number, string>> = {
   503: 'Service Unavailable',
 };
 
+/** By name; several values make several lines. */
+export type ReplyHeaders = Readonly<Record<string, string | readonly string[]>>;
+
 /** The bytes of a response; Content-Length is added for a body. */
-export function formatResponse(status: number, request: RtspRequest, headers: Readonly<Record<string, string>> = {}, body = ''): string {
-  const all: Record<string, string> = { CSeq: request.headers.get('cseq') ?? '0', ...headers };
+export function formatResponse(status: number, request: RtspRequest, headers: ReplyHeaders = {}, body = ''): string {
+  const all: Record<string, string | readonly string[]> = { CSeq: request.headers.get('cseq') ?? '0', ...headers };
   if (body !== '') all['Content-Length'] = String(Buffer.byteLength(body));
-  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}`);
+  const lines = Object.entries(all).flatMap(([name, values]) => [values].flat().map((value) => `${name}: ${value}`));
   return [`RTSP/1.0 ${status} ${REASONS[status] ?? 'Error'}`, ...lines, '', body].join('\r\n');
 }
 

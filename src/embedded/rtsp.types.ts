@@ -6,8 +6,22 @@ export interface RtspStreamOptions {
   readonly name: string;
   /** H.264 file fit for looping: see `ensureDemoFootage`. */
   readonly file: string;
-  /** When given, clients must send these by HTTP Basic authentication. */
-  readonly auth?: { readonly username: string; readonly password: string };
+  /** When given, clients must prove that they know these. */
+  readonly auth?: RtspAuth;
+  /** Answers every request for the stream with this status, 300 to 399, and location. */
+  readonly redirect?: { readonly status: number; readonly location: string };
+  /** The description names the medium by a whole URL, as many cameras do. Default false: by a relative one. */
+  readonly absoluteControl?: boolean;
+}
+
+/** How clients of a stream prove who they are. */
+export interface RtspAuth {
+  readonly username: string;
+  readonly password: string;
+  /** Default `basic`; the others are Digest, which is offered beside Basic and alone is taken. */
+  readonly scheme?: 'basic' | 'md5' | 'sha-256';
+  /** Requests after which a nonce is stale, 1 or more. Default: never. */
+  readonly requestsPerNonce?: number;
 }
 
 export interface RtspServerOptions {

@@ -72,7 +72,9 @@ export async function resolveSource(host: string, names: Resolver = systemNames)
     throw new SourceRefused(`host ${host} cannot be resolved`, { cause: thrown });
   }
   const forbidden = addresses.find(({ address }) => isForbiddenAddress(address));
-  if (forbidden !== undefined) throw new SourceRefused(`host ${host} leads to ${forbidden.address}, which ${FORBIDDEN}`);
+  if (forbidden !== undefined) {
+    throw new SourceRefused(`host ${host} leads to ${forbidden.address}, which ${FORBIDDEN}`);
+  }
   return addresses;
 }
 

@@ -26,6 +26,7 @@ const PROBE_TIMEOUT_MS = 20_000;
 const KEYFRAME_TIMEOUT_MS = 60_000;
 /** Keyframes are looked for in the first seconds only: encoders keep one rhythm. */
 const KEYFRAME_WINDOW_S = 120;
+const MAX_LINE = 1_000;
 
 /**
  * Reads what ffmpeg prints about a file (the npm package brings no ffprobe).
@@ -40,7 +41,9 @@ export async function probeVideo(ffmpeg: string, file: string): Promise<VideoFac
 }
 
 /** The facts in the text `ffmpeg -i FILE` prints; null when it names no video stream. */
-export function parseProbe(text: string): VideoFacts | null {
+export function parseProbe(printed: string): VideoFacts | null {
+  // A title of the file may be a line of any length; what is looked for stands in short ones.
+  const text = printed.split('\n').map((line) => line.slice(0, MAX_LINE)).join('\n');
   const container = /^Input #0, ([^ ]+), from/m.exec(text)?.[1];
   const video = /Stream #0:\d+.*?: Video: (\w+).*/.exec(text);
   if (container === undefined || video?.[1] === undefined) return null;

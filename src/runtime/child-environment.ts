@@ -1,12 +1,32 @@
 /** What any program needs: where things are, which language it speaks. None of these is ever a secret. */
 const PLAIN = [
-  'PATH', 'HOME', 'USER', 'LOGNAME', 'LANG', 'LANGUAGE', 'TZ', 'TZDIR', 'TMPDIR', 'TMP', 'TEMP',
-  'LD_LIBRARY_PATH', 'MALLOC_ARENA_MAX', 'GOMAXPROCS', 'GOMEMLIMIT', 'SSL_CERT_FILE', 'SSL_CERT_DIR',
+  'PATH',
+  'HOME',
+  'USER',
+  'LOGNAME',
+  'LANG',
+  'LANGUAGE',
+  'TZ',
+  'TZDIR',
+  'TMPDIR',
+  'TMP',
+  'TEMP',
+  'LD_LIBRARY_PATH',
+  'MALLOC_ARENA_MAX',
+  'GOMAXPROCS',
+  'GOMEMLIMIT',
+  'SSL_CERT_FILE',
+  'SSL_CERT_DIR',
 ];
 /** What a Node of ours needs besides, and the libraries that it loads. */
 const NODE = [
-  'NODE_OPTIONS', 'NODE_COMPILE_CACHE', 'NODE_EXTRA_CA_CERTS', 'NODE_V8_COVERAGE', 'UV_THREADPOOL_SIZE',
-  'OMP_NUM_THREADS', 'CUDA_VISIBLE_DEVICES',
+  'NODE_OPTIONS',
+  'NODE_COMPILE_CACHE',
+  'NODE_EXTRA_CA_CERTS',
+  'NODE_V8_COVERAGE',
+  'UV_THREADPOOL_SIZE',
+  'OMP_NUM_THREADS',
+  'CUDA_VISIBLE_DEVICES',
 ];
 /** What a download needs. Proxies may carry a password, and npm's settings a registry's token. */
 const DOWNLOAD = [/^(?:https?|no|all)_proxy$/iu, /^NODE_USE_ENV_PROXY$/u, /^npm_config_/iu];
@@ -27,7 +47,9 @@ export interface ChildNeeds {
 export function childEnvironment(needs: ChildNeeds = {}, own: NodeJS.ProcessEnv = process.env): Record<string, string> {
   const names = new Set([...PLAIN, ...(needs.node === true ? NODE : [])]);
   const isWanted = (name: string): boolean =>
-    names.has(name) || name.startsWith('LC_') || (needs.download === true && DOWNLOAD.some((wanted) => wanted.test(name)));
+    names.has(name) ||
+    name.startsWith('LC_') ||
+    (needs.download === true && DOWNLOAD.some((wanted) => wanted.test(name)));
   const environment: Record<string, string> = {};
   for (const [name, value] of Object.entries(own)) if (value !== undefined && isWanted(name)) environment[name] = value;
   return { ...environment, ...needs.extra };

@@ -7,6 +7,8 @@ const MAX_LINE = 1_200;
 const MAX_SHOWN = 300;
 /** Bytes that one second may bring before the pipe is left alone for the rest of it. */
 const BYTES_PER_SECOND = 256 * 1024;
+/** Bytes of one chunk that are looked at, its last. */
+const MAX_LOOKED_AT = 8 * 1024;
 const LF = 0x0a;
 const CR = 0x0d;
 
@@ -32,7 +34,9 @@ export class OutputTail {
   }
 
   push(chunk: Uint8Array): void {
-    let at = 0;
+    // Of a flood only the end can become last lines.
+    let at = Math.max(0, chunk.length - MAX_LOOKED_AT);
+    if (at > 0) this.#filled = 0;
     while (at < chunk.length) {
       const end = nextBreak(chunk, at);
       const take = Math.min(end - at, MAX_LINE - this.#filled);

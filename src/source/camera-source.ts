@@ -83,13 +83,16 @@ export class CameraSource {
     this.#frames = 0;
     const again = this.#failures === 0 ? '' : ` again, attempt ${this.#failures + 1}`;
     this.#options.onState('connecting', `opening the stream${again}`);
-    this.#opening = this.#open().catch((thrown: unknown) => this.#retry(`the stream cannot be opened: ${asError(thrown).message}`));
+    this.#opening = this.#open().catch((thrown: unknown) =>
+      this.#retry(`the stream cannot be opened: ${asError(thrown).message}`),
+    );
   }
 
   /** Ends ffmpeg and waits until it is gone. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    for (const timer of [this.#stallTimer, this.#retryTimer]) if (timer !== null) this.#options.clock.clearTimeout(timer);
+    for (const timer of [this.#stallTimer, this.#retryTimer])
+      if (timer !== null) this.#options.clock.clearTimeout(timer);
     await this.#opening;
     this.#end(this.#run);
     await this.#ended;
@@ -173,7 +176,9 @@ export class CameraSource {
     });
     const preview = child.stdio[PREVIEW_FD] as Readable | null | undefined;
     this.#tap?.restart();
-    preview?.on('data', (chunk: Buffer) => this.#tap?.push(chunk));
+    preview?.on('data', (chunk: Buffer) => {
+      if (run === this.#run) this.#tap?.push(chunk);
+    });
     preview?.on('error', () => undefined);
   }
 

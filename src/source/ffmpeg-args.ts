@@ -35,13 +35,33 @@ export function ffmpegArgs(options: DecodeOptions): string[] {
   const sample = `select='isnan(prev_selected_t)+gte(t-prev_selected_t,${gap})'`;
   const scale = `scale='max(2,min(min(${maxWidth},iw),trunc(iw*${MAX_HEIGHT}/ih)))':-2`;
   const quiet = ['-hide_banner', '-nostdin', '-loglevel', 'warning', '-max_alloc', String(MAX_ALLOC)];
-  const transport = ['-protocol_whitelist', 'tcp', '-rtsp_transport', 'tcp', '-timeout', String(Math.round(timeoutSeconds * 1e6))];
+  const transport = [
+    '-protocol_whitelist',
+    'tcp',
+    '-rtsp_transport',
+    'tcp',
+    '-timeout',
+    String(Math.round(timeoutSeconds * 1e6)),
+  ];
   const bounds = ['-max_pixels', String(MAX_PIXELS), '-max_streams', String(MAX_STREAMS)];
   // Start with the first usable picture instead of studying the stream for seconds.
   const early = ['-fflags', 'nobuffer', '-flags', 'low_delay', '-analyzeduration', '1000000', '-probesize', '1000000'];
   const decode = mode === 'keyframes' ? ['-skip_frame', 'nokey', '-threads', '1'] : ['-threads', '1'];
   const video = ['-map', '0:v:0'];
-  const pictures = [...video, '-vf', `${sample},${scale}`, '-fps_mode', 'passthrough', '-threads', '1', '-c:v', 'ppm', '-f', 'image2pipe', 'pipe:1'];
+  const pictures = [
+    ...video,
+    '-vf',
+    `${sample},${scale}`,
+    '-fps_mode',
+    'passthrough',
+    '-threads',
+    '1',
+    '-c:v',
+    'ppm',
+    '-f',
+    'image2pipe',
+    'pipe:1',
+  ];
   const preview = previewFd === null ? [] : [...video, '-c:v', 'copy', '-f', 'mpegts', `pipe:${previewFd}`];
   return [...quiet, ...transport, ...bounds, ...early, ...decode, '-f', 'rtsp', '-i', url, ...pictures, ...preview];
 }

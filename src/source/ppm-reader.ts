@@ -39,7 +39,8 @@ export class PpmReader {
     for (let at = from; at < chunk.length; at += 1) {
       const byte = chunk[at] ?? 0;
       this.#header.push(byte);
-      if (this.#header.length > MAX_HEADER) throw new PpmError(`no PPM header in the first ${MAX_HEADER} bytes of a picture`);
+      if (this.#header.length > MAX_HEADER)
+        throw new PpmError(`no PPM header in the first ${MAX_HEADER} bytes of a picture`);
       if (byte === LF && this.#header.filter((each) => each === LF).length === 3) {
         this.#begin(String.fromCharCode(...this.#header));
         return at + 1;
@@ -54,7 +55,8 @@ export class PpmReader {
     const height = Number(match?.[2] ?? 0);
     if (width < 1 || height < 1) throw new PpmError(`not a PPM header: ${printable(header)}`);
     // Looked at before the memory for it is taken.
-    if (width * height > MAX_PICTURE_PIXELS) throw new PpmError(`a picture of ${width}x${height} is larger than any that was asked for`);
+    if (width * height > MAX_PICTURE_PIXELS)
+      throw new PpmError(`a picture of ${width}x${height} is larger than any that was asked for`);
     this.#header = [];
     this.#filled = 0;
     this.#frame = { data: new Uint8Array(width * height * 3), width, height };

@@ -12,8 +12,8 @@ const MAX_UNREAD = 1024 * 1024;
 const IDLE_MS = 10_000;
 
 /**
- * A camera's stream (MPEG-TS, copied) at a socket file, for whoever may enter its folder: the preview's encoder. Without
- * a reader what comes is dropped. It lasts as long as the camera, over all its ffmpegs.
+ * A camera's stream (MPEG-TS, copied) at a socket file, for whoever may enter its folder: the preview's encoder.
+ * Without a reader what comes is dropped. It lasts as long as the camera, over all its ffmpegs.
  */
 export class PreviewTap {
   readonly #server: Server;

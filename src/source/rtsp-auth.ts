@@ -20,9 +20,13 @@ export interface Signable {
 
 const MAX_CHALLENGES = 8;
 /** Strongest first (RFC 7616); RFC 2617 and most cameras know MD5 only. */
-const HASHES: readonly (readonly [name: string, hash: string])[] = [['sha-512-256', 'sha512-256'], ['sha-256', 'sha256'], ['md5', 'md5']];
+const HASHES: readonly (readonly [name: string, hash: string])[] = [
+  ['sha-512-256', 'sha512-256'],
+  ['sha-256', 'sha256'],
+  ['md5', 'md5'],
+];
 
-/** The challenges of all WWW-Authenticate headers, in order. A header may hold several, divided by commas like parameters. */
+/** The challenges of all WWW-Authenticate headers, in order. A header may hold several, with commas between. */
 export function parseChallenges(headers: readonly string[]): readonly Challenge[] {
   const challenges: { scheme: string; parameters: Map<string, string> }[] = [];
   for (const header of headers) {
@@ -67,7 +71,8 @@ export class Authorizer {
   /** The value of an Authorization header for this request: one character a byte, as all of a request is written. */
   authorize(request: Signable): string {
     const { username, password } = this.#credentials;
-    if (this.#challenge.scheme === 'basic') return `Basic ${Buffer.from(`${username}:${password}`, 'latin1').toString('base64')}`;
+    if (this.#challenge.scheme === 'basic')
+      return `Basic ${Buffer.from(`${username}:${password}`, 'latin1').toString('base64')}`;
     return this.#digest(request);
   }
 
@@ -77,19 +82,29 @@ export class Authorizer {
     const [realm, nonce] = [parameters.get('realm') ?? '', parameters.get('nonce') ?? ''];
     const name = algorithmOf(this.#challenge);
     const hash = (text: string | Buffer): string =>
-      createHash(HASHES.find(([each]) => each === name)?.[1] ?? 'md5').update(typeof text === 'string' ? Buffer.from(text, 'latin1') : text).digest('hex');
+      createHash(HASHES.find(([each]) => each === name)?.[1] ?? 'md5')
+        .update(typeof text === 'string' ? Buffer.from(text, 'latin1') : text)
+        .digest('hex');
     this.#count += 1;
     const nc = this.#count.toString(16).padStart(8, '0');
     const cnonce = this.#cnonce;
     const isSession = /-sess$/iu.test(parameters.get('algorithm') ?? '');
     const secret = hash(`${username}:${realm}:${password}`);
     const first = isSession ? hash(`${secret}:${nonce}:${cnonce}`) : secret;
-    const offered = parameters.get('qop')?.toLowerCase().split(/[\s,]+/u) ?? [];
+    const offered =
+      parameters
+        .get('qop')
+        ?.toLowerCase()
+        .split(/[\s,]+/u) ?? [];
     const qop = offered.includes('auth') ? 'auth' : offered.includes('auth-int') ? 'auth-int' : null;
     const second = hash(qop === 'auth-int' ? `${method}:${uri}:${hash(body)}` : `${method}:${uri}`);
-    const response = hash(qop === null ? `${first}:${nonce}:${second}` : `${first}:${nonce}:${nc}:${cnonce}:${qop}:${second}`);
+    const response = hash(
+      qop === null ? `${first}:${nonce}:${second}` : `${first}:${nonce}:${nc}:${cnonce}:${qop}:${second}`,
+    );
     const quoted = { username, realm, nonce, uri, response, opaque: parameters.get('opaque') };
-    const parts = Object.entries(quoted).flatMap(([key, value]) => (value === undefined ? [] : [`${key}=${quote(value)}`]));
+    const parts = Object.entries(quoted).flatMap(([key, value]) =>
+      value === undefined ? [] : [`${key}=${quote(value)}`],
+    );
     const algorithm = parameters.get('algorithm');
     if (algorithm !== undefined) parts.push(`algorithm=${algorithm}`);
     if (qop !== null) parts.push(`qop=${qop}`, `nc=${nc}`);
@@ -98,7 +113,8 @@ export class Authorizer {
   }
 }
 
-const algorithmOf = ({ parameters }: Challenge): string => (parameters.get('algorithm') ?? 'md5').toLowerCase().replace(/-sess$/u, '');
+const algorithmOf = ({ parameters }: Challenge): string =>
+  (parameters.get('algorithm') ?? 'md5').toLowerCase().replace(/-sess$/u, '');
 
 /** UTF-8, one character a byte: a realm may hold any bytes, which must be hashed as they came. */
 const bytesOf = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');

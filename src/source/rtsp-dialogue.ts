@@ -31,7 +31,16 @@ const MAX_PENDING = 16;
 /** Headers of a request that are ours to say. */
 const OWN_HEADERS = new Set(['cseq', 'authorization', 'content-length']);
 /** Headers of a reply that would lead ffmpeg past us, or that are said anew. */
-const LEFT_OUT = new Set(['cseq', 'www-authenticate', 'proxy-authenticate', 'content-base', 'content-location', 'location', 'content-length', 'rtp-info']);
+const LEFT_OUT = new Set([
+  'cseq',
+  'www-authenticate',
+  'proxy-authenticate',
+  'content-base',
+  'content-location',
+  'location',
+  'content-length',
+  'rtp-info',
+]);
 const REDIRECTS = new Set([301, 302, 303, 305, 307, 308]);
 /** Without a good answer to these there are no pictures. */
 const NEEDED = new Set(['DESCRIBE', 'SETUP', 'PLAY']);
@@ -68,7 +77,9 @@ export class RtspDialogue {
     this.#url = url;
     this.#credentials = credentials;
     this.#authorizer = null;
-    this.#pending = this.#pending.map((request) => (request.uri === from ? { ...request, uri: url, refusals: 0 } : request));
+    this.#pending = this.#pending.map((request) =>
+      request.uri === from ? { ...request, uri: url, refusals: 0 } : request,
+    );
     return this.#pending.map((request) => this.#send(request));
   }
 
@@ -84,7 +95,8 @@ export class RtspDialogue {
     const uri = this.#toCamera(local);
     const localCseq = headerOf(message, 'cseq') ?? '0';
     if (uri === null) return [toFfmpeg(`RTSP/1.0 404 Not Found\r\nCSeq: ${localCseq}\r\n\r\n`)];
-    if (this.#pending.length >= MAX_PENDING) throw new RtspSyntaxError(`${MAX_PENDING} requests that the camera does not answer`);
+    if (this.#pending.length >= MAX_PENDING)
+      throw new RtspSyntaxError(`${MAX_PENDING} requests that the camera does not answer`);
     const headers = message.headers.filter(([name]) => !OWN_HEADERS.has(name.toLowerCase()));
     const pending = { method, uri, headers, body: message.body, localCseq, cseq: 0, refusals: 0 };
     this.#pending.push(pending);
@@ -108,7 +120,8 @@ export class RtspDialogue {
     if (code >= 400 && NEEDED.has(request.method)) {
       return [note(`the camera answers ${request.method} with ${shown(message)}`), this.#reply(request, message)];
     }
-    if (request.method === 'SETUP') this.#session = headerOf(message, 'session')?.split(';')[0]?.trim() ?? this.#session;
+    if (request.method === 'SETUP')
+      this.#session = headerOf(message, 'session')?.split(';')[0]?.trim() ?? this.#session;
     return [request.method === 'DESCRIBE' ? this.#describe(request, message) : this.#reply(request, message)];
   }
 
@@ -116,7 +129,15 @@ export class RtspDialogue {
   teardown(): Buffer | null {
     if (this.#session === null) return null;
     const headers = [['Session', this.#session]] as const;
-    return this.#bytes({ method: 'TEARDOWN', uri: this.#aggregate ?? this.#url, headers, body: NO_BODY, localCseq: '0', cseq: 0, refusals: 0 });
+    return this.#bytes({
+      method: 'TEARDOWN',
+      uri: this.#aggregate ?? this.#url,
+      headers,
+      body: NO_BODY,
+      localCseq: '0',
+      cseq: 0,
+      refusals: 0,
+    });
   }
 
   #send(request: Pending): Action {
@@ -127,7 +148,11 @@ export class RtspDialogue {
     this.#cseq += 1;
     request.cseq = this.#cseq;
     const { method, uri, headers, body } = request;
-    const lines = [`${method} ${uri} RTSP/1.0`, `CSeq: ${request.cseq}`, ...headers.map(([name, value]) => `${name}: ${value}`)];
+    const lines = [
+      `${method} ${uri} RTSP/1.0`,
+      `CSeq: ${request.cseq}`,
+      ...headers.map(([name, value]) => `${name}: ${value}`),
+    ];
     if (body.length > 0) lines.push(`Content-Length: ${body.length}`);
     if (this.#authorizer !== null) lines.push(`Authorization: ${this.#authorizer.authorize({ method, uri, body })}`);
     return Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), body]);
@@ -140,7 +165,9 @@ export class RtspDialogue {
   }
 
   #refused(request: Pending, message: RtspMessage): readonly Action[] {
-    const headers = message.headers.filter(([name]) => /^(?:www|proxy)-authenticate$/iu.test(name)).map(([, value]) => value);
+    const headers = message.headers
+      .filter(([name]) => /^(?:www|proxy)-authenticate$/iu.test(name))
+      .map(([, value]) => value);
     const challenge = strongest(parseChallenges(headers));
     if (this.#credentials !== null && challenge !== null && this.#maySignAgain(request, challenge)) {
       request.refusals += 1;
@@ -148,11 +175,16 @@ export class RtspDialogue {
       this.#pending.unshift(request);
       return [this.#send(request)];
     }
-    const why = this.#credentials === null ? 'asks for a user and a password, and its URL has none' : challenge === null ? 'asks for a proof that Gantry does not know' : 'refuses the user and password of its URL';
+    const why =
+      this.#credentials === null
+        ? 'asks for a user and a password, and its URL has none'
+        : challenge === null
+          ? 'asks for a proof that Gantry does not know'
+          : 'refuses the user and password of its URL';
     return [note(`the camera ${why} (${shown(message)})`), this.#reply(request, message)];
   }
 
-  /** Once after each refusal of a request that was sent without an answer, and once more when only the nonce was old. */
+  /** Once for each request, and once more when only the nonce was old. */
   #maySignAgain(request: Pending, challenge: Challenge): boolean {
     return request.refusals === 0 || (request.refusals === 1 && isStale(challenge));
   }
@@ -196,7 +228,8 @@ export class RtspDialogue {
       .split(',')
       .map((entry) => {
         const url = /url=([^;,\s]+)/iu.exec(entry)?.[1];
-        const index = url === undefined ? -1 : this.#tracks.findIndex((track) => track === url || track.endsWith(`/${url}`));
+        const index =
+          url === undefined ? -1 : this.#tracks.findIndex((track) => track === url || track.endsWith(`/${url}`));
         return index === -1 || url === undefined ? entry : entry.replace(url, () => `${this.#local}/stream/${index}`);
       })
       .join(',');
@@ -207,7 +240,10 @@ export class RtspDialogue {
     const [method = ''] = message.start.split(' ');
     const isKnown = method === 'OPTIONS' || method === 'GET_PARAMETER' || method === 'SET_PARAMETER';
     const cseq = clean(headerOf(message, 'cseq') ?? '0');
-    return { do: 'to-camera', bytes: Buffer.from(`RTSP/1.0 ${isKnown ? '200 OK' : '501 Not Implemented'}\r\nCSeq: ${cseq}\r\n\r\n`, 'latin1') };
+    return {
+      do: 'to-camera',
+      bytes: Buffer.from(`RTSP/1.0 ${isKnown ? '200 OK' : '501 Not Implemented'}\r\nCSeq: ${cseq}\r\n\r\n`, 'latin1'),
+    };
   }
 }
 

@@ -115,7 +115,8 @@ export class RtspReader {
       return;
     }
     const length = this.#headers.find(([name]) => name.toLowerCase() === 'content-length')?.[1] ?? '0';
-    if (!/^\d{1,8}$/u.test(length) || Number(length) > MAX_BODY) throw new RtspSyntaxError(`a body of more than ${MAX_BODY} bytes`);
+    if (!/^\d{1,8}$/u.test(length) || Number(length) > MAX_BODY)
+      throw new RtspSyntaxError(`a body of more than ${MAX_BODY} bytes`);
     this.#bodyLeft = Number(length);
     if (this.#bodyLeft === 0) this.#finish(found);
   }

@@ -28,15 +28,15 @@ export interface RelayOptions {
 const HOST = '127.0.0.1';
 const MAX_REDIRECTS = 5;
 /** Connections of strangers that may be looked at together until ffmpeg's is found. */
-const MAX_GUESTS = 8;
+const MAX_GUESTS = 64;
 /** Bytes to a camera that does not read; ffmpeg sends it some hundred a second. */
 const MAX_UNREAD = 256 * 1024;
 /** A camera has this long to take our goodbye. */
 const GOODBYE_MS = 500;
 
 /**
- * Stands between one ffmpeg and one camera. ffmpeg is given a local URL, so that no process list shows the password; the
- * camera's address is looked up, checked and dialled here, once, and redirects are followed only where cameras may be.
+ * Stands between one ffmpeg and one camera. ffmpeg is given a local URL, so that no process list shows the password;
+ * the camera's address is looked up, checked and dialled here, once, and redirects are followed only where cameras may be.
  * One connection, from a process of our own user that knows the path; the pictures pass through unchanged, and whoever
  * is slower holds the other up.
  */
@@ -160,7 +160,10 @@ export class RtspRelay {
   async #dial(): Promise<void> {
     const { names, timeoutMs, clock } = this.#options;
     const { host, port, tls } = sourceAddress(this.#url);
-    const timer = clock.setTimeout(() => this.#fault(`the camera at ${host}:${port} cannot be reached within ${timeoutMs / 1000} s`), timeoutMs);
+    const timer = clock.setTimeout(
+      () => this.#fault(`the camera at ${host}:${port} cannot be reached within ${timeoutMs / 1000} s`),
+      timeoutMs,
+    );
     try {
       const addresses = await resolveSource(host, names);
       if (this.#isOver) return;
@@ -170,7 +173,9 @@ export class RtspRelay {
         ? connectTls({ ...target, rejectUnauthorized: false, ...(isIP(host) === 0 ? { servername: host } : {}) })
         : connect(target);
       this.#camera = socket;
-      socket.on('error', (error) => this.#onCameraGone(socket, `the connection to the camera at ${host}:${port} failed: ${codeOf(error)}`));
+      socket.on('error', (error) =>
+        this.#onCameraGone(socket, `the connection to the camera at ${host}:${port} failed: ${codeOf(error)}`),
+      );
       socket.on('close', () => this.#onCameraGone(socket, 'the camera closed the connection'));
       await once(socket, tls ? 'secureConnect' : 'connect');
       this.#follow(socket, timer);
@@ -246,7 +251,8 @@ export class RtspRelay {
     this.#redirects += 1;
     if (this.#redirects > MAX_REDIRECTS) return `it is the ${this.#redirects}th redirect in a row`;
     if (target === null) return 'that is no URL';
-    if (target.protocol !== new URL(this.#url).protocol) return `scheme must stay ${new URL(this.#url).protocol.slice(0, -1)}`;
+    if (target.protocol !== new URL(this.#url).protocol)
+      return `scheme must stay ${new URL(this.#url).protocol.slice(0, -1)}`;
     const verdict = checkSource(target.href, this.#options.allow);
     return verdict.ok ? null : verdict.reason;
   }
@@ -254,9 +260,11 @@ export class RtspRelay {
 
 /** The URL as it stands in requests: without user and password, with its port, as ffmpeg writes it. */
 export function requestUrl(url: string): string {
-  const [, scheme = '', authority = '', rest = ''] = /^([a-z]+:\/\/)([^/?#]*)(.*)$/iu.exec(withoutCredentials(url)) ?? [];
+  const [, scheme = '', authority = '', rest = ''] =
+    /^([a-z]+:\/\/)([^/?#]*)(.*)$/iu.exec(withoutCredentials(url)) ?? [];
   const { port } = sourceAddress(url);
-  return `${scheme.toLowerCase()}${/:\d+$/u.test(authority) ? authority : `${authority.replace(/:$/u, '')}:${port}`}${rest}`;
+  const host = /:\d+$/u.test(authority) ? authority : `${authority.replace(/:$/u, '')}:${port}`;
+  return `${scheme.toLowerCase()}${host}${rest}`;
 }
 
 const codeOf = (error: Error): string => ('code' in error && typeof error.code === 'string' ? error.code : error.name);

@@ -25,7 +25,8 @@ export interface LocalDescription {
 export function localDescription(sdp: string, base: string, local: string): LocalDescription {
   const lines = sdp.split(/\r\n|\r|\n/u).filter((line) => line !== '' && line.length <= MAX_LINE);
   const media = lines.flatMap((line, at) => (line.startsWith('m=') ? [at] : []));
-  if (media.length > MAX_MEDIA) throw new RtspSyntaxError(`a description of ${media.length} media; at most ${MAX_MEDIA} are taken`);
+  if (media.length > MAX_MEDIA)
+    throw new RtspSyntaxError(`a description of ${media.length} media; at most ${MAX_MEDIA} are taken`);
   const session = lines.slice(0, media[0] ?? lines.length);
   const control = controlOf(session);
   const aggregate = control !== null && ABSOLUTE.test(control) ? control : base;
@@ -40,7 +41,8 @@ export function localDescription(sdp: string, base: string, local: string): Loca
   return { sdp: out.join('\r\n'), aggregate, tracks };
 }
 
-const withoutControl = (lines: readonly string[]): readonly string[] => lines.filter((line) => !/^a=control:/iu.test(line));
+const withoutControl = (lines: readonly string[]): readonly string[] =>
+  lines.filter((line) => !/^a=control:/iu.test(line));
 
 function controlOf(lines: readonly string[]): string | null {
   const line = lines.find((each) => /^a=control:/iu.test(each));

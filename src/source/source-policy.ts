@@ -4,7 +4,8 @@ const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 15_000;
 
 /** Pause before the next attempt: 0.5 s, doubling, at most 15 s; `failures` attempts in a row came to nothing. */
-export const reconnectDelayMs = (failures: number): number => Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(failures, 10));
+export const reconnectDelayMs = (failures: number): number =>
+  Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(failures, 10));
 
 /** So long without a picture, and the stream counts as stalled: three intervals, at least 4 s, at most 30 s. */
 export const stallLimitMs = (intervalMs: number): number => Math.min(30_000, Math.max(4_000, 3 * intervalMs));

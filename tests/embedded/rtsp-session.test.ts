@@ -4,7 +4,8 @@ import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { isAuthorized, RtspSession } from '../../src/embedded/rtsp-session.ts';
+import { RtspAccess } from '../../src/embedded/rtsp-access.ts';
+import { RtspSession } from '../../src/embedded/rtsp-session.ts';
 
 const KEYFRAME = Buffer.concat([Buffer.alloc(12, 0x80), Buffer.from([0x65]), Buffer.alloc(60_000)]);
 const SLICE = Buffer.concat([Buffer.alloc(12, 0x80), Buffer.from([0x41]), Buffer.alloc(100)]);
@@ -13,7 +14,7 @@ const SLICE = Buffer.concat([Buffer.alloc(12, 0x80), Buffer.from([0x41]), Buffer
 async function playing(t: TestContext, maxBacklog: number): Promise<{ session: RtspSession; client: Socket; faults: string[] }> {
   const joined = Promise.withResolvers<RtspSession>();
   const faults: string[] = [];
-  const stream = { name: 'demo', auth: null, describe: () => Promise.resolve(''), join: (session: RtspSession) => joined.resolve(session) };
+  const stream = { name: 'demo', auth: null, redirect: null, absoluteControl: false, describe: () => Promise.resolve(''), join: (session: RtspSession) => joined.resolve(session) };
   const server = createServer((socket) => {
     const session = new RtspSession({ socket, id: 'session', find: () => stream, maxBacklog, onFault: (_stream, why) => faults.push(why) });
     socket.on('close', () => session.drop());
@@ -76,7 +77,12 @@ const header = (text: string): string => `Basic ${Buffer.from(text).toString('ba
 
 test('Basic credentials must match whole; without any all may pass', () => {
   const auth = { username: 'viewer', password: 'a:b' };
-  assert.equal(isAuthorized(null, undefined), true);
-  assert.equal(isAuthorized(auth, header('viewer:a:b')), true);
-  for (const wrong of [undefined, '', 'Basic', header('viewer:a'), header('viewer:a:bc'), header(''), 'Bearer x']) assert.equal(isAuthorized(auth, wrong), false);
+  const access = new RtspAccess();
+  const isRefused = (given: typeof auth | null, authorization?: string): boolean => {
+    const headers = new Map(authorization === undefined ? [] : [['authorization', authorization]]);
+    return access.refusal(given, { kind: 'request', method: 'DESCRIBE', url: 'rtsp://h/x', headers, body: '' }) !== null;
+  };
+  assert.equal(isRefused(null), false);
+  assert.equal(isRefused(auth, header('viewer:a:b')), false);
+  for (const wrong of [undefined, '', 'Basic', header('viewer:a'), header('viewer:a:bc'), header(''), 'Bearer x']) assert.equal(isRefused(auth, wrong), true);
 });

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { WebSocket } from 'ws';
+import { systemClock } from '../../src/runtime/clock.ts';
+import { PreviewTap } from '../../src/source/preview-tap.ts';
 import { FakeWorld, fakeServer } from '../support/http-fakes.ts';
 import { until } from '../support/until.ts';
 
@@ -19,39 +21,24 @@ const runnable = ((): boolean => {
   }
 })();
 
-/** A UDP port nobody uses now. */
-async function freePort(): Promise<number> {
-  const socket = createSocket('udp4');
-  socket.bind(0, '127.0.0.1');
-  await once(socket, 'listening');
-  const { port } = socket.address();
-  socket.close();
-  return port;
-}
-
-/** Local addresses on which someone listens at this UDP port, as the kernel writes them. */
-const listeners = (port: number): string[] =>
-  readFileSync('/proc/net/udp', 'utf8')
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/u)[1] ?? '')
-    .filter((address) => address.endsWith(`:${port.toString(16).toUpperCase().padStart(4, '0')}`))
-    .map((address) => address.split(':')[0]!);
-
 describe('live video', { skip: runnable ? false : `no ffmpeg at ${ffmpeg}: install the npm packages` }, () => {
   const world = new FakeWorld().add('north');
   const sockets: WebSocket[] = [];
   let server: Awaited<ReturnType<typeof fakeServer>>;
   let camera: ChildProcess;
   let base = '';
-  let port = 0;
+  let tap: PreviewTap;
+  const folder = mkdtempSync(join(tmpdir(), 'gantry-live-'));
 
   before(async () => {
-    port = await freePort();
-    world.previewSource = `udp://127.0.0.1:${port}`;
+    const path = join(folder, 'north');
+    tap = await PreviewTap.open(path, systemClock);
+    world.previewSource = `unix:${path}`;
     server = await fakeServer(world, { ffmpegPath: ffmpeg, limits: { previewGraceMs: 300 } });
     base = (await server.listen('127.0.0.1', 0)).replace('http', 'ws');
-    // Stands for the camera's own ffmpeg, which copies H.264 to the port whether or not somebody listens.
-    camera = spawn(ffmpeg, ['-v', 'error', '-re', '-f', 'lavfi', '-i', 'testsrc=size=320x240:rate=15', '-c:v', 'libx264', '-preset', 'ultrafast', '-tune', 'zerolatency', '-g', '15', '-f', 'mpegts', `udp://127.0.0.1:${port}?pkt_size=1316`], { stdio: 'ignore' });
+    // Stands for the camera's own ffmpeg, which copies H.264 to its pipe whether or not somebody reads the socket.
+    camera = spawn(ffmpeg, ['-v', 'error', '-re', '-f', 'lavfi', '-i', 'testsrc=size=320x240:rate=15', '-c:v', 'libx264', '-preset', 'ultrafast', '-tune', 'zerolatency', '-g', '15', '-f', 'mpegts', 'pipe:1'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    camera.stdout?.on('data', (chunk: Buffer) => tap.push(chunk));
   });
   afterEach(() => {
     for (const socket of sockets.splice(0)) socket.terminate();
@@ -61,6 +48,8 @@ describe('live video', { skip: runnable ? false : `no ffmpeg at ${ffmpeg}: insta
     camera.kill('SIGKILL');
     await gone;
     await server.close();
+    await tap.close();
+    rmSync(folder, { recursive: true, force: true });
   });
 
   const watch = (id: string) => {
@@ -74,13 +63,13 @@ describe('live video', { skip: runnable ? false : `no ffmpeg at ${ffmpeg}: insta
     return { socket, chunks, closed, bytes: () => chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0) };
   };
 
-  it('reaches viewers as MPEG-1 in MPEG-TS, from one encoder on a local port, and ends with the last of them', async () => {
+  it('reaches viewers as MPEG-1 in MPEG-TS, from one encoder, and ends with the last of them', async () => {
     const one = watch('north');
     await until('video', () => one.bytes() > 100_000, 20_000);
-    assert.deepEqual(listeners(port), ['0100007F'], 'on 127.0.0.1 alone');
+    assert.equal(tap.readers, 1);
     const two = watch('north');
     await until('video for the second', () => two.bytes() > 30_000, 20_000);
-    assert.deepEqual(listeners(port), ['0100007F'], 'still one encoder');
+    assert.equal(tap.readers, 1, 'still one encoder');
     for (const { chunks } of [one, two]) {
       assert.equal(chunks[0]!.subarray(0, 4).toString(), 'jsmp');
       assert.deepEqual([chunks[0]!.readUInt16BE(4), chunks[0]!.readUInt16BE(6)], [320, 240]);
@@ -95,7 +84,7 @@ describe('live video', { skip: runnable ? false : `no ffmpeg at ${ffmpeg}: insta
 
     one.socket.close();
     two.socket.close();
-    await until('the encoder to end', () => listeners(port).length === 0);
+    await until('the encoder to end', () => tap.readers === 0);
     assert.equal(server.figures().previewViewers, 0);
   });
 

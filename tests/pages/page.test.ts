@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import sharp from 'sharp';
 import { FakeWorld, aggregate, fakeServer, healthy, statusOf } from '../support/http-fakes.ts';
 import type { Aggregate } from '../../src/messages/aggregate.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
+import { PreviewTap } from '../../src/source/preview-tap.ts';
 import { until } from '../support/until.ts';
 
 const CHROMIUM = process.env['GANTRY_TEST_CHROMIUM'] ?? '/usr/bin/chromium';
@@ -320,14 +322,13 @@ const noVideo = skip === false && !existsSync(ffmpeg) ? `no ffmpeg at ${ffmpeg}:
 
 describe('live video on the page', { skip: noVideo }, () => {
   it('plays in place of the frames, without boxes, and gives way to them again', async () => {
-    const socket = createSocket('udp4').bind(0, '127.0.0.1');
-    await once(socket, 'listening');
-    const { port } = socket.address();
-    socket.close();
+    const folder = mkdtempSync(join(tmpdir(), 'gantry-live-'));
+    const tap = await PreviewTap.open(join(folder, 'north'), systemClock);
     const world = new FakeWorld().add('north');
-    world.previewSource = `udp://127.0.0.1:${port}`;
+    world.previewSource = `unix:${join(folder, 'north')}`;
     const server = await fakeServer(world, { ffmpegPath: ffmpeg });
-    const camera = spawn(ffmpeg, ['-v', 'error', '-re', '-f', 'lavfi', '-i', 'testsrc=size=320x180:rate=15', '-c:v', 'libx264', '-preset', 'ultrafast', '-tune', 'zerolatency', '-g', '15', '-f', 'mpegts', `udp://127.0.0.1:${port}?pkt_size=1316`], { stdio: 'ignore' });
+    const camera = spawn(ffmpeg, ['-v', 'error', '-re', '-f', 'lavfi', '-i', 'testsrc=size=320x180:rate=15', '-c:v', 'libx264', '-preset', 'ultrafast', '-tune', 'zerolatency', '-g', '15', '-f', 'mpegts', 'pipe:1'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    camera.stdout?.on('data', (chunk: Buffer) => tap.push(chunk));
     const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
     try {
       const page = await browser.newPage();
@@ -361,6 +362,8 @@ describe('live video on the page', { skip: noVideo }, () => {
       await gone;
       await browser.close();
       await server.close();
+      await tap.close();
+      rmSync(folder, { recursive: true, force: true });
     }
   });
 });

@@ -1,5 +1,8 @@
 import { REDACTED, redactShort } from '../../infra/redact.ts';
+import { urlOrigin } from '../../infra/url-origin.ts';
 
+/** Addresses of webhooks and pictures: their paths are secrets. */
+const SECRET_PATH = /(?:hook|image)_?url$/iu;
 const SECRET_NAME = /pass|pwd|token|secret|auth|credential|(^|[._-])(api)?key$/iu;
 /** Characters of a name that are looked at, from its end: a path's last part says what the value is. */
 const NAME_LOOKED_AT = 200;
@@ -15,13 +18,17 @@ export function safeValue(field: string, value: unknown): string | number | bool
   if (value === undefined || value === null) return null;
   if (isSecret(field)) return REDACTED;
   if (typeof value === 'number' || typeof value === 'boolean') return value;
-  return redactShort(typeof value === 'string' ? value : (JSON.stringify(partsOf(value, MAX_DEPTH)) ?? ''));
+  if (typeof value === 'string') return shown(field, value);
+  return redactShort(JSON.stringify(partsOf(value, MAX_DEPTH)) ?? '');
 }
 
 /** A field's name, fit for an error: a stranger chooses the names of unknown fields. */
 export const safeName = (name: string): string => redactShort(name, 100);
 
 const isSecret = (name: string): boolean => SECRET_NAME.test(name.slice(-NAME_LOOKED_AT));
+
+const shown = (name: string, text: string): string =>
+  redactShort(SECRET_PATH.test(name.slice(-NAME_LOOKED_AT)) ? urlOrigin(text) : text);
 
 /** A copy with the first parts only, each string short and without secrets. */
 function partsOf(value: unknown, depth: number): unknown {
@@ -33,7 +40,12 @@ function partsOf(value: unknown, depth: number): unknown {
   for (const name in value) {
     if (parts.length >= MAX_PARTS) break;
     const part: unknown = Reflect.get(value, name);
-    parts.push([safeName(name), isSecret(name) && part !== null ? REDACTED : partsOf(part, depth - 1)]);
+    parts.push([safeName(name), partOf(name, part, depth - 1)]);
   }
   return Object.fromEntries(parts);
+}
+
+function partOf(name: string, part: unknown, depth: number): unknown {
+  if (part !== null && isSecret(name)) return REDACTED;
+  return typeof part === 'string' ? shown(name, part) : partsOf(part, depth);
 }
