@@ -270,6 +270,7 @@ class Reader {
     const text = this.#text;
     for (;;) {
       this.at = skipSpace(text, this.at);
+      if (text[this.at] !== '/' && text[this.at] !== '#') return;
       const two = text.slice(this.at, this.at + 2);
       let end: number;
       if (two === '//' || two[0] === '#') end = text.indexOf('\n', this.at);
@@ -281,6 +282,9 @@ class Reader {
 }
 
 function skipSpace(text: string, at: number): number {
+  const code = text.charCodeAt(at);
+  // Nearly always there is none.
+  if (code > 0x20 && code < 0x7f && code !== 0x5c) return at;
   SPACE.lastIndex = at;
   SPACE.exec(text);
   return SPACE.lastIndex;
