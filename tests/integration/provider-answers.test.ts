@@ -93,7 +93,10 @@ describe('what models say, through provider, client, key pool and scheduler', ()
       metrics: { llmCall: () => undefined, assessment: () => undefined, shed: () => undefined },
     };
     const memory = new LimitMemory();
-    const tree = supervisor('root', [child('key-pool', keyPoolActor, () => ({ config, memory })), child('scheduler', schedulerActor, () => init)]);
+    const tree = supervisor('root', [
+      child('key-pool', keyPoolActor, () => ({ config, memory })),
+      child('scheduler', schedulerActor, () => init),
+    ]);
     const system = await startSystem(tree, { log: memoryLog(), onEscalation: (error) => assert.fail(error.message) });
     pool = () => system.ref(KEY_POOL).ask({ type: 'stats' }, { timeoutMs: 5_000 });
     stop = () => system.stop();
@@ -113,9 +116,9 @@ describe('what models say, through provider, client, key pool and scheduler', ()
   for (const [answer, right] of Object.entries(RIGHT) as [AnswerCase, Right][]) {
     it(`${answer}: ${right.level} by ${right.judge}, in ${right.calls} calls`, async (t) => {
       t.after(sim.setBehaviour({ kind: 'says', answer }));
-      const before = sim.calls().length;
+      const earlier = sim.calls().length;
       const alone = await answerTo({ ...plainTask({ cameraId: ON_DEMAND_CAMERA, priority: 5 }), members: [] });
-      const calls = sim.calls().length - before;
+      const calls = sim.calls().length - earlier;
       assert.deepEqual([alone.results[0]?.riskLevel, calls], [right.level, right.calls]);
       assert.equal(alone.error === undefined, right.level !== 'unknown');
       if (alone.error !== undefined) assert.ok(alone.error.message.length > 10, 'the reason is said');
@@ -123,7 +126,8 @@ describe('what models say, through provider, client, key pool and scheduler', ()
       const group = await answerTo(plainTask());
       const judge = group.error === undefined ? group.source : 'unknown';
       assert.equal(judge, right.judge);
-      if (right.judge === 'rules') assert.ok(group.degraded === true && (group.degradedReason?.message.length ?? 0) > 10);
+      if (right.judge === 'rules')
+        assert.ok(group.degraded === true && (group.degradedReason?.message.length ?? 0) > 10);
       // No answer says anything about the key that brought it.
       assert.deepEqual([(await pool()).disabled_keys, (await pool()).cooling_keys], [0, 0]);
     });
@@ -142,25 +146,71 @@ describe('what models say, through provider, client, key pool and scheduler', ()
 });
 
 describe('a thousand answers of any kind', () => {
-  const judgement = fc.record({ riskLevel: fc.constantFrom('none', 'low', 'medium', 'high', '高', 'catastrophic', '') }, { requiredKeys: [] }).map((value) => JSON.stringify(value));
+  const judgement = fc
+    .record(
+      { riskLevel: fc.constantFrom('none', 'low', 'medium', 'high', '高', 'catastrophic', '') },
+      { requiredKeys: [] },
+    )
+    .map((value) => JSON.stringify(value));
   const piece = fc.oneof(
     judgement,
     fc.string({ unit: 'binary', maxLength: 40 }),
-    fc.constantFrom('<think>', '</think>', '{', '}', '[', ']', '"', '\\', '```json\n', '\n', '风险等级：', 'risk level: ', '<|channel|>final<|message|>', '\u202e', '\u0000'),
-    fc.constantFrom(' ', '{"a":', '[[', '"', '\\"', '<think>', 'risk level ', '\n').chain((unit) => fc.integer({ min: 1, max: 60_000 }).map((times) => unit.repeat(times))),
+    fc.constantFrom(
+      '<think>',
+      '</think>',
+      '{',
+      '}',
+      '[',
+      ']',
+      '"',
+      '\\',
+      '```json\n',
+      '\n',
+      '风险等级：',
+      'risk level: ',
+      '<|channel|>final<|message|>',
+      '\u202e',
+      '\u0000',
+    ),
+    fc
+      .constantFrom(' ', '{"a":', '[[', '"', '\\"', '<think>', 'risk level ', '\n')
+      .chain((unit) => fc.integer({ min: 1, max: 60_000 }).map((times) => unit.repeat(times))),
   );
   const text = fc.array(piece, { maxLength: 8 }).map((pieces) => pieces.join(''));
-  const content = fc.oneof({ weight: 2, arbitrary: judgement }, { weight: 4, arbitrary: text }, fc.array(fc.record({ type: fc.constantFrom('text', 'thinking', 'x'), text }), { maxLength: 3 }), fc.jsonValue());
+  const content = fc.oneof(
+    { weight: 2, arbitrary: judgement },
+    { weight: 4, arbitrary: text },
+    fc.array(fc.record({ type: fc.constantFrom('text', 'thinking', 'x'), text }), { maxLength: 3 }),
+    fc.jsonValue(),
+  );
   const finish = fc.constantFrom('stop', 'length', 'content_filter', 'error', null, 7, 'x'.repeat(200_000));
   const completion = fc
-    .record({ content, finish, more: fc.dictionary(fc.constantFrom('refusal', 'reasoning', 'tool_calls', 'parsed'), fc.jsonValue(), { maxKeys: 2 }) })
-    .map(({ content: said, finish: end, more }) => ({ choices: [{ finish_reason: end, message: { content: said, ...more } }] }));
+    .record({
+      content,
+      finish,
+      more: fc.dictionary(fc.constantFrom('refusal', 'reasoning', 'tool_calls', 'parsed'), fc.jsonValue(), {
+        maxKeys: 2,
+      }),
+    })
+    .map(({ content: said, finish: end, more }) => ({
+      choices: [{ finish_reason: end, message: { content: said, ...more } }],
+    }));
   const body = fc.oneof(
     { weight: 6, arbitrary: completion.map((value) => JSON.stringify(value)) },
     { weight: 1, arbitrary: fc.json() },
     { weight: 1, arbitrary: fc.string() },
-    { weight: 1, arbitrary: fc.jsonValue().map((value) => JSON.stringify({ error: { code: 'x'.repeat(200_000), message: value } })) },
-    { weight: 1, arbitrary: fc.integer({ min: 1, max: 100_000 }).map((depth) => `{"choices":${'['.repeat(depth)}${']'.repeat(depth)}}`) },
+    {
+      weight: 1,
+      arbitrary: fc
+        .jsonValue()
+        .map((value) => JSON.stringify({ error: { code: 'x'.repeat(200_000), message: value } })),
+    },
+    {
+      weight: 1,
+      arbitrary: fc
+        .integer({ min: 1, max: 100_000 })
+        .map((depth) => `{"choices":${'['.repeat(depth)}${']'.repeat(depth)}}`),
+    },
   );
 
   it('throw nothing, hold nothing up, and say none only where it stands', async (t) => {
@@ -170,7 +220,13 @@ describe('a thousand answers of any kind', () => {
     const task = plainTask();
     const [key] = keys;
     assert.ok(key !== undefined);
-    const access: VlmAccess = { keyName: 'fuzz', secret: key.secret, baseUrl: sim.url, model: sim.model, responseFormat: 'none' };
+    const access: VlmAccess = {
+      keyName: 'fuzz',
+      secret: key.secret,
+      baseUrl: sim.url,
+      model: sim.model,
+      responseFormat: 'none',
+    };
     const request = { access, prompt: buildPrompt(task, 'en'), jpeg, traceId: task.traceId, timeoutMs: 20_000 };
     const delay = monitorEventLoopDelay({ resolution: 5 });
     t.after(() => delay.disable());
@@ -187,6 +243,7 @@ describe('a thousand answers of any kind', () => {
     }
     assert.ok(delay.max / 1e6 < 250, `${(delay.max / 1e6).toFixed(0)} ms`);
     // The sample really reaches both: what can be read and what cannot.
-    for (const kind of ['high', 'low', 'unreadable']) assert.ok((kinds.get(kind) ?? 0) > 10, JSON.stringify([...kinds]));
+    for (const kind of ['high', 'low', 'unreadable'])
+      assert.ok((kinds.get(kind) ?? 0) > 10, JSON.stringify([...kinds]));
   });
 });
