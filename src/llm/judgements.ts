@@ -51,7 +51,7 @@ const NO_ANSWER = new Set(
     .join(' ')
     .split(' '),
 );
-/** Texts and figures of a judgement: whatever they hold, it is no judgement. Text seen in the picture is quoted here. */
+/** Texts and figures of a judgement. Whatever they hold is no judgement: text seen in the picture is quoted here. */
 const LEAVES = new Set(
   'description desc explanation risktypes confidence dangerobjectcount triggerobjectids 描述 说明 风险类型 置信度'.split(
     ' ',
@@ -62,8 +62,8 @@ const LEAVES = new Set(
 export const plainName = (name: string): string => plainForm(name.slice(0, 80)).replace(/[^\p{L}\p{N}]/gu, '');
 
 /**
- * Finds the judgements in values: plain or in wrappers of any names, in lists, in JSON packed in strings. `unpack` reads
- * the values of such a string. Looks at a bounded part of each value and says so. Linear.
+ * Finds the judgements in values: plain or in wrappers of any names, in lists, in JSON packed in strings. `unpack`
+ * reads the values of such a string. Looks at a bounded part of each value and says so. Linear.
  */
 export function judgementsIn(values: readonly unknown[], unpack: (text: string) => readonly unknown[]): Judgements {
   const walk = new Walk(unpack);

@@ -86,7 +86,7 @@ const TRADITIONAL: Readonly<Record<string, string>> = {
   體: '体',
 };
 
-/** One form of a text for looking words up: compatibility forms, lower case, simplified characters, no zero-width ones. */
+/** One form of a text for looking words up: compatibility forms, lower case, simplified and no zero-width characters. */
 export const plainForm = (text: string): string =>
   text
     .normalize('NFKC')

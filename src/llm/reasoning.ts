@@ -48,8 +48,8 @@ function marksIn(text: string): Mark[] {
 }
 
 /**
- * The part of a text that is the answer: behind the last end of reasoning, and before reasoning that does not end. Marks
- * within `quoted` ranges are text that the answer quotes. Null where the text has no reasoning.
+ * The part of a text that is the answer: behind the last end of reasoning, and before reasoning that does not end.
+ * Marks within `quoted` ranges are text that the answer quotes. Null where the text has no reasoning.
  */
 export function answerPart(text: string, quoted: () => readonly Range[]): Range | null {
   const all = marksIn(text);

@@ -217,7 +217,7 @@ class Reader {
     return value;
   }
 
-  /** Whether a string may end before `i`: what follows is what must follow there, else the quote belongs to the string. */
+  /** Whether a string may end before `i`: what must follow follows, else the quote belongs to the string. */
   #ends(i: number, place: Place): boolean {
     const text = this.#text;
     const next = skipSpace(text, i);

@@ -44,7 +44,8 @@ const CASES = {
   },
   'cut-wrapper': {
     content:
-      '{"results":[{"riskLevel":"none","confidence":0.9,"description":"ok"},{"riskLevel":"high","description":"a bus hits',
+      '{"results":[{"riskLevel":"none","confidence":0.9,"description":"ok"},' +
+      '{"riskLevel":"high","description":"a bus hits',
     finish: 'length',
   },
   'cut-silently': { content: high.slice(0, -30) },

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { readAnswer } from '../../src/llm/read-answer.ts';
-import { high, HIGH, levelWord, low, LOW, NONE, outcome, text, wrapper } from '../support/answers.ts';
+import { high, HIGH, levelWord, LOW, NONE, outcome, text, wrapper } from '../support/answers.ts';
 
 describe('an answer of any size', () => {
   const many = (count: number): string => text({ ...high, riskTypes: Array.from({ length: count }, () => 'type') });

@@ -96,7 +96,7 @@ table('wrappers', [
   ['lines of JSON', `${HIGH}\n${NONE}`, 'high'],
   [
     'the schema first',
-    `{"type":"object","properties":{"riskLevel":{"type":"string","enum":["none","low","medium","high","unknown"]}}}\n${LOW}`,
+    `{"type":"object","properties":{"riskLevel":{"enum":["none","low","medium","high","unknown"]}}}\n${LOW}`,
     'low',
   ],
   [
@@ -151,12 +151,15 @@ table('words for levels', [
   ),
   ...words(
     'high',
-    'high|HIGH RISK|High.|severe|Critical|serious|extremely high|**high**|🔴 High|high ⚠️|Level 3: high|高|高危|高风险|较高|很高|严重|重大风险|風險高|嚴重|中高|medium to high|moderate-high|High - a person is in front of a car|高（逆行）|ｈｉｇｈ',
+    'high|HIGH RISK|High.|severe|Critical|serious|extremely high|**high**|🔴 High|high ⚠️|Level 3: high|' +
+      '高|高危|高风险|较高|很高|严重|重大风险|風險高|嚴重|中高|medium to high|moderate-high|' +
+      'High - a person is in front of a car|高（逆行）|ｈｉｇｈ',
   ),
   ...words('unknown', 'unknown|Unknown|未知|无法判断'),
   ...words(
     'bad-level',
-    'catastrophic|severe-ish|not high|non-high|no high risk|无高风险|不高|非高|safe|安全|normal|ok|3|n/a|constructor|__proto__|low, not high|low (could become high)',
+    'catastrophic|severe-ish|not high|non-high|no high risk|无高风险|不高|非高|safe|安全|normal|ok|3|n/a|' +
+      'constructor|__proto__|low, not high|low (could become high)',
   ),
   ['"high|medium"', levelWord('high|medium'), 'high'],
   ['"low|medium"', levelWord('low|medium'), 'medium'],

@@ -1,4 +1,4 @@
-import { type Case, high, HIGH, low, LOW, table, text, wrapper } from '../support/answers.ts';
+import { type Case, high, HIGH, LOW, table, text, wrapper } from '../support/answers.ts';
 
 table('an answer as asked for', [
   ['plain', HIGH, 'high'],
@@ -51,7 +51,7 @@ table('reasoning is no answer', [
   ],
   [
     'a final channel with a constraint',
-    `<|channel|>analysis<|message|>${draft}<|end|><|start|>assistant<|channel|>final <|constrain|>json<|message|>${LOW}`,
+    `<|channel|>analysis<|message|>${draft}<|end|><|start|>model<|channel|>final <|constrain|>json<|message|>${LOW}`,
     'low',
   ],
   ['channels without the final one', `<|channel|>analysis<|message|>${draft} ${LOW}`, 'reasoning-only'],
@@ -89,13 +89,13 @@ table('reasoning is no answer', [
 table('what was cut is not whole', [
   [
     'a wrapper cut in its second entry',
-    '{"results":[{"riskLevel":"none","confidence":0.9,"description":"ok"},{"riskLevel":"high","description":"a bus hits',
+    '{"results":[{"riskLevel":"none","confidence":0.9,"description":"ok"},{"riskLevel":"high","description":"a bus',
     'cut-off',
     true,
   ],
   [
     'the same without a word from the provider',
-    '{"results":[{"riskLevel":"none","confidence":0.9,"description":"ok"},{"riskLevel":"high","description":"a bus hits',
+    '{"results":[{"riskLevel":"none","confidence":0.9,"description":"ok"},{"riskLevel":"high","description":"a bus',
     'cut-off',
   ],
   ['cut before the second level', '{"results":[{"riskLevel":"low"},{"ri', 'cut-off'],
