@@ -19,7 +19,8 @@ export const levelOf = (aggregate, groupIndex) =>
   aggregate.riskAssessment.results.find((result) => result.groupIndex === groupIndex)?.riskLevel ?? 'unknown';
 
 /** The results that decide the level of a frame. @param {Aggregate} aggregate */
-const decisive = ({ riskAssessment: { maxRiskLevel, results } }) => results.filter((result) => result.riskLevel === maxRiskLevel);
+const decisive = ({ riskAssessment: { maxRiskLevel, results } }) =>
+  results.filter((result) => result.riskLevel === maxRiskLevel);
 
 /** The sentence shown beside the level. @param {Aggregate} aggregate */
 export function summary(aggregate) {
@@ -28,7 +29,9 @@ export function summary(aggregate) {
   const worst = decisive(aggregate);
   const disputed = worst.find((result) => result.disputed !== undefined)?.disputed;
   // What was measured comes first: it is why the frame has this level.
-  if (disputed !== undefined) return `${disputed.description} The model says ${disputed.model}: ${worst[0]?.description ?? ''}`;
+  if (disputed !== undefined) {
+    return `${disputed.description} The model says ${disputed.model}: ${worst[0]?.description ?? ''}`;
+  }
   const text = worst[0]?.description ?? '';
   if (text !== '') return text;
   const missing = missingGroups[0];
@@ -44,10 +47,12 @@ export function marks(aggregate) {
   const found = [];
   if (disputed?.disputed !== undefined) {
     const { measured, model, description } = disputed.disputed;
-    found.push({ name: 'disputed', title: `Group ${disputed.groupIndex}: measured ${measured}, the model says ${model}. ${description}` });
+    const title = `Group ${disputed.groupIndex}: measured ${measured}, the model says ${model}. ${description}`;
+    found.push({ name: 'disputed', title });
   }
   if (byRules?.degradedReason !== undefined) {
-    found.push({ name: 'by rules', title: `Group ${byRules.groupIndex}: rules judged, not the model: ${byRules.degradedReason.message}` });
+    const title = `Group ${byRules.groupIndex}: rules judged, not the model: ${byRules.degradedReason.message}`;
+    found.push({ name: 'by rules', title });
   }
   return found;
 }

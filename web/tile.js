@@ -163,7 +163,8 @@ export class CameraTile {
     this.#badge.dataset['level'] = level;
     setText(this.#badge, level);
     setText(this.#source, sourceName(aggregate));
-    this.#marks.replaceChildren(...marks(aggregate).map(({ name, title }) => el('span', { class: 'mark', title }, name)));
+    const found = marks(aggregate).map(({ name, title }) => el('span', { class: 'mark', title }, name));
+    this.#marks.replaceChildren(...found);
     const text = summary(aggregate);
     setText(this.#text, text);
     this.#text.title = text;

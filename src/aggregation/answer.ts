@@ -22,7 +22,8 @@ export interface GroupAnswer {
 export function answerOf(result: AssessmentResult): GroupAnswer {
   const { error, source, degraded, degradedReason, metadata } = result;
   // Each group of an aggregate says itself why the model did not judge it.
-  const results = degradedReason === undefined ? result.results : result.results.map((each) => ({ ...each, degradedReason }));
+  const results =
+    degradedReason === undefined ? result.results : result.results.map((each) => ({ ...each, degradedReason }));
   const { llmLatency, llmModel } = metadata;
   const by: Judges = { sources: error === undefined ? [source] : [], degraded: error === undefined && degraded === true, llmLatency, llmModel };
   return { results, missing: error === undefined ? null : reasonOf(error.code), by };

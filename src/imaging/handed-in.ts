@@ -35,7 +35,8 @@ const waiting: (() => void)[] = [];
 
 /**
  * Makes a JPEG for the model of a picture that somebody handed in: it must really be a JPEG, PNG or WebP that decodes
- * in full; it is turned upright, scaled down, widened where it is narrow, and loses its metadata. Throws {@link PictureError}.
+ * in full; it is turned upright, scaled down, widened where it is narrow, and loses its metadata. Throws
+ * {@link PictureError}.
  */
 export async function readHandedIn(bytes: Uint8Array): Promise<HandedIn> {
   if (bytes.byteLength > MAX_PICTURE_BYTES) throw new PictureError('PICTURE_REFUSED', `has ${bytes.byteLength} bytes, at most ${MAX_PICTURE_BYTES} are taken`);
@@ -63,7 +64,8 @@ async function convert(bytes: Uint8Array): Promise<HandedIn> {
   if (Math.min(width, height) < SHORTEST_SIDE) throw new PictureError('PICTURE_REFUSED', `has ${width} x ${height} pixels, at least ${SHORTEST_SIDE} each way are needed`);
   const times = Math.max(width, height) / Math.min(width, height);
   if (times > LONGEST_TO_SHORTEST) {
-    throw new PictureError('PICTURE_REFUSED', `has ${width} x ${height} pixels: it may be at most ${LONGEST_TO_SHORTEST} times as long as wide`);
+    const size = `${width} x ${height} pixels`;
+    throw new PictureError('PICTURE_REFUSED', `has ${size}: it may be at most ${LONGEST_TO_SHORTEST} times as long as wide`);
   }
   const { data, info } = await picture
     .rotate()
@@ -73,7 +75,10 @@ async function convert(bytes: Uint8Array): Promise<HandedIn> {
     .jpeg({ quality: 85 })
     .toBuffer({ resolveWithObject: true });
   if (!isNarrow(info.width, info.height)) return { jpeg: data, width: info.width, height: info.height };
-  const widened = await sharp(data).extend(widening(info.width, info.height)).jpeg({ quality: 85 }).toBuffer({ resolveWithObject: true });
+  const widened = await sharp(data)
+    .extend(widening(info.width, info.height))
+    .jpeg({ quality: 85 })
+    .toBuffer({ resolveWithObject: true });
   return { jpeg: widened.data, width: widened.info.width, height: widened.info.height };
 }
 

@@ -1,6 +1,6 @@
 /**
- * Providers refuse pictures with a side of ten px or less, and those more than 200 times as long as wide. With this side
- * and pictures of at most 1,280 px neither happens.
+ * Providers refuse pictures with a side of ten px or less, and those more than 200 times as long as wide. With this
+ * side and pictures of at most 1,280 px neither happens.
  */
 export const SHORTEST_SENT = 32;
 

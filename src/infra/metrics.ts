@@ -112,7 +112,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const llmTokens = counter('llm_tokens_total', 'Tokens of calls to the model, as the provider counts them', ['key', 'kind']);
   const llmCost = counter('llm_cost_total', 'Cost of calls to the model, by the prices of the key file', ['key']);
   const assessments = counter('assessments_total', 'Answered assessments, by who judged', ['outcome']);
-  const disputed = counter('assessments_disputed_total', 'Judgements of the model more than one step below what was measured');
+  const disputed = counter('assessments_disputed_total', 'Levels of the model more than one step below the measured one');
   const shed = counter('shed_total', 'Detections and groups left out on purpose, least dangerous first', ['camera_id', 'what', 'reason']);
   const endToEnd = histogram('end_to_end_latency_seconds', 'From a frame\'s arrival to the push of its aggregate', [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 2.5, 3, 5, 10, 35]);
   const redisPush = histogram('redis_push_seconds', 'From NATS having an aggregate to Redis having pushed it', [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 1, 10]);

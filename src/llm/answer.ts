@@ -43,7 +43,8 @@ export function toGroupAssessment(answer: Answer, task: AssessmentTask): GroupAs
  * single texts, ids as text. The rest is left out.
  */
 export function answerOf(riskLevel: Answer['riskLevel'], fields: ReadonlyMap<string, unknown>): Answer {
-  const first = (...names: readonly string[]): unknown => names.map((name) => fields.get(name)).find((value) => value !== undefined && value !== null);
+  const first = (...names: readonly string[]): unknown =>
+    names.map((name) => fields.get(name)).find((value) => value !== undefined && value !== null);
   const triggerObjectIds = idsOf(first('triggerobjectids', 'objectids', 'ids'));
   return {
     riskLevel,
@@ -81,12 +82,16 @@ const textOf = (value: unknown, length: number): string =>
 
 function typesOf(value: unknown): string[] {
   const list: readonly unknown[] = Array.isArray(value) ? value.slice(0, 50) : [value];
-  return list.map((entry) => textOf(entry, MAX_TYPE_LENGTH)).filter((text) => text !== '').slice(0, MAX_TYPES);
+  return list
+    .map((entry) => textOf(entry, MAX_TYPE_LENGTH))
+    .filter((text) => text !== '')
+    .slice(0, MAX_TYPES);
 }
 
 /** A count or an id: a number, or a text with one such as "#12". */
 function countOf(value: unknown): number | undefined {
-  const number = typeof value === 'string' ? Number(/^[#a-z:\s]{0,12}(\d{1,15})\b/i.exec(value)?.[1] ?? Number.NaN) : value;
+  const number =
+    typeof value === 'string' ? Number(/^[#a-z:\s]{0,12}(\d{1,15})\b/i.exec(value)?.[1] ?? Number.NaN) : value;
   return typeof number === 'number' && Number.isSafeInteger(number) && number >= 0 ? number : undefined;
 }
 

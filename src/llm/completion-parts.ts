@@ -16,18 +16,30 @@ export interface Message {
 
 /** One is expected; of a message with more none is read. */
 const MOST_CALLS = 64;
-const REASONING = ['reasoning_content', 'reasoning', 'reasoning_details', 'reasoning_text', 'thinking', 'thinking_blocks'] as const;
+const REASONING = [
+  'reasoning_content',
+  'reasoning',
+  'reasoning_details',
+  'reasoning_text',
+  'thinking',
+  'thinking_blocks',
+] as const;
 
 /** The message of a choice; null when it has none. Of old completions, `text` is the content. */
 export function messageOf(choice: Fields): Message | null {
   const message = [choice['message'], choice['delta']].find(isFields);
   if (message === undefined) {
     const { text } = choice;
-    return typeof text === 'string' ? { content: text, refusal: null, parsed: null, arguments: [], reasoned: false } : null;
+    return typeof text === 'string'
+      ? { content: text, refusal: null, parsed: null, arguments: [], reasoned: false }
+      : null;
   }
   const calls: readonly unknown[] = Array.isArray(message['tool_calls']) ? message['tool_calls'] : [];
   if (calls.length > MOST_CALLS) return null;
-  const functions = [...calls.map((call) => (isFields(call) ? (call['function'] ?? call) : null)), message['function_call']];
+  const functions = [
+    ...calls.map((call) => (isFields(call) ? (call['function'] ?? call) : null)),
+    message['function_call'],
+  ];
   return {
     content: message['content'],
     refusal: message['refusal'],
@@ -42,7 +54,9 @@ export const saidIn = ({ content, parsed, arguments: given }: Message): readonly
   [...contentOf(content), parsed, ...given].filter(isGiven);
 
 const isGiven = (value: unknown): boolean =>
-  typeof value === 'string' ? value.trim() !== '' : typeof value === 'object' && value !== null && Object.keys(value).length > 0;
+  typeof value === 'string'
+    ? value.trim() !== ''
+    : typeof value === 'object' && value !== null && Object.keys(value).length > 0;
 
 /** The text of a content, its parts put together, and parts that hold no text: such an object may be the answer. */
 function contentOf(content: unknown): readonly unknown[] {
@@ -55,7 +69,9 @@ const partsOf = (content: unknown): readonly unknown[] => (Array.isArray(content
 
 /** Parts of reasoning, by their type (`thinking`, `redacted_thinking`, `reasoning`) or mark (`thought: true`). */
 const isReasoning = (part: unknown): boolean =>
-  isFields(part) && (part['thought'] === true || (typeof part['type'] === 'string' && /think|reason|thought/i.test(part['type'].slice(0, 40))));
+  isFields(part) &&
+  (part['thought'] === true ||
+    (typeof part['type'] === 'string' && /think|reason|thought/i.test(part['type'].slice(0, 40))));
 
 function textOf(part: Fields): string | null {
   for (const value of [part['text'], part['content'], part['output_text']]) {

@@ -26,10 +26,39 @@ interface Unread {
 }
 type Read = { readonly ok: true; readonly answer: Answer; readonly finish: string | null } | Unread;
 
-const CUT = new Set(['length', 'max_tokens', 'max_output_tokens', 'max_new_tokens', 'token_limit', 'model_length', 'incomplete']);
+const CUT = new Set([
+  'length',
+  'max_tokens',
+  'max_output_tokens',
+  'max_new_tokens',
+  'token_limit',
+  'model_length',
+  'incomplete',
+]);
 /** The provider gave up in the middle. */
-const BROKEN_OFF = new Set(['error', 'network_error', 'abort', 'aborted', 'cancelled', 'canceled', 'timeout', 'insufficient_system_resource']);
-const FILTERED = new Set(['content_filter', 'content_filtered', 'safety', 'sensitive', 'blocklist', 'prohibited_content', 'recitation', 'spii', 'image_safety', 'guardrail_intervened', 'refusal']);
+const BROKEN_OFF = new Set([
+  'error',
+  'network_error',
+  'abort',
+  'aborted',
+  'cancelled',
+  'canceled',
+  'timeout',
+  'insufficient_system_resource',
+]);
+const FILTERED = new Set([
+  'content_filter',
+  'content_filtered',
+  'safety',
+  'sensitive',
+  'blocklist',
+  'prohibited_content',
+  'recitation',
+  'spii',
+  'image_safety',
+  'guardrail_intervened',
+  'refusal',
+]);
 
 /**
  * Reads the body of a 200: its answer, or why there is none. `completion` is whatever the body's JSON held. Where it
@@ -62,7 +91,8 @@ function errorIn(completion: unknown): unknown {
   }
   if (choice !== undefined) return null;
   const { code, message, object } = body;
-  const named = object === 'error' || (code !== undefined && code !== null && code !== 0 && code !== 200 && code !== '200');
+  const named =
+    object === 'error' || (code !== undefined && code !== null && code !== 0 && code !== 200 && code !== '200');
   return named && typeof message === 'string' ? body : null;
 }
 
@@ -76,7 +106,11 @@ function unwrapped(completion: unknown): Fields {
     if (!isFields(body)) return {};
     if (hasAnswer(body)) return body;
     const outer: Fields = body;
-    const inner = WRAPPERS.map((name) => outer[name]).find((value) => (isFields(value) && hasAnswer(value)) || (isFields(value) && depth < 2 && WRAPPERS.some((name) => isFields(value[name]))));
+    const inner = WRAPPERS.map((name) => outer[name]).find(
+      (value) =>
+        (isFields(value) && hasAnswer(value)) ||
+        (isFields(value) && depth < 2 && WRAPPERS.some((name) => isFields(value[name]))),
+    );
     if (inner === undefined) return body;
     body = { usage: outer['usage'], ...(inner as Fields) };
   }
@@ -114,7 +148,8 @@ function readChoice(choice: Fields): Read {
   if (typeof message.refusal === 'string' && message.refusal.trim() !== '') return DECLINED;
   if (filtered) return unread('content-filter', 'the content filter withheld the answer');
   const onlyReasoned = read === undefined ? message.reasoned || CUT.has(end) : read.reason === 'reasoning-only';
-  if (onlyReasoned) return CUT.has(end) ? OUT_OF_TOKENS : unread('reasoning-only', 'the model reasoned and gave no answer');
+  if (onlyReasoned)
+    return CUT.has(end) ? OUT_OF_TOKENS : unread('reasoning-only', 'the model reasoned and gave no answer');
   return read ?? unread('empty', 'the answer is empty');
 }
 

@@ -1,7 +1,7 @@
 import { readValue, startsValue, type Json, type JsonObject } from './tolerant-json.ts';
 
-/** Characters read for each one of the text: bounds the work on a text full of brackets. */
-const WORK = 4;
+/** Characters read beyond those of the text itself: bounds the work on a text full of brackets. */
+const FALSE_STARTS = 40_000;
 
 export interface FoundValue {
   readonly from: number;
@@ -27,7 +27,7 @@ export interface ValuesInText {
 export function valuesIn(text: string): ValuesInText {
   const found: FoundValue[] = [];
   let open: ValuesInText['open'] = null;
-  let left = WORK * text.length;
+  let left = text.length + FALSE_STARTS;
   for (let at = nextStart(text, 0); at >= 0;) {
     if (left <= 0) return { found, open, gaveUp: true };
     const read = readValue(text, at);

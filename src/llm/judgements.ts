@@ -25,27 +25,45 @@ const MOST_ENTRIES = 5_000;
 /** JSON within a string of JSON, and so on. */
 const MOST_UNPACKED = 3;
 
-const LEVEL_NAME =
-  /(?:risk|danger|hazard|threat)s?(?:level|rating|grade|category|class|severity|assessment|degree)$|^(?:level|risk|severity|danger|rating)$/;
+const LEVEL_NAME = new RegExp(
+  '(?:risk|danger|hazard|threat)s?(?:level|rating|grade|category|class|severity|assessment|degree)$' +
+    '|^(?:level|risk|severity|danger|rating)$',
+);
 const CHINESE_LEVEL_NAME = /(?:风险|危险|危害)(?:等级|级别|程度|水平|评级|评估)$|^(?:等级|级别|风险|危险程度)$/;
 /** A value under one of these that is no level is some other thing, such as "risk": "rear-end collision". */
 const LOOSE_NAME = /^(?:level|risk|severity|danger|rating|等级|级别|风险)$|(?:assessment|评估)$/;
-const FLAGS = new Set(['hasdangerousdriving', 'isdangerous', 'hasdanger', '是否危险', '存在危险驾驶', '是否存在危险驾驶']);
+const FLAGS = new Set([
+  'hasdangerousdriving',
+  'isdangerous',
+  'hasdanger',
+  '是否危险',
+  '存在危险驾驶',
+  '是否存在危险驾驶',
+]);
 
 /** What stands here is no answer: what the model thought, and what it repeats of the question. */
-const NO_ANSWER =
-  /^(?:reasoning|reasoningcontent|reasoningdetails|reason|thinking|thought|thoughts|chainofthought|cot|scratchpad|draft|drafts|rationale|思考|思考过程|推理|推理过程|草稿|examples?|default|enum|schema|jsonschema|responseformat|format|template|示例)$/;
-/** Texts and figures of a judgement: whatever they hold, it is no judgement. Text seen in the picture is quoted here. */
+const NO_ANSWER = new Set(
+  [
+    'reasoning reasoningcontent reasoningdetails reason thinking thought thoughts chainofthought cot scratchpad',
+    'draft drafts rationale 思考 思考过程 推理 推理过程 草稿',
+    'example examples default enum schema jsonschema responseformat format template 示例',
+  ]
+    .join(' ')
+    .split(' '),
+);
+/** Texts and figures of a judgement. Whatever they hold is no judgement: text seen in the picture is quoted here. */
 const LEAVES = new Set(
-  'description desc explanation risktypes confidence dangerobjectcount triggerobjectids 描述 说明 风险类型 置信度'.split(' '),
+  'description desc explanation risktypes confidence dangerobjectcount triggerobjectids 描述 说明 风险类型 置信度'.split(
+    ' ',
+  ),
 );
 
 /** A name of a field without case, punctuation and script's variants: `risk_level` and `RiskLevel` are one. */
 export const plainName = (name: string): string => plainForm(name.slice(0, 80)).replace(/[^\p{L}\p{N}]/gu, '');
 
 /**
- * Finds the judgements in values: plain or in wrappers of any names, in lists, in JSON packed in strings. `unpack` reads
- * the values of such a string. Looks at a bounded part of each value and says so. Linear.
+ * Finds the judgements in values: plain or in wrappers of any names, in lists, in JSON packed in strings. `unpack`
+ * reads the values of such a string. Looks at a bounded part of each value and says so. Linear.
  */
 export function judgementsIn(values: readonly unknown[], unpack: (text: string) => readonly unknown[]): Judgements {
   const walk = new Walk(unpack);
@@ -95,7 +113,7 @@ class Walk implements Judgements {
     for (const [key, value] of entries) {
       const name = plainName(key);
       if (!fields.has(name)) fields.set(name, value);
-      if (NO_ANSWER.test(name) || LEAVES.has(name)) continue;
+      if (NO_ANSWER.has(name) || LEAVES.has(name)) continue;
       const stated = LEVEL_NAME.test(name) || CHINESE_LEVEL_NAME.test(name) ? levelIn(value) : null;
       if (FLAGS.has(name)) this.flagged ||= isYes(value);
       else if (stated === 'template') continue;
@@ -140,5 +158,7 @@ const entriesOf = (value: object): readonly (readonly [string, unknown])[] =>
   value instanceof JsonObject ? value.entries : Object.entries(value);
 
 const isEmptyList = (value: unknown): boolean => Array.isArray(value) && value.length === 0;
-const isYes = (value: unknown): boolean => value === true || (typeof value === 'string' && /^\s{0,9}(?:true|yes|是|有)\s{0,9}$/i.test(value));
-const isNo = (value: unknown): boolean => value === false || (typeof value === 'string' && /^\s{0,9}(?:false|no|否)\s{0,9}$/i.test(value));
+const isYes = (value: unknown): boolean =>
+  value === true || (typeof value === 'string' && /^\s{0,9}(?:true|yes|是|有)\s{0,9}$/i.test(value));
+const isNo = (value: unknown): boolean =>
+  value === false || (typeof value === 'string' && /^\s{0,9}(?:false|no|否)\s{0,9}$/i.test(value));

@@ -2,8 +2,11 @@ import { plainName } from './judgements.ts';
 import { statedLevel, type StatedLevel } from './level-words.ts';
 import type { Range } from './reasoning.ts';
 
-const LABEL =
-  /(?:risk|danger|hazard|threat)[ _-]?(?:level|rating|grade)|level of (?:risk|danger)|[风風][险險](?:等[级級]|[级級][别別]|程度|水平)|危[险險](?:等[级級]|程度)/giu;
+const LABEL = new RegExp(
+  '(?:risk|danger|hazard|threat)[ _-]?(?:level|rating|grade)|level of (?:risk|danger)' +
+    '|[风風][险險](?:等[级級]|[级級][别別]|程度|水平)|危[险險](?:等[级級]|程度)',
+  'giu',
+);
 /** From the label to its level: closing quotes, marks of markdown, then what separates them. */
 const SEPARATOR = /[\\"'“”`*_\])\s]{0,8}(?:[:：=|>]|\bis\b|[为為是])[\\"'“”‘’`*_\s]{0,8}/uy;
 const LEVEL = /[^\n\r"'“”‘’`<\\{}[\]*]{0,80}/uy;
@@ -41,7 +44,8 @@ export function labelledFields(text: string): ReadonlyMap<string, string> {
   for (const line of text.slice(0, 20_000).split('\n', MOST_LINES)) {
     const match = LINE.exec(line.trim());
     const name = plainName(match?.[1] ?? '');
-    if (match !== null && name !== '' && !fields.has(name)) fields.set(name, (match[2] ?? '').replace(/["*_`|]+$/u, '').trim());
+    if (match !== null && name !== '' && !fields.has(name))
+      fields.set(name, (match[2] ?? '').replace(/["*_`|]+$/u, '').trim());
   }
   return fields;
 }

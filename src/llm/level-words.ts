@@ -31,13 +31,30 @@ const FILLERS = new Set([
   ...'level levels degree severity rating grade very extremely quite rather fairly relatively'.split(' '),
   ...'the a is overall of probably likely clearly definitely'.split(' '),
 ]);
-const CHINESE_FILLERS = ['风险', '危险', '等级', '级别', '程度', '水平', '级', '度', '非常', '的', '为', '是', '属于', '险'];
+const CHINESE_FILLERS = [
+  '风险',
+  '危险',
+  '等级',
+  '级别',
+  '程度',
+  '水平',
+  '级',
+  '度',
+  '非常',
+  '的',
+  '为',
+  '是',
+  '属于',
+  '险',
+];
 /** A word that is no level after one of these tells which level it is not. */
 const NEGATIONS = new Set(['not', 'no', 'non', 'never', 'without', 'isnt', 'neither', 'nor', 'zero']);
 const JOINTS = new Set(['to', 'or', 'and', 'through', 'between']);
 const CHINESE_JOINTS = ['至', '到', '或', '和', '与'];
 
-const byWord = new Map(Object.entries(WORDS).flatMap(([level, words]) => words.map((word) => [word, level as RiskLevel])));
+const byWord = new Map(
+  Object.entries(WORDS).flatMap(([level, words]) => words.map((word) => [word, level as RiskLevel])),
+);
 interface ChineseWord {
   readonly word: string;
   readonly level: RiskLevel | 'filler' | 'joint';
@@ -49,10 +66,27 @@ const chineseWords: readonly ChineseWord[] = [
 ].toSorted((a, b) => b.word.length - a.word.length);
 
 const TRADITIONAL: Readonly<Record<string, string>> = {
-  無: '无', 險: '险', 風: '风', 級: '级', 別: '别', 嚴: '严', 較: '较', 極: '极', 輕: '轻', 緊: '紧', 確: '确', 判: '判', 斷: '断', 為: '为', 屬: '属', 於: '于', 總: '总', 體: '体',
+  無: '无',
+  險: '险',
+  風: '风',
+  級: '级',
+  別: '别',
+  嚴: '严',
+  較: '较',
+  極: '极',
+  輕: '轻',
+  緊: '紧',
+  確: '确',
+  判: '判',
+  斷: '断',
+  為: '为',
+  屬: '属',
+  於: '于',
+  總: '总',
+  體: '体',
 };
 
-/** One form of a text for looking words up: compatibility forms, lower case, simplified characters, no zero-width ones. */
+/** One form of a text for looking words up: compatibility forms, lower case, simplified and no zero-width characters. */
 export const plainForm = (text: string): string =>
   text
     .normalize('NFKC')

@@ -37,7 +37,9 @@ export function readAnswer(said: unknown, cut = false): ReadAnswer {
   if (reasons) return readText(end, cut);
   const begin = said.slice(0, 1_000);
   const before = answerPart(begin, () => []);
-  return before !== null && begin.slice(before.from, before.to).trim() === '' ? REASONED_ONLY : unread('no-json', `the answer has ${said.length} characters`);
+  return before !== null && begin.slice(before.from, before.to).trim() === ''
+    ? REASONED_ONLY
+    : unread('no-json', `the answer has ${said.length} characters`);
 }
 
 function readText(text: string, cut: boolean): ReadAnswer {
@@ -51,10 +53,13 @@ function readText(text: string, cut: boolean): ReadAnswer {
   const { open, found, from } = values;
   const settled = !cut && open !== null && isWhole(open.settled) ? open.settled : null;
   const judged = judgementsIn([...found.map(({ value }) => value), settled], unpack);
-  const sure = found.filter(({ doubtful }) => !doubtful).map((each) => ({ from: each.from - from, to: each.to - from }));
+  const sure = found
+    .filter(({ doubtful }) => !doubtful)
+    .map((each) => ({ from: each.from - from, to: each.to - from }));
   const labelled = settled === null ? labelledLevels(part.slice(from), sure) : [];
   const behind = part.slice(Math.max(0, ...found.map(({ to }) => to)));
-  const endsWhole = judged.found.length > 0 && !/[^\s`}\]]/.test(behind) && (range === null || range.to === text.length);
+  const endsWhole =
+    judged.found.length > 0 && !/[^\s`}\]]/.test(behind) && (range === null || range.to === text.length);
   return verdict(labelled, judged, {
     part: part.slice(from),
     cut: cut && !endsWhole,
@@ -68,17 +73,30 @@ interface Circumstances {
   readonly incomplete: boolean;
 }
 
-function verdict(labelled: readonly StatedLevel[], judged: Judgements, { part, cut, incomplete }: Circumstances): ReadAnswer {
+function verdict(
+  labelled: readonly StatedLevel[],
+  judged: Judgements,
+  { part, cut, incomplete }: Circumstances,
+): ReadAnswer {
   const inJson = judged.found.map(({ level }) => level);
   if (inJson.includes('high')) return { ok: true, answer: build('high', judged.found, part) };
   if (cut) return unread('cut-off', 'the answer was cut off');
-  if (incomplete || judged.partial) return unread('cut-off', 'the answer does not end, or is too large to be read whole');
-  const levels = [...inJson, ...labelled.flatMap((level) => (level === 'unclear' || level === 'template' ? [] : [level]))];
+  if (incomplete || judged.partial)
+    return unread('cut-off', 'the answer does not end, or is too large to be read whole');
+  const levels = [
+    ...inJson,
+    ...labelled.flatMap((level) => (level === 'unclear' || level === 'template' ? [] : [level])),
+  ];
   const level = worstRisk(levels);
   const unclear = judged.unclear || (levels.length === 0 && labelled.includes('unclear'));
-  if (unclear && level !== 'medium' && level !== 'high') return unread('bad-level', 'the answer names no level that is known');
-  if (levels.length === 0) return isRefusal(part) ? unread('refusal', 'the model declined to answer') : unread('no-json', 'the answer holds no JSON of the shape asked for');
-  if (judged.flagged && (level === 'none' || level === 'low')) return unread('bad-level', 'the answer contradicts itself');
+  if (unclear && level !== 'medium' && level !== 'high')
+    return unread('bad-level', 'the answer names no level that is known');
+  if (levels.length === 0)
+    return isRefusal(part)
+      ? unread('refusal', 'the model declined to answer')
+      : unread('no-json', 'the answer holds no JSON of the shape asked for');
+  if (judged.flagged && (level === 'none' || level === 'low'))
+    return unread('bad-level', 'the answer contradicts itself');
   return { ok: true, answer: build(level, judged.found, part) };
 }
 
@@ -130,10 +148,20 @@ function markedIn(part: string, values: ValuesInText): ValuesInText & { readonly
 /** All that is asked for is there: nothing but the closing bracket can be missing. */
 const isWhole = (settled: JsonObject | null): boolean => {
   const names = new Set(settled?.entries.map(([key]) => plainName(key)));
-  return ['risklevel', 'confidence', 'risktypes', 'description', 'dangerobjectcount', 'triggerobjectids'].every((name) => names.has(name));
+  return ['risklevel', 'confidence', 'risktypes', 'description', 'dangerobjectcount', 'triggerobjectids'].every(
+    (name) => names.has(name),
+  );
 };
 
-const REFUSES =
-  /^[\s"'*]{0,9}(?:(?:i['’]?m|i am) (?:very |really |so )?sorry|sorry\b|i apologi[sz]e|i (?:can(?:no|['’])t|am unable|['’]m unable|won['’]t)|unfortunately,? i\b|as an ai\b|(?:非常|很)?(?:抱歉|对不起)|我(?:无法|不能)|作为.{0,4}(?:AI|人工智能))/i;
+const REFUSES = new RegExp(
+  '^[\\s"\'*]{0,9}(?:' +
+    [
+      "(?:i['’]?m|i am) (?:very |really |so )?sorry|sorry\\b|i apologi[sz]e",
+      "i (?:can(?:no|['’])t|am unable|['’]m unable|won['’]t)|unfortunately,? i\\b|as an ai\\b",
+      '(?:非常|很)?(?:抱歉|对不起)|我(?:无法|不能)|作为.{0,4}(?:AI|人工智能)',
+    ].join('|') +
+    ')',
+  'i',
+);
 /** No judgement, and the words with which models decline. */
 const isRefusal = (part: string): boolean => REFUSES.test(part.slice(0, 200));

@@ -4,11 +4,12 @@ export interface Range {
   readonly to: number;
 }
 
-const NAMES =
-  'think|thinking|thought|thoughts|reasoning|reason|reflection|scratchpad|analysis|draft|inner_monologue';
-/** `<think>`, `</Thinking>`, `[THINK]`, `◁/think▷`, `<seed:think>`, `<|START_THINKING|>`, `&lt;think&gt;`, `<think lang="en">`. */
+const NAMES = 'think|thinking|thought|thoughts|reasoning|reason|reflection|scratchpad|analysis|draft|inner_monologue';
+/** `<think>`, `</Thinking>`, `[THINK]`, `◁/think▷`, `<seed:think>`, `<|START_THINKING|>`, `&lt;think&gt;`. */
 const TAG = new RegExp(
-  `(?:<\\|?|&lt;|◁)(/?)\\s?(begin_of_|end_of_|start_|end_)?(?:[a-z]{1,12}:)?(?:${NAMES})(?: [^<>\\n]{0,80})?(?:\\|?>|&gt;|▷)|\\[(/?)(?:think|thinking|reasoning)\\]`,
+  '(?:<\\|?|&lt;|◁)(/?)\\s?(begin_of_|end_of_|start_|end_)?(?:[a-z]{1,12}:)?' +
+    `(?:${NAMES})(?: [^<>\\n]{0,80})?(?:\\|?>|&gt;|▷)` +
+    '|\\[(/?)(?:think|thinking|reasoning)\\]',
   'gi',
 );
 /** `<|channel|>analysis<|message|>`: only the channel `final` is the answer. */
@@ -47,8 +48,8 @@ function marksIn(text: string): Mark[] {
 }
 
 /**
- * The part of a text that is the answer: behind the last end of reasoning, and before reasoning that does not end. Marks
- * within `quoted` ranges are text that the answer quotes. Null where the text has no reasoning.
+ * The part of a text that is the answer: behind the last end of reasoning, and before reasoning that does not end.
+ * Marks within `quoted` ranges are text that the answer quotes. Null where the text has no reasoning.
  */
 export function answerPart(text: string, quoted: () => readonly Range[]): Range | null {
   const all = marksIn(text);
@@ -69,7 +70,11 @@ function outside(marks: readonly Mark[], ranges: readonly Range[]): Mark[] {
   });
 }
 
-const FINAL = /\bfinal[ _-]?(?:answer|output|result|verdict|judge?ment|assessment|response|json)\b|最终(?:答案|结果|输出|判断|评估|结论|回答)/gi;
+const FINAL = new RegExp(
+  '\\bfinal[ _-]?(?:answer|output|result|verdict|judge?ment|assessment|response|json)\\b' +
+    '|最终(?:答案|结果|输出|判断|评估|结论|回答)',
+  'gi',
+);
 const ANSWER = /^[ \t#>*_-]{0,8}(?:answer|答案|回答)[ \t*_]{0,4}(?:[:：]|$)|<answer>/gim;
 
 /** Where a text itself says that its answer begins: positions behind such words, the plainest first. */

@@ -16,7 +16,13 @@ export type Json = null | boolean | number | string | readonly Json[] | JsonObje
  * - `broken`: no value by any reading known here, or nested too deep.
  */
 export type ReadValue =
-  | { readonly kind: 'value'; readonly value: Json; readonly end: number; readonly doubtful: boolean; readonly looked: number }
+  | {
+      readonly kind: 'value';
+      readonly value: Json;
+      readonly end: number;
+      readonly doubtful: boolean;
+      readonly looked: number;
+    }
   | { readonly kind: 'open'; readonly settled: JsonObject | null; readonly looked: number }
   | { readonly kind: 'broken'; readonly looked: number };
 
@@ -62,7 +68,9 @@ const CLOSERS: Readonly<Record<string, string>> = {
   '『': '』',
 };
 /** Runs of a string without a quote that may end it and without a backslash, by what begins it. */
-const PLAIN = new Map(Object.entries(CLOSERS).map(([opener, closers]) => [opener, new RegExp(`[^${closers}\\\\]*`, 'y')]));
+const PLAIN = new Map(
+  Object.entries(CLOSERS).map(([opener, closers]) => [opener, new RegExp(`[^${closers}\\\\]*`, 'y')]),
+);
 const ESCAPED_PLAIN = /[^\\]*/y;
 // A line break that was escaped once too often is one, too.
 const SPACE = /(?:[\s\uFEFF\u200B-\u200F\u2060]|\\[nrt])*/y;
@@ -193,7 +201,8 @@ class Reader {
         this.doubtful = true;
         continue;
       }
-      if (escaped && text[i + 1] === '"' && this.#ends(i + 2, place)) return this.#stringTo(i + 2, pieces + text.slice(from, i));
+      if (escaped && text[i + 1] === '"' && this.#ends(i + 2, place))
+        return this.#stringTo(i + 2, pieces + text.slice(from, i));
       const [meant, length] = escapeAt(text, i);
       pieces += text.slice(from, i) + meant;
       i += length - 1;
@@ -208,7 +217,7 @@ class Reader {
     return value;
   }
 
-  /** Whether a string may end before `i`: what follows is what must follow there, else the quote belongs to the string. */
+  /** Whether a string may end before `i`: what must follow follows, else the quote belongs to the string. */
   #ends(i: number, place: Place): boolean {
     const text = this.#text;
     const next = skipSpace(text, i);
@@ -270,6 +279,7 @@ class Reader {
     const text = this.#text;
     for (;;) {
       this.at = skipSpace(text, this.at);
+      if (text[this.at] !== '/' && text[this.at] !== '#') return;
       const two = text.slice(this.at, this.at + 2);
       let end: number;
       if (two === '//' || two[0] === '#') end = text.indexOf('\n', this.at);
@@ -281,6 +291,9 @@ class Reader {
 }
 
 function skipSpace(text: string, at: number): number {
+  const code = text.charCodeAt(at);
+  // Nearly always there is none.
+  if (code > 0x20 && code < 0x7f && code !== 0x5c) return at;
   SPACE.lastIndex = at;
   SPACE.exec(text);
   return SPACE.lastIndex;

@@ -13,7 +13,18 @@ export type AssessmentSource = z.infer<typeof AssessmentSource>;
 
 /** Why a level is `unknown`, in a stable code. */
 export const AssessmentFailure = z.object({
-  code: z.enum(['expired', 'no-image', 'no-lease', 'timeout', 'rate-limited', 'rejected', 'provider-error', 'unreadable-answer', 'content-refused', 'shed']),
+  code: z.enum([
+    'expired',
+    'no-image',
+    'no-lease',
+    'timeout',
+    'rate-limited',
+    'rejected',
+    'provider-error',
+    'unreadable-answer',
+    'content-refused',
+    'shed',
+  ]),
   message: z.string().max(MOST.text),
 });
 export type AssessmentFailure = z.infer<typeof AssessmentFailure>;

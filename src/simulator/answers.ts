@@ -17,7 +17,12 @@ const LOW: SimulatedAnswer = {
   dangerObjectCount: 0,
   triggerObjectIds: [],
 };
-const HIGH: SimulatedAnswer = { ...LOW, riskLevel: 'high', riskTypes: ['wrong way'], description: 'A car drives the wrong way.' };
+const HIGH: SimulatedAnswer = {
+  ...LOW,
+  riskLevel: 'high',
+  riskTypes: ['wrong way'],
+  description: 'A car drives the wrong way.',
+};
 const low = JSON.stringify(LOW);
 const high = JSON.stringify(HIGH);
 const withLevel = (riskLevel: string): string => JSON.stringify({ ...HIGH, riskLevel });
@@ -34,22 +39,43 @@ const CASES = {
   'think-eats-tokens': { content: `<think>${'Let me look again. '.repeat(120)}`, finish: 'length' },
   'reasoning-field': { content: '', finish: 'length', message: { reasoning_content: `It may be ${high}` } },
   'reasoning-beside': { content: low, message: { reasoning_content: `It may be ${high}` } },
-  channels: { content: `<|channel|>analysis<|message|>${DRAFT}<|end|><|start|>assistant<|channel|>final<|message|>${low}` },
-  'cut-wrapper': { content: '{"results":[{"riskLevel":"none","confidence":0.9,"description":"ok"},{"riskLevel":"high","description":"a bus hits', finish: 'length' },
+  channels: {
+    content: `<|channel|>analysis<|message|>${DRAFT}<|end|><|start|>assistant<|channel|>final<|message|>${low}`,
+  },
+  'cut-wrapper': {
+    content:
+      '{"results":[{"riskLevel":"none","confidence":0.9,"description":"ok"},' +
+      '{"riskLevel":"high","description":"a bus hits',
+    finish: 'length',
+  },
   'cut-silently': { content: high.slice(0, -30) },
   'trailing-comma': { content: `${high.slice(0, -1)},}` },
   'full-width': { content: '{"riskLevel"：“high”，"confidence"：0.9}' },
   'single-quotes': { content: high.replaceAll('"', "'") },
-  'double-closed': { content: '{"riskLevel":"high","confidence":0.9,"riskTypes":["wrong way"]}},"description":"A car drives the wrong way."}"' },
+  'double-closed': {
+    content:
+      '{"riskLevel":"high","confidence":0.9,"riskTypes":["wrong way"]}},"description":"A car drives the wrong way."}"',
+  },
   markdown: { content: '**Risk level:** High\n**Description:** A car drives the wrong way.' },
   'chinese-level': { content: withLevel('中等风险') },
   'strange-level': { content: withLevel('catastrophic') },
   denied: { content: withLevel('not high') },
   'one-key-around': { content: `{"group_assessment":${high}}` },
   'json-in-string': { content: JSON.stringify(high) },
-  'schema-first': { content: `{"type":"object","properties":{"riskLevel":{"enum":["none","low","medium","high","unknown"]}}}\n${high}` },
-  parts: { content: [{ type: 'thinking', thinking: 'hm' }, { type: 'text', text: high }] },
-  'tool-call': { content: null, finish: 'tool_calls', message: { tool_calls: [{ id: 't', type: 'function', function: { name: 'assess', arguments: high } }] } },
+  'schema-first': {
+    content: `{"type":"object","properties":{"riskLevel":{"enum":["none","low","medium","high","unknown"]}}}\n${high}`,
+  },
+  parts: {
+    content: [
+      { type: 'thinking', thinking: 'hm' },
+      { type: 'text', text: high },
+    ],
+  },
+  'tool-call': {
+    content: null,
+    finish: 'tool_calls',
+    message: { tool_calls: [{ id: 't', type: 'function', function: { name: 'assess', arguments: high } }] },
+  },
   declined: { content: null, message: { refusal: "I can't help" } },
   'declined-in-words': { content: "I'm sorry, but I can't assist with that request." },
   'content-filter': { content: null, finish: 'content_filter' },
@@ -68,7 +94,11 @@ export function saidBody(answer: AnswerCase, model: string): object {
     created: Math.floor(Date.now() / 1_000),
     model,
     choices: [
-      { index: 0, finish_reason: said.finish ?? 'stop', message: { role: 'assistant', content: said.content, ...said.message } },
+      {
+        index: 0,
+        finish_reason: said.finish ?? 'stop',
+        message: { role: 'assistant', content: said.content, ...said.message },
+      },
     ],
     usage: { prompt_tokens: 900, completion_tokens: 80, total_tokens: 980 },
   };

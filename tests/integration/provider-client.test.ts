@@ -63,15 +63,14 @@ describe('a call to the model', () => {
     });
   }
 
-  it('keeps an unknown level word unknown', async () => {
+  it('takes no level from a word that is none', async () => {
     sim.setBehaviour({ kind: 'odd-level' });
-    const reply = await call();
-    assert.ok(reply.ok);
-    assert.equal(reply.answer.riskLevel, 'unknown');
+    const unread = failure(await call());
+    assert.deepEqual([unread.kind, 'reason' in unread ? unread.reason : null], ['unreadable', 'bad-level']);
   });
 
   for (const [behaviour, kind, message] of [
-    [{ kind: 'malformed' }, 'unreadable', /no JSON of the shape/],
+    [{ kind: 'malformed' }, 'unreadable', /does not end/],
     [{ kind: 'empty' }, 'unreadable', /empty/],
     [{ kind: 'refusal' }, 'content-refused', /declined/],
     [{ kind: 'broken-json' }, 'unreadable', /not JSON/],

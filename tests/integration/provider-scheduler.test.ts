@@ -131,7 +131,7 @@ describe('scheduler, key pool and provider together', () => {
     const unknown = bus.published.filter(({ body }) => body.results[0]?.riskLevel === 'unknown');
     assert.ok((await stats()).retries > 0);
     assert.ok(unknown.length < 20, `${unknown.length} unknown`);
-    for (const { body } of unknown) assert.ok(body.error !== undefined && body.metadata.retryCount === 2 && body.metadata.calls?.some(({ outcome }) => outcome === 'unreadable'), JSON.stringify(body));
+    for (const { body } of unknown) assert.ok(body.error !== undefined && body.metadata.retryCount >= 1 && body.metadata.calls?.some(({ outcome }) => outcome === 'unreadable'), JSON.stringify(body));
     for (const { body } of bus.published) assert.equal(body.degraded === true, body.metadata.calls?.every(({ outcome }) => ['timeout', 'server-error', 'network'].includes(outcome)), JSON.stringify(body));
     for (const { body } of bus.published) assert.ok(body.error !== undefined || body.results[0]?.riskLevel !== 'unknown');
     assert.deepEqual(all.flatMap((task) => bus.settlements(task)), all.map(() => 'ack'));

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import sharp from 'sharp';
 import encode from '../../src/imaging/encode-worker.ts';
-import { PictureError, readHandedIn } from '../../src/imaging/handed-in.ts';
+import { type PictureError, readHandedIn } from '../../src/imaging/handed-in.ts';
 
 const png = (width: number, height: number): Promise<Buffer> =>
-  sharp({ create: { width, height, channels: 3, background: '#557799' } }).png().toBuffer();
+  sharp({ create: { width, height, channels: 3, background: '#557799' } })
+    .png()
+    .toBuffer();
 
 /** What providers take: both sides over ten px, not more than 200 times as long as wide. */
 function assertTaken(width: number, height: number): void {
@@ -14,7 +16,13 @@ function assertTaken(width: number, height: number): void {
 }
 
 describe('a narrow picture', () => {
-  for (const [width, height] of [[20, 3_000], [3_000, 20], [16, 16], [16, 3_200], [100, 9_000]] as const) {
+  for (const [width, height] of [
+    [20, 3_000],
+    [3_000, 20],
+    [16, 16],
+    [16, 3_200],
+    [100, 9_000],
+  ] as const) {
     it(`of ${width} x ${height} px that is handed in is widened`, async () => {
       const picture = await readHandedIn(await png(width, height));
       assertTaken(picture.width, picture.height);
@@ -32,7 +40,10 @@ describe('a narrow picture', () => {
   });
 
   it('turned by its metadata is widened as it is seen', async () => {
-    const turned = await sharp(await png(3_000, 20)).withMetadata({ orientation: 6 }).jpeg().toBuffer();
+    const turned = await sharp(await png(3_000, 20))
+      .withMetadata({ orientation: 6 })
+      .jpeg()
+      .toBuffer();
     const { width, height } = await readHandedIn(turned);
     assertTaken(width, height);
     assert.ok(width < height);
@@ -40,7 +51,11 @@ describe('a narrow picture', () => {
 
   it('of a camera is widened to the right and below: what is in it keeps its place', async () => {
     const [width, height] = [1_280, 720];
-    const data = new Uint8Array(await sharp({ create: { width, height, channels: 3, background: '#ff0000' } }).raw().toBuffer());
+    const data = new Uint8Array(
+      await sharp({ create: { width, height, channels: 3, background: '#ff0000' } })
+        .raw()
+        .toBuffer(),
+    );
     const regions = [
       { left: 5, top: 0, width: 6, height: 700 },
       { left: 0, top: 3, width: 1_280, height: 1 },
@@ -50,7 +65,15 @@ describe('a narrow picture', () => {
     const encoded = await encode({ data, width, height, regions, quality: 90, maxRegionSide: 640 });
     const sizes = await Promise.all(encoded.regions.map(async (jpeg) => sharp(jpeg).metadata()));
     for (const size of sizes) assertTaken(size.width, size.height);
-    assert.deepEqual(sizes.map((size) => [size.width, size.height]), [[32, 640], [640, 32], [64, 64], [640, 360]]);
+    assert.deepEqual(
+      sizes.map((size) => [size.width, size.height]),
+      [
+        [32, 640],
+        [640, 32],
+        [64, 64],
+        [640, 360],
+      ],
+    );
     const narrow = await sharp(encoded.regions[0]).raw().toBuffer();
     assert.ok((narrow[0] ?? 0) > 200, 'the region is at the left');
     assert.ok(Math.abs((narrow[3 * 31] ?? 0) - 0x80) < 12, 'grey is at the right');

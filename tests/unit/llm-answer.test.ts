@@ -3,7 +3,14 @@ import { describe, it } from 'node:test';
 import { Answer, ANSWER_JSON_SCHEMA, toGroupAssessment } from '../../src/llm/answer.ts';
 import { plainTask } from '../support/assessment-task.ts';
 
-const high = { riskLevel: 'high', confidence: 0.9, riskTypes: ['conflict'], description: 'A person in front of a car.', dangerObjectCount: 2, triggerObjectIds: [10, 11] };
+const high = {
+  riskLevel: 'high',
+  confidence: 0.9,
+  riskTypes: ['conflict'],
+  description: 'A person in front of a car.',
+  dangerObjectCount: 2,
+  triggerObjectIds: [10, 11],
+};
 describe('the schema', () => {
   it('is one for asking and for checking: every field required, nothing else allowed', () => {
     const schema = ANSWER_JSON_SCHEMA as { required: string[]; properties: object; additionalProperties: boolean };
@@ -15,6 +22,11 @@ describe('the schema', () => {
 
   it('becomes the assessment of the group, with no object from outside it', () => {
     const answer = Answer.parse({ ...high, triggerObjectIds: [10, 99, 10], dangerObjectCount: 40 });
-    assert.deepEqual(toGroupAssessment(answer, plainTask()), { groupIndex: 1, ...high, triggerObjectIds: [10], dangerObjectCount: 2 });
+    assert.deepEqual(toGroupAssessment(answer, plainTask()), {
+      groupIndex: 1,
+      ...high,
+      triggerObjectIds: [10],
+      dangerObjectCount: 2,
+    });
   });
 });

@@ -4,7 +4,14 @@ import * as fc from 'fast-check';
 import { Answer } from '../../src/llm/answer.ts';
 import { readCompletion, unreadOutcome } from '../../src/llm/completion.ts';
 
-const LOW = { riskLevel: 'low', confidence: 0.8, riskTypes: ['crowded'], description: 'Cars queue.', dangerObjectCount: 0, triggerObjectIds: [] };
+const LOW = {
+  riskLevel: 'low',
+  confidence: 0.8,
+  riskTypes: ['crowded'],
+  description: 'Cars queue.',
+  dangerObjectCount: 0,
+  triggerObjectIds: [],
+};
 const HIGH = { ...LOW, riskLevel: 'high' };
 const [low, high] = [JSON.stringify(LOW), JSON.stringify(HIGH)];
 const CUT = '{"results":[{"riskLevel":"none"},{"riskLevel":"high","desc';
@@ -26,26 +33,65 @@ function outcome(completion: unknown): string {
   return read.ok ? Answer.parse(read.answer).riskLevel : read.reason;
 }
 
-for (const [name, cases] of Object.entries<readonly (readonly [situation: string, completion: unknown, right: string])[]>({
+for (const [name, cases] of Object.entries<
+  readonly (readonly [situation: string, completion: unknown, right: string])[]
+>({
   'an answer': [
     ['plain', said(low), 'low'],
     ['without a reason for its end', said(low, null), 'low'],
-    ['as parts', said([{ type: 'thinking', thinking: 'hm' }, { type: 'text', text: high }]), 'high'],
-    ['as parts that belong together', said([{ type: 'text', text: high.slice(0, 20) }, { type: 'text', text: high.slice(20) }]), 'high'],
+    [
+      'as parts',
+      said([
+        { type: 'thinking', thinking: 'hm' },
+        { type: 'text', text: high },
+      ]),
+      'high',
+    ],
+    [
+      'as parts that belong together',
+      said([
+        { type: 'text', text: high.slice(0, 20) },
+        { type: 'text', text: high.slice(20) },
+      ]),
+      'high',
+    ],
     ['as parts without types', said([{ text: high }]), 'high'],
     ['as parts of texts', said([high]), 'high'],
     ['as a part of a newer kind', said([{ type: 'output_text', text: high }]), 'high'],
     ['as a part with the text in an object', said([{ type: 'text', text: { value: high } }]), 'high'],
     ['as an object', said(HIGH), 'high'],
     ['as a part that is an object', said([{ type: 'json', json: HIGH }]), 'high'],
-    ['of a part that is a draft', said([{ type: 'reasoning', text: high }, { type: 'text', text: low }]), 'low'],
+    [
+      'of a part that is a draft',
+      said([
+        { type: 'reasoning', text: high },
+        { type: 'text', text: low },
+      ]),
+      'low',
+    ],
     ['of a part marked as thought', said([{ thought: true, text: high }, { text: low }]), 'low'],
     ['beside reasoning in its own field', said(low, 'stop', { reasoning_content: `Maybe ${high}` }), 'low'],
     ['beside an empty error', { ...said(low), error: null }, 'low'],
-    ['in the call of a tool', said(null, 'tool_calls', { tool_calls: [{ type: 'function', function: { name: 'x', arguments: high } }] }), 'high'],
-    ['in the call of a tool, as an object', said('', 'tool_calls', { tool_calls: [{ function: { arguments: HIGH } }] }), 'high'],
-    ['in the call of a function', said(null, 'function_call', { function_call: { name: 'x', arguments: high } }), 'high'],
-    ['beside a sentence', said('Here is my judgement.', 'tool_calls', { tool_calls: [{ function: { arguments: high } }] }), 'high'],
+    [
+      'in the call of a tool',
+      said(null, 'tool_calls', { tool_calls: [{ type: 'function', function: { name: 'x', arguments: high } }] }),
+      'high',
+    ],
+    [
+      'in the call of a tool, as an object',
+      said('', 'tool_calls', { tool_calls: [{ function: { arguments: HIGH } }] }),
+      'high',
+    ],
+    [
+      'in the call of a function',
+      said(null, 'function_call', { function_call: { name: 'x', arguments: high } }),
+      'high',
+    ],
+    [
+      'beside a sentence',
+      said('Here is my judgement.', 'tool_calls', { tool_calls: [{ function: { arguments: high } }] }),
+      'high',
+    ],
     ['already parsed', said(null, 'stop', { parsed: HIGH }), 'high'],
     ['of several choices, the worst first', choices(high, low), 'high'],
     ['of several choices, the worst last', choices(low, high), 'high'],
@@ -56,7 +102,11 @@ for (const [name, cases] of Object.entries<readonly (readonly [situation: string
     ['under two more keys', { code: 200, data: { output: said(high) } }, 'high'],
     ['of an old completion', { choices: [{ text: high, finish_reason: 'stop' }] }, 'high'],
     ['as one message', { message: { content: high }, done_reason: 'stop' }, 'high'],
-    ['with keys of the prototype', JSON.parse(`{"__proto__":{"choices":[]},"choices":[{"message":{"content":${JSON.stringify(high)}}}]}`), 'high'],
+    [
+      'with keys of the prototype',
+      JSON.parse(`{"__proto__":{"choices":[]},"choices":[{"message":{"content":${JSON.stringify(high)}}}]}`),
+      'high',
+    ],
   ],
   'what was cut': [
     ['the wrapper', said(CUT, 'length'), 'cut-off'],
@@ -105,9 +155,18 @@ describe('a completion', () => {
   it('brings model, end and tokens; tokens also where nothing could be read', () => {
     const whole = readCompletion(said(low));
     assert.ok(whole.ok);
-    assert.deepEqual([whole.model, whole.finish, whole.promptTokens, whole.completionTokens], ['fake', 'stop', 900, 80]);
+    assert.deepEqual(
+      [whole.model, whole.finish, whole.promptTokens, whole.completionTokens],
+      ['fake', 'stop', 900, 80],
+    );
     const cut = readCompletion(said(CUT, 'length'));
-    assert.deepEqual(cut, { ok: false, reason: 'cut-off', message: 'the answer was cut off', promptTokens: 900, completionTokens: 80 });
+    assert.deepEqual(cut, {
+      ok: false,
+      reason: 'cut-off',
+      message: 'the answer was cut off',
+      promptTokens: 900,
+      completionTokens: 80,
+    });
   });
 
   it('that refuses the content is an outcome of its own, unless part of an answer came', () => {
@@ -117,10 +176,37 @@ describe('a completion', () => {
   });
 
   it('of any shape at all throws nothing, and is read as none only where it says so', () => {
-    const key = fc.constantFrom('choices', 'message', 'content', 'text', 'error', 'data', 'output', 'parsed', 'tool_calls', 'function', 'arguments', 'finish_reason', 'type', 'riskLevel', '__proto__');
-    const leaf = fc.oneof(fc.constantFrom(low, high, CUT, 'none', 'stop', 'length', '', '<think>'), fc.string(), fc.integer(), fc.boolean(), fc.constant(null));
+    const key = fc.constantFrom(
+      'choices',
+      'message',
+      'content',
+      'text',
+      'error',
+      'data',
+      'output',
+      'parsed',
+      'tool_calls',
+      'function',
+      'arguments',
+      'finish_reason',
+      'type',
+      'riskLevel',
+      '__proto__',
+    );
+    const leaf = fc.oneof(
+      fc.constantFrom(low, high, CUT, 'none', 'stop', 'length', '', '<think>'),
+      fc.string(),
+      fc.integer(),
+      fc.boolean(),
+      fc.constant(null),
+    );
     const { value } = fc.letrec<{ value: unknown }>((tie) => ({
-      value: fc.oneof({ maxDepth: 6 }, leaf, fc.array(tie('value'), { maxLength: 3 }), fc.dictionary(key, tie('value'), { maxKeys: 4 })),
+      value: fc.oneof(
+        { maxDepth: 6 },
+        leaf,
+        fc.array(tie('value'), { maxLength: 3 }),
+        fc.dictionary(key, tie('value'), { maxKeys: 4 }),
+      ),
     }));
     fc.assert(
       fc.property(value, (completion) => {
@@ -136,7 +222,11 @@ describe('a completion', () => {
     ['many parts', () => said(Array.from({ length: 60_000 }, () => ({ text: 'a' })))],
     ['nested deep', () => JSON.parse(`${'{"data":'.repeat(100_000)}1${'}'.repeat(100_000)}`) as unknown],
     ['a content nested deep', () => said(JSON.parse(`${'['.repeat(200_000)}${']'.repeat(200_000)}`))],
-    ['many calls of tools', () => said(null, 'stop', { tool_calls: Array.from({ length: 50_000 }, () => ({ function: { arguments: '{}' } })) })],
+    [
+      'many calls of tools',
+      () =>
+        said(null, 'stop', { tool_calls: Array.from({ length: 50_000 }, () => ({ function: { arguments: '{}' } })) }),
+    ],
     ['a model and an end of 200 kB', () => ({ ...said(low, 'x'.repeat(200_000)), model: 'x'.repeat(200_000) })],
   ] as const) {
     it(`${situation}: read soon`, () => {

@@ -16,9 +16,18 @@ import { detection } from '../support/samples.ts';
 /** Scenes by the level that is measured in them. */
 const SCENES: Readonly<Record<'none' | 'low' | 'medium' | 'high', AssessmentTask>> = {
   none: plainTask(),
-  low: makeTask([{ class: 'person', at: [100, 100, 30, 80] }, { class: 'car', at: [140, 100, 90, 60] }]),
-  medium: makeTask([{ class: 'person', at: [100, 100, 30, 80], velocity: [0, 0] }, { class: 'car', at: [230, 110, 90, 60], velocity: [-80, 0] }]),
-  high: makeTask([{ class: 'person', at: [100, 100, 30, 80], velocity: [0, 0] }, { class: 'car', at: [140, 100, 90, 60], velocity: [-400, 0] }]),
+  low: makeTask([
+    { class: 'person', at: [100, 100, 30, 80] },
+    { class: 'car', at: [140, 100, 90, 60] },
+  ]),
+  medium: makeTask([
+    { class: 'person', at: [100, 100, 30, 80], velocity: [0, 0] },
+    { class: 'car', at: [230, 110, 90, 60], velocity: [-80, 0] },
+  ]),
+  high: makeTask([
+    { class: 'person', at: [100, 100, 30, 80], velocity: [0, 0] },
+    { class: 'car', at: [140, 100, 90, 60], velocity: [-400, 0] },
+  ]),
 };
 const said = (level: RiskLevel) => answerOf(level, new Map([['description', 'Normal traffic.']]));
 
@@ -39,7 +48,10 @@ describe("a model's level held against what was measured", () => {
       assert.equal(assessByRules(task, 'en').riskLevel, measured);
       const { answer, dispute } = weigh(said(model), task, 'en');
       assert.equal(answer.riskLevel, level ?? model);
-      assert.deepEqual(dispute === null ? null : [dispute.measured, dispute.model], level === null ? null : [measured, model]);
+      assert.deepEqual(
+        dispute === null ? null : [dispute.measured, dispute.model],
+        level === null ? null : [measured, model],
+      );
     });
   }
 
@@ -72,10 +84,19 @@ describe("a model's level held against what was measured", () => {
   it('a group that rules judged says why in the aggregate', () => {
     const frame = detection(1);
     const reason = { code: 'content-refused' as const, message: 'the model declined to answer' };
-    const byModel = judgedByModel({ ...SCENES.none, requestId: frame.requestId }, said('none'), 'en', NO_CALL, Date.now());
+    const byModel = judgedByModel(
+      { ...SCENES.none, requestId: frame.requestId },
+      said('none'),
+      'en',
+      NO_CALL,
+      Date.now(),
+    );
     const byRules: AssessmentResult = { ...byModel, source: 'rules', degraded: true, degradedReason: reason };
     const { riskAssessment } = aggregateFrame(frame, new Map([[1, groupAnswerOf(byRules)]]), 0, Date.now());
     assert.deepEqual([riskAssessment.degraded, riskAssessment.results[0]?.degradedReason], [true, reason]);
-    assert.equal(aggregateFrame(frame, new Map([[1, groupAnswerOf(byModel)]]), 0, 0).riskAssessment.results[0]?.degradedReason, undefined);
+    assert.equal(
+      aggregateFrame(frame, new Map([[1, groupAnswerOf(byModel)]]), 0, 0).riskAssessment.results[0]?.degradedReason,
+      undefined,
+    );
   });
 });

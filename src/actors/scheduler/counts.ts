@@ -3,7 +3,8 @@ import type { AssessmentResult } from '../../messages/assessment.ts';
 import type { Priority } from '../../messages/task.ts';
 import type { FailureCode, SchedulerMetrics, SchedulerStats } from './types.ts';
 
-type Counted = 'assessed' | 'degraded' | 'disputed' | 'unknown' | 'retries' | 'handed_back' | 'duplicates' | 'queue_lag';
+type Counted =
+  'assessed' | 'degraded' | 'disputed' | 'unknown' | 'retries' | 'handed_back' | 'duplicates' | 'queue_lag';
 type Now = Omit<SchedulerStats, Counted>;
 
 /** What the scheduler did, counted. */

@@ -35,7 +35,8 @@ export function judgedByModel(
   const weighed = weigh(answer, task, language);
   const result = judged(task, weighed.answer, 'vlm', metadata, now);
   const { dispute } = weighed;
-  return dispute === null ? result : { ...result, results: result.results.map((each) => ({ ...each, disputed: dispute })) };
+  if (dispute === null) return result;
+  return { ...result, results: result.results.map((each) => ({ ...each, disputed: dispute })) };
 }
 
 /**
@@ -55,7 +56,7 @@ export function degraded(
 }
 
 /**
- * The result of a task that ended without a judgement of the model: `unknown`; but where the model's answer could not be
+ * The result of a task that ended without a judgement of the model: `unknown`. Where the model's answer could not be
  * read, or was that it cannot tell, a danger that was measured stands, and rules judge.
  */
 export function unread(
