@@ -33,8 +33,9 @@ export function healthReport(facts: HealthFacts): HealthReport {
   const { redis, cameras } = facts;
   const count = (state: CameraEntry['status']['state']): number => cameras.filter(({ config, status }) => config.enabled && status.state === state).length;
   const faults = cameras.filter(({ config, status }) => config.enabled && (status.state === 'fault' || status.state === 'offline'));
-  const redisNotice = redis.state === 'off' ? REDIS_OFF : redis.state === 'reconnecting' ? REDIS_AWAY : redis.state === 'degraded' ? `${redis.notice ?? 'Redis takes no writes'}; ${REDIS_REFUSES}` : redis.notice;
-  const natsNotice = facts.nats === 'connected' ? facts.natsNotice : facts.natsNotice === null ? NATS_AWAY : `${NATS_AWAY}; ${facts.natsNotice}`;
+  const redisNotice = noticeOfRedis(redis);
+  const natsNotice = noticeOfNats(facts);
+  const isDegraded = redis.state === 'reconnecting' || redis.state === 'degraded' || facts.natsRefuses;
   const notices = [
     ...(natsNotice === null ? [] : [natsNotice]),
     ...(redisNotice === null ? [] : [redisNotice]),
@@ -44,7 +45,7 @@ export function healthReport(facts: HealthFacts): HealthReport {
     ...facts.notices,
   ];
   return {
-    status: facts.nats !== 'connected' ? 'down' : redis.state === 'reconnecting' || redis.state === 'degraded' || facts.natsRefuses || faults.length > 0 || facts.judging !== null ? 'degraded' : 'ok',
+    status: facts.nats !== 'connected' ? 'down' : isDegraded || faults.length > 0 || facts.judging !== null ? 'degraded' : 'ok',
     version: facts.version,
     roles: [...facts.roles],
     uptimeSeconds: Math.round(facts.uptimeSeconds * 10) / 10,
@@ -54,4 +55,15 @@ export function healthReport(facts: HealthFacts): HealthReport {
     cameras: { total: cameras.length, online: count('online'), connecting: count('connecting'), offline: count('offline'), fault: count('fault') },
     notices,
   };
+}
+
+function noticeOfRedis({ state, notice }: RedisHealth): string | null {
+  if (state === 'off') return REDIS_OFF;
+  if (state === 'reconnecting') return REDIS_AWAY;
+  return state === 'degraded' ? `${notice ?? 'Redis takes no writes'}; ${REDIS_REFUSES}` : notice;
+}
+
+function noticeOfNats({ nats, natsNotice }: Pick<HealthFacts, 'nats' | 'natsNotice'>): string | null {
+  if (nats === 'connected') return natsNotice;
+  return natsNotice === null ? NATS_AWAY : `${NATS_AWAY}; ${natsNotice}`;
 }

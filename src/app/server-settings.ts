@@ -45,7 +45,9 @@ export function natsUrlFrom(env: Env): string | null {
   return checked('NATS_URL', () => withNatsLogin(url, { ...login, files }));
 }
 
-/** The Redis that the environment names; `off`, or null when it names none. Throws `CONFIG_INVALID` naming the variable. */
+/**
+ * The Redis that the environment names; `off`, or null when it names none. Throws `CONFIG_INVALID` naming the variable.
+ */
 export function redisUrlFrom(env: Env): string | null {
   const url = secret(env, 'REDIS_URL');
   const files = filesOf(env, REDIS_FILES);

@@ -1,7 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { rename, rm, writeFile } from 'node:fs/promises';
 
-/** What a server that Gantry starts asks its clients for. Made anew at each start; no character needs escaping anywhere. */
+/**
+ * What a server that Gantry starts asks its clients for. Made anew at each start; no character needs escaping anywhere.
+ */
 export interface Credentials {
   readonly user: string;
   readonly password: string;

@@ -14,9 +14,14 @@ export interface ProcessOptions {
   readonly args: readonly string[];
   /** Added to the few variables that every child gets. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Called once, when no other process uses the same folder any more, and before the first launch: writes what the program reads. */
+  /**
+   * Called once, when no other process uses the same folder any more, and before the first launch: writes what the
+   * program reads.
+   */
   readonly prepare?: () => Promise<void>;
-  /** Resolves once the program serves. Rejects when `signal` is aborted (it ended, took too long, or is being stopped). */
+  /**
+   * Resolves once the program serves. Rejects when `signal` is aborted (it ended, took too long, or is being stopped).
+   */
   readonly ready: (signal: AbortSignal) => Promise<void>;
   /** Default 10 s. */
   readonly readyTimeoutMs?: number;

@@ -52,7 +52,8 @@ export async function startNatsServer(options: NatsServerOptions): Promise<Embed
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
 
   return onFreePort(host, options.port ?? 0, async (port) => {
-    const config = natsConfig({ host, port, credentials, storeDir: join(dataDir, 'jetstream'), storeMb: options.storeMb ?? STORE_MB });
+    const storeMb = options.storeMb ?? STORE_MB;
+    const config = natsConfig({ host, port, credentials, storeDir: join(dataDir, 'jetstream'), storeMb });
     const running = await ManagedProcess.start({
       name: 'nats-server',
       command: binary.path,
@@ -81,9 +82,10 @@ export interface NatsConfig {
 
 /** nats-server's configuration file. */
 export function natsConfig(config: NatsConfig): string {
+  const { user, password } = config.credentials;
   return [
     `listen: ${JSON.stringify(`${config.host}:${config.port}`)}`,
-    `authorization { user: ${JSON.stringify(config.credentials.user)}, password: ${JSON.stringify(config.credentials.password)} }`,
+    `authorization { user: ${JSON.stringify(user)}, password: ${JSON.stringify(password)} }`,
     `max_payload: ${MAX_PAYLOAD}`,
     'jetstream {',
     `  store_dir: ${JSON.stringify(config.storeDir)}`,

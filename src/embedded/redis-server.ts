@@ -26,10 +26,10 @@ const HOST = '127.0.0.1';
 /**
  * The options Redis runs with, here and in docker-compose.yml.
  *
- * `volatile-lru`, for three reasons. Keys without an expiry (`alerts:*`, cameras) must never be evicted, which rules out
- * `allkeys-*`. `volatile-ttl` would evict what expires soonest, and that is exactly the state that must not go: the key
- * limiter's windows and the cameras' locks live for seconds. Under `volatile-lru` they are safe, as they are touched all
- * the time, while old frames and crops, written once and hardly read, go first.
+ * `volatile-lru`, for three reasons. Keys without an expiry (`alerts:*`, cameras) must never be evicted, which rules
+ * out `allkeys-*`. `volatile-ttl` would evict what expires soonest, and that is exactly the state that must not go: the
+ * key limiter's windows and the cameras' locks live for seconds. Under `volatile-lru` they are safe, as they are
+ * touched all the time, while old frames and crops, written once and hardly read, go first.
  *
  * `save ""`: the append-only file is the one store; RDB snapshots would only fork beside it.
  */
@@ -43,9 +43,9 @@ export const REDIS_OPTIONS: Readonly<Record<string, string>> = {
 
 /**
  * A Redis for this Gantry: the real one (PATH, else unpacked from Debian's packages) as a child process, restarted on
- * the same port when it dies; else the stand-in inside this process, which keeps nothing and says so in `notice`. Both ask
- * for a password made for this start. The real one knows two users, see {@link redisConfig}; their passwords are in a
- * file for this user's eyes only, as hashes, and never among its arguments.
+ * the same port when it dies; else the stand-in inside this process, which keeps nothing and says so in `notice`. Both
+ * ask for a password made for this start. The real one knows two users, see {@link redisConfig}; their passwords are in
+ * a file for this user's eyes only, as hashes, and never among its arguments.
  * @throws {EmbeddedError} as {@link ManagedProcess.start}.
  */
 export async function startRedisServer(options: RedisServerOptions): Promise<EmbeddedService> {
@@ -68,6 +68,7 @@ async function startRealRedis(options: RedisServerOptions, binary: Binary): Prom
   return onFreePort(HOST, options.port ?? 0, async (port) => {
     const config = redisConfig({ port, dataDir, operator, own });
     const urlOf = ({ user, password }: Credentials): string => `redis://${user}:${password}@${HOST}:${port}`;
+    const login = `AUTH ${own.user} ${own.password}\r\nPING\r\n`;
     const running = await ManagedProcess.start({
       name: 'redis-server',
       command: binary.path,
@@ -75,14 +76,15 @@ async function startRealRedis(options: RedisServerOptions, binary: Binary): Prom
       env: binary.env,
       prepare: () => writeSecretFile(configFile, config),
       // While it reads its append-only file it answers -LOADING.
-      ready: (ended) => untilAnswers({ host: HOST, port, send: `AUTH ${own.user} ${own.password}\r\nPING\r\n`, isReady: (answer) => answer.includes('+PONG') }, ended),
+      ready: (ended) => untilAnswers({ host: HOST, port, send: login, isReady: (answer) => answer.includes('+PONG') }, ended),
       // A large append-only file takes its time.
       readyTimeoutMs: 60_000,
       pidFile: join(dataDir, 'redis-server.pid.json'),
       log: options.log,
       ...(options.onState === undefined ? {} : { onState: options.onState }),
     });
-    return serviceOf(running, { name: 'redis', url: urlOf(operator), ownUrl: urlOf(own), kind: 'redis-server', version: binary.version });
+    const urls = { url: urlOf(operator), ownUrl: urlOf(own) };
+    return serviceOf(running, { name: 'redis', ...urls, kind: 'redis-server', version: binary.version });
   });
 }
 
@@ -94,9 +96,10 @@ export interface RedisConfig {
 }
 
 /**
- * Redis's configuration file. `operator` may do everything: the tools of whoever runs Gantry. `own` is what Gantry itself
- * uses: nothing that changes the server, ends it, loads code or writes files (`@dangerous`: CONFIG, DEBUG, MODULE,
- * SHUTDOWN, ACL, SAVE, REPLICAOF, FLUSHALL, KEYS and the like), but INFO, which clients ask for when they connect.
+ * Redis's configuration file. `operator` may do everything: the tools of whoever runs Gantry. `own` is what Gantry
+ * itself uses: nothing that changes the server, ends it, loads code or writes files (`@dangerous`: CONFIG, DEBUG,
+ * MODULE, SHUTDOWN, ACL, SAVE, REPLICAOF, FLUSHALL, KEYS and the like), but INFO, which clients ask for when they
+ * connect.
  */
 export function redisConfig({ port, dataDir, operator, own }: RedisConfig): string {
   const settings = { bind: HOST, port: String(port), dir: dataDir, daemonize: 'no', ...REDIS_OPTIONS };

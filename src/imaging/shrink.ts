@@ -1,7 +1,10 @@
 import sharp from 'sharp';
 import { shrinkTries } from './shrink-tries.ts';
 
-/** The JPEG in at most `maxBytes`, if that can be: with lower quality, then with fewer pixels. Rejects for what is no picture. */
+/**
+ * The JPEG in at most `maxBytes`, if that can be: with lower quality, then with fewer pixels. Rejects for what is no
+ * picture.
+ */
 export async function shrinkJpeg(jpeg: Uint8Array, maxBytes: number): Promise<Uint8Array> {
   const { width, height } = await sharp(jpeg).metadata();
   let smallest: Uint8Array = jpeg;

@@ -3,9 +3,9 @@ import { type ConnectionOptions, credsAuthenticator, nkeyAuthenticator, type Tls
 import { hostAndPort, parseServerUrl, type ServerUrl, ServerUrlError, shownUser } from './server-url.ts';
 
 /**
- * How to reach NATS is one string wherever it is passed on, to a thread, in the runtime file, to a tool: servers separated
- * by commas, and what has no place in a NATS URL as parameters of the query. User and password, or a token, hold for all
- * servers; `tls://`, or any file for TLS, means that nothing is said in clear.
+ * How to reach NATS is one string wherever it is passed on, to a thread, in the runtime file, to a tool: servers
+ * separated by commas, and what has no place in a NATS URL as parameters of the query. User and password, or a token,
+ * hold for all servers; `tls://`, or any file for TLS, means that nothing is said in clear.
  */
 const FILES = ['ca', 'cert', 'key', 'nkey', 'creds'] as const;
 export type NatsFile = (typeof FILES)[number];
@@ -60,7 +60,10 @@ function parse(url: string): NatsServers {
   return { servers, user: first?.user ?? null, password: first?.password ?? null, files, tls };
 }
 
-/** What the client needs to connect as the URL says. Files are read at every connection, so that new ones count. Throws {@link ServerUrlError}. */
+/**
+ * What the client needs to connect as the URL says. Files are read at every connection, so that new ones count. Throws
+ * {@link ServerUrlError}.
+ */
 export function natsOptions(
   url: string,
 ): Pick<ConnectionOptions, 'servers' | 'user' | 'pass' | 'token' | 'tls' | 'authenticator'> {

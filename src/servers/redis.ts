@@ -8,7 +8,10 @@ export type RedisFile = (typeof FILES)[number];
 
 export const REDIS_PORT = 6379;
 const MOST_DATABASES = 65_535;
-/** A server that became a replica is left for whoever its name means now, but not at every command while that is the same one. */
+/**
+ * A server that became a replica is left for whoever its name means now, but not at every command while that is the
+ * same one.
+ */
 const LEAVE_REPLICA_EVERY_MS = 5_000;
 
 interface RedisServer {
@@ -76,7 +79,10 @@ function databaseOf(text: string): number {
   return database;
 }
 
-/** What the client needs to connect as the URL says. Throws {@link ServerUrlError}, or what reading a file of TLS throws. */
+/**
+ * What the client needs to connect as the URL says. Throws {@link ServerUrlError}, or what reading a file of TLS
+ * throws.
+ */
 export function redisOptions(
   url: string,
 ): Pick<RedisOptions, 'path' | 'host' | 'port' | 'username' | 'password' | 'db' | 'tls'> {
@@ -104,7 +110,10 @@ type ClientSettings = Pick<
   | 'retryStrategy'
 >;
 
-/** A client for this URL. It reconnects when the server says that it has become a replica: another one may have its name now. */
+/**
+ * A client for this URL. It reconnects when the server says that it has become a replica: another one may have its name
+ * now.
+ */
 export function connectRedis(url: string, options: ClientSettings = {}): Redis {
   let left = Number.NEGATIVE_INFINITY;
   const reconnectOnError = ({ message }: Error): boolean => {
@@ -139,15 +148,17 @@ export function withRedisLogin(url: string, { user, password, files }: RedisLogi
     secret === null ? '' : `${name === null ? '' : encodeURIComponent(name)}:${encodeURIComponent(secret)}@`;
   const query = new URLSearchParams({ ...own.files, ...files }).toString();
   const scheme = Object.keys(files).length > 0 ? 'rediss' : own.scheme;
-  return `${scheme}://${login}${hostAndPort(own, REDIS_PORT)}${own.database === 0 ? '' : `/${own.database}`}${query === '' ? '' : `?${query}`}`;
+  return `${scheme}://${login}${hostAndPort(own, REDIS_PORT)}${databasePath(own)}${query === '' ? '' : `?${query}`}`;
 }
+
+const databasePath = ({ database }: Pick<RedisServer, 'database'>): string => (database === 0 ? '' : `/${database}`);
 
 /** For people: the server and the user's name, without password. Never throws. */
 export function shownRedis(url: string): string {
   try {
     const server = parse(url);
     if (server.scheme === 'unix') return server.socket;
-    return `${server.scheme}://${shownUser(server)}${hostAndPort(server, REDIS_PORT)}${server.database === 0 ? '' : `/${server.database}`}`;
+    return `${server.scheme}://${shownUser(server)}${hostAndPort(server, REDIS_PORT)}${databasePath(server)}`;
   } catch {
     return 'a URL that cannot be read';
   }

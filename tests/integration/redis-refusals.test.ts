@@ -67,6 +67,19 @@ describe('logging in at a Redis of the operator', () => {
     await isDegraded(await open(t, `redis://${at}`), 'NOAUTH');
   });
 
+  it('whose password changes while it runs: says so, and comes back with the old one', async (t) => {
+    const server = await ownRedis(t, 'user gan on >geheim ~* &* +@all');
+    if (server === null) return;
+    const store = await open(t, `redis://gan:geheim@127.0.0.1:${server.port}`);
+    assert.equal(store.health().state, 'connected');
+    const redis = admin(t, `redis://127.0.0.1:${server.port}`);
+    await redis.call('ACL', 'SETUSER', 'gan', 'resetpass', '>another');
+    await redis.call('CLIENT', 'KILL', 'USER', 'gan');
+    await isDegraded(store, 'user "gan": WRONGPASS');
+    await redis.call('ACL', 'SETUSER', 'gan', '>geheim');
+    await recovers(store);
+  });
+
   it('over TLS, with a certificate of the client', async (t) => {
     const { caFile, server: own, client } = await makeCertificates(await scratch(t));
     const tls = `tls-cert-file ${own.certFile}\ntls-key-file ${own.keyFile}\ntls-ca-cert-file ${caFile}\ntls-auth-clients yes`;

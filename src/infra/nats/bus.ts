@@ -74,10 +74,10 @@ export class NatsBus implements Bus {
         await link.whileAllowed(setUp());
         return bus;
       } catch (thrown) {
-        const refused = link.trouble !== null && asInfraError(thrown, '').code === 'BUS_REFUSED';
-        const message = refused ? jetStreamPermissions(link.trouble) : thrown instanceof InfraError ? thrown.message : jetStreamAdvice(thrown, options.url);
+        const isFinal = asInfraError(thrown, 'JetStream').code === 'BUS_REFUSED' || hasNoJetStream(thrown);
+        const message = setUpFailure(thrown, isFinal ? link.trouble : null, options.url);
         // A server that has just started, or whose disk is full, may be able to in a moment.
-        if (asInfraError(thrown, 'JetStream').code === 'BUS_REFUSED' || hasNoJetStream(thrown) || performance.now() >= deadline) {
+        if (isFinal || performance.now() >= deadline) {
           await link.close();
           throw new InfraError('BUS_REFUSED', message, {}, thrown);
         }
@@ -215,11 +215,11 @@ export class NatsBus implements Bus {
     if (mb === this.#streamsMb) return;
     this.#streamsMb = mb;
     const { maxPayload } = this.link;
-    const small = maxPayload < LEAST_PAYLOAD ? `NATS takes messages of ${maxPayload} bytes at most: pictures are made smaller to fit, and frames with very many objects do not; set its max_payload to 1MB` : null;
+    const small = maxPayload < LEAST_PAYLOAD ? smallMessages(maxPayload) : null;
     if (small !== null) this.#log.warn({ maxPayload }, small);
     this.#notice = small;
     if (mb >= wantedMb) return;
-    const room = `NATS has room for ${mb} MB of streams instead of ${wantedMb}: pictures, results and alerts are kept for a shorter time when there are many; give it more (max_file_store, the account's limits), or set GANTRY_STREAMS_MB=${mb}`;
+    const room = smallStreams(mb, wantedMb);
     this.#notice = small === null ? room : `${room}. ${small}`;
     this.#log.warn({ streamsMb: mb, wantedMb }, room);
   }
@@ -229,3 +229,16 @@ export class NatsBus implements Bus {
     return this.#jsm;
   }
 }
+
+function setUpFailure(thrown: unknown, trouble: string | null, url: string): string {
+  if (trouble !== null) return jetStreamPermissions(trouble);
+  return thrown instanceof InfraError ? thrown.message : jetStreamAdvice(thrown, url);
+}
+
+const smallMessages = (bytes: number): string =>
+  `NATS takes messages of ${bytes} bytes at most: pictures are made smaller to fit, and frames with very many objects ` +
+  'do not; set its max_payload to 1MB';
+
+const smallStreams = (mb: number, wantedMb: number): string =>
+  `NATS has room for ${mb} MB of streams instead of ${wantedMb}: pictures, results and alerts are kept for a shorter ` +
+  `time when there are many; give it more (max_file_store, the account's limits), or set GANTRY_STREAMS_MB=${mb}`;

@@ -1,4 +1,4 @@
-import { connect, Events, type NatsConnection } from 'nats';
+import { connect, Events, type NatsConnection, type Status } from 'nats';
 import type { ActorLog } from '../../runtime/actor.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { asError } from '../../runtime/errors.ts';
@@ -50,8 +50,8 @@ export class NatsLink {
   }
 
   /**
-   * Rejects `BUS_DOWN` when no server answered within `startTimeoutMs`; says every few seconds that it waits. A server that
-   * does not let this client in, or is too old, is not waited for when that time is finite: rejects `BUS_REFUSED`.
+   * Rejects `BUS_DOWN` when no server answered within `startTimeoutMs`; says every few seconds that it waits. A server
+   * that does not let this client in, or is too old, is not waited for when that time is finite: rejects `BUS_REFUSED`.
    */
   static async open(options: NatsOptions): Promise<NatsLink> {
     const deadline = Date.now() + options.startTimeoutMs;
@@ -78,7 +78,9 @@ export class NatsLink {
         const url = shownNats(options.url);
         const refusal = natsRefusal(thrown, options.url);
         const message = refusal?.message ?? `${asError(thrown).message}${hintAfter(thrown, options.url)}`;
-        if (refusal !== null && Number.isFinite(options.startTimeoutMs)) throw new InfraError('BUS_REFUSED', message, { url }, thrown);
+        if (refusal !== null && Number.isFinite(options.startTimeoutMs)) {
+          throw new InfraError('BUS_REFUSED', message, { url }, thrown);
+        }
         if (Date.now() >= deadline) {
           throw new InfraError('BUS_DOWN', `NATS at ${url} did not answer within ${options.startTimeoutMs} ms (${message}); is it running, is NATS_URL right?`, { url }, thrown);
         }
@@ -97,12 +99,9 @@ export class NatsLink {
     return this.#trouble;
   }
 
-  /** Bytes of a message that the server takes, headers included. */
-  get maxPayload(): number {
-    return this.nc.info?.max_payload ?? USUAL_MAX_PAYLOAD;
-  }
-
-  /** Throws `BUS_DOWN` while there is no connection: callers shed or wait by their own policy, nothing is buffered here. */
+  /**
+   * Throws `BUS_DOWN` while there is no connection: callers shed or wait by their own policy, nothing is buffered here.
+   */
   require(): NatsConnection {
     if (this.#state !== 'connected') throw this.away();
     return this.nc;
@@ -130,7 +129,10 @@ export class NatsLink {
     }
   }
 
-  /** As `work`, but rejects `BUS_REFUSED` as soon as the server says that this client may not do something: no answer comes then. */
+  /**
+   * As `work`, but rejects `BUS_REFUSED` as soon as the server says that this client may not do something: no answer
+   * comes then.
+   */
   async whileAllowed<T>(work: Promise<T>): Promise<T> {
     const { promise, reject } = Promise.withResolvers<never>();
     this.#refused.add(reject);
@@ -147,7 +149,10 @@ export class NatsLink {
     await this.nc.close();
   }
 
-  /** Acks that wait for others, and all that the client has not written yet: it throws that away when it is closed. Never rejects. */
+  /**
+   * Acks that wait for others, and all that the client has not written yet: it throws that away when it is closed.
+   * Never rejects.
+   */
   async #sendLast(): Promise<void> {
     this.wire.flush();
     await settlesWithin(systemClock, this.nc.flush(), LAST_MS);
@@ -186,12 +191,15 @@ export class NatsLink {
     this.#become('closed');
   }
 
-  /** The server's own words while the connection stands or is being made again; `code` is the client's name for them. */
-  #onError(code: string, permission: { readonly operation: string; readonly subject: string } | undefined, log: ActorLog): void {
+  /**
+   * The server's own words while the connection stands or is being made again; `code` is the client's name for them.
+   */
+  #onError(code: string, permission: Status['permissionContext'], log: ActorLog): void {
     const error = Object.assign(new Error(code.toLowerCase().replaceAll('_', ' ')), { code });
     const refused = natsRefusal(error, this.#url)?.message;
     const who = `NATS at ${shownNats(this.#url)} does not let ${natsUser(this.#url)}`;
-    const trouble = refused ?? (permission === undefined ? null : `${who} ${permission.operation} on "${permission.subject.slice(0, 200)}": give it that permission`);
+    const what = permission === undefined ? null : `${permission.operation} on "${permission.subject.slice(0, 200)}"`;
+    const trouble = refused ?? (what === null ? null : `${who} ${what}: give it that permission`);
     if (trouble === null) return;
     const now = performance.now();
     if (trouble !== this.#trouble || now - this.#saidAt > SAY_AGAIN_MS) log.error({ code }, trouble);
@@ -200,7 +208,9 @@ export class NatsLink {
     for (const refuse of this.#refused) refuse(new InfraError('BUS_REFUSED', trouble, { code }));
   }
 
-  /** Until it worked or the connection is another one: right after its start the server may not be able to do it yet. */
+  /**
+   * Until it worked or the connection is another one: right after its start the server may not be able to do it yet.
+   */
   async #setUp({ onReconnect, log }: NatsOptions, isCurrent: () => boolean): Promise<void> {
     for (let attempt = 1; isCurrent(); attempt += 1) {
       try {
@@ -221,5 +231,7 @@ async function refuseTooOld(nc: NatsConnection, url: string): Promise<void> {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   if (major > OLDEST_SERVER[0] || (major === OLDEST_SERVER[0] && minor >= OLDEST_SERVER[1])) return;
   await nc.close();
-  throw new InfraError('BUS_REFUSED', `NATS at ${shownNats(url)} is version ${version.slice(0, 40)}: Gantry needs ${OLDEST_SERVER.join('.')} or newer, and is tried with 2.11`, { url: shownNats(url), version });
+  const needs = `Gantry needs ${OLDEST_SERVER.join('.')} or newer, and is tried with 2.11`;
+  const message = `NATS at ${shownNats(url)} is version ${version.slice(0, 40)}: ${needs}`;
+  throw new InfraError('BUS_REFUSED', message, { url: shownNats(url), version });
 }

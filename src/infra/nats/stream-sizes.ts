@@ -9,8 +9,8 @@ const LEAST_BYTES = 4 * MB;
 const STEP = 0.8;
 
 /**
- * Parts of `totalMb` for each of `full` (bytes by name, of {@link STREAMS_MB} together): in proportion, but at least 4 MB
- * each, and at most `mostBytes`. Together they are never more than the total.
+ * Parts of `totalMb` for each of `full` (bytes by name, of {@link STREAMS_MB} together): in proportion, but at least 4
+ * MB each, and at most `mostBytes`. Together they are never more than the total.
  */
 export function streamSizes(
   full: ReadonlyMap<string, number>,

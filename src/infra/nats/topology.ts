@@ -16,7 +16,9 @@ const MB = 1024 * 1024;
 
 type StreamPlan = Pick<StreamConfig, 'name' | 'subjects' | 'retention' | 'max_age' | 'max_bytes'> & Partial<StreamConfig>;
 
-/** Every stream with its bounds. At a bound the oldest messages go first; the server's figures show how many there are. */
+/**
+ * Every stream with its bounds. At a bound the oldest messages go first; the server's figures show how many there are.
+ */
 const STREAMS: readonly StreamPlan[] = [
   { name: streams.detections, subjects: [subjects.detections], retention: RetentionPolicy.Limits, max_age: nanos(60 * MINUTE), max_bytes: 256 * MB },
   { name: streams.tasks, subjects: [subjects.tasks], retention: RetentionPolicy.Workqueue, max_age: nanos(10 * MINUTE), max_bytes: 128 * MB },
@@ -56,7 +58,8 @@ interface ConsumerPlan {
 
 const CONSUMERS: readonly ConsumerPlan[] = [
   { stream: streams.detections, durable: consumers.taskGenerator, filter: subjects.detections, maxAckPending: 256, ackWaitMs: 10_000 },
-  // The aggregator says every few seconds that it still holds what it has not answered; when it is gone another one goes on soon.
+  // The aggregator says every few seconds that it still holds what it has not answered; when it is gone another one
+  // goes on soon.
   { stream: streams.detections, durable: consumers.aggregatorDetections, filter: subjects.detections, maxAckPending: 4096, ackWaitMs: 10_000 },
   { stream: streams.results, durable: consumers.aggregatorResults, filter: subjects.results, maxAckPending: 4096, ackWaitMs: 10_000 },
   { stream: streams.results, durable: consumers.onDemandResults, filter: subjects.result(ON_DEMAND_CAMERA), maxAckPending: 256 },
@@ -64,7 +67,8 @@ const CONSUMERS: readonly ConsumerPlan[] = [
   // Alerts wait as long as it takes for Redis: no number of attempts makes one a dead letter.
   { stream: streams.alerts, durable: consumers.alertWriter, filter: subjects.alerts, maxAckPending: 256, mostDeliveries: Infinity },
   { stream: streams.alerts, durable: consumers.alertImages, filter: subjects.alerts, maxAckPending: 64, mostDeliveries: Infinity },
-  // A task is worth 30 s: those of a scheduler that died must come again well within. It says every few seconds that it is at them.
+  // A task is worth 30 s: those of a scheduler that died must come again well within. It says every few seconds that it
+  // is at them.
   ...PRIORITIES_URGENT_FIRST.map((priority) => ({ stream: streams.tasks, durable: consumers.scheduler(priority), filter: subjects.tasksOf(priority), maxAckPending: 2_048, ackWaitMs: 10_000 })),
 ];
 
@@ -78,8 +82,8 @@ const FULL_SIZES: ReadonlyMap<string, number> = new Map([
 
 /**
  * Creates what is missing and brings what exists up to date. Safe to call again at any time, from any node. When the
- * server or the account has no room for `totalMb` of streams, all are made smaller until they fit. Resolves to the MB that
- * did. Rejects what JetStream says, also when there is no room for the least.
+ * server or the account has no room for `totalMb` of streams, all are made smaller until they fit. Resolves to the MB
+ * that did. Rejects what JetStream says, also when there is no room for the least.
  */
 export async function ensureTopology(nc: NatsConnection, totalMb: number): Promise<number> {
   const jsm = await nc.jetstreamManager();
@@ -111,7 +115,7 @@ async function ensureStreams(
     if (update?.status !== 'rejected') continue;
     if (isNoRoom(update.reason)) await jsm.streams.update(plan.name, config);
     else if (isCode(update.reason, STREAM_UNKNOWN)) await addStream(jsm, config);
-    else throw new InfraError('BUS_REFUSED', `the stream ${plan.name} cannot be brought up to date: ${asError(update.reason).message}; delete it (nats stream rm ${plan.name}), or give Gantry an account of its own`, {}, update.reason);
+    else throw notOurs(plan.name, update.reason);
   }
   // The library makes a bucket's stream, but leaves the size of one that is there as it is.
   for (const { name, lifeMs, maxBytes } of Object.values(BUCKETS)) {
@@ -120,6 +124,14 @@ async function ensureStreams(
     await nc.jetstream().views.kv(name, { ttl: lifeMs, history: 1, max_bytes: bytes });
     await jsm.streams.update(stream, { max_bytes: bytes });
   }
+}
+
+/** What is there has other settings than can be changed: somebody else made it. */
+function notOurs(name: string, thrown: unknown): InfraError {
+  const message =
+    `the stream ${name} cannot be brought up to date: ${asError(thrown).message}; ` +
+    `delete it (nats stream rm ${name}), or give Gantry an account of its own`;
+  return new InfraError('BUS_REFUSED', message, { stream: name }, thrown);
 }
 
 const configOf = (plan: StreamPlan, bytes: number) => ({

@@ -1,6 +1,6 @@
 /**
- * What could be done to Redis, as the system uses it. `degraded`: it is there, and does not do what is asked; the notice
- * says why.
+ * What could be done to Redis, as the system uses it. `degraded`: it is there, and does not do what is asked; the
+ * notice says why.
  */
 export type RedisState = 'connected' | 'degraded' | 'reconnecting' | 'off';
 

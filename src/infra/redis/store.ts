@@ -108,7 +108,10 @@ export class RedisStore {
     await this.#write('the aggregate', () => this.#commands.eval(PUSH_AGGREGATE, 1, redisKeys.latest(cameraId), JSON.stringify(aggregate), seconds, redisKeys.channel(cameraId)));
   }
 
-  /** The list of alerts; one that is there already, or is older than all of a full list, changes nothing. Rejects `REDIS_DOWN`, `REDIS_REFUSED`. */
+  /**
+   * The list of alerts; one that is there already, or is older than all of a full list, changes nothing. Rejects
+   * `REDIS_DOWN`, `REDIS_REFUSED`.
+   */
   async keepAlert(alert: Aggregate): Promise<void> {
     await this.#write('the alert', () => this.#commands.eval(KEEP_ALERT, 1, redisKeys.alerts(alert.cameraId), JSON.stringify(alert), ALERTS_KEPT));
   }

@@ -3,13 +3,15 @@ import { redisUser, shownRedis } from '../../servers/redis.ts';
 /** What Redis itself says when it is there and does not do what is asked, by the first word of its answer. */
 const ADVICE = {
   READONLY:
-    'it has become a replica and takes no writes: point REDIS_URL at the primary, or make this one the primary again (REPLICAOF NO ONE)',
+    'it has become a replica and takes no writes: point REDIS_URL at the primary, ' +
+    'or make this one the primary again (REPLICAOF NO ONE)',
   OOM: 'its memory is full and it may drop nothing: raise maxmemory, or set maxmemory-policy volatile-lru',
   MISCONF: 'it takes no writes because it cannot save to its disk: make room there, and look at its log',
   NOAUTH: 'it asks for a password: set it in REDIS_URL (redis://:password@host), or in REDIS_PASSWORD',
   WRONGPASS: 'it refuses the password or the user: look at REDIS_URL, REDIS_USER and REDIS_PASSWORD',
   NOPERM:
-    'the user may not do what Gantry needs: give it ~camera:* ~detection:* ~alerts:* ~gantry:* &camera:* &gantry:* +@all -@dangerous +info',
+    'the user may not do what Gantry needs: ' +
+    'give it ~camera:* ~detection:* ~alerts:* ~gantry:* &camera:* &gantry:* +@all -@dangerous +info',
   LOADING: 'it is still reading its data from disk: it is used as soon as it has them',
   CLUSTERDOWN:
     'its cluster is down: Gantry needs a single Redis, not a cluster; bring it up, or name another one in REDIS_URL',
@@ -20,7 +22,10 @@ const ADVICE = {
   BUSY: 'a script of somebody else keeps it busy: end that with SCRIPT KILL',
   DENIED:
     'it runs in protected mode and takes only clients of its own machine: give it a password, and set it in REDIS_URL',
-  TLS: "no TLS connection comes about: REDIS_CA names the file of the authority that signed its certificate, REDIS_CERT and REDIS_KEY the client's own when it asks for one; rediss:// is for servers with TLS, redis:// for those without",
+  TLS:
+    'no TLS connection comes about: REDIS_CA names the file of the authority that signed its certificate, ' +
+    "REDIS_CERT and REDIS_KEY the client's own when it asks for one; rediss:// is for servers with TLS, " +
+    'redis:// for those without',
 } as const;
 export type RedisTroubleCode = keyof typeof ADVICE;
 

@@ -4,15 +4,17 @@ import { asError } from '../../runtime/errors.ts';
 import { shownRedis } from '../../servers/redis.ts';
 import { type RedisTrouble, redisTrouble } from './trouble.ts';
 
-/** A Redis that takes no writes is noticed after so long, and one that takes them again, whether anybody writes or not. */
+/**
+ * A Redis that takes no writes is noticed after so long, and one that takes them again, whether anybody writes or not.
+ */
 const LOOK_EVERY_MS = 2_000;
 const LOG_EVERY_MS = 10_000;
 const PROBE_KEY = 'gantry:probe';
 const PROBE_LIFE_S = 60;
 
 /**
- * Knows why Redis is of no use while it is there: refused writes, a wrong password, data still being read. Learns it from
- * what others tell, and writes a key of its own every two seconds.
+ * Knows why Redis is of no use while it is there: refused writes, a wrong password, data still being read. Learns it
+ * from what others tell, and writes a key of its own every two seconds.
  */
 export class RedisWatch {
   readonly #redis: Redis;
@@ -84,7 +86,10 @@ export class RedisWatch {
     }
   }
 
-  /** A Redis that is away errors at every reconnect: one line per interval for the same, with the count of those left out. */
+  /**
+   * A Redis that is away errors at every reconnect: one line per interval for the same, with the count of those left
+   * out.
+   */
   #say(thrown: unknown): void {
     const now = performance.now();
     const message = this.#trouble?.message ?? `Redis at ${shownRedis(this.#url)} is away: ${asError(thrown).message}`;
