@@ -214,7 +214,7 @@ test('a key for an address of its own is used where the address is known, and ke
   a.admin.start(shareOf(server.url), () => undefined);
   b.admin.start(shareOf(server.url), () => undefined);
   const mine = 'https://models.example/v1';
-  const outcome = await until('shared', async () => (a.names().includes('own') ? a.admin.patch('own', { priority: 2 }) : a.admin.add(entry('own', { base_url: mine }))).then((made) => (made?.shared === true ? made : null)));
+  const outcome = await until('shared', async () => (a.names().includes('own') ? a.admin.patch('own', { priority: 2 }) : a.admin.add(entry('own', { base_url: mine }))).then((tried) => (tried?.shared === true ? tried : null)));
   assert.match(outcome.notices.join(), /only where their key file names its base_url/);
   await until('b says why it leaves it out', () => /own .*does not name its base_url/.test(b.admin.notices().join()));
   assert.ok(!b.names().includes('own'));
