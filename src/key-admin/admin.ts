@@ -105,8 +105,18 @@ export class KeyAdmin {
       ...(this.#source.notice === null ? [] : [this.#source.notice]),
       ...this.#problems.values(),
       ...(this.#sync?.problem === null || this.#sync === null ? [] : [this.#sync.problem]),
+      ...this.#strangers(),
       ...(named.length === 0 ? [] : [`changes of API keys that are not in force on this node: ${named.join('; ')}${more}`]),
     ];
+  }
+
+  /** Changes in force that anybody who can write to Redis may have made. */
+  #strangers(): readonly string[] {
+    const { sealer, nodeId } = this.#options;
+    const theirs = sealer === null ? [...this.#changes].filter(([, { kind, stamp }]) => stamp[1] !== nodeId && kind !== 'reset') : [];
+    if (theirs.length === 0) return [];
+    const named = theirs.slice(0, 5).map(([name, { kind }]) => `${name} (${kind})`).join(', ');
+    return [`API keys changed by records in Redis that nothing proves to be from another node: ${named}${theirs.length > 5 ? ', ...' : ''}; set the same GANTRY_KEYS_SECRET on every node, or undo them with PATCH {"reset": true}`];
   }
 
   /** Begins to follow the files and the other nodes. `onKeys` is given the keys after each change. */
@@ -201,6 +211,8 @@ export class KeyAdmin {
 
   async #change(name: string, change: NewChange): Promise<ChangeOutcome> {
     const { nodeId, sealer, fixed, log } = this.#options;
+    // What the others did so far comes first, or their later times would win over this change.
+    if (this.#sync?.problem === null) await this.#sync.run();
     const changes = withChange(this.#changes, name, change, nodeId);
     const keys = this.#effective(this.#source, changes);
     for (const [idle, why] of keys.idle) if (idle === name || !this.keys.idle.has(idle)) throw why;

@@ -99,6 +99,11 @@ export class NatsLink {
     return this.#trouble;
   }
 
+  /** Bytes of a message that the server takes, headers included. */
+  get maxPayload(): number {
+    return this.nc.info?.max_payload ?? USUAL_MAX_PAYLOAD;
+  }
+
   /**
    * Throws `BUS_DOWN` while there is no connection: callers shed or wait by their own policy, nothing is buffered here.
    */
