@@ -54,7 +54,7 @@ export function installSecurity(app: FastifyInstance, options: SecurityOptions):
     if (cors.preflight) return reply.code(204).send();
     if (PROBES.has(route)) return;
     if (host === undefined || host === '') {
-      throw new HttpError('MISSING_FIELD', 'host: the request must have a Host header', { field: 'host' });
+      throw new HttpError('BAD_REQUEST', 'host: is required', { field: 'host' });
     }
     // With a token, knowing the name is of no use to a strange page.
     if (expected === null && !hostAllowed(host, options.allowedHosts)) {
