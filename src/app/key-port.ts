@@ -3,10 +3,9 @@ import { HttpError } from '../http/errors/http-error.ts';
 import type { KeyPort } from '../http/ports.ts';
 import type { KeyView } from '../http/schemas/keys.ts';
 import { redactUrl } from '../infra/redact.ts';
-import type { ChangeOutcome, KeyToAdd } from '../key-admin/admin.ts';
-import { KeyPatch } from '../key-admin/changes.ts';
+import type { ChangeOutcome } from '../key-admin/admin.ts';
+import { AddedKey, KeyPatch } from '../key-admin/changes.ts';
 import { KeyAdminError } from '../key-admin/errors.ts';
-import { ApiKeyEntry } from '../keys/config.schema.ts';
 import { KeyError } from '../keys/errors.ts';
 import type { ActorSystem } from '../runtime/system.ts';
 import type { UsedKeys } from './keys.ts';
@@ -71,7 +70,7 @@ const written = ({ persisted, shared, notices }: ChangeOutcome) => ({ persisted,
 
 /** Fields that are undefined are left out: they would overwrite what is there. */
 const compact = (fields: object): object => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
-const defined = (key: Parameters<KeyPort['add']>[0]): KeyToAdd => ApiKeyEntry.parse(compact(key));
+const defined = (key: Parameters<KeyPort['add']>[0]): AddedKey => AddedKey.parse(compact(key));
 const definedPatch = (patch: object): KeyPatch => KeyPatch.parse(compact(patch));
 
 /** What is wrong with the request, as an answer to it; no message holds a key. */
