@@ -1,13 +1,13 @@
 import type { z } from 'zod';
 import { KEY_POOL } from '../actors/key-pool.ts';
 import { HttpError } from '../http/errors/http-error.ts';
+import { safeValue } from '../http/errors/safe-value.ts';
 import type { KeyPort } from '../http/ports.ts';
 import type { KeyView } from '../http/schemas/keys.ts';
 import { redactUrl } from '../infra/redact.ts';
 import type { ChangeOutcome, KeyToAdd } from '../key-admin/admin.ts';
-import { KeyPatch } from '../key-admin/changes.ts';
+import { AddedKey, KeyPatch } from '../key-admin/changes.ts';
 import { KeyAdminError } from '../key-admin/errors.ts';
-import { ApiKeyEntry } from '../keys/config.schema.ts';
 import { KeyError } from '../keys/errors.ts';
 import type { ActorSystem } from '../runtime/system.ts';
 import type { UsedKeys } from './keys.ts';
@@ -75,10 +75,8 @@ const written = ({ persisted, shared, notices }: ChangeOutcome) => ({ persisted,
 
 /** Fields that are undefined are left out: they would overwrite what is there. */
 const compact = (fields: object): object => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
-const defined = (key: Parameters<KeyPort['add']>[0]): KeyToAdd => checked(ApiKeyEntry, compact(key));
+const defined = (key: Parameters<KeyPort['add']>[0]): KeyToAdd => checked(AddedKey, compact(key));
 const definedPatch = (patch: object): KeyPatch => checked(KeyPatch, compact(patch));
-
-const LONGEST_VALUE = 100;
 
 /** What the schema makes of the fields. Throws `INVALID_FIELD` for the first that it refuses. */
 function checked<T>(schema: z.ZodType<T>, fields: object): T {
@@ -87,7 +85,7 @@ function checked<T>(schema: z.ZodType<T>, fields: object): T {
   const [issue] = parsed.error.issues;
   const [field = 'body'] = (issue?.path ?? []).map(String);
   const sent: unknown = Object.entries(fields).find(([name]) => name === field)?.[1];
-  const value = field === 'key' || sent === undefined ? null : JSON.stringify(sent).slice(0, LONGEST_VALUE);
+  const value = sent === undefined ? null : safeValue(field, sent);
   throw new HttpError('INVALID_FIELD', `${field}: ${issue?.message ?? 'is not valid'}`, { field, value });
 }
 

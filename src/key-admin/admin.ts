@@ -1,10 +1,9 @@
-import type { ApiKeyEntry } from '../keys/config.schema.ts';
 import type { Environment } from '../keys/config.ts';
 import type { ActorLog } from '../runtime/actor.ts';
 import { asError } from '../runtime/errors.ts';
 import { DataNotices } from '../storage/set-aside.ts';
-import { endpointsIn, onlyLess, variablesIn } from './apply.ts';
-import { type AddedKey, type Change, type Changes, endpointOf, isReference, type KeyPatch, type NewChange, withChange } from './changes.ts';
+import { onlyLess, variablesIn } from './apply.ts';
+import { type AddedKey, type Change, type Changes, isReference, type KeyPatch, type NewChange, withChange } from './changes.ts';
 import { type EffectiveKeys, effectiveKeys } from './effective.ts';
 import { KeyAdminError } from './errors.ts';
 import { type KeySource, readKeySource, sealedPathOf } from './key-text.ts';
@@ -42,13 +41,10 @@ export interface ChangeOutcome {
   readonly notices: readonly string[];
 }
 
-export type KeyToAdd = ApiKeyEntry;
-
 const CHECK_MS = 10_000;
 const NOT_KEPT = 'this key is kept in memory only and is gone after a restart: set GANTRY_KEYS_SECRET so that it can be stored encrypted, or name an environment variable of the key file as ${VARIABLE}';
 const NOT_SHARED = 'the other nodes do not get this key, because it cannot be sent to them encrypted: set the same GANTRY_KEYS_SECRET on every node';
 const ONLY_LESS = 'the other nodes take only what lowers a limit or takes the key out of use, because the change cannot be sent to them encrypted: set the same GANTRY_KEYS_SECRET on every node';
-const OWN_ADDRESS = 'the other nodes use this key only where their key file names its base_url';
 const SIMULATED = 'the keys are those of the simulator: changes are gone after a restart';
 
 /**
@@ -60,8 +56,6 @@ export class KeyAdmin {
   readonly #options: KeyAdminOptions;
   #source: KeySource = { raw: {}, source: '', text: '', notice: null };
   #changes: Changes = new Map();
-  /** Addresses that the API of this node was given, by fingerprint. */
-  readonly #ownEndpoints = new Map<string, string>();
   #keys: EffectiveKeys | null = null;
   #sync: KeySync | null = null;
   #listener: (keys: EffectiveKeys) => void = () => undefined;
@@ -83,9 +77,7 @@ export class KeyAdmin {
     const { fixed, changesFile, sealer, nodeId, log } = options;
     admin.#source = fixed === undefined ? await readKeySource(options.keysFile, sealer) : { ...fixed, text: '', notice: null };
     if (fixed === undefined) {
-      const stored = await readStored({ path: changesFile, sealer, nodeId, notices: options.notices ?? new DataNotices(log) });
-      admin.#changes = stored.changes;
-      for (const [print, address] of stored.endpoints) admin.#ownEndpoints.set(print, address);
+      admin.#changes = await readStored({ path: changesFile, sealer, nodeId, notices: options.notices ?? new DataNotices(log) });
     }
     admin.#keys = admin.#effective(admin.#source, admin.#changes);
     return admin;
@@ -146,26 +138,17 @@ export class KeyAdmin {
   }
 
   /** Throws `DUPLICATE_KEY`, `KEY_REFUSED`, `KEY_CONFIG_INVALID`, `DISK_FULL`, `NOT_WRITABLE`. */
-  add(key: KeyToAdd): Promise<ChangeOutcome> {
+  add(entry: AddedKey): Promise<ChangeOutcome> {
     return this.#exclusive(async () => {
-      const { base_url: address, ...entry } = key;
       const { name } = entry;
       if (this.keys.origins.has(name)) throw new KeyAdminError('DUPLICATE_KEY', `name: an API key ${name} exists`, { field: 'name', value: name });
-      this.#checkSecret(entry.key, address);
-      const endpoint = address === undefined ? null : endpointOf(address);
-      const isNew = endpoint !== null && address !== undefined && !this.#ownEndpoints.has(endpoint);
-      if (isNew) this.#ownEndpoints.set(endpoint, address);
-      try {
-        return await this.#change(name, { kind: 'put', entry, endpoint, drain: false });
-      } catch (thrown) {
-        if (isNew) this.#ownEndpoints.delete(endpoint);
-        throw thrown;
-      }
+      this.#checkSecret(entry.key);
+      return this.#change(name, { kind: 'put', entry, drain: false });
     });
   }
 
-  /** A variable is one of the key file, and goes nowhere but where the key file sends keys. Throws `KEY_REFUSED`. */
-  #checkSecret(key: string, address: string | undefined): void {
+  /** A variable is one of those that the key file names. Throws `KEY_REFUSED`. */
+  #checkSecret(key: string): void {
     if (/[\uE000\uE001]/u.test(key)) throw new KeyAdminError('KEY_REFUSED', 'key: holds characters that no key has', { field: 'key' });
     if (!isReference(key)) {
       if (/\$\{/u.test(key)) throw new KeyAdminError('KEY_REFUSED', 'key: must be the key itself or one ${VARIABLE} and nothing else', { field: 'key' });
@@ -174,9 +157,6 @@ export class KeyAdmin {
     const { raw, source } = this.#source;
     if (!variablesIn(raw).has(key.slice(2, -1))) {
       throw new KeyAdminError('KEY_REFUSED', `key: ${source} names no variable ${key.slice(0, 100)}; only variables that the key file names can be used (an entry there may be switched off: enabled: false)`, { field: 'key' });
-    }
-    if (address !== undefined && !endpointsIn(raw).has(endpointOf(address))) {
-      throw new KeyAdminError('KEY_REFUSED', `base_url: a key from a variable goes only to an address that ${source} names`, { field: 'base_url' });
     }
   }
 
@@ -187,7 +167,7 @@ export class KeyAdmin {
       const known = this.#changes.get(name);
       if (known?.kind === 'put' && this.keys.origins.get(name)?.from === 'api') {
         const { drain = known.drain, ...fields } = patch;
-        return this.#change(name, { kind: 'put', entry: withFields(known.entry, fields), endpoint: known.endpoint, drain });
+        return this.#change(name, { kind: 'put', entry: withFields(known.entry, fields), drain });
       }
       return this.#change(name, { kind: 'patch', patch: known?.kind === 'patch' ? { ...known.patch, ...patch } : patch });
     });
@@ -225,14 +205,14 @@ export class KeyAdmin {
     log.info({ key: name, change: change.kind }, `API key "${name}": ${WORD[change.kind]} through the API`);
     if (fixed !== undefined) return { persisted: false, shared: null, notices: [SIMULATED] };
     const made = changes.get(name);
-    const persisted = made === undefined || isStorable(made, sealer, this.#fileEndpoints());
+    const persisted = made === undefined || isStorable(made, sealer);
     const kept = { persisted, notices: persisted ? [] : [NOT_KEPT] };
     if (this.#sync === null) return { ...kept, shared: null };
     await this.#sync.run(true);
     const limits = made === undefined ? null : this.#notShared(name, made);
     const { problem } = this.#sync;
-    const said = [limits ?? '', problem ?? '', made?.kind === 'put' && sealer !== null && made.endpoint !== null && !this.#fileEndpoints().has(made.endpoint) ? OWN_ADDRESS : ''];
-    return { persisted, shared: problem === null && limits === null, notices: [...kept.notices, ...said.filter((text) => text !== '')] };
+    const said = [limits, problem].filter((text) => text !== null);
+    return { persisted, shared: problem === null && limits === null, notices: [...kept.notices, ...said] };
   }
 
   /** Why the other nodes do not take a change as it is; null when they do. */
@@ -248,16 +228,12 @@ export class KeyAdmin {
   async #store(changes: Changes): Promise<void> {
     const { changesFile, sealer, log } = this.#options;
     try {
-      await writeStored(changesFile, { changes, endpoints: this.#ownEndpoints }, sealer, this.#fileEndpoints());
+      await writeStored(changesFile, changes, sealer);
       this.#problems.delete('stored');
     } catch (thrown) {
       log.error({ path: changesFile, err: asError(thrown).message }, `changes of API keys could not be kept: ${asError(thrown).message}`);
       throw thrown;
     }
-  }
-
-  #fileEndpoints(): ReadonlySet<string> {
-    return new Set(endpointsIn(this.#source.raw).keys());
   }
 
   /** What the other nodes changed is in force here even when it cannot be kept: Redis has it. */
@@ -302,7 +278,7 @@ export class KeyAdmin {
   #effective({ raw, source }: KeySource, changes: Changes): EffectiveKeys {
     const { env, sealer, nodeId } = this.#options;
     const isTrusted = ({ stamp }: Change): boolean => sealer !== null || stamp[1] === nodeId;
-    return effectiveKeys({ raw, source, changes, env, ownEndpoints: this.#ownEndpoints, isTrusted, before: this.#keys?.config.keys ?? [] });
+    return effectiveKeys({ raw, source, changes, env, isTrusted, before: this.#keys?.config.keys ?? [] });
   }
 
   /** A look that is taken once, however often it is asked for before it begins. */

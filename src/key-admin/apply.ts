@@ -1,6 +1,6 @@
 import { MARK } from '../keys/config.ts';
-import { ApiKeyEntry, KeyFile } from '../keys/config.schema.ts';
-import { type Change, type Changes, endpointOf, type KeyPatch } from './changes.ts';
+import { ApiKeyEntry } from '../keys/config.schema.ts';
+import type { Change, Changes, KeyPatch } from './changes.ts';
 
 /** A key of the effective configuration and where it is from. */
 export interface Origin {
@@ -15,17 +15,10 @@ export interface Origin {
 export interface Applied {
   readonly raw: unknown;
   readonly origins: ReadonlyMap<string, Origin>;
-  /** Added keys that are left out, since nothing tells this node the address they are for. */
-  readonly homeless: readonly string[];
 }
 
-/** What this node was told by its own key file, or its own API. */
-export interface Known {
-  /** Addresses that keys may be sent to, by fingerprint. */
-  readonly endpoints: ReadonlyMap<string, string>;
-  /** Whether a change was made here or is authenticated. One that is neither may only take away. */
-  readonly isTrusted: (change: Change) => boolean;
-}
+/** Whether a change was made here or is authenticated. One that is neither may only take away. */
+export type IsTrusted = (change: Change) => boolean;
 
 const isFields = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
@@ -33,14 +26,6 @@ const isFields = (value: unknown): value is Readonly<Record<string, unknown>> =>
 function listed(raw: unknown): readonly unknown[] {
   const list: unknown = isFields(raw) ? raw['api_keys'] : null;
   return Array.isArray(list) ? list : [];
-}
-
-const DEFAULT_ENDPOINT = KeyFile.shape.base_url.parse(undefined);
-
-/** Every address that a key file names, by fingerprint. */
-export function endpointsIn(raw: unknown): ReadonlyMap<string, string> {
-  const named = [isFields(raw) ? (raw['base_url'] ?? DEFAULT_ENDPOINT) : DEFAULT_ENDPOINT, ...listed(raw).map((entry) => (isFields(entry) ? entry['base_url'] : null))];
-  return new Map(named.flatMap((address) => (typeof address === 'string' ? [[endpointOf(address), address] as const] : [])));
 }
 
 /** Every environment variable that the keys of a key file name. */
@@ -56,41 +41,37 @@ export function variablesIn(raw: unknown): ReadonlySet<string> {
 const VARIABLES = new RegExp(`${MARK.open}([A-Za-z_][A-Za-z0-9_]*)${MARK.close}|\\$\\{([A-Za-z_][A-Za-z0-9_]*)\\}`, 'gu');
 
 /** The content of a key file with the changes made to it, and where each key is from. What is not valid stays as it is. */
-export function applyChanges(raw: unknown, changes: Changes, known: Known): Applied {
+export function applyChanges(raw: unknown, changes: Changes, isTrusted: IsTrusted): Applied {
   const origins = new Map<string, Origin>();
-  const homeless: string[] = [];
   const file = isFields(raw) ? raw : {};
   const list = file['api_keys'];
-  if (raw !== null && raw !== undefined && (!isFields(raw) || (list !== undefined && list !== null && !Array.isArray(list)))) return { raw, origins, homeless };
+  if (raw !== null && raw !== undefined && (!isFields(raw) || (list !== undefined && list !== null && !Array.isArray(list)))) return { raw, origins };
   const entries: unknown[] = [];
   const inFile = new Set<string>();
-  const add = (name: string, change: Change & { readonly kind: 'put' }): boolean => {
-    const address = change.endpoint === null ? null : known.endpoints.get(change.endpoint);
-    if (address === undefined) {
-      homeless.push(name);
-      return false;
-    }
-    entries.push(address === null ? change.entry : { ...change.entry, base_url: address });
+  const add = (name: string, change: Change & { readonly kind: 'put' }): void => {
+    entries.push(change.entry);
     origins.set(name, { from: 'api', changed: true, drain: change.drain, variable: variableOf(change.entry) });
-    return true;
   };
   for (const entry of listed(raw)) {
     const name = isFields(entry) && typeof entry['name'] === 'string' ? entry['name'] : null;
     const change = name === null ? undefined : changes.get(name);
     if (name !== null) inFile.add(name);
     if (change?.kind === 'remove') continue;
-    if (change?.kind === 'put' && name !== null && add(name, change)) continue;
+    if (change?.kind === 'put' && name !== null) {
+      add(name, change);
+      continue;
+    }
     if (name === null || !isFields(entry) || change?.kind !== 'patch') {
       entries.push(entry);
       if (name !== null) origins.set(name, { from: 'file', changed: false, drain: false, variable: variableOf(entry) });
       continue;
     }
-    const { drain = false, ...patch } = known.isTrusted(change) ? change.patch : onlyLess(change.patch, entry);
+    const { drain = false, ...patch } = isTrusted(change) ? change.patch : onlyLess(change.patch, entry);
     entries.push({ ...entry, ...patch });
     origins.set(name, { from: 'file', changed: true, drain, variable: variableOf(entry) });
   }
   for (const [name, change] of changes) if (change.kind === 'put' && !inFile.has(name)) add(name, change);
-  return { raw: { ...file, api_keys: entries }, origins, homeless };
+  return { raw: { ...file, api_keys: entries }, origins };
 }
 
 const LIMITS = ['qps_limit', 'rpm_limit', 'tpm_limit', 'max_in_flight'] as const;

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { ApiKeyEntry } from '../keys/config.schema.ts';
 import { StorageError } from '../storage/errors.ts';
@@ -19,8 +18,8 @@ export const KeyPatch = ApiKeyEntry.pick({ qps_limit: true, rpm_limit: true, tpm
   .partial();
 export type KeyPatch = z.infer<typeof KeyPatch>;
 
-/** A key added through the API. Where it is sent to is no part of it: see `endpoint` of a `put`. */
-const AddedKey = ApiKeyEntry.omit({ base_url: true });
+/** A key added through the API. Where it is sent to is no part of it: that is what the key file says. */
+export const AddedKey = ApiKeyEntry.omit({ base_url: true });
 export type AddedKey = z.infer<typeof AddedKey>;
 
 /** Beyond what any number of changes reaches, and far enough from where counting loses its exactness. */
@@ -30,11 +29,8 @@ const Stamp = z.tuple([z.int().min(0).max(LAST_STAMP), z.string().min(1).max(100
 type Stamp = z.infer<typeof Stamp>;
 
 const Change = z.discriminatedUnion('kind', [
-  /**
-   * A key added through the API, whole. `endpoint` is the fingerprint of its address, null for that of the file: a node
-   * sends the key nowhere but to an address that it was told of itself, by its key file or its own API.
-   */
-  z.object({ kind: z.literal('put'), stamp: Stamp, entry: AddedKey, endpoint: z.string().regex(/^[0-9a-f]{64}$/u).nullable().default(null), drain: z.boolean() }),
+  /** A key added through the API, whole. One that names an address is none: see {@link AddedKey}. */
+  z.object({ kind: z.literal('put'), stamp: Stamp, entry: AddedKey, drain: z.boolean() }),
   /** A key of the file with other values. */
   z.object({ kind: z.literal('patch'), stamp: Stamp, patch: KeyPatch }),
   z.object({ kind: z.literal('remove'), stamp: Stamp }),
@@ -63,8 +59,6 @@ export interface ParsedChanges {
   readonly refused: readonly string[];
 }
 
-export const endpointOf = (baseUrl: string): string => createHash('sha256').update(baseUrl).digest('hex');
-
 const isFields = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Parses what {@link changesToJson} made, or a version before it. Throws `CHANGES_BROKEN` for what is no record at all. */
@@ -84,19 +78,12 @@ export function parseChanges(body: Readonly<Record<string, unknown>>): ParsedCha
   const changes = new Map<string, Change>();
   const refused: string[] = [];
   for (const [name, value] of Object.entries(body)) {
-    const parsed = changes.size < MOST_CHANGES ? Change.safeParse(withoutAddress(value)) : null;
+    const parsed = changes.size < MOST_CHANGES ? Change.safeParse(value) : null;
     const isOne = parsed?.success === true && NAME.safeParse(name).success && (parsed.data.kind !== 'put' || parsed.data.entry.name === name);
     if (isOne) changes.set(name, parsed.data);
     else if (refused.length < 10) refused.push(name.slice(0, 64));
   }
   return { changes, refused };
-}
-
-/** Records of versions before this one hold the address itself, which counts no more than its fingerprint. */
-function withoutAddress(value: unknown): unknown {
-  if (!isFields(value) || !isFields(value['entry']) || typeof value['entry']['base_url'] !== 'string') return value;
-  const { base_url: address, ...entry } = value['entry'];
-  return { ...value, entry, endpoint: endpointOf(address) };
 }
 
 /** As an object that holds any name as its own, `__proto__` included. */

@@ -1,6 +1,6 @@
 import { type Environment, type KeyConfig, type KeySpec, parseKeyConfig } from '../keys/config.ts';
 import { KeyError } from '../keys/errors.ts';
-import { applyChanges, endpointsIn, type Known, type Origin, variablesIn } from './apply.ts';
+import { applyChanges, type IsTrusted, type Origin, variablesIn } from './apply.ts';
 import type { Change, Changes } from './changes.ts';
 
 /** The keys as they are now. `config.keys` hold secrets; the rest does not. */
@@ -19,9 +19,7 @@ export interface EffectiveInput {
   readonly source: string;
   readonly changes: Changes;
   readonly env: Environment;
-  /** Addresses that this node's own API was told of, beside those of the file. */
-  readonly ownEndpoints: ReadonlyMap<string, string>;
-  readonly isTrusted: Known['isTrusted'];
+  readonly isTrusted: IsTrusted;
   /** Those of before: an unchanged key keeps its secret object, so whoever holds a connection by it need not open a new one. */
   readonly before: readonly KeySpec[];
 }
@@ -35,19 +33,15 @@ const MOST_LOOKED_FOR = 8;
  * Throws `KEY_CONFIG_INVALID` when the file by itself is not valid.
  */
 export function effectiveKeys(input: EffectiveInput): EffectiveKeys {
-  const { raw, source, changes, env, ownEndpoints, isTrusted } = input;
-  const known: Known = { endpoints: new Map([...ownEndpoints, ...endpointsIn(raw)]), isTrusted };
+  const { raw, source, changes, env, isTrusted } = input;
   const named: Environment = Object.fromEntries([...variablesIn(raw)].map((name) => [name, Object.hasOwn(env, name) ? env[name] : undefined]));
   const attempt = (tried: Changes) => {
-    const applied = applyChanges(raw, tried, known);
+    const applied = applyChanges(raw, tried, isTrusted);
     return { ...applied, config: parseKeyConfig(applied.raw, named, source) };
   };
   const idle = new Map<string, Error>();
   const inForce = validTogether(changes, attempt, idle);
-  const { config, origins, homeless, raw: applied } = attempt(inForce);
-  for (const name of homeless) {
-    idle.set(name, new KeyError('KEY_CONFIG_INVALID', 'the key file of this node does not name its base_url', { field: 'base_url' }));
-  }
+  const { config, origins, raw: applied } = attempt(inForce);
   const secrets = new Map(input.before.map((key) => [key.name, key]));
   const keys = config.keys.map((key) => keepSecret(key, secrets.get(key.name)));
   return { config: { ...config, keys }, origins, idle, ...costs(applied) };

@@ -1,19 +1,16 @@
 import { chmod } from 'node:fs/promises';
-import { z } from 'zod';
-import { ApiKeyEntry } from '../keys/config.schema.ts';
 import { StorageError } from '../storage/errors.ts';
 import { readWhole, writeWhole } from '../storage/files.ts';
 import { type DataNotices, setAside } from '../storage/set-aside.ts';
-import { type Changes, changesToObject, endpointOf, isReference, parseChanges, type ParsedChanges, parseRecord } from './changes.ts';
+import { type Change, type Changes, changesToObject, isReference, parseChanges, type ParsedChanges, parseRecord } from './changes.ts';
 import { KeyAdminError } from './errors.ts';
 import { isSealed, type Sealer } from './seal.ts';
 import { ofNode, withoutPuts, withoutPutsOfOthers } from './trust.ts';
 
-/** 2: addresses by fingerprint. Before it a record was the changes by name and nothing else. */
+/** Before it a record was the changes by name and nothing else. */
 const VERSION = 2;
 /** A sealed record is a third longer than what is in it. */
 const MAX_BYTES = 2_200_000;
-const Endpoints = z.array(ApiKeyEntry.shape.base_url.unwrap().max(2_000)).max(1_000).catch([]);
 
 /** What of `changes` the other nodes get: without a secret nothing that holds a key, or the name of one. */
 export const shareable = (changes: Changes, sealer: Sealer | null): Changes => (sealer === null ? withoutPuts(changes) : changes);
@@ -46,13 +43,6 @@ function changesIn(body: Readonly<Record<string, unknown>>): Readonly<Record<str
   return typeof changes === 'object' && changes !== null ? { ...changes } : {};
 }
 
-/** What a node keeps on its disk. */
-export interface StoredChanges {
-  readonly changes: Changes;
-  /** Addresses that the API of this node was given for keys, by fingerprint. */
-  readonly endpoints: ReadonlyMap<string, string>;
-}
-
 export interface ReadOptions {
   readonly path: string;
   readonly sealer: Sealer | null;
@@ -65,45 +55,39 @@ export interface ReadOptions {
  * cannot be read is set aside with a notice, what is whole in it goes on. Throws `SEAL_KEY_MISSING`: a start without the
  * secret would lose all of it.
  */
-export async function readStored({ path, sealer, nodeId, notices }: ReadOptions): Promise<StoredChanges> {
+export async function readStored({ path, sealer, nodeId, notices }: ReadOptions): Promise<Changes> {
   try {
     const text = await readWhole(path, MAX_BYTES);
-    if (text === null) return { changes: new Map(), endpoints: new Map() };
+    if (text === null) return new Map();
     const body = parseRecord(await opened(text.trim(), sealer, path), path);
     const { changes, refused } = parseChanges(changesIn(body));
-    const authentic = isSealed(text);
-    const trusted = authentic ? changes : sealer === null ? withoutPutsOfOthers(changes, nodeId) : ofNode(changes, nodeId);
-    const endpoints = authentic && body['version'] === VERSION ? Endpoints.parse(body['endpoints']) : [];
-    const stored = { changes: trusted, endpoints: new Map(endpoints.map((address) => [endpointOf(address), address])) };
+    const trusted = isSealed(text) ? changes : sealer === null ? withoutPutsOfOthers(changes, nodeId) : ofNode(changes, nodeId);
     const dropped = [...changes.keys()].filter((name) => !trusted.has(name));
     if (dropped.length > 0) notices.say({ path, dropped: dropped.slice(0, 10) }, `${path} is not encrypted and holds changes of other nodes, which are not taken from it (${dropped.slice(0, 10).join(', ')}${dropped.length > 10 ? ', ...' : ''}): nodes share them encrypted when all have the same GANTRY_KEYS_SECRET`);
-    if (refused.length > 0) await replaceBroken(path, stored, sealer, notices, `${path} holds entries that cannot be read (${refused.join(', ')})`);
-    return stored;
+    if (refused.length > 0) await replaceBroken(path, trusted, sealer, notices, `${path} holds entries that cannot be read (${refused.join(', ')})`);
+    return trusted;
   } catch (thrown) {
     const isBroken = thrown instanceof StorageError || (thrown instanceof KeyAdminError && thrown.code !== 'SEAL_KEY_MISSING');
     if (!isBroken) throw thrown;
-    const none = { changes: new Map(), endpoints: new Map() };
-    await replaceBroken(path, none, sealer, notices, thrown.message);
-    return none;
+    await replaceBroken(path, new Map(), sealer, notices, thrown.message);
+    return new Map();
   }
 }
 
-async function replaceBroken(path: string, whole: StoredChanges, sealer: Sealer | null, notices: DataNotices, problem: string): Promise<void> {
+async function replaceBroken(path: string, whole: Changes, sealer: Sealer | null, notices: DataNotices, problem: string): Promise<void> {
   const aside = await setAside(path);
   await chmod(aside, 0o600).catch(() => undefined);
-  if (whole.changes.size > 0) await writeStored(path, whole, sealer, new Set());
-  notices.say({ path, aside, kept: whole.changes.size }, `${problem}. It is now ${aside}: ${whole.changes.size} change(s) of API keys kept, the others are lost unless another node shares them; look at GET /api/keys, or put the file back with its secret and restart`);
+  if (whole.size > 0) await writeStored(path, whole, sealer);
+  notices.say({ path, aside, kept: whole.size }, `${problem}. It is now ${aside}: ${whole.size} change(s) of API keys kept, the others are lost unless another node shares them; look at GET /api/keys, or put the file back with its secret and restart`);
 }
 
 /** True when the change can be kept on this disk. */
-export const isStorable = (change: Changes extends ReadonlyMap<string, infer C> ? C : never, sealer: Sealer | null, fileEndpoints: ReadonlySet<string>): boolean =>
-  sealer !== null || change.kind !== 'put' || (isReference(change.entry.key) && (change.endpoint === null || fileEndpoints.has(change.endpoint)));
+export const isStorable = (change: Change, sealer: Sealer | null): boolean =>
+  sealer !== null || change.kind !== 'put' || isReference(change.entry.key);
 
 /** Whole or not at all; mode 0600. Rejects `DISK_FULL` or `NOT_WRITABLE`. */
-export async function writeStored(path: string, { changes, endpoints }: StoredChanges, sealer: Sealer | null, fileEndpoints: ReadonlySet<string>): Promise<void> {
-  const kept = new Map([...changes].filter(([, change]) => isStorable(change, sealer, fileEndpoints)));
-  const used = new Set([...kept.values()].map((change) => (change.kind === 'put' ? change.endpoint : null)));
-  const own = sealer === null ? [] : [...endpoints].flatMap(([print, address]) => (used.has(print) ? [address] : []));
-  const body = JSON.stringify({ version: VERSION, changes: changesToObject(kept), endpoints: own });
+export async function writeStored(path: string, changes: Changes, sealer: Sealer | null): Promise<void> {
+  const kept = new Map([...changes].filter(([, change]) => isStorable(change, sealer)));
+  const body = JSON.stringify({ version: VERSION, changes: changesToObject(kept) });
   await writeWhole(path, `${sealer === null ? body : await sealer.seal(body)}\n`);
 }

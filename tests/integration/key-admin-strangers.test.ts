@@ -5,11 +5,10 @@ import { after, before, test, type TestContext } from 'node:test';
 import { Redis } from 'ioredis';
 import { startRedisServer } from '../../src/embedded/redis-server.ts';
 import type { EmbeddedService } from '../../src/embedded/service.ts';
-import { KeyAdmin, type KeyAdminOptions, type KeyToAdd } from '../../src/key-admin/admin.ts';
-import { endpointOf } from '../../src/key-admin/changes.ts';
+import { KeyAdmin, type KeyAdminOptions } from '../../src/key-admin/admin.ts';
+import { AddedKey } from '../../src/key-admin/changes.ts';
 import { Sealer } from '../../src/key-admin/seal.ts';
 import { KEY_SHARE, RedisKeyShare } from '../../src/key-admin/share.ts';
-import { ApiKeyEntry } from '../../src/keys/config.schema.ts';
 import { Secret } from '../../src/keys/secret.ts';
 import { DataNotices } from '../../src/storage/set-aside.ts';
 import { temporaryFolder } from '../support/gantry.ts';
@@ -44,7 +43,7 @@ api_keys:
 const SPARE = `${YAML}  - { name: spare, key: \${KEY_THREE}, enabled: false, model: other }
 `;
 const ENV = { KEY_ONE: 'sk-one-0123456789', KEY_TWO: 'sk-two-0123456789', KEY_THREE: 'sk-three-0123456789' };
-const entry = (name: string, more: object = {}): KeyToAdd => ApiKeyEntry.parse({ name, key: SECRET, ...more });
+const entry = (name: string, more: object = {}): AddedKey => AddedKey.parse({ name, key: SECRET, ...more });
 
 async function node(over: Partial<KeyAdminOptions> = {}, yaml: string | null = YAML) {
   const id = `node-${(made += 1)}`;
@@ -88,7 +87,7 @@ for (const [what, sealer] of [['without a secret', null], ['with one', new Seale
     admin.start(shareOf(server.url), () => undefined);
     const records = [
       { evil: puts('evil', '${KEY_ONE}', { base_url: EVIL }), other: puts('other', '${UNRELATED}', { base_url: EVIL }), one: puts('one', '${KEY_ONE}', { base_url: EVIL }) },
-      { version: 2, changes: { evil: { ...puts('evil', '\uE000UNRELATED\uE001'), endpoint: endpointOf(EVIL) }, plain: puts('plain', '${UNRELATED}') }, endpoints: [EVIL] },
+      { version: 2, changes: { evil: puts('evil', '\uE000UNRELATED\uE001'), plain: puts('plain', '${UNRELATED}') }, endpoints: [EVIL] },
       // As if this node had made it.
       { mine: { ...puts('mine', '${UNRELATED}'), stamp: [7, options.nodeId] } },
     ];
@@ -205,26 +204,6 @@ test('a name of a property of every object is a name like any other', async (t) 
   assert.deepEqual(again.keys.config.keys.map((key) => key.name), ['one', 'two', ...odd]);
   for (const name of odd) await b.admin.remove(name);
   await until('a lost them', () => a.names().join() === 'one,two');
-});
-
-test('a key for an address of its own is used where the address is known, and kept only encrypted', async (t) => {
-  await withRedis(t);
-  const a = await node();
-  const b = await node();
-  a.admin.start(shareOf(server.url), () => undefined);
-  b.admin.start(shareOf(server.url), () => undefined);
-  const mine = 'https://models.example/v1';
-  const outcome = await until('shared', async () => (a.names().includes('own') ? a.admin.patch('own', { priority: 2 }) : a.admin.add(entry('own', { base_url: mine }))).then((tried) => (tried?.shared === true ? tried : null)));
-  assert.match(outcome.notices.join(), /only where their key file names its base_url/);
-  await until('b says why it leaves it out', () => /own .*does not name its base_url/.test(b.admin.notices().join()));
-  assert.ok(!b.names().includes('own'));
-  assert.equal((await a.open()).keys.config.keys.find((key) => key.name === 'own')?.baseUrl, mine);
-  await writeFile(b.options.keysFile, `${YAML}  - { name: third, key: \${KEY_THREE}, base_url: '${mine}' }\n`);
-  await until('b uses it', () => b.admin.keys.config.keys.find((key) => key.name === 'own')?.baseUrl === mine);
-  const plain = await node({ sealer: null });
-  const kept = await plain.admin.add(entry('own', { base_url: mine }));
-  assert.equal(kept.persisted, false);
-  assert.equal(plain.admin.keys.config.keys.at(-1)?.baseUrl, mine);
 });
 
 test('a change that cannot be written is not made, however often, and is made once there is room', async (t) => {

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Change, type Changes, endpointOf } from '../../src/key-admin/changes.ts';
+import { AddedKey, type Change, type Changes, parseChanges } from '../../src/key-admin/changes.ts';
 import { effectiveKeys } from '../../src/key-admin/effective.ts';
-import { ApiKeyEntry } from '../../src/keys/config.schema.ts';
 
 const raw = { api_keys: ['one', 'two', 'three'].map((name) => ({ name, key: `sk-${name}-0123`, qps_limit: 5 })) };
 const patch = (fields: object): Change => ({ kind: 'patch', stamp: [1, 'z'], patch: fields });
 const of = (changes: Changes, isTrusted = true) =>
-  effectiveKeys({ raw, source: 'keys', changes, env: { SECRET: 'hunter2' }, ownEndpoints: new Map(), isTrusted: () => isTrusted, before: [] });
+  effectiveKeys({ raw, source: 'keys', changes, env: { SECRET: 'hunter2' }, isTrusted: () => isTrusted, before: [] });
 
 test('changes that cannot be together are idle, the others are in force', () => {
   const changes = new Map([
@@ -36,13 +35,11 @@ test('a change that nothing proves lets a key do less, and never more', () => {
 });
 
 test('an added key names no variable and no address that the key file does not', () => {
-  const added = (key: string, endpoint: string | null): Change => {
-    const { base_url: _none, ...entry } = ApiKeyEntry.parse({ name: 'x', key });
-    return { kind: 'put', stamp: [1, 'z'], entry, endpoint, drain: false };
-  };
+  const added = (key: string): Change => ({ kind: 'put', stamp: [1, 'z'], entry: AddedKey.parse({ name: 'x', key }), drain: false });
   for (const key of ['${SECRET}', '\uE000SECRET\uE001', 'a${SECRET}b', '${constructor}']) {
-    assert.ok(!of(new Map([['x', added(key, null)]])).config.keys.some(({ name }) => name === 'x'), key);
+    assert.ok(!of(new Map([['x', added(key)]])).config.keys.some(({ name }) => name === 'x'), key);
   }
-  const away = of(new Map([['x', added('sk-x-0123456789', endpointOf('http://10.0.0.66/v1'))]]));
-  assert.deepEqual([away.config.keys.length, [...away.idle.keys()]], [3, ['x']]);
+  assert.equal(of(new Map([['x', added('sk-x-0123456789')]])).config.keys.at(-1)?.baseUrl, of(new Map()).config.keys[0]?.baseUrl);
+  const away = { ...added('sk-x-0123456789'), entry: { name: 'x', key: 'sk-x-0123456789', base_url: 'http://10.0.0.66/v1' } };
+  assert.deepEqual(parseChanges({ x: away }), { changes: new Map(), refused: ['x'] });
 });
