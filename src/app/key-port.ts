@@ -5,7 +5,7 @@ import { safeValue } from '../http/errors/safe-value.ts';
 import type { KeyPort } from '../http/ports.ts';
 import type { KeyView } from '../http/schemas/keys.ts';
 import { redactUrl } from '../infra/redact.ts';
-import type { ChangeOutcome, KeyToAdd } from '../key-admin/admin.ts';
+import type { ChangeOutcome } from '../key-admin/admin.ts';
 import { AddedKey, KeyPatch } from '../key-admin/changes.ts';
 import { KeyAdminError } from '../key-admin/errors.ts';
 import { KeyError } from '../keys/errors.ts';
@@ -75,7 +75,7 @@ const written = ({ persisted, shared, notices }: ChangeOutcome) => ({ persisted,
 
 /** Fields that are undefined are left out: they would overwrite what is there. */
 const compact = (fields: object): object => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
-const defined = (key: Parameters<KeyPort['add']>[0]): KeyToAdd => checked(AddedKey, compact(key));
+const defined = (key: Parameters<KeyPort['add']>[0]): AddedKey => checked(AddedKey, compact(key));
 const definedPatch = (patch: object): KeyPatch => checked(KeyPatch, compact(patch));
 
 /** What the schema makes of the fields. Throws `INVALID_FIELD` for the first that it refuses. */

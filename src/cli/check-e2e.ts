@@ -34,6 +34,11 @@ export async function run(args: string[]): Promise<number> {
     console.error(`${thrown instanceof Error ? thrown.message : String(thrown)}\n\n${USAGE}`);
     return 2;
   }
+  const token = secretFromEnv(process.env, 'GANTRY_TOKEN');
+  if ('problem' in token) {
+    console.error(token.problem);
+    return 2;
+  }
   const running = await readRuntimeFile(options.dataDir);
   if (running === null) {
     console.error(`no Gantry runs on ${options.dataDir}: start one with npm start`);
@@ -41,7 +46,7 @@ export async function run(args: string[]): Promise<number> {
   }
   if (!options.json) console.log(`watching camera ${options.cameraId} of ${running.httpUrl} for ${options.seconds} s ...`);
   const ledger = new CheckLedger();
-  const problems = await watch(running, options.cameraId, options.seconds * 1000, ledger);
+  const problems = await watch(running, token.secret, options.cameraId, options.seconds * 1000, ledger);
   const report = ledger.report();
   const all = [...problems, ...report.problems];
   console.log(options.json ? JSON.stringify({ ...report, problems: all }) : describe(report, all));
@@ -58,7 +63,13 @@ function readOptions(args: string[]): { cameraId: string; seconds: number; dataD
 }
 
 /** Listens on NATS and the WebSocket, then looks at Redis. Returns what is wrong beside the stages. */
-async function watch(running: RuntimeFile, cameraId: CameraId, ms: number, ledger: CheckLedger): Promise<string[]> {
+async function watch(
+  running: RuntimeFile,
+  token: string | null,
+  cameraId: CameraId,
+  ms: number,
+  ledger: CheckLedger,
+): Promise<string[]> {
   const nc = await connect({ ...natsOptions(running.natsUrl), name: 'gantry-check', timeout: 3_000 });
   const problems: string[] = [];
   const follow = <T>(subject: string, parser: z.ZodType<T>, note: (body: T, at: number) => void): void => {
@@ -79,19 +90,23 @@ async function watch(running: RuntimeFile, cameraId: CameraId, ms: number, ledge
   follow(subjects.result(cameraId), AssessmentResult, (body, at) => ledger.result(body, at));
   follow(subjects.aggregate(cameraId), Aggregate, (body, at) => ledger.aggregate(body, at));
   await nc.flush();
-  const closeFeed = await followFeed(running.httpUrl, cameraId, ledger, problems);
+  const closeFeed = await followFeed(running.httpUrl, token, cameraId, ledger, problems);
   await new Promise((resolve) => setTimeout(resolve, ms));
   closeFeed();
   await nc.close();
   return [...problems, ...(await checkRedis(running.redisUrl, cameraId))];
 }
 
-async function followFeed(httpUrl: string, cameraId: CameraId, ledger: CheckLedger, problems: string[]): Promise<() => void> {
+async function followFeed(
+  httpUrl: string,
+  token: string | null,
+  cameraId: CameraId,
+  ledger: CheckLedger,
+  problems: string[],
+): Promise<() => void> {
   const url = new URL('/ws', httpUrl);
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
-  const found = secretFromEnv(process.env, 'GANTRY_TOKEN');
-  if ('problem' in found) throw new Error(found.problem);
-  const socket = new WebSocket(url, found.secret === null ? {} : { headers: { authorization: `Bearer ${found.secret}` } });
+  const socket = new WebSocket(url, token === null ? {} : { headers: { authorization: `Bearer ${token}` } });
   let closing = false;
   socket.addEventListener('message', ({ data }) => {
     const at = Date.now();
