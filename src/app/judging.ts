@@ -32,7 +32,11 @@ export function judgingOf({ keys, models }: Pick<PoolFigures, 'keys' | 'models'>
   if (meant.length > 0 && serving === 0) return { lastFailure, nobody: short(nobodySentence(out, rested)), partly: [] };
   const used = models.filter(({ recent }) => recent > 0);
   if (used.length > 0 && used.every((model) => silent.includes(model)))
-    return { lastFailure, nobody: short(`No model judges: ${silent.map(silenceOf).slice(0, MOST_NAMED).join('; ')}`), partly: [] };
+    return {
+      lastFailure,
+      nobody: short(`No model judges: ${silent.map(silenceOf).slice(0, MOST_NAMED).join('; ')}`),
+      partly: [],
+    };
   const sentences = [
     ...byReason(out).map(([reason, names]) => `${keysNamed(names)} out (${reason}); the others serve`),
     ...silent.map(silenceOf),
@@ -46,7 +50,8 @@ const isOut = (key: Key): boolean => key.status === 'disabled' && key.disabled_r
 
 function nobodySentence(out: readonly Key[], rested: readonly Key[]): string {
   const refused = byReason(out).map(([reason, names]) => `${keysNamed(names)} out (${reason})`);
-  const waits = rested.length === 0 ? [] : [`${keysNamed(rested.map(({ key_id }) => key_id))} resting (${restOf(rested)})`];
+  const waits =
+    rested.length === 0 ? [] : [`${keysNamed(rested.map(({ key_id }) => key_id))} resting (${restOf(rested)})`];
   return `No model judges: ${[...refused, ...waits].slice(0, MOST_SENTENCES).join('; ')}. The rules answer`;
 }
 
@@ -58,7 +63,9 @@ function restOf(rested: readonly Key[]): string {
 
 /** Keys by why they are out, in the order of the keys. */
 function byReason(keys: readonly Key[]): readonly (readonly [string, readonly string[]])[] {
-  return [...Map.groupBy(keys, ({ disabled_reason }) => disabled_reason ?? '')].map(([reason, list]) => [reason, list.map(({ key_id }) => key_id)] as const);
+  return [...Map.groupBy(keys, ({ disabled_reason }) => disabled_reason ?? '')].map(
+    ([reason, list]) => [reason, list.map(({ key_id }) => key_id)] as const,
+  );
 }
 
 function keysNamed(names: readonly string[]): string {
@@ -68,17 +75,20 @@ function keysNamed(names: readonly string[]): string {
 
 const answersNothing = ({ recent, unreadable, rejected, reasoning_only, content_refused }: Model): boolean => {
   const failed = unreadable + rejected;
-  const enough = recent >= LEAST_CALLS || (unreadable === recent && recent >= LEAST_UNREADABLE) || reasoning_only === recent;
+  const enough =
+    recent >= LEAST_CALLS || (unreadable === recent && recent >= LEAST_UNREADABLE) || reasoning_only === recent;
   return recent > content_refused && enough && (failed >= BAD_SHARE * recent || reasoning_only >= BAD_SHARE * recent);
 };
 
 function silenceOf({ model, base_url, recent, unreadable, rejected, reasoning_only, last_failure }: Model): string {
   const head = `model ${model} at ${originOf(base_url)}`;
   if (reasoning_only > 0 && reasoning_only >= unreadable / 2)
-    return `${head}: reasoning eats all tokens of ${reasoning_only} of the last ${recent} answers; raise max_output_tokens or set extra_body (enable_thinking: false, say)`;
+    return `${head}: reasoning eats all tokens of ${reasoning_only} of the last ${recent} answers; ${REMEDY}`;
   if (rejected > unreadable) return `${head} refuses ${rejected} of the last ${recent} requests: ${last_failure ?? ''}`;
-  return `${head}: ${unreadable} of the last ${recent} answers cannot be read${last_failure === null ? '' : ` (${last_failure})`}`;
+  const why = last_failure === null ? '' : ` (${last_failure})`;
+  return `${head}: ${unreadable} of the last ${recent} answers cannot be read${why}`;
 }
 
+const REMEDY = 'raise max_output_tokens or set extra_body (enable_thinking: false, say)';
 const originOf = (url: string): string => URL.parse(url)?.origin ?? 'its endpoint';
 const short = (text: string): string => (text.length > LONGEST ? `${text.slice(0, LONGEST)}...` : text);

@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import { KEY_POOL } from '../actors/key-pool.ts';
 import { HttpError } from '../http/errors/http-error.ts';
 import type { KeyPort } from '../http/ports.ts';
@@ -74,8 +75,21 @@ const written = ({ persisted, shared, notices }: ChangeOutcome) => ({ persisted,
 
 /** Fields that are undefined are left out: they would overwrite what is there. */
 const compact = (fields: object): object => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
-const defined = (key: Parameters<KeyPort['add']>[0]): KeyToAdd => ApiKeyEntry.parse(compact(key));
-const definedPatch = (patch: object): KeyPatch => KeyPatch.parse(compact(patch));
+const defined = (key: Parameters<KeyPort['add']>[0]): KeyToAdd => checked(ApiKeyEntry, compact(key));
+const definedPatch = (patch: object): KeyPatch => checked(KeyPatch, compact(patch));
+
+const LONGEST_VALUE = 100;
+
+/** What the schema makes of the fields. Throws `INVALID_FIELD` for the first that it refuses. */
+function checked<T>(schema: z.ZodType<T>, fields: object): T {
+  const parsed = schema.safeParse(fields);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const [field = 'body'] = (issue?.path ?? []).map(String);
+  const sent: unknown = Object.entries(fields).find(([name]) => name === field)?.[1];
+  const value = field === 'key' || sent === undefined ? null : JSON.stringify(sent).slice(0, LONGEST_VALUE);
+  throw new HttpError('INVALID_FIELD', `${field}: ${issue?.message ?? 'is not valid'}`, { field, value });
+}
 
 /** What is wrong with the request, as an answer to it; no message holds a key. */
 async function refusing<T>(work: () => Promise<T>): Promise<T> {

@@ -28,16 +28,27 @@ const MOST_EXTRA_FIELDS = 32;
 
 /** Further fields of every request's body with this key, as the provider documents them. */
 export const ExtraBody = z
-  .record(z.string().regex(/^[A-Za-z][A-Za-z0-9_.-]{0,63}$/u, 'must be a field name'), z.json())
+  .record(z.string().regex(/^[A-Za-z][A-Za-z0-9_.-]{0,63}$/u, 'must be a field name'), z.unknown())
   .superRefine((fields, context) => {
-    const names = Object.keys(fields);
-    const own = OWN_FIELDS.find((name) => names.includes(name));
-    if (own !== undefined) context.addIssue({ code: 'custom', message: `must not hold ${own}: Gantry sets it` });
-    if (names.length > MOST_EXTRA_FIELDS) context.addIssue({ code: 'custom', message: `must have at most ${MOST_EXTRA_FIELDS} fields` });
-    else if (JSON.stringify(fields).length > LARGEST_EXTRA_BODY)
-      context.addIssue({ code: 'custom', message: `must have at most ${LARGEST_EXTRA_BODY} characters as JSON` });
+    const problem = problemOf(fields);
+    if (problem !== null) context.addIssue({ code: 'custom', message: problem });
   });
 export type ExtraBody = z.infer<typeof ExtraBody>;
+
+function problemOf(fields: Readonly<Record<string, unknown>>): string | null {
+  const names = Object.keys(fields);
+  const own = OWN_FIELDS.find((name) => names.includes(name));
+  if (own !== undefined) return `must not hold ${own}: Gantry sets it`;
+  if (names.length > MOST_EXTRA_FIELDS) return `must have at most ${MOST_EXTRA_FIELDS} fields`;
+  try {
+    const large = JSON.stringify(fields).length > LARGEST_EXTRA_BODY;
+    return large ? `must have at most ${LARGEST_EXTRA_BODY} characters as JSON` : null;
+  } catch {
+    return 'must be plain values, and not nest too deep';
+  }
+}
+
+/** Tokens of an answer at most. */
 export const MaxOutputTokens = z.int().min(16).max(32_768);
 
 const BaseUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });

@@ -5,20 +5,15 @@ import type { KeySpec } from './config.ts';
 import { KeyCounts } from './key-counts.ts';
 import { MINUTE_MS, SECOND_MS, type SlidingWindows, type Spending } from './limits.ts';
 import type { Blame, CallOutcome } from './outcome.ts';
-import { Probation, type TrialMark } from './probation.ts';
+import { entryView } from './key-view.ts';
+import { Probation, refusalReason, type TrialMark } from './probation.ts';
 import type { PermitGate } from './shared/gate.ts';
 import type { KeyStats, KeyStatus, KeyView, PoolSettings } from './pool.types.ts';
 
 const iso = (at: number): string => new Date(at).toISOString();
 
 /** Outcomes by which the provider shows that it serves the key. */
-const PROVES: ReadonlySet<CallOutcome['kind']> = new Set([
-  'ok',
-  'unreadable',
-  'content-refused',
-  'rejected-request',
-  'stepped-down',
-]);
+const PROVES: ReadonlySet<CallOutcome['kind']> = new Set(['ok', 'unreadable', 'content-refused', 'rejected-request', 'stepped-down']);
 
 /** What the key has to know of a lease when it ends. */
 export interface LeaseMark extends TrialMark {
@@ -234,15 +229,8 @@ export class PooledKey {
         this.#proved(now);
         return null;
       case 'rejected-key':
-        this.#probation.refuse(
-          outcome.why === 'arrears'
-            ? `arrears: the account is not paid (${outcome.status})`
-            : `the provider refused the key (${outcome.status})`,
-          now,
-        );
-        return null;
       case 'misconfigured':
-        this.#probation.refuse(`configuration: ${outcome.message}`, now);
+        this.#probation.refuse(refusalReason(outcome), now);
         return null;
       case 'rate-limited': {
         this.#rate.add(true, now);
@@ -317,24 +305,11 @@ export class PooledKey {
 
   /** For administration: as `stats`, with the entry's other fields. Never the secret. */
   view(now: number, spreadMs: number | null, adaptations: readonly string[]): KeyView {
-    const { enabled, secret, baseUrl, responseFormat, maxOutputTokens, extraBody, maxInFlight } = this.#spec;
-    const { refusal } = this.#probation;
-    return {
-      ...this.stats(now),
-      enabled,
-      drained: this.#drained,
-      switched_off: this.#switchedOff,
-      fingerprint: secret.fingerprint(),
-      base_url: baseUrl,
-      response_format: responseFormat,
-      max_output_tokens: maxOutputTokens,
-      extra_body: extraBody,
-      adaptations,
-      max_in_flight: maxInFlight,
-      on_trial: this.onTrial,
-      spread_ms: spreadMs,
-      probe_at: refusal === null ? null : iso(refusal.probeAt),
-    };
+    const { onTrial } = this;
+    const probeAt = this.#probation.refusal?.probeAt ?? null;
+    const operated = { drained: this.#drained, switched_off: this.#switchedOff };
+    const learnt = { on_trial: onTrial, spread_ms: spreadMs, adaptations, probe_at: probeAt === null ? null : iso(probeAt) };
+    return { ...this.stats(now), ...entryView(this.#spec), ...operated, ...learnt };
   }
 
   stats(now: number): KeyStats {

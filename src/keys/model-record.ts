@@ -32,21 +32,35 @@ interface Entry {
 }
 
 /** Outcomes that say something of the model, not of a key or of the way to the provider. */
-const COUNTED: ReadonlySet<CallOutcomeKind> = new Set(['ok', 'unreadable', 'content-refused', 'rejected-request', 'misconfigured']);
+const COUNTED: ReadonlySet<CallOutcomeKind> = new Set([
+  'ok',
+  'unreadable',
+  'content-refused',
+  'rejected-request',
+  'misconfigured',
+]);
 
 /** The newest outcomes of each endpoint and model. Bounded by the key file, and by 20 calls each. */
 export class ModelRecords {
-  readonly #records = new Map<string, { readonly entries: Entry[]; lastFailure: string | null; adaptations: readonly string[] }>();
+  readonly #records = new Map<
+    string,
+    { readonly entries: Entry[]; lastFailure: string | null; adaptations: readonly string[] }
+  >();
 
   settled(spec: KeySpec, outcome: CallOutcome, adaptations: readonly string[] | null, now: number): void {
     const id = idOf(spec);
     const record = this.#records.get(id) ?? { entries: [], lastFailure: null, adaptations: [] };
     this.#records.set(id, record);
     if (adaptations !== null) record.adaptations = adaptations.slice(0, MOST_ADAPTATIONS);
-    if (outcome.kind !== 'ok' && outcome.kind !== 'abandoned' && outcome.kind !== 'stepped-down') record.lastFailure = outcome.message.slice(0, LONGEST_FAILURE);
+    if (outcome.kind !== 'ok' && outcome.kind !== 'abandoned' && outcome.kind !== 'stepped-down')
+      record.lastFailure = outcome.message.slice(0, LONGEST_FAILURE);
     if (!COUNTED.has(outcome.kind)) return;
     if (outcome.kind === 'ok') record.lastFailure = null;
-    record.entries.push({ at: now, kind: outcome.kind, reason: outcome.kind === 'unreadable' ? (outcome.reason ?? null) : null });
+    record.entries.push({
+      at: now,
+      kind: outcome.kind,
+      reason: outcome.kind === 'unreadable' ? (outcome.reason ?? null) : null,
+    });
     if (record.entries.length > RECENT) record.entries.shift();
   }
 

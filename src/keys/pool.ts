@@ -2,7 +2,7 @@ import { budgetOf } from './account.ts';
 import { Arrivals } from './arrivals.ts';
 import type { Circuit, CircuitStats } from './circuit.ts';
 import { Circuits } from './circuits.ts';
-import { DEFAULT_OUTPUT_TOKENS, type KeyStrategy } from './config.schema.ts';
+import type { KeyStrategy } from './config.schema.ts';
 import type { KeySpec } from './config.ts';
 import { demandOf } from './demand.ts';
 import { leastGuardMs, TransitWays, type TransitSample } from './guard.ts';
@@ -16,19 +16,10 @@ import type { ConfigureSummary, KeyPoolStats, KeyView, LeaseGrant, LeaseReply, L
 import { keyChanges, poolStats } from './pool-stats.ts';
 import type { Demand, PermitGate } from './shared/gate.ts';
 import { chooseKey } from './strategy.ts';
-import { ASSUMED_CALL, TokenEstimates } from './token-estimate.ts';
+import { REFUSAL_MESSAGES } from './refusals.ts';
+import { ASSUMED_CALL, boundWith, TokenEstimates } from './token-estimate.ts';
 import type { CallTokens } from './tokens.ts';
 import { Waiters, type Waiter } from './waiters.ts';
-
-const MESSAGE: Readonly<Record<RefusalReason, string>> = {
-  'no-keys': 'no API key is enabled: see GET /api/scheduler/stats for the reason of each',
-  'tried-all': 'every enabled API key was tried for this task',
-  deadline: 'no API key came free before the deadline',
-  'queue-full': 'too many requests wait for an API key',
-  cancelled: 'the request for an API key was withdrawn',
-  duplicate: 'a request of this id waits for an API key already',
-  'provider-down': 'the provider does not work: see circuits in GET /api/scheduler/stats',
-};
 
 /** Windows take a call further ahead than this for a clock that was set back. */
 const MOST_AHEAD_MS = 4_000;
@@ -275,7 +266,7 @@ export class KeyPool {
 
   /** From here on it is asked when a call of this waiter could go out. */
   #sizeCalls(waiter: Waiter, now: number): void {
-    for (const key of this.#limitedByTokens) key.callTokens = this.#estimates.most(key.spec, boundOf(waiter.tokens, key.spec), now);
+    for (const key of this.#limitedByTokens) key.callTokens = this.#estimates.most(key.spec, boundWith(waiter.tokens, key.spec), now);
   }
 
   /** Does `work`, which may open or close this circuit, and tells the keys when it did. */
@@ -321,7 +312,7 @@ export class KeyPool {
     this.#granted++;
     const leaseId = `${this.#leasePrefix}-${this.#granted}`;
     const ticket = this.#gate?.take(key.budget, now, key.callTokens) ?? null;
-    const bound = boundOf(waiter.tokens, key.spec);
+    const bound = boundWith(waiter.tokens, key.spec);
     const hold = key.spending.tokens.reserve(this.#estimates.most(key.spec, bound, now));
     this.#leases.set(leaseId, new Lease({ key, mark, windows: key.windows, hold, ticket, bound, expiresAt: now + this.#settings.leaseMs }));
     const { name, secret, baseUrl, model, responseFormat, maxOutputTokens, extraBody } = key.spec;
@@ -342,7 +333,7 @@ export class KeyPool {
 
   #refuse(waiterId: string, reason: RefusalReason): { waiterId: string; reply: LeaseReply } {
     this.#refused[reason]++;
-    return { waiterId, reply: { kind: 'refused', reason, message: MESSAGE[reason] } };
+    return { waiterId, reply: { kind: 'refused', reason, message: REFUSAL_MESSAGES[reason] } };
   }
 
   #groupOf(key: PooledKey): readonly PooledKey[] {
@@ -367,9 +358,3 @@ export class KeyPool {
     return wake === Infinity ? null : wake;
   }
 }
-
-/** The bound of a call with this key: its answers may be longer than the asker knows. */
-const boundOf = (asked: CallTokens, { maxOutputTokens }: KeySpec): CallTokens => ({
-  prompt: asked.prompt,
-  completion: asked.completion + maxOutputTokens - DEFAULT_OUTPUT_TOKENS,
-});

@@ -1,3 +1,5 @@
+import type { CallOutcome } from './outcome.ts';
+
 /** Wait before a refused key is tried again by a task's call; doubled after each trial that fails. */
 const FIRST_PROBE_MS = 60_000;
 const LONGEST_PROBE_MS = 900_000;
@@ -92,4 +94,11 @@ export class Probation {
     this.#era++;
     this.#trialOpen = false;
   }
+}
+
+/** Why a key is out, for an operator. */
+export function refusalReason(outcome: Extract<CallOutcome, { kind: 'rejected-key' | 'misconfigured' }>): string {
+  if (outcome.kind === 'misconfigured') return `configuration: ${outcome.message}`;
+  const what = outcome.why === 'arrears' ? 'arrears: the account is not paid' : 'the provider refused the key';
+  return `${what} (${outcome.status})`;
 }

@@ -1,4 +1,5 @@
 import type { ResponseFormat } from '../keys/config.schema.ts';
+import { anyOf } from './any-of.ts';
 import { meaningByCode, meaningOf } from './error-meanings.ts';
 import type { ProviderError } from './provider-error.ts';
 
@@ -84,7 +85,8 @@ export class Adaptations {
 
   /** The provider answered a request of this shape. */
   answered(target: string, wanted: Wanted, { shape, trial }: ChosenShape): void {
-    const known = this.#targets.get(target) ?? (wanted.responseFormat === 'auto' ? this.#new(target, plain('auto')) : null);
+    const known =
+      this.#targets.get(target) ?? (wanted.responseFormat === 'auto' ? this.#new(target, plain('auto')) : null);
     if (known === null) return;
     if (trial && known.trial !== null) {
       known.shape = known.trial;
@@ -93,11 +95,18 @@ export class Adaptations {
     if (wanted.responseFormat === 'auto') known.proven = shape.format;
   }
 
-  /** Books a refused request. True when the next one to this endpoint and model will be another, so that asking again is worth it. */
+  /** Books a refused request. True when the next one will be another, so that asking again is worth it. */
   refused(target: string, wanted: Wanted, { shape, trial }: ChosenShape, error: ProviderError): boolean {
     const known = this.#known(target) ?? this.#new(target, plain('auto'));
     // Several calls are refused at once: the first takes the step for all of them.
-    if (!trial && stepsBetween(shape, { ...known.shape, format: wanted.responseFormat === 'auto' ? known.shape.format : shape.format }) > 0) return true;
+    if (
+      !trial &&
+      stepsBetween(shape, {
+        ...known.shape,
+        format: wanted.responseFormat === 'auto' ? known.shape.format : shape.format,
+      }) > 0
+    )
+      return true;
     const next = nextShape(shape, wanted, error);
     if (next !== null) {
       known.trial = null;
@@ -109,7 +118,14 @@ export class Adaptations {
       return false;
     }
     if (known.trial !== null) return true;
-    if (!isUnspecific(error) || known.tried || wanted.responseFormat !== 'auto' || shape.format === 'none' || known.proven === shape.format) return false;
+    if (
+      !isUnspecific(error) ||
+      known.tried ||
+      wanted.responseFormat !== 'auto' ||
+      shape.format === 'none' ||
+      known.proven === shape.format
+    )
+      return false;
     known.tried = true;
     known.trial = { ...shape, format: 'none' };
     return true;
@@ -146,20 +162,36 @@ export function differencesOf(shape: Shape, wanted: Wanted): readonly string[] {
 }
 
 const stepsBetween = (from: Shape, to: Shape): number =>
-  (Object.keys(from) as (keyof Shape)[]).filter((name) => JSON.stringify(from[name]) !== JSON.stringify(to[name])).length;
+  (Object.keys(from) as (keyof Shape)[]).filter((name) => JSON.stringify(from[name]) !== JSON.stringify(to[name]))
+    .length;
 
 /** Statuses by which providers refuse a parameter; 200 is an error in the body without a status of its own. */
 const REFUSING: ReadonlySet<number> = new Set([200, 400, 404, 415, 422, 500, 501]);
 /** These say nothing but "no". */
 const UNSPECIFIC: ReadonlySet<number> = new Set([400, 422]);
 
-const STREAM_ONLY = /(?:only|must|need|require|please|enable|should)[^.]{0,30}\bstream|\bstream(?:ing)?\b[^.]{0,30}(?:only|required|must be (?:set to )?true)|仅支持流式|只支持流式|流式(?:调用|输出|模式)/iu;
+const STREAM_ONLY = anyOf(
+  /(?:only|must|need|require|please|enable|should)[^.]{0,30}\bstream/u,
+  /\bstream(?:ing)?\b[^.]{0,30}(?:only|required|must be (?:set to )?true)/u,
+  /仅支持流式|只支持流式|流式(?:调用|输出|模式)/u,
+);
 const NON_STREAMING = /non[- ]?stream/iu;
-const ABOUT_FORMAT = /response[_ ]format|json[_ ]?schema|json[_ ]?object|json mode|structured (?:output|decoding)|guided (?:json|decoding)|response_?schema|response_?mime_?type/iu;
-const SYSTEM_ROLE = /(?:system|developer)[^.]{0,20}(?:role|message|prompt|instruction)s?[^.]{0,60}(?:not|unsupported)|(?:not support|unsupported|not enabled)[^.]{0,40}(?:system|developer) |roles? must alternate|first message[^.]{0,30}user/iu;
-const NEXT_FORMAT: Readonly<Record<FormatStep, FormatStep>> = { json_schema: 'json_object', json_object: 'none', none: 'none' };
+const ABOUT_FORMAT = anyOf(
+  /response[_ ]format|json[_ ]?schema|json[_ ]?object|json mode|structured (?:output|decoding)/u,
+  /guided (?:json|decoding)|response_?schema|response_?mime_?type/u,
+);
+const SYSTEM_ROLE = anyOf(
+  /(?:system|developer)[^.]{0,20}(?:role|message|prompt|instruction)s?[^.]{0,60}(?:not|unsupported)/u,
+  /(?:not support|unsupported|not enabled)[^.]{0,40}(?:system|developer) /u,
+  /roles? must alternate|first message[^.]{0,30}user/u,
+);
+const NEXT_FORMAT: Readonly<Record<FormatStep, FormatStep>> = {
+  json_schema: 'json_object',
+  json_object: 'none',
+  none: 'none',
+};
 
-/** The shape after this refusal, one step from the one refused; null when the refusal is about none of its parameters. */
+/** The shape after this refusal, one step from the one refused; null when it is about none of its parameters. */
 function nextShape(shape: Shape, wanted: Wanted, error: ProviderError): Shape | null {
   const { status, message, param } = error;
   if (!REFUSING.has(status)) return null;
@@ -168,25 +200,33 @@ function nextShape(shape: Shape, wanted: Wanted, error: ProviderError): Shape | 
   const mentions = (name: string): boolean => param === name || param.startsWith(`${name}.`) || wordIn(message, name);
   if (!shape.stream && STREAM_ONLY.test(message) && !NON_STREAMING.test(message)) return { ...shape, stream: true };
   if (shape.stream && shape.streamUsage && mentions('stream_options')) return { ...shape, streamUsage: false };
-  if (wanted.responseFormat === 'auto' && shape.format !== 'none' && (ABOUT_FORMAT.test(message) || ABOUT_FORMAT.test(param)))
+  if (
+    wanted.responseFormat === 'auto' &&
+    shape.format !== 'none' &&
+    (ABOUT_FORMAT.test(message) || ABOUT_FORMAT.test(param))
+  )
     return { ...shape, format: NEXT_FORMAT[shape.format] };
   const extra = wanted.extraFields.find((name) => mentions(name) && !shape.dropped.includes(name));
   if (mentions('enable_thinking')) {
     // It may be told to think by the model's own default: then it has to be told not to.
-    if (shape.thinking === 'default' && !wanted.extraFields.includes('enable_thinking')) return { ...shape, thinking: 'off' };
+    if (shape.thinking === 'default' && !wanted.extraFields.includes('enable_thinking'))
+      return { ...shape, thinking: 'off' };
     if (shape.thinking === 'off') return { ...shape, thinking: 'kept' };
   }
   if (extra !== undefined) return { ...shape, dropped: [...shape.dropped, extra] };
   if (isAboutLength(error)) return null;
-  if (shape.tokensField === 'max_tokens' && (mentions('max_tokens') || mentions('max_completion_tokens'))) return { ...shape, tokensField: 'max_completion_tokens' };
-  if (shape.tokensField === 'max_completion_tokens' && (mentions('max_completion_tokens') || mentions('max_tokens'))) return { ...shape, tokensField: null };
+  if (shape.tokensField === 'max_tokens' && (mentions('max_tokens') || mentions('max_completion_tokens')))
+    return { ...shape, tokensField: 'max_completion_tokens' };
+  if (shape.tokensField === 'max_completion_tokens' && (mentions('max_completion_tokens') || mentions('max_tokens')))
+    return { ...shape, tokensField: null };
   if (shape.temperature && mentions('temperature')) return { ...shape, temperature: false };
   if (shape.systemRole && SYSTEM_ROLE.test(message)) return { ...shape, systemRole: false };
   return null;
 }
 
 /** A prompt that is too long is often told together with `max_tokens`. */
-const isAboutLength = ({ message }: ProviderError): boolean => /context[_ ](?:length|window)|maximum context|too long/iu.test(message);
+const isAboutLength = ({ message }: ProviderError): boolean =>
+  /context[_ ](?:length|window)|maximum context|too long/iu.test(message);
 
 /** The name as a word of its own: `max_tokens` is not `max_completion_tokens`. */
 function wordIn(text: string, name: string): boolean {
@@ -200,5 +240,10 @@ function wordIn(text: string, name: string): boolean {
 
 /** A refusal of the request that doesn't say what of it is wrong. */
 function isUnspecific(error: ProviderError): boolean {
-  return UNSPECIFIC.has(error.status) && !error.page && meaningOf(error) === 'request' && !/image|picture|图[片像]|context|too (?:long|large|many)|length|token|size|model|message/iu.test(error.message);
+  return (
+    UNSPECIFIC.has(error.status) &&
+    !error.page &&
+    meaningOf(error) === 'request' &&
+    !/image|picture|图[片像]|context|too (?:long|large|many)|length|token|size|model|message/iu.test(error.message)
+  );
 }

@@ -39,7 +39,7 @@ export interface VlmRequest {
   readonly timeoutMs: number;
   /** Gives the call up: outcome `abandoned`. */
   readonly signal?: AbortSignal;
-  /** Called once, when the request has been written to its connection, `agoMs` ago; not at all when that never happened. */
+  /** Called once, when the request has been written to its connection, `agoMs` ago; never when it was not. */
   readonly onSent?: (agoMs: number) => void;
 }
 
@@ -127,7 +127,13 @@ export function createVlmClient({ now = Date.now }: VlmClientOptions = {}): VlmC
     const readAt = performance.now();
     const read = readCompletion(made.completion);
     const tokens = { promptTokens: read.promptTokens, completionTokens: read.completionTokens };
-    if (!read.ok) return { ok: false, failure: unreadOutcome(read.reason, redact(read.message, access.secret)), ...parts, ...tokens };
+    if (!read.ok)
+      return {
+        ok: false,
+        failure: unreadOutcome(read.reason, redact(read.message, access.secret)),
+        ...parts,
+        ...tokens,
+      };
     return {
       ok: true,
       answer: read.answer,
@@ -176,7 +182,10 @@ async function exchange(request: VlmRequest, { shape }: ChosenShape, clients: Cl
   let received: Received = { headers: null, roundTripMs: null };
   try {
     // The declared type only says whether the library would read the body, which is done here.
-    const body = requestBody({ model, prompt, jpeg, maxOutputTokens, extraBody }, shape) as ChatCompletionCreateParamsNonStreaming;
+    const body = requestBody(
+      { model, prompt, jpeg, maxOutputTokens, extraBody },
+      shape,
+    ) as ChatCompletionCreateParamsNonStreaming;
     const response = await clients
       .of(access)
       .chat.completions.create(body, {
@@ -192,7 +201,11 @@ async function exchange(request: VlmRequest, { shape }: ChosenShape, clients: Cl
     const error = errorInAnswer(answer.kind === 'json' ? answer.value : answer.text);
     if (error !== null) return { kind: 'refused', error, ...received };
     if (answer.kind === 'json') return { kind: 'completion', completion: answer.value, ...received };
-    return { kind: 'broken', failure: { kind: 'unreadable', reason: 'not-a-completion', message: 'the response is not JSON' }, ...received };
+    return {
+      kind: 'broken',
+      failure: { kind: 'unreadable', reason: 'not-a-completion', message: 'the response is not JSON' },
+      ...received,
+    };
   } catch (thrown) {
     const ending = { timedOut, abandoned: request.signal?.aborted === true && !timedOut };
     const error = ending.timedOut || ending.abandoned ? null : errorOf(thrown, dispatcher);

@@ -1,6 +1,7 @@
 import type { CallOutcome, LimitKind } from '../keys/outcome.ts';
 import type { Secret } from '../keys/secret.ts';
-import { meaningOf, type Meaning } from './error-meanings.ts';
+import type { Meaning } from './error-codes.ts';
+import { meaningOf } from './error-meanings.ts';
 import type { ProviderError } from './provider-error.ts';
 import { statedWaitMs } from './waits.ts';
 
@@ -14,7 +15,12 @@ const KEY_LIKE = /\b(sk|ak|key)-[A-Za-z0-9_*.-]{4,}/gi;
 
 /** A provider's message fit for a log: short, on one line, without the key or what looks like one. */
 export const redact = (message: string, secret: Secret): string =>
-  message.slice(0, LONGEST_LOOK).replaceAll(secret.reveal(), '***').replace(KEY_LIKE, '***').replace(/\s+/g, ' ').slice(0, LONGEST_MESSAGE);
+  message
+    .slice(0, LONGEST_LOOK)
+    .replaceAll(secret.reveal(), '***')
+    .replace(KEY_LIKE, '***')
+    .replace(/\s+/g, ' ')
+    .slice(0, LONGEST_MESSAGE);
 
 /** Which of our own clocks or wishes ended a call. */
 export interface Ending {
@@ -59,11 +65,19 @@ export function refusedOutcome(error: ProviderError, { secret, model, headers, n
     case 'content':
       return { kind: 'content-refused', message };
     case 'model':
-      return { kind: 'misconfigured', status, message: redact(`model ${model} cannot be used: ${textOf(error)}`, secret) };
+      return {
+        kind: 'misconfigured',
+        status,
+        message: redact(`model ${model} cannot be used: ${textOf(error)}`, secret),
+      };
     case 'request':
       return { kind: 'rejected-request', status, message };
     case 'page':
-      return { kind: 'server-error', status, message: redact(`a page came in place of an answer: ${error.message}`, secret) };
+      return {
+        kind: 'server-error',
+        status,
+        message: redact(`a page came in place of an answer: ${error.message}`, secret),
+      };
     case 'place':
     case 'overloaded':
     case 'server':
@@ -78,7 +92,13 @@ export function refusedOutcome(error: ProviderError, { secret, model, headers, n
   }
 }
 
-const LIMITS: Partial<Readonly<Record<Meaning, LimitKind>>> = { rate: 'rate', burst: 'ramp', concurrency: 'concurrency', quota: 'quota', day: 'day' };
+const LIMITS: Partial<Readonly<Record<Meaning, LimitKind>>> = {
+  rate: 'rate',
+  burst: 'ramp',
+  concurrency: 'concurrency',
+  quota: 'quota',
+  day: 'day',
+};
 
 /** Status and message; the code where there is no message. */
 export const textOf = ({ status, message, codes }: ProviderError): string =>

@@ -40,7 +40,7 @@ export function readProviderError(status: number, body: string): ProviderError {
   return { status, codes: [], message: page ? titleOf(start) : oneLine(start), param: '', page, wait: '' };
 }
 
-/** Reads a body of status 200 that is an error all the same. Null when it is none: it has an answer, or says nothing. */
+/** Reads a body of status 200 that is an error all the same. Null when it has an answer, or says nothing. */
 export function errorInAnswer(value: unknown): ProviderError | null {
   // What begins like an answer broke off; nobody says that it is an error.
   if (typeof value === 'string') return /^\s*(?:[{[]|data:|$)/u.test(value) ? null : readProviderError(200, value);
@@ -115,10 +115,27 @@ function gather(value: unknown, found: Found, depth: number): void {
 }
 
 /** Objects that hold the error, or say more of it. */
-const INNER = ['error', 'errors', 'innererror', 'inner_error', 'base_resp', 'ResponseMetadata', 'Error', 'header'] as const;
+const INNER = [
+  'error',
+  'errors',
+  'innererror',
+  'inner_error',
+  'base_resp',
+  'ResponseMetadata',
+  'Error',
+  'header',
+] as const;
 const CODES = ['code', 'Code', 'error_code', 'status_code', 'err_code', 'status', 'type', 'reason'] as const;
 const PREFIXED: Readonly<Record<string, string>> = { error_code: 'error_code:', status_code: 'status_code:' };
-const MESSAGES = ['message', 'Message', 'msg', 'error_msg', 'status_msg', 'error_message', 'error_description'] as const;
+const MESSAGES = [
+  'message',
+  'Message',
+  'msg',
+  'error_msg',
+  'status_msg',
+  'error_message',
+  'error_description',
+] as const;
 
 function addCode(value: unknown, prefix: string, found: Found): void {
   if (typeof value !== 'string' && typeof value !== 'number') return;
@@ -168,7 +185,10 @@ function gatherDetail(detail: unknown, found: Found, depth: number): void {
     const place = field(entry, 'loc');
     const last: unknown = Array.isArray(place) ? place.at(-1) : undefined;
     if (found.param === '' && typeof last === 'string') found.param = last.slice(0, LONGEST_CODE);
-    addMessage(`${typeof last === 'string' ? `${last.slice(0, LONGEST_CODE)}: ` : ''}${String(field(entry, 'msg')).slice(0, 300)}`, found);
+    addMessage(
+      `${typeof last === 'string' ? `${last.slice(0, LONGEST_CODE)}: ` : ''}${String(field(entry, 'msg')).slice(0, 300)}`,
+      found,
+    );
   }
 }
 

@@ -13,7 +13,10 @@ export interface RequestParts {
 }
 
 /** The body of a chat completion in the shape that the provider takes. */
-export function requestBody({ model, prompt, jpeg, maxOutputTokens, extraBody }: RequestParts, shape: Shape): ChatCompletionCreateParams {
+export function requestBody(
+  { model, prompt, jpeg, maxOutputTokens, extraBody }: RequestParts,
+  shape: Shape,
+): ChatCompletionCreateParams {
   const extra = Object.entries(extraBody ?? {}).filter(([name]) => !shape.dropped.includes(name));
   const picture = Buffer.from(jpeg.buffer, jpeg.byteOffset, jpeg.byteLength).toString('base64');
   const text = shape.systemRole ? prompt.user : `${prompt.system}\n\n${prompt.user}`;
@@ -31,7 +34,9 @@ export function requestBody({ model, prompt, jpeg, maxOutputTokens, extraBody }:
     ...(shape.thinking === 'off' ? { enable_thinking: false } : {}),
     // The key's own fields win over ours, but not over what makes the call this call.
     ...Object.fromEntries(extra),
-    ...(shape.stream ? { stream: true, ...(shape.streamUsage ? { stream_options: { include_usage: true } } : {}) } : {}),
+    ...(shape.stream
+      ? { stream: true, ...(shape.streamUsage ? { stream_options: { include_usage: true } } : {}) }
+      : {}),
     model,
     messages: shape.systemRole ? [{ role: 'system', content: prompt.system }, user] : [user],
   };

@@ -2,7 +2,8 @@ import { nestsTooDeep, parseBounded } from './bounded-json.ts';
 import { errorInAnswer } from './provider-error.ts';
 
 /** A body that came whole: what its JSON holds, or the text where it is none. */
-export type Body = { readonly kind: 'json'; readonly value: unknown } | { readonly kind: 'text'; readonly text: string };
+export type Body =
+  { readonly kind: 'json'; readonly value: unknown } | { readonly kind: 'text'; readonly text: string };
 
 /**
  * Reads the body of a 2xx, streamed or not, whichever was asked for: some providers stream every answer, others none,
@@ -42,7 +43,7 @@ function joinStream(text: string): Body | null {
 }
 
 function* linesOf(text: string): Generator<string> {
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const end = text.indexOf('\n', at);
     const next = end < 0 ? text.length : end;
     yield text.slice(at, next);
@@ -68,7 +69,8 @@ class JoinedAnswer {
     if (isFields(chunk['usage'])) this.#usage = chunk['usage'];
     const choice: unknown = Array.isArray(chunk['choices']) ? chunk['choices'][0] : undefined;
     if (!isFields(choice)) return;
-    if (typeof choice['finish_reason'] === 'string' && choice['finish_reason'] !== '') this.#finish = choice['finish_reason'];
+    if (typeof choice['finish_reason'] === 'string' && choice['finish_reason'] !== '')
+      this.#finish = choice['finish_reason'];
     // An answer that was not taken apart at all.
     if (isFields(choice['message']) && !isFields(choice['delta'])) this.#whole = choice['message'];
     const delta = choice['delta'];
@@ -87,7 +89,10 @@ class JoinedAnswer {
     if (this.#error !== undefined) return this.#error;
     const message = this.#whole ?? {
       role: 'assistant',
-      content: this.#parts.length > 0 ? [...this.#parts, ...(this.#text.length > 0 ? [{ type: 'text', text: this.#text.join('') }] : [])] : this.#text.join(''),
+      content:
+        this.#parts.length > 0
+          ? [...this.#parts, ...(this.#text.length > 0 ? [{ type: 'text', text: this.#text.join('') }] : [])]
+          : this.#text.join(''),
       ...(this.#reasoning.length > 0 ? { reasoning_content: this.#reasoning.join('') } : {}),
       ...(this.#refusal.length > 0 ? { refusal: this.#refusal.join('') } : {}),
     };

@@ -45,8 +45,8 @@ export class CallDispatcher extends Dispatcher {
   errorBody: string | null = null;
 
   /**
-   * `onSent` is called once, when the request has been written to its connection; never when it is not. `largest`: bytes
-   * of an answer at most.
+   * `onSent` is called once, when the request has been written to its connection; never when it is not. `largest`:
+   * bytes of an answer at most.
    */
   constructor(pool: Dispatcher, onSent: () => void, largest: number) {
     super();
@@ -76,16 +76,24 @@ class SentHandler extends DecoratorHandler implements Dispatcher.DispatchHandler
   }
 }
 
+/** Every body is read whole here, so that a bound holds for all of them: one that is small may unpack to gigabytes. */
 async function boundedFetch(url: string | URL, init: RequestInit = {}): Promise<Response> {
   const call = init.dispatcher instanceof CallDispatcher ? init.dispatcher : null;
   const response = await fetch(url, { ...init, redirect: 'manual' });
-  if (response.ok || call === null) return withinBound(response, call?.largest ?? LARGEST_ANSWER_BYTES);
-  call.errorBody = await beginningOf(response, LARGEST_ANSWER_BYTES);
-  return new Response(null, { status: response.status, headers: response.headers });
+  const { status, headers } = response;
+  const largest = call?.largest ?? LARGEST_ANSWER_BYTES;
+  const body = await readWithin(response, largest);
+  if (response.ok || call === null) {
+    if (body.length > largest) throw new Error(`the answer is larger than ${largest} bytes`);
+    return new Response(body.length === 0 ? null : new Uint8Array(body), { status, headers });
+  }
+  // The beginning of a large error will do.
+  call.errorBody = body.toString('utf8', 0, LARGEST_ANSWER_BYTES);
+  return new Response(null, { status, headers });
 }
 
-/** The first bytes of a body as text, the whole where it is no longer. */
-async function beginningOf({ body }: Response, most: number): Promise<string> {
+/** The body, unpacked; of one that is larger than allowed only so much that it shows. */
+async function readWithin({ body }: Response, largest: number): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   if (body !== null) {
@@ -93,22 +101,8 @@ async function beginningOf({ body }: Response, most: number): Promise<string> {
       chunks.push(chunk);
       size += chunk.byteLength;
       // Leaving the loop gives the rest up.
-      if (size >= most) break;
+      if (size > largest) break;
     }
   }
-  return Buffer.concat(chunks).subarray(0, most).toString('utf8');
-}
-
-/** The same response, whose body fails as soon as it is larger than allowed: a small one may unpack to gigabytes. */
-function withinBound(response: Response, largest: number): Response {
-  if (response.body === null) return response;
-  let size = 0;
-  const counter = new TransformStream<Uint8Array, Uint8Array>({
-    transform(chunk, controller) {
-      size += chunk.byteLength;
-      if (size > largest) controller.error(new Error(`the answer is larger than ${largest} bytes`));
-      else controller.enqueue(chunk);
-    },
-  });
-  return new Response(response.body.pipeThrough(counter), { status: response.status, headers: response.headers });
+  return Buffer.concat(chunks);
 }

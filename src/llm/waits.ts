@@ -79,7 +79,8 @@ const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, 
 function durationMs(text: string): number | null {
   if (!/^(?:\d+(?:\.\d+)?(?:ms|[smhd]))+$/u.test(text)) return null;
   let sum = 0;
-  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|[smhd])/gu)) sum += Number(amount) * (UNIT_MS[unit ?? ''] ?? 0);
+  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|[smhd])/gu))
+    sum += Number(amount) * (UNIT_MS[unit ?? ''] ?? 0);
   return sum;
 }
 
@@ -89,11 +90,15 @@ const UNITS = [
   [/^(?:m|mins?|minutes?|分钟?)$/iu, 60_000],
   [/^(?:h|hrs?|hours?|小时)$/iu, 3_600_000],
 ] as const;
-const UNIT = '(?:ms|milliseconds?|毫秒|s|secs?|seconds?|秒钟?|m|mins?|minutes?|分钟?|h|hrs?|hours?|小时)';
-const AMOUNT = `(\\d{1,9}(?:\\.\\d{1,9})?)\\s?(${UNIT})(?![a-z])`;
+const UNIT = '(?:ms|milliseconds?|毫秒|s|secs?|seconds?|秒钟?|m|mins?|minutes?|分钟?|h|hrs?|hours?|小时)(?![a-z])';
+const AMOUNT = new RegExp(`(\\d{1,9}(?:\\.\\d{1,9})?)\\s?(${UNIT})`, 'giu');
+const ASKING = '(?:retry|try again|again|wait|reset)[a-z ]{0,20}?(?:in|after|for|of)?|请(?:在|等待|于)|等待|在';
 /** "retry in 3.5s", "try again in 1m2.5s", "wait 30 seconds", "retry after 20 seconds", "请在 3 秒后重试". */
-const ASKED =
-  /(?:(?:retry|try again|again|wait|reset)[a-z ]{0,20}?(?:in|after|for|of)?|请(?:在|等待|于)|等待|在)[\s:=]{0,3}(\d[\d.]{0,11}\s?(?:ms|milliseconds?|毫秒|s|secs?|seconds?|秒钟?|m|mins?|minutes?|分钟?|h|hrs?|hours?|小时)(?![a-z])(?:\s?\d[\d.]{0,11}\s?(?:ms|s|m)(?![a-z]))?|\d[\d.hms]{1,24})/iu;
+const ASKED = new RegExp(
+  `(?:${ASKING})[\\s:=]{0,3}` +
+    `(\\d[\\d.]{0,11}\\s?${UNIT}(?:\\s?\\d[\\d.]{0,11}\\s?(?:ms|s|m)(?![a-z]))?|\\d[\\d.hms]{1,24})`,
+  'iu',
+);
 
 function waitInText(message: string): number | null {
   const asked = ASKED.exec(message)?.[1]?.trim().replace(/\.$/u, '');
@@ -101,7 +106,7 @@ function waitInText(message: string): number | null {
   const whole = durationMs(asked);
   if (whole !== null) return whole;
   let sum: number | null = null;
-  for (const [, amount, unit] of asked.matchAll(new RegExp(AMOUNT, 'giu'))) {
+  for (const [, amount, unit] of asked.matchAll(AMOUNT)) {
     const ms = UNITS.find(([pattern]) => pattern.test(unit ?? ''))?.[1];
     if (ms !== undefined) sum = (sum ?? 0) + Number(amount) * ms;
   }

@@ -38,7 +38,10 @@ interface Reply {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-const error = (status: number, message: string, more: object = {}): Reply => ({ status, body: { error: { message, ...more } } });
+const error = (status: number, message: string, more: object = {}): Reply => ({
+  status,
+  body: { error: { message, ...more } },
+});
 
 const THINKING = 'parameter.enable_thinking must be set to false for non-streaming calls';
 
@@ -46,30 +49,87 @@ const THINKING = 'parameter.enable_thinking must be set to false for non-streami
 const REFUSALS: Partial<Readonly<Record<Fault, (asked: AskedFields) => Reply | null>>> = {
   'ok-but-error': () => error(200, 'Rate limit exceeded', { code: 429 }),
   'stream-only': (asked) =>
-    asked['stream'] === true ? null : error(400, 'This model only support stream mode, please enable the stream parameter to access the model. ', { code: 'invalid_parameter_error' }),
+    asked['stream'] === true
+      ? null
+      : error(400, 'This model only support stream mode, please enable the stream parameter to access the model. ', {
+          code: 'invalid_parameter_error',
+        }),
   'max-completion-tokens': (asked) =>
-    'max_tokens' in asked ? error(400, "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.", { param: 'max_tokens', code: 'unsupported_parameter' }) : null,
+    'max_tokens' in asked
+      ? error(
+          400,
+          "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+          { param: 'max_tokens', code: 'unsupported_parameter' },
+        )
+      : null,
   'no-temperature': (asked) =>
-    'temperature' in asked ? error(400, "Unsupported value: 'temperature' does not support 0 with this model. Only the default (1) value is supported.", { param: 'temperature', code: 'unsupported_value' }) : null,
+    'temperature' in asked
+      ? error(
+          400,
+          "Unsupported value: 'temperature' does not support 0 with this model. Only the default (1) value is supported.",
+          { param: 'temperature', code: 'unsupported_value' },
+        )
+      : null,
   'no-system-role': (asked) =>
-    JSON.stringify(asked['messages']).includes('"role":"system"') ? error(400, 'System role not supported', { code: 'invalid_request' }) : null,
-  'json-thinking': (asked) => ('response_format' in asked ? error(400, 'Json mode response is not supported when enable_thinking is true', { code: 'invalid_parameter_error' }) : null),
+    JSON.stringify(asked['messages']).includes('"role":"system"')
+      ? error(400, 'System role not supported', { code: 'invalid_request' })
+      : null,
+  'json-thinking': (asked) =>
+    'response_format' in asked
+      ? error(400, 'Json mode response is not supported when enable_thinking is true', {
+          code: 'invalid_parameter_error',
+        })
+      : null,
   'json-vllm-old': (asked) =>
-    'response_format' in asked ? { status: 400, body: { object: 'error', message: 'response_format json_schema is not supported', type: 'BadRequestError', param: null, code: 400 } } : null,
+    'response_format' in asked
+      ? {
+          status: 400,
+          body: {
+            object: 'error',
+            message: 'response_format json_schema is not supported',
+            type: 'BadRequestError',
+            param: null,
+            code: 400,
+          },
+        }
+      : null,
   unspecific: (asked) => ('response_format' in asked ? error(400, 'Bad request') : null),
-  'thinking-on': (asked) => (asked['enable_thinking'] === false ? null : error(400, THINKING, { code: 'invalid_parameter_error' })),
-  'no-extra-fields': (asked) => ('enable_thinking' in asked ? error(400, 'Unrecognized request argument supplied: enable_thinking') : null),
-  arrears: () => error(400, 'Access denied, please make sure your account is in good standing.', { type: 'Arrearage', code: 'Arrearage' }),
+  'thinking-on': (asked) =>
+    asked['enable_thinking'] === false ? null : error(400, THINKING, { code: 'invalid_parameter_error' }),
+  'no-extra-fields': (asked) =>
+    'enable_thinking' in asked ? error(400, 'Unrecognized request argument supplied: enable_thinking') : null,
+  arrears: () =>
+    error(400, 'Access denied, please make sure your account is in good standing.', {
+      type: 'Arrearage',
+      code: 'Arrearage',
+    }),
   'gemini-429': () => ({
     status: 429,
-    body: [{ error: { code: 429, message: 'You exceeded your current quota. Please retry in 3.5s.', details: [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: '3.5s' }] } }],
+    body: [
+      {
+        error: {
+          code: 429,
+          message: 'You exceeded your current quota. Please retry in 3.5s.',
+          details: [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: '3.5s' }],
+        },
+      },
+    ],
   }),
-  'retry-epoch': () => ({ ...error(429, 'slow down'), headers: { 'retry-after': String(Math.floor(Date.now() / 1_000) + 2) } }),
+  'retry-epoch': () => ({
+    ...error(429, 'slow down'),
+    headers: { 'retry-after': String(Math.floor(Date.now() / 1_000) + 2) },
+  }),
   inspection: () => error(400, 'Input data may contain inappropriate content.', { code: 'data_inspection_failed' }),
   'html-200': () => ({ status: 200, body: '<html>Just a moment...</html>', headers: { 'content-type': 'text/html' } }),
-  'model-missing': () => error(404, 'The model `sim-vl` does not exist or you do not have access to it.', { code: 'model_not_found' }),
-  region: () => error(403, 'Country, region, or territory not supported', { code: 'unsupported_country_region_territory' }),
-  'proxy-login': () => ({ status: 401, body: '<html><head><title>Sign in to the network</title></head></html>', headers: { 'content-type': 'text/html' } }),
+  'model-missing': () =>
+    error(404, 'The model `sim-vl` does not exist or you do not have access to it.', { code: 'model_not_found' }),
+  region: () =>
+    error(403, 'Country, region, or territory not supported', { code: 'unsupported_country_region_territory' }),
+  'proxy-login': () => ({
+    status: 401,
+    body: '<html><head><title>Sign in to the network</title></head></html>',
+    headers: { 'content-type': 'text/html' },
+  }),
 };
 
 /** Sends the refusal of this fault; null when the request is to be answered well (perhaps in the fault's wrapping). */
@@ -83,14 +143,24 @@ export function sendFault(response: ServerResponse, fault: Fault, asked: AskedFi
 }
 
 /** Sends a good answer as the fault wraps it. False when it wraps nothing. */
-export function sendWrapped(response: ServerResponse, fault: Fault | null, asked: AskedFields, completion: object, answer: SimulatedAnswer): boolean {
+export function sendWrapped(
+  response: ServerResponse,
+  fault: Fault | null,
+  asked: AskedFields,
+  completion: object,
+  answer: SimulatedAnswer,
+): boolean {
   if (fault === 'gzip') {
-    response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' }).end(gzipSync(JSON.stringify(completion)));
+    response
+      .writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' })
+      .end(gzipSync(JSON.stringify(completion)));
     return true;
   }
   if (asked['stream'] !== true && fault !== 'streamed' && fault !== 'stream-error') return false;
   const text = JSON.stringify(answer);
-  const pieces = [text.slice(0, 20), text.slice(20, 45), text.slice(45)].map((content) => ({ choices: [{ index: 0, delta: { content }, finish_reason: null }] }));
+  const pieces = [text.slice(0, 20), text.slice(20, 45), text.slice(45)].map((content) => ({
+    choices: [{ index: 0, delta: { content }, finish_reason: null }],
+  }));
   const end = { choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] };
   const usage = { choices: [], usage: { prompt_tokens: 700, completion_tokens: 50, total_tokens: 750 } };
   const failure = { error: { message: 'Rate limit exceeded', code: 429 } };

@@ -209,6 +209,13 @@ test('keys are added, limited, drained and removed while running; tokens and cos
     assert.deepEqual([refused.status, refused.json.field], [400, field]);
   }
   assert.equal((await ask('PATCH', '/api/keys/first', {})).status, 400);
+  const extra = (await ask('PATCH', '/api/keys/first', { max_output_tokens: 900, extra_body: { enable_thinking: false } })).json.key;
+  assert.deepEqual([extra.max_output_tokens, extra.extra_body, extra.adaptations], [900, { enable_thinking: false }, []]);
+  for (const [body, field] of [[{ extra_body: { model: 'other' } }, 'extra_body'], [{ extra_body: { big: 'x'.repeat(5_000) } }, 'extra_body'], [{ max_output_tokens: 1 }, 'max_output_tokens']] as const) {
+    const refused = await ask('PATCH', '/api/keys/first', body);
+    assert.deepEqual([refused.status, refused.json.code, refused.json.field], [400, 'INVALID_FIELD', field]);
+  }
+  assert.equal((await ask('PATCH', '/api/keys/first', { reset: true })).json.key.extra_body, null);
   assert.equal((await ask('PATCH', '/api/keys/nobody', { enabled: false })).status, 404);
 
   const usage = (await ask('GET', '/api/usage')).json;

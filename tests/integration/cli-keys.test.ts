@@ -10,7 +10,7 @@ import { consumers, streams, subjects } from '../../src/messages/subjects.ts';
 import { AssessmentTask } from '../../src/messages/task.ts';
 import { writeRuntimeFile } from '../../src/app/runtime-file.ts';
 import { startProviderSimulator } from '../../src/simulator/server.ts';
-import type { ProviderSimulator } from '../../src/simulator/types.ts';
+import type { Behaviour, ProviderSimulator } from '../../src/simulator/types.ts';
 import { plainTask } from '../support/assessment-task.ts';
 import { temporaryFolder } from '../support/gantry.ts';
 import { memoryLog } from '../support/log.ts';
@@ -24,7 +24,7 @@ let simulator: ProviderSimulator;
 
 before(async () => {
   [folder, removeFolder] = await temporaryFolder();
-  simulator = await startProviderSimulator({ keys: [{ name: 'good', key: GOOD, qps: 5, rpm: 60 }, { name: 'revoked', key: BAD, qps: 5, rpm: 60 }] });
+  simulator = await startProviderSimulator({ keys: [{ name: 'good', key: GOOD, qps: 50, rpm: 60 }, { name: 'revoked', key: BAD, qps: 5, rpm: 60 }] });
   simulator.revoke('revoked');
 });
 after(async () => {
@@ -65,6 +65,28 @@ test('verify calls every key once and says which one does not work', async () =>
   assert.equal(JSON.parse(one.out)[0].result, 'ok');
   assert.equal(JSON.parse(one.out)[0].limits['x-ratelimit-remaining-requests'], '58');
   assert.equal((await gantry(['keys', 'verify', '--keys', file], { GOOD })).code, 1, 'a key without its variable does not work');
+});
+
+test('verify finds what real calls would: parameters to leave out, arrears, waits, reasons', async () => {
+  const file = await keyFile('found.yaml', [{ name: 'good', key: '${GOOD}', max_output_tokens: 700 }]);
+  const verify = () => gantry(['keys', 'verify', '--keys', file], { GOOD });
+  for (const [kind, code, message] of [
+    ['stream-only', 0, /good: works, but only so: streamed/],
+    ['max-completion-tokens', 0, /good: works, but only so: max_completion_tokens/],
+    ['json-thinking', 0, /good: works, but only so: response_format none/],
+    ['arrears', 1, /good: arrears: 400 Access denied/],
+    ['model-missing', 1, /good: check model and base_url: model sim-vl cannot be used: 404/],
+    ['gemini-429', 1, /good: wait 3\.5 s \(quota\): 429 You exceeded/],
+    ['inspection', 1, /good +\S+ +content-refused/],
+    ['html-200', 1, /good: a page came in place of an answer/],
+    ['odd-level', 1, /good +\S+ +unreadable/],
+  ] as const satisfies readonly (readonly [Behaviour['kind'], number, RegExp])[]) {
+    const end = simulator.setBehaviour({ kind });
+    const ended = await verify();
+    end();
+    assert.equal(ended.code, code, `${kind}: ${ended.out}`);
+    assert.match(ended.out, message, kind);
+  }
 });
 
 test('encrypt, use, decrypt: the way there and back, readable by the owner only', async () => {

@@ -24,7 +24,14 @@ before(async () => {
 after(() => sim.close());
 afterEach(() => sim.clearBehaviours());
 
-const access = (more: Partial<VlmAccess> = {}): VlmAccess => ({ keyName: 'k1', secret, baseUrl: sim.url, model: 'sim-vl', responseFormat: 'auto', ...more });
+const access = (more: Partial<VlmAccess> = {}): VlmAccess => ({
+  keyName: 'k1',
+  secret,
+  baseUrl: sim.url,
+  model: 'sim-vl',
+  responseFormat: 'auto',
+  ...more,
+});
 
 interface Asked {
   readonly reply: VlmReply;
@@ -36,7 +43,13 @@ interface Asked {
 async function ask(client: VlmClient, more: Partial<VlmAccess> = {}): Promise<Asked> {
   for (let calls = 1; ; calls += 1) {
     assert.ok(calls <= 12, 'it steps down for ever');
-    const reply = await client.call({ access: access(more), prompt: buildPrompt(task, 'en'), jpeg, traceId: task.traceId, timeoutMs: 10_000 });
+    const reply = await client.call({
+      access: access(more),
+      prompt: buildPrompt(task, 'en'),
+      jpeg,
+      traceId: task.traceId,
+      timeoutMs: 10_000,
+    });
     assert.ok(!JSON.stringify(reply).includes(KEY), 'the key is in the reply');
     if (reply.ok || reply.failure.kind !== 'stepped-down') return { reply, calls };
   }
@@ -80,14 +93,20 @@ describe('a parameter that the provider refuses', () => {
       assert.ok((await ask(client)).reply.ok);
     }
     const { reply, calls } = await ask(client);
-    assert.deepEqual([calls, reply.adaptations], [1, ['response_format none', 'max_completion_tokens', 'without temperature', 'streamed']]);
+    assert.deepEqual(
+      [calls, reply.adaptations],
+      [1, ['response_format none', 'max_completion_tokens', 'without temperature', 'streamed']],
+    );
   });
 
   it('calls that were under way together step down once', async () => {
     sim.setBehaviour({ kind: 'max-completion-tokens' });
     const client = createVlmClient();
     const all = await Promise.all(Array.from({ length: 8 }, () => ask(client)));
-    assert.deepEqual(all.map(({ calls, reply }) => [calls, reply.ok]), Array.from({ length: 8 }, () => [2, true]));
+    assert.deepEqual(
+      all.map(({ calls, reply }) => [calls, reply.ok]),
+      Array.from({ length: 8 }, () => [2, true]),
+    );
   });
 
   it('an extra field of the key is left out when refused, and sent where it is not', async () => {
@@ -95,7 +114,10 @@ describe('a parameter that the provider refuses', () => {
     sim.setBehaviour({ kind: 'no-extra-fields' });
     const extra = { extraBody: { enable_thinking: false } };
     const refused = await ask(client, extra);
-    assert.deepEqual([refused.calls, refused.reply.ok, refused.reply.adaptations], [2, true, ['without enable_thinking']]);
+    assert.deepEqual(
+      [refused.calls, refused.reply.ok, refused.reply.adaptations],
+      [2, true, ['without enable_thinking']],
+    );
     sim.clearBehaviours();
     sim.setBehaviour({ kind: 'thinking-on' });
     const sent = await ask(createVlmClient(), extra);
@@ -113,7 +135,11 @@ describe('a parameter that the provider refuses', () => {
 
   it('a refused picture, prompt or key changes nothing of the request', async () => {
     const client = createVlmClient();
-    for (const message of ['The image dimensions are too small', "This model's maximum context length is 10 tokens, you asked for 600 max_tokens", 'Invalid API key']) {
+    for (const message of [
+      'The image dimensions are too small',
+      "This model's maximum context length is 10 tokens, you asked for 600 max_tokens",
+      'Invalid API key',
+    ]) {
       sim.clearBehaviours();
       sim.setBehaviour({ kind: 'status', status: 400, message });
       const { reply, calls } = await ask(client);
@@ -159,7 +185,10 @@ describe('answers and errors in other wrappings', () => {
     });
   }
 
-  for (const [fault, ms] of [['gemini-429', 3_500], ['retry-epoch', null]] as const) {
+  for (const [fault, ms] of [
+    ['gemini-429', 3_500],
+    ['retry-epoch', null],
+  ] as const) {
     it(`${fault}: the wait is ${ms}`, async () => {
       sim.setBehaviour({ kind: fault });
       const { reply } = await ask(createVlmClient());
@@ -197,7 +226,9 @@ describe('hostile bodies', () => {
     ['an error of brackets', 500, '{"error":'.repeat(MB / 9)],
   ] as const) {
     it(`${what}: the loop is not held up, and the call fails`, async (t) => {
-      const { url, close } = await answering((_, response) => void response.writeHead(status, { 'content-type': 'application/json' }).end(body));
+      const { url, close } = await answering(
+        (_, response) => void response.writeHead(status, { 'content-type': 'application/json' }).end(body),
+      );
       t.after(close);
       const client = createVlmClient();
       await ask(client, { baseUrl: url });
@@ -226,7 +257,9 @@ describe('hostile bodies', () => {
   });
 
   it('a redirect is refused, and says so', async (t) => {
-    const { url, close } = await answering((_, response) => void response.writeHead(307, { location: 'http://127.0.0.1:1/' }).end());
+    const { url, close } = await answering(
+      (_, response) => void response.writeHead(307, { location: 'http://127.0.0.1:1/' }).end(),
+    );
     t.after(close);
     const { reply } = await ask(createVlmClient(), { baseUrl: url });
     assert.equal(!reply.ok && reply.failure.kind, 'misconfigured');

@@ -7,13 +7,18 @@ import type { KeyPool } from '../../src/keys/pool.ts';
 import { lease, poolOf, T0 } from '../support/key-pool.ts';
 
 const ARREARS: CallOutcome = { kind: 'rejected-key', status: 400, why: 'arrears', message: '400 Arrearage' };
-const MISSING: CallOutcome = { kind: 'misconfigured', status: 404, message: 'model m cannot be used: 404 no such model' };
+const MISSING: CallOutcome = {
+  kind: 'misconfigured',
+  status: 404,
+  message: 'model m cannot be used: 404 no such model',
+};
 const THOUGHT: CallOutcome = { kind: 'unreadable', reason: 'reasoning-only', message: 'reasoning and no answer' };
 const BROKEN: CallOutcome = { kind: 'unreadable', reason: 'no-json', message: 'no JSON' };
 
 const of = (pool: KeyPool, now = T0) => judgingOf(PoolFigures.parse(pool.stats(now)));
 function settle(pool: KeyPool, outcome: CallOutcome, times = 1, adaptations: readonly string[] = []): void {
-  for (let each = 0; each < times; each++) pool.settle(lease(pool, T0).leaseId, outcome, T0, 'key', null, null, adaptations);
+  for (let each = 0; each < times; each++)
+    pool.settle(lease(pool, T0).leaseId, outcome, T0, 'key', null, null, adaptations);
 }
 const keys = (count: number): object[] => Array.from({ length: count }, () => ({ qps_limit: 100, rpm_limit: 1_000 }));
 
@@ -48,7 +53,10 @@ describe('whether a model judges', () => {
   it('names key, model and reason of a model that is not there, and not for ever', () => {
     const pool = poolOf(keys(1));
     settle(pool, MISSING);
-    assert.equal(of(pool).nobody, 'No model judges: key k1 is out (configuration: model m cannot be used: 404 no such model). The rules answer');
+    assert.equal(
+      of(pool).nobody,
+      'No model judges: key k1 is out (configuration: model m cannot be used: 404 no such model). The rules answer',
+    );
     const again = T0 + 60_000;
     pool.settle(lease(pool, again).leaseId, { kind: 'ok' }, again);
     assert.equal(of(pool, again).nobody, null);
@@ -57,7 +65,10 @@ describe('whether a model judges', () => {
   it('tells of reasoning that takes all tokens after one call, of unreadable answers after some', () => {
     const thinking = poolOf(keys(1));
     settle(thinking, THOUGHT);
-    assert.match(of(thinking).nobody ?? '', /^No model judges: model qwen-vl-plus at https:\/\/dashscope\.aliyuncs\.com: reasoning eats all tokens of 1 of the last 1 answers; raise max_output_tokens or set extra_body/);
+    assert.match(
+      of(thinking).nobody ?? '',
+      /^No model judges: model qwen-vl-plus at https:\/\/dashscope\.aliyuncs\.com: reasoning eats all tokens of 1 of the last 1 answers; raise max_output_tokens or set extra_body/,
+    );
     const odd = poolOf(keys(1));
     settle(odd, BROKEN, 2);
     assert.equal(of(odd).nobody, null);
@@ -75,18 +86,33 @@ describe('whether a model judges', () => {
   });
 
   it('stays short with a thousand keys, and without the query or password of an address', () => {
-    const pool = poolOf(Array.from({ length: 200 }, (_, i) => ({ qps_limit: 100, rpm_limit: 1_000, base_url: `http://u:secret@h${i}/v1?token=hidden` })));
+    const pool = poolOf(
+      Array.from({ length: 200 }, (_, i) => ({
+        qps_limit: 100,
+        rpm_limit: 1_000,
+        base_url: `http://u:secret@h${i}/v1?token=hidden`,
+      })),
+    );
     settle(pool, ARREARS, 200);
     const { nobody } = of(pool);
     assert.ok(nobody !== null && nobody.length < 420 && !/secret|hidden/.test(nobody), nobody ?? '');
   });
 
   it('is what the health of the scheduler says', () => {
-    const figures = SchedulerFigures.parse({ mode: 'vlm', bus_ok: true, in_flight: 0, max_concurrent_tasks: 1, queue_lag: {} });
+    const figures = SchedulerFigures.parse({
+      mode: 'vlm',
+      bus_ok: true,
+      in_flight: 0,
+      max_concurrent_tasks: 1,
+      queue_lag: {},
+    });
     const pool = poolOf(keys(1));
     settle(pool, ARREARS);
     assert.match(schedulerView(figures, of(pool)).message, /^No model judges/);
-    assert.deepEqual([schedulerView(figures).status, schedulerView(figures, of(poolOf(keys(1)))).message], ['ok', 'the model judges']);
+    assert.deepEqual(
+      [schedulerView(figures).status, schedulerView(figures, of(poolOf(keys(1)))).message],
+      ['ok', 'the model judges'],
+    );
     const down = schedulerView({ ...figures, provider_down_since: new Date(T0).toISOString() }, of(pool));
     assert.match(down.message, /the provider does not answer since .* \(400 Arrearage\)/);
   });
@@ -94,7 +120,16 @@ describe('whether a model judges', () => {
   it('keeps what is remembered of a model for all of its keys', () => {
     const pool = poolOf(keys(2));
     settle(pool, { kind: 'ok' }, 1, ['streamed', 'max_completion_tokens']);
-    assert.deepEqual(pool.view(T0).map(({ adaptations }) => adaptations), [['streamed', 'max_completion_tokens'], ['streamed', 'max_completion_tokens']]);
-    assert.deepEqual(pool.stats(T0).models.map(({ adaptations }) => adaptations), [['streamed', 'max_completion_tokens']]);
+    assert.deepEqual(
+      pool.view(T0).map(({ adaptations }) => adaptations),
+      [
+        ['streamed', 'max_completion_tokens'],
+        ['streamed', 'max_completion_tokens'],
+      ],
+    );
+    assert.deepEqual(
+      pool.stats(T0).models.map(({ adaptations }) => adaptations),
+      [['streamed', 'max_completion_tokens']],
+    );
   });
 });

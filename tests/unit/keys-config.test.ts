@@ -55,6 +55,14 @@ describe('key configuration', () => {
     assert.match(config.warnings.join('\n'), /key-001.*DASHSCOPE_KEY_001/);
   });
 
+  it('takes fields for the body of every call, and a bound of tokens, but none that make the call another', () => {
+    const config = parseKeyConfig({ api_keys: [entry('a', { extra_body: { enable_thinking: false, top_k: { n: [1] } }, max_output_tokens: 4_000 }), entry('b')] }, env);
+    assert.deepEqual(config.keys.map(({ maxOutputTokens, extraBody }) => [maxOutputTokens, extraBody]), [[4_000, { enable_thinking: false, top_k: { n: [1] } }], [600, null]]);
+    for (const extra_body of [{ messages: [] }, { model: 'x' }, { stream: true }, { 'a b': 1 }, { big: 'x'.repeat(5_000) }, { deep: JSON.parse(`${'['.repeat(5_000)}${']'.repeat(5_000)}`) }, [], 'x'])
+      assert.match(refused({ api_keys: [entry('a', { extra_body })] }).message, /api_keys\[0\]\.extra_body/, Object.keys(extra_body).join());
+    for (const max_output_tokens of [0, 15, 32_769, 1.5, '600']) assert.match(refused({ api_keys: [entry('a', { max_output_tokens })] }).message, /max_output_tokens/);
+  });
+
   it('warns of a key that stands in the file, without printing it', () => {
     const config = parseKeyConfig({ api_keys: [{ name: 'a', key: TOKEN }] }, {});
     assert.equal(config.keys[0]?.secret.reveal(), TOKEN);

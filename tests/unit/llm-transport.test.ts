@@ -25,8 +25,10 @@ async function listening(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-const serving = async (listener: RequestListener): Promise<string> => `http://127.0.0.1:${await listening(createServer(listener))}/`;
-const textOf = async (request: IncomingMessage): Promise<string> => Buffer.concat(await request.toArray()).toString('utf8');
+const serving = async (listener: RequestListener): Promise<string> =>
+  `http://127.0.0.1:${await listening(createServer(listener))}/`;
+const textOf = async (request: IncomingMessage): Promise<string> =>
+  Buffer.concat(await request.toArray()).toString('utf8');
 
 interface Outgoing {
   readonly headers: Record<string, string>;
@@ -52,7 +54,10 @@ async function post(transport: Transport, url: string, more: Partial<Outgoing> =
 const jsonOf = ({ body }: Incoming): unknown => JSON.parse(body);
 /** What lies at the bottom of a failed fetch. */
 const cause = async (failing: Promise<unknown>): Promise<{ name: string; code?: unknown; message: string }> => {
-  const thrown: any = await failing.then(() => assert.fail('it did not fail'), (error: unknown) => error);
+  const thrown: any = await failing.then(
+    () => assert.fail('it did not fail'),
+    (error: unknown) => error,
+  );
   let root = thrown;
   while (root.cause instanceof Error) root = root.cause;
   return root;
@@ -62,10 +67,17 @@ describe('the way to a provider', () => {
   it('sends headers and body as they are, and brings status, headers and body', async () => {
     const url = await serving((request, response) => {
       const { 'content-length': length, traceparent: trace } = request.headers;
-      void textOf(request).then((got) => response.writeHead(429, { 'Retry-After': '3', 'x-twice': ['a', 'b'] }).end(JSON.stringify({ got, length, trace })));
+      void textOf(request).then((got) =>
+        response
+          .writeHead(429, { 'Retry-After': '3', 'x-twice': ['a', 'b'] })
+          .end(JSON.stringify({ got, length, trace })),
+      );
     });
     const answer = await post(createTransport(), url, { headers: { traceparent: 't1' }, body: '危险 ü' });
-    assert.deepEqual([answer.status, answer.headers.get('retry-after'), answer.headers.get('x-twice')], [429, '3', 'a, b']);
+    assert.deepEqual(
+      [answer.status, answer.headers.get('retry-after'), answer.headers.get('x-twice')],
+      [429, '3', 'a, b'],
+    );
     assert.deepEqual(jsonOf(answer), { got: '危险 ü', length: '9', trace: 't1' });
   });
 
@@ -87,7 +99,10 @@ describe('the way to a provider', () => {
     });
     const transport = createTransport();
     for (let each = 0; each < 6; each += 1) await post(transport, url);
-    assert.ok(ports.size <= 2, `${ports.size} connections: one is not used again within the turn of the event loop that its answer came in`);
+    assert.ok(
+      ports.size <= 2,
+      `${ports.size} connections: one is not used again within the turn of the event loop that its answer came in`,
+    );
   });
 
   it('opens another connection for what is under way at once', async () => {
@@ -166,7 +181,10 @@ describe('the way to a provider', () => {
     await assert.rejects(post(transport, broken));
   });
 
-  for (const [encoding, pack] of [['gzip', gzipSync], ['br', brotliCompressSync]] as const) {
+  for (const [encoding, pack] of [
+    ['gzip', gzipSync],
+    ['br', brotliCompressSync],
+  ] as const) {
     it(`unpacks ${encoding}, an error's body too, and no more than allowed`, async () => {
       const serve = (status: number, text: string | Buffer): Promise<string> =>
         serving((request, response) => {
@@ -178,7 +196,10 @@ describe('the way to a provider', () => {
       assert.deepEqual(jsonOf(await post(transport, await serve(400, '{"error":2}'))), { error: 2 });
       const bomb = Buffer.alloc(40_000_000);
       const before = process.memoryUsage().arrayBuffers;
-      assert.equal((await cause(post(transport, await serve(200, bomb)))).message, 'the answer is larger than 1000000 bytes');
+      assert.equal(
+        (await cause(post(transport, await serve(200, bomb)))).message,
+        'the answer is larger than 1000000 bytes',
+      );
       const refused = await post(transport, await serve(500, bomb));
       assert.deepEqual([refused.status, refused.body.length], [500, LARGEST_ANSWER_BYTES]);
       assert.ok(process.memoryUsage().arrayBuffers - before < 30_000_000, 'it was unpacked whole');
@@ -218,15 +239,35 @@ describe('the way to a provider', () => {
     const folder = mkdtempSync(join(tmpdir(), 'gantry-tls-'));
     const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
     try {
-      const made = spawnSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', key, '-out', cert, '-days', '2', '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost']);
+      const made = spawnSync('openssl', [
+        'req',
+        '-x509',
+        '-newkey',
+        'ec',
+        '-pkeyopt',
+        'ec_paramgen_curve:prime256v1',
+        '-nodes',
+        '-keyout',
+        key,
+        '-out',
+        cert,
+        '-days',
+        '2',
+        '-subj',
+        '/CN=localhost',
+        '-addext',
+        'subjectAltName=DNS:localhost',
+      ]);
       if (made.status !== 0) {
         context.skip('needs the program openssl, to make a certificate');
         return;
       }
-      const port = await listening(createTlsServer({ key: readFileSync(key), cert: readFileSync(cert) }, (request, response) => {
-        request.resume();
-        response.end('{"over":"tls"}');
-      }));
+      const port = await listening(
+        createTlsServer({ key: readFileSync(key), cert: readFileSync(cert) }, (request, response) => {
+          request.resume();
+          response.end('{"over":"tls"}');
+        }),
+      );
       const url = `https://localhost:${port}/`;
       let sent = 0;
       const onSent = (): number => (sent += 1);

@@ -38,7 +38,15 @@ const PICTURE = { width: 320, height: 240 } as const;
 export async function run(args: string[]): Promise<number> {
   let values: { keys?: string; key?: string[]; timeout?: string; json?: boolean };
   try {
-    ({ values } = parseArgs({ args, options: { keys: { type: 'string' }, key: { type: 'string', multiple: true }, timeout: { type: 'string' }, json: { type: 'boolean' } } }));
+    ({ values } = parseArgs({
+      args,
+      options: {
+        keys: { type: 'string' },
+        key: { type: 'string', multiple: true },
+        timeout: { type: 'string' },
+        json: { type: 'boolean' },
+      },
+    }));
   } catch (thrown) {
     console.error(thrown instanceof Error ? thrown.message : String(thrown));
     return 2;
@@ -64,7 +72,11 @@ export async function run(args: string[]): Promise<number> {
     const results = await verifyAll(chosen, seconds * 1_000);
     console.log(values.json === true ? JSON.stringify(results, null, 2) : table(results));
     // A key that was left out, for its variable is not set, does not work either.
-    return results.every(({ ok }) => ok) && missing.length === 0 && !warnings.some((warning) => /is left out/u.test(warning)) ? 0 : 1;
+    return results.every(({ ok }) => ok) &&
+      missing.length === 0 &&
+      !warnings.some((warning) => /is left out/u.test(warning))
+      ? 0
+      : 1;
   } catch (thrown) {
     if (!(thrown instanceof KeyAdminError) && !(thrown instanceof KeyError)) throw thrown;
     console.error(thrown.message);
@@ -146,20 +158,35 @@ async function verifyOne(client: VlmClient, key: KeySpec, jpeg: Buffer, timeoutM
   const access = { ...key, keyName: key.name };
   const began = performance.now();
   for (let calls = 1; ; calls += 1) {
-    const reply = await client.call({ access, prompt: buildPrompt(task, 'en'), jpeg, traceId: task.traceId, timeoutMs });
+    const reply = await client.call({
+      access,
+      prompt: buildPrompt(task, 'en'),
+      jpeg,
+      traceId: task.traceId,
+      timeoutMs,
+    });
     const { promptTokens, completionTokens, adaptations = [], limits = {} } = reply;
     if (!reply.ok && reply.failure.kind === 'stepped-down' && calls < MOST_CALLS) continue;
     const head = { key: key.name, model: key.model, calls, adaptations, limits };
     const figures = { latencyMs: Math.round(performance.now() - began), tokens: promptTokens + completionTokens };
-    if (reply.ok && reply.answer.riskLevel !== 'unknown') return { ...head, ...figures, result: 'ok', ok: true, message: null };
-    if (reply.ok) return { ...head, ...figures, result: 'unreadable', ok: false, message: 'the answer names no level that is known' };
+    if (reply.ok && reply.answer.riskLevel !== 'unknown')
+      return { ...head, ...figures, result: 'ok', ok: true, message: null };
+    if (reply.ok)
+      return {
+        ...head,
+        ...figures,
+        result: 'unreadable',
+        ok: false,
+        message: 'the answer names no level that is known',
+      };
     return { ...head, ...figures, result: reply.failure.kind, ok: false, message: explained(reply.failure) };
   }
 }
 
 /** Why the key does not work, and what would help. */
 function explained(failure: Extract<VlmReply, { ok: false }>['failure']): string {
-  if (failure.kind === 'rejected-key') return failure.why === 'arrears' ? `arrears: ${failure.message}` : `refused: ${failure.message}`;
+  if (failure.kind === 'rejected-key')
+    return failure.why === 'arrears' ? `arrears: ${failure.message}` : `refused: ${failure.message}`;
   if (failure.kind === 'misconfigured') return `check model and base_url: ${failure.message}`;
   if (failure.kind === 'rate-limited') {
     const wait = failure.retryAfterMs === null ? 'wait' : `wait ${failure.retryAfterMs / 1_000} s`;
@@ -171,17 +198,31 @@ function explained(failure: Extract<VlmReply, { ok: false }>['failure']): string
 }
 
 function table(results: readonly Verified[]): string {
-  const rows = results.map(({ key, model, result, latencyMs, tokens, limits }) => [key, model, result, `${latencyMs} ms`, String(tokens), Object.entries(limits).map(([name, value]) => `${name}=${value}`).join(' ') || '-']);
+  const rows = results.map(({ key, model, result, latencyMs, tokens, limits }) => [
+    key,
+    model,
+    result,
+    `${latencyMs} ms`,
+    String(tokens),
+    Object.entries(limits)
+      .map(([name, value]) => `${name}=${value}`)
+      .join(' ') || '-',
+  ]);
   const all = [['key', 'model', 'result', 'latency', 'tokens', 'limits seen'], ...rows];
   const widths = (all[0] ?? []).map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
-  const lines = all.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd());
+  const lines = all.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
   const failed = results.filter(({ ok }) => !ok);
   const adapted = results.filter(({ ok, adaptations }) => ok && adaptations.length > 0);
   return [
     ...lines,
     '',
     ...adapted.map(({ key, adaptations }) => `${key}: works, but only so: ${adaptations.join(', ')}`),
-    ...failed.map(({ key, message }) => `${key}: ${message ?? 'failed'}`), 
+    ...failed.map(({ key, message }) => `${key}: ${message ?? 'failed'}`),
     failed.length === 0 ? `all ${results.length} keys work` : `${failed.length} of ${results.length} keys do not work`,
   ].join('\n');
 }
