@@ -77,8 +77,11 @@ export const schedulerElsewhere = (bus: NatsBus): HttpPorts['scheduler'] => ({
   health: async () => {
     try {
       const figures = SchedulerFigures.parse(await askOne(bus, 'gantry.scheduler.stats', 'scheduler'));
-      const pool = await askOne(bus, 'gantry.key-pool.stats', 'scheduler').then((stats) => judgingOf(PoolFigures.parse(stats)), () => null);
-      return schedulerView(figures, pool);
+      const judging = await askOne(bus, 'gantry.key-pool.stats', 'scheduler').then(
+        (stats) => judgingOf(PoolFigures.parse(stats)),
+        () => null,
+      );
+      return schedulerView(figures, judging);
     } catch (thrown) {
       return schedulerDown(thrown);
     }
