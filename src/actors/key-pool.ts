@@ -3,7 +3,16 @@ import type { KeyConfig, KeySpec } from '../keys/config.ts';
 import type { LimitMemory } from '../keys/limits.ts';
 import type { PermitGate } from '../keys/shared/gate.ts';
 import { KeyPool } from '../keys/pool.ts';
-import { poolSettings, type ConfigureSummary, type KeyPoolStats, type KeyView, type LeaseReply, type LeaseRequest, type PoolStep, type Settlement } from '../keys/pool.types.ts';
+import {
+  poolSettings,
+  type ConfigureSummary,
+  type KeyPoolStats,
+  type KeyView,
+  type LeaseReply,
+  type LeaseRequest,
+  type PoolStep,
+  type Settlement,
+} from '../keys/pool.types.ts';
 import { steadyNow, toSteady } from '../keys/steady.ts';
 import { defineActor } from '../runtime/actor.ts';
 import type { Asking, Deferred } from '../runtime/message.ts';
@@ -81,7 +90,10 @@ export const keyPoolActor = defineActor<KeyPoolMessage, Private>()<KeyPoolInit>(
           continue;
         }
         const restsUntil = until === null ? null : new Date(until).toISOString();
-        const why = cause === 'misconfigured' ? 'its model or address cannot be used; check both' : 'the provider refuses it; check that it is valid and paid';
+        const why =
+          cause === 'misconfigured'
+            ? 'its model or address cannot be used; check both'
+            : 'the provider refuses it; check that it is valid and paid';
         const what = status === 'disabled' ? `is disabled: ${why}` : `rests until ${restsUntil}`;
         ctx.log.warn({ key: keyName, status, cause, restsUntil }, `API key "${keyName}" ${what}`);
       }

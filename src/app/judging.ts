@@ -9,7 +9,7 @@ const MOST_SENTENCES = 5;
 const LONGEST = 400;
 /** A model whose answers are unreadable this often is said to be so; with fewer calls a share says little. */
 const LEAST_CALLS = 5;
-const LEAST_UNREADABLE = 3;
+const LEAST_FAILED = 3;
 const BAD_SHARE = 0.5;
 
 export interface Judging {
@@ -73,19 +73,21 @@ function keysNamed(names: readonly string[]): string {
   return names.length === 1 ? `key ${names[0] ?? ''} is` : `keys ${names.slice(0, MOST_NAMED).join(', ')}${more} are`;
 }
 
-const answersNothing = ({ recent, unreadable, rejected, reasoning_only, content_refused }: Model): boolean => {
-  const failed = unreadable + rejected;
+function answersNothing({ recent, unreadable, rejected, failing, reasoning_only, content_refused }: Model): boolean {
+  const failed = unreadable + rejected + failing;
   const enough =
-    recent >= LEAST_CALLS || (unreadable === recent && recent >= LEAST_UNREADABLE) || reasoning_only === recent;
-  return recent > content_refused && enough && (failed >= BAD_SHARE * recent || reasoning_only >= BAD_SHARE * recent);
-};
+    recent >= LEAST_CALLS || (unreadable + failing === recent && recent >= LEAST_FAILED) || reasoning_only === recent;
+  return recent > content_refused && enough && failed >= BAD_SHARE * recent;
+}
 
-function silenceOf({ model, base_url, recent, unreadable, rejected, reasoning_only, last_failure }: Model): string {
+function silenceOf(found: Model): string {
+  const { model, base_url, recent, unreadable, rejected, failing, reasoning_only, last_failure } = found;
   const head = `model ${model} at ${originOf(base_url)}`;
   if (reasoning_only > 0 && reasoning_only >= unreadable / 2)
     return `${head}: reasoning eats all tokens of ${reasoning_only} of the last ${recent} answers; ${REMEDY}`;
-  if (rejected > unreadable) return `${head} refuses ${rejected} of the last ${recent} requests: ${last_failure ?? ''}`;
   const why = last_failure === null ? '' : ` (${last_failure})`;
+  if (failing > unreadable) return `${head}: ${failing} of the last ${recent} calls failed${why}`;
+  if (rejected > unreadable) return `${head} refuses ${rejected} of the last ${recent} requests${why}`;
   return `${head}: ${unreadable} of the last ${recent} answers cannot be read${why}`;
 }
 

@@ -41,11 +41,14 @@ export function poolView(figures: PoolFigures): KeyPoolStats {
   return { ...figures, success_rate: total_calls === 0 ? null : success_rate, keys: keys.map(keyView), models };
 }
 
-function stateOf({ bus_ok, mode, provider_down_since }: SchedulerFigures, judging: Judging | null): Pick<SchedulerHealth, 'status' | 'message'> {
+function stateOf(
+  { bus_ok, mode, provider_down_since }: SchedulerFigures,
+  judging: Judging | null,
+): Pick<SchedulerHealth, 'status' | 'message'> {
   if (!bus_ok) return { status: 'down', message: 'tasks cannot be fetched: NATS is away' };
   if (mode === 'rules') return { status: 'ok', message: 'no keys: rules judge' };
-  if (provider_down_since === null && judging !== null && judging.nobody !== null) return { status: 'degraded', message: judging.nobody };
-  if (provider_down_since === null && judging !== null && judging.partly.length > 0) return { status: 'degraded', message: judging.partly.join('. ') };
+  const amiss = judging?.nobody ?? (judging?.partly ?? []).join('. ');
+  if (provider_down_since === null && amiss !== '') return { status: 'degraded', message: amiss };
   const why = judging?.lastFailure === null || judging === null ? '' : ` (${judging.lastFailure})`;
   if (provider_down_since !== null) return { status: 'degraded', message: `no model judges, the provider does not answer since ${provider_down_since}${why}: groups wait while they are valid, then rules judge them, marked degraded; see circuits in GET /api/scheduler/stats` };
   return { status: 'ok', message: 'the model judges' };
@@ -69,7 +72,10 @@ export function schedulerPort(system: ActorSystem): HttpPorts['scheduler'] {
   return {
     stats: async () => poolView(PoolFigures.parse(await pool.ask({ type: 'stats' }, QUICK))),
     health: async () => {
-      const judging = pool.ask({ type: 'stats' }, QUICK).then((stats) => judgingOf(PoolFigures.parse(stats)), () => null);
+      const judging = pool.ask({ type: 'stats' }, QUICK).then(
+        (stats) => judgingOf(PoolFigures.parse(stats)),
+        () => null,
+      );
       try {
         return schedulerView(await scheduler.ask({ type: 'stats' }, QUICK), await judging);
       } catch (thrown) {

@@ -2,6 +2,8 @@ import type { LeaseMark, PooledKey } from './key.ts';
 import type { SlidingWindows, Spending } from './limits.ts';
 import type { Ticket } from './shared/gate.ts';
 import type { CallTokens, TokenHold } from './tokens.ts';
+import type { KeySpec } from './config.ts';
+import type { LeaseGrant } from './pool.types.ts';
 
 export interface LeaseParts {
   readonly key: PooledKey;
@@ -86,4 +88,11 @@ export class Lease {
     const held = this.#holds.find(({ window }) => window === from.tokens);
     if (held !== undefined && !this.#holds.some(({ window }) => window === to.tokens)) this.#holds.push(to.tokens.reserve(held.tokens));
   }
+}
+
+/** The grant of a key's lease, for whoever asked. */
+export function grantOf(spec: KeySpec, leaseId: string, grantedAt: number, trial: boolean): LeaseGrant {
+  const { name: keyName, secret, baseUrl, model, responseFormat, maxOutputTokens, extraBody } = spec;
+  const access = { keyName, secret, baseUrl, model, responseFormat, maxOutputTokens, extraBody };
+  return { kind: 'granted', leaseId, ...access, grantedAt, trial };
 }

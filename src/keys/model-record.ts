@@ -10,6 +10,8 @@ export interface ModelStats {
   /** Of them: without a readable answer. */
   readonly unreadable: number;
   readonly content_refused: number;
+  /** Timed out, failed at the provider or on the way. */
+  readonly failing: number;
   readonly rejected: number;
   /** Of the unreadable ones: all tokens went into reasoning. */
   readonly reasoning_only: number;
@@ -31,8 +33,10 @@ interface Entry {
   readonly reason: UnreadReason | null;
 }
 
-/** Outcomes that say something of the model, not of a key or of the way to the provider. */
+const FAILING: ReadonlySet<CallOutcomeKind> = new Set(['timeout', 'server-error', 'network']);
+/** Outcomes that say something of the model and the way to it, not of a key. */
 const COUNTED: ReadonlySet<CallOutcomeKind> = new Set([
+  ...FAILING,
   'ok',
   'unreadable',
   'content-refused',
@@ -85,6 +89,7 @@ export class ModelRecords {
         model,
         recent: recent.length,
         unreadable: count(({ kind }) => kind === 'unreadable'),
+        failing: count(({ kind }) => FAILING.has(kind)),
         content_refused: count(({ kind }) => kind === 'content-refused'),
         rejected: count(({ kind }) => kind === 'rejected-request'),
         reasoning_only: count(({ reason }) => reason === 'reasoning-only'),

@@ -5,18 +5,18 @@ import { Circuits } from './circuits.ts';
 import type { KeyStrategy } from './config.schema.ts';
 import type { KeySpec } from './config.ts';
 import { demandOf } from './demand.ts';
-import { leastGuardMs, TransitWays, type TransitSample } from './guard.ts';
+import { leastGuardMs, TransitWays } from './guard.ts';
 import { PooledKey } from './key.ts';
-import { Lease } from './lease.ts';
+import { grantOf, Lease } from './lease.ts';
 import { ModelRecords } from './model-record.ts';
 import { LimitMemory } from './limits.ts';
 import { budgetLimits, changesOf, movesOf } from './live.ts';
 import type { Blame, CallOutcome } from './outcome.ts';
-import type { ConfigureSummary, KeyPoolStats, KeyView, LeaseGrant, LeaseReply, LeaseRequest, PoolSettings, PoolStep, RefusalReason } from './pool.types.ts';
+import type { ConfigureSummary, KeyPoolStats, KeyView, LeaseGrant, LeaseReply, LeaseRequest, PoolSettings, PoolStep, RefusalReason, Told } from './pool.types.ts';
 import { keyChanges, poolStats } from './pool-stats.ts';
 import type { Demand, PermitGate } from './shared/gate.ts';
 import { chooseKey } from './strategy.ts';
-import { REFUSAL_MESSAGES } from './refusals.ts';
+import { noRefusals, REFUSAL_MESSAGES } from './refusals.ts';
 import { ASSUMED_CALL, boundWith, TokenEstimates } from './token-estimate.ts';
 import type { CallTokens } from './tokens.ts';
 import { Waiters, type Waiter } from './waiters.ts';
@@ -41,7 +41,7 @@ export class KeyPool {
   readonly #waiters: Waiters;
   /** In the order of leasing, hence of expiry. */
   readonly #leases = new Map<string, Lease>();
-  readonly #refused: Record<RefusalReason, number> = { 'no-keys': 0, 'tried-all': 0, deadline: 0, 'queue-full': 0, cancelled: 0, duplicate: 0, 'provider-down': 0 };
+  readonly #refused = noRefusals();
   readonly #leasePrefix: string;
   readonly #arrivals: Arrivals;
   readonly #circuits: Circuits;
@@ -113,7 +113,8 @@ export class KeyPool {
 
   /** Every key for administration, in the order of the configuration. */
   view(now: number): readonly KeyView[] {
-    return this.#keys.map((key) => key.view(now, this.#ways.spreadMs(key.spec.baseUrl, now), this.#models.adaptations(key.spec)));
+    const spreadMs = ({ baseUrl }: KeySpec): number | null => this.#ways.spreadMs(baseUrl, now);
+    return this.#keys.map((key) => key.view(now, spreadMs(key.spec), this.#models.adaptations(key.spec)));
   }
 
   /** Keys that are meant to be used, whatever the provider says of them. */
@@ -156,20 +157,9 @@ export class KeyPool {
     return this.advance(now);
   }
 
-  /**
-   * Books how the call under a lease ended. A second settlement, or one after expiry, changes nothing and is counted.
-   * `used`: as the provider counted; null when it did not say. `adaptations`: how the call differed from the plain one;
-   * null when that is not known.
-   */
-  settle(
-    leaseId: string,
-    outcome: CallOutcome,
-    now: number,
-    blame: Blame = 'key',
-    transit: TransitSample | null = null,
-    used: CallTokens | null = null,
-    adaptations: readonly string[] | null = null,
-  ): PoolStep {
+  /** Books how the call under a lease ended. A second settlement, or one after expiry, changes nothing and is counted. */
+  settle(leaseId: string, outcome: CallOutcome, now: number, blame: Blame = 'key', ...told: Told): PoolStep {
+    const [transit = null, used = null, adaptations = null] = told;
     const lease = this.#leases.get(leaseId);
     if (lease === undefined) {
       this.#lateSettlements++;
@@ -266,7 +256,8 @@ export class KeyPool {
 
   /** From here on it is asked when a call of this waiter could go out. */
   #sizeCalls(waiter: Waiter, now: number): void {
-    for (const key of this.#limitedByTokens) key.callTokens = this.#estimates.most(key.spec, boundWith(waiter.tokens, key.spec), now);
+    for (const key of this.#limitedByTokens)
+      key.callTokens = this.#estimates.most(key.spec, boundWith(waiter.tokens, key.spec), now);
   }
 
   /** Does `work`, which may open or close this circuit, and tells the keys when it did. */
@@ -314,10 +305,9 @@ export class KeyPool {
     const ticket = this.#gate?.take(key.budget, now, key.callTokens) ?? null;
     const bound = boundWith(waiter.tokens, key.spec);
     const hold = key.spending.tokens.reserve(this.#estimates.most(key.spec, bound, now));
-    this.#leases.set(leaseId, new Lease({ key, mark, windows: key.windows, hold, ticket, bound, expiresAt: now + this.#settings.leaseMs }));
-    const { name, secret, baseUrl, model, responseFormat, maxOutputTokens, extraBody } = key.spec;
-    const trial = mark.trial || mark.circuit.trial;
-    return { kind: 'granted', leaseId, keyName: name, secret, baseUrl, model, responseFormat, maxOutputTokens, extraBody, grantedAt: now, trial };
+    const expiresAt = now + this.#settings.leaseMs;
+    this.#leases.set(leaseId, new Lease({ key, mark, windows: key.windows, hold, ticket, bound, expiresAt }));
+    return grantOf(key.spec, leaseId, now, mark.trial || mark.circuit.trial);
   }
 
   /** Tells the windows once when the lease's call left, or by when it must have. */

@@ -95,6 +95,13 @@ export interface Settlement {
   readonly adaptations?: readonly string[] | null;
 }
 
+/** What a settlement tells besides the outcome, in the order of {@link Settlement}. */
+export type Told = [
+  transit?: TransitSample | null,
+  tokens?: CallTokens | null,
+  adaptations?: readonly string[] | null,
+];
+
 /** A key that a settlement made rest, disabled or enabled. */
 export interface KeyChange {
   readonly keyName: string;

@@ -10,3 +10,14 @@ export const REFUSAL_MESSAGES: Readonly<Record<RefusalReason, string>> = {
   duplicate: 'a request of this id waits for an API key already',
   'provider-down': 'the provider does not work: see circuits in GET /api/scheduler/stats',
 };
+
+/** A count for each reason. */
+export const noRefusals = (): Record<RefusalReason, number> => ({
+  'no-keys': 0,
+  'tried-all': 0,
+  deadline: 0,
+  'queue-full': 0,
+  cancelled: 0,
+  duplicate: 0,
+  'provider-down': 0,
+});

@@ -14,8 +14,9 @@ export interface Message {
   readonly reasoned: boolean;
 }
 
-/** One is expected; of a message with more none is read. */
+/** Some are expected; of a message with more nothing is read. */
 const MOST_CALLS = 64;
+const MOST_PARTS = 1_000;
 const REASONING = [
   'reasoning_content',
   'reasoning',
@@ -35,7 +36,7 @@ export function messageOf(choice: Fields): Message | null {
       : null;
   }
   const calls: readonly unknown[] = Array.isArray(message['tool_calls']) ? message['tool_calls'] : [];
-  if (calls.length > MOST_CALLS) return null;
+  if (calls.length > MOST_CALLS || partsOf(message['content']).length > MOST_PARTS) return null;
   const functions = [
     ...calls.map((call) => (isFields(call) ? (call['function'] ?? call) : null)),
     message['function_call'],

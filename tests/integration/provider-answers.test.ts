@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { after, before, describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { KEY_POOL, keyPoolActor } from '../../src/actors/key-pool.ts';
@@ -213,7 +212,7 @@ describe('a thousand answers of any kind', () => {
     },
   );
 
-  it('throw nothing, hold nothing up, and say none only where it stands', async (t) => {
+  it('throw nothing, hold nothing up, and say none only where it stands', async () => {
     const client = createVlmClient();
     const [entry] = sim.keyEntries();
     const { keys } = parseKeyConfig({ api_keys: entry === undefined ? [] : [entry] }, {});
@@ -228,20 +227,21 @@ describe('a thousand answers of any kind', () => {
       responseFormat: 'none',
     };
     const request = { access, prompt: buildPrompt(task, 'en'), jpeg, traceId: task.traceId, timeoutMs: 20_000 };
-    const delay = monitorEventLoopDelay({ resolution: 5 });
-    t.after(() => delay.disable());
+    // This thread's own work for one call, simulator included: no turn of the loop can be longer.
+    let longestMs = 0;
     const kinds = new Map<string, number>();
     for (const each of fc.sample(body, { numRuns: 1_000, seed: 15 })) {
       const clear = sim.setBehaviour({ kind: 'sends', body: each });
-      delay.enable();
+      const from = process.threadCpuUsage();
       const reply = await client.call(request);
-      delay.disable();
+      const { user, system } = process.threadCpuUsage(from);
+      longestMs = Math.max(longestMs, (user + system) / 1_000);
       clear();
       const kind = reply.ok ? Answer.parse(reply.answer).riskLevel : reply.failure.kind;
       kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
       if (kind === 'none') assert.match(each, /none|false/i);
     }
-    assert.ok(delay.max / 1e6 < 250, `${(delay.max / 1e6).toFixed(0)} ms`);
+    assert.ok(longestMs < 250, `${longestMs.toFixed(0)} ms`);
     // The sample really reaches both: what can be read and what cannot.
     for (const kind of ['high', 'low', 'unreadable'])
       assert.ok((kinds.get(kind) ?? 0) > 10, JSON.stringify([...kinds]));

@@ -79,6 +79,14 @@ describe('whether a model judges', () => {
     assert.equal(of(odd).nobody, null);
   });
 
+  it('tells of calls that fail, whatever the circuit does', () => {
+    const pool = poolOf(keys(2));
+    settle(pool, { kind: 'server-error', status: 200, message: 'a page came in place of an answer: Just a moment...' }, 3);
+    assert.match(of(pool).nobody ?? '', /: 3 of the last 3 calls failed \(a page came in place of an answer: Just/);
+    settle(pool, { kind: 'ok' }, 9);
+    assert.equal(of(pool).nobody, null);
+  });
+
   it('a picture that is refused says nothing of the model', () => {
     const pool = poolOf(keys(1));
     settle(pool, { kind: 'content-refused', message: 'inappropriate' }, 9);

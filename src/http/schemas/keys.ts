@@ -14,8 +14,14 @@ const limits = {
   max_in_flight: z.int().min(1).max(10_000),
   price_per_1k_input: z.number().min(0).max(10_000),
   price_per_1k_output: z.number().min(0).max(10_000),
-  max_output_tokens: z.int().min(16).max(32_768).meta({ description: 'Tokens of an answer at most, reasoning among them; default 600' }),
-  extra_body: z.record(z.string(), z.unknown()).meta({ description: 'Fields added to the body of every call, at most 4,096 characters as JSON; not messages, model, stream' }),
+  max_output_tokens: z
+    .int()
+    .min(16)
+    .max(32_768)
+    .meta({ description: 'Tokens of an answer at most, reasoning among them; default 600' }),
+  extra_body: z.record(z.string(), z.unknown()).meta({
+    description: 'Fields added to the body of every call, at most 4,096 characters as JSON; not messages, model, stream',
+  }),
 };
 
 /** Body of `POST /api/keys`. The endpoint is always one of the key file: an API that could set it could read the keys out. */
@@ -70,7 +76,11 @@ export const KeyView = z.object({
   max_in_flight: z.int().nullable(),
   max_output_tokens: z.int(),
   extra_body: z.record(z.string(), z.unknown()).nullable(),
-  adaptations: z.array(z.string()).meta({ description: 'How calls differ from the plain one, since its endpoint and model refused that: streamed, say, or without temperature. Tried anew after a day or a restart' }),
+  adaptations: z.array(z.string()).meta({
+    description:
+      'How calls differ from the plain one, since its endpoint and model refused that: streamed, say, or without ' +
+      'temperature. Tried anew after a day or a restart',
+  }),
   model: z.string(),
   base_url: z.string(),
   price_per_1k_input: z.number(),

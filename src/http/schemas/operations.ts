@@ -68,8 +68,9 @@ export const ModelRecord = z.object({
   model: z.string(),
   /** Calls of the last ten minutes, the newest 20 at most. */
   recent: z.int().min(0),
-  /** Of them: without a readable answer; refused for their content; refused as a request. */
+  /** Of them: without a readable answer; timed out or failed on the way; refused for their content, or as a request. */
   unreadable: z.int().min(0),
+  failing: z.int().min(0).default(0),
   content_refused: z.int().min(0),
   rejected: z.int().min(0),
   /** Of the unreadable ones: the reasoning took all tokens. */
