@@ -100,13 +100,14 @@ test('a handler that fails for one message gets it ten times, later each time, t
   const log = memoryLog();
   const loop = consume({
     bus, stream: streams.detections, durable: consumers.aggregatorDetections, parser: Detection, clock: systemClock, log, signal: end.signal, batch: 8,
-    take: async ({ body, ack }) => {
+    take: async (delivery) => {
+      const { body } = delivery;
       if (body.cameraId === 'poison') {
         failures += 1;
         throw new Error(`odd ${'x'.repeat(10_000)}`);
       }
       handled.push(body.cameraId);
-      ack();
+      delivery.ack();
     },
   });
   await send(detection(1, { cameraId: 'poison' }));

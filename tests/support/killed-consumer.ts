@@ -25,14 +25,15 @@ if (import.meta.main) {
   process.send?.('ready');
   await consume({
     bus, stream: streams.detections, durable: consumers.taskGenerator, parser: Detection, clock: systemClock, log, signal: new AbortController().signal, batch: 64, ahead: 64,
-    take: async ({ body, ack }) => {
+    take: async (delivery) => {
+      const { body } = delivery;
       if (body.cameraId === killer) {
         if (afterMs > 0) await new Promise((resolve) => setTimeout(resolve, afterMs));
         process.kill(process.pid, 'SIGKILL');
       }
       const answer = result(body, 1, 'low');
       await bus.publish(subjects.result(body.cameraId), answer, answer, answer.taskId);
-      ack();
+      delivery.ack();
       process.send?.(body.cameraId);
     },
   });
