@@ -3,6 +3,7 @@ import { after, before, test } from 'node:test';
 import { connect, nanos } from 'nats';
 import { AGGREGATOR } from '../../src/actors/aggregator.ts';
 import { ANY_BODY } from '../../src/infra/bus.ts';
+import { DeadLetterBox } from '../../src/infra/nats/dead-letter-box.ts';
 import { AssessmentResult } from '../../src/messages/assessment.ts';
 import type { Detection } from '../../src/messages/detection.ts';
 import { consumers, streams } from '../../src/messages/subjects.ts';
@@ -63,6 +64,32 @@ test('when the aggregator fails in the middle of frames each still goes out once
   }
   const alerts = await allOf(world.bus, streams.alerts);
   assert.deepEqual(alerts.map(({ requestId }) => requestId).toSorted(), last.map(({ requestId }) => requestId).toSorted());
+  await system.stop();
+});
+
+test('a frame whose handling fails each time makes two restarts, then it is a dead letter; the others go out', async () => {
+  const box = new DeadLetterBox(world.bus.link);
+  const [poison, ...others] = [fresh(0, { cameraId: 'poison' }), fresh(0), fresh(0), fresh(0)];
+  assert.ok(poison !== undefined);
+  const system = await startAggregator(breakingOnce(world.bus, poison, Infinity), { deadlineMs: 1_500 });
+  await send(poison, ...others);
+  await settled();
+  assert.equal(system.log.lines.filter(({ level, message }) => level === 'error' && message.includes('failed: sabotage')).length, 2);
+  for (const frame of others) assert.equal((await aggregatesOf(world.bus, frame)).length, 1);
+  const letters = await box.list({ limit: 10 });
+  assert.deepEqual(letters.map(({ cameraId, consumer, reason }) => [cameraId, consumer, reason]), [['poison', consumers.aggregatorDetections, 'its handling failed 2 times: sabotage']]);
+  await system.stop();
+});
+
+test('a frame from far in the future is held no longer than one of now and a minute', async () => {
+  const clock = new ManualClock(Date.now());
+  const system = await startAggregator(world.bus, { deadlineMs: 200, clock });
+  const frame = fresh(1, { timestamp: '9999-12-31T23:59:59Z' });
+  await send(frame);
+  await until('it is held', async () => (await system.ref(AGGREGATOR).ask({ type: 'stats' }, { timeoutMs: 1_000 })).pending === 1);
+  await clock.advance(60_300);
+  await settled();
+  assert.equal((await aggregatesOf(world.bus, frame)).length, 1);
   await system.stop();
 });
 

@@ -6,9 +6,9 @@ import { camerasElsewhere, schedulerElsewhere } from '../../src/app/role-elsewhe
 import { DeadLetterBox } from '../../src/infra/nats/dead-letter-box.ts';
 import { JetStreamImages } from '../../src/infra/nats/images.ts';
 import { Aggregate } from '../../src/messages/aggregate.ts';
-import { AssessmentResult } from '../../src/messages/assessment.ts';
-import { CameraStatus } from '../../src/messages/camera.ts';
-import { Detection } from '../../src/messages/detection.ts';
+import type { AssessmentResult } from '../../src/messages/assessment.ts';
+import type { CameraStatus } from '../../src/messages/camera.ts';
+import type { Detection } from '../../src/messages/detection.ts';
 import { newRequestId } from '../../src/messages/ids.ts';
 import type { OnDemandStatus } from '../../src/messages/on-demand.ts';
 import { streams, subjects } from '../../src/messages/subjects.ts';
@@ -45,14 +45,14 @@ after(async () => {
 /** What `work` cost this thread: the longest that its event loop stood still, and how much its heap grew at most. */
 async function costOf(work: () => Promise<void>): Promise<{ readonly delayMs: number; readonly grownMb: number }> {
   const delay = monitorEventLoopDelay({ resolution: 5 });
-  const before = process.memoryUsage().heapUsed;
-  let most = before;
+  const atFirst = process.memoryUsage().heapUsed;
+  let most = atFirst;
   const watch = setInterval(() => (most = Math.max(most, process.memoryUsage().heapUsed)), 10);
   delay.enable();
   await work();
   delay.disable();
   clearInterval(watch);
-  return { delayMs: delay.max / 1e6, grownMb: (most - before) / MB };
+  return { delayMs: delay.max / 1e6, grownMb: (most - atFirst) / MB };
 }
 const cheap = ({ delayMs, grownMb }: Awaited<ReturnType<typeof costOf>>, what: string): void => {
   assert.ok(delayMs < MOST_DELAY_MS, `${what}: the event loop stood still for ${delayMs} ms`);

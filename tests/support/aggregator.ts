@@ -64,13 +64,13 @@ export async function allOf(bus: Bus, stream: string): Promise<Aggregate[]> {
 
 export const aggregatesOf = async (bus: Bus, { requestId }: { readonly requestId: string }): Promise<Aggregate[]> => (await allOf(bus, streams.aggregates)).filter((each) => each.requestId === requestId);
 
-/** A bus whose deliveries of one frame break whoever looks at them, the first time. */
-export function breakingOnce(bus: Bus, { requestId }: Detection): Bus {
-  let broken = false;
+/** A bus whose deliveries of one frame break whoever looks at them, the first time or so many times. */
+export function breakingOnce(bus: Bus, { requestId }: Detection, times = 1): Bus {
+  let left = times;
   const sabotage = <T>(delivery: Delivery<T>): Delivery<T> => {
     const body: unknown = delivery.body;
-    if (broken || typeof body !== 'object' || body === null || !('detectionLatency' in body) || !('requestId' in body) || body.requestId !== requestId) return delivery;
-    broken = true;
+    if (left === 0 || typeof body !== 'object' || body === null || !('detectionLatency' in body) || !('requestId' in body) || body.requestId !== requestId) return delivery;
+    left -= 1;
     const trap = { get: (target: object, key: string | symbol, self: unknown): unknown => {
       if (key === 'timestamp') throw new Error('sabotage');
       return Reflect.get(target, key, self);

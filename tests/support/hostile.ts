@@ -1,4 +1,4 @@
-import { Random } from './random.ts';
+import type { Random } from './random.ts';
 
 /** JSON texts that cost the most for their size, each of about `bytes`; by what they are. */
 export function hostileBodies(bytes: number): Readonly<Record<string, Uint8Array>> {

@@ -12,10 +12,14 @@ export type Headers = ReadonlyMap<string, string>;
 export const NO_HEADERS: Headers = new Map();
 
 /** Of subject, headers and body together: the client knows, and its types do not say so. */
-const sizeOf = (message: Msg): number => ('size' in message && typeof message.size === 'function' ? Number(message.size()) : message.data.length);
+const sizeOf = (message: Msg): number =>
+  ('size' in message && typeof message.size === 'function' ? Number(message.size()) : message.data.length);
 
 /** Bytes of its headers. */
-export const headerBytes = (message: Msg): number => sizeOf(message) - Buffer.byteLength(message.subject) - Buffer.byteLength(message.reply ?? '') - message.data.length;
+export function headerBytes(message: Msg): number {
+  const { subject, reply = '', data } = message;
+  return sizeOf(message) - Buffer.byteLength(subject) - Buffer.byteLength(reply) - data.length;
+}
 
 /** None where it has none, or more than {@link MOST_HEADER_BYTES}. Never throws. */
 export function headersOf(message: Msg): Headers {
@@ -41,15 +45,23 @@ export function parseHeaders(bytes: Uint8Array): Headers {
   return found;
 }
 
+export interface ServerWord {
+  readonly code: number;
+  readonly description: string;
+  /** Empty for a header that is not there. */
+  get(name: string): string;
+}
+
 /** What the server says in place of a message: status 0 where it says nothing. Never throws. */
-export function statusOf(message: Msg): { readonly code: number; readonly description: string; get(name: string): string } {
+export function statusOf(message: Msg): ServerWord {
   if (message.data.length > 0 || sizeOf(message) > MOST_HEADER_BYTES) return NONE;
   try {
     const { headers } = message;
-    return headers === undefined ? NONE : { code: headers.code, description: headers.description, get: (name) => headers.get(name) };
+    if (headers === undefined) return NONE;
+    return { code: headers.code, description: headers.description, get: (name) => headers.get(name) };
   } catch {
     return NONE;
   }
 }
 
-const NONE = { code: 0, description: '', get: () => '' };
+const NONE: ServerWord = { code: 0, description: '', get: () => '' };

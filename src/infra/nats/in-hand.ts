@@ -1,4 +1,6 @@
-import { closeSync, ftruncateSync, openSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync, ftruncateSync, openSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync,
+} from 'node:fs';
 import type { ActorLog } from '../../runtime/actor.ts';
 import { asError } from '../../runtime/errors.ts';
 
@@ -111,9 +113,18 @@ export class InHand {
     const { suspects, culprits } = leftIn(readText(`${this.#file}.json`));
     const notes = notesIn(readText(`${this.#file}.slots`));
     for (const key of [...culprits, ...notes.alone]) this.#culprits.add(key);
-    for (const key of [...suspects, ...notes.recent].slice(-MOST_SUSPECTS)) if (!this.#culprits.has(key)) this.#suspects.set(key, null);
-    for (const key of notes.alone) this.#log.error({ message: key }, `the message ${key} was in hand, alone, when this process ended for the second time: it is put aside when it comes`);
-    if (notes.recent.length > 0) this.#log.warn({ suspects: notes.recent.length }, `this process did not end cleanly; the ${notes.recent.length} messages it had begun last are handled one at a time`);
+    for (const key of [...suspects, ...notes.recent].slice(-MOST_SUSPECTS)) {
+      if (!this.#culprits.has(key)) this.#suspects.set(key, null);
+    }
+    for (const key of notes.alone) {
+      const what = `the message ${key} was in hand, alone, when this process ended for the second time`;
+      this.#log.error({ message: key }, `${what}: it is put aside when it comes`);
+    }
+    const { length } = notes.recent;
+    if (length > 0) {
+      const what = `the ${length} messages it had begun last are handled one at a time`;
+      this.#log.warn({ suspects: length }, `this process did not end cleanly; ${what}`);
+    }
     this.#keep();
   }
 
@@ -153,7 +164,8 @@ export class InHand {
     const fd = this.#fd;
     this.#fd = null;
     const { message } = asError(thrown);
-    this.#log.warn({ file: this.#file, err: message }, `messages in hand cannot be noted in ${this.#file}: ${message}; one that ends the process is put aside after ten deliveries only`);
+    const what = `messages in hand cannot be noted in ${this.#file}: ${message}`;
+    this.#log.warn({ file: this.#file, err: message }, `${what}; one that ends the process has ten deliveries`);
     try {
       if (fd !== null) closeSync(fd);
     } catch {
@@ -173,11 +185,13 @@ function readText(file: string): string {
 
 /** What cannot be read is as if nothing had been left. */
 function leftIn(text: string): Left {
-  const keysOf = (value: unknown): string[] => (Array.isArray(value) ? value.filter((each) => typeof each === 'string').slice(0, MOST_SUSPECTS) : []);
+  const keysOf = (value: unknown): string[] =>
+    (Array.isArray(value) ? value.filter((each) => typeof each === 'string').slice(0, MOST_SUSPECTS) : []);
   try {
     const left: unknown = text === '' ? {} : JSON.parse(text);
     if (typeof left !== 'object' || left === null) return { suspects: [], culprits: [] };
-    return { suspects: keysOf('suspects' in left ? left.suspects : null), culprits: keysOf('culprits' in left ? left.culprits : null) };
+    const suspects = keysOf('suspects' in left ? left.suspects : null);
+    return { suspects, culprits: keysOf('culprits' in left ? left.culprits : null) };
   } catch {
     return { suspects: [], culprits: [] };
   }
@@ -186,11 +200,15 @@ function leftIn(text: string): Left {
 function notesIn(text: string): { readonly alone: readonly string[]; readonly recent: readonly string[] } {
   const notes: { readonly at: number; readonly key: string }[] = [];
   for (let from = 0; from < text.length; from += SLOT_BYTES) {
-    const [, at = '0', key = ''] = /^(\d{1,15}) (\S.{0,150})$/u.exec(text.slice(from, from + SLOT_BYTES).trimEnd()) ?? [];
+    const note = text.slice(from, from + SLOT_BYTES).trimEnd();
+    const [, at = '0', key = ''] = /^(\d{1,15}) (\S.{0,150})$/u.exec(note) ?? [];
     notes.push({ at: Number(at), key });
   }
   const [first, ...begun] = notes;
   const last = begun.reduce((latest, { at }) => Math.max(latest, at), 0);
-  const recent = begun.filter(({ at, key }) => key !== '' && last - at <= RECENT_MS).toSorted((a, b) => a.at - b.at).map(({ key }) => key);
+  const recent = begun
+    .filter(({ at, key }) => key !== '' && last - at <= RECENT_MS)
+    .toSorted((a, b) => a.at - b.at)
+    .map(({ key }) => key);
   return { alone: first === undefined || first.key === '' ? [] : [first.key], recent: [...new Set(recent)] };
 }

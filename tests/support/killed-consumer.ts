@@ -1,0 +1,40 @@
+import { consume } from '../../src/infra/consume.ts';
+import { NatsBus } from '../../src/infra/nats/bus.ts';
+import { Detection } from '../../src/messages/detection.ts';
+import { consumers, streams, subjects } from '../../src/messages/subjects.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
+import { result } from './samples.ts';
+
+/** What a test tells the process. */
+export interface KilledConsumerOrder {
+  readonly natsUrl: string;
+  readonly inHandFile: string;
+  /** The frame of this camera ends the process, as a native crash would. */
+  readonly killer: string;
+  /** Ms between the beginning of its handling and the end. */
+  readonly afterMs: number;
+}
+
+/** Answers detections, each with one message; one of them ends it. */
+if (import.meta.main) {
+  const { natsUrl, inHandFile, killer, afterMs }: KilledConsumerOrder = JSON.parse(process.argv[2] ?? '{}');
+  const print = (fields: object, message: string): void => console.error(message, JSON.stringify(fields));
+  const log = { debug: print, info: print, warn: print, error: print };
+  // Not `open`: the test has set a short ack wait.
+  const bus = await NatsBus.join({ url: natsUrl, startTimeoutMs: 5_000, log, inHandFile });
+  process.send?.('ready');
+  await consume({
+    bus, stream: streams.detections, durable: consumers.taskGenerator, parser: Detection, clock: systemClock, log, signal: new AbortController().signal, batch: 64, ahead: 64,
+    take: async (delivery) => {
+      const { body } = delivery;
+      if (body.cameraId === killer) {
+        if (afterMs > 0) await new Promise((resolve) => setTimeout(resolve, afterMs));
+        process.kill(process.pid, 'SIGKILL');
+      }
+      const answer = result(body, 1, 'low');
+      await bus.publish(subjects.result(body.cameraId), answer, answer, answer.taskId);
+      delivery.ack();
+      process.send?.(body.cameraId);
+    },
+  });
+}
