@@ -94,7 +94,10 @@ export async function startGantry({ config, log, onLost, signal, ...hooks }: Sta
 
   // What people see.
   const ports = httpPorts({ config, system, bus, redis, images, egress, metrics, sight, judgement, aggregatorView, deadLetters: new DeadLetterBox(bus.link), log });
-  const http = await stack.step('HTTP', () => createHttpServer(ports, { log, version: VERSION, ffmpegPath: sight?.ffmpeg ?? null, token: config.token, sourceAllow: config.sourceAllow, allowedHosts: config.allowedHosts, trustedProxies: config.trustedProxies }), (server) => server.close());
+  const { token, sourceAllow, allowedHosts, trustedProxies } = config;
+  const ffmpegPath = sight?.ffmpeg ?? null;
+  const httpOptions = { log, version: VERSION, ffmpegPath, token, sourceAllow, allowedHosts, trustedProxies };
+  const http = await stack.step('HTTP', () => createHttpServer(ports, httpOptions), (server) => server.close());
   if (!has('web')) withoutPages(http.app);
   await stack.stepIf(has('web'), 'live feed', () => followFeed(bus, redis, http.feed, log), (unfollow) => unfollow());
   await stack.stepIf(has('web'), 'statuses of cameras', () => followStatuses(bus, statuses, http.feed), (unfollow) => unfollow());
