@@ -187,7 +187,8 @@ function proxies(entries: readonly string[]): AddressRanges {
     return new AddressRanges(entries);
   } catch (thrown) {
     const why = thrown instanceof Error ? thrown.message : String(thrown);
-    throw new InfraError('CONFIG_INVALID', `GANTRY_TRUSTED_PROXIES must list IP addresses and CIDR ranges: ${why}`, { field: 'GANTRY_TRUSTED_PROXIES' }, thrown);
+    const message = `GANTRY_TRUSTED_PROXIES must list IP addresses and CIDR ranges: ${why}`;
+    throw new InfraError('CONFIG_INVALID', message, { field: 'GANTRY_TRUSTED_PROXIES' }, thrown);
   }
 }
 

@@ -20,7 +20,7 @@ export interface HttpLimits {
   readonly maxUploads: number;
   readonly maxUploadsPerAddress: number;
   readonly uploadBytes: number;
-  /** WebSockets in all and from one address (a reverse proxy that is not a trusted one is one address); over it: 429. */
+  /** WebSockets in all and from one address (a proxy that is not a trusted one is one address); over it: 429. */
   readonly maxSockets: number;
   readonly maxSocketsPerIp: number;
   /** Largest message a viewer may send; over it the socket is closed with 1009. */

@@ -150,7 +150,12 @@ export async function createHttpServer(ports: HttpPorts, options: HttpServerOpti
   });
   // Before every hook that may refuse a request: the plugin's own hooks close the socket of a refused upgrade.
   await app.register(websocket, {
-    options: { maxPayload: limits.messageBytes, maxFragments: MAX_FRAGMENTS, perMessageDeflate: false, autoPong: false },
+    options: {
+      maxPayload: limits.messageBytes,
+      maxFragments: MAX_FRAGMENTS,
+      perMessageDeflate: false,
+      autoPong: false,
+    },
     // Viewers are told by `close` below, each with a reason; what is left is dropped.
     preClose: async () => {
       for (const socket of app.websocketServer.clients) socket.terminate();
@@ -176,13 +181,15 @@ export async function createHttpServer(ports: HttpPorts, options: HttpServerOpti
   imageRoutes(app, ports.images);
   supervisorRoutes(app, { supervision: ports.supervision, trusted, refusals });
   operationRoutes(app, ports);
-  await assessmentRoutes(app, { assessments: ports.assessments, uploads: new Uploads(limits), trusted, refusals });
+  const { assessments } = ports;
+  await assessmentRoutes(app, { assessments, uploads: new Uploads(limits), trusted, refusals });
   keyRoutes(app, ports.keys);
   usageRoutes(app, (day) => ports.usage(day));
   healthRoutes(app, ports);
   probeRoutes(app, () => !closing && ports.ready());
   ticketRoutes(app, tickets);
-  socketRoutes(app, { feed, previews, connections, heartbeat, cameras: ports.cameras, log, trusted, maxUnsent: limits.softBytes });
+  const { cameras } = ports;
+  socketRoutes(app, { feed, previews, connections, heartbeat, cameras, log, trusted, maxUnsent: limits.softBytes });
   await pageRoutes(app, options.webRoot ?? DEFAULT_WEB_ROOT, basePath);
 
   return {

@@ -19,7 +19,8 @@ export class AddressRanges {
   #add(entry: string): void {
     const [text = '', bits, more] = entry.split('/');
     const address = isIP(text) === 0 ? null : plainAddress(text);
-    if (address === null || more !== undefined || (bits !== undefined && !/^\d{1,3}$/u.test(bits))) throw malformed(entry);
+    if (address === null || more !== undefined || (bits !== undefined && !/^\d{1,3}$/u.test(bits)))
+      throw malformed(entry);
     const longest = isIPv4(address) ? 32 : 128;
     // `::ffff:10.0.0.0/104` is 10.0.0.0/8.
     const prefix = bits === undefined ? longest : Number(bits) - (isIPv4(address) && isIPv6(text) ? 96 : 0);
@@ -51,5 +52,8 @@ export function addressGroup(address: string): string {
   const back = tail === undefined || tail === '' ? [] : tail.split(':');
   const missing = tail === undefined ? 0 : Math.max(0, 8 - front.length - back.length);
   const parts = [...front, ...Array.from({ length: missing }, () => '0'), ...back];
-  return `${parts.slice(0, 4).map((part) => Number.parseInt(part, 16).toString(16)).join(':')}::/64`;
+  return `${parts
+    .slice(0, 4)
+    .map((part) => Number.parseInt(part, 16).toString(16))
+    .join(':')}::/64`;
 }

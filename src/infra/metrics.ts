@@ -136,7 +136,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const cameras = gauge('cameras', 'Cameras by state', ['state']);
   const viewers = gauge('feed_viewers', 'Open WebSockets', ['feed']);
   const feedDropped = counter('feed_dropped_total', 'Messages skipped because a viewer was slow', ['kind']);
-  const httpRefused = counter('http_refused_total', 'Connections, requests and bodies that were refused or cut', ['reason']);
+  const httpRefused = counter('http_refused_total', 'Connections, requests and bodies refused or cut', ['reason']);
   const feedRefused = counter('feed_refused_total', 'Viewers refused at the connection limit');
   const feedSlow = counter('feed_closed_slow_total', 'Viewers closed because they were too slow');
   const feedGaps = counter('feed_gaps_total', 'Gaps that viewers were told of');

@@ -44,7 +44,9 @@ export function redactUrl(url: string): string {
 
 /** Redacts every URL inside a longer text, e.g. a line that ffmpeg printed. */
 export function redactText(text: string): string {
-  return text.length > MAX_LOOKED_AT ? `${redactUrls(text.slice(0, MAX_LOOKED_AT), true)}${LEFT_OUT}` : redactUrls(text);
+  return text.length > MAX_LOOKED_AT
+    ? `${redactUrls(text.slice(0, MAX_LOOKED_AT), true)}${LEFT_OUT}`
+    : redactUrls(text);
 }
 
 /**

@@ -1,4 +1,7 @@
 import { connect, type Socket } from 'node:net';
+import type { TestContext } from 'node:test';
+import type { HttpServer, HttpServerOptions } from '../../src/http/server.ts';
+import { FakeWorld, fakeServer } from './http-fakes.ts';
 import { until } from './until.ts';
 
 /** A connection on which a test writes what it likes. */
@@ -44,3 +47,47 @@ function bodyOf(reply: string): string | null {
   if (at === -1 || length === undefined || reply.length < at + 4 + Number(length)) return null;
   return reply.slice(at + 4, at + 4 + Number(length));
 }
+
+export interface Served {
+  readonly server: HttpServer;
+  readonly base: string;
+  readonly world: FakeWorld;
+  /** Opens a connection, closed at the end of the test. */
+  readonly raw: (from?: string) => RawConnection;
+}
+
+/** A server over a fake world, on a port of its own until the test ends. */
+export async function serve(
+  t: TestContext,
+  options: Partial<HttpServerOptions> = {},
+  world = new FakeWorld().add('north'),
+): Promise<Served> {
+  const server = await fakeServer(world, options);
+  const open: RawConnection[] = [];
+  t.after(async () => {
+    for (const connection of open) connection.end();
+    await server.close();
+  });
+  const base = await server.listen('127.0.0.1', 0);
+  const raw = (from?: string): RawConnection => {
+    const connection = new RawConnection(Number(new URL(base).port), from);
+    open.push(connection);
+    return connection;
+  };
+  return { server, base, world, raw };
+}
+
+/** Request line and headers as they go over the wire, with what ends them. */
+export const head = (...lines: readonly string[]): string => `${lines.join('\r\n')}\r\n\r\n`;
+
+/** A request to open a WebSocket. */
+export const upgrade = (path: string, ...more: readonly string[]): string =>
+  head(
+    `GET ${path} HTTP/1.1`,
+    'Host: localhost',
+    'Connection: Upgrade',
+    'Upgrade: websocket',
+    'Sec-WebSocket-Version: 13',
+    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+    ...more,
+  );

@@ -73,14 +73,33 @@ describe('JSON of strangers', () => {
     const size = 64 * 1024;
     const fill = (head: string, part: string, tail: string): string =>
       head + part.repeat(Math.floor((size - head.length - tail.length) / part.length)) + tail;
-    const names = Array.from({ length: 6_000 }, (_, index) => `"k${index}":1`).join(',').slice(0, size - 10);
+    const names = Array.from({ length: 6_000 }, (_, index) => `"k${index}":1`)
+      .join(',')
+      .slice(0, size - 10);
     const hostile = [
-      fill('{"type":"', 'a', '"}'), fill('{"type":"', 'a:', '"}'), fill('{"type":"', '://', '"}'), fill('{"', 'a', '":1}'),
-      fill('', '[', ''), fill('', '{"a":', ''), fill('[', '1,', '1]'), fill('"', '\\u0061', '"'), fill('{"a":"', '\\', ''),
-      fill('{"type":"subscribe","data":{"cameraIds":[', '1,', '1]}}'), `{${names}}`, fill('{"type":1', '0', '}'), fill('', ':', ''),
-      fill('{"type":"subscribe","data":{"since":"', '0', '"}}'), fill('{"type":"subscribe","data":{"sinceTime":"', '0', '"}}'),
-      fill('{"type":"subscribe","data":{"cameraIds":["', '-', '"]}}'), fill('', '"', ''), fill('', ' ', ''), fill('', '\ud800', ''),
-      JSON.stringify({ type: 'subscribe', data: { cameraIds: Array.from({ length: 1_000 }, (_, index) => `c${index}`.padEnd(50, 'x')) } }),
+      fill('{"type":"', 'a', '"}'),
+      fill('{"type":"', 'a:', '"}'),
+      fill('{"type":"', '://', '"}'),
+      fill('{"', 'a', '":1}'),
+      fill('', '[', ''),
+      fill('', '{"a":', ''),
+      fill('[', '1,', '1]'),
+      fill('"', '\\u0061', '"'),
+      fill('{"a":"', '\\', ''),
+      fill('{"type":"subscribe","data":{"cameraIds":[', '1,', '1]}}'),
+      `{${names}}`,
+      fill('{"type":1', '0', '}'),
+      fill('', ':', ''),
+      fill('{"type":"subscribe","data":{"since":"', '0', '"}}'),
+      fill('{"type":"subscribe","data":{"sinceTime":"', '0', '"}}'),
+      fill('{"type":"subscribe","data":{"cameraIds":["', '-', '"]}}'),
+      fill('', '"', ''),
+      fill('', ' ', ''),
+      fill('', '\ud800', ''),
+      JSON.stringify({
+        type: 'subscribe',
+        data: { cameraIds: Array.from({ length: 1_000 }, (_, index) => `c${index}`.padEnd(50, 'x')) },
+      }),
       JSON.stringify({ type: 'subscribe', data: { cameraIds: Array.from({ length: 1_000 }, () => ({ a: 1 })) } }),
     ];
     for (const text of hostile) {
@@ -132,7 +151,10 @@ describe('connections of strangers', () => {
     const proxy = open(connections, 'proxy', 15, true);
     const few = open(connections, 'few', 5);
     open(connections, 'new', 1);
-    assert.deepEqual([proxy.filter(({ dropped }) => dropped).length, few.filter(({ dropped }) => dropped).length], [1, 0]);
+    assert.deepEqual(
+      [proxy.filter(({ dropped }) => dropped).length, few.filter(({ dropped }) => dropped).length],
+      [1, 0],
+    );
   });
 
   it('are counted right whatever happens', () => {
@@ -190,9 +212,18 @@ describe('uploads of strangers', () => {
     const clock = new ManualClock();
     const pace = new BodyPace(clock, { paceMs: 5_000, paceBytes: 1_000 });
     let [steady, cut] = [0, ''];
-    pace.watch(() => 100, () => (cut += 'stalls '));
-    pace.watch(() => steady, () => (cut += 'steady '));
-    const whole = pace.watch(() => 0, () => (cut += 'whole '));
+    pace.watch(
+      () => 100,
+      () => (cut += 'stalls '),
+    );
+    pace.watch(
+      () => steady,
+      () => (cut += 'steady '),
+    );
+    const whole = pace.watch(
+      () => 0,
+      () => (cut += 'whole '),
+    );
     for (let second = 0; second < 30; second += 1) {
       steady += 250;
       if (second === 3) whole();
@@ -210,10 +241,22 @@ describe('addresses of strangers', () => {
   const proxies = new AddressRanges(['10.0.0.0/8', '192.0.2.1', 'fd00::/8']);
 
   it('are those of the connection, unless it comes from a trusted proxy', () => {
-    assert.equal(clientAddress('203.0.113.9', '198.51.100.1', proxies), '203.0.113.9', 'a client cannot choose its address');
+    assert.equal(
+      clientAddress('203.0.113.9', '198.51.100.1', proxies),
+      '203.0.113.9',
+      'a client cannot choose its address',
+    );
     assert.equal(clientAddress('10.1.2.3', '198.51.100.1', proxies), '198.51.100.1');
-    assert.equal(clientAddress('::ffff:10.1.2.3', '6.6.6.6, 198.51.100.1:4711', proxies), '198.51.100.1', 'the nearest, without its port');
-    assert.equal(clientAddress('10.1.2.3', '6.6.6.6, 198.51.100.1, 10.9.9.9 , 192.0.2.1', proxies), '198.51.100.1', 'over several proxies');
+    assert.equal(
+      clientAddress('::ffff:10.1.2.3', '6.6.6.6, 198.51.100.1:4711', proxies),
+      '198.51.100.1',
+      'the nearest, without its port',
+    );
+    assert.equal(
+      clientAddress('10.1.2.3', '6.6.6.6, 198.51.100.1, 10.9.9.9 , 192.0.2.1', proxies),
+      '198.51.100.1',
+      'over several proxies',
+    );
     assert.equal(clientAddress('10.1.2.3', 'nonsense', proxies), '10.1.2.3');
     assert.equal(clientAddress('10.1.2.3', '198.51.100.1, unknown', proxies), '10.1.2.3');
     assert.equal(clientAddress('10.1.2.3', undefined, proxies), '10.1.2.3');
@@ -228,16 +271,34 @@ describe('addresses of strangers', () => {
     assert.equal(addressGroup('::1'), '0:0:0:0::/64');
     assert.equal(plainAddress('fe80::1%eth0'), 'fe80::1');
     assert.equal(plainAddress('::ffff:1.2.3.4'), '1.2.3.4');
-    for (const text of ['', 'x', '1.2.3', '1.2.3.4.5', '[::1', 'a'.repeat(10_000)]) assert.equal(plainAddress(text), null);
+    for (const text of ['', 'x', '1.2.3', '1.2.3.4.5', '[::1', 'a'.repeat(10_000)])
+      assert.equal(plainAddress(text), null);
   });
 
   it('of proxies are read at the start, and what is none is refused with the value', () => {
     const read = (value: string) => readConfig(['--no-demo'], { GANTRY_TRUSTED_PROXIES: value });
     const config = read('10.0.0.0/8, ::1,::ffff:192.0.2.0/120');
-    assert.ok(config !== 'help' && config.trustedProxies.has('10.9.9.9') && config.trustedProxies.has('::1') && config.trustedProxies.has('192.0.2.77'));
+    assert.ok(
+      config !== 'help' &&
+        config.trustedProxies.has('10.9.9.9') &&
+        config.trustedProxies.has('::1') &&
+        config.trustedProxies.has('192.0.2.77'),
+    );
     assert.ok(!config.trustedProxies.has('11.0.0.1') && !config.trustedProxies.has('192.0.3.1'));
-    for (const value of ['proxy.example', '10.0.0.0/33', '10.0.0.0/', '10.0.0.0/8/8', '10.0.0.0/-1', '::1/129', '10.0.0', '10.0.0.1 10.0.0.2']) {
-      assert.throws(() => read(`127.0.0.1,${value}`), (error) => error instanceof InfraError && error.code === 'CONFIG_INVALID' && error.message.includes(value));
+    for (const value of [
+      'proxy.example',
+      '10.0.0.0/33',
+      '10.0.0.0/',
+      '10.0.0.0/8/8',
+      '10.0.0.0/-1',
+      '::1/129',
+      '10.0.0',
+      '10.0.0.1 10.0.0.2',
+    ]) {
+      assert.throws(
+        () => read(`127.0.0.1,${value}`),
+        (error) => error instanceof InfraError && error.code === 'CONFIG_INVALID' && error.message.includes(value),
+      );
     }
     assert.ok(!new AddressRanges([]).has('127.0.0.1'));
   });

@@ -24,7 +24,8 @@ export function installErrorHandling(app: FastifyInstance, log: ActorLog, routes
   });
   app.setNotFoundHandler((request, reply) => {
     // The router takes a path with too long a part for one of the pages'.
-    if (rawPath(request).split('/').some((part) => part.length > MAX_PARAMETER)) return send(reply, partTooLong(request));
+    const parts = rawPath(request).split('/');
+    if (parts.some((part) => part.length > MAX_PARAMETER)) return send(reply, partTooLong(request));
     const path = pathOf(request);
     const allowed = methodsAt(routes, path);
     if (allowed.length > 0) {
@@ -51,19 +52,24 @@ export const pathOf = (request: FastifyRequest): string => String(safeValue('pat
 const rawPath = (request: FastifyRequest): string => request.url.split('?', 1)[0] ?? '';
 
 const partTooLong = (request: FastifyRequest): HttpError =>
-  new HttpError('BAD_REQUEST', `path: a part of it has more than ${MAX_PARAMETER} characters`, { field: 'path', value: pathOf(request) });
+  new HttpError('BAD_REQUEST', `path: a part of it has more than ${MAX_PARAMETER} characters`, {
+    field: 'path',
+    value: pathOf(request),
+  });
 
 /** Fastify's own errors, and whatever a port rejects with. */
 function translate(error: FastifyError | Error, request: FastifyRequest, bodyLimit: number): HttpError {
   const code = 'code' in error ? error.code : '';
-  const type = request.headers['content-type'] ?? null;
   switch (code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return new HttpError('BODY_TOO_LARGE', `body: must have at most ${bodyLimit} bytes`, { field: 'body', value: Number(request.headers['content-length'] ?? 0) || null });
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
-      return new HttpError('WRONG_CONTENT_TYPE', `content-type: must be application/json, not ${safeValue('content-type', type) ?? 'nothing'}`, { field: 'content-type', value: safeValue('content-type', type) });
+      return wrongType(safeValue('content-type', request.headers['content-type']));
     case 'FST_ERR_BAD_URL':
-      return new HttpError('BAD_REQUEST', 'path: holds a % that is not followed by the hex digits of UTF-8', { field: 'path', value: pathOf(request) });
+      return new HttpError('BAD_REQUEST', 'path: holds a % that is not followed by the hex digits of UTF-8', {
+        field: 'path',
+        value: pathOf(request),
+      });
     case 'FST_ERR_MAX_PARAM_LENGTH':
       return partTooLong(request);
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
@@ -77,13 +83,20 @@ function translate(error: FastifyError | Error, request: FastifyRequest, bodyLim
     return new HttpError('NOT_SAVED', `nothing was changed: ${redactShort(asError(error).message)}`, { cause: error });
   }
   if (UNAVAILABLE.has(code)) {
-    return new HttpError('UNAVAILABLE', `this cannot be answered now: ${redactShort(asError(error).message)}`, { cause: error });
+    const why = redactShort(asError(error).message);
+    return new HttpError('UNAVAILABLE', `this cannot be answered now: ${why}`, { cause: error });
   }
   return new HttpError('INTERNAL', 'this is a fault of Gantry; its log says more', { cause: error });
 }
 
 /** What kept a change from being saved. */
 const UNWRITABLE: ReadonlySet<string> = new Set(['DISK_FULL', 'NOT_WRITABLE']);
+
+const wrongType = (type: string | number | boolean | null): HttpError =>
+  new HttpError('WRONG_CONTENT_TYPE', `content-type: must be application/json, not ${type || 'nothing'}`, {
+    field: 'content-type',
+    value: type,
+  });
 
 /** Failures of other rooms that pass by themselves. */
 const UNAVAILABLE: ReadonlySet<string> = new Set(['BUS_DOWN', 'REDIS_DOWN', 'ASK_TIMEOUT', 'MAILBOX_FULL', 'ACTOR_DEAD', 'ACTOR_FAILED', 'STOPPING']);

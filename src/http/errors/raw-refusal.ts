@@ -3,7 +3,10 @@ import type { Duplex } from 'node:stream';
 import type { HttpError } from './http-error.ts';
 
 /** Headers of a reply that no hook sees. */
-export const PLAIN_HEADERS: Readonly<Record<string, string>> = { 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' };
+export const PLAIN_HEADERS: Readonly<Record<string, string>> = {
+  'x-content-type-options': 'nosniff',
+  'cache-control': 'no-store',
+};
 
 /** What a refused client has to read why, in ms; then its connection is dropped. */
 export const LINGER_MS = 1_000;

@@ -14,7 +14,11 @@ export function clientAddress(peer: string | undefined, forwarded: string | unde
   let address = plainAddress(peer);
   if (address === null) return 'unknown';
   if (!trusted.has(address) || forwarded === undefined) return addressGroup(address);
-  for (const hop of forwarded.slice(-64 * MAX_HOPS).split(',').slice(-MAX_HOPS).toReversed()) {
+  for (const hop of forwarded
+    .slice(-64 * MAX_HOPS)
+    .split(',')
+    .slice(-MAX_HOPS)
+    .toReversed()) {
     const next = plainAddress(hop.trim());
     // What a proxy could not name counts for the proxy.
     if (next === null) break;

@@ -47,12 +47,19 @@ export function installIntake(app: App, { limits, clock, trusted, refusals }: In
     for (const name of ['host', 'origin'] as const) {
       const value = request.headers[name] ?? '';
       if (value.length > MAX_NAME_HEADER) {
-        throw new HttpError('BAD_REQUEST', `${name}: must have at most ${MAX_NAME_HEADER} characters, not ${value.length}`, { field: name });
+        throw new HttpError(
+          'BAD_REQUEST',
+          `${name}: must have at most ${MAX_NAME_HEADER} characters, not ${value.length}`,
+          { field: name },
+        );
       }
     }
     if (request.ws && request.routeOptions.config.upgrades !== true) {
       refusals.count('upgrade');
-      throw new HttpError('UPGRADE_REFUSED', 'upgrade: only /ws and /ws/live/{cameraId} speak WebSocket', { field: 'upgrade', value: 'websocket' });
+      throw new HttpError('UPGRADE_REFUSED', 'upgrade: only /ws and /ws/live/{cameraId} speak WebSocket', {
+        field: 'upgrade',
+        value: 'websocket',
+      });
     }
   });
 
@@ -66,7 +73,16 @@ export function installIntake(app: App, { limits, clock, trusted, refusals }: In
       () => socket.bytesRead,
       () => {
         if (reply.sent) socket.destroy();
-        else void reply.header('connection', 'close').send(new HttpError('REQUEST_TIMEOUT', `body: came too slowly, with less than ${limits.paceBytes} bytes in ${limits.paceMs / 1_000} s`, { field: 'body' }));
+        else
+          void reply
+            .header('connection', 'close')
+            .send(
+              new HttpError(
+                'REQUEST_TIMEOUT',
+                `body: came too slowly, with less than ${limits.paceBytes} bytes in ${limits.paceMs / 1_000} s`,
+                { field: 'body' },
+              ),
+            );
       },
     );
     raw.once('end', unwatch);
@@ -96,7 +112,12 @@ function limitConnections(server: Server, limits: HttpLimits, trusted: AddressRa
     if (address === null) return;
     if (!connections.add(socket, addressGroup(address), trusted.has(address))) {
       refusals.count('connections');
-      refuseOnSocket(socket, new HttpError('TOO_MANY', 'too many connections are open from this address, or in all: close some', { headers: { 'retry-after': '5' } }));
+      refuseOnSocket(
+        socket,
+        new HttpError('TOO_MANY', 'too many connections are open from this address, or in all: close some', {
+          headers: { 'retry-after': '5' },
+        }),
+      );
       return;
     }
     socket.once('close', () => connections.remove(socket));
@@ -117,10 +138,18 @@ function answerOddRequests(server: Server): void {
   });
   server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
     const { socket } = response;
-    if (socket !== null) refuseOnSocket(socket, new HttpError('EXPECTATION_FAILED', 'expect: must be 100-continue', { field: 'expect' }));
+    if (socket !== null)
+      refuseOnSocket(socket, new HttpError('EXPECTATION_FAILED', 'expect: must be 100-continue', { field: 'expect' }));
   });
   server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
-    refuseOnSocket(socket, new HttpError('METHOD_NOT_ALLOWED', 'method: CONNECT is taken nowhere', { field: 'method', value: 'CONNECT', headers: { allow: 'GET' } }));
+    refuseOnSocket(
+      socket,
+      new HttpError('METHOD_NOT_ALLOWED', 'method: CONNECT is taken nowhere', {
+        field: 'method',
+        value: 'CONNECT',
+        headers: { allow: 'GET' },
+      }),
+    );
   });
 }
 
@@ -138,8 +167,10 @@ export function clientErrorHandler(refusals: Refusals) {
 }
 
 function clientError(code: string): HttpError {
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new HttpError('REQUEST_TIMEOUT', 'the request did not arrive in time');
-  if (code === 'HPE_HEADER_OVERFLOW') return new HttpError('HEADERS_TOO_LARGE', 'headers: must have at most 16 kB in all', { field: 'headers' });
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
+    return new HttpError('REQUEST_TIMEOUT', 'the request did not arrive in time');
+  if (code === 'HPE_HEADER_OVERFLOW')
+    return new HttpError('HEADERS_TOO_LARGE', 'headers: must have at most 16 kB in all', { field: 'headers' });
   return new HttpError('BAD_REQUEST', `this is no valid HTTP request (${code.slice(0, 50)})`);
 }
 

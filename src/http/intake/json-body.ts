@@ -30,7 +30,8 @@ export function readJson(text: string, field: string): { readonly value: unknown
 
 /** The same of bytes, which must be UTF-8. */
 export function readJsonBytes(bytes: Uint8Array, field: string): { readonly value: unknown } | HttpError {
-  if (bytes.byteLength === 0) return new HttpError('MALFORMED_JSON', `${field}: is empty, a JSON object is needed`, { field });
+  if (bytes.byteLength === 0)
+    return new HttpError('MALFORMED_JSON', `${field}: is empty, a JSON object is needed`, { field });
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);

@@ -26,6 +26,14 @@ export class Refusals {
 
   figures(): Readonly<Record<Refusal, number>> {
     const of = (why: Refusal): number => (this.#counts.get(why) ?? 0) + (this.#mirrored.get(why)?.() ?? 0);
-    return { connections: of('connections'), idle: of('idle'), malformed: of('malformed'), slow: of('slow'), upgrade: of('upgrade'), uploads: of('uploads'), followers: of('followers') };
+    return {
+      connections: of('connections'),
+      idle: of('idle'),
+      malformed: of('malformed'),
+      slow: of('slow'),
+      upgrade: of('upgrade'),
+      uploads: of('uploads'),
+      followers: of('followers'),
+    };
   }
 }

@@ -32,46 +32,100 @@ export interface AssessmentDeps {
 }
 
 /** `/api/assessments`: pictures that people hand in. */
-export async function assessmentRoutes(app: App, { assessments, uploads, trusted, refusals }: AssessmentDeps): Promise<void> {
+export async function assessmentRoutes(
+  app: App,
+  { assessments, uploads, trusted, refusals }: AssessmentDeps,
+): Promise<void> {
   const params = z.object({ id: RequestId });
-  app.get('/api/assessments/:id', { schema: { tags, summary: 'Status and result, for one hour', params, response: { 200: AssessmentView, ...errorReplies(400, 404, 503) } } }, async (request) => {
-    const found = await assessments.get(request.params.id);
-    if (found === null) throw new HttpError('UNKNOWN_ASSESSMENT', `id: there is no assessment ${request.params.id} (any more)`, { field: 'id', value: request.params.id });
-    return found;
-  });
+  app.get(
+    '/api/assessments/:id',
+    {
+      schema: {
+        tags,
+        summary: 'Status and result, for one hour',
+        params,
+        response: { 200: AssessmentView, ...errorReplies(400, 404, 503) },
+      },
+    },
+    async (request) => {
+      const found = await assessments.get(request.params.id);
+      if (found === null)
+        throw new HttpError('UNKNOWN_ASSESSMENT', `id: there is no assessment ${request.params.id} (any more)`, {
+          field: 'id',
+          value: request.params.id,
+        });
+      return found;
+    },
+  );
 
+  const places = new WeakMap<FastifyRequest, () => void>();
+  const working = new WeakSet<FastifyRequest>();
   // In a scope of its own: everywhere else multipart stays a wrong content type.
   await app.register(async (scope) => {
-    await scope.register(multipart, { limits: { fileSize: PICTURE_BYTES, files: 1, fields: 4, fieldSize: FIELD_BYTES, fieldNameSize: FIELD_NAME_BYTES, parts: 5, headerPairs: 20 }, throwFileSizeLimit: true });
+    await scope.register(multipart, {
+      limits: {
+        fileSize: PICTURE_BYTES,
+        files: 1,
+        fields: 4,
+        fieldSize: FIELD_BYTES,
+        fieldNameSize: FIELD_NAME_BYTES,
+        parts: 5,
+        headerPairs: 20,
+      },
+      throwFileSizeLimit: true,
+    });
     scope.post(
       '/api/assessments',
       {
-        schema: { tags, summary: 'Has one picture judged', description: DESCRIPTION, consumes: ['multipart/form-data', 'application/json'], response: { 202: AssessmentView, ...errorReplies(400, 403, 408, 413, 415, 422, 429, 503) } },
+        schema: {
+          tags,
+          summary: 'Has one picture judged',
+          description: DESCRIPTION,
+          consumes: ['multipart/form-data', 'application/json'],
+          response: { 202: AssessmentView, ...errorReplies(400, 403, 408, 413, 415, 422, 429, 503) },
+        },
         // Before the first byte of the body is read.
         onRequest: async (request, reply) => {
           const length = Number(request.headers['content-length'] ?? 0);
           if (length > PICTURE_BYTES + BESIDE_PICTURE_BYTES) {
-            throw new HttpError('BODY_TOO_LARGE', `body: must have at most ${PICTURE_BYTES + BESIDE_PICTURE_BYTES} bytes`, { field: 'body', value: length });
+            throw new HttpError(
+              'BODY_TOO_LARGE',
+              `body: must have at most ${PICTURE_BYTES + BESIDE_PICTURE_BYTES} bytes`,
+              { field: 'body', value: length },
+            );
           }
           const leave = uploads.take(clientOf(request, trusted), bytesOf(request));
           if (leave === null) {
             refusals.count('uploads');
-            throw new HttpError('TOO_MANY', 'body: as many pictures as may are being read and judged now', { field: 'body', headers: { 'retry-after': '2' } });
+            throw new HttpError('TOO_MANY', 'body: as many pictures as may are being read and judged now', {
+              field: 'body',
+              headers: { 'retry-after': '2' },
+            });
           }
-          reply.raw.once('close', leave);
+          places.set(request, leave);
+          reply.raw.once('close', () => working.has(request) || leave());
         },
       },
       async (request, reply) => {
-        const status = await assessments.submit(request.isMultipart() ? await fromParts(request) : fromJson(request.body));
-        return reply.code(202).header('location', `/api/assessments/${status.id}`).send(status);
+        // Whoever goes away meanwhile leaves the picture, and its download, behind.
+        working.add(request);
+        try {
+          const order = request.isMultipart() ? await fromParts(request) : fromJson(request.body);
+          const status = await assessments.submit(order);
+          return await reply.code(202).header('location', `/api/assessments/${status.id}`).send(status);
+        } finally {
+          places.get(request)?.();
+        }
       },
     );
   });
 }
 
-/** Bytes that a picture will take: as many as come, or when it is fetched, or its length is not known, the most it may. */
+/** Bytes that a picture may take: as many as come; the most when it is fetched or its length is not known. */
 const bytesOf = ({ headers }: FastifyRequest): number =>
-  headers['content-length'] !== undefined && headers['content-type']?.startsWith('multipart/') === true ? Number(headers['content-length']) : PICTURE_BYTES;
+  headers['content-length'] !== undefined && headers['content-type']?.startsWith('multipart/') === true
+    ? Number(headers['content-length'])
+    : PICTURE_BYTES;
 
 function fromJson(body: unknown): AssessmentOrder {
   const parsed = UrlBody.safeParse(body);
@@ -85,12 +139,20 @@ async function fromParts(request: FastifyRequest): Promise<AssessmentOrder> {
   let bytes: Buffer | null = null;
   try {
     for await (const part of request.parts()) {
+      const field = safeName(part.fieldname);
       if (part.type === 'field') {
-        if (part.valueTruncated || part.fieldnameTruncated) throw new HttpError('INVALID_FIELD', `${safeName(part.fieldname)}: must have at most ${FIELD_BYTES} bytes, and its name at most ${FIELD_NAME_BYTES}`, { field: safeName(part.fieldname) });
-        if (Object.hasOwn(fields, part.fieldname)) throw new HttpError('INVALID_FIELD', `${safeName(part.fieldname)}: is there twice`, { field: safeName(part.fieldname) });
+        if (part.valueTruncated || part.fieldnameTruncated)
+          throw new HttpError(
+            'INVALID_FIELD',
+            `${field}: must have at most ${FIELD_BYTES} bytes, and its name at most ${FIELD_NAME_BYTES}`,
+            { field },
+          );
+        if (Object.hasOwn(fields, part.fieldname))
+          throw new HttpError('INVALID_FIELD', `${field}: is there twice`, { field });
         fields[part.fieldname] = part.value;
       } else {
-        if (part.fieldname !== 'image') throw new HttpError('UNKNOWN_FIELD', `${safeName(part.fieldname)}: there is no such file, only image`, { field: safeName(part.fieldname) });
+        if (part.fieldname !== 'image')
+          throw new HttpError('UNKNOWN_FIELD', `${field}: there is no such file, only image`, { field });
         bytes = await part.toBuffer();
       }
     }
@@ -107,8 +169,16 @@ async function fromParts(request: FastifyRequest): Promise<AssessmentOrder> {
 /** The parser's own complaints. */
 function asHttpError(thrown: unknown): unknown {
   const code = thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : '';
-  if (code === 'FST_REQ_FILE_TOO_LARGE') return new HttpError('BODY_TOO_LARGE', `image: must have at most ${PICTURE_BYTES} bytes`, { field: 'image', cause: thrown });
-  if (/^FST_(?:PARTS|FIELDS|FILES)_LIMIT$/u.test(code)) return new HttpError('BAD_REQUEST', 'body: has more parts than image, priority and hook_url', { field: 'body', cause: thrown });
+  if (code === 'FST_REQ_FILE_TOO_LARGE')
+    return new HttpError('BODY_TOO_LARGE', `image: must have at most ${PICTURE_BYTES} bytes`, {
+      field: 'image',
+      cause: thrown,
+    });
+  if (/^FST_(?:PARTS|FIELDS|FILES)_LIMIT$/u.test(code))
+    return new HttpError('BAD_REQUEST', 'body: has more parts than image, priority and hook_url', {
+      field: 'body',
+      cause: thrown,
+    });
   if (thrown instanceof HttpError || (thrown instanceof Error && 'statusCode' in thrown)) return thrown;
   return new HttpError('BAD_REQUEST', 'body: is no complete multipart message', { field: 'body', cause: thrown });
 }

@@ -39,7 +39,9 @@ export function socketRoutes(app: App, deps: SocketDeps): void {
     if (reason !== null) throw new HttpError('TOO_MANY', reason);
   };
 
-  app.get('/ws', { websocket: true, config: { upgrades: true }, schema: { hide: true, querystring: TicketQuery }, preHandler: limited }, (socket, request) => {
+  const schema = { hide: true, querystring: TicketQuery };
+  const feedRoute = { websocket: true, config: { upgrades: true }, schema, preHandler: limited } as const;
+  app.get('/ws', feedRoute, (socket, request) => {
     if (!admit(socket, request, deps)) return;
     const viewer = feed.connect(feedSocket(socket, request.raw.socket));
     socket.on('message', (data, binary) => viewer.receive(binary ? null : textOf(data)));
@@ -93,7 +95,9 @@ export function socketRoutes(app: App, deps: SocketDeps): void {
 function admit(socket: WebSocket, request: FastifyRequest, deps: SocketDeps): boolean {
   const client = clientOf(request, deps.trusted);
   // An oversized or malformed frame ends in 'close' too, with its code.
-  socket.on('error', (error) => deps.log.debug({ client, error: error.message }, `a WebSocket of ${client} failed: ${error.message}`));
+  socket.on('error', ({ message }) => {
+    deps.log.debug({ client, error: message }, `a WebSocket of ${client} failed: ${message}`);
+  });
   const reason = deps.connections.refusal(client);
   if (reason !== null) {
     socket.close(1013, reason);
