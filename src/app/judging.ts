@@ -52,7 +52,9 @@ function nobodySentence(out: readonly Key[], rested: readonly Key[]): string {
   const refused = byReason(out).map(([reason, names]) => `${keysNamed(names)} out (${reason})`);
   const waits =
     rested.length === 0 ? [] : [`${keysNamed(rested.map(({ key_id }) => key_id))} resting (${restOf(rested)})`];
-  return `No model judges: ${[...refused, ...waits].slice(0, MOST_SENTENCES).join('; ')}. The rules answer`;
+  const why = [...refused, ...waits].slice(0, MOST_SENTENCES).join('; ');
+  // While a key only rests, groups wait for it, and are unknown when it comes back too late.
+  return `No model judges: ${why}${rested.length === 0 ? '. The rules answer' : ''}`;
 }
 
 function restOf(rested: readonly Key[]): string {

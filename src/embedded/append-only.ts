@@ -3,6 +3,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { ensureRedisServer } from '../provision/redis.ts';
+import { childEnvironment } from '../runtime/child-environment.ts';
 import { readWhole, writeWhole } from '../storage/files.ts';
 import { parseJson } from '../storage/json.ts';
 import type { DataNotices } from '../storage/set-aside.ts';
@@ -60,7 +61,7 @@ async function fix(manifest: string): Promise<boolean> {
   const { binary } = await ensureRedisServer({});
   if (binary === null) return false;
   return new Promise((resolve) => {
-    const child = spawn(binary.path, ['--fix', manifest], { argv0: 'redis-check-aof', env: { ...process.env, ...binary.env }, stdio: ['pipe', 'ignore', 'ignore'], timeout: FIX_MS });
+    const child = spawn(binary.path, ['--fix', manifest], { argv0: 'redis-check-aof', env: childEnvironment({ extra: binary.env }), stdio: ['pipe', 'ignore', 'ignore'], timeout: FIX_MS });
     child.once('error', () => resolve(false));
     child.once('close', (code) => resolve(code === 0));
     child.stdin.on('error', () => undefined);

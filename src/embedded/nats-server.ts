@@ -3,7 +3,8 @@ import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { findNatsServer } from '../provision/binaries.ts';
 import type { Binary } from '../provision/binaries.ts';
-import { type Credentials, makeCredentials, writeSecretFile } from './credentials.ts';
+import { writeWhole } from '../storage/files.ts';
+import { type Credentials, makeCredentials } from './credentials.ts';
 import { ManagedProcess } from './managed-process.ts';
 import { type EmbeddedService, type OnServiceState, serviceOf, type ServiceLog } from './service.ts';
 import { onFreePort, untilAnswers } from './tcp.ts';
@@ -59,7 +60,7 @@ export async function startNatsServer(options: NatsServerOptions): Promise<Embed
       command: binary.path,
       args: ['--config', configFile],
       env: { ...binary.env, ...threadsEnv() },
-      prepare: () => writeSecretFile(configFile, config),
+      prepare: () => writeWhole(configFile, config),
       // The greeting tells whether JetStream is on; it is sent at once, but JetStream recovers its streams before.
       ready: (signal) => untilAnswers({ host, port, send: '', isReady: (greeting) => greeting.includes('\r\n') && greeting.includes('"jetstream":true') }, signal),
       readyTimeoutMs: 20_000,

@@ -3,7 +3,8 @@ import { join, resolve } from 'node:path';
 import type { Binary } from '../provision/binaries.ts';
 import type { OnProgress } from '../provision/errors.ts';
 import { ensureRedisServer } from '../provision/redis.ts';
-import { type Credentials, makeCredentials, passwordHash, writeSecretFile } from './credentials.ts';
+import { writeWhole } from '../storage/files.ts';
+import { type Credentials, makeCredentials, passwordHash } from './credentials.ts';
 import { ManagedProcess } from './managed-process.ts';
 import { startRedisStandIn } from './redis-stand-in.ts';
 import { type EmbeddedService, type OnServiceState, serviceOf, type ServiceLog } from './service.ts';
@@ -74,7 +75,7 @@ async function startRealRedis(options: RedisServerOptions, binary: Binary): Prom
       command: binary.path,
       args: [configFile],
       env: binary.env,
-      prepare: () => writeSecretFile(configFile, config),
+      prepare: () => writeWhole(configFile, config),
       // While it reads its append-only file it answers -LOADING.
       ready: (ended) => untilAnswers({ host: HOST, port, send: login, isReady: (answer) => answer.includes('+PONG') }, ended),
       // A large append-only file takes its time.

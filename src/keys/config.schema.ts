@@ -20,8 +20,19 @@ export type Pacing = z.infer<typeof Pacing>;
 /** The longest answer asked for; providers cut it off there. */
 export const DEFAULT_OUTPUT_TOKENS = 600;
 
-/** Fields that make a call this call; nobody's extra body may hold them. */
-const OWN_FIELDS = ['messages', 'model', 'stream', 'stream_options'] as const;
+/**
+ * Fields that make a call this call, or that bound what it costs (`max_output_tokens` does); nobody's extra body may
+ * hold them.
+ */
+const OWN_FIELDS = [
+  'messages',
+  'model',
+  'stream',
+  'stream_options',
+  'n',
+  'max_tokens',
+  'max_completion_tokens',
+] as const;
 /** As JSON. */
 const LARGEST_EXTRA_BODY = 4_096;
 const MOST_EXTRA_FIELDS = 32;

@@ -45,7 +45,7 @@ describe('whether a model judges', () => {
     assert.equal(
       nobody,
       'No model judges: keys k1, k2 are out (arrears: the account is not paid (400)); ' +
-        `key k3 is resting (rate-limited, the first until ${new Date(T0 + 5_000).toISOString()}). The rules answer`,
+        `key k3 is resting (rate-limited, the first until ${new Date(T0 + 5_000).toISOString()})`,
     );
     assert.equal(of(pool, T0 + 5_001).nobody, null);
   });
