@@ -14,6 +14,7 @@ import { ensureRedisServer } from '../../src/provision/redis.ts';
 import type { ActorSystem } from '../../src/runtime/system.ts';
 import { allOf, sendDetection, sendResult, startAggregator, startBus } from '../support/aggregator.ts';
 import { memoryLog } from '../support/log.ts';
+import { ownRedis } from '../support/own-servers.ts';
 import { detection, result } from '../support/samples.ts';
 import { until } from '../support/until.ts';
 
@@ -123,21 +124,22 @@ test('a Redis that comes back empty gets its alerts again', options, async () =>
   assert.deepEqual(await listed('empty'), await history('empty'));
 });
 
-test('a start without Redis works the same; when Redis comes it gets what it missed', options, async () => {
-  const late = await startRedisServer({ dataDir: join(world.folder, 'late'), log: memoryLog() });
-  const port = Number(new URL(late.url).port);
-  await late.stop();
+test('a start without Redis works the same; when Redis comes it gets what it missed', options, async (t) => {
+  // Of an operator: its login is the same after a restart.
+  const late = await ownRedis(t, '');
+  assert.ok(late !== null);
+  await late.kill();
   await system.stop();
-  const away = await RedisStore.open({ url: late.url, log: memoryLog(), durable: true, notice: null });
+  const url = `redis://127.0.0.1:${late.port}`;
+  const away = await RedisStore.open({ url, log: memoryLog(), durable: true, notice: null });
   const without = await startAggregator(world.bus, { redis: away, deadlineMs: 60_000 });
   const frames = [fresh('late'), fresh('late')];
   for (const frame of frames) await judge(frame, 'high');
   await published('late', 2);
-  const come = await startRedisServer({ dataDir: join(world.folder, 'late'), port, log: memoryLog() });
+  await late.start('');
   await until('the alerts are there', async () => (await away.alerts('late', 100).catch(() => [])).length === 2);
   await until('the newest is there', async () => (await away.latest('late').catch(() => null))?.requestId === frames[1]?.requestId);
   assert.deepEqual(await away.alerts('late', 100), await history('late'));
   await without.stop();
   away.close();
-  await come.stop();
 });
