@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { connect } from 'nats';
 import { ensureRedisServer } from '../../src/provision/redis.ts';
+import { natsOptions } from '../../src/servers/nats.ts';
 import { startTestGantry, temporaryFolder, type TestGantry } from '../support/gantry.ts';
 import { aggregate } from '../support/http-fakes.ts';
 import { until } from '../support/until.ts';
@@ -30,7 +31,7 @@ async function dataFolder(t: TestContext): Promise<{ readonly folder: string; re
     assert.equal(added.status, 201);
   }
   assert.equal((await gantry.request('PATCH', '/api/keys/one', { qps_limit: 3 })).status, 200);
-  const nc = await connect({ servers: gantry.natsUrl });
+  const nc = await connect(natsOptions(gantry.natsUrl));
   const js = nc.jetstream();
   for (let index = 0; index < ALERTS; index++) await js.publish('alerts.a', JSON.stringify(aggregate('a', { risk: 'high', requestId: randomUUID() })));
   await until('Redis has the alerts', async () => (await redisAlerts(gantry)) === ALERTS);
