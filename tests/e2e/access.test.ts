@@ -46,9 +46,8 @@ test('a listener beyond this machine without a token ends the start, before anyt
 
 test('an open listener is said to be open, and readiness follows NATS', async (t) => {
   const [folder, removeFolder] = await temporaryFolder();
-  t.after(removeFolder);
   const gantry = await startTestGantry(folder, { host: '0.0.0.0', open: true, redisUrl: 'off' });
-  t.after(() => gantry.stop());
+  t.after(() => gantry.stop().then(removeFolder));
   const { notices } = (await gantry.request('GET', '/api/health')).json;
   assert.ok(
     notices.some((notice: string) => /everybody who reaches 0\.0\.0\.0.*GANTRY_TOKEN/u.test(notice)),

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { appendFile, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, cp, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { after, before, test, type TestContext } from 'node:test';
 import { connect } from 'nats';
 import { ensureRedisServer } from '../../src/provision/redis.ts';
 import { natsOptions } from '../../src/servers/nats.ts';
@@ -15,28 +15,50 @@ const STREAM = join('nats', 'jetstream', 'jetstream', '$G', 'streams', 'ALERTS')
 const APPEND_ONLY = join('redis', 'appendonlydir');
 const noRedis = (await ensureRedisServer({})).binary === null;
 
-/** A data folder with two cameras, one changed key and forty alerts, of a Gantry that was stopped in order. */
-async function dataFolder(t: TestContext): Promise<{ readonly folder: string; readonly start: () => Promise<TestGantry> }> {
+/** What a Gantry with two cameras, one changed key and forty alerts left when it was stopped in order; tests damage copies. */
+const [whole, removeWhole] = await temporaryFolder();
+
+before(async () => {
+  await writeFile(join(whole, 'api_keys.yaml'), 'api_keys: [ { name: one, key: sk-one-0123456789, enabled: false } ]\n');
+  const gantry = await startTestGantry(whole);
+  try {
+    for (const cameraId of ['a', 'b']) {
+      const camera = { cameraId, url: `rtsp://10.255.255.1/${cameraId}`, enabled: false };
+      assert.equal((await gantry.request('POST', '/api/cameras', camera)).status, 201);
+    }
+    assert.equal((await gantry.request('PATCH', '/api/keys/one', { qps_limit: 3 })).status, 200);
+    const nc = await connect(natsOptions(gantry.natsUrl));
+    const js = nc.jetstream();
+    for (let index = 0; index < ALERTS; index++) {
+      await js.publish('alerts.a', JSON.stringify(aggregate('a', { risk: 'high', requestId: randomUUID() })));
+    }
+    await until('Redis has the alerts', async () => noRedis || (await redisAlerts(gantry)) === ALERTS);
+    await nc.close();
+  } finally {
+    await gantry.stop();
+  }
+});
+after(() => removeWhole());
+
+interface DataFolder {
+  readonly folder: string;
+  readonly start: () => Promise<TestGantry>;
+}
+
+async function dataFolder(t: TestContext): Promise<DataFolder> {
   const [folder, remove] = await temporaryFolder();
-  t.after(remove);
-  await writeFile(join(folder, 'api_keys.yaml'), 'api_keys: [ { name: one, key: sk-one-0123456789, enabled: false } ]\n');
+  const started: TestGantry[] = [];
+  // Hooks run in the order in which they are registered: what runs on the folder must end before it goes.
+  t.after(async () => {
+    for (const each of started) await each.stop();
+    await remove();
+  });
+  await cp(whole, folder, { recursive: true });
   const start = async (): Promise<TestGantry> => {
     const gantry = await startTestGantry(folder);
-    t.after(() => gantry.stop());
+    started.push(gantry);
     return gantry;
   };
-  const gantry = await start();
-  for (const cameraId of ['a', 'b']) {
-    const added = await gantry.request('POST', '/api/cameras', { cameraId, url: `rtsp://10.255.255.1/${cameraId}`, enabled: false });
-    assert.equal(added.status, 201);
-  }
-  assert.equal((await gantry.request('PATCH', '/api/keys/one', { qps_limit: 3 })).status, 200);
-  const nc = await connect(natsOptions(gantry.natsUrl));
-  const js = nc.jetstream();
-  for (let index = 0; index < ALERTS; index++) await js.publish('alerts.a', JSON.stringify(aggregate('a', { risk: 'high', requestId: randomUUID() })));
-  await until('Redis has the alerts', async () => (await redisAlerts(gantry)) === ALERTS);
-  await nc.close();
-  await gantry.stop();
   return { folder, start };
 }
 
