@@ -47,6 +47,13 @@ describe('pictures handed in', () => {
   });
 });
 
+it('a request with two hosts is refused: a proxy may have looked at the other', async (t) => {
+  const { raw } = await serve(t);
+  const connection = raw().write(head('GET /api/cameras HTTP/1.1', 'Host: localhost', 'HOST: evil.example'));
+  assert.equal(await connection.status(), 400);
+  assert.equal((await connection.json())['message'], 'host: is there twice');
+});
+
 describe('what the packages behind the server refuse', () => {
   for (const [what, from, to] of [
     ['version', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Version: 99'],
