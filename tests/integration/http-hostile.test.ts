@@ -47,6 +47,23 @@ describe('pictures handed in', () => {
   });
 });
 
+it('the description of the API is made into text once, however often a stranger asks', async (t) => {
+  const { base, server } = await serve(t, { token: 'tok-1234567890' });
+  let made = 0;
+  const make = server.app.swagger.bind(server.app);
+  const counted = (): unknown => {
+    made += 1;
+    return make();
+  };
+  Object.defineProperty(server.app, 'swagger', { value: counted, configurable: true });
+  const ask = async (): Promise<string> => (await fetch(`${base}/docs/json`)).text();
+  const first = await ask();
+  assert.equal(JSON.parse(first).openapi, '3.1.0');
+  assert.equal(await ask(), first);
+  assert.equal((await fetch(`${base}/docs/json`, { method: 'HEAD' })).status, 200);
+  assert.equal(made, 1);
+});
+
 it('a request with two hosts is refused: a proxy may have looked at the other', async (t) => {
   const { raw } = await serve(t);
   const connection = raw().write(head('GET /api/cameras HTTP/1.1', 'Host: localhost', 'HOST: evil.example'));
