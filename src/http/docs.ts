@@ -44,6 +44,7 @@ export async function installDocs(app: App, options: DocsOptions): Promise<void>
     transform: createJsonSchemaTransform({ schemaRegistry }),
     transformObject: (document) => withoutUnused(transformObject(document)),
   });
+  serveTextOnce(app);
   await app.register(swaggerUi, {
     routePrefix: '/docs',
     ...(basePath === '' ? {} : { indexPrefix: basePath }),
@@ -53,6 +54,22 @@ export async function installDocs(app: App, options: DocsOptions): Promise<void>
       policy
         .replace(/frame-ancestors [^;]*/u, frameAncestors(embedOrigins))
         .replace(/\s*upgrade-insecure-requests;?/u, ''),
+  });
+}
+
+/** The description is open to everybody and long: it is made into text once, not for each who asks. */
+function serveTextOnce(app: App): void {
+  const texts = new Map<string, string>();
+  const makers: Readonly<Record<string, { readonly type: string; readonly make: () => string }>> = {
+    '/docs/json': { type: 'application/json; charset=utf-8', make: () => JSON.stringify(app.swagger()) },
+    '/docs/yaml': { type: 'application/x-yaml', make: () => app.swagger({ yaml: true }) },
+  };
+  app.addHook('onRequest', async ({ routeOptions: { url = '' } }, reply) => {
+    const maker = makers[url];
+    if (maker === undefined) return;
+    const text = texts.get(url) ?? maker.make();
+    texts.set(url, text);
+    return reply.type(maker.type).send(text);
   });
 }
 

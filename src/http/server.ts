@@ -17,6 +17,7 @@ import type { RouteTable } from './errors/route-table.ts';
 import { invalidInput } from './errors/validation.ts';
 import { ConnectionLimit } from './feed/connection-limit.ts';
 import { Heartbeat } from './feed/heartbeat.ts';
+import { answerBadHandshakes } from './intake/handshake.ts';
 import { clientErrorHandler, installIntake } from './intake/install.ts';
 import { type Refusal, Refusals } from './intake/refusals.ts';
 import { Uploads } from './intake/uploads.ts';
@@ -162,6 +163,7 @@ export async function createHttpServer(ports: HttpPorts, options: HttpServerOpti
       app.websocketServer.close();
     },
   });
+  answerBadHandshakes(app.websocketServer);
   installIntake(app, { limits, clock, trusted, refusals });
   const allowedHosts = readAllowedHosts(options.allowedHosts ?? []);
   installSecurity(app, { token, tickets, allowedHosts, corsOrigins, embedOrigins, basePath, routes });

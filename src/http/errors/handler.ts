@@ -13,7 +13,7 @@ export const MAX_PARAMETER = 200;
 /** Makes every failure of a request an {@link ErrorBody}; faults of ours are logged, and told without their inside. */
 export function installErrorHandling(app: FastifyInstance, log: ActorLog, routes: RouteTable, bodyLimit: number): void {
   app.setErrorHandler((error: FastifyError | HttpError | Error, request, reply) => {
-    const answer = error instanceof HttpError ? error : translate(error, request, bodyLimit);
+    const answer = error instanceof HttpError ? error : translate(error, request, bodyLimit, routes);
     if (answer.statusCode >= 500 && answer.code !== 'ROLE_ELSEWHERE') {
       log.error(
         { method: request.method, path: pathOf(request), code: answer.code, error: redactText(error.message), stack: redactText(error.stack ?? '') },
@@ -22,26 +22,34 @@ export function installErrorHandling(app: FastifyInstance, log: ActorLog, routes
     }
     return send(reply, answer);
   });
-  app.setNotFoundHandler((request, reply) => {
-    // The router takes a path with too long a part for one of the pages'.
-    const parts = rawPath(request).split('/');
-    if (parts.some((part) => part.length > MAX_PARAMETER)) return send(reply, partTooLong(request));
-    const path = pathOf(request);
-    const allowed = methodsAt(routes, path);
-    if (allowed.length > 0) {
-      const allow = allowed.join(', ');
-      return send(reply, new HttpError('METHOD_NOT_ALLOWED', `method: ${path} takes ${allow}, not ${request.method}`, { field: 'method', value: request.method, headers: { allow } }));
-    }
-    return send(reply, new HttpError('UNKNOWN_ROUTE', `path: there is nothing at ${path}`, { field: 'path', value: path }));
+  app.setNotFoundHandler((request, reply) => send(reply, nothingThere(request, routes)));
+}
+
+function nothingThere(request: FastifyRequest, routes: RouteTable): HttpError {
+  // The router takes a path with too long a part for one of the pages'.
+  const parts = rawPath(request).split('/');
+  if (parts.some((part) => part.length > MAX_PARAMETER)) return partTooLong(request);
+  const path = pathOf(request);
+  const allowed = methodsAt(routes, path);
+  if (allowed.length === 0) {
+    return new HttpError('UNKNOWN_ROUTE', `path: there is nothing at ${path}`, { field: 'path', value: path });
+  }
+  const allow = allowed.join(', ');
+  return new HttpError('METHOD_NOT_ALLOWED', `method: ${path} takes ${allow}, not ${request.method}`, {
+    field: 'method',
+    value: request.method,
+    headers: { allow },
   });
 }
 
 /** Answers what the router refuses before any hook runs: paths that cannot be decoded, or with too long a part. */
 export function refuseUnrouted(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
-  const answer = translate(error, request, 0);
+  const answer = translate(error, request, 0, NO_ROUTES);
   if (request.raw.headers.upgrade !== undefined) reply.raw.once('finish', () => request.raw.destroy());
   send(reply.headers(PLAIN_HEADERS), answer);
 }
+
+const NO_ROUTES: RouteTable = new Map();
 
 const send = (reply: FastifyReply, error: HttpError): FastifyReply =>
   reply.code(error.statusCode).headers(error.headers).type('application/json; charset=utf-8').serializer(JSON.stringify).send(error.body());
@@ -58,7 +66,12 @@ const partTooLong = (request: FastifyRequest): HttpError =>
   });
 
 /** Fastify's own errors, and whatever a port rejects with. */
-function translate(error: FastifyError | Error, request: FastifyRequest, bodyLimit: number): HttpError {
+function translate(
+  error: FastifyError | Error,
+  request: FastifyRequest,
+  bodyLimit: number,
+  routes: RouteTable,
+): HttpError {
   const code = 'code' in error ? error.code : '';
   switch (code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
@@ -78,6 +91,8 @@ function translate(error: FastifyError | Error, request: FastifyRequest, bodyLim
   }
   const status = 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : 500;
   if (status === 408) return new HttpError('REQUEST_TIMEOUT', 'the request did not arrive in time');
+  // What no file of a page can be called: `..`, two slashes, too long. Nothing of ours forbids without saying what.
+  if (status === 403) return nothingThere(request, routes);
   if (status >= 400 && status < 500) return new HttpError('BAD_REQUEST', redactShort(error.message));
   if (UNWRITABLE.has(code)) {
     return new HttpError('NOT_SAVED', `nothing was changed: ${redactShort(asError(error).message)}`, { cause: error });

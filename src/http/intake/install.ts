@@ -44,6 +44,8 @@ export function installIntake(app: App, { limits, clock, trusted, refusals }: In
   app.addHook('onRequest', async (request, reply) => {
     // Refused or not, nobody can tell whether the body still comes.
     if (request.headers.expect !== undefined) reply.header('connection', 'close');
+    // Node takes the first of several, and a proxy before it may have looked at another.
+    if (hostsOf(request.raw) > 1) throw new HttpError('BAD_REQUEST', 'host: is there twice', { field: 'host' });
     for (const name of ['host', 'origin'] as const) {
       const value = request.headers[name] ?? '';
       if (value.length > MAX_NAME_HEADER) {
@@ -97,6 +99,9 @@ export function installIntake(app: App, { limits, clock, trusted, refusals }: In
   });
   app.addHook('onClose', async () => pace.stop());
 }
+
+const hostsOf = ({ rawHeaders }: IncomingMessage): number =>
+  rawHeaders.filter((each, at) => at % 2 === 0 && each.length === 4 && each.toLowerCase() === 'host').length;
 
 const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;

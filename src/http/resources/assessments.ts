@@ -8,6 +8,7 @@ import { errorReplies } from '../errors/replies.ts';
 import { safeName } from '../errors/safe-value.ts';
 import { invalidInput } from '../errors/validation.ts';
 import { clientOf } from '../intake/client-address.ts';
+import { InSlices } from '../intake/in-slices.ts';
 import type { Refusals } from '../intake/refusals.ts';
 import type { Uploads } from '../intake/uploads.ts';
 import type { AssessmentPort } from '../ports.ts';
@@ -16,6 +17,8 @@ import type { App } from '../server.types.ts';
 
 const tags = ['assessments'];
 const PICTURE_BYTES = 10 * 1024 * 1024;
+/** Kept ready for a picture whose size is not known yet. */
+const FIRST_BYTES = 64 * 1024;
 const FIELD_BYTES = 4_096;
 const FIELD_NAME_BYTES = 50;
 const DESCRIPTION =
@@ -137,8 +140,11 @@ function fromJson(body: unknown): AssessmentOrder {
 async function fromParts(request: FastifyRequest): Promise<AssessmentOrder> {
   const fields: Record<string, unknown> = {};
   let bytes: Buffer | null = null;
+  const body = new InSlices(request.raw);
+  // The parser reads from what it takes for the request itself.
+  const sliced: FastifyRequest = Object.create(request, { raw: { value: body } });
   try {
-    for await (const part of request.parts()) {
+    for await (const part of sliced.parts()) {
       const field = safeName(part.fieldname);
       if (part.type === 'field') {
         if (part.valueTruncated || part.fieldnameTruncated)
@@ -153,11 +159,13 @@ async function fromParts(request: FastifyRequest): Promise<AssessmentOrder> {
       } else {
         if (part.fieldname !== 'image')
           throw new HttpError('UNKNOWN_FIELD', `${field}: there is no such file, only image`, { field });
-        bytes = await part.toBuffer();
+        bytes = await wholeFile(part.file);
       }
     }
   } catch (thrown) {
     throw asHttpError(thrown);
+  } finally {
+    body.destroy();
   }
   const parsed = UploadFields.safeParse(fields);
   if (!parsed.success) throw invalidInput(parsed.error.issues, fields, 'body');
@@ -166,14 +174,30 @@ async function fromParts(request: FastifyRequest): Promise<AssessmentOrder> {
   return { picture: { bytes }, priority, hookUrl: hook_url ?? null };
 }
 
+/** The parser may give it in pieces of two bytes, which must not be kept one by one. */
+async function wholeFile(file: AsyncIterable<Uint8Array> & { readonly truncated: boolean }): Promise<Buffer> {
+  let held = Buffer.allocUnsafe(FIRST_BYTES);
+  let length = 0;
+  for await (const piece of file) {
+    if (length + piece.length > held.length) {
+      const larger = Buffer.allocUnsafe(Math.min(held.length * 2, PICTURE_BYTES) + piece.length);
+      held.copy(larger, 0, 0, length);
+      held = larger;
+    }
+    held.set(piece, length);
+    length += piece.length;
+  }
+  if (file.truncated) throw pictureTooLarge();
+  return held.subarray(0, length);
+}
+
+const pictureTooLarge = (cause?: unknown): HttpError =>
+  new HttpError('BODY_TOO_LARGE', `image: must have at most ${PICTURE_BYTES} bytes`, { field: 'image', cause });
+
 /** The parser's own complaints. */
 function asHttpError(thrown: unknown): unknown {
   const code = thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : '';
-  if (code === 'FST_REQ_FILE_TOO_LARGE')
-    return new HttpError('BODY_TOO_LARGE', `image: must have at most ${PICTURE_BYTES} bytes`, {
-      field: 'image',
-      cause: thrown,
-    });
+  if (code === 'FST_REQ_FILE_TOO_LARGE') return pictureTooLarge(thrown);
   if (/^FST_(?:PARTS|FIELDS|FILES)_LIMIT$/u.test(code))
     return new HttpError('BAD_REQUEST', 'body: has more parts than image, priority and hook_url', {
       field: 'body',
