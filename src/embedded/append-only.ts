@@ -97,7 +97,7 @@ export class AppendOnlyMemory {
     const now = await partsIn(this.#folder);
     const missing = missingOf(before, now);
     if (missing.length === 0) return;
-    this.#notices.say({ folder: this.#folder, missing }, `Redis lost what it had stored since Gantry last ran: ${missing.join(', ')} in ${this.#folder}. Lists of alerts and shared limits may lack entries (the history of alerts is in NATS: GET /api/alerts); restore the folder from a backup to get them back`);
+    this.#notices.say({ folder: this.#folder, missing }, `Redis lost what it had stored since Gantry last ran: ${missing.join(', ')} in ${this.#folder}. Lists of alerts and shared limits may lack entries (the history of alerts is in NATS: GET /api/alerts/history); restore the folder from a backup to get them back`);
   }
 
   /** Looks every 10 s from now on. */

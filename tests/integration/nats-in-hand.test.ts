@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
 import { nanos } from 'nats';
@@ -150,4 +150,19 @@ test('what earlier lives left is taken over, once, and a clean end leaves nothin
   nowhere.close();
   assert.ok(log.lines.some(({ message }) => /cannot be noted/.test(message)));
   t.diagnostic(`${log.lines.length} lines`);
+});
+
+test('files of any size and content in the place of the notes are read as nothing, and no further than ours go', () => {
+  const file = join(world.folder, 'huge');
+  for (const ending of ['json', 'slots']) {
+    writeFileSync(`${file}.${ending}`, '['.repeat(70_000));
+    // More than a Buffer or a string may hold; the file system keeps no zeros.
+    truncateSync(`${file}.${ending}`, 2 ** 40);
+  }
+  const log = memoryLog();
+  const notes = new InHand(file, log);
+  assert.equal(notes.turn('m'), 0);
+  notes.begin('m');
+  notes.close();
+  assert.deepEqual(log.lines, []);
 });

@@ -1,5 +1,5 @@
 import {
-  closeSync, ftruncateSync, openSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync,
+  closeSync, ftruncateSync, openSync, readSync, renameSync, rmSync, writeFileSync, writeSync,
 } from 'node:fs';
 import type { ActorLog } from '../../runtime/actor.ts';
 import { asError } from '../../runtime/errors.ts';
@@ -15,6 +15,8 @@ const MOST_SUSPECTS = 64;
 const SLOT_BYTES = 160;
 const SPACE = 0x20;
 const MODE = 0o600;
+/** Of each file. Ours have a third of it at most; what is longer is cut, and read as nothing. */
+const MOST_BYTES = 64 * 1024;
 
 /** What earlier lives left, in `{file}.json`. */
 interface Left {
@@ -175,11 +177,16 @@ export class InHand {
 }
 
 function readText(file: string): string {
+  let fd: number | null = null;
   try {
-    return readFileSync(file, 'latin1');
+    fd = openSync(file, 'r');
+    const bytes = Buffer.alloc(MOST_BYTES);
+    return bytes.toString('latin1', 0, readSync(fd, bytes, 0, MOST_BYTES, 0));
   } catch (thrown) {
     if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT') return '';
     throw thrown;
+  } finally {
+    if (fd !== null) closeSync(fd);
   }
 }
 
