@@ -10,6 +10,8 @@ const LONGEST = 400;
 /** A model whose answers are unreadable this often is said to be so; with fewer calls a share says little. */
 const LEAST_CALLS = 5;
 const LEAST_FAILED = 3;
+/** A request that two keys refuse alike is not sent a third time. */
+const LEAST_REJECTED = 2;
 const BAD_SHARE = 0.5;
 
 export interface Judging {
@@ -78,7 +80,8 @@ function keysNamed(names: readonly string[]): string {
 function answersNothing({ recent, unreadable, rejected, failing, reasoning_only, content_refused }: Model): boolean {
   const failed = unreadable + rejected + failing;
   const enough =
-    recent >= LEAST_CALLS || (unreadable + failing === recent && recent >= LEAST_FAILED) || reasoning_only === recent;
+    recent >= LEAST_CALLS ||
+    (rejected === recent && recent >= LEAST_REJECTED) || (unreadable + failing === recent && recent >= LEAST_FAILED) || reasoning_only === recent;
   return recent > content_refused && enough && failed >= BAD_SHARE * recent;
 }
 

@@ -176,6 +176,12 @@ const STREAM_ONLY = anyOf(
   /仅支持流式|只支持流式|流式(?:调用|输出|模式)/u,
 );
 const NON_STREAMING = /non[- ]?stream/iu;
+/** What is refused is that it is not streamed. */
+const STREAM_MISSING = anyOf(
+  /non[- ]?stream\w*[^.]{0,60}\b(?:not|un)[ -]?(?:be )?(?:support|allow|enable|available|permit)/u,
+  /stream["'`]? ?(?:=|:|is|to) ?["'`]?false[^.]{0,40}\b(?:not|un)[ -]?(?:support|allow|permit|available)/u,
+  /不支持非流式/u,
+);
 const ABOUT_FORMAT = anyOf(
   /response[_ ]format|json[_ ]?schema|json[_ ]?object|json mode|structured (?:output|decoding)/u,
   /guided (?:json|decoding)|response_?schema|response_?mime_?type/u,
@@ -198,7 +204,8 @@ function nextShape(shape: Shape, wanted: Wanted, error: ProviderError): Shape | 
   const byCode = meaningByCode(error);
   if (byCode !== null && byCode !== 'request') return null;
   const mentions = (name: string): boolean => param === name || param.startsWith(`${name}.`) || wordIn(message, name);
-  if (!shape.stream && STREAM_ONLY.test(message) && !NON_STREAMING.test(message)) return { ...shape, stream: true };
+  const streamOnly = STREAM_MISSING.test(message) || (STREAM_ONLY.test(message) && !NON_STREAMING.test(message));
+  if (!shape.stream && streamOnly) return { ...shape, stream: true };
   if (shape.stream && shape.streamUsage && mentions('stream_options')) return { ...shape, streamUsage: false };
   if (
     wanted.responseFormat === 'auto' &&

@@ -2,6 +2,9 @@ export type Fields = Readonly<Record<string, unknown>>;
 export const isFields = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** Proxies put a completion, or an error, under one more key. */
+export const WRAPPERS = ['data', 'result', 'response', 'output', 'body'] as const;
+
 /** A model's turn, as far as it is known what stands where. */
 export interface Message {
   readonly content: unknown;

@@ -1,7 +1,8 @@
 import type { CallOutcome, UnreadReason } from '../keys/outcome.ts';
 import { worstRisk } from '../messages/assessment.ts';
 import type { Answer } from './answer.ts';
-import { isFields, messageOf, saidIn, type Fields } from './completion-parts.ts';
+import { type Fields, isFields, messageOf, saidIn, WRAPPERS } from './completion-parts.ts';
+import { errorInAnswer } from './provider-error.ts';
 import { readAnswer, type ReadAnswer } from './read-answer.ts';
 
 interface Tokens {
@@ -82,23 +83,6 @@ const REFUSALS: ReadonlySet<UnreadReason> = new Set(['refusal', 'content-filter'
 export const unreadOutcome = (reason: UnreadReason, message: string): Exclude<CallOutcome, { kind: 'ok' }> =>
   REFUSALS.has(reason) ? { kind: 'content-refused', message } : { kind: 'unreadable', reason, message };
 
-/** The error that a body under status 200 holds: an object or a text; null when there is none. */
-function errorIn(completion: unknown): unknown {
-  const body = unwrapped(completion);
-  const choice: unknown = Array.isArray(body['choices']) ? body['choices'][0] : undefined;
-  for (const error of [body['error'], isFields(choice) ? choice['error'] : undefined]) {
-    if ((isFields(error) && Object.keys(error).length > 0) || (typeof error === 'string' && error !== '')) return error;
-  }
-  if (choice !== undefined) return null;
-  const { code, message, object } = body;
-  const named =
-    object === 'error' || (code !== undefined && code !== null && code !== 0 && code !== 200 && code !== '200');
-  return named && typeof message === 'string' ? body : null;
-}
-
-/** Proxies put a completion under one more key. */
-const WRAPPERS = ['data', 'result', 'response', 'output', 'body'] as const;
-
 function unwrapped(completion: unknown): Fields {
   let body: unknown = completion;
   for (let depth = 0; depth < 3; depth++) {
@@ -117,7 +101,11 @@ function unwrapped(completion: unknown): Fields {
   return isFields(body) ? body : {};
 }
 
-const hasAnswer = (body: Fields): boolean => Array.isArray(body['choices']) || isFields(body['message']);
+const hasAnswer = (body: Fields): boolean =>
+  Array.isArray(body['choices']) || isFields(body['message']) || isBareText(body);
+/** The provider's own form of DashScope: `output` with a text and why it ended. */
+const isBareText = (body: Fields): boolean =>
+  typeof body['text'] === 'string' && typeof body['finish_reason'] === 'string';
 
 /** One is asked for. A body with more is none of ours: all are read or none. */
 const MOST_CHOICES = 64;
@@ -126,11 +114,13 @@ const MOST_CHOICES = 64;
 function choicesOf(body: Fields): readonly Fields[] {
   const choices: unknown = body['choices'];
   if (Array.isArray(choices)) return choices.length > MOST_CHOICES ? [] : choices.filter(isFields);
-  return isFields(body['message']) ? [body] : [];
+  return isFields(body['message']) || isBareText(body) ? [body] : [];
 }
 
 function nothingIn(body: Fields): Unread {
-  if (errorIn(body) !== null) return IN_BODY;
+  if (errorInAnswer(body) !== null) return IN_BODY;
+  const feedback = body['promptFeedback'] ?? body['prompt_feedback'];
+  if (isFields(feedback) && typeof feedback['blockReason'] === 'string') return FILTERED_OUT;
   return unread('not-a-completion', 'the response is no chat completion');
 }
 
@@ -139,14 +129,15 @@ function readChoice(choice: Fields): Read {
   if (message === null && choice['error'] !== undefined) return IN_BODY;
   if (message === null) return unread('not-a-completion', 'the response has no message');
   const finish = finishOf(choice);
-  const end = (finish ?? '').toLowerCase();
+  // Gemini's says more: "content_filter: SAFETY".
+  const end = (finish ?? '').toLowerCase().split(':', 1)[0] ?? '';
   const filtered = FILTERED.has(end);
   const cut = filtered || CUT.has(end) || BROKEN_OFF.has(end);
   const reads = saidIn(message).map((said) => withFinish(readAnswer(said, cut), finish));
   const read = worstOf(reads.filter((one) => one.ok || one.reason !== 'empty'));
   if (read !== undefined && (read.ok || isPart(read))) return read;
   if (typeof message.refusal === 'string' && message.refusal.trim() !== '') return DECLINED;
-  if (filtered) return unread('content-filter', 'the content filter withheld the answer');
+  if (filtered) return FILTERED_OUT;
   const onlyReasoned = read === undefined ? message.reasoned || CUT.has(end) : read.reason === 'reasoning-only';
   if (onlyReasoned)
     return CUT.has(end) ? OUT_OF_TOKENS : unread('reasoning-only', 'the model reasoned and gave no answer');
@@ -156,6 +147,7 @@ function readChoice(choice: Fields): Read {
 const withFinish = (read: ReadAnswer, finish: string | null): Read => (read.ok ? { ...read, finish } : read);
 const unread = (reason: UnreadReason, message: string): Unread => ({ ok: false, reason, message });
 const IN_BODY = unread('error-in-body', 'the response holds an error instead of an answer');
+const FILTERED_OUT = unread('content-filter', 'the content filter withheld the answer');
 const DECLINED = unread('refusal', 'the model declined to answer');
 const OUT_OF_TOKENS = unread('reasoning-only', 'the model used up all its tokens for reasoning');
 

@@ -69,7 +69,12 @@ function objectFigures(member: DetectedObject, left: number, top: number, frameW
     confidence: Math.round(member.confidence * 100) / 100,
     box: [whole(x1 - left), whole(y1 - top), whole(x2 - left), whole(y2 - top)],
     speed_px_s: wholeOrNull(speed),
-    direction: member.velocity === null || speed === null ? null : speed < frameWidth * STILL_PER_WIDTH ? 'still' : directionOf(member.velocity),
+    direction:
+      member.velocity === null || speed === null
+        ? null
+        : speed < frameWidth * STILL_PER_WIDTH
+          ? 'still'
+          : directionOf(member.velocity),
   };
 }
 

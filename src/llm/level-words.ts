@@ -9,12 +9,13 @@ export type StatedLevel = RiskLevel | 'unclear' | 'template';
 /** A level is a word; longer texts are looked at no further than this. */
 const LONGEST = 600;
 
+const SERIOUS = ['significant', 'substantial', 'dangerous', 'urgent', 'emergency', 'acute', 'highrisk'];
 const WORDS: Readonly<Record<RiskLevel, readonly string[]>> = {
   // "Safe" and "normal" are not here: traffic that is low is safe, too.
   none: ['none'],
-  low: ['low', 'lowest', 'minor', 'slight', 'minimal', 'mild', 'negligible'],
-  medium: ['medium', 'moderate', 'mid', 'middle', 'intermediate', 'med'],
-  high: ['high', 'highest', 'severe', 'serious', 'critical', 'extreme', 'grave', 'major'],
+  low: ['lowrisk', 'low', 'lowest', 'minor', 'slight', 'minimal', 'mild', 'negligible'],
+  medium: ['mediumrisk', 'medium', 'moderate', 'mid', 'middle', 'intermediate', 'med'],
+  high: ['high', 'highest', 'severe', 'serious', 'critical', 'extreme', 'grave', 'major', ...SERIOUS],
   unknown: ['unknown', 'undetermined', 'indeterminate', 'uncertain'],
 };
 /** Longest first: 中等 before 中. "较大" and "一般" as in the four grades of risk of Chinese safety law. */
@@ -29,7 +30,7 @@ const NOUNS = ['risk', 'risks', 'danger', 'hazard', 'threat'];
 const FILLERS = new Set([
   ...NOUNS,
   ...'level levels degree severity rating grade very extremely quite rather fairly relatively'.split(' '),
-  ...'the a is overall of probably likely clearly definitely'.split(' '),
+  ...'risklevel the a is overall of probably likely clearly definitely'.split(' '),
 ]);
 const CHINESE_FILLERS = [
   '风险',

@@ -1,4 +1,5 @@
 import { parseBounded } from './bounded-json.ts';
+import { type Fields, isFields, WRAPPERS } from './completion-parts.ts';
 
 /**
  * What a provider says went wrong, whichever shape it has: of every field only as much as a person would read, so that
@@ -26,9 +27,6 @@ const MOST_ENTRIES = 8;
 /** An error within an error within an error: providers behind providers. */
 const MOST_DEEP = 6;
 
-type Fields = Readonly<Record<string, unknown>>;
-const isFields = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 const field = (fields: Fields, name: string): unknown => (Object.hasOwn(fields, name) ? fields[name] : undefined);
 
 /** Reads the body of a response that is an error. */
@@ -58,7 +56,10 @@ export function errorInAnswer(value: unknown): ProviderError | null {
     (isFields(field(first, 'base_resp')) && isBadCode(field(field(first, 'base_resp') as Fields, 'status_code'))) ||
     (!answered && (isBadCode(code) || field(first, 'success') === false || field(first, 'object') === 'error')) ||
     (!answered && (isFields(field(first, 'ResponseMetadata')) || typeof field(first, 'detail') === 'string'));
-  return failed ? fromValue(200, value) : null;
+  if (failed) return fromValue(200, value);
+  // Proxies put what another provider said under one more key.
+  const inner = answered ? undefined : WRAPPERS.map((name) => field(first, name)).find(isFields);
+  return inner !== undefined && isTelling(field(inner, 'error')) ? fromValue(200, inner) : null;
 }
 
 const isTelling = (value: unknown): boolean =>
@@ -109,6 +110,7 @@ function gather(value: unknown, found: Found, depth: number): void {
   for (const name of MESSAGES) addMessage(field(value, name), found);
   const param = field(value, 'param');
   if (found.param === '' && typeof param === 'string') found.param = param.slice(0, LONGEST_CODE);
+  for (const [name, unit] of WAITS) addWait(field(value, name), unit, found);
   gatherDetails(field(value, 'details'), found);
   gatherDetail(field(value, 'detail'), found, depth);
   gatherMetadata(field(value, 'metadata'), found, depth);
@@ -144,6 +146,20 @@ function addCode(value: unknown, prefix: string, found: Found): void {
   const number = /^[1-5]\d\d$/u.test(text) ? Number(text) : null;
   if (number !== null && number >= 400) found.status ??= number;
   found.codes.push(`${prefix}${text}`);
+}
+
+/** Fields with a wait, and the unit of one that is a bare number. */
+const WAITS = [
+  ['retry_after_ms', 'ms'],
+  ['retry_after', 's'],
+  ['retryAfter', 's'],
+  ['retry_after_seconds', 's'],
+] as const;
+
+function addWait(value: unknown, unit: string, found: Found): void {
+  if (found.wait !== '' || (typeof value !== 'string' && typeof value !== 'number')) return;
+  const text = String(value).slice(0, LONGEST_CODE);
+  found.wait = /^\d{1,9}(?:\.\d{1,9})?$/u.test(text) ? `${text}${unit}` : text;
 }
 
 function addMessage(value: unknown, found: Found): void {

@@ -31,6 +31,8 @@ const LONGEST_ANSWER = 65_536;
 export function readAnswer(said: unknown, cut = false): ReadAnswer {
   if (typeof said !== 'string') return verdict([], judgementsIn([said], unpack), { part: '', cut, incomplete: false });
   if (said.length <= LONGEST_ANSWER) return readText(unquoted(said), cut);
+  const trimmed = said.trim();
+  if (trimmed.length <= LONGEST_ANSWER) return readText(unquoted(trimmed), cut);
   const end = said.slice(-LONGEST_ANSWER);
   const range = answerPart(end, () => []);
   const reasons = range !== null && range.from > 0 && !startsLikeJson(said);

@@ -1,4 +1,5 @@
 import { nestsTooDeep, parseBounded } from './bounded-json.ts';
+import { isFields } from './completion-parts.ts';
 import { errorInAnswer } from './provider-error.ts';
 
 /** A body that came whole: what its JSON holds, or the text where it is none. */
@@ -15,10 +16,6 @@ export function readBody(text: string): Body {
   return (nestsTooDeep(text) ? null : joinStream(text)) ?? { kind: 'text', text };
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-const isFields = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 /**
  * The pieces of a streamed answer as one chat completion; an error among them is the answer. Null when the text is no
  * stream, or breaks off within a piece. The library's own reader of streams is for texts that come bit by bit: of one
@@ -28,25 +25,43 @@ function joinStream(text: string): Body | null {
   const joined = new JoinedAnswer();
   let pieces = 0;
   let failed = false;
+  let data: string[] = [];
+  /** False when what came up to here is no piece. */
+  const flush = (): boolean => {
+    const read = piecesIn(data);
+    data = [];
+    for (const piece of read) {
+      if (piece === undefined) return false;
+      joined.add(failed && errorInAnswer(piece) === null ? { error: piece } : piece);
+      pieces += 1;
+    }
+    return true;
+  };
   for (const line of linesOf(text)) {
+    const done = line.startsWith('data:') && line.slice(5).trim() === '[DONE]';
+    if ((done || line === '') && data.length > 0 && !flush()) return null;
+    if (done) break;
     if (line.startsWith('event:')) failed = line.slice(6).trim() === 'error';
-    if (!line.startsWith('data:')) continue;
-    const data = line.slice(5).trim();
-    if (data === '[DONE]') break;
-    if (data === '') continue;
-    const piece = parseBounded(data);
-    if (piece === undefined) return null;
-    joined.add(failed && errorInAnswer(piece) === null ? { error: piece } : piece);
-    pieces += 1;
+    else if (line.startsWith('data:')) data.push(line.slice(5));
   }
-  return pieces === 0 ? null : { kind: 'json', value: joined.completion() };
+  return !flush() || pieces === 0 ? null : { kind: 'json', value: joined.completion() };
 }
 
+/** One piece may be spread over several lines; some servers forget the empty line between pieces. */
+function piecesIn(data: readonly string[]): readonly unknown[] {
+  const given = data.filter((line) => line.trim() !== '');
+  if (given.length === 0) return [];
+  const whole = parseBounded(given.join('\n'));
+  return whole === undefined && given.length > 1 ? given.map(parseBounded) : [whole];
+}
+
+/** Lines that end with CR LF, LF, or nothing but CR. */
 function* linesOf(text: string): Generator<string> {
+  const mark = text.includes('\n') ? '\n' : '\r';
   for (let at = 0; at < text.length;) {
-    const end = text.indexOf('\n', at);
+    const end = text.indexOf(mark, at);
     const next = end < 0 ? text.length : end;
-    yield text.slice(at, next);
+    yield text.slice(at, next).trim();
     at = next + 1;
   }
 }
@@ -56,6 +71,8 @@ class JoinedAnswer {
   readonly #reasoning: string[] = [];
   readonly #parts: unknown[] = [];
   readonly #refusal: string[] = [];
+  /** Arguments of calls of tools, by the call's index; of the old kind of call there is one. */
+  readonly #arguments = new Map<unknown, string[]>();
   #model: unknown = undefined;
   #error: unknown = undefined;
   #usage: unknown = undefined;
@@ -83,6 +100,17 @@ class JoinedAnswer {
       if (typeof piece === 'string') this.#reasoning.push(piece);
     }
     if (typeof delta['refusal'] === 'string') this.#refusal.push(delta['refusal']);
+    const calls: readonly unknown[] = Array.isArray(delta['tool_calls']) ? delta['tool_calls'] : [];
+    for (const call of calls) if (isFields(call)) this.#call(call['index'], call['function']);
+    this.#call('function_call', delta['function_call']);
+  }
+
+  #call(index: unknown, called: unknown): void {
+    const piece = isFields(called) ? called['arguments'] : undefined;
+    if (typeof piece !== 'string') return;
+    const known = this.#arguments.get(index);
+    if (known === undefined) this.#arguments.set(index, [piece]);
+    else known.push(piece);
   }
 
   completion(): unknown {
@@ -94,10 +122,15 @@ class JoinedAnswer {
           ? [...this.#parts, ...(this.#text.length > 0 ? [{ type: 'text', text: this.#text.join('') }] : [])]
           : this.#text.join(''),
       ...(this.#reasoning.length > 0 ? { reasoning_content: this.#reasoning.join('') } : {}),
+      ...(this.#arguments.size > 0
+        ? { tool_calls: [...this.#arguments.values()].map((pieces) => ({ function: { arguments: pieces.join('') } })) }
+        : {}),
       ...(this.#refusal.length > 0 ? { refusal: this.#refusal.join('') } : {}),
     };
-    // A stream that ends without saying why was cut.
-    const choice = { index: 0, finish_reason: this.#finish ?? 'length', message };
+    const silent = [this.#text, this.#reasoning, this.#parts, this.#refusal].every(({ length }) => length === 0);
+    const nothing = silent && this.#arguments.size === 0;
+    // A stream that ends without saying why was cut, if there was anything.
+    const choice = { index: 0, finish_reason: this.#finish ?? (nothing ? null : 'length'), message };
     return { object: 'chat.completion', model: this.#model, choices: [choice], usage: this.#usage };
   }
 }

@@ -7,7 +7,8 @@ export function gap(a: Box, b: Box): number {
   return Math.hypot(dx, dy);
 }
 
-export const speedOf = (object: DetectedObject): number | null => (object.velocity === null ? null : Math.hypot(...object.velocity));
+export const speedOf = (object: DetectedObject): number | null =>
+  object.velocity === null ? null : Math.hypot(...object.velocity);
 
 const centre = ([x1, y1, x2, y2]: Box): readonly [number, number] => [(x1 + x2) / 2, (y1 + y2) / 2];
 

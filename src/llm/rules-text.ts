@@ -1,7 +1,13 @@
 import type { Language } from './language.ts';
 
 /** What a rule can find. */
-export type FindingKind = 'person-near-fast-vehicle' | 'vehicle-closing-on-person' | 'person-near-vehicle' | 'vehicles-closing' | 'close-following' | 'dense-traffic';
+export type FindingKind =
+  | 'person-near-fast-vehicle'
+  | 'vehicle-closing-on-person'
+  | 'person-near-vehicle'
+  | 'vehicles-closing'
+  | 'close-following'
+  | 'dense-traffic';
 
 /** Figures a description may quote; px of the frame and px/s. */
 export interface FindingFigures {
@@ -32,16 +38,20 @@ const TYPE: Readonly<Record<Language, Readonly<Record<FindingKind, string>>>> = 
 
 const DESCRIPTION: Readonly<Record<Language, Readonly<Record<FindingKind, (figures: FindingFigures) => string>>>> = {
   en: {
-    'person-near-fast-vehicle': ({ distance, speed }) => `A person is ${distance} px from a vehicle that moves at ${speed} px/s.`,
-    'vehicle-closing-on-person': ({ distance, closing }) => `A vehicle closes on a person at ${closing} px/s, ${distance} px away.`,
+    'person-near-fast-vehicle': ({ distance, speed }) =>
+      `A person is ${distance} px from a vehicle that moves at ${speed} px/s.`,
+    'vehicle-closing-on-person': ({ distance, closing }) =>
+      `A vehicle closes on a person at ${closing} px/s, ${distance} px away.`,
     'person-near-vehicle': ({ distance }) => `A person is ${distance} px from a vehicle.`,
-    'vehicles-closing': ({ distance, closing }) => `Two vehicles close on each other at ${closing} px/s, ${distance} px apart.`,
+    'vehicles-closing': ({ distance, closing }) =>
+      `Two vehicles close on each other at ${closing} px/s, ${distance} px apart.`,
     'close-following': ({ distance, speed }) => `A vehicle follows another at ${speed} px/s, ${distance} px behind.`,
     'dense-traffic': ({ count }) => `${count} vehicles stand or move close together.`,
   },
   zh: {
     'person-near-fast-vehicle': ({ distance, speed }) => `行人距一辆以 ${speed} 像素/秒行驶的车辆仅 ${distance} 像素。`,
-    'vehicle-closing-on-person': ({ distance, closing }) => `一辆车正以 ${closing} 像素/秒逼近行人，相距 ${distance} 像素。`,
+    'vehicle-closing-on-person': ({ distance, closing }) =>
+      `一辆车正以 ${closing} 像素/秒逼近行人，相距 ${distance} 像素。`,
     'person-near-vehicle': ({ distance }) => `行人距车辆 ${distance} 像素。`,
     'vehicles-closing': ({ distance, closing }) => `两辆车正以 ${closing} 像素/秒相互逼近，相距 ${distance} 像素。`,
     'close-following': ({ distance, speed }) => `一辆车以 ${speed} 像素/秒跟随前车，仅隔 ${distance} 像素。`,
@@ -56,5 +66,10 @@ export const nothingText = (language: Language): string => NOTHING[language];
 
 export function describeFinding(language: Language, kind: FindingKind, figures: FindingFigures): string {
   const { distance, speed, closing, count } = figures;
-  return DESCRIPTION[language][kind]({ distance: Math.round(distance), speed: Math.round(speed), closing: Math.round(closing), count });
+  return DESCRIPTION[language][kind]({
+    distance: Math.round(distance),
+    speed: Math.round(speed),
+    closing: Math.round(closing),
+    count,
+  });
 }

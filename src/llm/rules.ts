@@ -53,18 +53,27 @@ export function assessByRules(task: AssessmentTask, language: Language): Answer 
   const vehicles = task.members.filter(isVehicle);
   const persons = task.members.filter((member) => member.class === 'person' && !isRider(member, vehicles));
   const findings = [
-    ...persons.flatMap((person) => vehicles.filter((vehicle) => MOTOR_VEHICLES.has(vehicle.class)).flatMap((vehicle) => personAndVehicle(person, vehicle, scale) ?? [])),
+    ...persons.flatMap((person) =>
+      vehicles
+        .filter((vehicle) => MOTOR_VEHICLES.has(vehicle.class))
+        .flatMap((vehicle) => personAndVehicle(person, vehicle, scale) ?? []),
+    ),
     ...pairs(vehicles).flatMap(([a, b]) => twoVehicles(a, b, scale) ?? []),
     ...dense(task, vehicles, scale),
   ];
   const riskLevel = worstRisk(findings.map((finding) => finding.level));
   const decisive = findings.filter((finding) => finding.level === riskLevel);
   const worst = decisive.toSorted((a, b) => a.distance - b.distance)[0];
-  const triggerObjectIds = [...new Set(decisive.flatMap((finding) => finding.objects.map((object) => object.objectId)))].toSorted((a, b) => a - b);
+  const triggerObjectIds = [
+    ...new Set(decisive.flatMap((finding) => finding.objects.map((object) => object.objectId))),
+  ].toSorted((a, b) => a - b);
   return {
     riskLevel,
     confidence: confidence(riskLevel, worst?.objects ?? task.members),
-    riskTypes: [...new Set([...decisive, ...findings].map((finding) => riskTypeText(language, finding.kind)))].slice(0, 3),
+    riskTypes: [...new Set([...decisive, ...findings].map((finding) => riskTypeText(language, finding.kind)))].slice(
+      0,
+      3,
+    ),
     description: worst === undefined ? nothingText(language) : describeFinding(language, worst.kind, worst),
     dangerObjectCount: triggerObjectIds.length,
     triggerObjectIds,
@@ -72,14 +81,19 @@ export function assessByRules(task: AssessmentTask, language: Language): Answer 
 }
 
 const isRider = (person: DetectedObject, vehicles: readonly DetectedObject[]): boolean =>
-  vehicles.some((vehicle) => TWO_WHEELERS.has(vehicle.class) && shareWithin(person.bbox, vehicle.bbox) >= RULES.riderShare);
+  vehicles.some(
+    (vehicle) => TWO_WHEELERS.has(vehicle.class) && shareWithin(person.bbox, vehicle.bbox) >= RULES.riderShare,
+  );
 
 function personAndVehicle(person: DetectedObject, vehicle: DetectedObject, scale: number): Finding | null {
   const distance = gap(person.bbox, vehicle.bbox);
   const near = distance <= RULES.nearGap * scale;
   const speed = speedOf(vehicle);
   const objects = [person, vehicle];
-  if (speed === null) return near ? { level: 'low', kind: 'person-near-vehicle', objects, distance, speed: 0, closing: 0, count: 2 } : null;
+  if (speed === null)
+    return near
+      ? { level: 'low', kind: 'person-near-vehicle', objects, distance, speed: 0, closing: 0, count: 2 }
+      : null;
   // A vehicle that stands is no danger to who walks by.
   if (speed < RULES.movingSpeed * scale) return null;
   const closing = approach(person, vehicle)?.closing ?? 0;
@@ -87,10 +101,13 @@ function personAndVehicle(person: DetectedObject, vehicle: DetectedObject, scale
   const fast = speed >= RULES.fastSpeed * scale;
   const closes = closing >= RULES.closingSpeed * scale;
   const contact = closes ? distance / closing : Infinity;
-  if (near && fast && (closes || distance <= RULES.touchGap * scale)) return { level: 'high', kind: 'person-near-fast-vehicle', ...figures };
-  if ((near && closing >= RULES.fastClosingSpeed * scale) || contact <= RULES.highContactSeconds) return { level: 'high', kind: 'vehicle-closing-on-person', ...figures };
+  if (near && fast && (closes || distance <= RULES.touchGap * scale))
+    return { level: 'high', kind: 'person-near-fast-vehicle', ...figures };
+  if ((near && closing >= RULES.fastClosingSpeed * scale) || contact <= RULES.highContactSeconds)
+    return { level: 'high', kind: 'vehicle-closing-on-person', ...figures };
   if (near && fast) return { level: 'medium', kind: 'person-near-fast-vehicle', ...figures };
-  if ((near && closes) || contact <= RULES.mediumContactSeconds) return { level: 'medium', kind: 'vehicle-closing-on-person', ...figures };
+  if ((near && closes) || contact <= RULES.mediumContactSeconds)
+    return { level: 'medium', kind: 'vehicle-closing-on-person', ...figures };
   return near ? { level: 'low', kind: 'person-near-vehicle', ...figures } : null;
 }
 
@@ -101,25 +118,47 @@ function twoVehicles(a: DetectedObject, b: DetectedObject, scale: number): Findi
   const { closing, relative } = motion;
   const speed = Math.max(speedOf(a) ?? 0, speedOf(b) ?? 0);
   const figures = { objects: [a, b], distance, speed, closing, count: 2 };
-  if (closing >= RULES.fastClosingSpeed * scale && closing >= relative * RULES.headOnShare && distance / closing <= RULES.vehicleContactSeconds) {
+  if (
+    closing >= RULES.fastClosingSpeed * scale &&
+    closing >= relative * RULES.headOnShare &&
+    distance / closing <= RULES.vehicleContactSeconds
+  ) {
     return { level: 'medium', kind: 'vehicles-closing', ...figures };
   }
   const bothFast = Math.min(speedOf(a) ?? 0, speedOf(b) ?? 0) >= RULES.fastSpeed * scale;
-  if (bothFast && sameDirection(a, b) >= 0.9 && distance <= (RULES.nearGap / 2) * scale) return { level: 'low', kind: 'close-following', ...figures };
+  if (bothFast && sameDirection(a, b) >= 0.9 && distance <= (RULES.nearGap / 2) * scale)
+    return { level: 'low', kind: 'close-following', ...figures };
   return null;
 }
 
 /** Many vehicles close together, unless all of them are known to stand: a car park is no risk. */
 function dense(task: AssessmentTask, vehicles: readonly DetectedObject[], scale: number): readonly Finding[] {
   const parked = vehicles.every((vehicle) => (speedOf(vehicle) ?? Infinity) < RULES.movingSpeed * scale);
-  if (vehicles.length < RULES.denseVehicles || parked || task.group.features.minSpacing > RULES.denseSpacing * scale) return [];
-  return [{ level: 'low', kind: 'dense-traffic', objects: vehicles, distance: task.group.features.minSpacing, speed: 0, closing: 0, count: vehicles.length }];
+  if (vehicles.length < RULES.denseVehicles || parked || task.group.features.minSpacing > RULES.denseSpacing * scale)
+    return [];
+  return [
+    {
+      level: 'low',
+      kind: 'dense-traffic',
+      objects: vehicles,
+      distance: task.group.features.minSpacing,
+      speed: 0,
+      closing: 0,
+      count: vehicles.length,
+    },
+  ];
 }
 
 const pairs = (objects: readonly DetectedObject[]): readonly (readonly [DetectedObject, DetectedObject])[] =>
   objects.flatMap((a, index) => objects.slice(index + 1).map((b) => [a, b] as const));
 
-const BASE_CONFIDENCE: Readonly<Record<RiskLevel, number>> = { none: 0.6, low: 0.6, medium: 0.7, high: 0.8, unknown: 0 };
+const BASE_CONFIDENCE: Readonly<Record<RiskLevel, number>> = {
+  none: 0.6,
+  low: 0.6,
+  medium: 0.7,
+  high: 0.8,
+  unknown: 0,
+};
 
 /** Lower when the objects were seen less surely, and when their motion is not known. */
 function confidence(level: RiskLevel, objects: readonly DetectedObject[]): number {

@@ -17,6 +17,7 @@ const SCHEMA_BYTES = Buffer.byteLength(JSON.stringify(ANSWER_JSON_SCHEMA));
  * answer's part is the default; the pool puts in that of the key it leases.
  */
 export const tokenBound = (prompt: Prompt): CallTokens => ({
-  prompt: Buffer.byteLength(prompt.system) + Buffer.byteLength(prompt.user) + SCHEMA_BYTES + PICTURE_TOKENS + FRAME_TOKENS,
+  prompt:
+    Buffer.byteLength(prompt.system) + Buffer.byteLength(prompt.user) + SCHEMA_BYTES + PICTURE_TOKENS + FRAME_TOKENS,
   completion: DEFAULT_OUTPUT_TOKENS,
 });

@@ -74,6 +74,7 @@ const PLAIN = new Map(
 const ESCAPED_PLAIN = /[^\\]*/y;
 // A line break that was escaped once too often is one, too.
 const SPACE = /(?:[\s\uFEFF\u200B-\u200F\u2060]|\\[nrt])*/y;
+const NEXT_ENTRY = /["“][\p{L}_]{1,40}["”]\s{0,9}[:：]/uy;
 const IDENTIFIER = /[\p{L}_$][\p{L}\p{N}_$-]{0,63}/uy;
 const BARE = /[^,，}｝\]］\n\r{[｛［"“”：<>]{0,200}/y;
 const NUMBER = /^[+-]?(?:\d{1,40}\.?\d{0,40}|\.\d{1,40})(?:e[+-]?\d{1,4})?$/i;
@@ -167,7 +168,13 @@ class Reader {
     const char = this.#text[this.at];
     if (char === undefined || char === ',' || char === '，') return true;
     if (place === 'entry' ? char === '}' || char === '｝' : char === ']' || char === '］') return true;
-    return this.#text.slice(before, this.at).includes('\n');
+    return this.#text.slice(before, this.at).includes('\n') || (place === 'entry' && this.#entryAt(this.at));
+  }
+
+  /** Whether the next entry of an object begins here beyond doubt: a comma is missing before it. */
+  #entryAt(at: number): boolean {
+    NEXT_ENTRY.lastIndex = at;
+    return NEXT_ENTRY.test(this.#text);
   }
 
   #key(): string | Failed {
@@ -226,7 +233,8 @@ class Reader {
     if (place === 'key') return char === ':' || char === '：';
     if (char === '}' || char === ']' || char === '｝' || char === '］') return true;
     if (char === '/' && (text[next + 1] === '/' || text[next + 1] === '*')) return true;
-    if (char !== ',' && char !== '，') return this.#quoteAt(next) !== '' && text.slice(i, next).includes('\n');
+    if (char !== ',' && char !== '，')
+      return this.#quoteAt(next) !== '' && (text.slice(i, next).includes('\n') || this.#entryAt(next));
     const after = skipSpace(text, next + 1);
     const second = text[after];
     if (second === undefined || second === '/' || second === '#' || second === '}' || second === ']') return true;

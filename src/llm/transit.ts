@@ -9,7 +9,8 @@ const PROCESSING = ['req-cost-time', 'openai-processing-ms', 'x-envoy-upstream-s
 export function transitOf(headers: Pick<Headers, 'get'>, roundTripMs: number | null): TransitSample | null {
   const at = numberOf(headers, ARRIVAL);
   if (roundTripMs === null) return at === null ? null : { kind: 'arrival', at };
-  const workMs = PROCESSING.map((name) => numberOf(headers, name)).find((ms) => ms !== null && ms <= roundTripMs) ?? null;
+  const workMs =
+    PROCESSING.map((name) => numberOf(headers, name)).find((ms) => ms !== null && ms <= roundTripMs) ?? null;
   if (at !== null) return { kind: 'arrival', at, roundTripMs, ...(workMs === null ? {} : { workMs }) };
   return workMs === null ? null : { kind: 'round-trip', ms: roundTripMs - workMs };
 }

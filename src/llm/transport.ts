@@ -85,11 +85,30 @@ async function boundedFetch(url: string | URL, init: RequestInit = {}): Promise<
   const body = await readWithin(response, largest);
   if (response.ok || call === null) {
     if (body.length > largest) throw new Error(`the answer is larger than ${largest} bytes`);
-    return new Response(body.length === 0 ? null : new Uint8Array(body), { status, headers });
+    return new Response(body.length === 0 ? null : inUtf8(body, headers.get('content-type')), { status, headers });
   }
   // The beginning of a large error will do.
-  call.errorBody = body.toString('utf8', 0, LARGEST_ANSWER_BYTES);
+  call.errorBody = new TextDecoder().decode(
+    inUtf8(body.subarray(0, LARGEST_ANSWER_BYTES), headers.get('content-type')),
+  );
   return new Response(null, { status, headers });
+}
+
+const CHARSET = /;\s{0,9}charset\s{0,9}=\s{0,9}["']?([\w.:-]{1,40})/iu;
+
+/** The text's own bytes where it is UTF-8, as nearly all are; else by the mark at its beginning or the header. */
+function inUtf8(body: Buffer, contentType: string | null): Uint8Array {
+  const marked =
+    body[0] === 0xff && body[1] === 0xfe ? 'utf-16le' : body[0] === 0xfe && body[1] === 0xff ? 'utf-16be' : '';
+  const charset =
+    marked === '' ? (CHARSET.exec((contentType ?? '').slice(0, 200))?.[1] ?? 'utf-8').toLowerCase() : marked;
+  if (charset === 'utf-8' || charset === 'utf8') return new Uint8Array(body);
+  try {
+    return Buffer.from(new TextDecoder(charset).decode(body));
+  } catch {
+    // Nobody knows that charset.
+    return new Uint8Array(body);
+  }
 }
 
 /** The body, unpacked; of one that is larger than allowed only so much that it shows. */

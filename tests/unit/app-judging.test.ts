@@ -62,6 +62,20 @@ describe('whether a model judges', () => {
     assert.equal(of(pool, again).nobody, null);
   });
 
+  it('says that a model refuses all requests once two keys were refused alike, until one is answered', () => {
+    const pool = poolOf(keys(2));
+    const refused: CallOutcome = { kind: 'rejected-request', status: 400, message: '400 stream only' };
+    settle(pool, refused);
+    assert.equal(of(pool).nobody, null);
+    settle(pool, refused);
+    assert.match(
+      of(pool).nobody ?? '',
+      /^No model judges: model .* refuses 2 of the last 2 requests \(400 stream only\)$/u,
+    );
+    settle(pool, { kind: 'ok' });
+    assert.equal(of(pool).nobody, null);
+  });
+
   it('tells of reasoning that takes all tokens after one call, of unreadable answers after some', () => {
     const thinking = poolOf(keys(1));
     settle(thinking, THOUGHT);
@@ -81,7 +95,11 @@ describe('whether a model judges', () => {
 
   it('tells of calls that fail, whatever the circuit does', () => {
     const pool = poolOf(keys(2));
-    settle(pool, { kind: 'server-error', status: 200, message: 'a page came in place of an answer: Just a moment...' }, 3);
+    settle(
+      pool,
+      { kind: 'server-error', status: 200, message: 'a page came in place of an answer: Just a moment...' },
+      3,
+    );
     assert.match(of(pool).nobody ?? '', /: 3 of the last 3 calls failed \(a page came in place of an answer: Just/);
     settle(pool, { kind: 'ok' }, 9);
     assert.equal(of(pool).nobody, null);

@@ -181,6 +181,23 @@ describe('the way to a provider', () => {
     await assert.rejects(post(transport, broken));
   });
 
+  for (const [charset, type, body] of [
+    ['UTF-16 with its mark', 'application/json', Buffer.from('\uFEFF{"a":"高"}', 'utf16le')],
+    ['UTF-16 by the header', 'application/json; charset=UTF-16LE', Buffer.from('{"a":"高"}', 'utf16le')],
+    ['GBK by the header', 'application/json;charset="gbk"', Buffer.from('7b2261223a22b8df227d', 'hex')],
+    ['UTF-8 where nobody knows the charset', 'application/json; charset=x-none', Buffer.from('{"a":"高"}')],
+  ] as const) {
+    it(`reads ${charset}, an error's body too`, async () => {
+      for (const status of [200, 400]) {
+        const url = await serving((request, response) => {
+          request.resume();
+          response.writeHead(status, { 'content-type': type }).end(body);
+        });
+        assert.deepEqual(jsonOf(await post(createTransport(), url)), { a: '高' });
+      }
+    });
+  }
+
   for (const [encoding, pack] of [
     ['gzip', gzipSync],
     ['br', brotliCompressSync],
