@@ -179,7 +179,7 @@ export class RtspDialogue {
     const why =
       this.#credentials === null
         ? 'asks for a user and a password, and its URL has none'
-        : challenge === null
+        : challenge === null && request.refusals === 0
           ? 'asks for a proof that Gantry does not know'
           : 'refuses the user and password of its URL';
     return [note(`the camera ${why} (${shown(message)})`), this.#reply(request, message)];

@@ -59,3 +59,12 @@ test('what a camera repeats of its password is not told', () => {
   for (const words of [basic, 'no Pa55/word', 'no Pa55%2Fword'])
     assert.match(withoutSecrets(url)(`401 ${words}`), /^401 (?:Basic|no) \*\*\*$/u);
 });
+
+test('a signed request that is refused without another challenge is a wrong password', () => {
+  const url = 'rtsp://u:p@cam.example/x';
+  const dialogue = new RtspDialogue(LOCAL, requestUrl(url), credentialsOf(url));
+  dialogue.fromFfmpeg(message(`DESCRIBE ${LOCAL} RTSP/1.0\r\nCSeq: 1\r\n\r\n`));
+  dialogue.fromCamera(message('RTSP/1.0 401 No\r\nCSeq: 1\r\nWWW-Authenticate: Basic realm="r"\r\n\r\n'));
+  const [said] = dialogue.fromCamera(message('RTSP/1.0 401 No\r\nCSeq: 2\r\n\r\n'));
+  assert.deepEqual(said, { do: 'note', reason: 'the camera refuses the user and password of its URL (401 No)' });
+});
