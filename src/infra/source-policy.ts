@@ -21,7 +21,8 @@ export type SourceVerdict = { readonly ok: true } | { readonly ok: false; readon
  * @param allow hosts that cameras may be read from; null or empty means every host but the link-local ones
  */
 export function checkSource(url: string, allow: SourceAllow | null = null): SourceVerdict {
-  if (url.length > MAX_SOURCE_LENGTH) return refuse(`must have at most ${MAX_SOURCE_LENGTH} characters, not ${url.length}`);
+  if (url.length > MAX_SOURCE_LENGTH)
+    return refuse(`must have at most ${MAX_SOURCE_LENGTH} characters, not ${url.length}`);
   if (/[ \u2028\u2029]/u.test(url) || CONTROL.test(url)) return refuse('must not contain spaces or control characters');
   const scheme = /^([a-z][a-z0-9+.-]*):/iu.exec(url)?.[1]?.toLowerCase();
   if (scheme === undefined) return refuse('must be a URL like rtsp://host:554/path');
@@ -30,7 +31,10 @@ export function checkSource(url: string, allow: SourceAllow | null = null): Sour
   if (url.includes('#')) return refuse('must not contain #; in a password write it as %23');
   if (isRedacted(url)) return refuse('holds *** in place of the password: send the real one, or leave the field out');
   const parsed = URL.parse(url);
-  if (parsed === null) return refuse(portOf(url) ?? 'must be a URL like rtsp://host:554/path; write special characters of a password as %XX');
+  if (parsed === null)
+    return refuse(
+      portOf(url) ?? 'must be a URL like rtsp://host:554/path; write special characters of a password as %XX',
+    );
   if (CONTROL.test(`${decodePart(parsed.username)}${decodePart(parsed.password)}`))
     return refuse('must not have control characters in its user or password');
   if (parsed.hostname === '') return refuse('must name a host: rtsp://host:554/path');
@@ -101,7 +105,9 @@ function canonicalHost(hostname: string): string | null {
 function portOf(url: string): string | null {
   const port = /^[a-z]+:\/\/(?:[^/?#]*@)?(?:\[[^\]]*\]|[^/?#:[\]]*):([^/?#]*)/iu.exec(url)?.[1];
   // Not a number: more likely a password with a slash in it, so it is not repeated.
-  return port !== undefined && /^\d+$/u.test(port) && Number(port) > 65_535 ? `port must be from 1 to 65535, not ${port.slice(0, 10)}` : null;
+  return port !== undefined && /^\d+$/u.test(port) && Number(port) > 65_535
+    ? `port must be from 1 to 65535, not ${port.slice(0, 10)}`
+    : null;
 }
 
 const refuse = (reason: string): SourceVerdict => ({ ok: false, reason: redactUrl(reason) });

@@ -32,7 +32,10 @@ test('no character of a path becomes a line of its own when it is written as byt
     text.split(/\r\n|\r|\n/u).filter((line) => line.startsWith('X-Evil')),
     [],
   );
-  assert.match(Buffer.from(text, 'latin1').toString('utf8'), /^DESCRIBE rtsp:\/\/cam\.example:554\/ačĊX-Evil:čĊb\/密码 RTSP/u);
+  assert.match(
+    Buffer.from(text, 'latin1').toString('utf8'),
+    /^DESCRIBE rtsp:\/\/cam\.example:554\/ačĊX-Evil:čĊb\/密码 RTSP/u,
+  );
 });
 
 test('no user name becomes a line of its own, and such a URL is refused', () => {
