@@ -1,4 +1,5 @@
 import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net';
+import { canonicalAddress } from './addresses.ts';
 
 /** IP addresses, given one by one and as CIDR ranges. */
 export class AddressRanges {
@@ -39,9 +40,7 @@ const malformed = (entry: string): RangeError =>
 export function plainAddress(text: string | undefined): string | null {
   if (text === undefined || text.length > 64) return null;
   const bare = /^\[([^\]]*)\](?::\d+)?$/u.exec(text)?.[1] ?? (isIP(text) === 0 ? text.replace(/:\d+$/u, '') : text);
-  const address = bare.replace(/%.*$/u, '').toLowerCase();
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/u.exec(address)?.[1] ?? address;
-  return isIP(mapped) === 0 ? null : mapped;
+  return isIP(bare) === 0 ? null : canonicalAddress(bare);
 }
 
 /** Who is counted as one: an IPv4 address, or the /64 of an IPv6 address, which one customer has whole. */

@@ -82,7 +82,10 @@ export class Egress {
   async fetch(asked: EgressRequest): Promise<Fetched> {
     const refusal = this.refusal(asked.url);
     if (refusal !== null) throw new EgressError('EGRESS_REFUSED', refusal);
-    return exchange(asked, lookupBy((host) => this.#resolve(host)));
+    return exchange(
+      asked,
+      lookupBy((host) => this.#resolve(host)),
+    );
   }
 
   /** All addresses of a host, when every one of them may be called. */
@@ -101,14 +104,22 @@ export class Egress {
   }
 
   #addressRefusal(address: string, host: string): string | null {
-    if (!isForbiddenAddress(address) && (isPublicAddress(address) || this.#allow.some((entry) => matches(host, entry) || matches(address, entry)))) return null;
+    if (
+      !isForbiddenAddress(address) &&
+      (isPublicAddress(address) || this.#allow.some((entry) => matches(host, entry) || matches(address, entry)))
+    )
+      return null;
     // The address itself is not told: a name could be used to map a private network.
     return `host ${host} does not lead to the open internet, and GANTRY_FETCH_ALLOW does not name it`;
   }
 }
 
 /** As resolvers read it: lower case, no brackets, no dot at the end. */
-const hostOf = (url: URL): string => url.hostname.toLowerCase().replace(/^\[|\]$/gu, '').replace(/\.$/u, '');
+const hostOf = (url: URL): string =>
+  url.hostname
+    .toLowerCase()
+    .replace(/^\[|\]$/gu, '')
+    .replace(/\.$/u, '');
 
 function exchange(asked: EgressRequest, lookup: ReturnType<typeof lookupBy>): Promise<Fetched> {
   const { url, method, headers = {}, body, timeoutMs, maxBytes, cut = false, signal } = asked;
@@ -116,8 +127,20 @@ function exchange(asked: EgressRequest, lookup: ReturnType<typeof lookupBy>): Pr
   return new Promise((resolve, reject) => {
     const make = parsed.protocol === 'https:' ? httpsRequest : httpRequest;
     // No agent: every connection is made for one request, to addresses that were checked for it.
-    const request = make(parsed, { method, lookup, agent: false, headers: { 'user-agent': 'Gantry', ...headers, ...(body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }) } });
-    const timer = setTimeout(() => request.destroy(new EgressError('EGRESS_TIMEOUT', `no answer within ${timeoutMs} ms`)), timeoutMs);
+    const request = make(parsed, {
+      method,
+      lookup,
+      agent: false,
+      headers: {
+        'user-agent': 'Gantry',
+        ...headers,
+        ...(body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }),
+      },
+    });
+    const timer = setTimeout(
+      () => request.destroy(new EgressError('EGRESS_TIMEOUT', `no answer within ${timeoutMs} ms`)),
+      timeoutMs,
+    );
     const giveUp = (): void => void request.destroy(new EgressError('EGRESS_FAILED', 'given up'));
     const end = (): void => {
       clearTimeout(timer);
@@ -126,18 +149,30 @@ function exchange(asked: EgressRequest, lookup: ReturnType<typeof lookupBy>): Pr
     signal?.addEventListener('abort', giveUp, { once: true });
     request.on('error', (thrown) => {
       end();
-      reject(thrown instanceof EgressError ? thrown : new EgressError('EGRESS_FAILED', `the call failed: ${codeOf(thrown)}`, thrown));
+      reject(
+        thrown instanceof EgressError
+          ? thrown
+          : new EgressError('EGRESS_FAILED', `the call failed: ${codeOf(thrown)}`, thrown),
+      );
     });
     request.on('response', (response) => {
       readBody(response, maxBytes, cut).then(
         (bytes) => {
           end();
-          resolve({ status: response.statusCode ?? 0, contentType: response.headers['content-type'] ?? '', body: bytes });
+          resolve({
+            status: response.statusCode ?? 0,
+            contentType: response.headers['content-type'] ?? '',
+            body: bytes,
+          });
         },
         (thrown: unknown) => {
           end();
           request.destroy();
-          reject(thrown instanceof EgressError ? thrown : new EgressError('EGRESS_FAILED', `the answer broke off: ${codeOf(asError(thrown))}`, thrown));
+          reject(
+            thrown instanceof EgressError
+              ? thrown
+              : new EgressError('EGRESS_FAILED', `the answer broke off: ${codeOf(asError(thrown))}`, thrown),
+          );
         },
       );
     });

@@ -1,10 +1,13 @@
 import { isIP } from 'node:net';
 import { isForbiddenAddress, matches } from './addresses.ts';
+import { decodePart } from './decode-part.ts';
 import { type ResolvedAddress, type Resolver, systemNames } from './names.ts';
 import { isRedacted, redactUrl } from './redact.ts';
 
 /** Longest URL of a camera, in characters. */
 export const MAX_SOURCE_LENGTH = 2048;
+// eslint-disable-next-line no-control-regex
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/u;
 const SCHEMES = ['rtsp:', 'rtsps:'];
 
 /** Which hosts cameras may be read from. Entries: a host name, `*.example.org`, an address, or a CIDR range. */
@@ -18,9 +21,9 @@ export type SourceVerdict = { readonly ok: true } | { readonly ok: false; readon
  * @param allow hosts that cameras may be read from; null or empty means every host but the link-local ones
  */
 export function checkSource(url: string, allow: SourceAllow | null = null): SourceVerdict {
-  if (url.length > MAX_SOURCE_LENGTH) return refuse(`must have at most ${MAX_SOURCE_LENGTH} characters, not ${url.length}`);
-  // eslint-disable-next-line no-control-regex
-  if (/[\u0000-\u0020\u007f-\u009f\u2028\u2029]/u.test(url)) return refuse('must not contain spaces or control characters');
+  if (url.length > MAX_SOURCE_LENGTH)
+    return refuse(`must have at most ${MAX_SOURCE_LENGTH} characters, not ${url.length}`);
+  if (/[ \u2028\u2029]/u.test(url) || CONTROL.test(url)) return refuse('must not contain spaces or control characters');
   const scheme = /^([a-z][a-z0-9+.-]*):/iu.exec(url)?.[1]?.toLowerCase();
   if (scheme === undefined) return refuse('must be a URL like rtsp://host:554/path');
   if (!SCHEMES.includes(`${scheme}:`)) return refuse(`scheme must be rtsp or rtsps, not ${scheme.slice(0, 20)}`);
@@ -28,7 +31,12 @@ export function checkSource(url: string, allow: SourceAllow | null = null): Sour
   if (url.includes('#')) return refuse('must not contain #; in a password write it as %23');
   if (isRedacted(url)) return refuse('holds *** in place of the password: send the real one, or leave the field out');
   const parsed = URL.parse(url);
-  if (parsed === null) return refuse(portOf(url) ?? 'must be a URL like rtsp://host:554/path; write special characters of a password as %XX');
+  if (parsed === null)
+    return refuse(
+      portOf(url) ?? 'must be a URL like rtsp://host:554/path; write special characters of a password as %XX',
+    );
+  if (CONTROL.test(`${decodePart(parsed.username)}${decodePart(parsed.password)}`))
+    return refuse('must not have control characters in its user or password');
   if (parsed.hostname === '') return refuse('must name a host: rtsp://host:554/path');
   if (parsed.port === '0') return refuse('port must be from 1 to 65535, not 0');
   const host = canonicalHost(parsed.hostname);
@@ -97,7 +105,9 @@ function canonicalHost(hostname: string): string | null {
 function portOf(url: string): string | null {
   const port = /^[a-z]+:\/\/(?:[^/?#]*@)?(?:\[[^\]]*\]|[^/?#:[\]]*):([^/?#]*)/iu.exec(url)?.[1];
   // Not a number: more likely a password with a slash in it, so it is not repeated.
-  return port !== undefined && /^\d+$/u.test(port) && Number(port) > 65_535 ? `port must be from 1 to 65535, not ${port.slice(0, 10)}` : null;
+  return port !== undefined && /^\d+$/u.test(port) && Number(port) > 65_535
+    ? `port must be from 1 to 65535, not ${port.slice(0, 10)}`
+    : null;
 }
 
 const refuse = (reason: string): SourceVerdict => ({ ok: false, reason: redactUrl(reason) });

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { decodePart } from '../infra/decode-part.ts';
 
 export interface Credentials {
   readonly username: string;
@@ -117,23 +118,14 @@ const algorithmOf = ({ parameters }: Challenge): string =>
   (parameters.get('algorithm') ?? 'md5').toLowerCase().replace(/-sess$/u, '');
 
 /** UTF-8, one character a byte: a realm may hold any bytes, which must be hashed as they came. */
-const bytesOf = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
+export const bytesOf = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
 
 const quote = (value: string): string => `"${value.replace(/["\\]/gu, '\\$&')}"`;
 
 /** User and password of a URL, decoded; null when it has none. */
 export function credentialsOf(url: string): Credentials | null {
   const { username, password } = new URL(url);
-  return username === '' && password === '' ? null : { username: decoded(username), password: decoded(password) };
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    // A % that begins no escape stands for itself.
-    return text;
-  }
+  return username === '' && password === '' ? null : { username: decodePart(username), password: decodePart(password) };
 }
 
 /** The URL without user and password, as it stands in requests. */

@@ -23,7 +23,7 @@ export type Action =
   | { readonly do: 'to-ffmpeg'; readonly bytes: Buffer }
   /** The camera sends elsewhere; whatever waits is sent again there. */
   | { readonly do: 'redirect'; readonly location: string }
-  /** Says why, for people, when ffmpeg's own words would not. */
+  /** Says why, when ffmpeg's own words would not; what the camera says stands in it as it came. */
   | { readonly do: 'note'; readonly reason: string };
 
 /** Requests under way at once. ffmpeg has one, and keep-alives. */
@@ -155,7 +155,8 @@ export class RtspDialogue {
     ];
     if (body.length > 0) lines.push(`Content-Length: ${body.length}`);
     if (this.#authorizer !== null) lines.push(`Authorization: ${this.#authorizer.authorize({ method, uri, body })}`);
-    return Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), body]);
+    // Whatever stands in a URL or a user's name, a line stays one line.
+    return Buffer.concat([Buffer.from(`${lines.map(clean).join('\r\n')}\r\n\r\n`, 'latin1'), body]);
   }
 
   /** The request that a reply is for; some cameras forget the number, and then it is the oldest. */
@@ -178,7 +179,7 @@ export class RtspDialogue {
     const why =
       this.#credentials === null
         ? 'asks for a user and a password, and its URL has none'
-        : challenge === null
+        : challenge === null && request.refusals === 0
           ? 'asks for a proof that Gantry does not know'
           : 'refuses the user and password of its URL';
     return [note(`the camera ${why} (${shown(message)})`), this.#reply(request, message)];
@@ -249,7 +250,7 @@ export class RtspDialogue {
 
 const toFfmpeg = (text: string): Action => ({ do: 'to-ffmpeg', bytes: Buffer.from(text, 'latin1') });
 const note = (reason: string): Action => ({ do: 'note', reason });
-/** Status and reason of a reply, for people. */
-const shown = (message: RtspMessage): string => printable(message.start.replace(/^RTSP\/\S+ /u, '').slice(0, 60));
+/** Status and reason of a reply, for people: as long as the camera made it, and not yet free of secrets. */
+const shown = (message: RtspMessage): string => printable(message.start.replace(/^RTSP\/\S+ /u, ''));
 // eslint-disable-next-line no-control-regex
 const clean = (text: string): string => text.replace(/[\u0000-\u001f\u007f]/gu, '');

@@ -7,9 +7,10 @@ import { checkSource, resolveSource, type SourceAllow, sourceAddress } from '../
 import type { Clock, TimerHandle } from '../runtime/clock.ts';
 import { asError } from '../runtime/errors.ts';
 import { localPeer } from './local-peer.ts';
-import { credentialsOf, withoutCredentials } from './rtsp-auth.ts';
+import { bytesOf, credentialsOf, withoutCredentials } from './rtsp-auth.ts';
 import { type Action, RtspDialogue } from './rtsp-dialogue.ts';
 import { RtspReader } from './rtsp-reader.ts';
+import { withoutSecrets } from './url-secrets.ts';
 
 export interface RelayOptions {
   /** The camera's, with its password: rtsp or rtsps. */
@@ -31,12 +32,14 @@ const MAX_REDIRECTS = 5;
 const MAX_GUESTS = 64;
 /** Bytes to a camera that does not read; ffmpeg sends it some hundred a second. */
 const MAX_UNREAD = 256 * 1024;
+/** Characters of a reason that are shown. */
+const MAX_REASON = 200;
 /** A camera has this long to take our goodbye. */
 const GOODBYE_MS = 500;
 
 /**
  * Stands between one ffmpeg and one camera. ffmpeg is given a local URL, so that no process list shows the password;
- * the camera's address is looked up, checked and dialled here, once, and redirects are followed only where cameras may be.
+ * the camera's address is looked up, checked and dialled here, once; redirects are followed only where cameras may be.
  * One connection, from a process of our own user that knows the path; the pictures pass through unchanged, and whoever
  * is slower holds the other up.
  */
@@ -103,10 +106,15 @@ export class RtspRelay {
 
   #fault(reason: string): void {
     if (this.#isOver) return;
-    this.#reason ??= reason;
+    this.#reason ??= this.#forPeople(reason);
     this.close();
     this.#camera?.destroy();
     this.#options.onFault(this.#reason);
+  }
+
+  /** A camera may put into its words what it was sent. Cut last, so that no half of a secret stays. */
+  #forPeople(reason: string): string {
+    return withoutSecrets(this.#options.url)(reason).slice(0, MAX_REASON);
   }
 
   #stopListening(): void {
@@ -217,7 +225,7 @@ export class RtspRelay {
     for (const action of actions) {
       if (action.do === 'to-camera') this.#toCamera(action.bytes);
       else if (action.do === 'to-ffmpeg') this.#ffmpeg?.write(action.bytes);
-      else if (action.do === 'note') this.#reason = action.reason;
+      else if (action.do === 'note') this.#reason = this.#forPeople(action.reason);
       else this.#redirect(action.location);
     }
   }
@@ -258,13 +266,16 @@ export class RtspRelay {
   }
 }
 
-/** The URL as it stands in requests: without user and password, with its port, as ffmpeg writes it. */
+/**
+ * The URL as it stands in requests: without user and password, with its port, as ffmpeg writes it. One character a byte
+ * of UTF-8: what is written as Latin-1 would else turn U+010A into a line's end.
+ */
 export function requestUrl(url: string): string {
   const [, scheme = '', authority = '', rest = ''] =
     /^([a-z]+:\/\/)([^/?#]*)(.*)$/iu.exec(withoutCredentials(url)) ?? [];
   const { port } = sourceAddress(url);
   const host = /:\d+$/u.test(authority) ? authority : `${authority.replace(/:$/u, '')}:${port}`;
-  return `${scheme.toLowerCase()}${host}${rest}`;
+  return bytesOf(`${scheme.toLowerCase()}${host}${rest}`);
 }
 
 const codeOf = (error: Error): string => ('code' in error && typeof error.code === 'string' ? error.code : error.name);

@@ -271,6 +271,7 @@ describe('addresses of strangers', () => {
     assert.equal(addressGroup('::1'), '0:0:0:0::/64');
     assert.equal(plainAddress('fe80::1%eth0'), 'fe80::1');
     assert.equal(plainAddress('::ffff:1.2.3.4'), '1.2.3.4');
+    assert.equal(plainAddress('::FFFF:102:304'), '1.2.3.4');
     for (const text of ['', 'x', '1.2.3', '1.2.3.4.5', '[::1', 'a'.repeat(10_000)])
       assert.equal(plainAddress(text), null);
   });
