@@ -5,9 +5,10 @@ import type { Log } from '../infra/log.ts';
 import type { NatsBus } from '../infra/nats/bus.ts';
 import { lossesOf, readStreamFigures, StreamFigures } from '../infra/nats/stream-figures.ts';
 import { asError } from '../runtime/errors.ts';
+import { StorageError } from '../storage/errors.ts';
 import { readWhole, writeWhole } from '../storage/files.ts';
 import { parseJson } from '../storage/json.ts';
-import type { DataNotices } from '../storage/set-aside.ts';
+import { type DataNotices, setAside } from '../storage/set-aside.ts';
 
 const Memory = z.object({
   /** Which server the figures are of. */
@@ -98,13 +99,22 @@ export class StreamMemory {
     notices.say({ losses, where }, `NATS no longer has stored messages: ${lost.join(', ')}. Files in ${where} were cut, damaged or removed.${alerts} Restore them from a backup, with Gantry stopped, to get them back; look at the disk`);
   }
 
+  /** Null for the first time, and where the figures are of another server. What cannot be used is set aside, and said. */
   async #remembered(): Promise<Memory | null> {
     try {
       const text = await readWhole(this.#file, BOUNDS.maxLength);
-      const parsed = Memory.safeParse(text === null ? null : parseJson(text, this.#file, BOUNDS));
-      return parsed.success && parsed.data.server === this.#server ? parsed.data : null;
-    } catch {
-      // Without it there is nothing to compare with; it is written anew.
+      if (text === null) return null;
+      const parsed = Memory.safeParse(parseJson(text, this.#file, BOUNDS));
+      if (!parsed.success) throw new StorageError('MALFORMED', `${this.#file} does not hold figures of streams`);
+      return parsed.data.server === this.#server ? parsed.data : null;
+    } catch (thrown) {
+      const message = asError(thrown).message;
+      const aside = thrown instanceof StorageError ? await setAside(this.#file).catch(() => null) : null;
+      this.#options.notices.say(
+        { file: this.#file, aside },
+        `${message}${aside === null ? '' : `; it is now ${aside}`}: whether NATS lost messages since the last stop is not ` +
+          'known, compare GET /api/alerts/history with what you remember',
+      );
       return null;
     }
   }

@@ -142,9 +142,12 @@ test('stores that are no store at all are set aside, and both servers begin anew
   assert.match(notices, /Redis could not use \S+appendonlydir .*is now \S+appendonlydir\.broken-/);
   assert.match(notices, /NATS no longer has stored messages: 40 of 40 in ALERTS/);
   await gantry.stop();
-  // What stands in the place of one stream alone.
+  // What stands in the place of one stream alone, and of what is remembered of all.
+  await writeFile(join(folder, 'streams.json'), '{"server":');
   await rm(join(folder, STREAM), { recursive: true });
   await writeFile(join(folder, STREAM), 'no folder either');
   const again = await start();
-  assert.match(await noticesOf(again), /ALERTS is no folder/);
+  const more = await noticesOf(again);
+  assert.match(more, /ALERTS is no folder/);
+  assert.match(more, /streams\.json.* is now \S+streams\.json\.broken-.*whether NATS lost messages.*is not known/);
 });
