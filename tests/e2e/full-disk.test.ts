@@ -40,12 +40,17 @@ test('on a full disk every change is answered 507 and none is made; with room ag
   const state = async () => JSON.stringify([(await gantry.request('GET', '/api/cameras')).json, (await gantry.request('GET', '/api/keys')).json.keys]);
   const before = await state();
 
-  const filler = join(dataDir, 'fill');
-  const handle = await open(filler, 'w');
-  await assert.rejects(async () => {
-    for (;;) await handle.write(Buffer.alloc(4_096));
-  }, { code: 'ENOSPC' });
-  await handle.close();
+  const fillers: string[] = [];
+  const fill = async (): Promise<void> => {
+    const filler = join(dataDir, `fill-${fillers.length}`);
+    fillers.push(filler);
+    const handle = await open(filler, 'w');
+    await assert.rejects(async () => {
+      for (;;) await handle.write(Buffer.alloc(4_096));
+    }, { code: 'ENOSPC' });
+    await handle.close();
+  };
+  await fill();
   const changes: readonly [string, string, unknown][] = [
     ['POST', '/api/cameras', { ...camera, cameraId: 'b' }],
     ['PATCH', '/api/cameras/a', { name: 'after', enabled: true }],
@@ -64,9 +69,11 @@ test('on a full disk every change is answered 507 and none is made; with room ag
   assert.equal(await state(), before);
   assert.equal(gantry.actor('/camera-registry').restarts, 0);
   await gantry.stop();
+  // A stop makes room: it removes the files that say where Gantry runs.
+  await fill();
   await assert.rejects(start(), { name: 'StorageError', code: 'DISK_FULL', message: new RegExp(dataDir) });
 
-  await rm(filler);
+  for (const filler of fillers) await rm(filler);
   const again = await start();
   ends.push(() => again.stop());
   assert.equal((await again.request('DELETE', '/api/cameras/a')).status, 204);

@@ -38,12 +38,15 @@ describe('two whole nodes on one NATS and one Redis', available ? {} : { skip: '
     redis = await startRedisServer({ dataDir: join(folder, 'redis'), log: memoryLog() });
     const keys = ['one', 'two', 'three', 'four'].map((name) => ({ name, key: `two-nodes-${name}-0123456789`, qps: QPS, rpm: 60 }));
     for (const { name, key } of keys) process.env[`TWO_NODES_${name.toUpperCase()}`] = key;
+    // Without it no key that was added on one node is taken by the other.
+    process.env['GANTRY_KEYS_SECRET'] = 'a secret of the two nodes';
     provider = await startProviderSimulator({ keys, latency: { medianMs: 60, p95Ms: 200 } });
     await keyFile(['one', 'two']);
     [a, b] = [await startNode('a'), await startNode('b')];
   });
   after(async () => {
     await Promise.all([a?.stop(), b?.stop()]);
+    delete process.env['GANTRY_KEYS_SECRET'];
     await provider?.close();
     await nats?.stop();
     await redis?.stop();
@@ -97,7 +100,7 @@ describe('two whole nodes on one NATS and one Redis', available ? {} : { skip: '
   });
 
   it('a key that is added, re-limited, drained, disabled and removed on one node is so on the other', async () => {
-    await change(a, 'POST', '/api/keys', entry('three'));
+    await change(a, 'POST', '/api/keys', { ...entry('three'), key: process.env['TWO_NODES_THREE'] });
     await until('the other has it', async () => (await keyOf(b, 'three'))?.qps_limit === QPS);
     await change(b, 'PATCH', '/api/keys/three', { qps_limit: 2, rpm_limit: 30 });
     await until('re-limited', async () => (await keyOf(a, 'three')).qps_limit === 2);
