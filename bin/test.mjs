@@ -15,7 +15,7 @@ const TEST_TIMEOUT_MS = 120_000;
 const STEP_TIMEOUT_MS = 600_000;
 
 /** Files at a time, by folder. These wait for processes and streams most of the time; others run one by one. */
-const SIDE_BY_SIDE = { unit: 2, embedded: 2, integration: 2, e2e: 2 };
+const SIDE_BY_SIDE = { unit: 2, embedded: 2, integration: 2, pages: 2, e2e: 2 };
 
 const began = Date.now();
 const seconds = (since) => ((Date.now() - since) / 1000).toFixed(1);
