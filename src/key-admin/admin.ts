@@ -6,6 +6,7 @@ import { onlyLess, variablesIn } from './apply.ts';
 import { type AddedKey, type Change, type Changes, isReference, type KeyPatch, type NewChange, withChange } from './changes.ts';
 import { type EffectiveKeys, effectiveKeys } from './effective.ts';
 import { KeyAdminError } from './errors.ts';
+import { isFields } from './fields.ts';
 import { type KeySource, readKeySource, sealedPathOf } from './key-text.ts';
 import { isStorable, readStored, writeStored } from './record.ts';
 import type { Sealer } from './seal.ts';
@@ -313,7 +314,6 @@ const withFields = (entry: AddedKey, fields: Omit<KeyPatch, 'drain'>): AddedKey 
   enabled: fields.enabled ?? entry.enabled,
 });
 
-const isFields = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null;
 const entriesOf = (raw: unknown): readonly Readonly<Record<string, unknown>>[] => {
   const list: unknown = isFields(raw) ? raw['api_keys'] : null;
   return Array.isArray(list) ? list.filter(isFields) : [];

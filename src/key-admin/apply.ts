@@ -1,6 +1,7 @@
 import { MARK } from '../keys/config.ts';
 import { ApiKeyEntry } from '../keys/config.schema.ts';
 import type { Change, Changes, KeyPatch } from './changes.ts';
+import { isFields } from './fields.ts';
 
 /** A key of the effective configuration and where it is from. */
 export interface Origin {
@@ -19,8 +20,6 @@ export interface Applied {
 
 /** Whether a change was made here or is authenticated. One that is neither may only take away. */
 export type IsTrusted = (change: Change) => boolean;
-
-const isFields = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Entries of a key file's content, valid or not. */
 function listed(raw: unknown): readonly unknown[] {

@@ -3,6 +3,7 @@ import { ApiKeyEntry } from '../keys/config.schema.ts';
 import { StorageError } from '../storage/errors.ts';
 import { parseJson } from '../storage/json.ts';
 import { KeyAdminError } from './errors.ts';
+import { isFields } from './fields.ts';
 
 /** What may be changed of a key that exists. Neither the key itself nor where it is sent to. */
 export const KeyPatch = ApiKeyEntry.pick({ qps_limit: true, rpm_limit: true, tpm_limit: true, priority: true, enabled: true, max_in_flight: true, quota_group: true, price_per_1k_input: true, price_per_1k_output: true, max_output_tokens: true, extra_body: true })
@@ -58,8 +59,6 @@ export interface ParsedChanges {
   /** Names of the entries that are none, cut; the others stand. */
   readonly refused: readonly string[];
 }
-
-const isFields = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Parses what {@link changesToJson} made, or a version before it. Throws `CHANGES_BROKEN` for what is no record at all. */
 export function parseRecord(json: string, what: string): Readonly<Record<string, unknown>> {

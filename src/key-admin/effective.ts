@@ -2,6 +2,7 @@ import { type Environment, type KeyConfig, type KeySpec, parseKeyConfig } from '
 import { KeyError } from '../keys/errors.ts';
 import { applyChanges, type IsTrusted, type Origin, variablesIn } from './apply.ts';
 import type { Change, Changes } from './changes.ts';
+import { isFields } from './fields.ts';
 
 /** The keys as they are now. `config.keys` hold secrets; the rest does not. */
 export interface EffectiveKeys {
@@ -82,8 +83,6 @@ const keepSecret = (key: KeySpec, known: KeySpec | undefined): KeySpec => ({
   ...key,
   secret: known !== undefined && known.secret.reveal() === key.secret.reveal() ? known.secret : key.secret,
 });
-
-const isFields = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null;
 
 /** Prices and budget of a content that was validated just before. */
 function costs(raw: unknown): Pick<EffectiveKeys, 'prices' | 'dailyBudget'> {

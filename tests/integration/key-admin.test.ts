@@ -1,64 +1,13 @@
 import assert from 'node:assert/strict';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { Redis } from 'ioredis';
-import { startRedisServer } from '../../src/embedded/redis-server.ts';
-import type { EmbeddedService } from '../../src/embedded/service.ts';
-import { KeyAdmin, type KeyAdminOptions } from '../../src/key-admin/admin.ts';
-import { AddedKey } from '../../src/key-admin/changes.ts';
 import { isSealed, Sealer } from '../../src/key-admin/seal.ts';
-import { KEY_SHARE, RedisKeyShare } from '../../src/key-admin/share.ts';
+import { KEY_SHARE } from '../../src/key-admin/share.ts';
 import { Secret } from '../../src/keys/secret.ts';
-import { temporaryFolder } from '../support/gantry.ts';
-import { memoryLog } from '../support/log.ts';
+import { ENV, entry, folder, node, PASSWORD, SECRET, server, shareOf, SPARE, YAML } from '../support/key-admins.ts';
 import { until } from '../support/until.ts';
-
-const SECRET = 'sk-added-through-the-api-0123456789';
-const PASSWORD = 'a long enough password';
-let folder: string;
-let removeFolder: () => Promise<void>;
-let server: EmbeddedService;
-let made = 0;
-const opened: KeyAdmin[] = [];
-
-before(async () => {
-  [folder, removeFolder] = await temporaryFolder();
-  server = await startRedisServer({ dataDir: join(folder, 'redis'), port: 0, log: memoryLog(), onProgress: () => undefined });
-});
-after(async () => {
-  await Promise.all(opened.map((admin) => admin.close()));
-  await server.stop();
-  await removeFolder();
-});
-
-const YAML = `
-strategy: priority
-api_keys:
-  - { name: one, key: \${KEY_ONE}, qps_limit: 5, rpm_limit: 100 }
-  - { name: two, key: \${KEY_TWO}, qps_limit: 5, rpm_limit: 100 }
-`;
-/** Names a variable for a key that the API may add. */
-const SPARE = `${YAML}  - { name: spare, key: \${KEY_THREE}, enabled: false, model: other }
-`;
-const ENV = { KEY_ONE: 'sk-one-0123456789', KEY_TWO: 'sk-two-0123456789', KEY_THREE: 'sk-three-0123456789' };
-const entry = (name: string, more: object = {}): AddedKey => AddedKey.parse({ name, key: SECRET, ...more });
-
-async function node(over: Partial<KeyAdminOptions> = {}, yaml: string | null = YAML) {
-  const id = `node-${(made += 1)}`;
-  const keysFile = join(folder, `${id}.yaml`);
-  if (yaml !== null) await writeFile(keysFile, yaml);
-  const log = memoryLog();
-  const options: KeyAdminOptions = { keysFile, changesFile: join(folder, `${id}.changes`), sealer: new Sealer(new Secret(PASSWORD)), env: ENV, nodeId: id, log, checkMs: 200, ...over };
-  const open = async (): Promise<KeyAdmin> => {
-    const admin = await KeyAdmin.open(options);
-    opened.push(admin);
-    return admin;
-  };
-  const admin = await open();
-  return { admin, options, log, open, names: () => admin.keys.config.keys.map((key) => key.name) };
-}
-const shareOf = (url: string): RedisKeyShare => new RedisKeyShare(url, () => undefined);
 
 test('a key added through the API survives a restart, encrypted, and stands nowhere in clear', async () => {
   const { admin, options, log, open } = await node();
