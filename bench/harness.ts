@@ -57,14 +57,31 @@ export interface Report {
 }
 
 /** Ends the process after `--help`; throws at an option that does not exist. `--profile DIR` only where it `canProfile`. */
-export function readOptions(args: readonly string[], canProfile = false): BenchOptions & { readonly profile: string | null } {
+export function readOptions(
+  args: readonly string[],
+  canProfile = false,
+): BenchOptions & { readonly profile: string | null } {
   const profile = canProfile ? { profile: { type: 'string' } as const } : {};
-  const { values } = parseArgs({ args: [...args], options: { json: { type: 'boolean', default: false }, quick: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false }, ...profile } });
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      json: { type: 'boolean', default: false },
+      quick: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+      ...profile,
+    },
+  });
   if (values.help) {
-    console.log(`options: --quick (under 50 s), --json (the last line is one JSON object)${canProfile ? ', --profile DIR (a CPU profile is written there)' : ''}`);
+    console.log(
+      `options: --quick (under 50 s), --json (the last line is one JSON object)${canProfile ? ', --profile DIR (a CPU profile is written there)' : ''}`,
+    );
     process.exit(0);
   }
-  return { json: values.json, quick: values.quick, profile: typeof values.profile === 'string' ? values.profile : null };
+  return {
+    json: values.json,
+    quick: values.quick,
+    profile: typeof values.profile === 'string' ? values.profile : null,
+  };
 }
 
 /** Middle value; mean of the two in the middle when there is an even number. NaN of nothing. */
@@ -99,7 +116,8 @@ const rounded = (value: number): number => Number(value.toPrecision(6));
 
 /** Median over the rounds of one subject's sample divided by the other's: what a machine does to both cancels out. */
 export function ratio(results: readonly Result[], measure: string, over: string, under: string): number {
-  const of = (subject: string): readonly number[] => results.find((result) => result.measure === measure && result.subject === subject)?.samples ?? [];
+  const of = (subject: string): readonly number[] =>
+    results.find((result) => result.measure === measure && result.subject === subject)?.samples ?? [];
   const below = of(under);
   return median(of(over).map((sample, round) => sample / (below[round] ?? Number.NaN)));
 }
@@ -128,15 +146,32 @@ export function figure(value: number): string {
 export function print(report: Report, { json }: BenchOptions): void {
   const { cpu, cores, memoryGb, os, node } = report.machine;
   console.log(`\n${report.name}: ${cpu}, ${cores} cores, ${memoryGb} GB, ${os}, Node ${node}\n`);
-  table(['measure', 'subject', 'median', 'min', 'max', 'unit'], report.results.map((r) => [r.measure, r.subject, figure(r.median), figure(r.min), figure(r.max), r.unit]));
+  table(
+    ['measure', 'subject', 'median', 'min', 'max', 'unit'],
+    report.results.map((r) => [r.measure, r.subject, figure(r.median), figure(r.min), figure(r.max), r.unit]),
+  );
   console.log('');
-  table(['bar', 'value', 'wanted', ''], report.bars.map((b) => [b.name, `${figure(b.value)} ${b.unit}`, `${b.cmp} ${figure(b.bar)} ${b.unit}`, b.ok ? 'ok' : 'MISSED']));
+  table(
+    ['bar', 'value', 'wanted', ''],
+    report.bars.map((b) => [
+      b.name,
+      `${figure(b.value)} ${b.unit}`,
+      `${b.cmp} ${figure(b.bar)} ${b.unit}`,
+      b.ok ? 'ok' : 'MISSED',
+    ]),
+  );
   if (json) console.log(JSON.stringify(report));
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): void {
   const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
-  for (const row of [head, ...rows]) console.log(row.map((cell, column) => (isNumber(cell) ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0))).join('  ').trimEnd());
+  for (const row of [head, ...rows])
+    console.log(
+      row
+        .map((cell, column) => (isNumber(cell) ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0)))
+        .join('  ')
+        .trimEnd(),
+    );
 }
 
 const isNumber = (text: string): boolean => /^[\d.,-]+$/.test(text);

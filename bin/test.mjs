@@ -43,7 +43,8 @@ function wants(name) {
 async function runAll() {
   if (wants('types')) {
     await check('type check', 'tsc', []);
-    if (existsSync(join(ROOT, 'web', 'tsconfig.json'))) await check('type check of the page', 'tsc', ['-p', 'web', '--noEmit']);
+    if (existsSync(join(ROOT, 'web', 'tsconfig.json')))
+      await check('type check of the page', 'tsc', ['-p', 'web', '--noEmit']);
   }
   if (wants('lint')) await check('lint', 'oxlint', ['--type-aware', '--deny-warnings']);
 
@@ -56,7 +57,11 @@ async function runAll() {
 function readArguments(args) {
   const wanted = args.filter((arg) => arg !== '--only').map((arg) => arg.replace(/^--only=/, ''));
   for (const what of wanted) {
-    const known = what === 'types' || what === 'lint' || testFolders().includes(what) || (what.endsWith('.test.ts') && existsSync(resolve(what)));
+    const known =
+      what === 'types' ||
+      what === 'lint' ||
+      testFolders().includes(what) ||
+      (what.endsWith('.test.ts') && existsSync(resolve(what)));
     if (!known) {
       console.error(`npm test: "${what}" is neither a step nor a test file\n\n${USAGE}`);
       process.exit(2);
@@ -109,18 +114,23 @@ function title(text) {
 /** Runs a tool to its end; what it leaves running is ended with it. */
 async function tool(program, args, options = {}) {
   let timer;
-  const status = await run(program, args, { ...toolEnvironment(), ...options.env }, {
-    cwd: ROOT,
-    wholeGroup: true,
-    ...(options.stdio === undefined ? {} : { stdio: options.stdio }),
-    onChild: (child) => {
-      timer = setTimeout(() => {
-        console.error(`npm test: ${program} took longer than ${STEP_TIMEOUT_MS / 1000} s and is ended`);
-        process.kill(-child.pid, 'SIGKILL');
-      }, options.timeoutMs ?? STEP_TIMEOUT_MS);
-      options.onChild?.(child);
+  const status = await run(
+    program,
+    args,
+    { ...toolEnvironment(), ...options.env },
+    {
+      cwd: ROOT,
+      wholeGroup: true,
+      ...(options.stdio === undefined ? {} : { stdio: options.stdio }),
+      onChild: (child) => {
+        timer = setTimeout(() => {
+          console.error(`npm test: ${program} took longer than ${STEP_TIMEOUT_MS / 1000} s and is ended`);
+          process.kill(-child.pid, 'SIGKILL');
+        }, options.timeoutMs ?? STEP_TIMEOUT_MS);
+        options.onChild?.(child);
+      },
     },
-  });
+  );
   clearTimeout(timer);
   return status;
 }
@@ -163,7 +173,9 @@ async function prepare() {
 function findChromium() {
   const named = process.env.GANTRY_TEST_CHROMIUM;
   const folders = (process.env.PATH ?? '').split(delimiter);
-  const candidates = ['chromium', 'chromium-browser', 'google-chrome'].flatMap((name) => folders.map((folder) => join(folder, name)));
+  const candidates = ['chromium', 'chromium-browser', 'google-chrome'].flatMap((name) =>
+    folders.map((folder) => join(folder, name)),
+  );
   return [...(named === undefined ? [] : [named]), ...candidates].find((path) => existsSync(path));
 }
 
@@ -182,7 +194,8 @@ async function ensureChromium() {
   const apt = ['-q', '-o', 'Acquire::Retries=3', '-o', 'Acquire::http::Timeout=20', '-o', 'DPkg::Lock::Timeout=60'];
   await tool('apt-get', [...apt, 'update'], quiet);
   const status = await tool('apt-get', [...apt, 'install', '-y', '--no-install-recommends', 'chromium'], quiet);
-  if (status !== 0 || findChromium() === undefined) skips.push(`page tests: chromium could not be installed (apt-get ended with status ${status})`);
+  if (status !== 0 || findChromium() === undefined)
+    skips.push(`page tests: chromium could not be installed (apt-get ended with status ${status})`);
   console.log(`=== chromium: ${findChromium() !== undefined ? 'ok' : 'not available'} in ${seconds(since)} s`);
 }
 
@@ -193,16 +206,31 @@ async function runTests(name, files) {
   const record = join(scratch, `${name}.jsonl`);
   const chromium = findChromium();
   const concurrency = [`--test-concurrency=${SIDE_BY_SIDE[name] ?? 1}`];
-  const reporters = ['--test-reporter=spec', '--test-reporter-destination=stdout', `--test-reporter=${join(ROOT, 'bin', 'test-reporter.mjs')}`, `--test-reporter-destination=${record}`];
-  const status = await tool(node24(), ['--test', `--test-timeout=${TEST_TIMEOUT_MS}`, ...concurrency, ...reporters, ...files], { env: chromium === undefined ? {} : { GANTRY_TEST_CHROMIUM: chromium } });
+  const reporters = [
+    '--test-reporter=spec',
+    '--test-reporter-destination=stdout',
+    `--test-reporter=${join(ROOT, 'bin', 'test-reporter.mjs')}`,
+    `--test-reporter-destination=${record}`,
+  ];
+  const status = await tool(
+    node24(),
+    ['--test', `--test-timeout=${TEST_TIMEOUT_MS}`, ...concurrency, ...reporters, ...files],
+    { env: chromium === undefined ? {} : { GANTRY_TEST_CHROMIUM: chromium } },
+  );
   const counts = readRecord(name, record);
-  console.log(`=== ${name} tests: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped in ${seconds(since)} s`);
+  console.log(
+    `=== ${name} tests: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped in ${seconds(since)} s`,
+  );
   if (status !== 0 && counts.failed === 0) failures.push(`${name} tests: node --test ended with status ${status}`);
 }
 
 function readRecord(name, file) {
   const counts = { passed: 0, failed: 0, skipped: 0 };
-  const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n').filter((line) => line !== '') : [];
+  const lines = existsSync(file)
+    ? readFileSync(file, 'utf8')
+        .split('\n')
+        .filter((line) => line !== '')
+    : [];
   for (const line of lines.map((text) => JSON.parse(text))) {
     if (line.type === 'counts') {
       counts.passed += line.passed;
@@ -210,7 +238,9 @@ function readRecord(name, file) {
       counts.skipped += line.skipped;
     } else {
       const where = line.file === undefined ? name : relative(ROOT, line.file);
-      (line.type === 'skip' ? skips : failures).push(`${where}: ${line.name}${line.reason === '' ? '' : `: ${String(line.reason).split('\n')[0]}`}`);
+      (line.type === 'skip' ? skips : failures).push(
+        `${where}: ${line.name}${line.reason === '' ? '' : `: ${String(line.reason).split('\n')[0]}`}`,
+      );
     }
   }
   for (const key of Object.keys(totals)) totals[key] += counts[key];
@@ -223,5 +253,7 @@ function report() {
   if (skips.length > 0) console.log(`skipped:\n${skips.map((skip) => `  - ${skip}`).join('\n')}`);
   else if (only.length === 0 && !interrupted) console.log('nothing was skipped');
   if (failures.length > 0) console.log(`failed:\n${failures.map((failure) => `  - ${failure}`).join('\n')}`);
-  console.log(`${totals.passed} passed, ${totals.failed + failures.filter((failure) => /ended with status/.test(failure)).length} failed, ${totals.skipped} skipped`);
+  console.log(
+    `${totals.passed} passed, ${totals.failed + failures.filter((failure) => /ended with status/.test(failure)).length} failed, ${totals.skipped} skipped`,
+  );
 }

@@ -68,22 +68,70 @@ export async function startGantry({ config, log, onLost, signal, ...hooks }: Sta
   const has = (role: Role): boolean => config.roles.includes(role);
 
   // What Gantry stands on: servers of its own where none is named, and what its roles need.
-  const accessNotices = await stack.step('listener', () => checkListener(config), () => undefined);
+  const accessNotices = await stack.step(
+    'listener',
+    () => checkListener(config),
+    () => undefined,
+  );
   for (const notice of accessNotices) log.warn({ host: config.host }, notice);
-  await stack.step('data folder', () => holdDataFolder(config.dataDir), (release) => release());
-  const nats = await stack.step('NATS', () => useNats(config, log, dataNotices), (used) => used.embedded?.stop());
-  const redisServer = await stack.step('Redis', () => useRedis(config, log, dataNotices), (used) => used?.embedded?.stop());
+  await stack.step(
+    'data folder',
+    () => holdDataFolder(config.dataDir),
+    (release) => release(),
+  );
+  const nats = await stack.step(
+    'NATS',
+    () => useNats(config, log, dataNotices),
+    (used) => used.embedded?.stop(),
+  );
+  const redisServer = await stack.step(
+    'Redis',
+    () => useRedis(config, log, dataNotices),
+    (used) => used?.embedded?.stop(),
+  );
   // Before all that uses it, so that a refused password is the first thing said.
-  const redis = await stack.step('Redis client', () => (redisServer === null ? null : RedisStore.open({ ...redisServer, log })), (store) => store?.close());
+  const redis = await stack.step(
+    'Redis client',
+    () => (redisServer === null ? null : RedisStore.open({ ...redisServer, log })),
+    (store) => store?.close(),
+  );
   const metrics = createMetrics({ log });
   const sight = has('cameras') ? await useSight(stack, config, log) : null;
   const judgement = has('scheduler') ? await useJudgement(stack, config, redisServer, metrics, log, dataNotices) : null;
 
   // How the actors reach it.
-  const bus = await stack.step('message bus', () => NatsBus.open({ url: nats.url, startTimeoutMs: 30_000, streamsMb: config.streamsMb, inHandFile: join(config.dataDir, 'in-hand'), log }), (opened) => opened.close());
+  const bus = await stack.step(
+    'message bus',
+    () =>
+      NatsBus.open({
+        url: nats.url,
+        startTimeoutMs: 30_000,
+        streamsMb: config.streamsMb,
+        inHandFile: join(config.dataDir, 'in-hand'),
+        log,
+      }),
+    (opened) => opened.close(),
+  );
   const embeddedNats = nats.embedded !== null;
-  await stack.step('memory of the streams', () => StreamMemory.open({ bus, dataDir: config.dataDir, natsUrl: nats.url, embedded: embeddedNats, notices: dataNotices, log }), (memory) => memory.close());
-  const encoder = await stack.stepIf(has('cameras') || has('aggregator'), 'JPEG encoder', () => new Encoder(), (pool) => pool.close());
+  await stack.step(
+    'memory of the streams',
+    () =>
+      StreamMemory.open({
+        bus,
+        dataDir: config.dataDir,
+        natsUrl: nats.url,
+        embedded: embeddedNats,
+        notices: dataNotices,
+        log,
+      }),
+    (memory) => memory.close(),
+  );
+  const encoder = await stack.stepIf(
+    has('cameras') || has('aggregator'),
+    'JPEG encoder',
+    () => new Encoder(),
+    (pool) => pool.close(),
+  );
   const images = new JetStreamImages(bus);
   const statuses = new Signal<CameraStatus>();
   const onDemand = new JetStreamOnDemand(bus);
@@ -94,36 +142,133 @@ export async function startGantry({ config, log, onLost, signal, ...hooks }: Sta
   // The actors. Cameras come up by themselves, after everything else.
   const running = Promise.withResolvers<void>();
   const tree = gantryTree({
-    cameras: sight === null || encoder === null ? null : camerasInits({ ...hooks, config, sight, system: () => system, running: running.promise, bus, images, encoder, metrics, onStatus: (status) => statuses.emit(status), log, dataNotices }),
+    cameras:
+      sight === null || encoder === null
+        ? null
+        : camerasInits({
+            ...hooks,
+            config,
+            sight,
+            system: () => system,
+            running: running.promise,
+            bus,
+            images,
+            encoder,
+            metrics,
+            onStatus: (status) => statuses.emit(status),
+            log,
+            dataNotices,
+          }),
     scheduler: judgement === null ? null : schedulerInits(judgement, config, bus, images, metrics),
-    aggregator: aggregatorView === null || encoder === null ? null : aggregatorInits({ config, natsUrl: nats.url, redisUrl: redisServer?.url ?? null, bus, redis, images, kept: new JetStreamAlertImages(bus), encoder, egress, onDemand, nodeId, view: aggregatorView }),
-    web: has('web') ? { onDemand: () => ({ bus, images, store: onDemand, validityMs: config.onDemandValidityMs }) } : null,
+    aggregator:
+      aggregatorView === null || encoder === null
+        ? null
+        : aggregatorInits({
+            config,
+            natsUrl: nats.url,
+            redisUrl: redisServer?.url ?? null,
+            bus,
+            redis,
+            images,
+            kept: new JetStreamAlertImages(bus),
+            encoder,
+            egress,
+            onDemand,
+            nodeId,
+            view: aggregatorView,
+          }),
+    web: has('web')
+      ? { onDemand: () => ({ bus, images, store: onDemand, validityMs: config.onDemandValidityMs }) }
+      : null,
   });
-  const system: ActorSystem = await stack.step('actors', () => startSystem(tree, { log, onEscalation: onLost }), (started) => started.stop());
+  const system: ActorSystem = await stack.step(
+    'actors',
+    () => startSystem(tree, { log, onEscalation: onLost }),
+    (started) => started.stop(),
+  );
   running.resolve();
   if (has('cameras')) followFaults(system);
-  await stack.stepIf(has('cameras'), 'shed groups', () => followShedGroups(bus, (cameraId, count) => system.ref(CAMERA_REGISTRY).tell({ type: 'shed', cameraId, what: 'groups', count })), (unfollow) => unfollow());
+  await stack.stepIf(
+    has('cameras'),
+    'shed groups',
+    () =>
+      followShedGroups(bus, (cameraId, count) =>
+        system.ref(CAMERA_REGISTRY).tell({ type: 'shed', cameraId, what: 'groups', count }),
+      ),
+    (unfollow) => unfollow(),
+  );
   judgement?.keys.follow(system, metrics, redisServer?.url ?? null);
 
   // What people see.
   let serving = false;
-  const ports = httpPorts({ config, accessNotices, dataNotices, isServing: () => serving, system, bus, redis, images, egress, metrics, sight, judgement, aggregatorView, deadLetters: new DeadLetterBox(bus.link), log });
+  const ports = httpPorts({
+    config,
+    accessNotices,
+    dataNotices,
+    isServing: () => serving,
+    system,
+    bus,
+    redis,
+    images,
+    egress,
+    metrics,
+    sight,
+    judgement,
+    aggregatorView,
+    deadLetters: new DeadLetterBox(bus.link),
+    log,
+  });
   const httpOptions = { ...config, log, version: VERSION, ffmpegPath: sight?.ffmpeg ?? null };
-  const http = await stack.step('HTTP', () => createHttpServer(ports, httpOptions), (server) => server.close());
+  const http = await stack.step(
+    'HTTP',
+    () => createHttpServer(ports, httpOptions),
+    (server) => server.close(),
+  );
   if (!has('web')) withoutPages(http.app);
-  await stack.stepIf(has('web'), 'live feed', () => followFeed(bus, redis, http.feed, log), (unfollow) => unfollow());
-  await stack.stepIf(has('web'), 'statuses of cameras', () => followStatuses(bus, statuses, http.feed), (unfollow) => unfollow());
+  await stack.stepIf(
+    has('web'),
+    'live feed',
+    () => followFeed(bus, redis, http.feed, log),
+    (unfollow) => unfollow(),
+  );
+  await stack.stepIf(
+    has('web'),
+    'statuses of cameras',
+    () => followStatuses(bus, statuses, http.feed),
+    (unfollow) => unfollow(),
+  );
   bindMetrics(metrics, { system, bus, redis, aggregatorView, encoder, roles: config.roles, http });
-  await stack.step('NATS micro services', () => registerRoles(bus, VERSION, microRoles(system, config.roles, nodeId), log), (unregister) => unregister());
-  const url = await stack.step('listening', () => http.listen(config.host, config.port), () => undefined);
+  await stack.step(
+    'NATS micro services',
+    () => registerRoles(bus, VERSION, microRoles(system, config.roles, nodeId), log),
+    (unregister) => unregister(),
+  );
+  const url = await stack.step(
+    'listening',
+    () => http.listen(config.host, config.port),
+    () => undefined,
+  );
   const natsUrl = nats.toolsUrl;
   const redisUrl = redisServer?.toolsUrl ?? null;
-  const { natsContext } = await stack.step('runtime file', () => writeRuntimeFile(config.dataDir, { pid: process.pid, httpUrl: url, natsUrl, redisUrl }), () => removeRuntimeFile(config.dataDir));
+  const { natsContext } = await stack.step(
+    'runtime file',
+    () => writeRuntimeFile(config.dataDir, { pid: process.pid, httpUrl: url, natsUrl, redisUrl }),
+    () => removeRuntimeFile(config.dataDir),
+  );
   // Last, so that a stop begins with it.
-  await stack.step('readiness', () => (serving = true), () => void (serving = false));
+  await stack.step(
+    'readiness',
+    () => (serving = true),
+    () => void (serving = false),
+  );
 
   log.info({ natsContext }, `for the NATS CLI: nats --context ${natsContext} sub 'aggregates.>'`);
-  log.info({ url, natsUrl: shownNats(natsUrl), roles: config.roles, ms: Math.round(performance.now() - began) }, has('web') ? `Gantry is up: open ${url}${config.basePath === '' ? '' : `${config.basePath}/`}` : `Gantry is up as ${config.roles.join(', ')}: ${url}`);
+  log.info(
+    { url, natsUrl: shownNats(natsUrl), roles: config.roles, ms: Math.round(performance.now() - began) },
+    has('web')
+      ? `Gantry is up: open ${url}${config.basePath === '' ? '' : `${config.basePath}/`}`
+      : `Gantry is up as ${config.roles.join(', ')}: ${url}`,
+  );
   return { url, natsUrl, redisUrl, system, stop: () => stack.stop() };
 }
 

@@ -34,20 +34,25 @@ export class Alerts {
 
   /** @param {readonly Aggregate[]} aggregates */
   add(aggregates) {
-    const fresh = aggregates.filter((each) => !this.#alerts.some((known) => known.requestId === each.requestId && known.revision >= each.revision));
+    const fresh = aggregates.filter(
+      (each) => !this.#alerts.some((known) => known.requestId === each.requestId && known.revision >= each.revision),
+    );
     if (fresh.length === 0) return;
     const better = new Set(fresh.map((each) => each.requestId));
     const kept = new Map([...this.#list.children].map((child) => [child.getAttribute('data-request'), child]));
     for (const id of better) kept.delete(id);
     const others = this.#alerts.filter((known) => !better.has(known.requestId));
-    this.#alerts = [...fresh, ...others].toSorted((a, b) => Date.parse(b.timestamp) - Date.parse(a.timestamp)).slice(0, SHOWN);
+    this.#alerts = [...fresh, ...others]
+      .toSorted((a, b) => Date.parse(b.timestamp) - Date.parse(a.timestamp))
+      .slice(0, SHOWN);
     this.#none.hidden = this.#alerts.length > 0;
     this.#list.replaceChildren(...this.#alerts.map((alert) => kept.get(alert.requestId) ?? this.#row(alert)));
   }
 
   /** A later judgement of a frame that may be among them. @param {Aggregate} aggregate */
   revise(aggregate) {
-    if (aggregate.revision > 0 && this.#alerts.some((known) => known.requestId === aggregate.requestId)) this.add([aggregate]);
+    if (aggregate.revision > 0 && this.#alerts.some((known) => known.requestId === aggregate.requestId))
+      this.add([aggregate]);
   }
 
   /** What was seen before this page was opened. @param {readonly string[]} cameraIds */

@@ -26,7 +26,11 @@ const tree = new Tree(byId('tree', HTMLElement), byId('dead-letters', HTMLElemen
 const tiles = new Map();
 /** @type {Map<string, CameraView>} */
 const cameras = new Map();
-const alerts = new Alerts(byId('alerts', HTMLElement), byId('no-alerts', HTMLElement), (id) => cameras.get(id)?.name ?? id);
+const alerts = new Alerts(
+  byId('alerts', HTMLElement),
+  byId('no-alerts', HTMLElement),
+  (id) => cameras.get(id)?.name ?? id,
+);
 const feed = new Feed(onMessage, onFeedState);
 
 /** Tells tiles whether they can be seen, a little ahead of scrolling. @type {WeakMap<Element, CameraTile>} */
@@ -94,7 +98,12 @@ const pending = new Map();
 function onFeedState(state) {
   pill.dataset['state'] = state;
   setText(pill, state === 'live' ? 'live' : state === 'lost' ? 'disconnected' : 'connecting');
-  notices.set('feed', state === 'lost' ? [{ level: 'bad', text: 'The live feed is disconnected; trying again. What you see may be old.' }] : []);
+  notices.set(
+    'feed',
+    state === 'lost'
+      ? [{ level: 'bad', text: 'The live feed is disconnected; trying again. What you see may be old.' }]
+      : [],
+  );
   if (state === 'live') {
     notices.set('feed-error', []);
     void refreshCameras();
@@ -162,7 +171,10 @@ function showCameras(list) {
   grid.dataset['count'] = sorted.length > 2 ? 'many' : String(sorted.length);
   byId('no-cameras', HTMLElement).hidden = sorted.length > 0;
   const online = sorted.filter((camera) => camera.status.state === 'online').length;
-  setText(byId('summary', HTMLElement), sorted.length === 0 ? '' : `${plural(sorted.length, 'camera')}, ${online} online`);
+  setText(
+    byId('summary', HTMLElement),
+    sorted.length === 0 ? '' : `${plural(sorted.length, 'camera')}, ${online} online`,
+  );
 }
 
 async function refreshHealth() {

@@ -89,7 +89,10 @@ export class Feed {
     this.#socket = socket;
     this.#heardAt = Date.now();
     socket.addEventListener('open', () => {
-      const since = { ...(this.#offset === null ? {} : { since: this.#offset }), ...(this.#time === null ? {} : { sinceTime: this.#time }) };
+      const since = {
+        ...(this.#offset === null ? {} : { since: this.#offset }),
+        ...(this.#time === null ? {} : { sinceTime: this.#time }),
+      };
       socket.send(JSON.stringify({ type: 'subscribe', data: since }));
     });
     socket.addEventListener('message', (event) => {
@@ -113,11 +116,16 @@ export class Feed {
       this.#offset ??= message.data.offset;
       this.#time ??= message.data.serverTime;
     }
-    const offset = 'offset' in message && message.offset !== undefined ? laterOf(this.#offset, message.offset) : this.#offset;
+    const offset =
+      'offset' in message && message.offset !== undefined ? laterOf(this.#offset, message.offset) : this.#offset;
     if (offset !== this.#offset) {
       // The time moves only with the offset: what comes without one may come before something that is still owed.
       this.#offset = offset;
-      if ((message.type === 'detection_result' || message.type === 'alert') && (this.#time === null || message.data.publishedAt > this.#time)) this.#time = message.data.publishedAt;
+      if (
+        (message.type === 'detection_result' || message.type === 'alert') &&
+        (this.#time === null || message.data.publishedAt > this.#time)
+      )
+        this.#time = message.data.publishedAt;
     }
     if (this.#isNew(message)) this.#onMessage(message);
   }

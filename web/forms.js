@@ -94,7 +94,10 @@ export function removeDialog(onRemoved) {
   return (camera) => {
     cameraId = camera.cameraId;
     setText(error, '');
-    setText(byId('remove-text', HTMLElement), `${camera.name} (${camera.cameraId}) is no longer watched. Its alerts are kept.`);
+    setText(
+      byId('remove-text', HTMLElement),
+      `${camera.name} (${camera.cameraId}) is no longer watched. Its alerts are kept.`,
+    );
     dialog.showModal();
   };
 }

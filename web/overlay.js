@@ -39,11 +39,29 @@ export function draw(canvas, aggregate) {
     context.setLineDash(level === 'unknown' ? [6, 4] : []);
     box(context, fit, group.bbox, COLOUR[level], 2.5);
     context.setLineDash([]);
-    label(context, fit, group.bbox, small ? level : `group ${group.groupIndex} · ${level}`, COLOUR[level], labels, clientWidth, clientHeight);
+    label(
+      context,
+      fit,
+      group.bbox,
+      small ? level : `group ${group.groupIndex} · ${level}`,
+      COLOUR[level],
+      labels,
+      clientWidth,
+      clientHeight,
+    );
   }
   // Labels of objects come last and give way: what finds no free place is left out.
   for (const object of aggregate.detectedObjects) {
-    label(context, fit, object.bbox, small ? `${object.class} ${object.trackId}` : `${object.class} #${object.trackId}`, '#ffffffd9', labels, clientWidth, clientHeight);
+    label(
+      context,
+      fit,
+      object.bbox,
+      small ? `${object.class} ${object.trackId}` : `${object.class} #${object.trackId}`,
+      '#ffffffd9',
+      labels,
+      clientWidth,
+      clientHeight,
+    );
   }
 }
 

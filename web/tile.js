@@ -88,7 +88,8 @@ export class CameraTile {
     // The dot is enough for what is as it should be.
     if (this.#live === null) setText(this.#state, status.state === 'online' ? '' : status.state);
     this.#state.title = status.message;
-    if (this.#shown === null) setText(this.#veil, status.state === 'online' ? 'Waiting for the first frame' : status.message || status.state);
+    if (this.#shown === null)
+      setText(this.#veil, status.state === 'online' ? 'Waiting for the first frame' : status.message || status.state);
   }
 
   /** A new aggregate: the newest frame wins, and of one frame the latest judgement. @param {Aggregate} aggregate */
@@ -116,8 +117,14 @@ export class CameraTile {
       return;
     }
     const latency = (Date.parse(newest.publishedAt) - Date.parse(newest.timestamp)) / 1000;
-    setText(this.#age, old > limit ? `no new frame for ${age(old)}` : `${age(old)} ago · ${latency.toFixed(2)} s latency`);
-    setText(this.#figures, `${plural(newest.detectedObjects.length, 'object')} · ${this.#camera.figures.framesPerSecond.toFixed(2)} fps`);
+    setText(
+      this.#age,
+      old > limit ? `no new frame for ${age(old)}` : `${age(old)} ago · ${latency.toFixed(2)} s latency`,
+    );
+    setText(
+      this.#figures,
+      `${plural(newest.detectedObjects.length, 'object')} · ${this.#camera.figures.framesPerSecond.toFixed(2)} fps`,
+    );
   }
 
   dispose() {
@@ -152,7 +159,10 @@ export class CameraTile {
     this.#shown = aggregate;
     this.#picture.dataset['request'] = aggregate.requestId;
     const next = image ?? el('img', { alt: '', hidden: '' });
-    next.alt = image === null ? '' : `${this.#camera.name} at ${aggregate.timestamp}: ${plural(aggregate.detectedObjects.length, 'object')}`;
+    next.alt =
+      image === null
+        ? ''
+        : `${this.#camera.name} at ${aggregate.timestamp}: ${plural(aggregate.detectedObjects.length, 'object')}`;
     this.#image.replaceWith(next);
     this.#image = next;
     this.#veil.hidden = image !== null;

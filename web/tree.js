@@ -52,7 +52,8 @@ class Row {
   /** @param {TreeSnapshot} node */
   constructor(node) {
     const line = el('span', { class: 'line' }, this.#dot, this.#name, this.#facts);
-    if (node.type === 'supervisor') this.item.append(el('details', { open: '' }, el('summary', {}, line), this.children));
+    if (node.type === 'supervisor')
+      this.item.append(el('details', { open: '' }, el('summary', {}, line), this.children));
     else this.item.append(line, this.#failure);
   }
 

@@ -90,11 +90,22 @@ function next<T>(child: ChildProcess): Promise<T> {
 }
 
 /** Rounds of all, in turn; each gives several figures. */
-async function rounds(all: readonly { readonly subject: string; readonly run: () => Promise<Round> }[], count: number, measures: Readonly<Record<string, readonly [string, (round: Round) => number]>>): Promise<Result[]> {
+async function rounds(
+  all: readonly { readonly subject: string; readonly run: () => Promise<Round> }[],
+  count: number,
+  measures: Readonly<Record<string, readonly [string, (round: Round) => number]>>,
+): Promise<Result[]> {
   const taken = new Map<string, Round[]>(all.map(({ subject }) => [subject, []]));
-  const entries = all.map(({ subject, run }): Entry => ({ measure: '', subject, unit: '', sample: async () => (taken.get(subject)?.push(await run()), 0) }));
+  const entries = all.map(({ subject, run }): Entry => ({
+    measure: '',
+    subject,
+    unit: '',
+    sample: async () => (taken.get(subject)?.push(await run()), 0),
+  }));
   await interleave(entries, count);
-  return Object.entries(measures).flatMap(([measure, [unit, of]]) => all.map(({ subject }) => resultOf(measure, subject, unit, (taken.get(subject) ?? []).map(of))));
+  return Object.entries(measures).flatMap(([measure, [unit, of]]) =>
+    all.map(({ subject }) => resultOf(measure, subject, unit, (taken.get(subject) ?? []).map(of))),
+  );
 }
 
 console.log(`connecting ${VIEWERS} viewers to each of two servers ...`);
@@ -106,11 +117,24 @@ try {
   if (gantry === undefined) throw new Error('no server was started');
   for (const server of servers) await server.round('saturation', WARM_UP_MS);
 
-  const both = (rate: number | 'saturation') => servers.map((server) => ({ subject: server.subject, run: () => server.round(rate) }));
+  const both = (rate: number | 'saturation') =>
+    servers.map((server) => ({ subject: server.subject, run: () => server.round(rate) }));
   console.log(`${RATE} messages a second ...`);
-  results.push(...(await rounds(both(RATE), ROUNDS, { [`delivered at ${RATE}/s`]: ['messages/s', (round) => round.perSecond], [`P50 at ${RATE}/s`]: ['ms', (round) => round.p50], [`P99 at ${RATE}/s`]: ['ms', (round) => round.p99] })));
+  results.push(
+    ...(await rounds(both(RATE), ROUNDS, {
+      [`delivered at ${RATE}/s`]: ['messages/s', (round) => round.perSecond],
+      [`P50 at ${RATE}/s`]: ['ms', (round) => round.p50],
+      [`P99 at ${RATE}/s`]: ['ms', (round) => round.p99],
+    })),
+  );
   console.log('as fast as the connections take them ...');
-  results.push(...(await rounds(both('saturation'), ROUNDS, { 'delivered at saturation': ['messages/s', (round) => round.perSecond], 'bytes at saturation': ['MB/s', (round) => (round.perSecond * round.bytes) / round.messages / 1e6], 'server\'s processor time for one': ['µs', (round) => round.cpuUs] })));
+  results.push(
+    ...(await rounds(both('saturation'), ROUNDS, {
+      'delivered at saturation': ['messages/s', (round) => round.perSecond],
+      'bytes at saturation': ['MB/s', (round) => (round.perSecond * round.bytes) / round.messages / 1e6],
+      "server's processor time for one": ['µs', (round) => round.cpuUs],
+    })),
+  );
   console.log('with and without a viewer that never reads ...');
   const stalled = async (): Promise<Round> => {
     await gantry.view({ type: 'stall' });
@@ -120,13 +144,40 @@ try {
       await gantry.view({ type: 'unstall' });
     }
   };
-  results.push(...(await rounds([{ subject: 'Gantry', run: () => gantry.round(RATE) }, { subject: 'one stalled', run: stalled }], STALL_ROUNDS, { 'P50 of the others': ['ms', (round) => round.p50], 'P99 of the others': ['ms', (round) => round.p99] })));
+  results.push(
+    ...(await rounds(
+      [
+        { subject: 'Gantry', run: () => gantry.round(RATE) },
+        { subject: 'one stalled', run: stalled },
+      ],
+      STALL_ROUNDS,
+      { 'P50 of the others': ['ms', (round) => round.p50], 'P99 of the others': ['ms', (round) => round.p99] },
+    )),
+  );
 } finally {
   for (const server of servers) server.end();
 }
 const bars = [
-  bar(`delivered at ${RATE}/s to ${VIEWERS}, beside bare ws`, ratio(results, `delivered at ${RATE}/s`, 'Gantry', 'bare ws'), 'times', '>=', 0.8),
-  bar(`delivered at saturation to ${VIEWERS}, beside bare ws`, ratio(results, 'delivered at saturation', 'Gantry', 'bare ws'), 'times', '>=', 0.8),
-  bar('P99 with a stalled viewer, beside without', ratio(results, 'P99 of the others', 'one stalled', 'Gantry'), 'times', '<=', 1.1),
+  bar(
+    `delivered at ${RATE}/s to ${VIEWERS}, beside bare ws`,
+    ratio(results, `delivered at ${RATE}/s`, 'Gantry', 'bare ws'),
+    'times',
+    '>=',
+    0.8,
+  ),
+  bar(
+    `delivered at saturation to ${VIEWERS}, beside bare ws`,
+    ratio(results, 'delivered at saturation', 'Gantry', 'bare ws'),
+    'times',
+    '>=',
+    0.8,
+  ),
+  bar(
+    'P99 with a stalled viewer, beside without',
+    ratio(results, 'P99 of the others', 'one stalled', 'Gantry'),
+    'times',
+    '<=',
+    1.1,
+  ),
 ];
 print({ name: 'bench:feed', machine: machine(), results, bars }, options);

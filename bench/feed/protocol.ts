@@ -17,7 +17,12 @@ export interface ServerReport {
 }
 
 /** To the viewers of one server. */
-export type ViewerOrder = { readonly type: 'connect'; readonly url: string; readonly viewers: number } | { readonly type: 'begin' } | { readonly type: 'end' } | { readonly type: 'stall' } | { readonly type: 'unstall' };
+export type ViewerOrder =
+  | { readonly type: 'connect'; readonly url: string; readonly viewers: number }
+  | { readonly type: 'begin' }
+  | { readonly type: 'end' }
+  | { readonly type: 'stall' }
+  | { readonly type: 'unstall' };
 /** From them, after each order; figures are since `begin`. */
 export interface ViewerReport {
   readonly messages: number;
@@ -45,13 +50,31 @@ export function sceneAt(number: number): Aggregate {
   const { traceId: _, ...scene } = plain;
   return {
     ...scene,
-    detectedObjects: Array.from({ length: OBJECTS }, (_value, objectId) => ({ ...object, objectId, trackId: number + objectId })),
-    trafficGroups: [1, 2, 3].map((groupIndex) => ({ ...group, groupIndex, groupId: `g-${groupIndex}`, objectCount: 4, memberIndices: [0, 1, 2, 3] })),
-    riskAssessment: { ...plain.riskAssessment, results: [1, 2, 3].map((groupIndex) => ({ ...result, groupIndex, description: 'A person walks 20 px beside a moving car; the others keep their distance and their lane.' })) },
+    detectedObjects: Array.from({ length: OBJECTS }, (_value, objectId) => ({
+      ...object,
+      objectId,
+      trackId: number + objectId,
+    })),
+    trafficGroups: [1, 2, 3].map((groupIndex) => ({
+      ...group,
+      groupIndex,
+      groupId: `g-${groupIndex}`,
+      objectCount: 4,
+      memberIndices: [0, 1, 2, 3],
+    })),
+    riskAssessment: {
+      ...plain.riskAssessment,
+      results: [1, 2, 3].map((groupIndex) => ({
+        ...result,
+        groupIndex,
+        description: 'A person walks 20 px beside a moving car; the others keep their distance and their lane.',
+      })),
+    },
     // Last, so that a viewer finds it without reading the rest.
     traceId: nowUs().toString(16).padStart(TIME_DIGITS, '0').padStart(32, '0'),
   };
 }
 
 /** When the message was published, µs; it ends with the trace id, a quote and two braces. */
-export const publishedAt = (message: Buffer): number => Number.parseInt(message.toString('latin1', message.length - 3 - TIME_DIGITS, message.length - 3), 16);
+export const publishedAt = (message: Buffer): number =>
+  Number.parseInt(message.toString('latin1', message.length - 3 - TIME_DIGITS, message.length - 3), 16);

@@ -19,7 +19,9 @@ interface Served {
 }
 
 async function gantry(): Promise<Served> {
-  const server = await fakeServer(new FakeWorld(), { limits: { maxSockets: MANY, maxSocketsPerIp: MANY, maxConnections: MANY, heartbeatMs: 600_000 } });
+  const server = await fakeServer(new FakeWorld(), {
+    limits: { maxSockets: MANY, maxSocketsPerIp: MANY, maxConnections: MANY, heartbeatMs: 600_000 },
+  });
   const url = await server.listen('127.0.0.1', 0);
   server.feed.begin('bench', 0);
   return {
@@ -71,7 +73,11 @@ process.on('message', (message: ServerOrder) => {
   order = message.publish;
   const used = process.cpuUsage(cpu);
   cpu = process.cpuUsage();
-  process.send?.({ published, cpuMs: (used.user + used.system) / 1_000, droppedFrames: served.droppedFrames() } satisfies ServerReport);
+  process.send?.({
+    published,
+    cpuMs: (used.user + used.system) / 1_000,
+    droppedFrames: served.droppedFrames(),
+  } satisfies ServerReport);
   if (order !== null) void publish(order);
 });
 process.on('disconnect', () => process.exit(0));

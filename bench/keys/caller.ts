@@ -47,20 +47,59 @@ async function gantry(): Promise<void> {
       base_url: order.url,
       model: order.model,
       scheduler: { transit_guard_ms: scenario.guardMs },
-      api_keys: scenario.keys.map(({ name, key, qps, rpm, group }) => ({ name, key, qps_limit: qps, rpm_limit: rpm, ...(group === undefined ? {} : { quota_group: group }) })),
+      api_keys: scenario.keys.map(({ name, key, qps, rpm, group }) => ({
+        name,
+        key,
+        qps_limit: qps,
+        rpm_limit: rpm,
+        ...(group === undefined ? {} : { quota_group: group }),
+      })),
     },
     {},
   );
-  const gate = order.redisUrl === null ? null : new RedisGate({ url: order.redisUrl, nodeId: order.node, now: () => steadyNow(systemClock), log: silent });
+  const gate =
+    order.redisUrl === null
+      ? null
+      : new RedisGate({ url: order.redisUrl, nodeId: order.node, now: () => steadyNow(systemClock), log: silent });
   if (gate !== null && !(await gate.ready(5_000))) throw new Error('Redis does not answer');
   const memory = new LimitMemory();
-  const system = await startSystem(supervisor('root', [child('key-pool', keyPoolActor, () => ({ config, memory, gate }))]), { log: silent, onEscalation: (error) => { throw error; } });
+  const system = await startSystem(
+    supervisor('root', [child('key-pool', keyPoolActor, () => ({ config, memory, gate }))]),
+    {
+      log: silent,
+      onEscalation: (error) => {
+        throw error;
+      },
+    },
+  );
   const closing = new AbortController();
   const images = { get: () => Promise.resolve(jpeg), put: () => Promise.reject(new Error('not used')) };
   const nothing = (): void => undefined;
   const metrics = { llmCall: nothing, assessment: nothing, shed: nothing };
-  const turns = new Turns({ clock: systemClock, closing: closing.signal, places: () => IN_FLIGHT, mostAsking: IN_FLIGHT, trials: IN_FLIGHT, mostParked: IN_FLIGHT, onRoom: nothing });
-  const options = { clock: systemClock, log: silent, pool: system.ref(KEY_POOL), vlm: client, images, metrics, language: 'en' as const, turns, hedges: new HedgeBudget(), closing: closing.signal, abort: new AbortController().signal, onRetry: nothing, onOutcome: nothing };
+  const turns = new Turns({
+    clock: systemClock,
+    closing: closing.signal,
+    places: () => IN_FLIGHT,
+    mostAsking: IN_FLIGHT,
+    trials: IN_FLIGHT,
+    mostParked: IN_FLIGHT,
+    onRoom: nothing,
+  });
+  const options = {
+    clock: systemClock,
+    log: silent,
+    pool: system.ref(KEY_POOL),
+    vlm: client,
+    images,
+    metrics,
+    language: 'en' as const,
+    turns,
+    hedges: new HedgeBudget(),
+    closing: closing.signal,
+    abort: new AbortController().signal,
+    onRetry: nothing,
+    onOutcome: nothing,
+  };
   const settings = schedulerSettings(config.scheduler);
   const worker = async (): Promise<void> => {
     while (performance.now() < until) {
@@ -86,7 +125,19 @@ async function peer(subject: string): Promise<void> {
   const budgets = Map.groupBy(scenario.keys, (key) => key.group ?? key.name);
   const prompt = buildPrompt(plainTask({ expiresAt: Date.now() + 600_000 }), 'en');
   const call = async ({ name, key }: BenchKey): Promise<void> => {
-    const reply = await client.call({ access: { keyName: name, secret: new Secret(key), baseUrl: order.url, model: order.model, responseFormat: 'none' }, prompt, jpeg, traceId: '0'.repeat(32), timeoutMs: 35_000 });
+    const reply = await client.call({
+      access: {
+        keyName: name,
+        secret: new Secret(key),
+        baseUrl: order.url,
+        model: order.model,
+        responseFormat: 'none',
+      },
+      prompt,
+      jpeg,
+      traceId: '0'.repeat(32),
+      timeoutMs: 35_000,
+    });
     if (reply.ok) judged++;
     else unknown++;
   };
@@ -97,7 +148,10 @@ async function peer(subject: string): Promise<void> {
       const admit = await admission(subject, first);
       const open = new Set<Promise<void>>();
       for (let turn = 0; performance.now() < until; turn++) {
-        const passed = await Promise.race([admit().then(() => true), delay(Math.max(0, until - performance.now()), false, { ref: false })]);
+        const passed = await Promise.race([
+          admit().then(() => true),
+          delay(Math.max(0, until - performance.now()), false, { ref: false }),
+        ]);
         if (!passed) break;
         const made = call(keys[turn % keys.length] ?? first).finally(() => open.delete(made));
         open.add(made);
@@ -112,7 +166,8 @@ async function admission(subject: string, { qps, rpm }: BenchKey): Promise<() =>
   const nothing = (): Promise<void> => Promise.resolve();
   if (subject === 'bottleneck') {
     const Limiter = await loadBottleneck();
-    const limiter = (amount: number, ms: number): Bottleneck => new Limiter({ reservoir: amount, reservoirRefreshAmount: amount, reservoirRefreshInterval: ms });
+    const limiter = (amount: number, ms: number): Bottleneck =>
+      new Limiter({ reservoir: amount, reservoirRefreshAmount: amount, reservoirRefreshInterval: ms });
     const second = limiter(qps, 1_000);
     second.chain(limiter(rpm, 60_000));
     return () => second.schedule(nothing);
@@ -123,7 +178,10 @@ async function admission(subject: string, { qps, rpm }: BenchKey): Promise<() =>
     return pThrottle({ limit: rpm, interval: 60_000, strict: true })(second);
   }
   const { RateLimiterMemory } = await loadRateLimiterFlexible();
-  const windows = [new RateLimiterMemory({ points: rpm, duration: 60 }), new RateLimiterMemory({ points: qps, duration: 1 })];
+  const windows = [
+    new RateLimiterMemory({ points: rpm, duration: 60 }),
+    new RateLimiterMemory({ points: qps, duration: 1 }),
+  ];
   return async () => {
     for (const window of windows) {
       for (;;) {

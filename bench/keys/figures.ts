@@ -12,12 +12,24 @@ export interface Arrival {
  * Moments at which a caller that wastes nothing can make its next `count` calls from `start` on, after the calls `before`
  * (ascending): windows closed at both ends.
  */
-export function idealTimes(count: number, { qps, rpm }: Pick<BenchKey, 'qps' | 'rpm'>, jitterMs: number, start = 0, before: readonly number[] = []): readonly number[] {
+export function idealTimes(
+  count: number,
+  { qps, rpm }: Pick<BenchKey, 'qps' | 'rpm'>,
+  jitterMs: number,
+  start = 0,
+  before: readonly number[] = [],
+): readonly number[] {
   const times = [...before];
   for (let n = before.length; n < before.length + count; n++) {
     const second = times[n - qps];
     const minute = times[n - rpm];
-    times.push(Math.max(start, second === undefined ? start : second + 1_000 + jitterMs, minute === undefined ? start : minute + 60_000 + jitterMs));
+    times.push(
+      Math.max(
+        start,
+        second === undefined ? start : second + 1_000 + jitterMs,
+        minute === undefined ? start : minute + 60_000 + jitterMs,
+      ),
+    );
   }
   return times.slice(before.length);
 }
@@ -28,14 +40,30 @@ export function idealTimes(count: number, { qps, rpm }: Pick<BenchKey, 'qps' | '
  * when it stood idle there although it could have called. Unlike a count in a window, this does not depend on where the
  * window cuts a burst. NaN when no burst after `from` is followed by another.
  */
-export function utilisation(arrivals: readonly Arrival[], scenario: Pick<Scenario, 'keys'>, endAt: number, jitterMs = 0, from = 0): number {
+export function utilisation(
+  arrivals: readonly Arrival[],
+  scenario: Pick<Scenario, 'keys'>,
+  endAt: number,
+  jitterMs = 0,
+  from = 0,
+): number {
   let ideal = 0;
   let actual = 0;
-  const budgets = new Map(scenario.keys.map(({ name, qps, rpm, group }) => [group === undefined ? `key:${name}` : `group:${group}`, { qps, rpm }]));
+  const budgets = new Map(
+    scenario.keys.map(({ name, qps, rpm, group }) => [
+      group === undefined ? `key:${name}` : `group:${group}`,
+      { qps, rpm },
+    ]),
+  );
   for (const [budget, { qps, rpm }] of budgets) {
-    const all = arrivals.filter((arrival) => arrival.budget === budget).map((arrival) => arrival.at).toSorted((a, b) => a - b);
+    const all = arrivals
+      .filter((arrival) => arrival.budget === budget)
+      .map((arrival) => arrival.at)
+      .toSorted((a, b) => a - b);
     // A burst cut in two would look like a slow one.
-    const begin = all.findIndex((moment, index) => moment >= from && (index === 0 || moment - (all[index - 1] ?? 0) > BURST_GAP_MS));
+    const begin = all.findIndex(
+      (moment, index) => moment >= from && (index === 0 || moment - (all[index - 1] ?? 0) > BURST_GAP_MS),
+    );
     const at = begin === -1 ? [] : all.slice(begin);
     const first = at[0];
     const last = at.at(-1);

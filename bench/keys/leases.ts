@@ -10,11 +10,32 @@ import { startSystem } from '../../src/runtime/system.ts';
 
 const [redisUrl = '', seconds = '3'] = process.argv.slice(2);
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
-const config = parseKeyConfig({ api_keys: Array.from({ length: 10 }, (_, index) => ({ name: `k${index}`, key: `lease-${index}`, qps_limit: 1_000, rpm_limit: 60_000 })) }, {});
-const gate = redisUrl === '' ? null : new RedisGate({ url: redisUrl, nodeId: 'leases', now: () => steadyNow(systemClock), log: silent });
+const config = parseKeyConfig(
+  {
+    api_keys: Array.from({ length: 10 }, (_, index) => ({
+      name: `k${index}`,
+      key: `lease-${index}`,
+      qps_limit: 1_000,
+      rpm_limit: 60_000,
+    })),
+  },
+  {},
+);
+const gate =
+  redisUrl === ''
+    ? null
+    : new RedisGate({ url: redisUrl, nodeId: 'leases', now: () => steadyNow(systemClock), log: silent });
 if (gate !== null && !(await gate.ready(5_000))) throw new Error('Redis does not answer');
 const memory = new LimitMemory();
-const system = await startSystem(supervisor('root', [child('key-pool', keyPoolActor, () => ({ config, memory, gate }))]), { log: silent, onEscalation: (error) => { throw error; } });
+const system = await startSystem(
+  supervisor('root', [child('key-pool', keyPoolActor, () => ({ config, memory, gate }))]),
+  {
+    log: silent,
+    onEscalation: (error) => {
+      throw error;
+    },
+  },
+);
 const pool = system.ref(KEY_POOL);
 const took: number[] = [];
 const begun = performance.now();
@@ -24,7 +45,10 @@ let open = 0;
 const one = async (): Promise<void> => {
   const from = performance.now();
   open++;
-  const lease = await pool.ask({ type: 'lease', waiterId: `w${asked++}`, priority: 3, exclude: [], deadline: Date.now() + 10_000 }, { timeoutMs: 10_000 });
+  const lease = await pool.ask(
+    { type: 'lease', waiterId: `w${asked++}`, priority: 3, exclude: [], deadline: Date.now() + 10_000 },
+    { timeoutMs: 10_000 },
+  );
   took.push(performance.now() - from);
   open--;
   if (lease.kind !== 'granted') throw new Error(lease.message);

@@ -21,7 +21,8 @@ import { type Arrival, utilisation } from './figures.ts';
 import { type CallerOrder, type CallerReport, type Scenario, SCENARIOS, STORM_CALLS } from './scenarios.ts';
 
 const options = readOptions(process.argv.slice(2));
-const secondsOf = ({ quickSeconds = 6 }: Scenario, subject: string): number => (options.quick ? (subject === 'Gantry' ? quickSeconds : PEER_SECONDS) : 130);
+const secondsOf = ({ quickSeconds = 6 }: Scenario, subject: string): number =>
+  options.quick ? (subject === 'Gantry' ? quickSeconds : PEER_SECONDS) : 130;
 /** With `--quick`, of those compared. */
 const PEER_SECONDS = 5.5;
 const PEERS = ['bottleneck', 'p-throttle', 'rate-limiter-flexible'] as const;
@@ -49,7 +50,8 @@ const next = <T>(process_: ChildProcess): Promise<T> =>
     process_.once('message', (message) => resolve(message as T));
     process_.once('exit', (code) => reject(new Error(`a process of the benchmark ended with ${code}`)));
   });
-const start = (file: string, ...args: string[]): ChildProcess => fork(join(import.meta.dirname, file), args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+const start = (file: string, ...args: string[]): ChildProcess =>
+  fork(join(import.meta.dirname, file), args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
 const wallNow = (): number => performance.timeOrigin + performance.now();
 
 let preferred = true;
@@ -61,14 +63,28 @@ function prefer({ pid }: ChildProcess): void {
   }
 }
 
-async function run(scenario: Scenario, subject: string, redisUrl: string | null, together: () => Promise<void> = () => Promise.resolve()): Promise<Run> {
+async function run(
+  scenario: Scenario,
+  subject: string,
+  redisUrl: string | null,
+  together: () => Promise<void> = () => Promise.resolve(),
+): Promise<Run> {
   const provider = start('simulator.ts', JSON.stringify(scenario));
   const seconds = secondsOf(scenario, subject);
   try {
     prefer(provider);
     const { url, model } = await next<{ url: string; model: string }>(provider);
-    const order: Omit<CallerOrder, 'node'> = { subject, scenario, url, model, redisUrl: scenario.processes === undefined ? null : redisUrl, seconds };
-    const callers = Array.from({ length: scenario.processes ?? 1 }, (_, index) => start('caller.ts', JSON.stringify({ ...order, node: `node-${index}` } satisfies CallerOrder)));
+    const order: Omit<CallerOrder, 'node'> = {
+      subject,
+      scenario,
+      url,
+      model,
+      redisUrl: scenario.processes === undefined ? null : redisUrl,
+      seconds,
+    };
+    const callers = Array.from({ length: scenario.processes ?? 1 }, (_, index) =>
+      start('caller.ts', JSON.stringify({ ...order, node: `node-${index}` } satisfies CallerOrder)),
+    );
     await Promise.all(callers.map((caller) => next(caller)));
     await together();
     const ended = Promise.all(callers.map((caller) => next<CallerReport>(caller)));
@@ -83,7 +99,16 @@ async function run(scenario: Scenario, subject: string, redisUrl: string | null,
     const reports = await ended;
     provider.send('report');
     const { calls, violations } = await next<{ calls: Arrival[]; violations: number }>(provider);
-    return { scenario, subject, arrivals: calls.filter((call) => call.at <= endAt), violations, judged: sum(reports.map((one) => one.judged)), unknown: sum(reports.map((one) => one.unknown)), endAt, eventAt };
+    return {
+      scenario,
+      subject,
+      arrivals: calls.filter((call) => call.at <= endAt),
+      violations,
+      judged: sum(reports.map((one) => one.judged)),
+      unknown: sum(reports.map((one) => one.unknown)),
+      endAt,
+      eventAt,
+    };
   } finally {
     provider.send('end');
   }
@@ -93,11 +118,25 @@ async function run(scenario: Scenario, subject: string, redisUrl: string | null,
 function batches(): readonly (readonly (readonly [Scenario, string])[])[] {
   const compared = SCENARIOS.filter((scenario) => scenario.processes === undefined && scenario.event === undefined);
   const others = SCENARIOS.filter((scenario) => !compared.includes(scenario));
-  if (!options.quick) return [...compared.flatMap((scenario) => [[[scenario, 'Gantry']] as const, PEERS.map((peer) => [scenario, peer] as const)]), ...others.map((scenario) => [[scenario, 'Gantry']] as const)];
+  if (!options.quick)
+    return [
+      ...compared.flatMap((scenario) => [
+        [[scenario, 'Gantry']] as const,
+        PEERS.map((peer) => [scenario, peer] as const),
+      ]),
+      ...others.map((scenario) => [[scenario, 'Gantry']] as const),
+    ];
   const [first, second, ...rest] = compared;
   const revoked = others.filter((scenario) => scenario.event === 'revoke');
-  const ours = (scenarios: readonly (Scenario | undefined)[]): readonly (readonly [Scenario, string])[] => scenarios.flatMap((scenario) => (scenario === undefined ? [] : [[scenario, 'Gantry'] as const]));
-  return [ours([second]), second === undefined ? [] : PEERS.map((peer) => [second, peer] as const), ours([first, ...rest, ...others.filter((scenario) => scenario.event === 'storm')]), ours(revoked), ours(others.filter((scenario) => scenario.processes !== undefined))];
+  const ours = (scenarios: readonly (Scenario | undefined)[]): readonly (readonly [Scenario, string])[] =>
+    scenarios.flatMap((scenario) => (scenario === undefined ? [] : [[scenario, 'Gantry'] as const]));
+  return [
+    ours([second]),
+    second === undefined ? [] : PEERS.map((peer) => [second, peer] as const),
+    ours([first, ...rest, ...others.filter((scenario) => scenario.event === 'storm')]),
+    ours(revoked),
+    ours(others.filter((scenario) => scenario.processes !== undefined)),
+  ];
 }
 
 /** Holds back everyone until `count` have come. */
@@ -119,10 +158,18 @@ const folder = await mkdtemp(join(tmpdir(), 'gantry-bench-keys-'));
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
 const redis = await startRedisServer({ dataDir: folder, log: silent });
 try {
-  for (const [measure, url, most] of [['lease in process, P99', '', 1], ['lease over Redis, P99', redis.url, 3]] as const) {
+  for (const [measure, url, most] of [
+    ['lease in process, P99', '', 1],
+    ['lease over Redis, P99', redis.url, 3],
+  ] as const) {
     console.log(`measuring ${measure} ...`);
-    const { p50, p99 } = await next<{ p50: number; p99: number }>(start('leases.ts', url, options.quick ? '1.5' : '10'));
-    results.push(resultOf(measure.replace('P99', 'P50'), 'Gantry', 'ms', [p50]), resultOf(measure, 'Gantry', 'ms', [p99]));
+    const { p50, p99 } = await next<{ p50: number; p99: number }>(
+      start('leases.ts', url, options.quick ? '1.5' : '10'),
+    );
+    results.push(
+      resultOf(measure.replace('P99', 'P50'), 'Gantry', 'ms', [p50]),
+      resultOf(measure, 'Gantry', 'ms', [p99]),
+    );
     bars.push(bar(`${measure} at 500/s`, p99, 'ms', '<=', most));
   }
   const runs: Run[] = [];
@@ -136,8 +183,14 @@ try {
   await redis.stop();
   await rm(folder, { recursive: true, force: true });
 }
-console.log(`\nshare of the budget used: from ${WARM_UP_MS / 1_000} s after the first call, and ${ANSWERED_MS / 1_000} s after call ${WARM_UP_CALLS} of each process, over whole bursts; windows exceeded: from the first call on`);
-console.log(preferred ? 'the simulated providers ran at a higher priority than their callers' : 'the simulated providers ran at the same priority as their callers: on a busy machine they are late, too');
+console.log(
+  `\nshare of the budget used: from ${WARM_UP_MS / 1_000} s after the first call, and ${ANSWERED_MS / 1_000} s after call ${WARM_UP_CALLS} of each process, over whole bursts; windows exceeded: from the first call on`,
+);
+console.log(
+  preferred
+    ? 'the simulated providers ran at a higher priority than their callers'
+    : 'the simulated providers ran at the same priority as their callers: on a busy machine they are late, too',
+);
 print({ name: 'bench:keys', machine: machine(), results, bars }, options);
 
 /** What is used is looked at from here on. */
@@ -149,24 +202,57 @@ function steadyFrom({ scenario, arrivals }: Run): number {
 
 function judge(one: Run, all: readonly Run[]): void {
   const { scenario, subject, violations, arrivals, endAt, eventAt, unknown } = one;
-  const used = scenario.event === undefined ? utilisation(arrivals, scenario, endAt, scenario.jitterMs ?? 0, steadyFrom(one)) : null;
+  const used =
+    scenario.event === undefined
+      ? utilisation(arrivals, scenario, endAt, scenario.jitterMs ?? 0, steadyFrom(one))
+      : null;
   const raw = scenario.jitterMs === undefined ? null : utilisation(arrivals, scenario, endAt, 0, steadyFrom(one));
   if (used !== null) results.push(resultOf(`${scenario.name}: share of the budget used`, subject, '', [used]));
   if (raw !== null) results.push(resultOf(`${scenario.name}: same, as if there were no jitter`, subject, '', [raw]));
-  results.push(resultOf(`${scenario.name}: windows exceeded`, subject, '', [violations]), resultOf(`${scenario.name}: answered 429`, subject, '', [tooMany(one)]));
+  results.push(
+    resultOf(`${scenario.name}: windows exceeded`, subject, '', [violations]),
+    resultOf(`${scenario.name}: answered 429`, subject, '', [tooMany(one)]),
+  );
   if (subject !== 'Gantry') return;
   bars.push(bar(`${scenario.name}: windows exceeded`, violations, '', '<=', 0));
-  bars.push(bar(`${scenario.name}: 429 of our own making`, Math.max(0, tooMany(one) - (scenario.event === 'storm' ? STORM_CALLS : 0)), '', '<=', 0));
+  bars.push(
+    bar(
+      `${scenario.name}: 429 of our own making`,
+      Math.max(0, tooMany(one) - (scenario.event === 'storm' ? STORM_CALLS : 0)),
+      '',
+      '<=',
+      0,
+    ),
+  );
   if (used !== null) {
-    bars.push(bar(`${scenario.name}: share of the budget used`, used, '', '>=', scenario.processes === undefined ? 0.97 : 0.95));
-    const clean = all.filter((other) => other.scenario === scenario && other.subject !== subject && other.violations === 0 && tooMany(other) === 0);
-    const best = Math.max(0, ...clean.map((other) => utilisation(other.arrivals, scenario, other.endAt, scenario.jitterMs ?? 0, steadyFrom(other))));
-    if (best > 0) bars.push(bar(`${scenario.name}: beside the best peer without violations`, used / best, 'times', '>=', 1));
+    bars.push(
+      bar(`${scenario.name}: share of the budget used`, used, '', '>=', scenario.processes === undefined ? 0.97 : 0.95),
+    );
+    const clean = all.filter(
+      (other) =>
+        other.scenario === scenario && other.subject !== subject && other.violations === 0 && tooMany(other) === 0,
+    );
+    const best = Math.max(
+      0,
+      ...clean.map((other) =>
+        utilisation(other.arrivals, scenario, other.endAt, scenario.jitterMs ?? 0, steadyFrom(other)),
+      ),
+    );
+    if (best > 0)
+      bars.push(bar(`${scenario.name}: beside the best peer without violations`, used / best, 'times', '>=', 1));
   }
   if (scenario.event === undefined) return;
   bars.push(bar(`${scenario.name}: tasks answered unknown`, unknown, '', '<=', 0));
   if (scenario.event !== 'revoke' || eventAt === null) return;
   const nine = { keys: scenario.keys.filter((key) => key.name !== 'k1') };
   const after = arrivals.filter((call) => call.key !== 'k1');
-  bars.push(bar(`${scenario.name}: share of nine keys' budget used, 2 s later`, utilisation(after, nine, endAt, 0, eventAt + SETTLE_MS), '', '>=', 0.98));
+  bars.push(
+    bar(
+      `${scenario.name}: share of nine keys' budget used, 2 s later`,
+      utilisation(after, nine, endAt, 0, eventAt + SETTLE_MS),
+      '',
+      '>=',
+      0.98,
+    ),
+  );
 }

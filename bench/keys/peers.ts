@@ -7,13 +7,23 @@ export interface Bottleneck {
   schedule<T>(work: () => Promise<T>): Promise<T>;
   chain(next: Bottleneck): void;
 }
-export type BottleneckClass = new (options: { readonly reservoir: number; readonly reservoirRefreshAmount: number; readonly reservoirRefreshInterval: number }) => Bottleneck;
+export type BottleneckClass = new (options: {
+  readonly reservoir: number;
+  readonly reservoirRefreshAmount: number;
+  readonly reservoirRefreshInterval: number;
+}) => Bottleneck;
 
-export type PThrottle = (options: { readonly limit: number; readonly interval: number; readonly strict: boolean }) => (work: () => Promise<unknown>) => () => Promise<unknown>;
+export type PThrottle = (options: {
+  readonly limit: number;
+  readonly interval: number;
+  readonly strict: boolean;
+}) => (work: () => Promise<unknown>) => () => Promise<unknown>;
 
 export interface RateLimiterFlexible {
   /** `consume` rejects with `{ msBeforeNext }` when no point is left. */
-  readonly RateLimiterMemory: new (options: { readonly points: number; readonly duration: number }) => { consume(key: string): Promise<unknown> };
+  readonly RateLimiterMemory: new (options: { readonly points: number; readonly duration: number }) => {
+    consume(key: string): Promise<unknown>;
+  };
 }
 
 /** A package of bench/node_modules by a name the type checker does not follow. */
@@ -29,10 +39,17 @@ export async function loadPThrottle(): Promise<PThrottle> {
   return loaded;
 }
 
-export const loadRateLimiterFlexible = async (): Promise<RateLimiterFlexible> => (await load('rate-limiter-flexible')) as RateLimiterFlexible;
+export const loadRateLimiterFlexible = async (): Promise<RateLimiterFlexible> =>
+  (await load('rate-limiter-flexible')) as RateLimiterFlexible;
 
 /** How long to wait after a refusal; what is no refusal is thrown on. */
 export function refusedForMs(thrown: unknown): number {
-  if (typeof thrown === 'object' && thrown !== null && 'msBeforeNext' in thrown && typeof thrown.msBeforeNext === 'number') return thrown.msBeforeNext;
+  if (
+    typeof thrown === 'object' &&
+    thrown !== null &&
+    'msBeforeNext' in thrown &&
+    typeof thrown.msBeforeNext === 'number'
+  )
+    return thrown.msBeforeNext;
   throw thrown;
 }

@@ -21,7 +21,13 @@ export interface Scenario {
 }
 
 const keys = (count: number, qps: number, rpm: number, groups = 0): readonly BenchKey[] =>
-  Array.from({ length: count }, (_, index) => ({ name: `k${index + 1}`, key: `bench-secret-${index + 1}`, qps, rpm, ...(groups === 0 ? {} : { group: `g${(index % groups) + 1}` }) }));
+  Array.from({ length: count }, (_, index) => ({
+    name: `k${index + 1}`,
+    key: `bench-secret-${index + 1}`,
+    qps,
+    rpm,
+    ...(groups === 0 ? {} : { group: `g${(index % groups) + 1}` }),
+  }));
 
 const GUARD_MS = 50;
 /** Calls answered 429 in the storm although the limits were kept. */

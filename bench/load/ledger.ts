@@ -82,7 +82,10 @@ export class LoadLedger {
     return {
       frames: this.#frames,
       groups: this.#groups,
-      latencyMs: found === null ? null : { ...found, mean: this.#latencies.reduce((sum, each) => sum + each, 0) / this.#latencies.length },
+      latencyMs:
+        found === null
+          ? null
+          : { ...found, mean: this.#latencies.reduce((sum, each) => sum + each, 0) / this.#latencies.length },
       judged: this.#judged,
       unknown: this.#unknown,
       missingGroups: this.#missing,

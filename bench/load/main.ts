@@ -44,12 +44,22 @@ else await withOwn();
 
 async function withOwn(): Promise<void> {
   const keys = options.keys ?? Math.ceil((rate * 1.25) / KEY_QPS);
-  const provider: Provider = await startProvider({ keys, qps: KEY_QPS, latency: { medianMs: options.medianMs, p95Ms: options.p95Ms } });
+  const provider: Provider = await startProvider({
+    keys,
+    qps: KEY_QPS,
+    latency: { medianMs: options.medianMs, p95Ms: options.p95Ms },
+  });
   try {
     // As many at once as the rate and a slow provider make.
-    const gantry = await startGantryProcess({ provider, concurrent: Math.max(50, Math.ceil((rate * options.p95Ms * 2) / 1_000)) });
+    const gantry = await startGantryProcess({
+      provider,
+      concurrent: Math.max(50, Math.ceil((rate * options.p95Ms * 2) / 1_000)),
+    });
     try {
-      await measure({ ...gantry, pids: new Map([...gantry.pids, ['provider', provider.pid]]) }, `simulated, ${keys} keys of ${KEY_QPS} QPS, ${options.medianMs} ms at the median and ${options.p95Ms} ms at P95`);
+      await measure(
+        { ...gantry, pids: new Map([...gantry.pids, ['provider', provider.pid]]) },
+        `simulated, ${keys} keys of ${KEY_QPS} QPS, ${options.medianMs} ms at the median and ${options.p95Ms} ms at P95`,
+      );
     } finally {
       await gantry.stop();
     }
@@ -62,16 +72,23 @@ async function measure(target: Target, provider: string): Promise<void> {
   console.log(`${options.cameras} cameras, ${rate} groups/s in all, ${options.duration} s, provider: ${provider} ...`);
   const ledger = new LoadLedger(() => performance.now());
   const backlog = await followBacklog(target.natsUrl);
-  const end = await run(target, { cameras: options.cameras, groupsPerSecond: rate, seconds: options.duration, seed: 1_000 }, ledger);
+  const end = await run(
+    target,
+    { cameras: options.cameras, groupsPerSecond: rate, seconds: options.duration, seed: 1_000 },
+    ledger,
+  );
   const waiting = await backlog();
   const figures = ledger.figures();
   const { latencyMs } = figures;
   const success = figures.calls === 0 ? Number.NaN : figures.callsOk / figures.calls;
   const perSecond = (count: number): number => count / options.duration;
-  const result = (measure_: string, unit: string, value: number): Result => resultOf(measure_, `${options.cameras} cameras`, unit, [value]);
+  const result = (measure_: string, unit: string, value: number): Result =>
+    resultOf(measure_, `${options.cameras} cameras`, unit, [value]);
   const results = [
     result('end to end, mean', 'ms', latencyMs?.mean ?? Number.NaN),
-    ...(['p50', 'p95', 'p99', 'max'] as const).map((share) => result(`end to end, ${share.toUpperCase()}`, 'ms', latencyMs?.[share] ?? Number.NaN)),
+    ...(['p50', 'p95', 'p99', 'max'] as const).map((share) =>
+      result(`end to end, ${share.toUpperCase()}`, 'ms', latencyMs?.[share] ?? Number.NaN),
+    ),
     result('frames', '1/s', perSecond(figures.frames)),
     result('groups', '1/s', perSecond(figures.groups)),
     result('judged', '1/s', perSecond(figures.judged)),
@@ -97,16 +114,23 @@ async function measure(target: Target, provider: string): Promise<void> {
   print(report, options);
   if (options.reportFile === null) return;
   const load = { cameras: options.cameras, durationSeconds: options.duration, groupsPerSecond: rate, provider };
-  await writeFile(options.reportFile, `${JSON.stringify({ ...report, at: new Date().toISOString(), load, figures: { ...figures, callSuccessRate: success, framesPerSecond: perSecond(figures.frames), backlog: waiting } }, null, 2)}\n`);
+  await writeFile(
+    options.reportFile,
+    `${JSON.stringify({ ...report, at: new Date().toISOString(), load, figures: { ...figures, callSuccessRate: success, framesPerSecond: perSecond(figures.frames), backlog: waiting } }, null, 2)}\n`,
+  );
   console.log(`\nwritten to ${options.reportFile}`);
 }
 
 /** Tasks that no scheduler has taken, looked at every two seconds. Returns what ends it and tells. */
-async function followBacklog(natsUrl: string): Promise<() => Promise<{ readonly most: number; readonly last: number }>> {
+async function followBacklog(
+  natsUrl: string,
+): Promise<() => Promise<{ readonly most: number; readonly last: number }>> {
   const nc = await connect({ ...natsOptions(natsUrl), name: 'gantry-bench' });
   const jsm = await nc.jetstreamManager();
   const look = async (): Promise<number> => {
-    const infos = await Promise.all(PRIORITIES_URGENT_FIRST.map((priority) => jsm.consumers.info(streams.tasks, consumers.scheduler(priority))));
+    const infos = await Promise.all(
+      PRIORITIES_URGENT_FIRST.map((priority) => jsm.consumers.info(streams.tasks, consumers.scheduler(priority))),
+    );
     return infos.reduce((sum, info) => sum + info.num_pending, 0);
   };
   let most = 0;
@@ -164,6 +188,7 @@ function readOptions() {
 
 function number(name: string, text: string, min: number, max: number, whole = false): number {
   const value = Number(text);
-  if (text.trim() === '' || !(value >= min && value <= max) || (whole && !Number.isInteger(value))) throw new Error(`--${name}: must be ${whole ? 'a whole number' : 'a number'} from ${min} to ${max}, not "${text}"`);
+  if (text.trim() === '' || !(value >= min && value <= max) || (whole && !Number.isInteger(value)))
+    throw new Error(`--${name}: must be ${whole ? 'a whole number' : 'a number'} from ${min} to ${max}, not "${text}"`);
   return value;
 }

@@ -5,7 +5,4 @@ import { monotonicMs } from '../../src/runtime/clock.ts';
 export const wallOffset = (): number => performance.timeOrigin + performance.now() - monotonicMs();
 
 /** Epoch ms with fractions, the same in every process that has the same offset. */
-export const clockWith =
-  (offset: number) =>
-  (): number =>
-    monotonicMs() + offset;
+export const clockWith = (offset: number) => (): number => monotonicMs() + offset;

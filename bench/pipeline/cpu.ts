@@ -18,7 +18,11 @@ function statOf(pid: number | string): Stat | null {
     // The name stands in brackets and may hold anything.
     const close = text.lastIndexOf(')');
     const rest = text.slice(close + 2).split(' ');
-    return { name: text.slice(text.indexOf('(') + 1, close), parent: Number(rest[1]), seconds: (Number(rest[11]) + Number(rest[12])) / TICKS };
+    return {
+      name: text.slice(text.indexOf('(') + 1, close),
+      parent: Number(rest[1]),
+      seconds: (Number(rest[11]) + Number(rest[12])) / TICKS,
+    };
   } catch {
     return null;
   }
@@ -56,17 +60,22 @@ export class CpuMeter {
   cores(): ReadonlyMap<string, number> {
     const seconds = (performance.now() - this.#began) / 1_000;
     const after = this.#read();
-    const used = new Map([...after].map(([name, total]) => [name, (total - (this.#before.get(name) ?? total)) / seconds] as const));
+    const used = new Map(
+      [...after].map(([name, total]) => [name, (total - (this.#before.get(name) ?? total)) / seconds] as const),
+    );
     const own = [...used.values()].reduce((sum, each) => sum + each, 0);
     return new Map([...used, [OTHERS, Math.max(0, (busySeconds() - this.#busyBefore) / seconds - own)] as const]);
   }
 
   #read(): ReadonlyMap<string, number> {
-    return new Map([...this.#pids].flatMap(([name, pid]) => {
-      const stat = statOf(pid);
-      return stat === null ? [] : [[name, stat.seconds] as const];
-    }));
+    return new Map(
+      [...this.#pids].flatMap(([name, pid]) => {
+        const stat = statOf(pid);
+        return stat === null ? [] : [[name, stat.seconds] as const];
+      }),
+    );
   }
 }
 
-const busySeconds = (): number => cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0) / 1_000;
+const busySeconds = (): number =>
+  cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0) / 1_000;

@@ -78,14 +78,20 @@ export class FrameMaker {
   /** Members beside each other in the frame's own strip of this group. */
   #members(firstId: number, groupIndex: number, groups: number): DetectedObject[] {
     const danger = this.#random() < 1 / DANGER_IN;
-    const { members, apart } = (danger ? null : SCENES[Math.floor(this.#random() * SCENES.length)]) ?? { members: ['car', 'person'] as const, apart: 38 };
+    const { members, apart } = (danger ? null : SCENES[Math.floor(this.#random() * SCENES.length)]) ?? {
+      members: ['car', 'person'] as const,
+      apart: 38,
+    };
     const left = ((groupIndex - 1) * WIDTH) / groups;
     const top = 100 + this.#random() * 300;
     return members.map((kind, index) => {
       const x = left + 8 + index * apart;
       const y = top + this.#random() * 40;
       const [width, height] = kind === 'person' ? [20, 60] : [34, 40];
-      const velocity: [number, number] = danger && kind === 'car' ? [DANGER_SPEED, 0] : [rounded((this.#random() - 0.5) * 100), rounded((this.#random() - 0.5) * 50)];
+      const velocity: [number, number] =
+        danger && kind === 'car'
+          ? [DANGER_SPEED, 0]
+          : [rounded((this.#random() - 0.5) * 100), rounded((this.#random() - 0.5) * 50)];
       return {
         objectId: firstId + index,
         trackId: groupIndex * 10 + index + 1,

@@ -6,7 +6,18 @@ import type { LoadBatch, ProviderCall, SeenAggregate, SeenResult, Sent, ViewerBa
  * `provider` is what the provider itself says; `model: transit` the rest of what Gantry calls `modelMs`. Stages between
  * Gantry's own clock readings are exact to a millisecond.
  */
-export const STAGES = ['detection -> its turn', 'picture', 'lease', 'lease -> sent', 'model: provider', 'model: transit', 'judged -> result on the bus', 'result -> aggregate made', 'made -> aggregate on the bus', 'aggregate on the bus -> WebSocket'] as const;
+export const STAGES = [
+  'detection -> its turn',
+  'picture',
+  'lease',
+  'lease -> sent',
+  'model: provider',
+  'model: transit',
+  'judged -> result on the bus',
+  'result -> aggregate made',
+  'made -> aggregate on the bus',
+  'aggregate on the bus -> WebSocket',
+] as const;
 export type Stage = (typeof STAGES)[number];
 
 export interface Journey {
@@ -75,7 +86,9 @@ export class Ledger {
       unknown: frames.reduce((sum, { results }) => sum + results.filter((result) => result.unknown).length, 0),
       missing: frames.reduce((sum, { pushed }) => sum + (pushed.find((seen) => seen.revision === 0)?.missing ?? 0), 0),
       alerts: this.#alerts,
-      journeys: frames.filter(({ sent }) => sent.at >= from).flatMap((frame) => journeyOf(frame, byTrace.get(frame.sent.traceId) ?? []) ?? []),
+      journeys: frames
+        .filter(({ sent }) => sent.at >= from)
+        .flatMap((frame) => journeyOf(frame, byTrace.get(frame.sent.traceId) ?? []) ?? []),
     };
   }
 
@@ -104,10 +117,15 @@ export class Ledger {
 }
 
 /** Null for a frame that did not come through whole. */
-function journeyOf({ sent, results, aggregate, redis, pushed }: SentFrame, calls: readonly ProviderCall[]): Journey | null {
+function journeyOf(
+  { sent, results, aggregate, redis, pushed }: SentFrame,
+  calls: readonly ProviderCall[],
+): Journey | null {
   const last = results.toSorted((a, b) => b.at - a.at)[0];
   const push = pushed.find((seen) => seen.revision === 0);
-  const slowest = calls.filter((call) => call.ms !== null).toSorted((a, b) => b.at + (b.ms ?? 0) - a.at - (a.ms ?? 0))[0];
+  const slowest = calls
+    .filter((call) => call.ms !== null)
+    .toSorted((a, b) => b.at + (b.ms ?? 0) - a.at - (a.ms ?? 0))[0];
   const call = last?.calls.at(-1);
   if (last === undefined || push === undefined || call === undefined || aggregate === null) return null;
   const provider = slowest?.ms ?? 0;

@@ -37,7 +37,12 @@ let failed = 0;
 const open = new Set<string>();
 let latestMs = 0;
 
-const log: ActorLog = { debug: () => undefined, info: () => undefined, warn: (_, message) => console.error(message), error: (_, message) => console.error(message) };
+const log: ActorLog = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: (_, message) => console.error(message),
+  error: (_, message) => console.error(message),
+};
 const bus = await NatsBus.open({ url: order.natsUrl, startTimeoutMs: 5_000, log });
 const { link } = bus;
 const pictures = await makePictures();
@@ -68,14 +73,32 @@ class Reader<T> {
   }
 }
 
-const lastOf = async (stream: string, subject: string): Promise<number> => (await bus.last({ stream, subject, parser: ANY_BODY }))?.seq ?? 0;
-const results = new Reader<AssessmentResult>(streams.results, (await lastOf(streams.results, subjects.results)) + 1, ({ cameraId, requestId, groupIndex, timestamp, metadata, error }, at) => {
-  if (ours(cameraId)) batch.results.push({ requestId, at, groupIndex, judgedAt: Date.parse(timestamp), waitMs: metadata.waitMs ?? null, calls: metadata.calls ?? [], unknown: error !== undefined });
-});
-const aggregates = new Reader<Aggregate>(streams.aggregates, (await lastOf(streams.aggregates, subjects.aggregates)) + 1, (aggregate, at) => {
-  open.delete(aggregate.requestId);
-  if (ours(aggregate.cameraId)) batch.aggregates.push(seenAggregate(aggregate, at));
-});
+const lastOf = async (stream: string, subject: string): Promise<number> =>
+  (await bus.last({ stream, subject, parser: ANY_BODY }))?.seq ?? 0;
+const results = new Reader<AssessmentResult>(
+  streams.results,
+  (await lastOf(streams.results, subjects.results)) + 1,
+  ({ cameraId, requestId, groupIndex, timestamp, metadata, error }, at) => {
+    if (ours(cameraId))
+      batch.results.push({
+        requestId,
+        at,
+        groupIndex,
+        judgedAt: Date.parse(timestamp),
+        waitMs: metadata.waitMs ?? null,
+        calls: metadata.calls ?? [],
+        unknown: error !== undefined,
+      });
+  },
+);
+const aggregates = new Reader<Aggregate>(
+  streams.aggregates,
+  (await lastOf(streams.aggregates, subjects.aggregates)) + 1,
+  (aggregate, at) => {
+    open.delete(aggregate.requestId);
+    if (ours(aggregate.cameraId)) batch.aggregates.push(seenAggregate(aggregate, at));
+  },
+);
 const readAll = async (): Promise<void> => {
   await results.read();
   await aggregates.read();
@@ -89,7 +112,11 @@ let reading = Promise.resolve();
 const looking = setInterval(() => {
   reading = reading.then(readAll);
 }, READ_MS);
-await Promise.all(Array.from({ length: order.cameras }, (_, index) => runCamera(`${order.prefix}${String(index + 1).padStart(3, '0')}`, order.seed + index)));
+await Promise.all(
+  Array.from({ length: order.cameras }, (_, index) =>
+    runCamera(`${order.prefix}${String(index + 1).padStart(3, '0')}`, order.seed + index),
+  ),
+);
 clearInterval(looking);
 const drained = now() + DRAIN_MS;
 do {
@@ -129,10 +156,13 @@ async function runCamera(cameraId: string, seed: number): Promise<void> {
 }
 
 async function storePictures({ requestId, cameraId, imageId, trafficGroups }: Detection): Promise<void> {
-  const crop = (index: number): Buffer => pictures.crops[(cameraId.length + index) % pictures.crops.length] ?? pictures.frame;
+  const crop = (index: number): Buffer =>
+    pictures.crops[(cameraId.length + index) % pictures.crops.length] ?? pictures.frame;
   await Promise.all([
     ...(imageId === null ? [] : [store(link, subjects.image(imageId), pictures.frame)]),
-    ...trafficGroups.flatMap(({ cropId }, index) => (cropId === null ? [] : [store(link, subjects.image(cropId), crop(index))])),
+    ...trafficGroups.flatMap(({ cropId }, index) =>
+      cropId === null ? [] : [store(link, subjects.image(cropId), crop(index))],
+    ),
   ]).catch((thrown: unknown) => {
     throw new Error(`pictures of ${requestId}`, { cause: thrown });
   });

@@ -38,7 +38,10 @@ const before = loadavg()[0] ?? 0;
 const yardstick = Array.from({ length: 5 }, () => jsonRoundTripUs(2_000));
 const provider = await startProvider(PROVIDER);
 try {
-  const gantry = await startGantryProcess({ provider, ...(options.profile === null ? {} : { profile: options.profile }) });
+  const gantry = await startGantryProcess({
+    provider,
+    ...(options.profile === null ? {} : { profile: options.profile }),
+  });
   try {
     const target = { ...gantry, pids: new Map([...gantry.pids, ['provider', provider.pid]]) };
     console.log('warming up ...');
@@ -46,7 +49,11 @@ try {
     for (const rate of RATES) {
       console.log(`${rate.groupsPerSecond} groups/s for ${rate.seconds} s ...`);
       const ledger = new Ledger();
-      const end = await run(target, { cameras: CAMERAS, groupsPerSecond: rate.groupsPerSecond, seconds: rate.seconds, seed: 1_000 }, ledger);
+      const end = await run(
+        target,
+        { cameras: CAMERAS, groupsPerSecond: rate.groupsPerSecond, seconds: rate.seconds, seed: 1_000 },
+        ledger,
+      );
       const { calls } = await provider.record();
       judge(rate, ledger, ledger.tally(calls, end.beganAt + WARM_UP_MS), end);
     }
@@ -57,30 +64,66 @@ try {
 } finally {
   provider.stop();
 }
-results.push(resultOf('load average before', 'machine', '', [before]), resultOf('yardstick before: a frame as JSON, written and read', 'machine', 'us', yardstick));
+results.push(
+  resultOf('load average before', 'machine', '', [before]),
+  resultOf('yardstick before: a frame as JSON, written and read', 'machine', 'us', yardstick),
+);
 print({ name: 'bench:pipeline', machine: machine(), results, bars }, options);
 
-function judge({ groupsPerSecond, mostMs, seconds }: (typeof RATES)[number], ledger: Ledger, tally: Tally, end: RunEnd): void {
+function judge(
+  { groupsPerSecond, mostMs, seconds }: (typeof RATES)[number],
+  ledger: Ledger,
+  tally: Tally,
+  end: RunEnd,
+): void {
   const name = `${groupsPerSecond} groups/s`;
   const { journeys } = tally;
-  const note = (measure: string, samples: readonly number[], shares: readonly ('p50' | 'p95' | 'p99')[] = ['p50', 'p95']): void => {
+  const note = (
+    measure: string,
+    samples: readonly number[],
+    shares: readonly ('p50' | 'p95' | 'p99')[] = ['p50', 'p95'],
+  ): void => {
     const found = percentiles(samples);
-    for (const share of shares) results.push(resultOf(measure, `${name}, ${share.toUpperCase()}`, 'ms', [found?.[share] ?? Number.NaN]));
+    for (const share of shares)
+      results.push(resultOf(measure, `${name}, ${share.toUpperCase()}`, 'ms', [found?.[share] ?? Number.NaN]));
   };
   const p = (samples: readonly number[], share: 'p95' | 'p99'): number => percentiles(samples)?.[share] ?? Number.NaN;
   const added = journeys.map((one) => one.added);
   const redis = journeys.flatMap((one) => one.redis ?? []);
   const calm = journeys.filter(({ at, total }) => !end.disturbed.some(({ from, to }) => at < to && from < at + total));
-  for (const stage of STAGES) note(stage, journeys.map((one) => one.stages[stage]));
-  note('publish -> WebSocket, all', journeys.map((one) => one.total));
+  for (const stage of STAGES)
+    note(
+      stage,
+      journeys.map((one) => one.stages[stage]),
+    );
+  note(
+    'publish -> WebSocket, all',
+    journeys.map((one) => one.total),
+  );
   note('added: the same without the provider', added, WHOLE);
-  note('added, while nothing else used the machine', calm.map((one) => one.added), WHOLE);
-  note('without the whole call', journeys.map((one) => one.addedWithoutTransit));
+  note(
+    'added, while nothing else used the machine',
+    calm.map((one) => one.added),
+    WHOLE,
+  );
+  note(
+    'without the whole call',
+    journeys.map((one) => one.addedWithoutTransit),
+  );
   note('aggregate made -> Redis subscriber', redis, WHOLE);
-  results.push(resultOf('alerts', name, '', [tally.alerts]), resultOf('frames measured', name, '', [journeys.length]), resultOf('of them while nothing else used the machine', name, '', [calm.length]), resultOf('load later than planned, at worst', name, 'ms', [end.latestMs]));
+  results.push(
+    resultOf('alerts', name, '', [tally.alerts]),
+    resultOf('frames measured', name, '', [journeys.length]),
+    resultOf('of them while nothing else used the machine', name, '', [calm.length]),
+    resultOf('load later than planned, at worst', name, 'ms', [end.latestMs]),
+  );
   for (const [process_, cores] of end.cores) results.push(resultOf(`CPU of ${process_}`, name, 'cores', [cores]));
   results.push(resultOf('yardstick, each half second', name, 'us', end.yardstickUs));
-  results.push(resultOf('CPU of Gantry for a group', name, 'ms', [((end.cores.get('Gantry') ?? Number.NaN) * 1_000) / groupsPerSecond]));
+  results.push(
+    resultOf('CPU of Gantry for a group', name, 'ms', [
+      ((end.cores.get('Gantry') ?? Number.NaN) * 1_000) / groupsPerSecond,
+    ]),
+  );
   bars.push(
     bar(`${name}: added latency, P95`, p(added, 'p95'), 'ms', '<=', mostMs),
     bar(`${name}: Redis push, P99`, p(redis, 'p99'), 'ms', '<=', REDIS_MOST_MS),

@@ -64,7 +64,16 @@ export interface SeenAggregate extends Seen {
   readonly missing: number;
 }
 
-export const seenAggregate = ({ requestId, revision, publishedAt, riskAssessment }: Aggregate, at: number): SeenAggregate => ({ requestId, at, revision, madeAt: Date.parse(publishedAt), missing: riskAssessment.missingGroups.length });
+export const seenAggregate = (
+  { requestId, revision, publishedAt, riskAssessment }: Aggregate,
+  at: number,
+): SeenAggregate => ({
+  requestId,
+  at,
+  revision,
+  madeAt: Date.parse(publishedAt),
+  missing: riskAssessment.missingGroups.length,
+});
 
 export interface LoadBatch {
   readonly kind: 'batch';

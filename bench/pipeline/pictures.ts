@@ -4,11 +4,22 @@ import { HEIGHT, WIDTH } from './frames.ts';
 
 /** Blurred noise has about the detail of a street: some 90 kB a frame, 2 to 10 kB a crop. */
 const noise = (width: number, height: number): Promise<Buffer> =>
-  sharp({ create: { width, height, channels: 3, background: { r: 0, g: 0, b: 0 }, noise: { type: 'gaussian', mean: 128, sigma: 60 } } })
+  sharp({
+    create: {
+      width,
+      height,
+      channels: 3,
+      background: { r: 0, g: 0, b: 0 },
+      noise: { type: 'gaussian', mean: 128, sigma: 60 },
+    },
+  })
     .blur(2.5)
     .jpeg({ quality: 78 })
     .toBuffer();
 
 export async function makePictures(): Promise<{ readonly frame: Buffer; readonly crops: readonly Buffer[] }> {
-  return { frame: await noise(WIDTH, HEIGHT), crops: await Promise.all([noise(160, 120), noise(320, 180), noise(400, 240)]) };
+  return {
+    frame: await noise(WIDTH, HEIGHT),
+    crops: await Promise.all([noise(160, 120), noise(320, 180), noise(400, 240)]),
+  };
 }

@@ -54,7 +54,12 @@ export async function run(target: Target, load: Load, listener: Listener): Promi
     const loader = startChild('load.ts', { ...load, natsUrl: target.natsUrl, offset, prefix });
     try {
       await nextOf(loader);
-      const pids = new Map([...target.pids, ['load', loader.pid ?? 0], ['viewer', viewer.pid ?? 0], ['bench', process.pid]]);
+      const pids = new Map([
+        ...target.pids,
+        ['load', loader.pid ?? 0],
+        ['viewer', viewer.pid ?? 0],
+        ['bench', process.pid],
+      ]);
       const meter = new CpuMeter(pids);
       const now = clockWith(offset);
       let cores: ReadonlyMap<string, number> = new Map();
@@ -62,7 +67,9 @@ export async function run(target: Target, load: Load, listener: Listener): Promi
         cores = meter.cores();
       }, load.seconds * 1_000);
       const ended = new Promise<LoadEnd>((resolve, reject) => {
-        loader.on('message', (message: LoadBatch | LoadEnd) => (message.kind === 'end' ? resolve(message) : listener.load(message)));
+        loader.on('message', (message: LoadBatch | LoadEnd) =>
+          message.kind === 'end' ? resolve(message) : listener.load(message),
+        );
         loader.once('exit', (code) => reject(new Error(`the load ended with ${String(code)}`)));
         viewer.once('exit', (code) => reject(new Error(`the viewer ended with ${String(code)}`)));
       });

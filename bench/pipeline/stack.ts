@@ -18,7 +18,8 @@ export const startChild = (file: string, order: object): ChildProcess =>
 /** The next message of a process; rejects when it ends first. */
 export function nextOf<T>(child: ChildProcess): Promise<T> {
   return new Promise((resolve, reject) => {
-    const ended = (code: number | null): void => reject(new Error(`a process of the benchmark ended with ${String(code)}`));
+    const ended = (code: number | null): void =>
+      reject(new Error(`a process of the benchmark ended with ${String(code)}`));
     child.once('exit', ended);
     child.once('message', (message) => {
       child.off('exit', ended);
@@ -72,11 +73,38 @@ export async function startGantryProcess({ provider, concurrent, profile }: Gant
   const variable = (index: number): string => `GANTRY_BENCH_KEY_${index}`;
   const scheduler = concurrent === undefined ? {} : { scheduler: { max_concurrent_tasks: concurrent } };
   // JSON is YAML.
-  await writeFile(keysFile, JSON.stringify({ base_url: provider.url, model: provider.model, ...scheduler, api_keys: provider.keys.map((entry, index) => ({ ...entry, key: `\${${variable(index)}}` })) }), { mode: 0o600 });
+  await writeFile(
+    keysFile,
+    JSON.stringify({
+      base_url: provider.url,
+      model: provider.model,
+      ...scheduler,
+      api_keys: provider.keys.map((entry, index) => ({ ...entry, key: `\${${variable(index)}}` })),
+    }),
+    { mode: 0o600 },
+  );
   const profiling = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
-  const inherited = Object.entries(process.env).filter(([name]) => !/^GANTRY_|^(NATS|REDIS)_URL$|^(PORT|HOST)$/.test(name));
+  const inherited = Object.entries(process.env).filter(
+    ([name]) => !/^GANTRY_|^(NATS|REDIS)_URL$|^(PORT|HOST)$/.test(name),
+  );
   const env = Object.fromEntries([...inherited, ...provider.keys.map(({ key }, index) => [variable(index), key])]);
-  const child = spawn(process.execPath, [...profiling, join(import.meta.dirname, '..', '..', 'src', 'main.ts'), '--no-demo', '--port', '0', '--data-dir', dataDir, '--keys', keysFile, '--log-level', 'warn'], { env, stdio: ['ignore', 'inherit', 'inherit'] });
+  const child = spawn(
+    process.execPath,
+    [
+      ...profiling,
+      join(import.meta.dirname, '..', '..', 'src', 'main.ts'),
+      '--no-demo',
+      '--port',
+      '0',
+      '--data-dir',
+      dataDir,
+      '--keys',
+      keysFile,
+      '--log-level',
+      'warn',
+    ],
+    { env, stdio: ['ignore', 'inherit', 'inherit'] },
+  );
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const stop = async (): Promise<void> => {
     child.kill('SIGTERM');
@@ -88,7 +116,14 @@ export async function startGantryProcess({ provider, concurrent, profile }: Gant
   try {
     const running = await untilUp(dataDir, child);
     const servers = childrenOf(child.pid ?? 0);
-    const pids = new Map([['Gantry', child.pid ?? 0], ...['nats-server', 'redis-server'].flatMap((name) => [...servers].filter(([found]) => found.startsWith(name.slice(0, 15))).map(([, pid]): [string, number] => [name, pid]))]);
+    const pids = new Map([
+      ['Gantry', child.pid ?? 0],
+      ...['nats-server', 'redis-server'].flatMap((name) =>
+        [...servers]
+          .filter(([found]) => found.startsWith(name.slice(0, 15)))
+          .map(([, pid]): [string, number] => [name, pid]),
+      ),
+    ]);
     return { ...running, pids, stop };
   } catch (thrown) {
     await stop();

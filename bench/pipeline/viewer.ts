@@ -25,7 +25,11 @@ const socket = new WebSocket(url, { headers });
 socket.on('message', (data: Buffer) => {
   const at = now();
   const message: { type: string; data: Aggregate } = JSON.parse(data.toString());
-  if ((message.type !== 'detection_result' && message.type !== 'alert') || !message.data.cameraId.startsWith(order.prefix)) return;
+  if (
+    (message.type !== 'detection_result' && message.type !== 'alert') ||
+    !message.data.cameraId.startsWith(order.prefix)
+  )
+    return;
   if (message.type === 'alert') {
     batch.alerts += 1;
     return;

@@ -8,13 +8,27 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { type Bar, bar, type Entry, interleave, machine, print, ratio, readOptions, type Report, type Result, resultOf } from '../harness.ts';
+import {
+  type Bar,
+  bar,
+  type Entry,
+  interleave,
+  machine,
+  print,
+  ratio,
+  readOptions,
+  type Report,
+  type Result,
+  resultOf,
+} from '../harness.ts';
 import type { Footprint } from './memory.ts';
 import { ENVIRONMENT, RemoteSubject } from './remote-subject.ts';
 import { type MeasureName, SUBJECTS, type SubjectName } from './subject.ts';
 
 const options = readOptions(process.argv.slice(2));
-const { rounds, sampleMs, memoryRuns } = options.quick ? { rounds: 5, sampleMs: 120, memoryRuns: 1 } : { rounds: 11, sampleMs: 400, memoryRuns: 3 };
+const { rounds, sampleMs, memoryRuns } = options.quick
+  ? { rounds: 5, sampleMs: 120, memoryRuns: 1 }
+  : { rounds: 11, sampleMs: 400, memoryRuns: 3 };
 const IDLE_ACTORS = 100_000;
 
 const PLAN: readonly (readonly [MeasureName, readonly SubjectName[]])[] = [
@@ -69,21 +83,55 @@ async function memory(name: SubjectName): Promise<Result[]> {
   const runs: Footprint[] = [];
   for (let run = 0; run < memoryRuns; run += 1) {
     const script = fileURLToPath(new URL('memory.ts', import.meta.url));
-    const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', script, name, String(IDLE_ACTORS)], { env: ENVIRONMENT });
+    const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', script, name, String(IDLE_ACTORS)], {
+      env: ENVIRONMENT,
+    });
     runs.push(JSON.parse(stdout));
   }
   const mb = (pick: (footprint: Footprint) => number): number[] => runs.map((each) => pick(each) / 1e6);
-  return [resultOf('memory of 100,000 idle actors', name, 'MB', mb((each) => each.rss)), resultOf('of it on the heap', name, 'MB', mb((each) => each.heap))];
+  return [
+    resultOf(
+      'memory of 100,000 idle actors',
+      name,
+      'MB',
+      mb((each) => each.rss),
+    ),
+    resultOf(
+      'of it on the heap',
+      name,
+      'MB',
+      mb((each) => each.heap),
+    ),
+  ];
 }
 
 function bars(): Bar[] {
-  const idle = results.find((result) => result.measure.startsWith('memory') && result.subject === 'ours')?.median ?? Number.NaN;
+  const idle =
+    results.find((result) => result.measure.startsWith('memory') && result.subject === 'ours')?.median ?? Number.NaN;
   return [
     bar('tell in thread / nact', ratio(results, 'tell in thread', 'ours', 'nact'), 'x', '>=', 20),
     bar('ask in thread, comedy in memory / ours', ratio(results, 'ask in thread', 'comedy', 'ours'), 'x', '>=', 5),
-    bar('tell across threads / comedy threaded', ratio(results, 'tell across threads', 'ours', 'comedy'), 'x', '>=', 10),
-    bar('tell across threads / postMessage in batches', ratio(results, 'tell across threads', 'ours', 'raw, batches of 100'), 'x', '>=', 0.8),
-    bar('ask across threads / postMessage round trip', ratio(results, 'ask across threads', 'ours', 'raw'), 'x', '<=', 1.3),
+    bar(
+      'tell across threads / comedy threaded',
+      ratio(results, 'tell across threads', 'ours', 'comedy'),
+      'x',
+      '>=',
+      10,
+    ),
+    bar(
+      'tell across threads / postMessage in batches',
+      ratio(results, 'tell across threads', 'ours', 'raw, batches of 100'),
+      'x',
+      '>=',
+      0.8,
+    ),
+    bar(
+      'ask across threads / postMessage round trip',
+      ratio(results, 'ask across threads', 'ours', 'raw'),
+      'x',
+      '<=',
+      1.3,
+    ),
     bar('100,000 idle actors', idle, 'MB', '<=', 200),
   ];
 }

@@ -13,7 +13,8 @@ const [subject, countText] = process.argv.slice(2);
 const name = SUBJECTS.find((each) => each === subject);
 const count = Number(countText);
 const { gc } = globalThis;
-if (name === undefined || !Number.isInteger(count) || gc === undefined) throw new Error('usage: node --expose-gc memory.ts SUBJECT COUNT');
+if (name === undefined || !Number.isInteger(count) || gc === undefined)
+  throw new Error('usage: node --expose-gc memory.ts SUBJECT COUNT');
 
 const module: SubjectModule = await import(`./subjects/${name}.ts`);
 if (module.idle === undefined) throw new Error(`${name} makes no idle actors`);

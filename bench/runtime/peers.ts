@@ -36,7 +36,10 @@ export interface XstateActor<E> {
   stop(): void;
 }
 export interface Xstate {
-  readonly fromTransition: <S, E>(transition: (state: S, event: E) => S, initial: S) => { readonly transition: (state: S, event: E) => S };
+  readonly fromTransition: <S, E>(
+    transition: (state: S, event: E) => S,
+    initial: S,
+  ) => { readonly transition: (state: S, event: E) => S };
   readonly createActor: <E>(logic: { readonly transition: (state: null, event: E) => null }) => XstateActor<E>;
 }
 

@@ -18,7 +18,10 @@ export class RemoteSubject {
   }
 
   static async start(name: SubjectName): Promise<RemoteSubject> {
-    const subject = new RemoteSubject(name, fork(fileURLToPath(new URL('subject-process.ts', import.meta.url)), [name], { env: ENVIRONMENT }));
+    const subject = new RemoteSubject(
+      name,
+      fork(fileURLToPath(new URL('subject-process.ts', import.meta.url)), [name], { env: ENVIRONMENT }),
+    );
     await subject.#answer();
     return subject;
   }
@@ -52,7 +55,12 @@ export class RemoteSubject {
 
   async #answer(): Promise<Answer> {
     const gone = new AbortController();
-    const onExit = (): void => gone.abort(new Error(`the process of ${this.name} ended with ${this.#process.exitCode ?? this.#process.signalCode ?? 'nothing'}`));
+    const onExit = (): void =>
+      gone.abort(
+        new Error(
+          `the process of ${this.name} ended with ${this.#process.exitCode ?? this.#process.signalCode ?? 'nothing'}`,
+        ),
+      );
     this.#process.once('exit', onExit);
     try {
       const [answer]: Answer[] = await once(this.#process, 'message', { signal: gone.signal });

@@ -5,10 +5,14 @@ export interface Order {
   readonly measure: MeasureName;
   readonly count: number;
 }
-export type Answer = { readonly measures: readonly MeasureName[] } | { readonly ms: number } | { readonly error: string };
+export type Answer =
+  | { readonly measures: readonly MeasureName[] }
+  | { readonly ms: number }
+  | { readonly error: string };
 
 const name = SUBJECTS.find((each) => each === process.argv[2]);
-if (name === undefined) throw new Error(`subject-process.ts takes one of ${SUBJECTS.join(', ')}, not "${process.argv[2] ?? ''}"`);
+if (name === undefined)
+  throw new Error(`subject-process.ts takes one of ${SUBJECTS.join(', ')}, not "${process.argv[2] ?? ''}"`);
 const answer = (value: Answer): void => {
   process.send?.(value);
 };

@@ -3,7 +3,13 @@
 /** Does `count` of what it measures and returns the milliseconds that took; throws when one of them was lost. */
 export type Measure = (count: number) => Promise<number>;
 
-export type MeasureName = 'tell in thread' | 'ask in thread' | 'tell across threads' | 'tell across threads, batches of 100' | 'ask across threads' | 'spawn';
+export type MeasureName =
+  | 'tell in thread'
+  | 'ask in thread'
+  | 'tell across threads'
+  | 'tell across threads, batches of 100'
+  | 'ask across threads'
+  | 'spawn';
 
 export interface Subject {
   readonly measures: Partial<Record<MeasureName, Measure>>;
@@ -82,7 +88,8 @@ export class TellAcross {
         for (let tries = 0; ; tries += 1) {
           const handled = await this.#handled();
           if (handled === this.#sent) return;
-          if (handled > this.#sent || tries > 1_000) throw new Error(`${this.#sent} messages were sent, ${handled} were handled`);
+          if (handled > this.#sent || tries > 1_000)
+            throw new Error(`${this.#sent} messages were sent, ${handled} were handled`);
         }
       });
   }

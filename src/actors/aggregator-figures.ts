@@ -27,7 +27,9 @@ export type AggregatorFiguresMessage = { type: 'figures'; figures: AggregatorFig
 export const AGGREGATOR_FIGURES = address<AggregatorFiguresMessage>('/aggregator-figures');
 
 /** Hears from the aggregator's thread what the metrics, the health and the pages of this process show of it. */
-export const aggregatorFiguresActor = defineActor<AggregatorFiguresMessage>()<{ readonly onFigures: (figures: AggregatorFigures) => void }>({
+export const aggregatorFiguresActor = defineActor<AggregatorFiguresMessage>()<{
+  readonly onFigures: (figures: AggregatorFigures) => void;
+}>({
   kind: 'aggregator-figures',
   // Once a second, and at each change of leadership.
   mailbox: { capacity: 100, overflow: 'drop-oldest' },

@@ -1,7 +1,13 @@
 import type { AggregationCounters } from '../aggregation/aggregation.ts';
 import type { Aggregate } from '../messages/aggregate.ts';
 import type { CameraId } from '../messages/ids.ts';
-import { type ActorContext, type ActorDefinition, defineActor, type ModuleExport, type StopReason } from '../runtime/actor.ts';
+import {
+  type ActorContext,
+  type ActorDefinition,
+  defineActor,
+  type ModuleExport,
+  type StopReason,
+} from '../runtime/actor.ts';
 import { asError } from '../runtime/errors.ts';
 import type { Asking } from '../runtime/message.ts';
 import { address } from '../runtime/ref.ts';
@@ -52,13 +58,27 @@ export interface AggregatorDesk {
 /** Well within the ack wait of its consumers (10 s). */
 const KEEP_ALIVE_MS = 3_000;
 const REPORT_MS = 1_000;
-const NOTHING: AggregatorStats = { published: 0, revised: 0, incomplete: 0, duplicates: 0, orphans: 0, found: 0, pending: 0, unpublished: 0, held: 0, refused: 0 };
+const NOTHING: AggregatorStats = {
+  published: 0,
+  revised: 0,
+  incomplete: 0,
+  duplicates: 0,
+  orphans: 0,
+  found: 0,
+  pending: 0,
+  unpublished: 0,
+  held: 0,
+  refused: 0,
+};
 
 /**
  * The aggregator, with the desk that `open` sets up while the rest of Gantry goes on. What it consumes goes to the work
  * at once, not through the mailbox: that would lead through the host's thread and back.
  */
-export const aggregatorAt = <Init>(open: (ctx: AggregatorContext, init: Init) => Promise<AggregatorDesk>, module?: ModuleExport): ActorDefinition<AggregatorMessage, Init> =>
+export const aggregatorAt = <Init>(
+  open: (ctx: AggregatorContext, init: Init) => Promise<AggregatorDesk>,
+  module?: ModuleExport,
+): ActorDefinition<AggregatorMessage, Init> =>
   defineActor<AggregatorMessage, Private>()<Init>({
     kind: 'aggregator',
     mailbox: { capacity: 1_000, overflow: 'refuse' },
@@ -141,4 +161,7 @@ export interface AggregatorInit {
  * The aggregator as a thread runs it. What it does for a frame is a third of the work, and what people see next waits
  * for it: neither holds up the rest, nor the rest it. Its libraries take long to load: after the start.
  */
-export const aggregatorActor = aggregatorAt<AggregatorInit>(async (ctx, init) => (await import('./aggregator/desk.ts')).openDesk(ctx, init), { url: import.meta.url, name: 'aggregatorActor' });
+export const aggregatorActor = aggregatorAt<AggregatorInit>(
+  async (ctx, init) => (await import('./aggregator/desk.ts')).openDesk(ctx, init),
+  { url: import.meta.url, name: 'aggregatorActor' },
+);

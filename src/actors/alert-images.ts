@@ -62,7 +62,10 @@ export const alertImagesActor = defineActor<AlertImagesMessage>()<AlertImagesIni
       } catch (thrown) {
         if (!lastTry || ctx.signal.aborted) throw thrown;
         counts.unreadable += 1;
-        ctx.log.error({ imageId: id, err: asError(thrown).message }, `picture ${id} of an alert cannot be made smaller and is not kept: ${asError(thrown).message}`);
+        ctx.log.error(
+          { imageId: id, err: asError(thrown).message },
+          `picture ${id} of an alert cannot be made smaller and is not kept: ${asError(thrown).message}`,
+        );
         return null;
       }
     };
@@ -79,11 +82,25 @@ export const alertImagesActor = defineActor<AlertImagesMessage>()<AlertImagesIni
         counts.alerts += 1;
       } catch (thrown) {
         delivery.nak(ctx.signal.aborted ? 0 : redeliveryDelay(delivery.attempt));
-        if (!ctx.signal.aborted) ctx.log.info({ cameraId, attempt: delivery.attempt, err: asError(thrown).message }, `the pictures of an alert of camera ${cameraId} are kept later: ${asError(thrown).message}`);
+        if (!ctx.signal.aborted)
+          ctx.log.info(
+            { cameraId, attempt: delivery.attempt, err: asError(thrown).message },
+            `the pictures of an alert of camera ${cameraId} are kept later: ${asError(thrown).message}`,
+          );
       }
       ctx.report(counts);
     };
-    consume({ bus, stream: streams.alerts, durable: consumers.alertImages, parser: Aggregate, clock: ctx.clock, log: ctx.log, signal: ctx.signal, batch: 8, take }).catch((thrown: unknown) => ctx.fail(asError(thrown)));
+    consume({
+      bus,
+      stream: streams.alerts,
+      durable: consumers.alertImages,
+      parser: Aggregate,
+      clock: ctx.clock,
+      log: ctx.log,
+      signal: ctx.signal,
+      batch: 8,
+      take,
+    }).catch((thrown: unknown) => ctx.fail(asError(thrown)));
 
     return { handlers: { stats: () => ({ ...counts }) } };
   },

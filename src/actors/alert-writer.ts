@@ -49,7 +49,10 @@ export const alertWriterActor = defineActor<AlertWriterMessage>()<AlertWriterIni
           const { message } = asError(thrown);
           if (thrown instanceof InfraError && thrown.code === 'REDIS_REFUSED') {
             counts.refused += 1;
-            ctx.log.error({ cameraId, requestId, err: message }, `an alert of camera ${cameraId} cannot be written: ${message}; another program uses Gantry's keys in this Redis`);
+            ctx.log.error(
+              { cameraId, requestId, err: message },
+              `an alert of camera ${cameraId} cannot be written: ${message}; another program uses Gantry's keys in this Redis`,
+            );
             return false;
           }
           if (!away) ctx.log.warn({ cameraId, err: message }, `alerts wait in NATS for Redis: ${message}`);
@@ -63,8 +66,12 @@ export const alertWriterActor = defineActor<AlertWriterMessage>()<AlertWriterIni
     const compare = async (): Promise<void> => {
       const byCamera = Map.groupBy(await history.recent(COMPARED), ({ cameraId }) => cameraId);
       for (const [cameraId, alerts] of byCamera) {
-        const there = new Map((await redis.alerts(cameraId, ALERTS_KEPT)).map(({ requestId, revision }) => [requestId, revision]));
-        const missing = alerts.slice(0, ALERTS_KEPT).filter(({ requestId, revision }) => (there.get(requestId) ?? -1) < revision);
+        const there = new Map(
+          (await redis.alerts(cameraId, ALERTS_KEPT)).map(({ requestId, revision }) => [requestId, revision]),
+        );
+        const missing = alerts
+          .slice(0, ALERTS_KEPT)
+          .filter(({ requestId, revision }) => (there.get(requestId) ?? -1) < revision);
         for (const alert of missing) if (await write(alert, null)) counts.restored += 1;
       }
     };
@@ -78,7 +85,17 @@ export const alertWriterActor = defineActor<AlertWriterMessage>()<AlertWriterIni
     };
     const unfollow = redis.onConnected(() => void ctx.self.tell({ type: 'compare' }));
     ctx.self.tell({ type: 'compare' });
-    consume({ bus, stream: streams.alerts, durable: consumers.alertWriter, parser: Aggregate, clock: ctx.clock, log: ctx.log, signal: ctx.signal, batch: 16, take }).catch((thrown: unknown) => ctx.fail(asError(thrown)));
+    consume({
+      bus,
+      stream: streams.alerts,
+      durable: consumers.alertWriter,
+      parser: Aggregate,
+      clock: ctx.clock,
+      log: ctx.log,
+      signal: ctx.signal,
+      batch: 16,
+      take,
+    }).catch((thrown: unknown) => ctx.fail(asError(thrown)));
 
     return {
       handlers: {
@@ -87,7 +104,10 @@ export const alertWriterActor = defineActor<AlertWriterMessage>()<AlertWriterIni
             await compare();
           } catch (thrown) {
             if (ctx.signal.aborted) return;
-            ctx.log.info({ err: asError(thrown).message }, `the alerts in Redis are compared with the history later: ${asError(thrown).message}`);
+            ctx.log.info(
+              { err: asError(thrown).message },
+              `the alerts in Redis are compared with the history later: ${asError(thrown).message}`,
+            );
             ctx.setTimer('compare', COMPARE_AGAIN_MS, { type: 'compare' });
           }
           ctx.report({ ...counts, away });

@@ -64,12 +64,22 @@ export const callerActor = defineActor<CallerMessage, { type: 'report' }>()<null
       return now;
     };
 
-    const make = async ({ order, jpeg }: { readonly order: CallOrder; readonly jpeg: Uint8Array }, { abort, sent }: Call): Promise<VlmReply> => {
+    const make = async (
+      { order, jpeg }: { readonly order: CallOrder; readonly jpeg: Uint8Array },
+      { abort, sent }: Call,
+    ): Promise<VlmReply> => {
       const { access, endsAt, ...rest } = order;
       const vlm = await load();
       const timeoutMs = endsAt - monotonicMs();
       if (timeoutMs <= 0) throw new Error('its time was over before it began');
-      return vlm.call({ ...rest, timeoutMs, access: { ...access, secret: secretOf(access) }, jpeg, signal: abort.signal, onSent: () => sent.resolve(monotonicMs()) });
+      return vlm.call({
+        ...rest,
+        timeoutMs,
+        access: { ...access, secret: secretOf(access) },
+        jpeg,
+        signal: abort.signal,
+        onSent: () => sent.resolve(monotonicMs()),
+      });
     };
 
     return {
@@ -79,7 +89,10 @@ export const callerActor = defineActor<CallerMessage, { type: 'report' }>()<null
           const call: Call = { abort: new AbortController(), sent: Promise.withResolvers() };
           calls.set(message.callId, call);
           make(message, call)
-            .then((reply) => answer.resolve(reply), (thrown: unknown) => answer.reject(asError(thrown)))
+            .then(
+              (reply) => answer.resolve(reply),
+              (thrown: unknown) => answer.reject(asError(thrown)),
+            )
             .finally(() => {
               calls.delete(message.callId);
               call.sent.resolve(null);

@@ -102,7 +102,13 @@ export const cameraRegistryActor = defineActor<CameraRegistryMessage>()<CameraRe
 
     const newEntry = (config: CameraConfig, isFixed: boolean): Entry => ({
       config,
-      status: { cameraId: config.cameraId, status: 0, state: 'offline', message: config.enabled ? 'not started yet' : 'switched off', since: now() },
+      status: {
+        cameraId: config.cameraId,
+        status: 0,
+        state: 'offline',
+        message: config.enabled ? 'not started yet' : 'switched off',
+        since: now(),
+      },
       frames: 0,
       reconnects: 0,
       recent: [],
@@ -125,7 +131,10 @@ export const cameraRegistryActor = defineActor<CameraRegistryMessage>()<CameraRe
         await crew.stop(entry.config.cameraId);
       } catch (thrown) {
         // One that does not stop is its supervisor's matter; the others must not fall with this actor.
-        ctx.log.error({ cameraId: entry.config.cameraId, err: asError(thrown) }, `camera ${entry.config.cameraId} could not be stopped: ${asError(thrown).message}`);
+        ctx.log.error(
+          { cameraId: entry.config.cameraId, err: asError(thrown) },
+          `camera ${entry.config.cameraId} could not be stopped: ${asError(thrown).message}`,
+        );
       }
       entry.previewSocket = null;
       setStatus(entry, 'offline', message);
@@ -142,7 +151,16 @@ export const cameraRegistryActor = defineActor<CameraRegistryMessage>()<CameraRe
       }
     };
     const configs = (): CameraConfig[] => stored().map((entry) => entry.config);
-    const view = ({ config, status, frames, reconnects, recent, lastFrameAt, shed, previewSocket }: Entry): CameraEntry => ({
+    const view = ({
+      config,
+      status,
+      frames,
+      reconnects,
+      recent,
+      lastFrameAt,
+      shed,
+      previewSocket,
+    }: Entry): CameraEntry => ({
       config,
       status,
       frames,
@@ -185,10 +203,15 @@ export const cameraRegistryActor = defineActor<CameraRegistryMessage>()<CameraRe
           const before = entry.config;
           const after = { ...before, ...patch };
           // One that is not stored has nothing to save.
-          const failed = entry.fixed ? null : await save(configs().map((config) => (config === before ? after : config)));
+          const failed = entry.fixed
+            ? null
+            : await save(configs().map((config) => (config === before ? after : config)));
           if (failed !== null) return failed;
           entry.config = after;
-          const restart = before.url !== after.url || before.intervalSeconds !== after.intervalSeconds || before.enabled !== after.enabled;
+          const restart =
+            before.url !== after.url ||
+            before.intervalSeconds !== after.intervalSeconds ||
+            before.enabled !== after.enabled;
           if (restart) {
             if (before.enabled) await stopCamera(entry, after.enabled ? 'its settings changed' : 'switched off');
             await startCamera(entry);

@@ -54,7 +54,10 @@ export const imagingActor = defineActor<ImagingMessage>()<ImagingInit>({
       } catch (thrown) {
         failed += 1;
         onFailed();
-        ctx.log.warn({ imageId: id, err: asError(thrown).message }, `image ${id} could not be stored: ${asError(thrown).message}`);
+        ctx.log.warn(
+          { imageId: id, err: asError(thrown).message },
+          `image ${id} could not be stored: ${asError(thrown).message}`,
+        );
         return null;
       }
     };

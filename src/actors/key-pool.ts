@@ -35,7 +35,12 @@ export type KeyPoolMessage =
   | { readonly type: 'cancel'; readonly waiterId: string }
   | ({ readonly type: 'stats' } & Asking<KeyPoolStats>)
   /** Replaces keys, strategy and, when there, the settings of the key file's section `scheduler`; calls in flight finish. */
-  | ({ readonly type: 'configure'; readonly keys: readonly KeySpec[]; readonly strategy: KeyStrategy; readonly scheduler?: SchedulerSection } & Asking<ConfigureSummary>)
+  | ({
+      readonly type: 'configure';
+      readonly keys: readonly KeySpec[];
+      readonly strategy: KeyStrategy;
+      readonly scheduler?: SchedulerSection;
+    } & Asking<ConfigureSummary>)
   /** No new leases for this key while on; calls in flight finish. Answers whether there is such a key. */
   | ({ readonly type: 'drain'; readonly keyName: string; readonly on: boolean } & Asking<boolean>)
   /** Switches this key off, or on again. Answers whether there is such a key. */
@@ -99,7 +104,11 @@ export const keyPoolActor = defineActor<KeyPoolMessage, Private>()<KeyPoolInit>(
       }
       for (const { group, state, failures, retryAt } of pool.circuitChanges(now())) {
         if (state === 'closed') ctx.log.info({ group, state }, `provider of ${group} works again: calls go on`);
-        else ctx.log.warn({ group, state, failures, retryAt }, `provider of ${group} fails: no calls but one trial at a time, the first at ${retryAt}; check its status page and the network`);
+        else
+          ctx.log.warn(
+            { group, state, failures, retryAt },
+            `provider of ${group} fails: no calls but one trial at a time, the first at ${retryAt}; check its status page and the network`,
+          );
       }
       gate?.want(pool.demand(now()), now());
       if (step.wakeAt === null) ctx.clearTimer('wake');
@@ -107,18 +116,48 @@ export const keyPoolActor = defineActor<KeyPoolMessage, Private>()<KeyPoolInit>(
     };
     const remember = (specs: readonly KeySpec[], by: KeyStrategy): void => {
       const view = pool.view(now());
-      const having = (test: (key: KeyView) => boolean): ReadonlySet<string> => new Set(view.filter(test).map((key) => key.key_id));
-      memory.live = { keys: specs, strategy: by, drained: having((key) => key.drained), disabled: having((key) => key.switched_off) };
+      const having = (test: (key: KeyView) => boolean): ReadonlySet<string> =>
+        new Set(view.filter(test).map((key) => key.key_id));
+      memory.live = {
+        keys: specs,
+        strategy: by,
+        drained: having((key) => key.drained),
+        disabled: having((key) => key.switched_off),
+      };
     };
-    const operated = (keyName: string, what: string, { found, step }: { readonly found: boolean; readonly step: PoolStep }): boolean => {
+    const operated = (
+      keyName: string,
+      what: string,
+      { found, step }: { readonly found: boolean; readonly step: PoolStep },
+    ): boolean => {
       if (found) ctx.log.info({ key: keyName }, `API key "${keyName}" is ${what} by an operator`);
       remember(memory.live?.keys ?? config.keys, memory.live?.strategy ?? config.strategy);
       apply(step);
       return found;
     };
     const report = (): void => {
-      const { total_keys, available_keys, in_use_keys, cooling_keys, disabled_keys, in_flight, waiting: waiters, granted, permits_in_hand } = pool.stats(now());
-      ctx.report({ total_keys, available_keys, in_use_keys, cooling_keys, disabled_keys, in_flight, waiting: waiters, granted, permits_in_hand });
+      const {
+        total_keys,
+        available_keys,
+        in_use_keys,
+        cooling_keys,
+        disabled_keys,
+        in_flight,
+        waiting: waiters,
+        granted,
+        permits_in_hand,
+      } = pool.stats(now());
+      ctx.report({
+        total_keys,
+        available_keys,
+        in_use_keys,
+        cooling_keys,
+        disabled_keys,
+        in_flight,
+        waiting: waiters,
+        granted,
+        permits_in_hand,
+      });
     };
 
     report();
@@ -144,13 +183,22 @@ export const keyPoolActor = defineActor<KeyPoolMessage, Private>()<KeyPoolInit>(
         cancel: ({ waiterId }) => apply(pool.cancel(waiterId, now())),
         stats: () => pool.stats(now()),
         configure: ({ keys: wanted, strategy: by, scheduler }) => {
-          const { summary, step } = pool.configure(wanted, by, now(), scheduler === undefined ? undefined : poolSettings(by, scheduler));
+          const { summary, step } = pool.configure(
+            wanted,
+            by,
+            now(),
+            scheduler === undefined ? undefined : poolSettings(by, scheduler),
+          );
           remember(wanted, by);
-          ctx.log.info({ ...summary }, `API keys changed: ${summary.added.length} added, ${summary.removed.length} removed, ${summary.changed.length} changed`);
+          ctx.log.info(
+            { ...summary },
+            `API keys changed: ${summary.added.length} added, ${summary.removed.length} removed, ${summary.changed.length} changed`,
+          );
           apply(step);
           return summary;
         },
-        drain: ({ keyName, on }) => operated(keyName, on ? 'drained' : 'no longer drained', pool.drain(keyName, on, now())),
+        drain: ({ keyName, on }) =>
+          operated(keyName, on ? 'drained' : 'no longer drained', pool.drain(keyName, on, now())),
         disable: ({ keyName, on }) => operated(keyName, on ? 'disabled' : 'enabled', pool.disable(keyName, on, now())),
         keys: () => pool.view(now()),
         wanted: () => pool.wantedKeys,

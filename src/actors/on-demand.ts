@@ -69,15 +69,44 @@ export const onDemandActor = defineActor<OnDemandMessage, Private>()<OnDemandIni
       const expiresAt = new Date(now + validityMs).toISOString();
       const imageId = cropImageId(id, 1);
       const status: OnDemandStatus = {
-        id, traceId, state: 'queued', priority, createdAt, expiresAt, finishedAt: null, imageWidth: width, imageHeight: height, imageId,
-        assessment: null, source: null, llmModel: null, llmLatency: null, error: null, hookUrl,
-        hook: hookUrl === null ? null : { url: urlOrigin(hookUrl), state: 'waiting', attempts: 0, lastStatus: null, lastError: null, nextAttemptAt: null },
+        id,
+        traceId,
+        state: 'queued',
+        priority,
+        createdAt,
+        expiresAt,
+        finishedAt: null,
+        imageWidth: width,
+        imageHeight: height,
+        imageId,
+        assessment: null,
+        source: null,
+        llmModel: null,
+        llmLatency: null,
+        error: null,
+        hookUrl,
+        hook:
+          hookUrl === null
+            ? null
+            : {
+                url: urlOrigin(hookUrl),
+                state: 'waiting',
+                attempts: 0,
+                lastStatus: null,
+                lastError: null,
+                nextAttemptAt: null,
+              },
       };
       waiting.set(id, now + validityMs + LOST_MS);
       try {
         await putPicture(images, imageId, jpeg, shrinkJpeg);
         await store.create(status);
-        await bus.publish(subjects.task(priority, ON_DEMAND_CAMERA), taskFor(status), { cameraId: ON_DEMAND_CAMERA, requestId: id, traceId }, taskId(id, 1));
+        await bus.publish(
+          subjects.task(priority, ON_DEMAND_CAMERA),
+          taskFor(status),
+          { cameraId: ON_DEMAND_CAMERA, requestId: id, traceId },
+          taskId(id, 1),
+        );
       } catch (thrown) {
         waiting.delete(id);
         throw thrown;
@@ -92,7 +121,9 @@ export const onDemandActor = defineActor<OnDemandMessage, Private>()<OnDemandIni
       const status = await store.change(id, (known) => {
         if (known.state !== 'queued') return known;
         const finished = end(known);
-        return finished.hook === null ? finished : { ...finished, hook: { ...finished.hook, state: 'pending', nextAttemptAt: finished.finishedAt } };
+        return finished.hook === null
+          ? finished
+          : { ...finished, hook: { ...finished.hook, state: 'pending', nextAttemptAt: finished.finishedAt } };
       });
       waiting.delete(id);
       if (status === null) return;
@@ -102,8 +133,20 @@ export const onDemandActor = defineActor<OnDemandMessage, Private>()<OnDemandIni
       if (status.hookUrl === null) return;
       const { hookUrl: url, hook: _hook, ...data } = status;
       const hookId = `assessment-${id}`;
-      const job: WebhookJob = { id: hookId, kind: 'assessment', url, createdAt: new Date(ctx.clock.now()).toISOString(), assessmentId: id, body: JSON.stringify({ type: 'assessment', id: hookId, data }) };
-      await bus.publish(subjects.webhook('assessment'), job, { cameraId: ON_DEMAND_CAMERA, requestId: id, traceId: status.traceId }, hookId);
+      const job: WebhookJob = {
+        id: hookId,
+        kind: 'assessment',
+        url,
+        createdAt: new Date(ctx.clock.now()).toISOString(),
+        assessmentId: id,
+        body: JSON.stringify({ type: 'assessment', id: hookId, data }),
+      };
+      await bus.publish(
+        subjects.webhook('assessment'),
+        job,
+        { cameraId: ON_DEMAND_CAMERA, requestId: id, traceId: status.traceId },
+        hookId,
+      );
     };
 
     const sweep = async (): Promise<void> => {
@@ -115,7 +158,12 @@ export const onDemandActor = defineActor<OnDemandMessage, Private>()<OnDemandIni
           const state = (await store.get(id))?.state;
           if (state !== 'queued') waiting.delete(id);
           if (state !== 'queued' || lostAt > now) continue;
-          await finish(id, (status) => ({ ...status, state: 'unknown', finishedAt: new Date(now).toISOString(), error: { code: 'expired', message } }));
+          await finish(id, (status) => ({
+            ...status,
+            state: 'unknown',
+            finishedAt: new Date(now).toISOString(),
+            error: { code: 'expired', message },
+          }));
         } catch (thrown) {
           ctx.log.debug({ id, err: asError(thrown).message }, 'a waiting assessment cannot be looked at now');
           if (thrown instanceof InfraError && thrown.code === 'BUS_DOWN') return;
@@ -124,7 +172,14 @@ export const onDemandActor = defineActor<OnDemandMessage, Private>()<OnDemandIni
     };
 
     const loop = consume({
-      bus, stream: streams.results, durable: consumers.onDemandResults, parser: AssessmentResult, clock: ctx.clock, log: ctx.log, signal: ctx.signal, batch: 32,
+      bus,
+      stream: streams.results,
+      durable: consumers.onDemandResults,
+      parser: AssessmentResult,
+      clock: ctx.clock,
+      log: ctx.log,
+      signal: ctx.signal,
+      batch: 32,
       take: (delivery) => ctx.self.offer({ type: 'result', delivery }, { timeoutMs: OFFER_TIMEOUT_MS }),
     });
     loop.catch((thrown: unknown) => ctx.fail(asError(thrown)));
@@ -141,7 +196,10 @@ export const onDemandActor = defineActor<OnDemandMessage, Private>()<OnDemandIni
             delivery.ack();
           } catch (thrown) {
             delivery.nak(redeliveryDelay(delivery.attempt));
-            ctx.log.warn({ id: requestId, err: asError(thrown).message }, `the result of assessment ${requestId} waits: ${asError(thrown).message}`);
+            ctx.log.warn(
+              { id: requestId, err: asError(thrown).message },
+              `the result of assessment ${requestId} waits: ${asError(thrown).message}`,
+            );
           }
         },
         sweep,
@@ -151,7 +209,15 @@ export const onDemandActor = defineActor<OnDemandMessage, Private>()<OnDemandIni
 });
 
 /** The whole picture as one group without members: nothing was detected on it. */
-const taskFor = ({ id, traceId, priority, createdAt, expiresAt, imageWidth, imageHeight }: OnDemandStatus): AssessmentTask => ({
+const taskFor = ({
+  id,
+  traceId,
+  priority,
+  createdAt,
+  expiresAt,
+  imageWidth,
+  imageHeight,
+}: OnDemandStatus): AssessmentTask => ({
   taskId: taskId(id, 1),
   requestId: id,
   cameraId: ON_DEMAND_CAMERA,
@@ -167,7 +233,16 @@ const taskFor = ({ id, traceId, priority, createdAt, expiresAt, imageWidth, imag
     bbox: [0, 0, imageWidth, imageHeight],
     averageConfidence: 0,
     memberIndices: [],
-    features: { density: 0, meanSpacing: 0, minSpacing: 0, vehicleCount: 0, personCount: 0, minPersonVehicleDistance: null, maxSpeed: null, maxClosingSpeed: null },
+    features: {
+      density: 0,
+      meanSpacing: 0,
+      minSpacing: 0,
+      vehicleCount: 0,
+      personCount: 0,
+      minPersonVehicleDistance: null,
+      maxSpeed: null,
+      maxClosingSpeed: null,
+    },
     cropId: cropImageId(id, 1),
   },
   members: [],
@@ -175,9 +250,18 @@ const taskFor = ({ id, traceId, priority, createdAt, expiresAt, imageWidth, imag
   imageHeight,
 });
 
-function ended(status: OnDemandStatus, { results, source, metadata, error, timestamp }: AssessmentResult): OnDemandStatus {
+function ended(
+  status: OnDemandStatus,
+  { results, source, metadata, error, timestamp }: AssessmentResult,
+): OnDemandStatus {
   const [first] = results;
-  const { riskLevel, confidence, riskTypes, description, dangerObjectCount } = first ?? { riskLevel: 'unknown' as const, confidence: 0, riskTypes: [], description: '', dangerObjectCount: 0 };
+  const { riskLevel, confidence, riskTypes, description, dangerObjectCount } = first ?? {
+    riskLevel: 'unknown' as const,
+    confidence: 0,
+    riskTypes: [],
+    description: '',
+    dangerObjectCount: 0,
+  };
   return {
     ...status,
     state: riskLevel === 'unknown' ? 'unknown' : 'done',

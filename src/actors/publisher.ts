@@ -58,7 +58,11 @@ export const publisherActor = defineActor<PublisherMessage>()<PublisherInit>({
         return going;
       },
       send: (going) => send(going),
-      onAway: (error) => ctx.log.warn({ waiting: buffer.size, err: error.message }, `detections wait: NATS does not take them: ${error.message}`),
+      onAway: (error) =>
+        ctx.log.warn(
+          { waiting: buffer.size, err: error.message },
+          `detections wait: NATS does not take them: ${error.message}`,
+        ),
       onBack: () => ctx.log.info({ waiting: buffer.size, shed: counts.shed }, 'detections go out again'),
     });
 
@@ -70,7 +74,10 @@ export const publisherActor = defineActor<PublisherMessage>()<PublisherInit>({
       } catch (thrown) {
         if (!isRefusedForGood(thrown, going)) throw thrown;
         busy.delete(cameraId);
-        ctx.log.error({ cameraId, requestId, err: thrown.message }, `a frame of camera ${cameraId} is given up: NATS refused it ${going.refusals} times: ${thrown.message}`);
+        ctx.log.error(
+          { cameraId, requestId, err: thrown.message },
+          `a frame of camera ${cameraId} is given up: NATS refused it ${going.refusals} times: ${thrown.message}`,
+        );
         shed(detection);
         return;
       }
@@ -106,7 +113,11 @@ export const publisherActor = defineActor<PublisherMessage>()<PublisherInit>({
         work.abort();
         const lost = [...[...busy.values()].map((going) => going.detection), ...buffer.drain()];
         for (const detection of lost) shed(detection);
-        if (lost.length > 0) ctx.log.warn({ lost: lost.length }, `${lost.length} detections could not be published before the stop: NATS is ${bus.state()}`);
+        if (lost.length > 0)
+          ctx.log.warn(
+            { lost: lost.length },
+            `${lost.length} detections could not be published before the stop: NATS is ${bus.state()}`,
+          );
       },
     };
   },

@@ -56,7 +56,8 @@ export const taskGeneratorActor = defineActor<TaskGeneratorMessage, Private>()<T
       signal: work.signal,
       next: () => queue.shift() ?? null,
       send: (delivery) => send(delivery),
-      onAway: (error) => ctx.log.warn({ held: held.size, err: error.message }, `tasks wait: NATS does not take them: ${error.message}`),
+      onAway: (error) =>
+        ctx.log.warn({ held: held.size, err: error.message }, `tasks wait: NATS does not take them: ${error.message}`),
       onBack: () => ctx.log.info({ held: held.size }, 'tasks go out again'),
     });
 
@@ -66,13 +67,20 @@ export const taskGeneratorActor = defineActor<TaskGeneratorMessage, Private>()<T
       try {
         tasks = tasksOf(delivery.body, { validityMs, replayedAt: delivery.storedAt });
         // Task ids are deterministic: what is on the bus already is recognised and not doubled.
-        await Promise.all(tasks.map((task) => bus.publish(subjects.task(task.priority, cameraId), task, { cameraId, requestId, traceId }, task.taskId)));
+        await Promise.all(
+          tasks.map((task) =>
+            bus.publish(subjects.task(task.priority, cameraId), task, { cameraId, requestId, traceId }, task.taskId),
+          ),
+        );
       } catch (thrown) {
         // NATS away or full: not this message's fault, it is tried again for as long as that takes.
         if (thrown instanceof InfraError && thrown.code === 'BUS_DOWN') throw thrown;
         counts.retried += 1;
         release(delivery, () => delivery.nak(redeliveryDelay(delivery.attempt)));
-        ctx.log.warn({ cameraId, requestId, attempt: delivery.attempt, err: asError(thrown).message }, `tasks of a frame of camera ${cameraId} wait: ${asError(thrown).message}`);
+        ctx.log.warn(
+          { cameraId, requestId, attempt: delivery.attempt, err: asError(thrown).message },
+          `tasks of a frame of camera ${cameraId} wait: ${asError(thrown).message}`,
+        );
         return;
       }
       release(delivery, () => delivery.ack());
@@ -104,7 +112,8 @@ export const taskGeneratorActor = defineActor<TaskGeneratorMessage, Private>()<T
       batch: 64,
       ahead: AHEAD,
       room: async () => {
-        while (held.size >= MOST_HELD && !work.signal.aborted) await new Promise<void>((resolve) => roomMade.push(resolve));
+        while (held.size >= MOST_HELD && !work.signal.aborted)
+          await new Promise<void>((resolve) => roomMade.push(resolve));
       },
       take: (delivery) => {
         held.add(delivery);

@@ -44,22 +44,41 @@ export const CAMERAS_PATH = '/cameras';
  * last.
  */
 export const gantryTree = ({ web, aggregator, scheduler, cameras }: TreeInits): SupervisorSpec =>
-  supervisor('gantry', [...partsOf(aggregator, aggregatorParts), ...partsOf(web, webParts), ...partsOf(scheduler, schedulerParts), ...partsOf(cameras, camerasParts)], {
-    intensity: { maxRestarts: 10, withinMs: 60_000 },
-  });
+  supervisor(
+    'gantry',
+    [
+      ...partsOf(aggregator, aggregatorParts),
+      ...partsOf(web, webParts),
+      ...partsOf(scheduler, schedulerParts),
+      ...partsOf(cameras, camerasParts),
+    ],
+    {
+      intensity: { maxRestarts: 10, withinMs: 60_000 },
+    },
+  );
 
 type InitsOf<R extends keyof TreeInits> = NonNullable<TreeInits[R]>;
-const partsOf = <T>(inits: T | null, parts: (inits: T) => readonly Spec[]): readonly Spec[] => (inits === null ? [] : parts(inits));
+const partsOf = <T>(inits: T | null, parts: (inits: T) => readonly Spec[]): readonly Spec[] =>
+  inits === null ? [] : parts(inits);
 
 const webParts = ({ onDemand }: InitsOf<'web'>): readonly Spec[] => [child('on-demand', onDemandActor, onDemand)];
 
-const aggregatorParts = ({ webhooks, alertImages, alertWriter, onFigures, aggregator }: InitsOf<'aggregator'>): readonly Spec[] => [
+const aggregatorParts = ({
+  webhooks,
+  alertImages,
+  alertWriter,
+  onFigures,
+  aggregator,
+}: InitsOf<'aggregator'>): readonly Spec[] => [
   child('webhooks', webhooksActor, webhooks),
   child('alert-images', alertImagesActor, alertImages),
   ...(alertWriter === null ? [] : [child('alert-writer', alertWriterActor, alertWriter)]),
   child('aggregator-figures', aggregatorFiguresActor, () => ({ onFigures })),
   // A third of the work for a group, and what people see next: it has a thread of its own.
-  child('aggregator', aggregatorActor, aggregator, { placement: { kind: 'thread', maxHeapMb: 512 }, startTimeoutMs: 30_000 }),
+  child('aggregator', aggregatorActor, aggregator, {
+    placement: { kind: 'thread', maxHeapMb: 512 },
+    startTimeoutMs: 30_000,
+  }),
 ];
 
 const schedulerParts = ({ keyPool, scheduler }: InitsOf<'scheduler'>): readonly Spec[] => [
@@ -83,7 +102,12 @@ const camerasParts = ({ taskGenerator, publisher, imaging, cameraRegistry }: Ini
 export type CameraIsolation = 'thread' | 'process';
 
 /** A camera: its own worker thread or process, restarted whatever happens, at most every ten seconds when it keeps failing. */
-export const cameraChild = (cameraId: string, actor: ActorDefinition<CameraMessage, CameraInit>, isolation: CameraIsolation, init: () => CameraInit): ChildSpec =>
+export const cameraChild = (
+  cameraId: string,
+  actor: ActorDefinition<CameraMessage, CameraInit>,
+  isolation: CameraIsolation,
+  init: () => CameraInit,
+): ChildSpec =>
   child(cameraId, actor, init, {
     placement: { kind: isolation, maxHeapMb: 256 },
     startTimeoutMs: 30_000,

@@ -42,7 +42,8 @@ export function signatureOf(body: string, secret: Secret, nowMs: number): string
 }
 
 /** Answers after which another attempt makes no sense: the receiver understood and does not want it. */
-const FINAL = (status: number): boolean => status >= 400 && status < 500 && status !== 408 && status !== 425 && status !== 429;
+const FINAL = (status: number): boolean =>
+  status >= 400 && status < 500 && status !== 408 && status !== 425 && status !== 429;
 
 /**
  * Calls webhooks. Each call is a message of a JetStream work queue: it survives a restart, any node may make it, and
@@ -64,7 +65,10 @@ export const webhooksActor = defineActor<never, Private>()<WebhooksInit>({
         return 'retried';
       };
       if (ctx.signal.aborted) return handBack();
-      const outcome = secret === null ? { ok: false, final: true, status: null, error: 'GANTRY_HOOK_SECRET is not set' } : await call(job, secret);
+      const outcome =
+        secret === null
+          ? { ok: false, final: true, status: null, error: 'GANTRY_HOOK_SECRET is not set' }
+          : await call(job, secret);
       if (ctx.signal.aborted && !outcome.ok) return handBack();
       const wait = outcome.ok || outcome.final ? undefined : backoffMs[delivery.attempt - 1];
       const url = urlOrigin(job.url);
@@ -78,25 +82,54 @@ export const webhooksActor = defineActor<never, Private>()<WebhooksInit>({
       };
       if (job.assessmentId !== null) {
         // The call was made: that its status cannot be written now must not make it again.
-        await onHook(job.assessmentId, state).catch((thrown: unknown) => ctx.log.warn({ id: job.id, err: asError(thrown).message }, `the status of webhook ${job.id} could not be written`));
+        await onHook(job.assessmentId, state).catch((thrown: unknown) =>
+          ctx.log.warn(
+            { id: job.id, err: asError(thrown).message },
+            `the status of webhook ${job.id} could not be written`,
+          ),
+        );
       }
-      const fields = { id: job.id, kind: job.kind, url, attempt: delivery.attempt, status: outcome.status, error: outcome.error };
+      const fields = {
+        id: job.id,
+        kind: job.kind,
+        url,
+        attempt: delivery.attempt,
+        status: outcome.status,
+        error: outcome.error,
+      };
       if (wait !== undefined) {
         delivery.nak(wait);
         ctx.log.info(fields, `webhook ${job.id} is called again in ${wait} ms: ${outcome.error ?? ''}`);
         return 'retried';
       }
       delivery.ack();
-      if (!outcome.ok) ctx.log.warn(fields, `webhook ${job.id} is given up after ${delivery.attempt} attempts: ${outcome.error ?? ''}`);
+      if (!outcome.ok)
+        ctx.log.warn(
+          fields,
+          `webhook ${job.id} is given up after ${delivery.attempt} attempts: ${outcome.error ?? ''}`,
+        );
       return outcome.ok ? 'delivered' : 'failed';
     };
 
-    const call = async (job: WebhookJob, by: Secret): Promise<{ readonly ok: boolean; readonly final: boolean; readonly status: number | null; readonly error: string | null }> => {
+    const call = async (
+      job: WebhookJob,
+      by: Secret,
+    ): Promise<{
+      readonly ok: boolean;
+      readonly final: boolean;
+      readonly status: number | null;
+      readonly error: string | null;
+    }> => {
       try {
         const { status } = await (trusted.has(job.url) ? open : guarded).fetch({
           url: job.url,
           method: 'POST',
-          headers: { 'content-type': 'application/json', 'gantry-delivery': job.id, 'gantry-event': job.kind, 'gantry-signature': signatureOf(job.body, by, ctx.clock.now()) },
+          headers: {
+            'content-type': 'application/json',
+            'gantry-delivery': job.id,
+            'gantry-event': job.kind,
+            'gantry-signature': signatureOf(job.body, by, ctx.clock.now()),
+          },
           body: job.body,
           timeoutMs: TIMEOUT_MS,
           maxBytes: ANSWER_BYTES,
@@ -105,10 +138,20 @@ export const webhooksActor = defineActor<never, Private>()<WebhooksInit>({
         });
         const ok = status >= 200 && status < 300;
         const redirect = status >= 300 && status < 400;
-        return { ok, final: FINAL(status) || redirect, status, error: ok ? null : redirect ? `answered ${status}: redirects are not followed` : `answered ${status}` };
+        return {
+          ok,
+          final: FINAL(status) || redirect,
+          status,
+          error: ok ? null : redirect ? `answered ${status}: redirects are not followed` : `answered ${status}`,
+        };
       } catch (thrown) {
         const error = asError(thrown);
-        return { ok: false, final: error instanceof EgressError && error.code === 'EGRESS_REFUSED', status: null, error: error.message };
+        return {
+          ok: false,
+          final: error instanceof EgressError && error.code === 'EGRESS_REFUSED',
+          status: null,
+          error: error.message,
+        };
       }
     };
 
@@ -126,7 +169,17 @@ export const webhooksActor = defineActor<never, Private>()<WebhooksInit>({
       running.add(work);
     };
     ctx.signal.addEventListener('abort', () => waiting.splice(0).forEach((go) => go()), { once: true });
-    consume({ bus, stream: streams.webhooks, durable: consumers.webhooks, parser: WebhookJob, clock: ctx.clock, log: ctx.log, signal: ctx.signal, batch: AT_ONCE, take }).catch((thrown: unknown) => ctx.fail(asError(thrown)));
+    consume({
+      bus,
+      stream: streams.webhooks,
+      durable: consumers.webhooks,
+      parser: WebhookJob,
+      clock: ctx.clock,
+      log: ctx.log,
+      signal: ctx.signal,
+      batch: AT_ONCE,
+      take,
+    }).catch((thrown: unknown) => ctx.fail(asError(thrown)));
 
     return {
       handlers: {

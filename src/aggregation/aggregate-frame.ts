@@ -5,16 +5,55 @@ import type { GroupAnswer } from './answer.ts';
 /** What of a frame its detection says: in the detection, and in every aggregate of it. */
 export type FrameFacts = Pick<
   Aggregate,
-  'cameraId' | 'requestId' | 'timestamp' | 'frameNumber' | 'detectedObjects' | 'trafficGroups' | 'imageWidth' | 'imageHeight' | 'imageId' | 'traceId' | 'replayOf'
+  | 'cameraId'
+  | 'requestId'
+  | 'timestamp'
+  | 'frameNumber'
+  | 'detectedObjects'
+  | 'trafficGroups'
+  | 'imageWidth'
+  | 'imageHeight'
+  | 'imageId'
+  | 'traceId'
+  | 'replayOf'
 >;
 
 export function factsOf(of: FrameFacts): FrameFacts {
-  const { cameraId, requestId, timestamp, frameNumber, detectedObjects, trafficGroups, imageWidth, imageHeight, imageId, traceId, replayOf } = of;
-  return { cameraId, requestId, timestamp, frameNumber, detectedObjects, trafficGroups, imageWidth, imageHeight, imageId, traceId, ...(replayOf === undefined ? {} : { replayOf }) };
+  const {
+    cameraId,
+    requestId,
+    timestamp,
+    frameNumber,
+    detectedObjects,
+    trafficGroups,
+    imageWidth,
+    imageHeight,
+    imageId,
+    traceId,
+    replayOf,
+  } = of;
+  return {
+    cameraId,
+    requestId,
+    timestamp,
+    frameNumber,
+    detectedObjects,
+    trafficGroups,
+    imageWidth,
+    imageHeight,
+    imageId,
+    traceId,
+    ...(replayOf === undefined ? {} : { replayOf }),
+  };
 }
 
 /** Merges a frame with the answers that are in. Pure; `publishedAt` in epoch ms. Groups without an answer are `late`. */
-export function aggregateFrame(facts: FrameFacts, answers: ReadonlyMap<number, GroupAnswer>, revision: number, publishedAt: number): Aggregate {
+export function aggregateFrame(
+  facts: FrameFacts,
+  answers: ReadonlyMap<number, GroupAnswer>,
+  revision: number,
+  publishedAt: number,
+): Aggregate {
   const inOrder = facts.trafficGroups.flatMap(({ groupIndex }) => answers.get(groupIndex) ?? []);
   const slowest = inOrder.map(({ by }) => by).toSorted((a, b) => b.llmLatency - a.llmLatency)[0];
   return {
@@ -27,7 +66,11 @@ export function aggregateFrame(facts: FrameFacts, answers: ReadonlyMap<number, G
   };
 }
 
-function assess({ trafficGroups }: FrameFacts, answers: ReadonlyMap<number, GroupAnswer>, inOrder: readonly GroupAnswer[]): RiskAssessment {
+function assess(
+  { trafficGroups }: FrameFacts,
+  answers: ReadonlyMap<number, GroupAnswer>,
+  inOrder: readonly GroupAnswer[],
+): RiskAssessment {
   const judged = inOrder.flatMap(({ results }) => results);
   const missingGroups = trafficGroups.flatMap(({ groupIndex }): MissingGroup[] => {
     const answer = answers.get(groupIndex);

@@ -67,7 +67,14 @@ interface Frame {
  * and by the caller for frames whose messages it has not settled.
  */
 export class Aggregation {
-  readonly counters: AggregationCounters = { published: 0, revised: 0, incomplete: 0, duplicates: 0, orphans: 0, found: 0 };
+  readonly counters: AggregationCounters = {
+    published: 0,
+    revised: 0,
+    incomplete: 0,
+    duplicates: 0,
+    orphans: 0,
+    found: 0,
+  };
   readonly #options: AggregationOptions;
   readonly #frames = new Map<RequestId, Frame>();
   /** By state; each in order. */
@@ -231,7 +238,17 @@ export class Aggregation {
   }
 
   #open(facts: FrameFacts, deadline: number): Frame {
-    const frame: Frame = { facts, answers: new Map(), deadline, revision: -1, madeAt: 0, state: 'waiting', changed: true, alerted: false, unsure: false };
+    const frame: Frame = {
+      facts,
+      answers: new Map(),
+      deadline,
+      revision: -1,
+      madeAt: 0,
+      state: 'waiting',
+      changed: true,
+      alerted: false,
+      unsure: false,
+    };
     this.#frames.set(facts.requestId, frame);
     return frame;
   }
@@ -257,7 +274,8 @@ export class Aggregation {
   #merge(frame: Frame, found: Aggregate): void {
     this.counters.found += 1;
     const theirs = answersIn(found);
-    for (const [groupIndex, answer] of frame.answers) if (isBetter(answer, theirs.get(groupIndex))) frame.changed = true;
+    for (const [groupIndex, answer] of frame.answers)
+      if (isBetter(answer, theirs.get(groupIndex))) frame.changed = true;
     for (const [groupIndex, answer] of theirs) {
       const ours = frame.answers.get(groupIndex);
       if (ours === undefined || !isBetter(ours, answer)) frame.answers.set(groupIndex, answer);
@@ -320,6 +338,8 @@ export class Aggregation {
 const isAlert = ({ riskAssessment }: Aggregate): boolean => riskAssessment.maxRiskLevel === 'high';
 
 /** Every group is judged, and nothing of it has to go out again. */
-const isOver = ({ facts, answers, unsure }: Frame): boolean => !unsure && facts.trafficGroups.every(({ groupIndex }) => answers.get(groupIndex)?.missing === null);
+const isOver = ({ facts, answers, unsure }: Frame): boolean =>
+  !unsure && facts.trafficGroups.every(({ groupIndex }) => answers.get(groupIndex)?.missing === null);
 
-const isComplete = ({ facts, answers }: Frame): boolean => facts.trafficGroups.every(({ groupIndex }) => answers.has(groupIndex));
+const isComplete = ({ facts, answers }: Frame): boolean =>
+  facts.trafficGroups.every(({ groupIndex }) => answers.has(groupIndex));

@@ -25,14 +25,24 @@ export function answerOf(result: AssessmentResult): GroupAnswer {
   const results =
     degradedReason === undefined ? result.results : result.results.map((each) => ({ ...each, degradedReason }));
   const { llmLatency, llmModel } = metadata;
-  const by: Judges = { sources: error === undefined ? [source] : [], degraded: error === undefined && degraded === true, llmLatency, llmModel };
+  const by: Judges = {
+    sources: error === undefined ? [source] : [],
+    degraded: error === undefined && degraded === true,
+    llmLatency,
+    llmModel,
+  };
   return { results, missing: error === undefined ? null : reasonOf(error.code), by };
 }
 
 /** The answers that are in an aggregate, by group. Groups it calls `late` have none. */
 export function answersIn({ riskAssessment, llmLatency, llmModel }: Aggregate): Map<number, GroupAnswer> {
   const { results, missingGroups, source, degraded } = riskAssessment;
-  const by: Judges = { sources: source === 'mixed' ? ['vlm', 'rules'] : source === 'none' ? [] : [source], degraded, llmLatency, llmModel };
+  const by: Judges = {
+    sources: source === 'mixed' ? ['vlm', 'rules'] : source === 'none' ? [] : [source],
+    degraded,
+    llmLatency,
+    llmModel,
+  };
   const answers = new Map<number, GroupAnswer>();
   for (const result of results) answers.set(result.groupIndex, { results: [result], missing: null, by });
   for (const { groupIndex, reason } of missingGroups) {
@@ -43,6 +53,8 @@ export function answersIn({ riskAssessment, llmLatency, llmModel }: Aggregate): 
 }
 
 /** A judgement is better than the news that there is none; of two judgements the first stands. */
-export const isBetter = (answer: GroupAnswer, than: GroupAnswer | undefined): boolean => than === undefined || (than.missing !== null && answer.missing === null);
+export const isBetter = (answer: GroupAnswer, than: GroupAnswer | undefined): boolean =>
+  than === undefined || (than.missing !== null && answer.missing === null);
 
-const reasonOf = (code: NonNullable<AssessmentResult['error']>['code']): MissingGroup['reason'] => (code === 'expired' || code === 'shed' ? code : 'failed');
+const reasonOf = (code: NonNullable<AssessmentResult['error']>['code']): MissingGroup['reason'] =>
+  code === 'expired' || code === 'shed' ? code : 'failed';

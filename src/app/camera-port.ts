@@ -21,7 +21,8 @@ export function cameraPort(system: ActorSystem, bus: Bus, redis: RedisStore | nu
     list: async () => (await registry.ask({ type: 'list' }, QUICK)).map(recordOf),
     get: async (cameraId) => orNull(await registry.ask({ type: 'get', cameraId }, QUICK)),
     add: async (config) => saved(await registry.ask({ type: 'add', config }, SLOW)),
-    change: async (cameraId, patch) => orNull(saved(await registry.ask({ type: 'change', cameraId, patch: defined(patch) }, SLOW))),
+    change: async (cameraId, patch) =>
+      orNull(saved(await registry.ask({ type: 'change', cameraId, patch: defined(patch) }, SLOW))),
     remove: async (cameraId) => saved(await registry.ask({ type: 'remove', cameraId }, SLOW)),
     latest: async (cameraId) => {
       try {
@@ -56,7 +57,15 @@ function saved<T>(outcome: T | NotSaved): T {
 
 const orNull = (entry: CameraEntry | null): CameraRecord | null => (entry === null ? null : recordOf(entry));
 
-export const recordOf = ({ config, status, frames, framesPerSecond, reconnects, lastFrameAt, shed }: CameraEntry): CameraRecord => ({
+export const recordOf = ({
+  config,
+  status,
+  frames,
+  framesPerSecond,
+  reconnects,
+  lastFrameAt,
+  shed,
+}: CameraEntry): CameraRecord => ({
   config,
   status,
   figures: { framesPerSecond, frames, reconnects, lastFrameAt, shed },

@@ -93,12 +93,20 @@ Redis is away. The others: docs/operations.md.
 `;
 
 /** Reads arguments and environment. Throws `CONFIG_INVALID` naming the option, the value and what is allowed. */
-export function readConfig(args: readonly string[], env: Readonly<Record<string, string | undefined>>): GantryConfig | 'help' {
+export function readConfig(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): GantryConfig | 'help' {
   const { values } = parse(args);
   if (values.help === true) return 'help';
-  const text = (flag: string | undefined, name: string, fallback: string): string => flag ?? (env[name] === undefined || env[name] === '' ? fallback : env[name]);
+  const text = (flag: string | undefined, name: string, fallback: string): string =>
+    flag ?? (env[name] === undefined || env[name] === '' ? fallback : env[name]);
   const orNull = (name: string): string | null => (env[name] === undefined || env[name] === '' ? null : env[name]);
-  const list = (name: string): string[] => (orNull(name) ?? '').split(',').map((each) => each.trim()).filter((each) => each !== '');
+  const list = (name: string): string[] =>
+    (orNull(name) ?? '')
+      .split(',')
+      .map((each) => each.trim())
+      .filter((each) => each !== '');
   const sources = list('GANTRY_SOURCE_ALLOW');
   const roles = rolesOf(text(values.roles, 'GANTRY_ROLES', ROLES.join(',')));
   const natsUrl = natsUrlFrom(env);
@@ -111,7 +119,12 @@ export function readConfig(args: readonly string[], env: Readonly<Record<string,
     port: number('port', text(values.port, 'PORT', '8080'), 0, 65_535),
     natsUrl,
     redisUrl,
-    streamsMb: number('GANTRY_STREAMS_MB', text(undefined, 'GANTRY_STREAMS_MB', String(STREAMS_MB)), LEAST_STREAMS_MB, 1_000_000),
+    streamsMb: number(
+      'GANTRY_STREAMS_MB',
+      text(undefined, 'GANTRY_STREAMS_MB', String(STREAMS_MB)),
+      LEAST_STREAMS_MB,
+      1_000_000,
+    ),
     dataDir: text(values['data-dir'], 'GANTRY_DATA_DIR', join(PROJECT_ROOT, 'data')),
     demo: values['no-demo'] !== true,
     source: values.source ?? null,
@@ -125,13 +138,34 @@ export function readConfig(args: readonly string[], env: Readonly<Record<string,
     ...readAccess(env),
     sourceAllow: sources.length === 0 ? null : sources,
     trustedProxies: proxies(list('GANTRY_TRUSTED_PROXIES')),
-    logLevel: oneOf('log-level', text(values['log-level'], 'GANTRY_LOG_LEVEL', 'info'), ['debug', 'info', 'warn', 'error', 'silent']),
+    logLevel: oneOf('log-level', text(values['log-level'], 'GANTRY_LOG_LEVEL', 'info'), [
+      'debug',
+      'info',
+      'warn',
+      'error',
+      'silent',
+    ]),
     expectedNodes: number('GANTRY_EXPECTED_NODES', text(undefined, 'GANTRY_EXPECTED_NODES', '1'), 1, 1_000),
     ...hooks(readSecret(env, 'GANTRY_HOOK_SECRET'), list('GANTRY_ALERT_HOOKS')),
     fetchAllow: list('GANTRY_FETCH_ALLOW'),
-    onDemandValidityMs: number('GANTRY_ON_DEMAND_VALIDITY_MS', text(undefined, 'GANTRY_ON_DEMAND_VALIDITY_MS', '120000'), 1_000, 540_000),
-    taskValidityMs: number('GANTRY_TASK_VALIDITY_MS', text(undefined, 'GANTRY_TASK_VALIDITY_MS', '30000'), 1_000, 600_000),
-    aggregateDeadlineMs: number('GANTRY_AGGREGATE_DEADLINE_MS', text(undefined, 'GANTRY_AGGREGATE_DEADLINE_MS', '5000'), 100, 600_000),
+    onDemandValidityMs: number(
+      'GANTRY_ON_DEMAND_VALIDITY_MS',
+      text(undefined, 'GANTRY_ON_DEMAND_VALIDITY_MS', '120000'),
+      1_000,
+      540_000,
+    ),
+    taskValidityMs: number(
+      'GANTRY_TASK_VALIDITY_MS',
+      text(undefined, 'GANTRY_TASK_VALIDITY_MS', '30000'),
+      1_000,
+      600_000,
+    ),
+    aggregateDeadlineMs: number(
+      'GANTRY_AGGREGATE_DEADLINE_MS',
+      text(undefined, 'GANTRY_AGGREGATE_DEADLINE_MS', '5000'),
+      100,
+      600_000,
+    ),
     stopMs: number('GANTRY_STOP_SECONDS', text(undefined, 'GANTRY_STOP_SECONDS', '5'), 1, 600) * 1_000,
   };
 }
@@ -168,17 +202,33 @@ function rolesOf(text: string): readonly Role[] {
 
 /** Servers of its own would be for this process alone, and the others would never hear of it. */
 const serverMissing = (name: string, roles: readonly Role[]): InfraError =>
-  new InfraError('CONFIG_INVALID', `${name} is needed by a process without the role cameras (roles: ${roles.join(', ')}): name the server that all processes share${name === 'REDIS_URL' ? ', or off' : ''}`, { field: name });
+  new InfraError(
+    'CONFIG_INVALID',
+    `${name} is needed by a process without the role cameras (roles: ${roles.join(', ')}): name the server that all processes share${name === 'REDIS_URL' ? ', or off' : ''}`,
+    { field: name },
+  );
 
 const SHORTEST_HOOK_SECRET = 16;
 
 function hooks(secret: string | null, alertHooks: readonly string[]): Pick<GantryConfig, 'hookSecret' | 'alertHooks'> {
-  if (secret !== null && secret.length < SHORTEST_HOOK_SECRET) throw new InfraError('CONFIG_INVALID', `GANTRY_HOOK_SECRET must have at least ${SHORTEST_HOOK_SECRET} characters`, { field: 'GANTRY_HOOK_SECRET' });
-  if (alertHooks.length > 0 && secret === null) throw new InfraError('CONFIG_INVALID', 'GANTRY_ALERT_HOOKS needs GANTRY_HOOK_SECRET, which signs the calls', { field: 'GANTRY_HOOK_SECRET' });
+  if (secret !== null && secret.length < SHORTEST_HOOK_SECRET)
+    throw new InfraError('CONFIG_INVALID', `GANTRY_HOOK_SECRET must have at least ${SHORTEST_HOOK_SECRET} characters`, {
+      field: 'GANTRY_HOOK_SECRET',
+    });
+  if (alertHooks.length > 0 && secret === null)
+    throw new InfraError('CONFIG_INVALID', 'GANTRY_ALERT_HOOKS needs GANTRY_HOOK_SECRET, which signs the calls', {
+      field: 'GANTRY_HOOK_SECRET',
+    });
   for (const url of alertHooks) {
-    if (!/^https?:$/u.test(URL.parse(url)?.protocol ?? '')) throw new InfraError('CONFIG_INVALID', `GANTRY_ALERT_HOOKS must be http or https URLs, not "${urlOrigin(url)}"`, { field: 'GANTRY_ALERT_HOOKS' });
+    if (!/^https?:$/u.test(URL.parse(url)?.protocol ?? ''))
+      throw new InfraError('CONFIG_INVALID', `GANTRY_ALERT_HOOKS must be http or https URLs, not "${urlOrigin(url)}"`, {
+        field: 'GANTRY_ALERT_HOOKS',
+      });
   }
-  if (alertHooks.length > 16) throw new InfraError('CONFIG_INVALID', 'GANTRY_ALERT_HOOKS must name at most 16 URLs', { field: 'GANTRY_ALERT_HOOKS' });
+  if (alertHooks.length > 16)
+    throw new InfraError('CONFIG_INVALID', 'GANTRY_ALERT_HOOKS must name at most 16 URLs', {
+      field: 'GANTRY_ALERT_HOOKS',
+    });
   return { hookSecret: secret === null ? null : new Secret(secret), alertHooks };
 }
 
@@ -195,13 +245,20 @@ function proxies(entries: readonly string[]): AddressRanges {
 function number(name: string, text: string, min: number, max: number): number {
   const value = Number(text);
   if (text.trim() === '' || !Number.isFinite(value) || value < min || value > max) {
-    throw new InfraError('CONFIG_INVALID', `${name} must be a number from ${min} to ${max}, not "${text}"`, { field: name, value: text });
+    throw new InfraError('CONFIG_INVALID', `${name} must be a number from ${min} to ${max}, not "${text}"`, {
+      field: name,
+      value: text,
+    });
   }
   return value;
 }
 
 function oneOf<T extends string>(name: string, text: string, allowed: readonly T[]): T {
   const found = allowed.find((each) => each === text);
-  if (found === undefined) throw new InfraError('CONFIG_INVALID', `${name} must be one of ${allowed.join(', ')}, not "${text}"`, { field: name, value: text });
+  if (found === undefined)
+    throw new InfraError('CONFIG_INVALID', `${name} must be one of ${allowed.join(', ')}, not "${text}"`, {
+      field: name,
+      value: text,
+    });
   return found;
 }

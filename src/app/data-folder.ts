@@ -28,10 +28,22 @@ export async function holdDataFolder(dataDir: string): Promise<() => Promise<voi
 }
 
 async function hold(dataDir: string): Promise<() => Promise<void>> {
-  const name = createHash('sha256').update(await realpath(dataDir)).digest('hex').slice(0, 32);
+  const name = createHash('sha256')
+    .update(await realpath(dataDir))
+    .digest('hex')
+    .slice(0, 32);
   const server = createServer((socket) => socket.destroy());
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => reject(new InfraError('CONFIG_INVALID', `another Gantry runs on the data folder ${dataDir}: give each process one of its own with --data-dir`, { field: 'data-dir', value: dataDir }, error)));
+    server.once('error', (error) =>
+      reject(
+        new InfraError(
+          'CONFIG_INVALID',
+          `another Gantry runs on the data folder ${dataDir}: give each process one of its own with --data-dir`,
+          { field: 'data-dir', value: dataDir },
+          error,
+        ),
+      ),
+    );
     server.listen({ path: `\0gantry-data-${name}` }, resolve);
   });
   server.unref();

@@ -13,7 +13,13 @@ export interface Demo {
   readonly server: RtspServer | null;
 }
 
-const camera = (url: string): CameraConfig => ({ cameraId: 'demo', name: 'Demo street', url, enabled: true, intervalSeconds: 1.8 });
+const camera = (url: string): CameraConfig => ({
+  cameraId: 'demo',
+  name: 'Demo street',
+  url,
+  enabled: true,
+  intervalSeconds: 1.8,
+});
 
 /** The demo camera: the operator's RTSP URL, or real footage looped by an RTSP server of ours. */
 export async function startDemo(config: GantryConfig, ffmpeg: string, log: Log): Promise<Demo> {
@@ -21,7 +27,11 @@ export async function startDemo(config: GantryConfig, ffmpeg: string, log: Log):
   const { source } = config;
   if (source !== null && /^rtsps?:\/\//i.test(source)) return { cameras: [camera(source)], notice: null, server: null };
   try {
-    const file = await ensureDemoFootage({ ...(source === null ? {} : { source }), ffmpeg, onProgress: (line) => log.info({ step: 'demo footage' }, line) });
+    const file = await ensureDemoFootage({
+      ...(source === null ? {} : { source }),
+      ffmpeg,
+      onProgress: (line) => log.info({ step: 'demo footage' }, line),
+    });
     const server = await startRtspServer({ ffmpeg, streams: [{ name: 'demo', file }], log });
     return { cameras: [camera(server.url('demo'))], notice: null, server };
   } catch (thrown) {

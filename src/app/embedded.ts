@@ -23,7 +23,13 @@ export interface UsedService {
 }
 
 const external = (url: string): UsedService => ({ url, toolsUrl: url, durable: true, notice: null, embedded: null });
-const owned = (service: EmbeddedService): UsedService => ({ url: service.ownUrl, toolsUrl: service.url, durable: service.durable, notice: service.notice, embedded: service });
+const owned = (service: EmbeddedService): UsedService => ({
+  url: service.ownUrl,
+  toolsUrl: service.url,
+  durable: service.durable,
+  notice: service.notice,
+  embedded: service,
+});
 
 const NATS_PORT = 4222;
 const REDIS_PORT = 6379;
@@ -40,7 +46,13 @@ export async function useNats(config: GantryConfig, log: Log, notices: DataNotic
   await clearStreamFolders(store, notices);
   const storeMb = storeMbFor(config.streamsMb);
   const start = (port: number): Promise<EmbeddedService> =>
-    startWithStore({ service: 'NATS', store, lost, notices, start: () => naming(dataDir, startNatsServer({ dataDir, port, storeMb, log })) });
+    startWithStore({
+      service: 'NATS',
+      store,
+      lost,
+      notices,
+      start: () => naming(dataDir, startNatsServer({ dataDir, port, storeMb, log })),
+    });
   return owned(await onPreferred(NATS_PORT, start));
 }
 
@@ -51,11 +63,20 @@ export async function useRedis(config: GantryConfig, log: Log, notices: DataNoti
   const onProgress = (line: string): void => log.info({ service: 'redis' }, line);
   const dataDir = join(config.dataDir, 'redis');
   const store = join(dataDir, 'appendonlydir');
-  const lost = 'lists of alerts, newest results and the limits of keys as they stood are not known any more (the history of alerts is in NATS)';
+  const lost =
+    'lists of alerts, newest results and the limits of keys as they stood are not known any more (the history of alerts is in NATS)';
   const memory = new AppendOnlyMemory(store, join(dataDir, 'append-only-sizes.json'), notices);
   await memory.compare();
   const start = (port: number): Promise<EmbeddedService> =>
-    startWithStore({ service: 'Redis', store, lost, notices, broken: () => appendOnlyBroken(store), repair: () => repairAppendOnly(store), start: () => naming(dataDir, startRedisServer({ dataDir, port, log, onProgress })) });
+    startWithStore({
+      service: 'Redis',
+      store,
+      lost,
+      notices,
+      broken: () => appendOnlyBroken(store),
+      repair: () => repairAppendOnly(store),
+      start: () => naming(dataDir, startRedisServer({ dataDir, port, log, onProgress })),
+    });
   const running = await onPreferred(REDIS_PORT, start);
   if (!running.durable) return owned(running);
   memory.follow();
@@ -69,7 +90,9 @@ export async function useRedis(config: GantryConfig, log: Log, notices: DataNoti
 /** An error of the file system says which folder it is about and what to do. */
 const naming = <T>(folder: string, starting: Promise<T>): Promise<T> =>
   starting.catch((thrown: unknown) => {
-    throw systemCode(thrown)?.startsWith('E') === true && !(thrown instanceof EmbeddedError) ? writeFailure(folder, folder, thrown) : thrown;
+    throw systemCode(thrown)?.startsWith('E') === true && !(thrown instanceof EmbeddedError)
+      ? writeFailure(folder, folder, thrown)
+      : thrown;
   });
 
 /** On the usual port, where people's tools look; on any free one when that is taken, or is taken a moment later. */

@@ -9,7 +9,19 @@ export function followFaults(system: ActorSystem): void {
     const prefix = `${CAMERAS_PATH}/`;
     if (!event.path.startsWith(prefix)) return;
     const cameraId = event.path.slice(prefix.length);
-    if (event.type === 'failed') registry.tell({ type: 'status', cameraId, state: 'fault', message: `its actor failed and is restarted: ${event.failure.message}` });
-    if (event.type === 'quarantined') registry.tell({ type: 'status', cameraId, state: 'fault', message: 'its thread is stuck in native code and was left alone' });
+    if (event.type === 'failed')
+      registry.tell({
+        type: 'status',
+        cameraId,
+        state: 'fault',
+        message: `its actor failed and is restarted: ${event.failure.message}`,
+      });
+    if (event.type === 'quarantined')
+      registry.tell({
+        type: 'status',
+        cameraId,
+        state: 'fault',
+        message: 'its thread is stuck in native code and was left alone',
+      });
   });
 }

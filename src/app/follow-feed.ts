@@ -25,11 +25,29 @@ const START_MS = 3_000;
  * and the first one counts, in the order of the stream. So there is no gap when Redis or NATS goes or comes back, and
  * nothing to switch. Resolves, within {@link START_MS}, to what ends it.
  */
-export async function followFeed(bus: Bus, redis: Pick<RedisStore, 'follow'> | null, feed: LiveFeed, log: ActorLog, clock: Clock = systemClock): Promise<() => void> {
+export async function followFeed(
+  bus: Bus,
+  redis: Pick<RedisStore, 'follow'> | null,
+  feed: LiveFeed,
+  log: ActorLog,
+  clock: Clock = systemClock,
+): Promise<() => void> {
   const source = new FeedSource(bus, feed, log, clock);
   const from = await source.start();
-  bus.follow({ stream: streams.aggregates, parser: Aggregate, from, signal: source.signal, onMessage: ({ seq, body }) => source.fromStream(seq, body), onReset: (why) => source.reset(why) });
-  redis?.follow((pushed) => source.fromPush(pushed), (offset) => source.isKnown(offset)).catch((thrown: unknown) => log.debug({ err: asError(thrown).message }, 'not subscribed to Redis before the stop'));
+  bus.follow({
+    stream: streams.aggregates,
+    parser: Aggregate,
+    from,
+    signal: source.signal,
+    onMessage: ({ seq, body }) => source.fromStream(seq, body),
+    onReset: (why) => source.reset(why),
+  });
+  redis
+    ?.follow(
+      (pushed) => source.fromPush(pushed),
+      (offset) => source.isKnown(offset),
+    )
+    .catch((thrown: unknown) => log.debug({ err: asError(thrown).message }, 'not subscribed to Redis before the stop'));
   return () => source.stop();
 }
 
@@ -61,12 +79,21 @@ class FeedSource {
   /** Where to begin. */
   async start(): Promise<'new' | { readonly seq: number }> {
     try {
-      const [epoch, last] = await this.#within(START_MS, Promise.all([this.#bus.streamEpoch(streams.aggregates), this.#bus.last({ stream: streams.aggregates, subject: subjects.aggregates, parser: Aggregate })]));
+      const [epoch, last] = await this.#within(
+        START_MS,
+        Promise.all([
+          this.#bus.streamEpoch(streams.aggregates),
+          this.#bus.last({ stream: streams.aggregates, subject: subjects.aggregates, parser: Aggregate }),
+        ]),
+      );
       this.#feed.begin(epoch, last?.seq ?? null);
       this.#sequencer.begin(last === null ? null : last.seq + 1);
       return { seq: (last?.seq ?? 0) + 1 };
     } catch (thrown) {
-      this.#log.warn({ err: asError(thrown).message }, `the live feed begins without offsets, its stream cannot be read yet: ${asError(thrown).message}`);
+      this.#log.warn(
+        { err: asError(thrown).message },
+        `the live feed begins without offsets, its stream cannot be read yet: ${asError(thrown).message}`,
+      );
       this.#recover();
       return 'new';
     }
@@ -127,7 +154,10 @@ class FeedSource {
     this.#filling = true;
     try {
       const limit = Math.min(READ_MOST, missing.to - missing.from + 2);
-      const found = await this.#within(READ_MS, this.#bus.read({ stream: streams.aggregates, parser: Aggregate, from: { seq: missing.from }, limit }));
+      const found = await this.#within(
+        READ_MS,
+        this.#bus.read({ stream: streams.aggregates, parser: Aggregate, from: { seq: missing.from }, limit }),
+      );
       // The stream may have brought it meanwhile, or be another one. What it leaves out does not exist.
       if (this.#sequencer.missing()?.from !== missing.from) return;
       for (const { seq, body } of found) this.#publish(this.#sequencer.fromPush(seq, body));
@@ -153,7 +183,10 @@ class FeedSource {
     const missing = this.#sequencer.missing();
     if (missing === null) return;
     const count = missing.to - missing.from + 1;
-    this.#log.warn({ from: missing.from, to: missing.to, why }, `the live feed goes on without ${count} aggregates, which come when they can be read: ${why}`);
+    this.#log.warn(
+      { from: missing.from, to: missing.to, why },
+      `the live feed goes on without ${count} aggregates, which come when they can be read: ${why}`,
+    );
     if (count > 0) this.#feed.gap(missing.to, count);
     this.#publish(this.#sequencer.giveUp());
   }

@@ -25,14 +25,19 @@ export interface HealthFacts {
 
 const REDIS_REFUSES = 'until then live push goes over NATS, newest results are not kept; alerts wait in NATS';
 const NATS_AWAY = 'NATS is away: detections wait, nothing is judged and nothing is shown until it is back';
-const REDIS_AWAY = 'Redis is away: live push goes over NATS, newest results are not kept until it is back; alerts wait in NATS';
-const REDIS_OFF = 'Redis is switched off: live push goes over NATS, newest results are not kept; alerts are read from their history';
+const REDIS_AWAY =
+  'Redis is away: live push goes over NATS, newest results are not kept until it is back; alerts wait in NATS';
+const REDIS_OFF =
+  'Redis is switched off: live push goes over NATS, newest results are not kept; alerts are read from their history';
 
 /** Sums up how the system is. `down`: cameras are not being watched; `degraded`: something named is missing. */
 export function healthReport(facts: HealthFacts): HealthReport {
   const { redis, cameras } = facts;
-  const count = (state: CameraEntry['status']['state']): number => cameras.filter(({ config, status }) => config.enabled && status.state === state).length;
-  const faults = cameras.filter(({ config, status }) => config.enabled && (status.state === 'fault' || status.state === 'offline'));
+  const count = (state: CameraEntry['status']['state']): number =>
+    cameras.filter(({ config, status }) => config.enabled && status.state === state).length;
+  const faults = cameras.filter(
+    ({ config, status }) => config.enabled && (status.state === 'fault' || status.state === 'offline'),
+  );
   const redisNotice = noticeOfRedis(redis);
   const natsNotice = noticeOfNats(facts);
   const isDegraded = redis.state === 'reconnecting' || redis.state === 'degraded' || facts.natsRefuses;
@@ -45,14 +50,25 @@ export function healthReport(facts: HealthFacts): HealthReport {
     ...facts.notices,
   ];
   return {
-    status: facts.nats !== 'connected' ? 'down' : isDegraded || faults.length > 0 || facts.judging !== null ? 'degraded' : 'ok',
+    status:
+      facts.nats !== 'connected'
+        ? 'down'
+        : isDegraded || faults.length > 0 || facts.judging !== null
+          ? 'degraded'
+          : 'ok',
     version: facts.version,
     roles: [...facts.roles],
     uptimeSeconds: Math.round(facts.uptimeSeconds * 10) / 10,
     nats: { state: facts.nats, notice: natsNotice },
     redis: { state: redis.state, durable: redis.durable, notice: redisNotice, failedWrites: redis.failedWrites },
     models: facts.model === null ? [] : [{ name: facts.model, state: 'ready', notice: null }],
-    cameras: { total: cameras.length, online: count('online'), connecting: count('connecting'), offline: count('offline'), fault: count('fault') },
+    cameras: {
+      total: cameras.length,
+      online: count('online'),
+      connecting: count('connecting'),
+      offline: count('offline'),
+      fault: count('fault'),
+    },
     notices,
   };
 }

@@ -81,7 +81,9 @@ function answersNothing({ recent, unreadable, rejected, failing, reasoning_only,
   const failed = unreadable + rejected + failing;
   const enough =
     recent >= LEAST_CALLS ||
-    (rejected === recent && recent >= LEAST_REJECTED) || (unreadable + failing === recent && recent >= LEAST_FAILED) || reasoning_only === recent;
+    (rejected === recent && recent >= LEAST_REJECTED) ||
+    (unreadable + failing === recent && recent >= LEAST_FAILED) ||
+    reasoning_only === recent;
   return recent > content_refused && enough && failed >= BAD_SHARE * recent;
 }
 

@@ -26,7 +26,12 @@ export function keyPort(system: ActorSystem, { admin, brought }: Pick<UsedKeys, 
       return {
         name: key.name,
         status: now?.status ?? 'disabled',
-        notice: now === undefined ? 'not with the key pool yet' : now.disabled_reason ?? (now.drained ? 'drained: calls in flight finish, no new ones begin' : null) ?? (now.status === 'cooling' ? `rests after ${now.last_error_code ?? 'a failure'}` : null),
+        notice:
+          now === undefined
+            ? 'not with the key pool yet'
+            : (now.disabled_reason ??
+              (now.drained ? 'drained: calls in flight finish, no new ones begin' : null) ??
+              (now.status === 'cooling' ? `rests after ${now.last_error_code ?? 'a failure'}` : null)),
         enabled: key.enabled,
         drain: origin?.drain ?? false,
         from: origin?.from ?? 'file',
@@ -54,14 +59,20 @@ export function keyPort(system: ActorSystem, { admin, brought }: Pick<UsedKeys, 
   };
   const changed = async (name: string, outcome: ChangeOutcome) => {
     const key = (await views()).find((each) => each.name === name);
-    if (key === undefined) throw new HttpError('UNKNOWN_KEY', `name: there is no API key ${name} (any more)`, { field: 'name', value: name });
+    if (key === undefined)
+      throw new HttpError('UNKNOWN_KEY', `name: there is no API key ${name} (any more)`, {
+        field: 'name',
+        value: name,
+      });
     return { key, ...written(outcome) };
   };
   return {
     list: async () => ({ keys: await views(), notices: [...admin.notices()] }),
     add: async (key) => changed(key.name, await refusing(() => admin.add(defined(key)))),
     change: async (name, { reset, ...patch }) => {
-      const outcome = await refusing(() => (reset === true ? admin.reset(name) : admin.patch(name, definedPatch(patch))));
+      const outcome = await refusing(() =>
+        reset === true ? admin.reset(name) : admin.patch(name, definedPatch(patch)),
+      );
       return outcome === null ? null : changed(name, outcome);
     },
     remove: async (name) => {
@@ -74,7 +85,8 @@ export function keyPort(system: ActorSystem, { admin, brought }: Pick<UsedKeys, 
 const written = ({ persisted, shared, notices }: ChangeOutcome) => ({ persisted, shared, notices: [...notices] });
 
 /** Fields that are undefined are left out: they would overwrite what is there. */
-const compact = (fields: object): object => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+const compact = (fields: object): object =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 const defined = (key: Parameters<KeyPort['add']>[0]): AddedKey => checked(AddedKey, compact(key));
 const definedPatch = (patch: object): KeyPatch => checked(KeyPatch, compact(patch));
 
@@ -96,10 +108,16 @@ async function refusing<T>(work: () => Promise<T>): Promise<T> {
   } catch (thrown) {
     if (thrown instanceof KeyAdminError) {
       const field = typeof thrown.fields['field'] === 'string' ? thrown.fields['field'] : null;
-      if (thrown.code === 'DUPLICATE_KEY') throw new HttpError('DUPLICATE_KEY', thrown.message, { field, cause: thrown });
-      if (thrown.code === 'KEY_REFUSED' || thrown.code === 'TOO_MANY_CHANGES') throw new HttpError('INVALID_FIELD', thrown.message, { field, cause: thrown });
+      if (thrown.code === 'DUPLICATE_KEY')
+        throw new HttpError('DUPLICATE_KEY', thrown.message, { field, cause: thrown });
+      if (thrown.code === 'KEY_REFUSED' || thrown.code === 'TOO_MANY_CHANGES')
+        throw new HttpError('INVALID_FIELD', thrown.message, { field, cause: thrown });
     }
-    if (thrown instanceof KeyError) throw new HttpError('INVALID_FIELD', thrown.message, { field: typeof thrown.fields['field'] === 'string' ? thrown.fields['field'] : null, cause: thrown });
+    if (thrown instanceof KeyError)
+      throw new HttpError('INVALID_FIELD', thrown.message, {
+        field: typeof thrown.fields['field'] === 'string' ? thrown.fields['field'] : null,
+        cause: thrown,
+      });
     throw thrown;
   }
 }

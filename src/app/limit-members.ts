@@ -35,7 +35,10 @@ export class LimitMembers {
     } catch (thrown) {
       if (!(thrown instanceof StorageError)) throw thrown;
       const aside = await setAside(file);
-      notices.say({ file, aside }, `${thrown.message}; it is now ${aside}: this node takes itself for alone until Redis tells of the others (or set GANTRY_EXPECTED_NODES)`);
+      notices.say(
+        { file, aside },
+        `${thrown.message}; it is now ${aside}: this node takes itself for alone until Redis tells of the others (or set GANTRY_EXPECTED_NODES)`,
+      );
       return new LimitMembers(file, [], log);
     }
   }
@@ -46,7 +49,10 @@ export class LimitMembers {
       try {
         await writeWhole(this.#file, JSON.stringify(members.slice(0, MOST)));
       } catch (thrown) {
-        this.#log.warn({ file: this.#file, err: asError(thrown).message }, `${this.#file} cannot be written: a start without Redis will not know of the other nodes`);
+        this.#log.warn(
+          { file: this.#file, err: asError(thrown).message },
+          `${this.#file} cannot be written: a start without Redis will not know of the other nodes`,
+        );
       }
     });
     return this.#work;

@@ -25,7 +25,10 @@ export interface MetricSources {
 const QUICK = { timeoutMs: 1_500 };
 
 /** Sets the gauges before every scrape, from those who know. */
-export function bindMetrics(metrics: Metrics, { system, bus, redis, aggregatorView, encoder, roles, http }: MetricSources): void {
+export function bindMetrics(
+  metrics: Metrics,
+  { system, bus, redis, aggregatorView, encoder, roles, http }: MetricSources,
+): void {
   metrics.beforeScrape('tree', () => {
     metrics.tree(system.snapshot());
     metrics.deadLetters(system.deadLetters().total);
@@ -33,8 +36,11 @@ export function bindMetrics(metrics: Metrics, { system, bus, redis, aggregatorVi
   });
   metrics.beforeScrape('feed', () => metrics.feed(http.figures()));
   metrics.beforeScrape('http', () => metrics.httpRefused(http.refused()));
-  metrics.beforeScrape('redis', () => metrics.redisFailedWrites((redis?.health().failedWrites ?? 0) + (aggregatorView?.failedWrites ?? 0)));
-  if (aggregatorView !== null) metrics.beforeScrape('cache', () => metrics.queueDepth('cache', aggregatorView.cacheWaiting));
+  metrics.beforeScrape('redis', () =>
+    metrics.redisFailedWrites((redis?.health().failedWrites ?? 0) + (aggregatorView?.failedWrites ?? 0)),
+  );
+  if (aggregatorView !== null)
+    metrics.beforeScrape('cache', () => metrics.queueDepth('cache', aggregatorView.cacheWaiting));
   if (encoder !== null) metrics.beforeScrape('imaging', () => metrics.queueDepth('imaging', encoder.waiting));
   if (roles.includes('scheduler')) bindScheduler(metrics, system);
   if (roles.includes('cameras')) bindCameras(metrics, system);
@@ -68,7 +74,8 @@ function bindScheduler(metrics: Metrics, system: ActorSystem): void {
     const stats = await system.ref(SCHEDULER).ask({ type: 'stats' }, QUICK);
     metrics.queueDepth('scheduler', stats.ready);
     metrics.queueDepth('scheduler-parked', stats.parked);
-    for (const [level, seconds] of Object.entries(stats.oldest_seconds)) metrics.queueAge(`assessment-tasks.${level}`, seconds ?? 0);
+    for (const [level, seconds] of Object.entries(stats.oldest_seconds))
+      metrics.queueAge(`assessment-tasks.${level}`, seconds ?? 0);
     metrics.hedges(stats.hedges, stats.hedge_wins);
   });
 }
@@ -76,7 +83,8 @@ function bindScheduler(metrics: Metrics, system: ActorSystem): void {
 function bindCameras(metrics: Metrics, system: ActorSystem): void {
   metrics.beforeScrape('cameras', async () => {
     const counts: Record<string, number> = { online: 0, connecting: 0, offline: 0, fault: 0 };
-    for (const { status } of await system.ref(CAMERA_REGISTRY).ask({ type: 'list' }, QUICK)) counts[status.state] = (counts[status.state] ?? 0) + 1;
+    for (const { status } of await system.ref(CAMERA_REGISTRY).ask({ type: 'list' }, QUICK))
+      counts[status.state] = (counts[status.state] ?? 0) + 1;
     metrics.camerasByState(counts);
   });
 }

@@ -15,7 +15,10 @@ export async function nodeIdOf(dataDir: string, notices: DataNotices): Promise<s
   const made = randomUUID();
   if (kept.problem !== null) {
     const aside = await setAside(file);
-    notices.say({ file, aside }, `${kept.problem}; it is now ${aside}, and this node has the new name ${made}: changes of API keys that it made alone count as another node's`);
+    notices.say(
+      { file, aside },
+      `${kept.problem}; it is now ${aside}, and this node has the new name ${made}: changes of API keys that it made alone count as another node's`,
+    );
   }
   await writeWhole(file, `${made}\n`);
   return made;

@@ -17,7 +17,12 @@ const EXIT_FAILURE = 70;
  */
 const COLLECT_LATER = ['--incremental-marking-soft-trigger=50', '--incremental-marking-hard-trigger=70'];
 
-type Start = (options: { readonly config: GantryConfig; readonly log: Log; readonly onLost: (error: Error) => void; readonly signal: AbortSignal }) => Promise<{ stop(): Promise<void> }>;
+type Start = (options: {
+  readonly config: GantryConfig;
+  readonly log: Log;
+  readonly onLost: (error: Error) => void;
+  readonly signal: AbortSignal;
+}) => Promise<{ stop(): Promise<void> }>;
 
 /**
  * Runs Gantry as a program: arguments, signals, exit code. SIGINT and SIGTERM stop it in order; a second one, or the
@@ -61,7 +66,12 @@ export async function runAsProgram(start: Start): Promise<void> {
     end(EXIT_FAILURE, 'a fault nobody handled');
   });
 
-  const starting = start({ config, log, onLost: (error) => end(EXIT_FAILURE, `the actors gave up: ${error.message}`), signal: giveUp.signal });
+  const starting = start({
+    config,
+    log,
+    onLost: (error) => end(EXIT_FAILURE, `the actors gave up: ${error.message}`),
+    signal: giveUp.signal,
+  });
   try {
     await starting;
     // Else only an orderly end keeps what was compiled: a process that was killed would need twice as long to come back.

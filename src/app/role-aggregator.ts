@@ -27,10 +27,30 @@ export interface AggregatorRole {
 }
 
 /** The role `aggregator`: one aggregate per frame, its alerts, and who is told of them. */
-export const aggregatorInits = ({ config, natsUrl, redisUrl, bus, redis, images, kept, encoder, egress, onDemand, nodeId, view }: AggregatorRole): NonNullable<TreeInits['aggregator']> => ({
+export const aggregatorInits = ({
+  config,
+  natsUrl,
+  redisUrl,
+  bus,
+  redis,
+  images,
+  kept,
+  encoder,
+  egress,
+  onDemand,
+  nodeId,
+  view,
+}: AggregatorRole): NonNullable<TreeInits['aggregator']> => ({
   webhooks: () => webhooksInit(config, bus, egress, onDemand),
   alertImages: () => ({ bus, images, kept, encoder }),
   alertWriter: redis === null ? null : () => ({ bus, redis }),
   onFigures: (figures) => view.take(figures),
-  aggregator: () => ({ natsUrl, redisUrl, inHandFile: join(config.dataDir, 'in-hand-aggregator'), holder: nodeId, deadlineMs: config.aggregateDeadlineMs, alertHooks: config.alertHooks }),
+  aggregator: () => ({
+    natsUrl,
+    redisUrl,
+    inHandFile: join(config.dataDir, 'in-hand-aggregator'),
+    holder: nodeId,
+    deadlineMs: config.aggregateDeadlineMs,
+    alertHooks: config.alertHooks,
+  }),
 });

@@ -32,8 +32,16 @@ export interface Sight {
 
 export async function useSight(stack: StartStack, config: GantryConfig, log: Log): Promise<Sight> {
   const { path: ffmpeg } = await stack.step('ffmpeg', findFfmpeg, () => undefined);
-  const model = await stack.step('model', () => useModel(config.model, log), () => undefined);
-  const demo = await stack.step('demo camera', () => startDemo(config, ffmpeg, log), (started) => started.server?.stop());
+  const model = await stack.step(
+    'model',
+    () => useModel(config.model, log),
+    () => undefined,
+  );
+  const demo = await stack.step(
+    'demo camera',
+    () => startDemo(config, ffmpeg, log),
+    (started) => started.server?.stop(),
+  );
   const makeFolder = (): Promise<string | null> => makePreviewFolder(config.dataDir, log);
   const previewFolder = await stack.step('live video', makeFolder, removePreviewFolder);
   return { ffmpeg, model, demo, previewFolder };
@@ -65,11 +73,33 @@ export interface CamerasRole extends CameraHooks {
 }
 
 /** The role `cameras`: watches, detects, publishes, and makes tasks of it. */
-export function camerasInits({ config, sight, system, running, bus, images, encoder, metrics, onStatus, log, dataNotices, cameraActor, onDetected, onShed }: CamerasRole): NonNullable<TreeInits['cameras']> {
+export function camerasInits({
+  config,
+  sight,
+  system,
+  running,
+  bus,
+  images,
+  encoder,
+  metrics,
+  onStatus,
+  log,
+  dataNotices,
+  cameraActor,
+  onDetected,
+  onShed,
+}: CamerasRole): NonNullable<TreeInits['cameras']> {
   const { ffmpeg, model, demo, previewFolder } = sight;
   const { confidence, iou, isolation } = config;
   const crew = createCrew({
-    system, running, ffmpeg, model, confidence, iou, isolation, previewFolder,
+    system,
+    running,
+    ffmpeg,
+    model,
+    confidence,
+    iou,
+    isolation,
+    previewFolder,
     allow: config.sourceAllow,
     ownUrls: demo.cameras.map(({ url }) => url),
     ...(cameraActor === undefined ? {} : { actor: cameraActor }),
@@ -91,6 +121,12 @@ export function camerasInits({ config, sight, system, running, bus, images, enco
       },
     }),
     imaging: () => ({ encoder, images, onFailed: () => metrics.imageFailed() }),
-    cameraRegistry: () => ({ store: new FileCameraStore({ path: join(config.dataDir, 'cameras.json'), log, notices: dataNotices }), crew, bus, fixed: demo.cameras, onStatus }),
+    cameraRegistry: () => ({
+      store: new FileCameraStore({ path: join(config.dataDir, 'cameras.json'), log, notices: dataNotices }),
+      crew,
+      bus,
+      fixed: demo.cameras,
+      onStatus,
+    }),
   };
 }

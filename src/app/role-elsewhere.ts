@@ -21,7 +21,12 @@ import { PoolFigures, poolView, schedulerDown, SchedulerFigures, schedulerView }
 
 /** What a process without a role answers in its place: over NATS where the data can be had, else who to ask. */
 
-export const elsewhere = (role: Role, what: string): HttpError => new HttpError('ROLE_ELSEWHERE', `${what} cannot be answered here: this process runs without the role ${role}; ask one that has it`, { value: role });
+export const elsewhere = (role: Role, what: string): HttpError =>
+  new HttpError(
+    'ROLE_ELSEWHERE',
+    `${what} cannot be answered here: this process runs without the role ${role}; ask one that has it`,
+    { value: role },
+  );
 const refuse = (role: Role, what: string) => (): Promise<never> => Promise.reject(elsewhere(role, what));
 
 const WAIT_MS = 1_500;
@@ -72,7 +77,11 @@ export const latestFromStream = (bus: NatsBus, redis: RedisStore | null, here: C
   latest: async (cameraId) => {
     const cached = await redis?.latest(cameraId).catch(() => null);
     if (cached !== null && cached !== undefined) return cached;
-    const last = await bus.last({ stream: streams.aggregates, subject: subjects.aggregate(cameraId), parser: Aggregate });
+    const last = await bus.last({
+      stream: streams.aggregates,
+      subject: subjects.aggregate(cameraId),
+      parser: Aggregate,
+    });
     return last === null || last.storedAt < Date.now() - LATEST_MS ? null : last.body;
   },
 });
@@ -98,7 +107,10 @@ export const keysElsewhere: KeyPort = {
   remove: refuse('scheduler', 'removing an API key'),
 };
 export const usageElsewhere: HttpPorts['usage'] = refuse('scheduler', 'usage');
-export const assessmentsElsewhere: AssessmentPort = { submit: refuse('web', 'a picture'), get: refuse('web', 'an assessment') };
+export const assessmentsElsewhere: AssessmentPort = {
+  submit: refuse('web', 'a picture'),
+  get: refuse('web', 'an assessment'),
+};
 
 /** As a micro service says that it cannot answer. */
 const errorOf = (message: Msg): { readonly code: number; readonly description: string } => {
@@ -137,7 +149,11 @@ async function askAll<T>(bus: NatsBus, subject: string, schema: z.ZodType<T>): P
     }
   };
   try {
-    for await (const message of await nc.requestMany(subject, '', { strategy: RequestStrategy.JitterTimer, maxWait: WAIT_MS, jitter: FURTHER_MS })) {
+    for await (const message of await nc.requestMany(subject, '', {
+      strategy: RequestStrategy.JitterTimer,
+      maxWait: WAIT_MS,
+      jitter: FURTHER_MS,
+    })) {
       take(message);
       if (answers.length >= MOST_NODES) break;
     }

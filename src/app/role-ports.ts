@@ -18,7 +18,14 @@ import { deadLetterNotices } from './dead-letters.ts';
 import { healthReport } from './health.ts';
 import { keyPort } from './key-port.ts';
 import type { Sight } from './role-cameras.ts';
-import { assessmentsElsewhere, camerasElsewhere, keysElsewhere, latestFromStream, schedulerElsewhere, usageElsewhere } from './role-elsewhere.ts';
+import {
+  assessmentsElsewhere,
+  camerasElsewhere,
+  keysElsewhere,
+  latestFromStream,
+  schedulerElsewhere,
+  usageElsewhere,
+} from './role-elsewhere.ts';
 import type { Judgement } from './role-scheduler.ts';
 import { schedulerPort } from './scheduler-port.ts';
 import { VERSION } from './version.ts';
@@ -81,7 +88,11 @@ export function httpPorts(parts: PortParts): HttpPorts {
         model: parts.sight?.model.name ?? null,
         ...watched,
         judging: judging?.status === 'degraded' ? judging.message : null,
-        notices: [...watched.notices, ...standing(parts), ...(await deadLetterNotices(parts.deadLetters, Date.now(), log))],
+        notices: [
+          ...watched.notices,
+          ...standing(parts),
+          ...(await deadLetterNotices(parts.deadLetters, Date.now(), log)),
+        ],
       });
     },
     metrics: async () => ({ contentType: metrics.contentType, text: await metrics.render() }),
@@ -89,7 +100,13 @@ export function httpPorts(parts: PortParts): HttpPorts {
 }
 
 /** The cameras that this process watches; for one that only shows them, those of the others. */
-async function watchedCameras(roles: readonly Role[], cameras: HttpPorts['cameras']): Promise<{ readonly cameras: Awaited<ReturnType<HttpPorts['cameras']['list']>>; readonly notices: readonly string[] }> {
+async function watchedCameras(
+  roles: readonly Role[],
+  cameras: HttpPorts['cameras'],
+): Promise<{
+  readonly cameras: Awaited<ReturnType<HttpPorts['cameras']['list']>>;
+  readonly notices: readonly string[];
+}> {
   if (roles.includes('cameras')) return { cameras: await cameras.list(), notices: [] };
   if (!roles.includes('web')) return { cameras: [], notices: [] };
   try {
@@ -113,6 +130,8 @@ function standing({ sight, judgement, aggregatorView, accessNotices, dataNotices
     ...dataNotices.list(),
     ...(demo === null ? [] : [demo]),
     ...(judgement === null ? [] : [...judgement.keys.notices(), ...judgement.usage.notices()]),
-    ...(aggregatorView === null || aggregatorView.leading ? [] : ['the aggregator of this process stands by: another one works, or NATS is away']),
+    ...(aggregatorView === null || aggregatorView.leading
+      ? []
+      : ['the aggregator of this process stands by: another one works, or NATS is away']),
   ];
 }

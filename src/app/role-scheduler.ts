@@ -15,14 +15,44 @@ export interface Judgement {
   readonly usage: UsedUsage;
 }
 
-export async function useJudgement(stack: StartStack, config: GantryConfig, redis: UsedService | null, metrics: Metrics, log: Log, dataNotices: DataNotices): Promise<Judgement> {
-  const keys = await stack.step('API keys', () => useKeys(config, log, dataNotices, redis), (used) => used.close());
-  const usage = await stack.step('usage of keys', () => useUsage({ dataDir: config.dataDir, redisUrl: redis?.url ?? null, keys, metrics, log, dataNotices }), (used) => used.close());
+export async function useJudgement(
+  stack: StartStack,
+  config: GantryConfig,
+  redis: UsedService | null,
+  metrics: Metrics,
+  log: Log,
+  dataNotices: DataNotices,
+): Promise<Judgement> {
+  const keys = await stack.step(
+    'API keys',
+    () => useKeys(config, log, dataNotices, redis),
+    (used) => used.close(),
+  );
+  const usage = await stack.step(
+    'usage of keys',
+    () => useUsage({ dataDir: config.dataDir, redisUrl: redis?.url ?? null, keys, metrics, log, dataNotices }),
+    (used) => used.close(),
+  );
   return { keys, usage };
 }
 
 /** The role `scheduler`: has groups judged, by the model under the limits of its keys, or by rules. */
-export const schedulerInits = ({ keys, usage }: Judgement, { taskValidityMs }: Pick<GantryConfig, 'taskValidityMs'>, bus: Bus, images: ImageStore, metrics: Metrics): NonNullable<TreeInits['scheduler']> => ({
+export const schedulerInits = (
+  { keys, usage }: Judgement,
+  { taskValidityMs }: Pick<GantryConfig, 'taskValidityMs'>,
+  bus: Bus,
+  images: ImageStore,
+  metrics: Metrics,
+): NonNullable<TreeInits['scheduler']> => ({
   keyPool: keys.pool,
-  scheduler: () => ({ ...keys.scheduler, vlm: 'caller', validityMs: taskValidityMs, bus, images, metrics, budget: usage.ledger, usage }),
+  scheduler: () => ({
+    ...keys.scheduler,
+    vlm: 'caller',
+    validityMs: taskValidityMs,
+    bus,
+    images,
+    metrics,
+    budget: usage.ledger,
+    usage,
+  }),
 });

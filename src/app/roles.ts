@@ -21,19 +21,63 @@ export function microRoles(system: ActorSystem, roles: readonly Role[], nodeId: 
         name: 'cameras',
         description: 'Reads cameras, detects and groups road users',
         stats: async () => ({
-          cameras: (await cameras()).map(({ config, status, frames, framesPerSecond, reconnects, lastFrameAt, shed }) => ({ cameraId: config.cameraId, state: status.state, frames, framesPerSecond, reconnects, lastFrameAt, shed })),
+          cameras: (await cameras()).map(
+            ({ config, status, frames, framesPerSecond, reconnects, lastFrameAt, shed }) => ({
+              cameraId: config.cameraId,
+              state: status.state,
+              frames,
+              framesPerSecond,
+              reconnects,
+              lastFrameAt,
+              shed,
+            }),
+          ),
         }),
         ofEachNode: {
           nodeId,
           // Without passwords: everyone on the bus may read it.
-          endpoints: { list: async () => (await cameras()).map((entry) => ({ ...recordOf(entry), config: { ...entry.config, url: redactUrl(entry.config.url) } })) },
+          endpoints: {
+            list: async () =>
+              (await cameras()).map((entry) => ({
+                ...recordOf(entry),
+                config: { ...entry.config, url: redactUrl(entry.config.url) },
+              })),
+          },
         },
       },
     ],
-    ['cameras', { name: 'task-generator', description: 'Explodes detections into prioritised tasks', stats: () => system.ref(TASK_GENERATOR).ask({ type: 'stats' }, QUICK) }],
-    ['scheduler', { name: 'scheduler', description: 'Has the groups judged by the model or by rules', stats: () => system.ref(SCHEDULER).ask({ type: 'stats' }, QUICK) }],
-    ['scheduler', { name: 'key-pool', description: 'Leases API keys under their limits', stats: () => system.ref(KEY_POOL).ask({ type: 'stats' }, QUICK) }],
-    ['aggregator', { name: 'aggregator', description: 'Merges detections and judgements, writes Redis', stats: () => system.ref(AGGREGATOR).ask({ type: 'stats' }, QUICK) }],
+    [
+      'cameras',
+      {
+        name: 'task-generator',
+        description: 'Explodes detections into prioritised tasks',
+        stats: () => system.ref(TASK_GENERATOR).ask({ type: 'stats' }, QUICK),
+      },
+    ],
+    [
+      'scheduler',
+      {
+        name: 'scheduler',
+        description: 'Has the groups judged by the model or by rules',
+        stats: () => system.ref(SCHEDULER).ask({ type: 'stats' }, QUICK),
+      },
+    ],
+    [
+      'scheduler',
+      {
+        name: 'key-pool',
+        description: 'Leases API keys under their limits',
+        stats: () => system.ref(KEY_POOL).ask({ type: 'stats' }, QUICK),
+      },
+    ],
+    [
+      'aggregator',
+      {
+        name: 'aggregator',
+        description: 'Merges detections and judgements, writes Redis',
+        stats: () => system.ref(AGGREGATOR).ask({ type: 'stats' }, QUICK),
+      },
+    ],
   ];
   return parts.filter(([role]) => roles.includes(role)).map(([, part]) => part);
 }

@@ -28,7 +28,10 @@ const contextOf = (dataDir: string): string => resolve(dataDir, 'nats-context.js
  * And the context for the NATS CLI beside it. Both mode 0600: they hold passwords. Resolves to what was written.
  * Rejects `DISK_FULL` or `NOT_WRITABLE`.
  */
-export async function writeRuntimeFile(dataDir: string, content: Omit<RuntimeFile, 'natsContext'>): Promise<RuntimeFile> {
+export async function writeRuntimeFile(
+  dataDir: string,
+  content: Omit<RuntimeFile, 'natsContext'>,
+): Promise<RuntimeFile> {
   const file = { ...content, natsContext: contextOf(dataDir) };
   await writeWhole(file.natsContext, jsonOf(natsContext(content.natsUrl)));
   await writeWhole(fileOf(dataDir), jsonOf(file));
@@ -48,5 +51,7 @@ export async function readRuntimeFile(dataDir: string): Promise<RuntimeFile | nu
   if (text === null) return null;
   const parsed = RuntimeFile.safeParse(parseJson(text, file, BOUNDS));
   if (parsed.success) return parsed.data;
-  throw new StorageError('MALFORMED', `${file} does not say where Gantry runs: restart Gantry, which writes it anew`, { file });
+  throw new StorageError('MALFORMED', `${file} does not say where Gantry runs: restart Gantry, which writes it anew`, {
+    file,
+  });
 }

@@ -20,7 +20,9 @@ export const SchedulerFigures = z.object({
   queue_lag: z.record(z.string(), z.object({ waiting: z.int().min(0) }).nullable()),
 });
 export type SchedulerFigures = z.infer<typeof SchedulerFigures>;
-export const PoolFigures = KeyPoolStats.extend({ keys: z.array(KeyStats.omit({ notice: true }).extend({ disabled_reason: z.string().nullable() })) });
+export const PoolFigures = KeyPoolStats.extend({
+  keys: z.array(KeyStats.omit({ notice: true }).extend({ disabled_reason: z.string().nullable() })),
+});
 export type PoolFigures = z.infer<typeof PoolFigures>;
 
 /** Tasks that wait in the streams, all priorities together; null while NATS cannot be asked. */
@@ -50,7 +52,11 @@ function stateOf(
   const amiss = judging?.nobody ?? (judging?.partly ?? []).join('. ');
   if (provider_down_since === null && amiss !== '') return { status: 'degraded', message: amiss };
   const why = judging?.lastFailure === null || judging === null ? '' : ` (${judging.lastFailure})`;
-  if (provider_down_since !== null) return { status: 'degraded', message: `no model judges, the provider does not answer since ${provider_down_since}${why}: groups wait while they are valid, then rules judge them, marked degraded; see circuits in GET /api/scheduler/stats` };
+  if (provider_down_since !== null)
+    return {
+      status: 'degraded',
+      message: `no model judges, the provider does not answer since ${provider_down_since}${why}: groups wait while they are valid, then rules judge them, marked degraded; see circuits in GET /api/scheduler/stats`,
+    };
   return { status: 'ok', message: 'the model judges' };
 }
 
@@ -63,7 +69,14 @@ export const schedulerView = (figures: SchedulerFigures, judging: Judging | null
   max_concurrent: figures.max_concurrent_tasks,
 });
 
-export const schedulerDown = (thrown: unknown): SchedulerHealth => ({ status: 'down', message: `the scheduler does not answer: ${asError(thrown).message}`, source: 'rules', waiting: null, in_flight: 0, max_concurrent: 0 });
+export const schedulerDown = (thrown: unknown): SchedulerHealth => ({
+  status: 'down',
+  message: `the scheduler does not answer: ${asError(thrown).message}`,
+  source: 'rules',
+  waiting: null,
+  in_flight: 0,
+  max_concurrent: 0,
+});
 
 /** The scheduler and the key pool as the HTTP room sees them. */
 export function schedulerPort(system: ActorSystem): HttpPorts['scheduler'] {

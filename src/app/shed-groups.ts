@@ -9,11 +9,18 @@ import { subjects } from '../messages/subjects.ts';
 const REMEMBERED = 4_096;
 
 /** What of an aggregate is looked at. */
-const Missing = z.object({ cameraId: CameraId, requestId: RequestId, riskAssessment: z.object({ missingGroups: z.array(MissingGroup).max(MOST.groups) }) });
+const Missing = z.object({
+  cameraId: CameraId,
+  requestId: RequestId,
+  riskAssessment: z.object({ missingGroups: z.array(MissingGroup).max(MOST.groups) }),
+});
 type Missing = z.infer<typeof Missing>;
 
 /** Tells once of each group that nobody judged because there was no room or no time. Returns what ends it. */
-export function followShedGroups(bus: Pick<Bus, 'subscribe'>, tell: (cameraId: CameraId, groups: number) => void): () => void {
+export function followShedGroups(
+  bus: Pick<Bus, 'subscribe'>,
+  tell: (cameraId: CameraId, groups: number) => void,
+): () => void {
   const shed = new ShedGroups();
   return bus.subscribe(subjects.aggregates, Missing, (aggregate) => {
     const groups = shed.of(aggregate);
@@ -27,7 +34,9 @@ export class ShedGroups {
 
   /** How many of this aggregate's groups are to be counted now. */
   of({ requestId, riskAssessment }: Missing): number {
-    const shed = riskAssessment.missingGroups.filter(({ reason }) => reason === 'shed' || reason === 'expired').map(({ groupIndex }) => groupIndex);
+    const shed = riskAssessment.missingGroups
+      .filter(({ reason }) => reason === 'shed' || reason === 'expired')
+      .map(({ groupIndex }) => groupIndex);
     if (shed.length === 0) return 0;
     const counted = this.#counted.get(requestId) ?? new Set();
     const fresh = shed.filter((group) => !counted.has(group));

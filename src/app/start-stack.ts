@@ -30,14 +30,20 @@ export class StartStack {
       this.#log.debug({ step: name, ms: Math.round(performance.now() - began) }, `started: ${name}`);
       return value;
     } catch (thrown) {
-      if (this.#signal?.aborted !== true) this.#log.error({ step: name, err: asError(thrown) }, `could not start ${name}: ${asError(thrown).message}`);
+      if (this.#signal?.aborted !== true)
+        this.#log.error({ step: name, err: asError(thrown) }, `could not start ${name}: ${asError(thrown).message}`);
       await this.stop();
       throw thrown;
     }
   }
 
   /** As `step`, for what only some processes need; null when this one does not. */
-  stepIf<T>(needed: boolean, name: string, start: () => T | Promise<T>, stop: (value: T) => void | Promise<void>): Promise<T | null> {
+  stepIf<T>(
+    needed: boolean,
+    name: string,
+    start: () => T | Promise<T>,
+    stop: (value: T) => void | Promise<void>,
+  ): Promise<T | null> {
     return needed ? this.step(name, start, stop) : Promise.resolve(null);
   }
 
@@ -54,7 +60,11 @@ export class StartStack {
         await stop();
         this.#log.debug({ step: name, ms: Math.round(performance.now() - began) }, `stopped: ${name}`);
       } catch (thrown) {
-        if (this.#signal?.aborted !== true) this.#log.error({ step: name, err: asError(thrown) }, `could not stop ${name} cleanly: ${asError(thrown).message}`);
+        if (this.#signal?.aborted !== true)
+          this.#log.error(
+            { step: name, err: asError(thrown) },
+            `could not stop ${name} cleanly: ${asError(thrown).message}`,
+          );
       }
     }
   }

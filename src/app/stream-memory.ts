@@ -50,7 +50,9 @@ export class StreamMemory {
     this.#options = options;
     this.#file = join(options.dataDir, 'streams.json');
     // Our own has another port and other credentials each time; those of others are told apart by where they are.
-    this.#server = options.embedded ? 'embedded' : createHash('sha256').update(options.natsUrl.replace(/^.*@/u, '')).digest('hex').slice(0, 16);
+    this.#server = options.embedded
+      ? 'embedded'
+      : createHash('sha256').update(options.natsUrl.replace(/^.*@/u, '')).digest('hex').slice(0, 16);
   }
 
   /** Compares what is there with what was, once, and follows it from then on. Never rejects. */
@@ -93,10 +95,17 @@ export class StreamMemory {
     const losses = lossesOf({ before: before.streams, now, at: Date.now(), untouched });
     if (losses.length === 0) return;
     const { embedded, dataDir, notices } = this.#options;
-    const where = embedded ? join(dataDir, 'nats', 'jetstream', 'jetstream', '$G', 'streams') : 'the store of the NATS server';
+    const where = embedded
+      ? join(dataDir, 'nats', 'jetstream', 'jetstream', '$G', 'streams')
+      : 'the store of the NATS server';
     const lost = losses.slice(0, 10).map(({ stream, messages, of }) => `${messages} of ${of} in ${stream}`);
-    const alerts = losses.some(({ stream }) => stream === 'ALERTS') ? ' Newer alerts may still be in Redis: GET /api/cameras/{id}/alerts.' : '';
-    notices.say({ losses, where }, `NATS no longer has stored messages: ${lost.join(', ')}. Files in ${where} were cut, damaged or removed.${alerts} Restore them from a backup, with Gantry stopped, to get them back; look at the disk`);
+    const alerts = losses.some(({ stream }) => stream === 'ALERTS')
+      ? ' Newer alerts may still be in Redis: GET /api/cameras/{id}/alerts.'
+      : '';
+    notices.say(
+      { losses, where },
+      `NATS no longer has stored messages: ${lost.join(', ')}. Files in ${where} were cut, damaged or removed.${alerts} Restore them from a backup, with Gantry stopped, to get them back; look at the disk`,
+    );
   }
 
   /** Null for the first time, and where the figures are of another server. What cannot be used is set aside, and said. */

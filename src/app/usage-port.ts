@@ -2,16 +2,26 @@ import type { HttpPorts } from '../http/ports.ts';
 import type { UsageBooks } from '../usage/books.ts';
 import { sumRows, type UsageLedger, type UsageRow } from '../usage/ledger.ts';
 
-const figuresOf = ({ calls, promptTokens, completionTokens, cost }: UsageRow) => ({ calls, promptTokens, completionTokens, cost: rounded(cost) });
+const figuresOf = ({ calls, promptTokens, completionTokens, cost }: UsageRow) => ({
+  calls,
+  promptTokens,
+  completionTokens,
+  cost: rounded(cost),
+});
 /** Sums of prices carry binary dust. */
 const rounded = (cost: number): number => Math.round(cost * 1e8) / 1e8;
 
 /** Usage as the HTTP room sees it. */
-export function usagePort(books: UsageBooks, ledger: UsageLedger, dailyBudget: () => number | null): HttpPorts['usage'] {
+export function usagePort(
+  books: UsageBooks,
+  ledger: UsageLedger,
+  dailyBudget: () => number | null,
+): HttpPorts['usage'] {
   return async (asked) => {
     const day = asked ?? ledger.day;
     const { rows, complete } = await books.rows(day);
-    const by = (only: 'key' | 'camera') => sumRows([rows.map((row) => ({ ...row, [only === 'key' ? 'camera' : 'key']: '' }))]);
+    const by = (only: 'key' | 'camera') =>
+      sumRows([rows.map((row) => ({ ...row, [only === 'key' ? 'camera' : 'key']: '' }))]);
     const [total] = sumRows([rows.map((row) => ({ ...row, key: '', camera: '' }))]);
     return {
       day,

@@ -28,10 +28,24 @@ export interface UsageOptions {
 }
 
 /** Counts tokens and cost, and says when the day's budget is spent. */
-export async function useUsage({ dataDir, redisUrl, keys, metrics, log, dataNotices }: UsageOptions): Promise<UsedUsage> {
+export async function useUsage({
+  dataDir,
+  redisUrl,
+  keys,
+  metrics,
+  log,
+  dataNotices,
+}: UsageOptions): Promise<UsedUsage> {
   const dailyBudget = (): number | null => keys.admin.keys.dailyBudget;
   const ledger = new UsageLedger({ clock: systemClock, prices: () => keys.admin.keys.prices, dailyBudget });
-  const books = await UsageBooks.open({ ledger, folder: join(dataDir, 'usage'), redisUrl, nodeId: keys.nodeId, log, notices: dataNotices });
+  const books = await UsageBooks.open({
+    ledger,
+    folder: join(dataDir, 'usage'),
+    redisUrl,
+    nodeId: keys.nodeId,
+    log,
+    notices: dataNotices,
+  });
   let saidFor = '';
   return {
     ledger,
@@ -41,9 +55,15 @@ export async function useUsage({ dataDir, redisUrl, keys, metrics, log, dataNoti
       metrics.llmUsage(call.keyName, call.promptTokens, call.completionTokens, cost);
       if (ledger.allows() || saidFor === ledger.day) return;
       saidFor = ledger.day;
-      log.warn({ day: ledger.day, budget: dailyBudget(), spent: ledger.spent }, `the budget of ${ledger.day} is spent: rules judge until midnight UTC`);
+      log.warn(
+        { day: ledger.day, budget: dailyBudget(), spent: ledger.spent },
+        `the budget of ${ledger.day} is spent: rules judge until midnight UTC`,
+      );
     },
-    notices: () => [...books.notices(), ...(ledger.allows() ? [] : [`the budget of ${ledger.day} is spent: rules judge until midnight UTC`])],
+    notices: () => [
+      ...books.notices(),
+      ...(ledger.allows() ? [] : [`the budget of ${ledger.day} is spent: rules judge until midnight UTC`]),
+    ],
     close: () => books.close(),
   };
 }

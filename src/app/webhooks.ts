@@ -5,7 +5,12 @@ import type { OnDemandStore } from '../infra/nats/on-demand-store.ts';
 import type { GantryConfig } from './config.ts';
 
 /** Hooks that people name are guarded; those that the operator named may be anywhere. */
-export const webhooksInit = ({ hookSecret, alertHooks }: Pick<GantryConfig, 'hookSecret' | 'alertHooks'>, bus: Bus, guarded: Egress, store: OnDemandStore): WebhooksInit => ({
+export const webhooksInit = (
+  { hookSecret, alertHooks }: Pick<GantryConfig, 'hookSecret' | 'alertHooks'>,
+  bus: Bus,
+  guarded: Egress,
+  store: OnDemandStore,
+): WebhooksInit => ({
   bus,
   guarded,
   open: new Egress(['0.0.0.0/0', '::/0', ...alertHooks.map((url) => new URL(url).hostname)]),

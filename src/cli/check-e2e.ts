@@ -44,7 +44,8 @@ export async function run(args: string[]): Promise<number> {
     console.error(`no Gantry runs on ${options.dataDir}: start one with npm start`);
     return 1;
   }
-  if (!options.json) console.log(`watching camera ${options.cameraId} of ${running.httpUrl} for ${options.seconds} s ...`);
+  if (!options.json)
+    console.log(`watching camera ${options.cameraId} of ${running.httpUrl} for ${options.seconds} s ...`);
   const ledger = new CheckLedger();
   const problems = await watch(running, token.secret, options.cameraId, options.seconds * 1000, ledger);
   const report = ledger.report();
@@ -54,12 +55,32 @@ export async function run(args: string[]): Promise<number> {
 }
 
 function readOptions(args: string[]): { cameraId: string; seconds: number; dataDir: string; json: boolean } {
-  const { values } = parseArgs({ args, options: { 'camera-id': { type: 'string' }, duration: { type: 'string' }, 'data-dir': { type: 'string' }, json: { type: 'boolean' } } });
+  const { values } = parseArgs({
+    args,
+    options: {
+      'camera-id': { type: 'string' },
+      duration: { type: 'string' },
+      'data-dir': { type: 'string' },
+      json: { type: 'boolean' },
+    },
+  });
   const cameraId = CameraId.safeParse(values['camera-id']);
-  if (!cameraId.success) throw new Error(`--camera-id: ${values['camera-id'] === undefined ? 'is missing' : `"${values['camera-id']}" is no camera id`}`);
-  const seconds = z.coerce.number().min(1).max(86_400).safeParse(values.duration ?? '60');
+  if (!cameraId.success)
+    throw new Error(
+      `--camera-id: ${values['camera-id'] === undefined ? 'is missing' : `"${values['camera-id']}" is no camera id`}`,
+    );
+  const seconds = z.coerce
+    .number()
+    .min(1)
+    .max(86_400)
+    .safeParse(values.duration ?? '60');
   if (!seconds.success) throw new Error(`--duration: must be seconds from 1 to 86400, not "${values.duration ?? ''}"`);
-  return { cameraId: cameraId.data, seconds: seconds.data, dataDir: values['data-dir'] ?? process.env['GANTRY_DATA_DIR'] ?? join(PROJECT_ROOT, 'data'), json: values.json === true };
+  return {
+    cameraId: cameraId.data,
+    seconds: seconds.data,
+    dataDir: values['data-dir'] ?? process.env['GANTRY_DATA_DIR'] ?? join(PROJECT_ROOT, 'data'),
+    json: values.json === true,
+  };
 }
 
 /** Listens on NATS and the WebSocket, then looks at Redis. Returns what is wrong beside the stages. */
@@ -119,7 +140,9 @@ async function followFeed(
   });
   await new Promise<void>((resolve, reject) => {
     socket.addEventListener('open', () => resolve());
-    socket.addEventListener('error', () => reject(new Error(`the WebSocket of ${httpUrl} cannot be opened (GANTRY_TOKEN?)`)));
+    socket.addEventListener('error', () =>
+      reject(new Error(`the WebSocket of ${httpUrl} cannot be opened (GANTRY_TOKEN?)`)),
+    );
   });
   socket.send(JSON.stringify({ type: 'subscribe', data: { cameraIds: [cameraId] } }));
   return () => {
@@ -135,7 +158,9 @@ async function checkRedis(url: string | null, cameraId: CameraId): Promise<strin
   try {
     await redis.connect();
     const seconds = await redis.ttl(redisKeys.latest(cameraId));
-    return seconds > 0 && seconds <= 300 ? [] : [`Redis: ${redisKeys.latest(cameraId)} has a TTL of ${seconds} s, not 1 to 300`];
+    return seconds > 0 && seconds <= 300
+      ? []
+      : [`Redis: ${redisKeys.latest(cameraId)} has a TTL of ${seconds} s, not 1 to 300`];
   } catch (thrown) {
     return [`Redis cannot be asked: ${thrown instanceof Error ? thrown.message : String(thrown)}`];
   } finally {
@@ -145,11 +170,15 @@ async function checkRedis(url: string | null, cameraId: CameraId): Promise<strin
 
 function describe(report: CheckReport, problems: readonly string[]): string {
   const { frames, groups, tasks, assessments, aggregates, pushed } = report.counts;
-  const sources = Object.entries(report.sources).map(([source, count]) => `${count} ${source}`).join(', ');
+  const sources = Object.entries(report.sources)
+    .map(([source, count]) => `${count} ${source}`)
+    .join(', ');
   const cell = (value: number): string => value.toFixed(0).padStart(8);
   const rows = STAGES.map((stage) => {
     const found = report.stages[stage];
-    return found === null ? `  ${stage.padEnd(14)}   nothing seen` : `  ${stage.padEnd(14)}${cell(found.p50)}${cell(found.p95)}${cell(found.p99)}${cell(found.max)}${cell(found.count)}`;
+    return found === null
+      ? `  ${stage.padEnd(14)}   nothing seen`
+      : `  ${stage.padEnd(14)}${cell(found.p50)}${cell(found.p95)}${cell(found.p99)}${cell(found.max)}${cell(found.count)}`;
   });
   return [
     `frames ${frames} · groups ${groups} · tasks ${tasks} · assessments ${assessments}${sources === '' ? '' : ` (${sources}; ${report.unknown} unknown)`} · aggregates ${aggregates} · pushed ${pushed}`,

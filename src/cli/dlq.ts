@@ -39,21 +39,30 @@ export async function run(args: string[]): Promise<number> {
   }
   const json = values.json === true;
   const stream = values.stream?.toUpperCase();
-  if (stream !== undefined && !/^[A-Z_]+$/u.test(stream)) return badCall(`--stream: "${values.stream ?? ''}" is not the name of a stream`);
+  if (stream !== undefined && !/^[A-Z_]+$/u.test(stream))
+    return badCall(`--stream: "${values.stream ?? ''}" is not the name of a stream`);
   const ids = named.map(Number);
   const wrong = named.find((_, index) => !Number.isSafeInteger(ids[index]) || (ids[index] ?? 0) < 1);
   if (wrong !== undefined) return badCall(`"${wrong}" is not the id of a dead letter`);
   const limit = Number(values.limit ?? '50');
-  if (!Number.isInteger(limit) || limit < 1 || limit > MOST_LISTED) return badCall(`--limit: must be from 1 to ${MOST_LISTED}, not "${values.limit ?? ''}"`);
+  if (!Number.isInteger(limit) || limit < 1 || limit > MOST_LISTED)
+    return badCall(`--limit: must be from 1 to ${MOST_LISTED}, not "${values.limit ?? ''}"`);
   const filter = stream === undefined ? {} : { stream };
   const dataDir = values['data-dir'];
 
-  if (command === 'list' && ids.length === 0) return withNats(dataDir, async (link) => list(new DeadLetterBox(link), { ...filter, limit }, json));
-  if (command === 'show' && ids.length === 1) return withNats(dataDir, async (link) => show(new DeadLetterBox(link), ids[0] ?? 0, json));
+  if (command === 'list' && ids.length === 0)
+    return withNats(dataDir, async (link) => list(new DeadLetterBox(link), { ...filter, limit }, json));
+  if (command === 'show' && ids.length === 1)
+    return withNats(dataDir, async (link) => show(new DeadLetterBox(link), ids[0] ?? 0, json));
   if (command === 'replay' && ids.length > 0 !== (values.all === true)) {
     return withNats(dataDir, async (link) => {
       const box = new DeadLetterBox(link);
-      return replay(box, values.all === true ? (await box.list({ ...filter, limit: MOST_LISTED })).map(({ id }) => id).toReversed() : ids);
+      return replay(
+        box,
+        values.all === true
+          ? (await box.list({ ...filter, limit: MOST_LISTED })).map(({ id }) => id).toReversed()
+          : ids,
+      );
     });
   }
   return badCall(command === undefined ? 'list, show or replay?' : `"${positionals.join(' ')}" is not understood`);
@@ -64,7 +73,11 @@ function badCall(why: string): number {
   return 2;
 }
 
-async function list(box: DeadLetterBox, options: { readonly stream?: string; readonly limit: number }, json: boolean): Promise<number> {
+async function list(
+  box: DeadLetterBox,
+  options: { readonly stream?: string; readonly limit: number },
+  json: boolean,
+): Promise<number> {
   const letters = await box.list(options);
   if (json) console.log(JSON.stringify(letters.map(plain), null, 2));
   else console.log(letters.length === 0 ? 'no dead letters' : table(letters));
@@ -74,7 +87,15 @@ async function list(box: DeadLetterBox, options: { readonly stream?: string; rea
 async function show(box: DeadLetterBox, id: number, json: boolean): Promise<number> {
   const letter = await box.get(id);
   if (letter === null) return gone(id);
-  console.log(json ? JSON.stringify({ ...plain(letter), headers: letter.headers, body: readable(letter.body), cut: letter.cut }, null, 2) : page(letter));
+  console.log(
+    json
+      ? JSON.stringify(
+          { ...plain(letter), headers: letter.headers, body: readable(letter.body), cut: letter.cut },
+          null,
+          2,
+        )
+      : page(letter),
+  );
   return 0;
 }
 
@@ -94,17 +115,53 @@ function gone(id: number): 1 {
   return 1;
 }
 
-const plain = ({ id, at, stream, consumer, subject, reason, deliveries, cameraId, requestId, traceId }: DeadLetterSummary) => ({ id, at: new Date(at).toISOString(), stream, consumer, subject, reason, deliveries, cameraId, requestId, traceId });
+const plain = ({
+  id,
+  at,
+  stream,
+  consumer,
+  subject,
+  reason,
+  deliveries,
+  cameraId,
+  requestId,
+  traceId,
+}: DeadLetterSummary) => ({
+  id,
+  at: new Date(at).toISOString(),
+  stream,
+  consumer,
+  subject,
+  reason,
+  deliveries,
+  cameraId,
+  requestId,
+  traceId,
+});
 
 function table(letters: readonly DeadLetterSummary[]): string {
   const rows = [
     ['id', 'when', 'stream', 'consumer', 'camera', 'request', 'deliveries', 'reason'],
     ...letters.map(({ id, at, stream, consumer, cameraId, requestId, deliveries, reason }) => [
-      String(id), new Date(at).toISOString(), stream, consumer, cameraId ?? '-', requestId ?? '-', String(deliveries), reason.length > 80 ? `${reason.slice(0, 79)}…` : reason,
+      String(id),
+      new Date(at).toISOString(),
+      stream,
+      consumer,
+      cameraId ?? '-',
+      requestId ?? '-',
+      String(deliveries),
+      reason.length > 80 ? `${reason.slice(0, 79)}…` : reason,
     ]),
   ];
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) => row.map((cell, column) => printable(cell).padEnd(widths[column] ?? 0)).join('  ').trimEnd()).join('\n');
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => printable(cell).padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }
 
 function page(letter: DeadLetter): string {
@@ -134,4 +191,6 @@ function readable(body: Uint8Array): unknown {
 
 /** What a terminal would obey is shown as what it is. */
 // eslint-disable-next-line no-control-regex
-const printable = (text: string): string => text.replaceAll(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/gu, (char) => `\\x${(char.codePointAt(0) ?? 0).toString(16).padStart(2, '0')}`);
+const CONTROL = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/gu;
+const printable = (text: string): string =>
+  text.replaceAll(CONTROL, (char) => `\\x${(char.codePointAt(0) ?? 0).toString(16).padStart(2, '0')}`);

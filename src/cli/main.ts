@@ -6,8 +6,14 @@ interface Command {
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   models: { summary: 'list, pull and check detection models', load: () => import('./models.ts') },
-  prepare: { summary: 'download everything a start needs: model, demo footage, Redis', load: () => import('./prepare.ts') },
-  'check-e2e': { summary: 'follow one camera of a running Gantry through every stage', load: () => import('./check-e2e.ts') },
+  prepare: {
+    summary: 'download everything a start needs: model, demo footage, Redis',
+    load: () => import('./prepare.ts'),
+  },
+  'check-e2e': {
+    summary: 'follow one camera of a running Gantry through every stage',
+    load: () => import('./check-e2e.ts'),
+  },
   keys: { summary: 'verify, encrypt and decrypt API keys', load: () => import('./keys.ts') },
   'verify-keys': { summary: 'the same as keys verify', load: () => import('./verify-keys.ts') },
   'encrypt-keys': { summary: 'the same as keys encrypt', load: () => import('./encrypt-keys.ts') },

@@ -51,7 +51,11 @@ interface Request {
 
 function readArguments(args: string[]): Request | null {
   try {
-    const { values, positionals } = parseArgs({ args, allowPositionals: true, options: { 'models-dir': { type: 'string' } } });
+    const { values, positionals } = parseArgs({
+      args,
+      allowPositionals: true,
+      options: { 'models-dir': { type: 'string' } },
+    });
     const [verb, name = ''] = positionals;
     if (positionals.length > 2 || (verb !== 'list' && verb !== 'pull' && verb !== 'check')) return null;
     if ((verb === 'check' && name === '') || (verb === 'list' && name !== '')) return null;
@@ -67,8 +71,15 @@ async function list(modelsDir: string): Promise<number> {
   const rows = await Promise.all(
     manifest.models.map(async (model) => {
       const ready = await isPulled(model, modelsDir);
-      const state = ready ? 'ready' : model.source.kind === 'file' ? `put ${model.file} into ${modelsDir}` : `gantry models pull ${model.name}`;
-      const size = model.input.width === undefined || model.input.height === undefined ? 'any' : `${model.input.width}x${model.input.height}`;
+      const state = ready
+        ? 'ready'
+        : model.source.kind === 'file'
+          ? `put ${model.file} into ${modelsDir}`
+          : `gantry models pull ${model.name}`;
+      const size =
+        model.input.width === undefined || model.input.height === undefined
+          ? 'any'
+          : `${model.input.width}x${model.input.height}`;
       return [`${model.name}${model.name === manifest.default ? ' *' : ''}`, model.family, size, model.licence, state];
     }),
   );
@@ -77,8 +88,17 @@ async function list(modelsDir: string): Promise<number> {
 }
 
 function printTable(rows: readonly (readonly string[])[]): void {
-  const widths = rows.reduce<number[]>((all, row) => row.map((cell, column) => Math.max(all[column] ?? 0, cell.length)), []);
-  for (const row of rows) console.log(row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd());
+  const widths = rows.reduce<number[]>(
+    (all, row) => row.map((cell, column) => Math.max(all[column] ?? 0, cell.length)),
+    [],
+  );
+  for (const row of rows)
+    console.log(
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    );
 }
 
 async function pull(name: string, modelsDir: string): Promise<number> {
@@ -115,18 +135,39 @@ async function check(nameOrFile: string, modelsDir: string): Promise<number> {
       continue;
     }
     console.log(`${nameOrFile} fits the family "${spec.family}". A spec for it:\n`);
-    console.log(stringify({ name: spec.name, family: spec.family, path: nameOrFile, classes: spec.classes, input: spec.input }).trimEnd());
+    console.log(
+      stringify({
+        name: spec.name,
+        family: spec.family,
+        path: nameOrFile,
+        classes: spec.classes,
+        input: spec.input,
+      }).trimEnd(),
+    );
     return 0;
   }
-  console.error(`${nameOrFile} fits no family as it is; a spec file may say more about it.\n- ${refusals.join('\n- ')}`);
+  console.error(
+    `${nameOrFile} fits no family as it is; a spec file may say more about it.\n- ${refusals.join('\n- ')}`,
+  );
   return 1;
 }
 
 /** Every family at the size the file fixes, then, for files that leave it open, at a usual one. */
 function candidates(path: string): LocatedModel[] {
-  const name = basename(path).replace(/\.onnx$/i, '').replaceAll(/[^A-Za-z0-9._-]/g, '-').slice(0, 64);
+  const name = basename(path)
+    .replace(/\.onnx$/i, '')
+    .replaceAll(/[^A-Za-z0-9._-]/g, '-')
+    .slice(0, 64);
   return [{}, { width: 640, height: 640 }].flatMap((input) =>
-    ModelFamily.options.map((family): LocatedModel => ({ name, family, path, input, outputs: {}, classes: family === 'ssd' ? 'coco90' : 'coco80', labelOffset: 0 })),
+    ModelFamily.options.map((family): LocatedModel => ({
+      name,
+      family,
+      path,
+      input,
+      outputs: {},
+      classes: family === 'ssd' ? 'coco90' : 'coco80',
+      labelOffset: 0,
+    })),
   );
 }
 

@@ -48,7 +48,10 @@ const footage: Step = {
 export async function run(args: string[]): Promise<number> {
   let withFootage: boolean;
   try {
-    const { values } = parseArgs({ args, options: { 'no-footage': { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } });
+    const { values } = parseArgs({
+      args,
+      options: { 'no-footage': { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+    });
     if (values.help === true) {
       console.log(USAGE);
       return 0;

@@ -28,7 +28,15 @@ export interface QueueRow {
 export async function run(args: string[]): Promise<number> {
   let values: { 'data-dir'?: string; over?: string; json?: boolean; help?: boolean };
   try {
-    ({ values } = parseArgs({ args, options: { 'data-dir': { type: 'string' }, over: { type: 'string' }, json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } }));
+    ({ values } = parseArgs({
+      args,
+      options: {
+        'data-dir': { type: 'string' },
+        over: { type: 'string' },
+        json: { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    }));
   } catch (thrown) {
     console.error(`${thrown instanceof Error ? thrown.message : String(thrown)}\n\n${USAGE}`);
     return 2;
@@ -54,14 +62,22 @@ export async function run(args: string[]): Promise<number> {
       await nc.close();
     }
   } catch (thrown) {
-    console.error(`the queue at ${shownNats(url)} cannot be asked: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
+    console.error(
+      `the queue at ${shownNats(url)} cannot be asked: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
+    );
     return 1;
   }
 }
 
 /** Looks twice, `overMs` apart. */
 export async function readQueue(jsm: JetStreamManager, overMs: number): Promise<QueueRow[]> {
-  const infos = () => Promise.all(PRIORITIES_URGENT_FIRST.map(async (priority) => ({ priority, info: await jsm.consumers.info(streams.tasks, consumers.scheduler(priority)) })));
+  const infos = () =>
+    Promise.all(
+      PRIORITIES_URGENT_FIRST.map(async (priority) => ({
+        priority,
+        info: await jsm.consumers.info(streams.tasks, consumers.scheduler(priority)),
+      })),
+    );
   const began = performance.now();
   const before = await infos();
   await new Promise((resolve) => setTimeout(resolve, overMs));
@@ -69,12 +85,14 @@ export async function readQueue(jsm: JetStreamManager, overMs: number): Promise<
   const seconds = (performance.now() - began) / 1_000;
   return Promise.all(
     after.map(async ({ priority, info }, index) => {
-      const taken = info.delivered.consumer_seq - (before[index]?.info.delivered.consumer_seq ?? info.delivered.consumer_seq);
+      const taken =
+        info.delivered.consumer_seq - (before[index]?.info.delivered.consumer_seq ?? info.delivered.consumer_seq);
       return {
         priority,
         waiting: info.num_pending,
         inFlight: info.num_ack_pending,
-        oldestMs: info.num_pending === 0 ? null : await ageOf(jsm, info.delivered.stream_seq + 1, subjects.tasksOf(priority)),
+        oldestMs:
+          info.num_pending === 0 ? null : await ageOf(jsm, info.delivered.stream_seq + 1, subjects.tasksOf(priority)),
         perSecond: Math.round((Math.max(0, taken) / seconds) * 100) / 100,
       };
     }),
@@ -100,7 +118,21 @@ function table(rows: readonly QueueRow[]): string {
   const total = (of: (row: QueueRow) => number): number => rows.reduce((sum, row) => sum + of(row), 0);
   return [
     line(['priority', 'waiting', 'in flight', 'oldest', 'taken/s']),
-    ...rows.map((row) => line([`p${row.priority}`, String(row.waiting), String(row.inFlight), row.oldestMs === null ? '-' : `${(row.oldestMs / 1_000).toFixed(1)} s`, row.perSecond.toFixed(2)])),
-    line(['all', String(total((row) => row.waiting)), String(total((row) => row.inFlight)), '', total((row) => row.perSecond).toFixed(2)]),
+    ...rows.map((row) =>
+      line([
+        `p${row.priority}`,
+        String(row.waiting),
+        String(row.inFlight),
+        row.oldestMs === null ? '-' : `${(row.oldestMs / 1_000).toFixed(1)} s`,
+        row.perSecond.toFixed(2),
+      ]),
+    ),
+    line([
+      'all',
+      String(total((row) => row.waiting)),
+      String(total((row) => row.inFlight)),
+      '',
+      total((row) => row.perSecond).toFixed(2),
+    ]),
   ].join('\n');
 }

@@ -64,13 +64,20 @@ export async function run(args: string[]): Promise<number> {
   const now = Date.now();
   const since = momentOf(values.since ?? '', now);
   const until = momentOf(values.until ?? '0s', now);
-  if (since === null) return badCall(values.since === undefined ? '--since is needed' : `--since: "${values.since}" is neither a time nor how long ago`);
+  if (since === null)
+    return badCall(
+      values.since === undefined
+        ? '--since is needed'
+        : `--since: "${values.since}" is neither a time nor how long ago`,
+    );
   if (until === null || until < since) return badCall(`--until: "${values.until ?? ''}" is no time after --since`);
   const rate = Number(values.rate ?? '20');
   if (!(rate >= 0.1 && rate <= 1_000)) return badCall(`--rate: must be from 0.1 to 1000, not "${values.rate ?? ''}"`);
   const camera = values.camera === undefined ? null : CameraId.safeParse(values.camera);
   if (camera?.success === false) return badCall(`--camera: "${values.camera ?? ''}" is not the id of a camera`);
-  return withNats(values['data-dir'], (link) => replay(link, { since, until, camera: camera?.data ?? null, rate, dryRun: values['dry-run'] === true }));
+  return withNats(values['data-dir'], (link) =>
+    replay(link, { since, until, camera: camera?.data ?? null, rate, dryRun: values['dry-run'] === true }),
+  );
 }
 
 function badCall(why: string): number {
@@ -127,19 +134,32 @@ async function replay(link: NatsLink, wanted: Wanted): Promise<number> {
     process.off('SIGINT', interrupt);
   }
   const { frames, groups, withoutPictures, unreadable } = counts;
-  console.log(`${frames} frames with ${groups} groups of ${cameras.size} cameras ${wanted.dryRun ? 'would be judged again' : `are being judged again (replay ${replayId})`}`);
-  if (withoutPictures > 0) console.log(`${withoutPictures} of them are older than 5 minutes: their pictures are gone unless they were alerts`);
+  console.log(
+    `${frames} frames with ${groups} groups of ${cameras.size} cameras ${wanted.dryRun ? 'would be judged again' : `are being judged again (replay ${replayId})`}`,
+  );
+  if (withoutPictures > 0)
+    console.log(`${withoutPictures} of them are older than 5 minutes: their pictures are gone unless they were alerts`);
   if (unreadable > 0) console.log(`${unreadable} messages could not be read and were left out`);
   if (interrupted.signal.aborted) console.log('interrupted: later frames were left out');
   return interrupted.signal.aborted ? 130 : 0;
 }
 
 /** Frames with groups, oldest first, that are not themselves replays. */
-async function* detectionsOf(link: NatsLink, { since, until, camera }: Wanted, onUnreadable: () => void): AsyncGenerator<{ readonly detection: Detection; readonly storedAt: number }> {
+async function* detectionsOf(
+  link: NatsLink,
+  { since, until, camera }: Wanted,
+  onUnreadable: () => void,
+): AsyncGenerator<{ readonly detection: Detection; readonly storedAt: number }> {
   const jsm = await link.nc.jetstreamManager({ checkAPI: false });
   const filter = camera === null ? {} : { filter: subjects.detection(camera) };
-  for (let from: { readonly seq: number } | { readonly time: number } = { time: since }; ; ) {
-    const page: readonly { readonly seq: number; readonly storedAt: number; readonly detection: Detection | null }[] = await readStream(link, jsm, { stream: streams.detections, ...filter, from, limit: PAGE }, ({ seq, storedAt, data }) => ({ seq, storedAt, detection: detectionIn(data) }));
+  for (let from: { readonly seq: number } | { readonly time: number } = { time: since }; ;) {
+    const page: readonly { readonly seq: number; readonly storedAt: number; readonly detection: Detection | null }[] =
+      await readStream(
+        link,
+        jsm,
+        { stream: streams.detections, ...filter, from, limit: PAGE },
+        ({ seq, storedAt, data }) => ({ seq, storedAt, detection: detectionIn(data) }),
+      );
     for (const { detection, storedAt } of page) {
       if (storedAt > until) return;
       if (detection === null) onUnreadable();

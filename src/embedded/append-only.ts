@@ -33,14 +33,21 @@ async function partsIn(folder: string): Promise<readonly Part[]> {
 export function manifestOf(parts: readonly Pick<Part, 'name' | 'seq' | 'isBase'>[]): string {
   const bases = parts.filter(({ isBase }) => isBase).toSorted((a, b) => b.seq - a.seq);
   const incr = parts.filter(({ isBase }) => !isBase).toSorted((a, b) => a.seq - b.seq);
-  return [...bases.slice(0, 1).map(({ name, seq }) => `file ${name} seq ${seq} type b`), ...incr.map(({ name, seq }) => `file ${name} seq ${seq} type i`), ''].join('\n');
+  return [
+    ...bases.slice(0, 1).map(({ name, seq }) => `file ${name} seq ${seq} type b`),
+    ...incr.map(({ name, seq }) => `file ${name} seq ${seq} type i`),
+    '',
+  ].join('\n');
 }
 
 /** Without its manifest Redis would begin anew over the files that are there. Null when nothing is wrong. */
 export async function appendOnlyBroken(folder: string): Promise<string | null> {
   const parts = await partsIn(folder);
   if (parts.length === 0) return null;
-  const isThere = await stat(join(folder, MANIFEST)).then((found) => found.isFile(), () => false);
+  const isThere = await stat(join(folder, MANIFEST)).then(
+    (found) => found.isFile(),
+    () => false,
+  );
   return isThere ? null : `${join(folder, MANIFEST)} is missing`;
 }
 
@@ -53,7 +60,9 @@ export async function repairAppendOnly(folder: string): Promise<string | null> {
   await writeWhole(manifest, manifestOf(parts));
   if (!(await fix(manifest))) return null;
   const after = (await partsIn(folder)).reduce((sum, { size }) => sum + size, 0);
-  return after < before ? `${before - after} of its ${before} bytes could not be read and were cut off` : 'its manifest was written anew from the files that are there';
+  return after < before
+    ? `${before - after} of its ${before} bytes could not be read and were cut off`
+    : 'its manifest was written anew from the files that are there';
 }
 
 /** `redis-check-aof --fix`, which is redis-server by another name. */
@@ -61,7 +70,12 @@ async function fix(manifest: string): Promise<boolean> {
   const { binary } = await ensureRedisServer({});
   if (binary === null) return false;
   return new Promise((resolve) => {
-    const child = spawn(binary.path, ['--fix', manifest], { argv0: 'redis-check-aof', env: childEnvironment({ extra: binary.env }), stdio: ['pipe', 'ignore', 'ignore'], timeout: FIX_MS });
+    const child = spawn(binary.path, ['--fix', manifest], {
+      argv0: 'redis-check-aof',
+      env: childEnvironment({ extra: binary.env }),
+      stdio: ['pipe', 'ignore', 'ignore'],
+      timeout: FIX_MS,
+    });
     child.once('error', () => resolve(false));
     child.once('close', (code) => resolve(code === 0));
     child.stdin.on('error', () => undefined);
@@ -97,7 +111,10 @@ export class AppendOnlyMemory {
     const now = await partsIn(this.#folder);
     const missing = missingOf(before, now);
     if (missing.length === 0) return;
-    this.#notices.say({ folder: this.#folder, missing }, `Redis lost what it had stored since Gantry last ran: ${missing.join(', ')} in ${this.#folder}. Lists of alerts and shared limits may lack entries (the history of alerts is in NATS: GET /api/alerts/history); restore the folder from a backup to get them back`);
+    this.#notices.say(
+      { folder: this.#folder, missing },
+      `Redis lost what it had stored since Gantry last ran: ${missing.join(', ')} in ${this.#folder}. Lists of alerts and shared limits may lack entries (the history of alerts is in NATS: GET /api/alerts/history); restore the folder from a backup to get them back`,
+    );
   }
 
   /** Looks every 10 s from now on. */
@@ -133,7 +150,10 @@ export class AppendOnlyMemory {
 }
 
 /** Files that are shorter than they were, or gone without newer ones in their place. Pure. */
-export function missingOf(before: ReadonlyMap<string, number>, now: readonly Pick<Part, 'name' | 'seq' | 'size'>[]): string[] {
+export function missingOf(
+  before: ReadonlyMap<string, number>,
+  now: readonly Pick<Part, 'name' | 'seq' | 'size'>[],
+): string[] {
   const newest = Math.max(0, ...now.map(({ seq }) => seq));
   return [...before].flatMap(([name, size]) => {
     const seq = Number(PART.exec(name)?.[1] ?? 0);

@@ -51,11 +51,15 @@ export async function endLeftover(file: string, deadlineMs = 3000): Promise<Left
     return 'none';
   }
   if (await isSame(note.owner, null)) {
-    throw new EmbeddedError('FOLDER_IN_USE', `another Gantry (process ${note.owner.pid}) is running with the same data folder ${dirname(file)}; end it, or choose another data folder`, {
-      owner: note.owner.pid,
-      child: note.child.pid,
-      file,
-    });
+    throw new EmbeddedError(
+      'FOLDER_IN_USE',
+      `another Gantry (process ${note.owner.pid}) is running with the same data folder ${dirname(file)}; end it, or choose another data folder`,
+      {
+        owner: note.owner.pid,
+        child: note.child.pid,
+        file,
+      },
+    );
   }
   let forced = false;
   signal(note.child.pid, 'SIGTERM');
@@ -119,8 +123,21 @@ function parsePidFile(text: string): PidFile | null {
 
 function isPidFile(value: unknown): value is PidFile {
   if (typeof value !== 'object' || value === null) return false;
-  return 'owner' in value && isIdentity(value.owner) && 'child' in value && isIdentity(value.child) && 'command' in value && Array.isArray(value.command) && value.command.every((part) => typeof part === 'string');
+  return (
+    'owner' in value &&
+    isIdentity(value.owner) &&
+    'child' in value &&
+    isIdentity(value.child) &&
+    'command' in value &&
+    Array.isArray(value.command) &&
+    value.command.every((part) => typeof part === 'string')
+  );
 }
 
 const isIdentity = (value: unknown): value is Identity =>
-  typeof value === 'object' && value !== null && 'pid' in value && typeof value.pid === 'number' && 'startTime' in value && typeof value.startTime === 'string';
+  typeof value === 'object' &&
+  value !== null &&
+  'pid' in value &&
+  typeof value.pid === 'number' &&
+  'startTime' in value &&
+  typeof value.startTime === 'string';

@@ -41,7 +41,8 @@ const HEALTHY_AFTER_MS = 30_000;
 const KEPT_LINES = 30;
 
 /** Wait before the `failures`-th restart in a row (1, 2, ...): 200 ms doubling up to 10 s. */
-export const restartDelay = (failures: number): number => Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** Math.max(0, Math.min(failures, 30) - 1));
+export const restartDelay = (failures: number): number =>
+  Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** Math.max(0, Math.min(failures, 30) - 1));
 
 /**
  * A child process that Gantry owns: restarted with back-off for as long as Gantry runs when it ends by itself, ended
@@ -71,7 +72,11 @@ export class ManagedProcess {
   static async start(options: ProcessOptions): Promise<ManagedProcess> {
     if (options.pidFile !== undefined) {
       const leftover = await endLeftover(options.pidFile);
-      if (leftover !== 'none') options.log.warn({ service: options.name, ...leftover }, `ended the ${options.name} that a killed Gantry had left behind`);
+      if (leftover !== 'none')
+        options.log.warn(
+          { service: options.name, ...leftover },
+          `ended the ${options.name} that a killed Gantry had left behind`,
+        );
     }
     await options.prepare?.();
     const managed = new ManagedProcess(options);
@@ -121,7 +126,10 @@ export class ManagedProcess {
     if (child === null) return;
     child.kill('SIGTERM');
     const timer = setTimeout(() => {
-      this.#options.log.warn({ service: this.#options.name, pid: child.pid }, `${this.#options.name} did not end when asked; killing it`);
+      this.#options.log.warn(
+        { service: this.#options.name, pid: child.pid },
+        `${this.#options.name} did not end when asked; killing it`,
+      );
       child.kill('SIGKILL');
     }, this.#options.stopTimeoutMs ?? 3000);
     await this.#exit;
@@ -140,7 +148,9 @@ export class ManagedProcess {
     const failed = new AbortController();
     this.#exit = new Promise((resolve) => {
       child.on('error', (error) => resolve(`could not be started: ${error.message}`));
-      child.once('exit', (code, signal) => resolve(signal === null ? `ended with status ${code}` : `was ended by ${signal}`));
+      child.once('exit', (code, signal) =>
+        resolve(signal === null ? `ended with status ${code}` : `was ended by ${signal}`),
+      );
     });
     const tail = new OutputTail(KEPT_LINES);
     this.#tail = tail;
@@ -149,7 +159,14 @@ export class ManagedProcess {
       throw new EmbeddedError('SPAWN_FAILED', `${name} (${command}) ${await this.#exit}`, { service: name, command });
     }
     this.#child = child;
-    void this.#exit.then((how) => failed.abort(new EmbeddedError('EXITED_EARLY', `${name} ${how} before it was ready: ${this.#lastWords()}`, { service: name, command })));
+    void this.#exit.then((how) =>
+      failed.abort(
+        new EmbeddedError('EXITED_EARLY', `${name} ${how} before it was ready: ${this.#lastWords()}`, {
+          service: name,
+          command,
+        }),
+      ),
+    );
     try {
       if (pidFile !== undefined) await writePidFile(pidFile, child.pid, [command, ...args]);
       await this.#awaitReady(failed.signal);
@@ -165,7 +182,14 @@ export class ManagedProcess {
     const timeout = new AbortController();
     const signal = AbortSignal.any([failed, this.#ended.signal, timeout.signal]);
     const timer = setTimeout(
-      () => timeout.abort(new EmbeddedError('NOT_READY', `${this.#options.name} was not ready after ${timeoutMs / 1000} s: ${this.#lastWords()}`, { service: this.#options.name })),
+      () =>
+        timeout.abort(
+          new EmbeddedError(
+            'NOT_READY',
+            `${this.#options.name} was not ready after ${timeoutMs / 1000} s: ${this.#lastWords()}`,
+            { service: this.#options.name },
+          ),
+        ),
       timeoutMs,
     );
     try {
@@ -185,7 +209,9 @@ export class ManagedProcess {
   async #supervise(): Promise<void> {
     const { name, log } = this.#options;
     const ended = this.#ended.signal;
-    const stopped = new Promise<null>((resolve) => ended.addEventListener('abort', () => resolve(null), { once: true }));
+    const stopped = new Promise<null>((resolve) =>
+      ended.addEventListener('abort', () => resolve(null), { once: true }),
+    );
     while (!ended.aborted) {
       const began = performance.now();
       const how = await Promise.race([this.#exit, stopped]);
@@ -213,7 +239,10 @@ export class ManagedProcess {
         if (ended.aborted) return;
         this.#announce('down');
         const message = error instanceof Error ? error.message : String(error);
-        log.error({ service: name, attempt: this.#failures, nextMs: restartDelay(this.#failures + 1) }, `${name} could not be started again: ${message}`);
+        log.error(
+          { service: name, attempt: this.#failures, nextMs: restartDelay(this.#failures + 1) },
+          `${name} could not be started again: ${message}`,
+        );
       }
     }
   }

@@ -35,7 +35,9 @@ const MAX_MEMORY_STORE = 256 * 1024 ** 2;
  * groups a second, so a quarter of the cores is plenty. An operator's own `GOMAXPROCS` stays.
  */
 function threadsEnv(): Readonly<Record<string, string>> {
-  return process.env['GOMAXPROCS'] === undefined ? { GOMAXPROCS: String(Math.max(1, Math.floor(availableParallelism() / 4))) } : {};
+  return process.env['GOMAXPROCS'] === undefined
+    ? { GOMAXPROCS: String(Math.max(1, Math.floor(availableParallelism() / 4))) }
+    : {};
 }
 
 /**
@@ -62,7 +64,16 @@ export async function startNatsServer(options: NatsServerOptions): Promise<Embed
       env: { ...binary.env, ...threadsEnv() },
       prepare: () => writeWhole(configFile, config),
       // The greeting tells whether JetStream is on; it is sent at once, but JetStream recovers its streams before.
-      ready: (signal) => untilAnswers({ host, port, send: '', isReady: (greeting) => greeting.includes('\r\n') && greeting.includes('"jetstream":true') }, signal),
+      ready: (signal) =>
+        untilAnswers(
+          {
+            host,
+            port,
+            send: '',
+            isReady: (greeting) => greeting.includes('\r\n') && greeting.includes('"jetstream":true'),
+          },
+          signal,
+        ),
       readyTimeoutMs: 20_000,
       pidFile: join(dataDir, 'nats-server.pid.json'),
       log: options.log,

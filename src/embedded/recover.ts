@@ -43,7 +43,10 @@ async function recover<T>(options: StoreOptions<T>, first: Error, why: string): 
   if (repaired !== null) {
     try {
       const running = await start();
-      notices.say({ service, store, aside: repaired.aside }, `${service} could not use ${store} as it was (${cut(why)}): ${repaired.done}. What is whole is in use, the rest is lost; the folder as it was is now ${repaired.aside}`);
+      notices.say(
+        { service, store, aside: repaired.aside },
+        `${service} could not use ${store} as it was (${cut(why)}): ${repaired.done}. What is whole is in use, the rest is lost; the folder as it was is now ${repaired.aside}`,
+      );
       return running;
     } catch {
       await rm(store, { recursive: true, force: true });
@@ -53,7 +56,10 @@ async function recover<T>(options: StoreOptions<T>, first: Error, why: string): 
   const aside = await setAside(store);
   try {
     const running = await start();
-    notices.say({ service, store, aside }, `${service} could not use ${store} (${cut(why)}) and began anew: ${lost}. It is now ${aside}; put a backup in its place and restart, or remove it`);
+    notices.say(
+      { service, store, aside },
+      `${service} could not use ${store} (${cut(why)}) and began anew: ${lost}. It is now ${aside}; put a backup in its place and restart, or remove it`,
+    );
     return running;
   } catch {
     await rm(store, { recursive: true, force: true });
@@ -63,7 +69,10 @@ async function recover<T>(options: StoreOptions<T>, first: Error, why: string): 
 }
 
 /** Null when there is no room for a copy, or nothing can be done: then the store is as it was. */
-async function repairedCopy<T>({ store, repair }: StoreOptions<T>): Promise<{ readonly aside: string; readonly done: string } | null> {
+async function repairedCopy<T>({
+  store,
+  repair,
+}: StoreOptions<T>): Promise<{ readonly aside: string; readonly done: string } | null> {
   if (repair === undefined) return null;
   const aside = asideNameOf(store);
   try {
@@ -81,9 +90,14 @@ async function repairedCopy<T>({ store, repair }: StoreOptions<T>): Promise<{ re
 }
 
 /** A port that is taken, or a program that is not there, is no fault of the store. */
-const isStoresFault = (thrown: unknown): thrown is EmbeddedError => thrown instanceof EmbeddedError && thrown.code === 'EXITED_EARLY' && !/address already in use/iu.test(thrown.message);
+const isStoresFault = (thrown: unknown): thrown is EmbeddedError =>
+  thrown instanceof EmbeddedError && thrown.code === 'EXITED_EARLY' && !/address already in use/iu.test(thrown.message);
 
-const isThere = (path: string): Promise<boolean> => lstat(path).then(() => true, () => false);
+const isThere = (path: string): Promise<boolean> =>
+  lstat(path).then(
+    () => true,
+    () => false,
+  );
 const cut = (text: string): string => (text.length <= 400 ? text : `${text.slice(0, 400)}…`);
 
 /** Sets aside what stands in the place of a folder of a stream, which nats-server would neither use nor replace. */
@@ -94,6 +108,9 @@ export async function clearStreamFolders(jetstream: string, notices: DataNotices
     const path = join(folder, entry.name);
     if (entry.isDirectory() || /\.broken-/u.test(entry.name)) continue;
     const aside = await setAside(path);
-    notices.say({ path, aside }, `${path} is no folder, so the messages of the stream ${entry.name} are lost. It is now ${aside}; restore the folder from a backup, or remove it`);
+    notices.say(
+      { path, aside },
+      `${path} is no folder, so the messages of the stream ${entry.name} are lost. It is now ${aside}; restore the folder from a backup, or remove it`,
+    );
   }
 }

@@ -57,8 +57,16 @@ export async function startRedisServer(options: RedisServerOptions): Promise<Emb
     ...(signal === undefined ? {} : { signal }),
   });
   if (program.binary !== null) return startRealRedis(options, program.binary);
-  options.log.warn({ service: 'redis', reason: program.reason }, 'no real Redis can be had; using the stand-in, which keeps nothing');
-  return startRedisStandIn({ port: options.port ?? 0, reason: program.reason, log: options.log, ...(options.onState === undefined ? {} : { onState: options.onState }) });
+  options.log.warn(
+    { service: 'redis', reason: program.reason },
+    'no real Redis can be had; using the stand-in, which keeps nothing',
+  );
+  return startRedisStandIn({
+    port: options.port ?? 0,
+    reason: program.reason,
+    log: options.log,
+    ...(options.onState === undefined ? {} : { onState: options.onState }),
+  });
 }
 
 async function startRealRedis(options: RedisServerOptions, binary: Binary): Promise<EmbeddedService> {
@@ -77,7 +85,8 @@ async function startRealRedis(options: RedisServerOptions, binary: Binary): Prom
       env: binary.env,
       prepare: () => writeWhole(configFile, config),
       // While it reads its append-only file it answers -LOADING.
-      ready: (ended) => untilAnswers({ host: HOST, port, send: login, isReady: (answer) => answer.includes('+PONG') }, ended),
+      ready: (ended) =>
+        untilAnswers({ host: HOST, port, send: login, isReady: (answer) => answer.includes('+PONG') }, ended),
       // A large append-only file takes its time.
       readyTimeoutMs: 60_000,
       pidFile: join(dataDir, 'redis-server.pid.json'),

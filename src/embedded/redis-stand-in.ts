@@ -28,7 +28,9 @@ export async function startRedisStandIn(options: RedisStandInOptions): Promise<E
   const resp = new Resp2Server({
     server: keyspace,
     executor: createRedisCommandExecutor(),
-    logger: { error: (error: unknown) => options.log.error({ service: 'redis', err: error }, 'the Redis stand-in met an error') },
+    logger: {
+      error: (error: unknown) => options.log.error({ service: 'redis', err: error }, 'the Redis stand-in met an error'),
+    },
   });
   const sockets = new Set<Socket>();
   resp.server.on('connection', (socket: Socket) => {
@@ -66,7 +68,15 @@ export async function startRedisStandIn(options: RedisStandInOptions): Promise<E
 
 function listen(server: Server, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
-    const onError = (error: Error): void => reject(new EmbeddedError('NO_FREE_PORT', `the Redis stand-in cannot listen on ${HOST}:${port}: ${error.message}`, { port }, error));
+    const onError = (error: Error): void =>
+      reject(
+        new EmbeddedError(
+          'NO_FREE_PORT',
+          `the Redis stand-in cannot listen on ${HOST}:${port}: ${error.message}`,
+          { port },
+          error,
+        ),
+      );
     server.once('error', onError);
     server.listen(port, HOST, () => {
       server.removeListener('error', onError);

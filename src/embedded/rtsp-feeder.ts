@@ -63,7 +63,8 @@ export class RtspFeeder {
       throw error;
     });
     const sdp = await this.#starting;
-    if (this.#publisher === null) throw new EmbeddedError('NOT_READY', `the feeder of stream ${this.#options.name} is being restarted`);
+    if (this.#publisher === null)
+      throw new EmbeddedError('NOT_READY', `the feeder of stream ${this.#options.name} is being restarted`);
     return this.#sdp ?? sdp;
   }
 
@@ -138,7 +139,10 @@ export class RtspFeeder {
           }
         }
       } catch (error) {
-        this.#options.log.warn({ stream: this.#options.name, err: error }, 'the feeder of an RTSP stream sent what cannot be read');
+        this.#options.log.warn(
+          { stream: this.#options.name, err: error },
+          'the feeder of an RTSP stream sent what cannot be read',
+        );
         socket.destroy();
       }
     });
@@ -162,7 +166,10 @@ export class RtspFeeder {
       case 'SETUP': {
         const channels = interleavedChannels(request.headers.get('transport') ?? '');
         if (channels === null) return reply(461);
-        reply(200, { ...session, Transport: `RTP/AVP/TCP;unicast;interleaved=${channels[0]}-${channels[1]};mode=record` });
+        reply(200, {
+          ...session,
+          Transport: `RTP/AVP/TCP;unicast;interleaved=${channels[0]}-${channels[1]};mode=record`,
+        });
         return channels[0];
       }
       case 'RECORD':
@@ -180,14 +187,18 @@ export class RtspFeeder {
 }
 
 const feederArgs = (file: string, to: string): string[] =>
-  '-hide_banner -nostdin -v warning -re -stream_loop -1 -protocol_whitelist file -i'.split(' ').concat(file, '-map 0:v:0 -c:v copy -f rtsp -rtsp_transport tcp'.split(' '), to);
+  '-hide_banner -nostdin -v warning -re -stream_loop -1 -protocol_whitelist file -i'
+    .split(' ')
+    .concat(file, '-map 0:v:0 -c:v copy -f rtsp -rtsp_transport tcp'.split(' '), to);
 
 /** A publisher's description made one for players: addresses neutral, control URLs relative to ours. */
 export function playableSdp(published: string): string {
   const lines = published
     .split(/\r?\n/)
     .filter((line) => line !== '' && !line.startsWith('a=tool:') && !line.startsWith('a=control:'))
-    .map((line) => (line.startsWith('o=') ? 'o=- 0 0 IN IP4 127.0.0.1' : line.startsWith('c=') ? 'c=IN IP4 0.0.0.0' : line));
+    .map((line) =>
+      line.startsWith('o=') ? 'o=- 0 0 IN IP4 127.0.0.1' : line.startsWith('c=') ? 'c=IN IP4 0.0.0.0' : line,
+    );
   const out: string[] = [];
   for (const line of lines) {
     // Attributes of the session precede the first medium.

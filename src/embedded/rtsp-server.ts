@@ -93,7 +93,11 @@ export async function startRtspServer(options: RtspServerOptions): Promise<RtspS
   const streams = new Map<string, Stream>();
   for (const stream of options.streams) {
     if (!/^[\w-]{1,64}$/.test(stream.name) || streams.has(stream.name)) {
-      throw new EmbeddedError('BAD_STREAM', `stream name ${JSON.stringify(stream.name)} must be 1 to 64 letters, digits, "-" or "_", and given once`, { stream: stream.name });
+      throw new EmbeddedError(
+        'BAD_STREAM',
+        `stream name ${JSON.stringify(stream.name)} must be 1 to 64 letters, digits, "-" or "_", and given once`,
+        { stream: stream.name },
+      );
     }
     streams.set(stream.name, new Stream(stream, options));
   }
@@ -121,7 +125,12 @@ export async function startRtspServer(options: RtspServerOptions): Promise<RtspS
 
   const known = (name: string): Stream => {
     const stream = streams.get(name);
-    if (stream === undefined) throw new EmbeddedError('BAD_STREAM', `no stream is called ${JSON.stringify(name)}; there are: ${[...streams.keys()].join(', ')}`, { stream: name });
+    if (stream === undefined)
+      throw new EmbeddedError(
+        'BAD_STREAM',
+        `no stream is called ${JSON.stringify(name)}; there are: ${[...streams.keys()].join(', ')}`,
+        { stream: name },
+      );
     return stream;
   };
   const close = async (): Promise<void> => {
@@ -137,7 +146,11 @@ export async function startRtspServer(options: RtspServerOptions): Promise<RtspS
     url: (name) => `rtsp://${host}:${port}/${known(name).name}`,
     clients: (name) => known(name).sessions.size,
     stats: (name) => known(name).stats(),
-    dropClients: (name) => (name === undefined ? [...streams.values()] : [known(name)]).reduce((sum, stream) => sum + stream.dropClients(), 0),
+    dropClients: (name) =>
+      (name === undefined ? [...streams.values()] : [known(name)]).reduce(
+        (sum, stream) => sum + stream.dropClients(),
+        0,
+      ),
     pause: (name) => known(name).setPaused(true),
     resume: (name) => known(name).setPaused(false),
     stop: () => (stopping ??= close()),
@@ -146,7 +159,15 @@ export async function startRtspServer(options: RtspServerOptions): Promise<RtspS
 
 function listen(server: Server, host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
-    const onError = (error: Error): void => reject(new EmbeddedError('NO_FREE_PORT', `the RTSP server cannot listen on ${host}:${port}: ${error.message}`, { host, port }, error));
+    const onError = (error: Error): void =>
+      reject(
+        new EmbeddedError(
+          'NO_FREE_PORT',
+          `the RTSP server cannot listen on ${host}:${port}: ${error.message}`,
+          { host, port },
+          error,
+        ),
+      );
     server.once('error', onError);
     server.listen(port, host, () => {
       server.removeListener('error', onError);

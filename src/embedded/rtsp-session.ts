@@ -1,7 +1,14 @@
 import type { Socket } from 'node:net';
 import type { RtspAuth } from './rtsp.types.ts';
 import { RtspAccess } from './rtsp-access.ts';
-import { formatResponse, interleavedChannels, interleavedHeader, RtspParser, startsKeyframe, streamName } from './rtsp-wire.ts';
+import {
+  formatResponse,
+  interleavedChannels,
+  interleavedHeader,
+  RtspParser,
+  startsKeyframe,
+  streamName,
+} from './rtsp-wire.ts';
 import type { ReplyHeaders, RtspRequest } from './rtsp-wire.ts';
 
 /** What a session needs to know of the stream it plays. */
@@ -144,7 +151,10 @@ export class RtspSession {
         else {
           this.#channels = channels;
           this.#stream = stream;
-          this.#reply(200, request, { ...session, Transport: `RTP/AVP/TCP;unicast;interleaved=${channels[0]}-${channels[1]}` });
+          this.#reply(200, request, {
+            ...session,
+            Transport: `RTP/AVP/TCP;unicast;interleaved=${channels[0]}-${channels[1]}`,
+          });
         }
         return;
       }

@@ -62,7 +62,8 @@ export class RtspParser {
       if (colon > 0) headers.set(line.slice(0, colon).trim().toLowerCase(), line.slice(colon + 1).trim());
     }
     const length = Number(headers.get('content-length') ?? 0);
-    if (!Number.isInteger(length) || length < 0 || length > MAX_BODY) throw new RtspSyntaxError(`body of ${headers.get('content-length')} bytes refused`);
+    if (!Number.isInteger(length) || length < 0 || length > MAX_BODY)
+      throw new RtspSyntaxError(`body of ${headers.get('content-length')} bytes refused`);
     const bodyStart = headEnd + 4;
     if (this.#buffer.length < bodyStart + length) return null;
     const body = this.#buffer.subarray(bodyStart, bodyStart + length).toString('utf8');

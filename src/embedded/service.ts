@@ -42,7 +42,10 @@ interface Running {
 }
 
 /** A server that runs as a child process and keeps what is written. */
-export const serviceOf = (running: Running, what: Pick<EmbeddedService, 'name' | 'url' | 'ownUrl' | 'kind' | 'version'>): EmbeddedService => ({
+export const serviceOf = (
+  running: Running,
+  what: Pick<EmbeddedService, 'name' | 'url' | 'ownUrl' | 'kind' | 'version'>,
+): EmbeddedService => ({
   ...what,
   durable: true,
   notice: null,
@@ -72,7 +75,12 @@ export class EmbeddedError extends Error {
   readonly code: EmbeddedErrorCode;
   readonly fields: Readonly<Record<string, unknown>>;
 
-  constructor(code: EmbeddedErrorCode, message: string, fields: Readonly<Record<string, unknown>> = {}, cause?: unknown) {
+  constructor(
+    code: EmbeddedErrorCode,
+    message: string,
+    fields: Readonly<Record<string, unknown>> = {},
+    cause?: unknown,
+  ) {
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
     this.fields = fields;

@@ -38,7 +38,9 @@ export async function installDocs(app: App, options: DocsOptions): Promise<void>
           'Dangerous traffic scenes in RTSP cameras, live. The WebSocket `/ws` carries `{type, data}`: send `subscribe{cameraIds}`, `unsubscribe`, `ping`; it sends `connection_ack`, `camera_status`, `detection_result`, `alert`, `pong`, `error`. `/ws/live/{cameraId}` is MPEG-1 video for JSMpeg.',
       },
       ...(basePath === '' ? {} : { servers: [{ url: basePath }] }),
-      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'Only when GANTRY_TOKEN is set' } } },
+      components: {
+        securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'Only when GANTRY_TOKEN is set' } },
+      },
       security: [{ token: [] }, {}],
     },
     transform: createJsonSchemaTransform({ schemaRegistry }),

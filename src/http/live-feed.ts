@@ -81,7 +81,12 @@ export class LiveFeed implements ViewerHost {
     this.#isAlert = options.isAlert ?? ((aggregate) => aggregate.riskAssessment.maxRiskLevel === 'high');
     this.#heartbeat = new Heartbeat(options.clock, options.limits.heartbeatMs);
     this.#sentAt = options.clock.now();
-    this.#present = new Present({ cameras: options.cameras, log: options.log, isHere: (viewer) => this.#viewers.has(viewer), onUnknown: () => this.#followers.clear() });
+    this.#present = new Present({
+      cameras: options.cameras,
+      log: options.log,
+      isHere: (viewer) => this.#viewers.has(viewer),
+      onUnknown: () => this.#followers.clear(),
+    });
     this.#recall = new Recall({
       clock: options.clock,
       limits: options.limits,
@@ -176,9 +181,17 @@ export class LiveFeed implements ViewerHost {
     const text = frameText(aggregate, place);
     this.#published += 1;
     this.#present.keep(aggregate, this.#published, text);
-    const alert = this.#isAlert(aggregate) && this.#alerted.add(aggregate.requestId) ? alertText(aggregate, place) : null;
+    const alert =
+      this.#isAlert(aggregate) && this.#alerted.add(aggregate.requestId) ? alertText(aggregate, place) : null;
     const logged = alert !== null && sequence !== null && this.#epoch !== null;
-    if (logged) this.#recall.log.add({ seq: sequence.seq, camera, requestId: aggregate.requestId, at: this.#sentAt, message: alert });
+    if (logged)
+      this.#recall.log.add({
+        seq: sequence.seq,
+        camera,
+        requestId: aggregate.requestId,
+        at: this.#sentAt,
+        message: alert,
+      });
     // Viewers that are being sent what they missed come to this alert in the log, except to one that is late.
     const inLog = logged && sequence.seq >= sequence.through;
     for (const viewer of this.#followersOf(camera)) {
@@ -198,7 +211,13 @@ export class LiveFeed implements ViewerHost {
   forget(cameraId: CameraId): void {
     this.#present.forget(cameraId);
     for (const viewer of this.#viewers) viewer.forget(cameraId);
-    this.publishStatus({ cameraId, status: 0, state: 'offline', message: 'the camera was removed', since: new Date(this.#options.clock.now()).toISOString() });
+    this.publishStatus({
+      cameraId,
+      status: 0,
+      state: 'offline',
+      message: 'the camera was removed',
+      since: new Date(this.#options.clock.now()).toISOString(),
+    });
   }
 
   /** A viewer came; the caller passes on its messages and tells when it has gone. */
@@ -245,7 +264,19 @@ export class LiveFeed implements ViewerHost {
     }
     viewer.held = this.#through ?? 0;
     const { clock, limits, basePath = '' } = this.#options;
-    void resume({ viewer, cameras, since, recall: this.#recall, clock, alertsBackMs: limits.alertsBackMs, basePath, place: () => this.place(), isHere: () => this.#viewers.has(viewer), onLive: sendPresent, counts: this.#counts });
+    void resume({
+      viewer,
+      cameras,
+      since,
+      recall: this.#recall,
+      clock,
+      alertsBackMs: limits.alertsBackMs,
+      basePath,
+      place: () => this.place(),
+      isHere: () => this.#viewers.has(viewer),
+      onLive: sendPresent,
+      counts: this.#counts,
+    });
   }
 
   unsubscribed(): void {
@@ -276,7 +307,14 @@ export class LiveFeed implements ViewerHost {
     return this.#epoch === null ? null : { epoch: this.#epoch, seq: seq ?? 0 };
   }
 
-  #gap(from: FeedPlace | null, to: FeedPlace | null, reason: GapReason, place: FeedPlace | null, alertsSince: number | null, missed: number | null = null): void {
+  #gap(
+    from: FeedPlace | null,
+    to: FeedPlace | null,
+    reason: GapReason,
+    place: FeedPlace | null,
+    alertsSince: number | null,
+    missed: number | null = null,
+  ): void {
     const text = gapText({ from, to, reason, missed, alertsSince, basePath: this.#options.basePath ?? '' }, place);
     for (const viewer of this.#viewers) {
       this.#counts.gaps += 1;

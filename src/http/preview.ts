@@ -29,14 +29,19 @@ export class Previews {
   refusal(cameraId: CameraId): HttpError | null {
     if (this.#options.start === null) return new HttpError('NO_VIDEO', 'there is no ffmpeg to make live video with');
     if (this.#channels.has(cameraId) || this.#channels.size < this.#options.maxPreviews) return null;
-    return new HttpError('NO_VIDEO', `at most ${this.#options.maxPreviews} cameras can be shown live at the same time; close one`, { field: 'cameraId', value: cameraId });
+    return new HttpError(
+      'NO_VIDEO',
+      `at most ${this.#options.maxPreviews} cameras can be shown live at the same time; close one`,
+      { field: 'cameraId', value: cameraId },
+    );
   }
 
   /** Adds a viewer; the returned function takes it out again. Throws what {@link refusal} gives. */
   watch(cameraId: CameraId, socket: PreviewSocket): () => void {
     const { start } = this.#options;
     const refusal = this.refusal(cameraId);
-    if (refusal !== null || start === null) throw refusal ?? new HttpError('NO_VIDEO', 'there is no ffmpeg to make live video with');
+    if (refusal !== null || start === null)
+      throw refusal ?? new HttpError('NO_VIDEO', 'there is no ffmpeg to make live video with');
     const channel = this.#channels.get(cameraId) ?? this.#open(cameraId, start);
     channel.join(socket);
     return () => channel.leave(socket);

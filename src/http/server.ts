@@ -126,7 +126,14 @@ export async function createHttpServer(ports: HttpPorts, options: HttpServerOpti
     frameworkErrors: refuseUnrouted,
   }).withTypeProvider<ZodTypeProvider>();
 
-  const feed = new LiveFeed({ cameras: ports.cameras, clock, log, limits, basePath, ...(options.isAlert === undefined ? {} : { isAlert: options.isAlert }) });
+  const feed = new LiveFeed({
+    cameras: ports.cameras,
+    clock,
+    log,
+    limits,
+    basePath,
+    ...(options.isAlert === undefined ? {} : { isAlert: options.isAlert }),
+  });
   const previews = new Previews({
     previewSource: (cameraId) => ports.cameras.previewSource(cameraId),
     start: options.ffmpegPath === null ? null : ffmpegEncoder(options.ffmpegPath),
@@ -140,7 +147,9 @@ export async function createHttpServer(ports: HttpPorts, options: HttpServerOpti
 
   app.setValidatorCompiler<$ZodType>(({ schema, httpPart }) => (data) => {
     const parsed = safeParse(schema, data);
-    return parsed.success ? { value: parsed.data } : { error: invalidInput(parsed.error.issues, data, httpPart ?? 'request') };
+    return parsed.success
+      ? { value: parsed.data }
+      : { error: invalidInput(parsed.error.issues, data, httpPart ?? 'request') };
   });
   app.setSerializerCompiler(serializerCompiler);
   const routes: RouteTable = new Map();
@@ -200,7 +209,17 @@ export async function createHttpServer(ports: HttpPorts, options: HttpServerOpti
     listen: (host, port) => app.listen({ host, port }),
     figures: () => {
       const { viewers, droppedFrames, closedSlow, gaps, replayed, lagging, bytesWaiting } = feed.figures();
-      return { viewers, droppedFrames, closedSlow, gaps, replayed, lagging, bytesWaiting, previewViewers: previews.figures().viewers, refusedViewers: connections.refused };
+      return {
+        viewers,
+        droppedFrames,
+        closedSlow,
+        gaps,
+        replayed,
+        lagging,
+        bytesWaiting,
+        previewViewers: previews.figures().viewers,
+        refusedViewers: connections.refused,
+      };
     },
     refused: () => refusals.figures(),
     close: async () => {

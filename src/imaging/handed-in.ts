@@ -39,11 +39,13 @@ const waiting: (() => void)[] = [];
  * {@link PictureError}.
  */
 export async function readHandedIn(bytes: Uint8Array): Promise<HandedIn> {
-  if (bytes.byteLength > MAX_PICTURE_BYTES) throw new PictureError('PICTURE_REFUSED', `has ${bytes.byteLength} bytes, at most ${MAX_PICTURE_BYTES} are taken`);
+  if (bytes.byteLength > MAX_PICTURE_BYTES)
+    throw new PictureError('PICTURE_REFUSED', `has ${bytes.byteLength} bytes, at most ${MAX_PICTURE_BYTES} are taken`);
   // By its own first bytes: what a header or a file's name says is not trusted, and other decoders are never reached.
   if (!isPicture(bytes)) throw new PictureError('PICTURE_REFUSED', 'is not a JPEG, PNG or WebP');
   if (running >= AT_ONCE) {
-    if (waiting.length >= MOST_WAITING) throw new PictureError('PICTURES_BUSY', 'cannot be read now: too many others wait');
+    if (waiting.length >= MOST_WAITING)
+      throw new PictureError('PICTURES_BUSY', 'cannot be read now: too many others wait');
     await new Promise<void>((resolve) => waiting.push(resolve));
   }
   running += 1;
@@ -61,11 +63,18 @@ export async function readHandedIn(bytes: Uint8Array): Promise<HandedIn> {
 async function convert(bytes: Uint8Array): Promise<HandedIn> {
   const picture = sharp(bytes, { failOn: 'error', limitInputPixels: MAX_PIXELS, pages: 1 });
   const { width, height } = await picture.metadata();
-  if (Math.min(width, height) < SHORTEST_SIDE) throw new PictureError('PICTURE_REFUSED', `has ${width} x ${height} pixels, at least ${SHORTEST_SIDE} each way are needed`);
+  if (Math.min(width, height) < SHORTEST_SIDE)
+    throw new PictureError(
+      'PICTURE_REFUSED',
+      `has ${width} x ${height} pixels, at least ${SHORTEST_SIDE} each way are needed`,
+    );
   const times = Math.max(width, height) / Math.min(width, height);
   if (times > LONGEST_TO_SHORTEST) {
     const size = `${width} x ${height} pixels`;
-    throw new PictureError('PICTURE_REFUSED', `has ${size}: it may be at most ${LONGEST_TO_SHORTEST} times as long as wide`);
+    throw new PictureError(
+      'PICTURE_REFUSED',
+      `has ${size}: it may be at most ${LONGEST_TO_SHORTEST} times as long as wide`,
+    );
   }
   const { data, info } = await picture
     .rotate()
@@ -85,5 +94,9 @@ async function convert(bytes: Uint8Array): Promise<HandedIn> {
 function isPicture(bytes: Uint8Array): boolean {
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, 12));
   if (head.length < 12) return false;
-  return head.subarray(0, 3).equals(Buffer.from([0xff, 0xd8, 0xff])) || head.subarray(0, 8).equals(Buffer.from('89504e470d0a1a0a', 'hex')) || (head.toString('latin1', 0, 4) === 'RIFF' && head.toString('latin1', 8, 12) === 'WEBP');
+  return (
+    head.subarray(0, 3).equals(Buffer.from([0xff, 0xd8, 0xff])) ||
+    head.subarray(0, 8).equals(Buffer.from('89504e470d0a1a0a', 'hex')) ||
+    (head.toString('latin1', 0, 4) === 'RIFF' && head.toString('latin1', 8, 12) === 'WEBP')
+  );
 }

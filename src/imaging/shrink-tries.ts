@@ -21,7 +21,9 @@ const MAY_FIT = 1.25;
  */
 export function shrinkTries(bytes: number, longerSide: number, maxBytes: number): readonly Try[] {
   const sides = [longerSide, ...SIDES.filter((side) => side < longerSide)];
-  const all = sides.flatMap((side) => QUALITIES.map(({ quality, share }) => ({ side, quality, expected: bytes * share * (side / longerSide) ** 2 })));
+  const all = sides.flatMap((side) =>
+    QUALITIES.map(({ quality, share }) => ({ side, quality, expected: bytes * share * (side / longerSide) ** 2 })),
+  );
   const hopeful = all.filter(({ expected }) => expected <= MAY_FIT * maxBytes);
   return (hopeful.length > 0 ? hopeful : all.slice(-1)).map(({ side, quality }) => ({ side, quality }));
 }

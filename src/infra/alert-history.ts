@@ -47,12 +47,19 @@ export class AlertHistory {
     const subject = cameraId === null ? subjects.alerts : subjects.alert(cameraId);
     const newest = await this.#bus.last({ stream: streams.alerts, subject, parser: ANY_BODY });
     if (newest === null) return { alerts: [], next: null };
-    let start: { readonly seq: number } | { readonly time: number } = after > 0 ? { seq: after + 1 } : { time: from - CLOCKS_MS };
+    let start: { readonly seq: number } | { readonly time: number } =
+      after > 0 ? { seq: after + 1 } : { time: from - CLOCKS_MS };
     /** Read, and not yet known to be the last of its alert. */
     let open: Stored[] = [];
     const alerts: Aggregate[] = [];
-    for (let read = 0; ; ) {
-      const page = await this.#bus.read({ stream: streams.alerts, filter: subject, parser: Aggregate, from: start, limit: PAGE });
+    for (let read = 0; ;) {
+      const page = await this.#bus.read({
+        stream: streams.alerts,
+        filter: subject,
+        parser: Aggregate,
+        from: start,
+        limit: PAGE,
+      });
       read += page.length;
       const end = isEnd(page, newest.seq);
       open.push(...page);
@@ -94,8 +101,14 @@ export class AlertHistory {
 
   async #from(seq: number, to: number, filter: string = subjects.alerts): Promise<Stored[]> {
     const all: Stored[] = [];
-    for (let from = seq; from <= to; ) {
-      const page = await this.#bus.read({ stream: streams.alerts, filter, parser: Aggregate, from: { seq: from }, limit: PAGE });
+    for (let from = seq; from <= to;) {
+      const page = await this.#bus.read({
+        stream: streams.alerts,
+        filter,
+        parser: Aggregate,
+        from: { seq: from },
+        limit: PAGE,
+      });
       all.push(...page);
       if (isEnd(page, to)) break;
       from = (page.at(-1)?.seq ?? to) + 1;
@@ -107,10 +120,14 @@ export class AlertHistory {
 /** A page may be short because bodies in it could not be read. */
 const isEnd = (page: readonly Stored[], newest: number): boolean => (page.at(-1)?.seq ?? newest) >= newest;
 
-const timeOf = ({ timestamp, publishedAt, replayOf }: Aggregate): number => Date.parse(replayOf === undefined ? timestamp : publishedAt);
+const timeOf = ({ timestamp, publishedAt, replayOf }: Aggregate): number =>
+  Date.parse(replayOf === undefined ? timestamp : publishedAt);
 
 /** The last message of each alert. */
-const lastOf = (messages: readonly Stored[]): ReadonlyMap<string, Stored> => new Map(messages.map((stored) => [stored.body.requestId, stored]));
+const lastOf = (messages: readonly Stored[]): ReadonlyMap<string, Stored> =>
+  new Map(messages.map((stored) => [stored.body.requestId, stored]));
 
 const newestFirst = (messages: readonly Stored[]): Aggregate[] =>
-  [...lastOf(messages).values()].map(({ body }) => body).toSorted((a, b) => (a.timestamp < b.timestamp ? 1 : a.timestamp > b.timestamp ? -1 : 0));
+  [...lastOf(messages).values()]
+    .map(({ body }) => body)
+    .toSorted((a, b) => (a.timestamp < b.timestamp ? 1 : a.timestamp > b.timestamp ? -1 : 0));

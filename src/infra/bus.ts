@@ -128,7 +128,11 @@ export interface Bus {
   /** What is stored now, oldest first. Bodies that do not parse are counted, logged and skipped. Rejects `BUS_DOWN`. */
   read<T>(options: ReadOptions<T>): Promise<readonly StoredMessage<T>[]>;
   /** The newest message on `subject`; null when there is none. Rejects `BUS_DOWN`. */
-  last<T>(options: { readonly stream: string; readonly subject: string; readonly parser: Parser<T> }): Promise<StoredMessage<T> | null>;
+  last<T>(options: {
+    readonly stream: string;
+    readonly subject: string;
+    readonly parser: Parser<T>;
+  }): Promise<StoredMessage<T> | null>;
   /** Follows a stream from now on until `signal` is aborted, over reconnects and restarts of the server. Nothing is acked: every follower gets all. */
   follow<T>(options: FollowOptions<T>): void;
   /** Tells one life of a stream from another: changes when the stream was lost and made anew. Rejects `BUS_DOWN`. */

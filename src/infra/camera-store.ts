@@ -107,10 +107,16 @@ export class FileCameraStore implements CameraStore {
     if ((mode & 0o077) === 0) return;
     try {
       await chmod(this.path, 0o600);
-      this.#log.warn({ path: this.path }, `${this.path} could be read by others and may hold passwords; its mode is 0600 now`);
+      this.#log.warn(
+        { path: this.path },
+        `${this.path} could be read by others and may hold passwords; its mode is 0600 now`,
+      );
     } catch {
       // Another user's file; the next save puts one of ours in its place.
-      this.#log.warn({ path: this.path }, `${this.path} can be read by others and may hold passwords; it belongs to another user, so its mode stays`);
+      this.#log.warn(
+        { path: this.path },
+        `${this.path} can be read by others and may hold passwords; it belongs to another user, so its mode stays`,
+      );
     }
   }
 }
@@ -120,7 +126,13 @@ function understand(text: string): { cameras: CameraConfig[]; problems: string[]
   const envelope = Envelope.safeParse(parseJson(text, 'the file', { maxLength: MAX_BYTES, maxParts: MAX_PARTS }));
   if (!envelope.success) return { cameras: [], problems: ['the file is not a list of cameras in JSON'] };
   const { version } = envelope.data;
-  if (version !== VERSION) return { cameras: [], problems: [`the file is of version ${version}, this program reads version ${VERSION}: use the program that wrote it`] };
+  if (version !== VERSION)
+    return {
+      cameras: [],
+      problems: [
+        `the file is of version ${version}, this program reads version ${VERSION}: use the program that wrote it`,
+      ],
+    };
   const cameras = new Map<string, CameraConfig>();
   const problems: string[] = [];
   for (const [index, entry] of envelope.data.cameras.entries()) {

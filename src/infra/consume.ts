@@ -57,7 +57,8 @@ export async function consume<T>(options: ConsumeOptions<T>): Promise<void> {
         away = false;
       } catch (thrown) {
         if (signal.aborted || bus.state() === 'closed') return;
-        if (!away) log.warn({ durable, err: asError(thrown).message }, `${durable} waits for NATS: ${asError(thrown).message}`);
+        if (!away)
+          log.warn({ durable, err: asError(thrown).message }, `${durable} waits for NATS: ${asError(thrown).message}`);
         away = true;
         await sleep(clock, RETRY_MS, signal).catch(() => undefined);
       }
@@ -81,5 +82,8 @@ export async function failed(delivery: Delivery<unknown>, durable: string, error
     return;
   }
   delivery.nak(redeliveryDelay(attempt));
-  log.error({ subject, seq, attempt, durable, err }, `a message on ${subject} could not be handled by ${durable} and comes again: ${err}`);
+  log.error(
+    { subject, seq, attempt, durable, err },
+    `a message on ${subject} could not be handled by ${durable} and comes again: ${err}`,
+  );
 }

@@ -66,7 +66,7 @@ export class Leadership {
     const began = clock.now();
     // Of a holder that failed: it goes on with the same lock.
     this.#end?.();
-    for (let said = ''; ; ) {
+    for (let said = ''; ;) {
       signal.throwIfAborted();
       // Counted from before the request: the store counts from its arrival.
       const expiry = this.#expiry();
@@ -123,7 +123,7 @@ export class Leadership {
     };
 
     const renew = async (): Promise<void> => {
-      for (let wait = RENEW_MS; ; ) {
+      for (let wait = RENEW_MS; ;) {
         await sleep(clock, wait, ended.signal);
         const next = this.#expiry();
         try {
@@ -158,7 +158,11 @@ export class Leadership {
       release: async () => {
         if (ended.signal.aborted) return;
         end();
-        await store.clear(name, revision).catch((thrown: unknown) => log.debug({ lock: name, err: asError(thrown).message }, 'the lock could not be given back; it runs out'));
+        await store
+          .clear(name, revision)
+          .catch((thrown: unknown) =>
+            log.debug({ lock: name, err: asError(thrown).message }, 'the lock could not be given back; it runs out'),
+          );
       },
     };
   }

@@ -20,9 +20,29 @@ export function createLog(level: LogLevel): Log {
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
     serializers: { err: pino.stdSerializers.err },
-    redact: { paths: ['key', 'apiKey', 'authorization', 'password', 'token', '*.key', '*.apiKey', '*.authorization', '*.password', '*.token'], censor: '***' },
+    redact: {
+      paths: [
+        'key',
+        'apiKey',
+        'authorization',
+        'password',
+        'token',
+        '*.key',
+        '*.apiKey',
+        '*.authorization',
+        '*.password',
+        '*.token',
+      ],
+      censor: '***',
+    },
   };
   // For people the message says it all; the fields are for machines, errors for both.
-  const people = { sync: true, colorize: true, translateTime: 'SYS:HH:MM:ss', hideObject: level !== 'debug', ignore: 'pid,hostname' };
+  const people = {
+    sync: true,
+    colorize: true,
+    translateTime: 'SYS:HH:MM:ss',
+    hideObject: level !== 'debug',
+    ignore: 'pid,hostname',
+  };
   return process.stdout.isTTY ? pino(options, pretty(people)) : pino(options);
 }

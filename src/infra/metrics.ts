@@ -10,7 +10,14 @@ export type KeyStatus = (typeof KEY_STATUSES)[number];
 export const CIRCUIT_STATES = ['closed', 'open', 'half-open'] as const;
 export type CircuitState = (typeof CIRCUIT_STATES)[number];
 /** How a call to the model ended. */
-export type LlmCallStatus = 'success' | 'timeout' | 'rate_limited' | 'rejected' | 'provider_error' | 'unreadable' | 'content_refused';
+export type LlmCallStatus =
+  | 'success'
+  | 'timeout'
+  | 'rate_limited'
+  | 'rejected'
+  | 'provider_error'
+  | 'unreadable'
+  | 'content_refused';
 /** How an assessment ended: judged by the model or by rules, or not at all. */
 export type AssessmentOutcome = 'vlm' | 'rules' | 'unknown';
 
@@ -106,32 +113,72 @@ export function createMetrics(options: MetricsOptions): Metrics {
 
   if (options.process ?? true) collectDefaultMetrics({ register: registry });
   const detections = counter('detection_total', 'Analysed frames', ['camera_id', 'model_type']);
-  const detectionLatency = histogram('detection_latency_seconds', 'From a frame\'s arrival to the end of grouping', [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5]);
+  const detectionLatency = histogram(
+    'detection_latency_seconds',
+    "From a frame's arrival to the end of grouping",
+    [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5],
+  );
   const llmCalls = counter('llm_calls_total', 'Calls to the vision-language model', ['status']);
-  const llmLatency = histogram('llm_latency_seconds', 'Duration of one call to the model', [0.25, 0.5, 1, 2, 5, 10, 20, 35]);
-  const llmTokens = counter('llm_tokens_total', 'Tokens of calls to the model, as the provider counts them', ['key', 'kind']);
+  const llmLatency = histogram(
+    'llm_latency_seconds',
+    'Duration of one call to the model',
+    [0.25, 0.5, 1, 2, 5, 10, 20, 35],
+  );
+  const llmTokens = counter('llm_tokens_total', 'Tokens of calls to the model, as the provider counts them', [
+    'key',
+    'kind',
+  ]);
   const llmCost = counter('llm_cost_total', 'Cost of calls to the model, by the prices of the key file', ['key']);
   const assessments = counter('assessments_total', 'Answered assessments, by who judged', ['outcome']);
-  const disputed = counter('assessments_disputed_total', 'Levels of the model more than one step below the measured one');
-  const shed = counter('shed_total', 'Detections and groups left out on purpose, least dangerous first', ['camera_id', 'what', 'reason']);
-  const endToEnd = histogram('end_to_end_latency_seconds', 'From a frame\'s arrival to the push of its aggregate', [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 2.5, 3, 5, 10, 35]);
-  const redisPush = histogram('redis_push_seconds', 'From NATS having an aggregate to Redis having pushed it', [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 1, 10]);
-  const lockWait = histogram('lock_wait_seconds', 'Wait for a lock that one process at a time holds', [0.001, 0.01, 0.1, 0.5, 1, 5, 10]);
+  const disputed = counter(
+    'assessments_disputed_total',
+    'Levels of the model more than one step below the measured one',
+  );
+  const shed = counter('shed_total', 'Detections and groups left out on purpose, least dangerous first', [
+    'camera_id',
+    'what',
+    'reason',
+  ]);
+  const endToEnd = histogram(
+    'end_to_end_latency_seconds',
+    "From a frame's arrival to the push of its aggregate",
+    [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 2.5, 3, 5, 10, 35],
+  );
+  const redisPush = histogram(
+    'redis_push_seconds',
+    'From NATS having an aggregate to Redis having pushed it',
+    [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 1, 10],
+  );
+  const lockWait = histogram(
+    'lock_wait_seconds',
+    'Wait for a lock that one process at a time holds',
+    [0.001, 0.01, 0.1, 0.5, 1, 5, 10],
+  );
   const lockFailures = counter('lock_failures_total', 'Locks that could not be kept');
   const lag = gauge('nats_consumer_lag', 'Messages a durable consumer has not had yet', ['consumer']);
   const keyStatus = gauge('api_key_status', '1 for the state a key is in, 0 for the others', ['key_id', 'status']);
-  const circuitState = gauge('provider_circuit_state', '1 for the state the circuit of a provider is in, 0 for the others', ['group', 'state']);
+  const circuitState = gauge(
+    'provider_circuit_state',
+    '1 for the state the circuit of a provider is in, 0 for the others',
+    ['group', 'state'],
+  );
   const queues = gauge('queue_depth', 'Waiting entries', ['queue']);
   const queueAges = gauge('queue_oldest_seconds', 'Age of the oldest waiting entry', ['queue']);
   const hedges = counter('llm_hedges_total', 'Calls made a second time because the first took long');
   const hedgeWins = counter('llm_hedge_wins_total', 'Of those, the ones that answered first');
-  const mailboxes = gauge('mailbox_depth', 'Messages waiting in an actor\'s mailbox', ['actor']);
-  const mailboxDropped = counter('mailbox_dropped_total', 'Messages lost to a mailbox\'s bound', ['actor']);
+  const mailboxes = gauge('mailbox_depth', "Messages waiting in an actor's mailbox", ['actor']);
+  const mailboxDropped = counter('mailbox_dropped_total', "Messages lost to a mailbox's bound", ['actor']);
   const restarts = counter('actor_restarts_total', 'Restarts of an actor', ['actor']);
   const deadLetters = counter('actor_dead_letters_total', 'Messages that reached no actor');
-  const buried = counter('dead_letters_total', 'Messages of the bus that this node gave up, see gantry dlq', ['stream', 'consumer']);
+  const buried = counter('dead_letters_total', 'Messages of the bus that this node gave up, see gantry dlq', [
+    'stream',
+    'consumer',
+  ]);
   const redisFailed = counter('redis_failed_writes_total', 'Writes that Redis did not take');
-  const cacheDropped = counter('cache_dropped_total', 'Detections and aggregates that were not cached: too much waited for Redis');
+  const cacheDropped = counter(
+    'cache_dropped_total',
+    'Detections and aggregates that were not cached: too much waited for Redis',
+  );
   const images = counter('images_failed_total', 'JPEGs that could not be stored');
   const cameras = gauge('cameras', 'Cameras by state', ['state']);
   const viewers = gauge('feed_viewers', 'Open WebSockets', ['feed']);
@@ -155,7 +202,10 @@ export function createMetrics(options: MetricsOptions): Metrics {
       await Promise.race([Promise.resolve().then(source), late]);
     } catch (error) {
       scrapeErrors.inc({ source: name });
-      options.log.warn({ source: name, error: asError(error).message }, `metrics: the figures of ${name} are old, it failed: ${asError(error).message}`);
+      options.log.warn(
+        { source: name, error: asError(error).message },
+        `metrics: the figures of ${name} are old, it failed: ${asError(error).message}`,
+      );
     } finally {
       clearTimeout(timer);
     }
@@ -180,7 +230,8 @@ export function createMetrics(options: MetricsOptions): Metrics {
       assessments.inc({ outcome });
       if (isDisputed) disputed.inc();
     },
-    shed: (cameraId, what, reason, count = 1) => shed.inc({ camera_id: limit('camera', cameraId), what, reason }, count),
+    shed: (cameraId, what, reason, count = 1) =>
+      shed.inc({ camera_id: limit('camera', cameraId), what, reason }, count),
     endToEnd: (seconds) => endToEnd.observe(Math.max(0, seconds)),
     redisPush: (seconds) => redisPush.observe(Math.max(0, seconds)),
     cacheDropped: (count) => cacheDropped.inc(count),
@@ -198,7 +249,9 @@ export function createMetrics(options: MetricsOptions): Metrics {
     },
     circuits: (states) => {
       circuitState.reset();
-      for (const { group, state } of states) for (const each of CIRCUIT_STATES) circuitState.set({ group: limit('circuit', group), state: each }, each === state ? 1 : 0);
+      for (const { group, state } of states)
+        for (const each of CIRCUIT_STATES)
+          circuitState.set({ group: limit('circuit', group), state: each }, each === state ? 1 : 0);
     },
     queueDepth: (queue, messages) => queues.set({ queue: limit('queue', queue) }, messages),
     queueAge: (queue, seconds) => queueAges.set({ queue: limit('queue', queue) }, seconds),
@@ -213,7 +266,8 @@ export function createMetrics(options: MetricsOptions): Metrics {
     },
     forgetCamera: (cameraId) => {
       for (const model of limit.known('model')) detections.remove({ camera_id: cameraId, model_type: model });
-      for (const what of ['detection', 'group'] as const) for (const reason of ['overload', 'nats-away'] as const) shed.remove({ camera_id: cameraId, what, reason });
+      for (const what of ['detection', 'group'] as const)
+        for (const reason of ['overload', 'nats-away'] as const) shed.remove({ camera_id: cameraId, what, reason });
       limit.forget('camera', cameraId);
     },
     tree: (snapshot) => {

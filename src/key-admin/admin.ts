@@ -3,7 +3,15 @@ import type { ActorLog } from '../runtime/actor.ts';
 import { asError } from '../runtime/errors.ts';
 import { DataNotices } from '../storage/set-aside.ts';
 import { onlyLess, variablesIn } from './apply.ts';
-import { type AddedKey, type Change, type Changes, isReference, type KeyPatch, type NewChange, withChange } from './changes.ts';
+import {
+  type AddedKey,
+  type Change,
+  type Changes,
+  isReference,
+  type KeyPatch,
+  type NewChange,
+  withChange,
+} from './changes.ts';
 import { type EffectiveKeys, effectiveKeys } from './effective.ts';
 import { KeyAdminError } from './errors.ts';
 import { isFields } from './fields.ts';
@@ -43,9 +51,12 @@ export interface ChangeOutcome {
 }
 
 const CHECK_MS = 10_000;
-const NOT_KEPT = 'this key is kept in memory only and is gone after a restart: set GANTRY_KEYS_SECRET so that it can be stored encrypted, or name an environment variable of the key file as ${VARIABLE}';
-const NOT_SHARED = 'the other nodes do not get this key, because it cannot be sent to them encrypted: set the same GANTRY_KEYS_SECRET on every node';
-const ONLY_LESS = 'the other nodes take only what lowers a limit or takes the key out of use, because the change cannot be sent to them encrypted: set the same GANTRY_KEYS_SECRET on every node';
+const NOT_KEPT =
+  'this key is kept in memory only and is gone after a restart: set GANTRY_KEYS_SECRET so that it can be stored encrypted, or name an environment variable of the key file as ${VARIABLE}';
+const NOT_SHARED =
+  'the other nodes do not get this key, because it cannot be sent to them encrypted: set the same GANTRY_KEYS_SECRET on every node';
+const ONLY_LESS =
+  'the other nodes take only what lowers a limit or takes the key out of use, because the change cannot be sent to them encrypted: set the same GANTRY_KEYS_SECRET on every node';
 const SIMULATED = 'the keys are those of the simulator: changes are gone after a restart';
 
 /**
@@ -76,9 +87,15 @@ export class KeyAdmin {
   static async open(options: KeyAdminOptions): Promise<KeyAdmin> {
     const admin = new KeyAdmin(options);
     const { fixed, changesFile, sealer, nodeId, log } = options;
-    admin.#source = fixed === undefined ? await readKeySource(options.keysFile, sealer) : { ...fixed, text: '', notice: null };
+    admin.#source =
+      fixed === undefined ? await readKeySource(options.keysFile, sealer) : { ...fixed, text: '', notice: null };
     if (fixed === undefined) {
-      admin.#changes = await readStored({ path: changesFile, sealer, nodeId, notices: options.notices ?? new DataNotices(log) });
+      admin.#changes = await readStored({
+        path: changesFile,
+        sealer,
+        nodeId,
+        notices: options.notices ?? new DataNotices(log),
+      });
     }
     admin.#keys = admin.#effective(admin.#source, admin.#changes);
     return admin;
@@ -99,17 +116,27 @@ export class KeyAdmin {
       ...this.#problems.values(),
       ...(this.#sync?.problem === null || this.#sync === null ? [] : [this.#sync.problem]),
       ...this.#strangers(),
-      ...(named.length === 0 ? [] : [`changes of API keys that are not in force on this node: ${named.join('; ')}${more}`]),
+      ...(named.length === 0
+        ? []
+        : [`changes of API keys that are not in force on this node: ${named.join('; ')}${more}`]),
     ];
   }
 
   /** Changes in force that anybody who can write to Redis may have made. */
   #strangers(): readonly string[] {
     const { sealer, nodeId } = this.#options;
-    const theirs = sealer === null ? [...this.#changes].filter(([, { kind, stamp }]) => stamp[1] !== nodeId && kind !== 'reset') : [];
+    const theirs =
+      sealer === null
+        ? [...this.#changes].filter(([, { kind, stamp }]) => stamp[1] !== nodeId && kind !== 'reset')
+        : [];
     if (theirs.length === 0) return [];
-    const named = theirs.slice(0, 5).map(([name, { kind }]) => `${name} (${kind})`).join(', ');
-    return [`API keys changed by records in Redis that nothing proves to be from another node: ${named}${theirs.length > 5 ? ', ...' : ''}; set the same GANTRY_KEYS_SECRET on every node, or undo them with PATCH {"reset": true}`];
+    const named = theirs
+      .slice(0, 5)
+      .map(([name, { kind }]) => `${name} (${kind})`)
+      .join(', ');
+    return [
+      `API keys changed by records in Redis that nothing proves to be from another node: ${named}${theirs.length > 5 ? ', ...' : ''}; set the same GANTRY_KEYS_SECRET on every node, or undo them with PATCH {"reset": true}`,
+    ];
   }
 
   /** Begins to follow the files and the other nodes. `onKeys` is given the keys after each change. */
@@ -121,16 +148,35 @@ export class KeyAdmin {
       return;
     }
     const reload = this.#looking(() => this.#reload());
-    this.#end.push(watchFiles([keysFile, sealedPathOf(keysFile)], reload, (thrown) => log.info({ err: asError(thrown).message }, `${keysFile} is looked at every ${checkMs} ms: its folder cannot be watched`)));
+    this.#end.push(
+      watchFiles([keysFile, sealedPathOf(keysFile)], reload, (thrown) =>
+        log.info(
+          { err: asError(thrown).message },
+          `${keysFile} is looked at every ${checkMs} ms: its folder cannot be watched`,
+        ),
+      ),
+    );
     const files = setInterval(reload, checkMs).unref();
     this.#end.push(() => clearInterval(files));
     if (share === null) return;
-    const sync = new KeySync({ share, sealer, nodeId, log, patienceMs: 6 * checkMs, isKey: (name) => this.keys.origins.has(name), mine: () => this.#changes, onMerged: (merged) => this.#merge(merged) });
+    const sync = new KeySync({
+      share,
+      sealer,
+      nodeId,
+      log,
+      patienceMs: 6 * checkMs,
+      isKey: (name) => this.keys.origins.has(name),
+      mine: () => this.#changes,
+      onMerged: (merged) => this.#merge(merged),
+    });
     this.#sync = sync;
     const look = this.#looking(() => sync.run());
     share.onChanged(look);
     const timer = setInterval(look, checkMs).unref();
-    this.#end.push(() => clearInterval(timer), () => share.close());
+    this.#end.push(
+      () => clearInterval(timer),
+      () => share.close(),
+    );
   }
 
   async close(): Promise<void> {
@@ -142,7 +188,8 @@ export class KeyAdmin {
   add(entry: AddedKey): Promise<ChangeOutcome> {
     return this.#exclusive(async () => {
       const { name } = entry;
-      if (this.keys.origins.has(name)) throw new KeyAdminError('DUPLICATE_KEY', `name: an API key ${name} exists`, { field: 'name', value: name });
+      if (this.keys.origins.has(name))
+        throw new KeyAdminError('DUPLICATE_KEY', `name: an API key ${name} exists`, { field: 'name', value: name });
       this.#checkSecret(entry.key);
       return this.#change(name, { kind: 'put', entry, drain: false });
     });
@@ -150,14 +197,22 @@ export class KeyAdmin {
 
   /** A variable is one of those that the key file names. Throws `KEY_REFUSED`. */
   #checkSecret(key: string): void {
-    if (/[\uE000\uE001]/u.test(key)) throw new KeyAdminError('KEY_REFUSED', 'key: holds characters that no key has', { field: 'key' });
+    if (/[\uE000\uE001]/u.test(key))
+      throw new KeyAdminError('KEY_REFUSED', 'key: holds characters that no key has', { field: 'key' });
     if (!isReference(key)) {
-      if (/\$\{/u.test(key)) throw new KeyAdminError('KEY_REFUSED', 'key: must be the key itself or one ${VARIABLE} and nothing else', { field: 'key' });
+      if (/\$\{/u.test(key))
+        throw new KeyAdminError('KEY_REFUSED', 'key: must be the key itself or one ${VARIABLE} and nothing else', {
+          field: 'key',
+        });
       return;
     }
     const { raw, source } = this.#source;
     if (!variablesIn(raw).has(key.slice(2, -1))) {
-      throw new KeyAdminError('KEY_REFUSED', `key: ${source} names no variable ${key.slice(0, 100)}; only variables that the key file names can be used (an entry there may be switched off: enabled: false)`, { field: 'key' });
+      throw new KeyAdminError(
+        'KEY_REFUSED',
+        `key: ${source} names no variable ${key.slice(0, 100)}; only variables that the key file names can be used (an entry there may be switched off: enabled: false)`,
+        { field: 'key' },
+      );
     }
   }
 
@@ -170,7 +225,10 @@ export class KeyAdmin {
         const { drain = known.drain, ...fields } = patch;
         return this.#change(name, { kind: 'put', entry: withFields(known.entry, fields), drain });
       }
-      return this.#change(name, { kind: 'patch', patch: known?.kind === 'patch' ? { ...known.patch, ...patch } : patch });
+      return this.#change(name, {
+        kind: 'patch',
+        patch: known?.kind === 'patch' ? { ...known.patch, ...patch } : patch,
+      });
     });
   }
 
@@ -198,7 +256,9 @@ export class KeyAdmin {
     const keys = this.#effective(this.#source, changes);
     for (const [idle, why] of keys.idle) if (idle === name || !this.keys.idle.has(idle)) throw why;
     if (change.kind === 'put' && !keys.config.keys.some((key) => key.name === name)) {
-      throw new KeyAdminError('KEY_REFUSED', 'key: the environment variable it names is not set for this process', { field: 'key' });
+      throw new KeyAdminError('KEY_REFUSED', 'key: the environment variable it names is not set for this process', {
+        field: 'key',
+      });
     }
     // First: what cannot be written is not done.
     if (fixed === undefined) await this.#store(changes);
@@ -232,7 +292,10 @@ export class KeyAdmin {
       await writeStored(changesFile, changes, sealer);
       this.#problems.delete('stored');
     } catch (thrown) {
-      log.error({ path: changesFile, err: asError(thrown).message }, `changes of API keys could not be kept: ${asError(thrown).message}`);
+      log.error(
+        { path: changesFile, err: asError(thrown).message },
+        `changes of API keys could not be kept: ${asError(thrown).message}`,
+      );
       throw thrown;
     }
   }
@@ -243,7 +306,10 @@ export class KeyAdmin {
     this.#take(this.#source, merged, this.#effective(this.#source, merged));
     log.info({ keys: this.keys.config.keys.map((key) => key.name) }, 'API keys were changed on another node');
     await this.#store(merged).catch((thrown: unknown) => {
-      this.#problems.set('stored', `changes of API keys that other nodes made are in force and could not be kept, so a start without Redis will not know them: ${asError(thrown).message}`);
+      this.#problems.set(
+        'stored',
+        `changes of API keys that other nodes made are in force and could not be kept, so a start without Redis will not know them: ${asError(thrown).message}`,
+      );
     });
   }
 
@@ -260,7 +326,10 @@ export class KeyAdmin {
       this.#take(source, this.#changes, keys);
       this.#problems.delete('file');
       for (const warning of keys.config.warnings) log.warn({ keysFile }, warning);
-      log.info({ keys: keys.config.keys.filter((key) => key.enabled).map((key) => key.name) }, `${source.source} was read again`);
+      log.info(
+        { keys: keys.config.keys.filter((key) => key.enabled).map((key) => key.name) },
+        `${source.source} was read again`,
+      );
     } catch (thrown) {
       const problem = `the changed key file is not used, the keys stay as they were: ${asError(thrown).message}`;
       if (this.#problems.get('file') !== problem) log.error({ keysFile, err: asError(thrown).message }, problem);
@@ -291,7 +360,9 @@ export class KeyAdmin {
       this.#exclusive(() => {
         isDue = false;
         return what();
-      }).catch((thrown: unknown) => this.#options.log.error({ err: asError(thrown) }, `API keys: ${asError(thrown).message}`));
+      }).catch((thrown: unknown) =>
+        this.#options.log.error({ err: asError(thrown) }, `API keys: ${asError(thrown).message}`),
+      );
     };
   }
 
@@ -302,7 +373,12 @@ export class KeyAdmin {
   }
 }
 
-const WORD: Readonly<Record<NewChange['kind'], string>> = { put: 'added or changed', patch: 'changed', remove: 'removed', reset: 'set back to the key file' };
+const WORD: Readonly<Record<NewChange['kind'], string>> = {
+  put: 'added or changed',
+  patch: 'changed',
+  remove: 'removed',
+  reset: 'set back to the key file',
+};
 
 /** What a patch does not name stays. */
 const withFields = (entry: AddedKey, fields: Omit<KeyPatch, 'drain'>): AddedKey => ({

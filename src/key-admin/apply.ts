@@ -37,14 +37,22 @@ export function variablesIn(raw: unknown): ReadonlySet<string> {
   }
   return names;
 }
-const VARIABLES = new RegExp(`${MARK.open}([A-Za-z_][A-Za-z0-9_]*)${MARK.close}|\\$\\{([A-Za-z_][A-Za-z0-9_]*)\\}`, 'gu');
+const VARIABLES = new RegExp(
+  `${MARK.open}([A-Za-z_][A-Za-z0-9_]*)${MARK.close}|\\$\\{([A-Za-z_][A-Za-z0-9_]*)\\}`,
+  'gu',
+);
 
 /** The content of a key file with the changes made to it, and where each key is from. What is not valid stays as it is. */
 export function applyChanges(raw: unknown, changes: Changes, isTrusted: IsTrusted): Applied {
   const origins = new Map<string, Origin>();
   const file = isFields(raw) ? raw : {};
   const list = file['api_keys'];
-  if (raw !== null && raw !== undefined && (!isFields(raw) || (list !== undefined && list !== null && !Array.isArray(list)))) return { raw, origins };
+  if (
+    raw !== null &&
+    raw !== undefined &&
+    (!isFields(raw) || (list !== undefined && list !== null && !Array.isArray(list)))
+  )
+    return { raw, origins };
   const entries: unknown[] = [];
   const inFile = new Set<string>();
   const add = (name: string, change: Change & { readonly kind: 'put' }): void => {

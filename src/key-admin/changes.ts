@@ -6,7 +6,19 @@ import { KeyAdminError } from './errors.ts';
 import { isFields } from './fields.ts';
 
 /** What may be changed of a key that exists. Neither the key itself nor where it is sent to. */
-export const KeyPatch = ApiKeyEntry.pick({ qps_limit: true, rpm_limit: true, tpm_limit: true, priority: true, enabled: true, max_in_flight: true, quota_group: true, price_per_1k_input: true, price_per_1k_output: true, max_output_tokens: true, extra_body: true })
+export const KeyPatch = ApiKeyEntry.pick({
+  qps_limit: true,
+  rpm_limit: true,
+  tpm_limit: true,
+  priority: true,
+  enabled: true,
+  max_in_flight: true,
+  quota_group: true,
+  price_per_1k_input: true,
+  price_per_1k_output: true,
+  max_output_tokens: true,
+  extra_body: true,
+})
   .extend({
     // Without the defaults of the file: what is not named stays.
     qps_limit: ApiKeyEntry.shape.qps_limit.unwrap(),
@@ -78,7 +90,10 @@ export function parseChanges(body: Readonly<Record<string, unknown>>): ParsedCha
   const refused: string[] = [];
   for (const [name, value] of Object.entries(body)) {
     const parsed = changes.size < MOST_CHANGES ? Change.safeParse(value) : null;
-    const isOne = parsed?.success === true && NAME.safeParse(name).success && (parsed.data.kind !== 'put' || parsed.data.entry.name === name);
+    const isOne =
+      parsed?.success === true &&
+      NAME.safeParse(name).success &&
+      (parsed.data.kind !== 'put' || parsed.data.entry.name === name);
     if (isOne) changes.set(name, parsed.data);
     else if (refused.length < 10) refused.push(name.slice(0, 64));
   }
@@ -107,13 +122,18 @@ export const hasMore = (mine: Changes, theirs: Changes): boolean =>
     return other === undefined || later(change.stamp, other.stamp);
   });
 
-export const highestStamp = (changes: Changes): number => [...changes.values()].reduce((highest, { stamp }) => Math.max(highest, stamp[0]), 0);
+export const highestStamp = (changes: Changes): number =>
+  [...changes.values()].reduce((highest, { stamp }) => Math.max(highest, stamp[0]), 0);
 
 /** `changes` and one more, made by `node` now. Throws `TOO_MANY_CHANGES`. */
 export function withChange(changes: Changes, name: string, change: NewChange, node: string): Changes {
   const next = new Map(changes).set(name, { ...change, stamp: [highestStamp(changes) + 1, node] });
   const isFull = next.size > MOST_CHANGES || JSON.stringify(changesToObject(next)).length > RECORD_BOUNDS.maxLength / 2;
-  if (isFull) throw new KeyAdminError('TOO_MANY_CHANGES', `the record of changes holds ${changes.size} keys already: put keys into the key file instead`);
+  if (isFull)
+    throw new KeyAdminError(
+      'TOO_MANY_CHANGES',
+      `the record of changes holds ${changes.size} keys already: put keys into the key file instead`,
+    );
   return next;
 }
 

@@ -35,7 +35,9 @@ const MOST_LOOKED_FOR = 8;
  */
 export function effectiveKeys(input: EffectiveInput): EffectiveKeys {
   const { raw, source, changes, env, isTrusted } = input;
-  const named: Environment = Object.fromEntries([...variablesIn(raw)].map((name) => [name, Object.hasOwn(env, name) ? env[name] : undefined]));
+  const named: Environment = Object.fromEntries(
+    [...variablesIn(raw)].map((name) => [name, Object.hasOwn(env, name) ? env[name] : undefined]),
+  );
   const attempt = (tried: Changes) => {
     const applied = applyChanges(raw, tried, isTrusted);
     return { ...applied, config: parseKeyConfig(applied.raw, named, source) };
@@ -89,6 +91,18 @@ function costs(raw: unknown): Pick<EffectiveKeys, 'prices' | 'dailyBudget'> {
   const file = isFields(raw) ? raw : {};
   const list: unknown[] = Array.isArray(file['api_keys']) ? file['api_keys'] : [];
   const number = (value: unknown): number => (typeof value === 'number' ? value : 0);
-  const prices = list.flatMap((entry) => (isFields(entry) && typeof entry['name'] === 'string' ? [[entry['name'], { input: number(entry['price_per_1k_input']), output: number(entry['price_per_1k_output']) }] as const] : []));
-  return { prices: new Map(prices), dailyBudget: typeof file['daily_budget'] === 'number' ? file['daily_budget'] : null };
+  const prices = list.flatMap((entry) =>
+    isFields(entry) && typeof entry['name'] === 'string'
+      ? [
+          [
+            entry['name'],
+            { input: number(entry['price_per_1k_input']), output: number(entry['price_per_1k_output']) },
+          ] as const,
+        ]
+      : [],
+  );
+  return {
+    prices: new Map(prices),
+    dailyBudget: typeof file['daily_budget'] === 'number' ? file['daily_budget'] : null,
+  };
 }

@@ -18,7 +18,12 @@ export class KeyAdminError extends Error {
   readonly code: KeyAdminErrorCode;
   readonly fields: Readonly<Record<string, unknown>>;
 
-  constructor(code: KeyAdminErrorCode, message: string, fields: Readonly<Record<string, unknown>> = {}, cause?: unknown) {
+  constructor(
+    code: KeyAdminErrorCode,
+    message: string,
+    fields: Readonly<Record<string, unknown>> = {},
+    cause?: unknown,
+  ) {
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
     this.fields = fields;

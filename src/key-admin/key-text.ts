@@ -37,7 +37,12 @@ export async function readIfThere(path: string): Promise<string | null> {
     return await readWhole(path, MAX_BYTES);
   } catch (thrown) {
     if (!(thrown instanceof StorageError)) throw thrown;
-    throw new KeyError('KEY_CONFIG_UNREADABLE', `${thrown.message}: check that it is a key file, and its permissions`, { path }, thrown);
+    throw new KeyError(
+      'KEY_CONFIG_UNREADABLE',
+      `${thrown.message}: check that it is a key file, and its permissions`,
+      { path },
+      thrown,
+    );
   }
 }
 
@@ -45,9 +50,23 @@ export async function readIfThere(path: string): Promise<string | null> {
 export async function readKeySource(keysFile: string, sealer: Sealer | null): Promise<KeySource> {
   const sealedFile = sealedPathOf(keysFile);
   const [plain, sealed] = await Promise.all([readIfThere(keysFile), readIfThere(sealedFile)]);
-  if (sealed === null) return { raw: plain === null ? {} : parseKeyText(plain, keysFile), source: keysFile, text: plain ?? '', notice: null };
-  if (!isSealed(sealed)) throw new KeyAdminError('SEAL_FORMAT', `${sealedFile} is not a file made by "gantry keys encrypt"`, { path: sealedFile });
-  if (sealer === null) throw new KeyAdminError('SEAL_KEY_MISSING', `${sealedFile} is encrypted: set GANTRY_KEYS_SECRET or GANTRY_KEYS_SECRET_FILE`, { path: sealedFile });
+  if (sealed === null)
+    return {
+      raw: plain === null ? {} : parseKeyText(plain, keysFile),
+      source: keysFile,
+      text: plain ?? '',
+      notice: null,
+    };
+  if (!isSealed(sealed))
+    throw new KeyAdminError('SEAL_FORMAT', `${sealedFile} is not a file made by "gantry keys encrypt"`, {
+      path: sealedFile,
+    });
+  if (sealer === null)
+    throw new KeyAdminError(
+      'SEAL_KEY_MISSING',
+      `${sealedFile} is encrypted: set GANTRY_KEYS_SECRET or GANTRY_KEYS_SECRET_FILE`,
+      { path: sealedFile },
+    );
   const text = await sealer.open(sealed, sealedFile);
   const notice = plain === null ? null : `${keysFile} is not read, because ${sealedFile} is there; remove one of them`;
   return { raw: parseKeyText(text, sealedFile), source: sealedFile, text: `${sealed}\n${plain === null}`, notice };

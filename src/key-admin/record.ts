@@ -2,7 +2,15 @@ import { chmod } from 'node:fs/promises';
 import { StorageError } from '../storage/errors.ts';
 import { readWhole, writeWhole } from '../storage/files.ts';
 import { type DataNotices, setAside } from '../storage/set-aside.ts';
-import { type Change, type Changes, changesToObject, isReference, parseChanges, type ParsedChanges, parseRecord } from './changes.ts';
+import {
+  type Change,
+  type Changes,
+  changesToObject,
+  isReference,
+  parseChanges,
+  type ParsedChanges,
+  parseRecord,
+} from './changes.ts';
 import { KeyAdminError } from './errors.ts';
 import { isSealed, type Sealer } from './seal.ts';
 import { ofNode, withoutPuts, withoutPutsOfOthers } from './trust.ts';
@@ -13,7 +21,8 @@ const VERSION = 2;
 const MAX_BYTES = 2_200_000;
 
 /** What of `changes` the other nodes get: without a secret nothing that holds a key, or the name of one. */
-export const shareable = (changes: Changes, sealer: Sealer | null): Changes => (sealer === null ? withoutPuts(changes) : changes);
+export const shareable = (changes: Changes, sealer: Sealer | null): Changes =>
+  sealer === null ? withoutPuts(changes) : changes;
 
 /** Changes as the other nodes get them, encrypted where there is a secret. */
 export async function encodeShared(changes: Changes, sealer: Sealer | null): Promise<string> {
@@ -26,14 +35,22 @@ export async function encodeShared(changes: Changes, sealer: Sealer | null): Pro
  * Throws `NOT_SEALED`, `SEAL_KEY_MISSING`, `SEAL_BROKEN`, `SEAL_FORMAT` or `CHANGES_BROKEN`.
  */
 export async function decodeShared(text: string, sealer: Sealer | null, what: string): Promise<ParsedChanges> {
-  if (sealer !== null && !isSealed(text)) throw new KeyAdminError('NOT_SEALED', `${what} is not encrypted: it is not from a node with GANTRY_KEYS_SECRET`, { what });
+  if (sealer !== null && !isSealed(text))
+    throw new KeyAdminError('NOT_SEALED', `${what} is not encrypted: it is not from a node with GANTRY_KEYS_SECRET`, {
+      what,
+    });
   const { changes, refused } = parseChanges(changesIn(parseRecord(await opened(text, sealer, what), what)));
   return { changes: shareable(changes, sealer), refused };
 }
 
 async function opened(text: string, sealer: Sealer | null, what: string): Promise<string> {
   if (!isSealed(text)) return text;
-  if (sealer === null) throw new KeyAdminError('SEAL_KEY_MISSING', `${what} is encrypted: set GANTRY_KEYS_SECRET or GANTRY_KEYS_SECRET_FILE`, { what });
+  if (sealer === null)
+    throw new KeyAdminError(
+      'SEAL_KEY_MISSING',
+      `${what} is encrypted: set GANTRY_KEYS_SECRET or GANTRY_KEYS_SECRET_FILE`,
+      { what },
+    );
   return sealer.open(text, what);
 }
 
@@ -61,24 +78,49 @@ export async function readStored({ path, sealer, nodeId, notices }: ReadOptions)
     if (text === null) return new Map();
     const body = parseRecord(await opened(text.trim(), sealer, path), path);
     const { changes, refused } = parseChanges(changesIn(body));
-    const trusted = isSealed(text) ? changes : sealer === null ? withoutPutsOfOthers(changes, nodeId) : ofNode(changes, nodeId);
+    const trusted = isSealed(text)
+      ? changes
+      : sealer === null
+        ? withoutPutsOfOthers(changes, nodeId)
+        : ofNode(changes, nodeId);
     const dropped = [...changes.keys()].filter((name) => !trusted.has(name));
-    if (dropped.length > 0) notices.say({ path, dropped: dropped.slice(0, 10) }, `${path} is not encrypted and holds changes of other nodes, which are not taken from it (${dropped.slice(0, 10).join(', ')}${dropped.length > 10 ? ', ...' : ''}): nodes share them encrypted when all have the same GANTRY_KEYS_SECRET`);
-    if (refused.length > 0) await replaceBroken(path, trusted, sealer, notices, `${path} holds entries that cannot be read (${refused.join(', ')})`);
+    if (dropped.length > 0)
+      notices.say(
+        { path, dropped: dropped.slice(0, 10) },
+        `${path} is not encrypted and holds changes of other nodes, which are not taken from it (${dropped.slice(0, 10).join(', ')}${dropped.length > 10 ? ', ...' : ''}): nodes share them encrypted when all have the same GANTRY_KEYS_SECRET`,
+      );
+    if (refused.length > 0)
+      await replaceBroken(
+        path,
+        trusted,
+        sealer,
+        notices,
+        `${path} holds entries that cannot be read (${refused.join(', ')})`,
+      );
     return trusted;
   } catch (thrown) {
-    const isBroken = thrown instanceof StorageError || (thrown instanceof KeyAdminError && thrown.code !== 'SEAL_KEY_MISSING');
+    const isBroken =
+      thrown instanceof StorageError || (thrown instanceof KeyAdminError && thrown.code !== 'SEAL_KEY_MISSING');
     if (!isBroken) throw thrown;
     await replaceBroken(path, new Map(), sealer, notices, thrown.message);
     return new Map();
   }
 }
 
-async function replaceBroken(path: string, whole: Changes, sealer: Sealer | null, notices: DataNotices, problem: string): Promise<void> {
+async function replaceBroken(
+  path: string,
+  whole: Changes,
+  sealer: Sealer | null,
+  notices: DataNotices,
+  problem: string,
+): Promise<void> {
   const aside = await setAside(path);
   await chmod(aside, 0o600).catch(() => undefined);
   if (whole.size > 0) await writeStored(path, whole, sealer);
-  notices.say({ path, aside, kept: whole.size }, `${problem}. It is now ${aside}: ${whole.size} change(s) of API keys kept, the others are lost unless another node shares them; look at GET /api/keys, or put the file back with its secret and restart`);
+  notices.say(
+    { path, aside, kept: whole.size },
+    `${problem}. It is now ${aside}: ${whole.size} change(s) of API keys kept, the others are lost unless another node shares them; look at GET /api/keys, or put the file back with its secret and restart`,
+  );
 }
 
 /** True when the change can be kept on this disk. */

@@ -33,7 +33,10 @@ export class Sealer {
     this.#secret = secret;
     this.#raw = rawKey(secret.reveal());
     if (this.#raw === null && secret.reveal().length < SHORTEST_PASSWORD) {
-      throw new KeyAdminError('SEAL_FORMAT', `the secret that encrypts keys must have at least ${SHORTEST_PASSWORD} characters; better: openssl rand -hex 32`);
+      throw new KeyAdminError(
+        'SEAL_FORMAT',
+        `the secret that encrypts keys must have at least ${SHORTEST_PASSWORD} characters; better: openssl rand -hex 32`,
+      );
     }
   }
 
@@ -43,15 +46,26 @@ export class Sealer {
     const iv = randomBytes(12);
     const cipher = createCipheriv('aes-256-gcm', await this.#key(kdf, this.#salt), iv).setAAD(Buffer.from(head));
     const sealed = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()]);
-    return [head, iv.toString('base64url'), cipher.getAuthTag().toString('base64url'), sealed.toString('base64url')].join(':');
+    return [
+      head,
+      iv.toString('base64url'),
+      cipher.getAuthTag().toString('base64url'),
+      sealed.toString('base64url'),
+    ].join(':');
   }
 
   /** Throws `SEAL_FORMAT` or `SEAL_BROKEN`; `what` names the record in the message. */
   async open(sealed: string, what: string): Promise<string> {
     const parts = sealed.trim().split(':');
     const [head, version, kdf, salt = '', iv = '', tag = '', body = ''] = parts;
-    if (head !== HEAD || parts.length !== 7 || sealed.length > LONGEST) throw new KeyAdminError('SEAL_FORMAT', `${what} is not a file made by "gantry keys encrypt"`, { what });
-    if (version !== VERSION || (kdf !== 'raw' && kdf !== 'scrypt15')) throw new KeyAdminError('SEAL_FORMAT', `${what} was made by another version of Gantry (format ${String(version).slice(0, 10)}, ${String(kdf).slice(0, 20)})`, { what });
+    if (head !== HEAD || parts.length !== 7 || sealed.length > LONGEST)
+      throw new KeyAdminError('SEAL_FORMAT', `${what} is not a file made by "gantry keys encrypt"`, { what });
+    if (version !== VERSION || (kdf !== 'raw' && kdf !== 'scrypt15'))
+      throw new KeyAdminError(
+        'SEAL_FORMAT',
+        `${what} was made by another version of Gantry (format ${String(version).slice(0, 10)}, ${String(kdf).slice(0, 20)})`,
+        { what },
+      );
     const wrong = `${what} cannot be opened: it was made with another secret, or it was changed`;
     if (kdf === 'raw' && this.#raw === null) throw new KeyAdminError('SEAL_BROKEN', wrong, { what });
     try {
@@ -84,7 +98,9 @@ function rawKey(text: string): Buffer | null {
 
 const derive = (secret: Secret, salt: Buffer): Promise<Buffer> =>
   new Promise((resolve, reject) => {
-    scrypt(secret.reveal().normalize('NFC'), salt, 32, SCRYPT, (error, key) => (error === null ? resolve(key) : reject(error)));
+    scrypt(secret.reveal().normalize('NFC'), salt, 32, SCRYPT, (error, key) =>
+      error === null ? resolve(key) : reject(error),
+    );
   });
 
 /**
@@ -93,6 +109,7 @@ const derive = (secret: Secret, salt: Buffer): Promise<Buffer> =>
  */
 export function sealerFromEnv(env: Readonly<Record<string, string | undefined>>): Sealer | null {
   const found = secretFromEnv(env, 'GANTRY_KEYS_SECRET');
-  if ('problem' in found) throw new KeyAdminError('SEAL_KEY_MISSING', found.problem, { variable: 'GANTRY_KEYS_SECRET' });
+  if ('problem' in found)
+    throw new KeyAdminError('SEAL_KEY_MISSING', found.problem, { variable: 'GANTRY_KEYS_SECRET' });
   return found.secret === null ? null : new Sealer(new Secret(found.secret));
 }

@@ -3,7 +3,10 @@ import { asError } from '../runtime/errors.ts';
 import { connectRedis } from '../servers/redis.ts';
 
 /** What stands where the record of changes should: `unusable` is what no Gantry wrote. */
-export type SharedRecord = { readonly kind: 'none' } | { readonly kind: 'body'; readonly body: string } | { readonly kind: 'unusable'; readonly why: string };
+export type SharedRecord =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'body'; readonly body: string }
+  | { readonly kind: 'unusable'; readonly why: string };
 
 /** What a write may replace: the body that was read (null: none), or whatever is there. */
 export type Previous = { readonly body: string | null } | 'anything';
@@ -57,7 +60,12 @@ export class RedisKeyShare implements KeyShare {
   /** `onError` is told of every failed connection. */
   constructor(url: string, onError: (error: Error) => void) {
     const common = { connectTimeout: 2_000, retryStrategy: (attempt: number) => Math.min(100 * attempt, 1_000) };
-    this.#commands = connectRedis(url, { ...common, enableOfflineQueue: false, maxRetriesPerRequest: 0, commandTimeout: 1_000 });
+    this.#commands = connectRedis(url, {
+      ...common,
+      enableOfflineQueue: false,
+      maxRetriesPerRequest: 0,
+      commandTimeout: 1_000,
+    });
     this.#subscriber = connectRedis(url, { ...common, maxRetriesPerRequest: null });
     for (const client of [this.#commands, this.#subscriber]) client.on('error', (thrown) => onError(asError(thrown)));
     this.#subscriber.on('message', () => this.#told());
@@ -71,7 +79,11 @@ export class RedisKeyShare implements KeyShare {
     if (kind === 'none') return { kind: 'none' };
     if (kind !== 'hash') return { kind: 'unusable', why: `${KEY_SHARE.record} in Redis is a ${kind.slice(0, 20)}` };
     const size = await this.#commands.hstrlen(KEY_SHARE.record, 'body');
-    if (size > MAX_BYTES) return { kind: 'unusable', why: `${KEY_SHARE.record} in Redis has ${size} bytes, more than the ${MAX_BYTES} it may have` };
+    if (size > MAX_BYTES)
+      return {
+        kind: 'unusable',
+        why: `${KEY_SHARE.record} in Redis has ${size} bytes, more than the ${MAX_BYTES} it may have`,
+      };
     const body = await this.#commands.hget(KEY_SHARE.record, 'body');
     return body === null || body === '' ? { kind: 'none' } : { kind: 'body', body };
   }

@@ -74,7 +74,11 @@ export class KeySync {
       const merged = mergeChanges(mine(), theirs.changes);
       if (!sameChanges(merged, mine())) await onMerged(merged);
       const isNew = hasMore(shareable(mine(), sealer), theirs.changes);
-      const body = isNew ? await encodeShared(new Map([...theirs.carried, ...mine()]), sealer) : record.kind === 'body' ? record.body : '';
+      const body = isNew
+        ? await encodeShared(new Map([...theirs.carried, ...mine()]), sealer)
+        : record.kind === 'body'
+          ? record.body
+          : '';
       if (isNew && !(await share.replace(theirs.previous, body))) continue;
       this.#seen = { body, changes: mine() };
       this.#closedSince = null;
@@ -87,17 +91,23 @@ export class KeySync {
   /** Rejects for a record that another secret may have made, until patience is over. */
   async #understand(record: SharedRecord, isOwnChange: boolean): Promise<Found> {
     const { sealer, log, nodeId, isKey, mine } = this.#options;
-    if (record.kind === 'none') return { changes: new Map(), carried: new Map(), refused: [], previous: { body: null } };
+    if (record.kind === 'none')
+      return { changes: new Map(), carried: new Map(), refused: [], previous: { body: null } };
     try {
       if (record.kind === 'unusable') throw new KeyAdminError('CHANGES_BROKEN', record.why);
       const { changes, refused } = await decodeShared(record.body, sealer, WHAT);
       if (refused.length > 0) log.warn({ refused }, `${WHAT}: ${LEFT_OUT} (${refused.join(', ')})`);
       const taken = sealer === null ? fromStrangers({ theirs: changes, mine: mine(), node: nodeId, isKey }) : changes;
-      const carried = new Map([...changes].filter(([name]) => !mine().has(name)).slice(0, Math.max(0, MOST_CHANGES - mine().size)));
+      const carried = new Map(
+        [...changes].filter(([name]) => !mine().has(name)).slice(0, Math.max(0, MOST_CHANGES - mine().size)),
+      );
       return { changes: taken, carried, refused, previous: { body: record.body } };
     } catch (thrown) {
       if (!(thrown instanceof KeyAdminError)) throw thrown;
-      const isAnothers = thrown.code === 'SEAL_BROKEN' || thrown.code === 'SEAL_KEY_MISSING' || (thrown.code === 'NOT_SEALED' && !isOwnChange);
+      const isAnothers =
+        thrown.code === 'SEAL_BROKEN' ||
+        thrown.code === 'SEAL_KEY_MISSING' ||
+        (thrown.code === 'NOT_SEALED' && !isOwnChange);
       this.#closedSince ??= performance.now();
       if (isAnothers && performance.now() - this.#closedSince < this.#options.patienceMs) throw thrown;
       log.warn({ err: thrown.message }, `${thrown.message}: it is not used, and gives way to the changes of this node`);

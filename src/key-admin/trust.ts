@@ -1,11 +1,14 @@
 /** What of the changes that anybody may have written is taken. Pure. */
 import { type Change, type Changes, highestStamp } from './changes.ts';
 
-const filtered = (changes: Changes, keep: (name: string, change: Change) => boolean): Changes => new Map([...changes].filter(([name, change]) => keep(name, change)));
+const filtered = (changes: Changes, keep: (name: string, change: Change) => boolean): Changes =>
+  new Map([...changes].filter(([name, change]) => keep(name, change)));
 
 export const withoutPuts = (changes: Changes): Changes => filtered(changes, (_name, { kind }) => kind !== 'put');
-export const withoutPutsOfOthers = (changes: Changes, node: string): Changes => filtered(changes, (_name, { kind, stamp }) => kind !== 'put' || stamp[1] === node);
-export const ofNode = (changes: Changes, node: string): Changes => filtered(changes, (_name, { stamp }) => stamp[1] === node);
+export const withoutPutsOfOthers = (changes: Changes, node: string): Changes =>
+  filtered(changes, (_name, { kind, stamp }) => kind !== 'put' || stamp[1] === node);
+export const ofNode = (changes: Changes, node: string): Changes =>
+  filtered(changes, (_name, { stamp }) => stamp[1] === node);
 
 /** Changes that a node makes while another one does not hear of them, at the most: a time further ahead is made up. */
 const FURTHEST_AHEAD = 1_000_000;

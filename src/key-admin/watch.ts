@@ -9,7 +9,11 @@ const QUIET_MS = 300;
  * folders are watched, which editors and mounted secrets that swap links need. Returns what ends it. `onError` is
  * told when a folder cannot be watched; the caller's periodic look then finds changes.
  */
-export function watchFiles(paths: readonly string[], onChange: () => void, onError: (error: unknown) => void): () => void {
+export function watchFiles(
+  paths: readonly string[],
+  onChange: () => void,
+  onError: (error: unknown) => void,
+): () => void {
   let timer: NodeJS.Timeout | undefined;
   const soon = (): void => {
     clearTimeout(timer);

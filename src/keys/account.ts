@@ -16,4 +16,5 @@ export function budgetOf(spec: KeySpec): string {
 const accounts = new WeakMap<KeySpec, string>();
 
 /** Whether both entries lead to the same account at the same provider. */
-export const sameAccess = (a: KeySpec, b: KeySpec): boolean => a.secret.reveal() === b.secret.reveal() && a.baseUrl === b.baseUrl && a.model === b.model;
+export const sameAccess = (a: KeySpec, b: KeySpec): boolean =>
+  a.secret.reveal() === b.secret.reveal() && a.baseUrl === b.baseUrl && a.model === b.model;

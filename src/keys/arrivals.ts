@@ -34,7 +34,9 @@ export class Arrivals {
     this.#answered.push(made);
     if (this.#answered.length > MOST_ANSWERED) this.#answered.shift();
     if (before?.value === after?.value && before?.sure === after?.sure) this.#correct(made, now);
-    else for (const one of this.#answered) if (one.endpoint === endpoint && one.sentAt > now - ANSWERED_MS) this.#correct(one, now);
+    else
+      for (const one of this.#answered)
+        if (one.endpoint === endpoint && one.sentAt > now - ANSWERED_MS) this.#correct(one, now);
   }
 
   #correct({ lease, endpoint, sentAt, transit }: Answered, now: number): void {

@@ -145,7 +145,13 @@ export class Circuit {
   }
 
   stats(now: number): CircuitStats {
-    return { group: this.group, state: this.state(now), since: this.#since === null ? null : iso(this.#since), failures: this.#failures, retryAt: this.#retryAt === null ? null : iso(this.#retryAt) };
+    return {
+      group: this.group,
+      state: this.state(now),
+      since: this.#since === null ? null : iso(this.#since),
+      failures: this.#failures,
+      retryAt: this.#retryAt === null ? null : iso(this.#retryAt),
+    };
   }
 
   #weigh(failed: boolean, now: number): void {

@@ -132,7 +132,10 @@ export const SchedulerSection = z
     /** A waiting request overtakes fresh ones of the next higher priority after this long. */
     ageing_seconds: z.number().min(0.01).max(3_600).default(2),
   })
-  .refine((section) => section.min_cooldown <= section.max_cooldown, { path: ['min_cooldown'], error: 'must not be above max_cooldown' });
+  .refine((section) => section.min_cooldown <= section.max_cooldown, {
+    path: ['min_cooldown'],
+    error: 'must not be above max_cooldown',
+  });
 export type SchedulerSection = z.infer<typeof SchedulerSection>;
 
 /** `config/api_keys.yaml`. */

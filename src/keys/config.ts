@@ -63,7 +63,10 @@ export function parseKeyConfig(raw: unknown, env: Environment, source = 'API key
     const secret = resolve(entry, env, source, warnings);
     if (secret === null) continue;
     const spec = toSpec(entry, file, secret);
-    if (spec.tpmLimit !== null && spec.tpmLimit < ONE_CALL) warnings.push(`${source}: key "${spec.name}": tpm_limit ${spec.tpmLimit} is less than one call may use (about ${ONE_CALL} tokens until the model is known better): its calls go out one at a time`);
+    if (spec.tpmLimit !== null && spec.tpmLimit < ONE_CALL)
+      warnings.push(
+        `${source}: key "${spec.name}": tpm_limit ${spec.tpmLimit} is less than one call may use (about ${ONE_CALL} tokens until the model is known better): its calls go out one at a time`,
+      );
     keys.push(spec);
     positions.set(spec, index);
   }
@@ -104,10 +107,15 @@ function resolve(entry: ApiKeyEntry, env: Environment, source: string, warnings:
     return found ?? '';
   });
   if (missing.length > 0) {
-    warnings.push(`${source}: key "${entry.name}" is left out: the environment variable ${missing.join(', ')} is not set`);
+    warnings.push(
+      `${source}: key "${entry.name}" is left out: the environment variable ${missing.join(', ')} is not set`,
+    );
     return null;
   }
-  if (!named) warnings.push(`${source}: key "${entry.name}" stands in the file itself; name an environment variable instead: key: \${VARIABLE}`);
+  if (!named)
+    warnings.push(
+      `${source}: key "${entry.name}" stands in the file itself; name an environment variable instead: key: \${VARIABLE}`,
+    );
   return value.trim();
 }
 
@@ -127,7 +135,11 @@ function checkSecrets(keys: readonly KeySpec[], positions: ReadonlyMap<KeySpec, 
     const other = seen.get(id);
     if (other !== undefined && (key.quotaGroup === null || key.quotaGroup !== other.quotaGroup)) {
       const field = `api_keys[${positions.get(key)}].key`;
-      throw new KeyError('KEY_CONFIG_INVALID', `${source}: ${field} ("${key.name}") is the same key as "${other.name}": name it once, or give both one quota_group`, { source, field });
+      throw new KeyError(
+        'KEY_CONFIG_INVALID',
+        `${source}: ${field} ("${key.name}") is the same key as "${other.name}": name it once, or give both one quota_group`,
+        { source, field },
+      );
     }
     seen.set(id, key);
   }
@@ -146,7 +158,13 @@ function checkGroups(keys: readonly KeySpec[], positions: ReadonlyMap<KeySpec, n
       ['pacing', key.pacing, other.pacing],
       ['ramp_seconds', key.rampMs / 1_000, other.rampMs / 1_000],
     ] as const) {
-      if (mine !== theirs) throw invalid(source, `api_keys[${positions.get(key)}].${field}`, `must be ${theirs} as for "${other.name}", which shares quota_group "${key.quotaGroup}"`, mine);
+      if (mine !== theirs)
+        throw invalid(
+          source,
+          `api_keys[${positions.get(key)}].${field}`,
+          `must be ${theirs} as for "${other.name}", which shares quota_group "${key.quotaGroup}"`,
+          mine,
+        );
     }
   }
 }
@@ -161,22 +179,45 @@ interface Issue {
 /** The first complaint of the schema with its field; the value only when it is a plain one and no key. */
 function fromIssue(issue: Issue | undefined, raw: unknown, source: string): KeyError {
   const path = issue?.path ?? [];
-  const field = path.reduce<string>((text, part) => (typeof part === 'number' ? `${text}[${part}]` : text === '' ? String(part) : `${text}.${String(part)}`), '');
+  const field = path.reduce<string>(
+    (text, part) =>
+      typeof part === 'number' ? `${text}[${part}]` : text === '' ? String(part) : `${text}.${String(part)}`,
+    '',
+  );
   if (issue?.code === 'unrecognized_keys') {
-    const unknown = cut((issue.keys ?? []).slice(0, 10).map((key) => (field === '' ? key : `${field}.${key}`)).join(', '));
-    return new KeyError('KEY_CONFIG_INVALID', `${source}: ${unknown}: there is no such field`, { source, field: unknown });
+    const unknown = cut(
+      (issue.keys ?? [])
+        .slice(0, 10)
+        .map((key) => (field === '' ? key : `${field}.${key}`))
+        .join(', '),
+    );
+    return new KeyError('KEY_CONFIG_INVALID', `${source}: ${unknown}: there is no such field`, {
+      source,
+      field: unknown,
+    });
   }
   const value = path.at(-1) === 'key' ? undefined : valueAt(raw, path);
   return invalid(source, field === '' ? 'the file' : field, issue?.message ?? 'is not valid', value);
 }
 
 function invalid(source: string, field: string, problem: string, value: unknown): KeyError {
-  const plain = typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : undefined;
+  const plain =
+    typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : undefined;
   const shown = plain === undefined ? '' : ` (it is ${cut(JSON.stringify(plain))})`;
-  return new KeyError('KEY_CONFIG_INVALID', `${source}: ${field}: ${problem}${shown}`, { source, field, ...(plain === undefined ? {} : { value: typeof plain === 'string' ? cut(plain) : plain }) });
+  return new KeyError('KEY_CONFIG_INVALID', `${source}: ${field}: ${problem}${shown}`, {
+    source,
+    field,
+    ...(plain === undefined ? {} : { value: typeof plain === 'string' ? cut(plain) : plain }),
+  });
 }
 
 const cut = (text: string): string => (text.length <= 200 ? text : `${text.slice(0, 200)}…`);
 
 const valueAt = (raw: unknown, path: readonly PropertyKey[]): unknown =>
-  path.reduce<unknown>((node, part) => (typeof node === 'object' && node !== null && Object.hasOwn(node, part) ? (node as Record<PropertyKey, unknown>)[part] : undefined), raw);
+  path.reduce<unknown>(
+    (node, part) =>
+      typeof node === 'object' && node !== null && Object.hasOwn(node, part)
+        ? (node as Record<PropertyKey, unknown>)[part]
+        : undefined,
+    raw,
+  );

@@ -58,7 +58,8 @@ export const LONGEST_RETRY_AFTER_MS = 3_600_000;
 export const LONGEST_DAY_REST_MS = 25 * 3_600_000;
 
 /** A wait that a provider asks for, in ms, at most an hour. */
-export const boundedWaitMs = (waitMs: number): number => Math.min(LONGEST_RETRY_AFTER_MS, Math.max(0, Math.ceil(waitMs)));
+export const boundedWaitMs = (waitMs: number): number =>
+  Math.min(LONGEST_RETRY_AFTER_MS, Math.max(0, Math.ceil(waitMs)));
 
 /**
  * Rest after a limit was reached: what the provider asks for. When it asks for nothing: after a ramp, or with too many
@@ -71,7 +72,8 @@ export function rateLimitCooldownMs(
   retryAfterMs: number | null,
   limit: LimitKind,
 ): number {
-  if (retryAfterMs !== null && limit === 'day') return Math.min(LONGEST_DAY_REST_MS, Math.max(0, Math.ceil(retryAfterMs)));
+  if (retryAfterMs !== null && limit === 'day')
+    return Math.min(LONGEST_DAY_REST_MS, Math.max(0, Math.ceil(retryAfterMs)));
   if (retryAfterMs !== null) return boundedWaitMs(retryAfterMs);
   if (limit === 'ramp' || limit === 'concurrency') return policy.minMs;
   return limit === 'quota' || limit === 'day' ? policy.maxMs : cooldownMs(policy, rate);

@@ -5,7 +5,13 @@ import type { Demand, PermitGate } from './shared/gate.ts';
 import { chooseKey, type ChoiceState } from './strategy.ts';
 
 /** What could be leased now if the gate permitted it: for each budget the number of `waiting` that would take it. */
-export function demandOf(waiting: number, strategy: KeyStrategy, state: ChoiceState, gate: PermitGate | null, guardMs: number): readonly Demand[] {
+export function demandOf(
+  waiting: number,
+  strategy: KeyStrategy,
+  state: ChoiceState,
+  gate: PermitGate | null,
+  guardMs: number,
+): readonly Demand[] {
   const wanted = new Map<string, Demand>();
   let open = waiting;
   for (const key of open > 0 ? inTurn(strategy, state, gate) : []) {
@@ -13,7 +19,8 @@ export function demandOf(waiting: number, strategy: KeyStrategy, state: ChoiceSt
     if (wanted.has(key.budget)) continue;
     const { qpsLimit, tpmLimit } = key.spec;
     const count = key.oneAtATime ? 1 : Math.min(open, qpsLimit);
-    const tokens = tpmLimit === null ? {} : { tokens: { limit: tpmLimit, perCall: Math.min(tpmLimit, key.callTokens) } };
+    const tokens =
+      tpmLimit === null ? {} : { tokens: { limit: tpmLimit, perCall: Math.min(tpmLimit, key.callTokens) } };
     wanted.set(key.budget, { budget: key.budget, limits: limitsOf(key.spec), guardMs, count, ...tokens });
     open -= count;
   }
@@ -21,9 +28,16 @@ export function demandOf(waiting: number, strategy: KeyStrategy, state: ChoiceSt
 }
 
 /** Keys that could be leased but for the gate, in the order of the strategy; few are asked for of many. */
-function* inTurn(strategy: KeyStrategy, { keys, lastIndex: from, now }: ChoiceState, gate: PermitGate | null): Generator<PooledKey, void, void> {
+function* inTurn(
+  strategy: KeyStrategy,
+  { keys, lastIndex: from, now }: ChoiceState,
+  gate: PermitGate | null,
+): Generator<PooledKey, void, void> {
   const had = new Set<PooledKey>();
-  const isFree = (key: PooledKey): boolean => !had.has(key) && (key.availableHereAt(now) ?? Infinity) <= now && (gate?.nextAt(key.budget, now, key.callTokens) ?? now) <= now;
+  const isFree = (key: PooledKey): boolean =>
+    !had.has(key) &&
+    (key.availableHereAt(now) ?? Infinity) <= now &&
+    (gate?.nextAt(key.budget, now, key.callTokens) ?? now) <= now;
   let lastIndex = from;
   for (;;) {
     const next = chooseKey(strategy, isFree, { keys, lastIndex, now });

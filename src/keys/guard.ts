@@ -4,7 +4,9 @@
  *   from sending to answer, within which it must have arrived, and how many of those the provider says it worked.
  * - `round-trip`: ms from sending to answer without the provider's own time.
  */
-export type TransitSample = { readonly kind: 'arrival'; readonly at: number; readonly roundTripMs?: number; readonly workMs?: number } | { readonly kind: 'round-trip'; readonly ms: number };
+export type TransitSample =
+  | { readonly kind: 'arrival'; readonly at: number; readonly roundTripMs?: number; readonly workMs?: number }
+  | { readonly kind: 'round-trip'; readonly ms: number };
 
 /** The fastest way possible, in ms from the zero of its samples; `sure`: enough was seen to trust it. */
 export interface Fastest {
@@ -58,7 +60,10 @@ export class TransitTimes {
     const from = Math.floor(now / BUCKET_MS) * BUCKET_MS;
     const newest = this.#buckets.at(-1);
     if (newest === undefined || newest.from < from) {
-      this.#buckets = [...this.#buckets.slice(1 - BUCKETS), { from, since: now, until: now, min: value, max: value, floor, count: 1 }];
+      this.#buckets = [
+        ...this.#buckets.slice(1 - BUCKETS),
+        { from, since: now, until: now, min: value, max: value, floor, count: 1 },
+      ];
       return;
     }
     newest.min = Math.min(newest.min, value);
@@ -86,7 +91,8 @@ export class TransitTimes {
 }
 
 const isEnough = (buckets: readonly Bucket[]): boolean =>
-  buckets.reduce((sum, bucket) => sum + bucket.count, 0) >= ENOUGH && (buckets.at(-1)?.until ?? 0) - (buckets[0]?.since ?? 0) >= APART_MS;
+  buckets.reduce((sum, bucket) => sum + bucket.count, 0) >= ENOUGH &&
+  (buckets.at(-1)?.until ?? 0) - (buckets[0]?.since ?? 0) >= APART_MS;
 
 function fastestOf(buckets: readonly Bucket[]): number {
   const seen = Math.min(...buckets.map((bucket) => bucket.min));
@@ -116,7 +122,12 @@ export class TransitWays {
    * When a call that was sent at `sentAt` arrived, on our clock and without the delay all calls share; null when it cannot
    * be told. Not `sure`: a faster call may still show that it was later, so it counts as arrived when it was answered.
    */
-  arrivedAt(endpoint: string, sample: TransitSample, sentAt: number, now: number): { readonly at: number; readonly sure: boolean } | null {
+  arrivedAt(
+    endpoint: string,
+    sample: TransitSample,
+    sentAt: number,
+    now: number,
+  ): { readonly at: number; readonly sure: boolean } | null {
     const known = this.#ways.get(endpoint);
     const fastest = known?.kind === sample.kind ? known.times.fastest(now) : null;
     if (fastest === null) return null;
@@ -124,7 +135,9 @@ export class TransitWays {
     // A provider whose clock was set: no call is on its way for so long.
     if (excess > LONGEST_EXCESS_MS) return null;
     if (fastest.sure) return { at: sentAt + excess, sure: true };
-    return sample.kind === 'arrival' ? { at: sentAt + Math.max(excess, Math.ceil(sample.roundTripMs ?? 0)), sure: false } : null;
+    return sample.kind === 'arrival'
+      ? { at: sentAt + Math.max(excess, Math.ceil(sample.roundTripMs ?? 0)), sure: false }
+      : null;
   }
 
   /** The fastest way possible to this endpoint; changes when calls known before have to be looked at again. */
@@ -154,4 +167,5 @@ export class TransitWays {
   }
 }
 
-const valueOf = (sample: TransitSample, sentAt: number): number => (sample.kind === 'arrival' ? sample.at - sentAt : sample.ms);
+const valueOf = (sample: TransitSample, sentAt: number): number =>
+  sample.kind === 'arrival' ? sample.at - sentAt : sample.ms;

@@ -13,7 +13,13 @@ import type { KeyStats, KeyStatus, KeyView, PoolSettings } from './pool.types.ts
 const iso = (at: number): string => new Date(at).toISOString();
 
 /** Outcomes by which the provider shows that it serves the key. */
-const PROVES: ReadonlySet<CallOutcome['kind']> = new Set(['ok', 'unreadable', 'content-refused', 'rejected-request', 'stepped-down']);
+const PROVES: ReadonlySet<CallOutcome['kind']> = new Set([
+  'ok',
+  'unreadable',
+  'content-refused',
+  'rejected-request',
+  'stepped-down',
+]);
 
 /** What the key has to know of a lease when it ends. */
 export interface LeaseMark extends TrialMark {
@@ -44,7 +50,13 @@ export class PooledKey {
   readonly #counts = new KeyCounts();
   readonly #gate: PermitGate | null;
 
-  constructor(spec: KeySpec, spending: Spending, circuit: Circuit, settings: PoolSettings, gate: PermitGate | null = null) {
+  constructor(
+    spec: KeySpec,
+    spending: Spending,
+    circuit: Circuit,
+    settings: PoolSettings,
+    gate: PermitGate | null = null,
+  ) {
     this.#gate = gate;
     this.#spec = spec;
     this.#budget = budgetOf(spec);
@@ -156,12 +168,19 @@ export class PooledKey {
     const circuitAt = this.#circuit.nextAt(now);
     const callAt = circuitAt === null ? null : this.windows.nextAt(now);
     const tokensAt = callAt === null ? null : this.#spending.tokens.nextAt(now, this.callTokens);
-    return callAt === null || tokensAt === null || circuitAt === null ? null : Math.max(this.#restsUntil, callAt, tokensAt, circuitAt);
+    return callAt === null || tokensAt === null || circuitAt === null
+      ? null
+      : Math.max(this.#restsUntil, callAt, tokensAt, circuitAt);
   }
 
   /** No lease can come before this, whatever becomes of the calls in flight. */
   possibleAt(now: number): number {
-    return Math.max(this.#restsUntil, this.windows.possibleAt(now), this.#spending.tokens.possibleAt(now, this.callTokens), this.#circuit.possibleAt(now));
+    return Math.max(
+      this.#restsUntil,
+      this.windows.possibleAt(now),
+      this.#spending.tokens.possibleAt(now, this.callTokens),
+      this.#circuit.possibleAt(now),
+    );
   }
 
   /** Serves only one call at a time now, to prove itself. */
@@ -234,7 +253,14 @@ export class PooledKey {
         return null;
       case 'rate-limited': {
         this.#rate.add(true, now);
-        const until = now + rateLimitCooldownMs(this.#settings.cooldown, this.#rate.rate(now), outcome.retryAfterMs, outcome.limit ?? 'rate');
+        const until =
+          now +
+          rateLimitCooldownMs(
+            this.#settings.cooldown,
+            this.#rate.rate(now),
+            outcome.retryAfterMs,
+            outcome.limit ?? 'rate',
+          );
         this.limitUntil(until);
         return until;
       }
@@ -280,7 +306,10 @@ export class PooledKey {
 
   /** While the circuit is not closed its trials find out whether failures were the key's. */
   get #restsUntil(): number {
-    return Math.max(this.#circuit.closed ? this.#cooldownUntil : this.#limitedUntil, this.#probation.refusal?.probeAt ?? 0);
+    return Math.max(
+      this.#circuit.closed ? this.#cooldownUntil : this.#limitedUntil,
+      this.#probation.refusal?.probeAt ?? 0,
+    );
   }
 
   /** The provider answered, so the key works. */
@@ -308,7 +337,12 @@ export class PooledKey {
     const { onTrial } = this;
     const probeAt = this.#probation.refusal?.probeAt ?? null;
     const operated = { drained: this.#drained, switched_off: this.#switchedOff };
-    const learnt = { on_trial: onTrial, spread_ms: spreadMs, adaptations, probe_at: probeAt === null ? null : iso(probeAt) };
+    const learnt = {
+      on_trial: onTrial,
+      spread_ms: spreadMs,
+      adaptations,
+      probe_at: probeAt === null ? null : iso(probeAt),
+    };
     return { ...this.stats(now), ...entryView(this.#spec), ...operated, ...learnt };
   }
 

@@ -86,7 +86,8 @@ export class Lease {
       this.#windows.push(to.calls);
     }
     const held = this.#holds.find(({ window }) => window === from.tokens);
-    if (held !== undefined && !this.#holds.some(({ window }) => window === to.tokens)) this.#holds.push(to.tokens.reserve(held.tokens));
+    if (held !== undefined && !this.#holds.some(({ window }) => window === to.tokens))
+      this.#holds.push(to.tokens.reserve(held.tokens));
   }
 }
 

@@ -20,7 +20,8 @@ export const qpsAndRpm = (qps: number, rpm: number): readonly WindowLimit[] => [
 ];
 
 /** A minute's limit as a provider enforces it that allows RPM/60 calls in each second; slow keys one call in 60/RPM seconds. */
-export const evenPacing = (rpm: number): WindowLimit => (rpm >= 60 ? { limit: Math.floor(rpm / 60), spanMs: SECOND_MS } : { limit: 1, spanMs: Math.ceil(MINUTE_MS / rpm) });
+export const evenPacing = (rpm: number): WindowLimit =>
+  rpm >= 60 ? { limit: Math.floor(rpm / 60), spanMs: SECOND_MS } : { limit: 1, spanMs: Math.ceil(MINUTE_MS / rpm) };
 
 /** `retryAt` is null when only a report (`sent`, `refund`) can bring a permit, not time. */
 export type Permit = { readonly granted: true } | { readonly granted: false; readonly retryAt: number | null };
@@ -87,7 +88,9 @@ export class SlidingWindows {
   /** True when nothing counts in any window and nobody holds a permit: it can be forgotten. */
   idle(now: number): boolean {
     const longest = Math.max(...this.#windows.map((window) => window.spanMs));
-    return this.#pending === 0 && (this.#count === 0 || this.#read(this.#count - 1) + longest + this.#guardMs + 1 <= now);
+    return (
+      this.#pending === 0 && (this.#count === 0 || this.#read(this.#count - 1) + longest + this.#guardMs + 1 <= now)
+    );
   }
 
   /** Replaces the guard; it holds from the next decision on, for the calls already made as well. */
@@ -144,7 +147,8 @@ export class SlidingWindows {
       if (at !== from) continue;
       let hole = slot;
       for (; hole + 1 < this.#count && this.#read(hole + 1) < to; hole++) this.#write(hole, this.#read(hole + 1));
-      for (; hole - 1 >= this.#count - kept && this.#read(hole - 1) > to; hole--) this.#write(hole, this.#read(hole - 1));
+      for (; hole - 1 >= this.#count - kept && this.#read(hole - 1) > to; hole--)
+        this.#write(hole, this.#read(hole - 1));
       this.#write(hole, to);
       return;
     }
@@ -237,7 +241,8 @@ const SET_BACK_MS = 5_000;
 
 function checkedWindows(windows: readonly WindowLimit[]): readonly WindowLimit[] {
   for (const { limit, spanMs } of windows) {
-    if (!Number.isSafeInteger(limit) || limit < 1) throw new RangeError(`limit must be a whole number from 1, not ${limit}`);
+    if (!Number.isSafeInteger(limit) || limit < 1)
+      throw new RangeError(`limit must be a whole number from 1, not ${limit}`);
     if (!(spanMs > 0)) throw new RangeError(`spanMs must be above 0, not ${spanMs}`);
   }
   if (windows.length === 0) throw new RangeError('at least one window is needed');
@@ -317,6 +322,7 @@ export class LimitMemory {
 
   /** Forgets budgets that nobody uses, once nothing of them counts. */
   forget(used: ReadonlySet<string>, now: number): void {
-    for (const [name, { calls, tokens }] of this.#budgets) if (!used.has(name) && calls.idle(now) && tokens.idle(now)) this.#budgets.delete(name);
+    for (const [name, { calls, tokens }] of this.#budgets)
+      if (!used.has(name) && calls.idle(now) && tokens.idle(now)) this.#budgets.delete(name);
   }
 }

@@ -9,10 +9,17 @@ export const limitsOf = (spec: KeySpec): readonly WindowLimit[] => [
 ];
 
 /** What a budget has to keep; `guardMs`: the least that the windows keep from every call. */
-export const budgetLimits = (spec: KeySpec, guardMs: number): BudgetLimits => ({ windows: limitsOf(spec), tokens: spec.tpmLimit, guardMs });
+export const budgetLimits = (spec: KeySpec, guardMs: number): BudgetLimits => ({
+  windows: limitsOf(spec),
+  tokens: spec.tpmLimit,
+  guardMs,
+});
 
 /** Names of keys added, removed, and changed in some field. */
-export function changesOf(before: readonly KeySpec[], after: readonly KeySpec[]): { readonly added: string[]; readonly removed: string[]; readonly changed: string[] } {
+export function changesOf(
+  before: readonly KeySpec[],
+  after: readonly KeySpec[],
+): { readonly added: string[]; readonly removed: string[]; readonly changed: string[] } {
   const old = new Map(before.map((spec) => [spec.name, spec]));
   const names = new Set(after.map((spec) => spec.name));
   return {
@@ -29,7 +36,10 @@ export function changesOf(before: readonly KeySpec[], after: readonly KeySpec[])
  * Budgets whose spending has to be counted in another one now: the key (known by its name, or by its secret under a new
  * name) drew on `from` and draws on `to`. What it spent there may count at the provider against the new budget.
  */
-export function movesOf(before: readonly KeySpec[], after: readonly KeySpec[]): readonly { readonly from: KeySpec; readonly to: KeySpec }[] {
+export function movesOf(
+  before: readonly KeySpec[],
+  after: readonly KeySpec[],
+): readonly { readonly from: KeySpec; readonly to: KeySpec }[] {
   const moves = new Map<string, { from: KeySpec; to: KeySpec }>();
   for (const to of after) {
     for (const from of before) {
@@ -40,4 +50,5 @@ export function movesOf(before: readonly KeySpec[], after: readonly KeySpec[]): 
   return [...moves.values()];
 }
 
-const same = (a: KeySpec, b: KeySpec): boolean => JSON.stringify({ ...a, secret: a.secret.reveal() }) === JSON.stringify({ ...b, secret: b.secret.reveal() });
+const same = (a: KeySpec, b: KeySpec): boolean =>
+  JSON.stringify({ ...a, secret: a.secret.reveal() }) === JSON.stringify({ ...b, secret: b.secret.reveal() });

@@ -19,7 +19,12 @@ export type CallOutcome =
   | { readonly kind: 'rejected-request'; readonly status: number; readonly message: string }
   | { readonly kind: 'stepped-down'; readonly message: string }
   | { readonly kind: 'misconfigured'; readonly status: number; readonly message: string }
-  | { readonly kind: 'rate-limited'; readonly retryAfterMs: number | null; readonly limit?: LimitKind; readonly message: string }
+  | {
+      readonly kind: 'rate-limited';
+      readonly retryAfterMs: number | null;
+      readonly limit?: LimitKind;
+      readonly message: string;
+    }
   | { readonly kind: 'rejected-key'; readonly status: number; readonly why?: KeyFault; readonly message: string }
   | { readonly kind: 'timeout'; readonly message: string }
   | {

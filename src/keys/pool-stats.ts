@@ -19,7 +19,13 @@ interface PoolCounts {
 }
 
 /** The pool in figures, named as the HTTP contract names them. */
-export function poolStats(pooled: readonly PooledKey[], strategy: KeyStrategy, waiters: Waiters, now: number, counts: PoolCounts): KeyPoolStats {
+export function poolStats(
+  pooled: readonly PooledKey[],
+  strategy: KeyStrategy,
+  waiters: Waiters,
+  now: number,
+  counts: PoolCounts,
+): KeyPoolStats {
   const keys = pooled.map((key) => key.stats(now));
   const having = (status: KeyStatus): number => keys.filter((key) => key.status === status).length;
   const total = keys.reduce((sum, key) => sum + key.total_calls, 0);
@@ -36,7 +42,13 @@ export function poolStats(pooled: readonly PooledKey[], strategy: KeyStrategy, w
     success_rate: total === 0 ? 1 : succeeded / total,
     in_flight: counts.inFlight,
     waiting: waiters.size,
-    waiting_by_priority: { p1: waiters.sizeOf(1), p2: waiters.sizeOf(2), p3: waiters.sizeOf(3), p4: waiters.sizeOf(4), p5: waiters.sizeOf(5) },
+    waiting_by_priority: {
+      p1: waiters.sizeOf(1),
+      p2: waiters.sizeOf(2),
+      p3: waiters.sizeOf(3),
+      p4: waiters.sizeOf(4),
+      p5: waiters.sizeOf(5),
+    },
     granted: counts.granted,
     refused: counts.refused,
     late_settlements: counts.lateSettlements,
@@ -48,13 +60,18 @@ export function poolStats(pooled: readonly PooledKey[], strategy: KeyStrategy, w
 }
 
 /** What a settlement made of the keys of one budget, by their state before. */
-export function keyChanges(before: readonly { readonly key: PooledKey; readonly status: KeyStatus; readonly until: number }[], cause: CallOutcomeKind, now: number): readonly KeyChange[] {
+export function keyChanges(
+  before: readonly { readonly key: PooledKey; readonly status: KeyStatus; readonly until: number }[],
+  cause: CallOutcomeKind,
+  now: number,
+): readonly KeyChange[] {
   return before.flatMap(({ key, status, until }): KeyChange[] => {
     const changed = key.status(now);
     const keyName = key.spec.name;
     if (status === 'disabled' && changed !== 'disabled') return [{ keyName, status: 'available', cause, until: null }];
     if (changed === 'disabled' && status !== 'disabled') return [{ keyName, status: changed, cause, until: null }];
-    if (changed === 'cooling' && key.cooldownUntil > until) return [{ keyName, status: changed, cause, until: key.cooldownUntil }];
+    if (changed === 'cooling' && key.cooldownUntil > until)
+      return [{ keyName, status: changed, cause, until: key.cooldownUntil }];
     return [];
   });
 }

@@ -12,7 +12,18 @@ import { ModelRecords } from './model-record.ts';
 import { LimitMemory } from './limits.ts';
 import { budgetLimits, changesOf, movesOf } from './live.ts';
 import type { Blame, CallOutcome } from './outcome.ts';
-import type { ConfigureSummary, KeyPoolStats, KeyView, LeaseGrant, LeaseReply, LeaseRequest, PoolSettings, PoolStep, RefusalReason, Told } from './pool.types.ts';
+import type {
+  ConfigureSummary,
+  KeyPoolStats,
+  KeyView,
+  LeaseGrant,
+  LeaseReply,
+  LeaseRequest,
+  PoolSettings,
+  PoolStep,
+  RefusalReason,
+  Told,
+} from './pool.types.ts';
 import { keyChanges, poolStats } from './pool-stats.ts';
 import type { Demand, PermitGate } from './shared/gate.ts';
 import { chooseKey } from './strategy.ts';
@@ -56,7 +67,14 @@ export class KeyPool {
    * With a `gate` each lease needs a permit of its, too; give it `demand` after each step. `random` in [0, 1) spreads the
    * trials of providers that failed.
    */
-  constructor(specs: readonly KeySpec[], settings: PoolSettings, memory: LimitMemory = new LimitMemory(), leasePrefix = 'lease', gate: PermitGate | null = null, random: () => number = Math.random) {
+  constructor(
+    specs: readonly KeySpec[],
+    settings: PoolSettings,
+    memory: LimitMemory = new LimitMemory(),
+    leasePrefix = 'lease',
+    gate: PermitGate | null = null,
+    random: () => number = Math.random,
+  ) {
     this.#gate = gate;
     this.#settings = settings;
     this.#leasePrefix = leasePrefix;
@@ -74,7 +92,12 @@ export class KeyPool {
    * Replaces keys, strategy and, when given, the settings. Calls in flight finish and are settled as ever; a budget that stays keeps what was spent
    * of it, and a key that comes under another name or group takes along what it spent.
    */
-  configure(specs: readonly KeySpec[], strategy: KeyStrategy, now: number, settings: PoolSettings = this.#settings): { readonly summary: ConfigureSummary; readonly step: PoolStep } {
+  configure(
+    specs: readonly KeySpec[],
+    strategy: KeyStrategy,
+    now: number,
+    settings: PoolSettings = this.#settings,
+  ): { readonly summary: ConfigureSummary; readonly step: PoolStep } {
     const before = this.#keys.map((key) => key.spec);
     this.#strategy = strategy;
     this.#settings = settings;
@@ -135,10 +158,20 @@ export class KeyPool {
 
   /** Asks for a lease. The answer is in this step or a later one. */
   request(request: LeaseRequest, now: number): PoolStep {
-    const waiter: Waiter = { id: request.waiterId, priority: request.priority, exclude: new Set(request.exclude), deadline: request.deadline, since: now, tokens: request.tokens ?? ASSUMED_CALL };
+    const waiter: Waiter = {
+      id: request.waiterId,
+      priority: request.priority,
+      exclude: new Set(request.exclude),
+      deadline: request.deadline,
+      since: now,
+      tokens: request.tokens ?? ASSUMED_CALL,
+    };
     this.#sizeCalls(waiter, now);
-    const refusal = this.#refusal(waiter, now) ?? (this.#waiters.has(waiter.id) ? 'duplicate' : this.#waiters.add(waiter) ? null : 'queue-full');
-    if (refusal !== null) return { replies: [this.#refuse(waiter.id, refusal)], changes: [], wakeAt: this.#wakeAt(now) };
+    const refusal =
+      this.#refusal(waiter, now) ??
+      (this.#waiters.has(waiter.id) ? 'duplicate' : this.#waiters.add(waiter) ? null : 'queue-full');
+    if (refusal !== null)
+      return { replies: [this.#refuse(waiter.id, refusal)], changes: [], wakeAt: this.#wakeAt(now) };
     return this.advance(now);
   }
 
@@ -206,7 +239,9 @@ export class KeyPool {
         continue;
       }
       this.#waiters.remove(waiter);
-      replies.push(grant === null ? this.#refuse(waiter.id, refusal ?? 'deadline') : { waiterId: waiter.id, reply: grant });
+      replies.push(
+        grant === null ? this.#refuse(waiter.id, refusal ?? 'deadline') : { waiterId: waiter.id, reply: grant },
+      );
     }
     return { replies, changes: [], wakeAt: this.#wakeAt(now) };
   }
@@ -220,7 +255,13 @@ export class KeyPool {
   }
 
   #demandOf(calls: number, now: number): readonly Demand[] {
-    return demandOf(calls, this.#strategy, { keys: this.#keys, lastIndex: this.#lastIndex, now }, this.#gate, leastGuardMs(this.#settings.guardMs));
+    return demandOf(
+      calls,
+      this.#strategy,
+      { keys: this.#keys, lastIndex: this.#lastIndex, now },
+      this.#gate,
+      leastGuardMs(this.#settings.guardMs),
+    );
   }
 
   stats(now: number): KeyPoolStats {
@@ -232,7 +273,10 @@ export class KeyPool {
       lateSettlements: this.#lateSettlements,
       permitsInHand: this.#gate?.inHand ?? 0,
       circuits: this.#circuits.stats(now),
-      models: this.#models.stats(this.#keys.filter((key) => key.wanted).map((key) => key.spec), now),
+      models: this.#models.stats(
+        this.#keys.filter((key) => key.wanted).map((key) => key.spec),
+        now,
+      ),
     });
   }
 
@@ -293,7 +337,8 @@ export class KeyPool {
   }
 
   #grant(waiter: Waiter, now: number): LeaseGrant | null {
-    const isFree = (one: PooledKey): boolean => !waiter.exclude.has(one.spec.name) && (one.availableAt(now) ?? Infinity) <= now;
+    const isFree = (one: PooledKey): boolean =>
+      !waiter.exclude.has(one.spec.name) && (one.availableAt(now) ?? Infinity) <= now;
     // A refused key would never be tried again by a strategy that prefers others, so a due trial goes first.
     const probe = this.#keys.find((one) => one.probeDue(now) && isFree(one));
     const key = probe ?? chooseKey(this.#strategy, isFree, { keys: this.#keys, lastIndex: this.#lastIndex, now });
@@ -343,7 +388,8 @@ export class KeyPool {
       if (everyKeyBusy) continue;
       everyKeyBusy = waiter.exclude.size === 0;
       this.#sizeCalls(waiter, now);
-      for (const key of this.#keys) if (!waiter.exclude.has(key.spec.name)) wake = Math.min(wake, key.availableAt(now) ?? Infinity);
+      for (const key of this.#keys)
+        if (!waiter.exclude.has(key.spec.name)) wake = Math.min(wake, key.availableAt(now) ?? Infinity);
     }
     return wake === Infinity ? null : wake;
   }

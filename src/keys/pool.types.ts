@@ -73,7 +73,15 @@ export interface LeaseGrant {
  * - `duplicate`: a request with this id waits already.
  * - `provider-down`: as `deadline`, and the circuit of every key that might have served is not closed.
  */
-export const REFUSAL_REASONS = ['no-keys', 'tried-all', 'deadline', 'queue-full', 'cancelled', 'duplicate', 'provider-down'] as const;
+export const REFUSAL_REASONS = [
+  'no-keys',
+  'tried-all',
+  'deadline',
+  'queue-full',
+  'cancelled',
+  'duplicate',
+  'provider-down',
+] as const;
 export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 export interface LeaseRefusal {
   readonly kind: 'refused';
@@ -96,11 +104,7 @@ export interface Settlement {
 }
 
 /** What a settlement tells besides the outcome, in the order of {@link Settlement}. */
-export type Told = [
-  transit?: TransitSample | null,
-  tokens?: CallTokens | null,
-  adaptations?: readonly string[] | null,
-];
+export type Told = [transit?: TransitSample | null, tokens?: CallTokens | null, adaptations?: readonly string[] | null];
 
 /** A key that a settlement made rest, disabled or enabled. */
 export interface KeyChange {

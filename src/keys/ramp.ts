@@ -23,6 +23,9 @@ export class Ramp {
     const share = RAMP_START + ((1 - RAMP_START) * (now - since)) / this.overMs;
     const limit = Math.min(full, Math.max(1, Math.floor(full * share)));
     if (limit === full) return { limit, until: undefined };
-    return { limit, until: Math.max(now + 1, Math.ceil(since + (((limit + 1) / full - RAMP_START) / (1 - RAMP_START)) * this.overMs)) };
+    return {
+      limit,
+      until: Math.max(now + 1, Math.ceil(since + (((limit + 1) / full - RAMP_START) / (1 - RAMP_START)) * this.overMs)),
+    };
   }
 }

@@ -14,8 +14,15 @@ export interface ChoiceState {
 type Choose = (isFree: (key: PooledKey) => boolean, state: ChoiceState) => PooledKey | undefined;
 
 /** The best of the free ones by `compare`; the earlier one when equal. */
-const best = (keys: readonly PooledKey[], isFree: (key: PooledKey) => boolean, compare: (a: PooledKey, b: PooledKey) => number): PooledKey | undefined =>
-  keys.reduce<PooledKey | undefined>((found, key) => ((found === undefined || compare(key, found) < 0) && isFree(key) ? key : found), undefined);
+const best = (
+  keys: readonly PooledKey[],
+  isFree: (key: PooledKey) => boolean,
+  compare: (a: PooledKey, b: PooledKey) => number,
+): PooledKey | undefined =>
+  keys.reduce<PooledKey | undefined>(
+    (found, key) => ((found === undefined || compare(key, found) < 0) && isFree(key) ? key : found),
+    undefined,
+  );
 
 const shareOfMinute = (key: PooledKey, now: number): number => key.windows.used(now, MINUTE_MS) / key.spec.rpmLimit;
 
@@ -30,12 +37,25 @@ const roundRobin: Choose = (isFree, { keys, lastIndex }) => {
 
 /** Fewest calls in flight; then least of its minute spent; then longest unused. */
 const leastLoaded: Choose = (isFree, { keys, now }) =>
-  best(keys, isFree, (a, b) => a.inFlight - b.inFlight || shareOfMinute(a, now) - shareOfMinute(b, now) || a.lastUsedAt - b.lastUsedAt);
+  best(
+    keys,
+    isFree,
+    (a, b) => a.inFlight - b.inFlight || shareOfMinute(a, now) - shareOfMinute(b, now) || a.lastUsedAt - b.lastUsedAt,
+  );
 
 /** Largest `priority`; then longest unused. The others serve when the preferred ones have no permit. */
-const byPriority: Choose = (isFree, { keys }) => best(keys, isFree, (a, b) => b.spec.priority - a.spec.priority || a.lastUsedAt - b.lastUsedAt);
+const byPriority: Choose = (isFree, { keys }) =>
+  best(keys, isFree, (a, b) => b.spec.priority - a.spec.priority || a.lastUsedAt - b.lastUsedAt);
 
-const STRATEGY: Readonly<Record<KeyStrategy, Choose>> = { round_robin: roundRobin, least_loaded: leastLoaded, priority: byPriority };
+const STRATEGY: Readonly<Record<KeyStrategy, Choose>> = {
+  round_robin: roundRobin,
+  least_loaded: leastLoaded,
+  priority: byPriority,
+};
 
 /** Which of the keys that `isFree` says have a permit now to lease; undefined when there is none. Asks of as few as it can. */
-export const chooseKey = (strategy: KeyStrategy, isFree: (key: PooledKey) => boolean, state: ChoiceState): PooledKey | undefined => STRATEGY[strategy](isFree, state);
+export const chooseKey = (
+  strategy: KeyStrategy,
+  isFree: (key: PooledKey) => boolean,
+  state: ChoiceState,
+): PooledKey | undefined => STRATEGY[strategy](isFree, state);

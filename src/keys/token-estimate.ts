@@ -41,7 +41,10 @@ export class TokenEstimates {
     const minute = Math.floor(now / BUCKET_MS);
     let shares = this.#shares.get(spec);
     if (shares?.minute !== minute) {
-      shares = sharesOf((this.#models.get(modelOf(spec)) ?? []).filter((bucket) => bucket.from > now - BUCKETS * BUCKET_MS), minute);
+      shares = sharesOf(
+        (this.#models.get(modelOf(spec)) ?? []).filter((bucket) => bucket.from > now - BUCKETS * BUCKET_MS),
+        minute,
+      );
       this.#shares.set(spec, shares);
     }
     return Math.max(1, Math.ceil(bound.prompt * shares.prompt + bound.completion * shares.completion));
@@ -78,7 +81,11 @@ interface Shares {
 function sharesOf(recent: readonly Bucket[], minute: number): Shares {
   const calls = recent.reduce((sum, bucket) => sum + bucket.count, 0);
   const prompt = Math.max(0, ...recent.map((bucket) => bucket.prompt)) * MARGIN;
-  return { minute, prompt: calls < ENOUGH ? Math.max(1, prompt) : prompt, completion: Math.max(1, ...recent.map((bucket) => bucket.completion)) };
+  return {
+    minute,
+    prompt: calls < ENOUGH ? Math.max(1, prompt) : prompt,
+    completion: Math.max(1, ...recent.map((bucket) => bucket.completion)),
+  };
 }
 
 const modelOf = (spec: KeySpec): string => `${spec.baseUrl} ${spec.model}`;

@@ -144,7 +144,12 @@ export class TokenWindow {
   #prune(now: number): void {
     const ahead = (this.#ended.at(-1)?.at ?? now) - now;
     if (ahead > MOST_AHEAD_MS) this.#ended = this.#ended.map(({ at, tokens }) => ({ at: at - ahead, tokens }));
-    for (let ended = this.#ended[this.#first]; ended !== undefined && this.#leavesAt(ended) <= now; ended = this.#ended[++this.#first]) this.#endedTokens -= ended.tokens;
+    for (
+      let ended = this.#ended[this.#first];
+      ended !== undefined && this.#leavesAt(ended) <= now;
+      ended = this.#ended[++this.#first]
+    )
+      this.#endedTokens -= ended.tokens;
     if (this.#first < MOST_LEFT_BEHIND) return;
     this.#ended.splice(0, this.#first);
     this.#first = 0;

@@ -24,7 +24,9 @@ export interface Waiter {
 export class Waiters {
   #capacity: number;
   #ageingMs: number;
-  readonly #levels = new Map<Priority, Map<string, Waiter>>(PRIORITIES_URGENT_FIRST.map((priority) => [priority, new Map()]));
+  readonly #levels = new Map<Priority, Map<string, Waiter>>(
+    PRIORITIES_URGENT_FIRST.map((priority) => [priority, new Map()]),
+  );
   #size = 0;
 
   constructor(capacity: number, ageingMs: number) {
@@ -83,7 +85,8 @@ export class Waiters {
       let best: (typeof lanes)[number] | undefined;
       // Lanes stand urgent first, so an equal rank goes to the more urgent one.
       for (const lane of lanes) {
-        if (lane.head !== undefined && (best?.head === undefined || this.#rank(lane.head) < this.#rank(best.head))) best = lane;
+        if (lane.head !== undefined && (best?.head === undefined || this.#rank(lane.head) < this.#rank(best.head)))
+          best = lane;
       }
       if (best?.head === undefined) return;
       const waiter = best.head;

@@ -211,8 +211,7 @@ const BROAD_ROWS: readonly Row[] = [
   {
     provider: 'OpenAI, Gemini',
     means: 'server',
-    codes:
-      'server_error api_error internal internalservererror internal_server_error timeout_error deadline_exceeded',
+    codes: 'server_error api_error internal internalservererror internal_server_error timeout_error deadline_exceeded',
   },
 ];
 

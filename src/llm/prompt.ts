@@ -52,5 +52,8 @@ const USER_ALONE: Readonly<Record<Language, string>> = {
 /** The text of the question about one group, in the language its answer shall have. */
 export const buildPrompt = (task: AssessmentTask, language: Language): Prompt => ({
   system: SYSTEM[language],
-  user: task.members.length === 0 ? `${USER_ALONE[language]} ${task.imageWidth} x ${task.imageHeight}` : `${USER[language]}\n${JSON.stringify(figuresOf(task))}`,
+  user:
+    task.members.length === 0
+      ? `${USER_ALONE[language]} ${task.imageWidth} x ${task.imageHeight}`
+      : `${USER[language]}\n${JSON.stringify(figuresOf(task))}`,
 });

@@ -4,7 +4,8 @@ import { errorInAnswer } from './provider-error.ts';
 
 /** A body that came whole: what its JSON holds, or the text where it is none. */
 export type Body =
-  { readonly kind: 'json'; readonly value: unknown } | { readonly kind: 'text'; readonly text: string };
+  | { readonly kind: 'json'; readonly value: unknown }
+  | { readonly kind: 'text'; readonly text: string };
 
 /**
  * Reads the body of a 2xx, streamed or not, whichever was asked for: some providers stream every answer, others none,

@@ -5,7 +5,10 @@ import { DetectedObject, PublishedGroup } from './detection.ts';
 import { CameraId, ImageId, IsoTime, RequestId, TraceId } from './ids.ts';
 
 /** A group that nobody judged in time, and why. */
-export const MissingGroup = z.object({ groupIndex: z.int().min(1), reason: z.enum(['late', 'expired', 'failed', 'shed']) });
+export const MissingGroup = z.object({
+  groupIndex: z.int().min(1),
+  reason: z.enum(['late', 'expired', 'failed', 'shed']),
+});
 export type MissingGroup = z.infer<typeof MissingGroup>;
 
 export const RiskAssessment = z.object({

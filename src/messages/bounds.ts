@@ -48,4 +48,4 @@ export const LISTING: BodyBounds = { bytes: 1024 * 1024, parts: 120_000, depth: 
 
 /** `text` with at most so many UTF-16 units; the last is an ellipsis where it was cut. */
 export const clipped = (text: string, most: number = MOST.text): string =>
-  (text.length <= most ? text : `${text.slice(0, most - 1)}…`);
+  text.length <= most ? text : `${text.slice(0, most - 1)}…`;

@@ -4,7 +4,12 @@ import type { CameraStatus } from './camera.ts';
 import { CameraId, IsoTime } from './ids.ts';
 
 /** A place in the feed, `{epoch}-{sequence}`: the epoch names one life of the stream behind it, the sequence counts its messages from 1; 0 is before the first. */
-export const FeedOffset = z.string().regex(/^[0-9a-z]{1,16}-(0|[1-9][0-9]{0,14})$/, 'must be an offset as messages of the feed carry it, like mb2k3x9a-1234');
+export const FeedOffset = z
+  .string()
+  .regex(
+    /^[0-9a-z]{1,16}-(0|[1-9][0-9]{0,14})$/,
+    'must be an offset as messages of the feed carry it, like mb2k3x9a-1234',
+  );
 export type FeedOffset = z.infer<typeof FeedOffset>;
 
 /** A {@link FeedOffset} taken apart. */
@@ -85,7 +90,12 @@ export interface FeedLag {
 export type FeedMessage =
   | {
       readonly type: 'connection_ack';
-      readonly data: { readonly connectionId: string; readonly serverTime: string; readonly offset: FeedOffset | null; readonly retention: { readonly seconds: number; readonly messages: number } };
+      readonly data: {
+        readonly connectionId: string;
+        readonly serverTime: string;
+        readonly offset: FeedOffset | null;
+        readonly retention: { readonly seconds: number; readonly messages: number };
+      };
     }
   | { readonly type: 'pong'; readonly data: { readonly serverTime: string } }
   | { readonly type: 'camera_status'; readonly data: CameraStatus }
@@ -93,4 +103,12 @@ export type FeedMessage =
   | { readonly type: 'alert'; readonly offset?: FeedOffset; readonly data: Aggregate }
   | { readonly type: 'gap'; readonly offset?: FeedOffset; readonly data: FeedGap }
   | { readonly type: 'lag'; readonly data: FeedLag }
-  | { readonly type: 'error'; readonly data: { readonly code: string; readonly message: string; readonly field?: string; readonly value?: unknown } };
+  | {
+      readonly type: 'error';
+      readonly data: {
+        readonly code: string;
+        readonly message: string;
+        readonly field?: string;
+        readonly value?: unknown;
+      };
+    };

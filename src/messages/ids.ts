@@ -6,9 +6,7 @@ import { MOST } from './bounds.ts';
  * A camera's name: 1 to 64 of `A-Z a-z 0-9 _ -`. The alphabet is the one that is safe, unescaped, as a NATS
  * subject token, inside a Redis key, in a URL path and as a file name.
  */
-export const CameraId = z
-  .string()
-  .regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 characters of A-Z a-z 0-9 _ -');
+export const CameraId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 characters of A-Z a-z 0-9 _ -');
 export type CameraId = z.infer<typeof CameraId>;
 
 /** Pictures handed in by people travel like those of cameras, under this id; no camera may have it. */

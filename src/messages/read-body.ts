@@ -99,6 +99,9 @@ function checked<T>(value: unknown, schema: z.ZodType<T>): T {
   // A schema's run gives `unknown` back, which is `T` when there is no issue: that is what `parse` returns as well.
   if (first === undefined) return result.value as T;
   const { message, path } = z.core.util.finalizeIssue(first, context, z.config());
-  const at = path.slice(0, PATH_PARTS).map((part) => clipped(String(part), 40)).join('.');
+  const at = path
+    .slice(0, PATH_PARTS)
+    .map((part) => clipped(String(part), 40))
+    .join('.');
   throw new BodyError('BODY_INVALID', `${at === '' ? 'it' : at}: ${message}`);
 }

@@ -10,21 +10,26 @@ export type Priority = z.infer<typeof Priority>;
 export const DEFAULT_PRIORITY: Priority = 3;
 
 /** Body of `assessment-tasks.p{priority}.{cameraId}`: one group to be judged. */
-export const AssessmentTask = z.object({
-  /** `{requestId}_group{groupIndex}` */
-  taskId: z.string().max(MOST.name),
-  requestId: RequestId,
-  cameraId: CameraId,
-  /** The frame's own timestamp. */
-  timestamp: IsoTime,
-  traceId: TraceId,
-  priority: Priority,
-  /** After this moment nobody waits for the answer: the task is answered `unknown` without a call. */
-  expiresAt: IsoTime,
-  group: PublishedGroup.extend({ objectCount: z.int().min(0).max(MOST.objects) }),
-  /** The group's members only, in the order of `group.memberIndices`. Empty for a picture that somebody handed in. */
-  members: z.array(DetectedObject).max(MOST.objects),
-  imageWidth: z.int().positive().max(MOST.side),
-  imageHeight: z.int().positive().max(MOST.side),
-}).refine((task) => task.members.length > 0 || task.cameraId === ON_DEMAND_CAMERA, { path: ['members'], error: 'must not be empty' });
+export const AssessmentTask = z
+  .object({
+    /** `{requestId}_group{groupIndex}` */
+    taskId: z.string().max(MOST.name),
+    requestId: RequestId,
+    cameraId: CameraId,
+    /** The frame's own timestamp. */
+    timestamp: IsoTime,
+    traceId: TraceId,
+    priority: Priority,
+    /** After this moment nobody waits for the answer: the task is answered `unknown` without a call. */
+    expiresAt: IsoTime,
+    group: PublishedGroup.extend({ objectCount: z.int().min(0).max(MOST.objects) }),
+    /** The group's members only, in the order of `group.memberIndices`. Empty for a picture that somebody handed in. */
+    members: z.array(DetectedObject).max(MOST.objects),
+    imageWidth: z.int().positive().max(MOST.side),
+    imageHeight: z.int().positive().max(MOST.side),
+  })
+  .refine((task) => task.members.length > 0 || task.cameraId === ON_DEMAND_CAMERA, {
+    path: ['members'],
+    error: 'must not be empty',
+  });
 export type AssessmentTask = z.infer<typeof AssessmentTask>;

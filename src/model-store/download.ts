@@ -31,7 +31,10 @@ export async function fetchBytes(url: string, onBytes?: OnBytes): Promise<Uint8A
     }
     return Buffer.concat(chunks);
   } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : String(error);
+    const cause =
+      error instanceof Error && error.cause instanceof Error
+        ? `${error.message}: ${error.cause.message}`
+        : String(error);
     throw new ModelStoreError('DOWNLOAD_FAILED', cause, {}, error);
   } finally {
     clearTimeout(timer);

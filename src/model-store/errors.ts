@@ -16,7 +16,12 @@ export class ModelStoreError extends Error {
   readonly code: ModelStoreErrorCode;
   readonly fields: Readonly<Record<string, unknown>>;
 
-  constructor(code: ModelStoreErrorCode, message: string, fields: Readonly<Record<string, unknown>> = {}, cause?: unknown) {
+  constructor(
+    code: ModelStoreErrorCode,
+    message: string,
+    fields: Readonly<Record<string, unknown>> = {},
+    cause?: unknown,
+  ) {
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
     this.fields = fields;

@@ -49,13 +49,22 @@ export const ManifestEntry = ModelSpec.extend({
   sha256: Sha256.optional(),
   /** Why it is set up as it is. */
   why: z.string().optional(),
-}).refine((entry) => entry.source.kind !== 'url' || entry.sha256 !== undefined, { path: ['sha256'], message: 'is needed for a model fetched from a URL' });
+}).refine((entry) => entry.source.kind !== 'url' || entry.sha256 !== undefined, {
+  path: ['sha256'],
+  message: 'is needed for a model fetched from a URL',
+});
 export type ManifestEntry = z.infer<typeof ManifestEntry>;
 
 export const Manifest = z
   .strictObject({ default: z.string(), models: z.array(ManifestEntry).min(1) })
-  .refine((manifest) => new Set(manifest.models.map(({ name }) => name)).size === manifest.models.length, { path: ['models'], message: 'names a model twice' })
-  .refine((manifest) => manifest.models.some(({ name }) => name === manifest.default), { path: ['default'], message: 'is no model of the manifest' });
+  .refine((manifest) => new Set(manifest.models.map(({ name }) => name)).size === manifest.models.length, {
+    path: ['models'],
+    message: 'names a model twice',
+  })
+  .refine((manifest) => manifest.models.some(({ name }) => name === manifest.default), {
+    path: ['default'],
+    message: 'is no model of the manifest',
+  });
 export type Manifest = z.infer<typeof Manifest>;
 
 async function readStructured(file: string): Promise<unknown> {
@@ -64,7 +73,12 @@ async function readStructured(file: string): Promise<unknown> {
     if (text !== null) return parseYaml(text, file);
   } catch (error) {
     if (!(error instanceof StorageError)) throw error;
-    throw new ModelStoreError(error.code === 'NOT_READABLE' ? 'UNKNOWN_MODEL' : 'BAD_SPEC', error.message, { file }, error);
+    throw new ModelStoreError(
+      error.code === 'NOT_READABLE' ? 'UNKNOWN_MODEL' : 'BAD_SPEC',
+      error.message,
+      { file },
+      error,
+    );
   }
   throw new ModelStoreError('UNKNOWN_MODEL', `cannot read ${file}: there is no such file`, { file });
 }
@@ -72,7 +86,10 @@ async function readStructured(file: string): Promise<unknown> {
 function validate<T>(schema: z.ZodType<T>, value: unknown, file: string): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  throw new ModelStoreError('BAD_SPEC', `${file}: ${cut(z.prettifyError(parsed.error))}`, { file, issues: parsed.error.issues.map((issue) => issue.path.join('.')) });
+  throw new ModelStoreError('BAD_SPEC', `${file}: ${cut(z.prettifyError(parsed.error))}`, {
+    file,
+    issues: parsed.error.issues.map((issue) => issue.path.join('.')),
+  });
 }
 
 /** A file of nothing but wrong fields has as many complaints. */
@@ -89,7 +106,11 @@ export function findEntry(manifest: Manifest, name: string): ManifestEntry {
   const entry = manifest.models.find((model) => model.name === name);
   if (entry !== undefined) return entry;
   const names = manifest.models.map((model) => model.name);
-  throw new ModelStoreError('UNKNOWN_MODEL', `no model is called "${name}"; the manifest has ${names.join(', ')}, and a spec file ends in .yaml, .yml or .json`, { name, names });
+  throw new ModelStoreError(
+    'UNKNOWN_MODEL',
+    `no model is called "${name}"; the manifest has ${names.join(', ')}, and a spec file ends in .yaml, .yml or .json`,
+    { name, names },
+  );
 }
 
 /** An entry with the path of its file, which need not be there yet. */

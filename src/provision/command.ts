@@ -47,7 +47,10 @@ export function runCommand(program: string, args: readonly string[], options: Co
       failure ??= why;
       child.kill('SIGKILL');
     };
-    const timer = setTimeout(() => kill(`took longer than ${Math.round(options.timeoutMs / 1000)} s and was ended`), options.timeoutMs);
+    const timer = setTimeout(
+      () => kill(`took longer than ${Math.round(options.timeoutMs / 1000)} s and was ended`),
+      options.timeoutMs,
+    );
     const onAbort = (): void => kill('was cancelled');
     if (options.signal?.aborted === true) onAbort();
     options.signal?.addEventListener('abort', onAbort, { once: true });

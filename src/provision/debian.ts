@@ -37,7 +37,11 @@ export async function unpackDebianPackages(options: UnpackOptions): Promise<stri
   const target = join(cache, options.name);
   if (existsSync(target)) return target;
   if (onPath('apt-get') === null || onPath('dpkg-deb') === null) {
-    throw new ProvisionError('NO_APT', `this machine has no apt, so ${options.packages[0] ?? options.name} cannot be had from Debian's packages`, { packages: options.packages });
+    throw new ProvisionError(
+      'NO_APT',
+      `this machine has no apt, so ${options.packages[0] ?? options.name} cannot be had from Debian's packages`,
+      { packages: options.packages },
+    );
   }
   const onWait = (): void => options.onProgress?.(`another process is unpacking ${options.name}; waiting for it`);
   await withLock(
@@ -92,7 +96,12 @@ class Apt {
   }
 
   static async open(cache: string, signal: AbortSignal | undefined): Promise<Apt> {
-    for (const folder of ['apt/system/archives/partial', 'apt/own/archives/partial', 'apt/lists/partial', 'apt/state']) {
+    for (const folder of [
+      'apt/system/archives/partial',
+      'apt/own/archives/partial',
+      'apt/lists/partial',
+      'apt/state',
+    ]) {
       await mkdir(join(cache, folder), { recursive: true });
     }
     // An empty list of what is installed: apt need not look at the system's.
@@ -111,7 +120,9 @@ class Apt {
     const planned = await this.#run(lists, ['download', '--print-uris', ...packages], { timeoutMs: UPDATE_TIMEOUT_MS });
     if (planned.code !== 0) return lastLines(planned.stderr);
     const total = totalBytes(planned.stdout);
-    say(`downloading ${packages[0] ?? ''} from Debian (${packages.length} package${packages.length === 1 ? '' : 's'}, ${megabytes(total)} MB)`);
+    say(
+      `downloading ${packages[0] ?? ''} from Debian (${packages.length} package${packages.length === 1 ? '' : 's'}, ${megabytes(total)} MB)`,
+    );
     const began = performance.now();
     let lastPercent = -1;
     let reading = false;
@@ -122,7 +133,9 @@ class Apt {
         .then((bytes) => {
           const percent = total === 0 ? 0 : Math.floor((100 * bytes) / total);
           if (percent > lastPercent && bytes < total) {
-            say(`downloaded ${megabytes(bytes)} of ${megabytes(total)} MB (${percent} %, ${megabytes((bytes * 1000) / (performance.now() - began))} MB/s)`);
+            say(
+              `downloaded ${megabytes(bytes)} of ${megabytes(total)} MB (${percent} %, ${megabytes((bytes * 1000) / (performance.now() - began))} MB/s)`,
+            );
             lastPercent = percent;
           }
         })
@@ -131,7 +144,10 @@ class Apt {
         });
     }, PROGRESS_EVERY_MS);
     try {
-      const { code, stderr } = await this.#run(lists, ['download', ...packages], { timeoutMs: DOWNLOAD_TIMEOUT_MS, cwd: folder });
+      const { code, stderr } = await this.#run(lists, ['download', ...packages], {
+        timeoutMs: DOWNLOAD_TIMEOUT_MS,
+        cwd: folder,
+      });
       if (code !== 0) return lastLines(stderr);
       say(`downloaded ${megabytes(total)} MB in ${((performance.now() - began) / 1000).toFixed(1)} s`);
       return null;
@@ -140,7 +156,11 @@ class Apt {
     }
   }
 
-  async #run(lists: Lists, args: readonly string[], options: { timeoutMs: number; cwd?: string }): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  async #run(
+    lists: Lists,
+    args: readonly string[],
+    options: { timeoutMs: number; cwd?: string },
+  ): Promise<{ code: number | null; stdout: string; stderr: string }> {
     const settings: Record<string, string> = {
       'Dir::Cache': join(this.#cache, 'apt', lists),
       'Dir::State::status': join(this.#cache, 'apt/state/status'),
@@ -165,7 +185,8 @@ class Apt {
         env: { LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' },
       });
     } catch (error) {
-      if (error instanceof ProvisionError && this.#signal?.aborted !== true) return { code: null, stdout: '', stderr: error.message };
+      if (error instanceof ProvisionError && this.#signal?.aborted !== true)
+        return { code: null, stdout: '', stderr: error.message };
       throw error;
     }
   }
@@ -182,12 +203,21 @@ async function unpack(downloads: string, folder: string, options: UnpackOptions)
     const { code, stderr } =
       options.only === undefined
         ? await runCommand('dpkg-deb', ['-x', path, folder], withSignal(options))
-        : await runCommand('sh', ['-c', EXTRACT_SOME, 'sh', path, folder, ...options.only.map((file) => `.${file}`)], withSignal(options));
-    if (code !== 0) throw new ProvisionError('UNPACK_FAILED', `${deb} could not be unpacked: ${lastLines(stderr)}`, { deb });
+        : await runCommand(
+            'sh',
+            ['-c', EXTRACT_SOME, 'sh', path, folder, ...options.only.map((file) => `.${file}`)],
+            withSignal(options),
+          );
+    if (code !== 0)
+      throw new ProvisionError('UNPACK_FAILED', `${deb} could not be unpacked: ${lastLines(stderr)}`, { deb });
   }
   const absent = (options.only ?? []).filter((file) => !existsSync(join(folder, file)));
   if (absent.length > 0) {
-    throw new ProvisionError('UNPACK_FAILED', `the packages ${options.packages.join(', ')} hold no ${absent.join(', ')}`, { packages: options.packages, absent });
+    throw new ProvisionError(
+      'UNPACK_FAILED',
+      `the packages ${options.packages.join(', ')} hold no ${absent.join(', ')}`,
+      { packages: options.packages, absent },
+    );
   }
 }
 
@@ -212,7 +242,10 @@ async function folderBytes(folder: string): Promise<number> {
   for (const entry of entries) {
     if (!entry.isFile()) continue;
     // A file may be renamed between the listing and this look; it is counted next time.
-    total += await stat(join(entry.parentPath, entry.name)).then((info) => info.size, () => 0);
+    total += await stat(join(entry.parentPath, entry.name)).then(
+      (info) => info.size,
+      () => 0,
+    );
   }
   return total;
 }

@@ -17,7 +17,12 @@ export class ProvisionError extends Error {
   readonly code: ProvisionErrorCode;
   readonly fields: Readonly<Record<string, unknown>>;
 
-  constructor(code: ProvisionErrorCode, message: string, fields: Readonly<Record<string, unknown>> = {}, cause?: unknown) {
+  constructor(
+    code: ProvisionErrorCode,
+    message: string,
+    fields: Readonly<Record<string, unknown>> = {},
+    cause?: unknown,
+  ) {
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
     this.fields = fields;

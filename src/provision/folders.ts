@@ -19,7 +19,8 @@ export async function buildAtomically(target: string, build: (path: string) => P
   const suffix = `-${basename(target)}`;
   const removePartials = async (): Promise<void> => {
     for (const name of await readdir(folder)) {
-      if (name.startsWith(prefix) && (name.endsWith(suffix) || name.endsWith(`${suffix}.debs`))) await rm(join(folder, name), { recursive: true, force: true });
+      if (name.startsWith(prefix) && (name.endsWith(suffix) || name.endsWith(`${suffix}.debs`)))
+        await rm(join(folder, name), { recursive: true, force: true });
     }
   };
   await removePartials();

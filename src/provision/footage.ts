@@ -44,7 +44,12 @@ async function demoClip(folder: string, options: DemoFootageOptions): Promise<st
   const target = join(folder, 'vtest.mp4');
   await once(target, options, async () => {
     options.onProgress?.("demo footage: a street clip from Debian's opencv-doc package (95 MB, downloaded once)");
-    const unpacked = await unpackDebianPackages({ ...options, name: 'opencv-doc', packages: ['opencv-doc'], only: [CLIP] });
+    const unpacked = await unpackDebianPackages({
+      ...options,
+      name: 'opencv-doc',
+      packages: ['opencv-doc'],
+      only: [CLIP],
+    });
     await make(target, join(unpacked, CLIP), 'convert', null, options);
     // The converted clip is all that is used from here on.
     await rm(unpacked, { recursive: true, force: true });
@@ -55,14 +60,24 @@ async function demoClip(folder: string, options: DemoFootageOptions): Promise<st
 async function ownFile(folder: string, source: string, options: DemoFootageOptions): Promise<string> {
   const file = resolve(source);
   const info = await stat(file).catch((error: unknown) => {
-    throw new ProvisionError('BAD_FOOTAGE', `${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`, { file }, error);
+    throw new ProvisionError(
+      'BAD_FOOTAGE',
+      `${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+      { file },
+      error,
+    );
   });
   if (!info.isFile()) throw new ProvisionError('BAD_FOOTAGE', `${file} is not a file`, { file });
   const facts = await probeVideo(options.ffmpeg, file);
   const action = planFootage(facts, facts.codec === 'h264' ? await probeKeyframes(options.ffmpeg, file) : null);
   if (action === 'use') return file;
   const identity = createHash('sha256').update(`${file}\n${info.size}\n${info.mtimeMs}`).digest('hex').slice(0, 12);
-  const target = join(folder, `${basename(file, extname(file)).replaceAll(/[^\w-]/g, '_').slice(0, 60)}-${identity}.mp4`);
+  const target = join(
+    folder,
+    `${basename(file, extname(file))
+      .replaceAll(/[^\w-]/g, '_')
+      .slice(0, 60)}-${identity}.mp4`,
+  );
   await once(target, options, () => make(target, file, action, facts, options));
   return target;
 }
@@ -88,13 +103,29 @@ async function once(target: string, options: DemoFootageOptions, work: () => Pro
   const folder = join(target, '..');
   await mkdir(folder, { recursive: true });
   const onWait = (): void => options.onProgress?.('another process is preparing the footage; waiting for it');
-  await withLock(folder, basename(target), async () => (existsSync(target) ? undefined : work()), { onWait, timeoutMs: 1_800_000 });
+  await withLock(folder, basename(target), async () => (existsSync(target) ? undefined : work()), {
+    onWait,
+    timeoutMs: 1_800_000,
+  });
 }
 
-async function make(target: string, source: string, action: 'copy' | 'convert', facts: VideoFacts | null, options: DemoFootageOptions): Promise<void> {
+async function make(
+  target: string,
+  source: string,
+  action: 'copy' | 'convert',
+  facts: VideoFacts | null,
+  options: DemoFootageOptions,
+): Promise<void> {
   const name = basename(source);
-  const durationS = Math.min((facts ?? (await probeVideo(options.ffmpeg, source))).durationS ?? LONGEST_CONVERSION_S, LONGEST_CONVERSION_S);
-  options.onProgress?.(action === 'copy' ? `copying ${name} into an MP4` : `converting ${name} to H.264 with a keyframe each second (once)`);
+  const durationS = Math.min(
+    (facts ?? (await probeVideo(options.ffmpeg, source))).durationS ?? LONGEST_CONVERSION_S,
+    LONGEST_CONVERSION_S,
+  );
+  options.onProgress?.(
+    action === 'copy'
+      ? `copying ${name} into an MP4`
+      : `converting ${name} to H.264 with a keyframe each second (once)`,
+  );
   const statedS = facts?.durationS ?? 0;
   if (action === 'convert' && statedS > LONGEST_CONVERSION_S) {
     options.onProgress?.(`${name} is ${Math.round(statedS)} s long; its first ${LONGEST_CONVERSION_S} s will loop`);
@@ -108,17 +139,55 @@ async function make(target: string, source: string, action: 'copy' | 'convert', 
     options.onProgress?.(`converted ${Math.min(99, Math.round(Number(outUs) / 1e4 / durationS))} % of ${name}`);
   };
   await buildAtomically(target, async (partial) => {
-    const args = ['-v', 'error', '-nostdin', '-y', '-progress', 'pipe:1', '-protocol_whitelist', 'file,pipe', '-i', source, '-map', '0:v:0', ...(action === 'copy' ? ['-c:v', 'copy'] : CONVERT), partial];
-    const { code, stderr } = await runCommand(options.ffmpeg, args, { timeoutMs: CONVERT_TIMEOUT_MS, onLine, ...(options.signal === undefined ? {} : { signal: options.signal }) });
-    if (code !== 0) throw new ProvisionError('CONVERT_FAILED', `ffmpeg could not convert ${source}: ${lastLines(stderr)}`, { source });
+    const args = [
+      '-v',
+      'error',
+      '-nostdin',
+      '-y',
+      '-progress',
+      'pipe:1',
+      '-protocol_whitelist',
+      'file,pipe',
+      '-i',
+      source,
+      '-map',
+      '0:v:0',
+      ...(action === 'copy' ? ['-c:v', 'copy'] : CONVERT),
+      partial,
+    ];
+    const { code, stderr } = await runCommand(options.ffmpeg, args, {
+      timeoutMs: CONVERT_TIMEOUT_MS,
+      onLine,
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    });
+    if (code !== 0)
+      throw new ProvisionError('CONVERT_FAILED', `ffmpeg could not convert ${source}: ${lastLines(stderr)}`, {
+        source,
+      });
   });
   options.onProgress?.(`footage ready in ${((performance.now() - began) / 1000).toFixed(1)} s`);
 }
 
 /** Even sizes because yuv420p needs them; keyframes by time, so that any frame rate gets one a second. */
 const CONVERT = [
-  '-t', String(LONGEST_CONVERSION_S),
-  '-vf', 'scale=trunc(iw/2)*2:trunc(ih/2)*2',
-  '-c:v', 'libx264', '-preset', 'veryfast', '-crf', '23', '-pix_fmt', 'yuv420p', '-bf', '0',
-  '-force_key_frames', 'expr:gte(t,n_forced)', '-g', '250', '-sc_threshold', '0',
+  '-t',
+  String(LONGEST_CONVERSION_S),
+  '-vf',
+  'scale=trunc(iw/2)*2:trunc(ih/2)*2',
+  '-c:v',
+  'libx264',
+  '-preset',
+  'veryfast',
+  '-crf',
+  '23',
+  '-pix_fmt',
+  'yuv420p',
+  '-bf',
+  '0',
+  '-force_key_frames',
+  'expr:gte(t,n_forced)',
+  '-g',
+  '250',
+  '-sc_threshold',
+  '0',
 ] as const;

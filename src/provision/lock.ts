@@ -22,8 +22,16 @@ export interface LockOptions {
  * therefore complete by an atomic rename anyway.
  * @throws {ProvisionError} `LOCK_TIMEOUT`.
  */
-export async function withLock<T>(folder: string, name: string, work: () => Promise<T>, options: LockOptions = {}): Promise<T> {
-  const digest = createHash('sha256').update(`${resolve(folder)}\n${name}`).digest('hex').slice(0, 32);
+export async function withLock<T>(
+  folder: string,
+  name: string,
+  work: () => Promise<T>,
+  options: LockOptions = {},
+): Promise<T> {
+  const digest = createHash('sha256')
+    .update(`${resolve(folder)}\n${name}`)
+    .digest('hex')
+    .slice(0, 32);
   const timeoutMs = options.timeoutMs ?? 600_000;
   const deadline = performance.now() + timeoutMs;
   let waited = false;
@@ -39,7 +47,11 @@ export async function withLock<T>(folder: string, name: string, work: () => Prom
     if (!waited) options.onWait?.();
     waited = true;
     if (performance.now() > deadline) {
-      throw new ProvisionError('LOCK_TIMEOUT', `another process has been preparing "${name}" in ${folder} for more than ${Math.round(timeoutMs / 1000)} s; wait for it or end it, then start again`, { folder, name });
+      throw new ProvisionError(
+        'LOCK_TIMEOUT',
+        `another process has been preparing "${name}" in ${folder} for more than ${Math.round(timeoutMs / 1000)} s; wait for it or end it, then start again`,
+        { folder, name },
+      );
     }
     await delay(POLL_MS);
   }
@@ -48,7 +60,9 @@ export async function withLock<T>(folder: string, name: string, work: () => Prom
 function tryListen(path: string): Promise<Server | 'taken' | 'unsupported'> {
   return new Promise((resolveServer) => {
     const server = createServer((socket) => socket.destroy());
-    server.once('error', (error: NodeJS.ErrnoException) => resolveServer(error.code === 'EADDRINUSE' ? 'taken' : 'unsupported'));
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      resolveServer(error.code === 'EADDRINUSE' ? 'taken' : 'unsupported'),
+    );
     server.listen({ path }, () => resolveServer(server));
   });
 }

@@ -34,21 +34,33 @@ const MAX_LINE = 1_000;
  */
 export async function probeVideo(ffmpeg: string, file: string): Promise<VideoFacts> {
   // Only files: a playlist must not make ffmpeg fetch something else.
-  const { stderr } = await runCommand(ffmpeg, ['-hide_banner', '-nostdin', '-protocol_whitelist', 'file', '-i', file], { timeoutMs: PROBE_TIMEOUT_MS, env: { LC_ALL: 'C' } });
+  const { stderr } = await runCommand(ffmpeg, ['-hide_banner', '-nostdin', '-protocol_whitelist', 'file', '-i', file], {
+    timeoutMs: PROBE_TIMEOUT_MS,
+    env: { LC_ALL: 'C' },
+  });
   const facts = parseProbe(stderr);
-  if (facts === null) throw new ProvisionError('BAD_FOOTAGE', `${file} holds no video that ffmpeg can read: ${lastLines(stderr, 2)}`, { file });
+  if (facts === null)
+    throw new ProvisionError('BAD_FOOTAGE', `${file} holds no video that ffmpeg can read: ${lastLines(stderr, 2)}`, {
+      file,
+    });
   return facts;
 }
 
 /** The facts in the text `ffmpeg -i FILE` prints; null when it names no video stream. */
 export function parseProbe(printed: string): VideoFacts | null {
   // A title of the file may be a line of any length; what is looked for stands in short ones.
-  const text = printed.split('\n').map((line) => line.slice(0, MAX_LINE)).join('\n');
+  const text = printed
+    .split('\n')
+    .map((line) => line.slice(0, MAX_LINE))
+    .join('\n');
   const container = /^Input #0, ([^ ]+), from/m.exec(text)?.[1];
   const video = /Stream #0:\d+.*?: Video: (\w+).*/.exec(text);
   if (container === undefined || video?.[1] === undefined) return null;
   // Parentheses hold profiles and colour spaces, whose commas would spoil the split.
-  const parts = video[0].replaceAll(/\([^()]*\)/g, '').split(',').map((part) => part.trim());
+  const parts = video[0]
+    .replaceAll(/\([^()]*\)/g, '')
+    .split(',')
+    .map((part) => part.trim());
   const size = /(?:^|\s)(\d{2,5})x(\d{2,5})(?:\s|$)/.exec(parts.slice(1).join(' , '));
   if (size === null) return null;
   const duration = /Duration: (\d+):(\d+):(\d+(?:\.\d+)?)/.exec(text);
@@ -64,10 +76,30 @@ export function parseProbe(printed: string): VideoFacts | null {
 
 /** Takes the first two minutes of a file apart, without decoding. @throws {ProvisionError} `BAD_FOOTAGE`. */
 export async function probeKeyframes(ffmpeg: string, file: string): Promise<KeyframeFacts> {
-  const args = ['-v', 'error', '-nostdin', '-protocol_whitelist', 'file,pipe', '-t', String(KEYFRAME_WINDOW_S), '-i', file, '-map', '0:v:0', '-c', 'copy', '-f', 'framecrc', '-'];
+  const args = [
+    '-v',
+    'error',
+    '-nostdin',
+    '-protocol_whitelist',
+    'file,pipe',
+    '-t',
+    String(KEYFRAME_WINDOW_S),
+    '-i',
+    file,
+    '-map',
+    '0:v:0',
+    '-c',
+    'copy',
+    '-f',
+    'framecrc',
+    '-',
+  ];
   const { code, stdout, stderr } = await runCommand(ffmpeg, args, { timeoutMs: KEYFRAME_TIMEOUT_MS });
   const facts = code === 0 ? parseFrameCrc(stdout) : null;
-  if (facts === null) throw new ProvisionError('BAD_FOOTAGE', `the video in ${file} cannot be taken apart: ${lastLines(stderr, 2)}`, { file });
+  if (facts === null)
+    throw new ProvisionError('BAD_FOOTAGE', `the video in ${file} cannot be taken apart: ${lastLines(stderr, 2)}`, {
+      file,
+    });
   return facts;
 }
 

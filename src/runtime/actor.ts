@@ -144,13 +144,23 @@ export function defineActor<Public extends Message, Private extends Message = ne
   return <Init>(options: ActorOptions<Public | Private, Init>): ActorDefinition<Public, Init> => {
     const { capacity } = options.mailbox;
     if (!Number.isInteger(capacity) || capacity < 1 || capacity > 1_000_000) {
-      throw new RuntimeError('BAD_DEFINITION', `actor "${options.kind}": mailbox.capacity must be a whole number from 1 to 1000000, not ${capacity}`, {
-        kind: options.kind,
-        field: 'mailbox.capacity',
-      });
+      throw new RuntimeError(
+        'BAD_DEFINITION',
+        `actor "${options.kind}": mailbox.capacity must be a whole number from 1 to 1000000, not ${capacity}`,
+        {
+          kind: options.kind,
+          field: 'mailbox.capacity',
+        },
+      );
     }
     // Private messages only ever enter through ctx.self and timers, so hiding them from the public type is safe.
     const start = options.start as unknown as ActorDefinition<Public, Init>['start'];
-    return { kind: options.kind, mailbox: options.mailbox, module: options.module ?? null, wire: options.wire ?? 'clone', start };
+    return {
+      kind: options.kind,
+      mailbox: options.mailbox,
+      module: options.module ?? null,
+      wire: options.wire ?? 'clone',
+      start,
+    };
   };
 }

@@ -217,7 +217,10 @@ export class ActorCell extends Supervised implements Runnable, LifeHost, RemoteO
   }
 
   onQuarantined(): void {
-    this.log.error({ path: this.path }, `the thread of ${this.path} is stuck in native code and was left alone; it ends when that code returns`);
+    this.log.error(
+      { path: this.path },
+      `the thread of ${this.path} is stuck in native code and was left alone; it ends when that code returns`,
+    );
     this.emit({ type: 'quarantined', at: isoTime(this.clock.now()), path: this.path });
   }
 
@@ -239,7 +242,8 @@ export class ActorCell extends Supervised implements Runnable, LifeHost, RemoteO
   }
 
   sendToSelf(life: Pick<Life, 'incarnation'>, message: Message, onLeave: (() => void) | null): void {
-    if (life.incarnation === this.#number) this.push(new Envelope(message, null, this.clock.now(), { onLeave, incarnation: life.incarnation }));
+    if (life.incarnation === this.#number)
+      this.push(new Envelope(message, null, this.clock.now(), { onLeave, incarnation: life.incarnation }));
   }
 
   watch(_life: Incarnation, path: string): void {
@@ -295,7 +299,10 @@ export class ActorCell extends Supervised implements Runnable, LifeHost, RemoteO
       if (started.timedOut) {
         const goOn = (): void => undefined;
         starting.then(() => life.stop('removed', shutdownTimeoutMs)).then(goOn, goOn);
-        throw new RuntimeError('START_TIMEOUT', `${this.path} did not start within ${startTimeoutMs} ms`, { path: this.path, startTimeoutMs });
+        throw new RuntimeError('START_TIMEOUT', `${this.path} did not start within ${startTimeoutMs} ms`, {
+          path: this.path,
+          startTimeoutMs,
+        });
       }
     }
     return life;
@@ -339,7 +346,12 @@ export class ActorCell extends Supervised implements Runnable, LifeHost, RemoteO
   #tellFull(): void {
     if (this.#toldFull) return;
     this.#toldFull = true;
-    this.emit({ type: 'mailbox-full', at: isoTime(this.clock.now()), path: this.path, capacity: this.spec.mailbox.capacity });
+    this.emit({
+      type: 'mailbox-full',
+      at: isoTime(this.clock.now()),
+      path: this.path,
+      capacity: this.spec.mailbox.capacity,
+    });
   }
 
   #discard(reason: DeadLetterReason): void {
@@ -351,7 +363,15 @@ export class ActorCell extends Supervised implements Runnable, LifeHost, RemoteO
     this.services.deadLetter(this.path, message.type, reason);
     if (reply === null) return;
     const full = reason === 'mailbox-full' || reason === 'dropped-oldest';
-    const text = full ? `the mailbox of ${this.path} is full (${this.spec.mailbox.capacity} messages)` : `${this.path} is not running`;
-    reply.reject(new RuntimeError(full ? 'MAILBOX_FULL' : 'ACTOR_DEAD', text, { path: this.path, messageType: message.type, reason }));
+    const text = full
+      ? `the mailbox of ${this.path} is full (${this.spec.mailbox.capacity} messages)`
+      : `${this.path} is not running`;
+    reply.reject(
+      new RuntimeError(full ? 'MAILBOX_FULL' : 'ACTOR_DEAD', text, {
+        path: this.path,
+        messageType: message.type,
+        reason,
+      }),
+    );
   }
 }

@@ -39,6 +39,9 @@ export class DeadLetters {
     }
     if (this.#logged.size >= KEPT) this.#logged.clear();
     this.#logged.set(key, { at: now, folded: 0 });
-    this.#log.warn({ path, messageType, reason, alsoDropped: last?.folded ?? 0 }, `message "${messageType}" to ${path} was not taken: ${reason}`);
+    this.#log.warn(
+      { path, messageType, reason, alsoDropped: last?.folded ?? 0 },
+      `message "${messageType}" to ${path} was not taken: ${reason}`,
+    );
   }
 }

@@ -23,7 +23,12 @@ export class RuntimeError extends Error {
   readonly code: RuntimeErrorCode;
   readonly fields: Readonly<Record<string, unknown>>;
 
-  constructor(code: RuntimeErrorCode, message: string, fields: Readonly<Record<string, unknown>> = {}, cause?: unknown) {
+  constructor(
+    code: RuntimeErrorCode,
+    message: string,
+    fields: Readonly<Record<string, unknown>> = {},
+    cause?: unknown,
+  ) {
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
     this.fields = fields;
@@ -31,7 +36,8 @@ export class RuntimeError extends Error {
 }
 
 /** Whatever was thrown, as an Error. */
-export const asError = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown }));
+export const asError = (thrown: unknown): Error =>
+  thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown });
 
 /** An error in a form that crosses a thread and fits a log line. */
 export interface SerializedError {

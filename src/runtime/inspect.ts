@@ -66,7 +66,12 @@ export interface SupervisorSnapshot extends NodeSnapshot {
   readonly autoShutdown: AutoShutdown;
   readonly dynamic: boolean;
   /** `left`: restarts that may still happen in this period before the supervisor gives up. */
-  readonly intensity: { readonly maxRestarts: number; readonly withinMs: number; readonly used: number; readonly left: number };
+  readonly intensity: {
+    readonly maxRestarts: number;
+    readonly withinMs: number;
+    readonly used: number;
+    readonly left: number;
+  };
   readonly children: readonly TreeSnapshot[];
 }
 export type TreeSnapshot = ActorSnapshot | SupervisorSnapshot;
@@ -84,7 +89,13 @@ export type SystemEvent =
   | { readonly type: 'started'; readonly at: string; readonly path: string; readonly incarnation: number }
   | { readonly type: 'failed'; readonly at: string; readonly path: string; readonly failure: Failure }
   | { readonly type: 'exited'; readonly at: string; readonly path: string; readonly reason: 'normal' | 'shutdown' }
-  | { readonly type: 'restarting'; readonly at: string; readonly path: string; readonly delayMs: number; readonly because: string }
+  | {
+      readonly type: 'restarting';
+      readonly at: string;
+      readonly path: string;
+      readonly delayMs: number;
+      readonly because: string;
+    }
   | { readonly type: 'escalated'; readonly at: string; readonly path: string; readonly failure: Failure }
   | { readonly type: 'stopped'; readonly at: string; readonly path: string; readonly forced: boolean }
   | { readonly type: 'mailbox-full'; readonly at: string; readonly path: string; readonly capacity: number }

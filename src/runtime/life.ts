@@ -166,7 +166,11 @@ export class Life implements ActorContext<Message>, Incarnation {
       })();
       const ended = await settlesWithin(this.clock, ending, timeoutMs);
       forced = ended.timedOut;
-      if (ended.error !== null) this.log.warn({ path: this.path, err: ended.error }, `${this.path} failed while stopping: ${ended.error.message}`);
+      if (ended.error !== null)
+        this.log.warn(
+          { path: this.path, err: ended.error },
+          `${this.path} failed while stopping: ${ended.error.message}`,
+        );
     }
     this.bury();
     return { forced };
@@ -275,7 +279,11 @@ export class Life implements ActorContext<Message>, Incarnation {
     const handlers: Readonly<Record<string, unknown>> | null = this.#handlers;
     const handler = handlers?.[message.type];
     if (typeof handler !== 'function' || handler === Object.prototype[message.type as keyof object]) {
-      this.#failed(message, reply, new RuntimeError('BAD_DEFINITION', `no handler for message "${message.type}"`, { messageType: message.type }));
+      this.#failed(
+        message,
+        reply,
+        new RuntimeError('BAD_DEFINITION', `no handler for message "${message.type}"`, { messageType: message.type }),
+      );
       return;
     }
     this.#busy = true;
@@ -295,7 +303,11 @@ export class Life implements ActorContext<Message>, Incarnation {
       this.#done();
     } else if (result instanceof Promise) this.#awaitReply(result, message, reply);
     else if (result instanceof DeferredReply) {
-      if (reply !== null) result.promise.then((value) => reply.resolve(value), (thrown) => reply.reject(asError(thrown)));
+      if (reply !== null)
+        result.promise.then(
+          (value) => reply.resolve(value),
+          (thrown) => reply.reject(asError(thrown)),
+        );
       this.#done();
     } else {
       reply?.resolve(result);
@@ -339,7 +351,14 @@ export class Life implements ActorContext<Message>, Incarnation {
   }
 
   #failed(message: Message, reply: ReplySink | null, error: Error): void {
-    reply?.reject(new RuntimeError('ACTOR_FAILED', `the actor failed while handling "${message.type}": ${error.message}`, { path: this.path, messageType: message.type }, error));
+    reply?.reject(
+      new RuntimeError(
+        'ACTOR_FAILED',
+        `the actor failed while handling "${message.type}": ${error.message}`,
+        { path: this.path, messageType: message.type },
+        error,
+      ),
+    );
     this.#busy = false;
     this.#leave(error);
   }

@@ -55,7 +55,11 @@ export class WireRef {
       const left = deadline - clock.now();
       if (left <= 0 || !(await this.#roomWithin(cell, left))) {
         this.#services.deadLetter(this.path, message.type, 'mailbox-full');
-        throw new RuntimeError('MAILBOX_FULL', `the mailbox of ${this.path} had no room for "${message.type}" within ${options.timeoutMs} ms`, { path: this.path, messageType: message.type });
+        throw new RuntimeError(
+          'MAILBOX_FULL',
+          `the mailbox of ${this.path} had no room for "${message.type}" within ${options.timeoutMs} ms`,
+          { path: this.path, messageType: message.type },
+        );
       }
     }
   }
@@ -67,7 +71,10 @@ export class WireRef {
 
   #nobody(message: Message): RuntimeError {
     this.#services.deadLetter(this.path, message.type, 'no-such-actor');
-    return new RuntimeError('ACTOR_DEAD', `nobody lives at ${this.path}`, { path: this.path, messageType: message.type });
+    return new RuntimeError('ACTOR_DEAD', `nobody lives at ${this.path}`, {
+      path: this.path,
+      messageType: message.type,
+    });
   }
 
   #roomWithin(cell: ActorCell, ms: number): Promise<boolean> {
@@ -95,7 +102,14 @@ class AskSink implements ReplySink, Waiting {
   readonly #messageType: string;
   readonly #timeoutMs: number;
 
-  constructor(resolve: (value: unknown) => void, reject: (error: Error) => void, path: string, messageType: string, now: number, timeoutMs: number) {
+  constructor(
+    resolve: (value: unknown) => void,
+    reject: (error: Error) => void,
+    path: string,
+    messageType: string,
+    now: number,
+    timeoutMs: number,
+  ) {
     this.#resolve = resolve;
     this.#reject = reject;
     this.#path = path;
@@ -116,6 +130,12 @@ class AskSink implements ReplySink, Waiting {
 
   expire(): void {
     const [path, messageType, timeoutMs] = [this.#path, this.#messageType, this.#timeoutMs];
-    this.reject(new RuntimeError('ASK_TIMEOUT', `${path} did not answer "${messageType}" within ${timeoutMs} ms`, { path, messageType, timeoutMs }));
+    this.reject(
+      new RuntimeError('ASK_TIMEOUT', `${path} did not answer "${messageType}" within ${timeoutMs} ms`, {
+        path,
+        messageType,
+        timeoutMs,
+      }),
+    );
   }
 }

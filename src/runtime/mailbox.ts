@@ -36,7 +36,10 @@ export interface EnvelopeExtra {
   readonly signal?: Signal;
 }
 
-export type PushResult = { readonly outcome: 'accepted' } | { readonly outcome: 'refused' } | { readonly outcome: 'dropped-oldest'; readonly dropped: Envelope };
+export type PushResult =
+  | { readonly outcome: 'accepted' }
+  | { readonly outcome: 'refused' }
+  | { readonly outcome: 'dropped-oldest'; readonly dropped: Envelope };
 
 const ACCEPTED: PushResult = { outcome: 'accepted' };
 const REFUSED: PushResult = { outcome: 'refused' };
@@ -141,7 +144,14 @@ export class Mailbox {
   snapshot(now: number): MailboxSnapshot {
     const oldest = [this.#first, ...(this.#others ?? [])].flatMap((lane) => lane?.peek()?.at ?? []);
     const { capacity, overflow } = this.#options;
-    return { depth: this.#size, capacity, overflow, dropped: this.#dropped, refused: this.#refused, oldestMs: oldest.length === 0 ? null : Math.max(0, now - Math.min(...oldest)) };
+    return {
+      depth: this.#size,
+      capacity,
+      overflow,
+      dropped: this.#dropped,
+      refused: this.#refused,
+      oldestMs: oldest.length === 0 ? null : Math.max(0, now - Math.min(...oldest)),
+    };
   }
 
   #lane(message: Message | null): Ring<Envelope> {

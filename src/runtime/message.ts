@@ -20,7 +20,9 @@ export interface Asking<R> {
 export type ReplyOf<M> = typeof REPLY extends keyof M ? (M extends Asking<infer R> ? R : never) : never;
 
 /** The `type`s of `M` that are answered. */
-export type AskType<M extends Message> = { [T in M['type']]: [ReplyOf<Extract<M, { type: T }>>] extends [never] ? never : T }[M['type']];
+export type AskType<M extends Message> = {
+  [T in M['type']]: [ReplyOf<Extract<M, { type: T }>>] extends [never] ? never : T;
+}[M['type']];
 
 /** The `type`s of `M` that are not answered. */
 export type TellType<M extends Message> = Exclude<M['type'], AskType<M>>;

@@ -22,7 +22,12 @@ export function move<T extends Uint8Array<ArrayBuffer> | ArrayBuffer>(value: T):
 export function collectMoved(message: object, into: ArrayBuffer[]): void {
   if (outstanding === 0) return;
   for (const value of Object.values(message)) {
-    const buffer = value instanceof ArrayBuffer ? value : value instanceof Uint8Array && value.buffer instanceof ArrayBuffer ? value.buffer : null;
+    const buffer =
+      value instanceof ArrayBuffer
+        ? value
+        : value instanceof Uint8Array && value.buffer instanceof ArrayBuffer
+          ? value.buffer
+          : null;
     if (buffer === null || !marked.delete(buffer)) continue;
     into.push(buffer);
     outstanding -= 1;

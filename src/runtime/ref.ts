@@ -24,7 +24,10 @@ export interface ActorRef<M extends Message> {
   /** Tell that waits, within a bound, for room in a full mailbox: back-pressure. Rejects `MAILBOX_FULL`, `ACTOR_DEAD`. */
   offer(message: OfType<M, TellType<M>>, options: OfferOptions): Promise<void>;
   /** Request and reply. Rejects `ASK_TIMEOUT`, `MAILBOX_FULL`, `ACTOR_DEAD`, `ACTOR_FAILED`, or with the handler's error. */
-  ask<T extends AskType<M>>(message: { readonly type: T } & OfType<M, T>, options: AskOptions): Promise<ReplyOf<OfType<M, T>>>;
+  ask<T extends AskType<M>>(
+    message: { readonly type: T } & OfType<M, T>,
+    options: AskOptions,
+  ): Promise<ReplyOf<OfType<M, T>>>;
 }
 
 /** A typed name of an actor: where it will be found, whether or not it runs now. */

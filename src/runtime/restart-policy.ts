@@ -24,4 +24,5 @@ export function restartDelay(streak: number, backoff: Backoff, random: number): 
 }
 
 /** The streak after a failure: it starts again when the incarnation had run long enough. */
-export const nextStreak = (streak: number, ranMs: number, backoff: Backoff): number => (ranMs >= backoff.resetAfterMs ? 0 : streak);
+export const nextStreak = (streak: number, ranMs: number, backoff: Backoff): number =>
+  ranMs >= backoff.resetAfterMs ? 0 : streak;

@@ -23,7 +23,11 @@ export class Aside {
 
   /** Marks the message being handled; it is put aside when its handler returns. Throws `STASH_FULL`. */
   stashCurrent(): void {
-    if (this.#stashed.length >= CAPACITY) throw new RuntimeError('STASH_FULL', `${this.#path} has ${CAPACITY} messages put aside already`, { path: this.#path, capacity: CAPACITY });
+    if (this.#stashed.length >= CAPACITY)
+      throw new RuntimeError('STASH_FULL', `${this.#path} has ${CAPACITY} messages put aside already`, {
+        path: this.#path,
+        capacity: CAPACITY,
+      });
     this.#stashRequested = true;
   }
 

@@ -16,7 +16,12 @@ export interface Member {
  * - `shutdown`: it stays ended, and the supervisor ends as well, with reason `shutdown`.
  */
 export type Decision =
-  | { readonly action: 'restart'; readonly stop: readonly number[]; readonly forget: readonly number[]; readonly start: readonly number[] }
+  | {
+      readonly action: 'restart';
+      readonly stop: readonly number[];
+      readonly forget: readonly number[];
+      readonly start: readonly number[];
+    }
   | { readonly action: 'leave'; readonly forget: boolean }
   | { readonly action: 'shutdown'; readonly forget: boolean };
 
@@ -26,13 +31,21 @@ export type Decision =
  * that ends without being restarted may end the supervisor. Source: OTP's `supervisor` reference, "Supervision
  * Principles", "Auto Shutdown" and the child specification's `restart` and `significant`.
  */
-export function decide(strategy: Strategy, autoShutdown: AutoShutdown, members: readonly Member[], index: number, reason: ExitReason): Decision {
+export function decide(
+  strategy: Strategy,
+  autoShutdown: AutoShutdown,
+  members: readonly Member[],
+  index: number,
+  reason: ExitReason,
+): Decision {
   const member = members[index];
   if (member === undefined) return { action: 'leave', forget: false };
   const restarts = member.restart === 'permanent' || (member.restart === 'transient' && isFailure(reason));
   if (!restarts) {
     const others = members.filter((each, at) => at !== index && each.significant && each.running);
-    const ends = member.significant && (autoShutdown === 'any-significant' || (autoShutdown === 'all-significant' && others.length === 0));
+    const ends =
+      member.significant &&
+      (autoShutdown === 'any-significant' || (autoShutdown === 'all-significant' && others.length === 0));
     return { action: ends ? 'shutdown' : 'leave', forget: member.restart === 'temporary' };
   }
   const first = strategy === 'one-for-one' ? index : strategy === 'rest-for-one' ? index : 0;

@@ -162,7 +162,11 @@ export abstract class Supervised {
       restarts: this.restarts,
       lastFailure: this.lastFailure,
       nextRestartAt: isoTimeOrNull(this.#restartAt),
-      nextBackoffMs: restartDelay(nextStreak(this.#streak, this.startedAt === null ? 0 : this.services.clock.now() - this.startedAt, backoff), backoff, 0),
+      nextBackoffMs: restartDelay(
+        nextStreak(this.#streak, this.startedAt === null ? 0 : this.services.clock.now() - this.startedAt, backoff),
+        backoff,
+        0,
+      ),
       onNextFailure: this.parent?.forecast(this) ?? null,
       events: [...(this.#events ?? [])],
     };
@@ -173,5 +177,6 @@ export const isoTime = (ms: number): string => new Date(ms).toISOString();
 export const isoTimeOrNull = (ms: number | null): string | null => (ms === null ? null : isoTime(ms));
 
 /** A start that was overtaken by a stop: whoever stopped it decides what follows, not whoever started it. */
-export const superseded = (path: string): RuntimeError => new RuntimeError('STOPPING', `${path} was stopped while it started`, { path });
+export const superseded = (path: string): RuntimeError =>
+  new RuntimeError('STOPPING', `${path} was stopped while it started`, { path });
 export const isSuperseded = (thrown: unknown): boolean => thrown instanceof RuntimeError && thrown.code === 'STOPPING';

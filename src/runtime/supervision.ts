@@ -107,7 +107,12 @@ export const DEFAULT_INTENSITY: RestartIntensity = { maxRestarts: 5, withinMs: 6
 const INLINE: Placement = { kind: 'inline' };
 
 /** A supervised actor. `init` is called at every (re)start. Throws `BAD_DEFINITION` naming child and field. */
-export function child<M extends Message, Init>(id: string, definition: ActorDefinition<M, Init>, init: () => Init, options: ChildOptions = {}): ChildSpec {
+export function child<M extends Message, Init>(
+  id: string,
+  definition: ActorDefinition<M, Init>,
+  init: () => Init,
+  options: ChildOptions = {},
+): ChildSpec {
   const spec: ChildSpec = {
     kind: 'actor',
     id,
@@ -128,12 +133,19 @@ export function child<M extends Message, Init>(id: string, definition: ActorDefi
 }
 
 /** A supervisor with children known beforehand, started in order and stopped in reverse. Throws `BAD_DEFINITION`. */
-export const supervisor = (id: string, children: readonly Spec[], options: SupervisorOptions = {}): SupervisorSpec => newSupervisor(id, children, false, options);
+export const supervisor = (id: string, children: readonly Spec[], options: SupervisorOptions = {}): SupervisorSpec =>
+  newSupervisor(id, children, false, options);
 
 /** A supervisor whose children come and go at run time. Throws `BAD_DEFINITION`. */
-export const dynamic = (id: string, options: Omit<SupervisorOptions, 'strategy'> = {}): SupervisorSpec => newSupervisor(id, [], true, options);
+export const dynamic = (id: string, options: Omit<SupervisorOptions, 'strategy'> = {}): SupervisorSpec =>
+  newSupervisor(id, [], true, options);
 
-function newSupervisor(id: string, children: readonly Spec[], isDynamic: boolean, options: SupervisorOptions): SupervisorSpec {
+function newSupervisor(
+  id: string,
+  children: readonly Spec[],
+  isDynamic: boolean,
+  options: SupervisorOptions,
+): SupervisorSpec {
   const spec: SupervisorSpec = {
     kind: 'supervisor',
     id,
@@ -150,12 +162,17 @@ function newSupervisor(id: string, children: readonly Spec[], isDynamic: boolean
   return spec;
 }
 
-const withBackoff = (over: Partial<Backoff> | undefined): Backoff => (over === undefined ? DEFAULT_BACKOFF : { ...DEFAULT_BACKOFF, ...over });
+const withBackoff = (over: Partial<Backoff> | undefined): Backoff =>
+  over === undefined ? DEFAULT_BACKOFF : { ...DEFAULT_BACKOFF, ...over };
 
 const ID = /^[A-Za-z0-9_.-]{1,64}$/;
 
 function bad(id: string, field: string, must: string, got: unknown): never {
-  throw new RuntimeError('BAD_DEFINITION', `child "${id}": ${field} ${must}, not ${String(got)}`, { child: id, field, value: got });
+  throw new RuntimeError('BAD_DEFINITION', `child "${id}": ${field} ${must}, not ${String(got)}`, {
+    child: id,
+    field,
+    value: got,
+  });
 }
 
 function range(id: string, field: string, value: number, min: number, max: number): void {
@@ -164,7 +181,8 @@ function range(id: string, field: string, value: number, min: number, max: numbe
 
 function validateCommon({ id, backoff, restart, significant }: Spec): void {
   if (!ID.test(id)) bad(id, 'id', 'must be 1 to 64 characters of A-Z a-z 0-9 _ . -', id);
-  if (significant && restart === 'permanent') bad(id, 'significant', 'is not for permanent children, which never end', significant);
+  if (significant && restart === 'permanent')
+    bad(id, 'significant', 'is not for permanent children, which never end', significant);
   if (backoff === DEFAULT_BACKOFF) return;
   range(id, 'backoff.minMs', backoff.minMs, 0, 3_600_000);
   range(id, 'backoff.maxMs', backoff.maxMs, backoff.minMs, 3_600_000);
@@ -180,7 +198,8 @@ function validateChild(spec: ChildSpec): void {
   range(id, 'mailbox.capacity', mailbox.capacity, 1, 1_000_000);
   range(id, 'mailbox.lanes', mailbox.lanes ?? 1, 1, 8);
   if (placement.kind === 'inline') return;
-  if (spec.definition.module === null) bad(id, 'placement', 'other than "inline" needs an actor defined with `module`', placement.kind);
+  if (spec.definition.module === null)
+    bad(id, 'placement', 'other than "inline" needs an actor defined with `module`', placement.kind);
   if (placement.maxHeapMb !== undefined) range(id, 'placement.maxHeapMb', placement.maxHeapMb, 8, 65_536);
 }
 
@@ -191,7 +210,8 @@ function validateSupervisor(spec: SupervisorSpec): void {
   const seen = new Set<string>();
   for (const { id, significant } of spec.children) {
     if (seen.has(id)) bad(id, 'id', `must be unique under "${spec.id}"`, id);
-    if (significant && spec.autoShutdown === 'never') bad(id, 'significant', `has no meaning while autoShutdown of "${spec.id}" is never`, significant);
+    if (significant && spec.autoShutdown === 'never')
+      bad(id, 'significant', `has no meaning while autoShutdown of "${spec.id}" is never`, significant);
     seen.add(id);
   }
 }

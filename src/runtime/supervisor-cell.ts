@@ -76,9 +76,19 @@ export class SupervisorCell extends Supervised implements Parent {
   }
 
   async startChild(spec: ChildSpec, onFirstFailure: 'remove' | 'restart'): Promise<void> {
-    if (!this.spec.dynamic) throw new RuntimeError('NOT_DYNAMIC', `${this.path} takes no children at run time`, { path: this.path });
-    if (this.#children.has(spec.id)) throw new RuntimeError('DUPLICATE_CHILD', `${this.path} has a child "${spec.id}" already`, { path: this.path, child: spec.id });
-    if (spec.significant && this.spec.autoShutdown === 'never') throw new RuntimeError('BAD_DEFINITION', `child "${spec.id}": significant has no meaning while autoShutdown of ${this.path} is never`, { child: spec.id, field: 'significant' });
+    if (!this.spec.dynamic)
+      throw new RuntimeError('NOT_DYNAMIC', `${this.path} takes no children at run time`, { path: this.path });
+    if (this.#children.has(spec.id))
+      throw new RuntimeError('DUPLICATE_CHILD', `${this.path} has a child "${spec.id}" already`, {
+        path: this.path,
+        child: spec.id,
+      });
+    if (spec.significant && this.spec.autoShutdown === 'never')
+      throw new RuntimeError(
+        'BAD_DEFINITION',
+        `child "${spec.id}": significant has no meaning while autoShutdown of ${this.path} is never`,
+        { child: spec.id, field: 'significant' },
+      );
     const child = this.#adopt(spec);
     try {
       await child.start();
@@ -146,7 +156,12 @@ export class SupervisorCell extends Supervised implements Parent {
       void this.#giveUp(child, because, isFailure(reason) ? reason : undefined);
       return;
     }
-    if (decision.start.length === 1 && decision.stop.length === 0 && decision.forget.length === 0 && this.#group === null) {
+    if (
+      decision.start.length === 1 &&
+      decision.stop.length === 0 &&
+      decision.forget.length === 0 &&
+      this.#group === null
+    ) {
       child.restartAfter(child.takeDelay(), because);
       return;
     }
@@ -200,7 +215,12 @@ export class SupervisorCell extends Supervised implements Parent {
   }
 
   /** Stops the siblings concerned, waits, and starts the whole group in order. */
-  async #restartGroup(child: Supervised, members: readonly Supervised[], decision: Extract<Decision, { action: 'restart' }>, because: string): Promise<void> {
+  async #restartGroup(
+    child: Supervised,
+    members: readonly Supervised[],
+    decision: Extract<Decision, { action: 'restart' }>,
+    because: string,
+  ): Promise<void> {
     const epoch = this.#epoch;
     if (!this.running || this.#ending) return;
     const pick = (indices: readonly number[]): Supervised[] => indices.flatMap((index) => members[index] ?? []);
@@ -216,7 +236,10 @@ export class SupervisorCell extends Supervised implements Parent {
     for (const each of pick(decision.forget)) await each.stop('removed');
     const inOrder = members.filter((each) => starting.has(each));
     for (const each of inOrder) each.awaitRestart(delay, because);
-    const group: Group = { members: inOrder, timer: this.services.clock.setTimeout(() => void this.#exclusively(() => this.#startGroup(group)), delay) };
+    const group: Group = {
+      members: inOrder,
+      timer: this.services.clock.setTimeout(() => void this.#exclusively(() => this.#startGroup(group)), delay),
+    };
     this.#group = group;
   }
 
@@ -250,7 +273,10 @@ export class SupervisorCell extends Supervised implements Parent {
   #giveUp(child: Supervised, because: string, cause: Error | undefined): Promise<void> {
     const { maxRestarts, withinMs } = this.spec.intensity;
     const text = `${this.path} has used its ${maxRestarts} restarts in ${withinMs} ms: ${because}`;
-    return this.#endWith('shutdown', new RuntimeError('RESTART_INTENSITY', text, { path: this.path, child: child.path, maxRestarts, withinMs }, cause));
+    return this.#endWith(
+      'shutdown',
+      new RuntimeError('RESTART_INTENSITY', text, { path: this.path, child: child.path, maxRestarts, withinMs }, cause),
+    );
   }
 
   /** Ends by itself. As in OTP the reason is `shutdown`, also when it gave up; the error tells people why. */
@@ -268,7 +294,11 @@ export class SupervisorCell extends Supervised implements Parent {
       this.emit({ type: 'escalated', at: failure.at, path: this.path, failure });
       this.services.failure(this.path, error);
     }
-    if (this.parent === null) this.services.rootEnded(error ?? new RuntimeError('STOPPING', `${this.path} ended: its significant children are done`, { path: this.path }));
+    if (this.parent === null)
+      this.services.rootEnded(
+        error ??
+          new RuntimeError('STOPPING', `${this.path} ended: its significant children are done`, { path: this.path }),
+      );
     else this.ended(reason);
   }
 
@@ -281,7 +311,10 @@ export class SupervisorCell extends Supervised implements Parent {
 
   #adopt(spec: Spec): Supervised {
     const path = this.path === '/' ? `/${spec.id}` : `${this.path}/${spec.id}`;
-    const child = spec.kind === 'supervisor' ? new SupervisorCell(spec, path, this.services, this, this.#registry) : new ActorCell(spec, path, this.services, this);
+    const child =
+      spec.kind === 'supervisor'
+        ? new SupervisorCell(spec, path, this.services, this, this.#registry)
+        : new ActorCell(spec, path, this.services, this);
     this.#children.set(child.id, child);
     if (child instanceof ActorCell) this.#registry.added(child);
     return child;
@@ -294,4 +327,8 @@ export class SupervisorCell extends Supervised implements Parent {
 }
 
 const FORECAST = new Error('forecast');
-const asMember = (child: Supervised) => ({ restart: child.spec.restart, significant: child.spec.significant, running: child.running });
+const asMember = (child: Supervised) => ({
+  restart: child.spec.restart,
+  significant: child.spec.significant,
+  running: child.running,
+});

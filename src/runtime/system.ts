@@ -31,7 +31,10 @@ export interface SystemInternals {
  * paths: a child `key-pool` of the root is `/key-pool`. Rejects with the first start that failed, everything started
  * before it stopped again.
  */
-export async function startSystem(tree: SupervisorSpec, options: SystemOptions & SystemInternals): Promise<ActorSystem> {
+export async function startSystem(
+  tree: SupervisorSpec,
+  options: SystemOptions & SystemInternals,
+): Promise<ActorSystem> {
   const system = new System(tree, options);
   await system.start();
   return system;
@@ -95,7 +98,11 @@ class System implements ActorSystem {
     return this.#wire(to.path) as unknown as ActorRef<M>;
   }
 
-  async startChild(supervisorPath: string, spec: ChildSpec, onFirstFailure: 'remove' | 'restart' = 'remove'): Promise<void> {
+  async startChild(
+    supervisorPath: string,
+    spec: ChildSpec,
+    onFirstFailure: 'remove' | 'restart' = 'remove',
+  ): Promise<void> {
     await this.#supervisor(supervisorPath).startChild(spec, onFirstFailure);
   }
 
@@ -138,7 +145,8 @@ class System implements ActorSystem {
   }
 
   #emit(event: SystemEvent): void {
-    for (const listener of this.#listeners) this.#guarded(`listener of "${event.type}" at ${isoTime(this.#services.clock.now())}`, () => listener(event));
+    for (const listener of this.#listeners)
+      this.#guarded(`listener of "${event.type}" at ${isoTime(this.#services.clock.now())}`, () => listener(event));
   }
 
   /** What others hang in must not break supervision. */

@@ -24,7 +24,9 @@ export function settlesWithin<T>(clock: Clock, work: Promise<T>, ms: number): Pr
 }
 
 /** The outcome of `work` as a value. Never rejects. */
-export function settled<T extends object>(work: Promise<T>): Promise<{ readonly value: T; readonly error: null } | { readonly value: null; readonly error: Error }> {
+export function settled<T extends object>(
+  work: Promise<T>,
+): Promise<{ readonly value: T; readonly error: null } | { readonly value: null; readonly error: Error }> {
   return work.then(
     (value) => ({ value, error: null }),
     (thrown: unknown) => ({ value: null, error: asError(thrown) }),

@@ -30,7 +30,12 @@ export class Behaviours {
 
   /** What to do with a call of this key; null: answer well. */
   next(key: string): Behaviour | null {
-    const rule = this.#rules.find((one) => one.left > 0 && (one.key === null || one.key === key) && (one.probability >= 1 || this.#random() < one.probability));
+    const rule = this.#rules.find(
+      (one) =>
+        one.left > 0 &&
+        (one.key === null || one.key === key) &&
+        (one.probability >= 1 || this.#random() < one.probability),
+    );
     if (rule === undefined) return null;
     rule.left--;
     return rule.behaviour;

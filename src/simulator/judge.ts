@@ -56,7 +56,11 @@ const TYPES = {
   zh: { person: '人车距离过近', closing: '车距不足', crowd: '交通密集' },
 } as const;
 const SCENES = {
-  en: { person: 'A person is close to a vehicle.', closing: 'Two road users approach each other.', crowd: 'Road users are crowded together.' },
+  en: {
+    person: 'A person is close to a vehicle.',
+    closing: 'Two road users approach each other.',
+    crowd: 'Road users are crowded together.',
+  },
   zh: { person: '有行人靠近车辆。', closing: '两个目标正在相互接近。', crowd: '目标较为密集。' },
 } as const;
 const QUIET = { en: 'Normal traffic.', zh: '交通正常。' } as const;

@@ -25,7 +25,11 @@ export class Keyring {
     this.#keys = specs.map((spec, index) => {
       const name = spec.name ?? `key-${String(index + 1).padStart(3, '0')}`;
       const id = spec.group === undefined ? `key:${name}` : `group:${spec.group}`;
-      const shared = groups.get(id) ?? { budget: { name: id, qps: spec.qps, rpm: spec.rpm, tpm: spec.tpm ?? null }, limiter: new ArrivalLimiter(spec.qps, spec.rpm), tokens: spec.tpm === undefined ? null : new TokenLimiter(spec.tpm) };
+      const shared = groups.get(id) ?? {
+        budget: { name: id, qps: spec.qps, rpm: spec.rpm, tpm: spec.tpm ?? null },
+        limiter: new ArrivalLimiter(spec.qps, spec.rpm),
+        tokens: spec.tpm === undefined ? null : new TokenLimiter(spec.tpm),
+      };
       groups.set(id, shared);
       return { name, spec, digest: digest(spec.key), ...shared, revoked: false };
     });

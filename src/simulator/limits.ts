@@ -36,7 +36,11 @@ export class ArrivalLimiter {
     const { spanMs, limit } = this.#rules[1] ?? { spanMs: 0, limit: 0 };
     const [oldest] = this.#counted;
     const resetMs = oldest === undefined ? 0 : oldest + spanMs - at;
-    return { 'x-ratelimit-limit-requests': String(limit), 'x-ratelimit-remaining-requests': String(Math.max(0, limit - this.#counted.length)), 'x-ratelimit-reset-requests': `${(resetMs / 1_000).toFixed(3)}s` };
+    return {
+      'x-ratelimit-limit-requests': String(limit),
+      'x-ratelimit-remaining-requests': String(Math.max(0, limit - this.#counted.length)),
+      'x-ratelimit-reset-requests': `${(resetMs / 1_000).toFixed(3)}s`,
+    };
   }
 
   #prune(at: number): void {

@@ -15,7 +15,14 @@ export class CallRecord {
   readonly #calls: { -readonly [K in keyof RecordedCall]: RecordedCall[K] }[] = [];
 
   /** Returns what books the end of the call. */
-  add(call: Omit<RecordedCall, 'status' | 'bytes' | 'ms' | 'tokens'>): (end: { readonly status?: number; readonly bytes?: number; readonly ms?: number; readonly tokens?: number }) => void {
+  add(
+    call: Omit<RecordedCall, 'status' | 'bytes' | 'ms' | 'tokens'>,
+  ): (end: {
+    readonly status?: number;
+    readonly bytes?: number;
+    readonly ms?: number;
+    readonly tokens?: number;
+  }) => void {
     const entry = { ...call, status: 0, bytes: 0, ms: null, tokens: 0 };
     this.#calls.push(entry);
     if (this.#calls.length > MOST_CALLS) this.#calls.shift();
@@ -38,19 +45,29 @@ export class CallRecord {
       found.push(...overfull(arrivals, qps, 1_000).map((over) => ({ budget: name, unit: 'calls' as const, ...over })));
       found.push(...overfull(arrivals, rpm, 60_000).map((over) => ({ budget: name, unit: 'calls' as const, ...over })));
       if (tpm === null) continue;
-      for (const counted of [calls.map(({ at, tokens }) => ({ at, counts: tokens })), calls.map(({ at, ms, tokens }) => ({ at: at + (ms ?? 0), counts: tokens }))]) {
-        found.push(...overfull(counted, tpm, 60_000).map((over) => ({ budget: name, unit: 'tokens' as const, ...over })));
+      for (const counted of [
+        calls.map(({ at, tokens }) => ({ at, counts: tokens })),
+        calls.map(({ at, ms, tokens }) => ({ at: at + (ms ?? 0), counts: tokens })),
+      ]) {
+        found.push(
+          ...overfull(counted, tpm, 60_000).map((over) => ({ budget: name, unit: 'tokens' as const, ...over })),
+        );
       }
     }
     return found;
   }
 }
 
-function overfull(entries: readonly { readonly at: number; readonly counts: number }[], limit: number, spanMs: number): Pick<Violation, 'spanMs' | 'limit' | 'calls' | 'from'>[] {
+function overfull(
+  entries: readonly { readonly at: number; readonly counts: number }[],
+  limit: number,
+  spanMs: number,
+): Pick<Violation, 'spanMs' | 'limit' | 'calls' | 'from'>[] {
   const sorted = entries.toSorted((a, b) => a.at - b.at);
   return sorted.flatMap(({ at: from }, index) => {
     let calls = 0;
-    for (let i = index; i < sorted.length && (sorted[i]?.at ?? Infinity) <= from + spanMs; i++) calls += sorted[i]?.counts ?? 0;
+    for (let i = index; i < sorted.length && (sorted[i]?.at ?? Infinity) <= from + spanMs; i++)
+      calls += sorted[i]?.counts ?? 0;
     return calls > limit ? [{ spanMs, limit, calls, from }] : [];
   });
 }

@@ -6,17 +6,37 @@ import type { Behaviour } from './types.ts';
 export const preciseNow = (): number => performance.timeOrigin + performance.now();
 
 /** An error body as OpenAI-compatible providers send it. Returns the status. */
-export function sendError(response: ServerResponse, status: number, code: string, message: string, headers: Readonly<Record<string, string>> = {}, param: string | null = null): number {
-  const type = status === 429 ? 'rate_limit_error' : status === 401 ? 'authentication_error' : status >= 500 ? 'server_error' : 'invalid_request_error';
+export function sendError(
+  response: ServerResponse,
+  status: number,
+  code: string,
+  message: string,
+  headers: Readonly<Record<string, string>> = {},
+  param: string | null = null,
+): number {
+  const type =
+    status === 429
+      ? 'rate_limit_error'
+      : status === 401
+        ? 'authentication_error'
+        : status >= 500
+          ? 'server_error'
+          : 'invalid_request_error';
   sendJson(response, status, { error: { message, type, param, code } }, headers);
   return status;
 }
 
-export function sendJson(response: ServerResponse, status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): void {
+export function sendJson(
+  response: ServerResponse,
+  status: number,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): void {
   const text = JSON.stringify(body);
   const arrived = Number(response.getHeader('req-arrive-time') ?? Number.NaN);
   // The time of arrival was rounded down: never more than was worked.
-  if (!Number.isNaN(arrived)) response.setHeader('req-cost-time', String(Math.max(0, Math.floor(preciseNow() - arrived - 1))));
+  if (!Number.isNaN(arrived))
+    response.setHeader('req-cost-time', String(Math.max(0, Math.floor(preciseNow() - arrived - 1))));
   response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(text);
 }
 
@@ -53,7 +73,10 @@ export interface Completion {
 }
 
 /** Estimates: three characters a token, and 400 for the picture. */
-export const usedTokens = (promptLength: number, text: string | null): { readonly promptTokens: number; readonly completionTokens: number } => ({
+export const usedTokens = (
+  promptLength: number,
+  text: string | null,
+): { readonly promptTokens: number; readonly completionTokens: number } => ({
   promptTokens: 400 + Math.ceil(promptLength / 3),
   completionTokens: Math.ceil((text ?? '').length / 3),
 });
@@ -66,7 +89,18 @@ export function completionBody({ id, model, text, promptLength }: Completion): o
     object: 'chat.completion',
     created: Math.floor(Date.now() / 1000),
     model,
-    choices: [{ index: 0, finish_reason: 'stop', logprobs: null, message: { role: 'assistant', content: text, refusal: text === null ? 'I cannot help with that.' : null } }],
-    usage: { prompt_tokens: promptTokens, completion_tokens: completionTokens, total_tokens: promptTokens + completionTokens },
+    choices: [
+      {
+        index: 0,
+        finish_reason: 'stop',
+        logprobs: null,
+        message: { role: 'assistant', content: text, refusal: text === null ? 'I cannot help with that.' : null },
+      },
+    ],
+    usage: {
+      prompt_tokens: promptTokens,
+      completion_tokens: completionTokens,
+      total_tokens: promptTokens + completionTokens,
+    },
   };
 }

@@ -7,11 +7,17 @@ const ImagePart = z.object({ type: z.literal('image_url'), image_url: z.object({
 const Message = z.discriminatedUnion('role', [
   z.object({ role: z.literal('system'), content: z.string().min(1) }),
   z.object({ role: z.literal('assistant'), content: z.string() }),
-  z.object({ role: z.literal('user'), content: z.union([z.string().min(1), z.array(z.discriminatedUnion('type', [TextPart, ImagePart])).min(1)]) }),
+  z.object({
+    role: z.literal('user'),
+    content: z.union([z.string().min(1), z.array(z.discriminatedUnion('type', [TextPart, ImagePart])).min(1)]),
+  }),
 ]);
 const ChatRequest = z.object({
   model: z.string().min(1),
-  messages: z.array(Message).min(1).refine((messages) => messages.some((message) => message.role === 'user'), 'needs a message of the user'),
+  messages: z
+    .array(Message)
+    .min(1)
+    .refine((messages) => messages.some((message) => message.role === 'user'), 'needs a message of the user'),
   temperature: z.number().min(0).max(2).optional(),
   max_tokens: z.int().min(1).optional(),
   max_completion_tokens: z.int().min(1).optional(),
@@ -22,7 +28,18 @@ const ChatRequest = z.object({
     .discriminatedUnion('type', [
       z.object({ type: z.literal('text') }),
       z.object({ type: z.literal('json_object') }),
-      z.object({ type: z.literal('json_schema'), json_schema: z.object({ name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/), strict: z.boolean().optional(), schema: z.object({ type: z.literal('object'), properties: z.record(z.string(), z.unknown()), required: z.array(z.string()).optional() }) }) }),
+      z.object({
+        type: z.literal('json_schema'),
+        json_schema: z.object({
+          name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
+          strict: z.boolean().optional(),
+          schema: z.object({
+            type: z.literal('object'),
+            properties: z.record(z.string(), z.unknown()),
+            required: z.array(z.string()).optional(),
+          }),
+        }),
+      }),
     ])
     .optional(),
 });
@@ -75,14 +92,18 @@ async function checkJpeg(url: string): Promise<void> {
 
 async function lookAtJpeg(url: string): Promise<void> {
   const base64 = JPEG_URI.exec(url)?.[1];
-  if (base64 === undefined) throw new BadRequest('image_url must be a data URI of a JPEG in base64', 'messages.content.image_url');
+  if (base64 === undefined)
+    throw new BadRequest('image_url must be a data URI of a JPEG in base64', 'messages.content.image_url');
   const bytes = Buffer.from(base64, 'base64');
   try {
     const { format, width, height } = await sharp(bytes, { failOn: 'error' }).metadata();
     const complete = bytes.at(-2) === 0xff && bytes.at(-1) === 0xd9;
     if (format === 'jpeg' && width > 0 && height > 0 && complete) return;
   } catch (error) {
-    throw new BadRequest(`the image cannot be read: ${error instanceof Error ? error.message : String(error)}`, 'messages.content.image_url');
+    throw new BadRequest(
+      `the image cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+      'messages.content.image_url',
+    );
   }
   throw new BadRequest('the image is no complete JPEG', 'messages.content.image_url');
 }
@@ -90,7 +111,11 @@ async function lookAtJpeg(url: string): Promise<void> {
 /** All text of the request. */
 export const textOf = (request: ChatRequest): string =>
   request.messages
-    .flatMap((message) => (typeof message.content === 'string' ? [message.content] : message.content.flatMap((part) => (part.type === 'text' ? [part.text] : []))))
+    .flatMap((message) =>
+      typeof message.content === 'string'
+        ? [message.content]
+        : message.content.flatMap((part) => (part.type === 'text' ? [part.text] : [])),
+    )
     .join('\n');
 
 /** True when the schema asked for wants a list of results instead of one flat answer. */

@@ -94,21 +94,29 @@ class Simulator {
   async #serve(at: number, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const key = this.#keys.find(request.headers.authorization);
     if (request.method === 'GET' && request.url === '/v1/models') {
-      if (key === undefined || key.revoked) return void sendError(response, 401, 'invalid_api_key', 'Incorrect API key provided.');
-      return sendJson(response, 200, { object: 'list', data: [{ id: this.#model, object: 'model', created: 0, owned_by: 'simulator' }] });
+      if (key === undefined || key.revoked)
+        return void sendError(response, 401, 'invalid_api_key', 'Incorrect API key provided.');
+      return sendJson(response, 200, {
+        object: 'list',
+        data: [{ id: this.#model, object: 'model', created: 0, owned_by: 'simulator' }],
+      });
     }
-    if (request.method !== 'POST' || request.url !== '/v1/chat/completions') return void sendError(response, 404, 'not_found', 'There is no such route.');
+    if (request.method !== 'POST' || request.url !== '/v1/chat/completions')
+      return void sendError(response, 404, 'not_found', 'There is no such route.');
     const traceId = TRACE.exec(String(request.headers['traceparent'] ?? ''))?.[1] ?? null;
     if (this.#options.timingHeaders !== false) response.setHeader('req-arrive-time', String(Math.floor(at)));
     const book = this.#record.add({ at, key: key?.name ?? '?', budget: key?.budget.name ?? '?', traceId });
     const end = (status: number): void => book(status === 0 ? { status } : { status, ms: preciseNow() - at });
     // Limits count by arrival, before the body is read.
     const wait = key === undefined || key.revoked ? 0 : key.limiter.waitMs(at);
-    if (key !== undefined && !key.revoked && (wait === 0 || this.#options.countRejected === true)) key.limiter.count(at);
-    for (const [name, value] of Object.entries(key === undefined || key.revoked ? {} : key.limiter.headers(at))) response.setHeader(name, value);
+    if (key !== undefined && !key.revoked && (wait === 0 || this.#options.countRejected === true))
+      key.limiter.count(at);
+    for (const [name, value] of Object.entries(key === undefined || key.revoked ? {} : key.limiter.headers(at)))
+      response.setHeader(name, value);
     const body = await readBody(request, LARGEST_BODY);
     book({ bytes: body?.length ?? 0 });
-    if (key === undefined || key.revoked) return end(sendError(response, 401, 'invalid_api_key', 'Incorrect API key provided.'));
+    if (key === undefined || key.revoked)
+      return end(sendError(response, 401, 'invalid_api_key', 'Incorrect API key provided.'));
     if (wait > 0) return end(sendLimited(response, key.budget.name, wait));
     if (body === null) return end(sendError(response, 413, 'request_too_large', 'The body is too large.'));
     end(await this.#answer({ key, at, body, response, onTokens: (tokens) => book({ tokens }) }));
@@ -120,16 +128,22 @@ class Simulator {
     try {
       chat = await readChatRequest(body);
     } catch (error) {
-      if (error instanceof BadRequest) return sendError(response, 400, 'invalid_request', error.message, {}, error.param);
+      if (error instanceof BadRequest)
+        return sendError(response, 400, 'invalid_request', error.message, {}, error.param);
       throw error;
     }
-    if (chat.model !== this.#model) return sendError(response, 404, 'model_not_found', `The model ${chat.model} does not exist.`, {}, 'model');
+    if (chat.model !== this.#model)
+      return sendError(response, 404, 'model_not_found', `The model ${chat.model} does not exist.`, {}, 'model');
     const behaviour = this.#behaviours.next(key.name);
     const fault = behaviour !== null && isFault(behaviour.kind) ? behaviour.kind : null;
     const refused = fault === null ? null : sendFault(response, fault, chat);
     if (refused !== null) return refused;
     const prompt = textOf(chat);
-    const text = modelText(judge(prompt, this.#seed ^ hashText(this.#model)), behaviour?.kind ?? null, wantsWrapper(chat));
+    const text = modelText(
+      judge(prompt, this.#seed ^ hashText(this.#model)),
+      behaviour?.kind ?? null,
+      wantsWrapper(chat),
+    );
     const { promptTokens, completionTokens } = usedTokens(prompt.length, text);
     const tokens = promptTokens + completionTokens;
     onTokens(tokens);
@@ -137,7 +151,14 @@ class Simulator {
     if (wait === 0 || this.#options.countRejected === true) key.tokens?.count(at, tokens);
     if (wait > 0) return sendLimited(response, key.budget.name, wait);
     if (behaviour?.kind === 'no-formats' && chat.response_format !== undefined) {
-      return sendError(response, 400, 'unsupported', `response_format of type ${chat.response_format.type} is not supported by this model.`, {}, 'response_format');
+      return sendError(
+        response,
+        400,
+        'unsupported',
+        `response_format of type ${chat.response_format.type} is not supported by this model.`,
+        {},
+        'response_format',
+      );
     }
     const { medianMs, p95Ms } = this.#options.latency ?? { medianMs: 0, p95Ms: 0 };
     const ms = behaviour?.kind === 'slow' ? behaviour.ms : logNormalMs(this.#random, medianMs, p95Ms);
@@ -151,7 +172,11 @@ class Simulator {
     return this.#send(response, behaviour, { text, promptLength: prompt.length });
   }
 
-  #send(response: ServerResponse, behaviour: Behaviour | null, said: Pick<Completion, 'text' | 'promptLength'>): number {
+  #send(
+    response: ServerResponse,
+    behaviour: Behaviour | null,
+    said: Pick<Completion, 'text' | 'promptLength'>,
+  ): number {
     if (behaviour?.kind === 'hang') return 0;
     if (behaviour?.kind === 'says') {
       sendJson(response, 200, saidBody(behaviour.answer, this.#model));
@@ -166,7 +191,8 @@ class Simulator {
       return 0;
     }
     if (behaviour?.kind === 'status') {
-      const headers: Record<string, string> = behaviour.retryAfter === undefined ? {} : { 'retry-after': behaviour.retryAfter };
+      const headers: Record<string, string> =
+        behaviour.retryAfter === undefined ? {} : { 'retry-after': behaviour.retryAfter };
       return sendError(response, behaviour.status, 'simulated', behaviour.message ?? 'Simulated error.', headers);
     }
     if (behaviour?.kind === 'broken-json') {
@@ -213,7 +239,10 @@ interface LetIn {
 /** 429. A call that is too large for the limit as a whole is told to wait an hour. */
 function sendLimited(response: ServerResponse, budget: string, waitMs: number): number {
   const ms = Math.ceil(Math.min(waitMs, 3_600_000));
-  return sendError(response, 429, 'rate_limit_exceeded', `Rate limit reached for ${budget}.`, { 'retry-after': String(Math.ceil(ms / 1000)), 'retry-after-ms': String(ms) });
+  return sendError(response, 429, 'rate_limit_exceeded', `Rate limit reached for ${budget}.`, {
+    'retry-after': String(Math.ceil(ms / 1000)),
+    'retry-after-ms': String(ms),
+  });
 }
 
 /** The body; null when it is larger than allowed (the rest is read and thrown away). Rejects when the caller goes away. */

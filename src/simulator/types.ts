@@ -28,7 +28,21 @@ export interface SimulatedKey {
  */
 export type Behaviour =
   | { readonly kind: Fault }
-  | { readonly kind: 'hang' | 'hang-body' | 'drop' | 'broken-json' | 'malformed' | 'empty' | 'refusal' | 'prose' | 'fenced' | 'wrapper' | 'odd-level' | 'no-formats' }
+  | {
+      readonly kind:
+        | 'hang'
+        | 'hang-body'
+        | 'drop'
+        | 'broken-json'
+        | 'malformed'
+        | 'empty'
+        | 'refusal'
+        | 'prose'
+        | 'fenced'
+        | 'wrapper'
+        | 'odd-level'
+        | 'no-formats';
+    }
   | { readonly kind: 'status'; readonly status: number; readonly message?: string; readonly retryAfter?: string }
   | { readonly kind: 'slow'; readonly ms: number }
   | { readonly kind: 'says'; readonly answer: AnswerCase }

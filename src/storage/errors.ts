@@ -14,7 +14,12 @@ export class StorageError extends Error {
   readonly code: StorageErrorCode;
   readonly fields: Readonly<Record<string, unknown>>;
 
-  constructor(code: StorageErrorCode, message: string, fields: Readonly<Record<string, unknown>> = {}, cause?: unknown) {
+  constructor(
+    code: StorageErrorCode,
+    message: string,
+    fields: Readonly<Record<string, unknown>> = {},
+    cause?: unknown,
+  ) {
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
     this.fields = fields;

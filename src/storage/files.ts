@@ -68,13 +68,25 @@ export async function makeFolder(folder: string): Promise<void> {
 export async function readWhole(path: string, maxBytes: number): Promise<string | null> {
   try {
     const found = await fs.stat(path);
-    if (!found.isFile()) throw new StorageError('NOT_READABLE', `${path} is ${found.isDirectory() ? 'a folder' : 'no plain file'}`, { path });
-    if (found.size > maxBytes) throw new StorageError('TOO_LARGE', `${path} has ${found.size} bytes, more than the ${maxBytes} it may have`, { path, size: found.size });
+    if (!found.isFile())
+      throw new StorageError('NOT_READABLE', `${path} is ${found.isDirectory() ? 'a folder' : 'no plain file'}`, {
+        path,
+      });
+    if (found.size > maxBytes)
+      throw new StorageError('TOO_LARGE', `${path} has ${found.size} bytes, more than the ${maxBytes} it may have`, {
+        path,
+        size: found.size,
+      });
     return await fs.readFile(path, 'utf8');
   } catch (error) {
     if (error instanceof StorageError) throw error;
     if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return null;
-    throw new StorageError('NOT_READABLE', `${path} cannot be read (${systemCode(error) ?? String(error)}): check that this user may read it`, { path }, error);
+    throw new StorageError(
+      'NOT_READABLE',
+      `${path} cannot be read (${systemCode(error) ?? String(error)}): check that this user may read it`,
+      { path },
+      error,
+    );
   }
 }
 
@@ -88,6 +100,7 @@ export async function removeLeftovers(folder: string, olderThanMs = 0): Promise<
     if (!LEFTOVER.test(name)) continue;
     const path = join(folder, name);
     const made = await fs.stat(path).catch(() => null);
-    if (made?.isFile() === true && made.mtimeMs <= Date.now() - olderThanMs) await fs.rm(path, { force: true }).catch(() => undefined);
+    if (made?.isFile() === true && made.mtimeMs <= Date.now() - olderThanMs)
+      await fs.rm(path, { force: true }).catch(() => undefined);
   }
 }

@@ -13,8 +13,16 @@ const MAX_DEPTH = 64;
  * problem; no message holds text of the file, since keys may stand there.
  */
 export function parseYaml(text: string, file: string): unknown {
-  if (text.length > MAX_YAML_LENGTH) throw new StorageError('TOO_LARGE', `${file} has ${text.length} characters, more than the ${MAX_YAML_LENGTH} it may have`, { file });
-  if (partsIn(text) > MAX_PARTS) throw new StorageError('TOO_LARGE', `${file} has more than the ${MAX_PARTS} lines, names and signs it may have`, { file });
+  if (text.length > MAX_YAML_LENGTH)
+    throw new StorageError(
+      'TOO_LARGE',
+      `${file} has ${text.length} characters, more than the ${MAX_YAML_LENGTH} it may have`,
+      { file },
+    );
+  if (partsIn(text) > MAX_PARTS)
+    throw new StorageError('TOO_LARGE', `${file} has more than the ${MAX_PARTS} lines, names and signs it may have`, {
+      file,
+    });
   const deep = tooDeepAt(text);
   if (deep !== null) throw malformed(file, deep, `nested more than ${MAX_DEPTH} deep`);
   const lines = new LineCounter();
@@ -41,7 +49,12 @@ export function parseYaml(text: string, file: string): unknown {
 }
 
 function malformed(file: string, line: number | null, problem: string, cause?: unknown): StorageError {
-  return new StorageError('MALFORMED', `${file}${line === null ? '' : `, line ${line}`}: ${problem}`, { file, line, problem }, cause);
+  return new StorageError(
+    'MALFORMED',
+    `${file}${line === null ? '' : `, line ${line}`}: ${problem}`,
+    { file, line, problem },
+    cause,
+  );
 }
 
 /** Offset of the first name that its map has twice; null when there is none. */

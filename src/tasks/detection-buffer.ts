@@ -4,7 +4,9 @@ import { priorityOf } from './explode.ts';
 
 /** How much a frame matters before anybody looked: the priority of its most urgent group, 0 without groups, and for a frame that is judged again. */
 export function urgencyOf({ trafficGroups, imageWidth, replayOf }: Detection): number {
-  return replayOf === undefined ? trafficGroups.reduce((most, { features }) => Math.max(most, priorityOf(features, imageWidth)), 0) : 0;
+  return replayOf === undefined
+    ? trafficGroups.reduce((most, { features }) => Math.max(most, priorityOf(features, imageWidth)), 0)
+    : 0;
 }
 
 interface Waiting {
@@ -50,7 +52,8 @@ export class DetectionBuffer {
       const [head] = queue;
       if (head === undefined || busy.has(cameraId)) continue;
       const urgency = queue.reduce((most, waiting) => Math.max(most, waiting.urgency), 0);
-      if (best === null || urgency > best.urgency || (urgency === best.urgency && head.number < best.head.number)) best = { head, urgency };
+      if (best === null || urgency > best.urgency || (urgency === best.urgency && head.number < best.head.number))
+        best = { head, urgency };
     }
     if (best !== null) this.#remove(best.head);
     return best === null ? null : best.head.detection;
@@ -68,7 +71,12 @@ export class DetectionBuffer {
     let least: Waiting | null = null;
     for (const queue of this.#cameras.values()) {
       for (const waiting of queue) {
-        if (least === null || waiting.urgency < least.urgency || (waiting.urgency === least.urgency && waiting.number < least.number)) least = waiting;
+        if (
+          least === null ||
+          waiting.urgency < least.urgency ||
+          (waiting.urgency === least.urgency && waiting.number < least.number)
+        )
+          least = waiting;
       }
     }
     if (least !== null) this.#remove(least);

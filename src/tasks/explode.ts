@@ -14,7 +14,10 @@ const LOWEST: Priority = 1;
 /** One task for each group of a detection, in the order of the groups. Those of a frame that is judged again go behind all others. */
 export function tasksOf(detection: Detection, options: TaskOptions): AssessmentTask[] {
   const { requestId, cameraId, timestamp, traceId, imageWidth, imageHeight, detectedObjects, replayOf } = detection;
-  const expiresAt = new Date((replayOf === undefined ? Date.parse(timestamp) : (options.replayedAt ?? Date.parse(timestamp))) + options.validityMs).toISOString();
+  const expiresAt = new Date(
+    (replayOf === undefined ? Date.parse(timestamp) : (options.replayedAt ?? Date.parse(timestamp))) +
+      options.validityMs,
+  ).toISOString();
   return detection.trafficGroups.map((group) => ({
     taskId: taskId(requestId, group.groupIndex),
     requestId,

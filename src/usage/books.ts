@@ -50,7 +50,16 @@ export class UsageBooks {
   private constructor(options: BooksOptions) {
     this.#options = options;
     const { redisUrl } = options;
-    this.#redis = redisUrl === null ? null : connectRedis(redisUrl, { enableOfflineQueue: false, maxRetriesPerRequest: 0, connectTimeout: 2_000, commandTimeout: 1_000, retryStrategy: (attempt) => Math.min(100 * attempt, 1_000) });
+    this.#redis =
+      redisUrl === null
+        ? null
+        : connectRedis(redisUrl, {
+            enableOfflineQueue: false,
+            maxRetriesPerRequest: 0,
+            connectTimeout: 2_000,
+            commandTimeout: 1_000,
+            retryStrategy: (attempt) => Math.min(100 * attempt, 1_000),
+          });
     // Said once by `#problem`; the store of live results says that Redis is away.
     this.#redis?.on('error', () => undefined);
     this.#timer = setInterval(() => void this.flush(), options.everyMs ?? EVERY_MS).unref();
@@ -86,7 +95,11 @@ export class UsageBooks {
   /** Writes what is new and reads what the others spent. Never rejects. */
   flush(): Promise<void> {
     this.#work = this.#work.then(async () => {
-      await this.#attempt('file', 'usage of API keys cannot be kept: what is counted from now on is lost with a restart', () => this.#write());
+      await this.#attempt(
+        'file',
+        'usage of API keys cannot be kept: what is counted from now on is lost with a restart',
+        () => this.#write(),
+      );
       await this.#attempt('shared', 'usage of API keys cannot be shared with other nodes', () => this.#share());
     });
     return this.#work;
@@ -111,9 +124,16 @@ export class UsageBooks {
     if (this.#redis === null) return;
     const { ledger, nodeId } = this.#options;
     const { day } = ledger;
-    await this.#redis.multi().hset(redisKey(day), nodeId, JSON.stringify(ledger.rows())).expire(redisKey(day), DAYS_KEPT * 86_400).exec();
+    await this.#redis
+      .multi()
+      .hset(redisKey(day), nodeId, JSON.stringify(ledger.rows()))
+      .expire(redisKey(day), DAYS_KEPT * 86_400)
+      .exec();
     const others = await this.#others(day);
-    ledger.others(day, others.flat().reduce((sum, row) => sum + row.cost, 0));
+    ledger.others(
+      day,
+      others.flat().reduce((sum, row) => sum + row.cost, 0),
+    );
   }
 
   /** Rows of every other node. One whose rows cannot be read counts nothing, and is said; the others go on. */
@@ -121,7 +141,8 @@ export class UsageBooks {
     const redis = this.#redis;
     if (redis === null) return [];
     const key = redisKey(day);
-    if ((await redis.hlen(key)) > MOST_NODES) throw new StorageError('TOO_LARGE', `${key} in Redis has more than ${MOST_NODES} nodes`);
+    if ((await redis.hlen(key)) > MOST_NODES)
+      throw new StorageError('TOO_LARGE', `${key} in Redis has more than ${MOST_NODES} nodes`);
     const all: (readonly UsageRow[])[] = [];
     const unreadable: string[] = [];
     for (const node of await redis.hkeys(key)) {
@@ -130,7 +151,11 @@ export class UsageBooks {
       if (rows === null) unreadable.push(node.slice(0, 64));
       else all.push(rows);
     }
-    if (unreadable.length > 0) this.#say('shared', `usage that other nodes put into Redis (${key}) cannot be read and is not counted: ${unreadable.slice(0, 5).join(', ')}`);
+    if (unreadable.length > 0)
+      this.#say(
+        'shared',
+        `usage that other nodes put into Redis (${key}) cannot be read and is not counted: ${unreadable.slice(0, 5).join(', ')}`,
+      );
     return all;
   }
 
@@ -172,12 +197,17 @@ async function readDay(folder: string, day: string, notices: DataNotices): Promi
   } catch (thrown) {
     if (!(thrown instanceof StorageError)) throw thrown;
     const aside = await setAside(file);
-    notices.say({ file, aside }, `${thrown.message}; it is now ${aside}: the usage of ${day} begins at zero, and daily_budget with it`);
+    notices.say(
+      { file, aside },
+      `${thrown.message}; it is now ${aside}: the usage of ${day} begins at zero, and daily_budget with it`,
+    );
     return [];
   }
 }
 
 async function forgetOld(folder: string): Promise<void> {
-  const days = (await readdir(folder)).filter((name) => DAY.test(name.slice(0, 10)) && name.endsWith('.json')).toSorted();
+  const days = (await readdir(folder))
+    .filter((name) => DAY.test(name.slice(0, 10)) && name.endsWith('.json'))
+    .toSorted();
   for (const name of days.slice(0, Math.max(0, days.length - DAYS_KEPT))) await rm(join(folder, name), { force: true });
 }

@@ -29,7 +29,8 @@ export interface Call {
 /** `2026-01-31`, UTC. */
 export const dayOf = (at: number): string => new Date(at).toISOString().slice(0, 10);
 
-export const costOf = (call: Call, price: Price | undefined): number => (price === undefined ? 0 : (call.promptTokens * price.input + call.completionTokens * price.output) / 1_000);
+export const costOf = (call: Call, price: Price | undefined): number =>
+  price === undefined ? 0 : (call.promptTokens * price.input + call.completionTokens * price.output) / 1_000;
 
 const MOST_ROWS = 20_000;
 /** Counts what finds no room of its own. */
@@ -89,7 +90,14 @@ export class UsageLedger {
   record(call: Call): number {
     this.#turn();
     const cost = costOf(call, this.#options.prices().get(call.keyName));
-    this.#add({ key: call.keyName, camera: call.cameraId, calls: 1, promptTokens: call.promptTokens, completionTokens: call.completionTokens, cost });
+    this.#add({
+      key: call.keyName,
+      camera: call.cameraId,
+      calls: 1,
+      promptTokens: call.promptTokens,
+      completionTokens: call.completionTokens,
+      cost,
+    });
     this.revision += 1;
     return cost;
   }

@@ -38,14 +38,13 @@ export function createAnalyser(options: AnalyserOptions): Analyser {
   return {
     async analyse(frame, timeMs, native) {
       const detections = (await detector.detect(frame, native)).flatMap(rounded);
-      const objects = tracker.update(detections, timeMs).map(
-        ({ velocity, ...tracked }, objectId): DetectedObject => ({
-          objectId,
-          ...tracked,
-          velocity: velocity === null ? null : [round(velocity[0], 1), round(velocity[1], 1)],
-        }),
-      );
-      const tracksOf = (group: FrameGroup): number[] => group.memberIndices.flatMap((index) => objects[index]?.trackId ?? []);
+      const objects = tracker.update(detections, timeMs).map(({ velocity, ...tracked }, objectId): DetectedObject => ({
+        objectId,
+        ...tracked,
+        velocity: velocity === null ? null : [round(velocity[0], 1), round(velocity[1], 1)],
+      }));
+      const tracksOf = (group: FrameGroup): number[] =>
+        group.memberIndices.flatMap((index) => objects[index]?.trackId ?? []);
       return { objects, groups: identity.name(groupObjects(objects, frame.width, options.grouping), tracksOf, timeMs) };
     },
   };
@@ -55,5 +54,7 @@ export function createAnalyser(options: AnalyserOptions): Analyser {
 function rounded(detection: RawDetection): RawDetection[] {
   const [x1, y1, x2, y2] = detection.bbox;
   const bbox: Box = [round(x1, 1), round(y1, 1), round(x2, 1), round(y2, 1)];
-  return bbox[0] < bbox[2] && bbox[1] < bbox[3] ? [{ class: detection.class, confidence: round(detection.confidence, 4), bbox }] : [];
+  return bbox[0] < bbox[2] && bbox[1] < bbox[3]
+    ? [{ class: detection.class, confidence: round(detection.confidence, 4), bbox }]
+    : [];
 }

@@ -23,7 +23,8 @@ export function assign(cost: Float64Array, rows: number, columns: number): Int32
       let nearest = 0;
       for (let j = 1; j <= columns; j++) {
         if (settled[j] === 1) continue;
-        const reduced = (cost[(from - 1) * columns + j - 1] ?? 0) - (rowPotential[from] ?? 0) - (columnPotential[j] ?? 0);
+        const reduced =
+          (cost[(from - 1) * columns + j - 1] ?? 0) - (rowPotential[from] ?? 0) - (columnPotential[j] ?? 0);
         if (reduced < (distance[j] ?? 0)) {
           distance[j] = reduced;
           previous[j] = column;

@@ -38,7 +38,11 @@ export async function createDetector(model: LocatedModel, options: DetectorOptio
     const dims = format.layout === 'nchw' ? [1, 3, format.height, format.width] : [1, format.height, format.width, 3];
     const feeds: Record<string, Tensor> = { [plan.inputName]: new Tensor('float32', prepare.data, dims) };
     if (plan.sizeInput !== null) {
-      feeds[plan.sizeInput] = new Tensor('int64', BigInt64Array.of(BigInt(format.width), BigInt(format.height)), [1, 2]);
+      feeds[plan.sizeInput] = new Tensor(
+        'int64',
+        BigInt64Array.of(BigInt(format.width), BigInt(format.height)),
+        [1, 2],
+      );
     }
     const infer = (guard: NativeGuard): Promise<RawOutputs> => run(session, feeds, plan, model, guard);
 
@@ -61,8 +65,12 @@ export async function createDetector(model: LocatedModel, options: DetectorOptio
       modelType: model.name,
 
       async detect(frame: Frame, guard: NativeGuard): Promise<RawDetection[]> {
-        if (released) throw new DetectorError('RELEASED', `detector "${model.name}" was released`, { model: model.name });
-        if (current !== null) throw new DetectorError('BUSY', `detector "${model.name}" is still working on the frame before`, { model: model.name });
+        if (released)
+          throw new DetectorError('RELEASED', `detector "${model.name}" was released`, { model: model.name });
+        if (current !== null)
+          throw new DetectorError('BUSY', `detector "${model.name}" is still working on the frame before`, {
+            model: model.name,
+          });
         checkFrame(frame, model);
         const work = find(frame, guard);
         current = work;
@@ -109,7 +117,13 @@ async function load(model: LocatedModel, intraOpThreads: number, native: NativeG
   }
 }
 
-async function run(session: InferenceSession, feeds: Record<string, Tensor>, plan: ModelPlan, model: LocatedModel, native: NativeGuard): Promise<RawOutputs> {
+async function run(
+  session: InferenceSession,
+  feeds: Record<string, Tensor>,
+  plan: ModelPlan,
+  model: LocatedModel,
+  native: NativeGuard,
+): Promise<RawOutputs> {
   const names = [...plan.outputNames.values()];
   try {
     const results = await native(() => session.run(feeds, names));
@@ -128,25 +142,39 @@ async function run(session: InferenceSession, feeds: Record<string, Tensor>, pla
 function rawTensor(value: InferenceSession.ReturnType[string] | undefined): RawTensor {
   if (value instanceof Tensor) {
     const { data, dims } = value;
-    if (data instanceof Float32Array || data instanceof BigInt64Array || data instanceof Int32Array) return { data, dims };
+    if (data instanceof Float32Array || data instanceof BigInt64Array || data instanceof Int32Array)
+      return { data, dims };
   }
   return { data: new Int32Array(0), dims: [] };
 }
 
 const ports = (metadata: readonly InferenceSession.ValueMetadata[]): Port[] =>
-  metadata.map((port) => (port.isTensor ? { name: port.name, type: port.type, shape: port.shape } : { name: port.name, type: 'no tensor', shape: [] }));
+  metadata.map((port) =>
+    port.isTensor
+      ? { name: port.name, type: port.type, shape: port.shape }
+      : { name: port.name, type: 'no tensor', shape: [] },
+  );
 
 function showOutputs(outputs: RawOutputs, plan: ModelPlan): string {
-  return [...plan.outputNames].map(([role, name]) => `${name} ${outputs[role]?.data.constructor.name ?? ''}[${outputs[role]?.dims.join(',') ?? ''}]`).join(', ');
+  return [...plan.outputNames]
+    .map(
+      ([role, name]) => `${name} ${outputs[role]?.data.constructor.name ?? ''}[${outputs[role]?.dims.join(',') ?? ''}]`,
+    )
+    .join(', ');
 }
 
 function checkFrame(frame: Frame, model: LocatedModel): void {
   const expected = frame.width * frame.height * 3;
-  if (Number.isInteger(frame.width) && Number.isInteger(frame.height) && expected > 0 && frame.data.length === expected) return;
-  throw new DetectorError('BAD_FRAME', `a ${frame.width}x${frame.height} frame needs ${expected} bytes of rgb24, this one has ${frame.data.length}`, {
-    model: model.name,
-    width: frame.width,
-    height: frame.height,
-    bytes: frame.data.length,
-  });
+  if (Number.isInteger(frame.width) && Number.isInteger(frame.height) && expected > 0 && frame.data.length === expected)
+    return;
+  throw new DetectorError(
+    'BAD_FRAME',
+    `a ${frame.width}x${frame.height} frame needs ${expected} bytes of rgb24, this one has ${frame.data.length}`,
+    {
+      model: model.name,
+      width: frame.width,
+      height: frame.height,
+      bytes: frame.data.length,
+    },
+  );
 }

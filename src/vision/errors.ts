@@ -15,7 +15,12 @@ export class DetectorError extends Error {
   readonly code: DetectorErrorCode;
   readonly fields: Readonly<Record<string, unknown>>;
 
-  constructor(code: DetectorErrorCode, message: string, fields: Readonly<Record<string, unknown>> = {}, cause?: unknown) {
+  constructor(
+    code: DetectorErrorCode,
+    message: string,
+    fields: Readonly<Record<string, unknown>> = {},
+    cause?: unknown,
+  ) {
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
     this.fields = fields;

@@ -7,7 +7,11 @@ export interface GroupIdentityOptions {
 
 export interface GroupIdentity {
   /** Names the groups of one frame: the same ones in the same order. `tracksOf` tells the tracks of a group's members. */
-  name<T>(groups: readonly T[], tracksOf: (group: T) => readonly number[], timeMs: number): (T & { readonly groupId: string })[];
+  name<T>(
+    groups: readonly T[],
+    tracksOf: (group: T) => readonly number[],
+    timeMs: number,
+  ): (T & { readonly groupId: string })[];
   /** Groups in memory at present. */
   readonly size: number;
 }
@@ -32,10 +36,18 @@ export function createGroupIdentity(options: GroupIdentityOptions = {}): GroupId
     name(groups, tracksOf, timeMs) {
       memory = memory.filter((group) => timeMs - group.seenAt <= maxAgeSeconds * 1000);
       const taken = inherit(groups.map(tracksOf), memory);
-      const current = groups.map((group, i) => ({ group, number: taken.get(i) ?? nextNumber++, tracks: new Set(tracksOf(group)), seenAt: timeMs }));
+      const current = groups.map((group, i) => ({
+        group,
+        number: taken.get(i) ?? nextNumber++,
+        tracks: new Set(tracksOf(group)),
+        seenAt: timeMs,
+      }));
       const used = new Set(current.map(({ number }) => number));
       const unseen = memory.filter(({ number }) => !used.has(number));
-      memory = [...current.map(({ number, tracks, seenAt }) => ({ number, tracks, seenAt })), ...unseen.toSorted((a, b) => b.seenAt - a.seenAt)].slice(0, maxGroups);
+      memory = [
+        ...current.map(({ number, tracks, seenAt }) => ({ number, tracks, seenAt })),
+        ...unseen.toSorted((a, b) => b.seenAt - a.seenAt),
+      ].slice(0, maxGroups);
       return current.map(({ group, number }) => ({ ...group, groupId: `g${number}` }));
     },
     get size() {
@@ -54,7 +66,9 @@ function inherit(groups: readonly (readonly number[])[], memory: readonly Rememb
   );
   const given = new Map<number, number>();
   const used = new Set<number>();
-  for (const { group, number } of claims.toSorted((a, b) => b.shared - a.shared || a.number - b.number || a.group - b.group)) {
+  for (const { group, number } of claims.toSorted(
+    (a, b) => b.shared - a.shared || a.number - b.number || a.group - b.group,
+  )) {
     if (given.has(group) || used.has(number)) continue;
     given.set(group, number);
     used.add(number);

@@ -24,7 +24,11 @@ const FIXTURES: ReadonlySet<ObjectClass> = new Set<ObjectClass>(['traffic light'
  * components (single linkage by union-find, Tarjan 1975). Candidates come from a grid with cells of the link
  * distance, so only neighbouring cells are compared. Groups stand in the order of their first member.
  */
-export function groupObjects(objects: readonly DetectedObject[], frameWidth: number, options: GroupingOptions = {}): FrameGroup[] {
+export function groupObjects(
+  objects: readonly DetectedObject[],
+  frameWidth: number,
+  options: GroupingOptions = {},
+): FrameGroup[] {
   const { linkDistance = 150, minMembers = 2 } = options;
   const members = components(objects, (linkDistance * frameWidth) / REFERENCE_WIDTH);
   return members

@@ -25,7 +25,11 @@ export interface Placement {
 }
 
 /** Places a frame of the given size; letterboxes keep its aspect ratio to within half a pixel. */
-export function place(frameWidth: number, frameHeight: number, format: Pick<InputFormat, 'width' | 'height' | 'fit'>): Placement {
+export function place(
+  frameWidth: number,
+  frameHeight: number,
+  format: Pick<InputFormat, 'width' | 'height' | 'fit'>,
+): Placement {
   let { width, height } = format;
   if (format.fit !== 'stretch') {
     const ratio = Math.min(width / frameWidth, height / frameHeight);
@@ -80,11 +84,18 @@ export function createPreprocessor(format: InputFormat): Preprocessor {
   const pixelStep = planar ? 1 : 3;
   const rowStep = W * pixelStep;
   const channelStep = planar ? W * H : 1;
-  const [slotR, slotG, slotB] = channelOrder === 'rgb' ? [0, channelStep, 2 * channelStep] : [2 * channelStep, channelStep, 0];
+  const [slotR, slotG, slotB] =
+    channelOrder === 'rgb' ? [0, channelStep, 2 * channelStep] : [2 * channelStep, channelStep, 0];
   const [gainR, gainG, gainB] = [1 / format.std[0], 1 / format.std[1], 1 / format.std[2]];
   const [biasR, biasG, biasB] = [-format.mean[0] * gainR, -format.mean[1] * gainG, -format.mean[2] * gainB];
 
-  let known: { frameWidth: number; frameHeight: number; placement: Placement; columns: AxisTable; rows: AxisTable } | null = null;
+  let known: {
+    frameWidth: number;
+    frameHeight: number;
+    placement: Placement;
+    columns: AxisTable;
+    rows: AxisTable;
+  } | null = null;
 
   function pad(): void {
     for (let i = 0; i < W * H; i++) {
@@ -133,8 +144,16 @@ export function createPreprocessor(format: InputFormat): Preprocessor {
         const c = bottom + left;
         const d = bottom + right;
         const r = (source[a] ?? 0) * w00 + (source[b] ?? 0) * w01 + (source[c] ?? 0) * w10 + (source[d] ?? 0) * w11;
-        const g = (source[a + 1] ?? 0) * w00 + (source[b + 1] ?? 0) * w01 + (source[c + 1] ?? 0) * w10 + (source[d + 1] ?? 0) * w11;
-        const l = (source[a + 2] ?? 0) * w00 + (source[b + 2] ?? 0) * w01 + (source[c + 2] ?? 0) * w10 + (source[d + 2] ?? 0) * w11;
+        const g =
+          (source[a + 1] ?? 0) * w00 +
+          (source[b + 1] ?? 0) * w01 +
+          (source[c + 1] ?? 0) * w10 +
+          (source[d + 1] ?? 0) * w11;
+        const l =
+          (source[a + 2] ?? 0) * w00 +
+          (source[b + 2] ?? 0) * w01 +
+          (source[c + 2] ?? 0) * w10 +
+          (source[d + 2] ?? 0) * w11;
         data[out + slotR] = r * gainR + biasR;
         data[out + slotG] = g * gainG + biasG;
         data[out + slotB] = l * gainB + biasB;

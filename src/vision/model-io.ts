@@ -24,13 +24,20 @@ type Usual = Pick<InputFormat, 'channelOrder' | 'mean' | 'std' | 'fit' | 'padVal
 /** What each family is trained on: value range, channel order, and how pictures are fitted. */
 const USUAL: Readonly<Record<ModelFamily, Usual>> = {
   // The padding is what the network takes for nothing: 0 after normalisation.
-  ssd: { channelOrder: 'rgb', mean: [127.5, 127.5, 127.5], std: [127.5, 127.5, 127.5], fit: 'letterbox-centre', padValue: 127.5 },
+  ssd: {
+    channelOrder: 'rgb',
+    mean: [127.5, 127.5, 127.5],
+    std: [127.5, 127.5, 127.5],
+    fit: 'letterbox-centre',
+    padValue: 127.5,
+  },
   yolox: { channelOrder: 'bgr', mean: [0, 0, 0], std: [1, 1, 1], fit: 'letterbox-top-left', padValue: 114 },
   detr: { channelOrder: 'rgb', mean: [0, 0, 0], std: [255, 255, 255], fit: 'stretch', padValue: 114 },
   yolov8: { channelOrder: 'rgb', mean: [0, 0, 0], std: [255, 255, 255], fit: 'letterbox-centre', padValue: 114 },
 };
 
-const show = (ports: readonly Port[]): string => ports.map((port) => `${port.name} ${port.type}[${port.shape.join(',')}]`).join(', ') || 'none';
+const show = (ports: readonly Port[]): string =>
+  ports.map((port) => `${port.name} ${port.type}[${port.shape.join(',')}]`).join(', ') || 'none';
 
 /** The refusal of a model that is not what its spec says. */
 export function mismatch(model: ModelSpec, expected: string, found: string): DetectorError {
@@ -42,7 +49,12 @@ export function mismatch(model: ModelSpec, expected: string, found: string): Det
 }
 
 /** Matches a spec with what the model file declares. Throws `DetectorError` (`MODEL_MISMATCH`). */
-export function planModel(model: ModelSpec, inputs: readonly Port[], outputs: readonly Port[], decoder: FamilyDecoder): ModelPlan {
+export function planModel(
+  model: ModelSpec,
+  inputs: readonly Port[],
+  outputs: readonly Port[],
+  decoder: FamilyDecoder,
+): ModelPlan {
   const picture = pictureInput(model, inputs);
   const rest = inputs.filter((port) => port !== picture);
   const [sizeInput] = rest;
@@ -64,9 +76,14 @@ function pictureInput(model: ModelSpec, inputs: readonly Port[]): Port {
   const pictures = inputs.filter((port) => (wanted === undefined ? port.shape.length === 4 : port.name === wanted));
   const [picture] = pictures;
   if (picture === undefined || pictures.length > 1 || picture.shape.length !== 4) {
-    throw mismatch(model, wanted === undefined ? 'one input of rank 4' : `an input "${wanted}" of rank 4`, show(inputs));
+    throw mismatch(
+      model,
+      wanted === undefined ? 'one input of rank 4' : `an input "${wanted}" of rank 4`,
+      show(inputs),
+    );
   }
-  if (picture.type !== 'float32') throw mismatch(model, `float32 input "${picture.name}" (export the model with float32 inputs)`, show([picture]));
+  if (picture.type !== 'float32')
+    throw mismatch(model, `float32 input "${picture.name}" (export the model with float32 inputs)`, show([picture]));
   return picture;
 }
 
@@ -78,13 +95,16 @@ function inputFormat(model: ModelSpec, picture: Port): InputFormat {
     const dim = picture.shape[axis];
     return typeof dim === 'number' && dim > 0 ? dim : null;
   };
-  if ((fixed(channelAxis) ?? 3) !== 3) throw mismatch(model, `3 channels at axis ${channelAxis} (${layout})`, show([picture]));
+  if ((fixed(channelAxis) ?? 3) !== 3)
+    throw mismatch(model, `3 channels at axis ${channelAxis} (${layout})`, show([picture]));
   if ((fixed(0) ?? 1) !== 1) throw mismatch(model, 'a batch of 1', show([picture]));
   const size = (axis: number, asked: number | undefined, name: 'width' | 'height'): number => {
     const own = fixed(axis);
-    if (own !== null && asked !== undefined && own !== asked) throw mismatch(model, `input.${name} ${asked} as the spec says`, show([picture]));
+    if (own !== null && asked !== undefined && own !== asked)
+      throw mismatch(model, `input.${name} ${asked} as the spec says`, show([picture]));
     const value = own ?? asked;
-    if (value === undefined) throw mismatch(model, `input.${name} in the spec, as the model file leaves it open`, show([picture]));
+    if (value === undefined)
+      throw mismatch(model, `input.${name} in the spec, as the model file leaves it open`, show([picture]));
     return value;
   };
   const usual = USUAL[model.family];
@@ -101,14 +121,22 @@ function inputFormat(model: ModelSpec, picture: Port): InputFormat {
 }
 
 /** By the name the spec gives, else by the family's usual name, else, for families with one output, the only one. */
-function outputNames(model: ModelSpec, outputs: readonly Port[], decoder: FamilyDecoder): ReadonlyMap<OutputRole, string> {
+function outputNames(
+  model: ModelSpec,
+  outputs: readonly Port[],
+  decoder: FamilyDecoder,
+): ReadonlyMap<OutputRole, string> {
   const names = new Map<OutputRole, string>();
   const only = decoder.outputs.length === 1 && outputs.length === 1 ? outputs[0] : undefined;
   for (const [role, usual] of decoder.outputs) {
     const asked = model.outputs[role];
     const port = outputs.find((output) => output.name === (asked ?? usual)) ?? (asked === undefined ? only : undefined);
     if (port === undefined) {
-      throw mismatch(model, `an output "${asked ?? usual}" (${role}; name it in the spec's outputs if the model calls it otherwise)`, show(outputs));
+      throw mismatch(
+        model,
+        `an output "${asked ?? usual}" (${role}; name it in the spec's outputs if the model calls it otherwise)`,
+        show(outputs),
+      );
     }
     names.set(role, port.name);
   }

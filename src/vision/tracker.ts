@@ -110,7 +110,16 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
 
   function begin(detection: RawDetection, timeMs: number): Track {
     const [x, y] = centre(detection.bbox);
-    return { id: nextId++, kind: KIND[detection.class], x, y, velocity: null, area: area(detection.bbox), seenAt: timeMs, misses: 0 };
+    return {
+      id: nextId++,
+      kind: KIND[detection.class],
+      x,
+      y,
+      velocity: null,
+      area: area(detection.bbox),
+      seenAt: timeMs,
+      misses: 0,
+    };
   }
 
   return {
@@ -159,7 +168,9 @@ function cost(detection: RawDetection, track: Track, timeMs: number): number {
   const [vx, vy] = track.velocity ?? [0, 0];
   const distance = Math.hypot(x - (track.x + vx * seconds), y - (track.y + vy * seconds));
   const { base, unknown, known } = GATE[kind] ?? FIXTURE_GATE;
-  const gate = Math.min(WIDEST_GATE, base + (track.velocity === null ? unknown : known) * seconds) * Math.sqrt((size + track.area) / 2);
+  const gate =
+    Math.min(WIDEST_GATE, base + (track.velocity === null ? unknown : known) * seconds) *
+    Math.sqrt((size + track.area) / 2);
   if (distance > gate) return IMPOSSIBLE;
   return 0.8 * (distance / gate) + 0.2 * (Math.log(ratio) / Math.log(MAX_AREA_RATIO)) * UNMATCHED;
 }

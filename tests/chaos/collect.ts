@@ -61,10 +61,14 @@ export class Collector {
         [streams.alerts, consumers.alertWriter],
         ...PRIORITIES_URGENT_FIRST.map((priority) => [streams.tasks, consumers.scheduler(priority)] as const),
       ] as const;
-      const lags = await Promise.all(durables.map(async ([stream, durable]) => {
-        const { num_pending, num_ack_pending } = await jsm.consumers.info(stream, durable);
-        return num_pending + num_ack_pending === 0 ? [] : [`${durable}: ${num_pending} to come, ${num_ack_pending} not settled`];
-      }));
+      const lags = await Promise.all(
+        durables.map(async ([stream, durable]) => {
+          const { num_pending, num_ack_pending } = await jsm.consumers.info(stream, durable);
+          return num_pending + num_ack_pending === 0
+            ? []
+            : [`${durable}: ${num_pending} to come, ${num_ack_pending} not settled`];
+        }),
+      );
       return lags.flat();
     });
   }
@@ -90,26 +94,53 @@ export function historyOf(alerts: readonly Aggregate[]): Record<string, readonly
     const known = (byCamera[alert.cameraId] ??= new Map());
     if ((known.get(alert.requestId)?.revision ?? -1) < alert.revision) known.set(alert.requestId, alert);
   }
-  return Object.fromEntries(Object.entries(byCamera).map(([camera, known]) => [camera, [...known.values()].toSorted((a, b) => b.timestamp.localeCompare(a.timestamp))]));
+  return Object.fromEntries(
+    Object.entries(byCamera).map(([camera, known]) => [
+      camera,
+      [...known.values()].toSorted((a, b) => b.timestamp.localeCompare(a.timestamp)),
+    ]),
+  );
 }
 
-export async function alertsInRedis(url: string, cameras: readonly string[]): Promise<Record<string, readonly Aggregate[]>> {
+export async function alertsInRedis(
+  url: string,
+  cameras: readonly string[],
+): Promise<Record<string, readonly Aggregate[]>> {
   const redis = new Redis(url);
   try {
-    const lists = await Promise.all(cameras.map(async (camera) => [camera, (await redis.lrange(redisKeys.alerts(camera), 0, -1)).map((json) => Aggregate.parse(JSON.parse(json)))] as const));
+    const lists = await Promise.all(
+      cameras.map(
+        async (camera) =>
+          [
+            camera,
+            (await redis.lrange(redisKeys.alerts(camera), 0, -1)).map((json) => Aggregate.parse(JSON.parse(json))),
+          ] as const,
+      ),
+    );
     return Object.fromEntries(lists);
   } finally {
     redis.disconnect();
   }
 }
 
-export async function journalOf(file: string): Promise<{ readonly emitted: readonly Emitted[]; readonly shed: readonly string[] }> {
-  const lines: JournalLine[] = (await readFile(file, 'utf8')).split('\n').filter((line) => line !== '').map((line) => JSON.parse(line));
-  return { emitted: lines.flatMap((line) => (line.type === 'emitted' ? [line] : [])), shed: lines.flatMap((line) => (line.type === 'shed' ? [line.requestId] : [])) };
+export async function journalOf(
+  file: string,
+): Promise<{ readonly emitted: readonly Emitted[]; readonly shed: readonly string[] }> {
+  const lines: JournalLine[] = (await readFile(file, 'utf8'))
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line));
+  return {
+    emitted: lines.flatMap((line) => (line.type === 'emitted' ? [line] : [])),
+    shed: lines.flatMap((line) => (line.type === 'shed' ? [line.requestId] : [])),
+  };
 }
 
 /** `shed_total` of detections, over all cameras and reasons. */
 export async function shedCountedBy(url: string): Promise<number> {
   const text = await (await fetch(new URL('/metrics', url))).text();
-  return [...text.matchAll(/^shed_total\{[^}]*what="detection"[^}]*\} (\d+)/gm)].reduce((sum, match) => sum + Number(match[1]), 0);
+  return [...text.matchAll(/^shed_total\{[^}]*what="detection"[^}]*\} (\d+)/gm)].reduce(
+    (sum, match) => sum + Number(match[1]),
+    0,
+  );
 }

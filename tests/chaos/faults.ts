@@ -12,20 +12,27 @@ type Doing = (world: World, fault: Fault) => Undo | Promise<Undo>;
 /** How far a clock is set ahead, or back. */
 const STEPS_MS = [15_000, -15_000, 3_000, -3_000];
 const nothing = (): void => undefined;
-const oneOf = ({ victim }: Fault, names: readonly [string, ...string[]]): string => names[victim % names.length] ?? names[0];
+const oneOf = ({ victim }: Fault, names: readonly [string, ...string[]]): string =>
+  names[victim % names.length] ?? names[0];
 
-const kill = (...names: readonly [string, ...string[]]): Doing => (world, fault) => {
-  world.process(oneOf(fault, names)).signal('SIGKILL');
-  return nothing;
-};
-const pause = (...names: readonly [string, ...string[]]): Doing => (world, fault) => {
-  const { pid } = world.process(oneOf(fault, names));
-  return suspend(pid);
-};
-const provider = (as: Behaviour): Doing => (world) => {
-  world.provider({ type: 'behave', as });
-  return () => world.provider({ type: 'behave', as: null });
-};
+const kill =
+  (...names: readonly [string, ...string[]]): Doing =>
+  (world, fault) => {
+    world.process(oneOf(fault, names)).signal('SIGKILL');
+    return nothing;
+  };
+const pause =
+  (...names: readonly [string, ...string[]]): Doing =>
+  (world, fault) => {
+    const { pid } = world.process(oneOf(fault, names));
+    return suspend(pid);
+  };
+const provider =
+  (as: Behaviour): Doing =>
+  (world) => {
+    world.provider({ type: 'behave', as });
+    return () => world.provider({ type: 'behave', as: null });
+  };
 
 function suspend(pid: number): Undo {
   process.kill(pid, 'SIGSTOP');

@@ -40,14 +40,19 @@ await runAsProgram(async (options) => {
   const gantry = await startGantry({
     ...options,
     cameraActor: saboteurCamera,
-    onDetected: ({ requestId, cameraId, trafficGroups }) => note({ type: 'emitted', requestId, cameraId, groups: trafficGroups.length, at: Date.now() }),
+    onDetected: ({ requestId, cameraId, trafficGroups }) =>
+      note({ type: 'emitted', requestId, cameraId, groups: trafficGroups.length, at: Date.now() }),
     onShed: ({ requestId }) => note({ type: 'shed', requestId }),
   });
   process.on('message', (order: NodeOrder) => {
-    if (order.type === 'sabotage') gantry.system.ref(address<Sabotage>(`/cameras/${order.cameraId}`)).tell({ type: 'end-thread' });
+    if (order.type === 'sabotage')
+      gantry.system.ref(address<Sabotage>(`/cameras/${order.cameraId}`)).tell({ type: 'end-thread' });
     if (order.type === 'clock') aheadMs = order.aheadMs;
     if (order.type === 'quiet') emitting.abort();
-    if (order.type === 'emit') emit(order, gantry.system, gantry.natsUrl).catch((thrown: unknown) => options.log.error({ err: thrown }, 'the simulated cameras failed'));
+    if (order.type === 'emit')
+      emit(order, gantry.system, gantry.natsUrl).catch((thrown: unknown) =>
+        options.log.error({ err: thrown }, 'the simulated cameras failed'),
+      );
   });
   // Whoever ran us is gone: nothing must be left behind.
   process.on('disconnect', () => process.exit(1));
@@ -55,7 +60,11 @@ await runAsProgram(async (options) => {
   return gantry;
 });
 
-async function emit({ cameraIds, everyMs, seed, forMs }: Extract<NodeOrder, { type: 'emit' }>, system: ActorSystem, natsUrl: string): Promise<void> {
+async function emit(
+  { cameraIds, everyMs, seed, forMs }: Extract<NodeOrder, { type: 'emit' }>,
+  system: ActorSystem,
+  natsUrl: string,
+): Promise<void> {
   const bus = await NatsBus.open({ url: natsUrl, startTimeoutMs: 10_000, log: memoryLog() });
   const images = new JetStreamImages(bus);
   const { crops } = await makePictures();
@@ -63,7 +72,13 @@ async function emit({ cameraIds, everyMs, seed, forMs }: Extract<NodeOrder, { ty
   const stored = async (id: string, index: number): Promise<boolean> => {
     const crop = crops[index % crops.length];
     if (crop === undefined || bus.state() !== 'connected') return false;
-    return Promise.race([images.put(id, crop).then(() => true, () => false), delay(STORE_MS).then(() => false)]);
+    return Promise.race([
+      images.put(id, crop).then(
+        () => true,
+        () => false,
+      ),
+      delay(STORE_MS).then(() => false),
+    ]);
   };
   const camera = async (cameraId: string, index: number): Promise<void> => {
     const maker = new FrameMaker(cameraId, seed + index);
@@ -72,11 +87,18 @@ async function emit({ cameraIds, everyMs, seed, forMs }: Extract<NodeOrder, { ty
     while (!until.aborted) {
       const frame = maker.next(Date.now());
       const [first] = frame.trafficGroups;
-      const trafficGroups = random.below(EMPTY_IN) === 0 || first === undefined ? [] : [random.below(DANGER_IN) === 0 ? dangerous(first) : first];
+      const trafficGroups =
+        random.below(EMPTY_IN) === 0 || first === undefined
+          ? []
+          : [random.below(DANGER_IN) === 0 ? dangerous(first) : first];
       // As in a camera: what cannot be stored in time goes on without its picture.
       const group = trafficGroups[0];
-      const cropId = group !== undefined && group.cropId !== null && (await stored(group.cropId, index)) ? group.cropId : null;
-      system.ref(PUBLISHER).tell({ type: 'publish', detection: { ...frame, imageId: null, trafficGroups: group === undefined ? [] : [{ ...group, cropId }] } });
+      const cropId =
+        group !== undefined && group.cropId !== null && (await stored(group.cropId, index)) ? group.cropId : null;
+      system.ref(PUBLISHER).tell({
+        type: 'publish',
+        detection: { ...frame, imageId: null, trafficGroups: group === undefined ? [] : [{ ...group, cropId }] },
+      });
       await delay(everyMs, undefined, { signal: until }).catch(() => undefined);
     }
   };
@@ -86,5 +108,12 @@ async function emit({ cameraIds, everyMs, seed, forMs }: Extract<NodeOrder, { ty
 
 const dangerous = (group: Detection['trafficGroups'][number]): Detection['trafficGroups'][number] => ({
   ...group,
-  features: { ...group.features, personCount: 1, vehicleCount: 1, minPersonVehicleDistance: 0, maxSpeed: 500, maxClosingSpeed: 400 },
+  features: {
+    ...group.features,
+    personCount: 1,
+    vehicleCount: 1,
+    minPersonVehicleDistance: 0,
+    maxSpeed: 500,
+    maxClosingSpeed: 400,
+  },
 });

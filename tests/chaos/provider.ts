@@ -3,7 +3,10 @@ import { simulatedKeys } from '../../src/simulator/keys.ts';
 import { startProviderSimulator } from '../../src/simulator/server.ts';
 import type { ProviderAnswer, ProviderOrder } from './record.ts';
 
-const simulator = await startProviderSimulator({ keys: simulatedKeys(4, { qps: 5, rpm: 300 }), latency: { medianMs: 150, p95Ms: 400 } });
+const simulator = await startProviderSimulator({
+  keys: simulatedKeys(4, { qps: 5, rpm: 300 }),
+  latency: { medianMs: 150, p95Ms: 400 },
+});
 const say = (answer: ProviderAnswer): void => void process.send?.(answer);
 
 process.on('message', (order: ProviderOrder) => {
@@ -12,7 +15,13 @@ process.on('message', (order: ProviderOrder) => {
   if (order.type !== 'record') return;
   const [calls, violations] = [simulator.calls(), simulator.violations()];
   // For whoever looks for the reason, in the log: when each call of such a window came.
-  for (const { budget, spanMs, from } of violations) console.error(budget, calls.filter((call) => call.budget === budget && call.at >= from - spanMs && call.at <= from + 2 * spanMs).map(({ at, status, traceId }) => ({ ms: at - from, status, traceId })));
+  for (const { budget, spanMs, from } of violations)
+    console.error(
+      budget,
+      calls
+        .filter((call) => call.budget === budget && call.at >= from - spanMs && call.at <= from + 2 * spanMs)
+        .map(({ at, status, traceId }) => ({ ms: at - from, status, traceId })),
+    );
   say({ type: 'record', calls: calls.length, violations });
 });
 process.on('disconnect', () => process.exit(0));

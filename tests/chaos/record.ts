@@ -52,12 +52,20 @@ export interface ChaosRecord {
 }
 
 /** A line of a node's journal. */
-export type JournalLine = ({ readonly type: 'emitted' } & Emitted) | { readonly type: 'shed'; readonly requestId: string };
+export type JournalLine =
+  | ({ readonly type: 'emitted' } & Emitted)
+  | { readonly type: 'shed'; readonly requestId: string };
 
 /** What a node is told, and what it says. */
 export type NodeOrder =
   | { readonly type: 'sabotage'; readonly cameraId: string }
-  | { readonly type: 'emit'; readonly cameraIds: readonly string[]; readonly everyMs: number; readonly seed: number; readonly forMs?: number }
+  | {
+      readonly type: 'emit';
+      readonly cameraIds: readonly string[];
+      readonly everyMs: number;
+      readonly seed: number;
+      readonly forMs?: number;
+    }
   | { readonly type: 'quiet' }
   /** Its clock from now on, beside the machine's. */
   | { readonly type: 'clock'; readonly aheadMs: number };

@@ -74,7 +74,14 @@ export async function runChaos({ seed, say, ...plan }: ChaosOptions): Promise<Ch
   }
 }
 
-async function breakBy(schedule: readonly Fault[], totalMs: number, world: World, returning: ChaosViewer, collector: Collector, say: (line: string) => void): Promise<readonly FaultRecord[]> {
+async function breakBy(
+  schedule: readonly Fault[],
+  totalMs: number,
+  world: World,
+  returning: ChaosViewer,
+  collector: Collector,
+  say: (line: string) => void,
+): Promise<readonly FaultRecord[]> {
   const began = performance.now();
   const passed = (): number => performance.now() - began;
   const faults: FaultRecord[] = [];
@@ -88,10 +95,14 @@ async function breakBy(schedule: readonly Fault[], totalMs: number, world: World
       await delay(fault.forMs);
       await undo();
       faults.push({ ...fault, beganAt, endedAt: Date.now() });
-      say(`${(passed() / 1_000).toFixed(1).padStart(6)} s  ${fault.kind}${fault.forMs === 0 ? '' : ` for ${(fault.forMs / 1_000).toFixed(1)} s`}`);
+      say(
+        `${(passed() / 1_000).toFixed(1).padStart(6)} s  ${fault.kind}${fault.forMs === 0 ? '' : ` for ${(fault.forMs / 1_000).toFixed(1)} s`}`,
+      );
     } catch (thrown) {
       faults.push({ ...fault, beganAt, endedAt: Date.now(), skipped: asError(thrown).message });
-      say(`${(passed() / 1_000).toFixed(1).padStart(6)} s  ${fault.kind} could not be done: ${asError(thrown).message}`);
+      say(
+        `${(passed() / 1_000).toFixed(1).padStart(6)} s  ${fault.kind} could not be done: ${asError(thrown).message}`,
+      );
     } finally {
       returning.come();
     }
@@ -107,13 +118,21 @@ async function breakBy(schedule: readonly Fault[], totalMs: number, world: World
 /** Ends the cameras, and waits until nothing waits anywhere. */
 async function quiet(world: World, collector: Collector, say: (line: string) => void): Promise<void> {
   world.cameras({ type: 'quiet' });
-  await fetch(new URL(`/api/cameras/${REAL_CAMERA}`, world.url), { method: 'PATCH', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ enabled: false }) });
+  await fetch(new URL(`/api/cameras/${REAL_CAMERA}`, world.url), {
+    method: 'PATCH',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ enabled: false }),
+  });
   const began = performance.now();
   let waiting: readonly string[] = ['not looked yet'];
-  for (let still = 0; still < 3 && performance.now() - began < QUIET_MS; ) {
+  for (let still = 0; still < 3 && performance.now() - began < QUIET_MS;) {
     await delay(300);
     waiting = await collector.waiting().catch((thrown: unknown) => [asError(thrown).message]);
     still = waiting.length === 0 ? still + 1 : 0;
   }
-  say(waiting.length === 0 ? `quiet after ${((performance.now() - began) / 1_000).toFixed(1)} s` : `not quiet after ${QUIET_MS / 1_000} s: ${waiting.join('; ')}`);
+  say(
+    waiting.length === 0
+      ? `quiet after ${((performance.now() - began) / 1_000).toFixed(1)} s`
+      : `not quiet after ${QUIET_MS / 1_000} s: ${waiting.join('; ')}`,
+  );
 }

@@ -73,7 +73,7 @@ export function scheduleOf({ seed, totalMs, calmMs, gapMs, kinds }: ScheduleOpti
   const between = ([least, most]: readonly [number, number]): number => least + random.below(most - least + 1);
   const faults: Fault[] = [];
   let bag: FaultKind[] = [];
-  for (let at = calmMs; ; ) {
+  for (let at = calmMs; ;) {
     if (bag.length === 0) bag = [...kinds];
     const [kind] = bag.splice(random.below(bag.length), 1);
     if (kind === undefined) return faults;

@@ -8,7 +8,14 @@ const SILENT_MS = 4_000;
 interface Envelope {
   readonly type: string;
   readonly offset?: string;
-  readonly data: { readonly requestId: string; readonly revision: number; readonly timestamp: string; readonly publishedAt: string; readonly serverTime: string; readonly offset: string | null };
+  readonly data: {
+    readonly requestId: string;
+    readonly revision: number;
+    readonly timestamp: string;
+    readonly publishedAt: string;
+    readonly serverTime: string;
+    readonly offset: string | null;
+  };
 }
 
 export class ChaosViewer {
@@ -44,7 +51,8 @@ export class ChaosViewer {
     if (!this.#wanted) return;
     if (this.#socket !== null && Date.now() - this.#heardAt > SILENT_MS) this.#drop();
     if (this.#socket === null) this.#connect();
-    else if (this.#socket.readyState === WebSocket.OPEN && Date.now() - this.#heardAt > 1_000) this.#socket.send(JSON.stringify({ type: 'ping' }));
+    else if (this.#socket.readyState === WebSocket.OPEN && Date.now() - this.#heardAt > 1_000)
+      this.#socket.send(JSON.stringify({ type: 'ping' }));
   }
 
   #drop(): void {
@@ -63,7 +71,10 @@ export class ChaosViewer {
     socket.addEventListener('error', ended);
     socket.addEventListener('open', () => {
       this.connections += 1;
-      const since = this.#offset === null ? {} : { since: this.#offset, ...(this.#newest === '' ? {} : { sinceTime: this.#newest }) };
+      const since =
+        this.#offset === null
+          ? {}
+          : { since: this.#offset, ...(this.#newest === '' ? {} : { sinceTime: this.#newest }) };
       socket.send(JSON.stringify({ type: 'subscribe', data: since }));
     });
     socket.addEventListener('message', ({ data }) => {

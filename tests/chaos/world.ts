@@ -85,7 +85,8 @@ export class World {
 
   async providerRecord(): Promise<Extract<ProviderAnswer, { type: 'record' }>> {
     this.provider({ type: 'record' });
-    const isRecord = (answer: ProviderAnswer): answer is Extract<ProviderAnswer, { type: 'record' }> => answer.type === 'record';
+    const isRecord = (answer: ProviderAnswer): answer is Extract<ProviderAnswer, { type: 'record' }> =>
+      answer.type === 'record';
     return until('the record of the provider', () => this.#answers.findLast(isRecord), 5_000);
   }
 
@@ -116,7 +117,11 @@ export class World {
 
   async #start(): Promise<void> {
     this.#ports = { nats: await freePort(HOST), redis: await freePort(HOST) };
-    await Promise.all(['nats', 'redis', 'cameras', 'scheduler-1', 'scheduler-2', 'aggregator-1', 'aggregator-2'].map((name) => mkdir(join(this.folder, name))));
+    await Promise.all(
+      ['nats', 'redis', 'cameras', 'scheduler-1', 'scheduler-2', 'aggregator-1', 'aggregator-2'].map((name) =>
+        mkdir(join(this.folder, name)),
+      ),
+    );
     this.#rtsp = await demoCameras([REAL_CAMERA]);
     await Promise.all([this.#startNats(), this.#startRedis(), this.#startProvider()]);
     await this.#startNodes();
@@ -125,8 +130,19 @@ export class World {
   async #startNats(): Promise<void> {
     const binary = await findNatsServer();
     await this.#writeNatsConfig('5GB');
-    this.#keep(new OwnProcess({ name: 'nats', command: { program: binary.path }, args: ['--config', join(this.folder, 'nats.conf')], env: binary.env, logFile: this.#log('nats') }));
-    await untilAnswers({ host: HOST, port: this.#ports.nats, send: '', isReady: (greeting) => greeting.includes('"jetstream":true') }, AbortSignal.timeout(START_MS));
+    this.#keep(
+      new OwnProcess({
+        name: 'nats',
+        command: { program: binary.path },
+        args: ['--config', join(this.folder, 'nats.conf')],
+        env: binary.env,
+        logFile: this.#log('nats'),
+      }),
+    );
+    await untilAnswers(
+      { host: HOST, port: this.#ports.nats, send: '', isReady: (greeting) => greeting.includes('"jetstream":true') },
+      AbortSignal.timeout(START_MS),
+    );
   }
 
   /** The account's limit is what may be changed while the server runs. */
@@ -143,15 +159,40 @@ export class World {
   async #startRedis(): Promise<void> {
     const { binary, reason } = await ensureRedisServer();
     if (binary === null) throw new Error(`no Redis: ${reason}`);
-    const settings = { bind: HOST, port: String(this.#ports.redis), dir: join(this.folder, 'redis'), daemonize: 'no', ...REDIS_OPTIONS };
+    const settings = {
+      bind: HOST,
+      port: String(this.#ports.redis),
+      dir: join(this.folder, 'redis'),
+      daemonize: 'no',
+      ...REDIS_OPTIONS,
+    };
     const args = Object.entries(settings).flatMap(([key, value]) => [`--${key}`, value]);
-    this.#keep(new OwnProcess({ name: 'redis', command: { program: binary.path }, args, ...(binary.env === undefined ? {} : { env: binary.env }), logFile: this.#log('redis') }));
-    await untilAnswers({ host: HOST, port: this.#ports.redis, send: 'PING\r\n', isReady: (answer) => answer.startsWith('+PONG') }, AbortSignal.timeout(START_MS));
+    this.#keep(
+      new OwnProcess({
+        name: 'redis',
+        command: { program: binary.path },
+        args,
+        ...(binary.env === undefined ? {} : { env: binary.env }),
+        logFile: this.#log('redis'),
+      }),
+    );
+    await untilAnswers(
+      { host: HOST, port: this.#ports.redis, send: 'PING\r\n', isReady: (answer) => answer.startsWith('+PONG') },
+      AbortSignal.timeout(START_MS),
+    );
   }
 
   async #startProvider(): Promise<void> {
     // It is no part of Gantry: it is never killed, its record is the judge of the limits.
-    this.#keep(new OwnProcess({ name: 'provider', command: { script: join(import.meta.dirname, 'provider.ts') }, args: [], logFile: this.#log('provider'), onMessage: (answer) => this.#answers.push(answer as ProviderAnswer) }));
+    this.#keep(
+      new OwnProcess({
+        name: 'provider',
+        command: { script: join(import.meta.dirname, 'provider.ts') },
+        args: [],
+        logFile: this.#log('provider'),
+        onMessage: (answer) => this.#answers.push(answer as ProviderAnswer),
+      }),
+    );
     await until('the provider', () => this.#answers.some(({ type }) => type === 'up'), START_MS);
   }
 
@@ -161,23 +202,76 @@ export class World {
     const keys = Object.fromEntries(up.keys.map(({ key }, index) => [`CHAOS_KEY_${index}`, key]));
     const keysFile = join(this.folder, 'api_keys.yaml');
     // JSON is YAML. On a machine whose cores are all taken a call is late by more than over any network.
-    await writeFile(keysFile, JSON.stringify({ base_url: up.url, model: up.model, scheduler: { transit_guard_ms: 250 }, api_keys: up.keys.map((entry, index) => ({ ...entry, key: `\${CHAOS_KEY_${index}}` })) }));
-    const inherited = Object.entries(process.env).filter(([name]) => !/^(?:GANTRY_|NATS_URL$|REDIS_URL$|PORT$|HOST$|NODE_TEST_)/.test(name));
-    const env = { ...Object.fromEntries(inherited), ...keys, NATS_URL: this.natsUrl, REDIS_URL: this.options.redis ? this.redisUrl : 'off', GANTRY_AGGREGATE_DEADLINE_MS: '3000', CHAOS_JOURNAL: this.journal };
+    await writeFile(
+      keysFile,
+      JSON.stringify({
+        base_url: up.url,
+        model: up.model,
+        scheduler: { transit_guard_ms: 250 },
+        api_keys: up.keys.map((entry, index) => ({ ...entry, key: `\${CHAOS_KEY_${index}}` })),
+      }),
+    );
+    const inherited = Object.entries(process.env).filter(
+      ([name]) => !/^(?:GANTRY_|NATS_URL$|REDIS_URL$|PORT$|HOST$|NODE_TEST_)/.test(name),
+    );
+    const env = {
+      ...Object.fromEntries(inherited),
+      ...keys,
+      NATS_URL: this.natsUrl,
+      REDIS_URL: this.options.redis ? this.redisUrl : 'off',
+      GANTRY_AGGREGATE_DEADLINE_MS: '3000',
+      CHAOS_JOURNAL: this.journal,
+    };
     const started: Promise<string>[] = [];
-    for (const [name, roles] of [['cameras', 'cameras,web'], ['scheduler-1', 'scheduler'], ['scheduler-2', 'scheduler'], ['aggregator-1', 'aggregator'], ['aggregator-2', 'aggregator']] as const) {
+    for (const [name, roles] of [
+      ['cameras', 'cameras,web'],
+      ['scheduler-1', 'scheduler'],
+      ['scheduler-2', 'scheduler'],
+      ['aggregator-1', 'aggregator'],
+      ['aggregator-2', 'aggregator'],
+    ] as const) {
       const { promise, resolve } = Promise.withResolvers<string>();
-      const args = ['--roles', roles, '--no-demo', '--port', '0', '--data-dir', join(this.folder, name), '--keys', keysFile, '--log-level', 'info'];
-      this.#keep(new OwnProcess({ name, command: { script: join(import.meta.dirname, 'node.ts') }, args, env, logFile: this.#log(name), onMessage: (message) => resolve((message as NodeAnswer).url) }));
+      const args = [
+        '--roles',
+        roles,
+        '--no-demo',
+        '--port',
+        '0',
+        '--data-dir',
+        join(this.folder, name),
+        '--keys',
+        keysFile,
+        '--log-level',
+        'info',
+      ];
+      this.#keep(
+        new OwnProcess({
+          name,
+          command: { script: join(import.meta.dirname, 'node.ts') },
+          args,
+          env,
+          logFile: this.#log(name),
+          onMessage: (message) => resolve((message as NodeAnswer).url),
+        }),
+      );
       started.push(promise);
     }
-    const [url = ''] = await Promise.race([Promise.all(started), delay(START_MS, null, { ref: false }).then(() => Promise.reject(new Error(`not all nodes are up within ${START_MS} ms; see ${this.folder}`)))]);
+    const [url = ''] = await Promise.race([
+      Promise.all(started),
+      delay(START_MS, null, { ref: false }).then(() =>
+        Promise.reject(new Error(`not all nodes are up within ${START_MS} ms; see ${this.folder}`)),
+      ),
+    ]);
     this.#url = url;
     await this.#addCamera();
   }
 
   async #addCamera(): Promise<void> {
-    const reply = await fetch(new URL('/api/cameras', this.#url), { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ cameraId: REAL_CAMERA, url: this.#rtsp?.url(REAL_CAMERA), intervalSeconds: 1 }) });
+    const reply = await fetch(new URL('/api/cameras', this.#url), {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ cameraId: REAL_CAMERA, url: this.#rtsp?.url(REAL_CAMERA), intervalSeconds: 1 }),
+    });
     if (reply.status !== 201) throw new Error(`the camera was not added: ${reply.status} ${await reply.text()}`);
   }
 

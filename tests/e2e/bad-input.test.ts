@@ -11,7 +11,10 @@ before(async () => {
   [folder, removeFolder] = await temporaryFolder();
   gantry = await startTestGantry(folder, { redisUrl: 'off' });
   // Nothing listens there: a camera that never comes online must not keep anything from working.
-  const added = await gantry.request('POST', '/api/cameras', { cameraId: 'taken', url: 'rtsp://admin:hunter2@127.0.0.1:9/live' });
+  const added = await gantry.request('POST', '/api/cameras', {
+    cameraId: 'taken',
+    url: 'rtsp://admin:hunter2@127.0.0.1:9/live',
+  });
   assert.equal(added.status, 201);
 });
 after(async () => {
@@ -24,20 +27,73 @@ for (const { name, method = 'POST', path = '/api/cameras', body, status, field }
   { name: 'a local file as source', body: { cameraId: 'a', url: 'file:///etc/passwd' }, status: 400, field: 'url' },
   { name: 'another scheme', body: { cameraId: 'a', url: 'http://192.0.2.1/live' }, status: 400, field: 'url' },
   { name: 'no URL at all', body: { cameraId: 'a', url: 'live' }, status: 400, field: 'url' },
-  { name: 'an ffmpeg protocol in disguise', body: { cameraId: 'a', url: 'concat:/etc/passwd' }, status: 400, field: 'url' },
-  { name: 'the metadata address', body: { cameraId: 'a', url: 'rtsp://169.254.169.254/latest' }, status: 400, field: 'url' },
+  {
+    name: 'an ffmpeg protocol in disguise',
+    body: { cameraId: 'a', url: 'concat:/etc/passwd' },
+    status: 400,
+    field: 'url',
+  },
+  {
+    name: 'the metadata address',
+    body: { cameraId: 'a', url: 'rtsp://169.254.169.254/latest' },
+    status: 400,
+    field: 'url',
+  },
   { name: 'a missing field', body: { cameraId: 'a' }, status: 400, field: 'url' },
   { name: 'a bad id', body: { cameraId: 'a b/c', url: URL_OK }, status: 400, field: 'cameraId' },
   { name: 'an unknown field', body: { cameraId: 'a', url: URL_OK, rtsp: 1 }, status: 400, field: 'rtsp' },
-  { name: 'a wrong type', body: { cameraId: 'a', url: URL_OK, intervalSeconds: 'fast' }, status: 400, field: 'intervalSeconds' },
-  { name: 'a value out of range', body: { cameraId: 'a', url: URL_OK, intervalSeconds: 0 }, status: 400, field: 'intervalSeconds' },
+  {
+    name: 'a wrong type',
+    body: { cameraId: 'a', url: URL_OK, intervalSeconds: 'fast' },
+    status: 400,
+    field: 'intervalSeconds',
+  },
+  {
+    name: 'a value out of range',
+    body: { cameraId: 'a', url: URL_OK, intervalSeconds: 0 },
+    status: 400,
+    field: 'intervalSeconds',
+  },
   { name: 'a duplicate id', body: { cameraId: 'taken', url: URL_OK }, status: 409, field: 'cameraId' },
   { name: 'an unknown camera', method: 'GET', path: '/api/cameras/nobody', body: undefined, status: 404, field: 'id' },
-  { name: 'removing an unknown camera', method: 'DELETE', path: '/api/cameras/nobody', body: undefined, status: 404, field: 'id' },
-  { name: 'changing an unknown camera', method: 'PATCH', path: '/api/cameras/nobody', body: { name: 'x' }, status: 404, field: 'id' },
-  { name: 'a change that changes nothing', method: 'PATCH', path: '/api/cameras/taken', body: {}, status: 400, field: undefined },
-  { name: 'a body of 10 MB', body: { cameraId: 'a', url: URL_OK, name: 'x'.repeat(10 * 1024 * 1024) }, status: 413, field: undefined },
-  { name: 'an image id that is none', method: 'GET', path: '/api/images/..%2f..%2fetc%2fpasswd', body: undefined, status: 400, field: 'imageId' },
+  {
+    name: 'removing an unknown camera',
+    method: 'DELETE',
+    path: '/api/cameras/nobody',
+    body: undefined,
+    status: 404,
+    field: 'id',
+  },
+  {
+    name: 'changing an unknown camera',
+    method: 'PATCH',
+    path: '/api/cameras/nobody',
+    body: { name: 'x' },
+    status: 404,
+    field: 'id',
+  },
+  {
+    name: 'a change that changes nothing',
+    method: 'PATCH',
+    path: '/api/cameras/taken',
+    body: {},
+    status: 400,
+    field: undefined,
+  },
+  {
+    name: 'a body of 10 MB',
+    body: { cameraId: 'a', url: URL_OK, name: 'x'.repeat(10 * 1024 * 1024) },
+    status: 413,
+    field: undefined,
+  },
+  {
+    name: 'an image id that is none',
+    method: 'GET',
+    path: '/api/images/..%2f..%2fetc%2fpasswd',
+    body: undefined,
+    status: 400,
+    field: 'imageId',
+  },
 ]) {
   test(`${name} is answered ${status}${field === undefined ? '' : `, naming ${field}`}`, async () => {
     const reply = await gantry.request(method, path, body);
@@ -49,7 +105,8 @@ for (const { name, method = 'POST', path = '/api/cameras', body, status, field }
 }
 
 test('JSON that is none and text that is no JSON are refused', async () => {
-  const post = (type: string, body: string) => fetch(new URL('/api/cameras', gantry.url), { method: 'POST', headers: { 'content-type': type }, body });
+  const post = (type: string, body: string) =>
+    fetch(new URL('/api/cameras', gantry.url), { method: 'POST', headers: { 'content-type': type }, body });
   assert.equal((await post('application/json', '{"cameraId":')).status, 400);
   assert.equal((await post('text/plain', 'hello')).status, 415);
 });
@@ -73,7 +130,10 @@ for (const { name, message, field } of [
 }
 
 test('passwords of cameras are not shown anywhere', async () => {
-  await until('the camera was tried', async () => (await gantry.request('GET', '/api/cameras/taken')).json.status.state === 'offline');
+  await until(
+    'the camera was tried',
+    async () => (await gantry.request('GET', '/api/cameras/taken')).json.status.state === 'offline',
+  );
   for (const path of ['/api/cameras', '/api/cameras/taken', '/api/supervisor/tree', '/api/health', '/metrics']) {
     const text = await (await fetch(new URL(path, gantry.url))).text();
     assert.ok(!text.includes('hunter2'), path);

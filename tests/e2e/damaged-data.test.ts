@@ -19,7 +19,10 @@ const noRedis = (await ensureRedisServer({})).binary === null;
 const [whole, removeWhole] = await temporaryFolder();
 
 before(async () => {
-  await writeFile(join(whole, 'api_keys.yaml'), 'api_keys: [ { name: one, key: sk-one-0123456789, enabled: false } ]\n');
+  await writeFile(
+    join(whole, 'api_keys.yaml'),
+    'api_keys: [ { name: one, key: sk-one-0123456789, enabled: false } ]\n',
+  );
   const gantry = await startTestGantry(whole);
   try {
     for (const cameraId of ['a', 'b']) {
@@ -62,16 +65,22 @@ async function dataFolder(t: TestContext): Promise<DataFolder> {
   return { folder, start };
 }
 
-const redisAlerts = async (gantry: TestGantry): Promise<number> => (await gantry.request('GET', '/api/cameras/a/alerts?limit=100')).json.length;
-const noticesOf = async (gantry: TestGantry): Promise<string> => (await gantry.request('GET', '/api/health')).json.notices.join('\n');
-const names = async (gantry: TestGantry): Promise<string[]> => (await gantry.request('GET', '/api/cameras')).json.map(({ cameraId }: { cameraId: string }) => cameraId);
+const redisAlerts = async (gantry: TestGantry): Promise<number> =>
+  (await gantry.request('GET', '/api/cameras/a/alerts?limit=100')).json.length;
+const noticesOf = async (gantry: TestGantry): Promise<string> =>
+  (await gantry.request('GET', '/api/health')).json.notices.join('\n');
+const names = async (gantry: TestGantry): Promise<string[]> =>
+  (await gantry.request('GET', '/api/cameras')).json.map(({ cameraId }: { cameraId: string }) => cameraId);
 const halve = async (file: string): Promise<void> => truncate(file, Math.floor((await stat(file)).size / 2));
 
 test('damaged files of every kind are set aside or said, and the start goes on with what is whole', async (t) => {
   const { folder, start } = await dataFolder(t);
   const day = new Date().toISOString().slice(0, 10);
   const cameras = JSON.parse(await readFile(join(folder, 'cameras.json'), 'utf8')) as { cameras: unknown[] };
-  await writeFile(join(folder, 'cameras.json'), JSON.stringify({ ...cameras, cameras: [...cameras.cameras, { cameraId: 'c', url: 7 }] }));
+  await writeFile(
+    join(folder, 'cameras.json'),
+    JSON.stringify({ ...cameras, cameras: [...cameras.cameras, { cameraId: 'c', url: 7 }] }),
+  );
   await writeFile(join(folder, 'api_keys.changes'), '{"version":2,"changes":{"one":{"ki');
   await writeFile(join(folder, 'usage', `${day}.json`), Buffer.alloc(512));
   await writeFile(join(folder, 'node-id'), 'no name at all!\n');
@@ -89,9 +98,14 @@ test('damaged files of every kind are set aside or said, and the start goes on w
   }
   assert.match(notices, /NATS no longer has stored messages: \d+ of 40 in ALERTS/);
   assert.ok(!(await readdir(folder)).includes('.cameras.json.0123456789ab.tmp'));
-  assert.equal((await gantry.request('POST', '/api/cameras', { cameraId: 'c', url: 'rtsp://10.255.255.1/c', enabled: false })).status, 201);
+  assert.equal(
+    (await gantry.request('POST', '/api/cameras', { cameraId: 'c', url: 'rtsp://10.255.255.1/c', enabled: false }))
+      .status,
+    201,
+  );
   assert.equal((await gantry.request('PATCH', '/api/keys/one', { qps_limit: 4 })).json.persisted, true);
-  for (const file of ['cameras.json', 'api_keys.changes', 'node-id', 'gantry.json', 'streams.json']) assert.equal((await stat(join(folder, file))).mode & 0o777, 0o600, file);
+  for (const file of ['cameras.json', 'api_keys.changes', 'node-id', 'gantry.json', 'streams.json'])
+    assert.equal((await stat(join(folder, file))).mode & 0o777, 0o600, file);
   await gantry.stop();
 
   const again = await start();
@@ -110,44 +124,60 @@ for (const [what, damage] of Object.entries({
     const [file] = (await readdir(join(folder, APPEND_ONLY))).filter((name) => name.endsWith('.incr.aof'));
     await appendFile(join(folder, APPEND_ONLY, file ?? ''), 'garbage that is no command\r\n'.repeat(10));
   },
-  'an append-only file without its manifest': (folder: string) => rm(join(folder, APPEND_ONLY, 'appendonly.aof.manifest')),
+  'an append-only file without its manifest': (folder: string) =>
+    rm(join(folder, APPEND_ONLY, 'appendonly.aof.manifest')),
   'a manifest of nothing': (folder: string) => truncate(join(folder, APPEND_ONLY, 'appendonly.aof.manifest'), 0),
 })) {
-  test(`${what}: Redis begins with what is whole, and the rest is said`, { skip: noRedis && 'there is no real redis-server on this machine' }, async (t) => {
-    const { folder, start } = await dataFolder(t);
-    await damage(folder);
-    const gantry = await start();
-    assert.match(await noticesOf(gantry), /Redis could not use \S+appendonlydir as it was .*is now \S+appendonlydir\.broken-/);
-    assert.ok((await redisAlerts(gantry)) >= (what.includes('hole') ? 5 : ALERTS), 'what is whole is there');
-  });
+  test(
+    `${what}: Redis begins with what is whole, and the rest is said`,
+    { skip: noRedis && 'there is no real redis-server on this machine' },
+    async (t) => {
+      const { folder, start } = await dataFolder(t);
+      await damage(folder);
+      const gantry = await start();
+      assert.match(
+        await noticesOf(gantry),
+        /Redis could not use \S+appendonlydir as it was .*is now \S+appendonlydir\.broken-/,
+      );
+      assert.ok((await redisAlerts(gantry)) >= (what.includes('hole') ? 5 : ALERTS), 'what is whole is there');
+    },
+  );
 }
 
-test('an append-only file cut between two commands, or gone: Redis does not notice, Gantry says so', { skip: noRedis && 'there is no real redis-server on this machine' }, async (t) => {
-  const { folder, start } = await dataFolder(t);
-  const [file] = (await readdir(join(folder, APPEND_ONLY))).filter((name) => name.endsWith('.incr.aof'));
-  await truncate(join(folder, APPEND_ONLY, file ?? ''), 0);
-  const gantry = await start();
-  assert.match(await noticesOf(gantry), new RegExp(`Redis lost what it had stored .*${file}`));
-});
+test(
+  'an append-only file cut between two commands, or gone: Redis does not notice, Gantry says so',
+  { skip: noRedis && 'there is no real redis-server on this machine' },
+  async (t) => {
+    const { folder, start } = await dataFolder(t);
+    const [file] = (await readdir(join(folder, APPEND_ONLY))).filter((name) => name.endsWith('.incr.aof'));
+    await truncate(join(folder, APPEND_ONLY, file ?? ''), 0);
+    const gantry = await start();
+    assert.match(await noticesOf(gantry), new RegExp(`Redis lost what it had stored .*${file}`));
+  },
+);
 
-test('stores that are no store at all are set aside, and both servers begin anew', { skip: noRedis && 'there is no real redis-server on this machine' }, async (t) => {
-  const { folder, start } = await dataFolder(t);
-  for (const store of [join('nats', 'jetstream'), APPEND_ONLY]) {
-    await rm(join(folder, store), { recursive: true });
-    await writeFile(join(folder, store), 'no folder');
-  }
-  const gantry = await start();
-  const notices = await noticesOf(gantry);
-  assert.match(notices, /NATS could not use \S+jetstream .*is now \S+jetstream\.broken-/);
-  assert.match(notices, /Redis could not use \S+appendonlydir .*is now \S+appendonlydir\.broken-/);
-  assert.match(notices, /NATS no longer has stored messages: 40 of 40 in ALERTS/);
-  await gantry.stop();
-  // What stands in the place of one stream alone, and of what is remembered of all.
-  await writeFile(join(folder, 'streams.json'), '{"server":');
-  await rm(join(folder, STREAM), { recursive: true });
-  await writeFile(join(folder, STREAM), 'no folder either');
-  const again = await start();
-  const more = await noticesOf(again);
-  assert.match(more, /ALERTS is no folder/);
-  assert.match(more, /streams\.json.* is now \S+streams\.json\.broken-.*whether NATS lost messages.*is not known/);
-});
+test(
+  'stores that are no store at all are set aside, and both servers begin anew',
+  { skip: noRedis && 'there is no real redis-server on this machine' },
+  async (t) => {
+    const { folder, start } = await dataFolder(t);
+    for (const store of [join('nats', 'jetstream'), APPEND_ONLY]) {
+      await rm(join(folder, store), { recursive: true });
+      await writeFile(join(folder, store), 'no folder');
+    }
+    const gantry = await start();
+    const notices = await noticesOf(gantry);
+    assert.match(notices, /NATS could not use \S+jetstream .*is now \S+jetstream\.broken-/);
+    assert.match(notices, /Redis could not use \S+appendonlydir .*is now \S+appendonlydir\.broken-/);
+    assert.match(notices, /NATS no longer has stored messages: 40 of 40 in ALERTS/);
+    await gantry.stop();
+    // What stands in the place of one stream alone, and of what is remembered of all.
+    await writeFile(join(folder, 'streams.json'), '{"server":');
+    await rm(join(folder, STREAM), { recursive: true });
+    await writeFile(join(folder, STREAM), 'no folder either');
+    const again = await start();
+    const more = await noticesOf(again);
+    assert.match(more, /ALERTS is no folder/);
+    assert.match(more, /streams\.json.* is now \S+streams\.json\.broken-.*whether NATS lost messages.*is not known/);
+  },
+);

@@ -35,7 +35,11 @@ before(async () => {
     },
   });
   for (const cameraId of [VICTIM, OTHER]) {
-    const added = await gantry.request('POST', '/api/cameras', { cameraId, url: rtsp.url(cameraId), intervalSeconds: 1 });
+    const added = await gantry.request('POST', '/api/cameras', {
+      cameraId,
+      url: rtsp.url(cameraId),
+      intervalSeconds: 1,
+    });
     assert.equal(added.status, 201, JSON.stringify(added.json));
   }
   viewer = await TestViewer.open(gantry.url, [VICTIM, OTHER]);
@@ -57,7 +61,11 @@ const sabotage = (type: Sabotage['type']) => gantry.system.ref(address<Sabotage>
 async function recovers(damage: () => void | Promise<void>): Promise<void> {
   const earlier = { ffmpeg: victim().detail['ffmpeg'], frames: frames[VICTIM]!.length };
   await damage();
-  await until('another ffmpeg', () => victim().detail['ffmpeg'] !== earlier.ffmpeg && typeof victim().detail['ffmpeg'] === 'number', 10_000);
+  await until(
+    'another ffmpeg',
+    () => victim().detail['ffmpeg'] !== earlier.ffmpeg && typeof victim().detail['ffmpeg'] === 'number',
+    10_000,
+  );
   await until('new frames', () => frames[VICTIM]!.length > earlier.frames + 1, 10_000);
   await until('the camera counts as online', async () => (await figures()).status.state === 'online', 10_000);
 }
@@ -68,7 +76,12 @@ test("killing the camera's ffmpeg: a new one is started, the actor stays", async
   await recovers(() => void process.kill(Number(victim().detail['ffmpeg']), 'SIGKILL'));
   assert.equal(victim().restarts, restarts);
   assert.equal((await figures()).figures.reconnects, reconnects + 1);
-  assert.ok(viewer.messages.some(({ type, data }) => type === 'camera_status' && data.cameraId === VICTIM && data.state === 'offline' && data.status === 0));
+  assert.ok(
+    viewer.messages.some(
+      ({ type, data }) =>
+        type === 'camera_status' && data.cameraId === VICTIM && data.state === 'offline' && data.status === 0,
+    ),
+  );
 });
 
 test('dropping the RTSP connection: the camera connects again', async () => {
@@ -85,7 +98,12 @@ test('a stream that stalls without closing is noticed and opened again', async (
 
 for (const { name, type, message, code } of [
   { name: 'throwing inside its handler', type: 'throw' as const, message: /sabotage in a handler/, code: null },
-  { name: 'ending its thread', type: 'end-thread' as const, message: /worker thread .* ended by itself/, code: 'THREAD_EXITED' },
+  {
+    name: 'ending its thread',
+    type: 'end-thread' as const,
+    message: /worker thread .* ended by itself/,
+    code: 'THREAD_EXITED',
+  },
 ]) {
   test(`${name}: the camera is restarted, and the tree tells why`, async () => {
     const { restarts } = victim();
@@ -93,7 +111,11 @@ for (const { name, type, message, code } of [
     const now = victim();
     assert.deepEqual([now.restarts, now.state, now.lastFailure?.code], [restarts + 1, 'running', code]);
     assert.match(now.lastFailure?.message ?? '', message);
-    assert.ok(viewer.messages.some(({ type: kind, data }) => kind === 'camera_status' && data.cameraId === VICTIM && data.status === 2));
+    assert.ok(
+      viewer.messages.some(
+        ({ type: kind, data }) => kind === 'camera_status' && data.cameraId === VICTIM && data.status === 2,
+      ),
+    );
     const { json } = await gantry.request('GET', '/api/supervisor/tree');
     assert.match(JSON.stringify(json), new RegExp(`"path":"/cameras/${VICTIM}"`));
   });
@@ -102,7 +124,10 @@ for (const { name, type, message, code } of [
 test('through all of it the other camera lost no frame, and the victim numbers its frames on', () => {
   for (const numbers of [frames[OTHER]!, frames[VICTIM]!]) {
     assert.ok(numbers.length > 8, `${numbers.length} frames`);
-    assert.deepEqual(numbers, numbers.map((_, index) => numbers[0]! + index));
+    assert.deepEqual(
+      numbers,
+      numbers.map((_, index) => numbers[0]! + index),
+    );
   }
   assert.equal(gantry.actor(`/cameras/${OTHER}`).restarts, 0);
 });
@@ -117,12 +142,23 @@ test('Redis killed: frames go on over NATS, health says so, and it resumes witho
   process.kill(redisPid, 'SIGKILL');
   const later = viewer.of(OTHER).length;
   await until('frames after the kill', () => viewer.of(OTHER).length > later + 3, 10_000);
-  const failed = await until('failed writes are shown', async () => (await gantry.request('GET', '/api/health')).json.redis.failedWrites, 5_000);
+  const failed = await until(
+    'failed writes are shown',
+    async () => (await gantry.request('GET', '/api/health')).json.redis.failedWrites,
+    5_000,
+  );
   assert.ok(failed > 0);
-  await until('Redis is used again', async () => {
-    const health = (await gantry.request('GET', '/api/health')).json;
-    return health.redis.state === 'connected' && (await gantry.request('GET', `/api/cameras/${OTHER}/latest`)).status === 200;
-  }, 15_000);
+  await until(
+    'Redis is used again',
+    async () => {
+      const health = (await gantry.request('GET', '/api/health')).json;
+      return (
+        health.redis.state === 'connected' &&
+        (await gantry.request('GET', `/api/cameras/${OTHER}/latest`)).status === 200
+      );
+    },
+    15_000,
+  );
 });
 
 test('nats-server killed: it is started again and the frames come back', async () => {

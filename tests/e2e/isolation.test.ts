@@ -29,7 +29,8 @@ before(async () => {
       frames[cameraId]?.push(frameNumber);
     },
   });
-  for (const cameraId of [VICTIM, OTHER]) await gantry.request('POST', '/api/cameras', { cameraId, url: rtsp.url(cameraId), intervalSeconds: 1 });
+  for (const cameraId of [VICTIM, OTHER])
+    await gantry.request('POST', '/api/cameras', { cameraId, url: rtsp.url(cameraId), intervalSeconds: 1 });
   await until('both cameras deliver', () => frames[VICTIM]!.length > 1 && frames[OTHER]!.length > 1, 30_000);
 });
 after(async () => {
@@ -58,6 +59,9 @@ for (const { type, how } of [
 test('the other camera lost no frame through it', () => {
   const numbers = frames[OTHER]!;
   assert.ok(numbers.length > 8);
-  assert.deepEqual(numbers, numbers.map((_, index) => numbers[0]! + index));
+  assert.deepEqual(
+    numbers,
+    numbers.map((_, index) => numbers[0]! + index),
+  );
   assert.equal(gantry.actor(`/cameras/${OTHER}`).restarts, 0);
 });

@@ -27,7 +27,9 @@ const calls: { path: string; headers: IncomingMessage['headers']; body: string }
 
 before(async () => {
   [folder, removeFolder] = await temporaryFolder();
-  png = await sharp({ create: { width: 1_600, height: 900, channels: 3, background: '#557799' } }).png().toBuffer();
+  png = await sharp({ create: { width: 1_600, height: 900, channels: 3, background: '#557799' } })
+    .png()
+    .toBuffer();
   receiver = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -43,11 +45,21 @@ before(async () => {
   const address = receiver.address();
   assert.ok(typeof address === 'object' && address !== null);
   base = `http://127.0.0.1:${address.port}`;
-  simulator = await startProviderSimulator({ keys: [...simulatedKeys(1, { qps: 5, rpm: 300 }), { name: 'added', key: NEW_KEY, qps: 5, rpm: 300 }], latency: { medianMs: 30, p95Ms: 60 } });
+  simulator = await startProviderSimulator({
+    keys: [...simulatedKeys(1, { qps: 5, rpm: 300 }), { name: 'added', key: NEW_KEY, qps: 5, rpm: 300 }],
+    latency: { medianMs: 30, p95Ms: 60 },
+  });
   const [first] = simulator.keyEntries();
   assert.ok(first !== undefined);
   process.env['ON_DEMAND_KEY'] = first.key;
-  await writeFile(join(folder, 'api_keys.yaml'), JSON.stringify({ base_url: simulator.url, model: simulator.model, api_keys: [{ name: 'first', key: '${ON_DEMAND_KEY}', price_per_1k_input: 2, price_per_1k_output: 4 }] }));
+  await writeFile(
+    join(folder, 'api_keys.yaml'),
+    JSON.stringify({
+      base_url: simulator.url,
+      model: simulator.model,
+      api_keys: [{ name: 'first', key: '${ON_DEMAND_KEY}', price_per_1k_input: 2, price_per_1k_output: 4 }],
+    }),
+  );
   gantry = await startTestGantry(folder, { hookSecret: new Secret(HOOK_SECRET), fetchAllow: ['127.0.0.1'] });
 });
 after(async () => {
@@ -71,15 +83,22 @@ const finished = (id: string) =>
     return json.state === 'queued' ? null : json;
   });
 const hookOf = (id: string, state: string) =>
-  until(`the hook is ${state}`, async () => {
-    const { json } = await gantry.request('GET', `/api/assessments/${id}`);
-    return json.hook?.state === state ? json.hook : null;
-  }, 20_000);
+  until(
+    `the hook is ${state}`,
+    async () => {
+      const { json } = await gantry.request('GET', `/api/assessments/${id}`);
+      return json.hook?.state === state ? json.hook : null;
+    },
+    20_000,
+  );
 
 test('an uploaded picture is judged with its priority, and the signed hook is called with the result', async () => {
   const sent = await upload({ priority: '5', hook_url: `${base}/ok?token=hidden` });
   assert.equal(sent.status, 202, JSON.stringify(sent.json));
-  assert.deepEqual([sent.json.state, sent.json.priority, sent.json.imageWidth, sent.json.imageHeight], ['queued', 5, 1_280, 720]);
+  assert.deepEqual(
+    [sent.json.state, sent.json.priority, sent.json.imageWidth, sent.json.imageHeight],
+    ['queued', 5, 1_280, 720],
+  );
   const done = await finished(sent.json.id);
   assert.equal(done.state, 'done');
   assert.equal(done.source, 'vlm');
@@ -99,13 +118,18 @@ test('an uploaded picture is judged with its priority, and the signed hook is ca
 });
 
 test('a picture is fetched from an allowed host; a hook that fails once is called again', async () => {
-  answers.set('/picture.png', (_request, response) => response.writeHead(200, { 'content-type': 'image/png' }).end(png));
+  answers.set('/picture.png', (_request, response) =>
+    response.writeHead(200, { 'content-type': 'image/png' }).end(png),
+  );
   let failed = false;
   answers.set('/flaky', (_request, response) => {
     response.writeHead(failed ? 200 : 500).end('x'.repeat(100_000));
     failed = true;
   });
-  const sent = await gantry.request('POST', '/api/assessments', { image_url: `${base}/picture.png`, hook_url: `${base}/flaky` });
+  const sent = await gantry.request('POST', '/api/assessments', {
+    image_url: `${base}/picture.png`,
+    hook_url: `${base}/flaky`,
+  });
   assert.equal(sent.status, 202, JSON.stringify(sent.json));
   assert.equal(sent.json.priority, 3);
   const pending = await hookOf(sent.json.id, 'pending').catch(() => null);
@@ -130,7 +154,9 @@ test('a hook that refuses for good, or redirects, is not called again', async ()
 test('what cannot be judged or must not be called is refused, naming the field', async () => {
   const post = (body: unknown) => gantry.request('POST', '/api/assessments', body);
   answers.set('/text', (_request, response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<html>'));
-  answers.set('/lies', (_request, response) => response.writeHead(200, { 'content-type': 'image/png' }).end('no picture at all'));
+  answers.set('/lies', (_request, response) =>
+    response.writeHead(200, { 'content-type': 'image/png' }).end('no picture at all'),
+  );
   answers.set('/redirect', (_request, response) => response.writeHead(302, { location: `${base}/picture.png` }).end());
   answers.set('/endless', (_request, response) => {
     response.writeHead(200, { 'content-type': 'image/png' });
@@ -151,7 +177,15 @@ test('what cannot be judged or must not be called is refused, naming the field',
     ['a page', () => url(`${base}/text`), 422, /not of type/],
     ['a lie about the type', () => url(`${base}/lies`), 422, /not a JPEG, PNG or WebP/],
     ['without an end', () => url(`${base}/endless`), 422, /more than \d+ bytes/],
-    ['an error', () => { answers.set('/404', (_request, response) => response.writeHead(404).end()); return url(`${base}/404`); }, 422, /answered 404/],
+    [
+      'an error',
+      () => {
+        answers.set('/404', (_request, response) => response.writeHead(404).end());
+        return url(`${base}/404`);
+      },
+      422,
+      /answered 404/,
+    ],
     ['a hook into the private network', () => upload({ hook_url: 'http://192.168.1.1/' }), 400, /^hook_url/],
     ['a hook over ftp', () => upload({ hook_url: 'ftp://example.com/' }), 400, /^hook_url/],
     ['a priority of 6', () => upload({ priority: '6' }), 400, /^priority/],
@@ -159,15 +193,47 @@ test('what cannot be judged or must not be called is refused, naming the field',
     ['no picture', () => upload({}, null), 400, /^image: is required/],
     ['a file of another name', () => upload({}, png, 'other'), 400, /^other/],
     ['an unknown field', () => upload({ colour: 'red' }), 400, /^colour/],
-    ['SVG', () => upload({}, Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="100" height="100"><image href="file:///etc/passwd"/></svg>')), 422, /not a JPEG, PNG or WebP/],
+    [
+      'SVG',
+      () =>
+        upload(
+          {},
+          Buffer.from(
+            '<svg xmlns="http://www.w3.org/2000/svg" width="100" height="100"><image href="file:///etc/passwd"/></svg>',
+          ),
+        ),
+      422,
+      /not a JPEG, PNG or WebP/,
+    ],
     ['half a picture', () => upload({}, png.subarray(0, png.length / 2)), 422, /cannot be read/],
-    ['a picture of 4 x 4 pixels', async () => upload({}, await sharp({ create: { width: 4, height: 4, channels: 3, background: 'red' } }).png().toBuffer()), 422, /at least 16/],
+    [
+      'a picture of 4 x 4 pixels',
+      async () =>
+        upload(
+          {},
+          await sharp({ create: { width: 4, height: 4, channels: 3, background: 'red' } })
+            .png()
+            .toBuffer(),
+        ),
+      422,
+      /at least 16/,
+    ],
     ['11 MB', () => upload({}, Buffer.alloc(11 * 1024 * 1024, 0xff)), 413, /at most/],
     ['an empty body', () => post({}), 400, /^image_url: is required/],
     ['a list', () => post([]), 400, /object/],
     ['an id that is none', () => gantry.request('GET', '/api/assessments/abc'), 400, /^id/],
-    ['an id nobody knows', () => gantry.request('GET', '/api/assessments/00000000-0000-4000-8000-000000000000'), 404, /any more/],
-    ['a camera of that name', () => gantry.request('POST', '/api/cameras', { cameraId: 'on-demand', url: 'rtsp://192.0.2.1/x' }), 400, /^cameraId/],
+    [
+      'an id nobody knows',
+      () => gantry.request('GET', '/api/assessments/00000000-0000-4000-8000-000000000000'),
+      404,
+      /any more/,
+    ],
+    [
+      'a camera of that name',
+      () => gantry.request('POST', '/api/cameras', { cameraId: 'on-demand', url: 'rtsp://192.0.2.1/x' }),
+      400,
+      /^cameraId/,
+    ],
   ];
   for (const [what, attempt, status, message] of cases) {
     const reply = await attempt();
@@ -179,7 +245,11 @@ test('what cannot be judged or must not be called is refused, naming the field',
 test('a page of another site cannot hand in a picture through its visitor', async () => {
   const form = new FormData();
   form.append('image', new Blob([new Uint8Array(png)]), 'x.png');
-  const reply = await fetch(new URL('/api/assessments', gantry.url), { method: 'POST', body: form, headers: { origin: 'https://evil.example' } });
+  const reply = await fetch(new URL('/api/assessments', gantry.url), {
+    method: 'POST',
+    body: form,
+    headers: { origin: 'https://evil.example' },
+  });
   assert.deepEqual([reply.status, ((await reply.json()) as any).code], [403, 'ORIGIN_REFUSED']);
 });
 
@@ -199,19 +269,41 @@ test('keys are added, limited, drained and removed while running; tokens and cos
   const { json: picture } = await upload({});
   assert.equal((await finished(picture.id)).state, 'done');
   const list = async () => (await ask('GET', '/api/keys')).json.keys;
-  assert.deepEqual((await list()).map((key: any) => [key.name, key.from, key.total_calls > 0, key.variable]), [['first', 'file', true, 'ON_DEMAND_KEY'], ['second', 'api', true, null]]);
+  assert.deepEqual(
+    (await list()).map((key: any) => [key.name, key.from, key.total_calls > 0, key.variable]),
+    [
+      ['first', 'file', true, 'ON_DEMAND_KEY'],
+      ['second', 'api', true, null],
+    ],
+  );
   assert.equal((await ask('PATCH', '/api/keys/first', { drain: false, qps_limit: 3 })).json.key.qps_limit, 3);
   assert.equal((await ask('PATCH', '/api/keys/first', { reset: true })).json.key.qps_limit, 10);
   assert.equal((await ask('DELETE', '/api/keys/second')).status, 200);
   assert.equal((await ask('DELETE', '/api/keys/second')).status, 404);
-  for (const [body, field] of [[{ name: 'a b', key: 'x' }, 'name'], [{ name: 'x' }, 'key'], [{ name: 'x', key: 'x', qps_limit: 0 }, 'qps_limit'], [{ name: 'x', key: 'x', base_url: 'http://evil.example' }, 'base_url'], [{ name: 'x', key: '${NOT_SET_AT_ALL}' }, 'key'], [{ name: 'x', key: '' }, 'key']] as const) {
+  for (const [body, field] of [
+    [{ name: 'a b', key: 'x' }, 'name'],
+    [{ name: 'x' }, 'key'],
+    [{ name: 'x', key: 'x', qps_limit: 0 }, 'qps_limit'],
+    [{ name: 'x', key: 'x', base_url: 'http://evil.example' }, 'base_url'],
+    [{ name: 'x', key: '${NOT_SET_AT_ALL}' }, 'key'],
+    [{ name: 'x', key: '' }, 'key'],
+  ] as const) {
     const refused = await ask('POST', '/api/keys', body);
     assert.deepEqual([refused.status, refused.json.field], [400, field]);
   }
   assert.equal((await ask('PATCH', '/api/keys/first', {})).status, 400);
-  const extra = (await ask('PATCH', '/api/keys/first', { max_output_tokens: 900, extra_body: { enable_thinking: false } })).json.key;
-  assert.deepEqual([extra.max_output_tokens, extra.extra_body, extra.adaptations], [900, { enable_thinking: false }, []]);
-  for (const [body, field] of [[{ extra_body: { model: 'other' } }, 'extra_body'], [{ extra_body: { big: 'x'.repeat(5_000) } }, 'extra_body'], [{ max_output_tokens: 1 }, 'max_output_tokens']] as const) {
+  const extra = (
+    await ask('PATCH', '/api/keys/first', { max_output_tokens: 900, extra_body: { enable_thinking: false } })
+  ).json.key;
+  assert.deepEqual(
+    [extra.max_output_tokens, extra.extra_body, extra.adaptations],
+    [900, { enable_thinking: false }, []],
+  );
+  for (const [body, field] of [
+    [{ extra_body: { model: 'other' } }, 'extra_body'],
+    [{ extra_body: { big: 'x'.repeat(5_000) } }, 'extra_body'],
+    [{ max_output_tokens: 1 }, 'max_output_tokens'],
+  ] as const) {
     const refused = await ask('PATCH', '/api/keys/first', body);
     assert.deepEqual([refused.status, refused.json.code, refused.json.field], [400, 'INVALID_FIELD', field]);
   }
@@ -219,7 +311,10 @@ test('keys are added, limited, drained and removed while running; tokens and cos
   assert.equal((await ask('PATCH', '/api/keys/nobody', { enabled: false })).status, 404);
 
   const usage = (await ask('GET', '/api/usage')).json;
-  assert.deepEqual(usage.byCamera.map((row: any) => row.camera), ['on-demand']);
+  assert.deepEqual(
+    usage.byCamera.map((row: any) => row.camera),
+    ['on-demand'],
+  );
   const first = usage.byKey.find((row: any) => row.key === 'first');
   assert.ok(first.calls >= 2 && first.promptTokens > 0);
   assert.ok(Math.abs(first.cost - (first.promptTokens * 2 + first.completionTokens * 4) / 1_000) < 1e-6);
@@ -230,13 +325,25 @@ test('keys are added, limited, drained and removed while running; tokens and cos
   const said = `${JSON.stringify(seen)}${metrics}`;
   for (const secret of [NEW_KEY, process.env['ON_DEMAND_KEY'] ?? '?']) {
     assert.ok(!said.includes(secret));
-    for (const file of await readdir(folder, { recursive: true, withFileTypes: true })) if (file.isFile()) assert.ok(!(await readFile(join(file.parentPath, file.name))).includes(secret), file.name);
+    for (const file of await readdir(folder, { recursive: true, withFileTypes: true }))
+      if (file.isFile()) assert.ok(!(await readFile(join(file.parentPath, file.name))).includes(secret), file.name);
   }
 });
 
 test('a spent budget is followed at once: pictures are unknown with the reason, and health says so', async () => {
-  await writeFile(join(folder, 'api_keys.yaml'), JSON.stringify({ base_url: simulator.url, model: simulator.model, daily_budget: 0.000001, api_keys: [{ name: 'first', key: '${ON_DEMAND_KEY}', price_per_1k_input: 2 }] }));
-  await until('the budget is known', async () => (await gantry.request('GET', '/api/usage')).json.withinBudget === false);
+  await writeFile(
+    join(folder, 'api_keys.yaml'),
+    JSON.stringify({
+      base_url: simulator.url,
+      model: simulator.model,
+      daily_budget: 0.000001,
+      api_keys: [{ name: 'first', key: '${ON_DEMAND_KEY}', price_per_1k_input: 2 }],
+    }),
+  );
+  await until(
+    'the budget is known',
+    async () => (await gantry.request('GET', '/api/usage')).json.withinBudget === false,
+  );
   const callsBefore = simulator.calls().length;
   const { json } = await upload({});
   const end = await finished(json.id);

@@ -45,15 +45,25 @@ before(async () => {
     process.env[`E2E_KEY_${index}`] = entry.key;
     return { ...entry, key: `\${E2E_KEY_${index}}` };
   });
-  await writeFile(join(folder, 'api_keys.yaml'), JSON.stringify({ strategy: 'round_robin', api_keys, scheduler: { transit_guard_ms: GUARD_MS } }));
+  await writeFile(
+    join(folder, 'api_keys.yaml'),
+    JSON.stringify({ strategy: 'round_robin', api_keys, scheduler: { transit_guard_ms: GUARD_MS } }),
+  );
   gantry = await startTestGantry(folder);
   nc = await connect(natsOptions(gantry.natsUrl));
   for (const subject of ['detection-results.>', 'assessment-tasks.>', 'risk-assessment-results.>']) {
-    nc.subscribe(subject, { callback: (_, message) => wire.push({ subject: message.subject, header: message.headers?.get('Trace-Id') ?? '', body: message.json() }) });
+    nc.subscribe(subject, {
+      callback: (_, message) =>
+        wire.push({ subject: message.subject, header: message.headers?.get('Trace-Id') ?? '', body: message.json() }),
+    });
   }
   assert.ok(gantry.redisUrl);
   redis = new Redis(gantry.redisUrl);
-  const added = await gantry.request('POST', '/api/cameras', { cameraId: CAMERA, url: rtsp.url(CAMERA), intervalSeconds: 1 });
+  const added = await gantry.request('POST', '/api/cameras', {
+    cameraId: CAMERA,
+    url: rtsp.url(CAMERA),
+    intervalSeconds: 1,
+  });
   assert.equal(added.status, 201, JSON.stringify(added.json));
   viewer = await TestViewer.open(gantry.url, [CAMERA]);
 });
@@ -70,32 +80,51 @@ after(async () => {
 const withGroups = (aggregate: Aggregate): boolean => aggregate.trafficGroups.length > 0;
 
 test('a viewer gets aggregates of real footage, judged by the model', async () => {
-  const aggregate = await viewer.next(CAMERA, (each) => withGroups(each) && each.riskAssessment.missingGroups.length === 0, 30_000);
+  const aggregate = await viewer.next(
+    CAMERA,
+    (each) => withGroups(each) && each.riskAssessment.missingGroups.length === 0,
+    30_000,
+  );
   assert.equal(aggregate.riskAssessment.source, 'vlm');
   assert.equal(aggregate.riskAssessment.results.length, aggregate.trafficGroups.length);
   assert.equal(aggregate.llmModel, simulator.model);
   assert.ok(aggregate.llmLatency > 0);
   assert.deepEqual([aggregate.imageWidth, aggregate.imageHeight], [768, 576]);
-  assert.equal(aggregate.riskAssessment.hasDangerousDriving, ['medium', 'high'].includes(aggregate.riskAssessment.maxRiskLevel));
+  assert.equal(
+    aggregate.riskAssessment.hasDangerousDriving,
+    ['medium', 'high'].includes(aggregate.riskAssessment.maxRiskLevel),
+  );
 });
 
 test('one trace id runs through detection, tasks, results and aggregate, in bodies and in NATS headers', async () => {
-  const aggregate = await viewer.next(CAMERA, (each) => withGroups(each) && each.riskAssessment.missingGroups.length === 0);
+  const aggregate = await viewer.next(
+    CAMERA,
+    (each) => withGroups(each) && each.riskAssessment.missingGroups.length === 0,
+  );
   const messages = wire.filter(({ body }) => body.requestId === aggregate.requestId);
   const stages = new Set(messages.map(({ subject }) => subject.split('.')[0]));
   assert.deepEqual([...stages].toSorted(), ['assessment-tasks', 'detection-results', 'risk-assessment-results']);
-  for (const { subject, header, body } of messages) assert.deepEqual([body.traceId, header], [aggregate.traceId, aggregate.traceId], subject);
+  for (const { subject, header, body } of messages)
+    assert.deepEqual([body.traceId, header], [aggregate.traceId, aggregate.traceId], subject);
 });
 
 test("a judgement's trace tells where its time went: waiting, lease, sending, model, reading", () => {
-  const judgements = wire.filter(({ subject, body }) => subject.startsWith('risk-assessment-results.') && body.source === 'vlm');
+  const judgements = wire.filter(
+    ({ subject, body }) => subject.startsWith('risk-assessment-results.') && body.source === 'vlm',
+  );
   assert.ok(judgements.length > 0);
   for (const { body } of judgements) {
     const { waitMs, calls, apiKeyId, retryCount } = body.metadata;
     assert.ok(waitMs >= 0);
     assert.equal(calls.length, retryCount + 1);
     assert.equal(calls.at(-1).apiKeyId, apiKeyId);
-    assert.ok(calls.every((call: Record<string, number>) => call['leaseMs']! >= 0 && call['sendMs']! >= 0 && call['modelMs']! > 0 && call['parseMs']! >= 0), JSON.stringify(calls));
+    assert.ok(
+      calls.every(
+        (call: Record<string, number>) =>
+          call['leaseMs']! >= 0 && call['sendMs']! >= 0 && call['modelMs']! > 0 && call['parseMs']! >= 0,
+      ),
+      JSON.stringify(calls),
+    );
   }
 });
 
@@ -132,26 +161,47 @@ test('high risks are kept as alerts, newest first, and only they', async () => {
   const seen = viewer.of(CAMERA).filter((each) => each.riskAssessment.maxRiskLevel === 'high');
   assert.ok(stored.length >= seen.length - 1, `${stored.length} stored, ${seen.length} seen`);
   assert.equal(viewer.messages.filter(({ type }) => type === 'alert').length, seen.length);
-  assert.deepEqual(stored.map((each) => each.timestamp), stored.map((each) => each.timestamp).toSorted().toReversed());
+  assert.deepEqual(
+    stored.map((each) => each.timestamp),
+    stored
+      .map((each) => each.timestamp)
+      .toSorted()
+      .toReversed(),
+  );
 });
 
 test('the picture of an aggregate and the crop of each group can be fetched by their claim checks', async () => {
-  const aggregate = await viewer.next(CAMERA, (each) => withGroups(each) && viewer.of(CAMERA).at(-1)?.requestId === each.requestId, 15_000);
+  const aggregate = await viewer.next(
+    CAMERA,
+    (each) => withGroups(each) && viewer.of(CAMERA).at(-1)?.requestId === each.requestId,
+    15_000,
+  );
   for (const id of [aggregate.imageId, ...aggregate.trafficGroups.map((group) => group.cropId)]) {
     const reply = await fetch(new URL(`/api/images/${id}`, gantry.url));
     const bytes = new Uint8Array(await reply.arrayBuffer());
-    assert.deepEqual([reply.status, reply.headers.get('content-type'), bytes[0], bytes[1]], [200, 'image/jpeg', 0xff, 0xd8], String(id));
+    assert.deepEqual(
+      [reply.status, reply.headers.get('content-type'), bytes[0], bytes[1]],
+      [200, 'image/jpeg', 0xff, 0xd8],
+      String(id),
+    );
   }
 });
 
 test('the objects are those the detector finds on that footage: mean counts by class within 35 % of a direct run', async () => {
   await until('two dozen frames', () => viewer.of(CAMERA).length >= 24, 60_000);
-  const piped = viewer.of(CAMERA).filter((each) => each.revision === 0).map((each) => each.detectedObjects.map((object) => object.class));
+  const piped = viewer
+    .of(CAMERA)
+    .filter((each) => each.revision === 0)
+    .map((each) => each.detectedObjects.map((object) => object.class));
   const direct = await detectDirectly();
   for (const name of ['person', 'car'] as const) {
-    const mean = (frames: readonly (readonly string[])[]): number => frames.reduce((sum, classes) => sum + classes.filter((each) => each === name).length, 0) / frames.length;
+    const mean = (frames: readonly (readonly string[])[]): number =>
+      frames.reduce((sum, classes) => sum + classes.filter((each) => each === name).length, 0) / frames.length;
     const [through, expected] = [mean(piped), mean(direct)];
-    assert.ok(Math.abs(through - expected) <= 0.35 * expected + 0.5, `${name}: ${through.toFixed(2)} a frame through the pipeline, ${expected.toFixed(2)} directly`);
+    assert.ok(
+      Math.abs(through - expected) <= 0.35 * expected + 0.5,
+      `${name}: ${through.toFixed(2)} a frame through the pipeline, ${expected.toFixed(2)} directly`,
+    );
   }
 });
 
@@ -160,7 +210,11 @@ async function detectDirectly(): Promise<string[][]> {
   const { file, ffmpeg } = await demoFootage();
   const frames: Frame[] = [];
   const reader = new PpmReader((frame) => frames.push(frame));
-  const child = spawn(ffmpeg, ['-v', 'error', '-i', file, '-vf', 'fps=0.5', '-c:v', 'ppm', '-f', 'image2pipe', 'pipe:1'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(
+    ffmpeg,
+    ['-v', 'error', '-i', file, '-vf', 'fps=0.5', '-c:v', 'ppm', '-f', 'image2pipe', 'pipe:1'],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
   for await (const chunk of child.stdout) reader.push(chunk);
   const detector = await createDetector((await pullModel('ssd-mobilenet-v2')).spec);
   const found: string[][] = [];
@@ -173,18 +227,39 @@ async function detectDirectly(): Promise<string[][]> {
 test('no key was used beyond its limits, and the provider refused nothing', () => {
   assert.ok(simulator.calls().length > 5);
   assert.deepEqual(simulator.violations(), []);
-  assert.deepEqual(simulator.calls().filter((call) => call.status === 429), []);
+  assert.deepEqual(
+    simulator.calls().filter((call) => call.status === 429),
+    [],
+  );
 });
 
 test('no secret is readable anywhere', async () => {
   const keys = simulator.keyEntries().map((entry) => entry.key);
-  const surfaces = [JSON.stringify(wire), JSON.stringify(viewer.messages), ...(await Promise.all(['/api/scheduler/stats', '/api/supervisor/tree', '/metrics', '/api/health', '/api/cameras'].map(async (path) => (await fetch(new URL(path, gantry.url))).text())))];
+  const surfaces = [
+    JSON.stringify(wire),
+    JSON.stringify(viewer.messages),
+    ...(await Promise.all(
+      ['/api/scheduler/stats', '/api/supervisor/tree', '/metrics', '/api/health', '/api/cameras'].map(async (path) =>
+        (await fetch(new URL(path, gantry.url))).text(),
+      ),
+    )),
+  ];
   for (const key of keys) for (const text of surfaces) assert.ok(!text.includes(key));
 });
 
 test('metrics speak of every stage', async () => {
   const text = await (await fetch(new URL('/metrics', gantry.url))).text();
-  for (const pattern of [/^detection_total\{.*camera_id="crossing".*\} [1-9]/m, /^detection_latency_seconds_count [1-9]/m, /^llm_calls_total\{status="success"\} [1-9]/m, /^llm_latency_seconds_count [1-9]/m, /^nats_consumer_lag\{consumer="task-generator"\} \d/m, /^api_key_status\{key_id="sim-001",status="(available|in_use)"\} 1/m, /^end_to_end_latency_seconds_count [1-9]/m, /^mailbox_depth\{actor="\/aggregator"\} \d/m]) assert.match(text, pattern);
+  for (const pattern of [
+    /^detection_total\{.*camera_id="crossing".*\} [1-9]/m,
+    /^detection_latency_seconds_count [1-9]/m,
+    /^llm_calls_total\{status="success"\} [1-9]/m,
+    /^llm_latency_seconds_count [1-9]/m,
+    /^nats_consumer_lag\{consumer="task-generator"\} \d/m,
+    /^api_key_status\{key_id="sim-001",status="(available|in_use)"\} 1/m,
+    /^end_to_end_latency_seconds_count [1-9]/m,
+    /^mailbox_depth\{actor="\/aggregator"\} \d/m,
+  ])
+    assert.match(text, pattern);
 });
 
 test('each role answers as a NATS micro service', async () => {
@@ -193,5 +268,11 @@ test('each role answers as a NATS micro service', async () => {
   assert.deepEqual([stats.mode, stats.assessed > 0], ['vlm', true]);
   const services = new Set<string>();
   for await (const ping of await nc.services.client().ping()) services.add(ping.name);
-  assert.deepEqual([...services].toSorted(), ['gantry-aggregator', 'gantry-cameras', 'gantry-key-pool', 'gantry-scheduler', 'gantry-task-generator']);
+  assert.deepEqual([...services].toSorted(), [
+    'gantry-aggregator',
+    'gantry-cameras',
+    'gantry-key-pool',
+    'gantry-scheduler',
+    'gantry-task-generator',
+  ]);
 });

@@ -16,7 +16,8 @@ before(async () => {
 });
 after(() => {
   // Of a test that failed half-way.
-  for (const { exitCode, signalCode, pid } of started) if (exitCode === null && signalCode === null && pid !== undefined) process.kill(-pid, 'SIGKILL');
+  for (const { exitCode, signalCode, pid } of started)
+    if (exitCode === null && signalCode === null && pid !== undefined) process.kill(-pid, 'SIGKILL');
   return removeFolder();
 });
 
@@ -31,13 +32,19 @@ const npmStart = (...args: string[]): Program => npmStartWith({}, ...args);
 
 function npmStartWith(env: Readonly<Record<string, string>>, ...args: string[]): Program {
   let output = '';
-  const child = spawn('npm', ['start', '--', '--port', '0', '--data-dir', join(folder, 'data'), ...args], { cwd: ROOT, detached: true, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NATS_URL: '', REDIS_URL: '', ...env } });
+  const child = spawn('npm', ['start', '--', '--port', '0', '--data-dir', join(folder, 'data'), ...args], {
+    cwd: ROOT,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, NATS_URL: '', REDIS_URL: '', ...env },
+  });
   started.push(child);
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
   return { child, output: () => output, exited: new Promise((resolve) => child.once('exit', (code) => resolve(code))) };
 }
 
-const urlOf = ({ output }: Program) => until('the line that Gantry is up', () => /"url":"(http:[^"]+)"[^\n]*Gantry is up/.exec(output())?.[1], 60_000);
+const urlOf = ({ output }: Program) =>
+  until('the line that Gantry is up', () => /"url":"(http:[^"]+)"[^\n]*Gantry is up/.exec(output())?.[1], 60_000);
 
 async function healthOf(url: string): Promise<string> {
   const report = (await (await fetch(new URL('/api/health', url))).json()) as { status: string };
@@ -59,7 +66,8 @@ function family(pid: number): number[] {
   for (const each of found) found.push(...[...parents].filter(([, parent]) => parent === each).map(([child]) => child));
   return found.filter((each) => parents.has(each));
 }
-const alive = (pid: number): boolean => existsSync(`/proc/${pid}/stat`) && !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+const alive = (pid: number): boolean =>
+  existsSync(`/proc/${pid}/stat`) && !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
 
 for (const round of ['first', 'second']) {
   test(`npm start, ${round} time: the demo street is on the feed, Ctrl-C ends every process it started`, async () => {
@@ -68,14 +76,22 @@ for (const round of ['first', 'second']) {
     await until('health ok', async () => (await healthOf(url)) === 'ok', 10_000);
     const viewer = await TestViewer.open(url, ['demo']);
     const aggregate = await viewer.next('demo', ({ detectedObjects }) => detectedObjects.length > 0, 30_000);
-    assert.equal(aggregate.riskAssessment.results.length + aggregate.riskAssessment.missingGroups.length >= aggregate.trafficGroups.length, true);
+    assert.equal(
+      aggregate.riskAssessment.results.length + aggregate.riskAssessment.missingGroups.length >=
+        aggregate.trafficGroups.length,
+      true,
+    );
     const judged = await viewer.next('demo', ({ riskAssessment }) => riskAssessment.results.length > 0, 30_000);
     assert.equal(judged.riskAssessment.source, 'rules', 'without keys the rules judge, and say so');
     viewer.close();
 
     const members = family(program.child.pid!);
     const names = members.map((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
-    for (const needed of ['nats-server', 'redis-server', 'ffmpeg']) assert.ok(names.some((name) => name.includes(needed)), `${needed} runs: ${names.join(' | ')}`);
+    for (const needed of ['nats-server', 'redis-server', 'ffmpeg'])
+      assert.ok(
+        names.some((name) => name.includes(needed)),
+        `${needed} runs: ${names.join(' | ')}`,
+      );
     process.kill(-program.child.pid!, 'SIGINT');
     assert.equal(await program.exited, 0, program.output().slice(-2000));
     assert.doesNotMatch(program.output(), /unrecognized flag/i, 'V8 knows the flags that are set');
@@ -95,7 +111,11 @@ test('killed outright, it leaves nothing that keeps the next start from working'
   const program = npmStartWith({ NODE_COMPILE_CACHE: compiled }, '--no-demo');
   await urlOf(program);
   // An orderly end would keep it anyway.
-  await until('what was compiled is kept', () => existsSync(compiled) && readdirSync(compiled, { recursive: true }).length > 100, 10_000);
+  await until(
+    'what was compiled is kept',
+    () => existsSync(compiled) && readdirSync(compiled, { recursive: true }).length > 100,
+    10_000,
+  );
   const members = family(program.child.pid!);
   const main = members.find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('src/main.ts'));
   assert.ok(main);
@@ -118,7 +138,22 @@ test('the end-to-end check passes on a running Gantry and fails, naming the stag
   const check = (cameraId: string, seconds: string) =>
     new Promise<{ code: number | null; text: string }>((resolve) => {
       let text = '';
-      const child = spawn('npm', ['run', '--silent', 'check:e2e', '--', '--camera-id', cameraId, '--duration', seconds, '--data-dir', join(folder, 'data')], { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
+      const child = spawn(
+        'npm',
+        [
+          'run',
+          '--silent',
+          'check:e2e',
+          '--',
+          '--camera-id',
+          cameraId,
+          '--duration',
+          seconds,
+          '--data-dir',
+          join(folder, 'data'),
+        ],
+        { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] },
+      );
       for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (text += chunk));
       child.once('exit', (code) => resolve({ code, text }));
     });

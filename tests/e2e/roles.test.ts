@@ -33,9 +33,16 @@ const nodes: OwnProcess[] = [];
 before(async () => {
   [folder, removeFolder] = await temporaryFolder();
   rtsp = await demoCameras(['gate']);
-  servers = await Promise.all([startNatsServer({ dataDir: join(folder, 'nats'), log: memoryLog() }), startRedisServer({ dataDir: join(folder, 'redis'), log: memoryLog() })]);
+  servers = await Promise.all([
+    startNatsServer({ dataDir: join(folder, 'nats'), log: memoryLog() }),
+    startRedisServer({ dataDir: join(folder, 'redis'), log: memoryLog() }),
+  ]);
   bus = await NatsBus.open({ url: servers[0]!.url, startTimeoutMs: 5_000, log: memoryLog() });
-  [watching, judging, standby] = [await node('watching', 'cameras,web'), await node('judging', 'scheduler,aggregator'), await node('standby', 'aggregator')];
+  [watching, judging, standby] = [
+    await node('watching', 'cameras,web'),
+    await node('judging', 'scheduler,aggregator'),
+    await node('standby', 'aggregator'),
+  ];
 });
 after(async () => {
   await Promise.all(nodes.map((each) => each.stop()));
@@ -48,7 +55,17 @@ after(async () => {
 async function node(name: string, roles: string): Promise<OwnProcess> {
   await mkdir(join(folder, name));
   const env = { NATS_URL: servers[0]!.url, REDIS_URL: servers[1]!.url };
-  const args = ['--roles', roles, '--no-demo', '--port', '0', '--data-dir', join(folder, name), '--keys', join(folder, 'none.yaml')];
+  const args = [
+    '--roles',
+    roles,
+    '--no-demo',
+    '--port',
+    '0',
+    '--data-dir',
+    join(folder, name),
+    '--keys',
+    join(folder, 'none.yaml'),
+  ];
   const one = new OwnProcess({ name, command: { script: MAIN }, args, env, logFile: join(folder, `${name}.log`) });
   nodes.push(one);
   one.start();
@@ -58,24 +75,56 @@ async function node(name: string, roles: string): Promise<OwnProcess> {
 
 /** Of its newest start. */
 async function urlOf(one: OwnProcess, starts = 1): Promise<string> {
-  const urls = await until(`${one.name} is up`, () => {
-    const found = [...one.log().matchAll(/"url":"(http:[^"]+)"[^\n]*Gantry is up/g)].map((match) => match[1]!);
-    return found.length >= starts ? found : undefined;
-  }, 20_000);
+  const urls = await until(
+    `${one.name} is up`,
+    () => {
+      const found = [...one.log().matchAll(/"url":"(http:[^"]+)"[^\n]*Gantry is up/g)].map((match) => match[1]!);
+      return found.length >= starts ? found : undefined;
+    },
+    20_000,
+  );
   return urls.at(-1)!;
 }
 
-async function get(one: OwnProcess, path: string, init: RequestInit = {}): Promise<{ readonly status: number; readonly json: any }> {
+async function get(
+  one: OwnProcess,
+  path: string,
+  init: RequestInit = {},
+): Promise<{ readonly status: number; readonly json: any }> {
   const reply = await fetch(new URL(path, await urlOf(one)), init);
   const text = await reply.text();
-  return { status: reply.status, json: reply.headers.get('content-type')?.includes('json') === true ? JSON.parse(text) : text };
+  return {
+    status: reply.status,
+    json: reply.headers.get('content-type')?.includes('json') === true ? JSON.parse(text) : text,
+  };
 }
-const post = (body: object): RequestInit => ({ method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+const post = (body: object): RequestInit => ({
+  method: 'POST',
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify(body),
+});
 
 test('each process starts the actors of its roles only, and says so', async () => {
-  const actors = async (one: OwnProcess): Promise<string[]> => (await get(one, '/api/supervisor/tree')).json.tree.children.map(({ path }: { path: string }) => path).toSorted();
-  assert.deepEqual(await actors(watching), ['/camera-registry', '/cameras', '/imaging', '/on-demand', '/publisher', '/task-generator']);
-  assert.deepEqual(await actors(judging), ['/aggregator', '/aggregator-figures', '/alert-images', '/alert-writer', '/caller', '/key-pool', '/scheduler', '/webhooks']);
+  const actors = async (one: OwnProcess): Promise<string[]> =>
+    (await get(one, '/api/supervisor/tree')).json.tree.children.map(({ path }: { path: string }) => path).toSorted();
+  assert.deepEqual(await actors(watching), [
+    '/camera-registry',
+    '/cameras',
+    '/imaging',
+    '/on-demand',
+    '/publisher',
+    '/task-generator',
+  ]);
+  assert.deepEqual(await actors(judging), [
+    '/aggregator',
+    '/aggregator-figures',
+    '/alert-images',
+    '/alert-writer',
+    '/caller',
+    '/key-pool',
+    '/scheduler',
+    '/webhooks',
+  ]);
   assert.deepEqual((await get(judging, '/api/health')).json.roles, ['scheduler', 'aggregator']);
   assert.match((await get(judging, '/metrics')).json, /actor_restarts_total/);
   assert.match(JSON.stringify((await get(standby, '/api/health')).json.notices), /stands by/);
@@ -97,12 +146,26 @@ test('a process answers for other roles where NATS can tell, without passwords; 
   assert.deepEqual([cameras.status, cameras.json.length, cameras.json[0].cameraId], [200, 1, 'gate']);
   assert.ok(!JSON.stringify(cameras.json).includes(SECRET));
   assert.equal((await get(web, '/api/cameras/gate/latest')).json.cameraId, 'gate');
-  assert.deepEqual([(await get(web, '/api/scheduler/stats')).json.data.total_keys, (await get(web, '/api/scheduler/health')).json.data.source], [0, 'rules']);
+  assert.deepEqual(
+    [
+      (await get(web, '/api/scheduler/stats')).json.data.total_keys,
+      (await get(web, '/api/scheduler/health')).json.data.source,
+    ],
+    [0, 'rules'],
+  );
   const viewer = await TestViewer.open(await urlOf(web), ['gate']);
   await viewer.next('gate');
-  await until('the status of the camera', () => viewer.messages.some(({ type, data }) => type === 'camera_status' && data.state === 'online'));
+  await until('the status of the camera', () =>
+    viewer.messages.some(({ type, data }) => type === 'camera_status' && data.state === 'online'),
+  );
   viewer.close();
-  for (const [one, path, role, init] of [[web, '/api/keys', 'scheduler', {}], [web, '/api/usage', 'scheduler', {}], [web, '/api/cameras', 'cameras', post({ cameraId: 'x', url: 'rtsp://127.0.0.1/x' })], [judging, '/', 'web', {}], [judging, '/ws', 'web', {}]] as const) {
+  for (const [one, path, role, init] of [
+    [web, '/api/keys', 'scheduler', {}],
+    [web, '/api/usage', 'scheduler', {}],
+    [web, '/api/cameras', 'cameras', post({ cameraId: 'x', url: 'rtsp://127.0.0.1/x' })],
+    [judging, '/', 'web', {}],
+    [judging, '/ws', 'web', {}],
+  ] as const) {
     const { status, json } = await get(one, path, init);
     assert.deepEqual([status, json.code, json.value], [503, 'ROLE_ELSEWHERE', role], `${path} of ${one.name}`);
   }
@@ -110,10 +173,16 @@ test('a process answers for other roles where NATS can tell, without passwords; 
 });
 
 test('the process that judges is restarted, then killed, while frames flow: each of them ends in one aggregate', async () => {
-  const read = async <T>(stream: string, parser: Parser<T>) => (await bus.read({ stream, parser, from: { seq: 1 }, limit: 10_000 })).map(({ body }) => body);
+  const read = async <T>(stream: string, parser: Parser<T>) =>
+    (await bus.read({ stream, parser, from: { seq: 1 }, limit: 10_000 })).map(({ body }) => body);
   const grown = async (by: number) => {
     const earlier = (await read(streams.aggregates, Aggregate)).length;
-    await until('more aggregates', async () => (await read(streams.aggregates, Aggregate)).length >= earlier + by, 20_000, 100);
+    await until(
+      'more aggregates',
+      async () => (await read(streams.aggregates, Aggregate)).length >= earlier + by,
+      20_000,
+      100,
+    );
   };
   await grown(3);
   assert.equal(await judging.stop(), 0, 'an orderly stop ends in time');
@@ -128,10 +197,15 @@ test('the process that judges is restarted, then killed, while frames flow: each
   await get(watching, '/api/cameras/gate', { ...post({ enabled: false }), method: 'PATCH' });
   const unfinished = async (): Promise<string[]> => {
     const done = new Set((await read(streams.aggregates, Aggregate)).map(({ requestId }) => requestId));
-    return (await read(streams.detections, Detection)).map(({ requestId }) => requestId).filter((requestId) => !done.has(requestId));
+    return (await read(streams.detections, Detection))
+      .map(({ requestId }) => requestId)
+      .filter((requestId) => !done.has(requestId));
   };
   await until('an aggregate for each frame', async () => (await unfinished()).length === 0, 20_000, 100);
-  const [detections, aggregates] = [await read(streams.detections, Detection), await read(streams.aggregates, Aggregate)];
+  const [detections, aggregates] = [
+    await read(streams.detections, Detection),
+    await read(streams.aggregates, Aggregate),
+  ];
   const seen = aggregates.map(({ requestId, revision }) => `${requestId}:${revision}`);
   assert.equal(new Set(seen).size, seen.length, 'none twice');
   assert.equal(aggregates.filter(({ revision }) => revision === 0).length, detections.length);

@@ -21,123 +21,197 @@ const GUARD_MS = 250;
 const QPS = 4;
 const PICTURES = 20;
 
-describe('two whole nodes on one NATS and one Redis', available ? {} : { skip: 'there is no real redis-server on this machine' }, () => {
-  let folder: string;
-  let removeFolder: () => Promise<void>;
-  let nats: EmbeddedService;
-  let redis: EmbeddedService;
-  let provider: ProviderSimulator;
-  let a: TestGantry;
-  let b: TestGantry;
-  let png: Buffer;
+describe(
+  'two whole nodes on one NATS and one Redis',
+  available ? {} : { skip: 'there is no real redis-server on this machine' },
+  () => {
+    let folder: string;
+    let removeFolder: () => Promise<void>;
+    let nats: EmbeddedService;
+    let redis: EmbeddedService;
+    let provider: ProviderSimulator;
+    let a: TestGantry;
+    let b: TestGantry;
+    let png: Buffer;
 
-  before(async () => {
-    [folder, removeFolder] = await temporaryFolder();
-    png = await sharp({ create: { width: 320, height: 180, channels: 3, background: '#557799' } }).png().toBuffer();
-    nats = await startNatsServer({ dataDir: join(folder, 'nats'), log: memoryLog() });
-    redis = await startRedisServer({ dataDir: join(folder, 'redis'), log: memoryLog() });
-    const keys = ['one', 'two', 'three', 'four'].map((name) => ({ name, key: `two-nodes-${name}-0123456789`, qps: QPS, rpm: 60 }));
-    for (const { name, key } of keys) process.env[`TWO_NODES_${name.toUpperCase()}`] = key;
-    // Without it no key that was added on one node is taken by the other.
-    process.env['GANTRY_KEYS_SECRET'] = 'a secret of the two nodes';
-    provider = await startProviderSimulator({ keys, latency: { medianMs: 60, p95Ms: 200 } });
-    await keyFile(['one', 'two']);
-    [a, b] = [await startNode('a'), await startNode('b')];
-  });
-  after(async () => {
-    await Promise.all([a?.stop(), b?.stop()]);
-    delete process.env['GANTRY_KEYS_SECRET'];
-    await provider?.close();
-    await nats?.stop();
-    await redis?.stop();
-    await removeFolder();
-  });
+    before(async () => {
+      [folder, removeFolder] = await temporaryFolder();
+      png = await sharp({ create: { width: 320, height: 180, channels: 3, background: '#557799' } })
+        .png()
+        .toBuffer();
+      nats = await startNatsServer({ dataDir: join(folder, 'nats'), log: memoryLog() });
+      redis = await startRedisServer({ dataDir: join(folder, 'redis'), log: memoryLog() });
+      const keys = ['one', 'two', 'three', 'four'].map((name) => ({
+        name,
+        key: `two-nodes-${name}-0123456789`,
+        qps: QPS,
+        rpm: 60,
+      }));
+      for (const { name, key } of keys) process.env[`TWO_NODES_${name.toUpperCase()}`] = key;
+      // Without it no key that was added on one node is taken by the other.
+      process.env['GANTRY_KEYS_SECRET'] = 'a secret of the two nodes';
+      provider = await startProviderSimulator({ keys, latency: { medianMs: 60, p95Ms: 200 } });
+      await keyFile(['one', 'two']);
+      [a, b] = [await startNode('a'), await startNode('b')];
+    });
+    after(async () => {
+      await Promise.all([a?.stop(), b?.stop()]);
+      delete process.env['GANTRY_KEYS_SECRET'];
+      await provider?.close();
+      await nats?.stop();
+      await redis?.stop();
+      await removeFolder();
+    });
 
-  const entry = (name: string) => ({ name, key: `\${TWO_NODES_${name.toUpperCase()}}`, qps_limit: QPS, rpm_limit: 60, price_per_1k_input: 1 });
-  const keyFile = (names: readonly string[], scheduler: object = {}): Promise<void> => writeFile(join(folder, 'api_keys.yaml'), JSON.stringify({ base_url: provider.url, model: provider.model, scheduler: { transit_guard_ms: GUARD_MS, ...scheduler }, api_keys: names.map(entry) }));
-  async function startNode(name: string): Promise<TestGantry> {
-    const dataDir = join(folder, name);
-    await mkdir(dataDir, { recursive: true });
-    return startTestGantry(dataDir, { natsUrl: nats.url, redisUrl: redis.url, keysFile: join(folder, 'api_keys.yaml') });
-  }
-  const keysOf = async (node: TestGantry): Promise<any[]> => (await node.request('GET', '/api/keys')).json.keys;
-  const keyOf = async (node: TestGantry, name: string): Promise<any> => (await keysOf(node)).find((key) => key.name === name);
-  async function change(node: TestGantry, method: string, path: string, body?: unknown): Promise<void> {
-    const { status, json } = await node.request(method, path, body);
-    assert.ok(status < 300, `${method} ${path}: ${status} ${JSON.stringify(json)}`);
-    assert.deepEqual([json.shared, json.persisted], [true, true]);
-  }
-  async function hand(node: TestGantry): Promise<string> {
-    const form = new FormData();
-    form.append('image', new Blob([new Uint8Array(png)]), 'x.png');
-    const reply = await fetch(new URL('/api/assessments', node.url), { method: 'POST', body: form });
-    const body: any = await reply.json();
-    assert.equal(reply.status, 202, JSON.stringify(body));
-    return body.id;
-  }
-  const judged = (id: string): Promise<any> =>
-    until('it is judged', async () => {
-      const { json } = await b.request('GET', `/api/assessments/${id}`);
-      return json.state === 'queued' ? null : json;
-    }, 20_000);
-
-  it('both schedule on the same keys and no window of any key is exceeded; usage counts what both did', async () => {
-    const ids: string[] = [];
-    for (let i = 0; i < PICTURES / 2; i++) ids.push(...(await Promise.all([hand(a), hand(b)])));
-    const results = await Promise.all(ids.map(judged));
-    assert.deepEqual(new Set(results.map(({ state, source }) => `${state} ${source}`)), new Set(['done vlm']));
-    assert.deepEqual(provider.violations(), []);
-    assert.equal(provider.calls().filter(({ status }) => status === 429).length, 0);
-    const shares = await Promise.all([a, b].map(async (node) => (await node.request('GET', '/api/scheduler/stats')).json.data.total_calls));
-    assert.ok(shares.every((calls) => calls > 0), `calls of each: ${shares.join(', ')}`);
-    for (const node of [a, b]) {
-      const usage = await until('usage counts both', async () => {
-        const { json } = await node.request('GET', '/api/usage');
-        return json.calls === PICTURES ? json : null;
-      }, 15_000);
-      assert.ok(usage.complete && usage.cost > 0);
+    const entry = (name: string) => ({
+      name,
+      key: `\${TWO_NODES_${name.toUpperCase()}}`,
+      qps_limit: QPS,
+      rpm_limit: 60,
+      price_per_1k_input: 1,
+    });
+    const keyFile = (names: readonly string[], scheduler: object = {}): Promise<void> =>
+      writeFile(
+        join(folder, 'api_keys.yaml'),
+        JSON.stringify({
+          base_url: provider.url,
+          model: provider.model,
+          scheduler: { transit_guard_ms: GUARD_MS, ...scheduler },
+          api_keys: names.map(entry),
+        }),
+      );
+    async function startNode(name: string): Promise<TestGantry> {
+      const dataDir = join(folder, name);
+      await mkdir(dataDir, { recursive: true });
+      return startTestGantry(dataDir, {
+        natsUrl: nats.url,
+        redisUrl: redis.url,
+        keysFile: join(folder, 'api_keys.yaml'),
+      });
     }
-  });
+    const keysOf = async (node: TestGantry): Promise<any[]> => (await node.request('GET', '/api/keys')).json.keys;
+    const keyOf = async (node: TestGantry, name: string): Promise<any> =>
+      (await keysOf(node)).find((key) => key.name === name);
+    async function change(node: TestGantry, method: string, path: string, body?: unknown): Promise<void> {
+      const { status, json } = await node.request(method, path, body);
+      assert.ok(status < 300, `${method} ${path}: ${status} ${JSON.stringify(json)}`);
+      assert.deepEqual([json.shared, json.persisted], [true, true]);
+    }
+    async function hand(node: TestGantry): Promise<string> {
+      const form = new FormData();
+      form.append('image', new Blob([new Uint8Array(png)]), 'x.png');
+      const reply = await fetch(new URL('/api/assessments', node.url), { method: 'POST', body: form });
+      const body: any = await reply.json();
+      assert.equal(reply.status, 202, JSON.stringify(body));
+      return body.id;
+    }
+    const judged = (id: string): Promise<any> =>
+      until(
+        'it is judged',
+        async () => {
+          const { json } = await b.request('GET', `/api/assessments/${id}`);
+          return json.state === 'queued' ? null : json;
+        },
+        20_000,
+      );
 
-  it('a key that is added, re-limited, drained, disabled and removed on one node is so on the other', async () => {
-    await change(a, 'POST', '/api/keys', { ...entry('three'), key: process.env['TWO_NODES_THREE'] });
-    await until('the other has it', async () => (await keyOf(b, 'three'))?.qps_limit === QPS);
-    await change(b, 'PATCH', '/api/keys/three', { qps_limit: 2, rpm_limit: 30 });
-    await until('re-limited', async () => (await keyOf(a, 'three')).qps_limit === 2);
-    await change(a, 'PATCH', '/api/keys/one', { drain: true });
-    await until('drained', async () => (await keyOf(b, 'one')).drain === true && /drained/.test((await keyOf(b, 'one')).notice));
-    await change(a, 'PATCH', '/api/keys/two', { enabled: false });
-    await until('disabled', async () => (await keyOf(b, 'two')).status === 'disabled');
-    const earlier = provider.calls().length;
-    await judged(await hand(b));
-    assert.deepEqual(provider.calls().slice(earlier).map(({ key }) => key), ['three'], 'the only key left');
-    await change(a, 'DELETE', '/api/keys/three');
-    await until('removed', async () => (await keysOf(b)).map(({ name }) => name).join() === 'one,two');
-    for (const name of ['one', 'two']) await change(a, 'PATCH', `/api/keys/${name}`, { reset: true });
-    await until('as the file says', async () => (await keysOf(b)).every(({ enabled, drain }) => enabled === true && drain === false));
-  });
+    it('both schedule on the same keys and no window of any key is exceeded; usage counts what both did', async () => {
+      const ids: string[] = [];
+      for (let i = 0; i < PICTURES / 2; i++) ids.push(...(await Promise.all([hand(a), hand(b)])));
+      const results = await Promise.all(ids.map(judged));
+      assert.deepEqual(new Set(results.map(({ state, source }) => `${state} ${source}`)), new Set(['done vlm']));
+      assert.deepEqual(provider.violations(), []);
+      assert.equal(provider.calls().filter(({ status }) => status === 429).length, 0);
+      const shares = await Promise.all(
+        [a, b].map(async (node) => (await node.request('GET', '/api/scheduler/stats')).json.data.total_calls),
+      );
+      assert.ok(
+        shares.every((calls) => calls > 0),
+        `calls of each: ${shares.join(', ')}`,
+      );
+      for (const node of [a, b]) {
+        const usage = await until(
+          'usage counts both',
+          async () => {
+            const { json } = await node.request('GET', '/api/usage');
+            return json.calls === PICTURES ? json : null;
+          },
+          15_000,
+        );
+        assert.ok(usage.complete && usage.cost > 0);
+      }
+    });
 
-  it('a node that did not hear of a change has it once it can: its subscription was cut, or it was away', async () => {
-    const redisClient = new Redis(redis.url);
-    await redisClient.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
-    await change(a, 'PATCH', '/api/keys/one', { priority: 7 });
-    redisClient.disconnect();
-    await until('healed', async () => (await keyOf(b, 'one')).priority === 7, 12_000);
-    await b.stop();
-    await change(a, 'PATCH', '/api/keys/one', { priority: 9 });
-    b = await startNode('b');
-    await until('known after the start', async () => (await keyOf(b, 'one')).priority === 9);
-  });
+    it('a key that is added, re-limited, drained, disabled and removed on one node is so on the other', async () => {
+      await change(a, 'POST', '/api/keys', { ...entry('three'), key: process.env['TWO_NODES_THREE'] });
+      await until('the other has it', async () => (await keyOf(b, 'three'))?.qps_limit === QPS);
+      await change(b, 'PATCH', '/api/keys/three', { qps_limit: 2, rpm_limit: 30 });
+      await until('re-limited', async () => (await keyOf(a, 'three')).qps_limit === 2);
+      await change(a, 'PATCH', '/api/keys/one', { drain: true });
+      await until(
+        'drained',
+        async () => (await keyOf(b, 'one')).drain === true && /drained/.test((await keyOf(b, 'one')).notice),
+      );
+      await change(a, 'PATCH', '/api/keys/two', { enabled: false });
+      await until('disabled', async () => (await keyOf(b, 'two')).status === 'disabled');
+      const earlier = provider.calls().length;
+      await judged(await hand(b));
+      assert.deepEqual(
+        provider
+          .calls()
+          .slice(earlier)
+          .map(({ key }) => key),
+        ['three'],
+        'the only key left',
+      );
+      await change(a, 'DELETE', '/api/keys/three');
+      await until('removed', async () => (await keysOf(b)).map(({ name }) => name).join() === 'one,two');
+      for (const name of ['one', 'two']) await change(a, 'PATCH', `/api/keys/${name}`, { reset: true });
+      await until('as the file says', async () =>
+        (await keysOf(b)).every(({ enabled, drain }) => enabled === true && drain === false),
+      );
+    });
 
-  it('a changed key file takes effect on both without a restart', async () => {
-    await keyFile(['two', 'four'], { max_concurrent_tasks: 7, queue_size: 12 });
-    for (const node of [a, b]) await until('the file is read again', async () => (await keysOf(node)).map(({ name }) => name).join() === 'two,four', 12_000);
-    for (const node of [a, b]) await until('the settings hold', async () => (await node.system.ref(SCHEDULER).ask({ type: 'stats' }, { timeoutMs: 2_000 })).max_concurrent_tasks === 7);
-    await change(a, 'PATCH', '/api/keys/two', { enabled: false });
-    await until('disabled', async () => (await keyOf(b, 'two')).status === 'disabled');
-    const earlier = provider.calls().length;
-    await Promise.all((await Promise.all([hand(a), hand(b)])).map(judged));
-    assert.deepEqual(new Set(provider.calls().slice(earlier).map(({ key }) => key)), new Set(['four']));
-    assert.deepEqual(provider.violations(), []);
-  });
-});
+    it('a node that did not hear of a change has it once it can: its subscription was cut, or it was away', async () => {
+      const redisClient = new Redis(redis.url);
+      await redisClient.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+      await change(a, 'PATCH', '/api/keys/one', { priority: 7 });
+      redisClient.disconnect();
+      await until('healed', async () => (await keyOf(b, 'one')).priority === 7, 12_000);
+      await b.stop();
+      await change(a, 'PATCH', '/api/keys/one', { priority: 9 });
+      b = await startNode('b');
+      await until('known after the start', async () => (await keyOf(b, 'one')).priority === 9);
+    });
+
+    it('a changed key file takes effect on both without a restart', async () => {
+      await keyFile(['two', 'four'], { max_concurrent_tasks: 7, queue_size: 12 });
+      for (const node of [a, b])
+        await until(
+          'the file is read again',
+          async () => (await keysOf(node)).map(({ name }) => name).join() === 'two,four',
+          12_000,
+        );
+      for (const node of [a, b])
+        await until(
+          'the settings hold',
+          async () =>
+            (await node.system.ref(SCHEDULER).ask({ type: 'stats' }, { timeoutMs: 2_000 })).max_concurrent_tasks === 7,
+        );
+      await change(a, 'PATCH', '/api/keys/two', { enabled: false });
+      await until('disabled', async () => (await keyOf(b, 'two')).status === 'disabled');
+      const earlier = provider.calls().length;
+      await Promise.all((await Promise.all([hand(a), hand(b)])).map(judged));
+      assert.deepEqual(
+        new Set(
+          provider
+            .calls()
+            .slice(earlier)
+            .map(({ key }) => key),
+        ),
+        new Set(['four']),
+      );
+      assert.deepEqual(provider.violations(), []);
+    });
+  },
+);

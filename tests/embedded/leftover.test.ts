@@ -11,7 +11,9 @@ import { isAlive, memoryLog, temporaryFolder, until } from './support.ts';
 
 test('the server left behind by a Gantry that was killed is ended at the next start', async (t) => {
   const dataDir = await temporaryFolder(t);
-  const gantry = spawn(process.execPath, [join(import.meta.dirname, 'orphan.ts'), dataDir], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const gantry = spawn(process.execPath, [join(import.meta.dirname, 'orphan.ts'), dataDir], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const [line] = (await once(gantry.stdout, 'data')) as [Buffer];
   const orphan = Number(line.toString());
   gantry.kill('SIGKILL');
@@ -31,7 +33,10 @@ test('a process that merely got the number of a former server is left alone', as
   const bystander = spawn('sleep', ['60']);
   t.after(() => bystander.kill('SIGKILL'));
   await writePidFile(file, bystander.pid!, ['sleep', '60']);
-  const note = JSON.parse(await readFile(file, 'utf8')) as { owner: { pid: number; startTime: string }; child: { startTime: string } };
+  const note = JSON.parse(await readFile(file, 'utf8')) as {
+    owner: { pid: number; startTime: string };
+    child: { startTime: string };
+  };
   note.owner.startTime = '1';
   note.child.startTime = '1';
   await writeFile(file, JSON.stringify(note));
@@ -51,7 +56,9 @@ test('a process of the same number and start but another program is left alone',
 
 test('a leftover that ignores SIGTERM is killed at the deadline', async (t) => {
   const file = join(await temporaryFolder(t), 'some.pid.json');
-  const stubborn = spawn('sh', ['-c', 'trap "" TERM; echo ready; while :; do sleep 0.1; done'], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const stubborn = spawn('sh', ['-c', 'trap "" TERM; echo ready; while :; do sleep 0.1; done'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
   t.after(() => stubborn.kill('SIGKILL'));
   await once(stubborn.stdout, 'data');
   await writePidFile(file, stubborn.pid!, ['sh']);
@@ -70,7 +77,28 @@ test('a note cut off by a crash is no leftover', async (t) => {
 });
 
 test('start times are read past names with spaces and parentheses; a zombie is not alive', () => {
-  const after = ['1', '1', '1', '0', '-1', '0', '0', '0', '0', '0', '0', '0', '0', '0', '20', '0', '1', '0', '4711', '99'];
+  const after = [
+    '1',
+    '1',
+    '1',
+    '0',
+    '-1',
+    '0',
+    '0',
+    '0',
+    '0',
+    '0',
+    '0',
+    '0',
+    '0',
+    '0',
+    '20',
+    '0',
+    '1',
+    '0',
+    '4711',
+    '99',
+  ];
   assert.deepEqual(parseStat(5, `5 (a ) (b) S ${after.join(' ')}`), { pid: 5, startTime: '4711' });
   assert.equal(parseStat(5, `5 (x) Z ${after.join(' ')}`), null);
   assert.equal(parseStat(5, ''), null);

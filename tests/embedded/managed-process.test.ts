@@ -7,23 +7,33 @@ import { EmbeddedError } from '../../src/embedded/service.ts';
 import type { EmbeddedErrorCode } from '../../src/embedded/service.ts';
 import { isAlive, memoryLog, stateRecorder, temporaryFolder, until } from './support.ts';
 
-const hasCode = (code: EmbeddedErrorCode, pattern: RegExp) => (error: unknown) => error instanceof EmbeddedError && error.code === code && pattern.test(error.message);
+const hasCode = (code: EmbeddedErrorCode, pattern: RegExp) => (error: unknown) =>
+  error instanceof EmbeddedError && error.code === code && pattern.test(error.message);
 const never = (): Promise<void> => new Promise(() => undefined);
 const shell = (script: string) => ({ name: 'thing', command: 'sh', args: ['-c', script], log: memoryLog() });
 
 test('a program that does not exist is named in the error', async () => {
-  await assert.rejects(ManagedProcess.start({ name: 'thing', command: '/nowhere/thing', args: [], ready: never, log: memoryLog() }), hasCode('SPAWN_FAILED', /\/nowhere\/thing.*ENOENT/));
+  await assert.rejects(
+    ManagedProcess.start({ name: 'thing', command: '/nowhere/thing', args: [], ready: never, log: memoryLog() }),
+    hasCode('SPAWN_FAILED', /\/nowhere\/thing.*ENOENT/),
+  );
 });
 
 test('a program that ends before it is ready shows its last words, and is not started again', async () => {
   const { seen, onState } = stateRecorder();
-  await assert.rejects(ManagedProcess.start({ ...shell('echo cannot bind >&2; exit 3'), ready: never, onState }), hasCode('EXITED_EARLY', /status 3.*cannot bind/));
+  await assert.rejects(
+    ManagedProcess.start({ ...shell('echo cannot bind >&2; exit 3'), ready: never, onState }),
+    hasCode('EXITED_EARLY', /status 3.*cannot bind/),
+  );
   assert.deepEqual(seen, ['starting', 'stopped']);
 });
 
 test('a program that never becomes ready is ended', async () => {
   const starting = ManagedProcess.start({ ...shell('echo $$; exec sleep 60'), ready: never, readyTimeoutMs: 300 });
-  const error: unknown = await starting.then(() => null, (reason: unknown) => reason);
+  const error: unknown = await starting.then(
+    () => null,
+    (reason: unknown) => reason,
+  );
   assert.ok(hasCode('NOT_READY', /after 0\.3 s: \d+$/)(error), String(error));
   assert.equal(isAlive(Number(/\d+$/.exec(String(error))?.[0])), false);
 });

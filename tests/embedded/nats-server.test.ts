@@ -74,10 +74,23 @@ test('a second start in a folder that is in use is refused and names the owner',
   const dataDir = await temporaryFolder(t);
   const server = await startNatsServer({ dataDir, log: memoryLog() });
   t.after(() => server.stop());
-  await assert.rejects(startNatsServer({ dataDir, log: memoryLog() }), (error) => error instanceof EmbeddedError && error.code === 'FOLDER_IN_USE' && error.message.includes(String(process.pid)));
+  await assert.rejects(
+    startNatsServer({ dataDir, log: memoryLog() }),
+    (error) =>
+      error instanceof EmbeddedError && error.code === 'FOLDER_IN_USE' && error.message.includes(String(process.pid)),
+  );
   assert.equal(server.state(), 'running');
 });
 
 test('a folder with quotes and spaces in its name reaches the configuration unharmed', () => {
-  assert.match(natsConfig({ host: '127.0.0.1', port: 1, credentials: { user: 'u', password: 'p' }, storeDir: '/a "b"/c d', storeMb: 1 }), /store_dir: "\/a \\"b\\"\/c d"/);
+  assert.match(
+    natsConfig({
+      host: '127.0.0.1',
+      port: 1,
+      credentials: { user: 'u', password: 'p' },
+      storeDir: '/a "b"/c d',
+      storeMb: 1,
+    }),
+    /store_dir: "\/a \\"b\\"\/c d"/,
+  );
 });

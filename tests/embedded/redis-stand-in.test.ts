@@ -42,7 +42,8 @@ test('the stand-in does what Gantry needs of Redis, through ioredis', async (t) 
   const release = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end";
   assert.equal(await redis.eval(release, 1, 'lock', 'you'), 0);
   assert.equal(await redis.eval(release, 1, 'lock', 'me'), 1);
-  const window = "redis.call('zremrangebyscore', KEYS[1], '-inf', ARGV[1]) redis.call('zadd', KEYS[1], ARGV[2], ARGV[3]) redis.call('pexpire', KEYS[1], 60000) return redis.call('zcard', KEYS[1])";
+  const window =
+    "redis.call('zremrangebyscore', KEYS[1], '-inf', ARGV[1]) redis.call('zadd', KEYS[1], ARGV[2], ARGV[3]) redis.call('pexpire', KEYS[1], 60000) return redis.call('zcard', KEYS[1])";
   assert.equal(await redis.eval(window, 1, 'limit', 0, 1, 'call-1'), 1);
 
   const subscriber = new Redis(server.url);
@@ -59,7 +60,9 @@ test('the stand-in does what Gantry needs of Redis, through ioredis', async (t) 
 });
 
 test('the stand-in listens on the loopback only', async (t) => {
-  const other = Object.values(networkInterfaces()).flat().find((address) => address?.family === 'IPv4' && !address.internal);
+  const other = Object.values(networkInterfaces())
+    .flat()
+    .find((address) => address?.family === 'IPv4' && !address.internal);
   if (other === undefined) {
     t.skip('this machine has the loopback interface only');
     return;

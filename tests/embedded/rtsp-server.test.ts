@@ -25,13 +25,40 @@ before(async () => {
   ffmpeg = (await findFfmpeg()).path;
   folder = await mkdtemp(join(tmpdir(), 'gantry-rtsp-'));
   clip = join(folder, 'clip.mp4');
-  const made = await runCommand(ffmpeg, ['-v', 'error', '-f', 'lavfi', '-i', 'testsrc=size=320x240:rate=10:duration=2', '-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p', '-g', '10', '-bf', '0', clip], { timeoutMs: 30_000 });
+  const made = await runCommand(
+    ffmpeg,
+    [
+      '-v',
+      'error',
+      '-f',
+      'lavfi',
+      '-i',
+      'testsrc=size=320x240:rate=10:duration=2',
+      '-c:v',
+      'libx264',
+      '-preset',
+      'ultrafast',
+      '-pix_fmt',
+      'yuv420p',
+      '-g',
+      '10',
+      '-bf',
+      '0',
+      clip,
+    ],
+    { timeoutMs: 30_000 },
+  );
   assert.equal(made.code, 0, made.stderr);
 });
 after(() => rm(folder, { recursive: true, force: true }));
 
 async function serve(t: TestContext, options: Partial<RtspServerOptions> = {}): Promise<RtspServer> {
-  const server = await startRtspServer({ ffmpeg, log: memoryLog(), streams: [{ name: 'demo', file: clip }], ...options });
+  const server = await startRtspServer({
+    ffmpeg,
+    log: memoryLog(),
+    streams: [{ name: 'demo', file: clip }],
+    ...options,
+  });
   t.after(() => server.stop());
   return server;
 }
@@ -44,9 +71,29 @@ class Reader {
   readonly ended: Promise<number | null>;
 
   constructor(t: TestContext, url: string) {
-    this.process = spawn(ffmpeg, ['-v', 'error', '-nostdin', '-rtsp_transport', 'tcp', '-analyzeduration', '500000', '-i', url, '-f', 'framecrc', '-'], { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.process = spawn(
+      ffmpeg,
+      [
+        '-v',
+        'error',
+        '-nostdin',
+        '-rtsp_transport',
+        'tcp',
+        '-analyzeduration',
+        '500000',
+        '-i',
+        url,
+        '-f',
+        'framecrc',
+        '-',
+      ],
+      { stdio: ['ignore', 'pipe', 'pipe'] },
+    );
     this.process.stdout?.on('data', (chunk: Buffer) => {
-      this.frames += chunk.toString().split('\n').filter((line) => line.startsWith('0,')).length;
+      this.frames += chunk
+        .toString()
+        .split('\n')
+        .filter((line) => line.startsWith('0,')).length;
     });
     this.process.stderr?.on('data', (chunk: Buffer) => {
       this.stderr += chunk.toString();
@@ -56,7 +103,11 @@ class Reader {
   }
 
   shows(count: number): Promise<void> {
-    return until(`${count} frames are decoded (got ${this.frames}; ${this.stderr})`, () => this.frames >= count, 20_000);
+    return until(
+      `${count} frames are decoded (got ${this.frames}; ${this.stderr})`,
+      () => this.frames >= count,
+      20_000,
+    );
   }
 }
 
@@ -101,13 +152,19 @@ test('a feeder that is killed comes back; its clients are dropped and can return
   await reader.shows(3);
   process.kill(server.stats('demo').feederPid!, 'SIGKILL');
   await reader.ended;
-  await until('the feeder runs again', () => server.stats('demo').feederRestarts === 1 && server.stats('demo').feeder === 'running');
+  await until(
+    'the feeder runs again',
+    () => server.stats('demo').feederRestarts === 1 && server.stats('demo').feeder === 'running',
+  );
   await new Reader(t, server.url('demo')).shows(3);
 });
 
 test('a protected stream refuses a wrong password and none, and the password is in no log line', async (t) => {
   const log = memoryLog();
-  const server = await serve(t, { log, streams: [{ name: 'gate', file: clip, auth: { username: 'viewer', password: 'p@ss:w/rd' } }] });
+  const server = await serve(t, {
+    log,
+    streams: [{ name: 'gate', file: clip, auth: { username: 'viewer', password: 'p@ss:w/rd' } }],
+  });
   const url = server.url('gate');
   assert.doesNotMatch(url, /viewer|p@ss/);
   for (const wrong of [url, url.replace('rtsp://', 'rtsp://viewer:wrong@')]) {
@@ -124,7 +181,10 @@ test('an unknown stream is 404 for clients and BAD_STREAM for callers', async (t
   const reader = new Reader(t, `rtsp://${server.host}:${server.port}/nothing`);
   assert.notEqual(await reader.ended, 0);
   assert.match(reader.stderr, /404 Not Found/);
-  assert.throws(() => server.url('nothing'), (error) => error instanceof EmbeddedError && error.code === 'BAD_STREAM' && error.message.includes('demo'));
+  assert.throws(
+    () => server.url('nothing'),
+    (error) => error instanceof EmbeddedError && error.code === 'BAD_STREAM' && error.message.includes('demo'),
+  );
 });
 
 test('a file that is no video answers 503 instead of hanging', async (t) => {
@@ -167,7 +227,11 @@ test('a client that speaks something else is cut off; others are not touched', a
 test('UDP is refused with 461 and PLAY without SETUP with 454', async (t) => {
   const server = await serve(t);
   const url = server.url('demo');
-  const udp = await converse(server, `SETUP ${url}/streamid=0 RTSP/1.0\r\nCSeq: 7\r\nTransport: RTP/AVP;unicast;client_port=5000-5001\r\n\r\n`, (text) => text.includes('\r\n\r\n'));
+  const udp = await converse(
+    server,
+    `SETUP ${url}/streamid=0 RTSP/1.0\r\nCSeq: 7\r\nTransport: RTP/AVP;unicast;client_port=5000-5001\r\n\r\n`,
+    (text) => text.includes('\r\n\r\n'),
+  );
   assert.match(udp, /^RTSP\/1\.0 461 [^\r]+\r\nCSeq: 7\r\n/);
   const play = await converse(server, `PLAY ${url} RTSP/1.0\r\nCSeq: 8\r\n\r\n`, (text) => text.includes('\r\n\r\n'));
   assert.match(play, /^RTSP\/1\.0 454 /);
@@ -197,6 +261,9 @@ test('stopping while a feeder is being started ends it too', async (t) => {
 
 test('stream names that would not fit a URL, and names given twice, are refused', async () => {
   for (const names of [['a b'], [''], ['a/b'], ['same', 'same']]) {
-    await assert.rejects(startRtspServer({ ffmpeg, log: memoryLog(), streams: names.map((name) => ({ name, file: clip })) }), (error) => error instanceof EmbeddedError && error.code === 'BAD_STREAM');
+    await assert.rejects(
+      startRtspServer({ ffmpeg, log: memoryLog(), streams: names.map((name) => ({ name, file: clip })) }),
+      (error) => error instanceof EmbeddedError && error.code === 'BAD_STREAM',
+    );
   }
 });

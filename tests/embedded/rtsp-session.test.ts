@@ -11,12 +11,28 @@ const KEYFRAME = Buffer.concat([Buffer.alloc(12, 0x80), Buffer.from([0x65]), Buf
 const SLICE = Buffer.concat([Buffer.alloc(12, 0x80), Buffer.from([0x41]), Buffer.alloc(100)]);
 
 /** A session on a real connection that has asked to play, and its client. */
-async function playing(t: TestContext, maxBacklog: number): Promise<{ session: RtspSession; client: Socket; faults: string[] }> {
+async function playing(
+  t: TestContext,
+  maxBacklog: number,
+): Promise<{ session: RtspSession; client: Socket; faults: string[] }> {
   const joined = Promise.withResolvers<RtspSession>();
   const faults: string[] = [];
-  const stream = { name: 'demo', auth: null, redirect: null, absoluteControl: false, describe: () => Promise.resolve(''), join: (session: RtspSession) => joined.resolve(session) };
+  const stream = {
+    name: 'demo',
+    auth: null,
+    redirect: null,
+    absoluteControl: false,
+    describe: () => Promise.resolve(''),
+    join: (session: RtspSession) => joined.resolve(session),
+  };
   const server = createServer((socket) => {
-    const session = new RtspSession({ socket, id: 'session', find: () => stream, maxBacklog, onFault: (_stream, why) => faults.push(why) });
+    const session = new RtspSession({
+      socket,
+      id: 'session',
+      find: () => stream,
+      maxBacklog,
+      onFault: (_stream, why) => faults.push(why),
+    });
     socket.on('close', () => session.drop());
   });
   server.listen(0, '127.0.0.1');
@@ -27,7 +43,9 @@ async function playing(t: TestContext, maxBacklog: number): Promise<{ session: R
     server.close();
   });
   client.on('error', () => undefined); // it may be reset
-  client.write('SETUP rtsp://h/demo RTSP/1.0\r\nCSeq: 1\r\nTransport: RTP/AVP/TCP;unicast;interleaved=2-3\r\n\r\nPLAY rtsp://h/demo RTSP/1.0\r\nCSeq: 2\r\n\r\n');
+  client.write(
+    'SETUP rtsp://h/demo RTSP/1.0\r\nCSeq: 1\r\nTransport: RTP/AVP/TCP;unicast;interleaved=2-3\r\n\r\nPLAY rtsp://h/demo RTSP/1.0\r\nCSeq: 2\r\n\r\n',
+  );
   return { session: await joined.promise, client, faults };
 }
 
@@ -80,9 +98,12 @@ test('Basic credentials must match whole; without any all may pass', () => {
   const access = new RtspAccess();
   const isRefused = (given: typeof auth | null, authorization?: string): boolean => {
     const headers = new Map(authorization === undefined ? [] : [['authorization', authorization]]);
-    return access.refusal(given, { kind: 'request', method: 'DESCRIBE', url: 'rtsp://h/x', headers, body: '' }) !== null;
+    return (
+      access.refusal(given, { kind: 'request', method: 'DESCRIBE', url: 'rtsp://h/x', headers, body: '' }) !== null
+    );
   };
   assert.equal(isRefused(null), false);
   assert.equal(isRefused(auth, header('viewer:a:b')), false);
-  for (const wrong of [undefined, '', 'Basic', header('viewer:a'), header('viewer:a:bc'), header(''), 'Bearer x']) assert.equal(isRefused(auth, wrong), true);
+  for (const wrong of [undefined, '', 'Basic', header('viewer:a'), header('viewer:a:bc'), header(''), 'Bearer x'])
+    assert.equal(isRefused(auth, wrong), true);
 });

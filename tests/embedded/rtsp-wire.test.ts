@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { playableSdp } from '../../src/embedded/rtsp-feeder.ts';
-import { interleavedChannels, interleavedHeader, RtspParser, RtspSyntaxError, startsKeyframe, streamName } from '../../src/embedded/rtsp-wire.ts';
+import {
+  interleavedChannels,
+  interleavedHeader,
+  RtspParser,
+  RtspSyntaxError,
+  startsKeyframe,
+  streamName,
+} from '../../src/embedded/rtsp-wire.ts';
 
 const stream = Buffer.concat([
   Buffer.from('ANNOUNCE rtsp://h/x RTSP/1.0\r\nCSeq: 1\r\nContent-Length: 5\r\n\r\nhello'),
@@ -16,7 +23,11 @@ test('requests and packets are found however the bytes are cut', () => {
     const found: string[] = [];
     for (let at = 0; at < stream.length; at += size) {
       for (const message of parser.push(stream.subarray(at, at + size))) {
-        found.push(message.kind === 'request' ? `${message.method} ${message.headers.get('cseq')} ${message.body}` : `packet ${message.channel} ${message.payload.toString()}`);
+        found.push(
+          message.kind === 'request'
+            ? `${message.method} ${message.headers.get('cseq')} ${message.body}`
+            : `packet ${message.channel} ${message.payload.toString()}`,
+        );
       }
     }
     assert.deepEqual(found, ['ANNOUNCE 1 hello', 'packet 1 $$\r\n', 'OPTIONS 2 '], `chunks of ${size}`);
@@ -24,12 +35,18 @@ test('requests and packets are found however the bytes are cut', () => {
 });
 
 test('what is no RTSP, an endless head and a huge body are refused', () => {
-  for (const text of ['GET / HTTP/1.1\r\n\r\n', 'x'.repeat(20_000), 'ANNOUNCE a RTSP/1.0\r\nContent-Length: 9999999\r\n\r\n', 'ANNOUNCE a RTSP/1.0\r\nContent-Length: -1\r\n\r\n']) {
+  for (const text of [
+    'GET / HTTP/1.1\r\n\r\n',
+    'x'.repeat(20_000),
+    'ANNOUNCE a RTSP/1.0\r\nContent-Length: 9999999\r\n\r\n',
+    'ANNOUNCE a RTSP/1.0\r\nContent-Length: -1\r\n\r\n',
+  ]) {
     assert.throws(() => new RtspParser().push(Buffer.from(text)), RtspSyntaxError);
   }
 });
 
-const rtp = (...payload: number[]): Buffer => Buffer.concat([Buffer.from([0x80]), Buffer.alloc(11), Buffer.from([...payload, 0, 0, 0, 0])]);
+const rtp = (...payload: number[]): Buffer =>
+  Buffer.concat([Buffer.from([0x80]), Buffer.alloc(11), Buffer.from([...payload, 0, 0, 0, 0])]);
 
 test('a keyframe is known as a single unit, an aggregate and the first fragment', () => {
   assert.equal(startsKeyframe(rtp(0x65)), true); // IDR
@@ -40,7 +57,11 @@ test('a keyframe is known as a single unit, an aggregate and the first fragment'
   assert.equal(startsKeyframe(rtp(0x7c, 0x85)), true); // FU-A, IDR, start
   assert.equal(startsKeyframe(rtp(0x7c, 0x45)), false); // FU-A, IDR, end
   assert.equal(startsKeyframe(Buffer.alloc(3)), false);
-  const extended = Buffer.concat([Buffer.from([0x90]), Buffer.alloc(11), Buffer.from([0, 0, 0, 1, 1, 2, 3, 4, 0x65, 0, 0, 0])]);
+  const extended = Buffer.concat([
+    Buffer.from([0x90]),
+    Buffer.alloc(11),
+    Buffer.from([0, 0, 0, 1, 1, 2, 3, 4, 0x65, 0, 0, 0]),
+  ]);
   assert.equal(startsKeyframe(extended), true); // behind a header extension
 });
 
@@ -56,9 +77,24 @@ test('names and channels are read from what real clients send', () => {
 });
 
 test('the description for players keeps the parameter sets and names one control URL', () => {
-  const published = ['v=0', 'o=- 0 0 IN IP4 127.0.0.1', 's=No Name', 'c=IN IP4 127.0.0.1', 't=0 0', 'a=tool:libavformat', 'm=video 0 RTP/AVP 96', 'a=rtpmap:96 H264/90000', 'a=fmtp:96 packetization-mode=1; sprop-parameter-sets=Z0LA,aM4=', 'a=control:streamid=0', ''].join('\r\n');
+  const published = [
+    'v=0',
+    'o=- 0 0 IN IP4 127.0.0.1',
+    's=No Name',
+    'c=IN IP4 127.0.0.1',
+    't=0 0',
+    'a=tool:libavformat',
+    'm=video 0 RTP/AVP 96',
+    'a=rtpmap:96 H264/90000',
+    'a=fmtp:96 packetization-mode=1; sprop-parameter-sets=Z0LA,aM4=',
+    'a=control:streamid=0',
+    '',
+  ].join('\r\n');
   const lines = playableSdp(published).split('\r\n');
   assert.ok(lines.includes('a=fmtp:96 packetization-mode=1; sprop-parameter-sets=Z0LA,aM4='));
-  assert.deepEqual(lines.filter((line) => line.startsWith('a=control')), ['a=control:*', 'a=control:streamid=0']);
+  assert.deepEqual(
+    lines.filter((line) => line.startsWith('a=control')),
+    ['a=control:*', 'a=control:streamid=0'],
+  );
   assert.ok(lines.indexOf('a=control:*') < lines.indexOf('m=video 0 RTP/AVP 96'));
 });

@@ -23,7 +23,11 @@ export async function temporaryFolder(t: { after(fn: () => Promise<void>): void 
 }
 
 /** Waits until `condition` holds; fails with `what` after `timeoutMs`. */
-export async function until(what: string, condition: () => boolean | Promise<boolean>, timeoutMs = 10_000): Promise<void> {
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  timeoutMs = 10_000,
+): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`waited ${timeoutMs} ms in vain until ${what}`);

@@ -48,16 +48,23 @@ after(async () => {
 });
 
 let clock = Date.now();
-const fresh = (cameraId: string): Detection => detection(1, { cameraId, timestamp: new Date((clock += 100)).toISOString() });
+const fresh = (cameraId: string): Detection =>
+  detection(1, { cameraId, timestamp: new Date((clock += 100)).toISOString() });
 const judge = async (frame: Detection, level: RiskLevel): Promise<void> => {
   const answer: AssessmentResult = result(frame, 1, level);
   await sendDetection(world.bus, frame);
   await sendResult(world.bus, answer);
 };
-const listed = async (cameraId: string): Promise<Aggregate[]> => (await reader.lrange(`alerts:${cameraId}`, 0, -1)).map((json) => Aggregate.parse(JSON.parse(json)));
-const history = async (cameraId: string): Promise<readonly Aggregate[]> => new AlertHistory(world.bus).newest(cameraId, 100);
+const listed = async (cameraId: string): Promise<Aggregate[]> =>
+  (await reader.lrange(`alerts:${cameraId}`, 0, -1)).map((json) => Aggregate.parse(JSON.parse(json)));
+const history = async (cameraId: string): Promise<readonly Aggregate[]> =>
+  new AlertHistory(world.bus).newest(cameraId, 100);
 const published = async (cameraId: string, count: number): Promise<void> => {
-  await until(`${count} aggregates of ${cameraId}`, async () => (await allOf(world.bus, streams.aggregates)).filter((each) => each.cameraId === cameraId).length === count);
+  await until(
+    `${count} aggregates of ${cameraId}`,
+    async () =>
+      (await allOf(world.bus, streams.aggregates)).filter((each) => each.cameraId === cameraId).length === count,
+  );
 };
 const latest = async (cameraId: string): Promise<string | undefined> => {
   const json = await reader.get(`camera:${cameraId}:latest`);
@@ -66,35 +73,47 @@ const latest = async (cameraId: string): Promise<string | undefined> => {
 /** Redis has what the history has, nothing twice, and the newest frame. */
 async function agrees(cameraId: string, newest: Detection, alerts: number): Promise<void> {
   await until(`the history of ${cameraId}`, async () => (await history(cameraId)).length === alerts);
-  await until(`the alerts of ${cameraId}`, async () => (await listed(cameraId).catch(() => [])).length === alerts, 20_000);
+  await until(
+    `the alerts of ${cameraId}`,
+    async () => (await listed(cameraId).catch(() => [])).length === alerts,
+    20_000,
+  );
   assert.deepEqual(await listed(cameraId), await history(cameraId));
   await until(`the newest of ${cameraId}`, async () => (await latest(cameraId)) === newest.requestId);
 }
 
-test('a frame is pushed with its place in the stream, kept as the newest, and its detection beside it', options, async () => {
-  const frame = fresh('plain');
-  await judge(frame, 'high');
-  await agrees('plain', frame, 1);
-  const [message] = await until('the push', () => pushed.filter(({ cameraId }) => cameraId === 'plain'));
-  assert.equal(message?.offset, 1);
-  const ttls = await Promise.all([reader.ttl('camera:plain:latest'), reader.ttl(`detection:${frame.requestId}`)]);
-  for (const ttl of ttls) assert.ok(ttl > 290 && ttl <= 300, `${ttl} s`);
-});
+test(
+  'a frame is pushed with its place in the stream, kept as the newest, and its detection beside it',
+  options,
+  async () => {
+    const frame = fresh('plain');
+    await judge(frame, 'high');
+    await agrees('plain', frame, 1);
+    const [message] = await until('the push', () => pushed.filter(({ cameraId }) => cameraId === 'plain'));
+    assert.equal(message?.offset, 1);
+    const ttls = await Promise.all([reader.ttl('camera:plain:latest'), reader.ttl(`detection:${frame.requestId}`)]);
+    for (const ttl of ttls) assert.ok(ttl > 290 && ttl <= 300, `${ttl} s`);
+  },
+);
 
-test('while Redis is dead everything goes out over NATS; when it is back the alerts are those of the history', options, async () => {
-  const earlier = fresh('dead');
-  await judge(earlier, 'high');
-  await agrees('dead', earlier, 1);
-  const pid = server.pid();
-  assert.ok(pid);
-  process.kill(pid, 'SIGKILL');
-  await until('it is noticed', () => store.health().state !== 'connected');
-  const frames = Array.from({ length: 6 }, () => fresh('dead'));
-  for (const [index, frame] of frames.entries()) await judge(frame, index % 2 === 0 ? 'high' : 'low');
-  await published('dead', 7);
-  await until('it is back', () => store.health().state === 'connected');
-  await agrees('dead', frames.at(-1)!, 4);
-});
+test(
+  'while Redis is dead everything goes out over NATS; when it is back the alerts are those of the history',
+  options,
+  async () => {
+    const earlier = fresh('dead');
+    await judge(earlier, 'high');
+    await agrees('dead', earlier, 1);
+    const pid = server.pid();
+    assert.ok(pid);
+    process.kill(pid, 'SIGKILL');
+    await until('it is noticed', () => store.health().state !== 'connected');
+    const frames = Array.from({ length: 6 }, () => fresh('dead'));
+    for (const [index, frame] of frames.entries()) await judge(frame, index % 2 === 0 ? 'high' : 'low');
+    await published('dead', 7);
+    await until('it is back', () => store.health().state === 'connected');
+    await agrees('dead', frames.at(-1)!, 4);
+  },
+);
 
 test('while Redis hangs nothing else does, and what it did late is not done twice', options, async () => {
   const pid = server.pid();
@@ -138,7 +157,10 @@ test('a start without Redis works the same; when Redis comes it gets what it mis
   await published('late', 2);
   await late.start('');
   await until('the alerts are there', async () => (await away.alerts('late', 100).catch(() => [])).length === 2);
-  await until('the newest is there', async () => (await away.latest('late').catch(() => null))?.requestId === frames[1]?.requestId);
+  await until(
+    'the newest is there',
+    async () => (await away.latest('late').catch(() => null))?.requestId === frames[1]?.requestId,
+  );
   assert.deepEqual(await away.alerts('late', 100), await history('late'));
   await without.stop();
   away.close();

@@ -9,7 +9,15 @@ import type { Detection } from '../../src/messages/detection.ts';
 import { consumers, streams } from '../../src/messages/subjects.ts';
 import { ManualClock } from '../../src/runtime/testing/manual-clock.ts';
 import { natsOptions } from '../../src/servers/nats.ts';
-import { aggregatesOf, allOf, breakingOnce, sendDetection, sendResult, startAggregator, startBus } from '../support/aggregator.ts';
+import {
+  aggregatesOf,
+  allOf,
+  breakingOnce,
+  sendDetection,
+  sendResult,
+  startAggregator,
+  startBus,
+} from '../support/aggregator.ts';
 import { detection, result } from '../support/samples.ts';
 import { until } from '../support/until.ts';
 
@@ -19,16 +27,20 @@ before(async () => {
 });
 after(() => world.stop());
 
-const fresh = (groups: number, over: Partial<Detection> = {}) => detection(groups, { timestamp: new Date().toISOString(), ...over });
+const fresh = (groups: number, over: Partial<Detection> = {}) =>
+  detection(groups, { timestamp: new Date().toISOString(), ...over });
 const send = async (...messages: readonly (Detection | AssessmentResult)[]): Promise<void> => {
-  for (const message of messages) await ('taskId' in message ? sendResult(world.bus, message) : sendDetection(world.bus, message));
+  for (const message of messages)
+    await ('taskId' in message ? sendResult(world.bus, message) : sendDetection(world.bus, message));
 };
 const CONSUMED = [
   [streams.detections, consumers.aggregatorDetections],
   [streams.results, consumers.aggregatorResults],
 ] as const;
 const unsettled = async (): Promise<number> => {
-  const lags = await Promise.all(CONSUMED.map(async ([stream, durable]) => (await world.bus.pull({ stream, durable, parser: ANY_BODY })).lag()));
+  const lags = await Promise.all(
+    CONSUMED.map(async ([stream, durable]) => (await world.bus.pull({ stream, durable, parser: ANY_BODY })).lag()),
+  );
   return lags.reduce((sum, { waiting, unsettled: held }) => sum + waiting + held, 0);
 };
 const settled = () => until('everything is acked', async () => (await unsettled()) === 0);
@@ -37,12 +49,18 @@ test('a frame is one message of the stream; its messages are acked only then', a
   const system = await startAggregator(world.bus);
   const frame = fresh(2);
   await send(frame, result(frame, 1, 'low'));
-  await until('both are held', async () => (await system.ref(AGGREGATOR).ask({ type: 'stats' }, { timeoutMs: 1_000 })).held === 2);
+  await until(
+    'both are held',
+    async () => (await system.ref(AGGREGATOR).ask({ type: 'stats' }, { timeoutMs: 1_000 })).held === 2,
+  );
   assert.equal(await unsettled(), 2);
   await send(result(frame, 2, 'none'));
   await settled();
   const all = await aggregatesOf(world.bus, frame);
-  assert.deepEqual(all.map(({ revision, riskAssessment }) => [revision, riskAssessment.maxRiskLevel]), [[0, 'low']]);
+  assert.deepEqual(
+    all.map(({ revision, riskAssessment }) => [revision, riskAssessment.maxRiskLevel]),
+    [[0, 'low']],
+  );
   await system.stop();
 });
 
@@ -50,20 +68,33 @@ test('when the aggregator fails in the middle of frames each still goes out once
   const frames = Array.from({ length: 12 }, () => fresh(2));
   const system = await startAggregator(breakingOnce(world.bus, frames[5]!), { deadlineMs: 1_500 });
   for (const frame of frames) await send(frame, result(frame, 1, 'low'));
-  await until('it failed', () => system.log.lines.some(({ fields }) => JSON.stringify(fields).includes('sabotage') || String(fields['err']).includes('sabotage')));
+  await until('it failed', () =>
+    system.log.lines.some(
+      ({ fields }) => JSON.stringify(fields).includes('sabotage') || String(fields['err']).includes('sabotage'),
+    ),
+  );
   for (const frame of frames.slice(0, 8)) await send(result(frame, 2, 'medium'));
   const last = frames.slice(8);
-  await until('the deadline of the others', async () => (await Promise.all(last.map((frame) => aggregatesOf(world.bus, frame)))).every((all) => all.length === 1));
+  await until('the deadline of the others', async () =>
+    (await Promise.all(last.map((frame) => aggregatesOf(world.bus, frame)))).every((all) => all.length === 1),
+  );
   for (const frame of last) await send(result(frame, 2, 'high'));
   await settled();
   for (const [index, frame] of frames.entries()) {
     const all = await aggregatesOf(world.bus, frame);
-    assert.deepEqual(all.map(({ revision }) => revision), index < 8 ? [0] : [0, 1], `frame ${index}`);
+    assert.deepEqual(
+      all.map(({ revision }) => revision),
+      index < 8 ? [0] : [0, 1],
+      `frame ${index}`,
+    );
     assert.deepEqual(all.at(-1)?.riskAssessment.missingGroups, []);
     assert.equal(all.at(-1)?.riskAssessment.maxRiskLevel, index < 8 ? 'medium' : 'high');
   }
   const alerts = await allOf(world.bus, streams.alerts);
-  assert.deepEqual(alerts.map(({ requestId }) => requestId).toSorted(), last.map(({ requestId }) => requestId).toSorted());
+  assert.deepEqual(
+    alerts.map(({ requestId }) => requestId).toSorted(),
+    last.map(({ requestId }) => requestId).toSorted(),
+  );
   await system.stop();
 });
 
@@ -74,10 +105,16 @@ test('a frame whose handling fails each time makes two restarts, then it is a de
   const system = await startAggregator(breakingOnce(world.bus, poison, Infinity), { deadlineMs: 1_500 });
   await send(poison, ...others);
   await settled();
-  assert.equal(system.log.lines.filter(({ level, message }) => level === 'error' && message.includes('failed: sabotage')).length, 2);
+  assert.equal(
+    system.log.lines.filter(({ level, message }) => level === 'error' && message.includes('failed: sabotage')).length,
+    2,
+  );
   for (const frame of others) assert.equal((await aggregatesOf(world.bus, frame)).length, 1);
   const letters = await box.list({ limit: 10 });
-  assert.deepEqual(letters.map(({ cameraId, consumer, reason }) => [cameraId, consumer, reason]), [['poison', consumers.aggregatorDetections, 'its handling failed 2 times: sabotage']]);
+  assert.deepEqual(
+    letters.map(({ cameraId, consumer, reason }) => [cameraId, consumer, reason]),
+    [['poison', consumers.aggregatorDetections, 'its handling failed 2 times: sabotage']],
+  );
   await system.stop();
 });
 
@@ -86,7 +123,10 @@ test('a frame from far in the future is held no longer than one of now and a min
   const system = await startAggregator(world.bus, { deadlineMs: 200, clock });
   const frame = fresh(1, { timestamp: '9999-12-31T23:59:59Z' });
   await send(frame);
-  await until('it is held', async () => (await system.ref(AGGREGATOR).ask({ type: 'stats' }, { timeoutMs: 1_000 })).pending === 1);
+  await until(
+    'it is held',
+    async () => (await system.ref(AGGREGATOR).ask({ type: 'stats' }, { timeoutMs: 1_000 })).pending === 1,
+  );
   await clock.advance(60_300);
   await settled();
   assert.equal((await aggregatesOf(world.bus, frame)).length, 1);
@@ -102,12 +142,20 @@ test('a frame that went out before the process ended is known to the next: repea
   await until('what waits for its answers was handed back, and no more', async () => (await unsettled()) === 1);
 
   const second = await startAggregator(world.bus, { deadlineMs: 200 });
-  const latest = await until('it remembers', () => second.ref(AGGREGATOR).ask({ type: 'latest', cameraId: incomplete.cameraId }, { timeoutMs: 1_000 }));
+  const latest = await until('it remembers', () =>
+    second.ref(AGGREGATOR).ask({ type: 'latest', cameraId: incomplete.cameraId }, { timeoutMs: 1_000 }),
+  );
   assert.ok(Date.parse(latest.timestamp) >= Date.parse(incomplete.timestamp));
   await send(result(incomplete, 2, 'medium'), result(waiting, 1, 'low'));
   await settled();
   const all = await aggregatesOf(world.bus, incomplete);
-  assert.deepEqual(all.map(({ revision, riskAssessment }) => [revision, riskAssessment.results.map(({ riskLevel }) => riskLevel)]), [[0, ['none']], [1, ['none', 'medium']]]);
+  assert.deepEqual(
+    all.map(({ revision, riskAssessment }) => [revision, riskAssessment.results.map(({ riskLevel }) => riskLevel)]),
+    [
+      [0, ['none']],
+      [1, ['none', 'medium']],
+    ],
+  );
   assert.equal((await aggregatesOf(world.bus, waiting)).length, 1);
   await second.stop();
 });
@@ -122,15 +170,24 @@ test('when the whole process dies at any moment, the next one takes over what it
   const sending = (async () => {
     for (const frame of frames) await send(frame, result(frame, 1, 'low'), result(frame, 2, 'high'));
   })();
-  await until('it is in the middle of it', async () => (await first.ref(AGGREGATOR).ask({ type: 'stats' }, { timeoutMs: 1_000 })).published >= 10);
+  await until(
+    'it is in the middle of it',
+    async () => (await first.ref(AGGREGATOR).ask({ type: 'stats' }, { timeoutMs: 1_000 })).published >= 10,
+  );
   await doomed.link.nc.close();
   await sending;
   const second = await startAggregator(world.bus, { deadlineMs: 3_000 });
   await settled();
   for (const frame of frames) {
     const all = await aggregatesOf(world.bus, frame);
-    assert.deepEqual(all.map(({ revision }) => revision), all.map((_, index) => index));
-    assert.deepEqual(all.at(-1)?.riskAssessment.results.map(({ riskLevel }) => riskLevel), ['low', 'high']);
+    assert.deepEqual(
+      all.map(({ revision }) => revision),
+      all.map((_, index) => index),
+    );
+    assert.deepEqual(
+      all.at(-1)?.riskAssessment.results.map(({ riskLevel }) => riskLevel),
+      ['low', 'high'],
+    );
   }
   const alerts = new Set((await allOf(world.bus, streams.alerts)).map(({ requestId }) => requestId));
   assert.ok(frames.every(({ requestId }) => alerts.has(requestId)));
@@ -145,10 +202,18 @@ test('an answer whose detection never comes is a dead letter after a minute', as
   const system = await startAggregator(world.bus, { clock });
   const frame = fresh(1);
   await send(result(frame, 1, 'low'));
-  await until('it is held', async () => (await system.ref(AGGREGATOR).ask({ type: 'stats' }, { timeoutMs: 1_000 })).held === 1);
+  await until(
+    'it is held',
+    async () => (await system.ref(AGGREGATOR).ask({ type: 'stats' }, { timeoutMs: 1_000 })).held === 1,
+  );
   await clock.advance(63_000);
   const [letter] = await until('the dead letter', async () => {
-    const letters = await world.bus.read({ stream: streams.deadLetters, parser: AssessmentResult, from: { seq: 1 }, limit: 10 });
+    const letters = await world.bus.read({
+      stream: streams.deadLetters,
+      parser: AssessmentResult,
+      from: { seq: 1 },
+      limit: 10,
+    });
     return letters.length > 0 ? letters : null;
   });
   assert.equal(letter?.body.requestId, frame.requestId);
@@ -161,7 +226,10 @@ test('while NATS is dead aggregates wait, and each goes out once when it is back
   const system = await startAggregator(world.bus);
   const frames = Array.from({ length: 30 }, () => fresh(1));
   for (const frame of frames) await send(frame);
-  await until('all are held', async () => (await system.ref(AGGREGATOR).ask({ type: 'stats' }, { timeoutMs: 1_000 })).pending === 30);
+  await until(
+    'all are held',
+    async () => (await system.ref(AGGREGATOR).ask({ type: 'stats' }, { timeoutMs: 1_000 })).pending === 30,
+  );
   const answers = frames.map((frame) => result(frame, 1, 'medium'));
   for (const answer of answers.slice(0, 20)) await send(answer);
   const pid = world.nats.pid();
@@ -169,13 +237,26 @@ test('while NATS is dead aggregates wait, and each goes out once when it is back
   process.kill(pid, 'SIGKILL');
   await until('it is noticed', () => world.bus.state() === 'reconnecting');
   await until('it is back', () => world.bus.state() === 'connected');
-  for (const answer of answers.slice(20)) await until('it is sent', () => send(answer).then(() => true, () => false));
+  for (const answer of answers.slice(20))
+    await until('it is sent', () =>
+      send(answer).then(
+        () => true,
+        () => false,
+      ),
+    );
   const requested = new Set(frames.map(({ requestId }) => requestId));
-  const ours = () => allOf(world.bus, streams.aggregates).then((all) => all.filter(({ requestId }) => requested.has(requestId)), () => []);
+  const ours = () =>
+    allOf(world.bus, streams.aggregates).then(
+      (all) => all.filter(({ requestId }) => requested.has(requestId)),
+      () => [],
+    );
   await until('all are out', async () => (await ours()).length >= 30);
   for (const frame of frames) {
     const all = await aggregatesOf(world.bus, frame);
-    assert.deepEqual(all.map(({ revision, riskAssessment }) => [revision, riskAssessment.maxRiskLevel]), [[0, 'medium']]);
+    assert.deepEqual(
+      all.map(({ revision, riskAssessment }) => [revision, riskAssessment.maxRiskLevel]),
+      [[0, 'medium']],
+    );
   }
   await system.stop();
 });
@@ -194,7 +275,8 @@ test('an aggregator takes nothing before it is its turn, and lets go of everythi
   const system = await startAggregator(world.bus, { leadership });
   const frame = fresh(1);
   await send(frame);
-  const held = async (): Promise<number> => (await system.ref(AGGREGATOR).ask({ type: 'stats' }, { timeoutMs: 1_000 })).held;
+  const held = async (): Promise<number> =>
+    (await system.ref(AGGREGATOR).ask({ type: 'stats' }, { timeoutMs: 1_000 })).held;
   assert.equal(await held(), 0);
   turn.resolve();
   await until('it takes the frame', async () => (await held()) > 0);

@@ -16,16 +16,30 @@ before(async () => {
 });
 after(() => world.stop());
 
-const at = (cameraId: string, ms: number, over: Partial<Aggregate> = {}): Aggregate => ({ ...aggregate(cameraId, { risk: 'high' }), timestamp: new Date(NOW + ms).toISOString(), publishedAt: new Date(NOW).toISOString(), ...over });
+const at = (cameraId: string, ms: number, over: Partial<Aggregate> = {}): Aggregate => ({
+  ...aggregate(cameraId, { risk: 'high' }),
+  timestamp: new Date(NOW + ms).toISOString(),
+  publishedAt: new Date(NOW).toISOString(),
+  ...over,
+});
 const store = async (...alerts: readonly Aggregate[]): Promise<void> => {
-  for (const alert of alerts) await world.bus.publish(subjects.alert(alert.cameraId), alert, alert, `${alert.requestId}:${alert.revision}`);
+  for (const alert of alerts)
+    await world.bus.publish(subjects.alert(alert.cameraId), alert, alert, `${alert.requestId}:${alert.revision}`);
 };
-const query = (over: Partial<HistoryQuery>): HistoryQuery => ({ cameraId: null, from: NOW - HOUR, to: NOW + HOUR, limit: 100, after: 0, ...over });
-const ids = (alerts: readonly Aggregate[]): string[] => alerts.map(({ requestId, revision }) => `${requestId}:${revision}`);
+const query = (over: Partial<HistoryQuery>): HistoryQuery => ({
+  cameraId: null,
+  from: NOW - HOUR,
+  to: NOW + HOUR,
+  limit: 100,
+  after: 0,
+  ...over,
+});
+const ids = (alerts: readonly Aggregate[]): string[] =>
+  alerts.map(({ requestId, revision }) => `${requestId}:${revision}`);
 
 async function pages(over: Partial<HistoryQuery>): Promise<string[][]> {
   const all: string[][] = [];
-  for (let reached = 0; ; ) {
+  for (let reached = 0; ;) {
     const { alerts, next } = await history.page(query({ ...over, after: reached }));
     all.push(ids(alerts));
     if (next === null) return all;
@@ -40,12 +54,28 @@ test('pages hold every alert once, as its last revision, oldest first, each came
   const [first, second] = north;
   assert.ok(first && second);
   const revised = { ...second, revision: 2 };
-  await store(first, second, south[0]!, north[2]!, { ...second, revision: 1 }, north[3]!, revised, south[1]!, north[4]!);
+  await store(
+    first,
+    second,
+    south[0]!,
+    north[2]!,
+    { ...second, revision: 1 },
+    north[3]!,
+    revised,
+    south[1]!,
+    north[4]!,
+  );
   const inOrder = ids([first, north[2]!, north[3]!, revised, north[4]!]);
   assert.deepEqual((await pages({ cameraId: 'north', limit: 2 })).flat(), inOrder);
-  assert.deepEqual((await pages({ cameraId: 'north', limit: 2 })).map(({ length }) => length), [2, 2, 1]);
+  assert.deepEqual(
+    (await pages({ cameraId: 'north', limit: 2 })).map(({ length }) => length),
+    [2, 2, 1],
+  );
   assert.deepEqual(await pages({ cameraId: 'north' }), [inOrder]);
-  assert.deepEqual((await pages({ limit: 3 })).flat(), ids([first, south[0]!, north[2]!, north[3]!, revised, south[1]!, north[4]!]));
+  assert.deepEqual(
+    (await pages({ limit: 3 })).flat(),
+    ids([first, south[0]!, north[2]!, north[3]!, revised, south[1]!, north[4]!]),
+  );
   assert.deepEqual(await pages({ cameraId: 'nobody' }), [[]]);
 });
 

@@ -29,18 +29,29 @@ after(async () => {
 /** Noise: the picture that compresses worst. */
 const noise = (width: number, height: number): Promise<Uint8Array> => {
   const random = new Random(7);
-  return sharp(Uint8Array.from({ length: width * height * 3 }, () => random.below(256)), { raw: { width, height, channels: 3 } }).jpeg({ quality: 78 }).toBuffer();
+  return sharp(
+    Uint8Array.from({ length: width * height * 3 }, () => random.below(256)),
+    { raw: { width, height, channels: 3 } },
+  )
+    .jpeg({ quality: 78 })
+    .toBuffer();
 };
-const alert = (alerted: Aggregate) => world.bus.publish(subjects.alert(alerted.cameraId), alerted, alerted, `${alerted.requestId}:${alerted.revision}`);
+const alert = (alerted: Aggregate) =>
+  world.bus.publish(subjects.alert(alerted.cameraId), alerted, alerted, `${alerted.requestId}:${alerted.revision}`);
 
 test('the pictures of an alert are there after the originals are gone, each in 50 kB', async () => {
   const images = new JetStreamImages(world.bus);
   const kept = new JetStreamAlertImages(world.bus);
-  const system = await startSystem(supervisor('root', [child('alert-images', alertImagesActor, () => ({ bus: world.bus, images, kept, encoder }))]), { log: memoryLog(), onEscalation: (error) => assert.fail(error.message) });
+  const system = await startSystem(
+    supervisor('root', [child('alert-images', alertImagesActor, () => ({ bus: world.bus, images, kept, encoder }))]),
+    { log: memoryLog(), onEscalation: (error) => assert.fail(error.message) },
+  );
   const frame = aggregate('north', { risk: 'high' });
   const other = aggregate('north', { risk: 'high' });
   const [frameId, cropId] = [`${frame.requestId}.frame`, `${frame.requestId}.g1`];
-  const small = await sharp({ create: { width: 64, height: 48, channels: 3, background: '#888' } }).jpeg().toBuffer();
+  const small = await sharp({ create: { width: 64, height: 48, channels: 3, background: '#888' } })
+    .jpeg()
+    .toBuffer();
   await images.put(frameId, await noise(960, 540));
   await images.put(cropId, small);
   await alert(frame);
@@ -50,7 +61,11 @@ test('the pictures of an alert are there after the originals are gone, each in 5
     const now = await system.ref(ALERT_IMAGES).ask({ type: 'stats' }, { timeoutMs: 1_000 });
     return now.alerts === 3 && now;
   });
-  assert.deepEqual(stats, { alerts: 3, kept: 2, missing: 2, unreadable: 0 }, 'those of the other alert were never stored');
+  assert.deepEqual(
+    stats,
+    { alerts: 3, kept: 2, missing: 2, unreadable: 0 },
+    'those of the other alert were never stored',
+  );
 
   const nc = await connect(natsOptions(world.nats.url));
   await (await nc.jetstreamManager()).streams.purge(IMAGE_STREAM);
@@ -66,7 +81,9 @@ test('the pictures of an alert are there after the originals are gone, each in 5
 });
 
 test('a picture loses quality before it loses pixels', async () => {
-  const jpeg = await sharp(await noise(320, 240)).jpeg({ quality: 95 }).toBuffer();
+  const jpeg = await sharp(await noise(320, 240))
+    .jpeg({ quality: 95 })
+    .toBuffer();
   assert.ok(jpeg.byteLength > MAX_ALERT_IMAGE_BYTES);
   const shrunk = await encoder.shrink(jpeg, MAX_ALERT_IMAGE_BYTES, AbortSignal.timeout(10_000));
   assert.ok(shrunk.byteLength <= MAX_ALERT_IMAGE_BYTES);

@@ -24,7 +24,12 @@ let simulator: ProviderSimulator;
 
 before(async () => {
   [folder, removeFolder] = await temporaryFolder();
-  simulator = await startProviderSimulator({ keys: [{ name: 'good', key: GOOD, qps: 50, rpm: 60 }, { name: 'revoked', key: BAD, qps: 5, rpm: 60 }] });
+  simulator = await startProviderSimulator({
+    keys: [
+      { name: 'good', key: GOOD, qps: 50, rpm: 60 },
+      { name: 'revoked', key: BAD, qps: 5, rpm: 60 },
+    ],
+  });
   simulator.revoke('revoked');
 });
 after(async () => {
@@ -32,13 +37,20 @@ after(async () => {
   await removeFolder();
 });
 
-function gantry(args: readonly string[], env: Record<string, string> = {}): Promise<{ code: number | null; out: string }> {
+function gantry(
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<{ code: number | null; out: string }> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [MAIN, ...args], { env: { PATH: process.env['PATH'] ?? '', ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [MAIN, ...args], {
+      env: { PATH: process.env['PATH'] ?? '', ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let out = '';
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (out += String(data)));
     child.on('close', (code) => {
-      for (const secret of [GOOD, BAD, 'correct horse battery']) assert.ok(!out.includes(secret), 'no secret is printed');
+      for (const secret of [GOOD, BAD, 'correct horse battery'])
+        assert.ok(!out.includes(secret), 'no secret is printed');
       resolve({ code, out });
     });
   });
@@ -50,21 +62,37 @@ const keyFile = async (name: string, entries: readonly object[]): Promise<string
 };
 
 test('verify calls every key once and says which one does not work', async () => {
-  const file = await keyFile('both.yaml', [{ name: 'good', key: '${GOOD}' }, { name: 'revoked', key: '${BAD}' }]);
+  const file = await keyFile('both.yaml', [
+    { name: 'good', key: '${GOOD}' },
+    { name: 'revoked', key: '${BAD}' },
+  ]);
   const { code, out } = await gantry(['keys', 'verify', '--keys', file], { GOOD, BAD });
   assert.equal(code, 1);
   assert.match(out, /good +\S+ +ok +\d+ ms +\d+/);
   assert.match(out, /^key +model +result +latency +tokens +limits seen$/m);
-  assert.match(out, /^good .* x-ratelimit-limit-requests=60 x-ratelimit-remaining-requests=59 x-ratelimit-reset-requests=60\.000s$/m);
+  assert.match(
+    out,
+    /^good .* x-ratelimit-limit-requests=60 x-ratelimit-remaining-requests=59 x-ratelimit-reset-requests=60\.000s$/m,
+  );
   assert.match(out, /revoked +\S+ +rejected-key/);
   assert.match(out, /^revoked .* -$/m, 'who refuses a key tells it no limits');
   assert.match(out, /1 of 2 keys do not work/);
-  assert.deepEqual(simulator.calls().map(({ key }) => key).toSorted(), ['good', 'revoked']);
+  assert.deepEqual(
+    simulator
+      .calls()
+      .map(({ key }) => key)
+      .toSorted(),
+    ['good', 'revoked'],
+  );
   const one = await gantry(['verify-keys', '--keys', file, '--key', 'good', '--json'], { GOOD, BAD });
   assert.equal(one.code, 0);
   assert.equal(JSON.parse(one.out)[0].result, 'ok');
   assert.equal(JSON.parse(one.out)[0].limits['x-ratelimit-remaining-requests'], '58');
-  assert.equal((await gantry(['keys', 'verify', '--keys', file], { GOOD })).code, 1, 'a key without its variable does not work');
+  assert.equal(
+    (await gantry(['keys', 'verify', '--keys', file], { GOOD })).code,
+    1,
+    'a key without its variable does not work',
+  );
 });
 
 test('verify finds what real calls would: parameters to leave out, arrears, waits, reasons', async () => {
@@ -116,7 +144,12 @@ test('a bad call says what is wrong, and with which code', async () => {
     [['keys', 'encrypt', '--in', file], { GANTRY_KEYS_SECRET: 'short' }, 1, /at least 12/],
     [['keys', 'encrypt', '--in', file], { GANTRY_KEYS_SECRET_FILE: join(folder, 'none') }, 1, /cannot be read/],
     [['keys', 'decrypt', '--in', file, '--out', join(folder, 'x')], secret, 1, /not a file made by/],
-    [['keys', 'decrypt', '--in', join(folder, 'plain.enc'), '--out', join(folder, 'x')], { GANTRY_KEYS_SECRET: 'another password' }, 1, /another secret/],
+    [
+      ['keys', 'decrypt', '--in', join(folder, 'plain.enc'), '--out', join(folder, 'x')],
+      { GANTRY_KEYS_SECRET: 'another password' },
+      1,
+      /another secret/,
+    ],
     [['keys', 'verify', '--timeout', 'soon'], {}, 2, /--timeout/],
     [['keys', 'verify', '--keys', join(folder, 'nothing.yaml')], {}, 1, /no key to call with/],
     [['queue', '--over', '0'], {}, 2, /--over/],
@@ -134,15 +167,30 @@ test('a bad call says what is wrong, and with which code', async () => {
 test('queue shows depth, age and rate per priority', async () => {
   const nats: EmbeddedService = await startNatsServer({ dataDir: join(folder, 'nats'), log: memoryLog() });
   const bus = await NatsBus.open({ url: nats.url, startTimeoutMs: 5_000, log: memoryLog() });
-  await writeRuntimeFile(folder, { pid: process.pid, httpUrl: 'http://127.0.0.1:1', natsUrl: nats.url, redisUrl: null });
+  await writeRuntimeFile(folder, {
+    pid: process.pid,
+    httpUrl: 'http://127.0.0.1:1',
+    natsUrl: nats.url,
+    redisUrl: null,
+  });
   const tasks = [5, 5, 5, 1].map((priority) => plainTask({ priority: priority === 5 ? 5 : 1 }));
-  for (const task of tasks) await bus.publish(subjects.task(task.priority, task.cameraId), task, { ...task }, task.taskId);
+  for (const task of tasks)
+    await bus.publish(subjects.task(task.priority, task.cameraId), task, { ...task }, task.taskId);
   const consumer = await bus.pull({ stream: streams.tasks, durable: consumers.scheduler(5), parser: AssessmentTask });
   assert.equal((await consumer.fetch(1, 1_000)).length, 1);
   const { code, out } = await gantry(['queue', '--data-dir', folder, '--over', '0.2', '--json']);
   assert.equal(code, 0, out);
   const rows: any[] = JSON.parse(out);
-  assert.deepEqual(rows.map(({ priority, waiting, inFlight }) => [priority, waiting, inFlight]), [[5, 2, 1], [4, 0, 0], [3, 0, 0], [2, 0, 0], [1, 1, 0]]);
+  assert.deepEqual(
+    rows.map(({ priority, waiting, inFlight }) => [priority, waiting, inFlight]),
+    [
+      [5, 2, 1],
+      [4, 0, 0],
+      [3, 0, 0],
+      [2, 0, 0],
+      [1, 1, 0],
+    ],
+  );
   assert.ok(rows[0].oldestMs > 0 && rows[1].oldestMs === null && rows[4].oldestMs > 0);
   assert.match((await gantry(['queue', '--data-dir', folder, '--over', '0.1'])).out, /p5 +2 +1 +\d+\.\d s/);
   await bus.close();

@@ -38,11 +38,15 @@ after(async () => {
 });
 
 const publish = (frame: Detection) => bus.publish(subjects.detection(frame.cameraId), frame, frame, frame.requestId);
-const take = async (): Promise<readonly Delivery<Detection>[]> => (await bus.pull({ stream: streams.detections, durable: consumers.taskGenerator, parser: Detection })).fetch(10, 500);
+const take = async (): Promise<readonly Delivery<Detection>[]> =>
+  (await bus.pull({ stream: streams.detections, durable: consumers.taskGenerator, parser: Detection })).fetch(10, 500);
 const some = <T>(list: readonly T[]): readonly T[] | null => (list.length > 0 ? list : null);
 const gantry = (...args: string[]): Promise<{ code: number | null; out: string; err: string }> =>
   new Promise((resolve) => {
-    const child = spawn(process.execPath, [MAIN, ...args], { env: { PATH: process.env['PATH'] ?? '', GANTRY_DATA_DIR: folder, NATS_URL: server.url }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [MAIN, ...args], {
+      env: { PATH: process.env['PATH'] ?? '', GANTRY_DATA_DIR: folder, NATS_URL: server.url },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     const texts = { out: '', err: '' };
     child.stdout.on('data', (data) => (texts.out += String(data)));
     child.stderr.on('data', (data) => (texts.err += String(data)));
@@ -56,13 +60,32 @@ test('without dead letters health has nothing to say', async () => {
 
 test('a message that cannot be read becomes a dead letter with its bytes, its headers and the reason', async () => {
   const frame = detection(1, { cameraId: 'cam-bad' });
-  const body = { requestId: 'not one', 'escape': '\u001b[2J' };
+  const body = { requestId: 'not one', escape: '\u001b[2J' };
   await bus.publish(subjects.detection('cam-bad'), body, frame, 'bad-1');
   assert.deepEqual(await take(), []);
   const [letter, ...more] = await until('a dead letter', async () => some(await box.list({ limit: 10 })));
   assert.equal(more.length, 0);
   assert.ok(letter);
-  assert.deepEqual([letter.stream, letter.consumer, letter.subject, letter.deliveries, letter.cameraId, letter.requestId, letter.traceId], [streams.detections, consumers.taskGenerator, 'detection-results.cam-bad', 1, 'cam-bad', frame.requestId, frame.traceId]);
+  assert.deepEqual(
+    [
+      letter.stream,
+      letter.consumer,
+      letter.subject,
+      letter.deliveries,
+      letter.cameraId,
+      letter.requestId,
+      letter.traceId,
+    ],
+    [
+      streams.detections,
+      consumers.taskGenerator,
+      'detection-results.cam-bad',
+      1,
+      'cam-bad',
+      frame.requestId,
+      frame.traceId,
+    ],
+  );
   assert.match(letter.reason, /^the body cannot be used: .*invalid/i);
   const whole = await box.get(letter.id);
   assert.deepEqual(JSON.parse(Buffer.from(whole?.body ?? []).toString('utf8')), body);
@@ -84,12 +107,14 @@ test('a message that fails every time is a dead letter after ten deliveries, bef
   }
   const letter = await until('a dead letter', async () => {
     assert.deepEqual(await take(), []);
-    return (await box.list({ limit: 10, stream: streams.detections })).find(({ cameraId }) => cameraId === 'cam-poison');
+    return (await box.list({ limit: 10, stream: streams.detections })).find(
+      ({ cameraId }) => cameraId === 'cam-poison',
+    );
   });
   assert.equal(letter.reason, 'delivered 10 times without success');
 });
 
-test('whoever takes a message may give it up with a reason; another stream\'s are told apart', async () => {
+test("whoever takes a message may give it up with a reason; another stream's are told apart", async () => {
   const frame = detection(1, { cameraId: 'cam-given-up' });
   await publish(frame);
   const [delivery] = await take();
@@ -105,7 +130,10 @@ test('the command lists, shows and replays them', async () => {
   assert.equal(listed.code, 0, listed.err);
   const rows = listed.out.trimEnd().split('\n');
   assert.match(rows[0] ?? '', /^id +when +stream +consumer +camera +request +deliveries +reason$/);
-  assert.deepEqual(rows.slice(1).map((row) => row.split(/ {2,}/)[4]), ['cam-given-up', 'cam-poison', 'cam-bad']);
+  assert.deepEqual(
+    rows.slice(1).map((row) => row.split(/ {2,}/)[4]),
+    ['cam-given-up', 'cam-poison', 'cam-bad'],
+  );
   const [bad, , given] = (await box.list({ limit: 10 })).toReversed();
   assert.ok(bad && given);
 
@@ -124,7 +152,9 @@ test('the command lists, shows and replays them', async () => {
 
   const all = await gantry('dlq', 'replay', '--all', '--stream', 'detections');
   assert.equal(all.code, 0, all.err);
-  const got = await until('the poisoned one', async () => (await take()).find(({ body }) => body.cameraId === 'cam-poison'));
+  const got = await until('the poisoned one', async () =>
+    (await take()).find(({ body }) => body.cameraId === 'cam-poison'),
+  );
   assert.equal(got.attempt, 1);
   got.ack();
   // The unreadable one could not be read this time either.
@@ -151,7 +181,12 @@ test('bad calls of the commands say what is wrong', async () => {
 
 test('frames of the past are put to the bus again as frames of their own, once each', async () => {
   const camera = 'cam-past';
-  const frames = [detection(2, { cameraId: camera, frameNumber: 1 }), detection(0, { cameraId: camera, frameNumber: 2 }), detection(1, { cameraId: camera, frameNumber: 3 }), detection(1, { cameraId: 'cam-other' })];
+  const frames = [
+    detection(2, { cameraId: camera, frameNumber: 1 }),
+    detection(0, { cameraId: camera, frameNumber: 2 }),
+    detection(1, { cameraId: camera, frameNumber: 3 }),
+    detection(1, { cameraId: 'cam-other' }),
+  ];
   for (const frame of frames) await publish(frame);
   const dry = await gantry('replay', '--since', '1h', '--camera', camera, '--dry-run');
   assert.match(dry.out, /^2 frames with 3 groups of 1 cameras would be judged again/);
@@ -160,9 +195,18 @@ test('frames of the past are put to the bus again as frames of their own, once e
   assert.match(out, /^2 frames with 3 groups of 1 cameras are being judged again \(replay [0-9a-f-]{36}\)/);
   // What a replay put there is not put there by the next one.
   assert.match((await gantry('replay', '--since', '1h', '--camera', camera, '--rate', '1000')).out, /^2 frames/);
-  const stored = await bus.read({ stream: streams.detections, filter: subjects.detection(camera), parser: Detection, from: { seq: 1 }, limit: 100 });
+  const stored = await bus.read({
+    stream: streams.detections,
+    filter: subjects.detection(camera),
+    parser: Detection,
+    from: { seq: 1 },
+    limit: 100,
+  });
   const news = stored.map(({ body }) => body).filter(({ replayOf }) => replayOf !== undefined);
-  assert.deepEqual(news.map(({ replayOf, frameNumber }) => [replayOf, frameNumber]), [frames[0], frames[2], frames[0], frames[2]].map((frame) => [frame?.requestId, frame?.frameNumber]));
+  assert.deepEqual(
+    news.map(({ replayOf, frameNumber }) => [replayOf, frameNumber]),
+    [frames[0], frames[2], frames[0], frames[2]].map((frame) => [frame?.requestId, frame?.frameNumber]),
+  );
   assert.equal(new Set(news.map(({ requestId }) => requestId)).size, 4);
   assert.equal(news[0]?.timestamp, frames[0]?.timestamp);
 });
@@ -175,5 +219,8 @@ test('the id of a replayed frame follows from the frame and the replay', () => {
   assert.notEqual(again(frame, replay).requestId, again(detection(1), replay).requestId);
   for (let i = 0; i < 200; i += 1) Detection.parse(again(detection(0), newRequestId()));
   const now = Date.parse('2026-01-31T08:00:00Z');
-  assert.deepEqual(['90s', '1.5m', '2h', '2026-01-31T07:00:00Z', '5', 'soon', ''].map((text) => momentOf(text, now)), [now - 90_000, now - 90_000, now - 7_200_000, now - 3_600_000, null, null, null]);
+  assert.deepEqual(
+    ['90s', '1.5m', '2h', '2026-01-31T07:00:00Z', '5', 'soon', ''].map((text) => momentOf(text, now)),
+    [now - 90_000, now - 90_000, now - 7_200_000, now - 3_600_000, null, null, null],
+  );
 });

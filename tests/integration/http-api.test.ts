@@ -17,10 +17,19 @@ interface Reply {
 async function call(base: string, path: string, init: RequestInit = {}): Promise<Reply> {
   const reply = await fetch(`${base}${path}`, init);
   const text = await reply.text();
-  return { status: reply.status, headers: reply.headers, text, json: /json/u.test(reply.headers.get('content-type') ?? '') ? JSON.parse(text) : {} };
+  return {
+    status: reply.status,
+    headers: reply.headers,
+    text,
+    json: /json/u.test(reply.headers.get('content-type') ?? '') ? JSON.parse(text) : {},
+  };
 }
 
-const post = (body: unknown): RequestInit => ({ method: 'POST', headers: { 'content-type': 'application/json' }, body: typeof body === 'string' ? body : JSON.stringify(body) });
+const post = (body: unknown): RequestInit => ({
+  method: 'POST',
+  headers: { 'content-type': 'application/json' },
+  body: typeof body === 'string' ? body : JSON.stringify(body),
+});
 
 describe('HTTP API', () => {
   const world = new FakeWorld();
@@ -42,11 +51,19 @@ describe('HTTP API', () => {
 
   describe('cameras', () => {
     it('are added, listed, read, changed and removed', async () => {
-      const added = await call(base, '/api/cameras', post({ cameraId: 'north', name: 'North gate', url: 'rtsp://u:geheim@192.0.2.1/x' }));
+      const added = await call(
+        base,
+        '/api/cameras',
+        post({ cameraId: 'north', name: 'North gate', url: 'rtsp://u:geheim@192.0.2.1/x' }),
+      );
       assert.equal(added.status, 201);
       assert.equal(added.headers.get('location'), '/api/cameras/north');
       assert.equal(added.json['url'], 'rtsp://u:***@192.0.2.1/x');
-      assert.equal(world.cameras.get('north')!.config.url, 'rtsp://u:geheim@192.0.2.1/x', 'the registry has the real one');
+      assert.equal(
+        world.cameras.get('north')!.config.url,
+        'rtsp://u:geheim@192.0.2.1/x',
+        'the registry has the real one',
+      );
       assert.equal(world.cameras.get('north')!.config.intervalSeconds, 1.8);
       const list = await call(base, '/api/cameras');
       assert.equal(list.json[0]!['name'], 'North gate');
@@ -66,12 +83,24 @@ describe('HTTP API', () => {
     it('show the history of their alerts, also when they are removed', async () => {
       const frame = aggregate('gone', { risk: 'high' });
       world.alertLists.set('gone', [frame]);
-      const reply = await call(base, '/api/cameras/gone/alerts/history?from=2026-01-01T00:00:00%2B08:00&to=2026-01-02T00:00:00Z&limit=7&after=12');
+      const reply = await call(
+        base,
+        '/api/cameras/gone/alerts/history?from=2026-01-01T00:00:00%2B08:00&to=2026-01-02T00:00:00Z&limit=7&after=12',
+      );
       assert.deepEqual([reply.status, reply.json], [200, { alerts: [frame], next: null }]);
-      assert.deepEqual(world.historyQueries.at(-1), { cameraId: 'gone', from: Date.parse('2025-12-31T16:00:00Z'), to: Date.parse('2026-01-02T00:00:00Z'), limit: 7, after: 12 });
+      assert.deepEqual(world.historyQueries.at(-1), {
+        cameraId: 'gone',
+        from: Date.parse('2025-12-31T16:00:00Z'),
+        to: Date.parse('2026-01-02T00:00:00Z'),
+        limit: 7,
+        after: 12,
+      });
       assert.equal((await call(base, '/api/alerts/history')).status, 200);
       const query = world.historyQueries.at(-1)!;
-      assert.deepEqual([query.cameraId, query.to - query.from, query.limit, query.after], [null, 24 * 3_600_000, 100, 0]);
+      assert.deepEqual(
+        [query.cameraId, query.to - query.from, query.limit, query.after],
+        [null, 24 * 3_600_000, 100, 0],
+      );
     });
 
     it('show newest aggregate, alerts and snapshot', async () => {
@@ -95,7 +124,10 @@ describe('HTTP API', () => {
       const frame = aggregate('north');
       world.latest.set('north', frame);
       const expired = await call(base, '/api/cameras/north/snapshot.jpg');
-      assert.deepEqual([expired.status, expired.json['code'], expired.json['value']], [404, 'IMAGE_EXPIRED', frame.imageId]);
+      assert.deepEqual(
+        [expired.status, expired.json['code'], expired.json['value']],
+        [404, 'IMAGE_EXPIRED', frame.imageId],
+      );
       const image = await call(base, `/api/images/${frame.imageId}`);
       assert.equal(image.status, 404);
       assert.equal(image.headers.get('cache-control'), 'no-store', 'a cache must not keep the absence');
@@ -105,51 +137,234 @@ describe('HTTP API', () => {
 
   describe('bad input', () => {
     const good = { cameraId: 'a', url: 'rtsp://192.0.2.1/x' };
-    const cases: readonly (readonly [string, string, RequestInit, { status: number; code: string; field: string | null; value?: unknown }])[] = [
-      ['a file as source', '/api/cameras', post({ ...good, url: 'file:///etc/passwd' }), { status: 400, code: 'INVALID_FIELD', field: 'url', value: 'file:///etc/passwd' }],
-      ['a wrong scheme with a password', '/api/cameras', post({ ...good, url: 'http://u:geheim@h/x' }), { status: 400, code: 'INVALID_FIELD', field: 'url', value: 'http://u:***@h/x' }],
-      ['a link-local source', '/api/cameras', post({ ...good, url: 'rtsp://169.254.169.254/x' }), { status: 400, code: 'INVALID_FIELD', field: 'url', value: 'rtsp://169.254.169.254/x' }],
-      ['a missing field', '/api/cameras', post({ cameraId: 'a' }), { status: 400, code: 'MISSING_FIELD', field: 'url', value: null }],
-      ['a number as URL', '/api/cameras', post({ ...good, url: 42 }), { status: 400, code: 'INVALID_FIELD', field: 'url', value: 42 }],
-      ['an id with a slash', '/api/cameras', post({ ...good, cameraId: '../x' }), { status: 400, code: 'INVALID_FIELD', field: 'cameraId', value: '../x' }],
-      ['an empty name', '/api/cameras', post({ ...good, name: '  ' }), { status: 400, code: 'INVALID_FIELD', field: 'name' }],
-      ['an interval of nothing', '/api/cameras', post({ ...good, intervalSeconds: 0 }), { status: 400, code: 'INVALID_FIELD', field: 'intervalSeconds', value: 0 }],
-      ['an unknown field', '/api/cameras', post({ ...good, rtspUrl: 'rtsp://u:geheim@h' }), { status: 400, code: 'UNKNOWN_FIELD', field: 'rtspUrl', value: 'rtsp://u:***@h' }],
-      ['an unknown secret field', '/api/cameras', post({ ...good, password: 'geheim' }), { status: 400, code: 'UNKNOWN_FIELD', field: 'password', value: '***' }],
+    const cases: readonly (readonly [
+      string,
+      string,
+      RequestInit,
+      { status: number; code: string; field: string | null; value?: unknown },
+    ])[] = [
+      [
+        'a file as source',
+        '/api/cameras',
+        post({ ...good, url: 'file:///etc/passwd' }),
+        { status: 400, code: 'INVALID_FIELD', field: 'url', value: 'file:///etc/passwd' },
+      ],
+      [
+        'a wrong scheme with a password',
+        '/api/cameras',
+        post({ ...good, url: 'http://u:geheim@h/x' }),
+        { status: 400, code: 'INVALID_FIELD', field: 'url', value: 'http://u:***@h/x' },
+      ],
+      [
+        'a link-local source',
+        '/api/cameras',
+        post({ ...good, url: 'rtsp://169.254.169.254/x' }),
+        { status: 400, code: 'INVALID_FIELD', field: 'url', value: 'rtsp://169.254.169.254/x' },
+      ],
+      [
+        'a missing field',
+        '/api/cameras',
+        post({ cameraId: 'a' }),
+        { status: 400, code: 'MISSING_FIELD', field: 'url', value: null },
+      ],
+      [
+        'a number as URL',
+        '/api/cameras',
+        post({ ...good, url: 42 }),
+        { status: 400, code: 'INVALID_FIELD', field: 'url', value: 42 },
+      ],
+      [
+        'an id with a slash',
+        '/api/cameras',
+        post({ ...good, cameraId: '../x' }),
+        { status: 400, code: 'INVALID_FIELD', field: 'cameraId', value: '../x' },
+      ],
+      [
+        'an empty name',
+        '/api/cameras',
+        post({ ...good, name: '  ' }),
+        { status: 400, code: 'INVALID_FIELD', field: 'name' },
+      ],
+      [
+        'an interval of nothing',
+        '/api/cameras',
+        post({ ...good, intervalSeconds: 0 }),
+        { status: 400, code: 'INVALID_FIELD', field: 'intervalSeconds', value: 0 },
+      ],
+      [
+        'an unknown field',
+        '/api/cameras',
+        post({ ...good, rtspUrl: 'rtsp://u:geheim@h' }),
+        { status: 400, code: 'UNKNOWN_FIELD', field: 'rtspUrl', value: 'rtsp://u:***@h' },
+      ],
+      [
+        'an unknown secret field',
+        '/api/cameras',
+        post({ ...good, password: 'geheim' }),
+        { status: 400, code: 'UNKNOWN_FIELD', field: 'password', value: '***' },
+      ],
       ['a list as body', '/api/cameras', post([good]), { status: 400, code: 'INVALID_FIELD', field: 'body' }],
-      ['broken JSON', '/api/cameras', post('{"cameraId":"a","url":"rtsp://u:geheim@h'), { status: 400, code: 'MALFORMED_JSON', field: 'body', value: null }],
-      ['a poisoned prototype', '/api/cameras', post('{"__proto__":{"enabled":true},"cameraId":"a","url":"rtsp://h/x"}'), { status: 400, code: 'UNKNOWN_FIELD', field: '__proto__' }],
+      [
+        'broken JSON',
+        '/api/cameras',
+        post('{"cameraId":"a","url":"rtsp://u:geheim@h'),
+        { status: 400, code: 'MALFORMED_JSON', field: 'body', value: null },
+      ],
+      [
+        'a poisoned prototype',
+        '/api/cameras',
+        post('{"__proto__":{"enabled":true},"cameraId":"a","url":"rtsp://h/x"}'),
+        { status: 400, code: 'UNKNOWN_FIELD', field: '__proto__' },
+      ],
       ['no body', '/api/cameras', { method: 'POST' }, { status: 400, code: 'INVALID_FIELD', field: 'body' }],
-      ['a body of ten megabytes', '/api/cameras', post({ ...good, name: 'x'.repeat(10_000_000) }), { status: 413, code: 'BODY_TOO_LARGE', field: 'body' }],
-      ['a form as body', '/api/cameras', { method: 'POST', body: new URLSearchParams(good) }, { status: 415, code: 'WRONG_CONTENT_TYPE', field: 'content-type' }],
-      ['text as body', '/api/cameras', { method: 'POST', body: JSON.stringify(good) }, { status: 415, code: 'WRONG_CONTENT_TYPE', field: 'content-type' }],
-      ['an id that exists', '/api/cameras', post({ ...good, cameraId: 'north' }), { status: 409, code: 'DUPLICATE_CAMERA', field: 'cameraId', value: 'north' }],
-      ['a camera too many', '/api/cameras', post({ ...good, cameraId: 'one-too-many' }), { status: 409, code: 'TOO_MANY_CAMERAS', field: 'cameraId', value: 'one-too-many' }],
-      ['a token where only the header counts', '/api/alerts/history?token=letmein', {}, { status: 400, code: 'UNKNOWN_FIELD', field: 'token', value: '***' }],
-      ['an unknown id', '/api/cameras/nobody', {}, { status: 404, code: 'UNKNOWN_CAMERA', field: 'id', value: 'nobody' }],
-      ['an unknown id to change', '/api/cameras/nobody', { ...post({ name: 'x' }), method: 'PATCH' }, { status: 404, code: 'UNKNOWN_CAMERA', field: 'id', value: 'nobody' }],
-      ['an unknown id to remove', '/api/cameras/nobody', { method: 'DELETE' }, { status: 404, code: 'UNKNOWN_CAMERA', field: 'id', value: 'nobody' }],
-      ['an unknown id for alerts', '/api/cameras/nobody/alerts', {}, { status: 404, code: 'UNKNOWN_CAMERA', field: 'id', value: 'nobody' }],
-      ['an empty change', '/api/cameras/north', { ...post({}), method: 'PATCH' }, { status: 400, code: 'INVALID_FIELD', field: 'body' }],
-      ['a change of the id', '/api/cameras/north', { ...post({ cameraId: 'b' }), method: 'PATCH' }, { status: 400, code: 'UNKNOWN_FIELD', field: 'cameraId', value: 'b' }],
-      ['a URL sent back redacted', '/api/cameras/north', { ...post({ url: 'rtsp://viewer:***@192.0.2.7:554/main' }), method: 'PATCH' }, { status: 400, code: 'INVALID_FIELD', field: 'url' }],
-      ['a limit out of range', '/api/cameras/north/alerts?limit=101', {}, { status: 400, code: 'INVALID_FIELD', field: 'limit', value: '101' }],
-      ['a time that is none', '/api/cameras/north/alerts/history?from=yesterday', {}, { status: 400, code: 'INVALID_FIELD', field: 'from', value: 'yesterday' }],
-      ['times the wrong way round', '/api/alerts/history?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z', {}, { status: 400, code: 'INVALID_FIELD', field: 'to', value: '2026-01-01T00:00:00Z' }],
-      ['a page that is too large', '/api/alerts/history?limit=501', {}, { status: 400, code: 'INVALID_FIELD', field: 'limit', value: '501' }],
-      ['a cursor that is none', '/api/alerts/history?after=x', {}, { status: 400, code: 'INVALID_FIELD', field: 'after', value: 'x' }],
-      ['a history of an unknown camera', '/api/cameras/nobody/alerts/history', {}, { status: 404, code: 'UNKNOWN_CAMERA', field: 'id', value: 'nobody' }],
-      ['an id that cannot be', '/api/cameras/a%20b', {}, { status: 400, code: 'INVALID_FIELD', field: 'id', value: 'a b' }],
-      ['an address that is not there', '/api/nothing', {}, { status: 404, code: 'UNKNOWN_ROUTE', field: 'path', value: '/api/nothing' }],
-      ['a method that is not taken', '/api/cameras', { method: 'PUT' }, { status: 405, code: 'METHOD_NOT_ALLOWED', field: 'method', value: 'PUT' }],
-      ['a WebSocket address without a WebSocket', '/ws', {}, { status: 426, code: 'UPGRADE_REQUIRED', field: 'upgrade' }],
+      [
+        'a body of ten megabytes',
+        '/api/cameras',
+        post({ ...good, name: 'x'.repeat(10_000_000) }),
+        { status: 413, code: 'BODY_TOO_LARGE', field: 'body' },
+      ],
+      [
+        'a form as body',
+        '/api/cameras',
+        { method: 'POST', body: new URLSearchParams(good) },
+        { status: 415, code: 'WRONG_CONTENT_TYPE', field: 'content-type' },
+      ],
+      [
+        'text as body',
+        '/api/cameras',
+        { method: 'POST', body: JSON.stringify(good) },
+        { status: 415, code: 'WRONG_CONTENT_TYPE', field: 'content-type' },
+      ],
+      [
+        'an id that exists',
+        '/api/cameras',
+        post({ ...good, cameraId: 'north' }),
+        { status: 409, code: 'DUPLICATE_CAMERA', field: 'cameraId', value: 'north' },
+      ],
+      [
+        'a camera too many',
+        '/api/cameras',
+        post({ ...good, cameraId: 'one-too-many' }),
+        { status: 409, code: 'TOO_MANY_CAMERAS', field: 'cameraId', value: 'one-too-many' },
+      ],
+      [
+        'a token where only the header counts',
+        '/api/alerts/history?token=letmein',
+        {},
+        { status: 400, code: 'UNKNOWN_FIELD', field: 'token', value: '***' },
+      ],
+      [
+        'an unknown id',
+        '/api/cameras/nobody',
+        {},
+        { status: 404, code: 'UNKNOWN_CAMERA', field: 'id', value: 'nobody' },
+      ],
+      [
+        'an unknown id to change',
+        '/api/cameras/nobody',
+        { ...post({ name: 'x' }), method: 'PATCH' },
+        { status: 404, code: 'UNKNOWN_CAMERA', field: 'id', value: 'nobody' },
+      ],
+      [
+        'an unknown id to remove',
+        '/api/cameras/nobody',
+        { method: 'DELETE' },
+        { status: 404, code: 'UNKNOWN_CAMERA', field: 'id', value: 'nobody' },
+      ],
+      [
+        'an unknown id for alerts',
+        '/api/cameras/nobody/alerts',
+        {},
+        { status: 404, code: 'UNKNOWN_CAMERA', field: 'id', value: 'nobody' },
+      ],
+      [
+        'an empty change',
+        '/api/cameras/north',
+        { ...post({}), method: 'PATCH' },
+        { status: 400, code: 'INVALID_FIELD', field: 'body' },
+      ],
+      [
+        'a change of the id',
+        '/api/cameras/north',
+        { ...post({ cameraId: 'b' }), method: 'PATCH' },
+        { status: 400, code: 'UNKNOWN_FIELD', field: 'cameraId', value: 'b' },
+      ],
+      [
+        'a URL sent back redacted',
+        '/api/cameras/north',
+        { ...post({ url: 'rtsp://viewer:***@192.0.2.7:554/main' }), method: 'PATCH' },
+        { status: 400, code: 'INVALID_FIELD', field: 'url' },
+      ],
+      [
+        'a limit out of range',
+        '/api/cameras/north/alerts?limit=101',
+        {},
+        { status: 400, code: 'INVALID_FIELD', field: 'limit', value: '101' },
+      ],
+      [
+        'a time that is none',
+        '/api/cameras/north/alerts/history?from=yesterday',
+        {},
+        { status: 400, code: 'INVALID_FIELD', field: 'from', value: 'yesterday' },
+      ],
+      [
+        'times the wrong way round',
+        '/api/alerts/history?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z',
+        {},
+        { status: 400, code: 'INVALID_FIELD', field: 'to', value: '2026-01-01T00:00:00Z' },
+      ],
+      [
+        'a page that is too large',
+        '/api/alerts/history?limit=501',
+        {},
+        { status: 400, code: 'INVALID_FIELD', field: 'limit', value: '501' },
+      ],
+      [
+        'a cursor that is none',
+        '/api/alerts/history?after=x',
+        {},
+        { status: 400, code: 'INVALID_FIELD', field: 'after', value: 'x' },
+      ],
+      [
+        'a history of an unknown camera',
+        '/api/cameras/nobody/alerts/history',
+        {},
+        { status: 404, code: 'UNKNOWN_CAMERA', field: 'id', value: 'nobody' },
+      ],
+      [
+        'an id that cannot be',
+        '/api/cameras/a%20b',
+        {},
+        { status: 400, code: 'INVALID_FIELD', field: 'id', value: 'a b' },
+      ],
+      [
+        'an address that is not there',
+        '/api/nothing',
+        {},
+        { status: 404, code: 'UNKNOWN_ROUTE', field: 'path', value: '/api/nothing' },
+      ],
+      [
+        'a method that is not taken',
+        '/api/cameras',
+        { method: 'PUT' },
+        { status: 405, code: 'METHOD_NOT_ALLOWED', field: 'method', value: 'PUT' },
+      ],
+      [
+        'a WebSocket address without a WebSocket',
+        '/ws',
+        {},
+        { status: 426, code: 'UPGRADE_REQUIRED', field: 'upgrade' },
+      ],
     ];
     for (const [name, path, init, expected] of cases) {
       it(`${name} is refused, naming the field`, async () => {
         world.add('north');
         const reply = await call(base, path, init);
         const { code, message, field, value } = reply.json;
-        assert.deepEqual({ status: reply.status, code, field }, { status: expected.status, code: expected.code, field: expected.field });
+        assert.deepEqual(
+          { status: reply.status, code, field },
+          { status: expected.status, code: expected.code, field: expected.field },
+        );
         if ('value' in expected) assert.deepEqual(value, expected.value);
         assert.equal(typeof message, 'string');
         assert.ok(!reply.text.includes('geheim'), 'no password comes back');
@@ -159,7 +374,10 @@ describe('HTTP API', () => {
     }
 
     it('names the methods that are taken', async () => {
-      assert.equal((await call(base, '/api/cameras/x', { method: 'PUT' })).headers.get('allow'), 'DELETE, GET, HEAD, PATCH');
+      assert.equal(
+        (await call(base, '/api/cameras/x', { method: 'PUT' })).headers.get('allow'),
+        'DELETE, GET, HEAD, PATCH',
+      );
     });
   });
 
@@ -189,13 +407,37 @@ describe('HTTP API', () => {
     });
 
     it('list, show and replay messages that were given up, at the wish of pages of this server only', async () => {
-      const letter = { id: 7, at: Date.parse('2026-01-02T03:04:05Z'), stream: 'DETECTIONS', consumer: 'task-generator', subject: 'detection-results.north', reason: 'odd', deliveries: 10, cameraId: 'north', requestId: null, traceId: null };
-      world.deadLetters.set(7, { ...letter, headers: { 'Trace-Id': 'abc' }, body: Buffer.from('{"odd":1}'), cut: null });
+      const letter = {
+        id: 7,
+        at: Date.parse('2026-01-02T03:04:05Z'),
+        stream: 'DETECTIONS',
+        consumer: 'task-generator',
+        subject: 'detection-results.north',
+        reason: 'odd',
+        deliveries: 10,
+        cameraId: 'north',
+        requestId: null,
+        traceId: null,
+      };
+      world.deadLetters.set(7, {
+        ...letter,
+        headers: { 'Trace-Id': 'abc' },
+        body: Buffer.from('{"odd":1}'),
+        cut: null,
+      });
       const shown = { ...letter, at: '2026-01-02T03:04:05.000Z' };
       assert.deepEqual((await call(base, '/api/dead-letters?stream=DETECTIONS')).json['deadLetters'], [shown]);
       assert.deepEqual((await call(base, '/api/dead-letters?stream=TASKS')).json['deadLetters'], []);
-      assert.deepEqual((await call(base, '/api/dead-letters/7')).json, { ...shown, headers: { 'Trace-Id': 'abc' }, body: '{"odd":1}', cut: null });
-      const strange = await call(base, '/api/dead-letters/7/replay', { method: 'POST', headers: { origin: 'https://evil.example' } });
+      assert.deepEqual((await call(base, '/api/dead-letters/7')).json, {
+        ...shown,
+        headers: { 'Trace-Id': 'abc' },
+        body: '{"odd":1}',
+        cut: null,
+      });
+      const strange = await call(base, '/api/dead-letters/7/replay', {
+        method: 'POST',
+        headers: { origin: 'https://evil.example' },
+      });
       assert.deepEqual([strange.status, strange.json['code'], world.deadLetters.size], [403, 'ORIGIN_REFUSED', 1]);
       assert.deepEqual((await call(base, '/api/dead-letters/7/replay', { method: 'POST' })).json, { replayed: 7 });
       for (const init of [{}, { method: 'POST' }]) {
@@ -245,7 +487,29 @@ describe('HTTP API', () => {
     it('describe every address in OpenAPI', async () => {
       const { json } = await call(base, '/docs/json');
       const paths = Object.keys(json['paths'] as object);
-      for (const path of ['/api/cameras', '/api/cameras/{id}', '/api/cameras/{id}/latest', '/api/cameras/{id}/alerts', '/api/cameras/{id}/alerts/history', '/api/alerts/history', '/api/cameras/{id}/snapshot.jpg', '/api/images/{imageId}', '/api/supervisor/tree', '/api/dead-letters', '/api/dead-letters/{id}', '/api/dead-letters/{id}/replay', '/api/scheduler/stats', '/api/scheduler/health', '/api/key-pool/health', '/api/health', '/api/health/health_check', '/metrics', '/api/tickets', '/livez', '/readyz']) {
+      for (const path of [
+        '/api/cameras',
+        '/api/cameras/{id}',
+        '/api/cameras/{id}/latest',
+        '/api/cameras/{id}/alerts',
+        '/api/cameras/{id}/alerts/history',
+        '/api/alerts/history',
+        '/api/cameras/{id}/snapshot.jpg',
+        '/api/images/{imageId}',
+        '/api/supervisor/tree',
+        '/api/dead-letters',
+        '/api/dead-letters/{id}',
+        '/api/dead-letters/{id}/replay',
+        '/api/scheduler/stats',
+        '/api/scheduler/health',
+        '/api/key-pool/health',
+        '/api/health',
+        '/api/health/health_check',
+        '/metrics',
+        '/api/tickets',
+        '/livez',
+        '/readyz',
+      ]) {
         assert.ok(paths.includes(path), path);
       }
       assert.equal((await call(base, '/docs')).status, 200);
@@ -261,7 +525,8 @@ describe('HTTP API', () => {
     assert.equal(page.headers.get('x-content-type-options'), 'nosniff');
     assert.equal(page.headers.get('access-control-allow-origin'), null);
     assert.equal((await call(base, '/vendor/jsmpeg.js')).status, 200);
-    for (const path of ['/tsconfig.json', '/vendor/jsmpeg.d.ts', '/%2e%2e/package.json', '/..%2fpackage.json']) assert.equal((await call(base, path)).status, 404, path);
+    for (const path of ['/tsconfig.json', '/vendor/jsmpeg.d.ts', '/%2e%2e/package.json', '/..%2fpackage.json'])
+      assert.equal((await call(base, path)).status, 404, path);
   });
 });
 
@@ -276,12 +541,21 @@ describe('HTTP API with an access token', () => {
   after(() => server.close());
 
   it('refuses everything but the page without it', async () => {
-    for (const path of ['/api/cameras', '/api/health', '/api/supervisor/tree', '/metrics', '/%61pi/cameras', '/api/cameras/', '/ws']) {
+    for (const path of [
+      '/api/cameras',
+      '/api/health',
+      '/api/supervisor/tree',
+      '/metrics',
+      '/%61pi/cameras',
+      '/api/cameras/',
+      '/ws',
+    ]) {
       const reply = await call(base, path);
       assert.deepEqual([reply.status, reply.json['code']], [401, 'UNAUTHORIZED'], path);
       assert.ok(!reply.text.includes('letmein'));
     }
-    for (const authorization of ['Bearer wrong', 'Bearer', 'letmein', 'Basic letmein']) assert.equal((await call(base, '/api/cameras', { headers: { authorization } })).status, 401);
+    for (const authorization of ['Bearer wrong', 'Bearer', 'letmein', 'Basic letmein'])
+      assert.equal((await call(base, '/api/cameras', { headers: { authorization } })).status, 401);
     assert.equal((await call(base, '/')).status, 200);
   });
 
@@ -340,10 +614,15 @@ describe('sources under an allow-list', () => {
   it('are refused when their host is not on it', async () => {
     const world = new FakeWorld();
     const server = await fakeServer(world, { sourceAllow: ['10.0.0.0/8'] });
-    const add = (url: string) => server.app.inject({ method: 'POST', url: '/api/cameras', payload: { cameraId: 'a', url } });
+    const add = (url: string) =>
+      server.app.inject({ method: 'POST', url: '/api/cameras', payload: { cameraId: 'a', url } });
     assert.equal((await add('rtsp://192.0.2.1/x')).json().field, 'url');
     assert.equal((await add('rtsp://10.1.2.3/x')).statusCode, 201);
-    const changed = await server.app.inject({ method: 'PATCH', url: '/api/cameras/a', payload: { url: 'rtsp://192.0.2.1/x' } });
+    const changed = await server.app.inject({
+      method: 'PATCH',
+      url: '/api/cameras/a',
+      payload: { url: 'rtsp://192.0.2.1/x' },
+    });
     assert.equal(changed.statusCode, 400);
     world.cameras.set('b', record(config('b')));
     await server.close();

@@ -64,7 +64,12 @@ describe('the feed over real NATS', () => {
   /** Stored as the aggregator does, until it is stored; pushed by Redis, except to those who are away. */
   const publish = async (one: Aggregate, pushed = true): Promise<void> => {
     const trace = { traceId: one.traceId, cameraId: one.cameraId, requestId: one.requestId };
-    const store = (subject: string) => until('stored', () => bus.publish(subject, one, trace, `${one.requestId}:${one.revision}`).catch(() => null), 20_000);
+    const store = (subject: string) =>
+      until(
+        'stored',
+        () => bus.publish(subject, one, trace, `${one.requestId}:${one.revision}`).catch(() => null),
+        20_000,
+      );
     if (one.riskAssessment.maxRiskLevel === 'high') await store(subjects.alert(one.cameraId));
     const { seq } = await store(subjects.aggregate(one.cameraId));
     if (pushed) push({ ...one, offset: seq });
@@ -115,7 +120,12 @@ describe('the feed over real NATS', () => {
     viewer.cut();
     const jsm = await bus.link.nc.jetstreamManager();
     const missed = aggregate('a', { risk: 'high' });
-    await bus.publish(subjects.alert('a'), missed, { traceId: missed.traceId, cameraId: 'a', requestId: missed.requestId }, missed.requestId);
+    await bus.publish(
+      subjects.alert('a'),
+      missed,
+      { traceId: missed.traceId, cameraId: 'a', requestId: missed.requestId },
+      missed.requestId,
+    );
     await jsm.streams.delete(streams.aggregates);
     await ensureTopology(bus.link.nc, STREAMS_MB);
     const old = viewer.offset;
@@ -124,6 +134,9 @@ describe('the feed over real NATS', () => {
     await until('both alerts', () => viewer.alerts.has(missed.requestId) && viewer.alerts.has(later.requestId), 15_000);
     await until('the gap', () => viewer.gaps.length > 0);
     await publish(aggregate('a'), false);
-    await until('a place in the new stream', () => viewer.offset !== null && viewer.offset.split('-')[0] !== old?.split('-')[0]);
+    await until(
+      'a place in the new stream',
+      () => viewer.offset !== null && viewer.offset.split('-')[0] !== old?.split('-')[0],
+    );
   });
 });

@@ -56,7 +56,10 @@ describe('WebSocket feed', () => {
   const join = async (path = '/ws', options: ClientOptions = {}): Promise<Client> => {
     const client = new Client(`${base}${path}`, options);
     clients.push(client);
-    await until('the opening to end', () => client.socket.readyState !== WebSocket.CONNECTING || client.refused !== null);
+    await until(
+      'the opening to end',
+      () => client.socket.readyState !== WebSocket.CONNECTING || client.refused !== null,
+    );
     return client;
   };
   afterEach(async () => {
@@ -81,14 +84,20 @@ describe('WebSocket feed', () => {
     feed.publishStatus(statusOf('north', 'fault'));
     assert.deepEqual(await client.first('alert'), danger);
     await until('the fault', () => client.of('camera_status').some((data) => data['status'] === 2));
-    assert.deepEqual(client.of('detection_result').map((data) => data['requestId']), [kept.requestId, danger.requestId]);
+    assert.deepEqual(
+      client.of('detection_result').map((data) => data['requestId']),
+      [kept.requestId, danger.requestId],
+    );
   });
 
   it('lets programs and pages of this host in, pages of others not', async () => {
     await serve(new FakeWorld());
     assert.equal((await join('/ws', { origin: base.replace('ws', 'http') })).refused, null);
     assert.equal((await join('/ws', { origin: 'http://evil.example' })).refused, 403);
-    assert.equal((await join('/ws', { headers: { host: 'rebind.example' }, origin: 'http://rebind.example' })).refused, 421);
+    assert.equal(
+      (await join('/ws', { headers: { host: 'rebind.example' }, origin: 'http://rebind.example' })).refused,
+      421,
+    );
   });
 
   it('needs the token in a header, or a ticket in the query for as long as it is good', async () => {
@@ -111,7 +120,10 @@ describe('WebSocket feed', () => {
   });
 
   it('lets pages of allowed hosts and origins in, whatever a proxy made of Host', async () => {
-    await serve(new FakeWorld(), { allowedHosts: ['gantry.example', 'cams.example:8443'], corsOrigins: ['https://portal.example'] });
+    await serve(new FakeWorld(), {
+      allowedHosts: ['gantry.example', 'cams.example:8443'],
+      corsOrigins: ['https://portal.example'],
+    });
     const from = async (origin: string): Promise<number | null> => {
       const { refused, socket } = await join('/ws', { origin, headers: { host: '127.0.0.1:8080' } });
       return socket.readyState === WebSocket.OPEN ? 101 : refused;
@@ -161,7 +173,13 @@ describe('WebSocket feed', () => {
     while (figures().droppedFrames < 5 && seq < 3_000) {
       seq += 1;
       const frame = aggregate('north', { timestamp: new Date(1_700_000_000_000 + seq).toISOString() });
-      feed.publish({ ...frame, riskAssessment: { ...frame.riskAssessment, results: [{ ...frame.riskAssessment.results[0]!, description }] } }, { seq, through: seq });
+      feed.publish(
+        {
+          ...frame,
+          riskAssessment: { ...frame.riskAssessment, results: [{ ...frame.riskAssessment.results[0]!, description }] },
+        },
+        { seq, through: seq },
+      );
       await new Promise((resolve) => setImmediate(resolve));
     }
     assert.equal(figures().lagging, 1);
@@ -182,7 +200,10 @@ describe('WebSocket feed', () => {
     bad.send({ type: 'subscribe', data: { cameraIds: [7] } });
     bad.socket.send(Buffer.from([1, 2, 3]));
     await until('the close', () => bad.closed);
-    assert.deepEqual(bad.of('error').map((data) => data['field']), ['message', 'data.cameraIds.0', 'message']);
+    assert.deepEqual(
+      bad.of('error').map((data) => data['field']),
+      ['message', 'data.cameraIds.0', 'message'],
+    );
     assert.equal(bad.closed!.code, 1008);
     const large = await join();
     large.send('x'.repeat(2_000));
@@ -201,14 +222,18 @@ describe('WebSocket feed', () => {
   });
 
   it('keeps a viewer that reads nothing from slowing or filling the server', async () => {
-    const { feed, figures } = await serve(new FakeWorld().add('north'), { limits: { softBytes: 50_000, hardBytes: 400_000, alertQueue: 1_000 } });
+    const { feed, figures } = await serve(new FakeWorld().add('north'), {
+      limits: { softBytes: 50_000, hardBytes: 400_000, alertQueue: 1_000 },
+    });
     const quick = await join();
     quick.send({ type: 'subscribe' });
     await quick.first('camera_status');
     const port = Number(new URL(base).port);
     const slow = connect(port, '127.0.0.1');
     await once(slow, 'connect');
-    slow.write('GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n');
+    slow.write(
+      'GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n',
+    );
     await once(slow, 'data');
     // A masked text frame with mask 0: {"type":"subscribe"}
     const request = Buffer.from('{"type":"subscribe"}');
@@ -219,7 +244,10 @@ describe('WebSocket feed', () => {
     let sent = 0;
     while (figures().closedSlow === 0 && sent < 3_000) {
       const frame = aggregate('north', { risk: 'high', timestamp: new Date(1_700_000_000_000 + sent).toISOString() });
-      feed.publish({ ...frame, riskAssessment: { ...frame.riskAssessment, results: [{ ...frame.riskAssessment.results[0]!, description }] } });
+      feed.publish({
+        ...frame,
+        riskAssessment: { ...frame.riskAssessment, results: [{ ...frame.riskAssessment.results[0]!, description }] },
+      });
       sent += 1;
       await new Promise((resolve) => setImmediate(resolve));
     }

@@ -37,7 +37,30 @@ describe('live video', { skip: runnable ? false : `no ffmpeg at ${ffmpeg}: insta
     server = await fakeServer(world, { ffmpegPath: ffmpeg, limits: { previewGraceMs: 300 } });
     base = (await server.listen('127.0.0.1', 0)).replace('http', 'ws');
     // Stands for the camera's own ffmpeg, which copies H.264 to its pipe whether or not somebody reads the socket.
-    camera = spawn(ffmpeg, ['-v', 'error', '-re', '-f', 'lavfi', '-i', 'testsrc=size=320x240:rate=15', '-c:v', 'libx264', '-preset', 'ultrafast', '-tune', 'zerolatency', '-g', '15', '-f', 'mpegts', 'pipe:1'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    camera = spawn(
+      ffmpeg,
+      [
+        '-v',
+        'error',
+        '-re',
+        '-f',
+        'lavfi',
+        '-i',
+        'testsrc=size=320x240:rate=15',
+        '-c:v',
+        'libx264',
+        '-preset',
+        'ultrafast',
+        '-tune',
+        'zerolatency',
+        '-g',
+        '15',
+        '-f',
+        'mpegts',
+        'pipe:1',
+      ],
+      { stdio: ['ignore', 'pipe', 'ignore'] },
+    );
     camera.stdout?.on('data', (chunk: Buffer) => tap.push(chunk));
   });
   afterEach(() => {
@@ -78,9 +101,22 @@ describe('live video', { skip: runnable ? false : `no ffmpeg at ${ffmpeg}: insta
         assert.equal(chunk[0], 0x47);
       }
     }
-    const probe = spawnSync(ffmpeg, ['-hide_banner', '-f', 'mpegts', '-i', '-', '-f', 'null', '-'], { input: Buffer.concat(one.chunks.slice(1)), encoding: 'utf8' });
+    const probe = spawnSync(ffmpeg, ['-hide_banner', '-f', 'mpegts', '-i', '-', '-f', 'null', '-'], {
+      input: Buffer.concat(one.chunks.slice(1)),
+      encoding: 'utf8',
+    });
     assert.match(probe.stderr, /Video: mpeg1video.*320x240/u);
-    assert.ok(Number(/frame=\s*(\d+)\s[^\n]*$/u.exec(probe.stderr.split('\n').filter((line) => line.includes('frame=')).at(-1) ?? '')?.[1]) > 10, probe.stderr);
+    assert.ok(
+      Number(
+        /frame=\s*(\d+)\s[^\n]*$/u.exec(
+          probe.stderr
+            .split('\n')
+            .filter((line) => line.includes('frame='))
+            .at(-1) ?? '',
+        )?.[1],
+      ) > 10,
+      probe.stderr,
+    );
 
     one.socket.close();
     two.socket.close();

@@ -16,7 +16,8 @@ before(async () => {
   assert.deepEqual([reply.status, reply.headers.get('content-type')], [200, 'text/event-stream; charset=utf-8']);
   stream = reply.body!.getReader();
   void (async () => {
-    for (let chunk = await stream.read(); !chunk.done; chunk = await stream.read()) received += new TextDecoder().decode(chunk.value);
+    for (let chunk = await stream.read(); !chunk.done; chunk = await stream.read())
+      received += new TextDecoder().decode(chunk.value);
   })().catch(() => undefined);
 });
 after(async () => {
@@ -27,9 +28,17 @@ after(async () => {
 
 test('an operator restarts an actor, and everyone who follows the events sees it', async () => {
   const was = gantry.actor('/task-generator').incarnation;
-  assert.deepEqual((await gantry.request('POST', '/api/supervisor/restart', { path: '/task-generator' })).json, { restarted: '/task-generator' });
+  assert.deepEqual((await gantry.request('POST', '/api/supervisor/restart', { path: '/task-generator' })).json, {
+    restarted: '/task-generator',
+  });
   assert.equal(gantry.actor('/task-generator').incarnation, was + 1);
-  await until('both events', () => /event: stopped\ndata: \{[^\n]*"path":"\/task-generator"/.test(received) && /event: started\ndata: \{[^\n]*"path":"\/task-generator","incarnation":2/.test(received), 3_000);
+  await until(
+    'both events',
+    () =>
+      /event: stopped\ndata: \{[^\n]*"path":"\/task-generator"/.test(received) &&
+      /event: started\ndata: \{[^\n]*"path":"\/task-generator","incarnation":2/.test(received),
+    3_000,
+  );
 });
 
 for (const { path, status, code } of [
@@ -47,6 +56,9 @@ test('the tree says why and what next', async () => {
   const { json } = await gantry.request('GET', '/api/supervisor/tree');
   assert.equal(json.tree.intensity.left, json.tree.intensity.maxRestarts);
   const scheduler = json.tree.children.find((each: { path: string }) => each.path === '/scheduler');
-  assert.deepEqual([scheduler.onNextFailure, scheduler.restart, scheduler.events[0].type], ['restart', 'permanent', 'started']);
+  assert.deepEqual(
+    [scheduler.onNextFailure, scheduler.restart, scheduler.events[0].type],
+    ['restart', 'permanent', 'started'],
+  );
   assert.ok(scheduler.nextBackoffMs > 0 && scheduler.busyShare >= 0);
 });

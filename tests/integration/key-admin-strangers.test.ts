@@ -11,7 +11,12 @@ import { ENV, entry, node, opened, PASSWORD, server, shareOf, SPARE } from '../s
 import { memoryLog } from '../support/log.ts';
 import { until } from '../support/until.ts';
 
-const puts = (name: string, key: string, more: object = {}) => ({ kind: 'put', stamp: [999_999, 'z'], drain: false, entry: { name, key, ...more } });
+const puts = (name: string, key: string, more: object = {}) => ({
+  kind: 'put',
+  stamp: [999_999, 'z'],
+  drain: false,
+  entry: { name, key, ...more },
+});
 const poison = async (redis: Redis, body: string, version: string | number = 99): Promise<void> => {
   await redis.hset(KEY_SHARE.record, 'version', version, 'body', body);
   await redis.publish(KEY_SHARE.channel, String(version));
@@ -27,17 +32,29 @@ async function withRedis(t: TestContext): Promise<Redis> {
   return redis;
 }
 const EVIL = 'http://10.0.0.66/v1';
-const reveals = (admin: KeyAdmin): string => JSON.stringify(admin.keys.config.keys.map((key) => [key.name, key.secret.reveal(), key.baseUrl]));
+const reveals = (admin: KeyAdmin): string =>
+  JSON.stringify(admin.keys.config.keys.map((key) => [key.name, key.secret.reveal(), key.baseUrl]));
 
-for (const [what, sealer] of [['without a secret', null], ['with one', new Sealer(new Secret(PASSWORD))]] as const) {
+for (const [what, sealer] of [
+  ['without a secret', null],
+  ['with one', new Sealer(new Secret(PASSWORD))],
+] as const) {
   test(`a record that anybody wrote adds no key, names no variable and no address, ${what}`, async (t) => {
     const redis = await withRedis(t);
     const env = { ...ENV, UNRELATED: 'hunter2' };
     const { admin, options, names } = await node({ sealer, env });
     admin.start(shareOf(server.url), () => undefined);
     const records = [
-      { evil: puts('evil', '${KEY_ONE}', { base_url: EVIL }), other: puts('other', '${UNRELATED}', { base_url: EVIL }), one: puts('one', '${KEY_ONE}', { base_url: EVIL }) },
-      { version: 2, changes: { evil: puts('evil', '\uE000UNRELATED\uE001'), plain: puts('plain', '${UNRELATED}') }, endpoints: [EVIL] },
+      {
+        evil: puts('evil', '${KEY_ONE}', { base_url: EVIL }),
+        other: puts('other', '${UNRELATED}', { base_url: EVIL }),
+        one: puts('one', '${KEY_ONE}', { base_url: EVIL }),
+      },
+      {
+        version: 2,
+        changes: { evil: puts('evil', '\uE000UNRELATED\uE001'), plain: puts('plain', '${UNRELATED}') },
+        endpoints: [EVIL],
+      },
       // As if this node had made it.
       { mine: { ...puts('mine', '${UNRELATED}'), stamp: [7, options.nodeId] } },
     ];
@@ -53,7 +70,10 @@ for (const [what, sealer] of [['without a secret', null], ['with one', new Seale
     await writeFile(options.changesFile, JSON.stringify(records[0]));
     const again = await KeyAdmin.open(options);
     opened.push(again);
-    assert.deepEqual(again.keys.config.keys.map((key) => key.name), ['one', 'two']);
+    assert.deepEqual(
+      again.keys.config.keys.map((key) => key.name),
+      ['one', 'two'],
+    );
     assert.doesNotMatch(reveals(again), /hunter2|10\.0\.0\.66/);
   });
 }
@@ -65,7 +85,10 @@ test('without a secret other nodes get what takes away, and nothing that lets a 
   a.admin.start(shareOf(server.url), () => undefined);
   b.admin.start(shareOf(server.url), () => undefined);
   const of = (name: string) => b.admin.keys.config.keys.find((key) => key.name === name);
-  assert.equal((await until('shared', async () => ((await a.admin.patch('one', { qps_limit: 2 }))?.shared === true ? true : null))), true);
+  assert.equal(
+    await until('shared', async () => ((await a.admin.patch('one', { qps_limit: 2 }))?.shared === true ? true : null)),
+    true,
+  );
   await until('b has the lower limit', () => of('one')?.qpsLimit === 2);
   const more = await a.admin.patch('one', { qps_limit: 900, price_per_1k_input: 0, quota_group: 'g', drain: true });
   assert.equal(more?.shared, false);
@@ -88,7 +111,9 @@ test('an old encrypted record brings no removed key back, and gives way to the n
   const a = await node();
   a.admin.start(shareOf(server.url), () => undefined);
   await until('added', async () => (a.names().includes('three') ? true : (await a.admin.add(entry('three'))) && null));
-  const old = await until('in Redis', () => redis.hgetall(KEY_SHARE.record).then((all) => (all['body'] === undefined ? null : all)));
+  const old = await until('in Redis', () =>
+    redis.hgetall(KEY_SHARE.record).then((all) => (all['body'] === undefined ? null : all)),
+  );
   await a.admin.remove('three');
   // The very version that is expected, with the old body.
   const { version = '' } = await redis.hgetall(KEY_SHARE.record);
@@ -117,10 +142,29 @@ test('nothing that stands in the place of the record stops the sharing', async (
     'far too much': 'x'.repeat(3_000_000),
     'sealed garbage': 'gantry-sealed:1:raw:AAAA:AAAA:AAAA:AAAA',
     'another secret': await new Sealer(new Secret('quite another password')).seal('{}'),
-    'one wrong entry among sealed ones': await sealer.seal(JSON.stringify({ version: 2, changes: { one: { kind: 'patch', stamp: [2 ** 60, 'z'], patch: {} }, __proto__: 1, 'no name': 3 } })),
-    'changes that cannot be together': await sealer.seal(JSON.stringify({ version: 2, changes: { one: { kind: 'patch', stamp: [100_000, 'z'], patch: { quota_group: 'g' } }, two: { kind: 'patch', stamp: [100_000, 'z'], patch: { quota_group: 'g', qps_limit: 9 } } } })),
+    'one wrong entry among sealed ones': await sealer.seal(
+      JSON.stringify({
+        version: 2,
+        changes: { one: { kind: 'patch', stamp: [2 ** 60, 'z'], patch: {} }, __proto__: 1, 'no name': 3 },
+      }),
+    ),
+    'changes that cannot be together': await sealer.seal(
+      JSON.stringify({
+        version: 2,
+        changes: {
+          one: { kind: 'patch', stamp: [100_000, 'z'], patch: { quota_group: 'g' } },
+          two: { kind: 'patch', stamp: [100_000, 'z'], patch: { quota_group: 'g', qps_limit: 9 } },
+        },
+      }),
+    ),
   };
-  await until('both have Redis', async () => (await a.admin.patch('one', { priority: 1 }))?.shared === true && b.admin.keys.config.keys[0]?.priority === 1 && b.admin.keys.origins.get('one')?.changed);
+  await until(
+    'both have Redis',
+    async () =>
+      (await a.admin.patch('one', { priority: 1 }))?.shared === true &&
+      b.admin.keys.config.keys[0]?.priority === 1 &&
+      b.admin.keys.origins.get('one')?.changed,
+  );
   let priority = 1;
   const heals = async (what: string): Promise<void> => {
     priority += 1;
@@ -149,9 +193,15 @@ test('a name of a property of every object is a name like any other', async (t) 
   for (const name of odd) assert.equal((await a.admin.add(entry(name, { key: `sk-of-${name}-0123` }))).persisted, true);
   await until('b has them', () => odd.every((name) => b.names().includes(name)));
   await b.admin.patch('__proto__', { qps_limit: 2 });
-  await until('a has the limit', () => a.admin.keys.config.keys.find((key) => key.name === '__proto__')?.qpsLimit === 2);
+  await until(
+    'a has the limit',
+    () => a.admin.keys.config.keys.find((key) => key.name === '__proto__')?.qpsLimit === 2,
+  );
   const again = await a.open();
-  assert.deepEqual(again.keys.config.keys.map((key) => key.name), ['one', 'two', ...odd]);
+  assert.deepEqual(
+    again.keys.config.keys.map((key) => key.name),
+    ['one', 'two', ...odd],
+  );
   for (const name of odd) await b.admin.remove(name);
   await until('a lost them', () => a.names().join() === 'one,two');
 });
@@ -162,7 +212,11 @@ test('a change that cannot be written is not made, however often, and is made on
   admin.start(shareOf(server.url), () => undefined);
   await mkdir(options.changesFile);
   for (let attempt = 0; attempt < 20; attempt++) {
-    for (const change of [() => admin.add(entry('three')), () => admin.patch('one', { qps_limit: 1 }), () => admin.remove('two')]) {
+    for (const change of [
+      () => admin.add(entry('three')),
+      () => admin.patch('one', { qps_limit: 1 }),
+      () => admin.remove('two'),
+    ]) {
       await assert.rejects(change(), { name: 'StorageError', code: 'NOT_WRITABLE' });
     }
   }

@@ -31,24 +31,40 @@ test('without a secret to encrypt with a written-out key is not stored and the r
   const named = await admin.add(entry('four', { key: '${KEY_THREE}' }));
   assert.equal(named.persisted, true);
   assert.ok(!(await readFile(options.changesFile, 'utf8')).includes(SECRET));
-  assert.deepEqual((await open()).keys.config.keys.map((key) => key.name), ['one', 'two', 'spare', 'four']);
+  assert.deepEqual(
+    (await open()).keys.config.keys.map((key) => key.name),
+    ['one', 'two', 'spare', 'four'],
+  );
 });
 
 test('what cannot be is refused and changes nothing', async () => {
   const { admin, names } = await node();
   const cases: readonly [string, () => Promise<unknown>, RegExp][] = [
     ['a name that is taken', () => admin.add(entry('one')), /exists/],
-    ['a variable that the key file does not name', () => admin.add(entry('x', { key: '${KEY_THREE}' })), /names no variable/],
+    [
+      'a variable that the key file does not name',
+      () => admin.add(entry('x', { key: '${KEY_THREE}' })),
+      /names no variable/,
+    ],
     ['the marks of a variable', () => admin.add(entry('x', { key: '\uE000KEY_THREE\uE001' })), /no key has/],
     ['text around a variable', () => admin.add(entry('x', { key: 'sk-${KEY_ONE}' })), /one \$\{VARIABLE\}/],
     ['the same key twice', () => admin.add(entry('x', { key: ENV.KEY_ONE })), /same key as "one"/],
-    ['limits that differ inside a quota group', async () => {
-      await admin.patch('one', { quota_group: 'g' });
-      return admin.patch('two', { quota_group: 'g', qps_limit: 9 });
-    }, /quota_group/],
+    [
+      'limits that differ inside a quota group',
+      async () => {
+        await admin.patch('one', { quota_group: 'g' });
+        return admin.patch('two', { quota_group: 'g', qps_limit: 9 });
+      },
+      /quota_group/,
+    ],
   ];
   for (const [what, attempt, message] of cases) {
-    await assert.rejects(attempt(), (error: Error) => message.test(error.message) && !error.message.includes(SECRET) && !error.message.includes(ENV.KEY_ONE), what);
+    await assert.rejects(
+      attempt(),
+      (error: Error) =>
+        message.test(error.message) && !error.message.includes(SECRET) && !error.message.includes(ENV.KEY_ONE),
+      what,
+    );
   }
   assert.deepEqual(names(), ['one', 'two']);
   assert.equal(await admin.patch('nobody', { enabled: false }), null);
@@ -82,7 +98,9 @@ test('a change reaches the other node by broadcast, without any secret on the ch
   a.admin.start(shareOf(server.url), () => undefined);
   b.admin.start(shareOf(server.url), (keys) => told.push(keys.config.keys.length));
   const outcome = await until('shared', async () => {
-    const tried = a.names().includes('three') ? await a.admin.patch('three', { priority: 7 }) : await a.admin.add(entry('three', { priority: 7 }));
+    const tried = a.names().includes('three')
+      ? await a.admin.patch('three', { priority: 7 })
+      : await a.admin.add(entry('three', { priority: 7 }));
     return tried?.shared === true ? tried : null;
   });
   assert.deepEqual(outcome.notices, []);
@@ -112,7 +130,10 @@ test('a missed broadcast is healed, and changes made on both sides of a break co
   a.admin.start(shareOf(server.url), () => undefined);
   b.admin.start(deaf, () => undefined);
   const state = (of: typeof a) => of.admin.keys.config.keys.map((key) => `${key.name} ${key.qpsLimit} ${key.enabled}`);
-  await until('both are alike', () => state(a).join() === 'one 3 true,two 5 false' && state(a).join() === state(b).join());
+  await until(
+    'both are alike',
+    () => state(a).join() === 'one 3 true,two 5 false' && state(a).join() === state(b).join(),
+  );
   await a.admin.patch('two', { enabled: true });
   await until('healed by the periodic check', () => state(b).join() === 'one 3 true,two 5 true');
   // A Redis that forgot everything gets the record again.
@@ -153,7 +174,15 @@ test('sealed texts: every changed byte is noticed, and so is every other format'
       const changed = `${sealed.slice(0, at)}${sealed[at] === 'A' ? 'Q' : 'A'}${sealed.slice(at + 1)}`;
       await assert.rejects(sealer.open(changed, 'x'), { name: 'KeyAdminError' });
     }
-    for (const odd of ['', 'x', sealed.replace(':1:', ':2:'), sealed.slice(0, -20), `${sealed}:x`, sealed.replace(/:(raw|scrypt15):/, ':md5:')]) await assert.rejects(sealer.open(odd, 'x'), { name: 'KeyAdminError' });
+    for (const odd of [
+      '',
+      'x',
+      sealed.replace(':1:', ':2:'),
+      sealed.slice(0, -20),
+      `${sealed}:x`,
+      sealed.replace(/:(raw|scrypt15):/, ':md5:'),
+    ])
+      await assert.rejects(sealer.open(odd, 'x'), { name: 'KeyAdminError' });
   }
   assert.throws(() => new Sealer(new Secret('short')), { code: 'SEAL_FORMAT' });
 });

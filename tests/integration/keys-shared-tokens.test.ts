@@ -16,9 +16,13 @@ import { ensureRedisServer } from '../../src/provision/redis.ts';
 import { keyConfig } from '../support/key-pool.ts';
 import { until } from '../support/until.ts';
 
-const options = (await ensureRedisServer()).binary !== null ? {} : { skip: 'there is no real redis-server on this machine' };
+const options =
+  (await ensureRedisServer()).binary !== null ? {} : { skip: 'there is no real redis-server on this machine' };
 const TPM = 20_000;
-const KEYS = [{ quota_group: 'g', qps_limit: 200, rpm_limit: 6_000, tpm_limit: TPM }, { quota_group: 'g', qps_limit: 200, rpm_limit: 6_000, tpm_limit: TPM }];
+const KEYS = [
+  { quota_group: 'g', qps_limit: 200, rpm_limit: 6_000, tpm_limit: TPM },
+  { quota_group: 'g', qps_limit: 200, rpm_limit: 6_000, tpm_limit: TPM },
+];
 const BOUND = { prompt: 800, completion: 200 };
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 const now = (): number => Math.floor(performance.timeOrigin + performance.now());
@@ -42,7 +46,13 @@ class Node {
     const config = keyConfig(KEYS, 'round_robin', { transit_guard_ms: 10, timeout_seconds: 1 });
     this.#calls = new RedisGate({ url, nodeId: id, now, log: silent });
     this.gate = new TokenGate(this.#calls, { url, nodeId: id, now, log: silent });
-    this.#pool = new KeyPool(config.keys, poolSettings(config.strategy, config.scheduler), new LimitMemory(), id, this.gate);
+    this.#pool = new KeyPool(
+      config.keys,
+      poolSettings(config.strategy, config.scheduler),
+      new LimitMemory(),
+      id,
+      this.gate,
+    );
     Node.running.push(this);
     this.gate.onChange(() => this.#apply(this.#pool.advance(now())));
   }
@@ -64,7 +74,19 @@ class Node {
   }
 
   #ask(): void {
-    if (!this.#stopped) this.#apply(this.#pool.request({ waiterId: `${this.id}-${this.#asked++}`, priority: 3, exclude: [], deadline: now() + 600_000, tokens: BOUND }, now()));
+    if (!this.#stopped)
+      this.#apply(
+        this.#pool.request(
+          {
+            waiterId: `${this.id}-${this.#asked++}`,
+            priority: 3,
+            exclude: [],
+            deadline: now() + 600_000,
+            tokens: BOUND,
+          },
+          now(),
+        ),
+      );
   }
 
   #apply(step: PoolStep): void {
@@ -74,13 +96,19 @@ class Node {
       this.used.push(tokens);
       this.#pool.sent(reply.leaseId, now(), now());
       setTimeout(() => {
-        this.#apply(this.#pool.settle(reply.leaseId, { kind: 'ok' }, now(), 'key', null, { prompt: tokens - 100, completion: 100 }));
+        this.#apply(
+          this.#pool.settle(reply.leaseId, { kind: 'ok' }, now(), 'key', null, {
+            prompt: tokens - 100,
+            completion: 100,
+          }),
+        );
         this.#ask();
       }, this.#callMs);
     }
     this.gate.want(this.#pool.demand(now()), now());
     clearTimeout(this.#timer);
-    if (step.wakeAt !== null && !this.#stopped) this.#timer = setTimeout(() => this.#apply(this.#pool.advance(now())), Math.max(0, step.wakeAt - now()));
+    if (step.wakeAt !== null && !this.#stopped)
+      this.#timer = setTimeout(() => this.#apply(this.#pool.advance(now())), Math.max(0, step.wakeAt - now()));
   }
 }
 
@@ -152,7 +180,11 @@ describe('a limit of tokens shared over Redis', options, () => {
       process.kill(pid, 'SIGCONT');
     }
     await until('it shares again', () => node.gate.mode === 'shared', 15_000);
-    await until('all is known to Redis', async () => node.tokens > TPM - 1_000 && (await counted())[1] >= node.tokens, 20_000);
+    await until(
+      'all is known to Redis',
+      async () => node.tokens > TPM - 1_000 && (await counted())[1] >= node.tokens,
+      20_000,
+    );
     assert.ok(node.tokens <= TPM, `${node.tokens} tokens`);
   });
 });

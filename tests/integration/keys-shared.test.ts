@@ -46,10 +46,28 @@ class Node {
     running.add(this);
     this.id = id;
     this.#calls = calls;
-    const config = parseKeyConfig({ scheduler: { transit_guard_ms: GUARD_MS }, api_keys: keys.map((key, index) => ({ name: `k${index + 1}`, key: `secret-${index}`, ...key })) }, {});
+    const config = parseKeyConfig(
+      {
+        scheduler: { transit_guard_ms: GUARD_MS },
+        api_keys: keys.map((key, index) => ({ name: `k${index + 1}`, key: `secret-${index}`, ...key })),
+      },
+      {},
+    );
     this.#keys = config.keys;
-    this.gate = new RedisGate({ url, nodeId: id, members, now, log: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined } });
-    this.#pool = new KeyPool(config.keys, poolSettings(config.strategy, config.scheduler), new LimitMemory(), id, this.gate);
+    this.gate = new RedisGate({
+      url,
+      nodeId: id,
+      members,
+      now,
+      log: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined },
+    });
+    this.#pool = new KeyPool(
+      config.keys,
+      poolSettings(config.strategy, config.scheduler),
+      new LimitMemory(),
+      id,
+      this.gate,
+    );
     this.gate.onChange(() => this.#apply(this.#pool.advance(now())));
   }
 
@@ -82,7 +100,13 @@ class Node {
   }
 
   #ask(): void {
-    if (!this.#stopped) this.#apply(this.#pool.request({ waiterId: `${this.id}-${this.#asked++}`, priority: 3, exclude: [], deadline: now() + 600_000 }, now()));
+    if (!this.#stopped)
+      this.#apply(
+        this.#pool.request(
+          { waiterId: `${this.id}-${this.#asked++}`, priority: 3, exclude: [], deadline: now() + 600_000 },
+          now(),
+        ),
+      );
   }
 
   #apply(step: PoolStep): void {
@@ -96,14 +120,18 @@ class Node {
     }
     this.gate.want(this.#pool.demand(now()), now());
     clearTimeout(this.#timer);
-    if (step.wakeAt !== null && !this.#stopped) this.#timer = setTimeout(() => this.#apply(this.#pool.advance(now())), Math.max(0, step.wakeAt - now()));
+    if (step.wakeAt !== null && !this.#stopped)
+      this.#timer = setTimeout(() => this.#apply(this.#pool.advance(now())), Math.max(0, step.wakeAt - now()));
   }
 }
 
 function violations(calls: readonly Call[], budgets: readonly string[], limit: number, spanMs: number): number {
   let found = 0;
   for (const budget of budgets) {
-    const at = calls.filter((call) => call.budget === budget).map((call) => call.at).toSorted((a, b) => a - b);
+    const at = calls
+      .filter((call) => call.budget === budget)
+      .map((call) => call.at)
+      .toSorted((a, b) => a - b);
     for (let i = 0; i + limit < at.length; i++) if ((at[i + limit] ?? Infinity) - (at[i] ?? 0) <= spanMs) found++;
   }
   return found;
@@ -114,7 +142,10 @@ describe('limits shared over Redis', options, () => {
   let folder: string;
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'gantry-shared-'));
-    redis = await startRedisServer({ dataDir: folder, log: { info: () => undefined, warn: () => undefined, error: () => undefined } });
+    redis = await startRedisServer({
+      dataDir: folder,
+      log: { info: () => undefined, warn: () => undefined, error: () => undefined },
+    });
   });
   afterEach(async () => {
     const pid = redis.pid();
@@ -134,14 +165,29 @@ describe('limits shared over Redis', options, () => {
   it('three nodes together use a budget whole and never exceed it', async () => {
     await flush();
     const calls: Call[] = [];
-    const nodes = ['a', 'b', 'c'].map((id) => new Node(redis.url, id, [{ qps_limit: 10, rpm_limit: 3000 }, { qps_limit: 5, rpm_limit: 3000 }], calls));
+    const nodes = ['a', 'b', 'c'].map(
+      (id) =>
+        new Node(
+          redis.url,
+          id,
+          [
+            { qps_limit: 10, rpm_limit: 3000 },
+            { qps_limit: 5, rpm_limit: 3000 },
+          ],
+          calls,
+        ),
+    );
     for (const node of nodes) assert.ok(await node.gate.ready(5_000));
     nodes.forEach((node) => node.start());
     await delay(4_000);
     await Promise.all(nodes.map((node) => node.stop()));
     assert.equal(violations(calls, ['k1'], 10, 1_000) + violations(calls, ['k2'], 5, 1_000), 0);
     assert.ok(calls.length >= 45, `${calls.length} calls in 4 s, of 60 at most`);
-    for (const { id } of nodes) assert.ok(calls.some((call) => call.node === id), `${id} got nothing`);
+    for (const { id } of nodes)
+      assert.ok(
+        calls.some((call) => call.node === id),
+        `${id} got nothing`,
+      );
   });
 
   it('permits of a node that died come free by themselves, and its share is kept for it meanwhile', async () => {
@@ -160,7 +206,11 @@ describe('limits shared over Redis', options, () => {
     await until('the heir calls', () => calls.length >= 6, 15_000);
     await heir.stop();
     assert.ok((calls[0]?.at ?? 0) >= diedAt + 2_500, 'the permits count as sent when they ran out');
-    assert.equal(violations(calls, ['k1'], 2, 1_000), 0, 'half of the budget is kept for a node that may be calling on its own');
+    assert.equal(
+      violations(calls, ['k1'], 2, 1_000),
+      0,
+      'half of the budget is kept for a node that may be calling on its own',
+    );
   });
 
   it('what was spent follows a key under another name, and into a group, on every node', async () => {
@@ -176,7 +226,12 @@ describe('limits shared over Redis', options, () => {
       await delay(1_200);
     }
     // One that knows only the group.
-    const late = new Node(redis.url, 'c', [{ ...limits, quota_group: 'g', name: 'late', key: 'another of the account' }], calls);
+    const late = new Node(
+      redis.url,
+      'c',
+      [{ ...limits, quota_group: 'g', name: 'late', key: 'another of the account' }],
+      calls,
+    );
     assert.ok(await late.gate.ready(5_000));
     late.start();
     await delay(1_200);
@@ -217,7 +272,11 @@ describe('limits shared over Redis', options, () => {
     process.kill(pid, 'SIGSTOP');
     const awayFrom = performance.timeOrigin + performance.now();
     await until('both say so', () => nodes.every((node) => node.mode === 'degraded'), 10_000);
-    await until('both go on alone', () => nodes.every(({ id }) => calls.filter((call) => call.node === id && call.at > awayFrom + 3_000).length >= 5), 20_000);
+    await until(
+      'both go on alone',
+      () => nodes.every(({ id }) => calls.filter((call) => call.node === id && call.at > awayFrom + 3_000).length >= 5),
+      20_000,
+    );
     process.kill(pid, 'SIGCONT');
     await until('both share again', () => nodes.every((node) => node.mode === 'shared'), 15_000);
     await delay(3_000);

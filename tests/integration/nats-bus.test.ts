@@ -36,7 +36,8 @@ after(async () => {
 });
 
 const traceOf = ({ traceId, cameraId, requestId }: Detection) => ({ traceId, cameraId, requestId });
-const publish = (frame: Detection) => bus.publish(subjects.detection(frame.cameraId), frame, traceOf(frame), frame.requestId);
+const publish = (frame: Detection) =>
+  bus.publish(subjects.detection(frame.cameraId), frame, traceOf(frame), frame.requestId);
 const generator = () => bus.pull({ stream: streams.detections, durable: consumers.taskGenerator, parser: Detection });
 
 test('a published message is fetched at once, carries readable headers, and is gone after its ack', async () => {
@@ -44,7 +45,12 @@ test('a published message is fetched at once, carries readable headers, and is g
   const nc = await connect(natsOptions(server.url));
   nc.subscribe(subjects.detections, {
     max: 1,
-    callback: (_, message) => seen.resolve({ text: message.string(), trace: message.headers?.get('Trace-Id') ?? '', camera: message.headers?.get('Camera-Id') ?? '' }),
+    callback: (_, message) =>
+      seen.resolve({
+        text: message.string(),
+        trace: message.headers?.get('Trace-Id') ?? '',
+        camera: message.headers?.get('Camera-Id') ?? '',
+      }),
   });
   await nc.flush();
   const frame = detection(1);
@@ -86,7 +92,11 @@ test('a fetch on an empty consumer wakes up with the first message', async () =>
 test('what is acked right before the connection is closed stays acked', async () => {
   for (let each = 0; each < 5; each += 1) await publish(detection(0));
   const leaving = await NatsBus.open({ url: server.url, startTimeoutMs: 5_000, log });
-  const consumer = await leaving.pull({ stream: streams.detections, durable: consumers.taskGenerator, parser: Detection });
+  const consumer = await leaving.pull({
+    stream: streams.detections,
+    durable: consumers.taskGenerator,
+    parser: Detection,
+  });
   const got = await until('all', async () => {
     const some = await consumer.fetch(10, 1_000);
     return some.length === 5 ? some : null;
@@ -117,7 +127,10 @@ test('a body that does not parse is given up, counted and logged, and does not s
   const consumer = await generator();
   const got = [...(await consumer.fetch(10, 500)), ...(await consumer.fetch(10, 500))];
   for (const each of got) each.ack();
-  assert.deepEqual(got.map((each) => each.body.requestId), [good.requestId]);
+  assert.deepEqual(
+    got.map((each) => each.body.requestId),
+    [good.requestId],
+  );
   assert.ok(bus.counters.badBodies >= 1);
   assert.ok(log.lines.some((line) => line.level === 'error' && line.fields['subject'] === 'detection-results.cam-bad'));
 });
@@ -133,10 +146,16 @@ test('images are stored once and read by their id; one too large or unknown is t
 });
 
 test('each role is a micro service that answers its stats', async () => {
-  const stop = await registerRoles(bus, '0.1.0', [{ name: 'scheduler', description: 'Calls the model', stats: async () => ({ inFlight: 3 }) }], log);
+  const stop = await registerRoles(
+    bus,
+    '0.1.0',
+    [{ name: 'scheduler', description: 'Calls the model', stats: async () => ({ inFlight: 3 }) }],
+    log,
+  );
   const nc = await connect(natsOptions(server.url));
   const found: string[] = [];
-  for await (const info of await nc.services.client({ strategy: RequestStrategy.JitterTimer, maxWait: 500 }).info()) found.push(info.name);
+  for await (const info of await nc.services.client({ strategy: RequestStrategy.JitterTimer, maxWait: 500 }).info())
+    found.push(info.name);
   assert.deepEqual(found, ['gantry-scheduler']);
   const reply = await nc.request('gantry.scheduler.stats', '', { timeout: 1_000 });
   assert.deepEqual(reply.json(), { inFlight: 3 });
@@ -153,7 +172,12 @@ test('while the server is down publishing is refused at once, and goes on by its
   await assert.rejects((await generator()).fetch(1, 1_000), { code: 'BUS_DOWN' });
   await until('reconnected', () => bus.state() === 'connected');
   const frame = detection(0);
-  await until('published', () => publish(frame).then(() => true, () => false));
+  await until('published', () =>
+    publish(frame).then(
+      () => true,
+      () => false,
+    ),
+  );
   const [delivery] = await (await generator()).fetch(1, 2_000);
   assert.equal(delivery?.body.requestId, frame.requestId);
   delivery?.ack();
@@ -164,7 +188,10 @@ test('a server without JetStream is waited for, then given up with a message tha
   const { path } = await findNatsServer();
   const bare = spawn(path, ['--addr', '127.0.0.1', '--port', String(port)], { stdio: 'ignore' });
   try {
-    await assert.rejects(NatsBus.open({ url: `nats://127.0.0.1:${port}`, startTimeoutMs: 1_500, log }), (error: Error) => /has no JetStream: start it with --jetstream/.test(error.message));
+    await assert.rejects(
+      NatsBus.open({ url: `nats://127.0.0.1:${port}`, startTimeoutMs: 1_500, log }),
+      (error: Error) => /has no JetStream: start it with --jetstream/.test(error.message),
+    );
     assert.ok(log.lines.some(({ message }) => message.startsWith('waiting for JetStream: NATS at ')));
   } finally {
     bare.kill('SIGKILL');
@@ -172,5 +199,9 @@ test('a server without JetStream is waited for, then given up with a message tha
 });
 
 test('a server that never answers is given up with a message that says what to do', async () => {
-  await assert.rejects(NatsBus.open({ url: 'nats://user:pw@127.0.0.1:9', startTimeoutMs: 600, log }), (error: Error) => /NATS at .* did not answer within 600 ms.*NATS_URL/.test(error.message) && !error.message.includes('pw@'));
+  await assert.rejects(
+    NatsBus.open({ url: 'nats://user:pw@127.0.0.1:9', startTimeoutMs: 600, log }),
+    (error: Error) =>
+      /NATS at .* did not answer within 600 ms.*NATS_URL/.test(error.message) && !error.message.includes('pw@'),
+  );
 });

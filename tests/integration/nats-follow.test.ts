@@ -30,7 +30,12 @@ before(async () => {
   nc = await connect({ ...natsOptions(server.url), maxReconnectAttempts: -1, reconnectTimeWait: 50 });
   const jsm = await nc.jetstreamManager();
   await jsm.streams.add({ name: streams.tasks, subjects: [subjects.tasks], retention: 'workqueue' as never });
-  await jsm.consumers.add(streams.tasks, { durable_name: consumers.scheduler(5), filter_subject: subjects.tasksOf(5), ack_policy: 'explicit' as never, max_deliver: 5 });
+  await jsm.consumers.add(streams.tasks, {
+    durable_name: consumers.scheduler(5),
+    filter_subject: subjects.tasksOf(5),
+    ack_policy: 'explicit' as never,
+    max_deliver: 5,
+  });
   bus = await NatsBus.open({ url: server.url, startTimeoutMs: 5_000, log });
 });
 after(async () => {
@@ -51,7 +56,15 @@ const follow = (from: 'new' | { readonly seq: number }, filter?: string) => {
   const got: number[] = [];
   const seqs: number[] = [];
   const resets: string[] = [];
-  bus.follow({ stream, parser: Note, from, signal: end.signal, ...(filter === undefined ? {} : { filter }), onMessage: ({ body, seq }) => void (got.push(body.n), seqs.push(seq)), onReset: (why) => resets.push(why) });
+  bus.follow({
+    stream,
+    parser: Note,
+    from,
+    signal: end.signal,
+    ...(filter === undefined ? {} : { filter }),
+    onMessage: ({ body, seq }) => void (got.push(body.n), seqs.push(seq)),
+    onReset: (why) => resets.push(why),
+  });
   return { got, seqs, resets, end: () => end.abort() };
 };
 
@@ -71,7 +84,9 @@ test('a durable consumer of an earlier version is brought up to date', async () 
   const { config } = await (await nc.jetstreamManager()).consumers.info(streams.tasks, consumers.scheduler(5));
   assert.equal(config.max_deliver, -1);
   assert.equal(config.ack_wait, 10_000_000_000);
-  const aggregator = await (await nc.jetstreamManager()).consumers.info(streams.detections, consumers.aggregatorDetections);
+  const aggregator = await (
+    await nc.jetstreamManager()
+  ).consumers.info(streams.detections, consumers.aggregatorDetections);
   assert.equal(aggregator.config.ack_wait, 10_000_000_000);
 });
 
@@ -89,12 +104,27 @@ test('a stream is read from a place or a time, by subject, up to a limit; the ne
   const other = await write('cam-else');
   const filter = subjects.alert('cam-read');
   const all = await bus.read({ stream, filter, parser: Note, from: { seq: 1 }, limit: 10 });
-  assert.deepEqual(all.map(({ body, seq, subject }) => [body.n, seq, subject]), [[one.n, one.seq, filter], [two.n, two.seq, filter]]);
+  assert.deepEqual(
+    all.map(({ body, seq, subject }) => [body.n, seq, subject]),
+    [
+      [one.n, one.seq, filter],
+      [two.n, two.seq, filter],
+    ],
+  );
   const since = all[1]?.storedAt ?? 0;
   assert.ok(Math.abs(since - Date.now()) < 60_000);
-  assert.deepEqual((await bus.read({ stream, parser: Note, from: { time: since }, limit: 10 })).map(({ seq }) => seq), [two.seq, other.seq]);
-  assert.deepEqual((await bus.read({ stream, filter, parser: Note, from: { seq: 1 }, limit: 1 })).map(({ seq }) => seq), [one.seq]);
-  assert.deepEqual(await bus.read({ stream, filter: subjects.alert('nobody'), parser: Note, from: { seq: 1 }, limit: 10 }), []);
+  assert.deepEqual(
+    (await bus.read({ stream, parser: Note, from: { time: since }, limit: 10 })).map(({ seq }) => seq),
+    [two.seq, other.seq],
+  );
+  assert.deepEqual(
+    (await bus.read({ stream, filter, parser: Note, from: { seq: 1 }, limit: 1 })).map(({ seq }) => seq),
+    [one.seq],
+  );
+  assert.deepEqual(
+    await bus.read({ stream, filter: subjects.alert('nobody'), parser: Note, from: { seq: 1 }, limit: 10 }),
+    [],
+  );
   assert.equal((await bus.last({ stream, subject: filter, parser: Note }))?.seq, two.seq);
   assert.equal(await bus.last({ stream, subject: subjects.alert('nobody'), parser: Note }), null);
 });
@@ -122,12 +152,26 @@ test('a follower has everything from its place on, in order and once, over a kil
   });
   const later: number[] = [];
   await outage(() => undefined);
-  for (let i = 0; i < 50; i += 1) later.push(await until('written', () => write().then((stored) => stored.n, () => null)));
+  for (let i = 0; i < 50; i += 1)
+    later.push(
+      await until('written', () =>
+        write().then(
+          (stored) => stored.n,
+          () => null,
+        ),
+      ),
+    );
   await until('all came', () => old.got.at(-1) === later.at(-1) && fresh.got.at(-1) === later.at(-1));
   // A write whose answer the outage took may be there or not; what is there came once, in order.
   const stored = await bus.read({ stream, parser: Note, from: { seq }, limit: 1_000 });
-  assert.deepEqual(old.got, stored.map(({ body }) => body.n));
-  assert.deepEqual(old.seqs, stored.map((each) => each.seq));
+  assert.deepEqual(
+    old.got,
+    stored.map(({ body }) => body.n),
+  );
+  assert.deepEqual(
+    old.seqs,
+    stored.map((each) => each.seq),
+  );
   assert.equal(old.got[0], n);
   assert.deepEqual(fresh.got, old.got.slice(old.got.indexOf(fresh.got[0]!)));
   assert.deepEqual([...old.resets, ...fresh.resets], []);
@@ -145,9 +189,17 @@ test('a server that stood still goes on without a message lost or doubled', asyn
   await new Promise((resolve) => setTimeout(resolve, 3_500));
   process.kill(pid(), 'SIGCONT');
   await attempts;
-  const last = await until('written', () => write().then((stored) => stored.n, () => null));
+  const last = await until('written', () =>
+    write().then(
+      (stored) => stored.n,
+      () => null,
+    ),
+  );
   await until('all came', () => follower.got.at(-1) === last);
-  assert.deepEqual(follower.seqs, (await bus.read({ stream, parser: Note, from: { seq }, limit: 100 })).map((each) => each.seq));
+  assert.deepEqual(
+    follower.seqs,
+    (await bus.read({ stream, parser: Note, from: { seq }, limit: 100 })).map((each) => each.seq),
+  );
   follower.end();
 });
 
@@ -158,7 +210,9 @@ test('messages that were gone before they were read are told', async () => {
   const { n } = await write();
   const follower = follow({ seq });
   await until('told and gone on', () => follower.got.at(-1) === n);
-  assert.deepEqual(follower.resets, [`messages ${seq} to ${seq} of the stream ${stream} were gone before they were read`]);
+  assert.deepEqual(follower.resets, [
+    `messages ${seq} to ${seq} of the stream ${stream} were gone before they were read`,
+  ]);
   follower.end();
 });
 

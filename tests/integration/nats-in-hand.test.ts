@@ -32,7 +32,9 @@ after(() => world.stop());
 const send = (frame: Detection) => world.bus.publish(subjects.detection(frame.cameraId), frame, frame, frame.requestId);
 const answered = async (frames: readonly Detection[]): Promise<string[]> => {
   const ids = new Set(frames.map(({ requestId }) => requestId));
-  return (await world.bus.read({ stream: streams.results, parser: AssessmentResult, from: { seq: 1 }, limit: 10_000 })).map(({ body }) => body.requestId).filter((id) => ids.has(id));
+  return (await world.bus.read({ stream: streams.results, parser: AssessmentResult, from: { seq: 1 }, limit: 10_000 }))
+    .map(({ body }) => body.requestId)
+    .filter((id) => ids.has(id));
 };
 const letterOf = async (camera: string) => (await box.list({ limit: 100 })).find(({ cameraId }) => cameraId === camera);
 const kill = async (consumer: OwnProcess): Promise<void> => {
@@ -41,24 +43,45 @@ const kill = async (consumer: OwnProcess): Promise<void> => {
 };
 function consumerProcess(t: TestContext, name: string, order: Partial<KilledConsumerOrder>) {
   const heard: unknown[] = [];
-  const whole: KilledConsumerOrder = { natsUrl: world.nats.url, inHandFile: join(world.folder, name), killer: 'nobody', afterMs: 0, ...order };
-  const consumer = new OwnProcess({ name, command: { script: SCRIPT }, args: [JSON.stringify(whole)], logFile: join(world.folder, `${name}.log`), onMessage: (message) => heard.push(message) });
+  const whole: KilledConsumerOrder = {
+    natsUrl: world.nats.url,
+    inHandFile: join(world.folder, name),
+    killer: 'nobody',
+    afterMs: 0,
+    ...order,
+  };
+  const consumer = new OwnProcess({
+    name,
+    command: { script: SCRIPT },
+    args: [JSON.stringify(whole)],
+    logFile: join(world.folder, `${name}.log`),
+    onMessage: (message) => heard.push(message),
+  });
   t.after(() => kill(consumer));
   return { consumer, heard };
 }
 
-for (const [how, afterMs] of [['at once', 0], ['a moment later', 20]] as const) {
+for (const [how, afterMs] of [
+  ['at once', 0],
+  ['a moment later', 20],
+] as const) {
   test(`a message that ends its process, ${how}, is put aside after two of them; all others are handled once`, async (t) => {
     const killer = `killer-${afterMs}`;
     const { consumer } = consumerProcess(t, killer, { killer, afterMs });
-    const frames = Array.from({ length: 21 }, (_, index) => detection(1, { cameraId: index === 10 ? killer : `cam-${index}` }));
+    const frames = Array.from({ length: 21 }, (_, index) =>
+      detection(1, { cameraId: index === 10 ? killer : `cam-${index}` }),
+    );
     for (const frame of frames) await send(frame);
     let deaths = 0;
-    for (; (await letterOf(killer)) === undefined; ) {
+    for (; (await letterOf(killer)) === undefined;) {
       assert.ok(deaths <= 2, `${deaths} processes ended`);
       consumer.start();
       const ended = consumer.exited.then(() => true);
-      const settled = until('the end of the process, or of its killer', async () => (await letterOf(killer)) !== undefined, 8_000).then(() => false);
+      const settled = until(
+        'the end of the process, or of its killer',
+        async () => (await letterOf(killer)) !== undefined,
+        8_000,
+      ).then(() => false);
       if (await Promise.race([ended, settled])) deaths += 1;
       settled.catch(() => undefined);
     }
@@ -67,7 +90,10 @@ for (const [how, afterMs] of [['at once', 0], ['a moment later', 20]] as const) 
     const others = frames.filter(({ cameraId }) => cameraId !== killer);
     await until('all others are answered', async () => (await answered(others)).length === others.length);
     assert.deepEqual((await answered(others)).toSorted(), others.map(({ requestId }) => requestId).toSorted());
-    assert.equal((await box.list({ limit: 100 })).filter(({ cameraId }) => cameraId?.startsWith('cam-') === true).length, 0);
+    assert.equal(
+      (await box.list({ limit: 100 })).filter(({ cameraId }) => cameraId?.startsWith('cam-') === true).length,
+      0,
+    );
   });
 }
 
@@ -82,7 +108,10 @@ test('messages that were merely in flight when somebody killed the process are h
   await Promise.all(sending);
   consumer.start();
   await until('all are answered', async () => (await answered(frames)).length === frames.length, 15_000);
-  assert.equal((await box.list({ limit: 100 })).filter(({ cameraId }) => cameraId?.startsWith('flight-') === true).length, 0);
+  assert.equal(
+    (await box.list({ limit: 100 })).filter(({ cameraId }) => cameraId?.startsWith('flight-') === true).length,
+    0,
+  );
 });
 
 test('a handler that fails for one message gets it ten times, later each time, then it is a dead letter; the others flow', async (t) => {
@@ -94,12 +123,25 @@ test('a handler that fails for one message gets it ten times, later each time, t
   const bus = Object.assign(Object.create(world.bus) as typeof world.bus, {
     pull: async (options: Parameters<typeof world.bus.pull>[0]) => {
       const consumer = await world.bus.pull(options);
-      return { ...consumer, close: () => consumer.close(), lag: () => consumer.lag(), fetch: async (...how: Parameters<typeof consumer.fetch>) => (await consumer.fetch(...how)).map((delivery) => ({ ...delivery, nak: () => delivery.nak(0) })) };
+      return {
+        ...consumer,
+        close: () => consumer.close(),
+        lag: () => consumer.lag(),
+        fetch: async (...how: Parameters<typeof consumer.fetch>) =>
+          (await consumer.fetch(...how)).map((delivery) => ({ ...delivery, nak: () => delivery.nak(0) })),
+      };
     },
   });
   const log = memoryLog();
   const loop = consume({
-    bus, stream: streams.detections, durable: consumers.aggregatorDetections, parser: Detection, clock: systemClock, log, signal: end.signal, batch: 8,
+    bus,
+    stream: streams.detections,
+    durable: consumers.aggregatorDetections,
+    parser: Detection,
+    clock: systemClock,
+    log,
+    signal: end.signal,
+    batch: 8,
     take: async (delivery) => {
       const { body } = delivery;
       if (body.cameraId === 'poison') {
@@ -130,15 +172,26 @@ test('what earlier lives left is taken over, once, and a clean end leaves nothin
   const second = new InHand(file, log);
   assert.equal(second.turn('S c 12 1'), 0);
   const waits = [13, 14, 15].map((seq) => Number(second.turn(`S c ${seq} 1`)));
-  assert.ok(waits.every((ms, index) => ms > 100 * index - 50 && ms <= 100 * index), `one after the other: ${waits.join(', ')}`);
+  assert.ok(
+    waits.every((ms, index) => ms > 100 * index - 50 && ms <= 100 * index),
+    `one after the other: ${waits.join(', ')}`,
+  );
   second.begin('S c 13 1');
   second.begin('S c 99 1');
   const third = new InHand(file, log);
-  assert.deepEqual(['S c 13 1', 'S c 12 1'].map((key) => third.turn(key)), ['aside', 0]);
-  assert.ok(log.lines.some(({ message }) => /S c 13 1 was in hand, alone, when this process ended for the second time/.test(message)));
+  assert.deepEqual(
+    ['S c 13 1', 'S c 12 1'].map((key) => third.turn(key)),
+    ['aside', 0],
+  );
+  assert.ok(
+    log.lines.some(({ message }) =>
+      /S c 13 1 was in hand, alone, when this process ended for the second time/.test(message),
+    ),
+  );
   const fourth = new InHand(file, log);
   assert.equal(fourth.turn('S c 13 1'), 'aside');
-  for (const key of ['S c 13 1', 'S c 99 1', ...Array.from({ length: 20 }, (_, index) => `S c ${index + 1} 1`)]) fourth.done(key);
+  for (const key of ['S c 13 1', 'S c 99 1', ...Array.from({ length: 20 }, (_, index) => `S c ${index + 1} 1`)])
+    fourth.done(key);
   fourth.begin('S c 30 1');
   fourth.close();
   assert.equal(existsSync(`${file}.json`), false);

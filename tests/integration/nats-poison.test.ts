@@ -63,17 +63,27 @@ const publish = async (subject: string, body: Uint8Array, headers?: MsgHdrs): Pr
   nc.publish(subject, body, headers === undefined ? {} : { headers });
   await nc.flush();
 };
-const letters = async (consumer: string) => (await box.list({ limit: 1_000 })).filter((letter) => letter.consumer === consumer);
+const letters = async (consumer: string) =>
+  (await box.list({ limit: 1_000 })).filter((letter) => letter.consumer === consumer);
 const subjectOf = (stream: string, durable: string): string =>
-  ({ [streams.detections]: 'detection-results.x', [streams.tasks]: `assessment-tasks.${durable.replace('scheduler-', '')}.x`, [streams.results]: 'risk-assessment-results.on-demand', [streams.webhooks]: 'webhooks.alert', [streams.alerts]: 'alerts.x' })[stream] ?? assert.fail(stream);
+  ({
+    [streams.detections]: 'detection-results.x',
+    [streams.tasks]: `assessment-tasks.${durable.replace('scheduler-', '')}.x`,
+    [streams.results]: 'risk-assessment-results.on-demand',
+    [streams.webhooks]: 'webhooks.alert',
+    [streams.alerts]: 'alerts.x',
+  })[stream] ?? assert.fail(stream);
 
 for (const [stream, durable] of CONSUMED) {
   test(`1 MB with half a million wrong entries becomes a dead letter of ${durable}, and costs next to nothing`, async () => {
     const known = (await letters(durable)).length;
-    cheap(await costOf(async () => {
-      await publish(subjectOf(stream, durable), POISON);
-      await until('a dead letter', async () => (await letters(durable)).length > known);
-    }), durable);
+    cheap(
+      await costOf(async () => {
+        await publish(subjectOf(stream, durable), POISON);
+        await until('a dead letter', async () => (await letters(durable)).length > known);
+      }),
+      durable,
+    );
     const [letter] = await letters(durable);
     assert.match(letter?.reason ?? '', /^the body cannot be used: it has \d+ bytes/);
     assert.ok((letter?.reason.length ?? 999) <= 400);
@@ -87,10 +97,17 @@ for (const [stream, durable] of CONSUMED) {
 test('all kinds of costly bodies, as large as one may be, become dead letters', async () => {
   const known = (await letters('task-generator')).length;
   const bodies = Object.values(hostileBodies(500_000));
-  cheap(await costOf(async () => {
-    for (const body of bodies) await publish('detection-results.x', body);
-    await until('all are dead letters', async () => (await letters('task-generator')).length >= known + bodies.length, 20_000);
-  }), 'costly bodies');
+  cheap(
+    await costOf(async () => {
+      for (const body of bodies) await publish('detection-results.x', body);
+      await until(
+        'all are dead letters',
+        async () => (await letters('task-generator')).length >= known + bodies.length,
+        20_000,
+      );
+    }),
+    'costly bodies',
+  );
 });
 
 test('a message as large as the server takes, with thousands of headers, becomes a dead letter without them', async () => {
@@ -100,20 +117,28 @@ test('a message as large as the server takes, with thousands of headers, becomes
   await publish('webhooks.alert', new Uint8Array(1_000_000).fill(0x20), of);
   // No body at all: looks like a word of the server.
   await publish('webhooks.alert', new Uint8Array(), of);
-  cheap(await costOf(async () => {
-    await until('dead letters', async () => (await letters('webhooks')).length >= known + 2);
-  }), 'headers');
-  const cuts = await Promise.all((await letters('webhooks')).slice(0, 2).map(async ({ id }) => (await box.get(id))?.cut));
+  cheap(
+    await costOf(async () => {
+      await until('dead letters', async () => (await letters('webhooks')).length >= known + 2);
+    }),
+    'headers',
+  );
+  const cuts = await Promise.all(
+    (await letters('webhooks')).slice(0, 2).map(async ({ id }) => (await box.get(id))?.cut),
+  );
   assert.deepEqual(cuts.toSorted(), ['934464 bytes of the body, headers', 'headers']);
 });
 
 test('on subjects without dead letters it is counted and said', async () => {
   for (const subject of ['camera-status.x', 'aggregates.x', 'scheduler-load']) {
     const known = world.bus.counters.badBodies;
-    cheap(await costOf(async () => {
-      await publish(subject, POISON);
-      await until(`it is counted (${subject})`, () => world.bus.counters.badBodies > known);
-    }), subject);
+    cheap(
+      await costOf(async () => {
+        await publish(subject, POISON);
+        await until(`it is counted (${subject})`, () => world.bus.counters.badBodies > known);
+      }),
+      subject,
+    );
   }
   assert.ok(stages.log.lines.every(({ message, fields }) => message.length + JSON.stringify(fields).length < 3_000));
 });
@@ -131,26 +156,48 @@ test('a status of an assessment, and a picture, that somebody else wrote harm no
   const of = newHeaders();
   for (let index = 0; index < 3_000; index += 1) of.append(`H${index}`, 'v');
   await publish(subjects.image(`${id}.frame`), POISON, of);
-  cheap(await costOf(async () => assert.equal((await new JetStreamImages(world.bus).get(`${id}.frame`))?.length, POISON.length)), 'a picture');
+  cheap(
+    await costOf(async () =>
+      assert.equal((await new JetStreamImages(world.bus).get(`${id}.frame`))?.length, POISON.length),
+    ),
+    'a picture',
+  );
 });
 
 test('answers of other nodes that are nonsense hide only their own', async (t) => {
   const others = await connect(natsOptions(world.nats.url));
   t.after(() => others.close());
-  const { status, config, figures } = { status: statusOf('far'), config: { cameraId: 'far', name: 'far', url: 'rtsp://h/x', enabled: true, intervalSeconds: 1 }, figures: (await new FakeWorld().add('far').ports().cameras.list())[0]?.figures };
+  const { status, config, figures } = {
+    status: statusOf('far'),
+    config: { cameraId: 'far', name: 'far', url: 'rtsp://h/x', enabled: true, intervalSeconds: 1 },
+    figures: (await new FakeWorld().add('far').ports().cameras.list())[0]?.figures,
+  };
   const good = Buffer.from(JSON.stringify([{ config, status, figures }]));
-  for (const body of [POISON, good, Buffer.from('nonsense')]) others.subscribe('gantry.cameras.list', { callback: (_, message) => void message.respond(body) });
-  for (const name of ['scheduler', 'key-pool']) others.subscribe(`gantry.${name}.stats`, { callback: (_, message) => void message.respond(POISON) });
+  for (const body of [POISON, good, Buffer.from('nonsense')])
+    others.subscribe('gantry.cameras.list', { callback: (_, message) => void message.respond(body) });
+  for (const name of ['scheduler', 'key-pool'])
+    others.subscribe(`gantry.${name}.stats`, { callback: (_, message) => void message.respond(POISON) });
   await others.flush();
   const cameras = camerasElsewhere(world.bus, new FakeWorld().ports().cameras);
-  cheap(await costOf(async () => assert.deepEqual((await cameras.list()).map((each) => each.config.cameraId), ['far'])), 'a list of cameras');
+  cheap(
+    await costOf(async () =>
+      assert.deepEqual(
+        (await cameras.list()).map((each) => each.config.cameraId),
+        ['far'],
+      ),
+    ),
+    'a list of cameras',
+  );
   await assert.rejects(schedulerElsewhere(world.bus).stats(), /cannot be used/);
   assert.notEqual((await schedulerElsewhere(world.bus).health()).status, 'ok');
 });
 
 test('what is over the size that NATS takes is refused at once, said and counted', async () => {
   const frame = detection(1, { modelType: 'x'.repeat(MB) });
-  await assert.rejects(world.bus.publish('detection-results.x', frame, frame, frame.requestId), /is over what NATS takes \(max_payload 1048576/);
+  await assert.rejects(
+    world.bus.publish('detection-results.x', frame, frame, frame.requestId),
+    /is over what NATS takes \(max_payload 1048576/,
+  );
   const known = world.bus.counters.failedBroadcasts;
   world.bus.broadcast('camera-status.x', { text: 'x'.repeat(MB) });
   assert.equal(world.bus.counters.failedBroadcasts, known + 1);
@@ -158,7 +205,9 @@ test('what is over the size that NATS takes is refused at once, said and counted
 
 test('a message put into the inbox of a reader ends no connection', async () => {
   const seen: string[] = [];
-  const spy = nc.subscribe('$JS.API.CONSUMER.MSG.NEXT.>', { callback: (_, message) => void seen.push(message.reply ?? '') });
+  const spy = nc.subscribe('$JS.API.CONSUMER.MSG.NEXT.>', {
+    callback: (_, message) => void seen.push(message.reply ?? ''),
+  });
   await nc.flush();
   const inbox = await until('an order', () => seen.find((each) => each !== ''), 15_000);
   spy.unsubscribe();
@@ -177,11 +226,27 @@ function samples(random: Random): readonly [readonly [string, unknown], ...(read
   const judged: AssessmentResult = result(frame, 1, random.pick(['none', 'low', 'medium', 'high', 'unknown']));
   const whole: Aggregate = aggregate('fuzz', { risk: random.pick(['low', 'high']) });
   const status: CameraStatus = statusOf('fuzz');
-  const job = { id: newRequestId(), kind: 'alert', url: 'http://127.0.0.1:9/', createdAt: new Date().toISOString(), assessmentId: null, body: '{}' };
-  const tasks = (task === undefined ? [] : [task]).map((each: AssessmentTask) => [subjects.task(each.priority, 'fuzz'), each] as const);
+  const job = {
+    id: newRequestId(),
+    kind: 'alert',
+    url: 'http://127.0.0.1:9/',
+    createdAt: new Date().toISOString(),
+    assessmentId: null,
+    body: '{}',
+  };
+  const tasks = (task === undefined ? [] : [task]).map(
+    (each: AssessmentTask) => [subjects.task(each.priority, 'fuzz'), each] as const,
+  );
   return [
-    [subjects.detection('fuzz'), frame], ...tasks, [subjects.result('fuzz'), judged], [subjects.result('on-demand'), judged], [subjects.aggregate('fuzz'), whole], [subjects.alert('fuzz'), whole],
-    [subjects.webhook('alert'), job], [subjects.cameraStatus('fuzz'), status], [subjects.schedulerLoad, { scheduler: 's', perSecond: null }],
+    [subjects.detection('fuzz'), frame],
+    ...tasks,
+    [subjects.result('fuzz'), judged],
+    [subjects.result('on-demand'), judged],
+    [subjects.aggregate('fuzz'), whole],
+    [subjects.alert('fuzz'), whole],
+    [subjects.webhook('alert'), job],
+    [subjects.cameraStatus('fuzz'), status],
+    [subjects.schedulerLoad, { scheduler: 's', perSecond: null }],
   ];
 }
 
@@ -193,7 +258,14 @@ test('1,000 bodies that are nearly right, or hostile: each is handled or a dead 
   const cost = await costOf(async () => {
     for (let sent = 0; sent < 1_000; sent += 1) {
       const [subject, body] = random.pick(samples(random));
-      nc.publish(subject, random.chance(0.1) ? (hostile[random.below(hostile.length)] ?? POISON) : random.chance(0.2) ? JSON.stringify(body) : mutated(body, random));
+      nc.publish(
+        subject,
+        random.chance(0.1)
+          ? (hostile[random.below(hostile.length)] ?? POISON)
+          : random.chance(0.2)
+            ? JSON.stringify(body)
+            : mutated(body, random),
+      );
       if (sent % 20 === 0) await nc.flush();
     }
     await nc.flush();
@@ -207,5 +279,10 @@ test('1,000 bodies that are nearly right, or hostile: each is handled or a dead 
   // And what is right still goes its way.
   const frame = detection(0, { cameraId: 'after', timestamp: new Date().toISOString() });
   await world.bus.publish(subjects.detection('after'), frame, frame, frame.requestId);
-  await until('the aggregate of a good frame', async () => (await world.bus.last({ stream: streams.aggregates, subject: subjects.aggregate('after'), parser: Aggregate }))?.body.requestId === frame.requestId);
+  await until(
+    'the aggregate of a good frame',
+    async () =>
+      (await world.bus.last({ stream: streams.aggregates, subject: subjects.aggregate('after'), parser: Aggregate }))
+        ?.body.requestId === frame.requestId,
+  );
 });

@@ -28,7 +28,9 @@ before(async () => {
   server = await startNatsServer({ dataDir: folder, log });
   bus = await NatsBus.open({ url: server.url, startTimeoutMs: 5_000, log });
   beside = await connect(natsOptions(server.url));
-  beside.subscribe('$JS.API.CONSUMER.MSG.NEXT.>', { callback: (_, { subject }) => void orders.set(subject, (orders.get(subject) ?? 0) + 1) });
+  beside.subscribe('$JS.API.CONSUMER.MSG.NEXT.>', {
+    callback: (_, { subject }) => void orders.set(subject, (orders.get(subject) ?? 0) + 1),
+  });
   await beside.flush();
 });
 after(async () => {
@@ -43,24 +45,36 @@ const ordersSeen = async (): Promise<number> => {
   await beside.flush();
   return orders.get(`$JS.API.CONSUMER.MSG.NEXT.${streams.detections}.${durable}`) ?? 0;
 };
-const open = (ahead: number): Promise<PullConsumer<Detection>> => bus.pull({ stream: streams.detections, durable, parser: Detection, ahead });
+const open = (ahead: number): Promise<PullConsumer<Detection>> =>
+  bus.pull({ stream: streams.detections, durable, parser: Detection, ahead });
 
 async function publish(count: number): Promise<string[]> {
   const frames = Array.from({ length: count }, () => detection(1));
-  await Promise.all(frames.map((frame) => bus.publish(subjects.detection(frame.cameraId), frame, frame, frame.requestId)));
+  await Promise.all(
+    frames.map((frame) => bus.publish(subjects.detection(frame.cameraId), frame, frame, frame.requestId)),
+  );
   return frames.map(({ requestId }) => requestId);
 }
 
 /** Takes so many, acking each; the ids in the order they came. */
-async function take(consumer: PullConsumer<Detection>, count: number, batch = 10, withinMs = 10_000): Promise<string[]> {
+async function take(
+  consumer: PullConsumer<Detection>,
+  count: number,
+  batch = 10,
+  withinMs = 10_000,
+): Promise<string[]> {
   const ids: string[] = [];
-  await until(`${count} messages`, async () => {
-    for (const delivery of await consumer.fetch(batch, 500)) {
-      ids.push(delivery.body.requestId);
-      delivery.ack();
-    }
-    return ids.length >= count;
-  }, withinMs);
+  await until(
+    `${count} messages`,
+    async () => {
+      for (const delivery of await consumer.fetch(batch, 500)) {
+        ids.push(delivery.body.requestId);
+        delivery.ack();
+      }
+      return ids.length >= count;
+    },
+    withinMs,
+  );
   return ids;
 }
 
@@ -82,7 +96,10 @@ describe('a pull that orders ahead', () => {
     const fetched = await consumer.fetch(2, 1_000);
     await new Promise((resolve) => setTimeout(resolve, 100));
     const { unsettled } = await consumer.lag();
-    assert.ok(unsettled >= fetched.length && unsettled <= fetched.length + 8, `${unsettled} delivered, ${fetched.length} fetched`);
+    assert.ok(
+      unsettled >= fetched.length && unsettled <= fetched.length + 8,
+      `${unsettled} delivered, ${fetched.length} fetched`,
+    );
     for (const delivery of fetched) delivery.ack();
     await take(consumer, 30 - fetched.length);
     await consumer.close();
@@ -96,7 +113,10 @@ describe('a pull that orders ahead', () => {
     await consumer.close();
     const another = await open(0);
     // Not after the ack wait, which is 10 s.
-    assert.deepEqual((await take(another, 11, 10, 5_000)).toSorted(), ids.filter((id) => id !== first?.body.requestId).toSorted());
+    assert.deepEqual(
+      (await take(another, 11, 10, 5_000)).toSorted(),
+      ids.filter((id) => id !== first?.body.requestId).toSorted(),
+    );
     await another.close();
   });
 
@@ -187,7 +207,9 @@ it('both go on by themselves after the server was killed', async () => {
   process.kill(pid, 'SIGKILL');
   await assert.rejects(waiting, { code: 'BUS_DOWN' });
   // At once, not after the wait.
-  await Promise.all([standing, plain].map((consumer) => assert.rejects(consumer.fetch(1, 60_000), { code: 'BUS_DOWN' })));
+  await Promise.all(
+    [standing, plain].map((consumer) => assert.rejects(consumer.fetch(1, 60_000), { code: 'BUS_DOWN' })),
+  );
   await until('reconnected', () => bus.state() === 'connected', 20_000);
   const [id] = await until('published', () => publish(1).catch(() => null), 20_000);
   await takeUntil(standing, id);

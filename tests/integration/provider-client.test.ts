@@ -16,10 +16,24 @@ const task = plainTask();
 let jpeg: Buffer;
 let sim: ProviderSimulator;
 
-const access = (more: Partial<VlmAccess> = {}): VlmAccess => ({ keyName: 'k1', secret, baseUrl: sim.url, model: 'sim-vl', responseFormat: 'json_schema', ...more });
+const access = (more: Partial<VlmAccess> = {}): VlmAccess => ({
+  keyName: 'k1',
+  secret,
+  baseUrl: sim.url,
+  model: 'sim-vl',
+  responseFormat: 'json_schema',
+  ...more,
+});
 const secret = new Secret(KEY);
 const call = (more: Partial<VlmRequest> = {}): Promise<VlmReply> =>
-  client.call({ access: access(), prompt: buildPrompt(task, 'en'), jpeg, traceId: task.traceId, timeoutMs: 10_000, ...more });
+  client.call({
+    access: access(),
+    prompt: buildPrompt(task, 'en'),
+    jpeg,
+    traceId: task.traceId,
+    timeoutMs: 10_000,
+    ...more,
+  });
 
 function failure(reply: VlmReply): Extract<VlmReply, { ok: false }>['failure'] {
   assert.ok(!reply.ok, 'the call succeeded');
@@ -29,7 +43,12 @@ function failure(reply: VlmReply): Extract<VlmReply, { ok: false }>['failure'] {
 
 before(async () => {
   jpeg = await makeJpeg();
-  sim = await startProviderSimulator({ keys: [{ name: 'k1', key: KEY, qps: 1000, rpm: 10_000 }, { name: 'tight', key: 'tight-key', qps: 1, rpm: 10 }] });
+  sim = await startProviderSimulator({
+    keys: [
+      { name: 'k1', key: KEY, qps: 1000, rpm: 10_000 },
+      { name: 'tight', key: 'tight-key', qps: 1, rpm: 10 },
+    ],
+  });
 });
 after(() => sim.close());
 afterEach(() => {
@@ -82,7 +101,11 @@ describe('a call to the model', () => {
     [{ kind: 'status', status: 422 }, 'rejected-request', /Simulated/],
     [{ kind: 'status', status: 402 }, 'rejected-key', /Simulated/],
     [{ kind: 'status', status: 403 }, 'rejected-key', /Simulated/],
-    [{ kind: 'status', status: 401, message: `Incorrect API key provided: ${KEY}. Also sk-abc***xyz.` }, 'rejected-key', /provided: \*\*\*\. Also \*\*\*/],
+    [
+      { kind: 'status', status: 401, message: `Incorrect API key provided: ${KEY}. Also sk-abc***xyz.` },
+      'rejected-key',
+      /provided: \*\*\*\. Also \*\*\*/,
+    ],
   ] as const satisfies readonly (readonly [Behaviour, string, RegExp])[]) {
     it(`sorts ${JSON.stringify(behaviour).slice(0, 40)} as ${kind}`, async () => {
       sim.setBehaviour(behaviour);
@@ -103,7 +126,13 @@ describe('a call to the model', () => {
     await call({ access: tight });
     const found = failure(await call({ access: tight }));
     assert.equal(found.kind, 'rate-limited');
-    assert.ok(found.kind === 'rate-limited' && found.retryAfterMs !== null && found.retryAfterMs > 500 && found.retryAfterMs <= 1001, JSON.stringify(found));
+    assert.ok(
+      found.kind === 'rate-limited' &&
+        found.retryAfterMs !== null &&
+        found.retryAfterMs > 500 &&
+        found.retryAfterMs <= 1001,
+      JSON.stringify(found),
+    );
   });
 
   for (const kind of ['hang', 'hang-body'] as const) {
@@ -121,7 +150,11 @@ describe('a call to the model', () => {
   }
 
   it('sends what a provider needs, with the query of its endpoint, and nothing about this machine', async () => {
-    const seen: { readonly url: string | undefined; readonly headers: Record<string, unknown>; readonly model: unknown }[] = [];
+    const seen: {
+      readonly url: string | undefined;
+      readonly headers: Record<string, unknown>;
+      readonly model: unknown;
+    }[] = [];
     const server = createHttpServer((request, response) => {
       let text = '';
       request.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
@@ -139,7 +172,10 @@ describe('a call to the model', () => {
     assert.ok(typeof bound === 'object' && bound !== null);
     const base = `http://127.0.0.1:${bound.port}`;
     assert.equal(failure(await call({ access: access({ keyName: 'a', baseUrl: `${base}/v1/` }) })).kind, 'unreadable');
-    assert.equal(failure(await call({ access: access({ keyName: 'b', baseUrl: `${base}/deployed?api-version=7` }) })).kind, 'unreadable');
+    assert.equal(
+      failure(await call({ access: access({ keyName: 'b', baseUrl: `${base}/deployed?api-version=7` }) })).kind,
+      'unreadable',
+    );
     server.closeAllConnections();
     server.close();
     const headers = {
@@ -163,7 +199,9 @@ describe('a call to the model', () => {
     const bound = probe.address();
     assert.ok(typeof bound === 'object' && bound !== null);
     await new Promise((resolve) => probe.close(resolve));
-    const found = failure(await call({ access: access({ keyName: 'gone', baseUrl: `http://127.0.0.1:${bound.port}/v1` }) }));
+    const found = failure(
+      await call({ access: access({ keyName: 'gone', baseUrl: `http://127.0.0.1:${bound.port}/v1` }) }),
+    );
     assert.deepEqual([found.kind, 'message' in found && /ECONNREFUSED/.test(found.message)], ['network', true]);
   });
 
@@ -176,7 +214,10 @@ describe('a call to the model', () => {
     assert.ok(!second.ok && second.failure.kind === 'stepped-down');
     assert.ok((await call({ access: auto })).ok);
     const fixed = await call({ access: access() });
-    assert.ok(!fixed.ok && fixed.failure.kind === 'rejected-request', 'a format named in the configuration is not given up');
+    assert.ok(
+      !fixed.ok && fixed.failure.kind === 'rejected-request',
+      'a format named in the configuration is not given up',
+    );
   });
 
   it('keeps its connections', async () => {

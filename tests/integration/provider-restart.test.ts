@@ -21,7 +21,8 @@ import { OwnProcess } from '../support/own-process.ts';
 import type { SchedulerOrder } from '../support/scheduler-process.ts';
 import { until } from '../support/until.ts';
 
-const options = (await ensureRedisServer()).binary === null ? { skip: 'there is no real redis-server on this machine' } : {};
+const options =
+  (await ensureRedisServer()).binary === null ? { skip: 'there is no real redis-server on this machine' } : {};
 const log = memoryLog();
 let folder: string;
 let nats: EmbeddedService;
@@ -33,9 +34,15 @@ const nodes = new Map<string, { readonly process: OwnProcess; readonly ready: ()
 before(async () => {
   if (options.skip !== undefined) return;
   folder = await mkdtemp(join(tmpdir(), 'gantry-restart-'));
-  [nats, redis] = await Promise.all([startNatsServer({ dataDir: join(folder, 'nats'), log }), startRedisServer({ dataDir: join(folder, 'redis'), log })]);
+  [nats, redis] = await Promise.all([
+    startNatsServer({ dataDir: join(folder, 'nats'), log }),
+    startRedisServer({ dataDir: join(folder, 'redis'), log }),
+  ]);
   bus = await NatsBus.open({ url: nats.url, startTimeoutMs: 5_000, log });
-  simulator = await startProviderSimulator({ keys: simulatedKeys(4, { qps: 5, rpm: 300 }), latency: { medianMs: 600, p95Ms: 1_500 } });
+  simulator = await startProviderSimulator({
+    keys: simulatedKeys(4, { qps: 5, rpm: 300 }),
+    latency: { medianMs: 600, p95Ms: 1_500 },
+  });
 });
 after(async () => {
   for (const { process } of nodes.values()) if (process.running) process.signal('SIGKILL');
@@ -47,7 +54,13 @@ after(async () => {
 });
 
 function node(name: string): OwnProcess {
-  const order: SchedulerOrder = { name, natsUrl: nats.url, redisUrl: redis.url, scheduler: { transit_guard_ms: 300 }, keys: [...simulator.keyEntries()] };
+  const order: SchedulerOrder = {
+    name,
+    natsUrl: nats.url,
+    redisUrl: redis.url,
+    scheduler: { transit_guard_ms: 300 },
+    keys: [...simulator.keyEntries()],
+  };
   let ready = 0;
   const process = new OwnProcess({
     name,
@@ -64,44 +77,71 @@ const started = async (name: string): Promise<void> => {
   const { process, ready } = nodes.get(name) ?? assert.fail(name);
   const earlier = ready();
   process.start();
-  await until(`${name} is up`, () => ready() > earlier, 10_000).catch((thrown: unknown) => assert.fail(`${String(thrown)}\n${process.log()}`));
+  await until(`${name} is up`, () => ready() > earlier, 10_000).catch((thrown: unknown) =>
+    assert.fail(`${String(thrown)}\n${process.log()}`),
+  );
 };
 const results = () => bus.read({ stream: streams.results, parser: AssessmentResult, from: { seq: 1 }, limit: 10_000 });
-const publish = (task: AssessmentTask) => bus.publish(subjects.task(task.priority, task.cameraId), task, task, task.taskId);
+const publish = (task: AssessmentTask) =>
+  bus.publish(subjects.task(task.priority, task.cameraId), task, task, task.taskId);
 
-test('two schedulers: one restarted, one killed and started again; every task has exactly one answer of the model and no window is exceeded', options, async () => {
-  const [a, b] = [node('a'), node('b')];
-  await Promise.all([started('a'), started('b')]);
-  const tasks: AssessmentTask[] = [];
-  const feed = async (count: number, everyMs: number): Promise<void> => {
-    for (let i = 0; i < count; i++) {
-      const task = plainTask({ priority: PRIORITIES[i % PRIORITIES.length] ?? 3, cameraId: `cam-${i % 3}`, expiresAt: Date.now() + 30_000 });
-      tasks.push(task);
-      await publish(task);
-      await delay(everyMs);
-    }
-  };
-  const feeding = feed(110, 80);
-  await until('calls are under way on both', () => simulator.calls().filter(({ status }) => status === 0).length >= 4, 10_000);
-  // A rolling restart: what a has in hand is finished, or is b's at once.
-  assert.equal(await a.stop(), 0, a.log());
-  const handed = Date.now();
-  assert.ok(simulator.calls().some(({ at }) => at > handed - 3_000));
-  await started('a');
-  // A death in the middle of calls: what b had in hand comes again.
-  await until('calls are under way again', () => simulator.calls().filter(({ status }) => status === 0).length >= 4, 10_000);
-  b.signal('SIGKILL');
-  await b.exited;
-  await feeding;
-  await started('b');
-  await until('every task is answered', async () => (await results()).length >= tasks.length, 30_000, 200);
-  await delay(500);
-  const answers = (await results()).map(({ body }) => body);
-  assert.deepEqual(answers.map(({ taskId }) => taskId).toSorted(), tasks.map(({ taskId }) => taskId).toSorted(), 'each has one result');
-  assert.deepEqual(answers.filter(({ source, error }) => source !== 'vlm' || error !== undefined), [], 'none too late');
-  assert.deepEqual(simulator.violations(), []);
-  assert.equal(simulator.calls().filter(({ status }) => status === 429).length, 0);
-  const again = simulator.calls().length - tasks.length;
-  assert.ok(again >= 0 && again <= 25, `${again} calls made again`);
-  assert.deepEqual([await a.stop(), await b.stop()], [0, 0]);
-});
+test(
+  'two schedulers: one restarted, one killed and started again; every task has exactly one answer of the model and no window is exceeded',
+  options,
+  async () => {
+    const [a, b] = [node('a'), node('b')];
+    await Promise.all([started('a'), started('b')]);
+    const tasks: AssessmentTask[] = [];
+    const feed = async (count: number, everyMs: number): Promise<void> => {
+      for (let i = 0; i < count; i++) {
+        const task = plainTask({
+          priority: PRIORITIES[i % PRIORITIES.length] ?? 3,
+          cameraId: `cam-${i % 3}`,
+          expiresAt: Date.now() + 30_000,
+        });
+        tasks.push(task);
+        await publish(task);
+        await delay(everyMs);
+      }
+    };
+    const feeding = feed(110, 80);
+    await until(
+      'calls are under way on both',
+      () => simulator.calls().filter(({ status }) => status === 0).length >= 4,
+      10_000,
+    );
+    // A rolling restart: what a has in hand is finished, or is b's at once.
+    assert.equal(await a.stop(), 0, a.log());
+    const handed = Date.now();
+    assert.ok(simulator.calls().some(({ at }) => at > handed - 3_000));
+    await started('a');
+    // A death in the middle of calls: what b had in hand comes again.
+    await until(
+      'calls are under way again',
+      () => simulator.calls().filter(({ status }) => status === 0).length >= 4,
+      10_000,
+    );
+    b.signal('SIGKILL');
+    await b.exited;
+    await feeding;
+    await started('b');
+    await until('every task is answered', async () => (await results()).length >= tasks.length, 30_000, 200);
+    await delay(500);
+    const answers = (await results()).map(({ body }) => body);
+    assert.deepEqual(
+      answers.map(({ taskId }) => taskId).toSorted(),
+      tasks.map(({ taskId }) => taskId).toSorted(),
+      'each has one result',
+    );
+    assert.deepEqual(
+      answers.filter(({ source, error }) => source !== 'vlm' || error !== undefined),
+      [],
+      'none too late',
+    );
+    assert.deepEqual(simulator.violations(), []);
+    assert.equal(simulator.calls().filter(({ status }) => status === 429).length, 0);
+    const again = simulator.calls().length - tasks.length;
+    assert.ok(again >= 0 && again <= 25, `${again} calls made again`);
+    assert.deepEqual([await a.stop(), await b.stop()], [0, 0]);
+  },
+);

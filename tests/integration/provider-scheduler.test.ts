@@ -37,7 +37,10 @@ async function started(simulator: SimulatorOptions, scheduler: object = {}) {
   const sim = await startProviderSimulator(simulator);
   const log = memoryLog();
   const bus = new FakeTaskBus(systemClock);
-  const config = parseKeyConfig({ scheduler: { transit_guard_ms: GUARD_MS, ...scheduler }, api_keys: sim.keyEntries() }, {});
+  const config = parseKeyConfig(
+    { scheduler: { transit_guard_ms: GUARD_MS, ...scheduler }, api_keys: sim.keyEntries() },
+    {},
+  );
   const init = {
     bus,
     images: new FakeImages(await makeJpeg()),
@@ -47,7 +50,10 @@ async function started(simulator: SimulatorOptions, scheduler: object = {}) {
     metrics: { llmCall: () => undefined, assessment: () => undefined, shed: () => undefined },
   };
   const memory = new LimitMemory();
-  const tree = supervisor('root', [child('key-pool', keyPoolActor, () => ({ config, memory })), child('scheduler', schedulerActor, () => init)]);
+  const tree = supervisor('root', [
+    child('key-pool', keyPoolActor, () => ({ config, memory })),
+    child('scheduler', schedulerActor, () => init),
+  ]);
   const system = await startSystem(tree, { log, onEscalation: (error) => assert.fail(error.message) });
   const stats = () => system.ref(SCHEDULER).ask({ type: 'stats' }, { timeoutMs: 5_000 });
   const pool = () => system.ref(KEY_POOL).ask({ type: 'stats' }, { timeoutMs: 5_000 });
@@ -60,11 +66,17 @@ async function started(simulator: SimulatorOptions, scheduler: object = {}) {
   return { sim, bus, log, stats, pool, stop, keys: config.keys };
 }
 
-const tasks = (count: number) => Array.from({ length: count }, (_, i) => plainTask({ priority: ((i % 5) + 1) as 1 | 2 | 3 | 4 | 5, cameraId: `cam-${i % 4}` }));
+const tasks = (count: number) =>
+  Array.from({ length: count }, (_, i) =>
+    plainTask({ priority: ((i % 5) + 1) as 1 | 2 | 3 | 4 | 5, cameraId: `cam-${i % 4}` }),
+  );
 
 describe('scheduler, key pool and provider together', () => {
   it('three keys of 5 QPS judge 45 groups without one 429 and without one window too full', async () => {
-    const { sim, bus, stats, pool, stop } = await started({ keys: simulatedKeys(3, { qps: 5, rpm: 300 }), latency: { medianMs: 60, p95Ms: 250 } });
+    const { sim, bus, stats, pool, stop } = await started({
+      keys: simulatedKeys(3, { qps: 5, rpm: 300 }),
+      latency: { medianMs: 60, p95Ms: 250 },
+    });
     const all = tasks(45);
     bus.add(...all);
     await until('all are judged', () => bus.published.length === all.length, 30_000);
@@ -78,13 +90,19 @@ describe('scheduler, key pool and provider together', () => {
   });
 
   it('a key revoked in the middle costs no task its answer', async () => {
-    const { sim, bus, pool, log, keys, stop } = await started({ keys: simulatedKeys(4, { qps: 5, rpm: 300 }), latency: { medianMs: 40, p95Ms: 120 } });
+    const { sim, bus, pool, log, keys, stop } = await started({
+      keys: simulatedKeys(4, { qps: 5, rpm: 300 }),
+      latency: { medianMs: 40, p95Ms: 120 },
+    });
     const all = tasks(40);
     bus.add(...all);
     await until('some are judged', () => bus.published.length >= 10, 20_000);
     sim.revoke('sim-002');
     await until('all are judged', () => bus.published.length === all.length, 30_000);
-    assert.deepEqual(bus.published.filter(({ body }) => body.error !== undefined), []);
+    assert.deepEqual(
+      bus.published.filter(({ body }) => body.error !== undefined),
+      [],
+    );
     assert.ok(bus.published.some(({ body }) => body.metadata.retryCount === 1));
     assert.equal((await pool()).keys.find((key) => key.key_id === 'sim-002')?.status, 'disabled');
     assert.deepEqual(sim.violations(), []);
@@ -94,7 +112,9 @@ describe('scheduler, key pool and provider together', () => {
   });
 
   it('two keys of one account share its budget', async () => {
-    const { sim, bus, stop } = await started({ keys: simulatedKeys(2, { qps: 4, rpm: 100 }).map((key) => ({ ...key, group: 'account' })) });
+    const { sim, bus, stop } = await started({
+      keys: simulatedKeys(2, { qps: 4, rpm: 100 }).map((key) => ({ ...key, group: 'account' })),
+    });
     bus.add(...tasks(12));
     await until('all are judged', () => bus.published.length === 12, 30_000);
     assert.deepEqual(sim.violations(), []);
@@ -104,7 +124,10 @@ describe('scheduler, key pool and provider together', () => {
 
   it('a limit of tokens a minute is kept by both keys of an account together, and used up', async () => {
     const tpm = 60_000;
-    const { sim, bus, pool, stop } = await started({ keys: simulatedKeys(2, { qps: 20, rpm: 600, tpm }).map((key) => ({ ...key, group: 'account' })), latency: { medianMs: 40, p95Ms: 120 } });
+    const { sim, bus, pool, stop } = await started({
+      keys: simulatedKeys(2, { qps: 20, rpm: 600, tpm }).map((key) => ({ ...key, group: 'account' })),
+      latency: { medianMs: 40, p95Ms: 120 },
+    });
     bus.add(...tasks(60));
     try {
       // Those that find the minute full are refused at once: it is not free again before their deadline.
@@ -114,14 +137,23 @@ describe('scheduler, key pool and provider together', () => {
       assert.deepEqual([sim.violations(), calls.filter((call) => call.status !== 200).length], [[], 0]);
       // Reserved is the most a call may use; what it used less is given back when it is over, so nearly all can be used.
       assert.ok(calls.length < 60 && used <= tpm && used >= 0.9 * tpm, `${calls.length} calls, ${used} tokens`);
-      assert.deepEqual((await pool()).keys.map((key) => [key.tpm_limit, key.tokens_last_minute]), [[tpm, used], [tpm, used]]);
+      assert.deepEqual(
+        (await pool()).keys.map((key) => [key.tpm_limit, key.tokens_last_minute]),
+        [
+          [tpm, used],
+          [tpm, used],
+        ],
+      );
     } finally {
       await stop();
     }
   });
 
   it('a provider that fails now and then costs retries on other keys, and what fails to the end is judged by rules or unknown', async () => {
-    const { sim, bus, stats, stop } = await started({ seed: 3, keys: simulatedKeys(4, { qps: 50, rpm: 3000 }) }, { max_retry_per_key: 100, timeout_seconds: 0.5 });
+    const { sim, bus, stats, stop } = await started(
+      { seed: 3, keys: simulatedKeys(4, { qps: 50, rpm: 3000 }) },
+      { max_retry_per_key: 100, timeout_seconds: 0.5 },
+    );
     sim.setBehaviour({ kind: 'status', status: 500 }, { probability: 0.15 });
     sim.setBehaviour({ kind: 'malformed' }, { probability: 0.1 });
     sim.setBehaviour({ kind: 'hang' }, { probability: 0.05 });
@@ -131,34 +163,72 @@ describe('scheduler, key pool and provider together', () => {
     const unknown = bus.published.filter(({ body }) => body.results[0]?.riskLevel === 'unknown');
     assert.ok((await stats()).retries > 0);
     assert.ok(unknown.length < 20, `${unknown.length} unknown`);
-    for (const { body } of unknown) assert.ok(body.error !== undefined && body.metadata.retryCount >= 1 && body.metadata.calls?.some(({ outcome }) => outcome === 'unreadable'), JSON.stringify(body));
-    for (const { body } of bus.published) assert.equal(body.degraded === true, body.metadata.calls?.every(({ outcome }) => ['timeout', 'server-error', 'network'].includes(outcome)), JSON.stringify(body));
-    for (const { body } of bus.published) assert.ok(body.error !== undefined || body.results[0]?.riskLevel !== 'unknown');
-    assert.deepEqual(all.flatMap((task) => bus.settlements(task)), all.map(() => 'ack'));
+    for (const { body } of unknown)
+      assert.ok(
+        body.error !== undefined &&
+          body.metadata.retryCount >= 1 &&
+          body.metadata.calls?.some(({ outcome }) => outcome === 'unreadable'),
+        JSON.stringify(body),
+      );
+    for (const { body } of bus.published)
+      assert.equal(
+        body.degraded === true,
+        body.metadata.calls?.every(({ outcome }) => ['timeout', 'server-error', 'network'].includes(outcome)),
+        JSON.stringify(body),
+      );
+    for (const { body } of bus.published)
+      assert.ok(body.error !== undefined || body.results[0]?.riskLevel !== 'unknown');
+    assert.deepEqual(
+      all.flatMap((task) => bus.settlements(task)),
+      all.map(() => 'ack'),
+    );
     await stop();
   });
 
   it('an outage of the provider: groups wait, rules judge what cannot wait, and the model goes on by itself', async () => {
-    const { sim, bus, stats, pool, stop } = await started({ keys: simulatedKeys(3, { qps: 10, rpm: 600 }), latency: { medianMs: 40, p95Ms: 120 } }, { retry_max_attempts: 1 });
+    const { sim, bus, stats, pool, stop } = await started(
+      { keys: simulatedKeys(3, { qps: 10, rpm: 600 }), latency: { medianMs: 40, p95Ms: 120 } },
+      { retry_max_attempts: 1 },
+    );
     sim.setBehaviour({ kind: 'status', status: 503 });
     const first = tasks(12);
     bus.add(...first);
     await until('the outage is seen', async () => (await stats()).provider_down_since !== null, 10_000);
     const short = Array.from({ length: 20 }, () => plainTask({ expiresAt: Date.now() + 2_500 }));
     bus.add(...short);
-    await until('rules judged those whose time ran out', () => short.every((task) => bus.result(task) !== undefined), 10_000);
-    assert.deepEqual(new Set(short.map((task) => `${bus.result(task)?.source} ${bus.result(task)?.degraded}`)), new Set(['rules true']));
+    await until(
+      'rules judged those whose time ran out',
+      () => short.every((task) => bus.result(task) !== undefined),
+      10_000,
+    );
+    assert.deepEqual(
+      new Set(short.map((task) => `${bus.result(task)?.source} ${bus.result(task)?.degraded}`)),
+      new Set(['rules true']),
+    );
     const callsInOutage = sim.calls().length;
     const waiting = tasks(10);
     bus.add(...waiting);
     sim.clearBehaviours();
     await until('the model judges again', () => waiting.every((task) => bus.result(task)?.source === 'vlm'), 20_000);
-    await until('those of the beginning are answered too', () => first.every((task) => bus.settlements(task).length > 0), 20_000);
+    await until(
+      'those of the beginning are answered too',
+      () => first.every((task) => bus.settlements(task).length > 0),
+      20_000,
+    );
     assert.equal((await stats()).provider_down_since, null);
-    assert.deepEqual((await pool()).circuits.map(({ state }) => state), ['closed']);
+    assert.deepEqual(
+      (await pool()).circuits.map(({ state }) => state),
+      ['closed'],
+    );
     assert.ok(callsInOutage < 60, `${callsInOutage} calls to a provider that is down`);
-    assert.deepEqual(bus.published.filter(({ body }) => body.results[0]?.riskLevel === 'unknown').map(({ body }) => body.error), []);
-    assert.deepEqual([...first, ...short, ...waiting].flatMap((task) => bus.settlements(task)), Array.from({ length: 42 }, () => 'ack'));
+    assert.deepEqual(
+      bus.published.filter(({ body }) => body.results[0]?.riskLevel === 'unknown').map(({ body }) => body.error),
+      [],
+    );
+    assert.deepEqual(
+      [...first, ...short, ...waiting].flatMap((task) => bus.settlements(task)),
+      Array.from({ length: 42 }, () => 'ack'),
+    );
     assert.deepEqual(sim.violations(), []);
     await stop();
   });
@@ -168,7 +238,10 @@ describe('scheduler, key pool and provider together', () => {
     sim.setBehaviour({ kind: 'status', status: 429, retryAfter: '20' }, { times: 1, key: 'sim-001' });
     bus.add(...tasks(6));
     await until('all are judged', () => bus.published.length === 6, 20_000);
-    assert.deepEqual(bus.published.filter(({ body }) => body.error !== undefined), []);
+    assert.deepEqual(
+      bus.published.filter(({ body }) => body.error !== undefined),
+      [],
+    );
     const rested = (await pool()).keys.find((key) => key.key_id === 'sim-001');
     assert.deepEqual([rested?.status, rested?.rate_limited_calls], ['cooling', 1]);
     await stop();
@@ -177,8 +250,10 @@ describe('scheduler, key pool and provider together', () => {
 
 describe('what providers say went wrong, by scheduler and pool', () => {
   const two = simulatedKeys(2, { qps: 20, rpm: 600 });
-  const keyOf = async (pool: () => Promise<KeyPoolStats>, name: string) => (await pool()).keys.find((key) => key.key_id === name);
-  const sources = (bus: FakeTaskBus) => bus.published.map(({ body }) => `${body.source}${body.degraded === true ? ' degraded' : ''}`);
+  const keyOf = async (pool: () => Promise<KeyPoolStats>, name: string) =>
+    (await pool()).keys.find((key) => key.key_id === name);
+  const sources = (bus: FakeTaskBus) =>
+    bus.published.map(({ body }) => `${body.source}${body.degraded === true ? ' degraded' : ''}`);
 
   it('arrears with status 400: the key is out as with a 402, the other serves', async () => {
     const { sim, bus, pool, stop } = await started({ keys: two });
@@ -198,8 +273,12 @@ describe('what providers say went wrong, by scheduler and pool', () => {
     bus.add(...tasks(6));
     await until('all are answered', () => bus.published.length === 6, 10_000);
     assert.deepEqual(new Set(sources(bus)), new Set(['rules degraded']));
-    for (const { body } of bus.published) assert.ok(['rejected', 'no-lease'].includes(body.degradedReason?.code ?? ''), JSON.stringify(body));
-    assert.match(judgingOf(PoolFigures.parse(await pool())).nobody ?? '', /^No model judges: keys sim-001, sim-002 are out \(arrears/);
+    for (const { body } of bus.published)
+      assert.ok(['rejected', 'no-lease'].includes(body.degradedReason?.code ?? ''), JSON.stringify(body));
+    assert.match(
+      judgingOf(PoolFigures.parse(await pool())).nobody ?? '',
+      /^No model judges: keys sim-001, sim-002 are out \(arrears/,
+    );
     await stop();
   });
 
@@ -209,7 +288,10 @@ describe('what providers say went wrong, by scheduler and pool', () => {
     bus.add(...tasks(6));
     await until('all are answered', () => bus.published.length === 6, 10_000);
     assert.deepEqual(new Set(sources(bus)), new Set(['rules degraded']));
-    assert.match((await keyOf(pool, 'sim-001'))?.disabled_reason ?? '', /^configuration: model sim-vl cannot be used: 404 The model/);
+    assert.match(
+      (await keyOf(pool, 'sim-001'))?.disabled_reason ?? '',
+      /^configuration: model sim-vl cannot be used: 404 The model/,
+    );
     assert.ok(sim.calls().length <= 12, `${sim.calls().length} calls`);
     await stop();
   });
@@ -225,7 +307,10 @@ describe('what providers say went wrong, by scheduler and pool', () => {
     await stop();
   });
 
-  for (const [kind, least, most] of [['gemini-429', 3_500, 3_500], ['retry-epoch', 10_000, 120_000]] as const) {
+  for (const [kind, least, most] of [
+    ['gemini-429', 3_500, 3_500],
+    ['retry-epoch', 10_000, 120_000],
+  ] as const) {
     it(`${kind}: the key rests from ${least} to ${most} ms`, async () => {
       const { sim, bus, pool, stop } = await started({ keys: two });
       sim.setBehaviour({ kind }, { key: 'sim-001', times: 1 });
@@ -245,7 +330,13 @@ describe('what providers say went wrong, by scheduler and pool', () => {
     await until('all are answered', () => bus.published.length === 5, 10_000);
     assert.deepEqual([sim.calls().length, new Set(sources(bus))], [5, new Set(['rules degraded'])]);
     for (const { body } of bus.published) assert.equal(body.degradedReason?.code, 'content-refused');
-    assert.deepEqual((await pool()).keys.map(({ status, consecutive_failures }) => [status, consecutive_failures]), [['available', 0], ['available', 0]]);
+    assert.deepEqual(
+      (await pool()).keys.map(({ status, consecutive_failures }) => [status, consecutive_failures]),
+      [
+        ['available', 0],
+        ['available', 0],
+      ],
+    );
     await stop();
   });
 
@@ -258,7 +349,11 @@ describe('what providers say went wrong, by scheduler and pool', () => {
     assert.deepEqual((await pool()).keys.map(({ status }) => status).includes('disabled'), false);
     sim.clearBehaviours();
     bus.add(...tasks(3));
-    await until('the model judges again', () => bus.published.filter(({ body }) => body.source === 'vlm').length === 3, 20_000);
+    await until(
+      'the model judges again',
+      () => bus.published.filter(({ body }) => body.source === 'vlm').length === 3,
+      20_000,
+    );
     assert.equal((await stats()).provider_down_since, null);
     await stop();
   });
@@ -273,8 +368,14 @@ describe('what providers say went wrong, by scheduler and pool', () => {
     assert.deepEqual(new Set(sources(bus)), new Set(['vlm']));
     const { keys, models, total_calls, success_rate } = await pool();
     assert.deepEqual([sim.calls().length, total_calls, success_rate], [11, 10, 1]);
-    assert.deepEqual([models[0]?.adaptations, keys.map(({ status }) => status)], [['streamed'], ['available', 'available']]);
-    assert.deepEqual([sim.violations(), keys.reduce((sum, { used_last_minute }) => sum + used_last_minute, 0)], [[], 11]);
+    assert.deepEqual(
+      [models[0]?.adaptations, keys.map(({ status }) => status)],
+      [['streamed'], ['available', 'available']],
+    );
+    assert.deepEqual(
+      [sim.violations(), keys.reduce((sum, { used_last_minute }) => sum + used_last_minute, 0)],
+      [[], 11],
+    );
     await stop();
   });
 });

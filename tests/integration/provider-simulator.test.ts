@@ -13,13 +13,26 @@ let sim: ProviderSimulator;
 
 interface Body {
   readonly error?: { readonly message: string; readonly code: string; readonly param: string | null };
-  readonly choices?: readonly { readonly message: { readonly content: string | null; readonly refusal: string | null } }[];
+  readonly choices?: readonly {
+    readonly message: { readonly content: string | null; readonly refusal: string | null };
+  }[];
 }
 
-const image = (bytes: Uint8Array, type = 'jpeg'): object => ({ type: 'image_url', image_url: { url: `data:image/${type};base64,${Buffer.from(bytes).toString('base64')}` } });
-const chat = (content: unknown, more: object = {}): object => ({ model: 'sim-vl', messages: [{ role: 'user', content }], ...more });
+const image = (bytes: Uint8Array, type = 'jpeg'): object => ({
+  type: 'image_url',
+  image_url: { url: `data:image/${type};base64,${Buffer.from(bytes).toString('base64')}` },
+});
+const chat = (content: unknown, more: object = {}): object => ({
+  model: 'sim-vl',
+  messages: [{ role: 'user', content }],
+  ...more,
+});
 
-async function post(body: unknown, key = GOOD, headers: Record<string, string> = {}): Promise<{ status: number; headers: Headers; body: Body }> {
+async function post(
+  body: unknown,
+  key = GOOD,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; headers: Headers; body: Body }> {
   const response = await fetch(`${sim.url}/chat/completions`, {
     method: 'POST',
     headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', ...headers },
@@ -34,7 +47,11 @@ const thirtyCalls = async (): Promise<number[]> => {
   own.setBehaviour({ kind: 'status', status: 500 }, { probability: 0.5 });
   const statuses: number[] = [];
   for (let i = 0; i < 30; i++) {
-    const response = await fetch(`${own.url}/chat/completions`, { method: 'POST', headers: { authorization: `Bearer ${GOOD}` }, body: JSON.stringify(chat('hi')) });
+    const response = await fetch(`${own.url}/chat/completions`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${GOOD}` },
+      body: JSON.stringify(chat('hi')),
+    });
     await response.arrayBuffer();
     statuses.push(response.status);
   }
@@ -44,7 +61,14 @@ const thirtyCalls = async (): Promise<number[]> => {
 
 /** The level answered for these figures. */
 const askAbout = async (near: number, speed: number, nonce: number): Promise<string> => {
-  const figures = JSON.stringify({ frame_width_px: 1280, objects_in_group: 3, nearest_person_vehicle_px: near, max_speed_px_s: speed, max_closing_speed_px_s: speed, nonce });
+  const figures = JSON.stringify({
+    frame_width_px: 1280,
+    objects_in_group: 3,
+    nearest_person_vehicle_px: near,
+    max_speed_px_s: speed,
+    max_closing_speed_px_s: speed,
+    nonce,
+  });
   const { body } = await post(chat(figures));
   return (JSON.parse(body.choices?.[0]?.message.content ?? '') as { riskLevel: string }).riskLevel;
 };
@@ -67,21 +91,49 @@ describe('the provider simulator', () => {
   it('answers a picture with a text and lists its model', async () => {
     const { status, body } = await post(chat([{ type: 'text', text: 'How dangerous?' }, image(jpeg)]));
     assert.equal(status, 200);
-    assert.ok(['none', 'low', 'medium', 'high'].includes((JSON.parse(body.choices?.[0]?.message.content ?? '') as { riskLevel: string }).riskLevel));
-    const models = (await (await fetch(`${sim.url}/models`, { headers: { authorization: `Bearer ${GOOD}` } })).json()) as { data: { id: string }[] };
-    assert.deepEqual(models.data.map((model) => model.id), ['sim-vl']);
+    assert.ok(
+      ['none', 'low', 'medium', 'high'].includes(
+        (JSON.parse(body.choices?.[0]?.message.content ?? '') as { riskLevel: string }).riskLevel,
+      ),
+    );
+    const models = (await (
+      await fetch(`${sim.url}/models`, { headers: { authorization: `Bearer ${GOOD}` } })
+    ).json()) as { data: { id: string }[] };
+    assert.deepEqual(
+      models.data.map((model) => model.id),
+      ['sim-vl'],
+    );
   });
 
   for (const [situation, body, message] of [
     ['no JSON', () => '{"model"', /not JSON/],
     ['no messages', () => ({ model: 'sim-vl', messages: [] }), /messages|Too small/i],
-    ['no user message', () => ({ model: 'sim-vl', messages: [{ role: 'system', content: 'x' }] }), /message of the user/],
+    [
+      'no user message',
+      () => ({ model: 'sim-vl', messages: [{ role: 'system', content: 'x' }] }),
+      /message of the user/,
+    ],
     ['an unknown part', () => chat([{ type: 'picture', url: 'x' }]), /./],
-    ['a picture by URL', () => chat([{ type: 'image_url', image_url: { url: 'https://example.com/a.jpg' } }]), /data URI of a JPEG/],
+    [
+      'a picture by URL',
+      () => chat([{ type: 'image_url', image_url: { url: 'https://example.com/a.jpg' } }]),
+      /data URI of a JPEG/,
+    ],
     ['a PNG that says it is one', () => chat([image(jpeg, 'png')]), /data URI of a JPEG/],
-    ['bytes that are no JPEG', () => chat([image(Buffer.from('no picture at all'))]), /cannot be read|no complete JPEG/],
+    [
+      'bytes that are no JPEG',
+      () => chat([image(Buffer.from('no picture at all'))]),
+      /cannot be read|no complete JPEG/,
+    ],
     ['half a JPEG', () => chat([image(jpeg.subarray(0, jpeg.length - 30))]), /cannot be read|no complete JPEG/],
-    ['a schema without a name', () => chat('hi', { response_format: { type: 'json_schema', json_schema: { schema: { type: 'object', properties: {} } } } }), /./],
+    [
+      'a schema without a name',
+      () =>
+        chat('hi', {
+          response_format: { type: 'json_schema', json_schema: { schema: { type: 'object', properties: {} } } },
+        }),
+      /./,
+    ],
   ] as const) {
     it(`refuses ${situation} with 400`, async () => {
       const reply = await post(body());
@@ -116,7 +168,14 @@ describe('the provider simulator', () => {
   });
 
   it('counts the keys of a group together', async () => {
-    assert.deepEqual([(await post(chat('hi'), 'group-1')).status, (await post(chat('hi'), 'group-2')).status, (await post(chat('hi'), 'group-1')).status], [200, 200, 429]);
+    assert.deepEqual(
+      [
+        (await post(chat('hi'), 'group-1')).status,
+        (await post(chat('hi'), 'group-2')).status,
+        (await post(chat('hi'), 'group-1')).status,
+      ],
+      [200, 200, 429],
+    );
   });
 
   it('misbehaves as told, for as many calls and for the key it was told', async () => {
@@ -138,8 +197,14 @@ describe('the provider simulator', () => {
 
   it('answers in the shape of the schema asked for', async () => {
     const schema = { type: 'object', properties: { hasDangerousDriving: {}, maxRiskLevel: {}, results: {} } };
-    const { body } = await post(chat('hi', { response_format: { type: 'json_schema', json_schema: { name: 'x', schema } } }));
-    assert.deepEqual(Object.keys(JSON.parse(body.choices?.[0]?.message.content ?? '') as object), ['hasDangerousDriving', 'maxRiskLevel', 'results']);
+    const { body } = await post(
+      chat('hi', { response_format: { type: 'json_schema', json_schema: { name: 'x', schema } } }),
+    );
+    assert.deepEqual(Object.keys(JSON.parse(body.choices?.[0]?.message.content ?? '') as object), [
+      'hasDangerousDriving',
+      'maxRiskLevel',
+      'results',
+    ]);
   });
 
   it('gives the same text the same answer, and near and fast a worse one', async () => {
@@ -167,14 +232,21 @@ describe('the provider simulator', () => {
   it('hands out entries for a key configuration', async () => {
     const own = await startProviderSimulator({ keys: simulatedKeys(3, { qps: 5, rpm: 300 }) });
     const config = parseKeyConfig({ api_keys: own.keyEntries() }, {});
-    assert.deepEqual(config.keys.map((key) => [key.name, key.qpsLimit, key.rpmLimit, key.baseUrl, key.model]), ['sim-001', 'sim-002', 'sim-003'].map((name) => [name, 5, 300, own.url, 'sim-vl']));
+    assert.deepEqual(
+      config.keys.map((key) => [key.name, key.qpsLimit, key.rpmLimit, key.baseUrl, key.model]),
+      ['sim-001', 'sim-002', 'sim-003'].map((name) => [name, 5, 300, own.url, 'sim-vl']),
+    );
     await own.close();
   });
 
   it('closes while calls hang', async () => {
     const own = await startProviderSimulator({ keys: [{ key: GOOD, qps: 10, rpm: 10 }] });
     own.setBehaviour({ kind: 'hang' });
-    const hanging = fetch(`${own.url}/chat/completions`, { method: 'POST', headers: { authorization: `Bearer ${GOOD}` }, body: JSON.stringify(chat('hi')) });
+    const hanging = fetch(`${own.url}/chat/completions`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${GOOD}` },
+      body: JSON.stringify(chat('hi')),
+    });
     const rejected = assert.rejects(hanging);
     while (own.calls().length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
     await own.close();

@@ -23,12 +23,22 @@ test('a killed nats-server costs no frame within the bound: what waited comes in
   const bus = await NatsBus.open({ url: server.url, startTimeoutMs: 5_000, log });
   const shed: Detection[] = [];
   const published = new Set<string>();
-  const init = { bus, onPublished: ({ requestId }: Detection) => void published.add(requestId), onShed: (frame: Detection) => void shed.push(frame) };
-  const system = await startSystem(supervisor('root', [child('publisher', publisherActor, () => init)]), { log, onEscalation: (error) => assert.fail(error.message) });
+  const init = {
+    bus,
+    onPublished: ({ requestId }: Detection) => void published.add(requestId),
+    onShed: (frame: Detection) => void shed.push(frame),
+  };
+  const system = await startSystem(supervisor('root', [child('publisher', publisherActor, () => init)]), {
+    log,
+    onEscalation: (error) => assert.fail(error.message),
+  });
   const sent: Detection[] = [];
   const send = (count: number): void => {
     for (let i = 0; i < count; i += 1) {
-      const frame = detection(sent.length % 50 === 0 ? [group(1, DANGER)] : 1, { cameraId: `cam-${sent.length % 7}`, frameNumber: sent.length + 1 });
+      const frame = detection(sent.length % 50 === 0 ? [group(1, DANGER)] : 1, {
+        cameraId: `cam-${sent.length % 7}`,
+        frameNumber: sent.length + 1,
+      });
       sent.push(frame);
       system.ref(PUBLISHER).tell({ type: 'publish', detection: frame });
     }
@@ -48,14 +58,24 @@ test('a killed nats-server costs no frame within the bound: what waited comes in
     send(10);
     await until('all are told of', () => published.size + shed.length === sent.length);
 
-    const stored = (await bus.read({ stream: streams.detections, parser: Detection, from: { seq: 1 }, limit: 2_000 })).map(({ body }) => body);
+    const stored = (
+      await bus.read({ stream: streams.detections, parser: Detection, from: { seq: 1 }, limit: 2_000 })
+    ).map(({ body }) => body);
     assert.deepEqual(new Set(stored.map(({ requestId }) => requestId)), published);
     assert.equal(stored.length, published.size, 'none is there twice');
     assert.ok(shed.length > 0 && shed.length <= 500, `${shed.length} given up`);
-    assert.ok(shed.every(({ trafficGroups }) => trafficGroups[0]?.features.personCount === 0), 'what may become an alert is kept');
+    assert.ok(
+      shed.every(({ trafficGroups }) => trafficGroups[0]?.features.personCount === 0),
+      'what may become an alert is kept',
+    );
     for (let camera = 0; camera < 7; camera += 1) {
-      const numbers = stored.filter(({ cameraId }) => cameraId === `cam-${camera}`).map(({ frameNumber }) => frameNumber);
-      assert.deepEqual(numbers, numbers.toSorted((a, b) => a - b));
+      const numbers = stored
+        .filter(({ cameraId }) => cameraId === `cam-${camera}`)
+        .map(({ frameNumber }) => frameNumber);
+      assert.deepEqual(
+        numbers,
+        numbers.toSorted((a, b) => a - b),
+      );
     }
   } finally {
     await system.stop();

@@ -16,9 +16,24 @@ import { until } from '../support/until.ts';
 /** The bound is 50 ms; the machine that runs the tests does other things besides. */
 const MOST_DELAY_MS = 250;
 const BODIES = hostileBodies(980_000);
-const SERVERS: readonly { readonly name: string; readonly start: (folder: string) => Promise<EmbeddedService>; readonly skip: string | false; readonly inThisThread: boolean }[] = [
-  { name: 'Redis', start: (dataDir) => startRedisServer({ dataDir, log: memoryLog() }), skip: (await ensureRedisServer()).binary === null && 'there is no real redis-server on this machine', inThisThread: false },
-  { name: 'the stand-in', start: () => startRedisStandIn({ port: 0, reason: 'a test', log: memoryLog() }), skip: false, inThisThread: true },
+const SERVERS: readonly {
+  readonly name: string;
+  readonly start: (folder: string) => Promise<EmbeddedService>;
+  readonly skip: string | false;
+  readonly inThisThread: boolean;
+}[] = [
+  {
+    name: 'Redis',
+    start: (dataDir) => startRedisServer({ dataDir, log: memoryLog() }),
+    skip: (await ensureRedisServer()).binary === null && 'there is no real redis-server on this machine',
+    inThisThread: false,
+  },
+  {
+    name: 'the stand-in',
+    start: () => startRedisStandIn({ port: 0, reason: 'a test', log: memoryLog() }),
+    skip: false,
+    inThisThread: true,
+  },
 ];
 
 async function opened(t: TestContext, start: (folder: string) => Promise<EmbeddedService>) {
@@ -56,7 +71,10 @@ for (const { name, start, skip, inThisThread } of SERVERS) {
         assert.ok(delayMs < MOST_DELAY_MS, `${what}: the event loop stood still for ${delayMs} ms`);
       }
       assert.equal(seen.length, Object.keys(BODIES).length, 'nothing else came through');
-      assert.match(log.lines.map(({ message }) => message).join('\n'), /a message on the Redis channel camera:north could not be used: it has \d+ bytes/u);
+      assert.match(
+        log.lines.map(({ message }) => message).join('\n'),
+        /a message on the Redis channel camera:north could not be used: it has \d+ bytes/u,
+      );
       assert.ok(log.lines.every(({ message, fields }) => message.length + JSON.stringify(fields).length < 3_000));
     });
 
@@ -78,7 +96,10 @@ for (const { name, start, skip, inThisThread } of SERVERS) {
       await store.pushAggregate({ ...good, offset: 1 }, 60);
       await store.keepAlert(good);
       assert.equal((await store.latest('north'))?.requestId, good.requestId);
-      assert.deepEqual((await store.alerts('north', 100)).map(({ requestId }) => requestId), [good.requestId]);
+      assert.deepEqual(
+        (await store.alerts('north', 100)).map(({ requestId }) => requestId),
+        [good.requestId],
+      );
     });
 
     test('what is of another type under our names fails by itself alone', async (t) => {

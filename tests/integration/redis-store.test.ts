@@ -15,8 +15,16 @@ import { memoryLog } from '../support/log.ts';
 import { until } from '../support/until.ts';
 
 const log = memoryLog();
-const SERVERS: readonly { readonly name: string; readonly start: (folder: string) => Promise<EmbeddedService>; readonly skip: string | false }[] = [
-  { name: 'Redis', start: (folder) => startRedisServer({ dataDir: join(folder, 'redis'), log }), skip: (await ensureRedisServer()).binary === null && 'there is no real redis-server on this machine' },
+const SERVERS: readonly {
+  readonly name: string;
+  readonly start: (folder: string) => Promise<EmbeddedService>;
+  readonly skip: string | false;
+}[] = [
+  {
+    name: 'Redis',
+    start: (folder) => startRedisServer({ dataDir: join(folder, 'redis'), log }),
+    skip: (await ensureRedisServer()).binary === null && 'there is no real redis-server on this machine',
+  },
   { name: 'the stand-in', start: () => startRedisStandIn({ port: 0, reason: 'a test', log }), skip: false },
 ];
 /** A frame at so many seconds. The description tries to look like fields. */
@@ -25,11 +33,19 @@ const at = (second: number, over: Partial<Aggregate> = {}): Aggregate => {
   const [first] = made.riskAssessment.results;
   assert.ok(first);
   const description = '"timestamp":"9999","revision":99,"requestId":"x"';
-  return { ...made, riskAssessment: { ...made.riskAssessment, results: [{ ...first, description }] }, timestamp: new Date(1_700_000_000_000 + second * 1_000).toISOString(), ...over };
+  return {
+    ...made,
+    riskAssessment: { ...made.riskAssessment, results: [{ ...first, description }] },
+    timestamp: new Date(1_700_000_000_000 + second * 1_000).toISOString(),
+    ...over,
+  };
 };
 const pushed = (of: Aggregate, offset = 1): PushedAggregate => ({ ...of, offset });
 
-async function opened(t: TestContext, start: (folder: string) => Promise<EmbeddedService>): Promise<{ store: RedisStore; redis: Redis }> {
+async function opened(
+  t: TestContext,
+  start: (folder: string) => Promise<EmbeddedService>,
+): Promise<{ store: RedisStore; redis: Redis }> {
   const folder = await mkdtemp(join(tmpdir(), 'gantry-redis-'));
   const server = await start(folder);
   const store = await RedisStore.open({ url: server.url, log, durable: true, notice: null });
@@ -48,7 +64,10 @@ for (const { name, start, skip } of SERVERS) {
     test('the newest aggregate never goes back to an older frame or revision; every one is pushed', async (t) => {
       const { store, redis } = await opened(t, start);
       const seen: number[] = [];
-      await store.follow(({ offset }) => seen.push(offset), (offset) => offset === 2);
+      await store.follow(
+        ({ offset }) => seen.push(offset),
+        (offset) => offset === 2,
+      );
       const [older, newer] = [at(1), at(2)];
       const sent = [pushed(older, 1), pushed({ ...newer, revision: 1 }, 2), pushed(newer, 3), pushed(older, 4)];
       const kept: (readonly [string, number])[] = [];
@@ -58,7 +77,12 @@ for (const { name, start, skip } of SERVERS) {
         assert.ok(latest);
         kept.push([latest.requestId, latest.revision]);
       }
-      assert.deepEqual(kept, [[older.requestId, 0], [newer.requestId, 1], [newer.requestId, 1], [newer.requestId, 1]]);
+      assert.deepEqual(kept, [
+        [older.requestId, 0],
+        [newer.requestId, 1],
+        [newer.requestId, 1],
+        [newer.requestId, 1],
+      ]);
       await until('all are pushed', () => seen.length === 3);
       assert.deepEqual(seen, [1, 3, 4], 'what is known is not even read');
       await store.pushAggregate(pushed({ ...newer, revision: 2 }), 100);
@@ -76,8 +100,14 @@ for (const { name, start, skip } of SERVERS) {
       await store.keepAlert({ ...second, revision: 2 });
       await store.keepAlert({ ...second, revision: 1 });
       const list = await store.alerts('north', 100);
-      assert.deepEqual(list.map(({ requestId }) => requestId), alerts.toSorted((a, b) => b.timestamp.localeCompare(a.timestamp)).map(({ requestId }) => requestId));
-      assert.deepEqual(list.map(({ revision }) => revision), [0, 0, 0, 2, 0]);
+      assert.deepEqual(
+        list.map(({ requestId }) => requestId),
+        alerts.toSorted((a, b) => b.timestamp.localeCompare(a.timestamp)).map(({ requestId }) => requestId),
+      );
+      assert.deepEqual(
+        list.map(({ revision }) => revision),
+        [0, 0, 0, 2, 0],
+      );
     });
 
     test('the newest hundred alerts are kept', async (t) => {

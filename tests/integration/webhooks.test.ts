@@ -40,7 +40,13 @@ before(async () => {
     let body = '';
     request.on('data', (chunk) => (body += String(chunk)));
     request.on('end', () => {
-      calls.push({ path: request.url ?? '', id: String(request.headers['gantry-delivery']), event: String(request.headers['gantry-event']), signature: String(request.headers['gantry-signature']), body });
+      calls.push({
+        path: request.url ?? '',
+        id: String(request.headers['gantry-delivery']),
+        event: String(request.headers['gantry-event']),
+        signature: String(request.headers['gantry-signature']),
+        body,
+      });
       response.writeHead(status).end();
     });
   });
@@ -59,8 +65,15 @@ after(async () => {
 
 async function started(alertHooks: readonly string[], over: Partial<WebhooksInit> = {}) {
   const log = memoryLog();
-  const init: WebhooksInit = { ...webhooksInit({ hookSecret: SECRET, alertHooks }, bus, new Egress([]), new JetStreamOnDemand(bus)), backoffMs: [50, 50, 50, 50], ...over };
-  const system = await startSystem(supervisor('root', [child('webhooks', webhooksActor, () => init)]), { log, onEscalation: (error) => assert.fail(error.message) });
+  const init: WebhooksInit = {
+    ...webhooksInit({ hookSecret: SECRET, alertHooks }, bus, new Egress([]), new JetStreamOnDemand(bus)),
+    backoffMs: [50, 50, 50, 50],
+    ...over,
+  };
+  const system = await startSystem(supervisor('root', [child('webhooks', webhooksActor, () => init)]), {
+    log,
+    onEscalation: (error) => assert.fail(error.message),
+  });
   return { system, log };
 }
 
@@ -116,7 +129,14 @@ test('a job that names a private host by itself is refused for good, without a c
   calls.length = 0;
   const { system, log } = await started([]);
   const requestId = newRequestId();
-  const job = { id: 'x', kind: 'alert', url: `${base}/inside`, createdAt: new Date().toISOString(), assessmentId: null, body: '{}' };
+  const job = {
+    id: 'x',
+    kind: 'alert',
+    url: `${base}/inside`,
+    createdAt: new Date().toISOString(),
+    assessmentId: null,
+    body: '{}',
+  };
   await bus.publish(subjects.webhook('alert'), job, { cameraId: 'north', requestId, traceId: newTraceId() }, 'x');
   await until('it is given up', () => log.lines.some(({ message }) => /given up after \d+ attempts/.test(message)));
   assert.equal(calls.length, 0);
@@ -129,8 +149,16 @@ test('settings of hooks that cannot work are refused at the start, without showi
     [{ GANTRY_HOOK_SECRET: 'tooshort' }, /at least 16/],
     [{ GANTRY_HOOK_SECRET: 'x'.repeat(20), GANTRY_ALERT_HOOKS: 'ftp://u:hidden@example.com/' }, /http or https/],
   ];
-  for (const [env, message] of cases) assert.throws(() => readConfig([], env), (error: Error) => message.test(error.message) && !error.message.includes('hidden') && !error.message.includes('tooshort'));
-  const config = readConfig([], { GANTRY_HOOK_SECRET: 'x'.repeat(20), GANTRY_ALERT_HOOKS: 'https://a.example/,https://b.example/' });
+  for (const [env, message] of cases)
+    assert.throws(
+      () => readConfig([], env),
+      (error: Error) =>
+        message.test(error.message) && !error.message.includes('hidden') && !error.message.includes('tooshort'),
+    );
+  const config = readConfig([], {
+    GANTRY_HOOK_SECRET: 'x'.repeat(20),
+    GANTRY_ALERT_HOOKS: 'https://a.example/,https://b.example/',
+  });
   assert.ok(config !== 'help');
   assert.equal(config.alertHooks.length, 2);
   assert.ok(!JSON.stringify(config).includes('x'.repeat(20)));

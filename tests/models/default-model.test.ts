@@ -24,14 +24,24 @@ describe('the default detector, fetched and converted on this machine', () => {
   after(() => detector?.release());
 
   it('sees nothing in a picture of nothing, in frames of any size', async () => {
-    for (const [width, height] of [[1280, 720], [352, 288], [1, 1]] as const) {
-      assert.deepEqual(await detector.detect({ data: new Uint8Array(width * height * 3).fill(128), width, height }, native), []);
+    for (const [width, height] of [
+      [1280, 720],
+      [352, 288],
+      [1, 1],
+    ] as const) {
+      assert.deepEqual(
+        await detector.detect({ data: new Uint8Array(width * height * 3).fill(128), width, height }, native),
+        [],
+      );
     }
   });
 
   // Under TensorFlow.js at 300x300 the source model gives this bus .97: the conversion must give the same.
   it('gives at 300x300 what the source model gives', { skip: absent(BUS_PICTURE) }, async () => {
-    const original = await createDetector({ ...spec, input: { ...spec.input, width: 300, height: 300, fit: 'stretch' } });
+    const original = await createDetector({
+      ...spec,
+      input: { ...spec.input, width: 300, height: 300, fit: 'stretch' },
+    });
     const [first, second] = await original.detect(await picture(BUS_PICTURE), native);
     await original.release();
     assert.equal(first!.class, 'bus');
@@ -44,29 +54,37 @@ describe('the default detector, fetched and converted on this machine', () => {
 
   it('finds the bus and the car at its own size', { skip: absent(BUS_PICTURE) }, async () => {
     const found = await detector.detect(await picture(BUS_PICTURE), native);
-    const best = (name: string, box: [number, number, number, number]): number => Math.max(0, ...found.filter((one) => one.class === name && iou(one.bbox, box) > 0.6).map((one) => one.confidence));
+    const best = (name: string, box: [number, number, number, number]): number =>
+      Math.max(
+        0,
+        ...found.filter((one) => one.class === name && iou(one.bbox, box) > 0.6).map((one) => one.confidence),
+      );
     assert.ok(best('bus', [65, 115, 480, 394]) > 0.7);
     assert.ok(best('car', [8, 286, 63, 330]) > 0.65);
   });
 
   // Measured at one frame a second: 443 people (2 to 9 a frame) and two parked cars in each of 80 frames.
-  it('counts people and parked cars on a street as they were counted before', { skip: absent(VTEST), timeout: 120_000 }, async () => {
-    const analyser = createAnalyser({ detector });
-    const sampled = frames(VTEST, 768, 576, 4);
-    assert.equal(sampled.length, 20);
-    let people = 0;
-    let cars = 0;
-    let groups = 0;
-    for (const [i, frame] of sampled.entries()) {
-      const analysis = await analyser.analyse(frame, i * 4000, native);
-      people += analysis.objects.filter((one) => one.class === 'person').length;
-      cars += analysis.objects.filter((one) => one.class === 'car').length;
-      groups += analysis.groups.length;
-    }
-    assert.ok(people >= 90 && people <= 120, `${people} people`);
-    assert.ok(cars >= 38 && cars <= 42, `${cars} cars`);
-    assert.ok(groups >= 28 && groups <= 46, `${groups} groups`);
-  });
+  it(
+    'counts people and parked cars on a street as they were counted before',
+    { skip: absent(VTEST), timeout: 120_000 },
+    async () => {
+      const analyser = createAnalyser({ detector });
+      const sampled = frames(VTEST, 768, 576, 4);
+      assert.equal(sampled.length, 20);
+      let people = 0;
+      let cars = 0;
+      let groups = 0;
+      for (const [i, frame] of sampled.entries()) {
+        const analysis = await analyser.analyse(frame, i * 4000, native);
+        people += analysis.objects.filter((one) => one.class === 'person').length;
+        cars += analysis.objects.filter((one) => one.class === 'car').length;
+        groups += analysis.groups.length;
+      }
+      assert.ok(people >= 90 && people <= 120, `${people} people`);
+      assert.ok(cars >= 38 && cars <= 42, `${cars} cars`);
+      assert.ok(groups >= 28 && groups <= 46, `${groups} groups`);
+    },
+  );
 
   it('follows cars on a street from frame to frame', { skip: absent(STREET), timeout: 120_000 }, async () => {
     const analyser = createAnalyser({ detector });

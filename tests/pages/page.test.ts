@@ -14,9 +14,14 @@ import { PreviewTap } from '../../src/source/preview-tap.ts';
 import { until } from '../support/until.ts';
 
 const CHROMIUM = process.env['GANTRY_TEST_CHROMIUM'] ?? '/usr/bin/chromium';
-const skip = existsSync(CHROMIUM) ? false : `no Chromium at ${CHROMIUM}: apt-get install chromium, or set GANTRY_TEST_CHROMIUM`;
+const skip = existsSync(CHROMIUM)
+  ? false
+  : `no Chromium at ${CHROMIUM}: apt-get install chromium, or set GANTRY_TEST_CHROMIUM`;
 
-const jpeg = (r: number, g: number, b: number): Promise<Buffer> => sharp({ create: { width: 640, height: 352, channels: 3, background: { r, g, b } } }).jpeg().toBuffer();
+const jpeg = (r: number, g: number, b: number): Promise<Buffer> =>
+  sharp({ create: { width: 640, height: 352, channels: 3, background: { r, g, b } } })
+    .jpeg()
+    .toBuffer();
 const later = (ms: number): string => new Date(Date.now() + ms).toISOString();
 
 describe('the page', { skip }, () => {
@@ -41,7 +46,8 @@ describe('the page', { skip }, () => {
     page.on('pageerror', (error) => complaints.push(error.message));
     page.on('console', (message) => {
       // The browser reports every 4xx; those that a test provokes are expected.
-      if (message.type() === 'error' && !/Failed to load resource|WebSocket connection/u.test(message.text())) complaints.push(message.text());
+      if (message.type() === 'error' && !/Failed to load resource|WebSocket connection/u.test(message.text()))
+        complaints.push(message.text());
     });
   });
   afterEach(async () => {
@@ -58,7 +64,8 @@ describe('the page', { skip }, () => {
     server.feed.publish(world.saw(frame, picture));
     return frame;
   };
-  const shows = (frame: Aggregate) => page.waitForSelector(`[data-camera="${frame.cameraId}"] .picture[data-request="${frame.requestId}"]`);
+  const shows = (frame: Aggregate) =>
+    page.waitForSelector(`[data-camera="${frame.cameraId}"] .picture[data-request="${frame.requestId}"]`);
   /** Colour drawn over the picture at a pixel of the frame, `[r, g, b, a]`. */
   const drawnAt = (cameraId: string, x: number, y: number): Promise<number[]> =>
     page.evaluate<number[]>(`(() => {
@@ -100,7 +107,10 @@ describe('the page', { skip }, () => {
     assert.ok((await drawnAt('north', 450, 95))[3]! > 200, 'the lone car has a box');
     assert.equal((await drawnAt('north', 600, 300))[3], 0, 'and nothing is drawn elsewhere');
 
-    const second = await push(aggregate('north', { risk: 'high', timestamp: later(100), detectedObjects: [], trafficGroups: [] }), await jpeg(200, 40, 20));
+    const second = await push(
+      aggregate('north', { risk: 'high', timestamp: later(100), detectedObjects: [], trafficGroups: [] }),
+      await jpeg(200, 40, 20),
+    );
     await shows(second);
     assert.equal(await text('[data-camera="north"] .badge'), 'HIGH');
     assert.ok((await pictured('north'))[0]! > 150, 'the picture of the second frame');
@@ -128,8 +138,14 @@ describe('the page', { skip }, () => {
     await shows(first);
     let release = (): void => undefined;
     world.imageGate = new Promise((resolve) => (release = resolve));
-    await push(aggregate('north', { risk: 'high', timestamp: later(100), trafficGroups: [], detectedObjects: [] }), await jpeg(200, 40, 20));
-    const third = await push(aggregate('north', { risk: 'low', timestamp: later(200), trafficGroups: [], detectedObjects: [] }), await jpeg(20, 200, 40));
+    await push(
+      aggregate('north', { risk: 'high', timestamp: later(100), trafficGroups: [], detectedObjects: [] }),
+      await jpeg(200, 40, 20),
+    );
+    const third = await push(
+      aggregate('north', { risk: 'low', timestamp: later(200), trafficGroups: [], detectedObjects: [] }),
+      await jpeg(20, 200, 40),
+    );
     await page.waitForTimeout(300);
     assert.equal(await text('[data-camera="north"] .badge'), 'MEDIUM', 'the first frame still, whole');
     assert.equal((await drawnAt('north', 60, 210))[3], 255);
@@ -206,18 +222,32 @@ describe('the page', { skip }, () => {
     server.feed.begin('e', 0);
     await open();
     const frame = aggregate('north', { risk: 'high' });
-    server.feed.use({ after: async () => [], alerts: async (from) => ('time' in from ? [{ aggregate: frame, seq: 1, storedAt: Date.now() }] : []) });
+    server.feed.use({
+      after: async () => [],
+      alerts: async (from) => ('time' in from ? [{ aggregate: frame, seq: 1, storedAt: Date.now() }] : []),
+    });
     server.feed.begin('another', 7);
     for (const socket of server.app.websocketServer.clients) socket.terminate();
     await until('the notice', async () => /frames were missed[^]*Every alert since/u.test(await text('#notices')));
     await page.waitForSelector(`#alerts li[data-request="${frame.requestId}"]`);
-    server.feed.publish({ ...frame, revision: 1, riskAssessment: { ...frame.riskAssessment, results: [{ ...frame.riskAssessment.results[0]!, description: 'A better judgement' }] } });
+    server.feed.publish({
+      ...frame,
+      revision: 1,
+      riskAssessment: {
+        ...frame.riskAssessment,
+        results: [{ ...frame.riskAssessment.results[0]!, description: 'A better judgement' }],
+      },
+    });
     await until('the better judgement', async () => /A better judgement/u.test(await text('#alerts')));
     assert.equal(await page.locator('#alerts li').count(), 1);
   });
 
   it('says what is missing: Redis stand-in, NATS away', async () => {
-    world.health = { ...healthy, status: 'degraded', redis: { state: 'connected', durable: false, notice: null, failedWrites: 0 } };
+    world.health = {
+      ...healthy,
+      status: 'degraded',
+      redis: { state: 'connected', durable: false, notice: null, failedWrites: 0 },
+    };
     await open();
     await until('the notice', async () => /stand-in/u.test(await text('#notices')));
     world.health = { ...healthy, status: 'down', nats: { state: 'reconnecting', notice: null } };
@@ -263,7 +293,12 @@ describe('the page', { skip }, () => {
     await open();
     await page.waitForSelector('#tree .node >> text=north');
     assert.match(await text('#tree'), /north[^]*1 restart · 3\/100 · 2 dropped/u);
-    world.treeNow = JSON.parse(JSON.stringify(world.treeNow).replace('"kind":"camera","state":"running"', '"kind":"camera","state":"backing-off"'));
+    world.treeNow = JSON.parse(
+      JSON.stringify(world.treeNow).replace(
+        '"kind":"camera","state":"running"',
+        '"kind":"camera","state":"backing-off"',
+      ),
+    );
     await page.waitForSelector('#tree .dot[data-state="backing-off"]');
     assert.match(await text('#tree'), /the thread ended/u);
   });
@@ -280,7 +315,12 @@ describe('the page', { skip }, () => {
     const picture = await jpeg(20, 40, 200);
     const frames = await Promise.all(ids.map((id) => push(aggregate(id, { risk: 'low' }), picture)));
     await shows(frames[0]!);
-    assert.deepEqual(await page.locator('.tile').evaluateAll((tiles) => tiles.slice(0, 3).map((tile) => tile.getAttribute('data-camera'))), ['cam-1', 'cam-2', 'cam-3']);
+    assert.deepEqual(
+      await page
+        .locator('.tile')
+        .evaluateAll((tiles) => tiles.slice(0, 3).map((tile) => tile.getAttribute('data-camera'))),
+      ['cam-1', 'cam-2', 'cam-3'],
+    );
     assert.ok(loaded < 30, `${loaded} pictures were loaded`);
     await page.locator('[data-camera="cam-50"]').scrollIntoViewIfNeeded();
     await shows(frames[49]!);
@@ -292,7 +332,10 @@ describe('the page', { skip }, () => {
     world.cameras.set('north', { ...camera, config: { ...camera.config, name: '<img src=x onerror=alert(1)>' } });
     await open();
     const frame = aggregate('north', { risk: 'high' });
-    const results = frame.riskAssessment.results.map((result) => ({ ...result, description: '<script>alert(2)</script>' }));
+    const results = frame.riskAssessment.results.map((result) => ({
+      ...result,
+      description: '<script>alert(2)</script>',
+    }));
     await push({ ...frame, riskAssessment: { ...frame.riskAssessment, results } }, await jpeg(1, 2, 3));
     await shows(frame);
     assert.equal(await text('[data-camera="north"] h3'), '<img src=x onerror=alert(1)>');
@@ -303,16 +346,30 @@ describe('the page', { skip }, () => {
     world.add('north');
     await open();
     const frame = aggregate('north', { risk: 'high' });
-    const dispute = { measured: 'high', model: 'none', description: 'A person is 10 px from a <b>vehicle</b>.' } as const;
+    const dispute = {
+      measured: 'high',
+      model: 'none',
+      description: 'A person is 10 px from a <b>vehicle</b>.',
+    } as const;
     const reason = { code: 'content-refused', message: 'the model declined <i>to answer</i>' } as const;
-    const results = frame.riskAssessment.results.map((result) => ({ ...result, disputed: dispute, degradedReason: reason }));
+    const results = frame.riskAssessment.results.map((result) => ({
+      ...result,
+      disputed: dispute,
+      degradedReason: reason,
+    }));
     await push({ ...frame, riskAssessment: { ...frame.riskAssessment, results } }, await jpeg(1, 2, 3));
     await shows(frame);
     const [disputed, byRules] = await page.locator('[data-camera="north"] .mark').all();
     assert.deepEqual([await disputed?.innerText(), await byRules?.innerText()], ['disputed', 'by rules']);
-    assert.match((await disputed?.getAttribute('title')) ?? '', /measured high, the model says none\. A person is 10 px from a <b>/u);
+    assert.match(
+      (await disputed?.getAttribute('title')) ?? '',
+      /measured high, the model says none\. A person is 10 px from a <b>/u,
+    );
     assert.match((await byRules?.getAttribute('title')) ?? '', /rules judged, not the model: the model declined <i>/u);
-    assert.match(await text('[data-camera="north"] .text'), /A person is 10 px from a <b>vehicle<\/b>\. The model says none/u);
+    assert.match(
+      await text('[data-camera="north"] .text'),
+      /A person is 10 px from a <b>vehicle<\/b>\. The model says none/u,
+    );
     assert.equal(await page.locator('#alerts .mark').count(), 2);
   });
 });
@@ -327,7 +384,30 @@ describe('live video on the page', { skip: noVideo }, () => {
     const world = new FakeWorld().add('north');
     world.previewSource = `unix:${join(folder, 'north')}`;
     const server = await fakeServer(world, { ffmpegPath: ffmpeg });
-    const camera = spawn(ffmpeg, ['-v', 'error', '-re', '-f', 'lavfi', '-i', 'testsrc=size=320x180:rate=15', '-c:v', 'libx264', '-preset', 'ultrafast', '-tune', 'zerolatency', '-g', '15', '-f', 'mpegts', 'pipe:1'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    const camera = spawn(
+      ffmpeg,
+      [
+        '-v',
+        'error',
+        '-re',
+        '-f',
+        'lavfi',
+        '-i',
+        'testsrc=size=320x180:rate=15',
+        '-c:v',
+        'libx264',
+        '-preset',
+        'ultrafast',
+        '-tune',
+        'zerolatency',
+        '-g',
+        '15',
+        '-f',
+        'mpegts',
+        'pipe:1',
+      ],
+      { stdio: ['ignore', 'pipe', 'ignore'] },
+    );
     camera.stdout?.on('data', (chunk: Buffer) => tap.push(chunk));
     const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
     try {

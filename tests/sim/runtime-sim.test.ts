@@ -18,7 +18,10 @@ async function run(seed: number): Promise<readonly string[]> {
     }
   }
   await end(world);
-  world.check(world.lives.every((life) => life.stops === 1), `stopped other than once: ${world.lives.flatMap((life) => (life.stops === 1 ? [] : [`${life.path} #${life.incarnation}: ${life.stops}`])).join(', ')}`);
+  world.check(
+    world.lives.every((life) => life.stops === 1),
+    `stopped other than once: ${world.lives.flatMap((life) => (life.stops === 1 ? [] : [`${life.path} #${life.incarnation}: ${life.stops}`])).join(', ')}`,
+  );
   world.check(world.clock.pending === 0, `${world.clock.pending} timers are left`);
   return world.violations;
 }
@@ -64,7 +67,10 @@ async function end(world: World): Promise<void> {
   world.check(world.pendingAsks.size === 0, `${world.pendingAsks.size} asks were never settled`);
   if (!world.keepsAccounts || !world.started) return;
   const { total } = world.system.deadLetters();
-  world.check(world.sent === world.handled + total, `${world.sent} messages were sent, ${world.handled} handled and ${total} dead letters counted`);
+  world.check(
+    world.sent === world.handled + total,
+    `${world.sent} messages were sent, ${world.handled} handled and ${total} dead letters counted`,
+  );
 }
 
 test(`${ONLY ?? SEEDS} random lives of random systems break no promise`, { timeout: 300_000 }, async () => {
@@ -73,7 +79,11 @@ test(`${ONLY ?? SEEDS} random lives of random systems break no promise`, { timeo
   for (const seed of seeds) {
     const violations = await run(seed);
     lives += 1;
-    assert.deepEqual(violations, [], `seed ${seed}; replay with GANTRY_SIM_SEED=${seed} npm test -- tests/sim/runtime-sim.test.ts`);
+    assert.deepEqual(
+      violations,
+      [],
+      `seed ${seed}; replay with GANTRY_SIM_SEED=${seed} npm test -- tests/sim/runtime-sim.test.ts`,
+    );
   }
   assert.equal(lives, seeds.length);
 });

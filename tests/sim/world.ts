@@ -5,7 +5,16 @@ import type { Dispatcher, Runnable } from '../../src/runtime/dispatcher.ts';
 import type { SupervisorSnapshot, TreeSnapshot } from '../../src/runtime/inspect.ts';
 import type { Asking } from '../../src/runtime/message.ts';
 import { type ActorRef, address } from '../../src/runtime/ref.ts';
-import { type AutoShutdown, child, type ChildSpec, dynamic, type Restart, type Spec, type Strategy, supervisor } from '../../src/runtime/supervision.ts';
+import {
+  type AutoShutdown,
+  child,
+  type ChildSpec,
+  dynamic,
+  type Restart,
+  type Spec,
+  type Strategy,
+  supervisor,
+} from '../../src/runtime/supervision.ts';
 import { type ActorSystem, startSystem } from '../../src/runtime/system.ts';
 import { ManualClock, settle } from '../../src/runtime/testing/manual-clock.ts';
 import type { Random } from '../support/random.ts';
@@ -36,7 +45,11 @@ class SimDispatcher implements Dispatcher {
   }
 }
 
-type SubjectMessage = { type: 'tell'; n: number } | ({ type: 'ask'; n: number } & Asking<number>) | { type: 'watch'; path: string } | { type: 'unwatch'; path: string };
+type SubjectMessage =
+  | { type: 'tell'; n: number }
+  | ({ type: 'ask'; n: number } & Asking<number>)
+  | { type: 'watch'; path: string }
+  | { type: 'unwatch'; path: string };
 type SubjectPrivate = { type: 'tick'; incarnation: number };
 
 /** One incarnation as its own code saw it. */
@@ -83,7 +96,16 @@ export class World {
     this.random = random;
     this.#dispatcher = new SimDispatcher(random);
     const rare = (): number => (random.chance(0.4) ? random.next() * 0.25 : 0);
-    this.#fate = { failStart: rare(), failHandler: rare(), failStop: rare(), slowHandler: rare(), slowStop: rare(), slowStart: rare(), exit: rare() / 4, ticks: random.chance(0.3) };
+    this.#fate = {
+      failStart: rare(),
+      failHandler: rare(),
+      failStop: rare(),
+      slowHandler: rare(),
+      slowStop: rare(),
+      slowStart: rare(),
+      exit: rare() / 4,
+      ticks: random.chance(0.3),
+    };
   }
 
   get system(): ActorSystem {
@@ -169,12 +191,16 @@ export class World {
     const spec = this.#actor(`x${++this.#dynamicIds}`, false);
     const path = `${supervisorPath}/${spec.id}`;
     this.paths.push(path);
-    void this.system.startChild(supervisorPath, spec, this.random.chance(0.5) ? 'restart' : 'remove').catch(() => undefined);
+    void this.system
+      .startChild(supervisorPath, spec, this.random.chance(0.5) ? 'restart' : 'remove')
+      .catch(() => undefined);
     await settle();
   }
 
   dynamicPaths(): string[] {
-    return supervisorsOf(this.system.snapshot()).flatMap((each) => (each.dynamic && each.state === 'running' ? [each.path] : []));
+    return supervisorsOf(this.system.snapshot()).flatMap((each) =>
+      each.dynamic && each.state === 'running' ? [each.path] : [],
+    );
   }
 
   check(holds: boolean, what: string): void {
@@ -184,7 +210,11 @@ export class World {
   /** What must hold at any moment. */
   checkNow(): void {
     for (const each of supervisorsOf(this.system.snapshot())) {
-      if (each.state === 'running') this.check(each.intensity.used <= each.intensity.maxRestarts, `${each.path} runs with ${each.intensity.used} of ${each.intensity.maxRestarts} restarts used`);
+      if (each.state === 'running')
+        this.check(
+          each.intensity.used <= each.intensity.maxRestarts,
+          `${each.path} runs with ${each.intensity.used} of ${each.intensity.maxRestarts} restarts used`,
+        );
     }
   }
 
@@ -216,7 +246,11 @@ export class World {
     const options = { intensity: this.#intensity(), restart, backoff: this.#backoff() };
     if (this.random.chance(0.4)) return dynamic(id, options);
     const autoShutdown = this.random.pick<AutoShutdown>(['never', 'any-significant', 'all-significant']);
-    const children = this.#children(depth - 1, path).map((spec) => (spec.kind === 'actor' && autoShutdown !== 'never' && spec.restart !== 'permanent' ? { ...spec, significant: this.random.chance(0.5) } : spec));
+    const children = this.#children(depth - 1, path).map((spec) =>
+      spec.kind === 'actor' && autoShutdown !== 'never' && spec.restart !== 'permanent'
+        ? { ...spec, significant: this.random.chance(0.5) }
+        : spec,
+    );
     return supervisor(id, children, { ...options, strategy: this.#strategy(), autoShutdown });
   }
 
@@ -225,7 +259,10 @@ export class World {
   }
 
   #actor(id: string, significant: boolean): ChildSpec {
-    const mailbox: MailboxOptions = { capacity: 1 + this.random.below(8), overflow: this.random.pick<OverflowPolicy>(['drop-oldest', 'refuse', 'back-pressure']) };
+    const mailbox: MailboxOptions = {
+      capacity: 1 + this.random.below(8),
+      overflow: this.random.pick<OverflowPolicy>(['drop-oldest', 'refuse', 'back-pressure']),
+    };
     const definition = this.#definition(mailbox);
     return child(id, definition, () => null, {
       restart: this.random.pick<Restart>(['permanent', 'transient', 'temporary']),
@@ -244,7 +281,13 @@ export class World {
       kind: 'subject',
       mailbox,
       start: async (ctx) => {
-        const life: Life = { path: ctx.path, incarnation: ctx.incarnation, started: false, stops: 0, watching: new Map() };
+        const life: Life = {
+          path: ctx.path,
+          incarnation: ctx.incarnation,
+          started: false,
+          stops: 0,
+          watching: new Map(),
+        };
         if (happens(fate.slowStart)) await sleep(clock, random.below(200));
         if (happens(fate.failStart)) throw new Error('start');
         life.started = true;
@@ -254,9 +297,17 @@ export class World {
         const handle = async (n: number): Promise<number> => {
           this.handled += 1;
           this.check(life.stops === 0, `${life.path} #${life.incarnation} got a message after its stop`);
-          this.check(this.lives.every((other) => other === life || other.path !== life.path || other.incarnation < life.incarnation), `${life.path} #${life.incarnation} got a message after a newer one had started`);
+          this.check(
+            this.lives.every(
+              (other) => other === life || other.path !== life.path || other.incarnation < life.incarnation,
+            ),
+            `${life.path} #${life.incarnation} got a message after a newer one had started`,
+          );
           if (n > 0) {
-            this.check(n > (this.#lastSeen.get(life.path) ?? 0), `${life.path} got ${n} after ${this.#lastSeen.get(life.path)}`);
+            this.check(
+              n > (this.#lastSeen.get(life.path) ?? 0),
+              `${life.path} got ${n} after ${this.#lastSeen.get(life.path)}`,
+            );
             this.#lastSeen.set(life.path, n);
           }
           if (happens(fate.exit)) ctx.exit(random.chance(0.5) ? 'normal' : 'shutdown');
@@ -271,7 +322,10 @@ export class World {
             },
             ask: ({ n }) => handle(n),
             tick: ({ incarnation }) => {
-              this.check(incarnation === life.incarnation, `${life.path} #${life.incarnation} got a timer of #${incarnation}`);
+              this.check(
+                incarnation === life.incarnation,
+                `${life.path} #${life.incarnation} got a timer of #${incarnation}`,
+              );
               this.check(life.stops === 0, `${life.path} #${life.incarnation} got a timer after its stop`);
             },
             watch: ({ path }) => {

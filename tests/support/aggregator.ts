@@ -20,7 +20,13 @@ import { type ActorSystem, startSystem } from '../../src/runtime/system.ts';
 import { memoryLog } from './log.ts';
 
 /** A NATS of its own with the streams set up. */
-export async function startBus(): Promise<{ readonly nats: EmbeddedService; readonly bus: NatsBus; readonly folder: string; connect(): Promise<NatsBus>; stop(): Promise<void> }> {
+export async function startBus(): Promise<{
+  readonly nats: EmbeddedService;
+  readonly bus: NatsBus;
+  readonly folder: string;
+  connect(): Promise<NatsBus>;
+  stop(): Promise<void>;
+}> {
   const folder = await mkdtemp(join(tmpdir(), 'gantry-aggregator-'));
   const nats = await startNatsServer({ dataDir: join(folder, 'nats'), log: memoryLog() });
   const connect = (): Promise<NatsBus> => NatsBus.open({ url: nats.url, startTimeoutMs: 5_000, log: memoryLog() });
@@ -41,40 +47,68 @@ export async function startBus(): Promise<{ readonly nats: EmbeddedService; read
 type Over = Partial<Omit<AggregatorParts, 'bus' | 'cache'>> & { readonly redis?: RedisStore; readonly clock?: Clock };
 
 /** The aggregator in this thread, with parts of the test's. */
-export async function startAggregator(bus: Bus, over: Over = {}): Promise<ActorSystem & { readonly log: ReturnType<typeof memoryLog> }> {
+export async function startAggregator(
+  bus: Bus,
+  over: Over = {},
+): Promise<ActorSystem & { readonly log: ReturnType<typeof memoryLog> }> {
   const { redis, clock, ...parts } = over;
   const log = memoryLog();
   const actor = aggregatorAt<null>((ctx) => {
-    const cache = redis === undefined ? null : new Cache({ redis, clock: ctx.clock, log: ctx.log, onPushed: () => undefined });
-    const work = aggregatorWork(ctx, { bus, cache, deadlineMs: 5_000, onAlert: () => Promise.resolve(), onPublished: () => undefined, ...parts });
+    const cache =
+      redis === undefined ? null : new Cache({ redis, clock: ctx.clock, log: ctx.log, onPushed: () => undefined });
+    const work = aggregatorWork(ctx, {
+      bus,
+      cache,
+      deadlineMs: 5_000,
+      onAlert: () => Promise.resolve(),
+      onPublished: () => undefined,
+      ...parts,
+    });
     return Promise.resolve({ work, report: () => undefined, close: async () => cache?.finish(1_000) });
   });
   const writers = redis === undefined ? [] : [child('alert-writer', alertWriterActor, () => ({ bus, redis }))];
-  const system = await startSystem(supervisor('root', [...writers, child('aggregator', actor, () => null)]), { log, ...(clock === undefined ? {} : { clock }), onEscalation: () => undefined });
+  const system = await startSystem(supervisor('root', [...writers, child('aggregator', actor, () => null)]), {
+    log,
+    ...(clock === undefined ? {} : { clock }),
+    onEscalation: () => undefined,
+  });
   return Object.assign(system, { log });
 }
 
 const traceOf = ({ cameraId, requestId, traceId }: Detection | AssessmentResult) => ({ cameraId, requestId, traceId });
-export const sendDetection = (bus: Bus, detection: Detection) => bus.publish(subjects.detection(detection.cameraId), detection, traceOf(detection), detection.requestId);
-export const sendResult = (bus: Bus, result: AssessmentResult) => bus.publish(subjects.result(result.cameraId), result, traceOf(result), result.taskId);
+export const sendDetection = (bus: Bus, detection: Detection) =>
+  bus.publish(subjects.detection(detection.cameraId), detection, traceOf(detection), detection.requestId);
+export const sendResult = (bus: Bus, result: AssessmentResult) =>
+  bus.publish(subjects.result(result.cameraId), result, traceOf(result), result.taskId);
 
 export async function allOf(bus: Bus, stream: string): Promise<Aggregate[]> {
   return (await bus.read({ stream, parser: Aggregate, from: { seq: 1 }, limit: 10_000 })).map(({ body }) => body);
 }
 
-export const aggregatesOf = async (bus: Bus, { requestId }: { readonly requestId: string }): Promise<Aggregate[]> => (await allOf(bus, streams.aggregates)).filter((each) => each.requestId === requestId);
+export const aggregatesOf = async (bus: Bus, { requestId }: { readonly requestId: string }): Promise<Aggregate[]> =>
+  (await allOf(bus, streams.aggregates)).filter((each) => each.requestId === requestId);
 
 /** A bus whose deliveries of one frame break whoever looks at them, the first time or so many times. */
 export function breakingOnce(bus: Bus, { requestId }: Detection, times = 1): Bus {
   let left = times;
   const sabotage = <T>(delivery: Delivery<T>): Delivery<T> => {
     const body: unknown = delivery.body;
-    if (left === 0 || typeof body !== 'object' || body === null || !('detectionLatency' in body) || !('requestId' in body) || body.requestId !== requestId) return delivery;
+    if (
+      left === 0 ||
+      typeof body !== 'object' ||
+      body === null ||
+      !('detectionLatency' in body) ||
+      !('requestId' in body) ||
+      body.requestId !== requestId
+    )
+      return delivery;
     left -= 1;
-    const trap = { get: (target: object, key: string | symbol, self: unknown): unknown => {
-      if (key === 'timestamp') throw new Error('sabotage');
-      return Reflect.get(target, key, self);
-    } };
+    const trap = {
+      get: (target: object, key: string | symbol, self: unknown): unknown => {
+        if (key === 'timestamp') throw new Error('sabotage');
+        return Reflect.get(target, key, self);
+      },
+    };
     return { ...delivery, body: new Proxy(body, trap) as T };
   };
   return new Proxy(bus, {
@@ -82,12 +116,16 @@ export function breakingOnce(bus: Bus, { requestId }: Detection, times = 1): Bus
       if (key === 'pull') {
         const pull: Bus['pull'] = async (options) => {
           const consumer = await target.pull(options);
-          return { lag: () => consumer.lag(), close: () => consumer.close(), fetch: async (max, waitMs, signal) => (await consumer.fetch(max, waitMs, signal)).map(sabotage) };
+          return {
+            lag: () => consumer.lag(),
+            close: () => consumer.close(),
+            fetch: async (max, waitMs, signal) => (await consumer.fetch(max, waitMs, signal)).map(sabotage),
+          };
         };
         return pull;
       }
       const value: unknown = Reflect.get(target, key);
-      return typeof value === 'function' ? value.bind(target) as unknown : value;
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
     },
   });
 }

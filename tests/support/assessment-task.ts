@@ -23,19 +23,22 @@ export interface TaskOptions {
 /** A valid task for a group of the sketched objects; objectIds count from 10. */
 export function makeTask(sketches: readonly Sketch[], options: TaskOptions = {}): AssessmentTask {
   const requestId = newRequestId();
-  const members = sketches.map(
-    ({ class: kind, at: [x, y, w, h], velocity, confidence }, index): DetectedObject => ({
-      objectId: 10 + index,
-      trackId: 1 + index,
-      class: kind,
-      confidence: confidence ?? 0.8,
-      bbox: [x, y, x + w, y + h],
-      velocity: velocity === undefined || velocity === null ? null : [...velocity],
-    }),
-  );
+  const members = sketches.map(({ class: kind, at: [x, y, w, h], velocity, confidence }, index): DetectedObject => ({
+    objectId: 10 + index,
+    trackId: 1 + index,
+    class: kind,
+    confidence: confidence ?? 0.8,
+    bbox: [x, y, x + w, y + h],
+    velocity: velocity === undefined || velocity === null ? null : [...velocity],
+  }));
   const centres = members.map(({ bbox: [x1, y1, x2, y2] }) => [(x1 + x2) / 2, (y1 + y2) / 2] as const);
   const gaps = centres.flatMap(([ax, ay], i) => centres.slice(i + 1).map(([bx, by]) => Math.hypot(ax - bx, ay - by)));
-  const bbox = [Math.min(...members.map((m) => m.bbox[0])), Math.min(...members.map((m) => m.bbox[1])), Math.max(...members.map((m) => m.bbox[2])), Math.max(...members.map((m) => m.bbox[3]))] as const;
+  const bbox = [
+    Math.min(...members.map((m) => m.bbox[0])),
+    Math.min(...members.map((m) => m.bbox[1])),
+    Math.max(...members.map((m) => m.bbox[2])),
+    Math.max(...members.map((m) => m.bbox[3])),
+  ] as const;
   const speeds = members.flatMap((m) => (m.velocity === null ? [] : [Math.hypot(...m.velocity)]));
   const features: GroupFeatures = {
     density: (members.length / Math.max(1, (bbox[2] - bbox[0]) * (bbox[3] - bbox[1]))) * 10_000,
@@ -56,7 +59,17 @@ export function makeTask(sketches: readonly Sketch[], options: TaskOptions = {})
     traceId: newTraceId(),
     priority: options.priority ?? 3,
     expiresAt: new Date(options.expiresAt ?? now + 60_000).toISOString(),
-    group: { groupIndex: 1, groupId: 'g1', objectCount: Math.max(2, members.length), classes: [...new Set(members.map((m) => m.class))].toSorted(), bbox: [...bbox], averageConfidence: 0.8, memberIndices: members.map((m) => m.objectId), features, cropId: options.noCrop === true ? null : cropImageId(requestId, 1) },
+    group: {
+      groupIndex: 1,
+      groupId: 'g1',
+      objectCount: Math.max(2, members.length),
+      classes: [...new Set(members.map((m) => m.class))].toSorted(),
+      bbox: [...bbox],
+      averageConfidence: 0.8,
+      memberIndices: members.map((m) => m.objectId),
+      features,
+      cropId: options.noCrop === true ? null : cropImageId(requestId, 1),
+    },
     members,
     imageWidth: options.imageWidth ?? 1280,
     imageHeight: Math.round((options.imageWidth ?? 1280) * 0.5625),
@@ -65,4 +78,10 @@ export function makeTask(sketches: readonly Sketch[], options: TaskOptions = {})
 
 /** Two cars side by side at rest. */
 export const plainTask = (options: TaskOptions = {}): AssessmentTask =>
-  makeTask([{ class: 'car', at: [100, 100, 80, 50], velocity: [0, 0] }, { class: 'car', at: [200, 100, 80, 50], velocity: [0, 0] }], options);
+  makeTask(
+    [
+      { class: 'car', at: [100, 100, 80, 50], velocity: [0, 0] },
+      { class: 'car', at: [200, 100, 80, 50], velocity: [0, 0] },
+    ],
+    options,
+  );

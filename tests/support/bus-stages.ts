@@ -45,13 +45,31 @@ export async function startStages(bus: NatsBus) {
   const log = memoryLog();
   const config = parseKeyConfig({ api_keys: [{ name: 'k', key: 'secret-of-this-test' }] }, {});
   const store = new JetStreamOnDemand(bus);
-  const redis = { keepAlert: () => Promise.resolve(), alerts: () => Promise.resolve([]), onConnected: () => () => undefined };
+  const redis = {
+    keepAlert: () => Promise.resolve(),
+    alerts: () => Promise.resolve([]),
+    onConnected: () => () => undefined,
+  };
   const aggregator = aggregatorAt<null>((ctx) =>
-    Promise.resolve({ work: aggregatorWork(ctx, { bus, cache: null, deadlineMs: 200, onAlert: () => Promise.resolve(), onPublished: () => undefined }), report: () => undefined, close: () => Promise.resolve() }),
+    Promise.resolve({
+      work: aggregatorWork(ctx, {
+        bus,
+        cache: null,
+        deadlineMs: 200,
+        onAlert: () => Promise.resolve(),
+        onPublished: () => undefined,
+      }),
+      report: () => undefined,
+      close: () => Promise.resolve(),
+    }),
   );
   const images = new JetStreamImages(bus);
   const scheduler = {
-    bus, images, vlm: null, language: 'en' as const, settings: schedulerSettings(config.scheduler),
+    bus,
+    images,
+    vlm: null,
+    language: 'en' as const,
+    settings: schedulerSettings(config.scheduler),
     metrics: { llmCall: () => undefined, assessment: () => undefined, shed: () => undefined },
   };
   const nobody = { fetch: () => Promise.reject(new Error('nobody is called in this test')) };
@@ -62,13 +80,34 @@ export async function startStages(bus: NatsBus) {
     child('scheduler', schedulerActor, () => scheduler),
     child('aggregator', aggregator, () => null),
     child('alert-writer', alertWriterActor, () => ({ bus, redis })),
-    child('alert-images', alertImagesActor, () => ({ bus, images, kept: new JetStreamAlertImages(bus), encoder: { shrink: (jpeg: Uint8Array) => Promise.resolve(Buffer.from(jpeg)) } })),
-    child('webhooks', webhooksActor, () => ({ bus, guarded: nobody, open: nobody, secret: null, alertHooks: [], onHook: () => Promise.resolve() })),
+    child('alert-images', alertImagesActor, () => ({
+      bus,
+      images,
+      kept: new JetStreamAlertImages(bus),
+      encoder: { shrink: (jpeg: Uint8Array) => Promise.resolve(Buffer.from(jpeg)) },
+    })),
+    child('webhooks', webhooksActor, () => ({
+      bus,
+      guarded: nobody,
+      open: nobody,
+      secret: null,
+      alertHooks: [],
+      onHook: () => Promise.resolve(),
+    })),
     child('on-demand', onDemandActor, () => ({ bus, images, store, validityMs: 30_000 })),
   ]);
   const system = await startSystem(tree, { log, onEscalation: (error) => assert.fail(error.message) });
-  const feed = new LiveFeed({ cameras: new FakeWorld().add('a').ports().cameras, clock: systemClock, log, limits: DEFAULT_LIMITS });
-  const ends = [await followFeed(bus, null, feed, log), followStatuses(bus, new Signal<CameraStatus>(), feed), followShedGroups(bus, () => undefined)];
+  const feed = new LiveFeed({
+    cameras: new FakeWorld().add('a').ports().cameras,
+    clock: systemClock,
+    log,
+    limits: DEFAULT_LIMITS,
+  });
+  const ends = [
+    await followFeed(bus, null, feed, log),
+    followStatuses(bus, new Signal<CameraStatus>(), feed),
+    followShedGroups(bus, () => undefined),
+  ];
   return {
     log,
     system,
@@ -78,7 +117,10 @@ export async function startStages(bus: NatsBus) {
     held: async (): Promise<number> => (await system.ref(AGGREGATOR).ask({ type: 'stats' }, { timeoutMs: 5_000 })).held,
     /** Restarts of all stages. */
     restarts: (): number => {
-      const count = (node: { readonly restarts: number; readonly children?: readonly { readonly restarts: number }[] }): number => (node.children ?? []).reduce((sum, each) => sum + count(each), node.restarts);
+      const count = (node: {
+        readonly restarts: number;
+        readonly children?: readonly { readonly restarts: number }[];
+      }): number => (node.children ?? []).reduce((sum, each) => sum + count(each), node.restarts);
       return count(system.snapshot());
     },
     stop: async (): Promise<void> => {

@@ -1,4 +1,16 @@
-import type { Bus, BusState, Delivery, FollowOptions, ImageStore, Parser, PullConsumer, ReadOptions, Stored, StoredMessage, Trace } from '../../src/infra/bus.ts';
+import type {
+  Bus,
+  BusState,
+  Delivery,
+  FollowOptions,
+  ImageStore,
+  Parser,
+  PullConsumer,
+  ReadOptions,
+  Stored,
+  StoredMessage,
+  Trace,
+} from '../../src/infra/bus.ts';
 import { InfraError } from '../../src/infra/errors.ts';
 import type { AssessmentResult } from '../../src/messages/assessment.ts';
 import { consumers } from '../../src/messages/subjects.ts';
@@ -15,8 +27,18 @@ interface Queued {
 
 /** A bus in memory with work queues by priority, which can be "away". Settlements are recorded. */
 export class FakeTaskBus implements Bus {
-  readonly published: { readonly subject: string; readonly body: AssessmentResult; readonly trace: Trace; readonly id: string }[] = [];
-  readonly settled: { readonly taskId: string; readonly how: 'ack' | 'nak' | 'term' | 'bury'; readonly delayMs?: number; readonly reason?: string }[] = [];
+  readonly published: {
+    readonly subject: string;
+    readonly body: AssessmentResult;
+    readonly trace: Trace;
+    readonly id: string;
+  }[] = [];
+  readonly settled: {
+    readonly taskId: string;
+    readonly how: 'ack' | 'nak' | 'term' | 'bury';
+    readonly delayMs?: number;
+    readonly reason?: string;
+  }[] = [];
   readonly beats = new Map<string, number>();
   readonly streams: FakeStreams;
   readonly #clock: Clock;
@@ -33,7 +55,8 @@ export class FakeTaskBus implements Bus {
   }
 
   add(...tasks: readonly AssessmentTask[]): void {
-    for (const task of tasks) this.#queue(task).push({ task, seq: ++this.#seq, storedAt: this.#clock.now(), attempt: 0 });
+    for (const task of tasks)
+      this.#queue(task).push({ task, seq: ++this.#seq, storedAt: this.#clock.now(), attempt: 0 });
     this.#wake();
   }
 
@@ -58,7 +81,8 @@ export class FakeTaskBus implements Bus {
   publish(subject: string, body: object, trace: Trace, id: string): Promise<Stored> {
     if (this.down) return Promise.reject(new InfraError('BUS_DOWN', 'away'));
     if (this.refusing) return Promise.reject(new InfraError('BUS_REFUSED', 'refused'));
-    if (!this.published.some((one) => one.id === id)) this.published.push({ subject, body: body as AssessmentResult, trace, id });
+    if (!this.published.some((one) => one.id === id))
+      this.published.push({ subject, body: body as AssessmentResult, trace, id });
     return Promise.resolve(this.streams.publish(subject, body, id));
   }
 
@@ -66,7 +90,11 @@ export class FakeTaskBus implements Bus {
     return this.down ? Promise.reject(new InfraError('BUS_DOWN', 'away')) : Promise.resolve(this.streams.read(options));
   }
 
-  last<T>(options: { readonly stream: string; readonly subject: string; readonly parser: Parser<T> }): Promise<StoredMessage<T> | null> {
+  last<T>(options: {
+    readonly stream: string;
+    readonly subject: string;
+    readonly parser: Parser<T>;
+  }): Promise<StoredMessage<T> | null> {
     return this.down ? Promise.reject(new InfraError('BUS_DOWN', 'away')) : Promise.resolve(this.streams.last(options));
   }
 
@@ -95,7 +123,12 @@ export class FakeTaskBus implements Bus {
     return Promise.resolve(consumer as unknown as PullConsumer<T>);
   }
 
-  async #fetch(queue: Queued[], max: number, waitMs: number, signal?: AbortSignal): Promise<readonly Delivery<AssessmentTask>[]> {
+  async #fetch(
+    queue: Queued[],
+    max: number,
+    waitMs: number,
+    signal?: AbortSignal,
+  ): Promise<readonly Delivery<AssessmentTask>[]> {
     this.fetches++;
     if (queue.length === 0 && !this.down && waitMs > 0 && signal?.aborted !== true) {
       await new Promise<void>((resolve) => {

@@ -47,11 +47,22 @@ export class FakeStreams {
   }
 
   read<T>({ stream, filter, parser, from, limit }: ReadOptions<T>): StoredMessage<T>[] {
-    const wanted = this.#stream(stream).messages.filter((each) => ('seq' in from ? each.seq >= from.seq : each.storedAt >= from.time) && matches(filter ?? '>', each.subject));
+    const wanted = this.#stream(stream).messages.filter(
+      (each) =>
+        ('seq' in from ? each.seq >= from.seq : each.storedAt >= from.time) && matches(filter ?? '>', each.subject),
+    );
     return wanted.slice(0, limit).flatMap((each) => parsed(each, parser) ?? []);
   }
 
-  last<T>({ stream, subject, parser }: { readonly stream: string; readonly subject: string; readonly parser: Parser<T> }): StoredMessage<T> | null {
+  last<T>({
+    stream,
+    subject,
+    parser,
+  }: {
+    readonly stream: string;
+    readonly subject: string;
+    readonly parser: Parser<T>;
+  }): StoredMessage<T> | null {
     const newest = this.#stream(stream).messages.findLast((each) => matches(subject, each.subject));
     return newest === undefined ? null : parsed(newest, parser);
   }
@@ -105,5 +116,10 @@ function parsed<T>(message: Message, parser: Parser<T>): StoredMessage<T> | null
 function matches(pattern: string, subject: string): boolean {
   const tokens = subject.split('.');
   const wanted = pattern.split('.');
-  return wanted.every((token, index) => (token === '>' ? index < tokens.length : token === '*' ? tokens[index] !== undefined : token === tokens[index])) && (wanted.at(-1) === '>' || wanted.length === tokens.length);
+  return (
+    wanted.every((token, index) =>
+      token === '>' ? index < tokens.length : token === '*' ? tokens[index] !== undefined : token === tokens[index],
+    ) &&
+    (wanted.at(-1) === '>' || wanted.length === tokens.length)
+  );
 }

@@ -21,8 +21,15 @@ export async function temporaryFolder(): Promise<[string, () => Promise<void>]> 
 }
 
 /** Starts the whole program in this process, on free ports, with a data folder of its own. */
-export async function startTestGantry(dataDir: string, over: Partial<GantryConfig> = {}, options: Partial<StartOptions> = {}): Promise<TestGantry> {
-  const config = readConfig(['--no-demo', '--port', '0', '--data-dir', dataDir, '--keys', join(dataDir, 'api_keys.yaml')], {});
+export async function startTestGantry(
+  dataDir: string,
+  over: Partial<GantryConfig> = {},
+  options: Partial<StartOptions> = {},
+): Promise<TestGantry> {
+  const config = readConfig(
+    ['--no-demo', '--port', '0', '--data-dir', dataDir, '--keys', join(dataDir, 'api_keys.yaml')],
+    {},
+  );
   if (config === 'help') throw new Error('no help asked for');
   const log = createLog(process.env['GANTRY_LOG_LEVEL'] === 'debug' ? 'debug' : 'silent');
   const gantry = await startGantry({
@@ -37,7 +44,10 @@ export async function startTestGantry(dataDir: string, over: Partial<GantryConfi
     ...gantry,
     dataDir,
     request: async (method, path, body) => {
-      const reply = await fetch(new URL(path, gantry.url), { method, ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }) });
+      const reply = await fetch(new URL(path, gantry.url), {
+        method,
+        ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+      });
       const text = await reply.text();
       return { status: reply.status, json: text === '' ? null : JSON.parse(text) };
     },

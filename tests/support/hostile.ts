@@ -3,7 +3,8 @@ import type { Random } from './random.ts';
 /** JSON texts that cost the most for their size, each of about `bytes`; by what they are. */
 export function hostileBodies(bytes: number): Readonly<Record<string, Uint8Array>> {
   const text = (value: string): Uint8Array => Buffer.from(value, 'utf8');
-  const many = (count: number, of: (index: number) => string): string => Array.from({ length: count }, (_, index) => of(index)).join(',');
+  const many = (count: number, of: (index: number) => string): string =>
+    Array.from({ length: count }, (_, index) => of(index)).join(',');
   return {
     'wrong entries': text(`{"detectedObjects":[${many(Math.floor(bytes / 2), () => '1')}]}`),
     'empty objects': text(`{"trafficGroups":[${many(Math.floor(bytes / 3), () => '{}')}]}`),
@@ -15,15 +16,33 @@ export function hostileBodies(bytes: number): Readonly<Record<string, Uint8Array
     'one long text': text(`{"cameraId":"${'a'.repeat(bytes)}"}`),
     'one long time': text(`{"timestamp":"2026-01-01T00:00:00.${'0'.repeat(bytes)}Z"}`),
     'one long number': text(`{"frameNumber":${'9'.repeat(bytes)}}`),
-    'escapes': text(`{"cameraId":"${'\\u0000'.repeat(bytes / 6)}"}`),
+    escapes: text(`{"cameraId":"${'\\u0000'.repeat(bytes / 6)}"}`),
     'no end': text(`{"cameraId":"${'\\"'.repeat(bytes / 2)}`),
-    'spaces': text(`${' '.repeat(bytes)}{}`),
+    spaces: text(`${' '.repeat(bytes)}{}`),
     'not UTF-8': new Uint8Array(bytes).fill(0xff),
-    'zeros': new Uint8Array(bytes),
+    zeros: new Uint8Array(bytes),
   };
 }
 
-const PIECES: readonly [unknown, ...unknown[]] = [null, true, -1, 0, 1e308, 2 ** 53, '', 'x'.repeat(5_000), '\u0000', '\ud800', [], {}, [[[[]]]], { a: 1 }, '9999-12-31T23:59:59Z', '__proto__', Array.from({ length: 3_000 }, () => 1)];
+const PIECES: readonly [unknown, ...unknown[]] = [
+  null,
+  true,
+  -1,
+  0,
+  1e308,
+  2 ** 53,
+  '',
+  'x'.repeat(5_000),
+  '\u0000',
+  '\ud800',
+  [],
+  {},
+  [[[[]]]],
+  { a: 1 },
+  '9999-12-31T23:59:59Z',
+  '__proto__',
+  Array.from({ length: 3_000 }, () => 1),
+];
 
 /** `value` with one to three things in it changed, left out, repeated or put in, and at times not JSON any more. */
 export function mutated(value: unknown, random: Random): Uint8Array {
@@ -45,6 +64,7 @@ function mutate(value: unknown, random: Random): void {
   const inner: unknown = Reflect.get(value, key);
   if (typeof inner === 'object' && inner !== null && random.chance(0.6)) mutate(inner, random);
   else if (random.chance(0.2)) Reflect.deleteProperty(value, key);
-  else if (Array.isArray(value) && random.chance(0.3)) value.push(...Array.from({ length: 1 + random.below(400) }, () => structuredClone(inner)));
+  else if (Array.isArray(value) && random.chance(0.3))
+    value.push(...Array.from({ length: 1 + random.below(400) }, () => structuredClone(inner)));
   else Reflect.set(value, key, random.pick(PIECES));
 }

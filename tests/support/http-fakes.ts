@@ -57,14 +57,33 @@ export function aggregate(cameraId: string, more: Partial<Aggregate> & { risk?: 
         bbox: [60, 140, 330, 280],
         averageConfidence: 0.81,
         memberIndices: [0, 1],
-        features: { density: 0.5, meanSpacing: 150, minSpacing: 150, vehicleCount: 1, personCount: 1, minPersonVehicleDistance: 20, maxSpeed: 12, maxClosingSpeed: 9 },
+        features: {
+          density: 0.5,
+          meanSpacing: 150,
+          minSpacing: 150,
+          vehicleCount: 1,
+          personCount: 1,
+          minPersonVehicleDistance: 20,
+          maxSpeed: 12,
+          maxClosingSpeed: 9,
+        },
         cropId: `${requestId}.g1`,
       },
     ],
     riskAssessment: {
       maxRiskLevel: risk,
       hasDangerousDriving: risk === 'medium' || risk === 'high',
-      results: [{ groupIndex: 1, riskLevel: risk, confidence: 0.8, riskTypes: ['person near vehicle'], description: 'A person walks 20 px beside a moving car', dangerObjectCount: 2, triggerObjectIds: [0, 1] }],
+      results: [
+        {
+          groupIndex: 1,
+          riskLevel: risk,
+          confidence: 0.8,
+          riskTypes: ['person near vehicle'],
+          description: 'A person walks 20 px beside a moving car',
+          dangerObjectCount: 2,
+          triggerObjectIds: [0, 1],
+        },
+      ],
       missingGroups: [],
       source: 'rules',
       degraded: false,
@@ -91,7 +110,14 @@ export const healthy: HealthReport = {
   notices: [],
 };
 
-const node = { restart: 'permanent', significant: false, nextRestartAt: null, nextBackoffMs: 100, onNextFailure: 'restart', events: [] } as const;
+const node = {
+  restart: 'permanent',
+  significant: false,
+  nextRestartAt: null,
+  nextBackoffMs: 100,
+  onNextFailure: 'restart',
+  events: [],
+} as const;
 
 export const tree = (cameraIds: readonly string[] = ['north']): TreeSnapshot => ({
   type: 'supervisor',
@@ -147,10 +173,43 @@ export const keyStats: KeyPoolStats = {
   total_calls: 10,
   success_rate: 0.9,
   keys: [
-    { key_id: 'key-001', status: 'available', total_calls: 9, failed_calls: 0, success_rate: 1, in_flight: 0, used_last_second: 1, used_last_minute: 9, last_error_code: null, qps_limit: 5, rpm_limit: 300, tpm_limit: null, tokens_last_minute: 0, cooldown_until: null, notice: null },
-    { key_id: 'key-002', status: 'cooling', total_calls: 1, failed_calls: 1, success_rate: 0, in_flight: 0, used_last_second: 0, used_last_minute: 1, last_error_code: '429', qps_limit: 5, rpm_limit: 300, tpm_limit: null, tokens_last_minute: 0, cooldown_until: '2026-01-02T03:04:05.000Z', notice: 'answered 429' },
+    {
+      key_id: 'key-001',
+      status: 'available',
+      total_calls: 9,
+      failed_calls: 0,
+      success_rate: 1,
+      in_flight: 0,
+      used_last_second: 1,
+      used_last_minute: 9,
+      last_error_code: null,
+      qps_limit: 5,
+      rpm_limit: 300,
+      tpm_limit: null,
+      tokens_last_minute: 0,
+      cooldown_until: null,
+      notice: null,
+    },
+    {
+      key_id: 'key-002',
+      status: 'cooling',
+      total_calls: 1,
+      failed_calls: 1,
+      success_rate: 0,
+      in_flight: 0,
+      used_last_second: 0,
+      used_last_minute: 1,
+      last_error_code: '429',
+      qps_limit: 5,
+      rpm_limit: 300,
+      tpm_limit: null,
+      tokens_last_minute: 0,
+      cooldown_until: '2026-01-02T03:04:05.000Z',
+      notice: 'answered 429',
+    },
   ],
-  models: [], circuits: [{ group: 'm at provider', state: 'closed', since: null, failures: 0, retryAt: null }],
+  models: [],
+  circuits: [{ group: 'm at provider', state: 'closed', since: null, failures: 0, retryAt: null }],
 };
 
 /** The rest of the program, in memory; a test changes what it holds. */
@@ -228,16 +287,31 @@ export class FakeWorld {
         tree: () => this.treeNow,
         subscribe: () => () => undefined,
         restart: async () => true,
-        deadLetters: () => ({ total: 1, recent: [{ at: '2026-01-02T03:04:05.000Z', path: '/gone', messageType: 'tick', reason: 'no-such-actor' }] }),
+        deadLetters: () => ({
+          total: 1,
+          recent: [{ at: '2026-01-02T03:04:05.000Z', path: '/gone', messageType: 'tick', reason: 'no-such-actor' }],
+        }),
       },
       deadLetters: {
-        list: async ({ stream, limit }) => (check(), [...this.deadLetters.values()].filter((letter) => stream === undefined || letter.stream === stream).slice(0, limit)),
+        list: async ({ stream, limit }) => (
+          check(),
+          [...this.deadLetters.values()]
+            .filter((letter) => stream === undefined || letter.stream === stream)
+            .slice(0, limit)
+        ),
         get: async (id) => this.deadLetters.get(id) ?? null,
         replay: async (id) => this.deadLetters.delete(id),
       },
       scheduler: {
         stats: async () => this.keys,
-        health: async () => ({ status: 'ok', message: 'judging', source: 'rules', waiting: 0, in_flight: 0, max_concurrent: 50 }),
+        health: async () => ({
+          status: 'ok',
+          message: 'judging',
+          source: 'rules',
+          waiting: 0,
+          in_flight: 0,
+          max_concurrent: 50,
+        }),
       },
       assessments: { submit: async () => Promise.reject(new Error('no assessments here')), get: async () => null },
       keys: {
@@ -246,7 +320,18 @@ export class FakeWorld {
         change: async () => null,
         remove: async () => null,
       },
-      usage: async (day) => ({ day: day ?? '2026-01-02', calls: 0, promptTokens: 0, completionTokens: 0, cost: 0, dailyBudget: null, withinBudget: true, complete: true, byKey: [], byCamera: [] }),
+      usage: async (day) => ({
+        day: day ?? '2026-01-02',
+        calls: 0,
+        promptTokens: 0,
+        completionTokens: 0,
+        cost: 0,
+        dailyBudget: null,
+        withinBudget: true,
+        complete: true,
+        byKey: [],
+        byCamera: [],
+      }),
       ready: () => this.ready,
       health: async () => {
         if (this.health instanceof Error) throw this.health;
@@ -258,7 +343,10 @@ export class FakeWorld {
 }
 
 /** A server over a {@link FakeWorld}, not listening yet. */
-export async function fakeServer(world: FakeWorld, options: Partial<HttpServerOptions> = {}): Promise<HttpServer & { readonly lines: LogLine[] }> {
+export async function fakeServer(
+  world: FakeWorld,
+  options: Partial<HttpServerOptions> = {},
+): Promise<HttpServer & { readonly lines: LogLine[] }> {
   const log = memoryLog();
   const server = await createHttpServer(world.ports(), { log, version: '0.1.0', ffmpegPath: null, ...options });
   return { ...server, lines: log.lines };

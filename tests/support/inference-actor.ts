@@ -29,7 +29,9 @@ export const inferenceActor = defineActor<InferenceMessage>()<LocatedModel>({
         runs += 1;
       }
     };
-    loop().catch((thrown: unknown) => running && ctx.fail(thrown instanceof Error ? thrown : new Error(String(thrown))));
+    loop().catch(
+      (thrown: unknown) => running && ctx.fail(thrown instanceof Error ? thrown : new Error(String(thrown))),
+    );
     return {
       handlers: {
         runs: () => runs,

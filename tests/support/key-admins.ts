@@ -23,7 +23,12 @@ export const opened: KeyAdmin[] = [];
 
 before(async () => {
   [folder, removeFolder] = await temporaryFolder();
-  server = await startRedisServer({ dataDir: join(folder, 'redis'), port: 0, log: memoryLog(), onProgress: () => undefined });
+  server = await startRedisServer({
+    dataDir: join(folder, 'redis'),
+    port: 0,
+    log: memoryLog(),
+    onProgress: () => undefined,
+  });
 });
 after(async () => {
   await Promise.all(opened.map((admin) => admin.close()));
@@ -48,7 +53,16 @@ export async function node(over: Partial<KeyAdminOptions> = {}, yaml: string | n
   const keysFile = join(folder, `${id}.yaml`);
   if (yaml !== null) await writeFile(keysFile, yaml);
   const log = memoryLog();
-  const options: KeyAdminOptions = { keysFile, changesFile: join(folder, `${id}.changes`), sealer: new Sealer(new Secret(PASSWORD)), env: ENV, nodeId: id, log, checkMs: 200, ...over };
+  const options: KeyAdminOptions = {
+    keysFile,
+    changesFile: join(folder, `${id}.changes`),
+    sealer: new Sealer(new Secret(PASSWORD)),
+    env: ENV,
+    nodeId: id,
+    log,
+    checkMs: 200,
+    ...over,
+  };
   const open = async (): Promise<KeyAdmin> => {
     const admin = await KeyAdmin.open(options);
     opened.push(admin);

@@ -7,18 +7,27 @@ export const T0 = 1_700_000_000_000;
 
 /** Keys `k1`, `k2`, ... with the fields given, as a key file would say them; no guard, so that times are round. */
 export const keyConfig = (keys: readonly object[], strategy = 'round_robin', scheduler: object = {}) =>
-  parseKeyConfig({ strategy, scheduler: { transit_guard_ms: 0, ...scheduler }, api_keys: keys.map((key, index) => ({ name: `k${index + 1}`, key: `secret-${index}`, ...key })) }, {});
+  parseKeyConfig(
+    {
+      strategy,
+      scheduler: { transit_guard_ms: 0, ...scheduler },
+      api_keys: keys.map((key, index) => ({ name: `k${index + 1}`, key: `secret-${index}`, ...key })),
+    },
+    {},
+  );
 
 export function poolOf(keys: readonly object[], strategy = 'round_robin', scheduler: object = {}): KeyPool {
   const config = keyConfig(keys, strategy, scheduler);
   return new KeyPool(config.keys, poolSettings(config.strategy, config.scheduler));
 }
 
-export const grants = (step: PoolStep): LeaseGrant[] => step.replies.flatMap(({ reply }) => (reply.kind === 'granted' ? [reply] : []));
+export const grants = (step: PoolStep): LeaseGrant[] =>
+  step.replies.flatMap(({ reply }) => (reply.kind === 'granted' ? [reply] : []));
 
 let asked = 0;
 export const newWaiter = (): string => `w${++asked}`;
-export const ask = (pool: KeyPool, now: number, patienceMs = 10_000): PoolStep => pool.request({ waiterId: newWaiter(), priority: 3, exclude: [], deadline: now + patienceMs }, now);
+export const ask = (pool: KeyPool, now: number, patienceMs = 10_000): PoolStep =>
+  pool.request({ waiterId: newWaiter(), priority: 3, exclude: [], deadline: now + patienceMs }, now);
 
 /** A lease that must be granted, its call sent at once. */
 export function lease(pool: KeyPool, now: number): LeaseGrant {

@@ -24,7 +24,15 @@ if (import.meta.main) {
   const bus = await NatsBus.join({ url: natsUrl, startTimeoutMs: 5_000, log, inHandFile });
   process.send?.('ready');
   await consume({
-    bus, stream: streams.detections, durable: consumers.taskGenerator, parser: Detection, clock: systemClock, log, signal: new AbortController().signal, batch: 64, ahead: 64,
+    bus,
+    stream: streams.detections,
+    durable: consumers.taskGenerator,
+    parser: Detection,
+    clock: systemClock,
+    log,
+    signal: new AbortController().signal,
+    batch: 64,
+    ahead: 64,
     take: async (delivery) => {
       const { body } = delivery;
       if (body.cameraId === killer) {

@@ -7,7 +7,8 @@ type Value = string | number | readonly Value[];
 
 /** Scores and times are told to three decimals. */
 const rounded = (value: number): number => Number(value.toFixed(3));
-const byScore = ([a, x]: readonly [string, number], [b, y]: readonly [string, number]): number => x - y || (a < b ? -1 : a > b ? 1 : 0);
+const byScore = ([a, x]: readonly [string, number], [b, y]: readonly [string, number]): number =>
+  x - y || (a < b ? -1 : a > b ? 1 : 0);
 
 export class LimitsModel {
   readonly #sets = new Map<string, Members>();
@@ -48,11 +49,19 @@ export class LimitsModel {
     const reply: Value[] = ['ok', rounded(now), alive, all];
     let a = 2;
     for (const budget of budgets) {
-      const [prefix, first, count, part, windows] = [text(a), number(a + 1), number(a + 2), number(a + 3), number(a + 4)];
+      const [prefix, first, count, part, windows] = [
+        text(a),
+        number(a + 1),
+        number(a + 2),
+        number(a + 3),
+        number(a + 4),
+      ];
       this.#drop(budget, now - KEEP_MS);
       let granted = 0;
       let wait = 0;
-      const equalParts = Array.from({ length: windows }, (_, w) => Math.max(1, Math.ceil(number(a + 5 + 2 * w) / Math.max(1, alive))));
+      const equalParts = Array.from({ length: windows }, (_, w) =>
+        Math.max(1, Math.ceil(number(a + 5 + 2 * w) / Math.max(1, alive))),
+      );
       const most = Math.min(count, ...equalParts);
       while (granted < most && wait === 0) {
         const newest = [...this.#set(budget).values()].toSorted((x, y) => y - x);
@@ -91,7 +100,8 @@ export class LimitsModel {
     const born = this.#get(birth, now) ?? text(2);
     const lost = born !== text(3) && text(3) !== '';
     this.#texts.set(birth, { text: born, until: Infinity });
-    if (number(1) > Number(this.#get(expected, now) ?? 0)) this.#texts.set(expected, { text: text(1), until: this.#expiry ? now + DEAD_MS : Infinity });
+    if (number(1) > Number(this.#get(expected, now) ?? 0))
+      this.#texts.set(expected, { text: text(1), until: this.#expiry ? now + DEAD_MS : Infinity });
     if (!this.#set(members).has(text(0))) this.#set(members).set(text(0), rounded(now - ABSENT_MS - 1));
     let a = 4;
     for (const budget of budgets) {
@@ -109,9 +119,16 @@ export class LimitsModel {
     const birth = this.#get(born, now);
     if (birth === null || !this.#set(members).has(text(0))) return ['unjoined'];
     this.#set(members).set(text(0), rounded(Math.min(now, number(1))));
-    const from = (key: string, score: number): [string, number][] => [...this.#set(key)].filter(([, at]) => at >= score).toSorted(byScore);
+    const from = (key: string, score: number): [string, number][] =>
+      [...this.#set(key)].filter(([, at]) => at >= score).toSorted(byScore);
     const present = from(members, rounded(now - DEAD_MS)).map(([name]) => name);
-    return [birth, rounded(now), present, Math.max(1, present.length, Number(this.#get(expected, now) ?? 0)), ...budgets.map((budget, index) => from(budget, number(index + 2)).flat())];
+    return [
+      birth,
+      rounded(now),
+      present,
+      Math.max(1, present.length, Number(this.#get(expected, now) ?? 0)),
+      ...budgets.map((budget, index) => from(budget, number(index + 2)).flat()),
+    ];
   }
 
   #named(keys: readonly string[]): readonly [string, string, string, ...string[]] {

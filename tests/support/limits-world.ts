@@ -99,9 +99,30 @@ export class SimulatedNode {
     this.name = name;
     this.#ahead = world.random.below(1e9);
     this.link = new Link(world, this);
-    const config = parseKeyConfig({ scheduler: { transit_guard_ms: guardMs }, api_keys: [{ name: 'k', key: 'secret', qps_limit: qps, rpm_limit: rpm }] }, {});
-    this.gate = new RedisGate({ url: '', nodeId: name, now: () => this.now, log: quiet, connect: () => this.link, every: (ms, work) => this.#every(ms, work), after: (ms, work) => this.#after(ms, work), soon: (work) => this.#after(0, work) });
-    this.#pool = new KeyPool(config.keys, poolSettings(config.strategy, config.scheduler), new LimitMemory(), name, this.gate);
+    const config = parseKeyConfig(
+      {
+        scheduler: { transit_guard_ms: guardMs },
+        api_keys: [{ name: 'k', key: 'secret', qps_limit: qps, rpm_limit: rpm }],
+      },
+      {},
+    );
+    this.gate = new RedisGate({
+      url: '',
+      nodeId: name,
+      now: () => this.now,
+      log: quiet,
+      connect: () => this.link,
+      every: (ms, work) => this.#every(ms, work),
+      after: (ms, work) => this.#after(ms, work),
+      soon: (work) => this.#after(0, work),
+    });
+    this.#pool = new KeyPool(
+      config.keys,
+      poolSettings(config.strategy, config.scheduler),
+      new LimitMemory(),
+      name,
+      this.gate,
+    );
     this.gate.onChange(() => this.#apply(this.#pool.advance(this.now)));
     this.link.open();
   }
@@ -133,7 +154,13 @@ export class SimulatedNode {
   }
 
   ask(times: number): void {
-    for (let i = 0; i < times; i++) this.#apply(this.#pool.request({ waiterId: `w${this.#asked++}`, priority: 3, exclude: [], deadline: this.now + 1e9 }, this.now));
+    for (let i = 0; i < times; i++)
+      this.#apply(
+        this.#pool.request(
+          { waiterId: `w${this.#asked++}`, priority: 3, exclude: [], deadline: this.now + 1e9 },
+          this.now,
+        ),
+      );
   }
 
   #every(ms: number, work: () => void): () => void {
@@ -158,9 +185,13 @@ export class SimulatedNode {
       const slow = random.chance(0.1) ? random.below(300) : random.below(3);
       this.turn(this.#world.now + slow, () => {
         const at = this.now;
-        if (random.chance(0.05)) this.#apply(this.#pool.settle(reply.leaseId, { kind: 'abandoned', message: 'not made' }, at));
+        if (random.chance(0.05))
+          this.#apply(this.#pool.settle(reply.leaseId, { kind: 'abandoned', message: 'not made' }, at));
         else {
-          arrivals.push({ node: this.name, at: this.#world.now + random.next() * 0.999 + random.next() * options.guardMs });
+          arrivals.push({
+            node: this.name,
+            at: this.#world.now + random.next() * 0.999 + random.next() * options.guardMs,
+          });
           // That it left may become known a little later.
           this.turn(this.#world.now + random.below(3), () => {
             this.#apply(this.#pool.sent(reply.leaseId, at, this.now));
@@ -230,7 +261,12 @@ export class Link implements LimitsRedis {
       const until = Math.max(this.#world.stalledUntil, this.heldUntil);
       if (until > this.#world.now) return this.#world.at(until, carryOut);
       if (connection !== this.#cut && random.chance(0.5)) return;
-      const reply = model.eval(this.#world.now + 5e8, script, rest.slice(0, keyCount).map(String), rest.slice(keyCount));
+      const reply = model.eval(
+        this.#world.now + 5e8,
+        script,
+        rest.slice(0, keyCount).map(String),
+        rest.slice(keyCount),
+      );
       if (connection === this.#cut) this.#node.turn(this.#world.now + random.below(8), () => resolve(reply));
     };
     this.#reachedAt = Math.max(this.#reachedAt, sentAt + random.below(8));

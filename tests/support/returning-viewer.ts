@@ -49,7 +49,15 @@ export class ReturningViewer {
       this.connections += 1;
       this.#time ??= message.data.serverTime;
       this.offset ??= message.data.offset;
-      socket.send(JSON.stringify({ type: 'subscribe', data: this.connections === 1 ? {} : { ...(this.offset === null ? {} : { since: this.offset }), sinceTime: this.#time } }));
+      socket.send(
+        JSON.stringify({
+          type: 'subscribe',
+          data:
+            this.connections === 1
+              ? {}
+              : { ...(this.offset === null ? {} : { since: this.offset }), sinceTime: this.#time },
+        }),
+      );
     }
     if ('offset' in message && message.offset !== undefined) {
       const [before, now] = [this.offset === null ? null : feedPlace(this.offset), feedPlace(message.offset)];
@@ -58,7 +66,8 @@ export class ReturningViewer {
         if (message.type === 'detection_result' || message.type === 'alert') this.#time = message.data.publishedAt;
       }
     }
-    if (message.type === 'alert') this.alerts.set(message.data.requestId, (this.alerts.get(message.data.requestId) ?? 0) + 1);
+    if (message.type === 'alert')
+      this.alerts.set(message.data.requestId, (this.alerts.get(message.data.requestId) ?? 0) + 1);
     if (message.type === 'detection_result') this.frames.push(message.data);
     if (message.type === 'gap') this.gaps.push(message.data);
   }

@@ -30,7 +30,14 @@ export function group(groupIndex: number, features: Partial<GroupFeatures> = {})
 
 /** A detection with two cars and so many groups. */
 export function detection(groups: number | PublishedGroup[], over: Partial<Detection> = {}): Detection {
-  const car = (objectId: number) => ({ objectId, trackId: objectId + 1, class: 'car' as const, confidence: 0.8, bbox: [objectId * 100, 0, objectId * 100 + 80, 60] as [number, number, number, number], velocity: null });
+  const car = (objectId: number) => ({
+    objectId,
+    trackId: objectId + 1,
+    class: 'car' as const,
+    confidence: 0.8,
+    bbox: [objectId * 100, 0, objectId * 100 + 80, 60] as [number, number, number, number],
+    velocity: null,
+  });
   return {
     requestId: randomUUID(),
     cameraId: 'cam-1',
@@ -48,7 +55,12 @@ export function detection(groups: number | PublishedGroup[], over: Partial<Detec
   };
 }
 
-export function result(of: Detection, groupIndex: number, riskLevel: RiskLevel, over: { source?: 'vlm' | 'rules'; error?: AssessmentFailure; llmLatency?: number; degraded?: true } = {}): AssessmentResult {
+export function result(
+  of: Detection,
+  groupIndex: number,
+  riskLevel: RiskLevel,
+  over: { source?: 'vlm' | 'rules'; error?: AssessmentFailure; llmLatency?: number; degraded?: true } = {},
+): AssessmentResult {
   const { requestId, cameraId, traceId, timestamp } = of;
   return {
     taskId: taskId(requestId, groupIndex),
@@ -57,9 +69,26 @@ export function result(of: Detection, groupIndex: number, riskLevel: RiskLevel, 
     timestamp,
     traceId,
     groupIndex,
-    results: [{ groupIndex, riskLevel, confidence: 0.9, riskTypes: [], description: '', dangerObjectCount: 0, triggerObjectIds: [] }],
+    results: [
+      {
+        groupIndex,
+        riskLevel,
+        confidence: 0.9,
+        riskTypes: [],
+        description: '',
+        dangerObjectCount: 0,
+        triggerObjectIds: [],
+      },
+    ],
     source: over.source ?? 'vlm',
-    metadata: { llmLatency: over.llmLatency ?? 1, llmModel: 'm', apiKeyId: 'key-001', retryCount: 0, promptTokens: 0, completionTokens: 0 },
+    metadata: {
+      llmLatency: over.llmLatency ?? 1,
+      llmModel: 'm',
+      apiKeyId: 'key-001',
+      retryCount: 0,
+      promptTokens: 0,
+      completionTokens: 0,
+    },
     ...(over.error === undefined ? {} : { error: over.error }),
     ...(over.degraded === undefined ? {} : { degraded: over.degraded }),
   };

@@ -35,9 +35,24 @@ if (import.meta.main) {
   const memory = new LimitMemory();
   const metrics = { llmCall: () => undefined, assessment: () => undefined, shed: () => undefined };
   const images = new FakeImages(await makeJpeg());
-  const init = { bus, images, vlm: createVlmClient(), language: 'en' as const, settings: schedulerSettings(config.scheduler), metrics };
-  const tree = supervisor('root', [child('key-pool', keyPoolActor, () => ({ config, memory, gate })), child('scheduler', schedulerActor, () => init, { shutdownTimeoutMs: 4_000 })]);
-  const system = await startSystem(tree, { log, onEscalation: (error) => { throw error; } });
+  const init = {
+    bus,
+    images,
+    vlm: createVlmClient(),
+    language: 'en' as const,
+    settings: schedulerSettings(config.scheduler),
+    metrics,
+  };
+  const tree = supervisor('root', [
+    child('key-pool', keyPoolActor, () => ({ config, memory, gate })),
+    child('scheduler', schedulerActor, () => init, { shutdownTimeoutMs: 4_000 }),
+  ]);
+  const system = await startSystem(tree, {
+    log,
+    onEscalation: (error) => {
+      throw error;
+    },
+  });
   process.once('SIGTERM', () => {
     void system
       .stop()

@@ -40,14 +40,34 @@ export class FakeVlm implements VlmClient {
       };
       this.open.push(entry);
       this.most = Math.max(this.most, this.open.length);
-      request.signal?.addEventListener('abort', () => entry.finish({ ok: false, failure: { kind: 'abandoned', message: '' }, promptTokens: 0, completionTokens: 0 }));
+      request.signal?.addEventListener('abort', () =>
+        entry.finish({ ok: false, failure: { kind: 'abandoned', message: '' }, promptTokens: 0, completionTokens: 0 }),
+      );
       request.onSent?.(0);
       if (this.#auto) this.#clock.setTimeout(() => entry.finish(this.answer), 1_000);
     });
   }
 }
-export const DOWN: VlmReply = { ok: false, failure: { kind: 'server-error', status: 503, message: 'away' }, promptTokens: 0, completionTokens: 0 };
-export const GOOD: VlmReply = { ok: true, answer: { riskLevel: 'low', confidence: 0.5, riskTypes: ['x'], description: 'd', dangerObjectCount: 0, triggerObjectIds: [] }, model: 'm', promptTokens: 1, completionTokens: 1 };
+export const DOWN: VlmReply = {
+  ok: false,
+  failure: { kind: 'server-error', status: 503, message: 'away' },
+  promptTokens: 0,
+  completionTokens: 0,
+};
+export const GOOD: VlmReply = {
+  ok: true,
+  answer: {
+    riskLevel: 'low',
+    confidence: 0.5,
+    riskTypes: ['x'],
+    description: 'd',
+    dangerObjectCount: 0,
+    triggerObjectIds: [],
+  },
+  model: 'm',
+  promptTokens: 1,
+  completionTokens: 1,
+};
 
 interface Setup {
   readonly rules?: boolean;
@@ -57,13 +77,21 @@ interface Setup {
 }
 
 /** A scheduler and a key pool with fakes around them, on a clock moved by hand. */
-export async function startedScheduler({ rules = false, byHand = false, keys = [{ qps_limit: 100, rpm_limit: 1000 }], scheduler = {} }: Setup = {}) {
+export async function startedScheduler({
+  rules = false,
+  byHand = false,
+  keys = [{ qps_limit: 100, rpm_limit: 1000 }],
+  scheduler = {},
+}: Setup = {}) {
   const clock = new ManualClock(Date.now());
   const log = memoryLog();
   const bus = new FakeTaskBus(clock);
   const images = new FakeImages(new Uint8Array([255, 216]));
   const vlm = new FakeVlm(clock, !byHand);
-  const config = parseKeyConfig({ scheduler, api_keys: keys.map((key, i) => ({ name: `k${i + 1}`, key: `s${i}`, ...key })) }, {});
+  const config = parseKeyConfig(
+    { scheduler, api_keys: keys.map((key, i) => ({ name: `k${i + 1}`, key: `s${i}`, ...key })) },
+    {},
+  );
   const metrics = { llm: [] as string[], outcomes: [] as string[], shed: [] as string[] };
   const init = {
     bus,
@@ -71,10 +99,17 @@ export async function startedScheduler({ rules = false, byHand = false, keys = [
     vlm: rules ? null : vlm,
     language: 'en' as const,
     settings: schedulerSettings(config.scheduler),
-    metrics: { llmCall: (status: string) => void metrics.llm.push(status), assessment: (outcome: string) => void metrics.outcomes.push(outcome), shed: (...shed: readonly unknown[]) => void metrics.shed.push(shed.slice(0, 3).join(' ')) },
+    metrics: {
+      llmCall: (status: string) => void metrics.llm.push(status),
+      assessment: (outcome: string) => void metrics.outcomes.push(outcome),
+      shed: (...shed: readonly unknown[]) => void metrics.shed.push(shed.slice(0, 3).join(' ')),
+    },
   };
   const memory = new LimitMemory();
-  const tree = supervisor('root', [child('key-pool', keyPoolActor, () => ({ config, memory })), child('scheduler', schedulerActor, () => init)]);
+  const tree = supervisor('root', [
+    child('key-pool', keyPoolActor, () => ({ config, memory })),
+    child('scheduler', schedulerActor, () => init),
+  ]);
   const system = await startSystem(tree, { log, clock, onEscalation: (error) => assert.fail(error.message) });
   const stats = (): Promise<SchedulerStats> => system.ref(SCHEDULER).ask({ type: 'stats' }, { timeoutMs: 1_000 });
   const task = (options: TaskOptions = {}) => plainTask({ expiresAt: clock.now() + 60_000, ...options });

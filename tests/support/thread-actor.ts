@@ -5,7 +5,10 @@ import type { Asking, Deferred } from '../../src/runtime/message.ts';
 import { move, type Moved } from '../../src/runtime/moved.ts';
 import { address } from '../../src/runtime/ref.ts';
 
-export type PeerMessage = { type: 'note'; n: number } | ({ type: 'double'; n: number } & Asking<number>) | ({ type: 'length'; data: Moved<Uint8Array<ArrayBuffer>> } & Asking<number>);
+export type PeerMessage =
+  | { type: 'note'; n: number }
+  | ({ type: 'double'; n: number } & Asking<number>)
+  | ({ type: 'length'; data: Moved<Uint8Array<ArrayBuffer>> } & Asking<number>);
 export const PEER = address<PeerMessage>('/peer');
 
 export type GuestMessage =
@@ -60,7 +63,10 @@ export const guestActor = defineActor<GuestMessage, { type: 'tick' }>()<GuestIni
         'tell-peer': ({ count }) => {
           for (let n = 0; n < count; n += 1) peer.tell({ type: 'note', n });
         },
-        'flood-peer': ({ count }) => Array.from({ length: count }, (_, n) => peer.tell({ type: 'note', n })).filter((outcome) => outcome === 'accepted').length,
+        'flood-peer': ({ count }) =>
+          Array.from({ length: count }, (_, n) => peer.tell({ type: 'note', n })).filter(
+            (outcome) => outcome === 'accepted',
+          ).length,
         'offer-peer': async ({ count }) => {
           for (let n = 0; n < count; n += 1) await peer.offer({ type: 'note', n }, { timeoutMs: 5_000 });
           return count;

@@ -44,7 +44,12 @@ export function tinySsd(): TinySsd {
     constant(`${name}/dw/w`, [3, 3, 4, 1]),
     conv('DepthwiseConv2dNative', `${name}/dw`, 'sum/bias', `${name}/dw/w`, 1),
     ...['gamma', 'beta', 'mean', 'variance'].map((part) => constant(`${name}/${part}`, [4], part === 'variance')),
-    { name: `${name}/bn`, op: 'FusedBatchNorm', input: [`${name}/dw`, `${name}/gamma`, `${name}/beta`, `${name}/mean`, `${name}/variance`], attr: { epsilon: { f: 0.001 } } },
+    {
+      name: `${name}/bn`,
+      op: 'FusedBatchNorm',
+      input: [`${name}/dw`, `${name}/gamma`, `${name}/beta`, `${name}/mean`, `${name}/variance`],
+      attr: { epsilon: { f: 0.001 } },
+    },
     { name: `${name}/relu`, op: 'Relu6', input: [`${name}/bn`] },
     constant(`${name}/w`, [1, 1, 4, 6 * columns]),
     conv('Conv2D', `${name}/conv`, `${name}/relu`, `${name}/w`, 1),
@@ -76,7 +81,9 @@ export function tinySsd(): TinySsd {
   ];
   const list = [...weights].map(([name, { dims }]) => ({ name, shape: dims, dtype: 'float32' }));
   return {
-    modelJson: Buffer.from(JSON.stringify({ modelTopology: { node }, weightsManifest: [{ paths: ['weights.bin'], weights: list }] })),
+    modelJson: Buffer.from(
+      JSON.stringify({ modelTopology: { node }, weightsManifest: [{ paths: ['weights.bin'], weights: list }] }),
+    ),
     shard: Buffer.concat([...weights.values()].map(({ data }) => Buffer.from(data.buffer))),
     weights,
   };
@@ -101,4 +108,5 @@ export function tarball(files: Readonly<Record<string, Buffer>>): Buffer {
   return gzipSync(Buffer.concat([...blocks, Buffer.alloc(1024)]));
 }
 
-export const integrityOf = (bytes: Uint8Array): string => `sha512-${createHash('sha512').update(bytes).digest('base64')}`;
+export const integrityOf = (bytes: Uint8Array): string =>
+  `sha512-${createHash('sha512').update(bytes).digest('base64')}`;

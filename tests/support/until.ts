@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 
 /** Polls until `probe` gives something other than undefined, null or false; fails the test after `ms`. */
-export async function until<T>(what: string, probe: () => T | Promise<T>, ms = 10_000, everyMs = 20): Promise<NonNullable<T>> {
+export async function until<T>(
+  what: string,
+  probe: () => T | Promise<T>,
+  ms = 10_000,
+  everyMs = 20,
+): Promise<NonNullable<T>> {
   const deadline = Date.now() + ms;
   let last: unknown;
   for (;;) {

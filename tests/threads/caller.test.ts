@@ -25,8 +25,16 @@ let jpeg: Buffer;
 
 before(async () => {
   jpeg = await makeJpeg();
-  sim = await startProviderSimulator({ keys: [{ name: 'k1', key: KEY, qps: 1_000, rpm: 10_000 }, { name: 'k2', key: 'another', qps: 1_000, rpm: 10_000 }], latency: { medianMs: 20, p95Ms: 30 } });
-  const tree = supervisor('root', [child('caller', callerActor, () => null, { placement: { kind: 'thread' }, backoff: { minMs: 10, maxMs: 50 } })]);
+  sim = await startProviderSimulator({
+    keys: [
+      { name: 'k1', key: KEY, qps: 1_000, rpm: 10_000 },
+      { name: 'k2', key: 'another', qps: 1_000, rpm: 10_000 },
+    ],
+    latency: { medianMs: 20, p95Ms: 30 },
+  });
+  const tree = supervisor('root', [
+    child('caller', callerActor, () => null, { placement: { kind: 'thread' }, backoff: { minMs: 10, maxMs: 50 } }),
+  ]);
   system = await startSystem(tree, { log, onEscalation: (error) => assert.fail(error) });
   client = callerClient(system.ref(CALLER));
 });
@@ -36,8 +44,18 @@ after(async () => {
 });
 
 const secret = new Secret(KEY);
-const call = (more: Partial<VlmRequest> = {}, key: { readonly keyName: string; readonly secret: Secret } = { keyName: 'k1', secret }): Promise<VlmReply> =>
-  client.call({ access: { ...key, baseUrl: sim.url, model: 'sim-vl', responseFormat: 'json_schema' }, prompt: buildPrompt(task, 'en'), jpeg, traceId: task.traceId, timeoutMs: 5_000, ...more });
+const call = (
+  more: Partial<VlmRequest> = {},
+  key: { readonly keyName: string; readonly secret: Secret } = { keyName: 'k1', secret },
+): Promise<VlmReply> =>
+  client.call({
+    access: { ...key, baseUrl: sim.url, model: 'sim-vl', responseFormat: 'json_schema' },
+    prompt: buildPrompt(task, 'en'),
+    jpeg,
+    traceId: task.traceId,
+    timeoutMs: 5_000,
+    ...more,
+  });
 const callerInTree = () => {
   const root = system.snapshot();
   const found = root.type === 'supervisor' ? root.children.find(({ path }) => path === '/caller') : undefined;
@@ -49,13 +67,24 @@ describe('the caller in its thread', () => {
   it('makes calls, and tells when each was sent before it brings the answer', async () => {
     const told: string[] = [];
     const asked = performance.now();
-    const replies = await Promise.all(Array.from({ length: 20 }, async (_, n) => {
-      const reply = await call({ onSent: (agoMs) => void told.push(`${n} ${agoMs >= 0 && agoMs <= performance.now() - asked}`) });
-      told.push(`${n} answered`);
-      return reply;
-    }));
-    assert.deepEqual(replies.map((reply) => reply.ok), replies.map(() => true));
-    for (let n = 0; n < 20; n += 1) assert.deepEqual(told.filter((one) => one.startsWith(`${n} `)), [`${n} true`, `${n} answered`]);
+    const replies = await Promise.all(
+      Array.from({ length: 20 }, async (_, n) => {
+        const reply = await call({
+          onSent: (agoMs) => void told.push(`${n} ${agoMs >= 0 && agoMs <= performance.now() - asked}`),
+        });
+        told.push(`${n} answered`);
+        return reply;
+      }),
+    );
+    assert.deepEqual(
+      replies.map((reply) => reply.ok),
+      replies.map(() => true),
+    );
+    for (let n = 0; n < 20; n += 1)
+      assert.deepEqual(
+        told.filter((one) => one.startsWith(`${n} `)),
+        [`${n} true`, `${n} answered`],
+      );
     assert.equal(sim.calls().length, 20);
   });
 
@@ -67,7 +96,13 @@ describe('the caller in its thread', () => {
 
   it('tells the way to the provider as measured in the thread, and takes a new secret of a key', async () => {
     const reply = await call();
-    assert.ok(reply.ok && reply.transit?.kind === 'arrival' && reply.transit.roundTripMs !== undefined && reply.transit.roundTripMs < 5_000, JSON.stringify(reply));
+    assert.ok(
+      reply.ok &&
+        reply.transit?.kind === 'arrival' &&
+        reply.transit.roundTripMs !== undefined &&
+        reply.transit.roundTripMs < 5_000,
+      JSON.stringify(reply),
+    );
     const wrong = await call({}, { keyName: 'k1', secret: new Secret('no key of anybody') });
     assert.ok(!wrong.ok && wrong.failure.kind === 'rejected-key', JSON.stringify(wrong));
     assert.ok((await call({}, { keyName: 'k1', secret: new Secret('another') })).ok);
@@ -92,13 +127,25 @@ describe('the caller in its thread', () => {
 
   it('a call that was never sent says so', async () => {
     let told = 0;
-    const reply = await client.call({ access: { keyName: 'k9', secret, baseUrl: 'http://127.0.0.1:9/v1', model: 'm', responseFormat: 'none' }, prompt: buildPrompt(task, 'en'), jpeg, traceId: task.traceId, timeoutMs: 2_000, onSent: () => void (told += 1) });
+    const reply = await client.call({
+      access: { keyName: 'k9', secret, baseUrl: 'http://127.0.0.1:9/v1', model: 'm', responseFormat: 'none' },
+      prompt: buildPrompt(task, 'en'),
+      jpeg,
+      traceId: task.traceId,
+      timeoutMs: 2_000,
+      onSent: () => void (told += 1),
+    });
     assert.ok(!reply.ok && reply.failure.kind === 'network', JSON.stringify(reply));
     assert.equal(told, 0);
   });
 
   it('does not begin a call whose time was over before it was read', async () => {
-    const order = { access: { keyName: 'k1', secret: KEY, baseUrl: sim.url, model: 'sim-vl', responseFormat: 'json_schema' as const }, prompt: buildPrompt(task, 'en'), traceId: task.traceId, endsAt: monotonicMs() };
+    const order = {
+      access: { keyName: 'k1', secret: KEY, baseUrl: sim.url, model: 'sim-vl', responseFormat: 'json_schema' as const },
+      prompt: buildPrompt(task, 'en'),
+      traceId: task.traceId,
+      endsAt: monotonicMs(),
+    };
     const calls = sim.calls().length;
     const ref = system.ref(CALLER);
     const late = ref.ask({ type: 'call', callId: 'late', order, jpeg: new Uint8Array(jpeg) }, { timeoutMs: 2_000 });
@@ -114,7 +161,10 @@ describe('the caller in its thread', () => {
     await until('all are sent', () => sent === 3);
     await system.restart('/caller');
     for (const reply of await Promise.all(lost)) {
-      assert.ok(!reply.ok && reply.failure.kind === 'network' && /in Gantry itself/.test(reply.failure.message), JSON.stringify(reply));
+      assert.ok(
+        !reply.ok && reply.failure.kind === 'network' && /in Gantry itself/.test(reply.failure.message),
+        JSON.stringify(reply),
+      );
     }
     sim.clearBehaviours();
     assert.ok((await call()).ok, 'the next one is made');

@@ -18,11 +18,16 @@ const noted: number[] = [];
 const peerActor = defineActor<PeerMessage>()<null>({
   kind: 'peer',
   mailbox: { capacity: 10_000, overflow: 'refuse' },
-  start: () => ({ handlers: { note: ({ n }) => void noted.push(n), double: ({ n }) => n * 2, length: ({ data }) => data.byteLength } }),
+  start: () => ({
+    handlers: { note: ({ n }) => void noted.push(n), double: ({ n }) => n * 2, length: ({ data }) => data.byteLength },
+  }),
 });
 
 before(async () => {
-  const tree = supervisor('root', [child('peer', peerActor, () => null), dynamic('crew', { intensity: { maxRestarts: 1000, withinMs: 1000 } })]);
+  const tree = supervisor('root', [
+    child('peer', peerActor, () => null),
+    dynamic('crew', { intensity: { maxRestarts: 1000, withinMs: 1000 } }),
+  ]);
   system = await startSystem(tree, { log: memoryLog(), onEscalation: (error) => assert.fail(error) });
   system.subscribe((event) => events.push(event));
 });
@@ -31,16 +36,28 @@ after(() => system.stop());
 let next = 0;
 async function guestIn(kind: 'thread' | 'process', options: ChildOptions = {}, init: GuestInit = {}) {
   const id = `guest-${++next}`;
-  await system.startChild('/crew', child(id, guestActor, () => init, { placement: { kind }, backoff: { minMs: 10, maxMs: 50 }, shutdownTimeoutMs: 300, ...options }));
+  await system.startChild(
+    '/crew',
+    child(id, guestActor, () => init, {
+      placement: { kind },
+      backoff: { minMs: 10, maxMs: 50 },
+      shutdownTimeoutMs: 300,
+      ...options,
+    }),
+  );
   const path = `/crew/${id}`;
   const snapshot = (): ActorSnapshot => {
     const crew = system.snapshot();
     assert.equal(crew.type, 'supervisor');
-    const found = crew.type === 'supervisor' ? crew.children.flatMap((x) => (x.type === 'supervisor' ? x.children : [x])).find((x) => x.path === path) : undefined;
+    const found =
+      crew.type === 'supervisor'
+        ? crew.children.flatMap((x) => (x.type === 'supervisor' ? x.children : [x])).find((x) => x.path === path)
+        : undefined;
     assert.ok(found?.type === 'actor');
     return found;
   };
-  const restarted = (times: number) => until(`${path} restarted ${times}x`, () => snapshot().state === 'running' && snapshot().restarts === times);
+  const restarted = (times: number) =>
+    until(`${path} restarted ${times}x`, () => snapshot().state === 'running' && snapshot().restarts === times);
   return { path, ref: system.ref(address<GuestMessage>(path)), snapshot, restarted };
 }
 /** True while the process runs. A killed one whose parent thread is gone stays behind as a zombie: state Z, not alive. */
@@ -54,133 +71,142 @@ const alive = (pid: number): boolean => {
 const T = { timeoutMs: 5000 };
 
 for (const kind of ['thread', 'process'] as const) {
-describe(`an actor placed in a ${kind}`, () => {
-  const guest = (options: ChildOptions = {}, init: GuestInit = {}) => guestIn(kind, options, init);
+  describe(`an actor placed in a ${kind}`, () => {
+    const guest = (options: ChildOptions = {}, init: GuestInit = {}) => guestIn(kind, options, init);
 
-  test('runs in one of its own, behind the same ref', async () => {
-    const [a, b] = [await guest(), await guest()];
-    const [ta, tb] = [await a.ref.ask({ type: 'thread-id' }, T), await b.ref.ask({ type: 'thread-id' }, T)];
-    assert.ok(ta !== threadId && ta !== process.pid && tb !== threadId && ta !== tb);
-    assert.equal(a.snapshot().placement, kind);
-    assert.deepEqual(a.snapshot().detail, { thread: ta });
-  });
+    test('runs in one of its own, behind the same ref', async () => {
+      const [a, b] = [await guest(), await guest()];
+      const [ta, tb] = [await a.ref.ask({ type: 'thread-id' }, T), await b.ref.ask({ type: 'thread-id' }, T)];
+      assert.ok(ta !== threadId && ta !== process.pid && tb !== threadId && ta !== tb);
+      assert.equal(a.snapshot().placement, kind);
+      assert.deepEqual(a.snapshot().detail, { thread: ta });
+    });
 
-  test('a thread asks and tells actors of the main thread, in order', async () => {
-    const { ref } = await guest();
-    assert.equal(await ref.ask({ type: 'ask-peer', n: 21 }, T), 42);
-    noted.length = 0;
-    ref.tell({ type: 'tell-peer', count: 1000 });
-    await until('all notes', () => noted.length === 1000);
-    assert.deepEqual(noted, [...noted].toSorted((x, y) => x - y));
-  });
+    test('a thread asks and tells actors of the main thread, in order', async () => {
+      const { ref } = await guest();
+      assert.equal(await ref.ask({ type: 'ask-peer', n: 21 }, T), 42);
+      noted.length = 0;
+      ref.tell({ type: 'tell-peer', count: 1000 });
+      await until('all notes', () => noted.length === 1000);
+      assert.deepEqual(
+        noted,
+        [...noted].toSorted((x, y) => x - y),
+      );
+    });
 
-  test('a throwing handler restarts the thread; the failure keeps its code, waiting messages are handled after', async () => {
-    const { ref, snapshot, restarted } = await guest();
-    const first = await ref.ask({ type: 'thread-id' }, T);
-    ref.tell({ type: 'throw' });
-    const second = await ref.ask({ type: 'thread-id' }, T);
-    assert.notEqual(first, second);
-    await restarted(1);
-    assert.deepEqual([snapshot().lastFailure?.message, snapshot().lastFailure?.code], ['bad frame', 'BAD_FRAME']);
-  });
+    test('a throwing handler restarts the thread; the failure keeps its code, waiting messages are handled after', async () => {
+      const { ref, snapshot, restarted } = await guest();
+      const first = await ref.ask({ type: 'thread-id' }, T);
+      ref.tell({ type: 'throw' });
+      const second = await ref.ask({ type: 'thread-id' }, T);
+      assert.notEqual(first, second);
+      await restarted(1);
+      assert.deepEqual([snapshot().lastFailure?.message, snapshot().lastFailure?.code], ['bad frame', 'BAD_FRAME']);
+    });
 
-  test('an uncaught error in a timer of the thread is a failure, not the end of the process', async () => {
-    const { ref, snapshot, restarted } = await guest();
-    ref.tell({ type: 'throw-outside' });
-    await restarted(1);
-    assert.equal(snapshot().lastFailure?.message, 'from a timer');
-  });
+    test('an uncaught error in a timer of the thread is a failure, not the end of the process', async () => {
+      const { ref, snapshot, restarted } = await guest();
+      ref.tell({ type: 'throw-outside' });
+      await restarted(1);
+      assert.equal(snapshot().lastFailure?.message, 'from a timer');
+    });
 
-  test('a thread that ends by itself is restarted and what it had not begun is not lost', async () => {
-    const { ref, snapshot, restarted } = await guest();
-    ref.tell({ type: 'exit' });
-    assert.equal(await ref.ask({ type: 'ask-peer', n: 4 }, T), 8);
-    await restarted(1);
-    assert.equal(snapshot().lastFailure?.code, kind === 'thread' ? 'THREAD_EXITED' : 'PROCESS_EXITED');
-  });
+    test('a thread that ends by itself is restarted and what it had not begun is not lost', async () => {
+      const { ref, snapshot, restarted } = await guest();
+      ref.tell({ type: 'exit' });
+      assert.equal(await ref.ask({ type: 'ask-peer', n: 4 }, T), 8);
+      await restarted(1);
+      assert.equal(snapshot().lastFailure?.code, kind === 'thread' ? 'THREAD_EXITED' : 'PROCESS_EXITED');
+    });
 
-  test('operating-system processes of a thread that died are killed', async () => {
-    const { ref, restarted } = await guest();
-    const pid = await ref.ask({ type: 'child-process' }, T);
-    assert.ok(alive(pid));
-    ref.tell({ type: 'exit' });
-    await restarted(1);
-    await until('sleep is gone', () => !alive(pid));
-  });
+    test('operating-system processes of a thread that died are killed', async () => {
+      const { ref, restarted } = await guest();
+      const pid = await ref.ask({ type: 'child-process' }, T);
+      assert.ok(alive(pid));
+      ref.tell({ type: 'exit' });
+      await restarted(1);
+      await until('sleep is gone', () => !alive(pid));
+    });
 
-  test('an endless loop is terminated after the shutdown time-out when the actor is removed', async () => {
-    const { ref, path } = await guest();
-    ref.tell({ type: 'spin' });
-    await delay(100); // long enough for the loop to be entered; nothing can tell us from inside it
-    assert.equal(await system.stopChild(path), true);
-    const stopped = events.find((event) => event.type === 'stopped' && event.path === path);
-    assert.ok(stopped?.type === 'stopped' && stopped.forced);
-  });
+    test('an endless loop is terminated after the shutdown time-out when the actor is removed', async () => {
+      const { ref, path } = await guest();
+      ref.tell({ type: 'spin' });
+      await delay(100); // long enough for the loop to be entered; nothing can tell us from inside it
+      assert.equal(await system.stopChild(path), true);
+      const stopped = events.find((event) => event.type === 'stopped' && event.path === path);
+      assert.ok(stopped?.type === 'stopped' && stopped.forced);
+    });
 
-  test('a start that fails or hangs rejects with the reason and leaves nothing behind', async () => {
-    await assert.rejects(guest({}, { failStart: true }), /no camera here/);
-    await assert.rejects(guest({ startTimeoutMs: 400 }, { hangStart: true }), { code: 'START_TIMEOUT' });
-    await assert.rejects(system.ref(address<GuestMessage>(`/crew/guest-${next}`)).ask({ type: 'thread-id' }, T), { code: 'ACTOR_DEAD' });
-  });
+    test('a start that fails or hangs rejects with the reason and leaves nothing behind', async () => {
+      await assert.rejects(guest({}, { failStart: true }), /no camera here/);
+      await assert.rejects(guest({ startTimeoutMs: 400 }, { hangStart: true }), { code: 'START_TIMEOUT' });
+      await assert.rejects(system.ref(address<GuestMessage>(`/crew/guest-${next}`)).ask({ type: 'thread-id' }, T), {
+        code: 'ACTOR_DEAD',
+      });
+    });
 
-  test('timers of a threaded actor pass through its bounded mailbox and end with it', async () => {
-    const { ref, restarted } = await guest();
-    ref.tell({ type: 'tick-every', ms: 5 });
-    await until('ticks', async () => (await ref.ask({ type: 'ticks' }, T)) > 3);
-    ref.tell({ type: 'throw' });
-    await restarted(1);
-    assert.equal(await ref.ask({ type: 'ticks' }, T), 0);
-  });
+    test('timers of a threaded actor pass through its bounded mailbox and end with it', async () => {
+      const { ref, restarted } = await guest();
+      ref.tell({ type: 'tick-every', ms: 5 });
+      await until('ticks', async () => (await ref.ask({ type: 'ticks' }, T)) > 3);
+      ref.tell({ type: 'throw' });
+      await restarted(1);
+      assert.equal(await ref.ask({ type: 'ticks' }, T), 0);
+    });
 
-  test('a flood of tells ends at its credit: what is over is refused, counted and nothing piles up', async () => {
-    const { ref } = await guest();
-    noted.length = 0;
-    const earlier = system.deadLetters().total;
-    const taken = await ref.ask({ type: 'flood-peer', count: 5_000 }, T);
-    assert.equal(taken, 1_024);
-    await until('what was taken arrives', () => noted.length === taken);
-    await until('what was refused is counted', () => system.deadLetters().total === earlier + 5_000 - taken);
-    assert.equal(system.deadLetters().recent.at(-1)?.reason, 'no-credit');
-  });
+    test('a flood of tells ends at its credit: what is over is refused, counted and nothing piles up', async () => {
+      const { ref } = await guest();
+      noted.length = 0;
+      const earlier = system.deadLetters().total;
+      const taken = await ref.ask({ type: 'flood-peer', count: 5_000 }, T);
+      assert.equal(taken, 1_024);
+      await until('what was taken arrives', () => noted.length === taken);
+      await until('what was refused is counted', () => system.deadLetters().total === earlier + 5_000 - taken);
+      assert.equal(system.deadLetters().recent.at(-1)?.reason, 'no-credit');
+    });
 
-  test('offers wait for credit, and all of them arrive in order', async () => {
-    const { ref } = await guest();
-    noted.length = 0;
-    assert.equal(await ref.ask({ type: 'offer-peer', count: 3_000 }, { timeoutMs: 20_000 }), 3_000);
-    assert.deepEqual(noted, Array.from({ length: 3_000 }, (_, n) => n));
-  });
+    test('offers wait for credit, and all of them arrive in order', async () => {
+      const { ref } = await guest();
+      noted.length = 0;
+      assert.equal(await ref.ask({ type: 'offer-peer', count: 3_000 }, { timeoutMs: 20_000 }), 3_000);
+      assert.deepEqual(
+        noted,
+        Array.from({ length: 3_000 }, (_, n) => n),
+      );
+    });
 
-  test('it is told of the end of whom it watches', async () => {
-    const [watcher, other] = [await guest(), await guest({ restart: 'temporary' })];
-    const told = watcher.ref.ask({ type: 'watch', path: other.path }, T);
-    other.ref.tell({ type: 'leave' });
-    assert.equal(await told, `${other.path} exited`);
-    assert.equal(await watcher.ref.ask({ type: 'watch', path: '/nobody' }, T), '/nobody absent');
-  });
+    test('it is told of the end of whom it watches', async () => {
+      const [watcher, other] = [await guest(), await guest({ restart: 'temporary' })];
+      const told = watcher.ref.ask({ type: 'watch', path: other.path }, T);
+      other.ref.tell({ type: 'leave' });
+      assert.equal(await told, `${other.path} exited`);
+      assert.equal(await watcher.ref.ask({ type: 'watch', path: '/nobody' }, T), '/nobody absent');
+    });
 
-  test('out of memory at its heap limit: it is restarted, everyone else lives on', async () => {
-    const limited = await guest({ placement: { kind, maxHeapMb: 48 } });
-    const other = await guest();
-    limited.ref.tell({ type: 'exhaust-memory' });
-    await limited.restarted(1);
-    assert.equal(await other.ref.ask({ type: 'ask-peer', n: 1 }, T), 2);
-    assert.equal(other.snapshot().restarts, 0);
-  });
+    test('out of memory at its heap limit: it is restarted, everyone else lives on', async () => {
+      const limited = await guest({ placement: { kind, maxHeapMb: 48 } });
+      const other = await guest();
+      limited.ref.tell({ type: 'exhaust-memory' });
+      await limited.restarted(1);
+      assert.equal(await other.ref.ask({ type: 'ask-peer', n: 1 }, T), 2);
+      assert.equal(other.snapshot().restarts, 0);
+    });
 
-  test('an end of its own decision is no failure: a transient actor stays ended', async () => {
-    const { ref, path } = await guest({ restart: 'transient' });
-    ref.tell({ type: 'leave' });
-    await until('it left', () => events.some((event) => event.type === 'exited' && event.path === path && event.reason === 'normal'));
-    assert.equal(ref.tell({ type: 'leave' }), 'dead');
+    test('an end of its own decision is no failure: a transient actor stays ended', async () => {
+      const { ref, path } = await guest({ restart: 'transient' });
+      ref.tell({ type: 'leave' });
+      await until('it left', () =>
+        events.some((event) => event.type === 'exited' && event.path === path && event.reason === 'normal'),
+      );
+      assert.equal(ref.tell({ type: 'leave' }), 'dead');
+    });
   });
-});
 }
 
 test('a buffer named in transfer moves out of the thread without a copy', async () => {
   const { ref } = await guestIn('thread');
   assert.deepEqual(await ref.ask({ type: 'send-buffer', bytes: 1_000_000 }, T), { received: 1_000_000, leftBehind: 0 });
 });
-
 
 test('a thread inside native code is quarantined, not terminated, and ends once that code returns', async () => {
   const { ref, path, snapshot } = await guestIn('thread');
@@ -190,7 +216,6 @@ test('a thread inside native code is quarantined, not terminated, and ends once 
   await system.stopChild(path);
   assert.ok(events.some((event) => event.type === 'quarantined' && event.path === path));
 });
-
 
 test('the thread entry refuses to run on the main thread', async () => {
   await assert.rejects(import('../../src/runtime/remote/entry.ts'), { code: 'BAD_DEFINITION' });

@@ -17,12 +17,21 @@ function started() {
   };
   const pushed: number[] = [];
   const cache = new Cache({
-    redis: { saveDetection: ({ frameNumber }, seconds) => write(frameNumber, seconds), pushAggregate: ({ offset }, seconds) => write(offset, seconds) },
+    redis: {
+      saveDetection: ({ frameNumber }, seconds) => write(frameNumber, seconds),
+      pushAggregate: ({ offset }, seconds) => write(offset, seconds),
+    },
     clock,
     log: memoryLog(),
     onPushed: (seconds) => void pushed.push(seconds),
   });
-  const put = (offset: number): void => cache.put({ type: 'aggregate', aggregate: { ...aggregate('north'), offset }, at: clock.now(), stored: performance.now() });
+  const put = (offset: number): void =>
+    cache.put({
+      type: 'aggregate',
+      aggregate: { ...aggregate('north'), offset },
+      at: clock.now(),
+      stored: performance.now(),
+    });
   return { clock, redis, cache, put, pushed };
 }
 
@@ -32,7 +41,10 @@ test('detections and aggregates are written in order, with their full life', asy
   cache.put({ type: 'detection', detection: detection(0, { frameNumber: 2 }), at: clock.now() });
   put(3);
   await clock.advance(1);
-  assert.deepEqual(redis.written, [1, 2, 3].map((what) => ({ what, seconds: 300 })));
+  assert.deepEqual(
+    redis.written,
+    [1, 2, 3].map((what) => ({ what, seconds: 300 })),
+  );
   assert.equal(pushed.length, 2);
   assert.equal(cache.size, 0);
 });
@@ -46,7 +58,10 @@ test('while Redis is away the oldest are dropped at the bound; afterwards the re
   for (let i = 0; i < 60; i += 1) await clock.advance(10);
   assert.equal(cache.counts.dropped + cache.counts.refused + redis.written.length, MOST_WAITING + 500);
   assert.ok(cache.counts.dropped > 400);
-  assert.deepEqual(redis.written.map(({ what }) => what), redis.written.map(({ what }) => what).toSorted((a, b) => a - b));
+  assert.deepEqual(
+    redis.written.map(({ what }) => what),
+    redis.written.map(({ what }) => what).toSorted((a, b) => a - b),
+  );
   assert.equal(redis.written.at(-1)?.what, MOST_WAITING + 500);
   assert.ok(redis.written.every(({ seconds }) => seconds === 290 || seconds === 289));
 });
@@ -62,7 +77,10 @@ test('what outlived its time in Redis is skipped and counted, what Redis refuses
   await clock.advance(1_500);
   redis.down = false;
   for (let i = 0; i < 10; i += 1) await clock.advance(250);
-  assert.deepEqual(redis.written.map(({ what }) => what), [4]);
+  assert.deepEqual(
+    redis.written.map(({ what }) => what),
+    [4],
+  );
   assert.deepEqual(cache.counts, { written: 1, expired: 2, refused: 1, dropped: 0 });
 });
 
@@ -71,7 +89,10 @@ test('at its end what waits is written, and nothing after that', async () => {
   for (let offset = 20; offset < 120; offset += 1) put(offset);
   await cache.finish(1_000);
   put(200);
-  assert.deepEqual(redis.written.map(({ what }) => what), Array.from({ length: 100 }, (_, index) => 20 + index));
+  assert.deepEqual(
+    redis.written.map(({ what }) => what),
+    Array.from({ length: 100 }, (_, index) => 20 + index),
+  );
   assert.deepEqual([cache.counts.dropped, cache.size], [0, 0]);
 });
 
@@ -91,7 +112,12 @@ test('at its end nobody waits for a Redis that is away; what is lost is counted'
 test('a Redis that hangs holds up the end for so long, no longer', async () => {
   const clock = new ManualClock();
   const hang = () => new Promise<void>(() => undefined);
-  const cache = new Cache({ redis: { saveDetection: hang, pushAggregate: hang }, clock, log: memoryLog(), onPushed: () => undefined });
+  const cache = new Cache({
+    redis: { saveDetection: hang, pushAggregate: hang },
+    clock,
+    log: memoryLog(),
+    onPushed: () => undefined,
+  });
   cache.put({ type: 'detection', detection: detection(0), at: clock.now() });
   let ended = false;
   const ending = cache.finish(1_000).then(() => (ended = true));

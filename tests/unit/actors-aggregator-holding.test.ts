@@ -15,7 +15,7 @@ function delivery(): { readonly said: string[]; readonly delivery: Delivery<null
       storedAt: 0,
       attempt: 1,
       begin: () => undefined,
-    ack: () => void said.push('ack'),
+      ack: () => void said.push('ack'),
       nak: (delayMs) => void said.push(`nak ${delayMs}`),
       term: () => void said.push('term'),
       bury: () => Promise.resolve(),

@@ -7,7 +7,10 @@ import { memoryLog } from '../support/log.ts';
 
 const started = () => {
   const told = { failedWrites: 0, buried: [] as { stream: string; consumer: string; total: number }[] };
-  const seen = new Observations({ deadLetters: () => told.buried }, { health: () => ({ state: 'connected', durable: true, notice: null, failedWrites: told.failedWrites }) });
+  const seen = new Observations(
+    { deadLetters: () => told.buried },
+    { health: () => ({ state: 'connected', durable: true, notice: null, failedWrites: told.failedWrites }) },
+  );
   return { told, seen };
 };
 
@@ -25,7 +28,15 @@ test('each thing seen is told once; nothing is told when nothing happened', () =
   told.buried = [{ stream: 'RESULTS', consumer: 'aggregator-results', total: 2 }];
   const now = { leading: true, cacheWaiting: 7, cacheDropped: 4 };
   assert.deepEqual(seen.take(now), {
-    seen: { endToEnd: [1.5], redisPush: [0.002], lockWait: [0.1], locksLost: 1, failedWrites: 3, cacheDropped: 4, buried: [{ stream: 'RESULTS', consumer: 'aggregator-results', total: 2 }] },
+    seen: {
+      endToEnd: [1.5],
+      redisPush: [0.002],
+      lockWait: [0.1],
+      locksLost: 1,
+      failedWrites: 3,
+      cacheDropped: 4,
+      buried: [{ stream: 'RESULTS', consumer: 'aggregator-results', total: 2 }],
+    },
     leading: true,
     cacheWaiting: 7,
   });
@@ -52,7 +63,17 @@ test('the process adds up what the aggregators tell, one after the other', async
     assert.ok(figures);
     view.take(figures);
   }
-  assert.deepEqual([view.leading, view.cacheWaiting, view.failedWrites, view.buried], [true, 9, 5, [{ stream: 'RESULTS', consumer: 'aggregator-results', total: 2 }]]);
+  assert.deepEqual(
+    [view.leading, view.cacheWaiting, view.failedWrites, view.buried],
+    [true, 9, 5, [{ stream: 'RESULTS', consumer: 'aggregator-results', total: 2 }]],
+  );
   const text = await metrics.render();
-  for (const line of ['end_to_end_latency_seconds_count 2', 'redis_push_seconds_count 2', 'lock_wait_seconds_count 2', 'lock_failures_total 2', 'cache_dropped_total 12']) assert.ok(text.includes(`${line}\n`), line);
+  for (const line of [
+    'end_to_end_latency_seconds_count 2',
+    'redis_push_seconds_count 2',
+    'lock_wait_seconds_count 2',
+    'lock_failures_total 2',
+    'cache_dropped_total 12',
+  ])
+    assert.ok(text.includes(`${line}\n`), line);
 });

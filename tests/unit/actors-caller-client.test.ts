@@ -26,11 +26,22 @@ function heldCaller() {
       return asked.promise;
     },
   } as unknown as ActorRef<CallerMessage>;
-  return { client: callerClient(ref), told, answer: (type: 'call' | 'sent', value: unknown) => open.get(type)!.resolve(value), refuse: (message: string) => [...open.values()].forEach(({ reject }) => reject(new Error(message))) };
+  return {
+    client: callerClient(ref),
+    told,
+    answer: (type: 'call' | 'sent', value: unknown) => open.get(type)!.resolve(value),
+    refuse: (message: string) => [...open.values()].forEach(({ reject }) => reject(new Error(message))),
+  };
 }
 
 const request = (more: Partial<VlmRequest> = {}): VlmRequest => ({
-  access: { keyName: 'k1', secret: new Secret('s'), baseUrl: 'http://127.0.0.1:1/v1', model: 'm', responseFormat: 'none' },
+  access: {
+    keyName: 'k1',
+    secret: new Secret('s'),
+    baseUrl: 'http://127.0.0.1:1/v1',
+    model: 'm',
+    responseFormat: 'none',
+  },
   prompt: buildPrompt(plainTask(), 'en'),
   jpeg: new Uint8Array([255, 216]),
   traceId: 'a'.repeat(32),
@@ -43,7 +54,9 @@ describe('calls that the caller makes', () => {
   it('the answer comes after the word that the call was sent, and with the time since then', async () => {
     const caller = heldCaller();
     const seen: unknown[] = [];
-    const calling = caller.client.call(request({ onSent: (agoMs) => void seen.push(agoMs >= 40 && agoMs < 5_000) })).then((reply) => void seen.push(kindOf(reply)));
+    const calling = caller.client
+      .call(request({ onSent: (agoMs) => void seen.push(agoMs >= 40 && agoMs < 5_000) }))
+      .then((reply) => void seen.push(kindOf(reply)));
     caller.answer('call', GOOD);
     await new Promise((resolve) => setImmediate(resolve));
     assert.deepEqual(seen, []);
@@ -57,7 +70,12 @@ describe('calls that the caller makes', () => {
     let sent = 0;
     const calling = caller.client.call(request({ onSent: () => void (sent += 1) }));
     caller.answer('sent', null);
-    caller.answer('call', { ok: false, failure: { kind: 'network', message: 'refused' }, promptTokens: 0, completionTokens: 0 });
+    caller.answer('call', {
+      ok: false,
+      failure: { kind: 'network', message: 'refused' },
+      promptTokens: 0,
+      completionTokens: 0,
+    });
     assert.equal(kindOf(await calling), 'network');
     assert.equal(sent, 0);
   });

@@ -11,7 +11,13 @@ import { FakeTaskBus } from '../support/fake-bus.ts';
 import { memoryLog } from '../support/log.ts';
 
 const PATIENCE = { timeoutMs: 5_000 };
-const camera = (cameraId: string): CameraConfig => ({ cameraId, name: cameraId, url: 'rtsp://10.0.0.8/x', enabled: false, intervalSeconds: 1 });
+const camera = (cameraId: string): CameraConfig => ({
+  cameraId,
+  name: cameraId,
+  url: 'rtsp://10.0.0.8/x',
+  enabled: false,
+  intervalSeconds: 1,
+});
 
 test('a list that is full says so, takes nothing more, and has room again when a camera is removed', async () => {
   const clock = new ManualClock();
@@ -23,7 +29,11 @@ test('a list that is full says so, takes nothing more, and has room again when a
   };
   const crew = { start: async () => ({ previewSocket: null }), stop: async () => undefined };
   const init = { store, crew, bus: new FakeTaskBus(clock), fixed: [camera('demo')], onStatus: () => undefined };
-  const system = await startSystem(supervisor('root', [child('camera-registry', cameraRegistryActor, () => init)]), { log: memoryLog(), clock, onEscalation: (error) => assert.fail(error.message) });
+  const system = await startSystem(supervisor('root', [child('camera-registry', cameraRegistryActor, () => init)]), {
+    log: memoryLog(),
+    clock,
+    onEscalation: (error) => assert.fail(error.message),
+  });
   const registry = system.ref(CAMERA_REGISTRY);
   const add = (cameraId: string) => registry.ask({ type: 'add', config: camera(cameraId) }, PATIENCE);
 
@@ -65,7 +75,11 @@ test('a save that fails changes nothing, however often: no camera is touched, th
     onStatus: () => undefined,
   };
   let restarts = 0;
-  const system = await startSystem(supervisor('root', [child('camera-registry', cameraRegistryActor, () => init)]), { log: memoryLog(), clock, onEscalation: (error) => assert.fail(error.message) });
+  const system = await startSystem(supervisor('root', [child('camera-registry', cameraRegistryActor, () => init)]), {
+    log: memoryLog(),
+    clock,
+    onEscalation: (error) => assert.fail(error.message),
+  });
   t.after(() => system.stop());
   system.subscribe((event) => void (restarts += event.type === 'failed' ? 1 : 0));
   const registry = system.ref(CAMERA_REGISTRY);
@@ -84,11 +98,25 @@ test('a save that fails changes nothing, however often: no camera is touched, th
   assert.deepEqual(await registry.ask({ type: 'list' }, PATIENCE), before);
   assert.deepEqual(crew, { started: ['a'], stopped: [] });
   assert.equal(restarts, 0);
-  assert.equal((await registry.ask({ type: 'change', cameraId: 'demo', patch: { name: 'not stored anyway' } }, PATIENCE) as CameraEntry).config.name, 'not stored anyway');
+  assert.equal(
+    (
+      (await registry.ask(
+        { type: 'change', cameraId: 'demo', patch: { name: 'not stored anyway' } },
+        PATIENCE,
+      )) as CameraEntry
+    ).config.name,
+    'not stored anyway',
+  );
 
   full = false;
-  assert.equal((await registry.ask({ type: 'change', cameraId: 'a', patch: changed }, PATIENCE) as CameraEntry).config.name, 'after');
+  assert.equal(
+    ((await registry.ask({ type: 'change', cameraId: 'a', patch: changed }, PATIENCE)) as CameraEntry).config.name,
+    'after',
+  );
   assert.equal(await registry.ask({ type: 'remove', cameraId: 'a' }, PATIENCE), true);
   assert.equal(await registry.ask({ type: 'add', config: camera('new') }, PATIENCE), 'added');
-  assert.deepEqual(saved.map(({ cameraId }) => cameraId), ['b', 'new']);
+  assert.deepEqual(
+    saved.map(({ cameraId }) => cameraId),
+    ['b', 'new'],
+  );
 });

@@ -16,17 +16,28 @@ async function started(keys: readonly object[], scheduler: object = {}) {
   const clock = new ManualClock();
   const log = memoryLog();
   const memory = new LimitMemory();
-  const config = parseKeyConfig({ scheduler: { transit_guard_ms: 0, ...scheduler }, api_keys: keys.map((key, i) => ({ name: `k${i + 1}`, key: `${SECRET}-${i}`, ...key })) }, {});
+  const config = parseKeyConfig(
+    {
+      scheduler: { transit_guard_ms: 0, ...scheduler },
+      api_keys: keys.map((key, i) => ({ name: `k${i + 1}`, key: `${SECRET}-${i}`, ...key })),
+    },
+    {},
+  );
   const tree = supervisor('root', [child('key-pool', keyPoolActor, () => ({ config, memory }))]);
   const system = await startSystem(tree, { log, clock, onEscalation: (error) => assert.fail(error.message) });
   const pool: ActorRef<KeyPoolMessage> = system.ref(KEY_POOL);
   let asked = 0;
   const lease = (more: { exclude?: string[]; deadline?: number; waiterId?: string } = {}): Promise<LeaseReply> =>
-    pool.ask({ type: 'lease', waiterId: `w${++asked}`, priority: 3, exclude: [], deadline: clock.now() + 60_000, ...more }, { timeoutMs: 120_000 }).then((reply) => {
-      // The call leaves at once.
-      if (reply.kind === 'granted') pool.tell({ type: 'sent', leaseId: reply.leaseId, at: clock.now() });
-      return reply;
-    });
+    pool
+      .ask(
+        { type: 'lease', waiterId: `w${++asked}`, priority: 3, exclude: [], deadline: clock.now() + 60_000, ...more },
+        { timeoutMs: 120_000 },
+      )
+      .then((reply) => {
+        // The call leaves at once.
+        if (reply.kind === 'granted') pool.tell({ type: 'sent', leaseId: reply.leaseId, at: clock.now() });
+        return reply;
+      });
   return { clock, log, system, pool, lease };
 }
 
@@ -68,13 +79,23 @@ describe('the key pool actor', () => {
     const { clock, lease, pool, log, system } = await started([{}, {}]);
     const first = granted(await lease());
     const second = granted(await lease());
-    pool.tell({ type: 'settle', leaseId: first.leaseId, outcome: { kind: 'rate-limited', retryAfterMs: 5_000, message: '' } });
+    pool.tell({
+      type: 'settle',
+      leaseId: first.leaseId,
+      outcome: { kind: 'rate-limited', retryAfterMs: 5_000, message: '' },
+    });
     pool.tell({ type: 'settle', leaseId: second.leaseId, outcome: { kind: 'rejected-key', status: 401, message: '' } });
     await settle();
     const stats = await pool.ask({ type: 'stats' }, { timeoutMs: 1_000 });
     assert.deepEqual([stats.cooling_keys, stats.disabled_keys, stats.total_calls], [1, 1, 2]);
     const lines = log.lines.filter((line) => line.level === 'warn');
-    assert.deepEqual(lines.map((line) => [line.fields['key'], line.fields['status'], line.fields['cause']]), [['k1', 'cooling', 'rate-limited'], ['k2', 'disabled', 'rejected-key']]);
+    assert.deepEqual(
+      lines.map((line) => [line.fields['key'], line.fields['status'], line.fields['cause']]),
+      [
+        ['k1', 'cooling', 'rate-limited'],
+        ['k2', 'disabled', 'rejected-key'],
+      ],
+    );
     assert.ok(!JSON.stringify([log.lines, stats, system.snapshot(), first]).includes(SECRET));
     await clock.advance(5_000);
     assert.equal(granted(await lease()).keyName, 'k1');
@@ -91,7 +112,10 @@ describe('the key pool actor', () => {
 
   it('does not lose a budget to leases that a restart forgot', async () => {
     const { clock, pool, lease, system } = await started([{ qps_limit: 1, rpm_limit: 10 }]);
-    const forgotten = await pool.ask({ type: 'lease', waiterId: 'forgotten', priority: 3, exclude: [], deadline: clock.now() + 60_000 }, { timeoutMs: 1_000 });
+    const forgotten = await pool.ask(
+      { type: 'lease', waiterId: 'forgotten', priority: 3, exclude: [], deadline: clock.now() + 60_000 },
+      { timeoutMs: 1_000 },
+    );
     granted(forgotten);
     (pool as unknown as ActorRef<{ type: 'nonsense' }>).tell({ type: 'nonsense' });
     // Restarted after some 100 ms; the forgotten call counts as leaving a second later.
@@ -104,7 +128,16 @@ describe('the key pool actor', () => {
 
   it('a change while running outlives a restart of the actor', async () => {
     const { clock, pool, system } = await started([{}, {}]);
-    const { keys } = parseKeyConfig({ api_keys: [{ name: 'k2', key: `${SECRET}-1` }, { name: 'k3', key: `${SECRET}-2` }, { name: 'k4', key: `${SECRET}-3` }] }, {});
+    const { keys } = parseKeyConfig(
+      {
+        api_keys: [
+          { name: 'k2', key: `${SECRET}-1` },
+          { name: 'k3', key: `${SECRET}-2` },
+          { name: 'k4', key: `${SECRET}-3` },
+        ],
+      },
+      {},
+    );
     const summary = await pool.ask({ type: 'configure', keys, strategy: 'priority' }, { timeoutMs: 1_000 });
     assert.deepEqual([summary.added, summary.removed], [['k3', 'k4'], ['k1']]);
     await pool.ask({ type: 'drain', keyName: 'k3', on: true }, { timeoutMs: 1_000 });
@@ -112,7 +145,14 @@ describe('the key pool actor', () => {
     (pool as unknown as ActorRef<{ type: 'nonsense' }>).tell({ type: 'nonsense' });
     await clock.advance(2_000);
     const view = await pool.ask({ type: 'keys' }, { timeoutMs: 1_000 });
-    assert.deepEqual(view.map((key) => [key.key_id, key.drained, key.switched_off]), [['k2', false, false], ['k3', true, false], ['k4', false, true]]);
+    assert.deepEqual(
+      view.map((key) => [key.key_id, key.drained, key.switched_off]),
+      [
+        ['k2', false, false],
+        ['k3', true, false],
+        ['k4', false, true],
+      ],
+    );
     assert.ok(!JSON.stringify(view).includes(SECRET));
     assert.equal((await pool.ask({ type: 'stats' }, { timeoutMs: 1_000 })).strategy, 'priority');
     await system.stop();

@@ -24,7 +24,13 @@ const failed = (failure: Failure): VlmReply => ({ ok: false, failure, promptToke
 const TIMEOUT: Failure = { kind: 'timeout', message: 'no answer' };
 /** A person close to a car that comes fast. */
 const DANGER = (expiresAt?: number) =>
-  makeTask([{ class: 'person', at: [100, 100, 30, 80], velocity: [0, 0] }, { class: 'car', at: [140, 100, 90, 60], velocity: [-400, 0] }], expiresAt === undefined ? {} : { expiresAt });
+  makeTask(
+    [
+      { class: 'person', at: [100, 100, 30, 80], velocity: [0, 0] },
+      { class: 'car', at: [140, 100, 90, 60], velocity: [-400, 0] },
+    ],
+    expiresAt === undefined ? {} : { expiresAt },
+  );
 const refused = (reason: RefusalReason): LeaseReply => ({ kind: 'refused', reason, message: `because ${reason}` });
 
 interface World {
@@ -49,12 +55,33 @@ function makeWorld(world: World) {
   const clock = new ManualClock(Date.now());
   const closing = new AbortController();
   const abort = new AbortController();
-  const seen = { leases: [] as LeaseRequest[], sent: [] as string[], settled: [] as [string, string, Blame][], forgiven: [] as string[], calls: [] as VlmRequest[], counted: [] as string[], retries: 0, images: 0 };
+  const seen = {
+    leases: [] as LeaseRequest[],
+    sent: [] as string[],
+    settled: [] as [string, string, Blame][],
+    forgiven: [] as string[],
+    calls: [] as VlmRequest[],
+    counted: [] as string[],
+    retries: 0,
+    images: 0,
+  };
   const replies = [...(world.replies ?? [])];
   const leases = [...(world.leases ?? [])];
   const grant = (request: LeaseRequest): LeaseReply => {
     const keyName = ['k1', 'k2', 'k3', 'k4'].find((name) => !request.exclude.includes(name)) ?? 'k9';
-    return { kind: 'granted', leaseId: `l-${seen.leases.length}`, keyName, secret: new Secret('s'), baseUrl: 'http://x', model: 'm', responseFormat: 'auto', maxOutputTokens: 600, extraBody: null, trial: false, grantedAt: clock.now() };
+    return {
+      kind: 'granted',
+      leaseId: `l-${seen.leases.length}`,
+      keyName,
+      secret: new Secret('s'),
+      baseUrl: 'http://x',
+      model: 'm',
+      responseFormat: 'auto',
+      maxOutputTokens: 600,
+      extraBody: null,
+      trial: false,
+      grantedAt: clock.now(),
+    };
   };
   const parts: AssessParts = {
     clock,
@@ -87,7 +114,8 @@ function makeWorld(world: World) {
       if (next !== 'until-aborted' || world.sentFirst === true) request.onSent?.(0);
       world.duringCall?.({ clock, closing, abort });
       if (next === 'until-aborted') {
-        if (request.signal?.aborted !== true) await new Promise((resolve) => request.signal?.addEventListener('abort', resolve));
+        if (request.signal?.aborted !== true)
+          await new Promise((resolve) => request.signal?.addEventListener('abort', resolve));
         return failed({ kind: 'abandoned', message: '' });
       }
       await clock.advance(1_000);
@@ -104,7 +132,11 @@ async function assess(world: World, task = plainTask()) {
   const result = await assessByModel(task, parts);
   if (result !== null) {
     AssessmentResult.parse(result);
-    assert.equal(result.results[0]?.riskLevel === 'unknown', result.error !== undefined, 'an error exactly when unknown');
+    assert.equal(
+      result.results[0]?.riskLevel === 'unknown',
+      result.error !== undefined,
+      'an error exactly when unknown',
+    );
   }
   return { result, seen, task };
 }
@@ -117,16 +149,34 @@ function withoutWait(result: AssessmentResult | null) {
 }
 
 /** A call that was sent as soon as its lease was there, and took a second. */
-const traced = (apiKeyId: string, outcome: string) => ({ apiKeyId, outcome, leaseMs: 0, sendMs: 0, modelMs: 1_000, parseMs: null });
+const traced = (apiKeyId: string, outcome: string) => ({
+  apiKeyId,
+  outcome,
+  leaseMs: 0,
+  sendMs: 0,
+  modelMs: 1_000,
+  parseMs: null,
+});
 
 describe('judging one task', () => {
   it('takes picture, lease, call and settlement once when all goes well', async () => {
     const { result, seen, task } = await assess({ replies: [answered()] });
     assert.equal(result?.results[0]?.riskLevel, 'high');
-    assert.deepEqual(withoutWait(result), { llmLatency: 1, llmModel: 'm-2026', apiKeyId: 'k1', retryCount: 0, promptTokens: 100, completionTokens: 20, calls: [traced('k1', 'ok')] });
+    assert.deepEqual(withoutWait(result), {
+      llmLatency: 1,
+      llmModel: 'm-2026',
+      apiKeyId: 'k1',
+      retryCount: 0,
+      promptTokens: 100,
+      completionTokens: 20,
+      calls: [traced('k1', 'ok')],
+    });
     assert.deepEqual([result?.taskId, result?.traceId, result?.source], [task.taskId, task.traceId, 'vlm']);
     assert.deepEqual([seen.sent, seen.settled], [['l-1'], [['l-1', 'ok', 'key']]]);
-    assert.deepEqual([seen.leases[0]?.deadline, seen.leases[0]?.priority, seen.calls[0]?.traceId], [Date.parse(task.expiresAt), 3, task.traceId]);
+    assert.deepEqual(
+      [seen.leases[0]?.deadline, seen.leases[0]?.priority, seen.calls[0]?.traceId],
+      [Date.parse(task.expiresAt), 3, task.traceId],
+    );
     assert.deepEqual(seen.counted, ['ok 1']);
   });
 
@@ -169,9 +219,22 @@ describe('judging one task', () => {
 
   it('tries again on another key each time, at most twice, and adds up what it cost', async () => {
     const network: Failure = { kind: 'network', message: 'reset' };
-    const { result, seen } = await assess({ replies: [failed(network), failed({ kind: 'rate-limited', retryAfterMs: 5, message: 'slow' }), answered('none')] });
-    assert.deepEqual(seen.leases.map((lease) => lease.exclude), [[], ['k1'], ['k1', 'k2']]);
-    assert.deepEqual(withoutWait(result), { llmLatency: 3, llmModel: 'm-2026', apiKeyId: 'k3', retryCount: 2, promptTokens: 110, completionTokens: 22, calls: [traced('k1', 'network'), traced('k2', 'rate-limited'), traced('k3', 'ok')] });
+    const { result, seen } = await assess({
+      replies: [failed(network), failed({ kind: 'rate-limited', retryAfterMs: 5, message: 'slow' }), answered('none')],
+    });
+    assert.deepEqual(
+      seen.leases.map((lease) => lease.exclude),
+      [[], ['k1'], ['k1', 'k2']],
+    );
+    assert.deepEqual(withoutWait(result), {
+      llmLatency: 3,
+      llmModel: 'm-2026',
+      apiKeyId: 'k3',
+      retryCount: 2,
+      promptTokens: 110,
+      completionTokens: 22,
+      calls: [traced('k1', 'network'), traced('k2', 'rate-limited'), traced('k3', 'ok')],
+    });
     assert.equal(seen.retries, 2);
     const lost = await assess({ replies: [failed(network), failed(network), failed(network)] });
     assert.deepEqual([lost.result?.degraded, lost.seen.calls.length, lost.result?.metadata.retryCount], [true, 3, 2]);
@@ -190,12 +253,17 @@ describe('judging one task', () => {
 
   it('blames the request when it times out on two keys: the second is spared, the first forgiven once', async () => {
     const { seen } = await assess({ replies: [failed(TIMEOUT), failed(TIMEOUT), failed(TIMEOUT)] });
-    assert.deepEqual(seen.settled.map(([, , blame]) => blame), ['key', 'request', 'request']);
+    assert.deepEqual(
+      seen.settled.map(([, , blame]) => blame),
+      ['key', 'request', 'request'],
+    );
     assert.deepEqual(seen.forgiven, ['k1']);
   });
 
   it('does not blame the request for different failures, nor for a lost network', async () => {
-    const { seen } = await assess({ replies: [failed(TIMEOUT), failed({ kind: 'server-error', status: 502, message: '' }), answered()] });
+    const { seen } = await assess({
+      replies: [failed(TIMEOUT), failed({ kind: 'server-error', status: 502, message: '' }), answered()],
+    });
     assert.deepEqual([seen.settled.map(([, , blame]) => blame), seen.forgiven], [['key', 'key', 'key'], []]);
     const net: Failure = { kind: 'network', message: '' };
     assert.deepEqual((await assess({ replies: [failed(net), failed(net), answered()] })).seen.forgiven, []);
@@ -211,10 +279,16 @@ describe('judging one task', () => {
     const step: Failure = { kind: 'stepped-down', message: 'response_format' };
     const steps = Array.from({ length: 5 }, () => failed(step));
     const { result, seen } = await assess({ replies: [...steps, answered()] });
-    assert.deepEqual(seen.leases.map((lease) => lease.exclude), Array.from({ length: 6 }, () => []));
+    assert.deepEqual(
+      seen.leases.map((lease) => lease.exclude),
+      Array.from({ length: 6 }, () => []),
+    );
     assert.deepEqual([result?.error, result?.metadata.retryCount], [undefined, 5]);
     const endless = await assess({ replies: Array.from({ length: 40 }, () => failed(step)) });
-    assert.deepEqual([endless.seen.calls.length, endless.result?.source, endless.result?.degraded], [11, 'rules', true]);
+    assert.deepEqual(
+      [endless.seen.calls.length, endless.result?.source, endless.result?.degraded],
+      [11, 'rules', true],
+    );
   });
 
   it('sends a picture that is refused to no other key; rules judge and say why', async () => {
@@ -225,57 +299,96 @@ describe('judging one task', () => {
   });
 
   it('makes one call, not three, when the tokens went into reasoning', async () => {
-    const { result, seen } = await assess({ replies: [failed({ kind: 'unreadable', reason: 'reasoning-only', message: 'all reasoning' })] });
-    assert.deepEqual([seen.calls.length, result?.source, result?.degradedReason?.code], [1, 'rules', 'unreadable-answer']);
+    const { result, seen } = await assess({
+      replies: [failed({ kind: 'unreadable', reason: 'reasoning-only', message: 'all reasoning' })],
+    });
+    assert.deepEqual(
+      [seen.calls.length, result?.source, result?.degradedReason?.code],
+      [1, 'rules', 'unreadable-answer'],
+    );
   });
 
   for (const reason of ['cut-off', 'bad-level'] as const) {
     it(`asks once more after ${reason}, then it is unknown; a danger that was measured stands`, async () => {
       const unclear = failed({ kind: 'unreadable', reason, message: 'unclear' });
       const { result, seen } = await assess({ replies: [unclear, unclear, answered('none')] });
-      assert.deepEqual([seen.calls.length, result?.results[0]?.riskLevel, result?.error?.code], [2, 'unknown', 'unreadable-answer']);
+      assert.deepEqual(
+        [seen.calls.length, result?.results[0]?.riskLevel, result?.error?.code],
+        [2, 'unknown', 'unreadable-answer'],
+      );
       assert.equal((await assess({ replies: [unclear, answered('high')] })).result?.results[0]?.riskLevel, 'high');
       const danger = (await assess({ replies: [unclear, unclear] }, DANGER())).result;
-      assert.deepEqual([danger?.results[0]?.riskLevel, danger?.source, danger?.degradedReason?.message], ['high', 'rules', 'unclear']);
+      assert.deepEqual(
+        [danger?.results[0]?.riskLevel, danger?.source, danger?.degradedReason?.message],
+        ['high', 'rules', 'unclear'],
+      );
     });
   }
 
   it('marks a level of the model that what was measured disputes', async () => {
     const { result } = await assess({ replies: [answered('none')] }, DANGER());
     AssessmentResult.parse(result);
-    assert.deepEqual([result?.source, result?.results[0]?.riskLevel, result?.results[0]?.disputed?.measured], ['vlm', 'medium', 'high']);
+    assert.deepEqual(
+      [result?.source, result?.results[0]?.riskLevel, result?.results[0]?.disputed?.measured],
+      ['vlm', 'medium', 'high'],
+    );
     const unknown = (await assess({ replies: [answered('unknown')] }, DANGER())).result;
     assert.deepEqual([unknown?.source, unknown?.results[0]?.riskLevel, unknown?.degraded], ['rules', 'high', true]);
   });
 
   it('does not let rules belittle an answer that could not be read', async () => {
-    const { result } = await assess({ replies: Array.from({ length: 3 }, () => failed({ kind: 'unreadable', reason: 'cut-off', message: 'cut' })) });
+    const { result } = await assess({
+      replies: Array.from({ length: 3 }, () => failed({ kind: 'unreadable', reason: 'cut-off', message: 'cut' })),
+    });
     assert.deepEqual([result?.results[0]?.riskLevel, result?.error?.code], ['unknown', 'unreadable-answer']);
   });
 
   it('lets rules judge, with the reason, when every key is refused', async () => {
     const arrears: Failure = { kind: 'rejected-key', status: 400, why: 'arrears', message: '400 Arrearage' };
     const { result } = await assess({ replies: [failed(arrears)], leases: [undefined, refused('no-keys')] });
-    assert.deepEqual([result?.source, result?.degraded, result?.degradedReason], ['rules', true, { code: 'rejected', message: '400 Arrearage' }]);
+    assert.deepEqual(
+      [result?.source, result?.degraded, result?.degradedReason],
+      ['rules', true, { code: 'rejected', message: '400 Arrearage' }],
+    );
     const none = await assess({ replies: [], leases: [refused('no-keys')] });
     assert.deepEqual([none.result?.source, none.result?.degradedReason?.code], ['rules', 'no-lease']);
   });
 
   it('says what failed, not that no further key was there', async () => {
-    const { result } = await assess({ replies: [failed({ kind: 'rate-limited', retryAfterMs: null, message: 'slow' })], leases: [undefined, refused('tried-all')] });
+    const { result } = await assess({
+      replies: [failed({ kind: 'rate-limited', retryAfterMs: null, message: 'slow' })],
+      leases: [undefined, refused('tried-all')],
+    });
     assert.deepEqual(result?.error, { code: 'rate-limited', message: 'slow' });
   });
 
-  for (const failure of [TIMEOUT, { kind: 'server-error', status: 500, message: '' }, { kind: 'network', message: '' }] as const satisfies readonly Failure[]) {
+  for (const failure of [
+    TIMEOUT,
+    { kind: 'server-error', status: 500, message: '' },
+    { kind: 'network', message: '' },
+  ] as const satisfies readonly Failure[]) {
     it(`${failure.kind} to the end is judged by rules, degraded, with every call in its trace`, async () => {
       const { result } = await assess({ replies: [failed(failure), failed(failure), failed(failure)] }, DANGER());
-      assert.deepEqual([result?.source, result?.degraded, result?.results[0]?.riskLevel, result?.error], ['rules', true, 'high', undefined]);
-      assert.deepEqual(withoutWait(result), { llmLatency: 3, llmModel: null, apiKeyId: null, retryCount: 2, promptTokens: 15, completionTokens: 3, calls: ['k1', 'k2', 'k3'].map((key) => traced(key, failure.kind)) });
+      assert.deepEqual(
+        [result?.source, result?.degraded, result?.results[0]?.riskLevel, result?.error],
+        ['rules', true, 'high', undefined],
+      );
+      assert.deepEqual(withoutWait(result), {
+        llmLatency: 3,
+        llmModel: null,
+        apiKeyId: null,
+        retryCount: 2,
+        promptTokens: 15,
+        completionTokens: 3,
+        calls: ['k1', 'k2', 'k3'].map((key) => traced(key, failure.kind)),
+      });
     });
   }
 
   it('is unknown when one of the answers was there and could not be read: the provider is not down', async () => {
-    const { result } = await assess({ replies: [failed(TIMEOUT), failed({ kind: 'unreadable', message: 'prose' }), failed(TIMEOUT)] });
+    const { result } = await assess({
+      replies: [failed(TIMEOUT), failed({ kind: 'unreadable', message: 'prose' }), failed(TIMEOUT)],
+    });
     assert.deepEqual([result?.error?.code, result?.degraded], ['timeout', undefined]);
   });
 
@@ -288,7 +401,10 @@ describe('judging one task', () => {
       [{ turns: ['go', 'provider-down'], leases: [refused('cancelled')] }, DANGER()],
     ] as const) {
       const { result, seen } = await assess({ ...world, turns: [...('turns' in world ? world.turns : [])] }, task);
-      assert.deepEqual([result?.source, result?.degraded, result?.results[0]?.riskLevel, seen.calls.length], ['rules', true, 'high', 0]);
+      assert.deepEqual(
+        [result?.source, result?.degraded, result?.results[0]?.riskLevel, seen.calls.length],
+        ['rules', true, 'high', 0],
+      );
     }
   });
 
@@ -299,12 +415,30 @@ describe('judging one task', () => {
 
   it('a picture that somebody handed in stays unknown in an outage, with the reason', async () => {
     const task = plainTask({ cameraId: ON_DEMAND_CAMERA });
-    assert.deepEqual((await assess({ turns: ['provider-down'] }, task)).result?.error, { code: 'no-lease', message: 'the provider does not answer' });
-    assert.equal((await assess({ replies: [failed(TIMEOUT), failed(TIMEOUT), failed(TIMEOUT)] }, task)).result?.error?.code, 'timeout');
+    assert.deepEqual((await assess({ turns: ['provider-down'] }, task)).result?.error, {
+      code: 'no-lease',
+      message: 'the provider does not answer',
+    });
+    assert.equal(
+      (await assess({ replies: [failed(TIMEOUT), failed(TIMEOUT), failed(TIMEOUT)] }, task)).result?.error?.code,
+      'timeout',
+    );
   });
 
   it('a trial of a provider that is down still costs the key nothing: the task may try it again', async () => {
-    const trial: LeaseReply = { kind: 'granted', leaseId: 't', keyName: 'k1', secret: new Secret('s'), baseUrl: 'http://x', model: 'm', responseFormat: 'auto', maxOutputTokens: 600, extraBody: null, trial: true, grantedAt: 0 };
+    const trial: LeaseReply = {
+      kind: 'granted',
+      leaseId: 't',
+      keyName: 'k1',
+      secret: new Secret('s'),
+      baseUrl: 'http://x',
+      model: 'm',
+      responseFormat: 'auto',
+      maxOutputTokens: 600,
+      extraBody: null,
+      trial: true,
+      grantedAt: 0,
+    };
     const { result, seen } = await assess({ down: true, leases: [trial], replies: [failed(TIMEOUT), answered()] });
     assert.deepEqual([seen.leases.map(({ exclude }) => exclude), result?.source], [[[], []], 'vlm']);
   });
@@ -315,13 +449,22 @@ describe('judging one task', () => {
   });
 
   it('gives a call up when the task ends during it, and blames no key', async () => {
-    const { result, seen } = await assess({ replies: ['until-aborted'], duringCall: ({ clock }) => void clock.advance(120_000) });
+    const { result, seen } = await assess({
+      replies: ['until-aborted'],
+      duringCall: ({ clock }) => void clock.advance(120_000),
+    });
     assert.deepEqual([result?.error?.code, seen.settled], ['expired', [['l-1', 'abandoned', 'key']]]);
   });
 
-  it('a call that hung for long until the task ended is the provider\'s time-out, and rules judge', async () => {
-    const { result, seen } = await assess({ replies: ['until-aborted'], sentFirst: true, duringCall: ({ clock }) => void clock.advance(120_000) }, DANGER());
-    assert.deepEqual([result?.source, result?.degraded, seen.settled.map(([, kind]) => kind)], ['rules', true, ['timeout']]);
+  it("a call that hung for long until the task ended is the provider's time-out, and rules judge", async () => {
+    const { result, seen } = await assess(
+      { replies: ['until-aborted'], sentFirst: true, duringCall: ({ clock }) => void clock.advance(120_000) },
+      DANGER(),
+    );
+    assert.deepEqual(
+      [result?.source, result?.degraded, seen.settled.map(([, kind]) => kind)],
+      ['rules', true, ['timeout']],
+    );
   });
 
   it('goes back to the bus unanswered when the scheduler stops', async () => {

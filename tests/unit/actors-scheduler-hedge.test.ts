@@ -6,7 +6,11 @@ import { DOWN, GOOD, startedScheduler } from '../support/scheduler.ts';
 
 /** A scheduler that has made enough calls to be allowed one more than it must. */
 async function warm(keys = [{}, {}], more: object = {}) {
-  const world = await startedScheduler({ byHand: true, keys: keys.map((key) => ({ qps_limit: 50, rpm_limit: 1_000, ...key })), scheduler: { hedge_after_ms: 500, ...more } });
+  const world = await startedScheduler({
+    byHand: true,
+    keys: keys.map((key) => ({ qps_limit: 50, rpm_limit: 1_000, ...key })),
+    scheduler: { hedge_after_ms: 500, ...more },
+  });
   const { clock, bus, vlm, task } = world;
   for (let i = 0; i < 10; i++) {
     bus.add(task());
@@ -16,7 +20,11 @@ async function warm(keys = [{}, {}], more: object = {}) {
   }
   await clock.advance(2_000);
   const calls = (): number => vlm.calls - 10;
-  const used = async (): Promise<number> => (await world.system.ref(KEY_POOL).ask({ type: 'stats' }, { timeoutMs: 1_000 })).keys.reduce((sum, key) => sum + key.used_last_minute, 0) - 10;
+  const used = async (): Promise<number> =>
+    (await world.system.ref(KEY_POOL).ask({ type: 'stats' }, { timeoutMs: 1_000 })).keys.reduce(
+      (sum, key) => sum + key.used_last_minute,
+      0,
+    ) - 10;
   return { ...world, calls, used };
 }
 
@@ -35,13 +43,26 @@ describe('hedging', () => {
     await clock.advance(20);
     assert.equal(slow.request.signal?.aborted, true);
     const { metadata, source } = bus.result(one) ?? assert.fail('no result');
-    assert.deepEqual([source, metadata.apiKeyId, metadata.promptTokens, metadata.retryCount], ['vlm', second.request.access.keyName, 40, 0]);
-    assert.deepEqual(metadata.calls?.map(({ apiKeyId, outcome, hedge }) => [apiKeyId, outcome, hedge]), [[second.request.access.keyName, 'ok', true], [slow.request.access.keyName, 'abandoned', undefined]]);
-    assert.deepEqual([(await stats()).hedges, (await stats()).hedge_wins, await used()], [1, 1, 2], 'both permits are spent');
+    assert.deepEqual(
+      [source, metadata.apiKeyId, metadata.promptTokens, metadata.retryCount],
+      ['vlm', second.request.access.keyName, 40, 0],
+    );
+    assert.deepEqual(
+      metadata.calls?.map(({ apiKeyId, outcome, hedge }) => [apiKeyId, outcome, hedge]),
+      [
+        [second.request.access.keyName, 'ok', true],
+        [slow.request.access.keyName, 'abandoned', undefined],
+      ],
+    );
+    assert.deepEqual(
+      [(await stats()).hedges, (await stats()).hedge_wins, await used()],
+      [1, 1, 2],
+      'both permits are spent',
+    );
     await stop();
   });
 
-  it('keeps the first call\'s answer when that comes first after all', async () => {
+  it("keeps the first call's answer when that comes first after all", async () => {
     const { clock, bus, vlm, stats, task, stop } = await warm();
     const one = task({ priority: 4 });
     bus.add(one);
@@ -49,7 +70,10 @@ describe('hedging', () => {
     const first = vlm.open[0]?.request.access.keyName;
     vlm.open[0]?.finish(GOOD);
     await clock.advance(20);
-    assert.deepEqual([bus.result(one)?.metadata.apiKeyId, vlm.open.length, (await stats()).hedges, (await stats()).hedge_wins], [first, 0, 1, 0]);
+    assert.deepEqual(
+      [bus.result(one)?.metadata.apiKeyId, vlm.open.length, (await stats()).hedges, (await stats()).hedge_wins],
+      [first, 0, 1, 0],
+    );
     await stop();
   });
 
@@ -67,7 +91,10 @@ describe('hedging', () => {
     vlm.open[0]?.finish(GOOD);
     await clock.advance(20);
     const { metadata } = bus.result(one) ?? assert.fail('no result');
-    assert.deepEqual([metadata.calls?.map(({ outcome }) => outcome), metadata.retryCount], [['server-error', 'server-error', 'ok'], 1]);
+    assert.deepEqual(
+      [metadata.calls?.map(({ outcome }) => outcome), metadata.retryCount],
+      [['server-error', 'server-error', 'ok'], 1],
+    );
     await stop();
   });
 

@@ -12,19 +12,36 @@ function fetchAll(intake: Intake<string>, now: number): void {
 describe('the intake', () => {
   it('fetches from every level at once, as many as there is room for and at least one', () => {
     const intake = make();
-    assert.deepEqual(intake.fetches(50), [5, 4, 3, 2, 1].map((priority) => ({ priority, max: 4 })));
-    assert.deepEqual(intake.fetches(2).map(({ max }) => max), [2, 2, 2, 2, 2]);
-    assert.deepEqual(intake.fetches(0).map(({ max }) => max), [1, 1, 1, 1, 1]);
+    assert.deepEqual(
+      intake.fetches(50),
+      [5, 4, 3, 2, 1].map((priority) => ({ priority, max: 4 })),
+    );
+    assert.deepEqual(
+      intake.fetches(2).map(({ max }) => max),
+      [2, 2, 2, 2, 2],
+    );
+    assert.deepEqual(
+      intake.fetches(0).map(({ max }) => max),
+      [1, 1, 1, 1, 1],
+    );
     intake.fetching(5, 0);
     intake.fetching(3, 0);
     intake.fetched(3, ['a'], 0);
     // 5 is under way, 3 has something ready.
-    assert.deepEqual(intake.fetches(50).map(({ priority }) => priority), [4, 2, 1]);
+    assert.deepEqual(
+      intake.fetches(50).map(({ priority }) => priority),
+      [4, 2, 1],
+    );
   });
 
   it('takes the urgent one first, first in first out inside a level', () => {
     const intake = make();
-    for (const [priority, ids] of [[1, ['low']], [5, ['u1', 'u2']], [3, ['mid']]] as const) intake.fetched(priority, ids, 100);
+    for (const [priority, ids] of [
+      [1, ['low']],
+      [5, ['u1', 'u2']],
+      [3, ['mid']],
+    ] as const)
+      intake.fetched(priority, ids, 100);
     const order: string[] = [];
     for (;;) {
       const taken = intake.take(100, true);
@@ -81,7 +98,10 @@ describe('the intake', () => {
   it('gives up what no longer counts', () => {
     const intake = make();
     intake.fetched(2, ['a', 'b', 'c'], 0);
-    assert.deepEqual(intake.remove((one) => one === 'b'), ['b']);
+    assert.deepEqual(
+      intake.remove((one) => one === 'b'),
+      ['b'],
+    );
     assert.deepEqual(intake.ready(), ['a', 'c']);
   });
 });

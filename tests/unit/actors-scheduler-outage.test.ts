@@ -23,17 +23,27 @@ describe('the scheduler in an outage of the provider', () => {
     const world = await startedScheduler({ scheduler: { max_concurrent_tasks: 5 } });
     const { clock, bus, stats, task, stop } = world;
     await outage(world);
-    const tasks = Array.from({ length: 120 }, (_, i) => task({ priority: ((i % 5) + 1) as Priority, expiresAt: clock.now() + 25_000 }));
+    const tasks = Array.from({ length: 120 }, (_, i) =>
+      task({ priority: ((i % 5) + 1) as Priority, expiresAt: clock.now() + 25_000 }),
+    );
     bus.add(...tasks);
     await clock.advance(15_000);
     const waiting = await stats();
-    assert.ok(waiting.parked > 100 && waiting.in_flight <= 5 && waiting.ready === 0, `waits without places: ${JSON.stringify(waiting)}`);
+    assert.ok(
+      waiting.parked > 100 && waiting.in_flight <= 5 && waiting.ready === 0,
+      `waits without places: ${JSON.stringify(waiting)}`,
+    );
     // Those that wait are kept from being delivered to somebody else.
-    assert.ok(tasks.filter((one) => bus.result(one) === undefined).every((one) => (bus.beats.get(one.taskId) ?? 0) >= 3));
+    assert.ok(
+      tasks.filter((one) => bus.result(one) === undefined).every((one) => (bus.beats.get(one.taskId) ?? 0) >= 3),
+    );
     await clock.advance(11_000);
     for (const one of tasks) {
       const result = bus.result(one);
-      assert.deepEqual([result?.source, result?.degraded, result?.results[0]?.riskLevel, result?.error], ['rules', true, 'none', undefined]);
+      assert.deepEqual(
+        [result?.source, result?.degraded, result?.results[0]?.riskLevel, result?.error],
+        ['rules', true, 'none', undefined],
+      );
       assert.deepEqual(bus.settlements(one), ['ack']);
     }
     const now = await stats();
@@ -43,7 +53,10 @@ describe('the scheduler in an outage of the provider', () => {
   });
 
   it('finds the provider back by a trial with a real task; those that waited are then judged by the model, the urgent first', async () => {
-    const world = await startedScheduler({ keys: [{ qps_limit: 2, rpm_limit: 1_000 }], scheduler: { max_concurrent_tasks: 5 } });
+    const world = await startedScheduler({
+      keys: [{ qps_limit: 2, rpm_limit: 1_000 }],
+      scheduler: { max_concurrent_tasks: 5 },
+    });
     const { clock, bus, vlm, log, stats, task, stop } = world;
     await outage(world);
     const low = Array.from({ length: 10 }, () => task({ priority: 1 }));
@@ -54,13 +67,22 @@ describe('the scheduler in an outage of the provider', () => {
     await clock.advance(12_000);
     assert.equal((await stats()).provider_down_since, null);
     const judged = bus.published.filter(({ body }) => body.source === 'vlm').map(({ id }) => id);
-    assert.ok(urgent.every((one) => judged.includes(one.taskId)), `${judged.length} judged`);
+    assert.ok(
+      urgent.every((one) => judged.includes(one.taskId)),
+      `${judged.length} judged`,
+    );
     const lastUrgent = Math.max(...urgent.map((one) => judged.indexOf(one.taskId)));
     // Four trials waited for the provider beside the parked ones and go first.
     assert.ok(low.filter((one) => judged.slice(0, lastUrgent).includes(one.taskId)).length <= 4);
     await clock.advance(10_000);
-    assert.deepEqual([...low, ...urgent].map((one) => bus.result(one)?.degraded), Array.from({ length: 20 }, () => undefined));
-    assert.deepEqual(log.lines.filter(({ message }) => message.startsWith('the provider')).map(({ level }) => level), ['warn', 'info']);
+    assert.deepEqual(
+      [...low, ...urgent].map((one) => bus.result(one)?.degraded),
+      Array.from({ length: 20 }, () => undefined),
+    );
+    assert.deepEqual(
+      log.lines.filter(({ message }) => message.startsWith('the provider')).map(({ level }) => level),
+      ['warn', 'info'],
+    );
     await stop();
   });
 
@@ -91,7 +113,10 @@ describe('the scheduler in an outage of the provider', () => {
     assert.ok(tasks.filter((one) => bus.settlements(one).includes('nak')).length >= 25);
     for (let i = 0; i < 40; i++) await clock.advance(100);
     await stopping;
-    assert.deepEqual(tasks.map((one) => bus.settlements(one).length), tasks.map(() => 1));
+    assert.deepEqual(
+      tasks.map((one) => bus.settlements(one).length),
+      tasks.map(() => 1),
+    );
   });
 });
 
@@ -99,7 +124,16 @@ describe('turns', () => {
   const make = (more: Partial<ConstructorParameters<typeof Turns>[0]> = {}) => {
     const clock = new ManualClock();
     const closing = new AbortController();
-    const turns = new Turns({ clock, closing: closing.signal, places: () => 4, mostAsking: 3, trials: 2, mostParked: 5, onRoom: () => undefined, ...more });
+    const turns = new Turns({
+      clock,
+      closing: closing.signal,
+      places: () => 4,
+      mostAsking: 3,
+      trials: 2,
+      mostParked: 5,
+      onRoom: () => undefined,
+      ...more,
+    });
     const task = (priority: Priority = 3): Turning => ({ priority, since: clock.now(), until: clock.now() + 10_000 });
     const begun = (priority?: Priority): { task: Turning; turn: () => Turn | null } => {
       const one = task(priority);
@@ -130,7 +164,10 @@ describe('turns', () => {
     const tasks = ([1, 5, 2, 4, 3, 1, 1] as const).map((priority) => begun(priority));
     await settle();
     // The first two came when nobody else was there.
-    assert.deepEqual([tasks.map(({ turn }) => turn()), turns.parked, turns.room], [['go', 'go', null, null, null, null, null], 5, 0]);
+    assert.deepEqual(
+      [tasks.map(({ turn }) => turn()), turns.parked, turns.room],
+      [['go', 'go', null, null, null, null, null], 5, 0],
+    );
     assert.equal(turns.next, null);
     const [first] = tasks;
     assert.ok(first !== undefined);
@@ -144,15 +181,24 @@ describe('turns', () => {
     const waiting = ([2, 5, 1, 4] as const).map((priority) => {
       const { task } = begun(priority);
       let withdrawn = false;
-      void turns.leasing(task, (withdraw) => new Promise((resolve) => withdraw.addEventListener('abort', () => {
-        withdrawn = true;
-        resolve({ kind: 'refused', reason: 'cancelled', message: '' });
-      })));
+      void turns.leasing(
+        task,
+        (withdraw) =>
+          new Promise((resolve) =>
+            withdraw.addEventListener('abort', () => {
+              withdrawn = true;
+              resolve({ kind: 'refused', reason: 'cancelled', message: '' });
+            }),
+          ),
+      );
       return () => withdrawn;
     });
     turns.setDown(true);
     await settle();
-    assert.deepEqual(waiting.map((withdrawn) => withdrawn()), [true, false, true, false]);
+    assert.deepEqual(
+      waiting.map((withdrawn) => withdrawn()),
+      [true, false, true, false],
+    );
   });
 
   it('gives the next trial to another task after one failed', async () => {

@@ -7,26 +7,48 @@ import { PRIORITIES, type Priority } from '../../src/messages/task.ts';
 import { Random } from '../support/random.ts';
 import { GOOD, startedScheduler } from '../support/scheduler.ts';
 
-const levels = (counts: Readonly<Record<number, number>>): Map<Priority, number> => new Map(PRIORITIES.map((priority) => [priority, counts[priority] ?? 0]));
+const levels = (counts: Readonly<Record<number, number>>): Map<Priority, number> =>
+  new Map(PRIORITIES.map((priority) => [priority, counts[priority] ?? 0]));
 
 describe('what is too much', () => {
   it('nothing, while all that waits can be served in time', () => {
-    assert.deepEqual([...tooMany({ waiting: levels({ 1: 100, 5: 170 }), begun: 0, perSecond: 10, validityMs: 30_000 })], []);
-    assert.deepEqual([...tooMany({ waiting: levels({ 1: 100, 5: 170 }), begun: 5, perSecond: 10, validityMs: 30_000 })], [[1, 5]]);
+    assert.deepEqual(
+      [...tooMany({ waiting: levels({ 1: 100, 5: 170 }), begun: 0, perSecond: 10, validityMs: 30_000 })],
+      [],
+    );
+    assert.deepEqual(
+      [...tooMany({ waiting: levels({ 1: 100, 5: 170 }), begun: 5, perSecond: 10, validityMs: 30_000 })],
+      [[1, 5]],
+    );
   });
 
   it('the lowest level goes first, the next only when nothing of it is left', () => {
-    const plan = (waiting: Record<number, number>) => [...tooMany({ waiting: levels(waiting), begun: 0, perSecond: 10, validityMs: 10_000 })];
-    assert.deepEqual(plan({ 1: 50, 3: 50, 5: 50 }), [[1, 50], [3, 10]]);
-    assert.deepEqual(plan({ 1: 500, 5: 500 }), [[1, 500], [5, 410]]);
+    const plan = (waiting: Record<number, number>) => [
+      ...tooMany({ waiting: levels(waiting), begun: 0, perSecond: 10, validityMs: 10_000 }),
+    ];
+    assert.deepEqual(plan({ 1: 50, 3: 50, 5: 50 }), [
+      [1, 50],
+      [3, 10],
+    ]);
+    assert.deepEqual(plan({ 1: 500, 5: 500 }), [
+      [1, 500],
+      [5, 410],
+    ]);
     assert.deepEqual(plan({ 4: 200 }), [[4, 110]]);
   });
 
   it('holds for any backlog: no more than is too much, never a level while a lower one waits', () => {
     const random = new Random(7);
     for (let run = 0; run < 20_000; run++) {
-      const waiting = levels(Object.fromEntries(PRIORITIES.map((priority) => [priority, random.chance(0.3) ? 0 : random.below(300)])));
-      const backlog = { waiting, begun: random.below(50), perSecond: random.below(40) + random.next(), validityMs: 1_000 + random.below(60_000) };
+      const waiting = levels(
+        Object.fromEntries(PRIORITIES.map((priority) => [priority, random.chance(0.3) ? 0 : random.below(300)])),
+      );
+      const backlog = {
+        waiting,
+        begun: random.below(50),
+        perSecond: random.below(40) + random.next(),
+        validityMs: 1_000 + random.below(60_000),
+      };
       const plan = tooMany(backlog);
       const total = [...waiting.values()].reduce((sum, count) => sum + count, 0);
       const shed = [...plan.values()].reduce((sum, count) => sum + count, 0);
@@ -34,7 +56,13 @@ describe('what is too much', () => {
       assert.equal(shed, Math.max(0, Math.min(total, excess)));
       for (const [priority, count] of plan) {
         assert.ok(count > 0 && count <= (waiting.get(priority) ?? 0));
-        for (const lower of PRIORITIES) if (lower < priority) assert.equal(plan.get(lower) ?? 0, waiting.get(lower), `level ${lower} waits while ${priority} is given up`);
+        for (const lower of PRIORITIES)
+          if (lower < priority)
+            assert.equal(
+              plan.get(lower) ?? 0,
+              waiting.get(lower),
+              `level ${lower} waits while ${priority} is given up`,
+            );
       }
     }
   });
@@ -90,8 +118,11 @@ describe('schedulers that share the queues', () => {
 
 describe('the scheduler when more waits than it can serve', () => {
   it('gives up the least dangerous at once, answers each as shed, and counts it by camera; the urgent are all judged', async () => {
-    const { clock, bus, metrics, log, stats, task, stop } = await startedScheduler({ scheduler: { max_concurrent_tasks: 5 } });
-    const make = (priority: Priority, count: number, cameraId: string) => Array.from({ length: count }, () => task({ priority, cameraId, expiresAt: clock.now() + 30_000 }));
+    const { clock, bus, metrics, log, stats, task, stop } = await startedScheduler({
+      scheduler: { max_concurrent_tasks: 5 },
+    });
+    const make = (priority: Priority, count: number, cameraId: string) =>
+      Array.from({ length: count }, () => task({ priority, cameraId, expiresAt: clock.now() + 30_000 }));
     const [low, mid, urgent] = [make(1, 120, 'quiet'), make(3, 120, 'busy'), make(5, 60, 'busy')];
     bus.add(...low, ...mid, ...urgent);
     await clock.advance(4_000);
@@ -100,19 +131,34 @@ describe('the scheduler when more waits than it can serve', () => {
     // 5 a second for 30 s, nine tenths of it: 135 may wait.
     const shed = bus.published.filter(({ body }) => body.error?.code === 'shed');
     assert.ok(shed.length >= 110 && shed.length <= 145, `${shed.length}`);
-    assert.deepEqual(new Set(shed.map(({ body }) => body.cameraId)), new Set(low.length < shed.length ? ['quiet', 'busy'] : ['quiet']));
+    assert.deepEqual(
+      new Set(shed.map(({ body }) => body.cameraId)),
+      new Set(low.length < shed.length ? ['quiet', 'busy'] : ['quiet']),
+    );
     // The oldest first.
     const given = new Set(shed.map(({ id }) => id));
     const untouched = low.filter((one) => bus.result(one)?.error?.code !== 'shed');
-    assert.ok(low.filter((one) => given.has(one.taskId)).every((one) => untouched.every((later) => low.indexOf(later) > low.indexOf(one) || bus.result(later) !== undefined)));
+    assert.ok(
+      low
+        .filter((one) => given.has(one.taskId))
+        .every((one) =>
+          untouched.every((later) => low.indexOf(later) > low.indexOf(one) || bus.result(later) !== undefined),
+        ),
+    );
     assert.equal(metrics.shed.length, shed.length);
     assert.ok(metrics.shed.every((line) => /^(quiet|busy) group overload$/.test(line)));
     assert.equal((await stats()).unknown.shed, shed.length);
     assert.ok(log.lines.some(({ level, message }) => level === 'warn' && message.includes('given up')));
     await clock.advance(25_000);
-    assert.deepEqual(urgent.map((one) => bus.result(one)?.source), urgent.map(() => 'vlm'));
+    assert.deepEqual(
+      urgent.map((one) => bus.result(one)?.source),
+      urgent.map(() => 'vlm'),
+    );
     const all = [...low, ...mid, ...urgent];
-    assert.deepEqual(all.map((one) => bus.settlements(one)), all.map(() => ['ack']));
+    assert.deepEqual(
+      all.map((one) => bus.settlements(one)),
+      all.map(() => ['ack']),
+    );
     await stop();
   });
 
@@ -126,10 +172,15 @@ describe('the scheduler when more waits than it can serve', () => {
   });
 
   it('answers what expires while every place is taken within a moment, however much it is', async () => {
-    const { clock, bus, vlm, task, stop } = await startedScheduler({ byHand: true, scheduler: { max_concurrent_tasks: 2 } });
+    const { clock, bus, vlm, task, stop } = await startedScheduler({
+      byHand: true,
+      scheduler: { max_concurrent_tasks: 2 },
+    });
     bus.add(task({ priority: 5 }), task({ priority: 5 }));
     await clock.advance(50);
-    const waiting = Array.from({ length: 300 }, (_, i) => task({ priority: ((i % 5) + 1) as Priority, expiresAt: clock.now() + 10_000 }));
+    const waiting = Array.from({ length: 300 }, (_, i) =>
+      task({ priority: ((i % 5) + 1) as Priority, expiresAt: clock.now() + 10_000 }),
+    );
     bus.add(...waiting);
     await clock.advance(10_100);
     assert.deepEqual(waiting.filter((one) => bus.result(one)?.error?.code !== 'expired').length, 0);
@@ -139,7 +190,10 @@ describe('the scheduler when more waits than it can serve', () => {
   });
 
   it('says how old the oldest is at each level', async () => {
-    const { clock, bus, stats, task, stop } = await startedScheduler({ byHand: true, scheduler: { max_concurrent_tasks: 1 } });
+    const { clock, bus, stats, task, stop } = await startedScheduler({
+      byHand: true,
+      scheduler: { max_concurrent_tasks: 1 },
+    });
     bus.add(task());
     await clock.advance(50);
     bus.add(task({ priority: 2 }));

@@ -7,7 +7,7 @@ import { settle } from '../../src/runtime/testing/manual-clock.ts';
 import { GOOD, startedScheduler } from '../support/scheduler.ts';
 
 describe('the scheduler', () => {
-  it('judges a task by the model and acks it after its result is stored, under the frame\'s trace', async () => {
+  it("judges a task by the model and acks it after its result is stored, under the frame's trace", async () => {
     const { clock, bus, vlm, metrics, stats, task, stop } = await startedScheduler();
     const one = task();
     bus.add(one);
@@ -18,7 +18,14 @@ describe('the scheduler', () => {
     const [published] = bus.published;
     assert.ok(published !== undefined);
     AssessmentResult.parse(published.body);
-    assert.deepEqual([published.subject, published.id, published.trace], ['risk-assessment-results.cam-1', one.taskId, { traceId: one.traceId, cameraId: 'cam-1', requestId: one.requestId }]);
+    assert.deepEqual(
+      [published.subject, published.id, published.trace],
+      [
+        'risk-assessment-results.cam-1',
+        one.taskId,
+        { traceId: one.traceId, cameraId: 'cam-1', requestId: one.requestId },
+      ],
+    );
     assert.deepEqual(bus.settlements(one), ['ack']);
     assert.deepEqual([metrics.llm, metrics.outcomes], [['success'], ['vlm']]);
     const now = await stats();
@@ -32,15 +39,33 @@ describe('the scheduler', () => {
     const tasks = [task(), task({ noCrop: true }), task({ expiresAt: clock.now() - 1 })];
     bus.add(...tasks);
     await clock.advance(100);
-    assert.deepEqual(tasks.map((one) => [bus.result(one)?.source, bus.result(one)?.results[0]?.riskLevel, bus.result(one)?.error?.code]), [['rules', 'none', undefined], ['rules', 'none', undefined], ['rules', 'unknown', 'expired']]);
-    assert.deepEqual([vlm.calls, (await stats()).mode, metrics.outcomes.toSorted()], [0, 'rules', ['rules', 'rules', 'unknown']]);
+    assert.deepEqual(
+      tasks.map((one) => [
+        bus.result(one)?.source,
+        bus.result(one)?.results[0]?.riskLevel,
+        bus.result(one)?.error?.code,
+      ]),
+      [
+        ['rules', 'none', undefined],
+        ['rules', 'none', undefined],
+        ['rules', 'unknown', 'expired'],
+      ],
+    );
+    assert.deepEqual(
+      [vlm.calls, (await stats()).mode, metrics.outcomes.toSorted()],
+      [0, 'rules', ['rules', 'rules', 'unknown']],
+    );
     await stop();
   });
 
   it('goes from rules to the model and back as keys come and go, without a restart', async () => {
     const { clock, bus, vlm, system, stats, task, stop } = await startedScheduler({ keys: [] });
     const pool = system.ref(KEY_POOL);
-    const configure = (keys: readonly object[]) => pool.ask({ type: 'configure', keys: parseKeyConfig({ api_keys: keys }, {}).keys, strategy: 'round_robin' }, { timeoutMs: 1_000 });
+    const configure = (keys: readonly object[]) =>
+      pool.ask(
+        { type: 'configure', keys: parseKeyConfig({ api_keys: keys }, {}).keys, strategy: 'round_robin' },
+        { timeoutMs: 1_000 },
+      );
     const judge = async (): Promise<string | undefined> => {
       const one = task();
       bus.add(one);
@@ -61,7 +86,10 @@ describe('the scheduler', () => {
   });
 
   it('keeps at most max_concurrent_tasks in flight and serves the urgent ones first', async () => {
-    const { clock, bus, vlm, stats, task, stop } = await startedScheduler({ byHand: true, scheduler: { max_concurrent_tasks: 2 } });
+    const { clock, bus, vlm, stats, task, stop } = await startedScheduler({
+      byHand: true,
+      scheduler: { max_concurrent_tasks: 2 },
+    });
     const busy = [task(), task()];
     bus.add(...busy);
     await clock.advance(50);
@@ -79,7 +107,10 @@ describe('the scheduler', () => {
       await clock.advance(50);
       order.push(vlm.open.at(-1)?.request.traceId);
     }
-    assert.deepEqual(order, [urgent, mid, low].map((one) => one.traceId));
+    assert.deepEqual(
+      order,
+      [urgent, mid, low].map((one) => one.traceId),
+    );
     assert.equal(vlm.most, 2);
     for (const call of vlm.open.slice()) call.finish(GOOD);
     await clock.advance(50);
@@ -88,7 +119,9 @@ describe('the scheduler', () => {
   });
 
   it('does not starve a low task while urgent ones never pause', async () => {
-    const { clock, bus, task, stop } = await startedScheduler({ scheduler: { max_concurrent_tasks: 1, ageing_seconds: 1 } });
+    const { clock, bus, task, stop } = await startedScheduler({
+      scheduler: { max_concurrent_tasks: 1, ageing_seconds: 1 },
+    });
     const low = task({ priority: 1 });
     bus.add(task({ priority: 5 }));
     await clock.advance(20);
@@ -104,14 +137,20 @@ describe('the scheduler', () => {
   });
 
   it('answers expired tasks at once, also those that expire while they wait for a place', async () => {
-    const { clock, bus, vlm, task, stats, stop } = await startedScheduler({ byHand: true, scheduler: { max_concurrent_tasks: 1 } });
+    const { clock, bus, vlm, task, stats, stop } = await startedScheduler({
+      byHand: true,
+      scheduler: { max_concurrent_tasks: 1 },
+    });
     bus.add(task());
     await clock.advance(50);
     const old = task({ expiresAt: clock.now() - 1 });
     const soon = task({ priority: 2, expiresAt: clock.now() + 2_000 });
     bus.add(old, soon);
     await clock.advance(6_000);
-    assert.deepEqual([old, soon].map((one) => bus.result(one)?.error?.code), ['expired', 'expired']);
+    assert.deepEqual(
+      [old, soon].map((one) => bus.result(one)?.error?.code),
+      ['expired', 'expired'],
+    );
     assert.deepEqual([vlm.calls, (await stats()).unknown.expired], [1, 2]);
     await stop();
   });
@@ -147,7 +186,11 @@ describe('the scheduler', () => {
     vlm.open[0]?.finish(GOOD);
     await clock.advance(50);
     assert.deepEqual([bus.settlements(two), (await stats()).bus_ok], [['ack'], true]);
-    assert.deepEqual(log.lines.map((line) => line.level), ['warn', 'info'], 'says once that the bus is away, and once that it is back');
+    assert.deepEqual(
+      log.lines.map((line) => line.level),
+      ['warn', 'info'],
+      'says once that the bus is away, and once that it is back',
+    );
     await stop();
   });
 
@@ -185,14 +228,21 @@ describe('the scheduler', () => {
     bus.add(one);
     await clock.advance(300_000);
     const settled = bus.settled.filter(({ taskId }) => taskId === one.taskId);
-    assert.deepEqual(settled.map(({ how, delayMs }) => (how === 'nak' ? delayMs : how)), [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000, 'bury']);
+    assert.deepEqual(
+      settled.map(({ how, delayMs }) => (how === 'nak' ? delayMs : how)),
+      [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000, 'bury'],
+    );
     assert.equal(settled.at(-1)?.reason, 'judging it failed 10 times: refused');
     assert.equal(log.lines.filter((line) => line.level === 'error').length, 10);
     await stop();
   });
 
   it('at a stop gives back what waits at once, lets calls finish for a while, then gives them up and back', async () => {
-    const { clock, bus, vlm, system, task } = await startedScheduler({ byHand: true, keys: [{ qps_limit: 2, rpm_limit: 1000 }], scheduler: { max_concurrent_tasks: 3 } });
+    const { clock, bus, vlm, system, task } = await startedScheduler({
+      byHand: true,
+      keys: [{ qps_limit: 2, rpm_limit: 1000 }],
+      scheduler: { max_concurrent_tasks: 3 },
+    });
     const [quick, slow, noKey, ready] = [task(), task(), task(), task({ priority: 2 })];
     bus.add(quick, slow, noKey);
     await clock.advance(50);
@@ -222,12 +272,18 @@ describe('the scheduler', () => {
     await clock.advance(200);
     (system.ref(KEY_POOL) as unknown as { tell(message: { type: string }): void }).tell({ type: 'nonsense' });
     await clock.advance(10_000);
-    assert.deepEqual(tasks.map((one) => bus.settlements(one)), [['ack'], ['ack'], ['ack']]);
+    assert.deepEqual(
+      tasks.map((one) => bus.settlements(one)),
+      [['ack'], ['ack'], ['ack']],
+    );
     await stop();
   });
 
   it('shows the lag of each queue', async () => {
-    const { clock, bus, stats, task, stop } = await startedScheduler({ byHand: true, scheduler: { max_concurrent_tasks: 1 } });
+    const { clock, bus, stats, task, stop } = await startedScheduler({
+      byHand: true,
+      scheduler: { max_concurrent_tasks: 1 },
+    });
     bus.add(...Array.from({ length: 30 }, () => task({ priority: 4 })));
     await clock.advance(6_000);
     const { queue_lag, ready, in_flight } = await stats();

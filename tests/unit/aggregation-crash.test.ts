@@ -18,7 +18,9 @@ class Stream {
 
   /** What stands there under the id already; null when this is new. */
   put(aggregate: Aggregate): Aggregate | null {
-    const found = this.stored.find(({ requestId, revision }) => requestId === aggregate.requestId && revision === aggregate.revision);
+    const found = this.stored.find(
+      ({ requestId, revision }) => requestId === aggregate.requestId && revision === aggregate.revision,
+    );
     if (found === undefined) this.stored.push(structuredClone(aggregate));
     return found ?? null;
   }
@@ -128,15 +130,27 @@ test('whatever comes in whatever order, however often, and wherever it crashes, 
   const step = fc.oneof(
     { weight: 6, arbitrary: fc.record({ do: fc.constant('deliver' as const), which: fc.nat(30) }) },
     { weight: 3, arbitrary: fc.record({ do: fc.constant('send' as const), which: fc.constant(0) }) },
-    { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('answer' as const, 'half-answer' as const), which: fc.nat(5) }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({ do: fc.constantFrom('answer' as const, 'half-answer' as const), which: fc.nat(5) }),
+    },
     { weight: 1, arbitrary: fc.record({ do: fc.constant('pass' as const), which: fc.constantFrom(100, 6_000) }) },
-    { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('crash' as const, 'crash-late' as const), which: fc.constant(0) }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({ do: fc.constantFrom('crash' as const, 'crash-late' as const), which: fc.constant(0) }),
+    },
   );
   const frames = fc.array(fc.array(fc.constantFrom(...LEVELS), { maxLength: 3 }), { minLength: 1, maxLength: 4 });
   fc.assert(
     fc.property(frames, fc.array(step, { maxLength: 60, size: 'max' }), (levels, steps) => {
-      const all = levels.map((each) => ({ levels: each, frame: detection(each.length, { timestamp: new Date(T0).toISOString() }) }));
-      const sent = all.flatMap(({ levels: each, frame }): Sent[] => [{ detection: frame }, ...each.map((level, i) => ({ result: result(frame, i + 1, level) }))]);
+      const all = levels.map((each) => ({
+        levels: each,
+        frame: detection(each.length, { timestamp: new Date(T0).toISOString() }),
+      }));
+      const sent = all.flatMap(({ levels: each, frame }): Sent[] => [
+        { detection: frame },
+        ...each.map((level, i) => ({ result: result(frame, i + 1, level) })),
+      ]);
       const world = new World(sent);
       for (const { do: what, which } of steps) {
         if (what === 'deliver') world.deliver(which);
@@ -148,10 +162,17 @@ test('whatever comes in whatever order, however often, and wherever it crashes, 
       world.finish();
       for (const { levels: each, frame } of all) {
         const out = world.aggregates.of(frame);
-        assert.deepEqual(out.map(({ revision }) => revision), out.map((_, index) => index), 'revisions are 0, 1, 2...');
+        assert.deepEqual(
+          out.map(({ revision }) => revision),
+          out.map((_, index) => index),
+          'revisions are 0, 1, 2...',
+        );
         const last = out.at(-1);
         assert.ok(last, 'it went out');
-        assert.deepEqual(last.riskAssessment.results.map(({ riskLevel }) => riskLevel), each);
+        assert.deepEqual(
+          last.riskAssessment.results.map(({ riskLevel }) => riskLevel),
+          each,
+        );
         assert.deepEqual(last.riskAssessment.missingGroups, []);
         const isAlert = each.includes('high');
         const alerts = world.alerts.of(frame);

@@ -39,7 +39,14 @@ test('a frame without groups goes out at once and is harmless', () => {
   const [out] = drain(frames, T0 + 40);
   assert.ok(out);
   const { riskAssessment, publishedAt } = Aggregate.parse(out.aggregate);
-  assert.deepEqual(riskAssessment, { maxRiskLevel: 'none', hasDangerousDriving: false, results: [], missingGroups: [], source: 'none', degraded: false });
+  assert.deepEqual(riskAssessment, {
+    maxRiskLevel: 'none',
+    hasDangerousDriving: false,
+    results: [],
+    missingGroups: [],
+    source: 'none',
+    degraded: false,
+  });
   assert.equal(Date.parse(publishedAt), T0 + 40);
 });
 
@@ -76,7 +83,10 @@ test('at the deadline the frame goes out, naming the groups nobody judged, and d
   const [out] = drain(frames);
   assert.ok(out);
   const { riskAssessment } = out.aggregate;
-  assert.deepEqual(riskAssessment.missingGroups, [{ groupIndex: 1, reason: 'late' }, { groupIndex: 3, reason: 'late' }]);
+  assert.deepEqual(riskAssessment.missingGroups, [
+    { groupIndex: 1, reason: 'late' },
+    { groupIndex: 3, reason: 'late' },
+  ]);
   assert.equal(riskAssessment.maxRiskLevel, 'unknown');
   assert.equal(frames.nextDeadline, null);
 });
@@ -92,7 +102,10 @@ test('a frame of the past that is replayed has its whole time from its arrival, 
   frames.onTime(later + 4_999);
   assert.equal(drain(frames).length, 1);
   frames.onTime(later + 5_000);
-  assert.deepEqual(drain(frames).map(({ aggregate }) => aggregate.replayOf), [original.requestId]);
+  assert.deepEqual(
+    drain(frames).map(({ aggregate }) => aggregate.replayOf),
+    [original.requestId],
+  );
 });
 
 test('a late answer is a revision of the same aggregate, and raises the alert once', () => {
@@ -100,7 +113,10 @@ test('a late answer is a revision of the same aggregate, and raises the alert on
   const frame = detection(2);
   frames.onDetection(frame, T0);
   frames.onTime(T0 + 5_000);
-  assert.deepEqual(drain(frames).map(({ alert }) => alert), ['none']);
+  assert.deepEqual(
+    drain(frames).map(({ alert }) => alert),
+    ['none'],
+  );
   frames.onResult(result(frame, 1, 'high'), T0 + 7_000);
   const [late] = drain(frames);
   assert.ok(late);
@@ -108,7 +124,10 @@ test('a late answer is a revision of the same aggregate, and raises the alert on
   frames.onResult(result(frame, 2, 'none'), T0 + 8_000);
   const [later] = drain(frames);
   assert.ok(later);
-  assert.deepEqual([later.aggregate.revision, later.aggregate.riskAssessment.maxRiskLevel, later.alert], [2, 'high', 'revision']);
+  assert.deepEqual(
+    [later.aggregate.revision, later.aggregate.riskAssessment.maxRiskLevel, later.alert],
+    [2, 'high', 'revision'],
+  );
 });
 
 test('answers that come while a revision is on its way go out together in the next', () => {
@@ -125,7 +144,10 @@ test('answers that come while a revision is on its way go out together in the ne
   frames.done(frame.requestId);
   const [second, ...more] = drain(frames);
   assert.equal(more.length, 0);
-  assert.deepEqual([second?.aggregate.revision, second?.aggregate.riskAssessment.missingGroups], [1, [{ groupIndex: 3, reason: 'late' }]]);
+  assert.deepEqual(
+    [second?.aggregate.revision, second?.aggregate.riskAssessment.missingGroups],
+    [1, [{ groupIndex: 3, reason: 'late' }]],
+  );
 });
 
 test('answers that were not had are unknown with their reason, never none', () => {
@@ -140,7 +162,10 @@ test('answers that were not had are unknown with their reason, never none', () =
   const { riskAssessment } = out.aggregate;
   assert.equal(riskAssessment.maxRiskLevel, 'unknown');
   assert.equal(riskAssessment.source, 'none');
-  assert.deepEqual(riskAssessment.missingGroups.map((each) => each.reason), ['expired', 'failed', 'shed']);
+  assert.deepEqual(
+    riskAssessment.missingGroups.map((each) => each.reason),
+    ['expired', 'failed', 'shed'],
+  );
 });
 
 test('a judgement that comes after the news that there is none takes its place, not the other way round', () => {
@@ -151,7 +176,14 @@ test('a judgement that comes after the news that there is none takes its place, 
   frames.onResult(failed, T0);
   drain(frames);
   frames.onResult(result(frame, 1, 'high'), T0 + 1);
-  assert.deepEqual(drain(frames).map(({ aggregate }) => [aggregate.revision, aggregate.riskAssessment.maxRiskLevel, aggregate.riskAssessment.missingGroups.length]), [[1, 'high', 0]]);
+  assert.deepEqual(
+    drain(frames).map(({ aggregate }) => [
+      aggregate.revision,
+      aggregate.riskAssessment.maxRiskLevel,
+      aggregate.riskAssessment.missingGroups.length,
+    ]),
+    [[1, 'high', 0]],
+  );
   frames.onResult(failed, T0 + 2);
   assert.deepEqual(drain(frames), []);
 });
@@ -210,8 +242,14 @@ test('after a crash a repeated message changes nothing, and a late answer revise
   const [late] = drain(after);
   assert.ok(late);
   const { revision, riskAssessment, llmLatency, llmModel } = late.aggregate;
-  assert.deepEqual([revision, riskAssessment.maxRiskLevel, riskAssessment.source, riskAssessment.missingGroups, llmLatency, llmModel], [1, 'medium', 'mixed', [], 2, 'm']);
-  assert.deepEqual(riskAssessment.results.map(({ groupIndex }) => groupIndex), [1, 2]);
+  assert.deepEqual(
+    [revision, riskAssessment.maxRiskLevel, riskAssessment.source, riskAssessment.missingGroups, llmLatency, llmModel],
+    [1, 'medium', 'mixed', [], 2, 'm'],
+  );
+  assert.deepEqual(
+    riskAssessment.results.map(({ groupIndex }) => groupIndex),
+    [1, 2],
+  );
 });
 
 test('an alert that went out before a crash is told to the alerts again when one of its messages was not settled', () => {
@@ -249,7 +287,10 @@ test('what an earlier life published under the same revision stands, and what it
   assert.deepEqual(outcome, { aggregate: theirs.aggregate, alert: 'first' });
   now.done(frame.requestId, 'first');
   const [next] = drain(now);
-  assert.deepEqual([next?.aggregate.revision, next?.alert, next?.aggregate.riskAssessment.results.map(({ riskLevel }) => riskLevel)], [1, 'revision', ['high', 'low']]);
+  assert.deepEqual(
+    [next?.aggregate.revision, next?.alert, next?.aggregate.riskAssessment.results.map(({ riskLevel }) => riskLevel)],
+    [1, 'revision', ['high', 'low']],
+  );
 });
 
 test('a revision that stood in the stream and is gone goes out under the next number', () => {
@@ -259,24 +300,34 @@ test('a revision that stood in the stream and is gone goes out under the next nu
   const first = frames.take(T0);
   assert.ok(first);
   assert.equal(frames.stored(first, 'gone'), null);
-  assert.deepEqual(drain(frames).map(({ aggregate }) => aggregate.revision), [1]);
+  assert.deepEqual(
+    drain(frames).map(({ aggregate }) => aggregate.revision),
+    [1],
+  );
 });
 
 test('whatever the order and however often messages are repeated, each frame goes out once and ends alike', () => {
   fc.assert(
-    fc.property(fc.array(fc.constantFrom(...RISK_LEVELS), { maxLength: 4 }), fc.array(fc.nat(), { maxLength: 20 }), (levels, order) => {
-      const frames = fresh();
-      const frame = detection(levels.length);
-      const messages = [() => frames.onDetection(frame, T0), ...levels.map((level, i) => () => frames.onResult(result(frame, i + 1, level), T0))];
-      const shuffled = [...order.map((n) => messages[n % messages.length]!), ...messages];
-      const published = shuffled.flatMap((deliver) => {
-        deliver();
-        return drain(frames);
-      });
-      assert.equal(published.length, 1);
-      assert.equal(published[0]!.aggregate.revision, 0);
-      assert.equal(published[0]!.aggregate.riskAssessment.maxRiskLevel, worstRisk(levels));
-    }),
+    fc.property(
+      fc.array(fc.constantFrom(...RISK_LEVELS), { maxLength: 4 }),
+      fc.array(fc.nat(), { maxLength: 20 }),
+      (levels, order) => {
+        const frames = fresh();
+        const frame = detection(levels.length);
+        const messages = [
+          () => frames.onDetection(frame, T0),
+          ...levels.map((level, i) => () => frames.onResult(result(frame, i + 1, level), T0)),
+        ];
+        const shuffled = [...order.map((n) => messages[n % messages.length]!), ...messages];
+        const published = shuffled.flatMap((deliver) => {
+          deliver();
+          return drain(frames);
+        });
+        assert.equal(published.length, 1);
+        assert.equal(published[0]!.aggregate.revision, 0);
+        assert.equal(published[0]!.aggregate.riskAssessment.maxRiskLevel, worstRisk(levels));
+      },
+    ),
   );
 });
 
@@ -309,9 +360,16 @@ test('of a frame that is judged whole only the id is kept: what comes again chan
     frames.onResult(result(frame, 1, 'low'), T0);
     frames.onResult(result(frame, 2, 'unknown', { error: { code: 'timeout', message: 'no answer' } }), T0);
     assert.equal(drain(frames).length, 1);
-    assert.equal(frames.closed, all.indexOf(frame) < 3 ? all.indexOf(frame) : 3, 'what a late answer can still make better is kept');
+    assert.equal(
+      frames.closed,
+      all.indexOf(frame) < 3 ? all.indexOf(frame) : 3,
+      'what a late answer can still make better is kept',
+    );
     frames.onResult(result(frame, 2, 'high'), T0 + 1);
-    assert.deepEqual(drain(frames).map(({ aggregate, alert }) => [aggregate.revision, alert]), [[1, 'first']]);
+    assert.deepEqual(
+      drain(frames).map(({ aggregate, alert }) => [aggregate.revision, alert]),
+      [[1, 'first']],
+    );
   }
   assert.deepEqual([frames.remembered, frames.closed], [0, 3]);
   const last = all[4]!;
@@ -328,7 +386,11 @@ test('an alert read back after a crash is kept until it is sure that the alerts 
   frames.restore(out.aggregate);
   assert.deepEqual([frames.remembered, frames.closed], [1, 0]);
   frames.onResult(result(frame, 1, 'high'), T0 + 1);
-  assert.deepEqual(drain(frames).map(({ alert }) => alert), ['first'], 'its message was not settled');
+  assert.deepEqual(
+    drain(frames).map(({ alert }) => alert),
+    ['first'],
+    'its message was not settled',
+  );
   assert.deepEqual([frames.remembered, frames.closed], [0, 1]);
   frames.restore(out.aggregate);
   assert.deepEqual([frames.remembered, frames.closed], [1, 0]);

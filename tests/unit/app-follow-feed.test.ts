@@ -58,7 +58,8 @@ async function setUp() {
 
 const shown = (socket: FakeSocket): unknown[] => socket.of('detection_result').map(({ requestId }) => requestId);
 const ids = (aggregates: readonly Aggregate[]): string[] => aggregates.map(({ requestId }) => requestId);
-const offsets = (socket: FakeSocket): (string | undefined)[] => socket.sent.filter(({ type }) => type === 'detection_result').map(({ offset }) => offset);
+const offsets = (socket: FakeSocket): (string | undefined)[] =>
+  socket.sent.filter(({ type }) => type === 'detection_result').map(({ offset }) => offset);
 
 describe('the sources of the feed', () => {
   it('begin after what is stored already, and bring each aggregate once with its place', async () => {
@@ -72,7 +73,10 @@ describe('the sources of the feed', () => {
     push(one);
     assert.deepEqual(shown(socket), [one.requestId]);
     assert.deepEqual(offsets(socket), [`${epoch}-2`]);
-    assert.ok(!('offset' in socket.of('detection_result')[0]!), 'the place is in the envelope, the aggregate is as ever');
+    assert.ok(
+      !('offset' in socket.of('detection_result')[0]!),
+      'the place is in the envelope, the aggregate is as ever',
+    );
     stop();
     store();
     assert.deepEqual(feed.figures().duplicates, 0);
@@ -118,10 +122,16 @@ describe('the sources of the feed', () => {
     const [lost, seen] = [store({ risk: 'high' }), store()];
     push(seen);
     await clock.advance(250);
-    assert.deepEqual(socket.of('gap').map(({ from, to, reason, missed }) => [from, to, reason, missed]), [[`${epoch}-1`, `${epoch}-2`, 'unreachable', 1]]);
+    assert.deepEqual(
+      socket.of('gap').map(({ from, to, reason, missed }) => [from, to, reason, missed]),
+      [[`${epoch}-1`, `${epoch}-2`, 'unreachable', 1]],
+    );
     assert.equal(socket.sent.at(-1)!.offset, `${epoch}-1`, 'who leaves now comes back for the alert');
     bus.setDown(false);
-    assert.deepEqual(socket.of('alert').map(({ requestId }) => requestId), [lost.requestId]);
+    assert.deepEqual(
+      socket.of('alert').map(({ requestId }) => requestId),
+      [lost.requestId],
+    );
     assert.deepEqual(shown(socket), ids([first, seen, lost]));
     assert.equal(socket.sent.at(-1)!.offset, `${epoch}-3`);
   });
@@ -137,11 +147,18 @@ describe('the sources of the feed', () => {
     const bare = { ...aggregate('a'), offset: 900 };
     push(bare);
     await clock.advance(500);
-    assert.deepEqual([shown(socket).length, offsets(socket).at(-1)], [2, undefined], 'a push of the old stream is shown, its place counts for nothing');
+    assert.deepEqual(
+      [shown(socket).length, offsets(socket).at(-1)],
+      [2, undefined],
+      'a push of the old stream is shown, its place counts for nothing',
+    );
     bus.down = false;
     await clock.advance(1_000);
     const epoch = bus.streams.epoch(streams.aggregates);
-    assert.deepEqual(socket.of('alert').map(({ requestId }) => requestId), [unread.requestId]);
+    assert.deepEqual(
+      socket.of('alert').map(({ requestId }) => requestId),
+      [unread.requestId],
+    );
     assert.equal(socket.of('gap').filter(({ reason }) => reason === 'stream_lost').length, 1);
     const next = store();
     assert.equal(shown(socket).at(-1), next.requestId);
@@ -165,9 +182,34 @@ test('groups that were shed are told of once each, over all revisions', () => {
   const { riskAssessment, ...frame } = aggregate('a');
   const of = (missingGroups: MissingGroup[]) => ({ ...frame, riskAssessment: { ...riskAssessment, missingGroups } });
   const told: [string, number][] = [];
-  const parsing = { subscribe: <T>(_subject: string, parser: Parser<T>, listener: (body: T, subject: string) => void) => (listener(parser.parse(of([{ groupIndex: 1, reason: 'shed' }, { groupIndex: 2, reason: 'late' }])), ''), () => undefined) };
+  const parsing = {
+    subscribe: <T>(_subject: string, parser: Parser<T>, listener: (body: T, subject: string) => void) => (
+      listener(
+        parser.parse(
+          of([
+            { groupIndex: 1, reason: 'shed' },
+            { groupIndex: 2, reason: 'late' },
+          ]),
+        ),
+        '',
+      ),
+      () => undefined
+    ),
+  };
   followShedGroups(parsing, (camera, groups) => void told.push([camera, groups]));
   assert.deepEqual(told, [['a', 1]]);
   const shed = new ShedGroups();
-  assert.deepEqual([shed.of(of([{ groupIndex: 1, reason: 'shed' }])), shed.of(of([{ groupIndex: 1, reason: 'shed' }, { groupIndex: 2, reason: 'expired' }])), shed.of(of([{ groupIndex: 3, reason: 'failed' }]))], [1, 1, 0]);
+  assert.deepEqual(
+    [
+      shed.of(of([{ groupIndex: 1, reason: 'shed' }])),
+      shed.of(
+        of([
+          { groupIndex: 1, reason: 'shed' },
+          { groupIndex: 2, reason: 'expired' },
+        ]),
+      ),
+      shed.of(of([{ groupIndex: 3, reason: 'failed' }])),
+    ],
+    [1, 1, 0],
+  );
 });

@@ -24,7 +24,10 @@ describe('roles of a process', () => {
 
   it('a role that does not exist, and a process without cameras that has no servers to share, are refused by name', () => {
     const refused = (args: string[], env: Record<string, string>, field: string) =>
-      assert.throws(() => readConfig(args, env), (error) => error instanceof InfraError && error.code === 'CONFIG_INVALID' && error.fields['field'] === field);
+      assert.throws(
+        () => readConfig(args, env),
+        (error) => error instanceof InfraError && error.code === 'CONFIG_INVALID' && error.fields['field'] === field,
+      );
     refused(['--roles', 'cameras,cleaner'], SERVERS, 'roles');
     refused(['--roles', ''], SERVERS, 'roles');
     refused(['--roles', 'scheduler,web'], {}, 'NATS_URL');
@@ -39,10 +42,15 @@ describe('roles of a process', () => {
       aggregator: { webhooks: never, alertImages: never, alertWriter: never, onFigures: never, aggregator: never },
       web: { onDemand: never },
     };
-    const ids = (some: Partial<TreeInits>) => gantryTree({ cameras: null, scheduler: null, aggregator: null, web: null, ...some }).children.map(({ id }) => id);
+    const ids = (some: Partial<TreeInits>) =>
+      gantryTree({ cameras: null, scheduler: null, aggregator: null, web: null, ...some }).children.map(({ id }) => id);
     const whole = ids(inits);
     assert.equal(whole.length, 14);
-    assert.ok(whole.indexOf('aggregator') < whole.indexOf('scheduler') && whole.indexOf('scheduler') < whole.indexOf('publisher') && whole.indexOf('publisher') < whole.indexOf('cameras'));
+    assert.ok(
+      whole.indexOf('aggregator') < whole.indexOf('scheduler') &&
+        whole.indexOf('scheduler') < whole.indexOf('publisher') &&
+        whole.indexOf('publisher') < whole.indexOf('cameras'),
+    );
     assert.deepEqual(ids({ scheduler: inits.scheduler }), ['key-pool', 'caller', 'scheduler']);
     assert.deepEqual(ROLES.flatMap((role) => ids({ [role]: inits[role] })).toSorted(), whole.toSorted());
   });
@@ -52,9 +60,14 @@ describe('the data folder of a process', () => {
   it('is refused to a second one while the first has it, and free again after', async () => {
     const [folder, remove] = await temporaryFolder();
     const release = await holdDataFolder(folder);
-    await assert.rejects(holdDataFolder(folder), (error) => error instanceof InfraError && error.code === 'CONFIG_INVALID' && error.message.includes(folder));
+    await assert.rejects(
+      holdDataFolder(folder),
+      (error) => error instanceof InfraError && error.code === 'CONFIG_INVALID' && error.message.includes(folder),
+    );
     await release();
-    await (await holdDataFolder(folder))();
+    await (
+      await holdDataFolder(folder)
+    )();
     await remove();
   });
 });

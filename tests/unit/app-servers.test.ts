@@ -11,7 +11,11 @@ describe('the runtime file', () => {
     const folder = await mkdtemp(join(tmpdir(), 'gantry-runtime-'));
     t.after(() => rm(folder, { recursive: true }));
     await writeFile(join(folder, 'gantry.json'), '{}', { mode: 0o644 });
-    const urls = { httpUrl: 'http://127.0.0.1:1', natsUrl: 'nats://u:p@127.0.0.1:2', redisUrl: 'redis://o:q@127.0.0.1:3' };
+    const urls = {
+      httpUrl: 'http://127.0.0.1:1',
+      natsUrl: 'nats://u:p@127.0.0.1:2',
+      redisUrl: 'redis://o:q@127.0.0.1:3',
+    };
     const written = await writeRuntimeFile(folder, { pid: 1, ...urls });
     assert.deepEqual(await readRuntimeFile(folder), written);
     assert.match(written.natsContext, /^\/.*\.json$/u, 'the NATS CLI takes a file whose name ends so');

@@ -10,17 +10,29 @@ test('the median of an odd number of values is the one in the middle, of an even
 
 test('entries take turns, so that each round holds one sample of each', async () => {
   const order: string[] = [];
-  const entry = (subject: string) => ({ measure: 'tell', subject, unit: '1/s', sample: () => Promise.resolve(order.push(subject)) });
+  const entry = (subject: string) => ({
+    measure: 'tell',
+    subject,
+    unit: '1/s',
+    sample: () => Promise.resolve(order.push(subject)),
+  });
   const results = await interleave([entry('a'), entry('b')], 3);
   assert.deepEqual(order, ['a', 'b', 'a', 'b', 'a', 'b']);
-  assert.deepEqual(results.map(({ subject, samples, median: middle, min, max }) => ({ subject, samples, middle, min, max })), [
-    { subject: 'a', samples: [1, 3, 5], middle: 3, min: 1, max: 5 },
-    { subject: 'b', samples: [2, 4, 6], middle: 4, min: 2, max: 6 },
-  ]);
+  assert.deepEqual(
+    results.map(({ subject, samples, median: middle, min, max }) => ({ subject, samples, middle, min, max })),
+    [
+      { subject: 'a', samples: [1, 3, 5], middle: 3, min: 1, max: 5 },
+      { subject: 'b', samples: [2, 4, 6], middle: 4, min: 2, max: 6 },
+    ],
+  );
 });
 
 test('a ratio compares samples of the same round: a slow spell of the machine cancels out', () => {
-  const results = [resultOf('tell', 'ours', '1/s', [100, 10, 100]), resultOf('tell', 'peer', '1/s', [50, 5, 50]), resultOf('ask', 'peer', 'us', [1, 1, 1])];
+  const results = [
+    resultOf('tell', 'ours', '1/s', [100, 10, 100]),
+    resultOf('tell', 'peer', '1/s', [50, 5, 50]),
+    resultOf('ask', 'peer', 'us', [1, 1, 1]),
+  ];
   assert.equal(ratio(results, 'tell', 'ours', 'peer'), 2);
   assert.ok(Number.isNaN(ratio(results, 'tell', 'ours', 'absent')));
 });
@@ -40,7 +52,10 @@ test('figures have three significant digits', () => {
 
 test('an option that does not exist is refused', () => {
   assert.deepEqual({ ...readOptions(['--json']) }, { json: true, quick: false, profile: null });
-  assert.deepEqual({ ...readOptions(['--quick', '--profile', 'here'], true) }, { json: false, quick: true, profile: 'here' });
+  assert.deepEqual(
+    { ...readOptions(['--quick', '--profile', 'here'], true) },
+    { json: false, quick: true, profile: 'here' },
+  );
   assert.throws(() => readOptions(['--profile', 'here']), /profile/);
   assert.throws(() => readOptions(['--fast']), /fast/);
 });

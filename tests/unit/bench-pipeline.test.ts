@@ -6,7 +6,14 @@ import { Ledger, STAGES } from '../../bench/pipeline/journey.ts';
 import type { LoadBatch, SeenAggregate, SeenResult } from '../../bench/pipeline/orders.ts';
 import { Detection } from '../../src/messages/detection.ts';
 
-const seen = (requestId: string, at: number, over: Partial<SeenAggregate> = {}): SeenAggregate => ({ requestId, at, revision: 0, madeAt: at - 2, missing: 0, ...over });
+const seen = (requestId: string, at: number, over: Partial<SeenAggregate> = {}): SeenAggregate => ({
+  requestId,
+  at,
+  revision: 0,
+  madeAt: at - 2,
+  missing: 0,
+  ...over,
+});
 const result = (groupIndex: number, at: number, over: Partial<SeenResult> = {}): SeenResult => ({
   requestId: 'a',
   groupIndex,
@@ -17,7 +24,13 @@ const result = (groupIndex: number, at: number, over: Partial<SeenResult> = {}):
   unknown: false,
   ...over,
 });
-const batch = (over: Partial<LoadBatch>): LoadBatch => ({ kind: 'batch', sent: [], results: [], aggregates: [], ...over });
+const batch = (over: Partial<LoadBatch>): LoadBatch => ({
+  kind: 'batch',
+  sent: [],
+  results: [],
+  aggregates: [],
+  ...over,
+});
 const sent = { requestId: 'a', traceId: 't', at: 1_000.25, timestamp: 1_000, groups: 2 };
 
 /** Published at 1000.25; group 2 is the last, answered by the provider in 40 ms; with the viewer at 1062. */
@@ -57,11 +70,26 @@ test('the stages of a frame add up to its whole way', () => {
 
 test('a frame that no viewer got is lost, one that came twice is doubled, a revision is neither', () => {
   const ledger = wholeFrame();
-  ledger.load(batch({ sent: [{ ...sent, requestId: 'b' }, { ...sent, requestId: 'c' }] }));
-  ledger.viewer({ kind: 'batch', alerts: 0, redis: [], pushed: [seen('a', 1_070, { revision: 1 }), seen('c', 1_070), seen('c', 1_071)] });
+  ledger.load(
+    batch({
+      sent: [
+        { ...sent, requestId: 'b' },
+        { ...sent, requestId: 'c' },
+      ],
+    }),
+  );
+  ledger.viewer({
+    kind: 'batch',
+    alerts: 0,
+    redis: [],
+    pushed: [seen('a', 1_070, { revision: 1 }), seen('c', 1_070), seen('c', 1_071)],
+  });
   const { frames, groups, lost, doubled } = ledger.tally(calls, 0);
   assert.deepEqual({ frames, groups, lost, doubled }, { frames: 3, groups: 6, lost: 1, doubled: 1 });
-  assert.equal(Object.values(ledger.lost()).reduce((sum, each) => sum + each, 0), 1);
+  assert.equal(
+    Object.values(ledger.lost()).reduce((sum, each) => sum + each, 0),
+    1,
+  );
 });
 
 test('what was published before the warm-up ended is looked for, but not measured', () => {
@@ -72,17 +100,36 @@ test('what was published before the warm-up ended is looked for, but not measure
 test('over a long run frames are counted, measured and forgotten', () => {
   let now = 0;
   const ledger = new LoadLedger(() => now);
-  ledger.load(batch({ sent: [sent, { ...sent, requestId: 'b' }], results: [result(1, 1_030), result(2, 1_055, { unknown: true, calls: [] })] }));
-  ledger.viewer({ kind: 'batch', alerts: 0, redis: [], pushed: [seen('a', 1_500, { missing: 1 }), seen('a', 1_500), seen('a', 1_600, { revision: 1 })] });
+  ledger.load(
+    batch({
+      sent: [sent, { ...sent, requestId: 'b' }],
+      results: [result(1, 1_030), result(2, 1_055, { unknown: true, calls: [] })],
+    }),
+  );
+  ledger.viewer({
+    kind: 'batch',
+    alerts: 0,
+    redis: [],
+    pushed: [seen('a', 1_500, { missing: 1 }), seen('a', 1_500), seen('a', 1_600, { revision: 1 })],
+  });
   now = 120_000;
   ledger.load(batch({}));
   const { frames, latencyMs, lost, doubled, judged, unknown, missingGroups, revisions } = ledger.figures();
-  assert.deepEqual({ frames, mean: latencyMs?.mean, lost, doubled, judged, unknown, missingGroups, revisions }, { frames: 2, mean: 500, lost: 1, doubled: 1, judged: 1, unknown: 1, missingGroups: 1, revisions: 1 });
+  assert.deepEqual(
+    { frames, mean: latencyMs?.mean, lost, doubled, judged, unknown, missingGroups, revisions },
+    { frames: 2, mean: 500, lost: 1, doubled: 1, judged: 1, unknown: 1, missingGroups: 1, revisions: 1 },
+  );
 });
 
 test('simulated frames are what the bus takes', () => {
   const maker = new FrameMaker('cam-1', 7);
   const frames = Array.from({ length: 8 }, () => Detection.parse(maker.next(1_700_000_000_000)));
-  assert.deepEqual(frames.map((frame) => frame.frameNumber), [1, 2, 3, 4, 5, 6, 7, 8]);
-  assert.equal(frames.reduce((sum, frame) => sum + frame.trafficGroups.length, 0), 28);
+  assert.deepEqual(
+    frames.map((frame) => frame.frameNumber),
+    [1, 2, 3, 4, 5, 6, 7, 8],
+  );
+  assert.equal(
+    frames.reduce((sum, frame) => sum + frame.trafficGroups.length, 0),
+    28,
+  );
 });

@@ -20,9 +20,14 @@ class FakeHistory implements FeedHistory {
     this.#check();
     return this.aggregates.filter((each) => each.seq > seq).slice(0, limit);
   }
-  async alerts(from: { readonly seq: number } | { readonly time: number }, limit: number): Promise<readonly StoredAggregate[]> {
+  async alerts(
+    from: { readonly seq: number } | { readonly time: number },
+    limit: number,
+  ): Promise<readonly StoredAggregate[]> {
     this.#check();
-    return this.kept.filter((each) => ('seq' in from ? each.seq >= from.seq : each.storedAt >= from.time)).slice(0, limit);
+    return this.kept
+      .filter((each) => ('seq' in from ? each.seq >= from.seq : each.storedAt >= from.time))
+      .slice(0, limit);
   }
   #check(): void {
     this.reads += 1;
@@ -34,7 +39,12 @@ function setUp(limits: Partial<HttpLimits> = {}) {
   const clock = new ManualClock();
   const world = new FakeWorld().add('a', 'b');
   const history = new FakeHistory();
-  const feed = new LiveFeed({ cameras: world.ports().cameras, clock, log: memoryLog(), limits: { ...DEFAULT_LIMITS, ...limits } });
+  const feed = new LiveFeed({
+    cameras: world.ports().cameras,
+    clock,
+    log: memoryLog(),
+    limits: { ...DEFAULT_LIMITS, ...limits },
+  });
   feed.use(history);
   let seq = 0;
   const store = (camera: string, risk: 'low' | 'high'): Aggregate => {
@@ -71,7 +81,13 @@ describe('a viewer that comes back', () => {
     const { socket } = await join();
     assert.equal(socket.of('connection_ack')[0]!['offset'], 'e-1');
     happens('a', 'high');
-    assert.deepEqual(socket.sent.slice(-2).map(({ type, offset }) => [type, offset]), [['alert', 'e-2'], ['detection_result', 'e-2']]);
+    assert.deepEqual(
+      socket.sent.slice(-2).map(({ type, offset }) => [type, offset]),
+      [
+        ['alert', 'e-2'],
+        ['detection_result', 'e-2'],
+      ],
+    );
   });
 
   it('gets every alert it missed, in order, then the newest frames, then what happens; nothing of other cameras', async () => {
@@ -84,7 +100,10 @@ describe('a viewer that comes back', () => {
     const live = happens('a', 'high');
     assert.deepEqual(ids(socket.of('alert')), requests([missed[0]!, missed[2]!, live]));
     assert.deepEqual(ids(socket.of('detection_result')), requests([newest, live]));
-    assert.deepEqual(socket.sent.filter(({ type }) => type === 'alert' || type === 'detection_result').map(({ offset }) => offset), ['e-2', 'e-4', 'e-5', 'e-6', 'e-6']);
+    assert.deepEqual(
+      socket.sent.filter(({ type }) => type === 'alert' || type === 'detection_result').map(({ offset }) => offset),
+      ['e-2', 'e-4', 'e-5', 'e-6', 'e-6'],
+    );
     assert.deepEqual(socket.of('gap'), []);
     assert.equal(feed.figures().replayed, 2);
   });
@@ -95,7 +114,8 @@ describe('a viewer that comes back', () => {
     feed.begin('e', 3);
     const live = happens('a', 'high');
     const [one, two] = await Promise.all([join({ since: 'e-0' }), join({ since: 'e-0' })]);
-    for (const { socket } of [one, two]) assert.deepEqual(ids(socket.of('alert')), requests([missed[0]!, missed[2]!, live]));
+    for (const { socket } of [one, two])
+      assert.deepEqual(ids(socket.of('alert')), requests([missed[0]!, missed[2]!, live]));
     assert.equal(history.reads, 1);
     assert.deepEqual(ids(one.socket.of('detection_result')), requests([live]));
   });
@@ -111,7 +131,14 @@ describe('a viewer that comes back', () => {
     assert.deepEqual(ids(socket.of('alert')), requests([missed, live]));
     const gap = socket.sent.find(({ type }) => type === 'gap')!;
     assert.equal(gap.offset, 'e-3');
-    assert.deepEqual(gap.data, { from: 'e-0', to: 'e-3', reason: 'too_old', missed: 3, alertsSince: new Date(clock.now() - 120_000).toISOString(), history: '/api/alerts/history' });
+    assert.deepEqual(gap.data, {
+      from: 'e-0',
+      to: 'e-3',
+      reason: 'too_old',
+      missed: 3,
+      alertsSince: new Date(clock.now() - 120_000).toISOString(),
+      history: '/api/alerts/history',
+    });
     assert.equal(feed.figures().gaps, 1);
   });
 
@@ -122,7 +149,10 @@ describe('a viewer that comes back', () => {
     happens('a', 'low');
     const { socket } = await join({ since: 'e-700' });
     assert.deepEqual(ids(socket.of('alert')), requests([missed]));
-    assert.deepEqual(socket.of('gap').map(({ reason, missed: count, to }) => [reason, count, to]), [['other_stream', null, 'f-2']]);
+    assert.deepEqual(
+      socket.of('gap').map(({ reason, missed: count, to }) => [reason, count, to]),
+      [['other_stream', null, 'f-2']],
+    );
     assert.equal(socket.of('detection_result').length, 1);
   });
 
@@ -149,8 +179,14 @@ describe('a viewer that comes back', () => {
     const { socket } = await join({ since: 'e-0' });
     const live = happens('a', 'high');
     assert.deepEqual(ids(socket.of('alert')), requests([live]));
-    assert.deepEqual(socket.of('gap').map(({ reason, to, alertsSince }) => [reason, to, alertsSince]), [['unreachable', null, null]]);
-    assert.ok(socket.sent.every(({ type, offset }) => type === 'connection_ack' || offset === undefined), 'should it leave now, it comes back for all');
+    assert.deepEqual(
+      socket.of('gap').map(({ reason, to, alertsSince }) => [reason, to, alertsSince]),
+      [['unreachable', null, null]],
+    );
+    assert.ok(
+      socket.sent.every(({ type, offset }) => type === 'connection_ack' || offset === undefined),
+      'should it leave now, it comes back for all',
+    );
     history.down = false;
     await clock.advance(1_000);
     assert.deepEqual(ids(socket.of('alert')), requests([live, missed]));
@@ -182,7 +218,10 @@ describe('a viewer that comes back', () => {
   it('is told which offset cannot be read', async () => {
     const { join } = setUp();
     const { socket } = await join({ since: 'yesterday' });
-    assert.deepEqual(socket.of('error').map(({ code, field, value }) => [code, field, value]), [['INVALID_FIELD', 'data.since', 'yesterday']]);
+    assert.deepEqual(
+      socket.of('error').map(({ code, field, value }) => [code, field, value]),
+      [['INVALID_FIELD', 'data.since', 'yesterday']],
+    );
   });
 });
 
@@ -199,7 +238,10 @@ describe('a viewer when the stream behind the feed is lost', () => {
     assert.equal(socket.sent.at(-1)!.offset, undefined);
     await feed.recovered('f', { epoch: 'e', seq: seq() }, new AbortController().signal);
     assert.deepEqual(ids(socket.of('alert')), requests([known, unread]));
-    assert.deepEqual(socket.of('gap').map(({ from, to, reason }) => [from, to, reason]), [['e-2', 'f-1', 'stream_lost']]);
+    assert.deepEqual(
+      socket.of('gap').map(({ from, to, reason }) => [from, to, reason]),
+      [['e-2', 'f-1', 'stream_lost']],
+    );
     feed.publish(aggregate('a'), { seq: 2, through: 2 });
     assert.equal(socket.sent.at(-1)!.offset, 'f-2');
   });

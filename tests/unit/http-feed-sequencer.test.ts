@@ -22,9 +22,16 @@ describe('sequencer of the feed', () => {
     assert.equal(sequencer.isKnown(1), false, 'no place is known yet');
     sequencer.begin(3);
     sequencer.fromPush(4, 'd');
-    assert.deepEqual([1, 2, 3, 4, 5].map((seq) => sequencer.isKnown(seq)), [true, true, false, true, false]);
+    assert.deepEqual(
+      [1, 2, 3, 4, 5].map((seq) => sequencer.isKnown(seq)),
+      [true, true, false, true, false],
+    );
     sequencer.giveUp();
-    assert.deepEqual([2, 3, 4, 5].map((seq) => sequencer.isKnown(seq)), [true, false, true, false], 'a hole still takes what comes late');
+    assert.deepEqual(
+      [2, 3, 4, 5].map((seq) => sequencer.isKnown(seq)),
+      [true, false, true, false],
+      'a hole still takes what comes late',
+    );
     sequencer.fromPush(3, 'c');
     assert.equal(sequencer.isKnown(3), true);
   });
@@ -83,13 +90,21 @@ describe('sequencer of the feed', () => {
       const random = new Random(seed);
       const exists = Array.from({ length: 40 }, (_, index) => index + 1).filter(() => random.chance(0.9));
       const stream = [...exists];
-      const pushes = exists.filter(() => random.chance(0.7)).map((seq) => ({ seq, at: seq + random.below(12) })).toSorted((a, b) => a.at - b.at);
+      const pushes = exists
+        .filter(() => random.chance(0.7))
+        .map((seq) => ({ seq, at: seq + random.below(12) }))
+        .toSorted((a, b) => a.at - b.at);
       const sequencer = new FeedSequencer<string>(1);
       const sent: number[] = [];
       const take = (placed: readonly Placed<string>[]): void => {
         for (const one of placed) {
           sent.push(one.seq);
-          for (const each of exists) if (each <= one.through) assert.ok(sent.includes(each), `seed ${seed}: ${each} is not sent, though ${one.seq} says through ${one.through}`);
+          for (const each of exists)
+            if (each <= one.through)
+              assert.ok(
+                sent.includes(each),
+                `seed ${seed}: ${each} is not sent, though ${one.seq} says through ${one.through}`,
+              );
         }
       };
       while (stream.length + pushes.length > 0) {
@@ -98,13 +113,23 @@ describe('sequencer of the feed', () => {
         if (push !== undefined) take(sequencer.fromPush(push.seq, 'x'));
         if (random.chance(0.1)) take(sequencer.giveUp());
       }
-      assert.deepEqual(sent.toSorted((a, b) => a - b), exists, `seed ${seed}`);
+      assert.deepEqual(
+        sent.toSorted((a, b) => a - b),
+        exists,
+        `seed ${seed}`,
+      );
     }
   });
 });
 
 describe('log of alerts', () => {
-  const alert = (seq: number) => ({ seq, camera: 'a', requestId: `r${seq}`, at: seq, message: { frame: Buffer.from('12345'), place: null } });
+  const alert = (seq: number) => ({
+    seq,
+    camera: 'a',
+    requestId: `r${seq}`,
+    at: seq,
+    message: { frame: Buffer.from('12345'), place: null },
+  });
   const of = (log: AlertLog, after: number): number[] => log.next(after, 1_000).map(({ seq }) => seq);
 
   it('knows what came after a place, in order, late ones included', () => {
@@ -113,7 +138,11 @@ describe('log of alerts', () => {
     for (const seq of [3, 5, 9, 7]) log.add(alert(seq));
     assert.deepEqual(of(log, 4), [5, 7, 9]);
     assert.deepEqual(of(log, 5), [7, 9]);
-    assert.deepEqual(log.next(4, 6).map(({ seq }) => seq), [5, 7], 'about so many bytes at once');
+    assert.deepEqual(
+      log.next(4, 6).map(({ seq }) => seq),
+      [5, 7],
+      'about so many bytes at once',
+    );
   });
 
   it('forgets the oldest over its bounds and says from where on it is complete', () => {

@@ -10,7 +10,12 @@ import { memoryLog } from '../support/log.ts';
 function setUp(limits: Partial<HttpLimits> = {}, ...cameras: string[]) {
   const clock = new ManualClock();
   const world = new FakeWorld().add(...cameras);
-  const feed = new LiveFeed({ cameras: world.ports().cameras, clock, log: memoryLog(), limits: { ...DEFAULT_LIMITS, ...limits } });
+  const feed = new LiveFeed({
+    cameras: world.ports().cameras,
+    clock,
+    log: memoryLog(),
+    limits: { ...DEFAULT_LIMITS, ...limits },
+  });
   const join = (request?: object) => {
     const socket = new FakeSocket();
     const viewer = feed.connect(socket);
@@ -26,7 +31,10 @@ describe('live feed', () => {
     const { socket, viewer } = join();
     feed.publish(aggregate('a'));
     viewer.receive('{"type":"ping"}');
-    assert.deepEqual(socket.sent.map((message) => message.type), ['connection_ack', 'pong']);
+    assert.deepEqual(
+      socket.sent.map((message) => message.type),
+      ['connection_ack', 'pong'],
+    );
     assert.match(String(socket.sent[0]!.data['connectionId']), /^[0-9a-f-]{36}$/u);
     assert.equal(socket.sent[1]!.data['serverTime'], '2023-11-14T22:13:20.000Z');
   });
@@ -42,7 +50,10 @@ describe('live feed', () => {
     const live = aggregate('a');
     feed.publish(aggregate('b'));
     feed.publish(live);
-    assert.deepEqual(socket.of('detection_result').map((data) => data['requestId']), [kept.requestId, live.requestId]);
+    assert.deepEqual(
+      socket.of('detection_result').map((data) => data['requestId']),
+      [kept.requestId, live.requestId],
+    );
   });
 
   it('sends every camera, also later ones, to who names none', async () => {
@@ -52,7 +63,13 @@ describe('live feed', () => {
     feed.publish(aggregate('later'));
     feed.publishStatus(statusOf('later', 'fault'));
     assert.equal(socket.of('detection_result').length, 1);
-    assert.deepEqual(socket.of('camera_status').map((data) => [data['cameraId'], data['status']]), [['a', 1], ['later', 2]]);
+    assert.deepEqual(
+      socket.of('camera_status').map((data) => [data['cameraId'], data['status']]),
+      [
+        ['a', 1],
+        ['later', 2],
+      ],
+    );
   });
 
   it('never sends a snapshot after something newer', async () => {
@@ -61,7 +78,10 @@ describe('live feed', () => {
     const { socket } = join({ type: 'subscribe', data: { cameraIds: ['a'] } });
     feed.publish(aggregate('a', { timestamp: '2026-01-01T00:00:05.000Z' })); // arrives while the look-up runs
     await settle();
-    assert.deepEqual(socket.of('detection_result').map((data) => data['timestamp']), ['2026-01-01T00:00:05.000Z']);
+    assert.deepEqual(
+      socket.of('detection_result').map((data) => data['timestamp']),
+      ['2026-01-01T00:00:05.000Z'],
+    );
   });
 
   it('sends an aggregate once although it comes by two ways, and a revision again', async () => {
@@ -72,7 +92,10 @@ describe('live feed', () => {
     assert.ok(feed.publish(frame));
     assert.ok(!feed.publish(structuredClone(frame)));
     assert.ok(feed.publish({ ...frame, revision: 1 }));
-    assert.deepEqual(socket.of('detection_result').map((data) => data['revision']), [0, 1]);
+    assert.deepEqual(
+      socket.of('detection_result').map((data) => data['revision']),
+      [0, 1],
+    );
     assert.equal(socket.of('alert').length, 1);
     assert.equal(feed.figures().duplicates, 1);
   });
@@ -85,7 +108,10 @@ describe('live feed', () => {
     feed.publish(aggregate('a', { timestamp: '2020-01-01T00:00:00.000Z' }));
     const { socket } = join({ type: 'subscribe' });
     await settle();
-    assert.deepEqual(socket.of('detection_result').map((data) => [data['requestId'], data['revision']]), [[frame.requestId, 1]]);
+    assert.deepEqual(
+      socket.of('detection_result').map((data) => [data['requestId'], data['revision']]),
+      [[frame.requestId, 1]],
+    );
   });
 
   it('serialises an aggregate once for all viewers', async () => {
@@ -105,7 +131,10 @@ describe('live feed', () => {
     feed.publish(aggregate('b'));
     viewer.receive('{"type":"unsubscribe"}');
     feed.publish(aggregate('b'));
-    assert.deepEqual(socket.of('detection_result').map((data) => data['cameraId']), ['b']);
+    assert.deepEqual(
+      socket.of('detection_result').map((data) => data['cameraId']),
+      ['b'],
+    );
   });
 
   it('names what is wrong with a message, stays open, and closes after too many', () => {
@@ -148,8 +177,14 @@ describe('live feed', () => {
     await settle();
     feed.publish(aggregate('nope'));
     feed.publish(aggregate('a'));
-    assert.deepEqual(socket.of('error').map(({ code, value }) => [code, value]), [['UNKNOWN_CAMERA', 'nope']]);
-    assert.deepEqual(socket.of('detection_result').map((data) => data['cameraId']), ['a']);
+    assert.deepEqual(
+      socket.of('error').map(({ code, value }) => [code, value]),
+      [['UNKNOWN_CAMERA', 'nope']],
+    );
+    assert.deepEqual(
+      socket.of('detection_result').map((data) => data['cameraId']),
+      ['a'],
+    );
   });
 
   it('says so when the present state cannot be read, and goes on live', async () => {
@@ -167,7 +202,10 @@ describe('live feed', () => {
     const { socket, viewer } = join();
     for (let index = 0; index < 6; index += 1) viewer.receive('{"type":"ping"}');
     assert.equal(socket.of('pong').length, 4);
-    assert.deepEqual(socket.of('error').map((data) => data['code']), ['TOO_MANY', 'TOO_MANY']);
+    assert.deepEqual(
+      socket.of('error').map((data) => data['code']),
+      ['TOO_MANY', 'TOO_MANY'],
+    );
     await clock.advance(1_000);
     viewer.receive('{"type":"ping"}');
     assert.equal(socket.of('pong').length, 5);
@@ -179,7 +217,8 @@ describe('live feed', () => {
     const quick = join({ type: 'subscribe' }).socket;
     await settle();
     slow.stuck = true;
-    for (let index = 0; index < 5; index += 1) feed.publish(aggregate('a', { timestamp: `2026-01-01T00:00:0${index}.000Z` }));
+    for (let index = 0; index < 5; index += 1)
+      feed.publish(aggregate('a', { timestamp: `2026-01-01T00:00:0${index}.000Z` }));
     assert.equal(slow.of('detection_result').length, 1);
     assert.equal(feed.figures().droppedFrames, 3);
     for (let index = 0; index < 10; index += 1) feed.publish(aggregate('b', { risk: 'high' }));

@@ -92,7 +92,17 @@ describe('metrics', () => {
     metrics.redisFailedWrites(5);
     metrics.deadLetters(2);
     metrics.buried([{ stream: 'DETECTIONS', consumer: 'task-generator', total: 3 }]);
-    metrics.feed({ viewers: 2, previewViewers: 1, droppedFrames: 7, refusedViewers: 4, closedSlow: 1, gaps: 3, replayed: 9, lagging: 1, bytesWaiting: 4096 });
+    metrics.feed({
+      viewers: 2,
+      previewViewers: 1,
+      droppedFrames: 7,
+      refusedViewers: 4,
+      closedSlow: 1,
+      gaps: 3,
+      replayed: 9,
+      lagging: 1,
+      bytesWaiting: 4096,
+    });
     assert.equal(await value(metrics, 'redis_failed_writes_total'), 5);
     assert.equal(await value(metrics, 'actor_dead_letters_total'), 2);
     assert.equal(await value(metrics, 'dead_letters_total{stream="DETECTIONS",consumer="task-generator"}'), 3);
@@ -126,7 +136,7 @@ describe('metrics', () => {
     assert.match(log.lines[0]!.message, /figures of nats are old/u);
   });
 
-  it('keep apart from the library\'s global registry', async () => {
+  it("keep apart from the library's global registry", async () => {
     const one = make().metrics;
     const two = make().metrics;
     one.deadLetters(1);

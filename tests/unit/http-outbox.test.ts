@@ -30,7 +30,10 @@ class SlowSocket {
 }
 
 const bytes = (text: string): Uint8Array => Buffer.from(text);
-const message = (text: string, seq: number | null = null): Outgoing => ({ frame: bytes(text), place: seq === null ? null : { epoch: 'e', seq } });
+const message = (text: string, seq: number | null = null): Outgoing => ({
+  frame: bytes(text),
+  place: seq === null ? null : { epoch: 'e', seq },
+});
 const limits = { softBytes: 10, hardBytes: 150, alertQueue: 2, lagEveryMs: 1_000 };
 
 function outbox(over: Partial<typeof limits> = {}) {
@@ -59,7 +62,13 @@ describe('outbox of a viewer', () => {
   it('keeps only the newest frame of each camera for a slow viewer, counts the others and tells the viewer', () => {
     const { socket, box, counts } = outbox();
     box.frame('a', 1, message('a1 fills the buffer', 7));
-    for (const [camera, order] of [['a', 2], ['b', 1], ['a', 4], ['a', 3]] as const) box.frame(camera, order, message(`${camera}${order}`));
+    for (const [camera, order] of [
+      ['a', 2],
+      ['b', 1],
+      ['a', 4],
+      ['a', 3],
+    ] as const)
+      box.frame(camera, order, message(`${camera}${order}`));
     assert.deepEqual(socket.sent, ['a1 fills the buffer']);
     assert.ok(box.lagging);
     assert.equal(box.behind, 'a1 fills the buffer'.length + 4);

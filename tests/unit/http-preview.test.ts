@@ -16,11 +16,15 @@ describe('MPEG-TS for JSMpeg', () => {
   });
 
   it('begins with the header of eight bytes', () => {
-    assert.equal(jsmpegHeader({ width: 640, height: 352 }).toString('hex'), `${Buffer.from('jsmp').toString('hex')}02800160`);
+    assert.equal(
+      jsmpegHeader({ width: 640, height: 352 }).toString('hex'),
+      `${Buffer.from('jsmp').toString('hex')}02800160`,
+    );
   });
 
   it('takes its size from what ffmpeg prints about the output', () => {
-    const stderr = 'Stream #0:0[0x100]: Video: h264 (High), yuv420p, 1280x720, 25 fps\n  Stream #0:0: Video: mpeg1video, yuv420p(tv, progressive), 640x352 [SAR 1:1 DAR 20:11], q=2-31, 1500 kb/s';
+    const stderr =
+      'Stream #0:0[0x100]: Video: h264 (High), yuv420p, 1280x720, 25 fps\n  Stream #0:0: Video: mpeg1video, yuv420p(tv, progressive), 640x352 [SAR 1:1 DAR 20:11], q=2-31, 1500 kb/s';
     assert.deepEqual(videoSize(stderr), { width: 640, height: 352 });
     assert.equal(videoSize('Stream #0:0: Video: h264, 1280x720'), null);
   });
@@ -46,7 +50,14 @@ function setUp(source: () => Promise<string | null> = async () => 'udp://127.0.0
     encoders.push(encoder);
     return { size: () => ({ width: 640, height: 352 }), stop: () => (encoder.stopped = true) };
   };
-  const previews = new Previews({ previewSource: source, start, clock, log: memoryLog(), maxPreviews: 2, graceMs: 3_000 });
+  const previews = new Previews({
+    previewSource: source,
+    start,
+    clock,
+    log: memoryLog(),
+    maxPreviews: 2,
+    graceMs: 3_000,
+  });
   return { clock, encoders, previews };
 }
 

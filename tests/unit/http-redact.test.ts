@@ -38,7 +38,10 @@ describe('redaction', () => {
   });
 
   it('finds URLs inside a line of text', () => {
-    assert.equal(redactText('[in#0] Error opening rtsp://u:geheim@h/x: 401'), '[in#0] Error opening rtsp://u:***@h/x: 401');
+    assert.equal(
+      redactText('[in#0] Error opening rtsp://u:geheim@h/x: 401'),
+      '[in#0] Error opening rtsp://u:***@h/x: 401',
+    );
     assert.equal(redactText('two: rtsp://a:b1@h and rtsp://c:d2@h'), 'two: rtsp://a:***@h and rtsp://c:***@h');
   });
 
@@ -49,12 +52,30 @@ describe('redaction', () => {
     assert.equal(safeValue('name', undefined), null);
     assert.equal(safeValue('n', 5), 5);
     assert.match(String(safeValue('name', 'x'.repeat(5000))), /^x{200}… \(5000 characters\)$/u);
-    assert.equal(safeValue('body', { url: 'rtsp://u:geheim@h/x', token: 'abc' }), '{"url":"rtsp://u:***@h/x","token":"***"}');
+    assert.equal(
+      safeValue('body', { url: 'rtsp://u:geheim@h/x', token: 'abc' }),
+      '{"url":"rtsp://u:***@h/x","token":"***"}',
+    );
   });
 });
 
 describe('redaction of what strangers send', () => {
-  const HOSTILE = ['a', 'a:', 'a://', 'http://u:p@', '%3a%2f%2f', 'key=', 'pass', 'api_', '@', ':', "'", '\ud800', '密', ' rtsp://u:p'];
+  const HOSTILE = [
+    'a',
+    'a:',
+    'a://',
+    'http://u:p@',
+    '%3a%2f%2f',
+    'key=',
+    'pass',
+    'api_',
+    '@',
+    ':',
+    "'",
+    '\ud800',
+    '密',
+    ' rtsp://u:p',
+  ];
 
   it('looks at a bounded part of a text, however long it is', () => {
     for (const part of HOSTILE) {
@@ -102,7 +123,9 @@ describe('redaction of what strangers send', () => {
   it('shows the first parts of a value with many, and none of its secrets', () => {
     const wide = Object.fromEntries(Array.from({ length: 50_000 }, (_, index) => [`field${index}`, 'x'.repeat(50)]));
     assert.ok(String(safeValue('body', wide)).length < 300);
-    assert.ok(!String(safeValue('body', { a: { password: 'geheim', list: ['rtsp://u:geheim@h'] } })).includes('geheim'));
+    assert.ok(
+      !String(safeValue('body', { a: { password: 'geheim', list: ['rtsp://u:geheim@h'] } })).includes('geheim'),
+    );
     let deep: unknown = 'geheim';
     for (let depth = 0; depth < 100_000; depth += 1) deep = [deep];
     assert.equal(safeValue('body', deep), '[[["…"]]]');

@@ -31,7 +31,11 @@ describe('error codes', () => {
   });
 
   it('know which methods an address takes', () => {
-    const routes = new Map([['/api/cameras/:id', new Set(['GET', 'DELETE'])], ['/api/cameras/:id/latest', new Set(['GET'])], ['/*', new Set(['GET'])]]);
+    const routes = new Map([
+      ['/api/cameras/:id', new Set(['GET', 'DELETE'])],
+      ['/api/cameras/:id/latest', new Set(['GET'])],
+      ['/*', new Set(['GET'])],
+    ]);
     assert.deepEqual(methodsAt(routes, '/api/cameras/x'), ['DELETE', 'GET']);
     assert.deepEqual(methodsAt(routes, '/api/cameras/x/'), ['DELETE', 'GET']);
     assert.deepEqual(methodsAt(routes, '/api/cameras/'), []);

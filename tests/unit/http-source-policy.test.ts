@@ -25,13 +25,24 @@ describe('camera source policy', () => {
   it('refuses what is no RTSP, naming the scheme', () => {
     assert.equal(reason('file:///etc/passwd'), 'scheme must be rtsp or rtsps, not file');
     assert.equal(reason('http://192.0.2.1/video'), 'scheme must be rtsp or rtsps, not http');
-    for (const url of ['concat:rtsp://a/b', 'tcp://a:1', 'pipe:0', 'data:text/plain,x', 'rtspx://a/b', '-i', '/etc/passwd', '', 'rtsp']) {
+    for (const url of [
+      'concat:rtsp://a/b',
+      'tcp://a:1',
+      'pipe:0',
+      'data:text/plain,x',
+      'rtspx://a/b',
+      '-i',
+      '/etc/passwd',
+      '',
+      'rtsp',
+    ]) {
       assert.notEqual(reason(url), 'ok', url);
     }
   });
 
   it('refuses a URL without a host, or with a port that cannot be', () => {
-    for (const url of ['rtsp://', 'rtsp:///path', 'rtsp://:554/x', 'rtsp:host/path', 'rtsp://user:pass@/x']) assert.notEqual(reason(url), 'ok', url);
+    for (const url of ['rtsp://', 'rtsp:///path', 'rtsp://:554/x', 'rtsp:host/path', 'rtsp://user:pass@/x'])
+      assert.notEqual(reason(url), 'ok', url);
     assert.equal(reason('rtsp://host:0/x'), 'port must be from 1 to 65535, not 0');
     assert.equal(reason('rtsp://host:70000/x'), 'port must be from 1 to 65535, not 70000');
   });
@@ -43,7 +54,8 @@ describe('camera source policy', () => {
   });
 
   it('refuses control characters, spaces and excess length', () => {
-    for (const char of ['\n', '\r', '\0', '\t', ' ', '\u007f', '\u2028']) assert.match(reason(`rtsp://host/a${char}b`), /control characters/u);
+    for (const char of ['\n', '\r', '\0', '\t', ' ', '\u007f', '\u2028'])
+      assert.match(reason(`rtsp://host/a${char}b`), /control characters/u);
     assert.match(reason(`rtsp://host/${'a'.repeat(2048)}`), /at most 2048 characters, not 2060/u);
   });
 
@@ -67,8 +79,24 @@ describe('camera source policy', () => {
 
   it('keeps to the allow-list: names, wildcards, addresses, ranges', () => {
     const allow = ['cam.example.org', '*.cams.example.org', '192.0.2.7', '10.20.0.0/16', '2001:db8::/32'];
-    for (const host of ['cam.example.org', 'CAM.example.org', 'a.cams.example.org', '192.0.2.7', '10.20.255.1', '[2001:db8::9]']) assert.equal(reason(`rtsp://${host}/x`, allow), 'ok', host);
-    for (const host of ['example.org', 'cams.example.org', 'evilcams.example.org', '192.0.2.8', '10.21.0.1', '[2001:db9::1]']) assert.match(reason(`rtsp://${host}/x`, allow), /not among the hosts/u, host);
+    for (const host of [
+      'cam.example.org',
+      'CAM.example.org',
+      'a.cams.example.org',
+      '192.0.2.7',
+      '10.20.255.1',
+      '[2001:db8::9]',
+    ])
+      assert.equal(reason(`rtsp://${host}/x`, allow), 'ok', host);
+    for (const host of [
+      'example.org',
+      'cams.example.org',
+      'evilcams.example.org',
+      '192.0.2.8',
+      '10.21.0.1',
+      '[2001:db9::1]',
+    ])
+      assert.match(reason(`rtsp://${host}/x`, allow), /not among the hosts/u, host);
   });
 
   it('refuses a URL that was copied from a reply, with its password hidden', () => {
@@ -77,9 +105,16 @@ describe('camera source policy', () => {
 
   it('never throws, and takes nothing but RTSP', () => {
     fc.assert(
-      fc.property(fc.oneof(fc.string(), fc.webUrl(), fc.string().map((tail) => `rtsp://${tail}`)), (url) => {
-        if (checkSource(url).ok) assert.match(url, /^rtsps?:\/\/[^/]/iu);
-      }),
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.webUrl(),
+          fc.string().map((tail) => `rtsp://${tail}`),
+        ),
+        (url) => {
+          if (checkSource(url).ok) assert.match(url, /^rtsps?:\/\/[^/]/iu);
+        },
+      ),
     );
   });
 });

@@ -17,7 +17,14 @@ test('changes that cannot be together are idle, the others are in force', () => 
   const { config, idle } = of(changes);
   assert.deepEqual([...idle.keys()], ['two']);
   assert.match(idle.get('two')?.message ?? '', /quota_group/);
-  assert.deepEqual(config.keys.map(({ qpsLimit, quotaGroup }) => [qpsLimit, quotaGroup]), [[5, 'g'], [5, null], [2, null]]);
+  assert.deepEqual(
+    config.keys.map(({ qpsLimit, quotaGroup }) => [qpsLimit, quotaGroup]),
+    [
+      [5, 'g'],
+      [5, null],
+      [2, null],
+    ],
+  );
 });
 
 test('a change that nothing proves lets a key do less, and never more', () => {
@@ -29,17 +36,32 @@ test('a change that nothing proves lets a key do less, and never more', () => {
   const { config, origins } = of(changes, false);
   assert.deepEqual(
     config.keys.map((key) => [key.qpsLimit, key.rpmLimit, key.quotaGroup, key.enabled, key.tpmLimit, key.maxInFlight]),
-    [[5, 10, null, true, null, null], [5, 300, null, false, null, null], [5, 300, null, true, 5_000, 1]],
+    [
+      [5, 10, null, true, null, null],
+      [5, 300, null, false, null, null],
+      [5, 300, null, true, 5_000, 1],
+    ],
   );
   assert.equal(origins.get('two')?.drain, true);
 });
 
 test('an added key names no variable and no address that the key file does not', () => {
-  const added = (key: string): Change => ({ kind: 'put', stamp: [1, 'z'], entry: AddedKey.parse({ name: 'x', key }), drain: false });
+  const added = (key: string): Change => ({
+    kind: 'put',
+    stamp: [1, 'z'],
+    entry: AddedKey.parse({ name: 'x', key }),
+    drain: false,
+  });
   for (const key of ['${SECRET}', '\uE000SECRET\uE001', 'a${SECRET}b', '${constructor}']) {
     assert.ok(!of(new Map([['x', added(key)]])).config.keys.some(({ name }) => name === 'x'), key);
   }
-  assert.equal(of(new Map([['x', added('sk-x-0123456789')]])).config.keys.at(-1)?.baseUrl, of(new Map()).config.keys[0]?.baseUrl);
-  const away = { ...added('sk-x-0123456789'), entry: { name: 'x', key: 'sk-x-0123456789', base_url: 'http://10.0.0.66/v1' } };
+  assert.equal(
+    of(new Map([['x', added('sk-x-0123456789')]])).config.keys.at(-1)?.baseUrl,
+    of(new Map()).config.keys[0]?.baseUrl,
+  );
+  const away = {
+    ...added('sk-x-0123456789'),
+    entry: { name: 'x', key: 'sk-x-0123456789', base_url: 'http://10.0.0.66/v1' },
+  };
   assert.deepEqual(parseChanges({ x: away }), { changes: new Map(), refused: ['x'] });
 });

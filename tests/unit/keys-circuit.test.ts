@@ -16,7 +16,8 @@ function poolOf(keys: readonly object[], scheduler: object = {}): KeyPool {
   const config = keyConfig(keys, 'round_robin', scheduler);
   return new KeyPool(config.keys, poolSettings(config.strategy, config.scheduler), undefined, 'lease', null, () => 0);
 }
-const reasons = (step: PoolStep): string[] => step.replies.flatMap(({ reply }) => (reply.kind === 'refused' ? [reply.reason] : []));
+const reasons = (step: PoolStep): string[] =>
+  step.replies.flatMap(({ reply }) => (reply.kind === 'refused' ? [reply.reason] : []));
 const four = Array.from({ length: 4 }, () => ({ qps_limit: 100 }));
 const states = (pool: KeyPool, now: number): string[] => pool.stats(now).circuits.map((circuit) => circuit.state);
 function fail(pool: KeyPool, now: number, times: number): void {
@@ -25,7 +26,13 @@ function fail(pool: KeyPool, now: number, times: number): void {
 
 describe('the circuit of a provider', () => {
   it('is shared by keys without a group at one endpoint and model; a group has its own; a name shows no password', () => {
-    const { keys } = keyConfig([{}, {}, { quota_group: 'a' }, { model: 'other' }, { base_url: 'https://user:pass@example.com:8443/v1/?key=1' }]);
+    const { keys } = keyConfig([
+      {},
+      {},
+      { quota_group: 'a' },
+      { model: 'other' },
+      { base_url: 'https://user:pass@example.com:8443/v1/?key=1' },
+    ]);
     assert.deepEqual(keys.map(circuitName), [
       'qwen-vl-plus at dashscope.aliyuncs.com/compatible-mode/v1',
       'qwen-vl-plus at dashscope.aliyuncs.com/compatible-mode/v1',
@@ -41,8 +48,17 @@ describe('the circuit of a provider', () => {
     assert.deepEqual([states(pool, T0), pool.outage], [['closed'], false]);
     fail(pool, T0, 1);
     assert.deepEqual([states(pool, T0), pool.outage], [['open'], true]);
-    assert.deepEqual(pool.stats(T0).circuits[0], { group: 'qwen-vl-plus at dashscope.aliyuncs.com/compatible-mode/v1', state: 'open', since: new Date(T0).toISOString(), failures: 5, retryAt: new Date(T0 + 1_000).toISOString() });
-    assert.deepEqual(pool.circuitChanges(T0).map(({ state }) => state), ['open']);
+    assert.deepEqual(pool.stats(T0).circuits[0], {
+      group: 'qwen-vl-plus at dashscope.aliyuncs.com/compatible-mode/v1',
+      state: 'open',
+      since: new Date(T0).toISOString(),
+      failures: 5,
+      retryAt: new Date(T0 + 1_000).toISOString(),
+    });
+    assert.deepEqual(
+      pool.circuitChanges(T0).map(({ state }) => state),
+      ['open'],
+    );
     assert.deepEqual(pool.circuitChanges(T0), [], 'told once');
   });
 
@@ -54,8 +70,10 @@ describe('the circuit of a provider', () => {
     }
     assert.deepEqual(states(pool, T0 + 6_000), ['closed']);
     const quiet = poolOf(Array.from({ length: 10 }, () => ({})));
-    for (let i = 0; i < 5; i++) quiet.settle(lease(quiet, T0).leaseId, { kind: 'rate-limited', retryAfterMs: 1_000, message: '' }, T0);
-    for (let i = 0; i < 5; i++) quiet.settle(lease(quiet, T0).leaseId, { kind: 'rejected-key', status: 401, message: '' }, T0);
+    for (let i = 0; i < 5; i++)
+      quiet.settle(lease(quiet, T0).leaseId, { kind: 'rate-limited', retryAfterMs: 1_000, message: '' }, T0);
+    for (let i = 0; i < 5; i++)
+      quiet.settle(lease(quiet, T0).leaseId, { kind: 'rejected-key', status: 401, message: '' }, T0);
     assert.deepEqual(states(quiet, T0), ['closed']);
   });
 
@@ -66,8 +84,14 @@ describe('the circuit of a provider', () => {
     const trial = lease(pool, T0 + 1_000);
     assert.equal(trial.trial, true);
     pool.settle(trial.leaseId, OK, T0 + 1_200);
-    assert.deepEqual([states(pool, T0 + 1_200), keyOf(pool, 'k1', T0 + 1_200).status, pool.outage], [['closed'], 'available', false]);
-    assert.deepEqual([lease(pool, T0 + 1_200), lease(pool, T0 + 1_200)].map((grant) => grant.trial), [false, false]);
+    assert.deepEqual(
+      [states(pool, T0 + 1_200), keyOf(pool, 'k1', T0 + 1_200).status, pool.outage],
+      [['closed'], 'available', false],
+    );
+    assert.deepEqual(
+      [lease(pool, T0 + 1_200), lease(pool, T0 + 1_200)].map((grant) => grant.trial),
+      [false, false],
+    );
   });
 
   it('a rest that a 429 asked for outlives the outage', () => {
@@ -75,7 +99,10 @@ describe('the circuit of a provider', () => {
     pool.settle(lease(pool, T0).leaseId, { kind: 'rate-limited', retryAfterMs: 60_000, message: '' }, T0);
     fail(pool, T0, 5);
     pool.settle(lease(pool, T0 + 1_000).leaseId, OK, T0 + 1_100);
-    assert.deepEqual(pool.stats(T0 + 1_100).keys.map((key) => key.status), ['cooling', 'available', 'available', 'available']);
+    assert.deepEqual(
+      pool.stats(T0 + 1_100).keys.map((key) => key.status),
+      ['cooling', 'available', 'available', 'available'],
+    );
   });
 
   it('lets one trial out after 1, 2, 4, 8, 16, 30, 30 s, one at a time', () => {
@@ -102,7 +129,10 @@ describe('the circuit of a provider', () => {
       for (const grant of both) pool.settle(grant.leaseId, grant.keyName === 'k1' ? TIMEOUT : OK, T0);
     }
     assert.deepEqual([states(pool, T0), pool.outage], [['open', 'closed'], false]);
-    assert.deepEqual([lease(pool, T0), lease(pool, T0), lease(pool, T0)].map((grant) => grant.keyName), ['k2', 'k2', 'k2']);
+    assert.deepEqual(
+      [lease(pool, T0), lease(pool, T0), lease(pool, T0)].map((grant) => grant.keyName),
+      ['k2', 'k2', 'k2'],
+    );
   });
 
   it('waiters wait for the trial while their deadline allows, and are told why nothing came', () => {
@@ -126,7 +156,10 @@ describe('the circuit of a provider', () => {
     for (const grant of inFlight.slice(0, 10)) pool.settle(grant.leaseId, TIMEOUT, T0 + 500);
     pool.settle(inFlight[10]?.leaseId ?? '', OK, T0 + 600);
     const [circuit] = pool.stats(T0 + 600).circuits;
-    assert.deepEqual([circuit?.state, circuit?.failures, circuit?.retryAt], ['open', 5, new Date(T0 + 1_000).toISOString()]);
+    assert.deepEqual(
+      [circuit?.state, circuit?.failures, circuit?.retryAt],
+      ['open', 5, new Date(T0 + 1_000).toISOString()],
+    );
     pool.settle(lease(pool, T0 + 1_000).leaseId, OK, T0 + 1_100);
     for (const grant of inFlight.slice(11)) pool.settle(grant.leaseId, TIMEOUT, T0 + 1_200);
     assert.deepEqual([states(pool, T0 + 1_200), pool.stats(T0 + 1_200).cooling_keys], [['closed'], 0]);
@@ -145,79 +178,112 @@ describe('the circuit of a provider', () => {
     const pool = poolOf([{}]);
     fail(pool, T0, 3);
     pool.configure(keyConfig([{ base_url: 'https://example.com/v1' }]).keys, 'round_robin', T0);
-    assert.deepEqual(pool.stats(T0).circuits.map(({ group, state }) => [group, state]), [['qwen-vl-plus at example.com/v1', 'closed']]);
+    assert.deepEqual(
+      pool.stats(T0).circuits.map(({ group, state }) => [group, state]),
+      [['qwen-vl-plus at example.com/v1', 'closed']],
+    );
     assert.equal(lease(pool, T0).keyName, 'k1');
   });
 
   it('never has two trials out, never calls while open, and closes within its longest wait after the provider works again', () => {
-    const kinds: readonly CallOutcomeKind[] = ['ok', 'timeout', 'server-error', 'network', 'rate-limited', 'abandoned', 'unreadable'];
-    const event = fc.record({ after: fc.integer({ min: 0, max: 4_000 }), begin: fc.boolean(), end: fc.nat(), outcome: fc.constantFrom(...kinds), lost: fc.boolean() });
+    const kinds: readonly CallOutcomeKind[] = [
+      'ok',
+      'timeout',
+      'server-error',
+      'network',
+      'rate-limited',
+      'abandoned',
+      'unreadable',
+    ];
+    const event = fc.record({
+      after: fc.integer({ min: 0, max: 4_000 }),
+      begin: fc.boolean(),
+      end: fc.nat(),
+      outcome: fc.constantFrom(...kinds),
+      lost: fc.boolean(),
+    });
     fc.assert(
-      fc.property(fc.array(event, { minLength: 20, maxLength: 200 }), fc.double({ min: 0, max: 0.999, noNaN: true }), (events, random) => {
-        const circuit = new Circuit('g', () => random);
-        let now = T0;
-        const open: ReturnType<Circuit['begin']>[] = [];
-        for (const { after, begin, end, outcome, lost } of events) {
-          now += after;
-          if (begin && circuit.nextAt(now) === now) {
-            assert.notEqual(circuit.state(now), 'open');
-            open.push(circuit.begin());
+      fc.property(
+        fc.array(event, { minLength: 20, maxLength: 200 }),
+        fc.double({ min: 0, max: 0.999, noNaN: true }),
+        (events, random) => {
+          const circuit = new Circuit('g', () => random);
+          let now = T0;
+          const open: ReturnType<Circuit['begin']>[] = [];
+          for (const { after, begin, end, outcome, lost } of events) {
+            now += after;
+            if (begin && circuit.nextAt(now) === now) {
+              assert.notEqual(circuit.state(now), 'open');
+              open.push(circuit.begin());
+            }
+            assert.ok(open.filter((mark) => mark.trial).length <= 1, 'two trials');
+            if (!begin && open.length > 0) {
+              const [mark] = open.splice(end % open.length, 1);
+              assert.ok(mark !== undefined);
+              if (lost && outcome === 'timeout') circuit.lost(mark, now);
+              else circuit.end(mark, outcome, now);
+            }
           }
-          assert.ok(open.filter((mark) => mark.trial).length <= 1, 'two trials');
-          if (!begin && open.length > 0) {
-            const [mark] = open.splice(end % open.length, 1);
-            assert.ok(mark !== undefined);
-            if (lost && outcome === 'timeout') circuit.lost(mark, now);
-            else circuit.end(mark, outcome, now);
+          // From here on the provider answers all; calls already out end first.
+          for (const mark of open) circuit.end(mark, 'timeout', now);
+          const works = now;
+          while (!circuit.closed) {
+            const at = circuit.nextAt(now);
+            assert.ok(at !== null && at <= works + LONGEST_RETRY_MS, 'not within the bound');
+            now = at;
+            circuit.end(circuit.begin(), 'ok', now);
           }
-        }
-        // From here on the provider answers all; calls already out end first.
-        for (const mark of open) circuit.end(mark, 'timeout', now);
-        const works = now;
-        while (!circuit.closed) {
-          const at = circuit.nextAt(now);
-          assert.ok(at !== null && at <= works + LONGEST_RETRY_MS, 'not within the bound');
-          now = at;
-          circuit.end(circuit.begin(), 'ok', now);
-        }
-      }),
+        },
+      ),
       { numRuns: 500 },
     );
   });
 
   it('over random traffic in a pool: one trial at a time, and all keys serve again after an outage', () => {
     fc.assert(
-      fc.property(fc.array(fc.record({ after: fc.integer({ min: 1, max: 800 }), holdMs: fc.integer({ min: 0, max: 3_000 }) }), { minLength: 30, maxLength: 120 }), (calls) => {
-        const pool = poolOf([{ qps_limit: 20 }, { qps_limit: 20 }, { qps_limit: 20 }]);
-        const works = T0 + 20_000;
-        const out = new Map<string, { readonly at: number; readonly grant: LeaseGrant; readonly ok: boolean }>();
-        let now = T0;
-        const note = (step: PoolStep, holdMs: number): void => {
-          for (const grant of grants(step)) {
-            const notClosed = states(pool, now)[0] !== 'closed';
-            assert.ok(!notClosed || [...out.values()].every((one) => !one.grant.trial || one.grant.grantedAt < now), 'two trials');
-            pool.sent(grant.leaseId, now, now);
-            out.set(grant.leaseId, { at: now + holdMs, grant, ok: now >= works });
+      fc.property(
+        fc.array(fc.record({ after: fc.integer({ min: 1, max: 800 }), holdMs: fc.integer({ min: 0, max: 3_000 }) }), {
+          minLength: 30,
+          maxLength: 120,
+        }),
+        (calls) => {
+          const pool = poolOf([{ qps_limit: 20 }, { qps_limit: 20 }, { qps_limit: 20 }]);
+          const works = T0 + 20_000;
+          const out = new Map<string, { readonly at: number; readonly grant: LeaseGrant; readonly ok: boolean }>();
+          let now = T0;
+          const note = (step: PoolStep, holdMs: number): void => {
+            for (const grant of grants(step)) {
+              const notClosed = states(pool, now)[0] !== 'closed';
+              assert.ok(
+                !notClosed || [...out.values()].every((one) => !one.grant.trial || one.grant.grantedAt < now),
+                'two trials',
+              );
+              pool.sent(grant.leaseId, now, now);
+              out.set(grant.leaseId, { at: now + holdMs, grant, ok: now >= works });
+            }
+          };
+          for (const { after, holdMs } of calls) {
+            now += after;
+            for (const [id, { at, ok }] of out) {
+              if (at > now) continue;
+              out.delete(id);
+              note(pool.settle(id, ok ? OK : TIMEOUT, now), holdMs);
+            }
+            note(
+              pool.request({ waiterId: newWaiter(), priority: 3, exclude: [], deadline: now + 30_000 }, now),
+              holdMs,
+            );
           }
-        };
-        for (const { after, holdMs } of calls) {
-          now += after;
-          for (const [id, { at, ok }] of out) {
-            if (at > now) continue;
-            out.delete(id);
-            note(pool.settle(id, ok ? OK : TIMEOUT, now), holdMs);
+          now = Math.max(now, works) + 100_000;
+          for (const id of out.keys()) pool.settle(id, TIMEOUT, now);
+          for (let i = 0; i < 5 && states(pool, now)[0] !== 'closed'; i++) {
+            now += LONGEST_RETRY_MS;
+            const [grant] = grants(ask(pool, now));
+            if (grant !== undefined) pool.settle(grant.leaseId, OK, now);
           }
-          note(pool.request({ waiterId: newWaiter(), priority: 3, exclude: [], deadline: now + 30_000 }, now), holdMs);
-        }
-        now = Math.max(now, works) + 100_000;
-        for (const id of out.keys()) pool.settle(id, TIMEOUT, now);
-        for (let i = 0; i < 5 && states(pool, now)[0] !== 'closed'; i++) {
-          now += LONGEST_RETRY_MS;
-          const [grant] = grants(ask(pool, now));
-          if (grant !== undefined) pool.settle(grant.leaseId, OK, now);
-        }
-        assert.deepEqual([states(pool, now), pool.stats(now).cooling_keys], [['closed'], 0]);
-      }),
+          assert.deepEqual([states(pool, now), pool.stats(now).cooling_keys], [['closed'], 0]);
+        },
+      ),
       { numRuns: 60 },
     );
   });

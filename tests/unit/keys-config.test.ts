@@ -51,7 +51,10 @@ describe('key configuration', () => {
     const [key] = config.keys;
     assert.equal(key?.name, 'key-001');
     assert.equal(key.secret.reveal(), TOKEN);
-    assert.deepEqual([key.qpsLimit, key.rpmLimit, key.priority, key.enabled, key.model], [10, 300, 1, true, 'qwen-vl-plus']);
+    assert.deepEqual(
+      [key.qpsLimit, key.rpmLimit, key.priority, key.enabled, key.model],
+      [10, 300, 1, true, 'qwen-vl-plus'],
+    );
   });
 
   it('leaves out a key whose variable is unset and names both', async () => {
@@ -61,11 +64,39 @@ describe('key configuration', () => {
   });
 
   it('takes fields for the body of every call, and a bound of tokens, but none that make the call another', () => {
-    const config = parseKeyConfig({ api_keys: [entry('a', { extra_body: { enable_thinking: false, top_k: { n: [1] } }, max_output_tokens: 4_000 }), entry('b')] }, env);
-    assert.deepEqual(config.keys.map(({ maxOutputTokens, extraBody }) => [maxOutputTokens, extraBody]), [[4_000, { enable_thinking: false, top_k: { n: [1] } }], [600, null]]);
-    for (const extra_body of [{ messages: [] }, { model: 'x' }, { stream: true }, { 'a b': 1 }, { big: 'x'.repeat(5_000) }, { deep: JSON.parse(`${'['.repeat(5_000)}${']'.repeat(5_000)}`) }, [], 'x'])
-      assert.match(refused({ api_keys: [entry('a', { extra_body })] }).message, /api_keys\[0\]\.extra_body/, Object.keys(extra_body).join());
-    for (const max_output_tokens of [0, 15, 32_769, 1.5, '600']) assert.match(refused({ api_keys: [entry('a', { max_output_tokens })] }).message, /max_output_tokens/);
+    const config = parseKeyConfig(
+      {
+        api_keys: [
+          entry('a', { extra_body: { enable_thinking: false, top_k: { n: [1] } }, max_output_tokens: 4_000 }),
+          entry('b'),
+        ],
+      },
+      env,
+    );
+    assert.deepEqual(
+      config.keys.map(({ maxOutputTokens, extraBody }) => [maxOutputTokens, extraBody]),
+      [
+        [4_000, { enable_thinking: false, top_k: { n: [1] } }],
+        [600, null],
+      ],
+    );
+    for (const extra_body of [
+      { messages: [] },
+      { model: 'x' },
+      { stream: true },
+      { 'a b': 1 },
+      { big: 'x'.repeat(5_000) },
+      { deep: JSON.parse(`${'['.repeat(5_000)}${']'.repeat(5_000)}`) },
+      [],
+      'x',
+    ])
+      assert.match(
+        refused({ api_keys: [entry('a', { extra_body })] }).message,
+        /api_keys\[0\]\.extra_body/,
+        Object.keys(extra_body).join(),
+      );
+    for (const max_output_tokens of [0, 15, 32_769, 1.5, '600'])
+      assert.match(refused({ api_keys: [entry('a', { max_output_tokens })] }).message, /max_output_tokens/);
   });
 
   it('warns of a key that stands in the file, without printing it', () => {
@@ -76,20 +107,41 @@ describe('key configuration', () => {
   });
 
   it('takes endpoint and model from the key first and from the file else', () => {
-    const config = parseKeyConfig({ base_url: 'http://one/v1', model: 'm1', api_keys: [entry('a'), entry('b', { base_url: 'https://two/v1', model: 'm2' })] }, env);
-    assert.deepEqual(config.keys.map((key) => [key.baseUrl, key.model]), [['http://one/v1', 'm1'], ['https://two/v1', 'm2']]);
+    const config = parseKeyConfig(
+      {
+        base_url: 'http://one/v1',
+        model: 'm1',
+        api_keys: [entry('a'), entry('b', { base_url: 'https://two/v1', model: 'm2' })],
+      },
+      env,
+    );
+    assert.deepEqual(
+      config.keys.map((key) => [key.baseUrl, key.model]),
+      [
+        ['http://one/v1', 'm1'],
+        ['https://two/v1', 'm2'],
+      ],
+    );
   });
 
   for (const [situation, raw, message] of [
     ['a duplicate name', { api_keys: [entry('a'), entry('a')] }, /api_keys\[1\]\.name: must be unique \(it is "a"\)/],
     ['a limit of 0', { api_keys: [entry('a', { qps_limit: 0 })] }, /api_keys\[0\]\.qps_limit: .*\(it is 0\)/],
-    ['a text for a limit', { api_keys: [entry('a', { rpm_limit: 'many' })] }, /api_keys\[0\]\.rpm_limit: .*\(it is "many"\)/],
+    [
+      'a text for a limit',
+      { api_keys: [entry('a', { rpm_limit: 'many' })] },
+      /api_keys\[0\]\.rpm_limit: .*\(it is "many"\)/,
+    ],
     ['an unknown strategy', { strategy: 'weighted' }, /strategy: .*\(it is "weighted"\)/],
     ['an unknown field', { api_keys: [entry('a', { qps: 3 })] }, /api_keys\[0\]\.qps: there is no such field/],
     ['min above max', { scheduler: { min_cooldown: 130 } }, /scheduler\.min_cooldown: must not be above max_cooldown/],
     ['an ftp endpoint', { base_url: 'ftp://x/' }, /base_url: must be an http or https URL/],
     ['a key that is no text', { api_keys: [{ name: 'a', key: 12345 }] }, /api_keys\[0\]\.key: /],
-    ['different limits in one group', { api_keys: [entry('a', { quota_group: 'g' }), entry('b', { quota_group: 'g', rpm_limit: 60 })] }, /api_keys\[1\]\.rpm_limit: must be 300 as for "a".*\(it is 60\)/],
+    [
+      'different limits in one group',
+      { api_keys: [entry('a', { quota_group: 'g' }), entry('b', { quota_group: 'g', rpm_limit: 60 })] },
+      /api_keys\[1\]\.rpm_limit: must be 300 as for "a".*\(it is 60\)/,
+    ],
     ['no object at all', 'hello', /the file: /],
   ] as const) {
     it(`refuses ${situation}, naming field and value`, () => {
@@ -99,14 +151,25 @@ describe('key configuration', () => {
 
   it('refuses the same key under two names unless they share a group', () => {
     const both = { A: TOKEN, B: TOKEN };
-    assert.match(refused({ api_keys: [entry('a'), entry('b')] }, both).message, /api_keys\[1\]\.key \("b"\) is the same key as "a"/);
-    assert.equal(parseKeyConfig({ api_keys: [entry('a', { quota_group: 'g' }), entry('b', { quota_group: 'g' })] }, both).keys.length, 2);
+    assert.match(
+      refused({ api_keys: [entry('a'), entry('b')] }, both).message,
+      /api_keys\[1\]\.key \("b"\) is the same key as "a"/,
+    );
+    assert.equal(
+      parseKeyConfig({ api_keys: [entry('a', { quota_group: 'g' }), entry('b', { quota_group: 'g' })] }, both).keys
+        .length,
+      2,
+    );
   });
 
   it('tells the line of broken YAML and none of its text', async () => {
     const path = join(folder, 'broken.yaml');
     await writeFile(path, `api_keys:\n  - { name: a, key: "${TOKEN}\n`);
-    await assert.rejects(loadKeyConfig(path, {}), (error: unknown) => error instanceof KeyError && /line \d+: not valid YAML/.test(error.message) && !inspect(error).includes(TOKEN));
+    await assert.rejects(
+      loadKeyConfig(path, {}),
+      (error: unknown) =>
+        error instanceof KeyError && /line \d+: not valid YAML/.test(error.message) && !inspect(error).includes(TOKEN),
+    );
   });
 
   it('tells when the file cannot be read', async () => {
@@ -118,7 +181,12 @@ describe('a secret', () => {
   it('shows in no rendering', () => {
     const secret = new Secret(TOKEN);
     const holder = { secret, nested: [{ secret }] };
-    for (const shown of [String(secret), JSON.stringify(holder), inspect(holder, { depth: 9, showHidden: true }), inspect(secret)]) {
+    for (const shown of [
+      String(secret),
+      JSON.stringify(holder),
+      inspect(holder, { depth: 9, showHidden: true }),
+      inspect(secret),
+    ]) {
       assert.ok(!shown.includes(TOKEN), shown);
       assert.ok(shown.includes('***'), shown);
     }

@@ -34,12 +34,19 @@ describe('how long calls take to a provider', () => {
 
   it('is kept for each endpoint, and prefers arrivals to round trips', () => {
     const ways = new TransitWays();
-    for (let i = 0; i < 30; i++) ways.add('a', { kind: 'arrival', at: T0 + 7 + i, roundTripMs: 7, workMs: 7 }, T0 + i, T0 + i * 50);
+    for (let i = 0; i < 30; i++)
+      ways.add('a', { kind: 'arrival', at: T0 + 7 + i, roundTripMs: 7, workMs: 7 }, T0 + i, T0 + i * 50);
     ways.add('a', { kind: 'round-trip', ms: 40 }, T0, T0);
     for (let i = 0; i < 30; i++) ways.add('b', { kind: 'round-trip', ms: 60 + (i % 9) }, T0, T0 + i * 50);
     const later = T0 + 2_000;
-    assert.deepEqual(['a', 'b', 'c'].map((endpoint) => ways.spreadMs(endpoint, later)), [0, 28, null]);
-    assert.deepEqual(['a', 'b', 'c'].map((endpoint) => ways.fastest(endpoint, later)?.value ?? null), [7, 40, null]);
+    assert.deepEqual(
+      ['a', 'b', 'c'].map((endpoint) => ways.spreadMs(endpoint, later)),
+      [0, 28, null],
+    );
+    assert.deepEqual(
+      ['a', 'b', 'c'].map((endpoint) => ways.fastest(endpoint, later)?.value ?? null),
+      [7, 40, null],
+    );
   });
 
   it('where only the time of work is known, a call arrived within the rest of its round trip', () => {
@@ -57,7 +64,13 @@ describe('how long calls take to a provider', () => {
     const slow = { kind: 'arrival', at: T0 + 80, roundTripMs: 190.5 } as const;
     ways.add('a', slow, T0, T0 + 191);
     assert.deepEqual(ways.arrivedAt('a', slow, T0, T0 + 191), { at: T0 + 191, sure: false });
-    for (let i = 0; i < 20; i++) ways.add('a', { kind: 'arrival', at: T0 + 1_200 + i + 1, roundTripMs: 40, workMs: 40 }, T0 + 1_200 + i, T0 + 1_300);
+    for (let i = 0; i < 20; i++)
+      ways.add(
+        'a',
+        { kind: 'arrival', at: T0 + 1_200 + i + 1, roundTripMs: 40, workMs: 40 },
+        T0 + 1_200 + i,
+        T0 + 1_300,
+      );
     assert.deepEqual(ways.arrivedAt('a', slow, T0, T0 + 1_300), { at: T0 + 81, sure: true });
   });
 
@@ -65,17 +78,39 @@ describe('how long calls take to a provider', () => {
     for (const offset of [-1e6, 0, 1e6]) {
       const ways = new TransitWays();
       const calls = (endpoint: string, wayThere: number, wayBack: number, workMs?: number): void => {
-        for (let i = 0; i < 30; i++) ways.add(endpoint, { kind: 'arrival', at: T0 + offset + i * 50 + wayThere, roundTripMs: wayThere + wayBack + (workMs ?? 600), ...(workMs === undefined ? {} : { workMs }) }, T0 + i * 50, T0 + i * 50 + 700);
+        for (let i = 0; i < 30; i++)
+          ways.add(
+            endpoint,
+            {
+              kind: 'arrival',
+              at: T0 + offset + i * 50 + wayThere,
+              roundTripMs: wayThere + wayBack + (workMs ?? 600),
+              ...(workMs === undefined ? {} : { workMs }),
+            },
+            T0 + i * 50,
+            T0 + i * 50 + 700,
+          );
       };
       // 9 ms there and 4 back: no way there can be faster than 13 ms less than a way back of nothing, so than -4 ms by this zero.
       calls('near', 9, 4, 500);
       calls('far', 150, 120, 500);
       calls('silent', 9, 4);
       const later = T0 + 3_000;
-      assert.deepEqual(['near', 'far', 'silent'].map((endpoint) => ways.fastest(endpoint, later)?.value ?? null), [offset - 4, offset + 130, offset - 11]);
-      assert.deepEqual(['near', 'far', 'silent'].map((endpoint) => ways.spreadMs(endpoint, later)), [13, 20, 20]);
+      assert.deepEqual(
+        ['near', 'far', 'silent'].map((endpoint) => ways.fastest(endpoint, later)?.value ?? null),
+        [offset - 4, offset + 130, offset - 11],
+      );
+      assert.deepEqual(
+        ['near', 'far', 'silent'].map((endpoint) => ways.spreadMs(endpoint, later)),
+        [13, 20, 20],
+      );
       // All calls seen took 9 ms there. One that left a second later and took 1 ms finds the first counted late enough.
-      const first = ways.arrivedAt('near', { kind: 'arrival', at: T0 + offset + 9, roundTripMs: 513, workMs: 500 }, T0, later);
+      const first = ways.arrivedAt(
+        'near',
+        { kind: 'arrival', at: T0 + offset + 9, roundTripMs: 513, workMs: 500 },
+        T0,
+        later,
+      );
       assert.ok(first !== null && first.sure && first.at + 1 + leastGuardMs(GUARD_MS) > T0 + 9 - 1);
       assert.deepEqual(first, { at: T0 + 15, sure: true });
     }
@@ -83,13 +118,29 @@ describe('how long calls take to a provider', () => {
 
   it('a bound from before a clock was set changes nothing', () => {
     const ways = new TransitWays();
-    for (const offset of [0, -5_000]) for (let i = 0; i < 30; i++) ways.add('a', { kind: 'arrival', at: T0 + offset + i * 50 + 9, roundTripMs: 513, workMs: 500 }, T0 + i * 50, T0 + i * 50 + 700);
+    for (const offset of [0, -5_000])
+      for (let i = 0; i < 30; i++)
+        ways.add(
+          'a',
+          { kind: 'arrival', at: T0 + offset + i * 50 + 9, roundTripMs: 513, workMs: 500 },
+          T0 + i * 50,
+          T0 + i * 50 + 700,
+        );
     assert.equal(ways.fastest('a', T0 + 3_000)?.value, -4_991);
   });
 
   it('reads what providers send', () => {
-    assert.deepEqual(transitOf(new Headers({ 'req-arrive-time': '1700000000123', 'req-cost-time': '5' }), 90), { kind: 'arrival', at: 1_700_000_000_123, roundTripMs: 90, workMs: 5 });
-    assert.deepEqual(transitOf(new Headers({ 'req-arrive-time': '1700000000123' }), 90), { kind: 'arrival', at: 1_700_000_000_123, roundTripMs: 90 });
+    assert.deepEqual(transitOf(new Headers({ 'req-arrive-time': '1700000000123', 'req-cost-time': '5' }), 90), {
+      kind: 'arrival',
+      at: 1_700_000_000_123,
+      roundTripMs: 90,
+      workMs: 5,
+    });
+    assert.deepEqual(transitOf(new Headers({ 'req-arrive-time': '1700000000123' }), 90), {
+      kind: 'arrival',
+      at: 1_700_000_000_123,
+      roundTripMs: 90,
+    });
     assert.deepEqual(transitOf(new Headers({ 'openai-processing-ms': '70' }), 90), { kind: 'round-trip', ms: 20 });
     assert.equal(transitOf(new Headers({ 'openai-processing-ms': '170' }), 90), null);
     assert.equal(transitOf(new Headers({ 'req-arrive-time': 'soon' }), null), null);

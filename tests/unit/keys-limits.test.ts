@@ -6,7 +6,8 @@ import { LimitMemory, qpsAndRpm, SlidingWindows, type Permit, type WindowLimit }
 /** Brute force over every closed window that begins at an arrival: no other window can hold more. */
 function worstWindow(arrivals: readonly number[], spanMs: number): number {
   let worst = 0;
-  for (const start of arrivals) worst = Math.max(worst, arrivals.filter((at) => at >= start && at <= start + spanMs).length);
+  for (const start of arrivals)
+    worst = Math.max(worst, arrivals.filter((at) => at >= start && at <= start + spanMs).length);
   return worst;
 }
 
@@ -18,7 +19,9 @@ function call(windows: SlidingWindows, now: number): Permit {
 }
 
 const limitsArb = fc.oneof(
-  fc.record({ limit: fc.integer({ min: 1, max: 6 }), spanMs: fc.constantFrom(10, 50, 100) }).map((one): readonly WindowLimit[] => [one]),
+  fc
+    .record({ limit: fc.integer({ min: 1, max: 6 }), spanMs: fc.constantFrom(10, 50, 100) })
+    .map((one): readonly WindowLimit[] => [one]),
   fc
     .record({ short: fc.integer({ min: 1, max: 6 }), long: fc.integer({ min: 1, max: 20 }) })
     .map(({ short, long }): readonly WindowLimit[] => [
@@ -39,59 +42,76 @@ describe('sliding windows', () => {
       jitter: fc.double({ min: 0, max: 1, noNaN: true }),
     });
     fc.assert(
-      fc.property(limitsArb, fc.integer({ min: 0, max: 15 }), fc.array(ask, { minLength: 30, maxLength: 150 }), (limits, guard, asks) => {
-        const windows = new SlidingWindows(limits, guard);
-        let now = 1_000;
-        const arrivals: number[] = [];
-        let open: { readonly tellAt: number; readonly sentAt: number; readonly made: boolean }[] = [];
-        for (const { pause, held, told, made, within, jitter } of asks) {
-          now += pause;
-          for (const one of open.filter(({ tellAt }) => tellAt <= now)) {
-            if (one.made) windows.sent(one.sentAt);
-            else windows.refund();
+      fc.property(
+        limitsArb,
+        fc.integer({ min: 0, max: 15 }),
+        fc.array(ask, { minLength: 30, maxLength: 150 }),
+        (limits, guard, asks) => {
+          const windows = new SlidingWindows(limits, guard);
+          let now = 1_000;
+          const arrivals: number[] = [];
+          let open: { readonly tellAt: number; readonly sentAt: number; readonly made: boolean }[] = [];
+          for (const { pause, held, told, made, within, jitter } of asks) {
+            now += pause;
+            for (const one of open.filter(({ tellAt }) => tellAt <= now)) {
+              if (one.made) windows.sent(one.sentAt);
+              else windows.refund();
+            }
+            open = open.filter(({ tellAt }) => tellAt > now);
+            if (!windows.take(now).granted) continue;
+            const sentAt = now + held;
+            open.push({ tellAt: sentAt + told, sentAt, made });
+            if (made) arrivals.push(sentAt + within + jitter * guard);
           }
-          open = open.filter(({ tellAt }) => tellAt > now);
-          if (!windows.take(now).granted) continue;
-          const sentAt = now + held;
-          open.push({ tellAt: sentAt + told, sentAt, made });
-          if (made) arrivals.push(sentAt + within + jitter * guard);
-        }
-        for (const { limit, spanMs } of limits) assert.ok(worstWindow(arrivals, spanMs) <= limit, `${spanMs} ms: ${arrivals.join(' ')}`);
-      }),
+          for (const { limit, spanMs } of limits)
+            assert.ok(worstWindow(arrivals, spanMs) <= limit, `${spanMs} ms: ${arrivals.join(' ')}`);
+        },
+      ),
       { numRuns: 500 },
     );
   });
 
   it('refuse only what some arrival within the guard would break, and name the first moment that is safe', () => {
     fc.assert(
-      fc.property(limitsArb, fc.integer({ min: 0, max: 15 }), fc.array(fc.record({ pause: fc.integer({ min: 0, max: 12 }), held: fc.integer({ min: 0, max: 25 }) }), { minLength: 20, maxLength: 100 }), (limits, guard, asks) => {
-        const windows = new SlidingWindows(limits, guard);
-        let now = 1_000;
-        const sent: number[] = [];
-        let open: number[] = [];
-        // Earlier calls as late as can be, the new one as early as can be.
-        const breaks = (at: number, pending: number): boolean => limits.some(({ limit, spanMs }) => pending + sent.filter((one) => one + 1 + guard > at - spanMs).length >= limit);
-        for (const { pause, held } of asks) {
-          now += pause;
-          for (const at of open.filter((one) => one <= now)) {
-            windows.sent(at);
-            sent.push(at);
+      fc.property(
+        limitsArb,
+        fc.integer({ min: 0, max: 15 }),
+        fc.array(fc.record({ pause: fc.integer({ min: 0, max: 12 }), held: fc.integer({ min: 0, max: 25 }) }), {
+          minLength: 20,
+          maxLength: 100,
+        }),
+        (limits, guard, asks) => {
+          const windows = new SlidingWindows(limits, guard);
+          let now = 1_000;
+          const sent: number[] = [];
+          let open: number[] = [];
+          // Earlier calls as late as can be, the new one as early as can be.
+          const breaks = (at: number, pending: number): boolean =>
+            limits.some(
+              ({ limit, spanMs }) => pending + sent.filter((one) => one + 1 + guard > at - spanMs).length >= limit,
+            );
+          for (const { pause, held } of asks) {
+            now += pause;
+            for (const at of open.filter((one) => one <= now)) {
+              windows.sent(at);
+              sent.push(at);
+            }
+            open = open.filter((one) => one > now);
+            const permit = windows.take(now);
+            assert.equal(permit.granted, !breaks(now, open.length));
+            assert.ok(windows.possibleAt(now) === now || breaks(windows.possibleAt(now) - 1, 0));
+            if (permit.granted) {
+              open.push(now + held);
+            } else if (permit.retryAt === null) {
+              assert.ok(breaks(now + 1_000_000, open.length), 'only a report can bring one');
+            } else {
+              assert.ok(permit.retryAt > now);
+              assert.ok(breaks(permit.retryAt - 1, open.length));
+              assert.ok(!breaks(permit.retryAt, open.length));
+            }
           }
-          open = open.filter((one) => one > now);
-          const permit = windows.take(now);
-          assert.equal(permit.granted, !breaks(now, open.length));
-          assert.ok(windows.possibleAt(now) === now || breaks(windows.possibleAt(now) - 1, 0));
-          if (permit.granted) {
-            open.push(now + held);
-          } else if (permit.retryAt === null) {
-            assert.ok(breaks(now + 1_000_000, open.length), 'only a report can bring one');
-          } else {
-            assert.ok(permit.retryAt > now);
-            assert.ok(breaks(permit.retryAt - 1, open.length));
-            assert.ok(!breaks(permit.retryAt, open.length));
-          }
-        }
-      }),
+        },
+      ),
       { numRuns: 300 },
     );
   });
@@ -108,7 +128,7 @@ describe('sliding windows', () => {
     const windows = new SlidingWindows(qpsAndRpm(10, 300), guard);
     let granted = 0;
     const minutes = 10;
-    for (let now = 0; now < minutes * 60_000; ) {
+    for (let now = 0; now < minutes * 60_000;) {
       const permit = call(windows, now);
       if (permit.granted) granted++;
       else now = permit.retryAt ?? assert.fail('nothing is pending');
@@ -172,7 +192,8 @@ describe('sliding windows', () => {
   });
 
   it('refuse limits that are no limits', () => {
-    for (const limit of [0, -1, 1.5, Number.NaN]) assert.throws(() => new SlidingWindows([{ limit, spanMs: 1000 }], 0), /limit must be/);
+    for (const limit of [0, -1, 1.5, Number.NaN])
+      assert.throws(() => new SlidingWindows([{ limit, spanMs: 1000 }], 0), /limit must be/);
     assert.throws(() => new SlidingWindows([], 0), /at least one window/);
     assert.throws(() => new SlidingWindows([{ limit: 1, spanMs: 1000 }], -1), /guardMs/);
   });

@@ -18,16 +18,32 @@ interface Setup {
   readonly strategy?: string;
   readonly scheduler?: object;
 }
-function makePool(keys: readonly object[], { strategy = 'round_robin', scheduler = {} }: Setup = {}, memory?: LimitMemory): KeyPool {
-  const raw = { strategy, scheduler: { transit_guard_ms: 0, ...scheduler }, api_keys: keys.map((key, index) => ({ name: `k${index + 1}`, key: `secret-${index}`, ...key })) };
+function makePool(
+  keys: readonly object[],
+  { strategy = 'round_robin', scheduler = {} }: Setup = {},
+  memory?: LimitMemory,
+): KeyPool {
+  const raw = {
+    strategy,
+    scheduler: { transit_guard_ms: 0, ...scheduler },
+    api_keys: keys.map((key, index) => ({ name: `k${index + 1}`, key: `secret-${index}`, ...key })),
+  };
   const config = parseKeyConfig(raw, {});
   return new KeyPool(config.keys, poolSettings(config.strategy, config.scheduler), memory);
 }
 
 let asked = 0;
-const want = (more: Partial<LeaseRequest> = {}): LeaseRequest => ({ waiterId: `w${++asked}`, priority: 3, exclude: [], deadline: T0 + 600_000, ...more });
-const grants = (step: PoolStep): LeaseGrant[] => step.replies.flatMap(({ reply }) => (reply.kind === 'granted' ? [reply] : []));
-const reasons = (step: PoolStep): string[] => step.replies.flatMap(({ reply }) => (reply.kind === 'refused' ? [reply.reason] : []));
+const want = (more: Partial<LeaseRequest> = {}): LeaseRequest => ({
+  waiterId: `w${++asked}`,
+  priority: 3,
+  exclude: [],
+  deadline: T0 + 600_000,
+  ...more,
+});
+const grants = (step: PoolStep): LeaseGrant[] =>
+  step.replies.flatMap(({ reply }) => (reply.kind === 'granted' ? [reply] : []));
+const reasons = (step: PoolStep): string[] =>
+  step.replies.flatMap(({ reply }) => (reply.kind === 'refused' ? [reply.reason] : []));
 function lease(pool: KeyPool, now: number, more: Partial<LeaseRequest> = {}): LeaseGrant {
   const step = pool.request(want(more), now);
   const [grant] = grants(step);
@@ -51,7 +67,10 @@ describe('strategies', () => {
 
   it('round_robin takes the keys in turn, whatever is in flight', () => {
     const pool = makePool(three);
-    assert.deepEqual([0, 1, 2, 3].map(() => lease(pool, T0).keyName), ['k1', 'k2', 'k3', 'k1']);
+    assert.deepEqual(
+      [0, 1, 2, 3].map(() => lease(pool, T0).keyName),
+      ['k1', 'k2', 'k3', 'k1'],
+    );
   });
 
   it('least_loaded takes the key with fewest calls in flight, then the one with least of its minute spent', () => {
@@ -62,12 +81,21 @@ describe('strategies', () => {
     pool.settle(first.leaseId, OK, T0);
     assert.equal(lease(pool, T0).keyName, 'k1');
     const idle = makePool([{ rpm_limit: 100 }, { rpm_limit: 300 }], { strategy: 'least_loaded' });
-    assert.deepEqual([0, 1, 2, 3].map((i) => call(idle, T0 + i, OK).keyName), ['k1', 'k2', 'k2', 'k2']);
+    assert.deepEqual(
+      [0, 1, 2, 3].map((i) => call(idle, T0 + i, OK).keyName),
+      ['k1', 'k2', 'k2', 'k2'],
+    );
   });
 
   it('priority takes the largest number while it has permits, then the next', () => {
-    const pool = makePool(three.map((key) => ({ ...key, qps_limit: 2 })), { strategy: 'priority' });
-    assert.deepEqual([0, 1, 2, 3, 4].map(() => lease(pool, T0).keyName), ['k2', 'k2', 'k3', 'k3', 'k1']);
+    const pool = makePool(
+      three.map((key) => ({ ...key, qps_limit: 2 })),
+      { strategy: 'priority' },
+    );
+    assert.deepEqual(
+      [0, 1, 2, 3, 4].map(() => lease(pool, T0).keyName),
+      ['k2', 'k2', 'k3', 'k3', 'k1'],
+    );
   });
 });
 
@@ -107,12 +135,28 @@ describe('limits in the pool', () => {
 
   it('a call on its way may be held up for longer than all before it: it keeps the whole guard until its answer tells', () => {
     const pool = makePool([{ qps_limit: 1 }], { scheduler: { transit_guard_ms: 50 } });
-    const transit = (sentAt: number, wayMs: number): TransitSample => ({ kind: 'arrival', at: sentAt + wayMs, roundTripMs: 100, workMs: 100 - wayMs });
-    for (let second = 0; second < 60; second += 2) pool.settle(lease(pool, T0 + second * 1_000).leaseId, OK, T0 + second * 1_000 + 100, 'key', transit(T0 + second * 1_000, 1));
+    const transit = (sentAt: number, wayMs: number): TransitSample => ({
+      kind: 'arrival',
+      at: sentAt + wayMs,
+      roundTripMs: 100,
+      workMs: 100 - wayMs,
+    });
+    for (let second = 0; second < 60; second += 2)
+      pool.settle(
+        lease(pool, T0 + second * 1_000).leaseId,
+        OK,
+        T0 + second * 1_000 + 100,
+        'key',
+        transit(T0 + second * 1_000, 1),
+      );
     const sentAt = T0 + 60_000;
     const slow = lease(pool, sentAt);
     assert.equal(pool.request(want(), sentAt + 1).wakeAt, sentAt + 50 + 1_001, 'sixty calls took 1 ms each');
-    assert.equal(pool.settle(slow.leaseId, OK, sentAt + 100, 'key', transit(sentAt, 41)).wakeAt, sentAt + 41 + 2 + 5 + 1_001, 'now it is known');
+    assert.equal(
+      pool.settle(slow.leaseId, OK, sentAt + 100, 'key', transit(sentAt, 41)).wakeAt,
+      sentAt + 41 + 2 + 5 + 1_001,
+      'now it is known',
+    );
     assert.equal(pool.view(sentAt + 100)[0]?.spread_ms, 41);
   });
 
@@ -120,7 +164,10 @@ describe('limits in the pool', () => {
     const memory = new LimitMemory();
     const keys = [{ quota_group: 'g', qps_limit: 2 }, { quota_group: 'g', qps_limit: 2 }, { qps_limit: 2 }];
     const pool = makePool(keys, {}, memory);
-    assert.deepEqual([0, 1, 2, 3].map(() => lease(pool, T0).keyName), ['k1', 'k2', 'k3', 'k3']);
+    assert.deepEqual(
+      [0, 1, 2, 3].map(() => lease(pool, T0).keyName),
+      ['k1', 'k2', 'k3', 'k3'],
+    );
     const again = makePool(keys, {}, memory);
     assert.equal(grants(again.request(want(), T0 + 500)).length, 0);
   });
@@ -136,9 +183,20 @@ describe('limits in the pool', () => {
   it('hold in every window over random traffic, and the pool wakes exactly when it can grant', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.record({ pause: fc.integer({ min: 0, max: 400 }), priority: fc.integer({ min: 1, max: 5 }), holdMs: fc.integer({ min: 0, max: 3000 }) }), { minLength: 20, maxLength: 80 }),
+        fc.array(
+          fc.record({
+            pause: fc.integer({ min: 0, max: 400 }),
+            priority: fc.integer({ min: 1, max: 5 }),
+            holdMs: fc.integer({ min: 0, max: 3000 }),
+          }),
+          { minLength: 20, maxLength: 80 },
+        ),
         (asks) => {
-          const pool = makePool([{ qps_limit: 2, rpm_limit: 20 }, { qps_limit: 3, rpm_limit: 15, quota_group: 'g' }, { qps_limit: 3, rpm_limit: 15, quota_group: 'g' }]);
+          const pool = makePool([
+            { qps_limit: 2, rpm_limit: 20 },
+            { qps_limit: 3, rpm_limit: 15, quota_group: 'g' },
+            { qps_limit: 3, rpm_limit: 15, quota_group: 'g' },
+          ]);
           const taken: { budget: string; at: number }[] = [];
           const due: { at: number; leaseId: string }[] = [];
           let wakeAt: number | null = null;
@@ -162,12 +220,26 @@ describe('limits in the pool', () => {
               assert.ok(wakeAt === null || wakeAt > at, 'busy loop');
             }
             now = until;
-            for (const held of due.splice(0).filter((one) => (one.at <= now ? true : (due.push(one), false)))) note(pool.settle(held.leaseId, OK, now), now, ask.holdMs);
-            note(pool.request(want({ priority: ask.priority as Priority, deadline: now + 30_000 }), now), now, ask.holdMs);
+            for (const held of due.splice(0).filter((one) => (one.at <= now ? true : (due.push(one), false))))
+              note(pool.settle(held.leaseId, OK, now), now, ask.holdMs);
+            note(
+              pool.request(want({ priority: ask.priority as Priority, deadline: now + 30_000 }), now),
+              now,
+              ask.holdMs,
+            );
           }
-          for (const [budget, limit, span] of [['k1', 2, 1000], ['k1', 20, 60_000], ['g', 3, 1000], ['g', 15, 60_000]] as const) {
+          for (const [budget, limit, span] of [
+            ['k1', 2, 1000],
+            ['k1', 20, 60_000],
+            ['g', 3, 1000],
+            ['g', 15, 60_000],
+          ] as const) {
             const at = taken.filter((one) => one.budget === budget).map((one) => one.at);
-            for (const start of at) assert.ok(at.filter((one) => one >= start && one <= start + span).length <= limit, `${budget}: more than ${limit} in ${span} ms`);
+            for (const start of at)
+              assert.ok(
+                at.filter((one) => one >= start && one <= start + span).length <= limit,
+                `${budget}: more than ${limit} in ${span} ms`,
+              );
           }
         },
       ),
@@ -189,11 +261,15 @@ describe('outcomes', () => {
   it('three failures in a row cool a key for the flat time; a success between them does not let it come to that', () => {
     const pool = makePool([{ qps_limit: 20 }], { scheduler: { adaptive_cooldown: false } });
     // Enough good ones that the failures are not taken for the provider's.
-    for (const outcome of [OK, OK, OK, OK, OK, OK, TIMEOUT, TIMEOUT, OK, TIMEOUT, TIMEOUT]) call(pool, T0 - 3_000, outcome);
+    for (const outcome of [OK, OK, OK, OK, OK, OK, TIMEOUT, TIMEOUT, OK, TIMEOUT, TIMEOUT])
+      call(pool, T0 - 3_000, outcome);
     assert.equal(keyOf(pool, 'k1', T0).status, 'available');
     call(pool, T0, TIMEOUT);
     const cooling = keyOf(pool, 'k1', T0);
-    assert.deepEqual([cooling.status, cooling.cooldown_until, cooling.last_error_code], ['cooling', new Date(T0 + 60_000).toISOString(), 'timeout']);
+    assert.deepEqual(
+      [cooling.status, cooling.cooldown_until, cooling.last_error_code],
+      ['cooling', new Date(T0 + 60_000).toISOString(), 'timeout'],
+    );
     assert.equal(keyOf(pool, 'k1', T0 + 60_000).status, 'available');
   });
 
@@ -207,7 +283,10 @@ describe('outcomes', () => {
   it('a 429 cools by Retry-After, at once, and the whole quota group with it', () => {
     const pool = makePool([{ quota_group: 'g' }, { quota_group: 'g' }, {}]);
     call(pool, T0, limited(1_500));
-    assert.deepEqual(pool.stats(T0).keys.map((key) => key.status), ['cooling', 'cooling', 'available']);
+    assert.deepEqual(
+      pool.stats(T0).keys.map((key) => key.status),
+      ['cooling', 'cooling', 'available'],
+    );
     assert.equal(keyOf(pool, 'k1', T0 + 1_499).status, 'cooling');
     assert.equal(keyOf(pool, 'k1', T0 + 1_500).status, 'available');
   });
@@ -254,7 +333,10 @@ describe('outcomes', () => {
       call(pool, T0, { kind: 'abandoned', message: '' });
     }
     const key = keyOf(pool, 'k1', T0);
-    assert.deepEqual([key.status, key.total_calls, key.failed_calls, key.abandoned_leases, key.success_rate], ['available', 10, 10, 5, 0]);
+    assert.deepEqual(
+      [key.status, key.total_calls, key.failed_calls, key.abandoned_leases, key.success_rate],
+      ['available', 10, 10, 5, 0],
+    );
   });
 
   it('a failure that the request is blamed for is counted and does not speak against the key', () => {
@@ -267,8 +349,13 @@ describe('outcomes', () => {
   it('tells which keys changed and why', () => {
     const pool = makePool([{ quota_group: 'g' }, { quota_group: 'g' }, {}], { strategy: 'priority' });
     const [first, , third] = [lease(pool, T0), lease(pool, T0), lease(pool, T0)];
-    assert.deepEqual(pool.settle(first.leaseId, limited(2_000), T0).changes, ['k1', 'k2'].map((keyName) => ({ keyName, status: 'cooling', cause: 'rate-limited', until: T0 + 2_000 })));
-    assert.deepEqual(pool.settle(third.leaseId, { kind: 'rejected-key', status: 401, message: '' }, T0).changes, [{ keyName: 'k3', status: 'disabled', cause: 'rejected-key', until: null }]);
+    assert.deepEqual(
+      pool.settle(first.leaseId, limited(2_000), T0).changes,
+      ['k1', 'k2'].map((keyName) => ({ keyName, status: 'cooling', cause: 'rate-limited', until: T0 + 2_000 })),
+    );
+    assert.deepEqual(pool.settle(third.leaseId, { kind: 'rejected-key', status: 401, message: '' }, T0).changes, [
+      { keyName: 'k3', status: 'disabled', cause: 'rejected-key', until: null },
+    ]);
   });
 
   it('a forgiven failure does not count towards the three', () => {
@@ -291,12 +378,18 @@ describe('outcomes', () => {
     pool.settle(lost.leaseId, OK, T0 + 6_001);
     pool.settle(lost.leaseId, { kind: 'rejected-key', status: 401, message: '' }, T0 + 6_002);
     const key = keyOf(pool, 'k1', T0 + 6_002);
-    assert.deepEqual([key.status, key.in_flight, key.expired_leases, key.total_calls, pool.stats(T0 + 6_002).late_settlements], ['in_use', 1, 1, 0, 2]);
+    assert.deepEqual(
+      [key.status, key.in_flight, key.expired_leases, key.total_calls, pool.stats(T0 + 6_002).late_settlements],
+      ['in_use', 1, 1, 0, 2],
+    );
   });
 });
 
 /** Fills a 1-a-second key, queues the requests, and returns the ids in the order of service. */
-function order(requests: readonly { id: string; priority: Priority; after: number }[], ageingSeconds: number): string[] {
+function order(
+  requests: readonly { id: string; priority: Priority; after: number }[],
+  ageingSeconds: number,
+): string[] {
   const pool = makePool([{ qps_limit: 1, rpm_limit: 1000 }], { scheduler: { ageing_seconds: ageingSeconds } });
   lease(pool, T0);
   const served: string[] = [];
@@ -338,7 +431,10 @@ describe('waiting', () => {
     lease(pool, T0);
     pool.request(want({ waiterId: 'picky', priority: 5, exclude: ['k2'] }), T0);
     const step = pool.request(want({ waiterId: 'easy', priority: 1 }), T0);
-    assert.deepEqual(step.replies.map(({ waiterId }) => waiterId), ['easy']);
+    assert.deepEqual(
+      step.replies.map(({ waiterId }) => waiterId),
+      ['easy'],
+    );
     assert.equal(step.wakeAt, T0 + 1001);
   });
 
@@ -363,7 +459,15 @@ describe('waiting', () => {
     assert.deepEqual(reasons(pool.cancel('first', T0)), ['cancelled']);
     assert.deepEqual(reasons(pool.cancel('first', T0)), []);
     assert.equal(grants(pool.advance(T0 + 1_001)).length, 0);
-    assert.deepEqual(pool.stats(T0).refused, { 'no-keys': 0, 'tried-all': 0, deadline: 0, 'queue-full': 1, cancelled: 1, duplicate: 1, 'provider-down': 0 });
+    assert.deepEqual(pool.stats(T0).refused, {
+      'no-keys': 0,
+      'tried-all': 0,
+      deadline: 0,
+      'queue-full': 1,
+      cancelled: 1,
+      duplicate: 1,
+      'provider-down': 0,
+    });
   });
 
   it('tells waiters at once when their last key is disabled', () => {
@@ -371,7 +475,10 @@ describe('waiting', () => {
     const only = lease(pool, T0);
     pool.request(want({ waiterId: 'waiting' }), T0);
     const step = pool.settle(only.leaseId, { kind: 'rejected-key', status: 401, message: '' }, T0 + 1);
-    assert.deepEqual(step.replies.map(({ waiterId, reply }) => [waiterId, reply.kind === 'refused' && reply.reason]), [['waiting', 'no-keys']]);
+    assert.deepEqual(
+      step.replies.map(({ waiterId, reply }) => [waiterId, reply.kind === 'refused' && reply.reason]),
+      [['waiting', 'no-keys']],
+    );
   });
 });
 
@@ -381,7 +488,10 @@ describe('stats', () => {
     call(pool, T0, limited(5_000));
     lease(pool, T0);
     const stats = pool.stats(T0);
-    assert.deepEqual([stats.total_keys, stats.available_keys, stats.in_use_keys, stats.cooling_keys, stats.disabled_keys], [4, 1, 1, 1, 1]);
+    assert.deepEqual(
+      [stats.total_keys, stats.available_keys, stats.in_use_keys, stats.cooling_keys, stats.disabled_keys],
+      [4, 1, 1, 1, 1],
+    );
     assert.deepEqual([stats.total_calls, stats.success_rate, stats.in_flight, stats.granted], [1, 0, 1, 2]);
     assert.ok(!JSON.stringify(stats).includes('secret-'));
   });

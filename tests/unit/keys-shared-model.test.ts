@@ -23,7 +23,17 @@ function exceeded(arrivals: readonly Arrival[], limit: number, spanMs: number): 
 /** One life: nodes join, call all the time, and everything between them fails at random; then all is calm. */
 async function live(seed: number): Promise<World> {
   const random = new Random(seed);
-  const world = new World(random, random.pick([{ qps: 6, rpm: 3_000, guardMs: 20 }, { qps: 4, rpm: 40, guardMs: 20 }, { qps: 10, rpm: 90, guardMs: 5 }, { qps: 1, rpm: 20, guardMs: 20 }, { qps: 10, rpm: 3_000, guardMs: 10, restMs: 1_500 }, { qps: 12, rpm: 400, guardMs: 5, restMs: 3_500 }]));
+  const world = new World(
+    random,
+    random.pick([
+      { qps: 6, rpm: 3_000, guardMs: 20 },
+      { qps: 4, rpm: 40, guardMs: 20 },
+      { qps: 10, rpm: 90, guardMs: 5 },
+      { qps: 1, rpm: 20, guardMs: 20 },
+      { qps: 10, rpm: 3_000, guardMs: 10, restMs: 1_500 },
+      { qps: 12, rpm: 400, guardMs: 5, restMs: 3_500 },
+    ]),
+  );
   const count = 2 + random.below(2);
   for (let i = 0; i < count; i++) world.add(`n${i}`);
   // All have met before anything breaks: who never met anyone knows of nobody, see `nodes` of the gate.
@@ -44,8 +54,13 @@ function trouble(world: World): void {
     [() => void (node.link.heldUntil = world.now + ms), `${node.name}'s words are held up for ${ms} ms`],
     [() => node.link.cut(ms), `${node.name} is cut off for ${ms} ms`],
     [() => world.model.flush(), 'Redis loses its data'],
-    [() => node.pause(random.chance(0.3) ? 7_500 + random.below(1_900) : random.below(600)), `${node.name} stands still`],
-    ...(random.chance(0.4) && world.nodes.filter((one) => !one.dead).length > 1 ? [[() => node.crash(), `${node.name} dies`] as const] : []),
+    [
+      () => node.pause(random.chance(0.3) ? 7_500 + random.below(1_900) : random.below(600)),
+      `${node.name} stands still`,
+    ],
+    ...(random.chance(0.4) && world.nodes.filter((one) => !one.dead).length > 1
+      ? [[() => node.crash(), `${node.name} dies`] as const]
+      : []),
   ];
   const chosen = kinds[random.below(kinds.length)];
   world.tell(chosen?.[1] ?? '');
@@ -53,7 +68,8 @@ function trouble(world: World): void {
 }
 
 /** Calls of one node that arrived from `from` on and before `to`. */
-const callsOf = ({ arrivals }: World, name: string, from = 0, to = Infinity): number => arrivals.filter(({ node, at }) => node === name && at >= from && at < to).length;
+const callsOf = ({ arrivals }: World, name: string, from = 0, to = Infinity): number =>
+  arrivals.filter(({ node, at }) => node === name && at >= from && at < to).length;
 
 /** Calls seldom enough that nothing else happens in these tests. */
 const ONCE = { qps: 10, rpm: 3_000, guardMs: 5, restMs: 1e9 };
@@ -125,14 +141,22 @@ describe('limits shared over Redis, in lives of random trouble', () => {
     for (const seed of SEEDS) {
       const world = await live(seed);
       const { qps, rpm } = world.options;
-      for (const [limit, spanMs] of [[qps, 1_000], [rpm, 60_000]] as const) {
+      for (const [limit, spanMs] of [
+        [qps, 1_000],
+        [rpm, 60_000],
+      ] as const) {
         const windows = exceeded(world.arrivals, limit, spanMs);
         const told = windows[0]?.slice(0, 40).map(({ node, at }) => `${node} ${(at / 1_000).toFixed(3)}`);
-        assert.equal(windows.length, 0, `GANTRY_LIMITS_SEED=${seed}: ${windows.length} windows of ${spanMs} ms hold more than ${limit}: ${told?.join(', ')}\n${world.story.join('\n')}`);
+        assert.equal(
+          windows.length,
+          0,
+          `GANTRY_LIMITS_SEED=${seed}: ${windows.length} windows of ${spanMs} ms hold more than ${limit}: ${told?.join(', ')}\n${world.story.join('\n')}`,
+        );
       }
       // Leases of the dead run out and everyone comes back: at the end the budget is used.
       const last = world.arrivals.filter(({ at }) => at > LIVE_MS - 5_000).length;
-      if (rpm >= 3_000 && world.options.restMs === undefined) assert.ok(last >= qps, `GANTRY_LIMITS_SEED=${seed}: ${last} calls in the last 5 s\n${world.story.join('\n')}`);
+      if (rpm >= 3_000 && world.options.restMs === undefined)
+        assert.ok(last >= qps, `GANTRY_LIMITS_SEED=${seed}: ${last} calls in the last 5 s\n${world.story.join('\n')}`);
     }
   });
 });

@@ -26,8 +26,13 @@ describe('a key the provider refused', () => {
     const pool = poolOf([{}]);
     pool.settle(lease(pool, T0).leaseId, REFUSED, T0);
     const trial = lease(pool, T0 + MINUTE);
-    assert.deepEqual(pool.settle(trial.leaseId, OK, T0 + MINUTE).changes, [{ keyName: 'k1', status: 'available', cause: 'ok', until: null }]);
-    assert.deepEqual([lease(pool, T0 + MINUTE), lease(pool, T0 + MINUTE)].map((grant) => grant.trial), [false, false]);
+    assert.deepEqual(pool.settle(trial.leaseId, OK, T0 + MINUTE).changes, [
+      { keyName: 'k1', status: 'available', cause: 'ok', until: null },
+    ]);
+    assert.deepEqual(
+      [lease(pool, T0 + MINUTE), lease(pool, T0 + MINUTE)].map((grant) => grant.trial),
+      [false, false],
+    );
   });
 
   it('is not enabled by a call that was leased before, not even while its trial is under way', () => {
@@ -48,7 +53,13 @@ describe('a key the provider refused', () => {
     pool.disable('k2', false, T0);
     assert.equal(both[0]?.keyName, 'k2');
     assert.equal(lease(pool, T0 + MINUTE - 1).keyName, 'k2');
-    assert.deepEqual([lease(pool, T0 + MINUTE), lease(pool, T0 + MINUTE)].map((grant) => [grant.keyName, grant.trial]), [['k1', true], ['k2', false]]);
+    assert.deepEqual(
+      [lease(pool, T0 + MINUTE), lease(pool, T0 + MINUTE)].map((grant) => [grant.keyName, grant.trial]),
+      [
+        ['k1', true],
+        ['k2', false],
+      ],
+    );
   });
 
   it('a trial that is given up or never settled does not end the trials', () => {
@@ -73,7 +84,10 @@ describe('a key back from its rest', () => {
     const trial = lease(pool, T0 + 1_000);
     assert.equal(grants(ask(pool, T0 + 1_000)).length, 0);
     const step = pool.settle(trial.leaseId, OK, T0 + 1_200);
-    assert.deepEqual(grants(step).map((grant) => grant.trial), [false]);
+    assert.deepEqual(
+      grants(step).map((grant) => grant.trial),
+      [false],
+    );
     assert.equal(lease(pool, T0 + 1_200).trial, false);
   });
 
@@ -133,7 +147,8 @@ describe('pacing', () => {
 
   it('a ramp begins at a tenth and rises to the whole', () => {
     const made = times({ qps_limit: 20, rpm_limit: 100_000, ramp_seconds: 10 }, 300);
-    const inSecond = (second: number): number => made.filter((at) => at >= second * 1_000 && at < (second + 1) * 1_000).length;
+    const inSecond = (second: number): number =>
+      made.filter((at) => at >= second * 1_000 && at < (second + 1) * 1_000).length;
     assert.ok(inSecond(0) <= 4, String(inSecond(0)));
     assert.ok(inSecond(4) > inSecond(1) && inSecond(8) > inSecond(4), made.join(' '));
     for (let second = 0; second < 10; second++) assert.ok(inSecond(second) <= 20);

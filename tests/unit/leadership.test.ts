@@ -23,7 +23,11 @@ class Locks implements LockStore {
 
   read(): ReturnType<LockStore['read']> {
     if (this.down) return Promise.reject(new Error('away'));
-    return Promise.resolve(this.holder === null || this.#entry === null ? null : { holder: this.#entry.holder, revision: this.#entry.revision });
+    return Promise.resolve(
+      this.holder === null || this.#entry === null
+        ? null
+        : { holder: this.#entry.holder, revision: this.#entry.revision },
+    );
   }
 
   async write(_name: string, holder: string, over: number | null): Promise<number | null> {
@@ -52,7 +56,11 @@ describe('the lock of which one process at a time has its turn', () => {
       const leadership = new Leadership({ store, name: 'aggregator', holder, clock, log: memoryLog(), metrics });
       const stop = new AbortController();
       const terms: Term[] = [];
-      const acquire = (): void => void leadership.acquire(stop.signal).then((term) => terms.push(term), () => undefined);
+      const acquire = (): void =>
+        void leadership.acquire(stop.signal).then(
+          (term) => terms.push(term),
+          () => undefined,
+        );
       return { leadership, terms, acquire, stop };
     };
     return { clock, store, counts, node };
@@ -82,7 +90,14 @@ describe('the lock of which one process at a time has its turn', () => {
     assert.equal(store.holder, 'b');
     // The end of a process is that nothing renews any more; its timers are not there either.
     const frozen = new ManualClock(clock.now());
-    const dead = new Leadership({ store, name: 'aggregator', holder: 'd', clock: frozen, log: memoryLog(), metrics: { lockWait: () => undefined, lockFailed: () => undefined } });
+    const dead = new Leadership({
+      store,
+      name: 'aggregator',
+      holder: 'd',
+      clock: frozen,
+      log: memoryLog(),
+      metrics: { lockWait: () => undefined, lockFailed: () => undefined },
+    });
     await b.terms[0]!.release();
     await dead.acquire(new AbortController().signal);
     c.acquire();
@@ -113,7 +128,10 @@ describe('the lock of which one process at a time has its turn', () => {
     a.terms[0]!.lost.addEventListener('abort', () => (lostAt = clock.now()));
     const began = clock.now();
     await clock.advance(LOCK_LIFE_MS);
-    assert.ok(lostAt > began && lostAt <= began - 1_000 + LOCK_LIFE_MS - 1_000, `${lostAt - began} ms after the last renewal was a second old`);
+    assert.ok(
+      lostAt > began && lostAt <= began - 1_000 + LOCK_LIFE_MS - 1_000,
+      `${lostAt - began} ms after the last renewal was a second old`,
+    );
     assert.equal(counts.failed, 1);
     assert.equal(a.leadership.figures().leading, false);
     a.acquire();
@@ -137,6 +155,9 @@ describe('the lock of which one process at a time has its turn', () => {
     const nodes = Array.from({ length: 10 }, (_, index) => node(`n${index}`));
     for (const each of nodes) each.acquire();
     await clock.advance(LOCK_LIFE_MS);
-    assert.equal(nodes.reduce((sum, { terms }) => sum + terms.length, 0), 1);
+    assert.equal(
+      nodes.reduce((sum, { terms }) => sum + terms.length, 0),
+      1,
+    );
   });
 });

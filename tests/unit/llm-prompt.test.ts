@@ -17,21 +17,46 @@ describe('the prompt', () => {
     const figures = figuresOf(task);
     // Group box [5,100,395,190]; crop [0,88,407,202].
     assert.deepEqual([figures.crop_width_px, figures.crop_height_px], [407, 114]);
-    assert.deepEqual(figures.objects.map((object) => object.box), [[5, 12, 25, 72], [105, 12, 185, 62], [205, 12, 285, 62], [305, 12, 395, 102]]);
+    assert.deepEqual(
+      figures.objects.map((object) => object.box),
+      [
+        [5, 12, 25, 72],
+        [105, 12, 185, 62],
+        [205, 12, 285, 62],
+        [305, 12, 395, 102],
+      ],
+    );
   });
 
   it('gives ids, speeds and directions as tracked, and null for what is not known', () => {
-    assert.deepEqual(figuresOf(task).objects.map(({ id, speed_px_s, direction }) => [id, speed_px_s, direction]), [
-      [10, 80, 'up'],
-      [11, 120, 'left'],
-      [12, 2, 'still'],
-      [13, null, null],
-    ]);
+    assert.deepEqual(
+      figuresOf(task).objects.map(({ id, speed_px_s, direction }) => [id, speed_px_s, direction]),
+      [
+        [10, 80, 'up'],
+        [11, 120, 'left'],
+        [12, 2, 'still'],
+        [13, null, null],
+      ],
+    );
   });
 
   it('names all eight directions', () => {
-    const around = ([[1, 0], [1, 1], [0, 1], [-1, 1], [-1, 0], [-1, -1], [0, -1], [1, -1]] as const).map(([x, y]) => ({ class: 'car' as const, at: [0, 0, 10, 10] as const, velocity: [x * 90, y * 90] as const }));
-    assert.deepEqual(figuresOf(makeTask(around)).objects.map((object) => object.direction), ['right', 'down-right', 'down', 'down-left', 'left', 'up-left', 'up', 'up-right']);
+    const around = (
+      [
+        [1, 0],
+        [1, 1],
+        [0, 1],
+        [-1, 1],
+        [-1, 0],
+        [-1, -1],
+        [0, -1],
+        [1, -1],
+      ] as const
+    ).map(([x, y]) => ({ class: 'car' as const, at: [0, 0, 10, 10] as const, velocity: [x * 90, y * 90] as const }));
+    assert.deepEqual(
+      figuresOf(makeTask(around)).objects.map((object) => object.direction),
+      ['right', 'down-right', 'down', 'down-left', 'left', 'up-left', 'up', 'up-right'],
+    );
   });
 
   it('holds a bounded number of objects', () => {
@@ -43,7 +68,8 @@ describe('the prompt', () => {
   for (const language of ['en', 'zh'] as const) {
     it(`asks in ${language} for every field of the schema and carries the figures as JSON`, () => {
       const { system, user } = buildPrompt(task, language);
-      for (const field of Object.keys(ANSWER_JSON_SCHEMA['properties'] as object)) assert.ok(system.includes(field), field);
+      for (const field of Object.keys(ANSWER_JSON_SCHEMA['properties'] as object))
+        assert.ok(system.includes(field), field);
       for (const level of ['none', 'low', 'medium', 'high']) assert.ok(system.includes(level));
       assert.equal(/[\u4e00-\u9fff]/.test(system), language === 'zh');
       assert.deepEqual(JSON.parse(user.slice(user.indexOf('\n') + 1)), figuresOf(task));

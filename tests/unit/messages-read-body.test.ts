@@ -15,7 +15,16 @@ import { hostileBodies } from '../support/hostile.ts';
 import { aggregate } from '../support/http-fakes.ts';
 import { CALM, detection } from '../support/samples.ts';
 
-const SCHEMAS: Readonly<Record<string, z.ZodType>> = { Detection, AssessmentTask, AssessmentResult, Aggregate, PushedAggregate, CameraStatus, OnDemandStatus, WebhookJob };
+const SCHEMAS: Readonly<Record<string, z.ZodType>> = {
+  Detection,
+  AssessmentTask,
+  AssessmentResult,
+  Aggregate,
+  PushedAggregate,
+  CameraStatus,
+  OnDemandStatus,
+  WebhookJob,
+};
 const refusal = (body: Uint8Array | string, schema: z.ZodType = Detection): BodyError => {
   try {
     readBody(body, schema);
@@ -26,11 +35,14 @@ const refusal = (body: Uint8Array | string, schema: z.ZodType = Detection): Body
   return assert.fail('it was taken');
 };
 /** Ms of the quickest of three: what the machine does besides is not ours. */
-const quickest = (work: () => void): number => Math.min(...[1, 2, 3].map(() => {
-  const began = performance.now();
-  work();
-  return performance.now() - began;
-}));
+const quickest = (work: () => void): number =>
+  Math.min(
+    ...[1, 2, 3].map(() => {
+      const began = performance.now();
+      work();
+      return performance.now() - began;
+    }),
+  );
 
 describe('a body that is read', () => {
   test('is what its schema says, whether bytes or text', () => {
@@ -42,7 +54,11 @@ describe('a body that is read', () => {
   test('is refused with a code and one bounded sentence about the first thing that is wrong', () => {
     const cases: readonly (readonly [Uint8Array | string, string, RegExp])[] = [
       ['{"requestId":1}', 'BODY_INVALID', /^requestId: Invalid input: expected string/],
-      [JSON.stringify({ ...detection(1), detectedObjects: [1, 2, 3] }), 'BODY_INVALID', /^detectedObjects\.0: Invalid input/],
+      [
+        JSON.stringify({ ...detection(1), detectedObjects: [1, 2, 3] }),
+        'BODY_INVALID',
+        /^detectedObjects\.0: Invalid input/,
+      ],
       ['17', 'BODY_INVALID', /^it: Invalid input: expected object/],
       ['{', 'BODY_NOT_JSON', /JSON/],
       ['', 'BODY_NOT_JSON', /JSON/],
@@ -60,19 +76,33 @@ describe('a body that is read', () => {
   });
 
   test('may hold commas and brackets in its texts', () => {
-    const job = { id: 'x', kind: 'alert', url: 'http://h/', createdAt: '2026-01-01T00:00:00Z', assessmentId: null, body: '[{,:"\\"'.repeat(40_000) };
+    const job = {
+      id: 'x',
+      kind: 'alert',
+      url: 'http://h/',
+      createdAt: '2026-01-01T00:00:00Z',
+      assessmentId: null,
+      body: '[{,:"\\"'.repeat(40_000),
+    };
     assert.deepEqual(readBody(JSON.stringify(job), WebhookJob), job);
   });
 
   for (const [name, schema] of Object.entries(SCHEMAS)) {
     test(`as ${name}, costs little whatever it holds, and no more than its size`, () => {
       const half = hostileBodies(240_000);
-      for (const [kind, body] of Object.entries({ ...hostileBodies(480_000), ...Object.fromEntries(Object.entries(hostileBodies(1_000_000)).map(([key, value]) => [`${key}, 1 MB`, value])) })) {
+      for (const [kind, body] of Object.entries({
+        ...hostileBodies(480_000),
+        ...Object.fromEntries(Object.entries(hostileBodies(1_000_000)).map(([key, value]) => [`${key}, 1 MB`, value])),
+      })) {
         assert.ok(refusal(body, schema).message.length <= 300, kind);
         const ms = quickest(() => refusal(body, schema));
         assert.ok(ms < 50, `${kind}: ${ms} ms`);
         const less = half[kind];
-        if (less !== undefined) assert.ok(ms < 20 + 6 * quickest(() => refusal(less, schema)), `${kind} grows faster than its size: ${ms} ms`);
+        if (less !== undefined)
+          assert.ok(
+            ms < 20 + 6 * quickest(() => refusal(less, schema)),
+            `${kind} grows faster than its size: ${ms} ms`,
+          );
       }
     });
   }
@@ -80,10 +110,24 @@ describe('a body that is read', () => {
 
 /** The largest that the bounds allow, in texts of three bytes a character. */
 function largestFrame(): Detection {
-  const objects = Array.from({ length: MOST.objects }, (_, objectId) => ({ objectId, trackId: 1_000_000 + objectId, class: 'traffic light' as const, confidence: 0.8123, bbox: [1234.56, 1234.56, 2345.67, 2345.67] as [number, number, number, number], velocity: [-123.45, -123.45] as [number, number] }));
+  const objects = Array.from({ length: MOST.objects }, (_, objectId) => ({
+    objectId,
+    trackId: 1_000_000 + objectId,
+    class: 'traffic light' as const,
+    confidence: 0.8123,
+    bbox: [1234.56, 1234.56, 2345.67, 2345.67] as [number, number, number, number],
+    velocity: [-123.45, -123.45] as [number, number],
+  }));
   const groups = Array.from({ length: MOST.groups }, (_, index) => ({
-    groupIndex: index + 1, groupId: `g-${index}-123456`, objectCount: 2, classes: ['motorcycle' as const, 'traffic light' as const], bbox: [1234.56, 1234.56, 2345.67, 2345.67] as [number, number, number, number], averageConfidence: 0.8123,
-    memberIndices: [2 * index, 2 * index + 1], features: { ...CALM, minPersonVehicleDistance: 123.45, maxSpeed: 123.45, maxClosingSpeed: 123.45 }, cropId: null,
+    groupIndex: index + 1,
+    groupId: `g-${index}-123456`,
+    objectCount: 2,
+    classes: ['motorcycle' as const, 'traffic light' as const],
+    bbox: [1234.56, 1234.56, 2345.67, 2345.67] as [number, number, number, number],
+    averageConfidence: 0.8123,
+    memberIndices: [2 * index, 2 * index + 1],
+    features: { ...CALM, minPersonVehicleDistance: 123.45, maxSpeed: 123.45, maxClosingSpeed: 123.45 },
+    cropId: null,
   }));
   return detection(groups, { detectedObjects: objects });
 }
@@ -93,16 +137,45 @@ describe('what Gantry publishes', () => {
     const frame = largestFrame();
     assert.deepEqual(readBody(JSON.stringify(frame), Detection), frame);
     for (const task of tasksOf(frame, { validityMs: 1_000 })) readBody(JSON.stringify(task), AssessmentTask);
-    const results = frame.trafficGroups.map(({ groupIndex, memberIndices }) => ({ groupIndex, riskLevel: 'high' as const, confidence: 0.9123, riskTypes: Array.from({ length: 3 }, () => '\u5371'.repeat(60)), description: '\u5371'.repeat(500), dangerObjectCount: 2, triggerObjectIds: memberIndices }));
-    const whole = aggregate('north', { detectedObjects: frame.detectedObjects, trafficGroups: frame.trafficGroups, riskAssessment: { maxRiskLevel: 'high', hasDangerousDriving: true, results, missingGroups: [], source: 'vlm', degraded: false } });
+    const results = frame.trafficGroups.map(({ groupIndex, memberIndices }) => ({
+      groupIndex,
+      riskLevel: 'high' as const,
+      confidence: 0.9123,
+      riskTypes: Array.from({ length: 3 }, () => '\u5371'.repeat(60)),
+      description: '\u5371'.repeat(500),
+      dangerObjectCount: 2,
+      triggerObjectIds: memberIndices,
+    }));
+    const whole = aggregate('north', {
+      detectedObjects: frame.detectedObjects,
+      trafficGroups: frame.trafficGroups,
+      riskAssessment: {
+        maxRiskLevel: 'high',
+        hasDangerousDriving: true,
+        results,
+        missingGroups: [],
+        source: 'vlm',
+        degraded: false,
+      },
+    });
     assert.deepEqual(readBody(JSON.stringify({ ...whole, offset: 1 }), PushedAggregate), { ...whole, offset: 1 });
   });
 
   test('is refused one object, group or character over', () => {
     const frame = largestFrame();
-    assert.match(refusal(JSON.stringify({ ...frame, detectedObjects: [...frame.detectedObjects, frame.detectedObjects[0]] })).message, /^detectedObjects: Too big/);
-    assert.match(refusal(JSON.stringify({ ...frame, trafficGroups: [...frame.trafficGroups, frame.trafficGroups[0]] })).message, /^trafficGroups: Too big/);
-    assert.match(refusal(JSON.stringify({ ...frame, modelType: 'x'.repeat(MOST.name + 1) })).message, /^modelType: Too big/);
+    assert.match(
+      refusal(JSON.stringify({ ...frame, detectedObjects: [...frame.detectedObjects, frame.detectedObjects[0]] }))
+        .message,
+      /^detectedObjects: Too big/,
+    );
+    assert.match(
+      refusal(JSON.stringify({ ...frame, trafficGroups: [...frame.trafficGroups, frame.trafficGroups[0]] })).message,
+      /^trafficGroups: Too big/,
+    );
+    assert.match(
+      refusal(JSON.stringify({ ...frame, modelType: 'x'.repeat(MOST.name + 1) })).message,
+      /^modelType: Too big/,
+    );
   });
 
   test('is cut, and marked so, where a text is too long', () => {

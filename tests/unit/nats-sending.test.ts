@@ -27,7 +27,8 @@ function connection() {
     answer = (message) => callback(null, message);
     return {};
   };
-  const message = (reply: string | undefined, body: string, code = 0): Msg => ({ subject: reply, data: Buffer.from(body), headers: code === 0 ? undefined : { code } }) as unknown as Msg;
+  const message = (reply: string | undefined, body: string, code = 0): Msg =>
+    ({ subject: reply, data: Buffer.from(body), headers: code === 0 ? undefined : { code } }) as unknown as Msg;
   return {
     wire: new Wire({ publish, subscribe } as unknown as NatsConnection),
     turns,
@@ -46,7 +47,10 @@ describe('what is sent over one connection', () => {
     wire.send('b', '2');
     assert.equal(turns.length, 0);
     await endOfTurn();
-    assert.deepEqual(turns.map((turn) => turn.map(({ subject }) => subject)), [['a', 'b']]);
+    assert.deepEqual(
+      turns.map((turn) => turn.map(({ subject }) => subject)),
+      [['a', 'b']],
+    );
   });
 
   it('leaves with the first request, which does not wait for the end of the turn; requests made in step leave together', async () => {
@@ -57,7 +61,10 @@ describe('what is sent over one connection', () => {
       return wire.ask(subject, '', 1_000);
     });
     for (let microtask = 0; microtask < 4; microtask += 1) await Promise.resolve();
-    assert.deepEqual(turns.map((turn) => turn.map(({ subject }) => subject)), [['ack', 'a', 'b']]);
+    assert.deepEqual(
+      turns.map((turn) => turn.map(({ subject }) => subject)),
+      [['ack', 'a', 'b']],
+    );
     for (const sent of turns.flat().slice(1)) reply(sent, '');
     await Promise.all(asking);
   });
@@ -107,7 +114,10 @@ describe('requests over one inbox', () => {
     const [x, y] = turns.flat();
     reply(y, 'of y');
     reply(x, 'of x');
-    assert.deepEqual([Buffer.from((await first).data).toString(), Buffer.from((await second).data).toString(), wire.open], ['of x', 'of y', 0]);
+    assert.deepEqual(
+      [Buffer.from((await first).data).toString(), Buffer.from((await second).data).toString(), wire.open],
+      ['of x', 'of y', 0],
+    );
   });
 
   it('end when nobody is there to answer, when no answer comes, and when the connection is lost', async () => {
@@ -122,10 +132,14 @@ describe('requests over one inbox', () => {
     wire.cut(new Error('lost'));
     await Promise.all([assert.rejects(open, { message: 'lost' }), assert.rejects(unsent, { message: 'lost' })]);
     await endOfTurn();
-    assert.deepEqual(turns.flat().map(({ subject }) => subject), ['nobody', 'silent'], 'what was cut before it left does not leave');
+    assert.deepEqual(
+      turns.flat().map(({ subject }) => subject),
+      ['nobody', 'silent'],
+      'what was cut before it left does not leave',
+    );
   });
 
-  it('an answer that comes too late, or twice, is nobody\'s', async () => {
+  it("an answer that comes too late, or twice, is nobody's", async () => {
     const { wire, turns, reply } = connection();
     const late = wire.ask('late', '', 10);
     await endOfTurn();

@@ -39,7 +39,10 @@ test('what age or size may have removed is no loss', () => {
   const old = stream({ firstAt: NOW - 31 * DAY });
   assert.equal(lost(old, stream({ firstSeq: 11, messages: 30 })), 0);
   assert.equal(lost(old, stream({ firstSeq: 11, messages: 25 })), 5, 'but not what is missing behind it');
-  assert.equal(lost(stream({ firstAt: NOW - 32 * DAY, lastAt: NOW - 31 * DAY }), stream({ messages: 0, firstSeq: 41 })), 0);
+  assert.equal(
+    lost(stream({ firstAt: NOW - 32 * DAY, lastAt: NOW - 31 * DAY }), stream({ messages: 0, firstSeq: 41 })),
+    0,
+  );
   assert.equal(lost(stream({ bytes: 250 * 1024 * 1024 }), stream({ firstSeq: 11, messages: 30 })), 0);
 });
 

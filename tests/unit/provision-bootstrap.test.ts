@@ -15,13 +15,21 @@ import { PROJECT_ROOT } from '../../src/provision/folders.ts';
 const GANTRY = join(PROJECT_ROOT, 'bin', 'gantry.mjs');
 
 /** A wrapper around a program that counts the signals it gets and ends with status 7 a moment after the first. */
-async function wrapped(t: TestContext): Promise<{ wrapper: ChildProcessByStdio<null, Readable, null>; output: () => string }> {
+async function wrapped(
+  t: TestContext,
+): Promise<{ wrapper: ChildProcessByStdio<null, Readable, null>; output: () => string }> {
   const folder = await mkdtemp(join(tmpdir(), 'gantry-bootstrap-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
   const program = join(folder, 'program.mjs');
-  await writeFile(program, "for (const s of ['SIGINT', 'SIGTERM']) process.on(s, () => { console.log(s); setTimeout(() => process.exit(7), 400); }); setInterval(() => {}, 1000); console.log('up');");
+  await writeFile(
+    program,
+    "for (const s of ['SIGINT', 'SIGTERM']) process.on(s, () => { console.log(s); setTimeout(() => process.exit(7), 400); }); setInterval(() => {}, 1000); console.log('up');",
+  );
   const main = join(folder, 'wrapper.mjs');
-  await writeFile(main, `import { run } from ${JSON.stringify(join(PROJECT_ROOT, 'bin', 'bootstrap.mjs'))}; process.exit(await run(process.execPath, [${JSON.stringify(program)}]));`);
+  await writeFile(
+    main,
+    `import { run } from ${JSON.stringify(join(PROJECT_ROOT, 'bin', 'bootstrap.mjs'))}; process.exit(await run(process.execPath, [${JSON.stringify(program)}]));`,
+  );
   const wrapper = spawn(process.execPath, [main], { stdio: ['ignore', 'pipe', 'inherit'] });
   t.after(() => wrapper.kill('SIGKILL'));
   let output = '';

@@ -14,16 +14,33 @@ const PROBE = `Input #0, mov,mp4,m4a,3gp,3g2,mj2, from 'street.mp4':
 At least one output file must be specified`;
 
 test('the facts of a video are read from what ffmpeg prints', () => {
-  assert.deepEqual(parseProbe(PROBE), { codec: 'h264', pixelFormat: 'yuv420p', width: 640, height: 352, durationS: 97.75, container: 'mov,mp4,m4a,3gp,3g2,mj2' });
-  assert.equal(parseProbe("Input #0, wav, from 'a.wav':\n  Duration: 00:00:01.00\n  Stream #0:0: Audio: pcm_s16le"), null);
+  assert.deepEqual(parseProbe(PROBE), {
+    codec: 'h264',
+    pixelFormat: 'yuv420p',
+    width: 640,
+    height: 352,
+    durationS: 97.75,
+    container: 'mov,mp4,m4a,3gp,3g2,mj2',
+  });
+  assert.equal(
+    parseProbe("Input #0, wav, from 'a.wav':\n  Duration: 00:00:01.00\n  Stream #0:0: Audio: pcm_s16le"),
+    null,
+  );
   assert.equal(parseProbe('a.txt: Invalid data found when processing input'), null);
 });
 
-const frame = (dts: number, pts: number, key: boolean): string => `0, ${dts}, ${pts}, 512, 100, 0x1234abcd${key ? '' : ', F=0x0'}`;
+const frame = (dts: number, pts: number, key: boolean): string =>
+  `0, ${dts}, ${pts}, 512, 100, 0x1234abcd${key ? '' : ', F=0x0'}`;
 
 test('keyframe gaps are measured to the end of the file, and reordered pictures are noticed', () => {
   const head = '#software: Lavf\n#tb 0: 1/1024\n#media_type 0: video\n';
-  const even = [frame(0, 0, true), frame(512, 512, false), frame(1024, 1024, true), frame(1536, 1536, false), frame(2048, 2048, false)].join('\n');
+  const even = [
+    frame(0, 0, true),
+    frame(512, 512, false),
+    frame(1024, 1024, true),
+    frame(1536, 1536, false),
+    frame(2048, 2048, false),
+  ].join('\n');
   assert.deepEqual(parseFrameCrc(head + even), { longestGapS: 1.5, reordered: false });
   const bFrames = [frame(0, 1024, true), frame(512, 2560, false), frame(1024, 1536, false)].join('\n');
   assert.equal(parseFrameCrc(head + bFrames)?.reordered, true);
@@ -31,7 +48,14 @@ test('keyframe gaps are measured to the end of the file, and reordered pictures 
 });
 
 test('footage is used as it is only when a joining decoder gets a picture within a second', () => {
-  const fit = { codec: 'h264', pixelFormat: 'yuv420p', width: 640, height: 352, durationS: 10, container: 'mov,mp4,m4a,3gp,3g2,mj2' };
+  const fit = {
+    codec: 'h264',
+    pixelFormat: 'yuv420p',
+    width: 640,
+    height: 352,
+    durationS: 10,
+    container: 'mov,mp4,m4a,3gp,3g2,mj2',
+  };
   const keys = { longestGapS: 1, reordered: false };
   assert.equal(planFootage(fit, keys), 'use');
   assert.equal(planFootage({ ...fit, container: 'mpegts' }, keys), 'copy');
@@ -50,5 +74,8 @@ test('versions compare by number, whatever follows them', () => {
 });
 
 test('the size of a download is summed over its packages', () => {
-  assert.equal(totalBytes("'http://m/a%3a1.deb' a_5%3a1.deb 100 SHA256:ff\n'http://m/b.deb' b.deb 23 SHA256:ee\nNote: x\n"), 123);
+  assert.equal(
+    totalBytes("'http://m/a%3a1.deb' a_5%3a1.deb 100 SHA256:ff\n'http://m/b.deb' b.deb 23 SHA256:ee\nNote: x\n"),
+    123,
+  );
 });

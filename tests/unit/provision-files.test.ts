@@ -13,7 +13,8 @@ import { ensureDemoFootage } from '../../src/provision/footage.ts';
 import { withLock } from '../../src/provision/lock.ts';
 import { probeKeyframes, probeVideo } from '../../src/provision/video-probe.ts';
 
-const hasCode = (code: ProvisionErrorCode, pattern: RegExp) => (error: unknown) => error instanceof ProvisionError && error.code === code && pattern.test(error.message);
+const hasCode = (code: ProvisionErrorCode, pattern: RegExp) => (error: unknown) =>
+  error instanceof ProvisionError && error.code === code && pattern.test(error.message);
 
 async function temporaryFolder(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'gantry-provision-'));
@@ -59,17 +60,29 @@ test('work under one lock runs one at a time; the second is told that it waits',
 
 test('a lock is free again after work that failed, and held too long it is given up', async (t) => {
   const folder = await temporaryFolder(t);
-  await assert.rejects(withLock(folder, 'thing', () => Promise.reject(new Error('no'))), /no/);
+  await assert.rejects(
+    withLock(folder, 'thing', () => Promise.reject(new Error('no'))),
+    /no/,
+  );
   await withLock(folder, 'thing', async () => {
-    await assert.rejects(withLock(folder, 'thing', () => Promise.resolve(), { timeoutMs: 1 }), hasCode('LOCK_TIMEOUT', /another process/));
+    await assert.rejects(
+      withLock(folder, 'thing', () => Promise.resolve(), { timeoutMs: 1 }),
+      hasCode('LOCK_TIMEOUT', /another process/),
+    );
   });
 });
 
 test('a command that hangs is ended, one that does not exist is named', async () => {
   await assert.rejects(runCommand('sleep', ['60'], { timeoutMs: 50 }), hasCode('COMMAND_FAILED', /sleep took longer/));
-  await assert.rejects(runCommand('/nowhere/tool', [], { timeoutMs: 1000 }), hasCode('COMMAND_FAILED', /\/nowhere\/tool could not be started/));
+  await assert.rejects(
+    runCommand('/nowhere/tool', [], { timeoutMs: 1000 }),
+    hasCode('COMMAND_FAILED', /\/nowhere\/tool could not be started/),
+  );
   const cancelled = AbortSignal.abort(new Error('stop'));
-  await assert.rejects(runCommand('sleep', ['60'], { timeoutMs: 10_000, signal: cancelled }), hasCode('COMMAND_FAILED', /cancelled/));
+  await assert.rejects(
+    runCommand('sleep', ['60'], { timeoutMs: 10_000, signal: cancelled }),
+    hasCode('COMMAND_FAILED', /cancelled/),
+  );
   assert.equal(lastLines('a\n\nb\r\nc\nd\n', 2), 'c | d');
 });
 
@@ -84,7 +97,29 @@ test('a file with sparse keyframes and B-frames becomes fit for looping, once; a
   const folder = await temporaryFolder(t);
   const ffmpeg = (await findFfmpeg()).path;
   const source = join(folder, 'my street.mkv');
-  const made = await runCommand(ffmpeg, ['-v', 'error', '-f', 'lavfi', '-i', 'testsrc=size=161x121:rate=12.5:duration=4', '-c:v', 'libx264', '-preset', 'veryfast', '-pix_fmt', 'yuv444p', '-g', '500', '-bf', '2', source], { timeoutMs: 30_000 });
+  const made = await runCommand(
+    ffmpeg,
+    [
+      '-v',
+      'error',
+      '-f',
+      'lavfi',
+      '-i',
+      'testsrc=size=161x121:rate=12.5:duration=4',
+      '-c:v',
+      'libx264',
+      '-preset',
+      'veryfast',
+      '-pix_fmt',
+      'yuv444p',
+      '-g',
+      '500',
+      '-bf',
+      '2',
+      source,
+    ],
+    { timeoutMs: 30_000 },
+  );
   assert.equal(made.code, 0, made.stderr);
   const said: string[] = [];
   const options = { source, ffmpeg, cacheDir: join(folder, 'cache'), onProgress: (line: string) => said.push(line) };
@@ -107,6 +142,9 @@ test('a source that is missing, a folder, or no video is refused by name', async
   const folder = await temporaryFolder(t);
   const ffmpeg = (await findFfmpeg()).path;
   for (const source of [join(folder, 'absent.mp4'), folder, import.meta.filename]) {
-    await assert.rejects(ensureDemoFootage({ source, ffmpeg, cacheDir: folder }), (error) => hasCode('BAD_FOOTAGE', /./)(error) && error instanceof Error && error.message.includes(source));
+    await assert.rejects(
+      ensureDemoFootage({ source, ffmpeg, cacheDir: folder }),
+      (error) => hasCode('BAD_FOOTAGE', /./)(error) && error instanceof Error && error.message.includes(source),
+    );
   }
 });

@@ -15,7 +15,11 @@ import { detection, group } from '../support/samples.ts';
 
 /** A frame of this urgency: 5 a person near a moving vehicle, 4 two vehicles closing in, 2 vehicles, 0 no groups. */
 const frame = (urgency: number, frameNumber: number, cameraId = 'cam-1'): Detection => {
-  const features = { 5: { personCount: 1, minPersonVehicleDistance: 0, maxSpeed: 500 }, 4: { maxClosingSpeed: 500 }, 2: {} }[urgency];
+  const features = {
+    5: { personCount: 1, minPersonVehicleDistance: 0, maxSpeed: 500 },
+    4: { maxClosingSpeed: 500 },
+    2: {},
+  }[urgency];
   return detection(features === undefined ? [] : [group(1), group(2, features)], { cameraId, frameNumber });
 };
 const NONE: ReadonlySet<string> = new Set();
@@ -27,14 +31,23 @@ const all = (buffer: DetectionBuffer): Detection[] => {
 
 describe('the buffer of detections', () => {
   it('knows the samples of this test by their urgency', () => {
-    assert.deepEqual([5, 4, 2, 0].map((urgency) => urgencyOf(frame(urgency, 1))), [5, 4, 2, 0]);
+    assert.deepEqual(
+      [5, 4, 2, 0].map((urgency) => urgencyOf(frame(urgency, 1))),
+      [5, 4, 2, 0],
+    );
     assert.equal(urgencyOf({ ...frame(5, 1), replayOf: frame(5, 1).requestId }), 0);
   });
 
   it('gives the oldest up among equals, so that the newest win', () => {
     const buffer = new DetectionBuffer(3);
-    assert.deepEqual([1, 2, 3, 4, 5].map((n) => buffer.add(frame(2, n))?.frameNumber), [undefined, undefined, undefined, 1, 2]);
-    assert.deepEqual(all(buffer).map((each) => each.frameNumber), [3, 4, 5]);
+    assert.deepEqual(
+      [1, 2, 3, 4, 5].map((n) => buffer.add(frame(2, n))?.frameNumber),
+      [undefined, undefined, undefined, 1, 2],
+    );
+    assert.deepEqual(
+      all(buffer).map((each) => each.frameNumber),
+      [3, 4, 5],
+    );
   });
 
   it('gives up no frame that may become an alert for one that may not, be it the new one that goes', () => {
@@ -43,7 +56,10 @@ describe('the buffer of detections', () => {
     assert.equal(buffer.add(frame(4, 40))?.frameNumber, 2);
     assert.equal(buffer.add(frame(0, 99))?.frameNumber, 99);
     assert.equal(buffer.add(frame(5, 50))?.frameNumber, 4);
-    assert.deepEqual(all(buffer).map((each) => each.frameNumber), [5, 40, 50]);
+    assert.deepEqual(
+      all(buffer).map((each) => each.frameNumber),
+      [5, 40, 50],
+    );
   });
 
   it('serves the camera with the most urgent frame first, each camera in order, and none that is busy', () => {
@@ -56,11 +72,17 @@ describe('the buffer of detections', () => {
       const taken = buffer.take(new Set(busy));
       return taken === null ? null : `${taken.cameraId} ${taken.frameNumber}`;
     };
-    assert.deepEqual([next(), next(['street']), next(['street']), next(), next(), next()], ['street 1', 'calm 1', null, 'street 2', 'street 3', null]);
+    assert.deepEqual(
+      [next(), next(['street']), next(['street']), next(), next(), next()],
+      ['street 1', 'calm 1', null, 'street 2', 'street 3', null],
+    );
   });
 
   it('loses nothing uncounted, keeps its bound and the order of cameras, and gives up only what is least', () => {
-    const step = fc.oneof(fc.record({ urgency: fc.constantFrom(0, 2, 4, 5), camera: fc.constantFrom('a', 'b', 'c') }), fc.constant('take' as const));
+    const step = fc.oneof(
+      fc.record({ urgency: fc.constantFrom(0, 2, 4, 5), camera: fc.constantFrom('a', 'b', 'c') }),
+      fc.constant('take' as const),
+    );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 80 }), fc.integer({ min: 1, max: 8 }), (steps, capacity) => {
         const buffer = new DetectionBuffer(capacity);
@@ -84,7 +106,11 @@ describe('the buffer of detections', () => {
           const gone = buffer.add(made);
           if (gone !== null) {
             assert.ok(waiting.delete(gone));
-            for (const kept of waiting) assert.ok(urgencyOf(kept) > urgencyOf(gone) || (urgencyOf(kept) === urgencyOf(gone) && kept.frameNumber > gone.frameNumber));
+            for (const kept of waiting)
+              assert.ok(
+                urgencyOf(kept) > urgencyOf(gone) ||
+                  (urgencyOf(kept) === urgencyOf(gone) && kept.frameNumber > gone.frameNumber),
+              );
           }
           assert.equal(buffer.size, waiting.size);
           assert.ok(buffer.size <= capacity);
@@ -93,7 +119,10 @@ describe('the buffer of detections', () => {
         assert.equal(waiting.size, 0);
         for (const camera of ['a', 'b', 'c']) {
           const numbers = out.filter((each) => each.cameraId === camera).map((each) => each.frameNumber);
-          assert.deepEqual(numbers, numbers.toSorted((a, b) => a - b));
+          assert.deepEqual(
+            numbers,
+            numbers.toSorted((a, b) => a - b),
+          );
         }
       }),
       { seed: 20_260_101 },
@@ -108,10 +137,36 @@ describe('the publisher', () => {
     const log = memoryLog();
     const shed = new Map<string, number>();
     const published: Detection[] = [];
-    const init = { bus, onPublished: (one: Detection) => void published.push(one), onShed: ({ cameraId }: Detection) => void shed.set(cameraId, (shed.get(cameraId) ?? 0) + 1) };
-    const system = await startSystem(supervisor('root', [child('publisher', publisherActor, () => init)]), { clock, log, onEscalation: (error) => assert.fail(error.message) });
-    const stored = async (): Promise<Detection[]> => (await bus.read({ stream: streams.detections, filter: subjects.detections, parser: Detection, from: { seq: 1 }, limit: 10_000 })).map(({ body }) => body);
-    return { clock, bus, log, shed, published, system, stored, publish: (one: Detection) => system.ref(PUBLISHER).tell({ type: 'publish', detection: one }) };
+    const init = {
+      bus,
+      onPublished: (one: Detection) => void published.push(one),
+      onShed: ({ cameraId }: Detection) => void shed.set(cameraId, (shed.get(cameraId) ?? 0) + 1),
+    };
+    const system = await startSystem(supervisor('root', [child('publisher', publisherActor, () => init)]), {
+      clock,
+      log,
+      onEscalation: (error) => assert.fail(error.message),
+    });
+    const stored = async (): Promise<Detection[]> =>
+      (
+        await bus.read({
+          stream: streams.detections,
+          filter: subjects.detections,
+          parser: Detection,
+          from: { seq: 1 },
+          limit: 10_000,
+        })
+      ).map(({ body }) => body);
+    return {
+      clock,
+      bus,
+      log,
+      shed,
+      published,
+      system,
+      stored,
+      publish: (one: Detection) => system.ref(PUBLISHER).tell({ type: 'publish', detection: one }),
+    };
   };
 
   it('while NATS is away keeps the urgent and the new, tells by camera what it gave up, and goes on in order', async () => {
@@ -131,7 +186,10 @@ describe('the publisher', () => {
     assert.ok(there.some((each) => each.requestId === urgent.requestId));
     for (const camera of ['even', 'odd']) {
       const numbers = there.filter((each) => each.cameraId === camera).map((each) => each.frameNumber);
-      assert.deepEqual(numbers, numbers.toSorted((a, b) => a - b));
+      assert.deepEqual(
+        numbers,
+        numbers.toSorted((a, b) => a - b),
+      );
       assert.ok((numbers.at(-1) ?? 0) >= 699);
     }
     assert.equal(published.length, there.length);
@@ -148,7 +206,10 @@ describe('the publisher', () => {
     publish(frame(2, 1, 'fine'));
     await clock.advance(500);
     assert.deepEqual([...shed], [['big', 1]]);
-    assert.deepEqual((await stored()).map((each) => each.cameraId), ['fine']);
+    assert.deepEqual(
+      (await stored()).map((each) => each.cameraId),
+      ['fine'],
+    );
     await system.stop();
   });
 
@@ -165,7 +226,10 @@ describe('the publisher', () => {
 
 describe('redelivery', () => {
   it('waits half a second, twice as long each time, at most half a minute', () => {
-    assert.deepEqual([1, 2, 3, 6, 7, 8, 1_000].map(redeliveryDelay), [500, 1_000, 2_000, 16_000, 30_000, 30_000, 30_000]);
+    assert.deepEqual(
+      [1, 2, 3, 6, 7, 8, 1_000].map(redeliveryDelay),
+      [500, 1_000, 2_000, 16_000, 30_000, 30_000, 30_000],
+    );
     assert.equal(redeliveryDelay(0), 500);
   });
 });

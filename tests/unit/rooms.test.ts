@@ -29,8 +29,39 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   simulator: ['messages', 'runtime', 'keys', 'llm'],
   actors: ['messages', 'runtime', 'vision', 'source', 'imaging', 'tasks', 'aggregation', 'keys', 'llm', 'infra'],
   http: ['messages', 'runtime', 'infra'],
-  app: ['servers', 'storage', 'key-admin', 'usage', 'messages', 'runtime', 'vision', 'keys', 'llm', 'infra', 'provision', 'embedded', 'model-store', 'simulator', 'actors', 'http', 'imaging'],
-  cli: ['servers', 'storage', 'key-admin', 'messages', 'runtime', 'keys', 'llm', 'infra', 'provision', 'model-store', 'vision', 'app'],
+  app: [
+    'servers',
+    'storage',
+    'key-admin',
+    'usage',
+    'messages',
+    'runtime',
+    'vision',
+    'keys',
+    'llm',
+    'infra',
+    'provision',
+    'embedded',
+    'model-store',
+    'simulator',
+    'actors',
+    'http',
+    'imaging',
+  ],
+  cli: [
+    'servers',
+    'storage',
+    'key-admin',
+    'messages',
+    'runtime',
+    'keys',
+    'llm',
+    'infra',
+    'provision',
+    'model-store',
+    'vision',
+    'app',
+  ],
 };
 
 interface Import {
@@ -43,7 +74,9 @@ function imports(): Import[] {
   const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
   return files.flatMap((file) => {
     const path = join(SRC, file);
-    const targets = [...readFileSync(path, 'utf8').matchAll(/(?:from|import)\s*\(?\s*'(\.{1,2}\/[^']+)'/g)].map((match) => relative(SRC, resolve(dirname(path), match[1]!)));
+    const targets = [...readFileSync(path, 'utf8').matchAll(/(?:from|import)\s*\(?\s*'(\.{1,2}\/[^']+)'/g)].map(
+      (match) => relative(SRC, resolve(dirname(path), match[1]!)),
+    );
     const room = (of: string): string => (of.includes('/') ? of.split('/')[0]! : of);
     return targets.map((to) => ({ file, from: room(file), to: room(to) }));
   });
@@ -52,8 +85,13 @@ function imports(): Import[] {
 test('every room imports only what it may, so that dependencies run one way', () => {
   const found = imports();
   assert.ok(found.length > 100, 'the scan sees the sources');
-  const wrong = found.filter(({ from, to }) => from !== 'main.ts' && from !== to && MAY_IMPORT[from]?.includes(to) !== true);
-  assert.deepEqual(wrong.map(({ file, to }) => `${file} imports ${to}`), []);
+  const wrong = found.filter(
+    ({ from, to }) => from !== 'main.ts' && from !== to && MAY_IMPORT[from]?.includes(to) !== true,
+  );
+  assert.deepEqual(
+    wrong.map(({ file, to }) => `${file} imports ${to}`),
+    [],
+  );
 });
 
 test('the table itself has no cycle', () => {

@@ -75,20 +75,44 @@ const counter = (mailbox = BOX) =>
 
 const COUNTER = address<CounterMessage>('/counter');
 
-async function started(init: Partial<CounterInit> = {}, options: ChildOptions = {}, mailbox = BOX, intensity = { maxRestarts: 3, withinMs: 10_000 }) {
+async function started(
+  init: Partial<CounterInit> = {},
+  options: ChildOptions = {},
+  mailbox = BOX,
+  intensity = { maxRestarts: 3, withinMs: 10_000 },
+) {
   const clock = new ManualClock();
   const log = memoryLog();
   const seen: string[] = [];
   const escalations: Error[] = [];
-  const tree = supervisor('root', [child('counter', counter(mailbox), () => ({ seen, ...init }), { backoff: { minMs: 100, maxMs: 1000, factor: 2, resetAfterMs: 5000 }, ...options })], { intensity });
-  const system = await startSystem(tree, { log, clock, random: () => 0, onEscalation: (error) => escalations.push(error) });
+  const tree = supervisor(
+    'root',
+    [
+      child('counter', counter(mailbox), () => ({ seen, ...init }), {
+        backoff: { minMs: 100, maxMs: 1000, factor: 2, resetAfterMs: 5000 },
+        ...options,
+      }),
+    ],
+    { intensity },
+  );
+  const system = await startSystem(tree, {
+    log,
+    clock,
+    random: () => 0,
+    onEscalation: (error) => escalations.push(error),
+  });
   const events: SystemEvent[] = [];
   system.subscribe((event) => events.push(event));
   return { clock, log, seen, system, events, escalations, ref: system.ref(COUNTER) };
 }
 
 function actorAt(tree: TreeSnapshot, path: string): ActorSnapshot {
-  const walk = (node: TreeSnapshot): ActorSnapshot | undefined => (node.type === 'actor' ? (node.path === path ? node : undefined) : node.children.map(walk).find((x) => x !== undefined));
+  const walk = (node: TreeSnapshot): ActorSnapshot | undefined =>
+    node.type === 'actor'
+      ? node.path === path
+        ? node
+        : undefined
+      : node.children.map(walk).find((x) => x !== undefined);
   const found = walk(tree);
   assert.ok(found, `no actor at ${path}`);
   return found;
@@ -134,21 +158,31 @@ test('the answer still owed when an actor fails is rejected, not left hanging', 
 for (const { overflow, outcomes, handled } of [
   { overflow: 'refuse' as const, outcomes: ['accepted', 'accepted', 'accepted', 'refused'], handled: [1, 2, 3] },
   { overflow: 'back-pressure' as const, outcomes: ['accepted', 'accepted', 'accepted', 'refused'], handled: [1, 2, 3] },
-  { overflow: 'drop-oldest' as const, outcomes: ['accepted', 'accepted', 'accepted', 'dropped-oldest'], handled: [2, 3, 4] },
+  {
+    overflow: 'drop-oldest' as const,
+    outcomes: ['accepted', 'accepted', 'accepted', 'dropped-oldest'],
+    handled: [2, 3, 4],
+  },
 ]) {
   test(`a full mailbox with policy ${overflow} keeps its bound and counts what it lost`, async () => {
     const { ref, seen, system } = await started({}, {}, { capacity: 3, overflow });
     const gate = Promise.withResolvers<void>();
     ref.tell({ type: 'block', until: gate.promise });
     await settle();
-    assert.deepEqual([1, 2, 3, 4].map((by) => ref.tell({ type: 'add', by })), outcomes);
+    assert.deepEqual(
+      [1, 2, 3, 4].map((by) => ref.tell({ type: 'add', by })),
+      outcomes,
+    );
     const { mailbox } = actorAt(system.snapshot(), '/counter');
     assert.equal(mailbox.depth, 3);
     assert.equal(mailbox.dropped + mailbox.refused, 1);
     assert.equal(system.deadLetters().total, 1);
     gate.resolve();
     await settle();
-    assert.deepEqual(seen.slice(1), handled.map((by) => `add ${by}`));
+    assert.deepEqual(
+      seen.slice(1),
+      handled.map((by) => `add ${by}`),
+    );
     await system.stop();
   });
 }
@@ -185,7 +219,10 @@ test('a failed actor restarts after its back-off, keeps waiting messages and los
   const running = actorAt(system.snapshot(), '/counter');
   assert.equal(running.state, 'running');
   assert.equal(running.restarts, 1);
-  assert.deepEqual(events.map((event) => event.type), ['failed', 'restarting', 'started']);
+  assert.deepEqual(
+    events.map((event) => event.type),
+    ['failed', 'restarting', 'started'],
+  );
   await system.stop();
 });
 
@@ -198,7 +235,10 @@ test('back-off doubles while an actor keeps failing and starts again after a sta
   await clock.advance(5000);
   ref.tell({ type: 'throw' });
   await clock.advance(100);
-  assert.deepEqual(events.flatMap((event) => (event.type === 'restarting' ? [event.delayMs] : [])), [100, 200, 400, 100]);
+  assert.deepEqual(
+    events.flatMap((event) => (event.type === 'restarting' ? [event.delayMs] : [])),
+    [100, 200, 400, 100],
+  );
   assert.equal(actorAt(system.snapshot(), '/counter').state, 'running');
   await system.stop();
 });
@@ -265,8 +305,17 @@ test('children stop in reverse order of their start, and a stop that hangs is bo
   const clock = new ManualClock();
   const order: string[] = [];
   const named = (id: string, hang = false) =>
-    child(id, counter(), () => ({ seen: [], onStop: () => (order.push(id), hang ? new Promise<void>(() => undefined) : undefined) }), { shutdownTimeoutMs: 1000 });
-  const system = await startSystem(supervisor('root', [named('a'), named('b', true), named('c')]), { log: memoryLog(), clock, onEscalation: () => undefined });
+    child(
+      id,
+      counter(),
+      () => ({ seen: [], onStop: () => (order.push(id), hang ? new Promise<void>(() => undefined) : undefined) }),
+      { shutdownTimeoutMs: 1000 },
+    );
+  const system = await startSystem(supervisor('root', [named('a'), named('b', true), named('c')]), {
+    log: memoryLog(),
+    clock,
+    onEscalation: () => undefined,
+  });
   const stopped = system.stop();
   await clock.advance(1000);
   await stopped;
@@ -275,7 +324,11 @@ test('children stop in reverse order of their start, and a stop that hangs is bo
 
 test('dynamic children come and go; a duplicate and a static supervisor are refused', async () => {
   const clock = new ManualClock();
-  const system = await startSystem(supervisor('root', [dynamic('crew')]), { log: memoryLog(), clock, onEscalation: () => undefined });
+  const system = await startSystem(supervisor('root', [dynamic('crew')]), {
+    log: memoryLog(),
+    clock,
+    onEscalation: () => undefined,
+  });
   const spec = child('counter', counter(), () => ({ seen: [] }));
   await system.startChild('/crew', spec);
   await assert.rejects(system.startChild('/crew', spec), { code: 'DUPLICATE_CHILD' });
@@ -297,9 +350,27 @@ test('a temporary child is not restarted and stays visible as failed', async () 
 });
 
 test('definitions out of range are refused, naming child, field and value', () => {
-  assert.throws(() => child('bad id', counter(), () => ({ seen: [] })), { code: 'BAD_DEFINITION', message: /"bad id": id must be/ });
-  assert.throws(() => child('c', counter(), () => ({ seen: [] }), { shutdownTimeoutMs: -1 }), { message: /"c": shutdownTimeoutMs must be from 0 to 600000, not -1/ });
-  assert.throws(() => child('c', counter(), () => ({ seen: [] }), { placement: { kind: 'thread' } }), { message: /placement/ });
-  assert.throws(() => supervisor('s', [child('c', counter(), () => ({ seen: [] })), child('c', counter(), () => ({ seen: [] }))]), { message: /unique/ });
-  assert.throws(() => defineActor<CounterMessage>()({ kind: 'k', mailbox: { capacity: 0, overflow: 'refuse' }, start: () => assert.fail() }), { message: /capacity.*not 0/ });
+  assert.throws(() => child('bad id', counter(), () => ({ seen: [] })), {
+    code: 'BAD_DEFINITION',
+    message: /"bad id": id must be/,
+  });
+  assert.throws(() => child('c', counter(), () => ({ seen: [] }), { shutdownTimeoutMs: -1 }), {
+    message: /"c": shutdownTimeoutMs must be from 0 to 600000, not -1/,
+  });
+  assert.throws(() => child('c', counter(), () => ({ seen: [] }), { placement: { kind: 'thread' } }), {
+    message: /placement/,
+  });
+  assert.throws(
+    () => supervisor('s', [child('c', counter(), () => ({ seen: [] })), child('c', counter(), () => ({ seen: [] }))]),
+    { message: /unique/ },
+  );
+  assert.throws(
+    () =>
+      defineActor<CounterMessage>()({
+        kind: 'k',
+        mailbox: { capacity: 0, overflow: 'refuse' },
+        start: () => assert.fail(),
+      }),
+    { message: /capacity.*not 0/ },
+  );
 });

@@ -5,7 +5,15 @@ import { describe, test } from 'node:test';
 import { defineActor } from '../../src/runtime/actor.ts';
 import type { SupervisorSnapshot, SystemEvent } from '../../src/runtime/inspect.ts';
 import { address } from '../../src/runtime/ref.ts';
-import { type AutoShutdown, child, type ChildSpec, dynamic, type Restart, type Strategy, supervisor } from '../../src/runtime/supervision.ts';
+import {
+  type AutoShutdown,
+  child,
+  type ChildSpec,
+  dynamic,
+  type Restart,
+  type Strategy,
+  supervisor,
+} from '../../src/runtime/supervision.ts';
 import { type ActorSystem, startSystem } from '../../src/runtime/system.ts';
 import { ManualClock } from '../../src/runtime/testing/manual-clock.ts';
 import { memoryLog } from '../support/log.ts';
@@ -32,12 +40,23 @@ interface Case {
   readonly supervisor: string;
 }
 type Section = 'decisions' | 'mixed' | 'auto_shutdown' | 'intensity' | 'stop' | 'start_failure';
-const traces = JSON.parse(readFileSync(join(import.meta.dirname, '..', 'otp', 'traces.json'), 'utf8')) as Readonly<Record<Section, readonly Case[]>>;
+const traces = JSON.parse(readFileSync(join(import.meta.dirname, '..', 'otp', 'traces.json'), 'utf8')) as Readonly<
+  Record<Section, readonly Case[]>
+>;
 
 const IDS = ['a', 'b', 'c'] as const;
 const POSITION = { first: 'a', middle: 'b', last: 'c' } as const;
-const STRATEGY: Readonly<Record<Case['strategy'], Strategy>> = { one_for_one: 'one-for-one', one_for_all: 'one-for-all', rest_for_one: 'rest-for-one', simple_one_for_one: 'one-for-one' };
-const AUTO: Readonly<Record<string, AutoShutdown>> = { never: 'never', any_significant: 'any-significant', all_significant: 'all-significant' };
+const STRATEGY: Readonly<Record<Case['strategy'], Strategy>> = {
+  one_for_one: 'one-for-one',
+  one_for_all: 'one-for-all',
+  rest_for_one: 'rest-for-one',
+  simple_one_for_one: 'one-for-one',
+};
+const AUTO: Readonly<Record<string, AutoShutdown>> = {
+  never: 'never',
+  any_significant: 'any-significant',
+  all_significant: 'all-significant',
+};
 
 interface World {
   readonly events: string[];
@@ -86,7 +105,11 @@ interface Stage {
 
 /** A supervisor `/sut` as the case describes it, under a root that does not restart it. */
 async function stage(given: Case): Promise<Stage> {
-  const world: World = { events: [], ignores: given.ignores ?? [], failStart: given.events?.find((event) => event.startsWith('fail '))?.slice(5) };
+  const world: World = {
+    events: [],
+    ignores: given.ignores ?? [],
+    failStart: given.events?.find((event) => event.startsWith('fail '))?.slice(5),
+  };
   const backoff = { minMs: 0, maxMs: 0 };
   const focus = given.position === undefined ? null : POSITION[given.position];
   const specOf = (id: string): ChildSpec => {
@@ -98,12 +121,23 @@ async function stage(given: Case): Promise<Stage> {
       ...(typeof timeout === 'number' ? { shutdownTimeoutMs: timeout } : {}),
     });
   };
-  const options = { intensity: { maxRestarts: given.intensity ?? 1000, withinMs: 1_000 }, autoShutdown: AUTO[given.auto_shutdown ?? 'never']!, restart: 'temporary' as const };
+  const options = {
+    intensity: { maxRestarts: given.intensity ?? 1000, withinMs: 1_000 },
+    autoShutdown: AUTO[given.auto_shutdown ?? 'never']!,
+    restart: 'temporary' as const,
+  };
   const isDynamic = given.strategy === 'simple_one_for_one';
-  const sut = isDynamic ? dynamic('sut', options) : supervisor('sut', IDS.map(specOf), { ...options, strategy: STRATEGY[given.strategy] });
+  const sut = isDynamic
+    ? dynamic('sut', options)
+    : supervisor('sut', IDS.map(specOf), { ...options, strategy: STRATEGY[given.strategy] });
   const clock = new ManualClock();
   const happened: SystemEvent[] = [];
-  const system = await startSystem(supervisor('root', [sut]), { log: memoryLog(), clock, random: () => 0, onEscalation: (error) => assert.fail(error) });
+  const system = await startSystem(supervisor('root', [sut]), {
+    log: memoryLog(),
+    clock,
+    random: () => 0,
+    onEscalation: (error) => assert.fail(error),
+  });
   system.subscribe((event) => happened.push(event));
   if (isDynamic) for (const id of IDS) await system.startChild('/sut', specOf(id));
   return {
@@ -135,14 +169,19 @@ function fate(of: Stage): Record<string, string> {
 }
 
 const supervisorOf = (of: Stage): string => (of.sut()?.state === 'running' ? 'alive' : 'shutdown');
-const nameOf = (given: Case): string => JSON.stringify({ ...given, children: undefined, events: undefined, supervisor: undefined });
+const nameOf = (given: Case): string =>
+  JSON.stringify({ ...given, children: undefined, events: undefined, supervisor: undefined });
 
 async function compare(given: Case, exits: readonly string[]): Promise<void> {
   const on = await stage(given);
   on.world.events.length = 0;
   for (const id of exits) await on.end(id, given.reason);
   const seen = { children: fate(on), events: on.world.events, supervisor: supervisorOf(on) };
-  assert.deepEqual(seen, { children: given.children, events: given.events, supervisor: given.supervisor }, nameOf(given));
+  assert.deepEqual(
+    seen,
+    { children: given.children, events: given.events, supervisor: given.supervisor },
+    nameOf(given),
+  );
   await on.system.stop();
 }
 
@@ -191,19 +230,37 @@ describe('supervision decides as Erlang/OTP does', () => {
       const stopped = on.system.stop();
       await on.clock.advance(10_000);
       await stopped;
-      if (given.ordered === false) assert.deepEqual(on.world.events.toSorted(), [...given.events!].toSorted(), nameOf(given));
+      if (given.ordered === false)
+        assert.deepEqual(on.world.events.toSorted(), [...given.events!].toSorted(), nameOf(given));
       else assert.deepEqual(on.world.events, given.events, nameOf(given));
-      const forced = on.happened.flatMap((event) => (event.type === 'stopped' && event.forced ? [event.path.at(-1)!] : []));
-      assert.deepEqual(forced.toSorted(), IDS.filter((id) => given.ends![id] === 'killed'), nameOf(given));
+      const forced = on.happened.flatMap((event) =>
+        event.type === 'stopped' && event.forced ? [event.path.at(-1)!] : [],
+      );
+      assert.deepEqual(
+        forced.toSorted(),
+        IDS.filter((id) => given.ends![id] === 'killed'),
+        nameOf(given),
+      );
     }
   });
 
   test('a first start that fails stops what had started, in reverse order', async () => {
     for (const given of traces.start_failure) {
       if (given.strategy === 'simple_one_for_one') continue;
-      const world: World = { events: [], ignores: [], failStart: given.events!.find((event) => event.startsWith('fail '))!.slice(5) };
+      const world: World = {
+        events: [],
+        ignores: [],
+        failStart: given.events!.find((event) => event.startsWith('fail '))!.slice(5),
+      };
       const children = IDS.map((id) => child(id, subjectActor, () => ({ id, world }), { restart: given.restart }));
-      await assert.rejects(startSystem(supervisor('sut', children, { strategy: STRATEGY[given.strategy] }), { log: memoryLog(), clock: new ManualClock(), onEscalation: () => undefined }), /boom/);
+      await assert.rejects(
+        startSystem(supervisor('sut', children, { strategy: STRATEGY[given.strategy] }), {
+          log: memoryLog(),
+          clock: new ManualClock(),
+          onEscalation: () => undefined,
+        }),
+        /boom/,
+      );
       assert.deepEqual(world.events, given.events, nameOf(given));
     }
   });

@@ -5,7 +5,14 @@ import type { Signal } from '../../src/runtime/exit.ts';
 import type { SystemEvent } from '../../src/runtime/inspect.ts';
 import type { Asking, Message } from '../../src/runtime/message.ts';
 import { address } from '../../src/runtime/ref.ts';
-import { child, type ChildOptions, dynamic, type Spec, supervisor, type SupervisorOptions } from '../../src/runtime/supervision.ts';
+import {
+  child,
+  type ChildOptions,
+  dynamic,
+  type Spec,
+  supervisor,
+  type SupervisorOptions,
+} from '../../src/runtime/supervision.ts';
 import { startSystem } from '../../src/runtime/system.ts';
 import { ManualClock, settle } from '../../src/runtime/testing/manual-clock.ts';
 import { actorAt } from '../support/gantry.ts';
@@ -34,7 +41,12 @@ const recorder = (seen: (string | Signal)[], mailbox: MailboxOptions = BOX) =>
         watch: ({ path }: { path: string }) => ctx.watch({ path }),
         unwatch: ({ path }: { path: string }) => ctx.unwatch({ path }),
         hold: () => {
-          ctx.become({ ...open, question: () => (ctx.stash(), 0), note: () => ctx.stash(), release: () => (ctx.become(open), ctx.unstashAll()) });
+          ctx.become({
+            ...open,
+            question: () => (ctx.stash(), 0),
+            note: () => ctx.stash(),
+            release: () => (ctx.become(open), ctx.unstashAll()),
+          });
         },
         release: () => undefined,
         question: ({ n }: { n: number }) => {
@@ -58,19 +70,27 @@ async function world(children: (seen: (string | Signal)[]) => readonly Spec[], o
   const events: SystemEvent[] = [];
   const failures: string[] = [];
   const log = memoryLog();
-  const system = await startSystem(supervisor('root', children(seen), { intensity: { maxRestarts: 100, withinMs: 1000 }, ...options }), {
-    clock,
-    log,
-    random: () => 0,
-    onEscalation: (error) => assert.fail(error),
-    onFailure: (path, error) => failures.push(`${path}: ${error.message}`),
-  });
+  const system = await startSystem(
+    supervisor('root', children(seen), { intensity: { maxRestarts: 100, withinMs: 1000 }, ...options }),
+    {
+      clock,
+      log,
+      random: () => 0,
+      onEscalation: (error) => assert.fail(error),
+      onFailure: (path, error) => failures.push(`${path}: ${error.message}`),
+    },
+  );
   system.subscribe((event) => events.push(event));
   const ref = (path: string) => system.ref(address<HostMessage>(path));
   return { clock, seen, events, failures, log, system, ref };
 }
 const QUICK: ChildOptions = { backoff: { minMs: 10, maxMs: 10 } };
-const two = (options: ChildOptions = {}) => (seen: (string | Signal)[]) => [child('watcher', recorder(seen), () => null, QUICK), child('target', recorder([]), () => null, { ...QUICK, ...options })];
+const two =
+  (options: ChildOptions = {}) =>
+  (seen: (string | Signal)[]) => [
+    child('watcher', recorder(seen), () => null, QUICK),
+    child('target', recorder([]), () => null, { ...QUICK, ...options }),
+  ];
 const terminated = (path: string, how: string) => ({ type: 'terminated', path, how });
 
 test('a watcher is told once when the watched actor ends for good, in order with its messages', async () => {
@@ -109,7 +129,11 @@ test('watching somebody who is not there, or not any more, is told at once; twic
   await settle();
   ref('/watcher').tell({ type: 'watch', path: '/nobody' });
   await settle();
-  assert.deepEqual(seen, [terminated('/nobody', 'absent'), terminated('/target', 'absent'), terminated('/nobody', 'absent')]);
+  assert.deepEqual(seen, [
+    terminated('/nobody', 'absent'),
+    terminated('/target', 'absent'),
+    terminated('/nobody', 'absent'),
+  ]);
   await system.stop();
 });
 
@@ -158,23 +182,35 @@ test('put aside, then handled in order before what came later; asks are answered
 test('what was put aside ends with the incarnation: asks are rejected, tells are dead letters', async () => {
   const { ref, clock, system } = await world(two());
   ref('/watcher').tell({ type: 'hold' });
-  const answer = assert.rejects(ref('/watcher').ask({ type: 'question', n: 1 }, { timeoutMs: 60_000 }), { code: 'ACTOR_DEAD' });
+  const answer = assert.rejects(ref('/watcher').ask({ type: 'question', n: 1 }, { timeoutMs: 60_000 }), {
+    code: 'ACTOR_DEAD',
+  });
   ref('/watcher').tell({ type: 'note', text: 'lost' });
   await settle();
   ref('/watcher').tell({ type: 'throw' });
   await clock.advance(100);
   await answer;
-  assert.deepEqual(system.deadLetters().recent.map(({ messageType, reason }) => [messageType, reason]), [['question', 'failed'], ['note', 'failed']]);
+  assert.deepEqual(
+    system.deadLetters().recent.map(({ messageType, reason }) => [messageType, reason]),
+    [
+      ['question', 'failed'],
+      ['note', 'failed'],
+    ],
+  );
   await system.stop();
 });
 
 test('lanes: urgent messages first, order kept inside a lane, and the least urgent are dropped first', async () => {
   const laneOf = (message: Message): number => ('text' in message && String(message.text).startsWith('urgent') ? 0 : 1);
-  const { ref, seen, system } = await world((into) => [child('lanes', recorder(into, { capacity: 4, overflow: 'drop-oldest', lanes: 2, laneOf }), () => null)]);
+  const { ref, seen, system } = await world((into) => [
+    child('lanes', recorder(into, { capacity: 4, overflow: 'drop-oldest', lanes: 2, laneOf }), () => null),
+  ]);
   const gate = Promise.withResolvers<void>();
   ref('/lanes').tell({ type: 'block', until: gate.promise });
   await settle();
-  const outcomes = ['a', 'b', 'urgent 1', 'c', 'urgent 2', 'd'].map((text) => ref('/lanes').tell({ type: 'note', text }));
+  const outcomes = ['a', 'b', 'urgent 1', 'c', 'urgent 2', 'd'].map((text) =>
+    ref('/lanes').tell({ type: 'note', text }),
+  );
   assert.deepEqual(outcomes, ['accepted', 'accepted', 'accepted', 'accepted', 'dropped-oldest', 'dropped-oldest']);
   gate.resolve();
   await settle();
@@ -183,7 +219,9 @@ test('lanes: urgent messages first, order kept inside a lane, and the least urge
 });
 
 test('a mailbox that fills up is told once, until it had room again', async () => {
-  const { ref, events, system } = await world((into) => [child('box', recorder(into, { capacity: 1, overflow: 'refuse' }), () => null)]);
+  const { ref, events, system } = await world((into) => [
+    child('box', recorder(into, { capacity: 1, overflow: 'refuse' }), () => null),
+  ]);
   const gate = Promise.withResolvers<void>();
   ref('/box').tell({ type: 'block', until: gate.promise });
   await settle();
@@ -205,7 +243,10 @@ test('every failure reaches the system-wide hook, and a hook that fails harms no
 });
 
 test('the tree explains itself: what happened, what would happen next, restarts left', async () => {
-  const { ref, clock, system } = await world(two({ backoff: { minMs: 10, maxMs: 1_000, factor: 2, resetAfterMs: 10_000 } }), { intensity: { maxRestarts: 2, withinMs: 60_000 } });
+  const { ref, clock, system } = await world(
+    two({ backoff: { minMs: 10, maxMs: 1_000, factor: 2, resetAfterMs: 10_000 } }),
+    { intensity: { maxRestarts: 2, withinMs: 60_000 } },
+  );
   assert.equal(actorAt(system.snapshot(), '/target').onNextFailure, 'restart');
   for (const nextBackoffMs of [20, 40]) {
     ref('/target').tell({ type: 'throw' });
@@ -215,7 +256,10 @@ test('the tree explains itself: what happened, what would happen next, restarts 
   const root = system.snapshot();
   const target = actorAt(root, '/target');
   assert.equal(target.onNextFailure, 'escalate');
-  assert.deepEqual(target.events.map(({ type }) => type), ['started', 'failed', 'restarting', 'started', 'failed', 'restarting', 'started']);
+  assert.deepEqual(
+    target.events.map(({ type }) => type),
+    ['started', 'failed', 'restarting', 'started', 'failed', 'restarting', 'started'],
+  );
   assert.ok(target.events.some((event) => event.type === 'restarting' && event.because === '/target failed: told to'));
   assert.ok(root.type === 'supervisor' && root.intensity.left === 0 && root.intensity.used === 2);
   await system.stop();
@@ -223,7 +267,10 @@ test('the tree explains itself: what happened, what would happen next, restarts 
 
 test('an operator restarts an actor, or a supervisor with all below it, and nothing is counted against them', async () => {
   const { system } = await world((into) => [dynamic('crew'), child('solo', recorder(into), () => null)]);
-  await system.startChild('/crew', child('member', recorder([]), () => null));
+  await system.startChild(
+    '/crew',
+    child('member', recorder([]), () => null),
+  );
   assert.equal(await system.restart('/solo'), true);
   assert.equal(await system.restart('/crew'), true);
   assert.equal(await system.restart('/nobody'), false);

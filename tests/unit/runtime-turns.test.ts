@@ -48,7 +48,10 @@ describe('writes that belong together', () => {
     };
     await Promise.all([task('a'), task('b'), task('c')]);
     await Promise.resolve();
-    assert.deepEqual(writes, [['a1', 'b1', 'c1'], ['a2', 'b2', 'c2']]);
+    assert.deepEqual(writes, [
+      ['a1', 'b1', 'c1'],
+      ['a2', 'b2', 'c2'],
+    ]);
   });
 
   it('a stream that is not there yet is no stream', () => corkBriefly(undefined));

@@ -7,7 +7,10 @@ import { move, type Moved } from '../../src/runtime/moved.ts';
 import { type ActorRef, address } from '../../src/runtime/ref.ts';
 import { child } from '../../src/runtime/supervision.ts';
 
-type Bell = { type: 'ring'; times: number } | ({ type: 'count' } & Asking<number>) | ({ type: 'name'; language: string } & Asking<string>);
+type Bell =
+  | { type: 'ring'; times: number }
+  | ({ type: 'count' } & Asking<number>)
+  | ({ type: 'name'; language: string } & Asking<string>);
 type Equal<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false;
 const BOX = { capacity: 1, overflow: 'refuse' } as const;
 
@@ -32,7 +35,11 @@ export function refs(bell: ActorRef<Bell>): void {
   void bell.offer({ type: 'ring', times: 1 });
   const count = bell.ask({ type: 'count' }, { timeoutMs: 1 });
   const name = bell.ask({ type: 'name', language: 'en' }, { timeoutMs: 1 });
-  const replies: [Equal<typeof count, Promise<number>>, Equal<typeof name, Promise<string>>, Equal<ReplyOf<{ type: 'ring'; times: number }>, never>] = [true, true, true];
+  const replies: [
+    Equal<typeof count, Promise<number>>,
+    Equal<typeof name, Promise<string>>,
+    Equal<ReplyOf<{ type: 'ring'; times: number }>, never>,
+  ] = [true, true, true];
   void replies;
   // @ts-expect-error a ref of another protocol
   const other: ActorRef<{ type: 'other' }> = address<Bell>('/bell');
@@ -54,14 +61,30 @@ export function definitions(): void {
   // @ts-expect-error an init of another type
   child('bell', ok, () => ({ pitch: 'a' }));
 
-  // @ts-expect-error a missing handler
-  defineActor<Bell>()<null>({ kind: 'bell', mailbox: BOX, start: () => ({ handlers: { ring: () => undefined, count: () => 1 } }) });
-  // @ts-expect-error a handler that answers with the wrong type
-  defineActor<Bell>()<null>({ kind: 'bell', mailbox: BOX, start: () => ({ handlers: { ring: () => undefined, count: () => 'one', name: () => 'bell' } }) });
-  // @ts-expect-error a handler that forgets to answer
-  defineActor<Bell>()<null>({ kind: 'bell', mailbox: BOX, start: () => ({ handlers: { ring: () => undefined, count: () => undefined, name: () => 'bell' } }) });
-  // @ts-expect-error an overflow policy that does not exist
-  defineActor<Bell>()<null>({ kind: 'bell', mailbox: { capacity: 1, overflow: 'drop-newest' }, start: () => assert.fail() });
+  defineActor<Bell>()<null>({
+    kind: 'bell',
+    mailbox: BOX,
+    // @ts-expect-error a missing handler
+    start: () => ({ handlers: { ring: () => undefined, count: () => 1 } }),
+  });
+  defineActor<Bell>()<null>({
+    kind: 'bell',
+    mailbox: BOX,
+    // @ts-expect-error a handler that answers with the wrong type
+    start: () => ({ handlers: { ring: () => undefined, count: () => 'one', name: () => 'bell' } }),
+  });
+  defineActor<Bell>()<null>({
+    kind: 'bell',
+    mailbox: BOX,
+    // @ts-expect-error a handler that forgets to answer
+    start: () => ({ handlers: { ring: () => undefined, count: () => undefined, name: () => 'bell' } }),
+  });
+  defineActor<Bell>()<null>({
+    kind: 'bell',
+    // @ts-expect-error an overflow policy that does not exist
+    mailbox: { capacity: 1, overflow: 'drop-newest' },
+    start: () => assert.fail(),
+  });
 }
 
 export function privateMessages(): void {
@@ -78,13 +101,33 @@ export function privateMessages(): void {
 }
 
 export function wires(): void {
-  defineActor<{ type: 'plain'; list: { a: number }[] }>()<null>({ kind: 'k', mailbox: BOX, wire: 'json', start: () => assert.fail() });
-  // @ts-expect-error bytes do not survive JSON
-  defineActor<{ type: 'frame'; data: Uint8Array }>()<null>({ kind: 'k', mailbox: BOX, wire: 'json', start: () => assert.fail() });
-  // @ts-expect-error a Date does not survive JSON
-  defineActor<{ type: 'when'; at: Date }>()<null>({ kind: 'k', mailbox: BOX, wire: 'json', start: () => assert.fail() });
-  // @ts-expect-error undefined does not survive JSON
-  defineActor<{ type: 'perhaps'; value: number | undefined }>()<null>({ kind: 'k', mailbox: BOX, wire: 'json', start: () => assert.fail() });
+  defineActor<{ type: 'plain'; list: { a: number }[] }>()<null>({
+    kind: 'k',
+    mailbox: BOX,
+    wire: 'json',
+    start: () => assert.fail(),
+  });
+  defineActor<{ type: 'frame'; data: Uint8Array }>()<null>({
+    kind: 'k',
+    mailbox: BOX,
+    // @ts-expect-error bytes do not survive JSON
+    wire: 'json',
+    start: () => assert.fail(),
+  });
+  defineActor<{ type: 'when'; at: Date }>()<null>({
+    kind: 'k',
+    mailbox: BOX,
+    // @ts-expect-error a Date does not survive JSON
+    wire: 'json',
+    start: () => assert.fail(),
+  });
+  defineActor<{ type: 'perhaps'; value: number | undefined }>()<null>({
+    kind: 'k',
+    mailbox: BOX,
+    // @ts-expect-error undefined does not survive JSON
+    wire: 'json',
+    start: () => assert.fail(),
+  });
 }
 
 test('a buffer that is given away keeps its type', () => {

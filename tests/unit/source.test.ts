@@ -7,13 +7,16 @@ import { chooseMode, reconnectDelayMs, stallLimitMs } from '../../src/source/sou
 import { withoutSecrets } from '../../src/source/url-secrets.ts';
 
 test('pictures are put together whatever the chunks, also when the size changes', () => {
-  const ppm = (width: number, height: number, value: number): Buffer => Buffer.concat([Buffer.from(`P6\n${width} ${height}\n255\n`), Buffer.alloc(width * height * 3, value)]);
+  const ppm = (width: number, height: number, value: number): Buffer =>
+    Buffer.concat([Buffer.from(`P6\n${width} ${height}\n255\n`), Buffer.alloc(width * height * 3, value)]);
   // 0x0a as a pixel value must not be taken for a header's end.
   const stream = Buffer.concat([ppm(4, 2, 10), ppm(3, 5, 200), ppm(1, 1, 0x50)]);
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 60 }), (sizes) => {
       const seen: string[] = [];
-      const reader = new PpmReader((frame) => seen.push(`${frame.width}x${frame.height}:${frame.data.length}:${frame.data[0]}`));
+      const reader = new PpmReader((frame) =>
+        seen.push(`${frame.width}x${frame.height}:${frame.data.length}:${frame.data[0]}`),
+      );
       for (let at = 0, i = 0; at < stream.length; i += 1) {
         const size = sizes[i % sizes.length]!;
         reader.push(stream.subarray(at, at + size));
@@ -44,7 +47,10 @@ test('attempts and stall limits stay within their bounds', () => {
 test('the arguments ask for RTSP over TCP, keyframes only, within bounds, and copy the stream only when wanted', () => {
   const base = { url: 'rtsp://127.0.0.1:9/token', intervalSeconds: 1.8, maxWidth: 1280, timeoutSeconds: 5 };
   const keyframes = ffmpegArgs({ ...base, mode: 'keyframes', previewFd: 3 }).join(' ');
-  assert.match(keyframes, /-protocol_whitelist tcp -rtsp_transport tcp -timeout 5000000 .*-skip_frame nokey .*-i rtsp:\/\/127\.0\.0\.1:9\/token .* pipe:3$/u);
+  assert.match(
+    keyframes,
+    /-protocol_whitelist tcp -rtsp_transport tcp -timeout 5000000 .*-skip_frame nokey .*-i rtsp:\/\/127\.0\.0\.1:9\/token .* pipe:3$/u,
+  );
   const pixels = Number(/-max_pixels (\d+)/u.exec(keyframes)?.[1]);
   assert.ok(pixels >= 8192 * 4320 && pixels < 8192 * 8192, '8K is taken, not much more');
   const all = ffmpegArgs({ ...base, mode: 'all', previewFd: null }).join(' ');
@@ -53,7 +59,10 @@ test('the arguments ask for RTSP over TCP, keyframes only, within bounds, and co
 
 test('a picture larger than any asked for is refused before memory is taken for it', () => {
   const before = process.memoryUsage().arrayBuffers;
-  assert.throws(() => new PpmReader(() => undefined).push(Buffer.from('P6\n99999 99999\n255\n')), { code: 'BAD_PPM', message: /99999x99999/u });
+  assert.throws(() => new PpmReader(() => undefined).push(Buffer.from('P6\n99999 99999\n255\n')), {
+    code: 'BAD_PPM',
+    message: /99999x99999/u,
+  });
   assert.throws(() => new PpmReader(() => undefined).push(Buffer.from('P6\n1280 4097\n255\n')), { code: 'BAD_PPM' });
   assert.ok(process.memoryUsage().arrayBuffers - before < 50e6);
 });

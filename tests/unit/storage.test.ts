@@ -39,7 +39,13 @@ function disk(call: 'mkdir' | 'open' | 'write' | 'sync' | 'rename', code: string
 
 describe('writing a file whole', () => {
   for (const call of ['mkdir', 'open', 'write', 'sync', 'rename'] as const) {
-    for (const [code, expected] of [['ENOSPC', 'DISK_FULL'], ['EDQUOT', 'DISK_FULL'], ['EROFS', 'NOT_WRITABLE'], ['EACCES', 'NOT_WRITABLE'], ['EIO', 'NOT_WRITABLE']] as const) {
+    for (const [code, expected] of [
+      ['ENOSPC', 'DISK_FULL'],
+      ['EDQUOT', 'DISK_FULL'],
+      ['EROFS', 'NOT_WRITABLE'],
+      ['EACCES', 'NOT_WRITABLE'],
+      ['EIO', 'NOT_WRITABLE'],
+    ] as const) {
       it(`${call} fails with ${code}: the old file stays, nothing is left beside it, the error names both`, async (t) => {
         const folder = await folderOf(t);
         const file = join(folder, 'x.json');
@@ -67,7 +73,16 @@ describe('writing a file whole', () => {
 
   it('leftovers of writes that were cut short go, whatever else is there stays', async (t) => {
     const folder = await folderOf(t);
-    for (const name of ['.x.json.0123456789ab.tmp', 'gantry.json.new', 'api_keys.changes.new', 'x.json', '.hidden', 'mine.new', '.x.tmp']) await fs.writeFile(join(folder, name), '');
+    for (const name of [
+      '.x.json.0123456789ab.tmp',
+      'gantry.json.new',
+      'api_keys.changes.new',
+      'x.json',
+      '.hidden',
+      'mine.new',
+      '.x.tmp',
+    ])
+      await fs.writeFile(join(folder, name), '');
     await removeLeftovers(folder, 60_000);
     assert.equal((await fs.readdir(folder)).length, 7, 'those of now may be under way');
     await removeLeftovers(folder);
@@ -90,8 +105,22 @@ describe('reading a file whole', () => {
   it('JSON is bounded in length and parts, and no error quotes it', () => {
     const bounds = { maxLength: 1_000_000, maxParts: 1_000 };
     assert.deepEqual(parseJson('{"__proto__":1,"a":[2]}', 'x', bounds), JSON.parse('{"__proto__":1,"a":[2]}'));
-    for (const [text, code] of [['', 'MALFORMED'], ['{"s3cret', 'MALFORMED'], ['['.repeat(500_000), 'TOO_LARGE'], [`[${'0,'.repeat(490_000)}0]`, 'TOO_LARGE'], [' '.repeat(1_000_001), 'TOO_LARGE']] as const) {
-      assert.throws(() => parseJson(text, 'the file', bounds), (error: unknown) => error instanceof StorageError && error.code === code && error.message.startsWith('the file') && error.cause === undefined && !error.message.includes('s3cret'));
+    for (const [text, code] of [
+      ['', 'MALFORMED'],
+      ['{"s3cret', 'MALFORMED'],
+      ['['.repeat(500_000), 'TOO_LARGE'],
+      [`[${'0,'.repeat(490_000)}0]`, 'TOO_LARGE'],
+      [' '.repeat(1_000_001), 'TOO_LARGE'],
+    ] as const) {
+      assert.throws(
+        () => parseJson(text, 'the file', bounds),
+        (error: unknown) =>
+          error instanceof StorageError &&
+          error.code === code &&
+          error.message.startsWith('the file') &&
+          error.cause === undefined &&
+          !error.message.includes('s3cret'),
+      );
     }
   });
 });
@@ -103,7 +132,10 @@ describe('setting aside', () => {
     await fs.writeFile(join(folder, 'store', 'x'), 'kept');
     const aside = await setAside(join(folder, 'store'));
     assert.equal(await fs.readFile(join(aside, 'x'), 'utf8'), 'kept');
-    await assert.rejects(setAside(join(folder, 'store')), { code: 'NOT_WRITABLE', message: /could not be set aside \(ENOENT\)/ });
+    await assert.rejects(setAside(join(folder, 'store')), {
+      code: 'NOT_WRITABLE',
+      message: /could not be set aside \(ENOENT\)/,
+    });
   });
 
   it('notices are bounded; the log has all', () => {
@@ -132,7 +164,10 @@ describe('YAML of an operator', () => {
     assert.deepEqual(parseYaml('\uFEFFa: 1\r\nb:\r\n  - { x: "1" }\r\n', 'x'), { a: 1, b: [{ x: '1' }] });
     assert.deepEqual(parseYaml('base: &b { x: 1 }\nmore: *b\n', 'x'), { base: { x: 1 }, more: { x: 1 } });
     assert.equal(parseYaml('', 'x'), null);
-    assert.deepEqual(Object.keys(parseYaml('__proto__: 1\nconstructor: 2\n', 'x') as object), ['__proto__', 'constructor']);
+    assert.deepEqual(Object.keys(parseYaml('__proto__: 1\nconstructor: 2\n', 'x') as object), [
+      '__proto__',
+      'constructor',
+    ]);
   });
 
   it('names file, line and problem, and never the text', () => {
@@ -147,8 +182,17 @@ describe('YAML of an operator', () => {
     assert.match(refusal('[0,'.repeat(50_000)), /parts|more than the/);
     assert.match(refusal('['.repeat(1_000)), /line 1: nested/);
     assert.match(refusal('- '.repeat(1_000)), /line 1: nested/);
-    assert.match(refusal(Array.from({ length: 200 }, (_, index) => `${' '.repeat(index)}a:`).join('\n')), /line 65: nested/);
-    const laughs = ['a: &a [x,x,x,x,x,x,x,x,x]', ...Array.from('bcdefghij', (name, index) => `${name}: &${name} [${Array(9).fill(`*${'abcdefghij'[index]}`).join(',')}]`)];
+    assert.match(
+      refusal(Array.from({ length: 200 }, (_, index) => `${' '.repeat(index)}a:`).join('\n')),
+      /line 65: nested/,
+    );
+    const laughs = [
+      'a: &a [x,x,x,x,x,x,x,x,x]',
+      ...Array.from(
+        'bcdefghij',
+        (name, index) => `${name}: &${name} [${Array(9).fill(`*${'abcdefghij'[index]}`).join(',')}]`,
+      ),
+    ];
     assert.match(refusal(laughs.join('\n')), /anchors more often/);
   });
 

@@ -28,7 +28,11 @@ async function started() {
   const fetch = async (max: number) => {
     while (queue.length === 0) await new Promise<void>((resolve) => (wake = resolve));
     return queue.splice(0, max).map(({ body, attempt = 1 }) => ({
-      body, attempt, subject: `detection-results.${body.cameraId}`, seq: 1, storedAt: clock.now(),
+      body,
+      attempt,
+      subject: `detection-results.${body.cameraId}`,
+      seq: 1,
+      storedAt: clock.now(),
       ack: () => void settled.push('ack'),
       begin: () => undefined,
       nak: (delayMs: number) => void settled.push(`nak ${delayMs}`),
@@ -39,12 +43,24 @@ async function started() {
   };
   const publish = bus.publish.bind(bus);
   Object.assign(bus, {
-    pull: () => Promise.resolve({ fetch, lag: () => Promise.resolve({ waiting: 0, unsettled: 0 }), close: () => Promise.resolve() }),
-    publish: (...args: Parameters<typeof publish>) => (full ? Promise.reject(new InfraError('BUS_DOWN', 'no space left')) : publish(...args)),
+    pull: () =>
+      Promise.resolve({
+        fetch,
+        lag: () => Promise.resolve({ waiting: 0, unsettled: 0 }),
+        close: () => Promise.resolve(),
+      }),
+    publish: (...args: Parameters<typeof publish>) =>
+      full ? Promise.reject(new InfraError('BUS_DOWN', 'no space left')) : publish(...args),
   });
-  const system = await startSystem(supervisor('root', [child('task-generator', taskGeneratorActor, () => ({ bus, validityMs: 30_000 }))]), { clock, log: memoryLog(), onEscalation: (error) => assert.fail(error.message) });
+  const system = await startSystem(
+    supervisor('root', [child('task-generator', taskGeneratorActor, () => ({ bus, validityMs: 30_000 }))]),
+    { clock, log: memoryLog(), onEscalation: (error) => assert.fail(error.message) },
+  );
   return {
-    clock, bus, settled, system,
+    clock,
+    bus,
+    settled,
+    system,
     setFull: (to: boolean) => void (full = to),
     give: async (...given: Given[]) => {
       queue.push(...given);
@@ -52,7 +68,10 @@ async function started() {
       await settle();
       await settle();
     },
-    tasks: async () => (await bus.read({ stream: streams.tasks, parser: AssessmentTask, from: { seq: 1 }, limit: 100 })).map(({ body }) => body),
+    tasks: async () =>
+      (await bus.read({ stream: streams.tasks, parser: AssessmentTask, from: { seq: 1 }, limit: 100 })).map(
+        ({ body }) => body,
+      ),
   };
 }
 
@@ -72,7 +91,10 @@ describe('the task generator', () => {
     await give({ body: detection(1) }, { body: detection(1) });
     await clock.advance(25_000);
     // Every 3 s, well within the ack wait of 10 s.
-    assert.deepEqual(settled, Array.from({ length: 16 }, () => 'working'));
+    assert.deepEqual(
+      settled,
+      Array.from({ length: 16 }, () => 'working'),
+    );
     setFull(false);
     await clock.advance(1_000);
     assert.deepEqual([settled.slice(16), (await tasks()).length], [['ack', 'ack'], 2]);
@@ -100,7 +122,10 @@ describe('the task generator', () => {
   it('puts a frame that is judged again behind all others, valid from now', async () => {
     const { clock, give, tasks, system } = await started();
     const near = { personCount: 1, minPersonVehicleDistance: 0, maxSpeed: 500 };
-    await give({ body: detection([group(1, near)]) }, { body: detection([group(1, near)], { replayOf: newRequestId() }) });
+    await give(
+      { body: detection([group(1, near)]) },
+      { body: detection([group(1, near)], { replayOf: newRequestId() }) },
+    );
     const [fresh, again] = await tasks();
     assert.deepEqual([fresh?.priority, again?.priority], [5, 1]);
     assert.equal(again?.timestamp, fresh?.timestamp);

@@ -7,7 +7,10 @@ import { CALM, detection } from '../support/samples.ts';
 test('each group becomes one valid task with its members, a deterministic id and an expiry', () => {
   const frame = detection(2);
   const tasks = tasksOf(frame, { validityMs: 30_000 });
-  assert.deepEqual(tasks.map((task) => task.taskId), [`${frame.requestId}_group1`, `${frame.requestId}_group2`]);
+  assert.deepEqual(
+    tasks.map((task) => task.taskId),
+    [`${frame.requestId}_group1`, `${frame.requestId}_group2`],
+  );
   for (const task of tasks) {
     AssessmentTask.parse(task);
     assert.equal(task.members.length, 2);
@@ -18,9 +21,21 @@ test('each group becomes one valid task with its members, a deterministic id and
 });
 
 for (const { name, features, priority } of [
-  { name: 'a person near a moving vehicle', features: { personCount: 1, minPersonVehicleDistance: 20, maxSpeed: 400 }, priority: 5 },
-  { name: 'a person near a vehicle that closes in', features: { personCount: 1, minPersonVehicleDistance: 0, maxClosingSpeed: 200 }, priority: 5 },
-  { name: 'a person near a parked vehicle', features: { personCount: 1, minPersonVehicleDistance: 20, maxSpeed: 0 }, priority: 4 },
+  {
+    name: 'a person near a moving vehicle',
+    features: { personCount: 1, minPersonVehicleDistance: 20, maxSpeed: 400 },
+    priority: 5,
+  },
+  {
+    name: 'a person near a vehicle that closes in',
+    features: { personCount: 1, minPersonVehicleDistance: 0, maxClosingSpeed: 200 },
+    priority: 5,
+  },
+  {
+    name: 'a person near a parked vehicle',
+    features: { personCount: 1, minPersonVehicleDistance: 20, maxSpeed: 0 },
+    priority: 4,
+  },
   { name: 'two vehicles closing in fast', features: { maxClosingSpeed: 300 }, priority: 4 },
   { name: 'persons and vehicles, apart', features: { personCount: 1, minPersonVehicleDistance: 300 }, priority: 3 },
   { name: 'fast vehicles', features: { maxSpeed: 300 }, priority: 3 },

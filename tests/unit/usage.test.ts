@@ -11,9 +11,18 @@ import { temporaryFolder } from '../support/gantry.ts';
 import { memoryLog } from '../support/log.ts';
 import { until } from '../support/until.ts';
 
-const call = (keyName: string, cameraId: string, promptTokens = 1_000, completionTokens = 100) => ({ keyName, cameraId, promptTokens, completionTokens });
+const call = (keyName: string, cameraId: string, promptTokens = 1_000, completionTokens = 100) => ({
+  keyName,
+  cameraId,
+  promptTokens,
+  completionTokens,
+});
 const ledgerAt = (time: { now: number }, dailyBudget: number | null = null) =>
-  new UsageLedger({ clock: { now: () => time.now }, prices: () => new Map([['a', { input: 2, output: 10 }]]), dailyBudget: () => dailyBudget });
+  new UsageLedger({
+    clock: { now: () => time.now },
+    prices: () => new Map([['a', { input: 2, output: 10 }]]),
+    dailyBudget: () => dailyBudget,
+  });
 
 test('tokens and cost are counted by key and camera; a key without a price is free', () => {
   const ledger = ledgerAt({ now: Date.now() });
@@ -38,10 +47,20 @@ test('the budget holds for the day, all nodes together, and is whole again after
 });
 
 test('rows are bounded: what finds no room is counted under other, and no token is lost', () => {
-  const many = Array.from({ length: 25_000 }, (_, i) => ({ key: 'k', camera: `c${i}`, calls: 1, promptTokens: 1, completionTokens: 0, cost: 0 }));
+  const many = Array.from({ length: 25_000 }, (_, i) => ({
+    key: 'k',
+    camera: `c${i}`,
+    calls: 1,
+    promptTokens: 1,
+    completionTokens: 0,
+    cost: 0,
+  }));
   const sums = sumRows([many]);
   assert.ok(sums.length <= 20_001);
-  assert.equal(sums.reduce((sum, row) => sum + row.calls, 0), 25_000);
+  assert.equal(
+    sums.reduce((sum, row) => sum + row.calls, 0),
+    25_000,
+  );
   assert.ok((sums.find((row) => row.camera === 'other')?.calls ?? 0) >= 4_999);
 });
 
@@ -50,7 +69,18 @@ test('usage survives a restart; nodes see each other in Redis, nothing is counte
   const log = memoryLog();
   const server = await startRedisServer({ dataDir: join(folder, 'redis'), port: 0, log, onProgress: () => undefined });
   const time = { now: Date.now() };
-  const open = async (node: string, ledger = ledgerAt(time, 10)) => ({ ledger, books: await UsageBooks.open({ ledger, folder: join(folder, node), redisUrl: server.url, nodeId: node, log, notices: new DataNotices(log), everyMs: 60_000 }) });
+  const open = async (node: string, ledger = ledgerAt(time, 10)) => ({
+    ledger,
+    books: await UsageBooks.open({
+      ledger,
+      folder: join(folder, node),
+      redisUrl: server.url,
+      nodeId: node,
+      log,
+      notices: new DataNotices(log),
+      everyMs: 60_000,
+    }),
+  });
   const ready = new Redis(server.url);
   await ready.ping();
   const one = await open('one');
@@ -63,7 +93,13 @@ test('usage survives a restart; nodes see each other in Redis, nothing is counte
   assert.deepEqual([one.ledger.spent, two.ledger.spent, one.ledger.allows()], [9, 9, true]);
   const { rows, complete } = await one.books.rows(one.ledger.day);
   assert.equal(complete, true);
-  assert.deepEqual(rows.map((row) => [row.camera, row.calls, row.cost]), [['x', 2, 6], ['y', 1, 3]]);
+  assert.deepEqual(
+    rows.map((row) => [row.camera, row.calls, row.cost]),
+    [
+      ['x', 2, 6],
+      ['y', 1, 3],
+    ],
+  );
   await one.books.close();
   const again = await open('one');
   assert.equal(again.ledger.rows()[0]?.calls, 1);
@@ -100,7 +136,15 @@ test('usage that cannot be written is said as long as it cannot, goes on countin
   const log = memoryLog();
   const ledger = ledgerAt({ now: Date.now() });
   const inTheWay = join(folder, `${dayOf(Date.now())}.json`);
-  const books = await UsageBooks.open({ ledger, folder, redisUrl: null, nodeId: 'n', log, notices: new DataNotices(log), everyMs: 60_000 });
+  const books = await UsageBooks.open({
+    ledger,
+    folder,
+    redisUrl: null,
+    nodeId: 'n',
+    log,
+    notices: new DataNotices(log),
+    everyMs: 60_000,
+  });
   t.after(() => books.close());
   await mkdir(inTheWay);
   for (let i = 0; i < 3; i++) {
@@ -125,9 +169,23 @@ test('rows that somebody else put into Redis cost no other node its count, whate
   t.after(() => redis.disconnect());
   const key = `gantry:usage:${dayOf(Date.now())}`;
   const good = [{ key: 'constructor', camera: '__proto__', calls: 1, promptTokens: 1, completionTokens: 1, cost: 4 }];
-  await redis.hset(key, { good: JSON.stringify(good), garbage: '{', poison: `[${'0,'.repeat(490_000)}0]`, nested: '['.repeat(500_000), huge: 'x'.repeat(9 * 1024 * 1024) });
+  await redis.hset(key, {
+    good: JSON.stringify(good),
+    garbage: '{',
+    poison: `[${'0,'.repeat(490_000)}0]`,
+    nested: '['.repeat(500_000),
+    huge: 'x'.repeat(9 * 1024 * 1024),
+  });
   const ledger = ledgerAt({ now: Date.now() }, 10);
-  const books = await UsageBooks.open({ ledger, folder: join(folder, 'n'), redisUrl: server.url, nodeId: 'n', log, notices: new DataNotices(log), everyMs: 60_000 });
+  const books = await UsageBooks.open({
+    ledger,
+    folder: join(folder, 'n'),
+    redisUrl: server.url,
+    nodeId: 'n',
+    log,
+    notices: new DataNotices(log),
+    everyMs: 60_000,
+  });
   t.after(() => books.close());
   await until('the good rows are counted', async () => {
     await books.flush();

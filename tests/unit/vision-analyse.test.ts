@@ -12,7 +12,11 @@ function scripted(...frames: RawDetection[][]): Detector {
   let at = 0;
   return { modelType: 'scripted', detect: async () => frames[at++] ?? [], release: async () => {} };
 }
-const car = (x: number, y: number): RawDetection => ({ class: 'car', confidence: 0.123456, bbox: [x + 0.04, y + 0.06, x + 40.11111, y + 30] });
+const car = (x: number, y: number): RawDetection => ({
+  class: 'car',
+  confidence: 0.123456,
+  bbox: [x + 0.04, y + 0.06, x + 40.11111, y + 30],
+});
 
 describe('analysing frames', () => {
   it('objects and groups are of the protocol, with readable numbers', async () => {
@@ -20,28 +24,51 @@ describe('analysing frames', () => {
     const { objects, groups } = await analyser.analyse(frame, 0, native);
     for (const object of objects) assert.deepEqual(DetectedObject.parse(object), object);
     for (const group of groups) assert.deepEqual(TrafficGroup.parse(group), group);
-    assert.deepEqual(objects.map((object) => object.objectId), [0, 1, 2]);
-    assert.deepEqual(objects[0], { objectId: 0, trackId: 1, class: 'car', confidence: 0.1235, bbox: [100, 100.1, 140.1, 130], velocity: null });
-    assert.deepEqual(groups.map((group) => [group.groupIndex, group.groupId, group.memberIndices]), [[1, 'g1', [0, 1]]]);
+    assert.deepEqual(
+      objects.map((object) => object.objectId),
+      [0, 1, 2],
+    );
+    assert.deepEqual(objects[0], {
+      objectId: 0,
+      trackId: 1,
+      class: 'car',
+      confidence: 0.1235,
+      bbox: [100, 100.1, 140.1, 130],
+      velocity: null,
+    });
+    assert.deepEqual(
+      groups.map((group) => [group.groupIndex, group.groupId, group.memberIndices]),
+      [[1, 'g1', [0, 1]]],
+    );
   });
 
   it('tracks, speeds and names of groups go on from frame to frame', async () => {
-    const analyser = createAnalyser({ detector: scripted([car(100, 100), car(200, 100)], [], [car(240, 100), car(110, 100)]) });
+    const analyser = createAnalyser({
+      detector: scripted([car(100, 100), car(200, 100)], [], [car(240, 100), car(110, 100)]),
+    });
     await analyser.analyse(frame, 10_000, native);
     assert.deepEqual(await analyser.analyse(frame, 11_000, native), { objects: [], groups: [] });
     const { objects, groups } = await analyser.analyse(frame, 12_000, native);
-    assert.deepEqual(objects.map(({ trackId, velocity }) => ({ trackId, velocity })), [{ trackId: 2, velocity: [20, 0] }, { trackId: 1, velocity: [5, 0] }]);
+    assert.deepEqual(
+      objects.map(({ trackId, velocity }) => ({ trackId, velocity })),
+      [
+        { trackId: 2, velocity: [20, 0] },
+        { trackId: 1, velocity: [5, 0] },
+      ],
+    );
     assert.equal(groups[0]!.groupId, 'g1');
     assert.equal(groups[0]!.features.maxSpeed, 20);
     assert.equal(groups[0]!.features.maxClosingSpeed, 0);
   });
 
   it('a box that is nothing at a tenth of a pixel is no object', async () => {
-    const analyser = createAnalyser({ detector: scripted([{ class: 'car', confidence: 0.9, bbox: [10.01, 10, 10.04, 20] }]) });
+    const analyser = createAnalyser({
+      detector: scripted([{ class: 'car', confidence: 0.9, bbox: [10.01, 10, 10.04, 20] }]),
+    });
     assert.deepEqual((await analyser.analyse(frame, 0, native)).objects, []);
   });
 
-  it('a failure of the detector is the caller\'s', async () => {
+  it("a failure of the detector is the caller's", async () => {
     const detector: Detector = { ...scripted(), detect: () => Promise.reject(new Error('broken')) };
     await assert.rejects(createAnalyser({ detector }).analyse(frame, 0, native), /broken/);
   });

@@ -6,7 +6,16 @@ import { decoders } from '../../src/vision/decoders/index.ts';
 import { ssdAnchors } from '../../src/vision/decoders/ssd.ts';
 
 const COCO80 = { person: 0, bicycle: 1, car: 2, motorcycle: 3, bus: 5, truck: 7, 'traffic light': 9, 'stop sign': 11 };
-const COCO_IDS = { person: 1, bicycle: 2, car: 3, motorcycle: 4, bus: 6, truck: 8, 'traffic light': 10, 'stop sign': 13 };
+const COCO_IDS = {
+  person: 1,
+  bicycle: 2,
+  car: 3,
+  motorcycle: 4,
+  bus: 6,
+  truck: 8,
+  'traffic light': 10,
+  'stop sign': 13,
+};
 const CAR80 = COCO80.car;
 const COW80 = 19;
 
@@ -18,10 +27,14 @@ const context = (more: Partial<DecodeContext> = {}): DecodeContext => ({
   labelOffset: 0,
   ...more,
 });
-const tensor = (dims: number[], fill = 0) => ({ dims, data: new Float32Array(dims.reduce((a, b) => a * b)).fill(fill) });
+const tensor = (dims: number[], fill = 0) => ({
+  dims,
+  data: new Float32Array(dims.reduce((a, b) => a * b)).fill(fill),
+});
 const near = (actual: readonly number[], expected: readonly number[]): void => {
   assert.equal(actual.length, expected.length);
-  for (const [i, value] of actual.entries()) assert.ok(Math.abs(value - expected[i]!) < 1e-3, `${actual.join()} is not ${expected.join()}`);
+  for (const [i, value] of actual.entries())
+    assert.ok(Math.abs(value - expected[i]!) < 1e-3, `${actual.join()} is not ${expected.join()}`);
 };
 
 const outputs = (labels: BigInt64Array | Int32Array, scores: number[]): RawOutputs => ({
@@ -41,11 +54,14 @@ describe('class tables', () => {
     assert.equal(ninety.filter((name) => name !== null).length, 8);
   });
 
-  it('have COCO\'s last names at their places', () => {
-    assert.deepEqual([classNames('coco80')[79], classNames('coco90')[89], classNames('coco80')[COW80]], ['toothbrush', 'toothbrush', 'cow']);
+  it("have COCO's last names at their places", () => {
+    assert.deepEqual(
+      [classNames('coco80')[79], classNames('coco90')[89], classNames('coco80')[COW80]],
+      ['toothbrush', 'toothbrush', 'cow'],
+    );
   });
 
-  it('take a model\'s own names, in any case, and drop those nobody asked for', () => {
+  it("take a model's own names, in any case, and drop those nobody asked for", () => {
     assert.deepEqual(classTable(['Car', 'dog', ' Stop Sign ']), ['car', null, 'stop sign']);
   });
 });
@@ -65,7 +81,7 @@ describe('yolox', () => {
     assert.equal(more.length, 0);
     assert.equal(found!.class, 'car');
     near([found!.confidence], [0.72]);
-    near(found!.bbox, [(3.5 * 16) - 16, (1.25 * 16) - 8, (3.5 * 16) + 16, (1.25 * 16) + 8]);
+    near(found!.bbox, [3.5 * 16 - 16, 1.25 * 16 - 8, 3.5 * 16 + 16, 1.25 * 16 + 8]);
   });
 
   it('a cell that is more of a cow is no car', () => {
@@ -88,7 +104,14 @@ describe('yolox', () => {
   });
 
   it('refuses another number of rows or classes', () => {
-    for (const dims of [[1, ROWS - 1, 85], [1, ROWS, 84], [1, 85, ROWS], [ROWS, 85], [2, ROWS, 85]]) assert.ok(!yolox.fits({ predictions: tensor(dims) }, context()));
+    for (const dims of [
+      [1, ROWS - 1, 85],
+      [1, ROWS, 84],
+      [1, 85, ROWS],
+      [ROWS, 85],
+      [2, ROWS, 85],
+    ])
+      assert.ok(!yolox.fits({ predictions: tensor(dims) }, context()));
     assert.ok(!yolox.fits({}, context()));
   });
 });
@@ -136,7 +159,10 @@ describe('detr', () => {
   it('shifts category ids to the table', () => {
     const raw = outputs(BigInt64Array.of(13n, 1n), [0.9, 0.9]);
     const found = detr.decode(raw, context({ classes: classTable('coco90'), labelOffset: -1 }));
-    assert.deepEqual(found.map((one) => one.class), ['stop sign', 'person']);
+    assert.deepEqual(
+      found.map((one) => one.class),
+      ['stop sign', 'person'],
+    );
   });
 
   it('a label outside the table and a score that is no number are nothing', () => {
@@ -166,7 +192,10 @@ describe('ssd', () => {
     near([...anchors.subarray(4, 8)], [8, 8, 60 * Math.SQRT2, 60 / Math.SQRT2]);
     const second = 32 * 20 * 3 * 4;
     near([...anchors.subarray(second, second + 4)], [16, 16, 105, 105]);
-    near([...anchors.subarray(second + 5 * 4 + 2, second + 6 * 4)], [300 * Math.sqrt(0.35 * 0.5), 300 * Math.sqrt(0.35 * 0.5)]);
+    near(
+      [...anchors.subarray(second + 5 * 4 + 2, second + 6 * 4)],
+      [300 * Math.sqrt(0.35 * 0.5), 300 * Math.sqrt(0.35 * 0.5)],
+    );
     const last = [...anchors.subarray(-4)];
     near(last, [256, 160, 300 * Math.sqrt(0.95), 300 * Math.sqrt(0.95)]);
   });

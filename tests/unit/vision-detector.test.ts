@@ -37,10 +37,23 @@ function brightnessAsCar(input: readonly (number | string)[] = [1, 3, 64, 64]): 
   });
 }
 
-const grey = (value: number, width = 128, height = 64) => ({ data: new Uint8Array(width * height * 3).fill(value), width, height });
+const grey = (value: number, width = 128, height = 64) => ({
+  data: new Uint8Array(width * height * 3).fill(value),
+  width,
+  height,
+});
 const native: NativeGuard = (work) => work();
 
-const spec = (path: string, more: Partial<LocatedModel> = {}): LocatedModel => ({ name: 'brightness', family: 'yolov8', path, input: {}, outputs: {}, classes: 'coco80', labelOffset: 0, ...more });
+const spec = (path: string, more: Partial<LocatedModel> = {}): LocatedModel => ({
+  name: 'brightness',
+  family: 'yolov8',
+  path,
+  input: {},
+  outputs: {},
+  classes: 'coco80',
+  labelOffset: 0,
+  ...more,
+});
 const refusal = async (model: LocatedModel): Promise<DetectorError> => {
   let refused: unknown;
   await assert.rejects(createDetector(model), (error) => {
@@ -125,12 +138,14 @@ describe('a detector', () => {
 
   it('is released only after the frame it works on', async () => {
     const order: string[] = [];
-    const guard = (name: string): NativeGuard => async (work) => {
-      order.push(`${name} begins`);
-      const result = await work();
-      order.push(`${name} ends`);
-      return result;
-    };
+    const guard =
+      (name: string): NativeGuard =>
+      async (work) => {
+        order.push(`${name} begins`);
+        const result = await work();
+        order.push(`${name} ends`);
+        return result;
+      };
     const detector = await createDetector(spec(good));
     const running = detector.detect(grey(200), guard('run'));
     await detector.release(guard('release'));
@@ -147,7 +162,10 @@ describe('a detector', () => {
 
   it('a frame with too few bytes is refused, the next good one is not', async () => {
     const detector = await createDetector(spec(good));
-    await assert.rejects(detector.detect({ ...grey(200), width: 129 }, native), { code: 'BAD_FRAME', message: /129x64.*24768.*24576/ });
+    await assert.rejects(detector.detect({ ...grey(200), width: 129 }, native), {
+      code: 'BAD_FRAME',
+      message: /129x64.*24768.*24576/,
+    });
     assert.equal((await detector.detect(grey(200), native)).length, 1);
     await detector.release();
   });

@@ -6,17 +6,63 @@ import { createGroupIdentity } from '../../src/vision/group-identity.ts';
 /** Names the groups of frames a second apart; a group is the list of its members' tracks. */
 function follow(frames: readonly (readonly number[])[][], options = {}): string[][] {
   const identity = createGroupIdentity(options);
-  return frames.map((groups, second) => identity.name(groups.map((tracks) => ({ tracks })), ({ tracks }) => tracks, second * 1000).map((group) => group.groupId));
+  return frames.map((groups, second) =>
+    identity
+      .name(
+        groups.map((tracks) => ({ tracks })),
+        ({ tracks }) => tracks,
+        second * 1000,
+      )
+      .map((group) => group.groupId),
+  );
 }
 
 describe('the name of a group', () => {
   it('stays while members come and go, whatever the order of the groups', () => {
-    assert.deepEqual(follow([[[1, 2], [3, 4]], [[4, 3, 5], [2, 1]], [[5, 4], [1, 2, 9]]]), [['g1', 'g2'], ['g2', 'g1'], ['g2', 'g1']]);
+    assert.deepEqual(
+      follow([
+        [
+          [1, 2],
+          [3, 4],
+        ],
+        [
+          [4, 3, 5],
+          [2, 1],
+        ],
+        [
+          [5, 4],
+          [1, 2, 9],
+        ],
+      ]),
+      [
+        ['g1', 'g2'],
+        ['g2', 'g1'],
+        ['g2', 'g1'],
+      ],
+    );
   });
 
   it('goes with the larger part when a group splits, to the one that brings more when two merge', () => {
-    assert.deepEqual(follow([[[1, 2, 3, 4, 5]], [[1, 2], [3, 4, 5]]]), [['g1'], ['g2', 'g1']]);
-    assert.deepEqual(follow([[[1, 2], [3, 4, 5]], [[1, 2, 3, 4, 5]]]), [['g1', 'g2'], ['g2']]);
+    assert.deepEqual(
+      follow([
+        [[1, 2, 3, 4, 5]],
+        [
+          [1, 2],
+          [3, 4, 5],
+        ],
+      ]),
+      [['g1'], ['g2', 'g1']],
+    );
+    assert.deepEqual(
+      follow([
+        [
+          [1, 2],
+          [3, 4, 5],
+        ],
+        [[1, 2, 3, 4, 5]],
+      ]),
+      [['g1', 'g2'], ['g2']],
+    );
   });
 
   it('comes back after a frame without the group, and is not used again after it is forgotten', () => {
@@ -38,8 +84,15 @@ describe('the name of a group', () => {
       fc.property(fc.array(groups, { maxLength: 15 }), (frames) => {
         const identity = createGroupIdentity({ maxGroups: 8 });
         for (const [second, frame] of frames.entries()) {
-          const named = identity.name(frame.map((tracks) => ({ tracks })), ({ tracks }) => tracks, second * 1000);
-          assert.deepEqual(named.map(({ tracks }) => tracks), frame);
+          const named = identity.name(
+            frame.map((tracks) => ({ tracks })),
+            ({ tracks }) => tracks,
+            second * 1000,
+          );
+          assert.deepEqual(
+            named.map(({ tracks }) => tracks),
+            frame,
+          );
           assert.equal(new Set(named.map(({ groupId }) => groupId)).size, frame.length);
           assert.ok(identity.size <= 8);
         }

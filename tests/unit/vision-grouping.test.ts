@@ -26,8 +26,10 @@ const scene = (...items: Item[]): DetectedObject[] =>
 const featuresOf = (...items: Item[]) => groupObjects(scene(...items), 1280)[0]!.features;
 const centre = ({ bbox }: DetectedObject): [number, number] => [(bbox[0] + bbox[2]) / 2, (bbox[1] + bbox[3]) / 2];
 const gapOf = (...items: Item[]): number | null => featuresOf(...items).minPersonVehicleDistance;
-const moving = (a: [number, number] | null, b: [number, number] | null) => featuresOf([100, 100, { velocity: a }], [200, 100, { velocity: b }]);
-const members = (objects: DetectedObject[], width = 1280): number[][] => groupObjects(objects, width).map((group) => group.memberIndices);
+const moving = (a: [number, number] | null, b: [number, number] | null) =>
+  featuresOf([100, 100, { velocity: a }], [200, 100, { velocity: b }]);
+const members = (objects: DetectedObject[], width = 1280): number[][] =>
+  groupObjects(objects, width).map((group) => group.memberIndices);
 
 describe('grouping road users', () => {
   it('links centres up to 150 px apart in a frame 1280 px wide, and no further', () => {
@@ -43,17 +45,30 @@ describe('grouping road users', () => {
 
   it('a chain is one group; groups stand in the order of their first member', () => {
     const objects = scene([1000, 500], [100, 100], [400, 100], [1100, 500], [250, 100]);
-    assert.deepEqual(members(objects), [[0, 3], [1, 2, 4]]);
-    assert.deepEqual(groupObjects(objects, 1280).map((group) => group.groupIndex), [1, 2]);
+    assert.deepEqual(members(objects), [
+      [0, 3],
+      [1, 2, 4],
+    ]);
+    assert.deepEqual(
+      groupObjects(objects, 1280).map((group) => group.groupIndex),
+      [1, 2],
+    );
   });
 
   it('lights and signs neither make a group nor join two', () => {
-    assert.deepEqual(members(scene([100, 100, { class: 'traffic light' }], [120, 100, { class: 'traffic light' }])), []);
+    assert.deepEqual(
+      members(scene([100, 100, { class: 'traffic light' }], [120, 100, { class: 'traffic light' }])),
+      [],
+    );
     assert.deepEqual(members(scene([100, 100], [200, 100, { class: 'stop sign' }], [300, 100])), []);
   });
 
   it('agrees with comparing every pair, whatever the scene', () => {
-    const object = fc.tuple(fc.double({ min: 0, max: 1280, noNaN: true }), fc.double({ min: 0, max: 720, noNaN: true }), fc.constantFrom(...OBJECT_CLASSES));
+    const object = fc.tuple(
+      fc.double({ min: 0, max: 1280, noNaN: true }),
+      fc.double({ min: 0, max: 720, noNaN: true }),
+      fc.constantFrom(...OBJECT_CLASSES),
+    );
     fc.assert(
       fc.property(fc.array(object, { maxLength: 60 }), fc.constantFrom(320, 640, 1280, 1920), (raw, width) => {
         const objects = scene(...raw.map(([x, y, name]) => [x, y, { class: name }] as const));
@@ -64,7 +79,10 @@ describe('grouping road users', () => {
             const [ax, ay] = centre(a);
             const [bx, by] = centre(b);
             if (Math.hypot(ax - bx, ay - by) > (150 * width) / 1280) continue;
-            const [keep, drop] = [Math.min(groupOf.get(a.objectId)!, groupOf.get(b.objectId)!), Math.max(groupOf.get(a.objectId)!, groupOf.get(b.objectId)!)];
+            const [keep, drop] = [
+              Math.min(groupOf.get(a.objectId)!, groupOf.get(b.objectId)!),
+              Math.max(groupOf.get(a.objectId)!, groupOf.get(b.objectId)!),
+            ];
             for (const [id, group] of groupOf) if (group === drop) groupOf.set(id, keep);
           }
         }
@@ -80,7 +98,14 @@ describe('grouping road users', () => {
 
 describe('what a group tells', () => {
   it('box, classes, confidence and counts', () => {
-    const [group] = groupObjects(scene([100, 100, { confidence: 0.5 }], [160, 180, { class: 'person', size: [20, 60], confidence: 0.75 }], [100, 150, { class: 'bus', confidence: 1 }]), 1280);
+    const [group] = groupObjects(
+      scene(
+        [100, 100, { confidence: 0.5 }],
+        [160, 180, { class: 'person', size: [20, 60], confidence: 0.75 }],
+        [100, 150, { class: 'bus', confidence: 1 }],
+      ),
+      1280,
+    );
     assert.deepEqual(group!.bbox, [90, 95, 170, 210]);
     assert.deepEqual(group!.classes, ['bus', 'car', 'person']);
     assert.equal(group!.averageConfidence, 0.75);
@@ -121,7 +146,12 @@ describe('the crop of a group', () => {
   });
 
   it('always lies inside the frame, holds the box, and is not empty', () => {
-    const box = fc.tuple(fc.double({ min: 0, max: 640, noNaN: true }), fc.double({ min: 0, max: 360, noNaN: true }), fc.double({ min: 0, max: 640, noNaN: true }), fc.double({ min: 0, max: 360, noNaN: true }));
+    const box = fc.tuple(
+      fc.double({ min: 0, max: 640, noNaN: true }),
+      fc.double({ min: 0, max: 360, noNaN: true }),
+      fc.double({ min: 0, max: 640, noNaN: true }),
+      fc.double({ min: 0, max: 360, noNaN: true }),
+    );
     fc.assert(
       fc.property(box, ([a, b, c, d]) => {
         const bbox: Box = [Math.min(a, c), Math.min(b, d), Math.max(a, c), Math.max(b, d)];

@@ -4,7 +4,16 @@ import * as fc from 'fast-check';
 import { createPreprocessor, place, toFrame } from '../../src/vision/letterbox.ts';
 import type { InputFormat } from '../../src/vision/letterbox.ts';
 
-const plain: InputFormat = { width: 8, height: 8, layout: 'nchw', channelOrder: 'rgb', mean: [0, 0, 0], std: [1, 1, 1], fit: 'stretch', padValue: 114 };
+const plain: InputFormat = {
+  width: 8,
+  height: 8,
+  layout: 'nchw',
+  channelOrder: 'rgb',
+  mean: [0, 0, 0],
+  std: [1, 1, 1],
+  fit: 'stretch',
+  padValue: 114,
+};
 
 /** A frame whose pixels are given by a function. */
 function frame(width: number, height: number, pixel: (x: number, y: number) => [number, number, number]) {
@@ -19,16 +28,29 @@ const fit = fc.constantFrom<InputFormat['fit']>('stretch', 'letterbox-top-left',
 describe('placing a frame in the picture of a model', () => {
   it('a box of the frame comes back from the picture as it was', () => {
     fc.assert(
-      fc.property(size, size, size, size, fit, fc.tuple(fc.nat(999), fc.nat(999), fc.nat(999), fc.nat(999)), (frameWidth, frameHeight, width, height, kind, cut) => {
-        const p = place(frameWidth, frameHeight, { width, height, fit: kind });
-        const x1 = (Math.min(cut[0], cut[1]) / 1001) * frameWidth;
-        const x2 = ((Math.max(cut[0], cut[1]) + 1) / 1001) * frameWidth;
-        const y1 = (Math.min(cut[2], cut[3]) / 1001) * frameHeight;
-        const y2 = ((Math.max(cut[2], cut[3]) + 1) / 1001) * frameHeight;
-        const inModel = [x1 * p.scaleX + p.offsetX, y1 * p.scaleY + p.offsetY, x2 * p.scaleX + p.offsetX, y2 * p.scaleY + p.offsetY] as const;
-        const back = toFrame(inModel, p, frameWidth, frameHeight)!;
-        for (const [i, expected] of [x1, y1, x2, y2].entries()) assert.ok(Math.abs(back[i]! - expected) < 1e-6);
-      }),
+      fc.property(
+        size,
+        size,
+        size,
+        size,
+        fit,
+        fc.tuple(fc.nat(999), fc.nat(999), fc.nat(999), fc.nat(999)),
+        (frameWidth, frameHeight, width, height, kind, cut) => {
+          const p = place(frameWidth, frameHeight, { width, height, fit: kind });
+          const x1 = (Math.min(cut[0], cut[1]) / 1001) * frameWidth;
+          const x2 = ((Math.max(cut[0], cut[1]) + 1) / 1001) * frameWidth;
+          const y1 = (Math.min(cut[2], cut[3]) / 1001) * frameHeight;
+          const y2 = ((Math.max(cut[2], cut[3]) + 1) / 1001) * frameHeight;
+          const inModel = [
+            x1 * p.scaleX + p.offsetX,
+            y1 * p.scaleY + p.offsetY,
+            x2 * p.scaleX + p.offsetX,
+            y2 * p.scaleY + p.offsetY,
+          ] as const;
+          const back = toFrame(inModel, p, frameWidth, frameHeight)!;
+          for (const [i, expected] of [x1, y1, x2, y2].entries()) assert.ok(Math.abs(back[i]! - expected) < 1e-6);
+        },
+      ),
     );
   });
 
@@ -60,7 +82,12 @@ describe('preparing a frame', () => {
   it('a frame of the size of the picture is copied, each channel to its plane', () => {
     const prepare = createPreprocessor(plain);
     prepare.run(frame(8, 8, (x, y) => [x, y, 7]));
-    for (let y = 0; y < 8; y++) for (let x = 0; x < 8; x++) assert.deepEqual([0, 64, 128].map((plane) => prepare.data[plane + y * 8 + x]), [x, y, 7]);
+    for (let y = 0; y < 8; y++)
+      for (let x = 0; x < 8; x++)
+        assert.deepEqual(
+          [0, 64, 128].map((plane) => prepare.data[plane + y * 8 + x]),
+          [x, y, 7],
+        );
   });
 
   it('BGR and NHWC change only the order', () => {
@@ -88,25 +115,42 @@ describe('preparing a frame', () => {
   });
 
   it('padding has the pad value after normalisation, also when the frames change their size', () => {
-    const prepare = createPreprocessor({ ...plain, fit: 'letterbox-top-left', mean: [14, 14, 14], std: [100, 100, 100] });
+    const prepare = createPreprocessor({
+      ...plain,
+      fit: 'letterbox-top-left',
+      mean: [14, 14, 14],
+      std: [100, 100, 100],
+    });
     const last = 8 * 8 - 1;
     prepare.run(frame(16, 8, () => [214, 214, 214]));
-    assert.deepEqual([prepare.data[0], prepare.data[last]].map((v) => Math.round(v! * 1000)), [2000, 1000]);
+    assert.deepEqual(
+      [prepare.data[0], prepare.data[last]].map((v) => Math.round(v! * 1000)),
+      [2000, 1000],
+    );
     prepare.run(frame(8, 8, () => [214, 214, 214]));
     assert.equal(Math.round(prepare.data[last]! * 1000), 2000);
     prepare.run(frame(8, 16, () => [214, 214, 214]));
-    assert.deepEqual([prepare.data[7 * 8], prepare.data[7]].map((v) => Math.round(v! * 1000)), [2000, 1000]);
+    assert.deepEqual(
+      [prepare.data[7 * 8], prepare.data[7]].map((v) => Math.round(v! * 1000)),
+      [2000, 1000],
+    );
   });
 
   it('values never leave the range of the pixels', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 1, max: 20 }), fit, fc.infiniteStream(fc.nat(255)), (width, height, kind, pixels) => {
-        const data = Uint8Array.from({ length: width * height * 3 }, () => pixels.next().value);
-        const prepare = createPreprocessor({ ...plain, fit: kind, padValue: data[0]! });
-        prepare.run({ data, width, height });
-        const [least, most] = [Math.min(...data), Math.max(...data)];
-        assert.ok(prepare.data.every((value) => value >= least - 1e-3 && value <= most + 1e-3));
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 20 }),
+        fc.integer({ min: 1, max: 20 }),
+        fit,
+        fc.infiniteStream(fc.nat(255)),
+        (width, height, kind, pixels) => {
+          const data = Uint8Array.from({ length: width * height * 3 }, () => pixels.next().value);
+          const prepare = createPreprocessor({ ...plain, fit: kind, padValue: data[0]! });
+          prepare.run({ data, width, height });
+          const [least, most] = [Math.min(...data), Math.max(...data)];
+          assert.ok(prepare.data.every((value) => value >= least - 1e-3 && value <= most + 1e-3));
+        },
+      ),
     );
   });
 });

@@ -11,13 +11,25 @@ const seen = (name: ObjectClass, confidence: number, ...bbox: Box): Scored => ({
 const options = { iou: 0.5, maxDetections: 200 };
 
 const arbitraryBox = fc
-  .tuple(fc.integer({ min: 0, max: 80 }), fc.integer({ min: 0, max: 80 }), fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max: 60 }))
+  .tuple(
+    fc.integer({ min: 0, max: 80 }),
+    fc.integer({ min: 0, max: 80 }),
+    fc.integer({ min: 1, max: 60 }),
+    fc.integer({ min: 1, max: 60 }),
+  )
   .map(([x, y, w, h]): Box => [x, y, x + w, y + h]);
-const arbitrary = fc.record({ class: fc.constantFrom(...OBJECT_CLASSES), confidence: fc.double({ min: 0, max: 1, noNaN: true }), bbox: arbitraryBox });
+const arbitrary = fc.record({
+  class: fc.constantFrom(...OBJECT_CLASSES),
+  confidence: fc.double({ min: 0, max: 1, noNaN: true }),
+  bbox: arbitraryBox,
+});
 
 describe('non-maximum suppression', () => {
   it('agrees with the textbook algorithm for a class that has no further rule', () => {
-    const people = fc.array(arbitrary.map((one) => ({ ...one, class: 'person' as const })), { maxLength: 60 });
+    const people = fc.array(
+      arbitrary.map((one) => ({ ...one, class: 'person' as const })),
+      { maxLength: 60 },
+    );
     fc.assert(
       fc.property(people, fc.double({ min: 0.1, max: 0.9, noNaN: true }), (candidates, limit) => {
         const rest = candidates.toSorted((a, b) => b.confidence - a.confidence);
@@ -57,7 +69,10 @@ describe('non-maximum suppression', () => {
 
   it('one vehicle seen as car and as truck is one, of the surer class', () => {
     const kept = suppress([seen('truck', 0.5, 0, 0, 100, 50), seen('car', 0.7, 2, 0, 100, 50)], options);
-    assert.deepEqual(kept.map((one) => one.class), ['car']);
+    assert.deepEqual(
+      kept.map((one) => one.class),
+      ['car'],
+    );
   });
 
   it('the front of a car is no second car, but a car before a bus is one', () => {

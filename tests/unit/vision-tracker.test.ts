@@ -17,17 +17,24 @@ const ids = (tracks: readonly { trackId: number }[]): number[] => tracks.map((tr
 
 describe('assignment', () => {
   const permutations = (items: readonly number[]): number[][] =>
-    items.length === 0 ? [[]] : items.flatMap((item) => permutations(items.filter((other) => other !== item)).map((rest) => [item, ...rest]));
+    items.length === 0
+      ? [[]]
+      : items.flatMap((item) => permutations(items.filter((other) => other !== item)).map((rest) => [item, ...rest]));
 
   it('costs as little as the best of all assignments', () => {
     const matrix = fc.integer({ min: 1, max: 4 }).chain((rows) =>
       fc.integer({ min: rows, max: 5 }).chain((columns) =>
-        fc.record({ rows: fc.constant(rows), columns: fc.constant(columns), cost: fc.array(fc.integer({ min: 0, max: 50 }), { minLength: rows * columns, maxLength: rows * columns }) }),
+        fc.record({
+          rows: fc.constant(rows),
+          columns: fc.constant(columns),
+          cost: fc.array(fc.integer({ min: 0, max: 50 }), { minLength: rows * columns, maxLength: rows * columns }),
+        }),
       ),
     );
     fc.assert(
       fc.property(matrix, ({ rows, columns, cost }) => {
-        const total = (chosen: ArrayLike<number>): number => Array.from({ length: rows }, (_, i) => cost[i * columns + chosen[i]!]!).reduce((a, b) => a + b);
+        const total = (chosen: ArrayLike<number>): number =>
+          Array.from({ length: rows }, (_, i) => cost[i * columns + chosen[i]!]!).reduce((a, b) => a + b);
         const chosen = assign(Float64Array.from(cost), rows, columns);
         assert.equal(new Set(chosen).size, rows);
         const best = Math.min(...permutations([...Array(columns).keys()]).map(total));
@@ -40,7 +47,9 @@ describe('assignment', () => {
 describe('following objects over frames', () => {
   it('numbers tracks from 1 and knows no velocity at first sight', () => {
     assert.deepEqual(
-      createTracker().update([at(100, 100), at(300, 100)], 0).map(({ trackId, velocity }) => ({ trackId, velocity })),
+      createTracker()
+        .update([at(100, 100), at(300, 100)], 0)
+        .map(({ trackId, velocity }) => ({ trackId, velocity })),
       [
         { trackId: 1, velocity: null },
         { trackId: 2, velocity: null },
@@ -73,7 +82,10 @@ describe('following objects over frames', () => {
     const tracker = createTracker();
     for (let i = 0; i < 7; i++) {
       const seen = i === 3 || i === 4 ? [] : [at(100 + 30 * i, 100)];
-      assert.deepEqual(ids(tracker.update(seen, i * 1000)), seen.map(() => 1));
+      assert.deepEqual(
+        ids(tracker.update(seen, i * 1000)),
+        seen.map(() => 1),
+      );
     }
   });
 
@@ -130,18 +142,30 @@ describe('following objects over frames', () => {
 
   it('any input: the same detections in the same order, no track twice in a frame, bounded memory', () => {
     const detection = fc
-      .tuple(fc.integer({ min: 0, max: 400 }), fc.integer({ min: 0, max: 300 }), fc.constantFrom(...OBJECT_CLASSES), fc.integer({ min: 1, max: 80 }))
+      .tuple(
+        fc.integer({ min: 0, max: 400 }),
+        fc.integer({ min: 0, max: 300 }),
+        fc.constantFrom(...OBJECT_CLASSES),
+        fc.integer({ min: 1, max: 80 }),
+      )
       .map(([x, y, name, size]) => at(x, y, name, size, size));
     fc.assert(
-      fc.property(fc.array(fc.array(detection, { maxLength: 15 }), { maxLength: 12 }), fc.integer({ min: 100, max: 3000 }), (frames, interval) => {
-        const tracker = createTracker({ maxTracks: 20 });
-        for (const [i, detections] of frames.entries()) {
-          const tracked = tracker.update(detections, i * interval);
-          assert.deepEqual(tracked.map(({ bbox }) => bbox), detections.map(({ bbox }) => bbox));
-          assert.equal(new Set(ids(tracked)).size, tracked.length);
-          assert.ok(tracker.size <= 20);
-        }
-      }),
+      fc.property(
+        fc.array(fc.array(detection, { maxLength: 15 }), { maxLength: 12 }),
+        fc.integer({ min: 100, max: 3000 }),
+        (frames, interval) => {
+          const tracker = createTracker({ maxTracks: 20 });
+          for (const [i, detections] of frames.entries()) {
+            const tracked = tracker.update(detections, i * interval);
+            assert.deepEqual(
+              tracked.map(({ bbox }) => bbox),
+              detections.map(({ bbox }) => bbox),
+            );
+            assert.equal(new Set(ids(tracked)).size, tracked.length);
+            assert.ok(tracker.size <= 20);
+          }
+        },
+      ),
     );
   });
 });

@@ -8,11 +8,15 @@ type CounterMessage = Add | { readonly type: 'double'; readonly n: number; reado
 export function create(): Promise<Subject> {
   const system = start();
   const tally = new Tally();
-  const counter = spawn(system, (_, message: CounterMessage) => {
-    if (message.type === 'add') tally.add(message.by);
-    else dispatch(message.sender, message.n * 2);
-    return undefined;
-  }, 'counter');
+  const counter = spawn(
+    system,
+    (_, message: CounterMessage) => {
+      if (message.type === 'add') tally.add(message.by);
+      else dispatch(message.sender, message.n * 2);
+      return undefined;
+    },
+    'counter',
+  );
   return Promise.resolve({
     measures: {
       'tell in thread': tellInThread(tally, (message) => dispatch(counter, message)),

@@ -2,7 +2,10 @@ import { defineActor } from '../../../src/runtime/actor.ts';
 import type { Asking } from '../../../src/runtime/message.ts';
 import { type Add, BURST, type Tally } from '../subject.ts';
 
-export type CounterMessage = Add | ({ readonly type: 'double'; readonly n: number } & Asking<number>) | ({ readonly type: 'handled' } & Asking<number>);
+export type CounterMessage =
+  | Add
+  | ({ readonly type: 'double'; readonly n: number } & Asking<number>)
+  | ({ readonly type: 'handled' } & Asking<number>);
 
 const mailbox = { capacity: BURST + 100, overflow: 'refuse' } as const;
 
@@ -10,7 +13,9 @@ const mailbox = { capacity: BURST + 100, overflow: 'refuse' } as const;
 export const counter = defineActor<CounterMessage>()<Tally>({
   kind: 'counter',
   mailbox,
-  start: (_, tally) => ({ handlers: { add: ({ by }) => tally.add(by), double: ({ n }) => n * 2, handled: () => tally.handled } }),
+  start: (_, tally) => ({
+    handlers: { add: ({ by }) => tally.add(by), double: ({ n }) => n * 2, handled: () => tally.handled },
+  }),
 });
 
 /** The same in a thread of its own. */
@@ -36,4 +41,8 @@ export const threadCounter = defineActor<CounterMessage>()<null>({
 });
 
 /** The least an actor can be. */
-export const idler = defineActor<Add>()<null>({ kind: 'idler', mailbox: { capacity: 100, overflow: 'refuse' }, start: () => ({ handlers: { add: () => undefined } }) });
+export const idler = defineActor<Add>()<null>({
+  kind: 'idler',
+  mailbox: { capacity: 100, overflow: 'refuse' },
+  start: () => ({ handlers: { add: () => undefined } }),
+});

@@ -19,7 +19,11 @@ const onEscalation = (error: Error): never => {
 
 export async function create(): Promise<Subject> {
   const tally = new Tally();
-  const tree = supervisor('root', [child('near', counter, () => tally), child('far', threadCounter, () => null, { placement: { kind: 'thread' } }), dynamic('crew')]);
+  const tree = supervisor('root', [
+    child('near', counter, () => tally),
+    child('far', threadCounter, () => null, { placement: { kind: 'thread' } }),
+    dynamic('crew'),
+  ]);
   const system = await startSystem(tree, { log, onEscalation });
   const near = system.ref(address<CounterMessage>('/near'));
   const far = system.ref(address<CounterMessage>('/far'));
@@ -56,7 +60,12 @@ export async function idle(count: number): Promise<void> {
 
 async function startIdlers(system: ActorSystem, count: number): Promise<void> {
   for (let from = 0; from < count; from += STARTS) {
-    const starts = Array.from({ length: Math.min(STARTS, count - from) }, (_, n) => system.startChild('/crew', child(`idler-${from + n}`, idler, () => null)));
+    const starts = Array.from({ length: Math.min(STARTS, count - from) }, (_, n) =>
+      system.startChild(
+        '/crew',
+        child(`idler-${from + n}`, idler, () => null),
+      ),
+    );
     await Promise.all(starts);
   }
 }

@@ -20,7 +20,10 @@ export async function create(): Promise<Subject> {
   const across = new TellAcross(() => ask({ type: 'handled' }));
   const inBatches = (size: number): void => {
     for (let from = 0; from < size; from += BATCH) {
-      const batch = Array.from({ length: Math.min(BATCH, size - from) }, (_, i): Add => ({ type: 'add', by: from + i }));
+      const batch = Array.from({ length: Math.min(BATCH, size - from) }, (_, i): Add => ({
+        type: 'add',
+        by: from + i,
+      }));
       worker.postMessage(batch);
     }
   };

@@ -14,16 +14,34 @@ const CACHE_FLUSH_MS = 1_000;
 /** Sets up the work with connections of its own. NATS is waited for as long as it takes; a Redis that is away holds nothing up. */
 export async function openDesk(ctx: AggregatorContext, init: AggregatorInit): Promise<AggregatorDesk> {
   const { clock, log } = ctx;
-  const bus = await NatsBus.join({ url: init.natsUrl, startTimeoutMs: Number.POSITIVE_INFINITY, log, inHandFile: init.inHandFile });
+  const bus = await NatsBus.join({
+    url: init.natsUrl,
+    startTimeoutMs: Number.POSITIVE_INFINITY,
+    log,
+    inHandFile: init.inHandFile,
+  });
   // Durable or not, and what an operator should know of it: the process's own client tells.
-  const redis = init.redisUrl === null ? null : await RedisStore.open({ url: init.redisUrl, durable: true, notice: null, log });
+  const redis =
+    init.redisUrl === null ? null : await RedisStore.open({ url: init.redisUrl, durable: true, notice: null, log });
   const seen = new Observations(bus, redis);
   const report = (): void => {
-    const news = seen.take({ leading: leadership.figures().leading, cacheWaiting: cache?.size ?? 0, cacheDropped: cache?.counts.dropped ?? 0 });
+    const news = seen.take({
+      leading: leadership.figures().leading,
+      cacheWaiting: cache?.size ?? 0,
+      cacheDropped: cache?.counts.dropped ?? 0,
+    });
     if (news !== null) ctx.ref(AGGREGATOR_FIGURES).tell({ type: 'figures', figures: news });
   };
-  const leadership = new Leadership({ store: new JetStreamLocks(bus), name: 'aggregator', holder: init.holder, clock, log, metrics: { lockWait: (seconds) => seen.lockWait(seconds), lockFailed: () => seen.lockLost() } });
-  const cache = redis === null ? null : new Cache({ redis, clock, log, onPushed: (seconds) => seen.redisPush(seconds) });
+  const leadership = new Leadership({
+    store: new JetStreamLocks(bus),
+    name: 'aggregator',
+    holder: init.holder,
+    clock,
+    log,
+    metrics: { lockWait: (seconds) => seen.lockWait(seconds), lockFailed: () => seen.lockLost() },
+  });
+  const cache =
+    redis === null ? null : new Cache({ redis, clock, log, onPushed: (seconds) => seen.redisPush(seconds) });
   const work = aggregatorWork(ctx, {
     bus,
     cache,

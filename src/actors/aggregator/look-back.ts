@@ -38,7 +38,11 @@ export async function lookBack({ bus, clock, log, signal, onAggregate }: LookBac
         if (end >= last.seq || signal.aborted) return;
       }
     } catch (thrown) {
-      if (!waited) log.warn({ err: asError(thrown).message }, `the aggregator waits for NATS to know what went out before: ${asError(thrown).message}`);
+      if (!waited)
+        log.warn(
+          { err: asError(thrown).message },
+          `the aggregator waits for NATS to know what went out before: ${asError(thrown).message}`,
+        );
       await sleep(clock, RETRY_MS, signal).catch(() => undefined);
     }
   }

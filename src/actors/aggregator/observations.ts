@@ -48,8 +48,19 @@ export class Observations {
   /** What happened since the last time; null when nothing did and all stands as it did. */
   take({ leading, cacheWaiting, cacheDropped }: Standing): AggregatorFigures | null {
     const failedWrites = this.#redis?.health().failedWrites ?? 0;
-    const buried = this.#bus.deadLetters().map((count): DeadLetterCount => ({ ...count, total: count.total - this.#buried.totalOf(count) })).filter(({ total }) => total > 0);
-    const seen = { endToEnd: this.#endToEnd, redisPush: this.#redisPush, lockWait: this.#lockWait, locksLost: this.#locksLost, failedWrites: failedWrites - this.#failedWrites, cacheDropped: cacheDropped - this.#dropped, buried };
+    const buried = this.#bus
+      .deadLetters()
+      .map((count): DeadLetterCount => ({ ...count, total: count.total - this.#buried.totalOf(count) }))
+      .filter(({ total }) => total > 0);
+    const seen = {
+      endToEnd: this.#endToEnd,
+      redisPush: this.#redisPush,
+      lockWait: this.#lockWait,
+      locksLost: this.#locksLost,
+      failedWrites: failedWrites - this.#failedWrites,
+      cacheDropped: cacheDropped - this.#dropped,
+      buried,
+    };
     const standing = `${leading} ${cacheWaiting}`;
     const isQuiet = Object.values(seen).every((what) => (typeof what === 'number' ? what === 0 : what.length === 0));
     if (isQuiet && standing === this.#told) return null;

@@ -33,7 +33,16 @@ interface Going {
 }
 
 /** Publishes what is due: first to the stream of aggregates, then, an alert, to the alerts. Many at once, in order, for as long as NATS is away. */
-export function outflowOf({ bus, aggregation, clock, log, signal, onAlert, onStored, onDone }: OutflowOptions): Pipeline<Going> {
+export function outflowOf({
+  bus,
+  aggregation,
+  clock,
+  log,
+  signal,
+  onAlert,
+  onStored,
+  onDone,
+}: OutflowOptions): Pipeline<Going> {
   const send = async (going: Going): Promise<void> => {
     const { aggregate } = going.publication;
     try {
@@ -56,7 +65,12 @@ export function outflowOf({ bus, aggregation, clock, log, signal, onAlert, onSto
   const toAggregates = async (publication: Publication): Promise<Outcome | null> => {
     const { aggregate, alertOnly } = publication;
     if (alertOnly) return aggregation.stored(publication, null);
-    const { seq, duplicate } = await bus.publish(subjects.aggregate(aggregate.cameraId), aggregate, traceOf(aggregate), idOf(aggregate));
+    const { seq, duplicate } = await bus.publish(
+      subjects.aggregate(aggregate.cameraId),
+      aggregate,
+      traceOf(aggregate),
+      idOf(aggregate),
+    );
     const outcome = aggregation.stored(publication, duplicate ? await standing(aggregate, seq) : null);
     if (outcome !== null && !signal.aborted) onStored(outcome.aggregate, seq);
     return outcome;

@@ -25,7 +25,9 @@ export interface AggregatorParts {
   readonly onAlert: (alert: Aggregate) => Promise<void>;
   readonly onPublished: (aggregate: Aggregate) => void;
   /** A frame's detection and answers must come to one aggregator: the others wait until it is their turn. Absent when there are no others. */
-  readonly leadership?: { acquire(signal: AbortSignal): Promise<{ readonly lost: AbortSignal; release(): Promise<void> }> };
+  readonly leadership?: {
+    acquire(signal: AbortSignal): Promise<{ readonly lost: AbortSignal; release(): Promise<void> }>;
+  };
 }
 
 const MAX_CAMERAS_REMEMBERED = 10_000;
@@ -39,8 +41,17 @@ const FLUSH_MS = 2_000;
  * acked only when both have all that is known of the frame. After a crash what went out is read back from the stream, and
  * what was not acked is delivered again.
  */
-export function aggregatorWork(ctx: AggregatorContext, { bus, cache, deadlineMs, onAlert, onPublished, leadership }: AggregatorParts): AggregatorWork {
-  const aggregation = new Aggregation({ deadlineMs, rememberFrames: 5_000, rememberClosed: 50_000, earlyFrames: 2_000, earlyMs: 60_000 });
+export function aggregatorWork(
+  ctx: AggregatorContext,
+  { bus, cache, deadlineMs, onAlert, onPublished, leadership }: AggregatorParts,
+): AggregatorWork {
+  const aggregation = new Aggregation({
+    deadlineMs,
+    rememberFrames: 5_000,
+    rememberClosed: 50_000,
+    earlyFrames: 2_000,
+    earlyMs: 60_000,
+  });
   const detections = new Holding(MAX_HELD);
   const results = new Holding(MAX_HELD);
   const newest = new Map<CameraId, { readonly aggregate: Aggregate; readonly offset: number }>();
@@ -81,7 +92,13 @@ export function aggregatorWork(ctx: AggregatorContext, { bus, cache, deadlineMs,
     if (newest.size > MAX_CAMERAS_REMEMBERED && oldest !== undefined) newest.delete(oldest);
   };
 
-  const toCache = (aggregate: Aggregate, offset: number): void => cache?.put({ type: 'aggregate', aggregate: { ...aggregate, offset }, at: Date.parse(aggregate.publishedAt), stored: performance.now() });
+  const toCache = (aggregate: Aggregate, offset: number): void =>
+    cache?.put({
+      type: 'aggregate',
+      aggregate: { ...aggregate, offset },
+      at: Date.parse(aggregate.publishedAt),
+      stored: performance.now(),
+    });
 
   const settle = (requestId: RequestId): void => {
     if (!aggregation.isSettled(requestId)) return;
@@ -90,13 +107,24 @@ export function aggregatorWork(ctx: AggregatorContext, { bus, cache, deadlineMs,
 
   const bury = (requestId: RequestId, reason: string): void => {
     for (const holding of [detections, results]) {
-      for (const delivery of holding.release(requestId)) delivery.bury(reason).catch((thrown: unknown) => ctx.log.error({ requestId, err: asError(thrown).message }, `a message of frame ${requestId} could not be put among the dead letters`));
+      for (const delivery of holding.release(requestId))
+        delivery
+          .bury(reason)
+          .catch((thrown: unknown) =>
+            ctx.log.error(
+              { requestId, err: asError(thrown).message },
+              `a message of frame ${requestId} could not be put among the dead letters`,
+            ),
+          );
     }
   };
 
   const giveUp = ({ cameraId, requestId }: Aggregate, error: Error): void => {
     refused += 1;
-    ctx.log.error({ cameraId, requestId, err: error.message }, `the aggregate of a frame of camera ${cameraId} is given up: ${error.message}; its messages are among the dead letters`);
+    ctx.log.error(
+      { cameraId, requestId, err: error.message },
+      `the aggregate of a frame of camera ${cameraId} is given up: ${error.message}; its messages are among the dead letters`,
+    );
     bury(requestId, `its aggregate is refused: ${error.message}`);
   };
 
@@ -127,7 +155,13 @@ export function aggregatorWork(ctx: AggregatorContext, { bus, cache, deadlineMs,
     schedule();
   };
 
-  const consumeInto = <T extends Detection | AssessmentResult>(stream: string, durable: string, parser: Parser<T>, holding: Holding, take: (delivery: Delivery<T>) => void): void => {
+  const consumeInto = <T extends Detection | AssessmentResult>(
+    stream: string,
+    durable: string,
+    parser: Parser<T>,
+    holding: Holding,
+    take: (delivery: Delivery<T>) => void,
+  ): void => {
     const handle = async (delivery: Delivery<T>): Promise<void> => {
       // It comes again when what went out is read back, or to another one.
       if (failed) return delivery.nak(0);
@@ -138,12 +172,25 @@ export function aggregatorWork(ctx: AggregatorContext, { bus, cache, deadlineMs,
         // that it makes two restarts at most.
         failed = true;
         const error = asError(thrown);
-        if (delivery.attempt > 1) await delivery.bury(`its handling failed ${delivery.attempt} times: ${clipped(error.message)}`);
+        if (delivery.attempt > 1)
+          await delivery.bury(`its handling failed ${delivery.attempt} times: ${clipped(error.message)}`);
         else delivery.nak(0);
         ctx.fail(error);
       }
     };
-    consume({ bus, stream, durable, parser, clock: ctx.clock, log: ctx.log, signal: ctx.signal, batch: 128, ahead: AHEAD, room: () => holding.room(), take: handle }).catch((thrown: unknown) => ctx.fail(asError(thrown)));
+    consume({
+      bus,
+      stream,
+      durable,
+      parser,
+      clock: ctx.clock,
+      log: ctx.log,
+      signal: ctx.signal,
+      batch: 128,
+      ahead: AHEAD,
+      room: () => holding.room(),
+      take: handle,
+    }).catch((thrown: unknown) => ctx.fail(asError(thrown)));
   };
 
   const unpublished = (): number => aggregation.due + outflow.size;
@@ -153,10 +200,16 @@ export function aggregatorWork(ctx: AggregatorContext, { bus, cache, deadlineMs,
       term = (await leadership?.acquire(ctx.signal)) ?? null;
       if (ctx.signal.aborted) await term?.release();
       term?.lost.addEventListener('abort', () => ctx.fail(asError(term?.lost.reason)), { once: true });
-      await lookBack({ bus, clock: ctx.clock, log: ctx.log, signal: ctx.signal, onAggregate: ({ body, seq }) => {
-        aggregation.restore(body);
-        remember(body, seq);
-      } });
+      await lookBack({
+        bus,
+        clock: ctx.clock,
+        log: ctx.log,
+        signal: ctx.signal,
+        onAggregate: ({ body, seq }) => {
+          aggregation.restore(body);
+          remember(body, seq);
+        },
+      });
       if (ctx.signal.aborted) return;
       // What went out before is known: the cache may have missed the newest, and now messages may come.
       for (const { aggregate, offset } of newest.values()) toCache(aggregate, offset);
@@ -174,12 +227,20 @@ export function aggregatorWork(ctx: AggregatorContext, { bus, cache, deadlineMs,
       results.beat();
     },
     latest: (cameraId) => newest.get(cameraId)?.aggregate ?? null,
-    stats: (): AggregatorStats => ({ ...aggregation.counters, pending: aggregation.pending, unpublished: unpublished(), held: detections.size + results.size, refused }),
+    stats: (): AggregatorStats => ({
+      ...aggregation.counters,
+      pending: aggregation.pending,
+      unpublished: unpublished(),
+      held: detections.size + results.size,
+      refused,
+    }),
     // What is complete still goes out; the rest is handed back for whoever comes next.
     finish: async (reason: StopReason) => {
       const until = ctx.clock.now() + FLUSH_MS;
       const last = ctx.clock.setTimeout(() => work.abort(), FLUSH_MS);
-      if (reason !== 'restart' && !failed) while (unpublished() > 0 && !outflow.away && !work.signal.aborted && ctx.clock.now() < until) await outflow.change();
+      if (reason !== 'restart' && !failed)
+        while (unpublished() > 0 && !outflow.away && !work.signal.aborted && ctx.clock.now() < until)
+          await outflow.change();
       ctx.clock.clearTimeout(last);
       work.abort();
       for (const holding of [detections, results]) holding.handBack();

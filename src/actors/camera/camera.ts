@@ -59,7 +59,8 @@ export const cameraActor = defineActor<CameraMessage, CameraPrivate>()<CameraIni
       },
       onProcess: (event, pid) => (event === 'began' ? ctx.ownProcess(pid) : ctx.disownProcess(pid)),
     });
-    const show = (state: string): void => ctx.report({ state, frames: frameNumber, skipped, decode: source.mode, ffmpeg: source.pid });
+    const show = (state: string): void =>
+      ctx.report({ state, frames: frameNumber, skipped, decode: source.mode, ffmpeg: source.pid });
 
     const analyse = async ({ frame, at }: { readonly frame: Frame; readonly at: number }): Promise<void> => {
       const { objects, groups } = await analyser.analyse(frame, at, native);
@@ -79,7 +80,10 @@ export const cameraActor = defineActor<CameraMessage, CameraPrivate>()<CameraIni
           traceId,
           frameNumber,
           detectedObjects: objects,
-          trafficGroups: groups.map((group, index): PublishedGroup => ({ ...group, cropId: stored.crops[index] ?? null })),
+          trafficGroups: groups.map((group, index): PublishedGroup => ({
+            ...group,
+            cropId: stored.crops[index] ?? null,
+          })),
           imageWidth: width,
           imageHeight: height,
           imageId: stored.imageId,
@@ -91,7 +95,11 @@ export const cameraActor = defineActor<CameraMessage, CameraPrivate>()<CameraIni
     };
 
     /** A frame whose pictures cannot be stored still counts: its boxes and rules need none. */
-    const store = async (requestId: string, frame: Frame, regions: Parameters<typeof imaging.ask<'store'>>[0]['regions']): Promise<StoredImages> => {
+    const store = async (
+      requestId: string,
+      frame: Frame,
+      regions: Parameters<typeof imaging.ask<'store'>>[0]['regions'],
+    ): Promise<StoredImages> => {
       const data = move(ownMemory(frame.data));
       try {
         return await imaging.ask(
@@ -99,7 +107,10 @@ export const cameraActor = defineActor<CameraMessage, CameraPrivate>()<CameraIni
           { timeoutMs: IMAGING_TIMEOUT_MS },
         );
       } catch (thrown) {
-        ctx.log.warn({ cameraId, requestId, err: asError(thrown).message }, `camera ${cameraId}: a frame goes on without pictures: ${asError(thrown).message}`);
+        ctx.log.warn(
+          { cameraId, requestId, err: asError(thrown).message },
+          `camera ${cameraId}: a frame goes on without pictures: ${asError(thrown).message}`,
+        );
         return { imageId: null, crops: [] };
       }
     };
@@ -124,6 +135,7 @@ export const cameraActor = defineActor<CameraMessage, CameraPrivate>()<CameraIni
 
 /** The pixels in a buffer that holds nothing else, so that it can be transferred. */
 function ownMemory(data: Uint8Array): Uint8Array<ArrayBuffer> {
-  return data.buffer instanceof ArrayBuffer && data.byteLength === data.buffer.byteLength ? new Uint8Array(data.buffer) : new Uint8Array(data);
+  return data.buffer instanceof ArrayBuffer && data.byteLength === data.buffer.byteLength
+    ? new Uint8Array(data.buffer)
+    : new Uint8Array(data);
 }
-

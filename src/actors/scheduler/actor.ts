@@ -94,14 +94,36 @@ class Scheduler {
     this.#busWatch = new BusWatch(log);
     this.#queues = new TaskQueues(bus);
     this.#intake = new Intake(intakeOptions(init.settings));
-    const turns = new Turns({ clock, closing: ctx.signal, places: () => this.#settings.maxConcurrentTasks, ...TURN_BOUNDS, onRoom: () => void this.#tell({ type: 'pump' }) });
+    const turns = new Turns({
+      clock,
+      closing: ctx.signal,
+      places: () => this.#settings.maxConcurrentTasks,
+      ...TURN_BOUNDS,
+      onRoom: () => void this.#tell({ type: 'pump' }),
+    });
     this.#turns = turns;
     this.#judge = new Judge({
       ...init,
       clock,
       pool,
       closing: ctx.signal,
-      model: vlm === null ? null : { clock, log, pool, vlm, images, metrics, language, turns, hedges: this.#hedges, closing: ctx.signal, abort: this.#abort.signal, onRetry: () => void this.#counts.retries++ },
+      model:
+        vlm === null
+          ? null
+          : {
+              clock,
+              log,
+              pool,
+              vlm,
+              images,
+              metrics,
+              language,
+              turns,
+              hedges: this.#hedges,
+              closing: ctx.signal,
+              abort: this.#abort.signal,
+              onRetry: () => void this.#counts.retries++,
+            },
     });
     this.#overload = new Overload({
       bus,
@@ -149,7 +171,9 @@ class Scheduler {
     for (const delivery of expired) this.#begin(delivery);
     for (;;) {
       const { room, next } = this.#turns;
-      if (this.#inFlight.size < MOST_IN_HAND) for (const { priority, max } of this.#intake.fetches(expired.length > 0 ? BATCH : room)) this.#fetch(priority, max);
+      if (this.#inFlight.size < MOST_IN_HAND)
+        for (const { priority, max } of this.#intake.fetches(expired.length > 0 ? BATCH : room))
+          this.#fetch(priority, max);
       this.#overload.rate.setBusy(room === 0, clock.now());
       this.#wakeAtExpiry();
       if (room === 0) return;
@@ -184,7 +208,11 @@ class Scheduler {
       const { cameraId, traceId, error, metadata } = end.result;
       this.#counts.published(end.result, this.#init.metrics);
       if ((metadata.calls?.length ?? 0) > 0) this.#overload.rate.served(this.#ctx.clock.now());
-      if (error !== undefined) this.#ctx.log.debug({ taskId, cameraId, traceId, code: error.code }, `a group of camera ${cameraId} is unknown: ${error.message}`);
+      if (error !== undefined)
+        this.#ctx.log.debug(
+          { taskId, cameraId, traceId, code: error.code },
+          `a group of camera ${cameraId} is unknown: ${error.message}`,
+        );
     }
     this.pump();
   }
@@ -198,7 +226,19 @@ class Scheduler {
   measure(): void {
     void this.#judge.follow();
     const { mode, in_flight, ready, parked, assessed, degraded, retries, bus_ok, unknown, hedges } = this.stats();
-    this.#ctx.report({ mode, in_flight, ready, parked, assessed, degraded, unknown: Object.values(unknown).reduce((sum, count) => sum + count, 0), shed: unknown.shed, retries, hedges, bus_ok });
+    this.#ctx.report({
+      mode,
+      in_flight,
+      ready,
+      parked,
+      assessed,
+      degraded,
+      unknown: Object.values(unknown).reduce((sum, count) => sum + count, 0),
+      shed: unknown.shed,
+      retries,
+      hedges,
+      bus_ok,
+    });
     this.#overload.tell();
     if (!this.#overload.rate.busy(this.#ctx.clock.now()) && this.#measures++ % MEASURES_AT_REST !== 0) return;
     void this.#queues.lag().then((lag) => this.#tell({ type: 'measured', lag }));
@@ -234,7 +274,8 @@ class Scheduler {
       .fetchInTime(priority, max, { clock, signal, failed: !this.#busWatch.ok })
       .then(
         ({ deliveries, begunAt }) => {
-          if (!this.#tell({ type: 'fetched', priority, deliveries, begunAt })) for (const delivery of deliveries) delivery.nak(0);
+          if (!this.#tell({ type: 'fetched', priority, deliveries, begunAt }))
+            for (const delivery of deliveries) delivery.nak(0);
         },
         (thrown: unknown) => void this.#tell({ type: 'fetch-failed', priority, error: asError(thrown) }),
       )
@@ -250,23 +291,34 @@ class Scheduler {
     if (this.#known(delivery)) return;
     this.#turns.begin(turning);
     // The place is held until the result is stored: a bus that takes none must not have us make more.
-    void this.#run(delivery, (task) => this.#judge.judge(task, turning, this.#settings), () => this.#turns.end(turning));
+    void this.#run(
+      delivery,
+      (task) => this.#judge.judge(task, turning, this.#settings),
+      () => this.#turns.end(turning),
+    );
   }
 
   async #giveUp(delivery: Task): Promise<void> {
     if (this.#known(delivery)) return;
-    const shed = { code: 'shed', message: 'more groups waited than could be judged in time, and this was among the least dangerous' } as const;
-    await this.#run(delivery, (task) => Promise.resolve(unjudged(task, shed, this.#judge.mode, NO_CALL, this.#ctx.clock.now())));
+    const shed = {
+      code: 'shed',
+      message: 'more groups waited than could be judged in time, and this was among the least dangerous',
+    } as const;
+    await this.#run(delivery, (task) =>
+      Promise.resolve(unjudged(task, shed, this.#judge.mode, NO_CALL, this.#ctx.clock.now())),
+    );
   }
 
   #run(delivery: Task, assess: (task: AssessmentTask) => Promise<Assessed>, onEnd?: () => void): Promise<void> {
     const { taskId } = delivery.body;
     const { clock, log } = this.#ctx;
     delivery.begin();
-    const end = runTask(delivery, assess, { bus: this.#init.bus, clock, log, abort: this.#abort.signal }).then((how) => {
-      onEnd?.();
-      this.#tell({ type: 'finished', taskId, end: how });
-    });
+    const end = runTask(delivery, assess, { bus: this.#init.bus, clock, log, abort: this.#abort.signal }).then(
+      (how) => {
+        onEnd?.();
+        this.#tell({ type: 'finished', taskId, end: how });
+      },
+    );
     this.#inFlight.set(taskId, { delivery, end });
     return end;
   }
@@ -281,8 +333,13 @@ class Scheduler {
 
   /** Looks again when the next one that is ready, and has no place, expires. */
   #wakeAtExpiry(): void {
-    const next = Math.min(...PRIORITIES.flatMap((priority) => this.#intake.oldest(priority) ?? []).map(({ body }) => Date.parse(body.expiresAt)));
-    if (Number.isFinite(next)) this.#ctx.setTimer('expiry', Math.max(1, next - this.#ctx.clock.now()), { type: 'pump' });
+    const next = Math.min(
+      ...PRIORITIES.flatMap((priority) => this.#intake.oldest(priority) ?? []).map(({ body }) =>
+        Date.parse(body.expiresAt),
+      ),
+    );
+    if (Number.isFinite(next))
+      this.#ctx.setTimer('expiry', Math.max(1, next - this.#ctx.clock.now()), { type: 'pump' });
   }
 
   /** False when the actor is over. A mailbox that refuses our own word would leave a place taken for good. */
@@ -295,6 +352,11 @@ class Scheduler {
 }
 
 /** Seconds since it was put to the bus; null for none. */
-const ageOf = (delivery: Task | undefined, now: number): number | null => (delivery === undefined ? null : Math.max(0, Math.round((now - delivery.storedAt) / 100) / 10));
+const ageOf = (delivery: Task | undefined, now: number): number | null =>
+  delivery === undefined ? null : Math.max(0, Math.round((now - delivery.storedAt) / 100) / 10);
 
-const intakeOptions = ({ ageingMs }: SchedulerSettings): IntakeOptions => ({ ageingMs, quietMs: QUIET_MS, batch: BATCH });
+const intakeOptions = ({ ageingMs }: SchedulerSettings): IntakeOptions => ({
+  ageingMs,
+  quietMs: QUIET_MS,
+  batch: BATCH,
+});

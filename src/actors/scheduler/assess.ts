@@ -37,7 +37,12 @@ export interface AssessParts extends CallParts {
 export type Assessed = AssessmentResult | null;
 
 /** Failures of a trial that are the request's, not the key's. */
-const ON_REQUEST: ReadonlySet<CallOutcomeKind> = new Set(['unreadable', 'content-refused', 'rejected-request', 'stepped-down']);
+const ON_REQUEST: ReadonlySet<CallOutcomeKind> = new Set([
+  'unreadable',
+  'content-refused',
+  'rejected-request',
+  'stepped-down',
+]);
 /** Only tasks from this level up are worth a second call. */
 const HEDGED_FROM = 4;
 /** A second call is made only with a lease that is free at once: within this. */
@@ -52,7 +57,11 @@ const DOWN: AssessmentFailure = { code: 'no-lease', message: 'the provider does 
 export async function assessByModel(task: AssessmentTask, parts: AssessParts): Promise<Assessed> {
   const { clock, closing } = parts;
   const deadline = Date.parse(task.expiresAt);
-  let metadata: ResultMetadata = { ...NO_CALL, waitMs: Math.max(0, clock.now() - Date.parse(task.timestamp)), calls: [] };
+  let metadata: ResultMetadata = {
+    ...NO_CALL,
+    waitMs: Math.max(0, clock.now() - Date.parse(task.timestamp)),
+    calls: [],
+  };
   const failed: FailedAttempt[] = [];
   const unknown = (error: AssessmentFailure): AssessmentResult => unjudged(task, error, 'vlm', metadata, clock.now());
   const ended = (error: AssessmentFailure, rulesMay: boolean): AssessmentResult =>
@@ -66,7 +75,8 @@ export async function assessByModel(task: AssessmentTask, parts: AssessParts): P
   const exclude = new Set<string>();
   let picture: Promise<Uint8Array | null> | null = null;
   let asked = 0;
-  const ask = (more: Pick<LeaseRequest, 'priority' | 'exclude' | 'deadline'>): Promise<LeaseReply> => parts.lease({ waiterId: `${task.taskId}#${asked++}`, tokens: bound, ...more });
+  const ask = (more: Pick<LeaseRequest, 'priority' | 'exclude' | 'deadline'>): Promise<LeaseReply> =>
+    parts.lease({ waiterId: `${task.taskId}#${asked++}`, tokens: bound, ...more });
   for (;;) {
     const turn = await parts.turn();
     if (turn === 'closing' || closing.aborted) return null;
@@ -97,7 +107,19 @@ export async function assessByModel(task: AssessmentTask, parts: AssessParts): P
       await picture;
       continue;
     }
-    const round = await callRound({ lease, leaseAskedAt, leasedAt, deadline, request: { prompt, jpeg, traceId: task.traceId, timeoutMs: parts.timeoutMs } }, task, exclude, ask, parts);
+    const round = await callRound(
+      {
+        lease,
+        leaseAskedAt,
+        leasedAt,
+        deadline,
+        request: { prompt, jpeg, traceId: task.traceId, timeoutMs: parts.timeoutMs },
+      },
+      task,
+      exclude,
+      ask,
+      parts,
+    );
     metadata = withRound(metadata, round, failed.filter(({ hedge }) => hedge !== true).length);
     let giveUp = false;
     for (const made of round) giveUp = settle(made, failed, exclude, parts) || giveUp;
@@ -107,7 +129,10 @@ export async function assessByModel(task: AssessmentTask, parts: AssessParts): P
     const failure = last === undefined || last.ok ? EXPIRED : failureOf(last.failure);
     if (round.some(({ reply }) => !reply.ok && reply.failure.kind === 'abandoned')) {
       if (parts.abort.aborted) return null;
-      return ended({ code: 'expired', message: "the task's time ran out during a call" }, modelSilent(failed) || parts.providerDown());
+      return ended(
+        { code: 'expired', message: "the task's time ran out during a call" },
+        modelSilent(failed) || parts.providerDown(),
+      );
     }
     if (giveUp || clock.now() >= deadline) return ended(failure, modelSilent(failed));
     parts.onRetry();
@@ -119,7 +144,10 @@ const LATE = Symbol('late');
 const PICTURE_MS = 250;
 
 /** The picture, or `LATE`. */
-async function soon(picture: Promise<Uint8Array | null>, { clock }: AssessParts): Promise<Uint8Array | null | typeof LATE> {
+async function soon(
+  picture: Promise<Uint8Array | null>,
+  { clock }: AssessParts,
+): Promise<Uint8Array | null | typeof LATE> {
   const { promise, resolve } = Promise.withResolvers<typeof LATE>();
   const timer = clock.setTimeout(() => resolve(LATE), PICTURE_MS);
   try {
@@ -130,17 +158,26 @@ async function soon(picture: Promise<Uint8Array | null>, { clock }: AssessParts)
 }
 
 /** One call, or a call and its hedge. */
-function callRound(options: CallOptions, task: AssessmentTask, exclude: ReadonlySet<string>, ask: (more: Pick<LeaseRequest, 'priority' | 'exclude' | 'deadline'>) => Promise<LeaseReply>, parts: AssessParts): Promise<readonly Made[]> {
+function callRound(
+  options: CallOptions,
+  task: AssessmentTask,
+  exclude: ReadonlySet<string>,
+  ask: (more: Pick<LeaseRequest, 'priority' | 'exclude' | 'deadline'>) => Promise<LeaseReply>,
+  parts: AssessParts,
+): Promise<readonly Made[]> {
   const { clock, hedge } = parts;
   hedge?.budget.called();
-  if (hedge === null || task.priority < HEDGED_FROM || options.lease.trial) return makeCall(options, parts).then((made) => [made]);
+  if (hedge === null || task.priority < HEDGED_FROM || options.lease.trial)
+    return makeCall(options, parts).then((made) => [made]);
   return hedged((dropped) => makeCall({ ...options, dropped }, parts), {
     clock,
     ...hedge,
     // At the lowest priority: it takes no lease that anybody waits for.
-    lease: () => ask({ priority: 1, exclude: [...exclude, options.lease.keyName], deadline: clock.now() + HEDGE_LEASE_MS }),
+    lease: () =>
+      ask({ priority: 1, exclude: [...exclude, options.lease.keyName], deadline: clock.now() + HEDGE_LEASE_MS }),
     giveBack: (lease) => giveBack(lease, parts),
-    call: (lease, leaseAskedAt, dropped) => makeCall({ ...options, lease, leaseAskedAt, leasedAt: clock.now(), dropped, hedge: true }, parts),
+    call: (lease, leaseAskedAt, dropped) =>
+      makeCall({ ...options, lease, leaseAskedAt, leasedAt: clock.now(), dropped, hedge: true }, parts),
   });
 }
 
@@ -148,7 +185,12 @@ const giveBack = ({ leaseId }: LeaseGrant, parts: AssessParts): void =>
   parts.settle({ leaseId, outcome: { kind: 'abandoned', message: 'the lease is not needed any more' }, blame: 'key' });
 
 /** Settles a call that ended. A failure is put to those of the task. True: no further call for this task. */
-function settle({ lease, reply, trace }: Made, failed: FailedAttempt[], exclude: Set<string>, parts: AssessParts): boolean {
+function settle(
+  { lease, reply, trace }: Made,
+  failed: FailedAttempt[],
+  exclude: Set<string>,
+  parts: AssessParts,
+): boolean {
   const { leaseId } = lease;
   const told = { transit: reply.transit ?? null, tokens: tokensOf(reply), adaptations: reply.adaptations ?? null };
   if (reply.ok) {
@@ -156,7 +198,12 @@ function settle({ lease, reply, trace }: Made, failed: FailedAttempt[], exclude:
     return false;
   }
   const { kind } = reply.failure;
-  const attempt: FailedAttempt = { keyName: lease.keyName, failure: reply.failure, trial: lease.trial && !ON_REQUEST.has(kind), ...(trace.hedge === true ? { hedge: true } : {}) };
+  const attempt: FailedAttempt = {
+    keyName: lease.keyName,
+    failure: reply.failure,
+    trial: lease.trial && !ON_REQUEST.has(kind),
+    ...(trace.hedge === true ? { hedge: true } : {}),
+  };
   const verdict = afterFailure(failed, attempt, parts.maxRetries);
   parts.settle({ leaseId, outcome: reply.failure, blame: verdict.blame, ...told });
   if (verdict.forgive !== null) parts.forgive(verdict.forgive);
@@ -164,7 +211,8 @@ function settle({ lease, reply, trace }: Made, failed: FailedAttempt[], exclude:
   failed.push(attempt);
   // A parameter the provider does not take is no fault of the key; nor is the trial of a provider that is down still: it
   // may be back while this task waits.
-  if (kind !== 'stepped-down' && !(attempt.trial && providerFailed([attempt]) && parts.providerDown())) exclude.add(lease.keyName);
+  if (kind !== 'stepped-down' && !(attempt.trial && providerFailed([attempt]) && parts.providerDown()))
+    exclude.add(lease.keyName);
   return verdict.giveUp;
 }
 
@@ -174,4 +222,5 @@ const lastOf = (failed: readonly FailedAttempt[]): AssessmentFailure | null => {
 };
 
 /** Why no key could be had; after a failed call the failure says more than "no further key". */
-const refusalOf = (message: string, reason: string, failed: readonly FailedAttempt[]): AssessmentFailure => (reason === 'queue-full' ? null : lastOf(failed)) ?? { code: 'no-lease', message };
+const refusalOf = (message: string, reason: string, failed: readonly FailedAttempt[]): AssessmentFailure =>
+  (reason === 'queue-full' ? null : lastOf(failed)) ?? { code: 'no-lease', message };

@@ -21,7 +21,8 @@ export class BusWatch {
   }
 
   failed(error: Error, now: number): void {
-    if (this.#failedAt === null) this.#log.warn({ err: error }, 'assessment tasks cannot be fetched now; trying again until NATS is back');
+    if (this.#failedAt === null)
+      this.#log.warn({ err: error }, 'assessment tasks cannot be fetched now; trying again until NATS is back');
     this.#failedAt = now;
   }
 }

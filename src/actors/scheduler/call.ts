@@ -67,20 +67,43 @@ export async function makeCall(options: CallOptions, parts: CallParts): Promise<
   const ours = abort.aborted || dropped?.aborted === true;
   const reply = late && !ours ? hung(answer, sentAt, endedAt) : answer;
   parts.onCall(reply.ok ? 'ok' : reply.failure.kind, Math.max(0, endedAt - startedAt) / 1_000);
-  return { lease, reply, startedAt, endedAt, trace: traceOf(lease, reply, { leaseAskedAt, leasedAt, sentAt, endedAt }, hedge) };
+  return {
+    lease,
+    reply,
+    startedAt,
+    endedAt,
+    trace: traceOf(lease, reply, { leaseAskedAt, leasedAt, sentAt, endedAt }, hedge),
+  };
 }
 
 function hung(reply: VlmReply, sentAt: number | null, endedAt: number): VlmReply {
   if (reply.ok || reply.failure.kind !== 'abandoned' || sentAt === null || endedAt - sentAt < HANGS_MS) return reply;
-  return { ...reply, failure: { kind: 'timeout', message: `no answer within ${Math.round((endedAt - sentAt) / 1_000)} s, when the task's time was over` } };
+  return {
+    ...reply,
+    failure: {
+      kind: 'timeout',
+      message: `no answer within ${Math.round((endedAt - sentAt) / 1_000)} s, when the task's time was over`,
+    },
+  };
 }
 
 /** What the provider counted; null when it did not say. */
-export const tokensOf = ({ promptTokens, completionTokens }: VlmReply): CallTokens | null => (promptTokens === 0 ? null : { prompt: promptTokens, completion: completionTokens });
+export const tokensOf = ({ promptTokens, completionTokens }: VlmReply): CallTokens | null =>
+  promptTokens === 0 ? null : { prompt: promptTokens, completion: completionTokens };
 
 const span = (from: number, to: number): number => Math.max(0, Math.round((to - from) * 10) / 10);
 
-const traceOf = (lease: LeaseGrant, reply: VlmReply, at: { readonly leaseAskedAt: number; readonly leasedAt: number; readonly sentAt: number | null; readonly endedAt: number }, hedge?: true): CallTrace => ({
+const traceOf = (
+  lease: LeaseGrant,
+  reply: VlmReply,
+  at: {
+    readonly leaseAskedAt: number;
+    readonly leasedAt: number;
+    readonly sentAt: number | null;
+    readonly endedAt: number;
+  },
+  hedge?: true,
+): CallTrace => ({
   apiKeyId: lease.keyName,
   outcome: reply.ok ? 'ok' : reply.failure.kind,
   leaseMs: span(at.leaseAskedAt, at.leasedAt),

@@ -72,4 +72,9 @@ export function callerClient(caller: ActorRef<CallerMessage>): VlmClient {
   };
 }
 
-const lost = (kind: 'abandoned' | 'network', message: string): VlmReply => ({ ok: false, failure: { kind, message }, promptTokens: 0, completionTokens: 0 });
+const lost = (kind: 'abandoned' | 'network', message: string): VlmReply => ({
+  ok: false,
+  failure: { kind, message },
+  promptTokens: 0,
+  completionTokens: 0,
+});

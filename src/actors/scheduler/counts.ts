@@ -4,12 +4,30 @@ import type { Priority } from '../../messages/task.ts';
 import type { FailureCode, SchedulerMetrics, SchedulerStats } from './types.ts';
 
 type Counted =
-  'assessed' | 'degraded' | 'disputed' | 'unknown' | 'retries' | 'handed_back' | 'duplicates' | 'queue_lag';
+  | 'assessed'
+  | 'degraded'
+  | 'disputed'
+  | 'unknown'
+  | 'retries'
+  | 'handed_back'
+  | 'duplicates'
+  | 'queue_lag';
 type Now = Omit<SchedulerStats, Counted>;
 
 /** What the scheduler did, counted. */
 export class Counts {
-  readonly #unknown: Record<FailureCode, number> = { expired: 0, 'no-image': 0, 'no-lease': 0, timeout: 0, 'rate-limited': 0, rejected: 0, 'provider-error': 0, 'unreadable-answer': 0, 'content-refused': 0, shed: 0 };
+  readonly #unknown: Record<FailureCode, number> = {
+    expired: 0,
+    'no-image': 0,
+    'no-lease': 0,
+    timeout: 0,
+    'rate-limited': 0,
+    rejected: 0,
+    'provider-error': 0,
+    'unreadable-answer': 0,
+    'content-refused': 0,
+    shed: 0,
+  };
   #assessed = 0;
   #degraded = 0;
   #disputed = 0;

@@ -45,7 +45,10 @@ export interface HedgeOptions {
  * One round of a task's calls: `first`, and beside it a second one on another key when the first takes too long. The first
  * that answers wins, the other is dropped. Both in the order in which they ended; a round without a hedge has one.
  */
-export async function hedged(first: (dropped: AbortSignal) => Promise<Made>, options: HedgeOptions): Promise<readonly Made[]> {
+export async function hedged(
+  first: (dropped: AbortSignal) => Promise<Made>,
+  options: HedgeOptions,
+): Promise<readonly Made[]> {
   const { clock, afterMs, budget } = options;
   const ended: Made[] = [];
   const [dropFirst, dropHedge] = [new AbortController(), new AbortController()];

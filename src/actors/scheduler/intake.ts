@@ -19,7 +19,10 @@ export interface IntakeOptions {
   readonly batch: number;
 }
 
-export type Taken<D> = { readonly kind: 'task'; readonly delivery: D } | { readonly kind: 'wait'; readonly untilMs: number } | { readonly kind: 'nothing' };
+export type Taken<D> =
+  | { readonly kind: 'task'; readonly delivery: D }
+  | { readonly kind: 'wait'; readonly untilMs: number }
+  | { readonly kind: 'nothing' };
 
 /**
  * Chooses among the five queues, urgent first. One fetch per level is always under way, so what is ready here says
@@ -29,7 +32,12 @@ export type Taken<D> = { readonly kind: 'task'; readonly delivery: D } | { reado
  */
 export class Intake<D> {
   #options: IntakeOptions;
-  readonly #levels: readonly Level<D>[] = PRIORITIES_URGENT_FIRST.map((priority) => ({ priority, ready: [], fetchingSince: null, empty: false }));
+  readonly #levels: readonly Level<D>[] = PRIORITIES_URGENT_FIRST.map((priority) => ({
+    priority,
+    ready: [],
+    fetchingSince: null,
+    empty: false,
+  }));
 
   constructor(options: IntakeOptions) {
     this.#options = options;
@@ -46,7 +54,9 @@ export class Intake<D> {
   /** How many to fetch now from each level that should be asked, given the free places. */
   fetches(free: number): readonly { readonly priority: Priority; readonly max: number }[] {
     const max = Math.max(1, Math.min(this.#options.batch, free - this.size));
-    return this.#levels.filter((level) => level.fetchingSince === null && level.ready.length === 0).map(({ priority }) => ({ priority, max }));
+    return this.#levels
+      .filter((level) => level.fetchingSince === null && level.ready.length === 0)
+      .map(({ priority }) => ({ priority, max }));
   }
 
   fetching(priority: Priority, now: number): void {
@@ -72,7 +82,9 @@ export class Intake<D> {
   take(now: number, scarce: boolean): Taken<D> {
     const { ageingMs } = this.#options;
     const rank = (level: Level<D>): number => (level.ready[0]?.since ?? Infinity) - level.priority * ageingMs;
-    const best = this.#levels.filter((level) => level.ready.length > 0).reduce<Level<D> | null>((found, level) => (found === null || rank(level) < rank(found) ? level : found), null);
+    const best = this.#levels
+      .filter((level) => level.ready.length > 0)
+      .reduce<Level<D> | null>((found, level) => (found === null || rank(level) < rank(found) ? level : found), null);
     const head = best?.ready[0];
     if (best === null || head === undefined) return { kind: 'nothing' };
     let untilMs = now;
@@ -97,7 +109,9 @@ export class Intake<D> {
 
   /** Removes and returns up to `most` of this level, oldest first. */
   takeOldest(priority: Priority, most: number): readonly D[] {
-    return this.#level(priority).ready.splice(0, most).map(({ delivery }) => delivery);
+    return this.#level(priority)
+      .ready.splice(0, most)
+      .map(({ delivery }) => delivery);
   }
 
   readyAt(priority: Priority): number {

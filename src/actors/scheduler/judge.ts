@@ -58,7 +58,8 @@ export class Judge {
   /** A call's end may be the outage's beginning or end; the pool, which was told of it before, knows. */
   #ended(kind: CallOutcomeKind): void {
     const down = this.#options.model?.turns.downSince !== null;
-    if (kind === 'ok' ? down : !down && (kind === 'timeout' || kind === 'server-error' || kind === 'network')) void this.#askOutage();
+    if (kind === 'ok' ? down : !down && (kind === 'timeout' || kind === 'server-error' || kind === 'network'))
+      void this.#askOutage();
   }
 
   async #askOutage(): Promise<void> {
@@ -66,7 +67,11 @@ export class Judge {
     try {
       const down = await pool.ask({ type: 'outage' }, { timeoutMs: ASK_MS });
       if (model === null || down === (model.turns.downSince !== null)) return;
-      if (down) model.log.warn({}, 'the provider does not answer: tasks wait while they are valid, then rules judge (degraded)');
+      if (down)
+        model.log.warn(
+          {},
+          'the provider does not answer: tasks wait while they are valid, then rules judge (degraded)',
+        );
       else model.log.info({ parked: model.turns.parked }, 'the provider answers again: the model judges');
       model.turns.setDown(down);
     } catch {
@@ -94,9 +99,23 @@ export class Judge {
 
   #byRules(task: AssessmentTask): Assessed {
     const now = this.#options.clock.now();
-    if (now >= Date.parse(task.expiresAt)) return unjudged(task, { code: 'expired', message: 'the task was too old when its turn came' }, 'rules', NO_CALL, now);
+    if (now >= Date.parse(task.expiresAt))
+      return unjudged(
+        task,
+        { code: 'expired', message: 'the task was too old when its turn came' },
+        'rules',
+        NO_CALL,
+        now,
+      );
     // Rules judge measured geometry, and nothing was measured on a picture that somebody handed in.
-    if (task.cameraId === ON_DEMAND_CAMERA) return unjudged(task, { code: 'no-lease', message: 'no API key can be used now, and rules cannot judge a picture alone' }, 'rules', NO_CALL, now);
+    if (task.cameraId === ON_DEMAND_CAMERA)
+      return unjudged(
+        task,
+        { code: 'no-lease', message: 'no API key can be used now, and rules cannot judge a picture alone' },
+        'rules',
+        NO_CALL,
+        now,
+      );
     return judged(task, assessByRules(task, this.#options.language), 'rules', NO_CALL, now);
   }
 }
@@ -109,7 +128,12 @@ const metered = (parts: AssessParts, cameraId: string, usage: SchedulerInit['usa
         ...parts,
         call: async (request) => {
           const reply = await parts.call(request);
-          usage.record({ keyName: request.access.keyName, cameraId, promptTokens: reply.promptTokens, completionTokens: reply.completionTokens });
+          usage.record({
+            keyName: request.access.keyName,
+            cameraId,
+            promptTokens: reply.promptTokens,
+            completionTokens: reply.completionTokens,
+          });
           return reply;
         },
       };

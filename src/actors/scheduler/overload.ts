@@ -44,7 +44,9 @@ export class Overload {
     this.#options = options;
     this.#peers = new Peers(name);
     this.rate = new ServiceRate(clock.now());
-    this.#unsubscribe = bus.subscribe(subjects.schedulerLoad, SchedulerLoad, (load) => this.#peers.hear(load, clock.now()));
+    this.#unsubscribe = bus.subscribe(subjects.schedulerLoad, SchedulerLoad, (load) =>
+      this.#peers.hear(load, clock.now()),
+    );
   }
 
   /** Tells the others how busy this one is. */
@@ -95,7 +97,10 @@ export class Overload {
     } catch (thrown) {
       log.debug({ err: asError(thrown).message }, 'what is too much cannot be fetched now');
     }
-    log.warn({ ...shed, perSecond: Math.round(perSecond * 10) / 10 }, 'more groups wait than can be judged in time: the least dangerous are given up and answered as shed; more keys or higher limits would help');
+    log.warn(
+      { ...shed, perSecond: Math.round(perSecond * 10) / 10 },
+      'more groups wait than can be judged in time: the least dangerous are given up and answered as shed; more keys or higher limits would help',
+    );
   }
 
   /** Resolves to how many were given up. */

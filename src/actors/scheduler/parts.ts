@@ -39,14 +39,20 @@ export interface PartsOptions {
 }
 
 /** Binds the judgement of one task to the key pool, the image store and the provider, under the settings as they are now. */
-export function assessParts(turning: Turning, settings: Pick<SchedulerSettings, 'timeoutMs' | 'maxRetries' | 'hedgeAfterMs'>, options: PartsOptions): AssessParts {
-  const { clock, log, pool, vlm, images, metrics, language, turns, hedges, closing, abort, onRetry, onOutcome } = options;
+export function assessParts(
+  turning: Turning,
+  settings: Pick<SchedulerSettings, 'timeoutMs' | 'maxRetries' | 'hedgeAfterMs'>,
+  options: PartsOptions,
+): AssessParts {
+  const { clock, log, pool, vlm, images, metrics, language, turns, hedges, closing, abort, onRetry, onOutcome } =
+    options;
   return {
     clock,
     language,
     timeoutMs: settings.timeoutMs,
     maxRetries: settings.maxRetries,
-    hedge: settings.hedgeAfterMs > 0 && turns.downSince === null ? { afterMs: settings.hedgeAfterMs, budget: hedges } : null,
+    hedge:
+      settings.hedgeAfterMs > 0 && turns.downSince === null ? { afterMs: settings.hedgeAfterMs, budget: hedges } : null,
     closing,
     abort,
     turn: () => turns.turn(turning),
@@ -62,7 +68,8 @@ export function assessParts(turning: Turning, settings: Pick<SchedulerSettings, 
     settle: (settlement) => {
       const { leaseId, outcome } = settlement;
       const told = pool.tell({ type: 'settle', ...settlement });
-      if (told !== 'accepted') log.warn({ leaseId, told }, 'the key pool did not take a settlement; the lease will expire');
+      if (told !== 'accepted')
+        log.warn({ leaseId, told }, 'the key pool did not take a settlement; the lease will expire');
       onOutcome(outcome.kind);
     },
     forgive: (keyName) => void pool.tell({ type: 'forgive', keyName }),
@@ -75,7 +82,12 @@ export function assessParts(turning: Turning, settings: Pick<SchedulerSettings, 
   };
 }
 
-async function fetchImage(images: ImageStore, id: string, deadline: number, { clock, log, closing }: PartsOptions): Promise<Uint8Array | null> {
+async function fetchImage(
+  images: ImageStore,
+  id: string,
+  deadline: number,
+  { clock, log, closing }: PartsOptions,
+): Promise<Uint8Array | null> {
   for (;;) {
     try {
       return await images.get(id);
@@ -88,14 +100,21 @@ async function fetchImage(images: ImageStore, id: string, deadline: number, { cl
 }
 
 /** `until` aborted: the request is withdrawn and answered with `cancelled`, unless the lease is on its way already. */
-async function lease(pool: ActorRef<KeyPoolMessage>, request: LeaseRequest, until: AbortSignal, clock: Clock): Promise<LeaseReply> {
+async function lease(
+  pool: ActorRef<KeyPoolMessage>,
+  request: LeaseRequest,
+  until: AbortSignal,
+  clock: Clock,
+): Promise<LeaseReply> {
   const cancel = (): void => void pool.tell({ type: 'cancel', waiterId: request.waiterId });
   until.addEventListener('abort', cancel, { once: true });
   try {
     for (;;) {
       const left = request.deadline - clock.now();
-      if (until.aborted) return { kind: 'refused', reason: 'cancelled', message: 'the request for an API key was withdrawn' };
-      if (left <= 0) return { kind: 'refused', reason: 'deadline', message: 'no API key came free before the deadline' };
+      if (until.aborted)
+        return { kind: 'refused', reason: 'cancelled', message: 'the request for an API key was withdrawn' };
+      if (left <= 0)
+        return { kind: 'refused', reason: 'deadline', message: 'no API key came free before the deadline' };
       try {
         return await pool.ask({ type: 'lease', ...request }, { timeoutMs: left + ASK_GRACE_MS });
       } catch {

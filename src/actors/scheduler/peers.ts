@@ -30,7 +30,9 @@ export class Peers {
   /** Tasks that all serve in a second together; null while one has room, or how much it can take is not known. */
   perSecond(now: number): number | null {
     const alive = this.#alive(now);
-    return alive.length === 0 || alive.some(([, { perSecond }]) => perSecond === null) ? null : alive.reduce((sum, [, { perSecond }]) => sum + (perSecond ?? 0), 0);
+    return alive.length === 0 || alive.some(([, { perSecond }]) => perSecond === null)
+      ? null
+      : alive.reduce((sum, [, { perSecond }]) => sum + (perSecond ?? 0), 0);
   }
 
   /** One decides for all what is given up: the first by name. */

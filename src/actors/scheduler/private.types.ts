@@ -4,7 +4,12 @@ import type { RunEnd } from './run.ts';
 
 /** What the scheduler tells itself. */
 export type Private =
-  | { readonly type: 'fetched'; readonly priority: Priority; readonly deliveries: readonly Delivery<AssessmentTask>[]; readonly begunAt: number }
+  | {
+      readonly type: 'fetched';
+      readonly priority: Priority;
+      readonly deliveries: readonly Delivery<AssessmentTask>[];
+      readonly begunAt: number;
+    }
   | { readonly type: 'fetch-failed'; readonly priority: Priority; readonly error: Error }
   | { readonly type: 'finished'; readonly taskId: string; readonly end: RunEnd }
   | { readonly type: 'pump' }

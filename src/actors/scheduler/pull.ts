@@ -25,7 +25,12 @@ export class TaskQueues {
   }
 
   /** Rejects `BUS_DOWN` while NATS is away. */
-  async fetch(priority: Priority, max: number, waitMs: number, signal?: AbortSignal): Promise<readonly Delivery<AssessmentTask>[]> {
+  async fetch(
+    priority: Priority,
+    max: number,
+    waitMs: number,
+    signal?: AbortSignal,
+  ): Promise<readonly Delivery<AssessmentTask>[]> {
     const consumer = await this.#open(priority);
     try {
       return await consumer.fetch(max, waitMs, signal);
@@ -37,7 +42,11 @@ export class TaskQueues {
   }
 
   /** A fetch that waits at the server; after one that failed it begins later, so that a bus that is away is not asked without a pause. */
-  async fetchInTime(priority: Priority, max: number, { clock, signal, failed }: { readonly clock: Clock; readonly signal: AbortSignal; readonly failed: boolean }): Promise<Fetched> {
+  async fetchInTime(
+    priority: Priority,
+    max: number,
+    { clock, signal, failed }: { readonly clock: Clock; readonly signal: AbortSignal; readonly failed: boolean },
+  ): Promise<Fetched> {
     if (failed) await pause(clock, AGAIN_MS, signal);
     const begunAt = clock.now();
     const deliveries = await this.fetch(priority, max, WAIT_MS, signal);
@@ -66,7 +75,9 @@ export class TaskQueues {
   }
 
   async #open(priority: Priority): Promise<PullConsumer<AssessmentTask>> {
-    const open = this.#consumers.get(priority) ?? (await this.#bus.pull({ stream: streams.tasks, durable: consumers.scheduler(priority), parser: AssessmentTask }));
+    const open =
+      this.#consumers.get(priority) ??
+      (await this.#bus.pull({ stream: streams.tasks, durable: consumers.scheduler(priority), parser: AssessmentTask }));
     this.#consumers.set(priority, open);
     return open;
   }

@@ -2,7 +2,12 @@ import { toGroupAssessment, type Answer } from '../../llm/answer.ts';
 import { weigh } from '../../llm/dispute.ts';
 import type { Language } from '../../llm/language.ts';
 import { assessByRules } from '../../llm/rules.ts';
-import { isDangerous, type AssessmentFailure, type AssessmentResult, type GroupAssessment } from '../../messages/assessment.ts';
+import {
+  isDangerous,
+  type AssessmentFailure,
+  type AssessmentResult,
+  type GroupAssessment,
+} from '../../messages/assessment.ts';
 import { clipped, MOST } from '../../messages/bounds.ts';
 import { ON_DEMAND_CAMERA } from '../../messages/ids.ts';
 import type { AssessmentTask } from '../../messages/task.ts';
@@ -10,12 +15,28 @@ import type { SchedulerMode } from './types.ts';
 
 export type ResultMetadata = AssessmentResult['metadata'];
 
-export const NO_CALL: ResultMetadata = { llmLatency: 0, llmModel: null, apiKeyId: null, retryCount: 0, promptTokens: 0, completionTokens: 0 };
+export const NO_CALL: ResultMetadata = {
+  llmLatency: 0,
+  llmModel: null,
+  apiKeyId: null,
+  retryCount: 0,
+  promptTokens: 0,
+  completionTokens: 0,
+};
 
-const UNREADABLE_LEVEL: AssessmentFailure = { code: 'unreadable-answer', message: 'the answer names no level that is known' };
+const UNREADABLE_LEVEL: AssessmentFailure = {
+  code: 'unreadable-answer',
+  message: 'the answer names no level that is known',
+};
 
 /** The result of a task that was judged. A level of `unknown` carries its reason. */
-export const judged = (task: AssessmentTask, answer: Answer, source: SchedulerMode, metadata: ResultMetadata, now: number): AssessmentResult => ({
+export const judged = (
+  task: AssessmentTask,
+  answer: Answer,
+  source: SchedulerMode,
+  metadata: ResultMetadata,
+  now: number,
+): AssessmentResult => ({
   ...head(task, now),
   results: [within(toGroupAssessment(answer, task))],
   source,
@@ -51,7 +72,13 @@ export function degraded(
   reason: AssessmentFailure,
 ): AssessmentResult | null {
   if (task.cameraId === ON_DEMAND_CAMERA) return null;
-  const byRules = judged(task, assessByRules(task, language), 'rules', { ...metadata, llmModel: null, apiKeyId: null }, now);
+  const byRules = judged(
+    task,
+    assessByRules(task, language),
+    'rules',
+    { ...metadata, llmModel: null, apiKeyId: null },
+    now,
+  );
   return { ...byRules, degraded: true, degradedReason: { ...reason, message: clipped(reason.message) } };
 }
 
@@ -72,9 +99,25 @@ export function unread(
 }
 
 /** The result of a task that could not be judged: `unknown`, never `none`. */
-export const unjudged = (task: AssessmentTask, error: AssessmentFailure, source: SchedulerMode, metadata: ResultMetadata, now: number): AssessmentResult => ({
+export const unjudged = (
+  task: AssessmentTask,
+  error: AssessmentFailure,
+  source: SchedulerMode,
+  metadata: ResultMetadata,
+  now: number,
+): AssessmentResult => ({
   ...head(task, now),
-  results: [{ groupIndex: task.group.groupIndex, riskLevel: 'unknown', confidence: 0, riskTypes: [], description: '', dangerObjectCount: 0, triggerObjectIds: [] }],
+  results: [
+    {
+      groupIndex: task.group.groupIndex,
+      riskLevel: 'unknown',
+      confidence: 0,
+      riskTypes: [],
+      description: '',
+      dangerObjectCount: 0,
+      triggerObjectIds: [],
+    },
+  ],
   source,
   metadata,
   error: { ...error, message: clipped(error.message) },
@@ -87,7 +130,10 @@ const within = (judgement: GroupAssessment): GroupAssessment => ({
   description: clipped(judgement.description, MOST.description),
 });
 
-const head = (task: AssessmentTask, now: number): Pick<AssessmentResult, 'taskId' | 'requestId' | 'cameraId' | 'timestamp' | 'traceId' | 'groupIndex'> => ({
+const head = (
+  task: AssessmentTask,
+  now: number,
+): Pick<AssessmentResult, 'taskId' | 'requestId' | 'cameraId' | 'timestamp' | 'traceId' | 'groupIndex'> => ({
   taskId: task.taskId,
   requestId: task.requestId,
   cameraId: task.cameraId,

@@ -32,7 +32,9 @@ const AMBIGUOUS: ReadonlySet<CallOutcomeKind> = new Set(['timeout', 'server-erro
  * a time-out or a server's error, and a request refused twice is not sent a third time.
  */
 export function afterFailure(earlier: readonly FailedAttempt[], now: FailedAttempt, maxRetries: number): Verdict {
-  const alike = earlier.filter((attempt) => attempt.failure.kind === now.failure.kind && attempt.keyName !== now.keyName);
+  const alike = earlier.filter(
+    (attempt) => attempt.failure.kind === now.failure.kind && attempt.keyName !== now.keyName,
+  );
   const onRequest = AMBIGUOUS.has(now.failure.kind) && alike.length > 0;
   return {
     blame: onRequest ? 'request' : 'key',
@@ -66,13 +68,25 @@ const counts = (attempt: FailedAttempt): boolean => !attempt.trial && attempt.he
 const PROVIDER: ReadonlySet<CallOutcomeKind> = new Set(['timeout', 'server-error', 'network']);
 
 /** Whether every call of a task failed because the provider did not answer; false when none was made. */
-export const providerFailed = (failed: readonly FailedAttempt[]): boolean => failed.length > 0 && failed.every(({ failure }) => PROVIDER.has(failure.kind));
+export const providerFailed = (failed: readonly FailedAttempt[]): boolean =>
+  failed.length > 0 && failed.every(({ failure }) => PROVIDER.has(failure.kind));
 
 /** Unreadable answers that say nothing at all; another may have meant a danger, and rules must not belittle that. */
-const NOTHING_SAID: ReadonlySet<UnreadReason> = new Set(['empty', 'reasoning-only', 'not-a-completion', 'error-in-body']);
+const NOTHING_SAID: ReadonlySet<UnreadReason> = new Set([
+  'empty',
+  'reasoning-only',
+  'not-a-completion',
+  'error-in-body',
+]);
 
 /** Failures by which the model is out of reach, or refuses to judge. */
-const OUT_OF_REACH: ReadonlySet<CallOutcomeKind> = new Set([...PROVIDER, 'rejected-key', 'misconfigured', 'content-refused', 'stepped-down']);
+const OUT_OF_REACH: ReadonlySet<CallOutcomeKind> = new Set([
+  ...PROVIDER,
+  'rejected-key',
+  'misconfigured',
+  'content-refused',
+  'stepped-down',
+]);
 
 /**
  * Whether rules may judge in place of the model: it was out of reach, refused, or said nothing. False when a call
@@ -81,7 +95,9 @@ const OUT_OF_REACH: ReadonlySet<CallOutcomeKind> = new Set([...PROVIDER, 'reject
 export const modelSilent = (failed: readonly FailedAttempt[]): boolean => failed.length > 0 && failed.every(isSilent);
 
 const isSilent = ({ failure }: FailedAttempt): boolean =>
-  failure.kind === 'unreadable' ? failure.reason !== undefined && NOTHING_SAID.has(failure.reason) : OUT_OF_REACH.has(failure.kind);
+  failure.kind === 'unreadable'
+    ? failure.reason !== undefined && NOTHING_SAID.has(failure.reason)
+    : OUT_OF_REACH.has(failure.kind);
 
 const CODE: Readonly<Record<Failure['kind'], FailureCode>> = {
   unreadable: 'unreadable-answer',
@@ -98,7 +114,10 @@ const CODE: Readonly<Record<Failure['kind'], FailureCode>> = {
 };
 
 /** The last failure as the task's own. */
-export const failureOf = (failure: Failure): AssessmentFailure => ({ code: CODE[failure.kind], message: failure.message });
+export const failureOf = (failure: Failure): AssessmentFailure => ({
+  code: CODE[failure.kind],
+  message: failure.message,
+});
 
 const STATUS: Readonly<Record<Exclude<CallOutcomeKind, 'abandoned'>, LlmCallStatus>> = {
   ok: 'success',

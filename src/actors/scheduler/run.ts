@@ -19,10 +19,16 @@ export interface RunOptions {
   readonly abort: AbortSignal;
 }
 
-export type RunEnd = { readonly kind: 'published'; readonly result: AssessmentResult } | { readonly kind: 'handed-back' };
+export type RunEnd =
+  | { readonly kind: 'published'; readonly result: AssessmentResult }
+  | { readonly kind: 'handed-back' };
 
 /** One delivery from judgement to ack: the task is acked only when its result is stored. Never rejects. */
-export async function runTask(delivery: Delivery<AssessmentTask>, assess: (task: AssessmentTask) => Promise<Assessed>, options: RunOptions): Promise<RunEnd> {
+export async function runTask(
+  delivery: Delivery<AssessmentTask>,
+  assess: (task: AssessmentTask) => Promise<Assessed>,
+  options: RunOptions,
+): Promise<RunEnd> {
   const task = delivery.body;
   const fields = { taskId: task.taskId, cameraId: task.cameraId, traceId: task.traceId };
   try {
@@ -38,8 +44,12 @@ export async function runTask(delivery: Delivery<AssessmentTask>, assess: (task:
     delivery.ack();
     return { kind: 'published', result };
   } catch (thrown) {
-    options.log.error({ ...fields, attempt: delivery.attempt, err: asError(thrown) }, `assessment task ${task.taskId} of camera ${task.cameraId} failed`);
-    if (delivery.attempt >= MOST_DELIVERIES) await delivery.bury(`judging it failed ${delivery.attempt} times: ${asError(thrown).message}`);
+    options.log.error(
+      { ...fields, attempt: delivery.attempt, err: asError(thrown) },
+      `assessment task ${task.taskId} of camera ${task.cameraId} failed`,
+    );
+    if (delivery.attempt >= MOST_DELIVERIES)
+      await delivery.bury(`judging it failed ${delivery.attempt} times: ${asError(thrown).message}`);
     else delivery.nak(redeliveryDelay(delivery.attempt));
     return { kind: 'handed-back' };
   }

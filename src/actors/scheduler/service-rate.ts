@@ -75,6 +75,7 @@ export class ServiceRate {
     this.#sliceFrom = now;
     // Idle slices say nothing and are not kept.
     if (this.#newest.busyMs > 0 || this.#newest.served > 0) this.#slices.push({ served: 0, busyMs: 0 });
-    while (this.#slices.length > 1 && this.#slices.slice(1).reduce((sum, slice) => sum + slice.busyMs, 0) >= WINDOW_MS) this.#slices.shift();
+    while (this.#slices.length > 1 && this.#slices.slice(1).reduce((sum, slice) => sum + slice.busyMs, 0) >= WINDOW_MS)
+      this.#slices.shift();
   }
 }

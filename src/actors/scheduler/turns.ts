@@ -79,7 +79,10 @@ export class Turns {
   get room(): number {
     const { places, mostAsking, mostParked } = this.#options;
     const held = this.#holding.size;
-    const most = this.#downSince === null ? Math.min(places() - held, mostAsking - (held - this.#calling.size)) : mostParked - (this.#begun.size - held);
+    const most =
+      this.#downSince === null
+        ? Math.min(places() - held, mostAsking - (held - this.#calling.size))
+        : mostParked - (this.#begun.size - held);
     return Math.max(0, most);
   }
 

@@ -9,7 +9,14 @@ export const STAGES = ['detect', 'store+publish', 'task', 'assess', 'aggregate',
 export type Stage = (typeof STAGES)[number];
 
 export interface CheckReport {
-  readonly counts: { readonly frames: number; readonly groups: number; readonly tasks: number; readonly assessments: number; readonly aggregates: number; readonly pushed: number };
+  readonly counts: {
+    readonly frames: number;
+    readonly groups: number;
+    readonly tasks: number;
+    readonly assessments: number;
+    readonly aggregates: number;
+    readonly pushed: number;
+  };
   readonly sources: Readonly<Record<string, number>>;
   readonly unknown: number;
   readonly stages: Readonly<Record<Stage, Percentiles | null>>;
@@ -27,7 +34,15 @@ interface Seen {
 /** Follows each frame through the stages by what is seen on the wire. Pure: arrival times are passed in. */
 export class CheckLedger {
   readonly #frames = new Map<string, Seen>();
-  readonly #samples: Record<Stage, number[]> = { detect: [], 'store+publish': [], task: [], assess: [], aggregate: [], push: [], 'end to end': [] };
+  readonly #samples: Record<Stage, number[]> = {
+    detect: [],
+    'store+publish': [],
+    task: [],
+    assess: [],
+    aggregate: [],
+    push: [],
+    'end to end': [],
+  };
   readonly #counts = { frames: 0, groups: 0, tasks: 0, assessments: 0, aggregates: 0, pushed: 0 };
   readonly #sources: Record<string, number> = {};
   #unknown = 0;
@@ -41,7 +56,12 @@ export class CheckLedger {
     this.#samples.detect.push(detectMs);
     this.#samples['store+publish'].push(at - Date.parse(detection.timestamp) - detectMs);
     this.#trace(detection.requestId, detection.traceId);
-    this.#frames.set(detection.requestId, { detectionAt: at, tasksAt: new Map(), lastResultAt: null, aggregateAt: null });
+    this.#frames.set(detection.requestId, {
+      detectionAt: at,
+      tasksAt: new Map(),
+      lastResultAt: null,
+      aggregateAt: null,
+    });
   }
 
   task(task: AssessmentTask, at: number): void {
@@ -85,15 +105,20 @@ export class CheckLedger {
 
   report(): CheckReport {
     const { frames, groups, tasks, assessments, aggregates, pushed } = this.#counts;
-    const silent = (count: number, stage: string, hint: string): string[] => (count > 0 ? [] : [`${stage}: silent; ${hint}`]);
+    const silent = (count: number, stage: string, hint: string): string[] =>
+      count > 0 ? [] : [`${stage}: silent; ${hint}`];
     const problems = [
       ...silent(frames, 'camera', 'no detection arrived: is the camera online?'),
-      ...(frames === 0 ? [] : silent(groups, 'grouping', 'no two road users were near each other: is the scene empty?')),
+      ...(frames === 0
+        ? []
+        : silent(groups, 'grouping', 'no two road users were near each other: is the scene empty?')),
       ...(groups === 0 ? [] : silent(tasks, 'task generator', 'no task on assessment-tasks.>')),
       ...(tasks === 0 ? [] : silent(assessments, 'scheduler', 'no answer on risk-assessment-results.>')),
       ...(frames === 0 ? [] : silent(aggregates, 'aggregator', 'no aggregate was published')),
       ...(aggregates === 0 ? [] : silent(pushed, 'live feed', 'no aggregate came over the WebSocket')),
-      ...(this.#traceBroken === 0 ? [] : [`trace: ${this.#traceBroken} messages carry another trace id than their frame`]),
+      ...(this.#traceBroken === 0
+        ? []
+        : [`trace: ${this.#traceBroken} messages carry another trace id than their frame`]),
     ];
     const stages: Record<Stage, Percentiles | null> = {
       detect: percentiles(this.#samples.detect),

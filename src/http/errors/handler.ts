@@ -16,7 +16,13 @@ export function installErrorHandling(app: FastifyInstance, log: ActorLog, routes
     const answer = error instanceof HttpError ? error : translate(error, request, bodyLimit, routes);
     if (answer.statusCode >= 500 && answer.code !== 'ROLE_ELSEWHERE') {
       log.error(
-        { method: request.method, path: pathOf(request), code: answer.code, error: redactText(error.message), stack: redactText(error.stack ?? '') },
+        {
+          method: request.method,
+          path: pathOf(request),
+          code: answer.code,
+          error: redactText(error.message),
+          stack: redactText(error.stack ?? ''),
+        },
         `${request.method} ${pathOf(request)} failed: ${redactText(error.message)}`,
       );
     }
@@ -52,7 +58,12 @@ export function refuseUnrouted(error: FastifyError, request: FastifyRequest, rep
 const NO_ROUTES: RouteTable = new Map();
 
 const send = (reply: FastifyReply, error: HttpError): FastifyReply =>
-  reply.code(error.statusCode).headers(error.headers).type('application/json; charset=utf-8').serializer(JSON.stringify).send(error.body());
+  reply
+    .code(error.statusCode)
+    .headers(error.headers)
+    .type('application/json; charset=utf-8')
+    .serializer(JSON.stringify)
+    .send(error.body());
 
 /** The path without its query, which may hold the token. */
 export const pathOf = (request: FastifyRequest): string => String(safeValue('path', rawPath(request)));
@@ -75,7 +86,10 @@ function translate(
   const code = 'code' in error ? error.code : '';
   switch (code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return new HttpError('BODY_TOO_LARGE', `body: must have at most ${bodyLimit} bytes`, { field: 'body', value: Number(request.headers['content-length'] ?? 0) || null });
+      return new HttpError('BODY_TOO_LARGE', `body: must have at most ${bodyLimit} bytes`, {
+        field: 'body',
+        value: Number(request.headers['content-length'] ?? 0) || null,
+      });
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return wrongType(safeValue('content-type', request.headers['content-type']));
     case 'FST_ERR_BAD_URL':
@@ -86,7 +100,10 @@ function translate(
     case 'FST_ERR_MAX_PARAM_LENGTH':
       return partTooLong(request);
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
-      return new HttpError('BAD_REQUEST', 'content-length: does not match the body', { field: 'content-length', value: safeValue('content-length', request.headers['content-length']) });
+      return new HttpError('BAD_REQUEST', 'content-length: does not match the body', {
+        field: 'content-length',
+        value: safeValue('content-length', request.headers['content-length']),
+      });
     default:
   }
   const status = 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : 500;
@@ -114,4 +131,12 @@ const wrongType = (type: string | number | boolean | null): HttpError =>
   });
 
 /** Failures of other rooms that pass by themselves. */
-const UNAVAILABLE: ReadonlySet<string> = new Set(['BUS_DOWN', 'REDIS_DOWN', 'ASK_TIMEOUT', 'MAILBOX_FULL', 'ACTOR_DEAD', 'ACTOR_FAILED', 'STOPPING']);
+const UNAVAILABLE: ReadonlySet<string> = new Set([
+  'BUS_DOWN',
+  'REDIS_DOWN',
+  'ASK_TIMEOUT',
+  'MAILBOX_FULL',
+  'ACTOR_DEAD',
+  'ACTOR_FAILED',
+  'STOPPING',
+]);

@@ -24,7 +24,12 @@ export class HttpError extends Error {
   constructor(
     code: HttpErrorCode,
     message: string,
-    about: { readonly field?: string | null; readonly value?: unknown; readonly headers?: Readonly<Record<string, string>>; readonly cause?: unknown } = {},
+    about: {
+      readonly field?: string | null;
+      readonly value?: unknown;
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly cause?: unknown;
+    } = {},
   ) {
     super(message, about.cause === undefined ? undefined : { cause: about.cause });
     this.code = code;

@@ -9,7 +9,9 @@ export function methodsAt(routes: RouteTable, path: string): readonly string[] {
   for (const [pattern, taken] of routes) {
     if (pattern.includes('*')) continue;
     const parts = pattern.split('/');
-    const fits = parts.length === segments.length && parts.every((part, index) => (part.startsWith(':') ? segments[index] !== '' : part === segments[index]));
+    const fits =
+      parts.length === segments.length &&
+      parts.every((part, index) => (part.startsWith(':') ? segments[index] !== '' : part === segments[index]));
     if (fits) for (const method of taken) methods.add(method);
   }
   return [...methods].toSorted();

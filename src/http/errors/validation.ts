@@ -26,8 +26,10 @@ export function invalidInput(issues: readonly Issue[], input: unknown, whole: st
 
 function reasonOf(issue: Issue): string {
   if (issue.code === 'invalid_type') return `must be ${article(issue.expected)}`;
-  if (issue.code === 'too_small') return `must ${bound(issue.origin, 'least', issue.inclusive === false ? 'more than' : 'at least', issue.minimum)}`;
-  if (issue.code === 'too_big') return `must ${bound(issue.origin, 'most', issue.inclusive === false ? 'less than' : 'at most', issue.maximum)}`;
+  if (issue.code === 'too_small')
+    return `must ${bound(issue.origin, 'least', issue.inclusive === false ? 'more than' : 'at least', issue.minimum)}`;
+  if (issue.code === 'too_big')
+    return `must ${bound(issue.origin, 'most', issue.inclusive === false ? 'less than' : 'at most', issue.maximum)}`;
   if (issue.code === 'invalid_value') return `must be one of ${issue.values.map(String).join(', ')}`;
   if (issue.code === 'invalid_union') return 'is none of the values it may have';
   return issue.message;
@@ -39,8 +41,16 @@ function bound(origin: string, side: 'least' | 'most', words: string, limit: num
   return `be ${words} ${limit}`;
 }
 
-const article = (type: string): string => (type === 'object' ? 'a JSON object' : type === 'int' ? 'a whole number' : /^[aeiou]/u.test(type) ? `an ${type}` : `a ${type}`);
-const nameOf = (path: readonly PropertyKey[], whole: string): string => (path.length === 0 ? whole : path.map(String).join('.'));
+const article = (type: string): string =>
+  type === 'object'
+    ? 'a JSON object'
+    : type === 'int'
+      ? 'a whole number'
+      : /^[aeiou]/u.test(type)
+        ? `an ${type}`
+        : `a ${type}`;
+const nameOf = (path: readonly PropertyKey[], whole: string): string =>
+  path.length === 0 ? whole : path.map(String).join('.');
 
 function at(input: unknown, path: readonly PropertyKey[]): unknown {
   let value: unknown = input;

@@ -75,7 +75,8 @@ export class AlertLog {
   next(seq: number, bytes: number): readonly LoggedAlert[] {
     const first = this.#indexAfter(seq);
     let end = first;
-    for (let sum = 0; end < this.#alerts.length && sum < bytes; end += 1) sum += this.#alerts[end]?.message.frame.byteLength ?? 0;
+    for (let sum = 0; end < this.#alerts.length && sum < bytes; end += 1)
+      sum += this.#alerts[end]?.message.frame.byteLength ?? 0;
     return this.#alerts.slice(first, end);
   }
 

@@ -137,7 +137,8 @@ export class Outbox {
 
   /** Drops what waits of a camera the viewer no longer follows. */
   forget(camera: CameraId): void {
-    this.#waitingBytes -= (this.#frames.get(camera)?.message.frame.byteLength ?? 0) + (this.#statuses.get(camera)?.byteLength ?? 0);
+    this.#waitingBytes -=
+      (this.#frames.get(camera)?.message.frame.byteLength ?? 0) + (this.#statuses.get(camera)?.byteLength ?? 0);
     this.#frames.delete(camera);
     this.#statuses.delete(camera);
   }
@@ -169,7 +170,12 @@ export class Outbox {
   }
 
   #check(): void {
-    if (this.#closed || (this.#socket.bufferedAmount + this.#waitingBytes <= this.#limits.hardBytes && this.#alerts.length <= this.#limits.alertQueue)) return;
+    if (
+      this.#closed ||
+      (this.#socket.bufferedAmount + this.#waitingBytes <= this.#limits.hardBytes &&
+        this.#alerts.length <= this.#limits.alertQueue)
+    )
+      return;
     this.close();
     this.#host.tooSlow();
   }
@@ -205,7 +211,8 @@ export class Outbox {
   }
 
   #send({ frame, place }: Outgoing): void {
-    if (place !== null && (this.#sent === null || place.epoch !== this.#sent.epoch || place.seq > this.#sent.seq)) this.#sent = place;
+    if (place !== null && (this.#sent === null || place.epoch !== this.#sent.epoch || place.seq > this.#sent.seq))
+      this.#sent = place;
     this.#socket.sendFrame(frame, this.#onSent);
   }
 
@@ -215,7 +222,11 @@ export class Outbox {
     const now = this.#host.now();
     if (now - this.#toldAt < this.#limits.lagEveryMs) return;
     this.#toldAt = now;
-    const lag = { framesSkipped: this.#skipped, bytesWaiting: this.behind, since: this.#skippedSince === null ? null : feedOffset(this.#skippedSince) };
+    const lag = {
+      framesSkipped: this.#skipped,
+      bytesWaiting: this.behind,
+      since: this.#skippedSince === null ? null : feedOffset(this.#skippedSince),
+    };
     this.#skipped = 0;
     this.#socket.send(this.#host.lag(lag), this.#onSent);
   }

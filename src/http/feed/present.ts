@@ -62,11 +62,18 @@ export class Present {
    */
   async send(viewer: Viewer, cameras: readonly CameraId[] | null, seen: number): Promise<void> {
     try {
-      const known = new Map((await this.#options.cameras.list()).map((record) => [record.config.cameraId, record.status]));
+      const known = new Map(
+        (await this.#options.cameras.list()).map((record) => [record.config.cameraId, record.status]),
+      );
       const wanted = cameras ?? [...known.keys()];
       const unknown = wanted.filter((camera) => !known.has(camera));
       for (const camera of unknown.slice(0, 10)) {
-        viewer.error(new HttpError('UNKNOWN_CAMERA', `cameraIds: there is no camera ${camera}`, { field: 'cameraIds', value: camera }));
+        viewer.error(
+          new HttpError('UNKNOWN_CAMERA', `cameraIds: there is no camera ${camera}`, {
+            field: 'cameraIds',
+            value: camera,
+          }),
+        );
       }
       if (cameras !== null && unknown.length > 0) {
         viewer.following.remove(unknown);
@@ -76,20 +83,33 @@ export class Present {
       await Promise.all(Array.from({ length: LOOKUPS }, () => this.#sendSome(viewer, waiting, known, seen)));
     } catch (error) {
       const why = asError(error).message;
-      this.#options.log.warn({ viewer: viewer.id, error: why }, `feed: the present state could not be read for a viewer, live frames follow: ${why}`);
-      viewer.error(new HttpError('UNAVAILABLE', 'the present state of the cameras cannot be read now; live frames follow', { cause: error }));
+      this.#options.log.warn(
+        { viewer: viewer.id, error: why },
+        `feed: the present state could not be read for a viewer, live frames follow: ${why}`,
+      );
+      viewer.error(
+        new HttpError('UNAVAILABLE', 'the present state of the cameras cannot be read now; live frames follow', {
+          cause: error,
+        }),
+      );
     }
   }
 
   /** One of several workers over the same iterator. */
-  async #sendSome(viewer: Viewer, cameras: Iterable<CameraId>, known: ReadonlyMap<CameraId, CameraStatus>, seen: number): Promise<void> {
+  async #sendSome(
+    viewer: Viewer,
+    cameras: Iterable<CameraId>,
+    known: ReadonlyMap<CameraId, CameraStatus>,
+    seen: number,
+  ): Promise<void> {
     for (const camera of cameras) {
       const status = known.get(camera);
       if (status !== undefined) viewer.outbox.status(camera, encode({ type: 'camera_status', data: status }));
       const found = this.#newest.get(camera) ?? (await this.#lookUp(camera));
       // During the look-up a newer frame may have come, or the viewer left or changed its mind.
       const newest = this.#newest.get(camera) ?? found;
-      if (newest !== null && newest.count <= seen && this.#options.isHere(viewer) && viewer.following.has(camera)) viewer.frame(camera, newest.order, newest.text);
+      if (newest !== null && newest.count <= seen && this.#options.isHere(viewer) && viewer.following.has(camera))
+        viewer.frame(camera, newest.order, newest.text);
     }
   }
 
@@ -100,4 +120,5 @@ export class Present {
 }
 
 /** A number that is greater for a later frame of a camera, and for a later revision of the same frame. */
-export const frameOrder = (aggregate: Aggregate): number => Date.parse(aggregate.timestamp) * 1_000 + Math.min(aggregate.revision, 999);
+export const frameOrder = (aggregate: Aggregate): number =>
+  Date.parse(aggregate.timestamp) * 1_000 + Math.min(aggregate.revision, 999);

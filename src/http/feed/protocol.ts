@@ -1,5 +1,12 @@
 import type { Aggregate } from '../../messages/aggregate.ts';
-import { FeedRequest, feedOffset, type FeedGap, type FeedMessage, type FeedPlace, type GapReason } from '../../messages/feed.ts';
+import {
+  FeedRequest,
+  feedOffset,
+  type FeedGap,
+  type FeedMessage,
+  type FeedPlace,
+  type GapReason,
+} from '../../messages/feed.ts';
 import { HttpError } from '../errors/http-error.ts';
 import { invalidInput } from '../errors/validation.ts';
 import { readJson } from '../intake/json-body.ts';
@@ -15,7 +22,10 @@ export function readFeedRequest(text: string): FeedRequest | HttpError {
   if (parsed.success) return parsed.data;
   const error = invalidInput(parsed.error.issues, message, 'message');
   if (error.field !== 'type' || error.code !== 'INVALID_FIELD') return error;
-  return new HttpError('INVALID_FIELD', 'type: must be ping, subscribe or unsubscribe', { field: 'type', value: error.value });
+  return new HttpError('INVALID_FIELD', 'type: must be ping, subscribe or unsubscribe', {
+    field: 'type',
+    value: error.value,
+  });
 }
 
 export const encode = (message: FeedMessage): Uint8Array => Buffer.from(JSON.stringify(message));
@@ -33,7 +43,11 @@ export class FeedText implements Outgoing {
     this.#type = type;
     this.#data = data;
     this.place = place;
-    this.frame = textFrame(place === null ? `{"type":"${type}","data":${data}}` : `{"type":"${type}","offset":"${feedOffset(place)}","data":${data}}`);
+    this.frame = textFrame(
+      place === null
+        ? `{"type":"${type}","data":${data}}`
+        : `{"type":"${type}","offset":"${feedOffset(place)}","data":${data}}`,
+    );
   }
 
   /** The same without a place: for a viewer that may not count on what is before it. */
@@ -42,8 +56,10 @@ export class FeedText implements Outgoing {
   }
 }
 
-export const frameText = (aggregate: Aggregate, place: FeedPlace | null): FeedText => new FeedText('detection_result', JSON.stringify(aggregate), place);
-export const alertText = (aggregate: Aggregate, place: FeedPlace | null): FeedText => new FeedText('alert', JSON.stringify(aggregate), place);
+export const frameText = (aggregate: Aggregate, place: FeedPlace | null): FeedText =>
+  new FeedText('detection_result', JSON.stringify(aggregate), place);
+export const alertText = (aggregate: Aggregate, place: FeedPlace | null): FeedText =>
+  new FeedText('alert', JSON.stringify(aggregate), place);
 
 /** A {@link FeedGap} with places instead of offsets and `alertsSince` in epoch ms. */
 export interface Gap {
@@ -87,7 +103,10 @@ export class MessageRate {
   }
 
   allow(now: number): boolean {
-    this.#tokens = Math.min(this.#perSecond * 2, this.#tokens + (Math.max(0, now - this.#at) / 1_000) * this.#perSecond);
+    this.#tokens = Math.min(
+      this.#perSecond * 2,
+      this.#tokens + (Math.max(0, now - this.#at) / 1_000) * this.#perSecond,
+    );
     this.#at = now;
     if (this.#tokens < 1) return false;
     this.#tokens -= 1;

@@ -17,7 +17,10 @@ export interface FeedHistory {
   /** Of the stream that numbers the feed: what comes after `seq`, oldest first, at most `limit`. */
   after(seq: number, limit: number): Promise<readonly StoredAggregate[]>;
   /** Of the history of alerts (with sequences of its own): oldest first, at most `limit`. */
-  alerts(from: { readonly seq: number } | { readonly time: number }, limit: number): Promise<readonly StoredAggregate[]>;
+  alerts(
+    from: { readonly seq: number } | { readonly time: number },
+    limit: number,
+  ): Promise<readonly StoredAggregate[]>;
 }
 
 /** Alerts found by their time. */
@@ -87,7 +90,8 @@ export class Recall {
   async alertsSince(time: number): Promise<FoundAlerts> {
     const from = time - MARGIN_MS;
     const now = this.#options.clock.now();
-    if (this.#found === null || now - this.#found.at > SHARED_MS || this.#found.from > from) this.#found = { at: now, from, found: this.#search(from) };
+    if (this.#found === null || now - this.#found.at > SHARED_MS || this.#found.from > from)
+      this.#found = { at: now, from, found: this.#search(from) };
     const shared = this.#found;
     try {
       const { alerts, since } = await shared.found;
@@ -112,7 +116,7 @@ export class Recall {
     if (this.#history === null) return 'too_old';
     const alerts: LoggedAlert[] = [];
     const known = new Set<string>();
-    for (let seq = since.seq; seq < own; ) {
+    for (let seq = since.seq; seq < own;) {
       const page = await this.#history.after(seq, Math.min(PAGE, own - seq)).catch(() => null);
       if (page === null) return 'unreachable';
       if (this.#epoch !== since.epoch || log.after !== own) return 'unreachable';
@@ -164,4 +168,10 @@ export class Recall {
   }
 }
 
-const logged = ({ seq, storedAt, aggregate }: StoredAggregate, message: LoggedAlert['message']): LoggedAlert => ({ seq, camera: aggregate.cameraId, requestId: aggregate.requestId, at: storedAt, message });
+const logged = ({ seq, storedAt, aggregate }: StoredAggregate, message: LoggedAlert['message']): LoggedAlert => ({
+  seq,
+  camera: aggregate.cameraId,
+  requestId: aggregate.requestId,
+  at: storedAt,
+  message,
+});

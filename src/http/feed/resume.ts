@@ -84,7 +84,13 @@ async function attempt({ since, recall, clock, alertsBackMs }: ResumeOptions): P
  * @param until alerts of the log after it were sent live; null when none was
  * @param done called, unless the viewer has gone, in the same step in which nothing was left: nothing comes in between
  */
-async function replay(options: ResumeOptions, { reason, found }: Attempt, heldAt: number, until: number | null, done: () => void): Promise<void> {
+async function replay(
+  options: ResumeOptions,
+  { reason, found }: Attempt,
+  heldAt: number,
+  until: number | null,
+  done: () => void,
+): Promise<void> {
   const { viewer, cameras, since, recall, counts } = options;
   const asked = cameras === null ? null : new Set(cameras);
   const wants = (camera: CameraId): boolean => viewer.following.has(camera) && (asked === null || asked.has(camera));
@@ -103,7 +109,7 @@ async function replay(options: ResumeOptions, { reason, found }: Attempt, heldAt
     counts.replayed += 1;
   }
   const from = reason === null ? (since.place?.seq ?? 0) : 0;
-  for (let cursor = reason === null ? Math.min(from, heldAt) : 0; ; ) {
+  for (let cursor = reason === null ? Math.min(from, heldAt) : 0; ;) {
     await viewer.outbox.drained();
     if (!options.isHere()) return;
     const chunk = recall.log.next(cursor, CHUNK_BYTES);
@@ -115,7 +121,9 @@ async function replay(options: ResumeOptions, { reason, found }: Attempt, heldAt
     for (const { seq, camera, requestId, at, message } of chunk) {
       if (until !== null && seq > until) break;
       // Cameras followed before, which were held as well, go on where they were.
-      const missed = wants(camera) ? seq > from && (found === null || at >= found.since) : viewer.following.has(camera) && seq > heldAt;
+      const missed = wants(camera)
+        ? seq > from && (found === null || at >= found.since)
+        : viewer.following.has(camera) && seq > heldAt;
       if (!missed || sent.has(requestId)) continue;
       viewer.outbox.alert(message);
       counts.replayed += 1;
@@ -127,7 +135,10 @@ async function replay(options: ResumeOptions, { reason, found }: Attempt, heldAt
 function tell({ viewer, since, place, counts, basePath }: ResumeOptions, { reason, found }: Attempt): void {
   const now = place();
   counts.gaps += 1;
-  const missed = now === null || since.place === null || since.place.epoch !== now.epoch ? null : Math.max(0, now.seq - since.place.seq);
+  const missed =
+    now === null || since.place === null || since.place.epoch !== now.epoch
+      ? null
+      : Math.max(0, now.seq - since.place.seq);
   const complete = found !== null;
   const to = complete ? now : null;
   const alertsSince = found?.since ?? null;

@@ -141,7 +141,14 @@ export class FeedSequencer<T> {
   }
 
   #fill(seq: number): void {
-    this.#holes = this.#holes.flatMap((hole) => (seq < hole.from || seq > hole.to ? [hole] : [{ from: hole.from, to: seq - 1 }, { from: seq + 1, to: hole.to }].filter(isNotEmpty)));
+    this.#holes = this.#holes.flatMap((hole) =>
+      seq < hole.from || seq > hole.to
+        ? [hole]
+        : [
+            { from: hole.from, to: seq - 1 },
+            { from: seq + 1, to: hole.to },
+          ].filter(isNotEmpty),
+    );
   }
 
   #closeUpTo(seq: number): void {

@@ -68,7 +68,17 @@ export class Viewer {
   /** @param place of the newest message that went out to viewers */
   greet(place: FeedPlace | null): void {
     const retention = { seconds: RETENTION_SECONDS, messages: this.#limits.replayMessages };
-    this.outbox.reply(encode({ type: 'connection_ack', data: { connectionId: this.id, serverTime: this.#now(), offset: place === null ? null : feedOffset(place), retention } }));
+    this.outbox.reply(
+      encode({
+        type: 'connection_ack',
+        data: {
+          connectionId: this.id,
+          serverTime: this.#now(),
+          offset: place === null ? null : feedOffset(place),
+          retention,
+        },
+      }),
+    );
   }
 
   /** A live frame: every one is offered, also an older one that took longer to judge. */
@@ -94,10 +104,17 @@ export class Viewer {
     // What the last read of the network brought along after the message that ended it.
     if (this.#badMessages >= this.#limits.maxBadMessages) return;
     if (!this.#rate.allow(this.#clock.now())) {
-      this.#bad(new HttpError('TOO_MANY', `message: at most ${this.#limits.messagesPerSecond} a second are read`, { field: 'message' }));
+      this.#bad(
+        new HttpError('TOO_MANY', `message: at most ${this.#limits.messagesPerSecond} a second are read`, {
+          field: 'message',
+        }),
+      );
       return;
     }
-    const request = text === null ? new HttpError('BAD_REQUEST', 'message: must be text, not binary', { field: 'message' }) : readFeedRequest(text);
+    const request =
+      text === null
+        ? new HttpError('BAD_REQUEST', 'message: must be text, not binary', { field: 'message' })
+        : readFeedRequest(text);
     if (request instanceof HttpError) {
       this.#bad(request);
       return;
@@ -108,8 +125,20 @@ export class Viewer {
         return;
       case 'subscribe': {
         const { cameraIds, since, sinceTime } = request.data ?? {};
-        const goOn = since === undefined && sinceTime === undefined ? null : { place: since === undefined ? null : feedPlace(since), time: sinceTime === undefined ? null : Date.parse(sinceTime) };
-        if (goOn !== null && (this.held !== null || this.owed)) this.#bad(new HttpError('TOO_MANY', 'since: what was missed is being sent already', { field: 'since', value: since ?? null }));
+        const goOn =
+          since === undefined && sinceTime === undefined
+            ? null
+            : {
+                place: since === undefined ? null : feedPlace(since),
+                time: sinceTime === undefined ? null : Date.parse(sinceTime),
+              };
+        if (goOn !== null && (this.held !== null || this.owed))
+          this.#bad(
+            new HttpError('TOO_MANY', 'since: what was missed is being sent already', {
+              field: 'since',
+              value: since ?? null,
+            }),
+          );
         else this.#host.subscribed(this, chosen(cameraIds), goOn);
         return;
       }
@@ -117,7 +146,8 @@ export class Viewer {
         const cameras = chosen(request.data?.cameraIds);
         this.#host.unsubscribed();
         if (cameras === null) this.following.nothing();
-        else if (!this.following.remove(cameras)) this.#bad(new HttpError('TOO_MANY', 'cameraIds: too many cameras are named', { field: 'cameraIds' }));
+        else if (!this.following.remove(cameras))
+          this.#bad(new HttpError('TOO_MANY', 'cameraIds: too many cameras are named', { field: 'cameraIds' }));
         return;
       }
       default:
@@ -129,9 +159,16 @@ export class Viewer {
   giveUp(): void {
     const { sent } = this.outbox;
     const offset = sent === null ? null : feedOffset(sent);
-    const error = new HttpError('TOO_SLOW', `more waits for this viewer than it may: connect again and subscribe with since${offset === null ? 'Time' : `=${offset}`}`, { field: 'since', value: offset });
+    const error = new HttpError(
+      'TOO_SLOW',
+      `more waits for this viewer than it may: connect again and subscribe with since${offset === null ? 'Time' : `=${offset}`}`,
+      { field: 'since', value: offset },
+    );
     this.socket.send(encode(errorMessage(error)), () => undefined);
-    this.socket.close(1013, `too slow: more waits than this connection takes${offset === null ? '' : `; go on with since=${offset}`}`);
+    this.socket.close(
+      1013,
+      `too slow: more waits than this connection takes${offset === null ? '' : `; go on with since=${offset}`}`,
+    );
     // A close frame waits behind what the network did not take either.
     this.#clock.setTimeout(() => this.socket.terminate(), CLOSING_MS);
   }
@@ -149,4 +186,5 @@ export class Viewer {
   }
 }
 
-const chosen = (cameras: readonly CameraId[] | undefined): readonly CameraId[] | null => (cameras === undefined || cameras.length === 0 ? null : cameras);
+const chosen = (cameras: readonly CameraId[] | undefined): readonly CameraId[] | null =>
+  cameras === undefined || cameras.length === 0 ? null : cameras;

@@ -108,10 +108,13 @@ export class PreviewChannel {
       this.close(1013, `no live video: ${reason}`.slice(0, 100));
       return;
     }
-    this.#retry = this.#options.clock.setTimeout(() => {
-      this.#retry = null;
-      void this.#run();
-    }, 500 * 2 ** this.#failures);
+    this.#retry = this.#options.clock.setTimeout(
+      () => {
+        this.#retry = null;
+        void this.#run();
+      },
+      500 * 2 ** this.#failures,
+    );
   }
 
   #send(packets: Buffer): void {

@@ -18,16 +18,39 @@ export function alertRoutes(app: App, cameras: CameraPort, clock: Clock): void {
     return { alerts: [...alerts], next };
   };
 
-  app.get('/api/alerts/history', { schema: { tags, summary: 'Alerts of all cameras, oldest first', querystring: HistoryParams, response: { 200: AlertHistoryPage, ...errorReplies(400, 503) } } }, (request) => page(null, request.query));
+  app.get(
+    '/api/alerts/history',
+    {
+      schema: {
+        tags,
+        summary: 'Alerts of all cameras, oldest first',
+        querystring: HistoryParams,
+        response: { 200: AlertHistoryPage, ...errorReplies(400, 503) },
+      },
+    },
+    (request) => page(null, request.query),
+  );
 
   app.get(
     '/api/cameras/:id/alerts/history',
-    { schema: { tags, summary: 'Alerts of one camera, oldest first; of a removed one too', params: CameraParams, querystring: HistoryParams, response: { 200: AlertHistoryPage, ...errorReplies(400, 404, 503) } } },
+    {
+      schema: {
+        tags,
+        summary: 'Alerts of one camera, oldest first; of a removed one too',
+        params: CameraParams,
+        querystring: HistoryParams,
+        response: { 200: AlertHistoryPage, ...errorReplies(400, 404, 503) },
+      },
+    },
     async (request) => {
       const { id } = request.params;
       const found = await page(id, request.query);
       // Alerts outlive their camera; what is neither is a misspelt id.
-      if (found.alerts.length === 0 && (await cameras.get(id)) === null) throw new HttpError('UNKNOWN_CAMERA', `id: there is no camera ${id}, and none of its alerts`, { field: 'id', value: id });
+      if (found.alerts.length === 0 && (await cameras.get(id)) === null)
+        throw new HttpError('UNKNOWN_CAMERA', `id: there is no camera ${id}, and none of its alerts`, {
+          field: 'id',
+          value: id,
+        });
       return found;
     },
   );

@@ -34,7 +34,11 @@ const LiveParams = z.object({ cameraId: CameraId });
 export function socketRoutes(app: App, deps: SocketDeps): void {
   const { feed, previews, connections } = deps;
   const limited = async (request: FastifyRequest): Promise<void> => {
-    if (!request.ws) throw new HttpError('UPGRADE_REQUIRED', 'upgrade: this address speaks WebSocket only', { field: 'upgrade', headers: { upgrade: 'websocket' } });
+    if (!request.ws)
+      throw new HttpError('UPGRADE_REQUIRED', 'upgrade: this address speaks WebSocket only', {
+        field: 'upgrade',
+        headers: { upgrade: 'websocket' },
+      });
     const reason = connections.refusal(clientOf(request, deps.trusted));
     if (reason !== null) throw new HttpError('TOO_MANY', reason);
   };
@@ -59,7 +63,10 @@ export function socketRoutes(app: App, deps: SocketDeps): void {
         await limited(request);
         const { cameraId } = request.params;
         if ((await deps.cameras.get(cameraId)) === null) {
-          throw new HttpError('UNKNOWN_CAMERA', `cameraId: there is no camera ${cameraId}`, { field: 'cameraId', value: cameraId });
+          throw new HttpError('UNKNOWN_CAMERA', `cameraId: there is no camera ${cameraId}`, {
+            field: 'cameraId',
+            value: cameraId,
+          });
         }
         const refusal = previews.refusal(cameraId);
         if (refusal !== null) throw refusal;
@@ -130,4 +137,5 @@ const feedSocket = (socket: WebSocket, connection: Socket): FeedSocket => ({
   terminate: () => socket.terminate(),
 });
 
-const textOf = (data: RawData): string => (Array.isArray(data) ? Buffer.concat(data) : Buffer.isBuffer(data) ? data : Buffer.from(data)).toString('utf8');
+const textOf = (data: RawData): string =>
+  (Array.isArray(data) ? Buffer.concat(data) : Buffer.isBuffer(data) ? data : Buffer.from(data)).toString('utf8');

@@ -5,5 +5,16 @@ import type { App } from '../server.types.ts';
 
 /** `/api/usage`: tokens and cost. */
 export function usageRoutes(app: App, usage: HttpPorts['usage']): void {
-  app.get('/api/usage', { schema: { tags: ['keys'], summary: 'Tokens and cost of one day, by key and by camera', querystring: UsageQuery, response: { 200: UsageReport, ...errorReplies(400, 503) } } }, (request) => usage(request.query.day ?? null));
+  app.get(
+    '/api/usage',
+    {
+      schema: {
+        tags: ['keys'],
+        summary: 'Tokens and cost of one day, by key and by camera',
+        querystring: UsageQuery,
+        response: { 200: UsageReport, ...errorReplies(400, 503) },
+      },
+    },
+    (request) => usage(request.query.day ?? null),
+  );
 }

@@ -3,16 +3,29 @@ import { Aggregate } from '../../messages/aggregate.ts';
 
 export const DEFAULT_HISTORY_HOURS = 24;
 
-const Time = z.iso.datetime({ offset: true, error: 'must be a time such as 2026-11-21T08:00:00Z' }).transform((text) => Date.parse(text));
+const Time = z.iso
+  .datetime({ offset: true, error: 'must be a time such as 2026-11-21T08:00:00Z' })
+  .transform((text) => Date.parse(text));
 
 export const HistoryParams = z
   .strictObject({
-    from: Time.optional().meta({ description: `Time of the first frame wanted; default: ${DEFAULT_HISTORY_HOURS} hours before \`to\`` }),
+    from: Time.optional().meta({
+      description: `Time of the first frame wanted; default: ${DEFAULT_HISTORY_HOURS} hours before \`to\``,
+    }),
     to: Time.optional().meta({ description: 'Time of the last frame wanted; default: now' }),
     limit: z.coerce.number().int().min(1).max(500).default(100),
-    after: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER).optional().meta({ description: '`next` of the page before' }),
+    after: z.coerce
+      .number()
+      .int()
+      .min(1)
+      .max(Number.MAX_SAFE_INTEGER)
+      .optional()
+      .meta({ description: '`next` of the page before' }),
   })
-  .refine(({ from, to }) => from === undefined || to === undefined || from <= to, { path: ['to'], message: 'must not be before from' });
+  .refine(({ from, to }) => from === undefined || to === undefined || from <= to, {
+    path: ['to'],
+    message: 'must not be before from',
+  });
 export type HistoryParams = z.infer<typeof HistoryParams>;
 
 export const AlertHistoryPage = z.object({

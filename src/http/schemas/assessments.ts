@@ -2,7 +2,13 @@ import { z } from 'zod';
 import { OnDemandStatus } from '../../messages/on-demand.ts';
 import { type Priority } from '../../messages/task.ts';
 
-const WORDS = new Map<string, Priority>([['1', 1], ['2', 2], ['3', 3], ['4', 4], ['5', 5]]);
+const WORDS = new Map<string, Priority>([
+  ['1', 1],
+  ['2', 2],
+  ['3', 3],
+  ['4', 4],
+  ['5', 5],
+]);
 
 const PriorityField = z
   .union([z.number(), z.string()])

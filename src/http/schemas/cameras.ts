@@ -33,28 +33,38 @@ const Name = z
   .regex(/^[^\u0000-\u001f\u007f]*$/u, 'must not contain control characters');
 
 const sourceUrl = (allow: SourceAllow | null) =>
-  z.string().check((context) => {
-    const verdict = checkSource(context.value, allow);
-    if (!verdict.ok) context.issues.push({ code: 'custom', message: verdict.reason, input: context.value });
-  }).meta({ description: 'rtsp:// or rtsps:// URL; user and password may stand in it', maxLength: MAX_SOURCE_LENGTH });
+  z
+    .string()
+    .check((context) => {
+      const verdict = checkSource(context.value, allow);
+      if (!verdict.ok) context.issues.push({ code: 'custom', message: verdict.reason, input: context.value });
+    })
+    .meta({ description: 'rtsp:// or rtsps:// URL; user and password may stand in it', maxLength: MAX_SOURCE_LENGTH });
 
 const Interval = CameraConfig.shape.intervalSeconds;
 
 /** Bodies of `POST` and `PATCH`, under the deployment's list of allowed hosts. Unknown fields are refused. */
 export function cameraBodies(allow: SourceAllow | null) {
   const url = sourceUrl(allow);
-  const create = z
-    .strictObject({
-      cameraId: CameraId.refine((id) => id !== ON_DEMAND_CAMERA, `must not be ${ON_DEMAND_CAMERA}, which is kept for pictures handed in`),
-      name: Name.optional().meta({ description: 'What people call it; default: the id' }),
-      url,
-      enabled: z.boolean().default(true),
-      intervalSeconds: Interval.default(DEFAULT_INTERVAL_SECONDS).meta({ description: 'Seconds between analysed frames' }),
-    });
+  const create = z.strictObject({
+    cameraId: CameraId.refine(
+      (id) => id !== ON_DEMAND_CAMERA,
+      `must not be ${ON_DEMAND_CAMERA}, which is kept for pictures handed in`,
+    ),
+    name: Name.optional().meta({ description: 'What people call it; default: the id' }),
+    url,
+    enabled: z.boolean().default(true),
+    intervalSeconds: Interval.default(DEFAULT_INTERVAL_SECONDS).meta({
+      description: 'Seconds between analysed frames',
+    }),
+  });
   const patch = z
     .strictObject({ name: Name, url, enabled: z.boolean(), intervalSeconds: Interval })
     .partial()
-    .refine((fields) => Object.keys(fields).length > 0, 'names nothing to change: give name, url, enabled or intervalSeconds');
+    .refine(
+      (fields) => Object.keys(fields).length > 0,
+      'names nothing to change: give name, url, enabled or intervalSeconds',
+    );
   return { create, patch };
 }
 

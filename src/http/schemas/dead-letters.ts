@@ -3,7 +3,10 @@ import { z } from 'zod';
 export const DeadLetterParams = z.object({ id: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) });
 
 export const DeadLetterQuery = z.strictObject({
-  stream: z.string().regex(/^[A-Z_]{1,32}$/u, 'must be the name of a stream, such as DETECTIONS').optional(),
+  stream: z
+    .string()
+    .regex(/^[A-Z_]{1,32}$/u, 'must be the name of a stream, such as DETECTIONS')
+    .optional(),
   limit: z.coerce.number().int().min(1).max(1_000).default(50),
 });
 

@@ -20,17 +20,25 @@ const limits = {
     .max(32_768)
     .meta({ description: 'Tokens of an answer at most, reasoning among them; default 600' }),
   extra_body: z.record(z.string(), z.unknown()).meta({
-    description: 'Fields added to the body of every call, at most 4,096 characters as JSON; not messages, model, stream',
+    description:
+      'Fields added to the body of every call, at most 4,096 characters as JSON; not messages, model, stream',
   }),
 };
 
 /** Body of `POST /api/keys`. The endpoint is always one of the key file: an API that could set it could read the keys out. */
 export const KeyBody = z.strictObject({
   name: Name,
-  key: z.string().min(1).max(4_096).regex(/^[!-~]+$/u, 'must be printable ASCII without spaces').meta({ description: 'The key itself, or ${VARIABLE} of the environment; never shown again', writeOnly: true }),
+  key: z
+    .string()
+    .min(1)
+    .max(4_096)
+    .regex(/^[!-~]+$/u, 'must be printable ASCII without spaces')
+    .meta({ description: 'The key itself, or ${VARIABLE} of the environment; never shown again', writeOnly: true }),
   qps_limit: limits.qps_limit.default(10),
   rpm_limit: limits.rpm_limit.default(300),
-  tpm_limit: limits.tpm_limit.optional().meta({ description: 'Tokens a minute, of prompt and answer together; default: no limit' }),
+  tpm_limit: limits.tpm_limit
+    .optional()
+    .meta({ description: 'Tokens a minute, of prompt and answer together; default: no limit' }),
   priority: limits.priority.default(1),
   enabled: limits.enabled.default(true),
   quota_group: limits.quota_group.optional(),
@@ -88,17 +96,26 @@ export const KeyView = z.object({
   in_flight: z.int(),
   /** Tokens of its budget that count now: of the last minute, and reserved for calls in flight. */
   tokens_last_minute: z.int(),
-  spread_ms: z.number().nullable().meta({ description: 'What the slowest way to its provider took longer than the fastest, of the last ten minutes; `transit_guard_ms` is to be above it. Null while, or where, the provider told too little' }),
+  spread_ms: z.number().nullable().meta({
+    description:
+      'What the slowest way to its provider took longer than the fastest, of the last ten minutes; `transit_guard_ms` is to be above it. Null while, or where, the provider told too little',
+  }),
   total_calls: z.int(),
 });
 export type KeyView = z.infer<typeof KeyView>;
 
-export const KeyList = z.object({ keys: z.array(KeyView), notices: z.array(z.string()).meta({ description: 'What is wrong with the key file or with sharing changes' }) });
+export const KeyList = z.object({
+  keys: z.array(KeyView),
+  notices: z.array(z.string()).meta({ description: 'What is wrong with the key file or with sharing changes' }),
+});
 export type KeyList = z.infer<typeof KeyList>;
 
 const outcome = {
   persisted: z.boolean().meta({ description: 'Survives a restart' }),
-  shared: z.boolean().nullable().meta({ description: 'Has reached the shared record of all nodes; null without Redis' }),
+  shared: z
+    .boolean()
+    .nullable()
+    .meta({ description: 'Has reached the shared record of all nodes; null without Redis' }),
   notices: z.array(z.string()),
 };
 export const KeyChanged = z.object({ key: KeyView, ...outcome });

@@ -20,7 +20,9 @@ export const HealthReport = z.object({
     notice: z.string().nullable(),
     failedWrites: z.int().min(0),
   }),
-  models: z.array(z.object({ name: z.string(), state: z.enum(['ready', 'missing', 'broken']), notice: z.string().nullable() })),
+  models: z.array(
+    z.object({ name: z.string(), state: z.enum(['ready', 'missing', 'broken']), notice: z.string().nullable() }),
+  ),
   cameras: z.object({ total: z.int(), online: z.int(), connecting: z.int(), offline: z.int(), fault: z.int() }),
   /** One sentence for each thing an operator should know, without secrets. */
   notices: z.array(z.string()),
@@ -118,17 +120,30 @@ export type KeyPoolHealth = z.infer<typeof KeyPoolHealth>;
 export function keyPoolHealth(stats: KeyPoolStats): KeyPoolHealth {
   const usable = stats.available_keys + stats.in_use_keys;
   const figures = { total_keys: stats.total_keys, usable_keys: usable };
-  if (stats.total_keys === 0) return { status: 'ok', message: 'no keys are configured: rules judge the groups', ...figures };
+  if (stats.total_keys === 0)
+    return { status: 'ok', message: 'no keys are configured: rules judge the groups', ...figures };
   if (usable === 0) {
-    return { status: 'down', message: `none of ${stats.total_keys} keys can be used: ${stats.cooling_keys} cooling, ${stats.disabled_keys} disabled`, ...figures };
+    return {
+      status: 'down',
+      message: `none of ${stats.total_keys} keys can be used: ${stats.cooling_keys} cooling, ${stats.disabled_keys} disabled`,
+      ...figures,
+    };
   }
   const down = stats.circuits.filter((circuit) => circuit.state !== 'closed');
   if (down.length > 0) {
     const [first] = down;
-    return { status: down.length === stats.circuits.length ? 'down' : 'degraded', message: `the provider of ${first?.group ?? ''} fails since ${first?.since ?? ''}: next trial at ${first?.retryAt ?? ''}`, ...figures };
+    return {
+      status: down.length === stats.circuits.length ? 'down' : 'degraded',
+      message: `the provider of ${first?.group ?? ''} fails since ${first?.since ?? ''}: next trial at ${first?.retryAt ?? ''}`,
+      ...figures,
+    };
   }
   if (usable < stats.total_keys) {
-    return { status: 'degraded', message: `${usable} of ${stats.total_keys} keys can be used: ${stats.cooling_keys} cooling, ${stats.disabled_keys} disabled`, ...figures };
+    return {
+      status: 'degraded',
+      message: `${usable} of ${stats.total_keys} keys can be used: ${stats.cooling_keys} cooling, ${stats.disabled_keys} disabled`,
+      ...figures,
+    };
   }
   return { status: 'ok', message: `all ${stats.total_keys} keys can be used`, ...figures };
 }

@@ -65,7 +65,9 @@ const SupervisorNode = z.object({
     return z.array(TreeNode);
   },
 });
-export const TreeNode: z.ZodType<TreeSnapshot> = z.lazy(() => z.discriminatedUnion('type', [ActorNode, SupervisorNode]));
+export const TreeNode: z.ZodType<TreeSnapshot> = z.lazy(() =>
+  z.discriminatedUnion('type', [ActorNode, SupervisorNode]),
+);
 
 const DeadLetter = z.object({
   at: z.string(),
@@ -73,6 +75,13 @@ const DeadLetter = z.object({
   messageType: z.string(),
   reason: z.enum(['no-such-actor', 'mailbox-full', 'dropped-oldest', 'stopped', 'failed', 'no-credit']),
 });
-export const TreeReply = z.object({ tree: TreeNode, deadLetters: z.object({ total: z.number(), recent: z.array(DeadLetter) }) });
-export const RestartBody = z.strictObject({ path: z.string().regex(/^(\/[A-Za-z0-9_.-]{1,64}){1,8}$/, 'must be the path of an actor or supervisor, as the tree shows it') });
+export const TreeReply = z.object({
+  tree: TreeNode,
+  deadLetters: z.object({ total: z.number(), recent: z.array(DeadLetter) }),
+});
+export const RestartBody = z.strictObject({
+  path: z
+    .string()
+    .regex(/^(\/[A-Za-z0-9_.-]{1,64}){1,8}$/, 'must be the path of an actor or supervisor, as the tree shows it'),
+});
 export const RestartReply = z.object({ restarted: z.string() });

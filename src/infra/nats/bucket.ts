@@ -32,7 +32,9 @@ export class Bucket {
 
   async #open(): Promise<KV> {
     const { link, name, lifeMs, maxBytes, mostEntryBytes, answerMs } = this.#options;
-    const kv = await link.nc.jetstream({ timeout: answerMs }).views.kv(name, { ttl: lifeMs, history: 1, max_bytes: maxBytes, maxValueSize: mostEntryBytes });
+    const kv = await link.nc
+      .jetstream({ timeout: answerMs })
+      .views.kv(name, { ttl: lifeMs, history: 1, max_bytes: maxBytes, maxValueSize: mostEntryBytes });
     const { streamInfo } = await kv.status();
     // Of an earlier version, without this bound.
     if (streamInfo.config.max_msg_size !== mostEntryBytes) {

@@ -3,7 +3,18 @@ import { clipped } from '../../messages/bounds.ts';
 import { readBody } from '../../messages/read-body.ts';
 import type { ActorLog } from '../../runtime/actor.ts';
 import { asError } from '../../runtime/errors.ts';
-import type { Bus, BusState, FollowOptions, Parser, PullConsumer, PullOptions, ReadOptions, Stored, StoredMessage, Trace } from '../bus.ts';
+import type {
+  Bus,
+  BusState,
+  FollowOptions,
+  Parser,
+  PullConsumer,
+  PullOptions,
+  ReadOptions,
+  Stored,
+  StoredMessage,
+  Trace,
+} from '../bus.ts';
 import { InfraError } from '../errors.ts';
 import { LineLimit } from '../line-limit.ts';
 import { type NatsOptions, NatsLink } from './connection.ts';
@@ -118,7 +129,11 @@ export class NatsBus implements Bus {
       // NATS away is said elsewhere; anything else is a fault of the message.
       const { code, message } = asInfraError(thrown, `sending on ${subject}`);
       if (code === 'BUS_DOWN') this.#log.debug({ subject, err: message }, 'broadcast not sent');
-      else if (this.#lines.mayLog()) this.#log.warn({ subject, err: message, soFar: this.counters.failedBroadcasts }, `a message could not be sent: ${message}`);
+      else if (this.#lines.mayLog())
+        this.#log.warn(
+          { subject, err: message, soFar: this.counters.failedBroadcasts },
+          `a message could not be sent: ${message}`,
+        );
     }
   }
 
@@ -140,15 +155,33 @@ export class NatsBus implements Bus {
     const onBadBody = (): void => {
       this.counters.badBodies += 1;
     };
-    const whole = { ...options, link: this.link, log: this.#log, mostDeliveries: mostDeliveries(options.durable), bury: (burial: Burial) => this.#gravedigger.bury(burial), onBadBody, inHand: this.#inHand };
+    const whole = {
+      ...options,
+      link: this.link,
+      log: this.#log,
+      mostDeliveries: mostDeliveries(options.durable),
+      bury: (burial: Burial) => this.#gravedigger.bury(burial),
+      onBadBody,
+      inHand: this.#inHand,
+    };
     return Promise.resolve(ahead > 0 ? new StandingPull(whole, ahead) : new JetStreamPull(whole));
   }
 
   async read<T>({ parser, ...options }: ReadOptions<T>): Promise<readonly StoredMessage<T>[]> {
-    return readStream(this.link, await this.#manager(), options, (message) => this.#parse({ ...message, stream: options.stream }, parser));
+    return readStream(this.link, await this.#manager(), options, (message) =>
+      this.#parse({ ...message, stream: options.stream }, parser),
+    );
   }
 
-  async last<T>({ stream, subject, parser }: { readonly stream: string; readonly subject: string; readonly parser: Parser<T> }): Promise<StoredMessage<T> | null> {
+  async last<T>({
+    stream,
+    subject,
+    parser,
+  }: {
+    readonly stream: string;
+    readonly subject: string;
+    readonly parser: Parser<T>;
+  }): Promise<StoredMessage<T> | null> {
     const raw = await readLast(this.link, stream, subject);
     return raw === null ? null : this.#parse({ ...raw, stream }, parser);
   }
@@ -160,7 +193,10 @@ export class NatsBus implements Bus {
       try {
         onMessage(message);
       } catch (thrown) {
-        this.#log.error({ subject: raw.subject, seq: raw.seq, err: asError(thrown) }, `a message on ${raw.subject} could not be used: ${asError(thrown).message}`);
+        this.#log.error(
+          { subject: raw.subject, seq: raw.seq, err: asError(thrown) },
+          `a message on ${raw.subject} could not be used: ${asError(thrown).message}`,
+        );
       }
     };
     void new StreamFollower({ ...options, link: this.link, log: this.#log, take }).run();
@@ -181,7 +217,10 @@ export class NatsBus implements Bus {
     this.counters.badBodies += 1;
     if (!this.#lines.mayLog()) return;
     const err = clipped(asError(thrown).message);
-    this.#log.error({ ...more, subject: where, err, soFar: this.counters.badBodies }, `a message on ${where} could not be used: ${err}`);
+    this.#log.error(
+      { ...more, subject: where, err, soFar: this.counters.badBodies },
+      `a message on ${where} could not be used: ${err}`,
+    );
   }
 
   /** Messages given up since the start, by consumer. */
@@ -195,10 +234,14 @@ export class NatsBus implements Bus {
   }
 
   /** Null for a body that does not parse, or that ended two processes: counted and logged. */
-  #parse<T>({ stream, subject, seq, storedAt, data }: RawMessage & { readonly stream: string }, parser: Parser<T>): StoredMessage<T> | null {
+  #parse<T>(
+    { stream, subject, seq, storedAt, data }: RawMessage & { readonly stream: string },
+    parser: Parser<T>,
+  ): StoredMessage<T> | null {
     const key = `${stream} read ${seq} ${storedAt}`;
     try {
-      if (this.#inHand?.turn(key) === 'aside') throw new Error('it was in hand, alone, when this process ended for the second time');
+      if (this.#inHand?.turn(key) === 'aside')
+        throw new Error('it was in hand, alone, when this process ended for the second time');
       this.#inHand?.begin(key);
       const body = readBody(data, parser);
       this.#inHand?.done(key);

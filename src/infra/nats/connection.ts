@@ -82,7 +82,12 @@ export class NatsLink {
           throw new InfraError('BUS_REFUSED', message, { url }, thrown);
         }
         if (Date.now() >= deadline) {
-          throw new InfraError('BUS_DOWN', `NATS at ${url} did not answer within ${options.startTimeoutMs} ms (${message}); is it running, is NATS_URL right?`, { url }, thrown);
+          throw new InfraError(
+            'BUS_DOWN',
+            `NATS at ${url} did not answer within ${options.startTimeoutMs} ms (${message}); is it running, is NATS_URL right?`,
+            { url },
+            thrown,
+          );
         }
         if (attempt % 10 === 1) options.log.warn({ url, err: message }, `waiting for NATS at ${url}: ${message}`);
         await new Promise((resolve) => setTimeout(resolve, 250));
@@ -167,7 +172,11 @@ export class NatsLink {
     if (this.#state === state || this.#state === 'closed') return;
     this.#state = state;
     if (state !== 'connected') {
-      const reason = new InfraError('BUS_DOWN', state === 'closed' ? 'the connection to NATS was closed' : 'the connection to NATS was lost', { state });
+      const reason = new InfraError(
+        'BUS_DOWN',
+        state === 'closed' ? 'the connection to NATS was closed' : 'the connection to NATS was lost',
+        { state },
+      );
       this.wire.cut(reason);
       for (const cut of this.#cuts) cut(reason);
     }
@@ -223,7 +232,11 @@ export class NatsLink {
         if (attempt > 1) log.info({ attempt }, 'the streams are in order again');
         return;
       } catch (thrown) {
-        if (attempt % 10 === 1) log.error({ err: asError(thrown) }, `could not check the streams after the reconnect, trying again: ${asError(thrown).message}`);
+        if (attempt % 10 === 1)
+          log.error(
+            { err: asError(thrown) },
+            `could not check the streams after the reconnect, trying again: ${asError(thrown).message}`,
+          );
         await new Promise((resolve) => setTimeout(resolve, SET_UP_AGAIN_MS));
       }
     }

@@ -32,7 +32,9 @@ export interface ConsumerOptions<T> {
 }
 
 /** How many messages are asked for, and whether the server keeps the request open for those still to come. */
-export type Order = { readonly batch: number; readonly no_wait: true } | { readonly batch: number; readonly waitMs: number };
+export type Order =
+  | { readonly batch: number; readonly no_wait: true }
+  | { readonly batch: number; readonly waitMs: number };
 
 /** A durable consumer on the wire. Wire format: the JetStream API's `CONSUMER.MSG.NEXT` request and its status headers. */
 export class DurableConsumer<T> {
@@ -47,7 +49,10 @@ export class DurableConsumer<T> {
   order(order: Order, reply: string, onError: (error: unknown) => void): void {
     const { link } = this.#options;
     const max_bytes = mostBytes(link, order.batch);
-    const body = 'no_wait' in order ? { ...order, max_bytes } : { batch: order.batch, max_bytes, expires: order.waitMs * NS_PER_MS };
+    const body =
+      'no_wait' in order
+        ? { ...order, max_bytes }
+        : { batch: order.batch, max_bytes, expires: order.waitMs * NS_PER_MS };
     link.wire.send(this.#subject, JSON.stringify(body), { reply }, onError);
   }
 
@@ -56,7 +61,11 @@ export class DurableConsumer<T> {
     const { code, description } = statusOf(status);
     if (code === 404 || code === 408 || code === 409) return undefined;
     const { stream, durable } = this.#options;
-    return new InfraError(code >= 500 ? 'BUS_DOWN' : 'BUS_REFUSED', `the consumer ${durable} of ${stream} answered ${code} ${description}`, { stream, durable, code });
+    return new InfraError(
+      code >= 500 ? 'BUS_DOWN' : 'BUS_REFUSED',
+      `the consumer ${durable} of ${stream} answered ${code} ${description}`,
+      { stream, durable, code },
+    );
   }
 
   /** Those that can be used; the others become dead letters. */
@@ -88,10 +97,14 @@ export class DurableConsumer<T> {
       inHand?.begin(key);
       try {
         const body = readBody(message.data, parser);
-        deliveries.push({ ...deliveryOf(link, message, info, inHand), body, bury: async (reason) => {
+        deliveries.push({
+          ...deliveryOf(link, message, info, inHand),
+          body,
+          bury: async (reason) => {
             await bury({ message, info, reason, unreadable: false });
             inHand?.done(key);
-          } });
+          },
+        });
       } catch (thrown) {
         onBadBody();
         inHand?.done(key);
@@ -115,7 +128,12 @@ export class DurableConsumer<T> {
       const info = await link.whileConnected(jsm.consumers.info(stream, durable));
       return { waiting: info.num_pending, unsettled: info.num_ack_pending };
     } catch (thrown) {
-      throw new InfraError('BUS_DOWN', `the consumer ${durable} cannot be asked: ${asError(thrown).message}`, { durable }, thrown);
+      throw new InfraError(
+        'BUS_DOWN',
+        `the consumer ${durable} cannot be asked: ${asError(thrown).message}`,
+        { durable },
+        thrown,
+      );
     }
   }
 }
@@ -139,7 +157,12 @@ const nakOf = (delayMs: number): string => `-NAK ${JSON.stringify({ delay: nanos
 /** Names a message of a consumer: the time tells it from that of the same sequence of a stream made anew. */
 const keyOf = ({ stream, consumer, seq, storedAt }: DeliveryInfo): string => `${stream} ${consumer} ${seq} ${storedAt}`;
 
-function deliveryOf(link: NatsLink, message: Msg, info: DeliveryInfo, inHand: InHand | null): Omit<Delivery<never>, 'body' | 'bury'> {
+function deliveryOf(
+  link: NatsLink,
+  message: Msg,
+  info: DeliveryInfo,
+  inHand: InHand | null,
+): Omit<Delivery<never>, 'body' | 'bury'> {
   const { attempt, seq, storedAt } = info;
   return {
     subject: message.subject,

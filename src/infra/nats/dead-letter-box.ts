@@ -49,9 +49,26 @@ export class DeadLetterBox {
   }
 
   /** The newest `limit`, newest first; only those of `stream` when it is given. */
-  async list({ stream, limit }: { readonly stream?: string; readonly limit: number }): Promise<readonly DeadLetterSummary[]> {
+  async list({
+    stream,
+    limit,
+  }: {
+    readonly stream?: string;
+    readonly limit: number;
+  }): Promise<readonly DeadLetterSummary[]> {
     const filter = stream === undefined ? undefined : subjects.deadLettersOf(stream);
-    const found = await readStream(this.#link, await this.#manager(), { stream: streams.deadLetters, ...(filter === undefined ? {} : { filter }), from: { seq: 1 }, limit: MOST_LISTED, headersOnly: true }, summaryOf);
+    const found = await readStream(
+      this.#link,
+      await this.#manager(),
+      {
+        stream: streams.deadLetters,
+        ...(filter === undefined ? {} : { filter }),
+        from: { seq: 1 },
+        limit: MOST_LISTED,
+        headersOnly: true,
+      },
+      summaryOf,
+    );
     return found.slice(-limit).toReversed();
   }
 
@@ -66,7 +83,12 @@ export class DeadLetterBox {
     if (raw === null) return null;
     const of = raw.headers();
     const original = Object.fromEntries([...of].filter(([name]) => !OURS.has(name) && name !== MSG_ID));
-    return { ...summaryOf(raw), headers: { ...original, [MSG_ID]: of.get(deadLetterHeaders.msgId) ?? '' }, body: raw.data, cut: of.get(deadLetterHeaders.cut) ?? null };
+    return {
+      ...summaryOf(raw),
+      headers: { ...original, [MSG_ID]: of.get(deadLetterHeaders.msgId) ?? '' },
+      body: raw.data,
+      cut: of.get(deadLetterHeaders.cut) ?? null,
+    };
   }
 
   /**
@@ -76,12 +98,21 @@ export class DeadLetterBox {
   async replay(id: number): Promise<boolean> {
     const letter = await this.get(id);
     if (letter === null) return false;
-    if (letter.cut !== null) throw new InfraError('BUS_REFUSED', `dead letter ${id} cannot be replayed: it was too large to be kept whole (missing: ${letter.cut})`, { id });
-    if (letter.subject === '') throw new InfraError('BUS_REFUSED', `dead letter ${id} does not say where it came from`, { id });
+    if (letter.cut !== null)
+      throw new InfraError(
+        'BUS_REFUSED',
+        `dead letter ${id} cannot be replayed: it was too large to be kept whole (missing: ${letter.cut})`,
+        { id },
+      );
+    if (letter.subject === '')
+      throw new InfraError('BUS_REFUSED', `dead letter ${id} does not say where it came from`, { id });
     try {
       const again = newHeaders();
       for (const [name, value] of Object.entries(letter.headers)) if (name !== MSG_ID) again.set(name, value);
-      await store(this.#link, letter.subject, letter.body, { headers: again, id: `${letter.headers[MSG_ID] ?? ''}:replay:${id}` });
+      await store(this.#link, letter.subject, letter.body, {
+        headers: again,
+        id: `${letter.headers[MSG_ID] ?? ''}:replay:${id}`,
+      });
       await this.#link.whileConnected((await this.#manager()).streams.deleteMessage(streams.deadLetters, id, false));
     } catch (thrown) {
       throw asInfraError(thrown, `replaying dead letter ${id}`);

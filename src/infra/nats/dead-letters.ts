@@ -62,20 +62,36 @@ export class Gravedigger {
       const id = `${stream}:${consumer}:${seq}:${info.storedAt}`;
       const most = Math.min(unreadable ? KEPT_BYTES : Infinity, link.maxPayload - MOST_HEADER_BYTES - BESIDE_BODY);
       const body = message.data.subarray(0, most);
-      const stored = await store(link, subjects.deadLetter(stream, consumer), body, { headers: deadHeaders(message, info, why, message.data.length - body.length), id });
+      const stored = await store(link, subjects.deadLetter(stream, consumer), body, {
+        headers: deadHeaders(message, info, why, message.data.length - body.length),
+        id,
+      });
       message.respond(`+TERM ${why}`);
       if (stored.duplicate) return;
       this.#counts.add({ stream, consumer, total: 1 });
       this.#total += 1;
-      if (this.#lines.mayLog()) log.error({ ...fields, deadLetter: stored.seq, soFar: this.#total }, `a message on ${message.subject} was given up and is dead letter ${stored.seq}: ${why}; see gantry dlq show ${stored.seq}`);
+      if (this.#lines.mayLog())
+        log.error(
+          { ...fields, deadLetter: stored.seq, soFar: this.#total },
+          `a message on ${message.subject} was given up and is dead letter ${stored.seq}: ${why}; see gantry dlq show ${stored.seq}`,
+        );
     } catch (thrown) {
-      if (!link.nc.isClosed()) message.respond(`-NAK ${JSON.stringify({ delay: redeliveryDelay(attempt) * 1_000_000 })}`);
-      log.warn({ ...fields, err: asInfraError(thrown, 'storing a dead letter').message }, `a message on ${message.subject} cannot be handled (${why}) and cannot be put among the dead letters now; it comes again`);
+      if (!link.nc.isClosed())
+        message.respond(`-NAK ${JSON.stringify({ delay: redeliveryDelay(attempt) * 1_000_000 })}`);
+      log.warn(
+        { ...fields, err: asInfraError(thrown, 'storing a dead letter').message },
+        `a message on ${message.subject} cannot be handled (${why}) and cannot be put among the dead letters now; it comes again`,
+      );
     }
   }
 }
 
-function deadHeaders(message: Msg, { stream, consumer, attempt }: DeliveryInfo, why: string, missing: number): ReturnType<typeof newHeaders> {
+function deadHeaders(
+  message: Msg,
+  { stream, consumer, attempt }: DeliveryInfo,
+  why: string,
+  missing: number,
+): ReturnType<typeof newHeaders> {
   const made = newHeaders();
   const original = headersOf(message);
   for (const [name, value] of original) if (name !== MSG_ID) made.set(name, value);
@@ -85,10 +101,14 @@ function deadHeaders(message: Msg, { stream, consumer, attempt }: DeliveryInfo, 
   made.set(deadLetterHeaders.consumer, consumer);
   made.set(deadLetterHeaders.deliveries, String(attempt));
   made.set(deadLetterHeaders.msgId, original.get(MSG_ID) ?? '');
-  const cut = [missing > 0 ? `${missing} bytes of the body` : '', original.size === 0 && headerBytes(message) > 0 ? 'headers' : ''].filter((part) => part !== '');
+  const cut = [
+    missing > 0 ? `${missing} bytes of the body` : '',
+    original.size === 0 && headerBytes(message) > 0 ? 'headers' : '',
+  ].filter((part) => part !== '');
   if (cut.length > 0) made.set(deadLetterHeaders.cut, cut.join(', '));
   return made;
 }
 
 /** Headers hold one line each. */
-const oneLine = (text: string): string => text.slice(0, LOOKED_AT).replaceAll(/\s+/gu, ' ').trim().slice(0, REASON_CHARS);
+const oneLine = (text: string): string =>
+  text.slice(0, LOOKED_AT).replaceAll(/\s+/gu, ' ').trim().slice(0, REASON_CHARS);

@@ -37,7 +37,11 @@ export function deliveryInfo(ackSubject: string): DeliveryInfo {
   // Nanoseconds are beyond what a number holds exactly: the last six digits go before.
   const storedAt = Number((figures[3] ?? '').slice(0, -6));
   const pending = Number(figures[4] ?? NaN);
-  if (tokens[0] !== '$JS' || tokens[1] !== 'ACK' || ![attempt, seq, consumerSeq, storedAt, pending].every(Number.isSafeInteger)) {
+  if (
+    tokens[0] !== '$JS' ||
+    tokens[1] !== 'ACK' ||
+    ![attempt, seq, consumerSeq, storedAt, pending].every(Number.isSafeInteger)
+  ) {
     throw new InfraError('BUS_REFUSED', `"${ackSubject.slice(0, 200)}" is not the ack subject of a JetStream message`);
   }
   return { stream, consumer, attempt, seq, consumerSeq, storedAt, pending };

@@ -17,11 +17,17 @@ export interface ApiError {
 export function asInfraError(thrown: unknown, doing: string): InfraError {
   if (thrown instanceof InfraError) return thrown;
   const error = asError(thrown);
-  const down = error instanceof NatsError && (DOWN.has(error.code) || (error.api_error !== undefined && mayHeal(error.api_error)));
+  const down =
+    error instanceof NatsError && (DOWN.has(error.code) || (error.api_error !== undefined && mayHeal(error.api_error)));
   return new InfraError(down ? 'BUS_DOWN' : 'BUS_REFUSED', `${doing}: ${error.message}`, {}, thrown);
 }
 
 /** An answer of JetStream's API that is an error, while `doing` something. */
-export const apiError = (error: ApiError, doing: string): InfraError => new InfraError(mayHeal(error) ? 'BUS_DOWN' : 'BUS_REFUSED', `${doing}: ${error.description ?? `JetStream answered ${error.code}`}`, { code: error.code, errCode: error.err_code });
+export const apiError = (error: ApiError, doing: string): InfraError =>
+  new InfraError(
+    mayHeal(error) ? 'BUS_DOWN' : 'BUS_REFUSED',
+    `${doing}: ${error.description ?? `JetStream answered ${error.code}`}`,
+    { code: error.code, errCode: error.err_code },
+  );
 
 const mayHeal = ({ code, err_code }: ApiError): boolean => code >= 500 || DOWN_ERR_CODES.has(err_code ?? 0);

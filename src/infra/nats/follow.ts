@@ -56,9 +56,14 @@ export class StreamFollower {
         if (away) log.info({ stream, seq }, `the follower of ${stream} goes on at ${seq}`);
         away = false;
         const end = await this.#attach(jsm, seq);
-        if (end === 'gap' || end === 'silent') log.debug({ stream, end, next: this.#next }, `the follower of ${stream} attaches anew`);
+        if (end === 'gap' || end === 'silent')
+          log.debug({ stream, end, next: this.#next }, `the follower of ${stream} attaches anew`);
       } catch (thrown) {
-        if (!away && !over()) log.warn({ stream, err: asError(thrown).message }, `the follower of ${stream} waits for NATS: ${asError(thrown).message}`);
+        if (!away && !over())
+          log.warn(
+            { stream, err: asError(thrown).message },
+            `the follower of ${stream} waits for NATS: ${asError(thrown).message}`,
+          );
         away = true;
         await this.#pause();
       }
@@ -75,10 +80,18 @@ export class StreamFollower {
     this.#epoch = epoch;
     const next = this.#next ?? past;
     if (before !== null && before !== epoch) return this.#reset(state.first_seq, `the stream ${stream} was made anew`);
-    if (next > past) return this.#reset(this.#last === null ? past : state.first_seq, `the stream ${stream} ends at ${state.last_seq}, before ${next}`);
+    if (next > past)
+      return this.#reset(
+        this.#last === null ? past : state.first_seq,
+        `the stream ${stream} ends at ${state.last_seq}, before ${next}`,
+      );
     if (this.#last !== null) {
       const same = await readSeq(link, stream, this.#last.seq);
-      if (same !== null && same.storedAt !== this.#last.storedAt) return this.#reset(state.first_seq, `message ${this.#last.seq} of the stream ${stream} is another one than before`);
+      if (same !== null && same.storedAt !== this.#last.storedAt)
+        return this.#reset(
+          state.first_seq,
+          `message ${this.#last.seq} of the stream ${stream} is another one than before`,
+        );
     }
     if (next < state.first_seq && state.first_seq > 1) {
       onReset?.(`messages ${next} to ${state.first_seq - 1} of the stream ${stream} were gone before they were read`);
@@ -110,7 +123,12 @@ export class StreamFollower {
     const ask = (): void => {
       if (name === '' || link.state !== 'connected') return;
       owed += BATCH;
-      const request = { batch: BATCH, max_bytes: mostBytes(link, BATCH), expires: REQUEST_MS * NS_PER_MS, idle_heartbeat: HEARTBEAT_MS * NS_PER_MS };
+      const request = {
+        batch: BATCH,
+        max_bytes: mostBytes(link, BATCH),
+        expires: REQUEST_MS * NS_PER_MS,
+        idle_heartbeat: HEARTBEAT_MS * NS_PER_MS,
+      };
       nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${name}`, JSON.stringify(request), { reply: inbox });
     };
     const subscription: Subscription = nc.subscribe(inbox, {
@@ -158,7 +176,8 @@ export class StreamFollower {
     const { stream, filter, onReset, take } = this.#options;
     const next = this.#next ?? seq;
     if (seq < next) return;
-    if (seq > next && filter === undefined) onReset?.(`messages ${next} to ${seq - 1} of the stream ${stream} were gone before they were read`);
+    if (seq > next && filter === undefined)
+      onReset?.(`messages ${next} to ${seq - 1} of the stream ${stream} were gone before they were read`);
     this.#next = seq + 1;
     this.#last = { seq, storedAt };
     take({ subject: message.subject, seq, storedAt, data: message.data, headers: () => headersOf(message) });
@@ -184,7 +203,10 @@ export class StreamFollower {
 /** Tells one life of a stream from another, by when it was made. */
 export const epochOf = (created: string): string => {
   const ms = Date.parse(created);
-  if (!Number.isFinite(ms)) throw new InfraError('BUS_REFUSED', `the server says that the stream was made "${created}", which is no time`, { created });
+  if (!Number.isFinite(ms))
+    throw new InfraError('BUS_REFUSED', `the server says that the stream was made "${created}", which is no time`, {
+      created,
+    });
   return ms.toString(36);
 };
 

@@ -13,7 +13,7 @@ export const NO_HEADERS: Headers = new Map();
 
 /** Of subject, headers and body together: the client knows, and its types do not say so. */
 const sizeOf = (message: Msg): number =>
-  ('size' in message && typeof message.size === 'function' ? Number(message.size()) : message.data.length);
+  'size' in message && typeof message.size === 'function' ? Number(message.size()) : message.data.length;
 
 /** Bytes of its headers. */
 export function headerBytes(message: Msg): number {

@@ -28,7 +28,10 @@ export class JetStreamImages implements ImageStore {
   }
 
   async get(id: ImageId): Promise<Uint8Array | null> {
-    return (await this.#pictures.get(IMAGE_STREAM, subjects.image(id), id)) ?? this.#pictures.get(streams.alertImages, subjects.alertImage(id), id);
+    return (
+      (await this.#pictures.get(IMAGE_STREAM, subjects.image(id), id)) ??
+      this.#pictures.get(streams.alertImages, subjects.alertImage(id), id)
+    );
   }
 }
 

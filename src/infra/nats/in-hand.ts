@@ -1,6 +1,4 @@
-import {
-  closeSync, ftruncateSync, openSync, readSync, renameSync, rmSync, writeFileSync, writeSync,
-} from 'node:fs';
+import { closeSync, ftruncateSync, openSync, readSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import type { ActorLog } from '../../runtime/actor.ts';
 import { asError } from '../../runtime/errors.ts';
 
@@ -193,7 +191,7 @@ function readText(file: string): string {
 /** What cannot be read is as if nothing had been left. */
 function leftIn(text: string): Left {
   const keysOf = (value: unknown): string[] =>
-    (Array.isArray(value) ? value.filter((each) => typeof each === 'string').slice(0, MOST_SUSPECTS) : []);
+    Array.isArray(value) ? value.filter((each) => typeof each === 'string').slice(0, MOST_SUSPECTS) : [];
   try {
     const left: unknown = text === '' ? {} : JSON.parse(text);
     if (typeof left !== 'object' || left === null) return { suspects: [], culprits: [] };

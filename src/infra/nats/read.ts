@@ -23,7 +23,10 @@ export interface RawMessage extends Omit<StoredMessage<unknown>, 'body'> {
 }
 
 /** A consumer for one reader: nothing is acked, nothing is written to disk, gone by itself when nobody asks. */
-export const readerConfig = (from: { readonly seq: number } | { readonly time: number }, filter: string | undefined): Partial<ConsumerConfig> => ({
+export const readerConfig = (
+  from: { readonly seq: number } | { readonly time: number },
+  filter: string | undefined,
+): Partial<ConsumerConfig> => ({
   ack_policy: AckPolicy.None,
   mem_storage: true,
   num_replicas: 1,
@@ -43,16 +46,27 @@ export interface RawReadOptions extends Omit<ReadOptions<unknown>, 'parser'> {
  * What a stream holds now, oldest first: what `use` makes of each of at most `limit` messages, as they come, so that no
  * more bytes than those of one request are held. Null leaves one out. Rejects `BUS_DOWN`, `BUS_REFUSED`.
  */
-export async function readStream<T>(link: NatsLink, jsm: JetStreamManager, { stream, filter, from, limit, headersOnly = false }: RawReadOptions, use: (message: RawMessage) => T | null): Promise<T[]> {
+export async function readStream<T>(
+  link: NatsLink,
+  jsm: JetStreamManager,
+  { stream, filter, from, limit, headersOnly = false }: RawReadOptions,
+  use: (message: RawMessage) => T | null,
+): Promise<T[]> {
   link.require();
   const found: T[] = [];
   let read = 0;
   try {
-    const { name, num_pending } = await link.whileConnected(jsm.consumers.add(stream, { ...readerConfig(from, filter), headers_only: headersOnly }));
+    const { name, num_pending } = await link.whileConnected(
+      jsm.consumers.add(stream, { ...readerConfig(from, filter), headers_only: headersOnly }),
+    );
     try {
       const wanted = Math.min(limit, num_pending);
       while (read < wanted) {
-        const batch = await nextBatch(link, `$JS.API.CONSUMER.MSG.NEXT.${stream}.${name}`, Math.min(BATCH, wanted - read));
+        const batch = await nextBatch(
+          link,
+          `$JS.API.CONSUMER.MSG.NEXT.${stream}.${name}`,
+          Math.min(BATCH, wanted - read),
+        );
         if (batch.length === 0) break;
         read += batch.length;
         for (const message of batch) {
@@ -80,15 +94,29 @@ export function readSeq(link: NatsLink, stream: string, seq: number): Promise<Ra
   return readOne(link, stream, { seq });
 }
 
-async function readOne(link: NatsLink, stream: string, query: { readonly seq: number } | { readonly last_by_subj: string }): Promise<RawMessage | null> {
+async function readOne(
+  link: NatsLink,
+  stream: string,
+  query: { readonly seq: number } | { readonly last_by_subj: string },
+): Promise<RawMessage | null> {
   link.require();
   try {
-    const { error, message } = readBody((await link.wire.ask(`$JS.API.STREAM.MSG.GET.${stream}`, JSON.stringify(query), ANSWER_MS)).data, Answer, ANSWER);
+    const { error, message } = readBody(
+      (await link.wire.ask(`$JS.API.STREAM.MSG.GET.${stream}`, JSON.stringify(query), ANSWER_MS)).data,
+      Answer,
+      ANSWER,
+    );
     if (error?.err_code === NO_MESSAGE) return null;
     if (error !== undefined) throw apiError(error, `reading ${stream}`);
     if (message === undefined) throw new Error('the answer is not one of JetStream');
     const { subject, seq, time, data = '', hdrs = '' } = message;
-    return { subject, seq, storedAt: Date.parse(time), data: Buffer.from(data, 'base64'), headers: () => parseHeaders(Buffer.from(hdrs, 'base64')) };
+    return {
+      subject,
+      seq,
+      storedAt: Date.parse(time),
+      data: Buffer.from(data, 'base64'),
+      headers: () => parseHeaders(Buffer.from(hdrs, 'base64')),
+    };
   } catch (thrown) {
     throw asInfraError(thrown, `reading ${stream}`);
   }
@@ -99,7 +127,15 @@ const NO_MESSAGE = 10_037;
 /** Its answer to a request for one message; bytes are base64. */
 const Answer = z.object({
   error: z.object({ code: z.int(), err_code: z.int().optional(), description: z.string().optional() }).optional(),
-  message: z.object({ subject: z.string(), seq: z.int(), time: z.string(), data: z.string().optional(), hdrs: z.string().optional() }).optional(),
+  message: z
+    .object({
+      subject: z.string(),
+      seq: z.int(),
+      time: z.string(),
+      data: z.string().optional(),
+      hdrs: z.string().optional(),
+    })
+    .optional(),
 });
 /** The largest message that an operator may allow, in base64. */
 const ANSWER: BodyBounds = { bytes: 96 * 1024 * 1024, parts: 100, depth: 4 };
@@ -127,7 +163,13 @@ function nextBatch(link: NatsLink, subject: string, batch: number): Promise<RawM
           }
           if (!isAckSubject(message.reply ?? '')) return;
           const { seq, storedAt } = deliveryInfo(message.reply ?? '');
-          messages.push({ subject: message.subject, seq, storedAt, data: message.data, headers: () => headersOf(message) });
+          messages.push({
+            subject: message.subject,
+            seq,
+            storedAt,
+            data: message.data,
+            headers: () => headersOf(message),
+          });
           if (messages.length >= batch) end();
         },
       });

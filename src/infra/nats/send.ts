@@ -28,7 +28,12 @@ interface PublishAnswer {
  * Stores bytes in the stream behind `subject`; `id` de-duplicates. Rejects `BUS_DOWN`, also as soon as the connection is
  * lost, or `BUS_REFUSED`; after a rejection the message may be stored all the same.
  */
-export async function store(link: NatsLink, subject: string, payload: Uint8Array | string, more: { readonly headers?: MsgHdrs; readonly id?: string } = {}): Promise<Stored> {
+export async function store(
+  link: NatsLink,
+  subject: string,
+  payload: Uint8Array | string,
+  more: { readonly headers?: MsgHdrs; readonly id?: string } = {},
+): Promise<Stored> {
   link.require();
   const made = more.id === undefined ? more.headers : (more.headers ?? newHeaders());
   if (more.id !== undefined) made?.set(MSG_ID, more.id);
@@ -53,8 +58,13 @@ export function checkSize(link: NatsLink, subject: string, payload: Uint8Array |
   if (payload.length * 3 + HEADER_ROOM <= maxPayload) return;
   const bytes = Buffer.byteLength(payload);
   if (bytes + HEADER_ROOM <= maxPayload) return;
-  throw new InfraError('BUS_REFUSED', `a message of ${bytes} bytes on ${subject} is over what NATS takes (max_payload ${maxPayload}, of which headers need ${HEADER_ROOM})`, { subject, bytes, maxPayload });
+  throw new InfraError(
+    'BUS_REFUSED',
+    `a message of ${bytes} bytes on ${subject} is over what NATS takes (max_payload ${maxPayload}, of which headers need ${HEADER_ROOM})`,
+    { subject, bytes, maxPayload },
+  );
 }
 
 /** As {@link store}, for a JSON body with the headers of its trace. */
-export const sendJson = (link: NatsLink, subject: string, body: object, trace: Trace, id: string): Promise<Stored> => store(link, subject, JSON.stringify(body), { headers: traceHeaders(trace), id });
+export const sendJson = (link: NatsLink, subject: string, body: object, trace: Trace, id: string): Promise<Stored> =>
+  store(link, subject, JSON.stringify(body), { headers: traceHeaders(trace), id });

@@ -81,7 +81,12 @@ export function lossesOf({ before, now, at, untouched }: Compared): Loss[] {
   });
 }
 
-function missing(was: StreamFigures, is: Pick<StreamFigures, 'firstSeq' | 'lastSeq' | 'messages'>, at: number, untouched: boolean): number {
+function missing(
+  was: StreamFigures,
+  is: Pick<StreamFigures, 'firstSeq' | 'lastSeq' | 'messages'>,
+  at: number,
+  untouched: boolean,
+): number {
   if (was.messages === 0 || isPast(was.lastAt, was, at)) return 0;
   const wentBack = is.lastSeq < was.lastSeq;
   const isSteady = was.kind === 'log' || (was.kind === 'kept' && untouched);
@@ -91,8 +96,13 @@ function missing(was: StreamFigures, is: Pick<StreamFigures, 'firstSeq' | 'lastS
   const mayHaveLetGo = isPast(was.firstAt, was, at) || (was.maxBytes > 0 && was.bytes > NEARLY_FULL * was.maxBytes);
   if (!mayHaveLetGo) return gone;
   // The oldest may be gone rightly, up to what is now the first. One that holds nothing tells of no first.
-  return wentBack ? Math.min(gone, was.lastSeq - is.lastSeq) : is.messages === 0 ? 0 : gone - Math.max(0, is.firstSeq - was.firstSeq);
+  return wentBack
+    ? Math.min(gone, was.lastSeq - is.lastSeq)
+    : is.messages === 0
+      ? 0
+      : gone - Math.max(0, is.firstSeq - was.firstSeq);
 }
 
 /** A second of grace: clocks of server and program may differ a little. */
-const isPast = (time: number, { maxAgeMs }: StreamFigures, at: number): boolean => maxAgeMs > 0 && time + maxAgeMs <= at + 1_000;
+const isPast = (time: number, { maxAgeMs }: StreamFigures, at: number): boolean =>
+  maxAgeMs > 0 && time + maxAgeMs <= at + 1_000;

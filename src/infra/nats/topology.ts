@@ -1,5 +1,12 @@
 import {
-  AckPolicy, DiscardPolicy, type JetStreamManager, nanos, type NatsConnection, NatsError, RetentionPolicy, StorageType,
+  AckPolicy,
+  DiscardPolicy,
+  type JetStreamManager,
+  nanos,
+  type NatsConnection,
+  NatsError,
+  RetentionPolicy,
+  StorageType,
   type StreamConfig,
 } from 'nats';
 import { ON_DEMAND_CAMERA } from '../../messages/ids.ts';
@@ -14,25 +21,87 @@ const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 const MB = 1024 * 1024;
 
-type StreamPlan = Pick<StreamConfig, 'name' | 'subjects' | 'retention' | 'max_age' | 'max_bytes'> & Partial<StreamConfig>;
+type StreamPlan = Pick<StreamConfig, 'name' | 'subjects' | 'retention' | 'max_age' | 'max_bytes'> &
+  Partial<StreamConfig>;
 
 /**
  * Every stream with its bounds. At a bound the oldest messages go first; the server's figures show how many there are.
  */
 const STREAMS: readonly StreamPlan[] = [
-  { name: streams.detections, subjects: [subjects.detections], retention: RetentionPolicy.Limits, max_age: nanos(60 * MINUTE), max_bytes: 256 * MB },
-  { name: streams.tasks, subjects: [subjects.tasks], retention: RetentionPolicy.Workqueue, max_age: nanos(10 * MINUTE), max_bytes: 128 * MB },
-  { name: streams.results, subjects: [subjects.results], retention: RetentionPolicy.Limits, max_age: nanos(60 * MINUTE), max_bytes: 256 * MB },
+  {
+    name: streams.detections,
+    subjects: [subjects.detections],
+    retention: RetentionPolicy.Limits,
+    max_age: nanos(60 * MINUTE),
+    max_bytes: 256 * MB,
+  },
+  {
+    name: streams.tasks,
+    subjects: [subjects.tasks],
+    retention: RetentionPolicy.Workqueue,
+    max_age: nanos(10 * MINUTE),
+    max_bytes: 128 * MB,
+  },
+  {
+    name: streams.results,
+    subjects: [subjects.results],
+    retention: RetentionPolicy.Limits,
+    max_age: nanos(60 * MINUTE),
+    max_bytes: 256 * MB,
+  },
   // Webhooks to be called; one that is not delivered within ten minutes is given up before it gets this old.
-  { name: streams.webhooks, subjects: [subjects.webhooks], retention: RetentionPolicy.Workqueue, max_age: nanos(20 * MINUTE), max_bytes: 64 * MB },
+  {
+    name: streams.webhooks,
+    subjects: [subjects.webhooks],
+    retention: RetentionPolicy.Workqueue,
+    max_age: nanos(20 * MINUTE),
+    max_bytes: 64 * MB,
+  },
   // Its sequence is the live feed's offset: only aggregates may be in it.
-  { name: streams.aggregates, subjects: [subjects.aggregates], retention: RetentionPolicy.Limits, max_age: nanos(10 * MINUTE), max_bytes: 128 * MB, duplicate_window: nanos(5 * MINUTE) },
-  { name: streams.alerts, subjects: [subjects.alerts], retention: RetentionPolicy.Limits, max_age: nanos(30 * DAY), max_bytes: 256 * MB, duplicate_window: nanos(5 * MINUTE) },
-  { name: streams.alertImages, subjects: [subjects.alertImages], retention: RetentionPolicy.Limits, max_age: nanos(30 * DAY), max_bytes: 1024 * MB, max_msgs_per_subject: 1, allow_direct: true },
+  {
+    name: streams.aggregates,
+    subjects: [subjects.aggregates],
+    retention: RetentionPolicy.Limits,
+    max_age: nanos(10 * MINUTE),
+    max_bytes: 128 * MB,
+    duplicate_window: nanos(5 * MINUTE),
+  },
+  {
+    name: streams.alerts,
+    subjects: [subjects.alerts],
+    retention: RetentionPolicy.Limits,
+    max_age: nanos(30 * DAY),
+    max_bytes: 256 * MB,
+    duplicate_window: nanos(5 * MINUTE),
+  },
+  {
+    name: streams.alertImages,
+    subjects: [subjects.alertImages],
+    retention: RetentionPolicy.Limits,
+    max_age: nanos(30 * DAY),
+    max_bytes: 1024 * MB,
+    max_msgs_per_subject: 1,
+    allow_direct: true,
+  },
   // What could not be handled; the window spans the redeliveries of a message whose end was not heard.
-  { name: streams.deadLetters, subjects: [subjects.deadLetters], retention: RetentionPolicy.Limits, max_age: nanos(7 * DAY), max_bytes: 64 * MB, duplicate_window: nanos(10 * MINUTE) },
+  {
+    name: streams.deadLetters,
+    subjects: [subjects.deadLetters],
+    retention: RetentionPolicy.Limits,
+    max_age: nanos(7 * DAY),
+    max_bytes: 64 * MB,
+    duplicate_window: nanos(10 * MINUTE),
+  },
   // Claim checks: one message per image id, read by subject, gone after five minutes.
-  { name: IMAGE_STREAM, subjects: [`${subjects.imagePrefix}>`], retention: RetentionPolicy.Limits, max_age: nanos(5 * MINUTE), max_bytes: 1024 * MB, max_msgs_per_subject: 1, allow_direct: true },
+  {
+    name: IMAGE_STREAM,
+    subjects: [`${subjects.imagePrefix}>`],
+    retention: RetentionPolicy.Limits,
+    max_age: nanos(5 * MINUTE),
+    max_bytes: 1024 * MB,
+    max_msgs_per_subject: 1,
+    allow_direct: true,
+  },
 ];
 
 /** A delivery not settled after this long is given to somebody else. */
@@ -57,23 +126,72 @@ interface ConsumerPlan {
 }
 
 const CONSUMERS: readonly ConsumerPlan[] = [
-  { stream: streams.detections, durable: consumers.taskGenerator, filter: subjects.detections, maxAckPending: 256, ackWaitMs: 10_000 },
+  {
+    stream: streams.detections,
+    durable: consumers.taskGenerator,
+    filter: subjects.detections,
+    maxAckPending: 256,
+    ackWaitMs: 10_000,
+  },
   // The aggregator says every few seconds that it still holds what it has not answered; when it is gone another one
   // goes on soon.
-  { stream: streams.detections, durable: consumers.aggregatorDetections, filter: subjects.detections, maxAckPending: 4096, ackWaitMs: 10_000 },
-  { stream: streams.results, durable: consumers.aggregatorResults, filter: subjects.results, maxAckPending: 4096, ackWaitMs: 10_000 },
-  { stream: streams.results, durable: consumers.onDemandResults, filter: subjects.result(ON_DEMAND_CAMERA), maxAckPending: 256 },
-  { stream: streams.webhooks, durable: consumers.webhooks, filter: subjects.webhooks, maxAckPending: 1_000, maxDeliver: 50, mostDeliveries: Infinity },
+  {
+    stream: streams.detections,
+    durable: consumers.aggregatorDetections,
+    filter: subjects.detections,
+    maxAckPending: 4096,
+    ackWaitMs: 10_000,
+  },
+  {
+    stream: streams.results,
+    durable: consumers.aggregatorResults,
+    filter: subjects.results,
+    maxAckPending: 4096,
+    ackWaitMs: 10_000,
+  },
+  {
+    stream: streams.results,
+    durable: consumers.onDemandResults,
+    filter: subjects.result(ON_DEMAND_CAMERA),
+    maxAckPending: 256,
+  },
+  {
+    stream: streams.webhooks,
+    durable: consumers.webhooks,
+    filter: subjects.webhooks,
+    maxAckPending: 1_000,
+    maxDeliver: 50,
+    mostDeliveries: Infinity,
+  },
   // Alerts wait as long as it takes for Redis: no number of attempts makes one a dead letter.
-  { stream: streams.alerts, durable: consumers.alertWriter, filter: subjects.alerts, maxAckPending: 256, mostDeliveries: Infinity },
-  { stream: streams.alerts, durable: consumers.alertImages, filter: subjects.alerts, maxAckPending: 64, mostDeliveries: Infinity },
+  {
+    stream: streams.alerts,
+    durable: consumers.alertWriter,
+    filter: subjects.alerts,
+    maxAckPending: 256,
+    mostDeliveries: Infinity,
+  },
+  {
+    stream: streams.alerts,
+    durable: consumers.alertImages,
+    filter: subjects.alerts,
+    maxAckPending: 64,
+    mostDeliveries: Infinity,
+  },
   // A task is worth 30 s: those of a scheduler that died must come again well within. It says every few seconds that it
   // is at them.
-  ...PRIORITIES_URGENT_FIRST.map((priority) => ({ stream: streams.tasks, durable: consumers.scheduler(priority), filter: subjects.tasksOf(priority), maxAckPending: 2_048, ackWaitMs: 10_000 })),
+  ...PRIORITIES_URGENT_FIRST.map((priority) => ({
+    stream: streams.tasks,
+    durable: consumers.scheduler(priority),
+    filter: subjects.tasksOf(priority),
+    maxAckPending: 2_048,
+    ackWaitMs: 10_000,
+  })),
 ];
 
 /** Deliveries of one message after which a consumer gives it up as a dead letter. */
-export const mostDeliveries = (durable: string): number => CONSUMERS.find((plan) => plan.durable === durable)?.mostDeliveries ?? MOST_DELIVERIES;
+export const mostDeliveries = (durable: string): number =>
+  CONSUMERS.find((plan) => plan.durable === durable)?.mostDeliveries ?? MOST_DELIVERIES;
 
 const FULL_SIZES: ReadonlyMap<string, number> = new Map([
   ...STREAMS.map(({ name, max_bytes }) => [name, max_bytes] as const),
@@ -89,7 +207,7 @@ export async function ensureTopology(nc: NatsConnection, totalMb: number): Promi
   const jsm = await nc.jetstreamManager();
   const { limits } = await jsm.getAccountInfo();
   const mostBytes = limits.storage_max_stream_bytes > 0 ? limits.storage_max_stream_bytes : Number.POSITIVE_INFINITY;
-  for (let mb = totalMb; ; ) {
+  for (let mb = totalMb; ;) {
     try {
       await ensureStreams(nc, jsm, streamSizes(FULL_SIZES, mb, mostBytes));
       await Promise.all(CONSUMERS.map((plan) => ensureConsumer(jsm, plan)));
@@ -168,7 +286,8 @@ async function ensureConsumer(jsm: JetStreamManager, plan: ConsumerPlan): Promis
   }
 }
 
-const isCode = (thrown: unknown, code: number): boolean => thrown instanceof NatsError && thrown.api_error?.err_code === code;
+const isCode = (thrown: unknown, code: number): boolean =>
+  thrown instanceof NatsError && thrown.api_error?.err_code === code;
 
 /** JetStream's codes: no room on this server, in this account, in this cluster, for a stream of this size. */
 const NO_ROOM: ReadonlySet<number> = new Set([10_002, 10_023, 10_028, 10_047, 10_122]);

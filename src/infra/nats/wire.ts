@@ -57,7 +57,12 @@ export class Wire {
   }
 
   /** Sends at the end of this turn, or before. What cannot be sent (too large, the connection is closed) is told to `onError`. */
-  send(subject: string, payload: Uint8Array | string, options: SendOptions = {}, onError: (error: unknown) => void = ignore): void {
+  send(
+    subject: string,
+    payload: Uint8Array | string,
+    options: SendOptions = {},
+    onError: (error: unknown) => void = ignore,
+  ): void {
     this.#out.push({ ...options, subject, payload, onError });
     this.#immediate ??= setImmediate(() => this.flush());
   }
@@ -79,10 +84,15 @@ export class Wire {
     const token = String((this.#lastToken += 1));
     return new Promise((resolve, reject) => {
       this.#asked.set(token, { subject, deadline: performance.now() + timeoutMs, resolve, reject });
-      this.send(subject, payload, { reply: `${this.#inbox}.${token}`, ...(headers === undefined ? {} : { headers }) }, (error) => {
-        this.#asked.delete(token);
-        reject(error);
-      });
+      this.send(
+        subject,
+        payload,
+        { reply: `${this.#inbox}.${token}`, ...(headers === undefined ? {} : { headers }) },
+        (error) => {
+          this.#asked.delete(token);
+          reject(error);
+        },
+      );
       if (this.#due) return;
       this.#due = true;
       queueMicrotask(() => this.flush());
@@ -100,7 +110,10 @@ export class Wire {
     this.#out = [];
     for (const { subject, payload, onError, headers, reply } of out) {
       try {
-        this.#nc.publish(subject, payload, { ...(headers === undefined ? {} : { headers }), ...(reply === undefined ? {} : { reply }) });
+        this.#nc.publish(subject, payload, {
+          ...(headers === undefined ? {} : { headers }),
+          ...(reply === undefined ? {} : { reply }),
+        });
       } catch (thrown) {
         onError(thrown);
       }
@@ -123,7 +136,8 @@ export class Wire {
     if (asked === undefined) return;
     this.#asked.delete(token);
     // The server's own word that nobody listens to the subject.
-    if (statusOf(message).code === 503) asked.reject(new InfraError('BUS_DOWN', `nobody answers on ${asked.subject}`, { subject: asked.subject }));
+    if (statusOf(message).code === 503)
+      asked.reject(new InfraError('BUS_DOWN', `nobody answers on ${asked.subject}`, { subject: asked.subject }));
     else asked.resolve(message);
   }
 

@@ -25,14 +25,22 @@ const COMMAND_TIMEOUT_MS = 1_000;
 /** A server that hangs does not close its side of the connection either. */
 const DISCONNECT_TIMEOUT_MS = 100;
 const FIRST_CONNECTION_MS = 1_000;
-const CONNECTION = { enableOfflineQueue: false, maxRetriesPerRequest: 0, connectTimeout: 2_000, disconnectTimeout: DISCONNECT_TIMEOUT_MS, commandTimeout: COMMAND_TIMEOUT_MS, retryStrategy: (attempt: number) => Math.min(100 * attempt, 1_000) };
+const CONNECTION = {
+  enableOfflineQueue: false,
+  maxRetriesPerRequest: 0,
+  connectTimeout: 2_000,
+  disconnectTimeout: DISCONNECT_TIMEOUT_MS,
+  commandTimeout: COMMAND_TIMEOUT_MS,
+  retryStrategy: (attempt: number) => Math.min(100 * attempt, 1_000),
+};
 /** As `pushAggregate` writes it, last. Where somebody else writes another order, everything is read. */
 const OFFSET_AT_END = /"offset":(\d{1,16})\}$/u;
 const OFFSET_CHARS = 32;
 /** Of one list of alerts: a hundred real ones have a tenth of it. */
 const MOST_READ_BYTES = 8 * 1024 * 1024;
 
-const isTexts = (value: unknown): value is string[] => Array.isArray(value) && value.every((each) => typeof each === 'string');
+const isTexts = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every((each) => typeof each === 'string');
 
 export interface RedisOptions {
   readonly url: string;
@@ -71,7 +79,8 @@ export class RedisStore {
   static async open(options: RedisOptions): Promise<RedisStore> {
     const store = new RedisStore(options);
     const deadline = Date.now() + FIRST_CONNECTION_MS;
-    while (store.#state() === 'reconnecting' && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
+    while (store.#state() === 'reconnecting' && Date.now() < deadline)
+      await new Promise((resolve) => setTimeout(resolve, 20));
     if (store.#state() === 'connected') await store.#watch.look();
     return store;
   }
@@ -99,13 +108,24 @@ export class RedisStore {
 
   /** `detection:{requestId}`, for so many seconds. Rejects `REDIS_DOWN`, `REDIS_REFUSED`. */
   async saveDetection(detection: Detection, seconds: number): Promise<void> {
-    await this.#write('the detection', () => this.#commands.setex(redisKeys.detection(detection.requestId), seconds, JSON.stringify(detection)));
+    await this.#write('the detection', () =>
+      this.#commands.setex(redisKeys.detection(detection.requestId), seconds, JSON.stringify(detection)),
+    );
   }
 
   /** Push and, unless a newer one is there, the newest, for so many seconds. Rejects `REDIS_DOWN`, `REDIS_REFUSED`. */
   async pushAggregate(aggregate: PushedAggregate, seconds: number): Promise<void> {
     const { cameraId } = aggregate;
-    await this.#write('the aggregate', () => this.#commands.eval(PUSH_AGGREGATE, 1, redisKeys.latest(cameraId), JSON.stringify(aggregate), seconds, redisKeys.channel(cameraId)));
+    await this.#write('the aggregate', () =>
+      this.#commands.eval(
+        PUSH_AGGREGATE,
+        1,
+        redisKeys.latest(cameraId),
+        JSON.stringify(aggregate),
+        seconds,
+        redisKeys.channel(cameraId),
+      ),
+    );
   }
 
   /**
@@ -113,7 +133,9 @@ export class RedisStore {
    * `REDIS_DOWN`, `REDIS_REFUSED`.
    */
   async keepAlert(alert: Aggregate): Promise<void> {
-    await this.#write('the alert', () => this.#commands.eval(KEEP_ALERT, 1, redisKeys.alerts(alert.cameraId), JSON.stringify(alert), ALERTS_KEPT));
+    await this.#write('the alert', () =>
+      this.#commands.eval(KEEP_ALERT, 1, redisKeys.alerts(alert.cameraId), JSON.stringify(alert), ALERTS_KEPT),
+    );
   }
 
   /** The newest aggregate; null when there is none, it expired or cannot be used. Rejects `REDIS_DOWN`. */
@@ -125,8 +147,11 @@ export class RedisStore {
 
   /** Newest first; those that cannot be used are left out. Rejects `REDIS_DOWN`. */
   async alerts(cameraId: CameraId, limit: number): Promise<readonly Aggregate[]> {
-    const list = await this.#read(() => this.#commands.eval(READ_ALERTS, 1, redisKeys.alerts(cameraId), limit, MESSAGE.bytes, MOST_READ_BYTES));
-    if (!isTexts(list)) throw new InfraError('REDIS_REFUSED', `Redis holds something else under ${redisKeys.alerts(cameraId)}`);
+    const list = await this.#read(() =>
+      this.#commands.eval(READ_ALERTS, 1, redisKeys.alerts(cameraId), limit, MESSAGE.bytes, MOST_READ_BYTES),
+    );
+    if (!isTexts(list))
+      throw new InfraError('REDIS_REFUSED', `Redis holds something else under ${redisKeys.alerts(cameraId)}`);
     return list.flatMap((json) => this.#readable(json, redisKeys.alerts(cameraId)) ?? []);
   }
 
@@ -134,9 +159,17 @@ export class RedisStore {
    * Every aggregate pushed on any `camera:{id}` channel, but for those whose offset `isKnown`: reading them would cost
    * more than all else of a push. Bodies that do not parse are logged and skipped.
    */
-  async follow(listener: (aggregate: PushedAggregate) => void, isKnown: (offset: number) => boolean = () => false): Promise<void> {
+  async follow(
+    listener: (aggregate: PushedAggregate) => void,
+    isKnown: (offset: number) => boolean = () => false,
+  ): Promise<void> {
     // It must remember its subscription over reconnects, and may wait for the first connection.
-    const subscriber = connectRedis(this.#options.url, { ...CONNECTION, enableOfflineQueue: true, autoResubscribe: true, maxRetriesPerRequest: null });
+    const subscriber = connectRedis(this.#options.url, {
+      ...CONNECTION,
+      enableOfflineQueue: true,
+      autoResubscribe: true,
+      maxRetriesPerRequest: null,
+    });
     this.#subscriber = subscriber;
     // The other connection tells what is wrong.
     subscriber.on('error', () => undefined);
@@ -170,7 +203,11 @@ export class RedisStore {
 
   #onBadBody(what: string, thrown: unknown): void {
     this.#badBodies += 1;
-    if (this.#badBodyLines.mayLog()) this.#options.log.error({ err: asError(thrown).message, soFar: this.#badBodies }, `${what} could not be used: ${asError(thrown).message}`);
+    if (this.#badBodyLines.mayLog())
+      this.#options.log.error(
+        { err: asError(thrown).message, soFar: this.#badBodies },
+        `${what} could not be used: ${asError(thrown).message}`,
+      );
   }
 
   #state(): RedisState {
@@ -190,7 +227,12 @@ export class RedisStore {
       this.#giveUpHung(thrown);
       const { message } = asError(thrown);
       // Trying again helps against all but this: somebody keeps something else under our name.
-      throw new InfraError(message.includes('WRONGTYPE') ? 'REDIS_REFUSED' : 'REDIS_DOWN', `Redis did not take ${what}: ${message}`, {}, thrown);
+      throw new InfraError(
+        message.includes('WRONGTYPE') ? 'REDIS_REFUSED' : 'REDIS_DOWN',
+        `Redis did not take ${what}: ${message}`,
+        {},
+        thrown,
+      );
     }
   }
 

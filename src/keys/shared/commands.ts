@@ -44,23 +44,40 @@ export const acquire = (node: string, stamp: string, prefix: string, wanted: rea
   ...wanted.map(({ budget }) => REDIS_NAMES.budget(budget)),
   node,
   stamp,
-  ...wanted.flatMap(({ first, count, spare, limits, guardMs }) => [prefix, first, count, spare ? 2 : 1, limits.length, ...limits.flatMap(({ limit, spanMs }) => [limit, spanMs + guardMs])]),
+  ...wanted.flatMap(({ first, count, spare, limits, guardMs }) => [
+    prefix,
+    first,
+    count,
+    spare ? 2 : 1,
+    limits.length,
+    ...limits.flatMap(({ limit, spanMs }) => [limit, spanMs + guardMs]),
+  ]),
 ];
 
 /** Null: Redis does not know this node. */
 export function readAcquired(reply: unknown): Acquired | null {
   if (!isJoined(reply)) return null;
   const budgets = [];
-  for (let i = 4; i + 1 < reply.length; i += 2) budgets.push({ granted: Number(reply[i]), waitMs: Number(reply[i + 1]) });
+  for (let i = 4; i + 1 < reply.length; i += 2)
+    budgets.push({ granted: Number(reply[i]), waitMs: Number(reply[i + 1]) });
   return { redisNow: Number(reply[1]), budgets };
 }
 
-export const report = (reports: readonly Report[]): Command => [REPORT, reports.length, ...reports.map(({ budget }) => REDIS_NAMES.budget(budget)), ...reports.flatMap(({ id, what }) => [id, what])];
+export const report = (reports: readonly Report[]): Command => [
+  REPORT,
+  reports.length,
+  ...reports.map(({ budget }) => REDIS_NAMES.budget(budget)),
+  ...reports.flatMap(({ id, what }) => [id, what]),
+];
 
 export const move = (from: string, to: string): Command => [MOVE, 2, REDIS_NAMES.budget(from), REDIS_NAMES.budget(to)];
 
 /** `seenTo`: Redis's time from which on calls are asked for. */
-export const sync = (node: string, stamp: string, budgets: readonly { readonly name: string; readonly seenTo: number }[]): Command => [
+export const sync = (
+  node: string,
+  stamp: string,
+  budgets: readonly { readonly name: string; readonly seenTo: number }[],
+): Command => [
   SYNC,
   3 + budgets.length,
   members,
@@ -75,11 +92,22 @@ export const sync = (node: string, stamp: string, budgets: readonly { readonly n
 /** Null: Redis does not know this node. */
 export function readSynced(reply: unknown): Synced | null {
   if (!isJoined(reply)) return null;
-  return { redisNow: Number(reply[1]), present: Array.isArray(reply[2]) ? reply[2].map(String) : [], nodes: Number(reply[3]), calls: reply.slice(4).map(readCalls) };
+  return {
+    redisNow: Number(reply[1]),
+    present: Array.isArray(reply[2]) ? reply[2].map(String) : [],
+    nodes: Number(reply[3]),
+    calls: reply.slice(4).map(readCalls),
+  };
 }
 
 /** `met`: nodes known before; `birth`: of the data known before. */
-export const join = (node: string, met: number, birth: string, brought: readonly { readonly name: string; readonly entries: readonly LogEntry[] }[], now: number): Command => [
+export const join = (
+  node: string,
+  met: number,
+  birth: string,
+  brought: readonly { readonly name: string; readonly entries: readonly LogEntry[] }[],
+  now: number,
+): Command => [
   JOIN,
   3 + brought.length,
   members,
@@ -90,7 +118,14 @@ export const join = (node: string, met: number, birth: string, brought: readonly
   met,
   randomUUID(),
   birth,
-  ...brought.flatMap(({ entries }) => [entries.length, ...entries.flatMap(({ id, at, own }) => [id, now - at, own ? 'own' : id.startsWith('assumed:') ? 'assumed' : 'other'])]),
+  ...brought.flatMap(({ entries }) => [
+    entries.length,
+    ...entries.flatMap(({ id, at, own }) => [
+      id,
+      now - at,
+      own ? 'own' : id.startsWith('assumed:') ? 'assumed' : 'other',
+    ]),
+  ]),
 ];
 
 const isJoined = (reply: unknown): reply is unknown[] => Array.isArray(reply) && reply[0] !== 'unjoined';

@@ -18,7 +18,13 @@ type Evaluate = LimitsRedis['eval'];
 
 /** ioredis, with the text of a script sent once for each connection and its digest after that, and one write for what is asked together. */
 function connectLimits(url: string): LimitsRedis {
-  const redis = connectRedis(url, { enableOfflineQueue: false, maxRetriesPerRequest: 0, connectTimeout: 2_000, commandTimeout: COMMAND_TIMEOUT_MS, retryStrategy: (attempt) => Math.min(100 * attempt, 1_000) });
+  const redis = connectRedis(url, {
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    connectTimeout: 2_000,
+    commandTimeout: COMMAND_TIMEOUT_MS,
+    retryStrategy: (attempt) => Math.min(100 * attempt, 1_000),
+  });
   const known = new Map<string, Evaluate>();
   /** As ioredis makes it of a script; its type does not tell. */
   const commandOf = (script: string): Evaluate => {
@@ -45,7 +51,12 @@ function connectLimits(url: string): LimitsRedis {
 }
 
 /** A connection of one gate's own, by `connect` when given. `lost` is told of every failure, `ready` each time commands can be sent. */
-export function openLimits(url: string, connect: ((url: string) => LimitsRedis) | undefined, lost: (error: unknown) => void, ready: () => void): LimitsRedis {
+export function openLimits(
+  url: string,
+  connect: ((url: string) => LimitsRedis) | undefined,
+  lost: (error: unknown) => void,
+  ready: () => void,
+): LimitsRedis {
   const redis = (connect ?? connectLimits)(url);
   redis.on('error', lost);
   redis.on('close', () => lost(new Error('the connection ended')));

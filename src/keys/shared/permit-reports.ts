@@ -38,7 +38,11 @@ export class PermitReports {
 
   /** All of them, told as an age, so that no clock but Redis's counts; late is safe. */
   take(now: number): readonly Report[] {
-    const reports = [...this.#open].map(([id, { budget, sentAt }]): Report => ({ budget, id, what: sentAt === null ? 'refund' : String(now - sentAt - 1) }));
+    const reports = [...this.#open].map(([id, { budget, sentAt }]): Report => ({
+      budget,
+      id,
+      what: sentAt === null ? 'refund' : String(now - sentAt - 1),
+    }));
     this.#open.clear();
     return reports;
   }

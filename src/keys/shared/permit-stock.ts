@@ -74,7 +74,8 @@ export class PermitStock {
   /** Whether there is one in hand that can be used; those that may run out meanwhile go back. */
   has(name: string, now: number): boolean {
     const stock = this.budgets.get(name)?.stock ?? [];
-    for (let oldest = stock[0]; oldest !== undefined && oldest.since + USABLE_MS <= now; oldest = stock[0]) this.#giveBack(name, stock, 1);
+    for (let oldest = stock[0]; oldest !== undefined && oldest.since + USABLE_MS <= now; oldest = stock[0])
+      this.#giveBack(name, stock, 1);
     return stock.length > 0;
   }
 
@@ -106,13 +107,17 @@ export class PermitStock {
   /** Of those in hand that nobody waits for only the newest `most` stay. */
   keep(most: number, wanted: ReadonlySet<string>): void {
     if (this.#inHand <= most) return;
-    const idle = [...this.budgets].filter(([name]) => !wanted.has(name)).flatMap(([name, { stock }]) => stock.map(({ since }) => ({ name, since })));
-    for (const { name } of idle.toSorted((a, b) => a.since - b.since).slice(0, Math.max(0, idle.length - most))) this.#giveBack(name, this.budget(name).stock, 1);
+    const idle = [...this.budgets]
+      .filter(([name]) => !wanted.has(name))
+      .flatMap(([name, { stock }]) => stock.map(({ since }) => ({ name, since })));
+    for (const { name } of idle.toSorted((a, b) => a.since - b.since).slice(0, Math.max(0, idle.length - most)))
+      this.#giveBack(name, this.budget(name).stock, 1);
   }
 
   /** Those in hand since before `time` go back. */
   giveBack(time: number): void {
-    for (const [name, { stock }] of this.budgets) this.#giveBack(name, stock, stock.filter(({ since }) => since < time).length);
+    for (const [name, { stock }] of this.budgets)
+      this.#giveBack(name, stock, stock.filter(({ since }) => since < time).length);
   }
 
   /** All in hand of one budget go back. */

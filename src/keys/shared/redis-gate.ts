@@ -85,7 +85,12 @@ export class RedisGate implements PermitGate {
       this.#refill();
       this.#flush();
     });
-    this.#redis = openLimits(options.url, options.connect, (error) => this.#lost(error), () => this.#join());
+    this.#redis = openLimits(
+      options.url,
+      options.connect,
+      (error) => this.#lost(error),
+      () => this.#join(),
+    );
     this.#endBeat = (options.every ?? everyMs)(SYNC_MS, () => this.#beat());
   }
 
@@ -116,7 +121,8 @@ export class RedisGate implements PermitGate {
   nextAt(name: string, now: number): number | null {
     const budget = this.#stock.budgets.get(name);
     if (budget === undefined) return null;
-    if (this.#mode === 'shared') return this.#stock.has(name, now) ? now : budget.blockedUntil > now ? budget.blockedUntil : null;
+    if (this.#mode === 'shared')
+      return this.#stock.has(name, now) ? now : budget.blockedUntil > now ? budget.blockedUntil : null;
     if (this.#settling) return null;
     const at = this.#shareAt(budget, now);
     return at === Infinity ? null : at;
@@ -214,7 +220,9 @@ export class RedisGate implements PermitGate {
   }
 
   #wanted(now: number): readonly Demand[] {
-    return this.#demand.filter(({ budget }) => !this.#stock.has(budget, now) && this.#stock.budget(budget).blockedUntil <= now);
+    return this.#demand.filter(
+      ({ budget }) => !this.#stock.has(budget, now) && this.#stock.budget(budget).blockedUntil <= now,
+    );
   }
 
   async #ask(wanted: readonly Demand[], spare: boolean): Promise<void> {
@@ -229,7 +237,9 @@ export class RedisGate implements PermitGate {
       return { ...one, count, spare, first: this.#ids.reserve(count) };
     });
     try {
-      const acquired = readAcquired(await this.#redis.eval(...acquire(this.#options.nodeId, stamp, this.#ids.prefix, asked)));
+      const acquired = readAcquired(
+        await this.#redis.eval(...acquire(this.#options.nodeId, stamp, this.#ids.prefix, asked)),
+      );
       this.#asking = false;
       if (acquired === null) {
         this.#forgotten();
@@ -266,7 +276,12 @@ export class RedisGate implements PermitGate {
     const budgets = [...this.#stock.budgets].map(([name, { seenTo }]) => ({ name, seenTo }));
     this.#redis
       .eval(...sync(this.#options.nodeId, this.#membership.stamp(), budgets))
-      .then((reply) => this.#copied(budgets.map(({ name }) => name), reply))
+      .then((reply) =>
+        this.#copied(
+          budgets.map(({ name }) => name),
+          reply,
+        ),
+      )
       .catch((error: unknown) => this.#lost(error));
   }
 
@@ -283,7 +298,8 @@ export class RedisGate implements PermitGate {
     for (const [index, name] of names.entries()) {
       const budget = this.#stock.budget(name);
       // Own calls are known better here.
-      for (const [id, at] of synced.calls[index] ?? []) if (!this.#ids.isOwn(id)) budget.log.put(id, at - redisNow + now, false);
+      for (const [id, at] of synced.calls[index] ?? [])
+        if (!this.#ids.isOwn(id)) budget.log.put(id, at - redisNow + now, false);
       budget.seenTo = redisNow - OVERLAP_MS;
     }
   }
@@ -309,7 +325,11 @@ export class RedisGate implements PermitGate {
         this.#membership.joined(String(reply[0]));
         // Called meanwhile, alone, without Redis knowing: it is told before anything is asked of it.
         const brought = new Map(budgets.flatMap(({ entries }) => entries.map(({ id, at }) => [id, at] as const)));
-        this.#settling = [...this.#stock.budgets.values()].some(({ log }) => log.list().some(({ id, at, own }) => own && (this.#stock.isHeld(id) ? !brought.has(id) : brought.get(id) !== at)));
+        this.#settling = [...this.#stock.budgets.values()].some(({ log }) =>
+          log
+            .list()
+            .some(({ id, at, own }) => own && (this.#stock.isHeld(id) ? !brought.has(id) : brought.get(id) !== at)),
+        );
         if (this.#settling) {
           this.#join();
           return;

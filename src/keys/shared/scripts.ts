@@ -6,7 +6,12 @@
  *
  * `{...}` in the names keeps them in one slot of a Redis Cluster.
  */
-export const REDIS_NAMES = { members: '{gantry:limits}:members', born: '{gantry:limits}:born', expected: '{gantry:limits}:expected', budget: (name: string): string => `{gantry:limits}:budget:${name}` } as const;
+export const REDIS_NAMES = {
+  members: '{gantry:limits}:members',
+  born: '{gantry:limits}:born',
+  expected: '{gantry:limits}:expected',
+  budget: (name: string): string => `{gantry:limits}:budget:${name}`,
+} as const;
 
 /** A member not heard of for this long is absent: its share is kept for it, since it may be calling on its own. */
 export const ABSENT_MS = 3_000;

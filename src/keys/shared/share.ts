@@ -43,12 +43,14 @@ export class BudgetLog {
 
   /** Every call counts once again: Redis decides from now on. */
   settleWeights(): void {
-    for (const [id, { at, own, weight }] of this.#entries) if (weight !== 1) this.#entries.set(id, { at, own, weight: 1 });
+    for (const [id, { at, own, weight }] of this.#entries)
+      if (weight !== 1) this.#entries.set(id, { at, own, weight: 1 });
   }
 
   /** What counts in `other` counts here as well. */
   inherit(other: BudgetLog): void {
-    for (const [id, { at, weight }] of other.#entries) if (!this.#entries.has(id)) this.#entries.set(id, { at, weight, own: false });
+    for (const [id, { at, weight }] of other.#entries)
+      if (!this.#entries.has(id)) this.#entries.set(id, { at, weight, own: false });
   }
 
   list(): readonly LogEntry[] {

@@ -92,7 +92,12 @@ export class TokenGate implements PermitGate {
     this.#inner = inner;
     this.#options = options;
     this.#ids = new PermitIds(options.nodeId);
-    this.#redis = openLimits(options.url, options.connect, (error) => this.#lost(error), () => void this.#join());
+    this.#redis = openLimits(
+      options.url,
+      options.connect,
+      (error) => this.#lost(error),
+      () => void this.#join(),
+    );
     inner.onChange(() => this.#follow());
     this.#timer = setInterval(() => this.#beat(), BEAT_MS).unref();
   }
@@ -151,7 +156,14 @@ export class TokenGate implements PermitGate {
     for (const [name, budget] of this.#budgets) {
       const { tokens, count = 0 } = wanted.get(name) ?? {};
       this.#giveBack(name, budget, (permit) => tokens === undefined || !fits(permit, budget, tokens.perCall, now));
-      if (this.#shared && tokens !== undefined && budget.stock.length === 0 && budget.blockedUntil <= now && this.#quietUntil <= now) void this.#ask(name, budget, Math.min(count, MOST_AT_ONCE), tokens.perCall);
+      if (
+        this.#shared &&
+        tokens !== undefined &&
+        budget.stock.length === 0 &&
+        budget.blockedUntil <= now &&
+        this.#quietUntil <= now
+      )
+        void this.#ask(name, budget, Math.min(count, MOST_AT_ONCE), tokens.perCall);
     }
   }
 
@@ -178,7 +190,10 @@ export class TokenGate implements PermitGate {
     const source = this.#budgets.get(from);
     if (target !== undefined && source !== undefined) target.own.inherit(source.own);
     for (const call of [...this.#calls.values()].filter((one) => one.budget === from)) {
-      const copied: readonly [string, Call] = [this.#ids.next(), { budget: to, tokens: call.tokens, overAt: call.overAt, copies: [] }];
+      const copied: readonly [string, Call] = [
+        this.#ids.next(),
+        { budget: to, tokens: call.tokens, overAt: call.overAt, copies: [] },
+      ];
       if (call.overAt === null) call.copies?.push(copied);
       this.#calls.set(...copied);
       this.#report([[...copied, call.overAt === null ? 'held' : 'over']]);
@@ -203,7 +218,15 @@ export class TokenGate implements PermitGate {
   #limit(name: string, limit: number, guardMs: number): void {
     const share = Math.max(1, Math.floor(limit / this.#nodes));
     const known = this.#budgets.get(name);
-    if (known === undefined) this.#budgets.set(name, { stock: [], own: new TokenWindow(share, guardMs), limit, guardMs, blockedUntil: 0, asking: false });
+    if (known === undefined)
+      this.#budgets.set(name, {
+        stock: [],
+        own: new TokenWindow(share, guardMs),
+        limit,
+        guardMs,
+        blockedUntil: 0,
+        asking: false,
+      });
     else {
       known.own.setLimit(share, guardMs);
       Object.assign(known, { limit, guardMs });
@@ -234,7 +257,23 @@ export class TokenGate implements PermitGate {
     const tokens = Math.min(perCall, budget.limit);
     const { members, expected, born, calls, weights } = TOKEN_NAMES;
     try {
-      const reply: unknown = await this.#redis.eval(RESERVE_TOKENS, 5, members, expected, born, calls(name), weights(name), this.#options.nodeId, randomUUID(), this.#ids.prefix, first, count, budget.limit, TOKEN_SPAN_MS + budget.guardMs + 1, tokens);
+      const reply: unknown = await this.#redis.eval(
+        RESERVE_TOKENS,
+        5,
+        members,
+        expected,
+        born,
+        calls(name),
+        weights(name),
+        this.#options.nodeId,
+        randomUUID(),
+        this.#ids.prefix,
+        first,
+        count,
+        budget.limit,
+        TOKEN_SPAN_MS + budget.guardMs + 1,
+        tokens,
+      );
       const now = this.#options.now();
       if (epoch !== this.#epoch || !Array.isArray(reply)) {
         this.#drop(name, first, count, tokens);
@@ -260,7 +299,10 @@ export class TokenGate implements PermitGate {
   /** Those that Redis does not learn of run out there by themselves. */
   #drop(budget: string, first: number, count: number, tokens: number): void {
     const ids = Array.from({ length: count }, (_, i) => this.#ids.at(first + i));
-    this.#dropped = [...this.#dropped, ...ids.map((id) => [id, { budget, tokens, overAt: null }, 'refund'] as const)].slice(-MOST_DROPPED);
+    this.#dropped = [
+      ...this.#dropped,
+      ...ids.map((id) => [id, { budget, tokens, overAt: null }, 'refund'] as const),
+    ].slice(-MOST_DROPPED);
   }
 
   #heard(born: string, nodes: number, now: number): void {
@@ -274,13 +316,24 @@ export class TokenGate implements PermitGate {
     this.#send(entries).catch((error: unknown) => this.#lost(error));
   }
 
-  async #send(entries: readonly (readonly [id: string, call: Call, what: 'over' | 'held' | 'refund'])[]): Promise<void> {
+  async #send(
+    entries: readonly (readonly [id: string, call: Call, what: 'over' | 'held' | 'refund'])[],
+  ): Promise<void> {
     const now = this.#options.now();
     for (let from = 0; from < entries.length; from += REPORTS_AT_ONCE) {
       const part = entries.slice(from, from + REPORTS_AT_ONCE);
       // Told as an age, so that no clock but Redis's counts; late is safe.
-      const args = part.flatMap(([id, { tokens, overAt }, what]) => [id, what === 'over' ? String(now - (overAt ?? now) - 1) : what, tokens]);
-      await this.#redis.eval(REPORT_TOKENS, part.length * 2, ...part.flatMap(([, { budget }]) => [TOKEN_NAMES.calls(budget), TOKEN_NAMES.weights(budget)]), ...args);
+      const args = part.flatMap(([id, { tokens, overAt }, what]) => [
+        id,
+        what === 'over' ? String(now - (overAt ?? now) - 1) : what,
+        tokens,
+      ]);
+      await this.#redis.eval(
+        REPORT_TOKENS,
+        part.length * 2,
+        ...part.flatMap(([, { budget }]) => [TOKEN_NAMES.calls(budget), TOKEN_NAMES.weights(budget)]),
+        ...args,
+      );
     }
   }
 
@@ -291,8 +344,13 @@ export class TokenGate implements PermitGate {
     this.#follow();
     const [one] = this.#budgets;
     if (this.#shared && one !== undefined) void this.#ask(...one, 0, 1);
-    const stock = [...this.#budgets].flatMap(([budget, { stock: permits }]) => permits.map(({ id, tokens }) => [id, { budget, tokens, overAt: null }, 'held'] as const));
-    this.#report([...stock, ...[...this.#calls].filter(([, call]) => call.overAt === null).map(([id, call]) => [id, call, 'held'] as const)]);
+    const stock = [...this.#budgets].flatMap(([budget, { stock: permits }]) =>
+      permits.map(({ id, tokens }) => [id, { budget, tokens, overAt: null }, 'held'] as const),
+    );
+    this.#report([
+      ...stock,
+      ...[...this.#calls].filter(([, call]) => call.overAt === null).map(([id, call]) => [id, call, 'held'] as const),
+    ]);
   }
 
   #follow(): void {
@@ -303,11 +361,22 @@ export class TokenGate implements PermitGate {
 
   /** Brings what this node called on its own. */
   async #join(): Promise<void> {
-    if (this.#joining || this.#shared || this.#closed || this.#inner.mode !== 'shared' || this.#redis.status !== 'ready' || this.#options.now() < this.#joinAt) return;
+    if (
+      this.#joining ||
+      this.#shared ||
+      this.#closed ||
+      this.#inner.mode !== 'shared' ||
+      this.#redis.status !== 'ready' ||
+      this.#options.now() < this.#joinAt
+    )
+      return;
     this.#joining = true;
     try {
       const dropped = this.#dropped;
-      await this.#send([...dropped, ...[...this.#calls].map(([id, call]) => [id, call, call.overAt === null ? 'held' : 'over'] as const)]);
+      await this.#send([
+        ...dropped,
+        ...[...this.#calls].map(([id, call]) => [id, call, call.overAt === null ? 'held' : 'over'] as const),
+      ]);
       this.#dropped = this.#dropped.filter((one) => !dropped.includes(one));
       this.#shared = this.#inner.mode === 'shared';
       this.#epoch++;
@@ -315,7 +384,10 @@ export class TokenGate implements PermitGate {
       this.#report([...this.#calls].map(([id, call]) => [id, call, call.overAt === null ? 'held' : 'over'] as const));
     } catch (error) {
       this.#joinAt = this.#options.now() + BEAT_MS;
-      this.#options.log.warn({ err: asError(error).message }, 'the limits of tokens cannot be shared yet: Redis refuses or does not answer');
+      this.#options.log.warn(
+        { err: asError(error).message },
+        'the limits of tokens cannot be shared yet: Redis refuses or does not answer',
+      );
     } finally {
       this.#joining = false;
       this.#listener();
@@ -327,19 +399,27 @@ export class TokenGate implements PermitGate {
     this.#shared = false;
     this.#epoch++;
     for (const [name, budget] of this.#budgets) {
-      for (const { id, tokens } of budget.stock.splice(0)) this.#dropped.push([id, { budget: name, tokens, overAt: null }, 'refund']);
+      for (const { id, tokens } of budget.stock.splice(0))
+        this.#dropped.push([id, { budget: name, tokens, overAt: null }, 'refund']);
       budget.blockedUntil = 0;
       budget.own.setLimit(Math.max(1, Math.floor(budget.limit / this.#nodes)), budget.guardMs);
     }
     if (this.#nodes > 1) this.#quietUntil = this.#options.now() + QUIET_MS;
     if (this.#budgets.size > 0) {
       const until = new Date(Math.max(this.#options.now(), this.#quietUntil)).toISOString();
-      this.#options.log.warn({ err: asError(thrown).message, nodes: this.#nodes }, `Redis is away: API keys with tpm_limit rest until ${until}, then this node keeps to 1 of ${this.#nodes} of their tokens`);
+      this.#options.log.warn(
+        { err: asError(thrown).message, nodes: this.#nodes },
+        `Redis is away: API keys with tpm_limit rest until ${until}, then this node keeps to 1 of ${this.#nodes} of their tokens`,
+      );
     }
     this.#listener();
   }
 }
 
-const withCopies = (id: string, call: Call): readonly (readonly [id: string, call: Call])[] => [[id, call], ...(call.copies ?? []).flatMap((copy) => withCopies(...copy))];
+const withCopies = (id: string, call: Call): readonly (readonly [id: string, call: Call])[] => [
+  [id, call],
+  ...(call.copies ?? []).flatMap((copy) => withCopies(...copy)),
+];
 
-const fits = (permit: Permit, budget: Budget, tokens: number, now: number): boolean => permit.tokens >= Math.min(tokens, budget.limit) && now < permit.since + STOCK_MS;
+const fits = (permit: Permit, budget: Budget, tokens: number, now: number): boolean =>
+  permit.tokens >= Math.min(tokens, budget.limit) && now < permit.since + STOCK_MS;

@@ -8,17 +8,45 @@ const root = protobuf.Root.fromJSON({
   nested: {
     OperatorSetId: { fields: { domain: field('string', 1), version: field('int64', 2) } },
     Attribute: {
-      fields: { name: field('string', 1), f: field('float', 2), i: field('int64', 3), s: field('bytes', 4), ints: repeated('int64', 8), type: field('int32', 20) },
+      fields: {
+        name: field('string', 1),
+        f: field('float', 2),
+        i: field('int64', 3),
+        s: field('bytes', 4),
+        ints: repeated('int64', 8),
+        type: field('int32', 20),
+      },
     },
-    Node: { fields: { input: repeated('string', 1), output: repeated('string', 2), name: field('string', 3), opType: field('string', 4), attribute: repeated('Attribute', 5) } },
-    Tensor: { fields: { dims: repeated('int64', 1), dataType: field('int32', 2), name: field('string', 8), rawData: field('bytes', 9) } },
+    Node: {
+      fields: {
+        input: repeated('string', 1),
+        output: repeated('string', 2),
+        name: field('string', 3),
+        opType: field('string', 4),
+        attribute: repeated('Attribute', 5),
+      },
+    },
+    Tensor: {
+      fields: {
+        dims: repeated('int64', 1),
+        dataType: field('int32', 2),
+        name: field('string', 8),
+        rawData: field('bytes', 9),
+      },
+    },
     Dimension: { fields: { dimValue: field('int64', 1), dimParam: field('string', 2) } },
     Shape: { fields: { dim: repeated('Dimension', 1) } },
     TensorType: { fields: { elemType: field('int32', 1), shape: field('Shape', 2) } },
     TypeProto: { fields: { tensorType: field('TensorType', 1) } },
     ValueInfo: { fields: { name: field('string', 1), type: field('TypeProto', 2) } },
     Graph: {
-      fields: { node: repeated('Node', 1), name: field('string', 2), initializer: repeated('Tensor', 5), input: repeated('ValueInfo', 11), output: repeated('ValueInfo', 12) },
+      fields: {
+        node: repeated('Node', 1),
+        name: field('string', 2),
+        initializer: repeated('Tensor', 5),
+        input: repeated('ValueInfo', 11),
+        output: repeated('ValueInfo', 12),
+      },
     },
     Model: {
       fields: {
@@ -73,7 +101,12 @@ function attribute(name: string, value: number | readonly number[] | string): ob
 
 const port = ({ name, dims }: OnnxPort): object => ({
   name,
-  type: { tensorType: { elemType: FLOAT, shape: { dim: dims.map((dim) => (typeof dim === 'number' ? { dimValue: dim } : { dimParam: dim })) } } },
+  type: {
+    tensorType: {
+      elemType: FLOAT,
+      shape: { dim: dims.map((dim) => (typeof dim === 'number' ? { dimValue: dim } : { dimParam: dim })) },
+    },
+  },
 });
 
 /** The graph as the bytes of an `.onnx` file (opset 13). The same graph gives the same bytes. Nodes stand in the order they run. */

@@ -28,10 +28,12 @@ interface Convolution {
   readonly attributes: Readonly<Record<string, number | readonly number[] | string>>;
 }
 
-const broken = (node: string, what: string): ModelStoreError => new ModelStoreError('CONVERSION', `node "${node}": ${what}`, { node });
+const broken = (node: string, what: string): ModelStoreError =>
+  new ModelStoreError('CONVERSION', `node "${node}": ${what}`, { node });
 
 function perChannel(weight: TfWeight, channels: number, user: TfNode): (channel: number) => number {
-  if (weight.data.length !== channels) throw broken(user.name, `expected ${channels} values, found ${weight.data.length}`);
+  if (weight.data.length !== channels)
+    throw broken(user.name, `expected ${channels} values, found ${weight.data.length}`);
   return (channel) => weight.data[channel] ?? 0;
 }
 
@@ -67,7 +69,8 @@ export function convertSsd(graph: TfGraph, name: string, doc: string): Uint8Arra
     const addend = shift === null ? () => 0 : perChannel(shift, channels, user);
     const each = producer.weights.length / channels;
     for (let channel = 0; channel < channels; channel++) {
-      for (let i = 0; i < each; i++) producer.weights[channel * each + i] = (producer.weights[channel * each + i] ?? 0) * factor(channel);
+      for (let i = 0; i < each; i++)
+        producer.weights[channel * each + i] = (producer.weights[channel * each + i] ?? 0) * factor(channel);
       producer.bias[channel] = (producer.bias[channel] ?? 0) * factor(channel) + addend(channel);
     }
     return value;
@@ -98,7 +101,12 @@ export function convertSsd(graph: TfGraph, name: string, doc: string): Uint8Arra
     return node.name;
   }
 
-  function emit(op: string, inputs: readonly string[], output: string, attributes: OnnxNode['attributes'] = {}): string {
+  function emit(
+    op: string,
+    inputs: readonly string[],
+    output: string,
+    attributes: OnnxNode['attributes'] = {},
+  ): string {
     steps.push({ op, inputs, output, attributes });
     return output;
   }
@@ -126,7 +134,8 @@ export function convertSsd(graph: TfGraph, name: string, doc: string): Uint8Arra
       }
       case 'FusedBatchNorm': {
         const [gamma, beta, mean, variance] = node.inputs.slice(1).map((id) => weightOf(id, node));
-        if (gamma === undefined || beta === undefined || mean === undefined || variance === undefined) throw broken(node.name, 'needs four constants');
+        if (gamma === undefined || beta === undefined || mean === undefined || variance === undefined)
+          throw broken(node.name, 'needs four constants');
         const epsilon = float(node, 'epsilon');
         const scale = gamma.data.map((g, i) => g / Math.sqrt((variance.data[i] ?? 0) + epsilon));
         const shift = beta.data.map((b, i) => b - (mean.data[i] ?? 0) * (scale[i] ?? 0));
@@ -151,7 +160,9 @@ export function convertSsd(graph: TfGraph, name: string, doc: string): Uint8Arra
   ];
   let classColumns = 0;
   for (const { concat, output, columns } of HEADS) {
-    const layers = nodeOf(concat).inputs.slice(0, -1).map((id) => visit(nodeOf(id).inputs[0] ?? ''));
+    const layers = nodeOf(concat)
+      .inputs.slice(0, -1)
+      .map((id) => visit(nodeOf(id).inputs[0] ?? ''));
     // Box heads hold 4 values an anchor; six anchors on the last layer tell how many classes there are.
     const last = producers.get(layers.at(-1) ?? '');
     const width = columns ?? (isConvolution(last) ? last.bias.length / 6 : 0);
@@ -167,7 +178,16 @@ export function convertSsd(graph: TfGraph, name: string, doc: string): Uint8Arra
   return encodeOnnx({
     name,
     doc,
-    nodes: steps.map((step) => ('op' in step ? step : { op: 'Conv', inputs: [step.input, `${step.output}/w`, `${step.output}/b`], output: step.output, attributes: step.attributes })),
+    nodes: steps.map((step) =>
+      'op' in step
+        ? step
+        : {
+            op: 'Conv',
+            inputs: [step.input, `${step.output}/w`, `${step.output}/b`],
+            output: step.output,
+            attributes: step.attributes,
+          },
+    ),
     weights: [
       ...constants,
       ...steps.flatMap((step): OnnxTensor[] =>
@@ -187,8 +207,9 @@ export function convertSsd(graph: TfGraph, name: string, doc: string): Uint8Arra
   });
 }
 
-const isConvolution = (producer: Convolution | { readonly sumOf: readonly string[] } | undefined): producer is Convolution =>
-  producer !== undefined && 'weights' in producer;
+const isConvolution = (
+  producer: Convolution | { readonly sumOf: readonly string[] } | undefined,
+): producer is Convolution => producer !== undefined && 'weights' in producer;
 
 /** `[height, width, in, out]` to `[out, in, height, width]`. */
 function plainKernel({ dims, data }: TfWeight): { dims: number[]; data: Float32Array } {
@@ -197,7 +218,8 @@ function plainKernel({ dims, data }: TfWeight): { dims: number[]; data: Float32A
   const turned = new Float32Array(data.length);
   for (let at = 0; at < spatial; at++) {
     for (let i = 0; i < inputs; i++) {
-      for (let o = 0; o < outputs; o++) turned[(o * inputs + i) * spatial + at] = data[(at * inputs + i) * outputs + o] ?? 0;
+      for (let o = 0; o < outputs; o++)
+        turned[(o * inputs + i) * spatial + at] = data[(at * inputs + i) * outputs + o] ?? 0;
     }
   }
   return { dims: [outputs, inputs, height, width], data: turned };

@@ -5,12 +5,26 @@ import { ModelStoreError } from '../errors.ts';
 const Attributes = z.record(z.string(), z.looseObject({}));
 const Topology = z.object({
   modelTopology: z.object({
-    node: z.array(z.object({ name: z.string(), op: z.string(), input: z.array(z.string()).default([]), attr: Attributes.default({}) })),
+    node: z.array(
+      z.object({
+        name: z.string(),
+        op: z.string(),
+        input: z.array(z.string()).default([]),
+        attr: Attributes.default({}),
+      }),
+    ),
   }),
   weightsManifest: z.array(
     z.object({
       paths: z.array(z.string()),
-      weights: z.array(z.object({ name: z.string(), shape: z.array(z.int().min(0)), dtype: z.string(), quantization: z.unknown().optional() })),
+      weights: z.array(
+        z.object({
+          name: z.string(),
+          shape: z.array(z.int().min(0)),
+          dtype: z.string(),
+          quantization: z.unknown().optional(),
+        }),
+      ),
     }),
   ),
 });
@@ -39,10 +53,19 @@ const BYTES: Readonly<Record<string, number>> = { float32: 4, int32: 4 };
 /** Reads a graph model. `file` gives the bytes of a shard by the name in `model.json`. Throws `ModelStoreError` (`CONVERSION`). */
 export function readTfGraph(modelJson: Uint8Array, file: (name: string) => Uint8Array): TfGraph {
   const parsed = Topology.safeParse(JSON.parse(Buffer.from(modelJson).toString('utf8')));
-  if (!parsed.success) throw new ModelStoreError('CONVERSION', `model.json is no TensorFlow.js graph model: ${z.prettifyError(parsed.error)}`);
+  if (!parsed.success)
+    throw new ModelStoreError(
+      'CONVERSION',
+      `model.json is no TensorFlow.js graph model: ${z.prettifyError(parsed.error)}`,
+    );
   const nodes = parsed.data.modelTopology.node.map((node): [string, TfNode] => [
     node.name,
-    { name: node.name, op: node.op, inputs: node.input.filter((input) => !input.startsWith('^')).map((input) => input.replace(/:0$/, '')), attributes: node.attr },
+    {
+      name: node.name,
+      op: node.op,
+      inputs: node.input.filter((input) => !input.startsWith('^')).map((input) => input.replace(/:0$/, '')),
+      attributes: node.attr,
+    },
   ]);
   const weights = new Map<string, TfWeight>();
   for (const group of parsed.data.weightsManifest) {
@@ -51,11 +74,17 @@ export function readTfGraph(modelJson: Uint8Array, file: (name: string) => Uint8
     for (const { name, shape, dtype, quantization } of group.weights) {
       const count = shape.reduce((product, dim) => product * dim, 1);
       const size = BYTES[dtype];
-      if (size === undefined || quantization !== undefined) throw new ModelStoreError('CONVERSION', `weight "${name}": ${quantization === undefined ? dtype : 'quantized'} weights are not supported`);
+      if (size === undefined || quantization !== undefined)
+        throw new ModelStoreError(
+          'CONVERSION',
+          `weight "${name}": ${quantization === undefined ? dtype : 'quantized'} weights are not supported`,
+        );
       const end = offset + count * size;
-      if (end > bytes.length) throw new ModelStoreError('CONVERSION', `weight "${name}" lies beyond the end of the shards`);
+      if (end > bytes.length)
+        throw new ModelStoreError('CONVERSION', `weight "${name}" lies beyond the end of the shards`);
       // A copy, because a Float32Array must start at a multiple of four.
-      if (dtype === 'float32') weights.set(name, { dims: shape, data: new Float32Array(Uint8Array.from(bytes.subarray(offset, end)).buffer) });
+      if (dtype === 'float32')
+        weights.set(name, { dims: shape, data: new Float32Array(Uint8Array.from(bytes.subarray(offset, end)).buffer) });
       offset = end;
     }
   }

@@ -12,7 +12,13 @@ export interface Channel {
   send(frame: FrameToRemote, transfer: readonly ArrayBuffer[]): void;
   onFrame(listener: (frame: FrameFromRemote) => void): void;
   /** Called once when it is gone, with what is known about why. */
-  onGone(listener: (how: { readonly text: string; readonly fields: Readonly<Record<string, unknown>>; readonly cause?: Error }) => void): void;
+  onGone(
+    listener: (how: {
+      readonly text: string;
+      readonly fields: Readonly<Record<string, unknown>>;
+      readonly cause?: Error;
+    }) => void,
+  ): void;
   /** Ends it by force. For a thread only when no native code runs in it: false otherwise, and nothing was done. */
   kill(): boolean;
   /**
@@ -52,7 +58,10 @@ const ENTRY = new URL('./entry.ts', import.meta.url);
 
 export function openThread(name: string, maxHeapMb: number | undefined): Channel {
   const guard = new NativeGuard();
-  const worker = new Worker(ENTRY, { name, ...(maxHeapMb === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: maxHeapMb } }) });
+  const worker = new Worker(ENTRY, {
+    name,
+    ...(maxHeapMb === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: maxHeapMb } }),
+  });
   const { promise: gone, resolve } = Promise.withResolvers<void>();
   let cause: Error | undefined;
   worker.on('error', (error) => {
@@ -66,7 +75,13 @@ export function openThread(name: string, maxHeapMb: number | undefined): Channel
     send: (frame, transfer) => worker.postMessage(frame, transfer),
     onFrame: (listener) => void worker.on('message', listener),
     onGone: (listener) =>
-      void worker.once('exit', (exitCode) => listener({ text: cause === undefined ? `ended by itself with code ${exitCode}` : `ended: ${cause.message}`, fields: { exitCode }, ...(cause === undefined ? {} : { cause }) })),
+      void worker.once('exit', (exitCode) =>
+        listener({
+          text: cause === undefined ? `ended by itself with code ${exitCode}` : `ended: ${cause.message}`,
+          fields: { exitCode },
+          ...(cause === undefined ? {} : { cause }),
+        }),
+      ),
     kill: () => {
       if (!guard.doom()) return false;
       void worker.terminate();
@@ -108,7 +123,11 @@ export function openProcess(name: string, maxHeapMb: number | undefined): Channe
       void gone.then(() => {
         const { exitCode, signalCode } = child;
         const how = signalCode === null ? `ended by itself with code ${exitCode}` : `was ended by ${signalCode}`;
-        listener({ text: cause === undefined ? how : `could not be used: ${cause.message}`, fields: { exitCode, signal: signalCode }, ...(cause === undefined ? {} : { cause }) });
+        listener({
+          text: cause === undefined ? how : `could not be used: ${cause.message}`,
+          fields: { exitCode, signal: signalCode },
+          ...(cause === undefined ? {} : { cause }),
+        });
       }),
     kill: () => {
       child.kill('SIGKILL');

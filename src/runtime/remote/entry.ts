@@ -15,10 +15,16 @@ import { RemoteOutbox } from './outbox.ts';
 import { ASKED_ALL, ASKED_NONE, type FrameFromRemote, type FrameToRemote, type ToRemote } from './protocol.ts';
 
 /** The line to the host: a thread's port, or a process's channel. */
-function openLine(): { send(frame: FrameFromRemote, transfer: readonly ArrayBuffer[]): void; onFrame(listener: (frame: FrameToRemote) => void): void } {
+function openLine(): {
+  send(frame: FrameFromRemote, transfer: readonly ArrayBuffer[]): void;
+  onFrame(listener: (frame: FrameToRemote) => void): void;
+} {
   if (!isMainThread && parentPort !== null) {
     const port = parentPort;
-    return { send: (frame, transfer) => port.postMessage(frame, transfer), onFrame: (listener) => void port.on('message', listener) };
+    return {
+      send: (frame, transfer) => port.postMessage(frame, transfer),
+      onFrame: (listener) => void port.on('message', listener),
+    };
   }
   if (isMainThread && process.send !== undefined && process.argv[1] === import.meta.filename) {
     // A process whose host is gone has nobody to work for.
@@ -29,7 +35,10 @@ function openLine(): { send(frame: FrameFromRemote, transfer: readonly ArrayBuff
       onFrame: (listener) => void process.on('message', (frame) => listener(frame as FrameToRemote)),
     };
   }
-  throw new RuntimeError('BAD_DEFINITION', 'runtime/remote/entry.ts runs only as a worker thread or process of the runtime');
+  throw new RuntimeError(
+    'BAD_DEFINITION',
+    'runtime/remote/entry.ts runs only as a worker thread or process of the runtime',
+  );
 }
 
 const line = openLine();
@@ -57,7 +66,8 @@ class RemoteHost implements LifeHost {
     this.#outbox = outbox;
     this.#link = new HostLink(outbox, systemClock, start.credit);
     this.#guard = start.guard === null ? new NativeGuard() : new NativeGuard(start.guard);
-    const at = (level: keyof ActorLog) => (fields: object, message: string) => outbox.add({ type: 'log', level, fields: cloneable(fields), message });
+    const at = (level: keyof ActorLog) => (fields: object, message: string) =>
+      outbox.add({ type: 'log', level, fields: cloneable(fields), message });
     this.log = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
     this.#life = new Life(this, start.incarnation);
   }
@@ -66,7 +76,10 @@ class RemoteHost implements LifeHost {
     try {
       const loaded: Record<string, unknown> = await import(start.module.url);
       const definition = loaded[start.module.name];
-      if (!isDefinition(definition)) throw new RuntimeError('BAD_DEFINITION', `${start.module.url} exports no actor named "${start.module.name}"`, { module: start.module.url });
+      if (!isDefinition(definition))
+        throw new RuntimeError('BAD_DEFINITION', `${start.module.url} exports no actor named "${start.module.name}"`, {
+          module: start.module.url,
+        });
       await this.#life.begin(definition, start.init);
       this.#outbox.add({ type: 'started' });
     } catch (thrown) {
@@ -113,7 +126,8 @@ class RemoteHost implements LifeHost {
       const next = this.#queue.shift();
       if (next === undefined) break;
       // A watch taken back while the signal was on its way.
-      const unwanted = next.message === null && next.extra?.signal !== undefined && !this.#watching.delete(next.extra.signal.path);
+      const unwanted =
+        next.message === null && next.extra?.signal !== undefined && !this.#watching.delete(next.extra.signal.path);
       this.#handling = true;
       if (unwanted) this.onProcessed();
       else this.#life.deliver(next);
@@ -143,7 +157,11 @@ class RemoteHost implements LifeHost {
     if (held && !this.#pumping) this.pump();
   }
   onExit(_life: Life, reason: ExitReason): void {
-    this.#outbox.add({ type: 'exit', reason: reason instanceof Error ? serializeError(reason) : reason, begun: this.#handling });
+    this.#outbox.add({
+      type: 'exit',
+      reason: reason instanceof Error ? serializeError(reason) : reason,
+      begun: this.#handling,
+    });
   }
   onReport(_life: Life, detail: Detail): void {
     this.#outbox.add({ type: 'report', detail });
@@ -179,7 +197,8 @@ class RemoteHost implements LifeHost {
   }
 
   #enqueue(message: Message | undefined, seq: number | null): void {
-    if (message !== undefined) this.#queue.push(new Envelope(message, seq === null ? null : new RemoteSink(this.#outbox, seq), 0, null));
+    if (message !== undefined)
+      this.#queue.push(new Envelope(message, seq === null ? null : new RemoteSink(this.#outbox, seq), 0, null));
   }
 
   async #stop(reason: StopReason): Promise<void> {

@@ -40,7 +40,8 @@ export class NativeGuard {
   #enter(): void {
     for (;;) {
       const count = Atomics.load(this.#state, 0);
-      if (count === DOOMED) throw new RuntimeError('STOPPING', 'this thread is being ended; native code may not be entered');
+      if (count === DOOMED)
+        throw new RuntimeError('STOPPING', 'this thread is being ended; native code may not be entered');
       if (Atomics.compareExchange(this.#state, 0, count, count + 1) === count) return;
     }
   }

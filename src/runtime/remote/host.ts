@@ -50,19 +50,42 @@ const STOP_AFTER_FAILED_START_MS = 1_000;
 /** Starts an actor in a thread or process of its own. Rejects with what its `start` threw, `START_TIMEOUT`, `THREAD_EXITED` or `PROCESS_EXITED`. */
 export async function startRemote(owner: RemoteOwner, incarnation: number, gateway: Gateway): Promise<Incarnation> {
   const { placement, startTimeoutMs, definition, init } = owner.spec;
-  if (definition.module === null || placement.kind === 'inline') throw new RuntimeError('BAD_DEFINITION', `${owner.path} has no module to load elsewhere`, { path: owner.path });
-  const channel = placement.kind === 'thread' ? openThread(owner.path, placement.maxHeapMb) : openProcess(owner.path, placement.maxHeapMb);
+  if (definition.module === null || placement.kind === 'inline')
+    throw new RuntimeError('BAD_DEFINITION', `${owner.path} has no module to load elsewhere`, { path: owner.path });
+  const channel =
+    placement.kind === 'thread'
+      ? openThread(owner.path, placement.maxHeapMb)
+      : openProcess(owner.path, placement.maxHeapMb);
   const remote = new RemoteIncarnation(channel, owner, incarnation, gateway);
   try {
-    remote.send({ type: 'start', module: definition.module, init: init(), path: owner.path, incarnation, guard: channel.guard?.buffer ?? null, credit: CREDIT });
+    remote.send({
+      type: 'start',
+      module: definition.module,
+      init: init(),
+      path: owner.path,
+      incarnation,
+      guard: channel.guard?.buffer ?? null,
+      credit: CREDIT,
+    });
   } catch (thrown) {
     await remote.stop('restart', 0);
-    throw new RuntimeError('BAD_DEFINITION', `the init of ${owner.path} cannot cross to a ${placement.kind}: ${asError(thrown).message}`, { path: owner.path }, thrown);
+    throw new RuntimeError(
+      'BAD_DEFINITION',
+      `the init of ${owner.path} cannot cross to a ${placement.kind}: ${asError(thrown).message}`,
+      { path: owner.path },
+      thrown,
+    );
   }
   const started = await settlesWithin(gateway.clock, remote.started, startTimeoutMs);
   if (!started.timedOut && started.error === null) return remote;
   await remote.stop('restart', STOP_AFTER_FAILED_START_MS);
-  throw started.error ?? new RuntimeError('START_TIMEOUT', `${owner.path} did not start within ${startTimeoutMs} ms`, { path: owner.path, startTimeoutMs });
+  throw (
+    started.error ??
+    new RuntimeError('START_TIMEOUT', `${owner.path} did not start within ${startTimeoutMs} ms`, {
+      path: owner.path,
+      startTimeoutMs,
+    })
+  );
 }
 
 class RemoteIncarnation implements Incarnation {
@@ -142,11 +165,20 @@ class RemoteIncarnation implements Incarnation {
     const held: Envelope[] = [];
     for (let next = this.#held.shift(); next !== undefined; next = this.#held.shift()) held.push(next);
     // The oldest one was being handled when it ended: it may be the cause, so it is not tried again.
-    const neverBegun = held.slice(this.#begun ? 1 : 0).filter(({ message }) => message !== null && !hasDetached(message));
+    const neverBegun = held
+      .slice(this.#begun ? 1 : 0)
+      .filter(({ message }) => message !== null && !hasDetached(message));
     const sinks = new Set(neverBegun.map(({ reply }) => reply));
     for (const [seq, sink] of this.#asked) {
       this.#asked.delete(seq);
-      if (!sinks.has(sink)) sink.reject(new RuntimeError(this.#failed ? 'ACTOR_FAILED' : 'ACTOR_DEAD', `${this.#owner.path} ended before it answered`, { path: this.#owner.path }));
+      if (!sinks.has(sink))
+        sink.reject(
+          new RuntimeError(
+            this.#failed ? 'ACTOR_FAILED' : 'ACTOR_DEAD',
+            `${this.#owner.path} ended before it answered`,
+            { path: this.#owner.path },
+          ),
+        );
     }
     return neverBegun;
   }
@@ -157,7 +189,11 @@ class RemoteIncarnation implements Incarnation {
     if (!this.#gone) {
       this.#outbox.add({ type: 'stop', reason });
       this.flush();
-      const ended = await settlesWithin(this.#gateway.clock, Promise.race([this.#stopped.promise, this.#channel.gone]), timeoutMs);
+      const ended = await settlesWithin(
+        this.#gateway.clock,
+        Promise.race([this.#stopped.promise, this.#channel.gone]),
+        timeoutMs,
+      );
       forced = ended.timedOut;
       if (!this.#gone) await this.#kill();
     }
@@ -188,7 +224,14 @@ class RemoteIncarnation implements Incarnation {
     const { kind } = this.#channel;
     const { path } = this.#owner;
     const what = kind === 'thread' ? 'worker thread' : 'process';
-    this.#exit(new RuntimeError(kind === 'thread' ? 'THREAD_EXITED' : 'PROCESS_EXITED', `the ${what} of ${path} ${text}`, { path, ...fields }, cause));
+    this.#exit(
+      new RuntimeError(
+        kind === 'thread' ? 'THREAD_EXITED' : 'PROCESS_EXITED',
+        `the ${what} of ${path} ${text}`,
+        { path, ...fields },
+        cause,
+      ),
+    );
   }
 
   #exit(reason: ExitReason): void {
@@ -205,10 +248,20 @@ class RemoteIncarnation implements Incarnation {
     const bad = this.#held.shiftWhere(({ message }) => message !== null && !isCloneable(message));
     if (bad?.message !== null && bad?.message !== undefined) {
       bad.reply?.reject(error);
-      this.#gateway.log.error({ path: this.#owner.path, messageType: bad.message.type, err: error }, `message "${bad.message.type}" to ${this.#owner.path} cannot cross: ${error.message}`);
+      this.#gateway.log.error(
+        { path: this.#owner.path, messageType: bad.message.type, err: error },
+        `message "${bad.message.type}" to ${this.#owner.path} cannot cross: ${error.message}`,
+      );
       this.#owner.onLost(bad.message.type);
     }
-    this.#exit(new RuntimeError('ACTOR_FAILED', `a message to ${this.#owner.path} cannot cross: ${error.message}`, { path: this.#owner.path }, error));
+    this.#exit(
+      new RuntimeError(
+        'ACTOR_FAILED',
+        `a message to ${this.#owner.path} cannot cross: ${error.message}`,
+        { path: this.#owner.path },
+        error,
+      ),
+    );
   }
 
   #onFrame([items, processed, busyMs, replies]: FrameFromRemote): void {
@@ -297,7 +350,12 @@ class RemoteIncarnation implements Incarnation {
   #reply(id: number, outcome: Promise<unknown>): void {
     outcome.then(
       (value) => this.#outbox.add({ type: 'answer', id, reply: { ok: true, value } }),
-      (thrown: unknown) => this.#outbox.add({ type: 'answer', id, reply: { ok: false, error: { ...serializeError(thrown), stack: null } } }),
+      (thrown: unknown) =>
+        this.#outbox.add({
+          type: 'answer',
+          id,
+          reply: { ok: false, error: { ...serializeError(thrown), stack: null } },
+        }),
     );
   }
 }
@@ -312,4 +370,9 @@ function isCloneable(message: Message): boolean {
 }
 
 /** A message whose memory moved away cannot be delivered again. */
-const hasDetached = (message: Message): boolean => Object.values(message).some((value) => (value instanceof ArrayBuffer && value.detached) || (ArrayBuffer.isView(value) && value.buffer instanceof ArrayBuffer && value.buffer.detached));
+const hasDetached = (message: Message): boolean =>
+  Object.values(message).some(
+    (value) =>
+      (value instanceof ArrayBuffer && value.detached) ||
+      (ArrayBuffer.isView(value) && value.buffer instanceof ArrayBuffer && value.buffer.detached),
+  );

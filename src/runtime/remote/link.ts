@@ -35,7 +35,8 @@ export class HostLink {
       path,
       tell: (message: Message): TellOutcome => this.#tell(path, message),
       offer: (message: Message, options: OfferOptions): Promise<void> => this.#offer(path, message, options.timeoutMs),
-      ask: (message: Message, options: AskOptions): Promise<unknown> => this.#request('ask', path, message, options.timeoutMs),
+      ask: (message: Message, options: AskOptions): Promise<unknown> =>
+        this.#request('ask', path, message, options.timeoutMs),
     };
     // The protocol was checked where the ref is used; on the wire every message is just a Message.
     return ref as unknown as ActorRef<M>;
@@ -73,7 +74,8 @@ export class HostLink {
   #tell(path: string, message: Message): TellOutcome {
     if (this.#credit <= 0) {
       const { last } = this.#outbox;
-      if (last?.type === 'refused' && last.path === path && last.messageType === message.type) Object.assign(last, { count: last.count + 1 });
+      if (last?.type === 'refused' && last.path === path && last.messageType === message.type)
+        Object.assign(last, { count: last.count + 1 });
       else this.#outbox.add({ type: 'refused', path, messageType: message.type, count: 1 });
       return 'refused';
     }
@@ -88,7 +90,11 @@ export class HostLink {
   async #offer(path: string, message: Message, timeoutMs: number): Promise<void> {
     const deadline = this.#clock.now() + timeoutMs;
     if (this.#credit <= 0 && !(await this.#creditWithin(timeoutMs))) {
-      throw new RuntimeError('MAILBOX_FULL', `no room on the way to ${path} for "${message.type}" within ${timeoutMs} ms`, { path, messageType: message.type });
+      throw new RuntimeError(
+        'MAILBOX_FULL',
+        `no room on the way to ${path} for "${message.type}" within ${timeoutMs} ms`,
+        { path, messageType: message.type },
+      );
     }
     await this.#request('offer', path, message, Math.max(0, deadline - this.#clock.now()));
   }
@@ -113,7 +119,13 @@ export class HostLink {
       const id = this.#nextId++;
       const timer = this.#clock.setTimeout(() => {
         this.#pending.delete(id);
-        reject(new RuntimeError('ASK_TIMEOUT', `${path} did not answer "${message.type}" within ${timeoutMs} ms`, { path, messageType: message.type, timeoutMs }));
+        reject(
+          new RuntimeError('ASK_TIMEOUT', `${path} did not answer "${message.type}" within ${timeoutMs} ms`, {
+            path,
+            messageType: message.type,
+            timeoutMs,
+          }),
+        );
       }, timeoutMs + GRACE_MS);
       this.#pending.set(id, { resolve, reject, timer });
       collectMoved(message, this.#outbox.transfer);

@@ -1,5 +1,13 @@
 import type { Message } from '../message.ts';
-import { ASKED_ALL, ASKED_NONE, type Asked, type FrameFromRemote, type FrameToRemote, type FromRemote, type ToRemote } from './protocol.ts';
+import {
+  ASKED_ALL,
+  ASKED_NONE,
+  type Asked,
+  type FrameFromRemote,
+  type FrameToRemote,
+  type FromRemote,
+  type ToRemote,
+} from './protocol.ts';
 
 /** Gathers what is to be said in this turn and sends it as one frame: at the end of the turn, or when told to. */
 abstract class Outbox<Item, Frame> {
@@ -80,7 +88,8 @@ export class HostOutbox extends Outbox<ToRemote, FrameToRemote> {
       this.#asked = asked ? ASKED_ALL : ASKED_NONE;
       this.wake();
     } else if (this.#asked !== (asked ? ASKED_ALL : ASKED_NONE)) {
-      if (typeof this.#asked === 'number') this.#asked = this.#asked === ASKED_ALL ? messages.map((_, offset) => offset) : [];
+      if (typeof this.#asked === 'number')
+        this.#asked = this.#asked === ASKED_ALL ? messages.map((_, offset) => offset) : [];
       if (asked) this.#asked.push(messages.length);
     }
     messages.push(message);

@@ -18,15 +18,27 @@ export type Asked = typeof ASKED_NONE | typeof ASKED_ALL | number[];
  * To the actor: items first, then messages numbered from `seq`. Messages of an actor with `wire: 'json'` are one text:
  * parsing JSON is three times faster than the structured clone.
  */
-export type FrameToRemote = readonly [items: readonly ToRemote[] | 0, seq: number, asked: Asked, messages: readonly Message[] | string | 0];
+export type FrameToRemote = readonly [
+  items: readonly ToRemote[] | 0,
+  seq: number,
+  asked: Asked,
+  messages: readonly Message[] | string | 0,
+];
 
 /**
  * From the actor: answers (`seq, value, seq, value, ...`) first, then items, then how many messages more are handled,
  * oldest first, and the total of milliseconds spent on it.
  */
-export type FrameFromRemote = readonly [items: readonly FromRemote[] | 0, processed: number, busyMs: number, replies: readonly unknown[] | 0];
+export type FrameFromRemote = readonly [
+  items: readonly FromRemote[] | 0,
+  processed: number,
+  busyMs: number,
+  replies: readonly unknown[] | 0,
+];
 
-export type Reply = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: SerializedError };
+export type Reply =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly error: SerializedError };
 
 /** To the actor. */
 export type ToRemote =
@@ -56,10 +68,21 @@ export type FromRemote =
   | { readonly type: 'stopped' }
   | { readonly type: 'tells'; readonly path: string; readonly messages: Message[] }
   | { readonly type: 'self'; readonly id: number; readonly message: Message }
-  | { readonly type: 'ask' | 'offer'; readonly id: number; readonly path: string; readonly message: Message; readonly timeoutMs: number }
+  | {
+      readonly type: 'ask' | 'offer';
+      readonly id: number;
+      readonly path: string;
+      readonly message: Message;
+      readonly timeoutMs: number;
+    }
   | { readonly type: 'watch' | 'unwatch'; readonly path: string }
   | { readonly type: 'lost'; readonly messageType: string }
   | { readonly type: 'refused'; readonly path: string; readonly messageType: string; readonly count: number }
-  | { readonly type: 'log'; readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly fields: object; readonly message: string }
+  | {
+      readonly type: 'log';
+      readonly level: 'debug' | 'info' | 'warn' | 'error';
+      readonly fields: object;
+      readonly message: string;
+    }
   | { readonly type: 'report'; readonly detail: Detail }
   | { readonly type: 'own' | 'disown'; readonly pid: number };

@@ -43,7 +43,8 @@ export interface FamilyDecoder {
 }
 
 /** The output as floats; an empty one where it is missing or holds something else (`fits` has refused that before). */
-export const floats = (tensor: RawTensor | undefined): Float32Array => (tensor?.data instanceof Float32Array ? tensor.data : new Float32Array(0));
+export const floats = (tensor: RawTensor | undefined): Float32Array =>
+  tensor?.data instanceof Float32Array ? tensor.data : new Float32Array(0);
 
 /** Whether `tensor` holds 32-bit floats of exactly these dimensions; -1 stands for any. */
 export function hasShape(tensor: RawTensor | undefined, dims: readonly number[]): boolean {
@@ -56,7 +57,9 @@ export function hasShape(tensor: RawTensor | undefined, dims: readonly number[])
 }
 
 /** Indices of the classes somebody asked for. */
-export function wantedClasses(classes: readonly (ObjectClass | null)[]): { readonly index: number; readonly class: ObjectClass }[] {
+export function wantedClasses(
+  classes: readonly (ObjectClass | null)[],
+): { readonly index: number; readonly class: ObjectClass }[] {
   return classes.flatMap((name, index) => (name === null ? [] : [{ index, class: name }]));
 }
 

@@ -11,12 +11,20 @@ const areLabels = (labels: RawTensor | undefined, count: number | undefined): bo
 
 export const detr: FamilyDecoder = {
   family: 'detr',
-  outputs: [['labels', 'labels'], ['boxes', 'boxes'], ['scores', 'scores']],
+  outputs: [
+    ['labels', 'labels'],
+    ['boxes', 'boxes'],
+    ['scores', 'scores'],
+  ],
 
   expected: () => 'labels [1,N] (integers), float32 boxes [1,N,4] and float32 scores [1,N]',
   fits(outputs) {
     const count = outputs.scores?.dims[1];
-    return hasShape(outputs.scores, [1, -1]) && hasShape(outputs.boxes, [1, count ?? -1, 4]) && areLabels(outputs.labels, count);
+    return (
+      hasShape(outputs.scores, [1, -1]) &&
+      hasShape(outputs.boxes, [1, count ?? -1, 4]) &&
+      areLabels(outputs.labels, count)
+    );
   },
 
   decode(outputs: RawOutputs, context: DecodeContext): Candidate[] {

@@ -23,8 +23,19 @@ export function ssdAnchors(inputWidth: number, inputHeight: number): Float32Arra
     const scale = scaleOf(layer);
     const shapes: readonly (readonly [scale: number, aspect: number])[] =
       layer === 0
-        ? [[0.1, 1], [scale, 2], [scale, 0.5]]
-        : [[scale, 1], [scale, 2], [scale, 0.5], [scale, 3], [scale, 0.3333], [Math.sqrt(scale * scaleOf(layer + 1)), 1]];
+        ? [
+            [0.1, 1],
+            [scale, 2],
+            [scale, 0.5],
+          ]
+        : [
+            [scale, 1],
+            [scale, 2],
+            [scale, 0.5],
+            [scale, 3],
+            [scale, 0.3333],
+            [Math.sqrt(scale * scaleOf(layer + 1)), 1],
+          ];
     const columns = Math.ceil(inputWidth / stride);
     const rows = Math.ceil(inputHeight / stride);
     for (let row = 0; row < rows; row++) {
@@ -62,7 +73,10 @@ const sigmoid = (value: number): number => 1 / (1 + Math.exp(-value));
 
 export const ssd: FamilyDecoder = {
   family: 'ssd',
-  outputs: [['boxes', 'box_codes'], ['scores', 'class_logits']],
+  outputs: [
+    ['boxes', 'box_codes'],
+    ['scores', 'class_logits'],
+  ],
 
   expected(context) {
     const count = anchorsFor(context.inputWidth, context.inputHeight).length / 4;
@@ -91,7 +105,11 @@ export const ssd: FamilyDecoder = {
       const y = ay + (ty / CENTRE_FACTOR) * ah;
       const halfWidth = (Math.exp(tw / SIZE_FACTOR) * aw) / 2;
       const halfHeight = (Math.exp(th / SIZE_FACTOR) * ah) / 2;
-      found.push({ class: best.class, confidence: sigmoid(best.value), bbox: [x - halfWidth, y - halfHeight, x + halfWidth, y + halfHeight] });
+      found.push({
+        class: best.class,
+        confidence: sigmoid(best.value),
+        bbox: [x - halfWidth, y - halfHeight, x + halfWidth, y + halfHeight],
+      });
     }
     return found;
   },

@@ -24,7 +24,11 @@ export const yolov8: FamilyDecoder = {
       const y = values[count + i] ?? 0;
       const halfWidth = (values[2 * count + i] ?? 0) / 2;
       const halfHeight = (values[3 * count + i] ?? 0) / 2;
-      found.push({ class: best.class, confidence: best.value, bbox: [x - halfWidth, y - halfHeight, x + halfWidth, y + halfHeight] });
+      found.push({
+        class: best.class,
+        confidence: best.value,
+        bbox: [x - halfWidth, y - halfHeight, x + halfWidth, y + halfHeight],
+      });
     }
     return found;
   },

@@ -9,7 +9,10 @@ import type { Candidate, DecodeContext, FamilyDecoder, RawOutputs } from './deco
 const STRIDES = [8, 16, 32];
 
 const rowCount = (context: DecodeContext): number =>
-  STRIDES.reduce((sum, stride) => sum + Math.floor(context.inputWidth / stride) * Math.floor(context.inputHeight / stride), 0);
+  STRIDES.reduce(
+    (sum, stride) => sum + Math.floor(context.inputWidth / stride) * Math.floor(context.inputHeight / stride),
+    0,
+  );
 
 export const yolox: FamilyDecoder = {
   family: 'yolox',
