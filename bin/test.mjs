@@ -7,7 +7,7 @@ import { ensureInstalled, node24, ROOT, run, toolEnvironment } from './bootstrap
 
 const USAGE = `usage: npm test [-- --only WHAT ...]
 
-WHAT is "types", "lint", a folder of tests/ (${testFolders().join(', ')}), or the path of a test file.`;
+WHAT is "types", "format", "lint", a folder of tests/ (${testFolders().join(', ')}), or the path of a test file.`;
 
 /** A single test longer than this has hung. */
 const TEST_TIMEOUT_MS = 120_000;
@@ -46,6 +46,7 @@ async function runAll() {
     if (existsSync(join(ROOT, 'web', 'tsconfig.json')))
       await check('type check of the page', 'tsc', ['-p', 'web', '--noEmit']);
   }
+  if (wants('format')) await check('format', 'oxfmt', ['--check', '.']);
   if (wants('lint')) await check('lint', 'oxlint', ['--type-aware', '--deny-warnings']);
 
   const groups = testGroups();
@@ -58,8 +59,7 @@ function readArguments(args) {
   const wanted = args.filter((arg) => arg !== '--only').map((arg) => arg.replace(/^--only=/, ''));
   for (const what of wanted) {
     const known =
-      what === 'types' ||
-      what === 'lint' ||
+      ['types', 'format', 'lint'].includes(what) ||
       testFolders().includes(what) ||
       (what.endsWith('.test.ts') && existsSync(resolve(what)));
     if (!known) {
