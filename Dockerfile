@@ -26,7 +26,7 @@ COPY web ./web
 COPY src ./src
 
 # State, downloads and models are all that Gantry writes; the default model is part of the image.
-RUN node src/cli/main.ts models pull \
+RUN node src/cli/cli.ts models pull \
  && rm -rf .cache \
  && mkdir -p data .cache \
  && chown -R node:node data .cache models

@@ -3,4 +3,4 @@
 import { ensureInstalled, runNode24 } from './bootstrap.mjs';
 
 await ensureInstalled();
-await runNode24('src/cli/main.ts', process.argv.slice(2));
+await runNode24('src/cli/cli.ts', process.argv.slice(2));

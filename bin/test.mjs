@@ -150,7 +150,7 @@ async function prepare() {
   title('prepare: model, Redis, footage');
   const since = Date.now();
   let rest = '';
-  const status = await tool(node24(), [join(ROOT, 'src', 'cli', 'main.ts'), 'prepare'], {
+  const status = await tool(node24(), [join(ROOT, 'src', 'cli', 'cli.ts'), 'prepare'], {
     stdio: ['ignore', 'pipe', 'inherit'],
     onChild: (child) => {
       child.stdout.setEncoding('utf8');

@@ -8,7 +8,7 @@ import { NoticeBar, noticeOfGap, noticeOfLag, noticesOf } from './notices.js';
 import { CameraTile, isNewer } from './tile.js';
 import { Tree } from './tree.js';
 
-/** @typedef {import('../src/http/schemas/cameras.ts').CameraView} CameraView */
+/** @typedef {import('../src/http/schemas/cameras-schema.ts').CameraView} CameraView */
 /** @typedef {import('../src/messages/feed.ts').FeedMessage} FeedMessage */
 
 const CAMERAS_MS = 5_000;

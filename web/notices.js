@@ -1,7 +1,7 @@
 /** The bar that says what is missing right now. */
 import { el } from './format.js';
 
-/** @typedef {import('../src/http/schemas/operations.ts').HealthReport} HealthReport */
+/** @typedef {import('../src/http/schemas/operations-schema.ts').HealthReport} HealthReport */
 /** @typedef {{ level: 'bad' | 'warn', text: string }} Notice */
 
 /**

@@ -7,7 +7,7 @@ import { marks, sourceName, summary } from './risk.js';
 
 /** @typedef {import('../src/messages/aggregate.ts').Aggregate} Aggregate */
 /** @typedef {import('../src/messages/camera.ts').CameraStatus} CameraStatus */
-/** @typedef {import('../src/http/schemas/cameras.ts').CameraView} CameraView */
+/** @typedef {import('../src/http/schemas/cameras-schema.ts').CameraView} CameraView */
 
 /** Without a new frame for this long a picture is old, whatever the interval. */
 const STALE_MS = 10_000;

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
 import { WebSocketServer, type WebSocket } from 'ws';
-import { encode } from '../../src/http/feed/protocol.ts';
+import { encode } from '../../src/http/feed/feed-protocol.ts';
 import { fakeServer, FakeWorld } from '../../tests/support/http-fakes.ts';
 import { sceneAt, type ServerOrder, type ServerReport, type Subject } from './protocol.ts';
 

@@ -1,6 +1,6 @@
 /** How long a lease takes to decide at 500 a second when the limits are no obstacle; P99 in ms. */
 import { KEY_POOL, keyPoolActor } from '../../src/actors/key-pool.ts';
-import { parseKeyConfig } from '../../src/keys/config.ts';
+import { parseKeyConfig } from '../../src/keys/key-config.ts';
 import { LimitMemory } from '../../src/keys/limits.ts';
 import { RedisGate } from '../../src/keys/shared/redis-gate.ts';
 import { steadyNow } from '../../src/keys/steady.ts';

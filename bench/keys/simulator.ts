@@ -1,5 +1,5 @@
 /** The strict provider in a process of its own. Started with a scenario as its argument; obeys messages. */
-import { startProviderSimulator } from '../../src/simulator/server.ts';
+import { startProviderSimulator } from '../../src/simulator/provider-server.ts';
 import { STORM_CALLS, type Scenario } from './scenarios.ts';
 
 const scenario: Scenario = JSON.parse(process.argv[2] ?? '');

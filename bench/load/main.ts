@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { connect } from 'nats';
 import { readRuntimeFile } from '../../src/app/runtime-file.ts';
 import { consumers, PRIORITIES_URGENT_FIRST, streams } from '../../src/messages/subjects.ts';
-import { natsOptions } from '../../src/servers/nats.ts';
+import { natsOptions } from '../../src/servers/nats-url.ts';
 import { bar, machine, print, type Result, resultOf } from '../harness.ts';
 import { run, type Target } from '../pipeline/run.ts';
 import { type Provider, startGantryProcess, startProvider } from '../pipeline/stack.ts';

@@ -6,7 +6,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { ANY_BODY, type Parser } from '../../src/infra/bus.ts';
-import { NatsBus } from '../../src/infra/nats/bus.ts';
+import { NatsBus } from '../../src/infra/nats/nats-bus.ts';
 import { sendJson, store } from '../../src/infra/nats/send.ts';
 import type { Aggregate } from '../../src/messages/aggregate.ts';
 import type { AssessmentResult } from '../../src/messages/assessment.ts';

@@ -1,6 +1,6 @@
 /** The provider in a process of its own. Started with an order as its argument; tells its calls when asked. */
-import { simulatedKeys } from '../../src/simulator/keys.ts';
-import { startProviderSimulator } from '../../src/simulator/server.ts';
+import { simulatedKeys } from '../../src/simulator/simulated-keys.ts';
+import { startProviderSimulator } from '../../src/simulator/provider-server.ts';
 import type { ProviderCall, ProviderOrder } from './orders.ts';
 
 const order: ProviderOrder = JSON.parse(process.argv[2] ?? '');

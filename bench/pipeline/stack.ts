@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { readRuntimeFile, type RuntimeFile } from '../../src/app/runtime-file.ts';
-import type { SimulatedKeyEntry } from '../../src/simulator/types.ts';
+import type { SimulatedKeyEntry } from '../../src/simulator/simulator.types.ts';
 import { childrenOf } from './cpu.ts';
 import type { ProviderCall, ProviderOrder } from './orders.ts';
 

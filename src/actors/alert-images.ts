@@ -1,4 +1,4 @@
-import type { Encoder } from '../imaging/encoder.ts';
+import type { Encoder } from '../imaging/jpeg-encoder.ts';
 import type { AlertImageStore, Bus, Delivery, ImageStore } from '../infra/bus.ts';
 import { consume } from '../infra/consume.ts';
 import { redeliveryDelay } from '../infra/redelivery.ts';

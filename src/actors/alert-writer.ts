@@ -1,7 +1,7 @@
 import { AlertHistory } from '../infra/alert-history.ts';
 import type { Bus, Delivery } from '../infra/bus.ts';
 import { consume } from '../infra/consume.ts';
-import { InfraError } from '../infra/errors.ts';
+import { InfraError } from '../infra/infra-error.ts';
 import { ALERTS_KEPT, type RedisStore } from '../infra/redis/store.ts';
 import { Aggregate } from '../messages/aggregate.ts';
 import { consumers, streams } from '../messages/subjects.ts';

@@ -1,4 +1,4 @@
-import type { Encoder } from '../imaging/encoder.ts';
+import type { Encoder } from '../imaging/jpeg-encoder.ts';
 import type { Region } from '../imaging/encode-job.ts';
 import type { ImageStore } from '../infra/bus.ts';
 import { cropImageId, frameImageId, type ImageId, type RequestId } from '../messages/ids.ts';

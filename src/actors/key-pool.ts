@@ -1,5 +1,5 @@
-import type { KeyStrategy, SchedulerSection } from '../keys/config.schema.ts';
-import type { KeyConfig, KeySpec } from '../keys/config.ts';
+import type { KeyStrategy, SchedulerSection } from '../keys/key-config.schema.ts';
+import type { KeyConfig, KeySpec } from '../keys/key-config.ts';
 import type { LimitMemory } from '../keys/limits.ts';
 import type { PermitGate } from '../keys/shared/gate.ts';
 import { KeyPool } from '../keys/pool.ts';

@@ -1,5 +1,5 @@
 import type { ImageStore } from '../infra/bus.ts';
-import { InfraError } from '../infra/errors.ts';
+import { InfraError } from '../infra/infra-error.ts';
 import type { ImageId } from '../messages/ids.ts';
 
 type Shrink = (jpeg: Uint8Array, maxBytes: number) => Promise<Uint8Array>;

@@ -1,6 +1,6 @@
 import type { Bus, Delivery } from '../infra/bus.ts';
 import { consume } from '../infra/consume.ts';
-import { InfraError } from '../infra/errors.ts';
+import { InfraError } from '../infra/infra-error.ts';
 import { Pipeline } from '../infra/pipeline.ts';
 import { redeliveryDelay } from '../infra/redelivery.ts';
 import { Detection } from '../messages/detection.ts';

@@ -7,13 +7,13 @@ import { alertWriterActor, type AlertWriterInit } from './alert-writer.ts';
 import { callerActor } from './caller.ts';
 import type { CameraInit, CameraMessage } from './camera/camera.types.ts';
 import { cameraRegistryActor, type CameraRegistryInit } from './camera-registry.ts';
-import { onDemandActor, type OnDemandInit } from './on-demand.ts';
+import { onDemandActor, type OnDemandInit } from './on-demand-actor.ts';
 import { webhooksActor, type WebhooksInit } from './webhooks.ts';
 import { imagingActor, type ImagingInit } from './imaging.ts';
 import { keyPoolActor, type KeyPoolInit } from './key-pool.ts';
 import { publisherActor, type PublisherInit } from './publisher.ts';
-import { schedulerActor } from './scheduler/actor.ts';
-import type { SchedulerInit } from './scheduler/types.ts';
+import { schedulerActor } from './scheduler/scheduler.ts';
+import type { SchedulerInit } from './scheduler/scheduler.types.ts';
 import { taskGeneratorActor, type TaskGeneratorInit } from './task-generator.ts';
 
 /** What each actor is started with, asked for at every (re)start; null for the roles that other processes have. */

@@ -1,6 +1,6 @@
 import type { Aggregate, MissingGroup, RiskAssessment } from '../messages/aggregate.ts';
 import { isDangerous, type RiskLevel, worstRisk } from '../messages/assessment.ts';
-import type { GroupAnswer } from './answer.ts';
+import type { GroupAnswer } from './group-answer.ts';
 
 /** What of a frame its detection says: in the detection, and in every aggregate of it. */
 export type FrameFacts = Pick<

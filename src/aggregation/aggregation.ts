@@ -3,7 +3,7 @@ import type { AssessmentResult } from '../messages/assessment.ts';
 import type { Detection } from '../messages/detection.ts';
 import type { RequestId } from '../messages/ids.ts';
 import { aggregateFrame, factsOf, type FrameFacts } from './aggregate-frame.ts';
-import { answerOf, answersIn, type GroupAnswer, isBetter } from './answer.ts';
+import { answerOf, answersIn, type GroupAnswer, isBetter } from './group-answer.ts';
 
 /** Clocks of cameras' nodes may be ahead by this much, in ms; a frame from further ahead would be held until its time comes. */
 const AHEAD_MS = 60_000;

@@ -1,6 +1,6 @@
 import { readBasePath } from '../http/access/base-path.ts';
 import { readAllowedHosts, readOrigins } from '../http/access/hosts.ts';
-import { InfraError } from '../infra/errors.ts';
+import { InfraError } from '../infra/infra-error.ts';
 import { secretFromEnv } from '../keys/env-secret.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;

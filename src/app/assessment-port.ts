@@ -1,7 +1,7 @@
-import { ON_DEMAND } from '../actors/on-demand.ts';
+import { ON_DEMAND } from '../actors/on-demand-actor.ts';
 import { HttpError } from '../http/errors/http-error.ts';
 import type { AssessmentPort } from '../http/ports.ts';
-import { type AssessmentOrder, AssessmentView } from '../http/schemas/assessments.ts';
+import { type AssessmentOrder, AssessmentView } from '../http/schemas/assessments-schema.ts';
 import { MAX_PICTURE_BYTES, PictureError, readHandedIn } from '../imaging/handed-in.ts';
 import { type Egress, EgressError } from '../infra/egress.ts';
 import type { ActorSystem } from '../runtime/system.ts';

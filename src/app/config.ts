@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { CameraIsolation } from '../actors/tree.ts';
 import { AddressRanges } from '../infra/address-ranges.ts';
-import { InfraError } from '../infra/errors.ts';
+import { InfraError } from '../infra/infra-error.ts';
 import type { LogLevel } from '../infra/log.ts';
 import { LEAST_STREAMS_MB, STREAMS_MB } from '../infra/nats/stream-sizes.ts';
 import { urlOrigin } from '../infra/url-origin.ts';
@@ -22,9 +22,9 @@ export interface GantryConfig extends AccessConfig {
   readonly host: string;
   /** 0 takes a free port. */
   readonly port: number;
-  /** With the login, as `src/servers/nats.ts` reads it. Null: an embedded nats-server is started. */
+  /** With the login, as `src/servers/nats-url.ts` reads it. Null: an embedded nats-server is started. */
   readonly natsUrl: string | null;
-  /** As `src/servers/redis.ts` reads it. Null: an embedded Redis is started. `off`: none is used. */
+  /** As `src/servers/redis-url.ts` reads it. Null: an embedded Redis is started. `off`: none is used. */
   readonly redisUrl: string | null;
   /** All streams of NATS together, in MB: what is asked for, less where the server has less. */
   readonly streamsMb: number;

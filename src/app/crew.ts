@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { cameraActor } from '../actors/camera/camera.ts';
+import { cameraActor } from '../actors/camera/camera-actor.ts';
 import type { CameraInit, CameraMessage } from '../actors/camera/camera.types.ts';
 import type { CameraCrew } from '../actors/camera-registry.ts';
 import { cameraChild, type CameraIsolation, CAMERAS_PATH } from '../actors/tree.ts';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { realpath, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { InfraError } from '../infra/errors.ts';
+import { InfraError } from '../infra/infra-error.ts';
 import { makeFolder, removeLeftovers, writeWhole } from '../storage/files.ts';
 
 /** Folders inside it that hold files of ours. */

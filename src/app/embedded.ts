@@ -7,7 +7,7 @@ import { clearStreamFolders, startWithStore } from '../embedded/recover.ts';
 import { EmbeddedError, type EmbeddedService } from '../embedded/service.ts';
 import { STREAMS_MB } from '../infra/nats/stream-sizes.ts';
 import type { Log } from '../infra/log.ts';
-import { systemCode, writeFailure } from '../storage/errors.ts';
+import { systemCode, writeFailure } from '../storage/storage-error.ts';
 import type { DataNotices } from '../storage/set-aside.ts';
 import type { GantryConfig } from './config.ts';
 

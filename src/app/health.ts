@@ -1,7 +1,7 @@
 import type { CameraEntry } from '../actors/camera-registry.ts';
-import type { HealthReport } from '../http/schemas/operations.ts';
+import type { HealthReport } from '../http/schemas/operations-schema.ts';
 import type { BusState } from '../infra/bus.ts';
-import type { RedisHealth } from '../infra/redis/health.ts';
+import type { RedisHealth } from '../infra/redis/redis-health.ts';
 import type { Role } from './config.ts';
 
 export interface HealthFacts {

@@ -3,14 +3,14 @@ import { KEY_POOL } from '../actors/key-pool.ts';
 import { HttpError } from '../http/errors/http-error.ts';
 import { safeValue } from '../http/errors/safe-value.ts';
 import type { KeyPort } from '../http/ports.ts';
-import type { KeyView } from '../http/schemas/keys.ts';
+import type { KeyView } from '../http/schemas/keys-schema.ts';
 import { redactUrl } from '../infra/redact.ts';
 import type { ChangeOutcome } from '../key-admin/admin.ts';
 import { AddedKey, KeyPatch } from '../key-admin/changes.ts';
-import { KeyAdminError } from '../key-admin/errors.ts';
-import { KeyError } from '../keys/errors.ts';
+import { KeyAdminError } from '../key-admin/key-admin-error.ts';
+import { KeyError } from '../keys/key-config-error.ts';
 import type { ActorSystem } from '../runtime/system.ts';
-import type { UsedKeys } from './keys.ts';
+import type { UsedKeys } from './use-keys.ts';
 
 const QUICK = { timeoutMs: 3_000 };
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { ActorLog } from '../runtime/actor.ts';
 import { asError } from '../runtime/errors.ts';
-import { StorageError } from '../storage/errors.ts';
+import { StorageError } from '../storage/storage-error.ts';
 import { readWhole, writeWhole } from '../storage/files.ts';
 import { parseJson } from '../storage/json.ts';
 import { type DataNotices, setAside } from '../storage/set-aside.ts';

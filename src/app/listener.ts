@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { BlockList } from 'node:net';
-import { InfraError } from '../infra/errors.ts';
+import { InfraError } from '../infra/infra-error.ts';
 import { asError } from '../runtime/errors.ts';
 import { type AccessConfig, SHORTEST_TOKEN } from './access.ts';
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { StorageError } from '../storage/errors.ts';
+import { StorageError } from '../storage/storage-error.ts';
 import { readWhole, writeWhole } from '../storage/files.ts';
 import { type DataNotices, setAside } from '../storage/set-aside.ts';
 

@@ -1,6 +1,6 @@
 import { flushCompileCache } from 'node:module';
 import { setFlagsFromString } from 'node:v8';
-import { InfraError } from '../infra/errors.ts';
+import { InfraError } from '../infra/infra-error.ts';
 import { createLog, type Log } from '../infra/log.ts';
 import { asError } from '../runtime/errors.ts';
 import { type GantryConfig, readConfig, USAGE } from './config.ts';

@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import type { TreeInits } from '../actors/tree.ts';
-import type { Encoder } from '../imaging/encoder.ts';
+import type { Encoder } from '../imaging/jpeg-encoder.ts';
 import type { AlertImageStore, Bus, ImageStore } from '../infra/bus.ts';
 import type { Egress } from '../infra/egress.ts';
 import type { OnDemandStore } from '../infra/nats/on-demand-store.ts';
 import type { RedisStore } from '../infra/redis/store.ts';
 import type { AggregatorView } from './aggregator-view.ts';
 import type { GantryConfig } from './config.ts';
-import { webhooksInit } from './webhooks.ts';
+import { webhooksInit } from './webhooks-init.ts';
 
 export interface AggregatorRole {
   readonly config: GantryConfig;

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { CameraInit, CameraMessage } from '../actors/camera/camera.types.ts';
 import { CAMERA_REGISTRY } from '../actors/camera-registry.ts';
 import type { TreeInits } from '../actors/tree.ts';
-import type { Encoder } from '../imaging/encoder.ts';
+import type { Encoder } from '../imaging/jpeg-encoder.ts';
 import type { Bus, ImageStore } from '../infra/bus.ts';
 import { FileCameraStore } from '../infra/camera-store.ts';
 import type { Log } from '../infra/log.ts';
@@ -17,7 +17,7 @@ import type { DataNotices } from '../storage/set-aside.ts';
 import type { GantryConfig } from './config.ts';
 import { createCrew } from './crew.ts';
 import { type Demo, startDemo } from './demo.ts';
-import { useModel } from './model.ts';
+import { useModel } from './detector-model.ts';
 import { makePreviewFolder, removePreviewFolder } from './preview-folder.ts';
 import type { StartStack } from './start-stack.ts';
 

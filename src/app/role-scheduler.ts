@@ -5,9 +5,9 @@ import type { Metrics } from '../infra/metrics.ts';
 import type { DataNotices } from '../storage/set-aside.ts';
 import type { GantryConfig } from './config.ts';
 import type { UsedService } from './embedded.ts';
-import { type UsedKeys, useKeys } from './keys.ts';
+import { type UsedKeys, useKeys } from './use-keys.ts';
 import type { StartStack } from './start-stack.ts';
-import { type UsedUsage, useUsage } from './usage.ts';
+import { type UsedUsage, useUsage } from './use-usage.ts';
 
 /** What only a process that has groups judged needs. */
 export interface Judgement {

@@ -1,7 +1,7 @@
 import { AGGREGATOR } from '../actors/aggregator.ts';
 import { CAMERA_REGISTRY } from '../actors/camera-registry.ts';
 import { KEY_POOL } from '../actors/key-pool.ts';
-import { SCHEDULER } from '../actors/scheduler/types.ts';
+import { SCHEDULER } from '../actors/scheduler/scheduler.types.ts';
 import { TASK_GENERATOR } from '../actors/task-generator.ts';
 import type { MicroRole } from '../infra/nats/services.ts';
 import { redactUrl } from '../infra/redact.ts';

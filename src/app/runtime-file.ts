@@ -1,8 +1,8 @@
 import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import { natsContext } from '../servers/nats.ts';
-import { StorageError } from '../storage/errors.ts';
+import { natsContext } from '../servers/nats-url.ts';
+import { StorageError } from '../storage/storage-error.ts';
 import { readWhole, writeWhole } from '../storage/files.ts';
 import { parseJson } from '../storage/json.ts';
 
@@ -10,9 +10,9 @@ import { parseJson } from '../storage/json.ts';
 export const RuntimeFile = z.object({
   pid: z.int(),
   httpUrl: z.url(),
-  /** With user and password; as `src/servers/nats.ts` reads it. */
+  /** With user and password; as `src/servers/nats-url.ts` reads it. */
   natsUrl: z.string(),
-  /** With user and password; as `src/servers/redis.ts` reads it. */
+  /** With user and password; as `src/servers/redis-url.ts` reads it. */
   redisUrl: z.string().nullable(),
   /** For the NATS CLI: `nats --context FILE`. */
   natsContext: z.string(),

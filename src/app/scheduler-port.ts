@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { KEY_POOL } from '../actors/key-pool.ts';
-import { SCHEDULER } from '../actors/scheduler/types.ts';
+import { SCHEDULER } from '../actors/scheduler/scheduler.types.ts';
 import type { HttpPorts } from '../http/ports.ts';
-import { KeyPoolStats, KeyStats, type SchedulerHealth } from '../http/schemas/operations.ts';
+import { KeyPoolStats, KeyStats, type SchedulerHealth } from '../http/schemas/operations-schema.ts';
 import { redactUrl } from '../infra/redact.ts';
 import { asError } from '../runtime/errors.ts';
 import type { ActorSystem } from '../runtime/system.ts';

@@ -1,9 +1,9 @@
 import { accessSync, constants } from 'node:fs';
 import { resolve } from 'node:path';
-import { InfraError } from '../infra/errors.ts';
+import { InfraError } from '../infra/infra-error.ts';
 import { secretFromEnv } from '../keys/env-secret.ts';
-import { type NatsFile, withNatsLogin } from '../servers/nats.ts';
-import { type RedisFile, withRedisLogin } from '../servers/redis.ts';
+import { type NatsFile, withNatsLogin } from '../servers/nats-url.ts';
+import { type RedisFile, withRedisLogin } from '../servers/redis-url.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 

@@ -1,6 +1,6 @@
 import type { HttpPorts } from '../http/ports.ts';
 import type { UsageBooks } from '../usage/books.ts';
-import { sumRows, type UsageLedger, type UsageRow } from '../usage/ledger.ts';
+import { sumRows, type UsageLedger, type UsageRow } from '../usage/usage-ledger.ts';
 
 const figuresOf = ({ calls, promptTokens, completionTokens, cost }: UsageRow) => ({
   calls,

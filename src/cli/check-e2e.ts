@@ -12,9 +12,9 @@ import { redisKeys, subjects } from '../messages/subjects.ts';
 import { AssessmentTask } from '../messages/task.ts';
 import { PROJECT_ROOT } from '../provision/folders.ts';
 import { secretFromEnv } from '../keys/env-secret.ts';
-import { natsOptions } from '../servers/nats.ts';
-import { connectRedis } from '../servers/redis.ts';
-import { CheckLedger, type CheckReport, STAGES } from './check/ledger.ts';
+import { natsOptions } from '../servers/nats-url.ts';
+import { connectRedis } from '../servers/redis-url.ts';
+import { CheckLedger, type CheckReport, STAGES } from './check/check-ledger.ts';
 
 const USAGE = `Usage: npm run check:e2e -- --camera-id ID [--duration SECONDS] [--data-dir DIR] [--json]
 

@@ -3,12 +3,12 @@ import { parseArgs } from 'node:util';
 import { stringify } from 'yaml';
 import { ModelFamily } from '../messages/model.ts';
 import type { LocatedModel } from '../messages/model.ts';
-import { ModelStoreError } from '../model-store/errors.ts';
+import { ModelStoreError } from '../model-store/model-error.ts';
 import { MODELS_DIR, loadModelSpec, readManifest } from '../model-store/manifest.ts';
 import { isPulled, pullModel } from '../model-store/pull.ts';
 import type { PullProgress } from '../model-store/pull.ts';
 import { createDetector } from '../vision/detector.ts';
-import { DetectorError } from '../vision/errors.ts';
+import { DetectorError } from '../vision/vision-error.ts';
 
 const USAGE = `usage: gantry models list
        gantry models pull [NAME]       fetch and convert a model of the manifest (default: its default)

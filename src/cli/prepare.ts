@@ -3,7 +3,7 @@ import { readManifest } from '../model-store/manifest.ts';
 import { pullModel } from '../model-store/pull.ts';
 import { findFfmpeg } from '../provision/binaries.ts';
 import { ensureDemoFootage } from '../provision/footage.ts';
-import { ensureRedisServer } from '../provision/redis.ts';
+import { ensureRedisServer } from '../provision/redis-packages.ts';
 
 const USAGE = `usage: gantry prepare [--no-footage]
 

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { connect, type JetStreamManager, NatsError } from 'nats';
 import { consumers, PRIORITIES_URGENT_FIRST, streams, subjects } from '../messages/subjects.ts';
 import type { Priority } from '../messages/task.ts';
-import { natsOptions, shownNats } from '../servers/nats.ts';
+import { natsOptions, shownNats } from '../servers/nats-url.ts';
 import { findNats } from './running-nats.ts';
 
 const USAGE = `usage: gantry queue [--data-dir DIR] [--over SECONDS] [--json]

@@ -4,7 +4,7 @@ import { NatsLink } from '../infra/nats/connection.ts';
 import { PROJECT_ROOT } from '../provision/folders.ts';
 import { asError } from '../runtime/errors.ts';
 import { natsUrlFrom } from '../app/server-settings.ts';
-import { shownNats } from '../servers/nats.ts';
+import { shownNats } from '../servers/nats-url.ts';
 
 const ANSWER_MS = 3_000;
 const QUIET = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { ensureRedisServer } from '../provision/redis.ts';
+import { ensureRedisServer } from '../provision/redis-packages.ts';
 import { childEnvironment } from '../runtime/child-environment.ts';
 import { readWhole, writeWhole } from '../storage/files.ts';
 import { parseJson } from '../storage/json.ts';

@@ -1,8 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Binary } from '../provision/binaries.ts';
-import type { OnProgress } from '../provision/errors.ts';
-import { ensureRedisServer } from '../provision/redis.ts';
+import type { OnProgress } from '../provision/provision-error.ts';
+import { ensureRedisServer } from '../provision/redis-packages.ts';
 import { writeWhole } from '../storage/files.ts';
 import { type Credentials, makeCredentials, passwordHash } from './credentials.ts';
 import { ManagedProcess } from './managed-process.ts';

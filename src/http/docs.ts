@@ -4,9 +4,9 @@ import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fast
 import { z } from 'zod';
 import { Aggregate } from '../messages/aggregate.ts';
 import { ErrorBody } from './errors/http-error.ts';
-import { CameraView } from './schemas/cameras.ts';
-import { HealthReport } from './schemas/operations.ts';
-import { TreeNode } from './schemas/tree.ts';
+import { CameraView } from './schemas/cameras-schema.ts';
+import { HealthReport } from './schemas/operations-schema.ts';
+import { TreeNode } from './schemas/tree-schema.ts';
 import { frameAncestors } from './security.ts';
 import type { App } from './server.types.ts';
 

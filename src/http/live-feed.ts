@@ -8,12 +8,12 @@ import { HttpError } from './errors/http-error.ts';
 import { MAX_NAMED } from './feed/following.ts';
 import { Heartbeat } from './feed/heartbeat.ts';
 import { frameOrder, Present } from './feed/present.ts';
-import { alertText, encode, frameText, gapText } from './feed/protocol.ts';
+import { alertText, encode, frameText, gapText } from './feed/feed-protocol.ts';
 import { Recall, type FeedHistory } from './feed/recall.ts';
 import { RecentIds } from './feed/recent-ids.ts';
 import { resume } from './feed/resume.ts';
 import { Viewer, type FeedSocket, type Since, type ViewerHost } from './feed/viewer.ts';
-import type { HttpLimits } from './limits.ts';
+import type { HttpLimits } from './http-limits.ts';
 import type { CameraPort } from './ports.ts';
 
 /** Aggregates remembered to recognise one that comes by two ways. */

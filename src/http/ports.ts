@@ -6,14 +6,14 @@ import type { Aggregate } from '../messages/aggregate.ts';
 import type { CameraConfig, CameraStatus } from '../messages/camera.ts';
 import type { CameraId } from '../messages/ids.ts';
 import type { DeadLetter, SystemEvent, TreeSnapshot } from '../runtime/inspect.ts';
-import type { HealthReport, KeyPoolStats, SchedulerHealth } from './schemas/operations.ts';
-import type { CameraFigures, CameraPatch } from './schemas/cameras.ts';
-import type { AssessmentOrder, AssessmentView } from './schemas/assessments.ts';
-import type { UsageReport } from './schemas/usage.ts';
-import type { KeyBody, KeyChanged, KeyList, KeyPatchBody, KeyRemoved } from './schemas/keys.ts';
+import type { HealthReport, KeyPoolStats, SchedulerHealth } from './schemas/operations-schema.ts';
+import type { CameraFigures, CameraPatch } from './schemas/cameras-schema.ts';
+import type { AssessmentOrder, AssessmentView } from './schemas/assessments-schema.ts';
+import type { UsageReport } from './schemas/usage-schema.ts';
+import type { KeyBody, KeyChanged, KeyList, KeyPatchBody, KeyRemoved } from './schemas/keys-schema.ts';
 
-export type { CameraFigures, CameraPatch } from './schemas/cameras.ts';
-export type { HealthReport, KeyPoolStats, SchedulerHealth } from './schemas/operations.ts';
+export type { CameraFigures, CameraPatch } from './schemas/cameras-schema.ts';
+export type { HealthReport, KeyPoolStats, SchedulerHealth } from './schemas/operations-schema.ts';
 
 /** A camera as the registry knows it. The URL is the real one: HTTP redacts it in everything it sends. */
 export interface CameraRecord {

@@ -2,8 +2,8 @@ import type { CameraId } from '../messages/ids.ts';
 import type { ActorLog } from '../runtime/actor.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { HttpError } from './errors/http-error.ts';
-import { PreviewChannel, type PreviewSocket } from './preview/channel.ts';
-import type { StartEncoder } from './preview/encoder.ts';
+import { PreviewChannel, type PreviewSocket } from './preview/preview-channel.ts';
+import type { StartEncoder } from './preview/preview-encoder.ts';
 
 export interface PreviewOptions {
   readonly previewSource: (cameraId: CameraId) => Promise<string | null>;

@@ -2,7 +2,7 @@ import { chmod, rename, stat } from 'node:fs/promises';
 import { z } from 'zod';
 import { CameraConfig } from '../messages/camera.ts';
 import type { ActorLog } from '../runtime/actor.ts';
-import { StorageError } from '../storage/errors.ts';
+import { StorageError } from '../storage/storage-error.ts';
 import { readWhole, writeWhole } from '../storage/files.ts';
 import { parseJson } from '../storage/json.ts';
 import { DataNotices, setAside } from '../storage/set-aside.ts';

@@ -1,6 +1,6 @@
 import type { Clock, TimerHandle } from '../runtime/clock.ts';
 import { asError } from '../runtime/errors.ts';
-import { InfraError } from './errors.ts';
+import { InfraError } from './infra-error.ts';
 
 export interface PipelineOptions<T> {
   /** Most under way at once. */

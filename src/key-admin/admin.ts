@@ -1,4 +1,4 @@
-import type { Environment } from '../keys/config.ts';
+import type { Environment } from '../keys/key-config.ts';
 import type { ActorLog } from '../runtime/actor.ts';
 import { asError } from '../runtime/errors.ts';
 import { DataNotices } from '../storage/set-aside.ts';
@@ -13,14 +13,14 @@ import {
   withChange,
 } from './changes.ts';
 import { type EffectiveKeys, effectiveKeys } from './effective.ts';
-import { KeyAdminError } from './errors.ts';
+import { KeyAdminError } from './key-admin-error.ts';
 import { isFields } from './fields.ts';
 import { type KeySource, readKeySource, sealedPathOf } from './key-text.ts';
-import { isStorable, readStored, writeStored } from './record.ts';
+import { isStorable, readStored, writeStored } from './change-record.ts';
 import type { Sealer } from './seal.ts';
-import type { KeyShare } from './share.ts';
+import type { KeyShare } from './shared-record.ts';
 import { KeySync } from './sync.ts';
-import { watchFiles } from './watch.ts';
+import { watchFiles } from './watch-files.ts';
 
 export type { EffectiveKeys } from './effective.ts';
 

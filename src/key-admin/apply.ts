@@ -1,5 +1,5 @@
-import { MARK } from '../keys/config.ts';
-import { ApiKeyEntry } from '../keys/config.schema.ts';
+import { MARK } from '../keys/key-config.ts';
+import { ApiKeyEntry } from '../keys/key-config.schema.ts';
 import type { Change, Changes, KeyPatch } from './changes.ts';
 import { isFields } from './fields.ts';
 

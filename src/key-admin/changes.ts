@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { ApiKeyEntry } from '../keys/config.schema.ts';
-import { StorageError } from '../storage/errors.ts';
+import { ApiKeyEntry } from '../keys/key-config.schema.ts';
+import { StorageError } from '../storage/storage-error.ts';
 import { parseJson } from '../storage/json.ts';
-import { KeyAdminError } from './errors.ts';
+import { KeyAdminError } from './key-admin-error.ts';
 import { isFields } from './fields.ts';
 
 /** What may be changed of a key that exists. Neither the key itself nor where it is sent to. */

@@ -1,5 +1,5 @@
-import { type Environment, type KeyConfig, type KeySpec, parseKeyConfig } from '../keys/config.ts';
-import { KeyError } from '../keys/errors.ts';
+import { type Environment, type KeyConfig, type KeySpec, parseKeyConfig } from '../keys/key-config.ts';
+import { KeyError } from '../keys/key-config-error.ts';
 import { applyChanges, type IsTrusted, type Origin, variablesIn } from './apply.ts';
 import type { Change, Changes } from './changes.ts';
 import { isFields } from './fields.ts';

@@ -1,9 +1,9 @@
-import { MARK } from '../keys/config.ts';
-import { KeyError } from '../keys/errors.ts';
-import { StorageError } from '../storage/errors.ts';
+import { MARK } from '../keys/key-config.ts';
+import { KeyError } from '../keys/key-config-error.ts';
+import { StorageError } from '../storage/storage-error.ts';
 import { readWhole } from '../storage/files.ts';
 import { parseYaml } from '../storage/yaml.ts';
-import { KeyAdminError } from './errors.ts';
+import { KeyAdminError } from './key-admin-error.ts';
 import { isSealed, type Sealer } from './seal.ts';
 
 /** The content of a key file before its variables are filled in; `source` names it in messages. */

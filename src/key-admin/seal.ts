@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, randomBytes, scrypt } from 'node:crypto';
 import { secretFromEnv } from '../keys/env-secret.ts';
 import { Secret } from '../keys/secret.ts';
-import { KeyAdminError } from './errors.ts';
+import { KeyAdminError } from './key-admin-error.ts';
 
 /**
  * A sealed text: `gantry-sealed:1:KDF:SALT:IV:TAG:CIPHERTEXT`, the last four in base64url. AES-256-GCM; everything up

@@ -1,10 +1,10 @@
 import type { ActorLog } from '../runtime/actor.ts';
 import { asError } from '../runtime/errors.ts';
 import { type Changes, hasMore, mergeChanges, MOST_CHANGES, type ParsedChanges, sameChanges } from './changes.ts';
-import { KeyAdminError } from './errors.ts';
-import { decodeShared, encodeShared, shareable } from './record.ts';
+import { KeyAdminError } from './key-admin-error.ts';
+import { decodeShared, encodeShared, shareable } from './change-record.ts';
 import type { Sealer } from './seal.ts';
-import { KEY_SHARE, type KeyShare, type Previous, type SharedRecord } from './share.ts';
+import { KEY_SHARE, type KeyShare, type Previous, type SharedRecord } from './shared-record.ts';
 import { fromStrangers } from './trust.ts';
 
 export interface KeySyncOptions {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { KeySpec } from './config.ts';
+import type { KeySpec } from './key-config.ts';
 
 /**
  * Name of the budget a key draws on, the same on every node: its group's, or its account's, so that a key under a new name

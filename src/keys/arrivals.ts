@@ -1,4 +1,4 @@
-import type { TransitSample, TransitWays } from './guard.ts';
+import type { TransitSample, TransitWays } from './transit-guard.ts';
 import type { Lease } from './lease.ts';
 
 /** A call of which it is known when it arrived. */

@@ -1,5 +1,5 @@
 import { Circuit, type CircuitStats } from './circuit.ts';
-import type { KeySpec } from './config.ts';
+import type { KeySpec } from './key-config.ts';
 
 /**
  * Which provider a key's calls speak of: its endpoint, for its quota group or, without one, its model. All keys without

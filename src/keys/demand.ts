@@ -1,8 +1,8 @@
-import type { KeyStrategy } from './config.schema.ts';
+import type { KeyStrategy } from './key-config.schema.ts';
 import type { PooledKey } from './key.ts';
 import { limitsOf } from './live.ts';
 import type { Demand, PermitGate } from './shared/gate.ts';
-import { chooseKey, type ChoiceState } from './strategy.ts';
+import { chooseKey, type ChoiceState } from './key-strategy.ts';
 
 /** What could be leased now if the gate permitted it: for each budget the number of `waiting` that would take it. */
 export function demandOf(

@@ -1,4 +1,4 @@
-import type { KeySpec } from './config.ts';
+import type { KeySpec } from './key-config.ts';
 import type { KeyView } from './pool.types.ts';
 
 type EntryView = Pick<

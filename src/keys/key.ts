@@ -1,7 +1,7 @@
 import { budgetOf, sameAccess } from './account.ts';
 import type { Circuit, CircuitMark } from './circuit.ts';
 import { boundedWaitMs, cooldownMs, FailureRate, rateLimitCooldownMs } from './cooldown.ts';
-import type { KeySpec } from './config.ts';
+import type { KeySpec } from './key-config.ts';
 import { KeyCounts } from './key-counts.ts';
 import { MINUTE_MS, SECOND_MS, type SlidingWindows, type Spending } from './limits.ts';
 import type { Blame, CallOutcome } from './outcome.ts';

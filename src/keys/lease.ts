@@ -2,7 +2,7 @@ import type { LeaseMark, PooledKey } from './key.ts';
 import type { SlidingWindows, Spending } from './limits.ts';
 import type { Ticket } from './shared/gate.ts';
 import type { CallTokens, TokenHold } from './tokens.ts';
-import type { KeySpec } from './config.ts';
+import type { KeySpec } from './key-config.ts';
 import type { LeaseGrant } from './pool.types.ts';
 
 export interface LeaseParts {

@@ -1,6 +1,6 @@
-import type { KeySpec } from './config.ts';
-import type { KeyStrategy } from './config.schema.ts';
-import type { TransitWays } from './guard.ts';
+import type { KeySpec } from './key-config.ts';
+import type { KeyStrategy } from './key-config.schema.ts';
+import type { TransitWays } from './transit-guard.ts';
 import { Ramp } from './ramp.ts';
 import { TokenWindow } from './tokens.ts';
 

@@ -1,6 +1,6 @@
 /** What a change of the configuration means for keys and budgets. Pure. */
 import { budgetOf, sameAccess } from './account.ts';
-import type { KeySpec } from './config.ts';
+import type { KeySpec } from './key-config.ts';
 import { type BudgetLimits, evenPacing, qpsAndRpm, type WindowLimit } from './limits.ts';
 
 export const limitsOf = (spec: KeySpec): readonly WindowLimit[] => [

@@ -1,4 +1,4 @@
-import type { KeySpec } from './config.ts';
+import type { KeySpec } from './key-config.ts';
 import type { CallOutcome, CallOutcomeKind, UnreadReason } from './outcome.ts';
 
 /** What the newest calls to one endpoint and model came to. */

@@ -1,5 +1,5 @@
 import type { CircuitStats } from './circuit.ts';
-import type { KeyStrategy } from './config.schema.ts';
+import type { KeyStrategy } from './key-config.schema.ts';
 import type { PooledKey } from './key.ts';
 import type { ModelStats } from './model-record.ts';
 import type { CallOutcomeKind } from './outcome.ts';

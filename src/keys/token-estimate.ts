@@ -1,5 +1,5 @@
-import { DEFAULT_OUTPUT_TOKENS } from './config.schema.ts';
-import type { KeySpec } from './config.ts';
+import { DEFAULT_OUTPUT_TOKENS } from './key-config.schema.ts';
+import type { KeySpec } from './key-config.ts';
 import type { CallTokens } from './tokens.ts';
 
 /** The bound of a call that names none: a long prompt with one picture, and a short answer. */

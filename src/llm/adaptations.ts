@@ -1,4 +1,4 @@
-import type { ResponseFormat } from '../keys/config.schema.ts';
+import type { ResponseFormat } from '../keys/key-config.schema.ts';
 import { anyOf } from './any-of.ts';
 import { meaningByCode, meaningOf } from './error-meanings.ts';
 import type { ProviderError } from './provider-error.ts';

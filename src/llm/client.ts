@@ -1,7 +1,7 @@
 import OpenAI, { APIError } from 'openai';
 import type { ChatCompletionCreateParamsNonStreaming } from 'openai/resources/chat/completions';
-import { DEFAULT_OUTPUT_TOKENS, type ExtraBody, type ResponseFormat } from '../keys/config.schema.ts';
-import type { TransitSample } from '../keys/guard.ts';
+import { DEFAULT_OUTPUT_TOKENS, type ExtraBody, type ResponseFormat } from '../keys/key-config.schema.ts';
+import type { TransitSample } from '../keys/transit-guard.ts';
 import type { Secret } from '../keys/secret.ts';
 import { newSpanId } from '../messages/ids.ts';
 import { joinSignals } from '../runtime/joined-signal.ts';

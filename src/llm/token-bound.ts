@@ -1,4 +1,4 @@
-import { DEFAULT_OUTPUT_TOKENS } from '../keys/config.schema.ts';
+import { DEFAULT_OUTPUT_TOKENS } from '../keys/key-config.schema.ts';
 import type { CallTokens } from '../keys/tokens.ts';
 import { ANSWER_JSON_SCHEMA } from './answer.ts';
 import type { Prompt } from './prompt.ts';

@@ -1,4 +1,4 @@
-import type { TransitSample } from '../keys/guard.ts';
+import type { TransitSample } from '../keys/transit-guard.ts';
 
 /** The request's arrival, epoch ms (DashScope). */
 const ARRIVAL = 'req-arrive-time';

@@ -1,4 +1,4 @@
-import { ModelStoreError } from './errors.ts';
+import { ModelStoreError } from './model-error.ts';
 
 /** Bytes so far, and of how many where the server says. */
 export type OnBytes = (received: number, total: number | null) => void;

@@ -1,10 +1,10 @@
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { LocatedModel, ModelSpec } from '../messages/model.ts';
-import { StorageError } from '../storage/errors.ts';
+import { StorageError } from '../storage/storage-error.ts';
 import { readWhole } from '../storage/files.ts';
 import { MAX_YAML_LENGTH, parseYaml } from '../storage/yaml.ts';
-import { ModelStoreError } from './errors.ts';
+import { ModelStoreError } from './model-error.ts';
 
 /** The project's `models/`: the manifest and the models it names. */
 export const MODELS_DIR = join(import.meta.dirname, '..', '..', 'models');

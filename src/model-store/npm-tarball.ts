@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { childEnvironment } from '../runtime/child-environment.ts';
 import { fetchBytes } from './download.ts';
 import type { OnBytes } from './download.ts';
-import { ModelStoreError } from './errors.ts';
+import { ModelStoreError } from './model-error.ts';
 
 const run = promisify(execFile);
 const NPM_TIMEOUT_MS = 5 * 60_000;

@@ -1,5 +1,5 @@
 import { gunzipSync } from 'node:zlib';
-import { ModelStoreError } from './errors.ts';
+import { ModelStoreError } from './model-error.ts';
 
 const BLOCK = 512;
 /** Largest archive unpacked, in bytes: a bound against archives made to fill the memory. */

@@ -2,7 +2,7 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
 import { runCommand } from './command.ts';
-import { ProvisionError } from './errors.ts';
+import { ProvisionError } from './provision-error.ts';
 
 /** A program that answered when asked for its version. */
 export interface Binary {

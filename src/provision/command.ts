@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { childEnvironment } from '../runtime/child-environment.ts';
 import { printable } from '../runtime/printable.ts';
-import { ProvisionError } from './errors.ts';
+import { ProvisionError } from './provision-error.ts';
 
 export interface CommandOptions {
   readonly cwd?: string;

@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { onPath } from './binaries.ts';
 import { lastLines, runCommand } from './command.ts';
-import type { OnProgress } from './errors.ts';
-import { ProvisionError } from './errors.ts';
+import type { OnProgress } from './provision-error.ts';
+import { ProvisionError } from './provision-error.ts';
 import { buildAtomically, CACHE_DIR } from './folders.ts';
 import { withLock } from './lock.ts';
 

@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import type { Server } from 'node:net';
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ProvisionError } from './errors.ts';
+import { ProvisionError } from './provision-error.ts';
 
 const POLL_MS = 250;
 

@@ -1,5 +1,5 @@
 import { lastLines, runCommand } from './command.ts';
-import { ProvisionError } from './errors.ts';
+import { ProvisionError } from './provision-error.ts';
 
 /** What decides whether a video file can be looped over RTSP as it is. */
 export interface VideoFacts {

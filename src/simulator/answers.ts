@@ -1,4 +1,4 @@
-import type { SimulatedAnswer } from './judge.ts';
+import type { SimulatedAnswer } from './simulated-answer.ts';
 
 /** What models say instead of a plain answer, as real ones do. The answer inside is `low` or `high` by the case. */
 interface Said {

@@ -1,4 +1,4 @@
-import type { Behaviour, BehaviourOptions } from './types.ts';
+import type { Behaviour, BehaviourOptions } from './simulator.types.ts';
 
 interface Rule {
   readonly behaviour: Behaviour;

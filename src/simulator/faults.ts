@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { gzipSync } from 'node:zlib';
-import type { SimulatedAnswer } from './judge.ts';
+import type { SimulatedAnswer } from './simulated-answer.ts';
 
 /** How providers refuse or wrap a call, as real ones do; the names say what comes. */
 export const FAULTS = [

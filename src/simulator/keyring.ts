@@ -1,7 +1,7 @@
 import { hash, timingSafeEqual } from 'node:crypto';
-import { ArrivalLimiter, TokenLimiter } from './limits.ts';
-import type { Budget } from './record.ts';
-import type { SimulatedKey, SimulatedKeyEntry } from './types.ts';
+import { ArrivalLimiter, TokenLimiter } from './arrival-limiter.ts';
+import type { Budget } from './arrival-record.ts';
+import type { SimulatedKey, SimulatedKeyEntry } from './simulator.types.ts';
 
 export interface HeldKey {
   readonly name: string;

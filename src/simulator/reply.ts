@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
-import type { SimulatedAnswer } from './judge.ts';
-import type { Behaviour } from './types.ts';
+import type { SimulatedAnswer } from './simulated-answer.ts';
+import type { Behaviour } from './simulator.types.ts';
 
 /** Epoch ms with fractions, never set back. */
 export const preciseNow = (): number => performance.timeOrigin + performance.now();

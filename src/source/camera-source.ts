@@ -11,7 +11,7 @@ import { type DecodeMode, ffmpegArgs } from './ffmpeg-args.ts';
 import { PpmReader } from './ppm-reader.ts';
 import { PreviewTap } from './preview-tap.ts';
 import { RtspRelay } from './rtsp-relay.ts';
-import { chooseMode, reconnectDelayMs, stallLimitMs } from './source-policy.ts';
+import { chooseMode, reconnectDelayMs, stallLimitMs } from './retry-policy.ts';
 import { withoutSecrets } from './url-secrets.ts';
 
 export interface SourceOptions {

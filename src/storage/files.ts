@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { StorageError, systemCode, writeFailure } from './errors.ts';
+import { StorageError, systemCode, writeFailure } from './storage-error.ts';
 
 /** The part of `node:fs/promises` that writing needs; tests put a disk without room in its place. */
 export type FileSystem = Pick<typeof fs, 'mkdir' | 'open' | 'rename' | 'rm'>;

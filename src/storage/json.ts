@@ -1,4 +1,4 @@
-import { StorageError } from './errors.ts';
+import { StorageError } from './storage-error.ts';
 
 export interface JsonBounds {
   /** In UTF-16 units, near enough to bytes. */

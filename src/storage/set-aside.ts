@@ -1,6 +1,6 @@
 import { chmod, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { StorageError, systemCode } from './errors.ts';
+import { StorageError, systemCode } from './storage-error.ts';
 
 /** Notices that are kept for health; the log has all. */
 const MOST = 50;

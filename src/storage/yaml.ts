@@ -1,5 +1,5 @@
 import { type Document, isScalar, LineCounter, parseDocument, visit } from 'yaml';
-import { StorageError } from './errors.ts';
+import { StorageError } from './storage-error.ts';
 
 /** Larger than a key file of 1,000 keys, or any model spec. */
 export const MAX_YAML_LENGTH = 256 * 1024;

@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import type { ActorLog } from '../runtime/actor.ts';
 import { asError } from '../runtime/errors.ts';
-import { connectRedis } from '../servers/redis.ts';
-import { StorageError } from '../storage/errors.ts';
+import { connectRedis } from '../servers/redis-url.ts';
+import { StorageError } from '../storage/storage-error.ts';
 import { makeFolder, readWhole, writeWhole } from '../storage/files.ts';
 import { parseJson } from '../storage/json.ts';
 import { type DataNotices, setAside } from '../storage/set-aside.ts';
-import { sumRows, type UsageLedger, type UsageRow, UsageRows } from './ledger.ts';
+import { sumRows, type UsageLedger, type UsageRow, UsageRows } from './usage-ledger.ts';
 
 export interface BooksOptions {
   readonly ledger: UsageLedger;

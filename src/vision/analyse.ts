@@ -7,7 +7,7 @@ import type { FrameGroup, GroupingOptions } from './grouping.ts';
 import { round } from './round.ts';
 import { createTracker } from './tracker.ts';
 import type { TrackerOptions } from './tracker.ts';
-import type { Detector, NativeGuard, RawDetection } from './types.ts';
+import type { Detector, NativeGuard, RawDetection } from './vision.types.ts';
 
 export interface AnalyserOptions {
   readonly detector: Detector;

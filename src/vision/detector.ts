@@ -4,15 +4,15 @@ import type { LocatedModel } from '../messages/model.ts';
 import { classTable } from './classes.ts';
 import type { DecodeContext, RawOutputs, RawTensor } from './decoders/decoder.ts';
 import { decoders } from './decoders/index.ts';
-import { DetectorError } from './errors.ts';
+import { DetectorError } from './vision-error.ts';
 import type { Frame } from './frame.ts';
 import { createPreprocessor, toFrame } from './letterbox.ts';
 import { mismatch, planModel } from './model-io.ts';
 import type { ModelPlan, Port } from './model-io.ts';
 import { suppress } from './nms.ts';
-import type { Detector, DetectorOptions, NativeGuard, RawDetection } from './types.ts';
+import type { Detector, DetectorOptions, NativeGuard, RawDetection } from './vision.types.ts';
 
-export type { Detector, DetectorOptions, NativeGuard, RawDetection } from './types.ts';
+export type { Detector, DetectorOptions, NativeGuard, RawDetection } from './vision.types.ts';
 
 const unguarded: NativeGuard = (work) => work();
 

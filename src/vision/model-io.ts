@@ -1,6 +1,6 @@
 import type { ModelFamily, ModelSpec } from '../messages/model.ts';
 import type { FamilyDecoder, OutputRole } from './decoders/decoder.ts';
-import { DetectorError } from './errors.ts';
+import { DetectorError } from './vision-error.ts';
 import type { InputFormat } from './letterbox.ts';
 
 /** An input or output as the model file declares it; a dimension left open is a name or a number below 1. */

@@ -1,7 +1,7 @@
 import type { ObjectClass } from '../messages/detection.ts';
 import { assign } from './assignment.ts';
 import { area, centre } from './geometry.ts';
-import type { RawDetection } from './types.ts';
+import type { RawDetection } from './vision.types.ts';
 
 export interface TrackerOptions {
   /** A track unseen for longer is forgotten, in seconds. Default 6. */

@@ -5,7 +5,7 @@ import { connect, type JetStreamManager, NatsError } from 'nats';
 import { Aggregate } from '../../src/messages/aggregate.ts';
 import { AssessmentResult } from '../../src/messages/assessment.ts';
 import { consumers, PRIORITIES_URGENT_FIRST, redisKeys, streams } from '../../src/messages/subjects.ts';
-import { natsOptions } from '../../src/servers/nats.ts';
+import { natsOptions } from '../../src/servers/nats-url.ts';
 import type { Emitted, JournalLine } from './record.ts';
 
 /** One stream read to its end, again and again, each message once. */

@@ -1,5 +1,5 @@
 /** How each fault is done. */
-import type { Behaviour } from '../../src/simulator/types.ts';
+import type { Behaviour } from '../../src/simulator/simulator.types.ts';
 import { actorAt } from '../support/gantry.ts';
 import type { NodeOrder } from './record.ts';
 import type { Fault, FaultKind } from './schedule.ts';

@@ -1,6 +1,6 @@
 /** The simulated provider in a process of its own; its misbehaviour is switched by messages. */
-import { simulatedKeys } from '../../src/simulator/keys.ts';
-import { startProviderSimulator } from '../../src/simulator/server.ts';
+import { simulatedKeys } from '../../src/simulator/simulated-keys.ts';
+import { startProviderSimulator } from '../../src/simulator/provider-server.ts';
 import type { ProviderAnswer, ProviderOrder } from './record.ts';
 
 const simulator = await startProviderSimulator({

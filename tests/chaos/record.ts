@@ -1,6 +1,6 @@
 /** What a chaos run writes down, from sources that do not depend on what is tested. Times are epoch ms. */
 import type { Aggregate } from '../../src/messages/aggregate.ts';
-import type { Behaviour, SimulatedKeyEntry, Violation } from '../../src/simulator/types.ts';
+import type { Behaviour, SimulatedKeyEntry, Violation } from '../../src/simulator/simulator.types.ts';
 import type { Fault } from './schedule.ts';
 
 /** A detection as the camera's node was given it, before anything was done with it. */

@@ -7,7 +7,7 @@ import { REDIS_OPTIONS } from '../../src/embedded/redis-server.ts';
 import type { RtspServer } from '../../src/embedded/rtsp.types.ts';
 import { freePort, untilAnswers } from '../../src/embedded/tcp.ts';
 import { findNatsServer } from '../../src/provision/binaries.ts';
-import { ensureRedisServer } from '../../src/provision/redis.ts';
+import { ensureRedisServer } from '../../src/provision/redis-packages.ts';
 import { OwnProcess } from '../support/own-process.ts';
 import { demoCameras } from '../support/rtsp-cameras.ts';
 import { until } from '../support/until.ts';

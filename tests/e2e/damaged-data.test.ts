@@ -4,8 +4,8 @@ import { appendFile, cp, mkdir, readdir, readFile, rm, stat, truncate, writeFile
 import { join } from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
 import { connect } from 'nats';
-import { ensureRedisServer } from '../../src/provision/redis.ts';
-import { natsOptions } from '../../src/servers/nats.ts';
+import { ensureRedisServer } from '../../src/provision/redis-packages.ts';
+import { natsOptions } from '../../src/servers/nats-url.ts';
 import { startTestGantry, temporaryFolder, type TestGantry } from '../support/gantry.ts';
 import { aggregate } from '../support/http-fakes.ts';
 import { until } from '../support/until.ts';

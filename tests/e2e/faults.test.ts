@@ -6,7 +6,7 @@ import { connect, type NatsConnection } from 'nats';
 import type { RtspServer } from '../../src/embedded/rtsp.types.ts';
 import { Detection } from '../../src/messages/detection.ts';
 import { address } from '../../src/runtime/ref.ts';
-import { natsOptions } from '../../src/servers/nats.ts';
+import { natsOptions } from '../../src/servers/nats-url.ts';
 import { startTestGantry, temporaryFolder, type TestGantry, TestViewer } from '../support/gantry.ts';
 import { demoCameras } from '../support/rtsp-cameras.ts';
 import { saboteurCamera, type Sabotage } from '../support/saboteur-camera.ts';

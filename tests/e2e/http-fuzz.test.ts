@@ -12,7 +12,7 @@ import { WebSocket } from 'ws';
 import { z } from 'zod';
 import { HTTP_ERRORS } from '../../src/http/errors/codes.ts';
 import { ErrorBody } from '../../src/http/errors/http-error.ts';
-import { HealthReport } from '../../src/http/schemas/operations.ts';
+import { HealthReport } from '../../src/http/schemas/operations-schema.ts';
 import { FeedRequest } from '../../src/messages/feed.ts';
 import type { FuzzedFigures } from '../support/fuzz-server.ts';
 import { temporaryFolder } from '../support/gantry.ts';

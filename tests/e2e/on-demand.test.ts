@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import sharp from 'sharp';
 import { Secret } from '../../src/keys/secret.ts';
-import { simulatedKeys } from '../../src/simulator/keys.ts';
-import { startProviderSimulator } from '../../src/simulator/server.ts';
-import type { ProviderSimulator } from '../../src/simulator/types.ts';
+import { simulatedKeys } from '../../src/simulator/simulated-keys.ts';
+import { startProviderSimulator } from '../../src/simulator/provider-server.ts';
+import type { ProviderSimulator } from '../../src/simulator/simulator.types.ts';
 import { startTestGantry, temporaryFolder, type TestGantry } from '../support/gantry.ts';
 import { until } from '../support/until.ts';
 

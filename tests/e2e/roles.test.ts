@@ -7,7 +7,7 @@ import { startRedisServer } from '../../src/embedded/redis-server.ts';
 import type { RtspServer } from '../../src/embedded/rtsp.types.ts';
 import type { EmbeddedService } from '../../src/embedded/service.ts';
 import type { Parser } from '../../src/infra/bus.ts';
-import { NatsBus } from '../../src/infra/nats/bus.ts';
+import { NatsBus } from '../../src/infra/nats/nats-bus.ts';
 import { Aggregate } from '../../src/messages/aggregate.ts';
 import { Detection } from '../../src/messages/detection.ts';
 import { streams } from '../../src/messages/subjects.ts';

@@ -7,8 +7,8 @@ import { startNatsServer } from '../../src/embedded/nats-server.ts';
 import { startRedisServer } from '../../src/embedded/redis-server.ts';
 import { startRedisStandIn } from '../../src/embedded/redis-stand-in.ts';
 import type { EmbeddedService } from '../../src/embedded/service.ts';
-import { natsOptions } from '../../src/servers/nats.ts';
-import { connectRedis } from '../../src/servers/redis.ts';
+import { natsOptions } from '../../src/servers/nats-url.ts';
+import { connectRedis } from '../../src/servers/redis-url.ts';
 import { memoryLog, temporaryFolder } from './support.ts';
 
 const passwordsOf = ({ url, ownUrl }: EmbeddedService): string[] =>

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { connect } from 'nats';
 import { natsConfig, startNatsServer } from '../../src/embedded/nats-server.ts';
 import { EmbeddedError } from '../../src/embedded/service.ts';
-import { natsOptions } from '../../src/servers/nats.ts';
+import { natsOptions } from '../../src/servers/nats-url.ts';
 import { isAlive, memoryLog, stateRecorder, temporaryFolder, until } from './support.ts';
 
 test('nats-server answers with JetStream and the payload limit we set', async (t) => {

@@ -10,7 +10,7 @@ import { Aggregate, PushedAggregate } from '../../src/messages/aggregate.ts';
 import type { AssessmentResult, RiskLevel } from '../../src/messages/assessment.ts';
 import type { Detection } from '../../src/messages/detection.ts';
 import { streams } from '../../src/messages/subjects.ts';
-import { ensureRedisServer } from '../../src/provision/redis.ts';
+import { ensureRedisServer } from '../../src/provision/redis-packages.ts';
 import type { ActorSystem } from '../../src/runtime/system.ts';
 import { allOf, sendDetection, sendResult, startAggregator, startBus } from '../support/aggregator.ts';
 import { memoryLog } from '../support/log.ts';

@@ -8,7 +8,7 @@ import { AssessmentResult } from '../../src/messages/assessment.ts';
 import type { Detection } from '../../src/messages/detection.ts';
 import { consumers, streams } from '../../src/messages/subjects.ts';
 import { ManualClock } from '../../src/runtime/testing/manual-clock.ts';
-import { natsOptions } from '../../src/servers/nats.ts';
+import { natsOptions } from '../../src/servers/nats-url.ts';
 import {
   aggregatesOf,
   allOf,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import { InfraError } from '../../src/infra/errors.ts';
+import { InfraError } from '../../src/infra/infra-error.ts';
 import { FakeWorld, aggregate, config, fakeServer, healthy, record } from '../support/http-fakes.ts';
 import { makeJpeg } from '../support/jpeg.ts';
 

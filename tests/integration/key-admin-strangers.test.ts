@@ -4,7 +4,7 @@ import { test, type TestContext } from 'node:test';
 import { Redis } from 'ioredis';
 import { KeyAdmin } from '../../src/key-admin/admin.ts';
 import { Sealer } from '../../src/key-admin/seal.ts';
-import { KEY_SHARE } from '../../src/key-admin/share.ts';
+import { KEY_SHARE } from '../../src/key-admin/shared-record.ts';
 import { Secret } from '../../src/keys/secret.ts';
 import { DataNotices } from '../../src/storage/set-aside.ts';
 import { ENV, entry, node, opened, PASSWORD, server, shareOf, SPARE } from '../support/key-admins.ts';

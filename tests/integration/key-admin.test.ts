@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Redis } from 'ioredis';
 import { isSealed, Sealer } from '../../src/key-admin/seal.ts';
-import { KEY_SHARE } from '../../src/key-admin/share.ts';
+import { KEY_SHARE } from '../../src/key-admin/shared-record.ts';
 import { Secret } from '../../src/keys/secret.ts';
 import { ENV, entry, folder, node, PASSWORD, SECRET, server, shareOf, SPARE, YAML } from '../support/key-admins.ts';
 import { until } from '../support/until.ts';

@@ -12,7 +12,7 @@ import { poolSettings, type PoolStep } from '../../src/keys/pool.types.ts';
 import { RedisGate } from '../../src/keys/shared/redis-gate.ts';
 import { TokenGate } from '../../src/keys/shared/token-gate.ts';
 import { TOKEN_NAMES } from '../../src/keys/shared/token-scripts.ts';
-import { ensureRedisServer } from '../../src/provision/redis.ts';
+import { ensureRedisServer } from '../../src/provision/redis-packages.ts';
 import { keyConfig } from '../support/key-pool.ts';
 import { until } from '../support/until.ts';
 

@@ -7,14 +7,14 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { startRedisServer } from '../../src/embedded/redis-server.ts';
 import type { EmbeddedService } from '../../src/embedded/service.ts';
-import { type KeySpec, parseKeyConfig } from '../../src/keys/config.ts';
+import { type KeySpec, parseKeyConfig } from '../../src/keys/key-config.ts';
 import { budgetOf } from '../../src/keys/account.ts';
 import { LimitMemory } from '../../src/keys/limits.ts';
 import { KeyPool } from '../../src/keys/pool.ts';
 import { poolSettings, type PoolStep } from '../../src/keys/pool.types.ts';
 import { RedisGate } from '../../src/keys/shared/redis-gate.ts';
-import { REDIS_NAMES } from '../../src/keys/shared/scripts.ts';
-import { ensureRedisServer } from '../../src/provision/redis.ts';
+import { REDIS_NAMES } from '../../src/keys/shared/gate-scripts.ts';
+import { ensureRedisServer } from '../../src/provision/redis-packages.ts';
 import { until } from '../support/until.ts';
 
 const available = (await ensureRedisServer()).binary !== null;

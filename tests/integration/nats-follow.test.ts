@@ -8,9 +8,9 @@ import { connect, type NatsConnection } from 'nats';
 import { z } from 'zod';
 import { startNatsServer } from '../../src/embedded/nats-server.ts';
 import type { EmbeddedService } from '../../src/embedded/service.ts';
-import { NatsBus } from '../../src/infra/nats/bus.ts';
+import { NatsBus } from '../../src/infra/nats/nats-bus.ts';
 import { consumers, streams, subjects } from '../../src/messages/subjects.ts';
-import { natsOptions } from '../../src/servers/nats.ts';
+import { natsOptions } from '../../src/servers/nats-url.ts';
 import { memoryLog } from '../support/log.ts';
 import { until } from '../support/until.ts';
 

@@ -4,12 +4,12 @@ import { connect } from 'nats';
 import sharp from 'sharp';
 import { putPicture } from '../../src/actors/put-picture.ts';
 import { shrinkJpeg } from '../../src/imaging/shrink.ts';
-import { NatsBus } from '../../src/infra/nats/bus.ts';
-import { JetStreamImages } from '../../src/infra/nats/images.ts';
+import { NatsBus } from '../../src/infra/nats/nats-bus.ts';
+import { JetStreamImages } from '../../src/infra/nats/image-store.ts';
 import { JetStreamLocks } from '../../src/infra/nats/locks.ts';
 import { STREAMS_MB } from '../../src/infra/nats/stream-sizes.ts';
 import { IMAGE_STREAM, streams } from '../../src/messages/subjects.ts';
-import { natsOptions } from '../../src/servers/nats.ts';
+import { natsOptions } from '../../src/servers/nats-url.ts';
 import { memoryLog } from '../support/log.ts';
 import { ownNats } from '../support/own-servers.ts';
 

@@ -5,8 +5,8 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import { Secret } from '../../src/keys/secret.ts';
 import { createVlmClient, type VlmAccess, type VlmReply, type VlmRequest } from '../../src/llm/client.ts';
 import { buildPrompt } from '../../src/llm/prompt.ts';
-import { startProviderSimulator } from '../../src/simulator/server.ts';
-import type { Behaviour, ProviderSimulator } from '../../src/simulator/types.ts';
+import { startProviderSimulator } from '../../src/simulator/provider-server.ts';
+import type { Behaviour, ProviderSimulator } from '../../src/simulator/simulator.types.ts';
 import { plainTask } from '../support/assessment-task.ts';
 import { makeJpeg } from '../support/jpeg.ts';
 

@@ -6,8 +6,8 @@ import { REMEMBERED_MS } from '../../src/llm/adaptations.ts';
 import { createVlmClient, type VlmAccess, type VlmClient, type VlmReply } from '../../src/llm/client.ts';
 import { buildPrompt } from '../../src/llm/prompt.ts';
 import type { Fault } from '../../src/simulator/faults.ts';
-import { startProviderSimulator } from '../../src/simulator/server.ts';
-import type { ProviderSimulator } from '../../src/simulator/types.ts';
+import { startProviderSimulator } from '../../src/simulator/provider-server.ts';
+import type { ProviderSimulator } from '../../src/simulator/simulator.types.ts';
 import { plainTask } from '../support/assessment-task.ts';
 import { makeJpeg } from '../support/jpeg.ts';
 

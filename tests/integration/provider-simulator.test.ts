@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
-import { parseKeyConfig } from '../../src/keys/config.ts';
-import { simulatedKeys } from '../../src/simulator/keys.ts';
-import { startProviderSimulator } from '../../src/simulator/server.ts';
-import type { ProviderSimulator } from '../../src/simulator/types.ts';
+import { parseKeyConfig } from '../../src/keys/key-config.ts';
+import { simulatedKeys } from '../../src/simulator/simulated-keys.ts';
+import { startProviderSimulator } from '../../src/simulator/provider-server.ts';
+import type { ProviderSimulator } from '../../src/simulator/simulator.types.ts';
 import { makeJpeg } from '../support/jpeg.ts';
 
 const GOOD = 'good-key';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { PUBLISHER, publisherActor } from '../../src/actors/publisher.ts';
 import { startNatsServer } from '../../src/embedded/nats-server.ts';
-import { NatsBus } from '../../src/infra/nats/bus.ts';
+import { NatsBus } from '../../src/infra/nats/nats-bus.ts';
 import { Detection } from '../../src/messages/detection.ts';
 import { streams } from '../../src/messages/subjects.ts';
 import { child, supervisor } from '../../src/runtime/supervision.ts';

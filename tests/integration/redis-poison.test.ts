@@ -5,7 +5,7 @@ import { startRedisServer } from '../../src/embedded/redis-server.ts';
 import { startRedisStandIn } from '../../src/embedded/redis-stand-in.ts';
 import type { EmbeddedService } from '../../src/embedded/service.ts';
 import { RedisStore } from '../../src/infra/redis/store.ts';
-import { ensureRedisServer } from '../../src/provision/redis.ts';
+import { ensureRedisServer } from '../../src/provision/redis-packages.ts';
 import { hostileBodies } from '../support/hostile.ts';
 import { aggregate } from '../support/http-fakes.ts';
 import { memoryLog } from '../support/log.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import type { Redis } from 'ioredis';
 import { RedisStore } from '../../src/infra/redis/store.ts';
-import { connectRedis, withRedisLogin } from '../../src/servers/redis.ts';
+import { connectRedis, withRedisLogin } from '../../src/servers/redis-url.ts';
 import { makeCertificates } from '../support/certificates.ts';
 import { memoryLog } from '../support/log.ts';
 import { ownRedis, scratch } from '../support/own-servers.ts';

@@ -9,7 +9,7 @@ import { startRedisStandIn } from '../../src/embedded/redis-stand-in.ts';
 import type { EmbeddedService } from '../../src/embedded/service.ts';
 import { RedisStore } from '../../src/infra/redis/store.ts';
 import type { Aggregate, PushedAggregate } from '../../src/messages/aggregate.ts';
-import { ensureRedisServer } from '../../src/provision/redis.ts';
+import { ensureRedisServer } from '../../src/provision/redis-packages.ts';
 import { aggregate } from '../support/http-fakes.ts';
 import { memoryLog } from '../support/log.ts';
 import { until } from '../support/until.ts';

@@ -7,7 +7,7 @@ import { pullModel } from '../../src/model-store/pull.ts';
 import { createAnalyser } from '../../src/vision/analyse.ts';
 import { createDetector } from '../../src/vision/detector.ts';
 import { iou } from '../../src/vision/geometry.ts';
-import type { Detector, NativeGuard } from '../../src/vision/types.ts';
+import type { Detector, NativeGuard } from '../../src/vision/vision.types.ts';
 import { TEST_DATA, VTEST, absent, frames, picture } from '../support/vision-frames.ts';
 
 const BUS_PICTURE = join(TEST_DATA, 'footage', 'pexels_double_decker_bus.jpg');

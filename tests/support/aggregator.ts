@@ -8,7 +8,7 @@ import { alertWriterActor } from '../../src/actors/alert-writer.ts';
 import { startNatsServer } from '../../src/embedded/nats-server.ts';
 import type { EmbeddedService } from '../../src/embedded/service.ts';
 import type { Bus, Delivery } from '../../src/infra/bus.ts';
-import { NatsBus } from '../../src/infra/nats/bus.ts';
+import { NatsBus } from '../../src/infra/nats/nats-bus.ts';
 import type { RedisStore } from '../../src/infra/redis/store.ts';
 import { Aggregate } from '../../src/messages/aggregate.ts';
 import type { AssessmentResult } from '../../src/messages/assessment.ts';

@@ -11,7 +11,7 @@ import type {
   StoredMessage,
   Trace,
 } from '../../src/infra/bus.ts';
-import { InfraError } from '../../src/infra/errors.ts';
+import { InfraError } from '../../src/infra/infra-error.ts';
 import type { AssessmentResult } from '../../src/messages/assessment.ts';
 import { consumers } from '../../src/messages/subjects.ts';
 import { PRIORITIES, type AssessmentTask } from '../../src/messages/task.ts';

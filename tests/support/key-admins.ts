@@ -6,7 +6,7 @@ import type { EmbeddedService } from '../../src/embedded/service.ts';
 import { KeyAdmin, type KeyAdminOptions } from '../../src/key-admin/admin.ts';
 import { AddedKey } from '../../src/key-admin/changes.ts';
 import { Sealer } from '../../src/key-admin/seal.ts';
-import { RedisKeyShare } from '../../src/key-admin/share.ts';
+import { RedisKeyShare } from '../../src/key-admin/shared-record.ts';
 import { Secret } from '../../src/keys/secret.ts';
 import { temporaryFolder } from './gantry.ts';
 import { memoryLog } from './log.ts';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { parseKeyConfig } from '../../src/keys/config.ts';
+import { parseKeyConfig } from '../../src/keys/key-config.ts';
 import { KeyPool } from '../../src/keys/pool.ts';
 import { type KeyView, poolSettings, type LeaseGrant, type PoolStep } from '../../src/keys/pool.types.ts';
 

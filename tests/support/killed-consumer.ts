@@ -1,5 +1,5 @@
 import { consume } from '../../src/infra/consume.ts';
-import { NatsBus } from '../../src/infra/nats/bus.ts';
+import { NatsBus } from '../../src/infra/nats/nats-bus.ts';
 import { Detection } from '../../src/messages/detection.ts';
 import { consumers, streams, subjects } from '../../src/messages/subjects.ts';
 import { systemClock } from '../../src/runtime/clock.ts';

@@ -1,5 +1,5 @@
-/** What the scripts of `src/keys/shared/scripts.ts` do, written once more in TypeScript over an explicit clock. */
-import { ABSENT_MS, ACQUIRE, DEAD_MS, HOLD_MS, JOIN, REPORT, SYNC } from '../../src/keys/shared/scripts.ts';
+/** What the scripts of `src/keys/shared/gate-scripts.ts` do, written once more in TypeScript over an explicit clock. */
+import { ABSENT_MS, ACQUIRE, DEAD_MS, HOLD_MS, JOIN, REPORT, SYNC } from '../../src/keys/shared/gate-scripts.ts';
 
 const KEEP_MS = 120_000;
 type Members = Map<string, number>;

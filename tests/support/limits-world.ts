@@ -1,5 +1,5 @@
 /** Nodes with the real pool and the real gate on a Redis, a network and a clock of the test's own. */
-import { parseKeyConfig } from '../../src/keys/config.ts';
+import { parseKeyConfig } from '../../src/keys/key-config.ts';
 import { LimitMemory } from '../../src/keys/limits.ts';
 import { KeyPool } from '../../src/keys/pool.ts';
 import { poolSettings, type PoolStep } from '../../src/keys/pool.types.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { freePort, untilAnswers } from '../../src/embedded/tcp.ts';
 import { findNatsServer } from '../../src/provision/binaries.ts';
-import { ensureRedisServer } from '../../src/provision/redis.ts';
+import { ensureRedisServer } from '../../src/provision/redis-packages.ts';
 
 /** A server as an operator runs one, with a configuration of its own; ended with the test. */
 export interface OwnServer {

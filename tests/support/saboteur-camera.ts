@@ -1,4 +1,4 @@
-import { cameraActor } from '../../src/actors/camera/camera.ts';
+import { cameraActor } from '../../src/actors/camera/camera-actor.ts';
 import type { CameraInit, CameraMessage } from '../../src/actors/camera/camera.types.ts';
 import type { ActorDefinition } from '../../src/runtime/actor.ts';
 import type { Message } from '../../src/runtime/message.ts';

@@ -1,8 +1,8 @@
 import { keyPoolActor } from '../../src/actors/key-pool.ts';
-import { schedulerActor } from '../../src/actors/scheduler/actor.ts';
-import { schedulerSettings } from '../../src/actors/scheduler/types.ts';
-import { NatsBus } from '../../src/infra/nats/bus.ts';
-import { parseKeyConfig } from '../../src/keys/config.ts';
+import { schedulerActor } from '../../src/actors/scheduler/scheduler.ts';
+import { schedulerSettings } from '../../src/actors/scheduler/scheduler.types.ts';
+import { NatsBus } from '../../src/infra/nats/nats-bus.ts';
+import { parseKeyConfig } from '../../src/keys/key-config.ts';
 import { LimitMemory } from '../../src/keys/limits.ts';
 import { RedisGate } from '../../src/keys/shared/redis-gate.ts';
 import { steadyNow } from '../../src/keys/steady.ts';

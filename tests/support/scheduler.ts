@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { keyPoolActor } from '../../src/actors/key-pool.ts';
-import { schedulerActor } from '../../src/actors/scheduler/actor.ts';
-import { SCHEDULER, schedulerSettings, type SchedulerStats } from '../../src/actors/scheduler/types.ts';
-import { parseKeyConfig } from '../../src/keys/config.ts';
+import { schedulerActor } from '../../src/actors/scheduler/scheduler.ts';
+import { SCHEDULER, schedulerSettings, type SchedulerStats } from '../../src/actors/scheduler/scheduler.types.ts';
+import { parseKeyConfig } from '../../src/keys/key-config.ts';
 import { LimitMemory } from '../../src/keys/limits.ts';
 import type { VlmClient, VlmReply, VlmRequest } from '../../src/llm/client.ts';
 import { child, supervisor } from '../../src/runtime/supervision.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Cache, MOST_WAITING } from '../../src/actors/aggregator/cache.ts';
-import { InfraError } from '../../src/infra/errors.ts';
+import { InfraError } from '../../src/infra/infra-error.ts';
 import { ManualClock } from '../../src/runtime/testing/manual-clock.ts';
 import { aggregate } from '../support/http-fakes.ts';
 import { memoryLog } from '../support/log.ts';

@@ -6,7 +6,7 @@ import type { CameraConfig } from '../../src/messages/camera.ts';
 import { child, supervisor } from '../../src/runtime/supervision.ts';
 import { startSystem } from '../../src/runtime/system.ts';
 import { ManualClock } from '../../src/runtime/testing/manual-clock.ts';
-import { StorageError } from '../../src/storage/errors.ts';
+import { StorageError } from '../../src/storage/storage-error.ts';
 import { FakeTaskBus } from '../support/fake-bus.ts';
 import { memoryLog } from '../support/log.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { KEY_POOL, keyPoolActor, type KeyPoolMessage } from '../../src/actors/key-pool.ts';
-import { parseKeyConfig } from '../../src/keys/config.ts';
+import { parseKeyConfig } from '../../src/keys/key-config.ts';
 import { LimitMemory } from '../../src/keys/limits.ts';
 import type { LeaseGrant, LeaseReply } from '../../src/keys/pool.types.ts';
 import type { ActorRef } from '../../src/runtime/ref.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { KEY_POOL } from '../../src/actors/key-pool.ts';
-import { parseKeyConfig } from '../../src/keys/config.ts';
+import { parseKeyConfig } from '../../src/keys/key-config.ts';
 import { AssessmentResult } from '../../src/messages/assessment.ts';
 import { settle } from '../../src/runtime/testing/manual-clock.ts';
 import { GOOD, startedScheduler } from '../support/scheduler.ts';

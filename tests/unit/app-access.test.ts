@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { readConfig } from '../../src/app/config.ts';
 import { checkListener, type Resolve } from '../../src/app/listener.ts';
-import { InfraError } from '../../src/infra/errors.ts';
+import { InfraError } from '../../src/infra/infra-error.ts';
 import { sealerFromEnv } from '../../src/key-admin/seal.ts';
 import { secretFromEnv } from '../../src/keys/env-secret.ts';
 

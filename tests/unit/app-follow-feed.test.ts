@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it, test } from 'node:test';
 import { followFeed } from '../../src/app/follow-feed.ts';
 import { followShedGroups, ShedGroups } from '../../src/app/shed-groups.ts';
-import { DEFAULT_LIMITS } from '../../src/http/limits.ts';
+import { DEFAULT_LIMITS } from '../../src/http/http-limits.ts';
 import { LiveFeed } from '../../src/http/live-feed.ts';
 import type { FollowOptions, Parser } from '../../src/infra/bus.ts';
 import type { Aggregate, MissingGroup, PushedAggregate } from '../../src/messages/aggregate.ts';

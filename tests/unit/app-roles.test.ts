@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { gantryTree, type TreeInits } from '../../src/actors/tree.ts';
 import { readConfig, ROLES } from '../../src/app/config.ts';
 import { holdDataFolder } from '../../src/app/data-folder.ts';
-import { InfraError } from '../../src/infra/errors.ts';
+import { InfraError } from '../../src/infra/infra-error.ts';
 import { temporaryFolder } from '../support/gantry.ts';
 
 const SERVERS = { NATS_URL: 'nats://127.0.0.1:1', REDIS_URL: 'off' };

@@ -5,7 +5,7 @@ import { localTarget, readBasePath } from '../../src/http/access/base-path.ts';
 import { corsAnswer } from '../../src/http/access/cors.ts';
 import { hostAllowed, originAllowed, parseHost, readAllowedHosts, readOrigins } from '../../src/http/access/hosts.ts';
 import { TICKET_LIFE_MS, Tickets } from '../../src/http/access/tickets.ts';
-import { InfraError } from '../../src/infra/errors.ts';
+import { InfraError } from '../../src/infra/infra-error.ts';
 
 const refuses = (read: () => unknown, field: string, value: string): void => {
   assert.throws(

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { DEFAULT_LIMITS, type HttpLimits } from '../../src/http/limits.ts';
+import { DEFAULT_LIMITS, type HttpLimits } from '../../src/http/http-limits.ts';
 import { LiveFeed } from '../../src/http/live-feed.ts';
 import type { FeedHistory, StoredAggregate } from '../../src/http/feed/recall.ts';
 import type { Aggregate } from '../../src/messages/aggregate.ts';

@@ -3,14 +3,14 @@ import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { readConfig } from '../../src/app/config.ts';
 import { HttpError } from '../../src/http/errors/http-error.ts';
-import { readFeedRequest } from '../../src/http/feed/protocol.ts';
+import { readFeedRequest } from '../../src/http/feed/feed-protocol.ts';
 import { BodyPace } from '../../src/http/intake/body-pace.ts';
 import { clientAddress } from '../../src/http/intake/client-address.ts';
 import { Connections, type Droppable } from '../../src/http/intake/connections.ts';
 import { MAX_JSON_DEPTH, MAX_JSON_PARTS, readJson, readJsonBytes } from '../../src/http/intake/json-body.ts';
 import { Uploads } from '../../src/http/intake/uploads.ts';
 import { AddressRanges, addressGroup, plainAddress } from '../../src/infra/address-ranges.ts';
-import { InfraError } from '../../src/infra/errors.ts';
+import { InfraError } from '../../src/infra/infra-error.ts';
 import { ManualClock } from '../../src/runtime/testing/manual-clock.ts';
 
 const refusalOf = (read: unknown): Pick<HttpError, 'code' | 'field'> & { readonly message: string } => {

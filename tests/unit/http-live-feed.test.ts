@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { DEFAULT_LIMITS, type HttpLimits } from '../../src/http/limits.ts';
+import { DEFAULT_LIMITS, type HttpLimits } from '../../src/http/http-limits.ts';
 import { LiveFeed } from '../../src/http/live-feed.ts';
 import { ManualClock, settle } from '../../src/runtime/testing/manual-clock.ts';
 import { FakeSocket } from '../support/feed-socket.ts';

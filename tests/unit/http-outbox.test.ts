@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Following, MAX_NAMED } from '../../src/http/feed/following.ts';
-import { Outbox, type Outgoing } from '../../src/http/feed/outbox.ts';
+import { Outbox, type Outgoing } from '../../src/http/feed/viewer-outbox.ts';
 import { RecentIds } from '../../src/http/feed/recent-ids.ts';
 
 /** A network that takes bytes only when told to. */

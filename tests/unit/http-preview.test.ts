@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Previews } from '../../src/http/preview.ts';
-import type { EncoderEvents, StartEncoder } from '../../src/http/preview/encoder.ts';
+import type { EncoderEvents, StartEncoder } from '../../src/http/preview/preview-encoder.ts';
 import { TS_PACKET, TsAligner, jsmpegHeader, videoSize } from '../../src/http/preview/mpegts.ts';
 import { ManualClock } from '../../src/runtime/testing/manual-clock.ts';
 import { memoryLog } from '../support/log.ts';

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { inspect } from 'node:util';
 import { readKeySource } from '../../src/key-admin/key-text.ts';
-import { type Environment, type KeyConfig, parseKeyConfig } from '../../src/keys/config.ts';
-import { KeyError } from '../../src/keys/errors.ts';
+import { type Environment, type KeyConfig, parseKeyConfig } from '../../src/keys/key-config.ts';
+import { KeyError } from '../../src/keys/key-config-error.ts';
 import { Secret } from '../../src/keys/secret.ts';
 
 const TOKEN = 'sk-very-secret-0001';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { leastGuardMs, TransitWays, TransitTimes } from '../../src/keys/guard.ts';
+import { leastGuardMs, TransitWays, TransitTimes } from '../../src/keys/transit-guard.ts';
 import { transitOf } from '../../src/llm/transit.ts';
 
 const T0 = 1_700_000_000_000;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import type { KeySpec } from '../../src/keys/config.ts';
+import type { KeySpec } from '../../src/keys/key-config.ts';
 import type { KeyPool } from '../../src/keys/pool.ts';
 import { poolSettings } from '../../src/keys/pool.types.ts';
 import { ask as askWithin, grants, keyConfig, keyOf, lease, newWaiter, poolOf, T0 } from '../support/key-pool.ts';

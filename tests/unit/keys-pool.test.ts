@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { parseKeyConfig } from '../../src/keys/config.ts';
-import type { TransitSample } from '../../src/keys/guard.ts';
+import { parseKeyConfig } from '../../src/keys/key-config.ts';
+import type { TransitSample } from '../../src/keys/transit-guard.ts';
 import { LimitMemory } from '../../src/keys/limits.ts';
 import type { CallOutcome } from '../../src/keys/outcome.ts';
 import { KeyPool } from '../../src/keys/pool.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { SlidingWindows, type WindowLimit } from '../../src/keys/limits.ts';
-import { BudgetLog } from '../../src/keys/shared/share.ts';
+import { BudgetLog } from '../../src/keys/shared/node-share.ts';
 
 /** Brute force over every closed window that begins at an arrival. */
 const worstWindow = (arrivals: readonly number[], spanMs: number): number =>

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ACQUIRE } from '../../src/keys/shared/scripts.ts';
+import { ACQUIRE } from '../../src/keys/shared/gate-scripts.ts';
 import { type Arrival, World } from '../support/limits-world.ts';
 import { Random } from '../support/random.ts';
 

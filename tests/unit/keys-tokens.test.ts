@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { parseKeyConfig } from '../../src/keys/config.ts';
+import { parseKeyConfig } from '../../src/keys/key-config.ts';
 import type { KeyPool } from '../../src/keys/pool.ts';
 import type { LeaseGrant, PoolStep } from '../../src/keys/pool.types.ts';
 import { ASSUMED_CALL, TokenEstimates } from '../../src/keys/token-estimate.ts';

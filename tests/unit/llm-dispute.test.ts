@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { judgedByModel, NO_CALL } from '../../src/actors/scheduler/result.ts';
 import { aggregateFrame } from '../../src/aggregation/aggregate-frame.ts';
-import { answerOf as groupAnswerOf, answersIn } from '../../src/aggregation/answer.ts';
+import { answerOf as groupAnswerOf, answersIn } from '../../src/aggregation/group-answer.ts';
 import { answerOf } from '../../src/llm/answer.ts';
 import { weigh } from '../../src/llm/dispute.ts';
 import { assessByRules } from '../../src/llm/rules.ts';

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { convertSsd } from '../../src/model-store/convert/ssd-to-onnx.ts';
 import { readTfGraph } from '../../src/model-store/convert/tfjs-graph.ts';
-import { ModelStoreError } from '../../src/model-store/errors.ts';
+import { ModelStoreError } from '../../src/model-store/model-error.ts';
 import { TINY_COLUMNS, tinySsd } from '../support/tiny-ssd.ts';
 
 /** A picture or feature map, `[height][width][channel]`. */

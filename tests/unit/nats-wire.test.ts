@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { NatsError } from 'nats';
-import { InfraError } from '../../src/infra/errors.ts';
+import { InfraError } from '../../src/infra/infra-error.ts';
 import { deliveryInfo } from '../../src/infra/nats/delivery-info.ts';
-import { asInfraError } from '../../src/infra/nats/errors.ts';
+import { asInfraError } from '../../src/infra/nats/nats-errors.ts';
 
 describe('the ack subject of a delivery', () => {
   const wanted = {

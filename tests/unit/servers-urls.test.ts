@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { natsUrlFrom, redisUrlFrom } from '../../src/app/server-settings.ts';
-import { natsRefusal } from '../../src/infra/nats/refusals.ts';
+import { natsRefusal } from '../../src/infra/nats/nats-refusals.ts';
 import { LEAST_STREAMS_MB, lessStreams, STREAMS_MB, streamSizes } from '../../src/infra/nats/stream-sizes.ts';
 import { redisTrouble } from '../../src/infra/redis/trouble.ts';
-import { natsContext, natsOptions, natsUser, shownNats, withNatsLogin } from '../../src/servers/nats.ts';
-import { redisOptions, shownRedis, withRedisLogin } from '../../src/servers/redis.ts';
+import { natsContext, natsOptions, natsUser, shownNats, withNatsLogin } from '../../src/servers/nats-url.ts';
+import { redisOptions, shownRedis, withRedisLogin } from '../../src/servers/redis-url.ts';
 
 const code = 'CONFIG_INVALID';
 

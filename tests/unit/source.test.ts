@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { ffmpegArgs } from '../../src/source/ffmpeg-args.ts';
 import { PpmReader } from '../../src/source/ppm-reader.ts';
-import { chooseMode, reconnectDelayMs, stallLimitMs } from '../../src/source/source-policy.ts';
+import { chooseMode, reconnectDelayMs, stallLimitMs } from '../../src/source/retry-policy.ts';
 import { withoutSecrets } from '../../src/source/url-secrets.ts';
 
 test('pictures are put together whatever the chunks, also when the size changes', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { StorageError } from '../../src/storage/errors.ts';
+import { StorageError } from '../../src/storage/storage-error.ts';
 import { type FileSystem, readWhole, removeLeftovers, writeWhole } from '../../src/storage/files.ts';
 import { parseJson } from '../../src/storage/json.ts';
 import { DataNotices, setAside } from '../../src/storage/set-aside.ts';

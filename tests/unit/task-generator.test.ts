@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { TASK_GENERATOR, taskGeneratorActor } from '../../src/actors/task-generator.ts';
-import { InfraError } from '../../src/infra/errors.ts';
+import { InfraError } from '../../src/infra/infra-error.ts';
 import type { Detection } from '../../src/messages/detection.ts';
 import { newRequestId } from '../../src/messages/ids.ts';
 import { streams } from '../../src/messages/subjects.ts';

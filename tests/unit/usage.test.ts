@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { Redis } from 'ioredis';
 import { startRedisServer } from '../../src/embedded/redis-server.ts';
 import { UsageBooks } from '../../src/usage/books.ts';
-import { dayOf, sumRows, UsageLedger } from '../../src/usage/ledger.ts';
+import { dayOf, sumRows, UsageLedger } from '../../src/usage/usage-ledger.ts';
 import { DataNotices } from '../../src/storage/set-aside.ts';
 import { temporaryFolder } from '../support/gantry.ts';
 import { memoryLog } from '../support/log.ts';

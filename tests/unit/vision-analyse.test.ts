@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { DetectedObject, TrafficGroup } from '../../src/messages/detection.ts';
 import { createAnalyser } from '../../src/vision/analyse.ts';
-import type { Detector, RawDetection } from '../../src/vision/types.ts';
+import type { Detector, RawDetection } from '../../src/vision/vision.types.ts';
 
 const frame = { data: new Uint8Array(1280 * 720 * 3), width: 1280, height: 720 };
 const native = <T>(work: () => Promise<T>): Promise<T> => work();

@@ -6,8 +6,8 @@ import { after, before, describe, it } from 'node:test';
 import type { LocatedModel } from '../../src/messages/model.ts';
 import { encodeOnnx } from '../../src/model-store/convert/onnx.ts';
 import { createDetector } from '../../src/vision/detector.ts';
-import { DetectorError } from '../../src/vision/errors.ts';
-import type { NativeGuard } from '../../src/vision/types.ts';
+import { DetectorError } from '../../src/vision/vision-error.ts';
+import type { NativeGuard } from '../../src/vision/vision.types.ts';
 
 /**
  * A YOLOv8 head drawn by hand, for a 64x64 picture: its one box is fixed, its confidence as a car is the brightness

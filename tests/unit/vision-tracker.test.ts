@@ -5,7 +5,7 @@ import { OBJECT_CLASSES } from '../../src/messages/detection.ts';
 import type { ObjectClass } from '../../src/messages/detection.ts';
 import { assign } from '../../src/vision/assignment.ts';
 import { createTracker } from '../../src/vision/tracker.ts';
-import type { RawDetection } from '../../src/vision/types.ts';
+import type { RawDetection } from '../../src/vision/vision.types.ts';
 
 /** An object by its centre. */
 const at = (x: number, y: number, name: ObjectClass = 'car', width = 40, height = 30): RawDetection => ({

@@ -1,4 +1,4 @@
-import { InfraError } from '../../infra/errors.ts';
+import { InfraError } from '../../infra/infra-error.ts';
 import { Pipeline } from '../../infra/pipeline.ts';
 import { LIFE_SECONDS, type RedisStore } from '../../infra/redis/store.ts';
 import type { PushedAggregate } from '../../messages/aggregate.ts';

@@ -1,6 +1,6 @@
 import { JetStreamLocks } from '../../infra/nats/locks.ts';
 import { Leadership } from '../../infra/leadership.ts';
-import { NatsBus } from '../../infra/nats/bus.ts';
+import { NatsBus } from '../../infra/nats/nats-bus.ts';
 import { RedisStore } from '../../infra/redis/store.ts';
 import type { AggregatorContext, AggregatorDesk, AggregatorInit } from '../aggregator.ts';
 import { AGGREGATOR_FIGURES } from '../aggregator-figures.ts';

@@ -1,4 +1,4 @@
-import type { NatsBus } from '../../infra/nats/bus.ts';
+import type { NatsBus } from '../../infra/nats/nats-bus.ts';
 import { type DeadLetterCount, DeadLetterCounts } from '../../infra/nats/dead-letter-counts.ts';
 import type { RedisStore } from '../../infra/redis/store.ts';
 import type { AggregatorFigures } from '../aggregator-figures.ts';

@@ -1,7 +1,7 @@
 import type { QueueLag } from '../../infra/bus.ts';
 import type { AssessmentResult } from '../../messages/assessment.ts';
 import type { Priority } from '../../messages/task.ts';
-import type { FailureCode, SchedulerMetrics, SchedulerStats } from './types.ts';
+import type { FailureCode, SchedulerMetrics, SchedulerStats } from './scheduler.types.ts';
 
 type Counted =
   | 'assessed'

@@ -9,7 +9,7 @@ import { assessByModel, type Assessed, type AssessParts } from './assess.ts';
 import { assessParts, pause, type PartsOptions } from './parts.ts';
 import { judged, NO_CALL, unjudged } from './result.ts';
 import type { Turning } from './turns.ts';
-import type { SchedulerInit, SchedulerMode, SchedulerSettings } from './types.ts';
+import type { SchedulerInit, SchedulerMode, SchedulerSettings } from './scheduler.types.ts';
 
 export interface JudgeOptions extends Pick<SchedulerInit, 'language' | 'budget' | 'usage'> {
   readonly clock: Clock;

@@ -5,7 +5,7 @@ import type { ActorLog } from '../../runtime/actor.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { asError } from '../../runtime/errors.ts';
 import { Peers, SchedulerLoad } from './peers.ts';
-import type { TaskQueues } from './pull.ts';
+import type { TaskQueues } from './task-queues.ts';
 import { ServiceRate } from './service-rate.ts';
 import { tooMany } from './shedding.ts';
 

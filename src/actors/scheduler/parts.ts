@@ -14,7 +14,7 @@ import type { AssessParts } from './assess.ts';
 import type { HedgeBudget } from './hedge.ts';
 import { statusOf } from './retry.ts';
 import type { Turning, Turns } from './turns.ts';
-import type { SchedulerMetrics, SchedulerSettings } from './types.ts';
+import type { SchedulerMetrics, SchedulerSettings } from './scheduler.types.ts';
 
 /** Pause before something that is away (NATS, the pool during its restart) is asked again. */
 const AGAIN_MS = 250;

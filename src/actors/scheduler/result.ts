@@ -11,7 +11,7 @@ import {
 import { clipped, MOST } from '../../messages/bounds.ts';
 import { ON_DEMAND_CAMERA } from '../../messages/ids.ts';
 import type { AssessmentTask } from '../../messages/task.ts';
-import type { SchedulerMode } from './types.ts';
+import type { SchedulerMode } from './scheduler.types.ts';
 
 export type ResultMetadata = AssessmentResult['metadata'];
 

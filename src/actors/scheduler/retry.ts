@@ -1,7 +1,7 @@
 import type { LlmCallStatus } from '../../infra/metrics.ts';
 import type { Blame, CallOutcome, CallOutcomeKind, UnreadReason } from '../../keys/outcome.ts';
 import type { AssessmentFailure } from '../../messages/assessment.ts';
-import type { FailureCode } from './types.ts';
+import type { FailureCode } from './scheduler.types.ts';
 
 type Failure = Exclude<CallOutcome, { kind: 'ok' }>;
 

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
-import { KeyAdminError } from '../../key-admin/errors.ts';
+import { KeyAdminError } from '../../key-admin/key-admin-error.ts';
 import { readKeySource } from '../../key-admin/key-text.ts';
 import { sealerFromEnv } from '../../key-admin/seal.ts';
-import { type KeySpec, parseKeyConfig } from '../../keys/config.ts';
-import { KeyError } from '../../keys/errors.ts';
+import { type KeySpec, parseKeyConfig } from '../../keys/key-config.ts';
+import { KeyError } from '../../keys/key-config-error.ts';
 import { createVlmClient, type VlmClient, type VlmReply } from '../../llm/client.ts';
 import { buildPrompt } from '../../llm/prompt.ts';
 import { newRequestId, newTraceId, ON_DEMAND_CAMERA, taskId } from '../../messages/ids.ts';

@@ -1,4 +1,4 @@
-import { InfraError } from '../../infra/errors.ts';
+import { InfraError } from '../../infra/infra-error.ts';
 
 const LONGEST = 200;
 const SEGMENTS = /^(?:\/[A-Za-z0-9._~-]+)+$/u;

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
-import { InfraError } from '../../infra/errors.ts';
+import { InfraError } from '../../infra/infra-error.ts';
 
 /** What a `Host` header or an entry of the allowed hosts names. `port` is null where none is written. */
 export interface HostName {

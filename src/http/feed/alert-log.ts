@@ -1,5 +1,5 @@
 import type { CameraId, RequestId } from '../../messages/ids.ts';
-import type { Outgoing } from './outbox.ts';
+import type { Outgoing } from './viewer-outbox.ts';
 
 /** An alert as it was sent. */
 export interface LoggedAlert {

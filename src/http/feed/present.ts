@@ -6,7 +6,7 @@ import { asError } from '../../runtime/errors.ts';
 import { HttpError } from '../errors/http-error.ts';
 import type { CameraPort } from '../ports.ts';
 import { MAX_NAMED } from './following.ts';
-import { encode, frameText, type FeedText } from './protocol.ts';
+import { encode, frameText, type FeedText } from './feed-protocol.ts';
 import type { Viewer } from './viewer.ts';
 
 /** Look-ups of newest aggregates at the same time, per subscription. */

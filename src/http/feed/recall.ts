@@ -2,7 +2,7 @@ import type { Aggregate } from '../../messages/aggregate.ts';
 import type { FeedPlace, GapReason } from '../../messages/feed.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { AlertLog, type AlertLogLimits, type LoggedAlert } from './alert-log.ts';
-import { alertText } from './protocol.ts';
+import { alertText } from './feed-protocol.ts';
 
 /** A stored aggregate. */
 export interface StoredAggregate {

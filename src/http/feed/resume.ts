@@ -1,7 +1,7 @@
 import type { FeedPlace, GapReason } from '../../messages/feed.ts';
 import type { CameraId } from '../../messages/ids.ts';
 import { sleep, type Clock } from '../../runtime/clock.ts';
-import { gapText } from './protocol.ts';
+import { gapText } from './feed-protocol.ts';
 import type { FoundAlerts, Recall } from './recall.ts';
 import type { Since, Viewer } from './viewer.ts';
 

@@ -3,10 +3,10 @@ import { feedOffset, feedPlace, type FeedPlace } from '../../messages/feed.ts';
 import type { CameraId } from '../../messages/ids.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { HttpError } from '../errors/http-error.ts';
-import type { HttpLimits } from '../limits.ts';
+import type { HttpLimits } from '../http-limits.ts';
 import { Following } from './following.ts';
-import { Outbox, type OutboxCounts, type OutgoingSocket } from './outbox.ts';
-import { MessageRate, encode, errorMessage, readFeedRequest, type FeedText } from './protocol.ts';
+import { Outbox, type OutboxCounts, type OutgoingSocket } from './viewer-outbox.ts';
+import { MessageRate, encode, errorMessage, readFeedRequest, type FeedText } from './feed-protocol.ts';
 
 /** A WebSocket as the feed uses it; `ws` behind an adapter, a fake in tests. */
 export interface FeedSocket extends OutgoingSocket {

@@ -5,12 +5,12 @@ import { addressGroup, plainAddress, type AddressRanges } from '../../infra/addr
 import type { Clock } from '../../runtime/clock.ts';
 import { HttpError } from '../errors/http-error.ts';
 import { LINGER_MS, refuseOnSocket } from '../errors/raw-refusal.ts';
-import type { HttpLimits } from '../limits.ts';
+import type { HttpLimits } from '../http-limits.ts';
 import type { App } from '../server.types.ts';
 import { BodyPace } from './body-pace.ts';
 import { Connections } from './connections.ts';
 import { readJsonBytes } from './json-body.ts';
-import type { Refusals } from './refusals.ts';
+import type { Refusals } from './intake-refusals.ts';
 
 /** Longest header that is looked at by itself: `Host`, `Origin`. A name has at most 253 characters. */
 const MAX_NAME_HEADER = 300;

@@ -1,4 +1,4 @@
-import type { VideoSize } from './encoder.ts';
+import type { VideoSize } from './preview-encoder.ts';
 
 /** Bytes of an MPEG-TS packet (ISO/IEC 13818-1). */
 export const TS_PACKET = 188;

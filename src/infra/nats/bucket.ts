@@ -1,7 +1,7 @@
 import type { KV } from 'nats';
 import type { BucketPlan } from './buckets.ts';
 import type { NatsLink } from './connection.ts';
-import { asInfraError } from './errors.ts';
+import { asInfraError } from './nats-errors.ts';
 
 export interface BucketOptions extends BucketPlan {
   readonly link: NatsLink;

@@ -4,13 +4,13 @@ import { systemClock } from '../../runtime/clock.ts';
 import { asError } from '../../runtime/errors.ts';
 import { settlesWithin } from '../../runtime/time-limit.ts';
 import type { BusState } from '../bus.ts';
-import { InfraError } from '../errors.ts';
-import { natsOptions, natsUser, shownNats } from '../../servers/nats.ts';
-import { hintAfter, natsRefusal } from './refusals.ts';
+import { InfraError } from '../infra-error.ts';
+import { natsOptions, natsUser, shownNats } from '../../servers/nats-url.ts';
+import { hintAfter, natsRefusal } from './nats-refusals.ts';
 import { Wire } from './wire.ts';
 
 export interface NatsOptions {
-  /** As `src/servers/nats.ts` reads it. */
+  /** As `src/servers/nats-url.ts` reads it. */
   readonly url: string;
   /** Milliseconds to wait for the first connection before giving up. */
   readonly startTimeoutMs: number;

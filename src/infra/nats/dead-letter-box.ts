@@ -1,8 +1,8 @@
 import { headers as newHeaders, type JetStreamManager } from 'nats';
 import { deadLetterHeaders, headers, streams, subjects } from '../../messages/subjects.ts';
-import { InfraError } from '../errors.ts';
+import { InfraError } from '../infra-error.ts';
 import type { NatsLink } from './connection.ts';
-import { asInfraError } from './errors.ts';
+import { asInfraError } from './nats-errors.ts';
 import { type RawMessage, readLast, readSeq, readStream } from './read.ts';
 import { MSG_ID, store } from './send.ts';
 

@@ -1,4 +1,4 @@
-import { InfraError } from '../errors.ts';
+import { InfraError } from '../infra-error.ts';
 
 /** What the ack subject of a delivered message tells. */
 export interface DeliveryInfo {

@@ -2,7 +2,7 @@ import { createInbox, type JetStreamManager, type Msg, type Subscription } from 
 import type { ActorLog } from '../../runtime/actor.ts';
 import { asError } from '../../runtime/errors.ts';
 import type { FollowOptions } from '../bus.ts';
-import { InfraError } from '../errors.ts';
+import { InfraError } from '../infra-error.ts';
 import type { NatsLink } from './connection.ts';
 import { isStatus, mostBytes } from './consumer.ts';
 import { type DeliveryInfo, deliveryInfo, isAckSubject } from './delivery-info.ts';

@@ -2,7 +2,7 @@ import { NatsError } from 'nats';
 import type { LockStore } from '../leadership.ts';
 import { Bucket } from './bucket.ts';
 import { BUCKETS } from './buckets.ts';
-import type { NatsBus } from './bus.ts';
+import type { NatsBus } from './nats-bus.ts';
 
 /** JetStream's code for a write over another revision. */
 const WRONG_REVISION = 10_071;

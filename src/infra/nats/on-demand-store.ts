@@ -2,7 +2,7 @@ import { OnDemandStatus } from '../../messages/on-demand.ts';
 import { readBody } from '../../messages/read-body.ts';
 import { Bucket } from './bucket.ts';
 import { BUCKETS } from './buckets.ts';
-import type { NatsBus } from './bus.ts';
+import type { NatsBus } from './nats-bus.ts';
 
 const MOST_TRIES = 10;
 /** Statuses of on-demand assessments, the same for every node; gone after one hour. One that cannot be read is as if it were gone. Every method rejects `BUS_DOWN`. */

@@ -3,11 +3,11 @@ import { z } from 'zod';
 import type { BodyBounds } from '../../messages/bounds.ts';
 import { readBody } from '../../messages/read-body.ts';
 import type { ReadOptions, StoredMessage } from '../bus.ts';
-import { InfraError } from '../errors.ts';
+import { InfraError } from '../infra-error.ts';
 import type { NatsLink } from './connection.ts';
 import { isStatus, mostBytes } from './consumer.ts';
 import { deliveryInfo, isAckSubject } from './delivery-info.ts';
-import { apiError, asInfraError } from './errors.ts';
+import { apiError, asInfraError } from './nats-errors.ts';
 import { type Headers, headersOf, parseHeaders } from './headers.ts';
 
 const ANSWER_MS = 3_000;

@@ -1,9 +1,9 @@
 import { headers as newHeaders, type MsgHdrs } from 'nats';
 import { headers } from '../../messages/subjects.ts';
 import type { Stored, Trace } from '../bus.ts';
-import { InfraError } from '../errors.ts';
+import { InfraError } from '../infra-error.ts';
 import type { NatsLink } from './connection.ts';
-import { type ApiError, apiError, asInfraError } from './errors.ts';
+import { type ApiError, apiError, asInfraError } from './nats-errors.ts';
 
 const TIMEOUT_MS = 3_000;
 /** Header that JetStream de-duplicates by. */

@@ -3,7 +3,7 @@ import { clipped } from '../../messages/bounds.ts';
 import type { ActorLog } from '../../runtime/actor.ts';
 import { asError } from '../../runtime/errors.ts';
 import { LineLimit } from '../line-limit.ts';
-import type { NatsBus } from './bus.ts';
+import type { NatsBus } from './nats-bus.ts';
 import { checkSize } from './send.ts';
 
 const LOG_EVERY_MS = 1_000;

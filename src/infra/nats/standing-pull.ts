@@ -2,7 +2,7 @@ import type { Msg } from 'nats';
 import type { Delivery, PullConsumer, QueueLag } from '../bus.ts';
 import { type ConsumerOptions, DurableConsumer, isStatus } from './consumer.ts';
 import type { NatsLink } from './connection.ts';
-import { asInfraError } from './errors.ts';
+import { asInfraError } from './nats-errors.ts';
 import { statusOf } from './headers.ts';
 import { OrderInbox } from './order-inbox.ts';
 

@@ -12,7 +12,7 @@ import {
 import { ON_DEMAND_CAMERA } from '../../messages/ids.ts';
 import { consumers, IMAGE_STREAM, PRIORITIES_URGENT_FIRST, streams, subjects } from '../../messages/subjects.ts';
 import { asError } from '../../runtime/errors.ts';
-import { InfraError } from '../errors.ts';
+import { InfraError } from '../infra-error.ts';
 import { MOST_DELIVERIES } from '../redelivery.ts';
 import { BUCKETS, bucketStream } from './buckets.ts';
 import { lessStreams, streamSizes } from './stream-sizes.ts';

@@ -1,5 +1,5 @@
 import { createInbox, type Msg, type MsgHdrs, type NatsConnection } from 'nats';
-import { InfraError } from '../errors.ts';
+import { InfraError } from '../infra-error.ts';
 import { statusOf } from './headers.ts';
 
 export interface SendOptions {

@@ -8,12 +8,12 @@ import { redisKeys } from '../../messages/subjects.ts';
 import { corkBriefly } from '../../runtime/cork.ts';
 import type { ActorLog } from '../../runtime/actor.ts';
 import { asError } from '../../runtime/errors.ts';
-import { InfraError } from '../errors.ts';
-import { connectRedis, shownRedis } from '../../servers/redis.ts';
+import { InfraError } from '../infra-error.ts';
+import { connectRedis, shownRedis } from '../../servers/redis-url.ts';
 import { LineLimit } from '../line-limit.ts';
-import type { RedisHealth, RedisState } from './health.ts';
-import { KEEP_ALERT, PUSH_AGGREGATE, READ_ALERTS } from './scripts.ts';
-import { RedisWatch } from './watch.ts';
+import type { RedisHealth, RedisState } from './redis-health.ts';
+import { KEEP_ALERT, PUSH_AGGREGATE, READ_ALERTS } from './store-scripts.ts';
+import { RedisWatch } from './redis-watch.ts';
 
 /** Bodies that cannot be used are logged once in so long. */
 const LOG_EVERY_MS = 10_000;

@@ -1,4 +1,4 @@
-import { redisUser, shownRedis } from '../../servers/redis.ts';
+import { redisUser, shownRedis } from '../../servers/redis-url.ts';
 
 /** What Redis itself says when it is there and does not do what is asked, by the first word of its answer. */
 const ADVICE = {

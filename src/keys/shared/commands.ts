@@ -1,8 +1,8 @@
 /** The scripts of the limits with what they are given, and what they reply. Pure. */
 import { randomUUID } from 'node:crypto';
 import type { Demand } from './gate.ts';
-import { ACQUIRE, JOIN, MOVE, REDIS_NAMES, REPORT, SYNC } from './scripts.ts';
-import type { LogEntry } from './share.ts';
+import { ACQUIRE, JOIN, MOVE, REDIS_NAMES, REPORT, SYNC } from './gate-scripts.ts';
+import type { LogEntry } from './node-share.ts';
 
 export type Command = readonly [script: string, keyCount: number, ...keysAndArguments: (string | number)[]];
 

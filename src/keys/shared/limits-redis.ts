@@ -1,5 +1,5 @@
 import { corkBriefly } from '../../runtime/cork.ts';
-import { connectRedis } from '../../servers/redis.ts';
+import { connectRedis } from '../../servers/redis-url.ts';
 
 /** What the gates need of a connection to Redis; ioredis has it. */
 export interface LimitsRedis {

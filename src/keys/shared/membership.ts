@@ -1,5 +1,5 @@
 import { COMMAND_TIMEOUT_MS } from './limits-redis.ts';
-import { ABSENT_MS } from './scripts.ts';
+import { ABSENT_MS } from './gate-scripts.ts';
 
 export interface MembershipOptions {
   readonly nodeId: string;

@@ -1,8 +1,8 @@
 import type { WindowLimit } from '../limits.ts';
 import type { Report } from './commands.ts';
 import type { Demand } from './gate.ts';
-import { HOLD_MS } from './scripts.ts';
-import { BudgetLog } from './share.ts';
+import { HOLD_MS } from './gate-scripts.ts';
+import { BudgetLog } from './node-share.ts';
 
 /** A permit in hand: Redis granted it at `since` or later. */
 interface Permit {

@@ -7,7 +7,7 @@ import { Membership, type MembershipOptions } from './membership.ts';
 import { PermitIds } from './permit-ids.ts';
 import { PermitReports } from './permit-reports.ts';
 import { PermitStock, type Budget } from './permit-stock.ts';
-import { REDIS_NAMES } from './scripts.ts';
+import { REDIS_NAMES } from './gate-scripts.ts';
 
 export interface RedisGateOptions extends MembershipOptions {
   readonly url: string;

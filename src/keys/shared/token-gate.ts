@@ -5,7 +5,7 @@ import { TOKEN_SPAN_MS, TokenWindow, type TokenHold } from '../tokens.ts';
 import type { Demand, LimitMode, PermitGate, Ticket } from './gate.ts';
 import { openLimits, type LimitsRedis } from './limits-redis.ts';
 import { PermitIds } from './permit-ids.ts';
-import { HOLD_MS } from './scripts.ts';
+import { HOLD_MS } from './gate-scripts.ts';
 import { REPORT_TOKENS, RESERVE_TOKENS, TOKEN_NAMES } from './token-scripts.ts';
 
 export interface TokenGateOptions {

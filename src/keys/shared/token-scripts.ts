@@ -1,4 +1,4 @@
-import { ABSENT_MS, CLOCK, HOLD_MS, REDIS_NAMES } from './scripts.ts';
+import { ABSENT_MS, CLOCK, HOLD_MS, REDIS_NAMES } from './gate-scripts.ts';
 
 /**
  * Tokens of a minute as Redis keeps them. For each budget a sorted set of calls by when they were over, and a hash with

@@ -1,4 +1,4 @@
-import { ModelStoreError } from '../errors.ts';
+import { ModelStoreError } from '../model-error.ts';
 import { encodeOnnx } from './onnx.ts';
 import type { OnnxNode, OnnxTensor } from './onnx.ts';
 import { float, intList, text } from './tfjs-graph.ts';

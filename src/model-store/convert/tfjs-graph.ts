@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ModelStoreError } from '../errors.ts';
+import { ModelStoreError } from '../model-error.ts';
 
 /** A TensorFlow.js graph model as `model.json` and weight shards hold it; only what a converter needs. */
 const Attributes = z.record(z.string(), z.looseObject({}));

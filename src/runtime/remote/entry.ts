@@ -9,10 +9,10 @@ import { Envelope, type ReplySink } from '../mailbox.ts';
 import type { Message } from '../message.ts';
 import type { ActorRef, Address } from '../ref.ts';
 import { Ring } from '../ring.ts';
-import { NativeGuard } from './guard.ts';
+import { NativeGuard } from './native-guard.ts';
 import { HostLink } from './link.ts';
-import { RemoteOutbox } from './outbox.ts';
-import { ASKED_ALL, ASKED_NONE, type FrameFromRemote, type FrameToRemote, type ToRemote } from './protocol.ts';
+import { RemoteOutbox } from './thread-outbox.ts';
+import { ASKED_ALL, ASKED_NONE, type FrameFromRemote, type FrameToRemote, type ToRemote } from './thread-protocol.ts';
 
 /** The line to the host: a thread's port, or a process's channel. */
 function openLine(): {

@@ -9,9 +9,9 @@ import { collectMoved } from '../moved.ts';
 import { Ring } from '../ring.ts';
 import type { ChildSpec } from '../supervision.ts';
 import { settlesWithin } from '../time-limit.ts';
-import { type Channel, openProcess, openThread } from './channel.ts';
-import { HostOutbox } from './outbox.ts';
-import { ASKED_NONE, type FrameFromRemote, type FromRemote, type ToRemote } from './protocol.ts';
+import { type Channel, openProcess, openThread } from './thread-channel.ts';
+import { HostOutbox } from './thread-outbox.ts';
+import { ASKED_NONE, type FrameFromRemote, type FromRemote, type ToRemote } from './thread-protocol.ts';
 
 /** The cell whose incarnation runs elsewhere. */
 export interface RemoteOwner {

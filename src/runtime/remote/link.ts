@@ -3,8 +3,8 @@ import { deserializeError, RuntimeError } from '../errors.ts';
 import type { Message } from '../message.ts';
 import { collectMoved } from '../moved.ts';
 import type { ActorRef, AskOptions, OfferOptions, TellOutcome } from '../ref.ts';
-import type { RemoteOutbox } from './outbox.ts';
-import type { Reply } from './protocol.ts';
+import type { RemoteOutbox } from './thread-outbox.ts';
+import type { Reply } from './thread-protocol.ts';
 
 interface Pending {
   resolve(value: unknown): void;

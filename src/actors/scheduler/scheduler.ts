@@ -1,0 +1,362 @@
+import { randomUUID } from 'node:crypto';
+import type { Delivery, QueueLag } from '../../infra/bus.ts';
+import { PRIORITIES, type AssessmentTask, type Priority } from '../../messages/task.ts';
+import { defineActor, type ActorContext } from '../../runtime/actor.ts';
+import { sleep } from '../../runtime/clock.ts';
+import { asError } from '../../runtime/errors.ts';
+import { CALLER } from '../caller.ts';
+import { KEY_POOL } from '../key-pool.ts';
+import type { Assessed } from './assess.ts';
+import { BusWatch } from './bus-watch.ts';
+import { callerClient } from './caller-client.ts';
+import { Counts } from './counts.ts';
+import { HedgeBudget } from './hedge.ts';
+import { Intake, type IntakeOptions } from './intake.ts';
+import { Judge } from './judge.ts';
+import { Overload } from './overload.ts';
+import type { Private } from './private.types.ts';
+import { TaskQueues } from './task-queues.ts';
+import { NO_CALL, unjudged } from './result.ts';
+import { runTask, type RunEnd } from './run.ts';
+import { TURN_BOUNDS, Turns, type Turning } from './turns.ts';
+import type { SchedulerInit, SchedulerMessage, SchedulerSettings, SchedulerStats } from './scheduler.types.ts';
+
+type Task = Delivery<AssessmentTask>;
+type All = SchedulerMessage | Private;
+
+const QUIET_MS = 10;
+const BATCH = 16;
+/** Tells the bus that a task is still being worked on; well below its ack wait. */
+const HEARTBEAT_MS = 3_000;
+const MEASURE_MS = 1_000;
+const MEASURES_AT_REST = 5;
+const DUPLICATE_AGAIN_MS = 1_000;
+/** A task that waited for the provider is judged by rules this long before it expires. */
+const RULES_MS = 500;
+const VALIDITY_MS = 30_000;
+/** Tasks begun and not settled, those that wait for the bus to take their result among them; with more nothing is fetched. */
+const MOST_IN_HAND = 2_000;
+
+/** Takes tasks, urgent first, has each judged, publishes the result, and acks the task after that. */
+export const schedulerActor = defineActor<SchedulerMessage, Private>()<SchedulerInit>({
+  kind: 'scheduler',
+  // Its own messages are bounded by the tasks in flight and five fetches; the rest is questions for figures.
+  mailbox: { capacity: 50_000, overflow: 'refuse' },
+  start: (ctx, init) => {
+    const scheduler = new Scheduler(ctx, init);
+    scheduler.pump();
+    ctx.setInterval('heartbeat', HEARTBEAT_MS, { type: 'heartbeat' });
+    ctx.setInterval('measure', MEASURE_MS, { type: 'measure' });
+    return {
+      handlers: {
+        stats: () => scheduler.stats(),
+        configure: ({ settings }) => scheduler.configure(settings),
+        fetched: ({ priority, deliveries, begunAt }) => scheduler.fetched(priority, deliveries, begunAt),
+        'fetch-failed': ({ priority, error }) => scheduler.fetchFailed(priority, error),
+        finished: ({ taskId, end }) => scheduler.finished(taskId, end),
+        pump: () => scheduler.pump(),
+        heartbeat: () => scheduler.heartbeat(),
+        measure: () => scheduler.measure(),
+        measured: ({ lag }) => scheduler.measured(lag),
+      },
+      stop: () => scheduler.stop(),
+    };
+  },
+});
+
+class Scheduler {
+  readonly #ctx: ActorContext<All>;
+  readonly #init: SchedulerInit;
+  readonly #busWatch: BusWatch;
+  readonly #queues: TaskQueues;
+  readonly #intake: Intake<Task>;
+  readonly #counts = new Counts();
+  readonly #hedges = new HedgeBudget();
+  readonly #turns: Turns;
+  readonly #judge: Judge;
+  readonly #overload: Overload;
+  /** Every task that was begun, those that wait without a place too. */
+  readonly #inFlight = new Map<string, { readonly delivery: Task; readonly end: Promise<void> }>();
+  readonly #fetches = new Set<Promise<void>>();
+  /** Aborted when calls in flight have to be given up. */
+  readonly #abort = new AbortController();
+  #settings: SchedulerSettings;
+  #measures = 0;
+
+  constructor(ctx: ActorContext<All>, init: SchedulerInit) {
+    const { language, images, metrics, bus } = init;
+    const vlm = init.vlm === 'caller' ? callerClient(ctx.ref(CALLER)) : init.vlm;
+    const { clock, log } = ctx;
+    const pool = ctx.ref(KEY_POOL);
+    this.#ctx = ctx;
+    this.#init = init;
+    this.#settings = init.settings;
+    this.#busWatch = new BusWatch(log);
+    this.#queues = new TaskQueues(bus);
+    this.#intake = new Intake(intakeOptions(init.settings));
+    const turns = new Turns({
+      clock,
+      closing: ctx.signal,
+      places: () => this.#settings.maxConcurrentTasks,
+      ...TURN_BOUNDS,
+      onRoom: () => void this.#tell({ type: 'pump' }),
+    });
+    this.#turns = turns;
+    this.#judge = new Judge({
+      ...init,
+      clock,
+      pool,
+      closing: ctx.signal,
+      model:
+        vlm === null
+          ? null
+          : {
+              clock,
+              log,
+              pool,
+              vlm,
+              images,
+              metrics,
+              language,
+              turns,
+              hedges: this.#hedges,
+              closing: ctx.signal,
+              abort: this.#abort.signal,
+              onRetry: () => void this.#counts.retries++,
+            },
+    });
+    this.#overload = new Overload({
+      bus,
+      clock,
+      log,
+      queues: this.#queues,
+      name: randomUUID(),
+      validityMs: init.validityMs ?? VALIDITY_MS,
+      takeReady: (priority, most) => this.#intake.takeOldest(priority, most),
+      readyAt: (priority) => this.#intake.readyAt(priority),
+      giveUp: (delivery) => this.#giveUp(delivery),
+    });
+    void this.#judge.follow();
+  }
+
+  configure(settings: SchedulerSettings): void {
+    this.#settings = settings;
+    this.#intake.configure(intakeOptions(settings));
+    this.pump();
+  }
+
+  stats(): SchedulerStats {
+    const { downSince, parked } = this.#turns;
+    const age = (priority: Priority): number | null => ageOf(this.#intake.oldest(priority), this.#ctx.clock.now());
+    return this.#counts.stats({
+      mode: this.#judge.mode,
+      max_concurrent_tasks: this.#settings.maxConcurrentTasks,
+      in_flight: this.#inFlight.size - parked,
+      ready: this.#intake.size,
+      bus_ok: this.#busWatch.ok,
+      provider_down_since: downSince === null ? null : new Date(downSince).toISOString(),
+      parked,
+      hedges: this.#hedges.hedges,
+      hedge_wins: this.#hedges.wins,
+      oldest_seconds: { p1: age(1), p2: age(2), p3: age(3), p4: age(4), p5: age(5) },
+    });
+  }
+
+  /** Keeps a fetch under way at every level and fills the free places. */
+  pump(): void {
+    const { clock } = this.#ctx;
+    if (this.#ctx.signal.aborted) return;
+    // What expired while it waited is answered at once: that takes no call and no place. More of that age may be behind it.
+    const expired = this.#intake.remove((one) => Date.parse(one.body.expiresAt) <= clock.now());
+    for (const delivery of expired) this.#begin(delivery);
+    for (;;) {
+      const { room, next } = this.#turns;
+      if (this.#inFlight.size < MOST_IN_HAND)
+        for (const { priority, max } of this.#intake.fetches(expired.length > 0 ? BATCH : room))
+          this.#fetch(priority, max);
+      this.#overload.rate.setBusy(room === 0, clock.now());
+      this.#wakeAtExpiry();
+      if (room === 0) return;
+      if (next !== null && next >= (this.#intake.highest ?? 0)) {
+        this.#turns.resumeNext();
+        continue;
+      }
+      const taken = this.#intake.take(clock.now(), room <= Math.min(BATCH, this.#settings.maxConcurrentTasks / 4));
+      if (taken.kind === 'wait') this.#ctx.setTimer('pump', taken.untilMs - clock.now(), { type: 'pump' });
+      if (taken.kind !== 'task') return;
+      this.#begin(taken.delivery);
+    }
+  }
+
+  fetched(priority: Priority, deliveries: readonly Task[], begunAt: number): void {
+    this.#busWatch.fetched(begunAt);
+    this.#intake.fetched(priority, deliveries, this.#ctx.clock.now());
+    this.pump();
+  }
+
+  fetchFailed(priority: Priority, error: Error): void {
+    this.#busWatch.failed(error, this.#ctx.clock.now());
+    this.#intake.failed(priority);
+    this.pump();
+  }
+
+  finished(taskId: string, end: RunEnd): void {
+    this.#inFlight.delete(taskId);
+    if (end.kind === 'handed-back') {
+      this.#counts.handedBack++;
+    } else {
+      const { cameraId, traceId, error, metadata } = end.result;
+      this.#counts.published(end.result, this.#init.metrics);
+      if ((metadata.calls?.length ?? 0) > 0) this.#overload.rate.served(this.#ctx.clock.now());
+      if (error !== undefined)
+        this.#ctx.log.debug(
+          { taskId, cameraId, traceId, code: error.code },
+          `a group of camera ${cameraId} is unknown: ${error.message}`,
+        );
+    }
+    this.pump();
+  }
+
+  heartbeat(): void {
+    for (const { delivery } of this.#inFlight.values()) delivery.working();
+    for (const delivery of this.#intake.ready()) delivery.working();
+  }
+
+  /** Each second; what waits in the streams is asked for less often while there is room. */
+  measure(): void {
+    void this.#judge.follow();
+    const { mode, in_flight, ready, parked, assessed, degraded, retries, bus_ok, unknown, hedges } = this.stats();
+    this.#ctx.report({
+      mode,
+      in_flight,
+      ready,
+      parked,
+      assessed,
+      degraded,
+      unknown: Object.values(unknown).reduce((sum, count) => sum + count, 0),
+      shed: unknown.shed,
+      retries,
+      hedges,
+      bus_ok,
+    });
+    this.#overload.tell();
+    if (!this.#overload.rate.busy(this.#ctx.clock.now()) && this.#measures++ % MEASURES_AT_REST !== 0) return;
+    void this.#queues.lag().then((lag) => this.#tell({ type: 'measured', lag }));
+  }
+
+  measured(lag: ReadonlyMap<Priority, QueueLag | null>): void {
+    this.#counts.lag(lag);
+    this.#overload.step(lag);
+  }
+
+  /** What waits goes back to the bus at once; calls in flight may finish for a while, then they are given up and go back. */
+  async stop(): Promise<void> {
+    const { clock } = this.#ctx;
+    const shedding = this.#overload.close();
+    for (const delivery of this.#intake.remove(() => true)) delivery.nak(0);
+    const ends = Promise.all([shedding, ...this.#fetches, ...[...this.#inFlight.values()].map((one) => one.end)]);
+    const drained = new AbortController();
+    const drain = sleep(clock, this.#settings.drainMs, drained.signal).then(
+      () => this.#abort.abort(),
+      () => undefined,
+    );
+    await ends;
+    drained.abort();
+    await drain;
+    this.#abort.abort();
+    await this.#queues.close();
+  }
+
+  #fetch(priority: Priority, max: number): void {
+    const { clock, signal } = this.#ctx;
+    this.#intake.fetching(priority, clock.now());
+    const done = this.#queues
+      .fetchInTime(priority, max, { clock, signal, failed: !this.#busWatch.ok })
+      .then(
+        ({ deliveries, begunAt }) => {
+          if (!this.#tell({ type: 'fetched', priority, deliveries, begunAt }))
+            for (const delivery of deliveries) delivery.nak(0);
+        },
+        (thrown: unknown) => void this.#tell({ type: 'fetch-failed', priority, error: asError(thrown) }),
+      )
+      .catch((thrown: unknown) => this.#ctx.fail(asError(thrown)))
+      .finally(() => this.#fetches.delete(done));
+    this.#fetches.add(done);
+  }
+
+  #begin(delivery: Task): void {
+    const { body } = delivery;
+    const now = this.#ctx.clock.now();
+    const turning: Turning = { priority: body.priority, since: now, until: Date.parse(body.expiresAt) - RULES_MS };
+    if (this.#known(delivery)) return;
+    this.#turns.begin(turning);
+    // The place is held until the result is stored: a bus that takes none must not have us make more.
+    void this.#run(
+      delivery,
+      (task) => this.#judge.judge(task, turning, this.#settings),
+      () => this.#turns.end(turning),
+    );
+  }
+
+  async #giveUp(delivery: Task): Promise<void> {
+    if (this.#known(delivery)) return;
+    const shed = {
+      code: 'shed',
+      message: 'more groups waited than could be judged in time, and this was among the least dangerous',
+    } as const;
+    await this.#run(delivery, (task) =>
+      Promise.resolve(unjudged(task, shed, this.#judge.mode, NO_CALL, this.#ctx.clock.now())),
+    );
+  }
+
+  #run(delivery: Task, assess: (task: AssessmentTask) => Promise<Assessed>, onEnd?: () => void): Promise<void> {
+    const { taskId } = delivery.body;
+    const { clock, log } = this.#ctx;
+    delivery.begin();
+    const end = runTask(delivery, assess, { bus: this.#init.bus, clock, log, abort: this.#abort.signal }).then(
+      (how) => {
+        onEnd?.();
+        this.#tell({ type: 'finished', taskId, end: how });
+      },
+    );
+    this.#inFlight.set(taskId, { delivery, end });
+    return end;
+  }
+
+  /** Redelivered while we are at it (NATS was away): ours will ack it. */
+  #known(delivery: Task): boolean {
+    if (!this.#inFlight.has(delivery.body.taskId)) return false;
+    this.#counts.duplicates++;
+    delivery.nak(DUPLICATE_AGAIN_MS);
+    return true;
+  }
+
+  /** Looks again when the next one that is ready, and has no place, expires. */
+  #wakeAtExpiry(): void {
+    const next = Math.min(
+      ...PRIORITIES.flatMap((priority) => this.#intake.oldest(priority) ?? []).map(({ body }) =>
+        Date.parse(body.expiresAt),
+      ),
+    );
+    if (Number.isFinite(next))
+      this.#ctx.setTimer('expiry', Math.max(1, next - this.#ctx.clock.now()), { type: 'pump' });
+  }
+
+  /** False when the actor is over. A mailbox that refuses our own word would leave a place taken for good. */
+  #tell(message: Private): boolean {
+    if (this.#ctx.signal.aborted) return false;
+    const told = this.#ctx.self.tell(message) === 'accepted';
+    if (!told) this.#ctx.fail(new Error(`the scheduler's mailbox took no message "${message.type}"`));
+    return told;
+  }
+}
+
+/** Seconds since it was put to the bus; null for none. */
+const ageOf = (delivery: Task | undefined, now: number): number | null =>
+  delivery === undefined ? null : Math.max(0, Math.round((now - delivery.storedAt) / 100) / 10);
+
+const intakeOptions = ({ ageingMs }: SchedulerSettings): IntakeOptions => ({
+  ageingMs,
+  quietMs: QUIET_MS,
+  batch: BATCH,
+});

@@ -1,0 +1,44 @@
+interface Command {
+  readonly summary: string;
+  /** Loaded when used, so that one command's needs are not another's. */
+  readonly load: () => Promise<{ run(args: string[]): Promise<number> }>;
+}
+
+const COMMANDS: Readonly<Record<string, Command>> = {
+  models: { summary: 'list, pull and check detection models', load: () => import('./models.ts') },
+  prepare: {
+    summary: 'download everything a start needs: model, demo footage, Redis',
+    load: () => import('./prepare.ts'),
+  },
+  'check-e2e': {
+    summary: 'follow one camera of a running Gantry through every stage',
+    load: () => import('./check-e2e.ts'),
+  },
+  keys: { summary: 'verify, encrypt and decrypt API keys', load: () => import('./keys-command.ts') },
+  'verify-keys': { summary: 'the same as keys verify', load: () => import('./verify-keys.ts') },
+  'encrypt-keys': { summary: 'the same as keys encrypt', load: () => import('./encrypt-keys.ts') },
+  queue: { summary: 'what waits to be judged, per priority', load: () => import('./queue.ts') },
+  dlq: { summary: 'list, show and replay messages that were given up', load: () => import('./dlq.ts') },
+  replay: { summary: 'have frames of the last hour judged again', load: () => import('./replay.ts') },
+};
+
+const USAGE = `usage: gantry COMMAND [arguments]
+
+${Object.entries(COMMANDS)
+  .map(([name, { summary }]) => `  ${name.padEnd(12)} ${summary}`)
+  .join('\n')}
+
+To start Gantry itself: npm start -- --help`;
+
+const [name, ...args] = process.argv.slice(2);
+const command = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+if (command !== undefined) {
+  const loaded = await command.load();
+  // Not process.exit: what is still being written to a pipe would be cut off.
+  process.exitCode = await loaded.run(args);
+} else if (name === 'help' || name === '--help' || name === '-h') {
+  console.log(USAGE);
+} else {
+  console.error(name === undefined ? USAGE : `gantry: there is no command "${name}"\n\n${USAGE}`);
+  process.exitCode = 2;
+}

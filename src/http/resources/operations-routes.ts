@@ -1,0 +1,87 @@
+import { z } from 'zod';
+import { asError } from '../../runtime/errors.ts';
+import { redactText } from '../../infra/redact.ts';
+import { errorReplies } from '../errors/replies.ts';
+import type { HttpPorts } from '../ports.ts';
+import {
+  HealthReport,
+  KeyPoolHealthReply,
+  KeyPoolStatsReply,
+  SchedulerHealthReply,
+  keyPoolHealth,
+} from '../schemas/operations-schema.ts';
+import type { App } from '../server.types.ts';
+
+const tags = ['operations'];
+
+/** Scheduler, key pool, metrics. */
+export function operationRoutes(app: App, ports: HttpPorts): void {
+  app.get(
+    '/api/scheduler/stats',
+    { schema: { tags, summary: 'Keys and calls', response: { 200: KeyPoolStatsReply, ...errorReplies(503) } } },
+    async () => ({
+      code: 200 as const,
+      data: await ports.scheduler.stats(),
+    }),
+  );
+  app.get(
+    '/api/scheduler/health',
+    { schema: { tags, summary: 'The scheduler', response: { 200: SchedulerHealthReply, ...errorReplies(503) } } },
+    async () => ({
+      code: 200 as const,
+      data: await ports.scheduler.health(),
+    }),
+  );
+  app.get(
+    '/api/key-pool/health',
+    {
+      schema: {
+        tags,
+        summary: 'Whether keys can be used',
+        response: { 200: KeyPoolHealthReply, ...errorReplies(503) },
+      },
+    },
+    async () => ({
+      code: 200 as const,
+      data: keyPoolHealth(await ports.scheduler.stats()),
+    }),
+  );
+  app.get(
+    '/metrics',
+    { schema: { tags, summary: 'Prometheus metrics', produces: ['text/plain'] } },
+    async (_request, reply) => {
+      const { contentType, text } = await ports.metrics();
+      return reply.type(contentType).send(text);
+    },
+  );
+}
+
+const Unanswered = z.object({ status: z.literal('down'), notices: z.array(z.string()) });
+
+/** `/api/health`, and the path that the original had. 200 while cameras are watched, 503 when they are not. */
+export function healthRoutes(app: App, ports: Pick<HttpPorts, 'health'>): void {
+  for (const path of ['/api/health', '/api/health/health_check']) {
+    app.get(
+      path,
+      {
+        schema: {
+          tags,
+          summary: 'State of NATS, Redis, models and cameras',
+          response: { 200: HealthReport, 503: z.union([HealthReport, Unanswered]) },
+        },
+      },
+      async (_request, reply) => {
+        let report: HealthReport;
+        try {
+          report = await ports.health();
+        } catch (error) {
+          return reply.code(503).send({
+            status: 'down' as const,
+            notices: [`the health could not be asked for: ${redactText(asError(error).message)}`],
+          });
+        }
+        return report.status === 'down' ? reply.code(503).send(report) : reply.code(200).send(report);
+      },
+    );
+  }
+}

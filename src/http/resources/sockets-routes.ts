@@ -1,0 +1,141 @@
+import type { Socket } from 'node:net';
+import type { FastifyRequest } from 'fastify';
+import type { RawData, WebSocket } from 'ws';
+import { z } from 'zod';
+import type { AddressRanges } from '../../infra/address-ranges.ts';
+import { CameraId } from '../../messages/ids.ts';
+import type { ActorLog } from '../../runtime/actor.ts';
+import { HttpError } from '../errors/http-error.ts';
+import type { ConnectionLimit } from '../feed/connection-limit.ts';
+import type { Heartbeat } from '../feed/heartbeat.ts';
+import type { FeedSocket } from '../feed/viewer.ts';
+import { clientOf } from '../intake/client-address.ts';
+import type { LiveFeed } from '../live-feed.ts';
+import type { CameraPort } from '../ports.ts';
+import type { Previews } from '../preview.ts';
+import { TicketQuery } from '../schemas/tickets-schema.ts';
+import type { App } from '../server.types.ts';
+
+export interface SocketDeps {
+  readonly feed: LiveFeed;
+  readonly previews: Previews;
+  readonly connections: ConnectionLimit;
+  readonly heartbeat: Heartbeat;
+  readonly cameras: Pick<CameraPort, 'get'>;
+  readonly log: ActorLog;
+  readonly trusted: AddressRanges;
+  /** Unsent bytes above which a client that still asks for signs of life is dropped. */
+  readonly maxUnsent: number;
+}
+
+const LiveParams = z.object({ cameraId: CameraId });
+
+/** `/ws`: the live feed. `/ws/live/{cameraId}`: live video for JSMpeg. */
+export function socketRoutes(app: App, deps: SocketDeps): void {
+  const { feed, previews, connections } = deps;
+  const limited = async (request: FastifyRequest): Promise<void> => {
+    if (!request.ws)
+      throw new HttpError('UPGRADE_REQUIRED', 'upgrade: this address speaks WebSocket only', {
+        field: 'upgrade',
+        headers: { upgrade: 'websocket' },
+      });
+    const reason = connections.refusal(clientOf(request, deps.trusted));
+    if (reason !== null) throw new HttpError('TOO_MANY', reason);
+  };
+
+  const schema = { hide: true, querystring: TicketQuery };
+  const feedRoute = { websocket: true, config: { upgrades: true }, schema, preHandler: limited } as const;
+  app.get('/ws', feedRoute, (socket, request) => {
+    if (!admit(socket, request, deps)) return;
+    const viewer = feed.connect(feedSocket(socket, request.raw.socket));
+    socket.on('message', (data, binary) => viewer.receive(binary ? null : textOf(data)));
+    socket.on('pong', () => feed.alive(viewer));
+    socket.on('close', () => feed.disconnect(viewer));
+  });
+
+  app.get(
+    '/ws/live/:cameraId',
+    {
+      websocket: true,
+      config: { upgrades: true },
+      schema: { hide: true, params: LiveParams, querystring: TicketQuery },
+      preHandler: async (request) => {
+        await limited(request);
+        const { cameraId } = request.params;
+        if ((await deps.cameras.get(cameraId)) === null) {
+          throw new HttpError('UNKNOWN_CAMERA', `cameraId: there is no camera ${cameraId}`, {
+            field: 'cameraId',
+            value: cameraId,
+          });
+        }
+        const refusal = previews.refusal(cameraId);
+        if (refusal !== null) throw refusal;
+      },
+    },
+    (socket, request) => {
+      if (!admit(socket, request, deps)) return;
+      const { cameraId } = request.params;
+      // Between the check before and now another viewer may have taken the last place.
+      const refusal = previews.refusal(cameraId);
+      if (refusal !== null) {
+        socket.close(1013, refusal.message.slice(0, 100));
+        return;
+      }
+      const leave = previews.watch(cameraId, {
+        get bufferedAmount() {
+          return socket.bufferedAmount;
+        },
+        send: (data) => socket.send(data, { binary: true }, () => undefined), // 'close' tells of failures
+        close: (code, reason) => socket.close(code, reason),
+      });
+      deps.heartbeat.add(socket);
+      socket.on('pong', () => deps.heartbeat.alive(socket));
+      socket.on('close', () => {
+        leave();
+        deps.heartbeat.remove(socket);
+      });
+    },
+  );
+}
+
+/** Counts the socket in, and out when it closes; attaches what every socket needs. */
+function admit(socket: WebSocket, request: FastifyRequest, deps: SocketDeps): boolean {
+  const client = clientOf(request, deps.trusted);
+  // An oversized or malformed frame ends in 'close' too, with its code.
+  socket.on('error', ({ message }) => {
+    deps.log.debug({ client, error: message }, `a WebSocket of ${client} failed: ${message}`);
+  });
+  const reason = deps.connections.refusal(client);
+  if (reason !== null) {
+    socket.close(1013, reason);
+    return false;
+  }
+  socket.on('close', deps.connections.take(client));
+  // Answers to pings would pile up without bound for a client that sends them and reads nothing.
+  socket.on('ping', (data) => {
+    if (socket.bufferedAmount > deps.maxUnsent) socket.terminate();
+    else socket.pong(data);
+  });
+  return true;
+}
+
+const AS_TEXT = { binary: false } as const;
+
+/** @param connection what the WebSocket writes to: a message that many get goes there as it is, framed once for all */
+const feedSocket = (socket: WebSocket, connection: Socket): FeedSocket => ({
+  get bufferedAmount() {
+    return connection.writableLength;
+  },
+  send: (text, done) => socket.send(text, AS_TEXT, done),
+  sendFrame: (frame, done) => {
+    // After a close frame nothing may follow. Without compression the WebSocket itself writes whole messages at once.
+    if (socket.readyState === socket.OPEN) connection.write(frame, done);
+    else process.nextTick(done);
+  },
+  ping: () => socket.ping(),
+  close: (code, reason) => socket.close(code, reason),
+  terminate: () => socket.terminate(),
+});
+
+const textOf = (data: RawData): string =>
+  (Array.isArray(data) ? Buffer.concat(data) : Buffer.isBuffer(data) ? data : Buffer.from(data)).toString('utf8');

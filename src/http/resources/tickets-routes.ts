@@ -1,0 +1,23 @@
+import type { Tickets } from '../access/tickets.ts';
+import { errorReplies } from '../errors/replies.ts';
+import { TicketReply } from '../schemas/tickets-schema.ts';
+import type { App } from '../server.types.ts';
+
+const DESCRIPTION =
+  'Good for one minute, as `?ticket=` of pictures and WebSockets, where a browser can send no header.';
+
+/** `/api/tickets`: stands in for the access token in an address. */
+export function ticketRoutes(app: App, tickets: Tickets): void {
+  app.post(
+    '/api/tickets',
+    {
+      schema: {
+        tags: ['access'],
+        summary: 'A ticket in place of the access token',
+        description: DESCRIPTION,
+        response: { 201: TicketReply, ...errorReplies(401) },
+      },
+    },
+    async (_request, reply) => reply.code(201).header('cache-control', 'no-store').send(tickets.issue()),
+  );
+}

@@ -1,0 +1,86 @@
+import { Empty } from 'nats';
+import type { ImageId } from '../../messages/ids.ts';
+import { IMAGE_STREAM, streams, subjects } from '../../messages/subjects.ts';
+import type { AlertImageStore, ImageStore } from '../bus.ts';
+import { InfraError } from '../infra-error.ts';
+import type { NatsBus } from './nats-bus.ts';
+import type { NatsLink } from './connection.ts';
+import { asInfraError } from './nats-errors.ts';
+import { statusOf } from './headers.ts';
+import { store } from './send.ts';
+
+/** Where NATS takes messages of 1 MB. */
+const MAX_BYTES = 900_000;
+/** What a message has beside the picture. */
+const BESIDE = 1_024;
+const ANSWER_MS = 3_000;
+
+/** {@link ImageStore} as a JetStream stream with one subject per image; every node of the system can read it. */
+export class JetStreamImages implements ImageStore {
+  readonly #pictures: Pictures;
+
+  constructor(bus: NatsBus) {
+    this.#pictures = new Pictures(bus);
+  }
+
+  put(id: ImageId, jpeg: Uint8Array): Promise<void> {
+    return this.#pictures.put(subjects.image(id), id, jpeg);
+  }
+
+  async get(id: ImageId): Promise<Uint8Array | null> {
+    return (
+      (await this.#pictures.get(IMAGE_STREAM, subjects.image(id), id)) ??
+      this.#pictures.get(streams.alertImages, subjects.alertImage(id), id)
+    );
+  }
+}
+
+/** {@link AlertImageStore} as a stream of its own. */
+export class JetStreamAlertImages implements AlertImageStore {
+  readonly #pictures: Pictures;
+
+  constructor(bus: NatsBus) {
+    this.#pictures = new Pictures(bus);
+  }
+
+  async has(id: ImageId): Promise<boolean> {
+    return (await this.#pictures.get(streams.alertImages, subjects.alertImage(id), id)) !== null;
+  }
+
+  put(id: ImageId, jpeg: Uint8Array): Promise<void> {
+    return this.#pictures.put(subjects.alertImage(id), id, jpeg);
+  }
+}
+
+class Pictures {
+  readonly #link: NatsLink;
+
+  constructor({ link }: NatsBus) {
+    this.#link = link;
+  }
+
+  async put(subject: string, id: ImageId, jpeg: Uint8Array): Promise<void> {
+    const most = Math.min(MAX_BYTES, this.#link.maxPayload - BESIDE);
+    if (jpeg.byteLength > most) {
+      const message = `image ${id} has ${jpeg.byteLength} bytes, at most ${most} fit`;
+      throw new InfraError('IMAGE_TOO_LARGE', message, { id, bytes: jpeg.byteLength, most });
+    }
+    await store(this.#link, subject, jpeg);
+  }
+
+  /** Null when there is none (any more). */
+  async get(stream: string, subject: string, id: ImageId): Promise<Uint8Array | null> {
+    this.#link.require();
+    try {
+      // A direct get: the bytes as they are, where the stream's own API would answer with base64 inside JSON.
+      const answer = await this.#link.wire.ask(`$JS.API.DIRECT.GET.${stream}.${subject}`, Empty, ANSWER_MS);
+      // A picture has bytes, and the headers of one need no look.
+      if (answer.data.length > 0) return answer.data;
+      const { code, description } = statusOf(answer);
+      if (code === 404) return null;
+      throw new InfraError('BUS_DOWN', `NATS answered ${code} ${description}`, { id, code });
+    } catch (thrown) {
+      throw asInfraError(thrown, `reading image ${id}`);
+    }
+  }
+}

@@ -1,0 +1,287 @@
+import type { JetStreamManager } from 'nats';
+import { clipped } from '../../messages/bounds.ts';
+import { readBody } from '../../messages/read-body.ts';
+import type { ActorLog } from '../../runtime/actor.ts';
+import { asError } from '../../runtime/errors.ts';
+import type {
+  Bus,
+  BusState,
+  FollowOptions,
+  Parser,
+  PullConsumer,
+  PullOptions,
+  ReadOptions,
+  Stored,
+  StoredMessage,
+  Trace,
+} from '../bus.ts';
+import { InfraError } from '../infra-error.ts';
+import { LineLimit } from '../line-limit.ts';
+import { type NatsOptions, NatsLink } from './connection.ts';
+import type { DeadLetterCount } from './dead-letter-counts.ts';
+import { type Burial, Gravedigger } from './dead-letter-writer.ts';
+import { asInfraError } from './nats-errors.ts';
+import { epochOf, StreamFollower } from './follow.ts';
+import { JetStreamPull } from './jetstream-pull.ts';
+import { InHand } from './in-hand.ts';
+import { type RawMessage, readLast, readStream } from './read.ts';
+import { hasNoJetStream, jetStreamAdvice, jetStreamPermissions } from './nats-refusals.ts';
+import { checkSize, sendJson, traceHeaders } from './send.ts';
+import { StandingPull } from './standing-pull.ts';
+import { STREAMS_MB } from './stream-sizes.ts';
+import { ensureTopology, mostDeliveries } from './topology.ts';
+
+const ANSWER_MS = 3_000;
+const START_AGAIN_MS = 250;
+/** Frames and pictures as they usually are fit. */
+const LEAST_PAYLOAD = 256 * 1024;
+const LOG_EVERY_MS = 1_000;
+
+export interface BusOptions extends Omit<NatsOptions, 'onReconnect'> {
+  /** Where messages in hand are noted, see {@link InHand}: this path with two endings. Default: nowhere. */
+  readonly inHandFile?: string | undefined;
+}
+
+export interface BusCounters {
+  /** Bodies that did not parse. */
+  badBodies: number;
+  /** Plain messages that could not be sent. */
+  failedBroadcasts: number;
+  published: number;
+}
+
+/** {@link Bus} over one NATS connection with JetStream. */
+export class NatsBus implements Bus {
+  readonly link: NatsLink;
+  readonly counters: BusCounters = { badBodies: 0, failedBroadcasts: 0, published: 0 };
+  readonly #log: ActorLog;
+  readonly #gravedigger: Gravedigger;
+  readonly #inHand: InHand | null;
+  readonly #lines = new LineLimit(LOG_EVERY_MS);
+  #jsm: Promise<JetStreamManager> | null = null;
+  /** MB of streams as they were set up last; null before. */
+  #streamsMb: number | null = null;
+  #notice: string | null = null;
+
+  private constructor(link: NatsLink, { log, inHandFile }: Pick<BusOptions, 'log' | 'inHandFile'>) {
+    this.link = link;
+    this.#inHand = inHandFile === undefined ? null : new InHand(inHandFile, log);
+    this.#log = log;
+    this.#gravedigger = new Gravedigger({ link, log });
+  }
+
+  /**
+   * Connects and sets up streams and consumers, waiting for both; `streamsMb` as in {@link ensureTopology}. Rejects
+   * `BUS_DOWN` or `BUS_REFUSED` after the start time-out, and at once when no waiting helps.
+   */
+  static async open(options: BusOptions & { readonly streamsMb?: number }): Promise<NatsBus> {
+    const { startTimeoutMs, log, streamsMb = STREAMS_MB } = options;
+    const setUp = async (): Promise<void> => bus.#setUp(streamsMb);
+    const link = await NatsLink.open({ ...options, onReconnect: setUp });
+    const bus = new NatsBus(link, options);
+    const deadline = performance.now() + startTimeoutMs;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await link.whileAllowed(setUp());
+        return bus;
+      } catch (thrown) {
+        const isFinal = asInfraError(thrown, 'JetStream').code === 'BUS_REFUSED' || hasNoJetStream(thrown);
+        const message = setUpFailure(thrown, isFinal ? link.trouble : null, options.url);
+        // A server that has just started, or whose disk is full, may be able to in a moment.
+        if (isFinal || performance.now() >= deadline) {
+          await link.close();
+          throw new InfraError('BUS_REFUSED', message, {}, thrown);
+        }
+        if (attempt % 10 === 1) log.warn({ err: asError(thrown).message }, `waiting for JetStream: ${message}`);
+        await new Promise((resolve) => setTimeout(resolve, START_AGAIN_MS));
+      }
+    }
+  }
+
+  /** As `open`, where another one has set up streams and consumers, and keeps them so. */
+  static async join(options: BusOptions): Promise<NatsBus> {
+    return new NatsBus(await NatsLink.open({ ...options, onReconnect: () => Promise.resolve() }), options);
+  }
+
+  state(): BusState {
+    return this.link.state;
+  }
+
+  /** What an operator should know of NATS; null when all is well. */
+  notice(): string | null {
+    return this.link.trouble ?? this.#notice;
+  }
+
+  async publish(subject: string, body: object, trace: Trace, id: string): Promise<Stored> {
+    const stored = await sendJson(this.link, subject, body, trace, id);
+    this.counters.published += 1;
+    return stored;
+  }
+
+  broadcast(subject: string, body: object, trace?: Trace): void {
+    try {
+      const nc = this.link.require();
+      const payload = JSON.stringify(body);
+      checkSize(this.link, subject, payload);
+      nc.publish(subject, payload, trace === undefined ? {} : { headers: traceHeaders(trace) });
+    } catch (thrown) {
+      this.counters.failedBroadcasts += 1;
+      // NATS away is said elsewhere; anything else is a fault of the message.
+      const { code, message } = asInfraError(thrown, `sending on ${subject}`);
+      if (code === 'BUS_DOWN') this.#log.debug({ subject, err: message }, 'broadcast not sent');
+      else if (this.#lines.mayLog())
+        this.#log.warn(
+          { subject, err: message, soFar: this.counters.failedBroadcasts },
+          `a message could not be sent: ${message}`,
+        );
+    }
+  }
+
+  subscribe<T>(subject: string, parser: Parser<T>, listener: (body: T, subject: string) => void): () => void {
+    const subscription = this.link.nc.subscribe(subject, {
+      callback: (error, message) => {
+        if (error !== null) return;
+        try {
+          listener(readBody(message.data, parser), message.subject);
+        } catch (thrown) {
+          this.badBody(message.subject, thrown);
+        }
+      },
+    });
+    return () => subscription.unsubscribe();
+  }
+
+  pull<T>({ ahead = 0, ...options }: PullOptions<T>): Promise<PullConsumer<T>> {
+    const onBadBody = (): void => {
+      this.counters.badBodies += 1;
+    };
+    const whole = {
+      ...options,
+      link: this.link,
+      log: this.#log,
+      mostDeliveries: mostDeliveries(options.durable),
+      bury: (burial: Burial) => this.#gravedigger.bury(burial),
+      onBadBody,
+      inHand: this.#inHand,
+    };
+    return Promise.resolve(ahead > 0 ? new StandingPull(whole, ahead) : new JetStreamPull(whole));
+  }
+
+  async read<T>({ parser, ...options }: ReadOptions<T>): Promise<readonly StoredMessage<T>[]> {
+    return readStream(this.link, await this.#manager(), options, (message) =>
+      this.#parse({ ...message, stream: options.stream }, parser),
+    );
+  }
+
+  async last<T>({
+    stream,
+    subject,
+    parser,
+  }: {
+    readonly stream: string;
+    readonly subject: string;
+    readonly parser: Parser<T>;
+  }): Promise<StoredMessage<T> | null> {
+    const raw = await readLast(this.link, stream, subject);
+    return raw === null ? null : this.#parse({ ...raw, stream }, parser);
+  }
+
+  follow<T>({ parser, onMessage, ...options }: FollowOptions<T>): void {
+    const take = (raw: RawMessage): void => {
+      const message = this.#parse({ ...raw, stream: options.stream }, parser);
+      if (message === null) return;
+      try {
+        onMessage(message);
+      } catch (thrown) {
+        this.#log.error(
+          { subject: raw.subject, seq: raw.seq, err: asError(thrown) },
+          `a message on ${raw.subject} could not be used: ${asError(thrown).message}`,
+        );
+      }
+    };
+    void new StreamFollower({ ...options, link: this.link, log: this.#log, take }).run();
+  }
+
+  async streamEpoch(stream: string): Promise<string> {
+    this.link.require();
+    const jsm = await this.#manager();
+    try {
+      return epochOf((await this.link.whileConnected(jsm.streams.info(stream))).created);
+    } catch (thrown) {
+      throw asInfraError(thrown, `asking for the stream ${stream}`);
+    }
+  }
+
+  /** Counts a body that cannot be used and becomes no dead letter, and says so, once a second at most. */
+  badBody(where: string, thrown: unknown, more: { readonly seq?: number } = {}): void {
+    this.counters.badBodies += 1;
+    if (!this.#lines.mayLog()) return;
+    const err = clipped(asError(thrown).message);
+    this.#log.error(
+      { ...more, subject: where, err, soFar: this.counters.badBodies },
+      `a message on ${where} could not be used: ${err}`,
+    );
+  }
+
+  /** Messages given up since the start, by consumer. */
+  deadLetters(): readonly DeadLetterCount[] {
+    return this.#gravedigger.counts();
+  }
+
+  async close(): Promise<void> {
+    await this.link.close();
+    this.#inHand?.close();
+  }
+
+  /** Null for a body that does not parse, or that ended two processes: counted and logged. */
+  #parse<T>(
+    { stream, subject, seq, storedAt, data }: RawMessage & { readonly stream: string },
+    parser: Parser<T>,
+  ): StoredMessage<T> | null {
+    const key = `${stream} read ${seq} ${storedAt}`;
+    try {
+      if (this.#inHand?.turn(key) === 'aside')
+        throw new Error('it was in hand, alone, when this process ended for the second time');
+      this.#inHand?.begin(key);
+      const body = readBody(data, parser);
+      this.#inHand?.done(key);
+      return { subject, seq, storedAt, body };
+    } catch (thrown) {
+      this.badBody(subject, thrown, { seq });
+      return null;
+    }
+  }
+
+  /** With what fitted last, so that a reconnect does not try all sizes again. */
+  async #setUp(wantedMb: number): Promise<void> {
+    const mb = await ensureTopology(this.link.nc, this.#streamsMb ?? wantedMb);
+    if (mb === this.#streamsMb) return;
+    this.#streamsMb = mb;
+    const { maxPayload } = this.link;
+    const small = maxPayload < LEAST_PAYLOAD ? smallMessages(maxPayload) : null;
+    if (small !== null) this.#log.warn({ maxPayload }, small);
+    this.#notice = small;
+    if (mb >= wantedMb) return;
+    const room = smallStreams(mb, wantedMb);
+    this.#notice = small === null ? room : `${room}. ${small}`;
+    this.#log.warn({ streamsMb: mb, wantedMb }, room);
+  }
+
+  #manager(): Promise<JetStreamManager> {
+    this.#jsm ??= this.link.nc.jetstreamManager({ checkAPI: false, timeout: ANSWER_MS });
+    return this.#jsm;
+  }
+}
+
+function setUpFailure(thrown: unknown, trouble: string | null, url: string): string {
+  if (trouble !== null) return jetStreamPermissions(trouble);
+  return thrown instanceof InfraError ? thrown.message : jetStreamAdvice(thrown, url);
+}
+
+const smallMessages = (bytes: number): string =>
+  `NATS takes messages of ${bytes} bytes at most: pictures are made smaller to fit, and frames with very many objects ` +
+  'do not; set its max_payload to 1MB';
+
+const smallStreams = (mb: number, wantedMb: number): string =>
+  `NATS has room for ${mb} MB of streams instead of ${wantedMb}: pictures, results and alerts are kept for a shorter ` +
+  `time when there are many; give it more (max_file_store, the account's limits), or set GANTRY_STREAMS_MB=${mb}`;

@@ -1,0 +1,106 @@
+import type { Redis } from 'ioredis';
+import type { ActorLog } from '../../runtime/actor.ts';
+import { asError } from '../../runtime/errors.ts';
+import { shownRedis } from '../../servers/redis-url.ts';
+import { type RedisTrouble, redisTrouble } from './trouble.ts';
+
+/**
+ * A Redis that takes no writes is noticed after so long, and one that takes them again, whether anybody writes or not.
+ */
+const LOOK_EVERY_MS = 2_000;
+const LOG_EVERY_MS = 10_000;
+const PROBE_KEY = 'gantry:probe';
+const PROBE_LIFE_S = 60;
+
+/**
+ * Knows why Redis is of no use while it is there: refused writes, a wrong password, data still being read. Learns it
+ * from what others tell, and writes a key of its own every two seconds.
+ */
+export class RedisWatch {
+  readonly #redis: Redis;
+  readonly #url: string;
+  readonly #log: ActorLog;
+  readonly #timer: NodeJS.Timeout;
+  #trouble: RedisTrouble | null = null;
+  #looking: Promise<void> | null = null;
+  #loggedAt = Number.NEGATIVE_INFINITY;
+  #loggedMessage = '';
+  #folded = 0;
+
+  constructor(redis: Redis, url: string, log: ActorLog) {
+    this.#redis = redis;
+    this.#url = url;
+    this.#log = log;
+    this.#timer = setInterval(() => void this.look(), LOOK_EVERY_MS).unref();
+    redis.on('ready', () => void this.look());
+  }
+
+  get trouble(): RedisTrouble | null {
+    return this.#trouble;
+  }
+
+  /** The connection failed: what was known before is known no more. */
+  connectionFailed(thrown: unknown): void {
+    this.#trouble = redisTrouble(asError(thrown), this.#url);
+    this.#say(thrown);
+  }
+
+  /** A write failed. */
+  writeFailed(thrown: unknown): void {
+    const trouble = redisTrouble(asError(thrown), this.#url);
+    if (trouble === null) return;
+    this.#trouble = trouble;
+    this.#say(thrown);
+  }
+
+  /** A write was taken. */
+  wrote(): void {
+    if (this.#trouble === null) return;
+    this.#trouble = null;
+    this.#loggedAt = Number.NEGATIVE_INFINITY;
+    this.#log.info({ url: shownRedis(this.#url) }, 'Redis takes writes again');
+  }
+
+  /** Tries a write now. Never rejects. */
+  look(): Promise<void> {
+    this.#looking ??= this.#look().finally(() => (this.#looking = null));
+    return this.#looking;
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  async #look(): Promise<void> {
+    try {
+      if (this.#redis.status === 'ready') {
+        await this.#redis.set(PROBE_KEY, '1', 'EX', PROBE_LIFE_S);
+        this.wrote();
+      } else if (this.#redis.status === 'connect') {
+        // Connected and not ready: it may be reading its data, while it answers little else.
+        const info = await this.#redis.info('persistence');
+        if (info.includes('loading:1')) this.writeFailed(new Error('LOADING'));
+      }
+    } catch (thrown) {
+      this.writeFailed(thrown);
+    }
+  }
+
+  /**
+   * A Redis that is away errors at every reconnect: one line per interval for the same, with the count of those left
+   * out.
+   */
+  #say(thrown: unknown): void {
+    const now = performance.now();
+    const message = this.#trouble?.message ?? `Redis at ${shownRedis(this.#url)} is away: ${asError(thrown).message}`;
+    if (now - this.#loggedAt < LOG_EVERY_MS && message === this.#loggedMessage) {
+      this.#folded += 1;
+      return;
+    }
+    const fields = { err: asError(thrown).message, alsoFailed: this.#folded };
+    this.#log.warn(fields, `${message}; live push goes over NATS, nothing is cached meanwhile`);
+    this.#loggedAt = now;
+    this.#loggedMessage = message;
+    this.#folded = 0;
+  }
+}

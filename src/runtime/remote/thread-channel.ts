@@ -1,0 +1,142 @@
+import { fork } from 'node:child_process';
+import { Worker } from 'node:worker_threads';
+import { childEnvironment } from '../child-environment.ts';
+import { NativeGuard } from './native-guard.ts';
+import type { FrameFromRemote, FrameToRemote } from './thread-protocol.ts';
+
+/** The host's end of the line to one thread or process. */
+export interface Channel {
+  readonly kind: 'thread' | 'process';
+  /** Native calls in flight, where that can be seen. */
+  readonly guard: NativeGuard | null;
+  send(frame: FrameToRemote, transfer: readonly ArrayBuffer[]): void;
+  onFrame(listener: (frame: FrameFromRemote) => void): void;
+  /** Called once when it is gone, with what is known about why. */
+  onGone(
+    listener: (how: {
+      readonly text: string;
+      readonly fields: Readonly<Record<string, unknown>>;
+      readonly cause?: Error;
+    }) => void,
+  ): void;
+  /** Ends it by force. For a thread only when no native code runs in it: false otherwise, and nothing was done. */
+  kill(): boolean;
+  /**
+   * Ends a thread that spins in JavaScript though it counts native calls as in flight: those cannot be running then, they
+   * run on the thread's own stack. False when it is idle or inside native code, and nothing was done.
+   */
+  killIfSpinning(): Promise<boolean>;
+  /** Resolves when it is gone. */
+  readonly gone: Promise<void>;
+}
+
+const PROBES = 3;
+const PROBE_EVERY_MS = 150;
+const PROBE_ANSWER_MS = 50;
+
+/**
+ * True while a thread is busy in JavaScript all the time: its event loop never rests, and V8 answers requests that it
+ * serves between any two steps of JavaScript but not inside native code.
+ */
+async function isSpinning(worker: Worker): Promise<boolean> {
+  const before = worker.performance.eventLoopUtilization();
+  for (let probe = 0; probe < PROBES; probe += 1) {
+    await new Promise((resolve) => setTimeout(resolve, PROBE_EVERY_MS));
+    const answered = await Promise.race([
+      worker.getHeapStatistics().then(
+        () => true,
+        () => false,
+      ),
+      new Promise<false>((resolve) => setTimeout(resolve, PROBE_ANSWER_MS, false)),
+    ]);
+    if (!answered) return false;
+  }
+  return worker.performance.eventLoopUtilization(before).utilization > 0.98;
+}
+
+const ENTRY = new URL('./entry.ts', import.meta.url);
+
+export function openThread(name: string, maxHeapMb: number | undefined): Channel {
+  const guard = new NativeGuard();
+  const worker = new Worker(ENTRY, {
+    name,
+    ...(maxHeapMb === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: maxHeapMb } }),
+  });
+  const { promise: gone, resolve } = Promise.withResolvers<void>();
+  let cause: Error | undefined;
+  worker.on('error', (error) => {
+    cause = error instanceof Error ? error : new Error(String(error));
+  });
+  worker.once('exit', () => resolve());
+  return {
+    kind: 'thread',
+    guard,
+    gone,
+    send: (frame, transfer) => worker.postMessage(frame, transfer),
+    onFrame: (listener) => void worker.on('message', listener),
+    onGone: (listener) =>
+      void worker.once('exit', (exitCode) =>
+        listener({
+          text: cause === undefined ? `ended by itself with code ${exitCode}` : `ended: ${cause.message}`,
+          fields: { exitCode },
+          ...(cause === undefined ? {} : { cause }),
+        }),
+      ),
+    kill: () => {
+      if (!guard.doom()) return false;
+      void worker.terminate();
+      return true;
+    },
+    killIfSpinning: async () => {
+      if (!(await isSpinning(worker))) return false;
+      await worker.terminate();
+      return true;
+    },
+  };
+}
+
+export function openProcess(name: string, maxHeapMb: number | undefined): Channel {
+  const child = fork(ENTRY, [name], {
+    serialization: 'advanced',
+    env: childEnvironment({ node: true }),
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    execArgv: maxHeapMb === undefined ? [] : [`--max-old-space-size=${maxHeapMb}`],
+  });
+  const { promise: gone, resolve } = Promise.withResolvers<void>();
+  let cause: Error | undefined;
+  child.on('error', (error) => {
+    cause = error;
+    // A process that could not be started at all never exits.
+    if (child.pid === undefined) resolve();
+  });
+  child.once('exit', () => resolve());
+  return {
+    kind: 'process',
+    guard: null,
+    gone,
+    send: (frame) => {
+      if (child.connected) child.send([...frame]);
+    },
+    // What our own entry sends is a frame.
+    onFrame: (listener) => void child.on('message', (frame) => listener(frame as unknown as FrameFromRemote)),
+    onGone: (listener) =>
+      void gone.then(() => {
+        const { exitCode, signalCode } = child;
+        const how = signalCode === null ? `ended by itself with code ${exitCode}` : `was ended by ${signalCode}`;
+        listener({
+          text: cause === undefined ? how : `could not be used: ${cause.message}`,
+          fields: { exitCode, signal: signalCode },
+          ...(cause === undefined ? {} : { cause }),
+        });
+      }),
+    kill: () => {
+      child.kill('SIGKILL');
+      return true;
+    },
+    killIfSpinning: async () => {
+      child.kill('SIGKILL');
+      await gone;
+      return true;
+    },
+  };
+}

@@ -1,0 +1,73 @@
+import type { RecordedCall, Violation } from './simulator.types.ts';
+
+const MOST_CALLS = 100_000;
+
+export interface Budget {
+  readonly name: string;
+  readonly qps: number;
+  readonly rpm: number;
+  /** Tokens a minute; null: no limit. */
+  readonly tpm: number | null;
+}
+
+/** The calls as they arrived, bounded: the oldest go first. */
+export class CallRecord {
+  readonly #calls: { -readonly [K in keyof RecordedCall]: RecordedCall[K] }[] = [];
+
+  /** Returns what books the end of the call. */
+  add(
+    call: Omit<RecordedCall, 'status' | 'bytes' | 'ms' | 'tokens'>,
+  ): (end: {
+    readonly status?: number;
+    readonly bytes?: number;
+    readonly ms?: number;
+    readonly tokens?: number;
+  }) => void {
+    const entry = { ...call, status: 0, bytes: 0, ms: null, tokens: 0 };
+    this.#calls.push(entry);
+    if (this.#calls.length > MOST_CALLS) this.#calls.shift();
+    return (end) => void Object.assign(entry, end);
+  }
+
+  calls(): readonly RecordedCall[] {
+    return this.#calls.map((call) => ({ ...call }));
+  }
+
+  /**
+   * Brute force: for each arrival, every call from it to one span later, both ends included. Tokens are counted where
+   * calls arrived, and once more where they were answered.
+   */
+  violations(budgets: readonly Budget[]): readonly Violation[] {
+    const found: Violation[] = [];
+    for (const { name, qps, rpm, tpm } of budgets) {
+      const calls = this.#calls.filter((call) => call.budget === name);
+      const arrivals = calls.map((call) => ({ at: call.at, counts: 1 }));
+      found.push(...overfull(arrivals, qps, 1_000).map((over) => ({ budget: name, unit: 'calls' as const, ...over })));
+      found.push(...overfull(arrivals, rpm, 60_000).map((over) => ({ budget: name, unit: 'calls' as const, ...over })));
+      if (tpm === null) continue;
+      for (const counted of [
+        calls.map(({ at, tokens }) => ({ at, counts: tokens })),
+        calls.map(({ at, ms, tokens }) => ({ at: at + (ms ?? 0), counts: tokens })),
+      ]) {
+        found.push(
+          ...overfull(counted, tpm, 60_000).map((over) => ({ budget: name, unit: 'tokens' as const, ...over })),
+        );
+      }
+    }
+    return found;
+  }
+}
+
+function overfull(
+  entries: readonly { readonly at: number; readonly counts: number }[],
+  limit: number,
+  spanMs: number,
+): Pick<Violation, 'spanMs' | 'limit' | 'calls' | 'from'>[] {
+  const sorted = entries.toSorted((a, b) => a.at - b.at);
+  return sorted.flatMap(({ at: from }, index) => {
+    let calls = 0;
+    for (let i = index; i < sorted.length && (sorted[i]?.at ?? Infinity) <= from + spanMs; i++)
+      calls += sorted[i]?.counts ?? 0;
+    return calls > limit ? [{ spanMs, limit, calls, from }] : [];
+  });
+}

@@ -1,0 +1,278 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { Redis } from 'ioredis';
+import { connect, type NatsConnection } from 'nats';
+import type { RtspServer } from '../../src/embedded/rtsp.types.ts';
+import type { Aggregate } from '../../src/messages/aggregate.ts';
+import { Detection } from '../../src/messages/detection.ts';
+import { pullModel } from '../../src/model-store/pull.ts';
+import { natsOptions } from '../../src/servers/nats-url.ts';
+import { simulatedKeys } from '../../src/simulator/simulated-keys.ts';
+import { startProviderSimulator } from '../../src/simulator/provider-server.ts';
+import type { ProviderSimulator } from '../../src/simulator/simulator.types.ts';
+import { PpmReader } from '../../src/source/ppm-reader.ts';
+import { createDetector } from '../../src/vision/detector.ts';
+import type { Frame } from '../../src/vision/frame.ts';
+import { demoCameras, demoFootage } from '../support/rtsp-cameras.ts';
+import { startTestGantry, temporaryFolder, type TestGantry, TestViewer } from '../support/gantry.ts';
+import { until } from '../support/until.ts';
+
+const CAMERA = 'crossing';
+/** Provider and test share one process: a call may be late by more than over any network. */
+const GUARD_MS = 250;
+const LIMITS = { qps: 2, rpm: 60 };
+
+let folder: string;
+let removeFolder: () => Promise<void>;
+let rtsp: RtspServer;
+let simulator: ProviderSimulator;
+let gantry: TestGantry;
+let nc: NatsConnection;
+let redis: Redis;
+let viewer: TestViewer;
+/** Every message on the way of the data, by what it is, with its trace header. */
+const wire: { subject: string; header: string; body: any }[] = [];
+
+before(async () => {
+  [folder, removeFolder] = await temporaryFolder();
+  rtsp = await demoCameras([CAMERA]);
+  simulator = await startProviderSimulator({ keys: simulatedKeys(2, LIMITS), latency: { medianMs: 150, p95Ms: 400 } });
+  // JSON is YAML too; the keys themselves come from the environment, as in production.
+  const api_keys = simulator.keyEntries().map((entry, index) => {
+    process.env[`E2E_KEY_${index}`] = entry.key;
+    return { ...entry, key: `\${E2E_KEY_${index}}` };
+  });
+  await writeFile(
+    join(folder, 'api_keys.yaml'),
+    JSON.stringify({ strategy: 'round_robin', api_keys, scheduler: { transit_guard_ms: GUARD_MS } }),
+  );
+  gantry = await startTestGantry(folder);
+  nc = await connect(natsOptions(gantry.natsUrl));
+  for (const subject of ['detection-results.>', 'assessment-tasks.>', 'risk-assessment-results.>']) {
+    nc.subscribe(subject, {
+      callback: (_, message) =>
+        wire.push({ subject: message.subject, header: message.headers?.get('Trace-Id') ?? '', body: message.json() }),
+    });
+  }
+  assert.ok(gantry.redisUrl);
+  redis = new Redis(gantry.redisUrl);
+  const added = await gantry.request('POST', '/api/cameras', {
+    cameraId: CAMERA,
+    url: rtsp.url(CAMERA),
+    intervalSeconds: 1,
+  });
+  assert.equal(added.status, 201, JSON.stringify(added.json));
+  viewer = await TestViewer.open(gantry.url, [CAMERA]);
+});
+after(async () => {
+  viewer?.close();
+  redis?.disconnect();
+  await nc?.close();
+  await gantry?.stop();
+  await simulator?.close();
+  await rtsp?.stop();
+  await removeFolder?.();
+});
+
+const withGroups = (aggregate: Aggregate): boolean => aggregate.trafficGroups.length > 0;
+
+test('a viewer gets aggregates of real footage, judged by the model', async () => {
+  const aggregate = await viewer.next(
+    CAMERA,
+    (each) => withGroups(each) && each.riskAssessment.missingGroups.length === 0,
+    30_000,
+  );
+  assert.equal(aggregate.riskAssessment.source, 'vlm');
+  assert.equal(aggregate.riskAssessment.results.length, aggregate.trafficGroups.length);
+  assert.equal(aggregate.llmModel, simulator.model);
+  assert.ok(aggregate.llmLatency > 0);
+  assert.deepEqual([aggregate.imageWidth, aggregate.imageHeight], [768, 576]);
+  assert.equal(
+    aggregate.riskAssessment.hasDangerousDriving,
+    ['medium', 'high'].includes(aggregate.riskAssessment.maxRiskLevel),
+  );
+});
+
+test('one trace id runs through detection, tasks, results and aggregate, in bodies and in NATS headers', async () => {
+  const aggregate = await viewer.next(
+    CAMERA,
+    (each) => withGroups(each) && each.riskAssessment.missingGroups.length === 0,
+  );
+  const messages = wire.filter(({ body }) => body.requestId === aggregate.requestId);
+  const stages = new Set(messages.map(({ subject }) => subject.split('.')[0]));
+  assert.deepEqual([...stages].toSorted(), ['assessment-tasks', 'detection-results', 'risk-assessment-results']);
+  for (const { subject, header, body } of messages)
+    assert.deepEqual([body.traceId, header], [aggregate.traceId, aggregate.traceId], subject);
+});
+
+test("a judgement's trace tells where its time went: waiting, lease, sending, model, reading", () => {
+  const judgements = wire.filter(
+    ({ subject, body }) => subject.startsWith('risk-assessment-results.') && body.source === 'vlm',
+  );
+  assert.ok(judgements.length > 0);
+  for (const { body } of judgements) {
+    const { waitMs, calls, apiKeyId, retryCount } = body.metadata;
+    assert.ok(waitMs >= 0);
+    assert.equal(calls.length, retryCount + 1);
+    assert.equal(calls.at(-1).apiKeyId, apiKeyId);
+    assert.ok(
+      calls.every(
+        (call: Record<string, number>) =>
+          call['leaseMs']! >= 0 && call['sendMs']! >= 0 && call['modelMs']! > 0 && call['parseMs']! >= 0,
+      ),
+      JSON.stringify(calls),
+    );
+  }
+});
+
+test('what travels on NATS is readable text without pictures', async () => {
+  await until('detections', () => wire.length >= 6);
+  for (const { body, subject } of wire) {
+    const text = JSON.stringify(body);
+    assert.ok(text.length < 64_000, `${subject} has ${text.length} characters`);
+    assert.doesNotMatch(text, /base64|data:image/);
+  }
+});
+
+test('Redis holds the newest aggregate for at most 300 s, the raw detection, and pushes on the channel', async () => {
+  const subscriber = new Redis(gantry.redisUrl!);
+  const pushed = new Promise<Aggregate>((resolve) => subscriber.on('message', (_, body) => resolve(JSON.parse(body))));
+  await subscriber.subscribe(`camera:${CAMERA}`);
+  const aggregate = await pushed;
+  subscriber.disconnect();
+  assert.equal(aggregate.cameraId, CAMERA);
+  for (const key of [`camera:${CAMERA}:latest`, `detection:${aggregate.requestId}`]) {
+    const seconds = await redis.ttl(key);
+    assert.ok(seconds > 0 && seconds <= 300, `${key}: TTL ${seconds}`);
+  }
+  const raw = Detection.parse(JSON.parse((await redis.get(`detection:${aggregate.requestId}`))!));
+  assert.equal(raw.traceId, aggregate.traceId);
+  const latest = await gantry.request('GET', `/api/cameras/${CAMERA}/latest`);
+  assert.equal(latest.status, 200);
+});
+
+test('high risks are kept as alerts, newest first, and only they', async () => {
+  await until('enough judged frames', () => viewer.of(CAMERA).filter(withGroups).length >= 8, 30_000);
+  const stored: Aggregate[] = (await redis.lrange(`alerts:${CAMERA}`, 0, -1)).map((json) => JSON.parse(json));
+  for (const alert of stored) assert.equal(alert.riskAssessment.maxRiskLevel, 'high');
+  const seen = viewer.of(CAMERA).filter((each) => each.riskAssessment.maxRiskLevel === 'high');
+  assert.ok(stored.length >= seen.length - 1, `${stored.length} stored, ${seen.length} seen`);
+  assert.equal(viewer.messages.filter(({ type }) => type === 'alert').length, seen.length);
+  assert.deepEqual(
+    stored.map((each) => each.timestamp),
+    stored
+      .map((each) => each.timestamp)
+      .toSorted()
+      .toReversed(),
+  );
+});
+
+test('the picture of an aggregate and the crop of each group can be fetched by their claim checks', async () => {
+  const aggregate = await viewer.next(
+    CAMERA,
+    (each) => withGroups(each) && viewer.of(CAMERA).at(-1)?.requestId === each.requestId,
+    15_000,
+  );
+  for (const id of [aggregate.imageId, ...aggregate.trafficGroups.map((group) => group.cropId)]) {
+    const reply = await fetch(new URL(`/api/images/${id}`, gantry.url));
+    const bytes = new Uint8Array(await reply.arrayBuffer());
+    assert.deepEqual(
+      [reply.status, reply.headers.get('content-type'), bytes[0], bytes[1]],
+      [200, 'image/jpeg', 0xff, 0xd8],
+      String(id),
+    );
+  }
+});
+
+test('the objects are those the detector finds on that footage: mean counts by class within 35 % of a direct run', async () => {
+  await until('two dozen frames', () => viewer.of(CAMERA).length >= 24, 60_000);
+  const piped = viewer
+    .of(CAMERA)
+    .filter((each) => each.revision === 0)
+    .map((each) => each.detectedObjects.map((object) => object.class));
+  const direct = await detectDirectly();
+  for (const name of ['person', 'car'] as const) {
+    const mean = (frames: readonly (readonly string[])[]): number =>
+      frames.reduce((sum, classes) => sum + classes.filter((each) => each === name).length, 0) / frames.length;
+    const [through, expected] = [mean(piped), mean(direct)];
+    assert.ok(
+      Math.abs(through - expected) <= 0.35 * expected + 0.5,
+      `${name}: ${through.toFixed(2)} a frame through the pipeline, ${expected.toFixed(2)} directly`,
+    );
+  }
+});
+
+/** Classes per frame over the whole clip, one frame in two seconds, without any part of the pipeline but the detector. */
+async function detectDirectly(): Promise<string[][]> {
+  const { file, ffmpeg } = await demoFootage();
+  const frames: Frame[] = [];
+  const reader = new PpmReader((frame) => frames.push(frame));
+  const child = spawn(
+    ffmpeg,
+    ['-v', 'error', '-i', file, '-vf', 'fps=0.5', '-c:v', 'ppm', '-f', 'image2pipe', 'pipe:1'],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  for await (const chunk of child.stdout) reader.push(chunk);
+  const detector = await createDetector((await pullModel('ssd-mobilenet-v2')).spec);
+  const found: string[][] = [];
+  for (const frame of frames) found.push((await detector.detect(frame, (work) => work())).map((each) => each.class));
+  await detector.release();
+  assert.ok(found.length >= 30);
+  return found;
+}
+
+test('no key was used beyond its limits, and the provider refused nothing', () => {
+  assert.ok(simulator.calls().length > 5);
+  assert.deepEqual(simulator.violations(), []);
+  assert.deepEqual(
+    simulator.calls().filter((call) => call.status === 429),
+    [],
+  );
+});
+
+test('no secret is readable anywhere', async () => {
+  const keys = simulator.keyEntries().map((entry) => entry.key);
+  const surfaces = [
+    JSON.stringify(wire),
+    JSON.stringify(viewer.messages),
+    ...(await Promise.all(
+      ['/api/scheduler/stats', '/api/supervisor/tree', '/metrics', '/api/health', '/api/cameras'].map(async (path) =>
+        (await fetch(new URL(path, gantry.url))).text(),
+      ),
+    )),
+  ];
+  for (const key of keys) for (const text of surfaces) assert.ok(!text.includes(key));
+});
+
+test('metrics speak of every stage', async () => {
+  const text = await (await fetch(new URL('/metrics', gantry.url))).text();
+  for (const pattern of [
+    /^detection_total\{.*camera_id="crossing".*\} [1-9]/m,
+    /^detection_latency_seconds_count [1-9]/m,
+    /^llm_calls_total\{status="success"\} [1-9]/m,
+    /^llm_latency_seconds_count [1-9]/m,
+    /^nats_consumer_lag\{consumer="task-generator"\} \d/m,
+    /^api_key_status\{key_id="sim-001",status="(available|in_use)"\} 1/m,
+    /^end_to_end_latency_seconds_count [1-9]/m,
+    /^mailbox_depth\{actor="\/aggregator"\} \d/m,
+  ])
+    assert.match(text, pattern);
+});
+
+test('each role answers as a NATS micro service', async () => {
+  const reply = await nc.request('gantry.scheduler.stats', '', { timeout: 2_000 });
+  const stats = reply.json<{ mode: string; assessed: number }>();
+  assert.deepEqual([stats.mode, stats.assessed > 0], ['vlm', true]);
+  const services = new Set<string>();
+  for await (const ping of await nc.services.client().ping()) services.add(ping.name);
+  assert.deepEqual([...services].toSorted(), [
+    'gantry-aggregator',
+    'gantry-cameras',
+    'gantry-key-pool',
+    'gantry-scheduler',
+    'gantry-task-generator',
+  ]);
+});
