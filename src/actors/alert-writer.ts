@@ -80,7 +80,7 @@ export const alertWriterActor = defineActor<AlertWriterMessage>()<AlertWriterIni
       if (await write(delivery.body, delivery)) {
         counts.written += 1;
         delivery.ack();
-      } else await delivery.bury('Redis holds something else under the key of its alerts');
+      } else await delivery.deadLetter('Redis holds something else under the key of its alerts');
       ctx.report({ ...counts, away });
     };
     const unfollow = redis.onConnected(() => void ctx.self.tell({ type: 'compare' }));

@@ -34,8 +34,6 @@ const WINDOW = 16;
 const RETRY_MS = 250;
 /** Well within the ack wait of the consumer (10 s). */
 const KEEP_ALIVE_MS = 3_000;
-/** Few: what a node that stands still has ordered comes to another one only after the ack wait. */
-const AHEAD = 8;
 const FLUSH_MS = 2_000;
 
 /** Explodes each detection's groups into prioritised tasks; acks the detection when all its tasks are on the bus. */
@@ -110,7 +108,6 @@ export const taskGeneratorActor = defineActor<TaskGeneratorMessage, Private>()<T
       log: ctx.log,
       signal: ctx.signal,
       batch: 64,
-      ahead: AHEAD,
       room: async () => {
         while (held.size >= MOST_HELD && !work.signal.aborted)
           await new Promise<void>((resolve) => roomMade.push(resolve));

@@ -26,25 +26,26 @@ export interface StoredMessage<T> {
   readonly storedAt: number;
 }
 
-/** A stored message in the hands of one consumer. Exactly one of `ack`, `nak`, `term`, `bury` settles it. */
+/** A stored message in the hands of one consumer. Exactly one of `ack`, `nak`, `deadLetter` settles it. */
 export interface Delivery<T> extends StoredMessage<T> {
   /** 1 for the first delivery. */
   readonly attempt: number;
-  /** It is handled now: should that end the process, twice, the message is known and put aside. Cheap. */
+  /** Call it before the message is handled. A message that ends the process twice while it is handled is put aside. Cheap. */
   begin(): void;
-  /** Done with: never delivered again. */
+  /** Never deliver it again. */
   ack(): void;
-  /** Deliver again after `delayMs`. */
+  /** Deliver it again after `delayMs`; 0: at once. */
   nak(delayMs: number): void;
-  /** Never deliver again, and say why. */
-  term(reason: string): void;
-  /** Cannot be handled: put among the dead letters with its reason, then never delivered again. Never rejects: when the dead letter cannot be stored, the message comes again. */
-  bury(reason: string): Promise<void>;
-  /** Still at it: the ack wait starts again. */
+  /**
+   * Stores it among the dead letters with this reason; it is never delivered again. Never rejects: when the dead letter
+   * cannot be stored, the message is delivered again.
+   */
+  deadLetter(reason: string): Promise<void>;
+  /** Restarts the ack wait: the message is still being handled. */
   working(): void;
 }
 
-/** What a consumer has before it and in hand. */
+/** The backlog of a consumer. */
 export interface QueueLag {
   /** Not delivered yet. */
   readonly waiting: number;
@@ -52,17 +53,25 @@ export interface QueueLag {
   readonly unsettled: number;
 }
 
-/** A durable pull consumer. */
+/**
+ * A durable pull consumer. A message that does not parse, or was delivered too often already, becomes a dead letter,
+ * counted and logged; the caller never sees it. A message that nobody asked for stays available to other nodes.
+ */
 export interface PullConsumer<T> {
   /**
-   * Up to `max` messages, waiting at most `waitMs` for the first. Messages that do not parse, or were delivered too often
-   * already, become dead letters, counted and logged, never returned. Resolves to an empty list when there is nothing;
-   * rejects `BUS_DOWN` while NATS is away. `signal` ends the wait: what was on its way by then is still returned.
+   * Yields messages as they arrive, at most `max`, for at most `waitMs`. Ends when `max` arrived, the time is over or
+   * `signal` aborts; no message is on its way to us once it has ended. Throws `BUS_DOWN` while NATS is down.
+   */
+  receive(max: number, waitMs: number, signal?: AbortSignal): AsyncIterable<Delivery<T>>;
+  /**
+   * Resolves to the messages that are ready now, up to `max`; when none is, to the first to arrive within `waitMs`, or to
+   * an empty list. Rejects `BUS_DOWN` while NATS is down. `signal` ends the wait; messages already on their way are
+   * still returned.
    */
   fetch(max: number, waitMs: number, signal?: AbortSignal): Promise<readonly Delivery<T>[]>;
   /** Rejects `BUS_DOWN`. */
   lag(): Promise<QueueLag>;
-  /** Fetches that wait end; what came and was not fetched is handed back. Never rejects. */
+  /** Ends pending calls. Messages that arrived and were not returned are handed back. Never rejects. */
   close(): Promise<void>;
 }
 
@@ -70,17 +79,12 @@ export interface PullOptions<T> {
   readonly stream: string;
   readonly durable: string;
   readonly parser: Parser<T>;
-  /**
-   * Messages that may be on their way before they are fetched: for who takes all there is, without a request for each.
-   * Default 0: nothing is queued here, so that another process can have what this one does not fetch.
-   */
-  readonly ahead?: number;
 }
 
-/** What a body must be. Bodies are read by `readBody` of messages, whoever wrote them. */
+/** The schema of a body. `readBody` of messages applies it, whoever wrote the body. */
 export type Parser<T> = z.ZodType<T>;
 
-/** For who looks at where a message stands only. */
+/** For callers that need only the position of a message in its stream. */
 export const ANY_BODY: Parser<unknown> = z.unknown();
 
 export interface ReadOptions<T> {
@@ -115,10 +119,11 @@ export type BusState = 'connected' | 'reconnecting' | 'closed';
 export interface Bus {
   state(): BusState;
   /**
-   * Stores `body` in the stream behind `subject`; resolves when the server has it. `id` de-duplicates. Rejects `BUS_DOWN`
-   * when trying again may help (also a full disk), `BUS_REFUSED` when not. After a rejection it may be stored all the same.
+   * Stores `body`, an object or its JSON text, in the stream behind `subject`; resolves when the server has it. `id`
+   * de-duplicates. Rejects `BUS_DOWN` when a retry may help (also for a full disk), `BUS_REFUSED` when not. After a
+   * rejection the message may be stored all the same.
    */
-  publish(subject: string, body: object, trace: Trace, id: string): Promise<Stored>;
+  publish(subject: string, body: object | string, trace: Trace, id: string): Promise<Stored>;
   /** Plain NATS, at most once, to whoever listens now. Never throws; a failed one is counted. */
   broadcast(subject: string, body: object, trace?: Trace): void;
   /** Follows plain NATS messages. Bodies that do not parse are counted and logged. Returns the unsubscribe. */

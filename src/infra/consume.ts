@@ -16,8 +16,6 @@ export interface ConsumeOptions<T> {
   readonly signal: AbortSignal;
   /** Most deliveries taken at once. */
   readonly batch: number;
-  /** See `PullOptions.ahead`; for who takes all there is, and quickly. */
-  readonly ahead?: number;
   /** Waits until more can be taken; asked before every pull. Default: at once. */
   readonly room?: () => Promise<void>;
   /**
@@ -35,8 +33,8 @@ const RETRY_MS = 500;
  * bus is closed; rejects only when the consumer cannot be opened.
  */
 export async function consume<T>(options: ConsumeOptions<T>): Promise<void> {
-  const { bus, stream, durable, parser, clock, log, signal, batch, ahead = 0, take } = options;
-  const consumer = await bus.pull({ stream, durable, parser, ahead });
+  const { bus, stream, durable, parser, clock, log, signal, batch, take } = options;
+  const consumer = await bus.pull({ stream, durable, parser });
   const taken = async (delivery: Delivery<T>): Promise<void> => {
     try {
       delivery.begin();
@@ -78,7 +76,7 @@ export async function failed(delivery: Delivery<unknown>, durable: string, error
   const { subject, seq, attempt } = delivery;
   const err = clipped(error.message);
   if (attempt >= MOST_DELIVERIES) {
-    await delivery.bury(`its handling failed ${attempt} times: ${err}`);
+    await delivery.deadLetter(`its handling failed ${attempt} times: ${err}`);
     return;
   }
   delivery.nak(redeliveryDelay(attempt));

@@ -118,7 +118,7 @@ test("whoever takes a message may give it up with a reason; another stream's are
   const frame = detection(1, { cameraId: 'cam-given-up' });
   await publish(frame);
   const [delivery] = await take();
-  await delivery?.bury('three\nlines\nlong');
+  await delivery?.deadLetter('three\nlines\nlong');
   const [newest] = await box.list({ limit: 1 });
   assert.deepEqual([newest?.cameraId, newest?.reason], ['cam-given-up', 'three lines long']);
   assert.deepEqual(await box.list({ limit: 10, stream: streams.tasks }), []);

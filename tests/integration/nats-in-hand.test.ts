@@ -127,6 +127,9 @@ test('a handler that fails for one message gets it ten times, later each time, t
         ...consumer,
         close: () => consumer.close(),
         lag: () => consumer.lag(),
+        receive: async function* (...how: Parameters<typeof consumer.receive>) {
+          for await (const delivery of consumer.receive(...how)) yield { ...delivery, nak: () => delivery.nak(0) };
+        },
         fetch: async (...how: Parameters<typeof consumer.fetch>) =>
           (await consumer.fetch(...how)).map((delivery) => ({ ...delivery, nak: () => delivery.nak(0) })),
       };

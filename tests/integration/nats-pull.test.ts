@@ -45,8 +45,8 @@ const ordersSeen = async (): Promise<number> => {
   await beside.flush();
   return orders.get(`$JS.API.CONSUMER.MSG.NEXT.${streams.detections}.${durable}`) ?? 0;
 };
-const open = (ahead: number): Promise<PullConsumer<Detection>> =>
-  bus.pull({ stream: streams.detections, durable, parser: Detection, ahead });
+const open = (): Promise<PullConsumer<Detection>> =>
+  bus.pull({ stream: streams.detections, durable, parser: Detection });
 
 async function publish(count: number): Promise<string[]> {
   const frames = Array.from({ length: count }, () => detection(1));
@@ -78,66 +78,9 @@ async function take(
   return ids;
 }
 
-describe('a pull that orders ahead', () => {
-  it('takes all there is, in order, each once, with few orders', async () => {
-    const consumer = await open(8);
-    const earlier = await ordersSeen();
-    const ids = await publish(40);
-    assert.deepEqual((await take(consumer, 40, 3)).toSorted(), ids.toSorted());
-    assert.deepEqual(await consumer.fetch(3, 50), []);
-    const used = (await ordersSeen()) - earlier;
-    assert.ok(used <= 13, `${used} orders for 40 messages`);
-    await consumer.close();
-  });
-
-  it('has no more in its hands than it may be ahead, beside what was fetched', async () => {
-    const consumer = await open(8);
-    await publish(30);
-    const fetched = await consumer.fetch(2, 1_000);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    const { unsettled } = await consumer.lag();
-    assert.ok(
-      unsettled >= fetched.length && unsettled <= fetched.length + 8,
-      `${unsettled} delivered, ${fetched.length} fetched`,
-    );
-    for (const delivery of fetched) delivery.ack();
-    await take(consumer, 30 - fetched.length);
-    await consumer.close();
-  });
-
-  it('hands back at its end what was not fetched, for another one to have at once', async () => {
-    const consumer = await open(8);
-    const ids = await publish(12);
-    const [first] = await consumer.fetch(1, 1_000);
-    first?.ack();
-    await consumer.close();
-    const another = await open(0);
-    // Not after the ack wait, which is 10 s.
-    assert.deepEqual(
-      (await take(another, 11, 10, 5_000)).toSorted(),
-      ids.filter((id) => id !== first?.body.requestId).toSorted(),
-    );
-    await another.close();
-  });
-
-  it('ends its wait when told to, and loses nothing that was on its way', async () => {
-    const consumer = await open(8);
-    const stop = new AbortController();
-    const waiting = consumer.fetch(5, 60_000, stop.signal);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    stop.abort();
-    assert.deepEqual(await waiting, []);
-    const [id] = await publish(1);
-    await consumer.close();
-    const another = await open(0);
-    assert.deepEqual(await take(another, 1), [id]);
-    await another.close();
-  });
-});
-
 describe('a pull that orders nothing ahead', () => {
   it('costs one order for each message that comes alone', async () => {
-    const consumer = await open(0);
+    const consumer = await open();
     assert.deepEqual(await consumer.fetch(10, 20), [], 'and now it knows that there is nothing');
     const earlier = await ordersSeen();
     for (let each = 0; each < 5; each += 1) {
@@ -152,7 +95,7 @@ describe('a pull that orders nothing ahead', () => {
   });
 
   it('brings a crowd in two: the first that woke it, then all others', async () => {
-    const consumer = await open(0);
+    const consumer = await open();
     await publish(6);
     const sizes: number[] = [];
     await until('all six', async () => {
@@ -166,7 +109,7 @@ describe('a pull that orders nothing ahead', () => {
   });
 
   it('leaves everything that is not fetched to others', async () => {
-    const [one, other] = [await open(0), await open(0)];
+    const [one, other] = [await open(), await open()];
     const waiting = one.fetch(10, 5_000);
     const ids = await publish(4);
     const [first] = await waiting;
@@ -176,7 +119,7 @@ describe('a pull that orders nothing ahead', () => {
   });
 
   it('serves two fetches at once', async () => {
-    const consumer = await open(0);
+    const consumer = await open();
     await consumer.fetch(1, 20);
     const waiting = consumer.fetch(1, 5_000);
     const ids = await publish(2);
@@ -198,7 +141,7 @@ async function takeUntil(consumer: PullConsumer<Detection>, id: string | undefin
 }
 
 it('both go on by themselves after the server was killed', async () => {
-  const [standing, plain] = [await open(8), await open(0)];
+  const [standing, plain] = [await open(), await open()];
   const [first] = await publish(1);
   await takeUntil(standing, first);
   const pid = server.pid();

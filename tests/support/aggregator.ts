@@ -119,6 +119,9 @@ export function breakingOnce(bus: Bus, { requestId }: Detection, times = 1): Bus
           return {
             lag: () => consumer.lag(),
             close: () => consumer.close(),
+            receive: async function* (max, waitMs, signal) {
+              for await (const delivery of consumer.receive(max, waitMs, signal)) yield sabotage(delivery);
+            },
             fetch: async (max, waitMs, signal) => (await consumer.fetch(max, waitMs, signal)).map(sabotage),
           };
         };

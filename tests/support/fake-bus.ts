@@ -35,7 +35,7 @@ export class FakeTaskBus implements Bus {
   }[] = [];
   readonly settled: {
     readonly taskId: string;
-    readonly how: 'ack' | 'nak' | 'term' | 'bury';
+    readonly how: 'ack' | 'nak' | 'dead-letter';
     readonly delayMs?: number;
     readonly reason?: string;
   }[] = [];
@@ -78,7 +78,7 @@ export class FakeTaskBus implements Bus {
     return this.down ? 'reconnecting' : 'connected';
   }
 
-  publish(subject: string, body: object, trace: Trace, id: string): Promise<Stored> {
+  publish(subject: string, body: object | string, trace: Trace, id: string): Promise<Stored> {
     if (this.down) return Promise.reject(new InfraError('BUS_DOWN', 'away'));
     if (this.refusing) return Promise.reject(new InfraError('BUS_REFUSED', 'refused'));
     if (!this.published.some((one) => one.id === id))
@@ -116,6 +116,7 @@ export class FakeTaskBus implements Bus {
     if (this.down) return Promise.reject(new InfraError('BUS_DOWN', 'away'));
     const queue = this.#queues.get(durable) ?? [];
     const consumer: PullConsumer<AssessmentTask> = {
+      receive: (max, waitMs, signal) => received(this.#fetch(queue, max, waitMs, signal)),
       fetch: (max, waitMs, signal) => this.#fetch(queue, max, waitMs, signal),
       lag: () => Promise.resolve({ waiting: queue.length, unsettled: 0 }),
       close: () => Promise.resolve(),
@@ -165,9 +166,8 @@ export class FakeTaskBus implements Bus {
           this.#wake();
         }, delayMs);
       },
-      term: () => void this.settled.push({ taskId, how: 'term' }),
-      bury: (reason) => {
-        this.settled.push({ taskId, how: 'bury', reason });
+      deadLetter: (reason) => {
+        this.settled.push({ taskId, how: 'dead-letter', reason });
         return Promise.resolve();
       },
       working: () => void this.beats.set(taskId, (this.beats.get(taskId) ?? 0) + 1),
@@ -184,6 +184,11 @@ export class FakeTaskBus implements Bus {
     if (queue === undefined) throw new Error(`no queue for priority ${task.priority}`);
     return queue;
   }
+}
+
+/** What one fetch brought, as `PullConsumer.receive` yields it. */
+export async function* received<T>(fetching: Promise<readonly Delivery<T>[]>): AsyncGenerator<Delivery<T>> {
+  yield* await fetching;
 }
 
 /** Pictures in memory: every id has the same one, unless told that it is gone. */

@@ -32,7 +32,6 @@ if (import.meta.main) {
     log,
     signal: new AbortController().signal,
     batch: 64,
-    ahead: 64,
     take: async (delivery) => {
       const { body } = delivery;
       if (body.cameraId === killer) {

@@ -17,8 +17,7 @@ function delivery(): { readonly said: string[]; readonly delivery: Delivery<null
       begin: () => undefined,
       ack: () => void said.push('ack'),
       nak: (delayMs) => void said.push(`nak ${delayMs}`),
-      term: () => void said.push('term'),
-      bury: () => Promise.resolve(),
+      deadLetter: () => Promise.resolve(),
       working: () => void said.push('working'),
     },
   };

@@ -9,7 +9,7 @@ import { AssessmentTask } from '../../src/messages/task.ts';
 import { child, supervisor } from '../../src/runtime/supervision.ts';
 import { startSystem } from '../../src/runtime/system.ts';
 import { ManualClock, settle } from '../../src/runtime/testing/manual-clock.ts';
-import { FakeTaskBus } from '../support/fake-bus.ts';
+import { FakeTaskBus, received } from '../support/fake-bus.ts';
 import { memoryLog } from '../support/log.ts';
 import { detection, group } from '../support/samples.ts';
 
@@ -36,8 +36,7 @@ async function started() {
       ack: () => void settled.push('ack'),
       begin: () => undefined,
       nak: (delayMs: number) => void settled.push(`nak ${delayMs}`),
-      term: () => void settled.push('term'),
-      bury: () => Promise.resolve(void settled.push('bury')),
+      deadLetter: () => Promise.resolve(void settled.push('dead-letter')),
       working: () => void settled.push('working'),
     }));
   };
@@ -45,6 +44,7 @@ async function started() {
   Object.assign(bus, {
     pull: () =>
       Promise.resolve({
+        receive: (max: number) => received(fetch(max)),
         fetch,
         lag: () => Promise.resolve({ waiting: 0, unsettled: 0 }),
         close: () => Promise.resolve(),

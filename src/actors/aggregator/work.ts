@@ -32,8 +32,6 @@ export interface AggregatorParts {
 
 const MAX_CAMERAS_REMEMBERED = 10_000;
 const MAX_HELD = 4_000;
-/** Of each kind; they are ours anyway, as one process aggregates at a time. */
-const AHEAD = 64;
 const FLUSH_MS = 2_000;
 
 /**
@@ -109,7 +107,7 @@ export function aggregatorWork(
     for (const holding of [detections, results]) {
       for (const delivery of holding.release(requestId))
         delivery
-          .bury(reason)
+          .deadLetter(reason)
           .catch((thrown: unknown) =>
             ctx.log.error(
               { requestId, err: asError(thrown).message },
@@ -173,7 +171,7 @@ export function aggregatorWork(
         failed = true;
         const error = asError(thrown);
         if (delivery.attempt > 1)
-          await delivery.bury(`its handling failed ${delivery.attempt} times: ${clipped(error.message)}`);
+          await delivery.deadLetter(`its handling failed ${delivery.attempt} times: ${clipped(error.message)}`);
         else delivery.nak(0);
         ctx.fail(error);
       }
@@ -187,7 +185,6 @@ export function aggregatorWork(
       log: ctx.log,
       signal: ctx.signal,
       batch: 128,
-      ahead: AHEAD,
       room: () => holding.room(),
       take: handle,
     }).catch((thrown: unknown) => ctx.fail(asError(thrown)));

@@ -49,7 +49,7 @@ export async function runTask(
       `assessment task ${task.taskId} of camera ${task.cameraId} failed`,
     );
     if (delivery.attempt >= MOST_DELIVERIES)
-      await delivery.bury(`judging it failed ${delivery.attempt} times: ${asError(thrown).message}`);
+      await delivery.deadLetter(`judging it failed ${delivery.attempt} times: ${asError(thrown).message}`);
     else delivery.nak(redeliveryDelay(delivery.attempt));
     return { kind: 'handed-back' };
   }

@@ -100,7 +100,7 @@ export class DurableConsumer<T> {
         deliveries.push({
           ...deliveryOf(link, message, info, inHand),
           body,
-          bury: async (reason) => {
+          deadLetter: async (reason) => {
             await bury({ message, info, reason, unreadable: false });
             inHand?.done(key);
           },
@@ -162,7 +162,7 @@ function deliveryOf(
   message: Msg,
   info: DeliveryInfo,
   inHand: InHand | null,
-): Omit<Delivery<never>, 'body' | 'bury'> {
+): Omit<Delivery<never>, 'body' | 'deadLetter'> {
   const { attempt, seq, storedAt } = info;
   return {
     subject: message.subject,
@@ -175,10 +175,6 @@ function deliveryOf(
       say(link, message, ACK, 'sendIdly');
     },
     nak: (delayMs) => say(link, message, nakOf(delayMs)),
-    term: (reason) => {
-      inHand?.done(keyOf(info));
-      say(link, message, `+TERM ${reason}`);
-    },
     working: () => say(link, message, WORKING, 'sendIdly'),
   };
 }

@@ -37,6 +37,16 @@ export class JetStreamPull<T> implements PullConsumer<T> {
     this.#consumer = new DurableConsumer(options);
   }
 
+  async *receive(max: number, waitMs: number, signal?: AbortSignal): AsyncGenerator<Delivery<T>> {
+    const until = performance.now() + waitMs;
+    for (let left = max; left > 0 && signal?.aborted !== true;) {
+      const batch = await this.fetch(left, Math.max(1, until - performance.now()), signal);
+      yield* batch;
+      left -= batch.length;
+      if (performance.now() >= until) return;
+    }
+  }
+
   async fetch(max: number, waitMs: number, signal?: AbortSignal): Promise<readonly Delivery<T>[]> {
     if (this.#more || waitMs <= 0) {
       const ready = await this.#request({ batch: max, no_wait: true }, READY_MS);

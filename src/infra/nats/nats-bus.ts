@@ -27,7 +27,6 @@ import { InHand } from './in-hand.ts';
 import { type RawMessage, readLast, readStream } from './read.ts';
 import { hasNoJetStream, jetStreamAdvice, jetStreamPermissions } from './nats-refusals.ts';
 import { checkSize, sendJson, traceHeaders } from './send.ts';
-import { StandingPull } from './standing-pull.ts';
 import { STREAMS_MB } from './stream-sizes.ts';
 import { ensureTopology, mostDeliveries } from './topology.ts';
 
@@ -112,7 +111,7 @@ export class NatsBus implements Bus {
     return this.link.trouble ?? this.#notice;
   }
 
-  async publish(subject: string, body: object, trace: Trace, id: string): Promise<Stored> {
+  async publish(subject: string, body: object | string, trace: Trace, id: string): Promise<Stored> {
     const stored = await sendJson(this.link, subject, body, trace, id);
     this.counters.published += 1;
     return stored;
@@ -151,7 +150,7 @@ export class NatsBus implements Bus {
     return () => subscription.unsubscribe();
   }
 
-  pull<T>({ ahead = 0, ...options }: PullOptions<T>): Promise<PullConsumer<T>> {
+  pull<T>(options: PullOptions<T>): Promise<PullConsumer<T>> {
     const onBadBody = (): void => {
       this.counters.badBodies += 1;
     };
@@ -164,7 +163,7 @@ export class NatsBus implements Bus {
       onBadBody,
       inHand: this.#inHand,
     };
-    return Promise.resolve(ahead > 0 ? new StandingPull(whole, ahead) : new JetStreamPull(whole));
+    return Promise.resolve(new JetStreamPull(whole));
   }
 
   async read<T>({ parser, ...options }: ReadOptions<T>): Promise<readonly StoredMessage<T>[]> {

@@ -65,6 +65,12 @@ export function checkSize(link: NatsLink, subject: string, payload: Uint8Array |
   );
 }
 
-/** As {@link store}, for a JSON body with the headers of its trace. */
-export const sendJson = (link: NatsLink, subject: string, body: object, trace: Trace, id: string): Promise<Stored> =>
-  store(link, subject, JSON.stringify(body), { headers: traceHeaders(trace), id });
+/** As {@link store}, for a body as an object or as its JSON text, with the headers of its trace. */
+export const sendJson = (
+  link: NatsLink,
+  subject: string,
+  body: object | string,
+  trace: Trace,
+  id: string,
+): Promise<Stored> =>
+  store(link, subject, typeof body === 'string' ? body : JSON.stringify(body), { headers: traceHeaders(trace), id });
