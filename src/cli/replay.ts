@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import type { NatsLink } from '../infra/nats/connection.ts';
-import { readStream } from '../infra/nats/read.ts';
+import { readStream, storedAt } from '../infra/nats/read.ts';
 import { sendJson } from '../infra/nats/send.ts';
 import { Detection } from '../messages/detection.ts';
 import { CameraId, type RequestId } from '../messages/ids.ts';
@@ -150,20 +150,19 @@ async function* detectionsOf(
   { since, until, camera }: Wanted,
   onUnreadable: () => void,
 ): AsyncGenerator<{ readonly detection: Detection; readonly storedAt: number }> {
-  const jsm = await link.nc.jetstreamManager({ checkAPI: false });
   const filter = camera === null ? {} : { filter: subjects.detection(camera) };
   for (let from: { readonly seq: number } | { readonly time: number } = { time: since }; ;) {
     const page: readonly { readonly seq: number; readonly storedAt: number; readonly detection: Detection | null }[] =
-      await readStream(
-        link,
-        jsm,
-        { stream: streams.detections, ...filter, from, limit: PAGE },
-        ({ seq, storedAt, data }) => ({ seq, storedAt, detection: detectionIn(data) }),
-      );
-    for (const { detection, storedAt } of page) {
-      if (storedAt > until) return;
+      await readStream(link, { stream: streams.detections, ...filter, from, limit: PAGE }, (message) => ({
+        seq: message.seq,
+        storedAt: storedAt(message),
+        detection: detectionIn(message.data),
+      }));
+    for (const { detection, storedAt: at } of page) {
+      if (at > until) return;
       if (detection === null) onUnreadable();
-      else if (detection.replayOf === undefined && detection.trafficGroups.length > 0) yield { detection, storedAt };
+      else if (detection.replayOf === undefined && detection.trafficGroups.length > 0)
+        yield { detection, storedAt: at };
     }
     const last = page.at(-1);
     if (last === undefined || page.length < PAGE) return;

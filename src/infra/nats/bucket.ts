@@ -1,7 +1,6 @@
 import type { KV } from 'nats';
 import type { BucketPlan } from './buckets.ts';
 import type { NatsLink } from './connection.ts';
-import { asInfraError } from './nats-errors.ts';
 
 export interface BucketOptions extends BucketPlan {
   readonly link: NatsLink;
@@ -19,14 +18,11 @@ export class Bucket {
 
   /** Rejects `BUS_DOWN`, also as soon as the connection is lost, or `BUS_REFUSED`. */
   async use<T>(doing: string, work: (kv: KV) => Promise<T>): Promise<T> {
-    const { link } = this.#options;
-    link.require();
     try {
-      this.#opening ??= this.#open();
-      return await link.whileConnected(this.#opening.then(work));
+      return await this.#options.link.call(doing, () => (this.#opening ??= this.#open()).then(work));
     } catch (thrown) {
       this.#opening = null;
-      throw asInfraError(thrown, doing);
+      throw thrown;
     }
   }
 

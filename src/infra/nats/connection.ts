@@ -1,4 +1,4 @@
-import { connect, Events, type NatsConnection, type Status } from 'nats';
+import { connect, Events, type JetStreamClient, type JetStreamManager, type NatsConnection, type Status } from 'nats';
 import type { ActorLog } from '../../runtime/actor.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { asError } from '../../runtime/errors.ts';
@@ -6,8 +6,8 @@ import { settlesWithin } from '../../runtime/time-limit.ts';
 import type { BusState } from '../bus.ts';
 import { InfraError } from '../infra-error.ts';
 import { natsOptions, natsUser, shownNats } from '../../servers/nats-url.ts';
+import { asInfraError } from './nats-errors.ts';
 import { hintAfter, natsRefusal } from './nats-refusals.ts';
-import { Wire } from './wire.ts';
 
 export interface NatsOptions {
   /** As `src/servers/nats-url.ts` reads it. */
@@ -19,6 +19,8 @@ export interface NatsOptions {
   readonly onReconnect: () => Promise<void>;
 }
 
+/** JetStream's answers are waited for this long. */
+const ANSWER_MS = 3_000;
 const SET_UP_AGAIN_MS = 500;
 /** NATS's own default. */
 const USUAL_MAX_PAYLOAD = 1024 * 1024;
@@ -32,8 +34,8 @@ const OLDEST_SERVER = [2, 9] as const;
 /** One connection with its state; reconnects for ever. */
 export class NatsLink {
   readonly nc: NatsConnection;
-  /** Messages and requests in crowds; for the rare ones `nc` will do. */
-  readonly wire: Wire;
+  readonly js: JetStreamClient;
+  readonly jsm: JetStreamManager;
   readonly #listeners = new Set<(state: BusState) => void>();
   readonly #cuts = new Set<(reason: Error) => void>();
   readonly #refused = new Set<(reason: Error) => void>();
@@ -42,10 +44,11 @@ export class NatsLink {
   #trouble: string | null = null;
   #saidAt = Number.NEGATIVE_INFINITY;
 
-  private constructor(nc: NatsConnection, options: NatsOptions) {
+  private constructor(nc: NatsConnection, jsm: JetStreamManager, options: NatsOptions) {
     this.nc = nc;
+    this.js = nc.jetstream({ timeout: ANSWER_MS });
+    this.jsm = jsm;
     this.#url = options.url;
-    this.wire = new Wire(nc);
     void this.#follow(options);
   }
 
@@ -70,9 +73,11 @@ export class NatsLink {
           maxPingOut: 2,
           timeout: 3_000,
           noEcho: false,
+          // A stack trace for each request costs more than the request.
+          noAsyncTraces: true,
         });
         await refuseTooOld(nc, options.url);
-        return new NatsLink(nc, options);
+        return new NatsLink(nc, await nc.jetstreamManager({ checkAPI: false, timeout: ANSWER_MS }), options);
       } catch (thrown) {
         if (thrown instanceof InfraError) throw thrown;
         const url = shownNats(options.url);
@@ -113,13 +118,18 @@ export class NatsLink {
    * Throws `BUS_DOWN` while there is no connection: callers shed or wait by their own policy, nothing is buffered here.
    */
   require(): NatsConnection {
-    if (this.#state !== 'connected') throw this.away();
+    if (this.#state !== 'connected') throw new InfraError('BUS_DOWN', `NATS is ${this.#state}`, { state: this.#state });
     return this.nc;
   }
 
-  /** What those are told who cannot be served now. */
-  away(): InfraError {
-    return new InfraError('BUS_DOWN', `NATS is ${this.#state}`, { state: this.#state });
+  /** The answer to `ask`. Rejects `BUS_DOWN` while there is no connection and as soon as it is lost, or `BUS_REFUSED`. */
+  async call<T>(doing: string, ask: () => Promise<T>): Promise<T> {
+    try {
+      this.require();
+      return await this.whileConnected(ask());
+    } catch (thrown) {
+      throw asInfraError(thrown, doing);
+    }
   }
 
   /** Told of every change of state, until the returned function is called. */
@@ -154,18 +164,10 @@ export class NatsLink {
   }
 
   async close(): Promise<void> {
-    if (this.#state === 'connected') await this.#sendLast();
+    // When it is closed the client throws away what it has not written yet.
+    if (this.#state === 'connected') await settlesWithin(systemClock, this.nc.flush(), LAST_MS);
     this.#become('closed');
     await this.nc.close();
-  }
-
-  /**
-   * Acks that wait for others, and all that the client has not written yet: it throws that away when it is closed.
-   * Never rejects.
-   */
-  async #sendLast(): Promise<void> {
-    this.wire.flush();
-    await settlesWithin(systemClock, this.nc.flush(), LAST_MS);
   }
 
   #become(state: BusState): void {
@@ -177,7 +179,6 @@ export class NatsLink {
         state === 'closed' ? 'the connection to NATS was closed' : 'the connection to NATS was lost',
         { state },
       );
-      this.wire.cut(reason);
       for (const cut of this.#cuts) cut(reason);
     }
     for (const listener of this.#listeners) listener(state);

@@ -1,12 +1,11 @@
-import { headers as newHeaders, type JetStreamManager } from 'nats';
+import { headers as newHeaders, type JsMsg } from 'nats';
 import { deadLetterHeaders, headers, streams, subjects } from '../../messages/subjects.ts';
 import { InfraError } from '../infra-error.ts';
 import type { NatsLink } from './connection.ts';
-import { asInfraError } from './nats-errors.ts';
-import { type RawMessage, readLast, readSeq, readStream } from './read.ts';
+import { headersOf } from './headers.ts';
+import { readOne, readStream, storedAt } from './read.ts';
 import { MSG_ID, store } from './send.ts';
 
-const ANSWER_MS = 3_000;
 /** The most that are looked through for a list; the stream itself is bounded by bytes and age. */
 const MOST_LISTED = 100_000;
 
@@ -42,7 +41,6 @@ const OURS: ReadonlySet<string> = new Set(Object.values(deadLetterHeaders));
 /** What was given up: to be looked at, and to be tried again. Every method rejects `BUS_DOWN` while NATS is away. */
 export class DeadLetterBox {
   readonly #link: NatsLink;
-  #jsm: Promise<JetStreamManager> | null = null;
 
   constructor(link: NatsLink) {
     this.#link = link;
@@ -59,7 +57,6 @@ export class DeadLetterBox {
     const filter = stream === undefined ? undefined : subjects.deadLettersOf(stream);
     const found = await readStream(
       this.#link,
-      await this.#manager(),
       {
         stream: streams.deadLetters,
         ...(filter === undefined ? {} : { filter }),
@@ -74,21 +71,16 @@ export class DeadLetterBox {
 
   /** When the newest came, epoch ms; null when there is none. */
   async newestAt(): Promise<number | null> {
-    return (await readLast(this.#link, streams.deadLetters, subjects.deadLetters))?.storedAt ?? null;
+    return (
+      (await readOne(this.#link, streams.deadLetters, { last_by_subj: subjects.deadLetters }))?.time.getTime() ?? null
+    );
   }
 
   /** Null when there is none of this id (any more). */
   async get(id: number): Promise<DeadLetter | null> {
-    const raw = await readSeq(this.#link, streams.deadLetters, id);
-    if (raw === null) return null;
-    const of = raw.headers();
-    const original = Object.fromEntries([...of].filter(([name]) => !OURS.has(name) && name !== MSG_ID));
-    return {
-      ...summaryOf(raw),
-      headers: { ...original, [MSG_ID]: of.get(deadLetterHeaders.msgId) ?? '' },
-      body: raw.data,
-      cut: of.get(deadLetterHeaders.cut) ?? null,
-    };
+    const range = { stream: streams.deadLetters, from: { seq: id }, limit: 1 };
+    const [letter] = await readStream(this.#link, range, (message) => (message.seq === id ? letterOf(message) : null));
+    return letter ?? null;
   }
 
   /**
@@ -106,34 +98,37 @@ export class DeadLetterBox {
       );
     if (letter.subject === '')
       throw new InfraError('BUS_REFUSED', `dead letter ${id} does not say where it came from`, { id });
-    try {
-      const again = newHeaders();
-      for (const [name, value] of Object.entries(letter.headers)) if (name !== MSG_ID) again.set(name, value);
-      await store(this.#link, letter.subject, letter.body, {
-        headers: again,
-        id: `${letter.headers[MSG_ID] ?? ''}:replay:${id}`,
-      });
-      await this.#link.whileConnected((await this.#manager()).streams.deleteMessage(streams.deadLetters, id, false));
-    } catch (thrown) {
-      throw asInfraError(thrown, `replaying dead letter ${id}`);
-    }
+    const again = newHeaders();
+    for (const [name, value] of Object.entries(letter.headers)) if (name !== MSG_ID) again.set(name, value);
+    await store(this.#link, letter.subject, letter.body, {
+      headers: again,
+      id: `${letter.headers[MSG_ID] ?? ''}:replay:${id}`,
+    });
+    await this.#link.call(`replaying dead letter ${id}`, () =>
+      this.#link.jsm.streams.deleteMessage(streams.deadLetters, id, false),
+    );
     return true;
-  }
-
-  #manager(): Promise<JetStreamManager> {
-    this.#jsm ??= this.#link.nc.jetstreamManager({ checkAPI: false, timeout: ANSWER_MS });
-    return this.#jsm;
   }
 }
 
-function summaryOf(raw: RawMessage): DeadLetterSummary {
-  const { seq, storedAt } = raw;
+function letterOf(message: JsMsg): DeadLetter {
+  const of = headersOf(message);
+  const original = Object.fromEntries([...of].filter(([name]) => !OURS.has(name) && name !== MSG_ID));
+  return {
+    ...summaryOf(message),
+    headers: { ...original, [MSG_ID]: of.get(deadLetterHeaders.msgId) ?? '' },
+    body: message.data,
+    cut: of.get(deadLetterHeaders.cut) ?? null,
+  };
+}
+
+function summaryOf(message: JsMsg): DeadLetterSummary {
   const { stream, consumer, subject, reason, deliveries } = deadLetterHeaders;
-  const of = raw.headers();
+  const of = headersOf(message);
   const get = (name: string): string => of.get(name) ?? '';
   return {
-    id: seq,
-    at: storedAt,
+    id: message.seq,
+    at: storedAt(message),
     stream: get(stream),
     consumer: get(consumer),
     subject: get(subject),

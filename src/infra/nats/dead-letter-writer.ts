@@ -1,13 +1,13 @@
-import { headers as newHeaders, type Msg } from 'nats';
+import { headers as newHeaders, type JsMsg } from 'nats';
 import { deadLetterHeaders, subjects } from '../../messages/subjects.ts';
 import type { ActorLog } from '../../runtime/actor.ts';
 import { LineLimit } from '../line-limit.ts';
 import { redeliveryDelay } from '../redelivery.ts';
 import type { NatsLink } from './connection.ts';
 import { type DeadLetterCount, DeadLetterCounts } from './dead-letter-counts.ts';
-import type { DeliveryInfo } from './delivery-info.ts';
 import { asInfraError } from './nats-errors.ts';
 import { headerBytes, headersOf, MOST_HEADER_BYTES } from './headers.ts';
+import { storedAt } from './read.ts';
 import { MSG_ID, store } from './send.ts';
 
 const REASON_CHARS = 500;
@@ -19,30 +19,24 @@ const KEPT_BYTES = 64 * 1024;
 const BESIDE_BODY = 2 * 1024;
 const LOG_EVERY_MS = 1_000;
 
-export interface GravediggerOptions {
-  readonly link: NatsLink;
-  readonly log: ActorLog;
-}
-
-export interface Burial {
-  readonly message: Msg;
-  readonly info: DeliveryInfo;
+export interface DeadLetterOrder {
+  readonly message: JsMsg;
   readonly reason: string;
-  /** The reader did not take it: of a huge one only the beginning is kept. */
-  readonly unreadable: boolean;
+  /** No reader can parse it: of a huge body only the beginning is kept. Default false. */
+  readonly unreadable?: boolean;
 }
 
 /**
  * Puts what cannot be handled among the dead letters: its bytes and headers as they came, and why. What is too large to be
  * kept whole is cut and marked so; it can be looked at, not replayed.
  */
-export class Gravedigger {
-  readonly #options: GravediggerOptions;
+export class DeadLetterWriter {
+  readonly #options: { readonly link: NatsLink; readonly log: ActorLog };
   readonly #counts = new DeadLetterCounts();
   readonly #lines = new LineLimit(LOG_EVERY_MS);
   #total = 0;
 
-  constructor(options: GravediggerOptions) {
+  constructor(options: { readonly link: NatsLink; readonly log: ActorLog }) {
     this.#options = options;
   }
 
@@ -52,21 +46,21 @@ export class Gravedigger {
   }
 
   /** Stores the dead letter, then ends the message. Never rejects: when it cannot be stored, the message is delivered again. */
-  async bury({ message, info, reason, unreadable }: Burial): Promise<void> {
-    const { stream, consumer, seq, attempt } = info;
+  async write({ message, reason, unreadable = false }: DeadLetterOrder): Promise<void> {
+    const { stream, consumer, streamSequence: seq, deliveryCount: deliveries } = message.info;
     const { link, log } = this.#options;
     const why = oneLine(reason);
-    const fields = { subject: message.subject, stream, consumer, seq, deliveries: attempt, reason: why };
+    const fields = { subject: message.subject, stream, consumer, seq, deliveries, reason: why };
     try {
       // The time tells this message from that of the same sequence of a stream made anew.
-      const id = `${stream}:${consumer}:${seq}:${info.storedAt}`;
+      const id = `${stream}:${consumer}:${seq}:${storedAt(message)}`;
       const most = Math.min(unreadable ? KEPT_BYTES : Infinity, link.maxPayload - MOST_HEADER_BYTES - BESIDE_BODY);
       const body = message.data.subarray(0, most);
       const stored = await store(link, subjects.deadLetter(stream, consumer), body, {
-        headers: deadHeaders(message, info, why, message.data.length - body.length),
+        headers: deadHeaders(message, why, message.data.length - body.length),
         id,
       });
-      message.respond(`+TERM ${why}`);
+      message.term(why);
       if (stored.duplicate) return;
       this.#counts.add({ stream, consumer, total: 1 });
       this.#total += 1;
@@ -76,8 +70,7 @@ export class Gravedigger {
           `a message on ${message.subject} was given up and is dead letter ${stored.seq}: ${why}; see gantry dlq show ${stored.seq}`,
         );
     } catch (thrown) {
-      if (!link.nc.isClosed())
-        message.respond(`-NAK ${JSON.stringify({ delay: redeliveryDelay(attempt) * 1_000_000 })}`);
+      message.nak(redeliveryDelay(deliveries));
       log.warn(
         { ...fields, err: asInfraError(thrown, 'storing a dead letter').message },
         `a message on ${message.subject} cannot be handled (${why}) and cannot be put among the dead letters now; it comes again`,
@@ -86,12 +79,8 @@ export class Gravedigger {
   }
 }
 
-function deadHeaders(
-  message: Msg,
-  { stream, consumer, attempt }: DeliveryInfo,
-  why: string,
-  missing: number,
-): ReturnType<typeof newHeaders> {
+function deadHeaders(message: JsMsg, why: string, missing: number): ReturnType<typeof newHeaders> {
+  const { stream, consumer, deliveryCount } = message.info;
   const made = newHeaders();
   const original = headersOf(message);
   for (const [name, value] of original) if (name !== MSG_ID) made.set(name, value);
@@ -99,7 +88,7 @@ function deadHeaders(
   made.set(deadLetterHeaders.subject, message.subject);
   made.set(deadLetterHeaders.stream, stream);
   made.set(deadLetterHeaders.consumer, consumer);
-  made.set(deadLetterHeaders.deliveries, String(attempt));
+  made.set(deadLetterHeaders.deliveries, String(deliveryCount));
   made.set(deadLetterHeaders.msgId, original.get(MSG_ID) ?? '');
   const cut = [
     missing > 0 ? `${missing} bytes of the body` : '',

@@ -1,12 +1,11 @@
-import { Empty } from 'nats';
+import { createInbox, Empty, type Msg } from 'nats';
 import type { ImageId } from '../../messages/ids.ts';
 import { IMAGE_STREAM, streams, subjects } from '../../messages/subjects.ts';
 import type { AlertImageStore, ImageStore } from '../bus.ts';
 import { InfraError } from '../infra-error.ts';
 import type { NatsBus } from './nats-bus.ts';
 import type { NatsLink } from './connection.ts';
-import { asInfraError } from './nats-errors.ts';
-import { statusOf } from './headers.ts';
+import { headerBytes, MOST_HEADER_BYTES } from './headers.ts';
 import { store } from './send.ts';
 
 /** Where NATS takes messages of 1 MB. */
@@ -69,18 +68,31 @@ class Pictures {
   }
 
   /** Null when there is none (any more). */
-  async get(stream: string, subject: string, id: ImageId): Promise<Uint8Array | null> {
-    this.#link.require();
-    try {
-      // A direct get: the bytes as they are, where the stream's own API would answer with base64 inside JSON.
-      const answer = await this.#link.wire.ask(`$JS.API.DIRECT.GET.${stream}.${subject}`, Empty, ANSWER_MS);
-      // A picture has bytes, and the headers of one need no look.
+  get(stream: string, subject: string, id: ImageId): Promise<Uint8Array | null> {
+    return this.#link.call(`reading image ${id}`, async () => {
+      const answer = await this.#direct(`$JS.API.DIRECT.GET.${stream}.${subject}`);
       if (answer.data.length > 0) return answer.data;
-      const { code, description } = statusOf(answer);
+      // A status has no body and few headers.
+      if (headerBytes(answer) > MOST_HEADER_BYTES) return null;
+      const { code = 0, description = '' } = answer.headers ?? {};
       if (code === 404) return null;
       throw new InfraError('BUS_DOWN', `NATS answered ${code} ${description}`, { id, code });
-    } catch (thrown) {
-      throw asInfraError(thrown, `reading image ${id}`);
-    }
+    });
+  }
+
+  /**
+   * A direct get: the bytes as they are, where the stream's own API would answer with base64 inside JSON. Not by the client's
+   * `request`, which reads the headers of every answer whatever their number, and anyone may have stored this message.
+   */
+  #direct(subject: string): Promise<Msg> {
+    return new Promise((resolve, reject) => {
+      const inbox = createInbox();
+      this.#link.nc.subscribe(inbox, {
+        max: 1,
+        timeout: ANSWER_MS,
+        callback: (error, message) => (error === null ? resolve(message) : reject(error)),
+      });
+      this.#link.nc.publish(subject, Empty, { reply: inbox });
+    });
   }
 }

@@ -1,4 +1,4 @@
-import type { JetStreamManager } from 'nats';
+import type { JsMsg, StoredMsg } from 'nats';
 import { clipped } from '../../messages/bounds.ts';
 import { readBody } from '../../messages/read-body.ts';
 import type { ActorLog } from '../../runtime/actor.ts';
@@ -19,18 +19,17 @@ import { InfraError } from '../infra-error.ts';
 import { LineLimit } from '../line-limit.ts';
 import { type NatsOptions, NatsLink } from './connection.ts';
 import type { DeadLetterCount } from './dead-letter-counts.ts';
-import { type Burial, Gravedigger } from './dead-letter-writer.ts';
+import { DeadLetterWriter } from './dead-letter-writer.ts';
 import { asInfraError } from './nats-errors.ts';
 import { epochOf, StreamFollower } from './follow.ts';
-import { JetStreamPull } from './jetstream-pull.ts';
 import { InHand } from './in-hand.ts';
-import { type RawMessage, readLast, readStream } from './read.ts';
+import { JetStreamPull } from './pull-consumer.ts';
+import { readOne, readStream, storedAt } from './read.ts';
 import { hasNoJetStream, jetStreamAdvice, jetStreamPermissions } from './nats-refusals.ts';
 import { checkSize, sendJson, traceHeaders } from './send.ts';
 import { STREAMS_MB } from './stream-sizes.ts';
 import { ensureTopology, mostDeliveries } from './topology.ts';
 
-const ANSWER_MS = 3_000;
 const START_AGAIN_MS = 250;
 /** Frames and pictures as they usually are fit. */
 const LEAST_PAYLOAD = 256 * 1024;
@@ -54,10 +53,9 @@ export class NatsBus implements Bus {
   readonly link: NatsLink;
   readonly counters: BusCounters = { badBodies: 0, failedBroadcasts: 0, published: 0 };
   readonly #log: ActorLog;
-  readonly #gravedigger: Gravedigger;
+  readonly #deadLetters: DeadLetterWriter;
   readonly #inHand: InHand | null;
   readonly #lines = new LineLimit(LOG_EVERY_MS);
-  #jsm: Promise<JetStreamManager> | null = null;
   /** MB of streams as they were set up last; null before. */
   #streamsMb: number | null = null;
   #notice: string | null = null;
@@ -66,7 +64,7 @@ export class NatsBus implements Bus {
     this.link = link;
     this.#inHand = inHandFile === undefined ? null : new InHand(inHandFile, log);
     this.#log = log;
-    this.#gravedigger = new Gravedigger({ link, log });
+    this.#deadLetters = new DeadLetterWriter({ link, log });
   }
 
   /**
@@ -151,25 +149,19 @@ export class NatsBus implements Bus {
   }
 
   pull<T>(options: PullOptions<T>): Promise<PullConsumer<T>> {
-    const onBadBody = (): void => {
-      this.counters.badBodies += 1;
-    };
-    const whole = {
+    const consumer = new JetStreamPull({
       ...options,
       link: this.link,
-      log: this.#log,
       mostDeliveries: mostDeliveries(options.durable),
-      bury: (burial: Burial) => this.#gravedigger.bury(burial),
-      onBadBody,
+      deadLetters: this.#deadLetters,
+      onBadBody: () => void (this.counters.badBodies += 1),
       inHand: this.#inHand,
-    };
-    return Promise.resolve(new JetStreamPull(whole));
+    });
+    return Promise.resolve(consumer);
   }
 
-  async read<T>({ parser, ...options }: ReadOptions<T>): Promise<readonly StoredMessage<T>[]> {
-    return readStream(this.link, await this.#manager(), options, (message) =>
-      this.#parse({ ...message, stream: options.stream }, parser),
-    );
+  read<T>({ parser, ...options }: ReadOptions<T>): Promise<readonly StoredMessage<T>[]> {
+    return readStream(this.link, options, (message) => this.#parse(options.stream, message, storedAt(message), parser));
   }
 
   async last<T>({
@@ -181,34 +173,29 @@ export class NatsBus implements Bus {
     readonly subject: string;
     readonly parser: Parser<T>;
   }): Promise<StoredMessage<T> | null> {
-    const raw = await readLast(this.link, stream, subject);
-    return raw === null ? null : this.#parse({ ...raw, stream }, parser);
+    const message = await readOne(this.link, stream, { last_by_subj: subject });
+    return message === null ? null : this.#parse(stream, message, message.time.getTime(), parser);
   }
 
   follow<T>({ parser, onMessage, ...options }: FollowOptions<T>): void {
-    const take = (raw: RawMessage): void => {
-      const message = this.#parse({ ...raw, stream: options.stream }, parser);
-      if (message === null) return;
+    const take = (message: JsMsg): void => {
+      const parsed = this.#parse(options.stream, message, storedAt(message), parser);
+      if (parsed === null) return;
       try {
-        onMessage(message);
+        onMessage(parsed);
       } catch (thrown) {
-        this.#log.error(
-          { subject: raw.subject, seq: raw.seq, err: asError(thrown) },
-          `a message on ${raw.subject} could not be used: ${asError(thrown).message}`,
-        );
+        const { subject, seq } = parsed;
+        const err = asError(thrown);
+        this.#log.error({ subject, seq, err }, `a message on ${subject} could not be used: ${err.message}`);
       }
     };
-    void new StreamFollower({ ...options, link: this.link, log: this.#log, take }).run();
+    void new StreamFollower({ ...options, link: this.link, log: this.#log, onMessage: take }).run();
   }
 
-  async streamEpoch(stream: string): Promise<string> {
-    this.link.require();
-    const jsm = await this.#manager();
-    try {
-      return epochOf((await this.link.whileConnected(jsm.streams.info(stream))).created);
-    } catch (thrown) {
-      throw asInfraError(thrown, `asking for the stream ${stream}`);
-    }
+  streamEpoch(stream: string): Promise<string> {
+    return this.link.call(`asking for the stream ${stream}`, async () =>
+      epochOf((await this.link.jsm.streams.info(stream)).created),
+    );
   }
 
   /** Counts a body that cannot be used and becomes no dead letter, and says so, once a second at most. */
@@ -224,7 +211,7 @@ export class NatsBus implements Bus {
 
   /** Messages given up since the start, by consumer. */
   deadLetters(): readonly DeadLetterCount[] {
-    return this.#gravedigger.counts();
+    return this.#deadLetters.counts();
   }
 
   async close(): Promise<void> {
@@ -234,17 +221,19 @@ export class NatsBus implements Bus {
 
   /** Null for a body that does not parse, or that ended two processes: counted and logged. */
   #parse<T>(
-    { stream, subject, seq, storedAt, data }: RawMessage & { readonly stream: string },
+    stream: string,
+    { subject, seq, data }: Pick<StoredMsg, 'subject' | 'seq' | 'data'>,
+    at: number,
     parser: Parser<T>,
   ): StoredMessage<T> | null {
-    const key = `${stream} read ${seq} ${storedAt}`;
+    const key = `${stream} read ${seq} ${at}`;
     try {
       if (this.#inHand?.turn(key) === 'aside')
         throw new Error('it was in hand, alone, when this process ended for the second time');
       this.#inHand?.begin(key);
       const body = readBody(data, parser);
       this.#inHand?.done(key);
-      return { subject, seq, storedAt, body };
+      return { subject, seq, storedAt: at, body };
     } catch (thrown) {
       this.badBody(subject, thrown, { seq });
       return null;
@@ -264,11 +253,6 @@ export class NatsBus implements Bus {
     const room = smallStreams(mb, wantedMb);
     this.#notice = small === null ? room : `${room}. ${small}`;
     this.#log.warn({ streamsMb: mb, wantedMb }, room);
-  }
-
-  #manager(): Promise<JetStreamManager> {
-    this.#jsm ??= this.link.nc.jetstreamManager({ checkAPI: false, timeout: ANSWER_MS });
-    return this.#jsm;
   }
 }
 
