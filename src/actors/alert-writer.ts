@@ -1,18 +1,17 @@
 import { AlertHistory } from '../infra/alert-history.ts';
-import type { Bus, Delivery } from '../infra/bus.ts';
-import { consume } from '../infra/consume.ts';
+import type { Bus } from '../infra/bus.ts';
 import { InfraError } from '../infra/infra-error.ts';
 import { ALERTS_KEPT, type RedisStore } from '../infra/redis/store.ts';
+import { Stage } from '../infra/stage.ts';
+import { DONE, type Handle } from '../infra/stage-processor.ts';
 import { Aggregate } from '../messages/aggregate.ts';
 import { consumers, streams } from '../messages/subjects.ts';
 import { defineActor } from '../runtime/actor.ts';
 import { sleep } from '../runtime/clock.ts';
 import { asError } from '../runtime/errors.ts';
-import { address } from '../runtime/ref.ts';
 
-/** Redis is there (again): it may lack alerts that it had. */
-export type AlertWriterMessage = { type: 'compare' };
-export const ALERT_WRITER = address<AlertWriterMessage>('/alert-writer');
+/** Redis is connected (again): it may lack alerts that it had. */
+type Private = { type: 'compare' };
 
 export interface AlertWriterInit {
   readonly bus: Bus;
@@ -20,15 +19,17 @@ export interface AlertWriterInit {
 }
 
 const RETRY_MS = 500;
-/** Alerts looked at when Redis may lack some. */
+/** Newest messages of the history that are compared with Redis. */
 const COMPARED = 2_000;
 const COMPARE_AGAIN_MS = 5_000;
+const FLUSH_MS = 1_000;
 
 /**
- * Writes alerts to Redis, one after the other; each stays in NATS until Redis has it. Whenever Redis comes (back), the
- * newest alerts of the history are compared with its lists: a Redis that lost its last second, or everything, has them again.
+ * Writes alerts to Redis, one after the other; each stays in NATS until Redis has it. Whenever Redis is connected, the
+ * newest alerts of the history are compared with its lists: a Redis that lost its last second, or everything, gets them
+ * again.
  */
-export const alertWriterActor = defineActor<AlertWriterMessage>()<AlertWriterInit>({
+export const alertWriterActor = defineActor<never, Private>()<AlertWriterInit>({
   kind: 'alert-writer',
   mailbox: { capacity: 4, overflow: 'drop-oldest' },
   start: (ctx, { bus, redis }) => {
@@ -36,8 +37,8 @@ export const alertWriterActor = defineActor<AlertWriterMessage>()<AlertWriterIni
     const history = new AlertHistory(bus);
     let away = false;
 
-    /** Until Redis has it; false when it never will. Rejects at the abort. */
-    const write = async (alert: Aggregate, held: Delivery<Aggregate> | null): Promise<boolean> => {
+    /** Waits until Redis has it; false when it never will. Rejects at the stop. */
+    const write = async (alert: Aggregate): Promise<boolean> => {
       for (;;) {
         try {
           await redis.keepAlert(alert);
@@ -57,45 +58,42 @@ export const alertWriterActor = defineActor<AlertWriterMessage>()<AlertWriterIni
           }
           if (!away) ctx.log.warn({ cameraId, err: message }, `alerts wait in NATS for Redis: ${message}`);
           away = true;
-          held?.working();
           await sleep(ctx.clock, RETRY_MS, ctx.signal);
         }
       }
     };
 
+    const handle: Handle<Aggregate> = async ({ body }) => {
+      if (!(await write(body)))
+        return { kind: 'dead-letter', reason: 'Redis holds something else under the key of its alerts' };
+      counts.written += 1;
+      return DONE;
+    };
+
     const compare = async (): Promise<void> => {
       const byCamera = Map.groupBy(await history.recent(COMPARED), ({ cameraId }) => cameraId);
       for (const [cameraId, alerts] of byCamera) {
-        const there = new Map(
-          (await redis.alerts(cameraId, ALERTS_KEPT)).map(({ requestId, revision }) => [requestId, revision]),
-        );
+        const kept = await redis.alerts(cameraId, ALERTS_KEPT);
+        const revisions = new Map(kept.map(({ requestId, revision }) => [requestId, revision]));
         const missing = alerts
           .slice(0, ALERTS_KEPT)
-          .filter(({ requestId, revision }) => (there.get(requestId) ?? -1) < revision);
-        for (const alert of missing) if (await write(alert, null)) counts.restored += 1;
+          .filter(({ requestId, revision }) => (revisions.get(requestId) ?? -1) < revision);
+        for (const alert of missing) if (await write(alert)) counts.restored += 1;
       }
     };
 
-    const take = async (delivery: Delivery<Aggregate>): Promise<void> => {
-      if (await write(delivery.body, delivery)) {
-        counts.written += 1;
-        delivery.ack();
-      } else await delivery.deadLetter('Redis holds something else under the key of its alerts');
-      ctx.report({ ...counts, away });
-    };
-    const unfollow = redis.onConnected(() => void ctx.self.tell({ type: 'compare' }));
-    ctx.self.tell({ type: 'compare' });
-    consume({
+    const stage = new Stage({
+      ctx,
       bus,
       stream: streams.alerts,
       durable: consumers.alertWriter,
       parser: Aggregate,
-      clock: ctx.clock,
-      log: ctx.log,
-      signal: ctx.signal,
-      batch: 16,
-      take,
-    }).catch((thrown: unknown) => ctx.fail(asError(thrown)));
+      inFlight: 1,
+      handle,
+      onSettled: () => ctx.report({ ...counts, away }),
+    });
+    const unfollow = redis.onConnected(() => void ctx.self.tell({ type: 'compare' }));
+    ctx.self.tell({ type: 'compare' });
 
     return {
       handlers: {
@@ -104,16 +102,17 @@ export const alertWriterActor = defineActor<AlertWriterMessage>()<AlertWriterIni
             await compare();
           } catch (thrown) {
             if (ctx.signal.aborted) return;
-            ctx.log.info(
-              { err: asError(thrown).message },
-              `the alerts in Redis are compared with the history later: ${asError(thrown).message}`,
-            );
+            const err = asError(thrown).message;
+            ctx.log.info({ err }, `the alerts in Redis are compared with the history later: ${err}`);
             ctx.setTimer('compare', COMPARE_AGAIN_MS, { type: 'compare' });
           }
           ctx.report({ ...counts, away });
         },
       },
-      stop: () => unfollow(),
+      stop: async () => {
+        unfollow();
+        await stage.stop(FLUSH_MS);
+      },
     };
   },
 });

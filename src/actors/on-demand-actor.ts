@@ -1,9 +1,9 @@
 import { shrinkJpeg } from '../imaging/shrink.ts';
-import type { Bus, Delivery, ImageStore } from '../infra/bus.ts';
-import { consume } from '../infra/consume.ts';
+import type { Bus, ImageStore } from '../infra/bus.ts';
 import { InfraError } from '../infra/infra-error.ts';
 import type { OnDemandStore } from '../infra/nats/on-demand-store.ts';
-import { redeliveryDelay } from '../infra/redelivery.ts';
+import { Stage } from '../infra/stage.ts';
+import { DONE, type Outgoing } from '../infra/stage-processor.ts';
 import { urlOrigin } from '../infra/url-origin.ts';
 import { AssessmentResult } from '../messages/assessment.ts';
 import { cropImageId, newRequestId, newTraceId, ON_DEMAND_CAMERA, taskId } from '../messages/ids.ts';
@@ -11,7 +11,7 @@ import type { OnDemandStatus } from '../messages/on-demand.ts';
 import { consumers, streams, subjects } from '../messages/subjects.ts';
 import type { AssessmentTask, Priority } from '../messages/task.ts';
 import type { WebhookJob } from '../messages/webhook.ts';
-import { defineActor } from '../runtime/actor.ts';
+import { type ActorContext, defineActor } from '../runtime/actor.ts';
 import { asError } from '../runtime/errors.ts';
 import type { Asking } from '../runtime/message.ts';
 import { address } from '../runtime/ref.ts';
@@ -26,187 +26,194 @@ export interface Submission {
 }
 
 export type OnDemandMessage =
-  /** `full`: as many as may wait do. */
+  /** `full`: no more may wait now. */
   | ({ readonly type: 'submit'; readonly submission: Submission } & Asking<OnDemandStatus | 'full'>)
   | ({ readonly type: 'get'; readonly id: string } & Asking<OnDemandStatus | null>);
-type Private = { readonly type: 'result'; readonly delivery: Delivery<AssessmentResult> } | { readonly type: 'sweep' };
+type Private = { readonly type: 'sweep' };
 export const ON_DEMAND = address<OnDemandMessage>('/on-demand');
 
 export interface OnDemandInit {
   readonly bus: Bus;
   readonly images: ImageStore;
   readonly store: OnDemandStore;
-  /** How long an answer is waited for, in ms. */
+  /** How long a task is worth an answer, in ms. */
   readonly validityMs: number;
 }
 
 const MOST_WAITING = 500;
-const OFFER_TIMEOUT_MS = 20_000;
+const IN_FLIGHT = 8;
+const FLUSH_MS = 1_000;
 const SWEEP_MS = 5_000;
 const MOST_SWEPT = 50;
-/** A task that nobody answered this long after its end got lost. */
+/** A task without an answer this long after it expired got lost. */
 const LOST_MS = 60_000;
 
 /**
- * Pictures that people hand in: each becomes a task of the same queue as those of cameras, and its result a status by
- * id, and a webhook where one was asked for.
+ * Pictures that people submit: each becomes a task of the same queues as those of cameras; its result becomes a status
+ * that is read by id, and calls a webhook where one was asked for.
  */
 export const onDemandActor = defineActor<OnDemandMessage, Private>()<OnDemandInit>({
   kind: 'on-demand',
   mailbox: { capacity: 256, overflow: 'back-pressure' },
-  start: (ctx, { bus, images, store, validityMs }) => {
-    /** Of this node and incarnation: id to the time it is taken for lost, in epoch ms. */
-    const waiting = new Map<string, number>();
-    const counts = { submitted: 0, done: 0, unknown: 0 };
-    const report = (): void => ctx.report({ ...counts, waiting: waiting.size });
-
-    const submit = async ({ jpeg, width, height, priority, hookUrl }: Submission): Promise<OnDemandStatus | 'full'> => {
-      if (waiting.size >= MOST_WAITING) return 'full';
-      const id = newRequestId();
-      const traceId = newTraceId();
-      const now = ctx.clock.now();
-      const createdAt = new Date(now).toISOString();
-      const expiresAt = new Date(now + validityMs).toISOString();
-      const imageId = cropImageId(id, 1);
-      const status: OnDemandStatus = {
-        id,
-        traceId,
-        state: 'queued',
-        priority,
-        createdAt,
-        expiresAt,
-        finishedAt: null,
-        imageWidth: width,
-        imageHeight: height,
-        imageId,
-        assessment: null,
-        source: null,
-        llmModel: null,
-        llmLatency: null,
-        error: null,
-        hookUrl,
-        hook:
-          hookUrl === null
-            ? null
-            : {
-                url: urlOrigin(hookUrl),
-                state: 'waiting',
-                attempts: 0,
-                lastStatus: null,
-                lastError: null,
-                nextAttemptAt: null,
-              },
-      };
-      waiting.set(id, now + validityMs + LOST_MS);
-      try {
-        await putPicture(images, imageId, jpeg, shrinkJpeg);
-        await store.create(status);
-        await bus.publish(
-          subjects.task(priority, ON_DEMAND_CAMERA),
-          taskFor(status),
-          { cameraId: ON_DEMAND_CAMERA, requestId: id, traceId },
-          taskId(id, 1),
-        );
-      } catch (thrown) {
-        waiting.delete(id);
-        throw thrown;
-      }
-      counts.submitted += 1;
-      report();
-      return status;
-    };
-
-    /** Writes the end, and has the hook called. Safe to repeat. */
-    const finish = async (id: string, end: (status: OnDemandStatus) => OnDemandStatus): Promise<void> => {
-      const status = await store.change(id, (known) => {
-        if (known.state !== 'queued') return known;
-        const finished = end(known);
-        return finished.hook === null
-          ? finished
-          : { ...finished, hook: { ...finished.hook, state: 'pending', nextAttemptAt: finished.finishedAt } };
-      });
-      waiting.delete(id);
-      if (status === null) return;
-      if (status.state === 'done') counts.done += 1;
-      else counts.unknown += 1;
-      report();
-      if (status.hookUrl === null) return;
-      const { hookUrl: url, hook: _hook, ...data } = status;
-      const hookId = `assessment-${id}`;
-      const job: WebhookJob = {
-        id: hookId,
-        kind: 'assessment',
-        url,
-        createdAt: new Date(ctx.clock.now()).toISOString(),
-        assessmentId: id,
-        body: JSON.stringify({ type: 'assessment', id: hookId, data }),
-      };
-      await bus.publish(
-        subjects.webhook('assessment'),
-        job,
-        { cameraId: ON_DEMAND_CAMERA, requestId: id, traceId: status.traceId },
-        hookId,
-      );
-    };
-
-    const sweep = async (): Promise<void> => {
-      const now = ctx.clock.now();
-      for (const [id, lostAt] of [...waiting].slice(0, MOST_SWEPT)) {
-        const message = 'no answer came in time';
-        try {
-          // Answered through another node: its results go to whichever node takes them.
-          const state = (await store.get(id))?.state;
-          if (state !== 'queued') waiting.delete(id);
-          if (state !== 'queued' || lostAt > now) continue;
-          await finish(id, (status) => ({
-            ...status,
-            state: 'unknown',
-            finishedAt: new Date(now).toISOString(),
-            error: { code: 'expired', message },
-          }));
-        } catch (thrown) {
-          ctx.log.debug({ id, err: asError(thrown).message }, 'a waiting assessment cannot be looked at now');
-          if (thrown instanceof InfraError && thrown.code === 'BUS_DOWN') return;
-        }
-      }
-    };
-
-    const loop = consume({
+  start: (ctx, init) => {
+    const { bus, store } = init;
+    const submissions = new Submissions(ctx, init);
+    const stage = new Stage({
+      ctx,
       bus,
       stream: streams.results,
       durable: consumers.onDemandResults,
       parser: AssessmentResult,
-      clock: ctx.clock,
-      log: ctx.log,
-      signal: ctx.signal,
-      batch: 32,
-      take: (delivery) => ctx.self.offer({ type: 'result', delivery }, { timeoutMs: OFFER_TIMEOUT_MS }),
+      inFlight: IN_FLIGHT,
+      handle: async ({ body }) => {
+        const call = await submissions.finish(body.requestId, (status) => answered(status, body));
+        return call === null ? DONE : { kind: 'publish', messages: [call] };
+      },
     });
-    loop.catch((thrown: unknown) => ctx.fail(asError(thrown)));
     ctx.setInterval('sweep', SWEEP_MS, { type: 'sweep' });
-
     return {
       handlers: {
-        submit: ({ submission }) => submit(submission),
+        submit: ({ submission }) => submissions.submit(submission),
         get: ({ id }) => store.get(id),
-        result: async ({ delivery }) => {
-          const { requestId } = delivery.body;
-          try {
-            await finish(requestId, (status) => ended(status, delivery.body));
-            delivery.ack();
-          } catch (thrown) {
-            delivery.nak(redeliveryDelay(delivery.attempt));
-            ctx.log.warn(
-              { id: requestId, err: asError(thrown).message },
-              `the result of assessment ${requestId} waits: ${asError(thrown).message}`,
-            );
-          }
-        },
-        sweep,
+        sweep: () => submissions.sweep(),
       },
+      stop: () => stage.stop(FLUSH_MS),
     };
   },
 });
+
+/** The pictures submitted through this node in this incarnation, from their arrival to their end. */
+class Submissions {
+  readonly #ctx: Pick<ActorContext<never>, 'clock' | 'log' | 'report'>;
+  readonly #init: OnDemandInit;
+  /** From id to the time when the task counts as lost, in epoch ms. */
+  readonly #waiting = new Map<string, number>();
+  readonly #counts = { submitted: 0, done: 0, unknown: 0 };
+
+  constructor(ctx: Pick<ActorContext<never>, 'clock' | 'log' | 'report'>, init: OnDemandInit) {
+    this.#ctx = ctx;
+    this.#init = init;
+  }
+
+  /** Stores the picture and its status, then puts its task on the bus. Rejects when one of these fails. */
+  async submit(submission: Submission): Promise<OnDemandStatus | 'full'> {
+    if (this.#waiting.size >= MOST_WAITING) return 'full';
+    const { bus, images, store, validityMs } = this.#init;
+    const now = this.#ctx.clock.now();
+    const status = queued(submission, now, now + validityMs);
+    const { id, traceId, priority } = status;
+    this.#waiting.set(id, now + validityMs + LOST_MS);
+    try {
+      await putPicture(images, cropImageId(id, 1), submission.jpeg, shrinkJpeg);
+      await store.create(status);
+      await bus.publish(
+        subjects.task(priority, ON_DEMAND_CAMERA),
+        taskFor(status),
+        { cameraId: ON_DEMAND_CAMERA, requestId: id, traceId },
+        taskId(id, 1),
+      );
+    } catch (thrown) {
+      this.#waiting.delete(id);
+      throw thrown;
+    }
+    this.#counts.submitted += 1;
+    this.#report();
+    return status;
+  }
+
+  /** Writes the end, unless one is written. Resolves to the call of its webhook, to be published; null without one. Safe to repeat. */
+  async finish(id: string, end: (status: OnDemandStatus) => OnDemandStatus): Promise<Outgoing | null> {
+    const status = await this.#init.store.change(id, (known) => {
+      if (known.state !== 'queued') return known;
+      const finished = end(known);
+      return finished.hook === null
+        ? finished
+        : { ...finished, hook: { ...finished.hook, state: 'pending', nextAttemptAt: finished.finishedAt } };
+    });
+    this.#waiting.delete(id);
+    if (status === null) return null;
+    this.#counts[status.state === 'done' ? 'done' : 'unknown'] += 1;
+    this.#report();
+    return hookCallOf(status, this.#ctx.clock.now());
+  }
+
+  /** Ends the tasks that got lost, and forgets those that were answered through another node. */
+  async sweep(): Promise<void> {
+    const { bus, store } = this.#init;
+    const now = this.#ctx.clock.now();
+    for (const [id, lostAt] of [...this.#waiting].slice(0, MOST_SWEPT)) {
+      try {
+        const state = (await store.get(id))?.state;
+        if (state !== 'queued') this.#waiting.delete(id);
+        if (state !== 'queued' || lostAt > now) continue;
+        const call = await this.finish(id, (status) => ({
+          ...status,
+          state: 'unknown',
+          finishedAt: new Date(now).toISOString(),
+          error: { code: 'expired', message: 'no answer came in time' },
+        }));
+        if (call !== null) await bus.publish(call.subject, call.body, call.trace, call.id);
+      } catch (thrown) {
+        this.#ctx.log.debug({ id, err: asError(thrown).message }, 'a waiting assessment cannot be looked at now');
+        if (thrown instanceof InfraError && thrown.code === 'BUS_DOWN') return;
+      }
+    }
+  }
+
+  #report(): void {
+    this.#ctx.report({ ...this.#counts, waiting: this.#waiting.size });
+  }
+}
+
+/** `now` and `expiresAt` in epoch ms. */
+function queued({ width, height, priority, hookUrl }: Submission, now: number, expiresAt: number): OnDemandStatus {
+  const id = newRequestId();
+  return {
+    id,
+    traceId: newTraceId(),
+    state: 'queued',
+    priority,
+    createdAt: new Date(now).toISOString(),
+    expiresAt: new Date(expiresAt).toISOString(),
+    finishedAt: null,
+    imageWidth: width,
+    imageHeight: height,
+    imageId: cropImageId(id, 1),
+    assessment: null,
+    source: null,
+    llmModel: null,
+    llmLatency: null,
+    error: null,
+    hookUrl,
+    hook:
+      hookUrl === null
+        ? null
+        : {
+            url: urlOrigin(hookUrl),
+            state: 'waiting',
+            attempts: 0,
+            lastStatus: null,
+            lastError: null,
+            nextAttemptAt: null,
+          },
+  };
+}
+
+/** Null when no webhook was asked for. `now` in epoch ms. */
+function hookCallOf({ hookUrl: url, hook: _hook, ...data }: OnDemandStatus, now: number): Outgoing | null {
+  if (url === null) return null;
+  const id = `assessment-${data.id}`;
+  const job: WebhookJob = {
+    id,
+    kind: 'assessment',
+    url,
+    createdAt: new Date(now).toISOString(),
+    assessmentId: data.id,
+    body: JSON.stringify({ type: 'assessment', id, data }),
+  };
+  const trace = { cameraId: ON_DEMAND_CAMERA, requestId: data.id, traceId: data.traceId };
+  return { subject: subjects.webhook('assessment'), body: job, trace, id };
+}
 
 /** The whole picture as one group without members: nothing was detected on it. */
 const taskFor = ({
@@ -250,7 +257,7 @@ const taskFor = ({
   imageHeight,
 });
 
-function ended(
+function answered(
   status: OnDemandStatus,
   { results, source, metadata, error, timestamp }: AssessmentResult,
 ): OnDemandStatus {

@@ -1,5 +1,5 @@
 import type { Bus } from '../infra/bus.ts';
-import { isRefusedForGood, Pipeline } from '../infra/pipeline.ts';
+import { Sender } from '../infra/stage-sender.ts';
 import type { Detection } from '../messages/detection.ts';
 import type { CameraId } from '../messages/ids.ts';
 import { subjects } from '../messages/subjects.ts';
@@ -12,106 +12,86 @@ export const PUBLISHER = address<PublisherMessage>('/publisher');
 
 export interface PublisherInit {
   readonly bus: Bus;
-  /** Told of every frame before anything is done with it. */
+  /** Told of every frame, before anything is done with it. */
   readonly onReceived?: (detection: Detection) => void;
   readonly onPublished: (detection: Detection) => void;
-  /** Told of frames that are never published, whatever the reason: the buffer was full, the bus refused them, Gantry stopped. */
+  /** Told of every frame that is never published: the buffer was full, the bus refused it, Gantry stopped. */
   readonly onShed: (detection: Detection) => void;
 }
 
-/** Frames that wait while NATS is away or slow. */
+/** Frames buffered while NATS is down or slow. */
 const CAPACITY = 500;
 /** Frames of different cameras under way at once: a slow disk of the server costs waiting, not throughput. */
 const WINDOW = 64;
-const RETRY_MS = 250;
 const FLUSH_MS = 2_000;
 
-interface Going {
-  readonly detection: Detection;
-  refusals: number;
-}
-
 /**
- * Puts detections on the bus, in order for each camera. While NATS is away a bounded number waits here, the urgent ones
- * the longest; what has no place is counted by camera, never silently lost.
+ * Puts detections on the bus, in order for each camera. While NATS is down a bounded number is buffered, the urgent ones
+ * the longest; a frame without room is counted by camera, never silently lost.
  */
 export const publisherActor = defineActor<PublisherMessage>()<PublisherInit>({
   kind: 'publisher',
-  // The handler only takes over: nothing waits in the mailbox.
+  // The handler only puts a frame into the buffer: the mailbox stays empty.
   mailbox: { capacity: 5_000, overflow: 'drop-oldest' },
   start: (ctx, { bus, onReceived, onPublished, onShed }) => {
     const buffer = new DetectionBuffer(CAPACITY);
-    const busy = new Map<CameraId, Going>();
-    const work = new AbortController();
+    const underWay = new Map<CameraId, Detection>();
     const counts = { published: 0, shed: 0 };
-
-    const pipeline = new Pipeline<Going>({
-      window: WINDOW,
-      retryMs: RETRY_MS,
-      clock: ctx.clock,
-      signal: work.signal,
-      next: () => {
-        const detection = buffer.take(busy);
-        if (detection === null) return null;
-        const going = { detection, refusals: 0 };
-        busy.set(detection.cameraId, going);
-        return going;
-      },
-      send: (going) => send(going),
-      onAway: (error) =>
-        ctx.log.warn(
-          { waiting: buffer.size, err: error.message },
-          `detections wait: NATS does not take them: ${error.message}`,
-        ),
-      onBack: () => ctx.log.info({ waiting: buffer.size, shed: counts.shed }, 'detections go out again'),
-    });
-
-    const send = async (going: Going): Promise<void> => {
-      const { detection } = going;
-      const { cameraId, requestId, traceId } = detection;
-      try {
-        await bus.publish(subjects.detection(cameraId), detection, { cameraId, requestId, traceId }, requestId);
-      } catch (thrown) {
-        if (!isRefusedForGood(thrown, going)) throw thrown;
-        busy.delete(cameraId);
-        ctx.log.error(
-          { cameraId, requestId, err: thrown.message },
-          `a frame of camera ${cameraId} is given up: NATS refused it ${going.refusals} times: ${thrown.message}`,
-        );
-        shed(detection);
-        return;
-      }
-      // After a stop it was counted as shed already: that it did arrive is no harm.
-      if (work.signal.aborted) return;
-      busy.delete(cameraId);
-      counts.published += 1;
-      report();
-      onPublished(detection);
-    };
+    const report = (): void => ctx.report({ ...counts, waiting: buffer.size, away: sender.down });
 
     const shed = (detection: Detection): void => {
       counts.shed += 1;
       onShed(detection);
       report();
     };
-    const report = (): void => ctx.report({ ...counts, waiting: buffer.size, away: pipeline.away });
+
+    const send = async (detection: Detection): Promise<void> => {
+      const { cameraId, requestId, traceId } = detection;
+      await bus.publish(subjects.detection(cameraId), detection, { cameraId, requestId, traceId }, requestId);
+      // After a stop it was counted as shed already: that it did arrive is no harm.
+      if (sender.ended) return;
+      underWay.delete(cameraId);
+      counts.published += 1;
+      report();
+      onPublished(detection);
+    };
+
+    const sender = new Sender<Detection>({
+      clock: ctx.clock,
+      window: WINDOW,
+      waiting: () => buffer.size,
+      next: () => {
+        const detection = buffer.take(underWay);
+        if (detection !== null) underWay.set(detection.cameraId, detection);
+        return detection;
+      },
+      send,
+      onRefused: (detection, error) => {
+        const { cameraId, requestId } = detection;
+        underWay.delete(cameraId);
+        ctx.log.error(
+          { cameraId, requestId, err: error.message },
+          `a frame of camera ${cameraId} is given up: NATS refused it several times: ${error.message}`,
+        );
+        shed(detection);
+      },
+      onDown: (error) =>
+        ctx.log.warn({ waiting: buffer.size, err: error.message }, `detections wait for NATS: ${error.message}`),
+      onUp: () => ctx.log.info({ waiting: buffer.size, shed: counts.shed }, 'detections go out again'),
+    });
 
     return {
       handlers: {
         publish: ({ detection }) => {
           onReceived?.(detection);
-          const gone = buffer.add(detection);
-          if (gone !== null) shed(gone);
-          pipeline.pump();
+          const dropped = buffer.add(detection);
+          if (dropped !== null) shed(dropped);
+          sender.pump();
         },
       },
-      // What waits still goes out if NATS is there; what does not is told.
       stop: async () => {
-        const timer = ctx.clock.setTimeout(() => work.abort(), FLUSH_MS);
-        while (buffer.size + pipeline.size > 0 && !pipeline.away && !work.signal.aborted) await pipeline.change();
-        ctx.clock.clearTimeout(timer);
-        work.abort();
-        const lost = [...[...busy.values()].map((going) => going.detection), ...buffer.drain()];
+        await sender.stop(FLUSH_MS);
+        const lost = [...underWay.values(), ...buffer.drain()];
         for (const detection of lost) shed(detection);
         if (lost.length > 0)
           ctx.log.warn(

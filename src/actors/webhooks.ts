@@ -1,8 +1,9 @@
 import { createHmac } from 'node:crypto';
-import type { Bus, Delivery } from '../infra/bus.ts';
-import { consume, failed } from '../infra/consume.ts';
+import type { Bus } from '../infra/bus.ts';
 import type { Egress } from '../infra/egress.ts';
 import { EgressError } from '../infra/egress.ts';
+import { Stage } from '../infra/stage.ts';
+import { DONE, type Handle, RETRY_NOW } from '../infra/stage-processor.ts';
 import { urlOrigin } from '../infra/url-origin.ts';
 import type { Secret } from '../keys/secret.ts';
 import { clipped } from '../messages/bounds.ts';
@@ -12,11 +13,9 @@ import { WebhookJob } from '../messages/webhook.ts';
 import { defineActor } from '../runtime/actor.ts';
 import { asError } from '../runtime/errors.ts';
 
-type Private = { readonly type: 'finished'; readonly end: 'delivered' | 'retried' | 'failed' };
-
 export interface WebhooksInit {
   readonly bus: Bus;
-  /** For URLs that somebody else named. */
+  /** For URLs that users named. */
   readonly guarded: Pick<Egress, 'fetch'>;
   /** For those of `alertHooks`, which the operator named: any address. */
   readonly open: Pick<Egress, 'fetch'>;
@@ -25,14 +24,15 @@ export interface WebhooksInit {
   readonly alertHooks: readonly string[];
   /** Told how the delivery of an assessment's hook goes. */
   readonly onHook: (assessmentId: string, state: HookState) => Promise<void>;
-  /** Waits before the second and later attempts; one more attempt than waits. Default: {@link BACKOFF_MS}. */
+  /** Waits in ms before the second and later attempts; one more attempt than waits. Default: {@link BACKOFF_MS}. */
   readonly backoffMs?: readonly number[];
 }
 
 /** Five attempts within eight and a half minutes, time-outs included. */
 export const BACKOFF_MS: readonly number[] = [5_000, 30_000, 120_000, 300_000];
 const TIMEOUT_MS = 10_000;
-const AT_ONCE = 8;
+const IN_FLIGHT = 8;
+const FLUSH_MS = 2_000;
 const ANSWER_BYTES = 4_096;
 
 /** `t=SECONDS,v1=HEX`: HMAC-SHA256 over `SECONDS.BODY`. A receiver refuses old times, so that a call cannot be replayed. */
@@ -41,85 +41,39 @@ export function signatureOf(body: string, secret: Secret, nowMs: number): string
   return `t=${t},v1=${createHmac('sha256', secret.reveal()).update(`${t}.${body}`).digest('hex')}`;
 }
 
-/** Answers after which another attempt makes no sense: the receiver understood and does not want it. */
-const FINAL = (status: number): boolean =>
-  status >= 400 && status < 500 && status !== 408 && status !== 425 && status !== 429;
+/** The end of one call. `final`: another attempt makes no sense. */
+interface CallResult {
+  readonly ok: boolean;
+  readonly final: boolean;
+  /** Null when nothing was answered. */
+  readonly status: number | null;
+  /** Null when all went well. */
+  readonly error: string | null;
+}
+
+const NO_SECRET: CallResult = { ok: false, final: true, status: null, error: 'GANTRY_HOOK_SECRET is not set' };
+
+function resultOf(status: number): CallResult {
+  if (status >= 200 && status < 300) return { ok: true, final: true, status, error: null };
+  if (status >= 300 && status < 400)
+    return { ok: false, final: true, status, error: `answered ${status}: redirects are not followed` };
+  // The receiver understood the call and does not want it.
+  const final = status >= 400 && status < 500 && status !== 408 && status !== 425 && status !== 429;
+  return { ok: false, final, status, error: `answered ${status}` };
+}
 
 /**
- * Calls webhooks. Each call is a message of a JetStream work queue: it survives a restart, any node may make it, and
- * its redelivery is the retry with back-off.
+ * Calls webhooks. Each call is a message of a JetStream work queue: it survives a restart, any node may make it, and its
+ * redelivery is the retry with back-off.
  */
-export const webhooksActor = defineActor<never, Private>()<WebhooksInit>({
+export const webhooksActor = defineActor<never>()<WebhooksInit>({
   kind: 'webhooks',
   mailbox: { capacity: 500, overflow: 'drop-oldest' },
   start: (ctx, { bus, guarded, open, secret, alertHooks, onHook, backoffMs = BACKOFF_MS }) => {
-    const counts = { delivered: 0, retried: 0, failed: 0, running: 0 };
-    const waiting: (() => void)[] = [];
-    const running = new Set<Promise<void>>();
+    const counts = { delivered: 0, retried: 0, failed: 0 };
     const trusted = new Set(alertHooks);
 
-    const attempt = async (delivery: Delivery<WebhookJob>): Promise<Private['end']> => {
-      const job = delivery.body;
-      const handBack = (): Private['end'] => {
-        delivery.nak(0);
-        return 'retried';
-      };
-      if (ctx.signal.aborted) return handBack();
-      const outcome =
-        secret === null
-          ? { ok: false, final: true, status: null, error: 'GANTRY_HOOK_SECRET is not set' }
-          : await call(job, secret);
-      if (ctx.signal.aborted && !outcome.ok) return handBack();
-      const wait = outcome.ok || outcome.final ? undefined : backoffMs[delivery.attempt - 1];
-      const url = urlOrigin(job.url);
-      const state: HookState = {
-        url,
-        state: outcome.ok ? 'delivered' : wait === undefined ? 'failed' : 'pending',
-        attempts: delivery.attempt,
-        lastStatus: outcome.status,
-        lastError: outcome.error === null ? null : clipped(outcome.error),
-        nextAttemptAt: wait === undefined ? null : new Date(ctx.clock.now() + wait).toISOString(),
-      };
-      if (job.assessmentId !== null) {
-        // The call was made: that its status cannot be written now must not make it again.
-        await onHook(job.assessmentId, state).catch((thrown: unknown) =>
-          ctx.log.warn(
-            { id: job.id, err: asError(thrown).message },
-            `the status of webhook ${job.id} could not be written`,
-          ),
-        );
-      }
-      const fields = {
-        id: job.id,
-        kind: job.kind,
-        url,
-        attempt: delivery.attempt,
-        status: outcome.status,
-        error: outcome.error,
-      };
-      if (wait !== undefined) {
-        delivery.nak(wait);
-        ctx.log.info(fields, `webhook ${job.id} is called again in ${wait} ms: ${outcome.error ?? ''}`);
-        return 'retried';
-      }
-      delivery.ack();
-      if (!outcome.ok)
-        ctx.log.warn(
-          fields,
-          `webhook ${job.id} is given up after ${delivery.attempt} attempts: ${outcome.error ?? ''}`,
-        );
-      return outcome.ok ? 'delivered' : 'failed';
-    };
-
-    const call = async (
-      job: WebhookJob,
-      by: Secret,
-    ): Promise<{
-      readonly ok: boolean;
-      readonly final: boolean;
-      readonly status: number | null;
-      readonly error: string | null;
-    }> => {
+    const call = async (job: WebhookJob, by: Secret): Promise<CallResult> => {
       try {
         const { status } = await (trusted.has(job.url) ? open : guarded).fetch({
           url: job.url,
@@ -136,60 +90,63 @@ export const webhooksActor = defineActor<never, Private>()<WebhooksInit>({
           cut: true,
           signal: ctx.signal,
         });
-        const ok = status >= 200 && status < 300;
-        const redirect = status >= 300 && status < 400;
-        return {
-          ok,
-          final: FINAL(status) || redirect,
-          status,
-          error: ok ? null : redirect ? `answered ${status}: redirects are not followed` : `answered ${status}`,
-        };
+        return resultOf(status);
       } catch (thrown) {
         const error = asError(thrown);
-        return {
-          ok: false,
-          final: error instanceof EgressError && error.code === 'EGRESS_REFUSED',
-          status: null,
-          error: error.message,
-        };
+        const final = error instanceof EgressError && error.code === 'EGRESS_REFUSED';
+        return { ok: false, final, status: null, error: error.message };
       }
     };
 
-    const take = async (delivery: Delivery<WebhookJob>): Promise<void> => {
-      if (counts.running >= AT_ONCE) await new Promise<void>((resolve) => waiting.push(resolve));
-      counts.running += 1;
-      const work = attempt(delivery)
-        .then((end) => void ctx.self.tell({ type: 'finished', end }))
-        .catch((thrown: unknown) => failed(delivery, consumers.webhooks, asError(thrown), ctx.log))
-        .finally(() => {
-          counts.running -= 1;
-          running.delete(work);
-          waiting.shift()?.();
-        });
-      running.add(work);
+    /** `wait`: ms until the next attempt; null when this was the last. */
+    const tellStatus = async (job: WebhookJob, result: CallResult, attempt: number, wait: number | null) => {
+      if (job.assessmentId === null) return;
+      const state: HookState = {
+        url: urlOrigin(job.url),
+        state: result.ok ? 'delivered' : wait === null ? 'failed' : 'pending',
+        attempts: attempt,
+        lastStatus: result.status,
+        lastError: result.error === null ? null : clipped(result.error),
+        nextAttemptAt: wait === null ? null : new Date(ctx.clock.now() + wait).toISOString(),
+      };
+      try {
+        await onHook(job.assessmentId, state);
+      } catch (thrown) {
+        // The call was made: a status that cannot be written now must not repeat it.
+        const err = asError(thrown).message;
+        ctx.log.warn({ id: job.id, err }, `the status of webhook ${job.id} could not be written`);
+      }
     };
-    ctx.signal.addEventListener('abort', () => waiting.splice(0).forEach((go) => go()), { once: true });
-    consume({
+
+    const handle: Handle<WebhookJob> = async ({ body: job, attempt }) => {
+      const result = secret === null ? NO_SECRET : await call(job, secret);
+      // The stop ended the call.
+      if (ctx.signal.aborted && !result.ok) return RETRY_NOW;
+      const wait = result.final ? null : (backoffMs[attempt - 1] ?? null);
+      await tellStatus(job, result, attempt, wait);
+      const { status, error } = result;
+      const fields = { id: job.id, kind: job.kind, url: urlOrigin(job.url), attempt, status, error };
+      counts[result.ok ? 'delivered' : wait === null ? 'failed' : 'retried'] += 1;
+      if (wait !== null) {
+        ctx.log.info(fields, `webhook ${job.id} is called again in ${wait} ms: ${error ?? ''}`);
+        return { kind: 'retry', afterMs: wait };
+      }
+      if (!result.ok) ctx.log.warn(fields, `webhook ${job.id} is given up after ${attempt} attempts: ${error ?? ''}`);
+      return DONE;
+    };
+
+    const stage = new Stage({
+      ctx,
       bus,
       stream: streams.webhooks,
       durable: consumers.webhooks,
       parser: WebhookJob,
-      clock: ctx.clock,
-      log: ctx.log,
-      signal: ctx.signal,
-      batch: AT_ONCE,
-      take,
-    }).catch((thrown: unknown) => ctx.fail(asError(thrown)));
+      inFlight: IN_FLIGHT,
+      handle,
+      onSettled: () => ctx.report({ ...counts, running: stage.unacked, hooks: alertHooks.length }),
+    });
 
-    return {
-      handlers: {
-        finished: ({ end }) => {
-          counts[end] += 1;
-          ctx.report({ ...counts, hooks: alertHooks.length });
-        },
-      },
-      // Calls under way are given up with the signal and handed back.
-      stop: async () => void (await Promise.all(running)),
-    };
+    // The calls under way end with the signal.
+    return { handlers: {}, stop: () => stage.stop(FLUSH_MS) };
   },
 });

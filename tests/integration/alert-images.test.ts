@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { connect } from 'nats';
 import sharp from 'sharp';
-import { ALERT_IMAGES, alertImagesActor, MAX_ALERT_IMAGE_BYTES } from '../../src/actors/alert-images.ts';
+import { alertImagesActor, MAX_ALERT_IMAGE_BYTES } from '../../src/actors/alert-images.ts';
 import { Encoder } from '../../src/imaging/jpeg-encoder.ts';
 import { JetStreamAlertImages, JetStreamImages } from '../../src/infra/nats/image-store.ts';
 import type { Aggregate } from '../../src/messages/aggregate.ts';
@@ -57,9 +57,10 @@ test('the pictures of an alert are there after the originals are gone, each in 5
   await alert(frame);
   await alert({ ...frame, revision: 1 });
   await alert(other);
-  const stats = await until('all three alerts are done', async () => {
-    const now = await system.ref(ALERT_IMAGES).ask({ type: 'stats' }, { timeoutMs: 1_000 });
-    return now.alerts === 3 && now;
+  const stats = await until('all three alerts are done', () => {
+    const root = system.snapshot();
+    const [actor] = root.type === 'supervisor' ? root.children : [];
+    return actor?.type === 'actor' && actor.detail['alerts'] === 3 && actor.detail;
   });
   assert.deepEqual(
     stats,

@@ -1,6 +1,6 @@
 import type { Delivery, QueueLag } from '../../infra/bus.ts';
+import type { AssessmentResult } from '../../messages/assessment.ts';
 import type { AssessmentTask, Priority } from '../../messages/task.ts';
-import type { RunEnd } from './run.ts';
 
 /** What the scheduler tells itself. */
 export type Private =
@@ -11,8 +11,7 @@ export type Private =
       readonly begunAt: number;
     }
   | { readonly type: 'fetch-failed'; readonly priority: Priority; readonly error: Error }
-  | { readonly type: 'finished'; readonly taskId: string; readonly end: RunEnd }
+  | { readonly type: 'finished'; readonly taskId: string; readonly result: AssessmentResult | null }
   | { readonly type: 'pump' }
-  | { readonly type: 'heartbeat' }
   | { readonly type: 'measure' }
   | { readonly type: 'measured'; readonly lag: ReadonlyMap<Priority, QueueLag | null> };

@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Delivery, QueueLag } from '../../infra/bus.ts';
+import { type Outgoing, Processor, RETRY_NOW } from '../../infra/stage-processor.ts';
+import type { AssessmentResult } from '../../messages/assessment.ts';
+import { subjects } from '../../messages/subjects.ts';
 import { PRIORITIES, type AssessmentTask, type Priority } from '../../messages/task.ts';
 import { defineActor, type ActorContext } from '../../runtime/actor.ts';
-import { sleep } from '../../runtime/clock.ts';
 import { asError } from '../../runtime/errors.ts';
 import { CALLER } from '../caller.ts';
 import { KEY_POOL } from '../key-pool.ts';
@@ -17,7 +19,6 @@ import { Overload } from './overload.ts';
 import type { Private } from './private.types.ts';
 import { TaskQueues } from './task-queues.ts';
 import { NO_CALL, unjudged } from './result.ts';
-import { runTask, type RunEnd } from './run.ts';
 import { TURN_BOUNDS, Turns, type Turning } from './turns.ts';
 import type { SchedulerInit, SchedulerMessage, SchedulerSettings, SchedulerStats } from './scheduler.types.ts';
 
@@ -26,8 +27,6 @@ type All = SchedulerMessage | Private;
 
 const QUIET_MS = 10;
 const BATCH = 16;
-/** Tells the bus that a task is still being worked on; well below its ack wait. */
-const HEARTBEAT_MS = 3_000;
 const MEASURE_MS = 1_000;
 const MEASURES_AT_REST = 5;
 const DUPLICATE_AGAIN_MS = 1_000;
@@ -40,12 +39,11 @@ const MOST_IN_HAND = 2_000;
 /** Takes tasks, urgent first, has each judged, publishes the result, and acks the task after that. */
 export const schedulerActor = defineActor<SchedulerMessage, Private>()<SchedulerInit>({
   kind: 'scheduler',
-  // Its own messages are bounded by the tasks in flight and five fetches; the rest is questions for figures.
+  // Its own messages are bounded by the tasks in flight and five fetches; the others ask for figures.
   mailbox: { capacity: 50_000, overflow: 'refuse' },
   start: (ctx, init) => {
     const scheduler = new Scheduler(ctx, init);
     scheduler.pump();
-    ctx.setInterval('heartbeat', HEARTBEAT_MS, { type: 'heartbeat' });
     ctx.setInterval('measure', MEASURE_MS, { type: 'measure' });
     return {
       handlers: {
@@ -53,9 +51,8 @@ export const schedulerActor = defineActor<SchedulerMessage, Private>()<Scheduler
         configure: ({ settings }) => scheduler.configure(settings),
         fetched: ({ priority, deliveries, begunAt }) => scheduler.fetched(priority, deliveries, begunAt),
         'fetch-failed': ({ priority, error }) => scheduler.fetchFailed(priority, error),
-        finished: ({ taskId, end }) => scheduler.finished(taskId, end),
+        finished: ({ taskId, result }) => scheduler.finished(taskId, result),
         pump: () => scheduler.pump(),
-        heartbeat: () => scheduler.heartbeat(),
         measure: () => scheduler.measure(),
         measured: ({ lag }) => scheduler.measured(lag),
       },
@@ -70,13 +67,14 @@ class Scheduler {
   readonly #busWatch: BusWatch;
   readonly #queues: TaskQueues;
   readonly #intake: Intake<Task>;
+  readonly #processor: Processor<AssessmentTask>;
   readonly #counts = new Counts();
   readonly #hedges = new HedgeBudget();
   readonly #turns: Turns;
   readonly #judge: Judge;
   readonly #overload: Overload;
-  /** Every task that was begun, those that wait without a place too. */
-  readonly #inFlight = new Map<string, { readonly delivery: Task; readonly end: Promise<void> }>();
+  /** Every task that was begun, to its end; those that wait without a place too. */
+  readonly #inFlight = new Map<string, Promise<void>>();
   readonly #fetches = new Set<Promise<void>>();
   /** Aborted when calls in flight have to be given up. */
   readonly #abort = new AbortController();
@@ -94,6 +92,7 @@ class Scheduler {
     this.#busWatch = new BusWatch(log);
     this.#queues = new TaskQueues(bus);
     this.#intake = new Intake(intakeOptions(init.settings));
+    this.#processor = new Processor({ name: 'scheduler', bus, clock, log, signal: ctx.signal });
     const turns = new Turns({
       clock,
       closing: ctx.signal,
@@ -200,13 +199,14 @@ class Scheduler {
     this.pump();
   }
 
-  finished(taskId: string, end: RunEnd): void {
+  /** `result`: published; null when the task goes back to the bus. */
+  finished(taskId: string, result: AssessmentResult | null): void {
     this.#inFlight.delete(taskId);
-    if (end.kind === 'handed-back') {
+    if (result === null) {
       this.#counts.handedBack++;
     } else {
-      const { cameraId, traceId, error, metadata } = end.result;
-      this.#counts.published(end.result, this.#init.metrics);
+      const { cameraId, traceId, error, metadata } = result;
+      this.#counts.published(result, this.#init.metrics);
       if ((metadata.calls?.length ?? 0) > 0) this.#overload.rate.served(this.#ctx.clock.now());
       if (error !== undefined)
         this.#ctx.log.debug(
@@ -215,11 +215,6 @@ class Scheduler {
         );
     }
     this.pump();
-  }
-
-  heartbeat(): void {
-    for (const { delivery } of this.#inFlight.values()) delivery.working();
-    for (const delivery of this.#intake.ready()) delivery.working();
   }
 
   /** Each second; what waits in the streams is asked for less often while there is room. */
@@ -249,21 +244,12 @@ class Scheduler {
     this.#overload.step(lag);
   }
 
-  /** What waits goes back to the bus at once; calls in flight may finish for a while, then they are given up and go back. */
+  /** Waiting tasks go back to the bus at once; calls in flight may finish for a while, then they are given up and go back. */
   async stop(): Promise<void> {
-    const { clock } = this.#ctx;
     const shedding = this.#overload.close();
-    for (const delivery of this.#intake.remove(() => true)) delivery.nak(0);
-    const ends = Promise.all([shedding, ...this.#fetches, ...[...this.#inFlight.values()].map((one) => one.end)]);
-    const drained = new AbortController();
-    const drain = sleep(clock, this.#settings.drainMs, drained.signal).then(
-      () => this.#abort.abort(),
-      () => undefined,
-    );
-    await ends;
-    drained.abort();
-    await drain;
+    await this.#processor.stop(this.#settings.drainMs);
     this.#abort.abort();
+    await Promise.all([shedding, ...this.#fetches, ...this.#inFlight.values()]);
     await this.#queues.close();
   }
 
@@ -274,8 +260,8 @@ class Scheduler {
       .fetchInTime(priority, max, { clock, signal, failed: !this.#busWatch.ok })
       .then(
         ({ deliveries, begunAt }) => {
-          if (!this.#tell({ type: 'fetched', priority, deliveries, begunAt }))
-            for (const delivery of deliveries) delivery.nak(0);
+          for (const delivery of deliveries) this.#processor.hold(delivery);
+          this.#tell({ type: 'fetched', priority, deliveries, begunAt });
         },
         (thrown: unknown) => void this.#tell({ type: 'fetch-failed', priority, error: asError(thrown) }),
       )
@@ -288,7 +274,7 @@ class Scheduler {
     const { body } = delivery;
     const now = this.#ctx.clock.now();
     const turning: Turning = { priority: body.priority, since: now, until: Date.parse(body.expiresAt) - RULES_MS };
-    if (this.#known(delivery)) return;
+    if (this.#isDuplicate(delivery)) return;
     this.#turns.begin(turning);
     // The place is held until the result is stored: a bus that takes none must not have us make more.
     void this.#run(
@@ -299,7 +285,7 @@ class Scheduler {
   }
 
   async #giveUp(delivery: Task): Promise<void> {
-    if (this.#known(delivery)) return;
+    if (this.#isDuplicate(delivery)) return;
     const shed = {
       code: 'shed',
       message: 'more groups waited than could be judged in time, and this was among the least dangerous',
@@ -311,23 +297,26 @@ class Scheduler {
 
   #run(delivery: Task, assess: (task: AssessmentTask) => Promise<Assessed>, onEnd?: () => void): Promise<void> {
     const { taskId } = delivery.body;
-    const { clock, log } = this.#ctx;
-    delivery.begin();
-    const end = runTask(delivery, assess, { bus: this.#init.bus, clock, log, abort: this.#abort.signal }).then(
-      (how) => {
+    let result: Assessed = null;
+    const end = this.#processor
+      .process(delivery, async ({ body }) => {
+        result = await assess(body);
+        return result === null ? RETRY_NOW : { kind: 'publish', messages: [outgoing(result)] };
+      })
+      .then(({ kind }) => {
         onEnd?.();
-        this.#tell({ type: 'finished', taskId, end: how });
-      },
-    );
-    this.#inFlight.set(taskId, { delivery, end });
+        this.#tell({ type: 'finished', taskId, result: kind === 'publish' ? result : null });
+      });
+    this.#inFlight.set(taskId, end);
     return end;
   }
 
-  /** Redelivered while we are at it (NATS was away): ours will ack it. */
-  #known(delivery: Task): boolean {
+  /** Redelivered while it is in flight (NATS was down): the ack of the first delivery ends both. */
+  #isDuplicate(delivery: Task): boolean {
+    this.#processor.hold(delivery);
     if (!this.#inFlight.has(delivery.body.taskId)) return false;
     this.#counts.duplicates++;
-    delivery.nak(DUPLICATE_AGAIN_MS);
+    void this.#processor.settle(delivery, { kind: 'retry', afterMs: DUPLICATE_AGAIN_MS });
     return true;
   }
 
@@ -350,6 +339,11 @@ class Scheduler {
     return told;
   }
 }
+
+const outgoing = (result: AssessmentResult): Outgoing => {
+  const { cameraId, requestId, traceId, taskId } = result;
+  return { subject: subjects.result(cameraId), body: result, trace: { cameraId, requestId, traceId }, id: taskId };
+};
 
 /** Seconds since it was put to the bus; null for none. */
 const ageOf = (delivery: Task | undefined, now: number): number | null =>
