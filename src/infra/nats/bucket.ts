@@ -7,7 +7,7 @@ export interface BucketOptions extends BucketPlan {
   readonly answerMs: number;
 }
 
-/** A JetStream key-value bucket, opened when it is first needed, and again after whatever failed. */
+/** A JetStream key-value bucket. It is opened at its first use, and again after a failure. */
 export class Bucket {
   readonly #options: BucketOptions;
   #opening: Promise<KV> | null = null;
@@ -32,7 +32,7 @@ export class Bucket {
       .jetstream({ timeout: answerMs })
       .views.kv(name, { ttl: lifeMs, history: 1, max_bytes: maxBytes, maxValueSize: mostEntryBytes });
     const { streamInfo } = await kv.status();
-    // Of an earlier version, without this bound.
+    // An earlier version created it without this bound.
     if (streamInfo.config.max_msg_size !== mostEntryBytes) {
       const jsm = await link.nc.jetstreamManager({ checkAPI: false, timeout: answerMs });
       await jsm.streams.update(streamInfo.config.name, { max_msg_size: mostEntryBytes });

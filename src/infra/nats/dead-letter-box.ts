@@ -6,10 +6,10 @@ import { headersOf } from './headers.ts';
 import { readOne, readStream, storedAt } from './read.ts';
 import { MSG_ID, store } from './send.ts';
 
-/** The most that are looked through for a list; the stream itself is bounded by bytes and age. */
+/** Most dead letters read for a list; the stream itself is bounded by bytes and age. */
 const MOST_LISTED = 100_000;
 
-/** A message that was given up, as a list shows it. */
+/** A dead letter as a list shows it. */
 export interface DeadLetterSummary {
   /** Sequence among the dead letters. */
   readonly id: number;
@@ -17,7 +17,7 @@ export interface DeadLetterSummary {
   readonly at: number;
   readonly stream: string;
   readonly consumer: string;
-  /** Where the message was published, and is again by a replay. */
+  /** Where the message was published, and is published again by a replay. */
   readonly subject: string;
   readonly reason: string;
   readonly deliveries: number;
@@ -30,15 +30,15 @@ export interface DeadLetterSummary {
 export interface DeadLetter extends DeadLetterSummary {
   /** Of the original message. */
   readonly headers: Readonly<Record<string, string>>;
-  /** As it came, whether it can be read or not. */
+  /** The original bytes, whether they can be parsed or not. */
   readonly body: Uint8Array;
-  /** What is missing of the original message, which was too large to be kept; null when it is whole. */
+  /** Names the missing parts of a message that was too large to be kept whole; null when it is whole. */
   readonly cut: string | null;
 }
 
 const OURS: ReadonlySet<string> = new Set(Object.values(deadLetterHeaders));
 
-/** What was given up: to be looked at, and to be tried again. Every method rejects `BUS_DOWN` while NATS is away. */
+/** Lists, shows and replays dead letters. Every method rejects `BUS_DOWN` while NATS is down. */
 export class DeadLetterBox {
   readonly #link: NatsLink;
 
@@ -46,7 +46,7 @@ export class DeadLetterBox {
     this.#link = link;
   }
 
-  /** The newest `limit`, newest first; only those of `stream` when it is given. */
+  /** The newest `limit` dead letters, newest first; only those of `stream` when it is given. */
   async list({
     stream,
     limit,
@@ -69,14 +69,14 @@ export class DeadLetterBox {
     return found.slice(-limit).toReversed();
   }
 
-  /** When the newest came, epoch ms; null when there is none. */
+  /** When the newest was stored, epoch ms; null when there is none. */
   async newestAt(): Promise<number | null> {
     return (
       (await readOne(this.#link, streams.deadLetters, { last_by_subj: subjects.deadLetters }))?.time.getTime() ?? null
     );
   }
 
-  /** Null when there is none of this id (any more). */
+  /** Null when there is none of this id, or no longer. */
   async get(id: number): Promise<DeadLetter | null> {
     const range = { stream: streams.deadLetters, from: { seq: id }, limit: 1 };
     const [letter] = await readStream(this.#link, range, (message) => (message.seq === id ? letterOf(message) : null));
@@ -84,8 +84,8 @@ export class DeadLetterBox {
   }
 
   /**
-   * Publishes the original bytes where they were, and takes the dead letter away once they are stored. False when there is
-   * none of this id (any more). Done twice at once, it is published once: the new message id names the dead letter.
+   * Publishes the original bytes on their subject again, and deletes the dead letter once they are stored. False when there
+   * is none of this id, or no longer. Two replays at once publish it once: the new message id names the dead letter.
    */
   async replay(id: number): Promise<boolean> {
     const letter = await this.get(id);

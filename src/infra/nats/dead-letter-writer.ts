@@ -11,11 +11,11 @@ import { storedAt } from './read.ts';
 import { MSG_ID, store } from './send.ts';
 
 const REASON_CHARS = 500;
-/** Of a text that is not looked at any further. */
+/** Characters of a reason that are read at all. */
 const LOOKED_AT = 4 * REASON_CHARS;
-/** Bytes kept of a body that no reader takes: enough to see what it is. Others are kept whole, to be replayed. */
+/** Bytes kept of a body that cannot be parsed: enough to recognise it. Other bodies are kept whole, for a replay. */
 const KEPT_BYTES = 64 * 1024;
-/** Bytes for the server's limit that headers and protocol take. */
+/** Bytes of the server's limit that headers and protocol take. */
 const BESIDE_BODY = 2 * 1024;
 const LOG_EVERY_MS = 1_000;
 
@@ -27,8 +27,8 @@ export interface DeadLetterOrder {
 }
 
 /**
- * Puts what cannot be handled among the dead letters: its bytes and headers as they came, and why. What is too large to be
- * kept whole is cut and marked so; it can be looked at, not replayed.
+ * Stores messages that cannot be handled in the stream of dead letters: the original bytes and headers, and the reason. A
+ * message too large to be kept whole is cut and marked so; it can be shown, but not replayed.
  */
 export class DeadLetterWriter {
   readonly #options: { readonly link: NatsLink; readonly log: ActorLog };
@@ -52,7 +52,7 @@ export class DeadLetterWriter {
     const why = oneLine(reason);
     const fields = { subject: message.subject, stream, consumer, seq, deliveries, reason: why };
     try {
-      // The time tells this message from that of the same sequence of a stream made anew.
+      // The time tells it from the message of the same sequence in a stream created again.
       const id = `${stream}:${consumer}:${seq}:${storedAt(message)}`;
       const most = Math.min(unreadable ? KEPT_BYTES : Infinity, link.maxPayload - MOST_HEADER_BYTES - BESIDE_BODY);
       const body = message.data.subarray(0, most);
@@ -73,7 +73,7 @@ export class DeadLetterWriter {
       message.nak(redeliveryDelay(deliveries));
       log.warn(
         { ...fields, err: asInfraError(thrown, 'storing a dead letter').message },
-        `a message on ${message.subject} cannot be handled (${why}) and cannot be put among the dead letters now; it comes again`,
+        `a message on ${message.subject} cannot be handled (${why}) and cannot become a dead letter now; it is delivered again`,
       );
     }
   }
@@ -98,6 +98,6 @@ function deadHeaders(message: JsMsg, why: string, missing: number): ReturnType<t
   return made;
 }
 
-/** Headers hold one line each. */
+/** A header is one line. */
 const oneLine = (text: string): string =>
   text.slice(0, LOOKED_AT).replaceAll(/\s+/gu, ' ').trim().slice(0, REASON_CHARS);

@@ -1,5 +1,6 @@
 import { ConsumerEvents, type ConsumerMessages, type JsMsg } from 'nats';
 import type { ActorLog } from '../../runtime/actor.ts';
+import { sleep, systemClock } from '../../runtime/clock.ts';
 import { asError } from '../../runtime/errors.ts';
 import type { FollowOptions } from '../bus.ts';
 import { InfraError } from '../infra-error.ts';
@@ -50,7 +51,7 @@ export class StreamFollower {
         const err = asError(thrown).message;
         if (!waiting && !over()) log.warn({ stream, err }, `the follower of ${stream} waits for NATS: ${err}`);
         waiting = true;
-        await this.#pause();
+        await sleep(systemClock, AGAIN_MS, signal).catch(() => undefined);
       }
     }
   }
@@ -141,22 +142,6 @@ export class StreamFollower {
     this.#next = seq + 1;
     this.#last = { seq, storedAt: storedAt(message) };
     onMessage(message);
-  }
-
-  /** Until trying again makes sense: a moment, or the reconnect. */
-  #pause(): Promise<void> {
-    const { link, signal } = this.#options;
-    return new Promise((resolve) => {
-      const finish = (): void => {
-        clearTimeout(timer);
-        unlisten();
-        signal.removeEventListener('abort', finish);
-        resolve();
-      };
-      const timer = setTimeout(finish, AGAIN_MS);
-      const unlisten = link.onChange(finish);
-      signal.addEventListener('abort', finish, { once: true });
-    });
   }
 }
 

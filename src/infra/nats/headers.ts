@@ -3,8 +3,8 @@ import type { JsMsgImpl } from 'nats/lib/jetstream/jsmsg.js';
 import type { MsgImpl } from 'nats/lib/nats-base-client/msg.js';
 
 /**
- * The client's own reading of headers is quadratic in their number (5,000 short ones: 0.4 s), so larger ones are not
- * read at all. Ours, with those that the server adds, have below 1 kB.
+ * Headers with more bytes are not parsed: the client's parser is quadratic in their number (5,000 short ones take 0.4 s).
+ * Ours, with those that the server adds, have less than 1 kB.
  */
 export const MOST_HEADER_BYTES = 8 * 1024;
 
@@ -18,14 +18,14 @@ export function headerBytes(message: Msg | JsMsg): number {
   return (inner as MsgImpl).size() - Buffer.byteLength(subject) - Buffer.byteLength(reply) - data.length;
 }
 
-/** None where it has none, or more than {@link MOST_HEADER_BYTES}. Never throws. */
+/** The headers of a message; empty when they have more than {@link MOST_HEADER_BYTES}. Never throws. */
 export function headersOf(message: Msg | JsMsg): Headers {
   const bytes = headerBytes(message);
   if (bytes === 0 || bytes > MOST_HEADER_BYTES) return new Map();
   try {
     return new Map([...(message.headers ?? [])].map(([name, values]) => [name, values[0] ?? '']));
   } catch {
-    // A name that the client does not take for one.
+    // The client refuses a name or a value.
     return new Map();
   }
 }

@@ -8,10 +8,10 @@ import type { NatsLink } from './connection.ts';
 import { headerBytes, MOST_HEADER_BYTES } from './headers.ts';
 import { store } from './send.ts';
 
-/** Where NATS takes messages of 1 MB. */
+/** Of a picture, where NATS takes messages of 1 MB. */
 const MAX_BYTES = 900_000;
-/** What a message has beside the picture. */
-const BESIDE = 1_024;
+/** Bytes of a message besides the picture. */
+const OVERHEAD = 1_024;
 const ANSWER_MS = 3_000;
 
 /** {@link ImageStore} as a JetStream stream with one subject per image; every node of the system can read it. */
@@ -59,7 +59,7 @@ class Pictures {
   }
 
   async put(subject: string, id: ImageId, jpeg: Uint8Array): Promise<void> {
-    const most = Math.min(MAX_BYTES, this.#link.maxPayload - BESIDE);
+    const most = Math.min(MAX_BYTES, this.#link.maxPayload - OVERHEAD);
     if (jpeg.byteLength > most) {
       const message = `image ${id} has ${jpeg.byteLength} bytes, at most ${most} fit`;
       throw new InfraError('IMAGE_TOO_LARGE', message, { id, bytes: jpeg.byteLength, most });
@@ -67,7 +67,7 @@ class Pictures {
     await store(this.#link, subject, jpeg);
   }
 
-  /** Null when there is none (any more). */
+  /** Null when there is none, or no longer. */
   get(stream: string, subject: string, id: ImageId): Promise<Uint8Array | null> {
     return this.#link.call(`reading image ${id}`, async () => {
       const answer = await this.#direct(`$JS.API.DIRECT.GET.${stream}.${subject}`);

@@ -13,7 +13,7 @@ import { storedAt } from './read.ts';
 
 /** The client accepts no shorter expiry of a request. Requests are ended by our own timer, at or before it. */
 const LEAST_EXPIRY_MS = 1_000;
-/** Even a caller that does not want to wait gives the server this long to send the messages that are ready. */
+/** The server has this long to send the next message that is ready. */
 const READY_MS = 50;
 /** Messages of one request: 64 MB when each has 1 MB, the most that a server takes by default. */
 const MOST_AT_ONCE = 64;
@@ -47,12 +47,12 @@ export class JetStreamPull<T> implements PullConsumer<T> {
   }
 
   receive(max: number, waitMs: number, signal?: AbortSignal): AsyncGenerator<Delivery<T>> {
-    return this.#request(max, waitMs, signal, () => undefined);
+    return this.#request(max, waitMs, signal);
   }
 
   async fetch(max: number, waitMs: number, signal?: AbortSignal): Promise<readonly Delivery<T>[]> {
     const deliveries: Delivery<T>[] = [];
-    for await (const delivery of this.#request(max, Math.max(READY_MS, waitMs), signal, (end) => end()))
+    for await (const delivery of this.#request(max, Math.max(READY_MS, waitMs), signal, true))
       deliveries.push(delivery);
     return deliveries;
   }
@@ -67,19 +67,14 @@ export class JetStreamPull<T> implements PullConsumer<T> {
     await Promise.all([...this.#open].map(drain));
   }
 
-  /** `onDelivery` is called with each delivery and may end the request; messages already on their way still follow. */
-  async *#request(
-    max: number,
-    waitMs: number,
-    signal: AbortSignal | undefined,
-    onDelivery: (end: () => void) => void,
-  ): AsyncGenerator<Delivery<T>> {
+  /** `onlyReady`: ends once it has what was ready when the first message arrived. */
+  async *#request(max: number, waitMs: number, signal?: AbortSignal, onlyReady = false): AsyncGenerator<Delivery<T>> {
     const { link, durable } = this.#options;
     const messages = await this.#ask(max, waitMs);
     this.#open.add(messages);
     const iterator = messages[Symbol.asyncIterator]();
     const end = (): void => void drain(messages);
-    const timer = setTimeout(end, waitMs);
+    let timer = setTimeout(end, waitMs);
     const unlisten = link.onChange(() => void messages.close());
     signal?.addEventListener('abort', end, { once: true });
     if (signal?.aborted === true) end();
@@ -94,7 +89,11 @@ export class JetStreamPull<T> implements PullConsumer<T> {
         const delivery = await this.#read(next.value);
         busyMs += performance.now() - began;
         if (delivery === null) continue;
-        onDelivery(end);
+        if (onlyReady) {
+          clearTimeout(timer);
+          if (next.value.info.pending === 0) end();
+          else timer = setTimeout(end, READY_MS);
+        }
         yield delivery;
       }
       link.require();

@@ -4,9 +4,9 @@ import type { Stored, Trace } from '../bus.ts';
 import { InfraError } from '../infra-error.ts';
 import type { NatsLink } from './connection.ts';
 
-/** Header that JetStream de-duplicates by. */
+/** JetStream de-duplicates by this header. */
 export const MSG_ID = 'Nats-Msg-Id';
-/** Bytes for the headers that a message of ours has. */
+/** Bytes reserved for the headers of a message. */
 const HEADER_ROOM = 1_024;
 
 export function traceHeaders(trace: Trace): MsgHdrs {
@@ -38,7 +38,7 @@ export async function store(
 /** Throws `BUS_REFUSED` for a message that the server would refuse: trying again is of no use. */
 export function checkSize(link: NatsLink, subject: string, payload: Uint8Array | string): void {
   const { maxPayload } = link;
-  // Most are far below, and need no counting of their bytes.
+  // Most bodies are so far below the limit that their bytes need no counting.
   if (payload.length * 3 + HEADER_ROOM <= maxPayload) return;
   const bytes = Buffer.byteLength(payload);
   if (bytes + HEADER_ROOM <= maxPayload) return;
