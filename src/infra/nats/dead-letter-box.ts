@@ -84,8 +84,9 @@ export class DeadLetterBox {
   }
 
   /**
-   * Publishes the original bytes on their subject again, and deletes the dead letter once they are stored. False when there
-   * is none of this id, or no longer. Two replays at once publish it once: the new message id names the dead letter.
+   * Publishes the original bytes on their subject again, and deletes the dead letter once they are stored. False when
+   * there is none of this id, or no longer. Two replays at once publish it once: the new message id names the dead
+   * letter.
    */
   async replay(id: number): Promise<boolean> {
     const letter = await this.get(id);

@@ -27,8 +27,8 @@ export interface DeadLetterOrder {
 }
 
 /**
- * Stores messages that cannot be handled in the stream of dead letters: the original bytes and headers, and the reason. A
- * message too large to be kept whole is cut and marked so; it can be shown, but not replayed.
+ * Stores messages that cannot be handled in the stream of dead letters: the original bytes and headers, and the reason.
+ * A message too large to be kept whole is cut and marked so; it can be shown, but not replayed.
  */
 export class DeadLetterWriter {
   readonly #options: { readonly link: NatsLink; readonly log: ActorLog };
@@ -45,7 +45,10 @@ export class DeadLetterWriter {
     return this.#counts.list();
   }
 
-  /** Stores the dead letter, then ends the message. Never rejects: when it cannot be stored, the message is delivered again. */
+  /**
+   * Stores the dead letter, then ends the message. Never rejects: when it cannot be stored, the message is delivered
+   * again.
+   */
   async write({ message, reason, unreadable = false }: DeadLetterOrder): Promise<void> {
     const { stream, consumer, streamSequence: seq, deliveryCount: deliveries } = message.info;
     const { link, log } = this.#options;
@@ -67,13 +70,15 @@ export class DeadLetterWriter {
       if (this.#lines.mayLog())
         log.error(
           { ...fields, deadLetter: stored.seq, soFar: this.#total },
-          `a message on ${message.subject} was given up and is dead letter ${stored.seq}: ${why}; see gantry dlq show ${stored.seq}`,
+          `a message on ${message.subject} was given up and is dead letter ${stored.seq}: ${why}; ` +
+            `see gantry dlq show ${stored.seq}`,
         );
     } catch (thrown) {
       message.nak(redeliveryDelay(deliveries));
       log.warn(
         { ...fields, err: asInfraError(thrown, 'storing a dead letter').message },
-        `a message on ${message.subject} cannot be handled (${why}) and cannot become a dead letter now; it is delivered again`,
+        `a message on ${message.subject} cannot be handled (${why}) ` +
+          'and cannot become a dead letter now; it is delivered again',
       );
     }
   }

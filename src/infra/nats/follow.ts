@@ -20,8 +20,8 @@ export interface StreamFollowerOptions extends Omit<FollowOptions<unknown>, 'par
 
 /**
  * Follows a stream by an ephemeral consumer of the client. Whatever ends that consumer (a reconnect, a restart of the
- * server, silence, a message lost on the way), another one goes on after the last message. The client's ordered consumer
- * would do the same, but would not notice a stream made anew, whose sequences start again.
+ * server, silence, a message lost on the way), another one goes on after the last message. The client's ordered
+ * consumer would do the same, but would not notice a stream made anew, whose sequences start again.
  */
 export class StreamFollower {
   readonly #options: StreamFollowerOptions;

@@ -3,8 +3,8 @@ import type { JsMsgImpl } from 'nats/lib/jetstream/jsmsg.js';
 import type { MsgImpl } from 'nats/lib/nats-base-client/msg.js';
 
 /**
- * Headers with more bytes are not parsed: the client's parser is quadratic in their number (5,000 short ones take 0.4 s).
- * Ours, with those that the server adds, have less than 1 kB.
+ * Headers with more bytes are not parsed: the client's parser is quadratic in their number (5,000 short ones take 0.4
+ * s). Ours, with those that the server adds, have less than 1 kB.
  */
 export const MOST_HEADER_BYTES = 8 * 1024;
 

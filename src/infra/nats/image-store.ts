@@ -81,8 +81,9 @@ class Pictures {
   }
 
   /**
-   * A direct get: the bytes as they are, where the stream's own API would answer with base64 inside JSON. Not by the client's
-   * `request`, which reads the headers of every answer whatever their number, and anyone may have stored this message.
+   * A direct get: the bytes as they are, where the stream's own API would answer with base64 inside JSON. Not by the
+   * client's `request`, which reads the headers of every answer whatever their number, and anyone may have stored this
+   * message.
    */
   #direct(subject: string): Promise<Msg> {
     return new Promise((resolve, reject) => {

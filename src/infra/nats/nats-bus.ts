@@ -31,12 +31,12 @@ import { STREAMS_MB } from './stream-sizes.ts';
 import { ensureTopology, mostDeliveries } from './topology.ts';
 
 const START_AGAIN_MS = 250;
-/** Frames and pictures as they usually are fit. */
+/** Usual frames and pictures fit into it. */
 const LEAST_PAYLOAD = 256 * 1024;
 const LOG_EVERY_MS = 1_000;
 
 export interface BusOptions extends Omit<NatsOptions, 'onReconnect'> {
-  /** Where messages in hand are noted, see {@link InHand}: this path with two endings. Default: nowhere. */
+  /** Path of the notes of {@link InHand}, without its two endings. Default: no notes. */
   readonly inHandFile?: string | undefined;
 }
 
@@ -56,7 +56,7 @@ export class NatsBus implements Bus {
   readonly #deadLetters: DeadLetterWriter;
   readonly #inHand: InHand | null;
   readonly #lines = new LineLimit(LOG_EVERY_MS);
-  /** MB of streams as they were set up last; null before. */
+  /** MB of all streams at the last set-up; null before the first. */
   #streamsMb: number | null = null;
   #notice: string | null = null;
 
@@ -68,8 +68,8 @@ export class NatsBus implements Bus {
   }
 
   /**
-   * Connects and sets up streams and consumers, waiting for both; `streamsMb` as in {@link ensureTopology}. Rejects
-   * `BUS_DOWN` or `BUS_REFUSED` after the start time-out, and at once when no waiting helps.
+   * Connects, and sets up streams and consumers; `streamsMb` as in {@link ensureTopology}. Rejects `BUS_DOWN` or
+   * `BUS_REFUSED` after the start time-out, and at once when waiting cannot help.
    */
   static async open(options: BusOptions & { readonly streamsMb?: number }): Promise<NatsBus> {
     const { startTimeoutMs, log, streamsMb = STREAMS_MB } = options;
@@ -84,7 +84,7 @@ export class NatsBus implements Bus {
       } catch (thrown) {
         const isFinal = asInfraError(thrown, 'JetStream').code === 'BUS_REFUSED' || hasNoJetStream(thrown);
         const message = setUpFailure(thrown, isFinal ? link.trouble : null, options.url);
-        // A server that has just started, or whose disk is full, may be able to in a moment.
+        // A server that has just started, or whose disk is full, may succeed in a moment.
         if (isFinal || performance.now() >= deadline) {
           await link.close();
           throw new InfraError('BUS_REFUSED', message, {}, thrown);
@@ -95,7 +95,7 @@ export class NatsBus implements Bus {
     }
   }
 
-  /** As `open`, where another one has set up streams and consumers, and keeps them so. */
+  /** As `open`, where another bus sets up streams and consumers. */
   static async join(options: BusOptions): Promise<NatsBus> {
     return new NatsBus(await NatsLink.open({ ...options, onReconnect: () => Promise.resolve() }), options);
   }
@@ -104,7 +104,7 @@ export class NatsBus implements Bus {
     return this.link.state;
   }
 
-  /** What an operator should know of NATS; null when all is well. */
+  /** A warning for the operator; null when all is well. */
   notice(): string | null {
     return this.link.trouble ?? this.#notice;
   }
@@ -123,7 +123,7 @@ export class NatsBus implements Bus {
       nc.publish(subject, payload, trace === undefined ? {} : { headers: traceHeaders(trace) });
     } catch (thrown) {
       this.counters.failedBroadcasts += 1;
-      // NATS away is said elsewhere; anything else is a fault of the message.
+      // The link reports that NATS is down; any other error is the message's own.
       const { code, message } = asInfraError(thrown, `sending on ${subject}`);
       if (code === 'BUS_DOWN') this.#log.debug({ subject, err: message }, 'broadcast not sent');
       else if (this.#lines.mayLog())
@@ -198,7 +198,7 @@ export class NatsBus implements Bus {
     );
   }
 
-  /** Counts a body that cannot be used and becomes no dead letter, and says so, once a second at most. */
+  /** Counts a body that cannot be used and does not become a dead letter. Logs it at most once a second. */
   badBody(where: string, thrown: unknown, more: { readonly seq?: number } = {}): void {
     this.counters.badBodies += 1;
     if (!this.#lines.mayLog()) return;
@@ -209,7 +209,7 @@ export class NatsBus implements Bus {
     );
   }
 
-  /** Messages given up since the start, by consumer. */
+  /** Dead letters since the start, by consumer. */
   deadLetters(): readonly DeadLetterCount[] {
     return this.#deadLetters.counts();
   }
@@ -219,7 +219,7 @@ export class NatsBus implements Bus {
     this.#inHand?.close();
   }
 
-  /** Null for a body that does not parse, or that ended two processes: counted and logged. */
+  /** Null for a body that does not parse or has ended two processes; it is counted and logged. */
   #parse<T>(
     stream: string,
     { subject, seq, data }: Pick<StoredMsg, 'subject' | 'seq' | 'data'>,
@@ -240,7 +240,7 @@ export class NatsBus implements Bus {
     }
   }
 
-  /** With what fitted last, so that a reconnect does not try all sizes again. */
+  /** Begins with the size that fitted last, so that a reconnect does not try all sizes again. */
   async #setUp(wantedMb: number): Promise<void> {
     const mb = await ensureTopology(this.link.nc, this.#streamsMb ?? wantedMb);
     if (mb === this.#streamsMb) return;
@@ -262,8 +262,8 @@ function setUpFailure(thrown: unknown, trouble: string | null, url: string): str
 }
 
 const smallMessages = (bytes: number): string =>
-  `NATS takes messages of ${bytes} bytes at most: pictures are made smaller to fit, and frames with very many objects ` +
-  'do not; set its max_payload to 1MB';
+  `NATS takes messages of ${bytes} bytes at most: pictures are made smaller to fit, ` +
+  'and frames with very many objects do not; set its max_payload to 1MB';
 
 const smallStreams = (mb: number, wantedMb: number): string =>
   `NATS has room for ${mb} MB of streams instead of ${wantedMb}: pictures, results and alerts are kept for a shorter ` +

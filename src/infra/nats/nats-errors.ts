@@ -3,10 +3,16 @@ import { asError } from '../../runtime/errors.ts';
 import { InfraError } from '../infra-error.ts';
 
 const DOWN: ReadonlySet<string> = new Set(['503', 'TIMEOUT', 'CONNECTION_CLOSED', 'CONNECTION_DRAINING', 'DISCONNECT']);
-/** JetStream's error codes below 500 that pass with time: the account's storage is full, the consumer or the stream is being created again. */
+/**
+ * JetStream's error codes below 500 that pass with time: the account's storage is full, the consumer or the stream is
+ * being created again.
+ */
 const DOWN_ERR_CODES: ReadonlySet<number> = new Set([10_002, 10_014, 10_059]);
 
-/** A NATS error as an {@link InfraError}: `BUS_DOWN` when a later attempt may succeed (also when the server's storage is full), else `BUS_REFUSED`. */
+/**
+ * A NATS error as an {@link InfraError}: `BUS_DOWN` when a later attempt may succeed (also when the server's storage is
+ * full), else `BUS_REFUSED`.
+ */
 export function asInfraError(thrown: unknown, doing: string): InfraError {
   if (thrown instanceof InfraError) return thrown;
   const error = asError(thrown);

@@ -29,7 +29,10 @@ const UNREACHABLE: ReadonlySet<string> = new Set([
 /** OpenSSL's and Node's codes for a certificate that cannot be trusted, or a key that is no key. */
 const CERTIFICATE = /^(?:ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH)/u;
 
-/** `login`: the server refuses this user. `tls`: no secure connection is possible. `files`: a credentials or TLS file cannot be read. */
+/**
+ * `login`: the server refuses this user. `tls`: no secure connection is possible. `files`: a credentials or TLS file
+ * cannot be read.
+ */
 export interface NatsRefusal {
   readonly kind: 'login' | 'tls' | 'files';
   /** What happened, at which server, with which user, and what to do. Without secrets. */
@@ -103,7 +106,9 @@ export function jetStreamAdvice(thrown: unknown, url: string): string {
   if (errCode === 10_027 || errCode === 10_026)
     return `${where} allows ${natsUser(url)} too little (${error.message}): Gantry needs 11 streams, 13 consumers`;
   if (codeOf(error) === 'TIMEOUT')
-    return `${where} does not answer for JetStream: it is busy, or ${natsUser(url)} may not use "$JS.API.>", "_INBOX.>"`;
+    return (
+      `${where} does not answer for JetStream: ` + `it is busy, or ${natsUser(url)} may not use "$JS.API.>", "_INBOX.>"`
+    );
   return (
     `${where} cannot set up the streams: ${error.message}; is there room for them (max_file_store, the account's ` +
     'limits, the disk)? GANTRY_STREAMS_MB asks for less'

@@ -179,8 +179,8 @@ export class JetStreamPull<T> implements PullConsumer<T> {
 }
 
 /**
- * Ends a request; messages that the server sent before it heard so still arrive. The client's own `close` unsubscribes at
- * once, and such a message would be lost until its ack wait is over. Never rejects.
+ * Ends a request; messages that the server sent before it heard so still arrive. The client's own `close` unsubscribes
+ * at once, and such a message would be lost until its ack wait is over. Never rejects.
  */
 async function drain(messages: ConsumerMessages): Promise<void> {
   const { sub } = messages as PullConsumerMessagesImpl;

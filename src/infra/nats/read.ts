@@ -27,7 +27,9 @@ export const readerConfig = (
   ...(filter === undefined ? {} : { filter_subject: filter }),
 });
 
-/** When the server stored a message, epoch ms. May be a millisecond off `StoredMsg.time`: the client rounds nanoseconds. */
+/**
+ * When the server stored a message, epoch ms. May be a millisecond off `StoredMsg.time`: the client rounds nanoseconds.
+ */
 export const storedAt = ({ info }: JsMsg): number => Math.floor(info.timestampNanos / NS_PER_MS);
 
 /** Bytes that the server may send for one request: never below the largest message. */
@@ -73,7 +75,9 @@ export function readStream<T>(
   });
 }
 
-/** The message of this sequence, or the newest on a subject; null when there is none. Rejects `BUS_DOWN`, `BUS_REFUSED`. */
+/**
+ * The message of this sequence, or the newest on a subject; null when there is none. Rejects `BUS_DOWN`, `BUS_REFUSED`.
+ */
 export function readOne(
   link: NatsLink,
   stream: string,

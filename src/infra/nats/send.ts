@@ -18,8 +18,8 @@ export function traceHeaders(trace: Trace): MsgHdrs {
 }
 
 /**
- * Stores bytes in the stream behind `subject`; `id` de-duplicates. Rejects `BUS_DOWN`, also as soon as the connection is
- * lost, or `BUS_REFUSED`; after a rejection the message may be stored all the same.
+ * Stores bytes in the stream behind `subject`; `id` de-duplicates. Rejects `BUS_DOWN`, also as soon as the connection
+ * is lost, or `BUS_REFUSED`; after a rejection the message may be stored all the same.
  */
 export async function store(
   link: NatsLink,
@@ -44,7 +44,8 @@ export function checkSize(link: NatsLink, subject: string, payload: Uint8Array |
   if (bytes + HEADER_ROOM <= maxPayload) return;
   throw new InfraError(
     'BUS_REFUSED',
-    `a message of ${bytes} bytes on ${subject} is over what NATS takes (max_payload ${maxPayload}, of which headers need ${HEADER_ROOM})`,
+    `a message of ${bytes} bytes on ${subject} is over what NATS takes ` +
+      `(max_payload ${maxPayload}, of which headers need ${HEADER_ROOM})`,
     { subject, bytes, maxPayload },
   );
 }

@@ -13,8 +13,8 @@ export const StreamFigures = z.object({
   firstAt: z.number(),
   lastAt: z.number(),
   /**
-   * `log`: messages are removed by age and size only, oldest first. `kept`: some are replaced or deleted too. `queue`: they
-   * are removed when they are acknowledged, which the server may still be about to do when it is asked.
+   * `log`: messages are removed by age and size only, oldest first. `kept`: some are replaced or deleted too. `queue`:
+   * they are removed when they are acknowledged, which the server may still be about to do when it is asked.
    */
   kind: z.enum(['log', 'kept', 'queue']),
   /** 0: no bound. */
@@ -70,7 +70,8 @@ export interface Compared {
 
 /**
  * Messages that a server no longer has although no bound removed them: their files were cut, damaged or deleted, and
- * nats-server repairs that silently. Never reports too many: a message that age or size may have removed is no loss. Pure.
+ * nats-server repairs that silently. Never reports too many: a message that age or size may have removed is no loss.
+ * Pure.
  */
 export function lossesOf({ before, now, at, untouched }: Compared): Loss[] {
   const byName = new Map(now.map((figures) => [figures.name, figures]));

@@ -9,8 +9,8 @@ const LEAST_BYTES = 4 * MB;
 const STEP = 0.8;
 
 /**
- * Splits `totalMb` among the streams of `full` (bytes by name, {@link STREAMS_MB} together) in proportion, with at least
- * 4 MB and at most `mostBytes` for each. The sum never exceeds the total.
+ * Splits `totalMb` among the streams of `full` (bytes by name, {@link STREAMS_MB} together) in proportion, with at
+ * least 4 MB and at most `mostBytes` for each. The sum never exceeds the total.
  */
 export function streamSizes(
   full: ReadonlyMap<string, number>,

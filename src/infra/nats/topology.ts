@@ -175,8 +175,8 @@ const CONSUMERS: readonly ConsumerPlan[] = [
     maxAckPending: 64,
     mostDeliveries: Infinity,
   },
-  // A task is valid for 30 s, so the tasks of a scheduler that died must be delivered again well within that time. A live
-  // one renews their ack wait every few seconds.
+  // A task is valid for 30 s, so the tasks of a scheduler that died must be delivered again well within that time. A
+  // live one renews their ack wait every few seconds.
   ...PRIORITIES_URGENT_FIRST.map((priority) => ({
     stream: streams.tasks,
     durable: consumers.scheduler(priority),
