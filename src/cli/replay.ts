@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import type { NatsLink } from '../infra/nats/connection.ts';
-import { readStream, storedAt } from '../infra/nats/read.ts';
+import { readStream, storedAtOf } from '../infra/nats/read.ts';
 import { sendJson } from '../infra/nats/send.ts';
 import { Detection } from '../messages/detection.ts';
 import { CameraId, type RequestId } from '../messages/ids.ts';
@@ -155,14 +155,13 @@ async function* detectionsOf(
     const page: readonly { readonly seq: number; readonly storedAt: number; readonly detection: Detection | null }[] =
       await readStream(link, { stream: streams.detections, ...filter, from, limit: PAGE }, (message) => ({
         seq: message.seq,
-        storedAt: storedAt(message),
+        storedAt: storedAtOf(message),
         detection: detectionIn(message.data),
       }));
-    for (const { detection, storedAt: at } of page) {
-      if (at > until) return;
+    for (const { detection, storedAt } of page) {
+      if (storedAt > until) return;
       if (detection === null) onUnreadable();
-      else if (detection.replayOf === undefined && detection.trafficGroups.length > 0)
-        yield { detection, storedAt: at };
+      else if (detection.replayOf === undefined && detection.trafficGroups.length > 0) yield { detection, storedAt };
     }
     const last = page.at(-1);
     if (last === undefined || page.length < PAGE) return;

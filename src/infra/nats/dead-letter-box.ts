@@ -3,7 +3,7 @@ import { deadLetterHeaders, headers, streams, subjects } from '../../messages/su
 import { InfraError } from '../infra-error.ts';
 import type { NatsLink } from './connection.ts';
 import { headersOf } from './headers.ts';
-import { readOne, readStream, storedAt } from './read.ts';
+import { readOne, readStream, storedAtOf } from './read.ts';
 import { MSG_ID, store } from './send.ts';
 
 /** Most dead letters read for a list; the stream itself is bounded by bytes and age. */
@@ -129,7 +129,7 @@ function summaryOf(message: JsMsg): DeadLetterSummary {
   const get = (name: string): string => of.get(name) ?? '';
   return {
     id: message.seq,
-    at: storedAt(message),
+    at: storedAtOf(message),
     stream: get(stream),
     consumer: get(consumer),
     subject: get(subject),

@@ -7,7 +7,7 @@ import type { NatsLink } from './connection.ts';
 import { type DeadLetterCount, DeadLetterCounts } from './dead-letter-counts.ts';
 import { asInfraError } from './nats-errors.ts';
 import { headerBytes, headersOf, MOST_HEADER_BYTES } from './headers.ts';
-import { storedAt } from './read.ts';
+import { storedAtOf } from './read.ts';
 import { MSG_ID, store } from './send.ts';
 
 const REASON_CHARS = 500;
@@ -56,7 +56,7 @@ export class DeadLetterWriter {
     const fields = { subject: message.subject, stream, consumer, seq, deliveries, reason: why };
     try {
       // The time tells it from the message of the same sequence in a stream created again.
-      const id = `${stream}:${consumer}:${seq}:${storedAt(message)}`;
+      const id = `${stream}:${consumer}:${seq}:${storedAtOf(message)}`;
       const most = Math.min(unreadable ? KEPT_BYTES : Infinity, link.maxPayload - MOST_HEADER_BYTES - BESIDE_BODY);
       const body = message.data.subarray(0, most);
       const stored = await store(link, subjects.deadLetter(stream, consumer), body, {

@@ -5,7 +5,7 @@ import { asError } from '../../runtime/errors.ts';
 import type { FollowOptions } from '../bus.ts';
 import { InfraError } from '../infra-error.ts';
 import type { NatsLink } from './connection.ts';
-import { readerConfig, readOne, requestBytes, storedAt } from './read.ts';
+import { readerConfig, readOne, requestBytes, storedAtOf } from './read.ts';
 
 const EXPIRES_MS = 20_000;
 /** After two missed heartbeats the consumer is taken to be gone, or the server to stand still. */
@@ -73,7 +73,7 @@ export class StreamFollower {
       );
     if (this.#last !== null) {
       const same = await readOne(link, stream, { seq: this.#last.seq });
-      // Of one message the two times may differ by a millisecond, see `storedAt`.
+      // Of one message the two times may differ by a millisecond, see `storedAtOf`.
       if (same !== null && Math.abs(same.time.getTime() - this.#last.storedAt) > 1)
         return this.#reset(
           state.first_seq,
@@ -140,7 +140,7 @@ export class StreamFollower {
     if (seq > next && filter === undefined)
       onReset?.(`messages ${next} to ${seq - 1} of the stream ${stream} were gone before they were read`);
     this.#next = seq + 1;
-    this.#last = { seq, storedAt: storedAt(message) };
+    this.#last = { seq, storedAt: storedAtOf(message) };
     onMessage(message);
   }
 }

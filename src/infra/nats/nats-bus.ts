@@ -24,7 +24,7 @@ import { asInfraError } from './nats-errors.ts';
 import { epochOf, StreamFollower } from './follow.ts';
 import { InHand } from './in-hand.ts';
 import { JetStreamPull } from './pull-consumer.ts';
-import { readOne, readStream, storedAt } from './read.ts';
+import { readOne, readStream, storedAtOf } from './read.ts';
 import { hasNoJetStream, jetStreamAdvice, jetStreamPermissions } from './nats-refusals.ts';
 import { checkSize, sendJson, traceHeaders } from './send.ts';
 import { STREAMS_MB } from './stream-sizes.ts';
@@ -161,7 +161,9 @@ export class NatsBus implements Bus {
   }
 
   read<T>({ parser, ...options }: ReadOptions<T>): Promise<readonly StoredMessage<T>[]> {
-    return readStream(this.link, options, (message) => this.#parse(options.stream, message, storedAt(message), parser));
+    return readStream(this.link, options, (message) =>
+      this.#parse(options.stream, message, storedAtOf(message), parser),
+    );
   }
 
   async last<T>({
@@ -179,7 +181,7 @@ export class NatsBus implements Bus {
 
   follow<T>({ parser, onMessage, ...options }: FollowOptions<T>): void {
     const take = (message: JsMsg): void => {
-      const parsed = this.#parse(options.stream, message, storedAt(message), parser);
+      const parsed = this.#parse(options.stream, message, storedAtOf(message), parser);
       if (parsed === null) return;
       try {
         onMessage(parsed);

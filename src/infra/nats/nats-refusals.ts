@@ -106,9 +106,7 @@ export function jetStreamAdvice(thrown: unknown, url: string): string {
   if (errCode === 10_027 || errCode === 10_026)
     return `${where} allows ${natsUser(url)} too little (${error.message}): Gantry needs 11 streams, 13 consumers`;
   if (codeOf(error) === 'TIMEOUT')
-    return (
-      `${where} does not answer for JetStream: ` + `it is busy, or ${natsUser(url)} may not use "$JS.API.>", "_INBOX.>"`
-    );
+    return `${where} does not answer for JetStream: is it busy, may ${natsUser(url)} use "$JS.API.>" and "_INBOX.>"?`;
   return (
     `${where} cannot set up the streams: ${error.message}; is there room for them (max_file_store, the account's ` +
     'limits, the disk)? GANTRY_STREAMS_MB asks for less'

@@ -9,7 +9,7 @@ import type { NatsLink } from './connection.ts';
 import type { DeadLetterWriter } from './dead-letter-writer.ts';
 import type { InHand } from './in-hand.ts';
 import { asInfraError } from './nats-errors.ts';
-import { storedAt } from './read.ts';
+import { storedAtOf } from './read.ts';
 
 /** The client accepts no shorter expiry of a request. Requests are ended by our own timer, at or before it. */
 const LEAST_EXPIRY_MS = 1_000;
@@ -137,7 +137,7 @@ export class JetStreamPull<T> implements PullConsumer<T> {
       return null;
     }
     // The time tells it from the message of the same sequence in a stream made anew.
-    const key = `${stream} ${consumer} ${seq} ${storedAt(message)}`;
+    const key = `${stream} ${consumer} ${seq} ${storedAtOf(message)}`;
     const turn = inHand?.turn(key) ?? 0;
     if (turn === 'aside') {
       await deadLetters.write({ message, reason: KILLED, unreadable: true });
@@ -154,7 +154,7 @@ export class JetStreamPull<T> implements PullConsumer<T> {
         subject: message.subject,
         attempt,
         seq,
-        storedAt: storedAt(message),
+        storedAt: storedAtOf(message),
         body: readBody(message.data, parser),
         begin: () => inHand?.begin(key),
         ack: () => {

@@ -30,7 +30,7 @@ export const readerConfig = (
 /**
  * When the server stored a message, epoch ms. May be a millisecond off `StoredMsg.time`: the client rounds nanoseconds.
  */
-export const storedAt = ({ info }: JsMsg): number => Math.floor(info.timestampNanos / NS_PER_MS);
+export const storedAtOf = ({ info }: JsMsg): number => Math.floor(info.timestampNanos / NS_PER_MS);
 
 /** Bytes that the server may send for one request: never below the largest message. */
 export const requestBytes = ({ maxPayload }: NatsLink): number => Math.max(2 * maxPayload, BATCH_BYTES);

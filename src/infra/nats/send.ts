@@ -1,5 +1,5 @@
 import { headers as newHeaders, type MsgHdrs } from 'nats';
-import { headers } from '../../messages/subjects.ts';
+import { headers as headerNames } from '../../messages/subjects.ts';
 import type { Stored, Trace } from '../bus.ts';
 import { InfraError } from '../infra-error.ts';
 import type { NatsLink } from './connection.ts';
@@ -11,9 +11,9 @@ const HEADER_ROOM = 1_024;
 
 export function traceHeaders(trace: Trace): MsgHdrs {
   const made = newHeaders();
-  made.set(headers.traceId, trace.traceId);
-  made.set(headers.cameraId, trace.cameraId);
-  made.set(headers.requestId, trace.requestId);
+  made.set(headerNames.traceId, trace.traceId);
+  made.set(headerNames.cameraId, trace.cameraId);
+  made.set(headerNames.requestId, trace.requestId);
   return made;
 }
 
