@@ -1,7 +1,6 @@
 import type { ActorDefinition } from '../runtime/actor.ts';
 import { child, type ChildSpec, dynamic, type Spec, supervisor, type SupervisorSpec } from '../runtime/supervision.ts';
 import { aggregatorActor, type AggregatorInit } from './aggregator.ts';
-import { type AggregatorFigures, aggregatorFiguresActor } from './aggregator-figures.ts';
 import { alertImagesActor, type AlertImagesInit } from './alert-images.ts';
 import { alertWriterActor, type AlertWriterInit } from './alert-writer.ts';
 import { callerActor } from './caller.ts';
@@ -24,7 +23,6 @@ export interface TreeInits {
     readonly alertImages: () => AlertImagesInit;
     /** Null when the operator switched Redis off. */
     readonly alertWriter: (() => AlertWriterInit) | null;
-    readonly onFigures: (figures: AggregatorFigures) => void;
     readonly aggregator: () => AggregatorInit;
   } | null;
   readonly scheduler: { readonly keyPool: () => KeyPoolInit; readonly scheduler: () => SchedulerInit } | null;
@@ -67,13 +65,11 @@ const aggregatorParts = ({
   webhooks,
   alertImages,
   alertWriter,
-  onFigures,
   aggregator,
 }: InitsOf<'aggregator'>): readonly Spec[] => [
   child('webhooks', webhooksActor, webhooks),
   child('alert-images', alertImagesActor, alertImages),
   ...(alertWriter === null ? [] : [child('alert-writer', alertWriterActor, alertWriter)]),
-  child('aggregator-figures', aggregatorFiguresActor, () => ({ onFigures })),
   // A third of the work for a group, and what people see next: it has a thread of its own.
   child('aggregator', aggregatorActor, aggregator, {
     placement: { kind: 'thread', maxHeapMb: 512 },

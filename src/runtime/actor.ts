@@ -2,6 +2,7 @@ import type { Clock } from './clock.ts';
 import { RuntimeError } from './errors.ts';
 import type { Signal } from './exit.ts';
 import type { Deferred, Handlers, Message } from './message.ts';
+import type { MetricSink } from './metric-sink.ts';
 import type { ActorRef, Address } from './ref.ts';
 
 /** What happens to a message that finds the mailbox full. See {@link MailboxOptions}. */
@@ -45,6 +46,11 @@ export interface ActorContext<M extends Message> {
   readonly incarnation: number;
   readonly clock: Clock;
   readonly log: ActorLog;
+  /**
+   * Counts and measures for the whole system's sink. From a thread or process recordings go to the host together, within
+   * a second, and at a stop; one that dies loses at most that second.
+   */
+  readonly metrics: MetricSink;
   /** Aborted when the actor is asked to stop: what waits or polls gives up on it. */
   readonly signal: AbortSignal;
   /** A ref to another actor; it need not run yet. */

@@ -9,6 +9,7 @@ import type { ActorSnapshot, DeadLetterReason } from './inspect.ts';
 import { Life, type LifeHost } from './life.ts';
 import { Envelope, Mailbox } from './mailbox.ts';
 import type { Message } from './message.ts';
+import type { MetricSink } from './metric-sink.ts';
 import { OwnedProcesses } from './owned-processes.ts';
 import type { ActorRef, Address, TellOutcome } from './ref.ts';
 import type { RemoteOwner } from './remote/host.ts';
@@ -235,6 +236,9 @@ export class ActorCell extends Supervised implements Runnable, LifeHost, RemoteO
   }
   get log(): ActorLog {
     return this.services.log;
+  }
+  get metrics(): MetricSink {
+    return this.services.metrics;
   }
 
   refTo<T extends Message>(to: Address<T>): ActorRef<T> {

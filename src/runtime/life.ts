@@ -6,6 +6,7 @@ import type { ExitReason, Signal } from './exit.ts';
 import type { Incarnation } from './incarnation.ts';
 import type { Envelope, ReplySink } from './mailbox.ts';
 import type { Handlers, Message } from './message.ts';
+import type { MetricSink } from './metric-sink.ts';
 import type { ActorRef, Address } from './ref.ts';
 import { Aside } from './stash.ts';
 import { settlesWithin } from './time-limit.ts';
@@ -15,6 +16,7 @@ export interface LifeHost {
   readonly path: string;
   readonly clock: Clock;
   readonly log: ActorLog;
+  readonly metrics: MetricSink;
   refTo<T extends Message>(to: Address<T>): ActorRef<T>;
   /** Queues a message of the actor to itself; `onLeave` is called when it is taken up. */
   sendToSelf(life: Life, message: Message, onLeave: (() => void) | null): void;
@@ -69,6 +71,9 @@ export class Life implements ActorContext<Message>, Incarnation {
   }
   get log(): ActorLog {
     return this.#host.log;
+  }
+  get metrics(): MetricSink {
+    return this.#host.metrics;
   }
   get signal(): AbortSignal {
     if (this.#abort === null) {

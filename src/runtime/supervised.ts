@@ -7,6 +7,7 @@ import { type ExitReason, isFailure } from './exit.ts';
 import type { Incarnation } from './incarnation.ts';
 import type { ActorState, DeadLetterReason, Failure, Forecast, SystemEvent, TreeSnapshot } from './inspect.ts';
 import type { Message } from './message.ts';
+import type { MetricSink } from './metric-sink.ts';
 import type { ActorRef, Address } from './ref.ts';
 import { nextStreak, restartDelay } from './restart-policy.ts';
 import type { RemoteOwner } from './remote/host.ts';
@@ -17,6 +18,7 @@ import type { Watchers } from './watchers.ts';
 export interface CellServices {
   readonly clock: Clock;
   readonly log: ActorLog;
+  readonly metrics: MetricSink;
   readonly dispatcher: Dispatcher;
   readonly watchers: Watchers;
   /** Time stamps of messages. */

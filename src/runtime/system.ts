@@ -9,6 +9,7 @@ import { asError, RuntimeError } from './errors.ts';
 import type { SystemEvent, TreeSnapshot } from './inspect.ts';
 import { WireRef } from './local-ref.ts';
 import type { Message } from './message.ts';
+import { NO_METRICS } from './metric-sink.ts';
 import type { ActorRef, Address } from './ref.ts';
 import { startRemote } from './remote/host.ts';
 import { type CellServices, isoTime } from './supervised.ts';
@@ -51,11 +52,13 @@ class System implements ActorSystem {
   constructor(tree: SupervisorSpec, options: SystemOptions & SystemInternals) {
     const clock = options.clock ?? systemClock;
     const { log, onEscalation, onFailure } = options;
+    const metrics = options.metrics ?? NO_METRICS;
     this.#log = log;
     this.#deadLetters = new DeadLetters(clock, log);
     const gateway = {
       clock,
       log,
+      metrics,
       tell: (path: string, message: Message): void => void this.#wire(path).tell(message),
       ask: (path: string, message: Message, timeoutMs: number) => this.#wire(path).ask(message, { timeoutMs }),
       offer: (path: string, message: Message, timeoutMs: number) => this.#wire(path).offer(message, { timeoutMs }),
@@ -64,6 +67,7 @@ class System implements ActorSystem {
     this.#services = {
       clock,
       log,
+      metrics,
       dispatcher: options.dispatcher ?? new EventLoopDispatcher(),
       watchers: new Watchers(),
       // A clock moved by hand is read every time: it may move within a turn.

@@ -2,11 +2,14 @@ import type { ActorLog } from './actor.ts';
 import type { Clock } from './clock.ts';
 import type { DeadLetter, SystemEvent, TreeSnapshot } from './inspect.ts';
 import type { Message } from './message.ts';
+import type { MetricSink } from './metric-sink.ts';
 import type { ActorRef, Address } from './ref.ts';
 import type { ChildSpec } from './supervision.ts';
 
 export interface SystemOptions {
   readonly log: ActorLog;
+  /** Takes what actors record by `ctx.metrics`, wherever they run. Default: nobody does. */
+  readonly metrics?: MetricSink;
   /** Default: the machine's clock. */
   readonly clock?: Clock;
   /** Called when the root supervisor gave up or ended: the whole system is lost and has been stopped. */

@@ -24,6 +24,9 @@ export type GuestMessage =
   | { type: 'exhaust-memory' }
   | { type: 'leave' }
   | { type: 'throw' }
+  /** Records `n` values of each kind of metric. */
+  | { type: 'record'; n: number }
+  | { type: 'record-and-throw' }
   | { type: 'throw-outside' }
   | { type: 'exit' }
   | { type: 'spin' }
@@ -84,6 +87,17 @@ export const guestActor = defineActor<GuestMessage, { type: 'tick' }>()<GuestIni
         leave: () => ctx.exit('normal'),
         throw: () => {
           throw Object.assign(new Error('bad frame'), { code: 'BAD_FRAME' });
+        },
+        record: ({ n }) => {
+          for (let i = 0; i < n; i += 1) {
+            ctx.metrics.inc('done_total', 1, { kind: 'x' });
+            ctx.metrics.set('depth', i);
+            ctx.metrics.observe('wait_seconds', i);
+          }
+        },
+        'record-and-throw': () => {
+          ctx.metrics.inc('done_total', 1, { kind: 'x' });
+          throw new Error('after recording');
         },
         'throw-outside': () => {
           setTimeout(() => {

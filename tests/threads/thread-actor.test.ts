@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { threadId } from 'node:worker_threads';
 import { defineActor } from '../../src/runtime/actor.ts';
 import type { ActorSnapshot, SystemEvent } from '../../src/runtime/inspect.ts';
+import type { MetricSink } from '../../src/runtime/metric-sink.ts';
 import { address } from '../../src/runtime/ref.ts';
 import { child, dynamic, supervisor, type ChildOptions } from '../../src/runtime/supervision.ts';
 import { type ActorSystem, startSystem } from '../../src/runtime/system.ts';
@@ -15,6 +16,13 @@ import { until } from '../support/until.ts';
 let system: ActorSystem;
 const events: SystemEvent[] = [];
 const noted: number[] = [];
+/** What actors recorded, in the order it reached the sink. */
+const recorded: unknown[][] = [];
+const sink: MetricSink = {
+  inc: (...args) => void recorded.push(['inc', ...args]),
+  set: (...args) => void recorded.push(['set', ...args]),
+  observe: (...args) => void recorded.push(['observe', ...args]),
+};
 const peerActor = defineActor<PeerMessage>()<null>({
   kind: 'peer',
   mailbox: { capacity: 10_000, overflow: 'refuse' },
@@ -28,7 +36,7 @@ before(async () => {
     child('peer', peerActor, () => null),
     dynamic('crew', { intensity: { maxRestarts: 1000, withinMs: 1000 } }),
   ]);
-  system = await startSystem(tree, { log: memoryLog(), onEscalation: (error) => assert.fail(error) });
+  system = await startSystem(tree, { log: memoryLog(), metrics: sink, onEscalation: (error) => assert.fail(error) });
   system.subscribe((event) => events.push(event));
 });
 after(() => system.stop());
@@ -190,6 +198,32 @@ for (const kind of ['thread', 'process'] as const) {
       await limited.restarted(1);
       assert.equal(await other.ref.ask({ type: 'ask-peer', n: 1 }, T), 2);
       assert.equal(other.snapshot().restarts, 0);
+    });
+
+    test('its metrics reach the sink together, soon after and once: sums, last values, every measurement', async () => {
+      const { ref } = await guest();
+      recorded.length = 0;
+      ref.tell({ type: 'record', n: 3 });
+      await until('they are recorded', () => recorded.length > 0);
+      assert.deepEqual(recorded, [
+        ['inc', 'done_total', 3, { kind: 'x' }],
+        ['set', 'depth', 2],
+        ['observe', 'wait_seconds', 0],
+        ['observe', 'wait_seconds', 1],
+        ['observe', 'wait_seconds', 2],
+      ]);
+    });
+
+    test('what it recorded just before it failed, or was stopped, is not lost', async () => {
+      const { ref, path, restarted } = await guest();
+      recorded.length = 0;
+      ref.tell({ type: 'record-and-throw' });
+      await restarted(1);
+      assert.deepEqual(recorded, [['inc', 'done_total', 1, { kind: 'x' }]]);
+      ref.tell({ type: 'record', n: 1 });
+      await ref.ask({ type: 'thread-id' }, T);
+      await system.stopChild(path);
+      assert.equal(recorded.length, 4);
     });
 
     test('an end of its own decision is no failure: a transient actor stays ended', async () => {

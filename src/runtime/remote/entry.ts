@@ -11,6 +11,7 @@ import type { ActorRef, Address } from '../ref.ts';
 import { Ring } from '../ring.ts';
 import { NativeGuard } from './native-guard.ts';
 import { HostLink } from './link.ts';
+import { MetricBatcher } from './metric-batch.ts';
 import { RemoteOutbox } from './thread-outbox.ts';
 import { ASKED_ALL, ASKED_NONE, type FrameFromRemote, type FrameToRemote, type ToRemote } from './thread-protocol.ts';
 
@@ -48,6 +49,7 @@ class RemoteHost implements LifeHost {
   readonly path: string;
   readonly clock: Clock = systemClock;
   readonly log: ActorLog;
+  readonly metrics: MetricBatcher;
   readonly #outbox: RemoteOutbox;
   readonly #link: HostLink;
   readonly #guard: NativeGuard;
@@ -69,6 +71,7 @@ class RemoteHost implements LifeHost {
     const at = (level: keyof ActorLog) => (fields: object, message: string) =>
       outbox.add({ type: 'log', level, fields: cloneable(fields), message });
     this.log = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+    this.metrics = new MetricBatcher((batch) => outbox.add({ type: 'metrics', batch }));
     this.#life = new Life(this, start.incarnation);
   }
 
@@ -157,6 +160,7 @@ class RemoteHost implements LifeHost {
     if (held && !this.#pumping) this.pump();
   }
   onExit(_life: Life, reason: ExitReason): void {
+    this.metrics.flush();
     this.#outbox.add({
       type: 'exit',
       reason: reason instanceof Error ? serializeError(reason) : reason,
@@ -205,6 +209,7 @@ class RemoteHost implements LifeHost {
     // The host keeps the time; this side has all of it.
     await this.#life.stop(reason, 2 ** 31 - 1);
     this.#link.close();
+    this.metrics.flush();
     this.#outbox.add({ type: 'stopped' });
   }
 }

@@ -5,10 +5,12 @@ import type { ExitReason } from '../exit.ts';
 import type { Incarnation } from '../incarnation.ts';
 import type { Envelope, ReplySink } from '../mailbox.ts';
 import type { Message } from '../message.ts';
+import type { MetricSink } from '../metric-sink.ts';
 import { collectMoved } from '../moved.ts';
 import { Ring } from '../ring.ts';
 import type { ChildSpec } from '../supervision.ts';
 import { settlesWithin } from '../time-limit.ts';
+import { type MetricBatch, recordBatch } from './metric-batch.ts';
 import { type Channel, openProcess, openThread } from './thread-channel.ts';
 import { HostOutbox } from './thread-outbox.ts';
 import { ASKED_NONE, type FrameFromRemote, type FromRemote, type ToRemote } from './thread-protocol.ts';
@@ -34,6 +36,7 @@ export interface RemoteOwner {
 export interface Gateway {
   readonly clock: Clock;
   readonly log: ActorLog;
+  readonly metrics: MetricSink;
   tell(path: string, message: Message): void;
   ask(path: string, message: Message, timeoutMs: number): Promise<unknown>;
   offer(path: string, message: Message, timeoutMs: number): Promise<void>;
@@ -331,6 +334,9 @@ class RemoteIncarnation implements Incarnation {
       case 'log':
         gateway.log[item.level](item.fields, item.message);
         break;
+      case 'metrics':
+        this.#record(item.batch);
+        break;
       case 'report':
         owner.onReport(this, item.detail);
         break;
@@ -340,6 +346,18 @@ class RemoteIncarnation implements Incarnation {
       case 'disown':
         owner.disownProcess(item.pid);
         break;
+    }
+  }
+
+  #record(batch: MetricBatch): void {
+    const { log, metrics } = this.#gateway;
+    const { path } = this.#owner;
+    if (batch.dropped > 0)
+      log.warn({ path, dropped: batch.dropped }, `${path} recorded more than a batch holds: ${batch.dropped} are lost`);
+    try {
+      recordBatch(batch, metrics);
+    } catch (thrown) {
+      log.error({ path, err: asError(thrown) }, `metrics of ${path} could not be recorded: ${asError(thrown).message}`);
     }
   }
 

@@ -2,6 +2,7 @@ import type { Detail, ModuleExport, StopReason } from '../actor.ts';
 import type { SerializedError } from '../errors.ts';
 import type { Signal } from '../exit.ts';
 import type { Message } from '../message.ts';
+import type { MetricBatch } from './metric-batch.ts';
 
 /**
  * What crosses between the main thread and an actor in a thread or process of its own. Both sides gather what there is
@@ -84,5 +85,6 @@ export type FromRemote =
       readonly fields: object;
       readonly message: string;
     }
+  | { readonly type: 'metrics'; readonly batch: MetricBatch }
   | { readonly type: 'report'; readonly detail: Detail }
   | { readonly type: 'own' | 'disown'; readonly pid: number };
