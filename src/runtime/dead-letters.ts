@@ -1,11 +1,22 @@
 import type { ActorLog } from './actor.ts';
 import type { Clock } from './clock.ts';
+import { RuntimeError } from './errors.ts';
 import type { DeadLetter, DeadLetterReason } from './inspect.ts';
 
 const KEPT = 100;
 const LOG_EVERY_MS = 10_000;
 
-/** Messages nobody took: counted, the newest kept to be read, logged folded to one line per receiver and interval. */
+/** What the sender of a dead letter that wanted an answer is told: `MAILBOX_FULL` or `ACTOR_DEAD`. `capacity`: of the mailbox. */
+export function deadLetterError(path: string, messageType: string, reason: DeadLetterReason, capacity: number) {
+  const full = reason === 'mailbox-full' || reason === 'dropped-oldest';
+  const text = full ? `the mailbox of ${path} is full (${capacity} messages)` : `${path} is not running`;
+  return new RuntimeError(full ? 'MAILBOX_FULL' : 'ACTOR_DEAD', text, { path, messageType, reason });
+}
+
+/**
+ * Messages that reached no actor. All are counted, the newest 100 can be read, and the log gets one line for each
+ * receiver and reason in ten seconds.
+ */
 export class DeadLetters {
   readonly #clock: Clock;
   readonly #log: ActorLog;

@@ -23,3 +23,21 @@ export class DeferredReply<R> implements Deferred<R> {
     this.#reject(error);
   }
 }
+
+/** The replies that one incarnation deferred and has not given yet. */
+export class PendingReplies {
+  readonly #pending = new Set<Pick<Deferred<unknown>, 'reject'>>();
+
+  open<R>(): DeferredReply<R> {
+    const deferred = new DeferredReply<R>();
+    this.#pending.add(deferred);
+    const forget = (): void => void this.#pending.delete(deferred);
+    deferred.promise.then(forget, forget);
+    return deferred;
+  }
+
+  rejectAll(error: Error): void {
+    for (const deferred of this.#pending) deferred.reject(error);
+    this.#pending.clear();
+  }
+}

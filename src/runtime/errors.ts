@@ -35,6 +35,10 @@ export class RuntimeError extends Error {
   }
 }
 
+/** `START_TIMEOUT` of the actor at `path`. */
+export const startTimeout = (path: string, startTimeoutMs: number): RuntimeError =>
+  new RuntimeError('START_TIMEOUT', `${path} did not start within ${startTimeoutMs} ms`, { path, startTimeoutMs });
+
 /** Whatever was thrown, as an Error. */
 export const asError = (thrown: unknown): Error =>
   thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown });

@@ -10,7 +10,7 @@ import type { Message } from './message.ts';
 import type { MetricSink } from './metric-sink.ts';
 import type { ActorRef, Address } from './ref.ts';
 import { nextStreak, restartDelay } from './restart-policy.ts';
-import type { RemoteOwner } from './remote/host.ts';
+import type { RemoteOwner } from './remote/host/remote-owner.ts';
 import type { Spec } from './supervision.ts';
 import type { Watchers } from './watchers.ts';
 

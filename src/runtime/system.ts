@@ -11,7 +11,7 @@ import { WireRef } from './local-ref.ts';
 import type { Message } from './message.ts';
 import { NO_METRICS } from './metric-sink.ts';
 import type { ActorRef, Address } from './ref.ts';
-import { startRemote } from './remote/host.ts';
+import { startRemote } from './remote/host/start-remote.ts';
 import { type CellServices, isoTime } from './supervised.ts';
 import type { ChildSpec, SupervisorSpec } from './supervision.ts';
 import { SupervisorCell } from './supervisor-cell.ts';

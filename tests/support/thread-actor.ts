@@ -2,13 +2,13 @@ import { spawn } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { defineActor } from '../../src/runtime/actor.ts';
 import type { Asking, Deferred } from '../../src/runtime/message.ts';
-import { move, type Moved } from '../../src/runtime/moved.ts';
+import { transfer, type Transferred } from '../../src/runtime/transfer.ts';
 import { address } from '../../src/runtime/ref.ts';
 
 export type PeerMessage =
   | { type: 'note'; n: number }
   | ({ type: 'double'; n: number } & Asking<number>)
-  | ({ type: 'length'; data: Moved<Uint8Array<ArrayBuffer>> } & Asking<number>);
+  | ({ type: 'length'; data: Transferred<Uint8Array<ArrayBuffer>> } & Asking<number>);
 export const PEER = address<PeerMessage>('/peer');
 
 export type GuestMessage =
@@ -60,7 +60,7 @@ export const guestActor = defineActor<GuestMessage, { type: 'tick' }>()<GuestIni
         'ask-peer': ({ n }) => peer.ask({ type: 'double', n }, { timeoutMs: 1000 }),
         'send-buffer': async ({ bytes }) => {
           const data = new Uint8Array(bytes);
-          const received = await peer.ask({ type: 'length', data: move(data) }, { timeoutMs: 1000 });
+          const received = await peer.ask({ type: 'length', data: transfer(data) }, { timeoutMs: 1000 });
           return { received, leftBehind: data.byteLength };
         },
         'tell-peer': ({ count }) => {

@@ -252,7 +252,7 @@ test('a thread inside native code is quarantined, not terminated, and ends once 
 });
 
 test('the thread entry refuses to run on the main thread', async () => {
-  await assert.rejects(import('../../src/runtime/remote/entry.ts'), { code: 'BAD_DEFINITION' });
+  await assert.rejects(import('../../src/runtime/remote/worker/entry.ts'), { code: 'BAD_DEFINITION' });
 });
 
 test('process.abort() ends only the process it is called in; the others do not miss a beat', async () => {

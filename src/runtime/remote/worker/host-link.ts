@@ -1,30 +1,30 @@
-import type { Clock, TimerHandle } from '../clock.ts';
-import { deserializeError, RuntimeError } from '../errors.ts';
-import type { Message } from '../message.ts';
-import { collectMoved } from '../moved.ts';
-import type { ActorRef, AskOptions, OfferOptions, TellOutcome } from '../ref.ts';
-import type { RemoteOutbox } from './thread-outbox.ts';
-import type { Reply } from './thread-protocol.ts';
+import type { Clock, TimerHandle } from '../../clock.ts';
+import { deserializeError, RuntimeError } from '../../errors.ts';
+import type { Message } from '../../message.ts';
+import { collectTransfers } from '../../transfer.ts';
+import type { ActorRef, AskOptions, OfferOptions, TellOutcome } from '../../ref.ts';
+import type { Reply } from '../to-worker.ts';
+import type { WorkerOutbox } from './worker-outbox.ts';
 
-interface Pending {
+interface PendingRequest {
   resolve(value: unknown): void;
   reject(error: Error): void;
   readonly timer: TimerHandle | null;
 }
 
-/** The host keeps the time-outs; ours, a little later, covers a host that does not answer at all. */
+/** The host keeps the time-outs. Ours comes this much later, in case the host does not answer at all. */
 const GRACE_MS = 250;
 
-/** A remote actor's way to all others: refs, credit, questions that wait for their answer. */
+/** A worker's way to all other actors: its refs, its credit for tells, its pending asks. */
 export class HostLink {
-  readonly #outbox: RemoteOutbox;
+  readonly #outbox: WorkerOutbox;
   readonly #clock: Clock;
-  readonly #pending = new Map<number, Pending>();
-  readonly #forCredit: (() => void)[] = [];
+  readonly #pending = new Map<number, PendingRequest>();
+  readonly #creditWaiters: (() => void)[] = [];
   #credit: number;
   #nextId = 1;
 
-  constructor(outbox: RemoteOutbox, clock: Clock, credit: number) {
+  constructor(outbox: WorkerOutbox, clock: Clock, credit: number) {
     this.#outbox = outbox;
     this.#clock = clock;
     this.#credit = credit;
@@ -59,10 +59,10 @@ export class HostLink {
 
   grant(count: number): void {
     this.#credit += count;
-    while (this.#credit > 0 && this.#forCredit.length > 0) this.#forCredit.shift()?.();
+    while (this.#credit > 0 && this.#creditWaiters.length > 0) this.#creditWaiters.shift()?.();
   }
 
-  /** Rejects whatever still waits; nothing will answer any more. */
+  /** Rejects every pending request: nothing will be answered any more. */
   close(): void {
     for (const pending of this.#pending.values()) {
       if (pending.timer !== null) this.#clock.clearTimeout(pending.timer);
@@ -80,7 +80,7 @@ export class HostLink {
       return 'refused';
     }
     this.#credit -= 1;
-    collectMoved(message, this.#outbox.transfer);
+    collectTransfers(message, this.#outbox.transfer);
     const { last } = this.#outbox;
     if (last?.type === 'tells' && last.path === path) last.messages.push(message);
     else this.#outbox.add({ type: 'tells', path, messages: [message] });
@@ -106,11 +106,11 @@ export class HostLink {
         resolve(true);
       };
       const timer = this.#clock.setTimeout(() => {
-        const index = this.#forCredit.indexOf(wake);
-        if (index >= 0) this.#forCredit.splice(index, 1);
+        const index = this.#creditWaiters.indexOf(wake);
+        if (index >= 0) this.#creditWaiters.splice(index, 1);
         resolve(false);
       }, ms);
-      this.#forCredit.push(wake);
+      this.#creditWaiters.push(wake);
     });
   }
 
@@ -128,7 +128,7 @@ export class HostLink {
         );
       }, timeoutMs + GRACE_MS);
       this.#pending.set(id, { resolve, reject, timer });
-      collectMoved(message, this.#outbox.transfer);
+      collectTransfers(message, this.#outbox.transfer);
       this.#outbox.add({ type, id, path, message, timeoutMs });
     });
   }
