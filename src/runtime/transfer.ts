@@ -2,8 +2,8 @@ declare const TRANSFERRED: unique symbol;
 
 /**
  * A field whose memory is transferred to the receiver instead of copied, declared in the message's type:
- * `{ type: 'frame'; pixels: Transferred<Uint8Array<ArrayBuffer>> }`. Only {@link transfer} makes one, so a sender cannot
- * forget. Between actors of one thread no memory changes hands; the sender must treat it as gone all the same.
+ * `{ type: 'frame'; pixels: Transferred<Uint8Array<ArrayBuffer>> }`. The sender wraps its value in {@link transfer}.
+ * Between actors of one thread no memory changes hands; the sender must treat it as gone all the same.
  */
 export type Transferred<T extends Uint8Array<ArrayBuffer> | ArrayBuffer> = T & { readonly [TRANSFERRED]?: true };
 

@@ -206,30 +206,21 @@ export class RemoteIncarnation implements Incarnation {
   }
 
   #onItem(item: FromWorker): void {
-    switch (item.type) {
-      case 'started':
-        this.#starting.resolve();
-        break;
-      case 'start-failed':
-        this.#state = 'ended';
-        this.#starting.reject(deserializeError(item.error));
-        break;
-      case 'rejected':
-        this.#asked.get(item.seq)?.reject(deserializeError(item.error));
-        this.#asked.delete(item.seq);
-        break;
-      case 'exit':
-        this.#oldestBegun = item.begun;
-        this.#end(typeof item.reason === 'string' ? item.reason : deserializeError(item.reason));
-        break;
-      case 'stopped':
-        // The message under way is done, and was counted before this.
-        this.#oldestBegun = false;
-        this.#stopped.resolve();
-        break;
-      default:
-        this.#requests.handle(item);
-    }
+    if (item.type === 'started') this.#starting.resolve();
+    else if (item.type === 'start-failed') {
+      this.#state = 'ended';
+      this.#starting.reject(deserializeError(item.error));
+    } else if (item.type === 'rejected') {
+      this.#asked.get(item.seq)?.reject(deserializeError(item.error));
+      this.#asked.delete(item.seq);
+    } else if (item.type === 'exit') {
+      this.#oldestBegun = item.begun;
+      this.#end(typeof item.reason === 'string' ? item.reason : deserializeError(item.reason));
+    } else if (item.type === 'stopped') {
+      // The message under way is done, and was counted before this.
+      this.#oldestBegun = false;
+      this.#stopped.resolve();
+    } else this.#requests.handle(item);
   }
 }
 
