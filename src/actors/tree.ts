@@ -15,7 +15,7 @@ import { schedulerActor } from './scheduler/scheduler.ts';
 import type { SchedulerInit } from './scheduler/scheduler.types.ts';
 import { taskGeneratorActor, type TaskGeneratorInit } from './task-generator.ts';
 
-/** What each actor is started with, asked for at every (re)start; null for the roles that other processes have. */
+/** The init of each actor, called at every start and restart. Null for the roles that this process does not have. */
 export interface TreeInits {
   readonly web: { readonly onDemand: () => OnDemandInit } | null;
   readonly aggregator: {
@@ -38,8 +38,8 @@ export const CAMERAS_PATH = '/cameras';
 
 /**
  * The supervision, as data: the parts of this process's roles. Whoever takes in data starts before whoever sends it, so
- * the order is the way of the data backwards; the stop, in reverse order, follows the data: cameras first, the aggregator
- * last.
+ * the order is the way of the data backwards; the stop, in reverse order, follows the data: cameras first, the
+ * aggregator last.
  */
 export const gantryTree = ({ web, aggregator, scheduler, cameras }: TreeInits): SupervisorSpec =>
   supervisor(
@@ -94,10 +94,15 @@ const camerasParts = ({ taskGenerator, publisher, imaging, cameraRegistry }: Ini
   child('camera-registry', cameraRegistryActor, cameraRegistry),
 ];
 
-/** Where cameras run: each in a worker thread, or each in a process, which even a fault in native code does not leave. */
+/**
+ * Where cameras run: each in a worker thread, or each in a process, which even a fault in native code does not leave.
+ */
 export type CameraIsolation = 'thread' | 'process';
 
-/** A camera: its own worker thread or process, restarted whatever happens, at most every ten seconds when it keeps failing. */
+/**
+ * A camera: its own worker thread or process, restarted whatever happens, at most every ten seconds when it keeps
+ * failing.
+ */
 export const cameraChild = (
   cameraId: string,
   actor: ActorDefinition<CameraMessage, CameraInit>,

@@ -84,7 +84,9 @@ export const createMetrics = (options: MetricsOptions): Metrics => new Prometheu
 
 const SCRAPE_TIMEOUT_MS = 2_000;
 
-/** Labels whose values come from outside, with the limit that each counts towards. The values of all others are fixed. */
+/**
+ * Labels whose values come from outside, with the limit that each counts towards. The values of all others are fixed.
+ */
 const LIMITED: ReadonlyMap<string, string> = new Map([
   ['camera_id', 'camera'],
   ['model_type', 'model'],

@@ -1,6 +1,9 @@
 const WINDOW_MS = 5_000;
 
-/** Time spent handling messages, estimated: reading the clock costs as much as handling one, so one turn in eight is timed. */
+/**
+ * An estimate of the time spent handling messages. Reading the clock costs as much as handling one, so every eighth
+ * turn is timed.
+ */
 export class BusyTime {
   #turns = 0;
   #ms = 0;

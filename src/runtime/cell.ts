@@ -23,9 +23,9 @@ import type { Watcher } from './watchers.ts';
 const NO_DETAIL: Detail = {};
 
 /**
- * One actor over all its incarnations: the mailbox and the statistics stay, the incarnation changes. Messages wait in the
- * bounded mailbox while the actor restarts; only the one that was being handled when it failed is lost. An idle actor
- * must be cheap, so everything it may do without is made on first use.
+ * One actor over all its incarnations: the mailbox and the statistics stay, the incarnation changes. Messages wait in
+ * the bounded mailbox while the actor restarts; only the one that was being handled when it failed is lost. An idle
+ * actor must be cheap, so everything it may do without is made on first use.
  */
 export class ActorCell extends Supervised implements Runnable, LocalHost, RemoteOwner, Watcher {
   readonly spec: ChildSpec;

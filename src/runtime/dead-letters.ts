@@ -6,7 +6,7 @@ import type { DeadLetter, DeadLetterReason } from './inspect.ts';
 const KEPT = 100;
 const LOG_EVERY_MS = 10_000;
 
-/** What the sender of a dead letter that wanted an answer is told: `MAILBOX_FULL` or `ACTOR_DEAD`. `capacity`: of the mailbox. */
+/** The error for the asker of a dead letter: `MAILBOX_FULL` or `ACTOR_DEAD`. `capacity` is the mailbox's. */
 export function deadLetterError(path: string, messageType: string, reason: DeadLetterReason, capacity: number) {
   const full = reason === 'mailbox-full' || reason === 'dropped-oldest';
   const text = full ? `the mailbox of ${path} is full (${capacity} messages)` : `${path} is not running`;
@@ -52,7 +52,7 @@ export class DeadLetters {
     this.#logged.set(key, { at: now, folded: 0 });
     this.#log.warn(
       { path, messageType, reason, alsoDropped: last?.folded ?? 0 },
-      `message "${messageType}" to ${path} was not taken: ${reason}`,
+      `message "${messageType}" to ${path} was not delivered: ${reason}`,
     );
   }
 }

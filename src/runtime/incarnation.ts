@@ -16,7 +16,7 @@ export interface Incarnation {
   deliver(envelope: Envelope): void;
   /** All of this slice was delivered: what was gathered goes out now. */
   flush(): void;
-  /** Messages delivered but never begun: the caller's again. Those that were begun are answered as failed. Call after the end. */
+  /** After the end: gives back the messages it never began. Askers of the others are told that it failed or stopped. */
   reclaim(): readonly Envelope[];
   /**
    * Ends it: co-operatively within `timeoutMs`, by force after that where force is safe. Resolves when it is over;

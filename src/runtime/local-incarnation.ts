@@ -76,7 +76,9 @@ export class LocalIncarnation implements ActorContext<Message>, Incarnation {
 
   // Its start and stop.
 
-  /** Runs the actor's `start`; null when that is done at once. Throws or rejects with what it threw; nothing is left then. */
+  /**
+   * Runs the actor's `start`; null when that is done at once. Throws or rejects with its error; nothing is left then.
+   */
   begin(definition: ActorDefinition<Message, unknown>, init: unknown): Promise<void> | null {
     try {
       const started = definition.start(this, init);

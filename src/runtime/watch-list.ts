@@ -1,4 +1,4 @@
-/** The actors that one incarnation watches. A watch ends with the delivery of its one signal, or when it is taken back. */
+/** The actors that one incarnation watches. A watch ends with the delivery of its signal, or when it is taken back. */
 export class WatchList {
   /** `queued`: the signal is in the watcher's mailbox. */
   readonly #watches = new Map<string, 'waiting' | 'queued'>();

@@ -19,10 +19,8 @@ async function run(seed: number): Promise<readonly string[]> {
   }
   await end(world);
   const stopped = world.incarnations.filter(({ stops }) => stops !== 1);
-  world.check(
-    stopped.length === 0,
-    `stopped other than once: ${stopped.map(({ path, incarnation, stops }) => `${path} #${incarnation}: ${stops}`).join(', ')}`,
-  );
+  const shown = stopped.map(({ path, incarnation, stops }) => `${path} #${incarnation}: ${stops}`).join(', ');
+  world.check(stopped.length === 0, `stopped other than once: ${shown}`);
   world.check(world.clock.pending === 0, `${world.clock.pending} timers are left`);
   return world.violations;
 }

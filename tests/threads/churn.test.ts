@@ -51,9 +51,8 @@ test(
     const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
     // The first quarter fills caches and arenas; a leak would show between the second quarter and the last.
     const [early, late] = [mean(rss.slice(ROUNDS / 4, ROUNDS / 2)), mean(rss.slice((3 * ROUNDS) / 4))];
-    console.log(
-      `RSS ${(early / 1e6).toFixed(0)} MB in the second quarter, ${(late / 1e6).toFixed(0)} MB in the last: ${(late / early).toFixed(3)}`,
-    );
+    const [earlyMb, lateMb] = [early, late].map((bytes) => (bytes / 1e6).toFixed(0));
+    console.log(`RSS ${earlyMb} MB in the second quarter, ${lateMb} MB in the last: ${(late / early).toFixed(3)}`);
     assert.ok(late <= 1.1 * early, `${early} -> ${late}`);
   },
 );

@@ -68,7 +68,9 @@ async function guestIn(kind: 'thread' | 'process', options: ChildOptions = {}, i
     until(`${path} restarted ${times}x`, () => snapshot().state === 'running' && snapshot().restarts === times);
   return { path, ref: system.ref(address<GuestMessage>(path)), snapshot, restarted };
 }
-/** True while the process runs. A killed one whose parent thread is gone stays behind as a zombie: state Z, not alive. */
+/**
+ * True while the process runs. A killed one whose parent thread is gone stays behind as a zombie: state Z, not alive.
+ */
 const alive = (pid: number): boolean => {
   try {
     return !/^\d+ \(.*\) [ZX]/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
@@ -102,7 +104,7 @@ for (const kind of ['thread', 'process'] as const) {
       );
     });
 
-    test('a throwing handler restarts the thread; the failure keeps its code, waiting messages are handled after', async () => {
+    test('a throwing handler restarts it; the failure keeps its code, waiting messages are handled after', async () => {
       const { ref, snapshot, restarted } = await guest();
       const first = await ref.ask({ type: 'thread-id' }, T);
       ref.tell({ type: 'throw' });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { globSync, readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -52,5 +53,12 @@ describe('docs/runtime.md', () => {
   test('the table of errors is the one of the code', () => {
     const rows = [...DOCUMENT.matchAll(/^\| `([A-Z_]+)` \| (.*) \|$/gmu)].map(([, code, when]) => [code, when]);
     assert.deepEqual(rows, Object.entries(RUNTIME_ERRORS));
+  });
+
+  test('the runtime uses every error code', () => {
+    const files = globSync('**/*.ts', { cwd: join(ROOT, 'src', 'runtime') });
+    const source = files.map((file) => readFileSync(join(ROOT, 'src', 'runtime', file), 'utf8')).join('\n');
+    const unused = Object.keys(RUNTIME_ERRORS).filter((code) => !source.includes(`'${code}'`));
+    assert.deepEqual(unused, []);
   });
 });

@@ -187,7 +187,7 @@ async function compare(given: Case, exits: readonly string[]): Promise<void> {
 
 describe('supervision decides as Erlang/OTP does', () => {
   for (const section of ['decisions', 'mixed'] as const) {
-    test(`${section}: ${traces[section].length} cases of strategy, restart type, exit reason and position`, async () => {
+    test(`${section}: ${traces[section].length} cases of strategy, restart type, reason and position`, async () => {
       assert.ok(traces[section].length >= 24);
       for (const given of traces[section]) await compare(given, [POSITION[given.position!]]);
     });

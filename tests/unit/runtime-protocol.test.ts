@@ -265,7 +265,7 @@ test('the tree explains itself: what happened, what would happen next, restarts 
   await system.stop();
 });
 
-test('an operator restarts an actor, or a supervisor with all below it, and nothing is counted against them', async () => {
+test('an operator restarts an actor, or a supervisor with all below it; nothing is counted against them', async () => {
   const { system } = await world((into) => [dynamic('crew'), child('solo', recorder(into), () => null)]);
   await system.startChild(
     '/crew',

@@ -1,6 +1,6 @@
 import type { MetricLabels, MetricSink } from '../metric-sink.ts';
 
-/** What a worker recorded since its last batch. Counters are sums, gauges the last value, histograms every measurement. */
+/** A worker's recordings since its last batch: sums of counters, last values of gauges, and every measurement. */
 export interface MetricBatch {
   readonly counters: readonly MetricValue[];
   readonly gauges: readonly MetricValue[];

@@ -4,8 +4,8 @@ import type { Dispatcher, Runnable } from '../dispatcher.ts';
 const SLICE = 4;
 
 /**
- * Runs actors in a random order, a random number of messages at a time, and only when `step` is called: any interleaving
- * that the event loop could bring. With the same random numbers a run is the same again.
+ * Runs actors in a random order, a random number of messages at a time, and only when `step` is called: any
+ * interleaving that the event loop could bring. With the same random numbers a run is the same again.
  */
 export class ShufflingDispatcher implements Dispatcher {
   readonly #random: () => number;

@@ -174,7 +174,7 @@ export class RemoteIncarnation implements Incarnation {
     this.#owner.onExit(this, reason);
   }
 
-  /** One message that cannot be cloned takes its whole batch along. The actor is restarted; only that message is lost. */
+  /** One message that cannot be cloned stops its whole batch. The actor is restarted; only that message is lost. */
   #onUncloneable(error: Error): void {
     const { path } = this.#owner;
     this.#oldestBegun = false;

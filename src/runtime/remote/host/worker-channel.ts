@@ -8,11 +8,11 @@ import type { FrameToWorker } from '../to-worker.ts';
 /** The host's end of the line to one thread or process. */
 export interface WorkerChannel {
   readonly kind: 'thread' | 'process';
-  /** Native calls in flight, where that can be seen. */
+  /** Null in a process, which may be killed at any time. */
   readonly guard: NativeGuard | null;
   send(frame: FrameToWorker, transfer: readonly ArrayBuffer[]): void;
   onFrame(listener: (frame: FrameFromWorker) => void): void;
-  /** Called once when it is gone, with what is known about why. */
+  /** Calls `listener` once, when the worker is gone, with the known reason. */
   onGone(
     listener: (how: {
       readonly text: string;
@@ -20,11 +20,11 @@ export interface WorkerChannel {
       readonly cause?: Error;
     }) => void,
   ): void;
-  /** Ends it by force. For a thread only when no native code runs in it: false otherwise, and nothing was done. */
+  /** Ends the worker by force. False, and nothing done, for a thread inside native code. */
   kill(): boolean;
   /**
-   * Ends a thread that spins in JavaScript though it counts native calls as in flight: those cannot be running then, they
-   * run on the thread's own stack. False when it is idle or inside native code, and nothing was done.
+   * Ends a thread that spins in JavaScript, though native calls count as in flight: they run on the thread's own stack,
+   * so they cannot be running. False, and nothing done, when it is idle or inside native code.
    */
   killIfSpinning(): Promise<boolean>;
   /** Resolves when it is gone. */

@@ -18,7 +18,7 @@ import type { WorkerOutbox } from './worker-outbox.ts';
 const UNLIMITED_MS = 2 ** 31 - 1;
 
 /**
- * Stands in for the cell of a worker's actor: queues what the host delivers, runs the incarnation, and passes its news and
+ * Stands in for the cell of a worker's actor: queues delivered messages, runs the incarnation, and passes its news and
  * requests on to the host.
  */
 export class WorkerCell implements LocalHost {
@@ -207,7 +207,7 @@ class RemoteReply implements ReplySink {
   }
 }
 
-/** Log fields must survive cloning: errors become plain objects, everything else that will not go becomes text. */
+/** Makes log fields survive cloning: errors become plain objects, functions and symbols text. */
 function cloneable(fields: object): object {
   return Object.fromEntries(
     Object.entries(fields).map(([key, value]: [string, unknown]) => {
