@@ -1,5 +1,5 @@
 /**
- * Entry of a subject's process: `node subject-process.ts NAME`. Measures when told, so that subjects can take turns.
+ * Entry of a subject's process: `node subject-process.ts NAME`. Measures on request, so that subjects can take turns.
  */
 import { SUBJECTS, type MeasureName, type SubjectModule } from './subject.ts';
 

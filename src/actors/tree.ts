@@ -37,9 +37,8 @@ export interface TreeInits {
 export const CAMERAS_PATH = '/cameras';
 
 /**
- * The supervision, as data: the parts of this process's roles. Whoever takes in data starts before whoever sends it, so
- * the order is the way of the data backwards; the stop, in reverse order, follows the data: cameras first, the
- * aggregator last.
+ * The supervision tree of this process's roles, as data. Consumers start before their producers, so children are listed
+ * against the flow of the data; a stop, in reverse order, follows it: cameras first, the aggregator last.
  */
 export const gantryTree = ({ web, aggregator, scheduler, cameras }: TreeInits): SupervisorSpec =>
   supervisor(
@@ -70,7 +69,7 @@ const aggregatorParts = ({
   child('webhooks', webhooksActor, webhooks),
   child('alert-images', alertImagesActor, alertImages),
   ...(alertWriter === null ? [] : [child('alert-writer', alertWriterActor, alertWriter)]),
-  // A third of the work for a group, and what people see next: it has a thread of its own.
+  // Aggregation is a third of the work for a group, and viewers wait for it: it has a thread of its own.
   child('aggregator', aggregatorActor, aggregator, {
     placement: { kind: 'thread', maxHeapMb: 512 },
     startTimeoutMs: 30_000,
@@ -79,9 +78,9 @@ const aggregatorParts = ({
 
 const schedulerParts = ({ keyPool, scheduler }: InitsOf<'scheduler'>): readonly Spec[] => [
   child('key-pool', keyPoolActor, keyPool),
-  // Calls cost a third of the work for a group: they have a thread of their own.
+  // Calls are a third of the work for a group: they have a thread of their own.
   child('caller', callerActor, () => null, { placement: { kind: 'thread', maxHeapMb: 256 }, startTimeoutMs: 30_000 }),
-  // Calls in flight get time to finish; what does not is handed back to the bus.
+  // Calls in flight get time to finish; the tasks of the others are handed back to the bus.
   child('scheduler', schedulerActor, scheduler, { shutdownTimeoutMs: 4_000 }),
 ];
 
@@ -89,20 +88,16 @@ const camerasParts = ({ taskGenerator, publisher, imaging, cameraRegistry }: Ini
   child('task-generator', taskGeneratorActor, taskGenerator),
   child('publisher', publisherActor, publisher),
   child('imaging', imagingActor, imaging),
-  // Every camera must live: back-off bounds how often one restarts, so the intensity here never makes them all go.
+  // One broken camera must not end all the others, so the intensity is out of reach: back-off bounds how often it
+  // restarts.
   dynamic('cameras', { intensity: { maxRestarts: 10_000, withinMs: 10_000 } }),
   child('camera-registry', cameraRegistryActor, cameraRegistry),
 ];
 
-/**
- * Where cameras run: each in a worker thread, or each in a process, which even a fault in native code does not leave.
- */
+/** Where each camera runs: in a worker thread, or in a process that even a fault in native code does not leave. */
 export type CameraIsolation = 'thread' | 'process';
 
-/**
- * A camera: its own worker thread or process, restarted whatever happens, at most every ten seconds when it keeps
- * failing.
- */
+/** A camera in its own worker thread or process, always restarted, at most every ten seconds when it keeps failing. */
 export const cameraChild = (
   cameraId: string,
   actor: ActorDefinition<CameraMessage, CameraInit>,

@@ -22,7 +22,7 @@ export type LlmCallStatus =
 /** How an assessment ended: answered by the model or by rules, or not at all. */
 export type AssessmentOutcome = 'vlm' | 'rules' | 'unknown';
 
-/** What was left out on purpose, and why: too much work for the keys, or NATS down for longer than the buffer lasts. */
+/** Work that was left out on purpose, and why: too much for the keys, or NATS down for longer than the buffer lasts. */
 export type ShedWhat = 'detection' | 'group';
 export type ShedReason = 'overload' | 'nats-away';
 
@@ -51,7 +51,7 @@ export interface Metrics extends MetricRecorder {
   /** Shows exactly these series of a metric, e.g. totals that are kept elsewhere; all others of it are forgotten. */
   replace<N extends NameOf<'counter' | 'gauge'>>(name: N, series: Iterable<Series<N>>): void;
 
-  // What happened, where one event has several series.
+  // Events that several metrics or series show.
   detection(cameraId: CameraId, modelType: string, latencySeconds: number): void;
   llmCall(status: LlmCallStatus, latencySeconds: number): void;
   llmUsage(keyId: string, promptTokens: number, completionTokens: number, cost: number): void;

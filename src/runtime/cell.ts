@@ -46,7 +46,7 @@ export class ActorCell extends Supervised implements Runnable, LocalHost, Remote
   #owned: OwnedProcesses | null = null;
   #watching: WatchList | null = null;
   /** The event `mailbox-full` was emitted, and there was no room since. */
-  #toldFull = false;
+  #fullAnnounced = false;
   /** Inside `run`, after which the dispatcher schedules this actor again by itself. */
   #inRun = false;
 
@@ -161,7 +161,7 @@ export class ActorCell extends Supervised implements Runnable, LocalHost, Remote
     }
     const result = this.#mailbox.push(envelope);
     if (result.outcome !== 'accepted') {
-      this.#tellFull();
+      this.#announceFull();
       if (result.outcome === 'refused') {
         this.#reject(envelope, 'mailbox-full');
         return 'refused';
@@ -194,7 +194,7 @@ export class ActorCell extends Supervised implements Runnable, LocalHost, Remote
     this.#inRun = false;
     current.flush();
     this.#busyTime.end(began);
-    if (this.#toldFull && !this.#mailbox.full) this.#toldFull = false;
+    if (this.#fullAnnounced && !this.#mailbox.full) this.#fullAnnounced = false;
     return done;
   }
 
@@ -312,7 +312,7 @@ export class ActorCell extends Supervised implements Runnable, LocalHost, Remote
     });
   }
 
-  /** Ends what belonged to the incarnation and what it did not end itself. */
+  /** Ends whatever the incarnation left behind: child processes and watches. */
   #clearIncarnation(): void {
     this.#owned?.killAll(this.log);
     this.#owned = null;
@@ -327,9 +327,9 @@ export class ActorCell extends Supervised implements Runnable, LocalHost, Remote
     return extra?.signal === undefined || this.#watching?.deliver(extra.signal.path) === true;
   }
 
-  #tellFull(): void {
-    if (this.#toldFull) return;
-    this.#toldFull = true;
+  #announceFull(): void {
+    if (this.#fullAnnounced) return;
+    this.#fullAnnounced = true;
     this.emit({
       type: 'mailbox-full',
       at: isoTime(this.clock.now()),

@@ -14,7 +14,7 @@ export interface Incarnation {
   /** Milliseconds spent handling so far, where the cell cannot measure that itself. */
   busyMs(): number;
   deliver(envelope: Envelope): void;
-  /** All of this slice was delivered: what was gathered goes out now. */
+  /** Ends a slice of deliveries: sends what they gathered. */
   flush(): void;
   /** After the end: gives back the messages it never began. Askers of the others are told that it failed or stopped. */
   reclaim(): readonly Envelope[];
@@ -25,7 +25,7 @@ export interface Incarnation {
   stop(reason: StopReason, timeoutMs: number): Promise<{ readonly forced: boolean }>;
 }
 
-/** Hears the news of an incarnation and does what it asks for: its cell. In a worker, the cell's stand-in. */
+/** The cell of an incarnation, which gets its news and requests. In a worker it is the cell's stand-in. */
 export interface IncarnationOwner {
   readonly path: string;
   /** `count` (default 1) messages were handled, the next ones may come. */

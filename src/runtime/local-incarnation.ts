@@ -135,7 +135,7 @@ export class LocalIncarnation implements ActorContext<Message>, Incarnation {
   busyMs(): number {
     return 0;
   }
-  /** Handles one message or signal, then whatever was unstashed. The host is told when the next one may come. */
+  /** Handles one message or signal, then the unstashed ones. Calls `onProcessed` when the next one may come. */
   deliver({ message, reply, extra }: Envelope): void {
     if (message !== null) this.#handle(message, reply);
     else if (extra?.signal !== undefined) this.#handleSignal(extra.signal);

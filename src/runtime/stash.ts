@@ -2,7 +2,7 @@ import { RuntimeError } from './errors.ts';
 import type { ReplySink } from './mailbox.ts';
 import type { Message } from './message.ts';
 
-/** A message with the place its answer goes. */
+/** A message and the sink of its answer. */
 export interface StashedMessage {
   readonly message: Message;
   readonly reply: ReplySink | null;

@@ -178,7 +178,7 @@ export abstract class Supervised {
 export const isoTime = (ms: number): string => new Date(ms).toISOString();
 export const isoTimeOrNull = (ms: number | null): string | null => (ms === null ? null : isoTime(ms));
 
-/** The error of a start that a stop overtook. Whoever stopped it decides what follows. */
+/** The error of a start that a stop overtook. The stop decides what follows. */
 export const superseded = (path: string): RuntimeError =>
   new RuntimeError('STOPPING', `${path} was stopped while it started`, { path });
 export const isSuperseded = (thrown: unknown): boolean => thrown instanceof RuntimeError && thrown.code === 'STOPPING';

@@ -8,7 +8,7 @@ import type { ChildSpec } from './supervision.ts';
 
 export interface SystemOptions {
   readonly log: ActorLog;
-  /** Takes what actors record by `ctx.metrics`, wherever they run. Default: nobody does. */
+  /** Receives all recordings of `ctx.metrics`, from every thread. Default: they are dropped. */
   readonly metrics?: MetricSink;
   /** Default: the machine's clock. */
   readonly clock?: Clock;

@@ -122,14 +122,14 @@ export class World {
     if (outcome !== null && outcome !== 'failed') this.#system = outcome;
   }
 
-  /** Lets time pass and everything run that can. */
+  /** Advances time and runs every actor that has messages. */
   async pass(ms: number): Promise<void> {
     await this.clock.advance(ms);
     for (let steps = 0; steps < 500 && this.#dispatcher.step(); steps += 1) if (this.random.chance(0.3)) await settle();
     await settle();
   }
 
-  /** From here on nothing fails or dawdles any more. */
+  /** From here on nothing fails or is slow. */
   calmDown(): void {
     this.#calm = true;
   }
@@ -181,7 +181,7 @@ export class World {
     if (!holds) this.violations.push(what);
   }
 
-  /** What must hold at any moment. */
+  /** Checks the promises that hold at any moment. */
   checkNow(): void {
     for (const each of supervisorsOf(this.system.snapshot())) {
       if (each.state === 'running')

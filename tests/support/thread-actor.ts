@@ -16,7 +16,7 @@ export type GuestMessage =
   | ({ type: 'ask-peer'; n: number } & Asking<number>)
   | ({ type: 'send-buffer'; bytes: number } & Asking<{ received: number; leftBehind: number }>)
   | { type: 'tell-peer'; count: number }
-  /** Tells in one go, without a pause; answers how many were taken. */
+  /** Tells `count` messages without a pause; answers how many were accepted. */
   | ({ type: 'flood-peer'; count: number } & Asking<number>)
   | ({ type: 'offer-peer'; count: number } & Asking<number>)
   | ({ type: 'watch'; path: string } & Asking<string>)
@@ -40,7 +40,7 @@ export interface GuestInit {
   readonly hangStart?: boolean;
 }
 
-/** An actor for tests that does, on request, everything a badly behaved one might do to its thread. */
+/** Does, on request, everything that a badly behaved actor might do to its worker. */
 export const guestActor = defineActor<GuestMessage, { type: 'tick' }>()<GuestInit>({
   kind: 'guest',
   mailbox: { capacity: 100, overflow: 'refuse' },
@@ -55,7 +55,7 @@ export const guestActor = defineActor<GuestMessage, { type: 'tick' }>()<GuestIni
     ctx.report({ thread: threadId || process.pid });
     return {
       handlers: {
-        // Of the process, where it runs in one: 0 is the main thread everywhere.
+        // In a process the thread id is 0, as on the main thread, so the process id tells.
         'thread-id': () => threadId || process.pid,
         'ask-peer': ({ n }) => peer.ask({ type: 'double', n }, { timeoutMs: 1000 }),
         'send-buffer': async ({ bytes }) => {

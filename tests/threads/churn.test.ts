@@ -20,7 +20,7 @@ test(
   async () => {
     const { spec } = await pullModel('ssd-mobilenet-v2');
     const system = await startSystem(
-      supervisor('root', [dynamic('crew', { intensity: { maxRestarts: 10_000, withinMs: 1000 } })]),
+      supervisor('root', [dynamic('members', { intensity: { maxRestarts: 10_000, withinMs: 1000 } })]),
       { log: memoryLog(), onEscalation: (error) => assert.fail(error) },
     );
     const random = new Random(20_261_121);
@@ -29,20 +29,20 @@ test(
       const fault = random.pick(FAULTS);
       const id = `d-${round}`;
       await system.startChild(
-        '/crew',
+        '/members',
         child(id, inferenceActor, () => spec, {
           placement: { kind: 'thread', maxHeapMb: 64 },
           restart: 'temporary',
           shutdownTimeoutMs: 200,
         }),
       );
-      const ref = system.ref(address<InferenceMessage>(`/crew/${id}`));
+      const ref = system.ref(address<InferenceMessage>(`/members/${id}`));
       await until('inferences run', async () => (await ref.ask({ type: 'runs' }, { timeoutMs: 5_000 })) > 1);
       if (fault !== 'stop') ref.tell({ type: fault });
       if (fault === 'exhaust-memory' || fault.startsWith('throw'))
         await until(`${id} ended by ${fault}`, () => ref.tell({ type: 'throw' }) === 'dead', 20_000);
       else await delay(random.below(30));
-      await system.stopChild(`/crew/${id}`);
+      await system.stopChild(`/members/${id}`);
       rss.push(process.memoryUsage.rss());
     }
     await system.stop();

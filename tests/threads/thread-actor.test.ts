@@ -16,7 +16,7 @@ import { until } from '../support/until.ts';
 let system: ActorSystem;
 const events: SystemEvent[] = [];
 const noted: number[] = [];
-/** What actors recorded, in the order it reached the sink. */
+/** The recordings of all actors, in the order in which they reached the sink. */
 const recorded: unknown[][] = [];
 const sink: MetricSink = {
   inc: (...args) => void recorded.push(['inc', ...args]),
@@ -34,7 +34,7 @@ const peerActor = defineActor<PeerMessage>()<null>({
 before(async () => {
   const tree = supervisor('root', [
     child('peer', peerActor, () => null),
-    dynamic('crew', { intensity: { maxRestarts: 1000, withinMs: 1000 } }),
+    dynamic('members', { intensity: { maxRestarts: 1000, withinMs: 1000 } }),
   ]);
   system = await startSystem(tree, { log: memoryLog(), metrics: sink, onEscalation: (error) => assert.fail(error) });
   system.subscribe((event) => events.push(event));
@@ -45,7 +45,7 @@ let next = 0;
 async function guestIn(kind: 'thread' | 'process', options: ChildOptions = {}, init: GuestInit = {}) {
   const id = `guest-${++next}`;
   await system.startChild(
-    '/crew',
+    '/members',
     child(id, guestActor, () => init, {
       placement: { kind },
       backoff: { minMs: 10, maxMs: 50 },
@@ -53,13 +53,13 @@ async function guestIn(kind: 'thread' | 'process', options: ChildOptions = {}, i
       ...options,
     }),
   );
-  const path = `/crew/${id}`;
+  const path = `/members/${id}`;
   const snapshot = (): ActorSnapshot => {
-    const crew = system.snapshot();
-    assert.equal(crew.type, 'supervisor');
+    const members = system.snapshot();
+    assert.equal(members.type, 'supervisor');
     const found =
-      crew.type === 'supervisor'
-        ? crew.children.flatMap((x) => (x.type === 'supervisor' ? x.children : [x])).find((x) => x.path === path)
+      members.type === 'supervisor'
+        ? members.children.flatMap((x) => (x.type === 'supervisor' ? x.children : [x])).find((x) => x.path === path)
         : undefined;
     assert.ok(found?.type === 'actor');
     return found;
@@ -69,7 +69,7 @@ async function guestIn(kind: 'thread' | 'process', options: ChildOptions = {}, i
   return { path, ref: system.ref(address<GuestMessage>(path)), snapshot, restarted };
 }
 /**
- * True while the process runs. A killed one whose parent thread is gone stays behind as a zombie: state Z, not alive.
+ * True while the process runs. Killed, with its parent thread gone, it stays as a zombie (state Z), which is not alive.
  */
 const alive = (pid: number): boolean => {
   try {
@@ -141,7 +141,7 @@ for (const kind of ['thread', 'process'] as const) {
     test('an endless loop is terminated after the shutdown time-out when the actor is removed', async () => {
       const { ref, path } = await guest();
       ref.tell({ type: 'spin' });
-      await delay(100); // long enough for the loop to be entered; nothing can tell us from inside it
+      await delay(100); // long enough to enter the loop, which cannot report
       assert.equal(await system.stopChild(path), true);
       const stopped = events.find((event) => event.type === 'stopped' && event.path === path);
       assert.ok(stopped?.type === 'stopped' && stopped.forced);
@@ -150,7 +150,7 @@ for (const kind of ['thread', 'process'] as const) {
     test('a start that fails or hangs rejects with the reason and leaves nothing behind', async () => {
       await assert.rejects(guest({}, { failStart: true }), /no camera here/);
       await assert.rejects(guest({ startTimeoutMs: 400 }, { hangStart: true }), { code: 'START_TIMEOUT' });
-      await assert.rejects(system.ref(address<GuestMessage>(`/crew/guest-${next}`)).ask({ type: 'thread-id' }, T), {
+      await assert.rejects(system.ref(address<GuestMessage>(`/members/guest-${next}`)).ask({ type: 'thread-id' }, T), {
         code: 'ACTOR_DEAD',
       });
     });

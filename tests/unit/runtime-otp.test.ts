@@ -65,7 +65,7 @@ interface World {
 }
 type SubjectMessage = { type: 'end'; reason: string };
 
-/** Tells of its start, its own end and being stopped; ends as it is told to. */
+/** Notes its start, its own end and its stop; ends with the requested reason. */
 const subjectActor = defineActor<SubjectMessage>()<{ id: string; world: World }>({
   kind: 'subject',
   mailbox: { capacity: 10, overflow: 'refuse' },

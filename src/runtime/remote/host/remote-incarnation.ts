@@ -42,7 +42,7 @@ export class RemoteIncarnation implements Incarnation {
   /** `ended`: the actor takes no more messages. `gone`: its worker is no more. */
   #state: 'active' | 'ended' | 'gone' = 'active';
   #failed = false;
-  /** Whether the oldest unprocessed message was being handled when the actor ended. As long as nobody knows: yes. */
+  /** Whether the oldest unprocessed message was being handled when the actor ended. True until it is known. */
   #oldestBegun = true;
 
   constructor(channel: WorkerChannel, owner: RemoteOwner, incarnation: number, gateway: Gateway) {
@@ -164,7 +164,7 @@ export class RemoteIncarnation implements Incarnation {
     this.#end(new RuntimeError(code, `the ${worker} of ${path} ${text}`, { path, ...fields }, cause), 'gone');
   }
 
-  /** The actor ended by itself: its cell is told once, and not at all after a stop. */
+  /** The actor ended by itself: calls its cell once, and not at all after a stop. */
   #end(reason: ExitReason, state: 'ended' | 'gone' = 'ended'): void {
     if (reason instanceof Error) this.#starting.reject(reason);
     const wasActive = this.#state === 'active';

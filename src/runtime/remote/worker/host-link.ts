@@ -20,7 +20,7 @@ export class HostLink {
   readonly #outbox: WorkerOutbox;
   readonly #clock: Clock;
   readonly #pending = new Map<number, PendingRequest>();
-  readonly #creditWaiters: (() => void)[] = [];
+  readonly #creditWaiters: PendingRequest[] = [];
   #credit: number;
   #nextId = 1;
 
@@ -52,23 +52,32 @@ export class HostLink {
     const pending = this.#pending.get(id);
     if (pending === undefined) return;
     this.#pending.delete(id);
-    if (pending.timer !== null) this.#clock.clearTimeout(pending.timer);
+    this.#cancelTimer(pending);
     if (reply.ok) pending.resolve(reply.value);
     else pending.reject(deserializeError(reply.error));
   }
 
   grant(count: number): void {
     this.#credit += count;
-    while (this.#credit > 0 && this.#creditWaiters.length > 0) this.#creditWaiters.shift()?.();
+    while (this.#credit > 0) {
+      const waiter = this.#creditWaiters.shift();
+      if (waiter === undefined) return;
+      this.#cancelTimer(waiter);
+      waiter.resolve(null);
+    }
   }
 
   /** Rejects every pending request: nothing will be answered any more. */
   close(): void {
-    for (const pending of this.#pending.values()) {
-      if (pending.timer !== null) this.#clock.clearTimeout(pending.timer);
+    for (const pending of [...this.#pending.values(), ...this.#creditWaiters.splice(0)]) {
+      this.#cancelTimer(pending);
       pending.reject(new RuntimeError('STOPPING', 'the asking actor is being stopped'));
     }
     this.#pending.clear();
+  }
+
+  #cancelTimer({ timer }: PendingRequest): void {
+    if (timer !== null) this.#clock.clearTimeout(timer);
   }
 
   #tell(path: string, message: Message): TellOutcome {
@@ -89,28 +98,22 @@ export class HostLink {
 
   async #offer(path: string, message: Message, timeoutMs: number): Promise<void> {
     const deadline = this.#clock.now() + timeoutMs;
-    if (this.#credit <= 0 && !(await this.#creditWithin(timeoutMs))) {
-      throw new RuntimeError(
-        'MAILBOX_FULL',
-        `no room on the way to ${path} for "${message.type}" within ${timeoutMs} ms`,
-        { path, messageType: message.type },
-      );
+    if (this.#credit <= 0) {
+      const text = `no room on the way to ${path} for "${message.type}" within ${timeoutMs} ms`;
+      await this.#creditWithin(timeoutMs, new RuntimeError('MAILBOX_FULL', text, { path, messageType: message.type }));
     }
     await this.#request('offer', path, message, Math.max(0, deadline - this.#clock.now()));
   }
 
-  #creditWithin(ms: number): Promise<boolean> {
-    return new Promise((resolve) => {
-      const wake = (): void => {
-        this.#clock.clearTimeout(timer);
-        resolve(true);
-      };
+  /** Waits for credit at most `ms`, then rejects with `late`. */
+  #creditWithin(ms: number, late: RuntimeError): Promise<void> {
+    return new Promise((resolve, reject) => {
       const timer = this.#clock.setTimeout(() => {
-        const index = this.#creditWaiters.indexOf(wake);
-        if (index >= 0) this.#creditWaiters.splice(index, 1);
-        resolve(false);
+        this.#creditWaiters.splice(this.#creditWaiters.indexOf(waiter), 1);
+        reject(late);
       }, ms);
-      this.#creditWaiters.push(wake);
+      const waiter: PendingRequest = { resolve: () => resolve(), reject, timer };
+      this.#creditWaiters.push(waiter);
     });
   }
 
