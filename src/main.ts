@@ -2,7 +2,6 @@
 import { join } from 'node:path';
 import { CAMERA_REGISTRY } from './actors/camera-registry.ts';
 import { gantryTree } from './actors/tree.ts';
-import { AggregatorView } from './app/aggregator-view.ts';
 import type { GantryConfig, Role } from './app/config.ts';
 import { holdDataFolder } from './app/data-folder.ts';
 import { useNats, useRedis } from './app/embedded.ts';
@@ -137,7 +136,6 @@ export async function startGantry({ config, log, onLost, signal, ...hooks }: Sta
   const onDemand = new JetStreamOnDemand(bus);
   const egress = new Egress(config.fetchAllow);
   const nodeId = await nodeIdOf(config.dataDir, dataNotices);
-  const aggregatorView = has('aggregator') ? new AggregatorView(metrics) : null;
 
   // The actors. Cameras come up by themselves, after everything else.
   const running = Promise.withResolvers<void>();
@@ -161,7 +159,7 @@ export async function startGantry({ config, log, onLost, signal, ...hooks }: Sta
           }),
     scheduler: judgement === null ? null : schedulerInits(judgement, config, bus, images, metrics),
     aggregator:
-      aggregatorView === null || encoder === null
+      !has('aggregator') || encoder === null
         ? null
         : aggregatorInits({
             config,
@@ -175,7 +173,6 @@ export async function startGantry({ config, log, onLost, signal, ...hooks }: Sta
             egress,
             onDemand,
             nodeId,
-            view: aggregatorView,
           }),
     web: has('web')
       ? { onDemand: () => ({ bus, images, store: onDemand, validityMs: config.onDemandValidityMs }) }
@@ -183,7 +180,7 @@ export async function startGantry({ config, log, onLost, signal, ...hooks }: Sta
   });
   const system: ActorSystem = await stack.step(
     'actors',
-    () => startSystem(tree, { log, onEscalation: onLost }),
+    () => startSystem(tree, { log, metrics: metrics.sink, onEscalation: onLost }),
     (started) => started.stop(),
   );
   running.resolve();
@@ -214,7 +211,6 @@ export async function startGantry({ config, log, onLost, signal, ...hooks }: Sta
     metrics,
     sight,
     judgement,
-    aggregatorView,
     deadLetters: new DeadLetterBox(bus.link),
     log,
   });
@@ -237,7 +233,7 @@ export async function startGantry({ config, log, onLost, signal, ...hooks }: Sta
     () => followStatuses(bus, statuses, http.feed),
     (unfollow) => unfollow(),
   );
-  bindMetrics(metrics, { system, bus, redis, aggregatorView, encoder, roles: config.roles, http });
+  bindMetrics(metrics, { system, bus, redis, encoder, roles: config.roles, http });
   await stack.step(
     'NATS micro services',
     () => registerRoles(bus, VERSION, microRoles(system, config.roles, nodeId), log),

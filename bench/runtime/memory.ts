@@ -1,11 +1,11 @@
-/** `node --expose-gc memory.ts SUBJECT COUNT`: prints as JSON what COUNT idle actors cost in bytes. */
+/** `node --expose-gc memory.ts SUBJECT COUNT`: prints the cost of COUNT idle actors in bytes, as JSON. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { SUBJECTS, type SubjectModule } from './subject.ts';
 
 export interface Footprint {
-  /** Growth of the resident set: what the operating system gives. */
+  /** Growth of the resident set, the memory that the operating system gives. */
   readonly rss: number;
-  /** Growth of what the program holds on the heap. */
+  /** Growth of the used heap. */
   readonly heap: number;
 }
 
@@ -20,8 +20,8 @@ const module: SubjectModule = await import(`./subjects/${name}.ts`);
 if (module.idle === undefined) throw new Error(`${name} makes no idle actors`);
 
 async function settled(): Promise<NodeJS.MemoryUsage> {
-  // As under memory pressure: what making them left behind goes, and its pages go back to the system. Twice, because
-  // finalizers of the first pass free more.
+  // Collects as under memory pressure, so that freed pages go back to the system. Twice: the finalizers of the first
+  // pass free more.
   for (let pass = 0; pass < 2; pass += 1) {
     await gc?.({ type: 'major', execution: 'async', flavor: 'last-resort' });
     await delay(200);
@@ -29,7 +29,7 @@ async function settled(): Promise<NodeJS.MemoryUsage> {
   return process.memoryUsage();
 }
 
-// One of them before the start: code and caches are no part of an actor.
+// Loads code and fills caches first: they are no part of an actor.
 await module.idle(0);
 const before = await settled();
 await module.idle(count);

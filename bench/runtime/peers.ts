@@ -1,6 +1,6 @@
 /**
- * The parts of the peers that are measured, as their documentation gives them. Loaded by `require` and typed here, so that
- * the project's type check needs none of the packages of bench/.
+ * The parts of the peers' APIs that are measured, as their documentation gives them. Loaded by `require` and typed
+ * here, so that the project's type check needs none of the packages of bench/.
  */
 import { createRequire } from 'node:module';
 
@@ -12,7 +12,7 @@ export interface NactRef {
 export interface Nact {
   readonly start: () => NactRef;
   readonly stop: (ref: NactRef) => void;
-  /** A name that two children share is an error, and those it makes up are drawn by chance. */
+  /** `name` must be unique among siblings. Named here, because names that nact makes up are random and may clash. */
   readonly spawn: (parent: NactRef, handler: (state: undefined, message: never) => undefined, name: string) => NactRef;
   readonly dispatch: (ref: NactRef, message: unknown) => void;
   /** Resolves to what the receiver dispatches to `sender`. */

@@ -4,10 +4,12 @@ import { fileURLToPath } from 'node:url';
 import type { MeasureName, SubjectName } from './subject.ts';
 import type { Answer, Order } from './subject-process.ts';
 
-/** With NODE_ENV=development, as a shell may have it, comedy's promises keep long stack traces and are 15 times slower. */
+/**
+ * With NODE_ENV=development, as a shell may have it, comedy's promises keep long stack traces and are 15 times slower.
+ */
 export const ENVIRONMENT = { ...process.env, NODE_ENV: 'production' };
 
-/** A subject in its process, seen from the benchmark. */
+/** The benchmark's end of a subject that runs in its own process. */
 export class RemoteSubject {
   readonly name: SubjectName;
   readonly #process: ChildProcess;
@@ -26,7 +28,7 @@ export class RemoteSubject {
     return subject;
   }
 
-  /** Milliseconds for `count` of it. */
+  /** Milliseconds that `count` operations took. */
   async measure(measure: MeasureName, count: number): Promise<number> {
     const order: Order = { measure, count };
     this.#process.send(order);
@@ -35,7 +37,7 @@ export class RemoteSubject {
     throw new Error(`${this.name}, ${measure}: ${'error' in answer ? answer.error : 'answered out of turn'}`);
   }
 
-  /** How many of it take about `ms`, once the compiler has seen it: found by doing. */
+  /** The number of operations that takes about `ms` once the code is compiled, found by trying. */
   async countFor(measure: MeasureName, ms: number): Promise<number> {
     let count = measure === 'spawn' || measure.startsWith('ask') ? 200 : 2_000;
     for (;;) {

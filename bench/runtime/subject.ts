@@ -1,6 +1,6 @@
-/** What a library must show to be measured. Each runs in a process of its own: see `subject-process.ts`. */
+/** The interface of a measured library. Each runs in a process of its own: see `subject-process.ts`. */
 
-/** Does `count` of what it measures and returns the milliseconds that took; throws when one of them was lost. */
+/** Does `count` operations and returns the milliseconds they took. Throws when one of them was lost. */
 export type Measure = (count: number) => Promise<number>;
 
 export type MeasureName =
@@ -16,26 +16,26 @@ export interface Subject {
   close(): Promise<void>;
 }
 
-/** What each `subjects/NAME.ts` exports. */
+/** The exports of each `subjects/NAME.ts`. */
 export interface SubjectModule {
   create(): Promise<Subject>;
-  /** Makes `count` actors that stay and do nothing. Measured by `memory.ts`. */
+  /** Makes `count` idle actors and keeps them. Measured by `memory.ts`. */
   idle?(count: number): Promise<void>;
 }
 
 export const SUBJECTS = ['ours', 'nact', 'comedy', 'xstate', 'raw'] as const;
 export type SubjectName = (typeof SUBJECTS)[number];
 
-/** The message all tells carry: told apart by `type`, one number. */
+/** The message of every tell. */
 export interface Add {
   readonly type: 'add';
   readonly by: number;
 }
 
-/** Tells go out in bursts of this many; the next burst waits until all are handled. */
+/** Tells are sent in bursts of this many; the next burst waits until all are handled. */
 export const BURST = 10_000;
 
-/** Counts what a receiver in this thread handled. */
+/** Counts the messages that a receiver in this thread handled. */
 export class Tally {
   handled = 0;
   sum = 0;
@@ -48,7 +48,7 @@ export class Tally {
     if (this.handled === this.#target) this.#reached?.();
   };
 
-  /** Resolves when `target` messages were handled in all. */
+  /** Resolves when `target` messages in all were handled. */
   until(target: number): Promise<void> {
     if (this.handled >= target) return Promise.resolve();
     this.#target = target;
@@ -68,23 +68,24 @@ export function tellInThread(tally: Tally, tell: (message: Add) => void): Measur
     });
 }
 
-/** Tells over a thread's boundary to one receiver, in one way or several. */
+/** Tells to one receiver in another thread. */
 export class TellAcross {
   readonly #handled: () => Promise<number>;
   #sent = 0;
 
-  /** `handled` asks the receiver how many it has handled in all. */
+  /** `handled`: asks the receiver for the number of messages it has handled in all. */
   constructor(handled: () => Promise<number>) {
     this.#handled = handled;
   }
 
-  /** `tellAll` sends so many messages; each burst waits until all are handled. */
+  /** `tellAll`: sends that many messages. Each burst waits until all are handled. */
   measure(tellAll: (size: number) => void): Measure {
     return (count) =>
       inBursts(count, async (size) => {
         tellAll(size);
         this.#sent += size;
-        // A library that keeps no order may answer before the last tell is handled; one that loses messages never gets there.
+        // A library without message order may answer before the last tell is handled; one that loses messages never
+        // reaches the count.
         for (let tries = 0; ; tries += 1) {
           const handled = await this.#handled();
           if (handled === this.#sent) return;

@@ -4,6 +4,7 @@ import type { CameraId } from '../messages/ids.ts';
 import {
   type ActorContext,
   type ActorDefinition,
+  type Detail,
   defineActor,
   type ModuleExport,
   type StopReason,
@@ -29,9 +30,14 @@ type Private = { type: 'deadline' } | { type: 'keep-alive' } | { type: 'report' 
 export const AGGREGATOR = address<AggregatorMessage>('/aggregator');
 
 /** What the work sees of the actor. */
-export interface AggregatorContext extends Pick<ActorContext<never>, 'clock' | 'log' | 'signal' | 'ref' | 'fail'> {
+export interface AggregatorContext extends Pick<
+  ActorContext<never>,
+  'clock' | 'log' | 'metrics' | 'signal' | 'ref' | 'fail'
+> {
   /** Has `onTime` called at that time, epoch ms, instead of the one named before; null: not at all. */
   wakeAt(time: number | null): void;
+  /** Shows how the aggregator stands at once, not with the next report. */
+  report(): void;
 }
 
 /** The work itself, see `aggregatorWork`. */
@@ -49,8 +55,8 @@ export interface AggregatorWork {
 /** The work with what it works with. */
 export interface AggregatorDesk {
   readonly work: AggregatorWork;
-  /** Tells the rest of Gantry what happened since the last time. */
-  report(): void;
+  /** Records what happened since the last time. How it stands, for health and the tree. */
+  report(): Detail;
   /** After the work is finished: writes and tells what is left, and ends the connections. */
   close(): Promise<void>;
 }
@@ -89,6 +95,7 @@ export const aggregatorAt = <Init>(
       const context: AggregatorContext = {
         clock: ctx.clock,
         log: ctx.log,
+        metrics: ctx.metrics,
         signal: ctx.signal,
         ref: (to) => ctx.ref(to),
         fail: (error) => ctx.fail(error),
@@ -96,6 +103,15 @@ export const aggregatorAt = <Init>(
           if (time === null) ctx.clearTimer('deadline');
           else ctx.setTimer('deadline', Math.max(0, time - ctx.clock.now()), { type: 'deadline' });
         },
+        report: () => report(),
+      };
+      const report = (): void => {
+        if (desk === null) return;
+        const { published, pending, revised, unpublished, held } = desk.work.stats();
+        const detail = { published, pending, revised, unpublished, held, ...desk.report() };
+        const text = JSON.stringify(detail);
+        if (text !== reported) ctx.report(detail);
+        reported = text;
       };
       const opening = open(context, init).then((opened) => {
         desk = opened;
@@ -116,15 +132,7 @@ export const aggregatorAt = <Init>(
             desk?.work.onTime();
             desk?.work.beat();
           },
-          report: () => {
-            if (desk === null) return;
-            desk.report();
-            const { published, pending, revised, unpublished, held } = desk.work.stats();
-            const detail = { published, pending, revised, unpublished, held };
-            const text = JSON.stringify(detail);
-            if (text !== reported) ctx.report(detail);
-            reported = text;
-          },
+          report,
           latest: ({ cameraId }) => desk?.work.latest(cameraId) ?? null,
           stats: () => desk?.work.stats() ?? NOTHING,
         },

@@ -4,7 +4,7 @@ import { defineActor } from '../runtime/actor.ts';
 import { monotonicMs } from '../runtime/clock.ts';
 import { asError } from '../runtime/errors.ts';
 import type { Asking } from '../runtime/message.ts';
-import type { Moved } from '../runtime/moved.ts';
+import type { Transferred } from '../runtime/transfer.ts';
 import { address } from '../runtime/ref.ts';
 
 /** A request as it crosses to the thread. `secret` is the key itself: nothing prints, logs or shows messages. */
@@ -16,7 +16,7 @@ export interface CallOrder extends Pick<VlmRequest, 'prompt' | 'traceId'> {
 
 export type CallerMessage =
   /** Makes one call; answered when it ended. Rejected when it came too late. `callId`: no other call has it. */
-  | ({ type: 'call'; callId: string; order: CallOrder; jpeg: Moved<Uint8Array<ArrayBuffer>> } & Asking<VlmReply>)
+  | ({ type: 'call'; callId: string; order: CallOrder; jpeg: Transferred<Uint8Array<ArrayBuffer>> } & Asking<VlmReply>)
   /** Comes after `call`. Answered at the moment the request is written to its connection, with the time of {@link monotonicMs}; null when the call ended without. */
   | ({ type: 'sent'; callId: string } & Asking<number | null>)
   | { type: 'give-up'; callId: string };

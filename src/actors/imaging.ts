@@ -5,7 +5,7 @@ import { cropImageId, frameImageId, type ImageId, type RequestId } from '../mess
 import { defineActor } from '../runtime/actor.ts';
 import { asError } from '../runtime/errors.ts';
 import type { Asking } from '../runtime/message.ts';
-import type { Moved } from '../runtime/moved.ts';
+import type { Transferred } from '../runtime/transfer.ts';
 import { address } from '../runtime/ref.ts';
 import { putPicture } from './put-picture.ts';
 
@@ -19,7 +19,7 @@ export type ImagingMessage = {
   type: 'store';
   requestId: RequestId;
   /** rgb24 */
-  data: Moved<Uint8Array<ArrayBuffer>>;
+  data: Transferred<Uint8Array<ArrayBuffer>>;
   width: number;
   height: number;
   /** One for each group, in the order of `groupIndex` from 1. */

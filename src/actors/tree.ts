@@ -1,7 +1,6 @@
 import type { ActorDefinition } from '../runtime/actor.ts';
 import { child, type ChildSpec, dynamic, type Spec, supervisor, type SupervisorSpec } from '../runtime/supervision.ts';
 import { aggregatorActor, type AggregatorInit } from './aggregator.ts';
-import { type AggregatorFigures, aggregatorFiguresActor } from './aggregator-figures.ts';
 import { alertImagesActor, type AlertImagesInit } from './alert-images.ts';
 import { alertWriterActor, type AlertWriterInit } from './alert-writer.ts';
 import { callerActor } from './caller.ts';
@@ -16,7 +15,7 @@ import { schedulerActor } from './scheduler/scheduler.ts';
 import type { SchedulerInit } from './scheduler/scheduler.types.ts';
 import { taskGeneratorActor, type TaskGeneratorInit } from './task-generator.ts';
 
-/** What each actor is started with, asked for at every (re)start; null for the roles that other processes have. */
+/** The init of each actor, called at every start and restart. Null for the roles that this process does not have. */
 export interface TreeInits {
   readonly web: { readonly onDemand: () => OnDemandInit } | null;
   readonly aggregator: {
@@ -24,7 +23,6 @@ export interface TreeInits {
     readonly alertImages: () => AlertImagesInit;
     /** Null when the operator switched Redis off. */
     readonly alertWriter: (() => AlertWriterInit) | null;
-    readonly onFigures: (figures: AggregatorFigures) => void;
     readonly aggregator: () => AggregatorInit;
   } | null;
   readonly scheduler: { readonly keyPool: () => KeyPoolInit; readonly scheduler: () => SchedulerInit } | null;
@@ -39,9 +37,8 @@ export interface TreeInits {
 export const CAMERAS_PATH = '/cameras';
 
 /**
- * The supervision, as data: the parts of this process's roles. Whoever takes in data starts before whoever sends it, so
- * the order is the way of the data backwards; the stop, in reverse order, follows the data: cameras first, the aggregator
- * last.
+ * The supervision tree of this process's roles, as data. Consumers start before their producers, so children are listed
+ * against the flow of the data; a stop, in reverse order, follows it: cameras first, the aggregator last.
  */
 export const gantryTree = ({ web, aggregator, scheduler, cameras }: TreeInits): SupervisorSpec =>
   supervisor(
@@ -67,14 +64,12 @@ const aggregatorParts = ({
   webhooks,
   alertImages,
   alertWriter,
-  onFigures,
   aggregator,
 }: InitsOf<'aggregator'>): readonly Spec[] => [
   child('webhooks', webhooksActor, webhooks),
   child('alert-images', alertImagesActor, alertImages),
   ...(alertWriter === null ? [] : [child('alert-writer', alertWriterActor, alertWriter)]),
-  child('aggregator-figures', aggregatorFiguresActor, () => ({ onFigures })),
-  // A third of the work for a group, and what people see next: it has a thread of its own.
+  // Aggregation is a third of the work for a group, and viewers wait for it: it has a thread of its own.
   child('aggregator', aggregatorActor, aggregator, {
     placement: { kind: 'thread', maxHeapMb: 512 },
     startTimeoutMs: 30_000,
@@ -83,9 +78,9 @@ const aggregatorParts = ({
 
 const schedulerParts = ({ keyPool, scheduler }: InitsOf<'scheduler'>): readonly Spec[] => [
   child('key-pool', keyPoolActor, keyPool),
-  // Calls cost a third of the work for a group: they have a thread of their own.
+  // Calls are a third of the work for a group: they have a thread of their own.
   child('caller', callerActor, () => null, { placement: { kind: 'thread', maxHeapMb: 256 }, startTimeoutMs: 30_000 }),
-  // Calls in flight get time to finish; what does not is handed back to the bus.
+  // Calls in flight get time to finish; the tasks of the others are handed back to the bus.
   child('scheduler', schedulerActor, scheduler, { shutdownTimeoutMs: 4_000 }),
 ];
 
@@ -93,15 +88,16 @@ const camerasParts = ({ taskGenerator, publisher, imaging, cameraRegistry }: Ini
   child('task-generator', taskGeneratorActor, taskGenerator),
   child('publisher', publisherActor, publisher),
   child('imaging', imagingActor, imaging),
-  // Every camera must live: back-off bounds how often one restarts, so the intensity here never makes them all go.
+  // One broken camera must not end all the others, so the intensity is out of reach: back-off bounds how often it
+  // restarts.
   dynamic('cameras', { intensity: { maxRestarts: 10_000, withinMs: 10_000 } }),
   child('camera-registry', cameraRegistryActor, cameraRegistry),
 ];
 
-/** Where cameras run: each in a worker thread, or each in a process, which even a fault in native code does not leave. */
+/** Where each camera runs: in a worker thread, or in a process that even a fault in native code does not leave. */
 export type CameraIsolation = 'thread' | 'process';
 
-/** A camera: its own worker thread or process, restarted whatever happens, at most every ten seconds when it keeps failing. */
+/** A camera in its own worker thread or process, always restarted, at most every ten seconds when it keeps failing. */
 export const cameraChild = (
   cameraId: string,
   actor: ActorDefinition<CameraMessage, CameraInit>,

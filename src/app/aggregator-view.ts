@@ -1,44 +1,25 @@
-import type { AggregatorFigures } from '../actors/aggregator-figures.ts';
-import { type DeadLetterCount, DeadLetterCounts } from '../infra/nats/dead-letter-counts.ts';
-import type { Metrics } from '../infra/metrics.ts';
+import { AGGREGATOR } from '../actors/aggregator.ts';
+import type { Detail } from '../runtime/actor.ts';
+import type { TreeSnapshot } from '../runtime/inspect.ts';
 
-/** What this process knows of its aggregator, which works in a thread of its own and tells once a second. Totals are since the start of the process. */
-export class AggregatorView {
-  readonly #metrics: Metrics;
-  readonly #buried = new DeadLetterCounts();
-  #leading = false;
-  #cacheWaiting = 0;
-  #failedWrites = 0;
+/** How this process's aggregator stands, as it reported to the tree within the last second. */
+export interface AggregatorView {
+  /** False while another process's aggregator works, or NATS is down. */
+  readonly leading: boolean;
+  /** Its writes that Redis did not take, since it was last started. */
+  readonly failedWrites: number;
+}
 
-  constructor(metrics: Metrics) {
-    this.#metrics = metrics;
-  }
+export function aggregatorView(tree: TreeSnapshot): AggregatorView {
+  const { leading, failedWrites }: Detail = detailOf(tree) ?? {};
+  return { leading: leading === true, failedWrites: typeof failedWrites === 'number' ? failedWrites : 0 };
+}
 
-  get leading(): boolean {
-    return this.#leading;
+function detailOf(node: TreeSnapshot): Detail | undefined {
+  if (node.type === 'actor') return node.path === AGGREGATOR.path ? node.detail : undefined;
+  for (const child of node.children) {
+    const found = detailOf(child);
+    if (found !== undefined) return found;
   }
-  /** Detections and aggregates that wait for Redis. */
-  get cacheWaiting(): number {
-    return this.#cacheWaiting;
-  }
-  /** Its writes that Redis did not take. */
-  get failedWrites(): number {
-    return this.#failedWrites;
-  }
-  /** Messages that it gave up, by consumer. */
-  get buried(): readonly DeadLetterCount[] {
-    return this.#buried.list();
-  }
-
-  take({ seen, leading, cacheWaiting }: AggregatorFigures): void {
-    for (const seconds of seen.endToEnd) this.#metrics.endToEnd(seconds);
-    for (const seconds of seen.redisPush) this.#metrics.redisPush(seconds);
-    for (const seconds of seen.lockWait) this.#metrics.lockWait(seconds);
-    for (let lost = 0; lost < seen.locksLost; lost += 1) this.#metrics.lockFailed();
-    this.#metrics.cacheDropped(seen.cacheDropped);
-    this.#failedWrites += seen.failedWrites;
-    this.#leading = leading;
-    this.#cacheWaiting = cacheWaiting;
-    for (const count of seen.buried) this.#buried.add(count);
-  }
+  return undefined;
 }

@@ -4,60 +4,102 @@ import { SCHEDULER } from '../actors/scheduler/scheduler.types.ts';
 import type { HttpServer } from '../http/server.ts';
 import type { Encoder } from '../imaging/jpeg-encoder.ts';
 import { ANY_BODY } from '../infra/bus.ts';
-import type { Metrics } from '../infra/metrics.ts';
+import { CounterTotals } from '../infra/metric-table.ts';
+import { CIRCUIT_STATES, type FeedFigures, type Metrics } from '../infra/metrics.ts';
 import type { NatsBus } from '../infra/nats/nats-bus.ts';
 import type { RedisStore } from '../infra/redis/store.ts';
 import { consumers, PRIORITIES_URGENT_FIRST, streams } from '../messages/subjects.ts';
+import type { ActorSnapshot, TreeSnapshot } from '../runtime/inspect.ts';
 import type { ActorSystem } from '../runtime/system.ts';
-import type { AggregatorView } from './aggregator-view.ts';
 import type { Role } from './config.ts';
 
 export interface MetricSources {
   readonly system: ActorSystem;
   readonly bus: Pick<NatsBus, 'pull' | 'deadLetters'>;
   readonly redis: RedisStore | null;
-  readonly aggregatorView: AggregatorView | null;
   readonly encoder: Encoder | null;
   readonly roles: readonly Role[];
   readonly http: Pick<HttpServer, 'figures' | 'refused'>;
 }
 
 const QUICK = { timeoutMs: 1_500 };
+/** Actors come and go with their cameras, so the bound is on how many there are now, not on how many there were. */
+const MOST_ACTORS = 1_000;
 
-/** Sets the gauges before every scrape, from those who know. */
-export function bindMetrics(
-  metrics: Metrics,
-  { system, bus, redis, aggregatorView, encoder, roles, http }: MetricSources,
-): void {
+/** Reads, before every scrape, what this process keeps elsewhere. Actors record by themselves, as `ctx.metrics`. */
+export function bindMetrics(metrics: Metrics, { system, bus, redis, encoder, roles, http }: MetricSources): void {
+  const totals = new CounterTotals(metrics);
   metrics.beforeScrape('tree', () => {
-    metrics.tree(system.snapshot());
-    metrics.deadLetters(system.deadLetters().total);
-    metrics.buried([...bus.deadLetters(), ...(aggregatorView?.buried ?? [])]);
+    showTree(metrics, system.snapshot());
+    metrics.replace('actor_dead_letters_total', [[{}, system.deadLetters().total]]);
+    for (const { stream, consumer, total } of bus.deadLetters())
+      totals.raise('dead_letters_total', total, { stream, consumer });
   });
-  metrics.beforeScrape('feed', () => metrics.feed(http.figures()));
-  metrics.beforeScrape('http', () => metrics.httpRefused(http.refused()));
-  metrics.beforeScrape('redis', () =>
-    metrics.redisFailedWrites((redis?.health().failedWrites ?? 0) + (aggregatorView?.failedWrites ?? 0)),
+  metrics.beforeScrape('feed', () => showFeed(metrics, http.figures()));
+  metrics.beforeScrape('http', () =>
+    metrics.replace(
+      'http_refused_total',
+      Object.entries(http.refused()).map(([reason, total]) => [{ reason }, total]),
+    ),
   );
-  if (aggregatorView !== null)
-    metrics.beforeScrape('cache', () => metrics.queueDepth('cache', aggregatorView.cacheWaiting));
-  if (encoder !== null) metrics.beforeScrape('imaging', () => metrics.queueDepth('imaging', encoder.waiting));
+  if (redis !== null)
+    metrics.beforeScrape('redis', () => totals.raise('redis_failed_writes_total', redis.health().failedWrites));
+  if (encoder !== null)
+    metrics.beforeScrape('imaging', () => metrics.set('queue_depth', encoder.waiting, { queue: 'imaging' }));
   if (roles.includes('scheduler')) bindScheduler(metrics, system);
   if (roles.includes('cameras')) bindCameras(metrics, system);
+  bindConsumers(metrics, bus, redis !== null);
+}
+
+/** Every actor's mailbox and restarts. Series of actors that are gone go with them. */
+export function showTree(metrics: Pick<Metrics, 'replace'>, snapshot: TreeSnapshot, mostActors = MOST_ACTORS): void {
+  const actors = [...actorsOf(snapshot)].map((actor, index) => ({
+    ...actor,
+    labels: { actor: index < mostActors ? actor.path : 'other' },
+  }));
+  metrics.replace(
+    'mailbox_depth',
+    actors.map(({ labels, mailbox }) => [labels, mailbox.depth]),
+  );
+  metrics.replace(
+    'mailbox_dropped_total',
+    actors.map(({ labels, mailbox }) => [labels, mailbox.dropped + mailbox.refused]),
+  );
+  metrics.replace(
+    'actor_restarts_total',
+    actors.map(({ labels, restarts }) => [labels, restarts]),
+  );
+}
+
+export function showFeed(metrics: Pick<Metrics, 'replace'>, figures: FeedFigures): void {
+  metrics.replace('feed_viewers', [
+    [{ feed: 'live' }, figures.viewers],
+    [{ feed: 'preview' }, figures.previewViewers],
+  ]);
+  metrics.replace('feed_dropped_total', [[{ kind: 'frame' }, figures.droppedFrames]]);
+  metrics.replace('feed_refused_total', [[{}, figures.refusedViewers]]);
+  metrics.replace('feed_closed_slow_total', [[{}, figures.closedSlow]]);
+  metrics.replace('feed_gaps_total', [[{}, figures.gaps]]);
+  metrics.replace('feed_replayed_total', [[{}, figures.replayed]]);
+  metrics.replace('feed_lagging_viewers', [[{}, figures.lagging]]);
+  metrics.replace('feed_waiting_bytes', [[{}, figures.bytesWaiting]]);
+}
+
+function bindConsumers(metrics: Metrics, bus: MetricSources['bus'], withRedis: boolean): void {
+  const durables = [
+    { stream: streams.detections, durable: consumers.taskGenerator },
+    { stream: streams.detections, durable: consumers.aggregatorDetections },
+    { stream: streams.results, durable: consumers.aggregatorResults },
+    { stream: streams.alerts, durable: consumers.alertImages },
+    // Without Redis there is no alert writer.
+    ...(withRedis ? [{ stream: streams.alerts, durable: consumers.alertWriter }] : []),
+    ...PRIORITIES_URGENT_FIRST.map((priority) => ({ stream: streams.tasks, durable: consumers.scheduler(priority) })),
+  ];
   metrics.beforeScrape('consumers', async () => {
-    const durables = [
-      { stream: streams.detections, durable: consumers.taskGenerator },
-      { stream: streams.detections, durable: consumers.aggregatorDetections },
-      { stream: streams.results, durable: consumers.aggregatorResults },
-      { stream: streams.alerts, durable: consumers.alertImages },
-      // Without Redis nobody takes from it.
-      ...(redis === null ? [] : [{ stream: streams.alerts, durable: consumers.alertWriter }]),
-      ...PRIORITIES_URGENT_FIRST.map((priority) => ({ stream: streams.tasks, durable: consumers.scheduler(priority) })),
-    ];
     await Promise.all(
       durables.map(async ({ stream, durable }) => {
         const consumer = await bus.pull({ stream, durable, parser: ANY_BODY });
-        metrics.consumerLag(durable, (await consumer.lag()).waiting);
+        metrics.set('nats_consumer_lag', (await consumer.lag()).waiting, { consumer: durable });
       }),
     );
   });
@@ -67,16 +109,22 @@ function bindScheduler(metrics: Metrics, system: ActorSystem): void {
   metrics.beforeScrape('keys', async () => {
     const stats = await system.ref(KEY_POOL).ask({ type: 'stats' }, QUICK);
     for (const key of stats.keys) metrics.apiKey(key.key_id, key.status);
-    metrics.circuits(stats.circuits);
-    metrics.queueDepth('key-pool', stats.waiting);
+    metrics.replace(
+      'provider_circuit_state',
+      stats.circuits.flatMap(({ group, state }) =>
+        CIRCUIT_STATES.map((each) => [{ group, state: each }, each === state ? 1 : 0] as const),
+      ),
+    );
+    metrics.set('queue_depth', stats.waiting, { queue: 'key-pool' });
   });
   metrics.beforeScrape('scheduler', async () => {
     const stats = await system.ref(SCHEDULER).ask({ type: 'stats' }, QUICK);
-    metrics.queueDepth('scheduler', stats.ready);
-    metrics.queueDepth('scheduler-parked', stats.parked);
+    metrics.set('queue_depth', stats.ready, { queue: 'scheduler' });
+    metrics.set('queue_depth', stats.parked, { queue: 'scheduler-parked' });
     for (const [level, seconds] of Object.entries(stats.oldest_seconds))
-      metrics.queueAge(`assessment-tasks.${level}`, seconds ?? 0);
-    metrics.hedges(stats.hedges, stats.hedge_wins);
+      metrics.set('queue_oldest_seconds', seconds ?? 0, { queue: `assessment-tasks.${level}` });
+    metrics.replace('llm_hedges_total', [[{}, stats.hedges]]);
+    metrics.replace('llm_hedge_wins_total', [[{}, stats.hedge_wins]]);
   });
 }
 
@@ -85,6 +133,14 @@ function bindCameras(metrics: Metrics, system: ActorSystem): void {
     const counts: Record<string, number> = { online: 0, connecting: 0, offline: 0, fault: 0 };
     for (const { status } of await system.ref(CAMERA_REGISTRY).ask({ type: 'list' }, QUICK))
       counts[status.state] = (counts[status.state] ?? 0) + 1;
-    metrics.camerasByState(counts);
+    metrics.replace(
+      'cameras',
+      Object.entries(counts).map(([state, count]) => [{ state }, count]),
+    );
   });
+}
+
+function* actorsOf(node: TreeSnapshot): Generator<ActorSnapshot> {
+  if (node.type === 'actor') yield node;
+  else for (const child of node.children) yield* actorsOf(child);
 }

@@ -5,7 +5,6 @@ import type { AlertImageStore, Bus, ImageStore } from '../infra/bus.ts';
 import type { Egress } from '../infra/egress.ts';
 import type { OnDemandStore } from '../infra/nats/on-demand-store.ts';
 import type { RedisStore } from '../infra/redis/store.ts';
-import type { AggregatorView } from './aggregator-view.ts';
 import type { GantryConfig } from './config.ts';
 import { webhooksInit } from './webhooks-init.ts';
 
@@ -23,7 +22,6 @@ export interface AggregatorRole {
   readonly onDemand: OnDemandStore;
   /** This process among the aggregators. */
   readonly nodeId: string;
-  readonly view: AggregatorView;
 }
 
 /** The role `aggregator`: one aggregate per frame, its alerts, and who is told of them. */
@@ -39,12 +37,10 @@ export const aggregatorInits = ({
   egress,
   onDemand,
   nodeId,
-  view,
 }: AggregatorRole): NonNullable<TreeInits['aggregator']> => ({
   webhooks: () => webhooksInit(config, bus, egress, onDemand),
   alertImages: () => ({ bus, images, kept, encoder }),
   alertWriter: redis === null ? null : () => ({ bus, redis }),
-  onFigures: (figures) => view.take(figures),
   aggregator: () => ({
     natsUrl,
     redisUrl,

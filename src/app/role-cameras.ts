@@ -120,7 +120,7 @@ export function camerasInits({
         onShed?.(detection);
       },
     }),
-    imaging: () => ({ encoder, images, onFailed: () => metrics.imageFailed() }),
+    imaging: () => ({ encoder, images, onFailed: () => metrics.inc('images_failed_total', 1) }),
     cameraRegistry: () => ({
       store: new FileCameraStore({ path: join(config.dataDir, 'cameras.json'), log, notices: dataNotices }),
       crew,

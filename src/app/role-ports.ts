@@ -10,7 +10,7 @@ import type { RedisStore } from '../infra/redis/store.ts';
 import { asError } from '../runtime/errors.ts';
 import type { ActorSystem } from '../runtime/system.ts';
 import type { DataNotices } from '../storage/set-aside.ts';
-import type { AggregatorView } from './aggregator-view.ts';
+import { aggregatorView } from './aggregator-view.ts';
 import { assessmentPort } from './assessment-port.ts';
 import { cameraPort } from './camera-port.ts';
 import type { GantryConfig, Role } from './config.ts';
@@ -41,7 +41,6 @@ export interface PortParts {
   readonly metrics: Metrics;
   readonly sight: Sight | null;
   readonly judgement: Judgement | null;
-  readonly aggregatorView: AggregatorView | null;
   readonly deadLetters: DeadLetterBox;
   /** What an operator should know of who may reach this server. */
   readonly accessNotices: readonly string[];
@@ -116,21 +115,21 @@ async function watchedCameras(
   }
 }
 
-function redisHealth({ redis, aggregatorView }: PortParts): RedisHealth {
+function redisHealth({ redis, system }: PortParts): RedisHealth {
   if (redis === null) return { state: 'off', durable: false, notice: null, failedWrites: 0 };
   const health = redis.health();
-  return { ...health, failedWrites: health.failedWrites + (aggregatorView?.failedWrites ?? 0) };
+  return { ...health, failedWrites: health.failedWrites + aggregatorView(system.snapshot()).failedWrites };
 }
 
 /** Remarks that stay until something is done. */
-function standing({ sight, judgement, aggregatorView, accessNotices, dataNotices }: PortParts): readonly string[] {
+function standing({ config, system, sight, judgement, accessNotices, dataNotices }: PortParts): readonly string[] {
   const demo = sight?.demo.notice ?? null;
   return [
     ...accessNotices,
     ...dataNotices.list(),
     ...(demo === null ? [] : [demo]),
     ...(judgement === null ? [] : [...judgement.keys.notices(), ...judgement.usage.notices()]),
-    ...(aggregatorView === null || aggregatorView.leading
+    ...(!config.roles.includes('aggregator') || aggregatorView(system.snapshot()).leading
       ? []
       : ['the aggregator of this process stands by: another one works, or NATS is away']),
   ];

@@ -2,8 +2,8 @@
 export interface LabelLimit {
   /** `value` itself, or `other` when `label` has all the values it may have. */
   (label: string, value: string): string;
+  /** Frees the place of a value. */
   forget(label: string, value: string): void;
-  known(label: string): readonly string[];
 }
 
 /** @param max distinct values for each label, at least 1 */
@@ -21,6 +21,5 @@ export function labelLimit(max: number): LabelLimit {
     forget: (label: string, value: string) => {
       values.get(label)?.delete(value);
     },
-    known: (label: string) => [...(values.get(label) ?? [])],
   });
 }

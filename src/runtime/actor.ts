@@ -2,31 +2,32 @@ import type { Clock } from './clock.ts';
 import { RuntimeError } from './errors.ts';
 import type { Signal } from './exit.ts';
 import type { Deferred, Handlers, Message } from './message.ts';
+import type { MetricSink } from './metric-sink.ts';
 import type { ActorRef, Address } from './ref.ts';
 
-/** What happens to a message that finds the mailbox full. See {@link MailboxOptions}. */
+/** What happens to a message when the mailbox is full. See {@link MailboxOptions}. */
 export type OverflowPolicy = 'drop-oldest' | 'refuse' | 'back-pressure';
 
 export interface MailboxOptions {
-  /** Messages that may wait, 1 to 1,000,000. */
+  /** Most messages that wait, 1 to 1,000,000. */
   readonly capacity: number;
   /**
-   * `drop-oldest`: the oldest waiting message becomes a dead letter (newest wins). `refuse`: the new one does.
-   * `back-pressure`: as `refuse` for `tell`; senders use `offer`, which waits for room.
+   * `drop-oldest`: the oldest waiting message becomes a dead letter. `refuse`: the new one does. `back-pressure`: as
+   * `refuse` for `tell`; senders use `offer`, which waits for room.
    */
   readonly overflow: OverflowPolicy;
   /**
-   * Lanes, 1 to 8, default 1. Messages of a lower lane are handled first and are the last to be dropped; order is kept
-   * inside a lane. `laneOf` says which lane a message takes, 0 to lanes - 1.
+   * Lanes, 1 to 8, default 1. Messages of a lower lane are handled first and dropped last; each lane keeps its order.
+   * `laneOf` gives the lane of a message, 0 to lanes - 1.
    */
   readonly lanes?: number;
   readonly laneOf?: (message: Message) => number;
 }
 
-/** Why an actor is asked to end. */
+/** Why an actor is asked to stop. */
 export type StopReason = 'shutdown' | 'restart' | 'removed';
 
-/** What an actor may write to the system's log: fields first, as pino does. */
+/** The system's log: fields first, as in pino. */
 export interface ActorLog {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
@@ -34,10 +35,10 @@ export interface ActorLog {
   error(fields: object, message: string): void;
 }
 
-/** A value that survives structured cloning and JSON: what an actor shows of itself in the tree. */
+/** What an actor shows of itself in the tree. Survives structured cloning and JSON. */
 export type Detail = Readonly<Record<string, string | number | boolean | null>>;
 
-/** An actor's view of the world, valid for one incarnation. `M` holds its private messages as well. */
+/** What an actor may use, valid for one incarnation. `M` includes its private messages. */
 export interface ActorContext<M extends Message> {
   readonly path: string;
   readonly self: ActorRef<M>;
@@ -45,46 +46,54 @@ export interface ActorContext<M extends Message> {
   readonly incarnation: number;
   readonly clock: Clock;
   readonly log: ActorLog;
-  /** Aborted when the actor is asked to stop: what waits or polls gives up on it. */
+  /**
+   * Counts and measures for the whole system's sink. From a thread or process recordings go to the host together,
+   * within a second, and at a stop; one that dies loses at most that second.
+   */
+  readonly metrics: MetricSink;
+  /** Aborted when the actor is asked to stop. For whatever waits or polls. */
   readonly signal: AbortSignal;
   /** A ref to another actor; it need not run yet. */
   ref<T extends Message>(to: Address<T>): ActorRef<T>;
-  /** Sends `message` to this actor after `ms`, replacing the timer of the same name. Dies with the incarnation. */
+  /** Sends `message` to this actor after `ms`. Replaces the timer of the same name; ends with the incarnation. */
   setTimer(name: string, ms: number, message: M): void;
-  /** As `setTimer`, again every `ms`; a tick is skipped while the one before still waits in the mailbox. */
+  /** As `setTimer`, every `ms`. A tick is skipped while the one before is not handled yet. */
   setInterval(name: string, ms: number, message: M): void;
   clearTimer(name: string): void;
-  /** An answer to be given later; the mailbox goes on meanwhile. Rejected when the incarnation ends first. */
+  /** An answer to be given later, while the mailbox goes on. Rejected when the incarnation ends first. */
   defer<R>(): Deferred<R>;
-  /** Handles everything after this message with other handlers: a change of behaviour. */
+  /** Handles everything after this message with other handlers. */
   become(handlers: Handlers<M>): void;
-  /** Puts the message being handled aside, unanswered. At most 1,000 (`STASH_FULL`). They end with the incarnation. */
+  /** Stashes the message being handled, unanswered. At most 1,000 (`STASH_FULL`); they end with the incarnation. */
   stash(): void;
-  /** Handles all that was put aside, in order, before anything that waits in the mailbox. */
+  /** Handles the stashed messages, in order, before the mailbox. */
   unstashAll(): void;
-  /** Asks to be told, by `onSignal`, when the actor ends for good; at once when it already has. Ends with the incarnation. */
+  /**
+   * Asks for one signal, by `onSignal`, when that actor ends for good; at once when it already has. The watch ends with
+   * this incarnation.
+   */
   watch(ref: { readonly path: string }): void;
-  /** Takes it back: no signal about this actor arrives after this call. */
+  /** Takes a watch back: no signal about that actor arrives after this call. */
   unwatch(ref: { readonly path: string }): void;
-  /** Ends this incarnation after the message being handled; the supervisor decides by restart type and reason. */
+  /** Ends this incarnation after the message being handled. The supervisor decides by restart type and reason. */
   exit(reason?: 'normal' | 'shutdown'): void;
-  /** Runs work inside native code that must not be interrupted; the thread is never terminated meanwhile. */
+  /** Runs native code that must not be interrupted: the thread is not terminated meanwhile. */
   native<T>(work: () => Promise<T>): Promise<T>;
-  /** Names an operating-system process that belongs to this incarnation: it is killed if the incarnation dies without ending it. */
+  /** Names a child process of this incarnation: it is killed if the incarnation ends without having ended it. */
   ownProcess(pid: number): void;
   disownProcess(pid: number): void;
   /** Shows `detail` beside this actor in the tree. */
   report(detail: Detail): void;
-  /** Fails the incarnation from outside a handler (a broken connection, say): its supervisor decides. */
+  /** Fails the incarnation from outside a handler, e.g. on a broken connection. Its supervisor decides. */
   fail(error: Error): void;
 }
 
 /** A running incarnation. */
 export interface Behavior<M extends Message> {
   readonly handlers: Handlers<M>;
-  /** Told what the runtime has to say, in order with the messages. */
+  /** Called with signals of the runtime, in order with the messages. */
   readonly onSignal?: (signal: Signal) => void | Promise<void>;
-  /** Ends what `start` began. Awaited within the shutdown time-out; not called after a failure inside `start` itself. */
+  /** Ends what `start` began. Awaited within the shutdown time-out. Not called when `start` itself failed. */
   readonly stop?: (reason: StopReason) => void | Promise<void>;
 }
 
@@ -94,13 +103,12 @@ export interface ActorDefinition<M extends Message, Init> {
   readonly mailbox: MailboxOptions;
   readonly module: ModuleExport | null;
   readonly wire: Wire;
-  /** The compiler needs the protocol and the init type here; the runtime calls it with values of these types only. */
   readonly start: (ctx: ActorContext<M>, init: Init) => Behavior<M> | Promise<Behavior<M>>;
 }
 
 /**
- * How messages travel to a thread or process: `clone` (default) takes all that can be cloned structurally; `json` is
- * three times faster and only for protocols of plain text, numbers, booleans, null, lists and objects of these.
+ * How messages travel to a worker. `clone` (default) takes whatever can be cloned structurally. `json` is three times
+ * faster, and only for protocols of strings, numbers, booleans, null, lists and objects of these.
  */
 export type Wire = 'clone' | 'json';
 
@@ -116,10 +124,10 @@ type IsJson<T> = T extends string | number | boolean | null
           : true
         : false;
 
-/** `json` is offered only where nothing would be lost. */
+/** Allows `json` only for protocols that lose nothing by it. */
 export type WireOf<M> = [false] extends [IsJson<M>] ? 'clone' : false extends IsJson<M> ? 'clone' : Wire;
 
-/** Where a thread finds the definition: module URL and export name. */
+/** Where a worker finds the definition: module URL and export name. */
 export interface ModuleExport {
   readonly url: string;
   readonly name: string;
@@ -129,7 +137,10 @@ export interface ActorOptions<All extends Message, Init> {
   /** Name of the kind, as shown in the tree and in metrics. */
   readonly kind: string;
   readonly mailbox: MailboxOptions;
-  /** Needed for placement `thread`: `{ url: import.meta.url, name: 'exportName' }`. `Init` must then be cloneable. */
+  /**
+   * Needed for the placements `thread` and `process`: `{ url: import.meta.url, name: 'exportName' }`. `Init` must then
+   * be cloneable.
+   */
   readonly module?: ModuleExport;
   /** Default `clone`. */
   readonly wire?: WireOf<All>;

@@ -1,26 +1,27 @@
 import type { Clock, TimerHandle } from './clock.ts';
 import { Ring } from './ring.ts';
 
-/** One question that waits for its answer. */
-export interface Waiting {
+/** One ask that waits for its answer. */
+export interface PendingAsk {
   /** Epoch ms. */
   readonly deadline: number;
-  /** False once it was answered. */
+  /** False once it is answered. */
   readonly live: boolean;
-  /** Called when the deadline passes while it is live. */
+  /** Called when the deadline passes before an answer. */
   expire(): void;
 }
 
-/** A queue is tidied up when it holds this many more entries than twice those that still wait. */
+/** A queue is tidied up when it holds this many more entries than twice the pending ones. */
 const SLACK = 1_024;
 
 /**
- * Deadlines of asks, without a timer for each: asks with the same time-out expire in the order they were made, so there
- * is one queue per time-out and one timer for the earliest deadline of all. An answered ask only marks its entry.
+ * The deadlines of all asks, without a timer for each. Asks with the same time-out expire in the order they were made,
+ * so there is one queue per time-out, and one timer for the earliest deadline. An answered ask stays in its queue,
+ * marked.
  */
 export class AskDeadlines {
   readonly #clock: Clock;
-  readonly #queues = new Map<number, { readonly ring: Ring<Waiting>; live: number }>();
+  readonly #queues = new Map<number, { readonly ring: Ring<PendingAsk>; live: number }>();
   #timer: TimerHandle | null = null;
   #armedFor = Number.POSITIVE_INFINITY;
 
@@ -28,18 +29,18 @@ export class AskDeadlines {
     this.#clock = clock;
   }
 
-  /** `waiting.deadline` must lie `timeoutMs` after the moment the ask was made. */
-  add(waiting: Waiting, timeoutMs: number): void {
+  /** `ask.deadline` must be `timeoutMs` after the moment the ask was made. */
+  add(ask: PendingAsk, timeoutMs: number): void {
     let queue = this.#queues.get(timeoutMs);
     if (queue === undefined) this.#queues.set(timeoutMs, (queue = { ring: new Ring(), live: 0 }));
     const { ring } = queue;
     while (ring.peek()?.live === false) ring.shift();
-    ring.push(waiting);
+    ring.push(ask);
     if (ring.size > SLACK && ring.size > this.#recount(queue) * 2 + SLACK) this.#tidy(queue);
-    if (waiting.deadline < this.#armedFor) this.#arm(waiting.deadline);
+    if (ask.deadline < this.#armedFor) this.#arm(ask.deadline);
   }
 
-  /** Forgets everything; nothing is told. */
+  /** Forgets every ask without expiring it. */
   clear(): void {
     if (this.#timer !== null) this.#clock.clearTimeout(this.#timer);
     this.#timer = null;
@@ -70,13 +71,13 @@ export class AskDeadlines {
     if (next < this.#armedFor) this.#arm(next);
   }
 
-  #recount(queue: { readonly ring: Ring<Waiting>; live: number }): number {
-    // Counting is linear, so it is done only each time the queue has doubled since.
+  #recount(queue: { readonly ring: Ring<PendingAsk>; live: number }): number {
+    // Counting is linear, so the queue is counted only when it has doubled since the last time.
     if (queue.ring.size > 2 * queue.live) queue.live = queue.ring.count((each) => each.live);
     return queue.live;
   }
 
-  #tidy(queue: { readonly ring: Ring<Waiting>; live: number }): void {
+  #tidy(queue: { readonly ring: Ring<PendingAsk>; live: number }): void {
     queue.ring.keep((each) => each.live);
     queue.live = queue.ring.size;
   }

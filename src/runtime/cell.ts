@@ -1,52 +1,54 @@
 import type { ActorLog, Detail, StopReason } from './actor.ts';
-import { BusyMeter } from './busy-meter.ts';
+import { BusyMeter, BusyTime } from './busy-meter.ts';
 import type { Clock } from './clock.ts';
+import { deadLetterError } from './dead-letters.ts';
 import type { Runnable } from './dispatcher.ts';
-import { RuntimeError } from './errors.ts';
 import type { ExitReason, Terminated } from './exit.ts';
 import type { Incarnation } from './incarnation.ts';
 import type { ActorSnapshot, DeadLetterReason } from './inspect.ts';
-import { Life, type LifeHost } from './life.ts';
+import type { LocalHost } from './local-incarnation.ts';
 import { Envelope, Mailbox } from './mailbox.ts';
 import type { Message } from './message.ts';
+import type { MetricSink } from './metric-sink.ts';
 import { OwnedProcesses } from './owned-processes.ts';
 import type { ActorRef, Address, TellOutcome } from './ref.ts';
-import type { RemoteOwner } from './remote/host.ts';
+import type { RemoteOwner } from './remote/host/remote-owner.ts';
 import { type CellServices, isoTime, isoTimeOrNull, type Parent, superseded, Supervised } from './supervised.ts';
 import type { ChildSpec } from './supervision.ts';
-import { settled, settlesWithin } from './time-limit.ts';
+import { startLocal } from './start-local.ts';
+import { settled } from './time-limit.ts';
+import { WatchList } from './watch-list.ts';
 import type { Watcher } from './watchers.ts';
 
 const NO_DETAIL: Detail = {};
 
 /**
- * One actor over all its incarnations: the mailbox and the statistics stay, the incarnation changes. Messages wait here,
- * bounded, while the actor restarts; only the one that was being handled when it failed is lost. One object for all
- * that, and the rest made on first use: an idle actor must be cheap.
+ * One actor over all its incarnations: the mailbox and the statistics stay, the incarnation changes. Messages wait in
+ * the bounded mailbox while the actor restarts; only the one that was being handled when it failed is lost. An idle
+ * actor must be cheap, so everything it may do without is made on first use.
  */
-export class ActorCell extends Supervised implements Runnable, LifeHost, RemoteOwner, Watcher {
+export class ActorCell extends Supervised implements Runnable, LocalHost, RemoteOwner, Watcher {
   readonly spec: ChildSpec;
   scheduled = false;
   readonly #mailbox: Mailbox;
   #incarnation: Incarnation | null = null;
   #number = 0;
-  /** Changes at every start, end and stop: what an earlier life still says is told by it and ignored. */
+  /** Changes at every start, end and stop, so that late news of an earlier incarnation is known as such and ignored. */
   #epoch = 0;
   #inFlight = 0;
   #processed = 0;
   #native = 0;
-  #slices = 0;
-  #busyMs = 0;
   #detail: Detail = NO_DETAIL;
   #earlyExit: ExitReason | null = null;
   #ending: Promise<unknown> | null = null;
+  #busyTime: BusyTime | null = null;
   #meter: BusyMeter | null = null;
   #owned: OwnedProcesses | null = null;
-  /** Actors watched; `queued` once the signal is in the mailbox. */
-  #watching: Map<string, 'waiting' | 'queued'> | null = null;
-  #toldFull = false;
-  /** Inside `run`, which goes on by itself and is scheduled again by the dispatcher. */
-  #running = false;
+  #watching: WatchList | null = null;
+  /** The event `mailbox-full` was emitted, and there was no room since. */
+  #fullAnnounced = false;
+  /** Inside `run`, after which the dispatcher schedules this actor again by itself. */
+  #inRun = false;
 
   constructor(spec: ChildSpec, path: string, services: CellServices, parent: Parent) {
     super(path, services, parent);
@@ -64,13 +66,12 @@ export class ActorCell extends Supervised implements Runnable, LifeHost, RemoteO
     this.#earlyExit = null;
     const launched = await settled(this.#launch(number));
     if (this.#epoch !== epoch) {
-      // Stopped while it was starting: the newcomer goes at once, and how its start went is nobody's business any more.
+      // Stopped while it was starting: the new incarnation goes at once, however its start went.
       if (launched.value !== null) await launched.value.stop('removed', this.spec.shutdownTimeoutMs);
       throw superseded(this.path);
     }
     if (launched.value === null) throw launched.error;
-    const live = launched.value;
-    this.#incarnation = live;
+    this.#incarnation = launched.value;
     this.state = 'running';
     this.startedAt = this.clock.now();
     this.emit({ type: 'started', at: isoTime(this.startedAt), path: this.path, incarnation: number });
@@ -89,7 +90,7 @@ export class ActorCell extends Supervised implements Runnable, LifeHost, RemoteO
     const goes = reason !== 'restart';
     const wasDone = this.state === 'exited' || this.state === 'failed';
     this.cancelRestart();
-    // Between the two lives of a restart messages are taken in.
+    // Between the two incarnations of a restart the mailbox takes messages in.
     this.state = goes ? 'stopping' : 'backing-off';
     this.#epoch += 1;
     const incarnation = this.#incarnation;
@@ -99,12 +100,12 @@ export class ActorCell extends Supervised implements Runnable, LifeHost, RemoteO
       const stopping = incarnation.stop(reason, this.spec.shutdownTimeoutMs);
       this.#ending = stopping;
       ({ forced } = await stopping);
-      // What it was given and had not begun waits for the next life, or is lost and counted.
+      // Messages that it had not begun wait for the next incarnation, or are dead letters.
       const neverBegun = incarnation.reclaim();
       if (goes) for (const envelope of neverBegun) this.#reject(envelope, 'stopped');
       else this.#mailbox.unshift(neverBegun);
     } else if (this.#ending !== null) await this.#ending;
-    this.#clearLife();
+    this.#clearIncarnation();
     if (goes) {
       this.state = 'stopped';
       this.#discard('stopped');
@@ -132,7 +133,7 @@ export class ActorCell extends Supervised implements Runnable, LifeHost, RemoteO
       processed: this.#processed,
       startedAt: isoTimeOrNull(this.startedAt),
       mailbox: this.#mailbox.snapshot(now),
-      busyShare: this.#meter.read(this.#busyMs + (this.#incarnation?.busyMs() ?? 0), now),
+      busyShare: this.#meter.read((this.#busyTime?.ms ?? 0) + (this.#incarnation?.busyMs() ?? 0), now),
       nativeInFlight: this.#incarnation?.nativeInFlight() ?? 0,
       detail: this.#detail,
     };
@@ -160,7 +161,7 @@ export class ActorCell extends Supervised implements Runnable, LifeHost, RemoteO
     }
     const result = this.#mailbox.push(envelope);
     if (result.outcome !== 'accepted') {
-      this.#tellFull();
+      this.#announceFull();
       if (result.outcome === 'refused') {
         this.#reject(envelope, 'mailbox-full');
         return 'refused';
@@ -176,44 +177,43 @@ export class ActorCell extends Supervised implements Runnable, LifeHost, RemoteO
   }
 
   run(budget: number): number {
-    const live = this.#incarnation;
-    if (live === null) return 0;
-    // Reading the clock costs as much as handling a message: one slice in eight stands for all.
-    this.#slices += 1;
-    const began = (this.#slices & 7) === 0 ? performance.now() : 0;
+    const current = this.#incarnation;
+    if (current === null) return 0;
+    this.#busyTime ??= new BusyTime();
+    const began = this.#busyTime.begin();
     let done = 0;
-    this.#running = true;
-    while (done < budget && this.#inFlight < live.window && this.#incarnation === live) {
+    this.#inRun = true;
+    while (done < budget && this.#inFlight < current.window && this.#incarnation === current) {
       const envelope = this.#mailbox.shift();
       if (envelope === undefined) break;
       done += 1;
       if (envelope.extra !== null && !this.#stillWanted(envelope)) continue;
       this.#inFlight += 1;
-      live.deliver(envelope);
+      current.deliver(envelope);
     }
-    this.#running = false;
-    live.flush();
-    if (began !== 0) this.#busyMs += 8 * (performance.now() - began);
-    if (this.#toldFull && !this.#mailbox.full) this.#toldFull = false;
+    this.#inRun = false;
+    current.flush();
+    this.#busyTime.end(began);
+    if (this.#fullAnnounced && !this.#mailbox.full) this.#fullAnnounced = false;
     return done;
   }
 
-  // What the incarnation says, wherever it runs.
+  // News of the incarnation, wherever it runs.
 
-  onProcessed(life: Incarnation, count = 1): void {
-    if (life !== this.#incarnation) return;
+  onProcessed(from: Incarnation, count = 1): void {
+    if (from !== this.#incarnation) return;
     this.#inFlight -= count;
     this.#processed += count;
-    if (!this.#running && !this.scheduled && this.hasWork()) this.services.dispatcher.schedule(this);
+    if (!this.#inRun && !this.scheduled && this.hasWork()) this.services.dispatcher.schedule(this);
   }
 
-  onExit(life: Incarnation, reason: ExitReason): void {
-    if (life === this.#incarnation) this.#end(reason);
+  onExit(from: Incarnation, reason: ExitReason): void {
+    if (from === this.#incarnation) this.#end(reason);
     else if (this.state === 'starting' && this.#incarnation === null) this.#earlyExit ??= reason;
   }
 
-  onReport(life: Incarnation, detail: Detail): void {
-    if (life === this.#incarnation || this.state === 'starting') this.#detail = detail;
+  onReport(from: Incarnation, detail: Detail): void {
+    if (from === this.#incarnation || this.state === 'starting') this.#detail = detail;
   }
 
   onQuarantined(): void {
@@ -236,32 +236,33 @@ export class ActorCell extends Supervised implements Runnable, LifeHost, RemoteO
   get log(): ActorLog {
     return this.services.log;
   }
+  get metrics(): MetricSink {
+    return this.services.metrics;
+  }
 
   refTo<T extends Message>(to: Address<T>): ActorRef<T> {
     return this.services.ref(to);
   }
 
-  sendToSelf(life: Pick<Life, 'incarnation'>, message: Message, onLeave: (() => void) | null): void {
-    if (life.incarnation === this.#number)
-      this.push(new Envelope(message, null, this.clock.now(), { onLeave, incarnation: life.incarnation }));
+  sendToSelf(from: Incarnation, message: Message, onLeave: (() => void) | null): void {
+    if (from.incarnation === this.#number)
+      this.push(new Envelope(message, null, this.clock.now(), { onLeave, incarnation: from.incarnation }));
   }
 
-  watch(_life: Incarnation, path: string): void {
-    this.#watching ??= new Map();
-    if (this.#watching.get(path) === 'waiting') return;
-    this.#watching.set(path, 'waiting');
+  watch(_from: Incarnation, path: string): void {
+    this.#watching ??= new WatchList();
+    if (!this.#watching.add(path)) return;
     if (this.services.isAlive(path)) this.services.watchers.add(path, this);
     else this.signal({ type: 'terminated', path, how: 'absent' });
   }
 
-  unwatch(_life: Incarnation, path: string): void {
-    this.#watching?.delete(path);
+  unwatch(_from: Incarnation, path: string): void {
+    this.#watching?.remove(path);
     this.services.watchers.remove(path, this);
   }
 
   signal(signal: Terminated): void {
-    if (this.#watching?.get(signal.path) !== 'waiting') return;
-    this.#watching.set(signal.path, 'queued');
+    if (this.#watching?.queue(signal.path) !== true) return;
     this.#mailbox.pushSignal(new Envelope(null, null, this.clock.now(), { signal, incarnation: this.#number }));
     if (!this.scheduled && this.hasWork()) this.services.dispatcher.schedule(this);
   }
@@ -288,64 +289,47 @@ export class ActorCell extends Supervised implements Runnable, LifeHost, RemoteO
     this.#owned?.remove(pid);
   }
 
-  async #launch(number: number): Promise<Incarnation> {
-    const { definition, placement, startTimeoutMs, shutdownTimeoutMs } = this.spec;
-    if (placement.kind !== 'inline') return this.services.startRemote(this, number);
-    const life = new Life(this, number);
-    const starting = life.begin(definition, this.spec.init());
-    if (starting !== null) {
-      const started = await settlesWithin(this.clock, starting, startTimeoutMs);
-      if (started.error !== null) throw started.error;
-      if (started.timedOut) {
-        const goOn = (): void => undefined;
-        starting.then(() => life.stop('removed', shutdownTimeoutMs)).then(goOn, goOn);
-        throw new RuntimeError('START_TIMEOUT', `${this.path} did not start within ${startTimeoutMs} ms`, {
-          path: this.path,
-          startTimeoutMs,
-        });
-      }
-    }
-    return life;
+  #launch(number: number): Promise<Incarnation> {
+    const isLocal = this.spec.placement.kind === 'inline';
+    return isLocal ? startLocal(this, this.spec, number) : this.services.startRemote(this, number);
   }
 
-  /** Ends an incarnation that ended itself, keeps what it had not begun, then lets the supervisor decide. */
+  /** After an incarnation ended by itself: keeps the messages it had not begun, then lets the supervisor decide. */
   #end(reason: ExitReason): void {
-    const live = this.#incarnation;
-    if (live === null) return;
+    const ended = this.#incarnation;
+    if (ended === null) return;
     this.#incarnation = null;
     this.#epoch += 1;
     this.state = 'backing-off';
-    this.#mailbox.unshift(live.reclaim());
-    const ending = live.stop('restart', this.spec.shutdownTimeoutMs);
+    this.#mailbox.unshift(ended.reclaim());
+    const ending = ended.stop('restart', this.spec.shutdownTimeoutMs);
     this.#ending = ending;
     const epoch = this.#epoch;
     void ending.then(() => {
-      live.reclaim();
-      this.#clearLife();
+      ended.reclaim();
+      this.#clearIncarnation();
       if (this.#epoch === epoch) this.ended(reason);
     });
   }
 
-  /** What dies with an incarnation, beside what it ended itself. */
-  #clearLife(): void {
+  /** Ends whatever the incarnation left behind: child processes and watches. */
+  #clearIncarnation(): void {
     this.#owned?.killAll(this.log);
     this.#owned = null;
-    for (const path of this.#watching?.keys() ?? []) this.services.watchers.remove(path, this);
+    for (const path of this.#watching?.paths() ?? []) this.services.watchers.remove(path, this);
     this.#watching = null;
     this.#native = 0;
   }
 
-  /** Timers and signals of an earlier incarnation, and signals taken back, are not delivered. */
+  /** False for timers and signals of an earlier incarnation, and for signals of a watch that was taken back. */
   #stillWanted({ extra }: Envelope): boolean {
     if (extra?.incarnation !== undefined && extra.incarnation !== this.#number) return false;
-    if (extra?.signal === undefined) return true;
-    if (this.#watching?.get(extra.signal.path) !== 'queued') return false;
-    return this.#watching.delete(extra.signal.path);
+    return extra?.signal === undefined || this.#watching?.deliver(extra.signal.path) === true;
   }
 
-  #tellFull(): void {
-    if (this.#toldFull) return;
-    this.#toldFull = true;
+  #announceFull(): void {
+    if (this.#fullAnnounced) return;
+    this.#fullAnnounced = true;
     this.emit({
       type: 'mailbox-full',
       at: isoTime(this.clock.now()),
@@ -361,17 +345,6 @@ export class ActorCell extends Supervised implements Runnable, LifeHost, RemoteO
   #reject({ message, reply }: Envelope, reason: DeadLetterReason): void {
     if (message === null) return;
     this.services.deadLetter(this.path, message.type, reason);
-    if (reply === null) return;
-    const full = reason === 'mailbox-full' || reason === 'dropped-oldest';
-    const text = full
-      ? `the mailbox of ${this.path} is full (${this.spec.mailbox.capacity} messages)`
-      : `${this.path} is not running`;
-    reply.reject(
-      new RuntimeError(full ? 'MAILBOX_FULL' : 'ACTOR_DEAD', text, {
-        path: this.path,
-        messageType: message.type,
-        reason,
-      }),
-    );
+    reply?.reject(deadLetterError(this.path, message.type, reason, this.spec.mailbox.capacity));
   }
 }

@@ -1,4 +1,4 @@
-/** What any program needs: where things are, which language it speaks. None of these is ever a secret. */
+/** For any program: paths, language, time zone, limits. None of these is ever a secret. */
 const PLAIN = [
   'PATH',
   'HOME',
@@ -18,7 +18,7 @@ const PLAIN = [
   'SSL_CERT_FILE',
   'SSL_CERT_DIR',
 ];
-/** What a Node of ours needs besides, and the libraries that it loads. */
+/** For a Node that runs our code, and the libraries that it loads. */
 const NODE = [
   'NODE_OPTIONS',
   'NODE_COMPILE_CACHE',
@@ -28,11 +28,11 @@ const NODE = [
   'OMP_NUM_THREADS',
   'CUDA_VISIBLE_DEVICES',
 ];
-/** What a download needs. Proxies may carry a password, and npm's settings a registry's token. */
+/** For downloads. Proxies may hold a password, and npm's settings a registry's token. */
 const DOWNLOAD = [/^(?:https?|no|all)_proxy$/iu, /^NODE_USE_ENV_PROXY$/u, /^npm_config_/iu];
 
 export interface ChildNeeds {
-  /** Added, whatever this process has under these names. */
+  /** Added last, over the values of this process. */
   readonly extra?: Readonly<Record<string, string>>;
   /** The child runs our own code in Node. Default false. */
   readonly node?: boolean;
@@ -41,8 +41,8 @@ export interface ChildNeeds {
 }
 
 /**
- * The environment of every child process: a short list of names, never this process's own, which holds the token, the
- * secrets and the keys of providers. Everyone of the same user, and every child, could read it there.
+ * The environment of every child process: a short list of names. This process's own holds the token, the secrets and
+ * the keys of providers, and every child and every process of the same user could read it there.
  */
 export function childEnvironment(needs: ChildNeeds = {}, own: NodeJS.ProcessEnv = process.env): Record<string, string> {
   const names = new Set([...PLAIN, ...(needs.node === true ? NODE : [])]);

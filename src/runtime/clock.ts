@@ -11,7 +11,7 @@ export interface Clock {
   clearTimeout(handle: TimerHandle): void;
 }
 
-/** Node fires a longer one at once: a time far in the future, in a message, would make a timer that never rests. */
+/** Node fires a longer timer at once, so a far-off time in a message would make one that fires again and again. */
 const MOST_TIMER_MS = 2_147_483_647;
 
 /** The machine's own clock. */
@@ -43,5 +43,8 @@ export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
 
 const toError = (reason: unknown): Error => (reason instanceof Error ? reason : new Error(String(reason)));
 
-/** Milliseconds of the machine's monotonic clock: the same in all its threads and processes, whose `performance.now()` begin at moments of their own. */
+/**
+ * Milliseconds of the machine's monotonic clock. It is the same in all threads and processes, where `performance.now()`
+ * counts from the start of each.
+ */
 export const monotonicMs = (): number => Number(process.hrtime.bigint()) / 1e6;

@@ -1,8 +1,8 @@
 import type { Clock } from './clock.ts';
 
 /**
- * Time stamps for messages: the clock is read once per turn of the event loop, since reading it costs as much as a tell.
- * A stamp is at most as old as the turn, which the dispatcher ends after some thousand messages.
+ * Time stamps for messages. Reading the clock costs as much as a tell, so it is read once per turn of the event loop. A
+ * stamp is at most as old as the turn, which the dispatcher ends after some thousand messages.
  */
 export class CoarseClock {
   readonly #clock: Clock;

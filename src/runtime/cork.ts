@@ -3,8 +3,8 @@ import type { Writable } from 'node:stream';
 const corked = new WeakSet<Writable>();
 
 /**
- * What is written to `stream` before the microtasks that are due now have run goes out in one write: a write to a socket
- * costs more than what is in it, and a crowd of tasks moves in step.
+ * Joins all writes to `stream` until the pending microtasks have run into one: a write to a socket costs more than its
+ * content, and tasks that run side by side often write at the same time.
  */
 export function corkBriefly(stream: Writable | undefined): void {
   if (stream === undefined || corked.has(stream)) return;

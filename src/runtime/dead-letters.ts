@@ -1,11 +1,22 @@
 import type { ActorLog } from './actor.ts';
 import type { Clock } from './clock.ts';
+import { RuntimeError } from './errors.ts';
 import type { DeadLetter, DeadLetterReason } from './inspect.ts';
 
 const KEPT = 100;
 const LOG_EVERY_MS = 10_000;
 
-/** Messages nobody took: counted, the newest kept to be read, logged folded to one line per receiver and interval. */
+/** The error for the asker of a dead letter: `MAILBOX_FULL` or `ACTOR_DEAD`. `capacity` is the mailbox's. */
+export function deadLetterError(path: string, messageType: string, reason: DeadLetterReason, capacity: number) {
+  const full = reason === 'mailbox-full' || reason === 'dropped-oldest';
+  const text = full ? `the mailbox of ${path} is full (${capacity} messages)` : `${path} is not running`;
+  return new RuntimeError(full ? 'MAILBOX_FULL' : 'ACTOR_DEAD', text, { path, messageType, reason });
+}
+
+/**
+ * Messages that reached no actor. All are counted, the newest 100 can be read, and the log gets one line for each
+ * receiver and reason in ten seconds.
+ */
 export class DeadLetters {
   readonly #clock: Clock;
   readonly #log: ActorLog;
@@ -41,7 +52,7 @@ export class DeadLetters {
     this.#logged.set(key, { at: now, folded: 0 });
     this.#log.warn(
       { path, messageType, reason, alsoDropped: last?.folded ?? 0 },
-      `message "${messageType}" to ${path} was not taken: ${reason}`,
+      `message "${messageType}" to ${path} was not delivered: ${reason}`,
     );
   }
 }

@@ -1,6 +1,6 @@
 import type { Deferred } from './message.ts';
 
-/** A {@link Deferred} the runtime recognises when a handler returns it. */
+/** The {@link Deferred} that `ctx.defer()` makes. The runtime knows it when a handler returns it. */
 export class DeferredReply<R> implements Deferred<R> {
   readonly promise: Promise<R>;
   readonly #resolve: (reply: R) => void;
@@ -8,7 +8,7 @@ export class DeferredReply<R> implements Deferred<R> {
 
   constructor() {
     const { promise, resolve, reject } = Promise.withResolvers<R>();
-    // A reply nobody waits for any more (the asker timed out) must not count as an unhandled rejection.
+    // The asker may have timed out: a rejection that nobody awaits must not count as unhandled.
     promise.catch(() => undefined);
     this.promise = promise;
     this.#resolve = resolve;
@@ -21,5 +21,23 @@ export class DeferredReply<R> implements Deferred<R> {
 
   reject(error: Error): void {
     this.#reject(error);
+  }
+}
+
+/** The replies that one incarnation deferred and has not given yet. */
+export class PendingReplies {
+  readonly #pending = new Set<Pick<Deferred<unknown>, 'reject'>>();
+
+  open<R>(): DeferredReply<R> {
+    const deferred = new DeferredReply<R>();
+    this.#pending.add(deferred);
+    const forget = (): void => void this.#pending.delete(deferred);
+    deferred.promise.then(forget, forget);
+    return deferred;
+  }
+
+  rejectAll(error: Error): void {
+    for (const deferred of this.#pending) deferred.reject(error);
+    this.#pending.clear();
   }
 }

@@ -17,8 +17,8 @@ const SLICE = 256;
 const TURN_BUDGET = 8_192;
 
 /**
- * Runs actors in turn, a slice of messages each, in a microtask, so that a tell to an idle actor costs no trip through
- * the event loop; after {@link TURN_BUDGET} messages it yields to I/O and timers, so that chatty actors starve nobody.
+ * Runs actors in turn, a slice of messages each, in a microtask: a tell to an idle actor costs no trip through the
+ * event loop. After {@link TURN_BUDGET} messages it yields to I/O and timers, so that busy actors starve nothing.
  */
 export class EventLoopDispatcher implements Dispatcher {
   #queue: Runnable[] = [];
@@ -44,12 +44,12 @@ export class EventLoopDispatcher implements Dispatcher {
   };
 
   readonly #drain = (): void => {
-    // What is scheduled while this runs waits for the next round.
+    // Actors that are scheduled meanwhile run in the next round.
     const round = this.#queue;
     this.#queue = [];
     for (const runnable of round) {
       runnable.scheduled = false;
-      // At least one each, so that many idle ones use the budget up too.
+      // Each costs at least one, so that many actors without work use the budget up too.
       this.#budget -= runnable.run(SLICE) + 1;
       if (runnable.hasWork()) this.schedule(runnable);
     }

@@ -1,17 +1,16 @@
-/** Every code a {@link RuntimeError} can carry, with what it means. A test keeps code, this table and the docs in step. */
+/** Every code of a {@link RuntimeError} and its meaning. A test keeps the table of docs/runtime.md the same. */
 export const RUNTIME_ERRORS = {
   BAD_DEFINITION: 'an actor or supervisor was defined with a value outside its range',
   ASK_TIMEOUT: 'no reply came within the time the sender gave',
   MAILBOX_FULL: 'the mailbox was full and its policy refused the message',
-  ACTOR_DEAD: 'nobody lives at this path, or it stopped before it could answer',
+  ACTOR_DEAD: 'there is no actor at this path, or it stopped before it could answer',
   ACTOR_FAILED: 'the actor failed while it held this message',
   START_TIMEOUT: 'the actor did not finish starting in time',
-  STOP_TIMEOUT: 'the actor did not finish stopping in time',
   THREAD_EXITED: 'the worker thread of the actor ended by itself',
   RESTART_INTENSITY: 'children failed more often than the restart intensity allows',
   DUPLICATE_CHILD: 'a child of that name exists',
   NOT_DYNAMIC: 'this supervisor takes no children at run time',
-  STASH_FULL: 'an actor put more messages aside than the bound allows',
+  STASH_FULL: 'an actor stashed more messages than the bound allows',
   PROCESS_EXITED: 'the process of the actor ended by itself',
   STOPPING: 'the actor is being stopped',
 } as const;
@@ -35,11 +34,15 @@ export class RuntimeError extends Error {
   }
 }
 
+/** `START_TIMEOUT` of the actor at `path`. */
+export const startTimeout = (path: string, startTimeoutMs: number): RuntimeError =>
+  new RuntimeError('START_TIMEOUT', `${path} did not start within ${startTimeoutMs} ms`, { path, startTimeoutMs });
+
 /** Whatever was thrown, as an Error. */
 export const asError = (thrown: unknown): Error =>
   thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown });
 
-/** An error in a form that crosses a thread and fits a log line. */
+/** An error as plain data, for workers and log lines. */
 export interface SerializedError {
   readonly name: string;
   readonly message: string;

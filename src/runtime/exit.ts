@@ -1,18 +1,20 @@
 /**
- * Why an incarnation ended by itself. `normal`: its work is done. `shutdown`: it ends because something else does.
- * An Error: it failed. Erlang/OTP's exit reasons `normal`, `shutdown` (and `{shutdown, Term}`), and anything else.
+ * Why an incarnation ended by itself. `normal`: its work is done. `shutdown`: it ended because something else did. An
+ * Error: it failed. Erlang/OTP's exit reasons `normal`, `shutdown` (and `{shutdown, Term}`), and anything else.
  */
 export type ExitReason = 'normal' | 'shutdown' | Error;
 
 export const isFailure = (reason: ExitReason): reason is Error => reason instanceof Error;
 
-/** Told to whoever watches an actor, exactly once, when it ended for good: a restart is not an end. */
+/** Sent to each watcher of an actor, exactly once, when the actor ended for good. A restart is not an end. */
 export interface Terminated {
   readonly type: 'terminated';
   readonly path: string;
-  /** `stopped`: by its supervisor. `exited`: its own decision. `failed`: given up. `absent`: nobody was there. */
+  /**
+   * `stopped`: by its supervisor. `exited`: by its own decision. `failed`: given up. `absent`: there was no such actor.
+   */
   readonly how: 'stopped' | 'exited' | 'failed' | 'absent';
 }
 
-/** What the runtime tells an actor beside its messages. A type apart: nobody can send one. */
+/** What the runtime tells an actor beside its messages. A type of its own, so that no actor can send one. */
 export type Signal = Terminated;

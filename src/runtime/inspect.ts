@@ -2,8 +2,8 @@ import type { Detail, OverflowPolicy } from './actor.ts';
 import type { AutoShutdown, Placement, Restart, Strategy } from './supervision.ts';
 
 /**
- * `starting → running → stopping → stopped`; `backing-off` between a failure and its restart; `exited` when it ended by
- * its own decision, `failed` when it was given up.
+ * `starting → running → stopping → stopped`; `backing-off` from a failure or an exit to the restart, `exited` after its
+ * own decision to end, `failed` when it was given up.
  */
 export type ActorState = 'starting' | 'running' | 'backing-off' | 'stopping' | 'stopped' | 'exited' | 'failed';
 
@@ -25,7 +25,7 @@ export interface MailboxSnapshot {
   readonly oldestMs: number | null;
 }
 
-/** What its supervisor will do at the next failure, as things stand now. */
+/** What the supervisor would do at the next failure. */
 export type Forecast = 'restart' | 'restart-group' | 'escalate' | 'end' | 'end-supervisor';
 
 interface NodeSnapshot {
@@ -40,7 +40,7 @@ interface NodeSnapshot {
   readonly nextBackoffMs: number;
   /** Null for the root. */
   readonly onNextFailure: Forecast | null;
-  /** The newest, oldest first, at most ten. */
+  /** The newest ten, oldest first. */
   readonly events: readonly SystemEvent[];
 }
 
@@ -84,7 +84,7 @@ export interface DeadLetter {
   readonly reason: DeadLetterReason;
 }
 
-/** Every change an operator wants to see, as it happens. */
+/** A change of the tree, as it happens. */
 export type SystemEvent =
   | { readonly type: 'started'; readonly at: string; readonly path: string; readonly incarnation: number }
   | { readonly type: 'failed'; readonly at: string; readonly path: string; readonly failure: Failure }

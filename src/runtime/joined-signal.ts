@@ -1,14 +1,14 @@
-/** A signal that is aborted by hand, or with any of those it was made of. */
+/** A signal that is aborted by hand, or when any of its sources is. */
 export interface JoinedSignal {
   readonly signal: AbortSignal;
   abort(): void;
-  /** To be called at the end: those it was made of forget it. */
+  /** Call it at the end: it takes the listeners off the sources. */
   release(): void;
 }
 
 /**
- * As `AbortSignal.any`, for work that knows its end: a few listeners, where the platform's keeps weak references and
- * registers each signal for finalisation, which costs more than all else of a call.
+ * As `AbortSignal.any`, for work that knows its end. The platform's keeps weak references and registers each signal for
+ * finalisation, which costs more than everything else in a call; this one adds a few listeners.
  */
 export function joinSignals(signals: readonly (AbortSignal | undefined)[]): JoinedSignal {
   const controller = new AbortController();

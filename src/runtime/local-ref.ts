@@ -1,17 +1,17 @@
 import type { ActorCell } from './cell.ts';
 import { RuntimeError } from './errors.ts';
-import type { Waiting } from './ask-deadlines.ts';
+import type { PendingAsk } from './ask-deadlines.ts';
 import { Envelope, type ReplySink } from './mailbox.ts';
 import type { Message } from './message.ts';
 import type { AskOptions, OfferOptions, TellOutcome } from './ref.ts';
 import type { CellServices } from './supervised.ts';
 
-/** A ref before types: any message. `ActorSystem.ref` gives it the protocol of its address. */
-export class WireRef {
+/** A ref that takes any message. `ActorSystem.ref` gives it the type of its address's protocol. */
+export class LocalRef {
   readonly path: string;
   readonly #services: CellServices;
   readonly #find: (path: string) => ActorCell | undefined;
-  /** Looked up again when it is not there any more: the actor may come and go. */
+  /** Looked up again once it has stopped: a dynamic child may come back under its path. */
   #cell: ActorCell | undefined;
 
   constructor(path: string, services: CellServices, find: (path: string) => ActorCell | undefined) {
@@ -23,7 +23,7 @@ export class WireRef {
   tell(message: Message): TellOutcome {
     const cell = this.#target();
     if (cell !== undefined) return cell.push(new Envelope(message, null, this.#services.stamps.now(), null));
-    this.#nobody(message);
+    this.#noActor(message);
     return 'dead';
   }
 
@@ -31,7 +31,7 @@ export class WireRef {
     return new Promise((resolve, reject) => {
       const cell = this.#target();
       if (cell === undefined) {
-        reject(this.#nobody(message));
+        reject(this.#noActor(message));
         return;
       }
       const { stamps, deadlines } = this.#services;
@@ -47,7 +47,7 @@ export class WireRef {
     const deadline = clock.now() + options.timeoutMs;
     for (;;) {
       const cell = this.#target();
-      if (cell === undefined || !cell.alive) throw this.#nobody(message);
+      if (cell === undefined || !cell.alive) throw this.#noActor(message);
       if (!cell.full) {
         cell.push(new Envelope(message, null, this.#services.stamps.now(), null));
         return;
@@ -69,9 +69,9 @@ export class WireRef {
     return this.#cell;
   }
 
-  #nobody(message: Message): RuntimeError {
+  #noActor(message: Message): RuntimeError {
     this.#services.deadLetter(this.path, message.type, 'no-such-actor');
-    return new RuntimeError('ACTOR_DEAD', `nobody lives at ${this.path}`, {
+    return new RuntimeError('ACTOR_DEAD', `there is no actor at ${this.path}`, {
       path: this.path,
       messageType: message.type,
     });
@@ -92,8 +92,8 @@ export class WireRef {
   }
 }
 
-/** Where the answer of one ask goes: the first of answer, failure and time-out counts. */
-class AskSink implements ReplySink, Waiting {
+/** Takes the answer of one ask: the first of answer, failure and time-out counts. */
+class AskSink implements ReplySink, PendingAsk {
   readonly deadline: number;
   live = true;
   readonly #resolve: (value: unknown) => void;

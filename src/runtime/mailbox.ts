@@ -4,13 +4,13 @@ import type { MailboxSnapshot } from './inspect.ts';
 import type { Message } from './message.ts';
 import { Ring } from './ring.ts';
 
-/** Where the answer of an asked message goes. */
+/** Takes the answer of an asked message. */
 export interface ReplySink {
   resolve(value: unknown): void;
   reject(error: Error): void;
 }
 
-/** A message, or a signal, on its way. */
+/** A message or a signal in a mailbox. */
 export class Envelope {
   /** Null for a signal. */
   readonly message: Message | null;
@@ -27,11 +27,11 @@ export class Envelope {
   }
 }
 
-/** What few envelopes carry. */
+/** Fields that few envelopes have. */
 export interface EnvelopeExtra {
-  /** Called when it left the queue, for whatever reason. */
+  /** Called when it leaves the queue, for whatever reason. */
   readonly onLeave?: (() => void) | null;
-  /** Set on what dies with an incarnation: an actor's timers, signals it asked for. */
+  /** Set on messages that end with an incarnation: its timers and signals. */
   readonly incarnation?: number;
   readonly signal?: Signal;
 }
@@ -93,7 +93,7 @@ export class Mailbox {
     return { outcome: 'dropped-oldest', dropped };
   }
 
-  /** Takes something in past the bound: signals are never lost. */
+  /** Queues a signal, even past the capacity: signals are never lost. */
   pushSignal(envelope: Envelope): void {
     this.#lane(null).push(envelope);
     this.#size += 1;
@@ -109,7 +109,7 @@ export class Mailbox {
     return envelope;
   }
 
-  /** Puts messages that were handed out but never begun back to the front, oldest first, even past the capacity. */
+  /** Puts messages that were delivered but never begun back to the front, oldest first, even past the capacity. */
   unshift(envelopes: readonly Envelope[]): void {
     for (const envelope of envelopes.toReversed()) {
       this.#lane(envelope.message).unshift(envelope);
@@ -117,7 +117,7 @@ export class Mailbox {
     }
   }
 
-  /** Empties the queue and returns what was in it. Waiting offers are woken to find that out. */
+  /** Empties the queue and returns its messages. Waiting offers are woken to find it out. */
   drain(): Envelope[] {
     const all: Envelope[] = [];
     for (let next = this.#take(); next !== undefined; next = this.#take()) {
@@ -173,13 +173,13 @@ export class Mailbox {
     return undefined;
   }
 
-  /** The oldest of the least urgent lane that is not more urgent than the newcomer's; signals are never dropped. */
-  #dropFor(newcomer: Ring<Envelope>): Envelope | undefined {
+  /** The oldest message of the least urgent lane, at most as urgent as the new message's. Signals are never dropped. */
+  #dropFor(newLane: Ring<Envelope>): Envelope | undefined {
     const lanes = [this.#first, ...(this.#others ?? [])].filter((lane) => lane !== null);
     for (const lane of lanes.toReversed()) {
       const oldest = lane.shiftWhere((envelope) => envelope.message !== null);
       if (oldest !== undefined) return oldest;
-      if (lane === newcomer) return undefined;
+      if (lane === newLane) return undefined;
     }
     return undefined;
   }

@@ -1,6 +1,6 @@
 /**
- * Types of the protocol between actors. A message is a plain object told apart by `type`; an actor's protocol is the
- * union of its messages. A message that wants an answer is declared with {@link Asking}.
+ * A message is a plain object told apart by `type`; an actor's protocol is the union of its messages. A message that
+ * wants an answer declares it with {@link Asking}.
  */
 export interface Message {
   readonly type: string;
@@ -30,7 +30,7 @@ export type TellType<M extends Message> = Exclude<M['type'], AskType<M>>;
 /** The one message of `M` with this `type`. */
 export type OfType<M extends Message, T extends M['type']> = Extract<M, { type: T }>;
 
-/** How a handler answers later, without blocking the mailbox meanwhile. Made by `ctx.defer()`. */
+/** An answer that comes later, while the mailbox goes on. Made by `ctx.defer()`. */
 export interface Deferred<R> {
   readonly promise: Promise<R>;
   resolve(reply: R): void;

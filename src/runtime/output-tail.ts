@@ -1,13 +1,13 @@
 import type { Readable } from 'node:stream';
 import { printable } from './printable.ts';
 
-/** Bytes of a line that are looked at; of a longer one the beginning. */
+/** Bytes that are kept of a line: its beginning. */
 const MAX_LINE = 1_200;
-/** Characters of it that are shown: fewer, so that a secret is whole when it is looked for. */
+/** Characters of it that are shown: fewer, so that `clean` sees secrets whole. */
 const MAX_SHOWN = 300;
-/** Bytes that one second may bring before the pipe is left alone for the rest of it. */
+/** Most bytes read in a second; then the pipe is paused for the rest of it. */
 const BYTES_PER_SECOND = 256 * 1024;
-/** Bytes of one chunk that are looked at, its last. */
+/** Bytes of a chunk that are searched for lines: its last. */
 const MAX_LOOKED_AT = 8 * 1024;
 const LF = 0x0a;
 const CR = 0x0d;
@@ -20,13 +20,13 @@ export class OutputTail {
   readonly #keep: number;
   readonly #clean: (line: string) => string;
   readonly #lines: string[] = [];
-  /** Beginning of the line under way. */
+  /** The beginning of the unfinished line. */
   readonly #open = Buffer.alloc(MAX_LINE);
   #filled = 0;
 
   /**
    * @param keep how many lines are kept
-   * @param clean takes secrets out of a line
+   * @param clean removes secrets from a line
    */
   constructor(keep = 5, clean: (line: string) => string = (line) => line) {
     this.#keep = keep;
@@ -34,7 +34,7 @@ export class OutputTail {
   }
 
   push(chunk: Uint8Array): void {
-    // Of a flood only the end can become last lines.
+    // Only the end of a long chunk can hold the last lines.
     let at = Math.max(0, chunk.length - MAX_LOOKED_AT);
     if (at > 0) this.#filled = 0;
     while (at < chunk.length) {
@@ -54,7 +54,7 @@ export class OutputTail {
     if (this.#lines.length > this.#keep) this.#lines.shift();
   }
 
-  /** Oldest first, with the line under way. */
+  /** Oldest first, with the unfinished line. */
   lines(): readonly string[] {
     this.#closeLine();
     return [...this.#lines];
@@ -65,8 +65,8 @@ export class OutputTail {
   }
 
   /**
-   * Reads a pipe to its end, at most so much a second: a program that floods waits for us, not we for it. The returned
-   * function reads what is left without waiting, once the program has ended.
+   * Reads a pipe to its end, at most `bytesPerSecond`: a program that floods its output waits for us. Once the program
+   * has ended, the returned function reads the rest at once.
    *
    * @param bytesPerSecond default 256 KiB; `Infinity` for a program that must never wait
    */

@@ -1,6 +1,6 @@
 import { asError } from './errors.ts';
 
-/** Operating-system processes that belong to an incarnation. Whatever it leaves behind is killed with it. */
+/** The child processes of one incarnation. Those that are left when it ends are killed. */
 export class OwnedProcesses {
   readonly #pids = new Set<number>();
 
@@ -17,7 +17,7 @@ export class OwnedProcesses {
       try {
         process.kill(pid, 'SIGKILL');
       } catch (thrown) {
-        log.debug({ pid, err: asError(thrown) }, 'process was gone already');
+        log.debug({ pid, err: asError(thrown) }, 'the process had ended already');
       }
     }
     this.#pids.clear();

@@ -1,11 +1,11 @@
 /**
- * Control characters, line and paragraph separators, and those that turn the direction of writing: in a log or on a
- * terminal they forge lines, colours, or the order of what is read.
+ * Control characters, line and paragraph separators, and characters that change the direction of writing. In a log or
+ * on a terminal they can forge lines, colours or the order of words.
  */
 // eslint-disable-next-line no-control-regex
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/gu;
 
-/** The text in one line that shows nothing but itself: whatever controls a terminal becomes `\xNN` or `\uNNNN`. */
+/** The text as one harmless line: whatever controls a terminal becomes `\xNN` or `\uNNNN`. */
 export const printable = (text: string): string => text.toWellFormed().replace(UNPRINTABLE, escaped);
 
 function escaped(character: string): string {

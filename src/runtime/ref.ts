@@ -1,6 +1,6 @@
 import type { AskType, Message, OfType, ReplyOf, TellType } from './message.ts';
 
-/** What became of a tell: `dropped-oldest` was accepted at the price of the oldest waiting message. */
+/** The outcome of a tell. `dropped-oldest`: accepted, and the oldest waiting message was dropped for it. */
 export type TellOutcome = 'accepted' | 'dropped-oldest' | 'refused' | 'dead';
 
 export interface AskOptions {
@@ -19,23 +19,23 @@ export interface OfferOptions {
  */
 export interface ActorRef<M extends Message> {
   readonly path: string;
-  /** Fire and forget. Never throws; what could not be queued is a counted dead letter and is told by the outcome. */
+  /** Fire and forget. Never throws: a message that cannot be queued is a dead letter, and the outcome says so. */
   tell(message: OfType<M, TellType<M>>): TellOutcome;
-  /** Tell that waits, within a bound, for room in a full mailbox: back-pressure. Rejects `MAILBOX_FULL`, `ACTOR_DEAD`. */
+  /** A tell that waits, within a bound, for room in a full mailbox. Rejects `MAILBOX_FULL`, `ACTOR_DEAD`. */
   offer(message: OfType<M, TellType<M>>, options: OfferOptions): Promise<void>;
-  /** Request and reply. Rejects `ASK_TIMEOUT`, `MAILBOX_FULL`, `ACTOR_DEAD`, `ACTOR_FAILED`, or with the handler's error. */
+  /** Request and reply. Rejects `ASK_TIMEOUT`, `MAILBOX_FULL`, `ACTOR_DEAD`, `ACTOR_FAILED`, or a deferred error. */
   ask<T extends AskType<M>>(
     message: { readonly type: T } & OfType<M, T>,
     options: AskOptions,
   ): Promise<ReplyOf<OfType<M, T>>>;
 }
 
-/** A typed name of an actor: where it will be found, whether or not it runs now. */
+/** The path of an actor with the type of its protocol. The actor need not run. */
 export interface Address<M extends Message> {
   readonly path: string;
   /** For the compiler only. */
   readonly protocol?: (message: M) => void;
 }
 
-/** Names an actor by its absolute path, e.g. `address<KeyPoolMessage>('/key-pool')`. */
+/** The address of an actor by its absolute path, e.g. `address<KeyPoolMessage>('/key-pool')`. */
 export const address = <M extends Message>(path: string): Address<M> => ({ path });

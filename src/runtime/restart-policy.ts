@@ -1,9 +1,9 @@
 import type { Backoff, RestartIntensity } from './supervision.ts';
 
 /**
- * Erlang/OTP's restart intensity: the restarts of the last `withinMs` are counted; one more than `maxRestarts` and the
- * supervisor gives up. Returns the restarts still inside the period, with the new one, and whether that is too many.
- * Source: `add_restart/1` as documented in the OTP Design Principles, "Maximum Restart Intensity".
+ * Erlang/OTP's restart intensity: with more than `maxRestarts` restarts within `withinMs` the supervisor gives up.
+ * Returns the restarts inside the period, the new one included, and whether they are too many. Source: `add_restart/1`
+ * as documented in the OTP Design Principles, "Maximum Restart Intensity".
  */
 export function recordRestart(
   history: readonly number[],

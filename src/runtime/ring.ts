@@ -34,7 +34,7 @@ export class Ring<T> {
     return value;
   }
 
-  /** Takes the first that fits out; the order of the others stays. */
+  /** Removes the first value that fits; the order of the others stays. */
   shiftWhere(fits: (value: T) => boolean): T | undefined {
     const passed: T[] = [];
     let found: T | undefined;

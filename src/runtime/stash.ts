@@ -2,55 +2,56 @@ import { RuntimeError } from './errors.ts';
 import type { ReplySink } from './mailbox.ts';
 import type { Message } from './message.ts';
 
-/** A message with the place its answer goes. */
-export interface Held {
+/** A message and the sink of its answer. */
+export interface StashedMessage {
   readonly message: Message;
   readonly reply: ReplySink | null;
 }
 
 const CAPACITY = 1_000;
 
-/** Messages an actor put aside, and those it asked for again. */
-export class Aside {
+/** Messages that an actor stashed, and those it unstashed and has not handled yet. */
+export class Stash {
   readonly #path: string;
-  #stashed: Held[] = [];
-  #again: Held[] = [];
+  #stashed: StashedMessage[] = [];
+  #unstashed: StashedMessage[] = [];
   #stashRequested = false;
 
   constructor(path: string) {
     this.#path = path;
   }
 
-  /** Marks the message being handled; it is put aside when its handler returns. Throws `STASH_FULL`. */
+  /** Marks the message being handled; it is stashed when its handler returns. Throws `STASH_FULL`. */
   stashCurrent(): void {
     if (this.#stashed.length >= CAPACITY)
-      throw new RuntimeError('STASH_FULL', `${this.#path} has ${CAPACITY} messages put aside already`, {
+      throw new RuntimeError('STASH_FULL', `${this.#path} has stashed ${CAPACITY} messages already`, {
         path: this.#path,
         capacity: CAPACITY,
       });
     this.#stashRequested = true;
   }
 
-  /** After a handler: true when its message was put aside and must not be answered now. */
-  settle(held: Held): boolean {
+  /** After a handler: true when its message was stashed and must not be answered now. */
+  settle(message: StashedMessage): boolean {
     if (!this.#stashRequested) return false;
     this.#stashRequested = false;
-    this.#stashed.push(held);
+    this.#stashed.push(message);
     return true;
   }
 
-  replayAll(): void {
-    this.#again.push(...this.#stashed);
+  unstashAll(): void {
+    this.#unstashed.push(...this.#stashed);
     this.#stashed = [];
   }
 
-  next(): Held | undefined {
-    return this.#again.shift();
+  /** Removes the unstashed message that is to be handled next. */
+  take(): StashedMessage | undefined {
+    return this.#unstashed.shift();
   }
 
-  drain(): readonly Held[] {
-    const all = [...this.#again, ...this.#stashed];
-    this.#again = [];
+  drain(): readonly StashedMessage[] {
+    const all = [...this.#unstashed, ...this.#stashed];
+    this.#unstashed = [];
     this.#stashed = [];
     return all;
   }

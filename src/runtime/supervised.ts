@@ -7,16 +7,18 @@ import { type ExitReason, isFailure } from './exit.ts';
 import type { Incarnation } from './incarnation.ts';
 import type { ActorState, DeadLetterReason, Failure, Forecast, SystemEvent, TreeSnapshot } from './inspect.ts';
 import type { Message } from './message.ts';
+import type { MetricSink } from './metric-sink.ts';
 import type { ActorRef, Address } from './ref.ts';
 import { nextStreak, restartDelay } from './restart-policy.ts';
-import type { RemoteOwner } from './remote/host.ts';
+import type { RemoteOwner } from './remote/host/remote-owner.ts';
 import type { Spec } from './supervision.ts';
 import type { Watchers } from './watchers.ts';
 
-/** What cells share: the system around them. */
+/** What all cells of a system share. */
 export interface CellServices {
   readonly clock: Clock;
   readonly log: ActorLog;
+  readonly metrics: MetricSink;
   readonly dispatcher: Dispatcher;
   readonly watchers: Watchers;
   /** Time stamps of messages. */
@@ -27,11 +29,11 @@ export interface CellServices {
   ref<M extends Message>(to: Address<M>): ActorRef<M>;
   deadLetter(path: string, messageType: string, reason: DeadLetterReason): void;
   emit(event: SystemEvent): void;
-  /** Told of every failure, whatever becomes of it. */
+  /** Called with every failure, whatever becomes of it. */
   failure(path: string, error: Error): void;
-  /** The root ended by itself: the whole system is lost. */
+  /** The root ended by itself, and the system with it. */
   rootEnded(error: Error): void;
-  /** Whether an actor lives at this path, or is about to again. */
+  /** Whether there is an actor at this path that runs or is about to. */
   isAlive(path: string): boolean;
   /** Starts an incarnation in a thread or a process. */
   startRemote(owner: RemoteOwner, incarnation: number): Promise<Incarnation>;
@@ -71,7 +73,7 @@ export abstract class Supervised {
   abstract start(): Promise<void>;
   /** Brings it to `stopped`, from any state. Never rejects. */
   abstract stop(reason: StopReason): Promise<void>;
-  /** Leaves it ended for good: it stays visible and takes nothing more. */
+  /** Leaves it ended for good: it stays visible and takes no more messages. */
   abstract retire(how: 'exited' | 'failed'): void;
   abstract snapshot(): TreeSnapshot;
 
@@ -79,13 +81,13 @@ export abstract class Supervised {
     return this.spec.id;
   }
 
-  /** True while it runs or is about to: a supervisor has it to stop. */
+  /** True while it runs or is about to, so that its supervisor has to stop it. */
   get running(): boolean {
     return this.state === 'running' || this.state === 'starting' || this.state === 'backing-off';
   }
 
-  /** How long the next restart waits, and one more in the row. */
-  takeDelay(): number {
+  /** Milliseconds to wait before the next restart. Counts as one more restart in the row. */
+  nextDelay(): number {
     const ran = this.startedAt === null ? 0 : this.services.clock.now() - this.startedAt;
     this.#streak = nextStreak(this.#streak, ran, this.spec.backoff);
     const delay = restartDelay(this.#streak, this.spec.backoff, this.services.random());
@@ -93,7 +95,7 @@ export abstract class Supervised {
     return delay;
   }
 
-  /** Waits, visibly, for a restart that comes in `delayMs`. */
+  /** Shows that a restart comes in `delayMs`. */
   awaitRestart(delayMs: number, because: string): void {
     const now = this.services.clock.now();
     this.state = 'backing-off';
@@ -101,7 +103,7 @@ export abstract class Supervised {
     this.emit({ type: 'restarting', at: isoTime(now), path: this.path, delayMs, because });
   }
 
-  /** Starts it again after a wait; a start that fails is one more failure for the supervisor to judge. */
+  /** Starts it again after a wait. A start that fails is one more failure for the supervisor to decide on. */
   restartAfter(delayMs: number, because: string): void {
     this.awaitRestart(delayMs, because);
     this.#restartTimer = this.services.clock.setTimeout(() => {
@@ -120,7 +122,7 @@ export abstract class Supervised {
     return this.start();
   }
 
-  /** It ended by itself: remembered, told, and handed to the supervisor. */
+  /** It ended by itself: notes and emits that, and has the supervisor decide. */
   ended(reason: ExitReason): void {
     if (this.state === 'stopping' || this.state === 'stopped') return;
     if (isFailure(reason)) this.noteFailure(reason);
@@ -151,7 +153,7 @@ export abstract class Supervised {
     this.#restartTimer = null;
   }
 
-  /** What snapshots of both kinds have in common. */
+  /** The part of a snapshot that actors and supervisors share. */
   protected common() {
     const { backoff, restart, significant } = this.spec;
     return {
@@ -176,7 +178,7 @@ export abstract class Supervised {
 export const isoTime = (ms: number): string => new Date(ms).toISOString();
 export const isoTimeOrNull = (ms: number | null): string | null => (ms === null ? null : isoTime(ms));
 
-/** A start that was overtaken by a stop: whoever stopped it decides what follows, not whoever started it. */
+/** The error of a start that a stop overtook. The stop decides what follows. */
 export const superseded = (path: string): RuntimeError =>
   new RuntimeError('STOPPING', `${path} was stopped while it started`, { path });
 export const isSuperseded = (thrown: unknown): boolean => thrown instanceof RuntimeError && thrown.code === 'STOPPING';

@@ -3,8 +3,8 @@ import { RuntimeError } from './errors.ts';
 import type { Message } from './message.ts';
 
 /**
- * Supervision as data: what is supervised, and how. Built with {@link child}, {@link supervisor} and {@link dynamic},
- * validated there, executed by the actor system. Terms and meanings are those of Erlang/OTP's `supervisor`.
+ * Supervision as data, built and validated by {@link child}, {@link supervisor} and {@link dynamic} and executed by the
+ * actor system. Terms and meanings are those of Erlang/OTP's `supervisor`.
  */
 
 /** Restarted always; only after a failure; never. */
@@ -20,8 +20,8 @@ export type Strategy = 'one-for-one' | 'one-for-all' | 'rest-for-one';
 export type AutoShutdown = 'never' | 'any-significant' | 'all-significant';
 
 /**
- * Where an actor runs. `inline`: on the main thread. `thread`: in a worker thread of its own; a native crash still
- * takes the whole program along. `process`: in a process of its own, which may even abort or fault.
+ * Where an actor runs. `inline`: on the main thread. `thread`: in a worker thread of its own; a crash in native code
+ * still ends the whole program. `process`: in a process of its own, whose crash ends nothing else.
  */
 export type Placement =
   | { readonly kind: 'inline' }
@@ -34,7 +34,10 @@ export interface RestartIntensity {
   readonly withinMs: number;
 }
 
-/** Wait before the n-th restart in a row: `min(maxMs, minMs * factor^(n-1))`, up to a quarter less by chance; n starts again after `resetAfterMs` of running. */
+/**
+ * Wait before the n-th restart in a row: `min(maxMs, minMs * factor^(n-1))`, up to a quarter less by chance. After
+ * `resetAfterMs` of running, n starts at 1 again.
+ */
 export interface Backoff {
   readonly minMs: number;
   readonly maxMs: number;
@@ -47,7 +50,7 @@ export interface ChildOptions {
   readonly restart?: Restart;
   /** Default inline. */
   readonly placement?: Placement;
-  /** Its end may end the supervisor: see `autoShutdown` there. Not for permanent children. Default false. */
+  /** Its end may end the supervisor, see `autoShutdown` there. Not for permanent children. Default false. */
   readonly significant?: boolean;
   /** Milliseconds for the start, default 10,000. */
   readonly startTimeoutMs?: number;
@@ -68,9 +71,9 @@ export interface ChildSpec {
   readonly shutdownTimeoutMs: number;
   readonly backoff: Backoff;
   readonly mailbox: MailboxOptions;
-  /** The definition with its init closed over, types erased. Only {@link child} makes one, with both of one type. */
+  /** Types erased. {@link child} checks that definition and init belong together. */
   readonly definition: ActorDefinition<Message, unknown>;
-  /** Called at every start, so that a restart sees what is true then. */
+  /** Called at every start, so that a restart gets current values. */
   readonly init: () => unknown;
 }
 

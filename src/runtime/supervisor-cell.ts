@@ -14,7 +14,7 @@ interface Group {
   readonly timer: TimerHandle;
 }
 
-/** Called as cells come and go, so that the system finds actors by path. */
+/** Keeps the actors of the system by path. */
 export interface Registry {
   added(cell: ActorCell): void;
   removed(cell: ActorCell): void;
@@ -26,11 +26,11 @@ export class SupervisorCell extends Supervised implements Parent {
   readonly #registry: Registry;
   readonly #children = new Map<string, Supervised>();
   #history: readonly number[] = [];
-  /** A group that waits for its common restart. */
+  /** The group whose common restart is pending. */
   #group: Group | null = null;
   #busy: Promise<unknown> = Promise.resolve();
   #epoch = 0;
-  /** It gave up or is done, and stops its children. */
+  /** It gave up or is done, and is stopping its children. */
   #ending = false;
 
   constructor(spec: SupervisorSpec, path: string, services: CellServices, parent: Parent | null, registry: Registry) {
@@ -112,7 +112,7 @@ export class SupervisorCell extends Supervised implements Parent {
     return true;
   }
 
-  /** Stops a child and starts it again at an operator's wish: no failure, nothing is counted against it. */
+  /** Stops a child and starts it again at an operator's wish. Not a failure: nothing is counted against it. */
   async restartChild(id: string): Promise<boolean> {
     if (!this.#children.has(id)) return false;
     return this.#exclusively(async () => {
@@ -120,7 +120,7 @@ export class SupervisorCell extends Supervised implements Parent {
       if (child === undefined) return false;
       const epoch = this.#epoch;
       await child.stop('restart');
-      // Meanwhile somebody may have stopped or removed it, or all of us.
+      // Meanwhile it, or this supervisor, may have been stopped or removed.
       const wanted = child instanceof ActorCell ? child.state === 'backing-off' : child.state === 'stopped';
       if (this.#epoch !== epoch || this.#children.get(id) !== child || !wanted) throw superseded(child.path);
       await child.startAgain();
@@ -145,7 +145,7 @@ export class SupervisorCell extends Supervised implements Parent {
     const because = isFailure(reason) ? `${child.path} failed: ${reason.message}` : `${child.path} ended: ${reason}`;
     if (decision.action !== 'restart') {
       child.retire(isFailure(reason) ? 'failed' : 'exited');
-      // Children of a static supervisor stay visible; of a dynamic one they would pile up.
+      // Children of a static supervisor stay visible; those of a dynamic one would pile up.
       if (this.spec.dynamic) this.#forget(child);
       if (decision.action === 'shutdown') void this.#endWith('shutdown', null);
       return;
@@ -162,7 +162,7 @@ export class SupervisorCell extends Supervised implements Parent {
       decision.forget.length === 0 &&
       this.#group === null
     ) {
-      child.restartAfter(child.takeDelay(), because);
+      child.restartAfter(child.nextDelay(), because);
       return;
     }
     void this.#exclusively(() => this.#restartGroup(child, members, decision, because));
@@ -198,13 +198,13 @@ export class SupervisorCell extends Supervised implements Parent {
     return decide(strategy, autoShutdown, members.map(asMember), members.indexOf(child), reason);
   }
 
-  /** Of a hundred thousand children only the child itself and the significant ones matter to `one-for-one`. */
+  /** `one-for-one` needs only the child and the significant ones, which matters with a hundred thousand children. */
   #significantFirst(child: Supervised) {
     if (this.spec.autoShutdown === 'never') return [asMember(child)];
     return [asMember(child), ...[...this.#children.values()].filter((each) => each !== child).map(asMember)];
   }
 
-  /** One at a time: restarts of groups and those an operator wants would start a child twice between them. */
+  /** Runs restarts one at a time: two of them at once could start a child twice. */
   #exclusively<T>(work: () => Promise<T>): Promise<T> {
     const done = this.#busy.then(work);
     this.#busy = done.then(
@@ -224,11 +224,11 @@ export class SupervisorCell extends Supervised implements Parent {
     const epoch = this.#epoch;
     if (!this.running || this.#ending) return;
     const pick = (indices: readonly number[]): Supervised[] => indices.flatMap((index) => members[index] ?? []);
-    // A group that was waiting already waits on, together with this one.
+    // A group whose restart was pending restarts together with this one.
     const earlier = this.#cancelGroup();
-    const delay = child.takeDelay();
+    const delay = child.nextDelay();
     const starting = new Set([...earlier, ...pick(decision.start)]);
-    // The one that ended may run again by now, when an operator restarted it; then it goes with the others.
+    // An operator may have restarted the child meanwhile; then it is stopped with the others.
     for (const each of [...pick(decision.stop), ...(child.state === 'running' ? [child] : [])]) {
       await each.stop(starting.has(each) ? 'restart' : 'removed');
       if (this.#epoch !== epoch) return;
@@ -248,12 +248,12 @@ export class SupervisorCell extends Supervised implements Parent {
     this.#group = null;
     const epoch = this.#epoch;
     for (const member of group.members) {
-      // An operator was quicker.
+      // An operator restarted it meanwhile.
       if (member.state === 'running') continue;
       try {
         await member.startAgain();
       } catch (thrown) {
-        // The rest of the group has not started; the decision about this one takes it along.
+        // The rest of the group has not started; the decision about this member includes it.
         if (this.#epoch === epoch && !isSuperseded(thrown)) member.ended(asError(thrown));
         return;
       }
@@ -279,7 +279,7 @@ export class SupervisorCell extends Supervised implements Parent {
     );
   }
 
-  /** Ends by itself. As in OTP the reason is `shutdown`, also when it gave up; the error tells people why. */
+  /** Ends by itself. As in OTP the reason is `shutdown`, also when it gave up; `error` is for people. */
   async #endWith(reason: 'shutdown', error: RuntimeError | null): Promise<void> {
     this.#epoch += 1;
     this.#ending = true;
@@ -304,7 +304,7 @@ export class SupervisorCell extends Supervised implements Parent {
 
   async #stopChildren(reason: StopReason): Promise<void> {
     const inOrder = [...this.#children.values()].toReversed();
-    // Siblings added at run time do not depend on each other; stopping hundreds one by one would take for ever.
+    // Dynamic children do not depend on each other, and stopping hundreds one by one would take too long.
     if (this.spec.dynamic) await Promise.all(inOrder.map((child) => child.stop(reason)));
     else for (const child of inOrder) await child.stop(reason);
   }

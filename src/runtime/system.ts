@@ -7,10 +7,11 @@ import { DeadLetters } from './dead-letters.ts';
 import { type Dispatcher, EventLoopDispatcher } from './dispatcher.ts';
 import { asError, RuntimeError } from './errors.ts';
 import type { SystemEvent, TreeSnapshot } from './inspect.ts';
-import { WireRef } from './local-ref.ts';
+import { LocalRef } from './local-ref.ts';
 import type { Message } from './message.ts';
+import { NO_METRICS } from './metric-sink.ts';
 import type { ActorRef, Address } from './ref.ts';
-import { startRemote } from './remote/host.ts';
+import { startRemote } from './remote/host/start-remote.ts';
 import { type CellServices, isoTime } from './supervised.ts';
 import type { ChildSpec, SupervisorSpec } from './supervision.ts';
 import { SupervisorCell } from './supervisor-cell.ts';
@@ -51,19 +52,22 @@ class System implements ActorSystem {
   constructor(tree: SupervisorSpec, options: SystemOptions & SystemInternals) {
     const clock = options.clock ?? systemClock;
     const { log, onEscalation, onFailure } = options;
+    const metrics = options.metrics ?? NO_METRICS;
     this.#log = log;
     this.#deadLetters = new DeadLetters(clock, log);
     const gateway = {
       clock,
       log,
-      tell: (path: string, message: Message): void => void this.#wire(path).tell(message),
-      ask: (path: string, message: Message, timeoutMs: number) => this.#wire(path).ask(message, { timeoutMs }),
-      offer: (path: string, message: Message, timeoutMs: number) => this.#wire(path).offer(message, { timeoutMs }),
+      metrics,
+      tell: (path: string, message: Message): void => void this.#refTo(path).tell(message),
+      ask: (path: string, message: Message, timeoutMs: number) => this.#refTo(path).ask(message, { timeoutMs }),
+      offer: (path: string, message: Message, timeoutMs: number) => this.#refTo(path).offer(message, { timeoutMs }),
       refused: (path: string, messageType: string) => this.#deadLetters.add(path, messageType, 'no-credit'),
     };
     this.#services = {
       clock,
       log,
+      metrics,
       dispatcher: options.dispatcher ?? new EventLoopDispatcher(),
       watchers: new Watchers(),
       // A clock moved by hand is read every time: it may move within a turn.
@@ -95,7 +99,7 @@ class System implements ActorSystem {
 
   ref<M extends Message>(to: Address<M>): ActorRef<M> {
     // The address carries the protocol; inside, every message is just a Message.
-    return this.#wire(to.path) as unknown as ActorRef<M>;
+    return this.#refTo(to.path) as unknown as ActorRef<M>;
   }
 
   async startChild(
@@ -134,8 +138,8 @@ class System implements ActorSystem {
     this.#services.deadlines.clear();
   }
 
-  #wire(path: string): WireRef {
-    return new WireRef(path, this.#services, (at) => this.#cells.get(at));
+  #refTo(path: string): LocalRef {
+    return new LocalRef(path, this.#services, (at) => this.#cells.get(at));
   }
 
   #supervisor(path: string): SupervisorCell {
@@ -149,7 +153,7 @@ class System implements ActorSystem {
       this.#guarded(`listener of "${event.type}" at ${isoTime(this.#services.clock.now())}`, () => listener(event));
   }
 
-  /** What others hang in must not break supervision. */
+  /** Runs a caller's hook, which must not break supervision. */
   #guarded(what: string, call: () => void): void {
     try {
       call();

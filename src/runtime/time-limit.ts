@@ -6,7 +6,7 @@ export type Settled<T> =
   | { readonly timedOut: false; readonly value: null; readonly error: Error }
   | { readonly timedOut: true; readonly value: null; readonly error: null };
 
-/** Waits for `work` at most `ms` on `clock`. Never rejects; a late rejection of `work` is swallowed, the caller gave up on it. */
+/** Waits for `work` at most `ms` on `clock`. Never rejects; a rejection of `work` after that is ignored. */
 export function settlesWithin<T>(clock: Clock, work: Promise<T>, ms: number): Promise<Settled<T>> {
   return new Promise((resolve) => {
     const timer = clock.setTimeout(() => resolve({ timedOut: true, value: null, error: null }), ms);

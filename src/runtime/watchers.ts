@@ -1,11 +1,11 @@
 import type { Terminated } from './exit.ts';
 
-/** Whoever watches: gets a signal into its mailbox. */
+/** Gets a signal into its mailbox. */
 export interface Watcher {
   signal(signal: Terminated): void;
 }
 
-/** Who watches whom. Each watch ends with one signal, or without one when it is taken back. */
+/** All watches of a system. Each ends with one signal, or without one when it is taken back. */
 export class Watchers {
   readonly #byTarget = new Map<string, Set<Watcher>>();
 

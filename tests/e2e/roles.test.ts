@@ -117,7 +117,6 @@ test('each process starts the actors of its roles only, and says so', async () =
   ]);
   assert.deepEqual(await actors(judging), [
     '/aggregator',
-    '/aggregator-figures',
     '/alert-images',
     '/alert-writer',
     '/caller',

@@ -6,7 +6,7 @@ import { World } from './world.ts';
 const SEEDS = Number(process.env['GANTRY_SIM_SEEDS'] ?? 10_000);
 const ONLY = process.env['GANTRY_SIM_SEED'];
 
-/** One random life of a random system; returns what did not hold. */
+/** One random run of a random system. The promises that it broke. */
 async function run(seed: number): Promise<readonly string[]> {
   const random = new Random(seed);
   const world = new World(random);
@@ -18,10 +18,9 @@ async function run(seed: number): Promise<readonly string[]> {
     }
   }
   await end(world);
-  world.check(
-    world.lives.every((life) => life.stops === 1),
-    `stopped other than once: ${world.lives.flatMap((life) => (life.stops === 1 ? [] : [`${life.path} #${life.incarnation}: ${life.stops}`])).join(', ')}`,
-  );
+  const stopped = world.incarnations.filter(({ stops }) => stops !== 1);
+  const shown = stopped.map(({ path, incarnation, stops }) => `${path} #${incarnation}: ${stops}`).join(', ');
+  world.check(stopped.length === 0, `stopped other than once: ${shown}`);
   world.check(world.clock.pending === 0, `${world.clock.pending} timers are left`);
   return world.violations;
 }
@@ -73,17 +72,17 @@ async function end(world: World): Promise<void> {
   );
 }
 
-test(`${ONLY ?? SEEDS} random lives of random systems break no promise`, { timeout: 300_000 }, async () => {
+test(`${ONLY ?? SEEDS} random runs of random systems break no promise`, { timeout: 300_000 }, async () => {
   const seeds = ONLY === undefined ? Array.from({ length: SEEDS }, (_, index) => index + 1) : [Number(ONLY)];
-  let lives = 0;
+  let runs = 0;
   for (const seed of seeds) {
     const violations = await run(seed);
-    lives += 1;
+    runs += 1;
     assert.deepEqual(
       violations,
       [],
       `seed ${seed}; replay with GANTRY_SIM_SEED=${seed} npm test -- tests/sim/runtime-sim.test.ts`,
     );
   }
-  assert.equal(lives, seeds.length);
+  assert.equal(runs, seeds.length);
 });

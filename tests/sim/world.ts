@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { defineActor, type MailboxOptions, type OverflowPolicy } from '../../src/runtime/actor.ts';
 import { sleep } from '../../src/runtime/clock.ts';
-import type { Dispatcher, Runnable } from '../../src/runtime/dispatcher.ts';
 import type { SupervisorSnapshot, TreeSnapshot } from '../../src/runtime/inspect.ts';
 import type { Asking } from '../../src/runtime/message.ts';
 import { type ActorRef, address } from '../../src/runtime/ref.ts';
@@ -17,33 +16,8 @@ import {
 } from '../../src/runtime/supervision.ts';
 import { type ActorSystem, startSystem } from '../../src/runtime/system.ts';
 import { ManualClock, settle } from '../../src/runtime/testing/manual-clock.ts';
+import { ShufflingDispatcher } from '../../src/runtime/testing/shuffling-dispatcher.ts';
 import type { Random } from '../support/random.ts';
-
-/** Runs actors in a random order, random numbers of messages at a time: every interleaving a real one could bring. */
-class SimDispatcher implements Dispatcher {
-  readonly #random: Random;
-  readonly #ready: Runnable[] = [];
-
-  constructor(random: Random) {
-    this.#random = random;
-  }
-
-  schedule(runnable: Runnable): void {
-    if (runnable.scheduled) return;
-    runnable.scheduled = true;
-    this.#ready.push(runnable);
-  }
-
-  /** Runs one of those that are ready. False when none is. */
-  step(): boolean {
-    const [runnable] = this.#ready.splice(this.#random.below(this.#ready.length), 1);
-    if (runnable === undefined) return false;
-    runnable.scheduled = false;
-    runnable.run(1 + this.#random.below(4));
-    if (runnable.hasWork()) this.schedule(runnable);
-    return true;
-  }
-}
 
 type SubjectMessage =
   | { type: 'tell'; n: number }
@@ -53,7 +27,7 @@ type SubjectMessage =
 type SubjectPrivate = { type: 'tick'; incarnation: number };
 
 /** One incarnation as its own code saw it. */
-interface Life {
+interface Incarnation {
   readonly path: string;
   readonly incarnation: number;
   started: boolean;
@@ -77,13 +51,13 @@ interface Fate {
 export class World {
   readonly clock = new ManualClock();
   readonly random: Random;
-  readonly lives: Life[] = [];
+  readonly incarnations: Incarnation[] = [];
   readonly paths: string[] = [];
   readonly violations: string[] = [];
   readonly pendingAsks = new Set<Promise<unknown>>();
   sent = 0;
   handled = 0;
-  readonly #dispatcher: SimDispatcher;
+  readonly #dispatcher: ShufflingDispatcher;
   readonly #fate: Fate;
   readonly #lastSeen = new Map<string, number>();
   readonly #nextNumber = new Map<string, number>();
@@ -94,7 +68,7 @@ export class World {
 
   constructor(random: Random) {
     this.random = random;
-    this.#dispatcher = new SimDispatcher(random);
+    this.#dispatcher = new ShufflingDispatcher(() => random.next());
     const rare = (): number => (random.chance(0.4) ? random.next() * 0.25 : 0);
     this.#fate = {
       failStart: rare(),
@@ -148,14 +122,14 @@ export class World {
     if (outcome !== null && outcome !== 'failed') this.#system = outcome;
   }
 
-  /** Lets time pass and everything run that can. */
+  /** Advances time and runs every actor that has messages. */
   async pass(ms: number): Promise<void> {
     await this.clock.advance(ms);
     for (let steps = 0; steps < 500 && this.#dispatcher.step(); steps += 1) if (this.random.chance(0.3)) await settle();
     await settle();
   }
 
-  /** From here on nothing fails or dawdles any more. */
+  /** From here on nothing fails or is slow. */
   calmDown(): void {
     this.#calm = true;
   }
@@ -207,7 +181,7 @@ export class World {
     if (!holds) this.violations.push(what);
   }
 
-  /** What must hold at any moment. */
+  /** Checks the promises that hold at any moment. */
   checkNow(): void {
     for (const each of supervisorsOf(this.system.snapshot())) {
       if (each.state === 'running')
@@ -281,7 +255,7 @@ export class World {
       kind: 'subject',
       mailbox,
       start: async (ctx) => {
-        const life: Life = {
+        const own: Incarnation = {
           path: ctx.path,
           incarnation: ctx.incarnation,
           started: false,
@@ -290,25 +264,25 @@ export class World {
         };
         if (happens(fate.slowStart)) await sleep(clock, random.below(200));
         if (happens(fate.failStart)) throw new Error('start');
-        life.started = true;
-        this.lives.push(life);
+        own.started = true;
+        this.incarnations.push(own);
         if (fate.ticks) ctx.setInterval('tick', 5 + random.below(50), { type: 'tick', incarnation: ctx.incarnation });
 
         const handle = async (n: number): Promise<number> => {
           this.handled += 1;
-          this.check(life.stops === 0, `${life.path} #${life.incarnation} got a message after its stop`);
+          this.check(own.stops === 0, `${own.path} #${own.incarnation} got a message after its stop`);
           this.check(
-            this.lives.every(
-              (other) => other === life || other.path !== life.path || other.incarnation < life.incarnation,
+            this.incarnations.every(
+              (other) => other === own || other.path !== own.path || other.incarnation < own.incarnation,
             ),
-            `${life.path} #${life.incarnation} got a message after a newer one had started`,
+            `${own.path} #${own.incarnation} got a message after a newer one had started`,
           );
           if (n > 0) {
             this.check(
-              n > (this.#lastSeen.get(life.path) ?? 0),
-              `${life.path} got ${n} after ${this.#lastSeen.get(life.path)}`,
+              n > (this.#lastSeen.get(own.path) ?? 0),
+              `${own.path} got ${n} after ${this.#lastSeen.get(own.path)}`,
             );
-            this.#lastSeen.set(life.path, n);
+            this.#lastSeen.set(own.path, n);
           }
           if (happens(fate.exit)) ctx.exit(random.chance(0.5) ? 'normal' : 'shutdown');
           if (happens(fate.failHandler)) throw new Error('handler');
@@ -323,30 +297,30 @@ export class World {
             ask: ({ n }) => handle(n),
             tick: ({ incarnation }) => {
               this.check(
-                incarnation === life.incarnation,
-                `${life.path} #${life.incarnation} got a timer of #${incarnation}`,
+                incarnation === own.incarnation,
+                `${own.path} #${own.incarnation} got a timer of #${incarnation}`,
               );
-              this.check(life.stops === 0, `${life.path} #${life.incarnation} got a timer after its stop`);
+              this.check(own.stops === 0, `${own.path} #${own.incarnation} got a timer after its stop`);
             },
             watch: ({ path }) => {
               this.handled += 1;
-              if (!life.watching.has(path)) life.watching.set(path, 0);
+              if (!own.watching.has(path)) own.watching.set(path, 0);
               ctx.watch({ path });
             },
             unwatch: ({ path }) => {
               this.handled += 1;
-              life.watching.delete(path);
+              own.watching.delete(path);
               ctx.unwatch({ path });
             },
           },
           onSignal: ({ path }) => {
-            const told = life.watching.get(path);
-            this.check(told !== undefined, `${life.path} was told about ${path}, which it does not watch`);
-            this.check(told !== 1, `${life.path} was told twice about ${path}`);
-            life.watching.delete(path);
+            const told = own.watching.get(path);
+            this.check(told !== undefined, `${own.path} was told about ${path}, which it does not watch`);
+            this.check(told !== 1, `${own.path} was told twice about ${path}`);
+            own.watching.delete(path);
           },
           stop: async () => {
-            life.stops += 1;
+            own.stops += 1;
             if (happens(fate.slowStop)) await sleep(clock, random.below(300));
             if (happens(fate.failStop)) throw new Error('stop');
           },

@@ -64,7 +64,7 @@ export async function startAggregator(
       onPublished: () => undefined,
       ...parts,
     });
-    return Promise.resolve({ work, report: () => undefined, close: async () => cache?.finish(1_000) });
+    return Promise.resolve({ work, report: () => ({}), close: async () => cache?.finish(1_000) });
   });
   const writers = redis === undefined ? [] : [child('alert-writer', alertWriterActor, () => ({ bus, redis }))];
   const system = await startSystem(supervisor('root', [...writers, child('aggregator', actor, () => null)]), {

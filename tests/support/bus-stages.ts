@@ -59,7 +59,7 @@ export async function startStages(bus: NatsBus) {
         onAlert: () => Promise.resolve(),
         onPublished: () => undefined,
       }),
-      report: () => undefined,
+      report: () => ({}),
       close: () => Promise.resolve(),
     }),
   );

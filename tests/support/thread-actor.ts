@@ -2,13 +2,13 @@ import { spawn } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { defineActor } from '../../src/runtime/actor.ts';
 import type { Asking, Deferred } from '../../src/runtime/message.ts';
-import { move, type Moved } from '../../src/runtime/moved.ts';
+import { transfer, type Transferred } from '../../src/runtime/transfer.ts';
 import { address } from '../../src/runtime/ref.ts';
 
 export type PeerMessage =
   | { type: 'note'; n: number }
   | ({ type: 'double'; n: number } & Asking<number>)
-  | ({ type: 'length'; data: Moved<Uint8Array<ArrayBuffer>> } & Asking<number>);
+  | ({ type: 'length'; data: Transferred<Uint8Array<ArrayBuffer>> } & Asking<number>);
 export const PEER = address<PeerMessage>('/peer');
 
 export type GuestMessage =
@@ -16,7 +16,7 @@ export type GuestMessage =
   | ({ type: 'ask-peer'; n: number } & Asking<number>)
   | ({ type: 'send-buffer'; bytes: number } & Asking<{ received: number; leftBehind: number }>)
   | { type: 'tell-peer'; count: number }
-  /** Tells in one go, without a pause; answers how many were taken. */
+  /** Tells `count` messages without a pause; answers how many were accepted. */
   | ({ type: 'flood-peer'; count: number } & Asking<number>)
   | ({ type: 'offer-peer'; count: number } & Asking<number>)
   | ({ type: 'watch'; path: string } & Asking<string>)
@@ -24,6 +24,9 @@ export type GuestMessage =
   | { type: 'exhaust-memory' }
   | { type: 'leave' }
   | { type: 'throw' }
+  /** Records `n` values of each kind of metric. */
+  | { type: 'record'; n: number }
+  | { type: 'record-and-throw' }
   | { type: 'throw-outside' }
   | { type: 'exit' }
   | { type: 'spin' }
@@ -37,7 +40,7 @@ export interface GuestInit {
   readonly hangStart?: boolean;
 }
 
-/** An actor for tests that does, on request, everything a badly behaved one might do to its thread. */
+/** Does, on request, everything that a badly behaved actor might do to its worker. */
 export const guestActor = defineActor<GuestMessage, { type: 'tick' }>()<GuestInit>({
   kind: 'guest',
   mailbox: { capacity: 100, overflow: 'refuse' },
@@ -52,12 +55,12 @@ export const guestActor = defineActor<GuestMessage, { type: 'tick' }>()<GuestIni
     ctx.report({ thread: threadId || process.pid });
     return {
       handlers: {
-        // Of the process, where it runs in one: 0 is the main thread everywhere.
+        // In a process the thread id is 0, as on the main thread, so the process id tells.
         'thread-id': () => threadId || process.pid,
         'ask-peer': ({ n }) => peer.ask({ type: 'double', n }, { timeoutMs: 1000 }),
         'send-buffer': async ({ bytes }) => {
           const data = new Uint8Array(bytes);
-          const received = await peer.ask({ type: 'length', data: move(data) }, { timeoutMs: 1000 });
+          const received = await peer.ask({ type: 'length', data: transfer(data) }, { timeoutMs: 1000 });
           return { received, leftBehind: data.byteLength };
         },
         'tell-peer': ({ count }) => {
@@ -84,6 +87,17 @@ export const guestActor = defineActor<GuestMessage, { type: 'tick' }>()<GuestIni
         leave: () => ctx.exit('normal'),
         throw: () => {
           throw Object.assign(new Error('bad frame'), { code: 'BAD_FRAME' });
+        },
+        record: ({ n }) => {
+          for (let i = 0; i < n; i += 1) {
+            ctx.metrics.inc('done_total', 1, { kind: 'x' });
+            ctx.metrics.set('depth', i);
+            ctx.metrics.observe('wait_seconds', i);
+          }
+        },
+        'record-and-throw': () => {
+          ctx.metrics.inc('done_total', 1, { kind: 'x' });
+          throw new Error('after recording');
         },
         'throw-outside': () => {
           setTimeout(() => {

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { AGGREGATOR, aggregatorActor, type AggregatorInit } from '../../src/actors/aggregator.ts';
-import { type AggregatorFigures, aggregatorFiguresActor } from '../../src/actors/aggregator-figures.ts';
+import { aggregatorView } from '../../src/app/aggregator-view.ts';
 import { startRedisServer } from '../../src/embedded/redis-server.ts';
 import type { EmbeddedService } from '../../src/embedded/service.ts';
+import { createMetrics } from '../../src/infra/metrics.ts';
 import { JetStreamLocks } from '../../src/infra/nats/locks.ts';
 import { RedisStore } from '../../src/infra/redis/store.ts';
 import type { PushedAggregate } from '../../src/messages/aggregate.ts';
@@ -27,7 +28,7 @@ let store: RedisStore;
 let system: ActorSystem;
 const log = memoryLog();
 const pushed: PushedAggregate[] = [];
-const told: AggregatorFigures[] = [];
+const metrics = createMetrics({ log, process: false });
 
 const initOf = (holder: string): AggregatorInit => ({
   natsUrl: world.nats.url,
@@ -36,16 +37,15 @@ const initOf = (holder: string): AggregatorInit => ({
   deadlineMs: 60_000,
   alertHooks: [HOOK],
 });
-const start = (holder: string, figures: AggregatorFigures[]): Promise<ActorSystem> =>
+const start = (holder: string): Promise<ActorSystem> =>
   startSystem(
     supervisor('root', [
-      child('aggregator-figures', aggregatorFiguresActor, () => ({ onFigures: (one) => void figures.push(one) })),
       child('aggregator', aggregatorActor, () => initOf(holder), {
         placement: { kind: 'thread' },
         backoff: { minMs: 10, maxMs: 50 },
       }),
     ]),
-    { log, onEscalation: (error) => assert.fail(error) },
+    { log, metrics: metrics.sink, onEscalation: (error) => assert.fail(error) },
   );
 
 before(async () => {
@@ -53,7 +53,7 @@ before(async () => {
   redis = await startRedisServer({ dataDir: join(world.folder, 'redis'), log: memoryLog() });
   store = await RedisStore.open({ url: redis.url, log: memoryLog(), durable: true, notice: null });
   await store.follow((aggregate) => pushed.push(aggregate));
-  system = await start('one', told);
+  system = await start('one');
 });
 after(async () => {
   await system.stop();
@@ -66,8 +66,8 @@ const fresh = (): Detection => detection(1, { timestamp: new Date().toISOString(
 const stats = () => system.ref(AGGREGATOR).ask({ type: 'stats' }, ASK);
 const out = async (frame: Detection): Promise<number[]> =>
   (await aggregatesOf(world.bus, frame)).map(({ revision }) => revision);
-const aggregatorInTree = () => {
-  const root = system.snapshot();
+const aggregatorIn = (of: ActorSystem) => {
+  const root = of.snapshot();
   const found = root.type === 'supervisor' ? root.children.find(({ path }) => path === '/aggregator') : undefined;
   assert.ok(found?.type === 'actor');
   return found;
@@ -99,23 +99,15 @@ describe('the aggregator in its thread', () => {
     assert.deepEqual([job.body.url, job.body.id.includes(frame.requestId)], [HOOK, true]);
   });
 
-  it('tells what it saw, once, and how it stands', async () => {
-    await until(
-      'both frames are told',
-      () => told.reduce((sum, { seen }) => sum + seen.redisPush.length, 0) === 2,
-      5_000,
-    );
-    assert.equal(
-      told.reduce((sum, { seen }) => sum + seen.endToEnd.length, 0),
-      2,
-    );
-    assert.equal(
-      told.reduce((sum, { seen }) => sum + seen.lockWait.length, 0),
-      1,
-    );
-    assert.equal(told.at(-1)?.leading, true);
-    await until('the tree shows it', () => aggregatorInTree().detail['published'] === 2, 5_000);
-    assert.equal(aggregatorInTree().placement, 'thread');
+  it('records what it measured, each thing once, and shows in the tree how it stands', async () => {
+    const shows = async (line: string) => (await metrics.render()).includes(`${line}\n`);
+    await until('both frames are recorded', () => shows('redis_push_seconds_count 2'), 5_000);
+    assert.ok(await shows('end_to_end_latency_seconds_count 2'));
+    assert.ok(await shows('lock_wait_seconds_count 1'));
+    assert.ok(await shows('queue_depth{queue="cache"} 0'));
+    assert.deepEqual(aggregatorView(system.snapshot()), { leading: true, failedWrites: 0 });
+    await until('the tree shows it', () => aggregatorIn(system).detail['published'] === 2, 5_000);
+    assert.equal(aggregatorIn(system).placement, 'thread');
   });
 
   it('goes on in another thread with what it held: the frame goes out once, a late answer revises', async () => {
@@ -129,7 +121,7 @@ describe('the aggregator in its thread', () => {
     await until('the other is out', async () => (await out(open)).length === 1, 15_000);
     assert.deepEqual([await out(done), await out(open)], [[0], [0]]);
     await until('nothing is held', async () => (await stats()).held === 0);
-    assert.ok(aggregatorInTree().restarts >= 1);
+    assert.ok(aggregatorIn(system).restarts >= 1);
   });
 
   it('starts without NATS and goes on when it is there', async () => {
@@ -155,12 +147,11 @@ describe('the aggregator in its thread', () => {
   });
 
   it('gives its lock back at the end, so that another one works at once', async () => {
-    const others: AggregatorFigures[] = [];
-    const standby = await start('two', others);
-    await until('it stands by', () => others.some(({ leading }) => !leading), 10_000);
-    assert.ok(!others.some(({ leading }) => leading));
+    const standby = await start('two');
+    const leads = (): boolean => aggregatorView(standby.snapshot()).leading;
+    await until('it stands by', () => aggregatorIn(standby).detail['leading'] === false, 10_000);
     await system.stop();
-    await until('it works', () => others.some(({ leading }) => leading), 5_000);
+    await until('it works', leads, 5_000);
     assert.equal((await new JetStreamLocks(world.bus).read('aggregator'))?.holder, 'two');
     await standby.stop();
     assert.equal(await new JetStreamLocks(world.bus).read('aggregator'), null);

@@ -20,7 +20,7 @@ test(
   async () => {
     const { spec } = await pullModel('ssd-mobilenet-v2');
     const system = await startSystem(
-      supervisor('root', [dynamic('crew', { intensity: { maxRestarts: 10_000, withinMs: 1000 } })]),
+      supervisor('root', [dynamic('members', { intensity: { maxRestarts: 10_000, withinMs: 1000 } })]),
       { log: memoryLog(), onEscalation: (error) => assert.fail(error) },
     );
     const random = new Random(20_261_121);
@@ -29,20 +29,20 @@ test(
       const fault = random.pick(FAULTS);
       const id = `d-${round}`;
       await system.startChild(
-        '/crew',
+        '/members',
         child(id, inferenceActor, () => spec, {
           placement: { kind: 'thread', maxHeapMb: 64 },
           restart: 'temporary',
           shutdownTimeoutMs: 200,
         }),
       );
-      const ref = system.ref(address<InferenceMessage>(`/crew/${id}`));
+      const ref = system.ref(address<InferenceMessage>(`/members/${id}`));
       await until('inferences run', async () => (await ref.ask({ type: 'runs' }, { timeoutMs: 5_000 })) > 1);
       if (fault !== 'stop') ref.tell({ type: fault });
       if (fault === 'exhaust-memory' || fault.startsWith('throw'))
         await until(`${id} ended by ${fault}`, () => ref.tell({ type: 'throw' }) === 'dead', 20_000);
       else await delay(random.below(30));
-      await system.stopChild(`/crew/${id}`);
+      await system.stopChild(`/members/${id}`);
       rss.push(process.memoryUsage.rss());
     }
     await system.stop();
@@ -51,9 +51,8 @@ test(
     const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
     // The first quarter fills caches and arenas; a leak would show between the second quarter and the last.
     const [early, late] = [mean(rss.slice(ROUNDS / 4, ROUNDS / 2)), mean(rss.slice((3 * ROUNDS) / 4))];
-    console.log(
-      `RSS ${(early / 1e6).toFixed(0)} MB in the second quarter, ${(late / 1e6).toFixed(0)} MB in the last: ${(late / early).toFixed(3)}`,
-    );
+    const [earlyMb, lateMb] = [early, late].map((bytes) => (bytes / 1e6).toFixed(0));
+    console.log(`RSS ${earlyMb} MB in the second quarter, ${lateMb} MB in the last: ${(late / early).toFixed(3)}`);
     assert.ok(late <= 1.1 * early, `${early} -> ${late}`);
   },
 );

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { threadId } from 'node:worker_threads';
 import { defineActor } from '../../src/runtime/actor.ts';
 import type { ActorSnapshot, SystemEvent } from '../../src/runtime/inspect.ts';
+import type { MetricSink } from '../../src/runtime/metric-sink.ts';
 import { address } from '../../src/runtime/ref.ts';
 import { child, dynamic, supervisor, type ChildOptions } from '../../src/runtime/supervision.ts';
 import { type ActorSystem, startSystem } from '../../src/runtime/system.ts';
@@ -15,6 +16,13 @@ import { until } from '../support/until.ts';
 let system: ActorSystem;
 const events: SystemEvent[] = [];
 const noted: number[] = [];
+/** The recordings of all actors, in the order in which they reached the sink. */
+const recorded: unknown[][] = [];
+const sink: MetricSink = {
+  inc: (...args) => void recorded.push(['inc', ...args]),
+  set: (...args) => void recorded.push(['set', ...args]),
+  observe: (...args) => void recorded.push(['observe', ...args]),
+};
 const peerActor = defineActor<PeerMessage>()<null>({
   kind: 'peer',
   mailbox: { capacity: 10_000, overflow: 'refuse' },
@@ -26,9 +34,9 @@ const peerActor = defineActor<PeerMessage>()<null>({
 before(async () => {
   const tree = supervisor('root', [
     child('peer', peerActor, () => null),
-    dynamic('crew', { intensity: { maxRestarts: 1000, withinMs: 1000 } }),
+    dynamic('members', { intensity: { maxRestarts: 1000, withinMs: 1000 } }),
   ]);
-  system = await startSystem(tree, { log: memoryLog(), onEscalation: (error) => assert.fail(error) });
+  system = await startSystem(tree, { log: memoryLog(), metrics: sink, onEscalation: (error) => assert.fail(error) });
   system.subscribe((event) => events.push(event));
 });
 after(() => system.stop());
@@ -37,7 +45,7 @@ let next = 0;
 async function guestIn(kind: 'thread' | 'process', options: ChildOptions = {}, init: GuestInit = {}) {
   const id = `guest-${++next}`;
   await system.startChild(
-    '/crew',
+    '/members',
     child(id, guestActor, () => init, {
       placement: { kind },
       backoff: { minMs: 10, maxMs: 50 },
@@ -45,13 +53,13 @@ async function guestIn(kind: 'thread' | 'process', options: ChildOptions = {}, i
       ...options,
     }),
   );
-  const path = `/crew/${id}`;
+  const path = `/members/${id}`;
   const snapshot = (): ActorSnapshot => {
-    const crew = system.snapshot();
-    assert.equal(crew.type, 'supervisor');
+    const members = system.snapshot();
+    assert.equal(members.type, 'supervisor');
     const found =
-      crew.type === 'supervisor'
-        ? crew.children.flatMap((x) => (x.type === 'supervisor' ? x.children : [x])).find((x) => x.path === path)
+      members.type === 'supervisor'
+        ? members.children.flatMap((x) => (x.type === 'supervisor' ? x.children : [x])).find((x) => x.path === path)
         : undefined;
     assert.ok(found?.type === 'actor');
     return found;
@@ -60,7 +68,9 @@ async function guestIn(kind: 'thread' | 'process', options: ChildOptions = {}, i
     until(`${path} restarted ${times}x`, () => snapshot().state === 'running' && snapshot().restarts === times);
   return { path, ref: system.ref(address<GuestMessage>(path)), snapshot, restarted };
 }
-/** True while the process runs. A killed one whose parent thread is gone stays behind as a zombie: state Z, not alive. */
+/**
+ * True while the process runs. Killed, with its parent thread gone, it stays as a zombie (state Z), which is not alive.
+ */
 const alive = (pid: number): boolean => {
   try {
     return !/^\d+ \(.*\) [ZX]/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
@@ -94,7 +104,7 @@ for (const kind of ['thread', 'process'] as const) {
       );
     });
 
-    test('a throwing handler restarts the thread; the failure keeps its code, waiting messages are handled after', async () => {
+    test('a throwing handler restarts it; the failure keeps its code, waiting messages are handled after', async () => {
       const { ref, snapshot, restarted } = await guest();
       const first = await ref.ask({ type: 'thread-id' }, T);
       ref.tell({ type: 'throw' });
@@ -131,7 +141,7 @@ for (const kind of ['thread', 'process'] as const) {
     test('an endless loop is terminated after the shutdown time-out when the actor is removed', async () => {
       const { ref, path } = await guest();
       ref.tell({ type: 'spin' });
-      await delay(100); // long enough for the loop to be entered; nothing can tell us from inside it
+      await delay(100); // long enough to enter the loop, which cannot report
       assert.equal(await system.stopChild(path), true);
       const stopped = events.find((event) => event.type === 'stopped' && event.path === path);
       assert.ok(stopped?.type === 'stopped' && stopped.forced);
@@ -140,7 +150,7 @@ for (const kind of ['thread', 'process'] as const) {
     test('a start that fails or hangs rejects with the reason and leaves nothing behind', async () => {
       await assert.rejects(guest({}, { failStart: true }), /no camera here/);
       await assert.rejects(guest({ startTimeoutMs: 400 }, { hangStart: true }), { code: 'START_TIMEOUT' });
-      await assert.rejects(system.ref(address<GuestMessage>(`/crew/guest-${next}`)).ask({ type: 'thread-id' }, T), {
+      await assert.rejects(system.ref(address<GuestMessage>(`/members/guest-${next}`)).ask({ type: 'thread-id' }, T), {
         code: 'ACTOR_DEAD',
       });
     });
@@ -192,6 +202,32 @@ for (const kind of ['thread', 'process'] as const) {
       assert.equal(other.snapshot().restarts, 0);
     });
 
+    test('its metrics reach the sink together, soon after and once: sums, last values, every measurement', async () => {
+      const { ref } = await guest();
+      recorded.length = 0;
+      ref.tell({ type: 'record', n: 3 });
+      await until('they are recorded', () => recorded.length > 0);
+      assert.deepEqual(recorded, [
+        ['inc', 'done_total', 3, { kind: 'x' }],
+        ['set', 'depth', 2],
+        ['observe', 'wait_seconds', 0],
+        ['observe', 'wait_seconds', 1],
+        ['observe', 'wait_seconds', 2],
+      ]);
+    });
+
+    test('what it recorded just before it failed, or was stopped, is not lost', async () => {
+      const { ref, path, restarted } = await guest();
+      recorded.length = 0;
+      ref.tell({ type: 'record-and-throw' });
+      await restarted(1);
+      assert.deepEqual(recorded, [['inc', 'done_total', 1, { kind: 'x' }]]);
+      ref.tell({ type: 'record', n: 1 });
+      await ref.ask({ type: 'thread-id' }, T);
+      await system.stopChild(path);
+      assert.equal(recorded.length, 4);
+    });
+
     test('an end of its own decision is no failure: a transient actor stays ended', async () => {
       const { ref, path } = await guest({ restart: 'transient' });
       ref.tell({ type: 'leave' });
@@ -218,7 +254,7 @@ test('a thread inside native code is quarantined, not terminated, and ends once 
 });
 
 test('the thread entry refuses to run on the main thread', async () => {
-  await assert.rejects(import('../../src/runtime/remote/entry.ts'), { code: 'BAD_DEFINITION' });
+  await assert.rejects(import('../../src/runtime/remote/worker/entry.ts'), { code: 'BAD_DEFINITION' });
 });
 
 test('process.abort() ends only the process it is called in; the others do not miss a beat', async () => {

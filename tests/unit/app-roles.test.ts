@@ -39,13 +39,13 @@ describe('roles of a process', () => {
     const inits: TreeInits = {
       cameras: { taskGenerator: never, publisher: never, imaging: never, cameraRegistry: never },
       scheduler: { keyPool: never, scheduler: never },
-      aggregator: { webhooks: never, alertImages: never, alertWriter: never, onFigures: never, aggregator: never },
+      aggregator: { webhooks: never, alertImages: never, alertWriter: never, aggregator: never },
       web: { onDemand: never },
     };
     const ids = (some: Partial<TreeInits>) =>
       gantryTree({ cameras: null, scheduler: null, aggregator: null, web: null, ...some }).children.map(({ id }) => id);
     const whole = ids(inits);
-    assert.equal(whole.length, 14);
+    assert.equal(whole.length, 13);
     assert.ok(
       whole.indexOf('aggregator') < whole.indexOf('scheduler') &&
         whole.indexOf('scheduler') < whole.indexOf('publisher') &&

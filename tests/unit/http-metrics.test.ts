@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { showFeed, showTree } from '../../src/app/bind-metrics.ts';
+import { CounterTotals } from '../../src/infra/metric-table.ts';
 import { createMetrics } from '../../src/infra/metrics.ts';
 import { tree } from '../support/http-fakes.ts';
 import { memoryLog } from '../support/log.ts';
@@ -51,10 +53,10 @@ describe('metrics', () => {
     metrics.detection('a', 'ssd', 0.3);
     metrics.llmCall('success', 1.2);
     metrics.llmCall('rate_limited', 0.1);
-    metrics.endToEnd(1.4);
-    metrics.endToEnd(-0.1); // clocks of two machines
-    metrics.consumerLag('scheduler-p3', 12);
-    metrics.queueDepth('scheduler', 4);
+    metrics.observe('end_to_end_latency_seconds', 1.4);
+    metrics.observe('end_to_end_latency_seconds', -0.1); // clocks of two machines
+    metrics.set('nats_consumer_lag', 12, { consumer: 'scheduler-p3' });
+    metrics.set('queue_depth', 4, { queue: 'scheduler' });
     assert.equal(await value(metrics, 'detection_total{camera_id="a",model_type="ssd"}'), 2);
     assert.equal(await value(metrics, 'detection_latency_seconds_count'), 2);
     assert.equal(await value(metrics, 'detection_latency_seconds_bucket{le="0.05"}'), 1);
@@ -77,22 +79,20 @@ describe('metrics', () => {
 
   it('mirror the tree, and lose the series of actors that are gone', async () => {
     const { metrics } = make();
-    metrics.tree(tree(['a', 'b']));
+    showTree(metrics, tree(['a', 'b']));
     assert.equal(await value(metrics, 'mailbox_depth{actor="/cameras/a"}'), 3);
     assert.equal(await value(metrics, 'actor_restarts_total{actor="/cameras/b"}'), 1);
     assert.equal(await value(metrics, 'mailbox_dropped_total{actor="/cameras/a"}'), 2);
-    metrics.tree(tree(['a']));
+    showTree(metrics, tree(['a']));
     assert.equal(await value(metrics, 'mailbox_depth{actor="/cameras/b"}'), null);
     assert.equal(await value(metrics, 'actor_restarts_total{actor="/cameras/a"}'), 1, 'not added up');
   });
 
   it('mirror totals that are kept elsewhere', async () => {
     const { metrics } = make();
-    metrics.redisFailedWrites(3);
-    metrics.redisFailedWrites(5);
-    metrics.deadLetters(2);
-    metrics.buried([{ stream: 'DETECTIONS', consumer: 'task-generator', total: 3 }]);
-    metrics.feed({
+    metrics.replace('actor_dead_letters_total', [[{}, 1]]);
+    metrics.replace('actor_dead_letters_total', [[{}, 2]]);
+    showFeed(metrics, {
       viewers: 2,
       previewViewers: 1,
       droppedFrames: 7,
@@ -103,9 +103,7 @@ describe('metrics', () => {
       lagging: 1,
       bytesWaiting: 4096,
     });
-    assert.equal(await value(metrics, 'redis_failed_writes_total'), 5);
     assert.equal(await value(metrics, 'actor_dead_letters_total'), 2);
-    assert.equal(await value(metrics, 'dead_letters_total{stream="DETECTIONS",consumer="task-generator"}'), 3);
     assert.equal(await value(metrics, 'feed_viewers{feed="live"}'), 2);
     assert.equal(await value(metrics, 'feed_dropped_total{kind="frame"}'), 7);
     assert.equal(await value(metrics, 'feed_gaps_total'), 3);
@@ -113,22 +111,55 @@ describe('metrics', () => {
     assert.equal(await value(metrics, 'feed_waiting_bytes'), 4096);
   });
 
-  it('bound the values of a label, and free the place of a removed camera', async () => {
+  it('add up what several threads count, each from the totals it keeps', async () => {
+    const { metrics } = make();
+    const series = 'dead_letters_total{stream="RESULTS",consumer="aggregator-results"}';
+    const labels = { stream: 'RESULTS', consumer: 'aggregator-results' };
+    const [own, other] = [new CounterTotals(metrics), new CounterTotals(metrics)];
+    own.raise('redis_failed_writes_total', 3);
+    own.raise('redis_failed_writes_total', 5);
+    own.raise('redis_failed_writes_total', 5);
+    other.raise('redis_failed_writes_total', 2);
+    own.raise('dead_letters_total', 1, labels);
+    other.raise('dead_letters_total', 3, labels);
+    assert.equal(await value(metrics, 'redis_failed_writes_total'), 7);
+    assert.equal(await value(metrics, series), 4);
+  });
+
+  it('take the recordings of actors by name; one that is not in the table is logged and does not throw', async () => {
+    const { metrics, log } = make();
+    metrics.sink.inc('images_failed_total', 2);
+    metrics.sink.set('queue_depth', 3, { queue: 'cache' });
+    metrics.sink.observe('redis_push_seconds', 0.004);
+    metrics.sink.inc('no_such_total', 1);
+    metrics.sink.inc('queue_depth', 1, { queue: 'cache' });
+    assert.equal(await value(metrics, 'images_failed_total'), 2);
+    assert.equal(await value(metrics, 'queue_depth{queue="cache"}'), 3);
+    assert.equal(await value(metrics, 'redis_push_seconds_bucket{le="0.005"}'), 1);
+    assert.deepEqual(
+      log.lines.map(({ message }) => message),
+      ['there is no metric "no_such_total" of this kind', 'there is no metric "queue_depth" of this kind'],
+    );
+  });
+
+  it('bound the values of a label, and free the place of a removed key', async () => {
     const { metrics } = make(2);
     for (const camera of ['a', 'b', 'c', 'd']) metrics.detection(camera, 'ssd', 0.1);
     assert.equal(await value(metrics, 'detection_total{camera_id="other",model_type="ssd"}'), 2);
-    metrics.forgetCamera('a');
-    metrics.detection('c', 'ssd', 0.1);
-    assert.equal(await value(metrics, 'detection_total{camera_id="a",model_type="ssd"}'), null);
-    assert.equal(await value(metrics, 'detection_total{camera_id="c",model_type="ssd"}'), 1);
-    metrics.tree(tree(['a', 'b', 'c', 'd']));
+    for (const key of ['k1', 'k2', 'k3']) metrics.apiKey(key, 'available');
+    assert.equal(await value(metrics, 'api_key_status{key_id="other",status="available"}'), 1);
+    metrics.forgetKey('k1');
+    metrics.apiKey('k3', 'cooling');
+    assert.equal(await value(metrics, 'api_key_status{key_id="k1",status="available"}'), null);
+    assert.equal(await value(metrics, 'api_key_status{key_id="k3",status="cooling"}'), 1);
+    showTree(metrics, tree(['a', 'b', 'c', 'd']), 2);
     assert.equal(await value(metrics, 'mailbox_depth{actor="other"}'), 6);
   });
 
   it('ask their sources at every scrape; a failing one is told and does not hurt the rest', async () => {
     const { metrics, log } = make();
     let depth = 0;
-    metrics.beforeScrape('queue', () => metrics.queueDepth('q', (depth += 1)));
+    metrics.beforeScrape('queue', () => metrics.set('queue_depth', (depth += 1), { queue: 'q' }));
     metrics.beforeScrape('nats', () => Promise.reject(new Error('away')));
     assert.equal(await value(metrics, 'queue_depth{queue="q"}'), 1);
     assert.equal(await value(metrics, 'queue_depth{queue="q"}'), 2);
@@ -139,7 +170,7 @@ describe('metrics', () => {
   it("keep apart from the library's global registry", async () => {
     const one = make().metrics;
     const two = make().metrics;
-    one.deadLetters(1);
-    assert.equal(await value(two, 'actor_dead_letters_total'), 0);
+    one.inc('lock_failures_total', 1);
+    assert.equal(await value(two, 'lock_failures_total'), 0);
   });
 });

@@ -324,19 +324,19 @@ test('children stop in reverse order of their start, and a stop that hangs is bo
 
 test('dynamic children come and go; a duplicate and a static supervisor are refused', async () => {
   const clock = new ManualClock();
-  const system = await startSystem(supervisor('root', [dynamic('crew')]), {
+  const system = await startSystem(supervisor('root', [dynamic('members')]), {
     log: memoryLog(),
     clock,
     onEscalation: () => undefined,
   });
   const spec = child('counter', counter(), () => ({ seen: [] }));
-  await system.startChild('/crew', spec);
-  await assert.rejects(system.startChild('/crew', spec), { code: 'DUPLICATE_CHILD' });
+  await system.startChild('/members', spec);
+  await assert.rejects(system.startChild('/members', spec), { code: 'DUPLICATE_CHILD' });
   await assert.rejects(system.startChild('/', spec), { code: 'NOT_DYNAMIC' });
-  const ref = system.ref(address<CounterMessage>('/crew/counter'));
+  const ref = system.ref(address<CounterMessage>('/members/counter'));
   assert.equal(await ref.ask({ type: 'total' }, { timeoutMs: 10 }), 0);
-  assert.equal(await system.stopChild('/crew/counter'), true);
-  assert.equal(await system.stopChild('/crew/counter'), false);
+  assert.equal(await system.stopChild('/members/counter'), true);
+  assert.equal(await system.stopChild('/members/counter'), false);
   await assert.rejects(ref.ask({ type: 'total' }, { timeoutMs: 10 }), { code: 'ACTOR_DEAD' });
   await system.stop();
 });

@@ -65,7 +65,7 @@ interface World {
 }
 type SubjectMessage = { type: 'end'; reason: string };
 
-/** Tells of its start, its own end and being stopped; ends as it is told to. */
+/** Notes its start, its own end and its stop; ends with the requested reason. */
 const subjectActor = defineActor<SubjectMessage>()<{ id: string; world: World }>({
   kind: 'subject',
   mailbox: { capacity: 10, overflow: 'refuse' },
@@ -187,7 +187,7 @@ async function compare(given: Case, exits: readonly string[]): Promise<void> {
 
 describe('supervision decides as Erlang/OTP does', () => {
   for (const section of ['decisions', 'mixed'] as const) {
-    test(`${section}: ${traces[section].length} cases of strategy, restart type, exit reason and position`, async () => {
+    test(`${section}: ${traces[section].length} cases of strategy, restart type, reason and position`, async () => {
       assert.ok(traces[section].length >= 24);
       for (const given of traces[section]) await compare(given, [POSITION[given.position!]]);
     });

@@ -31,7 +31,7 @@ type HostMessage =
 
 const BOX: MailboxOptions = { capacity: 100, overflow: 'refuse' };
 
-/** Records all it is told; holds messages back, watches others and ends when asked to. */
+/** Records its messages and signals; stashes, watches, blocks and ends on request. */
 const recorder = (seen: (string | Signal)[], mailbox: MailboxOptions = BOX) =>
   defineActor<HostMessage>()<null>({
     kind: 'recorder',
@@ -265,16 +265,16 @@ test('the tree explains itself: what happened, what would happen next, restarts 
   await system.stop();
 });
 
-test('an operator restarts an actor, or a supervisor with all below it, and nothing is counted against them', async () => {
-  const { system } = await world((into) => [dynamic('crew'), child('solo', recorder(into), () => null)]);
+test('an operator restarts an actor, or a supervisor with all below it; nothing is counted against them', async () => {
+  const { system } = await world((into) => [dynamic('members'), child('solo', recorder(into), () => null)]);
   await system.startChild(
-    '/crew',
+    '/members',
     child('member', recorder([]), () => null),
   );
   assert.equal(await system.restart('/solo'), true);
-  assert.equal(await system.restart('/crew'), true);
+  assert.equal(await system.restart('/members'), true);
   assert.equal(await system.restart('/nobody'), false);
-  for (const path of ['/solo', '/crew/member']) {
+  for (const path of ['/solo', '/members/member']) {
     const { state, incarnation, lastFailure } = actorAt(system.snapshot(), path);
     assert.deepEqual([state, incarnation, lastFailure], ['running', 2, null], path);
   }

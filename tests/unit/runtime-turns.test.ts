@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { corkBriefly } from '../../src/runtime/cork.ts';
 import { joinSignals } from '../../src/runtime/joined-signal.ts';
 
-/** Notes what goes out together. */
+/** A stream that notes which chunks are written together. */
 function sink() {
   const writes: string[][] = [];
   const stream = new Writable({

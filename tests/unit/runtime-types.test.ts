@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { defineActor } from '../../src/runtime/actor.ts';
 import type { Asking, ReplyOf } from '../../src/runtime/message.ts';
-import { move, type Moved } from '../../src/runtime/moved.ts';
+import { transfer, type Transferred } from '../../src/runtime/transfer.ts';
 import { type ActorRef, address } from '../../src/runtime/ref.ts';
 import { child } from '../../src/runtime/supervision.ts';
 
@@ -131,6 +131,6 @@ export function wires(): void {
 }
 
 test('a buffer that is given away keeps its type', () => {
-  const frame: Moved<Uint8Array<ArrayBuffer>> = move(new Uint8Array(3));
+  const frame: Transferred<Uint8Array<ArrayBuffer>> = transfer(new Uint8Array(3));
   assert.equal(frame.byteLength, 3);
 });

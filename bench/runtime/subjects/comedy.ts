@@ -11,7 +11,7 @@ export async function create(): Promise<Subject> {
     { add: (message: Add) => tally.add(message.by), double: (n: number) => n * 2 },
     { mode: 'in-memory' },
   );
-  // Two slashes: an absolute path; with one it starts at the folder of package.json.
+  // Two slashes make an absolute path; one would start at the folder of package.json.
   const far = await root.createChild(`/${fileURLToPath(new URL('comedy-counter.cjs', import.meta.url))}`, {
     mode: 'threaded',
   });

@@ -9,7 +9,7 @@ export type CounterMessage =
 
 const mailbox = { capacity: BURST + 100, overflow: 'refuse' } as const;
 
-/** Counts tells and answers asks; in this thread it also shows its count without being asked. */
+/** Counts tells and answers asks. Its count can also be read from this thread. */
 export const counter = defineActor<CounterMessage>()<Tally>({
   kind: 'counter',
   mailbox,
@@ -40,7 +40,7 @@ export const threadCounter = defineActor<CounterMessage>()<null>({
   },
 });
 
-/** The least an actor can be. */
+/** The smallest possible actor. */
 export const idler = defineActor<Add>()<null>({
   kind: 'idler',
   mailbox: { capacity: 100, overflow: 'refuse' },

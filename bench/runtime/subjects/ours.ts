@@ -6,7 +6,7 @@ import { type Add, askOneByOne, type Subject, Tally, TellAcross, tellInThread } 
 import { counter, type CounterMessage, idler, threadCounter } from './ours-actors.ts';
 
 const TIMEOUT = { timeoutMs: 10_000 };
-/** Starts that are awaited together. */
+/** Number of starts awaited together. */
 const STARTS = 1_000;
 
 const complain = (_: object, message: string): void => {
@@ -22,7 +22,7 @@ export async function create(): Promise<Subject> {
   const tree = supervisor('root', [
     child('near', counter, () => tally),
     child('far', threadCounter, () => null, { placement: { kind: 'thread' } }),
-    dynamic('crew'),
+    dynamic('members'),
   ]);
   const system = await startSystem(tree, { log, onEscalation });
   const near = system.ref(address<CounterMessage>('/near'));
@@ -42,7 +42,7 @@ export async function create(): Promise<Subject> {
         const began = performance.now();
         await startIdlers(system, count);
         const ms = performance.now() - began;
-        for (let n = 0; n < count; n += 1) await system.stopChild(`/crew/idler-${n}`);
+        for (let n = 0; n < count; n += 1) await system.stopChild(`/members/idler-${n}`);
         return ms;
       },
     },
@@ -52,9 +52,9 @@ export async function create(): Promise<Subject> {
 
 let kept: ActorSystem | null = null;
 
-/** Keeps them for the life of the process. */
+/** Makes `count` idle actors and keeps them as long as the process. */
 export async function idle(count: number): Promise<void> {
-  kept ??= await startSystem(supervisor('root', [dynamic('crew')]), { log, onEscalation });
+  kept ??= await startSystem(supervisor('root', [dynamic('members')]), { log, onEscalation });
   await startIdlers(kept, count);
 }
 
@@ -62,7 +62,7 @@ async function startIdlers(system: ActorSystem, count: number): Promise<void> {
   for (let from = 0; from < count; from += STARTS) {
     const starts = Array.from({ length: Math.min(STARTS, count - from) }, (_, n) =>
       system.startChild(
-        '/crew',
+        '/members',
         child(`idler-${from + n}`, idler, () => null),
       ),
     );

@@ -6,7 +6,7 @@ import type { RawQuestion } from './raw-worker.ts';
 
 const BATCH = 100;
 
-/** The floor: `postMessage` to a worker, with nothing of an actor around it. */
+/** The lower bound: bare `postMessage` to a worker. */
 export async function create(): Promise<Subject> {
   const worker = new Worker(new URL('raw-worker.ts', import.meta.url));
   await once(worker, 'online');

@@ -1,7 +1,7 @@
 import { loadXstate } from '../peers.ts';
 import { type Add, type Subject, Tally, tellInThread } from '../subject.ts';
 
-/** It has neither ask nor threads. A send is handled before it returns. */
+/** xstate has neither ask nor threads. A message is handled before `send` returns. */
 const { createActor, fromTransition } = loadXstate();
 
 export function create(): Promise<Subject> {

@@ -1,12 +1,12 @@
 import { JetStreamLocks } from '../../infra/nats/locks.ts';
 import { Leadership } from '../../infra/leadership.ts';
+import { CounterTotals, type MetricRecorder } from '../../infra/metric-table.ts';
 import { NatsBus } from '../../infra/nats/nats-bus.ts';
 import { RedisStore } from '../../infra/redis/store.ts';
+import type { Detail } from '../../runtime/actor.ts';
 import type { AggregatorContext, AggregatorDesk, AggregatorInit } from '../aggregator.ts';
-import { AGGREGATOR_FIGURES } from '../aggregator-figures.ts';
 import { callAlertHooks } from '../alert-hooks.ts';
 import { Cache } from './cache.ts';
-import { Observations } from './observations.ts';
 import { aggregatorWork } from './work.ts';
 
 const CACHE_FLUSH_MS = 1_000;
@@ -23,14 +23,17 @@ export async function openDesk(ctx: AggregatorContext, init: AggregatorInit): Pr
   // Durable or not, and what an operator should know of it: the process's own client tells.
   const redis =
     init.redisUrl === null ? null : await RedisStore.open({ url: init.redisUrl, durable: true, notice: null, log });
-  const seen = new Observations(bus, redis);
-  const report = (): void => {
-    const news = seen.take({
-      leading: leadership.figures().leading,
-      cacheWaiting: cache?.size ?? 0,
-      cacheDropped: cache?.counts.dropped ?? 0,
-    });
-    if (news !== null) ctx.ref(AGGREGATOR_FIGURES).tell({ type: 'figures', figures: news });
+  const metrics: MetricRecorder = ctx.metrics;
+  const totals = new CounterTotals(metrics);
+  const report = (): Detail => {
+    const failedWrites = redis?.health().failedWrites ?? 0;
+    const waitingForRedis = cache?.size ?? 0;
+    totals.raise('redis_failed_writes_total', failedWrites);
+    totals.raise('cache_dropped_total', cache?.counts.dropped ?? 0);
+    for (const { stream, consumer, total } of bus.deadLetters())
+      totals.raise('dead_letters_total', total, { stream, consumer });
+    metrics.set('queue_depth', waitingForRedis, { queue: 'cache' });
+    return { leading: leadership.figures().leading, waitingForRedis, failedWrites };
   };
   const leadership = new Leadership({
     store: new JetStreamLocks(bus),
@@ -38,22 +41,28 @@ export async function openDesk(ctx: AggregatorContext, init: AggregatorInit): Pr
     holder: init.holder,
     clock,
     log,
-    metrics: { lockWait: (seconds) => seen.lockWait(seconds), lockFailed: () => seen.lockLost() },
+    metrics: {
+      lockWait: (seconds) => metrics.observe('lock_wait_seconds', seconds),
+      lockFailed: () => metrics.inc('lock_failures_total', 1),
+    },
   });
   const cache =
-    redis === null ? null : new Cache({ redis, clock, log, onPushed: (seconds) => seen.redisPush(seconds) });
+    redis === null
+      ? null
+      : new Cache({ redis, clock, log, onPushed: (seconds) => metrics.observe('redis_push_seconds', seconds) });
   const work = aggregatorWork(ctx, {
     bus,
     cache,
     deadlineMs: init.deadlineMs,
     onAlert: (alert) => callAlertHooks(bus, init.alertHooks, alert),
     onPublished: ({ publishedAt, timestamp, replayOf }) => {
-      if (replayOf === undefined) seen.endToEnd((Date.parse(publishedAt) - Date.parse(timestamp)) / 1_000);
+      if (replayOf !== undefined) return;
+      metrics.observe('end_to_end_latency_seconds', (Date.parse(publishedAt) - Date.parse(timestamp)) / 1_000);
     },
     leadership: {
       acquire: async (until) => {
         const term = await leadership.acquire(until);
-        report();
+        ctx.report();
         return term;
       },
     },

@@ -2,7 +2,7 @@ import type { PublishedGroup } from '../../messages/detection.ts';
 import { newRequestId, newTraceId } from '../../messages/ids.ts';
 import { defineActor } from '../../runtime/actor.ts';
 import { asError } from '../../runtime/errors.ts';
-import { move } from '../../runtime/moved.ts';
+import { transfer } from '../../runtime/transfer.ts';
 import { CameraSource } from '../../source/camera-source.ts';
 import { createAnalyser } from '../../vision/analyse.ts';
 import { cropRectangle } from '../../vision/crop.ts';
@@ -100,7 +100,7 @@ export const cameraActor = defineActor<CameraMessage, CameraPrivate>()<CameraIni
       frame: Frame,
       regions: Parameters<typeof imaging.ask<'store'>>[0]['regions'],
     ): Promise<StoredImages> => {
-      const data = move(ownMemory(frame.data));
+      const data = transfer(ownMemory(frame.data));
       try {
         return await imaging.ask(
           { type: 'store', requestId, data, width: frame.width, height: frame.height, regions },

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { VlmClient, VlmReply } from '../../llm/client.ts';
 import { monotonicMs } from '../../runtime/clock.ts';
 import { asError } from '../../runtime/errors.ts';
-import { move } from '../../runtime/moved.ts';
+import { transfer } from '../../runtime/transfer.ts';
 import type { ActorRef } from '../../runtime/ref.ts';
 import type { CallerMessage } from '../caller.ts';
 
@@ -50,7 +50,7 @@ export function callerClient(caller: ActorRef<CallerMessage>): VlmClient {
         }, GIVE_UP_MS);
       };
       // A copy: where the picture comes from, it shares its memory with other messages.
-      const answer = caller.ask({ type: 'call', callId, order, jpeg: move(new Uint8Array(jpeg)) }, waits);
+      const answer = caller.ask({ type: 'call', callId, order, jpeg: transfer(new Uint8Array(jpeg)) }, waits);
       const told = caller.ask({ type: 'sent', callId }, waits).then(
         (at) => {
           if (at !== null) left(at);

@@ -4,8 +4,8 @@ const DOOMED = -1;
 
 /**
  * Tells, across threads and without a race, whether a thread is inside native code. Terminating a thread while native
- * code runs in it aborts the whole process, so the host may only do it after {@link NativeGuard.doom} said yes, and the
- * thread may only enter native code through {@link NativeGuard.run}, which is refused from then on.
+ * code runs in it aborts the whole process. So the host terminates it only after {@link NativeGuard.doom} returned
+ * true, and the thread enters native code only by {@link NativeGuard.run}, which rejects from then on.
  */
 export class NativeGuard {
   readonly buffer: SharedArrayBuffer;

@@ -35,7 +35,7 @@ export class ManualClock implements Clock {
     return this.#timers.length;
   }
 
-  /** Moves time by `ms`, firing what becomes due in order and letting promises settle after each. */
+  /** Moves time by `ms`. Fires the due timers in order and lets promises settle after each. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;
     await settle();

@@ -1,30 +1,30 @@
-import type { Clock, TimerHandle } from '../clock.ts';
-import { deserializeError, RuntimeError } from '../errors.ts';
-import type { Message } from '../message.ts';
-import { collectMoved } from '../moved.ts';
-import type { ActorRef, AskOptions, OfferOptions, TellOutcome } from '../ref.ts';
-import type { RemoteOutbox } from './thread-outbox.ts';
-import type { Reply } from './thread-protocol.ts';
+import type { Clock, TimerHandle } from '../../clock.ts';
+import { deserializeError, RuntimeError } from '../../errors.ts';
+import type { Message } from '../../message.ts';
+import { collectTransfers } from '../../transfer.ts';
+import type { ActorRef, AskOptions, OfferOptions, TellOutcome } from '../../ref.ts';
+import type { Reply } from '../to-worker.ts';
+import type { WorkerOutbox } from './worker-outbox.ts';
 
-interface Pending {
+interface PendingRequest {
   resolve(value: unknown): void;
   reject(error: Error): void;
   readonly timer: TimerHandle | null;
 }
 
-/** The host keeps the time-outs; ours, a little later, covers a host that does not answer at all. */
+/** The host keeps the time-outs. Ours comes this much later, in case the host does not answer at all. */
 const GRACE_MS = 250;
 
-/** A remote actor's way to all others: refs, credit, questions that wait for their answer. */
+/** A worker's way to all other actors: its refs, its credit for tells, its pending asks. */
 export class HostLink {
-  readonly #outbox: RemoteOutbox;
+  readonly #outbox: WorkerOutbox;
   readonly #clock: Clock;
-  readonly #pending = new Map<number, Pending>();
-  readonly #forCredit: (() => void)[] = [];
+  readonly #pending = new Map<number, PendingRequest>();
+  readonly #creditWaiters: PendingRequest[] = [];
   #credit: number;
   #nextId = 1;
 
-  constructor(outbox: RemoteOutbox, clock: Clock, credit: number) {
+  constructor(outbox: WorkerOutbox, clock: Clock, credit: number) {
     this.#outbox = outbox;
     this.#clock = clock;
     this.#credit = credit;
@@ -52,23 +52,32 @@ export class HostLink {
     const pending = this.#pending.get(id);
     if (pending === undefined) return;
     this.#pending.delete(id);
-    if (pending.timer !== null) this.#clock.clearTimeout(pending.timer);
+    this.#cancelTimer(pending);
     if (reply.ok) pending.resolve(reply.value);
     else pending.reject(deserializeError(reply.error));
   }
 
   grant(count: number): void {
     this.#credit += count;
-    while (this.#credit > 0 && this.#forCredit.length > 0) this.#forCredit.shift()?.();
+    while (this.#credit > 0) {
+      const waiter = this.#creditWaiters.shift();
+      if (waiter === undefined) return;
+      this.#cancelTimer(waiter);
+      waiter.resolve(null);
+    }
   }
 
-  /** Rejects whatever still waits; nothing will answer any more. */
+  /** Rejects every pending request: nothing will be answered any more. */
   close(): void {
-    for (const pending of this.#pending.values()) {
-      if (pending.timer !== null) this.#clock.clearTimeout(pending.timer);
+    for (const pending of [...this.#pending.values(), ...this.#creditWaiters.splice(0)]) {
+      this.#cancelTimer(pending);
       pending.reject(new RuntimeError('STOPPING', 'the asking actor is being stopped'));
     }
     this.#pending.clear();
+  }
+
+  #cancelTimer({ timer }: PendingRequest): void {
+    if (timer !== null) this.#clock.clearTimeout(timer);
   }
 
   #tell(path: string, message: Message): TellOutcome {
@@ -80,7 +89,7 @@ export class HostLink {
       return 'refused';
     }
     this.#credit -= 1;
-    collectMoved(message, this.#outbox.transfer);
+    collectTransfers(message, this.#outbox.transfer);
     const { last } = this.#outbox;
     if (last?.type === 'tells' && last.path === path) last.messages.push(message);
     else this.#outbox.add({ type: 'tells', path, messages: [message] });
@@ -89,28 +98,22 @@ export class HostLink {
 
   async #offer(path: string, message: Message, timeoutMs: number): Promise<void> {
     const deadline = this.#clock.now() + timeoutMs;
-    if (this.#credit <= 0 && !(await this.#creditWithin(timeoutMs))) {
-      throw new RuntimeError(
-        'MAILBOX_FULL',
-        `no room on the way to ${path} for "${message.type}" within ${timeoutMs} ms`,
-        { path, messageType: message.type },
-      );
+    if (this.#credit <= 0) {
+      const text = `no room on the way to ${path} for "${message.type}" within ${timeoutMs} ms`;
+      await this.#creditWithin(timeoutMs, new RuntimeError('MAILBOX_FULL', text, { path, messageType: message.type }));
     }
     await this.#request('offer', path, message, Math.max(0, deadline - this.#clock.now()));
   }
 
-  #creditWithin(ms: number): Promise<boolean> {
-    return new Promise((resolve) => {
-      const wake = (): void => {
-        this.#clock.clearTimeout(timer);
-        resolve(true);
-      };
+  /** Waits for credit at most `ms`, then rejects with `late`. */
+  #creditWithin(ms: number, late: RuntimeError): Promise<void> {
+    return new Promise((resolve, reject) => {
       const timer = this.#clock.setTimeout(() => {
-        const index = this.#forCredit.indexOf(wake);
-        if (index >= 0) this.#forCredit.splice(index, 1);
-        resolve(false);
+        this.#creditWaiters.splice(this.#creditWaiters.indexOf(waiter), 1);
+        reject(late);
       }, ms);
-      this.#forCredit.push(wake);
+      const waiter: PendingRequest = { resolve: () => resolve(), reject, timer };
+      this.#creditWaiters.push(waiter);
     });
   }
 
@@ -128,7 +131,7 @@ export class HostLink {
         );
       }, timeoutMs + GRACE_MS);
       this.#pending.set(id, { resolve, reject, timer });
-      collectMoved(message, this.#outbox.transfer);
+      collectTransfers(message, this.#outbox.transfer);
       this.#outbox.add({ type, id, path, message, timeoutMs });
     });
   }

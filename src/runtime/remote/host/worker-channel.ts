@@ -1,17 +1,18 @@
 import { fork } from 'node:child_process';
 import { Worker } from 'node:worker_threads';
-import { childEnvironment } from '../child-environment.ts';
-import { NativeGuard } from './native-guard.ts';
-import type { FrameFromRemote, FrameToRemote } from './thread-protocol.ts';
+import { childEnvironment } from '../../child-environment.ts';
+import { NativeGuard } from '../native-guard.ts';
+import type { FrameFromWorker } from '../from-worker.ts';
+import type { FrameToWorker } from '../to-worker.ts';
 
 /** The host's end of the line to one thread or process. */
-export interface Channel {
+export interface WorkerChannel {
   readonly kind: 'thread' | 'process';
-  /** Native calls in flight, where that can be seen. */
+  /** Null in a process, which may be killed at any time. */
   readonly guard: NativeGuard | null;
-  send(frame: FrameToRemote, transfer: readonly ArrayBuffer[]): void;
-  onFrame(listener: (frame: FrameFromRemote) => void): void;
-  /** Called once when it is gone, with what is known about why. */
+  send(frame: FrameToWorker, transfer: readonly ArrayBuffer[]): void;
+  onFrame(listener: (frame: FrameFromWorker) => void): void;
+  /** Calls `listener` once, when the worker is gone, with the known reason. */
   onGone(
     listener: (how: {
       readonly text: string;
@@ -19,11 +20,11 @@ export interface Channel {
       readonly cause?: Error;
     }) => void,
   ): void;
-  /** Ends it by force. For a thread only when no native code runs in it: false otherwise, and nothing was done. */
+  /** Ends the worker by force. False, and nothing done, for a thread inside native code. */
   kill(): boolean;
   /**
-   * Ends a thread that spins in JavaScript though it counts native calls as in flight: those cannot be running then, they
-   * run on the thread's own stack. False when it is idle or inside native code, and nothing was done.
+   * Ends a thread that spins in JavaScript, though native calls count as in flight: they run on the thread's own stack,
+   * so they cannot be running. False, and nothing done, when it is idle or inside native code.
    */
   killIfSpinning(): Promise<boolean>;
   /** Resolves when it is gone. */
@@ -54,9 +55,9 @@ async function isSpinning(worker: Worker): Promise<boolean> {
   return worker.performance.eventLoopUtilization(before).utilization > 0.98;
 }
 
-const ENTRY = new URL('./entry.ts', import.meta.url);
+const ENTRY = new URL('../worker/entry.ts', import.meta.url);
 
-export function openThread(name: string, maxHeapMb: number | undefined): Channel {
+export function openThread(name: string, maxHeapMb: number | undefined): WorkerChannel {
   const guard = new NativeGuard();
   const worker = new Worker(ENTRY, {
     name,
@@ -95,7 +96,7 @@ export function openThread(name: string, maxHeapMb: number | undefined): Channel
   };
 }
 
-export function openProcess(name: string, maxHeapMb: number | undefined): Channel {
+export function openProcess(name: string, maxHeapMb: number | undefined): WorkerChannel {
   const child = fork(ENTRY, [name], {
     serialization: 'advanced',
     env: childEnvironment({ node: true }),
@@ -118,7 +119,7 @@ export function openProcess(name: string, maxHeapMb: number | undefined): Channe
       if (child.connected) child.send([...frame]);
     },
     // What our own entry sends is a frame.
-    onFrame: (listener) => void child.on('message', (frame) => listener(frame as unknown as FrameFromRemote)),
+    onFrame: (listener) => void child.on('message', (frame) => listener(frame as unknown as FrameFromWorker)),
     onGone: (listener) =>
       void gone.then(() => {
         const { exitCode, signalCode } = child;
