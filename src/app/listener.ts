@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { BlockList } from 'node:net';
 import { InfraError } from '../infra/infra-error.ts';
+import type { Log } from '../infra/log.ts';
 import { asError } from '../runtime/errors.ts';
 import { type AccessConfig, SHORTEST_TOKEN } from './access.ts';
 
@@ -24,6 +25,13 @@ const GUESSED = `has fewer than ${SHORTEST_TOKEN} characters and can be guessed`
 const HOW =
   'set GANTRY_TOKEN (or GANTRY_TOKEN_FILE) to a secret that clients must send, e.g. of "openssl rand -hex 32"; or ' +
   'GANTRY_OPEN=yes to let everybody who reaches the port see and change everything';
+
+/** As {@link checkListener}; what it resolves to is logged as well. */
+export async function listenerNotices(config: ListenerConfig, log: Log): Promise<readonly string[]> {
+  const notices = await checkListener(config);
+  for (const notice of notices) log.warn({ host: config.host }, notice);
+  return notices;
+}
 
 /**
  * Refuses an address that other machines reach when nobody is asked for a token, or for one that can be guessed.

@@ -26,11 +26,11 @@ import {
   schedulerElsewhere,
   usageElsewhere,
 } from './role-elsewhere.ts';
-import type { Judgement } from './role-scheduler.ts';
+import type { KeysAndUsage } from './role-scheduler.ts';
 import { schedulerPort } from './scheduler-port.ts';
 import { VERSION } from './version.ts';
 
-/** What a process of some roles has to answer with; null where the role is elsewhere. */
+/** What a process answers with; null where another process has the role. */
 export interface PortParts {
   readonly config: GantryConfig;
   readonly system: ActorSystem;
@@ -40,20 +40,20 @@ export interface PortParts {
   readonly egress: Egress;
   readonly metrics: Metrics;
   readonly sight: Sight | null;
-  readonly judgement: Judgement | null;
+  readonly keysAndUsage: KeysAndUsage | null;
   readonly aggregatorView: AggregatorView | null;
   readonly deadLetters: DeadLetterBox;
   /** What an operator should know of who may reach this server. */
   readonly accessNotices: readonly string[];
-  /** False until the start is complete, and from the beginning of the stop on. */
-  readonly isServing: () => boolean;
+  /** Not serving until the start is complete, and from the beginning of the stop on. */
+  readonly readiness: { readonly serving: boolean };
   readonly log: Log;
   readonly dataNotices: DataNotices;
 }
 
 /** The process as the HTTP room sees it: what its roles know, and of the other roles what can be had over NATS. */
 export function httpPorts(parts: PortParts): HttpPorts {
-  const { config, system, bus, redis, images, egress, metrics, judgement, log } = parts;
+  const { config, system, bus, redis, images, egress, metrics, keysAndUsage, log } = parts;
   const has = (role: Role): boolean => config.roles.includes(role);
   const began = performance.now();
   const local = latestFromStream(bus, redis, cameraPort(system, bus, redis, log));
@@ -71,12 +71,12 @@ export function httpPorts(parts: PortParts): HttpPorts {
     deadLetters: parts.deadLetters,
     scheduler,
     assessments: has('web') ? assessmentPort(system, egress, config.hookSecret !== null) : assessmentsElsewhere,
-    keys: judgement === null ? keysElsewhere : keyPort(system, judgement.keys),
-    usage: judgement === null ? usageElsewhere : judgement.usage.port,
-    ready: () => parts.isServing() && bus.state() === 'connected',
+    keys: keysAndUsage === null ? keysElsewhere : keyPort(system, keysAndUsage.keys),
+    usage: keysAndUsage === null ? usageElsewhere : keysAndUsage.usage.port,
+    ready: () => parts.readiness.serving && bus.state() === 'connected',
     health: async () => {
       const watched = await watchedCameras(config.roles, cameras);
-      const judging = judgement === null ? null : await scheduler.health();
+      const judging = keysAndUsage === null ? null : await scheduler.health();
       return healthReport({
         version: VERSION,
         roles: config.roles,
@@ -123,13 +123,13 @@ function redisHealth({ redis, aggregatorView }: PortParts): RedisHealth {
 }
 
 /** Remarks that stay until something is done. */
-function standing({ sight, judgement, aggregatorView, accessNotices, dataNotices }: PortParts): readonly string[] {
+function standing({ sight, keysAndUsage, aggregatorView, accessNotices, dataNotices }: PortParts): readonly string[] {
   const demo = sight?.demo.notice ?? null;
   return [
     ...accessNotices,
     ...dataNotices.list(),
     ...(demo === null ? [] : [demo]),
-    ...(judgement === null ? [] : [...judgement.keys.notices(), ...judgement.usage.notices()]),
+    ...(keysAndUsage === null ? [] : [...keysAndUsage.keys.notices(), ...keysAndUsage.usage.notices()]),
     ...(aggregatorView === null || aggregatorView.leading
       ? []
       : ['the aggregator of this process stands by: another one works, or NATS is away']),
