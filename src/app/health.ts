@@ -17,8 +17,8 @@ export interface HealthFacts {
   /** Null where no cameras are watched. */
   readonly model: string | null;
   readonly cameras: readonly Pick<CameraEntry, 'config' | 'status'>[];
-  /** What is wrong with judging; null while nothing is. */
-  readonly judging: string | null;
+  /** Why assessment is degraded; null while it is not. */
+  readonly assessment: string | null;
   /** Standing remarks, e.g. that there is no demo camera. */
   readonly notices: readonly string[];
 }
@@ -44,7 +44,7 @@ export function healthReport(facts: HealthFacts): HealthReport {
   const notices = [
     ...(natsNotice === null ? [] : [natsNotice]),
     ...(redisNotice === null ? [] : [redisNotice]),
-    ...(facts.judging === null ? [] : [facts.judging]),
+    ...(facts.assessment === null ? [] : [facts.assessment]),
     ...faults.slice(0, 10).map(({ config, status }) => `camera ${config.cameraId}: ${status.message}`),
     ...(faults.length > 10 ? [`and ${faults.length - 10} more cameras`] : []),
     ...facts.notices,
@@ -53,7 +53,7 @@ export function healthReport(facts: HealthFacts): HealthReport {
     status:
       facts.nats !== 'connected'
         ? 'down'
-        : isDegraded || faults.length > 0 || facts.judging !== null
+        : isDegraded || faults.length > 0 || facts.assessment !== null
           ? 'degraded'
           : 'ok',
     version: facts.version,

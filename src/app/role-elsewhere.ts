@@ -16,8 +16,9 @@ import type { CameraId } from '../messages/ids.ts';
 import { BodyError, readBody } from '../messages/read-body.ts';
 import { streams, subjects } from '../messages/subjects.ts';
 import type { Role } from './config.ts';
-import { judgingOf } from './judging.ts';
-import { PoolFigures, poolView, schedulerDown, SchedulerFigures, schedulerView } from './scheduler-port.ts';
+import { assessmentHealthOf } from './assessment-health.ts';
+import { PoolFigures, SchedulerFigures } from './scheduler-figures.ts';
+import { poolView, schedulerDown, schedulerView } from './scheduler-port.ts';
 
 /** What a process without a role answers in its place: over NATS where the data can be had, else who to ask. */
 
@@ -92,7 +93,10 @@ export const schedulerElsewhere = (bus: NatsBus): HttpPorts['scheduler'] => ({
   health: async () => {
     try {
       const figures = await askOne(bus, 'gantry.scheduler.stats', 'scheduler', SchedulerFigures);
-      const pool = await askOne(bus, 'gantry.key-pool.stats', 'scheduler', PoolFigures).then(judgingOf, () => null);
+      const pool = await askOne(bus, 'gantry.key-pool.stats', 'scheduler', PoolFigures).then(
+        assessmentHealthOf,
+        () => null,
+      );
       return schedulerView(figures, pool);
     } catch (thrown) {
       return schedulerDown(thrown);

@@ -76,7 +76,7 @@ export function httpPorts(parts: PortParts): HttpPorts {
     ready: () => parts.readiness.serving && bus.state() === 'connected',
     health: async () => {
       const watched = await watchedCameras(config.roles, cameras);
-      const judging = keysAndUsage === null ? null : await scheduler.health();
+      const assessment = keysAndUsage === null ? null : await scheduler.health();
       return healthReport({
         version: VERSION,
         roles: config.roles,
@@ -87,7 +87,7 @@ export function httpPorts(parts: PortParts): HttpPorts {
         redis: redisHealth(parts),
         model: parts.sight?.model.name ?? null,
         ...watched,
-        judging: judging?.status === 'degraded' ? judging.message : null,
+        assessment: assessment?.status === 'degraded' ? assessment.message : null,
         notices: [
           ...watched.notices,
           ...standing(parts),
