@@ -197,41 +197,72 @@ const NEXT_FORMAT: Readonly<Record<FormatStep, FormatStep>> = {
   none: 'none',
 };
 
-/** The shape after this refusal, one step from the one refused; null when it is about none of its parameters. */
+/** A refused request, and how to find a parameter's name in the refusal. */
+interface Refusal {
+  readonly shape: Shape;
+  readonly wanted: Wanted;
+  readonly error: ProviderError;
+  readonly mentions: (name: string) => boolean;
+}
+
+/** Changes one thing of the shape; null when the refusal is not about it, or it is changed already. */
+type Step = (refusal: Refusal) => Partial<Shape> | null;
+
+const stream: Step = ({ shape, error: { message } }) =>
+  !shape.stream && (STREAM_MISSING.test(message) || (STREAM_ONLY.test(message) && !NON_STREAMING.test(message)))
+    ? { stream: true }
+    : null;
+
+const withoutStreamUsage: Step = ({ shape, mentions }) =>
+  shape.stream && shape.streamUsage && mentions('stream_options') ? { streamUsage: false } : null;
+
+const milderFormat: Step = ({ shape: { format }, wanted: { responseFormat }, error: { message, param } }) =>
+  responseFormat === 'auto' && format !== 'none' && (ABOUT_FORMAT.test(message) || ABOUT_FORMAT.test(param))
+    ? { format: NEXT_FORMAT[format] }
+    : null;
+
+/** A model that thinks by default is told not to; a provider that refuses that as well is left alone. */
+const otherThinking: Step = ({ shape: { thinking }, wanted: { extraFields }, mentions }) => {
+  if (!mentions('enable_thinking')) return null;
+  if (thinking === 'default' && !extraFields.includes('enable_thinking')) return { thinking: 'off' };
+  return thinking === 'off' ? { thinking: 'kept' } : null;
+};
+
+const withoutExtraField: Step = ({ shape: { dropped }, wanted: { extraFields }, mentions }) => {
+  const extra = extraFields.find((name) => mentions(name) && !dropped.includes(name));
+  return extra === undefined ? null : { dropped: [...dropped, extra] };
+};
+
+const otherTokensField: Step = ({ shape: { tokensField }, mentions }) => {
+  if (tokensField === null || !(mentions('max_tokens') || mentions('max_completion_tokens'))) return null;
+  return { tokensField: tokensField === 'max_tokens' ? 'max_completion_tokens' : null };
+};
+
+const withoutTemperature: Step = ({ shape, mentions }) =>
+  shape.temperature && mentions('temperature') ? { temperature: false } : null;
+
+const withoutSystemRole: Step = ({ shape, error: { message } }) =>
+  shape.systemRole && SYSTEM_ROLE.test(message) ? { systemRole: false } : null;
+
+/** Tried in this order; the first that changes something counts. */
+const STEPS = [stream, withoutStreamUsage, milderFormat, otherThinking, withoutExtraField] as const;
+/** Only when the refusal is not about a prompt that is too long: that often names `max_tokens` as well. */
+const STEPS_UNLESS_TOO_LONG = [otherTokensField, withoutTemperature, withoutSystemRole] as const;
+
+/** The shape after this refusal, one step from the refused one; null when it is about none of its parameters. */
 function nextShape(shape: Shape, wanted: Wanted, error: ProviderError): Shape | null {
   const { status, message, param } = error;
   if (!REFUSING.has(status)) return null;
   const byCode = meaningByCode(error);
   if (byCode !== null && byCode !== 'request') return null;
   const mentions = (name: string): boolean => param === name || param.startsWith(`${name}.`) || wordIn(message, name);
-  const streamOnly = STREAM_MISSING.test(message) || (STREAM_ONLY.test(message) && !NON_STREAMING.test(message));
-  if (!shape.stream && streamOnly) return { ...shape, stream: true };
-  if (shape.stream && shape.streamUsage && mentions('stream_options')) return { ...shape, streamUsage: false };
-  if (
-    wanted.responseFormat === 'auto' &&
-    shape.format !== 'none' &&
-    (ABOUT_FORMAT.test(message) || ABOUT_FORMAT.test(param))
-  )
-    return { ...shape, format: NEXT_FORMAT[shape.format] };
-  const extra = wanted.extraFields.find((name) => mentions(name) && !shape.dropped.includes(name));
-  if (mentions('enable_thinking')) {
-    // It may be told to think by the model's own default: then it has to be told not to.
-    if (shape.thinking === 'default' && !wanted.extraFields.includes('enable_thinking'))
-      return { ...shape, thinking: 'off' };
-    if (shape.thinking === 'off') return { ...shape, thinking: 'kept' };
+  for (const step of isAboutLength(error) ? STEPS : [...STEPS, ...STEPS_UNLESS_TOO_LONG]) {
+    const change = step({ shape, wanted, error, mentions });
+    if (change !== null) return { ...shape, ...change };
   }
-  if (extra !== undefined) return { ...shape, dropped: [...shape.dropped, extra] };
-  if (isAboutLength(error)) return null;
-  if (shape.tokensField === 'max_tokens' && (mentions('max_tokens') || mentions('max_completion_tokens')))
-    return { ...shape, tokensField: 'max_completion_tokens' };
-  if (shape.tokensField === 'max_completion_tokens' && (mentions('max_completion_tokens') || mentions('max_tokens')))
-    return { ...shape, tokensField: null };
-  if (shape.temperature && mentions('temperature')) return { ...shape, temperature: false };
-  if (shape.systemRole && SYSTEM_ROLE.test(message)) return { ...shape, systemRole: false };
   return null;
 }
 
-/** A prompt that is too long is often told together with `max_tokens`. */
 const isAboutLength = ({ message }: ProviderError): boolean =>
   /context[_ ](?:length|window)|maximum context|too long/iu.test(message);
 

@@ -1,7 +1,7 @@
 import type { CallOutcome, UnreadReason } from '../keys/outcome.ts';
 import { worstRisk } from '../messages/assessment.ts';
 import type { Answer } from './answer.ts';
-import { type Fields, isFields, messageOf, saidIn, WRAPPERS } from './completion-parts.ts';
+import { type Fields, isFields, type Message, messageOf, saidIn, WRAPPERS } from './completion-parts.ts';
 import { errorInAnswer } from './provider-error.ts';
 import { readAnswer, type ReadAnswer } from './read-answer.ts';
 
@@ -27,39 +27,20 @@ interface Unread {
 }
 type Read = { readonly ok: true; readonly answer: Answer; readonly finish: string | null } | Unread;
 
-const CUT = new Set([
-  'length',
-  'max_tokens',
-  'max_output_tokens',
-  'max_new_tokens',
-  'token_limit',
-  'model_length',
-  'incomplete',
-]);
-/** The provider gave up in the middle. */
-const BROKEN_OFF = new Set([
-  'error',
-  'network_error',
-  'abort',
-  'aborted',
-  'cancelled',
-  'canceled',
-  'timeout',
-  'insufficient_system_resource',
-]);
-const FILTERED = new Set([
-  'content_filter',
-  'content_filtered',
-  'safety',
-  'sensitive',
-  'blocklist',
-  'prohibited_content',
-  'recitation',
-  'spii',
-  'image_safety',
-  'guardrail_intervened',
-  'refusal',
-]);
+/** How a provider says that an answer ended early. `broken-off`: it gave up in the middle. */
+type EarlyEnd = 'cut' | 'broken-off' | 'filtered';
+const EARLY_ENDS: Readonly<Record<EarlyEnd, string>> = {
+  cut: 'length max_tokens max_output_tokens max_new_tokens token_limit model_length incomplete',
+  'broken-off': 'error network_error abort aborted cancelled canceled timeout insufficient_system_resource',
+  filtered:
+    'content_filter content_filtered safety sensitive blocklist prohibited_content recitation spii image_safety ' +
+    'guardrail_intervened refusal',
+};
+const EARLY_END_OF = new Map(
+  Object.entries(EARLY_ENDS).flatMap(([end, reasons]) =>
+    reasons.split(' ').map((reason) => [reason, end as EarlyEnd] as const),
+  ),
+);
 
 /**
  * Reads the body of a 200: its answer, or why there is none. `completion` is whatever the body's JSON held. Where it
@@ -126,23 +107,26 @@ function nothingIn(body: Fields): Unread {
 
 function readChoice(choice: Fields): Read {
   const message = messageOf(choice);
-  if (message === null && choice['error'] !== undefined) return IN_BODY;
-  if (message === null) return unread('not-a-completion', 'the response has no message');
+  if (message === null) return choice['error'] === undefined ? NO_MESSAGE : IN_BODY;
   const finish = finishOf(choice);
-  // Gemini's says more: "content_filter: SAFETY".
-  const end = (finish ?? '').toLowerCase().split(':', 1)[0] ?? '';
-  const filtered = FILTERED.has(end);
-  const cut = filtered || CUT.has(end) || BROKEN_OFF.has(end);
-  const reads = saidIn(message).map((said) => withFinish(readAnswer(said, cut), finish));
+  const earlyEnd = earlyEndOf(finish);
+  const reads = saidIn(message).map((said) => withFinish(readAnswer(said, earlyEnd !== undefined), finish));
   const read = worstOf(reads.filter((one) => one.ok || one.reason !== 'empty'));
-  if (read !== undefined && (read.ok || isPart(read))) return read;
-  if (typeof message.refusal === 'string' && message.refusal.trim() !== '') return DECLINED;
-  if (filtered) return FILTERED_OUT;
-  const onlyReasoned = read === undefined ? message.reasoned || CUT.has(end) : read.reason === 'reasoning-only';
-  if (onlyReasoned)
-    return CUT.has(end) ? OUT_OF_TOKENS : unread('reasoning-only', 'the model reasoned and gave no answer');
-  return read ?? unread('empty', 'the answer is empty');
+  return read !== undefined && (read.ok || isPart(read)) ? read : whyNoAnswer(message, earlyEnd, read);
 }
+
+/** Of a message without an answer. `read`: why its content holds none; undefined when it has no content. */
+function whyNoAnswer(message: Message, earlyEnd: EarlyEnd | undefined, read: Unread | undefined): Unread {
+  if (typeof message.refusal === 'string' && message.refusal.trim() !== '') return DECLINED;
+  if (earlyEnd === 'filtered') return FILTERED_OUT;
+  const reasonedOnly = read === undefined ? message.reasoned || earlyEnd === 'cut' : read.reason === 'reasoning-only';
+  if (reasonedOnly) return earlyEnd === 'cut' ? OUT_OF_TOKENS : REASONED_ONLY;
+  return read ?? EMPTY;
+}
+
+/** Gemini's reason says more behind a colon: "content_filter: SAFETY". */
+const earlyEndOf = (finish: string | null): EarlyEnd | undefined =>
+  EARLY_END_OF.get((finish ?? '').toLowerCase().split(':', 1)[0] ?? '');
 
 const withFinish = (read: ReadAnswer, finish: string | null): Read => (read.ok ? { ...read, finish } : read);
 const unread = (reason: UnreadReason, message: string): Unread => ({ ok: false, reason, message });
@@ -150,6 +134,9 @@ const IN_BODY = unread('error-in-body', 'the response holds an error instead of 
 const FILTERED_OUT = unread('content-filter', 'the content filter withheld the answer');
 const DECLINED = unread('refusal', 'the model declined to answer');
 const OUT_OF_TOKENS = unread('reasoning-only', 'the model used up all its tokens for reasoning');
+const REASONED_ONLY = unread('reasoning-only', 'the model reasoned and gave no answer');
+const EMPTY = unread('empty', 'the answer is empty');
+const NO_MESSAGE = unread('not-a-completion', 'the response has no message');
 
 /** Something of an answer came: nobody may take it for silence, whatever else is said about it. */
 const isPart = ({ reason }: Unread): boolean => reason === 'cut-off' || reason === 'bad-level';

@@ -144,25 +144,20 @@ export function meaningByCode({ codes }: ProviderError): Meaning | null {
   return null;
 }
 
+/** Statuses that say more than "a page came". */
+const TELLING_STATUSES: ReadonlySet<number> = new Set([402, 404, 413, 429]);
+/** Meanings of words that say which limit a code of a limit is about. */
+const NARROWER: ReadonlySet<Meaning | undefined> = new Set(['day', 'burst', 'concurrency', 'arrears']);
+
 /** What an error is about, by its codes, its words and its status. */
 export function meaningOf(error: ProviderError): Meaning {
   const { status, message, page, codes } = error;
   const byCode = meaningByCode(error);
   if (byCode !== null) return byCode;
-  const limited = codes.map((code) => TELLING.get(code)).find((means) => means !== undefined);
-  if (
-    page &&
-    !/error code: 10\d\d|rate limited/iu.test(message) &&
-    status !== 402 &&
-    status !== 404 &&
-    status !== 413 &&
-    status !== 429
-  )
-    return 'page';
+  if (page && !TELLING_STATUSES.has(status) && !/error code: 10\d\d|rate limited/iu.test(message)) return 'page';
   const said = WORDS.find(({ statuses, words }) => statuses.includes(status) && words.test(message))?.means;
-  // A code that speaks of a limit says that it is one; the words may say which.
-  if (limited !== undefined)
-    return said === 'day' || said === 'burst' || said === 'concurrency' || said === 'arrears' ? said : limited;
+  const limit = codes.map((code) => TELLING.get(code)).find((means) => means !== undefined);
+  if (limit !== undefined && !NARROWER.has(said)) return limit;
   if (said !== undefined) return said;
   return status === 200 ? (broadly(codes) ?? 'server') : byStatus(status, broadly(codes));
 }

@@ -1,4 +1,4 @@
-import { plainName } from './judgements.ts';
+import { plainName } from './stated-risks.ts';
 import { statedLevel, type StatedLevel } from './level-words.ts';
 import type { Range } from './reasoning.ts';
 

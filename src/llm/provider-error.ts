@@ -42,25 +42,32 @@ export function readProviderError(status: number, body: string): ProviderError {
 export function errorInAnswer(value: unknown): ProviderError | null {
   // What begins like an answer broke off; nobody says that it is an error.
   if (typeof value === 'string') return /^\s*(?:[{[]|data:|$)/u.test(value) ? null : readProviderError(200, value);
-  const first: unknown = Array.isArray(value) ? value[0] : value;
-  if (!isFields(first)) return null;
-  const choice = firstOf(field(first, 'choices'));
-  const choiceError = isFields(choice) ? field(choice, 'error') : undefined;
-  const answered = isFields(choice) && (isFields(field(choice, 'message')) || isFields(field(choice, 'delta')));
-  const code = field(first, 'code');
-  const failed =
-    isTelling(field(first, 'error')) ||
-    isTelling(choiceError) ||
-    isTelling(field(first, 'errors')) ||
-    isBadCode(field(first, 'error_code')) ||
-    (isFields(field(first, 'base_resp')) && isBadCode(field(field(first, 'base_resp') as Fields, 'status_code'))) ||
-    (!answered && (isBadCode(code) || field(first, 'success') === false || field(first, 'object') === 'error')) ||
-    (!answered && (isFields(field(first, 'ResponseMetadata')) || typeof field(first, 'detail') === 'string'));
-  if (failed) return fromValue(200, value);
-  // Proxies put what another provider said under one more key.
-  const inner = answered ? undefined : WRAPPERS.map((name) => field(first, name)).find(isFields);
+  const body: unknown = Array.isArray(value) ? value[0] : value;
+  if (!isFields(body)) return null;
+  const choice = fieldsOf(firstOf(field(body, 'choices')));
+  const answered = isFields(field(choice, 'message')) || isFields(field(choice, 'delta'));
+  if (isTelling(field(choice, 'error')) || saysError(body) || (!answered && saysNoAnswer(body)))
+    return fromValue(200, value);
+  if (answered) return null;
+  // A proxy puts another provider's error under one more key.
+  const inner = WRAPPERS.map((name) => field(body, name)).find(isFields);
   return inner !== undefined && isTelling(field(inner, 'error')) ? fromValue(200, inner) : null;
 }
+
+/** Fields that make any body an error. */
+const saysError = (body: Fields): boolean =>
+  isTelling(field(body, 'error')) ||
+  isTelling(field(body, 'errors')) ||
+  isBadCode(field(body, 'error_code')) ||
+  isBadCode(field(fieldsOf(field(body, 'base_resp')), 'status_code'));
+
+/** Fields that make a body without an answer an error. */
+const saysNoAnswer = (body: Fields): boolean =>
+  isBadCode(field(body, 'code')) ||
+  field(body, 'success') === false ||
+  field(body, 'object') === 'error' ||
+  isFields(field(body, 'ResponseMetadata')) ||
+  typeof field(body, 'detail') === 'string';
 
 const isTelling = (value: unknown): boolean =>
   (typeof value === 'string' && value !== '') ||
@@ -72,6 +79,7 @@ const GOOD_CODES: ReadonlySet<unknown> = new Set([0, 200, '', '0', '200', 'ok', 
 const isBadCode = (code: unknown): boolean =>
   (typeof code === 'number' || typeof code === 'string') && !GOOD_CODES.has(code);
 
+const fieldsOf = (value: unknown): Fields => (isFields(value) ? value : {});
 const firstOf = (value: unknown): unknown => (Array.isArray(value) ? value[0] : undefined);
 
 /** What was gathered from one body. */

@@ -2,7 +2,7 @@ import type { UnreadReason } from '../keys/outcome.ts';
 import { worstRisk, type RiskLevel } from '../messages/assessment.ts';
 import { answerOf, type Answer } from './answer.ts';
 import { valuesIn, type FoundValue, type ValuesInText } from './json-in-text.ts';
-import { judgementsIn, plainName, type Judgement, type Judgements } from './judgements.ts';
+import { risksIn, plainName, type StatedRisk, type StatedRisks } from './stated-risks.ts';
 import { labelledFields, labelledLevels } from './labelled-levels.ts';
 import type { StatedLevel } from './level-words.ts';
 import { answerMarks, answerPart } from './reasoning.ts';
@@ -29,7 +29,7 @@ const LONGEST_ANSWER = 65_536;
  * Linear in the text. Never throws.
  */
 export function readAnswer(said: unknown, cut = false): ReadAnswer {
-  if (typeof said !== 'string') return verdict([], judgementsIn([said], unpack), { part: '', cut, incomplete: false });
+  if (typeof said !== 'string') return verdict([], risksIn([said], unpack), { part: '', cut, incomplete: false });
   if (said.length <= LONGEST_ANSWER) return readText(unquoted(said), cut);
   const trimmed = said.trim();
   if (trimmed.length <= LONGEST_ANSWER) return readText(unquoted(trimmed), cut);
@@ -54,7 +54,7 @@ function readText(text: string, cut: boolean): ReadAnswer {
   const values = markedIn(part, range === null ? whole : valuesIn(part));
   const { open, found, from } = values;
   const settled = !cut && open !== null && isWhole(open.settled) ? open.settled : null;
-  const judged = judgementsIn([...found.map(({ value }) => value), settled], unpack);
+  const judged = risksIn([...found.map(({ value }) => value), settled], unpack);
   const sure = found
     .filter(({ doubtful }) => !doubtful)
     .map((each) => ({ from: each.from - from, to: each.to - from }));
@@ -77,7 +77,7 @@ interface Circumstances {
 
 function verdict(
   labelled: readonly StatedLevel[],
-  judged: Judgements,
+  judged: StatedRisks,
   { part, cut, incomplete }: Circumstances,
 ): ReadAnswer {
   const inJson = judged.found.map(({ level }) => level);
@@ -106,9 +106,9 @@ const unread = (reason: UnreadReason, message: string): ReadAnswer => ({ ok: fal
 const REASONED_ONLY = unread('reasoning-only', 'the model reasoned and gave no answer');
 
 /** The answer of this level, with the words of a judgement that has it; else those of the worst one that has any. */
-function build(level: RiskLevel, found: readonly Judgement[], part: string): Answer {
+function build(level: RiskLevel, found: readonly StatedRisk[], part: string): Answer {
   const ofLevel = found.filter((judgement) => judgement.level === level);
-  const spoken = (judgement: Judgement): boolean => judgement.fields.has('description');
+  const spoken = (judgement: StatedRisk): boolean => judgement.fields.has('description');
   const best = ofLevel.find(spoken) ?? found.find(spoken) ?? ofLevel[0];
   return answerOf(level, best?.fields ?? labelledFields(part));
 }
@@ -119,7 +119,7 @@ function unpack(text: string): readonly unknown[] {
   return valuesIn(range === null ? text : text.slice(range.from, range.to)).found.map(({ value }) => value);
 }
 
-const isJudgement = ({ value }: FoundValue): boolean => judgementsIn([value], unpack).found.length > 0;
+const isJudgement = ({ value }: FoundValue): boolean => risksIn([value], unpack).found.length > 0;
 /** Whether marks of reasoning in a value are text that it quotes. */
 const quotes = (found: FoundValue): boolean => !found.doubtful && isJudgement(found);
 const startsLikeJson = (text: string): boolean => /^\s{0,99}(?:```[a-z]{0,20}\s{0,9})?["{[]/i.test(text);

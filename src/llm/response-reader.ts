@@ -1,5 +1,5 @@
 import { nestsTooDeep, parseBounded } from './bounded-json.ts';
-import { isFields } from './completion-parts.ts';
+import { type Fields, isFields } from './completion-parts.ts';
 import { errorInAnswer } from './provider-error.ts';
 
 /** A body that came whole: what its JSON holds, or the text where it is none. */
@@ -67,6 +67,10 @@ function* linesOf(text: string): Generator<string> {
   }
 }
 
+function pushText(pieces: string[], piece: unknown): void {
+  if (typeof piece === 'string') pieces.push(piece);
+}
+
 class JoinedAnswer {
   readonly #text: string[] = [];
   readonly #reasoning: string[] = [];
@@ -87,22 +91,21 @@ class JoinedAnswer {
     if (isFields(chunk['usage'])) this.#usage = chunk['usage'];
     const choice: unknown = Array.isArray(chunk['choices']) ? chunk['choices'][0] : undefined;
     if (!isFields(choice)) return;
-    if (typeof choice['finish_reason'] === 'string' && choice['finish_reason'] !== '')
-      this.#finish = choice['finish_reason'];
-    // An answer that was not taken apart at all.
-    if (isFields(choice['message']) && !isFields(choice['delta'])) this.#whole = choice['message'];
-    const delta = choice['delta'];
-    if (!isFields(delta)) return;
-    const content = delta['content'];
-    if (typeof content === 'string') this.#text.push(content);
-    else if (Array.isArray(content)) for (const part of content) this.#parts.push(part);
-    for (const name of ['reasoning_content', 'reasoning']) {
-      const piece = delta[name];
-      if (typeof piece === 'string') this.#reasoning.push(piece);
-    }
-    if (typeof delta['refusal'] === 'string') this.#refusal.push(delta['refusal']);
-    const calls: readonly unknown[] = Array.isArray(delta['tool_calls']) ? delta['tool_calls'] : [];
-    for (const call of calls) if (isFields(call)) this.#call(call['index'], call['function']);
+    const { finish_reason: finish, delta, message } = choice;
+    if (typeof finish === 'string' && finish !== '') this.#finish = finish;
+    if (isFields(delta)) this.#delta(delta);
+    // The server did not take its answer apart.
+    else if (isFields(message)) this.#whole = message;
+  }
+
+  #delta(delta: Fields): void {
+    const { content, tool_calls: calls } = delta;
+    if (Array.isArray(content)) for (const part of content) this.#parts.push(part);
+    pushText(this.#text, content);
+    pushText(this.#reasoning, delta['reasoning_content']);
+    pushText(this.#reasoning, delta['reasoning']);
+    pushText(this.#refusal, delta['refusal']);
+    if (Array.isArray(calls)) for (const call of calls) if (isFields(call)) this.#call(call['index'], call['function']);
     this.#call('function_call', delta['function_call']);
   }
 

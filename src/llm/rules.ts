@@ -85,30 +85,62 @@ const isRider = (person: DetectedObject, vehicles: readonly DetectedObject[]): b
     (vehicle) => TWO_WHEELERS.has(vehicle.class) && shareWithin(person.bbox, vehicle.bbox) >= RULES.riderShare,
   );
 
+/** A person and a moving vehicle. */
+interface Encounter {
+  readonly near: boolean;
+  readonly touching: boolean;
+  readonly fast: boolean;
+  /** The vehicle approaches; `rushing` at a high speed. */
+  readonly closing: boolean;
+  readonly rushing: boolean;
+  /** Seconds until they meet at the present pace; Infinity when they don't approach. */
+  readonly contactSeconds: number;
+}
+
+/** The first that applies counts, so the worst come first. */
+const PERSON_RULES: readonly (Pick<Finding, 'level' | 'kind'> & { readonly applies: (seen: Encounter) => boolean })[] =
+  [
+    {
+      level: 'high',
+      kind: 'person-near-fast-vehicle',
+      applies: ({ near, touching, fast, closing }) => near && fast && (closing || touching),
+    },
+    {
+      level: 'high',
+      kind: 'vehicle-closing-on-person',
+      applies: ({ near, rushing, contactSeconds }) => (near && rushing) || contactSeconds <= RULES.highContactSeconds,
+    },
+    { level: 'medium', kind: 'person-near-fast-vehicle', applies: ({ near, fast }) => near && fast },
+    {
+      level: 'medium',
+      kind: 'vehicle-closing-on-person',
+      applies: ({ near, closing, contactSeconds }) => (near && closing) || contactSeconds <= RULES.mediumContactSeconds,
+    },
+    { level: 'low', kind: 'person-near-vehicle', applies: ({ near }) => near },
+  ];
+
 function personAndVehicle(person: DetectedObject, vehicle: DetectedObject, scale: number): Finding | null {
   const distance = gap(person.bbox, vehicle.bbox);
   const near = distance <= RULES.nearGap * scale;
   const speed = speedOf(vehicle);
-  const objects = [person, vehicle];
+  const figures = { objects: [person, vehicle], distance, count: 2 };
   if (speed === null)
-    return near
-      ? { level: 'low', kind: 'person-near-vehicle', objects, distance, speed: 0, closing: 0, count: 2 }
-      : null;
-  // A vehicle that stands is no danger to who walks by.
+    return near ? { level: 'low', kind: 'person-near-vehicle', ...figures, speed: 0, closing: 0 } : null;
+  // A vehicle that stands is no danger to people walking past.
   if (speed < RULES.movingSpeed * scale) return null;
   const closing = approach(person, vehicle)?.closing ?? 0;
-  const figures = { objects, distance, speed, closing, count: 2 };
-  const fast = speed >= RULES.fastSpeed * scale;
   const closes = closing >= RULES.closingSpeed * scale;
-  const contact = closes ? distance / closing : Infinity;
-  if (near && fast && (closes || distance <= RULES.touchGap * scale))
-    return { level: 'high', kind: 'person-near-fast-vehicle', ...figures };
-  if ((near && closing >= RULES.fastClosingSpeed * scale) || contact <= RULES.highContactSeconds)
-    return { level: 'high', kind: 'vehicle-closing-on-person', ...figures };
-  if (near && fast) return { level: 'medium', kind: 'person-near-fast-vehicle', ...figures };
-  if ((near && closes) || contact <= RULES.mediumContactSeconds)
-    return { level: 'medium', kind: 'vehicle-closing-on-person', ...figures };
-  return near ? { level: 'low', kind: 'person-near-vehicle', ...figures } : null;
+  const rule = PERSON_RULES.find(({ applies }) =>
+    applies({
+      near,
+      touching: distance <= RULES.touchGap * scale,
+      fast: speed >= RULES.fastSpeed * scale,
+      closing: closes,
+      rushing: closing >= RULES.fastClosingSpeed * scale,
+      contactSeconds: closes ? distance / closing : Infinity,
+    }),
+  );
+  return rule === undefined ? null : { level: rule.level, kind: rule.kind, ...figures, speed, closing };
 }
 
 function twoVehicles(a: DetectedObject, b: DetectedObject, scale: number): Finding | null {

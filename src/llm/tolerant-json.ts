@@ -49,6 +49,10 @@ export function readValue(text: string, start: number): ReadValue {
 export const startsValue = (char: string | undefined): boolean =>
   char === '{' || char === '[' || char === '｛' || char === '［';
 
+const CLOSING = '}]｝］';
+const isComma = (char: string | undefined): boolean => char === ',' || char === '，';
+const isColon = (char: string | undefined): boolean => char === ':' || char === '：';
+
 const FAILED = Symbol('failed');
 type Failed = typeof FAILED;
 /** Where a string stands: it ends at a quote that is followed by what must follow there. */
@@ -135,7 +139,7 @@ class Reader {
       this.#space();
       const colon = this.#text[this.at];
       if (colon === undefined) return this.#open();
-      if (colon !== ':' && colon !== '：') return FAILED;
+      if (!isColon(colon)) return FAILED;
       this.at++;
       const value = this.value(depth + 1, 'entry');
       if (value === FAILED) return FAILED;
@@ -166,7 +170,7 @@ class Reader {
     const before = this.at;
     this.#space();
     const char = this.#text[this.at];
-    if (char === undefined || char === ',' || char === '，') return true;
+    if (char === undefined || isComma(char)) return true;
     if (place === 'entry' ? char === '}' || char === '｝' : char === ']' || char === '］') return true;
     return this.#text.slice(before, this.at).includes('\n') || (place === 'entry' && this.#entryAt(this.at));
   }
@@ -224,26 +228,28 @@ class Reader {
     return value;
   }
 
-  /** Whether a string may end before `i`: what must follow follows, else the quote belongs to the string. */
+  /** Whether a string of this place may end before `i`, by what follows; if not, the quote belongs to the string. */
   #ends(i: number, place: Place): boolean {
     const text = this.#text;
     const next = skipSpace(text, i);
     const char = text[next];
     if (char === undefined) return true;
-    if (place === 'key') return char === ':' || char === '：';
-    if (char === '}' || char === ']' || char === '｝' || char === '］') return true;
-    if (char === '/' && (text[next + 1] === '/' || text[next + 1] === '*')) return true;
-    if (char !== ',' && char !== '，')
-      return this.#quoteAt(next) !== '' && (text.slice(i, next).includes('\n') || this.#entryAt(next));
-    const after = skipSpace(text, next + 1);
-    const second = text[after];
-    if (second === undefined || second === '/' || second === '#' || second === '}' || second === ']') return true;
-    if (second === '｝' || second === '］' || this.#quoteAt(after) !== '') return true;
-    if (place === 'item') return /[[{\dtfnTFN｛［-]/.test(second);
-    IDENTIFIER.lastIndex = after;
+    if (place === 'key') return isColon(char);
+    if (isComma(char)) return this.#continues(skipSpace(text, next + 1), place);
+    if (CLOSING.includes(char) || (char === '/' && '/*'.includes(text[next + 1] ?? ' '))) return true;
+    // The comma is missing.
+    return this.#quoteAt(next) !== '' && (text.slice(i, next).includes('\n') || this.#entryAt(next));
+  }
+
+  /** Whether an entry or item, the end, or a comment may begin here, behind a comma. */
+  #continues(at: number, place: Place): boolean {
+    const text = this.#text;
+    const char = text[at];
+    if (char === undefined || CLOSING.includes(char) || '/#'.includes(char) || this.#quoteAt(at) !== '') return true;
+    if (place === 'item') return /[[{\dtfnTFN｛［-]/.test(char);
+    IDENTIFIER.lastIndex = at;
     const name = IDENTIFIER.exec(text)?.[0] ?? '';
-    const colon = text[skipSpace(text, after + name.length)];
-    return name !== '' && (colon === ':' || colon === '：');
+    return name !== '' && isColon(text[skipSpace(text, at + name.length)]);
   }
 
   #bare(): Json | Failed {
@@ -276,7 +282,7 @@ class Reader {
 
   #commas(): void {
     this.#space();
-    while (this.#text[this.at] === ',' || this.#text[this.at] === '，') {
+    while (isComma(this.#text[this.at])) {
       this.at++;
       this.#space();
     }

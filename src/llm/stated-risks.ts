@@ -3,14 +3,14 @@ import { plainForm, statedLevel, type StatedLevel } from './level-words.ts';
 import { JsonObject } from './tolerant-json.ts';
 
 /** One object of an answer that states a level, or a list of results that states none. */
-export interface Judgement {
+export interface StatedRisk {
   readonly level: RiskLevel;
   /** Its other fields, by plain name (lower case, letters and digits only); of a name that comes twice the first. */
   readonly fields: ReadonlyMap<string, unknown>;
 }
 
-export interface Judgements {
-  readonly found: readonly Judgement[];
+export interface StatedRisks {
+  readonly found: readonly StatedRisk[];
   /** A level is no level word, or is missing where one belongs. */
   readonly unclear: boolean;
   /** Some object says that there is dangerous driving. */
@@ -65,14 +65,14 @@ export const plainName = (name: string): string => plainForm(name.slice(0, 80)).
  * Finds the judgements in values: plain or in wrappers of any names, in lists, in JSON packed in strings. `unpack`
  * reads the values of such a string. Looks at a bounded part of each value and says so. Linear.
  */
-export function judgementsIn(values: readonly unknown[], unpack: (text: string) => readonly unknown[]): Judgements {
+export function risksIn(values: readonly unknown[], unpack: (text: string) => readonly unknown[]): StatedRisks {
   const walk = new Walk(unpack);
   for (const value of values) walk.visit(value, 0, 0);
   return walk;
 }
 
-class Walk implements Judgements {
-  readonly found: Judgement[] = [];
+class Walk implements StatedRisks {
+  readonly found: StatedRisk[] = [];
   unclear = false;
   flagged = false;
   partial = false;
@@ -116,16 +116,24 @@ class Walk implements Judgements {
       if (NO_ANSWER.has(name) || LEAVES.has(name)) continue;
       const stated = LEVEL_NAME.test(name) || CHINESE_LEVEL_NAME.test(name) ? levelIn(value) : null;
       if (FLAGS.has(name)) this.flagged ||= isYes(value);
-      else if (stated === 'template') continue;
-      else if (stated !== null && stated !== 'unclear') levels.push(stated);
-      else if (this.visit(value, depth + 1, unpacked)) some = true;
-      else if (stated === 'unclear' && !LOOSE_NAME.test(name)) this.unclear = some = true;
-      else if (name === 'results' && Array.isArray(value) && value.length > 0) this.unclear = some = true;
+      else if (stated === null || stated === 'unclear')
+        some = this.#inner(name, value, stated, depth, unpacked) || some;
+      else if (stated !== 'template') levels.push(stated);
     }
     if (levels.length > 0) this.found.push({ level: worstRisk(levels), fields });
     else if (!some && isEmptyList(fields.get('results'))) this.#nothingListed(fields);
     else return some;
     return true;
+  }
+
+  /** A field's value that is no level itself. True when it holds a risk, or should. */
+  #inner(name: string, value: unknown, stated: 'unclear' | null, depth: number, unpacked: number): boolean {
+    if (this.visit(value, depth + 1, unpacked)) return true;
+    const isMissing =
+      (stated === 'unclear' && !LOOSE_NAME.test(name)) ||
+      (name === 'results' && Array.isArray(value) && value.length > 0);
+    this.unclear ||= isMissing;
+    return isMissing;
   }
 
   /** No result and no level: only an outspoken "nothing dangerous" is one. */
