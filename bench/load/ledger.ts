@@ -7,7 +7,7 @@ export interface LoadFigures {
   readonly groups: number;
   /** From the frame's own time to the viewer. */
   readonly latencyMs: (Percentiles & { readonly mean: number }) | null;
-  readonly judged: number;
+  readonly assessed: number;
   readonly unknown: number;
   readonly missingGroups: number;
   readonly calls: number;
@@ -35,7 +35,7 @@ export class LoadLedger {
   readonly #now: () => number;
   #frames = 0;
   #groups = 0;
-  #judged = 0;
+  #assessed = 0;
   #unknown = 0;
   #missing = 0;
   #calls = 0;
@@ -57,7 +57,7 @@ export class LoadLedger {
     }
     for (const { unknown, calls } of results) {
       if (unknown) this.#unknown += 1;
-      else this.#judged += 1;
+      else this.#assessed += 1;
       this.#calls += calls.length;
       this.#callsOk += calls.filter((call) => call.outcome === 'ok').length;
     }
@@ -86,7 +86,7 @@ export class LoadLedger {
         found === null
           ? null
           : { ...found, mean: this.#latencies.reduce((sum, each) => sum + each, 0) / this.#latencies.length },
-      judged: this.#judged,
+      assessed: this.#assessed,
       unknown: this.#unknown,
       missingGroups: this.#missing,
       calls: this.#calls,

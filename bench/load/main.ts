@@ -91,7 +91,7 @@ async function measure(target: Target, provider: string): Promise<void> {
     ),
     result('frames', '1/s', perSecond(figures.frames)),
     result('groups', '1/s', perSecond(figures.groups)),
-    result('judged', '1/s', perSecond(figures.judged)),
+    result('assessed', '1/s', perSecond(figures.assessed)),
     result('calls answered well', '', success),
     result('groups answered unknown', '', figures.unknown),
     result('groups missing at first', '', figures.missingGroups),
@@ -102,7 +102,7 @@ async function measure(target: Target, provider: string): Promise<void> {
     ...[...end.cores].map(([name, cores]) => result(`CPU of ${name}`, 'cores', cores)),
   ];
   const bars = [
-    bar('groups judged / groups published', figures.judged / figures.groups, '', '>=', WANTED.success),
+    bar('groups assessed / groups published', figures.assessed / figures.groups, '', '>=', WANTED.success),
     bar('load given / meant', perSecond(figures.groups) / rate, '', '>=', WANTED.given),
     bar('end to end, P95', latencyMs?.p95 ?? Number.NaN, 'ms', '<=', WANTED.p95Ms),
     bar('calls answered well', success, '', '>=', WANTED.success),

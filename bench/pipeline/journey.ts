@@ -13,7 +13,7 @@ export const STAGES = [
   'lease -> sent',
   'model: provider',
   'model: transit',
-  'judged -> result on the bus',
+  'assessed -> result on the bus',
   'result -> aggregate made',
   'made -> aggregate on the bus',
   'aggregate on the bus -> WebSocket',
@@ -132,7 +132,7 @@ function journeyOf(
   const modelMs = call.modelMs ?? 0;
   const sendMs = call.sendMs ?? 0;
   const turnAt = sent.timestamp + (last.waitMs ?? 0);
-  const leaseAskedAt = last.judgedAt - modelMs - sendMs - call.leaseMs;
+  const leaseAskedAt = last.assessedAt - modelMs - sendMs - call.leaseMs;
   const total = push.at - sent.at;
   return {
     at: sent.at,
@@ -147,7 +147,7 @@ function journeyOf(
       'lease -> sent': sendMs,
       'model: provider': provider,
       'model: transit': modelMs - provider,
-      'judged -> result on the bus': last.at - last.judgedAt,
+      'assessed -> result on the bus': last.at - last.assessedAt,
       'result -> aggregate made': aggregate.madeAt - last.at,
       'made -> aggregate on the bus': aggregate.at - aggregate.madeAt,
       'aggregate on the bus -> WebSocket': push.at - aggregate.at,

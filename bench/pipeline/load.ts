@@ -84,7 +84,7 @@ const results = new Reader<AssessmentResult>(
         requestId,
         at,
         groupIndex,
-        judgedAt: Date.parse(timestamp),
+        assessedAt: Date.parse(timestamp),
         waitMs: metadata.waitMs ?? null,
         calls: metadata.calls ?? [],
         unknown: error !== undefined,

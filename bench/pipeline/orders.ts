@@ -50,8 +50,8 @@ export interface Seen {
 
 export interface SeenResult extends Seen {
   readonly groupIndex: number;
-  /** When it was judged, epoch ms. */
-  readonly judgedAt: number;
+  /** When it was assessed, epoch ms. */
+  readonly assessedAt: number;
   readonly waitMs: number | null;
   readonly calls: readonly CallTrace[];
   readonly unknown: boolean;

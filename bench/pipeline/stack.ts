@@ -60,14 +60,21 @@ export interface OwnGantry extends RuntimeFile {
 
 export interface GantryOptions {
   readonly provider: Provider;
-  /** Groups judged at once; default as Gantry's. */
+  /** Checkout that it is started from; default this one. */
+  readonly root?: string;
+  /** Groups assessed at once; default as Gantry's. */
   readonly concurrent?: number;
   /** A CPU profile of Gantry's process is written to this folder at its end. */
   readonly profile?: string;
 }
 
 /** Gantry as `npm start` runs it, without cameras, on a folder of its own and free ports. */
-export async function startGantryProcess({ provider, concurrent, profile }: GantryOptions): Promise<OwnGantry> {
+export async function startGantryProcess({
+  provider,
+  root = join(import.meta.dirname, '..', '..'),
+  concurrent,
+  profile,
+}: GantryOptions): Promise<OwnGantry> {
   const dataDir = await mkdtemp(join(tmpdir(), 'gantry-bench-'));
   const keysFile = join(dataDir, 'api_keys.yaml');
   const variable = (index: number): string => `GANTRY_BENCH_KEY_${index}`;
@@ -92,7 +99,7 @@ export async function startGantryProcess({ provider, concurrent, profile }: Gant
     process.execPath,
     [
       ...profiling,
-      join(import.meta.dirname, '..', '..', 'src', 'main.ts'),
+      join(root, 'src', 'main.ts'),
       '--no-demo',
       '--port',
       '0',
