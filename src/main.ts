@@ -64,7 +64,9 @@ interface Given extends Pick<StartOptions, 'config' | 'log' | 'onLost'> {
   readonly dataNotices: DataNotices;
 }
 
-/** Started from top to bottom, stopped from bottom to top. Every row sees the results of the rows above, by their keys. */
+/**
+ * Started from top to bottom, stopped from bottom to top. Every row sees the results of the rows above, by their keys.
+ */
 const START = StartTable.given<Given>()
   // The ground: the data folder, and servers of its own where the operator names none.
   .step('accessNotices', {

@@ -5,22 +5,22 @@ import type { ProviderError } from './provider-error.ts';
 
 export type FormatStep = Exclude<ResponseFormat, 'auto'>;
 
-/** How a request to one endpoint and model differs from the plain one, because the provider refused that. */
+/** The form of a request to one endpoint and model: the plain one, less everything that the provider refused. */
 export interface Shape {
   readonly format: FormatStep;
   readonly tokensField: 'max_tokens' | 'max_completion_tokens' | null;
   readonly temperature: boolean;
   readonly stream: boolean;
-  /** Whether a streamed answer is asked for its tokens. */
+  /** Asks a streamed answer for its token counts. */
   readonly streamUsage: boolean;
   readonly systemRole: boolean;
-  /** Whether `enable_thinking: false` is sent; `kept`: it was, and that was refused as well. */
+  /** `off` sends `enable_thinking: false`; `kept`: that was refused as well, and is not sent any more. */
   readonly thinking: 'default' | 'off' | 'kept';
-  /** Names of extra body fields that are left out. */
+  /** Names of the key's extra body fields that are left out. */
   readonly dropped: readonly string[];
 }
 
-/** What a key asks for that a provider may refuse. */
+/** Wishes of a key that a provider may refuse. */
 export interface Wanted {
   readonly responseFormat: ResponseFormat;
   /** Names of the key's extra body fields. */
@@ -38,32 +38,32 @@ const plain = (responseFormat: ResponseFormat): Shape => ({
   dropped: [],
 });
 
-/** After this long the plain request is tried again: providers and models change. */
+/** The plain request is tried again after this long, because providers and models change. */
 export const REMEMBERED_MS = 24 * 3_600_000;
-/** Endpoints and models remembered; with more all are forgotten, which costs a few refused calls. */
+/** Endpoints and models remembered. One more makes it forget all of them, at the cost of a few refused calls. */
 const MOST_TARGETS = 500;
 
 interface Target {
   shape: Shape;
   /** Epoch ms. */
   readonly until: number;
-  /** A request with this format of answer was answered. */
+  /** The response format of the last request that was answered. */
   proven: FormatStep | null;
-  /** A shape without a format, tried after a refusal that named nothing; kept only if it works. */
+  /** A shape without a format, tried after a refusal that named no parameter; kept only if it works. */
   trial: Shape | null;
-  /** An unspecific refusal is tried on once. */
+  /** A trial was made: there is one for each target. */
   tried: boolean;
 }
 
-/** What is sent to one endpoint and model, and whether that is still to be proven. */
+/** The shape of the next request, and whether it is a trial. */
 export interface ChosenShape {
   readonly shape: Shape;
   readonly trial: boolean;
 }
 
 /**
- * Remembers, per endpoint and model, which parameters the provider refuses. Each refusal takes one step and none is
- * taken back before all is forgotten after a day, so each costs one call and there is no loop.
+ * Remembers, per endpoint and model, which parameters the provider refuses. Each refusal takes one step, and no step is
+ * taken back until the target is forgotten after a day: a refusal costs one call, and there is no loop.
  */
 export class Adaptations {
   readonly #targets = new Map<string, Target>();
@@ -74,7 +74,7 @@ export class Adaptations {
     this.#now = now;
   }
 
-  /** What to send now. `target` names endpoint and model. */
+  /** The shape to send now. `target` names endpoint and model. */
   choose(target: string, wanted: Wanted): ChosenShape {
     const known = this.#known(target);
     if (known === null) return { shape: plain(wanted.responseFormat), trial: false };
@@ -83,7 +83,7 @@ export class Adaptations {
     return { shape: { ...shape, format }, trial: known.trial !== null };
   }
 
-  /** The provider answered a request of this shape. */
+  /** Records that the provider answered a request of this shape. */
   answered(target: string, wanted: Wanted, { shape, trial }: ChosenShape): void {
     const known =
       this.#targets.get(target) ?? (wanted.responseFormat === 'auto' ? this.#new(target, plain('auto')) : null);
@@ -95,10 +95,10 @@ export class Adaptations {
     if (wanted.responseFormat === 'auto') known.proven = shape.format;
   }
 
-  /** Books a refused request. True when the next one will be another, so that asking again is worth it. */
+  /** Records a refused request. True when the next one will have another shape, so that it is worth sending. */
   refused(target: string, wanted: Wanted, { shape, trial }: ChosenShape, error: ProviderError): boolean {
     const known = this.#known(target) ?? this.#new(target, plain('auto'));
-    // Several calls are refused at once: the first takes the step for all of them.
+    // Several calls in flight may be refused alike: the first took the step for all of them.
     if (
       !trial &&
       stepsBetween(shape, {
@@ -147,7 +147,7 @@ export class Adaptations {
   }
 }
 
-/** How the shape differs from the plain request, each in a few words an operator can read. */
+/** The differences between the shape and the plain request, each in a few words for an operator. */
 export function differencesOf(shape: Shape, wanted: Wanted): readonly string[] {
   return [
     ...(wanted.responseFormat === 'auto' && shape.format !== 'json_schema' ? [`response_format ${shape.format}`] : []),
@@ -165,9 +165,9 @@ const stepsBetween = (from: Shape, to: Shape): number =>
   (Object.keys(from) as (keyof Shape)[]).filter((name) => JSON.stringify(from[name]) !== JSON.stringify(to[name]))
     .length;
 
-/** Statuses by which providers refuse a parameter; 200 is an error in the body without a status of its own. */
+/** Statuses by which providers refuse a parameter; 200 stands for an error in the body without a status of its own. */
 const REFUSING: ReadonlySet<number> = new Set([200, 400, 404, 415, 422, 500, 501]);
-/** These say nothing but "no". */
+/** Statuses that give no reason. */
 const UNSPECIFIC: ReadonlySet<number> = new Set([400, 422]);
 
 const STREAM_ONLY = anyOf(
@@ -176,7 +176,7 @@ const STREAM_ONLY = anyOf(
   /仅支持流式|只支持流式|流式(?:调用|输出|模式)/u,
 );
 const NON_STREAMING = /non[- ]?stream/iu;
-/** What is refused is that it is not streamed. */
+/** A refusal because the request was not streamed. */
 const STREAM_MISSING = anyOf(
   /non[- ]?stream\w*[^.]{0,60}\b(?:not|un)[ -]?(?:be )?(?:support|allow|enable|available|permit)/u,
   /stream["'`]? ?(?:=|:|is|to) ?["'`]?false[^.]{0,40}\b(?:not|un)[ -]?(?:support|allow|permit|available)/u,
@@ -266,7 +266,7 @@ function nextShape(shape: Shape, wanted: Wanted, error: ProviderError): Shape | 
 const isAboutLength = ({ message }: ProviderError): boolean =>
   /context[_ ](?:length|window)|maximum context|too long/iu.test(message);
 
-/** The name as a word of its own: `max_tokens` is not `max_completion_tokens`. */
+/** Whether the text holds the name as a whole word: `max_tokens` is not found in `my_max_tokens`. */
 function wordIn(text: string, name: string): boolean {
   for (let at = text.indexOf(name); at >= 0; at = text.indexOf(name, at + name.length)) {
     const before = text[at - 1] ?? ' ';
@@ -276,7 +276,7 @@ function wordIn(text: string, name: string): boolean {
   return false;
 }
 
-/** A refusal of the request that doesn't say what of it is wrong. */
+/** Whether a refusal gives no hint of what is wrong with the request. */
 function isUnspecific(error: ProviderError): boolean {
   return (
     UNSPECIFIC.has(error.status) &&

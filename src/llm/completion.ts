@@ -6,14 +6,12 @@ import { errorInAnswer } from './provider-error.ts';
 import { readAnswer, type ReadAnswer } from './read-answer.ts';
 
 interface Tokens {
-  /** As the provider counted; 0 when it did not say. */
+  /** As the provider counted them; 0 when it did not say. */
   readonly promptTokens: number;
   readonly completionTokens: number;
 }
 
-/**
- * What a chat completion says. Tokens are paid also when its answer cannot be read.
- */
+/** The content of a chat completion. Tokens are paid for even when its answer cannot be read. */
 export type ReadCompletion = Tokens &
   (
     | { readonly ok: true; readonly answer: Answer; readonly model: string | null; readonly finish: string | null }
@@ -43,9 +41,9 @@ const EARLY_END_OF = new Map(
 );
 
 /**
- * Reads the body of a 200: its answer, or why there is none. `completion` is whatever the body's JSON held. Where it
- * has several choices the worst answer counts. An `error` in the body is only named here; its class is the caller's to
- * find. Never throws; linear in the body.
+ * Reads the body of a 200: its answer, or why there is none. `completion` is the body's JSON, whatever it holds. Of
+ * several choices the worst answer counts. An `error` in the body is reported as such; the caller classifies it. Never
+ * throws; linear in the body.
  */
 export function readCompletion(completion: unknown): ReadCompletion {
   const body = unwrapped(completion);
@@ -57,10 +55,10 @@ export function readCompletion(completion: unknown): ReadCompletion {
   return { ...read, model: typeof model === 'string' && model !== '' ? model.slice(0, 200) : null, ...tokens };
 }
 
-/** Reasons by which the provider or its model refuses what is in the picture: another key would say the same. */
+/** Reasons that blame the content of the picture: another key would get the same. */
 const REFUSALS: ReadonlySet<UnreadReason> = new Set(['refusal', 'content-filter']);
 
-/** A body that could not be read, as the outcome of its call. */
+/** The outcome of a call whose body could not be read. */
 export const unreadOutcome = (reason: UnreadReason, message: string): Exclude<CallOutcome, { kind: 'ok' }> =>
   REFUSALS.has(reason) ? { kind: 'content-refused', message } : { kind: 'unreadable', reason, message };
 
@@ -84,14 +82,14 @@ function unwrapped(completion: unknown): Fields {
 
 const hasAnswer = (body: Fields): boolean =>
   Array.isArray(body['choices']) || isFields(body['message']) || isBareText(body);
-/** The provider's own form of DashScope: `output` with a text and why it ended. */
+/** DashScope's own form: an `output` with a text and a finish reason. */
 const isBareText = (body: Fields): boolean =>
   typeof body['text'] === 'string' && typeof body['finish_reason'] === 'string';
 
-/** One is asked for. A body with more is none of ours: all are read or none. */
+/** One choice is asked for. A body with more than this is not read at all. */
 const MOST_CHOICES = 64;
 
-/** The choices; of a body with one bare message that one. */
+/** The choices of a body; a body that is one bare message counts as a choice. */
 function choicesOf(body: Fields): readonly Fields[] {
   const choices: unknown = body['choices'];
   if (Array.isArray(choices)) return choices.length > MOST_CHOICES ? [] : choices.filter(isFields);
@@ -138,12 +136,12 @@ const REASONED_ONLY = unread('reasoning-only', 'the model reasoned and gave no a
 const EMPTY = unread('empty', 'the answer is empty');
 const NO_MESSAGE = unread('not-a-completion', 'the response has no message');
 
-/** Something of an answer came: nobody may take it for silence, whatever else is said about it. */
+/** Part of an answer came, so it must not be taken for silence, whatever the finish reason. */
 const isPart = ({ reason }: Unread): boolean => reason === 'cut-off' || reason === 'bad-level';
 
 /**
- * Of several readings: `high` where one has it; else one that was cut or unclear, for it may have held one; else the
- * worst. Undefined of none.
+ * The one that counts of several readings: an answer of level `high`; else a cut or unclear one, which may have been
+ * `high`; else the worst answer. Undefined when there is none.
  */
 function worstOf(reads: readonly Read[]): Read | undefined {
   const worst = worstRisk(reads.flatMap((read) => (read.ok ? [read.answer.riskLevel] : [])));

@@ -8,12 +8,12 @@ import { statedWaitMs } from './waits.ts';
 export type Failure = Exclude<CallOutcome, { kind: 'ok' }>;
 
 const LONGEST_MESSAGE = 200;
-/** Of a longer text only the beginning is looked at. */
+/** Only this much of a longer text is read. */
 const LONGEST_LOOK = 4_000;
-/** Providers quote part of the key in some messages. */
+/** Parts of keys, which some providers quote in their messages. */
 const KEY_LIKE = /\b(sk|ak|key)-[A-Za-z0-9_*.-]{4,}/gi;
 
-/** A provider's message fit for a log: short, on one line, without the key or what looks like one. */
+/** A provider's message for the log: short, on one line, without the key or anything like one. */
 export const redact = (message: string, secret: Secret): string =>
   message
     .slice(0, LONGEST_LOOK)
@@ -22,15 +22,15 @@ export const redact = (message: string, secret: Secret): string =>
     .replace(/\s+/g, ' ')
     .slice(0, LONGEST_MESSAGE);
 
-/** Which of our own clocks or wishes ended a call. */
+/** Whether we ended the call ourselves, and how. */
 export interface Ending {
-  /** Our time-out has passed. */
+  /** By our time-out. */
   readonly timedOut: boolean;
-  /** The caller's signal was aborted. */
+  /** By the caller's signal. */
   readonly abandoned: boolean;
 }
 
-/** The outcome of a call without a response: it ended here, or broke off on its way. */
+/** The outcome of a call without a response: we ended it, or it broke off on its way. */
 export function brokenCall(thrown: unknown, ending: Ending, secret: Secret): Failure {
   if (ending.abandoned) return { kind: 'abandoned', message: 'given up by us' };
   if (ending.timedOut) return { kind: 'timeout', message: 'no answer within the time-out' };
@@ -100,11 +100,11 @@ const OUTCOMES: Readonly<Record<Meaning, (refusal: Refusal) => Failure>> = {
   server: serverError,
 };
 
-/** Status and message; the code where there is no message. */
+/** Status and message, or the first code when there is no message. */
 export const textOf = ({ status, message, codes }: ProviderError): string =>
   `${status} ${message === '' ? (codes[0] ?? 'without a message') : message}`;
 
-/** "fetch failed" says little; what lies at the bottom says why. */
+/** The message of the innermost cause: "fetch failed" alone says little. */
 function rootMessage(error: Error): string {
   let root: Error = error;
   for (let depth = 0; depth < 5 && root.cause instanceof Error; depth++) root = root.cause;

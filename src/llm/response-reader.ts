@@ -2,14 +2,14 @@ import { nestsTooDeep, parseBounded } from './bounded-json.ts';
 import { type Fields, isFields } from './completion-parts.ts';
 import { errorInAnswer } from './provider-error.ts';
 
-/** A body that came whole: what its JSON holds, or the text where it is none. */
+/** A whole body: the value of its JSON, or the text when it is no JSON. */
 export type Body =
   | { readonly kind: 'json'; readonly value: unknown }
   | { readonly kind: 'text'; readonly text: string };
 
 /**
- * Reads the body of a 2xx, streamed or not, whichever was asked for: some providers stream every answer, others none,
- * and some name another type. A streamed answer is put together to the shape of one that was not.
+ * Reads the body of a 2xx, streamed or not, whatever was asked for: some providers stream every answer, others none,
+ * and some declare a wrong type. A streamed answer is joined into the shape of one that was not streamed.
  */
 export function readBody(text: string): Body {
   const value = parseBounded(text);
@@ -18,16 +18,16 @@ export function readBody(text: string): Body {
 }
 
 /**
- * The pieces of a streamed answer as one chat completion; an error among them is the answer. Null when the text is no
- * stream, or breaks off within a piece. The library's own reader of streams is for texts that come bit by bit: of one
- * that is there whole it takes seconds for a megabyte of line feeds.
+ * Joins the pieces of a streamed answer into one chat completion, or into the error among them. Null when the text is
+ * no stream, or breaks off within a piece. The library's own reader is made for streams that arrive bit by bit: it
+ * takes seconds for a megabyte of line feeds in a whole text.
  */
 function joinStream(text: string): Body | null {
   const joined = new JoinedAnswer();
   let pieces = 0;
   let failed = false;
   let data: string[] = [];
-  /** False when what came up to here is no piece. */
+  /** False when the lines so far are no piece. */
   const flush = (): boolean => {
     const read = piecesIn(data);
     data = [];
@@ -48,7 +48,7 @@ function joinStream(text: string): Body | null {
   return !flush() || pieces === 0 ? null : { kind: 'json', value: joined.completion() };
 }
 
-/** One piece may be spread over several lines; some servers forget the empty line between pieces. */
+/** A piece may span several lines, and some servers forget the empty line between pieces. */
 function piecesIn(data: readonly string[]): readonly unknown[] {
   const given = data.filter((line) => line.trim() !== '');
   if (given.length === 0) return [];
@@ -56,7 +56,7 @@ function piecesIn(data: readonly string[]): readonly unknown[] {
   return whole === undefined && given.length > 1 ? given.map(parseBounded) : [whole];
 }
 
-/** Lines that end with CR LF, LF, or nothing but CR. */
+/** Lines ended by CR LF, LF or a bare CR. */
 function* linesOf(text: string): Generator<string> {
   const mark = text.includes('\n') ? '\n' : '\r';
   for (let at = 0; at < text.length;) {
@@ -76,7 +76,7 @@ class JoinedAnswer {
   readonly #reasoning: string[] = [];
   readonly #parts: unknown[] = [];
   readonly #refusal: string[] = [];
-  /** Arguments of calls of tools, by the call's index; of the old kind of call there is one. */
+  /** Arguments of tool calls, by the call's index; there is one old-style function call at most. */
   readonly #arguments = new Map<unknown, string[]>();
   #model: unknown = undefined;
   #error: unknown = undefined;
@@ -133,7 +133,7 @@ class JoinedAnswer {
     };
     const silent = [this.#text, this.#reasoning, this.#parts, this.#refusal].every(({ length }) => length === 0);
     const nothing = silent && this.#arguments.size === 0;
-    // A stream that ends without saying why was cut, if there was anything.
+    // A stream that ends without a reason was cut, unless it was empty.
     const choice = { index: 0, finish_reason: this.#finish ?? (nothing ? null : 'length'), message };
     return { object: 'chat.completion', model: this.#model, choices: [choice], usage: this.#usage };
   }

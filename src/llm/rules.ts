@@ -7,30 +7,30 @@ import { approach, gap, sameDirection, shareWithin, speedOf } from './rules-geom
 import { describeFinding, nothingText, riskTypeText, type FindingFigures, type FindingKind } from './rules-text.ts';
 
 /**
- * Thresholds for a frame 1280 px wide; lengths and speeds are scaled by the frame's width. Chosen so that ordinary
- * scenes (parked cars, people walking past them, a queue) stay at none or low: without depth, px are no metres, and a
- * false alarm costs an operator more than a missed nuance.
+ * Thresholds for a frame 1280 px wide; lengths and speeds scale with the frame's width. Ordinary scenes (parked cars,
+ * people walking past them, a queue) stay at none or low, because without depth px are no metres, and a false alarm
+ * costs an operator more than a missed nuance.
  */
 export const RULES = {
   referenceWidth: 1280,
-  /** A vehicle slower than this stands (px/s): above the jitter of boxes, below walking pace in the near field. */
+  /** A slower vehicle counts as standing (px/s). Above the jitter of boxes, below walking pace in the near field. */
   movingSpeed: 40,
   fastSpeed: 200,
-  /** Gap between boxes (px) that counts as near, and as next to each other. */
+  /** Largest gap between boxes (px) that counts as near, and as touching. */
   nearGap: 45,
   touchGap: 10,
-  /** Approach (px/s). */
+  /** Speed of approach (px/s). */
   closingSpeed: 60,
   fastClosingSpeed: 180,
   /** Seconds until the gap is closed at the present pace. */
   highContactSeconds: 0.8,
   mediumContactSeconds: 2,
   vehicleContactSeconds: 1,
-  /** Share of the relative speed that must point along the line of centres: passing by in the next lane is no danger. */
+  /** Share of the relative speed along the line of centres, at least: passing in the next lane is no danger. */
   headOnShare: 0.85,
   denseVehicles: 6,
   denseSpacing: 60,
-  /** Share of a person's box within a two-wheeler's from which the person is its rider. */
+  /** A person is the rider when at least this share of its box lies within the two-wheeler's. */
   riderShare: 0.3,
 } as const;
 
@@ -45,8 +45,8 @@ const TWO_WHEELERS: ReadonlySet<string> = new Set(['bicycle', 'motorcycle']);
 const isVehicle = (object: DetectedObject): boolean => MOTOR_VEHICLES.has(object.class) || object.class === 'bicycle';
 
 /**
- * Judges a group without a model, from what was measured: distances, speeds, approach, density. Every rule that fires
- * is named in `riskTypes`; the worst decides the level. Pure.
+ * Assesses a group without a model, from measured distances, speeds, approach and density. The worst finding decides
+ * the level; `riskTypes` names up to three. Pure.
  */
 export function assessByRules(task: AssessmentTask, language: Language): Answer {
   const scale = task.imageWidth / RULES.referenceWidth;
@@ -163,7 +163,7 @@ function twoVehicles(a: DetectedObject, b: DetectedObject, scale: number): Findi
   return null;
 }
 
-/** Many vehicles close together, unless all of them are known to stand: a car park is no risk. */
+/** Many vehicles close together, unless all of them stand: a car park is no risk. */
 function dense(task: AssessmentTask, vehicles: readonly DetectedObject[], scale: number): readonly Finding[] {
   const parked = vehicles.every((vehicle) => (speedOf(vehicle) ?? Infinity) < RULES.movingSpeed * scale);
   if (vehicles.length < RULES.denseVehicles || parked || task.group.features.minSpacing > RULES.denseSpacing * scale)
@@ -192,7 +192,7 @@ const BASE_CONFIDENCE: Readonly<Record<RiskLevel, number>> = {
   unknown: 0,
 };
 
-/** Lower when the objects were seen less surely, and when their motion is not known. */
+/** Lower for uncertain detections and for unknown motion. */
 function confidence(level: RiskLevel, objects: readonly DetectedObject[]): number {
   const seen = Math.min(...objects.map((object) => object.confidence));
   const known = objects.every((object) => object.velocity !== null);
