@@ -3,7 +3,7 @@ import { saidBody } from './answers.ts';
 import { Behaviours } from './behaviours.ts';
 import { isFault, sendFault, sendWrapped } from './faults.ts';
 import { simulateAnswer } from './simulated-answer.ts';
-import { type HeldKey, Keyring } from './keyring.ts';
+import { type KnownKey, Keyring } from './keyring.ts';
 import { hashText, logNormalMs, seededRandom } from './random.ts';
 import { CallRecord } from './arrival-record.ts';
 import { completionBody, modelText, preciseNow, sendError, sendJson, usedTokens } from './reply.ts';
@@ -14,7 +14,7 @@ const LARGEST_BODY = 12 * 1024 * 1024;
 const TRACE = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 /**
- * Starts an OpenAI-compatible provider that enforces the limits of its keys in strict sliding windows by arrival time,
+ * Starts an OpenAI-compatible provider that enforces its keys' limits in strict sliding windows by arrival time,
  * misbehaves on demand, and records every call. Rejects when the port is taken.
  */
 export async function startProviderSimulator(options: SimulatorOptions): Promise<ProviderSimulator> {
@@ -100,7 +100,7 @@ class Simulator {
     else await this.#complete({ at, known, key, request, response });
   }
 
-  #sendModels(response: ServerResponse, key: HeldKey | null): void {
+  #sendModels(response: ServerResponse, key: KnownKey | null): void {
     if (key === null) sendBadKey(response);
     else
       sendJson(response, 200, {
@@ -125,14 +125,14 @@ class Simulator {
   }
 
   /** Milliseconds that the limits of calls want this one to wait; 0 when it is let in, and counted. */
-  #countArrival({ limiter }: HeldKey, at: number): number {
+  #countArrival({ limiter }: KnownKey, at: number): number {
     const wait = limiter.waitMs(at);
     if (wait === 0 || this.#options.countRejected === true) limiter.count(at);
     return wait;
   }
 
   /** The same for the limit of tokens. */
-  #countTokens({ tokens: limiter }: HeldKey, at: number, tokens: number): number {
+  #countTokens({ tokens: limiter }: KnownKey, at: number, tokens: number): number {
     const wait = limiter?.waitMs(at, tokens) ?? 0;
     if (wait === 0 || this.#options.countRejected === true) limiter?.count(at, tokens);
     return wait;
@@ -150,7 +150,7 @@ class Simulator {
     return this.#answer({ key, at, chat, response, onTokens });
   }
 
-  /** Answers a request that the limits of calls let in, or refuses it as a behaviour says. Resolves as {@link #reply}. */
+  /** Answers a request that was let in, or refuses it as a behaviour says. Resolves as {@link #reply}. */
   async #answer({ key, at, chat, response, onTokens }: LetIn): Promise<number> {
     const behaviour = this.#behaviours.next(key.name);
     const fault = behaviour !== null && isFault(behaviour.kind) ? behaviour.kind : null;
@@ -174,7 +174,7 @@ class Simulator {
     return this.#send(response, behaviour, completion);
   }
 
-  /** The time that an answer takes. False as for {@link #pause}. */
+  /** Waits as long as an answer takes. False as {@link #pause}. */
   async #think(behaviour: Behaviour | null, response: ServerResponse): Promise<boolean> {
     const { medianMs, p95Ms } = this.#options.latency ?? { medianMs: 0, p95Ms: 0 };
     const ms = behaviour?.kind === 'slow' ? behaviour.ms : logNormalMs(this.#random, medianMs, p95Ms);
@@ -191,7 +191,7 @@ class Simulator {
     return 200;
   }
 
-  /** False when the caller went away, or the simulator closed, meanwhile. */
+  /** Waits `ms`. False when the caller disconnects, or the simulator closes, meanwhile. */
   #pause(ms: number, response: ServerResponse): Promise<boolean> {
     return new Promise((resolve) => {
       const finish = (stillThere: boolean): void => {
@@ -213,9 +213,9 @@ interface Arrived {
   /** Epoch ms with fractions. */
   readonly at: number;
   /** The key it names, revoked or not. */
-  readonly known: HeldKey | undefined;
+  readonly known: KnownKey | undefined;
   /** The same when it may be used. */
-  readonly key: HeldKey | null;
+  readonly key: KnownKey | null;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
 }
@@ -230,7 +230,7 @@ interface ReadCall extends Pick<Arrived, 'at' | 'key' | 'response'> {
 
 /** A call that the limits of calls let in. */
 interface LetIn extends Pick<ReadCall, 'at' | 'response' | 'onTokens'> {
-  readonly key: HeldKey;
+  readonly key: KnownKey;
   readonly chat: ChatRequest;
 }
 
@@ -291,7 +291,7 @@ function sendLimited(response: ServerResponse, budget: string, waitMs: number): 
   });
 }
 
-/** The body; null when it is larger than allowed (the rest is read and thrown away). Rejects when the caller goes away. */
+/** The body; null when it is too large (the rest is read and dropped). Rejects when the caller disconnects. */
 function readBody(request: IncomingMessage, largest: number): Promise<Buffer | null> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];

@@ -1,6 +1,6 @@
 import { hashText, seededRandom } from './random.ts';
 
-/** A plausible answer of a model, in the flat shape. */
+/** A model's answer in the flat shape. */
 export interface SimulatedAnswer {
   readonly riskLevel: 'none' | 'low' | 'medium' | 'high';
   readonly confidence: number;
