@@ -14,7 +14,7 @@ import { nodeIdOf } from './app/node-id.ts';
 import { runAsProgram } from './app/program.ts';
 import { type CameraHooks, useSight } from './app/role-cameras.ts';
 import { useKeysAndUsage } from './app/role-scheduler.ts';
-import { microRoles } from './app/roles.ts';
+import { microServices } from './app/micro-services.ts';
 import { removeRuntimeFile, writeRuntimeFile } from './app/runtime-file.ts';
 import { followShedGroups } from './app/shed-groups.ts';
 import { Signal } from './app/signals.ts';
@@ -200,7 +200,7 @@ const START = StartTable.given<Given>()
   .step('microServices', {
     name: 'NATS micro services',
     start: ({ bus, system, config, nodeId, log }) =>
-      registerRoles(bus, VERSION, microRoles(system, config.roles, nodeId), log),
+      registerRoles(bus, VERSION, microServices(system, config.roles, nodeId), log),
     stop: (unregister) => unregister(),
   })
   .step('url', {

@@ -43,7 +43,7 @@ export interface PortParts {
   readonly keysAndUsage: KeysAndUsage | null;
   readonly aggregatorView: AggregatorView | null;
   readonly deadLetters: DeadLetterBox;
-  /** What an operator should know of who may reach this server. */
+  /** Notices about access to this server. */
   readonly accessNotices: readonly string[];
   /** Not serving until the start is complete, and from the beginning of the stop on. */
   readonly readiness: { readonly serving: boolean };
@@ -51,7 +51,7 @@ export interface PortParts {
   readonly dataNotices: DataNotices;
 }
 
-/** The process as the HTTP room sees it: what its roles know, and of the other roles what can be had over NATS. */
+/** The ports of the HTTP room: this process's roles directly, other processes' roles over NATS. */
 export function httpPorts(parts: PortParts): HttpPorts {
   const { config, system, bus, redis, images, egress, metrics, keysAndUsage, log } = parts;
   const has = (role: Role): boolean => config.roles.includes(role);
@@ -99,7 +99,7 @@ export function httpPorts(parts: PortParts): HttpPorts {
   };
 }
 
-/** The cameras that this process watches; for one that only shows them, those of the others. */
+/** The cameras of this process, or of all processes when this one only shows them. */
 async function watchedCameras(
   roles: readonly Role[],
   cameras: HttpPorts['cameras'],
@@ -122,7 +122,7 @@ function redisHealth({ redis, aggregatorView }: PortParts): RedisHealth {
   return { ...health, failedWrites: health.failedWrites + (aggregatorView?.failedWrites ?? 0) };
 }
 
-/** Remarks that stay until something is done. */
+/** Notices that stay until somebody acts on them. */
 function standing({ sight, keysAndUsage, aggregatorView, accessNotices, dataNotices }: PortParts): readonly string[] {
   const demo = sight?.demo.notice ?? null;
   return [

@@ -10,7 +10,7 @@ import { PoolFigures, type SchedulerFigures } from './scheduler-figures.ts';
 
 const QUICK = { timeoutMs: 3_000 };
 
-/** Tasks that wait in the streams, all priorities together; null while NATS cannot be asked. */
+/** Pending tasks in the streams, all priorities together; null while NATS cannot be asked. */
 export function waitingTasks({ queue_lag }: Pick<SchedulerFigures, 'queue_lag'>): number | null {
   const lags = Object.values(queue_lag);
   return lags.some((lag) => lag === null) ? null : lags.reduce((sum, lag) => sum + (lag?.waiting ?? 0), 0);
@@ -39,8 +39,8 @@ function stateOf(
     return {
       status: 'degraded',
       message:
-        `no model judges, the provider does not answer since ${provider_down_since}${why}: groups wait while they are ` +
-        'valid, then rules judge them, marked degraded; see circuits in GET /api/scheduler/stats',
+        `no model judges, the provider does not answer since ${provider_down_since}${why}: groups wait while they ` +
+        'are valid, then rules judge them, marked degraded; see circuits in GET /api/scheduler/stats',
     };
   }
   const amiss = health?.outage ?? (health?.defects ?? []).join('. ');
@@ -56,6 +56,7 @@ export const schedulerView = (figures: SchedulerFigures, health: AssessmentHealt
   max_concurrent: figures.max_concurrent_tasks,
 });
 
+/** The health of a scheduler that does not answer. */
 export const schedulerDown = (thrown: unknown): SchedulerHealth => ({
   status: 'down',
   message: `the scheduler does not answer: ${asError(thrown).message}`,
@@ -65,7 +66,7 @@ export const schedulerDown = (thrown: unknown): SchedulerHealth => ({
   max_concurrent: 0,
 });
 
-/** The scheduler and the key pool as the HTTP room sees them. */
+/** The HTTP room's port for scheduler and key pool. */
 export function schedulerPort(system: ActorSystem): HttpPorts['scheduler'] {
   const pool = system.ref(KEY_POOL);
   const scheduler = system.ref(SCHEDULER);
