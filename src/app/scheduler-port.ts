@@ -11,7 +11,7 @@ import { PoolFigures, type SchedulerFigures } from './scheduler-figures.ts';
 const QUICK = { timeoutMs: 3_000 };
 
 /** Pending tasks in the streams, all priorities together; null while NATS cannot be asked. */
-export function waitingTasks({ queue_lag }: Pick<SchedulerFigures, 'queue_lag'>): number | null {
+function waitingTasks({ queue_lag }: Pick<SchedulerFigures, 'queue_lag'>): number | null {
   const lags = Object.values(queue_lag);
   return lags.some((lag) => lag === null) ? null : lags.reduce((sum, lag) => sum + (lag?.waiting ?? 0), 0);
 }

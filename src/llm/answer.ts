@@ -2,9 +2,9 @@ import { z } from 'zod';
 import { RISK_LEVELS, type GroupAssessment } from '../messages/assessment.ts';
 import type { AssessmentTask } from '../messages/task.ts';
 
-export const MAX_TYPES = 3;
-export const MAX_TYPE_LENGTH = 60;
-export const MAX_DESCRIPTION = 500;
+const MAX_TYPES = 3;
+const MAX_TYPE_LENGTH = 60;
+const MAX_DESCRIPTION = 500;
 const MOST_IDS = 1_000;
 
 /**

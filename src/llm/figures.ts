@@ -1,8 +1,6 @@
-import type { DetectedObject } from '../messages/detection.ts';
+import { CROP_MARGIN, type DetectedObject } from '../messages/detection.ts';
 import type { AssessmentTask } from '../messages/task.ts';
 
-/** Margin in px that the camera leaves around a group's box in the crop, clipped to the frame. */
-export const CROP_MARGIN_PX = 12;
 /** Objects that are described one by one; further ones are only counted. */
 const MOST_OBJECTS = 40;
 /** An object slower than this share of the frame's width per second is called still: boxes jitter by that much. */
@@ -40,10 +38,10 @@ const wholeOrNull = (value: number | null): number | null => (value === null ? n
 /** The measurements of a task's group, for its prompt. */
 export function figuresOf(task: AssessmentTask): Figures {
   const [x1, y1, x2, y2] = task.group.bbox;
-  const left = Math.max(0, Math.floor(x1 - CROP_MARGIN_PX));
-  const top = Math.max(0, Math.floor(y1 - CROP_MARGIN_PX));
-  const right = Math.min(task.imageWidth, Math.ceil(x2 + CROP_MARGIN_PX));
-  const bottom = Math.min(task.imageHeight, Math.ceil(y2 + CROP_MARGIN_PX));
+  const left = Math.max(0, Math.floor(x1 - CROP_MARGIN));
+  const top = Math.max(0, Math.floor(y1 - CROP_MARGIN));
+  const right = Math.min(task.imageWidth, Math.ceil(x2 + CROP_MARGIN));
+  const bottom = Math.min(task.imageHeight, Math.ceil(y2 + CROP_MARGIN));
   const { features } = task.group;
   return {
     frame_width_px: task.imageWidth,

@@ -11,7 +11,7 @@ import { describeFinding, nothingText, riskTypeText, type FindingFigures, type F
  * people walking past them, a queue) stay at none or low, because without depth px are no metres, and a false alarm
  * costs an operator more than a missed nuance.
  */
-export const RULES = {
+const RULES = {
   referenceWidth: 1280,
   /** A slower vehicle counts as standing (px/s). Above the jitter of boxes, below walking pace in the near field. */
   movingSpeed: 40,
