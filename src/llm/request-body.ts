@@ -1,6 +1,6 @@
 import type { ChatCompletionCreateParams, ChatCompletionMessageParam } from 'openai/resources/chat/completions';
 import { ANSWER_JSON_SCHEMA } from './answer.ts';
-import type { FormatStep, Shape } from './adaptations.ts';
+import type { FormatStep, Shape } from './request-shape.ts';
 import type { Prompt } from './prompt.ts';
 
 export interface RequestParts {
