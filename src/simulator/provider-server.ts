@@ -140,7 +140,8 @@ class Simulator {
 
   /** Sends the reply to a call; resolves to its status, 0 for none. */
   async #reply({ key, at, wait, body, response, onTokens }: ReadCall): Promise<number> {
-    if (key === null) return sendBadKey(response);
+    // It may have been revoked while the body was read.
+    if (key === null || key.revoked) return sendBadKey(response);
     if (wait > 0) return sendLimited(response, key.budget.name, wait);
     if (body === null) return sendError(response, 413, 'request_too_large', 'The body is too large.');
     const chat = await readChatRequest(body).catch(badRequestOnly);
@@ -264,7 +265,10 @@ function sendInstead(response: ServerResponse, behaviour: Behaviour, model: stri
       retryAfter === undefined ? {} : { 'retry-after': retryAfter },
     );
   }
-  if (behaviour.kind === 'says') return sendText(response, JSON.stringify(saidBody(behaviour.answer, model)));
+  if (behaviour.kind === 'says') {
+    sendJson(response, 200, saidBody(behaviour.answer, model));
+    return 200;
+  }
   if (behaviour.kind === 'sends') return sendText(response, behaviour.body);
   return behaviour.kind === 'broken-json' ? sendText(response, '{"id": "chatcmpl-sim", "choices": [') : null;
 }
