@@ -12,7 +12,7 @@ import { followStatuses } from './app/follow-statuses.ts';
 import { listenerNotices } from './app/listener.ts';
 import { nodeIdOf } from './app/node-id.ts';
 import { runAsProgram } from './app/program.ts';
-import { type CameraHooks, useSight } from './app/role-cameras.ts';
+import { type CameraHooks, useCameraResources } from './app/role-cameras.ts';
 import { useKeysAndUsage } from './app/role-scheduler.ts';
 import { microServices } from './app/micro-services.ts';
 import { removeRuntimeFile, writeRuntimeFile } from './app/runtime-file.ts';
@@ -98,7 +98,7 @@ const START = StartTable.given<Given>()
 
   // What only some roles need, in steps of their own.
   .with(async ({ config, stack, log }) => ({
-    sight: config.roles.includes('cameras') ? await useSight(stack, config, log) : null,
+    cameraResources: config.roles.includes('cameras') ? await useCameraResources(stack, config, log) : null,
   }))
   .with(async ({ config, stack, redisServer, metrics, log, dataNotices }) => ({
     keysAndUsage: config.roles.includes('scheduler')

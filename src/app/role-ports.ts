@@ -17,7 +17,7 @@ import type { GantryConfig, Role } from './config.ts';
 import { deadLetterNotices } from './dead-letter-port.ts';
 import { healthReport } from './health.ts';
 import { keyPort } from './key-port.ts';
-import type { Sight } from './role-cameras.ts';
+import type { CameraResources } from './role-cameras.ts';
 import {
   assessmentsElsewhere,
   camerasElsewhere,
@@ -39,7 +39,7 @@ export interface PortParts {
   readonly images: ImageStore;
   readonly egress: Egress;
   readonly metrics: Metrics;
-  readonly sight: Sight | null;
+  readonly cameraResources: CameraResources | null;
   readonly keysAndUsage: KeysAndUsage | null;
   readonly aggregatorView: AggregatorView | null;
   readonly deadLetters: DeadLetterBox;
@@ -85,7 +85,7 @@ export function httpPorts(parts: PortParts): HttpPorts {
         natsNotice: bus.notice(),
         natsRefuses: bus.link.trouble !== null,
         redis: redisHealth(parts),
-        model: parts.sight?.model.name ?? null,
+        model: parts.cameraResources?.model.name ?? null,
         ...watched,
         assessment: assessment?.status === 'degraded' ? assessment.message : null,
         notices: [
@@ -123,8 +123,14 @@ function redisHealth({ redis, aggregatorView }: PortParts): RedisHealth {
 }
 
 /** Notices that stay until somebody acts on them. */
-function standing({ sight, keysAndUsage, aggregatorView, accessNotices, dataNotices }: PortParts): readonly string[] {
-  const demo = sight?.demo.notice ?? null;
+function standing({
+  cameraResources,
+  keysAndUsage,
+  aggregatorView,
+  accessNotices,
+  dataNotices,
+}: PortParts): readonly string[] {
+  const demo = cameraResources?.demo.notice ?? null;
   return [
     ...accessNotices,
     ...dataNotices.list(),

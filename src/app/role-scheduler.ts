@@ -9,7 +9,7 @@ import { type UsedKeys, useKeys } from './use-keys.ts';
 import type { StartStack } from './start-stack.ts';
 import { type UsedUsage, useUsage } from './use-usage.ts';
 
-/** What only a process that has groups assessed needs. */
+/** Resources that only a process with the role `scheduler` needs. */
 export interface KeysAndUsage {
   readonly keys: UsedKeys;
   readonly usage: UsedUsage;

@@ -15,7 +15,7 @@ import type { AggregatorView } from './aggregator-view.ts';
 import type { GantryConfig } from './config.ts';
 import type { UsedService } from './embedded.ts';
 import { aggregatorInits } from './role-aggregator.ts';
-import { type CameraHooks, camerasInits, type Sight } from './role-cameras.ts';
+import { type CameraHooks, camerasInits, type CameraResources } from './role-cameras.ts';
 import { type KeysAndUsage, schedulerInits } from './role-scheduler.ts';
 import type { Signal } from './signals.ts';
 
@@ -35,7 +35,7 @@ export interface ActorParts {
   readonly nodeId: string;
   readonly statuses: Signal<CameraStatus>;
   readonly metrics: Metrics;
-  readonly sight: Sight | null;
+  readonly cameraResources: CameraResources | null;
   readonly keysAndUsage: KeysAndUsage | null;
   readonly aggregatorView: AggregatorView | null;
   /** Called when the tree gave up: nothing works any more. */
@@ -46,16 +46,16 @@ export interface ActorParts {
 
 /** Starts the actors of this process's roles. Cameras come up by themselves, after everything else. */
 export async function startActors(parts: ActorParts): Promise<ActorSystem> {
-  const { config, hooks, bus, images, encoder, metrics, sight, keysAndUsage, aggregatorView, log } = parts;
+  const { config, hooks, bus, images, encoder, metrics, cameraResources, keysAndUsage, aggregatorView, log } = parts;
   const running = Promise.withResolvers<void>();
   const tree = gantryTree({
     cameras:
-      sight === null || encoder === null
+      cameraResources === null || encoder === null
         ? null
         : camerasInits({
             ...parts,
             ...hooks,
-            sight,
+            cameraResources,
             encoder,
             system: () => system,
             running: running.promise,

@@ -5,8 +5,8 @@ import { VERSION } from './version.ts';
 
 /** The HTTP server of this process: API and metrics for every role, the page and its WebSockets for the role `web`. */
 export async function startHttp(parts: PortParts): Promise<HttpServer> {
-  const { config, log, sight } = parts;
-  const options = { ...config, log, version: VERSION, ffmpegPath: sight?.ffmpeg ?? null };
+  const { config, log, cameraResources } = parts;
+  const options = { ...config, log, version: VERSION, ffmpegPath: cameraResources?.ffmpeg ?? null };
   const http = await createHttpServer(httpPorts(parts), options);
   if (!config.roles.includes('web')) withoutPages(http.app);
   return http;
