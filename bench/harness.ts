@@ -56,32 +56,21 @@ export interface Report {
   readonly bars: readonly Bar[];
 }
 
-/** Ends the process after `--help`; throws at an option that does not exist. `--profile DIR` only where it `canProfile`. */
-export function readOptions(
-  args: readonly string[],
-  canProfile = false,
-): BenchOptions & { readonly profile: string | null } {
-  const profile = canProfile ? { profile: { type: 'string' } as const } : {};
+/** Ends the process after `--help`; throws at an option that does not exist. */
+export function readOptions(args: readonly string[]): BenchOptions {
   const { values } = parseArgs({
     args: [...args],
     options: {
       json: { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
-      ...profile,
     },
   });
   if (values.help) {
-    console.log(
-      `options: --quick (under 50 s), --json (the last line is one JSON object)${canProfile ? ', --profile DIR (a CPU profile is written there)' : ''}`,
-    );
+    console.log('options: --quick (under 50 s), --json (the last line is one JSON object)');
     process.exit(0);
   }
-  return {
-    json: values.json,
-    quick: values.quick,
-    profile: typeof values.profile === 'string' ? values.profile : null,
-  };
+  return { json: values.json, quick: values.quick };
 }
 
 /** Middle value; mean of the two in the middle when there is an even number. NaN of nothing. */

@@ -1,44 +1,42 @@
-/** Gantry's start table: what is started for which role, in which order, and how it ends. The one file that knows every room. */
+/** Gantry's start table: what is started for which role, in which order, and how it ends. */
 import { join } from 'node:path';
 import { CAMERA_REGISTRY } from './actors/camera-registry.ts';
-import { gantryTree } from './actors/tree.ts';
-import type { GantryConfig, Role } from './app/config.ts';
+import { bindMetrics } from './app/bind-metrics.ts';
+import type { GantryConfig } from './app/config.ts';
 import { holdDataFolder } from './app/data-folder.ts';
 import { useNats, useRedis } from './app/embedded.ts';
 import { followFaults } from './app/follow-faults.ts';
 import { followFeed } from './app/follow-feed.ts';
 import { followStatuses } from './app/follow-statuses.ts';
-import { bindMetrics } from './app/bind-metrics.ts';
+import { listenerNotices } from './app/listener.ts';
 import { nodeIdOf } from './app/node-id.ts';
 import { runAsProgram } from './app/program.ts';
-import { aggregatorInits } from './app/role-aggregator.ts';
-import { type CameraHooks, camerasInits, useSight } from './app/role-cameras.ts';
-import { withoutPages } from './app/role-elsewhere.ts';
-import { httpPorts } from './app/role-ports.ts';
-import { schedulerInits, useJudgement } from './app/role-scheduler.ts';
-import { checkListener } from './app/listener.ts';
-import { microRoles } from './app/roles.ts';
+import { type CameraHooks, useCameraResources } from './app/role-cameras.ts';
+import { useKeysAndUsage } from './app/role-scheduler.ts';
+import { microServices } from './app/micro-services.ts';
 import { removeRuntimeFile, writeRuntimeFile } from './app/runtime-file.ts';
 import { followShedGroups } from './app/shed-groups.ts';
 import { Signal } from './app/signals.ts';
-import { StreamMemory } from './app/stream-memory.ts';
+import { startActors } from './app/start-actors.ts';
+import { startHttp } from './app/start-http.ts';
 import { StartStack } from './app/start-stack.ts';
+import { StartTable } from './app/start-table.ts';
+import { StreamMemory } from './app/stream-memory.ts';
 import { VERSION } from './app/version.ts';
-import { createHttpServer } from './http/server.ts';
 import { Encoder } from './imaging/jpeg-encoder.ts';
 import { Egress } from './infra/egress.ts';
 import type { Log } from './infra/log.ts';
 import { createMetrics } from './infra/metrics.ts';
-import { NatsBus } from './infra/nats/nats-bus.ts';
 import { DeadLetterBox } from './infra/nats/dead-letter-box.ts';
-import { JetStreamAlertImages, JetStreamImages } from './infra/nats/image-store.ts';
+import { JetStreamImages } from './infra/nats/image-store.ts';
+import { NatsBus } from './infra/nats/nats-bus.ts';
 import { JetStreamOnDemand } from './infra/nats/on-demand-store.ts';
 import { registerRoles } from './infra/nats/services.ts';
 import { RedisStore } from './infra/redis/store.ts';
 import type { CameraStatus } from './messages/camera.ts';
+import type { ActorSystem } from './runtime/system.ts';
 import { shownNats } from './servers/nats-url.ts';
 import { DataNotices } from './storage/set-aside.ts';
-import { type ActorSystem, startSystem } from './runtime/system.ts';
 
 /** A running Gantry. */
 export interface Gantry {
@@ -59,49 +57,58 @@ export interface StartOptions extends CameraHooks {
   readonly signal?: AbortSignal;
 }
 
-/** Starts the roles of this process. When a step fails, what was started before it is stopped again and its error is thrown. */
-export async function startGantry({ config, log, onLost, signal, ...hooks }: StartOptions): Promise<Gantry> {
-  const began = performance.now();
-  const stack = new StartStack(log, signal);
-  const dataNotices = new DataNotices(log);
-  const has = (role: Role): boolean => config.roles.includes(role);
+interface Given extends Pick<StartOptions, 'config' | 'log' | 'onLost'> {
+  readonly stack: StartStack;
+  readonly hooks: CameraHooks;
+  readonly dataNotices: DataNotices;
+}
 
-  // What Gantry stands on: servers of its own where none is named, and what its roles need.
-  const accessNotices = await stack.step(
-    'listener',
-    () => checkListener(config),
-    () => undefined,
-  );
-  for (const notice of accessNotices) log.warn({ host: config.host }, notice);
-  await stack.step(
-    'data folder',
-    () => holdDataFolder(config.dataDir),
-    (release) => release(),
-  );
-  const nats = await stack.step(
-    'NATS',
-    () => useNats(config, log, dataNotices),
-    (used) => used.embedded?.stop(),
-  );
-  const redisServer = await stack.step(
-    'Redis',
-    () => useRedis(config, log, dataNotices),
-    (used) => used?.embedded?.stop(),
-  );
-  // Before all that uses it, so that a refused password is the first thing said.
-  const redis = await stack.step(
-    'Redis client',
-    () => (redisServer === null ? null : RedisStore.open({ ...redisServer, log })),
-    (store) => store?.close(),
-  );
-  const metrics = createMetrics({ log });
-  const sight = has('cameras') ? await useSight(stack, config, log) : null;
-  const judgement = has('scheduler') ? await useJudgement(stack, config, redisServer, metrics, log, dataNotices) : null;
+/**
+ * Started from top to bottom, stopped from bottom to top. Every row sees the results of the rows above, by their keys.
+ */
+const START = StartTable.given<Given>()
+  // The ground: the data folder, and servers of its own where the operator names none.
+  .step('accessNotices', {
+    name: 'listener',
+    start: ({ config, log }) => listenerNotices(config, log),
+  })
+  .step('dataFolder', {
+    name: 'data folder',
+    start: ({ config }) => holdDataFolder(config.dataDir),
+    stop: (release) => release(),
+  })
+  .step('nats', {
+    name: 'NATS',
+    start: ({ config, log, dataNotices }) => useNats(config, log, dataNotices),
+    stop: ({ embedded }) => embedded?.stop(),
+  })
+  .step('redisServer', {
+    name: 'Redis',
+    start: ({ config, log, dataNotices }) => useRedis(config, log, dataNotices),
+    stop: (used) => used?.embedded?.stop(),
+  })
+  // Before its users, so that a refused password is the first error of the log.
+  .step('redis', {
+    name: 'Redis client',
+    start: ({ redisServer, log }) => (redisServer === null ? null : RedisStore.open({ ...redisServer, log })),
+    stop: (store) => store?.close(),
+  })
+  .with(({ log }) => ({ metrics: createMetrics({ log }) }))
 
-  // How the actors reach it.
-  const bus = await stack.step(
-    'message bus',
-    () =>
+  // What only some roles need, in steps of their own.
+  .with(async ({ config, stack, log }) => ({
+    cameraResources: config.roles.includes('cameras') ? await useCameraResources(stack, config, log) : null,
+  }))
+  .with(async ({ config, stack, redisServer, metrics, log, dataNotices }) => ({
+    keysAndUsage: config.roles.includes('scheduler')
+      ? await useKeysAndUsage(stack, config, redisServer, metrics, log, dataNotices)
+      : null,
+  }))
+
+  // The way to the other stages.
+  .step('bus', {
+    name: 'message bus',
+    start: ({ config, nats, log }) =>
       NatsBus.open({
         url: nats.url,
         startTimeoutMs: 30_000,
@@ -109,159 +116,124 @@ export async function startGantry({ config, log, onLost, signal, ...hooks }: Sta
         inHandFile: join(config.dataDir, 'in-hand'),
         log,
       }),
-    (opened) => opened.close(),
-  );
-  const embeddedNats = nats.embedded !== null;
-  await stack.step(
-    'memory of the streams',
-    () =>
+    stop: (bus) => bus.close(),
+  })
+  .step('streamMemory', {
+    name: 'memory of the streams',
+    start: ({ bus, config, nats, dataNotices, log }) =>
       StreamMemory.open({
         bus,
         dataDir: config.dataDir,
         natsUrl: nats.url,
-        embedded: embeddedNats,
+        embedded: nats.embedded !== null,
         notices: dataNotices,
         log,
       }),
-    (memory) => memory.close(),
-  );
-  const encoder = await stack.stepIf(
-    has('cameras') || has('aggregator'),
-    'JPEG encoder',
-    () => new Encoder(),
-    (pool) => pool.close(),
-  );
-  const images = new JetStreamImages(bus);
-  const statuses = new Signal<CameraStatus>();
-  const onDemand = new JetStreamOnDemand(bus);
-  const egress = new Egress(config.fetchAllow);
-  const nodeId = await nodeIdOf(config.dataDir, dataNotices);
+    stop: (memory) => memory.close(),
+  })
+  .stepFor(['cameras', 'aggregator'], 'encoder', {
+    name: 'JPEG encoder',
+    start: () => new Encoder(),
+    stop: (encoder) => encoder.close(),
+  })
+  .step('nodeId', {
+    name: 'name of the node',
+    start: ({ config, dataNotices }) => nodeIdOf(config.dataDir, dataNotices),
+  })
+  .with(({ config, bus }) => ({
+    images: new JetStreamImages(bus),
+    onDemand: new JetStreamOnDemand(bus),
+    deadLetters: new DeadLetterBox(bus.link),
+    egress: new Egress(config.fetchAllow),
+    statuses: new Signal<CameraStatus>(),
+  }))
 
   // The actors. Cameras come up by themselves, after everything else.
-  const running = Promise.withResolvers<void>();
-  const tree = gantryTree({
-    cameras:
-      sight === null || encoder === null
-        ? null
-        : camerasInits({
-            ...hooks,
-            config,
-            sight,
-            system: () => system,
-            running: running.promise,
-            bus,
-            images,
-            encoder,
-            metrics,
-            onStatus: (status) => statuses.emit(status),
-            log,
-            dataNotices,
-          }),
-    scheduler: judgement === null ? null : schedulerInits(judgement, config, bus, images, metrics),
-    aggregator:
-      !has('aggregator') || encoder === null
-        ? null
-        : aggregatorInits({
-            config,
-            natsUrl: nats.url,
-            redisUrl: redisServer?.url ?? null,
-            bus,
-            redis,
-            images,
-            kept: new JetStreamAlertImages(bus),
-            encoder,
-            egress,
-            onDemand,
-            nodeId,
-          }),
-    web: has('web')
-      ? { onDemand: () => ({ bus, images, store: onDemand, validityMs: config.onDemandValidityMs }) }
-      : null,
-  });
-  const system: ActorSystem = await stack.step(
-    'actors',
-    () => startSystem(tree, { log, metrics: metrics.sink, onEscalation: onLost }),
-    (started) => started.stop(),
-  );
-  running.resolve();
-  if (has('cameras')) followFaults(system);
-  await stack.stepIf(
-    has('cameras'),
-    'shed groups',
-    () =>
+  .step('system', {
+    name: 'actors',
+    start: startActors,
+    stop: (system) => system.stop(),
+  })
+  .stepFor(['cameras'], 'cameraFaults', {
+    name: 'faults of cameras',
+    start: ({ system }) => followFaults(system),
+  })
+  .stepFor(['cameras'], 'shedGroups', {
+    name: 'shed groups',
+    start: ({ bus, system }) =>
       followShedGroups(bus, (cameraId, count) =>
         system.ref(CAMERA_REGISTRY).tell({ type: 'shed', cameraId, what: 'groups', count }),
       ),
-    (unfollow) => unfollow(),
-  );
-  judgement?.keys.follow(system, metrics, redisServer?.url ?? null);
+    stop: (unfollow) => unfollow(),
+  })
+  .stepFor(['scheduler'], 'keyChanges', {
+    name: 'changes of API keys',
+    start: ({ keysAndUsage, system, metrics, redisServer }) =>
+      keysAndUsage?.keys.follow(system, metrics, redisServer?.url ?? null),
+  })
 
-  // What people see.
-  let serving = false;
-  const ports = httpPorts({
-    config,
-    accessNotices,
-    dataNotices,
-    isServing: () => serving,
-    system,
-    bus,
-    redis,
-    images,
-    egress,
-    metrics,
-    sight,
-    judgement,
-    deadLetters: new DeadLetterBox(bus.link),
-    log,
-  });
-  const httpOptions = { ...config, log, version: VERSION, ffmpegPath: sight?.ffmpeg ?? null };
-  const http = await stack.step(
-    'HTTP',
-    () => createHttpServer(ports, httpOptions),
-    (server) => server.close(),
-  );
-  if (!has('web')) withoutPages(http.app);
-  await stack.stepIf(
-    has('web'),
-    'live feed',
-    () => followFeed(bus, redis, http.feed, log),
-    (unfollow) => unfollow(),
-  );
-  await stack.stepIf(
-    has('web'),
-    'statuses of cameras',
-    () => followStatuses(bus, statuses, http.feed),
-    (unfollow) => unfollow(),
-  );
-  bindMetrics(metrics, { system, bus, redis, encoder, roles: config.roles, http });
-  await stack.step(
-    'NATS micro services',
-    () => registerRoles(bus, VERSION, microRoles(system, config.roles, nodeId), log),
-    (unregister) => unregister(),
-  );
-  const url = await stack.step(
-    'listening',
-    () => http.listen(config.host, config.port),
-    () => undefined,
-  );
-  const natsUrl = nats.toolsUrl;
-  const redisUrl = redisServer?.toolsUrl ?? null;
-  const { natsContext } = await stack.step(
-    'runtime file',
-    () => writeRuntimeFile(config.dataDir, { pid: process.pid, httpUrl: url, natsUrl, redisUrl }),
-    () => removeRuntimeFile(config.dataDir),
-  );
+  // HTTP: pages for the role web, API and metrics for all.
+  .with(() => ({ readiness: { serving: false } }))
+  .step('http', {
+    name: 'HTTP',
+    start: startHttp,
+    stop: (http) => http.close(),
+  })
+  .stepFor(['web'], 'liveFeed', {
+    name: 'live feed',
+    start: ({ bus, redis, http, log }) => followFeed(bus, redis, http.feed, log),
+    stop: (unfollow) => unfollow(),
+  })
+  .stepFor(['web'], 'cameraStatuses', {
+    name: 'statuses of cameras',
+    start: ({ bus, statuses, http }) => followStatuses(bus, statuses, http.feed),
+    stop: (unfollow) => unfollow(),
+  })
+  .step('scrape', {
+    name: 'metrics',
+    start: (up) => bindMetrics(up.metrics, { ...up, roles: up.config.roles }),
+  })
+
+  // Found and reached from outside.
+  .step('microServices', {
+    name: 'NATS micro services',
+    start: ({ bus, system, config, nodeId, log }) =>
+      registerRoles(bus, VERSION, microServices(system, config.roles, nodeId), log),
+    stop: (unregister) => unregister(),
+  })
+  .step('url', {
+    name: 'listening',
+    start: ({ http, config }) => http.listen(config.host, config.port),
+  })
+  .step('runtimeFile', {
+    name: 'runtime file',
+    start: ({ config, url, nats, redisServer }) =>
+      writeRuntimeFile(config.dataDir, {
+        pid: process.pid,
+        httpUrl: url,
+        natsUrl: nats.toolsUrl,
+        redisUrl: redisServer?.toolsUrl ?? null,
+      }),
+    stop: (_, { config }) => removeRuntimeFile(config.dataDir),
+  })
   // Last, so that a stop begins with it.
-  await stack.step(
-    'readiness',
-    () => (serving = true),
-    () => void (serving = false),
-  );
+  .step('ready', {
+    name: 'readiness',
+    start: ({ readiness }) => void (readiness.serving = true),
+    stop: (_, { readiness }) => (readiness.serving = false),
+  });
 
+/** Starts the roles of this process. When a step fails, stops what was started before and rejects with its error. */
+export async function startGantry({ config, log, onLost, signal, ...hooks }: StartOptions): Promise<Gantry> {
+  const began = performance.now();
+  const stack = new StartStack(log, signal);
+  const up = await START.run({ config, log, onLost, hooks, stack, dataNotices: new DataNotices(log) });
+  const { url, system } = up;
+  const { natsUrl, redisUrl, natsContext } = up.runtimeFile;
   log.info({ natsContext }, `for the NATS CLI: nats --context ${natsContext} sub 'aggregates.>'`);
   log.info(
     { url, natsUrl: shownNats(natsUrl), roles: config.roles, ms: Math.round(performance.now() - began) },
-    has('web')
+    config.roles.includes('web')
       ? `Gantry is up: open ${url}${config.basePath === '' ? '' : `${config.basePath}/`}`
       : `Gantry is up as ${config.roles.join(', ')}: ${url}`,
   );

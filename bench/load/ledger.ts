@@ -1,4 +1,4 @@
-/** What `npm run bench` counts, in bounded memory however long it runs, but for one number a frame. All times in ms. */
+/** The counts of `npm run bench`. Memory is bounded, except for one number a frame. All times in ms. */
 import { type Percentiles, percentiles } from '../../src/cli/check/percentiles.ts';
 import type { LoadBatch, ViewerBatch } from '../pipeline/orders.ts';
 
@@ -7,7 +7,7 @@ export interface LoadFigures {
   readonly groups: number;
   /** From the frame's own time to the viewer. */
   readonly latencyMs: (Percentiles & { readonly mean: number }) | null;
-  readonly judged: number;
+  readonly assessed: number;
   readonly unknown: number;
   readonly missingGroups: number;
   readonly calls: number;
@@ -19,14 +19,14 @@ export interface LoadFigures {
 }
 
 interface Recent {
-  /** The frame's own time; null while only the viewer told of it. */
+  /** The frame's own time; null until the load reports it. */
   timestamp: number | null;
-  /** First told of. */
+  /** When it was first reported. */
   readonly since: number;
   readonly pushes: Map<number, number>;
 }
 
-/** A frame that has not come after this is lost, and a second copy after this is not noticed. */
+/** After this, a frame that has not arrived is lost, and a second copy goes unnoticed. */
 const FORGET_MS = 60_000;
 
 export class LoadLedger {
@@ -35,7 +35,7 @@ export class LoadLedger {
   readonly #now: () => number;
   #frames = 0;
   #groups = 0;
-  #judged = 0;
+  #assessed = 0;
   #unknown = 0;
   #missing = 0;
   #calls = 0;
@@ -57,7 +57,7 @@ export class LoadLedger {
     }
     for (const { unknown, calls } of results) {
       if (unknown) this.#unknown += 1;
-      else this.#judged += 1;
+      else this.#assessed += 1;
       this.#calls += calls.length;
       this.#callsOk += calls.filter((call) => call.outcome === 'ok').length;
     }
@@ -75,7 +75,7 @@ export class LoadLedger {
     }
   }
 
-  /** At the end: everything still remembered is counted too. */
+  /** The counts at the end, recent frames included. */
   figures(): LoadFigures {
     this.#forget(Infinity);
     const found = percentiles(this.#latencies);
@@ -86,7 +86,7 @@ export class LoadLedger {
         found === null
           ? null
           : { ...found, mean: this.#latencies.reduce((sum, each) => sum + each, 0) / this.#latencies.length },
-      judged: this.#judged,
+      assessed: this.#assessed,
       unknown: this.#unknown,
       missingGroups: this.#missing,
       calls: this.#calls,

@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- --cameras 50 --duration 600 --report-file F`: simulated cameras against a whole Gantry, end to end,
- * the provider's time included. Against a Gantry of its own with a simulated provider, or the one that runs on
+ * `npm run bench -- --cameras 50 --duration 600 --report-file F`: the load of simulated cameras on a whole Gantry, end
+ * to end, the provider's time included. Starts a Gantry with a simulated provider, or uses the one that runs on
  * `--data-dir`, whose keys are then really used and paid for.
  */
 import { writeFile } from 'node:fs/promises';
@@ -21,7 +21,7 @@ const USAGE = `Usage: npm run bench -- [options]
   --groups-per-second G   of each camera (default 0.5)
   --report-file F         writes the figures as JSON
   --data-dir DIR          the running Gantry of this folder; its API keys are really used. Default: a Gantry of its own
-  --keys N                of the simulated provider, 5 QPS and 300 RPM each (default: what the load needs and a quarter more)
+  --keys N                of the simulated provider, 5 QPS and 300 RPM each (default: a quarter more than needed)
   --provider-median-ms N  how long the simulated provider takes (default 600, and 1200 at P95)
   --provider-p95-ms N
   --json                  the last line is one JSON object
@@ -50,7 +50,7 @@ async function withOwn(): Promise<void> {
     latency: { medianMs: options.medianMs, p95Ms: options.p95Ms },
   });
   try {
-    // As many at once as the rate and a slow provider make.
+    // Room for the calls that the rate and a slow provider keep open.
     const gantry = await startGantryProcess({
       provider,
       concurrent: Math.max(50, Math.ceil((rate * options.p95Ms * 2) / 1_000)),
@@ -58,7 +58,7 @@ async function withOwn(): Promise<void> {
     try {
       await measure(
         { ...gantry, pids: new Map([...gantry.pids, ['provider', provider.pid]]) },
-        `simulated, ${keys} keys of ${KEY_QPS} QPS, ${options.medianMs} ms at the median and ${options.p95Ms} ms at P95`,
+        `simulated, ${keys} keys of ${KEY_QPS} QPS, median ${options.medianMs} ms, P95 ${options.p95Ms} ms`,
       );
     } finally {
       await gantry.stop();
@@ -91,7 +91,7 @@ async function measure(target: Target, provider: string): Promise<void> {
     ),
     result('frames', '1/s', perSecond(figures.frames)),
     result('groups', '1/s', perSecond(figures.groups)),
-    result('judged', '1/s', perSecond(figures.judged)),
+    result('assessed', '1/s', perSecond(figures.assessed)),
     result('calls answered well', '', success),
     result('groups answered unknown', '', figures.unknown),
     result('groups missing at first', '', figures.missingGroups),
@@ -102,7 +102,7 @@ async function measure(target: Target, provider: string): Promise<void> {
     ...[...end.cores].map(([name, cores]) => result(`CPU of ${name}`, 'cores', cores)),
   ];
   const bars = [
-    bar('groups judged / groups published', figures.judged / figures.groups, '', '>=', WANTED.success),
+    bar('groups assessed / groups published', figures.assessed / figures.groups, '', '>=', WANTED.success),
     bar('load given / meant', perSecond(figures.groups) / rate, '', '>=', WANTED.given),
     bar('end to end, P95', latencyMs?.p95 ?? Number.NaN, 'ms', '<=', WANTED.p95Ms),
     bar('calls answered well', success, '', '>=', WANTED.success),
@@ -114,14 +114,24 @@ async function measure(target: Target, provider: string): Promise<void> {
   print(report, options);
   if (options.reportFile === null) return;
   const load = { cameras: options.cameras, durationSeconds: options.duration, groupsPerSecond: rate, provider };
-  await writeFile(
-    options.reportFile,
-    `${JSON.stringify({ ...report, at: new Date().toISOString(), load, figures: { ...figures, callSuccessRate: success, framesPerSecond: perSecond(figures.frames), backlog: waiting } }, null, 2)}\n`,
-  );
+  const all = {
+    ...report,
+    at: new Date().toISOString(),
+    load,
+    figures: {
+      ...figures,
+      callSuccessRate: success,
+      framesPerSecond: perSecond(figures.frames),
+      backlog: waiting,
+    },
+  };
+  await writeFile(options.reportFile, `${JSON.stringify(all, null, 2)}\n`);
   console.log(`\nwritten to ${options.reportFile}`);
 }
 
-/** Tasks that no scheduler has taken, looked at every two seconds. Returns what ends it and tells. */
+/**
+ * Samples the pending tasks of the streams every two seconds. Returns a function that ends it and gives the figures.
+ */
 async function followBacklog(
   natsUrl: string,
 ): Promise<() => Promise<{ readonly most: number; readonly last: number }>> {

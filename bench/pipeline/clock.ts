@@ -1,8 +1,8 @@
-/** One clock for all processes of a benchmark: the kernel's monotonic one, shifted once so that it reads as epoch ms. */
+/** One clock for all processes of a benchmark: the kernel's monotonic clock, shifted once to read as epoch ms. */
 import { monotonicMs } from '../../src/runtime/clock.ts';
 
-/** What is added to the monotonic clock; taken in one process and given to the others. */
+/** The shift of the monotonic clock. One process reads it and gives it to the others. */
 export const wallOffset = (): number => performance.timeOrigin + performance.now() - monotonicMs();
 
-/** Epoch ms with fractions, the same in every process that has the same offset. */
+/** Epoch ms with fractions, equal in all processes with the same offset. */
 export const clockWith = (offset: number) => (): number => monotonicMs() + offset;

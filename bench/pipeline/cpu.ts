@@ -1,9 +1,9 @@
-/** CPU time of processes and of the whole machine, from Linux's /proc; nothing elsewhere. */
+/** CPU time of processes and of the whole machine, from Linux's /proc; empty on other systems. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 
 export const OTHERS = 'others';
-/** Ticks a second of the figures in /proc; fixed on every Linux that Node runs on. */
+/** Ticks a second in /proc; the same on every Linux that Node supports. */
 const TICKS = 100;
 
 interface Stat {
@@ -15,7 +15,7 @@ interface Stat {
 function statOf(pid: number | string): Stat | null {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The name stands in brackets and may hold anything.
+    // The name is in brackets and may hold any character.
     const close = text.lastIndexOf(')');
     const rest = text.slice(close + 2).split(' ');
     return {
@@ -28,7 +28,7 @@ function statOf(pid: number | string): Stat | null {
   }
 }
 
-/** Children of a process by the names of their programs. */
+/** Process ids of a process's children, by program name. */
 export function childrenOf(pid: number): ReadonlyMap<string, number> {
   const found = new Map<string, number>();
   let entries: string[] = [];
@@ -44,7 +44,7 @@ export function childrenOf(pid: number): ReadonlyMap<string, number> {
   return found;
 }
 
-/** A moment to measure from. */
+/** Measures the CPU time used since it was made. */
 export class CpuMeter {
   readonly #pids: ReadonlyMap<string, number>;
   readonly #began = performance.now();
@@ -56,7 +56,7 @@ export class CpuMeter {
     this.#before = this.#read();
   }
 
-  /** Cores used since then, by name; `OTHERS` is what everything else on the machine used. */
+  /** Cores used since then, by name; `OTHERS` is everything else on the machine. */
   cores(): ReadonlyMap<string, number> {
     const seconds = (performance.now() - this.#began) / 1_000;
     const after = this.#read();

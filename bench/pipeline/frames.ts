@@ -1,4 +1,4 @@
-/** Frames of simulated cameras as Gantry's own cameras would publish them: seeded, with features computed by the real code. */
+/** Frames of simulated cameras, as real cameras would publish them: seeded, with features from the real code. */
 import type { Box, DetectedObject, Detection, ObjectClass, PublishedGroup } from '../../src/messages/detection.ts';
 import { cropImageId, frameImageId, newRequestId, newTraceId } from '../../src/messages/ids.ts';
 import { seededRandom } from '../../src/simulator/random.ts';
@@ -6,12 +6,12 @@ import { groupFeatures } from '../../src/vision/group-features.ts';
 
 export const WIDTH = 1280;
 export const HEIGHT = 720;
-/** Groups of a frame: 2 to 5 in turn, so that a short run has its share of each. */
+/** Groups of a frame, 2 to 5 in turn, so that short runs have the same mix as long ones. */
 const FEWEST_GROUPS = 2;
 const MOST_GROUPS = 5;
 export const MEAN_GROUPS = (FEWEST_GROUPS + MOST_GROUPS) / 2;
 
-/** Who stands together, and how far apart (px, left edge to left edge): ordinary scenes are no danger. */
+/** Ordinary groups without danger: members, and px from left edge to left edge. */
 const SCENES: readonly { readonly members: readonly ObjectClass[]; readonly apart: number }[] = [
   { members: ['car', 'car'], apart: 60 },
   { members: ['car', 'car', 'truck'], apart: 60 },
@@ -20,7 +20,7 @@ const SCENES: readonly { readonly members: readonly ObjectClass[]; readonly apar
   { members: ['person', 'person', 'bicycle'], apart: 80 },
   { members: ['car', 'car', 'car', 'car', 'truck'], apart: 42 },
 ];
-/** One group in so many is a fast car that a person is in the way of: about one frame in thirty becomes an alert. */
+/** One group in so many is a person in the way of a fast car: about one frame in thirty becomes an alert. */
 const DANGER_IN = 200;
 const DANGER_SPEED = 220;
 
@@ -37,7 +37,7 @@ export class FrameMaker {
     this.#begin = seed;
   }
 
-  /** The next frame, `at` epoch ms; its pictures are to be stored under the ids it names. */
+  /** The next frame, at `at` (epoch ms). The caller stores its pictures under the ids that it names. */
   next(at: number): Detection {
     const requestId = newRequestId();
     const detectedObjects: DetectedObject[] = [];
@@ -75,7 +75,7 @@ export class FrameMaker {
     };
   }
 
-  /** Members beside each other in the frame's own strip of this group. */
+  /** Members side by side in this group's own strip of the frame. */
   #members(firstId: number, groupIndex: number, groups: number): DetectedObject[] {
     const danger = this.#random() < 1 / DANGER_IN;
     const { members, apart } = (danger ? null : SCENES[Math.floor(this.#random() * SCENES.length)]) ?? {

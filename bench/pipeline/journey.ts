@@ -1,10 +1,10 @@
-/** Joins what was seen of each frame on its way, and tells where its time went. Pure; all times in ms. */
+/** Joins the sightings of each frame on its way, and splits its time into stages. Pure; all times in ms. */
 import type { LoadBatch, ProviderCall, SeenAggregate, SeenResult, Sent, ViewerBatch } from './orders.ts';
 
 /**
- * The way of the group that was answered last, stage by stage; together they are the whole from publish to WebSocket.
- * `provider` is what the provider itself says; `model: transit` the rest of what Gantry calls `modelMs`. Stages between
- * Gantry's own clock readings are exact to a millisecond.
+ * The stages of the frame's last answered group; their sum is the time from publish to WebSocket. `model: provider` is
+ * the provider's own figure, `model: transit` the rest of Gantry's `modelMs`. Stages between Gantry's own timestamps
+ * are exact to a millisecond.
  */
 export const STAGES = [
   'detection -> its turn',
@@ -13,7 +13,7 @@ export const STAGES = [
   'lease -> sent',
   'model: provider',
   'model: transit',
-  'judged -> result on the bus',
+  'assessed -> result on the bus',
   'result -> aggregate made',
   'made -> aggregate on the bus',
   'aggregate on the bus -> WebSocket',
@@ -22,12 +22,12 @@ export type Stage = (typeof STAGES)[number];
 
 export interface Journey {
   readonly at: number;
-  /** Publish to WebSocket, and the same without the provider's time. */
+  /** From publish to WebSocket; `added` is without the provider's time. */
   readonly total: number;
   readonly added: number;
-  /** Without Gantry's own `modelMs`, which holds the transit over HTTP as well. */
+  /** Without `modelMs`, which includes the transit over HTTP. */
   readonly addedWithoutTransit: number;
-  /** From the aggregate being made to a Redis subscriber; null when none came. */
+  /** From the aggregate's making to a Redis subscriber; null when it did not arrive. */
   readonly redis: number | null;
   readonly stages: Readonly<Record<Stage, number>>;
 }
@@ -35,19 +35,19 @@ export interface Journey {
 export interface Tally {
   readonly frames: number;
   readonly groups: number;
-  /** Frames without any aggregate; aggregates that came to the viewer more than once. */
+  /** Frames whose aggregate never arrived; aggregates that reached the viewer more than once. */
   readonly lost: number;
   readonly doubled: number;
   /** Groups answered `unknown`, and groups missing from the first aggregate. */
   readonly unknown: number;
   readonly missing: number;
-  /** Alerts that came to the viewer. */
+  /** Alerts that reached the viewer. */
   readonly alerts: number;
   readonly journeys: readonly Journey[];
 }
 
 interface Frame {
-  /** Null while only others told of it: reports come in any order. */
+  /** Null until the load reports it: reports arrive in any order. */
   sent: Sent | null;
   readonly results: SeenResult[];
   aggregate: SeenAggregate | null;
@@ -73,7 +73,7 @@ export class Ledger {
     for (const seen of batch.redis) if (seen.revision === 0) this.#frame(seen).redis ??= seen;
   }
 
-  /** Of the frames published from `from` on. */
+  /** Counts all frames; the journeys are those of frames published from `from` on. */
   tally(calls: readonly ProviderCall[], from: number): Tally {
     const byTrace = Map.groupBy(calls, (call) => call.traceId);
     const frames = this.#sent();
@@ -92,12 +92,14 @@ export class Ledger {
     };
   }
 
-  /** Frames that did not come out, by how far they came; for a look at what went wrong. */
+  /** Counts of the lost frames by how far they came. */
   lost(): Readonly<Record<string, number>> {
     const counts: Record<string, number> = {};
     for (const { sent, results, aggregate, redis, pushed } of this.#sent()) {
       if (pushed.some((seen) => seen.revision === 0)) continue;
-      const how = `${results.length} results for ${sent.groups} groups, ${aggregate === null ? 'no' : 'an'} aggregate on the bus, ${redis === null ? 'none' : 'one'} on Redis, ${pushed.length} revisions pushed`;
+      const how =
+        `${results.length} results for ${sent.groups} groups, ${aggregate === null ? 'no' : 'an'} aggregate on the ` +
+        `bus, ${redis === null ? 'none' : 'one'} on Redis, ${pushed.length} revisions pushed`;
       counts[how] = (counts[how] ?? 0) + 1;
     }
     return counts;
@@ -116,7 +118,7 @@ export class Ledger {
   }
 }
 
-/** Null for a frame that did not come through whole. */
+/** Null for a frame without all its sightings. */
 function journeyOf(
   { sent, results, aggregate, redis, pushed }: SentFrame,
   calls: readonly ProviderCall[],
@@ -132,7 +134,7 @@ function journeyOf(
   const modelMs = call.modelMs ?? 0;
   const sendMs = call.sendMs ?? 0;
   const turnAt = sent.timestamp + (last.waitMs ?? 0);
-  const leaseAskedAt = last.judgedAt - modelMs - sendMs - call.leaseMs;
+  const leaseAskedAt = last.assessedAt - modelMs - sendMs - call.leaseMs;
   const total = push.at - sent.at;
   return {
     at: sent.at,
@@ -147,7 +149,7 @@ function journeyOf(
       'lease -> sent': sendMs,
       'model: provider': provider,
       'model: transit': modelMs - provider,
-      'judged -> result on the bus': last.at - last.judgedAt,
+      'assessed -> result on the bus': last.at - last.assessedAt,
       'result -> aggregate made': aggregate.madeAt - last.at,
       'made -> aggregate on the bus': aggregate.at - aggregate.madeAt,
       'aggregate on the bus -> WebSocket': push.at - aggregate.at,

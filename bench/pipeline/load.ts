@@ -1,7 +1,7 @@
 /**
- * The load in a process of its own: simulated cameras publish detections (and, before, their pictures) as Gantry's own
- * would. What became of them is read from the streams afterwards: to listen beside while it happens would cost the
- * server a fifth more messages, and this process time that belongs to what is measured. Reports when the load is over.
+ * The load in a process of its own: simulated cameras store pictures and publish detections as real ones would. Results
+ * and aggregates are read from the streams afterwards: a live subscription would cost the server a fifth more messages,
+ * and this process CPU time that the measured ones need. Reports when the load is over.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
@@ -23,9 +23,9 @@ const order: LoadOrder = JSON.parse(process.argv[2] ?? '');
 const now = clockWith(order.offset);
 /** Messages read at once. */
 const PAGE = 500;
-/** A long load is read while it runs, well before the streams forget. */
+/** A long load is read while it runs, well before the streams expire. */
 const READ_MS = 60_000;
-/** After the last frame, at most, for what is still on its way; and then a moment for the viewer. */
+/** Longest wait for the last frames' aggregates, and a moment for the viewer after them. */
 const DRAIN_MS = 10_000;
 const VIEWER_MS = 500;
 
@@ -48,7 +48,7 @@ const { link } = bus;
 const pictures = await makePictures();
 const ours = (cameraId: string): boolean => cameraId.startsWith(order.prefix);
 
-/** Reads on in a stream, from what it held when the load began: page by page what is new. */
+/** Reads a stream page by page, from the message after its last one at the start of the load. */
 class Reader<T> {
   readonly #stream: string;
   readonly #note: (body: T, at: number) => void;
@@ -61,7 +61,7 @@ class Reader<T> {
   }
 
   async read(): Promise<void> {
-    // Gantry's own messages: it has checked them.
+    // Gantry's own messages, which it has validated.
     const parser: Parser<T> = z.custom<T>();
     for (;;) {
       const page = await bus.read({ stream: this.#stream, parser, from: { seq: this.#next }, limit: PAGE });
@@ -84,7 +84,7 @@ const results = new Reader<AssessmentResult>(
         requestId,
         at,
         groupIndex,
-        judgedAt: Date.parse(timestamp),
+        assessedAt: Date.parse(timestamp),
         waitMs: metadata.waitMs ?? null,
         calls: metadata.calls ?? [],
         unknown: error !== undefined,
@@ -133,7 +133,7 @@ function report(): void {
   batch = emptyBatch();
 }
 
-/** Frames at the camera's own rate, a tenth more or less, from a moment of its own within the first period. */
+/** Publishes frames at the camera's rate, with 10 % jitter, from a random moment in the first period. */
 async function runCamera(cameraId: string, seed: number): Promise<void> {
   const random = seededRandom(seed);
   const maker = new FrameMaker(cameraId, seed);
@@ -171,7 +171,7 @@ async function storePictures({ requestId, cameraId, imageId, trafficGroups }: De
 async function publish(detection: Detection): Promise<void> {
   const { requestId, cameraId, traceId, trafficGroups } = detection;
   const at = now();
-  // The frame counts as arrived when it is published: the simulated camera took no time to look at it.
+  // The frame's own time is that of its publish: a simulated camera spends no time on analysis.
   const body: Detection = { ...detection, timestamp: new Date(Math.floor(at)).toISOString() };
   open.add(requestId);
   sent.push({ requestId, traceId, at, timestamp: Math.floor(at), groups: trafficGroups.length });

@@ -1,4 +1,4 @@
-/** What the processes of the benchmark are started with and what they report, as JSON over their channel. */
+/** Orders and reports of the benchmark's processes, as JSON over their channels. */
 import type { Aggregate } from '../../src/messages/aggregate.ts';
 import type { CallTrace } from '../../src/messages/assessment.ts';
 
@@ -15,7 +15,7 @@ export interface LoadOrder extends Load {
   readonly natsUrl: string;
   /** See `clock.ts`. */
   readonly offset: number;
-  /** Begin of the cameras' names, so that two loads do not mix. */
+  /** Prefix of the cameras' names, which keeps two loads apart. */
   readonly prefix: string;
 }
 
@@ -32,7 +32,7 @@ export interface ProviderOrder {
   readonly latency: { readonly medianMs: number; readonly p95Ms: number };
 }
 
-/** A detection that was published; `at` is the moment before. */
+/** A published detection; `at` is just before the publish. */
 export interface Sent {
   readonly requestId: string;
   readonly traceId: string;
@@ -42,7 +42,7 @@ export interface Sent {
   readonly groups: number;
 }
 
-/** A message and when it was there: in its stream, by the server's clock to the millisecond, or at who follows it. */
+/** The arrival of a message: in its stream, by the server's clock in whole ms, or at a subscriber. */
 export interface Seen {
   readonly requestId: string;
   readonly at: number;
@@ -50,8 +50,8 @@ export interface Seen {
 
 export interface SeenResult extends Seen {
   readonly groupIndex: number;
-  /** When it was judged, epoch ms. */
-  readonly judgedAt: number;
+  /** Epoch ms. */
+  readonly assessedAt: number;
   readonly waitMs: number | null;
   readonly calls: readonly CallTrace[];
   readonly unknown: boolean;
@@ -59,7 +59,7 @@ export interface SeenResult extends Seen {
 
 export interface SeenAggregate extends Seen {
   readonly revision: number;
-  /** When it was made, epoch ms. */
+  /** Epoch ms. */
   readonly madeAt: number;
   readonly missing: number;
 }
@@ -84,25 +84,25 @@ export interface LoadBatch {
 
 export interface LoadEnd {
   readonly kind: 'end';
-  /** Detections and pictures that NATS did not take. */
+  /** Detections whose publish, or pictures, NATS refused. */
   readonly failed: number;
-  /** How much later than planned a detection went out at worst, in ms: the generator's own lag. */
+  /** The generator's own lag: how much later than planned a detection was published at worst, in ms. */
   readonly latestMs: number;
 }
 
 export interface ViewerBatch {
   readonly kind: 'batch';
   readonly pushed: SeenAggregate[];
-  /** Of Redis's channels. */
+  /** From Redis's channels. */
   readonly redis: SeenAggregate[];
   alerts: number;
 }
 
-/** A call as the provider saw it. */
+/** A call in the provider's record. */
 export interface ProviderCall {
   readonly traceId: string;
   readonly at: number;
-  /** From its arrival to the end of its answer; null while there was none. */
+  /** From its arrival to the end of its answer; null without one. */
   readonly ms: number | null;
   readonly status: number;
 }

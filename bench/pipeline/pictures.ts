@@ -1,8 +1,8 @@
-/** JPEGs of the size that Gantry's cameras store; what they show does not matter to a simulated provider. */
+/** JPEGs of the size that real cameras store. A simulated provider does not care what they show. */
 import sharp from 'sharp';
 import { HEIGHT, WIDTH } from './frames.ts';
 
-/** Blurred noise has about the detail of a street: some 90 kB a frame, 2 to 10 kB a crop. */
+/** Blurred noise, about as detailed as a street: some 90 kB a frame, 2 to 10 kB a crop. */
 const noise = (width: number, height: number): Promise<Buffer> =>
   sharp({
     create: {

@@ -1,4 +1,4 @@
-/** The provider in a process of its own. Started with an order as its argument; tells its calls when asked. */
+/** The provider in a process of its own. Its argument is the order; any message asks it for its calls. */
 import { simulatedKeys } from '../../src/simulator/simulated-keys.ts';
 import { startProviderSimulator } from '../../src/simulator/provider-server.ts';
 import type { ProviderCall, ProviderOrder } from './orders.ts';

@@ -1,4 +1,4 @@
-/** One run of load: viewer and load in processes of their own, what they saw handed on as it comes. */
+/** One run of a load, with load and viewer in processes of their own. Hands their reports on as they arrive. */
 import { clockWith, wallOffset } from './clock.ts';
 import { CpuMeter, OTHERS } from './cpu.ts';
 import type { Load, LoadBatch, LoadEnd, ViewerBatch } from './orders.ts';
@@ -9,7 +9,7 @@ export interface Target {
   readonly httpUrl: string;
   readonly natsUrl: string;
   readonly redisUrl: string | null;
-  /** Processes whose CPU time is to be told. */
+  /** Ids of the processes to measure, by name. */
   readonly pids: ReadonlyMap<string, number>;
 }
 
@@ -19,29 +19,29 @@ export interface Listener {
 }
 
 export interface RunEnd extends Omit<LoadEnd, 'kind'> {
-  /** Epoch ms of the first moment, on the clock of everything that was seen. */
+  /** Begin of the run, epoch ms on the clock of all sightings. */
   readonly beganAt: number;
   /** Cores used while the load ran, by process. */
   readonly cores: ReadonlyMap<string, number>;
-  /** Half seconds in which programs that are no part of this used much of the machine. */
+  /** Half seconds in which other programs used more than 0.3 cores. */
   readonly disturbed: readonly Span[];
-  /** How fast the machine was meanwhile, each half second. */
+  /** The yardstick of each half second: the machine's speed meanwhile. */
   readonly yardstickUs: readonly number[];
 }
 
-/** Epoch ms, on the clock of everything that was seen. */
+/** Epoch ms, on the clock of all sightings. */
 export interface Span {
   readonly from: number;
   readonly to: number;
 }
 
 const LOOK_MS = 500;
-/** Of the yardstick at each look: a millisecond of work. */
+/** Rounds of the yardstick each half second: a millisecond of work. */
 const ROUNDS = 20;
-/** More cores than this are much. */
-const MUCH = 0.3;
+/** Cores of other programs from which a half second counts as disturbed. */
+const DISTURBED_CORES = 0.3;
 
-/** Names of one run's cameras begin with this, so that runs do not mix. */
+/** Part of each run's prefix of camera names. */
 let runs = 0;
 
 export async function run(target: Target, load: Load, listener: Listener): Promise<RunEnd> {
@@ -80,7 +80,7 @@ export async function run(target: Target, load: Load, listener: Listener): Promi
       let slice = { from: beganAt, meter: new CpuMeter(pids) };
       const looking = setInterval(() => {
         const to = now();
-        if ((slice.meter.cores().get(OTHERS) ?? 0) > MUCH) disturbed.push({ from: slice.from, to });
+        if ((slice.meter.cores().get(OTHERS) ?? 0) > DISTURBED_CORES) disturbed.push({ from: slice.from, to });
         slice = { from: to, meter: new CpuMeter(pids) };
         yardstickUs.push(jsonRoundTripUs(ROUNDS));
       }, LOOK_MS);

@@ -1,4 +1,6 @@
-/** Everything that is measured, each in a process of its own: Gantry with its embedded NATS and Redis, provider, load, viewer. */
+/**
+ * Starts each measured part in a process of its own: Gantry with its embedded NATS and Redis, provider, load, viewer.
+ */
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -15,7 +17,7 @@ const STOP_MS = 10_000;
 export const startChild = (file: string, order: object): ChildProcess =>
   fork(join(import.meta.dirname, file), [JSON.stringify(order)], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
 
-/** The next message of a process; rejects when it ends first. */
+/** The next message of a child process; rejects when it ends first. */
 export function nextOf<T>(child: ChildProcess): Promise<T> {
   return new Promise((resolve, reject) => {
     const ended = (code: number | null): void =>
@@ -33,7 +35,7 @@ export interface Provider {
   readonly url: string;
   readonly model: string;
   readonly keys: readonly SimulatedKeyEntry[];
-  /** The newest 100,000 calls so far, and how many windows held too many. */
+  /** The newest 100,000 calls, and the number of windows with more calls than allowed. */
   record(): Promise<{ readonly calls: readonly ProviderCall[]; readonly violations: number }>;
   stop(): void;
 }
@@ -60,14 +62,21 @@ export interface OwnGantry extends RuntimeFile {
 
 export interface GantryOptions {
   readonly provider: Provider;
-  /** Groups judged at once; default as Gantry's. */
+  /** Checkout that it is started from; default this one. */
+  readonly root?: string;
+  /** Groups assessed at once; default as Gantry's. */
   readonly concurrent?: number;
-  /** A CPU profile of Gantry's process is written to this folder at its end. */
+  /** Folder for a CPU profile of Gantry's process, written at its end. */
   readonly profile?: string;
 }
 
-/** Gantry as `npm start` runs it, without cameras, on a folder of its own and free ports. */
-export async function startGantryProcess({ provider, concurrent, profile }: GantryOptions): Promise<OwnGantry> {
+/** Starts Gantry as `npm start` does, without cameras, on a new data folder and free ports. */
+export async function startGantryProcess({
+  provider,
+  root = join(import.meta.dirname, '..', '..'),
+  concurrent,
+  profile,
+}: GantryOptions): Promise<OwnGantry> {
   const dataDir = await mkdtemp(join(tmpdir(), 'gantry-bench-'));
   const keysFile = join(dataDir, 'api_keys.yaml');
   const variable = (index: number): string => `GANTRY_BENCH_KEY_${index}`;
@@ -92,7 +101,7 @@ export async function startGantryProcess({ provider, concurrent, profile }: Gant
     process.execPath,
     [
       ...profiling,
-      join(import.meta.dirname, '..', '..', 'src', 'main.ts'),
+      join(root, 'src', 'main.ts'),
       '--no-demo',
       '--port',
       '0',

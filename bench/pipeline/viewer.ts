@@ -1,6 +1,6 @@
 /**
- * A viewer of the live feed in a process of its own: every camera, arrival times of everything; and beside it a subscriber
- * of Redis, which has to wait for nobody here. Reports every half second.
+ * A viewer of all cameras' live feed in a process of its own, which notes when each message arrives, and a Redis
+ * subscriber beside it. Reports every half second.
  */
 import { Redis } from 'ioredis';
 import { WebSocket } from 'ws';
@@ -17,7 +17,7 @@ const REPORT_MS = 500;
 const emptyBatch = (): ViewerBatch => ({ kind: 'batch', pushed: [], redis: [], alerts: 0 });
 let batch = emptyBatch();
 const url = new URL('/ws', order.url.replace(/^http/, 'ws'));
-// From the environment, which both have: an order is an argument, and every user of the machine may read those.
+// From the shared environment: an order is an argument, which every user of the machine may read.
 const token = secretFromEnv(process.env, 'GANTRY_TOKEN');
 if ('problem' in token) throw new Error(token.problem);
 const headers = token.secret === null ? {} : { authorization: `Bearer ${token.secret}` };
@@ -56,7 +56,7 @@ await redis?.psubscribe(redisKeys.channel('*'));
 
 setInterval(report, REPORT_MS);
 process.on('disconnect', () => process.exit(0));
-// Asked for what is left.
+// Any message asks for the last report.
 process.on('message', report);
 process.send?.('ready');
 

@@ -5,24 +5,24 @@ import { secretFromEnv } from '../keys/env-secret.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Who may reach this server, from the environment. */
+/** Access to this server, as the environment sets it. */
 export interface AccessConfig {
-  /** Null: nobody is asked for one. */
+  /** The token that every client must send; null for none. */
   readonly token: string | null;
-  /** Other machines may reach it although there is no token. */
+  /** Whether other machines may reach the server without a token. */
   readonly open: boolean;
   readonly allowedHosts: readonly string[];
   readonly corsOrigins: readonly string[];
   readonly embedOrigins: readonly string[];
-  /** Prefix of every address outside, e.g. `/gantry`; `''` for none. */
+  /** The path that a proxy puts before every address, e.g. `/gantry`; `''` for none. */
   readonly basePath: string;
 }
 
-/** Under this many characters a token can be guessed: refused beyond this machine, warned of on it. */
+/** A token with fewer characters can be guessed: refused for other machines, warned about for this one. */
 export const SHORTEST_TOKEN = 12;
 const LONGEST_TOKEN = 1_024;
 
-/** Throws `CONFIG_INVALID` naming the variable. */
+/** Reads the access settings. Throws `CONFIG_INVALID` with the variable's name. */
 export function readAccess(env: Environment): AccessConfig {
   const list = (name: string): string[] =>
     (env[name] ?? '')
@@ -39,7 +39,7 @@ export function readAccess(env: Environment): AccessConfig {
   };
 }
 
-/** The secret of `name` or of the file that `name_FILE` names; null for neither. Throws `CONFIG_INVALID`. */
+/** The secret in variable `name`, or in the file that `name_FILE` names; null for neither. Throws `CONFIG_INVALID`. */
 export function readSecret(env: Environment, name: string): string | null {
   const found = secretFromEnv(env, name);
   if ('problem' in found) throw new InfraError('CONFIG_INVALID', found.problem, { field: name });
@@ -48,7 +48,7 @@ export function readSecret(env: Environment, name: string): string | null {
 
 function readToken(env: Environment): string | null {
   const token = readSecret(env, 'GANTRY_TOKEN');
-  // What a header cannot carry no client could ever send.
+  // A client sends it in a header.
   if (token !== null && (token.length > LONGEST_TOKEN || !/^[\x21-\x7e]+$/u.test(token))) {
     throw new InfraError(
       'CONFIG_INVALID',

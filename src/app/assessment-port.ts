@@ -10,7 +10,7 @@ const FETCH_TIMEOUT_MS = 10_000;
 const QUICK = { timeoutMs: 5_000 };
 const SUBMIT = { timeoutMs: 10_000 };
 
-/** Pictures handed in, as the HTTP room sees them: fetched, checked and made small before anything else knows of them. */
+/** The HTTP room's port for pictures that people hand in. They are fetched, checked and scaled down here first. */
 export function assessmentPort(system: ActorSystem, egress: Egress, hooksAreSigned: boolean): AssessmentPort {
   const actor = system.ref(ON_DEMAND);
   return {

@@ -9,10 +9,12 @@ import type { ActorSystem } from '../runtime/system.ts';
 import type { Log } from '../infra/log.ts';
 
 const QUICK = { timeoutMs: 3_000 };
-/** Adding or removing waits for a thread to start or stop. */
+/** Adding or removing a camera waits for its thread. */
 const SLOW = { timeoutMs: 20_000 };
 
-/** The cameras as the HTTP room sees them, over the registry, Redis and, while Redis is away, the aggregator and the history of alerts. */
+/**
+ * The HTTP room's port for cameras: registry and Redis, or while Redis is down the aggregator and the alert history.
+ */
 export function cameraPort(system: ActorSystem, bus: Bus, redis: RedisStore | null, log: Log): CameraPort {
   const registry = system.ref(CAMERA_REGISTRY);
   const aggregator = system.ref(AGGREGATOR);
@@ -49,7 +51,7 @@ export function cameraPort(system: ActorSystem, bus: Bus, redis: RedisStore | nu
   };
 }
 
-/** Throws what kept the list from being saved. */
+/** The outcome of a change; throws when the list of cameras could not be saved. */
 function saved<T>(outcome: T | NotSaved): T {
   if (outcome instanceof NotSaved) throw outcome.error;
   return outcome;
@@ -71,7 +73,7 @@ export const recordOf = ({
   figures: { framesPerSecond, frames, reconnects, lastFrameAt, shed },
 });
 
-/** Without the fields that are undefined: a patch names only what changes. */
+/** The patch without undefined fields: it names only changes. */
 function defined(patch: { readonly [K in keyof CameraPatch]?: CameraPatch[K] | undefined }): CameraPatch {
   const { name, url, enabled, intervalSeconds } = patch;
   return {

@@ -12,55 +12,55 @@ import { PROJECT_ROOT } from '../provision/folders.ts';
 import { type AccessConfig, readAccess, readSecret } from './access.ts';
 import { natsUrlFrom, redisUrlFrom } from './server-settings.ts';
 
-/** What one process can do of the whole; the way of the data goes through them in this order. */
+/** The roles of a process, in the order of the data. */
 export const ROLES = ['cameras', 'scheduler', 'aggregator', 'web'] as const;
 export type Role = (typeof ROLES)[number];
 
 export interface GantryConfig extends AccessConfig {
-  /** What this process does; at least one. */
+  /** Roles of this process; at least one. */
   readonly roles: readonly Role[];
   readonly host: string;
-  /** 0 takes a free port. */
+  /** 0 for any free port. */
   readonly port: number;
-  /** With the login, as `src/servers/nats-url.ts` reads it. Null: an embedded nats-server is started. */
+  /** With the login, as `src/servers/nats-url.ts` reads it. Null starts an embedded nats-server. */
   readonly natsUrl: string | null;
-  /** As `src/servers/redis-url.ts` reads it. Null: an embedded Redis is started. `off`: none is used. */
+  /** As `src/servers/redis-url.ts` reads it. Null starts an embedded Redis; `off` uses none. */
   readonly redisUrl: string | null;
-  /** All streams of NATS together, in MB: what is asked for, less where the server has less. */
+  /** Size wanted for all streams together, in MB; less where the server has less room. */
   readonly streamsMb: number;
-  /** Streams, Redis's file, the list of cameras. */
+  /** Folder of the streams, Redis's file, the list of cameras. */
   readonly dataDir: string;
   readonly demo: boolean;
-  /** What the demo camera shows: an RTSP URL or a video file; null for the standard clip. */
+  /** Source of the demo camera, an RTSP URL or a video file; null for the standard clip. */
   readonly source: string | null;
   readonly simulateProvider: boolean;
   readonly keysFile: string;
-  /** A name of `models/manifest.json`, or a file with a model spec. */
+  /** A name in `models/manifest.json`, or a file with a model spec. */
   readonly model: string;
   readonly confidence: number;
   readonly iou: number;
-  /** Where cameras run. */
+  /** Whether cameras run in threads or processes. */
   readonly isolation: CameraIsolation;
   readonly language: 'zh' | 'en';
   readonly sourceAllow: SourceAllow | null;
-  /** Proxies whose `X-Forwarded-For` is believed. */
+  /** Proxies whose `X-Forwarded-For` is trusted. */
   readonly trustedProxies: AddressRanges;
   readonly logLevel: LogLevel;
-  /** Nodes to share the keys' limits with at least, before Redis was ever reached. */
+  /** Number of nodes that share the keys' limits, at least, before Redis is reached for the first time. */
   readonly expectedNodes: number;
-  /** Signs webhooks. Null: none is called. */
+  /** Signs webhooks; null calls none. */
   readonly hookSecret: Secret | null;
-  /** URLs that are told of every alert. */
+  /** URLs of webhooks called for every alert. */
   readonly alertHooks: readonly string[];
-  /** Hosts that pictures may be fetched from and webhooks called at although they are not public. */
+  /** Private hosts that pictures may be fetched from and webhooks called on. */
   readonly fetchAllow: readonly string[];
-  /** How long the answer to a picture that was handed in is waited for, in ms. */
+  /** Wait for the answer to a picture that was handed in, in ms. */
   readonly onDemandValidityMs: number;
-  /** How long after its frame an answer is still wanted, in ms. */
+  /** Age of a frame, in ms, at which answers about it are no longer wanted. */
   readonly taskValidityMs: number;
-  /** A frame's aggregate goes out at the latest after this, in ms; later answers revise it. */
+  /** Longest wait for a frame's answers, in ms, before its aggregate goes out; later answers revise it. */
   readonly aggregateDeadlineMs: number;
-  /** A stop that takes longer than this is ended, in ms. */
+  /** Longest stop in ms; then the process ends anyway. */
   readonly stopMs: number;
 }
 
@@ -92,7 +92,7 @@ stop may take (default 5). GANTRY_EXPECTED_NODES is how many nodes share the key
 Redis is away. The others: docs/operations.md.
 `;
 
-/** Reads arguments and environment. Throws `CONFIG_INVALID` naming the option, the value and what is allowed. */
+/** Reads arguments and environment. Throws `CONFIG_INVALID` with the option, its value and the allowed ones. */
 export function readConfig(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
@@ -200,11 +200,12 @@ function rolesOf(text: string): readonly Role[] {
   return ROLES.filter((role) => names.includes(role));
 }
 
-/** Servers of its own would be for this process alone, and the others would never hear of it. */
+/** Embedded servers would serve this process alone, apart from all others. */
 const serverMissing = (name: string, roles: readonly Role[]): InfraError =>
   new InfraError(
     'CONFIG_INVALID',
-    `${name} is needed by a process without the role cameras (roles: ${roles.join(', ')}): name the server that all processes share${name === 'REDIS_URL' ? ', or off' : ''}`,
+    `${name} is needed by a process without the role cameras (roles: ${roles.join(', ')}): name the server that all ` +
+      `processes share${name === 'REDIS_URL' ? ', or off' : ''}`,
     { field: name },
   );
 

@@ -5,14 +5,14 @@ import { join } from 'node:path';
 import { InfraError } from '../infra/infra-error.ts';
 import { makeFolder, removeLeftovers, writeWhole } from '../storage/files.ts';
 
-/** Folders inside it that hold files of ours. */
+/** Subfolders that hold our files. */
 const PARTS = ['.', 'usage', 'nats', 'redis'];
 
 /**
- * Makes the folder, finds out whether it can be written, and keeps it for this process: its name among the others, its
- * cameras and its keys are in there. Held by a socket in Linux's abstract namespace, which the kernel frees however its
- * holder ends; elsewhere nothing is held. Then what writes cut short left behind is removed. Resolves to what gives it
- * back. Rejects `CONFIG_INVALID` when another process has it, `DISK_FULL` or `NOT_WRITABLE`.
+ * Makes the data folder, locks it for this process, removes leftovers of interrupted writes, and checks that it can be
+ * written. It holds this node's name, cameras and keys, so two processes must not share it. The lock is a socket in
+ * Linux's abstract namespace, which the kernel frees however its holder ends; other systems have no lock. Resolves to a
+ * function that unlocks it. Rejects `CONFIG_INVALID` when another process holds it, `DISK_FULL` or `NOT_WRITABLE`.
  */
 export async function holdDataFolder(dataDir: string): Promise<() => Promise<void>> {
   await makeFolder(dataDir);
@@ -50,7 +50,9 @@ async function hold(dataDir: string): Promise<() => Promise<void>> {
   return () => new Promise((resolve) => server.close(() => resolve()));
 }
 
-/** One message that names the folder, in place of that of whatever would fail first. One block: an empty file always fits. */
+/**
+ * Fails with one message that names the folder, before anything else would. Writes a block: an empty file always fits.
+ */
 async function tryWriting(dataDir: string): Promise<void> {
   const file = join(dataDir, '.can-be-written');
   await writeWhole(file, new Uint8Array(4_096));

@@ -4,7 +4,9 @@ import type { Log } from '../infra/log.ts';
 
 const RECENT_MS = 3_600_000;
 
-/** What health says of messages given up within the last hour, on any node; nothing when there were none or NATS cannot tell. */
+/**
+ * A notice for health when messages became dead letters within the last hour, on any node. None if NATS cannot tell.
+ */
 export async function deadLetterNotices(
   box: Pick<DeadLetterBox, 'newestAt'>,
   now: number,
@@ -15,10 +17,11 @@ export async function deadLetterNotices(
     return at === null || now - at > RECENT_MS
       ? []
       : [
-          `messages were given up within the last hour, the newest at ${new Date(at).toISOString()}: see gantry dlq list`,
+          `messages were given up within the last hour, the newest at ${new Date(at).toISOString()}: ` +
+            'see gantry dlq list',
         ];
   } catch (thrown) {
-    // That NATS is away is a notice of its own.
+    // An unavailable NATS has a notice of its own.
     log.debug({ err: asError(thrown).message }, 'dead letters cannot be looked at');
     return [];
   }

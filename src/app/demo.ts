@@ -8,7 +8,7 @@ import type { GantryConfig } from './config.ts';
 
 export interface Demo {
   readonly cameras: readonly CameraConfig[];
-  /** Why there is no demo camera; null when there is one or none was wanted. */
+  /** Why there is no demo camera; null when there is one, or none was wanted. */
   readonly notice: string | null;
   readonly server: RtspServer | null;
 }
@@ -21,7 +21,7 @@ const camera = (url: string): CameraConfig => ({
   intervalSeconds: 1.8,
 });
 
-/** The demo camera: the operator's RTSP URL, or real footage looped by an RTSP server of ours. */
+/** Starts the demo camera: the operator's RTSP URL, or real footage that an RTSP server of ours loops. */
 export async function startDemo(config: GantryConfig, ffmpeg: string, log: Log): Promise<Demo> {
   if (!config.demo) return { cameras: [], notice: null, server: null };
   const { source } = config;
@@ -35,7 +35,7 @@ export async function startDemo(config: GantryConfig, ffmpeg: string, log: Log):
     const server = await startRtspServer({ ffmpeg, streams: [{ name: 'demo', file }], log });
     return { cameras: [camera(server.url('demo'))], notice: null, server };
   } catch (thrown) {
-    // A named file that does not work is the operator's mistake; the standard clip being out of reach is not.
+    // A bad file is the operator's mistake; a standard clip that cannot be downloaded is not.
     if (source !== null) throw thrown;
     const notice = `there is no demo camera: ${asError(thrown).message}`;
     log.warn({ err: asError(thrown) }, notice);

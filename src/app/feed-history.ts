@@ -3,7 +3,7 @@ import type { Bus, StoredMessage } from '../infra/bus.ts';
 import { Aggregate } from '../messages/aggregate.ts';
 import { streams } from '../messages/subjects.ts';
 
-/** What viewers missed, from the streams. */
+/** Aggregates and alerts that viewers missed, from the streams. */
 export const feedHistory = (bus: Pick<Bus, 'read'>): FeedHistory => ({
   after: async (seq, limit) =>
     (await bus.read({ stream: streams.aggregates, parser: Aggregate, from: { seq: seq + 1 }, limit })).map(stored),

@@ -2,7 +2,7 @@ import { CAMERA_REGISTRY } from '../actors/camera-registry.ts';
 import { CAMERAS_PATH } from '../actors/tree.ts';
 import type { ActorSystem } from '../runtime/system.ts';
 
-/** Turns what supervision sees of a camera's actor into the camera's status. */
+/** Turns failures of a camera's actor into the camera's status. */
 export function followFaults(system: ActorSystem): void {
   const registry = system.ref(CAMERA_REGISTRY);
   system.subscribe((event) => {

@@ -9,21 +9,21 @@ import { sleep, systemClock, type Clock, type TimerHandle } from '../runtime/clo
 import { asError } from '../runtime/errors.ts';
 import { feedHistory } from './feed-history.ts';
 
-/** What is missing between two pushes is waited for so long, then read from the stream. */
+/** Wait for aggregates missing between two pushes, before they are read from the stream. */
 const WAIT_MS = 250;
 const READ_MS = 1_000;
-/** Read at once to fill what is missing. */
+/** Aggregates read at once to fill a gap. */
 const READ_MOST = 2_000;
-/** Pushes that may wait for what is before them; over it that is given up. */
+/** Pushes that may wait behind a gap; one more, and the gap is given up. */
 const MOST_WAITING = 1_000;
 const AGAIN_MS = 500;
-/** How long the start waits for the stream; later it goes on without. */
+/** Wait for the stream at the start; then the feed begins without offsets. */
 const START_MS = 3_000;
 
 /**
- * Feeds viewers from Redis's channels and from the stream of aggregates at once: every aggregate comes by both ways,
- * and the first one counts, in the order of the stream. So there is no gap when Redis or NATS goes or comes back, and
- * nothing to switch. Resolves, within {@link START_MS}, to what ends it.
+ * Feeds viewers from Redis's channels and from the stream of aggregates at once. Every aggregate comes by both ways,
+ * and the first copy counts, in the order of the stream: when Redis or NATS fails or returns there is no gap, and
+ * nothing to switch. Resolves within {@link START_MS} to a function that ends it.
  */
 export async function followFeed(
   bus: Bus,
@@ -51,7 +51,7 @@ export async function followFeed(
   return () => source.stop();
 }
 
-/** Puts what comes by both ways into order; its timers are the only thing it waits by. */
+/** Merges both ways into the stream's order, and fills gaps by its timers. */
 class FeedSource {
   readonly #bus: Bus;
   readonly #feed: LiveFeed;
@@ -76,7 +76,7 @@ class FeedSource {
     return this.#stop.signal;
   }
 
-  /** Where to begin. */
+  /** Begins the feed. Resolves to the stream's position to follow from. */
   async start(): Promise<'new' | { readonly seq: number }> {
     try {
       const [epoch, last] = await this.#within(
@@ -128,7 +128,7 @@ class FeedSource {
     this.#arm();
   }
 
-  /** Watches what pushes wait for, if anything. */
+  /** Starts the timer of the gap that pushes wait behind, or stops it when there is none. */
   #arm(): void {
     const missing = this.#sequencer.missing();
     if (missing === null || this.#filling) {
@@ -137,7 +137,7 @@ class FeedSource {
     }
     this.#timer ??= this.#clock.setTimeout(() => {
       this.#timer = null;
-      // Another one than at the beginning has not waited long enough, but costs only a reading.
+      // It may be a newer gap than the timer's: reading it early costs one read.
       if (this.#sequencer.missing() !== null) void this.#fill();
     }, WAIT_MS);
   }
@@ -147,7 +147,7 @@ class FeedSource {
     this.#timer = null;
   }
 
-  /** Reads what is missing from the stream. Never rejects. */
+  /** Fills the gap from the stream. Never rejects. */
   async #fill(): Promise<void> {
     const missing = this.#sequencer.missing();
     if (missing === null) return;
@@ -158,7 +158,7 @@ class FeedSource {
         READ_MS,
         this.#bus.read({ stream: streams.aggregates, parser: Aggregate, from: { seq: missing.from }, limit }),
       );
-      // The stream may have brought it meanwhile, or be another one. What it leaves out does not exist.
+      // The stream may have filled it meanwhile, or be another stream. Numbers that it leaves out don't exist.
       if (this.#sequencer.missing()?.from !== missing.from) return;
       for (const { seq, body } of found) this.#publish(this.#sequencer.fromPush(seq, body));
       const read = found.at(-1)?.seq ?? 0;
@@ -173,7 +173,7 @@ class FeedSource {
     }
   }
 
-  /** A push from another life of the stream: shown, but nothing is counted by it. */
+  /** Publishes a push from a former stream, without a place in this one. */
   #expel(seq: number): void {
     const aggregate = this.#sequencer.expel(seq);
     if (aggregate !== null) this.#feed.publish(aggregate);
@@ -191,7 +191,7 @@ class FeedSource {
     this.#publish(this.#sequencer.giveUp());
   }
 
-  /** Nothing is known of places until the stream says its epoch and the history which alerts were missed. */
+  /** Goes on without offsets until the stream's epoch is known and missed alerts are read from the history. */
   #recover(): void {
     const before = this.#feed.place();
     this.#recovery.abort();

@@ -8,8 +8,8 @@ import type { Signal } from './signals.ts';
 const MOST_CAMERAS = 10_000;
 
 /**
- * Tells viewers how cameras are: those of this process at once, NATS or not, those of others as they say it on NATS.
- * What comes both ways is told once. Returns what ends it.
+ * Publishes the statuses of cameras to viewers: this process's at once, with NATS or without, and other processes' from
+ * NATS. A status that comes both ways is published once. Returns a function that ends it.
  */
 export function followStatuses(bus: Bus, own: Signal<CameraStatus>, feed: LiveFeed): () => void {
   const told = new Map<CameraId, string>();

@@ -9,28 +9,28 @@ export interface HealthFacts {
   readonly roles: readonly Role[];
   readonly uptimeSeconds: number;
   readonly nats: BusState;
-  /** What an operator should know of NATS; null when all is well. */
+  /** A notice about NATS for the operator; null when all is well. */
   readonly natsNotice: string | null;
-  /** NATS refuses something that Gantry needs. */
+  /** Whether NATS refuses something that Gantry needs. */
   readonly natsRefuses: boolean;
   readonly redis: RedisHealth;
-  /** Null where no cameras are watched. */
+  /** Null in a process without the role `cameras`. */
   readonly model: string | null;
   readonly cameras: readonly Pick<CameraEntry, 'config' | 'status'>[];
-  /** What is wrong with judging; null while nothing is. */
-  readonly judging: string | null;
-  /** Standing remarks, e.g. that there is no demo camera. */
+  /** Why assessment is degraded; null while it is not. */
+  readonly assessment: string | null;
+  /** Further notices, e.g. that there is no demo camera. */
   readonly notices: readonly string[];
 }
 
 const REDIS_REFUSES = 'until then live push goes over NATS, newest results are not kept; alerts wait in NATS';
-const NATS_AWAY = 'NATS is away: detections wait, nothing is judged and nothing is shown until it is back';
-const REDIS_AWAY =
+const NATS_DOWN = 'NATS is away: detections wait, nothing is judged and nothing is shown until it is back';
+const REDIS_DOWN =
   'Redis is away: live push goes over NATS, newest results are not kept until it is back; alerts wait in NATS';
 const REDIS_OFF =
   'Redis is switched off: live push goes over NATS, newest results are not kept; alerts are read from their history';
 
-/** Sums up how the system is. `down`: cameras are not being watched; `degraded`: something named is missing. */
+/** The state of the system. `down`: no camera is watched; `degraded`: something is missing that `notices` names. */
 export function healthReport(facts: HealthFacts): HealthReport {
   const { redis, cameras } = facts;
   const count = (state: CameraEntry['status']['state']): number =>
@@ -44,7 +44,7 @@ export function healthReport(facts: HealthFacts): HealthReport {
   const notices = [
     ...(natsNotice === null ? [] : [natsNotice]),
     ...(redisNotice === null ? [] : [redisNotice]),
-    ...(facts.judging === null ? [] : [facts.judging]),
+    ...(facts.assessment === null ? [] : [facts.assessment]),
     ...faults.slice(0, 10).map(({ config, status }) => `camera ${config.cameraId}: ${status.message}`),
     ...(faults.length > 10 ? [`and ${faults.length - 10} more cameras`] : []),
     ...facts.notices,
@@ -53,7 +53,7 @@ export function healthReport(facts: HealthFacts): HealthReport {
     status:
       facts.nats !== 'connected'
         ? 'down'
-        : isDegraded || faults.length > 0 || facts.judging !== null
+        : isDegraded || faults.length > 0 || facts.assessment !== null
           ? 'degraded'
           : 'ok',
     version: facts.version,
@@ -75,11 +75,11 @@ export function healthReport(facts: HealthFacts): HealthReport {
 
 function noticeOfRedis({ state, notice }: RedisHealth): string | null {
   if (state === 'off') return REDIS_OFF;
-  if (state === 'reconnecting') return REDIS_AWAY;
+  if (state === 'reconnecting') return REDIS_DOWN;
   return state === 'degraded' ? `${notice ?? 'Redis takes no writes'}; ${REDIS_REFUSES}` : notice;
 }
 
 function noticeOfNats({ nats, natsNotice }: Pick<HealthFacts, 'nats' | 'natsNotice'>): string | null {
   if (nats === 'connected') return natsNotice;
-  return natsNotice === null ? NATS_AWAY : `${NATS_AWAY}; ${natsNotice}`;
+  return natsNotice === null ? NATS_DOWN : `${NATS_DOWN}; ${natsNotice}`;
 }

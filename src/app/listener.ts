@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { BlockList } from 'node:net';
 import { InfraError } from '../infra/infra-error.ts';
+import type { Log } from '../infra/log.ts';
 import { asError } from '../runtime/errors.ts';
 import { type AccessConfig, SHORTEST_TOKEN } from './access.ts';
 
@@ -13,7 +14,7 @@ interface Address {
   readonly family: number;
 }
 
-/** Every address that a name stands for. Rejects when there is none. */
+/** All addresses of a name. Rejects when there is none. */
 export type Resolve = (host: string) => Promise<readonly Address[]>;
 
 const LOOPBACK = new BlockList();
@@ -25,11 +26,18 @@ const HOW =
   'set GANTRY_TOKEN (or GANTRY_TOKEN_FILE) to a secret that clients must send, e.g. of "openssl rand -hex 32"; or ' +
   'GANTRY_OPEN=yes to let everybody who reaches the port see and change everything';
 
+/** As {@link checkListener}, and logs the notices. */
+export async function listenerNotices(config: ListenerConfig, log: Log): Promise<readonly string[]> {
+  const notices = await checkListener(config);
+  for (const notice of notices) log.warn({ host: config.host }, notice);
+  return notices;
+}
+
 /**
- * Refuses an address that other machines reach when nobody is asked for a token, or for one that can be guessed.
- * Resolves to what an operator should be told all the same, each with the word of the variable to set.
+ * Refuses an address that other machines reach when there is no token, or one that can be guessed. Resolves to notices
+ * for the operator, each with the variable to set.
  *
- * @throws InfraError `CONFIG_INVALID`, with the way to go on
+ * @throws InfraError `CONFIG_INVALID`, with the way out
  */
 export async function checkListener(
   config: ListenerConfig,
@@ -53,7 +61,7 @@ const refusal = (host: string, why: string): InfraError =>
     value: host,
   });
 
-/** A name counts as this machine's only when every address it stands for is. */
+/** A name is this machine's only when all its addresses are. */
 async function isLoopback(host: string, resolve: Resolve): Promise<boolean> {
   let addresses: readonly Address[];
   try {

@@ -5,8 +5,8 @@ import { readWhole, writeWhole } from '../storage/files.ts';
 import { type DataNotices, setAside } from '../storage/set-aside.ts';
 
 /**
- * Name of this node among the others, the same after a restart on the same data folder. A file that does not hold one is
- * set aside with a notice, and a new name is made.
+ * This node's name, kept in the data folder over restarts. A file that holds no name is set aside with a notice, and a
+ * new name is made.
  */
 export async function nodeIdOf(dataDir: string, notices: DataNotices): Promise<string> {
   const file = join(dataDir, 'node-id');
@@ -17,7 +17,8 @@ export async function nodeIdOf(dataDir: string, notices: DataNotices): Promise<s
     const aside = await setAside(file);
     notices.say(
       { file, aside },
-      `${kept.problem}; it is now ${aside}, and this node has the new name ${made}: changes of API keys that it made alone count as another node's`,
+      `${kept.problem}; it is now ${aside}, and this node has the new name ${made}: ` +
+        "changes of API keys that it made alone count as another node's",
     );
   }
   await writeWhole(file, `${made}\n`);

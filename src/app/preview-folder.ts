@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import type { Log } from '../infra/log.ts';
 import { asError } from '../runtime/errors.ts';
 
-/** Longest path of a socket file on Linux and macOS, less the name of one. */
+/** Longest path of a socket file on Linux and macOS, less the file's name. */
 const MAX_FOLDER = 103 - 16;
 
 /**
- * An empty folder for the sockets of live previews, which our user alone may enter: in the data folder, or among the
- * temporary files when that path is too long for a socket. Null, with a warning, when neither can be had.
+ * Makes an empty folder for the sockets of live previews, which our user alone may enter: in the data folder, or in the
+ * system's temporary folder when that path is too long for a socket. Null, with a warning, when neither can be made.
  */
 export async function makePreviewFolder(dataDir: string, log: Log): Promise<string | null> {
   const wanted = join(dataDir, 'live');

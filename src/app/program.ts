@@ -5,15 +5,15 @@ import { createLog, type Log } from '../infra/log.ts';
 import { asError } from '../runtime/errors.ts';
 import { type GantryConfig, readConfig, USAGE } from './config.ts';
 
-/** Exit codes of sysexits.h: a bad call, and a failure inside the program. */
+/** Exit codes of sysexits.h for a wrong call and for an internal failure. */
 const EXIT_USAGE = 64;
 const EXIT_FAILURE = 70;
 
 /**
- * V8 begins a full collection when a heap has less room to its limit than its nursery is large (16 MB). The limit of a
- * thread with little in its heap is no further away than that: it would collect about once a second, which takes a tenth
- * of its time. The limit stays; marking, beside the work, begins when half of the room to it is used. Much later it is
- * not done in time, and all that is left is done at once: 70 to 110 ms in which the process does nothing else, not 15.
+ * V8 begins a full collection when a heap has less room to its limit than the size of its nursery (16 MB). In a thread
+ * with a small heap that is always so: it would collect about once a second, which takes a tenth of its time. With
+ * these flags marking, beside the work, begins when half of the room is used. Begun much later it is not done in time,
+ * and the rest stops the process for 70 to 110 ms instead of 15.
  */
 const COLLECT_LATER = ['--incremental-marking-soft-trigger=50', '--incremental-marking-hard-trigger=70'];
 
@@ -25,7 +25,7 @@ type Start = (options: {
 }) => Promise<{ stop(): Promise<void> }>;
 
 /**
- * Runs Gantry as a program: arguments, signals, exit code. SIGINT and SIGTERM stop it in order; a second one, or the
+ * Runs Gantry as a program: arguments, signals, exit code. SIGINT and SIGTERM stop it in order; a second signal, or the
  * deadline, ends it at once.
  */
 export async function runAsProgram(start: Start): Promise<void> {
@@ -50,7 +50,7 @@ export async function runAsProgram(start: Start): Promise<void> {
     giveUp.abort(new Error(why));
     const stopped = starting.then(
       (running) => running.stop(),
-      // The step that failed said what and why, and what was started before it is stopped.
+      // The failed step is logged already, and the steps before it are stopped.
       () => undefined,
     );
     void stopped.then(() => {
@@ -74,7 +74,7 @@ export async function runAsProgram(start: Start): Promise<void> {
   });
   try {
     await starting;
-    // Else only an orderly end keeps what was compiled: a process that was killed would need twice as long to come back.
+    // Else only an orderly end would save compiled code, and a killed process would take twice as long to restart.
     flushCompileCache();
   } catch (thrown) {
     const isMisuse = thrown instanceof InfraError && thrown.code === 'CONFIG_INVALID';

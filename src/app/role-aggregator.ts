@@ -24,7 +24,7 @@ export interface AggregatorRole {
   readonly nodeId: string;
 }
 
-/** The role `aggregator`: one aggregate per frame, its alerts, and who is told of them. */
+/** The role `aggregator`: one aggregate per frame, its alerts and their webhooks. */
 export const aggregatorInits = ({
   config,
   natsUrl,

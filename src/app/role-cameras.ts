@@ -21,8 +21,8 @@ import { useModel } from './detector-model.ts';
 import { makePreviewFolder, removePreviewFolder } from './preview-folder.ts';
 import type { StartStack } from './start-stack.ts';
 
-/** What only a process that watches cameras needs. */
-export interface Sight {
+/** Resources that only a process with the role `cameras` needs. */
+export interface CameraResources {
   readonly ffmpeg: string;
   readonly model: LocatedModel;
   readonly demo: Demo;
@@ -30,7 +30,7 @@ export interface Sight {
   readonly previewFolder: string | null;
 }
 
-export async function useSight(stack: StartStack, config: GantryConfig, log: Log): Promise<Sight> {
+export async function useCameraResources(stack: StartStack, config: GantryConfig, log: Log): Promise<CameraResources> {
   const { path: ffmpeg } = await stack.step('ffmpeg', findFfmpeg, () => undefined);
   const model = await stack.step(
     'model',
@@ -58,7 +58,7 @@ export interface CameraHooks {
 
 export interface CamerasRole extends CameraHooks {
   readonly config: GantryConfig;
-  readonly sight: Sight;
+  readonly cameraResources: CameraResources;
   /** The system, once it runs. */
   readonly system: () => ActorSystem;
   /** Resolves then. */
@@ -75,7 +75,7 @@ export interface CamerasRole extends CameraHooks {
 /** The role `cameras`: watches, detects, publishes, and makes tasks of it. */
 export function camerasInits({
   config,
-  sight,
+  cameraResources,
   system,
   running,
   bus,
@@ -89,7 +89,7 @@ export function camerasInits({
   onDetected,
   onShed,
 }: CamerasRole): NonNullable<TreeInits['cameras']> {
-  const { ffmpeg, model, demo, previewFolder } = sight;
+  const { ffmpeg, model, demo, previewFolder } = cameraResources;
   const { confidence, iou, isolation } = config;
   const crew = createCrew({
     system,

@@ -16,10 +16,13 @@ import type { CameraId } from '../messages/ids.ts';
 import { BodyError, readBody } from '../messages/read-body.ts';
 import { streams, subjects } from '../messages/subjects.ts';
 import type { Role } from './config.ts';
-import { judgingOf } from './judging.ts';
-import { PoolFigures, poolView, schedulerDown, SchedulerFigures, schedulerView } from './scheduler-port.ts';
+import { assessmentHealthOf } from './assessment-health.ts';
+import { PoolFigures, SchedulerFigures } from './scheduler-figures.ts';
+import { poolView, schedulerDown, schedulerView } from './scheduler-port.ts';
 
-/** What a process without a role answers in its place: over NATS where the data can be had, else who to ask. */
+/**
+ * Ports of the roles that this process lacks: answers over NATS where there are any, else a hint which process to ask.
+ */
 
 export const elsewhere = (role: Role, what: string): HttpError =>
   new HttpError(
@@ -30,19 +33,19 @@ export const elsewhere = (role: Role, what: string): HttpError =>
 const refuse = (role: Role, what: string) => (): Promise<never> => Promise.reject(elsewhere(role, what));
 
 const WAIT_MS = 1_500;
-/** Answers of several nodes come together; after this long without a further one there is none. */
+/** Several nodes answer at once: the wait for a further answer. */
 const FURTHER_MS = 150;
-/** Many viewers may ask at once, and how cameras fare is told to them besides. */
+/** The list of cameras is kept this long: many viewers may ask at once, and statuses reach them by push anyway. */
 const KEPT_MS = 1_000;
-/** Whose answers are looked at. */
+/** Answers that are read, at most. */
 const MOST_NODES = 1_000;
-/** As long as Redis keeps it. */
+/** Oldest aggregate that counts as the latest: as long as Redis keeps it. */
 const LATEST_MS = 300_000;
 
 const ListedCamera = z.object({ config: CameraConfig, status: CameraStatus, figures: CameraFigures });
 const Listing = z.array(ListedCamera).max(MOST.cameras);
 
-/** Cameras of other nodes: their list without passwords, and what is seen of them. They are changed where they are. */
+/** Cameras of other nodes: a list without passwords, and their aggregates. Only their own node changes them. */
 export function camerasElsewhere(bus: NatsBus, here: CameraPort): CameraPort {
   let kept: { readonly until: number; readonly cameras: Promise<readonly CameraRecord[]> } | null = null;
   const list = (): Promise<readonly CameraRecord[]> => {
@@ -71,7 +74,7 @@ async function listedByAll(bus: NatsBus): Promise<readonly CameraRecord[]> {
   return [...found.values()];
 }
 
-/** The newest aggregate from its stream: for a process whose aggregator is elsewhere, or only stands by. */
+/** The port with the newest aggregate from its stream, for a process whose aggregator is elsewhere or stands by. */
 export const latestFromStream = (bus: NatsBus, redis: RedisStore | null, here: CameraPort): CameraPort => ({
   ...here,
   latest: async (cameraId) => {
@@ -86,13 +89,16 @@ export const latestFromStream = (bus: NatsBus, redis: RedisStore | null, here: C
   },
 });
 
-/** The scheduler and the key pool of one of the nodes that have them. */
+/** Scheduler and key pool of any node that has them. */
 export const schedulerElsewhere = (bus: NatsBus): HttpPorts['scheduler'] => ({
   stats: async () => poolView(await askOne(bus, 'gantry.key-pool.stats', 'scheduler', PoolFigures)),
   health: async () => {
     try {
       const figures = await askOne(bus, 'gantry.scheduler.stats', 'scheduler', SchedulerFigures);
-      const pool = await askOne(bus, 'gantry.key-pool.stats', 'scheduler', PoolFigures).then(judgingOf, () => null);
+      const pool = await askOne(bus, 'gantry.key-pool.stats', 'scheduler', PoolFigures).then(
+        assessmentHealthOf,
+        () => null,
+      );
       return schedulerView(figures, pool);
     } catch (thrown) {
       return schedulerDown(thrown);
@@ -112,7 +118,7 @@ export const assessmentsElsewhere: AssessmentPort = {
   get: refuse('web', 'an assessment'),
 };
 
-/** As a micro service says that it cannot answer. */
+/** The error of a micro service that cannot answer; code 0 for none. */
 const errorOf = (message: Msg): { readonly code: number; readonly description: string } => {
   const of = headersOf(message);
   return { code: Number(of.get('Nats-Service-Error-Code') ?? 0), description: of.get('Nats-Service-Error') ?? '' };
@@ -123,7 +129,7 @@ function unusable(bus: NatsBus, subject: string, thrown: BodyError): InfraError 
   return new InfraError('BUS_DOWN', `the answer on ${subject} cannot be used: ${thrown.message}`, { subject }, thrown);
 }
 
-/** Rejects `BUS_DOWN` when nobody has the role, or answers. */
+/** The answer of one process with the role. Rejects `BUS_DOWN` when none answers. */
 async function askOne<T>(bus: NatsBus, subject: string, role: Role, schema: z.ZodType<T>): Promise<T> {
   try {
     const message = await bus.link.require().request(subject, '', { timeout: WAIT_MS });
@@ -136,7 +142,7 @@ async function askOne<T>(bus: NatsBus, subject: string, role: Role, schema: z.Zo
   }
 }
 
-/** The answers of every node that can be used; none when nobody has the role. */
+/** The valid answers of all nodes; empty when no process has the role. */
 async function askAll<T>(bus: NatsBus, subject: string, schema: z.ZodType<T>): Promise<T[]> {
   const nc = bus.link.require();
   const answers: T[] = [];
@@ -144,7 +150,7 @@ async function askAll<T>(bus: NatsBus, subject: string, schema: z.ZodType<T>): P
     try {
       answers.push(readBody(message.data, schema, LISTING));
     } catch (thrown) {
-      // One node that answers nonsense hides only its own.
+      // An invalid answer hides only its own node.
       bus.badBody(subject, thrown);
     }
   };
@@ -163,7 +169,7 @@ async function askAll<T>(bus: NatsBus, subject: string, schema: z.ZodType<T>): P
   return answers;
 }
 
-/** On a server without the role `web`: the page and the WebSockets say where they are not. */
+/** Refuses the page and the WebSockets on a server without the role `web`. */
 export function withoutPages(app: App): void {
   app.addHook('onRequest', (request, _reply, done) => {
     const path = request.url.split('?')[0] ?? '';

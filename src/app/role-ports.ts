@@ -17,7 +17,7 @@ import type { GantryConfig, Role } from './config.ts';
 import { deadLetterNotices } from './dead-letter-port.ts';
 import { healthReport } from './health.ts';
 import { keyPort } from './key-port.ts';
-import type { Sight } from './role-cameras.ts';
+import type { CameraResources } from './role-cameras.ts';
 import {
   assessmentsElsewhere,
   camerasElsewhere,
@@ -26,11 +26,11 @@ import {
   schedulerElsewhere,
   usageElsewhere,
 } from './role-elsewhere.ts';
-import type { Judgement } from './role-scheduler.ts';
+import type { KeysAndUsage } from './role-scheduler.ts';
 import { schedulerPort } from './scheduler-port.ts';
 import { VERSION } from './version.ts';
 
-/** What a process of some roles has to answer with; null where the role is elsewhere. */
+/** What a process answers with; null where another process has the role. */
 export interface PortParts {
   readonly config: GantryConfig;
   readonly system: ActorSystem;
@@ -39,20 +39,20 @@ export interface PortParts {
   readonly images: ImageStore;
   readonly egress: Egress;
   readonly metrics: Metrics;
-  readonly sight: Sight | null;
-  readonly judgement: Judgement | null;
+  readonly cameraResources: CameraResources | null;
+  readonly keysAndUsage: KeysAndUsage | null;
   readonly deadLetters: DeadLetterBox;
-  /** What an operator should know of who may reach this server. */
+  /** Notices about access to this server. */
   readonly accessNotices: readonly string[];
-  /** False until the start is complete, and from the beginning of the stop on. */
-  readonly isServing: () => boolean;
+  /** Not serving until the start is complete, and from the beginning of the stop on. */
+  readonly readiness: { readonly serving: boolean };
   readonly log: Log;
   readonly dataNotices: DataNotices;
 }
 
-/** The process as the HTTP room sees it: what its roles know, and of the other roles what can be had over NATS. */
+/** The ports of the HTTP room: this process's roles directly, other processes' roles over NATS. */
 export function httpPorts(parts: PortParts): HttpPorts {
-  const { config, system, bus, redis, images, egress, metrics, judgement, log } = parts;
+  const { config, system, bus, redis, images, egress, metrics, keysAndUsage, log } = parts;
   const has = (role: Role): boolean => config.roles.includes(role);
   const began = performance.now();
   const local = latestFromStream(bus, redis, cameraPort(system, bus, redis, log));
@@ -70,12 +70,12 @@ export function httpPorts(parts: PortParts): HttpPorts {
     deadLetters: parts.deadLetters,
     scheduler,
     assessments: has('web') ? assessmentPort(system, egress, config.hookSecret !== null) : assessmentsElsewhere,
-    keys: judgement === null ? keysElsewhere : keyPort(system, judgement.keys),
-    usage: judgement === null ? usageElsewhere : judgement.usage.port,
-    ready: () => parts.isServing() && bus.state() === 'connected',
+    keys: keysAndUsage === null ? keysElsewhere : keyPort(system, keysAndUsage.keys),
+    usage: keysAndUsage === null ? usageElsewhere : keysAndUsage.usage.port,
+    ready: () => parts.readiness.serving && bus.state() === 'connected',
     health: async () => {
       const watched = await watchedCameras(config.roles, cameras);
-      const judging = judgement === null ? null : await scheduler.health();
+      const assessment = keysAndUsage === null ? null : await scheduler.health();
       return healthReport({
         version: VERSION,
         roles: config.roles,
@@ -84,9 +84,9 @@ export function httpPorts(parts: PortParts): HttpPorts {
         natsNotice: bus.notice(),
         natsRefuses: bus.link.trouble !== null,
         redis: redisHealth(parts),
-        model: parts.sight?.model.name ?? null,
+        model: parts.cameraResources?.model.name ?? null,
         ...watched,
-        judging: judging?.status === 'degraded' ? judging.message : null,
+        assessment: assessment?.status === 'degraded' ? assessment.message : null,
         notices: [
           ...watched.notices,
           ...standing(parts),
@@ -98,7 +98,7 @@ export function httpPorts(parts: PortParts): HttpPorts {
   };
 }
 
-/** The cameras that this process watches; for one that only shows them, those of the others. */
+/** The cameras of this process, or of all processes when this one only shows them. */
 async function watchedCameras(
   roles: readonly Role[],
   cameras: HttpPorts['cameras'],
@@ -121,14 +121,21 @@ function redisHealth({ redis, system }: PortParts): RedisHealth {
   return { ...health, failedWrites: health.failedWrites + aggregatorView(system.snapshot()).failedWrites };
 }
 
-/** Remarks that stay until something is done. */
-function standing({ config, system, sight, judgement, accessNotices, dataNotices }: PortParts): readonly string[] {
-  const demo = sight?.demo.notice ?? null;
+/** Notices that stay until somebody acts on them. */
+function standing({
+  cameraResources,
+  config,
+  system,
+  keysAndUsage,
+  accessNotices,
+  dataNotices,
+}: PortParts): readonly string[] {
+  const demo = cameraResources?.demo.notice ?? null;
   return [
     ...accessNotices,
     ...dataNotices.list(),
     ...(demo === null ? [] : [demo]),
-    ...(judgement === null ? [] : [...judgement.keys.notices(), ...judgement.usage.notices()]),
+    ...(keysAndUsage === null ? [] : [...keysAndUsage.keys.notices(), ...keysAndUsage.usage.notices()]),
     ...(!config.roles.includes('aggregator') || aggregatorView(system.snapshot()).leading
       ? []
       : ['the aggregator of this process stands by: another one works, or NATS is away']),

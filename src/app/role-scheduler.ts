@@ -9,20 +9,20 @@ import { type UsedKeys, useKeys } from './use-keys.ts';
 import type { StartStack } from './start-stack.ts';
 import { type UsedUsage, useUsage } from './use-usage.ts';
 
-/** What only a process that has groups judged needs. */
-export interface Judgement {
+/** Resources that only a process with the role `scheduler` needs. */
+export interface KeysAndUsage {
   readonly keys: UsedKeys;
   readonly usage: UsedUsage;
 }
 
-export async function useJudgement(
+export async function useKeysAndUsage(
   stack: StartStack,
   config: GantryConfig,
   redis: UsedService | null,
   metrics: Metrics,
   log: Log,
   dataNotices: DataNotices,
-): Promise<Judgement> {
+): Promise<KeysAndUsage> {
   const keys = await stack.step(
     'API keys',
     () => useKeys(config, log, dataNotices, redis),
@@ -36,9 +36,9 @@ export async function useJudgement(
   return { keys, usage };
 }
 
-/** The role `scheduler`: has groups judged, by the model under the limits of its keys, or by rules. */
+/** The role `scheduler`: has groups assessed, by the model under the limits of its keys, or by rules. */
 export const schedulerInits = (
-  { keys, usage }: Judgement,
+  { keys, usage }: KeysAndUsage,
   { taskValidityMs }: Pick<GantryConfig, 'taskValidityMs'>,
   bus: Bus,
   images: ImageStore,

@@ -6,7 +6,7 @@ import { StorageError } from '../storage/storage-error.ts';
 import { readWhole, writeWhole } from '../storage/files.ts';
 import { parseJson } from '../storage/json.ts';
 
-/** Where a running Gantry can be reached: written at the start, removed at the stop, read by the command line. */
+/** Addresses of a running Gantry: written at the start, removed at the stop, read by the commands. */
 export const RuntimeFile = z.object({
   pid: z.int(),
   httpUrl: z.url(),
@@ -21,12 +21,12 @@ export type RuntimeFile = z.infer<typeof RuntimeFile>;
 
 const fileOf = (dataDir: string): string => join(dataDir, 'gantry.json');
 const BOUNDS = { maxLength: 65_536, maxParts: 100 };
-/** The NATS CLI takes a file for a context when its name ends in `.json`. */
+/** The name ends in `.json`, so that the NATS CLI reads the file as a context. */
 const contextOf = (dataDir: string): string => resolve(dataDir, 'nats-context.json');
 
 /**
- * And the context for the NATS CLI beside it. Both mode 0600: they hold passwords. Resolves to what was written.
- * Rejects `DISK_FULL` or `NOT_WRITABLE`.
+ * Writes the runtime file, and a context for the NATS CLI beside it; both mode 0600, because they hold passwords.
+ * Resolves to the file's content. Rejects `DISK_FULL` or `NOT_WRITABLE`.
  */
 export async function writeRuntimeFile(
   dataDir: string,
@@ -44,7 +44,7 @@ export async function removeRuntimeFile(dataDir: string): Promise<void> {
   for (const file of [fileOf(dataDir), contextOf(dataDir)]) await rm(file, { force: true });
 }
 
-/** Null when no Gantry runs on this data folder, as far as the file tells. Rejects `MALFORMED`, `NOT_READABLE`. */
+/** Null when there is no file, so that no Gantry runs on this data folder. Rejects `MALFORMED` or `NOT_READABLE`. */
 export async function readRuntimeFile(dataDir: string): Promise<RuntimeFile | null> {
   const file = fileOf(dataDir);
   const text = await readWhole(file, BOUNDS.maxLength);

@@ -1,32 +1,17 @@
-import { z } from 'zod';
 import { KEY_POOL } from '../actors/key-pool.ts';
 import { SCHEDULER } from '../actors/scheduler/scheduler.types.ts';
 import type { HttpPorts } from '../http/ports.ts';
-import { KeyPoolStats, KeyStats, type SchedulerHealth } from '../http/schemas/operations-schema.ts';
+import type { KeyPoolStats, SchedulerHealth } from '../http/schemas/operations-schema.ts';
 import { redactUrl } from '../infra/redact.ts';
 import { asError } from '../runtime/errors.ts';
 import type { ActorSystem } from '../runtime/system.ts';
-import { judgingOf, type Judging } from './judging.ts';
+import { type AssessmentHealth, assessmentHealthOf } from './assessment-health.ts';
+import { PoolFigures, type SchedulerFigures } from './scheduler-figures.ts';
 
 const QUICK = { timeoutMs: 3_000 };
 
-/** What is shown of the scheduler's and the key pool's figures: also as another node sends them. */
-export const SchedulerFigures = z.object({
-  mode: z.enum(['vlm', 'rules']),
-  bus_ok: z.boolean(),
-  in_flight: z.int().min(0),
-  max_concurrent_tasks: z.int().min(0),
-  provider_down_since: z.iso.datetime().nullable().default(null),
-  queue_lag: z.record(z.string(), z.object({ waiting: z.int().min(0) }).nullable()),
-});
-export type SchedulerFigures = z.infer<typeof SchedulerFigures>;
-export const PoolFigures = KeyPoolStats.extend({
-  keys: z.array(KeyStats.omit({ notice: true }).extend({ disabled_reason: z.string().nullable() })),
-});
-export type PoolFigures = z.infer<typeof PoolFigures>;
-
-/** Tasks that wait in the streams, all priorities together; null while NATS cannot be asked. */
-export function waitingTasks({ queue_lag }: Pick<SchedulerFigures, 'queue_lag'>): number | null {
+/** Pending tasks in the streams, all priorities together; null while NATS cannot be asked. */
+function waitingTasks({ queue_lag }: Pick<SchedulerFigures, 'queue_lag'>): number | null {
   const lags = Object.values(queue_lag);
   return lags.some((lag) => lag === null) ? null : lags.reduce((sum, lag) => sum + (lag?.waiting ?? 0), 0);
 }
@@ -45,30 +30,33 @@ export function poolView(figures: PoolFigures): KeyPoolStats {
 
 function stateOf(
   { bus_ok, mode, provider_down_since }: SchedulerFigures,
-  judging: Judging | null,
+  health: AssessmentHealth | null,
 ): Pick<SchedulerHealth, 'status' | 'message'> {
   if (!bus_ok) return { status: 'down', message: 'tasks cannot be fetched: NATS is away' };
   if (mode === 'rules') return { status: 'ok', message: 'no keys: rules judge' };
-  const amiss = judging?.nobody ?? (judging?.partly ?? []).join('. ');
-  if (provider_down_since === null && amiss !== '') return { status: 'degraded', message: amiss };
-  const why = judging?.lastFailure === null || judging === null ? '' : ` (${judging.lastFailure})`;
-  if (provider_down_since !== null)
+  if (provider_down_since !== null) {
+    const why = health === null || health.lastFailure === null ? '' : ` (${health.lastFailure})`;
     return {
       status: 'degraded',
-      message: `no model judges, the provider does not answer since ${provider_down_since}${why}: groups wait while they are valid, then rules judge them, marked degraded; see circuits in GET /api/scheduler/stats`,
+      message:
+        `no model judges, the provider does not answer since ${provider_down_since}${why}: groups wait while they ` +
+        'are valid, then rules judge them, marked degraded; see circuits in GET /api/scheduler/stats',
     };
-  return { status: 'ok', message: 'the model judges' };
+  }
+  const amiss = health?.outage ?? (health?.defects ?? []).join('. ');
+  return amiss === '' ? { status: 'ok', message: 'the model judges' } : { status: 'degraded', message: amiss };
 }
 
-/** `judging`: what the key pool shows; null where it cannot be asked. */
-export const schedulerView = (figures: SchedulerFigures, judging: Judging | null = null): SchedulerHealth => ({
-  ...stateOf(figures, judging),
+/** `health`: as the key pool's figures show it; null where the pool cannot be asked. */
+export const schedulerView = (figures: SchedulerFigures, health: AssessmentHealth | null = null): SchedulerHealth => ({
+  ...stateOf(figures, health),
   source: figures.mode,
   waiting: waitingTasks(figures),
   in_flight: figures.in_flight,
   max_concurrent: figures.max_concurrent_tasks,
 });
 
+/** The health of a scheduler that does not answer. */
 export const schedulerDown = (thrown: unknown): SchedulerHealth => ({
   status: 'down',
   message: `the scheduler does not answer: ${asError(thrown).message}`,
@@ -78,19 +66,19 @@ export const schedulerDown = (thrown: unknown): SchedulerHealth => ({
   max_concurrent: 0,
 });
 
-/** The scheduler and the key pool as the HTTP room sees them. */
+/** The HTTP room's port for scheduler and key pool. */
 export function schedulerPort(system: ActorSystem): HttpPorts['scheduler'] {
   const pool = system.ref(KEY_POOL);
   const scheduler = system.ref(SCHEDULER);
   return {
     stats: async () => poolView(PoolFigures.parse(await pool.ask({ type: 'stats' }, QUICK))),
     health: async () => {
-      const judging = pool.ask({ type: 'stats' }, QUICK).then(
-        (stats) => judgingOf(PoolFigures.parse(stats)),
+      const health = pool.ask({ type: 'stats' }, QUICK).then(
+        (stats) => assessmentHealthOf(PoolFigures.parse(stats)),
         () => null,
       );
       try {
-        return schedulerView(await scheduler.ask({ type: 'stats' }, QUICK), await judging);
+        return schedulerView(await scheduler.ask({ type: 'stats' }, QUICK), await health);
       } catch (thrown) {
         return schedulerDown(thrown);
       }

@@ -18,8 +18,8 @@ const NATS_FILES: Readonly<Record<string, NatsFile>> = {
 const REDIS_FILES: Readonly<Record<string, RedisFile>> = { REDIS_CA: 'ca', REDIS_CERT: 'cert', REDIS_KEY: 'key' };
 
 /**
- * The NATS that the environment names, with all that is needed to log in; null when it names none. Throws
- * `CONFIG_INVALID` naming the variable.
+ * The URL of the NATS that the environment names, with everything to log in; null for none. Throws `CONFIG_INVALID`
+ * with the variable's name.
  */
 export function natsUrlFrom(env: Env): string | null {
   const url = secret(env, 'NATS_URL');
@@ -45,9 +45,7 @@ export function natsUrlFrom(env: Env): string | null {
   return checked('NATS_URL', () => withNatsLogin(url, { ...login, files }));
 }
 
-/**
- * The Redis that the environment names; `off`, or null when it names none. Throws `CONFIG_INVALID` naming the variable.
- */
+/** As {@link natsUrlFrom} for Redis, or `off`. */
 export function redisUrlFrom(env: Env): string | null {
   const url = secret(env, 'REDIS_URL');
   const files = filesOf(env, REDIS_FILES);
@@ -73,7 +71,7 @@ function secret(env: Env, name: string): string | null {
   return found.secret;
 }
 
-/** As absolute paths: a tool that reads the runtime file may run elsewhere. */
+/** Absolute paths, because a tool that reads the runtime file may run in another folder. */
 function filesOf<F extends string>(env: Env, known: Readonly<Record<string, F>>): Partial<Record<F, string>> {
   const files: Partial<Record<F, string>> = {};
   for (const [name, file] of Object.entries(known)) {
@@ -89,7 +87,9 @@ function filesOf<F extends string>(env: Env, known: Readonly<Record<string, F>>)
   return files;
 }
 
-/** Servers of our own need no login, so one that is set was meant for a server that is not named. */
+/**
+ * Refuses login settings without a URL: embedded servers need none, so they were meant for a server that isn't named.
+ */
 function without(name: string, settings: readonly string[]): null {
   if (settings.length > 0)
     throw invalid(name, `${settings.join(', ')} is set, but ${name}, the server it is for, is not`);

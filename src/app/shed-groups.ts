@@ -8,7 +8,7 @@ import { subjects } from '../messages/subjects.ts';
 /** Frames remembered, so that a revision counts no group again. */
 const REMEMBERED = 4_096;
 
-/** What of an aggregate is looked at. */
+/** The fields of an aggregate that count shed groups. */
 const Missing = z.object({
   cameraId: CameraId,
   requestId: RequestId,
@@ -16,7 +16,7 @@ const Missing = z.object({
 });
 type Missing = z.infer<typeof Missing>;
 
-/** Tells once of each group that nobody judged because there was no room or no time. Returns what ends it. */
+/** Calls `tell` once for each group that was not assessed for lack of room or time. Returns a function that ends it. */
 export function followShedGroups(
   bus: Pick<Bus, 'subscribe'>,
   tell: (cameraId: CameraId, groups: number) => void,
@@ -32,7 +32,7 @@ export function followShedGroups(
 export class ShedGroups {
   readonly #counted = new Map<string, Set<number>>();
 
-  /** How many of this aggregate's groups are to be counted now. */
+  /** Number of this aggregate's shed groups that were not counted before. */
   of({ requestId, riskAssessment }: Missing): number {
     const shed = riskAssessment.missingGroups
       .filter(({ reason }) => reason === 'shed' || reason === 'expired')

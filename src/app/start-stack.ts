@@ -6,20 +6,20 @@ interface Started {
   readonly stop: () => Promise<void>;
 }
 
-/** What was started, in order, and how to end it: in reverse, each step within its time, whatever the others do. */
+/** The steps that are started, in order. They are stopped in reverse, whatever becomes of the others' stops. */
 export class StartStack {
   readonly #log: Log;
   readonly #started: Started[] = [];
   readonly #signal: AbortSignal | undefined;
   #stopping: Promise<void> | null = null;
 
-  /** `signal` gives up the start: the step under way is the last, and everything is stopped. */
+  /** `signal` gives the start up: the step under way is the last one, and everything is stopped. */
   constructor(log: Log, signal?: AbortSignal) {
     this.#log = log;
     this.#signal = signal;
   }
 
-  /** Runs one step of the start. When it fails, everything before it is stopped and the error is thrown on. */
+  /** Runs one step of the start. When it fails, stops everything before it and rejects with its error. */
   async step<T>(name: string, start: () => T | Promise<T>, stop: (value: T) => void | Promise<void>): Promise<T> {
     const began = performance.now();
     try {
@@ -35,16 +35,6 @@ export class StartStack {
       await this.stop();
       throw thrown;
     }
-  }
-
-  /** As `step`, for what only some processes need; null when this one does not. */
-  stepIf<T>(
-    needed: boolean,
-    name: string,
-    start: () => T | Promise<T>,
-    stop: (value: T) => void | Promise<void>,
-  ): Promise<T | null> {
-    return needed ? this.step(name, start, stop) : Promise.resolve(null);
   }
 
   /** Stops everything, last started first. Later calls wait for the first. */

@@ -11,9 +11,9 @@ import { parseJson } from '../storage/json.ts';
 import { type DataNotices, setAside } from '../storage/set-aside.ts';
 
 const Memory = z.object({
-  /** Which server the figures are of. */
+  /** The server that holds the streams. */
   server: z.string(),
-  /** Whether they were taken at the end of an orderly stop. */
+  /** Whether the figures were read at the end of an orderly stop. */
   final: z.boolean(),
   streams: z.array(StreamFigures).max(1_000),
 });
@@ -26,7 +26,7 @@ export interface StreamMemoryOptions {
   readonly bus: Pick<NatsBus, 'link'>;
   readonly dataDir: string;
   readonly natsUrl: string;
-  /** The server is ours: nobody else uses it. */
+  /** Whether the server is embedded, so that nobody else uses it. */
   readonly embedded: boolean;
   readonly notices: DataNotices;
   readonly log: Log;
@@ -35,8 +35,8 @@ export interface StreamMemoryOptions {
 }
 
 /**
- * Remembers what NATS holds, every 10 s and at the stop, and says when something of it is missing: nats-server mends a
- * store that was cut or damaged by leaving out what it cannot read, and tells nobody.
+ * Notes what the streams hold, every 10 s and at the stop, and reports missing messages: nats-server repairs a
+ * truncated or damaged store by silently leaving out everything unreadable.
  */
 export class StreamMemory {
   readonly #options: StreamMemoryOptions;
@@ -49,13 +49,13 @@ export class StreamMemory {
   private constructor(options: StreamMemoryOptions) {
     this.#options = options;
     this.#file = join(options.dataDir, 'streams.json');
-    // Our own has another port and other credentials each time; those of others are told apart by where they are.
+    // An embedded server changes its port and credentials with each start; others are identified by their address.
     this.#server = options.embedded
       ? 'embedded'
       : createHash('sha256').update(options.natsUrl.replace(/^.*@/u, '')).digest('hex').slice(0, 16);
   }
 
-  /** Compares what is there with what was, once, and follows it from then on. Never rejects. */
+  /** Compares the streams with the last note, and notes them from then on. Never rejects. */
   static async open(options: StreamMemoryOptions): Promise<StreamMemory> {
     const memory = new StreamMemory(options);
     memory.#last = await memory.#remembered();
@@ -64,7 +64,7 @@ export class StreamMemory {
     return memory;
   }
 
-  /** Never rejects: NATS being away, or a disk without room, has louder voices. */
+  /** Never rejects: an unavailable NATS and a full disk are reported elsewhere. */
   look(final = false): Promise<void> {
     this.#work = this.#work.then(async () => {
       try {
@@ -76,7 +76,7 @@ export class StreamMemory {
     return this.#work;
   }
 
-  /** The last look, once nobody writes any more. */
+  /** Takes the last note, when nobody writes any more. */
   async close(): Promise<void> {
     if (this.#timer !== null) clearInterval(this.#timer);
     await this.look(true);
@@ -104,11 +104,12 @@ export class StreamMemory {
       : '';
     notices.say(
       { losses, where },
-      `NATS no longer has stored messages: ${lost.join(', ')}. Files in ${where} were cut, damaged or removed.${alerts} Restore them from a backup, with Gantry stopped, to get them back; look at the disk`,
+      `NATS no longer has stored messages: ${lost.join(', ')}. Files in ${where} were cut, damaged or ` +
+        `removed.${alerts} Restore them from a backup, with Gantry stopped, to get them back; look at the disk`,
     );
   }
 
-  /** Null for the first time, and where the figures are of another server. What cannot be used is set aside, and said. */
+  /** Null at the first start, and for another server. An unusable file is set aside with a notice. */
   async #remembered(): Promise<Memory | null> {
     try {
       const text = await readWhole(this.#file, BOUNDS.maxLength);
@@ -121,8 +122,8 @@ export class StreamMemory {
       const aside = thrown instanceof StorageError ? await setAside(this.#file).catch(() => null) : null;
       this.#options.notices.say(
         { file: this.#file, aside },
-        `${message}${aside === null ? '' : `; it is now ${aside}`}: whether NATS lost messages since the last stop is not ` +
-          'known, compare GET /api/alerts/history with what you remember',
+        `${message}${aside === null ? '' : `; it is now ${aside}`}: whether NATS lost messages since the last stop ` +
+          'is not known, compare GET /api/alerts/history with what you remember',
       );
       return null;
     }

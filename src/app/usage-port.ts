@@ -8,10 +8,10 @@ const figuresOf = ({ calls, promptTokens, completionTokens, cost }: UsageRow) =>
   completionTokens,
   cost: rounded(cost),
 });
-/** Sums of prices carry binary dust. */
+/** To 8 decimals: sums of prices carry binary rounding errors. */
 const rounded = (cost: number): number => Math.round(cost * 1e8) / 1e8;
 
-/** Usage as the HTTP room sees it. */
+/** The HTTP room's port for usage. */
 export function usagePort(
   books: UsageBooks,
   ledger: UsageLedger,

@@ -27,7 +27,7 @@ export interface UsageOptions {
   readonly dataNotices: DataNotices;
 }
 
-/** Counts tokens and cost, and says when the day's budget is spent. */
+/** Starts the count of tokens and cost, which warns when the day's budget is spent. */
 export async function useUsage({
   dataDir,
   redisUrl,

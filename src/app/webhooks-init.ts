@@ -4,7 +4,7 @@ import { Egress } from '../infra/egress.ts';
 import type { OnDemandStore } from '../infra/nats/on-demand-store.ts';
 import type { GantryConfig } from './config.ts';
 
-/** Hooks that people name are guarded; those that the operator named may be anywhere. */
+/** Hooks that clients name are guarded; those that the operator names may be anywhere. */
 export const webhooksInit = (
   { hookSecret, alertHooks }: Pick<GantryConfig, 'hookSecret' | 'alertHooks'>,
   bus: Bus,

@@ -1,69 +1,40 @@
-import type { ResponseFormat } from '../keys/key-config.schema.ts';
-import { anyOf } from './any-of.ts';
-import { meaningByCode, meaningOf } from './error-meanings.ts';
 import type { ProviderError } from './provider-error.ts';
+import {
+  type FormatStep,
+  isUnspecific,
+  nextShape,
+  plainShape,
+  sameShape,
+  type Shape,
+  type Wanted,
+} from './request-shape.ts';
 
-export type FormatStep = Exclude<ResponseFormat, 'auto'>;
-
-/** How a request to one endpoint and model differs from the plain one, because the provider refused that. */
-export interface Shape {
-  readonly format: FormatStep;
-  readonly tokensField: 'max_tokens' | 'max_completion_tokens' | null;
-  readonly temperature: boolean;
-  readonly stream: boolean;
-  /** Whether a streamed answer is asked for its tokens. */
-  readonly streamUsage: boolean;
-  readonly systemRole: boolean;
-  /** Whether `enable_thinking: false` is sent; `kept`: it was, and that was refused as well. */
-  readonly thinking: 'default' | 'off' | 'kept';
-  /** Names of extra body fields that are left out. */
-  readonly dropped: readonly string[];
-}
-
-/** What a key asks for that a provider may refuse. */
-export interface Wanted {
-  readonly responseFormat: ResponseFormat;
-  /** Names of the key's extra body fields. */
-  readonly extraFields: readonly string[];
-}
-
-const plain = (responseFormat: ResponseFormat): Shape => ({
-  format: responseFormat === 'auto' ? 'json_schema' : responseFormat,
-  tokensField: 'max_tokens',
-  temperature: true,
-  stream: false,
-  streamUsage: true,
-  systemRole: true,
-  thinking: 'default',
-  dropped: [],
-});
-
-/** After this long the plain request is tried again: providers and models change. */
+/** The plain request is tried again after this long, because providers and models change. */
 export const REMEMBERED_MS = 24 * 3_600_000;
-/** Endpoints and models remembered; with more all are forgotten, which costs a few refused calls. */
+/** Endpoints and models remembered. One more makes it forget all of them, at the cost of a few refused calls. */
 const MOST_TARGETS = 500;
 
 interface Target {
   shape: Shape;
   /** Epoch ms. */
   readonly until: number;
-  /** A request with this format of answer was answered. */
+  /** The response format of the last request that was answered. */
   proven: FormatStep | null;
-  /** A shape without a format, tried after a refusal that named nothing; kept only if it works. */
+  /** A shape without a format, tried after a refusal that named no parameter; kept only if it works. */
   trial: Shape | null;
-  /** An unspecific refusal is tried on once. */
+  /** A trial was made: there is one for each target. */
   tried: boolean;
 }
 
-/** What is sent to one endpoint and model, and whether that is still to be proven. */
+/** The shape of the next request, and whether it is a trial. */
 export interface ChosenShape {
   readonly shape: Shape;
   readonly trial: boolean;
 }
 
 /**
- * Remembers, per endpoint and model, which parameters the provider refuses. Each refusal takes one step and none is
- * taken back before all is forgotten after a day, so each costs one call and there is no loop.
+ * Remembers, per endpoint and model, which parameters the provider refuses. Each refusal takes one step, and no step is
+ * taken back until the target is forgotten after a day: a refusal costs one call, and there is no loop.
  */
 export class Adaptations {
   readonly #targets = new Map<string, Target>();
@@ -74,19 +45,19 @@ export class Adaptations {
     this.#now = now;
   }
 
-  /** What to send now. `target` names endpoint and model. */
+  /** The shape to send now. `target` names endpoint and model. */
   choose(target: string, wanted: Wanted): ChosenShape {
     const known = this.#known(target);
-    if (known === null) return { shape: plain(wanted.responseFormat), trial: false };
+    if (known === null) return { shape: plainShape(wanted.responseFormat), trial: false };
     const shape = known.trial ?? known.shape;
     const format = wanted.responseFormat === 'auto' ? shape.format : wanted.responseFormat;
     return { shape: { ...shape, format }, trial: known.trial !== null };
   }
 
-  /** The provider answered a request of this shape. */
+  /** Records that the provider answered a request of this shape. */
   answered(target: string, wanted: Wanted, { shape, trial }: ChosenShape): void {
     const known =
-      this.#targets.get(target) ?? (wanted.responseFormat === 'auto' ? this.#new(target, plain('auto')) : null);
+      this.#targets.get(target) ?? (wanted.responseFormat === 'auto' ? this.#new(target, plainShape('auto')) : null);
     if (known === null) return;
     if (trial && known.trial !== null) {
       known.shape = known.trial;
@@ -95,18 +66,12 @@ export class Adaptations {
     if (wanted.responseFormat === 'auto') known.proven = shape.format;
   }
 
-  /** Books a refused request. True when the next one will be another, so that asking again is worth it. */
+  /** Records a refused request. True when the next one will have another shape, so that it is worth sending. */
   refused(target: string, wanted: Wanted, { shape, trial }: ChosenShape, error: ProviderError): boolean {
-    const known = this.#known(target) ?? this.#new(target, plain('auto'));
-    // Several calls are refused at once: the first takes the step for all of them.
-    if (
-      !trial &&
-      stepsBetween(shape, {
-        ...known.shape,
-        format: wanted.responseFormat === 'auto' ? known.shape.format : shape.format,
-      }) > 0
-    )
-      return true;
+    const known = this.#known(target) ?? this.#new(target, plainShape('auto'));
+    const now = { ...known.shape, format: wanted.responseFormat === 'auto' ? known.shape.format : shape.format };
+    // Several calls in flight may be refused alike: the first took the step for all of them.
+    if (!trial && !sameShape(shape, now)) return true;
     const next = nextShape(shape, wanted, error);
     if (next !== null) {
       known.trial = null;
@@ -118,14 +83,7 @@ export class Adaptations {
       return false;
     }
     if (known.trial !== null) return true;
-    if (
-      !isUnspecific(error) ||
-      known.tried ||
-      wanted.responseFormat !== 'auto' ||
-      shape.format === 'none' ||
-      known.proven === shape.format
-    )
-      return false;
+    if (!isUnspecific(error) || !mayTry(known, wanted, shape)) return false;
     known.tried = true;
     known.trial = { ...shape, format: 'none' };
     return true;
@@ -147,110 +105,6 @@ export class Adaptations {
   }
 }
 
-/** How the shape differs from the plain request, each in a few words an operator can read. */
-export function differencesOf(shape: Shape, wanted: Wanted): readonly string[] {
-  return [
-    ...(wanted.responseFormat === 'auto' && shape.format !== 'json_schema' ? [`response_format ${shape.format}`] : []),
-    ...(shape.tokensField === 'max_completion_tokens' ? ['max_completion_tokens'] : []),
-    ...(shape.tokensField === null ? ['without max_tokens'] : []),
-    ...(shape.temperature ? [] : ['without temperature']),
-    ...(shape.stream ? ['streamed'] : []),
-    ...(shape.systemRole ? [] : ['system text in the user message']),
-    ...(shape.thinking === 'off' ? ['enable_thinking false'] : []),
-    ...shape.dropped.map((name) => `without ${name}`),
-  ];
-}
-
-const stepsBetween = (from: Shape, to: Shape): number =>
-  (Object.keys(from) as (keyof Shape)[]).filter((name) => JSON.stringify(from[name]) !== JSON.stringify(to[name]))
-    .length;
-
-/** Statuses by which providers refuse a parameter; 200 is an error in the body without a status of its own. */
-const REFUSING: ReadonlySet<number> = new Set([200, 400, 404, 415, 422, 500, 501]);
-/** These say nothing but "no". */
-const UNSPECIFIC: ReadonlySet<number> = new Set([400, 422]);
-
-const STREAM_ONLY = anyOf(
-  /(?:only|must|need|require|please|enable|should)[^.]{0,30}\bstream/u,
-  /\bstream(?:ing)?\b[^.]{0,30}(?:only|required|must be (?:set to )?true)/u,
-  /仅支持流式|只支持流式|流式(?:调用|输出|模式)/u,
-);
-const NON_STREAMING = /non[- ]?stream/iu;
-/** What is refused is that it is not streamed. */
-const STREAM_MISSING = anyOf(
-  /non[- ]?stream\w*[^.]{0,60}\b(?:not|un)[ -]?(?:be )?(?:support|allow|enable|available|permit)/u,
-  /stream["'`]? ?(?:=|:|is|to) ?["'`]?false[^.]{0,40}\b(?:not|un)[ -]?(?:support|allow|permit|available)/u,
-  /不支持非流式/u,
-);
-const ABOUT_FORMAT = anyOf(
-  /response[_ ]format|json[_ ]?schema|json[_ ]?object|json mode|structured (?:output|decoding)/u,
-  /guided (?:json|decoding)|response_?schema|response_?mime_?type/u,
-);
-const SYSTEM_ROLE = anyOf(
-  /(?:system|developer)[^.]{0,20}(?:role|message|prompt|instruction)s?[^.]{0,60}(?:not|unsupported)/u,
-  /(?:not support|unsupported|not enabled)[^.]{0,40}(?:system|developer) /u,
-  /roles? must alternate|first message[^.]{0,30}user/u,
-);
-const NEXT_FORMAT: Readonly<Record<FormatStep, FormatStep>> = {
-  json_schema: 'json_object',
-  json_object: 'none',
-  none: 'none',
-};
-
-/** The shape after this refusal, one step from the one refused; null when it is about none of its parameters. */
-function nextShape(shape: Shape, wanted: Wanted, error: ProviderError): Shape | null {
-  const { status, message, param } = error;
-  if (!REFUSING.has(status)) return null;
-  const byCode = meaningByCode(error);
-  if (byCode !== null && byCode !== 'request') return null;
-  const mentions = (name: string): boolean => param === name || param.startsWith(`${name}.`) || wordIn(message, name);
-  const streamOnly = STREAM_MISSING.test(message) || (STREAM_ONLY.test(message) && !NON_STREAMING.test(message));
-  if (!shape.stream && streamOnly) return { ...shape, stream: true };
-  if (shape.stream && shape.streamUsage && mentions('stream_options')) return { ...shape, streamUsage: false };
-  if (
-    wanted.responseFormat === 'auto' &&
-    shape.format !== 'none' &&
-    (ABOUT_FORMAT.test(message) || ABOUT_FORMAT.test(param))
-  )
-    return { ...shape, format: NEXT_FORMAT[shape.format] };
-  const extra = wanted.extraFields.find((name) => mentions(name) && !shape.dropped.includes(name));
-  if (mentions('enable_thinking')) {
-    // It may be told to think by the model's own default: then it has to be told not to.
-    if (shape.thinking === 'default' && !wanted.extraFields.includes('enable_thinking'))
-      return { ...shape, thinking: 'off' };
-    if (shape.thinking === 'off') return { ...shape, thinking: 'kept' };
-  }
-  if (extra !== undefined) return { ...shape, dropped: [...shape.dropped, extra] };
-  if (isAboutLength(error)) return null;
-  if (shape.tokensField === 'max_tokens' && (mentions('max_tokens') || mentions('max_completion_tokens')))
-    return { ...shape, tokensField: 'max_completion_tokens' };
-  if (shape.tokensField === 'max_completion_tokens' && (mentions('max_completion_tokens') || mentions('max_tokens')))
-    return { ...shape, tokensField: null };
-  if (shape.temperature && mentions('temperature')) return { ...shape, temperature: false };
-  if (shape.systemRole && SYSTEM_ROLE.test(message)) return { ...shape, systemRole: false };
-  return null;
-}
-
-/** A prompt that is too long is often told together with `max_tokens`. */
-const isAboutLength = ({ message }: ProviderError): boolean =>
-  /context[_ ](?:length|window)|maximum context|too long/iu.test(message);
-
-/** The name as a word of its own: `max_tokens` is not `max_completion_tokens`. */
-function wordIn(text: string, name: string): boolean {
-  for (let at = text.indexOf(name); at >= 0; at = text.indexOf(name, at + name.length)) {
-    const before = text[at - 1] ?? ' ';
-    const after = text[at + name.length] ?? ' ';
-    if (!/[A-Za-z0-9_]/u.test(before) && !/[A-Za-z0-9_]/u.test(after)) return true;
-  }
-  return false;
-}
-
-/** A refusal of the request that doesn't say what of it is wrong. */
-function isUnspecific(error: ProviderError): boolean {
-  return (
-    UNSPECIFIC.has(error.status) &&
-    !error.page &&
-    meaningOf(error) === 'request' &&
-    !/image|picture|图[片像]|context|too (?:long|large|many)|length|token|size|model|message/iu.test(error.message)
-  );
-}
+/** Whether a request without a format is worth a trial: not after an answer with this format. */
+const mayTry = (known: Target, { responseFormat }: Wanted, { format }: Shape): boolean =>
+  !known.tried && responseFormat === 'auto' && format !== 'none' && known.proven !== format;

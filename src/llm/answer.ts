@@ -2,14 +2,14 @@ import { z } from 'zod';
 import { RISK_LEVELS, type GroupAssessment } from '../messages/assessment.ts';
 import type { AssessmentTask } from '../messages/task.ts';
 
-export const MAX_TYPES = 3;
-export const MAX_TYPE_LENGTH = 60;
-export const MAX_DESCRIPTION = 500;
+const MAX_TYPES = 3;
+const MAX_TYPE_LENGTH = 60;
+const MAX_DESCRIPTION = 500;
 const MOST_IDS = 1_000;
 
 /**
- * What the model answers about one group. This one schema is sent with the request (structured output) and checks
- * what comes back.
+ * The model's answer about one group. The same schema is sent with the request (structured output) and checks the
+ * reply.
  */
 export const Answer = z.strictObject({
   riskLevel: z.enum(RISK_LEVELS),
@@ -26,21 +26,21 @@ const { $schema: _dialect, ...answerJsonSchema } = z.toJSONSchema(Answer);
 /** The schema as JSON Schema, for `response_format`. */
 export const ANSWER_JSON_SCHEMA: Record<string, unknown> = answerJsonSchema;
 
-/** The judgement of the task's group; objects that are not in the group are left out. */
+/** The answer as an assessment of the task's group, without objects that are not in it. */
 export function toGroupAssessment(answer: Answer, task: AssessmentTask): GroupAssessment {
   const members = new Set(task.members.map((member) => member.objectId));
   return {
     groupIndex: task.group.groupIndex,
     ...answer,
-    // Nothing was counted on a picture that somebody handed in.
+    // A picture that was handed in has no counted objects.
     dangerObjectCount: members.size === 0 ? answer.dangerObjectCount : Math.min(answer.dangerObjectCount, members.size),
     triggerObjectIds: [...new Set(answer.triggerObjectIds)].filter((id) => members.has(id)),
   };
 }
 
 /**
- * An answer of this level with what else was said, by plain names of fields. Nearly right values are bent: percentages,
- * single texts, ids as text. The rest is left out.
+ * An answer of this level with the model's other fields, keyed by plain name. Values that are nearly right are
+ * converted: percentages, single texts, ids as text. All others are left out.
  */
 export function answerOf(riskLevel: Answer['riskLevel'], fields: ReadonlyMap<string, unknown>): Answer {
   const first = (...names: readonly string[]): unknown =>
@@ -56,7 +56,7 @@ export function answerOf(riskLevel: Answer['riskLevel'], fields: ReadonlyMap<str
   };
 }
 
-/** A share from 0 to 1; a number up to 100, or a text with a percent sign, is taken as a percentage. */
+/** A share from 0 to 1, 0 for none. A number from 1 to 100, or a text with a percent sign, is a percentage. */
 function confidenceOf(value: unknown): number {
   if (typeof value === 'string') return confidenceOfText(value.slice(0, 64).normalize('NFKC').trim());
   const number = typeof value === 'number' ? value : Number.NaN;
@@ -72,11 +72,11 @@ function confidenceOfText(text: string): number {
 
 const shareOf = (number: number): number => (number >= 0 && number <= 1 ? number : 0);
 
-/** Control characters, and marks that turn the direction of writing, have no place in logs and pages. */
+/** Control characters and marks of the writing direction, which have no place in logs and pages. */
 // eslint-disable-next-line no-control-regex
 const UNSHOWN = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069\uFEFF]+/g;
 
-/** Bounded before it is looked at. */
+/** The text on one line; cut to `length` first, so that the work is bounded. */
 const textOf = (value: unknown, length: number): string =>
   typeof value === 'string' ? value.trim().slice(0, length).replace(UNSHOWN, ' ').toWellFormed().trim() : '';
 
@@ -88,7 +88,7 @@ function typesOf(value: unknown): string[] {
     .slice(0, MAX_TYPES);
 }
 
-/** A count or an id: a number, or a text with one such as "#12". */
+/** A count or an id, from a number or a text such as "#12". */
 function countOf(value: unknown): number | undefined {
   const number =
     typeof value === 'string' ? Number(/^[#a-z:\s]{0,12}(\d{1,15})\b/i.exec(value)?.[1] ?? Number.NaN) : value;

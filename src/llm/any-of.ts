@@ -1,3 +1,3 @@
-/** One expression that finds any of the parts, in either case: so that its lines are no longer than a screen is wide. */
+/** One expression that matches any of the parts, case-insensitive: keeps long alternatives on short lines. */
 export const anyOf = (...parts: readonly RegExp[]): RegExp =>
   new RegExp(parts.map(({ source }) => source).join('|'), 'iu');

@@ -1,10 +1,10 @@
-/** No answer and no error nests deeper; the platform's parser takes a second for a megabyte of brackets. */
+/** No real answer or error nests deeper. The platform's parser takes a second for a megabyte of brackets. */
 const DEEPEST = 64;
 
 const QUOTE = 34;
 const BACKSLASH = 92;
 
-/** Whether brackets outside of strings nest deeper than any answer's. One look at each character at most. */
+/** Whether brackets outside of strings nest deeper than 64 levels. Linear. */
 export function nestsTooDeep(text: string): boolean {
   let depth = 0;
   let quoted = false;
@@ -21,7 +21,7 @@ export function nestsTooDeep(text: string): boolean {
   return false;
 }
 
-/** As `JSON.parse`; undefined for what is no JSON, or nests too deep. */
+/** As `JSON.parse`; undefined for text that is no JSON or nests too deep. */
 export function parseBounded(text: string): unknown {
   if (nestsTooDeep(text)) return undefined;
   try {

@@ -5,18 +5,19 @@ import type { TransitSample } from '../keys/transit-guard.ts';
 import type { Secret } from '../keys/secret.ts';
 import { newSpanId } from '../messages/ids.ts';
 import { joinSignals } from '../runtime/joined-signal.ts';
-import { Adaptations, type ChosenShape, differencesOf, type Wanted } from './adaptations.ts';
+import { Adaptations, type ChosenShape } from './adaptations.ts';
 import type { Answer } from './answer.ts';
 import { readCompletion, unreadOutcome } from './completion.ts';
 import { brokenCall, type Failure, redact, refusedOutcome, textOf } from './failure.ts';
 import type { Prompt } from './prompt.ts';
 import { errorInAnswer, type ProviderError, readProviderError } from './provider-error.ts';
 import { requestBody } from './request-body.ts';
+import { differencesOf, type Wanted } from './request-shape.ts';
 import { readBody } from './response-reader.ts';
 import { transitOf } from './transit.ts';
 import { CallDispatcher, createTransport, LARGEST_ANSWER_BYTES, type Transport } from './transport.ts';
 
-/** What a call needs of a key; a lease's grant has this shape. */
+/** A key as a call needs it; a lease's grant has this shape. */
 export interface VlmAccess {
   readonly keyName: string;
   readonly secret: Secret;
@@ -37,21 +38,21 @@ export interface VlmRequest {
   readonly traceId: string;
   /** Milliseconds for the whole call, body included. */
   readonly timeoutMs: number;
-  /** Gives the call up: outcome `abandoned`. */
+  /** Aborts the call: outcome `abandoned`. */
   readonly signal?: AbortSignal;
-  /** Called once, when the request has been written to its connection, `agoMs` ago; never when it was not. */
+  /** Called once, `agoMs` after the request was written to its connection; never when it was not written. */
   readonly onSent?: (agoMs: number) => void;
 }
 
 interface ReplyParts {
-  /** What the provider told of the way there; null or absent when it told nothing. A refused request arrived, too. */
+  /** The request's way to the provider, from the headers of any response; null or absent when they don't tell. */
   readonly transit?: TransitSample | null;
-  /** Paid also when the answer cannot be read. */
+  /** Tokens are paid for even when the answer cannot be read. */
   readonly promptTokens: number;
   readonly completionTokens: number;
-  /** How the call differed from the plain one; absent when it was not made. */
+  /** Differences between the request and the plain one; absent when no call was made. */
   readonly adaptations?: readonly string[];
-  /** Headers of the answer that speak of limits. */
+  /** Rate-limit headers of the response. */
   readonly limits?: Readonly<Record<string, string>>;
 }
 
@@ -61,18 +62,18 @@ export type VlmReply = ReplyParts &
         readonly ok: true;
         readonly answer: Answer;
         readonly model: string;
-        /** Milliseconds it took to read the answer. */
+        /** Milliseconds spent reading the answer. */
         readonly parseMs?: number;
       }
     | {
         readonly ok: false;
-        /** `stepped-down`: the next call will be another one, so that asking again is worth it. */
+        /** `stepped-down`: the next request will have another shape, so that it is worth sending. */
         readonly failure: Failure;
       }
   );
 
 export interface VlmClient {
-  /** One call, never repeated. Never rejects. */
+  /** Makes one call, without retries. Never rejects. */
   call(request: VlmRequest): Promise<VlmReply>;
 }
 
@@ -83,18 +84,18 @@ export interface VlmClientOptions {
 
 /** W3C trace context: version, trace, span, flags. */
 const TRACE = 'traceparent';
-/** A streamed answer wraps each token in so many bytes at most. */
+/** Bytes that a streamed answer needs for each token, at most. */
 const STREAMED_TOKEN_BYTES = 500;
 const LIMIT_HEADER = /^(?:x-)?ratelimit-|^retry-after/iu;
 const MOST_LIMITS = 12;
-/** Headers by which the library tells providers about this machine. */
-const SILENT = ['arch', 'lang', 'os', 'package-version', 'runtime', 'runtime-version', 'retry-count', 'timeout'];
+/** Headers that would tell providers about this machine; the library sends them unless they are null. */
+const UNSENT = ['arch', 'lang', 'os', 'package-version', 'runtime', 'runtime-version', 'retry-count', 'timeout'];
 const HEADERS = {
   'user-agent': 'Gantry',
-  ...Object.fromEntries(SILENT.map((name) => [`x-stainless-${name}`, null])),
+  ...Object.fromEntries(UNSENT.map((name) => [`x-stainless-${name}`, null])),
 };
 
-/** Chat completions with a picture. Connections are kept and reused. Nothing is logged and no message carries a key. */
+/** A client for chat completions with a picture, over kept connections. Logs nothing; no message carries a key. */
 export function createVlmClient({ now = Date.now }: VlmClientOptions = {}): VlmClient {
   const adaptations = new Adaptations(now);
   const clients = new Clients(createTransport());
@@ -149,11 +150,11 @@ export function createVlmClient({ now = Date.now }: VlmClientOptions = {}): VlmC
 
 interface Received {
   readonly headers: Headers | null;
-  /** From the request's writing to the answer's headers; null when it was never written. */
+  /** Milliseconds from the written request to the response's headers; null when it was never written. */
   readonly roundTripMs: number | null;
 }
 
-/** One exchange with the provider: a completion, an error it sent, or no answer at all. */
+/** The end of one exchange with the provider: a completion, an error from it, or no response. */
 type Exchanged = Received &
   (
     | { readonly kind: 'completion'; readonly completion: unknown }
@@ -181,7 +182,7 @@ async function exchange(request: VlmRequest, { shape }: ChosenShape, clients: Cl
   const dispatcher = new CallDispatcher(clients.pool, onSent, largest);
   let received: Received = { headers: null, roundTripMs: null };
   try {
-    // The declared type only says whether the library would read the body, which is done here.
+    // The declared type decides only how the library would read the body, which is done here.
     const body = requestBody(
       { model, prompt, jpeg, maxOutputTokens, extraBody },
       shape,
@@ -191,7 +192,7 @@ async function exchange(request: VlmRequest, { shape }: ChosenShape, clients: Cl
       .chat.completions.create(body, {
         headers: { [TRACE]: `00-${request.traceId}-${newSpanId()}-01` },
         signal: over.signal,
-        // Ours ends the call before; the library's would end it for its headers only.
+        // Our own timer ends the whole call first; the library's covers the headers only.
         timeout: limit + 60_000,
         fetchOptions: { dispatcher },
       })
@@ -236,7 +237,7 @@ const limitsIn = (headers: Headers): Record<string, string> =>
       .map(([name, value]) => [name.toLowerCase(), value.slice(0, 60)]),
   );
 
-/** One client of the library for each key's name, made anew when its secret or endpoint changes. */
+/** The library's clients, one for each key's name, replaced when its secret or endpoint changes. */
 class Clients {
   readonly #transport: Transport;
   readonly #known = new Map<string, { readonly access: VlmAccess; readonly client: OpenAI }>();

@@ -2,22 +2,22 @@ export type Fields = Readonly<Record<string, unknown>>;
 export const isFields = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Proxies put a completion, or an error, under one more key. */
+/** Keys under which proxies put a completion or an error. */
 export const WRAPPERS = ['data', 'result', 'response', 'output', 'body'] as const;
 
-/** A model's turn, as far as it is known what stands where. */
+/** A model's message, in one form for all providers. */
 export interface Message {
   readonly content: unknown;
   readonly refusal: unknown;
-  /** A server's own reading of the content. */
+  /** The content as the server parsed it. */
   readonly parsed: unknown;
-  /** Arguments of the calls of tools, as text or as objects. */
+  /** Arguments of tool calls, as text or as objects. */
   readonly arguments: readonly unknown[];
-  /** Reasoning came in a field of its own. */
+  /** Reasoning came in a field or part of its own. */
   readonly reasoned: boolean;
 }
 
-/** Some are expected; of a message with more nothing is read. */
+/** A message with more tool calls, or more parts, is not read at all. */
 const MOST_CALLS = 64;
 const MOST_PARTS = 1_000;
 const REASONING = [
@@ -29,7 +29,7 @@ const REASONING = [
   'thinking_blocks',
 ] as const;
 
-/** The message of a choice; null when it has none. Of old completions, `text` is the content. */
+/** The message of a choice; null when it has none. The `text` of an old-style completion is its content. */
 export function messageOf(choice: Fields): Message | null {
   const message = [choice['message'], choice['delta']].find(isFields);
   if (message === undefined) {
@@ -53,7 +53,9 @@ export function messageOf(choice: Fields): Message | null {
   };
 }
 
-/** What a message says: texts, and values that a server parsed. Reasoning in fields or parts of its own is left out. */
+/**
+ * Everything a message says: texts, and values that a server parsed; without reasoning in fields or parts of its own.
+ */
 export const saidIn = ({ content, parsed, arguments: given }: Message): readonly unknown[] =>
   [...contentOf(content), parsed, ...given].filter(isGiven);
 
@@ -62,7 +64,7 @@ const isGiven = (value: unknown): boolean =>
     ? value.trim() !== ''
     : typeof value === 'object' && value !== null && Object.keys(value).length > 0;
 
-/** The text of a content, its parts put together, and parts that hold no text: such an object may be the answer. */
+/** The text of a content, its parts joined, and the parts that hold no text: such an object may be the answer. */
 function contentOf(content: unknown): readonly unknown[] {
   const answering = partsOf(content).filter((part) => !isReasoning(part));
   const texts = answering.map((part) => (typeof part === 'string' ? part : isFields(part) ? textOf(part) : ''));
@@ -71,7 +73,9 @@ function contentOf(content: unknown): readonly unknown[] {
 
 const partsOf = (content: unknown): readonly unknown[] => (Array.isArray(content) ? content : [content]);
 
-/** Parts of reasoning, by their type (`thinking`, `redacted_thinking`, `reasoning`) or mark (`thought: true`). */
+/**
+ * Whether a part is reasoning, by its type (`thinking`, `redacted_thinking`, `reasoning`) or mark (`thought: true`).
+ */
 const isReasoning = (part: unknown): boolean =>
   isFields(part) &&
   (part['thought'] === true ||

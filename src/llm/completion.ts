@@ -1,19 +1,17 @@
 import type { CallOutcome, UnreadReason } from '../keys/outcome.ts';
 import { worstRisk } from '../messages/assessment.ts';
 import type { Answer } from './answer.ts';
-import { type Fields, isFields, messageOf, saidIn, WRAPPERS } from './completion-parts.ts';
+import { type Fields, isFields, type Message, messageOf, saidIn, WRAPPERS } from './completion-parts.ts';
 import { errorInAnswer } from './provider-error.ts';
 import { readAnswer, type ReadAnswer } from './read-answer.ts';
 
 interface Tokens {
-  /** As the provider counted; 0 when it did not say. */
+  /** As the provider counted them; 0 when it did not say. */
   readonly promptTokens: number;
   readonly completionTokens: number;
 }
 
-/**
- * What a chat completion says. Tokens are paid also when its answer cannot be read.
- */
+/** The content of a chat completion. Tokens are paid for even when its answer cannot be read. */
 export type ReadCompletion = Tokens &
   (
     | { readonly ok: true; readonly answer: Answer; readonly model: string | null; readonly finish: string | null }
@@ -27,44 +25,25 @@ interface Unread {
 }
 type Read = { readonly ok: true; readonly answer: Answer; readonly finish: string | null } | Unread;
 
-const CUT = new Set([
-  'length',
-  'max_tokens',
-  'max_output_tokens',
-  'max_new_tokens',
-  'token_limit',
-  'model_length',
-  'incomplete',
-]);
-/** The provider gave up in the middle. */
-const BROKEN_OFF = new Set([
-  'error',
-  'network_error',
-  'abort',
-  'aborted',
-  'cancelled',
-  'canceled',
-  'timeout',
-  'insufficient_system_resource',
-]);
-const FILTERED = new Set([
-  'content_filter',
-  'content_filtered',
-  'safety',
-  'sensitive',
-  'blocklist',
-  'prohibited_content',
-  'recitation',
-  'spii',
-  'image_safety',
-  'guardrail_intervened',
-  'refusal',
-]);
+/** How a provider says that an answer ended early. `broken-off`: it gave up in the middle. */
+type EarlyEnd = 'cut' | 'broken-off' | 'filtered';
+const EARLY_ENDS: Readonly<Record<EarlyEnd, string>> = {
+  cut: 'length max_tokens max_output_tokens max_new_tokens token_limit model_length incomplete',
+  'broken-off': 'error network_error abort aborted cancelled canceled timeout insufficient_system_resource',
+  filtered:
+    'content_filter content_filtered safety sensitive blocklist prohibited_content recitation spii image_safety ' +
+    'guardrail_intervened refusal',
+};
+const EARLY_END_OF = new Map(
+  Object.entries(EARLY_ENDS).flatMap(([end, reasons]) =>
+    reasons.split(' ').map((reason) => [reason, end as EarlyEnd] as const),
+  ),
+);
 
 /**
- * Reads the body of a 200: its answer, or why there is none. `completion` is whatever the body's JSON held. Where it
- * has several choices the worst answer counts. An `error` in the body is only named here; its class is the caller's to
- * find. Never throws; linear in the body.
+ * Reads the body of a 200: its answer, or why there is none. `completion` is the body's JSON, whatever it holds. Of
+ * several choices the worst answer counts. An `error` in the body is reported as such; the caller classifies it. Never
+ * throws; linear in the body.
  */
 export function readCompletion(completion: unknown): ReadCompletion {
   const body = unwrapped(completion);
@@ -76,10 +55,10 @@ export function readCompletion(completion: unknown): ReadCompletion {
   return { ...read, model: typeof model === 'string' && model !== '' ? model.slice(0, 200) : null, ...tokens };
 }
 
-/** Reasons by which the provider or its model refuses what is in the picture: another key would say the same. */
+/** Reasons that blame the content of the picture: another key would get the same. */
 const REFUSALS: ReadonlySet<UnreadReason> = new Set(['refusal', 'content-filter']);
 
-/** A body that could not be read, as the outcome of its call. */
+/** The outcome of a call whose body could not be read. */
 export const unreadOutcome = (reason: UnreadReason, message: string): Exclude<CallOutcome, { kind: 'ok' }> =>
   REFUSALS.has(reason) ? { kind: 'content-refused', message } : { kind: 'unreadable', reason, message };
 
@@ -103,14 +82,14 @@ function unwrapped(completion: unknown): Fields {
 
 const hasAnswer = (body: Fields): boolean =>
   Array.isArray(body['choices']) || isFields(body['message']) || isBareText(body);
-/** The provider's own form of DashScope: `output` with a text and why it ended. */
+/** DashScope's own form: an `output` with a text and a finish reason. */
 const isBareText = (body: Fields): boolean =>
   typeof body['text'] === 'string' && typeof body['finish_reason'] === 'string';
 
-/** One is asked for. A body with more is none of ours: all are read or none. */
+/** One choice is asked for. A body with more than this is not read at all. */
 const MOST_CHOICES = 64;
 
-/** The choices; of a body with one bare message that one. */
+/** The choices of a body; a body that is one bare message counts as a choice. */
 function choicesOf(body: Fields): readonly Fields[] {
   const choices: unknown = body['choices'];
   if (Array.isArray(choices)) return choices.length > MOST_CHOICES ? [] : choices.filter(isFields);
@@ -126,23 +105,26 @@ function nothingIn(body: Fields): Unread {
 
 function readChoice(choice: Fields): Read {
   const message = messageOf(choice);
-  if (message === null && choice['error'] !== undefined) return IN_BODY;
-  if (message === null) return unread('not-a-completion', 'the response has no message');
+  if (message === null) return choice['error'] === undefined ? NO_MESSAGE : IN_BODY;
   const finish = finishOf(choice);
-  // Gemini's says more: "content_filter: SAFETY".
-  const end = (finish ?? '').toLowerCase().split(':', 1)[0] ?? '';
-  const filtered = FILTERED.has(end);
-  const cut = filtered || CUT.has(end) || BROKEN_OFF.has(end);
-  const reads = saidIn(message).map((said) => withFinish(readAnswer(said, cut), finish));
+  const earlyEnd = earlyEndOf(finish);
+  const reads = saidIn(message).map((said) => withFinish(readAnswer(said, earlyEnd !== undefined), finish));
   const read = worstOf(reads.filter((one) => one.ok || one.reason !== 'empty'));
-  if (read !== undefined && (read.ok || isPart(read))) return read;
-  if (typeof message.refusal === 'string' && message.refusal.trim() !== '') return DECLINED;
-  if (filtered) return FILTERED_OUT;
-  const onlyReasoned = read === undefined ? message.reasoned || CUT.has(end) : read.reason === 'reasoning-only';
-  if (onlyReasoned)
-    return CUT.has(end) ? OUT_OF_TOKENS : unread('reasoning-only', 'the model reasoned and gave no answer');
-  return read ?? unread('empty', 'the answer is empty');
+  return read !== undefined && (read.ok || isPart(read)) ? read : whyNoAnswer(message, earlyEnd, read);
 }
+
+/** Of a message without an answer. `read`: why its content holds none; undefined when it has no content. */
+function whyNoAnswer(message: Message, earlyEnd: EarlyEnd | undefined, read: Unread | undefined): Unread {
+  if (typeof message.refusal === 'string' && message.refusal.trim() !== '') return DECLINED;
+  if (earlyEnd === 'filtered') return FILTERED_OUT;
+  const reasonedOnly = read === undefined ? message.reasoned || earlyEnd === 'cut' : read.reason === 'reasoning-only';
+  if (reasonedOnly) return earlyEnd === 'cut' ? OUT_OF_TOKENS : REASONED_ONLY;
+  return read ?? EMPTY;
+}
+
+/** Gemini's reason says more behind a colon: "content_filter: SAFETY". */
+const earlyEndOf = (finish: string | null): EarlyEnd | undefined =>
+  EARLY_END_OF.get((finish ?? '').toLowerCase().split(':', 1)[0] ?? '');
 
 const withFinish = (read: ReadAnswer, finish: string | null): Read => (read.ok ? { ...read, finish } : read);
 const unread = (reason: UnreadReason, message: string): Unread => ({ ok: false, reason, message });
@@ -150,13 +132,16 @@ const IN_BODY = unread('error-in-body', 'the response holds an error instead of 
 const FILTERED_OUT = unread('content-filter', 'the content filter withheld the answer');
 const DECLINED = unread('refusal', 'the model declined to answer');
 const OUT_OF_TOKENS = unread('reasoning-only', 'the model used up all its tokens for reasoning');
+const REASONED_ONLY = unread('reasoning-only', 'the model reasoned and gave no answer');
+const EMPTY = unread('empty', 'the answer is empty');
+const NO_MESSAGE = unread('not-a-completion', 'the response has no message');
 
-/** Something of an answer came: nobody may take it for silence, whatever else is said about it. */
+/** Part of an answer came, so it must not be taken for silence, whatever the finish reason. */
 const isPart = ({ reason }: Unread): boolean => reason === 'cut-off' || reason === 'bad-level';
 
 /**
- * Of several readings: `high` where one has it; else one that was cut or unclear, for it may have held one; else the
- * worst. Undefined of none.
+ * The one that counts of several readings: an answer of level `high`; else a cut or unclear one, which may have been
+ * `high`; else the worst answer. Undefined when there is none.
  */
 function worstOf(reads: readonly Read[]): Read | undefined {
   const worst = worstRisk(reads.flatMap((read) => (read.ok ? [read.answer.riskLevel] : [])));

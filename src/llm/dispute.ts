@@ -4,7 +4,7 @@ import type { Answer } from './answer.ts';
 import type { Language } from './language.ts';
 import { assessByRules } from './rules.ts';
 
-/** The levels that can be compared, mildest first. */
+/** The comparable levels, mildest first. */
 const STEPS = ['none', 'low', 'medium', 'high'] as const satisfies readonly RiskLevel[];
 const stepOf = (level: RiskLevel): number => STEPS.findIndex((step) => step === level);
 
@@ -14,9 +14,9 @@ export interface Weighed {
 }
 
 /**
- * Holds a model's answer against what was measured. One that is more than one step below is disputed: its level becomes
- * one step below the measured one, its words stay. `unknown` is no level that could be compared, and on a picture that
- * somebody handed in nothing was measured. Pure.
+ * Compares a model's answer with the rules' answer to the measurements. An answer more than one step milder is
+ * disputed: its level becomes one step below the measured one, its words stay. `unknown` cannot be compared, and a
+ * picture that was handed in has no measurements. Pure.
  */
 export function weigh(answer: Answer, task: AssessmentTask, language: Language): Weighed {
   if (task.members.length === 0 || answer.riskLevel === 'unknown') return { answer, dispute: null };

@@ -1,11 +1,11 @@
 /**
- * What an error is about.
- * - `bad-key`, `arrears`: the key is wrong or revoked; its account is not paid. The key is out.
- * - `rate`, `burst` (the rate rose too fast), `concurrency`, `quota` (what was paid for is used up), `day` (a day's
- *   share is): the key rests.
- * - `content`: what is in the picture is refused. `request`: what we sent is.
- * - `model`: the model or address cannot be used with this key. A fault of the configuration.
- * - `place`: calls from here are not taken. `overloaded`, `server`: the provider fails. `page`: a proxy answered.
+ * The cause of an error.
+ * - `bad-key`: the key is wrong or revoked. `arrears`: its account is not paid. The key is out.
+ * - `rate`, `burst` (the rate rose too fast), `concurrency`, `quota` (the paid quota is used up), `day` (the day's
+ *   quota is): the key rests.
+ * - `content`: the picture's content is refused. `request`: the request's form is.
+ * - `model`: the model or address cannot be used with this key, a fault of the configuration.
+ * - `place`: calls from this place are refused. `overloaded`, `server`: the provider fails. `page`: a proxy answered.
  */
 export type Meaning =
   | 'bad-key'
@@ -26,11 +26,11 @@ export type Meaning =
 interface Row {
   readonly provider: string;
   readonly means: Meaning;
-  /** In lower case, as `readProviderError` gives them, separated by spaces. */
+  /** Separated by spaces, in lower case as `readProviderError` gives them. */
   readonly codes: string;
 }
 
-/** Codes that say by themselves what is wrong, whatever the status. Those of more than one provider stand once. */
+/** Codes that tell the cause by themselves, whatever the status. A code of several providers is listed once. */
 const CODE_ROWS: readonly Row[] = [
   {
     provider: 'OpenAI',
@@ -196,7 +196,7 @@ const CODE_ROWS: readonly Row[] = [
   },
 ];
 
-/** Codes that name a class without saying more: the words count for more than they do. */
+/** Codes that name only a class of errors: the words of the message take precedence. */
 const BROAD_ROWS: readonly Row[] = [
   { provider: 'OpenAI, Anthropic', means: 'bad-key', codes: 'authentication_error unauthorized unauthenticated' },
   { provider: 'OpenAI, Anthropic', means: 'rate', codes: 'rate_limit_error too_many_requests resource_exhausted' },
@@ -218,7 +218,7 @@ const BROAD_ROWS: readonly Row[] = [
 const tableOf = (rows: readonly Row[]): ReadonlyMap<string, Meaning> =>
   new Map(rows.flatMap(({ codes, means }) => codes.split(' ').map((code) => [code.toLowerCase(), means] as const)));
 
-/** What each code means by itself. */
+/** The meaning of each telling code. */
 export const TELLING = tableOf(CODE_ROWS);
-/** What the broad ones mean where nothing else says more. */
+/** The meaning of each broad code, where nothing else says more. */
 export const BROAD = tableOf(BROAD_ROWS);

@@ -2,17 +2,17 @@ import { anyOf } from './any-of.ts';
 import { BROAD, type Meaning, TELLING } from './error-codes.ts';
 import type { ProviderError } from './provider-error.ts';
 
-/** Statuses by which a provider may refuse a call for any reason at all. */
+/** Statuses with which some provider refuses calls for any reason. */
 const ANY = [200, 400, 401, 402, 403, 404, 406, 409, 422, 424, 429, 451, 500, 502, 503] as const;
 
 interface Words {
   readonly means: Meaning;
   readonly statuses: readonly number[];
-  /** Tried on 2,000 characters at most; no part of it may repeat inside another. */
+  /** Tried on 2,000 characters at most; no repetition may contain another one, so that it stays linear. */
   readonly words: RegExp;
 }
 
-/** What messages say, in English and Chinese, where the codes don't; the first that fits counts. */
+/** Phrases of messages, English and Chinese, for errors whose codes don't tell; the first match counts. */
 const WORDS: readonly Words[] = [
   {
     means: 'content',
@@ -21,7 +21,8 @@ const WORDS: readonly Words[] = [
       /inappropriate|content[ _-](?:\w+ )?(?:policy|filter|safety|moderation)|data[ _-]?inspection/u,
       /\bmoderat(?:ion|ed)\b|\bflagged\b|safety (?:system|filter|polic|reason|setting|check)/u,
       /prohibited[ _]content|sensitive (?:content|information|word|data)|harmful content/u,
-      /(?:usage|content) guidelines|responsible ai|敏感(?:内容|词|信息)|不安全|违规|违反.{0,20}(?:规定|法规|政策)|内容(?:审核|安全)/u,
+      /(?:usage|content) guidelines|responsible ai|敏感(?:内容|词|信息)|不安全|违规/u,
+      /违反.{0,20}(?:规定|法规|政策)|内容(?:审核|安全)/u,
     ),
   },
   {
@@ -39,7 +40,8 @@ const WORDS: readonly Words[] = [
     means: 'bad-key',
     statuses: ANY.filter((status) => status !== 429),
     words: anyOf(
-      /(?:invalid|incorrect|wrong|unknown|expired|revoked|missing|malformed|disabled|no)(?: or \w+)?(?: \w+)? ?api[ _-]?key/u,
+      /(?:invalid|incorrect|wrong|unknown|expired|revoked)(?: or \w+)?(?: \w+)? ?api[ _-]?key/u,
+      /(?:missing|malformed|disabled|no)(?: or \w+)?(?: \w+)? ?api[ _-]?key/u,
       /api[ _-]?key[^.]{0,40}(?:not valid|not found|not exist|invalid|incorrect|expired|revoked|disabled)/u,
       /api[ _-]?key[^.]{0,40}(?:deleted|leaked|blocked|suspended)/u,
       /api[ _-]?key[^.]{0,20}格式|(?:invalid|expired) (?:access )?token\b|authentication (?:fail|error)/u,
@@ -135,7 +137,7 @@ const WORDS: readonly Words[] = [
   },
 ];
 
-/** What the codes alone say; null when they say too little. */
+/** The meaning by the codes alone; null when they tell too little. */
 export function meaningByCode({ codes }: ProviderError): Meaning | null {
   for (const code of codes) {
     const means = TELLING.get(code);
@@ -144,25 +146,20 @@ export function meaningByCode({ codes }: ProviderError): Meaning | null {
   return null;
 }
 
-/** What an error is about, by its codes, its words and its status. */
+/** Statuses that say more than "a page came". */
+const TELLING_STATUSES: ReadonlySet<number> = new Set([402, 404, 413, 429]);
+/** Meanings of words that say which limit a code of a limit is about. */
+const NARROWER: ReadonlySet<Meaning | undefined> = new Set(['day', 'burst', 'concurrency', 'arrears']);
+
+/** The cause of an error, by its codes, its words and its status. */
 export function meaningOf(error: ProviderError): Meaning {
   const { status, message, page, codes } = error;
   const byCode = meaningByCode(error);
   if (byCode !== null) return byCode;
-  const limited = codes.map((code) => TELLING.get(code)).find((means) => means !== undefined);
-  if (
-    page &&
-    !/error code: 10\d\d|rate limited/iu.test(message) &&
-    status !== 402 &&
-    status !== 404 &&
-    status !== 413 &&
-    status !== 429
-  )
-    return 'page';
+  if (page && !TELLING_STATUSES.has(status) && !/error code: 10\d\d|rate limited/iu.test(message)) return 'page';
   const said = WORDS.find(({ statuses, words }) => statuses.includes(status) && words.test(message))?.means;
-  // A code that speaks of a limit says that it is one; the words may say which.
-  if (limited !== undefined)
-    return said === 'day' || said === 'burst' || said === 'concurrency' || said === 'arrears' ? said : limited;
+  const limit = codes.map((code) => TELLING.get(code)).find((means) => means !== undefined);
+  if (limit !== undefined && !NARROWER.has(said)) return limit;
   if (said !== undefined) return said;
   return status === 200 ? (broadly(codes) ?? 'server') : byStatus(status, broadly(codes));
 }

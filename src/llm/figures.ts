@@ -1,11 +1,9 @@
-import type { DetectedObject } from '../messages/detection.ts';
+import { CROP_MARGIN, type DetectedObject } from '../messages/detection.ts';
 import type { AssessmentTask } from '../messages/task.ts';
 
-/** Margin in px that the camera leaves around a group's box when it cuts the crop (clipped to the frame). */
-export const CROP_MARGIN_PX = 12;
-/** Objects described one by one; further ones are only counted. */
+/** Objects that are described one by one; further ones are only counted. */
 const MOST_OBJECTS = 40;
-/** Below this share of the frame's width per second an object is called still: the detector's own jitter. */
+/** An object slower than this share of the frame's width per second is called still: boxes jitter by that much. */
 const STILL_PER_WIDTH = 0.01;
 
 export interface ObjectFigures {
@@ -18,7 +16,7 @@ export interface ObjectFigures {
   readonly direction: string | null;
 }
 
-/** What the picture alone cannot show, as sent to the model. Lengths in px, speeds in px/s. */
+/** Measurements that the picture alone cannot show, as the model gets them. Lengths in px, speeds in px/s. */
 export interface Figures {
   readonly frame_width_px: number;
   readonly crop_width_px: number;
@@ -37,12 +35,13 @@ export interface Figures {
 const whole = (value: number): number => Math.round(value);
 const wholeOrNull = (value: number | null): number | null => (value === null ? null : Math.round(value));
 
+/** The measurements of a task's group, for its prompt. */
 export function figuresOf(task: AssessmentTask): Figures {
   const [x1, y1, x2, y2] = task.group.bbox;
-  const left = Math.max(0, Math.floor(x1 - CROP_MARGIN_PX));
-  const top = Math.max(0, Math.floor(y1 - CROP_MARGIN_PX));
-  const right = Math.min(task.imageWidth, Math.ceil(x2 + CROP_MARGIN_PX));
-  const bottom = Math.min(task.imageHeight, Math.ceil(y2 + CROP_MARGIN_PX));
+  const left = Math.max(0, Math.floor(x1 - CROP_MARGIN));
+  const top = Math.max(0, Math.floor(y1 - CROP_MARGIN));
+  const right = Math.min(task.imageWidth, Math.ceil(x2 + CROP_MARGIN));
+  const bottom = Math.min(task.imageHeight, Math.ceil(y2 + CROP_MARGIN));
   const { features } = task.group;
   return {
     frame_width_px: task.imageWidth,
@@ -78,7 +77,7 @@ function objectFigures(member: DetectedObject, left: number, top: number, frameW
   };
 }
 
-/** In the picture, clockwise from the right (y grows downwards). */
+/** Eighths of a turn as seen in the picture, clockwise from the right (y grows downwards). */
 const DIRECTIONS = ['right', 'down-right', 'down', 'down-left', 'left', 'up-left', 'up', 'up-right'] as const;
 
 function directionOf([vx, vy]: readonly [number, number]): string {

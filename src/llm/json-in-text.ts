@@ -1,28 +1,28 @@
 import { readValue, startsValue, type Json, type JsonObject } from './tolerant-json.ts';
 
-/** Characters read beyond those of the text itself: bounds the work on a text full of brackets. */
+/** Characters that may be read twice: bounds the work on a text full of brackets. */
 const FALSE_STARTS = 40_000;
 
 export interface FoundValue {
   readonly from: number;
-  /** Behind the closing bracket. */
+  /** The position behind the closing bracket. */
   readonly to: number;
-  /** A string of it may hold what was meant to stand beside it; what looks like a value in there is listed, too. */
+  /** A string in it may have swallowed what was meant to follow it; values inside are listed as well. */
   readonly doubtful: boolean;
   readonly value: Json;
 }
 
 export interface ValuesInText {
   readonly found: readonly FoundValue[];
-  /** The first value that the text ends within; null when there is none. */
+  /** The first value that the text breaks off in; null when there is none. */
   readonly open: { readonly from: number; readonly settled: JsonObject | null } | null;
-  /** Too many false starts: the rest was not looked at. */
+  /** Too many false starts: the rest was not read. */
   readonly gaveUp: boolean;
 }
 
 /**
- * The JSON objects and arrays in a text: the whole of it, or those that stand in code fences or prose. Values inside
- * a found value are not listed again, those inside one that stays open or is doubtful are. Linear in the text.
+ * Finds the JSON objects and arrays in a text: the whole of it, or those in code fences or prose. Values inside a found
+ * value are not listed again, but those inside an open or doubtful one are. Linear in the text.
  */
 export function valuesIn(text: string): ValuesInText {
   const found: FoundValue[] = [];
@@ -46,7 +46,7 @@ export function valuesIn(text: string): ValuesInText {
 
 const BEGINS_LIKE_JSON = /[[{｛［]\s{0,200}(?:$|\\?["'“＂]|[{[｛［]|[\p{L}_]{1,40}\s{0,9}[:：])/uy;
 
-/** A bracket in prose is no JSON that was cut. */
+/** Tells JSON that was cut from a bracket in prose. */
 function looksLikeJson(text: string, at: number): boolean {
   BEGINS_LIKE_JSON.lastIndex = at;
   return BEGINS_LIKE_JSON.test(text);

@@ -1,24 +1,24 @@
 import { worstRisk, type RiskLevel } from '../messages/assessment.ts';
 
 /**
- * What stands where a level is expected. `unclear`: no level, or a word that says which it is not. `template`: the list
- * of all levels, as question and schema name them: no judgement.
+ * A level as an answer states it. `unclear`: no level word, or only a negated one. `template`: the list of all levels,
+ * repeated from the question or the schema.
  */
 export type StatedLevel = RiskLevel | 'unclear' | 'template';
 
-/** A level is a word; longer texts are looked at no further than this. */
+/** Characters read of a stated level. */
 const LONGEST = 600;
 
 const SERIOUS = ['significant', 'substantial', 'dangerous', 'urgent', 'emergency', 'acute', 'highrisk'];
 const WORDS: Readonly<Record<RiskLevel, readonly string[]>> = {
-  // "Safe" and "normal" are not here: traffic that is low is safe, too.
+  // "Safe" and "normal" are missing on purpose: traffic of level low is safe, too.
   none: ['none'],
   low: ['lowrisk', 'low', 'lowest', 'minor', 'slight', 'minimal', 'mild', 'negligible'],
   medium: ['mediumrisk', 'medium', 'moderate', 'mid', 'middle', 'intermediate', 'med'],
   high: ['high', 'highest', 'severe', 'serious', 'critical', 'extreme', 'grave', 'major', ...SERIOUS],
   unknown: ['unknown', 'undetermined', 'indeterminate', 'uncertain'],
 };
-/** Longest first: 中等 before 中. "较大" and "一般" as in the four grades of risk of Chinese safety law. */
+/** "较大" and "一般" as in the four grades of risk of Chinese safety law. */
 const CHINESE: Readonly<Record<RiskLevel, readonly string[]>> = {
   none: ['没有', '毫无', '无', '零'],
   low: ['较低', '偏低', '极低', '很低', '低', '轻微', '轻度', '较轻', '较小'],
@@ -48,7 +48,7 @@ const CHINESE_FILLERS = [
   '属于',
   '险',
 ];
-/** A word that is no level after one of these tells which level it is not. */
+/** Words that deny the level that follows. */
 const NEGATIONS = new Set(['not', 'no', 'non', 'never', 'without', 'isnt', 'neither', 'nor', 'zero']);
 const JOINTS = new Set(['to', 'or', 'and', 'through', 'between']);
 const CHINESE_JOINTS = ['至', '到', '或', '和', '与'];
@@ -60,6 +60,7 @@ interface ChineseWord {
   readonly word: string;
   readonly level: RiskLevel | 'filler' | 'joint';
 }
+/** Longest first: 中等 before 中. */
 const chineseWords: readonly ChineseWord[] = [
   ...Object.entries(CHINESE).flatMap(([level, words]) => words.map((word) => ({ word, level: level as RiskLevel }))),
   ...CHINESE_FILLERS.map((word) => ({ word, level: 'filler' as const })),
@@ -87,7 +88,7 @@ const TRADITIONAL: Readonly<Record<string, string>> = {
   體: '体',
 };
 
-/** One form of a text for looking words up: compatibility forms, lower case, simplified and no zero-width characters. */
+/** The form of a text for looking words up: NFKC, lower case, simplified Chinese, no zero-width characters. */
 export const plainForm = (text: string): string =>
   text
     .normalize('NFKC')
@@ -96,12 +97,12 @@ export const plainForm = (text: string): string =>
     .replace(/[\uFEFF\u200B-\u200F\u2060]/g, '')
     .replace(/[無險風級別嚴較極輕緊確斷為屬於總體]/g, (char) => TRADITIONAL[char] ?? char);
 
-/** What ends the words of the level where an explanation follows. */
+/** The beginning of an explanation behind the words of the level. */
 const EXPLANATION = /[:([{,.;。、\n—–]| - |\b(?:because|since|due|as|with|but|if)\b|因为|由于|但/;
 
 /**
- * Reads a level from what stands in its place. Where several levels are named the highest counts: "low to medium" is
- * medium. Where an explanation behind the level names a higher one nothing is taken.
+ * Reads a level from a text. Of several levels the highest counts: "low to medium" is medium. It is unclear when an
+ * explanation behind the level names a higher one.
  */
 export function statedLevel(value: string): StatedLevel {
   const trimmed = value.trim();
@@ -127,11 +128,11 @@ const isTemplate = (plain: string): boolean => ['low', 'medium', 'high'].every((
 
 interface Words {
   readonly levels: RiskLevel[];
-  /** Words of the risk itself. */
+  /** Words for risk itself. */
   nouns: number;
   count: number;
   negated: boolean;
-  /** There is a word that has no business beside a level. */
+  /** Some word does not belong beside a level. */
   stray: boolean;
 }
 
@@ -149,7 +150,7 @@ function wordsIn(plain: string): Words {
   return words;
 }
 
-/** Takes a run of Chinese apart by the longest words known. 不 and 非 deny; so does 无 before another level. */
+/** Splits a run of Chinese into the longest known words. 不, 非 and 没 deny, and so does 无 before another level. */
 function chineseIn(run: string, words: Words): void {
   let nothing = false;
   for (let i = 0; i < run.length;) {

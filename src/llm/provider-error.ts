@@ -2,34 +2,34 @@ import { parseBounded } from './bounded-json.ts';
 import { type Fields, isFields, WRAPPERS } from './completion-parts.ts';
 
 /**
- * What a provider says went wrong, whichever shape it has: of every field only as much as a person would read, so that
- * whatever looks at it is quick. A body of 1 MB costs its parsing and no more.
+ * A provider's error in one form for all shapes. Fields are cut to what a person would read, so that matching them is
+ * quick: a body of 1 MB costs no more than its parsing.
  */
 export interface ProviderError {
-  /** Of the response; with 200 the one that the body names, 200 when it names none. */
+  /** Status of the response. For a 200 the status that the body names, 200 when it names none. */
   readonly status: number;
-  /** Codes and types in lower case, the most telling first; those of Baidu and MiniMax with their field before them. */
+  /** Codes and types in lower case, the most telling first; Baidu's and MiniMax's are prefixed with their field. */
   readonly codes: readonly string[];
   readonly message: string;
-  /** The parameter that is named as the culprit; empty when none is. */
+  /** The parameter that it blames; empty for none. */
   readonly param: string;
-  /** A page for people: something in front of the provider answered, not the provider. */
+  /** An HTML page, so a proxy in front of the provider answered. */
   readonly page: boolean;
-  /** A wait that stands in the body's fields, as written there; empty when none does. */
+  /** A wait from the body's fields, as written there; empty for none. */
   readonly wait: string;
 }
 
 const LONGEST_CODE = 100;
 const LONGEST_MESSAGE = 2_000;
 const MOST_CODES = 12;
-/** A list in an error is not looked at beyond this. */
+/** Entries read of a list in an error. */
 const MOST_ENTRIES = 8;
-/** An error within an error within an error: providers behind providers. */
+/** Errors nested in errors: providers behind providers. */
 const MOST_DEEP = 6;
 
 const field = (fields: Fields, name: string): unknown => (Object.hasOwn(fields, name) ? fields[name] : undefined);
 
-/** Reads the body of a response that is an error. */
+/** Reads the body of an error response. */
 export function readProviderError(status: number, body: string): ProviderError {
   const value = jsonOf(body);
   if (value !== undefined) return fromValue(status, value);
@@ -38,43 +38,51 @@ export function readProviderError(status: number, body: string): ProviderError {
   return { status, codes: [], message: page ? titleOf(start) : oneLine(start), param: '', page, wait: '' };
 }
 
-/** Reads a body of status 200 that is an error all the same. Null when it has an answer, or says nothing. */
+/** Reads an error from the body of a 200. Null when the body holds an answer, or nothing that is known. */
 export function errorInAnswer(value: unknown): ProviderError | null {
-  // What begins like an answer broke off; nobody says that it is an error.
+  // Text that begins like an answer is one that broke off, not an error.
   if (typeof value === 'string') return /^\s*(?:[{[]|data:|$)/u.test(value) ? null : readProviderError(200, value);
-  const first: unknown = Array.isArray(value) ? value[0] : value;
-  if (!isFields(first)) return null;
-  const choice = firstOf(field(first, 'choices'));
-  const choiceError = isFields(choice) ? field(choice, 'error') : undefined;
-  const answered = isFields(choice) && (isFields(field(choice, 'message')) || isFields(field(choice, 'delta')));
-  const code = field(first, 'code');
-  const failed =
-    isTelling(field(first, 'error')) ||
-    isTelling(choiceError) ||
-    isTelling(field(first, 'errors')) ||
-    isBadCode(field(first, 'error_code')) ||
-    (isFields(field(first, 'base_resp')) && isBadCode(field(field(first, 'base_resp') as Fields, 'status_code'))) ||
-    (!answered && (isBadCode(code) || field(first, 'success') === false || field(first, 'object') === 'error')) ||
-    (!answered && (isFields(field(first, 'ResponseMetadata')) || typeof field(first, 'detail') === 'string'));
-  if (failed) return fromValue(200, value);
-  // Proxies put what another provider said under one more key.
-  const inner = answered ? undefined : WRAPPERS.map((name) => field(first, name)).find(isFields);
+  const body: unknown = Array.isArray(value) ? value[0] : value;
+  if (!isFields(body)) return null;
+  const choice = fieldsOf(firstOf(field(body, 'choices')));
+  const answered = isFields(field(choice, 'message')) || isFields(field(choice, 'delta'));
+  if (isTelling(field(choice, 'error')) || saysError(body) || (!answered && saysNoAnswer(body)))
+    return fromValue(200, value);
+  if (answered) return null;
+  // A proxy puts another provider's error under one more key.
+  const inner = WRAPPERS.map((name) => field(body, name)).find(isFields);
   return inner !== undefined && isTelling(field(inner, 'error')) ? fromValue(200, inner) : null;
 }
+
+/** Fields that make any body an error. */
+const saysError = (body: Fields): boolean =>
+  isTelling(field(body, 'error')) ||
+  isTelling(field(body, 'errors')) ||
+  isBadCode(field(body, 'error_code')) ||
+  isBadCode(field(fieldsOf(field(body, 'base_resp')), 'status_code'));
+
+/** Fields that make a body without an answer an error. */
+const saysNoAnswer = (body: Fields): boolean =>
+  isBadCode(field(body, 'code')) ||
+  field(body, 'success') === false ||
+  field(body, 'object') === 'error' ||
+  isFields(field(body, 'ResponseMetadata')) ||
+  typeof field(body, 'detail') === 'string';
 
 const isTelling = (value: unknown): boolean =>
   (typeof value === 'string' && value !== '') ||
   (Array.isArray(value) && value.length > 0) ||
   (isFields(value) && Object.keys(value).length > 0);
 
-/** Codes by which providers say that all is well. */
+/** Codes of success. */
 const GOOD_CODES: ReadonlySet<unknown> = new Set([0, 200, '', '0', '200', 'ok', 'OK', 'success', 'Success', 'SUCCESS']);
 const isBadCode = (code: unknown): boolean =>
   (typeof code === 'number' || typeof code === 'string') && !GOOD_CODES.has(code);
 
+const fieldsOf = (value: unknown): Fields => (isFields(value) ? value : {});
 const firstOf = (value: unknown): unknown => (Array.isArray(value) ? value[0] : undefined);
 
-/** What was gathered from one body. */
+/** Parts gathered from one body. */
 interface Found {
   readonly codes: string[];
   readonly messages: string[];
@@ -116,7 +124,7 @@ function gather(value: unknown, found: Found, depth: number): void {
   gatherMetadata(field(value, 'metadata'), found, depth);
 }
 
-/** Objects that hold the error, or say more of it. */
+/** Fields whose objects hold the error, or more of it. */
 const INNER = [
   'error',
   'errors',
@@ -148,7 +156,7 @@ function addCode(value: unknown, prefix: string, found: Found): void {
   found.codes.push(`${prefix}${text}`);
 }
 
-/** Fields with a wait, and the unit of one that is a bare number. */
+/** Fields with a wait, and the unit of a bare number in them. */
 const WAITS = [
   ['retry_after_ms', 'ms'],
   ['retry_after', 's'],
@@ -167,7 +175,7 @@ function addMessage(value: unknown, found: Found): void {
     found.messages.push(value.slice(0, LONGEST_MESSAGE));
 }
 
-/** A text in place of an error: the message itself, or an error of another provider as JSON. */
+/** A text in place of an error object: the message itself, a page, or another provider's error as JSON. */
 function gatherText(text: string, found: Found, depth: number): void {
   const value = jsonOf(text);
   if (value !== undefined && typeof value !== 'string') gather(value, found, depth + 1);
@@ -177,7 +185,7 @@ function gatherText(text: string, found: Found, depth: number): void {
   } else addMessage(text, found);
 }
 
-/** Google's details: reasons, the wait, and which quota. */
+/** Google's `details`: reasons, the wait, and the quota. */
 function gatherDetails(details: unknown, found: Found): void {
   if (!Array.isArray(details)) return;
   for (const detail of details.slice(0, MOST_ENTRIES)) {
@@ -192,7 +200,7 @@ function gatherDetails(details: unknown, found: Found): void {
   }
 }
 
-/** FastAPI's: a text, or a list of complaints, each with the place it is about. */
+/** FastAPI's `detail`: a text, or a list of complaints, each with its place in the request. */
 function gatherDetail(detail: unknown, found: Found, depth: number): void {
   if (typeof detail === 'string' || isFields(detail)) gather(detail, found, depth + 1);
   if (!Array.isArray(detail)) return;
@@ -201,14 +209,12 @@ function gatherDetail(detail: unknown, found: Found, depth: number): void {
     const place = field(entry, 'loc');
     const last: unknown = Array.isArray(place) ? place.at(-1) : undefined;
     if (found.param === '' && typeof last === 'string') found.param = last.slice(0, LONGEST_CODE);
-    addMessage(
-      `${typeof last === 'string' ? `${last.slice(0, LONGEST_CODE)}: ` : ''}${String(field(entry, 'msg')).slice(0, 300)}`,
-      found,
-    );
+    const of = typeof last === 'string' ? `${last.slice(0, LONGEST_CODE)}: ` : '';
+    addMessage(`${of}${String(field(entry, 'msg')).slice(0, 300)}`, found);
   }
 }
 
-/** OpenRouter's: what the provider behind it said, often JSON in a text, and a wait. */
+/** OpenRouter's `metadata`: the error of the provider behind it, often JSON in a text, and a wait. */
 function gatherMetadata(metadata: unknown, found: Found, depth: number): void {
   if (!isFields(metadata)) return;
   const raw = field(metadata, 'raw');
@@ -225,7 +231,7 @@ function jsonOf(text: string): unknown {
   return start === '{' || start === '[' || start === '"' ? parseBounded(text) : undefined;
 }
 
-/** A page's title, else its first words. */
+/** A page's title, or its first words when it has none. */
 function titleOf(html: string): string {
   const title = /<title[^>]{0,100}>([^<]{0,200})/iu.exec(html)?.[1] ?? '';
   return oneLine(title.trim() === '' ? html.replace(/<[^>]*>/gu, ' ').slice(0, 200) : title);

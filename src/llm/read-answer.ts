@@ -2,7 +2,7 @@ import type { UnreadReason } from '../keys/outcome.ts';
 import { worstRisk, type RiskLevel } from '../messages/assessment.ts';
 import { answerOf, type Answer } from './answer.ts';
 import { valuesIn, type FoundValue, type ValuesInText } from './json-in-text.ts';
-import { judgementsIn, plainName, type Judgement, type Judgements } from './judgements.ts';
+import { risksIn, plainName, type StatedRisk, type StatedRisks } from './stated-risks.ts';
 import { labelledFields, labelledLevels } from './labelled-levels.ts';
 import type { StatedLevel } from './level-words.ts';
 import { answerMarks, answerPart } from './reasoning.ts';
@@ -12,24 +12,24 @@ export type ReadAnswer =
   | { readonly ok: true; readonly answer: Answer }
   | { readonly ok: false; readonly reason: UnreadReason; readonly message: string };
 
-/** An answer has a few hundred characters; of a longer text only the end is looked at, behind reasoning. */
+/** An answer has a few hundred characters. Of a longer text only the end is read, if reasoning stands before it. */
 const LONGEST_ANSWER = 65_536;
 
 /**
- * Reads what a model said, reasoning and all. Text, or a value where a server parsed it already. `cut`: the provider
- * says that the text ends before its end.
+ * Reads an answer from a model's text, reasoning included, or from a value that a server parsed already. `cut`: the
+ * provider reports that the text was cut.
  *
- * - What stands in reasoning is no answer; nor is what repeats the question or its schema.
- * - JSON plain, fenced or in prose, in the shape asked for or in wrappers, repaired where it has one reading; else
- *   levels with their label in text.
- * - Where several levels are stated the worst counts. What was cut counts only if it states `high`: the part that is
- *   missing may state a worse level than the rest.
- * - A level comes from nothing but a level word; `none` never from anything but words that say so.
+ * - Reasoning is no answer, and neither is a repetition of the question or its schema.
+ * - Accepted are JSON, plain, fenced or in prose, flat or in wrappers, repaired where it has a single reading; else
+ *   labelled levels in text.
+ * - Of several levels the worst counts. A cut answer counts only if it states `high`, because the missing part may
+ *   state a worse level than the rest.
+ * - A level comes only from a level word, and `none` only from words that say so.
  *
  * Linear in the text. Never throws.
  */
 export function readAnswer(said: unknown, cut = false): ReadAnswer {
-  if (typeof said !== 'string') return verdict([], judgementsIn([said], unpack), { part: '', cut, incomplete: false });
+  if (typeof said !== 'string') return answerFrom([], risksIn([said], unpack), { part: '', cut, incomplete: false });
   if (said.length <= LONGEST_ANSWER) return readText(unquoted(said), cut);
   const trimmed = said.trim();
   if (trimmed.length <= LONGEST_ANSWER) return readText(unquoted(trimmed), cut);
@@ -54,15 +54,15 @@ function readText(text: string, cut: boolean): ReadAnswer {
   const values = markedIn(part, range === null ? whole : valuesIn(part));
   const { open, found, from } = values;
   const settled = !cut && open !== null && isWhole(open.settled) ? open.settled : null;
-  const judged = judgementsIn([...found.map(({ value }) => value), settled], unpack);
+  const stated = risksIn([...found.map(({ value }) => value), settled], unpack);
   const sure = found
     .filter(({ doubtful }) => !doubtful)
     .map((each) => ({ from: each.from - from, to: each.to - from }));
   const labelled = settled === null ? labelledLevels(part.slice(from), sure) : [];
   const behind = part.slice(Math.max(0, ...found.map(({ to }) => to)));
   const endsWhole =
-    judged.found.length > 0 && !/[^\s`}\]]/.test(behind) && (range === null || range.to === text.length);
-  return verdict(labelled, judged, {
+    stated.found.length > 0 && !/[^\s`}\]]/.test(behind) && (range === null || range.to === text.length);
+  return answerFrom(labelled, stated, {
     part: part.slice(from),
     cut: cut && !endsWhole,
     incomplete: (open !== null && settled === null) || values.gaveUp,
@@ -75,56 +75,58 @@ interface Circumstances {
   readonly incomplete: boolean;
 }
 
-function verdict(
+function answerFrom(
   labelled: readonly StatedLevel[],
-  judged: Judgements,
+  stated: StatedRisks,
   { part, cut, incomplete }: Circumstances,
 ): ReadAnswer {
-  const inJson = judged.found.map(({ level }) => level);
-  if (inJson.includes('high')) return { ok: true, answer: build('high', judged.found, part) };
+  const inJson = stated.found.map(({ level }) => level);
+  if (inJson.includes('high')) return { ok: true, answer: build('high', stated.found, part) };
   if (cut) return unread('cut-off', 'the answer was cut off');
-  if (incomplete || judged.partial)
+  if (incomplete || stated.partial)
     return unread('cut-off', 'the answer does not end, or is too large to be read whole');
   const levels = [
     ...inJson,
     ...labelled.flatMap((level) => (level === 'unclear' || level === 'template' ? [] : [level])),
   ];
   const level = worstRisk(levels);
-  const unclear = judged.unclear || (levels.length === 0 && labelled.includes('unclear'));
+  const unclear = stated.unclear || (levels.length === 0 && labelled.includes('unclear'));
   if (unclear && level !== 'medium' && level !== 'high')
     return unread('bad-level', 'the answer names no level that is known');
   if (levels.length === 0)
     return isRefusal(part)
       ? unread('refusal', 'the model declined to answer')
       : unread('no-json', 'the answer holds no JSON of the shape asked for');
-  if (judged.flagged && (level === 'none' || level === 'low'))
+  if (stated.flagged && (level === 'none' || level === 'low'))
     return unread('bad-level', 'the answer contradicts itself');
-  return { ok: true, answer: build(level, judged.found, part) };
+  return { ok: true, answer: build(level, stated.found, part) };
 }
 
 const unread = (reason: UnreadReason, message: string): ReadAnswer => ({ ok: false, reason, message });
 const REASONED_ONLY = unread('reasoning-only', 'the model reasoned and gave no answer');
 
-/** The answer of this level, with the words of a judgement that has it; else those of the worst one that has any. */
-function build(level: RiskLevel, found: readonly Judgement[], part: string): Answer {
-  const ofLevel = found.filter((judgement) => judgement.level === level);
-  const spoken = (judgement: Judgement): boolean => judgement.fields.has('description');
+/**
+ * The answer of this level, with the texts of a risk of that level, or else of the first risk that has a description.
+ */
+function build(level: RiskLevel, found: readonly StatedRisk[], part: string): Answer {
+  const ofLevel = found.filter((risk) => risk.level === level);
+  const spoken = (risk: StatedRisk): boolean => risk.fields.has('description');
   const best = ofLevel.find(spoken) ?? found.find(spoken) ?? ofLevel[0];
   return answerOf(level, best?.fields ?? labelledFields(part));
 }
 
-/** The values in a string of JSON; of one that reasons first, those behind it. */
+/** The JSON values in a string, behind its reasoning if it has any. */
 function unpack(text: string): readonly unknown[] {
   const range = answerPart(text, () => []);
   return valuesIn(range === null ? text : text.slice(range.from, range.to)).found.map(({ value }) => value);
 }
 
-const isJudgement = ({ value }: FoundValue): boolean => judgementsIn([value], unpack).found.length > 0;
-/** Whether marks of reasoning in a value are text that it quotes. */
-const quotes = (found: FoundValue): boolean => !found.doubtful && isJudgement(found);
+const statesRisk = ({ value }: FoundValue): boolean => risksIn([value], unpack).found.length > 0;
+/** Whether marks of reasoning inside a value are text that it quotes. */
+const quotes = (found: FoundValue): boolean => !found.doubtful && statesRisk(found);
 const startsLikeJson = (text: string): boolean => /^\s{0,99}(?:```[a-z]{0,20}\s{0,9})?["{[]/i.test(text);
 
-/** The text itself where it came as a JSON string, quotes and all. */
+/** The content of a text that is itself a JSON string; any other text as it is. */
 function unquoted(text: string): string {
   const trimmed = text.trim();
   if (!trimmed.startsWith('"')) return text;
@@ -136,18 +138,18 @@ function unquoted(text: string): string {
   }
 }
 
-/** The values from where the text says that its answer begins; all where it says so nowhere, or nothing follows. */
+/** The values behind the text's own mark of its answer; all values when there is no mark, or nothing follows it. */
 function markedIn(part: string, values: ValuesInText): ValuesInText & { readonly from: number } {
   const within = (at: number): boolean => values.found.some(({ from, to }) => from < at && at < to);
   for (const mark of answerMarks(part, 0)) {
-    if (within(mark) || !values.found.some((each) => each.from >= mark && isJudgement(each))) continue;
+    if (within(mark) || !values.found.some((each) => each.from >= mark && statesRisk(each))) continue;
     const open = values.open !== null && values.open.from >= mark ? values.open : null;
     return { ...values, open, from: mark, found: values.found.filter(({ from }) => from >= mark) };
   }
   return { ...values, from: 0 };
 }
 
-/** All that is asked for is there: nothing but the closing bracket can be missing. */
+/** Every field asked for is there, so that only the closing bracket can be missing. */
 const isWhole = (settled: JsonObject | null): boolean => {
   const names = new Set(settled?.entries.map(([key]) => plainName(key)));
   return ['risklevel', 'confidence', 'risktypes', 'description', 'dangerobjectcount', 'triggerobjectids'].every(
@@ -165,5 +167,5 @@ const REFUSES = new RegExp(
     ')',
   'i',
 );
-/** No judgement, and the words with which models decline. */
+/** Whether a text without a level begins with the words by which models decline. */
 const isRefusal = (part: string): boolean => REFUSES.test(part.slice(0, 200));

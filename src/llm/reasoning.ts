@@ -1,4 +1,4 @@
-/** A part of a text: from its first position to the one behind its last. */
+/** A part of a text; `to` is the position behind its end. */
 export interface Range {
   readonly from: number;
   readonly to: number;
@@ -12,17 +12,17 @@ const TAG = new RegExp(
     '|\\[(/?)(?:think|thinking|reasoning)\\]',
   'gi',
 );
-/** `<|channel|>analysis<|message|>`: only the channel `final` is the answer. */
+/** `<|channel|>analysis<|message|>`: only the channel `final` holds the answer. */
 const CHANNEL = /<\|channel\|>\s{0,4}(\w{1,20})[^<]{0,40}(?:<\|constrain\|>[^<]{0,40})?<\|message\|>/gi;
-/** The same where a server dropped the marks: "analysis... assistantfinal{...}". */
+/** The same from a server that dropped the marks: "analysis... assistantfinal{...}". */
 const BARE_CHANNEL = /assistant\s?final/g;
-/** Web front ends fold reasoning away like this. */
+/** Reasoning as web front ends fold it away. */
 const DETAILS = /<details[^<>]{0,200}>\s{0,40}<summary>[^<]{0,80}(?:think|thought|reason|思考|推理)|<\/details>/gi;
 
 interface Mark {
   readonly at: number;
   readonly end: number;
-  /** Reasoning ends here; else it begins. */
+  /** Whether reasoning ends or begins here. */
   readonly closes: boolean;
 }
 
@@ -48,8 +48,8 @@ function marksIn(text: string): Mark[] {
 }
 
 /**
- * The part of a text that is the answer: behind the last end of reasoning, and before reasoning that does not end.
- * Marks within `quoted` ranges are text that the answer quotes. Null where the text has no reasoning.
+ * The range of the answer in a text: behind the last end of reasoning, and before reasoning that does not end. Marks
+ * within `quoted` ranges are text that the answer quotes. Null when the text has no reasoning.
  */
 export function answerPart(text: string, quoted: () => readonly Range[]): Range | null {
   const all = marksIn(text);
@@ -61,7 +61,7 @@ export function answerPart(text: string, quoted: () => readonly Range[]): Range 
   return { from: marks[last]?.end ?? 0, to: begins?.at ?? text.length };
 }
 
-/** The marks in none of the ranges. Both in their order. */
+/** The marks outside of all ranges; both are sorted. */
 function outside(marks: readonly Mark[], ranges: readonly Range[]): Mark[] {
   let next = 0;
   return marks.filter(({ at }) => {
@@ -77,7 +77,7 @@ const FINAL = new RegExp(
 );
 const ANSWER = /^[ \t#>*_-]{0,8}(?:answer|答案|回答)[ \t*_]{0,4}(?:[:：]|$)|<answer>/gim;
 
-/** Where a text itself says that its answer begins: positions behind such words, the plainest first. */
+/** Positions behind words by which a text announces its answer, the plainest words first. */
 export const answerMarks = (text: string, from: number): readonly number[] =>
   [FINAL, ANSWER].flatMap((pattern) => {
     pattern.lastIndex = from;

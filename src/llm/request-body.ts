@@ -1,6 +1,6 @@
 import type { ChatCompletionCreateParams, ChatCompletionMessageParam } from 'openai/resources/chat/completions';
 import { ANSWER_JSON_SCHEMA } from './answer.ts';
-import type { FormatStep, Shape } from './adaptations.ts';
+import type { FormatStep, Shape } from './request-shape.ts';
 import type { Prompt } from './prompt.ts';
 
 export interface RequestParts {
@@ -8,11 +8,11 @@ export interface RequestParts {
   readonly prompt: Prompt;
   readonly jpeg: Uint8Array;
   readonly maxOutputTokens: number;
-  /** Further fields of the body as the key names them; they go before ours. */
+  /** The key's extra fields of the body. */
   readonly extraBody: Readonly<Record<string, unknown>> | null;
 }
 
-/** The body of a chat completion in the shape that the provider takes. */
+/** The body of a request for a chat completion, in the shape that the provider accepts. */
 export function requestBody(
   { model, prompt, jpeg, maxOutputTokens, extraBody }: RequestParts,
   shape: Shape,
@@ -32,7 +32,7 @@ export function requestBody(
     ...(shape.tokensField === null ? {} : { [shape.tokensField]: maxOutputTokens }),
     ...responseFormatField(shape.format),
     ...(shape.thinking === 'off' ? { enable_thinking: false } : {}),
-    // The key's own fields win over ours, but not over what makes the call this call.
+    // They override our fields above, but not the ones below, which make the call.
     ...Object.fromEntries(extra),
     ...(shape.stream
       ? { stream: true, ...(shape.streamUsage ? { stream_options: { include_usage: true } } : {}) }
@@ -42,7 +42,7 @@ export function requestBody(
   };
 }
 
-/** The field of the request; nothing for `none`. */
+/** The field `response_format`; no field for `none`. */
 function responseFormatField(step: FormatStep): Pick<ChatCompletionCreateParams, 'response_format'> {
   if (step === 'none') return {};
   if (step === 'json_object') return { response_format: { type: 'json_object' } };

@@ -1,15 +1,15 @@
 import { nestsTooDeep, parseBounded } from './bounded-json.ts';
-import { isFields } from './completion-parts.ts';
+import { type Fields, isFields } from './completion-parts.ts';
 import { errorInAnswer } from './provider-error.ts';
 
-/** A body that came whole: what its JSON holds, or the text where it is none. */
+/** A whole body: the value of its JSON, or the text when it is no JSON. */
 export type Body =
   | { readonly kind: 'json'; readonly value: unknown }
   | { readonly kind: 'text'; readonly text: string };
 
 /**
- * Reads the body of a 2xx, streamed or not, whichever was asked for: some providers stream every answer, others none,
- * and some name another type. A streamed answer is put together to the shape of one that was not.
+ * Reads the body of a 2xx, streamed or not, whatever was asked for: some providers stream every answer, others none,
+ * and some declare a wrong type. A streamed answer is joined into the shape of one that was not streamed.
  */
 export function readBody(text: string): Body {
   const value = parseBounded(text);
@@ -18,16 +18,16 @@ export function readBody(text: string): Body {
 }
 
 /**
- * The pieces of a streamed answer as one chat completion; an error among them is the answer. Null when the text is no
- * stream, or breaks off within a piece. The library's own reader of streams is for texts that come bit by bit: of one
- * that is there whole it takes seconds for a megabyte of line feeds.
+ * Joins the pieces of a streamed answer into one chat completion, or into the error among them. Null when the text is
+ * no stream, or breaks off within a piece. The library's own reader is made for streams that arrive bit by bit: it
+ * takes seconds for a megabyte of line feeds in a whole text.
  */
 function joinStream(text: string): Body | null {
   const joined = new JoinedAnswer();
   let pieces = 0;
   let failed = false;
   let data: string[] = [];
-  /** False when what came up to here is no piece. */
+  /** False when the lines so far are no piece. */
   const flush = (): boolean => {
     const read = piecesIn(data);
     data = [];
@@ -48,7 +48,7 @@ function joinStream(text: string): Body | null {
   return !flush() || pieces === 0 ? null : { kind: 'json', value: joined.completion() };
 }
 
-/** One piece may be spread over several lines; some servers forget the empty line between pieces. */
+/** A piece may span several lines, and some servers forget the empty line between pieces. */
 function piecesIn(data: readonly string[]): readonly unknown[] {
   const given = data.filter((line) => line.trim() !== '');
   if (given.length === 0) return [];
@@ -56,7 +56,7 @@ function piecesIn(data: readonly string[]): readonly unknown[] {
   return whole === undefined && given.length > 1 ? given.map(parseBounded) : [whole];
 }
 
-/** Lines that end with CR LF, LF, or nothing but CR. */
+/** Lines ended by CR LF, LF or a bare CR. */
 function* linesOf(text: string): Generator<string> {
   const mark = text.includes('\n') ? '\n' : '\r';
   for (let at = 0; at < text.length;) {
@@ -67,12 +67,16 @@ function* linesOf(text: string): Generator<string> {
   }
 }
 
+function pushText(pieces: string[], piece: unknown): void {
+  if (typeof piece === 'string') pieces.push(piece);
+}
+
 class JoinedAnswer {
   readonly #text: string[] = [];
   readonly #reasoning: string[] = [];
   readonly #parts: unknown[] = [];
   readonly #refusal: string[] = [];
-  /** Arguments of calls of tools, by the call's index; of the old kind of call there is one. */
+  /** Arguments of tool calls, by the call's index; there is one old-style function call at most. */
   readonly #arguments = new Map<unknown, string[]>();
   #model: unknown = undefined;
   #error: unknown = undefined;
@@ -87,22 +91,21 @@ class JoinedAnswer {
     if (isFields(chunk['usage'])) this.#usage = chunk['usage'];
     const choice: unknown = Array.isArray(chunk['choices']) ? chunk['choices'][0] : undefined;
     if (!isFields(choice)) return;
-    if (typeof choice['finish_reason'] === 'string' && choice['finish_reason'] !== '')
-      this.#finish = choice['finish_reason'];
-    // An answer that was not taken apart at all.
-    if (isFields(choice['message']) && !isFields(choice['delta'])) this.#whole = choice['message'];
-    const delta = choice['delta'];
-    if (!isFields(delta)) return;
-    const content = delta['content'];
-    if (typeof content === 'string') this.#text.push(content);
-    else if (Array.isArray(content)) for (const part of content) this.#parts.push(part);
-    for (const name of ['reasoning_content', 'reasoning']) {
-      const piece = delta[name];
-      if (typeof piece === 'string') this.#reasoning.push(piece);
-    }
-    if (typeof delta['refusal'] === 'string') this.#refusal.push(delta['refusal']);
-    const calls: readonly unknown[] = Array.isArray(delta['tool_calls']) ? delta['tool_calls'] : [];
-    for (const call of calls) if (isFields(call)) this.#call(call['index'], call['function']);
+    const { finish_reason: finish, delta, message } = choice;
+    if (typeof finish === 'string' && finish !== '') this.#finish = finish;
+    if (isFields(delta)) this.#delta(delta);
+    // The server did not take its answer apart.
+    else if (isFields(message)) this.#whole = message;
+  }
+
+  #delta(delta: Fields): void {
+    const { content, tool_calls: calls } = delta;
+    if (Array.isArray(content)) for (const part of content) this.#parts.push(part);
+    pushText(this.#text, content);
+    pushText(this.#reasoning, delta['reasoning_content']);
+    pushText(this.#reasoning, delta['reasoning']);
+    pushText(this.#refusal, delta['refusal']);
+    if (Array.isArray(calls)) for (const call of calls) if (isFields(call)) this.#call(call['index'], call['function']);
     this.#call('function_call', delta['function_call']);
   }
 
@@ -130,7 +133,7 @@ class JoinedAnswer {
     };
     const silent = [this.#text, this.#reasoning, this.#parts, this.#refusal].every(({ length }) => length === 0);
     const nothing = silent && this.#arguments.size === 0;
-    // A stream that ends without saying why was cut, if there was anything.
+    // A stream that ends without a reason was cut, unless it was empty.
     const choice = { index: 0, finish_reason: this.#finish ?? (nothing ? null : 'length'), message };
     return { object: 'chat.completion', model: this.#model, choices: [choice], usage: this.#usage };
   }

@@ -7,19 +7,20 @@ export function gap(a: Box, b: Box): number {
   return Math.hypot(dx, dy);
 }
 
+/** In px/s; null when the velocity is unknown. */
 export const speedOf = (object: DetectedObject): number | null =>
   object.velocity === null ? null : Math.hypot(...object.velocity);
 
 const centre = ([x1, y1, x2, y2]: Box): readonly [number, number] => [(x1 + x2) / 2, (y1 + y2) / 2];
 
 export interface Approach {
-  /** Speed at which the centres near each other in px/s; negative when they part. */
+  /** Speed in px/s at which the centres approach each other; negative when they part. */
   readonly closing: number;
-  /** Speed of one relative to the other. */
+  /** Speed in px/s of one relative to the other. */
   readonly relative: number;
 }
 
-/** How two objects move towards each other; null when a velocity is not known. One in the other's centre closes at 0. */
+/** How two objects approach each other; null when a velocity is unknown. Objects with one centre close at 0. */
 export function approach(a: DetectedObject, b: DetectedObject): Approach | null {
   if (a.velocity === null || b.velocity === null) return null;
   const [ax, ay] = centre(a.bbox);
@@ -31,7 +32,7 @@ export function approach(a: DetectedObject, b: DetectedObject): Approach | null 
   return { closing, relative: Math.hypot(vx, vy) };
 }
 
-/** Share of `inner`'s area that lies within `outer`. */
+/** Share of `inner`'s area within `outer`, 0 to 1. */
 export function shareWithin(inner: Box, outer: Box): number {
   const width = Math.max(0, Math.min(inner[2], outer[2]) - Math.max(inner[0], outer[0]));
   const height = Math.max(0, Math.min(inner[3], outer[3]) - Math.max(inner[1], outer[1]));
@@ -39,7 +40,7 @@ export function shareWithin(inner: Box, outer: Box): number {
   return area > 0 ? (width * height) / area : 0;
 }
 
-/** Cosine of the angle between two velocities; 0 when one stands still or is not known. */
+/** Cosine of the angle between two velocities; 0 when one is zero or unknown. */
 export function sameDirection(a: DetectedObject, b: DetectedObject): number {
   if (a.velocity === null || b.velocity === null) return 0;
   const product = Math.hypot(...a.velocity) * Math.hypot(...b.velocity);

@@ -1,6 +1,6 @@
 import type { Language } from './language.ts';
 
-/** What a rule can find. */
+/** The findings of the rules. */
 export type FindingKind =
   | 'person-near-fast-vehicle'
   | 'vehicle-closing-on-person'
@@ -9,7 +9,7 @@ export type FindingKind =
   | 'close-following'
   | 'dense-traffic';
 
-/** Figures a description may quote; px of the frame and px/s. */
+/** Figures that a description may quote, in px of the frame and px/s. */
 export interface FindingFigures {
   readonly distance: number;
   readonly speed: number;

@@ -7,30 +7,30 @@ import { approach, gap, sameDirection, shareWithin, speedOf } from './rules-geom
 import { describeFinding, nothingText, riskTypeText, type FindingFigures, type FindingKind } from './rules-text.ts';
 
 /**
- * Thresholds for a frame 1280 px wide; lengths and speeds are scaled by the frame's width. Chosen so that ordinary
- * scenes (parked cars, people walking past them, a queue) stay at none or low: without depth, px are no metres, and a
- * false alarm costs an operator more than a missed nuance.
+ * Thresholds for a frame 1280 px wide; lengths and speeds scale with the frame's width. Ordinary scenes (parked cars,
+ * people walking past them, a queue) stay at none or low, because without depth px are no metres, and a false alarm
+ * costs an operator more than a missed nuance.
  */
-export const RULES = {
+const RULES = {
   referenceWidth: 1280,
-  /** A vehicle slower than this stands (px/s): above the jitter of boxes, below walking pace in the near field. */
+  /** A slower vehicle counts as standing (px/s). Above the jitter of boxes, below walking pace in the near field. */
   movingSpeed: 40,
   fastSpeed: 200,
-  /** Gap between boxes (px) that counts as near, and as next to each other. */
+  /** Largest gap between boxes (px) that counts as near, and as touching. */
   nearGap: 45,
   touchGap: 10,
-  /** Approach (px/s). */
+  /** Speed of approach (px/s). */
   closingSpeed: 60,
   fastClosingSpeed: 180,
   /** Seconds until the gap is closed at the present pace. */
   highContactSeconds: 0.8,
   mediumContactSeconds: 2,
   vehicleContactSeconds: 1,
-  /** Share of the relative speed that must point along the line of centres: passing by in the next lane is no danger. */
+  /** Share of the relative speed along the line of centres, at least: passing in the next lane is no danger. */
   headOnShare: 0.85,
   denseVehicles: 6,
   denseSpacing: 60,
-  /** Share of a person's box within a two-wheeler's from which the person is its rider. */
+  /** A person is the rider when at least this share of its box lies within the two-wheeler's. */
   riderShare: 0.3,
 } as const;
 
@@ -45,8 +45,8 @@ const TWO_WHEELERS: ReadonlySet<string> = new Set(['bicycle', 'motorcycle']);
 const isVehicle = (object: DetectedObject): boolean => MOTOR_VEHICLES.has(object.class) || object.class === 'bicycle';
 
 /**
- * Judges a group without a model, from what was measured: distances, speeds, approach, density. Every rule that fires
- * is named in `riskTypes`; the worst decides the level. Pure.
+ * Assesses a group without a model, from measured distances, speeds, approach and density. The worst finding decides
+ * the level; `riskTypes` names up to three. Pure.
  */
 export function assessByRules(task: AssessmentTask, language: Language): Answer {
   const scale = task.imageWidth / RULES.referenceWidth;
@@ -85,30 +85,62 @@ const isRider = (person: DetectedObject, vehicles: readonly DetectedObject[]): b
     (vehicle) => TWO_WHEELERS.has(vehicle.class) && shareWithin(person.bbox, vehicle.bbox) >= RULES.riderShare,
   );
 
+/** A person and a moving vehicle. */
+interface Encounter {
+  readonly near: boolean;
+  readonly touching: boolean;
+  readonly fast: boolean;
+  /** The vehicle approaches; `rushing` at a high speed. */
+  readonly closing: boolean;
+  readonly rushing: boolean;
+  /** Seconds until they meet at the present pace; Infinity when they don't approach. */
+  readonly contactSeconds: number;
+}
+
+/** The first that applies counts, so the worst come first. */
+const PERSON_RULES: readonly (Pick<Finding, 'level' | 'kind'> & { readonly applies: (seen: Encounter) => boolean })[] =
+  [
+    {
+      level: 'high',
+      kind: 'person-near-fast-vehicle',
+      applies: ({ near, touching, fast, closing }) => near && fast && (closing || touching),
+    },
+    {
+      level: 'high',
+      kind: 'vehicle-closing-on-person',
+      applies: ({ near, rushing, contactSeconds }) => (near && rushing) || contactSeconds <= RULES.highContactSeconds,
+    },
+    { level: 'medium', kind: 'person-near-fast-vehicle', applies: ({ near, fast }) => near && fast },
+    {
+      level: 'medium',
+      kind: 'vehicle-closing-on-person',
+      applies: ({ near, closing, contactSeconds }) => (near && closing) || contactSeconds <= RULES.mediumContactSeconds,
+    },
+    { level: 'low', kind: 'person-near-vehicle', applies: ({ near }) => near },
+  ];
+
 function personAndVehicle(person: DetectedObject, vehicle: DetectedObject, scale: number): Finding | null {
   const distance = gap(person.bbox, vehicle.bbox);
   const near = distance <= RULES.nearGap * scale;
   const speed = speedOf(vehicle);
-  const objects = [person, vehicle];
+  const figures = { objects: [person, vehicle], distance, count: 2 };
   if (speed === null)
-    return near
-      ? { level: 'low', kind: 'person-near-vehicle', objects, distance, speed: 0, closing: 0, count: 2 }
-      : null;
-  // A vehicle that stands is no danger to who walks by.
+    return near ? { level: 'low', kind: 'person-near-vehicle', ...figures, speed: 0, closing: 0 } : null;
+  // A vehicle that stands is no danger to people walking past.
   if (speed < RULES.movingSpeed * scale) return null;
   const closing = approach(person, vehicle)?.closing ?? 0;
-  const figures = { objects, distance, speed, closing, count: 2 };
-  const fast = speed >= RULES.fastSpeed * scale;
   const closes = closing >= RULES.closingSpeed * scale;
-  const contact = closes ? distance / closing : Infinity;
-  if (near && fast && (closes || distance <= RULES.touchGap * scale))
-    return { level: 'high', kind: 'person-near-fast-vehicle', ...figures };
-  if ((near && closing >= RULES.fastClosingSpeed * scale) || contact <= RULES.highContactSeconds)
-    return { level: 'high', kind: 'vehicle-closing-on-person', ...figures };
-  if (near && fast) return { level: 'medium', kind: 'person-near-fast-vehicle', ...figures };
-  if ((near && closes) || contact <= RULES.mediumContactSeconds)
-    return { level: 'medium', kind: 'vehicle-closing-on-person', ...figures };
-  return near ? { level: 'low', kind: 'person-near-vehicle', ...figures } : null;
+  const rule = PERSON_RULES.find(({ applies }) =>
+    applies({
+      near,
+      touching: distance <= RULES.touchGap * scale,
+      fast: speed >= RULES.fastSpeed * scale,
+      closing: closes,
+      rushing: closing >= RULES.fastClosingSpeed * scale,
+      contactSeconds: closes ? distance / closing : Infinity,
+    }),
+  );
+  return rule === undefined ? null : { level: rule.level, kind: rule.kind, ...figures, speed, closing };
 }
 
 function twoVehicles(a: DetectedObject, b: DetectedObject, scale: number): Finding | null {
@@ -131,7 +163,7 @@ function twoVehicles(a: DetectedObject, b: DetectedObject, scale: number): Findi
   return null;
 }
 
-/** Many vehicles close together, unless all of them are known to stand: a car park is no risk. */
+/** Many vehicles close together, unless all of them stand: a car park is no risk. */
 function dense(task: AssessmentTask, vehicles: readonly DetectedObject[], scale: number): readonly Finding[] {
   const parked = vehicles.every((vehicle) => (speedOf(vehicle) ?? Infinity) < RULES.movingSpeed * scale);
   if (vehicles.length < RULES.denseVehicles || parked || task.group.features.minSpacing > RULES.denseSpacing * scale)
@@ -160,7 +192,7 @@ const BASE_CONFIDENCE: Readonly<Record<RiskLevel, number>> = {
   unknown: 0,
 };
 
-/** Lower when the objects were seen less surely, and when their motion is not known. */
+/** Lower for uncertain detections and for unknown motion. */
 function confidence(level: RiskLevel, objects: readonly DetectedObject[]): number {
   const seen = Math.min(...objects.map((object) => object.confidence));
   const known = objects.every((object) => object.velocity !== null);

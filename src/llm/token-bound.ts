@@ -4,17 +4,17 @@ import { ANSWER_JSON_SCHEMA } from './answer.ts';
 import type { Prompt } from './prompt.ts';
 
 /**
- * A picture, as most providers count at most unless told to look closer. Where one counts more, the key pool learns it
- * from the first answer.
+ * Tokens of a picture, as most providers count at most unless they are told to look closer. Where a provider counts
+ * more, the key pool learns it from the first answer.
  */
 const PICTURE_TOKENS = 1_280;
-/** Marks of roles and turns. */
+/** Tokens for the marks of roles and messages. */
 const FRAME_TOKENS = 64;
 const SCHEMA_BYTES = Buffer.byteLength(JSON.stringify(ANSWER_JSON_SCHEMA));
 
 /**
- * What a call with this prompt uses at most: no tokenizer makes more tokens of a text than it has bytes of UTF-8. The
- * answer's part is the default; the pool puts in that of the key it leases.
+ * Tokens that a call with this prompt uses at most: no tokenizer makes more tokens of a text than it has bytes of
+ * UTF-8. The answer's part is the default; the pool replaces it by that of the key it leases.
  */
 export const tokenBound = (prompt: Prompt): CallTokens => ({
   prompt:

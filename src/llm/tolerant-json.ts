@@ -1,4 +1,4 @@
-/** An object as it was written: every entry in its order, also where a key comes twice. */
+/** An object as written: every entry in order, repeated keys included. */
 export class JsonObject {
   readonly entries: readonly (readonly [key: string, value: Json])[];
 
@@ -9,10 +9,10 @@ export class JsonObject {
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
 
 /**
- * What begins at a bracket. `looked`: characters read for it.
- * - `value`: a value with its closing bracket; `end` is the position behind it. `doubtful`: some quotes were taken for
- *   part of their string, so that a string may hold what was meant to stand beside it.
- * - `open`: the text ended within it. `settled`: the entries so far, where only the last `}` of an object is missing.
+ * The result of reading at a bracket. `looked`: characters read.
+ * - `value`: a value with its closing bracket; `end` is the position behind it. `doubtful`: some quotes were read as
+ *   part of their string, which may therefore have swallowed what was meant to follow it.
+ * - `open`: the text broke off within the value. `settled`: its entries when only the last `}` of an object is missing.
  * - `broken`: no value by any reading known here, or nested too deep.
  */
 export type ReadValue =
@@ -26,17 +26,17 @@ export type ReadValue =
   | { readonly kind: 'open'; readonly settled: JsonObject | null; readonly looked: number }
   | { readonly kind: 'broken'; readonly looked: number };
 
-/** No answer asked for is nested deeper than three levels. */
+/** An answer nests three levels deep. */
 const MAX_DEPTH = 64;
 const MAX_KEY = 64;
-/** Values without quotes are words and numbers. */
+/** Characters of a value without quotes: a word or a number. */
 const MAX_BARE = 200;
 
 /**
- * Reads the object or array at `start` as models write JSON. Valid JSON is read as such. Repaired is what has one
- * reading: other quotes, full-width punctuation, trailing and missing commas, comments, keys and words without quotes,
- * literals of Python, line breaks and lone quotes in strings. What is missing at the end is never added, which is why
- * this is no repair library: those complete a text that was cut. Linear in the text. Never throws.
+ * Reads the object or array at `start` as models write JSON. Valid JSON is read as such. Errors with a single reading
+ * are repaired: other quotes, full-width punctuation, trailing and missing commas, comments, keys and words without
+ * quotes, Python's literals, line breaks and lone quotes in strings. A missing end is never added, which rules out the
+ * repair libraries: they complete a cut text. Linear in the text. Never throws.
  */
 export function readValue(text: string, start: number): ReadValue {
   const reader = new Reader(text, start);
@@ -49,12 +49,16 @@ export function readValue(text: string, start: number): ReadValue {
 export const startsValue = (char: string | undefined): boolean =>
   char === '{' || char === '[' || char === '｛' || char === '［';
 
+const CLOSING = '}]｝］';
+const isComma = (char: string | undefined): boolean => char === ',' || char === '，';
+const isColon = (char: string | undefined): boolean => char === ':' || char === '：';
+
 const FAILED = Symbol('failed');
 type Failed = typeof FAILED;
-/** Where a string stands: it ends at a quote that is followed by what must follow there. */
+/** The place of a string, which decides what may follow its closing quote. */
 type Place = 'key' | 'entry' | 'item';
 
-/** What ends a string, by what begins it. Mixed smart quotes occur. */
+/** Closing quotes by the opening one. Models mix smart quotes. */
 const CLOSERS: Readonly<Record<string, string>> = {
   '"': '"',
   '＂': '＂"',
@@ -67,12 +71,12 @@ const CLOSERS: Readonly<Record<string, string>> = {
   '「': '」',
   '『': '』',
 };
-/** Runs of a string without a quote that may end it and without a backslash, by what begins it. */
+/** The run of a string up to the next backslash or possible closing quote, by the opening quote. */
 const PLAIN = new Map(
   Object.entries(CLOSERS).map(([opener, closers]) => [opener, new RegExp(`[^${closers}\\\\]*`, 'y')]),
 );
 const ESCAPED_PLAIN = /[^\\]*/y;
-// A line break that was escaped once too often is one, too.
+// Includes line breaks that were escaped once too often.
 const SPACE = /(?:[\s\uFEFF\u200B-\u200F\u2060]|\\[nrt])*/y;
 const NEXT_ENTRY = /["“][\p{L}_]{1,40}["”]\s{0,9}[:：]/uy;
 const IDENTIFIER = /[\p{L}_$][\p{L}\p{N}_$-]{0,63}/uy;
@@ -122,7 +126,7 @@ class Reader {
       this.#commas();
       const char = this.#text[this.at];
       if (char === undefined) {
-        // Only of the outermost object: what else is missing of an inner one, nobody can tell.
+        // Only for the outermost object: an inner one may miss more than its bracket.
         if (depth === 0 && entries.length > 0) this.settled = new JsonObject(entries);
         return this.#open();
       }
@@ -135,7 +139,7 @@ class Reader {
       this.#space();
       const colon = this.#text[this.at];
       if (colon === undefined) return this.#open();
-      if (colon !== ':' && colon !== '：') return FAILED;
+      if (!isColon(colon)) return FAILED;
       this.at++;
       const value = this.value(depth + 1, 'entry');
       if (value === FAILED) return FAILED;
@@ -161,17 +165,17 @@ class Reader {
     }
   }
 
-  /** Whether another entry, or the end, may follow here. A line break does for a comma. */
+  /** Whether another entry, or the end, may follow here. A line break counts as a comma. */
   #separated(place: Place): boolean {
     const before = this.at;
     this.#space();
     const char = this.#text[this.at];
-    if (char === undefined || char === ',' || char === '，') return true;
+    if (char === undefined || isComma(char)) return true;
     if (place === 'entry' ? char === '}' || char === '｝' : char === ']' || char === '］') return true;
     return this.#text.slice(before, this.at).includes('\n') || (place === 'entry' && this.#entryAt(this.at));
   }
 
-  /** Whether the next entry of an object begins here beyond doubt: a comma is missing before it. */
+  /** Whether an entry of an object begins here beyond doubt, so that only a comma is missing before it. */
   #entryAt(at: number): boolean {
     NEXT_ENTRY.lastIndex = at;
     return NEXT_ENTRY.test(this.#text);
@@ -224,33 +228,35 @@ class Reader {
     return value;
   }
 
-  /** Whether a string may end before `i`: what must follow follows, else the quote belongs to the string. */
+  /** Whether a string of this place may end before `i`, by what follows; if not, the quote belongs to the string. */
   #ends(i: number, place: Place): boolean {
     const text = this.#text;
     const next = skipSpace(text, i);
     const char = text[next];
     if (char === undefined) return true;
-    if (place === 'key') return char === ':' || char === '：';
-    if (char === '}' || char === ']' || char === '｝' || char === '］') return true;
-    if (char === '/' && (text[next + 1] === '/' || text[next + 1] === '*')) return true;
-    if (char !== ',' && char !== '，')
-      return this.#quoteAt(next) !== '' && (text.slice(i, next).includes('\n') || this.#entryAt(next));
-    const after = skipSpace(text, next + 1);
-    const second = text[after];
-    if (second === undefined || second === '/' || second === '#' || second === '}' || second === ']') return true;
-    if (second === '｝' || second === '］' || this.#quoteAt(after) !== '') return true;
-    if (place === 'item') return /[[{\dtfnTFN｛［-]/.test(second);
-    IDENTIFIER.lastIndex = after;
+    if (place === 'key') return isColon(char);
+    if (isComma(char)) return this.#continues(skipSpace(text, next + 1), place);
+    if (CLOSING.includes(char) || (char === '/' && '/*'.includes(text[next + 1] ?? ' '))) return true;
+    // The comma is missing.
+    return this.#quoteAt(next) !== '' && (text.slice(i, next).includes('\n') || this.#entryAt(next));
+  }
+
+  /** Whether an entry or item, the end, or a comment may begin here, behind a comma. */
+  #continues(at: number, place: Place): boolean {
+    const text = this.#text;
+    const char = text[at];
+    if (char === undefined || CLOSING.includes(char) || '/#'.includes(char) || this.#quoteAt(at) !== '') return true;
+    if (place === 'item') return /[[{\dtfnTFN｛［-]/.test(char);
+    IDENTIFIER.lastIndex = at;
     const name = IDENTIFIER.exec(text)?.[0] ?? '';
-    const colon = text[skipSpace(text, after + name.length)];
-    return name !== '' && (colon === ':' || colon === '：');
+    return name !== '' && isColon(text[skipSpace(text, at + name.length)]);
   }
 
   #bare(): Json | Failed {
     BARE.lastIndex = this.at;
     const run = BARE.exec(this.#text)?.[0] ?? '';
     const word = (run.split(/\s(?:\/\/|#)/, 1)[0] ?? '').trim();
-    // A word may have been cut; a number or a literal says nothing about a level.
+    // A word at the end of the text may be cut; a number or literal matters for no level.
     const end = this.at + run.length;
     const next = this.#text[end];
     if (word === '' || run.length >= MAX_BARE || word.includes(':')) return FAILED;
@@ -276,7 +282,7 @@ class Reader {
 
   #commas(): void {
     this.#space();
-    while (this.#text[this.at] === ',' || this.#text[this.at] === '，') {
+    while (isComma(this.#text[this.at])) {
       this.at++;
       this.#space();
     }
@@ -300,14 +306,14 @@ class Reader {
 
 function skipSpace(text: string, at: number): number {
   const code = text.charCodeAt(at);
-  // Nearly always there is none.
+  // The fast path: mostly there is no space.
   if (code > 0x20 && code < 0x7f && code !== 0x5c) return at;
   SPACE.lastIndex = at;
   SPACE.exec(text);
   return SPACE.lastIndex;
 }
 
-/** What the escape at `i` means, and how long it is. An unknown one means the character behind the backslash. */
+/** Meaning and length of the escape at `i`. An unknown escape means the character behind the backslash. */
 function escapeAt(text: string, i: number): readonly [meant: string, length: number] {
   const char = text[i + 1] ?? '';
   if (char !== 'u') return [ESCAPES[char] ?? char, 1 + char.length];

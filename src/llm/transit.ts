@@ -1,11 +1,11 @@
 import type { TransitSample } from '../keys/transit-guard.ts';
 
-/** The request's arrival, epoch ms (DashScope). */
+/** Time of the request's arrival, epoch ms (DashScope). */
 const ARRIVAL = 'req-arrive-time';
-/** The provider's own time for the request, ms (DashScope, OpenAI, Envoy in front of many). */
+/** Milliseconds the provider spent on the request (DashScope, OpenAI, Envoy in front of many). */
 const PROCESSING = ['req-cost-time', 'openai-processing-ms', 'x-envoy-upstream-service-time'] as const;
 
-/** What the headers of an answer tell of the request's way to the provider; null when they tell nothing. */
+/** The request's way to the provider, from the response's headers; null when they don't tell. */
 export function transitOf(headers: Pick<Headers, 'get'>, roundTripMs: number | null): TransitSample | null {
   const at = numberOf(headers, ARRIVAL);
   if (roundTripMs === null) return at === null ? null : { kind: 'arrival', at };

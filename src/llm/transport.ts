@@ -1,11 +1,9 @@
 import type { ClientOptions } from 'openai';
 import { Agent, DecoratorHandler, Dispatcher, EnvHttpProxyAgent, fetch, type RequestInit, Response } from 'undici';
 
-/** An answer has a few kB; a larger one is none. Counted after decompression. */
+/** Bytes after decompression. An answer has a few kB. */
 export const LARGEST_ANSWER_BYTES = 1_000_000;
-/**
- * An idle connection is closed after this long: later, servers and firewalls may have dropped it without a word.
- */
+/** An idle connection is closed after this long, before servers and firewalls drop it silently. */
 const KEEP_ALIVE_MS = 4_000;
 
 /** The library's `fetch` over the pool of connections below, and the pool itself. */
@@ -15,8 +13,8 @@ export interface Transport {
 }
 
 /**
- * Kept HTTP/1.1 connections for the client. Redirects are refused (the key would go along), answers are bounded, and
- * nothing is sent twice. Time-outs are the caller's, by signal.
+ * A pool of kept HTTP/1.1 connections for the client. Redirects are refused, because the key would go along; answers
+ * are bounded, and nothing is sent twice. The caller times out by signal.
  */
 export function createTransport(): Transport {
   const options = {
@@ -26,16 +24,16 @@ export function createTransport(): Transport {
     bodyTimeout: 0,
     allowH2: false,
   };
-  // As Node's own fetch: HTTPS_PROXY and its like count when NODE_USE_ENV_PROXY is 1.
+  // As with Node's own fetch, HTTPS_PROXY and the like count only when NODE_USE_ENV_PROXY is 1.
   const throughProxy = process.env['NODE_USE_ENV_PROXY'] === '1';
   const pool = throughProxy ? new EnvHttpProxyAgent({ ...options, proxyTunnel: false }) : new Agent(options);
   return { fetch: boundedFetch as unknown as Transport['fetch'], pool };
 }
 
 /**
- * One call's view of the pool, given to the library as the call's `fetchOptions.dispatcher`. It tells when the request
- * was written, and keeps the whole text of an error body: the library keeps no more than its field `error`, which many
- * providers' errors don't have.
+ * One call's view of the pool, given to the library as `fetchOptions.dispatcher`. It reports when the request is
+ * written, and keeps the whole text of an error body: the library keeps only its field `error`, which many providers
+ * don't send.
  */
 export class CallDispatcher extends Dispatcher {
   readonly #pool: Dispatcher;
@@ -45,8 +43,8 @@ export class CallDispatcher extends Dispatcher {
   errorBody: string | null = null;
 
   /**
-   * `onSent` is called once, when the request has been written to its connection; never when it is not. `largest`:
-   * bytes of an answer at most.
+   * `onSent` is called once, when the request has been written to its connection; never if it is not. `largest`: bytes
+   * of an answer, at most.
    */
   constructor(pool: Dispatcher, onSent: () => void, largest: number) {
     super();
@@ -76,7 +74,7 @@ class SentHandler extends DecoratorHandler implements Dispatcher.DispatchHandler
   }
 }
 
-/** Every body is read whole here, so that a bound holds for all of them: one that is small may unpack to gigabytes. */
+/** A `fetch` that reads every body whole, within a bound: a small one may unpack to gigabytes. */
 async function boundedFetch(url: string | URL, init: RequestInit = {}): Promise<Response> {
   const call = init.dispatcher instanceof CallDispatcher ? init.dispatcher : null;
   const response = await fetch(url, { ...init, redirect: 'manual' });
@@ -87,7 +85,7 @@ async function boundedFetch(url: string | URL, init: RequestInit = {}): Promise<
     if (body.length > largest) throw new Error(`the answer is larger than ${largest} bytes`);
     return new Response(body.length === 0 ? null : inUtf8(body, headers.get('content-type')), { status, headers });
   }
-  // The beginning of a large error will do.
+  // The beginning is enough of a large error.
   call.errorBody = new TextDecoder().decode(
     inUtf8(body.subarray(0, LARGEST_ANSWER_BYTES), headers.get('content-type')),
   );
@@ -96,7 +94,7 @@ async function boundedFetch(url: string | URL, init: RequestInit = {}): Promise<
 
 const CHARSET = /;\s{0,9}charset\s{0,9}=\s{0,9}["']?([\w.:-]{1,40})/iu;
 
-/** The text's own bytes where it is UTF-8, as nearly all are; else by the mark at its beginning or the header. */
+/** The body in UTF-8, decoded by its byte order mark or the header's charset where it is anything else. */
 function inUtf8(body: Buffer, contentType: string | null): Uint8Array {
   const marked =
     body[0] === 0xff && body[1] === 0xfe ? 'utf-16le' : body[0] === 0xfe && body[1] === 0xff ? 'utf-16be' : '';
@@ -106,12 +104,12 @@ function inUtf8(body: Buffer, contentType: string | null): Uint8Array {
   try {
     return Buffer.from(new TextDecoder(charset).decode(body));
   } catch {
-    // Nobody knows that charset.
+    // An unknown charset.
     return new Uint8Array(body);
   }
 }
 
-/** The body, unpacked; of one that is larger than allowed only so much that it shows. */
+/** The decompressed body; of a larger one a little more than `largest` bytes, so that the excess shows. */
 async function readWithin({ body }: Response, largest: number): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -119,7 +117,7 @@ async function readWithin({ body }: Response, largest: number): Promise<Buffer> 
     for await (const chunk of body) {
       chunks.push(chunk);
       size += chunk.byteLength;
-      // Leaving the loop gives the rest up.
+      // Leaving the loop cancels the rest.
       if (size > largest) break;
     }
   }

@@ -1,6 +1,6 @@
 import type { LimitKind } from '../keys/outcome.ts';
 
-/** No wait that a provider asks for is shorter than this. */
+/** Shorter waits are raised to this. */
 export const SHORTEST_WAIT_MS = 100;
 /** A longer one is absurd and no value; that of a day's limit may last until the day is over. */
 export const LONGEST_WAIT_MS = 3_600_000;
@@ -10,19 +10,19 @@ type HeaderSource = Pick<Headers, 'get'>;
 
 export interface WaitSources {
   readonly headers: HeaderSource | null;
-  /** A wait from the body's fields, such as `3.5s`. */
+  /** A wait from the body's fields, such as `3.5s`; empty for none. */
   readonly wait: string;
   /** At most a few thousand characters. */
   readonly message: string;
   readonly limit: LimitKind;
-  /** Epoch ms by our clock: used where the response has no date of its own. */
+  /** Epoch ms by our clock, for a response without a date of its own. */
   readonly now: number;
 }
 
 /**
- * How long a provider asks to wait, in ms from now: by `retry-after-ms`, `Retry-After`, the body, or the reset of the
- * limit that is used up, the first that has a value. What is absurd (negative, past, an epoch, longer than an hour, or
- * than a day for a day's limit) is none. Null without one.
+ * How long a provider asks to wait, in ms from now; null when it doesn't. The first value counts of `retry-after-ms`,
+ * `Retry-After`, the body, and the reset of a used-up limit. Absurd values (negative, past, an epoch, longer than an
+ * hour, or than a day for a day's limit) are ignored.
  */
 export function statedWaitMs({ headers, wait, message, limit, now }: WaitSources): number | null {
   const longest = limit === 'day' ? LONGEST_DAY_WAIT_MS : LONGEST_WAIT_MS;
@@ -39,7 +39,7 @@ export function statedWaitMs({ headers, wait, message, limit, now }: WaitSources
   );
 }
 
-/** The server's own clock, which its dates go by, however wrong it is. */
+/** The server's own time, however wrong: its dates refer to it. */
 function serverTime(headers: HeaderSource | null, now: number): number {
   const date = Date.parse((headers?.get('date') ?? '').slice(0, 100));
   return Number.isNaN(date) ? now : date;
@@ -47,7 +47,7 @@ function serverTime(headers: HeaderSource | null, now: number): number {
 
 const plainNumber = (text: string): number | null => (/^\d+(?:\.\d+)?$/u.test(text) ? Number(text) : null);
 
-/** Seconds or a date (RFC 9110, 10.2.3); some write a duration. A date that is past is none. */
+/** Seconds or a date (RFC 9110, 10.2.3); some providers write a duration. A past date is ignored. */
 function retryAfter(text: string, serverNow: number): number | null {
   if (text === '') return null;
   const seconds = plainNumber(text);
@@ -56,12 +56,12 @@ function retryAfter(text: string, serverNow: number): number | null {
 }
 
 function dateMs(text: string, serverNow: number): number | null {
-  // The platform takes "-5" and the like for dates, too.
+  // The platform also parses "-5" and the like as dates.
   const date = /[a-z]{3}|\d{4}-\d\d-\d\d/iu.test(text) ? Date.parse(text) : Number.NaN;
   return Number.isNaN(date) || date < serverNow ? null : date - serverNow;
 }
 
-/** Above this a number is taken for an epoch in seconds, above the other for one in ms: no wait is that long. */
+/** Numbers from here on are epochs, in seconds or in ms: no wait is that long. */
 const EPOCH_S = 1e9;
 const EPOCH_MS = 1e12;
 
@@ -75,7 +75,7 @@ function resetOf(text: string, serverNow: number): number | null {
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** `1h2m3.5s` in ms; null when the text is anything else. */
+/** `1h2m3.5s` in ms; null for any other text. */
 function durationMs(text: string): number | null {
   if (!/^(?:\d+(?:\.\d+)?(?:ms|[smhd]))+$/u.test(text)) return null;
   let sum = 0;
@@ -113,7 +113,7 @@ function waitInText(message: string): number | null {
   return sum;
 }
 
-/** What a limit is of, and how providers name its reset and what is left of it. */
+/** The headers of a limit's reset and of its remaining calls or tokens. */
 const RESETS = [
   ['x-ratelimit-reset-requests', 'x-ratelimit-remaining-requests'],
   ['x-ratelimit-reset-tokens', 'x-ratelimit-remaining-tokens'],
@@ -123,7 +123,7 @@ const RESETS = [
   ['anthropic-ratelimit-tokens-reset', 'anthropic-ratelimit-tokens-remaining'],
 ] as const;
 
-/** When the limits that are used up begin anew; one with something left is not why the call was refused. */
+/** Milliseconds until every used-up limit is reset. A limit with something left did not refuse the call. */
 function resetInHeaders(get: (name: string) => string, serverNow: number): number | null {
   const waits = RESETS.flatMap(([reset, remaining]) => {
     const left = plainNumber(get(remaining));

@@ -65,6 +65,9 @@ export const TrafficGroup = z.object({
 });
 export type TrafficGroup = z.infer<typeof TrafficGroup>;
 
+/** Margin in px that a crop leaves around its group's box, clipped to the frame. */
+export const CROP_MARGIN = 12;
+
 /** A group as published: with the claim check of its crop, null when the crop could not be stored. */
 export const PublishedGroup = TrafficGroup.extend({ cropId: ImageId.nullable() });
 export type PublishedGroup = z.infer<typeof PublishedGroup>;

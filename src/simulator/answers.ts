@@ -1,6 +1,6 @@
 import type { SimulatedAnswer } from './simulated-answer.ts';
 
-/** What models say instead of a plain answer, as real ones do. The answer inside is `low` or `high` by the case. */
+/** An answer as real models give it instead of a plain one. The level inside is `low` or `high`, by the case. */
 interface Said {
   readonly content: unknown;
   /** Default `stop`. */
@@ -85,7 +85,7 @@ const CASES = {
 export type AnswerCase = keyof typeof CASES;
 export const ANSWER_CASES = Object.keys(CASES) as readonly AnswerCase[];
 
-/** The body of a 200 in which the model says so. */
+/** The body of a 200 with this answer. */
 export function saidBody(answer: AnswerCase, model: string): object {
   const said: Said = CASES[answer];
   return {

@@ -1,10 +1,10 @@
 /**
- * A provider's limiter: a strict sliding log of arrivals, windows closed at both ends. Written apart from the key
- * pool's own limits on purpose, so that one does not inherit the other's mistakes.
+ * A provider's limiter: a strict sliding log of arrivals, with windows closed at both ends. It shares no code with the
+ * key pool's limits on purpose, so that neither inherits the other's mistakes.
  */
 export class ArrivalLimiter {
   readonly #rules: readonly { readonly spanMs: number; readonly limit: number }[];
-  /** Arrivals of the last minute, in their order. */
+  /** Arrivals of the last minute, in order. */
   readonly #counted: number[] = [];
 
   constructor(qps: number, rpm: number) {
@@ -14,12 +14,12 @@ export class ArrivalLimiter {
     ];
   }
 
-  /** Milliseconds until a call arriving at `at` would be let in; 0 when it is now. */
+  /** Milliseconds until a call that arrives at `at` (epoch ms) would be let in; 0 for now. */
   waitMs(at: number): number {
     this.#prune(at);
     let wait = 0;
     for (const { spanMs, limit } of this.#rules) {
-      // With this call there would be one more than the limit until that one is out of the window.
+      // With this call the window would hold one too many until that arrival leaves it.
       const leaves = this.#counted.at(-limit);
       if (leaves !== undefined && leaves >= at - spanMs) wait = Math.max(wait, leaves + spanMs - at + 0.001);
     }
@@ -30,7 +30,7 @@ export class ArrivalLimiter {
     this.#counted.push(at);
   }
 
-  /** What providers tell of the minute's limit with every answer. */
+  /** The headers by which providers report the minute's limit with every answer. */
   headers(at: number): Readonly<Record<string, string>> {
     this.#prune(at);
     const { spanMs, limit } = this.#rules[1] ?? { spanMs: 0, limit: 0 };
@@ -48,7 +48,7 @@ export class ArrivalLimiter {
   }
 }
 
-/** The same for the tokens of a minute: each call counts with all it will use from the moment it arrives. */
+/** The same for the tokens of a minute. Each call counts, with all tokens it will use, from its arrival. */
 export class TokenLimiter {
   readonly #limit: number;
   readonly #counted: { readonly at: number; readonly tokens: number }[] = [];
@@ -57,7 +57,9 @@ export class TokenLimiter {
     this.#limit = tpm;
   }
 
-  /** Milliseconds until a call of so many tokens arriving at `at` would be let in; 0 when it is now, Infinity when never. */
+  /**
+   * Milliseconds until a call of so many tokens that arrives at `at` would be let in; 0 for now, Infinity for never.
+   */
   waitMs(at: number, tokens: number): number {
     if (tokens > this.#limit) return Infinity;
     const within = this.#counted.filter((one) => one.at >= at - 60_000).toSorted((a, b) => a.at - b.at);

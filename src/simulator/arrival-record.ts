@@ -6,15 +6,15 @@ export interface Budget {
   readonly name: string;
   readonly qps: number;
   readonly rpm: number;
-  /** Tokens a minute; null: no limit. */
+  /** Tokens a minute; null for no limit. */
   readonly tpm: number | null;
 }
 
-/** The calls as they arrived, bounded: the oldest go first. */
+/** The newest 100,000 calls, in the order of their arrival. */
 export class CallRecord {
   readonly #calls: { -readonly [K in keyof RecordedCall]: RecordedCall[K] }[] = [];
 
-  /** Returns what books the end of the call. */
+  /** Records an arrival. Returns a function that adds the call's end to the record. */
   add(
     call: Omit<RecordedCall, 'status' | 'bytes' | 'ms' | 'tokens'>,
   ): (end: {
@@ -34,8 +34,8 @@ export class CallRecord {
   }
 
   /**
-   * Brute force: for each arrival, every call from it to one span later, both ends included. Tokens are counted where
-   * calls arrived, and once more where they were answered.
+   * Windows that hold more than a limit allows. Brute force: for each arrival, every call from it to one span later,
+   * both ends included. Tokens are counted at the arrival of their call, and once more at its answer.
    */
   violations(budgets: readonly Budget[]): readonly Violation[] {
     const found: Violation[] = [];

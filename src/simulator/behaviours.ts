@@ -7,7 +7,7 @@ interface Rule {
   left: number;
 }
 
-/** The behaviours asked for; the newest that applies to a call wins. */
+/** The active behaviours; the newest that applies to a call wins. */
 export class Behaviours {
   readonly #random: () => number;
   #rules: Rule[] = [];
@@ -16,6 +16,7 @@ export class Behaviours {
     this.#random = random;
   }
 
+  /** Returns a function that removes it again. */
   add(behaviour: Behaviour, { probability = 1, times = Infinity, key }: BehaviourOptions = {}): () => void {
     const rule: Rule = { behaviour, probability, key: key ?? null, left: times };
     this.#rules.unshift(rule);
@@ -28,7 +29,7 @@ export class Behaviours {
     this.#rules = [];
   }
 
-  /** What to do with a call of this key; null: answer well. */
+  /** The behaviour for the next call of this key; null to answer well. */
   next(key: string): Behaviour | null {
     const rule = this.#rules.find(
       (one) =>

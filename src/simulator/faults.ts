@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import type { SimulatedAnswer } from './simulated-answer.ts';
 
-/** How providers refuse or wrap a call, as real ones do; the names say what comes. */
+/** Refusals and wrappings of real providers. */
 export const FAULTS = [
   'ok-but-error',
   'gzip',
@@ -29,7 +29,7 @@ export const FAULTS = [
 export type Fault = (typeof FAULTS)[number];
 export const isFault = (kind: string): kind is Fault => (FAULTS as readonly string[]).includes(kind);
 
-/** What of a request's body decides on a fault. */
+/** The fields of a request's body, some of which provoke a fault. */
 export type AskedFields = Readonly<Record<string, unknown>>;
 
 interface Reply {
@@ -45,7 +45,7 @@ const error = (status: number, message: string, more: object = {}): Reply => ({
 
 const THINKING = 'parameter.enable_thinking must be set to false for non-streaming calls';
 
-/** The refusal of a request, or null when it is answered well. */
+/** The refusal of a request by each fault; null when it is answered well. */
 const REFUSALS: Partial<Readonly<Record<Fault, (asked: AskedFields) => Reply | null>>> = {
   'ok-but-error': () => error(200, 'Rate limit exceeded', { code: 429 }),
   'stream-only': (asked) =>
@@ -66,7 +66,8 @@ const REFUSALS: Partial<Readonly<Record<Fault, (asked: AskedFields) => Reply | n
     'temperature' in asked
       ? error(
           400,
-          "Unsupported value: 'temperature' does not support 0 with this model. Only the default (1) value is supported.",
+          "Unsupported value: 'temperature' does not support 0 with this model. " +
+            'Only the default (1) value is supported.',
           { param: 'temperature', code: 'unsupported_value' },
         )
       : null,
@@ -132,7 +133,7 @@ const REFUSALS: Partial<Readonly<Record<Fault, (asked: AskedFields) => Reply | n
   }),
 };
 
-/** Sends the refusal of this fault; null when the request is to be answered well (perhaps in the fault's wrapping). */
+/** Sends the fault's refusal and returns its status; null when the request is answered well, perhaps wrapped. */
 export function sendFault(response: ServerResponse, fault: Fault, asked: AskedFields): number | null {
   const reply = REFUSALS[fault]?.(asked) ?? null;
   if (reply === null) return null;
@@ -142,7 +143,7 @@ export function sendFault(response: ServerResponse, fault: Fault, asked: AskedFi
   return status;
 }
 
-/** Sends a good answer as the fault wraps it. False when it wraps nothing. */
+/** Sends a good answer in the fault's wrapping. False when the fault wraps nothing. */
 export function sendWrapped(
   response: ServerResponse,
   fault: Fault | null,

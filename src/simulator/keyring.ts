@@ -3,10 +3,11 @@ import { ArrivalLimiter, TokenLimiter } from './arrival-limiter.ts';
 import type { Budget } from './arrival-record.ts';
 import type { SimulatedKey, SimulatedKeyEntry } from './simulator.types.ts';
 
-export interface HeldKey {
+/** A key with its limits. */
+export interface KnownKey {
   readonly name: string;
   readonly spec: SimulatedKey;
-  /** Of the key itself. */
+  /** SHA-256 of the key itself. */
   readonly digest: Buffer;
   readonly budget: Budget;
   readonly limiter: ArrivalLimiter;
@@ -16,12 +17,12 @@ export interface HeldKey {
 
 const digest = (text: string): Buffer => hash('sha256', text, 'buffer');
 
-/** The keys the simulator knows. */
+/** The keys that the simulator knows. */
 export class Keyring {
-  readonly #keys: readonly HeldKey[];
+  readonly #keys: readonly KnownKey[];
 
   constructor(specs: readonly SimulatedKey[]) {
-    const groups = new Map<string, Pick<HeldKey, 'budget' | 'limiter' | 'tokens'>>();
+    const groups = new Map<string, Pick<KnownKey, 'budget' | 'limiter' | 'tokens'>>();
     this.#keys = specs.map((spec, index) => {
       const name = spec.name ?? `key-${String(index + 1).padStart(3, '0')}`;
       const id = spec.group === undefined ? `key:${name}` : `group:${spec.group}`;
@@ -35,8 +36,8 @@ export class Keyring {
     });
   }
 
-  /** The key of an `Authorization` header; undefined when nobody has it. */
-  find(authorization: string | undefined): HeldKey | undefined {
+  /** The key of an `Authorization` header; undefined for an unknown one. */
+  find(authorization: string | undefined): KnownKey | undefined {
     const given = digest(/^Bearer (.+)$/.exec(authorization ?? '')?.[1] ?? '');
     return this.#keys.find((key) => timingSafeEqual(key.digest, given));
   }

@@ -2,19 +2,19 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { saidBody } from './answers.ts';
 import { Behaviours } from './behaviours.ts';
 import { isFault, sendFault, sendWrapped } from './faults.ts';
-import { judge } from './simulated-answer.ts';
-import { type HeldKey, Keyring } from './keyring.ts';
+import { simulateAnswer } from './simulated-answer.ts';
+import { type KnownKey, Keyring } from './keyring.ts';
 import { hashText, logNormalMs, seededRandom } from './random.ts';
 import { CallRecord } from './arrival-record.ts';
-import { type Completion, completionBody, modelText, preciseNow, sendError, sendJson, usedTokens } from './reply.ts';
-import { BadRequest, readChatRequest, textOf, wantsWrapper, type ChatRequest } from './request.ts';
+import { completionBody, modelText, preciseNow, sendError, sendJson, usedTokens } from './reply.ts';
+import { BadRequest, type ChatRequest, readChatRequest, textOf, wantsWrapper } from './request.ts';
 import type { Behaviour, ProviderSimulator, SimulatorOptions } from './simulator.types.ts';
 
 const LARGEST_BODY = 12 * 1024 * 1024;
 const TRACE = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 /**
- * Starts an OpenAI-compatible provider that enforces the limits of its keys in strict sliding windows by arrival time,
+ * Starts an OpenAI-compatible provider that enforces its keys' limits in strict sliding windows by arrival time,
  * misbehaves on demand, and records every call. Rejects when the port is taken.
  */
 export async function startProviderSimulator(options: SimulatorOptions): Promise<ProviderSimulator> {
@@ -31,7 +31,7 @@ class Simulator {
   readonly #record = new CallRecord();
   readonly #behaviours: Behaviours;
   readonly #server: Server;
-  /** What ends the pauses under way. */
+  /** Ends each pause under way. */
   readonly #pauses = new Set<() => void>();
   #calls = 0;
   #connections = 0;
@@ -92,125 +92,107 @@ class Simulator {
   }
 
   async #serve(at: number, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const key = this.#keys.find(request.headers.authorization);
-    if (request.method === 'GET' && request.url === '/v1/models') {
-      if (key === undefined || key.revoked)
-        return void sendError(response, 401, 'invalid_api_key', 'Incorrect API key provided.');
-      return sendJson(response, 200, {
+    const known = this.#keys.find(request.headers.authorization);
+    const key = known?.revoked === false ? known : null;
+    const route = `${request.method} ${request.url}`;
+    if (route === 'GET /v1/models') this.#sendModels(response, key);
+    else if (route !== 'POST /v1/chat/completions') sendError(response, 404, 'not_found', 'There is no such route.');
+    else await this.#complete({ at, known, key, request, response });
+  }
+
+  #sendModels(response: ServerResponse, key: KnownKey | null): void {
+    if (key === null) sendBadKey(response);
+    else
+      sendJson(response, 200, {
         object: 'list',
         data: [{ id: this.#model, object: 'model', created: 0, owned_by: 'simulator' }],
       });
-    }
-    if (request.method !== 'POST' || request.url !== '/v1/chat/completions')
-      return void sendError(response, 404, 'not_found', 'There is no such route.');
-    const traceId = TRACE.exec(String(request.headers['traceparent'] ?? ''))?.[1] ?? null;
-    if (this.#options.timingHeaders !== false) response.setHeader('req-arrive-time', String(Math.floor(at)));
-    const book = this.#record.add({ at, key: key?.name ?? '?', budget: key?.budget.name ?? '?', traceId });
-    const end = (status: number): void => book(status === 0 ? { status } : { status, ms: preciseNow() - at });
-    // Limits count by arrival, before the body is read.
-    const wait = key === undefined || key.revoked ? 0 : key.limiter.waitMs(at);
-    if (key !== undefined && !key.revoked && (wait === 0 || this.#options.countRejected === true))
-      key.limiter.count(at);
-    for (const [name, value] of Object.entries(key === undefined || key.revoked ? {} : key.limiter.headers(at)))
-      response.setHeader(name, value);
-    const body = await readBody(request, LARGEST_BODY);
-    book({ bytes: body?.length ?? 0 });
-    if (key === undefined || key.revoked)
-      return end(sendError(response, 401, 'invalid_api_key', 'Incorrect API key provided.'));
-    if (wait > 0) return end(sendLimited(response, key.budget.name, wait));
-    if (body === null) return end(sendError(response, 413, 'request_too_large', 'The body is too large.'));
-    end(await this.#answer({ key, at, body, response, onTokens: (tokens) => book({ tokens }) }));
   }
 
-  /** Answers a call that was let in; returns the status, 0 for none. */
-  async #answer({ key, at, body, response, onTokens }: LetIn): Promise<number> {
-    let chat: ChatRequest;
-    try {
-      chat = await readChatRequest(body);
-    } catch (error) {
-      if (error instanceof BadRequest)
-        return sendError(response, 400, 'invalid_request', error.message, {}, error.param);
-      throw error;
-    }
+  /** Records a call for a completion, holds it against the limits, and answers it. */
+  async #complete({ at, known, key, request, response }: Arrived): Promise<void> {
+    const traceId = TRACE.exec(String(request.headers['traceparent'] ?? ''))?.[1] ?? null;
+    if (this.#options.timingHeaders !== false) response.setHeader('req-arrive-time', String(Math.floor(at)));
+    const note = this.#record.add({ at, key: known?.name ?? '?', budget: known?.budget.name ?? '?', traceId });
+    // Limits count by arrival, before the body is read.
+    const wait = key === null ? 0 : this.#countArrival(key, at);
+    if (key !== null)
+      for (const [name, value] of Object.entries(key.limiter.headers(at))) response.setHeader(name, value);
+    const body = await readBody(request, LARGEST_BODY);
+    note({ bytes: body?.length ?? 0 });
+    const status = await this.#reply({ key, at, wait, body, response, onTokens: (tokens) => note({ tokens }) });
+    note(status === 0 ? { status } : { status, ms: preciseNow() - at });
+  }
+
+  /** Milliseconds that the limits of calls want this one to wait; 0 when it is let in, and counted. */
+  #countArrival({ limiter }: KnownKey, at: number): number {
+    const wait = limiter.waitMs(at);
+    if (wait === 0 || this.#options.countRejected === true) limiter.count(at);
+    return wait;
+  }
+
+  /** The same for the limit of tokens. */
+  #countTokens({ tokens: limiter }: KnownKey, at: number, tokens: number): number {
+    const wait = limiter?.waitMs(at, tokens) ?? 0;
+    if (wait === 0 || this.#options.countRejected === true) limiter?.count(at, tokens);
+    return wait;
+  }
+
+  /** Sends the reply to a call; resolves to its status, 0 for none. */
+  async #reply({ key, at, wait, body, response, onTokens }: ReadCall): Promise<number> {
+    // It may have been revoked while the body was read.
+    if (key === null || key.revoked) return sendBadKey(response);
+    if (wait > 0) return sendLimited(response, key.budget.name, wait);
+    if (body === null) return sendError(response, 413, 'request_too_large', 'The body is too large.');
+    const chat = await readChatRequest(body).catch(badRequestOnly);
+    if (chat instanceof BadRequest) return sendError(response, 400, 'invalid_request', chat.message, {}, chat.param);
     if (chat.model !== this.#model)
       return sendError(response, 404, 'model_not_found', `The model ${chat.model} does not exist.`, {}, 'model');
+    return this.#answer({ key, at, chat, response, onTokens });
+  }
+
+  /** Answers a request that was let in, or refuses it as a behaviour says. Resolves as {@link #reply}. */
+  async #answer({ key, at, chat, response, onTokens }: LetIn): Promise<number> {
     const behaviour = this.#behaviours.next(key.name);
     const fault = behaviour !== null && isFault(behaviour.kind) ? behaviour.kind : null;
     const refused = fault === null ? null : sendFault(response, fault, chat);
     if (refused !== null) return refused;
     const prompt = textOf(chat);
-    const text = modelText(
-      judge(prompt, this.#seed ^ hashText(this.#model)),
-      behaviour?.kind ?? null,
-      wantsWrapper(chat),
-    );
+    const answer = simulateAnswer(prompt, this.#seed ^ hashText(this.#model));
+    const text = modelText(answer, behaviour?.kind ?? null, wantsWrapper(chat));
     const { promptTokens, completionTokens } = usedTokens(prompt.length, text);
-    const tokens = promptTokens + completionTokens;
-    onTokens(tokens);
-    const wait = key.tokens?.waitMs(at, tokens) ?? 0;
-    if (wait === 0 || this.#options.countRejected === true) key.tokens?.count(at, tokens);
-    if (wait > 0) return sendLimited(response, key.budget.name, wait);
-    if (behaviour?.kind === 'no-formats' && chat.response_format !== undefined) {
-      return sendError(
-        response,
-        400,
-        'unsupported',
-        `response_format of type ${chat.response_format.type} is not supported by this model.`,
-        {},
-        'response_format',
-      );
-    }
-    const { medianMs, p95Ms } = this.#options.latency ?? { medianMs: 0, p95Ms: 0 };
-    const ms = behaviour?.kind === 'slow' ? behaviour.ms : logNormalMs(this.#random, medianMs, p95Ms);
-    if (ms > 0 && !(await this.#pause(ms, response))) return 0;
-    const answer = judge(prompt, this.#seed ^ hashText(this.#model));
+    onTokens(promptTokens + completionTokens);
+    const tokensWait = this.#countTokens(key, at, promptTokens + completionTokens);
+    if (tokensWait > 0) return sendLimited(response, key.budget.name, tokensWait);
+    if (behaviour?.kind === 'no-formats' && chat.response_format !== undefined)
+      return sendNoFormat(response, chat.response_format.type);
+    if (!(await this.#think(behaviour, response))) return 0;
     const completion = completionBody({ id: this.#calls + 1, model: this.#model, text, promptLength: prompt.length });
     if (sendWrapped(response, fault, chat, completion, answer)) {
       this.#calls += 1;
       return 200;
     }
-    return this.#send(response, behaviour, { text, promptLength: prompt.length });
+    return this.#send(response, behaviour, completion);
   }
 
-  #send(
-    response: ServerResponse,
-    behaviour: Behaviour | null,
-    said: Pick<Completion, 'text' | 'promptLength'>,
-  ): number {
-    if (behaviour?.kind === 'hang') return 0;
-    if (behaviour?.kind === 'says') {
-      sendJson(response, 200, saidBody(behaviour.answer, this.#model));
-      return 200;
-    }
-    if (behaviour?.kind === 'sends') {
-      response.writeHead(200, { 'content-type': 'application/json' }).end(behaviour.body);
-      return 200;
-    }
-    if (behaviour?.kind === 'drop') {
-      response.destroy();
-      return 0;
-    }
-    if (behaviour?.kind === 'status') {
-      const headers: Record<string, string> =
-        behaviour.retryAfter === undefined ? {} : { 'retry-after': behaviour.retryAfter };
-      return sendError(response, behaviour.status, 'simulated', behaviour.message ?? 'Simulated error.', headers);
-    }
-    if (behaviour?.kind === 'broken-json') {
-      response.writeHead(200, { 'content-type': 'application/json' }).end('{"id": "chatcmpl-sim", "choices": [');
-      return 200;
-    }
-    const completion = completionBody({ id: ++this.#calls, model: this.#model, ...said });
-    if (behaviour?.kind === 'hang-body') {
-      const whole = JSON.stringify(completion);
-      response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(whole) });
-      response.write(whole.slice(0, Math.floor(whole.length / 2)));
-      return 200;
-    }
+  /** Waits as long as an answer takes. False as {@link #pause}. */
+  async #think(behaviour: Behaviour | null, response: ServerResponse): Promise<boolean> {
+    const { medianMs, p95Ms } = this.#options.latency ?? { medianMs: 0, p95Ms: 0 };
+    const ms = behaviour?.kind === 'slow' ? behaviour.ms : logNormalMs(this.#random, medianMs, p95Ms);
+    return ms <= 0 || this.#pause(ms, response);
+  }
+
+  /** Sends the completion, or the behaviour's reply in its place. Returns the status, 0 for none. */
+  #send(response: ServerResponse, behaviour: Behaviour | null, completion: object): number {
+    const instead = behaviour === null ? null : sendInstead(response, behaviour, this.#model);
+    if (instead !== null) return instead;
+    this.#calls += 1;
+    if (behaviour?.kind === 'hang-body') return sendHalf(response, JSON.stringify(completion));
     sendJson(response, 200, completion);
     return 200;
   }
 
-  /** False when the caller went away, or the simulator closed, meanwhile. */
+  /** Waits `ms`. False when the caller disconnects, or the simulator closes, meanwhile. */
   #pause(ms: number, response: ServerResponse): Promise<boolean> {
     return new Promise((resolve) => {
       const finish = (stillThere: boolean): void => {
@@ -227,16 +209,84 @@ class Simulator {
   }
 }
 
-/** A call that the limits of calls let in. */
-interface LetIn {
-  readonly key: HeldKey;
+/** A call for a completion, before its body is read. */
+interface Arrived {
+  /** Epoch ms with fractions. */
   readonly at: number;
-  readonly body: Buffer;
+  /** The key it names, revoked or not. */
+  readonly known: KnownKey | undefined;
+  /** The same when it may be used. */
+  readonly key: KnownKey | null;
+  readonly request: IncomingMessage;
   readonly response: ServerResponse;
+}
+
+interface ReadCall extends Pick<Arrived, 'at' | 'key' | 'response'> {
+  /** Milliseconds that the limits of calls want it to wait; 0 when it is let in. */
+  readonly wait: number;
+  /** Null when it is too large. */
+  readonly body: Buffer | null;
   readonly onTokens: (tokens: number) => void;
 }
 
-/** 429. A call that is too large for the limit as a whole is told to wait an hour. */
+/** A call that the limits of calls let in. */
+interface LetIn extends Pick<ReadCall, 'at' | 'response' | 'onTokens'> {
+  readonly key: KnownKey;
+  readonly chat: ChatRequest;
+}
+
+const badRequestOnly = (thrown: unknown): BadRequest => {
+  if (thrown instanceof BadRequest) return thrown;
+  throw thrown;
+};
+
+const sendBadKey = (response: ServerResponse): number =>
+  sendError(response, 401, 'invalid_api_key', 'Incorrect API key provided.');
+
+function sendNoFormat(response: ServerResponse, type: string): number {
+  const message = `response_format of type ${type} is not supported by this model.`;
+  return sendError(response, 400, 'unsupported', message, {}, 'response_format');
+}
+
+/** The reply of behaviours that send no completion; null for all others. */
+function sendInstead(response: ServerResponse, behaviour: Behaviour, model: string): number | null {
+  if (behaviour.kind === 'hang') return 0;
+  if (behaviour.kind === 'drop') {
+    response.destroy();
+    return 0;
+  }
+  if (behaviour.kind === 'status') {
+    const { status, message = 'Simulated error.', retryAfter } = behaviour;
+    return sendError(
+      response,
+      status,
+      'simulated',
+      message,
+      retryAfter === undefined ? {} : { 'retry-after': retryAfter },
+    );
+  }
+  if (behaviour.kind === 'says') {
+    sendJson(response, 200, saidBody(behaviour.answer, model));
+    return 200;
+  }
+  if (behaviour.kind === 'sends') return sendText(response, behaviour.body);
+  return behaviour.kind === 'broken-json' ? sendText(response, '{"id": "chatcmpl-sim", "choices": [') : null;
+}
+
+/** 200 with this body, whatever it holds. */
+function sendText(response: ServerResponse, body: string): number {
+  response.writeHead(200, { 'content-type': 'application/json' }).end(body);
+  return 200;
+}
+
+/** The headers of the whole body and its first half, then silence. */
+function sendHalf(response: ServerResponse, whole: string): number {
+  response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(whole) });
+  response.write(whole.slice(0, Math.floor(whole.length / 2)));
+  return 200;
+}
+
+/** 429. A call larger than the whole limit is told to wait an hour. */
 function sendLimited(response: ServerResponse, budget: string, waitMs: number): number {
   const ms = Math.ceil(Math.min(waitMs, 3_600_000));
   return sendError(response, 429, 'rate_limit_exceeded', `Rate limit reached for ${budget}.`, {
@@ -245,7 +295,7 @@ function sendLimited(response: ServerResponse, budget: string, waitMs: number): 
   });
 }
 
-/** The body; null when it is larger than allowed (the rest is read and thrown away). Rejects when the caller goes away. */
+/** The body; null when it is too large (the rest is read and dropped). Rejects when the caller disconnects. */
 function readBody(request: IncomingMessage, largest: number): Promise<Buffer | null> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];

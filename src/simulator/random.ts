@@ -16,7 +16,7 @@ export function hashText(text: string): number {
   return hash >>> 0;
 }
 
-/** Log-normal delay in ms with this median and 95th percentile (whose normal quantile is 1.645); normal by Box-Muller. */
+/** A log-normal delay in ms with this median and 95th percentile (normal quantile 1.645), by Box-Muller. */
 export function logNormalMs(random: () => number, medianMs: number, p95Ms: number): number {
   if (medianMs <= 0) return 0;
   const sigma = Math.log(Math.max(1, p95Ms / medianMs)) / 1.645;

@@ -5,7 +5,7 @@ import type { Behaviour } from './simulator.types.ts';
 /** Epoch ms with fractions, never set back. */
 export const preciseNow = (): number => performance.timeOrigin + performance.now();
 
-/** An error body as OpenAI-compatible providers send it. Returns the status. */
+/** Sends an error as OpenAI-compatible providers do. Returns the status. */
 export function sendError(
   response: ServerResponse,
   status: number,
@@ -26,6 +26,7 @@ export function sendError(
   return status;
 }
 
+/** Sends a body as JSON, with the processing time when the time of arrival is among the headers. */
 export function sendJson(
   response: ServerResponse,
   status: number,
@@ -34,17 +35,17 @@ export function sendJson(
 ): void {
   const text = JSON.stringify(body);
   const arrived = Number(response.getHeader('req-arrive-time') ?? Number.NaN);
-  // The time of arrival was rounded down: never more than was worked.
+  // The arrival was rounded down, so take a millisecond off: never report more than was spent.
   if (!Number.isNaN(arrived))
     response.setHeader('req-cost-time', String(Math.max(0, Math.floor(preciseNow() - arrived - 1))));
   response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(text);
 }
 
-/** The text the model "says", bent as the behaviour wants; null for none. */
+/** The text of the model's answer, distorted by the behaviour; null for none. */
 export function modelText(answer: SimulatedAnswer, kind: Behaviour['kind'] | null, wrapper: boolean): string | null {
   const good = wrapper ? wrapped(answer) : JSON.stringify(answer);
   if (kind === null) return good;
-  const bent: Partial<Record<Behaviour['kind'], string | null>> = {
+  const distorted: Partial<Record<Behaviour['kind'], string | null>> = {
     malformed: good.slice(0, Math.floor(good.length / 2)),
     empty: '',
     refusal: null,
@@ -53,11 +54,11 @@ export function modelText(answer: SimulatedAnswer, kind: Behaviour['kind'] | nul
     wrapper: wrapped(answer),
     'odd-level': JSON.stringify({ ...answer, riskLevel: 'severe-ish' }),
   };
-  const text = bent[kind];
+  const text = distorted[kind];
   return text === undefined ? good : text;
 }
 
-/** The same as a list of results. */
+/** The answer in a list of results. */
 const wrapped = (answer: SimulatedAnswer): string =>
   JSON.stringify({
     hasDangerousDriving: answer.riskLevel === 'medium' || answer.riskLevel === 'high',

@@ -45,7 +45,7 @@ const ChatRequest = z.object({
 });
 export type ChatRequest = z.infer<typeof ChatRequest>;
 
-/** A request the provider refuses: 400 and why. */
+/** Thrown for a request that the provider refuses with 400. */
 export class BadRequest extends Error {
   override readonly name = 'BadRequest';
   readonly param: string | null;
@@ -58,7 +58,7 @@ export class BadRequest extends Error {
 
 const JPEG_URI = /^data:image\/jpeg;base64,([A-Za-z0-9+/]+={0,2})$/;
 
-/** Checks a body as a provider does. Throws {@link BadRequest}. */
+/** Reads and checks a body as a provider does. Rejects with {@link BadRequest}. */
 export async function readChatRequest(body: Buffer): Promise<ChatRequest> {
   let json: unknown;
   try {
@@ -78,7 +78,7 @@ export async function readChatRequest(body: Buffer): Promise<ChatRequest> {
   return parsed.data;
 }
 
-/** Pictures found good, by digest: those of tests and benchmarks come again and again. */
+/** Digests of good pictures: tests and benchmarks send the same ones over and over. */
 const good = new Set<string>();
 const MOST_REMEMBERED = 1_000;
 
@@ -108,7 +108,7 @@ async function lookAtJpeg(url: string): Promise<void> {
   throw new BadRequest('the image is no complete JPEG', 'messages.content.image_url');
 }
 
-/** All text of the request. */
+/** All text of the request's messages. */
 export const textOf = (request: ChatRequest): string =>
   request.messages
     .flatMap((message) =>
@@ -118,6 +118,6 @@ export const textOf = (request: ChatRequest): string =>
     )
     .join('\n');
 
-/** True when the schema asked for wants a list of results instead of one flat answer. */
+/** Whether the requested schema is a list of results instead of one flat answer. */
 export const wantsWrapper = (request: ChatRequest): boolean =>
   request.response_format?.type === 'json_schema' && 'results' in request.response_format.json_schema.schema.properties;

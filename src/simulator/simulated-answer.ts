@@ -1,6 +1,6 @@
 import { hashText, seededRandom } from './random.ts';
 
-/** A plausible answer of a model, in the flat shape. */
+/** A model's answer in the flat shape. */
 export interface SimulatedAnswer {
   readonly riskLevel: 'none' | 'low' | 'medium' | 'high';
   readonly confidence: number;
@@ -24,10 +24,10 @@ const closingOf = figureOf('max_closing_speed_px_s');
 const objectsOf = figureOf('objects_in_group');
 
 /**
- * Judges the figures in a prompt, roughly as a model would: near and fast is worse. Some chance, drawn from seed and
- * text, stands for what a model sees besides. The same text gets the same answer.
+ * Answers the figures in a prompt roughly as a model would: near and fast is worse. A random part, drawn from seed and
+ * text, stands for the picture. The same text gets the same answer.
  */
-export function judge(text: string, seed: number): SimulatedAnswer {
+export function simulateAnswer(text: string, seed: number): SimulatedAnswer {
   const random = seededRandom(hashText(text) ^ seed);
   const width = widthOf(text) ?? 1280;
   const nearest = nearestOf(text);

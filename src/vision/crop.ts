@@ -1,4 +1,4 @@
-import type { Box } from '../messages/detection.ts';
+import { type Box, CROP_MARGIN } from '../messages/detection.ts';
 
 /** A rectangle of whole pixels inside a frame, at least 1x1. */
 export interface CropRectangle {
@@ -7,8 +7,6 @@ export interface CropRectangle {
   readonly width: number;
   readonly height: number;
 }
-
-export const CROP_MARGIN = 12;
 
 /** The part of a frame that shows `box` (px of the frame) with `margin` px around it, clipped to the frame. */
 export function cropRectangle(box: Box, frameWidth: number, frameHeight: number, margin = CROP_MARGIN): CropRectangle {

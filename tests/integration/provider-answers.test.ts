@@ -38,11 +38,11 @@ interface Right {
   readonly level: string;
   readonly calls: number;
   /** `vlm`; `rules` where the model said nothing; `unknown` where what it said could not be read. */
-  readonly judge: 'vlm' | 'rules' | 'unknown';
+  readonly source: 'vlm' | 'rules' | 'unknown';
 }
-const by = (level: string): Right => ({ level, calls: 1, judge: 'vlm' });
-const silent = (calls: number): Right => ({ level: 'unknown', calls, judge: 'rules' });
-const unread = (calls: number): Right => ({ level: 'unknown', calls, judge: 'unknown' });
+const by = (level: string): Right => ({ level, calls: 1, source: 'vlm' });
+const silent = (calls: number): Right => ({ level: 'unknown', calls, source: 'rules' });
+const unread = (calls: number): Right => ({ level: 'unknown', calls, source: 'unknown' });
 const RIGHT: Readonly<Record<AnswerCase, Right>> = {
   'plain-low': by('low'),
   'plain-high': by('high'),
@@ -113,7 +113,7 @@ describe('what models say, through provider, client, key pool and scheduler', ()
   });
 
   for (const [answer, right] of Object.entries(RIGHT) as [AnswerCase, Right][]) {
-    it(`${answer}: ${right.level} by ${right.judge}, in ${right.calls} calls`, async (t) => {
+    it(`${answer}: ${right.level} by ${right.source}, in ${right.calls} calls`, async (t) => {
       t.after(sim.setBehaviour({ kind: 'says', answer }));
       const earlier = sim.calls().length;
       const alone = await answerTo({ ...plainTask({ cameraId: ON_DEMAND_CAMERA, priority: 5 }), members: [] });
@@ -123,9 +123,9 @@ describe('what models say, through provider, client, key pool and scheduler', ()
       if (alone.error !== undefined) assert.ok(alone.error.message.length > 10, 'the reason is said');
 
       const group = await answerTo(plainTask());
-      const judge = group.error === undefined ? group.source : 'unknown';
-      assert.equal(judge, right.judge);
-      if (right.judge === 'rules')
+      const source = group.error === undefined ? group.source : 'unknown';
+      assert.equal(source, right.source);
+      if (right.source === 'rules')
         assert.ok(group.degraded === true && (group.degradedReason?.message.length ?? 0) > 10);
       // No answer says anything about the key that brought it.
       assert.deepEqual([(await pool()).disabled_keys, (await pool()).cooling_keys], [0, 0]);
@@ -145,14 +145,14 @@ describe('what models say, through provider, client, key pool and scheduler', ()
 });
 
 describe('a thousand answers of any kind', () => {
-  const judgement = fc
+  const stated = fc
     .record(
       { riskLevel: fc.constantFrom('none', 'low', 'medium', 'high', '高', 'catastrophic', '') },
       { requiredKeys: [] },
     )
     .map((value) => JSON.stringify(value));
   const piece = fc.oneof(
-    judgement,
+    stated,
     fc.string({ unit: 'binary', maxLength: 40 }),
     fc.constantFrom(
       '<think>',
@@ -177,7 +177,7 @@ describe('a thousand answers of any kind', () => {
   );
   const text = fc.array(piece, { maxLength: 8 }).map((pieces) => pieces.join(''));
   const content = fc.oneof(
-    { weight: 2, arbitrary: judgement },
+    { weight: 2, arbitrary: stated },
     { weight: 4, arbitrary: text },
     fc.array(fc.record({ type: fc.constantFrom('text', 'thinking', 'x'), text }), { maxLength: 3 }),
     fc.jsonValue(),

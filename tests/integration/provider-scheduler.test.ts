@@ -3,8 +3,8 @@ import { afterEach, describe, it } from 'node:test';
 import { KEY_POOL, keyPoolActor } from '../../src/actors/key-pool.ts';
 import { schedulerActor } from '../../src/actors/scheduler/scheduler.ts';
 import { SCHEDULER, schedulerSettings } from '../../src/actors/scheduler/scheduler.types.ts';
-import { judgingOf } from '../../src/app/judging.ts';
-import { PoolFigures } from '../../src/app/scheduler-port.ts';
+import { assessmentHealthOf } from '../../src/app/assessment-health.ts';
+import { PoolFigures } from '../../src/app/scheduler-figures.ts';
 import { parseKeyConfig } from '../../src/keys/key-config.ts';
 import { LimitMemory } from '../../src/keys/limits.ts';
 import type { KeyPoolStats } from '../../src/keys/pool.types.ts';
@@ -276,7 +276,7 @@ describe('what providers say went wrong, by scheduler and pool', () => {
     for (const { body } of bus.published)
       assert.ok(['rejected', 'no-lease'].includes(body.degradedReason?.code ?? ''), JSON.stringify(body));
     assert.match(
-      judgingOf(PoolFigures.parse(await pool())).nobody ?? '',
+      assessmentHealthOf(PoolFigures.parse(await pool())).outage ?? '',
       /^No model judges: keys sim-001, sim-002 are out \(arrears/,
     );
     await stop();

@@ -42,7 +42,7 @@ describe('health', () => {
     redis: { state: 'connected', durable: true, notice: null, failedWrites: 0 },
     model: null,
     cameras: [],
-    judging: null,
+    assessment: null,
     notices: [],
   };
 

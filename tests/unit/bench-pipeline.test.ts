@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { LoadLedger } from '../../bench/load/ledger.ts';
 import { FrameMaker } from '../../bench/pipeline/frames.ts';
 import { Ledger, STAGES } from '../../bench/pipeline/journey.ts';
+import { readPipelineOptions } from '../../bench/pipeline/options.ts';
 import type { LoadBatch, SeenAggregate, SeenResult } from '../../bench/pipeline/orders.ts';
 import { Detection } from '../../src/messages/detection.ts';
 
@@ -18,7 +19,7 @@ const result = (groupIndex: number, at: number, over: Partial<SeenResult> = {}):
   requestId: 'a',
   groupIndex,
   at,
-  judgedAt: at - 1,
+  assessedAt: at - 1,
   waitMs: 4,
   calls: [{ apiKeyId: 'k', outcome: 'ok', leaseMs: 2, sendMs: 1, modelMs: 42, parseMs: 0 }],
   unknown: false,
@@ -114,10 +115,10 @@ test('over a long run frames are counted, measured and forgotten', () => {
   });
   now = 120_000;
   ledger.load(batch({}));
-  const { frames, latencyMs, lost, doubled, judged, unknown, missingGroups, revisions } = ledger.figures();
+  const { frames, latencyMs, lost, doubled, assessed, unknown, missingGroups, revisions } = ledger.figures();
   assert.deepEqual(
-    { frames, mean: latencyMs?.mean, lost, doubled, judged, unknown, missingGroups, revisions },
-    { frames: 2, mean: 500, lost: 1, doubled: 1, judged: 1, unknown: 1, missingGroups: 1, revisions: 1 },
+    { frames, mean: latencyMs?.mean, lost, doubled, assessed, unknown, missingGroups, revisions },
+    { frames: 2, mean: 500, lost: 1, doubled: 1, assessed: 1, unknown: 1, missingGroups: 1, revisions: 1 },
   );
 });
 
@@ -132,4 +133,16 @@ test('simulated frames are what the bus takes', () => {
     frames.reduce((sum, frame) => sum + frame.trafficGroups.length, 0),
     28,
   );
+});
+
+test('a pair is measured three times at 25 groups a second unless told otherwise', () => {
+  const alone = { quick: false, json: false, profile: null, against: null, rounds: 3, rate: 25 };
+  assert.deepEqual(readPipelineOptions([]), alone);
+  assert.deepEqual(readPipelineOptions(['--against', '../before', '--rounds', '1', '--rate', '100', '--quick']), {
+    ...alone,
+    quick: true,
+    against: '../before',
+    rounds: 1,
+    rate: 100,
+  });
 });

@@ -36,7 +36,7 @@ describe('an answer of any size', () => {
     ['line breaks', (size) => `${'\n'.repeat(size)}${LOW}`],
     ['words for an answer', (size) => `${'final answer '.repeat(size / 13)}${LOW}`],
     [
-      'judgements in strings',
+      'risks in strings',
       (size) => text({ a: text({ a: text({ a: text({ a: '[{"riskLevel":"low"}]'.repeat(size / 80) }) }) }) }),
     ],
     ['commas', (size) => `{${','.repeat(size)}"riskLevel":"high"}`],

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Adaptations, type Shape } from '../../src/llm/adaptations.ts';
+import { Adaptations } from '../../src/llm/adaptations.ts';
 import { readCompletion } from '../../src/llm/completion.ts';
 import { meaningOf } from '../../src/llm/error-meanings.ts';
 import { errorInAnswer, readProviderError } from '../../src/llm/provider-error.ts';
 import { readAnswer } from '../../src/llm/read-answer.ts';
 import { readBody } from '../../src/llm/response-reader.ts';
+import type { Shape } from '../../src/llm/request-shape.ts';
 import { statedWaitMs } from '../../src/llm/waits.ts';
 
 const high = JSON.stringify({ riskLevel: 'high', confidence: 0.9, description: 'A bus drives the wrong way.' });
@@ -26,7 +27,9 @@ function levelOf(text: string): string {
 }
 
 describe('a streamed answer', () => {
-  const spread = `data: {"choices":[{"index":0,\ndata: "delta":{"content":${JSON.stringify(high)}},\ndata: "finish_reason":"stop"}]}`;
+  const spread =
+    `data: {"choices":[{"index":0,\ndata: "delta":{"content":${JSON.stringify(high)}},` +
+    '\ndata: "finish_reason":"stop"}]}';
   const tool = pieces.map((part) => chunk({ tool_calls: [{ index: 0, function: { arguments: part } }] }));
   for (const [name, text, right] of [
     ['LF', stream(plain), 'high'],

@@ -64,7 +64,7 @@ const SCENES: readonly (readonly [string, readonly Sketch[], readonly string[]])
   ],
 ];
 
-describe('judging by rules', () => {
+describe('assessment by rules', () => {
   for (const [scene, sketches, levels] of SCENES) {
     it(`${scene}: ${levels.join(' or ')}`, () => {
       const answer = assessByRules(makeTask(sketches), 'en');

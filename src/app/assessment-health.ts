@@ -1,71 +1,74 @@
-import type { PoolFigures } from './scheduler-port.ts';
+import type { PoolFigures } from './scheduler-figures.ts';
 
 type Key = PoolFigures['keys'][number];
 type Model = PoolFigures['models'][number];
 
-/** Names in one sentence; more are counted. */
+/** Keys or models named in one sentence; further ones are counted. */
 const MOST_NAMED = 3;
 const MOST_SENTENCES = 5;
+/** Characters of a sentence. */
 const LONGEST = 400;
-/** A model whose answers are unreadable this often is said to be so; with fewer calls a share says little. */
+/** A model answers nothing when this share of its last calls failed, of at least so many calls. */
+const BAD_SHARE = 0.5;
 const LEAST_CALLS = 5;
 const LEAST_FAILED = 3;
 /** A request that two keys refuse alike is not sent a third time. */
 const LEAST_REJECTED = 2;
-const BAD_SHARE = 0.5;
 
-export interface Judging {
-  /** What the newest failed call said; null when there was none. */
+/** Whether models can assess groups, for an operator. No secret is in it. */
+export interface AssessmentHealth {
+  /** Message of the newest failed call; null when none failed. */
   readonly lastFailure: string | null;
-  /** Null while at least one key can serve. */
-  readonly nobody: string | null;
-  /** What is wrong besides, one sentence each; for an operator to mend. */
-  readonly partly: readonly string[];
+  /** Why no model can assess; null while at least one key can serve. */
+  readonly outage: string | null;
+  /** What else to mend, one sentence each. */
+  readonly defects: readonly string[];
 }
 
-/** What the key pool shows of judging by models: why none can, or what is amiss. No secret is in it. */
-export function judgingOf({ keys, models }: Pick<PoolFigures, 'keys' | 'models'>): Judging {
-  const meant = keys.filter(({ disabled_reason }) => disabled_reason === null || !isOurs(disabled_reason));
-  const out = meant.filter(isOut);
-  const rested = meant.filter((key) => key.status === 'cooling');
-  const serving = meant.length - out.length - rested.length;
+/** Reads the health of assessment by models from the key pool's figures. Pure. */
+export function assessmentHealthOf({ keys, models }: Pick<PoolFigures, 'keys' | 'models'>): AssessmentHealth {
+  const wanted = keys.filter(({ disabled_reason }) => disabled_reason === null || !isSwitchedOff(disabled_reason));
+  const out = wanted.filter(isOut);
+  const cooling = wanted.filter((key) => key.status === 'cooling');
+  const serving = wanted.length - out.length - cooling.length;
   const silent = models.filter(answersNothing);
   const lastFailure = models.map(({ last_failure }) => last_failure).find((failure) => failure !== null) ?? null;
-  if (meant.length > 0 && serving === 0) return { lastFailure, nobody: short(nobodySentence(out, rested)), partly: [] };
+  if (wanted.length > 0 && serving === 0)
+    return { lastFailure, outage: short(keysSentence(out, cooling)), defects: [] };
   const used = models.filter(({ recent }) => recent > 0);
   if (used.length > 0 && used.every((model) => silent.includes(model)))
     return {
       lastFailure,
-      nobody: short(`No model judges: ${silent.map(silenceOf).slice(0, MOST_NAMED).join('; ')}`),
-      partly: [],
+      outage: short(`No model judges: ${silent.map(silenceOf).slice(0, MOST_NAMED).join('; ')}`),
+      defects: [],
     };
   const sentences = [
     ...byReason(out).map(([reason, names]) => `${keysNamed(names)} out (${reason}); the others serve`),
     ...silent.map(silenceOf),
   ];
-  return { lastFailure, nobody: null, partly: sentences.slice(0, MOST_SENTENCES).map(short) };
+  return { lastFailure, outage: null, defects: sentences.slice(0, MOST_SENTENCES).map(short) };
 }
 
-/** Said of keys that the operator switched off; nothing is wrong with them. */
-const isOurs = (reason: string): boolean => /^(?:disabled|drained) /u.test(reason);
+/** Of a key that the operator switched off: nothing is wrong with it. */
+const isSwitchedOff = (reason: string): boolean => /^(?:disabled|drained) /u.test(reason);
 const isOut = (key: Key): boolean => key.status === 'disabled' && key.disabled_reason !== null;
 
-function nobodySentence(out: readonly Key[], rested: readonly Key[]): string {
+function keysSentence(out: readonly Key[], cooling: readonly Key[]): string {
   const refused = byReason(out).map(([reason, names]) => `${keysNamed(names)} out (${reason})`);
-  const waits =
-    rested.length === 0 ? [] : [`${keysNamed(rested.map(({ key_id }) => key_id))} resting (${restOf(rested)})`];
-  const why = [...refused, ...waits].slice(0, MOST_SENTENCES).join('; ');
-  // While a key only rests, groups wait for it, and are unknown when it comes back too late.
-  return `No model judges: ${why}${rested.length === 0 ? '. The rules answer' : ''}`;
+  const resting =
+    cooling.length === 0 ? [] : [`${keysNamed(cooling.map(({ key_id }) => key_id))} resting (${coolingOf(cooling)})`];
+  const why = [...refused, ...resting].slice(0, MOST_SENTENCES).join('; ');
+  // Groups wait for a cooling key, and become unknown when it returns too late.
+  return `No model judges: ${why}${cooling.length === 0 ? '. The rules answer' : ''}`;
 }
 
-function restOf(rested: readonly Key[]): string {
-  const causes = [...new Set(rested.map(({ last_error_code }) => last_error_code ?? 'a failure'))].join(', ');
-  const until = rested.map(({ cooldown_until }) => cooldown_until ?? '').toSorted()[0] ?? '';
+function coolingOf(keys: readonly Key[]): string {
+  const causes = [...new Set(keys.map(({ last_error_code }) => last_error_code ?? 'a failure'))].join(', ');
+  const until = keys.map(({ cooldown_until }) => cooldown_until ?? '').toSorted()[0] ?? '';
   return `${causes}${until === '' ? '' : `, the first until ${until}`}`;
 }
 
-/** Keys by why they are out, in the order of the keys. */
+/** Names of keys by the reason why they are out, in the order of the keys. */
 function byReason(keys: readonly Key[]): readonly (readonly [string, readonly string[]])[] {
   return [...Map.groupBy(keys, ({ disabled_reason }) => disabled_reason ?? '')].map(
     ([reason, list]) => [reason, list.map(({ key_id }) => key_id)] as const,

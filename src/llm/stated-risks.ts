@@ -2,27 +2,27 @@ import { worstRisk, type RiskLevel } from '../messages/assessment.ts';
 import { plainForm, statedLevel, type StatedLevel } from './level-words.ts';
 import { JsonObject } from './tolerant-json.ts';
 
-/** One object of an answer that states a level, or a list of results that states none. */
-export interface Judgement {
+/** An object of an answer that states a level, or says outright that nothing is dangerous. */
+export interface StatedRisk {
   readonly level: RiskLevel;
-  /** Its other fields, by plain name (lower case, letters and digits only); of a name that comes twice the first. */
+  /** Its fields by plain name (lower case, letters and digits only). Of a repeated name the first counts. */
   readonly fields: ReadonlyMap<string, unknown>;
 }
 
-export interface Judgements {
-  readonly found: readonly Judgement[];
-  /** A level is no level word, or is missing where one belongs. */
+export interface StatedRisks {
+  readonly found: readonly StatedRisk[];
+  /** Some level is no level word, or is missing where one belongs. */
   readonly unclear: boolean;
-  /** Some object says that there is dangerous driving. */
+  /** Some object flags dangerous driving. */
   readonly flagged: boolean;
-  /** Part was not looked at: nested too deep, or too much of it. */
+  /** Part was not read, because it nests too deep or is too large. */
   readonly partial: boolean;
 }
 
 const MAX_DEPTH = 64;
-/** Entries looked at: an answer has some ten. */
+/** Entries read at most; an answer has about ten. */
 const MOST_ENTRIES = 5_000;
-/** JSON within a string of JSON, and so on. */
+/** Levels of JSON packed in strings of JSON. */
 const MOST_UNPACKED = 3;
 
 const LEVEL_NAME = new RegExp(
@@ -30,7 +30,7 @@ const LEVEL_NAME = new RegExp(
     '|^(?:level|risk|severity|danger|rating)$',
 );
 const CHINESE_LEVEL_NAME = /(?:风险|危险|危害)(?:等级|级别|程度|水平|评级|评估)$|^(?:等级|级别|风险|危险程度)$/;
-/** A value under one of these that is no level is some other thing, such as "risk": "rear-end collision". */
+/** Names that need not hold a level, such as "risk": "rear-end collision". */
 const LOOSE_NAME = /^(?:level|risk|severity|danger|rating|等级|级别|风险)$|(?:assessment|评估)$/;
 const FLAGS = new Set([
   'hasdangerousdriving',
@@ -41,7 +41,7 @@ const FLAGS = new Set([
   '是否存在危险驾驶',
 ]);
 
-/** What stands here is no answer: what the model thought, and what it repeats of the question. */
+/** Fields that hold no answer: the model's thoughts, and what it repeats of the question. */
 const NO_ANSWER = new Set(
   [
     'reasoning reasoningcontent reasoningdetails reason thinking thought thoughts chainofthought cot scratchpad',
@@ -51,28 +51,28 @@ const NO_ANSWER = new Set(
     .join(' ')
     .split(' '),
 );
-/** Texts and figures of a judgement. Whatever they hold is no judgement: text seen in the picture is quoted here. */
+/** Texts and figures of an answer. They state no level, because they may quote text from the picture. */
 const LEAVES = new Set(
-  'description desc explanation risktypes confidence dangerobjectcount triggerobjectids 描述 说明 风险类型 置信度'.split(
-    ' ',
-  ),
+  ['description desc explanation risktypes confidence dangerobjectcount triggerobjectids', '描述 说明 风险类型 置信度']
+    .join(' ')
+    .split(' '),
 );
 
-/** A name of a field without case, punctuation and script's variants: `risk_level` and `RiskLevel` are one. */
+/** A field's name without case, punctuation and script variants: `risk_level` and `RiskLevel` become one. */
 export const plainName = (name: string): string => plainForm(name.slice(0, 80)).replace(/[^\p{L}\p{N}]/gu, '');
 
 /**
- * Finds the judgements in values: plain or in wrappers of any names, in lists, in JSON packed in strings. `unpack`
- * reads the values of such a string. Looks at a bounded part of each value and says so. Linear.
+ * Finds the stated risks in values: plain, in lists, in wrappers of any name, or in JSON packed in strings, which
+ * `unpack` reads. Reads a bounded part of each value; `partial` says when that was not all. Linear.
  */
-export function judgementsIn(values: readonly unknown[], unpack: (text: string) => readonly unknown[]): Judgements {
+export function risksIn(values: readonly unknown[], unpack: (text: string) => readonly unknown[]): StatedRisks {
   const walk = new Walk(unpack);
   for (const value of values) walk.visit(value, 0, 0);
   return walk;
 }
 
-class Walk implements Judgements {
-  readonly found: Judgement[] = [];
+class Walk implements StatedRisks {
+  readonly found: StatedRisk[] = [];
   unclear = false;
   flagged = false;
   partial = false;
@@ -83,7 +83,7 @@ class Walk implements Judgements {
     this.#unpack = unpack;
   }
 
-  /** True when a judgement, or something in place of one, was found in it. */
+  /** True when the value holds a stated risk, or something in its place. */
   visit(value: unknown, depth: number, unpacked: number): boolean {
     if (typeof value === 'string') return this.#text(value, depth, unpacked);
     if (typeof value !== 'object' || value === null) return false;
@@ -116,11 +116,9 @@ class Walk implements Judgements {
       if (NO_ANSWER.has(name) || LEAVES.has(name)) continue;
       const stated = LEVEL_NAME.test(name) || CHINESE_LEVEL_NAME.test(name) ? levelIn(value) : null;
       if (FLAGS.has(name)) this.flagged ||= isYes(value);
-      else if (stated === 'template') continue;
-      else if (stated !== null && stated !== 'unclear') levels.push(stated);
-      else if (this.visit(value, depth + 1, unpacked)) some = true;
-      else if (stated === 'unclear' && !LOOSE_NAME.test(name)) this.unclear = some = true;
-      else if (name === 'results' && Array.isArray(value) && value.length > 0) this.unclear = some = true;
+      else if (stated === null || stated === 'unclear')
+        some = this.#inner(name, value, stated, depth, unpacked) || some;
+      else if (stated !== 'template') levels.push(stated);
     }
     if (levels.length > 0) this.found.push({ level: worstRisk(levels), fields });
     else if (!some && isEmptyList(fields.get('results'))) this.#nothingListed(fields);
@@ -128,15 +126,25 @@ class Walk implements Judgements {
     return true;
   }
 
-  /** No result and no level: only an outspoken "nothing dangerous" is one. */
+  /** A field's value that is no level itself. True when it holds a risk, or should. */
+  #inner(name: string, value: unknown, stated: 'unclear' | null, depth: number, unpacked: number): boolean {
+    if (this.visit(value, depth + 1, unpacked)) return true;
+    const isMissing =
+      (stated === 'unclear' && !LOOSE_NAME.test(name)) ||
+      (name === 'results' && Array.isArray(value) && value.length > 0);
+    this.unclear ||= isMissing;
+    return isMissing;
+  }
+
+  /** For an object without results and level: it is a risk only when it says outright that nothing is dangerous. */
   #nothingListed(fields: ReadonlyMap<string, unknown>): void {
     if (isNo(fields.get('hasdangerousdriving'))) this.found.push({ level: 'none', fields });
     else this.unclear = true;
   }
 }
 
-/** The level in the place of one; null where a schema, not a level, stands there. */
-function levelIn(value: unknown): StatedLevel | null {
+/** Reads the value of a field that is named like a level. */
+function levelIn(value: unknown): StatedLevel {
   if (typeof value === 'string') return statedLevel(value);
   if (Array.isArray(value)) return levelOfList(value);
   if (typeof value !== 'object' || value === null) return 'unclear';

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { judgingOf } from '../../src/app/judging.ts';
-import { PoolFigures, SchedulerFigures, schedulerView } from '../../src/app/scheduler-port.ts';
+import { assessmentHealthOf } from '../../src/app/assessment-health.ts';
+import { PoolFigures, SchedulerFigures } from '../../src/app/scheduler-figures.ts';
+import { schedulerView } from '../../src/app/scheduler-port.ts';
 import type { CallOutcome } from '../../src/keys/outcome.ts';
 import type { KeyPool } from '../../src/keys/pool.ts';
 import { lease, poolOf, T0 } from '../support/key-pool.ts';
@@ -15,82 +16,84 @@ const MISSING: CallOutcome = {
 const THOUGHT: CallOutcome = { kind: 'unreadable', reason: 'reasoning-only', message: 'reasoning and no answer' };
 const BROKEN: CallOutcome = { kind: 'unreadable', reason: 'no-json', message: 'no JSON' };
 
-const of = (pool: KeyPool, now = T0) => judgingOf(PoolFigures.parse(pool.stats(now)));
+const of = (pool: KeyPool, now = T0) => assessmentHealthOf(PoolFigures.parse(pool.stats(now)));
 function settle(pool: KeyPool, outcome: CallOutcome, times = 1, adaptations: readonly string[] = []): void {
   for (let each = 0; each < times; each++)
     pool.settle(lease(pool, T0).leaseId, outcome, T0, 'key', null, null, adaptations);
 }
 const keys = (count: number): object[] => Array.from({ length: count }, () => ({ qps_limit: 100, rpm_limit: 1_000 }));
 
-describe('whether a model judges', () => {
+describe('whether a model assesses', () => {
   it('says nothing while all is well, and of keys the operator switched off', () => {
     const pool = poolOf([...keys(1), { enabled: false }]);
     settle(pool, { kind: 'ok' }, 3);
-    assert.deepEqual(of(pool), { lastFailure: null, nobody: null, partly: [] });
+    assert.deepEqual(of(pool), { lastFailure: null, outage: null, defects: [] });
   });
 
   it('names the keys that are out, with the reason, while others serve', () => {
     const pool = poolOf(keys(2));
     settle(pool, ARREARS);
     settle(pool, { kind: 'ok' });
-    assert.deepEqual(of(pool).partly, ['key k1 is out (arrears: the account is not paid (400)); the others serve']);
-    assert.equal(of(pool).nobody, null);
+    assert.deepEqual(of(pool).defects, ['key k1 is out (arrears: the account is not paid (400)); the others serve']);
+    assert.equal(of(pool).outage, null);
   });
 
   it('says in one sentence when every key is out or rests, and is back to normal by itself', () => {
     const pool = poolOf(keys(3));
     settle(pool, ARREARS, 2);
     settle(pool, { kind: 'rate-limited', retryAfterMs: 5_000, limit: 'rate', message: 'slow' });
-    const { nobody } = of(pool);
+    const { outage } = of(pool);
     assert.equal(
-      nobody,
+      outage,
       'No model judges: keys k1, k2 are out (arrears: the account is not paid (400)); ' +
         `key k3 is resting (rate-limited, the first until ${new Date(T0 + 5_000).toISOString()})`,
     );
-    assert.equal(of(pool, T0 + 5_001).nobody, null);
+    assert.equal(of(pool, T0 + 5_001).outage, null);
   });
 
   it('names key, model and reason of a model that is not there, and not for ever', () => {
     const pool = poolOf(keys(1));
     settle(pool, MISSING);
     assert.equal(
-      of(pool).nobody,
+      of(pool).outage,
       'No model judges: key k1 is out (configuration: model m cannot be used: 404 no such model). The rules answer',
     );
     const again = T0 + 60_000;
     pool.settle(lease(pool, again).leaseId, { kind: 'ok' }, again);
-    assert.equal(of(pool, again).nobody, null);
+    assert.equal(of(pool, again).outage, null);
   });
 
   it('says that a model refuses all requests once two keys were refused alike, until one is answered', () => {
     const pool = poolOf(keys(2));
     const refused: CallOutcome = { kind: 'rejected-request', status: 400, message: '400 stream only' };
     settle(pool, refused);
-    assert.equal(of(pool).nobody, null);
+    assert.equal(of(pool).outage, null);
     settle(pool, refused);
     assert.match(
-      of(pool).nobody ?? '',
+      of(pool).outage ?? '',
       /^No model judges: model .* refuses 2 of the last 2 requests \(400 stream only\)$/u,
     );
     settle(pool, { kind: 'ok' });
-    assert.equal(of(pool).nobody, null);
+    assert.equal(of(pool).outage, null);
   });
 
   it('tells of reasoning that takes all tokens after one call, of unreadable answers after some', () => {
     const thinking = poolOf(keys(1));
     settle(thinking, THOUGHT);
+    const said = of(thinking).outage ?? '';
     assert.match(
-      of(thinking).nobody ?? '',
-      /^No model judges: model qwen-vl-plus at https:\/\/dashscope\.aliyuncs\.com: reasoning eats all tokens of 1 of the last 1 answers; raise max_output_tokens or set extra_body/,
+      said,
+      /^No model judges: model qwen-vl-plus at https:\/\/dashscope\.aliyuncs\.com: reasoning eats all/,
     );
+    assert.match(said, /all tokens of 1 of the last 1 answers; raise max_output_tokens or set extra_body/);
     const odd = poolOf(keys(1));
     settle(odd, BROKEN, 2);
-    assert.equal(of(odd).nobody, null);
+    assert.equal(of(odd).outage, null);
     settle(odd, BROKEN, 2);
     settle(odd, { kind: 'ok' });
-    assert.match(of(odd).nobody ?? '', /4 of the last 5 answers cannot be read/);
+    assert.match(of(odd).outage ?? '', /4 of the last 5 answers cannot be read/);
     settle(odd, { kind: 'ok' }, 10);
-    assert.equal(of(odd).nobody, null);
+    assert.equal(of(odd).outage, null);
   });
 
   it('tells of calls that fail, whatever the circuit does', () => {
@@ -100,15 +103,15 @@ describe('whether a model judges', () => {
       { kind: 'server-error', status: 200, message: 'a page came in place of an answer: Just a moment...' },
       3,
     );
-    assert.match(of(pool).nobody ?? '', /: 3 of the last 3 calls failed \(a page came in place of an answer: Just/);
+    assert.match(of(pool).outage ?? '', /: 3 of the last 3 calls failed \(a page came in place of an answer: Just/);
     settle(pool, { kind: 'ok' }, 9);
-    assert.equal(of(pool).nobody, null);
+    assert.equal(of(pool).outage, null);
   });
 
   it('a picture that is refused says nothing of the model', () => {
     const pool = poolOf(keys(1));
     settle(pool, { kind: 'content-refused', message: 'inappropriate' }, 9);
-    assert.equal(of(pool).nobody, null);
+    assert.equal(of(pool).outage, null);
   });
 
   it('stays short with a thousand keys, and without the query or password of an address', () => {
@@ -120,8 +123,8 @@ describe('whether a model judges', () => {
       })),
     );
     settle(pool, ARREARS, 200);
-    const { nobody } = of(pool);
-    assert.ok(nobody !== null && nobody.length < 420 && !/secret|hidden/.test(nobody), nobody ?? '');
+    const { outage } = of(pool);
+    assert.ok(outage !== null && outage.length < 420 && !/secret|hidden/.test(outage), outage ?? '');
   });
 
   it('is what the health of the scheduler says', () => {

@@ -11,8 +11,8 @@ import type { Role } from './config.ts';
 
 const QUICK = { timeoutMs: 2_000 };
 
-/** The parts of this process, as NATS micro services, in the order of the way of the data. */
-export function microRoles(system: ActorSystem, roles: readonly Role[], nodeId: string): readonly MicroRole[] {
+/** The stages of this process as NATS micro services, in the order of the data. */
+export function microServices(system: ActorSystem, roles: readonly Role[], nodeId: string): readonly MicroRole[] {
   const cameras = () => system.ref(CAMERA_REGISTRY).ask({ type: 'list' }, QUICK);
   const parts: readonly (readonly [Role, MicroRole])[] = [
     [
@@ -35,7 +35,7 @@ export function microRoles(system: ActorSystem, roles: readonly Role[], nodeId: 
         }),
         ofEachNode: {
           nodeId,
-          // Without passwords: everyone on the bus may read it.
+          // Without passwords, because everyone on the bus may read it.
           endpoints: {
             list: async () =>
               (await cameras()).map((entry) => ({
@@ -58,7 +58,7 @@ export function microRoles(system: ActorSystem, roles: readonly Role[], nodeId: 
       'scheduler',
       {
         name: 'scheduler',
-        description: 'Has the groups judged by the model or by rules',
+        description: 'Has groups assessed by the model or by rules',
         stats: () => system.ref(SCHEDULER).ask({ type: 'stats' }, QUICK),
       },
     ],
@@ -74,7 +74,7 @@ export function microRoles(system: ActorSystem, roles: readonly Role[], nodeId: 
       'aggregator',
       {
         name: 'aggregator',
-        description: 'Merges detections and judgements, writes Redis',
+        description: 'Merges detections and assessments, writes Redis',
         stats: () => system.ref(AGGREGATOR).ask({ type: 'stats' }, QUICK),
       },
     ],

@@ -1,0 +1,80 @@
+import { gantryTree } from '../actors/tree.ts';
+import type { Encoder } from '../imaging/jpeg-encoder.ts';
+import type { ImageStore } from '../infra/bus.ts';
+import type { Egress } from '../infra/egress.ts';
+import type { Log } from '../infra/log.ts';
+import type { Metrics } from '../infra/metrics.ts';
+import { JetStreamAlertImages } from '../infra/nats/image-store.ts';
+import type { NatsBus } from '../infra/nats/nats-bus.ts';
+import type { OnDemandStore } from '../infra/nats/on-demand-store.ts';
+import type { RedisStore } from '../infra/redis/store.ts';
+import type { CameraStatus } from '../messages/camera.ts';
+import { type ActorSystem, startSystem } from '../runtime/system.ts';
+import type { DataNotices } from '../storage/set-aside.ts';
+import type { GantryConfig } from './config.ts';
+import type { UsedService } from './embedded.ts';
+import { aggregatorInits } from './role-aggregator.ts';
+import { type CameraHooks, camerasInits, type CameraResources } from './role-cameras.ts';
+import { type KeysAndUsage, schedulerInits } from './role-scheduler.ts';
+import type { Signal } from './signals.ts';
+
+/** What the actors are made of; null where the role that needs it is elsewhere. */
+export interface ActorParts {
+  readonly config: GantryConfig;
+  readonly hooks: CameraHooks;
+  readonly nats: UsedService;
+  readonly redisServer: UsedService | null;
+  readonly bus: NatsBus;
+  readonly redis: RedisStore | null;
+  readonly images: ImageStore;
+  readonly encoder: Encoder | null;
+  readonly onDemand: OnDemandStore;
+  readonly egress: Egress;
+  /** This process among the nodes. */
+  readonly nodeId: string;
+  readonly statuses: Signal<CameraStatus>;
+  readonly metrics: Metrics;
+  readonly cameraResources: CameraResources | null;
+  readonly keysAndUsage: KeysAndUsage | null;
+  /** Called when the tree gave up: nothing works any more. */
+  readonly onLost: (error: Error) => void;
+  readonly log: Log;
+  readonly dataNotices: DataNotices;
+}
+
+/** Starts the actors of this process's roles. Cameras come up by themselves, after everything else. */
+export async function startActors(parts: ActorParts): Promise<ActorSystem> {
+  const { config, hooks, bus, images, encoder, metrics, cameraResources, keysAndUsage, log } = parts;
+  const running = Promise.withResolvers<void>();
+  const tree = gantryTree({
+    cameras:
+      cameraResources === null || encoder === null
+        ? null
+        : camerasInits({
+            ...parts,
+            ...hooks,
+            cameraResources,
+            encoder,
+            system: () => system,
+            running: running.promise,
+            onStatus: (status) => parts.statuses.emit(status),
+          }),
+    scheduler: keysAndUsage === null ? null : schedulerInits(keysAndUsage, config, bus, images, metrics),
+    aggregator:
+      !config.roles.includes('aggregator') || encoder === null
+        ? null
+        : aggregatorInits({
+            ...parts,
+            natsUrl: parts.nats.url,
+            redisUrl: parts.redisServer?.url ?? null,
+            kept: new JetStreamAlertImages(bus),
+            encoder,
+          }),
+    web: config.roles.includes('web')
+      ? { onDemand: () => ({ bus, images, store: parts.onDemand, validityMs: config.onDemandValidityMs }) }
+      : null,
+  });
+  const system: ActorSystem = await startSystem(tree, { log, metrics: metrics.sink, onEscalation: parts.onLost });
+  running.resolve();
+  return system;
+}
