@@ -46,7 +46,11 @@ export const METRICS = {
   mailbox_dropped_total: counter("Messages lost to a mailbox's bound", 'actor'),
   actor_restarts_total: counter('Restarts of an actor', 'actor'),
   actor_dead_letters_total: counter('Messages that reached no actor'),
-  dead_letters_total: counter('Messages of the bus that this node gave up, see gantry dlq', 'stream', 'consumer'),
+  dead_letters_total: counter(
+    'Messages of the bus that this node gave up, see npm run gantry -- dlq',
+    'stream',
+    'consumer',
+  ),
   redis_failed_writes_total: counter('Writes that Redis did not take'),
   cache_dropped_total: counter('Detections and aggregates that were not cached: too much waited for Redis'),
   images_failed_total: counter('JPEGs that could not be stored'),

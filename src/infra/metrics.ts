@@ -46,7 +46,7 @@ export type Series<N extends MetricName> = readonly [labels: LabelsOf<N>, value:
 
 /** The Prometheus metrics of this process. No method but `render` waits, none throws. */
 export interface Metrics extends MetricRecorder {
-  /** Takes the recordings of actors in all threads: for `startSystem`. A name that the table lacks is logged. */
+  /** Takes the recordings of actors in all threads, for `startSystem`. Wrong names, labels and values are logged. */
   readonly sink: MetricSink;
   /** Shows exactly these series of a metric, e.g. totals that are kept elsewhere; all others of it are forgotten. */
   replace<N extends NameOf<'counter' | 'gauge'>>(name: N, series: Iterable<Series<N>>): void;
@@ -121,9 +121,9 @@ class PrometheusMetrics implements Metrics {
       else this.#histograms.set(name, new Histogram({ ...config, buckets: [...spec.buckets] }));
     }
     this.sink = {
-      inc: (name, by, labels) => this.#find(this.#counters, name)?.inc(this.#limited(labels), by),
-      set: (name, value, labels) => this.#find(this.#gauges, name)?.set(this.#limited(labels), value),
-      observe: (name, value) => this.#find(this.#histograms, name)?.observe(Math.max(0, value)),
+      inc: (name, by, labels) => this.#record(this.#counters, name, by, (each) => each.inc(this.#limited(labels), by)),
+      set: (name, to, labels) => this.#record(this.#gauges, name, to, (each) => each.set(this.#limited(labels), to)),
+      observe: (name, seen) => this.#record(this.#histograms, name, seen, (each) => each.observe(Math.max(0, seen))),
     };
   }
 
@@ -201,10 +201,18 @@ class PrometheusMetrics implements Metrics {
     }
   }
 
-  #find<T>(metrics: ReadonlyMap<string, T>, name: string): T | undefined {
-    const found = metrics.get(name);
-    if (found === undefined) this.#log.error({ metric: name }, `there is no metric "${name}" of this kind`);
-    return found;
+  /** Records in the metric of that name. A wrong name, label or value must not end an actor: it is logged. */
+  #record<T>(metrics: ReadonlyMap<string, T>, name: string, value: number, record: (metric: T) => void): void {
+    try {
+      const metric = metrics.get(name);
+      if (metric === undefined) throw new TypeError('there is no metric of this name and kind');
+      // The library would let NaN into a counter, which then stays NaN.
+      if (!Number.isFinite(value)) throw new TypeError(`${value} is not a number that can be recorded`);
+      record(metric);
+    } catch (thrown) {
+      const { message } = asError(thrown);
+      this.#log.error({ metric: name, err: asError(thrown) }, `"${name}" could not be recorded: ${message}`);
+    }
   }
 
   #limited(labels: MetricLabels = {}): Record<string, string> {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { showFeed, showTree } from '../../src/app/bind-metrics.ts';
-import { CounterTotals } from '../../src/infra/metric-table.ts';
+import { CounterTotals, type MetricRecorder } from '../../src/infra/metric-table.ts';
 import { createMetrics } from '../../src/infra/metrics.ts';
 import { tree } from '../support/http-fakes.ts';
 import { memoryLog } from '../support/log.ts';
@@ -15,6 +15,22 @@ const make = (maxLabelValues = 1_000) => {
 async function value(metrics: ReturnType<typeof make>['metrics'], series: string): Promise<number | null> {
   const line = (await metrics.render()).split('\n').find((each) => each.startsWith(`${series} `));
   return line === undefined ? null : Number(line.slice(series.length + 1));
+}
+
+/** Never called: it only has to compile, or not. */
+export function typedNames(metrics: MetricRecorder): void {
+  metrics.inc('lock_failures_total', 1);
+  metrics.set('queue_depth', 1, { queue: 'cache' });
+  // @ts-expect-error a name that is not in the table
+  metrics.inc('lock_failure_total', 1);
+  // @ts-expect-error a gauge is not counted
+  metrics.inc('queue_depth', 1, { queue: 'cache' });
+  // @ts-expect-error a missing label
+  metrics.set('queue_depth', 1);
+  // @ts-expect-error a label of another metric
+  metrics.set('queue_depth', 1, { consumer: 'cache' });
+  // @ts-expect-error a metric without labels
+  metrics.inc('lock_failures_total', 1, { queue: 'cache' });
 }
 
 describe('metrics', () => {
@@ -126,19 +142,21 @@ describe('metrics', () => {
     assert.equal(await value(metrics, series), 4);
   });
 
-  it('take the recordings of actors by name; one that is not in the table is logged and does not throw', async () => {
+  it('take the recordings of actors by name; a wrong one is logged and does not throw', async () => {
     const { metrics, log } = make();
     metrics.sink.inc('images_failed_total', 2);
     metrics.sink.set('queue_depth', 3, { queue: 'cache' });
     metrics.sink.observe('redis_push_seconds', 0.004);
     metrics.sink.inc('no_such_total', 1);
     metrics.sink.inc('queue_depth', 1, { queue: 'cache' });
+    metrics.sink.inc('images_failed_total', Number.NaN);
+    metrics.sink.set('queue_depth', 1, { color: 'red' });
     assert.equal(await value(metrics, 'images_failed_total'), 2);
     assert.equal(await value(metrics, 'queue_depth{queue="cache"}'), 3);
     assert.equal(await value(metrics, 'redis_push_seconds_bucket{le="0.005"}'), 1);
     assert.deepEqual(
-      log.lines.map(({ message }) => message),
-      ['there is no metric "no_such_total" of this kind', 'there is no metric "queue_depth" of this kind'],
+      log.lines.map(({ fields }) => fields['metric']),
+      ['no_such_total', 'queue_depth', 'images_failed_total', 'queue_depth'],
     );
   });
 

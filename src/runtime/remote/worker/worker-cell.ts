@@ -111,9 +111,7 @@ export class WorkerCell implements LocalHost {
     }
     this.#pumping = false;
     this.#busyTime.end(began);
-    if (this.#processed === 0) return;
-    this.#outbox.processed(this.#processed, this.#busyTime.ms);
-    this.#processed = 0;
+    this.#count();
   }
 
   fail(error: Error): void {
@@ -131,7 +129,11 @@ export class WorkerCell implements LocalHost {
     this.#handling = false;
     this.#processed += 1;
     // Inside `pump` the loop goes on by itself; an asynchronous handler ends outside it.
-    if (wasHandling && !this.#pumping) this.pump();
+    if (!wasHandling || this.#pumping) return;
+    // Counted at the host before the next message begins: if that one ends the worker, it is known as the cause.
+    this.#count();
+    if (this.#queue.size > 0) this.#outbox.flush();
+    this.pump();
   }
   onExit(_from: Incarnation, reason: ExitReason): void {
     this.metrics.flush();
@@ -172,6 +174,11 @@ export class WorkerCell implements LocalHost {
   }
   disownProcess(pid: number): void {
     this.#outbox.add({ type: 'disown', pid });
+  }
+
+  #count(): void {
+    if (this.#processed > 0) this.#outbox.processed(this.#processed, this.#busyTime.ms);
+    this.#processed = 0;
   }
 
   #enqueue(message: Message | undefined, seq: number | null): void {
