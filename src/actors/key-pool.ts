@@ -10,6 +10,7 @@ import {
   type KeyView,
   type LeaseReply,
   type LeaseRequest,
+  type PoolState,
   type PoolStep,
   type Settlement,
 } from '../keys/pool.types.ts';
@@ -47,10 +48,8 @@ export type KeyPoolMessage =
   | ({ readonly type: 'disable'; readonly keyName: string; readonly on: boolean } & Asking<boolean>)
   /** Every key for administration, without its secret. */
   | ({ readonly type: 'keys' } & Asking<readonly KeyView[]>)
-  /** How many keys are meant to be used; with none, rules judge. */
-  | ({ readonly type: 'wanted' } & Asking<number>)
-  /** Whether the provider is down: no key can serve, because the circuit of every one is not closed. */
-  | ({ readonly type: 'outage' } & Asking<boolean>);
+  /** Whether calls can be made at all. */
+  | ({ readonly type: 'state' } & Asking<PoolState>);
 type Private = { readonly type: 'wake' } | { readonly type: 'report' };
 
 export const KEY_POOL = address<KeyPoolMessage>('/key-pool');
@@ -201,8 +200,7 @@ export const keyPoolActor = defineActor<KeyPoolMessage, Private>()<KeyPoolInit>(
           operated(keyName, on ? 'drained' : 'no longer drained', pool.drain(keyName, on, now())),
         disable: ({ keyName, on }) => operated(keyName, on ? 'disabled' : 'enabled', pool.disable(keyName, on, now())),
         keys: () => pool.view(now()),
-        wanted: () => pool.wantedKeys,
-        outage: () => pool.outage,
+        state: () => pool.state,
         wake: () => apply(pool.advance(now())),
         report,
       },

@@ -20,6 +20,7 @@ import type {
   LeaseReply,
   LeaseRequest,
   PoolSettings,
+  PoolState,
   PoolStep,
   RefusalReason,
   Told,
@@ -140,15 +141,10 @@ export class KeyPool {
     return this.#keys.map((key) => key.view(now, spreadMs(key.spec), this.#models.adaptations(key.spec)));
   }
 
-  /** Keys that are meant to be used, whatever the provider says of them. */
-  get wantedKeys(): number {
-    return this.#keys.filter((key) => key.wanted).length;
-  }
-
-  /** Nothing can be leased because the circuit of every key that could serve is not closed. */
-  get outage(): boolean {
+  get state(): PoolState {
+    if (!this.#keys.some((key) => key.wanted)) return 'no-keys';
     const usable = this.#keys.filter((key) => !key.disabled);
-    return usable.length > 0 && usable.every((key) => !key.circuit.closed);
+    return usable.length > 0 && usable.every((key) => !key.circuit.closed) ? 'provider-down' : 'serving';
   }
 
   /** Circuits that opened or closed since this was last asked. */
@@ -368,7 +364,10 @@ export class KeyPool {
 
   #refuse(waiterId: string, reason: RefusalReason): { waiterId: string; reply: LeaseReply } {
     this.#refused[reason]++;
-    return { waiterId, reply: { kind: 'refused', reason, message: REFUSAL_MESSAGES[reason] } };
+    return {
+      waiterId,
+      reply: { kind: 'refused', reason, message: REFUSAL_MESSAGES[reason], keysWanted: this.state !== 'no-keys' },
+    };
   }
 
   #groupOf(key: PooledKey): readonly PooledKey[] {

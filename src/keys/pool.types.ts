@@ -87,6 +87,8 @@ export interface LeaseRefusal {
   readonly kind: 'refused';
   readonly reason: RefusalReason;
   readonly message: string;
+  /** Whether any key is meant to be used; absent when the pool could not be asked. */
+  readonly keysWanted?: boolean;
 }
 export type LeaseReply = LeaseGrant | LeaseRefusal;
 
@@ -123,6 +125,13 @@ export interface PoolStep {
   readonly replies: readonly { readonly waiterId: string; readonly reply: LeaseReply }[];
   readonly wakeAt: number | null;
 }
+
+/**
+ * - `serving`: calls can be made, now or in a while.
+ * - `no-keys`: no key is meant to be used, by its entry or by the operator.
+ * - `provider-down`: the circuit of every key that could serve is not closed.
+ */
+export type PoolState = 'serving' | 'no-keys' | 'provider-down';
 
 export type KeyStatus = 'available' | 'in_use' | 'cooling' | 'disabled';
 

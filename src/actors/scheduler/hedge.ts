@@ -1,6 +1,6 @@
 import type { LeaseGrant, LeaseReply } from '../../keys/pool.types.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import type { Made } from './call.ts';
+import type { MadeCall } from './call.ts';
 
 /** Of so many calls one may be made twice. */
 const CALLS_PER_HEDGE = 10;
@@ -38,7 +38,7 @@ export interface HedgeOptions {
   /** A lease that came too late to be used. */
   giveBack(lease: LeaseGrant): void;
   /** Makes the call under this lease; `dropped` is aborted when the other one answered first. Never rejects. */
-  call(lease: LeaseGrant, askedAt: number, dropped: AbortSignal): Promise<Made>;
+  call(lease: LeaseGrant, askedAt: number, dropped: AbortSignal): Promise<MadeCall>;
 }
 
 /**
@@ -46,14 +46,14 @@ export interface HedgeOptions {
  * that answers wins, the other is dropped. Both in the order in which they ended; a round without a hedge has one.
  */
 export async function hedged(
-  first: (dropped: AbortSignal) => Promise<Made>,
+  first: (dropped: AbortSignal) => Promise<MadeCall>,
   options: HedgeOptions,
-): Promise<readonly Made[]> {
+): Promise<readonly MadeCall[]> {
   const { clock, afterMs, budget } = options;
-  const ended: Made[] = [];
+  const ended: MadeCall[] = [];
   const [dropFirst, dropHedge] = [new AbortController(), new AbortController()];
   let over = false;
-  const finish = (made: Made, other: AbortController): void => {
+  const finish = (made: MadeCall, other: AbortController): void => {
     ended.push(made);
     if (!made.reply.ok) return;
     over = true;

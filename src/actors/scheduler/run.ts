@@ -7,7 +7,7 @@ import type { ActorLog } from '../../runtime/actor.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { asError } from '../../runtime/errors.ts';
 import type { Assessed } from './assess.ts';
-import { pause } from './parts.ts';
+import { pause } from './pause.ts';
 
 const PUBLISH_AGAIN_MS = 250;
 
