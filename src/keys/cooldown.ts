@@ -52,19 +52,19 @@ export class FailureRate {
 export const cooldownMs = (policy: CooldownPolicy, rate: number): number =>
   policy.adaptive ? Math.round(policy.minMs + (policy.maxMs - policy.minMs) * rate) : policy.flatMs;
 
-/** A provider's wait is honoured, but not beyond this: a bad value must not take a key away for good. */
-export const LONGEST_RETRY_AFTER_MS = 3_600_000;
-/** A day's limit may last until the day is over, and an hour of summer time. */
-export const LONGEST_DAY_REST_MS = 25 * 3_600_000;
+/**
+ * The longest wait that a provider may ask for, in ms: an hour, so that a bad value does not take a key away for good. A
+ * day's limit may last until the day is over, with an hour of summer time.
+ */
+export const longestWaitMs = (limit: LimitKind): number => (limit === 'day' ? 25 : 1) * 3_600_000;
 
-/** A wait that a provider asks for, in ms, at most an hour. */
-export const boundedWaitMs = (waitMs: number): number =>
-  Math.min(LONGEST_RETRY_AFTER_MS, Math.max(0, Math.ceil(waitMs)));
+/** A wait that a provider asks for, in whole ms and within {@link longestWaitMs}. */
+export const requestedWaitMs = (waitMs: number, limit: LimitKind = 'rate'): number =>
+  Math.min(longestWaitMs(limit), Math.max(0, Math.ceil(waitMs)));
 
 /**
- * Rest after a limit was reached: what the provider asks for. When it asks for nothing: after a ramp, or with too many
- * calls open, the shortest rest (the rate itself was fine), for a spent quota or day the longest, else as after any
- * failure.
+ * Rest after a limit was reached: as long as the provider asks for. Where it asks for nothing: the shortest rest after a
+ * ramp or too many open calls (the rate itself was fine), the longest for a spent quota or day, else as after any failure.
  */
 export function rateLimitCooldownMs(
   policy: CooldownPolicy,
@@ -72,9 +72,7 @@ export function rateLimitCooldownMs(
   retryAfterMs: number | null,
   limit: LimitKind,
 ): number {
-  if (retryAfterMs !== null && limit === 'day')
-    return Math.min(LONGEST_DAY_REST_MS, Math.max(0, Math.ceil(retryAfterMs)));
-  if (retryAfterMs !== null) return boundedWaitMs(retryAfterMs);
+  if (retryAfterMs !== null) return requestedWaitMs(retryAfterMs, limit);
   if (limit === 'ramp' || limit === 'concurrency') return policy.minMs;
   return limit === 'quota' || limit === 'day' ? policy.maxMs : cooldownMs(policy, rate);
 }

@@ -2,7 +2,7 @@ import type { ExtraBody, ResponseFormat, KeyStrategy, Pacing, SchedulerSection }
 import { DEFAULT_OUTPUT_TOKENS, KeyFile, type ApiKeyEntry } from './key-config.schema.ts';
 import { KeyError } from './key-config-error.ts';
 import { Secret } from './secret.ts';
-import { ASSUMED_CALL } from './token-estimate.ts';
+import { ASSUMED_CALL } from './tokens.ts';
 
 /** One usable key. */
 export interface KeySpec {

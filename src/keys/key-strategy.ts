@@ -1,6 +1,6 @@
 import type { KeyStrategy } from './key-config.schema.ts';
 import type { PooledKey } from './key.ts';
-import { MINUTE_MS } from './limits.ts';
+import { MINUTE_MS } from './sliding-windows.ts';
 
 /** What a strategy may know besides which keys are free. */
 export interface ChoiceState {

@@ -1,5 +1,6 @@
 import type { LeaseMark, PooledKey } from './key.ts';
-import type { SlidingWindows, Spending } from './limits.ts';
+import type { Spending } from './limits.ts';
+import type { SlidingWindows } from './sliding-windows.ts';
 import type { Ticket } from './shared/gate.ts';
 import type { CallTokens, TokenHold } from './tokens.ts';
 import type { KeySpec } from './key-config.ts';

@@ -1,7 +1,8 @@
 /** What a change of the configuration means for keys and budgets. Pure. */
 import { budgetOf, sameAccess } from './account.ts';
 import type { KeySpec } from './key-config.ts';
-import { type BudgetLimits, evenPacing, qpsAndRpm, type WindowLimit } from './limits.ts';
+import type { BudgetLimits } from './limits.ts';
+import { evenPacing, qpsAndRpm, type WindowLimit } from './sliding-windows.ts';
 
 export const limitsOf = (spec: KeySpec): readonly WindowLimit[] => [
   ...qpsAndRpm(spec.qpsLimit, spec.rpmLimit),

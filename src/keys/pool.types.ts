@@ -2,7 +2,7 @@ import type { Priority } from '../messages/task.ts';
 import type { CircuitStats } from './circuit.ts';
 import type { CooldownPolicy } from './cooldown.ts';
 import type { ExtraBody, KeyStrategy, ResponseFormat, SchedulerSection } from './key-config.schema.ts';
-import type { ModelStats } from './model-record.ts';
+import type { ModelStats } from './model-history.ts';
 import type { TransitSample } from './transit-guard.ts';
 import type { Blame, CallOutcome, CallOutcomeKind } from './outcome.ts';
 import type { LimitMode } from './shared/gate.ts';

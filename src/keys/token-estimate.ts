@@ -2,9 +2,6 @@ import { DEFAULT_OUTPUT_TOKENS } from './key-config.schema.ts';
 import type { KeySpec } from './key-config.ts';
 import type { CallTokens } from './tokens.ts';
 
-/** The bound of a call that names none: a long prompt with one picture, and a short answer. */
-export const ASSUMED_CALL: CallTokens = { prompt: 6_000, completion: DEFAULT_OUTPUT_TOKENS };
-
 /** The bound of a call with this key: its answers may be longer, or shorter, than the asker knows. */
 export const boundWith = (asked: CallTokens, { maxOutputTokens }: Pick<KeySpec, 'maxOutputTokens'>): CallTokens => ({
   prompt: asked.prompt,

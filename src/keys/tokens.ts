@@ -1,8 +1,13 @@
+import { DEFAULT_OUTPUT_TOKENS } from './key-config.schema.ts';
+
 /** Tokens of one call, as the provider counts them, or at most. */
 export interface CallTokens {
   readonly prompt: number;
   readonly completion: number;
 }
+
+/** The bound of a call that names none: a long prompt with one picture, and a short answer. */
+export const ASSUMED_CALL: CallTokens = { prompt: 6_000, completion: DEFAULT_OUTPUT_TOKENS };
 
 /** Tokens reserved for one call; to be ended once by `end` or `refund`. */
 export interface TokenHold {

@@ -1,4 +1,4 @@
-import type { WindowLimit } from '../limits.ts';
+import type { WindowLimit } from '../sliding-windows.ts';
 
 /** `shared`: decided in Redis for all nodes. `degraded`: Redis is away; this node keeps to its share of each budget. */
 export type LimitMode = 'local' | 'shared' | 'degraded';

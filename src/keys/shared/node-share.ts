@@ -1,5 +1,5 @@
 /** What one node may do of a budget that is shared while it cannot ask anyone. Pure. */
-import type { WindowLimit } from '../limits.ts';
+import type { WindowLimit } from '../sliding-windows.ts';
 
 interface Entry {
   at: number;

@@ -1,4 +1,4 @@
-import type { WindowLimit } from '../limits.ts';
+import type { WindowLimit } from '../sliding-windows.ts';
 import type { Report } from './commands.ts';
 import type { Demand } from './gate.ts';
 import { HOLD_MS } from './gate-scripts.ts';
