@@ -1,3 +1,4 @@
+import type { Circuit } from './circuit.ts';
 import type { KeyStrategy } from './key-config.schema.ts';
 import { chooseKey } from './key-strategy.ts';
 import type { PooledKey } from './key.ts';
@@ -42,6 +43,18 @@ export class KeyRoster {
     if (!this.#keys.some((key) => key.wanted)) return 'no-keys';
     const usable = this.#keys.filter((key) => !key.disabled);
     return usable.length > 0 && usable.every((key) => !key.circuit.closed) ? 'provider-down' : 'serving';
+  }
+
+  /** Does `work`, which may open or close this circuit, and tells its keys when it did. */
+  followCircuit<T>(circuit: Circuit, now: number, work: () => T): T {
+    const before = circuit.closed;
+    const result = work();
+    const keys = this.#keys.filter((key) => key.circuit === circuit);
+    const usable = keys.filter((key) => !key.disabled);
+    // Its last key fails: whether the keys or the provider are to blame, only a trial can tell.
+    if (before && usable.length > 0 && usable.every((key) => key.fails(now))) circuit.open(now);
+    if (before !== circuit.closed) for (const key of keys) key.circuitChanged(now);
+    return result;
   }
 
   /** The key to lease next among those that are free; undefined when none is. */

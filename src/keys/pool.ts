@@ -1,6 +1,6 @@
 import { budgetOf } from './account.ts';
 import { Arrivals } from './arrivals.ts';
-import type { Circuit, CircuitStats } from './circuit.ts';
+import type { CircuitStats } from './circuit.ts';
 import { Circuits } from './circuits.ts';
 import { demandOf } from './demand.ts';
 import type { KeyStrategy } from './key-config.schema.ts';
@@ -33,9 +33,6 @@ import { boundWith, TokenEstimates } from './token-estimate.ts';
 import { ASSUMED_CALL, type CallTokens } from './tokens.ts';
 import { leastGuardMs, TransitWays } from './transit-guard.ts';
 import { Waiters, type Waiter } from './waiters.ts';
-
-/** A call counted further ahead than this would be taken for one from before the clock was set back. */
-const MOST_AHEAD_MS = 4_000;
 
 /**
  * The key pool as a state machine: every call takes the time and returns whom to answer and when to wake up. It has no
@@ -169,8 +166,7 @@ export class KeyPool {
 
   /** The call under a lease left at `at`. Until this, or its settlement, it counts as if it might arrive at any time. */
   sent(leaseId: string, at: number, now: number): PoolStep {
-    const lease = this.#leases.get(leaseId);
-    if (lease !== undefined) this.#left(lease, Math.min(at, now));
+    this.#leases.get(leaseId)?.left(Math.min(at, now), this.#settings.guardMs);
     return this.advance(now);
   }
 
@@ -188,10 +184,12 @@ export class KeyPool {
     if (transit !== null) this.#arrivals.measured(lease, transit, now);
     if (used !== null) this.#estimates.learn(key.spec, lease.bound, used, now);
     if (outcome.kind === 'abandoned' && lease.sentAt === null) lease.refund();
-    else this.#over(lease, used, now);
+    else lease.over(used, this.#settings.guardMs, now);
     const group = this.#roster.groupOf(key);
     const before = group.map((one) => ({ key: one, status: one.status(now), until: one.rest.until }));
-    const restUntil = this.#followingCircuit(mark.circuit.circuit, now, () => key.settle(mark, outcome, blame, now));
+    const restUntil = this.#roster.followCircuit(mark.circuit.circuit, now, () =>
+      key.settle(mark, outcome, blame, now),
+    );
     if (restUntil !== null) group.forEach((one) => one.limitUntil(restUntil));
     const changes = keyChanges(before, outcome.kind, now);
     return { ...this.advance(now), changes };
@@ -278,35 +276,18 @@ export class KeyPool {
       waiting,
       roster: this.#roster,
       gate: this.#gate,
-      tokensWith: this.#tokensWith(bound, now),
+      tokensWith: this.#estimates.tokensWith(bound, now),
       guardMs: leastGuardMs(this.#settings.guardMs),
       now,
     });
-  }
-
-  /** Tokens that a call within `bound` needs at most with a key, as far as its limits are concerned: 0 without a limit. */
-  #tokensWith(bound: CallTokens, now: number): (key: PooledKey) => number {
-    return ({ spec }) => (spec.tpmLimit === null ? 0 : this.#estimates.most(spec, boundWith(bound, spec), now));
-  }
-
-  /** Does `work`, which may open or close this circuit, and tells the keys when it did. */
-  #followingCircuit<T>(circuit: Circuit, now: number, work: () => T): T {
-    const before = circuit.closed;
-    const result = work();
-    const keys = this.#roster.keys.filter((key) => key.circuit === circuit);
-    const usable = keys.filter((key) => !key.disabled);
-    // Its last key fails: whether the keys or the provider are to blame, only a trial can tell.
-    if (before && usable.length > 0 && usable.every((key) => key.fails(now))) circuit.open(now);
-    if (before !== circuit.closed) for (const key of keys) key.circuitChanged(now);
-    return result;
   }
 
   #expireLeases(now: number): void {
     for (const [id, lease] of this.#leases) {
       if (lease.expiresAt > now) return;
       this.#leases.delete(id);
-      this.#over(lease, null, now);
-      this.#followingCircuit(lease.mark.circuit.circuit, now, () => lease.key.expire(lease.mark, now));
+      lease.over(null, this.#settings.guardMs, now);
+      this.#roster.followCircuit(lease.mark.circuit.circuit, now, () => lease.key.expire(lease.mark, now));
     }
   }
 
@@ -318,11 +299,11 @@ export class KeyPool {
 
   /** Why this waiter cannot be served at all; null when it can or may be. */
   #refusalOf(waiter: Waiter, now: number): RefusalReason | null {
-    return refusalOf(waiter, this.#roster.keys, this.#tokensWith(waiter.tokens, now), now);
+    return refusalOf(waiter, this.#roster.keys, this.#estimates.tokensWith(waiter.tokens, now), now);
   }
 
   #grant(waiter: Waiter, now: number): LeaseGrant | null {
-    const tokensWith = this.#tokensWith(waiter.tokens, now);
+    const tokensWith = this.#estimates.tokensWith(waiter.tokens, now);
     const isFree = (key: PooledKey): boolean =>
       !waiter.exclude.has(key.spec.name) && (key.availableAt(now, tokensWith(key)) ?? Infinity) <= now;
     const key = this.#roster.choose(isFree, now);
@@ -338,17 +319,6 @@ export class KeyPool {
     const expiresAt = now + this.#settings.leaseMs;
     this.#leases.set(leaseId, new Lease({ key, mark, windows: key.windows, hold, ticket, bound, expiresAt }));
     return grantOf(key.spec, leaseId, now, mark.trial || mark.circuit.trial);
-  }
-
-  /** Tells the windows once when the lease's call left, or by when it must have. */
-  #left(lease: Lease, at: number): void {
-    const { guardMs } = this.#settings;
-    lease.left(at, at + Math.min(MOST_AHEAD_MS, guardMs - leastGuardMs(guardMs)));
-  }
-
-  #over(lease: Lease, used: CallTokens | null, now: number): void {
-    this.#left(lease, now);
-    lease.over(used === null ? null : used.prompt + used.completion, now);
   }
 
   #refuse(waiterId: string, reason: RefusalReason): { waiterId: string; reply: LeaseReply } {
@@ -367,7 +337,7 @@ export class KeyPool {
       // As in `advance`: waiters behind one that takes any key wait for it.
       if (everyKeyBusy) continue;
       everyKeyBusy = waiter.exclude.size === 0;
-      const tokensWith = this.#tokensWith(waiter.tokens, now);
+      const tokensWith = this.#estimates.tokensWith(waiter.tokens, now);
       for (const key of this.#roster.keys)
         if (!waiter.exclude.has(key.spec.name))
           wake = Math.min(wake, key.availableAt(now, tokensWith(key)) ?? Infinity);
