@@ -25,7 +25,7 @@ const { scenario } = order;
 const jpeg = await makeJpeg();
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 const client = createVlmClient();
-let judged = 0;
+let assessed = 0;
 let unknown = 0;
 /** More than enough for every scenario at its rate times its latency. */
 const IN_FLIGHT = 60;
@@ -35,7 +35,7 @@ process.send?.('ready');
 await new Promise((resolve) => process.once('message', resolve));
 const until = performance.now() + order.seconds * 1_000;
 await (order.subject === 'Gantry' ? gantry() : peer(order.subject));
-process.send?.({ judged, unknown } satisfies CallerReport);
+process.send?.({ assessed, unknown } satisfies CallerReport);
 process.disconnect?.();
 process.exit(0);
 
@@ -108,7 +108,7 @@ async function gantry(): Promise<void> {
       admission.end(claim);
       if (result === null) return;
       if (result.source === 'rules' || result.results[0]?.riskLevel === 'unknown') unknown++;
-      else judged++;
+      else assessed++;
     }
   };
   const workers = Promise.all(Array.from({ length: IN_FLIGHT }, worker));
@@ -136,7 +136,7 @@ async function peer(subject: string): Promise<void> {
       traceId: '0'.repeat(32),
       timeoutMs: 35_000,
     });
-    if (reply.ok) judged++;
+    if (reply.ok) assessed++;
     else unknown++;
   };
   await Promise.all(

@@ -26,18 +26,18 @@ import { address } from '../runtime/ref.ts';
  * crosses a thread or the network.
  */
 export type KeyPoolMessage =
-  /** Leave to make one call. Answered when a key comes free, at the latest at `deadline`. */
+  /** Asks to make one call. Answered when a key comes free, at the latest at `deadline`. */
   | ({ readonly type: 'lease' } & LeaseRequest & Asking<LeaseReply>)
   /** The call under a lease is leaving now; `at` by `steadyNow`. Until then it counts in every window. */
   | { readonly type: 'sent'; readonly leaseId: string; readonly at: number }
-  /** How the call under a lease ended. Every grant must be settled once; one that is not is taken back after a while. */
+  /** How the call under a lease ended. Every lease must be settled once; it is taken back if that takes too long. */
   | ({ readonly type: 'settle' } & Settlement)
   /** One failure booked on this key was the request's fault. */
   | { readonly type: 'forgive'; readonly keyName: string }
   /** Withdraws a waiting lease; it is answered with a refusal. */
   | { readonly type: 'cancel'; readonly waiterId: string }
   | ({ readonly type: 'stats' } & Asking<KeyPoolStats>)
-  /** Replaces keys, strategy and, when there, the settings of the key file's section `scheduler`; calls in flight finish. */
+  /** Replaces keys, strategy and, when given, the key file's section `scheduler`. Calls in flight finish. */
   | ({ readonly type: 'configure' } & Configuration & Asking<ConfigureSummary>)
   /** No new leases for this key while on; calls in flight finish. Answers whether there is such a key. */
   | ({ readonly type: 'drain'; readonly keyName: string; readonly on: boolean } & Asking<boolean>)
@@ -59,9 +59,9 @@ export const KEY_POOL = address<KeyPoolMessage>('/key-pool');
 
 export interface KeyPoolInit {
   readonly config: KeyConfig;
-  /** Made once by whoever starts the system, so that a restart of the actor does not spend budgets twice. */
+  /** Outlives the actor, so that a restart does not spend budgets twice. */
   readonly memory: LimitMemory;
-  /** Limits held together with other nodes; absent: this process decides alone. */
+  /** Limits shared with other nodes; absent: this process decides alone. */
   readonly gate?: PermitGate | null;
 }
 
@@ -229,7 +229,8 @@ class PoolShell {
     else
       log.warn(
         { group, state, failures, retryAt },
-        `provider of ${group} fails: no calls but one trial at a time, the first at ${retryAt}; check its status page and the network`,
+        `provider of ${group} fails: no calls but one trial at a time, the first at ${retryAt}; check its status ` +
+          'page and the network',
       );
   }
 

@@ -95,13 +95,13 @@ function noticeOf({ disabled_reason, drained, status, last_error_code }: PooledK
 
 const written = ({ persisted, shared, notices }: ChangeOutcome) => ({ persisted, shared, notices: [...notices] });
 
-/** Fields that are undefined are left out: they would overwrite what is there. */
+/** Leaves out undefined fields, which would overwrite present values. */
 const compact = (fields: object): object =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 const defined = (key: Parameters<KeyPort['add']>[0]): AddedKey => checked(AddedKey, compact(key));
 const definedPatch = (patch: object): KeyPatch => checked(KeyPatch, compact(patch));
 
-/** What the schema makes of the fields. Throws `INVALID_FIELD` for the first that it refuses. */
+/** The fields as the schema parses them. Throws `INVALID_FIELD` for the first invalid one. */
 function checked<T>(schema: z.ZodType<T>, fields: object): T {
   const parsed = schema.safeParse(fields);
   if (parsed.success) return parsed.data;

@@ -41,7 +41,8 @@ export async function openSharedLimits(
   if (!(await calls.ready(JOIN_WAIT_MS)))
     log.warn(
       { nodes: calls.nodes, lastKnown: members.known.length },
-      `API key limits are not shared yet: Redis does not answer; this node keeps to its share of them (1 of ${calls.nodes}, as last known or expected)`,
+      'API key limits are not shared yet: Redis does not answer; this node keeps to its share of them (1 of ' +
+        `${calls.nodes}, as last known or expected)`,
     );
   return {
     gate,

@@ -18,13 +18,13 @@ import { nodeIdOf } from './node-id.ts';
 import { openSharedLimits } from './shared-limits.ts';
 
 export interface UsedKeys {
-  /** Asked for at every start of the pool, so that it gets the keys as they are then. */
+  /** Called at every start of the pool, so that it gets the keys as they are then. */
   readonly pool: () => KeyPoolInit;
   readonly scheduler: Pick<SchedulerInit, 'language' | 'settings'>;
   readonly admin: KeyAdmin;
   readonly nodeId: string;
   readonly simulator: ProviderSimulator | null;
-  /** Brings every change to the pool from now on, and follows the key file and the other nodes. */
+  /** Follows the key file and the other nodes, and brings every change to the pool. */
   follow(system: ActorSystem, metrics: Pick<Metrics, 'forgetKey'>, redisUrl: string | null): void;
   /** One sentence for each thing an operator should know about the keys, without secrets. */
   notices(): readonly string[];
@@ -38,8 +38,8 @@ const SIMULATED_LATENCY = { medianMs: 700, p95Ms: 1_600 };
 const NO_KEYS_HERE =
   'this scheduler has no API keys: rules judge the groups it takes, although other schedulers may have keys';
 /**
- * The keys of the key file; with `--simulate-provider` two keys of a simulated provider, and the file is left alone.
- * With a real Redis the limits are held together with every other node that uses it; else by this process alone.
+ * Opens the keys of the key file or, with `--simulate-provider`, two keys of a simulated provider. With a durable Redis
+ * the limits are shared with every other node that uses it; else this process decides alone.
  */
 export async function useKeys(
   config: GantryConfig,
@@ -62,7 +62,7 @@ export async function useKeys(
       : { fixed: { raw: { api_keys: simulator.keyEntries() }, source: 'provider simulator' } }),
   });
   const { config: keys } = admin.keys;
-  // Of a simulator's own keys there is nothing to warn about.
+  // The simulator's own keys deserve no warning.
   for (const warning of simulator === null ? [...keys.warnings, ...admin.notices()] : [])
     log.warn({ keysFile: config.keysFile }, warning);
   const usable = keys.keys.filter((key) => key.enabled);
@@ -75,7 +75,7 @@ export async function useKeys(
     pool: () => ({ config: admin.keys.config, memory, gate: limits?.gate ?? null }),
     scheduler: {
       language: config.language,
-      // As the key file says now, for a scheduler that is started again.
+      // From the present key file, for a restarted scheduler.
       get settings() {
         return schedulerSettings(admin.keys.config.scheduler);
       },

@@ -44,9 +44,9 @@ export interface ChangeOutcome {
 
 const CHECK_MS = 10_000;
 /**
- * The keys: those of the key file, with the changes made through the API on this node or another. Every change is checked
- * together with all the others, and kept on the disk, before it takes effect. One that is not valid or cannot be written
- * leaves everything as it was.
+ * The keys: those of the key file, with the changes made through the API on this node or another. Every change is
+ * checked together with all the others, and kept on the disk, before it takes effect. One that is not valid or cannot
+ * be written leaves everything as it was.
  */
 export class KeyAdmin {
   readonly #options: KeyAdminOptions;
@@ -242,7 +242,8 @@ export class KeyAdmin {
     await this.#store(merged).catch((thrown: unknown) => {
       this.#problems.set(
         'stored',
-        `changes of API keys that other nodes made are in force and could not be kept, so a start without Redis will not know them: ${asError(thrown).message}`,
+        'changes of API keys that other nodes made are in force and could not be kept, so a start without Redis ' +
+          `will not know them: ${asError(thrown).message}`,
       );
     });
   }

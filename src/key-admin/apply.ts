@@ -18,7 +18,7 @@ export interface Applied {
   readonly origins: ReadonlyMap<string, Origin>;
 }
 
-/** Whether a change was made here or is authenticated. One that is neither may only take away. */
+/** Whether a change was made here or is authenticated. One that is neither may only lower limits or disable keys. */
 export type IsTrusted = (change: Change) => boolean;
 
 /** Entries of a key file's content, valid or not. */
@@ -42,7 +42,9 @@ const VARIABLES = new RegExp(
   'gu',
 );
 
-/** The content of a key file with the changes made to it, and where each key is from. Invalid entries stay as they are. */
+/**
+ * The content of a key file with the changes made to it, and where each key is from. Invalid entries stay as they are.
+ */
 export function applyChanges(raw: unknown, changes: Changes, isTrusted: IsTrusted): Applied {
   const origins = new Map<string, Origin>();
   if (!mayHoldKeys(raw)) return { raw, origins };
@@ -107,8 +109,8 @@ function mayHoldKeys(raw: unknown): boolean {
 const LIMITS = ['qps_limit', 'rpm_limit', 'tpm_limit', 'max_in_flight'] as const;
 
 /**
- * The part of a patch that makes the key do less than its entry in the file says; the rest may be anybody's. Limits of a
- * key in a quota group stay, since they must be the same for the whole group.
+ * The part of a patch that makes the key do less than its entry in the file says; the rest may be anybody's. Limits of
+ * a key in a quota group stay, since they must be the same for the whole group.
  */
 export function onlyLess(patch: KeyPatch, entry: Readonly<Record<string, unknown>>): KeyPatch {
   const less: { -readonly [F in keyof KeyPatch]: KeyPatch[F] } = {};

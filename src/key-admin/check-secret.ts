@@ -16,6 +16,7 @@ export function checkSecret(key: string, raw: unknown, source: string): void {
   }
   if (!variablesIn(raw).has(key.slice(2, -1)))
     throw refused(
-      `key: ${source} names no variable ${key.slice(0, 100)}; only variables that the key file names can be used (an entry there may be switched off: enabled: false)`,
+      `key: ${source} names no variable ${key.slice(0, 100)}; only variables that the key file names can be used ` +
+        '(an entry there may be switched off: enabled: false)',
     );
 }

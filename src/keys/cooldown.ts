@@ -9,7 +9,7 @@ export interface CooldownPolicy {
   readonly maxMs: number;
 }
 
-/** Half of what a key did is forgotten in this time. */
+/** Calls lose half of their weight in this time. */
 export const HALF_LIFE_MS = 120_000;
 
 /**
@@ -28,7 +28,7 @@ export class FailureRate {
     else this.#succeeded++;
   }
 
-  /** Takes one failure back: it turned out not to be the key's. */
+  /** Takes one failure back: it was not the key's. */
   forgive(now: number): void {
     this.#decay(now);
     this.#failed = Math.max(0, this.#failed - 1);
@@ -53,8 +53,8 @@ export const cooldownMs = (policy: CooldownPolicy, rate: number): number =>
   policy.adaptive ? Math.round(policy.minMs + (policy.maxMs - policy.minMs) * rate) : policy.flatMs;
 
 /**
- * The longest wait that a provider may ask for, in ms: an hour, so that a bad value does not take a key away for good. A
- * day's limit may last until the day is over, with an hour of summer time.
+ * The longest wait that a provider may ask for, in ms: an hour, so that a bad value does not take a key away for good.
+ * A day's limit may last until the day is over, with an hour of summer time.
  */
 export const longestWaitMs = (limit: LimitKind): number => (limit === 'day' ? 25 : 1) * 3_600_000;
 
@@ -63,8 +63,9 @@ export const requestedWaitMs = (waitMs: number, limit: LimitKind = 'rate'): numb
   Math.min(longestWaitMs(limit), Math.max(0, Math.ceil(waitMs)));
 
 /**
- * Rest after a limit was reached: as long as the provider asks for. Where it asks for nothing: the shortest rest after a
- * ramp or too many open calls (the rate itself was fine), the longest for a spent quota or day, else as after any failure.
+ * Rest after a limit was reached: as long as the provider asks for. Where it asks for nothing: the shortest rest after
+ * a ramp or too many open calls (the rate itself was fine), the longest for a spent quota or day, else as after any
+ * failure.
  */
 export function rateLimitCooldownMs(
   policy: CooldownPolicy,

@@ -2,7 +2,7 @@ import type { PooledKey } from './key.ts';
 import type { RefusalReason } from './pool.types.ts';
 import type { Waiter } from './waiters.ts';
 
-/** Why a lease is refused, for whoever asked. */
+/** Why a lease is refused, as its requester is told. */
 export const REFUSAL_MESSAGES: Readonly<Record<RefusalReason, string>> = {
   'no-keys': 'no API key is enabled: see GET /api/scheduler/stats for the reason of each',
   'tried-all': 'every enabled API key was tried for this task',

@@ -15,14 +15,14 @@ export interface LeaseOptions {
   readonly mark: LeaseMark;
   readonly windows: SlidingWindows;
   readonly hold: TokenHold;
-  /** The permit of other nodes; null when this process decides alone. */
+  /** The permit of the gate; null when this process decides alone. */
   readonly ticket: Ticket | null;
   /** The most its call may use, by its request. */
   readonly bound: CallTokens;
   readonly expiresAt: number;
 }
 
-/** One lease, and everything its call counts in. */
+/** One lease, and every window its call counts in. */
 export class Lease {
   readonly key: PooledKey;
   readonly mark: LeaseMark;
@@ -86,7 +86,7 @@ export class Lease {
     this.#ticket?.over?.(tokens, now);
   }
 
-  /** What was spent of `from` counts in `to` as well. */
+  /** Its key came to another budget: the call counts in both. */
   moved(from: Spending, to: Spending): void {
     if (this.#sentAt === null && this.#windows.includes(from.calls) && !this.#windows.includes(to.calls)) {
       to.calls.adopt();
@@ -98,7 +98,7 @@ export class Lease {
   }
 }
 
-/** The grant of a key's lease, for whoever asked. */
+/** The reply that grants a lease of this key. */
 export function grantOf(spec: KeySpec, leaseId: string, grantedAt: number, trial: boolean): LeaseGrant {
   const { name: keyName, secret, baseUrl, model, responseFormat, maxOutputTokens, extraBody } = spec;
   const access = { keyName, secret, baseUrl, model, responseFormat, maxOutputTokens, extraBody };

@@ -4,7 +4,7 @@ import { SlidingWindows, type WindowLimit } from './sliding-windows.ts';
 import { TokenWindow } from './tokens.ts';
 import type { TransitWays } from './transit-guard.ts';
 
-/** Keys as they were changed while running, so that a restart of the pool's actor does not undo it. */
+/** Keys as changed while running, so that a restart of the pool's actor does not undo the changes. */
 export interface LiveConfig {
   readonly keys: readonly KeySpec[];
   readonly strategy: KeyStrategy;
@@ -13,13 +13,13 @@ export interface LiveConfig {
   readonly disabled: ReadonlySet<string>;
 }
 
-/** What was spent of one budget. */
+/** Calls and tokens spent of one budget. */
 export interface Spending {
   readonly calls: SlidingWindows;
   readonly tokens: TokenWindow;
 }
 
-/** What holds for one budget. */
+/** Limits of one budget. */
 export interface BudgetLimits {
   readonly windows: readonly WindowLimit[];
   /** Tokens per minute; null: no limit. */
@@ -28,19 +28,19 @@ export interface BudgetLimits {
 }
 
 /**
- * What was spent of every budget, by its name. Kept outside the pool so that a pool that is made anew (its actor was
- * restarted) goes on with what was already spent instead of spending it twice.
+ * The spending of every budget, by name. Kept outside the pool, so that the pool of a restarted actor goes on from it
+ * instead of spending budgets twice.
  */
 export class LimitMemory {
   readonly #budgets = new Map<string, Spending>();
-  /** What was measured of the ways to the providers. */
+  /** Measurements of the ways to the providers. */
   ways: TransitWays | null = null;
-  /** What was changed while running; null while the configuration of the start holds. */
+  /** Changes made while running; null while the configuration of the start holds. */
   live: LiveConfig | null = null;
 
   /**
-   * To be called before a new pool takes over: the leases of the old one are forgotten. Their calls have left by `leftBy`,
-   * see {@link SlidingWindows.orphaned}, and are over by `overBy`.
+   * To be called before a new pool takes over, which forgets the leases of the old one. Their calls have left by
+   * `leftBy`, see {@link SlidingWindows.orphaned}, and are over by `overBy`.
    */
   orphaned(leftBy: number, overBy: number): void {
     for (const { calls, tokens } of this.#budgets.values()) {
@@ -49,7 +49,7 @@ export class LimitMemory {
     }
   }
 
-  /** What was spent of this budget, under these limits from now on. */
+  /** The spending of this budget, under these limits from now on. */
   spending(budget: string, { windows, tokens, guardMs }: BudgetLimits): Spending {
     const known = this.#budgets.get(budget);
     if (known !== undefined) {
@@ -63,12 +63,12 @@ export class LimitMemory {
     return made;
   }
 
-  /** As it is; undefined when nothing is known of it. */
+  /** The spending of a budget; undefined when it is not known. */
   find(budget: string): Spending | undefined {
     return this.#budgets.get(budget);
   }
 
-  /** Forgets budgets that nobody uses, once nothing of them counts. */
+  /** Forgets unused budgets once none of their calls counts any more. */
   forget(used: ReadonlySet<string>, now: number): void {
     for (const [name, { calls, tokens }] of this.#budgets)
       if (!used.has(name) && calls.idle(now) && tokens.idle(now)) this.#budgets.delete(name);

@@ -60,7 +60,7 @@ export function poolStats(
   };
 }
 
-/** What a settlement made of the keys of one budget, by their state before. */
+/** The keys of one budget that a settlement made rest, disabled or enabled, by their state before. */
 export function keyChanges(
   before: readonly { readonly key: PooledKey; readonly status: KeyStatus; readonly until: number }[],
   cause: CallOutcomeKind,

@@ -32,7 +32,7 @@ import type { Demand, PermitGate } from './shared/gate.ts';
 import { boundWith, TokenEstimates } from './token-estimate.ts';
 import { ASSUMED_CALL, type CallTokens } from './tokens.ts';
 import { leastGuardMs, TransitWays } from './transit-guard.ts';
-import { Waiters, type Waiter } from './waiters.ts';
+import { waiterOf, Waiters, type Waiter } from './waiters.ts';
 
 /**
  * The key pool as a state machine: every call takes the time and returns whom to answer and when to wake up. It has no
@@ -58,9 +58,9 @@ export class KeyPool {
   #lateSettlements = 0;
 
   /**
-   * `memory` outlives the pool, see {@link LimitMemory}. `leasePrefix` tells the leases of two pools apart. With a `gate`
-   * each lease needs a permit of its, too; give it `demand` after each step. `random` in [0, 1) spreads the trials of
-   * providers that failed.
+   * `memory` outlives the pool, see {@link LimitMemory}. `leasePrefix` tells the leases of two pools apart. With a
+   * `gate` each lease needs a permit of its, too; give it `demand` after each step. `random` in [0, 1) spreads the
+   * trials of providers that failed.
    */
   constructor(
     specs: readonly KeySpec[],
@@ -84,8 +84,8 @@ export class KeyPool {
   }
 
   /**
-   * Replaces keys, strategy and, when given, the settings. Calls in flight finish and are settled as ever. A budget that
-   * stays keeps what was spent of it, and a key under another name or in another group takes along what it spent.
+   * Replaces keys, strategy and, when given, the settings. Calls in flight finish and are settled as ever. A budget
+   * that stays keeps what was spent of it, and a key under another name or in another group takes along what it spent.
    */
   configure(
     specs: readonly KeySpec[],
@@ -142,14 +142,7 @@ export class KeyPool {
 
   /** Asks for a lease. The answer is in this step or a later one. */
   request(request: LeaseRequest, now: number): PoolStep {
-    const waiter: Waiter = {
-      id: request.waiterId,
-      priority: request.priority,
-      exclude: new Set(request.exclude),
-      deadline: request.deadline,
-      since: now,
-      tokens: request.tokens ?? ASSUMED_CALL,
-    };
+    const waiter = waiterOf(request, now);
     const refusal = this.#refusalOf(waiter, now) ?? this.#queue(waiter);
     return refusal === null
       ? this.advance(now)
@@ -164,13 +157,17 @@ export class KeyPool {
     return { ...step, replies: [...replies, ...step.replies] };
   }
 
-  /** The call under a lease left at `at`. Until this, or its settlement, it counts as if it might arrive at any time. */
+  /**
+   * The call under a lease left at `at`. Until this, or its settlement, it counts as if it might arrive at any time.
+   */
   sent(leaseId: string, at: number, now: number): PoolStep {
     this.#leases.get(leaseId)?.left(Math.min(at, now), this.#settings.guardMs);
     return this.advance(now);
   }
 
-  /** Books how the call under a lease ended. A second settlement, or one after expiry, changes nothing and is counted. */
+  /**
+   * Books how the call under a lease ended. A second settlement, or one after expiry, changes nothing and is counted.
+   */
   settle(leaseId: string, outcome: CallOutcome, now: number, blame: Blame = 'key', ...told: Told): PoolStep {
     const [transit = null, used = null, adaptations = null] = told;
     const lease = this.#leases.get(leaseId);
@@ -209,8 +206,8 @@ export class KeyPool {
       const refusal = this.#refusalOf(waiter, now);
       const grant = refusal === null && !everyKeyBusy ? this.#grant(waiter, now) : null;
       if (refusal === null && grant === null) {
-        // Waiters behind may want a key that this one excludes. When it excludes none, nobody else can be served either.
-        // A call of fewer tokens could be, but shall not: else one that needs many would wait for ever.
+        // Waiters behind may want a key that this one excludes. When it excludes none, nobody else can be served
+        // either. A call of fewer tokens could be, but shall not: else one that needs many would wait for ever.
         everyKeyBusy ||= waiter.exclude.size === 0;
         continue;
       }
@@ -222,7 +219,10 @@ export class KeyPool {
     return { replies, changes: [], wakeAt: this.#wakeAt(now) };
   }
 
-  /** Leases that could be given now if the gate permitted them: for each budget the number of waiters that would take it. */
+  /**
+   * Leases that could be given now if the gate permitted them: for each budget the number of waiters that would take
+   * it.
+   */
   demand(now: number): readonly Demand[] {
     const [first] = this.#waiters.inOrder();
     return first === undefined ? [] : this.#demandOf(this.#waiters.size, first.tokens, now);

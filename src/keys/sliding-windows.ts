@@ -15,7 +15,7 @@ export const qpsAndRpm = (qps: number, rpm: number): readonly WindowLimit[] => [
   { limit: rpm, spanMs: MINUTE_MS },
 ];
 
-/** A minute's limit as a provider enforces it that allows RPM/60 calls in each second; slow keys one call in 60/RPM seconds. */
+/** A minute's limit enforced evenly: RPM/60 calls in each second, or one call in 60/RPM seconds for slow keys. */
 export const evenPacing = (rpm: number): WindowLimit =>
   rpm >= 60 ? { limit: Math.floor(rpm / 60), spanMs: SECOND_MS } : { limit: 1, spanMs: Math.ceil(MINUTE_MS / rpm) };
 
@@ -58,8 +58,8 @@ export class SlidingWindows {
   }
 
   /**
-   * Replaces the limits; they hold from the next decision on, for the calls already made as well. The ring only grows:
-   * a limit that is lowered and raised again must not have forgotten what the raised one has to count.
+   * Replaces the limits. They hold from the next decision on, for the calls already made as well. The ring only grows:
+   * a limit that is lowered and raised again must still know the calls that the raised one counts.
    */
   setWindows(windows: readonly WindowLimit[]): void {
     this.#windows = checkedWindows(windows);
@@ -68,8 +68,8 @@ export class SlidingWindows {
   }
 
   /**
-   * Counts what `other` has counted as well, its open permits among it; for a key that comes to another budget with
-   * what it spent. The open ones must then be reported here too.
+   * Counts the calls of `other` as well, for a key that takes its spending to another budget. Open permits are for
+   * `adopt`.
    */
   inherit(other: SlidingWindows): void {
     const times = [...this.#times(), ...other.#times()].toSorted((a, b) => a - b);
@@ -100,7 +100,7 @@ export class SlidingWindows {
     else if (this.#ramp?.overMs !== overMs) this.#ramp = new Ramp(overMs);
   }
 
-  /** The earliest clock reading, in whole ms and not before `now`, at which a permit can be had; null when calls must be reported first. */
+  /** Earliest time of a permit, in whole ms and not before `now`; null when calls must be reported first. */
   nextAt(now: number): number | null {
     const at = this.#at(now, this.#pending);
     return at === Infinity ? null : at;
@@ -111,7 +111,7 @@ export class SlidingWindows {
     return this.#at(now, 0);
   }
 
-  /** Takes a permit at `now` (whole ms), or says when one can be had. Each permit must be ended by `sent` or `refund`. */
+  /** Takes a permit at `now` (whole ms), or says when there is one. Each permit must be ended by `sent` or `refund`. */
   take(now: number): Permit {
     const retryAt = this.nextAt(now);
     if (retryAt === null || retryAt > now) return { granted: false, retryAt };
@@ -150,7 +150,7 @@ export class SlidingWindows {
     }
   }
 
-  /** Nobody will report the permits still open: their calls are taken to leave at `at` at the latest. */
+  /** Nobody will report the open permits: their calls are assumed to leave by `at`. */
   orphaned(at: number): void {
     while (this.#pending > 0) this.sent(at);
   }
@@ -220,9 +220,8 @@ export class SlidingWindows {
   }
 
   /**
-   * A clock set back would make old calls lie in the future and block the key for as long. They are moved back by the
-   * same step, as if no time had passed since the newest: at least that much did not. A report that is late by a few
-   * ms is no such step.
+   * A clock set back would make old calls lie in the future and block the key for that long. They are moved back as
+   * well, as if no time had passed since the newest. A report that is a few ms late is no such step.
    */
   #followClock(now: number): void {
     if (this.#count === 0) return;
@@ -232,7 +231,7 @@ export class SlidingWindows {
   }
 }
 
-/** A clock that goes back by less than this is waited for. */
+/** A clock set back by less than this is left to catch up. */
 const SET_BACK_MS = 5_000;
 
 function checkedWindows(windows: readonly WindowLimit[]): readonly WindowLimit[] {

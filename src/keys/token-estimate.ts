@@ -23,10 +23,10 @@ interface Bucket {
 
 /**
  * How many tokens to reserve for a call. The request names a bound for the prompt and one for the answer. The answer's
- * bound is used whole, since the provider keeps to it. The prompt's is far too wide (a token is hardly ever one byte), and
- * how wide depends on the model's tokenizer only. So of it the largest share is used that prompts really took in the last
- * ten minutes, and a tenth more; the whole bound until 20 calls of the model are known. When a model takes more than its
- * bound, that much more is reserved from the next call on.
+ * bound is used whole, since the provider keeps to it. The prompt's is far too wide (a token is hardly ever one byte),
+ * and how wide depends on the model's tokenizer only. So of it the largest share is used that prompts really took in
+ * the last ten minutes, and a tenth more; the whole bound until 20 calls of the model are known. When a model takes
+ * more than its bound, that much more is reserved from the next call on.
  */
 export class TokenEstimates {
   readonly #models = new Map<string, Bucket[]>();

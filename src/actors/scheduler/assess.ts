@@ -1,6 +1,6 @@
 /**
- * Assesses one task by the model, in named steps: acquire a slot, a key and the picture; call; settle; decide. Each step
- * returns the next one, until one of the ends of {@link End}.
+ * Assesses one task by the model, in named steps: acquire a slot, a key and the picture; call; settle; decide. Each
+ * step returns the next one, until one of the ends of {@link End}.
  */
 import type { Language } from '../../llm/language.ts';
 import { buildPrompt } from '../../llm/prompt.ts';
@@ -11,7 +11,7 @@ import { acquire, type AcquireContext, type Acquired } from './acquire.ts';
 import type { AssessmentState, End } from './assessment-state.ts';
 import { callRound, type CallRoundContext } from './call-round.ts';
 import { withRound, type MadeCall } from './call.ts';
-import { answeredByModel, byRules, degraded, EXPIRED, NO_CALL, unanswered, unknown } from './result.ts';
+import { answeredByModel, byRules, degraded, EXPIRED, NO_CALL, unanswered, unknownResult } from './result.ts';
 import { failureOf, modelSilent } from './retry.ts';
 import { settleCall } from './settle.ts';
 
@@ -131,7 +131,7 @@ function resultOf(end: End, { task, metadata }: AssessmentState, { clock, langua
         unanswered(task, language, metadata, now, end.error)
       );
     case 'no-picture':
-      return unknown(task, { code: 'no-image', message: end.message }, 'vlm', metadata, now);
+      return unknownResult(task, { code: 'no-image', message: end.message }, 'vlm', metadata, now);
     case 'no-keys':
       return byRules(task, language, now);
     case 'handed-back':

@@ -2,7 +2,7 @@ import type { LeaseGrant, LeaseReply } from '../../keys/pool.types.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { MadeCall } from './call.ts';
 
-/** Of so many calls one may be made twice. */
+/** One of so many calls may be made twice. */
 const CALLS_PER_HEDGE = 10;
 /** Hedges that may be saved up. */
 const MOST_SAVED = 5;
@@ -33,7 +33,7 @@ export interface HedgeOptions {
   /** The call is made a second time when it takes longer than this, in ms. */
   readonly afterMs: number;
   readonly budget: HedgeBudget;
-  /** A lease that is free at once, on another key; else a refusal. */
+  /** A lease of another key that is free at once, or a refusal. */
   lease(): Promise<LeaseReply>;
   /** A lease that came too late to be used. */
   giveBack(lease: LeaseGrant): void;
@@ -42,8 +42,8 @@ export interface HedgeOptions {
 }
 
 /**
- * One round of a task's calls: `first`, and beside it a second one on another key when the first takes too long. The first
- * that answers wins, the other is dropped. Both in the order in which they ended; a round without a hedge has one.
+ * One round of a task's calls: `first`, and a second one on another key when the first takes too long. The first to
+ * answer wins and the other is dropped. Returns the calls in the order in which they ended.
  */
 export async function hedged(
   first: (dropped: AbortSignal) => Promise<MadeCall>,

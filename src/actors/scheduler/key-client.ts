@@ -39,8 +39,8 @@ export class KeyClient {
   }
 
   /**
-   * Never rejects: a pool that cannot be reached by the deadline counts as a refusal. When `withdraw` is aborted the reply
-   * is the refusal `cancelled`, unless a lease is on its way already.
+   * Never rejects: a pool that cannot be reached by the deadline counts as a refusal. When `withdraw` is aborted the
+   * reply is the refusal `cancelled`, unless a lease is on its way already.
    */
   async lease(request: LeaseRequest, withdraw: AbortSignal): Promise<LeaseReply> {
     const until = joinSignals([this.#options.closing, withdraw]);

@@ -84,8 +84,8 @@ export function degraded(
 }
 
 /**
- * The result of a task that ended without an answer of the model: `unknown`. Where its answer could not be read, or said
- * that it cannot tell, a danger that was measured stands: then the rules' result does.
+ * The result of a task that ended without an answer of the model: `unknown`. Where its answer could not be read, or
+ * said that it cannot tell, a danger that was measured stands: then the rules' result does.
  */
 export function unanswered(
   task: AssessmentTask,
@@ -96,18 +96,18 @@ export function unanswered(
 ): AssessmentResult {
   const measured = reason.code === 'unreadable-answer' ? degraded(task, language, metadata, now, reason) : null;
   const level = measured?.results[0]?.riskLevel ?? 'unknown';
-  return measured !== null && isDangerous(level) ? measured : unknown(task, reason, 'vlm', metadata, now);
+  return measured !== null && isDangerous(level) ? measured : unknownResult(task, reason, 'vlm', metadata, now);
 }
 
 /** The result of a task that is assessed by rules because there is no model to ask. */
 export function byRules(task: AssessmentTask, language: Language, now: number): AssessmentResult {
-  if (now >= Date.parse(task.expiresAt)) return unknown(task, EXPIRED, 'rules', NO_CALL, now);
-  if (task.cameraId === ON_DEMAND_CAMERA) return unknown(task, NOTHING_MEASURED, 'rules', NO_CALL, now);
+  if (now >= Date.parse(task.expiresAt)) return unknownResult(task, EXPIRED, 'rules', NO_CALL, now);
+  if (task.cameraId === ON_DEMAND_CAMERA) return unknownResult(task, NOTHING_MEASURED, 'rules', NO_CALL, now);
   return assessed(task, assessByRules(task, language), 'rules', NO_CALL, now);
 }
 
 /** The result of a task that could not be assessed: `unknown`, never `none`. */
-export const unknown = (
+export const unknownResult = (
   task: AssessmentTask,
   error: AssessmentFailure,
   source: SchedulerMode,

@@ -17,7 +17,7 @@ import { Intake, type IntakeOptions } from './intake.ts';
 import { Overload } from './overload.ts';
 import type { Private } from './private.types.ts';
 import { TaskQueues } from './task-queues.ts';
-import { NO_CALL, unknown } from './result.ts';
+import { NO_CALL, unknownResult } from './result.ts';
 import { runTask, type RunEnd } from './run.ts';
 import type { SchedulerInit, SchedulerMessage, SchedulerSettings, SchedulerStats } from './scheduler.types.ts';
 
@@ -292,7 +292,7 @@ class Scheduler {
       message: 'more groups waited than could be judged in time, and this was among the least dangerous',
     } as const;
     await this.#run(delivery, (task) =>
-      Promise.resolve(unknown(task, shed, this.#assessor.mode, NO_CALL, this.#ctx.clock.now())),
+      Promise.resolve(unknownResult(task, shed, this.#assessor.mode, NO_CALL, this.#ctx.clock.now())),
     );
   }
 

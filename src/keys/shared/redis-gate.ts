@@ -42,9 +42,9 @@ const SPARE_MS = 2_000;
 
 /**
  * Limits held together with other nodes over Redis: a lease needs a permit that one atomic script granted. While calls
- * are made, a few permits are fetched ahead; they count as calls until they go back. While Redis is down this node goes on
- * alone with its share of each budget (`BudgetLog`), but only once the others must have noticed its absence. When Redis
- * is back, the node tells it of the calls made meanwhile and asks for permits again.
+ * are made, a few permits are fetched ahead; they count as calls until they go back. While Redis is down this node goes
+ * on alone with its share of each budget (`BudgetLog`), but only once the others must have noticed its absence. When
+ * Redis is back, the node tells it of the calls made meanwhile and asks for permits again.
  */
 export class RedisGate implements PermitGate {
   readonly #options: RedisGateOptions;
@@ -340,7 +340,8 @@ export class RedisGate implements PermitGate {
     }
     this.#options.log.warn(
       { err: asError(thrown).message, nodes },
-      `Redis is away: this node keeps to its share of the API key limits (1 of ${nodes}) from ${new Date(Math.max(now, quietUntil)).toISOString()} on`,
+      `Redis is away: this node keeps to its share of the API key limits (1 of ${nodes}) from ` +
+        `${new Date(Math.max(now, quietUntil)).toISOString()} on`,
     );
     this.#listener();
   }

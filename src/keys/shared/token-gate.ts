@@ -32,12 +32,12 @@ const QUIET_MS = TOKEN_SPAN_MS + 45_000;
 const ORPHAN_MS = 45_000;
 
 /**
- * Limits of tokens held together with other nodes, around a gate that does the same for calls: a lease needs a permit of
- * both. Each is granted by one atomic script on Redis's clock, so each limit holds by itself.
+ * Limits of tokens held together with other nodes, around a gate that does the same for calls: a lease needs a permit
+ * of both. Each is granted by one atomic script on Redis's clock, so each limit holds by itself.
  *
- * Without Redis, a node that was alone goes on under the whole limit. One of several goes on with an equal share, but only
- * after the tokens that the others may have used unseen have left the minute; keys without `tpm_limit`, or rules, serve
- * meanwhile. The same holds when Redis comes back without its data.
+ * Without Redis, a node that was alone goes on under the whole limit. One of several goes on with an equal share, but
+ * only after the tokens that the others may have used unseen have left the minute; keys without `tpm_limit`, or rules,
+ * serve meanwhile. The same holds when Redis comes back without its data.
  */
 export class TokenGate implements PermitGate {
   readonly #inner: CallGate;
@@ -323,7 +323,8 @@ export class TokenGate implements PermitGate {
       const until = new Date(Math.max(this.#options.now(), this.#quietUntil)).toISOString();
       this.#options.log.warn(
         { err: asError(thrown).message, nodes: this.#nodes },
-        `Redis is away: API keys with tpm_limit rest until ${until}, then this node keeps to 1 of ${this.#nodes} of their tokens`,
+        `Redis is away: API keys with tpm_limit rest until ${until}, then this node keeps to 1 of ${this.#nodes} ` +
+          'of their tokens',
       );
     }
     this.#listener();
