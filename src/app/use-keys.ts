@@ -93,7 +93,7 @@ export async function useKeys(
         redisUrl === null
           ? null
           : new RedisKeyShare(redisUrl, (error) =>
-              log.debug({ err: error.message }, 'the shared record of key changes is away'),
+              log.debug({ err: error.message }, 'the shared record of key changes cannot be reached'),
             );
       admin.start(share, bring);
     },

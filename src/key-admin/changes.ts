@@ -57,7 +57,7 @@ export type NewChange = WithoutStamp<Change>;
 /** Most keys whose changes a record may hold. */
 export const MOST_CHANGES = 2_000;
 /** Bounds of a record in Redis or on the disk, once opened. */
-export const RECORD_BOUNDS = { maxLength: 1_500_000, maxParts: 80_000 };
+const RECORD_BOUNDS = { maxLength: 1_500_000, maxParts: 80_000 };
 const NAME = ApiKeyEntry.shape.name;
 
 /**

@@ -60,7 +60,7 @@ function problemOf(fields: Readonly<Record<string, unknown>>): string | null {
 }
 
 /** Tokens of an answer at most. */
-export const MaxOutputTokens = z.int().min(16).max(32_768);
+const MaxOutputTokens = z.int().min(16).max(32_768);
 
 const BaseUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).max(2_000);
 

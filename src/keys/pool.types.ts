@@ -78,16 +78,14 @@ export interface LeaseGrant {
  * - `duplicate`: a request with this id waits already.
  * - `provider-down`: as `deadline`, and the circuit of every key that might have served is not closed.
  */
-export const REFUSAL_REASONS = [
-  'no-keys',
-  'tried-all',
-  'deadline',
-  'queue-full',
-  'cancelled',
-  'duplicate',
-  'provider-down',
-] as const;
-export type RefusalReason = (typeof REFUSAL_REASONS)[number];
+export type RefusalReason =
+  | 'no-keys'
+  | 'tried-all'
+  | 'deadline'
+  | 'queue-full'
+  | 'cancelled'
+  | 'duplicate'
+  | 'provider-down';
 export interface LeaseRefusal {
   readonly kind: 'refused';
   readonly reason: RefusalReason;
@@ -217,7 +215,7 @@ export interface ConfigureSummary {
 /** Data of `GET /api/scheduler/stats`. */
 export interface KeyPoolStats {
   readonly strategy: KeyStrategy;
-  /** Who decides on permits: this process, all nodes over Redis, or, while Redis is away, this node for its share. */
+  /** Who decides on permits: this process, all nodes over Redis, or, while Redis is down, this node for its share. */
   readonly mode: LimitMode;
   readonly total_keys: number;
   readonly available_keys: number;

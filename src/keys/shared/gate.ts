@@ -1,6 +1,6 @@
 import type { WindowLimit } from '../sliding-windows.ts';
 
-/** `shared`: decided in Redis for all nodes. `degraded`: Redis is away; this node keeps to its share of each budget. */
+/** `shared`: decided in Redis for all nodes. `degraded`: Redis is down; this node keeps to its share of each budget. */
 export type LimitMode = 'local' | 'shared' | 'degraded';
 
 /** Calls of one budget that could be made at once if there were permits. */
