@@ -1,9 +1,8 @@
 /** One caller process: makes as many calls as its limiter lets it for a while, then says how they went. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { KEY_POOL, keyPoolActor } from '../../src/actors/key-pool.ts';
-import { assessByModel } from '../../src/actors/scheduler/assess.ts';
-import { assessParts } from '../../src/actors/scheduler/parts.ts';
-import { Turns, type Turning } from '../../src/actors/scheduler/turns.ts';
+import { Admission, type SlotClaim } from '../../src/actors/scheduler/admission.ts';
+import { Assessor } from '../../src/actors/scheduler/assessor.ts';
 import { schedulerSettings } from '../../src/actors/scheduler/scheduler.types.ts';
 import { HedgeBudget } from '../../src/actors/scheduler/hedge.ts';
 import { parseKeyConfig } from '../../src/keys/key-config.ts';
@@ -26,7 +25,7 @@ const { scenario } = order;
 const jpeg = await makeJpeg();
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 const client = createVlmClient();
-let judged = 0;
+let assessed = 0;
 let unknown = 0;
 /** More than enough for every scenario at its rate times its latency. */
 const IN_FLIGHT = 60;
@@ -36,11 +35,11 @@ process.send?.('ready');
 await new Promise((resolve) => process.once('message', resolve));
 const until = performance.now() + order.seconds * 1_000;
 await (order.subject === 'Gantry' ? gantry() : peer(order.subject));
-process.send?.({ judged, unknown } satisfies CallerReport);
+process.send?.({ assessed, unknown } satisfies CallerReport);
 process.disconnect?.();
 process.exit(0);
 
-/** The key pool's actor and the scheduler's own way of judging a task; only the bus is missing. */
+/** The key pool's actor and the scheduler's own way of assessing a task; only the bus is missing. */
 async function gantry(): Promise<void> {
   const config = parseKeyConfig(
     {
@@ -76,41 +75,40 @@ async function gantry(): Promise<void> {
   const images = { get: () => Promise.resolve(jpeg), put: () => Promise.reject(new Error('not used')) };
   const nothing = (): void => undefined;
   const metrics = { llmCall: nothing, assessment: nothing, shed: nothing };
-  const turns = new Turns({
+  const admission = new Admission({
     clock: systemClock,
     closing: closing.signal,
-    places: () => IN_FLIGHT,
+    slots: () => IN_FLIGHT,
     mostAsking: IN_FLIGHT,
     trials: IN_FLIGHT,
     mostParked: IN_FLIGHT,
     onRoom: nothing,
   });
-  const options = {
+  const assessor = new Assessor({
     clock: systemClock,
     log: silent,
     pool: system.ref(KEY_POOL),
     vlm: client,
     images,
     metrics,
-    language: 'en' as const,
-    turns,
+    language: 'en',
+    admission,
     hedges: new HedgeBudget(),
     closing: closing.signal,
     abort: new AbortController().signal,
     onRetry: nothing,
-    onOutcome: nothing,
-  };
+  });
   const settings = schedulerSettings(config.scheduler);
   const worker = async (): Promise<void> => {
     while (performance.now() < until) {
       const expiresAt = Date.now() + 600_000;
-      const turning: Turning = { priority: 3, since: Date.now(), until: expiresAt };
-      turns.begin(turning);
-      const result = await assessByModel(plainTask({ expiresAt }), assessParts(turning, settings, options));
-      turns.end(turning);
+      const claim: SlotClaim = { priority: 3, since: Date.now(), until: expiresAt };
+      admission.begin(claim);
+      const result = await assessor.assess(plainTask({ expiresAt }), claim, settings);
+      admission.end(claim);
       if (result === null) return;
       if (result.source === 'rules' || result.results[0]?.riskLevel === 'unknown') unknown++;
-      else judged++;
+      else assessed++;
     }
   };
   const workers = Promise.all(Array.from({ length: IN_FLIGHT }, worker));
@@ -138,14 +136,14 @@ async function peer(subject: string): Promise<void> {
       traceId: '0'.repeat(32),
       timeoutMs: 35_000,
     });
-    if (reply.ok) judged++;
+    if (reply.ok) assessed++;
     else unknown++;
   };
   await Promise.all(
     [...budgets.values()].map(async (keys) => {
       const first = keys[0];
       if (first === undefined) return;
-      const admit = await admission(subject, first);
+      const admit = await admitBy(subject, first);
       const open = new Set<Promise<void>>();
       for (let turn = 0; performance.now() < until; turn++) {
         const passed = await Promise.race([
@@ -162,7 +160,7 @@ async function peer(subject: string): Promise<void> {
 }
 
 /** Resolves when the next call may be made; both limits given as the library wants them. */
-async function admission(subject: string, { qps, rpm }: BenchKey): Promise<() => Promise<unknown>> {
+async function admitBy(subject: string, { qps, rpm }: BenchKey): Promise<() => Promise<unknown>> {
   const nothing = (): Promise<void> => Promise.resolve();
   if (subject === 'bottleneck') {
     const Limiter = await loadBottleneck();

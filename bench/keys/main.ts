@@ -1,14 +1,14 @@
 /**
  * `npm run bench:keys [-- --json] [-- --quick]`: how much of the keys' budgets is used, and whether any is exceeded.
  *
- * The provider is the strict simulator in a process of its own; what it recorded counts, not what callers say. Each
- * caller has a provider of its own and a process of its own (four over Redis); those compared run at the same time with
- * the same client. `--quick` looks at a few seconds of each scenario, which exercises the windows of a second; the whole
- * run looks at more than two minutes and so at the windows of a minute as well.
+ * The provider is the strict simulator in a process of its own. Its own record counts, not what callers say. Each
+ * caller has its own provider and process (four processes over Redis). Callers that are compared run at the same time
+ * with the same client. `--quick` looks at a few seconds of each scenario, which exercises the windows of a second; the
+ * whole run looks at more than two minutes, and so at the windows of a minute as well.
  *
- * No real provider stands still because its callers' machine is busy, so the simulators get a higher priority where we may
- * give it. What is exceeded is counted from the first call on; what is used from when connections are open, code is
- * compiled and the way to the provider is known.
+ * No real provider stands still because its callers' machine is busy, so the simulators get a higher priority where
+ * possible. Exceeded windows count from the first call on; use counts once connections are open, code is compiled and
+ * the way to the provider is known.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -39,7 +39,7 @@ interface Run {
   readonly subject: string;
   readonly arrivals: readonly Arrival[];
   readonly violations: number;
-  readonly judged: number;
+  readonly assessed: number;
   readonly unknown: number;
   readonly endAt: number;
   readonly eventAt: number | null;
@@ -104,7 +104,7 @@ async function run(
       subject,
       arrivals: calls.filter((call) => call.at <= endAt),
       violations,
-      judged: sum(reports.map((one) => one.judged)),
+      assessed: sum(reports.map((one) => one.assessed)),
       unknown: sum(reports.map((one) => one.unknown)),
       endAt,
       eventAt,
@@ -114,7 +114,7 @@ async function run(
   }
 }
 
-/** What runs at the same time: in a hurry, as much as does not crowd the machine; else one after the other, peers together. */
+/** Runs to be made together: with `--quick` as many as do not crowd the machine, else one scenario after the other. */
 function batches(): readonly (readonly (readonly [Scenario, string])[])[] {
   const compared = SCENARIOS.filter((scenario) => scenario.processes === undefined && scenario.event === undefined);
   const others = SCENARIOS.filter((scenario) => !compared.includes(scenario));
@@ -139,7 +139,7 @@ function batches(): readonly (readonly (readonly [Scenario, string])[])[] {
   ];
 }
 
-/** Holds back everyone until `count` have come. */
+/** Resolves for all callers once `count` of them have come. */
 function barrier(count: number): () => Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   let come = 0;
@@ -178,13 +178,14 @@ try {
     const together = barrier(batch.length);
     runs.push(...(await Promise.all(batch.map(([scenario, subject]) => run(scenario, subject, redis.url, together)))));
   }
-  for (const one of runs) judge(one, runs);
+  for (const one of runs) check(one, runs);
 } finally {
   await redis.stop();
   await rm(folder, { recursive: true, force: true });
 }
 console.log(
-  `\nshare of the budget used: from ${WARM_UP_MS / 1_000} s after the first call, and ${ANSWERED_MS / 1_000} s after call ${WARM_UP_CALLS} of each process, over whole bursts; windows exceeded: from the first call on`,
+  `\nshare of the budget used: from ${WARM_UP_MS / 1_000} s after the first call, and ${ANSWERED_MS / 1_000} s ` +
+    `after call ${WARM_UP_CALLS} of each process, over whole bursts; windows exceeded: from the first call on`,
 );
 console.log(
   preferred
@@ -193,14 +194,14 @@ console.log(
 );
 print({ name: 'bench:keys', machine: machine(), results, bars }, options);
 
-/** What is used is looked at from here on. */
+/** Use counts from here on. */
 function steadyFrom({ scenario, arrivals }: Run): number {
   const at = arrivals.map((call) => call.at).toSorted((a, b) => a - b);
   const known = at[WARM_UP_CALLS * (scenario.processes ?? 1)] ?? Infinity;
   return Math.max((at[0] ?? 0) + WARM_UP_MS, known + ANSWERED_MS);
 }
 
-function judge(one: Run, all: readonly Run[]): void {
+function check(one: Run, all: readonly Run[]): void {
   const { scenario, subject, violations, arrivals, endAt, eventAt, unknown } = one;
   const used =
     scenario.event === undefined

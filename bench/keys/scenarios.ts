@@ -1,4 +1,4 @@
-/** What is measured: keys with their limits, and what happens to them meanwhile. */
+/** One scenario: keys with their limits, and events during the run. */
 export interface BenchKey {
   readonly name: string;
   readonly key: string;
@@ -44,7 +44,7 @@ export const SCENARIOS: readonly Scenario[] = [
   { name: '429 storm', keys: keys(10, 5, 300), event: 'storm', guardMs: GUARD_MS },
 ];
 
-/** What a caller process is started with. */
+/** Argument of a caller process. */
 export interface CallerOrder {
   readonly subject: string;
   readonly scenario: Scenario;
@@ -55,8 +55,8 @@ export interface CallerOrder {
   readonly seconds: number;
 }
 
-/** What a caller process reports at its end. */
+/** Report of a caller process at its end. */
 export interface CallerReport {
-  readonly judged: number;
+  readonly assessed: number;
   readonly unknown: number;
 }

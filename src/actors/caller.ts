@@ -7,17 +7,17 @@ import type { Asking } from '../runtime/message.ts';
 import type { Transferred } from '../runtime/transfer.ts';
 import { address } from '../runtime/ref.ts';
 
-/** A request as it crosses to the thread. `secret` is the key itself: nothing prints, logs or shows messages. */
+/** A request as it crosses to the thread. `secret` is the key itself: messages are never printed, logged or shown. */
 export interface CallOrder extends Pick<VlmRequest, 'prompt' | 'traceId'> {
   readonly access: Omit<VlmAccess, 'secret'> & { readonly secret: string };
-  /** End of the call's time by {@link monotonicMs}. An order that is read later than that is not begun: its lease counts no more. */
+  /** End of the call's time by {@link monotonicMs}. An order that is read later is not begun: its lease has expired. */
   readonly endsAt: number;
 }
 
 export type CallerMessage =
-  /** Makes one call; answered when it ended. Rejected when it came too late. `callId`: no other call has it. */
+  /** Makes one call; answered when it ended, rejected when it came too late. `callId` is unique. */
   | ({ type: 'call'; callId: string; order: CallOrder; jpeg: Transferred<Uint8Array<ArrayBuffer>> } & Asking<VlmReply>)
-  /** Comes after `call`. Answered at the moment the request is written to its connection, with the time of {@link monotonicMs}; null when the call ended without. */
+  /** After `call`: answered with the {@link monotonicMs} at which the request was written; null when it never was. */
   | ({ type: 'sent'; callId: string } & Asking<number | null>)
   | { type: 'give-up'; callId: string };
 
@@ -31,8 +31,8 @@ interface Call {
 }
 
 /**
- * Makes the calls to the providers, in a thread of its own: to write requests, to read answers and to clear away after
- * them is a third of the work for a group, and would hold up leases, aggregates and pushes.
+ * Makes the calls to the providers in a thread of its own. Writing requests, reading answers and collecting their
+ * garbage is a third of the work for a group and would hold up leases, aggregates and pushes.
  */
 export const callerActor = defineActor<CallerMessage, { type: 'report' }>()<null>({
   kind: 'caller',
@@ -41,7 +41,10 @@ export const callerActor = defineActor<CallerMessage, { type: 'report' }>()<null
   module: { url: import.meta.url, name: 'callerActor' },
   start: (ctx) => {
     let client: Promise<VlmClient> | null = null;
-    /** The provider's library takes long to load: with the first call, else a second after the start, which has the machine for itself. */
+    /**
+     * The provider's library is slow to load: with the first call, or a second after the start, so as not to delay
+     * that.
+     */
     const load = (): Promise<VlmClient> => {
       if (client === null) {
         client = import('../llm/client.ts').then(({ createVlmClient }) => createVlmClient());
@@ -50,7 +53,7 @@ export const callerActor = defineActor<CallerMessage, { type: 'report' }>()<null
       return client;
     };
     const calls = new Map<string, Call>();
-    /** The newest of each key, as one object: that tells the client that it is the same still. */
+    /** The secret of each key as one object, by which the client sees that it has not changed. */
     const secrets = new Map<string, Secret>();
     let made = 0;
     let reported = '';

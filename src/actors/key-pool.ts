@@ -1,3 +1,4 @@
+import type { CircuitStats } from '../keys/circuit.ts';
 import type { KeyStrategy, SchedulerSection } from '../keys/key-config.schema.ts';
 import type { KeyConfig, KeySpec } from '../keys/key-config.ts';
 import type { LimitMemory } from '../keys/limits.ts';
@@ -6,60 +7,61 @@ import { KeyPool } from '../keys/pool.ts';
 import {
   poolSettings,
   type ConfigureSummary,
+  type KeyChange,
   type KeyPoolStats,
   type KeyView,
   type LeaseReply,
   type LeaseRequest,
+  type PoolState,
   type PoolStep,
   type Settlement,
 } from '../keys/pool.types.ts';
 import { steadyNow, toSteady } from '../keys/steady.ts';
-import { defineActor } from '../runtime/actor.ts';
+import { defineActor, type ActorContext } from '../runtime/actor.ts';
 import type { Asking, Deferred } from '../runtime/message.ts';
 import { address } from '../runtime/ref.ts';
 
 /**
- * The pool and who asks it live on the main thread: a grant carries the secret as an object that never crosses a
- * thread or the network.
+ * Messages to the pool. Pool and scheduler are on the main thread: a grant carries the secret as an object that never
+ * crosses a thread or the network.
  */
 export type KeyPoolMessage =
-  /** Leave to make one call. Answered when a key comes free, at the latest at `deadline`. */
+  /** Asks to make one call. Answered when a key comes free, at the latest at `deadline`. */
   | ({ readonly type: 'lease' } & LeaseRequest & Asking<LeaseReply>)
   /** The call under a lease is leaving now; `at` by `steadyNow`. Until then it counts in every window. */
   | { readonly type: 'sent'; readonly leaseId: string; readonly at: number }
-  /** How the call under a lease ended. Every grant must be settled once; one that is not is taken back after a while. */
+  /** How the call under a lease ended. Every lease must be settled once; it is taken back if that takes too long. */
   | ({ readonly type: 'settle' } & Settlement)
   /** One failure booked on this key was the request's fault. */
   | { readonly type: 'forgive'; readonly keyName: string }
   /** Withdraws a waiting lease; it is answered with a refusal. */
   | { readonly type: 'cancel'; readonly waiterId: string }
   | ({ readonly type: 'stats' } & Asking<KeyPoolStats>)
-  /** Replaces keys, strategy and, when there, the settings of the key file's section `scheduler`; calls in flight finish. */
-  | ({
-      readonly type: 'configure';
-      readonly keys: readonly KeySpec[];
-      readonly strategy: KeyStrategy;
-      readonly scheduler?: SchedulerSection;
-    } & Asking<ConfigureSummary>)
+  /** Replaces keys, strategy and, when given, the key file's section `scheduler`. Calls in flight finish. */
+  | ({ readonly type: 'configure' } & Configuration & Asking<ConfigureSummary>)
   /** No new leases for this key while on; calls in flight finish. Answers whether there is such a key. */
   | ({ readonly type: 'drain'; readonly keyName: string; readonly on: boolean } & Asking<boolean>)
   /** Switches this key off, or on again. Answers whether there is such a key. */
   | ({ readonly type: 'disable'; readonly keyName: string; readonly on: boolean } & Asking<boolean>)
   /** Every key for administration, without its secret. */
   | ({ readonly type: 'keys' } & Asking<readonly KeyView[]>)
-  /** How many keys are meant to be used; with none, rules judge. */
-  | ({ readonly type: 'wanted' } & Asking<number>)
-  /** Whether the provider is down: no key can serve, because the circuit of every one is not closed. */
-  | ({ readonly type: 'outage' } & Asking<boolean>);
+  /** Whether calls can be made at all. */
+  | ({ readonly type: 'state' } & Asking<PoolState>);
 type Private = { readonly type: 'wake' } | { readonly type: 'report' };
+
+interface Configuration {
+  readonly keys: readonly KeySpec[];
+  readonly strategy: KeyStrategy;
+  readonly scheduler?: SchedulerSection;
+}
 
 export const KEY_POOL = address<KeyPoolMessage>('/key-pool');
 
 export interface KeyPoolInit {
   readonly config: KeyConfig;
-  /** Made once by whoever starts the system, so that a restart of the actor does not spend budgets twice. */
+  /** Outlives the actor, so that a restart does not spend budgets twice. */
   readonly memory: LimitMemory;
-  /** Limits held together with other nodes; absent: this process decides alone. */
+  /** Limits shared with other nodes; absent: this process decides alone. */
   readonly gate?: PermitGate | null;
 }
 
@@ -72,140 +74,167 @@ export const keyPoolActor = defineActor<KeyPoolMessage, Private>()<KeyPoolInit>(
   kind: 'key-pool',
   // Leases are bounded by the pool's own queue; settlements must not be lost.
   mailbox: { capacity: 20_000, overflow: 'refuse' },
-  start: (ctx, { config, memory, gate = null }) => {
+  start: (ctx, init) => {
     const now = (): number => steadyNow(ctx.clock);
-    const { keys, strategy } = memory.live ?? config;
-    const settings = poolSettings(strategy, config.scheduler);
-    memory.orphaned(now() + ORPHANS_LEAVE_MS, now() + settings.leaseMs);
-    const pool = new KeyPool(keys, settings, memory, `lease-${ctx.incarnation}`, gate);
-    gate?.orphaned();
-    gate?.onChange(() => void ctx.self.tell({ type: 'wake' }));
-    memory.live?.drained.forEach((keyName) => pool.drain(keyName, true, now()));
-    memory.live?.disabled.forEach((keyName) => pool.disable(keyName, true, now()));
-    const waiting = new Map<string, Deferred<LeaseReply>>();
-
-    const apply = (step: PoolStep): void => {
-      for (const { waiterId, reply } of step.replies) {
-        waiting.get(waiterId)?.resolve(reply);
-        waiting.delete(waiterId);
-      }
-      for (const { keyName, status, cause, until } of step.changes) {
-        if (status === 'available') {
-          ctx.log.info({ key: keyName, status, cause }, `API key "${keyName}" works again`);
-          continue;
-        }
-        const restsUntil = until === null ? null : new Date(until).toISOString();
-        const why =
-          cause === 'misconfigured'
-            ? 'its model or address cannot be used; check both'
-            : 'the provider refuses it; check that it is valid and paid';
-        const what = status === 'disabled' ? `is disabled: ${why}` : `rests until ${restsUntil}`;
-        ctx.log.warn({ key: keyName, status, cause, restsUntil }, `API key "${keyName}" ${what}`);
-      }
-      for (const { group, state, failures, retryAt } of pool.circuitChanges(now())) {
-        if (state === 'closed') ctx.log.info({ group, state }, `provider of ${group} works again: calls go on`);
-        else
-          ctx.log.warn(
-            { group, state, failures, retryAt },
-            `provider of ${group} fails: no calls but one trial at a time, the first at ${retryAt}; check its status page and the network`,
-          );
-      }
-      gate?.want(pool.demand(now()), now());
-      if (step.wakeAt === null) ctx.clearTimer('wake');
-      else ctx.setTimer('wake', step.wakeAt - now(), { type: 'wake' });
-    };
-    const remember = (specs: readonly KeySpec[], by: KeyStrategy): void => {
-      const view = pool.view(now());
-      const having = (test: (key: KeyView) => boolean): ReadonlySet<string> =>
-        new Set(view.filter(test).map((key) => key.key_id));
-      memory.live = {
-        keys: specs,
-        strategy: by,
-        drained: having((key) => key.drained),
-        disabled: having((key) => key.switched_off),
-      };
-    };
-    const operated = (
-      keyName: string,
-      what: string,
-      { found, step }: { readonly found: boolean; readonly step: PoolStep },
-    ): boolean => {
-      if (found) ctx.log.info({ key: keyName }, `API key "${keyName}" is ${what} by an operator`);
-      remember(memory.live?.keys ?? config.keys, memory.live?.strategy ?? config.strategy);
-      apply(step);
-      return found;
-    };
-    const report = (): void => {
-      const {
-        total_keys,
-        available_keys,
-        in_use_keys,
-        cooling_keys,
-        disabled_keys,
-        in_flight,
-        waiting: waiters,
-        granted,
-        permits_in_hand,
-      } = pool.stats(now());
-      ctx.report({
-        total_keys,
-        available_keys,
-        in_use_keys,
-        cooling_keys,
-        disabled_keys,
-        in_flight,
-        waiting: waiters,
-        granted,
-        permits_in_hand,
-      });
-    };
-
-    report();
+    const shell = new PoolShell(ctx, init);
+    const { pool } = shell;
+    shell.report();
     ctx.setInterval('report', REPORT_MS, { type: 'report' });
     return {
       handlers: {
-        lease: (message) => {
-          const request = { ...message, deadline: toSteady(ctx.clock, message.deadline) };
-          const deferred = ctx.defer<LeaseReply>();
-          // A second request of one id gets its refusal and leaves the first one waiting.
-          if (waiting.has(request.waiterId)) {
-            for (const { reply } of pool.request(request, now()).replies) deferred.resolve(reply);
-            return deferred;
-          }
-          waiting.set(request.waiterId, deferred);
-          apply(pool.request(request, now()));
-          return deferred;
-        },
-        sent: ({ leaseId, at }) => apply(pool.sent(leaseId, at, now())),
+        lease: (request) => shell.lease(request),
+        sent: ({ leaseId, at }) => shell.apply(pool.sent(leaseId, at, now())),
         settle: ({ leaseId, outcome, blame, transit, tokens, adaptations }) =>
-          apply(pool.settle(leaseId, outcome, now(), blame, transit, tokens, adaptations)),
+          shell.apply(pool.settle(leaseId, outcome, now(), blame, transit, tokens, adaptations)),
         forgive: ({ keyName }) => pool.forgive(keyName, now()),
-        cancel: ({ waiterId }) => apply(pool.cancel(waiterId, now())),
+        cancel: ({ waiterId }) => shell.apply(pool.cancel(waiterId, now())),
         stats: () => pool.stats(now()),
-        configure: ({ keys: wanted, strategy: by, scheduler }) => {
-          const { summary, step } = pool.configure(
-            wanted,
-            by,
-            now(),
-            scheduler === undefined ? undefined : poolSettings(by, scheduler),
-          );
-          remember(wanted, by);
-          ctx.log.info(
-            { ...summary },
-            `API keys changed: ${summary.added.length} added, ${summary.removed.length} removed, ${summary.changed.length} changed`,
-          );
-          apply(step);
-          return summary;
-        },
+        configure: (change) => shell.configure(change),
         drain: ({ keyName, on }) =>
-          operated(keyName, on ? 'drained' : 'no longer drained', pool.drain(keyName, on, now())),
-        disable: ({ keyName, on }) => operated(keyName, on ? 'disabled' : 'enabled', pool.disable(keyName, on, now())),
+          shell.operated(keyName, on ? 'drained' : 'no longer drained', pool.drain(keyName, on, now())),
+        disable: ({ keyName, on }) =>
+          shell.operated(keyName, on ? 'disabled' : 'enabled', pool.disable(keyName, on, now())),
         keys: () => pool.view(now()),
-        wanted: () => pool.wantedKeys,
-        outage: () => pool.outage,
-        wake: () => apply(pool.advance(now())),
-        report,
+        state: () => pool.state,
+        wake: () => shell.apply(pool.advance(now())),
+        report: () => shell.report(),
       },
     };
   },
 });
+
+/** What the pure pool lacks: the clock, deferred replies, the log, and a memory that outlives the actor. */
+class PoolShell {
+  readonly pool: KeyPool;
+  readonly #ctx: ActorContext<KeyPoolMessage | Private>;
+  readonly #init: KeyPoolInit;
+  readonly #waiting = new Map<string, Deferred<LeaseReply>>();
+
+  constructor(ctx: ActorContext<KeyPoolMessage | Private>, init: KeyPoolInit) {
+    this.#ctx = ctx;
+    this.#init = init;
+    const { config, memory, gate = null } = init;
+    const { keys, strategy } = memory.live ?? config;
+    const settings = poolSettings(strategy, config.scheduler);
+    const now = this.#now();
+    memory.orphaned(now + ORPHANS_LEAVE_MS, now + settings.leaseMs);
+    this.pool = new KeyPool(keys, settings, memory, `lease-${ctx.incarnation}`, gate);
+    gate?.orphaned();
+    gate?.onChange(() => void ctx.self.tell({ type: 'wake' }));
+    memory.live?.drained.forEach((keyName) => this.pool.drain(keyName, true, now));
+    memory.live?.disabled.forEach((keyName) => this.pool.disable(keyName, true, now));
+  }
+
+  lease(message: LeaseRequest): Deferred<LeaseReply> {
+    const { clock } = this.#ctx;
+    const request = { ...message, deadline: toSteady(clock, message.deadline) };
+    const deferred = this.#ctx.defer<LeaseReply>();
+    // A second request of one id gets its refusal and leaves the first one waiting.
+    if (this.#waiting.has(request.waiterId)) {
+      for (const { reply } of this.pool.request(request, this.#now()).replies) deferred.resolve(reply);
+      return deferred;
+    }
+    this.#waiting.set(request.waiterId, deferred);
+    this.apply(this.pool.request(request, this.#now()));
+    return deferred;
+  }
+
+  configure({ keys, strategy, scheduler }: Configuration): ConfigureSummary {
+    const settings = scheduler === undefined ? undefined : poolSettings(strategy, scheduler);
+    const { summary, step } = this.pool.configure(keys, strategy, this.#now(), settings);
+    this.#remember(keys, strategy);
+    const { added, removed, changed } = summary;
+    this.#ctx.log.info(
+      { ...summary },
+      `API keys changed: ${added.length} added, ${removed.length} removed, ${changed.length} changed`,
+    );
+    this.apply(step);
+    return summary;
+  }
+
+  /** An operator drained or disabled a key, or took that back. False: there is no such key. */
+  operated(
+    keyName: string,
+    what: string,
+    { found, step }: { readonly found: boolean; readonly step: PoolStep },
+  ): boolean {
+    const { config, memory } = this.#init;
+    if (found) this.#ctx.log.info({ key: keyName }, `API key "${keyName}" is ${what} by an operator`);
+    const { keys, strategy } = memory.live ?? config;
+    this.#remember(keys, strategy);
+    this.apply(step);
+    return found;
+  }
+
+  /** Carries a step out: answers requests, logs changes, asks the gate for permits, sets the next wake-up. */
+  apply({ replies, changes, wakeAt }: PoolStep): void {
+    const { gate } = this.#init;
+    for (const { waiterId, reply } of replies) {
+      this.#waiting.get(waiterId)?.resolve(reply);
+      this.#waiting.delete(waiterId);
+    }
+    for (const change of changes) this.#logKey(change);
+    for (const circuit of this.pool.circuitChanges(this.#now())) this.#logCircuit(circuit);
+    gate?.want(this.pool.demand(this.#now()), this.#now());
+    if (wakeAt === null) this.#ctx.clearTimer('wake');
+    else this.#ctx.setTimer('wake', wakeAt - this.#now(), { type: 'wake' });
+  }
+
+  report(): void {
+    const { total_keys, available_keys, in_use_keys, cooling_keys, disabled_keys, ...more } = this.pool.stats(
+      this.#now(),
+    );
+    const { in_flight, waiting, granted, permits_in_hand } = more;
+    this.#ctx.report({
+      total_keys,
+      available_keys,
+      in_use_keys,
+      cooling_keys,
+      disabled_keys,
+      in_flight,
+      waiting,
+      granted,
+      permits_in_hand,
+    });
+  }
+
+  /** Keeps the present keys for the pool of a restarted actor. */
+  #remember(keys: readonly KeySpec[], strategy: KeyStrategy): void {
+    const view = this.pool.view(this.#now());
+    const having = (test: (key: KeyView) => boolean): ReadonlySet<string> =>
+      new Set(view.filter(test).map((key) => key.key_id));
+    const drained = having((key) => key.drained);
+    const disabled = having((key) => key.switched_off);
+    this.#init.memory.live = { keys, strategy, drained, disabled };
+  }
+
+  #logKey({ keyName, status, cause, until }: KeyChange): void {
+    const { log } = this.#ctx;
+    if (status === 'available') {
+      log.info({ key: keyName, status, cause }, `API key "${keyName}" works again`);
+      return;
+    }
+    const restsUntil = until === null ? null : new Date(until).toISOString();
+    const why =
+      cause === 'misconfigured'
+        ? 'its model or address cannot be used; check both'
+        : 'the provider refuses it; check that it is valid and paid';
+    const what = status === 'disabled' ? `is disabled: ${why}` : `rests until ${restsUntil}`;
+    log.warn({ key: keyName, status, cause, restsUntil }, `API key "${keyName}" ${what}`);
+  }
+
+  #logCircuit({ group, state, failures, retryAt }: CircuitStats): void {
+    const { log } = this.#ctx;
+    if (state === 'closed') log.info({ group, state }, `provider of ${group} works again: calls go on`);
+    else
+      log.warn(
+        { group, state, failures, retryAt },
+        `provider of ${group} fails: no calls but one trial at a time, the first at ${retryAt}; check its status ` +
+          'page and the network',
+      );
+  }
+
+  #now(): number {
+    return steadyNow(this.#ctx.clock);
+  }
+}

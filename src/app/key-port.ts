@@ -6,10 +6,14 @@ import type { KeyPort } from '../http/ports.ts';
 import type { KeyView } from '../http/schemas/keys-schema.ts';
 import { redactUrl } from '../infra/redact.ts';
 import type { ChangeOutcome } from '../key-admin/admin.ts';
+import type { Origin } from '../key-admin/apply.ts';
 import { AddedKey, KeyPatch } from '../key-admin/changes.ts';
 import { KeyAdminError } from '../key-admin/key-admin-error.ts';
 import { KeyError } from '../keys/key-config-error.ts';
+import type { KeySpec } from '../keys/key-config.ts';
+import type { KeyView as PooledKeyView } from '../keys/pool.types.ts';
 import type { ActorSystem } from '../runtime/system.ts';
+import type { Price } from '../usage/usage-ledger.ts';
 import type { UsedKeys } from './use-keys.ts';
 
 const QUICK = { timeoutMs: 3_000 };
@@ -20,42 +24,7 @@ export function keyPort(system: ActorSystem, { admin, brought }: Pick<UsedKeys, 
     await brought();
     const { config, origins, prices } = admin.keys;
     const pool = new Map((await system.ref(KEY_POOL).ask({ type: 'keys' }, QUICK)).map((key) => [key.key_id, key]));
-    return config.keys.map((key) => {
-      const origin = origins.get(key.name);
-      const now = pool.get(key.name);
-      return {
-        name: key.name,
-        status: now?.status ?? 'disabled',
-        notice:
-          now === undefined
-            ? 'not with the key pool yet'
-            : (now.disabled_reason ??
-              (now.drained ? 'drained: calls in flight finish, no new ones begin' : null) ??
-              (now.status === 'cooling' ? `rests after ${now.last_error_code ?? 'a failure'}` : null)),
-        enabled: key.enabled,
-        drain: origin?.drain ?? false,
-        from: origin?.from ?? 'file',
-        changed: origin?.changed ?? false,
-        variable: origin?.variable ?? null,
-        qps_limit: key.qpsLimit,
-        rpm_limit: key.rpmLimit,
-        tpm_limit: key.tpmLimit,
-        priority: key.priority,
-        quota_group: key.quotaGroup,
-        max_in_flight: key.maxInFlight,
-        max_output_tokens: key.maxOutputTokens,
-        extra_body: key.extraBody,
-        adaptations: [...(now?.adaptations ?? [])],
-        model: key.model,
-        base_url: redactUrl(key.baseUrl),
-        price_per_1k_input: prices.get(key.name)?.input ?? 0,
-        price_per_1k_output: prices.get(key.name)?.output ?? 0,
-        in_flight: now?.in_flight ?? 0,
-        tokens_last_minute: now?.tokens_last_minute ?? 0,
-        spread_ms: now?.spread_ms ?? null,
-        total_calls: now?.total_calls ?? 0,
-      };
-    });
+    return config.keys.map((key) => viewOf(key, origins.get(key.name), prices.get(key.name), pool.get(key.name)));
   };
   const changed = async (name: string, outcome: ChangeOutcome) => {
     const key = (await views()).find((each) => each.name === name);
@@ -82,15 +51,57 @@ export function keyPort(system: ActorSystem, { admin, brought }: Pick<UsedKeys, 
   };
 }
 
+/** One key as its entry, the changes and the pool say. `pooled`: undefined until the pool has it. */
+const viewOf = (
+  key: KeySpec,
+  origin: Origin | undefined,
+  price: Price | undefined,
+  pooled: PooledKeyView | undefined,
+): KeyView => ({
+  name: key.name,
+  status: pooled?.status ?? 'disabled',
+  notice: pooled === undefined ? 'not with the key pool yet' : noticeOf(pooled),
+  enabled: key.enabled,
+  ...(origin ?? { from: 'file', changed: false, drain: false, variable: null }),
+  qps_limit: key.qpsLimit,
+  rpm_limit: key.rpmLimit,
+  tpm_limit: key.tpmLimit,
+  priority: key.priority,
+  quota_group: key.quotaGroup,
+  max_in_flight: key.maxInFlight,
+  max_output_tokens: key.maxOutputTokens,
+  extra_body: key.extraBody,
+  model: key.model,
+  base_url: redactUrl(key.baseUrl),
+  price_per_1k_input: price?.input ?? 0,
+  price_per_1k_output: price?.output ?? 0,
+  ...figuresOf(pooled),
+});
+
+const figuresOf = (pooled: PooledKeyView | undefined) => ({
+  adaptations: [...(pooled?.adaptations ?? [])],
+  in_flight: pooled?.in_flight ?? 0,
+  tokens_last_minute: pooled?.tokens_last_minute ?? 0,
+  spread_ms: pooled?.spread_ms ?? null,
+  total_calls: pooled?.total_calls ?? 0,
+});
+
+/** Why the key is not used now; null while it is. */
+function noticeOf({ disabled_reason, drained, status, last_error_code }: PooledKeyView): string | null {
+  if (disabled_reason !== null) return disabled_reason;
+  if (drained) return 'drained: calls in flight finish, no new ones begin';
+  return status === 'cooling' ? `rests after ${last_error_code ?? 'a failure'}` : null;
+}
+
 const written = ({ persisted, shared, notices }: ChangeOutcome) => ({ persisted, shared, notices: [...notices] });
 
-/** Fields that are undefined are left out: they would overwrite what is there. */
+/** Leaves out undefined fields, which would overwrite present values. */
 const compact = (fields: object): object =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 const defined = (key: Parameters<KeyPort['add']>[0]): AddedKey => checked(AddedKey, compact(key));
 const definedPatch = (patch: object): KeyPatch => checked(KeyPatch, compact(patch));
 
-/** What the schema makes of the fields. Throws `INVALID_FIELD` for the first that it refuses. */
+/** The fields as the schema parses them. Throws `INVALID_FIELD` for the first invalid one. */
 function checked<T>(schema: z.ZodType<T>, fields: object): T {
   const parsed = schema.safeParse(fields);
   if (parsed.success) return parsed.data;
@@ -101,23 +112,21 @@ function checked<T>(schema: z.ZodType<T>, fields: object): T {
   throw new HttpError('INVALID_FIELD', `${field}: ${issue?.message ?? 'is not valid'}`, { field, value });
 }
 
-/** What is wrong with the request, as an answer to it; no message holds a key. */
+/** Turns errors that are the request's into an answer to it; no message holds a key. */
 async function refusing<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (thrown) {
-    if (thrown instanceof KeyAdminError) {
-      const field = typeof thrown.fields['field'] === 'string' ? thrown.fields['field'] : null;
-      if (thrown.code === 'DUPLICATE_KEY')
-        throw new HttpError('DUPLICATE_KEY', thrown.message, { field, cause: thrown });
-      if (thrown.code === 'KEY_REFUSED' || thrown.code === 'TOO_MANY_CHANGES')
-        throw new HttpError('INVALID_FIELD', thrown.message, { field, cause: thrown });
-    }
-    if (thrown instanceof KeyError)
-      throw new HttpError('INVALID_FIELD', thrown.message, {
-        field: typeof thrown.fields['field'] === 'string' ? thrown.fields['field'] : null,
-        cause: thrown,
-      });
-    throw thrown;
+    const code = codeOf(thrown);
+    if (code === null || !(thrown instanceof KeyAdminError || thrown instanceof KeyError)) throw thrown;
+    const field = thrown.fields['field'];
+    throw new HttpError(code, thrown.message, { field: typeof field === 'string' ? field : null, cause: thrown });
   }
+}
+
+function codeOf(thrown: unknown): 'DUPLICATE_KEY' | 'INVALID_FIELD' | null {
+  if (thrown instanceof KeyError) return 'INVALID_FIELD';
+  if (!(thrown instanceof KeyAdminError)) return null;
+  if (thrown.code === 'DUPLICATE_KEY') return 'DUPLICATE_KEY';
+  return thrown.code === 'KEY_REFUSED' || thrown.code === 'TOO_MANY_CHANGES' ? 'INVALID_FIELD' : null;
 }

@@ -10,7 +10,7 @@ const MOST = 1_000;
 const LONGEST_NAME = 100;
 const BOUNDS = { maxLength: 256 * 1024, maxParts: 2 * MOST };
 
-/** The nodes that share the keys' limits as this one last knew them, kept in the data folder for a start without Redis. */
+/** The nodes that share the limits of keys, as last known here. Kept in the data folder for a start without Redis. */
 export class LimitMembers {
   readonly known: readonly string[];
   readonly #file: string;
@@ -23,7 +23,7 @@ export class LimitMembers {
     this.#log = log;
   }
 
-  /** What cannot be read is set aside, said, and as if nothing had been known. */
+  /** A file that cannot be read is set aside with a notice, as if no node were known. */
   static async open(dataDir: string, log: ActorLog, notices: DataNotices): Promise<LimitMembers> {
     const file = join(dataDir, 'limit-members.json');
     try {
@@ -37,7 +37,8 @@ export class LimitMembers {
       const aside = await setAside(file);
       notices.say(
         { file, aside },
-        `${thrown.message}; it is now ${aside}: this node takes itself for alone until Redis tells of the others (or set GANTRY_EXPECTED_NODES)`,
+        `${thrown.message}; it is now ${aside}: this node takes itself for alone until Redis tells of the others ` +
+          '(or set GANTRY_EXPECTED_NODES)',
       );
       return new LimitMembers(file, [], log);
     }

@@ -2,19 +2,11 @@ import type { Environment } from '../keys/key-config.ts';
 import type { ActorLog } from '../runtime/actor.ts';
 import { asError } from '../runtime/errors.ts';
 import { DataNotices } from '../storage/set-aside.ts';
-import { onlyLess, variablesIn } from './apply.ts';
-import {
-  type AddedKey,
-  type Change,
-  type Changes,
-  isReference,
-  type KeyPatch,
-  type NewChange,
-  withChange,
-} from './changes.ts';
+import { type AddedKey, type Change, type Changes, type KeyPatch, type NewChange, withChange } from './changes.ts';
+import { checkSecret } from './check-secret.ts';
 import { type EffectiveKeys, effectiveKeys } from './effective.ts';
 import { KeyAdminError } from './key-admin-error.ts';
-import { isFields } from './fields.ts';
+import { idleNotices, NOT_KEPT, notSharedNotice, SIMULATED, unprovenNotices } from './key-notices.ts';
 import { type KeySource, readKeySource, sealedPathOf } from './key-text.ts';
 import { isStorable, readStored, writeStored } from './change-record.ts';
 import type { Sealer } from './seal.ts';
@@ -41,7 +33,7 @@ export interface KeyAdminOptions {
   readonly checkMs?: number;
 }
 
-/** What became of a change, beside being in force on this node. */
+/** Where else a change is kept, which is in force on this node. */
 export interface ChangeOutcome {
   /** It survives a restart of this node. */
   readonly persisted: boolean;
@@ -51,18 +43,10 @@ export interface ChangeOutcome {
 }
 
 const CHECK_MS = 10_000;
-const NOT_KEPT =
-  'this key is kept in memory only and is gone after a restart: set GANTRY_KEYS_SECRET so that it can be stored encrypted, or name an environment variable of the key file as ${VARIABLE}';
-const NOT_SHARED =
-  'the other nodes do not get this key, because it cannot be sent to them encrypted: set the same GANTRY_KEYS_SECRET on every node';
-const ONLY_LESS =
-  'the other nodes take only what lowers a limit or takes the key out of use, because the change cannot be sent to them encrypted: set the same GANTRY_KEYS_SECRET on every node';
-const SIMULATED = 'the keys are those of the simulator: changes are gone after a restart';
-
 /**
- * Which keys there are: the key file, and on top of it what was changed through the API, on this node or another.
- * Every change is checked as a whole, and kept on the disk, before it takes effect; what is not valid, or cannot be
- * written, leaves everything as it was.
+ * The keys: those of the key file, with the changes made through the API on this node or another. Every change is
+ * checked together with all the others, and kept on the disk, before it takes effect. One that is not valid or cannot
+ * be written leaves everything as it was.
  */
 export class KeyAdmin {
   readonly #options: KeyAdminOptions;
@@ -71,7 +55,7 @@ export class KeyAdmin {
   #keys: EffectiveKeys | null = null;
   #sync: KeySync | null = null;
   #listener: (keys: EffectiveKeys) => void = () => undefined;
-  /** Standing problems by where they are; shown in health. */
+  /** Present problems, shown in health. */
   readonly #problems = new Map<'file' | 'stored', string>();
   #queue: Promise<unknown> = Promise.resolve();
   #end: (() => void)[] = [];
@@ -108,38 +92,18 @@ export class KeyAdmin {
 
   /** One sentence for each thing an operator should know; no secrets. */
   notices(): readonly string[] {
-    const idle = [...this.keys.idle];
-    const named = idle.slice(0, 5).map(([name, why]) => `${name} (${why.message.slice(0, 200)})`);
-    const more = idle.length > named.length ? ` and ${idle.length - named.length} more` : '';
+    const { sealer, nodeId } = this.#options;
+    const syncProblem = this.#sync?.problem ?? null;
     return [
       ...(this.#source.notice === null ? [] : [this.#source.notice]),
       ...this.#problems.values(),
-      ...(this.#sync?.problem === null || this.#sync === null ? [] : [this.#sync.problem]),
-      ...this.#strangers(),
-      ...(named.length === 0
-        ? []
-        : [`changes of API keys that are not in force on this node: ${named.join('; ')}${more}`]),
+      ...(syncProblem === null ? [] : [syncProblem]),
+      ...(sealer === null ? unprovenNotices(this.#changes, nodeId) : []),
+      ...idleNotices(this.keys.idle),
     ];
   }
 
-  /** Changes in force that anybody who can write to Redis may have made. */
-  #strangers(): readonly string[] {
-    const { sealer, nodeId } = this.#options;
-    const theirs =
-      sealer === null
-        ? [...this.#changes].filter(([, { kind, stamp }]) => stamp[1] !== nodeId && kind !== 'reset')
-        : [];
-    if (theirs.length === 0) return [];
-    const named = theirs
-      .slice(0, 5)
-      .map(([name, { kind }]) => `${name} (${kind})`)
-      .join(', ');
-    return [
-      `API keys changed by records in Redis that nothing proves to be from another node: ${named}${theirs.length > 5 ? ', ...' : ''}; set the same GANTRY_KEYS_SECRET on every node, or undo them with PATCH {"reset": true}`,
-    ];
-  }
-
-  /** Begins to follow the files and the other nodes. `onKeys` is given the keys after each change. */
+  /** Begins to follow the files and the other nodes. Calls `onKeys` with the keys after each change. */
   start(share: KeyShare | null, onKeys: (keys: EffectiveKeys) => void): void {
     const { keysFile, fixed, sealer, nodeId, log, checkMs = CHECK_MS } = this.#options;
     this.#listener = onKeys;
@@ -147,7 +111,7 @@ export class KeyAdmin {
       share?.close();
       return;
     }
-    const reload = this.#looking(() => this.#reload());
+    const reload = this.#once(() => this.#reload());
     this.#end.push(
       watchFiles([keysFile, sealedPathOf(keysFile)], reload, (thrown) =>
         log.info(
@@ -170,9 +134,9 @@ export class KeyAdmin {
       onMerged: (merged) => this.#merge(merged),
     });
     this.#sync = sync;
-    const look = this.#looking(() => sync.run());
-    share.onChanged(look);
-    const timer = setInterval(look, checkMs).unref();
+    const syncNow = this.#once(() => sync.run());
+    share.onChanged(syncNow);
+    const timer = setInterval(syncNow, checkMs).unref();
     this.#end.push(
       () => clearInterval(timer),
       () => share.close(),
@@ -190,30 +154,9 @@ export class KeyAdmin {
       const { name } = entry;
       if (this.keys.origins.has(name))
         throw new KeyAdminError('DUPLICATE_KEY', `name: an API key ${name} exists`, { field: 'name', value: name });
-      this.#checkSecret(entry.key);
+      checkSecret(entry.key, this.#source.raw, this.#source.source);
       return this.#change(name, { kind: 'put', entry, drain: false });
     });
-  }
-
-  /** A variable is one of those that the key file names. Throws `KEY_REFUSED`. */
-  #checkSecret(key: string): void {
-    if (/[\uE000\uE001]/u.test(key))
-      throw new KeyAdminError('KEY_REFUSED', 'key: holds characters that no key has', { field: 'key' });
-    if (!isReference(key)) {
-      if (/\$\{/u.test(key))
-        throw new KeyAdminError('KEY_REFUSED', 'key: must be the key itself or one ${VARIABLE} and nothing else', {
-          field: 'key',
-        });
-      return;
-    }
-    const { raw, source } = this.#source;
-    if (!variablesIn(raw).has(key.slice(2, -1))) {
-      throw new KeyAdminError(
-        'KEY_REFUSED',
-        `key: ${source} names no variable ${key.slice(0, 100)}; only variables that the key file names can be used (an entry there may be switched off: enabled: false)`,
-        { field: 'key' },
-      );
-    }
   }
 
   /** Null when there is no such key. Throws as `add`. */
@@ -250,7 +193,7 @@ export class KeyAdmin {
 
   async #change(name: string, change: NewChange): Promise<ChangeOutcome> {
     const { nodeId, sealer, fixed, log } = this.#options;
-    // What the others did so far comes first, or their later times would win over this change.
+    // First the changes of the other nodes, or their later times would win over this one.
     if (this.#sync?.problem === null) await this.#sync.run();
     const changes = withChange(this.#changes, name, change, nodeId);
     const keys = this.#effective(this.#source, changes);
@@ -260,9 +203,9 @@ export class KeyAdmin {
         field: 'key',
       });
     }
-    // First: what cannot be written is not done.
+    // First: a change that cannot be written is not made.
     if (fixed === undefined) await this.#store(changes);
-    this.#take(this.#source, changes, keys);
+    this.#replace(this.#source, changes, keys);
     log.info({ key: name, change: change.kind }, `API key "${name}": ${WORD[change.kind]} through the API`);
     if (fixed !== undefined) return { persisted: false, shared: null, notices: [SIMULATED] };
     const made = changes.get(name);
@@ -270,19 +213,10 @@ export class KeyAdmin {
     const kept = { persisted, notices: persisted ? [] : [NOT_KEPT] };
     if (this.#sync === null) return { ...kept, shared: null };
     await this.#sync.run(true);
-    const limits = made === undefined ? null : this.#notShared(name, made);
+    const limits = made === undefined || sealer !== null ? null : notSharedNotice(name, made, this.#source.raw);
     const { problem } = this.#sync;
     const said = [limits, problem].filter((text) => text !== null);
     return { persisted, shared: problem === null && limits === null, notices: [...kept.notices, ...said] };
-  }
-
-  /** Why the other nodes do not take a change as it is; null when they do. */
-  #notShared(name: string, change: Change): string | null {
-    if (this.#options.sealer !== null) return null;
-    if (change.kind === 'put') return NOT_SHARED;
-    if (change.kind !== 'patch') return null;
-    const entry = entriesOf(this.#source.raw).find((each) => each['name'] === name) ?? {};
-    return JSON.stringify(onlyLess(change.patch, entry)) === JSON.stringify(change.patch) ? null : ONLY_LESS;
   }
 
   /** Throws `DISK_FULL` or `NOT_WRITABLE`. */
@@ -300,20 +234,21 @@ export class KeyAdmin {
     }
   }
 
-  /** What the other nodes changed is in force here even when it cannot be kept: Redis has it. */
+  /** Changes of other nodes take effect even when they cannot be kept here: Redis has them. */
   async #merge(merged: Changes): Promise<void> {
     const { log } = this.#options;
-    this.#take(this.#source, merged, this.#effective(this.#source, merged));
+    this.#replace(this.#source, merged, this.#effective(this.#source, merged));
     log.info({ keys: this.keys.config.keys.map((key) => key.name) }, 'API keys were changed on another node');
     await this.#store(merged).catch((thrown: unknown) => {
       this.#problems.set(
         'stored',
-        `changes of API keys that other nodes made are in force and could not be kept, so a start without Redis will not know them: ${asError(thrown).message}`,
+        'changes of API keys that other nodes made are in force and could not be kept, so a start without Redis ' +
+          `will not know them: ${asError(thrown).message}`,
       );
     });
   }
 
-  /** After the key file changed. One that is not valid keeps the old keys. */
+  /** Reads a changed key file. While it is not valid the old keys stay. */
   async #reload(): Promise<void> {
     const { keysFile, sealer, log } = this.#options;
     try {
@@ -323,7 +258,7 @@ export class KeyAdmin {
         return;
       }
       const keys = this.#effective(source, this.#changes);
-      this.#take(source, this.#changes, keys);
+      this.#replace(source, this.#changes, keys);
       this.#problems.delete('file');
       for (const warning of keys.config.warnings) log.warn({ keysFile }, warning);
       log.info(
@@ -337,7 +272,7 @@ export class KeyAdmin {
     }
   }
 
-  #take(source: KeySource, changes: Changes, keys: EffectiveKeys): void {
+  #replace(source: KeySource, changes: Changes, keys: EffectiveKeys): void {
     this.#source = source;
     this.#changes = changes;
     this.#keys = keys;
@@ -351,15 +286,15 @@ export class KeyAdmin {
     return effectiveKeys({ raw, source, changes, env, isTrusted, before: this.#keys?.config.keys ?? [] });
   }
 
-  /** A look that is taken once, however often it is asked for before it begins. */
-  #looking(what: () => Promise<void>): () => void {
+  /** Runs `work` once, however often it is asked for before it begins. */
+  #once(work: () => Promise<void>): () => void {
     let isDue = false;
     return () => {
       if (isDue) return;
       isDue = true;
       this.#exclusive(() => {
         isDue = false;
-        return what();
+        return work();
       }).catch((thrown: unknown) =>
         this.#options.log.error({ err: asError(thrown) }, `API keys: ${asError(thrown).message}`),
       );
@@ -389,8 +324,3 @@ const withFields = (entry: AddedKey, fields: Omit<KeyPatch, 'drain'>): AddedKey 
   priority: fields.priority ?? entry.priority,
   enabled: fields.enabled ?? entry.enabled,
 });
-
-const entriesOf = (raw: unknown): readonly Readonly<Record<string, unknown>>[] => {
-  const list: unknown = isFields(raw) ? raw['api_keys'] : null;
-  return Array.isArray(list) ? list.filter(isFields) : [];
-};

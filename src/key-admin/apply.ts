@@ -1,7 +1,7 @@
 import { MARK } from '../keys/key-config.ts';
 import { ApiKeyEntry } from '../keys/key-config.schema.ts';
 import type { Change, Changes, KeyPatch } from './changes.ts';
-import { isFields } from './fields.ts';
+import { isFields, type Fields } from './fields.ts';
 
 /** A key of the effective configuration and where it is from. */
 export interface Origin {
@@ -18,7 +18,7 @@ export interface Applied {
   readonly origins: ReadonlyMap<string, Origin>;
 }
 
-/** Whether a change was made here or is authenticated. One that is neither may only take away. */
+/** Whether a change was made here or is authenticated. One that is neither may only lower limits or disable keys. */
 export type IsTrusted = (change: Change) => boolean;
 
 /** Entries of a key file's content, valid or not. */
@@ -42,50 +42,75 @@ const VARIABLES = new RegExp(
   'gu',
 );
 
-/** The content of a key file with the changes made to it, and where each key is from. What is not valid stays as it is. */
+/**
+ * The content of a key file with the changes made to it, and where each key is from. Invalid entries stay as they are.
+ */
 export function applyChanges(raw: unknown, changes: Changes, isTrusted: IsTrusted): Applied {
   const origins = new Map<string, Origin>();
-  const file = isFields(raw) ? raw : {};
-  const list = file['api_keys'];
-  if (
-    raw !== null &&
-    raw !== undefined &&
-    (!isFields(raw) || (list !== undefined && list !== null && !Array.isArray(list)))
-  )
-    return { raw, origins };
+  if (!mayHoldKeys(raw)) return { raw, origins };
   const entries: unknown[] = [];
   const inFile = new Set<string>();
-  const add = (name: string, change: Change & { readonly kind: 'put' }): void => {
-    entries.push(change.entry);
-    origins.set(name, { from: 'api', changed: true, drain: change.drain, variable: variableOf(change.entry) });
+  const add = (name: string, { entry, origin }: Placed): void => {
+    entries.push(entry);
+    origins.set(name, origin);
   };
   for (const entry of listed(raw)) {
-    const name = isFields(entry) && typeof entry['name'] === 'string' ? entry['name'] : null;
-    const change = name === null ? undefined : changes.get(name);
-    if (name !== null) inFile.add(name);
-    if (change?.kind === 'remove') continue;
-    if (change?.kind === 'put' && name !== null) {
-      add(name, change);
-      continue;
-    }
-    if (name === null || !isFields(entry) || change?.kind !== 'patch') {
+    if (!isFields(entry) || typeof entry['name'] !== 'string') {
       entries.push(entry);
-      if (name !== null) origins.set(name, { from: 'file', changed: false, drain: false, variable: variableOf(entry) });
       continue;
     }
-    const { drain = false, ...patch } = isTrusted(change) ? change.patch : onlyLess(change.patch, entry);
-    entries.push({ ...entry, ...patch });
-    origins.set(name, { from: 'file', changed: true, drain, variable: variableOf(entry) });
+    const name = entry['name'];
+    inFile.add(name);
+    const placed = changed(entry, changes.get(name), isTrusted);
+    if (placed !== null) add(name, placed);
   }
-  for (const [name, change] of changes) if (change.kind === 'put' && !inFile.has(name)) add(name, change);
-  return { raw: { ...file, api_keys: entries }, origins };
+  for (const [name, change] of changes) if (change.kind === 'put' && !inFile.has(name)) add(name, added(change));
+  return { raw: { ...(isFields(raw) ? raw : {}), api_keys: entries }, origins };
+}
+
+/** One entry of the result, and where it is from. */
+interface Placed {
+  readonly entry: unknown;
+  readonly origin: Origin;
+}
+
+/** An entry of the file with its change; null when it is removed. */
+function changed(entry: Fields, change: Change | undefined, isTrusted: IsTrusted): Placed | null {
+  const origin: Origin = { from: 'file', changed: false, drain: false, variable: variableOf(entry) };
+  switch (change?.kind) {
+    case 'remove':
+      return null;
+    case 'put':
+      return added(change);
+    case 'patch': {
+      const { drain = false, ...patch } = isTrusted(change) ? change.patch : onlyLess(change.patch, entry);
+      return { entry: { ...entry, ...patch }, origin: { ...origin, changed: true, drain } };
+    }
+    case 'reset':
+    case undefined:
+      return { entry, origin };
+  }
+}
+
+/** A key added through the API. */
+const added = ({ entry, drain }: Change & { readonly kind: 'put' }): Placed => ({
+  entry,
+  origin: { from: 'api', changed: true, drain, variable: variableOf(entry) },
+});
+
+/** Empty, or an object whose list of keys, if any, is a list. */
+function mayHoldKeys(raw: unknown): boolean {
+  if (raw === null || raw === undefined) return true;
+  if (!isFields(raw)) return false;
+  const list = raw['api_keys'];
+  return list === undefined || list === null || Array.isArray(list);
 }
 
 const LIMITS = ['qps_limit', 'rpm_limit', 'tpm_limit', 'max_in_flight'] as const;
 
 /**
- * Of a patch that anybody may have written: what makes the key do less than its entry in the file says. Limits of a key
- * in a quota group stay, since they must be the same for the whole group.
+ * The part of a patch that makes the key do less than its entry in the file says; the rest may be anybody's. Limits of
+ * a key in a quota group stay, since they must be the same for the whole group.
  */
 export function onlyLess(patch: KeyPatch, entry: Readonly<Record<string, unknown>>): KeyPatch {
   const less: { -readonly [F in keyof KeyPatch]: KeyPatch[F] } = {};

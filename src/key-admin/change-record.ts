@@ -15,12 +15,12 @@ import { KeyAdminError } from './key-admin-error.ts';
 import { isSealed, type Sealer } from './seal.ts';
 import { ofNode, withoutPuts, withoutPutsOfOthers } from './trust.ts';
 
-/** Before it a record was the changes by name and nothing else. */
+/** Records of version 1 were the changes by name and nothing else. */
 const VERSION = 2;
-/** A sealed record is a third longer than what is in it. */
+/** A sealed record is a third longer than its content. */
 const MAX_BYTES = 2_200_000;
 
-/** What of `changes` the other nodes get: without a secret nothing that holds a key, or the name of one. */
+/** The changes that the other nodes get: without a secret none that holds a key, or names its variable. */
 export const shareable = (changes: Changes, sealer: Sealer | null): Changes =>
   sealer === null ? withoutPuts(changes) : changes;
 
@@ -68,9 +68,9 @@ export interface ReadOptions {
 }
 
 /**
- * What was kept, as far as it can be trusted: a text that is not encrypted counts no more than one from Redis. A file that
- * cannot be read is set aside with a notice, what is whole in it goes on. Throws `SEAL_KEY_MISSING`: a start without the
- * secret would lose all of it.
+ * The stored changes, as far as they can be trusted: an unencrypted file counts no more than an unencrypted record in
+ * Redis. A file that cannot be read is set aside with a notice; its valid entries are kept. Throws `SEAL_KEY_MISSING`:
+ * a start without the secret would lose all of them.
  */
 export async function readStored({ path, sealer, nodeId, notices }: ReadOptions): Promise<Changes> {
   try {
@@ -87,7 +87,9 @@ export async function readStored({ path, sealer, nodeId, notices }: ReadOptions)
     if (dropped.length > 0)
       notices.say(
         { path, dropped: dropped.slice(0, 10) },
-        `${path} is not encrypted and holds changes of other nodes, which are not taken from it (${dropped.slice(0, 10).join(', ')}${dropped.length > 10 ? ', ...' : ''}): nodes share them encrypted when all have the same GANTRY_KEYS_SECRET`,
+        `${path} is not encrypted and holds changes of other nodes, which are not taken from it ` +
+          `(${dropped.slice(0, 10).join(', ')}${dropped.length > 10 ? ', ...' : ''}): nodes share them encrypted ` +
+          'when all have the same GANTRY_KEYS_SECRET',
       );
     if (refused.length > 0)
       await replaceBroken(
@@ -119,7 +121,8 @@ async function replaceBroken(
   if (whole.size > 0) await writeStored(path, whole, sealer);
   notices.say(
     { path, aside, kept: whole.size },
-    `${problem}. It is now ${aside}: ${whole.size} change(s) of API keys kept, the others are lost unless another node shares them; look at GET /api/keys, or put the file back with its secret and restart`,
+    `${problem}. It is now ${aside}: ${whole.size} change(s) of API keys kept, the others are lost unless another ` +
+      'node shares them; look at GET /api/keys, or put the file back with its secret and restart',
   );
 }
 

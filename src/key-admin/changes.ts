@@ -5,7 +5,7 @@ import { parseJson } from '../storage/json.ts';
 import { KeyAdminError } from './key-admin-error.ts';
 import { isFields } from './fields.ts';
 
-/** What may be changed of a key that exists. Neither the key itself nor where it is sent to. */
+/** Fields of an existing key that may be changed: neither the key itself nor its address. */
 export const KeyPatch = ApiKeyEntry.pick({
   qps_limit: true,
   rpm_limit: true,
@@ -20,7 +20,7 @@ export const KeyPatch = ApiKeyEntry.pick({
   extra_body: true,
 })
   .extend({
-    // Without the defaults of the file: what is not named stays.
+    // Without the defaults of the file: fields that are not named stay.
     qps_limit: ApiKeyEntry.shape.qps_limit.unwrap(),
     rpm_limit: ApiKeyEntry.shape.rpm_limit.unwrap(),
     priority: ApiKeyEntry.shape.priority.unwrap(),
@@ -31,48 +31,48 @@ export const KeyPatch = ApiKeyEntry.pick({
   .partial();
 export type KeyPatch = z.infer<typeof KeyPatch>;
 
-/** A key added through the API. Where it is sent to is no part of it: that is what the key file says. */
+/** A key added through the API. Its address is no part of it: only the key file names addresses. */
 export const AddedKey = ApiKeyEntry.omit({ base_url: true });
 export type AddedKey = z.infer<typeof AddedKey>;
 
-/** Beyond what any number of changes reaches, and far enough from where counting loses its exactness. */
+/** Beyond any real number of changes, and below where counting loses its exactness. */
 const LAST_STAMP = 2 ** 52;
 /** Lamport time of a change and the node that made it: orders changes of all nodes alike (Lamport 1978). */
 const Stamp = z.tuple([z.int().min(0).max(LAST_STAMP), z.string().min(1).max(100)]);
 type Stamp = z.infer<typeof Stamp>;
 
 const Change = z.discriminatedUnion('kind', [
-  /** A key added through the API, whole. One that names an address is none: see {@link AddedKey}. */
+  /** A key added through the API. An entry that names an address is refused: see {@link AddedKey}. */
   z.object({ kind: z.literal('put'), stamp: Stamp, entry: AddedKey, drain: z.boolean() }),
   /** A key of the file with other values. */
   z.object({ kind: z.literal('patch'), stamp: Stamp, patch: KeyPatch }),
   z.object({ kind: z.literal('remove'), stamp: Stamp }),
-  /** As the file says again. */
+  /** Back to the file's entry. */
   z.object({ kind: z.literal('reset'), stamp: Stamp }),
 ]);
 export type Change = z.infer<typeof Change>;
 type WithoutStamp<T> = T extends unknown ? Omit<T, 'stamp'> : never;
 export type NewChange = WithoutStamp<Change>;
 
-/** Keys that a record may hold changes of. */
+/** Most keys whose changes a record may hold. */
 export const MOST_CHANGES = 2_000;
 /** Bounds of a record in Redis or on the disk, once opened. */
-export const RECORD_BOUNDS = { maxLength: 1_500_000, maxParts: 80_000 };
+const RECORD_BOUNDS = { maxLength: 1_500_000, maxParts: 80_000 };
 const NAME = ApiKeyEntry.shape.name;
 
 /**
- * What was changed through the API, by key name: the newest change of each. Two records merge to the same whatever
- * the order, so nodes that missed each other's broadcasts end with the same keys.
+ * The changes made through the API, by key name: the newest of each. Records merge to the same result in any order, so
+ * nodes that missed each other's broadcasts end with the same keys.
  */
 export type Changes = ReadonlyMap<string, Change>;
 
 export interface ParsedChanges {
   readonly changes: Changes;
-  /** Names of the entries that are none, cut; the others stand. */
+  /** Names of the invalid entries, cut; the others are kept. */
   readonly refused: readonly string[];
 }
 
-/** Parses what {@link changesToJson} made, or a version before it. Throws `CHANGES_BROKEN` for what is no record at all. */
+/** Parses the JSON of a record of any version. Throws `CHANGES_BROKEN` when it is not an object. */
 export function parseRecord(json: string, what: string): Readonly<Record<string, unknown>> {
   try {
     const body = parseJson(json, what, RECORD_BOUNDS);
@@ -84,7 +84,7 @@ export function parseRecord(json: string, what: string): Readonly<Record<string,
   throw new KeyAdminError('CHANGES_BROKEN', `${what} is no record of changes`, { what });
 }
 
-/** Changes by name, each looked at by itself: one that is none takes no other with it. */
+/** Changes by name. Each entry is checked by itself, so an invalid one takes no other with it. */
 export function parseChanges(body: Readonly<Record<string, unknown>>): ParsedChanges {
   const changes = new Map<string, Change>();
   const refused: string[] = [];
@@ -105,7 +105,7 @@ export const changesToObject = (changes: Changes): Readonly<Record<string, Chang
 
 const later = (a: Stamp, b: Stamp): boolean => a[0] > b[0] || (a[0] === b[0] && a[1] > b[1]);
 
-/** Of each key the later change. Names beyond the bound are left out, those of `mine` never. */
+/** The later change of each key. Names beyond the bound are left out, but never those of `mine`. */
 export function mergeChanges(mine: Changes, theirs: Changes): Changes {
   const merged = new Map(mine);
   for (const [name, change] of theirs) {

@@ -4,7 +4,7 @@ import { applyChanges, type IsTrusted, type Origin, variablesIn } from './apply.
 import type { Change, Changes } from './changes.ts';
 import { isFields } from './fields.ts';
 
-/** The keys as they are now. `config.keys` hold secrets; the rest does not. */
+/** The keys now in force. `config.keys` hold secrets; the rest does not. */
 export interface EffectiveKeys {
   readonly config: KeyConfig;
   readonly origins: ReadonlyMap<string, Origin>;
@@ -21,17 +21,17 @@ export interface EffectiveInput {
   readonly changes: Changes;
   readonly env: Environment;
   readonly isTrusted: IsTrusted;
-  /** Those of before: an unchanged key keeps its secret object, so whoever holds a connection by it need not open a new one. */
+  /** The keys before. An unchanged key keeps its secret object, so that connections that belong to it can be kept. */
   readonly before: readonly KeySpec[];
 }
 
-/** Changes that are found not to be valid one by one; more than these, and all that are left are idle. */
+/** Invalid changes that are searched for one by one. With more of them, all changes not yet checked are idle. */
 const MOST_LOOKED_FOR = 8;
 
 /**
- * The key file with the changes on top of it. Variables are those that the file names, whatever a change says. A change
- * that cannot be together with the file is idle until one of them is mended, and keeps nothing else from being in force.
- * Throws `KEY_CONFIG_INVALID` when the file by itself is not valid.
+ * The key file with the changes applied to it. Only variables that the file names are filled in. A change that
+ * contradicts the file is idle until one of them is corrected; the other changes are in force. Throws
+ * `KEY_CONFIG_INVALID` when the file by itself is not valid.
  */
 export function effectiveKeys(input: EffectiveInput): EffectiveKeys {
   const { raw, source, changes, env, isTrusted } = input;
@@ -50,7 +50,7 @@ export function effectiveKeys(input: EffectiveInput): EffectiveKeys {
   return { config: { ...config, keys }, origins, idle, ...costs(applied) };
 }
 
-/** The changes without those that are not valid, which go to `idle`: halves are tried until the bad ones are found. */
+/** The valid changes. Invalid ones go to `idle`: halves are tried until they are found. */
 function validTogether(changes: Changes, attempt: (tried: Changes) => unknown, idle: Map<string, Error>): Changes {
   const accepted = new Map<string, Change>();
   const take = (list: readonly (readonly [string, Change])[]): void => {

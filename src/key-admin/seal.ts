@@ -17,7 +17,7 @@ const KEYS_REMEMBERED = 16;
 
 type Kdf = 'raw' | 'scrypt15';
 
-/** True for what {@link Sealer.seal} made, whatever it was made with. */
+/** True for a text that {@link Sealer.seal} made, with whatever secret. */
 export const isSealed = (text: string): boolean => text.startsWith(`${HEAD}:`);
 
 /** Encrypts and decrypts texts with one secret. */
@@ -35,7 +35,8 @@ export class Sealer {
     if (this.#raw === null && secret.reveal().length < SHORTEST_PASSWORD) {
       throw new KeyAdminError(
         'SEAL_FORMAT',
-        `the secret that encrypts keys must have at least ${SHORTEST_PASSWORD} characters; better: openssl rand -hex 32`,
+        `the secret that encrypts keys must have at least ${SHORTEST_PASSWORD} characters; better: openssl rand ` +
+          '-hex 32',
       );
     }
   }
@@ -63,7 +64,8 @@ export class Sealer {
     if (version !== VERSION || (kdf !== 'raw' && kdf !== 'scrypt15'))
       throw new KeyAdminError(
         'SEAL_FORMAT',
-        `${what} was made by another version of Gantry (format ${String(version).slice(0, 10)}, ${String(kdf).slice(0, 20)})`,
+        `${what} was made by another version of Gantry (format ${String(version).slice(0, 10)}, ` +
+          `${String(kdf).slice(0, 20)})`,
         { what },
       );
     const wrong = `${what} cannot be opened: it was made with another secret, or it was changed`;

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import { asError } from '../runtime/errors.ts';
 import { connectRedis } from '../servers/redis-url.ts';
 
-/** What stands where the record of changes should: `unusable` is what no Gantry wrote. */
+/** The record of changes in Redis; `unusable`: something that no Gantry wrote stands in its place. */
 export type SharedRecord =
   | { readonly kind: 'none' }
   | { readonly kind: 'body'; readonly body: string }
@@ -19,8 +19,8 @@ export interface KeyShare {
    */
   replace(previous: Previous, body: string): Promise<boolean>;
   /**
-   * Called when another node says that it wrote, when the record can be reached, and after every reconnect, since a word
-   * may have been missed; at most four times a second, however often somebody says so.
+   * Calls `listener` when another node says that it wrote, when the record can be reached, and after every reconnect,
+   * since a message may have been missed. At most four times a second.
    */
   onChanged(listener: () => void): void;
   close(): void;
@@ -28,11 +28,11 @@ export interface KeyShare {
 
 export const KEY_SHARE = { record: 'gantry:keys:changes', channel: 'gantry:keys:changed' } as const;
 
-/** Sealed, and with room: what is larger is not even read. */
+/** Room for the largest sealed record. A larger body is not read. */
 const MAX_BYTES = 2_200_000;
 const QUIET_MS = 250;
 
-// The version is a number for people and for nodes to talk of; what decides is whether the body is still the same.
+// The version is for people and messages only; the comparison is that of the body.
 const REPLACE = `
 local kind = redis.call('TYPE', KEYS[1])
 if type(kind) == 'table' then kind = kind['ok'] end

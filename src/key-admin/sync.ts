@@ -12,11 +12,11 @@ export interface KeySyncOptions {
   readonly sealer: Sealer | null;
   readonly nodeId: string;
   readonly log: ActorLog;
-  /** How long a record that another secret may have made is left alone, in ms. */
+  /** How long a record that may be encrypted with another secret is left alone, in ms. */
   readonly patienceMs: number;
   readonly isKey: (name: string) => boolean;
   readonly mine: () => Changes;
-  /** Takes what the other nodes changed into force. */
+  /** Puts the merged changes into force. */
   readonly onMerged: (merged: Changes) => Promise<void>;
 }
 
@@ -25,21 +25,23 @@ const WHAT = `the record of key changes in Redis (${KEY_SHARE.record})`;
 const LEFT_OUT = 'entries that cannot be read are left out';
 
 interface Found extends ParsedChanges {
-  /** Changes of keys that this node does not have: they go along when it writes, or two nodes would undo each other's. */
+  /**
+   * Changes of keys unknown here. They are written back with the others, or two nodes would undo each other's changes.
+   */
   readonly carried: Changes;
   /** What `replace` is given. */
   readonly previous: Previous;
 }
 
 /**
- * Brings this node's changes and the shared record together. Whatever somebody put there is looked at with its size
- * bounded, entry by entry; what no node can have written is replaced at once, what another secret may have made after a
- * while: nothing stops the sharing for good.
+ * Merges this node's changes with the shared record. The record is read with a bound on its size, and entry by entry.
+ * One that no node can have written is replaced at once; one that may be encrypted with another secret, after a while.
+ * So nothing stops the sharing for good.
  */
 export class KeySync {
   readonly #options: KeySyncOptions;
   #problem: string | null = null;
-  /** The record as it was when nothing was left to do, and the changes then. */
+  /** Record and changes when they last agreed. */
   #seen: { readonly body: string; readonly changes: Changes } | null = null;
   /** Since when the record cannot be opened, in ms of `performance.now()`. */
   #closedSince: number | null = null;
@@ -48,18 +50,19 @@ export class KeySync {
     this.#options = options;
   }
 
-  /** What keeps changes from being shared; null when nothing does. */
+  /** Why changes are not shared now; null while they are. */
   get problem(): string | null {
     return this.#problem;
   }
 
-  /** Never rejects. `isOwnChange`: this node has something to say. */
+  /** Never rejects. `isOwnChange`: this node has made a change. */
   async run(isOwnChange = false): Promise<void> {
     const { log } = this.#options;
     try {
       await this.#bringTogether(isOwnChange);
     } catch (thrown) {
-      const problem = `changes of API keys do not reach the other nodes now, nor theirs this one: ${asError(thrown).message}`;
+      const why = asError(thrown).message;
+      const problem = `changes of API keys do not reach the other nodes now, nor theirs this one: ${why}`;
       if (this.#problem !== problem) log.warn({ err: asError(thrown).message }, problem);
       this.#problem = problem;
     }
@@ -88,7 +91,7 @@ export class KeySync {
     throw new Error('other nodes write all the time');
   }
 
-  /** Rejects for a record that another secret may have made, until patience is over. */
+  /** Rejects, until patience is over, for a record that may be encrypted with another secret. */
   async #understand(record: SharedRecord, isOwnChange: boolean): Promise<Found> {
     const { sealer, log, nodeId, isKey, mine } = this.#options;
     if (record.kind === 'none')

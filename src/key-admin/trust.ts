@@ -1,4 +1,4 @@
-/** What of the changes that anybody may have written is taken. Pure. */
+/** Filters for changes that anybody who can write to Redis may have made. Pure. */
 import { type Change, type Changes, highestStamp } from './changes.ts';
 
 const filtered = (changes: Changes, keep: (name: string, change: Change) => boolean): Changes =>
@@ -10,7 +10,7 @@ export const withoutPutsOfOthers = (changes: Changes, node: string): Changes =>
 export const ofNode = (changes: Changes, node: string): Changes =>
   filtered(changes, (_name, { stamp }) => stamp[1] === node);
 
-/** Changes that a node makes while another one does not hear of them, at the most: a time further ahead is made up. */
+/** No node makes more changes unnoticed by another one: a Lamport time further ahead is made up. */
 const FURTHEST_AHEAD = 1_000_000;
 
 export interface Stranger {
@@ -22,8 +22,8 @@ export interface Stranger {
 }
 
 /**
- * Of an unauthenticated record: no added keys, nothing that says it was made here unless it was, nothing about keys that
- * there are not (which would only fill the record), and no time from which no later change could come.
+ * The acceptable changes of an unauthenticated record. Left out are added keys, changes that falsely claim to be made
+ * here, changes of unknown keys (they would only fill the record), and times so late that no change could follow.
  */
 export function fromStrangers({ theirs, mine, node, isKey }: Stranger): Changes {
   const last = highestStamp(mine) + FURTHEST_AHEAD;

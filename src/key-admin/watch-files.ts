@@ -1,13 +1,13 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
 
-/** An editor writes a file in several steps; the file is read when it was quiet for this long. */
+/** An editor writes a file in several steps. The file is read once it has been quiet for this long. */
 const QUIET_MS = 300;
 
 /**
- * Calls `onChange` after something happened to one of the files, also when they are replaced or come to be: their
- * folders are watched, which editors and mounted secrets that swap links need. Returns what ends it. `onError` is
- * told when a folder cannot be watched; the caller's periodic look then finds changes.
+ * Calls `onChange` after one of the files changed, was replaced or created. It watches their folders, as editors and
+ * mounted secrets swap files. Returns a function that ends it. Calls `onError` when a folder cannot be watched; the
+ * caller's periodic check then finds changes.
  */
 export function watchFiles(
   paths: readonly string[],

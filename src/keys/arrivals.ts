@@ -1,7 +1,7 @@
 import type { TransitSample, TransitWays } from './transit-guard.ts';
 import type { Lease } from './lease.ts';
 
-/** A call of which it is known when it arrived. */
+/** An answered call, whose arrival can be told. */
 interface Answered {
   readonly lease: Lease;
   readonly endpoint: string;
@@ -9,11 +9,11 @@ interface Answered {
   readonly transit: TransitSample;
 }
 
-/** Calls kept to be corrected when a faster way becomes known: as long as the longest window, and bounded. */
+/** Calls are kept as long as the longest window, to be corrected when the fastest way turns out to be faster. */
 const ANSWERED_MS = 61_000;
 const MOST_ANSWERED = 2_000;
 
-/** Learns from answers how long the way to the provider takes, and moves calls to where they really arrived. */
+/** Learns from answers how long the way to the provider takes, and moves calls to when they really arrived. */
 export class Arrivals {
   readonly #ways: TransitWays;
   readonly #answered: Answered[] = [];
@@ -22,7 +22,7 @@ export class Arrivals {
     this.#ways = ways;
   }
 
-  /** What the answer told of the way there: for the guard, and for when this call, and those before it, arrived. */
+  /** Takes in one answer: for the guard, and for the arrival of this call and of those before it. */
   measured(lease: Lease, transit: TransitSample, now: number): void {
     const { sentAt } = lease;
     if (sentAt === null) return;

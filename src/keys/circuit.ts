@@ -11,7 +11,7 @@ export interface CircuitStats {
   /** Quota group or model, and the endpoint. */
   readonly group: string;
   readonly state: CircuitState;
-  /** When it was closed or stopped being so; ISO 8601 UTC, null: closed since the start. */
+  /** When it last opened or closed; ISO 8601 UTC, null: closed since the start. */
   readonly since: string | null;
   /** Failures of the provider since a call was last answered. */
   readonly failures: number;
@@ -19,14 +19,14 @@ export interface CircuitStats {
   readonly retryAt: string | null;
 }
 
-/** What a lease keeps of its circuit. */
+/** A lease's part in its circuit. */
 export interface CircuitMark {
   readonly circuit: Circuit;
   readonly era: number;
   readonly trial: boolean;
 }
 
-/** What the end of a call says of the provider: it answered, it failed, or nothing (429, a refused key, given up). */
+/** What the end of a call says of the provider; `silent`: nothing (429, a refused key, given up). */
 type Verdict = 'works' | 'fails' | 'silent';
 const VERDICT: Readonly<Record<CallOutcomeKind, Verdict>> = {
   ok: 'works',
@@ -43,9 +43,9 @@ const VERDICT: Readonly<Record<CallOutcomeKind, Verdict>> = {
   abandoned: 'silent',
 };
 
-/** What each earlier outcome still weighs after one more: the newest 14 or so count. */
+/** Weight that earlier outcomes keep with each new one: the newest 14 or so count. */
 const KEPT_PER_CALL = 0.93;
-/** In this time they lose half of their weight besides. */
+/** They also lose half of their weight in this time. */
 const HALF_LIFE_MS = 60_000;
 /** Weight of five fresh outcomes, nearly: with less, a share says little. */
 const LEAST_WEIGHT = 4;
@@ -53,19 +53,19 @@ const FAILING_SHARE = 0.5;
 
 export const FIRST_RETRY_MS = 1_000;
 export const LONGEST_RETRY_MS = 30_000;
-/** Up to this part of a wait is left out by chance, so that nodes do not come back together. */
+/** Waits are shortened at random by up to this part, so that nodes do not come back together. */
 const JITTER = 0.25;
 
 const iso = (at: number): string => new Date(at).toISOString();
 
 /**
- * A circuit breaker: what one budget's calls show of its provider. Closed, it weighs the provider's failures against
- * its answers; when half or more of at least five fail, it opens. Then nothing goes out for a wait that doubles from 1 s
- * to 30 s with each trial that fails, and after it one trial at a time. Only an answer to a trial closes it.
+ * A circuit breaker for one provider. Closed, it weighs the provider's failures against its answers and opens when half
+ * or more of at least five calls fail. Open, it lets nothing out for a wait that doubles from 1 s to 30 s with each
+ * failed trial, and then one trial at a time. Only an answer to a trial closes it.
  *
- * Calls leased before it opened (or closed) do not count after: their failures were seen already, and a late success
- * says how the provider was then. A trial that says nothing is followed by another at once; one that nobody settled
- * counts as failed. Pure: every call takes the time, and the random for the jitter is given.
+ * Calls leased before it opened or closed no longer count: their failures were foreseeable, and a late success says how
+ * the provider was then. A trial that says nothing is followed by another at once; one that nobody settled counts as
+ * failed. Pure: every call takes the time, and the random for the jitter is given.
  */
 export class Circuit {
   readonly group: string;
@@ -102,7 +102,7 @@ export class Circuit {
     return this.#trialOpen ? null : this.possibleAt(now);
   }
 
-  /** No call can go out before this, whatever becomes of a trial. */
+  /** No call can go out before this, however a trial ends. */
   possibleAt(now: number): number {
     return Math.max(now, this.#retryAt ?? now);
   }
@@ -115,7 +115,7 @@ export class Circuit {
     return { circuit: this, era: this.#era, trial };
   }
 
-  /** Whether the end of this call says anything beside the answer to a trial. */
+  /** Whether the end of this call counts, and not as the answer to a trial. */
   counts(mark: CircuitMark): boolean {
     return mark.era === this.#era && !mark.trial;
   }
@@ -135,7 +135,7 @@ export class Circuit {
     if (mark.era === this.#era && mark.trial) this.#endTrial('fails', now);
   }
 
-  /** Opens it, whatever the share: no key is left that works. Nothing when it is not closed. */
+  /** Opens it, whatever the share of failures: no key is left that works. Does nothing unless it is closed. */
   open(now: number): void {
     if (!this.closed) return;
     this.#era++;

@@ -2,9 +2,9 @@ import { Circuit, type CircuitStats } from './circuit.ts';
 import type { KeySpec } from './key-config.ts';
 
 /**
- * Which provider a key's calls speak of: its endpoint, for its quota group or, without one, its model. All keys without
- * a group find out together that an endpoint is down; a group (an account) is one of its own, since a provider may
- * fail for one account alone. Query, user and password of the URL are left out: the name is shown.
+ * The name of a key's circuit: its endpoint, with its quota group or, without one, its model. Keys without a group find
+ * out together that an endpoint is down. A group (an account) has a circuit of its own, since a provider may fail for
+ * one account alone. The name is shown, so query, user and password of the URL are left out.
  */
 export function circuitName({ baseUrl, quotaGroup, model }: KeySpec): string {
   const { host, pathname } = new URL(baseUrl);
@@ -15,7 +15,7 @@ export function circuitName({ baseUrl, quotaGroup, model }: KeySpec): string {
 export class Circuits {
   readonly #random: () => number;
   readonly #circuits = new Map<string, Circuit>();
-  /** State as last told. */
+  /** State as last reported. */
   readonly #told = new Map<string, boolean>();
 
   constructor(random: () => number) {
@@ -31,14 +31,14 @@ export class Circuits {
     return made;
   }
 
-  /** Forgets those that no key names any more. */
+  /** Forgets circuits that no key uses any more. */
   keep(specs: readonly KeySpec[]): void {
     const named = new Set(specs.map(circuitName));
     for (const name of this.#circuits.keys()) if (!named.has(name)) this.#circuits.delete(name);
     for (const name of this.#told.keys()) if (!named.has(name)) this.#told.delete(name);
   }
 
-  /** Those that opened or closed since this was last asked. */
+  /** Circuits that opened or closed since the last call of this. */
   changes(now: number): readonly CircuitStats[] {
     return [...this.#circuits.values()].flatMap((circuit) => {
       const before = this.#told.get(circuit.group) ?? true;

@@ -9,7 +9,7 @@ export interface CooldownPolicy {
   readonly maxMs: number;
 }
 
-/** Half of what a key did is forgotten in this time. */
+/** Calls lose half of their weight in this time. */
 export const HALF_LIFE_MS = 120_000;
 
 /**
@@ -28,7 +28,7 @@ export class FailureRate {
     else this.#succeeded++;
   }
 
-  /** Takes one failure back: it turned out not to be the key's. */
+  /** Takes one failure back: it was not the key's. */
   forgive(now: number): void {
     this.#decay(now);
     this.#failed = Math.max(0, this.#failed - 1);
@@ -52,18 +52,19 @@ export class FailureRate {
 export const cooldownMs = (policy: CooldownPolicy, rate: number): number =>
   policy.adaptive ? Math.round(policy.minMs + (policy.maxMs - policy.minMs) * rate) : policy.flatMs;
 
-/** A provider's wait is honoured, but not beyond this: a bad value must not take a key away for good. */
-export const LONGEST_RETRY_AFTER_MS = 3_600_000;
-/** A day's limit may last until the day is over, and an hour of summer time. */
-export const LONGEST_DAY_REST_MS = 25 * 3_600_000;
+/**
+ * The longest wait that a provider may ask for, in ms: an hour, so that a bad value does not take a key away for good.
+ * A day's limit may last until the day is over, with an hour of summer time.
+ */
+export const longestWaitMs = (limit: LimitKind): number => (limit === 'day' ? 25 : 1) * 3_600_000;
 
-/** A wait that a provider asks for, in ms, at most an hour. */
-export const boundedWaitMs = (waitMs: number): number =>
-  Math.min(LONGEST_RETRY_AFTER_MS, Math.max(0, Math.ceil(waitMs)));
+/** A wait that a provider asks for, in whole ms and within {@link longestWaitMs}. */
+export const requestedWaitMs = (waitMs: number, limit: LimitKind = 'rate'): number =>
+  Math.min(longestWaitMs(limit), Math.max(0, Math.ceil(waitMs)));
 
 /**
- * Rest after a limit was reached: what the provider asks for. When it asks for nothing: after a ramp, or with too many
- * calls open, the shortest rest (the rate itself was fine), for a spent quota or day the longest, else as after any
+ * Rest after a limit was reached: as long as the provider asks for. Where it asks for nothing: the shortest rest after
+ * a ramp or too many open calls (the rate itself was fine), the longest for a spent quota or day, else as after any
  * failure.
  */
 export function rateLimitCooldownMs(
@@ -72,9 +73,7 @@ export function rateLimitCooldownMs(
   retryAfterMs: number | null,
   limit: LimitKind,
 ): number {
-  if (retryAfterMs !== null && limit === 'day')
-    return Math.min(LONGEST_DAY_REST_MS, Math.max(0, Math.ceil(retryAfterMs)));
-  if (retryAfterMs !== null) return boundedWaitMs(retryAfterMs);
+  if (retryAfterMs !== null) return requestedWaitMs(retryAfterMs, limit);
   if (limit === 'ramp' || limit === 'concurrency') return policy.minMs;
   return limit === 'quota' || limit === 'day' ? policy.maxMs : cooldownMs(policy, rate);
 }

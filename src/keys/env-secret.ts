@@ -1,17 +1,17 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 
-/** Longest secret, in bytes; a file that holds more is none. */
+/** Longest secret, in bytes; a larger file is refused. */
 const LONGEST = 4_096;
 
-/** Reads at most `limit` bytes of a file as text; what is longer comes back cut. Throws what the file system says. */
+/** Reads at most the first `limit` bytes of a file as text. Throws the file system's error. */
 export type ReadStart = (path: string, limit: number) => string;
 
 /** `secret`: null when neither variable is set. `problem`: one sentence naming the variable, never the secret. */
 export type EnvSecret = { readonly secret: string | null } | { readonly problem: string };
 
 /**
- * A secret of the environment: `NAME` itself, or the file that `NAME_FILE` names (a container's mounted secret). White
- * space around the content of a file is no part of it: editors and `echo` end files with a line break.
+ * A secret of the environment: `NAME` itself, or the content of the file that `NAME_FILE` names (a container's mounted
+ * secret), without white space around it, as editors and `echo` end files with a line break.
  */
 export function secretFromEnv(
   env: Readonly<Record<string, string | undefined>>,

@@ -17,12 +17,12 @@ export type ResponseFormat = z.infer<typeof ResponseFormat>;
 export const Pacing = z.enum(['none', 'even']);
 export type Pacing = z.infer<typeof Pacing>;
 
-/** The longest answer asked for; providers cut it off there. */
+/** Longest answer asked for, in tokens; providers cut it off there. */
 export const DEFAULT_OUTPUT_TOKENS = 600;
 
 /**
- * Fields that make a call this call, or that bound what it costs (`max_output_tokens` does); nobody's extra body may
- * hold them.
+ * Fields that Gantry sets itself, or that bound the cost of a call (as `max_output_tokens` does). An extra body must
+ * not hold them.
  */
 const OWN_FIELDS = [
   'messages',
@@ -60,7 +60,7 @@ function problemOf(fields: Readonly<Record<string, unknown>>): string | null {
 }
 
 /** Tokens of an answer at most. */
-export const MaxOutputTokens = z.int().min(16).max(32_768);
+const MaxOutputTokens = z.int().min(16).max(32_768);
 
 const BaseUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).max(2_000);
 
@@ -104,9 +104,9 @@ export type ApiKeyEntry = z.infer<typeof ApiKeyEntry>;
 
 export const SchedulerSection = z
   .strictObject({
-    /** Tasks being judged at once. */
+    /** Tasks assessed at once. */
     max_concurrent_tasks: z.int().min(1).max(10_000).default(50),
-    /** Requests for a lease that may wait. */
+    /** Lease requests that may wait. */
     queue_size: z.int().min(1).max(100_000).default(500),
     key_cooldown_seconds: z.number().min(0.001).max(86_400).default(60),
     adaptive_cooldown: z.boolean().default(true),
@@ -118,15 +118,15 @@ export const SchedulerSection = z
     /** Failures in a row after which a key cools. */
     max_retry_per_key: z.int().min(1).max(1_000).default(3),
     /**
-     * Jitter of the way to the provider that the exact windows allow for: how much later one call may arrive than another
-     * that left at the same moment. A call counts as arriving so late until its answer told when it really arrived
-     * (`req-arrive-time`), or how long the provider worked on it; where providers tell neither, always. Time spent in our
-     * own process is known and needs no allowance.
+     * Jitter of the way to the provider that the windows allow for: how much later one call may arrive than another
+     * that left at the same moment. A call counts as arriving that late until its answer tells its arrival
+     * (`req-arrive-time`) or how long the provider worked on it; always, where a provider tells neither. Time spent in
+     * our own process is known and needs no allowance.
      */
     transit_guard_ms: z.number().min(0).max(10_000).default(50),
     /**
-     * A call of a task of priority 4 or 5 that takes longer than this is made a second time on another key, if one is
-     * free at once; the first answer counts. At most a tenth more calls. 0: never.
+     * A call for a task of priority 4 or 5 that takes longer than this is made a second time on another key, if one is
+     * free at once. The first answer counts. At most a tenth more calls. 0: never.
      */
     hedge_after_ms: z.int().min(0).max(600_000).default(0),
     /** A waiting request overtakes fresh ones of the next higher priority after this long. */
@@ -146,7 +146,7 @@ export const KeyFile = z.strictObject({
   model: z.string().min(1).max(200).default('qwen-vl-plus'),
   response_format: ResponseFormat.default('auto'),
   api_keys: z.array(ApiKeyEntry).max(1_000).default([]),
-  /** Cost per day (UTC), all keys together, after which rules judge until midnight. Default: no bound. */
+  /** Cost per day (UTC), all keys together, after which rules assess until midnight. Default: no bound. */
   daily_budget: z.number().positive().max(1e9).optional(),
   scheduler: SchedulerSection.prefault({}),
 });

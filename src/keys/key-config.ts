@@ -2,7 +2,7 @@ import type { ExtraBody, ResponseFormat, KeyStrategy, Pacing, SchedulerSection }
 import { DEFAULT_OUTPUT_TOKENS, KeyFile, type ApiKeyEntry } from './key-config.schema.ts';
 import { KeyError } from './key-config-error.ts';
 import { Secret } from './secret.ts';
-import { ASSUMED_CALL } from './token-estimate.ts';
+import { ASSUMED_CALL } from './tokens.ts';
 
 /** One usable key. */
 export interface KeySpec {
@@ -31,7 +31,7 @@ export interface KeyConfig {
   readonly strategy: KeyStrategy;
   readonly keys: readonly KeySpec[];
   readonly scheduler: SchedulerSection;
-  /** What an operator should see in the log; never a secret. */
+  /** For the operator's log; never a secret. */
   readonly warnings: readonly string[];
 }
 
@@ -41,7 +41,7 @@ const ONE_CALL = ASSUMED_CALL.prompt + ASSUMED_CALL.completion;
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Marks of a `${VARIABLE}` while the text goes through the YAML parser, which takes braces inside `{ ... }` for its
+ * Stand for the braces of a `${VARIABLE}` while the text goes through the YAML parser, which would take them for its
  * own. Both are from Unicode's private use area.
  */
 export const MARK = { open: '\uE000', close: '\uE001' } as const;
@@ -65,7 +65,8 @@ export function parseKeyConfig(raw: unknown, env: Environment, source = 'API key
     const spec = toSpec(entry, file, secret);
     if (spec.tpmLimit !== null && spec.tpmLimit < ONE_CALL)
       warnings.push(
-        `${source}: key "${spec.name}": tpm_limit ${spec.tpmLimit} is less than one call may use (about ${ONE_CALL} tokens until the model is known better): its calls go out one at a time`,
+        `${source}: key "${spec.name}": tpm_limit ${spec.tpmLimit} is less than one call may use (about ` +
+          `${ONE_CALL} tokens until the model is known better): its calls go out one at a time`,
       );
     keys.push(spec);
     positions.set(spec, index);
@@ -114,7 +115,8 @@ function resolve(entry: ApiKeyEntry, env: Environment, source: string, warnings:
   }
   if (!named)
     warnings.push(
-      `${source}: key "${entry.name}" stands in the file itself; name an environment variable instead: key: \${VARIABLE}`,
+      `${source}: key "${entry.name}" stands in the file itself; name an environment variable instead: key: ` +
+        `\${VARIABLE}`,
     );
   return value.trim();
 }
@@ -137,7 +139,8 @@ function checkSecrets(keys: readonly KeySpec[], positions: ReadonlyMap<KeySpec, 
       const field = `api_keys[${positions.get(key)}].key`;
       throw new KeyError(
         'KEY_CONFIG_INVALID',
-        `${source}: ${field} ("${key.name}") is the same key as "${other.name}": name it once, or give both one quota_group`,
+        `${source}: ${field} ("${key.name}") is the same key as "${other.name}": name it once, or give both one ` +
+          'quota_group',
         { source, field },
       );
     }
@@ -176,7 +179,7 @@ interface Issue {
   readonly keys?: readonly string[];
 }
 
-/** The first complaint of the schema with its field; the value only when it is a plain one and no key. */
+/** The schema's first issue with its field; the value only when it is a plain one and no key. */
 function fromIssue(issue: Issue | undefined, raw: unknown, source: string): KeyError {
   const path = issue?.path ?? [];
   const field = path.reduce<string>(

@@ -1,8 +1,8 @@
 import type { KeyStrategy } from './key-config.schema.ts';
 import type { PooledKey } from './key.ts';
-import { MINUTE_MS } from './limits.ts';
+import { MINUTE_MS } from './sliding-windows.ts';
 
-/** What a strategy may know besides which keys are free. */
+/** What a strategy knows besides which keys are free. */
 export interface ChoiceState {
   /** All keys, in the order of the configuration: each stands at its `position`. */
   readonly keys: readonly PooledKey[];
@@ -53,7 +53,7 @@ const STRATEGY: Readonly<Record<KeyStrategy, Choose>> = {
   priority: byPriority,
 };
 
-/** Which of the keys that `isFree` says have a permit now to lease; undefined when there is none. Asks of as few as it can. */
+/** The key to lease now, among those that are free; undefined when none is. Asks `isFree` of as few as it can. */
 export const chooseKey = (
   strategy: KeyStrategy,
   isFree: (key: PooledKey) => boolean,

@@ -1,19 +1,18 @@
 import { budgetOf, sameAccess } from './account.ts';
 import type { Circuit, CircuitMark } from './circuit.ts';
-import { boundedWaitMs, cooldownMs, FailureRate, rateLimitCooldownMs } from './cooldown.ts';
+import { requestedWaitMs } from './cooldown.ts';
 import type { KeySpec } from './key-config.ts';
 import { KeyCounts } from './key-counts.ts';
-import { MINUTE_MS, SECOND_MS, type SlidingWindows, type Spending } from './limits.ts';
+import { KeyRest } from './key-rest.ts';
+import type { Spending } from './limits.ts';
 import type { Blame, CallOutcome } from './outcome.ts';
-import { entryView } from './key-view.ts';
+import type { KeyStatus, PoolSettings } from './pool.types.ts';
 import { Probation, refusalReason, type TrialMark } from './probation.ts';
 import type { PermitGate } from './shared/gate.ts';
-import type { KeyStats, KeyStatus, KeyView, PoolSettings } from './pool.types.ts';
-
-const iso = (at: number): string => new Date(at).toISOString();
+import type { SlidingWindows } from './sliding-windows.ts';
 
 /** Outcomes by which the provider shows that it serves the key. */
-const PROVES: ReadonlySet<CallOutcome['kind']> = new Set([
+const SERVED: ReadonlySet<CallOutcome['kind']> = new Set([
   'ok',
   'unreadable',
   'content-refused',
@@ -21,34 +20,31 @@ const PROVES: ReadonlySet<CallOutcome['kind']> = new Set([
   'stepped-down',
 ]);
 
+/** Failures that may be the key's or the provider's. */
+const FAILED: ReadonlySet<CallOutcome['kind']> = new Set(['timeout', 'server-error', 'network']);
+
 /** What the key has to know of a lease when it ends. */
 export interface LeaseMark extends TrialMark {
   readonly circuit: CircuitMark;
 }
 
-/** One key's life: its state, its counts, and what each outcome does to them. No timers, no I/O. */
+/** One key: when it can be leased, and what each outcome does to it. No timers, no I/O. */
 export class PooledKey {
   #spec: KeySpec;
   #budget: string;
   #spending: Spending;
   #circuit: Circuit;
-  /** Tokens that the next call is taken to need at most. */
-  callTokens = 0;
-  /** Its place in the configuration. */
+  /** Place in the configuration. */
   position = 0;
   #drained = false;
   #switchedOff = false;
   #settings: PoolSettings;
-  readonly #rate = new FailureRate();
-  #inFlight = 0;
-  #cooldownUntil = 0;
-  /** The part of it that a 429 asked for; the rest is for failures that may be the provider's. */
-  #limitedUntil = 0;
-  readonly #probation = new Probation();
-  #consecutiveFailures = 0;
-  #lastUsedAt = 0;
-  readonly #counts = new KeyCounts();
   readonly #gate: PermitGate | null;
+  readonly counts = new KeyCounts();
+  readonly #rest = new KeyRest();
+  readonly #probation = new Probation();
+  #inFlight = 0;
+  #lastUsedAt = 0;
 
   constructor(
     spec: KeySpec,
@@ -69,6 +65,11 @@ export class PooledKey {
     return this.#spec;
   }
 
+  /** Name of the budget it draws on. */
+  get budget(): string {
+    return this.#budget;
+  }
+
   get windows(): SlidingWindows {
     return this.#spending.calls;
   }
@@ -81,18 +82,34 @@ export class PooledKey {
     return this.#circuit;
   }
 
-  /** For what is decided from now on. */
+  get rest(): Pick<KeyRest, 'until' | 'consecutiveFailures'> {
+    return this.#rest;
+  }
+
+  /** The provider's refusal of the key; null while it accepts it. */
+  get refusal(): Probation['refusal'] {
+    return this.#probation.refusal;
+  }
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** Epoch ms; 0 before the first lease. */
+  get lastUsedAt(): number {
+    return this.#lastUsedAt;
+  }
+
+  /** For decisions from now on. */
   set settings(settings: PoolSettings) {
     this.#settings = settings;
   }
 
-  /** Goes on under a changed entry. Another secret or endpoint is judged afresh; counts stay. */
+  /** Goes on under a changed entry. Another secret or endpoint starts with a clean slate; counts stay. */
   reconfigure(spec: KeySpec, spending: Spending, circuit: Circuit): void {
     if (!sameAccess(this.#spec, spec)) {
       this.#probation.pass();
-      this.#cooldownUntil = 0;
-      this.#limitedUntil = 0;
-      this.#consecutiveFailures = 0;
+      this.#rest.reset();
     }
     this.#spec = spec;
     this.#budget = budgetOf(spec);
@@ -109,7 +126,7 @@ export class PooledKey {
     return this.#drained;
   }
 
-  /** An operator's wish: the key is off, whatever its entry says. Switched on again, the provider's refusal is forgotten. */
+  /** An operator's wish: the key is off, whatever its entry says. Switching it on forgets the provider's refusal. */
   set switchedOff(on: boolean) {
     this.#switchedOff = on;
     if (!on) this.#probation.forgetRefusal();
@@ -124,78 +141,61 @@ export class PooledKey {
     return this.#spec.enabled && !this.#drained && !this.#switchedOff;
   }
 
-  get inFlight(): number {
-    return this.#inFlight;
-  }
-
-  get lastUsedAt(): number {
-    return this.#lastUsedAt;
-  }
-
   get disabled(): boolean {
     return !this.wanted || this.#probation.refusal !== null;
   }
 
-  get cooldownUntil(): number {
-    return this.#cooldownUntil;
-  }
-
   status(now: number): KeyStatus {
     if (this.disabled) return 'disabled';
-    if (now < this.#cooldownUntil) return 'cooling';
+    if (now < this.#rest.until) return 'cooling';
     return this.#inFlight > 0 ? 'in_use' : 'available';
   }
 
-  /** Earliest moment a lease can be had; null when only an event (not time) can bring it. */
-  availableAt(now: number): number | null {
-    const here = this.availableHereAt(now);
+  /** Earliest moment a call of so many tokens can be leased; null when only an event (not time) can bring it. */
+  availableAt(now: number, tokens: number): number | null {
+    const here = this.availableHereAt(now, tokens);
     if (here === null || this.#gate === null) return here;
-    const permitted = this.#gate.nextAt(this.budget, now, this.callTokens);
+    const permitted = this.#gate.nextAt(this.budget, now, tokens);
     // The gate is asked only for what could be used here: with nothing in hand, the moment to ask is when it can be.
     if (permitted === null) return here > now ? here : null;
     return Math.max(here, permitted);
   }
 
-  /** Name of the budget it draws on. */
-  get budget(): string {
-    return this.#budget;
-  }
-
   /** As `availableAt`, as far as this process alone decides. */
-  availableHereAt(now: number): number | null {
+  availableHereAt(now: number, tokens: number): number | null {
     if (!this.wanted || (this.onTrial && this.#probation.trialOpen)) return null;
     if (this.#spec.maxInFlight !== null && this.#inFlight >= this.#spec.maxInFlight) return null;
     const circuitAt = this.#circuit.nextAt(now);
     const callAt = circuitAt === null ? null : this.windows.nextAt(now);
-    const tokensAt = callAt === null ? null : this.#spending.tokens.nextAt(now, this.callTokens);
+    const tokensAt = callAt === null ? null : this.#spending.tokens.nextAt(now, tokens);
     return callAt === null || tokensAt === null || circuitAt === null
       ? null
       : Math.max(this.#restsUntil, callAt, tokensAt, circuitAt);
   }
 
-  /** No lease can come before this, whatever becomes of the calls in flight. */
-  possibleAt(now: number): number {
+  /** No lease for a call of so many tokens can come before this, whatever becomes of the calls in flight. */
+  possibleAt(now: number, tokens: number): number {
     return Math.max(
       this.#restsUntil,
       this.windows.possibleAt(now),
-      this.#spending.tokens.possibleAt(now, this.callTokens),
+      this.#spending.tokens.possibleAt(now, tokens),
       this.#circuit.possibleAt(now),
     );
   }
 
-  /** Serves only one call at a time now, to prove itself. */
+  /** Serves one call at a time now, to prove itself. */
   get onTrial(): boolean {
     return this.#probation.onTrial;
   }
 
-  /** Serves only one call at a time now, for its own sake or the provider's. */
+  /** Serves one call at a time now, for its own sake or the provider's. */
   get oneAtATime(): boolean {
     return this.onTrial || !this.#circuit.closed;
   }
 
-  /** Rests for failures that may be the provider's, or tries its first call after. */
+  /** Rests for failures that may be the provider's. */
   fails(now: number): boolean {
-    return this.#cooldownUntil > Math.max(now, this.#limitedUntil);
+    return this.#rest.forFailures(now);
   }
 
   /** Refused by the provider, and due to be tried again. */
@@ -204,7 +204,7 @@ export class PooledKey {
     return this.wanted && refusal !== null && !trialOpen && refusal.probeAt <= now;
   }
 
-  /** Takes a permit. Only after `availableAt(now) <= now`. */
+  /** Takes a permit. Only after `availableAt(now, tokens) <= now`. */
   lease(now: number): LeaseMark {
     const permit = this.windows.take(now);
     if (!permit.granted) throw new Error(`key "${this.#spec.name}" has no permit now`);
@@ -213,9 +213,10 @@ export class PooledKey {
     return { ...this.#probation.begin(), circuit: this.#circuit.begin() };
   }
 
+  /** Nobody settled a lease in time. */
   expire(mark: LeaseMark, now: number): void {
     this.#inFlight--;
-    this.#counts.expired++;
+    this.counts.expired++;
     mark.circuit.circuit.lost(mark.circuit, now);
     this.#probation.end(mark);
   }
@@ -228,143 +229,59 @@ export class PooledKey {
    */
   settle(mark: LeaseMark, outcome: CallOutcome, blame: Blame, now: number): number | null {
     this.#inFlight--;
-    const trial = this.#probation.end(mark);
-    if (trial && PROVES.has(outcome.kind)) this.#probation.pass();
-    // A failed trial of any kind waits longer for the next; one that was given up says nothing.
-    else if (trial && outcome.kind !== 'abandoned') this.#probation.failed(now);
-    this.#counts.add(outcome.kind);
+    this.counts.add(outcome.kind);
+    this.#endTrial(mark, outcome, now);
     const { circuit } = mark.circuit;
     // While the provider fails, failures say nothing about the key.
-    const counts = circuit.counts(mark.circuit);
+    const countsForKey = blame === 'key' && circuit.counts(mark.circuit);
     circuit.end(mark.circuit, outcome.kind, now);
-    switch (outcome.kind) {
-      case 'abandoned':
-        return null;
-      case 'ok':
-      case 'unreadable':
-      case 'content-refused':
-      case 'rejected-request':
-      case 'stepped-down':
-        this.#proved(now);
-        return null;
-      case 'rejected-key':
-      case 'misconfigured':
-        this.#probation.refuse(refusalReason(outcome), now);
-        return null;
-      case 'rate-limited': {
-        this.#rate.add(true, now);
-        const until =
-          now +
-          rateLimitCooldownMs(
-            this.#settings.cooldown,
-            this.#rate.rate(now),
-            outcome.retryAfterMs,
-            outcome.limit ?? 'rate',
-          );
-        this.limitUntil(until);
-        return until;
-      }
-      case 'timeout':
-      case 'server-error':
-      case 'network': {
-        if (blame === 'key' && counts) this.#fail(now);
-        const waitMs = outcome.kind === 'server-error' ? (outcome.retryAfterMs ?? null) : null;
-        if (waitMs === null) return null;
-        const until = now + boundedWaitMs(waitMs);
-        this.limitUntil(until);
-        return until;
-      }
-    }
+    if (SERVED.has(outcome.kind)) this.#rest.answered(now);
+    else if (FAILED.has(outcome.kind) && countsForKey) this.#fail(now);
+
+    if (outcome.kind === 'rejected-key' || outcome.kind === 'misconfigured')
+      this.#probation.refuse(refusalReason(outcome), now);
+    if (outcome.kind === 'rate-limited') return this.limitUntil(this.#rest.limitReached(outcome, this.#settings, now));
+    if (outcome.kind === 'server-error' && outcome.retryAfterMs !== undefined)
+      return this.limitUntil(now + requestedWaitMs(outcome.retryAfterMs));
+    return null;
   }
 
   /** Takes one failure back: the request was to blame. */
   forgive(now: number): void {
-    this.#rate.forgive(now);
-    this.#consecutiveFailures = Math.max(0, this.#consecutiveFailures - 1);
+    this.#rest.forgive(now);
   }
 
-  /** Rests after a 429. Extends a rest, never shortens one. */
-  limitUntil(until: number): void {
-    this.#limitedUntil = Math.max(this.#limitedUntil, until);
-    this.#coolUntil(until);
+  /** Rests until then at least, because the provider asked for it. Returns `until`. */
+  limitUntil(until: number): number {
+    this.#rest.limitUntil(until);
+    this.#probation.rest();
+    return until;
   }
 
-  /** The provider failed, or works again: a rest for failures, and what was begun before, no longer says anything about the key. */
+  /** The provider failed, or works again: rests for failures, and calls begun before, say nothing about the key. */
   circuitChanged(now: number): void {
     this.#probation.newEra();
     if (!this.#circuit.closed) return;
-    this.#consecutiveFailures = 0;
-    this.#cooldownUntil = this.#limitedUntil;
-    if (this.#limitedUntil <= now) this.#probation.excuse();
+    this.#rest.excuse();
+    if (this.#rest.until <= now) this.#probation.excuse();
   }
 
-  #coolUntil(until: number): void {
-    this.#cooldownUntil = Math.max(this.#cooldownUntil, until);
-    this.#consecutiveFailures = 0;
-    this.#probation.rest();
-  }
-
-  /** While the circuit is not closed its trials find out whether failures were the key's. */
+  /** While the circuit is not closed, its trials find out whether failures were the key's. */
   get #restsUntil(): number {
     return Math.max(
-      this.#circuit.closed ? this.#cooldownUntil : this.#limitedUntil,
+      this.#circuit.closed ? this.#rest.until : this.#rest.limitedUntil,
       this.#probation.refusal?.probeAt ?? 0,
     );
   }
 
-  /** The provider answered, so the key works. */
-  #proved(now: number): void {
-    this.#consecutiveFailures = 0;
-    this.#rate.add(false, now);
+  #endTrial(mark: LeaseMark, { kind }: CallOutcome, now: number): void {
+    const trial = this.#probation.end(mark);
+    if (trial && SERVED.has(kind)) this.#probation.pass();
+    // Any failed trial waits longer for the next; one that was given up says nothing.
+    else if (trial && kind !== 'abandoned') this.#probation.failed(now);
   }
 
   #fail(now: number): void {
-    this.#rate.add(true, now);
-    this.#consecutiveFailures++;
-    if (this.#consecutiveFailures < this.#settings.failuresToCool) return;
-    this.#coolUntil(now + cooldownMs(this.#settings.cooldown, this.#rate.rate(now)));
-  }
-
-  #disabledReason(): string | null {
-    if (!this.#spec.enabled) return 'disabled in the configuration';
-    if (this.#switchedOff) return 'disabled by an operator';
-    if (this.#drained) return 'drained by an operator';
-    return this.#probation.refusal?.reason ?? null;
-  }
-
-  /** For administration: as `stats`, with the entry's other fields. Never the secret. */
-  view(now: number, spreadMs: number | null, adaptations: readonly string[]): KeyView {
-    const { onTrial } = this;
-    const probeAt = this.#probation.refusal?.probeAt ?? null;
-    const operated = { drained: this.#drained, switched_off: this.#switchedOff };
-    const learnt = {
-      on_trial: onTrial,
-      spread_ms: spreadMs,
-      adaptations,
-      probe_at: probeAt === null ? null : iso(probeAt),
-    };
-    return { ...this.stats(now), ...entryView(this.#spec), ...operated, ...learnt };
-  }
-
-  stats(now: number): KeyStats {
-    return {
-      key_id: this.#spec.name,
-      status: this.status(now),
-      quota_group: this.#spec.quotaGroup,
-      priority: this.#spec.priority,
-      model: this.#spec.model,
-      ...this.#counts.stats,
-      consecutive_failures: this.#consecutiveFailures,
-      in_flight: this.#inFlight,
-      cooldown_until: now < this.#cooldownUntil ? iso(this.#cooldownUntil) : null,
-      last_used_at: this.#lastUsedAt === 0 ? null : iso(this.#lastUsedAt),
-      disabled_reason: this.#disabledReason(),
-      qps_limit: this.#spec.qpsLimit,
-      rpm_limit: this.#spec.rpmLimit,
-      used_last_second: this.windows.used(now, SECOND_MS),
-      used_last_minute: this.windows.used(now, MINUTE_MS),
-      tpm_limit: this.#spec.tpmLimit,
-      tokens_last_minute: this.#spending.tokens.used(now),
-    };
+    if (this.#rest.failed(this.#settings, now)) this.#probation.rest();
   }
 }

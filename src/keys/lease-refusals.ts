@@ -1,6 +1,8 @@
+import type { PooledKey } from './key.ts';
 import type { RefusalReason } from './pool.types.ts';
+import type { Waiter } from './waiters.ts';
 
-/** Why a lease is refused, for whoever asked. */
+/** Why a lease is refused, as its requester is told. */
 export const REFUSAL_MESSAGES: Readonly<Record<RefusalReason, string>> = {
   'no-keys': 'no API key is enabled: see GET /api/scheduler/stats for the reason of each',
   'tried-all': 'every enabled API key was tried for this task',
@@ -21,3 +23,28 @@ export const noRefusals = (): Record<RefusalReason, number> => ({
   duplicate: 0,
   'provider-down': 0,
 });
+
+/** Why this waiter cannot be served at all; null when it can or may be. `tokensWith`: tokens of its call with a key. */
+export function refusalOf(
+  waiter: Waiter,
+  keys: readonly PooledKey[],
+  tokensWith: (key: PooledKey) => number,
+  now: number,
+): RefusalReason | null {
+  const late = waiter.deadline <= now;
+  let enabled = false;
+  let wanted = false;
+  let down = true;
+  for (const key of keys) {
+    if (key.disabled && !key.probeDue(now)) continue;
+    enabled = true;
+    if (waiter.exclude.has(key.spec.name)) continue;
+    wanted = true;
+    down &&= !key.circuit.closed;
+    // Only time brings a permit, so a deadline before the earliest one is known to be missed.
+    if (!late && key.possibleAt(now, tokensWith(key)) < waiter.deadline) return null;
+  }
+  if (wanted) return down ? 'provider-down' : 'deadline';
+  if (late) return 'deadline';
+  return enabled ? 'tried-all' : 'no-keys';
+}

@@ -1,23 +1,28 @@
 import type { LeaseMark, PooledKey } from './key.ts';
-import type { SlidingWindows, Spending } from './limits.ts';
+import type { Spending } from './limits.ts';
+import type { SlidingWindows } from './sliding-windows.ts';
 import type { Ticket } from './shared/gate.ts';
 import type { CallTokens, TokenHold } from './tokens.ts';
+import { leastGuardMs } from './transit-guard.ts';
 import type { KeySpec } from './key-config.ts';
 import type { LeaseGrant } from './pool.types.ts';
 
-export interface LeaseParts {
+/** A call counted further ahead than this would be taken for one from before the clock was set back. */
+const MOST_AHEAD_MS = 4_000;
+
+export interface LeaseOptions {
   readonly key: PooledKey;
   readonly mark: LeaseMark;
   readonly windows: SlidingWindows;
   readonly hold: TokenHold;
-  /** The permit of other nodes; null when this process decides alone. */
+  /** The permit of the gate; null when this process decides alone. */
   readonly ticket: Ticket | null;
-  /** The most its call may use, as the asker says. */
+  /** The most its call may use, by its request. */
   readonly bound: CallTokens;
   readonly expiresAt: number;
 }
 
-/** One lease, and everything its call counts in. */
+/** One lease, and every window its call counts in. */
 export class Lease {
   readonly key: PooledKey;
   readonly mark: LeaseMark;
@@ -30,7 +35,7 @@ export class Lease {
   #sentAt: number | null = null;
   #countedAt = 0;
 
-  constructor({ key, mark, windows, hold, ticket, bound, expiresAt }: LeaseParts) {
+  constructor({ key, mark, windows, hold, ticket, bound, expiresAt }: LeaseOptions) {
     this.key = key;
     this.mark = mark;
     this.bound = bound;
@@ -45,21 +50,21 @@ export class Lease {
     return this.#sentAt;
   }
 
-  /** Where the windows count it: the latest it can arrive, but for the least guard. */
+  /** When the windows count it: the latest that it can arrive, but for the least guard. */
   get countedAt(): number {
     return this.#countedAt;
   }
 
-  /** Its call left at `at`, or by then it must have; it counts at `countedAt`. Only the first report counts. */
-  left(at: number, countedAt: number): void {
+  /** Its call left at `at`, or by then it must have; it arrives within `guardMs`. Only the first report counts. */
+  left(at: number, guardMs: number): void {
     if (this.#sentAt !== null) return;
     this.#sentAt = at;
-    this.#countedAt = countedAt;
-    for (const windows of this.#windows) windows.sent(countedAt);
-    this.#ticket?.sent(countedAt);
+    this.#countedAt = at + Math.min(MOST_AHEAD_MS, guardMs - leastGuardMs(guardMs));
+    for (const windows of this.#windows) windows.sent(this.#countedAt);
+    this.#ticket?.sent(this.#countedAt);
   }
 
-  /** It became known better when its call arrived. */
+  /** A better estimate of when its call arrived. */
   arrived(at: number): void {
     for (const windows of this.#windows) windows.move(this.#countedAt, at);
     this.#ticket?.sent(at);
@@ -74,12 +79,14 @@ export class Lease {
   }
 
   /** Its call is over and used so many tokens; null: nobody knows. */
-  over(tokens: number | null, now: number): void {
+  over(used: CallTokens | null, guardMs: number, now: number): void {
+    this.left(now, guardMs);
+    const tokens = used === null ? null : used.prompt + used.completion;
     for (const hold of this.#holds) hold.end(tokens, now);
     this.#ticket?.over?.(tokens, now);
   }
 
-  /** What was spent of `from` counts in `to` as well. */
+  /** Its key came to another budget: the call counts in both. */
   moved(from: Spending, to: Spending): void {
     if (this.#sentAt === null && this.#windows.includes(from.calls) && !this.#windows.includes(to.calls)) {
       to.calls.adopt();
@@ -91,7 +98,7 @@ export class Lease {
   }
 }
 
-/** The grant of a key's lease, for whoever asked. */
+/** The reply that grants a lease of this key. */
 export function grantOf(spec: KeySpec, leaseId: string, grantedAt: number, trial: boolean): LeaseGrant {
   const { name: keyName, secret, baseUrl, model, responseFormat, maxOutputTokens, extraBody } = spec;
   const access = { keyName, secret, baseUrl, model, responseFormat, maxOutputTokens, extraBody };

@@ -1,14 +1,15 @@
-/** What a change of the configuration means for keys and budgets. Pure. */
+/** How a change of the configuration affects keys and budgets. Pure. */
 import { budgetOf, sameAccess } from './account.ts';
 import type { KeySpec } from './key-config.ts';
-import { type BudgetLimits, evenPacing, qpsAndRpm, type WindowLimit } from './limits.ts';
+import type { BudgetLimits } from './limits.ts';
+import { evenPacing, qpsAndRpm, type WindowLimit } from './sliding-windows.ts';
 
 export const limitsOf = (spec: KeySpec): readonly WindowLimit[] => [
   ...qpsAndRpm(spec.qpsLimit, spec.rpmLimit),
   ...(spec.pacing === 'even' ? [evenPacing(spec.rpmLimit)] : []),
 ];
 
-/** What a budget has to keep; `guardMs`: the least that the windows keep from every call. */
+/** Limits of the budget this key draws on; `guardMs`: the least guard that the windows keep from every call. */
 export const budgetLimits = (spec: KeySpec, guardMs: number): BudgetLimits => ({
   windows: limitsOf(spec),
   tokens: spec.tpmLimit,

@@ -1,13 +1,15 @@
 /**
  * How one call under a lease ended.
  * - `ok`: answered and readable.
- * - `unreadable`: answered, but not with what was asked for. Says nothing about the key.
- * - `content-refused`: the provider or its model refuses what is in the picture, by whatever status. Says nothing about
- *   the key, and another key would get the same.
- * - `rejected-request`: the provider refuses what we sent. Says nothing about the key.
- * - `stepped-down`: it refuses one parameter; the next call to this endpoint and model goes without it. No fault at all.
+ * - `unreadable`: answered, but not in the shape asked for. Says nothing about the key.
+ * - `content-refused`: the provider or its model refuses the picture's content, by whatever status. Says nothing about
+ *   the key, and another key would be refused alike.
+ * - `rejected-request`: the provider refuses the request. Says nothing about the key.
+ * - `stepped-down`: it refuses one parameter; the next call to this endpoint and model goes without it. No fault at
+ *   all.
  * - `misconfigured`: the model or the address cannot be used with this key. No fault of the key with another model.
- * - `rate-limited`: a limit is reached, whatever the status. `retryAfterMs` as the provider gave it, null when it gave none.
+ * - `rate-limited`: a limit is reached, whatever the status. `retryAfterMs` as the provider gave it, null when it gave
+ *   none.
  * - `rejected-key`: the key is wrong or revoked, or its account unpaid, whatever the status.
  * - `timeout`, `server-error`, `network`: the call failed on its way or at the provider.
  * - `abandoned`: given up by ourselves (shutdown, the task's deadline), or never sent. Says nothing about the key.
@@ -30,7 +32,7 @@ export type CallOutcome =
   | {
       readonly kind: 'server-error';
       readonly status: number;
-      /** When the provider said how long it will be away. */
+      /** Present when the provider said how long it will be down. */
       readonly retryAfterMs?: number;
       readonly message: string;
     }
@@ -40,7 +42,7 @@ export type CallOutcome =
 /**
  * Why the body of a 200 holds no answer.
  * - `empty`: no text. `reasoning-only`: reasoning and no answer after it. `cut-off`: an answer that does not end.
- * - `no-json`: text without a judgement. `bad-level`: a judgement whose level is no level word.
+ * - `no-json`: text without an assessment. `bad-level`: an assessment whose level is no level word.
  * - `refusal`: the model declines. `content-filter`: the provider withholds the answer.
  * - `error-in-body`: an error object under status 200. `not-a-completion`: none of the shapes of a chat completion.
  */
@@ -59,12 +61,13 @@ export type UnreadReason =
 export type KeyFault = 'bad-key' | 'arrears';
 
 /**
- * Which limit is reached. `rate`: calls or tokens per second or minute; also when it is not said. `quota`: what was paid
- * for is spent. `day`: a day's share is. `ramp`: the rate rose too fast. `concurrency`: too many calls are open.
+ * Which limit is reached. `rate`: calls or tokens per second or minute; also when the provider does not say. `quota`:
+ * the paid amount is spent. `day`: a day's share is spent. `ramp`: the rate rose too fast. `concurrency`: too many
+ * calls are open.
  */
 export type LimitKind = 'rate' | 'quota' | 'day' | 'ramp' | 'concurrency';
 
-/** Whom a failed call speaks against. The same request failing on two keys blames the request. */
+/** What a failed call speaks against. The same request failing on two keys blames the request. */
 export type Blame = 'key' | 'request';
 
 export type CallOutcomeKind = CallOutcome['kind'];

@@ -1,7 +1,8 @@
 import type { CircuitStats } from './circuit.ts';
 import type { KeyStrategy } from './key-config.schema.ts';
+import { keyStats } from './key-view.ts';
 import type { PooledKey } from './key.ts';
-import type { ModelStats } from './model-record.ts';
+import type { ModelStats } from './model-history.ts';
 import type { CallOutcomeKind } from './outcome.ts';
 import type { KeyChange, KeyPoolStats, KeyStatus, RefusalReason } from './pool.types.ts';
 import type { LimitMode } from './shared/gate.ts';
@@ -26,7 +27,7 @@ export function poolStats(
   now: number,
   counts: PoolCounts,
 ): KeyPoolStats {
-  const keys = pooled.map((key) => key.stats(now));
+  const keys = pooled.map((key) => keyStats(key, now));
   const having = (status: KeyStatus): number => keys.filter((key) => key.status === status).length;
   const total = keys.reduce((sum, key) => sum + key.total_calls, 0);
   const succeeded = keys.reduce((sum, key) => sum + key.success_calls, 0);
@@ -59,7 +60,7 @@ export function poolStats(
   };
 }
 
-/** What a settlement made of the keys of one budget, by their state before. */
+/** The keys of one budget that a settlement made rest, disabled or enabled, by their state before. */
 export function keyChanges(
   before: readonly { readonly key: PooledKey; readonly status: KeyStatus; readonly until: number }[],
   cause: CallOutcomeKind,
@@ -70,8 +71,8 @@ export function keyChanges(
     const keyName = key.spec.name;
     if (status === 'disabled' && changed !== 'disabled') return [{ keyName, status: 'available', cause, until: null }];
     if (changed === 'disabled' && status !== 'disabled') return [{ keyName, status: changed, cause, until: null }];
-    if (changed === 'cooling' && key.cooldownUntil > until)
-      return [{ keyName, status: changed, cause, until: key.cooldownUntil }];
+    if (changed === 'cooling' && key.rest.until > until)
+      return [{ keyName, status: changed, cause, until: key.rest.until }];
     return [];
   });
 }

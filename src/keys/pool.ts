@@ -1,17 +1,20 @@
 import { budgetOf } from './account.ts';
 import { Arrivals } from './arrivals.ts';
-import type { Circuit, CircuitStats } from './circuit.ts';
+import type { CircuitStats } from './circuit.ts';
 import { Circuits } from './circuits.ts';
+import { demandOf } from './demand.ts';
 import type { KeyStrategy } from './key-config.schema.ts';
 import type { KeySpec } from './key-config.ts';
-import { demandOf } from './demand.ts';
-import { leastGuardMs, TransitWays } from './transit-guard.ts';
+import { KeyRoster } from './key-roster.ts';
+import { keyView } from './key-view.ts';
 import { PooledKey } from './key.ts';
+import { noRefusals, REFUSAL_MESSAGES, refusalOf } from './lease-refusals.ts';
 import { grantOf, Lease } from './lease.ts';
-import { ModelRecords } from './model-record.ts';
 import { LimitMemory } from './limits.ts';
 import { budgetLimits, changesOf, movesOf } from './live.ts';
+import { ModelHistory } from './model-history.ts';
 import type { Blame, CallOutcome } from './outcome.ts';
+import { keyChanges, poolStats } from './pool-stats.ts';
 import type {
   ConfigureSummary,
   KeyPoolStats,
@@ -20,20 +23,16 @@ import type {
   LeaseReply,
   LeaseRequest,
   PoolSettings,
+  PoolState,
   PoolStep,
   RefusalReason,
   Told,
 } from './pool.types.ts';
-import { keyChanges, poolStats } from './pool-stats.ts';
 import type { Demand, PermitGate } from './shared/gate.ts';
-import { chooseKey } from './key-strategy.ts';
-import { noRefusals, REFUSAL_MESSAGES } from './lease-refusals.ts';
-import { ASSUMED_CALL, boundWith, TokenEstimates } from './token-estimate.ts';
-import type { CallTokens } from './tokens.ts';
-import { Waiters, type Waiter } from './waiters.ts';
-
-/** Windows take a call further ahead than this for a clock that was set back. */
-const MOST_AHEAD_MS = 4_000;
+import { boundWith, TokenEstimates } from './token-estimate.ts';
+import { ASSUMED_CALL, type CallTokens } from './tokens.ts';
+import { leastGuardMs, TransitWays } from './transit-guard.ts';
+import { waiterOf, Waiters, type Waiter } from './waiters.ts';
 
 /**
  * The key pool as a state machine: every call takes the time and returns whom to answer and when to wake up. It has no
@@ -45,10 +44,7 @@ export class KeyPool {
   readonly #memory: LimitMemory;
   readonly #ways: TransitWays;
   readonly #gate: PermitGate | null;
-  #keys: readonly PooledKey[] = [];
-  #byName: ReadonlyMap<string, PooledKey> = new Map();
-  #limitedByTokens: readonly PooledKey[] = [];
-  #strategy: KeyStrategy;
+  readonly #roster: KeyRoster;
   readonly #waiters: Waiters;
   /** In the order of leasing, hence of expiry. */
   readonly #leases = new Map<string, Lease>();
@@ -57,14 +53,13 @@ export class KeyPool {
   readonly #arrivals: Arrivals;
   readonly #circuits: Circuits;
   readonly #estimates = new TokenEstimates();
-  readonly #models = new ModelRecords();
-  #lastIndex = -1;
+  readonly #history = new ModelHistory();
   #granted = 0;
   #lateSettlements = 0;
 
   /**
-   * `memory` outlives the pool, see {@link LimitMemory}. `leasePrefix` tells the leases of two pools apart.
-   * With a `gate` each lease needs a permit of its, too; give it `demand` after each step. `random` in [0, 1) spreads the
+   * `memory` outlives the pool, see {@link LimitMemory}. `leasePrefix` tells the leases of two pools apart. With a
+   * `gate` each lease needs a permit of its, too; give it `demand` after each step. `random` in [0, 1) spreads the
    * trials of providers that failed.
    */
   constructor(
@@ -82,15 +77,15 @@ export class KeyPool {
     this.#ways = memory.ways ??= new TransitWays();
     this.#arrivals = new Arrivals(this.#ways);
     this.#circuits = new Circuits(random);
-    this.#strategy = settings.strategy;
+    this.#roster = new KeyRoster(settings.strategy);
     this.#waiters = new Waiters(settings.queueSize, settings.ageingMs);
     this.#setKeys(specs);
-    gate?.foresee?.((calls, now) => this.#demandOf(calls, now));
+    gate?.foresee?.((calls, now) => this.#demandOf(calls, ASSUMED_CALL, now));
   }
 
   /**
-   * Replaces keys, strategy and, when given, the settings. Calls in flight finish and are settled as ever; a budget that stays keeps what was spent
-   * of it, and a key that comes under another name or group takes along what it spent.
+   * Replaces keys, strategy and, when given, the settings. Calls in flight finish and are settled as ever. A budget
+   * that stays keeps what was spent of it, and a key under another name or in another group takes along what it spent.
    */
   configure(
     specs: readonly KeySpec[],
@@ -98,57 +93,46 @@ export class KeyPool {
     now: number,
     settings: PoolSettings = this.#settings,
   ): { readonly summary: ConfigureSummary; readonly step: PoolStep } {
-    const before = this.#keys.map((key) => key.spec);
-    this.#strategy = strategy;
+    const before = this.#roster.keys.map((key) => key.spec);
     this.#settings = settings;
+    this.#roster.strategy = strategy;
     this.#waiters.configure(settings.queueSize, settings.ageingMs);
     this.#setKeys(specs);
-    for (const { from, to } of movesOf(before, specs)) {
-      this.#gate?.moved?.(budgetOf(from), budgetOf(to));
-      const left = this.#memory.find(budgetOf(from));
-      const entered = this.#memory.find(budgetOf(to));
-      if (left === undefined || entered === undefined) continue;
-      entered.calls.inherit(left.calls);
-      entered.tokens.inherit(left.tokens);
-      for (const lease of this.#leases.values()) lease.moved(left, entered);
-    }
+    for (const { from, to } of movesOf(before, specs)) this.#moveSpending(budgetOf(from), budgetOf(to));
     this.#memory.forget(new Set(specs.map(budgetOf)), now);
     this.#ways.keep(new Set(specs.map((spec) => spec.baseUrl)));
     this.#circuits.keep(specs);
     this.#estimates.keep(specs);
-    this.#models.keep(specs);
+    this.#history.keep(specs);
     return { summary: { ...changesOf(before, specs), strategy }, step: this.advance(now) };
   }
 
   /** No new leases for this key while on. False in `found`: there is no such key. */
   drain(keyName: string, on: boolean, now: number): { readonly found: boolean; readonly step: PoolStep } {
-    const key = this.#byName.get(keyName);
+    const key = this.#roster.find(keyName);
     if (key !== undefined) key.drained = on;
     return { found: key !== undefined, step: this.advance(now) };
   }
 
   /** Switches a key off, or on again: then a refusal by the provider is forgotten too. */
   disable(keyName: string, on: boolean, now: number): { readonly found: boolean; readonly step: PoolStep } {
-    const key = this.#byName.get(keyName);
+    const key = this.#roster.find(keyName);
     if (key !== undefined) key.switchedOff = on;
     return { found: key !== undefined, step: this.advance(now) };
   }
 
   /** Every key for administration, in the order of the configuration. */
   view(now: number): readonly KeyView[] {
-    const spreadMs = ({ baseUrl }: KeySpec): number | null => this.#ways.spreadMs(baseUrl, now);
-    return this.#keys.map((key) => key.view(now, spreadMs(key.spec), this.#models.adaptations(key.spec)));
+    return this.#roster.keys.map((key) =>
+      keyView(key, now, {
+        spreadMs: this.#ways.spreadMs(key.spec.baseUrl, now),
+        adaptations: this.#history.adaptations(key.spec),
+      }),
+    );
   }
 
-  /** Keys that are meant to be used, whatever the provider says of them. */
-  get wantedKeys(): number {
-    return this.#keys.filter((key) => key.wanted).length;
-  }
-
-  /** Nothing can be leased because the circuit of every key that could serve is not closed. */
-  get outage(): boolean {
-    const usable = this.#keys.filter((key) => !key.disabled);
-    return usable.length > 0 && usable.every((key) => !key.circuit.closed);
+  get state(): PoolState {
+    return this.#roster.state;
   }
 
   /** Circuits that opened or closed since this was last asked. */
@@ -158,21 +142,11 @@ export class KeyPool {
 
   /** Asks for a lease. The answer is in this step or a later one. */
   request(request: LeaseRequest, now: number): PoolStep {
-    const waiter: Waiter = {
-      id: request.waiterId,
-      priority: request.priority,
-      exclude: new Set(request.exclude),
-      deadline: request.deadline,
-      since: now,
-      tokens: request.tokens ?? ASSUMED_CALL,
-    };
-    this.#sizeCalls(waiter, now);
-    const refusal =
-      this.#refusal(waiter, now) ??
-      (this.#waiters.has(waiter.id) ? 'duplicate' : this.#waiters.add(waiter) ? null : 'queue-full');
-    if (refusal !== null)
-      return { replies: [this.#refuse(waiter.id, refusal)], changes: [], wakeAt: this.#wakeAt(now) };
-    return this.advance(now);
+    const waiter = waiterOf(request, now);
+    const refusal = this.#refusalOf(waiter, now) ?? this.#queue(waiter);
+    return refusal === null
+      ? this.advance(now)
+      : { replies: [this.#refuse(waiter.id, refusal)], changes: [], wakeAt: this.#wakeAt(now) };
   }
 
   /** Withdraws a waiting request. One that was answered already is not touched. */
@@ -183,14 +157,17 @@ export class KeyPool {
     return { ...step, replies: [...replies, ...step.replies] };
   }
 
-  /** The call under a lease left at `at`. Until this, or its settlement, it counts as if it might arrive at any time. */
+  /**
+   * The call under a lease left at `at`. Until this, or its settlement, it counts as if it might arrive at any time.
+   */
   sent(leaseId: string, at: number, now: number): PoolStep {
-    const lease = this.#leases.get(leaseId);
-    if (lease !== undefined) this.#left(lease, Math.min(at, now));
+    this.#leases.get(leaseId)?.left(Math.min(at, now), this.#settings.guardMs);
     return this.advance(now);
   }
 
-  /** Books how the call under a lease ended. A second settlement, or one after expiry, changes nothing and is counted. */
+  /**
+   * Books how the call under a lease ended. A second settlement, or one after expiry, changes nothing and is counted.
+   */
   settle(leaseId: string, outcome: CallOutcome, now: number, blame: Blame = 'key', ...told: Told): PoolStep {
     const [transit = null, used = null, adaptations = null] = told;
     const lease = this.#leases.get(leaseId);
@@ -200,14 +177,16 @@ export class KeyPool {
     }
     this.#leases.delete(leaseId);
     const { key, mark } = lease;
-    this.#models.settled(key.spec, outcome, adaptations, now);
+    this.#history.add(key.spec, outcome, adaptations, now);
     if (transit !== null) this.#arrivals.measured(lease, transit, now);
     if (used !== null) this.#estimates.learn(key.spec, lease.bound, used, now);
     if (outcome.kind === 'abandoned' && lease.sentAt === null) lease.refund();
-    else this.#over(lease, used, now);
-    const group = this.#groupOf(key);
-    const before = group.map((one) => ({ key: one, status: one.status(now), until: one.cooldownUntil }));
-    const restUntil = this.#watching(mark.circuit.circuit, now, () => key.settle(mark, outcome, blame, now));
+    else lease.over(used, this.#settings.guardMs, now);
+    const group = this.#roster.groupOf(key);
+    const before = group.map((one) => ({ key: one, status: one.status(now), until: one.rest.until }));
+    const restUntil = this.#roster.followCircuit(mark.circuit.circuit, now, () =>
+      key.settle(mark, outcome, blame, now),
+    );
     if (restUntil !== null) group.forEach((one) => one.limitUntil(restUntil));
     const changes = keyChanges(before, outcome.kind, now);
     return { ...this.advance(now), changes };
@@ -215,26 +194,20 @@ export class KeyPool {
 
   /** One failure of this key was the request's fault after all. */
   forgive(keyName: string, now: number): void {
-    this.#byName.get(keyName)?.forgive(now);
+    this.#roster.find(keyName)?.forgive(now);
   }
 
   /** Does what time alone brings: expires leases, refuses those who waited too long, grants what is free. */
   advance(now: number): PoolStep {
-    for (const [id, lease] of this.#leases) {
-      if (lease.expiresAt > now) break;
-      this.#leases.delete(id);
-      this.#over(lease, null, now);
-      this.#watching(lease.mark.circuit.circuit, now, () => lease.key.expire(lease.mark, now));
-    }
+    this.#expireLeases(now);
     const replies: { waiterId: string; reply: LeaseReply }[] = [];
     let everyKeyBusy = false;
     for (const waiter of this.#waiters.inOrder()) {
-      this.#sizeCalls(waiter, now);
-      const refusal = this.#refusal(waiter, now);
+      const refusal = this.#refusalOf(waiter, now);
       const grant = refusal === null && !everyKeyBusy ? this.#grant(waiter, now) : null;
       if (refusal === null && grant === null) {
-        // Those behind may want a key that this one excludes. When it excludes none, nobody else can be served either, or (with a
-        // call of fewer tokens) shall not be: else one that needs many would wait for ever.
+        // Waiters behind may want a key that this one excludes. When it excludes none, nobody else can be served
+        // either. A call of fewer tokens could be, but shall not: else one that needs many would wait for ever.
         everyKeyBusy ||= waiter.exclude.size === 0;
         continue;
       }
@@ -246,26 +219,18 @@ export class KeyPool {
     return { replies, changes: [], wakeAt: this.#wakeAt(now) };
   }
 
-  /** What could be leased now if the gate permitted it: for each budget the number of waiters that would take it. */
+  /**
+   * Leases that could be given now if the gate permitted them: for each budget the number of waiters that would take
+   * it.
+   */
   demand(now: number): readonly Demand[] {
     const [first] = this.#waiters.inOrder();
-    if (first === undefined) return [];
-    this.#sizeCalls(first, now);
-    return this.#demandOf(this.#waiters.size, now);
-  }
-
-  #demandOf(calls: number, now: number): readonly Demand[] {
-    return demandOf(
-      calls,
-      this.#strategy,
-      { keys: this.#keys, lastIndex: this.#lastIndex, now },
-      this.#gate,
-      leastGuardMs(this.#settings.guardMs),
-    );
+    return first === undefined ? [] : this.#demandOf(this.#waiters.size, first.tokens, now);
   }
 
   stats(now: number): KeyPoolStats {
-    return poolStats(this.#keys, this.#strategy, this.#waiters, now, {
+    const { keys, strategy } = this.#roster;
+    return poolStats(keys, strategy, this.#waiters, now, {
       inFlight: this.#leases.size,
       granted: this.#granted,
       mode: this.#gate?.mode ?? 'local',
@@ -273,123 +238,109 @@ export class KeyPool {
       lateSettlements: this.#lateSettlements,
       permitsInHand: this.#gate?.inHand ?? 0,
       circuits: this.#circuits.stats(now),
-      models: this.#models.stats(
-        this.#keys.filter((key) => key.wanted).map((key) => key.spec),
+      models: this.#history.stats(
+        keys.filter((key) => key.wanted).map((key) => key.spec),
         now,
       ),
     });
   }
 
   #setKeys(specs: readonly KeySpec[]): void {
-    const last = this.#keys[this.#lastIndex]?.spec.name;
-    this.#keys = specs.map((spec) => {
-      const known = this.#byName.get(spec.name);
-      const spending = this.#memory.spending(budgetOf(spec), budgetLimits(spec, leastGuardMs(this.#settings.guardMs)));
+    const settings = this.#settings;
+    const keys = specs.map((spec) => {
+      const known = this.#roster.find(spec.name);
+      const spending = this.#memory.spending(budgetOf(spec), budgetLimits(spec, leastGuardMs(settings.guardMs)));
       spending.calls.setRamp(spec.rampMs);
       const circuit = this.#circuits.of(spec);
-      if (known === undefined) return new PooledKey(spec, spending, circuit, this.#settings, this.#gate);
+      if (known === undefined) return new PooledKey(spec, spending, circuit, settings, this.#gate);
       known.reconfigure(spec, spending, circuit);
-      known.settings = this.#settings;
+      known.settings = settings;
       return known;
     });
-    for (const [position, key] of this.#keys.entries()) key.position = position;
-    this.#byName = new Map(this.#keys.map((key) => [key.spec.name, key]));
-    this.#limitedByTokens = this.#keys.filter((key) => key.spec.tpmLimit !== null);
-    this.#lastIndex = this.#keys.findIndex((key) => key.spec.name === last);
+    this.#roster.set(keys);
   }
 
-  /** From here on it is asked when a call of this waiter could go out. */
-  #sizeCalls(waiter: Waiter, now: number): void {
-    for (const key of this.#limitedByTokens)
-      key.callTokens = this.#estimates.most(key.spec, boundWith(waiter.tokens, key.spec), now);
+  /** A key draws on another budget now: what was spent of the one counts in the other as well. */
+  #moveSpending(from: string, to: string): void {
+    this.#gate?.moved?.(from, to);
+    const left = this.#memory.find(from);
+    const entered = this.#memory.find(to);
+    if (left === undefined || entered === undefined) return;
+    entered.calls.inherit(left.calls);
+    entered.tokens.inherit(left.tokens);
+    for (const lease of this.#leases.values()) lease.moved(left, entered);
   }
 
-  /** Does `work`, which may open or close this circuit, and tells the keys when it did. */
-  #watching<T>(circuit: Circuit, now: number, work: () => T): T {
-    const before = circuit.closed;
-    const result = work();
-    const keys = this.#keys.filter((key) => key.circuit === circuit);
-    const usable = keys.filter((key) => !key.disabled);
-    // Its last key fails: whether the keys or the provider are to blame, only a trial can tell.
-    if (before && usable.length > 0 && usable.every((key) => key.fails(now))) circuit.open(now);
-    if (before !== circuit.closed) for (const key of keys) key.circuitChanged(now);
-    return result;
+  #demandOf(waiting: number, bound: CallTokens, now: number): readonly Demand[] {
+    return demandOf({
+      waiting,
+      roster: this.#roster,
+      gate: this.#gate,
+      tokensWith: this.#estimates.tokensWith(bound, now),
+      guardMs: leastGuardMs(this.#settings.guardMs),
+      now,
+    });
+  }
+
+  #expireLeases(now: number): void {
+    for (const [id, lease] of this.#leases) {
+      if (lease.expiresAt > now) return;
+      this.#leases.delete(id);
+      lease.over(null, this.#settings.guardMs, now);
+      this.#roster.followCircuit(lease.mark.circuit.circuit, now, () => lease.key.expire(lease.mark, now));
+    }
+  }
+
+  /** Null when it waits from now on. */
+  #queue(waiter: Waiter): RefusalReason | null {
+    if (this.#waiters.has(waiter.id)) return 'duplicate';
+    return this.#waiters.add(waiter) ? null : 'queue-full';
   }
 
   /** Why this waiter cannot be served at all; null when it can or may be. */
-  #refusal(waiter: Waiter, now: number): RefusalReason | null {
-    const late = waiter.deadline <= now;
-    let enabled = false;
-    let wanted = false;
-    let down = true;
-    for (const key of this.#keys) {
-      if (key.disabled && !key.probeDue(now)) continue;
-      enabled = true;
-      if (waiter.exclude.has(key.spec.name)) continue;
-      wanted = true;
-      down &&= !key.circuit.closed;
-      // Time is the only thing that brings a permit, so a deadline before the earliest one is known to be missed.
-      if (!late && key.possibleAt(now) < waiter.deadline) return null;
-    }
-    if (wanted) return down ? 'provider-down' : 'deadline';
-    if (late) return 'deadline';
-    return enabled ? 'tried-all' : 'no-keys';
+  #refusalOf(waiter: Waiter, now: number): RefusalReason | null {
+    return refusalOf(waiter, this.#roster.keys, this.#estimates.tokensWith(waiter.tokens, now), now);
   }
 
   #grant(waiter: Waiter, now: number): LeaseGrant | null {
-    const isFree = (one: PooledKey): boolean =>
-      !waiter.exclude.has(one.spec.name) && (one.availableAt(now) ?? Infinity) <= now;
-    // A refused key would never be tried again by a strategy that prefers others, so a due trial goes first.
-    const probe = this.#keys.find((one) => one.probeDue(now) && isFree(one));
-    const key = probe ?? chooseKey(this.#strategy, isFree, { keys: this.#keys, lastIndex: this.#lastIndex, now });
+    const tokensWith = this.#estimates.tokensWith(waiter.tokens, now);
+    const isFree = (key: PooledKey): boolean =>
+      !waiter.exclude.has(key.spec.name) && (key.availableAt(now, tokensWith(key)) ?? Infinity) <= now;
+    const key = this.#roster.choose(isFree, now);
     if (key === undefined) return null;
     const mark = key.lease(now);
-    this.#lastIndex = key.position;
+    this.#roster.leased(key);
     this.#granted++;
     const leaseId = `${this.#leasePrefix}-${this.#granted}`;
-    const ticket = this.#gate?.take(key.budget, now, key.callTokens) ?? null;
+    const ticket = this.#gate?.take(key.budget, now, tokensWith(key)) ?? null;
     const bound = boundWith(waiter.tokens, key.spec);
+    // Reserved without a limit, too: a limit that is set later then knows the minute before.
     const hold = key.spending.tokens.reserve(this.#estimates.most(key.spec, bound, now));
     const expiresAt = now + this.#settings.leaseMs;
     this.#leases.set(leaseId, new Lease({ key, mark, windows: key.windows, hold, ticket, bound, expiresAt }));
     return grantOf(key.spec, leaseId, now, mark.trial || mark.circuit.trial);
   }
 
-  /** Tells the windows once when the lease's call left, or by when it must have. */
-  #left(lease: Lease, at: number): void {
-    const { guardMs } = this.#settings;
-    lease.left(at, at + Math.min(MOST_AHEAD_MS, guardMs - leastGuardMs(guardMs)));
-  }
-
-  #over(lease: Lease, used: CallTokens | null, now: number): void {
-    this.#left(lease, now);
-    lease.over(used === null ? null : used.prompt + used.completion, now);
-  }
-
   #refuse(waiterId: string, reason: RefusalReason): { waiterId: string; reply: LeaseReply } {
     this.#refused[reason]++;
-    return { waiterId, reply: { kind: 'refused', reason, message: REFUSAL_MESSAGES[reason] } };
-  }
-
-  #groupOf(key: PooledKey): readonly PooledKey[] {
-    const { quotaGroup } = key.spec;
-    return quotaGroup === null ? [key] : this.#keys.filter((other) => other.spec.quotaGroup === quotaGroup);
+    const keysWanted = this.state !== 'no-keys';
+    return { waiterId, reply: { kind: 'refused', reason, message: REFUSAL_MESSAGES[reason], keysWanted } };
   }
 
   /** The next moment at which `advance` could change something. */
   #wakeAt(now: number): number | null {
-    let wake = Infinity;
     const oldest = this.#leases.values().next().value;
-    if (oldest !== undefined) wake = oldest.expiresAt;
+    let wake = oldest?.expiresAt ?? Infinity;
     let everyKeyBusy = false;
     for (const waiter of this.#waiters.inOrder()) {
       wake = Math.min(wake, waiter.deadline);
-      // As in `advance`: those behind one that takes any key wait for it.
+      // As in `advance`: waiters behind one that takes any key wait for it.
       if (everyKeyBusy) continue;
       everyKeyBusy = waiter.exclude.size === 0;
-      this.#sizeCalls(waiter, now);
-      for (const key of this.#keys)
-        if (!waiter.exclude.has(key.spec.name)) wake = Math.min(wake, key.availableAt(now) ?? Infinity);
+      const tokensWith = this.#estimates.tokensWith(waiter.tokens, now);
+      for (const key of this.#roster.keys)
+        if (!waiter.exclude.has(key.spec.name))
+          wake = Math.min(wake, key.availableAt(now, tokensWith(key)) ?? Infinity);
     }
     return wake === Infinity ? null : wake;
   }

@@ -2,7 +2,7 @@ import type { Priority } from '../messages/task.ts';
 import type { CircuitStats } from './circuit.ts';
 import type { CooldownPolicy } from './cooldown.ts';
 import type { ExtraBody, KeyStrategy, ResponseFormat, SchedulerSection } from './key-config.schema.ts';
-import type { ModelStats } from './model-record.ts';
+import type { ModelStats } from './model-history.ts';
 import type { TransitSample } from './transit-guard.ts';
 import type { Blame, CallOutcome, CallOutcomeKind } from './outcome.ts';
 import type { LimitMode } from './shared/gate.ts';
@@ -21,7 +21,7 @@ export interface PoolSettings {
   readonly leaseMs: number;
 }
 
-/** A holder gets this much longer than the call's own time-out to settle its lease. */
+/** A lease may be settled this long after the call's own time-out. */
 const SETTLE_GRACE_MS = 5_000;
 
 export const poolSettings = (strategy: KeyStrategy, section: SchedulerSection): PoolSettings => ({
@@ -40,18 +40,23 @@ export const poolSettings = (strategy: KeyStrategy, section: SchedulerSection): 
 });
 
 export interface LeaseRequest {
-  /** Chosen by the asker, unique among its waiting requests; what `cancel` names. */
+  /** Chosen by the requester, unique among its waiting requests; `cancel` names it. */
   readonly waiterId: string;
   readonly priority: Priority;
   /** Names of keys already tried. */
   readonly exclude: readonly string[];
   /** Epoch ms. */
   readonly deadline: number;
-  /** The most its call may use; default {@link ASSUMED_CALL}. Reserved under `tpm_limit`, as far as experience says. */
+  /**
+   * Bound of the call's tokens; default {@link ASSUMED_CALL}. Reserved under `tpm_limit`, less where experience allows.
+   */
   readonly tokens?: CallTokens;
 }
 
-/** Leave to make one call with one key. Its holder reports when the call leaves, and how it ended. Stays inside the process: it carries the secret. */
+/**
+ * Permission to make one call with one key. Its holder reports when the call leaves, and how it ended. It carries the
+ * secret, so it stays inside the process.
+ */
 export interface LeaseGrant {
   readonly kind: 'granted';
   readonly leaseId: string;
@@ -63,30 +68,30 @@ export interface LeaseGrant {
   readonly maxOutputTokens: number;
   readonly extraBody: ExtraBody | null;
   readonly grantedAt: number;
-  /** A trial of a key that rested or was refused, or of its provider: when it fails for their sake, the task is owed another attempt. */
+  /** A trial of a key that rested or was refused, or of its provider. One that fails costs the task no attempt. */
   readonly trial: boolean;
 }
 
 /**
  * - `no-keys`: no key is enabled. - `tried-all`: every enabled key is excluded.
- * - `deadline`: none comes free in time. - `queue-full`: too many wait. - `cancelled`: by the asker.
+ * - `deadline`: none comes free in time. - `queue-full`: too many wait. - `cancelled`: by the requester.
  * - `duplicate`: a request with this id waits already.
  * - `provider-down`: as `deadline`, and the circuit of every key that might have served is not closed.
  */
-export const REFUSAL_REASONS = [
-  'no-keys',
-  'tried-all',
-  'deadline',
-  'queue-full',
-  'cancelled',
-  'duplicate',
-  'provider-down',
-] as const;
-export type RefusalReason = (typeof REFUSAL_REASONS)[number];
+export type RefusalReason =
+  | 'no-keys'
+  | 'tried-all'
+  | 'deadline'
+  | 'queue-full'
+  | 'cancelled'
+  | 'duplicate'
+  | 'provider-down';
 export interface LeaseRefusal {
   readonly kind: 'refused';
   readonly reason: RefusalReason;
   readonly message: string;
+  /** Whether any key is meant to be used; absent when the pool could not be asked. */
+  readonly keysWanted?: boolean;
 }
 export type LeaseReply = LeaseGrant | LeaseRefusal;
 
@@ -103,7 +108,7 @@ export interface Settlement {
   readonly adaptations?: readonly string[] | null;
 }
 
-/** What a settlement tells besides the outcome, in the order of {@link Settlement}. */
+/** The optional parts of a {@link Settlement}, in its order. */
 export type Told = [transit?: TransitSample | null, tokens?: CallTokens | null, adaptations?: readonly string[] | null];
 
 /** A key that a settlement made rest, disabled or enabled. */
@@ -117,12 +122,22 @@ export interface KeyChange {
   readonly until: number | null;
 }
 
-/** What a call to the pool brought about: whom to answer, which keys changed, and when to call `advance` again (null: not by itself). */
+/**
+ * The result of a call to the pool: replies to give, keys that changed, and when to call `advance` next (null: only
+ * after another event).
+ */
 export interface PoolStep {
   readonly changes: readonly KeyChange[];
   readonly replies: readonly { readonly waiterId: string; readonly reply: LeaseReply }[];
   readonly wakeAt: number | null;
 }
+
+/**
+ * - `serving`: calls can be made, now or in a while.
+ * - `no-keys`: no key is meant to be used, by its entry or by the operator.
+ * - `provider-down`: the circuit of every key that could serve is not closed.
+ */
+export type PoolState = 'serving' | 'no-keys' | 'provider-down';
 
 export type KeyStatus = 'available' | 'in_use' | 'cooling' | 'disabled';
 
@@ -179,13 +194,16 @@ export interface KeyView extends KeyStats {
   readonly max_in_flight: number | null;
   /** One call at a time until one succeeds: back from a rest, or refused by the provider. */
   readonly on_trial: boolean;
-  /** What the slowest way to the provider took longer than the fastest, of the last ten minutes; null while too little was seen. `transit_guard_ms` is to be above it. */
+  /**
+   * By how much the slowest call of the last ten minutes took longer to the provider than the fastest; null while too
+   * few are known. `transit_guard_ms` should be above it.
+   */
   readonly spread_ms: number | null;
   /** When a refused key is tried again; ISO 8601 UTC, null when not refused. */
   readonly probe_at: string | null;
 }
 
-/** What a change of the configuration did; names of keys. */
+/** Names of the keys that a change of the configuration affected. */
 export interface ConfigureSummary {
   readonly added: readonly string[];
   readonly removed: readonly string[];
@@ -197,7 +215,7 @@ export interface ConfigureSummary {
 /** Data of `GET /api/scheduler/stats`. */
 export interface KeyPoolStats {
   readonly strategy: KeyStrategy;
-  /** Who decides on permits: this process, all nodes over Redis, or, while Redis is away, this node for its share. */
+  /** Who decides on permits: this process, all nodes over Redis, or, while Redis is down, this node for its share. */
   readonly mode: LimitMode;
   readonly total_keys: number;
   readonly available_keys: number;

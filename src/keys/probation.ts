@@ -16,7 +16,7 @@ interface Refusal {
   readonly waitMs: number;
 }
 
-/** Whether a key has to prove itself, by one call at a time, after a rest or a refusal by the provider. */
+/** After a rest, or a refusal by the provider, a key has to prove itself by one call at a time. */
 export class Probation {
   /** Why the provider refused it, and when it is tried again; null when it did not. */
   #refusal: Refusal | null = null;
@@ -54,7 +54,7 @@ export class Probation {
     return true;
   }
 
-  /** It proved itself, or is another key from now on. */
+  /** The key proved itself, or another one took its place. */
   pass(): void {
     this.#halfOpen = false;
     this.forgetRefusal();
@@ -78,7 +78,7 @@ export class Probation {
     this.#refusal = { ...this.#refusal, probeAt: now + waitMs, waitMs };
   }
 
-  /** It rests, and has to prove itself after. */
+  /** The key rests, and has to prove itself afterwards. */
   rest(): void {
     this.#halfOpen = true;
     this.newEra();
@@ -89,7 +89,7 @@ export class Probation {
     this.#halfOpen = false;
   }
 
-  /** What was begun before says nothing about the key any more. */
+  /** Calls begun before say nothing about the key any more. */
   newEra(): void {
     this.#era++;
     this.#trialOpen = false;

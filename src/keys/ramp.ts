@@ -1,8 +1,8 @@
 const RAMP_START = 0.1;
-/** A key unused for this long begins anew. */
+/** After a pause this long the rise begins anew. */
 const RAMP_PAUSE_MS = 10_000;
 
-/** How a rate rises after a pause. */
+/** Lets a rate rise from a tenth to its limit after a pause. */
 export class Ramp {
   readonly overMs: number;
   #since = -Infinity;

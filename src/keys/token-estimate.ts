@@ -2,10 +2,7 @@ import { DEFAULT_OUTPUT_TOKENS } from './key-config.schema.ts';
 import type { KeySpec } from './key-config.ts';
 import type { CallTokens } from './tokens.ts';
 
-/** The bound of a call that names none: a long prompt with one picture, and a short answer. */
-export const ASSUMED_CALL: CallTokens = { prompt: 6_000, completion: DEFAULT_OUTPUT_TOKENS };
-
-/** The bound of a call with this key: its answers may be longer, or shorter, than the asker knows. */
+/** The bound of a call with this key, whose answers may be longer or shorter than the default. */
 export const boundWith = (asked: CallTokens, { maxOutputTokens }: Pick<KeySpec, 'maxOutputTokens'>): CallTokens => ({
   prompt: asked.prompt,
   completion: Math.max(1, asked.completion + maxOutputTokens - DEFAULT_OUTPUT_TOKENS),
@@ -25,18 +22,18 @@ interface Bucket {
 }
 
 /**
- * How many tokens to reserve for a call. The asker names a bound: a prompt has at most so many tokens, and the answer may
- * have at most so many. The bound of the answer holds, since the provider keeps to it. That of the prompt is far too wide
- * (a token is hardly ever one byte), and how wide depends on the model's tokenizer only: so the largest share of their
- * bounds that prompts really took in the last ten minutes, a tenth more, is used of it. Until 20 calls of a model
- * told, the whole bound is used; and should a model take more than its bound, so much more is reserved from the next call on.
+ * How many tokens to reserve for a call. The request names a bound for the prompt and one for the answer. The answer's
+ * bound is used whole, since the provider keeps to it. The prompt's is far too wide (a token is hardly ever one byte),
+ * and how wide depends on the model's tokenizer only. So of it the largest share is used that prompts really took in
+ * the last ten minutes, and a tenth more; the whole bound until 20 calls of the model are known. When a model takes
+ * more than its bound, that much more is reserved from the next call on.
  */
 export class TokenEstimates {
   readonly #models = new Map<string, Bucket[]>();
-  /** Shares as worked out since something was learnt, for the minute they are good for. */
+  /** Shares worked out since the last call, for the minute they are good for. */
   readonly #shares = new Map<KeySpec, Shares>();
 
-  /** Tokens that a call within `bound` takes at most, as far as is known. */
+  /** Tokens that a call within `bound` takes at most, by experience. */
   most(spec: KeySpec, bound: CallTokens, now: number): number {
     const minute = Math.floor(now / BUCKET_MS);
     let shares = this.#shares.get(spec);
@@ -50,7 +47,12 @@ export class TokenEstimates {
     return Math.max(1, Math.ceil(bound.prompt * shares.prompt + bound.completion * shares.completion));
   }
 
-  /** What a call within `bound` really took. */
+  /** Tokens that count against a key's limit for a call within `bound`; 0 for a key without a limit. */
+  tokensWith(bound: CallTokens, now: number): (key: { readonly spec: KeySpec }) => number {
+    return ({ spec }) => (spec.tpmLimit === null ? 0 : this.most(spec, boundWith(bound, spec), now));
+  }
+
+  /** Learns from what a call within `bound` really took. */
   learn(spec: KeySpec, bound: CallTokens, used: CallTokens, now: number): void {
     this.#shares.clear();
     const model = modelOf(spec);

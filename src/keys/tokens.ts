@@ -1,8 +1,13 @@
+import { DEFAULT_OUTPUT_TOKENS } from './key-config.schema.ts';
+
 /** Tokens of one call, as the provider counts them, or at most. */
 export interface CallTokens {
   readonly prompt: number;
   readonly completion: number;
 }
+
+/** The bound of a call that names none: a long prompt with one picture, and a short answer. */
+export const ASSUMED_CALL: CallTokens = { prompt: 6_000, completion: DEFAULT_OUTPUT_TOKENS };
 
 /** Tokens reserved for one call; to be ended once by `end` or `refund`. */
 export interface TokenHold {
@@ -21,17 +26,17 @@ interface Ended {
 }
 
 export const TOKEN_SPAN_MS = 60_000;
-/** An end further ahead than this was written before the clock was set back; one less far is that of an orphan. */
+/** An end further ahead than this is from before the clock was set back. Ends of orphans lie ahead by less. */
 const MOST_AHEAD_MS = 700_000;
 const MOST_LEFT_BEHIND = 1_000;
 
 /**
  * An exact sliding minute over the tokens of one budget. Providers differ in when they count a call: when it arrives,
- * when it is answered, or in between. So the tokens reserved for a call count from the lease until the call is over, and
- * what it really used counts for a minute from then on. Of any calls whose tokens together exceed the limit, the one
- * leased last finds the others over for more than a minute, or does not get its lease: wherever between lease and end
- * each was counted, no minute (closed at both ends) holds more than the limit, as long as no call uses more than was
- * reserved for it. The rule is also necessary: were a lease given earlier, some counting would break the minute.
+ * when it is answered, or in between. So the tokens reserved for a call count from the lease until the call is over,
+ * and what it really used counts for a minute from then on. Of any calls whose tokens together exceed the limit, the
+ * one leased last finds the others over for more than a minute, or does not get its lease: wherever between lease and
+ * end each was counted, no minute (closed at both ends) holds more than the limit, as long as no call uses more than
+ * was reserved for it. The rule is also necessary: were a lease given earlier, some counting would break the minute.
  *
  * A call that needs more than the whole limit is let out alone, when nothing else counts. Without a limit everything is
  * counted all the same, so that a limit set later knows the minute before.
@@ -63,7 +68,9 @@ export class TokenWindow {
     this.#guardMs = guardMs;
   }
 
-  /** The earliest moment, in whole ms and not before `now`, at which a call of so many tokens fits; null when calls must end first. */
+  /**
+   * Earliest time at which a call of so many tokens fits, in whole ms and not before `now`; null: calls must end first.
+   */
   nextAt(now: number, tokens: number): number | null {
     return this.#at(now, tokens, this.#openTokens);
   }
@@ -73,7 +80,7 @@ export class TokenWindow {
     return this.#at(now, tokens, 0) ?? now;
   }
 
-  /** Reserves. The caller has asked `nextAt` before, or takes along what was reserved elsewhere. */
+  /** Reserves tokens. Call only when `nextAt` allows it, or for tokens reserved in another budget before. */
   reserve(tokens: number): TokenHold {
     const hold: TokenHold = {
       tokens,
@@ -88,12 +95,12 @@ export class TokenWindow {
     return hold;
   }
 
-  /** Counts the calls that are over in `other` as well; the open ones are for the caller to reserve here. */
+  /** Counts the ended calls of `other` as well. The open ones are for the caller to reserve here. */
   inherit(other: TokenWindow): void {
     for (const ended of other.#ended.slice(other.#first)) this.#add(ended);
   }
 
-  /** Nobody will report the calls still open: they are taken to be over at `at`. */
+  /** Nobody will report the open calls: they are assumed to be over at `at`. */
   orphaned(at: number): void {
     for (const hold of this.#open) hold.end(null, at);
   }

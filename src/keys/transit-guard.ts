@@ -1,7 +1,7 @@
 /**
- * What a call tells about its way to the provider, once it is answered.
- * - `arrival`: when the provider says the request arrived, epoch ms by the provider's clock; with it, when known, the ms
- *   from sending to answer, within which it must have arrived, and how many of those the provider says it worked.
+ * What an answered call tells about its way to the provider.
+ * - `arrival`: when the provider says the request arrived, epoch ms by the provider's clock; with it, when known, the
+ *   ms from sending to answer, within which it must have arrived, and how many of those the provider says it worked.
  * - `round-trip`: ms from sending to answer without the provider's own time.
  */
 export type TransitSample =
@@ -42,8 +42,8 @@ const LONGEST_EXCESS_MS = 4_000;
  *
  * The delay itself cannot be measured by one side (the clocks differ by an unknown offset), and need not be: a delay
  * that all calls share moves all arrivals alike and breaks no window. So with `x = arrival by the provider's clock -
- * departure by ours`, a call arrived `x - min(x)` after it left, `min` over the last ten minutes, and the offset cancels
- * out. 2 ms more are for the rounding of both clocks.
+ * departure by ours`, a call arrived `x - min(x)` after it left, `min` over the last ten minutes, and the offset
+ * cancels out. 2 ms more are for the rounding of both clocks.
  *
  * A later call may be faster than all of those, but not without limit: an answer takes time as well, so `x` without the
  * rest of the round trip (all but the provider's own time) is below the offset of the clocks, and `x` of any call above
@@ -101,17 +101,17 @@ function fastestOf(buckets: readonly Bucket[]): number {
   return Math.min(seen, Math.max(floor, seen - FASTER_MS));
 }
 
-/** Below the jitter of a timer and of a thread that gets its turn late nothing can be told apart. */
+/** Shorter times cannot be told apart from the jitter of timers and threads. */
 const LEAST_GUARD_MS = 5;
 
-/** What is kept from every call, known or not, where `guardMs` is kept from one on its way. */
+/** The guard kept from every call, also an answered one; `guardMs` is the one for a call under way. */
 export const leastGuardMs = (guardMs: number): number => Math.min(LEAST_GUARD_MS, guardMs);
 
 /**
- * How much later one call arrived than another that left at the same moment, of calls that were answered
- * ({@link TransitWays.arrivedAt}): they need no guard but the least. One that is still on its way may be held up for
- * longer than any before it, and nothing tells: it counts as arriving by the whole guard after it left until its answer is
- * there. For calls that take less than a window that costs nothing.
+ * How much later one answered call arrived than another that left at the same moment ({@link TransitWays.arrivedAt}):
+ * answered calls need only the least guard. A call under way may be held up longer than any before it, so it counts as
+ * arriving a whole guard after it left until its answer is there. That costs nothing for calls that take less than a
+ * window.
  *
  * Kept for each endpoint, bounded by the number of endpoints in the key file.
  */
@@ -119,8 +119,9 @@ export class TransitWays {
   readonly #ways = new Map<string, { readonly kind: TransitSample['kind']; readonly times: TransitTimes }>();
 
   /**
-   * When a call that was sent at `sentAt` arrived, on our clock and without the delay all calls share; null when it cannot
-   * be told. Not `sure`: a faster call may still show that it was later, so it counts as arrived when it was answered.
+   * When a call that was sent at `sentAt` arrived, on our clock and without the delay all calls share; null when it
+   * cannot be told. Not `sure`: a faster call may still show that it was later, so it counts as arrived when it was
+   * answered.
    */
   arrivedAt(
     endpoint: string,
@@ -157,7 +158,7 @@ export class TransitWays {
     way.times.add(value, now, value - rest);
   }
 
-  /** What the slowest of the last ten minutes took longer than the fastest possible, ms; null while too little was seen. */
+  /** By how many ms the slowest call of the last ten minutes exceeded the fastest way; null while too few are known. */
   spreadMs(endpoint: string, now: number): number | null {
     return this.#ways.get(endpoint)?.times.spreadMs(now) ?? null;
   }

@@ -1,9 +1,10 @@
 import { PRIORITIES_URGENT_FIRST } from '../messages/subjects.ts';
 import type { Priority } from '../messages/task.ts';
-import type { CallTokens } from './tokens.ts';
+import type { LeaseRequest } from './pool.types.ts';
+import { ASSUMED_CALL, type CallTokens } from './tokens.ts';
 
 export interface Waiter {
-  /** Chosen by whoever asks; unique among those that wait. */
+  /** Chosen by the requester; unique among the waiters. */
   readonly id: string;
   readonly priority: Priority;
   /** Names of the keys it does not want. */
@@ -11,9 +12,18 @@ export interface Waiter {
   /** Epoch ms after which it no longer wants one. */
   readonly deadline: number;
   readonly since: number;
-  /** The most its call may use. */
+  /** Bound of its call's tokens. */
   readonly tokens: CallTokens;
 }
+
+export const waiterOf = (request: LeaseRequest, now: number): Waiter => ({
+  id: request.waiterId,
+  priority: request.priority,
+  exclude: new Set(request.exclude),
+  deadline: request.deadline,
+  since: now,
+  tokens: request.tokens ?? ASSUMED_CALL,
+});
 
 /**
  * A bounded queue served by priority, first in first out inside a level, with ageing: a waiter gains one level in each
@@ -34,7 +44,7 @@ export class Waiters {
     this.#ageingMs = ageingMs;
   }
 
-  /** Who waits already stays, also beyond a smaller capacity. */
+  /** Present waiters stay, also beyond a smaller capacity. */
   configure(capacity: number, ageingMs: number): void {
     this.#capacity = capacity;
     this.#ageingMs = ageingMs;
@@ -74,7 +84,7 @@ export class Waiters {
     return removed;
   }
 
-  /** Everyone in the order of service. Waiters may be removed while this runs. */
+  /** All waiters in the order of service. They may be removed while this runs. */
   *inOrder(): Generator<Waiter, void, void> {
     if (this.#size === 0) return;
     const lanes = [...this.#levels.values()].map((level) => {

@@ -1,11 +1,8 @@
+import { longestWaitMs } from '../keys/cooldown.ts';
 import type { LimitKind } from '../keys/outcome.ts';
 
 /** Shorter waits are raised to this. */
 export const SHORTEST_WAIT_MS = 100;
-/** A longer one is absurd and no value; that of a day's limit may last until the day is over. */
-export const LONGEST_WAIT_MS = 3_600_000;
-export const LONGEST_DAY_WAIT_MS = 25 * 3_600_000;
-
 type HeaderSource = Pick<Headers, 'get'>;
 
 export interface WaitSources {
@@ -25,7 +22,7 @@ export interface WaitSources {
  * hour, or than a day for a day's limit) are ignored.
  */
 export function statedWaitMs({ headers, wait, message, limit, now }: WaitSources): number | null {
-  const longest = limit === 'day' ? LONGEST_DAY_WAIT_MS : LONGEST_WAIT_MS;
+  const longest = longestWaitMs(limit);
   const sane = (ms: number | null): number | null =>
     ms === null || !Number.isFinite(ms) || ms < 0 || ms > longest ? null : Math.max(SHORTEST_WAIT_MS, Math.ceil(ms));
   const serverNow = serverTime(headers, now);

@@ -14,13 +14,13 @@ export interface BooksOptions {
   readonly ledger: UsageLedger;
   /** One file for each day. */
   readonly folder: string;
-  /** Where nodes tell each other; null for a node alone. */
+  /** Redis through which nodes share their usage; null for a node alone. */
   readonly redisUrl: string | null;
   readonly nodeId: string;
   readonly log: ActorLog;
-  /** Told of what had to be set aside. */
+  /** Told of files that had to be set aside. */
   readonly notices: DataNotices;
-  /** Default 5 s: at most so much is lost when the process is killed. */
+  /** Time between two writes, default 5 s: so much is lost at most when the process is killed. */
   readonly everyMs?: number;
 }
 
@@ -28,14 +28,14 @@ const EVERY_MS = 5_000;
 const DAYS_KEPT = 40;
 /** 20,000 rows of the longest names; seven figures and names in each. */
 const BOUNDS = { maxLength: 8 * 1024 * 1024, maxParts: 400_000 };
-/** Nodes whose usage is added up. */
+/** Most nodes whose usage is added up. */
 const MOST_NODES = 1_000;
 const DAY = /^\d{4}-\d{2}-\d{2}$/u;
 const redisKey = (day: string): string => `gantry:usage:${day}`;
 
 /**
- * Keeps the ledger over restarts in files, and lets nodes know of each other: each writes its own day whole into a
- * field of its own in Redis, so nothing is counted twice, whatever is repeated.
+ * Keeps the ledger over restarts in files, and shares it between nodes. Each node writes its whole day into a field of
+ * its own in Redis, so repeated writes count nothing twice.
  */
 export class UsageBooks {
   readonly #options: BooksOptions;
@@ -43,7 +43,7 @@ export class UsageBooks {
   readonly #timer: NodeJS.Timeout;
   #written = -1;
   #writtenDay = '';
-  /** Standing problems by where they are; the first word of each is in the log. */
+  /** Present problems; each is logged once. */
   readonly #problems = new Map<'file' | 'shared', string>();
   #work: Promise<void> = Promise.resolve();
 
@@ -87,12 +87,12 @@ export class UsageBooks {
     }
   }
 
-  /** One sentence for each thing that does not work now. */
+  /** One sentence for each present problem. */
   notices(): readonly string[] {
     return [...this.#problems.values()];
   }
 
-  /** Writes what is new and reads what the others spent. Never rejects. */
+  /** Writes new usage and reads that of the other nodes. Never rejects. */
   flush(): Promise<void> {
     this.#work = this.#work.then(async () => {
       await this.#attempt(
@@ -136,7 +136,7 @@ export class UsageBooks {
     );
   }
 
-  /** Rows of every other node. One whose rows cannot be read counts nothing, and is said; the others go on. */
+  /** Rows of every other node. A node whose rows cannot be read counts nothing and is reported. */
   async #others(day: string): Promise<readonly (readonly UsageRow[])[]> {
     const redis = this.#redis;
     if (redis === null) return [];
@@ -154,7 +154,8 @@ export class UsageBooks {
     if (unreadable.length > 0)
       this.#say(
         'shared',
-        `usage that other nodes put into Redis (${key}) cannot be read and is not counted: ${unreadable.slice(0, 5).join(', ')}`,
+        `usage that other nodes put into Redis (${key}) cannot be read and is not counted: ` +
+          unreadable.slice(0, 5).join(', '),
       );
     return all;
   }
@@ -175,7 +176,7 @@ export class UsageBooks {
   }
 }
 
-/** Null for what is no list of rows. */
+/** Null when it is not a list of rows. */
 function rowsOf(body: string | null): readonly UsageRow[] | null {
   try {
     const parsed = UsageRows.safeParse(parseJson(body ?? '', 'usage of a node', BOUNDS));
@@ -185,7 +186,7 @@ function rowsOf(body: string | null): readonly UsageRow[] | null {
   }
 }
 
-/** Empty when nothing was kept. A file that cannot be read is set aside, not trusted and not overwritten. */
+/** The stored rows of a day, empty without a file. A file that cannot be read is set aside. */
 async function readDay(folder: string, day: string, notices: DataNotices): Promise<readonly UsageRow[]> {
   const file = join(folder, `${day}.json`);
   try {

@@ -33,7 +33,7 @@ export const costOf = (call: Call, price: Price | undefined): number =>
   price === undefined ? 0 : (call.promptTokens * price.input + call.completionTokens * price.output) / 1_000;
 
 const MOST_ROWS = 20_000;
-/** Counts what finds no room of its own. */
+/** The camera under which usage counts once there are too many rows. */
 const OTHER = 'other';
 
 /** Rows of several nodes, or of several times, added up by key and camera. */
@@ -73,7 +73,7 @@ export class UsageLedger {
   #rows = new Map<string, UsageRow>();
   #cost = 0;
   #others = { day: '', cost: 0 };
-  /** Counts changes, so that a store knows whether there is something new. */
+  /** Counts changes, so that a store knows whether to write. */
   revision = 0;
 
   constructor(options: LedgerOptions) {
@@ -102,12 +102,12 @@ export class UsageLedger {
     return cost;
   }
 
-  /** What was counted of `day` before this process began. */
+  /** Adds usage of `day` from before this process began. */
   restore(day: string, rows: readonly UsageRow[]): void {
     if (day === this.day) for (const row of rows) this.#add(row);
   }
 
-  /** What the other nodes spent on `day`, as far as it is known. */
+  /** Sets the cost of the other nodes on `day`, as far as it is known. */
   others(day: string, cost: number): void {
     this.#others = { day, cost };
   }
@@ -124,8 +124,8 @@ export class UsageLedger {
   }
 
   /**
-   * False once the day's budget is spent. Calls in flight then are over it, and so is what other nodes spent since
-   * they were last heard.
+   * False once the day's budget is spent. Calls in flight at that moment exceed it, and so may calls of other nodes
+   * that are not known here yet.
    */
   allows(): boolean {
     const budget = this.#options.dailyBudget();

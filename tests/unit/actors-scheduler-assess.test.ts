@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { assessByModel, type AssessParts } from '../../src/actors/scheduler/assess.ts';
-import type { Turn } from '../../src/actors/scheduler/turns.ts';
+import { assessByModel, type AssessContext } from '../../src/actors/scheduler/assess.ts';
+import type { AdmissionReply } from '../../src/actors/scheduler/admission.ts';
 import { Secret } from '../../src/keys/secret.ts';
 import type { Blame, CallOutcome } from '../../src/keys/outcome.ts';
-import type { LeaseReply, LeaseRequest, RefusalReason } from '../../src/keys/pool.types.ts';
+import type { LeaseReply, LeaseRequest, RefusalReason, Settlement } from '../../src/keys/pool.types.ts';
 import type { VlmReply, VlmRequest } from '../../src/llm/client.ts';
 import { ON_DEMAND_CAMERA } from '../../src/messages/ids.ts';
 import { AssessmentResult } from '../../src/messages/assessment.ts';
@@ -42,9 +42,11 @@ interface World {
   /** It comes so much later, in ms. */
   readonly imageAfterMs?: number;
   readonly maxRetries?: number;
-  /** What the task is told each time it asks for its turn; then `go`. */
-  readonly turns?: Turn[];
+  /** Replies of the admission, in order; then `go`. */
+  readonly admissions?: AdmissionReply[];
   readonly down?: boolean;
+  /** As the pool last said. */
+  readonly keysWanted?: boolean;
   /** A call that is given up had left. */
   readonly sentFirst?: boolean;
   readonly onLease?: (world: { closing: AbortController }) => void;
@@ -83,53 +85,64 @@ function makeWorld(world: World) {
       grantedAt: clock.now(),
     };
   };
-  const parts: AssessParts = {
+  const settled = ({ leaseId, outcome, blame = 'key' }: Settlement): void =>
+    void seen.settled.push([leaseId, outcome.kind, blame]);
+  const context: AssessContext = {
     clock,
     language: 'en',
     timeoutMs: 35_000,
     maxRetries: world.maxRetries ?? 2,
     hedge: null,
-    turn: () => Promise.resolve(closing.signal.aborted ? 'closing' : (world.turns?.shift() ?? 'go')),
-    providerDown: () => world.down ?? false,
+    slot: {
+      admit: () => Promise.resolve(closing.signal.aborted ? 'closing' : (world.admissions?.shift() ?? 'go')),
+      leasing: (wait) => wait(closing.signal),
+      providerDown: world.down ?? false,
+    },
     closing: closing.signal,
     abort: abort.signal,
-    image: async () => {
+    picture: async () => {
       seen.images++;
       if (world.imageAfterMs !== undefined) await sleep(clock, world.imageAfterMs);
       return world.image === undefined ? new Uint8Array([1]) : world.image;
     },
-    lease: (request) => {
-      seen.leases.push(request);
-      world.onLease?.({ closing });
-      const next = leases.shift();
-      return Promise.resolve(next ?? grant(request));
+    keys: {
+      keysWanted: world.keysWanted ?? true,
+      lease: (request) => {
+        seen.leases.push(request);
+        world.onLease?.({ closing });
+        const next = leases.shift();
+        return Promise.resolve(next ?? grant(request));
+      },
+      sent: (leaseId) => void seen.sent.push(leaseId),
+      settle: settled,
+      giveBack: ({ leaseId }) => settled({ leaseId, outcome: { kind: 'abandoned', message: '' } }),
+      forgive: (keyName) => void seen.forgiven.push(keyName),
     },
-    sent: (leaseId) => void seen.sent.push(leaseId),
-    settle: ({ leaseId, outcome, blame = 'key' }) => void seen.settled.push([leaseId, outcome.kind, blame]),
-    forgive: (keyName) => void seen.forgiven.push(keyName),
-    call: async (request) => {
-      seen.calls.push(request);
-      const next = replies.shift();
-      assert.ok(next !== undefined, 'a call too many');
-      if (next !== 'until-aborted' || world.sentFirst === true) request.onSent?.(0);
-      world.duringCall?.({ clock, closing, abort });
-      if (next === 'until-aborted') {
-        if (request.signal?.aborted !== true)
-          await new Promise((resolve) => request.signal?.addEventListener('abort', resolve));
-        return failed({ kind: 'abandoned', message: '' });
-      }
-      await clock.advance(1_000);
-      return next;
+    vlm: {
+      call: async (request) => {
+        seen.calls.push(request);
+        const next = replies.shift();
+        assert.ok(next !== undefined, 'a call too many');
+        if (next !== 'until-aborted' || world.sentFirst === true) request.onSent?.(0);
+        world.duringCall?.({ clock, closing, abort });
+        if (next === 'until-aborted') {
+          if (request.signal?.aborted !== true)
+            await new Promise((resolve) => request.signal?.addEventListener('abort', resolve));
+          return failed({ kind: 'abandoned', message: '' });
+        }
+        await clock.advance(1_000);
+        return next;
+      },
     },
     onCall: (kind, seconds) => void seen.counted.push(`${kind} ${seconds}`),
     onRetry: () => void seen.retries++,
   };
-  return { parts, seen, clock, closing, abort };
+  return { context, seen, clock, closing, abort };
 }
 
 async function assess(world: World, task = plainTask()) {
-  const { parts, seen } = makeWorld(world);
-  const result = await assessByModel(task, parts);
+  const { context, seen } = makeWorld(world);
+  const result = await assessByModel(task, context);
   if (result !== null) {
     AssessmentResult.parse(result);
     assert.equal(
@@ -158,7 +171,7 @@ const traced = (apiKeyId: string, outcome: string) => ({
   parseMs: null,
 });
 
-describe('judging one task', () => {
+describe('assessing one task', () => {
   it('takes picture, lease, call and settlement once when all goes well', async () => {
     const { result, seen, task } = await assess({ replies: [answered()] });
     assert.equal(result?.results[0]?.riskLevel, 'high');
@@ -194,8 +207,8 @@ describe('judging one task', () => {
   });
 
   it('reads the picture while it waits for a key; a key without its picture is given back unused', async () => {
-    const { parts, seen, clock } = makeWorld({ replies: [answered()], imageAfterMs: 100 });
-    const soon = assessByModel(plainTask(), parts);
+    const { context, seen, clock } = makeWorld({ replies: [answered()], imageAfterMs: 100 });
+    const soon = assessByModel(plainTask(), context);
     await settle();
     assert.deepEqual([seen.images, seen.leases.length, seen.calls.length], [1, 1, 0]);
     await clock.advance(100);
@@ -207,8 +220,8 @@ describe('judging one task', () => {
   });
 
   it('gives a key back when the picture takes long, and asks for one again when it is there', async () => {
-    const { parts, seen, clock } = makeWorld({ replies: [answered()], imageAfterMs: 3_000 });
-    const late = assessByModel(plainTask(), parts);
+    const { context, seen, clock } = makeWorld({ replies: [answered()], imageAfterMs: 3_000 });
+    const late = assessByModel(plainTask(), context);
     await clock.advance(1_000);
     assert.deepEqual([seen.leases.length, seen.settled], [1, [['l-1', 'abandoned', 'key']]]);
     await clock.advance(2_000);
@@ -354,6 +367,24 @@ describe('judging one task', () => {
     assert.deepEqual([none.result?.source, none.result?.degradedReason?.code], ['rules', 'no-lease']);
   });
 
+  it('is assessed by rules as a matter of course when no key is meant to be used, without reading the picture', async () => {
+    const noKeys: LeaseReply = { kind: 'refused', reason: 'no-keys', message: '', keysWanted: false };
+    for (const [world, task, images] of [
+      [{ leases: [noKeys], keysWanted: false }, DANGER(), 0],
+      // The last key is taken away while the task waits for it.
+      [{ leases: [noKeys] }, DANGER(), 1],
+      [{ keysWanted: false }, plainTask({ noCrop: true }), 0],
+    ] as const) {
+      const { result, seen } = await assess(world, task);
+      assert.deepEqual(
+        { source: result?.source, degraded: result?.degraded, error: result?.error, images: seen.images },
+        { source: 'rules', degraded: undefined, error: undefined, images },
+      );
+    }
+    const { result } = await assess({ keysWanted: false }, plainTask({ expiresAt: Date.now() - 1 }));
+    assert.deepEqual({ source: result?.source, code: result?.error?.code }, { source: 'rules', code: 'expired' });
+  });
+
   it('says what failed, not that no further key was there', async () => {
     const { result } = await assess({
       replies: [failed({ kind: 'rate-limited', retryAfterMs: null, message: 'slow' })],
@@ -394,13 +425,16 @@ describe('judging one task', () => {
 
   it('in an outage waits for its turn; at the end of its time, or refused for it, or already late, rules judge', async () => {
     for (const [world, task] of [
-      [{ turns: ['provider-down'] }, DANGER()],
+      [{ admissions: ['provider-down'] }, DANGER()],
       [{ leases: [refused('provider-down')] }, DANGER()],
       [{ down: true }, DANGER(Date.now() - 1)],
       // Withdrawn in favour of a trial, then told that time is up.
-      [{ turns: ['go', 'provider-down'], leases: [refused('cancelled')] }, DANGER()],
+      [{ admissions: ['go', 'provider-down'], leases: [refused('cancelled')] }, DANGER()],
     ] as const) {
-      const { result, seen } = await assess({ ...world, turns: [...('turns' in world ? world.turns : [])] }, task);
+      const { result, seen } = await assess(
+        { ...world, admissions: [...('admissions' in world ? world.admissions : [])] },
+        task,
+      );
       assert.deepEqual(
         [result?.source, result?.degraded, result?.results[0]?.riskLevel, seen.calls.length],
         ['rules', true, 'high', 0],
@@ -415,7 +449,7 @@ describe('judging one task', () => {
 
   it('a picture that somebody handed in stays unknown in an outage, with the reason', async () => {
     const task = plainTask({ cameraId: ON_DEMAND_CAMERA });
-    assert.deepEqual((await assess({ turns: ['provider-down'] }, task)).result?.error, {
+    assert.deepEqual((await assess({ admissions: ['provider-down'] }, task)).result?.error, {
       code: 'no-lease',
       message: 'the provider does not answer',
     });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Turns, type Turn, type Turning } from '../../src/actors/scheduler/turns.ts';
+import { Admission, type AdmissionReply, type SlotClaim } from '../../src/actors/scheduler/admission.ts';
 import type { LeaseReply } from '../../src/keys/pool.types.ts';
 import { ON_DEMAND_CAMERA } from '../../src/messages/ids.ts';
 import type { Priority } from '../../src/messages/task.ts';
@@ -120,68 +120,68 @@ describe('the scheduler in an outage of the provider', () => {
   });
 });
 
-describe('turns', () => {
-  const make = (more: Partial<ConstructorParameters<typeof Turns>[0]> = {}) => {
+describe('admission', () => {
+  const make = (more: Partial<ConstructorParameters<typeof Admission>[0]> = {}) => {
     const clock = new ManualClock();
     const closing = new AbortController();
-    const turns = new Turns({
+    const admission = new Admission({
       clock,
       closing: closing.signal,
-      places: () => 4,
+      slots: () => 4,
       mostAsking: 3,
       trials: 2,
       mostParked: 5,
       onRoom: () => undefined,
       ...more,
     });
-    const task = (priority: Priority = 3): Turning => ({ priority, since: clock.now(), until: clock.now() + 10_000 });
-    const begun = (priority?: Priority): { task: Turning; turn: () => Turn | null } => {
+    const task = (priority: Priority = 3): SlotClaim => ({ priority, since: clock.now(), until: clock.now() + 10_000 });
+    const begun = (priority?: Priority): { task: SlotClaim; reply: () => AdmissionReply | null } => {
       const one = task(priority);
-      let told: Turn | null = null;
-      turns.begin(one);
-      void turns.turn(one).then((turn) => (told = turn));
-      return { task: one, turn: () => told };
+      let told: AdmissionReply | null = null;
+      admission.begin(one);
+      void admission.admit(one).then((reply) => (told = reply));
+      return { task: one, reply: () => told };
     };
-    return { clock, closing, turns, begun };
+    return { clock, closing, admission, begun };
   };
   const granted = { kind: 'granted' } as unknown as LeaseReply;
 
-  it('gives out places, fewer to those that have no key yet', async () => {
-    const { turns, begun } = make();
+  it('gives out slots, fewer to tasks without a key', async () => {
+    const { admission, begun } = make();
     const [a] = [begun(), begun(), begun()];
     await settle();
-    assert.deepEqual([a.turn(), turns.room], ['go', 0]);
-    await turns.leasing(a.task, () => Promise.resolve(granted));
-    assert.equal(turns.room, 1);
-    turns.end(a.task);
-    assert.equal(turns.room, 1);
+    assert.deepEqual([a.reply(), admission.room], ['go', 0]);
+    await admission.leasing(a.task, () => Promise.resolve(granted));
+    assert.equal(admission.room, 1);
+    admission.end(a.task);
+    assert.equal(admission.room, 1);
   });
 
   it('in an outage lets the few most urgent go, parks the rest, and takes no more than its bound', async () => {
-    const { turns, begun } = make();
-    turns.setDown(true);
-    assert.equal(turns.room, 5);
+    const { admission, begun } = make();
+    admission.setDown(true);
+    assert.equal(admission.room, 5);
     const tasks = ([1, 5, 2, 4, 3, 1, 1] as const).map((priority) => begun(priority));
     await settle();
     // The first two came when nobody else was there.
     assert.deepEqual(
-      [tasks.map(({ turn }) => turn()), turns.parked, turns.room],
+      [tasks.map(({ reply }) => reply()), admission.parked, admission.room],
       [['go', 'go', null, null, null, null, null], 5, 0],
     );
-    assert.equal(turns.next, null);
+    assert.equal(admission.next, null);
     const [first] = tasks;
     assert.ok(first !== undefined);
-    turns.end(first.task);
+    admission.end(first.task);
     await settle();
-    assert.deepEqual([tasks[3]?.turn(), turns.parked, turns.room], ['go', 4, 1]);
+    assert.deepEqual([tasks[3]?.reply(), admission.parked, admission.room], ['go', 4, 1]);
   });
 
-  it('withdraws those that wait for a key when an outage begins, but for the most urgent', async () => {
-    const { turns, begun } = make({ mostAsking: 10, places: () => 10 });
+  it('withdraws waiting lease requests when an outage begins, but for the most urgent', async () => {
+    const { admission, begun } = make({ mostAsking: 10, slots: () => 10 });
     const waiting = ([2, 5, 1, 4] as const).map((priority) => {
       const { task } = begun(priority);
       let withdrawn = false;
-      void turns.leasing(
+      void admission.leasing(
         task,
         (withdraw) =>
           new Promise((resolve) =>
@@ -193,7 +193,7 @@ describe('turns', () => {
       );
       return () => withdrawn;
     });
-    turns.setDown(true);
+    admission.setDown(true);
     await settle();
     assert.deepEqual(
       waiting.map((withdrawn) => withdrawn()),
@@ -202,38 +202,38 @@ describe('turns', () => {
   });
 
   it('gives the next trial to another task after one failed', async () => {
-    const { turns, begun } = make({ trials: 1 });
-    turns.setDown(true);
+    const { admission, begun } = make({ trials: 1 });
+    admission.setDown(true);
     const [poison, other] = [begun(5), begun(1)];
     await settle();
-    assert.deepEqual([poison.turn(), other.turn()], ['go', null]);
-    let again: Turn | null = null;
-    void turns.turn(poison.task).then((turn) => (again = turn));
+    assert.deepEqual([poison.reply(), other.reply()], ['go', null]);
+    let again: AdmissionReply | null = null;
+    void admission.admit(poison.task).then((reply) => (again = reply));
     await settle();
-    assert.deepEqual([other.turn(), again], ['go', null]);
+    assert.deepEqual([other.reply(), again], ['go', null]);
   });
 
-  it('tells who waits at the end of its time, and everybody at a stop', async () => {
-    const { clock, closing, turns, begun } = make({ trials: 0 });
-    turns.setDown(true);
+  it('answers a parked task at the end of its time, and every task at a stop', async () => {
+    const { clock, closing, admission, begun } = make({ trials: 0 });
+    admission.setDown(true);
     const early = begun();
     await clock.advance(5_000);
     const late = begun();
     await clock.advance(5_000);
-    assert.deepEqual([early.turn(), late.turn()], ['provider-down', null]);
+    assert.deepEqual([early.reply(), late.reply()], ['provider-down', null]);
     closing.abort();
     await settle();
-    assert.deepEqual([late.turn(), clock.pending, turns.parked], ['closing', 0, 0]);
+    assert.deepEqual([late.reply(), clock.pending, admission.parked], ['closing', 0, 0]);
   });
 
-  it('after the outage gives places to those that waited as places come free', async () => {
-    const { turns, begun } = make({ trials: 0, places: () => 1, mostAsking: 1 });
-    turns.setDown(true);
+  it('gives slots to parked tasks as they come free after the outage', async () => {
+    const { admission, begun } = make({ trials: 0, slots: () => 1, mostAsking: 1 });
+    admission.setDown(true);
     const [low, high] = [begun(1), begun(5)];
-    turns.setDown(false);
-    assert.deepEqual([turns.next, turns.room], [5, 1]);
-    turns.resumeNext();
+    admission.setDown(false);
+    assert.deepEqual([admission.next, admission.room], [5, 1]);
+    admission.resumeNext();
     await settle();
-    assert.deepEqual([high.turn(), low.turn(), turns.room, turns.next], ['go', null, 0, 1]);
+    assert.deepEqual([high.reply(), low.reply(), admission.room, admission.next], ['go', null, 0, 1]);
   });
 });

@@ -45,9 +45,9 @@ describe('the circuit of a provider', () => {
   it('opens when half of at least five calls fail, over all keys together, and not before', () => {
     const pool = poolOf(four);
     fail(pool, T0, 4);
-    assert.deepEqual([states(pool, T0), pool.outage], [['closed'], false]);
+    assert.deepEqual([states(pool, T0), pool.state], [['closed'], 'serving']);
     fail(pool, T0, 1);
-    assert.deepEqual([states(pool, T0), pool.outage], [['open'], true]);
+    assert.deepEqual([states(pool, T0), pool.state], [['open'], 'provider-down']);
     assert.deepEqual(pool.stats(T0).circuits[0], {
       group: 'qwen-vl-plus at dashscope.aliyuncs.com/compatible-mode/v1',
       state: 'open',
@@ -85,8 +85,8 @@ describe('the circuit of a provider', () => {
     assert.equal(trial.trial, true);
     pool.settle(trial.leaseId, OK, T0 + 1_200);
     assert.deepEqual(
-      [states(pool, T0 + 1_200), keyOf(pool, 'k1', T0 + 1_200).status, pool.outage],
-      [['closed'], 'available', false],
+      [states(pool, T0 + 1_200), keyOf(pool, 'k1', T0 + 1_200).status, pool.state],
+      [['closed'], 'available', 'serving'],
     );
     assert.deepEqual(
       [lease(pool, T0 + 1_200), lease(pool, T0 + 1_200)].map((grant) => grant.trial),
@@ -128,7 +128,7 @@ describe('the circuit of a provider', () => {
       const both = [lease(pool, T0), lease(pool, T0)];
       for (const grant of both) pool.settle(grant.leaseId, grant.keyName === 'k1' ? TIMEOUT : OK, T0);
     }
-    assert.deepEqual([states(pool, T0), pool.outage], [['open', 'closed'], false]);
+    assert.deepEqual([states(pool, T0), pool.state], [['open', 'closed'], 'serving']);
     assert.deepEqual(
       [lease(pool, T0), lease(pool, T0), lease(pool, T0)].map((grant) => grant.keyName),
       ['k2', 'k2', 'k2'],

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { LimitMemory, qpsAndRpm, SlidingWindows, type Permit, type WindowLimit } from '../../src/keys/limits.ts';
+import { LimitMemory } from '../../src/keys/limits.ts';
+import { qpsAndRpm, SlidingWindows, type Permit, type WindowLimit } from '../../src/keys/sliding-windows.ts';
 
 /** Brute force over every closed window that begins at an arrival: no other window can hold more. */
 function worstWindow(arrivals: readonly number[], spanMs: number): number {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { SlidingWindows, type WindowLimit } from '../../src/keys/limits.ts';
+import { SlidingWindows, type WindowLimit } from '../../src/keys/sliding-windows.ts';
 import { BudgetLog } from '../../src/keys/shared/node-share.ts';
 
 /** Brute force over every closed window that begins at an arrival. */

@@ -4,8 +4,8 @@ import * as fc from 'fast-check';
 import { parseKeyConfig } from '../../src/keys/key-config.ts';
 import type { KeyPool } from '../../src/keys/pool.ts';
 import type { LeaseGrant, PoolStep } from '../../src/keys/pool.types.ts';
-import { ASSUMED_CALL, TokenEstimates } from '../../src/keys/token-estimate.ts';
-import { TOKEN_SPAN_MS, type TokenHold, TokenWindow } from '../../src/keys/tokens.ts';
+import { TokenEstimates } from '../../src/keys/token-estimate.ts';
+import { ASSUMED_CALL, TOKEN_SPAN_MS, type TokenHold, TokenWindow } from '../../src/keys/tokens.ts';
 import { ask, grants, keyConfig, keyOf, newWaiter, poolOf, T0 } from '../support/key-pool.ts';
 
 interface Counted {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { judgedByModel, NO_CALL } from '../../src/actors/scheduler/result.ts';
+import { answeredByModel, NO_CALL } from '../../src/actors/scheduler/result.ts';
 import { aggregateFrame } from '../../src/aggregation/aggregate-frame.ts';
 import { answerOf as groupAnswerOf, answersIn } from '../../src/aggregation/group-answer.ts';
 import { answerOf } from '../../src/llm/answer.ts';
@@ -71,7 +71,7 @@ describe("a model's level held against what was measured", () => {
   it('reaches result and aggregate, counts as dangerous, and outlives a restart of the aggregator', () => {
     const frame = detection(1);
     const task = { ...SCENES.high, requestId: frame.requestId };
-    const result = judgedByModel(task, said('none'), 'en', NO_CALL, Date.now());
+    const result = answeredByModel(task, said('none'), 'en', NO_CALL, Date.now());
     AssessmentResult.parse(result);
     assert.deepEqual([result.source, result.error, result.results[0]?.disputed?.model], ['vlm', undefined, 'none']);
     const aggregate = aggregateFrame(frame, new Map([[1, groupAnswerOf(result)]]), 0, Date.now());
@@ -84,7 +84,7 @@ describe("a model's level held against what was measured", () => {
   it('a group that rules judged says why in the aggregate', () => {
     const frame = detection(1);
     const reason = { code: 'content-refused' as const, message: 'the model declined to answer' };
-    const byModel = judgedByModel(
+    const byModel = answeredByModel(
       { ...SCENES.none, requestId: frame.requestId },
       said('none'),
       'en',

@@ -13,7 +13,9 @@ export class BusWatch {
     return this.#failedAt === null;
   }
 
-  /** A fetch that began then brought something, or nothing. One that began before the failure says nothing about now. */
+  /**
+   * A fetch that began then brought something, or nothing. One that began before the failure says nothing about now.
+   */
   fetched(begunAt: number): void {
     if (this.#failedAt === null || begunAt < this.#failedAt) return;
     this.#log.info({}, 'assessment tasks can be fetched again');

@@ -1,26 +1,27 @@
 import type { CallOutcomeKind } from '../../keys/outcome.ts';
 import type { LeaseGrant } from '../../keys/pool.types.ts';
 import type { CallTokens } from '../../keys/tokens.ts';
-import type { VlmReply, VlmRequest } from '../../llm/client.ts';
+import type { VlmClient, VlmReply, VlmRequest } from '../../llm/client.ts';
 import type { CallTrace } from '../../messages/assessment.ts';
 import { clipped, MOST } from '../../messages/bounds.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { joinSignals } from '../../runtime/joined-signal.ts';
+import type { Acquired } from './acquire.ts';
+import type { Keys } from './key-client.ts';
 import type { ResultMetadata } from './result.ts';
 
-/** What making one call takes. */
-export interface CallParts {
+export interface CallContext {
   readonly clock: Clock;
-  /** The call under this lease left `agoMs` ago. */
-  sent(leaseId: string, agoMs: number): void;
-  call(request: VlmRequest): Promise<VlmReply>;
-  onCall(kind: CallOutcomeKind, seconds: number): void;
+  readonly keys: Keys;
+  readonly vlm: VlmClient;
+  /** Told of each call that ended. */
+  readonly onCall: (kind: CallOutcomeKind, seconds: number) => void;
   /** Aborted: calls in flight are given up. */
   readonly abort: AbortSignal;
 }
 
-/** A call that ended, not settled yet. */
-export interface Made {
+/** A call that ended and is not settled yet. */
+export interface MadeCall {
   readonly lease: LeaseGrant;
   readonly reply: VlmReply;
   readonly trace: CallTrace;
@@ -29,10 +30,7 @@ export interface Made {
   readonly endedAt: number;
 }
 
-export interface CallOptions {
-  readonly lease: LeaseGrant;
-  readonly leaseAskedAt: number;
-  readonly leasedAt: number;
+export interface CallOptions extends Omit<Acquired, 'jpeg'> {
   readonly request: Omit<VlmRequest, 'access' | 'signal' | 'onSent'>;
   /** The call is given up then (epoch ms): nobody waits for the answer. */
   readonly deadline: number;
@@ -44,15 +42,18 @@ export interface CallOptions {
 /** A provider that leaves a call unanswered for this long hangs, whatever time the task had. */
 const HANGS_MS = 10_000;
 
-/** Makes one call. One that the task's end cut short after ten seconds or more counts as timed out, a shorter one as given up. Never rejects. */
-export async function makeCall(options: CallOptions, parts: CallParts): Promise<Made> {
-  const { clock, abort } = parts;
+/**
+ * Makes one call. One that the task's end cut short counts as timed out after ten seconds or more, before that as given
+ * up. Never rejects.
+ */
+export async function makeCall(options: CallOptions, context: CallContext): Promise<MadeCall> {
+  const { clock, abort, keys, vlm } = context;
   const { lease, leaseAskedAt, leasedAt, deadline, dropped, request, hedge } = options;
   const startedAt = clock.now();
   let sentAt: number | null = null;
   const onSent = (agoMs: number): void => {
     sentAt = clock.now() - agoMs;
-    parts.sent(lease.leaseId, agoMs);
+    keys.sent(lease.leaseId, agoMs);
   };
   let late = false;
   const over = joinSignals([abort, dropped]);
@@ -60,13 +61,13 @@ export async function makeCall(options: CallOptions, parts: CallParts): Promise<
     late = true;
     over.abort();
   }, deadline - startedAt);
-  const answer = await parts.call({ ...request, access: lease, onSent, signal: over.signal });
+  const answer = await vlm.call({ ...request, access: lease, onSent, signal: over.signal });
   clock.clearTimeout(timer);
   over.release();
   const endedAt = clock.now();
   const ours = abort.aborted || dropped?.aborted === true;
   const reply = late && !ours ? hung(answer, sentAt, endedAt) : answer;
-  parts.onCall(reply.ok ? 'ok' : reply.failure.kind, Math.max(0, endedAt - startedAt) / 1_000);
+  context.onCall(reply.ok ? 'ok' : reply.failure.kind, Math.max(0, endedAt - startedAt) / 1_000);
   return {
     lease,
     reply,
@@ -113,11 +114,14 @@ const traceOf = (
   ...(hedge === true ? { hedge } : {}),
 });
 
-/** `before` with one round: one call, or a call and its hedge. The last that ended `ok`, else the last, names model and key. */
-export function withRound(before: ResultMetadata, round: readonly Made[], retryCount: number): ResultMetadata {
+/**
+ * `before` with one round added: one call, or a call and its hedge. Model and key are those of the last call that ended
+ * `ok`, else of the last one.
+ */
+export function withRound(before: ResultMetadata, round: readonly MadeCall[], retryCount: number): ResultMetadata {
   const named = round.findLast(({ reply }) => reply.ok) ?? round.at(-1);
   if (named === undefined) return before;
-  const sum = (of: (made: Made) => number): number => round.reduce((total, made) => total + of(made), 0);
+  const sum = (of: (made: MadeCall) => number): number => round.reduce((total, made) => total + of(made), 0);
   const from = Math.min(...round.map(({ startedAt }) => startedAt));
   const to = Math.max(...round.map(({ endedAt }) => endedAt));
   return {

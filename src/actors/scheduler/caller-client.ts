@@ -6,17 +6,17 @@ import { transfer } from '../../runtime/transfer.ts';
 import type { ActorRef } from '../../runtime/ref.ts';
 import type { CallerMessage } from '../caller.ts';
 
-/** The caller keeps a call's own time-out; this one, later, is for a caller that does not answer. */
+/** The caller enforces a call's own time-out. This later one is for a caller that does not answer. */
 const GRACE_MS = 5_000;
-/** A caller that was told to give a call up has this long to say so. */
+/** Time for the caller to confirm that it gave a call up. */
 const GIVE_UP_MS = 1_000;
 
 /**
- * Has calls made by the caller, which may run in another thread. One that it loses, because it ended, failed on the way;
- * one of which nothing is known counts as sent.
+ * Has calls made by the caller actor, which may run in another thread. A call that is lost because the caller ended
+ * counts as failed on the network; when nothing is known of it, it also counts as sent.
  */
 export function callerClient(caller: ActorRef<CallerMessage>): VlmClient {
-  // A scheduler that was restarted begins to count anew, while the caller may still have calls of the one before.
+  // A restarted scheduler counts from 1 again, while the caller may still have calls of the one before.
   const name = randomUUID();
   let calls = 0;
 
@@ -55,7 +55,7 @@ export function callerClient(caller: ActorRef<CallerMessage>): VlmClient {
         (at) => {
           if (at !== null) left(at);
         },
-        // It says the same as the answer.
+        // The answer fails in the same way.
         () => undefined,
       );
       signal?.addEventListener('abort', giveUp, { once: true });

@@ -1,8 +1,8 @@
 import type { LeaseGrant, LeaseReply } from '../../keys/pool.types.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import type { Made } from './call.ts';
+import type { MadeCall } from './call.ts';
 
-/** Of so many calls one may be made twice. */
+/** One of so many calls may be made twice. */
 const CALLS_PER_HEDGE = 10;
 /** Hedges that may be saved up. */
 const MOST_SAVED = 5;
@@ -33,27 +33,27 @@ export interface HedgeOptions {
   /** The call is made a second time when it takes longer than this, in ms. */
   readonly afterMs: number;
   readonly budget: HedgeBudget;
-  /** A lease that is free at once, on another key; else a refusal. */
+  /** A lease of another key that is free at once, or a refusal. */
   lease(): Promise<LeaseReply>;
   /** A lease that came too late to be used. */
   giveBack(lease: LeaseGrant): void;
   /** Makes the call under this lease; `dropped` is aborted when the other one answered first. Never rejects. */
-  call(lease: LeaseGrant, askedAt: number, dropped: AbortSignal): Promise<Made>;
+  call(lease: LeaseGrant, askedAt: number, dropped: AbortSignal): Promise<MadeCall>;
 }
 
 /**
- * One round of a task's calls: `first`, and beside it a second one on another key when the first takes too long. The first
- * that answers wins, the other is dropped. Both in the order in which they ended; a round without a hedge has one.
+ * One round of a task's calls: `first`, and a second one on another key when the first takes too long. The first to
+ * answer wins and the other is dropped. Returns the calls in the order in which they ended.
  */
 export async function hedged(
-  first: (dropped: AbortSignal) => Promise<Made>,
+  first: (dropped: AbortSignal) => Promise<MadeCall>,
   options: HedgeOptions,
-): Promise<readonly Made[]> {
+): Promise<readonly MadeCall[]> {
   const { clock, afterMs, budget } = options;
-  const ended: Made[] = [];
+  const ended: MadeCall[] = [];
   const [dropFirst, dropHedge] = [new AbortController(), new AbortController()];
   let over = false;
-  const finish = (made: Made, other: AbortController): void => {
+  const finish = (made: MadeCall, other: AbortController): void => {
     ended.push(made);
     if (!made.reply.ok) return;
     over = true;

@@ -22,7 +22,7 @@ export interface OverloadOptions {
   /** Up to `most` tasks of this level that were fetched and not begun, oldest first; they are taken away. */
   readonly takeReady: (priority: Priority, most: number) => readonly Task[];
   readonly readyAt: (priority: Priority) => number;
-  /** Answers a task without judging it. */
+  /** Answers a task without assessing it. */
   readonly giveUp: (delivery: Task) => Promise<void>;
 }
 
@@ -30,7 +30,7 @@ const BATCH = 100;
 /** Tasks given up in one step, of all levels together. */
 const MOST_PER_STEP = 2_000;
 
-/** Gives up what cannot be served in time: one scheduler for all of them, each second anew. */
+/** Gives up tasks that cannot be served in time. Each second one scheduler decides for all of them. */
 export class Overload {
   readonly #options: OverloadOptions;
   readonly #peers: Peers;
@@ -49,7 +49,7 @@ export class Overload {
     );
   }
 
-  /** Tells the others how busy this one is. */
+  /** Tells the other schedulers how busy this one is. */
   tell(): void {
     const { bus, clock, name } = this.#options;
     const load: SchedulerLoad = { scheduler: name, perSecond: this.rate.perSecond(clock.now()) };
@@ -57,7 +57,7 @@ export class Overload {
     bus.broadcast(subjects.schedulerLoad, load);
   }
 
-  /** Gives up as much as is too much now; does nothing while that is under way. */
+  /** Gives up the tasks that are too many now. Does nothing while that is under way. */
   step(lag: ReadonlyMap<Priority, QueueLag | null>): void {
     const { clock, validityMs, readyAt } = this.#options;
     const perSecond = this.#peers.perSecond(clock.now());
@@ -74,7 +74,7 @@ export class Overload {
     if (plan.size > 0) this.#work = this.#shedAll(plan, perSecond).finally(() => (this.#work = null));
   }
 
-  /** Resolves when nothing is being given up any more. */
+  /** Stops giving tasks up. Resolves when the last one is answered. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#unsubscribe();
@@ -91,15 +91,16 @@ export class Overload {
         const done = await this.#shed(priority, Math.min(count, left));
         shed[`p${priority}`] = done;
         left -= done;
-        // What is left of this level goes before any of the next.
+        // The rest of this level goes before any task of the next.
         if (done < count) break;
       }
     } catch (thrown) {
-      log.debug({ err: asError(thrown).message }, 'what is too much cannot be fetched now');
+      log.debug({ err: asError(thrown).message }, 'tasks to be given up cannot be fetched now');
     }
     log.warn(
       { ...shed, perSecond: Math.round(perSecond * 10) / 10 },
-      'more groups wait than can be judged in time: the least dangerous are given up and answered as shed; more keys or higher limits would help',
+      'more groups wait than can be judged in time: the least dangerous are given up and answered as shed; more ' +
+        'keys or higher limits would help',
     );
   }
 

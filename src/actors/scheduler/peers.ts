@@ -1,15 +1,15 @@
 import { z } from 'zod';
 
-/** What each scheduler tells the others, every second; body of `scheduler-load`. */
+/** Body of `scheduler-load`, which each scheduler sends to the others every second. */
 export const SchedulerLoad = z.object({
-  /** One running scheduler. */
+  /** Name of one running scheduler. */
   scheduler: z.string().max(64),
-  /** Tasks it serves in a second, while all its places are taken; null while it has room or knows too little. */
+  /** Tasks it serves in a second while all its slots are taken; null while it has room or knows too little. */
   perSecond: z.number().min(0).nullable(),
 });
 export type SchedulerLoad = z.infer<typeof SchedulerLoad>;
 
-/** One that was not heard of for this long is gone. */
+/** A scheduler not heard from for this long is gone. */
 const GONE_MS = 3_500;
 const MOST_PEERS = 1_000;
 
@@ -27,7 +27,7 @@ export class Peers {
     if (this.#heard.size < MOST_PEERS || this.#heard.has(scheduler)) this.#heard.set(scheduler, { perSecond, at: now });
   }
 
-  /** Tasks that all serve in a second together; null while one has room, or how much it can take is not known. */
+  /** Tasks that all of them serve in a second; null while one has room or does not know its rate. */
   perSecond(now: number): number | null {
     const alive = this.#alive(now);
     return alive.length === 0 || alive.some(([, { perSecond }]) => perSecond === null)
@@ -35,7 +35,7 @@ export class Peers {
       : alive.reduce((sum, [, { perSecond }]) => sum + (perSecond ?? 0), 0);
   }
 
-  /** One decides for all what is given up: the first by name. */
+  /** Whether this one decides for all which tasks are given up: the first by name does. */
   decides(now: number): boolean {
     return this.#alive(now).every(([name]) => this.#own <= name);
   }

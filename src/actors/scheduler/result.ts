@@ -24,13 +24,19 @@ export const NO_CALL: ResultMetadata = {
   completionTokens: 0,
 };
 
+export const EXPIRED: AssessmentFailure = { code: 'expired', message: 'the task was too old when its turn came' };
+/** Rules assess measured geometry, and nothing was measured on a picture that somebody handed in. */
+const NOTHING_MEASURED: AssessmentFailure = {
+  code: 'no-lease',
+  message: 'no API key can be used now, and rules cannot judge a picture alone',
+};
 const UNREADABLE_LEVEL: AssessmentFailure = {
   code: 'unreadable-answer',
   message: 'the answer names no level that is known',
 };
 
-/** The result of a task that was judged. A level of `unknown` carries its reason. */
-export const judged = (
+/** The result of a task that was assessed. A level of `unknown` carries its reason. */
+const assessed = (
   task: AssessmentTask,
   answer: Answer,
   source: SchedulerMode,
@@ -44,25 +50,25 @@ export const judged = (
   ...(answer.riskLevel === 'unknown' ? { error: UNREADABLE_LEVEL } : {}),
 });
 
-/** The result of a task that the model answered, held against what was measured. */
-export function judgedByModel(
+/** The result of a task that the model answered, checked against what was measured. */
+export function answeredByModel(
   task: AssessmentTask,
   answer: Answer,
   language: Language,
   metadata: ResultMetadata,
   now: number,
 ): AssessmentResult {
-  if (answer.riskLevel === 'unknown') return unread(task, language, metadata, now, UNREADABLE_LEVEL);
+  if (answer.riskLevel === 'unknown') return unanswered(task, language, metadata, now, UNREADABLE_LEVEL);
   const weighed = weigh(answer, task, language);
-  const result = judged(task, weighed.answer, 'vlm', metadata, now);
+  const result = assessed(task, weighed.answer, 'vlm', metadata, now);
   const { dispute } = weighed;
   if (dispute === null) return result;
   return { ...result, results: result.results.map((each) => ({ ...each, disputed: dispute })) };
 }
 
 /**
- * The result of a task that the model should have judged and could not: rules did, from what was measured. Null where
- * nothing was, as on a picture that somebody handed in.
+ * The result of a task where rules stood in for a model that could not be had. Null for a picture that somebody handed
+ * in: nothing was measured on it, and rules assess only measurements.
  */
 export function degraded(
   task: AssessmentTask,
@@ -72,34 +78,36 @@ export function degraded(
   reason: AssessmentFailure,
 ): AssessmentResult | null {
   if (task.cameraId === ON_DEMAND_CAMERA) return null;
-  const byRules = judged(
-    task,
-    assessByRules(task, language),
-    'rules',
-    { ...metadata, llmModel: null, apiKeyId: null },
-    now,
-  );
-  return { ...byRules, degraded: true, degradedReason: { ...reason, message: clipped(reason.message) } };
+  const metadataOfRules = { ...metadata, llmModel: null, apiKeyId: null };
+  const result = assessed(task, assessByRules(task, language), 'rules', metadataOfRules, now);
+  return { ...result, degraded: true, degradedReason: { ...reason, message: clipped(reason.message) } };
 }
 
 /**
- * The result of a task that ended without a judgement of the model: `unknown`. Where the model's answer could not be
- * read, or was that it cannot tell, a danger that was measured stands, and rules judge.
+ * The result of a task that ended without an answer of the model: `unknown`. Where its answer could not be read, or
+ * said that it cannot tell, a danger that was measured stands: then the rules' result does.
  */
-export function unread(
+export function unanswered(
   task: AssessmentTask,
   language: Language,
   metadata: ResultMetadata,
   now: number,
   reason: AssessmentFailure,
 ): AssessmentResult {
-  const byRules = reason.code === 'unreadable-answer' ? degraded(task, language, metadata, now, reason) : null;
-  const level = byRules?.results[0]?.riskLevel ?? 'unknown';
-  return byRules !== null && isDangerous(level) ? byRules : unjudged(task, reason, 'vlm', metadata, now);
+  const measured = reason.code === 'unreadable-answer' ? degraded(task, language, metadata, now, reason) : null;
+  const level = measured?.results[0]?.riskLevel ?? 'unknown';
+  return measured !== null && isDangerous(level) ? measured : unknownResult(task, reason, 'vlm', metadata, now);
 }
 
-/** The result of a task that could not be judged: `unknown`, never `none`. */
-export const unjudged = (
+/** The result of a task that is assessed by rules because there is no model to ask. */
+export function byRules(task: AssessmentTask, language: Language, now: number): AssessmentResult {
+  if (now >= Date.parse(task.expiresAt)) return unknownResult(task, EXPIRED, 'rules', NO_CALL, now);
+  if (task.cameraId === ON_DEMAND_CAMERA) return unknownResult(task, NOTHING_MEASURED, 'rules', NO_CALL, now);
+  return assessed(task, assessByRules(task, language), 'rules', NO_CALL, now);
+}
+
+/** The result of a task that could not be assessed: `unknown`, never `none`. */
+export const unknownResult = (
   task: AssessmentTask,
   error: AssessmentFailure,
   source: SchedulerMode,
@@ -123,11 +131,11 @@ export const unjudged = (
   error: { ...error, message: clipped(error.message) },
 });
 
-/** What a judge says at length is cut to what a message may hold. */
-const within = (judgement: GroupAssessment): GroupAssessment => ({
-  ...judgement,
-  riskTypes: judgement.riskTypes.slice(0, MOST.riskTypes).map((type) => clipped(type, MOST.phrase)),
-  description: clipped(judgement.description, MOST.description),
+/** Long texts are cut to what a message may hold. */
+const within = (assessment: GroupAssessment): GroupAssessment => ({
+  ...assessment,
+  riskTypes: assessment.riskTypes.slice(0, MOST.riskTypes).map((type) => clipped(type, MOST.phrase)),
+  description: clipped(assessment.description, MOST.description),
 });
 
 const head = (

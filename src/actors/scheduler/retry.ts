@@ -40,7 +40,7 @@ export function afterFailure(earlier: readonly FailedAttempt[], now: FailedAttem
     blame: onRequest ? 'request' : 'key',
     // With the second failure the first is forgiven; a third finds it forgiven already.
     forgive: onRequest && alike.length === 1 ? (alike[0]?.keyName ?? null) : null,
-    // A trial that fails for the key's sake costs the task none of its attempts. Each key is tried once, so this ends.
+    // A failed trial costs the task none of its attempts. Each key is tried once, so this ends.
     giveUp:
       (counts(now) && earlier.filter(counts).length >= maxRetries) ||
       (now.failure.kind === 'rejected-request' && alike.length > 0) ||
@@ -50,15 +50,15 @@ export function afterFailure(earlier: readonly FailedAttempt[], now: FailedAttem
   };
 }
 
-/** A task is asked again so often because its request was changed for the provider: more than there are parameters. */
+/** Bound of the calls repeated because a parameter was refused: more than there are parameters. */
 const MOST_STEPS = 10;
 const isStep = ({ failure }: FailedAttempt): boolean => failure.kind === 'stepped-down';
 
-/** A picture that is refused, or thought about for as long as there are tokens, fares alike with any other key. */
+/** A refused picture, or one the model reasons about until its tokens are spent, fares alike on every key. */
 const sameOnEveryKey = (failure: Failure): boolean =>
   failure.kind === 'content-refused' || (failure.kind === 'unreadable' && failure.reason === 'reasoning-only');
 
-/** An answer that was cut, or names no level, is asked for once more: a third would say the same. */
+/** After an answer that is cut off or names no level the model is asked once more; a third answer would be the same. */
 const isUnclear = ({ failure }: FailedAttempt): boolean =>
   failure.kind === 'unreadable' && (failure.reason === 'cut-off' || failure.reason === 'bad-level');
 
@@ -71,7 +71,7 @@ const PROVIDER: ReadonlySet<CallOutcomeKind> = new Set(['timeout', 'server-error
 export const providerFailed = (failed: readonly FailedAttempt[]): boolean =>
   failed.length > 0 && failed.every(({ failure }) => PROVIDER.has(failure.kind));
 
-/** Unreadable answers that say nothing at all; another may have meant a danger, and rules must not belittle that. */
+/** Unreadable answers that say nothing at all. Any other may have meant a danger, which rules must not belittle. */
 const NOTHING_SAID: ReadonlySet<UnreadReason> = new Set([
   'empty',
   'reasoning-only',
@@ -79,7 +79,7 @@ const NOTHING_SAID: ReadonlySet<UnreadReason> = new Set([
   'error-in-body',
 ]);
 
-/** Failures by which the model is out of reach, or refuses to judge. */
+/** Failures by which the model is out of reach, or refuses to answer. */
 const OUT_OF_REACH: ReadonlySet<CallOutcomeKind> = new Set([
   ...PROVIDER,
   'rejected-key',
@@ -89,8 +89,8 @@ const OUT_OF_REACH: ReadonlySet<CallOutcomeKind> = new Set([
 ]);
 
 /**
- * Whether rules may judge in place of the model: it was out of reach, refused, or said nothing. False when a call
- * brought an answer that could not be read, and when none was made.
+ * Whether rules may stand in for the model: it was out of reach, refused, or said nothing. False when a call brought an
+ * answer that could not be read, and when none was made.
  */
 export const modelSilent = (failed: readonly FailedAttempt[]): boolean => failed.length > 0 && failed.every(isSilent);
 

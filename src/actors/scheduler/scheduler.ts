@@ -8,18 +8,18 @@ import { defineActor, type ActorContext } from '../../runtime/actor.ts';
 import { asError } from '../../runtime/errors.ts';
 import { CALLER } from '../caller.ts';
 import { KEY_POOL } from '../key-pool.ts';
+import { Admission, ADMISSION_BOUNDS, type SlotClaim } from './admission.ts';
 import type { Assessed } from './assess.ts';
+import { Assessor } from './assessor.ts';
 import { BusWatch } from './bus-watch.ts';
 import { callerClient } from './caller-client.ts';
 import { Counts } from './counts.ts';
 import { HedgeBudget } from './hedge.ts';
 import { Intake, type IntakeOptions } from './intake.ts';
-import { Judge } from './judge.ts';
 import { Overload } from './overload.ts';
 import type { Private } from './private.types.ts';
 import { TaskQueues } from './task-queues.ts';
-import { NO_CALL, unjudged } from './result.ts';
-import { TURN_BOUNDS, Turns, type Turning } from './turns.ts';
+import { NO_CALL, unknownResult } from './result.ts';
 import type { SchedulerInit, SchedulerMessage, SchedulerSettings, SchedulerStats } from './scheduler.types.ts';
 
 type Task = Delivery<AssessmentTask>;
@@ -30,13 +30,13 @@ const BATCH = 16;
 const MEASURE_MS = 1_000;
 const MEASURES_AT_REST = 5;
 const DUPLICATE_AGAIN_MS = 1_000;
-/** A task that waited for the provider is judged by rules this long before it expires. */
+/** A task that waited for the provider is assessed by rules this long before it expires. */
 const RULES_MS = 500;
 const VALIDITY_MS = 30_000;
 /** Tasks begun and not settled, those that wait for the bus to take their result among them; with more nothing is fetched. */
 const MOST_IN_HAND = 2_000;
 
-/** Takes tasks, urgent first, has each judged, publishes the result, and acks the task after that. */
+/** Takes tasks, urgent first, has each assessed, publishes the result, and acks the task after that. */
 export const schedulerActor = defineActor<SchedulerMessage, Private>()<SchedulerInit>({
   kind: 'scheduler',
   // Its own messages are bounded by the tasks in flight and five fetches; the others ask for figures.
@@ -70,8 +70,8 @@ class Scheduler {
   readonly #processor: Processor<AssessmentTask>;
   readonly #counts = new Counts();
   readonly #hedges = new HedgeBudget();
-  readonly #turns: Turns;
-  readonly #judge: Judge;
+  readonly #admission: Admission;
+  readonly #assessor: Assessor;
   readonly #overload: Overload;
   /** Every task that was begun, to its end; those that wait without a place too. */
   readonly #inFlight = new Map<string, Promise<void>>();
@@ -82,10 +82,9 @@ class Scheduler {
   #measures = 0;
 
   constructor(ctx: ActorContext<All>, init: SchedulerInit) {
-    const { language, images, metrics, bus } = init;
+    const { bus } = init;
     const vlm = init.vlm === 'caller' ? callerClient(ctx.ref(CALLER)) : init.vlm;
     const { clock, log } = ctx;
-    const pool = ctx.ref(KEY_POOL);
     this.#ctx = ctx;
     this.#init = init;
     this.#settings = init.settings;
@@ -93,36 +92,24 @@ class Scheduler {
     this.#queues = new TaskQueues(bus);
     this.#intake = new Intake(intakeOptions(init.settings));
     this.#processor = new Processor({ name: 'scheduler', bus, clock, log, signal: ctx.signal });
-    const turns = new Turns({
+    this.#admission = new Admission({
       clock,
       closing: ctx.signal,
-      places: () => this.#settings.maxConcurrentTasks,
-      ...TURN_BOUNDS,
+      slots: () => this.#settings.maxConcurrentTasks,
+      ...ADMISSION_BOUNDS,
       onRoom: () => void this.#tell({ type: 'pump' }),
     });
-    this.#turns = turns;
-    this.#judge = new Judge({
+    this.#assessor = new Assessor({
       ...init,
       clock,
-      pool,
+      log,
+      pool: ctx.ref(KEY_POOL),
+      vlm,
+      admission: this.#admission,
+      hedges: this.#hedges,
       closing: ctx.signal,
-      model:
-        vlm === null
-          ? null
-          : {
-              clock,
-              log,
-              pool,
-              vlm,
-              images,
-              metrics,
-              language,
-              turns,
-              hedges: this.#hedges,
-              closing: ctx.signal,
-              abort: this.#abort.signal,
-              onRetry: () => void this.#counts.retries++,
-            },
+      abort: this.#abort.signal,
+      onRetry: () => void this.#counts.retries++,
     });
     this.#overload = new Overload({
       bus,
@@ -135,7 +122,7 @@ class Scheduler {
       readyAt: (priority) => this.#intake.readyAt(priority),
       giveUp: (delivery) => this.#giveUp(delivery),
     });
-    void this.#judge.follow();
+    void this.#assessor.follow();
   }
 
   configure(settings: SchedulerSettings): void {
@@ -145,10 +132,10 @@ class Scheduler {
   }
 
   stats(): SchedulerStats {
-    const { downSince, parked } = this.#turns;
+    const { downSince, parked } = this.#admission;
     const age = (priority: Priority): number | null => ageOf(this.#intake.oldest(priority), this.#ctx.clock.now());
     return this.#counts.stats({
-      mode: this.#judge.mode,
+      mode: this.#assessor.mode,
       max_concurrent_tasks: this.#settings.maxConcurrentTasks,
       in_flight: this.#inFlight.size - parked,
       ready: this.#intake.size,
@@ -169,7 +156,7 @@ class Scheduler {
     const expired = this.#intake.remove((one) => Date.parse(one.body.expiresAt) <= clock.now());
     for (const delivery of expired) this.#begin(delivery);
     for (;;) {
-      const { room, next } = this.#turns;
+      const { room, next } = this.#admission;
       if (this.#inFlight.size < MOST_IN_HAND)
         for (const { priority, max } of this.#intake.fetches(expired.length > 0 ? BATCH : room))
           this.#fetch(priority, max);
@@ -177,7 +164,7 @@ class Scheduler {
       this.#wakeAtExpiry();
       if (room === 0) return;
       if (next !== null && next >= (this.#intake.highest ?? 0)) {
-        this.#turns.resumeNext();
+        this.#admission.resumeNext();
         continue;
       }
       const taken = this.#intake.take(clock.now(), room <= Math.min(BATCH, this.#settings.maxConcurrentTasks / 4));
@@ -219,7 +206,7 @@ class Scheduler {
 
   /** Each second; what waits in the streams is asked for less often while there is room. */
   measure(): void {
-    void this.#judge.follow();
+    void this.#assessor.follow();
     const { mode, in_flight, ready, parked, assessed, degraded, retries, bus_ok, unknown, hedges } = this.stats();
     this.#ctx.report({
       mode,
@@ -273,14 +260,14 @@ class Scheduler {
   #begin(delivery: Task): void {
     const { body } = delivery;
     const now = this.#ctx.clock.now();
-    const turning: Turning = { priority: body.priority, since: now, until: Date.parse(body.expiresAt) - RULES_MS };
+    const claim: SlotClaim = { priority: body.priority, since: now, until: Date.parse(body.expiresAt) - RULES_MS };
     if (this.#isDuplicate(delivery)) return;
-    this.#turns.begin(turning);
+    this.#admission.begin(claim);
     // The place is held until the result is stored: a bus that takes none must not have us make more.
     void this.#run(
       delivery,
-      (task) => this.#judge.judge(task, turning, this.#settings),
-      () => this.#turns.end(turning),
+      (task) => this.#assessor.assess(task, claim, this.#settings),
+      () => this.#admission.end(claim),
     );
   }
 
@@ -291,7 +278,7 @@ class Scheduler {
       message: 'more groups waited than could be judged in time, and this was among the least dangerous',
     } as const;
     await this.#run(delivery, (task) =>
-      Promise.resolve(unjudged(task, shed, this.#judge.mode, NO_CALL, this.#ctx.clock.now())),
+      Promise.resolve(unknownResult(task, shed, this.#assessor.mode, NO_CALL, this.#ctx.clock.now())),
     );
   }
 

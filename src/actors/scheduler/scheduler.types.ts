@@ -11,7 +11,7 @@ import { address } from '../../runtime/ref.ts';
 export type SchedulerMode = 'vlm' | 'rules';
 export type FailureCode = AssessmentFailure['code'];
 
-/** What the scheduler counts in Prometheus; `Metrics` has both. */
+/** The metrics that the scheduler counts. */
 export type SchedulerMetrics = Pick<Metrics, 'llmCall' | 'assessment' | 'shed'>;
 
 export interface SchedulerSettings {
@@ -43,17 +43,17 @@ export const schedulerSettings = (section: SchedulerSection): SchedulerSettings 
 export interface SchedulerInit {
   readonly bus: Bus;
   readonly images: ImageStore;
-  /** Calls the model, while the key pool has a key that is meant to be used; else tasks are judged by rules. `caller`: the actor. Null: always by rules. */
+  /** Calls the model while any key is meant to be used; else rules assess. `caller`: the actor. Null: always rules. */
   readonly vlm: VlmClient | 'caller' | null;
   readonly language: Language;
-  /** For how long a task is worth an answer, in ms, from its frame; by it is decided how many may wait. Default 30 s. */
+  /** How long after its frame a task is worth an answer, in ms; it bounds how many may wait. Default 30 s. */
   readonly validityMs?: number;
   /** As at the start; `configure` replaces them. */
   readonly settings: SchedulerSettings;
   readonly metrics: SchedulerMetrics;
-  /** Asked before each task: false has it judged by rules although there is a model (budget spent, no usable key). */
+  /** Asked before each task. False: rules assess it although there is a model, as the day's budget is spent. */
   readonly budget?: { allows(): boolean };
-  /** Told of every call's tokens, of calls whose answer could not be read too. */
+  /** Told of the tokens of every call, also of those whose answer could not be read. */
   readonly usage?: { record(call: CallUsage): void };
 }
 
@@ -70,7 +70,7 @@ export interface CallUsage {
 export interface SchedulerStats {
   readonly mode: SchedulerMode;
   readonly max_concurrent_tasks: number;
-  /** Tasks being judged now, and tasks taken from the bus that wait for a place. */
+  /** Tasks being assessed now, and tasks taken from the bus that wait for a slot. */
   readonly in_flight: number;
   readonly ready: number;
   /** Tasks answered with a level, and with `unknown` by its code. */
@@ -79,13 +79,16 @@ export interface SchedulerStats {
   readonly retries: number;
   /** Given back to the bus: at a stop, or after an unexpected error. */
   readonly handed_back: number;
-  /** Deliveries of a task that was being judged already. */
+  /** Deliveries of a task that was being assessed already. */
   readonly duplicates: number;
   /** False while tasks cannot be fetched. */
   readonly bus_ok: boolean;
-  /** Since when the provider does not answer, ISO 8601 UTC: tasks wait while they are valid, then rules judge. Null while it works. */
+  /**
+   * Since when the provider does not answer, ISO 8601 UTC. Tasks wait while valid, then rules assess. Null while it
+   * works.
+   */
   readonly provider_down_since: string | null;
-  /** Tasks that wait for it without a place. */
+  /** Tasks that wait for it without a slot. */
   readonly parked: number;
   /** Answers by rules because the model could not be had. */
   readonly degraded: number;
@@ -94,7 +97,7 @@ export interface SchedulerStats {
   /** Second calls made because the first took long, and how many of them answered first. */
   readonly hedges: number;
   readonly hedge_wins: number;
-  /** Age of the oldest task that waits at each level, in seconds since it was put to the bus; null while none waits. */
+  /** Seconds since the oldest waiting task of each level was put to the bus; null while none waits. */
   readonly oldest_seconds: Readonly<Record<`p${Priority}`, number | null>>;
   /** Per priority; null while not known. */
   readonly queue_lag: Readonly<Record<`p${Priority}`, QueueLag | null>>;
@@ -102,6 +105,6 @@ export interface SchedulerStats {
 
 export type SchedulerMessage =
   | ({ readonly type: 'stats' } & Asking<SchedulerStats>)
-  /** New settings, for whatever begins from now on. */
+  /** New settings, for tasks begun from now on. */
   | { readonly type: 'configure'; readonly settings: SchedulerSettings };
 export const SCHEDULER = address<SchedulerMessage>('/scheduler');

@@ -1,10 +1,10 @@
 /** Time counted. */
 const WINDOW_MS = 30_000;
-/** With less than this of it, or fewer answers, nothing is known: a provider that hangs is not slow but down. */
+/** With less than this, or fewer answers, the rate is not known: a provider that hangs is not slow but down. */
 const LEAST_MS = 5_000;
 const LEAST_SERVED = 5;
 const SLICE_MS = 1_000;
-/** A place that is free for less is between two tasks. */
+/** A slot that is free for less is between two tasks. */
 const REST_MS = 1_000;
 
 interface Slice {
@@ -13,9 +13,9 @@ interface Slice {
 }
 
 /**
- * How many tasks a second can be served, measured only while every place is taken: an idle scheduler's rate says how few
- * tasks came, not how many it could take. After a rest it counts from the first answer on, since until then places were
- * being filled. Pure: every call takes the time (ms).
+ * How many tasks a second can be served, measured only while every slot is taken: an idle scheduler's rate says how few
+ * tasks came, not how many it could take. After a rest it counts from the first answer on, as slots were being filled
+ * until then. Pure: every call takes the time (ms).
  */
 export class ServiceRate {
   readonly #slices: Slice[] = [{ served: 0, busyMs: 0 }];
@@ -32,12 +32,12 @@ export class ServiceRate {
     this.#idleSince = now - REST_MS;
   }
 
-  /** Every place is taken, but for moments. */
+  /** Every slot is taken, but for moments. */
   busy(now: number): boolean {
     return this.#busy || now - this.#idleSince < REST_MS;
   }
 
-  /** From now on every place is taken, or one is free. */
+  /** From now on every slot is taken, or one is free. */
   setBusy(busy: boolean, now: number): void {
     this.#count(now);
     if (busy === this.#busy) return;
@@ -54,7 +54,7 @@ export class ServiceRate {
     this.#counting = true;
   }
 
-  /** Tasks per second of busy time, over about the last half minute of it; null while too little is known, or there is room. */
+  /** Tasks per second over about the last 30 s of busy time; null while there is room, or too little is known. */
   perSecond(now: number): number | null {
     this.#count(now);
     const busyMs = this.#slices.reduce((sum, slice) => sum + slice.busyMs, 0);

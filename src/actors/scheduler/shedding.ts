@@ -1,6 +1,6 @@
 import { PRIORITIES, type Priority } from '../../messages/task.ts';
 
-/** Part of what could be served in time that may wait: answers take a moment, and rates change. */
+/** Part of the tasks servable in time that may wait: answers take a moment, and rates change. */
 const FILLED = 0.9;
 
 export interface Backlog {
@@ -15,9 +15,9 @@ export interface Backlog {
 }
 
 /**
- * How many tasks of each level are given up, because more wait than can be served while they are valid: as many as are
- * too many, from the lowest level up. So no task is given up while one of a lower level waits; within a level the oldest
- * go, which a stream hands out first. Levels of which none is given up are not named. Pure.
+ * How many tasks of each level to give up when more wait than can be served while valid, from the lowest level up. No
+ * task is given up while one of a lower level waits. Within a level the oldest go, which a stream hands out first.
+ * Levels that lose none are left out. Pure.
  */
 export function tooMany({ waiting, begun, perSecond, validityMs }: Backlog): ReadonlyMap<Priority, number> {
   const capacity = Math.floor((perSecond * validityMs * FILLED) / 1_000);

@@ -2,7 +2,7 @@ import type { Bus, Delivery, PullConsumer, QueueLag } from '../../infra/bus.ts';
 import { consumers, streams } from '../../messages/subjects.ts';
 import { AssessmentTask, PRIORITIES, type Priority } from '../../messages/task.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { pause } from './parts.ts';
+import { pause } from './pause.ts';
 
 /** A fetch waits this long at the server. */
 const WAIT_MS = 2_000;

@@ -1,4 +1,4 @@
-/** The scripts of the limits with what they are given, and what they reply. Pure. */
+/** The scripts of the limits with their arguments, and their replies read. Pure. */
 import { randomUUID } from 'node:crypto';
 import type { Demand } from './gate.ts';
 import { ACQUIRE, JOIN, MOVE, REDIS_NAMES, REPORT, SYNC } from './gate-scripts.ts';
@@ -6,7 +6,7 @@ import type { LogEntry } from './node-share.ts';
 
 export type Command = readonly [script: string, keyCount: number, ...keysAndArguments: (string | number)[]];
 
-/** What becomes of a permit: see `REPORT`. */
+/** The fate of a permit: see `REPORT`. */
 export interface Report {
   readonly budget: string;
   readonly id: string;

@@ -1,8 +1,8 @@
 /**
  * The limits as Redis keeps them, on its own clock (`TIME`), so that the clocks of the nodes do not matter. Each budget
- * is a sorted set: one member for each call, its score the epoch ms at which it left, as reported. A permit whose call
- * has not been reported yet stands at `now + hold`: ahead of everything, so it counts in every window; when its holder
- * dies it is never reported, counts as having left at that moment, and leaves the windows by itself.
+ * is a sorted set with one member for each call; its score is the epoch ms at which the call left. A permit whose call
+ * is not reported yet has the score `now + hold`: ahead of everything, so it counts in every window. If its holder
+ * dies, it counts as having left at that moment and leaves the windows by itself.
  *
  * `{...}` in the names keeps them in one slot of a Redis Cluster.
  */
@@ -13,9 +13,9 @@ export const REDIS_NAMES = {
   budget: (name: string): string => `{gantry:limits}:budget:${name}`,
 } as const;
 
-/** A member not heard of for this long is absent: its share is kept for it, since it may be calling on its own. */
+/** A member not heard from for this long is absent. Its share is kept for it, since it may be calling on its own. */
 export const ABSENT_MS = 3_000;
-/** Then it is taken for dead, and its share goes to the others. */
+/** After this long a member is dead, and its share goes to the others. */
 export const DEAD_MS = 120_000;
 /** A permit not reported counts as sent after this; its holder prolongs it while it lives. */
 export const HOLD_MS = 10_000;
@@ -31,12 +31,13 @@ local function text(x) return string.format('%.3f', x) end
 `;
 
 /**
- * KEYS: members, born, expected, then budgets. ARGV: node, when it asked (ms by Redis's clock as it knows it: a word that
- * was long on its way must not make it look present), then for each budget: prefix of ids, first number, count, the part
- * of each window that may be taken (1: all of it, 2: half, for permits that nobody waits for yet), number of windows, and
- * limit and span (guard included) of each. Nobody gets more at once than an equal part of a window, so that of nodes that
- * ask together each gets some; who wants more asks again. Reply: `{'unjoined'}`, or `'ok'`, now, nodes alive,
- * nodes in all, rank of this node, then for each budget the permits granted and the ms to wait for the next (0: none refused).
+ * KEYS: members, born, expected, then budgets. ARGV: node, when it asked (ms by its idea of Redis's clock: a command
+ * that was long on its way must not make the node look present), then for each budget: prefix of ids, first number,
+ * count, the part of each window that may be taken (1: all of it, 2: half, for permits that nobody waits for yet),
+ * number of windows, and limit and span (guard included) of each. A node gets at most an equal part of a window at
+ * once, so that each of several nodes that ask together gets some; it may ask again. Reply: `{'unjoined'}`, or `'ok'`,
+ * now, nodes alive, nodes in all, then for each budget the permits granted and the ms to wait for the next (0: none
+ * refused).
  */
 export const ACQUIRE = `${HEAD}
 local node = ARGV[1]
@@ -49,10 +50,14 @@ local absent = all - alive
 local reply = {'ok', text(now), alive, all}
 local a = 3
 for b = 4, #KEYS do
-  local key, prefix, first, count, part, windows = KEYS[b], ARGV[a], tonumber(ARGV[a + 1]), tonumber(ARGV[a + 2]), tonumber(ARGV[a + 3]), tonumber(ARGV[a + 4])
+  local key, prefix, first, count = KEYS[b], ARGV[a], tonumber(ARGV[a + 1]), tonumber(ARGV[a + 2])
+  local part, windows = tonumber(ARGV[a + 3]), tonumber(ARGV[a + 4])
   redis.call('ZREMRANGEBYSCORE', key, '-inf', text(now - ${KEEP_MS}))
   local granted, wait = 0, 0
-  for w = 0, windows - 1 do count = math.min(count, math.max(1, math.ceil(tonumber(ARGV[a + 5 + 2 * w]) / math.max(1, alive)))) end
+  for w = 0, windows - 1 do
+    local fair = math.ceil(tonumber(ARGV[a + 5 + 2 * w]) / math.max(1, alive))
+    count = math.min(count, math.max(1, fair))
+  end
   while granted < count and wait == 0 do
     for w = 0, windows - 1 do
       local limit, span = tonumber(ARGV[a + 5 + 2 * w]), tonumber(ARGV[a + 6 + 2 * w])
@@ -77,7 +82,10 @@ for b = 4, #KEYS do
 end
 return reply`;
 
-/** KEYS: budgets. ARGV for each: id, and its age in ms when its call left, `held` to prolong it if it did not run out, or `refund`. */
+/**
+ * KEYS: budgets. ARGV for each: id, and one of: ms since its call left, `held` to prolong a permit that did not run
+ * out, `refund`.
+ */
 export const REPORT = `${HEAD}
 for i = 1, #KEYS do
   local id, what = ARGV[2 * i - 1], ARGV[2 * i]
@@ -91,10 +99,11 @@ end
 return #KEYS`;
 
 /**
- * Becomes a member (absent until it asks for the first time: it may not have heard the reply, and call alone), and brings what this node knows of the calls made: a Redis that lost its data learns it again. KEYS:
- * members, born, expected, then budgets. ARGV: node, nodes known before, a name for the data's birth, the birth known
- * before, then for each budget the number of entries and of each its id, age in ms and kind: `own` (its time is what we
- * say), `other` (only when missing) or `assumed` (only when the data is not what we knew). Reply: birth, now.
+ * Makes this node a member and tells Redis of the calls it knows, so that a Redis that lost its data learns them again.
+ * The member counts as absent until it asks for the first time: it may not have got the reply, and be calling alone.
+ * KEYS: members, born, expected, then budgets. ARGV: node, nodes known before, a name for the data's birth, the birth
+ * known before, then for each budget the number of entries and of each its id, age in ms and kind: `own` (its time is
+ * what we say), `other` (only when missing) or `assumed` (only when the data is not what we knew). Reply: birth, now.
  */
 export const JOIN = `${HEAD}
 local node, before = ARGV[1], tonumber(ARGV[2])
@@ -118,19 +127,20 @@ for b = 4, #KEYS do
 end
 return {born, text(now)}`;
 
-/** KEYS: budget left, budget entered. What counts in the one counts in the other as well; again and again is no harm. */
+/** KEYS: budget left, budget entered. Calls of the first count in the second as well. Idempotent. */
 export const MOVE = `redis.call('ZUNIONSTORE', KEYS[2], 2, KEYS[2], KEYS[1], 'AGGREGATE', 'MAX')
 return redis.call('PEXPIRE', KEYS[2], ${KEEP_MS})`;
 
 /**
  * KEYS: members, born, expected, then budgets. ARGV: node, when it asked, then for each budget the score from which on.
- * Reply: birth, now, members, nodes in all (more than members while not all came back to a Redis that lost its data), then
- * for each budget its entries with scores.
+ * Reply: birth, now, members, nodes in all (more than members while not all came back to a Redis that lost its data),
+ * then for each budget its entries with scores.
  */
 export const SYNC = `${HEAD}
 if redis.call('EXISTS', KEYS[2]) == 0 or not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return {'unjoined'} end
 redis.call('ZADD', KEYS[1], text(math.min(now, tonumber(ARGV[2]))), ARGV[1])
-local reply = {redis.call('GET', KEYS[2]), text(now), redis.call('ZRANGEBYSCORE', KEYS[1], text(now - ${DEAD_MS}), '+inf')}
+local present = redis.call('ZRANGEBYSCORE', KEYS[1], text(now - ${DEAD_MS}), '+inf')
+local reply = {redis.call('GET', KEYS[2]), text(now), present}
 reply[4] = math.max(1, #reply[3], tonumber(redis.call('GET', KEYS[3]) or '0'))
 for b = 4, #KEYS do reply[b + 1] = redis.call('ZRANGEBYSCORE', KEYS[b], ARGV[b - 1], '+inf', 'WITHSCORES') end
 return reply`;

@@ -1,9 +1,9 @@
-import type { WindowLimit } from '../limits.ts';
+import type { WindowLimit } from '../sliding-windows.ts';
 
-/** `shared`: decided in Redis for all nodes. `degraded`: Redis is away; this node keeps to its share of each budget. */
+/** `shared`: decided in Redis for all nodes. `degraded`: Redis is down; this node keeps to its share of each budget. */
 export type LimitMode = 'local' | 'shared' | 'degraded';
 
-/** Calls that could be made at once of a budget, were there permits. */
+/** Calls of one budget that could be made at once if there were permits. */
 export interface Demand {
   readonly budget: string;
   readonly limits: readonly WindowLimit[];
@@ -15,7 +15,7 @@ export interface Demand {
 
 /** One call allowed. Until `sent` or `refund` it counts as if it might arrive at any time. */
 export interface Ticket {
-  /** The call counts at `at` (by the pool's clock, may lie a little ahead); told again when it becomes known better. */
+  /** The call counts at `at` (by the pool's clock, may lie a little ahead). Called again with a better estimate. */
   sent(at: number): void;
   refund(): void;
   /** The call is over at `at` and used so many tokens; null: what was reserved stays. */
@@ -23,25 +23,25 @@ export interface Ticket {
 }
 
 /**
- * Who else has to agree before a lease, beside this process's own windows. Everything here answers at once; what takes
- * time (asking Redis) happens after `want`, and `onChange` is called when it brought something.
+ * Other nodes' consent to a lease, beside this process's own windows. All methods answer at once. Asking Redis takes
+ * time and happens after `want`; `onChange` is called when that brought permits.
  */
 export interface PermitGate {
   /**
-   * `now` when a permit for a call of so many tokens is in hand; a later moment before which none can come; null when only
-   * an event brings one.
+   * `now` when a permit for a call of so many tokens is in hand; a later moment before which none can come; null when
+   * only an event brings one.
    */
   nextAt(budget: string, now: number, tokens: number): number | null;
   /** Only after `nextAt(budget, now, tokens) === now`. */
   take(budget: string, now: number, tokens: number): Ticket;
-  /** What is wanted now; replaces what was wanted before. Of permits in hand that nobody wants few are kept. */
+  /** Replaces the demand. Few of the permits in hand that nobody wants are kept. */
   want(demand: readonly Demand[], now: number): void;
-  /** Tells how to learn what the next `count` calls would take, were there permits: they can be fetched before somebody waits. */
+  /** `next` tells the demand of the next `count` calls, so that permits can be fetched before a task waits. */
   foresee?(next: (count: number, now: number) => readonly Demand[]): void;
   onChange(listener: () => void): void;
-  /** What was spent of one budget counts in another as well: a key came to another group. */
+  /** The spending of one budget counts in another as well: a key came to another group. */
   moved?(from: string, to: string): void;
-  /** The pool was made anew and forgot its leases: their calls leave now at the latest. */
+  /** The pool's actor was restarted and forgot its leases: their calls leave now at the latest. */
   orphaned(): void;
   readonly mode: LimitMode;
   /** Permits that no call has used yet. */

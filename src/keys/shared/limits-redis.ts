@@ -1,7 +1,7 @@
 import { corkBriefly } from '../../runtime/cork.ts';
 import { connectRedis } from '../../servers/redis-url.ts';
 
-/** What the gates need of a connection to Redis; ioredis has it. */
+/** The part of ioredis that the gates use. */
 export interface LimitsRedis {
   /** `ready` while commands can be sent. */
   readonly status: string;
@@ -16,7 +16,10 @@ export const COMMAND_TIMEOUT_MS = 500;
 
 type Evaluate = LimitsRedis['eval'];
 
-/** ioredis, with the text of a script sent once for each connection and its digest after that, and one write for what is asked together. */
+/**
+ * ioredis, which sends the text of a script once for each connection and its digest after that. Commands given at the
+ * same time go out in one write.
+ */
 function connectLimits(url: string): LimitsRedis {
   const redis = connectRedis(url, {
     enableOfflineQueue: false,
@@ -26,7 +29,7 @@ function connectLimits(url: string): LimitsRedis {
     retryStrategy: (attempt) => Math.min(100 * attempt, 1_000),
   });
   const known = new Map<string, Evaluate>();
-  /** As ioredis makes it of a script; its type does not tell. */
+  /** The method that ioredis adds for a script; its types do not know it. */
   const commandOf = (script: string): Evaluate => {
     const name = `limits${known.size}`;
     redis.defineCommand(name, { lua: script });
@@ -50,7 +53,10 @@ function connectLimits(url: string): LimitsRedis {
   };
 }
 
-/** A connection of one gate's own, by `connect` when given. `lost` is told of every failure, `ready` each time commands can be sent. */
+/**
+ * A connection for one gate, by `connect` when given. Calls `lost` with every failure, and `ready` each time commands
+ * can be sent.
+ */
 export function openLimits(
   url: string,
   connect: ((url: string) => LimitsRedis) | undefined,

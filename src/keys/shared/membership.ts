@@ -9,17 +9,17 @@ export interface MembershipOptions {
   readonly nodes?: number;
   /** The nodes as they were last known, in an earlier life perhaps. */
   readonly members?: readonly string[];
-  /** Told when the nodes are others than before. */
+  /** Called when the set of nodes changed. */
   readonly onMembers?: (members: readonly string[]) => void;
 }
 
-/** The nodes that share the limits as this one last knew them, and until when they take it for present. */
+/** The nodes that share the limits, as last known here, and until when they take this one for present. */
 export class Membership {
   readonly #options: MembershipOptions;
   #members: readonly string[];
   #nodes: number;
   #contactAt = -Infinity;
-  /** When Redis was last asked for something that shows this node as present. */
+  /** When a command that shows this node as present was last sent. */
   #spokeAt = -Infinity;
   /** Redis's clock less ours, at most as much as it is. */
   #offset = 0;
@@ -51,7 +51,7 @@ export class Membership {
     return this.#born;
   }
 
-  /** The last word from Redis. */
+  /** Time of the last reply from Redis. */
   get contactAt(): number {
     return this.#contactAt;
   }
@@ -66,7 +66,7 @@ export class Membership {
     this.#offset = redisNow - now;
   }
 
-  /** Now by Redis's clock, not later than it is; goes with what shows this node as present. */
+  /** Now by Redis's clock, never later than it is; sent with commands that show this node as present. */
   stamp(): string {
     this.#spokeAt = this.#options.now();
     return (this.#spokeAt + this.#offset).toFixed(3);
@@ -75,13 +75,13 @@ export class Membership {
   /** `present` are known to Redis, `nodes` are there in all. */
   saw(present: readonly string[], nodes: number): void {
     this.#nodes = Math.max(1, nodes);
-    // Not all came back to a Redis that lost its data: who is missing keeps its place.
+    // Not all nodes came back to a Redis that lost its data: missing ones keep their place.
     const members = [...new Set(present.length < this.#nodes ? [...present, ...this.#members] : present)].toSorted();
     if (members.join() !== this.#members.join()) this.#options.onMembers?.(members);
     this.#members = members;
   }
 
-  /** By then the others keep this node's share for it. */
+  /** Until then the other nodes may not have noticed that this one is absent. */
   get quietUntil(): number {
     return this.#everJoined && this.#nodes > 1 ? this.#spokeAt + ABSENT_MS + COMMAND_TIMEOUT_MS : -Infinity;
   }

@@ -1,5 +1,5 @@
-/** What one node may do of a budget that is shared while it cannot ask anyone. Pure. */
-import type { WindowLimit } from '../limits.ts';
+/** One node's share of a budget while it cannot ask the others. Pure. */
+import type { WindowLimit } from '../sliding-windows.ts';
 
 interface Entry {
   at: number;
@@ -14,19 +14,19 @@ export interface LogEntry {
   readonly own: boolean;
 }
 
-/** Longest window, and then some. */
+/** Longer than the longest window. */
 const KEPT_MS = 65_000;
 
 /**
- * A node's copy of one budget's calls, its own and those of others as last seen. While Redis is away, of what the calls
- * before leave free in a window each of `nodes` nodes may take an equal part: a call of its own is counted `nodes` times.
- * So all nodes together stay within `limit`, although none knows of the others. When a window has fewer places than
- * there are nodes, only as many nodes as it has places take part, the first by rank.
+ * A node's copy of one budget's calls, its own and those of others as last seen. While Redis is down, each of `nodes`
+ * nodes may take an equal part of the places that earlier calls leave free in a window: it counts each of its own calls
+ * `nodes` times. So all nodes together stay within `limit`, although none knows of the others. When a window has fewer
+ * places than there are nodes, only as many nodes as it has places take part, the first by rank.
  */
 export class BudgetLog {
   readonly #entries = new Map<string, Entry>();
 
-  /** A call as known; moves it when it is known already. `at` may lie ahead: it counts until then and one window more. */
+  /** Adds a call, or moves a known one. `at` may lie ahead: the call counts until one window after it. */
   put(id: string, at: number, own: boolean, weight = 1): void {
     const known = this.#entries.get(id);
     if (known === undefined) this.#entries.set(id, { at, own, weight });
@@ -41,13 +41,13 @@ export class BudgetLog {
     for (const [id, { at }] of this.#entries) if (at < now - KEPT_MS) this.#entries.delete(id);
   }
 
-  /** Every call counts once again: Redis decides from now on. */
+  /** Redis decides from now on: every call counts once again. */
   settleWeights(): void {
     for (const [id, { at, own, weight }] of this.#entries)
       if (weight !== 1) this.#entries.set(id, { at, own, weight: 1 });
   }
 
-  /** What counts in `other` counts here as well. */
+  /** Counts the calls of `other` here as well. */
   inherit(other: BudgetLog): void {
     for (const [id, { at, weight }] of other.#entries)
       if (!this.#entries.has(id)) this.#entries.set(id, { at, weight, own: false });
@@ -58,8 +58,8 @@ export class BudgetLog {
   }
 
   /**
-   * Assumes that from `since` to `now`, unseen by this node, the others called as often as the windows allow; returns
-   * how many calls that is beyond what is known. The calls stand at `now`, the latest they can be.
+   * Assumes that from `since` to `now`, unseen by this node, the others made as many calls as the windows allow.
+   * Returns how many calls that adds to the known ones. They are put at `now`, the latest they can be.
    */
   assumeFull(limits: readonly WindowLimit[], since: number, now: number): number {
     let most = Infinity;
@@ -72,7 +72,7 @@ export class BudgetLog {
     return most;
   }
 
-  /** When this node may make a call of its own, by `rank` (0 to `nodes - 1`) among `nodes`; Infinity: not while alone. */
+  /** When this node, of `rank` 0 to `nodes - 1`, may make a call of its own; Infinity: never while alone. */
   nextAt(limits: readonly WindowLimit[], guardMs: number, nodes: number, rank: number, now: number): number {
     const share = this.share(limits, nodes);
     if (rank >= share) return Infinity;

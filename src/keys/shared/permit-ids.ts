@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
-/** Names of one node's permits. They differ from those of an earlier life under the same node id. */
+/** Names of one node's permits. They differ from those of an earlier process with the same node id. */
 export class PermitIds {
   readonly prefix: string;
   #count = 0;
@@ -13,7 +13,7 @@ export class PermitIds {
     return this.at(this.#count++);
   }
 
-  /** Keeps so many in a row for permits that are asked for; the number of the first. */
+  /** Reserves so many ids in a row for permits to be asked for; returns the number of the first. */
   reserve(count: number): number {
     const first = this.#count;
     this.#count += count;

@@ -1,8 +1,8 @@
 import type { Report } from './commands.ts';
 
 /**
- * What became of permits is told together after this long, or with the next question. Until it is told a permit counts as
- * if its call might arrive at any time, and no place of it is free before a second after its call: nobody waits for this.
+ * Reports on permits are sent together after this long, or with the next question. Until then a permit counts as if its
+ * call might arrive at any time. A place is free a second after its call at the earliest, so nobody waits for a report.
  */
 const REPORT_MS = 20;
 
@@ -12,20 +12,20 @@ interface Told {
   readonly sentAt: number | null;
 }
 
-/** What became of permits and Redis does not know yet. */
+/** Reports on permits that Redis does not have yet. */
 export class PermitReports {
   readonly #after: (ms: number, work: () => void) => void;
   readonly #onDue: () => void;
   readonly #open = new Map<string, Told>();
   #waiting = false;
 
-  /** `onDue` is called once for those that came together, and takes them. */
+  /** Calls `onDue` once for reports that come together; it is to `take` them. */
   constructor(after: (ms: number, work: () => void) => void, onDue: () => void) {
     this.#after = after;
     this.#onDue = onDue;
   }
 
-  /** What was said of the same permit before, and not told yet, is replaced. */
+  /** Adds a report. It replaces an unsent one on the same permit. */
   add(id: string, told: Told): void {
     this.#open.set(id, told);
     if (this.#waiting) return;
@@ -36,7 +36,7 @@ export class PermitReports {
     });
   }
 
-  /** All of them, told as an age, so that no clock but Redis's counts; late is safe. */
+  /** Takes all reports. Times are given as ages, so that no clock but Redis's counts; late is safe. */
   take(now: number): readonly Report[] {
     const reports = [...this.#open].map(([id, { budget, sentAt }]): Report => ({
       budget,

@@ -1,8 +1,8 @@
-import type { WindowLimit } from '../limits.ts';
+import type { WindowLimit } from '../sliding-windows.ts';
 import type { Report } from './commands.ts';
 import type { Demand } from './gate.ts';
 import { HOLD_MS } from './gate-scripts.ts';
-import { BudgetLog } from './node-share.ts';
+import { BudgetLog, type LogEntry } from './node-share.ts';
 
 /** A permit in hand: Redis granted it at `since` or later. */
 interface Permit {
@@ -22,10 +22,17 @@ export interface Budget {
   seenTo: number;
 }
 
-/** A permit runs out in Redis after `HOLD_MS` when this process stands still; with what is left its call can leave. */
+/** A budget and its calls as they were at one moment. */
+export interface BudgetSnapshot {
+  readonly name: string;
+  readonly budget: Budget;
+  readonly entries: readonly LogEntry[];
+}
+
+/** A permit runs out in Redis after `HOLD_MS`. The margin is for its call to leave. */
 const USABLE_MS = HOLD_MS - 2_000;
 
-/** One node's permits: those in hand, those whose call has not left, and what each budget's calls were. */
+/** One node's permits: those in hand, those whose call has not left, and the calls of each budget. */
 export class PermitStock {
   readonly budgets = new Map<string, Budget>();
   /** Own permits whose call has not left. */
@@ -33,7 +40,7 @@ export class PermitStock {
   readonly #report: (budget: string, id: string, sentAt: number | null) => void;
   #inHand = 0;
 
-  /** `report` is told what became of a permit; `sentAt` null: its call is not made. */
+  /** `report` is told when the call of a permit left; `sentAt` null: it is not made. */
   constructor(report: (budget: string, id: string, sentAt: number | null) => void) {
     this.#report = report;
   }
@@ -46,7 +53,7 @@ export class PermitStock {
     return made;
   }
 
-  /** What holds for these budgets from now on. */
+  /** Sets the limits of these budgets. */
   limit(demand: readonly Demand[]): void {
     for (const { budget, limits, guardMs } of demand) Object.assign(this.budget(budget), { limits, guardMs });
   }
@@ -71,7 +78,7 @@ export class PermitStock {
     this.#held.set(id, name);
   }
 
-  /** Whether there is one in hand that can be used; those that may run out meanwhile go back. */
+  /** Whether a usable permit is in hand. Permits that may run out before their call leaves go back. */
   has(name: string, now: number): boolean {
     const stock = this.budgets.get(name)?.stock ?? [];
     for (let oldest = stock[0]; oldest !== undefined && oldest.since + USABLE_MS <= now; oldest = stock[0])
@@ -104,7 +111,7 @@ export class PermitStock {
     this.#report(name, id, null);
   }
 
-  /** Of those in hand that nobody waits for only the newest `most` stay. */
+  /** Of the permits in hand that nobody waits for, only the newest `most` stay. */
   keep(most: number, wanted: ReadonlySet<string>): void {
     if (this.#inHand <= most) return;
     const idle = [...this.budgets]
@@ -114,22 +121,46 @@ export class PermitStock {
       this.#giveBack(name, this.budget(name).stock, 1);
   }
 
-  /** Those in hand since before `time` go back. */
+  /** Gives back the permits in hand since before `time`. */
   giveBack(time: number): void {
     for (const [name, { stock }] of this.budgets)
       this.#giveBack(name, stock, stock.filter(({ since }) => since < time).length);
   }
 
-  /** All in hand of one budget go back. */
-  empty(name: string): void {
-    const { stock } = this.budget(name);
-    this.#giveBack(name, stock, stock.length);
+  /** Calls of one budget count in another as well. Permits in hand of the first go back. */
+  move(from: string, to: string): void {
+    const left = this.budgets.get(from);
+    if (left === undefined) return;
+    this.#giveBack(from, left.stock, left.stock.length);
+    // Calls that have not left are reported to the old budget; in the new one they run out.
+    this.budget(to).log.inherit(left.log);
   }
 
-  /** Redis is away: those in hand run out there by themselves. */
+  /** Redis is down: permits in hand run out there by themselves. */
   drop(budget: Budget): void {
     this.#inHand -= budget.stock.length;
     for (const { id } of budget.stock.splice(0)) this.#held.delete(id);
+  }
+
+  /** Every budget with the calls known now. */
+  snapshot(): readonly BudgetSnapshot[] {
+    return [...this.budgets].map(([name, budget]) => ({ name, budget, entries: budget.log.list() }));
+  }
+
+  /** Whether calls of our own were made, or left, since this snapshot. */
+  changedSince(snapshot: readonly BudgetSnapshot[]): boolean {
+    const told = new Map(snapshot.flatMap(({ entries }) => entries.map(({ id, at }) => [id, at] as const)));
+    const isNews = ({ id, at }: LogEntry): boolean => (this.isHeld(id) ? !told.has(id) : told.get(id) !== at);
+    return [...this.budgets.values()].some(({ log }) => log.list().some((entry) => entry.own && isNews(entry)));
+  }
+
+  /** Redis, which has this snapshot, decides from now on. */
+  joined(snapshot: readonly BudgetSnapshot[]): void {
+    for (const { budget, entries } of snapshot) {
+      budget.log.settleWeights();
+      budget.blockedUntil = 0;
+      for (const { id } of entries) if (id.startsWith('assumed:')) budget.log.remove(id);
+    }
   }
 
   orphaned(now: number): void {

@@ -4,6 +4,7 @@ import { acquire, join, move, readAcquired, readSynced, report, sync, type Comma
 import type { Demand, LimitMode, PermitGate, Ticket } from './gate.ts';
 import { openLimits, type LimitsRedis } from './limits-redis.ts';
 import { Membership, type MembershipOptions } from './membership.ts';
+import { afterMs, everyMs } from './node-timers.ts';
 import { PermitIds } from './permit-ids.ts';
 import { PermitReports } from './permit-reports.ts';
 import { PermitStock, type Budget } from './permit-stock.ts';
@@ -20,46 +21,37 @@ export interface RedisGateOptions extends MembershipOptions {
   readonly every?: (ms: number, work: () => void) => () => void;
   /** Calls `work` once; default: a timer of Node's. */
   readonly after?: (ms: number, work: () => void) => void;
-  /** Calls `work` once, when what is being done now is done; default: at the end of this turn of the event loop. */
+  /** Calls `work` once, soon; default: at the end of this turn of the event loop. */
   readonly soon?: (work: () => void) => void;
 }
 
 const SYNC_MS = 1_000;
 /** Entries are copied again for this long: a report may be on its way. */
 const OVERLAP_MS = 2_000;
-/** A permit may have been granted to another node just before, and its call leave this much later. */
+/** A call of another node may leave this much later than its permit was granted. */
 const SEND_MS = 1_000;
-/** Permits asked for at once of one budget. */
+/** Permits of one budget asked for at once. */
 const MOST_AT_ONCE = 50;
 /**
- * Permits in hand beyond those that are waited for, so that the groups of a frame need not wait for Redis. Redis grants
- * them out of the first half of each window only, so they are nobody's last ones.
+ * Permits fetched ahead, so that the groups of a frame need not wait for Redis. Redis grants them out of the first half
+ * of each window only, so that no node takes the last ones.
  */
 const SPARES = 20;
-/** One that was not used for so long goes back. */
+/** A spare that was not used for so long goes back. */
 const SPARE_MS = 2_000;
-
-function everyMs(ms: number, work: () => void): () => void {
-  const timer = setInterval(work, ms).unref();
-  return () => clearInterval(timer);
-}
-
-function afterMs(ms: number, work: () => void): void {
-  setTimeout(work, ms).unref();
-}
 
 /**
  * Limits held together with other nodes over Redis: a lease needs a permit that one atomic script granted. While calls
- * are made a few are fetched ahead of them; they count as calls until they go back. When Redis is away this node goes on
- * alone with its share of each budget (`BudgetLog`), after the others must have noticed its absence; when it is back, it
- * brings what was called meanwhile and asks again.
+ * are made, a few permits are fetched ahead; they count as calls until they go back. While Redis is down this node goes
+ * on alone with its share of each budget (`BudgetLog`), but only once the others must have noticed its absence. When
+ * Redis is back, the node tells it of the calls made meanwhile and asks for permits again.
  */
 export class RedisGate implements PermitGate {
   readonly #options: RedisGateOptions;
   readonly #redis: LimitsRedis;
   readonly #stock = new PermitStock((budget, id, sentAt) => this.#report(budget, id, sentAt));
   readonly #reports: PermitReports;
-  /** Since spares were fetched. */
+  /** A call was made since spares were last fetched. */
   #called = false;
   readonly #endBeat: () => void;
   readonly #ids: PermitIds;
@@ -70,11 +62,11 @@ export class RedisGate implements PermitGate {
   #demand: readonly Demand[] = [];
   #asking = false;
   #askingSoon = false;
-  /** Calls of our own were made while a join was under way: none before they are brought as well. */
+  /** Own calls were made while a join was under way: no more until Redis knows of them, too. */
   #settling = false;
   #closed = false;
   #joining = false;
-  /** Counts joins and losses: what was asked before one is not valid after it. */
+  /** Counts joins and losses: a reply to a question from before one is not valid after it. */
   #joined = 0;
 
   constructor(options: RedisGateOptions) {
@@ -102,7 +94,7 @@ export class RedisGate implements PermitGate {
     return this.#stock.inHand;
   }
 
-  /** Nodes that share the limits, as last known; alone, this node keeps to its part of so many. */
+  /** Nodes that share the limits, as last known. Alone, this node keeps to its part of so many. */
   get nodes(): number {
     return this.#membership.nodes;
   }
@@ -144,7 +136,7 @@ export class RedisGate implements PermitGate {
     const fresh = demand.some(({ budget }) => !this.#stock.budgets.has(budget));
     this.#stock.limit(demand);
     this.#stock.keep(SPARES, new Set(demand.map((one) => one.budget)));
-    // The pool looks again: alone, a budget seen for the first time may have a permit at once.
+    // Alone, a budget seen for the first time may have a permit at once: the pool looks again.
     if (this.#mode === 'degraded' && fresh) queueMicrotask(() => this.#listener());
     if (this.#mode === 'shared') this.#askSoon(now);
   }
@@ -154,12 +146,7 @@ export class RedisGate implements PermitGate {
   }
 
   moved(from: string, to: string): void {
-    const left = this.#stock.budgets.get(from);
-    if (left !== undefined) {
-      this.#stock.empty(from);
-      // Calls that have not left are reported to the old one; here they run out.
-      this.#stock.budget(to).log.inherit(left.log);
-    }
+    this.#stock.move(from, to);
     if (this.#mode !== 'shared') return;
     this.#flush();
     this.#tell(move(from, to));
@@ -189,7 +176,7 @@ export class RedisGate implements PermitGate {
     if (this.#mode === 'shared') this.#reports.add(id, { budget, sentAt });
   }
 
-  /** After calls, when nobody waits: permits for the next ones. */
+  /** Fetches permits for the next calls when nobody waits. */
   #refill(): void {
     const now = this.#options.now();
     if (!this.#called || this.#asking || this.#stock.inHand >= SPARES || this.#demand.length > 0) return;
@@ -208,7 +195,7 @@ export class RedisGate implements PermitGate {
     this.#redis.eval(...command).catch((error: unknown) => this.#lost(error));
   }
 
-  /** Waiters come in crowds, one for each group of a frame: one question for all of them. */
+  /** Waiters come together, one for each group of a frame: one question for all of them. */
   #askSoon(now: number): void {
     if (this.#asking || this.#askingSoon || this.#wanted(now).length === 0) return;
     this.#askingSoon = true;
@@ -245,7 +232,7 @@ export class RedisGate implements PermitGate {
         this.#forgotten();
         return;
       }
-      // Given up meanwhile: what was granted runs out by itself.
+      // Lost meanwhile: the granted permits run out by themselves.
       if (this.#joined !== joined) return;
       const at = this.#options.now();
       this.#membership.heard(acquired.redisNow, at);
@@ -262,7 +249,7 @@ export class RedisGate implements PermitGate {
     }
   }
 
-  /** Once a second: shows that this node lives, prolongs what it holds, copies what the others called. */
+  /** Once a second: shows that this node lives, prolongs its permits, copies the calls of the others. */
   #beat(): void {
     const now = this.#options.now();
     for (const { log } of this.#stock.budgets.values()) log.prune(now);
@@ -276,26 +263,21 @@ export class RedisGate implements PermitGate {
     const budgets = [...this.#stock.budgets].map(([name, { seenTo }]) => ({ name, seenTo }));
     this.#redis
       .eval(...sync(this.#options.nodeId, this.#membership.stamp(), budgets))
-      .then((reply) =>
-        this.#copied(
-          budgets.map(({ name }) => name),
-          reply,
-        ),
-      )
+      .then((reply) => this.#copied(budgets, reply))
       .catch((error: unknown) => this.#lost(error));
   }
 
-  #copied(names: readonly string[], reply: unknown): void {
+  #copied(budgets: readonly { readonly name: string }[], reply: unknown): void {
     const synced = readSynced(reply);
     if (synced === null) {
       this.#forgotten();
       return;
     }
     const now = this.#options.now();
-    const { redisNow } = synced;
+    const { redisNow, present, nodes } = synced;
     this.#membership.heard(redisNow, now);
-    this.#membership.saw(synced.present, synced.nodes);
-    for (const [index, name] of names.entries()) {
+    this.#membership.saw(present, nodes);
+    for (const [index, { name }] of budgets.entries()) {
       const budget = this.#stock.budget(name);
       // Own calls are known better here.
       for (const [id, at] of synced.calls[index] ?? [])
@@ -304,7 +286,7 @@ export class RedisGate implements PermitGate {
     }
   }
 
-  /** Brings what is known and begins anew. */
+  /** Redis lost its data: joins again, with all that is known here. */
   #forgotten(): void {
     this.#lost(new Error('Redis does not know this node (its data is gone)'));
     this.#join();
@@ -314,33 +296,24 @@ export class RedisGate implements PermitGate {
     if (this.#joining || this.#closed || this.#mode === 'shared') return;
     this.#joining = true;
     const now = this.#options.now();
-    const budgets = [...this.#stock.budgets].map(([name, budget]) => ({ name, budget, entries: budget.log.list() }));
+    const snapshot = this.#stock.snapshot();
     const { met, born } = this.#membership;
     this.#redis
-      .eval(...join(this.#options.nodeId, met, born, budgets, now))
+      .eval(...join(this.#options.nodeId, met, born, snapshot, now))
       .then((reply) => {
         this.#joining = false;
         if (!Array.isArray(reply) || this.#closed) return;
         this.#membership.heard(Number(reply[1]), this.#options.now());
         this.#membership.joined(String(reply[0]));
-        // Called meanwhile, alone, without Redis knowing: it is told before anything is asked of it.
-        const brought = new Map(budgets.flatMap(({ entries }) => entries.map(({ id, at }) => [id, at] as const)));
-        this.#settling = [...this.#stock.budgets.values()].some(({ log }) =>
-          log
-            .list()
-            .some(({ id, at, own }) => own && (this.#stock.isHeld(id) ? !brought.has(id) : brought.get(id) !== at)),
-        );
+        // Calls made alone meanwhile are told to Redis before anything is asked of it.
+        this.#settling = this.#stock.changedSince(snapshot);
         if (this.#settling) {
           this.#join();
           return;
         }
         this.#mode = 'shared';
         this.#joined++;
-        for (const { budget, entries } of budgets) {
-          budget.log.settleWeights();
-          budget.blockedUntil = 0;
-          for (const { id } of entries) if (id.startsWith('assumed:')) budget.log.remove(id);
-        }
+        this.#stock.joined(snapshot);
         this.#options.log.info({ node: this.#options.nodeId }, 'API key limits are shared over Redis');
         this.#beat();
         this.#listener();
@@ -367,7 +340,8 @@ export class RedisGate implements PermitGate {
     }
     this.#options.log.warn(
       { err: asError(thrown).message, nodes },
-      `Redis is away: this node keeps to its share of the API key limits (1 of ${nodes}) from ${new Date(Math.max(now, quietUntil)).toISOString()} on`,
+      `Redis is away: this node keeps to its share of the API key limits (1 of ${nodes}) from ` +
+        `${new Date(Math.max(now, quietUntil)).toISOString()} on`,
     );
     this.#listener();
   }

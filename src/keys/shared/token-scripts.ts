@@ -2,7 +2,7 @@ import { ABSENT_MS, CLOCK, HOLD_MS, REDIS_NAMES } from './gate-scripts.ts';
 
 /**
  * Tokens of a minute as Redis keeps them. For each budget a sorted set of calls by when they were over, and a hash with
- * the tokens of each and their sum (`sum`). A call that is not over stands at `now + hold`, and its holder prolongs it.
+ * the tokens of each and their sum (`sum`). A call that is not over has the score `now + hold`; its holder prolongs it.
  */
 export const TOKEN_NAMES = {
   members: REDIS_NAMES.members,
@@ -23,8 +23,8 @@ local function whole(x) return string.format('%.0f', x) end
 
 /**
  * KEYS: members, expected, born, calls, weights. ARGV: node, a name for the data's birth, prefix of ids, first number,
- * count, limit, span (guard included), tokens of each call. Reply: `{'unjoined'}`, or `'ok'`, birth, nodes in all, permits granted,
- * ms to wait for the next (0: none refused). A node that is absent keeps its share, as for calls.
+ * count, limit, span (guard included), tokens of each call. Reply: `{'unjoined'}`, or `'ok'`, birth, nodes in all,
+ * permits granted, ms to wait for the next (0: none refused). A node that is absent keeps its share, as for calls.
  */
 export const RESERVE_TOKENS = `${HEAD}
 if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return {'unjoined'} end
@@ -66,8 +66,8 @@ redis.call('PEXPIRE', KEYS[5], ${KEEP_MS})
 return {'ok', redis.call('GET', KEYS[3]), all, granted, text(wait)}`;
 
 /**
- * What a node knows of its own calls; one that Redis does not know is added. KEYS: calls and weights of each. ARGV of
- * each: id, its age in ms since it was over (negative: it will be), `held` while it is not, or `refund`, and its tokens.
+ * Reports a node's own calls. One that Redis does not know is added. KEYS: calls and weights of each. ARGV of each: id,
+ * its age in ms since it was over (negative: it will be), `held` while it is not, or `refund`, and its tokens.
  */
 export const REPORT_TOKENS = `${HEAD}
 for i = 1, #KEYS / 2 do

@@ -1,13 +1,13 @@
 import type { KeySpec } from './key-config.ts';
 import type { CallOutcome, CallOutcomeKind, UnreadReason } from './outcome.ts';
 
-/** What the newest calls to one endpoint and model came to. */
+/** The newest calls to one endpoint and model, by outcome. */
 export interface ModelStats {
   readonly base_url: string;
   readonly model: string;
-  /** Calls looked at, at most {@link RECENT}: those that say something of the model. */
+  /** Calls that say something of the model, at most {@link RECENT} and of the last ten minutes. */
   readonly recent: number;
-  /** Of them: without a readable answer. */
+  /** Of them, those without a readable answer. */
   readonly unreadable: number;
   readonly content_refused: number;
   /** Timed out, failed at the provider or on the way. */
@@ -15,14 +15,14 @@ export interface ModelStats {
   readonly rejected: number;
   /** Of the unreadable ones: all tokens went into reasoning. */
   readonly reasoning_only: number;
-  /** What the newest of the failed ones said; null while the newest call was answered well. */
+  /** Message of the newest failure; null once a call was answered after it. */
   readonly last_failure: string | null;
-  /** How calls differ from the plain one. */
+  /** How calls differ from the plain one, as the provider refused that. */
   readonly adaptations: readonly string[];
 }
 
 const RECENT = 20;
-/** What was longer ago says nothing about now. */
+/** Older calls say nothing about now. */
 const RECENT_MS = 600_000;
 const LONGEST_FAILURE = 160;
 const MOST_ADAPTATIONS = 16;
@@ -45,44 +45,45 @@ const COUNTED: ReadonlySet<CallOutcomeKind> = new Set([
 ]);
 
 /** The newest outcomes of each endpoint and model. Bounded by the key file, and by 20 calls each. */
-export class ModelRecords {
-  readonly #records = new Map<
+export class ModelHistory {
+  readonly #models = new Map<
     string,
     { readonly entries: Entry[]; lastFailure: string | null; adaptations: readonly string[] }
   >();
 
-  settled(spec: KeySpec, outcome: CallOutcome, adaptations: readonly string[] | null, now: number): void {
+  /** Books how a call ended. `adaptations`: how it differed from the plain one; null when that is not known. */
+  add(spec: KeySpec, outcome: CallOutcome, adaptations: readonly string[] | null, now: number): void {
     const id = idOf(spec);
-    const record = this.#records.get(id) ?? { entries: [], lastFailure: null, adaptations: [] };
-    this.#records.set(id, record);
-    if (adaptations !== null) record.adaptations = adaptations.slice(0, MOST_ADAPTATIONS);
+    const known = this.#models.get(id) ?? { entries: [], lastFailure: null, adaptations: [] };
+    this.#models.set(id, known);
+    if (adaptations !== null) known.adaptations = adaptations.slice(0, MOST_ADAPTATIONS);
     if (outcome.kind !== 'ok' && outcome.kind !== 'abandoned' && outcome.kind !== 'stepped-down')
-      record.lastFailure = outcome.message.slice(0, LONGEST_FAILURE);
+      known.lastFailure = outcome.message.slice(0, LONGEST_FAILURE);
     if (!COUNTED.has(outcome.kind)) return;
-    if (outcome.kind === 'ok') record.lastFailure = null;
-    record.entries.push({
+    if (outcome.kind === 'ok') known.lastFailure = null;
+    known.entries.push({
       at: now,
       kind: outcome.kind,
       reason: outcome.kind === 'unreadable' ? (outcome.reason ?? null) : null,
     });
-    if (record.entries.length > RECENT) record.entries.shift();
+    if (known.entries.length > RECENT) known.entries.shift();
   }
 
   adaptations(spec: KeySpec): readonly string[] {
-    return this.#records.get(idOf(spec))?.adaptations ?? [];
+    return this.#models.get(idOf(spec))?.adaptations ?? [];
   }
 
-  /** Forgets what no key uses any more. */
+  /** Forgets models that no key uses any more. */
   keep(specs: readonly KeySpec[]): void {
     const used = new Set(specs.map(idOf));
-    for (const id of this.#records.keys()) if (!used.has(id)) this.#records.delete(id);
+    for (const id of this.#models.keys()) if (!used.has(id)) this.#models.delete(id);
   }
 
   stats(specs: readonly KeySpec[], now: number): readonly ModelStats[] {
     const first = new Map(specs.map((spec) => [idOf(spec), spec]));
     return [...first].map(([id, { baseUrl, model }]) => {
-      const record = this.#records.get(id);
-      const recent = (record?.entries ?? []).filter(({ at }) => at > now - RECENT_MS);
+      const known = this.#models.get(id);
+      const recent = (known?.entries ?? []).filter(({ at }) => at > now - RECENT_MS);
       const count = (test: (entry: Entry) => boolean): number => recent.filter(test).length;
       return {
         base_url: baseUrl,
@@ -93,8 +94,8 @@ export class ModelRecords {
         content_refused: count(({ kind }) => kind === 'content-refused'),
         rejected: count(({ kind }) => kind === 'rejected-request'),
         reasoning_only: count(({ reason }) => reason === 'reasoning-only'),
-        last_failure: record?.lastFailure ?? null,
-        adaptations: record?.adaptations ?? [],
+        last_failure: known?.lastFailure ?? null,
+        adaptations: known?.adaptations ?? [],
       };
     });
   }

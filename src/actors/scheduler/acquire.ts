@@ -1,0 +1,98 @@
+import type { LeaseGrant, LeaseRefusal, LeaseReply } from '../../keys/pool.types.ts';
+import type { AssessmentFailure } from '../../messages/assessment.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { AdmissionReply } from './admission.ts';
+import type { AssessmentState, End } from './assessment-state.ts';
+import type { Keys } from './key-client.ts';
+import { failureOf, modelSilent, type FailedAttempt } from './retry.ts';
+
+/** One task's view of the admission. */
+export interface Slot {
+  /** Resolves when the task may ask for a key, or has to end without one. */
+  readonly admit: () => Promise<AdmissionReply>;
+  /** Runs `wait` for a lease. The signal is aborted when the task has to make way and be admitted again. */
+  readonly leasing: (wait: (withdraw: AbortSignal) => Promise<LeaseReply>) => Promise<LeaseReply>;
+  /** No key can serve because the provider does not answer. */
+  readonly providerDown: boolean;
+}
+
+export interface AcquireContext {
+  readonly clock: Clock;
+  readonly slot: Slot;
+  readonly keys: Keys;
+  /** The crop's bytes; null when it is gone. Waits while the store is down, at most until `deadline`. */
+  readonly picture: (id: string, deadline: number) => Promise<Uint8Array | null>;
+  /** Aborted: begin nothing new; waiting tasks go back to the bus. */
+  readonly closing: AbortSignal;
+}
+
+/** What a call needs; times in epoch ms. */
+export interface Acquired {
+  readonly lease: LeaseGrant;
+  readonly leaseAskedAt: number;
+  readonly leasedAt: number;
+  readonly jpeg: Uint8Array;
+}
+
+/** A key is not kept longer than this for a picture that does not come. */
+const PICTURE_MS = 250;
+const LATE = Symbol('late');
+const DOWN: AssessmentFailure = { code: 'no-lease', message: 'the provider does not answer' };
+const HANDED_BACK = { kind: 'handed-back' } as const;
+
+/** Waits for a slot, then for a key, and meanwhile reads the picture. */
+export async function acquire(
+  state: AssessmentState,
+  { clock, slot, keys, closing }: AcquireContext,
+): Promise<{ readonly kind: 'call'; readonly acquired: Acquired } | { readonly kind: 'acquire' } | End> {
+  const { task, failed, exclude, deadline } = state;
+  const admitted = await slot.admit();
+  if (admitted === 'closing' || closing.aborted) return HANDED_BACK;
+  if (admitted === 'provider-down') return { kind: 'unanswered', error: lastOf(failed) ?? DOWN, rulesMay: true };
+
+  // Read while the task waits for a key, unless rules are expected to assess it.
+  if (keys.keysWanted) void state.picture();
+  const leaseAskedAt = clock.now();
+  const lease = await state.askLease({ priority: task.priority, exclude: [...exclude], deadline });
+  const leasedAt = clock.now();
+  if (lease.kind === 'refused') {
+    if (closing.aborted) return HANDED_BACK;
+    return lease.reason === 'cancelled' ? { kind: 'acquire' } : endOf(lease, failed);
+  }
+  const jpeg = closing.aborted ? null : await within(PICTURE_MS, state.picture(), clock);
+  if (!closing.aborted && jpeg !== null && jpeg !== LATE)
+    return { kind: 'call', acquired: { lease, leaseAskedAt, leasedAt, jpeg } };
+
+  keys.giveBack(lease);
+  if (closing.aborted) return HANDED_BACK;
+  if (jpeg === null) return { kind: 'no-picture', message: 'the picture of the group is gone' };
+  await state.picture();
+  return { kind: 'acquire' };
+}
+
+/** Why a task without a key ends. After a failed call, its failure says more than "no further key". */
+function endOf({ reason, message, keysWanted }: LeaseRefusal, failed: readonly FailedAttempt[]): End {
+  if (keysWanted === false && failed.length === 0) return { kind: 'no-keys' };
+  const rulesMay =
+    reason === 'provider-down' ||
+    (reason === 'no-keys' && failed.length === 0) ||
+    (reason !== 'queue-full' && modelSilent(failed));
+  const error = (reason === 'queue-full' ? null : lastOf(failed)) ?? { code: 'no-lease', message };
+  return { kind: 'unanswered', error, rulesMay };
+}
+
+const lastOf = (failed: readonly FailedAttempt[]): AssessmentFailure | null => {
+  const last = failed.at(-1);
+  return last === undefined ? null : failureOf(last.failure);
+};
+
+/** The result of `work`, or `LATE` after `ms`. */
+async function within<T>(ms: number, work: Promise<T>, clock: Clock): Promise<T | typeof LATE> {
+  const { promise, resolve } = Promise.withResolvers<typeof LATE>();
+  const timer = clock.setTimeout(() => resolve(LATE), ms);
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    clock.clearTimeout(timer);
+  }
+}

@@ -1,0 +1,34 @@
+import type { LeaseReply, LeaseRequest } from '../../keys/pool.types.ts';
+import type { Answer } from '../../llm/answer.ts';
+import type { Prompt } from '../../llm/prompt.ts';
+import type { AssessmentFailure } from '../../messages/assessment.ts';
+import type { AssessmentTask } from '../../messages/task.ts';
+import type { ResultMetadata } from './result.ts';
+import type { FailedAttempt } from './retry.ts';
+
+/** What is known of a task so far; the steps add to it. */
+export interface AssessmentState {
+  readonly task: AssessmentTask;
+  /** Epoch ms. */
+  readonly deadline: number;
+  readonly prompt: Prompt;
+  /** Reads the picture, once. */
+  readonly picture: () => Promise<Uint8Array | null>;
+  /** Asks for a key under an id of its own. */
+  readonly askLease: (request: Pick<LeaseRequest, 'priority' | 'exclude' | 'deadline'>) => Promise<LeaseReply>;
+  readonly failed: FailedAttempt[];
+  /** Names of keys that are not tried again. */
+  readonly exclude: Set<string>;
+  metadata: ResultMetadata;
+}
+
+/** How an assessment ends. */
+export type End =
+  | { readonly kind: 'answered'; readonly answer: Answer }
+  /** `rulesMay`: rules stand in for the model, as it was out of reach. */
+  | { readonly kind: 'unanswered'; readonly error: AssessmentFailure; readonly rulesMay: boolean }
+  | { readonly kind: 'no-picture'; readonly message: string }
+  /** No key is meant to be used: rules assess as a matter of course. */
+  | { readonly kind: 'no-keys' }
+  /** The scheduler stops, and the task goes back to the bus. */
+  | { readonly kind: 'handed-back' };

@@ -1,0 +1,124 @@
+import type { ImageStore } from '../../infra/bus.ts';
+import type { CallOutcomeKind } from '../../keys/outcome.ts';
+import type { VlmClient } from '../../llm/client.ts';
+import type { AssessmentTask } from '../../messages/task.ts';
+import type { ActorLog } from '../../runtime/actor.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { ActorRef } from '../../runtime/ref.ts';
+import type { KeyPoolMessage } from '../key-pool.ts';
+import type { Admission, SlotClaim } from './admission.ts';
+import { assessByModel, type Assessed, type AssessContext } from './assess.ts';
+import type { HedgeBudget } from './hedge.ts';
+import { KeyClient } from './key-client.ts';
+import { readPicture } from './read-picture.ts';
+import { byRules } from './result.ts';
+import { statusOf } from './retry.ts';
+import type { SchedulerInit, SchedulerMetrics, SchedulerMode, SchedulerSettings } from './scheduler.types.ts';
+
+export interface AssessorOptions extends Pick<SchedulerInit, 'language' | 'budget' | 'usage'> {
+  readonly clock: Clock;
+  readonly log: ActorLog;
+  readonly pool: ActorRef<KeyPoolMessage>;
+  /** Null: rules assess everything. */
+  readonly vlm: VlmClient | null;
+  readonly images: ImageStore;
+  readonly metrics: SchedulerMetrics;
+  readonly admission: Admission;
+  readonly hedges: HedgeBudget;
+  /** Aborted: begin nothing new; waiting tasks go back to the bus. */
+  readonly closing: AbortSignal;
+  /** Aborted: calls in flight are given up. */
+  readonly abort: AbortSignal;
+  readonly onRetry: () => void;
+}
+
+/** Assesses tasks: by the model while any key is meant to be used, else by rules. Tells the admission of outages. */
+export class Assessor {
+  readonly #options: AssessorOptions;
+  readonly #keys: KeyClient;
+
+  constructor(options: AssessorOptions) {
+    this.#options = options;
+    this.#keys = new KeyClient({ ...options, onOutcome: (kind) => this.#settled(kind) });
+  }
+
+  /** What the next task is expected to be assessed by. */
+  get mode(): SchedulerMode {
+    return this.#options.vlm !== null && this.#keys.keysWanted ? 'vlm' : 'rules';
+  }
+
+  /** The answer, or null when the task has to go back to the bus. */
+  async assess(task: AssessmentTask, claim: SlotClaim, settings: SchedulerSettings): Promise<Assessed> {
+    const { vlm, budget, language, clock } = this.#options;
+    if (vlm === null || budget?.allows() === false) return byRules(task, language, clock.now());
+    return assessByModel(task, this.#contextOf(this.#metered(vlm, task.cameraId), claim, settings));
+  }
+
+  /** What one task is assessed with, under the settings as they are now. */
+  #contextOf(
+    vlm: VlmClient,
+    claim: SlotClaim,
+    { timeoutMs, maxRetries, hedgeAfterMs }: Pick<SchedulerSettings, 'timeoutMs' | 'maxRetries' | 'hedgeAfterMs'>,
+  ): AssessContext {
+    const { clock, language, metrics, admission, hedges, closing, abort, onRetry } = this.#options;
+    return {
+      clock,
+      language,
+      timeoutMs,
+      maxRetries,
+      hedge: hedgeAfterMs > 0 && admission.downSince === null ? { afterMs: hedgeAfterMs, budget: hedges } : null,
+      slot: {
+        admit: () => admission.admit(claim),
+        leasing: (wait) => admission.leasing(claim, wait),
+        get providerDown() {
+          return admission.downSince !== null;
+        },
+      },
+      keys: this.#keys,
+      picture: (id, deadline) => readPicture(id, deadline, this.#options),
+      vlm,
+      onCall: (kind, seconds) => {
+        const status = statusOf(kind);
+        if (status !== null) metrics.llmCall(status, seconds);
+      },
+      closing,
+      abort,
+      onRetry,
+    };
+  }
+
+  /** Asks the pool whether keys are there and the provider works, for times when no task finds out. Never rejects. */
+  async follow(): Promise<void> {
+    const { vlm, admission, log } = this.#options;
+    const state = vlm === null ? null : await this.#keys.state();
+    // A pool that is being restarted does not answer: all stays as it was.
+    if (state === null) return;
+    const down = state === 'provider-down';
+    if (down === (admission.downSince !== null)) return;
+    if (down)
+      log.warn({}, 'the provider does not answer: tasks wait while they are valid, then rules assess them (degraded)');
+    else log.info({ parked: admission.parked }, 'the provider answers again: the model assesses');
+    admission.setDown(down);
+  }
+
+  /** A call's end may begin or end an outage. The pool was told of it before, so it knows. */
+  #settled(kind: CallOutcomeKind): void {
+    const down = this.#options.admission.downSince !== null;
+    const failed = kind === 'timeout' || kind === 'server-error' || kind === 'network';
+    if (down ? kind === 'ok' : failed) void this.follow();
+  }
+
+  /** Reports what each call used. */
+  #metered(vlm: VlmClient, cameraId: string): VlmClient {
+    const { usage } = this.#options;
+    if (usage === undefined) return vlm;
+    return {
+      call: async (request) => {
+        const reply = await vlm.call(request);
+        const { promptTokens, completionTokens } = reply;
+        usage.record({ keyName: request.access.keyName, cameraId, promptTokens, completionTokens });
+        return reply;
+      },
+    };
+  }
+}

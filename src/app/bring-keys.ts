@@ -1,0 +1,55 @@
+import { KEY_POOL } from '../actors/key-pool.ts';
+import { SCHEDULER, schedulerSettings } from '../actors/scheduler/scheduler.types.ts';
+import type { Log } from '../infra/log.ts';
+import type { Metrics } from '../infra/metrics.ts';
+import type { EffectiveKeys } from '../key-admin/admin.ts';
+import type { SchedulerSection } from '../keys/key-config.schema.ts';
+import { asError } from '../runtime/errors.ts';
+import type { ActorSystem } from '../runtime/system.ts';
+
+const ASK = { timeoutMs: 3_000 };
+
+/**
+ * Returns a function that gives the pool the keys as they are now, one change after the other, and the scheduler its
+ * settings when they changed since `started`. It never rejects.
+ */
+export function keyBringer(
+  system: ActorSystem,
+  started: SchedulerSection,
+  metrics: Pick<Metrics, 'forgetKey'>,
+  log: Log,
+): (keys: EffectiveKeys) => Promise<void> {
+  const pool = system.ref(KEY_POOL);
+  let work = Promise.resolve();
+  let known = JSON.stringify(started);
+  const bring = async ({ config, origins }: EffectiveKeys): Promise<void> => {
+    const { removed } = await pool.ask(
+      { type: 'configure', keys: config.keys, strategy: config.strategy, scheduler: config.scheduler },
+      ASK,
+    );
+    const settings = JSON.stringify(config.scheduler);
+    if (settings !== known) {
+      const told = system.ref(SCHEDULER).tell({ type: 'configure', settings: schedulerSettings(config.scheduler) });
+      if (told !== 'accepted') throw new Error('the scheduler did not take its new settings');
+      known = settings;
+      log.info({ ...config.scheduler }, 'the settings of the key file hold for what begins from now on');
+    }
+    for (const key of await pool.ask({ type: 'keys' }, ASK)) {
+      const on = origins.get(key.key_id)?.drain === true;
+      if (on !== key.drained) await pool.ask({ type: 'drain', keyName: key.key_id, on }, ASK);
+    }
+    for (const name of removed) metrics.forgetKey(name);
+  };
+  return (keys) => {
+    work = work
+      .then(() => bring(keys))
+      .catch((thrown: unknown) => {
+        // A pool that is being restarted gets the newest keys with its start.
+        log.warn(
+          { err: asError(thrown).message },
+          `the key pool did not take the changed keys at once: ${asError(thrown).message}`,
+        );
+      });
+    return work;
+  };
+}
