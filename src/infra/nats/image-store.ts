@@ -1,7 +1,9 @@
 import { Empty } from 'nats';
 import type { ImageId } from '../../messages/ids.ts';
 import { IMAGE_STREAM, streams, subjects } from '../../messages/subjects.ts';
+import { type Clock, sleep, systemClock } from '../../runtime/clock.ts';
 import type { AlertImageStore, ImageStore } from '../bus.ts';
+import { imageWaitMs } from '../image-wait.ts';
 import { InfraError } from '../infra-error.ts';
 import type { NatsBus } from './nats-bus.ts';
 import type { NatsLink } from './connection.ts';
@@ -14,20 +16,37 @@ const MAX_BYTES = 900_000;
 /** What a message has beside the picture. */
 const BESIDE = 1_024;
 const ANSWER_MS = 3_000;
+/** Pauses between two looks for an image that is not there yet: doubling, so that a missing one costs few requests. */
+const FIRST_PAUSE_MS = 20;
+const LONGEST_PAUSE_MS = 320;
 
 /** {@link ImageStore} as a JetStream stream with one subject per image; every node of the system can read it. */
 export class JetStreamImages implements ImageStore {
   readonly #pictures: Pictures;
+  readonly #clock: Clock;
 
-  constructor(bus: NatsBus) {
+  constructor(bus: NatsBus, clock: Clock = systemClock) {
     this.#pictures = new Pictures(bus);
+    this.#clock = clock;
   }
 
   put(id: ImageId, jpeg: Uint8Array): Promise<void> {
     return this.#pictures.put(subjects.image(id), id, jpeg);
   }
 
-  async get(id: ImageId): Promise<Uint8Array | null> {
+  async get(id: ImageId, signal?: AbortSignal): Promise<Uint8Array | null> {
+    let jpeg = await this.#find(id);
+    const until = this.#clock.now() + imageWaitMs(id, this.#clock.now());
+    for (let pause = FIRST_PAUSE_MS; jpeg === null; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+      const left = until - this.#clock.now();
+      if (left <= 0) return null;
+      await sleep(this.#clock, Math.min(pause, left), signal);
+      jpeg = await this.#find(id);
+    }
+    return jpeg;
+  }
+
+  async #find(id: ImageId): Promise<Uint8Array | null> {
     return (
       (await this.#pictures.get(IMAGE_STREAM, subjects.image(id), id)) ??
       this.#pictures.get(streams.alertImages, subjects.alertImage(id), id)
