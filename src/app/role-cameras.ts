@@ -15,7 +15,7 @@ import type { ActorDefinition } from '../runtime/actor.ts';
 import type { ActorSystem } from '../runtime/system.ts';
 import type { DataNotices } from '../storage/set-aside.ts';
 import type { GantryConfig } from './config.ts';
-import { createCrew } from './crew.ts';
+import { createCameraSpawner } from './camera-spawner.ts';
 import { type Demo, startDemo } from './demo.ts';
 import { useModel } from './detector-model.ts';
 import { makePreviewFolder, removePreviewFolder } from './preview-folder.ts';
@@ -91,7 +91,7 @@ export function camerasInits({
 }: CamerasRole): NonNullable<TreeInits['cameras']> {
   const { ffmpeg, model, demo, previewFolder } = sight;
   const { confidence, iou, isolation } = config;
-  const crew = createCrew({
+  const spawner = createCameraSpawner({
     system,
     running,
     ffmpeg,
@@ -123,7 +123,7 @@ export function camerasInits({
     imaging: () => ({ encoder, images, onFailed: () => metrics.imageFailed() }),
     cameraRegistry: () => ({
       store: new FileCameraStore({ path: join(config.dataDir, 'cameras.json'), log, notices: dataNotices }),
-      crew,
+      spawner,
       bus,
       fixed: demo.cameras,
       onStatus,
