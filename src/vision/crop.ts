@@ -8,6 +8,7 @@ export interface CropRectangle {
   readonly height: number;
 }
 
+/** In px. */
 export const CROP_MARGIN = 12;
 
 /** The part of a frame that shows `box` (px of the frame) with `margin` px around it, clipped to the frame. */
