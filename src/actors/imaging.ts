@@ -10,7 +10,9 @@ import { address } from '../runtime/ref.ts';
 import { settlesWithin } from '../runtime/time-limit.ts';
 import { putPicture } from './put-picture.ts';
 
-/** Stores the JPEGs of a frame under their ids. Answered when each is stored, or has failed and was counted and logged. */
+/**
+ * Stores the JPEGs of a frame under their ids. Answered when each is stored, or has failed and was counted and logged.
+ */
 export type StoreImages = {
   type: 'store';
   requestId: RequestId;

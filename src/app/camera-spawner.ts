@@ -57,7 +57,8 @@ export function createCameraSpawner(options: CameraSpawnerOptions): CameraSpawne
         await system().startChild(CAMERAS_PATH, child, 'restart');
       } catch (thrown) {
         if (!(thrown instanceof RuntimeError && thrown.code === 'DUPLICATE_CHILD')) throw thrown;
-        // A registry that was restarted finds its earlier cameras running, and replaces them: settings may have changed.
+        // A registry that was restarted finds its earlier cameras running, and replaces them: settings may have
+        // changed.
         await system().stopChild(`${CAMERAS_PATH}/${cameraId}`);
         await system().startChild(CAMERAS_PATH, child, 'restart');
       }

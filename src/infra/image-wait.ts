@@ -6,8 +6,8 @@ export const IMAGES_WITHIN_MS = 5_000;
 const USUAL_MS = 200;
 
 /**
- * How long a reader waits for an image that is not there yet: until it is {@link IMAGES_WITHIN_MS} old. 200 ms at least, for
- * readers whose clock is ahead of the camera's, and not at all for images whose id does not tell their age.
+ * How long a reader waits for an image that is not there yet: until it is {@link IMAGES_WITHIN_MS} old. 200 ms at
+ * least, for readers whose clock is ahead of the camera's, and not at all for images whose id does not tell their age.
  */
 export function imageWaitMs(id: ImageId, now: number): number {
   const made = imageMadeAt(id);

@@ -9,7 +9,7 @@ export interface CropRectangle {
 }
 
 /** In px. */
-export const CROP_MARGIN = 12;
+const CROP_MARGIN = 12;
 
 /** The part of a frame that shows `box` (px of the frame) with `margin` px around it, clipped to the frame. */
 export function cropRectangle(box: Box, frameWidth: number, frameHeight: number, margin = CROP_MARGIN): CropRectangle {
