@@ -38,7 +38,7 @@ export interface ImagingInit {
 
 const QUALITY = 78;
 const MAX_REGION_SIDE = 640;
-/** At a stop, what was begun has this long to be stored: its detections are published already. */
+/** At a stop, for images being stored: their detections are published already. */
 const FLUSH_MS = 2_000;
 
 /** Turns frames into stored JPEGs: the frame for people's screens, the crops for the model. */
@@ -81,7 +81,7 @@ class Imaging {
     this.#ctx.report({ ...this.#counts, waiting: this.#init.encoder.waiting });
   }
 
-  /** Waits for what is being stored, at most {@link FLUSH_MS}. */
+  /** Waits for images being stored, at most {@link FLUSH_MS}. */
   async flush(): Promise<void> {
     await settlesWithin(this.#ctx.clock, Promise.all(this.#pending), FLUSH_MS);
     this.#abort.abort();

@@ -21,12 +21,12 @@ import { useModel } from './detector-model.ts';
 import { makePreviewFolder, removePreviewFolder } from './preview-folder.ts';
 import type { StartStack } from './start-stack.ts';
 
-/** What only a process that watches cameras needs. */
+/** The programs and files that only a process with the role `cameras` needs. */
 export interface Sight {
   readonly ffmpeg: string;
   readonly model: LocatedModel;
   readonly demo: Demo;
-  /** For the sockets of live previews; null for none. */
+  /** Folder of the sockets of live previews; null for none. */
   readonly previewFolder: string | null;
 }
 
@@ -47,21 +47,22 @@ export async function useSight(stack: StartStack, config: GantryConfig, log: Log
   return { ffmpeg, model, demo, previewFolder };
 }
 
-/** For tests: others watch, or sabotage, what cameras do. */
+/** For tests, which watch or replace the cameras. */
 export interface CameraHooks {
-  /** Default: the camera actor. Tests put a saboteur in its place. */
+  /** Default: the camera actor. */
   readonly cameraActor?: ActorDefinition<CameraMessage, CameraInit>;
-  /** Told of every detection before anything is done with it, and of those that will never be published. */
+  /** Called with every detection when the publisher gets it. */
   readonly onDetected?: (detection: Detection) => void;
+  /** Called with every detection that is never published. */
   readonly onShed?: (detection: Detection) => void;
 }
 
 export interface CamerasRole extends CameraHooks {
   readonly config: GantryConfig;
   readonly sight: Sight;
-  /** The system, once it runs. */
+  /** The system; called after `running` has resolved. */
   readonly system: () => ActorSystem;
-  /** Resolves then. */
+  /** Resolves when the system runs. */
   readonly running: Promise<unknown>;
   readonly bus: Bus;
   readonly images: ImageStore;
@@ -72,7 +73,7 @@ export interface CamerasRole extends CameraHooks {
   readonly dataNotices: DataNotices;
 }
 
-/** The role `cameras`: watches, detects, publishes, and makes tasks of it. */
+/** The role `cameras`: reads and analyses cameras, publishes detections, and makes tasks of them. */
 export function camerasInits({
   config,
   sight,

@@ -4,7 +4,7 @@ import { IMAGING, imagingActor } from '../../src/actors/imaging.ts';
 import { NewestFrame } from '../../src/actors/camera/newest-frame.ts';
 import type { EncodedFrame } from '../../src/imaging/encode-job.ts';
 import type { Encoder } from '../../src/imaging/jpeg-encoder.ts';
-import { imageWaitMs } from '../../src/infra/image-wait.ts';
+import { awaitImage, imageWaitMs } from '../../src/infra/image-wait.ts';
 import { cropImageId, frameImageId, imageMadeAt, newRequestId, RequestId } from '../../src/messages/ids.ts';
 import { move } from '../../src/runtime/moved.ts';
 import { child, supervisor } from '../../src/runtime/supervision.ts';
@@ -129,4 +129,21 @@ test('a request id tells when it was made, and its images are waited for until t
   const waits = [0, 1_000, 4_900, 60_000, -60_000].map((age) => imageWaitMs(frameImageId(id), now + age));
   assert.deepEqual(waits, [5_000, 4_000, 200, 200, 5_000]);
   assert.equal(imageWaitMs(frameImageId('3f2c1a7e-9b4d-4c7e-8f00-0123456789ab'), now), 0, 'version 4 tells no time');
+});
+
+test('a reader of an image looks until it is stored, and not when it is old', async () => {
+  const clock = new ManualClock();
+  const storedAt = clock.now() + 300;
+  let looks = 0;
+  const find = async () => {
+    looks += 1;
+    return clock.now() >= storedAt ? JPEG : null;
+  };
+  const young = awaitImage(frameImageId(newRequestId(clock.now())), find, clock);
+  await clock.advance(1_000);
+  assert.equal(await young, JPEG);
+  assert.equal(looks, 5, 'after 0, 20, 60, 140 and 300 ms');
+  const old = awaitImage(frameImageId(newRequestId(clock.now() - 60_000)), async () => null, clock);
+  await clock.advance(200);
+  assert.equal(await old, null);
 });

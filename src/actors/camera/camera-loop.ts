@@ -18,8 +18,8 @@ import { NewestFrame, type TakenFrame } from './newest-frame.ts';
 const MAX_WIDTH = 1280;
 
 /**
- * Takes the newest picture of one camera, analyses it and hands the detection to the publisher, again and again. The
- * JPEGs are made and stored beside it by the imaging actor, under ids that the detection names already.
+ * Takes the newest picture of one camera, analyses it and sends the detection to the publisher, again and again. The
+ * imaging actor makes the JPEGs meanwhile, and stores them under the ids that the detection has already.
  */
 export class CameraLoop {
   readonly #ctx: ActorContext<CameraMessage>;
@@ -29,11 +29,11 @@ export class CameraLoop {
   readonly #source: CameraSource;
   readonly #frames = new NewestFrame();
   #frameNumber: number;
-  /** The pictures of the frame before: stored, or given up. */
+  /** Settles when the JPEGs of the previous frame are stored or given up. Never rejects. */
   #pictures: Promise<void> = Promise.resolve();
   #running: Promise<void> = Promise.resolve();
 
-  /** The detector stays the caller's, who releases it. */
+  /** The caller keeps the detector, and releases it. */
   constructor(ctx: ActorContext<CameraMessage>, init: CameraInit, detector: Detector) {
     this.#ctx = ctx;
     this.#init = init;
@@ -65,7 +65,7 @@ export class CameraLoop {
     this.#running = this.#run().catch((thrown: unknown) => this.#ctx.fail(asError(thrown)));
   }
 
-  /** Ends ffmpeg and waits for the analysis under way, whose detection is still published. */
+  /** Ends ffmpeg and waits for the analysis in progress, whose detection is still published. */
   async stop(): Promise<void> {
     this.#frames.close();
     await this.#source.stop();

@@ -1,9 +1,9 @@
 import { Empty } from 'nats';
 import type { ImageId } from '../../messages/ids.ts';
 import { IMAGE_STREAM, streams, subjects } from '../../messages/subjects.ts';
-import { type Clock, sleep, systemClock } from '../../runtime/clock.ts';
+import { type Clock, systemClock } from '../../runtime/clock.ts';
 import type { AlertImageStore, ImageStore } from '../bus.ts';
-import { imageWaitMs } from '../image-wait.ts';
+import { awaitImage } from '../image-wait.ts';
 import { InfraError } from '../infra-error.ts';
 import type { NatsBus } from './nats-bus.ts';
 import type { NatsLink } from './connection.ts';
@@ -16,9 +16,6 @@ const MAX_BYTES = 900_000;
 /** What a message has beside the picture. */
 const BESIDE = 1_024;
 const ANSWER_MS = 3_000;
-/** Pauses between two looks for an image that is not there yet: doubling, so that a missing one costs few requests. */
-const FIRST_PAUSE_MS = 20;
-const LONGEST_PAUSE_MS = 320;
 
 /** {@link ImageStore} as a JetStream stream with one subject per image; every node of the system can read it. */
 export class JetStreamImages implements ImageStore {
@@ -34,16 +31,8 @@ export class JetStreamImages implements ImageStore {
     return this.#pictures.put(subjects.image(id), id, jpeg);
   }
 
-  async get(id: ImageId, signal?: AbortSignal): Promise<Uint8Array | null> {
-    let jpeg = await this.#find(id);
-    const until = this.#clock.now() + imageWaitMs(id, this.#clock.now());
-    for (let pause = FIRST_PAUSE_MS; jpeg === null; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
-      const left = until - this.#clock.now();
-      if (left <= 0) return null;
-      await sleep(this.#clock, Math.min(pause, left), signal);
-      jpeg = await this.#find(id);
-    }
-    return jpeg;
+  get(id: ImageId, signal?: AbortSignal): Promise<Uint8Array | null> {
+    return awaitImage(id, () => this.#find(id), this.#clock, signal);
   }
 
   async #find(id: ImageId): Promise<Uint8Array | null> {
