@@ -53,6 +53,9 @@ export async function startNatsServer(options: NatsServerOptions): Promise<Embed
   const configFile = join(dataDir, 'nats-server.conf');
   const credentials = makeCredentials('gantry');
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const { user, password } = credentials;
+  const login = `CONNECT ${JSON.stringify({ user, pass: password, verbose: false })}\r\nPING\r\n`;
+  const isReady = (answer: string): boolean => answer.includes('"jetstream":true') && answer.includes('PONG\r\n');
 
   return onFreePort(host, options.port ?? 0, async (port) => {
     const storeMb = options.storeMb ?? STORE_MB;
@@ -63,23 +66,14 @@ export async function startNatsServer(options: NatsServerOptions): Promise<Embed
       args: ['--config', configFile],
       env: { ...binary.env, ...threadsEnv() },
       prepare: () => writeWhole(configFile, config),
-      // The server greets at once on connect, but listens only after JetStream has recovered its streams.
-      ready: (signal) =>
-        untilAnswers(
-          {
-            host,
-            port,
-            send: '',
-            isReady: (greeting) => greeting.includes('\r\n') && greeting.includes('"jetstream":true'),
-          },
-          signal,
-        ),
+      // It listens only after JetStream has recovered its streams. The login tells it from another server on the port.
+      ready: (signal) => untilAnswers({ host, port, send: login, isReady }, signal),
       readyTimeoutMs: 20_000,
       pidFile: join(dataDir, 'nats-server.pid.json'),
       log: options.log,
       ...(options.onState === undefined ? {} : { onState: options.onState }),
     });
-    const url = `nats://${credentials.user}:${credentials.password}@${host}:${port}`;
+    const url = `nats://${user}:${password}@${host}:${port}`;
     return serviceOf(running, { name: 'nats', url, ownUrl: url, kind: 'nats-server', version: binary.version });
   });
 }
