@@ -48,7 +48,7 @@ test('a list that is full says so, takes nothing more, and has room again when a
   await system.stop();
 });
 
-test('a save that fails changes nothing, however often: no camera is touched, the actor lives, and it works again later', async (t) => {
+test('a save that fails changes nothing, however often, and saving works again later', async (t) => {
   const clock = new ManualClock();
   let full = false;
   let saved: readonly CameraConfig[] = [{ ...camera('a'), enabled: true }, camera('b')];

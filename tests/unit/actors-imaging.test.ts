@@ -61,7 +61,7 @@ async function imagingWorld(t: TestContext, broken = new Set<string>()) {
   return { clock, log, stored, encodings, store, stop, failed: () => failed };
 }
 
-test('a JPEG that cannot be stored is counted and logged with its reason; the others of its frame are stored', async (t) => {
+test('a JPEG that cannot be stored is counted and logged with its reason, and the others are stored', async (t) => {
   const requestId = newRequestId();
   const world = await imagingWorld(t, new Set([cropImageId(requestId, 1)]));
   const done = world.store(requestId);
