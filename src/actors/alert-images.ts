@@ -35,7 +35,7 @@ export const alertImagesActor = defineActor<never>()<AlertImagesInit>({
     const keep = async (id: ImageId, lastTry: boolean): Promise<void> => {
       // A revision of an alert has the same pictures.
       if (await kept.has(id)) return;
-      const jpeg = await images.get(id);
+      const jpeg = await images.get(id, ctx.signal);
       if (jpeg === null) {
         counts.missing += 1;
         ctx.log.warn({ imageId: id }, `picture ${id} of an alert was gone before it could be kept`);

@@ -1,30 +1,16 @@
 import { type CameraStore, MAX_CAMERAS } from '../infra/camera-store.ts';
 import type { Bus } from '../infra/bus.ts';
 import { clipped } from '../messages/bounds.ts';
-import { CAMERA_STATUS_CODE, type CameraConfig, type CameraState, type CameraStatus } from '../messages/camera.ts';
+import type { CameraConfig, CameraState, CameraStatus } from '../messages/camera.ts';
 import type { CameraId } from '../messages/ids.ts';
 import { subjects } from '../messages/subjects.ts';
-import { defineActor } from '../runtime/actor.ts';
+import { type ActorContext, defineActor } from '../runtime/actor.ts';
 import { asError } from '../runtime/errors.ts';
 import type { Asking } from '../runtime/message.ts';
 import { address } from '../runtime/ref.ts';
+import { type CameraEntry, RegisteredCamera } from './registered-camera.ts';
 
-/** A camera as the registry knows it. The URL is the real one, with its password: only for this process. */
-export interface CameraEntry {
-  readonly config: CameraConfig;
-  readonly status: CameraStatus;
-  /** Analysed frames since the program started. */
-  readonly frames: number;
-  /** Over the newest frames; 0 while none came for a while. */
-  readonly framesPerSecond: number;
-  /** Times the stream was lost. */
-  readonly reconnects: number;
-  readonly lastFrameAt: string | null;
-  /** Left out on purpose since the program started: frames that NATS did not take in time, groups that nobody judged for want of calls. */
-  readonly shed: { readonly detections: number; readonly groups: number };
-  /** Socket file where the live preview reads, on this machine; null when the camera does not run. */
-  readonly previewSocket: string | null;
-}
+export type { CameraEntry } from './registered-camera.ts';
 
 export type CameraPatch = Partial<Pick<CameraConfig, 'name' | 'url' | 'enabled' | 'intervalSeconds'>>;
 
@@ -45,13 +31,13 @@ export type CameraRegistryMessage =
   | ({ type: 'remove'; cameraId: CameraId } & Asking<boolean | NotSaved>)
   | { type: 'status'; cameraId: CameraId; state: CameraState; message: string }
   | { type: 'frame'; cameraId: CameraId; frameNumber: number; timestamp: string }
-  /** Work of this camera was left out on purpose. */
+  /** Detections or groups of this camera were shed. */
   | { type: 'shed'; cameraId: CameraId; what: 'detections' | 'groups'; count: number };
 
 export const CAMERA_REGISTRY = address<CameraRegistryMessage>('/camera-registry');
 
 /** Starts and stops the actors of cameras. */
-export interface CameraCrew {
+export interface CameraSpawner {
   /** Resolves when the camera's actor is in the tree; it may still be failing and restarting there. */
   start(config: CameraConfig, framesBefore: () => number): Promise<{ readonly previewSocket: string | null }>;
   stop(cameraId: CameraId): Promise<void>;
@@ -59,204 +45,183 @@ export interface CameraCrew {
 
 export interface CameraRegistryInit {
   readonly store: CameraStore;
-  readonly crew: CameraCrew;
+  readonly spawner: CameraSpawner;
   readonly bus: Bus;
   /** Cameras that are there at every start and are not stored, e.g. the demo. */
   readonly fixed: readonly CameraConfig[];
   readonly onStatus: (status: CameraStatus) => void;
 }
 
-interface Entry {
-  config: CameraConfig;
-  status: CameraStatus;
-  frames: number;
-  reconnects: number;
-  /** When the newest frames were reported, in ms, oldest first. */
-  readonly recent: number[];
-  lastFrameAt: string | null;
-  readonly shed: { detections: number; groups: number };
-  previewSocket: string | null;
-  readonly fixed: boolean;
-}
-
-/** Knows every camera, keeps the list on disk, starts and stops their actors, tells everyone how they are. */
+/** Knows every camera, keeps the list on disk, starts and stops their actors, publishes their status. */
 export const cameraRegistryActor = defineActor<CameraRegistryMessage>()<CameraRegistryInit>({
   kind: 'camera-registry',
   mailbox: { capacity: 10_000, overflow: 'refuse' },
-  start: async (ctx, { store, crew, bus, fixed, onStatus }) => {
-    const entries = new Map<CameraId, Entry>();
-
-    const setStatus = (entry: Entry, state: CameraState, said: string): void => {
-      const { cameraId } = entry.config;
-      const message = clipped(said);
-      if (entry.status.state === state && entry.status.message === message) return;
-      const since = entry.status.state === state ? entry.status.since : now();
-      entry.status = { cameraId, status: CAMERA_STATUS_CODE[state], state, message, since };
-      bus.broadcast(subjects.cameraStatus(cameraId), entry.status);
-      onStatus(entry.status);
-      ctx.log.info({ cameraId, state }, `camera ${cameraId} is ${state}: ${message}`);
-      const online = [...entries.values()].filter((each) => each.status.state === 'online').length;
-      ctx.report({ cameras: entries.size, online });
-    };
-    const now = (): string => new Date(ctx.clock.now()).toISOString();
-
-    const newEntry = (config: CameraConfig, isFixed: boolean): Entry => ({
-      config,
-      status: {
-        cameraId: config.cameraId,
-        status: 0,
-        state: 'offline',
-        message: config.enabled ? 'not started yet' : 'switched off',
-        since: now(),
-      },
-      frames: 0,
-      reconnects: 0,
-      recent: [],
-      lastFrameAt: null,
-      shed: { detections: 0, groups: 0 },
-      previewSocket: null,
-      fixed: isFixed,
-    });
-
-    const startCamera = async (entry: Entry): Promise<void> => {
-      if (!entry.config.enabled) return;
-      try {
-        ({ previewSocket: entry.previewSocket } = await crew.start(entry.config, () => entry.frames));
-      } catch (thrown) {
-        setStatus(entry, 'fault', `could not be started: ${asError(thrown).message}`);
-      }
-    };
-    const stopCamera = async (entry: Entry, message: string): Promise<void> => {
-      try {
-        await crew.stop(entry.config.cameraId);
-      } catch (thrown) {
-        // One that does not stop is its supervisor's matter; the others must not fall with this actor.
-        ctx.log.error(
-          { cameraId: entry.config.cameraId, err: asError(thrown) },
-          `camera ${entry.config.cameraId} could not be stopped: ${asError(thrown).message}`,
-        );
-      }
-      entry.previewSocket = null;
-      setStatus(entry, 'offline', message);
-    };
-    const stored = (): readonly Entry[] => [...entries.values()].filter((entry) => !entry.fixed);
-    /** Saves the list as it will be, before anything of it is in force; null when it is on the disk. */
-    const save = async (next: readonly CameraConfig[]): Promise<NotSaved | null> => {
-      try {
-        await store.save(next);
-        return null;
-      } catch (thrown) {
-        ctx.log.error({ path: store.path, err: asError(thrown) }, `nothing was changed: ${asError(thrown).message}`);
-        return new NotSaved(asError(thrown));
-      }
-    };
-    const configs = (): CameraConfig[] => stored().map((entry) => entry.config);
-    const view = ({
-      config,
-      status,
-      frames,
-      reconnects,
-      recent,
-      lastFrameAt,
-      shed,
-      previewSocket,
-    }: Entry): CameraEntry => ({
-      config,
-      status,
-      frames,
-      framesPerSecond: rate(recent, ctx.clock.now()),
-      reconnects,
-      lastFrameAt,
-      shed: { ...shed },
-      previewSocket,
-    });
-
-    const loaded = await store.load();
-    for (const problem of loaded.problems) ctx.log.warn({ file: store.path, movedAside: loaded.movedAside }, problem);
-    for (const config of loaded.cameras) entries.set(config.cameraId, newEntry(config, false));
-    for (const config of fixed) if (!entries.has(config.cameraId)) entries.set(config.cameraId, newEntry(config, true));
+  start: async (ctx, init) => {
+    const registry = new CameraRegistry(ctx, init);
+    await registry.load();
     // Not awaited: a start of hundreds of threads must not hold up everything else.
-    void (async () => {
-      for (const entry of entries.values()) if (!ctx.signal.aborted) await startCamera(entry);
-    })();
-
+    void registry.startAll();
     return {
       handlers: {
-        list: () => [...entries.values()].map(view),
-        get: ({ cameraId }) => {
-          const entry = entries.get(cameraId);
-          return entry === undefined ? null : view(entry);
-        },
-        add: async ({ config }) => {
-          if (entries.has(config.cameraId)) return 'exists';
-          if (stored().length >= MAX_CAMERAS) return 'full';
-          const failed = await save([...configs(), config]);
-          if (failed !== null) return failed;
-          const entry = newEntry(config, false);
-          entries.set(config.cameraId, entry);
-          await startCamera(entry);
-          return 'added';
-        },
-        change: async ({ cameraId, patch }) => {
-          const entry = entries.get(cameraId);
-          if (entry === undefined) return null;
-          const before = entry.config;
-          const after = { ...before, ...patch };
-          // One that is not stored has nothing to save.
-          const failed = entry.fixed
-            ? null
-            : await save(configs().map((config) => (config === before ? after : config)));
-          if (failed !== null) return failed;
-          entry.config = after;
-          const restart =
-            before.url !== after.url ||
-            before.intervalSeconds !== after.intervalSeconds ||
-            before.enabled !== after.enabled;
-          if (restart) {
-            if (before.enabled) await stopCamera(entry, after.enabled ? 'its settings changed' : 'switched off');
-            await startCamera(entry);
-          }
-          return view(entry);
-        },
-        remove: async ({ cameraId }) => {
-          const entry = entries.get(cameraId);
-          if (entry === undefined) return false;
-          const failed = entry.fixed ? null : await save(configs().filter((config) => config !== entry.config));
-          if (failed !== null) return failed;
-          entries.delete(cameraId);
-          await stopCamera(entry, 'removed');
-          return true;
-        },
-        status: ({ cameraId, state, message }) => {
-          const entry = entries.get(cameraId);
-          if (entry === undefined) return;
-          if (state === 'offline' && entry.status.state === 'online') entry.reconnects += 1;
-          setStatus(entry, state, message);
-        },
-        frame: ({ cameraId, frameNumber, timestamp }) => {
-          const entry = entries.get(cameraId);
-          if (entry === undefined) return;
-          entry.frames = frameNumber;
-          entry.lastFrameAt = timestamp;
-          entry.recent.push(ctx.clock.now());
-          if (entry.recent.length > RECENT_FRAMES) entry.recent.shift();
-        },
-        shed: ({ cameraId, what, count }) => {
-          const entry = entries.get(cameraId);
-          if (entry !== undefined) entry.shed[what] += count;
-        },
+        list: () => registry.list(),
+        get: ({ cameraId }) => registry.get(cameraId),
+        add: ({ config }) => registry.add(config),
+        change: ({ cameraId, patch }) => registry.change(cameraId, patch),
+        remove: ({ cameraId }) => registry.remove(cameraId),
+        status: ({ cameraId, state, message }) => registry.onStatus(cameraId, state, message),
+        frame: ({ cameraId, frameNumber, timestamp }) => registry.onFrame(cameraId, frameNumber, timestamp),
+        shed: ({ cameraId, what, count }) => registry.onShed(cameraId, what, count),
       },
     };
   },
 });
 
-const RECENT_FRAMES = 20;
-const RATE_WINDOW_MS = 60_000;
+class CameraRegistry {
+  readonly #ctx: ActorContext<CameraRegistryMessage>;
+  readonly #init: CameraRegistryInit;
+  readonly #cameras = new Map<CameraId, RegisteredCamera>();
 
-/** Frames per second over those of the last minute, up to now: a camera that stopped falls to 0. */
-function rate(recent: readonly number[], now: number): number {
-  const counted = recent.filter((at) => now - at <= RATE_WINDOW_MS);
-  const [first] = counted;
-  if (first === undefined || counted.length < 2) return 0;
-  return Math.round((100 * 1000 * (counted.length - 1)) / Math.max(1, now - first)) / 100;
+  constructor(ctx: ActorContext<CameraRegistryMessage>, init: CameraRegistryInit) {
+    this.#ctx = ctx;
+    this.#init = init;
+  }
+
+  async load(): Promise<void> {
+    const { store, fixed } = this.#init;
+    const { cameras, movedAside, problems } = await store.load();
+    for (const problem of problems) this.#ctx.log.warn({ file: store.path, movedAside }, problem);
+    for (const config of cameras) this.#register(config, false);
+    for (const config of fixed) if (!this.#cameras.has(config.cameraId)) this.#register(config, true);
+  }
+
+  async startAll(): Promise<void> {
+    for (const camera of this.#cameras.values()) if (!this.#ctx.signal.aborted) await this.#start(camera);
+  }
+
+  list(): readonly CameraEntry[] {
+    return [...this.#cameras.values()].map((camera) => camera.entry(this.#now()));
+  }
+
+  get(cameraId: CameraId): CameraEntry | null {
+    return this.#cameras.get(cameraId)?.entry(this.#now()) ?? null;
+  }
+
+  async add(config: CameraConfig): Promise<'added' | 'exists' | 'full' | NotSaved> {
+    if (this.#cameras.has(config.cameraId)) return 'exists';
+    const stored = this.#storedConfigs();
+    if (stored.length >= MAX_CAMERAS) return 'full';
+    const failed = await this.#save([...stored, config]);
+    if (failed !== null) return failed;
+    await this.#start(this.#register(config, false));
+    return 'added';
+  }
+
+  async change(cameraId: CameraId, patch: CameraPatch): Promise<CameraEntry | null | NotSaved> {
+    const camera = this.#cameras.get(cameraId);
+    if (camera === undefined) return null;
+    const before = camera.config;
+    const after = { ...before, ...patch };
+    if (!camera.fixed) {
+      const failed = await this.#save(this.#storedConfigs().map((config) => (config === before ? after : config)));
+      if (failed !== null) return failed;
+    }
+    camera.config = after;
+    if (needsRestart(before, after)) {
+      if (before.enabled) await this.#stop(camera, after.enabled ? 'its settings changed' : 'switched off');
+      await this.#start(camera);
+    }
+    return camera.entry(this.#now());
+  }
+
+  async remove(cameraId: CameraId): Promise<boolean | NotSaved> {
+    const camera = this.#cameras.get(cameraId);
+    if (camera === undefined) return false;
+    if (!camera.fixed) {
+      const failed = await this.#save(this.#storedConfigs().filter((config) => config !== camera.config));
+      if (failed !== null) return failed;
+    }
+    this.#cameras.delete(cameraId);
+    await this.#stop(camera, 'removed');
+    return true;
+  }
+
+  onStatus(cameraId: CameraId, state: CameraState, message: string): void {
+    const camera = this.#cameras.get(cameraId);
+    if (camera === undefined) return;
+    if (state === 'offline' && camera.status.state === 'online') camera.countReconnect();
+    this.#setStatus(camera, state, message);
+  }
+
+  onFrame(cameraId: CameraId, frameNumber: number, timestamp: string): void {
+    this.#cameras.get(cameraId)?.addFrame(frameNumber, timestamp, this.#now());
+  }
+
+  onShed(cameraId: CameraId, what: 'detections' | 'groups', count: number): void {
+    const camera = this.#cameras.get(cameraId);
+    if (camera !== undefined) camera.shed[what] += count;
+  }
+
+  #register(config: CameraConfig, fixed: boolean): RegisteredCamera {
+    const camera = new RegisteredCamera(config, fixed, this.#now());
+    this.#cameras.set(config.cameraId, camera);
+    return camera;
+  }
+
+  #storedConfigs(): readonly CameraConfig[] {
+    return [...this.#cameras.values()].flatMap(({ fixed, config }) => (fixed ? [] : [config]));
+  }
+
+  /** Saves the new list before any of it takes effect; null when it is on the disk. */
+  async #save(configs: readonly CameraConfig[]): Promise<NotSaved | null> {
+    const { store } = this.#init;
+    try {
+      await store.save(configs);
+      return null;
+    } catch (thrown) {
+      const error = asError(thrown);
+      this.#ctx.log.error({ path: store.path, err: error }, `nothing was changed: ${error.message}`);
+      return new NotSaved(error);
+    }
+  }
+
+  async #start(camera: RegisteredCamera): Promise<void> {
+    if (!camera.config.enabled) return;
+    try {
+      const { previewSocket } = await this.#init.spawner.start(camera.config, () => camera.frames);
+      camera.previewSocket = previewSocket;
+    } catch (thrown) {
+      this.#setStatus(camera, 'fault', `could not be started: ${asError(thrown).message}`);
+    }
+  }
+
+  async #stop(camera: RegisteredCamera, message: string): Promise<void> {
+    const { cameraId } = camera.config;
+    try {
+      await this.#init.spawner.stop(cameraId);
+    } catch (thrown) {
+      // A camera that does not stop is its supervisor's matter; the others must not fall with this actor.
+      const error = asError(thrown);
+      this.#ctx.log.error({ cameraId, err: error }, `camera ${cameraId} could not be stopped: ${error.message}`);
+    }
+    camera.previewSocket = null;
+    this.#setStatus(camera, 'offline', message);
+  }
+
+  #setStatus(camera: RegisteredCamera, state: CameraState, text: string): void {
+    const message = clipped(text);
+    if (!camera.setStatus(state, message, this.#now())) return;
+    const { cameraId } = camera.config;
+    this.#init.bus.broadcast(subjects.cameraStatus(cameraId), camera.status);
+    this.#init.onStatus(camera.status);
+    this.#ctx.log.info({ cameraId, state }, `camera ${cameraId} is ${state}: ${message}`);
+    const online = [...this.#cameras.values()].filter(({ status }) => status.state === 'online').length;
+    this.#ctx.report({ cameras: this.#cameras.size, online });
+  }
+
+  #now(): number {
+    return this.#ctx.clock.now();
+  }
 }
+
+const needsRestart = (before: CameraConfig, after: CameraConfig): boolean =>
+  before.url !== after.url || before.intervalSeconds !== after.intervalSeconds || before.enabled !== after.enabled;

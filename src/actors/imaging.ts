@@ -1,96 +1,126 @@
+import type { EncodedFrame, Region } from '../imaging/encode-job.ts';
 import type { Encoder } from '../imaging/jpeg-encoder.ts';
-import type { Region } from '../imaging/encode-job.ts';
 import type { ImageStore } from '../infra/bus.ts';
 import { cropImageId, frameImageId, type ImageId, type RequestId } from '../messages/ids.ts';
-import { defineActor } from '../runtime/actor.ts';
+import { type ActorContext, defineActor } from '../runtime/actor.ts';
 import { asError } from '../runtime/errors.ts';
 import type { Asking } from '../runtime/message.ts';
 import type { Transferred } from '../runtime/transfer.ts';
 import { address } from '../runtime/ref.ts';
+import { settlesWithin } from '../runtime/time-limit.ts';
 import { putPicture } from './put-picture.ts';
 
-/** Claim checks of one frame; null where a JPEG could not be made or stored. */
-export interface StoredImages {
-  readonly imageId: ImageId | null;
-  readonly crops: readonly (ImageId | null)[];
-}
-
-export type ImagingMessage = {
+/**
+ * Stores the JPEGs of a frame under their ids. Answered when each is stored, or has failed and was counted and logged.
+ */
+export type StoreImages = {
   type: 'store';
   requestId: RequestId;
   /** rgb24 */
   data: Transferred<Uint8Array<ArrayBuffer>>;
+  /** In px, as those of the regions. */
   width: number;
   height: number;
-  /** One for each group, in the order of `groupIndex` from 1. */
+  /** The crop of each group. */
   regions: readonly (Region & { readonly groupIndex: number })[];
-} & Asking<StoredImages>;
+} & Asking<'done'>;
+
+export type ImagingMessage = StoreImages;
 
 export const IMAGING = address<ImagingMessage>('/imaging');
 
 export interface ImagingInit {
   readonly encoder: Encoder;
   readonly images: ImageStore;
+  /** Called for each JPEG that could not be stored, and once for a frame that could not be encoded. */
   readonly onFailed: () => void;
 }
 
 const QUALITY = 78;
 const MAX_REGION_SIDE = 640;
+/** At a stop, for images being stored: their detections are published already. */
+const FLUSH_MS = 2_000;
 
 /** Turns frames into stored JPEGs: the frame for people's screens, the crops for the model. */
 export const imagingActor = defineActor<ImagingMessage>()<ImagingInit>({
   kind: 'imaging',
   mailbox: { capacity: 64, overflow: 'refuse' },
-  start: (ctx, { encoder, images, onFailed }) => {
-    let stored = 0;
-    let failed = 0;
-    let shrunk = 0;
-
-    const put = async (id: ImageId, jpeg: Uint8Array): Promise<ImageId | null> => {
-      try {
-        if (await putPicture(images, id, jpeg, (large, most) => encoder.shrink(large, most, ctx.signal))) shrunk += 1;
-        stored += 1;
-        return id;
-      } catch (thrown) {
-        failed += 1;
-        onFailed();
-        ctx.log.warn(
-          { imageId: id, err: asError(thrown).message },
-          `image ${id} could not be stored: ${asError(thrown).message}`,
-        );
-        return null;
-      }
-    };
-
-    const store = async ({ requestId, data, width, height, regions }: ImagingMessage): Promise<StoredImages> => {
-      const job = { data, width, height, regions, quality: QUALITY, maxRegionSide: MAX_REGION_SIDE };
-      const encoded = await encoder.encode(job, ctx.signal);
-      const [imageId, ...crops] = await Promise.all([
-        put(frameImageId(requestId), encoded.frame),
-        ...regions.map((region, index) => {
-          const jpeg = encoded.regions[index];
-          return jpeg === undefined ? null : put(cropImageId(requestId, region.groupIndex), jpeg);
-        }),
-      ]);
-      ctx.report({ stored, failed, shrunk, waiting: encoder.waiting });
-      return { imageId, crops };
-    };
-
+  start: (ctx, init) => {
+    const imaging = new Imaging(ctx, init);
     return {
       handlers: {
         store: (message) => {
-          const answer = ctx.defer<StoredImages>();
-          store(message).then(
-            (claims) => answer.resolve(claims),
-            (thrown: unknown) => {
-              failed += 1;
-              onFailed();
-              answer.reject(asError(thrown));
-            },
-          );
+          const answer = ctx.defer<'done'>();
+          void imaging.store(message).then(() => answer.resolve('done'));
           return answer;
         },
       },
+      stop: () => imaging.flush(),
     };
   },
 });
+
+class Imaging {
+  readonly #ctx: ActorContext<ImagingMessage>;
+  readonly #init: ImagingInit;
+  readonly #counts = { stored: 0, failed: 0, shrunk: 0 };
+  readonly #pending = new Set<Promise<void>>();
+  readonly #abort = new AbortController();
+
+  constructor(ctx: ActorContext<ImagingMessage>, init: ImagingInit) {
+    this.#ctx = ctx;
+    this.#init = init;
+  }
+
+  /** Never rejects. */
+  async store(message: StoreImages): Promise<void> {
+    const pending = this.#store(message);
+    this.#pending.add(pending);
+    await pending;
+    this.#pending.delete(pending);
+    this.#ctx.report({ ...this.#counts, waiting: this.#init.encoder.waiting });
+  }
+
+  /** Waits for images being stored, at most {@link FLUSH_MS}. */
+  async flush(): Promise<void> {
+    await settlesWithin(this.#ctx.clock, Promise.all(this.#pending), FLUSH_MS);
+    this.#abort.abort();
+  }
+
+  async #store({ requestId, data, width, height, regions }: StoreImages): Promise<void> {
+    let encoded: EncodedFrame;
+    try {
+      const job = { data, width, height, regions, quality: QUALITY, maxRegionSide: MAX_REGION_SIDE };
+      encoded = await this.#init.encoder.encode(job, this.#abort.signal);
+    } catch (thrown) {
+      this.#failed({ requestId }, `the pictures of frame ${requestId} could not be encoded`, asError(thrown));
+      return;
+    }
+    await Promise.all([
+      this.#put(frameImageId(requestId), encoded.frame),
+      ...regions.map(async ({ groupIndex }, index) => {
+        const jpeg = encoded.regions[index];
+        if (jpeg !== undefined) await this.#put(cropImageId(requestId, groupIndex), jpeg);
+      }),
+    ]);
+  }
+
+  async #put(id: ImageId, jpeg: Uint8Array): Promise<void> {
+    const { images, encoder } = this.#init;
+    try {
+      const shrunk = await putPicture(images, id, jpeg, (large, most) =>
+        encoder.shrink(large, most, this.#abort.signal),
+      );
+      if (shrunk) this.#counts.shrunk += 1;
+      this.#counts.stored += 1;
+    } catch (thrown) {
+      this.#failed({ imageId: id }, `image ${id} could not be stored`, asError(thrown));
+    }
+  }
+
+  #failed(fields: object, text: string, error: Error): void {
+    this.#counts.failed += 1;
+    this.#init.onFailed();
+    this.#ctx.log.warn({ ...fields, err: error.message }, `${text}: ${error.message}`);
+  }
+}

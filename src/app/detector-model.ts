@@ -5,7 +5,7 @@ import type { LocatedModel } from '../messages/model.ts';
 import { isSpecFile, loadModelSpec } from '../model-store/manifest.ts';
 import { pullModel } from '../model-store/pull.ts';
 
-/** The detector by its name in the manifest, fetched when it is not there yet, or by an operator's own spec file. */
+/** The detector of a name in the manifest, which is fetched when it is missing, or of an operator's spec file. */
 export async function useModel(nameOrFile: string, log: Log): Promise<LocatedModel> {
   if (!isSpecFile(nameOrFile))
     return (

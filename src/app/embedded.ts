@@ -11,11 +11,11 @@ import { systemCode, writeFailure } from '../storage/storage-error.ts';
 import type { DataNotices } from '../storage/set-aside.ts';
 import type { GantryConfig } from './config.ts';
 
-/** A server Gantry uses: its own, or one the operator named. */
+/** A server that Gantry uses: its own, or the operator's. */
 export interface UsedService {
-  /** What Gantry's own clients use; with user and password. */
+  /** For Gantry's own clients; with user and password. */
   readonly url: string;
-  /** What the runtime file tells the tools of whoever runs Gantry. */
+  /** For the operator's tools, by way of the runtime file. */
   readonly toolsUrl: string;
   readonly durable: boolean;
   readonly notice: string | null;
@@ -34,10 +34,10 @@ const owned = (service: EmbeddedService): UsedService => ({
 const NATS_PORT = 4222;
 const REDIS_PORT = 6379;
 
-/** Room for the streams and a quarter more. */
+/** A quarter more than the streams need. */
 const storeMbFor = (streamsMb: number): number => Math.ceil(Math.max(STREAMS_MB, streamsMb) * 1.25);
 
-/** The NATS named by `NATS_URL`, else one of our own: on the usual port when that is free. */
+/** The NATS of `NATS_URL`, else an embedded one: on the usual port when that is free. */
 export async function useNats(config: GantryConfig, log: Log, notices: DataNotices): Promise<UsedService> {
   if (config.natsUrl !== null) return external(config.natsUrl);
   const dataDir = join(config.dataDir, 'nats');
@@ -56,7 +56,7 @@ export async function useNats(config: GantryConfig, log: Log, notices: DataNotic
   return owned(await onPreferred(NATS_PORT, start));
 }
 
-/** The Redis named by `REDIS_URL`, none for `off`, else one of our own. */
+/** The Redis of `REDIS_URL`, none for `off`, else an embedded one. */
 export async function useRedis(config: GantryConfig, log: Log, notices: DataNotices): Promise<UsedService | null> {
   if (config.redisUrl === 'off') return null;
   if (config.redisUrl !== null) return external(config.redisUrl);
@@ -64,7 +64,8 @@ export async function useRedis(config: GantryConfig, log: Log, notices: DataNoti
   const dataDir = join(config.dataDir, 'redis');
   const store = join(dataDir, 'appendonlydir');
   const lost =
-    'lists of alerts, newest results and the limits of keys as they stood are not known any more (the history of alerts is in NATS)';
+    'lists of alerts, newest results and the limits of keys as they stood are not known any more ' +
+    '(the history of alerts is in NATS)';
   const memory = new AppendOnlyMemory(store, join(dataDir, 'append-only-sizes.json'), notices);
   await memory.compare();
   const start = (port: number): Promise<EmbeddedService> =>
@@ -87,7 +88,7 @@ export async function useRedis(config: GantryConfig, log: Log, notices: DataNoti
   return owned({ ...running, stop });
 }
 
-/** An error of the file system says which folder it is about and what to do. */
+/** Gives an error of the file system a message that names the folder and says what to do. */
 const naming = <T>(folder: string, starting: Promise<T>): Promise<T> =>
   starting.catch((thrown: unknown) => {
     throw systemCode(thrown)?.startsWith('E') === true && !(thrown instanceof EmbeddedError)
@@ -95,7 +96,7 @@ const naming = <T>(folder: string, starting: Promise<T>): Promise<T> =>
       : thrown;
   });
 
-/** On the usual port, where people's tools look; on any free one when that is taken, or is taken a moment later. */
+/** Starts on the usual port, where people's tools look; on any free one when that is taken, or is taken meanwhile. */
 async function onPreferred(port: number, start: (port: number) => Promise<EmbeddedService>): Promise<EmbeddedService> {
   if (!(await isFree(port))) return start(0);
   try {

@@ -15,18 +15,18 @@ import type { ActorDefinition } from '../runtime/actor.ts';
 import type { ActorSystem } from '../runtime/system.ts';
 import type { DataNotices } from '../storage/set-aside.ts';
 import type { GantryConfig } from './config.ts';
-import { createCrew } from './crew.ts';
+import { createCameraSpawner } from './camera-spawner.ts';
 import { type Demo, startDemo } from './demo.ts';
 import { useModel } from './detector-model.ts';
 import { makePreviewFolder, removePreviewFolder } from './preview-folder.ts';
 import type { StartStack } from './start-stack.ts';
 
-/** Resources that only a process with the role `cameras` needs. */
+/** The programs and files that only a process with the role `cameras` needs. */
 export interface CameraResources {
   readonly ffmpeg: string;
   readonly model: LocatedModel;
   readonly demo: Demo;
-  /** For the sockets of live previews; null for none. */
+  /** Folder of the sockets of live previews; null for none. */
   readonly previewFolder: string | null;
 }
 
@@ -47,21 +47,22 @@ export async function useCameraResources(stack: StartStack, config: GantryConfig
   return { ffmpeg, model, demo, previewFolder };
 }
 
-/** For tests: others watch, or sabotage, what cameras do. */
+/** For tests, which watch or replace the cameras. */
 export interface CameraHooks {
-  /** Default: the camera actor. Tests put a saboteur in its place. */
+  /** Default: the camera actor. */
   readonly cameraActor?: ActorDefinition<CameraMessage, CameraInit>;
-  /** Told of every detection before anything is done with it, and of those that will never be published. */
+  /** Called with every detection when the publisher gets it. */
   readonly onDetected?: (detection: Detection) => void;
+  /** Called with every detection that is never published. */
   readonly onShed?: (detection: Detection) => void;
 }
 
 export interface CamerasRole extends CameraHooks {
   readonly config: GantryConfig;
   readonly cameraResources: CameraResources;
-  /** The system, once it runs. */
+  /** The system; called after `running` has resolved. */
   readonly system: () => ActorSystem;
-  /** Resolves then. */
+  /** Resolves when the system runs. */
   readonly running: Promise<unknown>;
   readonly bus: Bus;
   readonly images: ImageStore;
@@ -72,7 +73,7 @@ export interface CamerasRole extends CameraHooks {
   readonly dataNotices: DataNotices;
 }
 
-/** The role `cameras`: watches, detects, publishes, and makes tasks of it. */
+/** The role `cameras`: reads and analyses cameras, publishes detections, and makes tasks of them. */
 export function camerasInits({
   config,
   cameraResources,
@@ -91,7 +92,7 @@ export function camerasInits({
 }: CamerasRole): NonNullable<TreeInits['cameras']> {
   const { ffmpeg, model, demo, previewFolder } = cameraResources;
   const { confidence, iou, isolation } = config;
-  const crew = createCrew({
+  const spawner = createCameraSpawner({
     system,
     running,
     ffmpeg,
@@ -123,7 +124,7 @@ export function camerasInits({
     imaging: () => ({ encoder, images, onFailed: () => metrics.inc('images_failed_total', 1) }),
     cameraRegistry: () => ({
       store: new FileCameraStore({ path: join(config.dataDir, 'cameras.json'), log, notices: dataNotices }),
-      crew,
+      spawner,
       bus,
       fixed: demo.cameras,
       onStatus,

@@ -8,7 +8,7 @@ import { readWhole, writeWhole } from '../storage/files.ts';
 import { parseJson } from '../storage/json.ts';
 import type { DataNotices } from '../storage/set-aside.ts';
 
-/** Redis's append-only files: a base, what came since, and a manifest that names them in order. */
+/** Redis's append-only files: a base, increments, and a manifest that lists them in order. */
 const PART = /^appendonly\.aof\.(\d{1,15})\.(base|incr)\.(?:rdb|aof)$/u;
 const MANIFEST = 'appendonly.aof.manifest';
 const FIX_MS = 60_000;
@@ -29,8 +29,8 @@ async function partsIn(folder: string): Promise<readonly Part[]> {
   return Promise.all(found.map(async (part) => ({ ...part, size: (await stat(join(folder, part.name))).size })));
 }
 
-/** The newest base and what came after it, as the manifest should say. Pure. */
-export function manifestOf(parts: readonly Pick<Part, 'name' | 'seq' | 'isBase'>[]): string {
+/** The manifest for these files: the newest base, then the increments. */
+function manifestOf(parts: readonly Pick<Part, 'name' | 'seq' | 'isBase'>[]): string {
   const bases = parts.filter(({ isBase }) => isBase).toSorted((a, b) => b.seq - a.seq);
   const incr = parts.filter(({ isBase }) => !isBase).toSorted((a, b) => a.seq - b.seq);
   return [
@@ -40,18 +40,20 @@ export function manifestOf(parts: readonly Pick<Part, 'name' | 'seq' | 'isBase'>
   ].join('\n');
 }
 
-/** Without its manifest Redis would begin anew over the files that are there. Null when nothing is wrong. */
+/** Why the files cannot be used as they are; null when they can. Without its manifest Redis would overwrite them. */
 export async function appendOnlyBroken(folder: string): Promise<string | null> {
   const parts = await partsIn(folder);
   if (parts.length === 0) return null;
-  const isThere = await stat(join(folder, MANIFEST)).then(
+  const exists = await stat(join(folder, MANIFEST)).then(
     (found) => found.isFile(),
     () => false,
   );
-  return isThere ? null : `${join(folder, MANIFEST)} is missing`;
+  return exists ? null : `${join(folder, MANIFEST)} is missing`;
 }
 
-/** Writes the manifest anew and cuts the last file where it stops making sense. Null when there is nothing to save. */
+/**
+ * Rewrites the manifest and cuts the last file before its first damage. What was done; null when nothing can be saved.
+ */
 export async function repairAppendOnly(folder: string): Promise<string | null> {
   const parts = await partsIn(folder);
   if (parts.length === 0) return null;
@@ -65,7 +67,7 @@ export async function repairAppendOnly(folder: string): Promise<string | null> {
     : 'its manifest was written anew from the files that are there';
 }
 
-/** `redis-check-aof --fix`, which is redis-server by another name. */
+/** Runs `redis-check-aof --fix`: the program is redis-server, which goes by its own name. */
 async function fix(manifest: string): Promise<boolean> {
   const { binary } = await ensureRedisServer({});
   if (binary === null) return false;
@@ -88,8 +90,8 @@ const BOUNDS = { maxLength: 65_536, maxParts: 1_000 };
 const EVERY_MS = 10_000;
 
 /**
- * Remembers how long the append-only files are: what is cut off between two commands, or missing whole, Redis does not
- * notice. Each look is compared with the one before; files that a rewrite replaced are no loss.
+ * Remembers the sizes of the append-only files, to notice lost data: Redis does not notice a file that is missing, or
+ * cut between two commands. Files that a rewrite replaced are no loss.
  */
 export class AppendOnlyMemory {
   readonly #folder: string;
@@ -98,14 +100,14 @@ export class AppendOnlyMemory {
   #timer: NodeJS.Timeout | null = null;
   #last = '';
 
-  /** `file` is where it remembers. */
+  /** @param file where the sizes are kept */
   constructor(folder: string, file: string, notices: DataNotices) {
     this.#folder = folder;
     this.#file = file;
     this.#notices = notices;
   }
 
-  /** Before the server starts. Says what is missing since the last look. */
+  /** Call before the server starts. Notes data that is missing since the last look. */
   async compare(): Promise<void> {
     const before = await this.#remembered();
     const now = await partsIn(this.#folder);
@@ -113,16 +115,18 @@ export class AppendOnlyMemory {
     if (missing.length === 0) return;
     this.#notices.say(
       { folder: this.#folder, missing },
-      `Redis lost what it had stored since Gantry last ran: ${missing.join(', ')} in ${this.#folder}. Lists of alerts and shared limits may lack entries (the history of alerts is in NATS: GET /api/alerts/history); restore the folder from a backup to get them back`,
+      `Redis lost what it had stored since Gantry last ran: ${missing.join(', ')} in ${this.#folder}. ` +
+        'Lists of alerts and shared limits may lack entries (the history of alerts is in NATS: ' +
+        'GET /api/alerts/history); restore the folder from a backup to get them back',
     );
   }
 
-  /** Looks every 10 s from now on. */
+  /** Remembers the sizes every 10 s from now on. */
   follow(): void {
     this.#timer = setInterval(() => void this.look(), EVERY_MS).unref();
   }
 
-  /** Never rejects: a full disk has louder voices. */
+  /** Remembers the sizes as they are now. Never rejects: a full disk is reported elsewhere. */
   async look(): Promise<void> {
     const parts = await partsIn(this.#folder).catch(() => []);
     const body = JSON.stringify(Object.fromEntries(parts.map(({ name, size }) => [name, size])));
@@ -131,7 +135,7 @@ export class AppendOnlyMemory {
     await writeWhole(this.#file, body).catch(() => undefined);
   }
 
-  /** After the server ended. */
+  /** Call after the server has ended. */
   async close(): Promise<void> {
     if (this.#timer !== null) clearInterval(this.#timer);
     await this.look();
@@ -143,23 +147,20 @@ export class AppendOnlyMemory {
       const parsed = Sizes.safeParse(text === null ? {} : parseJson(text, this.#file, BOUNDS));
       return new Map(parsed.success ? Object.entries(parsed.data) : []);
     } catch {
-      // Without it there is nothing to compare with; it is written anew.
+      // Nothing to compare with; the next look writes it again.
       return new Map();
     }
   }
 }
 
-/** Files that are shorter than they were, or gone without newer ones in their place. Pure. */
-export function missingOf(
-  before: ReadonlyMap<string, number>,
-  now: readonly Pick<Part, 'name' | 'seq' | 'size'>[],
-): string[] {
+/** Describes files that are shorter than before, or gone without newer ones in their place. */
+function missingOf(before: ReadonlyMap<string, number>, now: readonly Pick<Part, 'name' | 'seq' | 'size'>[]): string[] {
   const newest = Math.max(0, ...now.map(({ seq }) => seq));
   return [...before].flatMap(([name, size]) => {
     const seq = Number(PART.exec(name)?.[1] ?? 0);
     const found = now.find((part) => part.name === name);
     if (found !== undefined) return found.size < size ? [`${size - found.size} of the ${size} bytes of ${name}`] : [];
-    // A rewrite ends with files of a higher number, and removes those before.
+    // A rewrite makes files with a higher number, and removes the older ones.
     return newest > seq || size === 0 ? [] : [`all ${size} bytes of ${name}`];
   });
 }

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { readWhole, writeWhole } from '../storage/files.ts';
 import { EmbeddedError } from './service.ts';
 
-/** What identifies a process beyond its number, which the system gives out again. */
+/** Identifies a process: a pid alone may belong to another one later. */
 interface Identity {
   readonly pid: number;
   /** Clock ticks from boot to its start (/proc/PID/stat, field 22). */
@@ -14,19 +14,19 @@ interface Identity {
 interface PidFile {
   readonly owner: Identity;
   readonly child: Identity;
-  /** First argument and all others, as started. */
+  /** Program and arguments, as started. */
   readonly command: readonly string[];
 }
 
-/** A note holds a command line. */
+/** Of a pid file. */
 const MOST_BYTES = 65_536;
 
-/** What {@link endLeftover} found. */
+/** What {@link endLeftover} found and ended. `forced`: by SIGKILL. */
 export type Leftover = 'none' | { readonly pid: number; readonly forced: boolean };
 
 /**
- * Notes a child in `file`, so that the next start can recognise it should this process be killed before it can end it.
- * Where the system has no /proc nothing is noted.
+ * Records a child in `file`, so that the next start recognises it if this process is killed first. Does nothing on a
+ * system without /proc.
  */
 export async function writePidFile(file: string, childPid: number, command: readonly string[]): Promise<void> {
   const [owner, child] = await Promise.all([identify(process.pid), identify(childPid)]);
@@ -38,9 +38,9 @@ export async function writePidFile(file: string, childPid: number, command: read
 export const removePidFile = (file: string): Promise<void> => rm(file, { force: true });
 
 /**
- * Ends the child that a killed Gantry left behind: only when number, start time and command line all agree with the
- * note. SIGTERM first, SIGKILL after `deadlineMs`.
- * @throws {EmbeddedError} `FOLDER_IN_USE` when the process that wrote the note lives: the folder is not ours to take.
+ * Ends the child that a killed Gantry left behind, if pid, start time and program agree with the file. SIGTERM first,
+ * SIGKILL after `deadlineMs`.
+ * @throws {EmbeddedError} `FOLDER_IN_USE` when the Gantry that wrote the file still runs
  */
 export async function endLeftover(file: string, deadlineMs = 3000): Promise<Leftover> {
   const note = parsePidFile((await readWhole(file, MOST_BYTES).catch(() => null)) ?? '');
@@ -53,7 +53,8 @@ export async function endLeftover(file: string, deadlineMs = 3000): Promise<Left
   if (await isSame(note.owner, null)) {
     throw new EmbeddedError(
       'FOLDER_IN_USE',
-      `another Gantry (process ${note.owner.pid}) is running with the same data folder ${dirname(file)}; end it, or choose another data folder`,
+      `another Gantry (process ${note.owner.pid}) is running with the same data folder ${dirname(file)}; ` +
+        'end it, or choose another data folder',
       {
         owner: note.owner.pid,
         child: note.child.pid,
@@ -69,7 +70,7 @@ export async function endLeftover(file: string, deadlineMs = 3000): Promise<Left
       forced = true;
       signal(note.child.pid, 'SIGKILL');
     }
-    // After SIGKILL only a process stuck in the kernel stays; the new one then fails to bind and says so.
+    // Only a process stuck in the kernel survives SIGKILL. The new server then fails to bind, and says so.
     if (performance.now() > deadline + 1000) break;
     await delay(25);
   }
@@ -81,7 +82,7 @@ function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
   } catch (error) {
-    // ESRCH: it ended by itself in the meantime.
+    // ESRCH: it has ended by itself.
     if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
   }
 }
@@ -91,7 +92,7 @@ async function isSame(known: Identity, command: readonly string[] | null): Promi
   if (found === null || found.startTime !== known.startTime) return false;
   if (command === null) return true;
   const actual = await readFile(`/proc/${known.pid}/cmdline`, 'utf8').catch(() => '');
-  // Redis rewrites its title (`redis-server 127.0.0.1:6379`), so the program's name has to do there.
+  // Only the program's name is compared: Redis rewrites its command line (`redis-server 127.0.0.1:6379`).
   const program = command[0]?.split('/').pop() ?? '';
   return program !== '' && (actual.split('\0')[0] ?? '').includes(program);
 }
@@ -117,7 +118,7 @@ function parsePidFile(text: string): PidFile | null {
     const value: unknown = JSON.parse(text);
     return isPidFile(value) ? value : null;
   } catch {
-    return null; // cut off by a crash: nothing can be recognised by it
+    return null; // cut short by a crash
   }
 }
 

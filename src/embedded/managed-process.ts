@@ -15,19 +15,16 @@ export interface ProcessOptions {
   /** Added to the few variables that every child gets. */
   readonly env?: Readonly<Record<string, string>>;
   /**
-   * Called once, when no other process uses the same folder any more, and before the first launch: writes what the
-   * program reads.
+   * Writes the program's files. Called once, before the first launch, when no other process uses the folder any more.
    */
   readonly prepare?: () => Promise<void>;
-  /**
-   * Resolves once the program serves. Rejects when `signal` is aborted (it ended, took too long, or is being stopped).
-   */
+  /** Resolves when the program serves. Rejects on `signal` (it ended, took too long, or is being stopped). */
   readonly ready: (signal: AbortSignal) => Promise<void>;
   /** Default 10 s. */
   readonly readyTimeoutMs?: number;
   /** Between SIGTERM and SIGKILL when stopping. Default 3 s. */
   readonly stopTimeoutMs?: number;
-  /** Where the process is noted for the next start; without it a leftover is not looked for. */
+  /** See {@link writePidFile}. Default: none, and no leftover is looked for. */
   readonly pidFile?: string;
   readonly log: ServiceLog;
   readonly onState?: OnServiceState;
@@ -35,19 +32,18 @@ export interface ProcessOptions {
 
 const BACKOFF_MIN_MS = 200;
 const BACKOFF_MAX_MS = 10_000;
-/** A run this long counts as healthy: the next back-off starts from the beginning. */
+/** After a run this long the back-off starts from the beginning. */
 const HEALTHY_AFTER_MS = 30_000;
-/** Of what the program prints. */
+/** Of the program's output. */
 const KEPT_LINES = 30;
 
-/** Wait before the `failures`-th restart in a row (1, 2, ...): 200 ms doubling up to 10 s. */
+/** In ms, before the `failures`-th restart in a row (1, 2, ...): 200 ms doubling up to 10 s. */
 export const restartDelay = (failures: number): number =>
   Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** Math.max(0, Math.min(failures, 30) - 1));
 
 /**
- * A child process that Gantry owns: restarted with back-off for as long as Gantry runs when it ends by itself, ended
- * when Gantry ends. It runs in a process group of its own, so that a terminal's Ctrl-C reaches Gantry only, which then
- * stops things in order.
+ * A child process that Gantry owns: restarted with back-off when it ends by itself, and ended by `stop`. It has its own
+ * process group, so that a terminal's Ctrl-C reaches only Gantry, which stops everything in order.
  */
 export class ManagedProcess {
   readonly #options: ProcessOptions;
@@ -66,7 +62,7 @@ export class ManagedProcess {
   }
 
   /**
-   * Ends a leftover, starts the program and waits until it is ready. A first start that fails is not tried again.
+   * Ends a leftover, starts the program and waits until it is ready. A failed first start is not retried.
    * @throws {EmbeddedError} `SPAWN_FAILED`, `EXITED_EARLY`, `NOT_READY`, `FOLDER_IN_USE`.
    */
   static async start(options: ProcessOptions): Promise<ManagedProcess> {
@@ -193,7 +189,7 @@ export class ManagedProcess {
       timeoutMs,
     );
     try {
-      // The probe may not look at the signal while it waits for something else, so the signal also ends this wait.
+      // The probe may ignore the signal for a while, so the signal also ends this wait.
       const aborted = Promise.withResolvers<never>();
       signal.addEventListener('abort', () => aborted.reject(signal.reason as Error), { once: true });
       signal.throwIfAborted();

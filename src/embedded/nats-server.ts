@@ -10,29 +10,29 @@ import { type EmbeddedService, type OnServiceState, serviceOf, type ServiceLog }
 import { onFreePort, untilAnswers } from './tcp.ts';
 
 export interface NatsServerOptions {
-  /** Folder of this server alone: streams, configuration, pid file. */
+  /** The server's own folder: streams, configuration, pid file. */
   readonly dataDir: string;
   /** Default 127.0.0.1. */
   readonly host?: string;
   /** Default 0: any free port. */
   readonly port?: number;
-  /** All streams together may have so many MB; default 4096. */
+  /** Limit of all streams together, in MB; default 4096. */
   readonly storeMb?: number;
-  /** Default: what `findNatsServer` finds. */
+  /** Default: `findNatsServer()`. */
   readonly binary?: Binary;
   readonly log: ServiceLog;
   readonly onState?: OnServiceState;
 }
 
 const MAX_PAYLOAD = 1024 * 1024;
-/** The bounds of all streams together must fit: the server reserves them. */
+/** The server reserves each stream's limit, so that all of them must fit. */
 const STORE_MB = 4_096;
 const MAX_MEMORY_STORE = 256 * 1024 ** 2;
 
 /**
- * The server is written in Go, which looks for work on every core whenever a message comes: on two cores that takes a
- * fifth more CPU, and the time of who has the other core. Gantry's load is served by a third of one core for each 250
- * groups a second, so a quarter of the cores is plenty. An operator's own `GOMAXPROCS` stays.
+ * Go looks for work on every core whenever a message arrives. On two cores that costs a fifth more CPU, and disturbs
+ * the other core. The server needs a third of one core for 250 groups a second, so a quarter of the cores is plenty. An
+ * operator's own `GOMAXPROCS` stays.
  */
 function threadsEnv(): Readonly<Record<string, string>> {
   return process.env['GOMAXPROCS'] === undefined
@@ -42,8 +42,8 @@ function threadsEnv(): Readonly<Record<string, string>> {
 
 /**
  * A nats-server with JetStream as a child process: messages up to 1 MB, 4 GB of streams on disk, 256 MB in memory.
- * Restarted on the same port when it dies, so that clients reconnect. It asks for a user and a password made for this
- * start: they are in its configuration file, for this user's eyes only, and never among its arguments.
+ * Restarted on the same port when it dies, so that clients reconnect. User and password are new at each start; they are
+ * in its configuration file, which only this user can read, and never among its arguments.
  * @throws {EmbeddedError} as {@link ManagedProcess.start}; {@link ProvisionError} `PROGRAM_MISSING`.
  */
 export async function startNatsServer(options: NatsServerOptions): Promise<EmbeddedService> {
@@ -53,6 +53,9 @@ export async function startNatsServer(options: NatsServerOptions): Promise<Embed
   const configFile = join(dataDir, 'nats-server.conf');
   const credentials = makeCredentials('gantry');
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const { user, password } = credentials;
+  const login = `CONNECT ${JSON.stringify({ user, pass: password, verbose: false })}\r\nPING\r\n`;
+  const isReady = (answer: string): boolean => answer.includes('"jetstream":true') && answer.includes('PONG\r\n');
 
   return onFreePort(host, options.port ?? 0, async (port) => {
     const storeMb = options.storeMb ?? STORE_MB;
@@ -63,23 +66,14 @@ export async function startNatsServer(options: NatsServerOptions): Promise<Embed
       args: ['--config', configFile],
       env: { ...binary.env, ...threadsEnv() },
       prepare: () => writeWhole(configFile, config),
-      // The greeting tells whether JetStream is on; it is sent at once, but JetStream recovers its streams before.
-      ready: (signal) =>
-        untilAnswers(
-          {
-            host,
-            port,
-            send: '',
-            isReady: (greeting) => greeting.includes('\r\n') && greeting.includes('"jetstream":true'),
-          },
-          signal,
-        ),
+      // It listens only after JetStream has recovered its streams. The login tells it from another server on the port.
+      ready: (signal) => untilAnswers({ host, port, send: login, isReady }, signal),
       readyTimeoutMs: 20_000,
       pidFile: join(dataDir, 'nats-server.pid.json'),
       log: options.log,
       ...(options.onState === undefined ? {} : { onState: options.onState }),
     });
-    const url = `nats://${credentials.user}:${credentials.password}@${host}:${port}`;
+    const url = `nats://${user}:${password}@${host}:${port}`;
     return serviceOf(running, { name: 'nats', url, ownUrl: url, kind: 'nats-server', version: binary.version });
   });
 }

@@ -6,22 +6,22 @@ import { EmbeddedError } from './service.ts';
 export interface StoreOptions<T> {
   /** For messages: `Redis`. */
   readonly service: string;
-  /** What the server keeps: a folder. */
+  /** The folder of the server's data. */
   readonly store: string;
   readonly start: () => Promise<T>;
-  /** Makes of the store what can be made of it, in place. Resolves to what was done, one clause, or null: nothing can be. */
+  /** Repairs the store in place. What was done, one clause; null when nothing can be done. */
   readonly repair?: () => Promise<string | null>;
   /** Why the store must be repaired before anything may start on it; null when nothing is wrong with it. */
   readonly broken?: () => Promise<string | null>;
-  /** What is lost without it, one clause. */
+  /** What is lost without the store, one clause. */
   readonly lost: string;
   readonly notices: DataNotices;
 }
 
 /**
- * Starts a server on what it kept. When it ends at once, its store may be the reason: a copy is repaired where that can be
- * done, else the server begins anew; the store as it was stays beside it, and a notice says so. A server that does not
- * start without its store either has it back, and the first error is thrown.
+ * Starts a server on its stored data. When it ends at once, the store may be the reason: it is repaired if possible,
+ * else the server starts with an empty one. The store as it was is kept beside it, and a notice says so. When the
+ * server does not start then either, the store is put back and the first error is thrown.
  */
 export async function startWithStore<T>(options: StoreOptions<T>): Promise<T> {
   const { store, start } = options;
@@ -30,7 +30,7 @@ export async function startWithStore<T>(options: StoreOptions<T>): Promise<T> {
     try {
       return await start();
     } catch (thrown) {
-      if (!isStoresFault(thrown) || !(await isThere(store))) throw thrown;
+      if (!mayBeStore(thrown) || !(await exists(store))) throw thrown;
       return recover(options, thrown, thrown.message);
     }
   }
@@ -45,7 +45,8 @@ async function recover<T>(options: StoreOptions<T>, first: Error, why: string): 
       const running = await start();
       notices.say(
         { service, store, aside: repaired.aside },
-        `${service} could not use ${store} as it was (${cut(why)}): ${repaired.done}. What is whole is in use, the rest is lost; the folder as it was is now ${repaired.aside}`,
+        `${service} could not use ${store} as it was (${cut(why)}): ${repaired.done}. ` +
+          `What is whole is in use, the rest is lost; the folder as it was is now ${repaired.aside}`,
       );
       return running;
     } catch {
@@ -58,7 +59,8 @@ async function recover<T>(options: StoreOptions<T>, first: Error, why: string): 
     const running = await start();
     notices.say(
       { service, store, aside },
-      `${service} could not use ${store} (${cut(why)}) and began anew: ${lost}. It is now ${aside}; put a backup in its place and restart, or remove it`,
+      `${service} could not use ${store} (${cut(why)}) and began anew: ${lost}. ` +
+        `It is now ${aside}; put a backup in its place and restart, or remove it`,
     );
     return running;
   } catch {
@@ -68,7 +70,7 @@ async function recover<T>(options: StoreOptions<T>, first: Error, why: string): 
   }
 }
 
-/** Null when there is no room for a copy, or nothing can be done: then the store is as it was. */
+/** Copies the store and repairs the original. Null, with the store as it was, when there is no room or no repair. */
 async function repairedCopy<T>({
   store,
   repair,
@@ -80,27 +82,27 @@ async function repairedCopy<T>({
     const done = await repair();
     if (done !== null) return { aside, done };
   } catch {
-    // As nothing could be done.
+    // The same as a repair that can do nothing.
   }
-  if (await isThere(aside)) {
+  if (await exists(aside)) {
     await rm(store, { recursive: true, force: true });
     await rename(aside, store);
   }
   return null;
 }
 
-/** A port that is taken, or a program that is not there, is no fault of the store. */
-const isStoresFault = (thrown: unknown): thrown is EmbeddedError =>
+/** Ended early, and not because its port is taken. */
+const mayBeStore = (thrown: unknown): thrown is EmbeddedError =>
   thrown instanceof EmbeddedError && thrown.code === 'EXITED_EARLY' && !/address already in use/iu.test(thrown.message);
 
-const isThere = (path: string): Promise<boolean> =>
+const exists = (path: string): Promise<boolean> =>
   lstat(path).then(
     () => true,
     () => false,
   );
 const cut = (text: string): string => (text.length <= 400 ? text : `${text.slice(0, 400)}…`);
 
-/** Sets aside what stands in the place of a folder of a stream, which nats-server would neither use nor replace. */
+/** Sets aside files that stand in place of a stream's folder: nats-server would neither use nor replace them. */
 export async function clearStreamFolders(jetstream: string, notices: DataNotices): Promise<void> {
   const folder = join(jetstream, 'jetstream', '$G', 'streams');
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
@@ -110,7 +112,8 @@ export async function clearStreamFolders(jetstream: string, notices: DataNotices
     const aside = await setAside(path);
     notices.say(
       { path, aside },
-      `${path} is no folder, so the messages of the stream ${entry.name} are lost. It is now ${aside}; restore the folder from a backup, or remove it`,
+      `${path} is no folder, so the messages of the stream ${entry.name} are lost. It is now ${aside}; ` +
+        'restore the folder from a backup, or remove it',
     );
   }
 }

@@ -11,7 +11,7 @@ import { type EmbeddedService, type OnServiceState, serviceOf, type ServiceLog }
 import { onFreePort, untilAnswers } from './tcp.ts';
 
 export interface RedisServerOptions {
-  /** Folder of this server alone: append-only file, pid file. */
+  /** The server's own folder: append-only file, pid file. */
   readonly dataDir: string;
   /** Default 0: any free port. It listens on 127.0.0.1 only. */
   readonly port?: number;
@@ -25,12 +25,12 @@ export interface RedisServerOptions {
 const HOST = '127.0.0.1';
 
 /**
- * The options Redis runs with, here and in docker-compose.yml.
+ * Options of Redis, here and in docker-compose.yml.
  *
- * `volatile-lru`, for three reasons. Keys without an expiry (`alerts:*`, cameras) must never be evicted, which rules
- * out `allkeys-*`. `volatile-ttl` would evict what expires soonest, and that is exactly the state that must not go: the
- * key limiter's windows and the cameras' locks live for seconds. Under `volatile-lru` they are safe, as they are
- * touched all the time, while old frames and crops, written once and hardly read, go first.
+ * `volatile-lru`, because keys without an expiry (`alerts:*`, cameras) must never be evicted, which rules out
+ * `allkeys-*`, and `volatile-ttl` would evict the keys that expire soonest: the windows of the key limiter and the
+ * locks of cameras, which live for seconds and must stay. Under `volatile-lru` they are safe, because they are used all
+ * the time; old frames, written once and hardly read, go first.
  *
  * `save ""`: the append-only file is the one store; RDB snapshots would only fork beside it.
  */
@@ -44,9 +44,9 @@ export const REDIS_OPTIONS: Readonly<Record<string, string>> = {
 
 /**
  * A Redis for this Gantry: the real one (PATH, else unpacked from Debian's packages) as a child process, restarted on
- * the same port when it dies; else the stand-in inside this process, which keeps nothing and says so in `notice`. Both
- * ask for a password made for this start. The real one knows two users, see {@link redisConfig}; their passwords are in
- * a file for this user's eyes only, as hashes, and never among its arguments.
+ * the same port when it dies; else the stand-in inside this process, which keeps nothing and says so in `notice`.
+ * Passwords are new at each start. The real one has two users, see {@link redisConfig}; their passwords are in a file
+ * that only this user can read, as hashes, and never among its arguments.
  * @throws {EmbeddedError} as {@link ManagedProcess.start}.
  */
 export async function startRedisServer(options: RedisServerOptions): Promise<EmbeddedService> {
@@ -59,7 +59,7 @@ export async function startRedisServer(options: RedisServerOptions): Promise<Emb
   if (program.binary !== null) return startRealRedis(options, program.binary);
   options.log.warn(
     { service: 'redis', reason: program.reason },
-    'no real Redis can be had; using the stand-in, which keeps nothing',
+    'there is no real Redis; using the stand-in, which keeps nothing',
   );
   return startRedisStandIn({
     port: options.port ?? 0,
@@ -84,10 +84,10 @@ async function startRealRedis(options: RedisServerOptions, binary: Binary): Prom
       args: [configFile],
       env: binary.env,
       prepare: () => writeWhole(configFile, config),
-      // While it reads its append-only file it answers -LOADING.
+      // It answers -LOADING while it reads its append-only file.
       ready: (ended) =>
         untilAnswers({ host: HOST, port, send: login, isReady: (answer) => answer.includes('+PONG') }, ended),
-      // A large append-only file takes its time.
+      // For a large append-only file.
       readyTimeoutMs: 60_000,
       pidFile: join(dataDir, 'redis-server.pid.json'),
       log: options.log,
@@ -106,10 +106,9 @@ export interface RedisConfig {
 }
 
 /**
- * Redis's configuration file. `operator` may do everything: the tools of whoever runs Gantry. `own` is what Gantry
- * itself uses: nothing that changes the server, ends it, loads code or writes files (`@dangerous`: CONFIG, DEBUG,
- * MODULE, SHUTDOWN, ACL, SAVE, REPLICAOF, FLUSHALL, KEYS and the like), but INFO, which clients ask for when they
- * connect.
+ * Redis's configuration file. `operator`, for the operator's tools, may do everything. `own`, for Gantry itself, may
+ * not change or end the server, load code or write files (`@dangerous`: CONFIG, DEBUG, MODULE, SHUTDOWN, ACL, SAVE,
+ * REPLICAOF, FLUSHALL, KEYS and the like), except for INFO, which clients send when they connect.
  */
 export function redisConfig({ port, dataDir, operator, own }: RedisConfig): string {
   const settings = { bind: HOST, port: String(port), dir: dataDir, daemonize: 'no', ...REDIS_OPTIONS };

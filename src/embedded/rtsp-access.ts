@@ -6,12 +6,12 @@ const REALM = 'gantry';
 const HASHES = { md5: 'md5', 'sha-256': 'sha256' } as const;
 const NAMES = { md5: 'MD5', 'sha-256': 'SHA-256' } as const;
 
-/** Asks one connection for user and password, by Basic (RFC 7617) or Digest (RFC 7616). Without any all may pass. */
+/** Checks user and password on one connection, by Basic (RFC 7617) or Digest (RFC 7616). */
 export class RtspAccess {
   #nonce = randomBytes(12).toString('hex');
   #used = 0;
 
-  /** The WWW-Authenticate headers to refuse this request with; null when it may pass. */
+  /** The WWW-Authenticate headers of a refusal; null when the request is allowed, as all are without `auth`. */
   refusal(auth: RtspAuth | null, request: RtspRequest): readonly string[] | null {
     if (auth === null) return null;
     const header = request.headers.get('authorization') ?? '';
@@ -28,7 +28,7 @@ export class RtspAccess {
     this.#used = 0;
     const stale = isStale ? ', stale=TRUE' : '';
     const challenge = `Digest realm="${REALM}", nonce="${this.#nonce}", algorithm=${NAMES[scheme]}, qop="auth"${stale}`;
-    // The weaker way first, as some cameras do: clients choose.
+    // The weaker scheme first, as some cameras do: clients must choose.
     return [`Basic realm="${REALM}"`, challenge];
   }
 }

@@ -6,6 +6,7 @@ import type { ServiceLog, ServiceState } from './service.ts';
 import { EmbeddedError } from './service.ts';
 import { formatResponse, interleavedChannels, RtspParser } from './rtsp-wire.ts';
 import type { RtspRequest } from './rtsp-wire.ts';
+import { listen } from './tcp.ts';
 
 export interface FeederOptions {
   readonly name: string;
@@ -14,20 +15,21 @@ export interface FeederOptions {
   readonly log: ServiceLog;
   /** One RTP (`isRtp`) or RTCP packet. The buffer is not kept by the feeder. */
   readonly onPacket: (payload: Buffer, isRtp: boolean) => void;
-  /** The sender is gone; what comes next begins a new RTP sequence. */
+  /** ffmpeg has ended; later packets belong to a new RTP sequence. */
   readonly onGap: () => void;
 }
 
 const HOST = '127.0.0.1';
 
 /**
- * One looping ffmpeg that publishes a file to us by RTSP (ANNOUNCE, RECORD) over a local TCP connection. Unlike RTP over
- * UDP this loses nothing, tells when the sender is gone, and ends ffmpeg by itself if we are killed.
+ * One looping ffmpeg that publishes a file to this process by RTSP (ANNOUNCE, RECORD) over a local TCP connection.
+ * Unlike RTP over UDP, that loses no packet, shows when ffmpeg ends, and ends ffmpeg when this process is killed.
  */
 export class RtspFeeder {
   readonly #options: FeederOptions;
   readonly #token = randomBytes(12).toString('hex');
   #server: Server | null = null;
+  #port = 0;
   #publisher: Socket | null = null;
   #sdp: string | null = null;
   #recording = Promise.withResolvers<void>();
@@ -53,8 +55,8 @@ export class RtspFeeder {
   }
 
   /**
-   * The stream's description with its parameter sets, from a feeder that sends: started on first use, waited for during
-   * a restart. @throws {EmbeddedError} of the process; a start that failed is tried again by the next caller.
+   * The stream's description with its parameter sets, once ffmpeg sends. The first call starts ffmpeg; after a failed
+   * start the next call tries again. @throws {EmbeddedError} of the process, and `NOT_READY` during a restart
    */
   async describe(): Promise<string> {
     if (this.#stopped) throw new EmbeddedError('BAD_STREAM', `stream ${this.#options.name} is stopped`);
@@ -70,13 +72,13 @@ export class RtspFeeder {
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    // A start under way ends first: it is bounded by its own time-out, and stopping the process ends it sooner.
+    // A start in progress ends first: by the rejection below, or its own time-out.
     const starting = this.#starting?.catch(() => '') ?? null;
     this.#recording.reject(new EmbeddedError('NOT_READY', 'stopped'));
     this.#recording.promise.catch(() => undefined);
     if (starting !== null) await starting;
     const ending = this.#process?.stop();
-    // With its connection gone ffmpeg does not wait to say goodbye.
+    // Without its connection ffmpeg ends at once.
     this.#publisher?.destroy();
     await ending;
     const server = this.#server;
@@ -101,22 +103,14 @@ export class RtspFeeder {
     return this.#sdp;
   }
 
-  #listen(): Promise<number> {
-    return new Promise((resolve, reject) => {
-      const server = this.#server ?? createServer((socket) => this.#accept(socket));
+  /** The port for ffmpeg. A start that is tried again finds the server listening. */
+  async #listen(): Promise<number> {
+    if (this.#server === null) {
+      const server = createServer((socket) => this.#accept(socket));
+      this.#port = await listen(server, HOST, 0, `the feeder of ${this.#options.name}`);
       this.#server = server;
-      const known = server.address();
-      if (typeof known === 'object' && known !== null) {
-        resolve(known.port);
-        return;
-      }
-      server.once('error', reject);
-      server.listen(0, HOST, () => {
-        const address = server.address();
-        if (typeof address === 'object' && address !== null) resolve(address.port);
-        else reject(new EmbeddedError('NO_FREE_PORT', `no port for the feeder of ${this.#options.name}`));
-      });
-    });
+    }
+    return this.#port;
   }
 
   #accept(socket: Socket): void {
@@ -141,7 +135,7 @@ export class RtspFeeder {
       } catch (error) {
         this.#options.log.warn(
           { stream: this.#options.name, err: error },
-          'the feeder of an RTSP stream sent what cannot be read',
+          'the ffmpeg that feeds an RTSP stream sent data that is no RTSP',
         );
         socket.destroy();
       }
@@ -155,7 +149,7 @@ export class RtspFeeder {
       socket.write(formatResponse(status, request, headers));
       return null;
     };
-    // Anyone on this machine may connect to the port; only our ffmpeg knows the path.
+    // Any process on this machine may connect to the port; only our ffmpeg knows the path.
     if (!request.url.includes(`/${this.#token}`)) return reply(404);
     switch (request.method) {
       case 'OPTIONS':
@@ -191,7 +185,7 @@ const feederArgs = (file: string, to: string): string[] =>
     .split(' ')
     .concat(file, '-map 0:v:0 -c:v copy -f rtsp -rtsp_transport tcp'.split(' '), to);
 
-/** A publisher's description made one for players: addresses neutral, control URLs relative to ours. */
+/** Turns a publisher's description into one for players: with neutral addresses and relative control URLs. */
 export function playableSdp(published: string): string {
   const lines = published
     .split(/\r?\n/)

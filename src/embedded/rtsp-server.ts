@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
-import type { Server, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { EmbeddedError } from './service.ts';
 import type { RtspServer, RtspServerOptions, RtspStreamOptions, RtspStreamStats } from './rtsp.types.ts';
 import { RtspFeeder } from './rtsp-feeder.ts';
 import { RtspSession } from './rtsp-session.ts';
 import type { PlayableStream } from './rtsp-session.ts';
+import { listen } from './tcp.ts';
 
 export type { RtspServer, RtspServerOptions, RtspStreamOptions, RtspStreamStats } from './rtsp.types.ts';
 
@@ -35,7 +36,7 @@ class Stream implements PlayableStream {
       ffmpeg: server.ffmpeg,
       log: server.log,
       onPacket: (payload, isRtp) => this.#send(payload, isRtp),
-      // Another RTP sequence follows, which no player expects: they connect anew, as with a camera that restarts.
+      // A new RTP sequence follows, which no player expects: they must reconnect, as with a camera that restarts.
       onGap: () => this.dropClients(),
     });
   }
@@ -84,9 +85,9 @@ class Stream implements PlayableStream {
 }
 
 /**
- * Serves H.264 files as endless live streams `rtsp://host:port/name`. A stream's ffmpeg starts with its first client and
- * then stays. A client gets its first picture with the next keyframe.
- * @throws {EmbeddedError} `BAD_STREAM` for names that are unfit or given twice, `NO_FREE_PORT` when it cannot listen.
+ * Serves H.264 files as endless live streams `rtsp://host:port/name`. A stream's ffmpeg starts with its first client
+ * and then stays. A client gets its first picture with the next keyframe.
+ * @throws {EmbeddedError} `BAD_STREAM` for names that are invalid or used twice, `NO_FREE_PORT` when it cannot listen
  */
 export async function startRtspServer(options: RtspServerOptions): Promise<RtspServer> {
   const host = options.host ?? '127.0.0.1';
@@ -121,7 +122,7 @@ export async function startRtspServer(options: RtspServerOptions): Promise<RtspS
       for (const stream of streams.values()) stream.sessions.delete(session);
     });
   });
-  const port = await listen(server, host, options.port ?? 0);
+  const port = await listen(server, host, options.port ?? 0, 'the RTSP server');
 
   const known = (name: string): Stream => {
     const stream = streams.get(name);
@@ -155,25 +156,4 @@ export async function startRtspServer(options: RtspServerOptions): Promise<RtspS
     resume: (name) => known(name).setPaused(false),
     stop: () => (stopping ??= close()),
   };
-}
-
-function listen(server: Server, host: string, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const onError = (error: Error): void =>
-      reject(
-        new EmbeddedError(
-          'NO_FREE_PORT',
-          `the RTSP server cannot listen on ${host}:${port}: ${error.message}`,
-          { host, port },
-          error,
-        ),
-      );
-    server.once('error', onError);
-    server.listen(port, host, () => {
-      server.removeListener('error', onError);
-      const address = server.address();
-      if (typeof address === 'object' && address !== null) resolve(address.port);
-      else reject(new EmbeddedError('NO_FREE_PORT', 'the RTSP server got no port', { host, port }));
-    });
-  });
 }

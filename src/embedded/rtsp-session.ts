@@ -11,13 +11,13 @@ import {
 } from './rtsp-wire.ts';
 import type { ReplyHeaders, RtspRequest } from './rtsp-wire.ts';
 
-/** What a session needs to know of the stream it plays. */
+/** A stream, as a session sees it. */
 export interface PlayableStream {
   readonly name: string;
   readonly auth: RtspAuth | null;
   readonly redirect: { readonly status: number; readonly location: string } | null;
   readonly absoluteControl: boolean;
-  /** The description, from a feeder that sends. */
+  /** The SDP, once the stream is being sent. Rejects when it cannot be. */
   describe(): Promise<string>;
   /** Called once per session, when it begins to play. */
   join(session: RtspSession): void;
@@ -27,17 +27,17 @@ export interface SessionOptions {
   readonly socket: Socket;
   readonly id: string;
   readonly find: (name: string) => PlayableStream | null;
-  /** Bytes that may wait to be sent. */
+  /** Unsent bytes at which a client is dropped. */
   readonly maxBacklog: number;
-  /** Told why, when the session ends because of a fault of the client or the stream. */
+  /** Called with the reason when the client or the stream ends the session by a fault. */
   readonly onFault: (stream: string | null, why: string) => void;
 }
 
-/** A connection that does not play within this time is closed. */
+/** A silent connection that does not play is closed after this time. */
 const SETUP_TIMEOUT_MS = 30_000;
 const METHODS = 'OPTIONS, DESCRIBE, SETUP, PLAY, GET_PARAMETER, TEARDOWN';
 
-/** One client's connection: the dialogue, then packets until either side ends it. */
+/** One client's connection: requests, then packets until either side ends it. */
 export class RtspSession {
   readonly #options: SessionOptions;
   readonly #parser = new RtspParser();
@@ -61,12 +61,12 @@ export class RtspSession {
     socket.on('data', (chunk) => this.#receive(chunk));
   }
 
-  /** Sends one packet; one that the client is too slow for ends the session. False when that happened. */
+  /** Sends one packet. False when the client was too slow, which ends the session. */
   send(payload: Buffer, isRtp: boolean): boolean {
     const { socket, maxBacklog } = this.#options;
     if (this.#channels === null || !socket.writable) return true;
     if (this.#awaitsKeyframe) {
-      // Nothing can be decoded before it, so nothing is sent.
+      // A client can decode nothing before a keyframe.
       if (!isRtp || !startsKeyframe(payload)) return true;
       this.#awaitsKeyframe = false;
     }
@@ -87,7 +87,7 @@ export class RtspSession {
     this.#awaitsKeyframe = true;
   }
 
-  /** Ends the connection without a goodbye. */
+  /** Resets the connection. */
   drop(): void {
     const { socket } = this.#options;
     if (socket.readyState === 'open') socket.resetAndDestroy();
@@ -97,7 +97,7 @@ export class RtspSession {
   #receive(chunk: Buffer): void {
     try {
       for (const message of this.#parser.push(chunk)) {
-        // Packets from a client are its RTCP receiver reports, of no use here.
+        // Packets of a client are RTCP receiver reports, which are not used.
         if (message.kind === 'packet') continue;
         this.#queued += 1;
         if (this.#queued > 32) throw new Error('too many requests at once');

@@ -7,14 +7,14 @@ export interface RtspRequest {
   readonly body: string;
 }
 
-/** A packet interleaved with the dialogue (RFC 2326, 10.12): even channels RTP, odd ones RTCP. */
+/** A packet interleaved with requests (RFC 2326, 10.12): even channels RTP, odd ones RTCP. */
 export interface InterleavedPacket {
   readonly kind: 'packet';
   readonly channel: number;
   readonly payload: Buffer;
 }
 
-/** The peer sent what is no RTSP; the connection is of no use any more. */
+/** The peer sent bytes that are no RTSP request. The connection cannot be used any more. */
 export class RtspSyntaxError extends Error {
   override readonly name = 'RtspSyntaxError';
 }
@@ -23,7 +23,10 @@ const DOLLAR = 0x24;
 const MAX_HEAD = 16 * 1024;
 const MAX_BODY = 64 * 1024;
 
-/** Takes the bytes of one connection apart. Holds at most one incomplete message (80 KiB). */
+/**
+ * Parses requests and whole packets of one connection, strictly. Holds at most one incomplete message (80 KiB). Apart
+ * from the reader of `source`, which must bear the habits of real cameras and passes packets on in pieces.
+ */
 export class RtspParser {
   #buffer: Buffer = Buffer.alloc(0);
 
@@ -88,7 +91,7 @@ const REASONS: Readonly<Record<number, string>> = {
   503: 'Service Unavailable',
 };
 
-/** By name; several values make several lines. */
+/** By name; several values make several header lines. */
 export type ReplyHeaders = Readonly<Record<string, string | readonly string[]>>;
 
 /** The bytes of a response; Content-Length is added for a body. */
@@ -113,7 +116,7 @@ const NAL_SPS = 7;
 const NAL_STAP_A = 24;
 const NAL_FU_A = 28;
 
-/** Whether an RTP packet of H.264 (RFC 6184) begins a picture that a decoder can start with: an IDR slice or an SPS. */
+/** Whether a decoder can start with this RTP packet of H.264 (RFC 6184): it begins an IDR slice or has an SPS. */
 export function startsKeyframe(rtp: Buffer): boolean {
   if (rtp.length < 14) return false;
   const first = rtp.readUInt8(0);
@@ -140,7 +143,7 @@ export function streamName(url: string): string {
   return path.split('/')[0] ?? '';
 }
 
-/** Interleaved channels a client asks for in its Transport header; null when it does not want TCP. */
+/** Interleaved channels, RTP and RTCP, of a client's Transport header; null when it does not want TCP. */
 export function interleavedChannels(transport: string): readonly [number, number] | null {
   for (const choice of transport.split(',')) {
     if (!/^\s*RTP\/AVP\/TCP\b/i.test(choice)) continue;

@@ -2,23 +2,23 @@ import type { ServiceLog, ServiceState } from './service.ts';
 
 /** One path of the server, fed by one looping ffmpeg. */
 export interface RtspStreamOptions {
-  /** Last part of the URL: letters, digits, `-`, `_`, at most 64. */
+  /** Path of the URL: letters, digits, `-`, `_`, at most 64. */
   readonly name: string;
-  /** H.264 file fit for looping: see `ensureDemoFootage`. */
+  /** H.264 file that can be looped: see `ensureDemoFootage`. */
   readonly file: string;
-  /** When given, clients must prove that they know these. */
+  /** Login that clients need. Default: none. */
   readonly auth?: RtspAuth;
-  /** Answers every request for the stream with this status, 300 to 399, and location. */
+  /** Answer to every request for the stream: a status, 300 to 399, and a location. */
   readonly redirect?: { readonly status: number; readonly location: string };
-  /** The description names the medium by a whole URL, as many cameras do. Default false: by a relative one. */
+  /** Describe media by absolute URLs, as many cameras do. Default false. */
   readonly absoluteControl?: boolean;
 }
 
-/** How clients of a stream prove who they are. */
+/** Login of a stream. */
 export interface RtspAuth {
   readonly username: string;
   readonly password: string;
-  /** Default `basic`; the others are Digest, which is offered beside Basic and alone is taken. */
+  /** Default `basic`. The others are Digest: Basic is offered too then, but not accepted. */
   readonly scheme?: 'basic' | 'md5' | 'sha-256';
   /** Requests after which a nonce is stale, 1 or more. Default: never. */
   readonly requestsPerNonce?: number;
@@ -39,7 +39,7 @@ export interface RtspServerOptions {
   readonly maxClientBacklog?: number;
 }
 
-/** What one stream has done since the server started. */
+/** State of one stream, and counts since the server started. */
 export interface RtspStreamStats {
   readonly feeder: ServiceState | 'idle';
   readonly feederPid: number | null;
@@ -64,7 +64,7 @@ export interface RtspServer {
   dropClients(name?: string): number;
   /** Stops sending without closing anything: a stalled camera. */
   pause(name: string): void;
-  /** Goes on, from the next keyframe. */
+  /** Sends again, from the next keyframe on. */
   resume(name: string): void;
   /** Ends clients, feeders and the listener within 5 s. A second call waits for the first. */
   stop(): Promise<void>;

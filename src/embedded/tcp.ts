@@ -1,34 +1,43 @@
-import { connect, createServer } from 'node:net';
+import { connect, createServer, type Server } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { EmbeddedError } from './service.ts';
 
 const MAX_ANSWER = 65_536;
 
-/** A port nobody listens on right now. Another program may take it before it is used. */
-export function freePort(host: string): Promise<number> {
+/** Listens, for port 0 on any free one, and returns the port. Rejects `NO_FREE_PORT`; `what` begins the message. */
+export function listen(server: Server, host: string, port: number, what: string): Promise<number> {
   return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, host, () => {
+    const onError = (error: Error): void => {
+      const message = `${what} cannot listen on ${host}:${port}: ${error.message}`;
+      reject(new EmbeddedError('NO_FREE_PORT', message, { host, port }, error));
+    };
+    server.once('error', onError);
+    server.listen(port, host, () => {
+      server.off('error', onError);
       const address = server.address();
-      server.close(() => {
-        if (typeof address === 'object' && address !== null) resolve(address.port);
-        else reject(new EmbeddedError('NO_FREE_PORT', `no free port on ${host}`));
-      });
+      resolve(typeof address === 'object' && address !== null ? address.port : port);
     });
   });
+}
+
+/** A free port. Another program may bind it before the caller does. */
+export async function freePort(host: string): Promise<number> {
+  const server = createServer();
+  const port = await listen(server, host, 0, 'a look for a free port');
+  await new Promise((resolve) => server.close(resolve));
+  return port;
 }
 
 export interface Exchange {
   readonly host: string;
   readonly port: number;
-  /** Sent on connecting; empty: only listen. */
+  /** Sent on connecting; may be empty. */
   readonly send: string;
-  /** Whether what has been received so far is the answer waited for. */
+  /** Whether the bytes received so far, as Latin-1, are the awaited answer. */
   readonly isReady: (received: string) => boolean;
 }
 
-/** Asks again every 25 ms until the answer fits; rejects with the signal's reason when it is aborted first. */
+/** Asks every 25 ms until the answer is right. Rejects with the reason of `signal`. */
 export async function untilAnswers(exchange: Exchange, signal: AbortSignal): Promise<void> {
   while (!(await answers(exchange, signal))) await delay(25, undefined, { signal });
 }
@@ -46,7 +55,7 @@ function answers(exchange: Exchange, signal: AbortSignal): Promise<boolean> {
     signal.addEventListener('abort', onAbort, { once: true });
     socket.setEncoding('latin1');
     socket.setTimeout(1000, () => finish(false));
-    socket.on('error', () => finish(false)); // nobody listens yet: asked again
+    socket.on('error', () => finish(false)); // it does not listen yet
     socket.on('close', () => finish(false));
     socket.on('connect', () => socket.write(exchange.send));
     socket.on('data', (chunk: string) => {
@@ -57,8 +66,8 @@ function answers(exchange: Exchange, signal: AbortSignal): Promise<boolean> {
 }
 
 /**
- * Runs `start` on the port asked for; for port 0 on free ones, up to three, as another program may take a free port
- * first. Only a start that found its port taken is tried again.
+ * Runs `start` with `port`, or for 0 with a free one. Another program may bind a free port first: then the next one is
+ * tried, three in all.
  */
 export async function onFreePort<T>(host: string, port: number, start: (port: number) => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {

@@ -6,7 +6,7 @@ export interface Region {
   readonly height: number;
 }
 
-/** What a pool thread is asked: one frame, its JPEG and those of some regions. `data` is rgb24 and is transferred. */
+/** A job of the pool: one frame, to be encoded whole and by regions. `data` is rgb24 and is transferred. */
 export interface EncodeJob {
   readonly data: Uint8Array<ArrayBuffer>;
   readonly width: number;
@@ -14,11 +14,11 @@ export interface EncodeJob {
   readonly regions: readonly Region[];
   /** JPEG quality, 1..100. */
   readonly quality: number;
-  /** A region wider or higher than this is scaled down: what the model is sent stays small. */
+  /** In px. A region wider or higher is scaled down: pictures for the model stay small. */
   readonly maxRegionSide: number;
 }
 
-/** JPEGs of the whole frame and of each region, in the order asked. */
+/** JPEGs of the whole frame and of each region, in the order of the job. */
 export interface EncodedFrame {
   readonly frame: Uint8Array;
   readonly regions: readonly Uint8Array[];

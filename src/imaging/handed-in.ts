@@ -1,16 +1,16 @@
 import sharp from 'sharp';
 import { isNarrow, widening } from './narrow.ts';
 
-/** Bytes of a picture as it is handed in. */
+/** Largest upload. */
 export const MAX_PICTURE_BYTES = 10 * 1024 * 1024;
 const MAX_PIXELS = 50_000_000;
 const SHORTEST_SIDE = 16;
-/** Longer ones would be a line when they are scaled down; providers refuse them. */
+/** A longer picture would be a line once scaled down; providers refuse those. */
 const LONGEST_TO_SHORTEST = 200;
-/** What the model gets is scaled down to fit. */
+/** In px: the picture for the model is scaled down to fit. */
 const LONGEST_SIDE = 1_280;
-const AT_ONCE = 2;
-const MOST_WAITING = 16;
+const MAX_RUNNING = 2;
+const MAX_WAITING = 16;
 
 /** Why a picture is refused. The message reads on after "the picture". */
 export class PictureError extends Error {
@@ -34,17 +34,17 @@ let running = 0;
 const waiting: (() => void)[] = [];
 
 /**
- * Makes a JPEG for the model of a picture that somebody handed in: it must really be a JPEG, PNG or WebP that decodes
- * in full; it is turned upright, scaled down, widened where it is narrow, and loses its metadata. Throws
+ * Makes a JPEG for the model from an uploaded picture, which must be a JPEG, PNG or WebP that decodes in full. It is
+ * turned upright, scaled down, widened where it is narrow, and loses its metadata. Two at a time; 16 more wait. Throws
  * {@link PictureError}.
  */
 export async function readHandedIn(bytes: Uint8Array): Promise<HandedIn> {
   if (bytes.byteLength > MAX_PICTURE_BYTES)
     throw new PictureError('PICTURE_REFUSED', `has ${bytes.byteLength} bytes, at most ${MAX_PICTURE_BYTES} are taken`);
-  // By its own first bytes: what a header or a file's name says is not trusted, and other decoders are never reached.
+  // Decided by its first bytes, not by a header or a file name, so that no other decoder can be reached.
   if (!isPicture(bytes)) throw new PictureError('PICTURE_REFUSED', 'is not a JPEG, PNG or WebP');
-  if (running >= AT_ONCE) {
-    if (waiting.length >= MOST_WAITING)
+  if (running >= MAX_RUNNING) {
+    if (waiting.length >= MAX_WAITING)
       throw new PictureError('PICTURES_BUSY', 'cannot be read now: too many others wait');
     await new Promise<void>((resolve) => waiting.push(resolve));
   }

@@ -2,6 +2,9 @@ import { Piscina } from 'piscina';
 import type { EncodedFrame, EncodeJob } from './encode-job.ts';
 import type { ShrinkJob } from './shrink-worker.ts';
 
+const ENCODE = new URL('./encode-worker.ts', import.meta.url).href;
+const SHRINK = new URL('./shrink-worker.ts', import.meta.url).href;
+
 export interface EncoderOptions {
   /** Threads, default 2. */
   readonly threads?: number;
@@ -9,14 +12,14 @@ export interface EncoderOptions {
   readonly maxQueue?: number;
 }
 
-/** JPEG encoding off every actor's thread, on a bounded pool shared by all cameras. */
+/** JPEG encoding on a bounded thread pool that all cameras share. */
 export class Encoder {
   readonly #pool: Piscina<EncodeJob | ShrinkJob, EncodedFrame | Uint8Array>;
 
   constructor(options: EncoderOptions = {}) {
     const { threads = 2, maxQueue = 64 } = options;
     this.#pool = new Piscina({
-      filename: new URL('./encode-worker.ts', import.meta.url).href,
+      filename: ENCODE,
       minThreads: 1,
       maxThreads: threads,
       maxQueue,
@@ -30,18 +33,18 @@ export class Encoder {
     return this.#pool.queueSize;
   }
 
-  /** `job.data` moves to the pool and cannot be used afterwards. Rejects when the queue is full or on `signal`. */
+  /** `job.data` moves to the pool and cannot be used afterwards. Rejects when the queue is full, and on `signal`. */
   async encode(job: EncodeJob, signal: AbortSignal): Promise<EncodedFrame> {
     const encoded = await this.#pool.run(job, { transferList: [job.data.buffer], signal });
-    if (encoded instanceof Uint8Array) throw new TypeError('the pool answered something else');
+    if (encoded instanceof Uint8Array) throw new TypeError('the pool returned another kind of result');
     return encoded;
   }
 
-  /** The JPEG in at most `maxBytes`: with lower quality, then with fewer pixels. One that fits is returned as it is. Rejects as `encode`, and for what is no picture. */
+  /** As `shrinkJpeg`, in the pool; a JPEG that fits is returned as it is. Rejects as `encode` too. */
   async shrink(jpeg: Uint8Array, maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {
     if (jpeg.byteLength <= maxBytes) return jpeg;
     const shrunk = await this.#pool.run({ jpeg, maxBytes }, { filename: SHRINK, signal });
-    if (!(shrunk instanceof Uint8Array)) throw new TypeError('the pool answered something else');
+    if (!(shrunk instanceof Uint8Array)) throw new TypeError('the pool returned another kind of result');
     return shrunk;
   }
 
@@ -49,5 +52,3 @@ export class Encoder {
     return this.#pool.close({ force: false });
   }
 }
-
-const SHRINK = new URL('./shrink-worker.ts', import.meta.url).href;

@@ -2,8 +2,8 @@ import sharp from 'sharp';
 import { shrinkTries } from './shrink-tries.ts';
 
 /**
- * The JPEG in at most `maxBytes`, if that can be: with lower quality, then with fewer pixels. Rejects for what is no
- * picture.
+ * The JPEG in at most `maxBytes`: with lower quality, then with fewer pixels. When no try fits, the smallest. Rejects
+ * for bytes that are no picture.
  */
 export async function shrinkJpeg(jpeg: Uint8Array, maxBytes: number): Promise<Uint8Array> {
   const { width, height } = await sharp(jpeg).metadata();

@@ -148,8 +148,11 @@ export interface Bus {
 export interface ImageStore {
   /** Rejects `BUS_DOWN` or `IMAGE_TOO_LARGE`, over 900 kB or what NATS takes, whose field `most` says how many bytes that is. */
   put(id: ImageId, jpeg: Uint8Array): Promise<void>;
-  /** Null when there is no such image (any more). Rejects `BUS_DOWN`. */
-  get(id: ImageId): Promise<Uint8Array | null>;
+  /**
+   * Null when there is no such image (any more). A detection is published before its JPEGs are stored, so a young image
+   * that is not there yet is waited for, up to 5 s. Rejects `BUS_DOWN`, and with the reason of `signal`, which ends the wait.
+   */
+  get(id: ImageId, signal?: AbortSignal): Promise<Uint8Array | null>;
 }
 
 /** Pictures of alerts, 50 kB each or less, kept as long as the alerts; {@link ImageStore.get} finds them too. */

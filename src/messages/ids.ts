@@ -12,7 +12,7 @@ export type CameraId = z.infer<typeof CameraId>;
 /** Pictures handed in by people travel like those of cameras, under this id; no camera may have it. */
 export const ON_DEMAND_CAMERA = 'on-demand';
 
-/** One analysed frame. UUID v4; the key that joins a detection, its tasks, their results and the aggregate. */
+/** One analysed frame. UUID v7; the key that joins a detection, its tasks, their results and the aggregate. */
 export const RequestId = z.uuid();
 export type RequestId = z.infer<typeof RequestId>;
 
@@ -26,7 +26,14 @@ export type ImageId = z.infer<typeof ImageId>;
 
 export const IsoTime = z.iso.datetime().max(MOST.time);
 
-export const newRequestId = (): RequestId => randomUUID();
+/** A UUID v7 (RFC 9562): its first 48 bits are `now`, epoch ms, so that a picture's id tells how old the picture is. */
+export function newRequestId(now = Date.now()): RequestId {
+  const time = now.toString(16).padStart(12, '0');
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}`;
+}
+/** When the request id of an image was made, epoch ms; null when it is a UUID that does not tell. */
+export const imageMadeAt = (id: ImageId): number | null =>
+  id[14] === '7' ? Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16) : null;
 /** Of a UUID: the platform draws its randomness ahead, where `randomBytes` asks for it anew each time. */
 export const newTraceId = (): TraceId => randomUUID().replaceAll('-', '');
 /** 16 hex digits: one step on the way of a trace. */

@@ -1,11 +1,11 @@
 import { ModelStoreError } from './model-error.ts';
 
-/** Bytes so far, and of how many where the server says. */
+/** Called with the bytes received so far, and the total if the server says it. */
 export type OnBytes = (received: number, total: number | null) => void;
 
 /** Largest download, in bytes. */
 const MAX_BYTES = 1024 * 1024 * 1024;
-/** A server silent for longer is given up, in ms. */
+/** A download without data for longer than this fails. */
 const STALL_MS = 30_000;
 
 /** The body at `url`, which may carry a user and password. Rejects with `ModelStoreError` (`DOWNLOAD_FAILED`). */
@@ -41,7 +41,7 @@ export async function fetchBytes(url: string, onBytes?: OnBytes): Promise<Uint8A
   }
 }
 
-/** fetch takes no credentials in a URL, and would quote them in its error. */
+/** `fetch` refuses credentials in a URL, and quotes them in its error. */
 function separateCredentials(url: string): { address: URL; headers: Record<string, string> } {
   const address = new URL(url);
   const { username, password } = address;

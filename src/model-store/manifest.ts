@@ -20,17 +20,17 @@ export const ModelSource = z.discriminatedUnion('kind', [
     version: z.string().regex(/^\d+\.\d+\.\d+[\w.+-]*$/),
     /** Of the tarball, as the registry states it. */
     integrity: z.string().regex(/^sha512-[A-Za-z0-9+/]{86}==$/),
-    /** The only files taken out; the `model.json` and its shards. */
+    /** The files that are unpacked: `model.json` and its shards. */
     members: z.array(z.string().min(1).max(300)).min(1).max(1_000),
     convert: z.literal('tfjs-ssd'),
   }),
   z.strictObject({
-    /** The `.onnx` itself, over HTTPS; the entry's sha256 is then needed. */
+    /** The `.onnx` itself, over HTTPS; the entry then needs a sha256. */
     kind: z.literal('url'),
     url: z.url({ protocol: /^https$/ }),
   }),
   z.strictObject({
-    /** Supplied by the operator, who puts it into the models folder. */
+    /** The operator puts it into the models folder. */
     kind: z.literal('file'),
     /** Where to ask for it. */
     hint: z.string(),
@@ -92,7 +92,7 @@ function validate<T>(schema: z.ZodType<T>, value: unknown, file: string): T {
   });
 }
 
-/** A file of nothing but wrong fields has as many complaints. */
+/** Each wrong field of a file is a complaint, so the text may be long. */
 const cut = (text: string): string => (text.length <= 2_000 ? text : `${text.slice(0, 2_000)}…`);
 
 /** Reads `manifest.json` of a models folder. Rejects with `ModelStoreError` (`UNKNOWN_MODEL`, `BAD_SPEC`). */
@@ -101,7 +101,7 @@ export async function readManifest(modelsDir = MODELS_DIR): Promise<Manifest> {
   return validate(Manifest, await readStructured(file), file);
 }
 
-/** The manifest's entry of that name. Throws `ModelStoreError` (`UNKNOWN_MODEL`), naming those there are. */
+/** The manifest's entry of that name. Throws `ModelStoreError` (`UNKNOWN_MODEL`), whose message lists the names. */
 export function findEntry(manifest: Manifest, name: string): ManifestEntry {
   const entry = manifest.models.find((model) => model.name === name);
   if (entry !== undefined) return entry;
@@ -113,19 +113,19 @@ export function findEntry(manifest: Manifest, name: string): ManifestEntry {
   );
 }
 
-/** An entry with the path of its file, which need not be there yet. */
+/** An entry with the path of its file, which need not exist yet. */
 export function locate(entry: ManifestEntry, modelsDir = MODELS_DIR): LocatedModel {
   const { name, family, input, outputs, classes, labelOffset, file } = entry;
   return { name, family, input, outputs, classes, labelOffset, path: join(modelsDir, file) };
 }
 
-/** Whether a name given by an operator means a spec file and not an entry of the manifest. */
+/** Whether an operator's argument is a spec file rather than a name of the manifest. */
 export const isSpecFile = (nameOrFile: string): boolean => /\.(ya?ml|json)$/i.test(nameOrFile);
 
 /**
- * The spec of a model by its name in the manifest, or of an operator's own by a `.yaml` or `.json` file, for example
- * `{ name: mine, family: yolov8, path: mine.onnx }` (fields of `ModelSpec`; `path` is relative to that file).
- * Looks nothing up on disk but the spec. Rejects with `ModelStoreError` (`UNKNOWN_MODEL`, `BAD_SPEC`).
+ * The spec of a model: by its name in the manifest, or from an operator's `.yaml` or `.json` file, for example `{ name:
+ * mine, family: yolov8, path: mine.onnx }` (fields of `ModelSpec`; `path` is relative to that file). Does not look for
+ * the model file. Rejects with `ModelStoreError` (`UNKNOWN_MODEL`, `BAD_SPEC`).
  */
 export async function loadModelSpec(nameOrFile: string, modelsDir = MODELS_DIR): Promise<LocatedModel> {
   if (!isSpecFile(nameOrFile)) return locate(findEntry(await readManifest(modelsDir), nameOrFile), modelsDir);

@@ -4,13 +4,13 @@ export const MODEL_STORE_ERRORS = {
   BAD_SPEC: 'a spec or the manifest does not have the fields it needs',
   MODEL_FILE_MISSING: 'the model must be supplied by the operator and is not there',
   DOWNLOAD_FAILED: 'the package could not be fetched',
-  INTEGRITY: 'what was fetched or produced is not what the manifest promises',
+  INTEGRITY: 'the fetched or converted file does not have the checksum of the manifest',
   NOT_KEPT: 'the model could not be written into the models folder',
-  CONVERSION: 'the source model holds something the converter does not know',
+  CONVERSION: 'the source model has a part that the converter does not know',
 } as const;
 export type ModelStoreErrorCode = keyof typeof MODEL_STORE_ERRORS;
 
-/** A failure while a model is looked up, fetched or converted: stable `code`, `fields`, `cause` where there is one. */
+/** A failure while a model is looked up, fetched or converted. */
 export class ModelStoreError extends Error {
   override readonly name = 'ModelStoreError';
   readonly code: ModelStoreErrorCode;

@@ -19,8 +19,8 @@ export interface NpmPackage {
 }
 
 /**
- * The tarball of a package, verified. Asks `npm pack` first, which knows the operator's registry, proxy and
- * credentials; where npm is missing or fails, the registry is asked directly. Nothing of the package is run.
+ * The tarball of a package, with its checksum verified. Asks `npm pack` first, which knows the operator's registry,
+ * proxy and credentials; where npm is missing or fails, the registry is asked directly. Runs nothing of the package.
  * Rejects with `ModelStoreError` (`DOWNLOAD_FAILED`, `INTEGRITY`).
  */
 export async function fetchNpmTarball(wanted: NpmPackage, cacheDir: string, onBytes?: OnBytes): Promise<Uint8Array> {
@@ -35,7 +35,8 @@ export async function fetchNpmTarball(wanted: NpmPackage, cacheDir: string, onBy
     } catch (fetchError) {
       throw new ModelStoreError(
         'DOWNLOAD_FAILED',
-        `${spec} could not be fetched, neither by "npm pack" (${reason(npmError)}) nor from ${withoutCredentials(url)} (${reason(fetchError)}). Check the network and npm's registry setting.`,
+        `${spec} could not be fetched, neither by "npm pack" (${reason(npmError)}) nor from ` +
+          `${withoutCredentials(url)} (${reason(fetchError)}). Check the network and npm's registry setting.`,
         { package: wanted.package, version: wanted.version },
         fetchError,
       );
@@ -57,7 +58,7 @@ export async function fetchNpmTarball(wanted: NpmPackage, cacheDir: string, onBy
 
 async function npmPack(spec: string, cacheDir: string): Promise<Uint8Array> {
   await mkdir(cacheDir, { recursive: true });
-  // A folder of its own, because two processes may fetch at once and npm chooses the file's name.
+  // Its own folder: two processes may fetch at once, and npm chooses the file's name.
   const folder = await mkdtemp(join(cacheDir, 'npm-pack-'));
   try {
     await run('npm', ['pack', spec, '--ignore-scripts', '--silent', '--pack-destination', folder], {

@@ -13,11 +13,11 @@ import type { ManifestEntry, ModelSource } from './manifest.ts';
 import { fetchNpmTarball } from './npm-tarball.ts';
 import { takeMembers } from './tar.ts';
 
-/** How far a pull is; `message` is a line for people. */
+/** Progress of a pull; `message` is a line for people. */
 export interface PullProgress {
   readonly stage: 'present' | 'download' | 'convert' | 'done';
   readonly message: string;
-  /** 0..1 where it is known. */
+  /** 0..1; null when it is not known. */
   readonly fraction: number | null;
 }
 
@@ -35,9 +35,9 @@ export interface PulledModel {
 }
 
 /**
- * Makes a model of the manifest ready for use: fetches, verifies, converts and writes it, whatever of that is not
- * done yet. Two processes may pull the same model at once: each writes a file of its own and renames it, and both
- * write the same bytes. Rejects with `ModelStoreError`.
+ * Makes a model of the manifest ready for use: fetches, verifies, converts and writes it, unless that is done already.
+ * Two processes may pull one model at once: each writes its own temporary file and renames it, and both write the same
+ * bytes. Rejects with `ModelStoreError`.
  */
 export async function pullModel(name: string, options: PullOptions = {}): Promise<PulledModel> {
   const { modelsDir = MODELS_DIR, cacheDir = join(MODELS_DIR, '..', '.cache'), onProgress = () => {} } = options;
@@ -59,13 +59,13 @@ export async function pullModel(name: string, options: PullOptions = {}): Promis
     );
   }
   await keep(spec.path, bytes);
-  // Of pulls that were killed; another one may be under way now.
+  // Only old ones, of pulls that were killed: another pull may be running now.
   await removeLeftovers(modelsDir, DAY_MS);
   onProgress({ stage: 'done', message: `${name}: ${megabytes(bytes.length)} in ${spec.path}`, fraction: 1 });
   return { path: spec.path, spec };
 }
 
-/** Whether a model's file is there and is the one the manifest names. */
+/** Whether a model's file exists and has the checksum of the manifest. */
 export async function isPulled(entry: ManifestEntry, modelsDir = MODELS_DIR): Promise<boolean> {
   const bytes = await readIfThere(locate(entry, modelsDir).path);
   return bytes !== null && isGenuine(entry, bytes);
@@ -149,7 +149,7 @@ async function readIfThere(path: string): Promise<Uint8Array | null> {
   }
 }
 
-/** Readable to all: weights are no secret, and the folder may be shared. */
+/** Readable by all users: weights are no secret, and the folder may be shared. */
 async function keep(path: string, bytes: Uint8Array): Promise<void> {
   try {
     await writeWhole(path, bytes, { mode: 0o644 });

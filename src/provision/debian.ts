@@ -9,11 +9,11 @@ import { buildAtomically, CACHE_DIR } from './folders.ts';
 import { withLock } from './lock.ts';
 
 export interface UnpackOptions {
-  /** Name of the folder made below the cache, e.g. `redis`. */
+  /** Name of the folder in the cache, e.g. `redis`. */
   readonly name: string;
   /** Debian's package names. */
   readonly packages: readonly string[];
-  /** Only these files, as absolute paths inside the packages; default all. Every one must exist. */
+  /** Files to unpack, as absolute paths in the packages; all must exist. Default: everything. */
   readonly only?: readonly string[];
   readonly cacheDir?: string;
   readonly onProgress?: OnProgress;
@@ -26,11 +26,11 @@ const UNPACK_TIMEOUT_MS = 120_000;
 const PROGRESS_EVERY_MS = 1000;
 
 /**
- * Downloads Debian packages with the machine's own apt (so its mirrors, keys and proxies hold, and apt checks the hashes)
- * and unpacks them into a folder of the cache. Nothing is installed and nothing outside the cache is written: needs no
- * root, no package lists. Idempotent; two processes wait for each other; complete or absent.
- * @returns the folder, whose content is laid out like `/`.
- * @throws {ProvisionError} `NO_APT`, `DOWNLOAD_FAILED`, `UNPACK_FAILED`, `LOCK_TIMEOUT`.
+ * Downloads Debian packages with the machine's own apt (with its mirrors, keys and proxies; apt checks the hashes) and
+ * unpacks them into a folder of the cache, unless it exists. Installs nothing, writes nothing outside the cache, and
+ * needs neither root nor package lists. The folder is complete or absent; concurrent processes wait for each other.
+ * @returns the folder, laid out like `/`
+ * @throws {ProvisionError} `NO_APT`, `DOWNLOAD_FAILED`, `UNPACK_FAILED`, `LOCK_TIMEOUT`
  */
 export async function unpackDebianPackages(options: UnpackOptions): Promise<string> {
   const cache = join(options.cacheDir ?? CACHE_DIR, 'debian');
@@ -39,7 +39,7 @@ export async function unpackDebianPackages(options: UnpackOptions): Promise<stri
   if (onPath('apt-get') === null || onPath('dpkg-deb') === null) {
     throw new ProvisionError(
       'NO_APT',
-      `this machine has no apt, so ${options.packages[0] ?? options.name} cannot be had from Debian's packages`,
+      `this machine has no apt, so ${options.packages[0] ?? options.name} cannot be fetched from Debian's packages`,
       { packages: options.packages },
     );
   }
@@ -69,7 +69,7 @@ export async function unpackDebianPackages(options: UnpackOptions): Promise<stri
 async function download(cache: string, folder: string, options: UnpackOptions): Promise<void> {
   const say = options.onProgress ?? (() => undefined);
   const apt = await Apt.open(cache, options.signal);
-  // The machine's own package lists first: they save a 9 MB download. They may be missing, or older than the mirror.
+  // The machine's own package lists come first, to save a 9 MB download. They may be missing, or older than the mirror.
   const first = await apt.download('system', folder, options.packages, say);
   if (first === null) return;
   say("fetching Debian's package lists (9 MB, kept in the cache)");
@@ -78,7 +78,8 @@ async function download(cache: string, folder: string, options: UnpackOptions): 
   if (second === null) return;
   throw new ProvisionError(
     'DOWNLOAD_FAILED',
-    `apt could not download ${options.packages.join(', ')}: ${second}${updated === '' ? '' : ` (package lists: ${updated})`}. Is Debian's mirror reachable from here?`,
+    `apt could not download ${options.packages.join(', ')}: ${second}` +
+      `${updated === '' ? '' : ` (package lists: ${updated})`}. Is Debian's mirror reachable from here?`,
     { packages: options.packages },
   );
 }
@@ -104,24 +105,25 @@ class Apt {
     ]) {
       await mkdir(join(cache, folder), { recursive: true });
     }
-    // An empty list of what is installed: apt need not look at the system's.
+    // An empty list of installed packages, so that apt does not read the system's.
     await writeFile(join(cache, 'apt/state/status'), '');
     return new Apt(cache, signal);
   }
 
-  /** What went wrong, in apt's words; empty when all lists came. A source that fails does not spoil the others. */
+  /** Fetches package lists. Returns apt's error message; empty when all came. */
   async update(): Promise<string> {
     const { code, stderr } = await this.#run('own', ['update'], { timeoutMs: UPDATE_TIMEOUT_MS });
     return code === 0 ? '' : lastLines(stderr);
   }
 
-  /** Downloads into `folder`; null when all came, else why not, in apt's words. */
+  /** Downloads into `folder`. Returns apt's error message; null when all came. */
   async download(lists: Lists, folder: string, packages: readonly string[], say: OnProgress): Promise<string | null> {
     const planned = await this.#run(lists, ['download', '--print-uris', ...packages], { timeoutMs: UPDATE_TIMEOUT_MS });
     if (planned.code !== 0) return lastLines(planned.stderr);
     const total = totalBytes(planned.stdout);
     say(
-      `downloading ${packages[0] ?? ''} from Debian (${packages.length} package${packages.length === 1 ? '' : 's'}, ${megabytes(total)} MB)`,
+      `downloading ${packages[0] ?? ''} from Debian ` +
+        `(${packages.length} package${packages.length === 1 ? '' : 's'}, ${megabytes(total)} MB)`,
     );
     const began = performance.now();
     let lastPercent = -1;
@@ -132,12 +134,10 @@ class Apt {
       void folderBytes(folder)
         .then((bytes) => {
           const percent = total === 0 ? 0 : Math.floor((100 * bytes) / total);
-          if (percent > lastPercent && bytes < total) {
-            say(
-              `downloaded ${megabytes(bytes)} of ${megabytes(total)} MB (${percent} %, ${megabytes((bytes * 1000) / (performance.now() - began))} MB/s)`,
-            );
-            lastPercent = percent;
-          }
+          if (percent <= lastPercent || bytes >= total) return;
+          const perSecond = megabytes((bytes * 1000) / (performance.now() - began));
+          say(`downloaded ${megabytes(bytes)} of ${megabytes(total)} MB (${percent} %, ${perSecond} MB/s)`);
+          lastPercent = percent;
         })
         .finally(() => {
           reading = false;
@@ -173,7 +173,7 @@ class Apt {
       settings['Dir::State'] = join(this.#cache, 'apt/state');
       settings['Dir::State::Lists'] = join(this.#cache, 'apt/lists');
     }
-    // As root, apt would download as user _apt, who may not write into the cache.
+    // As root, apt would download as the user _apt, who may not write into the cache.
     if (process.getuid?.() === 0) settings['APT::Sandbox::User'] = 'root';
     const flags = Object.entries(settings).flatMap(([key, value]) => ['-o', `${key}=${value}`]);
     const signal = this.#signal === undefined ? {} : { signal: this.#signal };
@@ -192,7 +192,7 @@ class Apt {
   }
 }
 
-/** Arguments: package, folder, files. A damaged package makes tar fail, as it ends within the archive. */
+/** Arguments: package, folder, files. With a damaged package the archive is cut, so that tar fails. */
 const EXTRACT_SOME = 'deb=$1; dir=$2; shift 2; dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$dir" "$@"';
 
 async function unpack(downloads: string, folder: string, options: UnpackOptions): Promise<void> {
@@ -215,7 +215,7 @@ async function unpack(downloads: string, folder: string, options: UnpackOptions)
   if (absent.length > 0) {
     throw new ProvisionError(
       'UNPACK_FAILED',
-      `the packages ${options.packages.join(', ')} hold no ${absent.join(', ')}`,
+      `the packages ${options.packages.join(', ')} do not have ${absent.join(', ')}`,
       { packages: options.packages, absent },
     );
   }
@@ -241,7 +241,7 @@ async function folderBytes(folder: string): Promise<number> {
   let total = 0;
   for (const entry of entries) {
     if (!entry.isFile()) continue;
-    // A file may be renamed between the listing and this look; it is counted next time.
+    // A file may have been renamed since the listing; the next call counts it.
     total += await stat(join(entry.parentPath, entry.name)).then(
       (info) => info.size,
       () => 0,

@@ -4,17 +4,18 @@ import { basename, dirname, join } from 'node:path';
 /** Gantry's own folder, where package.json is. */
 export const PROJECT_ROOT = join(import.meta.dirname, '..', '..');
 
-/** Where everything is kept that can be had again by package name. Deleting it costs a download. */
+/** For files that can be downloaded again. */
 export const CACHE_DIR = join(PROJECT_ROOT, '.cache');
 
 /**
- * Makes `target` (a file or a folder) complete or not at all: `build` fills a path beside it, which then takes its name.
- * A failed build leaves nothing; what a killed one left is removed by the next. Call it under the target's lock.
+ * Makes `target` (a file or a folder) complete or not at all: `build` writes to a path beside it, which is then
+ * renamed. A failed build leaves nothing; the leftovers of a killed one are removed by the next. Call it under the
+ * target's lock.
  */
 export async function buildAtomically(target: string, build: (path: string) => Promise<void>): Promise<void> {
   const folder = dirname(target);
   await mkdir(folder, { recursive: true });
-  // The extension stays last: ffmpeg chooses its format by it.
+  // The extension stays last, because ffmpeg chooses the format by it.
   const prefix = '.partial-';
   const suffix = `-${basename(target)}`;
   const removePartials = async (): Promise<void> => {

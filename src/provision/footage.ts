@@ -12,7 +12,7 @@ import type { KeyframeFacts, VideoFacts } from './video-probe.ts';
 import { probeKeyframes, probeVideo } from './video-probe.ts';
 
 export interface DemoFootageOptions {
-  /** A video file of the operator's; default: the street clip in Debian's opencv-doc. */
+  /** The operator's video file. Default: the street clip of Debian's opencv-doc. */
   readonly source?: string;
   /** Path of the ffmpeg program. */
   readonly ffmpeg: string;
@@ -23,17 +23,17 @@ export interface DemoFootageOptions {
 
 /** Fixed street camera with pedestrians and parked vehicles: 768x576, 10 fps, 79.5 s (OpenCV, Apache-2.0). */
 const CLIP = '/usr/share/doc/opencv-doc/examples/data/vtest.avi';
-/** A decoder that joins waits at most this long for a picture; a little slack for rounding of frame times. */
+/** A decoder that joins waits at most this long for a picture: 1 s, and slack for rounded frame times. */
 const LONGEST_KEYFRAME_GAP_S = 1.05;
-/** A longer file of the operator's is cut here when it must be converted: it loops anyway. */
+/** A longer file that must be converted is cut: it loops anyway. */
 const LONGEST_CONVERSION_S = 600;
 const CONVERT_TIMEOUT_MS = 900_000;
 
 /**
- * An H.264 file fit for looping over RTSP without re-encoding: a keyframe at least every second, no B-frames, yuv420p.
- * Made once and kept in the cache; a file of the operator's that is fit already is used where it lies.
- * @returns an absolute path.
- * @throws {ProvisionError} `BAD_FOOTAGE`, `CONVERT_FAILED`, or what {@link unpackDebianPackages} throws.
+ * An H.264 file that can be looped over RTSP without re-encoding: a keyframe at least every second, no B-frames,
+ * yuv420p. Converted once and kept in the cache; an operator's file that needs no conversion is used where it is.
+ * @returns an absolute path
+ * @throws {ProvisionError} `BAD_FOOTAGE`, `CONVERT_FAILED`, and those of {@link unpackDebianPackages}
  */
 export async function ensureDemoFootage(options: DemoFootageOptions): Promise<string> {
   const folder = join(options.cacheDir ?? CACHE_DIR, 'footage');
@@ -51,7 +51,7 @@ async function demoClip(folder: string, options: DemoFootageOptions): Promise<st
       only: [CLIP],
     });
     await make(target, join(unpacked, CLIP), 'convert', null, options);
-    // The converted clip is all that is used from here on.
+    // Only the converted clip is used from here on.
     await rm(unpacked, { recursive: true, force: true });
   });
   return target;
@@ -85,7 +85,7 @@ async function ownFile(folder: string, source: string, options: DemoFootageOptio
 /** `use` the file as it is, `copy` its stream into an MP4, or `convert` it. */
 export type FootageAction = 'use' | 'copy' | 'convert';
 
-/** What a file needs before it can loop over RTSP. `keyframes` is null where the codec decides already. */
+/** What a file needs before it can loop over RTSP. `keyframes` may be null for codecs other than H.264. */
 export function planFootage(video: VideoFacts, keyframes: KeyframeFacts | null): FootageAction {
   const streamFits =
     video.codec === 'h264' &&
@@ -94,7 +94,7 @@ export function planFootage(video: VideoFacts, keyframes: KeyframeFacts | null):
     !keyframes.reordered &&
     keyframes.longestGapS <= LONGEST_KEYFRAME_GAP_S;
   if (!streamFits) return 'convert';
-  // Others (raw H.264, MPEG-TS, AVI) lack exact times or the parameter sets apart from the stream.
+  // Other containers (raw H.264, MPEG-TS, AVI) lack exact times, or parameter sets outside the stream.
   return video.container.includes('mp4') || video.container.includes('matroska') ? 'use' : 'copy';
 }
 
@@ -168,7 +168,7 @@ async function make(
   options.onProgress?.(`footage ready in ${((performance.now() - began) / 1000).toFixed(1)} s`);
 }
 
-/** Even sizes because yuv420p needs them; keyframes by time, so that any frame rate gets one a second. */
+/** Even sizes, which yuv420p needs; keyframes by time, so that any frame rate has one a second. */
 const CONVERT = [
   '-t',
   String(LONGEST_CONVERSION_S),

@@ -15,12 +15,12 @@ export interface LockOptions {
 }
 
 /**
- * Runs `work` while no other process on this machine runs work under the same name and folder.
+ * Runs `work` while no other process of this machine runs work under the same name and folder.
  *
  * The lock is a listening socket in Linux's abstract namespace: it needs no file, and the kernel frees it however its
- * holder ends, so there is no stale lock to judge. Where the system has no such sockets the work runs unlocked; it must
- * therefore complete by an atomic rename anyway.
- * @throws {ProvisionError} `LOCK_TIMEOUT`.
+ * holder ends, so no lock is ever stale. On a system without such sockets the work runs unlocked, so it must end with
+ * an atomic rename.
+ * @throws {ProvisionError} `LOCK_TIMEOUT`
  */
 export async function withLock<T>(
   folder: string,
@@ -49,7 +49,8 @@ export async function withLock<T>(
     if (performance.now() > deadline) {
       throw new ProvisionError(
         'LOCK_TIMEOUT',
-        `another process has been preparing "${name}" in ${folder} for more than ${Math.round(timeoutMs / 1000)} s; wait for it or end it, then start again`,
+        `another process has been preparing "${name}" in ${folder} for more than ${Math.round(timeoutMs / 1000)} s; ` +
+          'wait for it or end it, then start again',
         { folder, name },
       );
     }

@@ -3,7 +3,7 @@ export const PROVISION_ERRORS = {
   PROGRAM_MISSING: 'a program Gantry needs is neither on PATH nor in its npm package',
   NO_APT: "this machine has no apt, so Debian's packages are out of reach",
   DOWNLOAD_FAILED: 'a package could not be downloaded',
-  UNPACK_FAILED: 'a downloaded package could not be unpacked, or lacks a file it should hold',
+  UNPACK_FAILED: 'a downloaded package could not be unpacked, or lacks an expected file',
   LOCK_TIMEOUT: 'another process prepared the same thing for too long',
   BAD_FOOTAGE: 'the footage cannot be read as video',
   CONVERT_FAILED: 'ffmpeg could not convert the footage',
@@ -11,7 +11,7 @@ export const PROVISION_ERRORS = {
 } as const;
 export type ProvisionErrorCode = keyof typeof PROVISION_ERRORS;
 
-/** Something Gantry needs could not be had; `message` says what happened and what to do. */
+/** Gantry cannot get a program or file that it needs; `message` says what happened and what to do. */
 export class ProvisionError extends Error {
   override readonly name = 'ProvisionError';
   readonly code: ProvisionErrorCode;
@@ -29,5 +29,5 @@ export class ProvisionError extends Error {
   }
 }
 
-/** Told a line of plain text whenever there is something to show; never more than a few lines a second. */
+/** Called with lines of plain text for people, at most a few a second. */
 export type OnProgress = (line: string) => void;

@@ -6,7 +6,7 @@ import { unpackDebianPackages } from './debian.ts';
 import type { OnProgress } from './provision-error.ts';
 import { ProvisionError } from './provision-error.ts';
 
-/** redis-server lives in redis-tools; the rest are the libraries it is linked to beyond libc, OpenSSL and systemd. */
+/** The program is in redis-tools; the others are its libraries, except for libc, OpenSSL and systemd. */
 const PACKAGES = [
   'redis-server',
   'redis-tools',
@@ -17,7 +17,7 @@ const PACKAGES = [
   'lua-cjson',
   'libatomic1',
 ] as const;
-/** Part of every usual Debian, but not of its smallest images; added when the first set does not start. */
+/** Missing in the smallest images of Debian only; added when the first set does not start. */
 const MORE_PACKAGES = [
   'libssl3',
   'libsystemd0',
@@ -43,8 +43,8 @@ export type RedisProgram =
   | { readonly binary: null; readonly reason: string };
 
 /**
- * redis-server from PATH, else unpacked from Debian's packages into the cache (1.5 MB, nothing installed). When neither
- * works, says why: the caller then uses the stand-in. Never throws for want of Redis; an aborted `signal` throws.
+ * redis-server from PATH, else unpacked from Debian's packages into the cache (1.5 MB, nothing is installed); else the
+ * reason why there is none. Rejects when `signal` is aborted.
  */
 export async function ensureRedisServer(options: EnsureRedisOptions = {}): Promise<RedisProgram> {
   const system = await findRedisServer();
@@ -78,7 +78,7 @@ async function tryPackages(
   const binary = await probeRedis(join(folder, 'usr/bin/redis-server'), {
     LD_LIBRARY_PATH: (await libraryFolders(folder)).join(':'),
   });
-  // What does not run is no use next time either.
+  // It would not run next time either.
   if (binary === null) await rm(folder, { recursive: true, force: true });
   return binary;
 }

@@ -1,7 +1,7 @@
 import { lastLines, runCommand } from './command.ts';
 import { ProvisionError } from './provision-error.ts';
 
-/** What decides whether a video file can be looped over RTSP as it is. */
+/** Properties of a video file that decide whether it can be looped over RTSP. */
 export interface VideoFacts {
   /** ffmpeg's name: `h264`, `hevc`, `mpeg4`. */
   readonly codec: string;
@@ -16,24 +16,24 @@ export interface VideoFacts {
 }
 
 export interface KeyframeFacts {
-  /** Longest wait for a keyframe in seconds, the file's end included. */
+  /** Longest time between keyframes in seconds, the last one to the file's end included. */
   readonly longestGapS: number;
-  /** Packets are stored in another order than they are shown in: the stream has B-frames. */
+  /** Packets are not stored in the order in which they are shown: the stream has B-frames. */
   readonly reordered: boolean;
 }
 
 const PROBE_TIMEOUT_MS = 20_000;
 const KEYFRAME_TIMEOUT_MS = 60_000;
-/** Keyframes are looked for in the first seconds only: encoders keep one rhythm. */
+/** Only the first seconds are examined: encoders keep one rhythm. */
 const KEYFRAME_WINDOW_S = 120;
 const MAX_LINE = 1_000;
 
 /**
- * Reads what ffmpeg prints about a file (the npm package brings no ffprobe).
- * @throws {ProvisionError} `BAD_FOOTAGE` when there is no video stream in it.
+ * Reads the facts that ffmpeg prints about a file (the npm package has no ffprobe).
+ * @throws {ProvisionError} `BAD_FOOTAGE` when it has no video stream
  */
 export async function probeVideo(ffmpeg: string, file: string): Promise<VideoFacts> {
-  // Only files: a playlist must not make ffmpeg fetch something else.
+  // Files only: a playlist must not make ffmpeg fetch from elsewhere.
   const { stderr } = await runCommand(ffmpeg, ['-hide_banner', '-nostdin', '-protocol_whitelist', 'file', '-i', file], {
     timeoutMs: PROBE_TIMEOUT_MS,
     env: { LC_ALL: 'C' },
@@ -46,9 +46,9 @@ export async function probeVideo(ffmpeg: string, file: string): Promise<VideoFac
   return facts;
 }
 
-/** The facts in the text `ffmpeg -i FILE` prints; null when it names no video stream. */
+/** The facts in the output of `ffmpeg -i FILE`; null when it names no video stream. */
 export function parseProbe(printed: string): VideoFacts | null {
-  // A title of the file may be a line of any length; what is looked for stands in short ones.
+  // The file's title may be a line of any length; the lines needed are short.
   const text = printed
     .split('\n')
     .map((line) => line.slice(0, MAX_LINE))
@@ -74,7 +74,7 @@ export function parseProbe(printed: string): VideoFacts | null {
   };
 }
 
-/** Takes the first two minutes of a file apart, without decoding. @throws {ProvisionError} `BAD_FOOTAGE`. */
+/** Reads the packets of the first two minutes of a file, without decoding. @throws {ProvisionError} `BAD_FOOTAGE` */
 export async function probeKeyframes(ffmpeg: string, file: string): Promise<KeyframeFacts> {
   const args = [
     '-v',
@@ -97,15 +97,19 @@ export async function probeKeyframes(ffmpeg: string, file: string): Promise<Keyf
   const { code, stdout, stderr } = await runCommand(ffmpeg, args, { timeoutMs: KEYFRAME_TIMEOUT_MS });
   const facts = code === 0 ? parseFrameCrc(stdout) : null;
   if (facts === null)
-    throw new ProvisionError('BAD_FOOTAGE', `the video in ${file} cannot be taken apart: ${lastLines(stderr, 2)}`, {
-      file,
-    });
+    throw new ProvisionError(
+      'BAD_FOOTAGE',
+      `the video in ${file} cannot be split into packets: ${lastLines(stderr, 2)}`,
+      {
+        file,
+      },
+    );
   return facts;
 }
 
 /**
  * Keyframe rhythm in the output of ffmpeg's framecrc muxer: `stream, dts, pts, duration, size, checksum[, F=0xFLAGS]`,
- * times in units of the `#tb` line, flags only where the packet is not a plain keyframe. Null when it holds no packet.
+ * times in units of the `#tb` line, flags only where the packet is not a plain keyframe. Null without a keyframe.
  */
 export function parseFrameCrc(text: string): KeyframeFacts | null {
   const base = /^#tb 0: (\d+)\/(\d+)/m.exec(text);

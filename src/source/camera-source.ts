@@ -19,23 +19,25 @@ export interface SourceOptions {
   readonly url: string;
   readonly intervalMs: number;
   readonly maxWidth: number;
-  /** Hosts that the camera may redirect to; null for all but the forbidden addresses. */
+  /** Hosts to which the camera may redirect; null for all but the forbidden addresses. */
   readonly allow: SourceAllow | null;
-  /** Socket file where the live preview reads the stream, in a folder of our user alone; null for none. */
+  /** Socket file of the live preview, in a folder that only our user may enter; null for none. */
   readonly previewSocket: string | null;
   readonly clock: Clock;
   /** A picture arrived. */
   readonly onFrame: (frame: Frame) => void;
-  /** `connecting` before the first picture, `online` with it, `offline` when the stream ended, with the reason. */
+  /**
+   * `connecting` before the first picture, `online` from then on, `offline` when the stream has ended, with the reason.
+   */
   readonly onState: (state: 'connecting' | 'online' | 'offline', message: string) => void;
-  /** Told of each ffmpeg that began or ended, so that none outlives its camera. */
+  /** Called for each ffmpeg that begins or ends, so that none outlives its camera. */
   readonly onProcess: (event: 'began' | 'ended', pid: number) => void;
 }
 
-/** How long the camera may take for each of its answers, and ffmpeg's for all that one of its own needs. */
+/** For each answer of the camera, and for each answer that ffmpeg gets, which may need several of the camera. */
 const CAMERA_TIMEOUT_MS = 5_000;
 const FFMPEG_TIMEOUT_SECONDS = 20;
-/** File descriptor of ffmpeg that carries the preview's stream. */
+/** ffmpeg's file descriptor for the stream of the preview. */
 const PREVIEW_FD = 3;
 
 /** One ffmpeg with the relay that feeds it. */
@@ -46,15 +48,16 @@ interface Run {
 }
 
 /**
- * A camera's pictures, for as long as it is wanted: one ffmpeg at a time, watched for stalls, started again with
- * growing pauses when it ends. Decodes keyframes only, until it turns out that they come too rarely for the interval.
+ * The pictures of a camera, until `stop`. Runs one ffmpeg at a time, watches it for stalls, and restarts it with
+ * growing pauses. Decodes keyframes only, until they turn out to be too rare for the interval.
  */
 export class CameraSource {
   readonly #options: SourceOptions;
   #run: Run | null = null;
   #tap: PreviewTap | null = null;
-  /** The start under way, and the end of the newest ffmpeg. */
+  /** The start in progress. */
   #opening: Promise<void> = Promise.resolve();
+  /** The end of the newest ffmpeg. */
   #ended: Promise<void> = Promise.resolve();
   #mode: DecodeMode = 'keyframes';
   #preview: boolean;
@@ -115,7 +118,7 @@ export class CameraSource {
     else this.#follow(relay);
   }
 
-  /** The preview is given up for good when its socket cannot be had: the pictures matter more. */
+  /** When its socket cannot be opened the preview is given up for good: the pictures matter more. */
   async #openTap(): Promise<void> {
     const { previewSocket, clock } = this.#options;
     if (previewSocket === null || this.#tap !== null) return;
@@ -133,7 +136,7 @@ export class CameraSource {
       timeoutSeconds: FFMPEG_TIMEOUT_SECONDS,
       previewFd: this.#preview ? PREVIEW_FD : null,
     });
-    // What ffmpeg says of its local URL it says of the camera.
+    // ffmpeg knows the relay's URL only; in its messages, people must read the camera's.
     const clean = withoutSecrets(options.url);
     const tail = new OutputTail(5, (line) => clean(line.replaceAll(relay.url, redactUrl(options.url))));
     const stdio = ['ignore', 'pipe', 'pipe', this.#preview ? 'pipe' : 'ignore'] as const;
@@ -154,7 +157,7 @@ export class CameraSource {
       relay.close();
       if (pid !== undefined) options.onProcess('ended', pid);
       if (this.#run !== run || this.#stopped) return;
-      // An ffmpeg that ended by itself before any picture may have choked on copying the stream for the preview.
+      // An ffmpeg that ended by itself before any picture may have failed to copy the stream for the preview.
       if (relay.reason === null && this.#frames === 0 && this.#failures === 1) this.#preview = false;
       this.#retry(relay.reason ?? tail.last() ?? 'the stream ended');
     });
@@ -164,7 +167,7 @@ export class CameraSource {
   #listen(run: Run): void {
     const { child, tail } = run;
     const reader = new PpmReader((frame) => this.#onFrame(run, frame));
-    // A hostile camera can make ffmpeg say anything, without end.
+    // A hostile camera can make ffmpeg print anything, without end.
     if (child.stderr !== null) child.once('exit', tail.follow(child.stderr));
     child.stdout?.on('data', (chunk: Buffer) => {
       try {
@@ -182,7 +185,7 @@ export class CameraSource {
     preview?.on('error', () => undefined);
   }
 
-  /** SIGKILL: there is no state worth saving, and ffmpeg may linger seconds over a dead connection otherwise. */
+  /** SIGKILL: there is no state to save, and on a dead connection ffmpeg takes seconds to end otherwise. */
   #end(run: Run | null): void {
     run?.child.kill('SIGKILL');
     run?.relay.close();
@@ -202,7 +205,7 @@ export class CameraSource {
     if (mode !== this.#mode) this.#switchTo(mode);
   }
 
-  /** Starts ffmpeg anew in another mode, without a pause: nothing is wrong with the camera. */
+  /** Restarts ffmpeg in another mode, without a pause: nothing is wrong with the camera. */
   #switchTo(mode: DecodeMode): void {
     this.#mode = mode;
     const old = this.#run;

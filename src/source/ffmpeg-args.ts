@@ -1,33 +1,33 @@
-/** `keyframes` decodes one picture in many and is five times cheaper; `all` is needed when keyframes are too rare. */
+/** `keyframes` skips all other pictures and is five times cheaper; `all` is needed when keyframes are too rare. */
 export type DecodeMode = 'keyframes' | 'all';
 
-/** 8K as cameras and cinema know it (8192 x 4320); a decoder holds up to 16 such pictures of 57 MB. */
+/** 8K (8192 x 4320) and a little more; a decoder holds up to 16 such pictures of 57 MB. */
 export const MAX_PIXELS = 8_192 * 4_608;
-/** Of a picture that is handed on: one much higher than wide is made narrower than `maxWidth`. */
-export const MAX_HEIGHT = 4_096;
-/** ffmpeg's largest single piece of memory, in bytes. */
+/** Of a scaled picture: one much higher than wide is made narrower than `maxWidth`. */
+const MAX_HEIGHT = 4_096;
+/** Largest single allocation of ffmpeg, in bytes. */
 const MAX_ALLOC = 256 * 1024 * 1024;
 /** A camera has one to four streams. */
 const MAX_STREAMS = 16;
 
 export interface DecodeOptions {
-  /** The relay's local one: no password in it. */
+  /** The relay's local URL, without a password. */
   readonly url: string;
   readonly mode: DecodeMode;
   /** Seconds between pictures. */
   readonly intervalSeconds: number;
-  /** Pictures wider than this are scaled down, keeping their shape. */
+  /** Wider pictures are scaled down to this, in px, keeping their aspect ratio. */
   readonly maxWidth: number;
   /** How long the relay may take to answer, in seconds. */
   readonly timeoutSeconds: number;
-  /** File descriptor that gets the stream, copied, as MPEG-TS for the live preview; null for none. */
+  /** File descriptor for the live preview: the stream, copied, as MPEG-TS; null for none. */
   readonly previewFd: number | null;
 }
 
 /**
  * Arguments of a camera's one ffmpeg: RTSP over TCP in, sampled PPM pictures on standard output. `select` samples by
- * stream time and, other than `fps`, never repeats a picture. A tenth of the interval is given back to frame timing.
- * What a hostile stream can make it do is bounded: nothing but TCP is opened, pictures, memory and streams have limits.
+ * stream time and, unlike `fps`, never repeats a picture; a picture may come a tenth of the interval early, for jitter.
+ * A hostile stream is bounded: ffmpeg opens nothing but TCP, and pictures, memory and streams have limits.
  */
 export function ffmpegArgs(options: DecodeOptions): string[] {
   const { url, mode, intervalSeconds, maxWidth, timeoutSeconds, previewFd } = options;

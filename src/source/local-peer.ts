@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 
-/** Who holds the other end of a connection over 127.0.0.1. `unknown` where the system does not tell. */
+/** Whose process is at the other end of a connection over 127.0.0.1: our user's or not; `unknown` without /proc. */
 export type LocalPeer = 'ours' | 'other' | 'unknown';
 
 const LOOPBACK = new Set(['0100007F', '7F000001']);
 
-/** Whether the process at the other end belongs to this process's user, as Linux's table of connections tells. */
+/** Looks the other end up in Linux's table of connections. */
 export async function localPeer({
   remotePort,
   localPort,

@@ -3,19 +3,19 @@ import type { Frame } from '../vision/frame.ts';
 
 const LF = 0x0a;
 const MAX_HEADER = 64;
-/** 16 MB: our ffmpeg is told to make pictures of at most 1280 x 4096. */
+/** 16 MB. ffmpeg's arguments limit pictures to 1280 x 4096. */
 const MAX_PICTURE_PIXELS = 1_280 * 4_096;
 
-/** The bytes are no PPM stream: ffmpeg was started with other arguments, or its output was cut. */
+/** The bytes are no PPM stream: ffmpeg had other arguments, or its output was cut. */
 export class PpmError extends Error {
   override readonly name = 'PpmError';
   readonly code = 'BAD_PPM';
 }
 
 /**
- * Puts the frames of `ffmpeg -f image2pipe -c:v ppm` together from the chunks of a pipe. PPM (P6, one byte a channel)
- * says each picture's size, so that nothing has to be probed and a camera may change its resolution. Every frame has a
- * buffer of its own, which may be transferred to another thread.
+ * Assembles the frames of `ffmpeg -f image2pipe -c:v ppm` from the chunks of a pipe. PPM (P6, one byte a channel)
+ * states the size of each picture, so nothing has to be probed and a camera may change its resolution. Every frame has
+ * its own buffer, which may be transferred to another thread.
  */
 export class PpmReader {
   readonly #onFrame: (frame: Frame) => void;
@@ -54,9 +54,9 @@ export class PpmReader {
     const width = Number(match?.[1] ?? 0);
     const height = Number(match?.[2] ?? 0);
     if (width < 1 || height < 1) throw new PpmError(`not a PPM header: ${printable(header)}`);
-    // Looked at before the memory for it is taken.
+    // Checked before the memory is allocated.
     if (width * height > MAX_PICTURE_PIXELS)
-      throw new PpmError(`a picture of ${width}x${height} is larger than any that was asked for`);
+      throw new PpmError(`a picture of ${width}x${height} is larger than ffmpeg was asked to make`);
     this.#header = [];
     this.#filled = 0;
     this.#frame = { data: new Uint8Array(width * height * 3), width, height };

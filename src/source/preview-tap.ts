@@ -4,25 +4,25 @@ import type { Clock, TimerHandle } from '../runtime/clock.ts';
 
 /** Bytes of an MPEG-TS packet (ISO/IEC 13818-1). */
 const TS_PACKET = 188;
-/** One encoder, and the one that follows it. */
+/** One encoder, its successor, and some room. */
 const MAX_READERS = 4;
-/** Unsent bytes above which a reader misses what comes, about 5 s of video: the camera never waits for it. */
+/** Unsent bytes above which a reader misses data, about 5 s of video: the camera never waits for a reader. */
 const MAX_UNREAD = 1024 * 1024;
-/** A reader is let go when nothing came for so long: its viewers are told then. */
+/** After this long without data readers are disconnected, which tells their viewers. */
 const IDLE_MS = 10_000;
 
 /**
- * A camera's stream (MPEG-TS, copied) at a socket file, for whoever may enter its folder: the preview's encoder.
- * Without a reader what comes is dropped. It lasts as long as the camera, over all its ffmpegs.
+ * Serves a camera's stream (MPEG-TS, copied) at a socket file, to the encoder of the live preview. Without a reader the
+ * data is dropped. Lives as long as the camera, over all its ffmpegs.
  */
 export class PreviewTap {
   readonly #server: Server;
   readonly #path: string;
   readonly #clock: Clock;
-  /** Readers, and whether they are at a packet's border from which they can read on. */
+  /** Readers, and whether each has received whole packets so far. */
   readonly #readers = new Map<Socket, boolean>();
   #idle: TimerHandle | null = null;
-  /** Bytes since the beginning of a packet. */
+  /** Bytes since the start of the current packet. */
   #offset = 0;
 
   private constructor(path: string, clock: Clock) {
@@ -31,9 +31,9 @@ export class PreviewTap {
     this.#server = createServer((socket) => this.#accept(socket));
   }
 
-  /** Listens at `path`, in a folder that nobody else may enter. Rejects when that cannot be. */
+  /** Listens at `path`, in a folder that nobody else may enter. Rejects when it cannot. */
   static async open(path: string, clock: Clock): Promise<PreviewTap> {
-    // What an ended camera left there.
+    // A camera that was killed may have left its socket.
     await rm(path, { force: true });
     const tap = new PreviewTap(path, clock);
     await new Promise<void>((resolve, reject) => {
@@ -53,7 +53,7 @@ export class PreviewTap {
     return this.#readers.size;
   }
 
-  /** A new stream begins at a packet. */
+  /** A new stream follows, which starts with a packet. */
   restart(): void {
     this.#offset = 0;
     for (const reader of this.#readers.keys()) this.#readers.set(reader, false);
@@ -92,7 +92,7 @@ export class PreviewTap {
     }
     this.#readers.set(socket, false);
     socket.on('close', () => this.#readers.delete(socket));
-    // Readers say nothing; this notices their end.
+    // Readers send nothing; reading notices when they close.
     socket.resume();
     if (this.#idle === null) this.#awaitMore();
   }

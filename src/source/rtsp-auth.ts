@@ -6,7 +6,7 @@ export interface Credentials {
   readonly password: string;
 }
 
-/** One way to prove who one is, as a WWW-Authenticate header offers it (RFC 7235). Names are in lower case. */
+/** A way to log in that a WWW-Authenticate header offers (RFC 7235). Names are in lower case. */
 export interface Challenge {
   readonly scheme: string;
   readonly parameters: ReadonlyMap<string, string>;
@@ -14,20 +14,20 @@ export interface Challenge {
 
 export interface Signable {
   readonly method: string;
-  /** As it stands in the request line. */
+  /** As in the request line. */
   readonly uri: string;
   readonly body: Buffer;
 }
 
 const MAX_CHALLENGES = 8;
-/** Strongest first (RFC 7616); RFC 2617 and most cameras know MD5 only. */
+/** Strongest first (RFC 7616). RFC 2617 and most cameras have MD5 only. */
 const HASHES: readonly (readonly [name: string, hash: string])[] = [
   ['sha-512-256', 'sha512-256'],
   ['sha-256', 'sha256'],
   ['md5', 'md5'],
 ];
 
-/** The challenges of all WWW-Authenticate headers, in order. A header may hold several, with commas between. */
+/** The challenges of all WWW-Authenticate headers, in order, at most 8. A header may hold several. */
 export function parseChallenges(headers: readonly string[]): readonly Challenge[] {
   const challenges: { scheme: string; parameters: Map<string, string> }[] = [];
   for (const header of headers) {
@@ -42,7 +42,7 @@ export function parseChallenges(headers: readonly string[]): readonly Challenge[
   return challenges;
 }
 
-/** The strongest challenge that can be answered: Digest before Basic, SHA before MD5; null when there is none. */
+/** The strongest challenge with a known algorithm: Digest before Basic, SHA before MD5; null for none. */
 export function strongest(challenges: readonly Challenge[]): Challenge | null {
   const digests = challenges.filter(({ scheme, parameters }) => scheme === 'digest' && parameters.has('nonce'));
   for (const [name] of HASHES) {
@@ -52,10 +52,10 @@ export function strongest(challenges: readonly Challenge[]): Challenge | null {
   return challenges.find(({ scheme }) => scheme === 'basic') ?? null;
 }
 
-/** The server has given this challenge's nonce up, and only that: the password was right. */
+/** Only the nonce was too old: the password was right. */
 export const isStale = ({ parameters }: Challenge): boolean => parameters.get('stale')?.toLowerCase() === 'true';
 
-/** Answers one challenge for as many requests as its nonce holds. */
+/** Signs requests for one challenge. */
 export class Authorizer {
   readonly #challenge: Challenge;
   readonly #credentials: Credentials;
@@ -69,7 +69,7 @@ export class Authorizer {
     this.#cnonce = cnonce;
   }
 
-  /** The value of an Authorization header for this request: one character a byte, as all of a request is written. */
+  /** The Authorization header for this request, one character for each byte, like everything in a request. */
   authorize(request: Signable): string {
     const { username, password } = this.#credentials;
     if (this.#challenge.scheme === 'basic')
@@ -117,7 +117,7 @@ export class Authorizer {
 const algorithmOf = ({ parameters }: Challenge): string =>
   (parameters.get('algorithm') ?? 'md5').toLowerCase().replace(/-sess$/u, '');
 
-/** UTF-8, one character a byte: a realm may hold any bytes, which must be hashed as they came. */
+/** UTF-8 with one character for each byte, so that hashes are over the bytes as they were received. */
 export const bytesOf = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
 
 const quote = (value: string): string => `"${value.replace(/["\\]/gu, '\\$&')}"`;
@@ -128,5 +128,5 @@ export function credentialsOf(url: string): Credentials | null {
   return username === '' && password === '' ? null : { username: decodePart(username), password: decodePart(password) };
 }
 
-/** The URL without user and password, as it stands in requests. */
+/** The URL without user and password, otherwise unchanged. */
 export const withoutCredentials = (url: string): string => url.replace(/^([a-z]+:\/\/)(?:[^/?#]*@)?/iu, '$1');

@@ -3,35 +3,35 @@ import { Authorizer, type Challenge, type Credentials, isStale, parseChallenges,
 import { headerOf, type RtspMessage, RtspSyntaxError } from './rtsp-reader.ts';
 import { localDescription } from './rtsp-sdp.ts';
 
-/** A request of ffmpeg that the camera has still to answer. */
+/** A request of ffmpeg that the camera has not answered yet. */
 interface Pending {
   readonly method: string;
   readonly uri: string;
   readonly headers: readonly (readonly [string, string])[];
   readonly body: Buffer;
-  /** Its number at ffmpeg's side. */
+  /** CSeq of ffmpeg. */
   readonly localCseq: string;
-  /** Its number at the camera's side, where it may be sent more than once. */
+  /** CSeq to the camera: a new one each time it is sent. */
   cseq: number;
-  /** Times it was refused for want of a proof of who we are. */
+  /** How often the camera answered 401 or 407. */
   refusals: number;
 }
 
-/** What is to be done with a message, in order. */
+/** What the relay has to do, in order. */
 export type Action =
   | { readonly do: 'to-camera'; readonly bytes: Buffer }
   | { readonly do: 'to-ffmpeg'; readonly bytes: Buffer }
-  /** The camera sends elsewhere; whatever waits is sent again there. */
+  /** Connect to another place; pending requests are sent again there. */
   | { readonly do: 'redirect'; readonly location: string }
-  /** Says why, when ffmpeg's own words would not; what the camera says stands in it as it came. */
+  /** The reason of a failure, which ffmpeg would not print. Quotes the camera unchanged, so it may hold secrets. */
   | { readonly do: 'note'; readonly reason: string };
 
-/** Requests under way at once. ffmpeg has one, and keep-alives. */
+/** ffmpeg has one request at a time, and keep-alives. */
 const MAX_PENDING = 16;
-/** Headers of a request that are ours to say. */
+/** Headers of a request that are written here. */
 const OWN_HEADERS = new Set(['cseq', 'authorization', 'content-length']);
-/** Headers of a reply that would lead ffmpeg past us, or that are said anew. */
-const LEFT_OUT = new Set([
+/** Headers of a reply that would lead ffmpeg past the relay, or that are written here. */
+const DROPPED_HEADERS = new Set([
   'cseq',
   'www-authenticate',
   'proxy-authenticate',
@@ -42,13 +42,13 @@ const LEFT_OUT = new Set([
   'rtp-info',
 ]);
 const REDIRECTS = new Set([301, 302, 303, 305, 307, 308]);
-/** Without a good answer to these there are no pictures. */
+/** Without success of these there are no pictures. */
 const NEEDED = new Set(['DESCRIBE', 'SETUP', 'PLAY']);
 const NO_BODY = Buffer.alloc(0);
 
 /**
- * The words between our ffmpeg and a camera, without the sockets: ffmpeg asks for local paths and knows no password;
- * the camera is asked for its own URLs, with a proof of who we are when it wants one.
+ * Translates between our ffmpeg and a camera, without the sockets. ffmpeg asks for local paths and knows no password;
+ * the camera is asked for its own URLs, and requests are signed when it wants that.
  */
 export class RtspDialogue {
   readonly #local: string;
@@ -71,7 +71,7 @@ export class RtspDialogue {
     this.#credentials = credentials;
   }
 
-  /** Another place for the same camera: what waits is sent there. */
+  /** The camera is at another URL now: pending requests are sent again. */
   moveTo(url: string, credentials: Credentials | null): readonly Action[] {
     const from = this.#url;
     this.#url = url;
@@ -83,7 +83,7 @@ export class RtspDialogue {
     return this.#pending.map((request) => this.#send(request));
   }
 
-  /** Whether this is the first request of the ffmpeg that was given the token. */
+  /** Whether a first request comes from our ffmpeg, which alone knows the token in `local`. */
   isOurs(message: RtspMessage): boolean {
     const uri = message.start.split(' ')[1] ?? '';
     return uri === this.#local;
@@ -116,7 +116,7 @@ export class RtspDialogue {
       this.#pending.unshift(request);
       return [{ do: 'redirect', location: location.slice(0, 2_048) }];
     }
-    // A sign of life that a camera does not know ends nothing.
+    // Other methods are keep-alives; a camera that refuses one goes on sending.
     if (code >= 400 && NEEDED.has(request.method)) {
       return [note(`the camera answers ${request.method} with ${shown(message)}`), this.#reply(request, message)];
     }
@@ -125,7 +125,7 @@ export class RtspDialogue {
     return [request.method === 'DESCRIBE' ? this.#describe(request, message) : this.#reply(request, message)];
   }
 
-  /** The goodbye that an ended ffmpeg owes; null when the camera keeps no session for it. */
+  /** The TEARDOWN for the camera; null when it has no session. */
   teardown(): Buffer | null {
     if (this.#session === null) return null;
     const headers = [['Session', this.#session]] as const;
@@ -155,11 +155,11 @@ export class RtspDialogue {
     ];
     if (body.length > 0) lines.push(`Content-Length: ${body.length}`);
     if (this.#authorizer !== null) lines.push(`Authorization: ${this.#authorizer.authorize({ method, uri, body })}`);
-    // Whatever stands in a URL or a user's name, a line stays one line.
+    // No URL or user name can add a line of its own.
     return Buffer.concat([Buffer.from(`${lines.map(clean).join('\r\n')}\r\n\r\n`, 'latin1'), body]);
   }
 
-  /** The request that a reply is for; some cameras forget the number, and then it is the oldest. */
+  /** The request that a reply answers: the oldest, for cameras that leave CSeq out. */
   #take(cseq: string | undefined): Pending | null {
     const at = cseq === undefined ? 0 : this.#pending.findIndex((request) => String(request.cseq) === cseq.trim());
     return at === -1 ? null : (this.#pending.splice(at, 1)[0] ?? null);
@@ -170,7 +170,7 @@ export class RtspDialogue {
       .filter(([name]) => /^(?:www|proxy)-authenticate$/iu.test(name))
       .map(([, value]) => value);
     const challenge = strongest(parseChallenges(headers));
-    if (this.#credentials !== null && challenge !== null && this.#maySignAgain(request, challenge)) {
+    if (this.#credentials !== null && challenge !== null && this.#maySign(request, challenge)) {
       request.refusals += 1;
       this.#authorizer = new Authorizer(challenge, this.#credentials);
       this.#pending.unshift(request);
@@ -180,18 +180,18 @@ export class RtspDialogue {
       this.#credentials === null
         ? 'asks for a user and a password, and its URL has none'
         : challenge === null && request.refusals === 0
-          ? 'asks for a proof that Gantry does not know'
+          ? 'asks for a login method that Gantry does not know'
           : 'refuses the user and password of its URL';
     return [note(`the camera ${why} (${shown(message)})`), this.#reply(request, message)];
   }
 
   /** Once for each request, and once more when only the nonce was old. */
-  #maySignAgain(request: Pending, challenge: Challenge): boolean {
+  #maySign(request: Pending, challenge: Challenge): boolean {
     return request.refusals === 0 || (request.refusals === 1 && isStale(challenge));
   }
 
   #reply(request: Pending, message: RtspMessage, body: Buffer = message.body, extra: readonly string[] = []): Action {
-    const kept = message.headers.filter(([name]) => !LEFT_OUT.has(name.toLowerCase()));
+    const kept = message.headers.filter(([name]) => !DROPPED_HEADERS.has(name.toLowerCase()));
     const rtpInfo = headerOf(message, 'rtp-info');
     const lines = [
       clean(message.start),
@@ -223,7 +223,7 @@ export class RtspDialogue {
     return track === undefined ? null : (this.#tracks[Number(track)] ?? null);
   }
 
-  /** `url=rtsp://camera/track1;seq=1,url=...`: ffmpeg takes the entries whose URLs are those it set up. */
+  /** `url=rtsp://camera/track1;seq=1,url=...`: ffmpeg looks for the URLs that it set up. */
   #localRtpInfo(value: string): string {
     return value
       .split(',')
@@ -236,7 +236,7 @@ export class RtspDialogue {
       .join(',');
   }
 
-  /** Cameras ask too: for a sign of life, or whether something is known. */
+  /** Cameras send requests too, such as keep-alives. */
   #answerCamera(message: RtspMessage): Action {
     const [method = ''] = message.start.split(' ');
     const isKnown = method === 'OPTIONS' || method === 'GET_PARAMETER' || method === 'SET_PARAMETER';
@@ -250,7 +250,7 @@ export class RtspDialogue {
 
 const toFfmpeg = (text: string): Action => ({ do: 'to-ffmpeg', bytes: Buffer.from(text, 'latin1') });
 const note = (reason: string): Action => ({ do: 'note', reason });
-/** Status and reason of a reply, for people: as long as the camera made it, and not yet free of secrets. */
+/** Status and reason of a reply, for people: of any length, and it may hold secrets. */
 const shown = (message: RtspMessage): string => printable(message.start.replace(/^RTSP\/\S+ /u, ''));
 // eslint-disable-next-line no-control-regex
 const clean = (text: string): string => text.replace(/[\u0000-\u001f\u007f]/gu, '');

@@ -1,20 +1,20 @@
-/** A head and body of RTSP (RFC 2326), a reply or a request. */
+/** A reply or request of RTSP (RFC 2326). */
 export interface RtspMessage {
   readonly kind: 'message';
   /** `RTSP/1.0 200 OK`, or `OPTIONS rtsp://h/x RTSP/1.0`. */
   readonly start: string;
-  /** In order, names as they came. */
+  /** In order, names as received. */
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly body: Buffer;
 }
 
-/** Whole or partial interleaved packets (RFC 2326, 10.12), with their frames, as they came. */
+/** Whole or partial interleaved packets (RFC 2326, 10.12), headers included, as received. */
 export interface RtspData {
   readonly kind: 'data';
   readonly bytes: Buffer;
 }
 
-/** The peer sent what is no RTSP, or more of it than is taken; the connection is of no use any more. */
+/** The peer sent bytes that are no RTSP, or exceeded a limit. The connection cannot be used any more. */
 export class RtspSyntaxError extends Error {
   override readonly name = 'RtspSyntaxError';
   readonly code = 'BAD_RTSP';
@@ -22,9 +22,9 @@ export class RtspSyntaxError extends Error {
 
 const MAX_HEAD = 16 * 1024;
 const MAX_HEADERS = 100;
-/** Descriptions of cameras have 1 to 4 KiB; ffmpeg reads no longer ones than 16. */
+/** Descriptions of cameras have 1 to 4 KiB; ffmpeg reads 16 KiB at most. */
 const MAX_BODY = 64 * 1024;
-/** Bytes between messages that belong to none: some cameras pad. */
+/** Bytes between messages, over a whole connection: some cameras pad. */
 const MAX_JUNK = 64 * 1024;
 const DOLLAR = 0x24;
 const LF = 0x0a;
@@ -32,19 +32,19 @@ const CR = 0x0d;
 const START = /^(?:RTSP\/\d\.\d \d{3}\b|[A-Z_]{3,20} \S{1,4096} RTSP\/\d\.\d$)/u;
 
 /**
- * Takes the bytes of one connection apart, whatever the chunks. Packets are passed on as they come, without a copy;
- * heads end with CR LF or LF alone. Time is linear; at most 80 KiB are held.
+ * Parses the bytes of one connection, in chunks of any size. Packets are returned as received, without a copy. Lines
+ * may end with CR LF or LF. Takes linear time, and holds at most 80 KiB.
  */
 export class RtspReader {
-  readonly #line = new Held();
-  readonly #body = new Held();
+  readonly #line = new ByteBuffer();
+  readonly #body = new ByteBuffer();
   #start: string | null = null;
   #headers: (readonly [string, string])[] = [];
   #headSize = 0;
   #bodyLeft = 0;
-  /** Bytes of the packet under way that are still to come. */
+  /** Bytes of the current packet that are still to come. */
   #packetLeft = 0;
-  /** Bytes of a packet's frame so far, when a chunk ended within it. */
+  /** The start of a packet's four-byte header, when a chunk ended within it. */
   #frame: number[] = [];
   #junk = 0;
 
@@ -65,7 +65,7 @@ export class RtspReader {
     return this.#start === null && this.#line.length === 0 && this.#bodyLeft === 0;
   }
 
-  /** Where the packets that begin at `from` end, or the chunk does. */
+  /** The end of the packets that start at `from`, or of the chunk. */
   #packets(chunk: Buffer, from: number): number {
     let at = from;
     while (at < chunk.length) {
@@ -84,7 +84,7 @@ export class RtspReader {
     return at;
   }
 
-  /** Reads on in a head or body until it ends or the chunk does; returns where. */
+  /** Reads on in a head or body, to its end or the end of the chunk; returns the position. */
   #message(chunk: Buffer, from: number, found: (RtspMessage | RtspData)[]): number {
     if (this.#bodyLeft > 0) {
       const end = Math.min(chunk.length, from + this.#bodyLeft);
@@ -142,14 +142,14 @@ export class RtspReader {
 
   #skip(bytes: number): void {
     this.#headSize = 0;
-    // An empty line after a message is common and harmless.
+    // An empty line after a message is common, and not counted.
     if (bytes > 2) this.#junk += bytes;
     if (this.#junk > MAX_JUNK) throw new RtspSyntaxError(`more than ${MAX_JUNK} bytes that are no RTSP`);
   }
 }
 
-/** Bytes put together over chunks, in a buffer that doubles, so that one byte at a time costs no more. */
-class Held {
+/** Collects bytes over chunks in a buffer that doubles, so that single bytes cost no more than large chunks. */
+class ByteBuffer {
   #buffer = Buffer.alloc(256);
   length = 0;
 
@@ -164,7 +164,7 @@ class Held {
     this.length = needed;
   }
 
-  /** What is held, as a copy; nothing is held then. */
+  /** A copy of the bytes; empties the buffer. */
   take(): Buffer {
     const taken = Buffer.from(this.#buffer.subarray(0, this.length));
     this.length = 0;

@@ -13,35 +13,35 @@ import { RtspReader } from './rtsp-reader.ts';
 import { withoutSecrets } from './url-secrets.ts';
 
 export interface RelayOptions {
-  /** The camera's, with its password: rtsp or rtsps. */
+  /** The camera's URL, with its password: rtsp or rtsps. */
   readonly url: string;
-  /** Hosts that a redirect may lead to; null for all but the forbidden addresses. */
+  /** Allowed targets of redirects; null for all but the forbidden addresses. */
   readonly allow: SourceAllow | null;
-  /** For name resolution with connecting, and for each wait for something from the camera, in ms. */
+  /** In ms: for name resolution and connecting together, and for each wait for data of the camera. */
   readonly timeoutMs: number;
   readonly clock: Clock;
   /** Default: the system's. */
   readonly names?: Resolver;
-  /** The camera is lost, for this reason; ffmpeg's connection is closed. Called at most once, never after `close`. */
+  /** The camera is lost, and ffmpeg's connection closed. Called at most once, never after `close`. */
   readonly onFault: (reason: string) => void;
 }
 
 const HOST = '127.0.0.1';
 const MAX_REDIRECTS = 5;
-/** Connections of strangers that may be looked at together until ffmpeg's is found. */
+/** Connections that may be open until one of them turns out to be ffmpeg's. */
 const MAX_GUESTS = 64;
-/** Bytes to a camera that does not read; ffmpeg sends it some hundred a second. */
+/** Unsent bytes to a camera, after which it is given up; ffmpeg sends some hundred a second. */
 const MAX_UNREAD = 256 * 1024;
 /** Characters of a reason that are shown. */
 const MAX_REASON = 200;
-/** A camera has this long to take our goodbye. */
+/** How long a camera has to read the TEARDOWN. */
 const GOODBYE_MS = 500;
 
 /**
- * Stands between one ffmpeg and one camera. ffmpeg is given a local URL, so that no process list shows the password;
- * the camera's address is looked up, checked and dialled here, once; redirects are followed only where cameras may be.
- * One connection, from a process of our own user that knows the path; the pictures pass through unchanged, and whoever
- * is slower holds the other up.
+ * Stands between one ffmpeg and one camera. ffmpeg gets a local URL, so that no process list shows the password. The
+ * camera's address is resolved, checked and connected here, once; redirects are followed only to allowed places.
+ * Accepts one connection, from a process of our own user that knows the path. Pictures pass through unchanged, with
+ * back-pressure both ways.
  */
 export class RtspRelay {
   readonly #options: RelayOptions;
@@ -77,17 +77,17 @@ export class RtspRelay {
     return new RtspRelay(options, server, `rtsp://${HOST}:${port}/${randomBytes(16).toString('hex')}`);
   }
 
-  /** What ffmpeg is given. Holds for one connection. */
+  /** For ffmpeg; good for one connection. */
   get url(): string {
     return this.#local;
   }
 
-  /** Why the camera gives no stream, for people; null as long as nothing is known. */
+  /** Why there is no stream, for people; null while that is not known. */
   get reason(): string | null {
     return this.#reason;
   }
 
-  /** Ends both connections, with a goodbye to the camera. */
+  /** Ends both connections, with a TEARDOWN to the camera. */
   close(): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -112,7 +112,7 @@ export class RtspRelay {
     this.#options.onFault(this.#reason);
   }
 
-  /** A camera may put into its words what it was sent. Cut last, so that no half of a secret stays. */
+  /** A camera may quote what it was sent. Secrets are removed before the text is cut, so that no half of one stays. */
   #forPeople(reason: string): string {
     return withoutSecrets(this.#options.url)(reason).slice(0, MAX_REASON);
   }
@@ -123,7 +123,7 @@ export class RtspRelay {
     this.#guests.clear();
   }
 
-  /** Lets a connection in when it is of our own user and asks for the path that only ffmpeg was given. */
+  /** Accepts a connection of our own user that asks for the path that only ffmpeg knows. */
   async #admit(socket: Socket): Promise<void> {
     socket.on('error', () => socket.destroy());
     if (this.#ffmpeg !== null || this.#isOver || this.#guests.size >= MAX_GUESTS) {
@@ -164,7 +164,7 @@ export class RtspRelay {
     void this.#dial();
   }
 
-  /** Connects to where the camera is now said to be, after a check of every address that its name has. */
+  /** Connects to the camera's present URL, after a check of every address of its name. */
   async #dial(): Promise<void> {
     const { names, timeoutMs, clock } = this.#options;
     const { host, port, tls } = sourceAddress(this.#url);
@@ -176,7 +176,7 @@ export class RtspRelay {
       const addresses = await resolveSource(host, names);
       if (this.#isOver) return;
       const target = { host, port, lookup: lookupBy(() => Promise.resolve(addresses)), noDelay: true };
-      // Certificates of cameras are their own: they keep listeners out, not impostors.
+      // Cameras sign their own certificates: TLS keeps listeners out here, not impostors.
       const socket = tls
         ? connectTls({ ...target, rejectUnauthorized: false, ...(isIP(host) === 0 ? { servername: host } : {}) })
         : connect(target);
@@ -199,7 +199,7 @@ export class RtspRelay {
     clock.clearTimeout(timer);
     const reader = new RtspReader();
     socket.setTimeout(timeoutMs, () => {
-      // While ffmpeg is the slower one the camera is not listened to.
+      // A paused socket waits for ffmpeg, so silence says nothing about the camera.
       if (!socket.isPaused()) this.#onCameraGone(socket, `the camera sent nothing for ${timeoutMs / 1000} s`);
     });
     socket.on('data', (chunk) => {
@@ -244,7 +244,7 @@ export class RtspRelay {
       this.#fault(`the camera redirects to where it may not be read: ${refusal ?? 'no URL'}`);
       return;
     }
-    // Credentials stay with the host that they were given for.
+    // Credentials go to no other host.
     const isSameHost = sourceAddress(target.href).host === sourceAddress(this.#options.url).host;
     const credentials = credentialsOf(target.href) ?? (isSameHost ? credentialsOf(this.#options.url) : null);
     const old = this.#camera;
@@ -267,8 +267,8 @@ export class RtspRelay {
 }
 
 /**
- * The URL as it stands in requests: without user and password, with its port, as ffmpeg writes it. One character a byte
- * of UTF-8: what is written as Latin-1 would else turn U+010A into a line's end.
+ * The URL for request lines: without user and password, with its port, as ffmpeg writes it. One character for each byte
+ * of UTF-8, because requests are written as Latin-1, in which U+010A would become the end of a line.
  */
 export function requestUrl(url: string): string {
   const [, scheme = '', authority = '', rest = ''] =

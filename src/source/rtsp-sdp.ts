@@ -2,22 +2,22 @@ import { RtspSyntaxError } from './rtsp-reader.ts';
 
 /** Media of one description. Cameras have one to four. */
 const MAX_MEDIA = 16;
-/** Longer lines are left out; parameter sets of a codec have a few hundred characters. */
+/** Longer lines are left out. The longest needed, parameter sets of a codec, have a few hundred characters. */
 const MAX_LINE = 8 * 1024;
 const ABSOLUTE = /^rtsps?:\/\//iu;
 
 export interface LocalDescription {
   /** The description with every control URL made local. */
   readonly sdp: string;
-  /** What PLAY and TEARDOWN go to at the camera. */
+  /** The camera's URL for PLAY and TEARDOWN. */
   readonly aggregate: string;
-  /** Where each medium is set up at the camera, in order. */
+  /** The camera's URL for SETUP of each medium, in order. */
   readonly tracks: readonly string[];
 }
 
 /**
- * A camera's description made one for our own ffmpeg: it asks for `local` and `local/0`, `local/1` ..., whatever the
- * camera calls them. A relative control URL is joined to the base with a slash, as ffmpeg does and cameras expect.
+ * Rewrites a camera's description for our own ffmpeg: the control URLs become `local`, `local/0`, `local/1` ... A
+ * relative control URL is joined to the base with a slash, as ffmpeg does and cameras expect.
  *
  * @param base Content-Base of the reply, or the URL that was described
  * @throws {RtspSyntaxError} for more than 16 media

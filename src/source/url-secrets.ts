@@ -1,7 +1,7 @@
 import { decodePart } from '../infra/decode-part.ts';
 import { REDACTED } from '../infra/redact.ts';
 
-/** Takes the credentials of this URL out of a line, however they are written there. */
+/** Returns a function that removes the credentials of this URL from a line: plain, percent-encoded or as Basic. */
 export function withoutSecrets(url: string): (line: string) => string {
   const { username, password } = URL.parse(url) ?? { username: '', password: '' };
   const plain = decodePart(password);

@@ -21,16 +21,16 @@ export interface FrameAnalysis {
   readonly groups: TrafficGroup[];
 }
 
-/** Everything that happens to a frame between the decoder and the bus, with one camera's memory. */
+/** Detection, tracking and grouping for one camera, with its memory of earlier frames. */
 export interface Analyser {
   /**
-   * Detects, follows and groups. `timeMs` is when the frame was taken; frames come in order, one at a time.
-   * Coordinates are rounded to 0.1 px, confidences to 4 decimals. Rejects as `Detector.detect` does.
+   * `timeMs` is when the frame was taken, epoch ms; call with one frame at a time, in order. Coordinates are in px of
+   * the frame, rounded to 0.1, confidences to 4 decimals. Rejects as `Detector.detect` does.
    */
   analyse(frame: Frame, timeMs: number, native: NativeGuard): Promise<FrameAnalysis>;
 }
 
-/** The detector stays the caller's, who releases it. */
+/** The caller keeps the detector, and releases it. */
 export function createAnalyser(options: AnalyserOptions): Analyser {
   const { detector } = options;
   const tracker = createTracker(options.tracker);
@@ -50,7 +50,7 @@ export function createAnalyser(options: AnalyserOptions): Analyser {
   };
 }
 
-/** Readable numbers; a box that is nothing at this precision is dropped. */
+/** Rounds, so that messages stay readable; drops a box that is empty at this precision. */
 function rounded(detection: RawDetection): RawDetection[] {
   const [x1, y1, x2, y2] = detection.bbox;
   const bbox: Box = [round(x1, 1), round(y1, 1), round(x2, 1), round(y2, 1)];

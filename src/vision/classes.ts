@@ -18,14 +18,14 @@ const COCO_BY_ID: readonly string[] = `
   .split(',')
   .map((name) => name.trim());
 
-/** What a model calls its classes, in the order of its indices; '' for an index without a meaning. */
+/** A model's own names of its classes, by class index; '' for an index that is not used. */
 export function classNames(classes: ModelClasses): readonly string[] {
   if (classes === 'coco90') return COCO_BY_ID;
   if (classes === 'coco80') return COCO_BY_ID.filter((name) => name !== '');
   return classes;
 }
 
-/** For each class index of a model: the class as Gantry knows it, or null for one it does not look at. */
+/** Gantry's class for each class index of a model; null for classes that Gantry ignores. */
 export function classTable(classes: ModelClasses): readonly (ObjectClass | null)[] {
   return classNames(classes).map((name) => ObjectClass.safeParse(name.trim().toLowerCase()).data ?? null);
 }

@@ -6,7 +6,8 @@ import type { DecodeContext, RawOutputs, RawTensor } from './decoders/decoder.ts
 import { decoders } from './decoders/index.ts';
 import { DetectorError } from './vision-error.ts';
 import type { Frame } from './frame.ts';
-import { createPreprocessor, toFrame } from './letterbox.ts';
+import { toFrame } from './letterbox.ts';
+import { Preprocessor } from './preprocessor.ts';
 import { mismatch, planModel } from './model-io.ts';
 import type { ModelPlan, Port } from './model-io.ts';
 import { suppress } from './nms.ts';
@@ -17,8 +18,8 @@ export type { Detector, DetectorOptions, NativeGuard, RawDetection } from './vis
 const unguarded: NativeGuard = (work) => work();
 
 /**
- * Loads a model and runs it once on an empty picture, so that one that does not fit its family is refused here and
- * not at a camera's first frame. Rejects with `DetectorError` (`MODEL_UNREADABLE`, `MODEL_MISMATCH`).
+ * Loads a model and runs it once on an empty picture, so that a model that does not fit its family is refused here, not
+ * at a camera's first frame. Rejects with `DetectorError` (`MODEL_UNREADABLE`, `MODEL_MISMATCH`).
  */
 export async function createDetector(model: LocatedModel, options: DetectorOptions = {}): Promise<Detector> {
   const { confidence = 0.35, iou = 0.5, maxDetections = MOST.objects, native = unguarded } = options;
@@ -34,7 +35,7 @@ export async function createDetector(model: LocatedModel, options: DetectorOptio
       classes: classTable(model.classes),
       labelOffset: model.labelOffset,
     };
-    const prepare = createPreprocessor(format);
+    const prepare = new Preprocessor(format);
     const dims = format.layout === 'nchw' ? [1, 3, format.height, format.width] : [1, format.height, format.width, 3];
     const feeds: Record<string, Tensor> = { [plan.inputName]: new Tensor('float32', prepare.data, dims) };
     if (plan.sizeInput !== null) {
@@ -68,7 +69,7 @@ export async function createDetector(model: LocatedModel, options: DetectorOptio
         if (released)
           throw new DetectorError('RELEASED', `detector "${model.name}" was released`, { model: model.name });
         if (current !== null)
-          throw new DetectorError('BUSY', `detector "${model.name}" is still working on the frame before`, {
+          throw new DetectorError('BUSY', `detector "${model.name}" is still busy with the frame before`, {
             model: model.name,
           });
         checkFrame(frame, model);
@@ -84,7 +85,7 @@ export async function createDetector(model: LocatedModel, options: DetectorOptio
       async release(guard: NativeGuard = unguarded): Promise<void> {
         if (released) return;
         released = true;
-        // The frame being worked on is finished first; its failure is the business of whoever asked for it.
+        // A running `detect` ends first. Its failure is reported to its own caller.
         await current?.catch(() => null);
         await guard(() => session.release());
       },
@@ -110,7 +111,7 @@ async function load(model: LocatedModel, intraOpThreads: number, native: NativeG
   } catch (error) {
     throw new DetectorError(
       'MODEL_UNREADABLE',
-      `model "${model.name}" cannot be loaded from ${model.path}: ${error instanceof Error ? error.message : String(error)}`,
+      `model "${model.name}" cannot be loaded from ${model.path}: ${messageOf(error)}`,
       { model: model.name, path: model.path },
       error,
     );
@@ -131,14 +132,16 @@ async function run(
   } catch (error) {
     throw new DetectorError(
       'INFERENCE_FAILED',
-      `model "${model.name}" failed: ${error instanceof Error ? error.message : String(error)}`,
+      `model "${model.name}" failed: ${messageOf(error)}`,
       { model: model.name },
       error,
     );
   }
 }
 
-/** Types no decoder reads become an empty tensor, which fits no family. */
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** A tensor of a type that no decoder reads becomes an empty one, which fits no family. */
 function rawTensor(value: InferenceSession.ReturnType[string] | undefined): RawTensor {
   if (value instanceof Tensor) {
     const { data, dims } = value;

@@ -1,4 +1,4 @@
-/** One decoded picture. The bytes belong to whoever made the frame; readers neither keep nor change them. */
+/** One decoded picture. Readers neither keep nor change its bytes. */
 export interface Frame {
   /** rgb24: three bytes a pixel, rows from top to bottom without gaps, `width * height * 3` bytes. */
   readonly data: Uint8Array;

@@ -1,5 +1,6 @@
 import type { Box } from '../messages/detection.ts';
 
+/** In px²; 0 for an empty box. */
 export const area = (box: Box): number => Math.max(0, box[2] - box[0]) * Math.max(0, box[3] - box[1]);
 
 /** Area in px² that two boxes share. */
@@ -15,7 +16,7 @@ export function iou(a: Box, b: Box): number {
   return shared === 0 ? 0 : shared / (area(a) + area(b) - shared);
 }
 
-/** Least distance in px between two boxes; 0 when they touch or overlap. */
+/** Shortest distance in px between two boxes; 0 when they touch or overlap. */
 export function gap(a: Box, b: Box): number {
   return Math.hypot(Math.max(0, a[0] - b[2], b[0] - a[2]), Math.max(0, a[1] - b[3], b[1] - a[3]));
 }
@@ -23,7 +24,7 @@ export function gap(a: Box, b: Box): number {
 /** Centre of a box, `[x, y]`. */
 export const centre = (box: Box): [number, number] => [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2];
 
-/** The least box around two. */
+/** The smallest box around two. */
 export const union = (a: Box, b: Box): Box => [
   Math.min(a[0], b[0]),
   Math.min(a[1], b[1]),

@@ -5,7 +5,7 @@ import { round } from './round.ts';
 const TWO_WHEELERS: ReadonlySet<ObjectClass> = new Set<ObjectClass>(['bicycle', 'motorcycle']);
 const VEHICLES: ReadonlySet<ObjectClass> = new Set<ObjectClass>(['bicycle', 'car', 'motorcycle', 'bus', 'truck']);
 
-/** Facts about a group of at least two members that a still picture does not show. See `GroupFeatures` for units. */
+/** Counts, distances and speeds of a group of at least two members. See `GroupFeatures` for units. */
 export function groupFeatures(members: readonly DetectedObject[], bbox: Box): GroupFeatures {
   let spacingSum = 0;
   let pairs = 0;
@@ -42,7 +42,7 @@ function distanceOf(a: DetectedObject, b: DetectedObject): number {
   return Math.hypot(ax - bx, ay - by);
 }
 
-/** A rider and the two-wheeler they sit on touch all the time: that is no pair. */
+/** False for a person who touches a two-wheeler: that is its rider. */
 function isPersonAndVehicle(a: DetectedObject, b: DetectedObject): boolean {
   const other = a.class === 'person' ? b : a;
   if ((a.class === 'person') === (b.class === 'person') || !VEHICLES.has(other.class)) return false;

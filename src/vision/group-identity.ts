@@ -1,18 +1,21 @@
 export interface GroupIdentityOptions {
-  /** A group unseen for longer loses its name, in seconds. Default 6, as long as its members' tracks may live. */
+  /** A group unseen for longer than this loses its name, in seconds. Default 6, like tracks (`TrackerOptions`). */
   readonly maxAgeSeconds?: number;
-  /** At most this many groups are remembered; beyond it the longest unseen goes first. Default 400. */
+  /** Most groups remembered; beyond it the longest unseen is forgotten first. Default 400. */
   readonly maxGroups?: number;
 }
 
 export interface GroupIdentity {
-  /** Names the groups of one frame: the same ones in the same order. `tracksOf` tells the tracks of a group's members. */
+  /**
+   * Gives each group of one frame its `groupId`; order is kept. `tracksOf` returns the track ids of a group's members,
+   * `timeMs` is when the frame was taken.
+   */
   name<T>(
     groups: readonly T[],
     tracksOf: (group: T) => readonly number[],
     timeMs: number,
   ): (T & { readonly groupId: string })[];
-  /** Groups in memory at present. */
+  /** Groups remembered now. */
   readonly size: number;
 }
 
@@ -23,9 +26,9 @@ interface Remembered {
 }
 
 /**
- * Names groups so that a name stays with the same road users: a group takes the name of the remembered one it shares
- * most members with. Each name is used once in a frame, so of a group that splits the larger part keeps it, and of
- * groups that merge the one that brings more members gives it.
+ * Names groups so that a name stays with the same road users: a group takes the name of the remembered group with which
+ * it shares most members. Each name is used once in a frame: when a group splits, the larger part keeps the name; when
+ * groups merge, the name of the one with more members stays.
  */
 export function createGroupIdentity(options: GroupIdentityOptions = {}): GroupIdentity {
   const { maxAgeSeconds = 6, maxGroups = 400 } = options;
@@ -56,7 +59,9 @@ export function createGroupIdentity(options: GroupIdentityOptions = {}): GroupId
   };
 }
 
-/** For each group (by position) that shares members with a remembered one: its number. Most shared members first, then the older name. */
+/**
+ * The numbers that groups (by position) take over from remembered ones: most shared members first, then the older name.
+ */
 function inherit(groups: readonly (readonly number[])[], memory: readonly Remembered[]): Map<number, number> {
   const claims = groups.flatMap((tracks, group) =>
     memory.flatMap(({ number, tracks: known }) => {

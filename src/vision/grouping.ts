@@ -10,19 +10,19 @@ export interface GroupingOptions {
   readonly minMembers?: number;
 }
 
-/** A group that has no identity over frames yet. */
+/** A group of one frame, not yet named over frames. */
 export type FrameGroup = Omit<TrafficGroup, 'groupId'>;
 
 const REFERENCE_WIDTH = 1280;
-/** The protocol counts groups of a frame up to this number. */
+/** Image ids count groups of a frame up to this number. */
 const MAX_GROUPS = 999;
-/** Lights and signs stand where they stand: they are context, not somebody who can be in danger. */
+/** Not road users: they are context, never members of a group. */
 const FIXTURES: ReadonlySet<ObjectClass> = new Set<ObjectClass>(['traffic light', 'stop sign']);
 
 /**
- * Clusters the road users of a frame: two are linked when their box centres are close, groups are the connected
- * components (single linkage by union-find, Tarjan 1975). Candidates come from a grid with cells of the link
- * distance, so only neighbouring cells are compared. Groups stand in the order of their first member.
+ * Clusters the road users of a frame. Two are linked when their box centres are close, and groups are the connected
+ * components (single linkage by union-find, Tarjan 1975). A grid with cells of the link distance limits the comparison
+ * to neighbouring cells. Groups are in the order of their first member; `groupIndex` counts from 1.
  */
 export function groupObjects(
   objects: readonly DetectedObject[],
@@ -37,6 +37,7 @@ export function groupObjects(
     .map((indices, position) => describe(indices, objects, position + 1));
 }
 
+/** Indices of the objects of each connected component. `distance` in px of the frame. */
 function components(objects: readonly DetectedObject[], distance: number): number[][] {
   const parent = objects.map((_, i) => i);
   const find = (i: number): number => {

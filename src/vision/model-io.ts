@@ -3,27 +3,27 @@ import type { FamilyDecoder, OutputRole } from './decoders/decoder.ts';
 import { DetectorError } from './vision-error.ts';
 import type { InputFormat } from './letterbox.ts';
 
-/** An input or output as the model file declares it; a dimension left open is a name or a number below 1. */
+/** An input or output as the model file declares it; an open dimension is a name or a number below 1. */
 export interface Port {
   readonly name: string;
   readonly type: string;
   readonly shape: readonly (number | string)[];
 }
 
-/** How a spec and a model file fit together. */
+/** How to feed a model and read it: its spec applied to its file. */
 export interface ModelPlan {
   readonly inputName: string;
   readonly format: InputFormat;
-  /** Second input of some `detr` models: the size, `[width, height]`, the boxes are to be given in. */
+  /** Second input of some `detr` models: the size `[width, height]` in whose px boxes are returned. */
   readonly sizeInput: string | null;
   readonly outputNames: ReadonlyMap<OutputRole, string>;
 }
 
 type Usual = Pick<InputFormat, 'channelOrder' | 'mean' | 'std' | 'fit' | 'padValue'>;
 
-/** What each family is trained on: value range, channel order, and how pictures are fitted. */
+/** How each family is trained: value range, channel order, and how pictures are fitted. */
 const USUAL: Readonly<Record<ModelFamily, Usual>> = {
-  // The padding is what the network takes for nothing: 0 after normalisation.
+  // Padding is 0 after normalisation: the network is used to that from its own padding.
   ssd: {
     channelOrder: 'rgb',
     mean: [127.5, 127.5, 127.5],
@@ -43,12 +43,13 @@ const show = (ports: readonly Port[]): string =>
 export function mismatch(model: ModelSpec, expected: string, found: string): DetectorError {
   return new DetectorError(
     'MODEL_MISMATCH',
-    `model "${model.name}" does not fit the family "${model.family}": expected ${expected}; found ${found}. Correct family, input or classes in the model's spec.`,
+    `model "${model.name}" does not fit the family "${model.family}": expected ${expected}; found ${found}. ` +
+      "Correct family, input or classes in the model's spec.",
     { model: model.name, family: model.family, expected, found },
   );
 }
 
-/** Matches a spec with what the model file declares. Throws `DetectorError` (`MODEL_MISMATCH`). */
+/** Applies a spec to the inputs and outputs of the model file. Throws `DetectorError` (`MODEL_MISMATCH`). */
 export function planModel(
   model: ModelSpec,
   inputs: readonly Port[],

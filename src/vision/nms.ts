@@ -8,27 +8,27 @@ export interface Scored {
 }
 
 export interface SuppressionOptions {
-  /** Boxes of one class that overlap the surer one by more than this are dropped, 0..1. */
+  /** A box that overlaps one of its class with more confidence by more than this IoU is dropped, 0..1. */
   readonly iou: number;
-  /** At most this many are kept, the surest first. */
+  /** Most boxes kept, highest confidence first. */
   readonly maxDetections: number;
 }
 
-/** Vehicles that detectors mix up and see twice. */
+/** Detectors confuse these classes, and report one vehicle as two of them. */
 const VEHICLES: ReadonlySet<ObjectClass> = new Set<ObjectClass>(['car', 'bus', 'truck']);
-/** Two of these classes this alike are one vehicle. */
+/** Two boxes of different vehicle classes with more IoU than this are one vehicle. */
 const TWIN_IOU = 0.75;
-/** A vehicle that lies by this share inside a surer one of its own class is a part of it. */
+/** A box of which more than this share lies inside a vehicle of its class is a part of that vehicle. */
 const PART_SHARE = 0.85;
 
-/** At most this many candidates are compared, the surest first: bounds the time for a noisy model. */
+/** Most candidates compared, highest confidence first: bounds the time for a noisy model. */
 const MAX_CANDIDATES = 2000;
 
 /**
  * Class-wise greedy non-maximum suppression (Dalal and Triggs, CVPR 2005; per class as in Felzenszwalb et al., PAMI
- * 2010), surest first. Vehicles lose two more kinds of double, which would stand in the picture as a second vehicle
- * at distance zero and make a group that is paid for: the same one as another class, and a part of one. (Measured on
- * a street clip at 512x320: 5 of 255 boxes go, none that a better detector confirms.)
+ * 2010). Returns highest confidence first. For vehicles, two more kinds of duplicate are dropped: one vehicle reported
+ * as two classes, and a part of a vehicle. Each would be a second vehicle at distance zero, so a group that is paid
+ * for. (Measured on a street clip at 512x320: 5 of 255 boxes are dropped, none that a better detector confirms.)
  */
 export function suppress<T extends Scored>(candidates: readonly T[], options: SuppressionOptions): T[] {
   const kept: T[] = [];

@@ -4,32 +4,33 @@ import { area, centre } from './geometry.ts';
 import type { RawDetection } from './vision.types.ts';
 
 export interface TrackerOptions {
-  /** A track unseen for longer is forgotten, in seconds. Default 6. */
+  /** A track unseen for longer than this is forgotten, in seconds. Default 6. */
   readonly maxAgeSeconds?: number;
   /** A track missed in more frames in a row than this is forgotten. Default 3. */
   readonly maxMisses?: number;
-  /** At most this many tracks are kept; beyond it the longest unseen goes first. Default 400. */
+  /** Most tracks kept; beyond it the longest unseen is forgotten first. Default 400. */
   readonly maxTracks?: number;
-  /** Share of a new position that counts against the predicted one, above 0 to 1. Default 0.85. */
+  /** Weight of the measured position against the predicted one (alpha), above 0 to 1. Default 0.85. */
   readonly positionGain?: number;
-  /** Share of a surprise in position that corrects the velocity, 0..1. Default 0.5. */
+  /** Share of the prediction error that corrects the velocity (beta), 0..1. Default 0.5. */
   readonly velocityGain?: number;
 }
 
 export interface TrackedAs {
-  /** From 1; never used again by the same tracker. */
+  /** From 1; a tracker never uses one twice. */
   readonly trackId: number;
   /** Velocity of the centre in px/s; null until the object was seen twice. */
   readonly velocity: readonly [number, number] | null;
 }
 
 export interface Tracker {
-  /** Follows the detections of one frame: the same ones in the same order, with their tracks. `timeMs` should not go back. */
+  /** Adds its track to each detection of one frame; order is kept. `timeMs`: when it was taken, should not go back. */
   update<T extends RawDetection>(detections: readonly T[], timeMs: number): (T & TrackedAs)[];
-  /** Tracks in memory at present. */
+  /** Tracks remembered now. */
   readonly size: number;
 }
 
+/** Position and velocity of the centre in px and px/s, area in px². */
 interface Track {
   readonly id: number;
   kind: string;
@@ -41,7 +42,7 @@ interface Track {
   misses: number;
 }
 
-/** Classes that detectors mix up from frame to frame share a kind; a track never changes its kind. */
+/** Classes that detectors confuse from frame to frame share a kind; a track never changes its kind. */
 const KIND: Readonly<Record<ObjectClass, string>> = {
   person: 'person',
   bicycle: 'two-wheeler',
@@ -54,10 +55,10 @@ const KIND: Readonly<Record<ObjectClass, string>> = {
 };
 
 /**
- * How far an object may be from where it was expected, in multiples of its own size (the root of its box's area):
- * a base for a trembling box, and a share for each second. A first guess must cover what the object can do, a
- * prediction only what it can change. At 0.5 frames/s that is about 6 m/s for an unknown car, 2 m/s for a walker;
- * what moves faster between two frames starts a new track rather than borrow another's.
+ * The gate: how far an object may be from its predicted position, in multiples of its size (the root of its box's
+ * area). `base` covers a box that trembles. To it comes, for each second, `unknown` while the velocity is not known,
+ * which must cover any speed, or `known`, which must cover a change of speed only. At 0.5 frames/s that is about 6 m/s
+ * for an unknown car, 2 m/s for a walker; an object that is faster starts a new track rather than continue another's.
  */
 const GATE: Readonly<Record<string, { readonly base: number; readonly unknown: number; readonly known: number }>> = {
   person: { base: 0.5, unknown: 1.3, known: 0.8 },
@@ -65,11 +66,11 @@ const GATE: Readonly<Record<string, { readonly base: number; readonly unknown: n
   vehicle: { base: 0.6, unknown: 2, known: 1.2 },
 };
 const FIXTURE_GATE = { base: 1, unknown: 0, known: 0 };
-/** Beyond this the gate grows no more, in sizes: after a long gap everything would fit everything. */
+/** The gate's limit, in sizes: after a long gap every object would fit every track. */
 const WIDEST_GATE = 5;
-/** A box this many times larger or smaller is another object. */
+/** A box more than this many times larger or smaller is another object. */
 const MAX_AREA_RATIO = 4;
-/** Shortest interval that says something about speed, in seconds. */
+/** Shortest interval from which a speed is taken, in seconds. */
 const MIN_INTERVAL = 0.05;
 
 const UNMATCHED = 1;
@@ -77,8 +78,8 @@ const IMPOSSIBLE = 1e6;
 
 /**
  * Follows objects over frames taken 0.5 to 2 seconds apart: constant-velocity prediction with an alpha-beta filter
- * (Kalata 1984), gating, and least-cost assignment over the whole frame, as SORT does it (Bewley et al., 2016) but by
- * distance: at these intervals boxes of one object seldom overlap. Pure: the time is the caller's.
+ * (Kalata 1984), gating, and minimum-cost assignment over the whole frame. SORT (Bewley et al., 2016) does the same by
+ * overlap; here distance counts, because at these intervals the boxes of one object seldom overlap.
  */
 export function createTracker(options: TrackerOptions = {}): Tracker {
   const { maxAgeSeconds = 6, maxMisses = 3, maxTracks = 400, positionGain = 0.85, velocityGain = 0.5 } = options;
@@ -97,11 +98,11 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
       track.y = y;
     } else {
       const [vx, vy] = track.velocity;
-      const surpriseX = x - (track.x + vx * seconds);
-      const surpriseY = y - (track.y + vy * seconds);
-      track.x = x - (1 - positionGain) * surpriseX;
-      track.y = y - (1 - positionGain) * surpriseY;
-      track.velocity = [vx + (velocityGain * surpriseX) / seconds, vy + (velocityGain * surpriseY) / seconds];
+      const errorX = x - (track.x + vx * seconds);
+      const errorY = y - (track.y + vy * seconds);
+      track.x = x - (1 - positionGain) * errorX;
+      track.y = y - (1 - positionGain) * errorY;
+      track.velocity = [vx + (velocityGain * errorX) / seconds, vy + (velocityGain * errorY) / seconds];
     }
     track.area = area(detection.bbox);
     track.seenAt = Math.max(timeMs, track.seenAt);
@@ -143,10 +144,10 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
   };
 }
 
-/** For each detection the track it continues, if any; no track twice. */
+/** The track that each detection continues, if any; no track twice. */
 function match(detections: readonly RawDetection[], tracks: readonly Track[], timeMs: number): (Track | undefined)[] {
   const rows = detections.length;
-  // One column more for each detection: to stay unmatched must always be possible.
+  // One more column for each detection, so that each can stay unmatched.
   const columns = tracks.length + rows;
   const costs = new Float64Array(rows * columns).fill(UNMATCHED);
   for (const [i, detection] of detections.entries()) {
@@ -156,7 +157,7 @@ function match(detections: readonly RawDetection[], tracks: readonly Track[], ti
   return detections.map((_, i) => tracks[columnOf[i] ?? -1]);
 }
 
-/** 0 for a perfect continuation up to {@link UNMATCHED}; `IMPOSSIBLE` outside the gate. */
+/** From 0 for a perfect continuation to {@link UNMATCHED}; `IMPOSSIBLE` outside the gate. */
 function cost(detection: RawDetection, track: Track, timeMs: number): number {
   const kind = KIND[detection.class];
   if (kind !== track.kind) return IMPOSSIBLE;

@@ -2,8 +2,8 @@ import type { Box, ObjectClass } from '../messages/detection.ts';
 import type { Frame } from './frame.ts';
 
 /**
- * The runtime's guard around native code. Whatever enters onnxruntime goes through it, so that whoever stops the
- * thread can wait: terminating a thread inside a native call aborts the whole process.
+ * The runtime's guard around native code. Every call of onnxruntime goes through it, so that a stop can wait for the
+ * call: terminating a thread inside native code aborts the whole process.
  */
 export type NativeGuard = <T>(work: () => Promise<T>) => Promise<T>;
 
@@ -21,11 +21,11 @@ export interface DetectorOptions {
   readonly confidence?: number;
   /** Two boxes of a class that overlap by more than this IoU are one object, 0..1. Default 0.5. */
   readonly iou?: number;
-  /** At most this many objects a frame, the surest first. Default 200. */
+  /** Most objects a frame, highest confidence first. Default 200. */
   readonly maxDetections?: number;
   /** Threads inside one inference. Default 1: cameras share the cores, each on its own thread. */
   readonly intraOpThreads?: number;
-  /** Guard for loading the model (and freeing it when it is refused). Default: none. */
+  /** Guard for loading the model, and for freeing one that is refused. Default: none. */
   readonly native?: NativeGuard;
 }
 
@@ -33,8 +33,11 @@ export interface DetectorOptions {
 export interface Detector {
   /** The model's name, for `modelType`. */
   readonly modelType: string;
-  /** Objects of the frame, surest first. Rejects with `DetectorError` (see `DETECTOR_ERRORS`). */
+  /** Objects of the frame, highest confidence first. Rejects with `DetectorError` (see `DETECTOR_ERRORS`). */
   detect(frame: Frame, native: NativeGuard): Promise<RawDetection[]>;
-  /** Frees the native session once a running `detect` has ended; may be called again. Later calls of `detect` reject with `RELEASED`. */
+  /**
+   * Frees the native session once a running `detect` has ended. Later calls of `detect` reject with `RELEASED`; later
+   * calls of `release` do nothing.
+   */
   release(native?: NativeGuard): Promise<void>;
 }

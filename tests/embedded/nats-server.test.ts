@@ -82,6 +82,14 @@ test('a second start in a folder that is in use is refused and names the owner',
   assert.equal(server.state(), 'running');
 });
 
+test('another server that answers on the port is not taken for the new one', async (t) => {
+  const other = await startNatsServer({ dataDir: await temporaryFolder(t), log: memoryLog() });
+  t.after(() => other.stop());
+  const port = Number(new URL(other.url).port);
+  const second = startNatsServer({ dataDir: await temporaryFolder(t), port, log: memoryLog() });
+  await assert.rejects(second, { code: 'EXITED_EARLY', message: /address already in use/i });
+});
+
 test('a folder with quotes and spaces in its name reaches the configuration unharmed', () => {
   assert.match(
     natsConfig({

@@ -12,8 +12,10 @@ import { NatsBus } from '../../src/infra/nats/nats-bus.ts';
 import { JetStreamImages } from '../../src/infra/nats/image-store.ts';
 import { registerRoles } from '../../src/infra/nats/services.ts';
 import { Detection } from '../../src/messages/detection.ts';
+import { cropImageId, newRequestId } from '../../src/messages/ids.ts';
 import { consumers, streams, subjects } from '../../src/messages/subjects.ts';
 import { findNatsServer } from '../../src/provision/binaries.ts';
+import { sleep, systemClock } from '../../src/runtime/clock.ts';
 import { natsOptions } from '../../src/servers/nats-url.ts';
 import { memoryLog } from '../support/log.ts';
 import { detection } from '../support/samples.ts';
@@ -143,6 +145,17 @@ test('images are stored once and read by their id; one too large or unknown is t
   assert.deepEqual(new Uint8Array((await images.get(`${requestId}.g1`)) ?? []), jpeg);
   assert.equal(await images.get(`${requestId}.g2`), null);
   await assert.rejects(images.put(`${requestId}.frame`, new Uint8Array(950_000)), { code: 'IMAGE_TOO_LARGE' });
+});
+
+test('an image that is stored a moment after its detection is waited for, until the reader stops', async () => {
+  const images = new JetStreamImages(bus);
+  const id = cropImageId(newRequestId(), 1);
+  const reading = images.get(id);
+  await sleep(systemClock, 150);
+  await images.put(id, new Uint8Array([0xff, 0xd8]));
+  assert.equal((await reading)?.length, 2);
+  const stopped = images.get(cropImageId(newRequestId(), 1), AbortSignal.timeout(100));
+  await assert.rejects(stopped, { name: 'TimeoutError' });
 });
 
 test('each role is a micro service that answers its stats', async () => {

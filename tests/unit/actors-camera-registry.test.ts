@@ -27,8 +27,8 @@ test('a list that is full says so, takes nothing more, and has room again when a
     load: async () => ({ cameras: saved, movedAside: null, problems: [] }),
     save: async (cameras) => void (saved = cameras),
   };
-  const crew = { start: async () => ({ previewSocket: null }), stop: async () => undefined };
-  const init = { store, crew, bus: new FakeTaskBus(clock), fixed: [camera('demo')], onStatus: () => undefined };
+  const spawner = { start: async () => ({ previewSocket: null }), stop: async () => undefined };
+  const init = { store, spawner, bus: new FakeTaskBus(clock), fixed: [camera('demo')], onStatus: () => undefined };
   const system = await startSystem(supervisor('root', [child('camera-registry', cameraRegistryActor, () => init)]), {
     log: memoryLog(),
     clock,
@@ -48,7 +48,7 @@ test('a list that is full says so, takes nothing more, and has room again when a
   await system.stop();
 });
 
-test('a save that fails changes nothing, however often: no camera is touched, the actor lives, and it works again later', async (t) => {
+test('a save that fails changes nothing, however often, and saving works again later', async (t) => {
   const clock = new ManualClock();
   let full = false;
   let saved: readonly CameraConfig[] = [{ ...camera('a'), enabled: true }, camera('b')];
@@ -60,15 +60,15 @@ test('a save that fails changes nothing, however often: no camera is touched, th
       saved = cameras;
     },
   };
-  const crew = { started: [] as string[], stopped: [] as string[] };
+  const spawner = { started: [] as string[], stopped: [] as string[] };
   const init = {
     store,
-    crew: {
+    spawner: {
       start: async ({ cameraId }: CameraConfig) => {
-        crew.started.push(cameraId);
+        spawner.started.push(cameraId);
         return { previewSocket: null };
       },
-      stop: async (cameraId: string) => void crew.stopped.push(cameraId),
+      stop: async (cameraId: string) => void spawner.stopped.push(cameraId),
     },
     bus: new FakeTaskBus(clock),
     fixed: [camera('demo')],
@@ -96,7 +96,7 @@ test('a save that fails changes nothing, however often: no camera is touched, th
     for (const outcome of outcomes) assert.ok(outcome instanceof NotSaved && outcome.error instanceof StorageError);
   }
   assert.deepEqual(await registry.ask({ type: 'list' }, PATIENCE), before);
-  assert.deepEqual(crew, { started: ['a'], stopped: [] });
+  assert.deepEqual(spawner, { started: ['a'], stopped: [] });
   assert.equal(restarts, 0);
   assert.equal(
     (

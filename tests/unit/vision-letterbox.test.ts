@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { createPreprocessor, place, toFrame } from '../../src/vision/letterbox.ts';
+import { place, toFrame } from '../../src/vision/letterbox.ts';
+import { Preprocessor } from '../../src/vision/preprocessor.ts';
 import type { InputFormat } from '../../src/vision/letterbox.ts';
 
 const plain: InputFormat = {
@@ -80,7 +81,7 @@ describe('placing a frame in the picture of a model', () => {
 
 describe('preparing a frame', () => {
   it('a frame of the size of the picture is copied, each channel to its plane', () => {
-    const prepare = createPreprocessor(plain);
+    const prepare = new Preprocessor(plain);
     prepare.run(frame(8, 8, (x, y) => [x, y, 7]));
     for (let y = 0; y < 8; y++)
       for (let x = 0; x < 8; x++)
@@ -91,21 +92,21 @@ describe('preparing a frame', () => {
   });
 
   it('BGR and NHWC change only the order', () => {
-    const prepare = createPreprocessor({ ...plain, layout: 'nhwc', channelOrder: 'bgr' });
+    const prepare = new Preprocessor({ ...plain, layout: 'nhwc', channelOrder: 'bgr' });
     prepare.run(frame(8, 8, (x, y) => [x, y, 7]));
     assert.deepEqual([...prepare.data.subarray((3 * 8 + 5) * 3, (3 * 8 + 5) * 3 + 3)], [7, 3, 5]);
   });
 
   it('mean and std are those of R, G and B whatever the order', () => {
     const format: InputFormat = { ...plain, channelOrder: 'bgr', mean: [10, 20, 30], std: [1, 2, 4] };
-    const prepare = createPreprocessor(format);
+    const prepare = new Preprocessor(format);
     prepare.run(frame(8, 8, () => [110, 120, 130]));
     assert.deepEqual([prepare.data[0], prepare.data[64], prepare.data[128]], [25, 50, 100]);
   });
 
   it('a linear ramp stays linear when it is made smaller or larger', () => {
     for (const width of [4, 16]) {
-      const prepare = createPreprocessor({ ...plain, width, height: 8 });
+      const prepare = new Preprocessor({ ...plain, width, height: 8 });
       prepare.run(frame(8, 8, (x) => [x * 10, 0, 0]));
       for (let x = 1; x + 1 < width; x++) {
         const source = ((x + 0.5) * 8) / width - 0.5;
@@ -115,7 +116,7 @@ describe('preparing a frame', () => {
   });
 
   it('padding has the pad value after normalisation, also when the frames change their size', () => {
-    const prepare = createPreprocessor({
+    const prepare = new Preprocessor({
       ...plain,
       fit: 'letterbox-top-left',
       mean: [14, 14, 14],
@@ -145,7 +146,7 @@ describe('preparing a frame', () => {
         fc.infiniteStream(fc.nat(255)),
         (width, height, kind, pixels) => {
           const data = Uint8Array.from({ length: width * height * 3 }, () => pixels.next().value);
-          const prepare = createPreprocessor({ ...plain, fit: kind, padValue: data[0]! });
+          const prepare = new Preprocessor({ ...plain, fit: kind, padValue: data[0]! });
           prepare.run({ data, width, height });
           const [least, most] = [Math.min(...data), Math.max(...data)];
           assert.ok(prepare.data.every((value) => value >= least - 1e-3 && value <= most + 1e-3));

@@ -1,13 +1,9 @@
 import type { SourceAllow } from '../../infra/source-policy.ts';
 import type { CameraId } from '../../messages/ids.ts';
 import type { LocatedModel } from '../../messages/model.ts';
-import type { Message } from '../../runtime/message.ts';
 
-/** Nobody tells a camera anything: it works from its source. Supervision starts and stops it. */
+/** A camera is sent nothing: supervision starts and stops it. */
 export type CameraMessage = never;
-
-/** A picture waits to be analysed. */
-export type CameraPrivate = { type: 'analyse' } & Message;
 
 /** Crosses into the camera's thread: plain data only. */
 export interface CameraInit {

@@ -22,7 +22,7 @@ export async function readPicture(
 ): Promise<Uint8Array | null> {
   for (;;) {
     try {
-      return await images.get(id);
+      return await images.get(id, closing);
     } catch (thrown) {
       if (closing.aborted || clock.now() + AGAIN_MS >= deadline) return null;
       log.debug({ imageId: id, err: asError(thrown) }, 'a picture cannot be read now');

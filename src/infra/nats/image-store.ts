@@ -1,7 +1,9 @@
 import { createInbox, Empty, type Msg } from 'nats';
 import type { ImageId } from '../../messages/ids.ts';
 import { IMAGE_STREAM, streams, subjects } from '../../messages/subjects.ts';
+import { type Clock, systemClock } from '../../runtime/clock.ts';
 import type { AlertImageStore, ImageStore } from '../bus.ts';
+import { awaitImage } from '../image-wait.ts';
 import { InfraError } from '../infra-error.ts';
 import type { NatsBus } from './nats-bus.ts';
 import type { NatsLink } from './connection.ts';
@@ -17,16 +19,22 @@ const ANSWER_MS = 3_000;
 /** {@link ImageStore} as a JetStream stream with one subject per image; every node of the system can read it. */
 export class JetStreamImages implements ImageStore {
   readonly #pictures: Pictures;
+  readonly #clock: Clock;
 
-  constructor(bus: NatsBus) {
+  constructor(bus: NatsBus, clock: Clock = systemClock) {
     this.#pictures = new Pictures(bus);
+    this.#clock = clock;
   }
 
   put(id: ImageId, jpeg: Uint8Array): Promise<void> {
     return this.#pictures.put(subjects.image(id), id, jpeg);
   }
 
-  async get(id: ImageId): Promise<Uint8Array | null> {
+  get(id: ImageId, signal?: AbortSignal): Promise<Uint8Array | null> {
+    return awaitImage(id, () => this.#find(id), this.#clock, signal);
+  }
+
+  async #find(id: ImageId): Promise<Uint8Array | null> {
     return (
       (await this.#pictures.get(IMAGE_STREAM, subjects.image(id), id)) ??
       this.#pictures.get(streams.alertImages, subjects.alertImage(id), id)

@@ -1,6 +1,6 @@
 import protobuf from 'protobufjs';
 
-/** A small part of ONNX (field numbers of onnx.proto, IR version 8): enough to write a feed-forward graph. */
+/** The part of ONNX that a feed-forward graph needs (field numbers of onnx.proto, IR version 8). */
 const field = (type: string, id: number): protobuf.IField => ({ type, id });
 const repeated = (type: string, id: number): protobuf.IField => ({ type, id, rule: 'repeated' });
 
@@ -77,7 +77,7 @@ export interface OnnxTensor {
   readonly data: Float32Array | BigInt64Array;
 }
 
-/** A float32 input or output; a dimension given as a name is open. */
+/** A float32 input or output; a dimension that is a name is open. */
 export interface OnnxPort {
   readonly name: string;
   readonly dims: readonly (number | string)[];
@@ -85,7 +85,7 @@ export interface OnnxPort {
 
 export interface OnnxGraph {
   readonly name: string;
-  /** Free text kept in the file: where the weights come from and under which licence. */
+  /** Free text in the file: origin and licence of the weights. */
   readonly doc: string;
   readonly nodes: readonly OnnxNode[];
   readonly weights: readonly OnnxTensor[];
@@ -109,7 +109,7 @@ const port = ({ name, dims }: OnnxPort): object => ({
   },
 });
 
-/** The graph as the bytes of an `.onnx` file (opset 13). The same graph gives the same bytes. Nodes stand in the order they run. */
+/** The bytes of an `.onnx` file (opset 13), the same for the same graph. Nodes must be in the order they run. */
 export function encodeOnnx(graph: OnnxGraph): Uint8Array {
   return root
     .lookupType('Model')

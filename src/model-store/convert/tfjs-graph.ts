@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ModelStoreError } from '../model-error.ts';
 
-/** A TensorFlow.js graph model as `model.json` and weight shards hold it; only what a converter needs. */
+/** The part of a TensorFlow.js graph model (`model.json`) that a converter needs. */
 const Attributes = z.record(z.string(), z.looseObject({}));
 const Topology = z.object({
   modelTopology: z.object({
@@ -44,13 +44,15 @@ export interface TfWeight {
 
 export interface TfGraph {
   readonly nodes: ReadonlyMap<string, TfNode>;
-  /** The float32 weights by node name; others (shapes, axes) are of no use to the network itself. */
+  /** The float32 weights by node name. Others (shapes, axes) are left out. */
   readonly weights: ReadonlyMap<string, TfWeight>;
 }
 
 const BYTES: Readonly<Record<string, number>> = { float32: 4, int32: 4 };
 
-/** Reads a graph model. `file` gives the bytes of a shard by the name in `model.json`. Throws `ModelStoreError` (`CONVERSION`). */
+/**
+ * Reads a graph model. `file` returns the bytes of a shard of `model.json`. Throws `ModelStoreError` (`CONVERSION`).
+ */
 export function readTfGraph(modelJson: Uint8Array, file: (name: string) => Uint8Array): TfGraph {
   const parsed = Topology.safeParse(JSON.parse(Buffer.from(modelJson).toString('utf8')));
   if (!parsed.success)

@@ -7,19 +7,20 @@ export interface RawTensor {
   readonly dims: readonly number[];
 }
 
-/** What an output is for. */
+/** The meaning of an output. */
 export type OutputRole = 'boxes' | 'scores' | 'labels' | 'predictions';
 export type RawOutputs = Readonly<Partial<Record<OutputRole, RawTensor>>>;
 
-/** What a decoder has to know of the model and the run. */
+/** The parts of model and settings that a decoder needs. */
 export interface DecodeContext {
   /** Size in px of the model's picture. */
   readonly inputWidth: number;
   readonly inputHeight: number;
   /** Least confidence that counts, 0..1. */
   readonly confidence: number;
-  /** By class index; null for a class nobody asked for. */
+  /** By class index; null for classes that Gantry ignores. */
   readonly classes: readonly (ObjectClass | null)[];
+  /** Added to a label of the model, to get a class index. */
   readonly labelOffset: number;
 }
 
@@ -32,21 +33,21 @@ export interface Candidate {
 
 export interface FamilyDecoder {
   readonly family: ModelFamily;
-  /** The outputs it reads, with the names they usually have. */
+  /** The outputs it reads, with their usual names. */
   readonly outputs: readonly (readonly [role: OutputRole, usualName: string])[];
-  /** What the outputs must look like, for people. */
+  /** The shapes of these outputs, for an error message. */
   expected(context: DecodeContext): string;
-  /** Whether outputs of a run have the shape this family has. */
+  /** Whether the outputs of a run have these shapes. */
   fits(outputs: RawOutputs, context: DecodeContext): boolean;
-  /** Candidates from outputs that fit. */
+  /** Candidates from outputs that fit, unordered, before NMS. */
   decode(outputs: RawOutputs, context: DecodeContext): Candidate[];
 }
 
-/** The output as floats; an empty one where it is missing or holds something else (`fits` has refused that before). */
+/** The output as floats; empty when it is missing or of another type, which `fits` refuses. */
 export const floats = (tensor: RawTensor | undefined): Float32Array =>
   tensor?.data instanceof Float32Array ? tensor.data : new Float32Array(0);
 
-/** Whether `tensor` holds 32-bit floats of exactly these dimensions; -1 stands for any. */
+/** Whether `tensor` holds 32-bit floats of these dimensions; -1 stands for any. */
 export function hasShape(tensor: RawTensor | undefined, dims: readonly number[]): boolean {
   return (
     tensor !== undefined &&
@@ -56,7 +57,7 @@ export function hasShape(tensor: RawTensor | undefined, dims: readonly number[])
   );
 }
 
-/** Indices of the classes somebody asked for. */
+/** The classes that Gantry looks for, with their indices. */
 export function wantedClasses(
   classes: readonly (ObjectClass | null)[],
 ): { readonly index: number; readonly class: ObjectClass }[] {
@@ -64,8 +65,8 @@ export function wantedClasses(
 }
 
 /**
- * The best of a row of class values (`first`, `first + step`, ...), when it is at least `least` and a class somebody
- * asked for. A row whose best class is an unwanted one is nothing: a cow is not a weak car.
+ * The best of a row of `count` class values (`first`, `first + step`, ...); null when it is below `least` or not one of
+ * `wanted`. A row whose best class is not wanted counts as nothing: a cow is not a weak car.
  */
 export function bestClass(
   values: Float32Array,

@@ -1,14 +1,14 @@
 import { floats, hasShape } from './decoder.ts';
 import type { Candidate, DecodeContext, FamilyDecoder, RawOutputs, RawTensor } from './decoder.ts';
 
+const areLabels = (labels: RawTensor | undefined, count: number | undefined): boolean =>
+  labels !== undefined && labels.dims.length === 2 && labels.dims[0] === 1 && labels.dims[1] === count;
+
 /**
  * Detection transformers exported with their post-processor (RT-DETR, D-FINE, DEIM): labels `[1,N]`, boxes `[1,N,4]`
  * as x1 y1 x2 y2, scores `[1,N]`. The boxes are in px of the size given as second input; the detector gives the size
  * of the model's picture.
  */
-const areLabels = (labels: RawTensor | undefined, count: number | undefined): boolean =>
-  labels !== undefined && labels.dims.length === 2 && labels.dims[0] === 1 && labels.dims[1] === count;
-
 export const detr: FamilyDecoder = {
   family: 'detr',
   outputs: [

@@ -8,7 +8,7 @@ import type { Candidate, DecodeContext, FamilyDecoder, RawOutputs } from './deco
  */
 const STRIDES = [16, 32, 64, 128, 256, 512];
 const [MIN_SCALE, MAX_SCALE] = [0.2, 0.95];
-/** The size in px the network was trained at: anchors keep these pixels whatever the picture's size is. */
+/** The size in px at which the network was trained: anchors keep these px at every size of the picture. */
 const TRAINED_SIZE = 300;
 const [CENTRE_FACTOR, SIZE_FACTOR] = [10, 5];
 
@@ -57,7 +57,7 @@ export function ssdAnchors(inputWidth: number, inputHeight: number): Float32Arra
 
 const anchorsBySize = new Map<string, Float32Array>();
 
-/** Anchors of the last few sizes are kept: a thread runs one model, so there is one in practice. */
+/** Anchors of the last sizes are kept, at most 4; a thread runs one model, so there is one in practice. */
 function anchorsFor(width: number, height: number): Float32Array {
   const key = `${width}x${height}`;
   const known = anchorsBySize.get(key);

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { cameraActor } from '../actors/camera/camera-actor.ts';
 import type { CameraInit, CameraMessage } from '../actors/camera/camera.types.ts';
-import type { CameraCrew } from '../actors/camera-registry.ts';
+import type { CameraSpawner } from '../actors/camera-registry.ts';
 import { cameraChild, type CameraIsolation, CAMERAS_PATH } from '../actors/tree.ts';
 import type { SourceAllow } from '../infra/source-policy.ts';
 import type { LocatedModel } from '../messages/model.ts';
@@ -10,10 +10,10 @@ import type { ActorDefinition } from '../runtime/actor.ts';
 import { RuntimeError } from '../runtime/errors.ts';
 import type { ActorSystem } from '../runtime/system.ts';
 
-export interface CrewOptions {
-  /** The system, once it runs. */
+export interface CameraSpawnerOptions {
+  /** The system; called after `running` has resolved. */
   readonly system: () => ActorSystem;
-  /** Resolves then: cameras are asked for while it is still starting. */
+  /** Resolves when the system runs. Cameras may be started before: their start waits for it. */
   readonly running: Promise<unknown>;
   readonly ffmpeg: string;
   readonly model: LocatedModel;
@@ -22,20 +22,20 @@ export interface CrewOptions {
   readonly isolation: CameraIsolation;
   /** Hosts that cameras may be read from; null for all but the forbidden addresses. */
   readonly allow: SourceAllow | null;
-  /** URLs that the operator gave on the command line, which the allow-list is not asked about. */
+  /** URLs of the operator's command line: `allow` does not apply to them. */
   readonly ownUrls: readonly string[];
-  /** Folder that our user alone may enter, for the sockets of live previews; null for no previews. */
+  /** Folder of the sockets of live previews, which only our user may enter; null for no previews. */
   readonly previewFolder: string | null;
-  /** Default: the camera actor. Tests put a saboteur in its place. */
+  /** Default: the camera actor. Tests replace it. */
   readonly actor?: ActorDefinition<CameraMessage, CameraInit>;
 }
 
 /** Starts cameras as children of the dynamic supervisor `/cameras`. */
-export function createCrew(options: CrewOptions): CameraCrew {
+export function createCameraSpawner(options: CameraSpawnerOptions): CameraSpawner {
   const { system, ffmpeg, model, confidence, iou, isolation, previewFolder, actor = cameraActor } = options;
   return {
     start: async ({ cameraId, url, intervalSeconds }, framesBefore) => {
-      // Ids of cameras may be too long for the path of a socket.
+      // Not the camera's id, which may be too long for the path of a socket.
       const previewSocket = previewFolder === null ? null : join(previewFolder, randomBytes(6).toString('hex'));
       const allow = options.ownUrls.includes(url) ? null : options.allow;
       const intervalMs = intervalSeconds * 1000;
@@ -57,7 +57,8 @@ export function createCrew(options: CrewOptions): CameraCrew {
         await system().startChild(CAMERAS_PATH, child, 'restart');
       } catch (thrown) {
         if (!(thrown instanceof RuntimeError && thrown.code === 'DUPLICATE_CHILD')) throw thrown;
-        // A registry that was started again finds the cameras of the one before: this one gets them with its own settings.
+        // A registry that was restarted finds its earlier cameras running, and replaces them: settings may have
+        // changed.
         await system().stopChild(`${CAMERAS_PATH}/${cameraId}`);
         await system().startChild(CAMERAS_PATH, child, 'restart');
       }
