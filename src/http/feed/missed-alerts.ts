@@ -2,9 +2,9 @@ import type { Aggregate } from '../../messages/aggregate.ts';
 import type { FeedPlace, GapReason } from '../../messages/feed.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { AlertLog, type AlertLogLimits, type LoggedAlert } from './alert-log.ts';
-import { alertText } from './feed-protocol.ts';
+import { alertMessage } from './feed-protocol.ts';
 
-/** A stored aggregate. */
+/** An aggregate as a stream stores it. */
 export interface StoredAggregate {
   readonly aggregate: Aggregate;
   readonly seq: number;
@@ -12,49 +12,48 @@ export interface StoredAggregate {
   readonly storedAt: number;
 }
 
-/** What is kept of the feed outside this program. Both reject while it cannot be reached. */
+/** The streams behind the feed. Both methods reject while the streams cannot be read. */
 export interface FeedHistory {
-  /** Of the stream that numbers the feed: what comes after `seq`, oldest first, at most `limit`. */
+  /** Messages after `seq` of the stream whose sequences are the feed's, oldest first, at most `limit`. */
   after(seq: number, limit: number): Promise<readonly StoredAggregate[]>;
-  /** Of the history of alerts (with sequences of its own): oldest first, at most `limit`. */
-  alerts(
-    from: { readonly seq: number } | { readonly time: number },
-    limit: number,
-  ): Promise<readonly StoredAggregate[]>;
+  /** Messages of the alert history, which has sequences of its own: oldest first, at most `limit`. */
+  alerts(from: HistoryStart, limit: number): Promise<readonly StoredAggregate[]>;
 }
 
-/** Alerts found by their time. */
+type HistoryStart = { readonly seq: number } | { readonly time: number };
+
+/** Alerts found by time. */
 export interface FoundAlerts {
   /** Oldest first. */
   readonly alerts: readonly LoggedAlert[];
-  /** They are all since then, epoch ms; later than asked for when there were too many. */
+  /** They are complete from this time on, epoch ms; later than asked for when there were too many. */
   readonly since: number;
 }
 
-export interface RecallOptions {
+export interface MissedAlertsOptions {
   readonly clock: Clock;
   readonly limits: AlertLogLimits & { readonly replayMessages: number };
   readonly isAlert: (aggregate: Aggregate) => boolean;
-  /** An aggregate that was read again. */
+  /** Called with each aggregate read back from the stream. */
   readonly onRead: (stored: StoredAggregate, place: FeedPlace) => void;
 }
 
 const PAGE = 500;
-/** An alert and its aggregate are stored one after the other, by clocks that differ; NATS may be away in between. */
+/** An alert and its aggregate are stored at different moments: clocks differ, and NATS may be down in between. */
 const MARGIN_MS = 120_000;
-/** Many viewers that come back at once share one look into the history. */
+/** Viewers that return within this time share one search of the history. */
 const SHARED_MS = 5_000;
 
-/** What a viewer that comes back can be told: from memory, or read once for all who ask. */
-export class Recall {
+/** Alerts for returning viewers: from memory, or read once from NATS for all who ask. */
+export class MissedAlerts {
   readonly log: AlertLog;
-  readonly #options: RecallOptions;
+  readonly #options: MissedAlertsOptions;
   #history: FeedHistory | null = null;
   #epoch: string | null = null;
   #extending: Promise<unknown> = Promise.resolve();
-  #found: { readonly at: number; readonly from: number; readonly found: Promise<FoundAlerts> } | null = null;
+  #search: { readonly at: number; readonly from: number; readonly found: Promise<FoundAlerts> } | null = null;
 
-  constructor(options: RecallOptions) {
+  constructor(options: MissedAlertsOptions) {
     this.#options = options;
     this.log = new AlertLog(options.limits);
   }
@@ -63,7 +62,7 @@ export class Recall {
     this.#history = history;
   }
 
-  /** The log is complete after this sequence; null: not yet at all. */
+  /** Starts an empty log, complete after sequence `after`; null: it logs nothing yet. */
   begin(epoch: string, after: number | null): void {
     this.#epoch = epoch;
     this.log.begin(after);
@@ -75,82 +74,93 @@ export class Recall {
     this.log.begin(null);
   }
 
-  /** Makes the log reach back to `since`. Null when it does, else why not; `unreachable` may be better later. */
-  async reach(since: FeedPlace): Promise<GapReason | null> {
+  /** Extends the log back to `since`. Null when it reaches, else why not; only `unreachable` is worth a retry. */
+  async extendLogTo(since: FeedPlace): Promise<GapReason | null> {
     if (this.#epoch === null) return 'unreachable';
     if (since.epoch !== this.#epoch) return 'other_stream';
-    if (this.#reaches(since.seq)) return null;
-    // One after the other: what the first reads again is there for the others.
-    const extended = this.#extending.then(() => this.#extend(since));
+    if (this.#logReaches(since.seq)) return null;
+    // One at a time: later viewers find what the first one had read.
+    const extended = this.#extending.then(() => this.#extendLogTo(since));
     this.#extending = extended.catch(() => undefined);
     return extended;
   }
 
-  /** Every alert stored since about `time` (epoch ms), from the history. Rejects while it cannot be reached. */
+  /** Every alert stored since about `time` (epoch ms), from the history. Rejects while it cannot be read. */
   async alertsSince(time: number): Promise<FoundAlerts> {
     const from = time - MARGIN_MS;
     const now = this.#options.clock.now();
-    if (this.#found === null || now - this.#found.at > SHARED_MS || this.#found.from > from)
-      this.#found = { at: now, from, found: this.#search(from) };
-    const shared = this.#found;
+    if (this.#search === null || now - this.#search.at > SHARED_MS || this.#search.from > from)
+      this.#search = { at: now, from, found: this.#searchHistory(from) };
+    const search = this.#search;
     try {
-      const { alerts, since } = await shared.found;
+      const { alerts, since } = await search.found;
       return { alerts: alerts.filter(({ at }) => at >= from), since: Math.max(since, from) };
     } catch (thrown) {
-      if (this.#found === shared) this.#found = null;
+      if (this.#search === search) this.#search = null;
       throw thrown;
     }
   }
 
-  #reaches(seq: number): boolean {
+  #logReaches(seq: number): boolean {
     return this.log.after !== null && seq >= this.log.after;
   }
 
-  async #extend(since: FeedPlace): Promise<GapReason | null> {
+  async #extendLogTo(since: FeedPlace): Promise<GapReason | null> {
     const { log } = this;
-    const own = log.after;
+    const { after } = log;
     if (since.epoch !== this.#epoch) return 'other_stream';
-    if (own === null) return 'too_old';
-    if (this.#reaches(since.seq)) return null;
-    if (log.trimmed || own - since.seq > this.#options.limits.replayMessages) return 'too_much';
+    if (after === null) return 'too_old';
+    if (this.#logReaches(since.seq)) return null;
+    if (log.trimmed || after - since.seq > this.#options.limits.replayMessages) return 'too_much';
     if (this.#history === null) return 'too_old';
-    const alerts: LoggedAlert[] = [];
-    const known = new Set<string>();
-    for (let seq = since.seq; seq < own;) {
-      const page = await this.#history.after(seq, Math.min(PAGE, own - seq)).catch(() => null);
-      if (page === null) return 'unreachable';
-      if (this.#epoch !== since.epoch || log.after !== own) return 'unreachable';
+    const isSameLog = (): boolean => this.#epoch === since.epoch && log.after === after;
+    const alerts = await this.#readAlerts(this.#history, since, after, isSameLog);
+    if (typeof alerts === 'string') return alerts;
+    if (!isSameLog()) return 'unreachable';
+    log.extend(since.seq, alerts);
+    return this.#logReaches(since.seq) ? null : 'too_much';
+  }
+
+  /** The alerts after `since` up to sequence `to`, or why they cannot be had. */
+  async #readAlerts(
+    history: FeedHistory,
+    since: FeedPlace,
+    to: number,
+    isSameLog: () => boolean,
+  ): Promise<readonly LoggedAlert[] | GapReason> {
+    const alerts = new Map<string, LoggedAlert>();
+    for (let seq = since.seq; seq < to;) {
+      const page = await history.after(seq, Math.min(PAGE, to - seq)).catch(() => null);
+      if (page === null || !isSameLog()) return 'unreachable';
       const first = page[0];
       if (first === undefined || (seq === since.seq && first.seq !== seq + 1)) return 'too_old';
-      for (const stored of page) {
-        if (stored.seq > own) break;
+      for (const stored of page.filter((each) => each.seq <= to)) {
         const place = { epoch: since.epoch, seq: stored.seq };
         this.#options.onRead(stored, place);
         const { aggregate } = stored;
-        if (!this.#options.isAlert(aggregate) || known.has(aggregate.requestId)) continue;
-        known.add(aggregate.requestId);
-        alerts.push(logged(stored, alertText(aggregate, place)));
+        // Of several revisions, the first was sent as an alert.
+        if (!this.#options.isAlert(aggregate) || alerts.has(aggregate.requestId)) continue;
+        alerts.set(aggregate.requestId, logged(stored, alertMessage(aggregate, place)));
       }
-      seq = page.at(-1)?.seq ?? own;
+      seq = page.at(-1)?.seq ?? to;
     }
-    log.extend(since.seq, alerts);
-    return this.#reaches(since.seq) ? null : 'too_much';
+    return [...alerts.values()];
   }
 
-  async #search(from: number): Promise<FoundAlerts> {
+  async #searchHistory(from: number): Promise<FoundAlerts> {
     if (this.#history === null) return { alerts: [], since: this.#options.clock.now() };
     const { logAlerts, logBytes } = this.#options.limits;
     const found = new Map<string, LoggedAlert>();
     let since = from;
     let bytes = 0;
-    let next: { readonly seq: number } | { readonly time: number } = { time: from };
+    let next: HistoryStart = { time: from };
     for (;;) {
       const page = await this.#history.alerts(next, PAGE);
       for (const stored of page) {
         const { aggregate } = stored;
         if (!this.#options.isAlert(aggregate)) continue;
-        // A revision says the same better.
-        const alert = logged(stored, alertText(aggregate, null));
+        // The latest revision replaces earlier ones.
+        const alert = logged(stored, alertMessage(aggregate, null));
         bytes += alert.message.frame.byteLength - (found.get(aggregate.requestId)?.message.frame.byteLength ?? 0);
         found.delete(aggregate.requestId);
         found.set(aggregate.requestId, alert);

@@ -1,44 +1,42 @@
 import type { CameraId } from '../../messages/ids.ts';
 
-/** Cameras that may be named by one viewer, followed or left out. */
+/** Cameras that one viewer may name, included or excluded. */
 export const MAX_NAMED = 10_000;
 
-/** Which cameras a viewer follows: some by name, or all but some. */
-export class Following {
+/** The cameras a viewer follows: named ones, or all but named ones. */
+export class Subscription {
   #all = false;
-  readonly #named = new Set<CameraId>();
-  readonly #without = new Set<CameraId>();
+  readonly #included = new Set<CameraId>();
+  readonly #excluded = new Set<CameraId>();
 
   has(camera: CameraId): boolean {
-    return this.#all ? !this.#without.has(camera) : this.#named.has(camera);
+    return this.#all ? !this.#excluded.has(camera) : this.#included.has(camera);
   }
 
-  /** Follows every camera, also those added later. */
-  everything(): void {
+  /** Follows every camera, including those added later. */
+  addAll(): void {
     this.#all = true;
-    this.#without.clear();
+    this.#excluded.clear();
   }
 
-  /** False when the bound does not allow that many. */
+  /** False, and nothing changed, when that would be more than {@link MAX_NAMED}. */
   add(cameras: readonly CameraId[]): boolean {
-    if (this.#all) {
-      for (const camera of cameras) this.#without.delete(camera);
-      return true;
-    }
-    return grow(this.#named, cameras);
-  }
-
-  /** False when the bound does not allow that many. */
-  remove(cameras: readonly CameraId[]): boolean {
-    if (this.#all) return grow(this.#without, cameras);
-    for (const camera of cameras) this.#named.delete(camera);
+    if (!this.#all) return grow(this.#included, cameras);
+    for (const camera of cameras) this.#excluded.delete(camera);
     return true;
   }
 
-  nothing(): void {
+  /** False, and nothing changed, when that would be more than {@link MAX_NAMED}. */
+  remove(cameras: readonly CameraId[]): boolean {
+    if (this.#all) return grow(this.#excluded, cameras);
+    for (const camera of cameras) this.#included.delete(camera);
+    return true;
+  }
+
+  clear(): void {
     this.#all = false;
-    this.#named.clear();
-    this.#without.clear();
+    this.#included.clear();
+    this.#excluded.clear();
   }
 }
 
