@@ -15,7 +15,7 @@ export async function deadLetterNotices(
     return at === null || now - at > RECENT_MS
       ? []
       : [
-          `messages were given up within the last hour, the newest at ${new Date(at).toISOString()}: see gantry dlq list`,
+          `messages were given up within the last hour, the newest at ${new Date(at).toISOString()}: see npm run gantry -- dlq list`,
         ];
   } catch (thrown) {
     // That NATS is away is a notice of its own.

@@ -170,10 +170,11 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const mailboxDropped = counter('mailbox_dropped_total', "Messages lost to a mailbox's bound", ['actor']);
   const restarts = counter('actor_restarts_total', 'Restarts of an actor', ['actor']);
   const deadLetters = counter('actor_dead_letters_total', 'Messages that reached no actor');
-  const buried = counter('dead_letters_total', 'Messages of the bus that this node gave up, see gantry dlq', [
-    'stream',
-    'consumer',
-  ]);
+  const buried = counter(
+    'dead_letters_total',
+    'Messages of the bus that this node gave up, see npm run gantry -- dlq',
+    ['stream', 'consumer'],
+  );
   const redisFailed = counter('redis_failed_writes_total', 'Writes that Redis did not take');
   const cacheDropped = counter(
     'cache_dropped_total',

@@ -73,7 +73,7 @@ export class Gravedigger {
       if (this.#lines.mayLog())
         log.error(
           { ...fields, deadLetter: stored.seq, soFar: this.#total },
-          `a message on ${message.subject} was given up and is dead letter ${stored.seq}: ${why}; see gantry dlq show ${stored.seq}`,
+          `a message on ${message.subject} was given up and is dead letter ${stored.seq}: ${why}; see npm run gantry -- dlq show ${stored.seq}`,
         );
     } catch (thrown) {
       if (!link.nc.isClosed())
