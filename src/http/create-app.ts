@@ -53,7 +53,7 @@ export async function createApp(limits: HttpLimits, basePath: string, refusals: 
   return app;
 }
 
-/** Must come before every hook that may refuse a request: the plugin's own hooks close the socket of a refused upgrade. */
+/** Must precede every hook that may refuse a request: the plugin's own hooks close the socket of a refused upgrade. */
 async function installWebSockets(app: App, limits: HttpLimits): Promise<void> {
   await app.register(websocket, {
     options: {

@@ -48,7 +48,7 @@ function nothingThere(request: FastifyRequest, routes: RouteTable): HttpError {
   });
 }
 
-/** Answers requests that the router refuses before any hook runs: paths that cannot be decoded, or with too long a part. */
+/** Answers paths that the router refuses before any hook runs: undecodable ones, and those with too long a part. */
 export function refuseUnrouted(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   const answer = translate(error, request, 0, NO_ROUTES);
   if (request.raw.headers.upgrade !== undefined) reply.raw.once('finish', () => request.raw.destroy());
@@ -129,7 +129,7 @@ function translate(
   if (known !== undefined) return known(request, bodyLimit);
   const status = 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : 500;
   if (status === 408) return new HttpError('REQUEST_TIMEOUT', 'the request did not arrive in time');
-  // From @fastify/static, for paths that no file can have: `..`, two slashes, too long. No route of ours answers a bare 403.
+  // From @fastify/static, for paths that no file can have (`..`, two slashes, too long). Our routes answer no bare 403.
   if (status === 403) return nothingThere(request, routes);
   if (status >= 400 && status < 500) return new HttpError('BAD_REQUEST', redactShort(error.message));
   const why = redactShort(asError(error).message);

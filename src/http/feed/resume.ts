@@ -15,8 +15,8 @@
  *   second. An offset promises that every alert up to it was sent, so these messages carry none: a viewer that leaves
  *   now returns with its old offset and misses nothing.
  *
- * Missed alerts come from the log, extended from the stream AGGREGATES where necessary. When the offset is unusable
- * (too old, of another stream, too far back), they come from the alert history by time, and the viewer is told of a gap.
+ * Missed alerts come from the log, extended from the stream AGGREGATES where necessary. When the offset is unusable (too
+ * old, of another stream, too far back), they come from the alert history by time, and the viewer is told of a gap.
  *
  * When the stream itself is lost, the feed disconnects every viewer that is not `live`; it returns with its old offset.
  */
@@ -52,7 +52,7 @@ export interface ResumeOptions {
   readonly counts: { gaps: number; replayed: number };
 }
 
-/** Alerts that can be sent again: those of the log after `afterSeq`, or those of the history and all newer ones of the log. */
+/** Where missed alerts can be read: in the log after `afterSeq`, or in the history, with newer ones in the log. */
 type Readable =
   | { readonly source: 'log'; readonly afterSeq: number }
   | {
@@ -113,7 +113,7 @@ async function retryUntilReadable(options: ResumeOptions): Promise<Readable | nu
  * Sends missed alerts, first those of the history, then those of the log.
  *
  * @param liveAfter alerts of the log after this sequence were sent live; null when none was
- * @param done called, unless the viewer left, in the same step that finds nothing left to send: no alert comes in between
+ * @param done called, unless the viewer left, in the step that finds nothing left to send, so that no alert slips in
  */
 async function replay(
   options: ResumeOptions,

@@ -17,15 +17,15 @@ const MAX_GAPS = 64;
 
 /**
  * Merges Redis pushes with the JetStream stream in sequence order, each message once. The stream delivers every message
- * in order; a push may come earlier, later or never. A push that arrives early is held until the missing messages before
- * it arrive. `giveUp()` stops waiting for them: they become a gap, which late messages may still fill. Pure.
+ * in order; a push may come earlier, later or never. A push that arrives early is held until the gap before it is filled.
+ * `giveUp()` declares the gap lost; a late message may still fill it. Pure.
  */
 export class FeedSequencer<T> {
   /** The next sequence to go out; null until the first is known. */
   #next: number | null;
   /** Held pushes. */
   readonly #ahead = new Map<number, T>();
-  /** Messages given up, oldest first: not sent, and they may exist. */
+  /** Gaps given up, oldest first: their messages may still arrive. */
   #gaps: SequenceRange[] = [];
 
   constructor(next: number | null = null) {
@@ -72,7 +72,7 @@ export class FeedSequencer<T> {
     return this.#drain();
   }
 
-  /** The missing messages before the first held push, from 1 on when no position is known; null when no push is held. */
+  /** Messages missing before the first held push, from 1 on when no position is known; null when no push is held. */
   missing(): SequenceRange | null {
     if (this.#ahead.size === 0) return null;
     const first = Math.min(...this.#ahead.keys());

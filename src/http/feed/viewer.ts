@@ -162,7 +162,8 @@ export class Viewer {
     const offset = sent === null ? null : feedOffset(sent);
     const error = new HttpError(
       'TOO_SLOW',
-      `more waits for this viewer than it may: connect again and subscribe with since${offset === null ? 'Time' : `=${offset}`}`,
+      `too many messages are queued for this viewer: connect again and subscribe with ` +
+        (offset === null ? 'sinceTime' : `since=${offset}`),
       { field: 'since', value: offset },
     );
     this.socket.send(encode(errorMessage(error)), () => undefined);

@@ -60,7 +60,7 @@ export async function assessmentRoutes(app: App, deps: AssessmentDeps): Promise<
       {
         schema: {
           tags,
-          summary: 'Has one picture judged',
+          summary: 'Has one picture assessed',
           description: DESCRIPTION,
           consumes: ['multipart/form-data', 'application/json'],
           response: { 202: AssessmentView, ...errorReplies(400, 403, 408, 413, 415, 422, 429, 503) },
@@ -98,7 +98,7 @@ class UploadPlaces {
     const leave = uploads.take(clientOf(request, trusted), bytesOf(request));
     if (leave === null) {
       refusals.count('uploads');
-      throw new HttpError('TOO_MANY', 'body: too many pictures are being read and judged now', {
+      throw new HttpError('TOO_MANY', 'body: too many pictures are being read and assessed now', {
         field: 'body',
         headers: { 'retry-after': '2' },
       });
@@ -120,7 +120,7 @@ class UploadPlaces {
   }
 }
 
-/** Bytes reserved for a picture: the body's length; the most when the picture is downloaded or its length is not known. */
+/** Bytes reserved for a picture: the body's length, or the most when the picture is downloaded or its length unknown. */
 const bytesOf = ({ headers }: FastifyRequest): number =>
   headers['content-length'] !== undefined && headers['content-type']?.startsWith('multipart/') === true
     ? Number(headers['content-length'])
