@@ -189,7 +189,7 @@ test('frames of the past are put to the bus again as frames of their own, once e
   ];
   for (const frame of frames) await publish(frame);
   const dry = await gantry('replay', '--since', '1h', '--camera', camera, '--dry-run');
-  assert.match(dry.out, /^2 frames with 3 groups of 1 cameras would be judged again/);
+  assert.match(dry.out, /^2 frames with 3 groups of 1 cameras would be assessed again/);
   const { code, out, err } = await gantry('replay', '--since', '1h', '--camera', camera, '--rate', '1000');
   assert.equal(code, 0, err);
   assert.match(out, /^2 frames with 3 groups of 1 cameras are being assessed again \(replay [0-9a-f-]{36}\)/);
