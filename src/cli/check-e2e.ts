@@ -29,7 +29,7 @@ interface Options {
   readonly token: string | null;
 }
 
-/** Checks one camera of a running Gantry end to end. Exit code 0: whole; 1: a stage is silent or wrong; 2: wrong arguments. */
+/** `gantry check-e2e`. Exit code 0: every stage answered; 1: one is silent or wrong; 2: wrong arguments. */
 export const run = (args: string[]): Promise<number> => runCommand('check-e2e', USAGE, args, readOptions, check);
 
 async function check({ cameraId, seconds, dataDir, json, token }: Options): Promise<number> {

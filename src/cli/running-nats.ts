@@ -9,7 +9,7 @@ import { shownNats } from '../servers/nats-url.ts';
 const ANSWER_MS = 3_000;
 const QUIET = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
-/** NATS of the Gantry that runs on this data folder, or NATS_URL; undefined, with an error printed, when neither is there. */
+/** NATS of the Gantry on this data folder, else NATS_URL; undefined, with an error printed, when there is neither. */
 export async function findNats(dataDir: string | undefined): Promise<string | undefined> {
   const folder = dataDir ?? process.env['GANTRY_DATA_DIR'] ?? join(PROJECT_ROOT, 'data');
   try {

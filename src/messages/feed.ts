@@ -39,7 +39,7 @@ export const FeedRequest = z.discriminatedUnion('type', [
         cameraIds: z.array(CameraId).max(1000).optional(),
         /** The greatest offset that the viewer has seen: alerts after it are sent first. */
         since: FeedOffset.optional(),
-        /** The newest time that the viewer has seen in a message: where the search for alerts begins if `since` is unusable. */
+        /** The newest time in a message that the viewer has seen: alerts are searched from there if `since` is unusable. */
         sinceTime: IsoTime.optional(),
       })
       .optional(),

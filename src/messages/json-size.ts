@@ -27,7 +27,7 @@ export function jsonSize(bytes: Uint8Array): JsonSize {
   let open = 0;
   let depth = 0;
   for (let index = 0; index < bytes.length; index += 1) {
-    switch (bytes[index]) {
+    switch (bytes[index] ?? 0) {
       case QUOTE:
         index = stringEnd(bytes, index + 1);
         break;

@@ -365,7 +365,10 @@ describe('the page', { skip }, () => {
       (await disputed?.getAttribute('title')) ?? '',
       /measured high, the model says none\. A person is 10 px from a <b>/u,
     );
-    assert.match((await byRules?.getAttribute('title')) ?? '', /rules judged, not the model: the model declined <i>/u);
+    assert.match(
+      (await byRules?.getAttribute('title')) ?? '',
+      /assessed by rules, not by the model: the model declined <i>/u,
+    );
     assert.match(
       await text('[data-camera="north"] .text'),
       /A person is 10 px from a <b>vehicle<\/b>\. The model says none/u,

@@ -54,7 +54,7 @@ function nameRefusal(text: string, field: string): HttpError | null {
   const open: (Set<string> | null)[] = [];
   let lastString = '';
   for (let at = 0; at < text.length; at += 1) {
-    switch (text[at]) {
+    switch (text.charAt(at)) {
       case '"': {
         const end = stringEnd(text, at + 1);
         if (end === -1) return malformed(field);

@@ -25,7 +25,7 @@ const limits = {
   }),
 };
 
-/** Body of `POST /api/keys`. It cannot set the endpoint, which is the key file's: that would let a client send keys to itself. */
+/** Body of `POST /api/keys`. The endpoint comes from the key file: a client that set it could read the keys there. */
 export const KeyBody = z.strictObject({
   name: Name,
   key: z
