@@ -6,8 +6,8 @@ export class UsageError extends Error {
 }
 
 /**
- * Runs a command: reads its arguments, then does its work. Resolves to its exit code: that of `work`, 0 after `--help`, 2
- * with message and usage when `read` throws.
+ * Runs a command: reads its arguments, then does its work. Resolves to its exit code: that of `work`, 0 after `--help`,
+ * 2 with message and usage when `read` throws.
  */
 export async function runCommand<T>(
   name: string,

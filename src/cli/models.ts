@@ -12,7 +12,7 @@ import { DetectorError } from '../vision/vision-error.ts';
 
 const USAGE = `usage: npm run gantry -- models list
        npm run gantry -- models pull [NAME]   fetch and convert a model of the manifest (default: its default)
-       npm run gantry -- models check FILE    load a .onnx, a spec file (.yaml, .json) or a model by name and say if it fits
+       npm run gantry -- models check FILE    try a .onnx, a spec file (.yaml, .json) or a model by name: does it fit?
 options: --models-dir DIR                     default: models/ of the project`;
 
 /** `npm run gantry -- models …`. Exit code 0: done; 1: failed (the reason is on stderr); 2: wrong arguments. */

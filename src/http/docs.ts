@@ -53,7 +53,8 @@ export async function installDocs(app: App, options: DocsOptions): Promise<void>
     routePrefix: '/docs',
     ...(basePath === '' ? {} : { indexPrefix: basePath }),
     staticCSP: true,
-    // The plugin's own policy would send browsers to https, which Gantry does not speak, and allow framing by our pages.
+    // The plugin's own policy would send browsers to https, which Gantry does not speak, and allow framing by our
+    // pages.
     transformStaticCSP: (policy) =>
       policy
         .replace(/frame-ancestors [^;]*/u, frameAncestors(embedOrigins))

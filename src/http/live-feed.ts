@@ -137,8 +137,8 @@ export class LiveFeed implements ViewerHost {
   }
 
   /**
-   * After {@link lost}: sends the alerts of the history that were not sent, then begins in `epoch` and tells every viewer
-   * of the gap. Retries until the history can be read. Resolves when done or aborted.
+   * After {@link lost}: sends the alerts of the history that were not sent, then begins in `epoch` and tells every
+   * viewer of the gap. Retries until the history can be read. Resolves when done or aborted.
    *
    * @param before place of the feed when the stream was lost
    */
@@ -176,8 +176,8 @@ export class LiveFeed implements ViewerHost {
   }
 
   /**
-   * Sends an aggregate to the viewers that follow its camera: each revision as a frame, the first as an alert too. False
-   * when it was sent before.
+   * Sends an aggregate to the viewers that follow its camera: each revision as a frame, the first as an alert too.
+   * False when it was sent before.
    *
    * @param sequence null when its position in the stream is not known
    */

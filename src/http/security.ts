@@ -145,8 +145,8 @@ function hasNoBody({ headers }: FastifyRequest): boolean {
 }
 
 /**
- * Pages load scripts, styles and data from this server only. `wasm-unsafe-eval` lets the video player compile its decoder;
- * the hashes are those of an empty style sheet and of the player's own (@cycjimmy/jsmpeg-player 6.1.2).
+ * Pages load scripts, styles and data from this server only. `wasm-unsafe-eval` lets the video player compile its
+ * decoder; the hashes are those of an empty style sheet and of the player's own (@cycjimmy/jsmpeg-player 6.1.2).
  */
 const pagePolicyFor = (options: Pick<SecurityOptions, 'basePath' | 'embedOrigins'>): string =>
   [

@@ -51,6 +51,8 @@ export const Aggregate = z.object({
 });
 export type Aggregate = z.infer<typeof Aggregate>;
 
-/** As pushed on Redis `camera:{id}` and kept in `:latest`. `offset`: the aggregate's sequence in the stream AGGREGATES. */
+/**
+ * As pushed on Redis `camera:{id}` and kept in `:latest`. `offset`: the aggregate's sequence in the stream AGGREGATES.
+ */
 export const PushedAggregate = Aggregate.extend({ offset: z.int().min(1) });
 export type PushedAggregate = z.infer<typeof PushedAggregate>;

@@ -115,8 +115,8 @@ export const AssessmentResult = z.object({
 export type AssessmentResult = z.infer<typeof AssessmentResult>;
 
 /**
- * Rank used to find the worst of several levels. `unknown` ranks above `low`, since a frame with an unassessed group must
- * not look harmless, and below `medium`, since it must not hide a danger that was seen.
+ * Rank used to find the worst of several levels. `unknown` ranks above `low`, since a frame with an unassessed group
+ * must not look harmless, and below `medium`, since it must not hide a danger that was seen.
  */
 const RANK: Readonly<Record<RiskLevel, number>> = { none: 0, low: 1, unknown: 2, medium: 3, high: 4 };
 

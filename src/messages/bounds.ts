@@ -1,6 +1,6 @@
 /**
- * Upper bounds of messages, far above those of real traffic. Readers refuse messages over them and producers cut to them,
- * so Gantry never publishes a message that it would refuse.
+ * Upper bounds of messages, far above those of real traffic. Readers refuse messages over them and producers cut to
+ * them, so Gantry never publishes a message that it would refuse.
  */
 export const MOST = {
   /** Of a frame: the detector keeps the most confident ones. */

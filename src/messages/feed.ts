@@ -4,8 +4,8 @@ import type { CameraStatus } from './camera.ts';
 import { CameraId, IsoTime } from './ids.ts';
 
 /**
- * A place in the feed, `{epoch}-{sequence}`. The epoch names one incarnation of the stream behind the feed; the sequence
- * counts its messages from 1, and 0 is before the first.
+ * A place in the feed, `{epoch}-{sequence}`. The epoch names one incarnation of the stream behind the feed; the
+ * sequence counts its messages from 1, and 0 is before the first.
  */
 export const FeedOffset = z
   .string()
@@ -39,7 +39,9 @@ export const FeedRequest = z.discriminatedUnion('type', [
         cameraIds: z.array(CameraId).max(1000).optional(),
         /** The greatest offset that the viewer has seen: alerts after it are sent first. */
         since: FeedOffset.optional(),
-        /** The newest time in a message that the viewer has seen: alerts are searched from there if `since` is unusable. */
+        /**
+         * The newest time in a message that the viewer has seen: alerts are searched from there if `since` is unusable.
+         */
         sinceTime: IsoTime.optional(),
       })
       .optional(),

@@ -92,8 +92,8 @@ async function decrypt(sealer: Sealer, text: string, { from, to }: Options): Pro
 }
 
 /**
- * Refuses a key file that a start would refuse. `count` includes keys whose variable is not set here: it may be set where
- * Gantry is started.
+ * Refuses a key file that a start would refuse. `count` includes keys whose variable is not set here: it may be set
+ * where Gantry is started.
  */
 function check(clear: string, from: string): { readonly count: number; readonly warnings: readonly string[] } {
   const raw = parseKeyText(clear, from);

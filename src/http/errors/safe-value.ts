@@ -11,8 +11,8 @@ const MAX_PARTS = 20;
 const MAX_DEPTH = 3;
 
 /**
- * A received value made safe to send back and to log: URLs without passwords, values of secret names hidden, long values
- * cut, with their length. Objects and lists become JSON text of their first parts.
+ * A received value made safe to send back and to log: URLs without passwords, values of secret names hidden, long
+ * values cut, with their length. Objects and lists become JSON text of their first parts.
  */
 export function safeValue(field: string, value: unknown): string | number | boolean | null {
   if (value === undefined || value === null) return null;

@@ -5,8 +5,8 @@ import { safeName, safeValue } from './safe-value.ts';
 type Issue = z.core.$ZodIssue;
 
 /**
- * The first issue of `input` as an error that names the field and the value received. Unknown fields come first: most are
- * misspelt required ones.
+ * The first issue of `input` as an error that names the field and the value received. Unknown fields come first: most
+ * are misspelt required ones.
  */
 export function invalidInput(issues: readonly Issue[], input: unknown, whole: string): HttpError {
   const issue = issues.find((each) => each.code === 'unrecognized_keys') ?? issues[0];

@@ -15,8 +15,9 @@
  *   second. An offset promises that every alert up to it was sent, so these messages carry none: a viewer that leaves
  *   now returns with its old offset and misses nothing.
  *
- * Missed alerts come from the log, extended from the stream AGGREGATES where necessary. When the offset is unusable (too
- * old, of another stream, too far back), they come from the alert history by time, and the viewer is told of a gap.
+ * Missed alerts come from the log, extended from the stream AGGREGATES where necessary. When the offset is unusable
+ * (too old, of another stream, too far back), they come from the alert history by time, and the viewer is told of a
+ * gap.
  *
  * When the stream itself is lost, the feed disconnects every viewer that is not `live`; it returns with its old offset.
  */

@@ -17,8 +17,8 @@ const MAX_GAPS = 64;
 
 /**
  * Merges Redis pushes with the JetStream stream in sequence order, each message once. The stream delivers every message
- * in order; a push may come earlier, later or never. A push that arrives early is held until the gap before it is filled.
- * `giveUp()` declares the gap lost; a late message may still fill it. Pure.
+ * in order; a push may come earlier, later or never. A push that arrives early is held until the gap before it is
+ * filled. `giveUp()` declares the gap lost; a late message may still fill it. Pure.
  */
 export class FeedSequencer<T> {
   /** The next sequence to go out; null until the first is known. */

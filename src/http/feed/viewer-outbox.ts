@@ -48,8 +48,8 @@ interface QueuedFrame {
 /**
  * The messages queued for one viewer. While the network keeps up, every message is sent at once. Above `softBytes` of
  * unsent data messages are queued: of frames and statuses only the newest of each camera, of alerts all, and no frame
- * overtakes an alert. A viewer with more than `alertQueue` alerts queued, or more than `hardBytes` queued and unsent, is
- * too slow and is dropped; it can return with its offset. A viewer that reads again is told its lag.
+ * overtakes an alert. A viewer with more than `alertQueue` alerts queued, or more than `hardBytes` queued and unsent,
+ * is too slow and is dropped; it can return with its offset. A viewer that reads again is told its lag.
  */
 export class Outbox {
   readonly #socket: OutgoingSocket;

@@ -24,9 +24,9 @@ interface Address {
 }
 
 /**
- * Keeps one address from taking all connections. At a bound, the longest idle connection is closed for a new one: of the
- * same address, or, at the bound of all, of the address with most connections. When all are busy, the new one is refused.
- * Pure.
+ * Keeps one address from taking all connections. At a bound, the longest idle connection is closed for a new one: of
+ * the same address, or, at the bound of all, of the address with most connections. When all are busy, the new one is
+ * refused. Pure.
  */
 export class Connections {
   readonly #limits: ConnectionLimits;

@@ -90,7 +90,8 @@ export function installIntake(app: App, { limits, clock, trusted, refusals }: In
     raw.once('end', unwatch);
     raw.once('close', unwatch);
   });
-  // Node would read a refused body to its end. Instead, stop reading, leave the client time to read why, and disconnect.
+  // Node would read a refused body to its end. Instead, stop reading, leave the client time to read why, and
+  // disconnect.
   app.addHook('onSend', async ({ raw, ws }, reply, payload) => {
     if (ws || raw.complete || !hasBody(raw) || reply.statusCode < 400) return payload;
     raw.read(0);

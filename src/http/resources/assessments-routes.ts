@@ -120,7 +120,9 @@ class UploadPlaces {
   }
 }
 
-/** Bytes reserved for a picture: the body's length, or the most when the picture is downloaded or its length unknown. */
+/**
+ * Bytes reserved for a picture: the body's length, or the most when the picture is downloaded or its length unknown.
+ */
 const bytesOf = ({ headers }: FastifyRequest): number =>
   headers['content-length'] !== undefined && headers['content-type']?.startsWith('multipart/') === true
     ? Number(headers['content-length'])
