@@ -18,7 +18,7 @@ const ROUNDS = options.quick ? 2 : 9;
 const STALL_ROUNDS = options.quick ? 5 : 15;
 const ROUND_MS = options.quick ? 1_500 : 4_000;
 const WARM_UP_MS = options.quick ? 1_000 : 3_000;
-/** Between the last message of a round and the first of the next. */
+/** Pause between two rounds. */
 const SETTLE_MS = 300;
 
 interface Round extends ViewerReport {
@@ -90,7 +90,7 @@ function next<T>(child: ChildProcess): Promise<T> {
   });
 }
 
-/** Rounds of all, in turn; each gives several figures. */
+/** Runs `count` rounds of each subject, in turn; each round gives several figures. */
 async function rounds(
   all: readonly { readonly subject: string; readonly run: () => Promise<Round> }[],
   count: number,

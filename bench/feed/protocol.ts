@@ -1,10 +1,10 @@
-/** What the processes of this benchmark tell each other, and the messages they measure. */
+/** The messages between the processes of this benchmark, and the feed messages that they measure. */
 import type { Aggregate } from '../../src/messages/aggregate.ts';
 import { aggregate } from '../../tests/support/http-fakes.ts';
 
 export type Subject = 'Gantry' | 'bare ws';
 
-/** To a server. `rate` messages a second, or as fast as the connections take them; null stops. */
+/** To a server: publish `rate` messages a second, or as fast as the connections take them; null stops. */
 export interface ServerOrder {
   readonly publish: { readonly rate: number | 'saturation' } | null;
 }
