@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// npm run bench:NAME: installs what is missing (bench/ has packages of its own for those that compare), then runs bench/NAME/main.ts.
+// npm run bench:NAME: installs missing packages, then runs bench/NAME/main.ts.
+// bench/ has packages of its own, for the benchmarks that compare Gantry with other libraries.
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,12 +10,12 @@ const BENCH = join(ROOT, 'bench');
 const MODULES = join(BENCH, 'node_modules');
 const STAMP = join(MODULES, '.gantry-lock-sha256');
 
-const [name, ...args] = process.argv.slice(2);
+const [name = '', ...args] = process.argv.slice(2);
 const names = readdirSync(BENCH).filter((folder) => existsSync(join(BENCH, folder, 'main.ts')));
-if (!names.includes(name)) fail(`there is no benchmark "${name ?? ''}"; there is ${names.join(', ')}`);
+if (!names.includes(name)) fail(`there is no benchmark "${name}"; there is ${names.join(', ')}`);
 
 await ensureInstalled();
-// Only some compare with packages that Gantry itself does not use.
+// These compare Gantry with packages that it does not use itself.
 if (existsSync(join(BENCH, name, 'peers.ts'))) await ensureBenchInstalled();
 await runNode24(join('bench', name, 'main.ts'), args);
 
@@ -27,7 +28,8 @@ async function ensureBenchInstalled() {
   const status = await npm(['ci'], {}, { cwd: BENCH });
   if (status !== 0)
     fail(
-      `"npm ci" in ${BENCH} ended with status ${status}; its own message is above. Is the npm registry reachable from here?`,
+      `"npm ci" in ${BENCH} ended with status ${status}; its own message is above. ` +
+        'Is the npm registry reachable from here?',
     );
   writeFileSync(STAMP, hash);
 }

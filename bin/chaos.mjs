@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// npm run chaos: installs what is missing, then breaks a whole Gantry by a seeded schedule and checks that nothing was lost.
+// npm run chaos: installs missing packages, then breaks a whole Gantry by a seeded schedule and checks that all
+// messages arrive.
 import { ensureInstalled, runNode24 } from './bootstrap.mjs';
 
 await ensureInstalled();

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// gantry COMMAND: installs what is missing, then runs one of the commands in src/cli.
+// npm run gantry -- COMMAND: installs missing packages, then runs one of the commands in src/cli.
 import { ensureInstalled, runNode24 } from './bootstrap.mjs';
 
 await ensureInstalled();

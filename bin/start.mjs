@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// npm start: installs what is missing, then runs Gantry with the arguments given. The script in package.json says "exec":
-// npm forwards signals to the shell it starts, which would end without passing them on.
+// npm start: installs missing packages, then runs Gantry with the arguments given.
+// The script in package.json says "exec": npm signals the shell it starts, which would end and not pass the signal on.
 import { ensureInstalled, runNode24 } from './bootstrap.mjs';
 
 await ensureInstalled();

@@ -1,9 +1,14 @@
 #!/usr/bin/env node
-// npm test: installs what is missing, then type check, lint, and all tests. Prints what was skipped and why.
+// npm test: installs missing packages, then runs type checks, format check, lint and all tests.
+// Its summary says what was skipped and why.
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join, relative, resolve } from 'node:path';
 import { ensureInstalled, node24, ROOT, run, toolEnvironment } from './bootstrap.mjs';
+
+/** @typedef {import('./bootstrap.mjs').RunOptions} RunOptions */
+/** @typedef {import('./test-reporter.mjs').TestLine} TestLine */
+/** @typedef {import('./test-reporter.mjs').CountsLine} CountsLine */
 
 const USAGE = `usage: npm test [-- --only WHAT ...]
 
@@ -14,13 +19,18 @@ const TEST_TIMEOUT_MS = 120_000;
 /** A step longer than this has hung. */
 const STEP_TIMEOUT_MS = 600_000;
 
-/** Files at a time, by folder. These wait for processes and streams most of the time; others run one by one. */
+/**
+ * Test files run at a time, by folder; default 1. These spend most of their time waiting for processes and streams.
+ * @type {Readonly<Record<string, number>>}
+ */
 const SIDE_BY_SIDE = { unit: 2, embedded: 2, integration: 2, pages: 2, e2e: 2 };
 
 const began = Date.now();
-const seconds = (since) => ((Date.now() - since) / 1000).toFixed(1);
+const seconds = (/** @type {number} */ since) => ((Date.now() - since) / 1000).toFixed(1);
 const totals = { passed: 0, failed: 0, skipped: 0 };
+/** @type {string[]} */
 const skips = [];
+/** @type {string[]} */
 const failures = [];
 let interrupted = false;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => (interrupted = true));
@@ -36,6 +46,7 @@ try {
 report();
 process.exit(failures.length > 0 || interrupted ? 1 : 0);
 
+/** @param {string} name */
 function wants(name) {
   return only.length === 0 || only.includes(name);
 }
@@ -43,8 +54,8 @@ function wants(name) {
 async function runAll() {
   if (wants('types')) {
     await check('type check', 'tsc', []);
-    if (existsSync(join(ROOT, 'web', 'tsconfig.json')))
-      await check('type check of the page', 'tsc', ['-p', 'web', '--noEmit']);
+    await check('type check of bin', 'tsc', ['-p', 'bin']);
+    await check('type check of the page', 'tsc', ['-p', 'web']);
   }
   if (wants('format')) await check('format', 'oxfmt', ['--check', '.']);
   if (wants('lint')) await check('lint', 'oxlint', ['--type-aware', '--deny-warnings']);
@@ -55,6 +66,7 @@ async function runAll() {
   for (const { name, files } of groups) await runTests(name, files);
 }
 
+/** @param {readonly string[]} args */
 function readArguments(args) {
   const wanted = args.filter((arg) => arg !== '--only').map((arg) => arg.replace(/^--only=/, ''));
   for (const what of wanted) {
@@ -73,13 +85,15 @@ function readArguments(args) {
 /** Folders of tests/ that hold tests: unit first, the end-to-end ones last. */
 function testFolders() {
   const order = ['unit', 'models', 'embedded', 'threads', 'integration', 'pages', 'e2e', 'chaos'];
-  const rank = (name) => (order.includes(name) ? order.indexOf(name) : order.indexOf('pages') - 0.5);
+  const rank = (/** @type {string} */ name) =>
+    order.includes(name) ? order.indexOf(name) : order.indexOf('pages') - 0.5;
   return readdirSync(join(ROOT, 'tests'), { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && testFiles(entry.name).length > 0)
     .map((entry) => entry.name)
     .toSorted((a, b) => rank(a) - rank(b) || a.localeCompare(b));
 }
 
+/** @param {string} folder */
 function testFiles(folder) {
   return readdirSync(join(ROOT, 'tests', folder), { recursive: true })
     .map(String)
@@ -97,22 +111,35 @@ function testGroups() {
   return groups;
 }
 
-/** By the folder below tests/. Not Map.groupBy, which Node 20 lacks. */
+/**
+ * By the folder below tests/. Not Map.groupBy, which Node 20 lacks.
+ * @param {readonly string[]} files
+ */
 function groupBy(files) {
+  /** @type {Map<string, string[]>} */
   const groups = new Map();
   for (const file of files) {
-    const folder = file.split('/')[1];
+    const folder = file.split('/')[1] ?? '';
     groups.set(folder, [...(groups.get(folder) ?? []), file]);
   }
   return groups;
 }
 
+/** @param {string} text */
 function title(text) {
   console.log(`\n=== ${text}`);
 }
 
-/** Runs a tool to its end; what it leaves running is ended with it. */
+/**
+ * Runs a tool in the project's root and kills its process group when it takes too long.
+ * @param {string} program
+ * @param {readonly string[]} args
+ * @param {Pick<RunOptions, 'stdio' | 'onChild'> & { env?: Record<string, string>, timeoutMs?: number }} [options]
+ *   `timeoutMs` default: STEP_TIMEOUT_MS
+ * @returns {Promise<number>} exit status
+ */
 async function tool(program, args, options = {}) {
+  /** @type {NodeJS.Timeout | undefined} */
   let timer;
   const status = await run(
     program,
@@ -125,7 +152,7 @@ async function tool(program, args, options = {}) {
       onChild: (child) => {
         timer = setTimeout(() => {
           console.error(`npm test: ${program} took longer than ${STEP_TIMEOUT_MS / 1000} s and is ended`);
-          process.kill(-child.pid, 'SIGKILL');
+          if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
         }, options.timeoutMs ?? STEP_TIMEOUT_MS);
         options.onChild?.(child);
       },
@@ -135,6 +162,11 @@ async function tool(program, args, options = {}) {
   return status;
 }
 
+/**
+ * @param {string} name
+ * @param {string} program one of node_modules/.bin
+ * @param {readonly string[]} args
+ */
 async function check(name, program, args) {
   if (interrupted) return;
   title(name);
@@ -144,7 +176,7 @@ async function check(name, program, args) {
   if (status !== 0) failures.push(`${name}: ${program} ended with status ${status}`);
 }
 
-/** Fetches what tests on real parts need. What cannot be had is no failure: those tests say that they are skipped. */
+/** Downloads the model, Redis and footage. Whatever is not available only makes the tests that need it skip. */
 async function prepare() {
   if (interrupted) return;
   title('prepare: model, Redis, footage');
@@ -153,11 +185,11 @@ async function prepare() {
   const status = await tool(node24(), [join(ROOT, 'src', 'cli', 'cli.ts'), 'prepare'], {
     stdio: ['ignore', 'pipe', 'inherit'],
     onChild: (child) => {
-      child.stdout.setEncoding('utf8');
-      child.stdout.on('data', (chunk) => {
+      child.stdout?.setEncoding('utf8');
+      child.stdout?.on('data', (/** @type {string} */ chunk) => {
         process.stdout.write(chunk);
         const lines = (rest + chunk).split('\n');
-        rest = lines.pop();
+        rest = lines.pop() ?? '';
         for (const line of lines) {
           const absent = /^not available: (.*)/.exec(line)?.[1];
           if (absent !== undefined) skips.push(`could not prepare ${absent}`);
@@ -169,7 +201,7 @@ async function prepare() {
   if (status > 1) failures.push(`prepare: ended with status ${status}`);
 }
 
-/** Path of a Chromium: the one named by GANTRY_TEST_CHROMIUM, else the first on PATH; undefined when there is none. */
+/** Path of Chromium: GANTRY_TEST_CHROMIUM, else the first on PATH; undefined when there is none. */
 function findChromium() {
   const named = process.env.GANTRY_TEST_CHROMIUM;
   const folders = (process.env.PATH ?? '').split(delimiter);
@@ -179,7 +211,7 @@ function findChromium() {
   return [...(named === undefined ? [] : [named]), ...candidates].find((path) => existsSync(path));
 }
 
-/** Chromium for the page tests: from PATH, else installed when we may. Without it those tests are skipped. */
+/** Installs Chromium for the page tests where we are root on Debian. Without it those tests are skipped. */
 async function ensureChromium() {
   if (interrupted || findChromium() !== undefined) return;
   title('chromium for the page tests');
@@ -190,6 +222,7 @@ async function ensureChromium() {
   const since = Date.now();
   console.log('no chromium on PATH: apt-get install chromium ...');
   const env = { DEBIAN_FRONTEND: 'noninteractive' };
+  /** @type {Parameters<typeof tool>[2]} */
   const quiet = { env, stdio: ['ignore', 'ignore', 'inherit'], timeoutMs: 240_000 };
   const apt = ['-q', '-o', 'Acquire::Retries=3', '-o', 'Acquire::http::Timeout=20', '-o', 'DPkg::Lock::Timeout=60'];
   await tool('apt-get', [...apt, 'update'], quiet);
@@ -199,6 +232,7 @@ async function ensureChromium() {
   console.log(`=== chromium: ${findChromium() !== undefined ? 'ok' : 'not available'} in ${seconds(since)} s`);
 }
 
+/** @param {string} name @param {readonly string[]} files */
 async function runTests(name, files) {
   if (interrupted || files.length === 0) return;
   title(`${name} tests (${files.length} file${files.length === 1 ? '' : 's'})`);
@@ -215,15 +249,21 @@ async function runTests(name, files) {
   const status = await tool(
     node24(),
     ['--test', `--test-timeout=${TEST_TIMEOUT_MS}`, ...concurrency, ...reporters, ...files],
-    { env: chromium === undefined ? {} : { GANTRY_TEST_CHROMIUM: chromium } },
+    chromium === undefined ? {} : { env: { GANTRY_TEST_CHROMIUM: chromium } },
   );
   const counts = readRecord(name, record);
   console.log(
-    `=== ${name} tests: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped in ${seconds(since)} s`,
+    `=== ${name} tests: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped ` +
+      `in ${seconds(since)} s`,
   );
   if (status !== 0 && counts.failed === 0) failures.push(`${name} tests: node --test ended with status ${status}`);
 }
 
+/**
+ * Adds the results of one folder to the totals, and returns its counts.
+ * @param {string} name
+ * @param {string} file written by bin/test-reporter.mjs
+ */
 function readRecord(name, file) {
   const counts = { passed: 0, failed: 0, skipped: 0 };
   const lines = existsSync(file)
@@ -231,7 +271,9 @@ function readRecord(name, file) {
         .split('\n')
         .filter((line) => line !== '')
     : [];
-  for (const line of lines.map((text) => JSON.parse(text))) {
+  for (const text of lines) {
+    /** @type {TestLine | CountsLine} */
+    const line = JSON.parse(text);
     if (line.type === 'counts') {
       counts.passed += line.passed;
       counts.failed += line.failed + line.cancelled;
@@ -239,11 +281,13 @@ function readRecord(name, file) {
     } else {
       const where = line.file === undefined ? name : relative(ROOT, line.file);
       (line.type === 'skip' ? skips : failures).push(
-        `${where}: ${line.name}${line.reason === '' ? '' : `: ${String(line.reason).split('\n')[0]}`}`,
+        `${where}: ${line.name}${line.reason === '' ? '' : `: ${line.reason.split('\n')[0]}`}`,
       );
     }
   }
-  for (const key of Object.keys(totals)) totals[key] += counts[key];
+  totals.passed += counts.passed;
+  totals.failed += counts.failed;
+  totals.skipped += counts.skipped;
   return counts;
 }
 
@@ -253,7 +297,6 @@ function report() {
   if (skips.length > 0) console.log(`skipped:\n${skips.map((skip) => `  - ${skip}`).join('\n')}`);
   else if (only.length === 0 && !interrupted) console.log('nothing was skipped');
   if (failures.length > 0) console.log(`failed:\n${failures.map((failure) => `  - ${failure}`).join('\n')}`);
-  console.log(
-    `${totals.passed} passed, ${totals.failed + failures.filter((failure) => /ended with status/.test(failure)).length} failed, ${totals.skipped} skipped`,
-  );
+  const failedSteps = failures.filter((failure) => failure.includes('ended with status')).length;
+  console.log(`${totals.passed} passed, ${totals.failed + failedSteps} failed, ${totals.skipped} skipped`);
 }

@@ -6,15 +6,15 @@ import { marks, summary } from './risk.js';
 /** @typedef {import('../src/messages/aggregate.ts').Aggregate} Aggregate */
 
 const SHOWN = 30;
-/** Look-ups of old alerts at the same time. */
+/** Concurrent look-ups of old alerts. */
 const LOOKUPS = 4;
 
 export class Alerts {
   /** Newest first. @type {Aggregate[]} */
   #alerts = [];
-  /** Crops that were not looked at yet. @type {WeakMap<Element, string>} */
+  /** Crops not loaded yet. @type {WeakMap<Element, string>} */
   #crops = new WeakMap();
-  /** Loads a crop once it comes near to what can be seen. */
+  /** Loads a crop once it comes near the visible area. */
   #observer = new IntersectionObserver(
     (entries) => {
       for (const { target, isIntersecting } of entries) if (isIntersecting) this.#loadCrop(target);
@@ -49,18 +49,19 @@ export class Alerts {
     this.#list.replaceChildren(...this.#alerts.map((alert) => kept.get(alert.requestId) ?? this.#row(alert)));
   }
 
-  /** A later judgement of a frame that may be among them. @param {Aggregate} aggregate */
+  /** Updates the alert of a frame that was revised, if it is shown. @param {Aggregate} aggregate */
   revise(aggregate) {
     if (aggregate.revision > 0 && this.#alerts.some((known) => known.requestId === aggregate.requestId))
       this.add([aggregate]);
   }
 
-  /** What was seen before this page was opened. @param {readonly string[]} cameraIds */
+  /** Loads the alerts from before the page was opened. @param {readonly string[]} cameraIds */
   async load(cameraIds) {
     const queue = cameraIds.values();
     const worker = async () => {
       for (const id of queue) {
-        // A camera removed meanwhile has no alerts to show, and the live ones come anyway.
+        // A camera removed meanwhile has none, and live alerts arrive anyway.
+        /** @type {Aggregate[]} */
         const old = await request(`/api/cameras/${id}/alerts?limit=5`).catch(() => []);
         this.add(old);
       }

@@ -14,7 +14,7 @@ export class ApiError extends Error {
   }
 }
 
-/** A token may be given once in the address (`#token=…`), where servers and logs do not see it. */
+/** Reads a token given in the address (`#token=…`), which servers and logs do not see, and removes it there. */
 export function takeTokenFromAddress() {
   const given = new URLSearchParams(location.hash.slice(1)).get('token');
   if (given === null) return;
@@ -22,34 +22,35 @@ export function takeTokenFromAddress() {
   history.replaceState(null, '', location.pathname + location.search);
 }
 
-/** What was told since the page was opened. @type {string | null} */
-let told = null;
+/** The token entered since the page was opened. @type {string | null} */
+let entered = null;
 
 /** @returns {string | null} */
 function token() {
-  if (told !== null) return told;
+  if (entered !== null) return entered;
   try {
     return sessionStorage.getItem(TOKEN);
   } catch {
-    // Closed to a page in a frame of another site, by the wish of the browser's user.
+    // The browser may deny storage to a page in a frame of another site.
     return null;
   }
 }
 
 /** @param {string} value */
 export function setToken(value) {
-  told = value;
+  entered = value;
   try {
     sessionStorage.setItem(TOKEN, value);
   } catch {
-    // It is asked for again after a reload.
+    // Not stored: the page asks for it again after a reload.
   }
 }
 
 /**
+ * @template T what the API answers at this path
  * @param {string} path
  * @param {{ method?: string, body?: object, signal?: AbortSignal }} [options]
- * @returns {Promise<any>} the parsed reply; null for an empty one
+ * @returns {Promise<T>} the parsed reply; null for an empty one. Rejects with an {@link ApiError}
  */
 export async function request(path, options = {}) {
   /** @type {Record<string, string>} */
@@ -64,11 +65,11 @@ export async function request(path, options = {}) {
     signal: options.signal ?? AbortSignal.timeout(10_000),
     ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
   });
-  // A better token was told meanwhile.
+  // Another token was entered meanwhile.
   if (reply.status === 401 && token() !== known) return request(path, options);
   const text = await reply.text();
   // Health answers 503 with a report of the same shape.
-  if (reply.ok || (reply.status === 503 && path === '/api/health')) return text === '' ? null : JSON.parse(text);
+  if (reply.ok || (reply.status === 503 && path === '/api/health')) return JSON.parse(text === '' ? 'null' : text);
   throw new ApiError(reply.status, errorBody(reply.status, text));
 }
 
@@ -78,16 +79,16 @@ function errorBody(status, text) {
     const body = JSON.parse(text);
     if (typeof body.message === 'string') return body;
   } catch {
-    // Not from Gantry: a proxy's page, most likely. The status says what there is to say.
+    // Not from Gantry, most likely a proxy's page: only the status is known.
   }
   return { code: 'UNEXPECTED', message: `the server answered ${status}`, field: null };
 }
 
-/** An address of this server: the page may lie under a path that a proxy puts before all. @param {string} path */
+/** An address of this server, relative to the page: a proxy may put a prefix before all paths. @param {string} path */
 const here = (path) => new URL(`.${path}`, document.baseURI);
 
 /**
- * Loads a stored picture into an element. Fetched, so that the access token goes in a header and not in the address.
+ * Loads a stored picture into an element; by fetch, so that the access token goes in a header and not in the address.
  * @param {string} imageId
  * @param {HTMLImageElement} image
  * @returns {Promise<void>} rejects when the picture is not kept any more
@@ -104,20 +105,26 @@ export async function showPicture(imageId, image) {
     image.src = url;
     await image.decode();
   } finally {
-    // Decoded, it needs its address no more.
+    // The decoded picture no longer needs its address.
     URL.revokeObjectURL(url);
   }
 }
 
 /**
- * Address of a WebSocket of this server, for one connection made now: a browser sends no header with it, so it carries
- * a ticket for the next minute.
+ * Address of a WebSocket of this server. A browser cannot send a header with it, so it carries a ticket, valid for a
+ * minute.
  * @param {string} path
  * @returns {Promise<URL>} rejects with an {@link ApiError} when the access token is wrong
  */
 export async function socketUrl(path) {
   const url = here(path);
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
-  if (token() !== null) url.searchParams.set('ticket', (await request('/api/tickets', { method: 'POST' })).ticket);
+  if (token() !== null) url.searchParams.set('ticket', await ticket());
   return url;
+}
+
+async function ticket() {
+  /** @type {{ ticket: string }} */
+  const reply = await request('/api/tickets', { method: 'POST' });
+  return reply.ticket;
 }

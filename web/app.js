@@ -1,4 +1,4 @@
-/** The page: wires the live feed, the camera list, health and the tree to what is shown. */
+/** The page: connects the live feed, the camera list, health and the tree to their views. */
 import { ApiError, request, takeTokenFromAddress } from './api.js';
 import { Alerts } from './alerts.js';
 import { Feed } from './feed.js';
@@ -14,7 +14,7 @@ import { Tree } from './tree.js';
 const CAMERAS_MS = 5_000;
 const HEALTH_MS = 5_000;
 const TREE_MS = 2_000;
-/** How long the page says that something was missed, or that the connection is slow. */
+/** How long the notices of a gap and of a slow connection are shown. */
 const GAP_SHOWN_MS = 30_000;
 const LAG_SHOWN_MS = 5_000;
 
@@ -33,7 +33,7 @@ const alerts = new Alerts(
 );
 const feed = new Feed(onMessage, onFeedState);
 
-/** Tells tiles whether they can be seen, a little ahead of scrolling. @type {WeakMap<Element, CameraTile>} */
+/** Tells tiles whether they are visible, a little ahead of scrolling. @type {WeakMap<Element, CameraTile>} */
 const observed = new WeakMap();
 const observer = new IntersectionObserver(
   (entries) => {
@@ -75,7 +75,7 @@ function onMessage(message) {
       return;
     case 'gap':
       notices.setFor('feed-gap', noticeOfGap(message.data), GAP_SHOWN_MS);
-      // Alerts may be missing: the lists of the cameras are read again.
+      // Alerts may be missing: load them again.
       if (message.data.alertsSince === null) alertsLoaded = false;
       return;
     case 'lag':
@@ -91,7 +91,10 @@ function onMessage(message) {
   }
 }
 
-/** Frames of cameras whose tile is about to come. @type {Map<string, Extract<FeedMessage, { type: 'detection_result' }>>} */
+/**
+ * Frames of cameras that have no tile yet.
+ * @type {Map<string, Extract<FeedMessage, { type: 'detection_result' }>>}
+ */
 const pending = new Map();
 
 /** @param {'connecting' | 'live' | 'lost'} state */
@@ -190,7 +193,7 @@ async function refreshTree() {
   try {
     tree.show(await request('/api/supervisor/tree'));
   } catch (error) {
-    // Health says that nothing answers; the tree stays as it was last seen.
+    // The health notice tells that the server does not answer; the tree stays as it is.
     refused(error);
   }
 }
@@ -202,10 +205,10 @@ function refused(error) {
   return true;
 }
 
-/** Runs `work` again and again, each time after the last has ended. @param {() => Promise<void>} work @param {number} ms */
-async function every(work, ms) {
+/** Runs `refresh` for ever, with `ms` between two runs. @param {() => Promise<void>} refresh @param {number} ms */
+async function every(refresh, ms) {
   for (;;) {
-    await work();
+    await refresh();
     await new Promise((resolve) => setTimeout(resolve, ms));
   }
 }

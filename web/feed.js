@@ -1,4 +1,4 @@
-/** The live feed: one WebSocket, connected again whenever it is lost. */
+/** The live feed: one WebSocket, reconnected whenever it is lost. */
 import { socketUrl } from './api.js';
 
 /** @typedef {import('../src/messages/feed.ts').FeedMessage} FeedMessage */
@@ -9,7 +9,7 @@ const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 10_000;
 const PING_MS = 10_000;
 const SILENCE_MS = 25_000;
-/** Judgements remembered to tell one that is sent again. */
+/** Messages remembered to recognise repeated ones. */
 const REMEMBERED = 2_000;
 
 /** @param {string} offset @returns {Place} */
@@ -19,7 +19,7 @@ function placeOf(offset) {
 }
 
 /**
- * The offset to go on from after one more message: the greatest of one stream, else the newer one. Pure.
+ * The offset to resume from after one more message: the greater one of the same stream, else the newer one. Pure.
  * @param {string | null} known
  * @param {string} offset
  */
@@ -32,18 +32,18 @@ export function laterOf(known, offset) {
 export class Feed {
   /** @type {WebSocket | null} */
   #socket = null;
-  /** The address of the next connection is being asked for. */
+  /** The address of the next connection is being requested. */
   #opening = false;
   #failures = 0;
   #heardAt = 0;
   #state = /** @type {FeedState} */ ('connecting');
   /** Server's clock minus ours, in ms. */
   #skew = 0;
-  /** Where to go on after the connection was lost. @type {string | null} */
+  /** Where to resume after a lost connection. @type {string | null} */
   #offset = null;
-  /** The same as a time, for a server that no longer knows the offset. @type {string | null} */
+  /** The same as a time, in case the server no longer knows the offset. @type {string | null} */
   #time = null;
-  /** What was shown already. @type {Set<string>} */
+  /** Messages passed on already. @type {Set<string>} */
   #seen = new Set();
   #onMessage;
   #onState;
@@ -56,7 +56,7 @@ export class Feed {
     this.#onMessage = onMessage;
     this.#onState = onState;
     setInterval(() => this.#check(), PING_MS / 2);
-    // A laptop that wakes up, or a network that comes back, need not wait for the timer.
+    // After a laptop wakes up or the network returns, reconnect without waiting for the timer.
     window.addEventListener('online', () => this.retry());
     document.addEventListener('visibilitychange', () => {
       if (!document.hidden) this.retry();
@@ -119,7 +119,7 @@ export class Feed {
     const offset =
       'offset' in message && message.offset !== undefined ? laterOf(this.#offset, message.offset) : this.#offset;
     if (offset !== this.#offset) {
-      // The time moves only with the offset: what comes without one may come before something that is still owed.
+      // The time advances only with the offset: a message without one may precede missed alerts.
       this.#offset = offset;
       if (
         (message.type === 'detection_result' || message.type === 'alert') &&
@@ -130,7 +130,7 @@ export class Feed {
     if (this.#isNew(message)) this.#onMessage(message);
   }
 
-  /** What was missed may come twice after a reconnect. @param {FeedMessage} message */
+  /** After a reconnect, messages may arrive twice. @param {FeedMessage} message */
   #isNew(message) {
     if (message.type !== 'alert' && message.type !== 'detection_result') return true;
     const id = `${message.type} ${message.data.requestId} ${message.data.revision}`;
@@ -145,7 +145,7 @@ export class Feed {
     this.#socket = null;
     this.#failures += 1;
     this.#set('lost');
-    // Jitter keeps many pages from coming back in the same moment.
+    // Jitter keeps many pages from reconnecting at the same moment.
     const wait = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** (this.#failures - 1)) * (0.75 + Math.random() / 2);
     setTimeout(() => {
       if (this.#socket === null) this.connect();
@@ -161,7 +161,7 @@ export class Feed {
     const socket = this.#socket;
     if (socket === null) return;
     if (Date.now() - this.#heardAt > SILENCE_MS) {
-      // Nothing at all, not even a pong: the connection is dead, though nobody said so.
+      // Not even a pong arrived: the connection is dead, though no close was seen.
       this.#socket = null;
       socket.close();
       this.#lost();

@@ -43,7 +43,7 @@ export function byId(id, type) {
   return element;
 }
 
-/** Sets text only when it changes, so that nothing is laid out for nothing. @param {Node} node @param {string} text */
+/** Sets text only when it changes, which avoids needless layout. @param {Node} node @param {string} text */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }

@@ -52,14 +52,17 @@ export function addCameraForm(onAdded) {
       setText(general, message);
       return;
     }
-    // The field stands beside the message: its name need not be said twice.
+    // The message is shown beside the field: no need to repeat its name.
     setText(slot, message.replace(`${field}: `, ''));
     input.setAttribute('aria-invalid', 'true');
     input.focus();
   };
 }
 
-/** Only what was filled in is sent; a number that is none goes as text, so that the server says what is wrong. @param {HTMLInputElement[]} inputs */
+/**
+ * The fields that were filled in. An invalid number is sent as text, so that the server says what is wrong.
+ * @param {HTMLInputElement[]} inputs
+ */
 function bodyOf(inputs) {
   /** @type {Record<string, string | number>} */
   const body = {};
@@ -81,7 +84,7 @@ export function removeDialog(onRemoved) {
     try {
       await request(`/api/cameras/${cameraId}`, { method: 'DELETE' });
     } catch (failure) {
-      // Gone already is what was wanted.
+      // Removed already: fine.
       if (!(failure instanceof ApiError && failure.status === 404)) {
         setText(error, failure instanceof ApiError ? failure.message : 'Gantry does not answer; try again');
         return;
@@ -102,7 +105,7 @@ export function removeDialog(onRemoved) {
   };
 }
 
-/** @param {() => void} onToken @returns {() => void} asks, once at a time */
+/** @param {() => void} onToken @returns {() => void} opens the dialog unless it is open */
 export function tokenDialog(onToken) {
   const dialog = byId('token-dialog', HTMLDialogElement);
   byId('token-form', HTMLFormElement).addEventListener('submit', (event) => {

@@ -2,7 +2,7 @@
 import { socketUrl } from './api.js';
 import { el } from './format.js';
 
-/** No picture within this time: there will be none. */
+/** Gives up when no picture arrives within this time. */
 const FIRST_DATA_MS = 15_000;
 
 export class LiveVideo {
@@ -41,7 +41,7 @@ export class LiveVideo {
     const address = await socketUrl(`/ws/live/${encodeURIComponent(cameraId)}`);
     if (this.#ended) return;
     const live = this;
-    /** JSMpeg's own source hides why a connection ends; this one tells. */
+    /** JSMpeg's own source hides why a connection ended; this one reports it. */
     class Source {
       streaming = true;
       established = false;

@@ -1,56 +1,58 @@
-/** The bar that says what is missing right now. */
+/** The bar that shows current problems. */
 import { el } from './format.js';
 
 /** @typedef {import('../src/http/schemas/operations-schema.ts').HealthReport} HealthReport */
 /** @typedef {{ level: 'bad' | 'warn', text: string }} Notice */
 
 /**
- * What a report asks to be told. Pure.
+ * The notices for a health report. Pure.
  * @param {HealthReport} health
  * @returns {Notice[]}
  */
 export function noticesOf(health) {
-  /** @type {Notice[]} */
-  const notices = [];
-  const { nats, redis } = health;
-  if (nats !== undefined && nats.state !== 'connected')
-    notices.push({ level: 'bad', text: nats.notice ?? 'NATS cannot be reached: nothing is judged until it is back.' });
-  if (redis !== undefined && redis.state !== 'connected') {
-    notices.push({
-      level: 'warn',
-      text: redis.notice ?? 'Redis cannot be reached: live pictures go on, alerts and newest frames are not kept.',
-    });
-  } else if (redis !== undefined && !redis.durable) {
-    notices.push({
-      level: 'warn',
-      text: redis.notice ?? 'Redis is a stand-in inside Gantry: alerts are lost when it stops.',
-    });
-  }
-  for (const model of health.models ?? []) {
-    if (model.state !== 'ready')
-      notices.push({ level: 'bad', text: model.notice ?? `The detector ${model.name} is ${model.state}.` });
-  }
-  for (const text of health.notices)
-    if (!notices.some((known) => known.text === text))
-      notices.push({ level: health.status === 'down' ? 'bad' : 'warn', text });
+  const level = health.status === 'down' ? 'bad' : 'warn';
+  const notices = [...natsNotices(health), ...redisNotices(health), ...modelNotices(health)];
+  for (const text of health.notices) if (!notices.some((known) => known.text === text)) notices.push({ level, text });
   if (notices.length === 0 && health.status !== 'ok')
-    notices.push({ level: health.status === 'down' ? 'bad' : 'warn', text: `Gantry reports: ${health.status}.` });
+    notices.push({ level, text: `Gantry reports: ${health.status}.` });
   return notices;
 }
 
+/** @param {Pick<HealthReport, 'nats'>} health @returns {Notice[]} */
+function natsNotices({ nats }) {
+  if (nats === undefined || nats.state === 'connected') return [];
+  return [{ level: 'bad', text: nats.notice ?? 'NATS cannot be reached: nothing is assessed until it is back.' }];
+}
+
+/** @param {Pick<HealthReport, 'redis'>} health @returns {Notice[]} */
+function redisNotices({ redis }) {
+  if (redis === undefined || (redis.state === 'connected' && redis.durable)) return [];
+  const text =
+    redis.state === 'connected'
+      ? 'Redis is a stand-in inside Gantry: alerts are lost when it stops.'
+      : 'Redis cannot be reached: live pictures go on, alerts and newest frames are not kept.';
+  return [{ level: 'warn', text: redis.notice ?? text }];
+}
+
+/** @param {Pick<HealthReport, 'models'>} health @returns {Notice[]} */
+const modelNotices = ({ models }) =>
+  (models ?? [])
+    .filter(({ state }) => state !== 'ready')
+    .map(({ name, state, notice }) => ({ level: 'bad', text: notice ?? `The detector ${name} is ${state}.` }));
+
 /**
- * What a gap in the feed means to whoever looks. Pure.
+ * The notice for a gap in the feed. Pure.
  * @param {import('../src/messages/feed.ts').FeedGap} gap
  * @returns {Notice}
  */
 export function noticeOfGap({ reason, alertsSince }) {
-  const what =
+  const cause =
     reason === 'unreachable'
-      ? 'Some frames cannot be read now; they come when they can.'
+      ? 'Some frames cannot be read now; they follow later.'
       : 'Some frames were missed while the feed was interrupted.';
   return alertsSince === null
-    ? { level: 'warn', text: `${what} Alerts may be missing: the list of each camera has them.` }
-    : { level: 'warn', text: `${what} Every alert since ${new Date(alertsSince).toLocaleTimeString()} is here.` };
+    ? { level: 'warn', text: `${cause} Alerts may be missing: the list of each camera has them.` }
+    : { level: 'warn', text: `${cause} Every alert since ${new Date(alertsSince).toLocaleTimeString()} is here.` };
 }
 
 /**
@@ -59,14 +61,16 @@ export function noticeOfGap({ reason, alertsSince }) {
  */
 export const noticeOfLag = ({ framesSkipped }) => ({
   level: 'warn',
-  text: `This connection is slow: ${framesSkipped === 1 ? '1 frame was' : `${framesSkipped} frames were`} skipped, newer ones are shown.`,
+  text:
+    `This connection is slow: ${framesSkipped === 1 ? '1 frame was' : `${framesSkipped} frames were`} skipped, ` +
+    'newer ones are shown.',
 });
 
 export class NoticeBar {
   #bar;
-  /** By who says it. @type {Map<string, Notice[]>} */
+  /** By source. @type {Map<string, Notice[]>} */
   #notices = new Map();
-  /** Ends what is shown for a while. @type {Map<string, ReturnType<typeof setTimeout>>} */
+  /** Timers of temporary notices, by source. @type {Map<string, ReturnType<typeof setTimeout>>} */
   #timers = new Map();
 
   /** @param {HTMLElement} bar */
@@ -74,7 +78,7 @@ export class NoticeBar {
     this.#bar = bar;
   }
 
-  /** Replaces what `source` says. @param {string} source @param {Notice[]} notices */
+  /** Replaces the notices of `source`. @param {string} source @param {Notice[]} notices */
   set(source, notices) {
     if (JSON.stringify(this.#notices.get(source) ?? []) === JSON.stringify(notices)) return;
     this.#notices.set(source, notices);
@@ -85,7 +89,7 @@ export class NoticeBar {
     );
   }
 
-  /** Says it for a while only. @param {string} source @param {Notice} notice @param {number} ms */
+  /** Shows a notice for a while. @param {string} source @param {Notice} notice @param {number} ms */
   setFor(source, notice, ms) {
     clearTimeout(this.#timers.get(source));
     this.#timers.set(

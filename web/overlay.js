@@ -5,7 +5,7 @@ import { COLOUR, levelOf } from './risk.js';
 /** @typedef {{ x: number, y: number, scale: number }} Fit */
 
 /**
- * Where a picture of `width` x `height` lies when it is fitted whole into a box, centred.
+ * Position and scale of a picture of `width` x `height` that is fitted whole into a box, centred.
  * @param {number} width @param {number} height @param {number} boxWidth @param {number} boxHeight
  * @returns {Fit}
  */
@@ -50,7 +50,7 @@ export function draw(canvas, aggregate) {
       clientHeight,
     );
   }
-  // Labels of objects come last and give way: what finds no free place is left out.
+  // Labels of objects come last: one that finds no free place is left out.
   for (const object of aggregate.detectedObjects) {
     label(
       context,

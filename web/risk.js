@@ -1,4 +1,4 @@
-/** What an aggregate says about risk, in the terms of the page. */
+/** The risk of an aggregate, in words for the page. */
 
 /** @typedef {import('../src/messages/aggregate.ts').Aggregate} Aggregate */
 /** @typedef {import('../src/messages/assessment.ts').RiskLevel} RiskLevel */
@@ -8,13 +8,18 @@ export const COLOUR = { none: '#4ea66b', low: '#d9c21a', medium: '#f08c1a', high
 
 /** @type {Readonly<Record<string, string>>} */
 const MISSING = {
-  late: 'the judgement came too late',
-  expired: 'nobody judged it in time',
-  failed: 'it could not be judged',
+  late: 'the assessment came too late',
+  expired: 'it was not assessed in time',
+  failed: 'it could not be assessed',
   shed: 'it was left out to keep up',
 };
 
-/** Level of a group; a group without a judgement is unknown. @param {Aggregate} aggregate @param {number} groupIndex @returns {RiskLevel} */
+/**
+ * Level of a group; `unknown` without an assessment.
+ * @param {Aggregate} aggregate
+ * @param {number} groupIndex
+ * @returns {RiskLevel}
+ */
 export const levelOf = (aggregate, groupIndex) =>
   aggregate.riskAssessment.results.find((result) => result.groupIndex === groupIndex)?.riskLevel ?? 'unknown';
 
@@ -28,7 +33,7 @@ export function summary(aggregate) {
   if (aggregate.trafficGroups.length === 0) return 'No group of road users';
   const worst = decisive(aggregate);
   const disputed = worst.find((result) => result.disputed !== undefined)?.disputed;
-  // What was measured comes first: it is why the frame has this level.
+  // The measurement comes first: the frame has its level by it.
   if (disputed !== undefined) {
     return `${disputed.description} The model says ${disputed.model}: ${worst[0]?.description ?? ''}`;
   }
@@ -38,7 +43,7 @@ export function summary(aggregate) {
   return missing === undefined ? '' : `Group ${missing.groupIndex}: ${MISSING[missing.reason] ?? missing.reason}`;
 }
 
-/** Marks for a frame whose judgement needs a second look, with what they mean. @param {Aggregate} aggregate */
+/** Marks, with their meaning, for a frame whose assessment needs a second look. @param {Aggregate} aggregate */
 export function marks(aggregate) {
   const { results } = aggregate.riskAssessment;
   const disputed = results.find((result) => result.disputed !== undefined);
@@ -51,13 +56,13 @@ export function marks(aggregate) {
     found.push({ name: 'disputed', title });
   }
   if (byRules?.degradedReason !== undefined) {
-    const title = `Group ${byRules.groupIndex}: rules judged, not the model: ${byRules.degradedReason.message}`;
+    const title = `Group ${byRules.groupIndex}: assessed by rules, not by the model: ${byRules.degradedReason.message}`;
     found.push({ name: 'by rules', title });
   }
   return found;
 }
 
-/** Who judged, in a word or two. @param {Aggregate} aggregate */
+/** What assessed the frame, in a word or two. @param {Aggregate} aggregate */
 export function sourceName(aggregate) {
   const { source } = aggregate.riskAssessment;
   if (source === 'none') return '';

@@ -1,4 +1,4 @@
-/** One camera on the page: its newest frame with boxes, what it means, and how the camera is. */
+/** One camera on the page: its newest frame with boxes, its risk and its status. */
 import { showPicture } from './api.js';
 import { age, el, plural, setText } from './format.js';
 import { LiveVideo } from './live.js';
@@ -9,14 +9,21 @@ import { marks, sourceName, summary } from './risk.js';
 /** @typedef {import('../src/messages/camera.ts').CameraStatus} CameraStatus */
 /** @typedef {import('../src/http/schemas/cameras-schema.ts').CameraView} CameraView */
 
-/** Without a new frame for this long a picture is old, whatever the interval. */
+/** A picture is stale after this time without a new frame, or longer for long intervals. */
 const STALE_MS = 10_000;
 
-/** A later frame, or a later judgement of the same. @param {Aggregate} a @param {Aggregate} b */
+/** Whether `a` is a later frame than `b`, or a later revision of it. @param {Aggregate} a @param {Aggregate} b */
 export function isNewer(a, b) {
   const ahead = Date.parse(a.timestamp) - Date.parse(b.timestamp);
   return ahead > 0 || (ahead === 0 && a.revision > b.revision);
 }
+
+/**
+ * @typedef {object} Page
+ * @property {() => number} now
+ * @property {(camera: CameraView) => void} onRemove
+ * @property {(element: Element, tile: CameraTile) => void} watch reports the tile's visibility to `seen`
+ */
 
 export class CameraTile {
   element;
@@ -49,7 +56,7 @@ export class CameraTile {
 
   /**
    * @param {CameraView} camera
-   * @param {{ now: () => number, onRemove: (camera: CameraView) => void, watch: (element: Element, tile: CameraTile) => void }} page
+   * @param {Page} page
    */
   constructor(camera, page) {
     this.#camera = camera;
@@ -85,21 +92,21 @@ export class CameraTile {
     this.#dot.dataset['state'] = status.state;
     this.#dot.setAttribute('aria-label', status.state);
     this.#dot.title = `${status.state}: ${status.message}`;
-    // The dot is enough for what is as it should be.
+    // For a camera that is online, the dot is enough.
     if (this.#live === null) setText(this.#state, status.state === 'online' ? '' : status.state);
     this.#state.title = status.message;
     if (this.#shown === null)
       setText(this.#veil, status.state === 'online' ? 'Waiting for the first frame' : status.message || status.state);
   }
 
-  /** A new aggregate: the newest frame wins, and of one frame the latest judgement. @param {Aggregate} aggregate */
+  /** Shows an aggregate unless a later frame or revision is shown. @param {Aggregate} aggregate */
   frame(aggregate) {
     if (this.#newest !== null && !isNewer(aggregate, this.#newest)) return;
     this.#newest = aggregate;
     this.#load();
   }
 
-  /** Pictures are loaded only while the tile can be seen. @param {boolean} visible */
+  /** Pictures are loaded only while the tile is visible. @param {boolean} visible */
   seen(visible) {
     this.#visible = visible;
     if (visible) this.#load();
@@ -193,11 +200,11 @@ export class CameraTile {
     this.#live = new LiveVideo(this.#camera.cameraId, this.#picture, (reason) => this.#endLive(reason));
     this.#liveButton.setAttribute('aria-pressed', 'true');
     this.element.classList.add('live');
-    // Boxes belong to analysed frames, never to the video that runs ahead of them.
+    // Boxes belong to analysed frames; the video runs ahead of them.
     this.#redraw();
   }
 
-  /** @param {string} reason empty when the viewer wanted it */
+  /** @param {string} reason empty when the user ended it */
   #endLive(reason) {
     this.#live?.stop();
     this.#live = null;

@@ -6,7 +6,7 @@ import { el, plural, setText } from './format.js';
 export class Tree {
   #root;
   #letters;
-  /** Rows by path, kept so that a refresh changes text and nothing else. @type {Map<string, Row>} */
+  /** Rows by path, reused so that a refresh changes only text. @type {Map<string, Row>} */
   #rows = new Map();
 
   /** @param {HTMLElement} root @param {HTMLElement} letters */
@@ -70,7 +70,8 @@ class Row {
       facts.push(`${node.mailbox.depth}/${node.mailbox.capacity}`);
       const lost = node.mailbox.dropped + node.mailbox.refused;
       if (lost > 0) facts.push(`${lost} dropped`);
-      this.#facts.title = `${node.kind}, ${node.placement}; mailbox ${node.mailbox.depth} of ${node.mailbox.capacity}; ${node.processed} messages processed`;
+      const mailbox = `mailbox ${node.mailbox.depth} of ${node.mailbox.capacity}`;
+      this.#facts.title = `${node.kind}, ${node.placement}; ${mailbox}; ${node.processed} messages processed`;
     } else facts.push(plural(node.children.length, 'child', 'children'));
     setText(this.#facts, facts.join(' · '));
     const failing = node.lastFailure !== null && node.state !== 'running';

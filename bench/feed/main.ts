@@ -1,8 +1,9 @@
 /**
- * `npm run bench:feed [-- --json] [-- --quick]`: the live feed beside bare `ws` that broadcasts the same bytes to as many
- * viewers. Each server has a process of its own, each server's viewers another one with the same client. Rounds alternate
- * between the two. First at 25 messages a second, then as fast as the connections take them; then, for Gantry, rounds
- * with and without one viewer that never reads. Viewers count what arrives; messages carry the time of their publishing.
+ * `npm run bench:feed [-- --json] [-- --quick]`: the live feed beside bare `ws` that broadcasts the same bytes to as
+ * many viewers. Each server has a process of its own, each server's viewers another one with the same client. Rounds
+ * alternate between the two. First at 25 messages a second, then as fast as the connections take them; then, for
+ * Gantry, rounds with and without one viewer that never reads. Viewers count what arrives; messages carry the time of
+ * their publishing.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
@@ -17,7 +18,7 @@ const ROUNDS = options.quick ? 2 : 9;
 const STALL_ROUNDS = options.quick ? 5 : 15;
 const ROUND_MS = options.quick ? 1_500 : 4_000;
 const WARM_UP_MS = options.quick ? 1_000 : 3_000;
-/** Between the last message of a round and the first of the next. */
+/** Pause between two rounds. */
 const SETTLE_MS = 300;
 
 interface Round extends ViewerReport {
@@ -89,7 +90,7 @@ function next<T>(child: ChildProcess): Promise<T> {
   });
 }
 
-/** Rounds of all, in turn; each gives several figures. */
+/** Runs `count` rounds of each subject, in turn; each round gives several figures. */
 async function rounds(
   all: readonly { readonly subject: string; readonly run: () => Promise<Round> }[],
   count: number,

@@ -1,10 +1,10 @@
-/** What the processes of this benchmark tell each other, and the messages they measure. */
+/** The messages between the processes of this benchmark, and the feed messages that they measure. */
 import type { Aggregate } from '../../src/messages/aggregate.ts';
 import { aggregate } from '../../tests/support/http-fakes.ts';
 
 export type Subject = 'Gantry' | 'bare ws';
 
-/** To a server. `rate` messages a second, or as fast as the connections take them; null stops. */
+/** To a server: publish `rate` messages a second, or as fast as the connections take them; null stops. */
 export interface ServerOrder {
   readonly publish: { readonly rate: number | 'saturation' } | null;
 }
@@ -40,7 +40,10 @@ const TIME_DIGITS = 14;
 /** Microseconds since the epoch, alike in all processes. */
 export const nowUs = (): number => Math.round((performance.timeOrigin + performance.now()) * 1_000);
 
-/** An aggregate of about 4 kB as a street with a dozen road users in three groups gives, that says when it was published. */
+/**
+ * An aggregate of about 4 kB as a street with a dozen road users in three groups gives, that says when it was
+ * published.
+ */
 export function sceneAt(number: number): Aggregate {
   const plain = aggregate(`cam-${(number % CAMERAS) + 1}`, { risk: 'low', frameNumber: number + 1 });
   const [object] = plain.detectedObjects;

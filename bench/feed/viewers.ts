@@ -1,4 +1,4 @@
-/** All viewers of one server, in a process of their own: they count what comes and how long it took. */
+/** All viewers of one server, in a process of their own: they count messages and measure latencies. */
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import { publishedAt, nowUs, type ViewerOrder, type ViewerReport } from './protocol.ts';

@@ -18,7 +18,7 @@ export async function deadLetterNotices(
       ? []
       : [
           `messages were given up within the last hour, the newest at ${new Date(at).toISOString()}: ` +
-            'see gantry dlq list',
+            'see npm run gantry -- dlq list',
         ];
   } catch (thrown) {
     // An unavailable NATS has a notice of its own.

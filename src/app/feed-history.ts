@@ -1,4 +1,4 @@
-import type { FeedHistory, StoredAggregate } from '../http/feed/recall.ts';
+import type { FeedHistory, StoredAggregate } from '../http/feed/missed-alerts.ts';
 import type { Bus, StoredMessage } from '../infra/bus.ts';
 import { Aggregate } from '../messages/aggregate.ts';
 import { streams } from '../messages/subjects.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { connect } from 'nats';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { readRuntimeFile, type RuntimeFile } from '../app/runtime-file.ts';
 import { Aggregate } from '../messages/aggregate.ts';
 import { AssessmentResult } from '../messages/assessment.ts';
@@ -14,47 +14,40 @@ import { PROJECT_ROOT } from '../provision/folders.ts';
 import { secretFromEnv } from '../keys/env-secret.ts';
 import { natsOptions } from '../servers/nats-url.ts';
 import { connectRedis } from '../servers/redis-url.ts';
+import { numberIn, runCommand, UsageError } from './command-line.ts';
 import { CheckLedger, type CheckReport, STAGES } from './check/check-ledger.ts';
 
-const USAGE = `Usage: npm run check:e2e -- --camera-id ID [--duration SECONDS] [--data-dir DIR] [--json]
+const USAGE = `usage: npm run check:e2e -- --camera-id ID [--duration SECONDS] [--data-dir DIR] [--json]
 
-Follows one camera of the running Gantry through every stage, on the wire, and fails when a stage is silent.
-`;
+Follows one camera of the running Gantry through every stage, on the wire, and fails when a stage is silent.`;
 
-/** End-to-end check of one camera of a running Gantry. Exit code 0: whole; 1: a stage is silent or wrong; 2: bad call. */
-export async function run(args: string[]): Promise<number> {
-  if (args.includes('--help') || args.includes('-h')) {
-    console.log(USAGE);
-    return 0;
-  }
-  let options: { cameraId: string; seconds: number; dataDir: string; json: boolean };
-  try {
-    options = readOptions(args);
-  } catch (thrown) {
-    console.error(`${thrown instanceof Error ? thrown.message : String(thrown)}\n\n${USAGE}`);
-    return 2;
-  }
-  const token = secretFromEnv(process.env, 'GANTRY_TOKEN');
-  if ('problem' in token) {
-    console.error(token.problem);
-    return 2;
-  }
-  const running = await readRuntimeFile(options.dataDir);
+interface Options {
+  readonly cameraId: CameraId;
+  readonly seconds: number;
+  readonly dataDir: string;
+  readonly json: boolean;
+  readonly token: string | null;
+}
+
+/** `gantry check-e2e`. Exit code 0: every stage answered; 1: one is silent or wrong; 2: wrong arguments. */
+export const run = (args: string[]): Promise<number> => runCommand('check-e2e', USAGE, args, readOptions, check);
+
+async function check({ cameraId, seconds, dataDir, json, token }: Options): Promise<number> {
+  const running = await readRuntimeFile(dataDir);
   if (running === null) {
-    console.error(`no Gantry runs on ${options.dataDir}: start one with npm start`);
+    console.error(`no Gantry runs on ${dataDir}: start one with npm start`);
     return 1;
   }
-  if (!options.json)
-    console.log(`watching camera ${options.cameraId} of ${running.httpUrl} for ${options.seconds} s ...`);
+  if (!json) console.log(`watching camera ${cameraId} of ${running.httpUrl} for ${seconds} s ...`);
   const ledger = new CheckLedger();
-  const problems = await watch(running, token.secret, options.cameraId, options.seconds * 1000, ledger);
+  const problems = await watch(running, token, cameraId, seconds * 1000, ledger);
   const report = ledger.report();
   const all = [...problems, ...report.problems];
-  console.log(options.json ? JSON.stringify({ ...report, problems: all }) : describe(report, all));
+  console.log(json ? JSON.stringify({ ...report, problems: all }) : describe(report, all));
   return all.length === 0 ? 0 : 1;
 }
 
-function readOptions(args: string[]): { cameraId: string; seconds: number; dataDir: string; json: boolean } {
+function readOptions(args: string[]): Options {
   const { values } = parseArgs({
     args,
     options: {
@@ -64,26 +57,22 @@ function readOptions(args: string[]): { cameraId: string; seconds: number; dataD
       json: { type: 'boolean' },
     },
   });
-  const cameraId = CameraId.safeParse(values['camera-id']);
-  if (!cameraId.success)
-    throw new Error(
-      `--camera-id: ${values['camera-id'] === undefined ? 'is missing' : `"${values['camera-id']}" is no camera id`}`,
-    );
-  const seconds = z.coerce
-    .number()
-    .min(1)
-    .max(86_400)
-    .safeParse(values.duration ?? '60');
-  if (!seconds.success) throw new Error(`--duration: must be seconds from 1 to 86400, not "${values.duration ?? ''}"`);
+  const id = values['camera-id'];
+  if (id === undefined) throw new UsageError('--camera-id: is missing');
+  const cameraId = CameraId.safeParse(id);
+  if (!cameraId.success) throw new UsageError(`--camera-id: "${id}" is no camera id`);
+  const token = secretFromEnv(process.env, 'GANTRY_TOKEN');
+  if ('problem' in token) throw new UsageError(token.problem);
   return {
     cameraId: cameraId.data,
-    seconds: seconds.data,
+    seconds: numberIn('--duration', values.duration ?? '60', 1, 86_400, 'seconds'),
     dataDir: values['data-dir'] ?? process.env['GANTRY_DATA_DIR'] ?? join(PROJECT_ROOT, 'data'),
     json: values.json === true,
+    token: token.secret,
   };
 }
 
-/** Listens on NATS and the WebSocket, then looks at Redis. Returns what is wrong beside the stages. */
+/** Listens on NATS and the WebSocket, then reads Redis. Returns the problems found, without those of the ledger. */
 async function watch(
   running: RuntimeFile,
   token: string | null,
@@ -178,14 +167,16 @@ function describe(report: CheckReport, problems: readonly string[]): string {
     const found = report.stages[stage];
     return found === null
       ? `  ${stage.padEnd(14)}   nothing seen`
-      : `  ${stage.padEnd(14)}${cell(found.p50)}${cell(found.p95)}${cell(found.p99)}${cell(found.max)}${cell(found.count)}`;
+      : `  ${stage.padEnd(14)}${[found.p50, found.p95, found.p99, found.max, found.count].map(cell).join('')}`;
   });
   return [
-    `frames ${frames} · groups ${groups} · tasks ${tasks} · assessments ${assessments}${sources === '' ? '' : ` (${sources}; ${report.unknown} unknown)`} · aggregates ${aggregates} · pushed ${pushed}`,
+    `frames ${frames} · groups ${groups} · tasks ${tasks} · assessments ${assessments}` +
+      (sources === '' ? '' : ` (${sources}; ${report.unknown} unknown)`) +
+      ` · aggregates ${aggregates} · pushed ${pushed}`,
     '',
     `  ms            ${['P50', 'P95', 'P99', 'max', 'n'].map((head) => head.padStart(8)).join('')}`,
     ...rows,
     '',
-    ...(problems.length === 0 ? ['whole: every stage spoke'] : problems.map((problem) => `FAILED ${problem}`)),
+    ...(problems.length === 0 ? ['whole: every stage answered'] : problems.map((problem) => `FAILED ${problem}`)),
   ].join('\n');
 }

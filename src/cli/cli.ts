@@ -1,13 +1,13 @@
 interface Command {
   readonly summary: string;
-  /** Loaded when used, so that one command's needs are not another's. */
+  /** Loads the command's module, only when it is used. */
   readonly load: () => Promise<{ run(args: string[]): Promise<number> }>;
 }
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   models: { summary: 'list, pull and check detection models', load: () => import('./models.ts') },
   prepare: {
-    summary: 'download everything a start needs: model, demo footage, Redis',
+    summary: 'download what a start needs: model, demo footage, Redis',
     load: () => import('./prepare.ts'),
   },
   'check-e2e': {
@@ -17,12 +17,12 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   keys: { summary: 'verify, encrypt and decrypt API keys', load: () => import('./keys-command.ts') },
   'verify-keys': { summary: 'the same as keys verify', load: () => import('./verify-keys.ts') },
   'encrypt-keys': { summary: 'the same as keys encrypt', load: () => import('./encrypt-keys.ts') },
-  queue: { summary: 'what waits to be judged, per priority', load: () => import('./queue.ts') },
-  dlq: { summary: 'list, show and replay messages that were given up', load: () => import('./dlq.ts') },
-  replay: { summary: 'have frames of the last hour judged again', load: () => import('./replay.ts') },
+  queue: { summary: 'show the assessment tasks waiting, per priority', load: () => import('./queue.ts') },
+  dlq: { summary: 'list, show and replay dead letters', load: () => import('./dlq.ts') },
+  replay: { summary: 'have frames of the last hour assessed again', load: () => import('./replay.ts') },
 };
 
-const USAGE = `usage: gantry COMMAND [arguments]
+const USAGE = `usage: npm run gantry -- COMMAND [arguments]
 
 ${Object.entries(COMMANDS)
   .map(([name, { summary }]) => `  ${name.padEnd(12)} ${summary}`)
@@ -34,7 +34,7 @@ const [name, ...args] = process.argv.slice(2);
 const command = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
 if (command !== undefined) {
   const loaded = await command.load();
-  // Not process.exit: what is still being written to a pipe would be cut off.
+  // Not process.exit, which would cut off output still being written to a pipe.
   process.exitCode = await loaded.run(args);
 } else if (name === 'help' || name === '--help' || name === '-h') {
   console.log(USAGE);

@@ -1,17 +1,18 @@
 import { parseArgs } from 'node:util';
 import { type DeadLetter, DeadLetterBox, type DeadLetterSummary } from '../infra/nats/dead-letter-box.ts';
-import { asError } from '../runtime/errors.ts';
+import { numberIn, runCommand, UsageError } from './command-line.ts';
 import { withNats } from './running-nats.ts';
 
-const USAGE = `usage: gantry dlq list [--stream STREAM] [--limit N] [--json]
-       gantry dlq show ID [--json]
-       gantry dlq replay ID...
-       gantry dlq replay --all [--stream STREAM]
+const USAGE = `usage: npm run gantry -- dlq list [--stream STREAM] [--limit N] [--json]
+       npm run gantry -- dlq show ID [--json]
+       npm run gantry -- dlq replay ID...
+       npm run gantry -- dlq replay --all [--stream STREAM]
 
-Dead letters: messages that were given up because they could not be read or failed too often. They are kept for 7 days.
-list shows the newest N (default 50), show one of them with its headers and body; replay puts the original message back
-where it was, to be handled again, and takes it off the list. NATS is that of the data folder's Gantry (--data-dir DIR),
-or NATS_URL.`;
+Dead letters: messages that could not be read or failed too often. They are kept for 7 days.
+list shows the newest N (default 50), show one of them with its headers and body; replay publishes the original message
+again and removes it from the list.
+
+Uses NATS of the Gantry that runs on the data folder (--data-dir DIR), or NATS_URL.`;
 
 const OPTIONS = {
   stream: { type: 'string' },
@@ -19,58 +20,83 @@ const OPTIONS = {
   all: { type: 'boolean' },
   json: { type: 'boolean' },
   'data-dir': { type: 'string' },
-  help: { type: 'boolean', short: 'h' },
 } as const;
 const MOST_LISTED = 100_000;
 
-/** `gantry dlq ...`. Exit code 0: done; 1: NATS cannot be asked, or a dead letter is not there; 2: bad call. */
-export async function run(args: string[]): Promise<number> {
-  let parsed;
-  try {
-    parsed = parseArgs({ args, options: OPTIONS, allowPositionals: true });
-  } catch (thrown) {
-    return badCall(asError(thrown).message);
-  }
-  const { values, positionals } = parsed;
-  const [command, ...named] = positionals;
-  if (values.help === true || command === 'help') {
-    console.log(USAGE);
-    return 0;
-  }
-  const json = values.json === true;
-  const stream = values.stream?.toUpperCase();
-  if (stream !== undefined && !/^[A-Z_]+$/u.test(stream))
-    return badCall(`--stream: "${values.stream ?? ''}" is not the name of a stream`);
-  const ids = named.map(Number);
-  const wrong = named.find((_, index) => !Number.isSafeInteger(ids[index]) || (ids[index] ?? 0) < 1);
-  if (wrong !== undefined) return badCall(`"${wrong}" is not the id of a dead letter`);
-  const limit = Number(values.limit ?? '50');
-  if (!Number.isInteger(limit) || limit < 1 || limit > MOST_LISTED)
-    return badCall(`--limit: must be from 1 to ${MOST_LISTED}, not "${values.limit ?? ''}"`);
-  const filter = stream === undefined ? {} : { stream };
-  const dataDir = values['data-dir'];
-
-  if (command === 'list' && ids.length === 0)
-    return withNats(dataDir, async (link) => list(new DeadLetterBox(link), { ...filter, limit }, json));
-  if (command === 'show' && ids.length === 1)
-    return withNats(dataDir, async (link) => show(new DeadLetterBox(link), ids[0] ?? 0, json));
-  if (command === 'replay' && ids.length > 0 !== (values.all === true)) {
-    return withNats(dataDir, async (link) => {
-      const box = new DeadLetterBox(link);
-      return replay(
-        box,
-        values.all === true
-          ? (await box.list({ ...filter, limit: MOST_LISTED })).map(({ id }) => id).toReversed()
-          : ids,
-      );
-    });
-  }
-  return badCall(command === undefined ? 'list, show or replay?' : `"${positionals.join(' ')}" is not understood`);
+interface Options {
+  readonly request:
+    | { readonly verb: 'list'; readonly filter: Filter; readonly limit: number; readonly json: boolean }
+    | { readonly verb: 'show'; readonly id: number; readonly json: boolean }
+    | { readonly verb: 'replay'; readonly ids: readonly number[] }
+    | { readonly verb: 'replay-all'; readonly filter: Filter };
+  readonly dataDir: string | undefined;
+}
+interface Filter {
+  readonly stream?: string;
 }
 
-function badCall(why: string): number {
-  console.error(`gantry dlq: ${why}\n\n${USAGE}`);
-  return 2;
+/** `gantry dlq ...`. Exit code 0: done; 1: NATS does not answer, or no such dead letter; 2: wrong arguments. */
+export const run = (args: string[]): Promise<number> =>
+  runCommand('dlq', USAGE, args, readOptions, ({ request, dataDir }) =>
+    withNats(dataDir, (link) => answer(new DeadLetterBox(link), request)),
+  );
+
+function readOptions(args: string[]): Options {
+  const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true });
+  return { request: readRequest(values, positionals), dataDir: values['data-dir'] };
+}
+
+function readRequest(
+  values: { stream?: string; limit?: string; all?: boolean; json?: boolean },
+  positionals: readonly string[],
+): Options['request'] {
+  const [verb, ...named] = positionals;
+  const filter = readFilter(values.stream);
+  const limit = readLimit(values.limit ?? '50');
+  const ids = named.map(readId);
+  const json = values.json === true;
+  const all = values.all === true;
+  const [id] = ids;
+  if (verb === 'list' && id === undefined) return { verb, filter, limit, json };
+  if (verb === 'show' && id !== undefined && ids.length === 1) return { verb, id, json };
+  if (verb === 'replay' && id !== undefined && !all) return { verb, ids };
+  if (verb === 'replay' && id === undefined && all) return { verb: 'replay-all', filter };
+  throw new UsageError(verb === undefined ? 'list, show or replay?' : `"${positionals.join(' ')}" is not understood`);
+}
+
+function readFilter(stream: string | undefined): Filter {
+  if (stream === undefined) return {};
+  const name = stream.toUpperCase();
+  if (!/^[A-Z_]+$/u.test(name)) throw new UsageError(`--stream: "${stream}" is not the name of a stream`);
+  return { stream: name };
+}
+
+function readLimit(text: string): number {
+  const limit = numberIn('--limit', text, 1, MOST_LISTED);
+  if (!Number.isInteger(limit)) throw new UsageError(`--limit: must be a whole number, not "${text}"`);
+  return limit;
+}
+
+function readId(text: string): number {
+  const id = Number(text);
+  if (Number.isSafeInteger(id) && id >= 1) return id;
+  throw new UsageError(`"${text}" is not the id of a dead letter`);
+}
+
+async function answer(box: DeadLetterBox, request: Options['request']): Promise<number> {
+  switch (request.verb) {
+    case 'list':
+      return list(box, { ...request.filter, limit: request.limit }, request.json);
+    case 'show':
+      return show(box, request.id, request.json);
+    case 'replay':
+      return replay(box, request.ids);
+    case 'replay-all': {
+      const letters = await box.list({ ...request.filter, limit: MOST_LISTED });
+      // Oldest first, so that related messages keep their order.
+      return replay(box, letters.map(({ id }) => id).toReversed());
+    }
+  }
 }
 
 async function list(
@@ -99,7 +125,6 @@ async function show(box: DeadLetterBox, id: number, json: boolean): Promise<numb
   return 0;
 }
 
-/** Oldest first, so that what belongs together comes in the order in which it was. */
 async function replay(box: DeadLetterBox, ids: readonly number[]): Promise<number> {
   let missing = 0;
   for (const id of ids) {
@@ -179,7 +204,7 @@ function page(letter: DeadLetter): string {
   ].join('\n');
 }
 
-/** The JSON it is, or its text as far as it is text. */
+/** The body parsed as JSON, or else as text. */
 function readable(body: Uint8Array): unknown {
   const text = Buffer.from(body).toString('utf8');
   try {
@@ -189,7 +214,7 @@ function readable(body: Uint8Array): unknown {
   }
 }
 
-/** What a terminal would obey is shown as what it is. */
+/** Shows control characters as escapes, so that a terminal does not obey them. */
 // eslint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/gu;
 const printable = (text: string): string =>

@@ -1,4 +1,4 @@
 import { run as seal } from './keys/seal-command.ts';
 
-/** `gantry encrypt-keys`: as `gantry keys encrypt`. */
+/** `npm run gantry -- encrypt-keys`: as `npm run gantry -- keys encrypt`. */
 export const run = (args: string[]): Promise<number> => seal('encrypt', args);

@@ -10,12 +10,12 @@ import type { PullProgress } from '../model-store/pull.ts';
 import { createDetector } from '../vision/detector.ts';
 import { DetectorError } from '../vision/vision-error.ts';
 
-const USAGE = `usage: gantry models list
-       gantry models pull [NAME]       fetch and convert a model of the manifest (default: its default)
-       gantry models check FILE        load a .onnx, a spec file (.yaml, .json) or a model by name and say if it fits
-options: --models-dir DIR              default: models/ of the project`;
+const USAGE = `usage: npm run gantry -- models list
+       npm run gantry -- models pull [NAME]   fetch and convert a model of the manifest (default: its default)
+       npm run gantry -- models check FILE    try a .onnx, a spec file (.yaml, .json) or a model by name: does it fit?
+options: --models-dir DIR                     default: models/ of the project`;
 
-/** `gantry models …`. Returns the exit code: 0 done, 1 failed (the reason is on stderr), 2 wrong use. */
+/** `npm run gantry -- models …`. Exit code 0: done; 1: failed (the reason is on stderr); 2: wrong arguments. */
 export async function run(args: string[]): Promise<number> {
   if (args.includes('--help') || args.includes('-h')) {
     console.log(USAGE);
@@ -75,7 +75,7 @@ async function list(modelsDir: string): Promise<number> {
         ? 'ready'
         : model.source.kind === 'file'
           ? `put ${model.file} into ${modelsDir}`
-          : `gantry models pull ${model.name}`;
+          : `npm run gantry -- models pull ${model.name}`;
       const size =
         model.input.width === undefined || model.input.height === undefined
           ? 'any'
@@ -107,7 +107,7 @@ async function pull(name: string, modelsDir: string): Promise<number> {
   return 0;
 }
 
-/** A line for each stage; for a download with known size also one for each tenth. */
+/** Prints a line for each stage, and one for each tenth of a download of known size. */
 function createProgressPrinter(): (progress: PullProgress) => void {
   let last = '';
   return ({ stage, message, fraction }) => {
@@ -152,7 +152,7 @@ async function check(nameOrFile: string, modelsDir: string): Promise<number> {
   return 1;
 }
 
-/** Every family at the size the file fixes, then, for files that leave it open, at a usual one. */
+/** Every family at the size that the file fixes, then at a usual size, for files that leave it open. */
 function candidates(path: string): LocatedModel[] {
   const name = basename(path)
     .replace(/\.onnx$/i, '')

@@ -4,15 +4,18 @@ import { pullModel } from '../model-store/pull.ts';
 import { findFfmpeg } from '../provision/binaries.ts';
 import { ensureDemoFootage } from '../provision/footage.ts';
 import { ensureRedisServer } from '../provision/redis-packages.ts';
+import { asError } from '../runtime/errors.ts';
+import { runCommand } from './command-line.ts';
 
-const USAGE = `usage: gantry prepare [--no-footage]
+const USAGE = `usage: npm run gantry -- prepare [--no-footage]
 
-Downloads what a start needs and is not there yet: the default model, Debian's Redis (when none is installed) and the
-demo camera's footage (95 MB). All of it is kept in models/ and .cache/; nothing is installed into the system.`;
+Downloads what a start needs: the default model, Debian's Redis (when none is installed) and the
+demo camera's footage (95 MB). All of it is kept in models/ and .cache/ and
+downloaded once; nothing is installed into the system.`;
 
 interface Step {
   readonly name: string;
-  /** Resolves to what is there now. Rejects with an error whose message an operator understands. */
+  /** Resolves to a description of what is there now. Rejects with an error meant for operators. */
   readonly run: (say: (line: string) => void) => Promise<string>;
 }
 
@@ -44,30 +47,22 @@ const footage: Step = {
   run: async (say) => ensureDemoFootage({ ffmpeg: (await findFfmpeg()).path, onProgress: say }),
 };
 
-/** `gantry prepare`. Exit code 0: everything is there; 1: something could not be had, named in a line "not available: …". */
-export async function run(args: string[]): Promise<number> {
-  let withFootage: boolean;
-  try {
-    const { values } = parseArgs({
-      args,
-      options: { 'no-footage': { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
-    });
-    if (values.help === true) {
-      console.log(USAGE);
-      return 0;
-    }
-    withFootage = values['no-footage'] !== true;
-  } catch (error) {
-    console.error(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
-    return 2;
-  }
+/** `gantry prepare`. Exit code 0: all is there; 1: lines "not available: …" name the rest; 2: wrong arguments. */
+export const run = (args: string[]): Promise<number> => runCommand('prepare', USAGE, args, readSteps, prepare);
+
+function readSteps(args: string[]): readonly Step[] {
+  const { values } = parseArgs({ args, options: { 'no-footage': { type: 'boolean' } } });
+  return values['no-footage'] === true ? [model, redis] : [model, redis, footage];
+}
+
+async function prepare(steps: readonly Step[]): Promise<number> {
   let code = 0;
-  for (const step of [model, redis, ...(withFootage ? [footage] : [])]) {
+  for (const step of steps) {
     try {
       const result = await step.run((line) => console.log(`  ${step.name}: ${line}`));
       console.log(`${step.name}: ${result}`);
     } catch (error) {
-      console.log(`not available: ${step.name}: ${error instanceof Error ? error.message : String(error)}`);
+      console.log(`not available: ${step.name}: ${asError(error).message}`);
       code = 1;
     }
   }

@@ -3,74 +3,71 @@ import { connect, type JetStreamManager, NatsError } from 'nats';
 import { consumers, PRIORITIES_URGENT_FIRST, streams, subjects } from '../messages/subjects.ts';
 import type { Priority } from '../messages/task.ts';
 import { natsOptions, shownNats } from '../servers/nats-url.ts';
+import { asError } from '../runtime/errors.ts';
+import { numberIn, runCommand } from './command-line.ts';
 import { findNats } from './running-nats.ts';
 
-const USAGE = `usage: gantry queue [--data-dir DIR] [--over SECONDS] [--json]
+const USAGE = `usage: npm run gantry -- queue [--data-dir DIR] [--over SECONDS] [--json]
 
-The queue of assessment tasks of a running Gantry, per priority: what waits, what is being judged, how old the oldest is,
-and how many per second were taken, measured over some seconds (default 2). NATS is that of the data folder's Gantry, or
-NATS_URL.`;
+Shows the assessment tasks of a running Gantry, per priority: how many are waiting and in flight, the age of the oldest,
+and how many per second were taken, measured over some seconds (default 2).
+
+Uses NATS of the Gantry that runs on the data folder (--data-dir DIR), or NATS_URL.`;
 
 /** One priority of the queue. */
-export interface QueueRow {
+interface QueueRow {
   readonly priority: Priority;
   /** Not yet taken by any scheduler. */
   readonly waiting: number;
-  /** Taken, not yet answered. */
+  /** Taken by a scheduler, not yet answered. */
   readonly inFlight: number;
-  /** Of those waiting, in ms; null when none does. */
+  /** Age of the oldest waiting task, in ms; null when none waits. */
   readonly oldestMs: number | null;
   /** Taken per second. */
   readonly perSecond: number;
 }
 
-/** `gantry queue`. Exit code 0: shown; 1: NATS or the queue cannot be asked; 2: bad call. */
-export async function run(args: string[]): Promise<number> {
-  let values: { 'data-dir'?: string; over?: string; json?: boolean; help?: boolean };
-  try {
-    ({ values } = parseArgs({
-      args,
-      options: {
-        'data-dir': { type: 'string' },
-        over: { type: 'string' },
-        json: { type: 'boolean' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    }));
-  } catch (thrown) {
-    console.error(`${thrown instanceof Error ? thrown.message : String(thrown)}\n\n${USAGE}`);
-    return 2;
-  }
-  if (values.help === true) {
-    console.log(USAGE);
-    return 0;
-  }
-  const seconds = Number(values.over ?? '2');
-  if (!(seconds >= 0.1 && seconds <= 3_600)) {
-    console.error(`--over: must be seconds from 0.1 to 3600, not "${values.over ?? ''}"`);
-    return 2;
-  }
-  const url = await findNats(values['data-dir']);
+interface Options {
+  readonly dataDir: string | undefined;
+  readonly overMs: number;
+  readonly json: boolean;
+}
+
+/** `gantry queue`. Exit code 0: shown; 1: NATS or the queue does not answer; 2: wrong arguments. */
+export const run = (args: string[]): Promise<number> => runCommand('queue', USAGE, args, readOptions, show);
+
+function readOptions(args: string[]): Options {
+  const { values } = parseArgs({
+    args,
+    options: { 'data-dir': { type: 'string' }, over: { type: 'string' }, json: { type: 'boolean' } },
+  });
+  return {
+    dataDir: values['data-dir'],
+    overMs: numberIn('--over', values.over ?? '2', 0.1, 3_600, 'seconds') * 1_000,
+    json: values.json === true,
+  };
+}
+
+async function show({ dataDir, overMs, json }: Options): Promise<number> {
+  const url = await findNats(dataDir);
   if (url === undefined) return 1;
   try {
     const nc = await connect({ ...natsOptions(url), name: 'gantry-queue', timeout: 3_000, reconnect: false });
     try {
-      const rows = await readQueue(await nc.jetstreamManager(), seconds * 1_000);
-      console.log(values.json === true ? JSON.stringify(rows, null, 2) : table(rows));
+      const rows = await readQueue(await nc.jetstreamManager(), overMs);
+      console.log(json ? JSON.stringify(rows, null, 2) : table(rows));
       return 0;
     } finally {
       await nc.close();
     }
   } catch (thrown) {
-    console.error(
-      `the queue at ${shownNats(url)} cannot be asked: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
-    );
+    console.error(`the queue at ${shownNats(url)} does not answer: ${asError(thrown).message}`);
     return 1;
   }
 }
 
-/** Looks twice, `overMs` apart. */
-export async function readQueue(jsm: JetStreamManager, overMs: number): Promise<QueueRow[]> {
+/** Reads the queue twice, `overMs` apart. */
+async function readQueue(jsm: JetStreamManager, overMs: number): Promise<QueueRow[]> {
   const infos = () =>
     Promise.all(
       PRIORITIES_URGENT_FIRST.map(async (priority) => ({

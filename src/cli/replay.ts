@@ -9,22 +9,23 @@ import { streams, subjects } from '../messages/subjects.ts';
 import { sleep, systemClock } from '../runtime/clock.ts';
 import { readBody } from '../messages/read-body.ts';
 import { asError } from '../runtime/errors.ts';
+import { numberIn, runCommand, UsageError } from './command-line.ts';
 import { withNats } from './running-nats.ts';
 
-const USAGE = `usage: gantry replay --since TIME [--until TIME] [--camera ID] [--rate N] [--dry-run]
+const USAGE = `usage: npm run gantry -- replay --since TIME [--until TIME] [--camera ID] [--rate N] [--dry-run]
 
-Has frames judged again. Every detection with groups that the bus still holds (one hour) from --since on is put to it
-once more, as a frame of its own: with a new request id and "replayOf" naming the old one, at the lowest priority, so that
-live frames go first. Its results come as every frame's do; what a camera shows as its newest is never an older frame.
-Pictures live 5 minutes (those of alerts as long as the alert): of an older frame the model gets none, its groups are
-answered "unknown" with the reason no-image, or by rules where no model is used.
+Has frames assessed again. Each detection with groups that NATS still holds (one hour), from --since on, is published
+again as a frame of its own: with a new request id, "replayOf" naming the old one, and the lowest priority, so that live
+frames go first. Results come as for every frame; a replayed frame never replaces a newer one of its camera.
+Pictures are kept for 5 minutes (those of alerts as long as the alert). Older frames are assessed without a picture: as
+"unknown" for the reason no-image, or by rules where no model is used.
 
   --since, --until   a time (2026-01-31T08:00:00Z) or how long ago (90s, 10m, 1h); --until: default now
   --camera ID        only frames of this camera
   --rate N           at most N frames a second, 0.1 to 1000 (default 20)
   --dry-run          only say how many there are
 
-NATS is that of the data folder's Gantry (--data-dir DIR), or NATS_URL.`;
+Uses NATS of the Gantry that runs on the data folder (--data-dir DIR), or NATS_URL.`;
 
 const OPTIONS = {
   since: { type: 'string' },
@@ -33,14 +34,13 @@ const OPTIONS = {
   rate: { type: 'string' },
   'dry-run': { type: 'boolean' },
   'data-dir': { type: 'string' },
-  help: { type: 'boolean', short: 'h' },
 } as const;
 const PAGE = 500;
 const PICTURES_LIVE_MS = 300_000;
 const MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000 };
 
 interface Wanted {
-  /** Epoch ms, by when the bus stored the frame. */
+  /** By the time at which NATS stored the frame, epoch ms. */
   readonly since: number;
   readonly until: number;
   readonly camera: CameraId | null;
@@ -49,40 +49,40 @@ interface Wanted {
   readonly dryRun: boolean;
 }
 
-/** `gantry replay`. Exit code 0: done; 1: NATS cannot be asked; 2: bad call; 130: interrupted. */
-export async function run(args: string[]): Promise<number> {
-  let values;
-  try {
-    ({ values } = parseArgs({ args, options: OPTIONS }));
-  } catch (thrown) {
-    return badCall(asError(thrown).message);
-  }
-  if (values.help === true) {
-    console.log(USAGE);
-    return 0;
-  }
-  const now = Date.now();
-  const since = momentOf(values.since ?? '', now);
-  const until = momentOf(values.until ?? '0s', now);
-  if (since === null)
-    return badCall(
-      values.since === undefined
-        ? '--since is needed'
-        : `--since: "${values.since}" is neither a time nor how long ago`,
-    );
-  if (until === null || until < since) return badCall(`--until: "${values.until ?? ''}" is no time after --since`);
-  const rate = Number(values.rate ?? '20');
-  if (!(rate >= 0.1 && rate <= 1_000)) return badCall(`--rate: must be from 0.1 to 1000, not "${values.rate ?? ''}"`);
-  const camera = values.camera === undefined ? null : CameraId.safeParse(values.camera);
-  if (camera?.success === false) return badCall(`--camera: "${values.camera ?? ''}" is not the id of a camera`);
-  return withNats(values['data-dir'], (link) =>
-    replay(link, { since, until, camera: camera?.data ?? null, rate, dryRun: values['dry-run'] === true }),
+/** `gantry replay`. Exit code 0: done; 1: NATS does not answer; 2: wrong arguments; 130: interrupted. */
+export const run = (args: string[]): Promise<number> =>
+  runCommand('replay', USAGE, args, readOptions, ({ dataDir, wanted }) =>
+    withNats(dataDir, (link) => replay(link, wanted)),
   );
+
+function readOptions(args: string[]): { readonly dataDir: string | undefined; readonly wanted: Wanted } {
+  const { values } = parseArgs({ args, options: OPTIONS });
+  const wanted = {
+    ...readPeriod(values.since, values.until, Date.now()),
+    camera: readCamera(values.camera),
+    rate: numberIn('--rate', values.rate ?? '20', 0.1, 1_000),
+    dryRun: values['dry-run'] === true,
+  };
+  return { dataDir: values['data-dir'], wanted };
 }
 
-function badCall(why: string): number {
-  console.error(`gantry replay: ${why}\n\n${USAGE}`);
-  return 2;
+function readPeriod(
+  since: string | undefined,
+  until: string | undefined,
+  now: number,
+): Pick<Wanted, 'since' | 'until'> {
+  if (since === undefined) throw new UsageError('--since is needed');
+  const [from, to] = [momentOf(since, now), momentOf(until ?? '0s', now)];
+  if (from === null) throw new UsageError(`--since: "${since}" is neither a time nor how long ago`);
+  if (to === null || to < from) throw new UsageError(`--until: "${until ?? ''}" is no time after --since`);
+  return { since: from, until: to };
+}
+
+function readCamera(text: string | undefined): CameraId | null {
+  if (text === undefined) return null;
+  const camera = CameraId.safeParse(text);
+  if (!camera.success) throw new UsageError(`--camera: "${text}" is not the id of a camera`);
+  return camera.data;
 }
 
 /** Epoch ms of `90s`, `10m`, `1h` before `now`, or of an ISO time; null for anything else. */
@@ -93,16 +93,23 @@ export function momentOf(text: string, now: number): number | null {
   return Number.isNaN(at) ? null : at;
 }
 
-/** The frame as a new one. The id follows from the old one and the replay's, so that sending it twice is recognised as once. */
+/** The detection as a new frame. Its id derives from the old id and the replay's, so that NATS drops a second copy. */
 export function again(detection: Detection, replayId: string): Detection {
   return { ...detection, requestId: derivedId(detection.requestId, replayId), replayOf: detection.requestId };
 }
 
-/** A UUID of version 8: made of a hash. */
+/** A UUID of version 8, made from a hash. */
 function derivedId(old: RequestId, replayId: string): RequestId {
   const hex = createHash('sha256').update(`${old} ${replayId}`).digest('hex');
   const variant = '89ab'[parseInt(hex[16] ?? '0', 16) % 4] ?? '8';
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+  const parts = [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    `8${hex.slice(13, 16)}`,
+    variant + hex.slice(17, 20),
+    hex.slice(20, 32),
+  ];
+  return parts.join('-');
 }
 
 async function replay(link: NatsLink, wanted: Wanted): Promise<number> {
@@ -135,7 +142,8 @@ async function replay(link: NatsLink, wanted: Wanted): Promise<number> {
   }
   const { frames, groups, withoutPictures, unreadable } = counts;
   console.log(
-    `${frames} frames with ${groups} groups of ${cameras.size} cameras ${wanted.dryRun ? 'would be judged again' : `are being judged again (replay ${replayId})`}`,
+    `${frames} frames with ${groups} groups of ${cameras.size} cameras ` +
+      (wanted.dryRun ? 'would be assessed again' : `are being assessed again (replay ${replayId})`),
   );
   if (withoutPictures > 0)
     console.log(`${withoutPictures} of them are older than 5 minutes: their pictures are gone unless they were alerts`);

@@ -9,7 +9,7 @@ import { shownNats } from '../servers/nats-url.ts';
 const ANSWER_MS = 3_000;
 const QUIET = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
-/** NATS of the Gantry that runs on this data folder, or NATS_URL; undefined, and said so, when there is neither. */
+/** NATS of the Gantry on this data folder, else NATS_URL; undefined, with an error printed, when there is neither. */
 export async function findNats(dataDir: string | undefined): Promise<string | undefined> {
   const folder = dataDir ?? process.env['GANTRY_DATA_DIR'] ?? join(PROJECT_ROOT, 'data');
   try {
@@ -23,7 +23,7 @@ export async function findNats(dataDir: string | undefined): Promise<string | un
   return undefined;
 }
 
-/** Runs `use` with a connection. Resolves to its exit code; 1, and said why, when NATS is not there or does not answer. */
+/** Runs `use` with a connection. Resolves to its exit code; to 1, with an error printed, when NATS does not answer. */
 export async function withNats(dataDir: string | undefined, use: (link: NatsLink) => Promise<number>): Promise<number> {
   const url = await findNats(dataDir);
   if (url === undefined) return 1;

@@ -12,13 +12,13 @@ import type { App } from './server.types.ts';
 
 export interface DocsOptions {
   readonly version: string;
-  /** Prefix of every address outside; `''` for none. */
+  /** Prefix of every public address; `''` for none. */
   readonly basePath: string;
   /** Origins whose pages may show ours in a frame. */
   readonly embedOrigins: readonly string[];
 }
 
-/** OpenAPI from the same schemas that check requests and replies, shown at `/docs` (JSON at `/docs/json`). */
+/** OpenAPI from the schemas that validate requests and replies, shown at `/docs` (JSON at `/docs/json`). */
 export async function installDocs(app: App, options: DocsOptions): Promise<void> {
   const { version, basePath, embedOrigins } = options;
   const schemaRegistry = z.registry<{ id?: string }>();
@@ -35,7 +35,9 @@ export async function installDocs(app: App, options: DocsOptions): Promise<void>
         title: 'Gantry',
         version,
         description:
-          'Dangerous traffic scenes in RTSP cameras, live. The WebSocket `/ws` carries `{type, data}`: send `subscribe{cameraIds}`, `unsubscribe`, `ping`; it sends `connection_ack`, `camera_status`, `detection_result`, `alert`, `pong`, `error`. `/ws/live/{cameraId}` is MPEG-1 video for JSMpeg.',
+          'Dangerous traffic scenes in RTSP cameras, live. The WebSocket `/ws` carries `{type, data}`: send ' +
+          '`subscribe{cameraIds}`, `unsubscribe`, `ping`; it sends `connection_ack`, `camera_status`, ' +
+          '`detection_result`, `alert`, `pong`, `error`. `/ws/live/{cameraId}` is MPEG-1 video for JSMpeg.',
       },
       ...(basePath === '' ? {} : { servers: [{ url: basePath }] }),
       components: {
@@ -51,7 +53,8 @@ export async function installDocs(app: App, options: DocsOptions): Promise<void>
     routePrefix: '/docs',
     ...(basePath === '' ? {} : { indexPrefix: basePath }),
     staticCSP: true,
-    // Its own policy would send browsers to https, which Gantry does not speak, and let pages of this server frame it.
+    // The plugin's own policy would send browsers to https, which Gantry does not speak, and allow framing by our
+    // pages.
     transformStaticCSP: (policy) =>
       policy
         .replace(/frame-ancestors [^;]*/u, frameAncestors(embedOrigins))
@@ -59,23 +62,23 @@ export async function installDocs(app: App, options: DocsOptions): Promise<void>
   });
 }
 
-/** The description is open to everybody and long: it is made into text once, not for each who asks. */
+/** Serializes the description once: it is long, and needs no token. */
 function serveTextOnce(app: App): void {
   const texts = new Map<string, string>();
-  const makers: Readonly<Record<string, { readonly type: string; readonly make: () => string }>> = {
+  const formats: Readonly<Record<string, { readonly type: string; readonly make: () => string }>> = {
     '/docs/json': { type: 'application/json; charset=utf-8', make: () => JSON.stringify(app.swagger()) },
     '/docs/yaml': { type: 'application/x-yaml', make: () => app.swagger({ yaml: true }) },
   };
   app.addHook('onRequest', async ({ routeOptions: { url = '' } }, reply) => {
-    const maker = makers[url];
-    if (maker === undefined) return;
-    const text = texts.get(url) ?? maker.make();
+    const format = formats[url];
+    if (format === undefined) return;
+    const text = texts.get(url) ?? format.make();
     texts.set(url, text);
-    return reply.type(maker.type).send(text);
+    return reply.type(format.type).send(text);
   });
 }
 
-/** The type provider adds an input twin to every named schema; only those that something refers to are of use. */
+/** Drops unreferenced input schemas: the type provider adds one to every named schema. */
 function withoutUnused(document: ReturnType<SwaggerTransformObject>): ReturnType<SwaggerTransformObject> {
   const text = JSON.stringify(document);
   const schemas = ('components' in document ? document.components?.schemas : undefined) ?? {};

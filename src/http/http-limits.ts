@@ -2,7 +2,7 @@
 export interface HttpLimits {
   /** Largest body of a request; over it: 413. */
   readonly bodyBytes: number;
-  /** Time that the headers of a request, and the whole of it, may take to arrive; over it: 408. */
+  /** Time for the headers of a request, and for the whole request, to arrive; over it: 408. */
   readonly headersTimeoutMs: number;
   readonly requestTimeoutMs: number;
   /** A connection without a request is closed after this. */
@@ -16,7 +16,7 @@ export interface HttpLimits {
    */
   readonly maxConnections: number;
   readonly maxConnectionsPerAddress: number;
-  /** Pictures handed in that are read or judged at a time, in all, of one address, and their bytes; over it: 429. */
+  /** Pictures read or assessed at a time: in all, from one address, and their bytes; over it: 429. */
   readonly maxUploads: number;
   readonly maxUploadsPerAddress: number;
   readonly uploadBytes: number;
@@ -25,30 +25,30 @@ export interface HttpLimits {
   readonly maxSocketsPerIp: number;
   /** Largest message a viewer may send; over it the socket is closed with 1009. */
   readonly messageBytes: number;
-  /** Unsent bytes of a viewer above which frames become latest-wins and alerts wait in a queue. */
+  /** Unsent bytes of a viewer above which only its newest frames are kept and alerts are queued. */
   readonly softBytes: number;
-  /** Unsent and waiting bytes of a viewer above which it is closed with 1013. */
+  /** Unsent and queued bytes of a viewer above which it is closed with 1013. */
   readonly hardBytes: number;
-  /** Alerts that may wait for one viewer; over it the viewer is closed with 1013 and can go on where it was. */
+  /** Alerts queued for one viewer; over it the viewer is closed with 1013 and can resume. */
   readonly alertQueue: number;
-  /** Between two messages that tell a slow viewer how far behind it is. */
+  /** Between two `lag` messages to a slow viewer. */
   readonly lagEveryMs: number;
-  /** Alerts kept in memory, and their bytes, for viewers that come back; at either bound the oldest go. */
+  /** Alerts kept in memory for returning viewers, and their bytes; at either bound the oldest are dropped. */
   readonly logAlerts: number;
   readonly logBytes: number;
-  /** Messages of the stream read again for viewers that come back after a restart; over it: a gap. */
+  /** Messages of the stream read again for viewers that return after a restart; over it: a gap. */
   readonly replayMessages: number;
-  /** How far back the history of alerts is sent to a viewer whose offset is of no use and that names no time. */
+  /** How far back alerts of the history are sent to a viewer with an unusable offset and no time. */
   readonly alertsBackMs: number;
   /** Malformed messages after which a viewer is closed with 1008. */
   readonly maxBadMessages: number;
   /** Messages a viewer may send per second, with a burst of twice as many; more are answered with an error. */
   readonly messagesPerSecond: number;
-  /** Between pings; a viewer that did not answer the last one is dropped. */
+  /** Between pings; a viewer that has not answered the last one is dropped. */
   readonly heartbeatMs: number;
   /** Cameras whose live video is encoded at the same time (one ffmpeg each); over it: 503. */
   readonly maxPreviews: number;
-  /** How long the encoder runs on after its last viewer left. */
+  /** How long the encoder goes on after its last viewer left. */
   readonly previewGraceMs: number;
 }
 

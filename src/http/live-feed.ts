@@ -1,60 +1,61 @@
 import type { Aggregate } from '../messages/aggregate.ts';
 import type { CameraStatus } from '../messages/camera.ts';
-import type { FeedPlace, GapReason } from '../messages/feed.ts';
+import type { FeedPlace } from '../messages/feed.ts';
 import type { CameraId } from '../messages/ids.ts';
 import type { ActorLog } from '../runtime/actor.ts';
 import { sleep, type Clock } from '../runtime/clock.ts';
 import { HttpError } from './errors/http-error.ts';
-import { MAX_NAMED } from './feed/following.ts';
 import { Heartbeat } from './feed/heartbeat.ts';
-import { frameOrder, Present } from './feed/present.ts';
-import { alertText, encode, frameText, gapText } from './feed/feed-protocol.ts';
-import { Recall, type FeedHistory } from './feed/recall.ts';
+import { alertMessage, encode, type EncodedMessage, frameMessage, type Gap, gapMessage } from './feed/feed-protocol.ts';
+import { type FeedHistory, MissedAlerts } from './feed/missed-alerts.ts';
 import { RecentIds } from './feed/recent-ids.ts';
 import { resume } from './feed/resume.ts';
+import { frameOrder, Snapshot } from './feed/snapshot.ts';
+import { MAX_NAMED } from './feed/subscription.ts';
 import { Viewer, type FeedSocket, type Since, type ViewerHost } from './feed/viewer.ts';
 import type { HttpLimits } from './http-limits.ts';
 import type { CameraPort } from './ports.ts';
 
-/** Aggregates remembered to recognise one that comes by two ways. */
+/** Aggregates remembered to recognise repeated ones. */
 const REMEMBERED = 8_192;
-const AGAIN_MS = 1_000;
+const RETRY_MS = 1_000;
 
 export interface LiveFeedOptions {
   readonly cameras: Pick<CameraPort, 'list' | 'latest'>;
   readonly clock: Clock;
   readonly log: ActorLog;
   readonly limits: HttpLimits;
-  /** Prefix of every address outside. Default: none. */
+  /** Prefix of every public address. Default: none. */
   readonly basePath?: string;
   /** Which aggregates also go out as `alert`. Default: those of the highest level, as kept in `alerts:{id}`. */
   readonly isAlert?: (aggregate: Aggregate) => boolean;
 }
 
-/** Totals since the start; `viewers`, `lagging` and `bytesWaiting` are as of now. */
+/** Totals since the start; `viewers`, `lagging` and `bytesWaiting` are current. */
 export interface LiveFeedFigures {
   readonly viewers: number;
   readonly droppedFrames: number;
   readonly closedSlow: number;
-  /** Aggregates that came a second time. */
+  /** Aggregates that arrived again. */
   readonly duplicates: number;
   /** Gaps that viewers were told of. */
   readonly gaps: number;
-  /** Alerts sent again to viewers that came back. */
+  /** Alerts sent again to returning viewers. */
   readonly replayed: number;
-  /** Viewers for whom something waits. */
+  /** Viewers with queued messages. */
   readonly lagging: number;
-  /** Bytes that viewers have not taken yet. */
+  /** Bytes queued and unsent, all viewers together. */
   readonly bytesWaiting: number;
 }
 
-/** Where an aggregate is in the stream, and up to where everything went out or does not exist. */
+/** An aggregate's position in the stream. */
 export interface FeedSequence {
   readonly seq: number;
+  /** Every message up to this sequence was published or does not exist. */
   readonly through: number;
 }
 
-/** Sends aggregates and camera statuses to everyone who watches. Nothing here waits for a viewer. */
+/** Sends aggregates and camera statuses to all viewers. Never waits for a viewer. */
 export class LiveFeed implements ViewerHost {
   readonly #options: LiveFeedOptions;
   readonly #isAlert: (aggregate: Aggregate) => boolean;
@@ -62,16 +63,16 @@ export class LiveFeed implements ViewerHost {
   readonly #heartbeat: Heartbeat;
   readonly #recent = new RecentIds(REMEMBERED);
   readonly #alerted = new RecentIds(REMEMBERED);
-  readonly #present: Present;
-  /** Who follows a camera, worked out when it is first asked for after a change. */
+  readonly #snapshot: Snapshot;
+  /** Cache of the viewers that follow a camera; cleared when a subscription changes. */
   readonly #followers = new Map<CameraId, readonly Viewer[]>();
   #published = 0;
-  readonly #recall: Recall;
+  readonly #missedAlerts: MissedAlerts;
   readonly #counts = { droppedFrames: 0, gaps: 0, replayed: 0 };
   #epoch: string | null = null;
-  /** Null: nothing went out yet. */
+  /** Every message up to this sequence was sent or does not exist; null before the first. */
   #through: number | null = null;
-  /** When something last went out, epoch ms: from before it on, alerts may be missing when the stream was lost. */
+  /** When an aggregate was last sent, epoch ms: when the stream is lost, alerts since then may be missing. */
   #sentAt: number;
   #closedSlow = 0;
   #duplicates = 0;
@@ -81,17 +82,17 @@ export class LiveFeed implements ViewerHost {
     this.#isAlert = options.isAlert ?? ((aggregate) => aggregate.riskAssessment.maxRiskLevel === 'high');
     this.#heartbeat = new Heartbeat(options.clock, options.limits.heartbeatMs);
     this.#sentAt = options.clock.now();
-    this.#present = new Present({
+    this.#snapshot = new Snapshot({
       cameras: options.cameras,
       log: options.log,
       isHere: (viewer) => this.#viewers.has(viewer),
       onUnknown: () => this.#followers.clear(),
     });
-    this.#recall = new Recall({
+    this.#missedAlerts = new MissedAlerts({
       clock: options.clock,
       limits: options.limits,
       isAlert: this.#isAlert,
-      onRead: ({ aggregate }, place) => this.#present.keep(aggregate, 0, frameText(aggregate, place)),
+      onRead: ({ aggregate }, place) => this.#snapshot.keep(aggregate, 0, frameMessage(aggregate, place)),
     });
   }
 
@@ -103,70 +104,82 @@ export class LiveFeed implements ViewerHost {
       closedSlow: this.#closedSlow,
       duplicates: this.#duplicates,
       lagging: viewers.filter(({ outbox }) => outbox.lagging).length,
-      bytesWaiting: viewers.reduce((sum, { outbox }) => sum + outbox.behind, 0),
+      bytesWaiting: viewers.reduce((sum, { outbox }) => sum + outbox.pendingBytes, 0),
     };
   }
 
-  /** Where what viewers missed can be read. */
+  /** Sets where missed alerts are read from. */
   use(history: FeedHistory): void {
-    this.#recall.use(history);
+    this.#missedAlerts.use(history);
   }
 
-  /** What is published from here on comes after `seq` of the stream, with nothing left out; `seq` null: from the first one on. */
+  /** Aggregates published from now on follow sequence `seq` of the stream without a gap; null: the first sets it. */
   begin(epoch: string, seq: number | null): void {
     this.#epoch = epoch;
     this.#through = seq;
-    this.#recall.begin(epoch, seq);
+    this.#missedAlerts.begin(epoch, seq);
   }
 
   /**
-   * The stream was lost, or messages in it before they were read. What is published goes out without places until
-   * {@link recovered}. Viewers that are being sent what they missed are asked to connect again.
+   * The stream was lost, or dropped messages that were not read yet. Until {@link recovered}, messages go out without
+   * offsets. Viewers that are still owed missed alerts are asked to connect again.
    */
   lost(): void {
     this.#epoch = null;
     this.#through = null;
-    this.#recall.lose();
-    this.#present.withoutPlaces();
+    this.#missedAlerts.lose();
+    this.#snapshot.dropOffsets();
     for (const viewer of this.#viewers) {
-      if (viewer.held === null && !viewer.owed) continue;
+      if (viewer.mode === 'live') continue;
       this.disconnect(viewer);
       viewer.socket.close(1012, 'the stream behind the feed was lost: connect again and go on with since');
     }
   }
 
   /**
-   * After {@link lost}: sends the alerts that the history has and nobody was sent, then begins in `epoch` and tells
-   * everyone of the gap. Tries until the history can be read. Resolves when done, or stopped.
+   * After {@link lost}: sends the alerts of the history that were not sent, then begins in `epoch` and tells every
+   * viewer of the gap. Retries until the history can be read. Resolves when done or aborted.
+   *
+   * @param before place of the feed when the stream was lost
    */
   async recovered(epoch: string, before: FeedPlace | null, signal: AbortSignal): Promise<void> {
     const from = this.#sentAt;
     let found = null;
     while (found === null) {
-      found = await this.#recall.alertsSince(from).catch(() => null);
-      if (found === null) await sleep(this.#options.clock, AGAIN_MS, signal).catch(() => undefined);
+      found = await this.#missedAlerts.alertsSince(from).catch(() => null);
+      if (found === null) await sleep(this.#options.clock, RETRY_MS, signal).catch(() => undefined);
       if (signal.aborted) return;
     }
     for (const { requestId, camera, message } of found.alerts) {
       if (this.#alerted.add(requestId)) for (const viewer of this.#followersOf(camera)) viewer.outbox.alert(message);
     }
     this.begin(epoch, this.#through);
-    this.#gap(before, this.place(), 'stream_lost', this.place(), found.since);
+    const now = this.place();
+    this.#tellGap({ from: before, to: now, reason: 'stream_lost', missed: null, alertsSince: found.since }, now);
   }
 
-  /** Messages up to `to` exist that cannot be read now. */
+  /** Tells viewers that `missed` messages up to sequence `to` exist but cannot be read now. */
   gap(to: number, missed: number): void {
-    this.#gap(this.place(), this.#placeOf(to), 'unreachable', null, null, missed);
+    const gap = {
+      from: this.place(),
+      to: this.#placeOf(to),
+      reason: 'unreachable',
+      missed,
+      alertsSince: null,
+    } as const;
+    this.#tellGap(gap, null);
   }
 
-  /** Up to where everything went out; null while the stream is not known. */
+  /** The place up to which every message was sent; null while the stream is not known. */
   place(): FeedPlace | null {
     return this.#placeOf(this.#through);
   }
 
   /**
-   * Sends an aggregate to whoever follows its camera. False when it was sent before. A new revision is sent like a new
-   * frame, its alert only once. Without a `sequence` its place is not known.
+   * Sends an aggregate to the viewers that follow its camera: each revision as a frame, the first as an alert too.
+   * False when it was sent before.
+   *
+   * @param sequence null when its position in the stream is not known
    */
   publish(aggregate: Aggregate, sequence: FeedSequence | null = null): boolean {
     if (sequence !== null) this.#advance(sequence);
@@ -178,28 +191,27 @@ export class LiveFeed implements ViewerHost {
     const camera = aggregate.cameraId;
     const order = frameOrder(aggregate);
     const place = sequence === null ? null : this.#placeOf(sequence.through);
-    const text = frameText(aggregate, place);
+    const frame = frameMessage(aggregate, place);
     this.#published += 1;
-    this.#present.keep(aggregate, this.#published, text);
-    const alert =
-      this.#isAlert(aggregate) && this.#alerted.add(aggregate.requestId) ? alertText(aggregate, place) : null;
-    const logged = alert !== null && sequence !== null && this.#epoch !== null;
-    if (logged)
-      this.#recall.log.add({
-        seq: sequence.seq,
-        camera,
-        requestId: aggregate.requestId,
-        at: this.#sentAt,
-        message: alert,
-      });
-    // Viewers that are being sent what they missed come to this alert in the log, except to one that is late.
-    const inLog = logged && sequence.seq >= sequence.through;
+    this.#snapshot.keep(aggregate, this.#published, frame);
+    const isNewAlert = this.#isAlert(aggregate) && this.#alerted.add(aggregate.requestId);
+    const alert = isNewAlert ? alertMessage(aggregate, place) : null;
+    const replayed = alert !== null && this.#logAlert(aggregate, sequence, alert);
     for (const viewer of this.#followersOf(camera)) {
-      // The alert before the frame: who has seen the place of one has both.
-      if (alert !== null && (viewer.held === null || !inLog)) viewer.alert(alert);
-      if (viewer.held === null) viewer.frame(camera, order, text);
+      const live = viewer.mode !== 'replaying';
+      // The alert before the frame: their common offset promises both.
+      if (alert !== null && (live || !replayed)) viewer.alert(alert);
+      if (live) viewer.frame(camera, order, frame);
     }
     return true;
+  }
+
+  /** Logs an alert. Returns whether viewers in mode `replaying` will get it from the log: not one that fills a gap. */
+  #logAlert(aggregate: Aggregate, sequence: FeedSequence | null, message: EncodedMessage): boolean {
+    if (sequence === null || this.#epoch === null) return false;
+    const { cameraId: camera, requestId } = aggregate;
+    this.#missedAlerts.log.add({ seq: sequence.seq, camera, requestId, at: this.#sentAt, message });
+    return sequence.seq >= sequence.through;
   }
 
   publishStatus(status: CameraStatus): void {
@@ -207,9 +219,9 @@ export class LiveFeed implements ViewerHost {
     for (const viewer of this.#followersOf(status.cameraId)) viewer.outbox.status(status.cameraId, text);
   }
 
-  /** The camera was removed: says so, and forgets what was kept of it. */
+  /** The camera was removed: tells viewers, and forgets its messages. */
   forget(cameraId: CameraId): void {
-    this.#present.forget(cameraId);
+    this.#snapshot.forget(cameraId);
     for (const viewer of this.#viewers) viewer.forget(cameraId);
     this.publishStatus({
       cameraId,
@@ -220,7 +232,7 @@ export class LiveFeed implements ViewerHost {
     });
   }
 
-  /** A viewer came; the caller passes on its messages and tells when it has gone. */
+  /** Adds a viewer; the caller passes on its messages and calls {@link disconnect} when the socket closes. */
   connect(socket: FeedSocket): Viewer {
     const viewer = new Viewer(socket, this, this.#options.clock, this.#options.limits, this.#counts);
     this.#viewers.add(viewer);
@@ -240,7 +252,7 @@ export class LiveFeed implements ViewerHost {
     viewer.outbox.close();
   }
 
-  /** Tells every viewer that the server goes away. */
+  /** Tells every viewer that the server is stopping. */
   close(): void {
     for (const viewer of this.#viewers) {
       this.disconnect(viewer);
@@ -250,31 +262,32 @@ export class LiveFeed implements ViewerHost {
   }
 
   subscribed(viewer: Viewer, cameras: readonly CameraId[] | null, since: Since | null): void {
-    // Followed at once, so that nothing is missed while the present state is looked up.
-    const room = cameras === null ? (viewer.following.everything(), true) : viewer.following.add(cameras);
-    if (!room) {
+    // Before the snapshot is read, so that no live message is missed meanwhile.
+    if (cameras === null) viewer.subscription.addAll();
+    else if (!viewer.subscription.add(cameras)) {
       viewer.error(new HttpError('TOO_MANY', 'cameraIds: too many cameras are followed', { field: 'cameraIds' }));
       return;
     }
     this.#followers.clear();
-    const sendPresent = (): void => void this.#present.send(viewer, cameras, this.#published);
+    const sendSnapshot = (): void => void this.#snapshot.send(viewer, cameras, this.#published);
     if (since === null) {
-      sendPresent();
+      sendSnapshot();
       return;
     }
-    viewer.held = this.#through ?? 0;
+    viewer.mode = 'replaying';
     const { clock, limits, basePath = '' } = this.#options;
     void resume({
       viewer,
       cameras,
       since,
-      recall: this.#recall,
+      pausedAt: this.#through ?? 0,
+      missedAlerts: this.#missedAlerts,
       clock,
       alertsBackMs: limits.alertsBackMs,
       basePath,
       place: () => this.place(),
       isHere: () => this.#viewers.has(viewer),
-      onLive: sendPresent,
+      onLive: sendSnapshot,
       counts: this.#counts,
     });
   }
@@ -292,14 +305,14 @@ export class LiveFeed implements ViewerHost {
   #followersOf(camera: CameraId): readonly Viewer[] {
     const known = this.#followers.get(camera);
     if (known !== undefined) return known;
-    const followers = [...this.#viewers].filter(({ following }) => following.has(camera));
+    const followers = [...this.#viewers].filter(({ subscription }) => subscription.has(camera));
     if (this.#followers.size >= MAX_NAMED) this.#followers.clear();
     this.#followers.set(camera, followers);
     return followers;
   }
 
   #advance({ seq, through }: FeedSequence): void {
-    if (this.#epoch !== null && this.#through === null) this.#recall.begin(this.#epoch, seq - 1);
+    if (this.#epoch !== null && this.#through === null) this.#missedAlerts.begin(this.#epoch, seq - 1);
     this.#through = Math.max(through, this.#through ?? 0);
   }
 
@@ -307,18 +320,12 @@ export class LiveFeed implements ViewerHost {
     return this.#epoch === null ? null : { epoch: this.#epoch, seq: seq ?? 0 };
   }
 
-  #gap(
-    from: FeedPlace | null,
-    to: FeedPlace | null,
-    reason: GapReason,
-    place: FeedPlace | null,
-    alertsSince: number | null,
-    missed: number | null = null,
-  ): void {
-    const text = gapText({ from, to, reason, missed, alertsSince, basePath: this.#options.basePath ?? '' }, place);
+  /** @param place up to which every alert was sent; null when alerts may be missing */
+  #tellGap(gap: Omit<Gap, 'basePath'>, place: FeedPlace | null): void {
+    const message = gapMessage({ ...gap, basePath: this.#options.basePath ?? '' }, place);
     for (const viewer of this.#viewers) {
       this.#counts.gaps += 1;
-      viewer.alert(text);
+      viewer.alert(message);
     }
   }
 }

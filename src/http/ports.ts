@@ -26,22 +26,22 @@ export interface CameraRecord {
 export interface CameraPort {
   list(): Promise<readonly CameraRecord[]>;
   get(id: CameraId): Promise<CameraRecord | null>;
-  /** Resolves when the list is on the disk; the camera itself may still be connecting. */
+  /** Resolves when the list is saved; the camera itself may still be connecting. */
   add(config: CameraConfig): Promise<'added' | 'exists' | 'full'>;
   /** Null when there is no such camera. */
   change(id: CameraId, patch: CameraPatch): Promise<CameraRecord | null>;
   /** False when there was no such camera. */
   remove(id: CameraId): Promise<boolean>;
-  /** The newest aggregate; null when there is none (any more). */
+  /** The newest aggregate; null when there is none, or it expired. */
   latest(id: CameraId): Promise<Aggregate | null>;
   /** Newest first. */
   alerts(id: CameraId, limit: number): Promise<readonly Aggregate[]>;
   alertHistory(query: HistoryQuery): Promise<HistoryPage>;
-  /** Where MPEG-TS of the camera can be read on this machine (`udp://127.0.0.1:PORT`); null when it cannot now. */
+  /** Address of the camera's MPEG-TS on this machine (`unix:/folder/socket`); null while there is none. */
   previewSource(id: CameraId): Promise<string | null>;
 }
 
-/** Administration of API keys. Rejects with an HttpError for what is refused. */
+/** Administration of API keys. Rejects with an HttpError when it refuses a change. */
 export interface KeyPort {
   list(): Promise<KeyList>;
   add(key: KeyBody): Promise<KeyChanged>;
@@ -51,26 +51,26 @@ export interface KeyPort {
   remove(name: string): Promise<KeyRemoved | null>;
 }
 
-/** Pictures that people hand in. Rejects with an HttpError for what is refused. */
+/** Pictures handed in by clients. Rejects with an HttpError when it refuses one. */
 export interface AssessmentPort {
   submit(order: AssessmentOrder): Promise<AssessmentView>;
-  /** Null when there is none of that id (any more). */
+  /** Null when there is none of that id, or it expired. */
   get(id: string): Promise<AssessmentView | null>;
 }
 
-/** Everything the HTTP room needs from the rest of the program. */
+/** The parts of the program that the HTTP room calls. */
 export interface HttpPorts {
   readonly cameras: CameraPort;
   readonly images: Pick<ImageStore, 'get'>;
   readonly supervision: {
     tree(): TreeSnapshot;
     deadLetters(): { readonly total: number; readonly recent: readonly DeadLetter[] };
-    /** Follows what happens. Returns what ends it. */
+    /** Calls `listener` with every event until the returned function is called. */
     subscribe(listener: (event: SystemEvent) => void): () => void;
-    /** False when there is nobody at this path. Rejects when it does not start again. */
+    /** False when there is no actor at this path. Rejects when it does not start again. */
     restart(path: string): Promise<boolean>;
   };
-  /** Messages of the bus that were given up. */
+  /** Dead letters of the bus. */
   readonly deadLetters: Pick<DeadLetterBox, 'list' | 'get' | 'replay'>;
   readonly scheduler: {
     /** State of the key pool and its keys: names only, never a key. */

@@ -15,7 +15,7 @@ export interface PreviewOptions {
   readonly graceMs: number;
 }
 
-/** Live video for everyone: one encoder per watched camera, however many watch. */
+/** Live video: one encoder per watched camera, shared by its viewers. */
 export class Previews {
   readonly #options: PreviewOptions;
   readonly #channels = new Map<CameraId, PreviewChannel>();
@@ -25,7 +25,7 @@ export class Previews {
     this.#options = options;
   }
 
-  /** Why one more viewer of this camera cannot be served now; null when it can. */
+  /** Why one more viewer of this camera is refused now; null when it is not. */
   refusal(cameraId: CameraId): HttpError | null {
     if (this.#options.start === null) return new HttpError('NO_VIDEO', 'there is no ffmpeg to make live video with');
     if (this.#channels.has(cameraId) || this.#channels.size < this.#options.maxPreviews) return null;
@@ -36,7 +36,7 @@ export class Previews {
     );
   }
 
-  /** Adds a viewer; the returned function takes it out again. Throws what {@link refusal} gives. */
+  /** Adds a viewer; the returned function removes it. Throws the error that {@link refusal} returns. */
   watch(cameraId: CameraId, socket: PreviewSocket): () => void {
     const { start } = this.#options;
     const refusal = this.refusal(cameraId);

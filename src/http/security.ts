@@ -17,31 +17,31 @@ export interface SecurityOptions {
   readonly corsOrigins: readonly string[];
   /** Origins whose pages may show ours in a frame. */
   readonly embedOrigins: readonly string[];
-  /** Prefix of every address outside; `''` for none. */
+  /** Prefix of every public address; `''` for none. */
   readonly basePath: string;
-  /** Filled while routes are registered; read when a request asks which methods an address takes. */
+  /** Filled while routes are registered; read to answer which methods an address takes. */
   readonly routes: RouteTable;
 }
 
-/** Routes where a browser cannot send a header, so that a ticket may stand in the query: pictures and WebSockets. */
+/** Routes that take a ticket in the query, since a browser cannot send a header there: pictures and WebSockets. */
 const TICKET_ROUTES: ReadonlySet<string> = new Set([
   '/api/images/:imageId',
   '/api/cameras/:id/snapshot.jpg',
   '/ws',
   '/ws/live/:cameraId',
 ]);
-/** What browsers send to any site without asking it first (no CORS preflight), so that the page's origin is checked. */
+/** Requests that browsers send to any site without a CORS preflight: the origin of the page is checked. */
 const ORIGIN_CHECKED: ReadonlySet<string> = new Set([
   'GET /ws',
   'GET /ws/live/:cameraId',
   'POST /api/assessments',
   'POST /api/dead-letters/:id/replay',
 ]);
-/** For load balancers and containers, which send whatever `Host` they like, or none. They tell one word. */
+/** For load balancers and containers, which send any `Host` or none. They answer one word. */
 const PROBES: ReadonlySet<string> = new Set(['/livez', '/readyz']);
 const EVERY_METHOD = 'DELETE, GET, HEAD, OPTIONS, PATCH, POST';
 
-/** Checks of every request before anything else happens, and the headers of every reply. */
+/** Checks every request before anything else happens, and sets the security headers of every reply. */
 export function installSecurity(app: FastifyInstance, options: SecurityOptions): void {
   const expected = options.token === null ? null : digest(options.token);
   const origins = new Set(options.corsOrigins);
@@ -56,7 +56,7 @@ export function installSecurity(app: FastifyInstance, options: SecurityOptions):
     if (host === undefined || host === '') {
       throw new HttpError('BAD_REQUEST', 'host: is required', { field: 'host' });
     }
-    // With a token, knowing the name is of no use to a strange page.
+    // With a token, a foreign page gains nothing by DNS rebinding.
     if (expected === null && !hostAllowed(host, options.allowedHosts)) {
       throw new HttpError(
         'HOST_REFUSED',
@@ -79,11 +79,11 @@ export function installSecurity(app: FastifyInstance, options: SecurityOptions):
   app.addHook('onSend', async (request, reply, payload) => {
     reply.header('x-content-type-options', 'nosniff');
     reply.header('referrer-policy', 'no-referrer');
-    // It knows no list of origins; the policy below does.
+    // This header cannot list origins; the policy below can.
     if (options.embedOrigins.length === 0) reply.header('x-frame-options', 'DENY');
     reply.header('cross-origin-resource-policy', 'same-origin');
     if (!reply.hasHeader('content-security-policy')) reply.header('content-security-policy', pagePolicy);
-    // An address with a ticket is of no use in a minute, and no cache should know it.
+    // No cache should keep an address with a ticket, which expires in a minute.
     if (!reply.hasHeader('cache-control') || inQuery(request, 'ticket') !== undefined) {
       reply.header('cache-control', 'no-store');
     }
@@ -95,11 +95,11 @@ export function installSecurity(app: FastifyInstance, options: SecurityOptions):
   });
 }
 
-/** Judged by the matched route, never by the raw path, which can be written in many ways. */
+/** Decided by the matched route, never by the raw path, which can be written in many ways. */
 const needsToken = (route: string): boolean =>
   route.startsWith('/api') || route.startsWith('/ws') || route === '/metrics';
 
-/** Throws `UNAUTHORIZED` unless the request carries the token, or a ticket where one will do. */
+/** Throws `UNAUTHORIZED` unless the request carries the token, or a ticket where the route takes one. */
 function authenticate(request: FastifyRequest, route: string, expected: Buffer, tickets: Tickets): void {
   if (inQuery(request, 'token') !== undefined) {
     throw unauthorized(
@@ -121,7 +121,7 @@ function authenticate(request: FastifyRequest, route: string, expected: Buffer, 
 const unauthorized = (message: string, field: string): HttpError =>
   new HttpError('UNAUTHORIZED', message, { field, headers: { 'www-authenticate': 'Bearer realm="gantry"' } });
 
-/** Undefined when it is not there; a list when it is there more than once. */
+/** Undefined when absent; a list when given more than once. */
 function inQuery(request: FastifyRequest, name: string): unknown {
   const query: unknown = request.query;
   return typeof query === 'object' && query !== null ? Reflect.get(query, name) : undefined;
@@ -129,7 +129,7 @@ function inQuery(request: FastifyRequest, name: string): unknown {
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
-/** Which methods an address takes. One that does not exist is left to the handler of those. */
+/** Answers with the methods of an address; leaves unknown addresses to the not-found handler. */
 function answerOptions(request: FastifyRequest, reply: FastifyReply, routes: RouteTable): FastifyReply | undefined {
   const path = request.url.split('?')[0] ?? '';
   const methods = methodsAt(routes, path);
@@ -138,15 +138,15 @@ function answerOptions(request: FastifyRequest, reply: FastifyReply, routes: Rou
   return reply.code(204).header('allow', allow).send();
 }
 
-/** Many clients name a content type with every request; without a body it says nothing. */
+/** Many clients send a content type with every request; without a body it means nothing. */
 function hasNoBody({ headers }: FastifyRequest): boolean {
   const length = headers['content-length'];
   return headers['transfer-encoding'] === undefined && (length === undefined || /^0+$/u.test(length));
 }
 
 /**
- * Pages take scripts, styles and data from here only. `wasm-unsafe-eval` lets the video player compile its decoder;
- * the hashes are those of an empty style sheet and of the one that it puts there (@cycjimmy/jsmpeg-player 6.1.2).
+ * Pages load scripts, styles and data from this server only. `wasm-unsafe-eval` lets the video player compile its
+ * decoder; the hashes are those of an empty style sheet and of the player's own (@cycjimmy/jsmpeg-player 6.1.2).
  */
 const pagePolicyFor = (options: Pick<SecurityOptions, 'basePath' | 'embedOrigins'>): string =>
   [

@@ -58,7 +58,7 @@ export async function readKeySource(keysFile: string, sealer: Sealer | null): Pr
       notice: null,
     };
   if (!isSealed(sealed))
-    throw new KeyAdminError('SEAL_FORMAT', `${sealedFile} is not a file made by "gantry keys encrypt"`, {
+    throw new KeyAdminError('SEAL_FORMAT', `${sealedFile} is not a file made by "npm run gantry -- keys encrypt"`, {
       path: sealedFile,
     });
   if (sealer === null)

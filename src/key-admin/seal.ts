@@ -60,7 +60,9 @@ export class Sealer {
     const parts = sealed.trim().split(':');
     const [head, version, kdf, salt = '', iv = '', tag = '', body = ''] = parts;
     if (head !== HEAD || parts.length !== 7 || sealed.length > LONGEST)
-      throw new KeyAdminError('SEAL_FORMAT', `${what} is not a file made by "gantry keys encrypt"`, { what });
+      throw new KeyAdminError('SEAL_FORMAT', `${what} is not a file made by "npm run gantry -- keys encrypt"`, {
+        what,
+      });
     if (version !== VERSION || (kdf !== 'raw' && kdf !== 'scrypt15'))
       throw new KeyAdminError(
         'SEAL_FORMAT',

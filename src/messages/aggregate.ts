@@ -4,7 +4,7 @@ import { MOST } from './bounds.ts';
 import { DetectedObject, PublishedGroup } from './detection.ts';
 import { CameraId, ImageId, IsoTime, RequestId, TraceId } from './ids.ts';
 
-/** A group that nobody judged in time, and why. */
+/** A group without an assessment, and why. */
 export const MissingGroup = z.object({
   groupIndex: z.int().min(1),
   reason: z.enum(['late', 'expired', 'failed', 'shed']),
@@ -16,20 +16,23 @@ export const RiskAssessment = z.object({
   hasDangerousDriving: z.boolean(),
   results: z.array(GroupAssessment).max(MOST.groups),
   missingGroups: z.array(MissingGroup).max(MOST.groups),
-  /** Who judged: `mixed` when some groups by the model and some by rules, `none` when nobody did. */
+  /** What assessed the groups: `mixed` when the model some and rules others, `none` when neither did. */
   source: z.enum(['vlm', 'rules', 'mixed', 'none']),
-  /** True when rules judged a group because the model could not be had. */
+  /** True when rules assessed a group because the model was unavailable. */
   degraded: z.boolean().default(false),
 });
 export type RiskAssessment = z.infer<typeof RiskAssessment>;
 
-/** What subscribers get: one per analysed frame. Body of `aggregates.{cameraId}` and `alerts.{cameraId}`, WebSocket `detection_result`. */
+/**
+ * What subscribers get, one per analysed frame. Body of `aggregates.{cameraId}`, `alerts.{cameraId}` and the WebSocket
+ * message `detection_result`.
+ */
 export const Aggregate = z.object({
   cameraId: CameraId,
   requestId: RequestId,
   timestamp: IsoTime,
   frameNumber: z.int().min(1),
-  /** 0 when first published; one more each time a late answer made it better. */
+  /** 0 when first published; one more for each late answer added. */
   revision: z.int().min(0).max(MOST.revision),
   /** When the aggregate was made. `publishedAt - timestamp` is the latency up to the push. */
   publishedAt: IsoTime,
@@ -43,11 +46,13 @@ export const Aggregate = z.object({
   imageHeight: z.int().positive().max(MOST.side),
   imageId: ImageId.nullable(),
   traceId: TraceId,
-  /** The frame this one repeats: it was taken from the stream again to be judged anew. */
+  /** The frame that this one replays, to be assessed again. */
   replayOf: RequestId.optional(),
 });
 export type Aggregate = z.infer<typeof Aggregate>;
 
-/** As pushed on Redis `camera:{id}` and kept in `:latest`: `offset` is the aggregate's sequence in the stream AGGREGATES. */
+/**
+ * As pushed on Redis `camera:{id}` and kept in `:latest`. `offset`: the aggregate's sequence in the stream AGGREGATES.
+ */
 export const PushedAggregate = Aggregate.extend({ offset: z.int().min(1) });
 export type PushedAggregate = z.infer<typeof PushedAggregate>;

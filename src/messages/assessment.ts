@@ -2,12 +2,12 @@ import { z } from 'zod';
 import { MOST } from './bounds.ts';
 import { CameraId, IsoTime, RequestId, TraceId } from './ids.ts';
 
-/** `unknown` is a level of its own: an answer that could not be had or read. It never becomes `none`. */
+/** `unknown` is a level of its own: there was no answer, or it was unreadable. It never becomes `none`. */
 export const RISK_LEVELS = ['none', 'low', 'medium', 'high', 'unknown'] as const;
 export const RiskLevel = z.enum(RISK_LEVELS);
 export type RiskLevel = z.infer<typeof RiskLevel>;
 
-/** Who judged: the vision-language model, or the rule-based assessor. */
+/** What assessed a group: the vision-language model or the rules. */
 export const AssessmentSource = z.enum(['vlm', 'rules']);
 export type AssessmentSource = z.infer<typeof AssessmentSource>;
 
@@ -34,16 +34,16 @@ export type AssessmentFailure = z.infer<typeof AssessmentFailure>;
  * one: the model may see what figures cannot, but text in a picture must not talk a danger away.
  */
 export const Dispute = z.object({
-  /** What the tracks and distances say. */
+  /** The level by tracks and distances. */
   measured: RiskLevel,
-  /** What the model said. */
+  /** The model's level. */
   model: RiskLevel,
-  /** What was measured, in a sentence. */
+  /** The measurement, in a sentence. */
   description: z.string().max(MOST.text),
 });
 export type Dispute = z.infer<typeof Dispute>;
 
-/** The judgement of one group. */
+/** The assessment of one group. */
 export const GroupAssessment = z.object({
   groupIndex: z.int().min(1),
   riskLevel: RiskLevel,
@@ -52,10 +52,10 @@ export const GroupAssessment = z.object({
   riskTypes: z.array(z.string().max(MOST.phrase)).max(MOST.riskTypes),
   description: z.string().max(MOST.description),
   dangerObjectCount: z.int().min(0),
-  /** `objectId`s of the frame that caused the judgement. */
+  /** `objectId`s, in the frame, of the objects that caused the level. */
   triggerObjectIds: z.array(z.int().min(0)).max(MOST.objects),
   disputed: Dispute.optional(),
-  /** Present when rules judged because the model could not be had, or did not judge: why. */
+  /** Present when rules stood in for the model: why. */
   degradedReason: AssessmentFailure.optional(),
 });
 export type GroupAssessment = z.infer<typeof GroupAssessment>;
@@ -68,13 +68,13 @@ export const CallTrace = z.object({
   outcome: z.string().max(MOST.text),
   /** From asking the key pool to the lease. */
   leaseMs: z.number().min(0),
-  /** From the lease to the request being written to its connection; null when it never was. */
+  /** From the lease to the request being written to its connection; null when it was never written. */
   sendMs: z.number().min(0).nullable(),
-  /** From there to the whole answer; null when it never was sent. */
+  /** From there to the whole answer; null when it was never sent. */
   modelMs: z.number().min(0).nullable(),
   /** Reading the answer; null when there was none to read. */
   parseMs: z.number().min(0).nullable(),
-  /** Made beside the call before it, which took long. */
+  /** A second call, made while the one before it took long. */
   hedge: z.literal(true).optional(),
 });
 export type CallTrace = z.infer<typeof CallTrace>;
@@ -84,7 +84,7 @@ export const AssessmentResult = z.object({
   taskId: z.string().max(MOST.name),
   requestId: RequestId,
   cameraId: CameraId,
-  /** When the judgement was made. */
+  /** When the assessment was made. */
   timestamp: IsoTime,
   traceId: TraceId,
   groupIndex: z.int().min(1),
@@ -100,23 +100,23 @@ export const AssessmentResult = z.object({
     retryCount: z.int().min(0),
     promptTokens: z.int().min(0),
     completionTokens: z.int().min(0),
-    /** From the frame's arrival to the task's turn, in ms. Absent when nothing was to be called. */
+    /** From the frame's arrival to the start of the task, in ms. Absent when no call was needed. */
     waitMs: z.number().min(0).optional(),
     /** Every call made for this task, in order. */
     calls: z.array(CallTrace).max(MOST.calls).optional(),
   }),
   /** Present exactly when `riskLevel` is `unknown`. */
   error: AssessmentFailure.optional(),
-  /** Present when rules judged because the model could not be had. */
+  /** Present when rules stood in for the model. */
   degraded: z.literal(true).optional(),
-  /** Why it could not; present with `degraded`. */
+  /** Why; present with `degraded`. */
   degradedReason: AssessmentFailure.optional(),
 });
 export type AssessmentResult = z.infer<typeof AssessmentResult>;
 
 /**
- * Rank used to find the worst of several levels. `unknown` ranks above `low`: a frame with an unjudged group must
- * not look harmless, and below `medium`: it must not hide a danger that was seen.
+ * Rank used to find the worst of several levels. `unknown` ranks above `low`, since a frame with an unassessed group
+ * must not look harmless, and below `medium`, since it must not hide a danger that was seen.
  */
 const RANK: Readonly<Record<RiskLevel, number>> = { none: 0, low: 1, unknown: 2, medium: 3, high: 4 };
 

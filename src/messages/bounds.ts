@@ -1,11 +1,11 @@
 /**
- * The most that messages hold. Readers refuse what is over it, and producers cut to it: Gantry publishes nothing that
- * it would refuse. All of it is far above what real traffic reaches.
+ * Upper bounds of messages, far above those of real traffic. Readers refuse messages over them and producers cut to
+ * them, so Gantry never publishes a message that it would refuse.
  */
 export const MOST = {
-  /** Of a frame: the detector keeps the surest. */
+  /** Of a frame: the detector keeps the most confident ones. */
   objects: 200,
-  /** Of a frame: each has two members at least, and no object is in two. */
+  /** Of a frame: each has at least two members, and no object is in two groups. */
   groups: 100,
   /** Kinds of risk of one group. */
   riskTypes: 4,
@@ -13,7 +13,7 @@ export const MOST = {
   calls: 20,
   /** Cameras that one node lists. */
   cameras: 10_000,
-  /** Px of a picture's side: no JPEG has more. */
+  /** Pixels of a picture's side, as of any JPEG. */
   side: 65_535,
   /** A frame is revised once for each of its groups, at most. */
   revision: 100_000,
@@ -29,23 +29,23 @@ export const MOST = {
   url: 2_048,
   /** Characters of a time. */
   time: 40,
-  /** Characters of what a webhook sends: an alert, as JSON text. */
+  /** Characters of a webhook's body: an alert as JSON. */
   hookBody: 400_000,
 } as const;
 
-/** Bytes, JSON values and depth of a body; over one of them it is refused before it is looked at. */
+/** Bounds of a body, checked before it is parsed. */
 export interface BodyBounds {
   readonly bytes: number;
-  /** Values and separators outside of strings. */
+  /** Values and field names. */
   readonly parts: number;
   readonly depth: number;
 }
 
-/** Of every message on the way of the data. The largest that {@link MOST} allows is within. */
+/** For every message of the pipeline; the largest that {@link MOST} allows is within them. */
 export const MESSAGE: BodyBounds = { bytes: 512 * 1024, parts: 60_000, depth: 16 };
-/** Of a list of cameras, which a node answers with. */
+/** For a node's list of cameras. */
 export const LISTING: BodyBounds = { bytes: 1024 * 1024, parts: 120_000, depth: 16 };
 
-/** `text` with at most so many UTF-16 units; the last is an ellipsis where it was cut. */
+/** `text` cut to `most` UTF-16 units, the last of them an ellipsis. */
 export const clipped = (text: string, most: number = MOST.text): string =>
   text.length <= most ? text : `${text.slice(0, most - 1)}…`;

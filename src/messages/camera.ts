@@ -7,7 +7,7 @@ export const CAMERA_STATUS_CODE = { online: 1, connecting: 0, offline: 0, fault:
 
 /**
  * `connecting`: no frame yet. `online`: frames arrive. `offline`: the source dropped, reconnecting with back-off.
- * `fault`: the camera's actor failed and is being restarted, or was given up.
+ * `fault`: the camera's actor failed and is being restarted, or will not be any more.
  */
 export const CameraState = z.enum(['connecting', 'online', 'offline', 'fault']);
 export type CameraState = z.infer<typeof CameraState>;
@@ -22,7 +22,7 @@ export const CameraStatus = z.object({
 });
 export type CameraStatus = z.infer<typeof CameraStatus>;
 
-/** What an operator configures for a camera. `url` may hold a password: it never leaves the process unredacted. */
+/** A camera as configured by an operator. `url` may hold a password: it never leaves the process unredacted. */
 export const CameraConfig = z.object({
   cameraId: CameraId,
   name: z.string().min(1).max(120),

@@ -33,7 +33,7 @@ export const DetectedObject = z.object({
 });
 export type DetectedObject = z.infer<typeof DetectedObject>;
 
-/** What a still picture cannot show. Distances in px, speeds in px/s of the analysed frame. */
+/** Measurements that a still picture cannot show. Distances in px, speeds in px/s of the analysed frame. */
 export const GroupFeatures = z.object({
   /** Members per 10,000 px² of the group's box. */
   density: z.number(),
@@ -46,7 +46,7 @@ export const GroupFeatures = z.object({
   minPersonVehicleDistance: z.number().nullable(),
   /** Fastest member; null when no member has a known velocity. */
   maxSpeed: z.number().nullable(),
-  /** Fastest approach of two members towards each other; null without two known velocities, 0 when all part. */
+  /** Fastest approach of two members; null without two known velocities, 0 when none approach. */
   maxClosingSpeed: z.number().nullable(),
 });
 export type GroupFeatures = z.infer<typeof GroupFeatures>;
@@ -72,14 +72,14 @@ export const CROP_MARGIN = 12;
 export const PublishedGroup = TrafficGroup.extend({ cropId: ImageId.nullable() });
 export type PublishedGroup = z.infer<typeof PublishedGroup>;
 
-/** Body of `detection-results.{cameraId}`: one analysed frame, also a frame without road users. */
+/** Body of `detection-results.{cameraId}`: one analysed frame, with or without road users. */
 export const Detection = z.object({
   requestId: RequestId,
   cameraId: CameraId,
-  /** When the frame reached us (ISO 8601 UTC). End-to-end latency counts from here. */
+  /** When the frame reached Gantry (ISO 8601 UTC). End-to-end latency counts from here. */
   timestamp: IsoTime,
   traceId: TraceId,
-  /** Analysed frames of this camera since its actor was created, from 1, without gaps, over restarts as well. */
+  /** Counts the analysed frames of this camera since its actor was created, from 1, without gaps, across restarts. */
   frameNumber: z.int().min(1),
   detectedObjects: z.array(DetectedObject).max(MOST.objects),
   trafficGroups: z.array(PublishedGroup).max(MOST.groups),
@@ -90,7 +90,7 @@ export const Detection = z.object({
   /** From the frame's arrival to the end of grouping, in seconds. */
   detectionLatency: z.number().min(0),
   modelType: z.string().max(MOST.name),
-  /** The frame that this one is again: it was put to the bus anew, to be judged anew. */
+  /** The frame that this one replays, to be assessed again. */
   replayOf: RequestId.optional(),
 });
 export type Detection = z.infer<typeof Detection>;

@@ -3,7 +3,10 @@ import type { Aggregate } from './aggregate.ts';
 import type { CameraStatus } from './camera.ts';
 import { CameraId, IsoTime } from './ids.ts';
 
-/** A place in the feed, `{epoch}-{sequence}`: the epoch names one life of the stream behind it, the sequence counts its messages from 1; 0 is before the first. */
+/**
+ * A place in the feed, `{epoch}-{sequence}`. The epoch names one incarnation of the stream behind the feed; the
+ * sequence counts its messages from 1, and 0 is before the first.
+ */
 export const FeedOffset = z
   .string()
   .regex(
@@ -12,7 +15,7 @@ export const FeedOffset = z
   );
 export type FeedOffset = z.infer<typeof FeedOffset>;
 
-/** A {@link FeedOffset} taken apart. */
+/** A {@link FeedOffset}, parsed. */
 export interface FeedPlace {
   readonly epoch: string;
   readonly seq: number;
@@ -25,18 +28,20 @@ export function feedPlace(offset: FeedOffset): FeedPlace {
   return { epoch: offset.slice(0, dash), seq: Number(offset.slice(dash + 1)) };
 }
 
-/** What a viewer may send on `/ws`. */
+/** The messages of a viewer on `/ws`. */
 export const FeedRequest = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ping'), data: z.unknown().optional() }),
   z.object({
     type: z.literal('subscribe'),
     data: z
       .object({
-        /** Cameras to follow; an empty list or none at all means every camera. */
+        /** Cameras to follow; an empty list, or none, means every camera. */
         cameraIds: z.array(CameraId).max(1000).optional(),
-        /** The greatest offset the viewer has seen: what came after it is sent first. */
+        /** The greatest offset that the viewer has seen: alerts after it are sent first. */
         since: FeedOffset.optional(),
-        /** The newest time the viewer has seen in a message: where the search for alerts begins when `since` is of no use any more. */
+        /**
+         * The newest time in a message that the viewer has seen: alerts are searched from there if `since` is unusable.
+         */
         sinceTime: IsoTime.optional(),
       })
       .optional(),
@@ -50,42 +55,42 @@ export type FeedRequest = z.infer<typeof FeedRequest>;
 
 /** Why a viewer may have missed something. */
 export type GapReason =
-  /** Its offset is older than what is kept, or what was next is gone. */
+  /** Its offset is older than the oldest message kept. */
   | 'too_old'
-  /** More was missed than is sent again. */
+  /** It missed more than is sent again. */
   | 'too_much'
-  /** Its offset is of another life of the stream. */
+  /** Its offset is of another incarnation of the stream. */
   | 'other_stream'
-  /** The stream was lost, or messages in it before they were read. */
+  /** The stream was lost, or dropped messages before they were read. */
   | 'stream_lost'
-  /** Messages exist that cannot be read now; they come when they can. */
+  /** Messages exist that cannot be read now; they are sent later. */
   | 'unreachable';
 
 export interface FeedGap {
-  /** The last place known to be complete, and the one from which it is again; null when there is none. */
+  /** The feed is complete up to `from`, and again from `to` on; null when there is no such place. */
   readonly from: FeedOffset | null;
   readonly to: FeedOffset | null;
   readonly reason: GapReason;
-  /** Messages left out, all cameras together; null when nobody can tell. */
+  /** Messages missed, all cameras together; null when unknown. */
   readonly missed: number | null;
   /** Every alert stored since then was sent; null when alerts may be missing: `history` has them. */
   readonly alertsSince: string | null;
-  /** Address of the history of alerts, with the base path of this server before it. */
+  /** Path of the alert history, with this server's base path. */
   readonly history: string;
 }
 
 export interface FeedLag {
-  /** Frames left out for this viewer because newer ones came, since the last `lag` message. */
+  /** Frames replaced by newer ones before they were sent to this viewer, since the last `lag` message. */
   readonly framesSkipped: number;
-  /** Bytes that wait for this viewer. */
+  /** Bytes queued and unsent for this viewer. */
   readonly bytesWaiting: number;
-  /** The newest offset sent before the first of those frames was left out; null when there was none. */
+  /** The newest offset sent before the first of those frames; null when there was none. */
   readonly since: FeedOffset | null;
 }
 
 /**
- * What the server sends on `/ws`. `offset`: every alert up to there was sent before or is this message; a viewer that
- * comes back says the greatest it has seen. It is left out only when the place is not known.
+ * The messages of the server on `/ws`. `offset` promises that every alert up to it was sent, this message included; a
+ * returning viewer names the greatest offset that it has seen. Messages whose place is unknown have none.
  */
 export type FeedMessage =
   | {

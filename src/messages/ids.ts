@@ -9,7 +9,7 @@ import { MOST } from './bounds.ts';
 export const CameraId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 characters of A-Z a-z 0-9 _ -');
 export type CameraId = z.infer<typeof CameraId>;
 
-/** Pictures handed in by people travel like those of cameras, under this id; no camera may have it. */
+/** Camera id of pictures handed in by clients; no camera may have it. */
 export const ON_DEMAND_CAMERA = 'on-demand';
 
 /** One analysed frame. UUID v7; the key that joins a detection, its tasks, their results and the aggregate. */
@@ -34,12 +34,12 @@ export function newRequestId(now = Date.now()): RequestId {
 /** When the request id of an image was made, epoch ms; null when it is a UUID that does not tell. */
 export const imageMadeAt = (id: ImageId): number | null =>
   id[14] === '7' ? Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16) : null;
-/** Of a UUID: the platform draws its randomness ahead, where `randomBytes` asks for it anew each time. */
+/** From a UUID: the platform buffers random bytes for it, while `randomBytes` asks the system each time. */
 export const newTraceId = (): TraceId => randomUUID().replaceAll('-', '');
-/** 16 hex digits: one step on the way of a trace. */
+/** 16 hex digits: one span of a trace. */
 export const newSpanId = (): string => newTraceId().slice(16);
 export const frameImageId = (requestId: RequestId): ImageId => `${requestId}.frame`;
 export const cropImageId = (requestId: RequestId, groupIndex: number): ImageId => `${requestId}.g${groupIndex}`;
 
-/** Deterministic, so that publishing the same task twice is recognised as one by the bus. */
+/** Deterministic, so that NATS drops a task published twice. */
 export const taskId = (requestId: RequestId, groupIndex: number): string => `${requestId}_group${groupIndex}`;

@@ -12,7 +12,7 @@ export type ModelFamily = z.infer<typeof ModelFamily>;
 
 const PerChannel = z.tuple([z.number(), z.number(), z.number()]);
 
-/** The picture a model wants. What is left out takes the family's usual value. */
+/** The picture that a model expects. Fields left out take the family's usual value. */
 export const ModelInput = z.strictObject({
   /** Name of the picture's input; default: the model's only input of rank 4. */
   name: z.string().min(1).optional(),
@@ -42,7 +42,7 @@ export const ModelOutputs = z.strictObject({
 export type ModelOutputs = z.infer<typeof ModelOutputs>;
 
 /**
- * What a class index means: `coco80` (80 names without gaps, YOLO), `coco90` (COCO category id - 1, with gaps), or
+ * Meaning of the class indices: `coco80` (80 names without gaps, YOLO), `coco90` (COCO category id - 1, with gaps), or
  * the names themselves in the model's order. Names that are no `ObjectClass` are dropped.
  */
 export const ModelClasses = z.union([z.enum(['coco80', 'coco90']), z.array(z.string().min(1)).min(1).max(2000)]);

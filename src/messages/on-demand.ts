@@ -4,7 +4,7 @@ import { AssessmentFailure, AssessmentSource, GroupAssessment } from './assessme
 import { IsoTime, RequestId, TraceId } from './ids.ts';
 import { Priority } from './task.ts';
 
-/** What became of a webhook. `attempts` are those made so far; times are ISO 8601 UTC. */
+/** State of a webhook. `attempts`: made so far; times are ISO 8601 UTC. */
 export const HookState = z.object({
   /** Without password and secret parameters. */
   url: z.string().max(MOST.url),
@@ -20,7 +20,7 @@ export type HookState = z.infer<typeof HookState>;
 export const OnDemandStatus = z.object({
   id: RequestId,
   traceId: TraceId,
-  /** `unknown` when it was answered without a judgement; `error` says why. */
+  /** `unknown` when there is no assessment; `error` says why. */
   state: z.enum(['queued', 'done', 'unknown']),
   priority: Priority,
   createdAt: IsoTime,
@@ -36,7 +36,7 @@ export const OnDemandStatus = z.object({
   /** Seconds of calls to the model. */
   llmLatency: z.number().min(0).nullable(),
   error: AssessmentFailure.nullable(),
-  /** With everything in it; never shown. */
+  /** Unredacted; never shown. */
   hookUrl: z.string().max(MOST.url).nullable(),
   hook: HookState.nullable(),
 });

@@ -1,7 +1,7 @@
 import type { CameraId, ImageId } from './ids.ts';
 import { PRIORITIES, type Priority } from './task.ts';
 
-/** NATS subjects, in the order the data takes. */
+/** NATS subjects, in the order of the data flow. */
 export const subjects = {
   detection: (camera: CameraId) => `detection-results.${camera}`,
   detections: 'detection-results.>',
@@ -10,7 +10,7 @@ export const subjects = {
   tasks: 'assessment-tasks.>',
   result: (camera: CameraId) => `risk-assessment-results.${camera}`,
   results: 'risk-assessment-results.>',
-  /** What viewers get; its place in the stream is the feed's offset. */
+  /** For viewers; an aggregate's sequence in the stream is its offset in the feed. */
   aggregate: (camera: CameraId) => `aggregates.${camera}`,
   aggregates: 'aggregates.>',
   /** Aggregates of level high, each revision: the durable history. */
@@ -19,18 +19,18 @@ export const subjects = {
   /** JPEGs of alerts, kept as long as the alerts. */
   alertImage: (id: ImageId) => `alert-images.${id}`,
   alertImages: 'alert-images.>',
-  /** What `consumer` of `stream` could not handle. */
+  /** Messages that `consumer` of `stream` could not handle. */
   deadLetter: (stream: string, consumer: string) => `dead-letters.${stream}.${consumer}`,
   deadLettersOf: (stream: string) => `dead-letters.${stream}.>`,
   deadLetters: 'dead-letters.>',
-  /** Calls of webhooks, one message each. */
+  /** Webhook calls, one message each. */
   webhook: (kind: 'assessment' | 'alert') => `webhooks.${kind}`,
   webhooks: 'webhooks.>',
   imagePrefix: 'images.',
   image: (id: ImageId) => `images.${id}`,
   cameraStatus: (camera: CameraId) => `camera-status.${camera}`,
   cameraStatuses: 'camera-status.>',
-  /** Plain NATS: what each scheduler tells the others of how busy it is. */
+  /** Core NATS: each scheduler tells the others how busy it is. */
   schedulerLoad: 'scheduler-load',
 } as const;
 
@@ -60,7 +60,7 @@ export const PRIORITIES_URGENT_FIRST: readonly Priority[] = PRIORITIES.toReverse
 /** JetStream stream of the stored JPEGs (claim checks), one subject each: `images.{imageId}`. */
 export const IMAGE_STREAM = 'IMAGES';
 
-/** NATS headers of every message on the way of the data. */
+/** NATS headers of every message of the pipeline. */
 export const headers = { traceId: 'Trace-Id', cameraId: 'Camera-Id', requestId: 'Request-Id' } as const;
 
 /** NATS headers of a dead letter, beside those of the original message. */
@@ -71,7 +71,7 @@ export const deadLetterHeaders = {
   consumer: 'Dead-Letter-Consumer',
   deliveries: 'Dead-Letter-Deliveries',
   msgId: 'Dead-Letter-Msg-Id',
-  /** What is missing of the original message, where it was too large to be kept. */
+  /** The parts cut off a message that was too large to keep. */
   cut: 'Dead-Letter-Cut',
 } as const;
 

@@ -7,9 +7,8 @@ export const PRIORITIES = [1, 2, 3, 4, 5] as const;
 /** 1 lowest, 3 default, 5 urgent. */
 export const Priority = z.union([z.literal(1), z.literal(2), z.literal(3), z.literal(4), z.literal(5)]);
 export type Priority = z.infer<typeof Priority>;
-export const DEFAULT_PRIORITY: Priority = 3;
 
-/** Body of `assessment-tasks.p{priority}.{cameraId}`: one group to be judged. */
+/** Body of `assessment-tasks.p{priority}.{cameraId}`: one group to assess. */
 export const AssessmentTask = z
   .object({
     /** `{requestId}_group{groupIndex}` */
@@ -20,10 +19,10 @@ export const AssessmentTask = z
     timestamp: IsoTime,
     traceId: TraceId,
     priority: Priority,
-    /** After this moment nobody waits for the answer: the task is answered `unknown` without a call. */
+    /** After this moment the answer is of no use: the task is answered `unknown` without a call. */
     expiresAt: IsoTime,
     group: PublishedGroup.extend({ objectCount: z.int().min(0).max(MOST.objects) }),
-    /** The group's members only, in the order of `group.memberIndices`. Empty for a picture that somebody handed in. */
+    /** The group's members only, in the order of `group.memberIndices`. Empty for a picture handed in by a client. */
     members: z.array(DetectedObject).max(MOST.objects),
     imageWidth: z.int().positive().max(MOST.side),
     imageHeight: z.int().positive().max(MOST.side),

@@ -1,3 +1,4 @@
+import { jsonSize } from '../messages/json-size.ts';
 import { StorageError } from './storage-error.ts';
 
 export interface JsonBounds {
@@ -6,8 +7,6 @@ export interface JsonBounds {
   /** Values, names and brackets together: besides the length, they make parsing expensive. */
   readonly maxParts: number;
 }
-
-const [OPEN_LIST, OPEN_OBJECT, COMMA, COLON] = [0x5b, 0x7b, 0x2c, 0x3a];
 
 /**
  * Parses a stored or received JSON text whose size was looked at first: 1 MB of nothing but brackets costs one pass
@@ -20,12 +19,8 @@ export function parseJson(text: string, what: string, { maxLength, maxParts }: J
       `${what} has ${text.length} characters, more than the ${maxLength} it may have`,
       { what },
     );
-  let parts = 0;
-  for (let at = 0; at < text.length; at++) {
-    const unit = text.charCodeAt(at);
-    if (unit === COMMA || unit === COLON || unit === OPEN_LIST || unit === OPEN_OBJECT) parts += 1;
-  }
-  if (parts > maxParts)
+  const { values, names } = jsonSize(Buffer.from(text));
+  if (values + names > maxParts)
     throw new StorageError('TOO_LARGE', `${what} has more than the ${maxParts} parts it may have`, { what });
   try {
     return JSON.parse(text);

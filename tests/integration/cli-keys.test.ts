@@ -99,9 +99,9 @@ test('verify finds what real calls would: parameters to leave out, arrears, wait
   const file = await keyFile('found.yaml', [{ name: 'good', key: '${GOOD}', max_output_tokens: 700 }]);
   const verify = () => gantry(['keys', 'verify', '--keys', file], { GOOD });
   for (const [kind, code, message] of [
-    ['stream-only', 0, /good: works, but only so: streamed/],
-    ['max-completion-tokens', 0, /good: works, but only so: max_completion_tokens/],
-    ['json-thinking', 0, /good: works, but only so: response_format none/],
+    ['stream-only', 0, /good: works, with adapted calls: streamed/],
+    ['max-completion-tokens', 0, /good: works, with adapted calls: max_completion_tokens/],
+    ['json-thinking', 0, /good: works, with adapted calls: response_format none/],
     ['arrears', 1, /good: arrears: 400 Access denied/],
     ['model-missing', 1, /good: check model and base_url: model sim-vl cannot be used: 404/],
     ['gemini-429', 1, /good: wait 3\.5 s \(quota\): 429 You exceeded/],
@@ -154,7 +154,7 @@ test('a bad call says what is wrong, and with which code', async () => {
     [['keys', 'verify', '--keys', join(folder, 'nothing.yaml')], {}, 1, /no key to call with/],
     [['queue', '--over', '0'], {}, 2, /--over/],
     [['queue', '--data-dir', join(folder, 'nothing')], {}, 1, /no Gantry runs/],
-    [['queue'], { NATS_URL: 'nats://user:hidden@127.0.0.1:1', GANTRY_DATA_DIR: folder }, 1, /cannot be asked/],
+    [['queue'], { NATS_URL: 'nats://user:hidden@127.0.0.1:1', GANTRY_DATA_DIR: folder }, 1, /does not answer/],
   ];
   for (const [args, env, code, message] of cases) {
     const ended = await gantry(args, env);

@@ -92,7 +92,7 @@ test('a message that cannot be read becomes a dead letter with its bytes, its he
   assert.equal(whole?.headers['Nats-Msg-Id'], 'bad-1');
   assert.deepEqual(bus.deadLetters(), [{ stream: streams.detections, consumer: consumers.taskGenerator, total: 1 }]);
   const [notice] = await deadLetterNotices(box, Date.now(), log);
-  assert.match(notice ?? '', /given up within the last hour.*gantry dlq list/);
+  assert.match(notice ?? '', /given up within the last hour.*npm run gantry -- dlq list/);
   assert.deepEqual(await deadLetterNotices(box, Date.now() + 3_700_000, log), []);
   assert.deepEqual(await take(), []);
 });
@@ -189,10 +189,10 @@ test('frames of the past are put to the bus again as frames of their own, once e
   ];
   for (const frame of frames) await publish(frame);
   const dry = await gantry('replay', '--since', '1h', '--camera', camera, '--dry-run');
-  assert.match(dry.out, /^2 frames with 3 groups of 1 cameras would be judged again/);
+  assert.match(dry.out, /^2 frames with 3 groups of 1 cameras would be assessed again/);
   const { code, out, err } = await gantry('replay', '--since', '1h', '--camera', camera, '--rate', '1000');
   assert.equal(code, 0, err);
-  assert.match(out, /^2 frames with 3 groups of 1 cameras are being judged again \(replay [0-9a-f-]{36}\)/);
+  assert.match(out, /^2 frames with 3 groups of 1 cameras are being assessed again \(replay [0-9a-f-]{36}\)/);
   // What a replay put there is not put there by the next one.
   assert.match((await gantry('replay', '--since', '1h', '--camera', camera, '--rate', '1000')).out, /^2 frames/);
   const stored = await bus.read({

@@ -52,7 +52,7 @@ describe('the page, from where it may be reached', { skip }, () => {
       .toBuffer();
 
   for (const strip of [true, false]) {
-    it(`works under a base path behind a proxy that ${strip ? 'takes it off' : 'passes it on'}, with a token`, async (t) => {
+    it(`works with a token under a base path that a proxy ${strip ? 'strips' : 'passes on'}`, async (t) => {
       const { world, server, base, page, addresses, complaints } = await serve(t, {
         token: TOKEN,
         basePath: '/gantry',
@@ -145,7 +145,8 @@ describe('the page, from where it may be reached', { skip }, () => {
       await page.goto(origin, { waitUntil: 'load' });
       const shown = await page.frames()[1]!.evaluate<boolean>('document.title === "Gantry"');
       const read = await page.evaluate<boolean>(
-        `fetch("${base}/api/cameras", { headers: { authorization: "Bearer x" } }).then((reply) => reply.ok, () => false)`,
+        `fetch("${base}/api/cameras", { headers: { authorization: "Bearer x" } })` +
+          '.then((reply) => reply.ok, () => false)',
       );
       const live = await page.evaluate<boolean>(`new Promise((resolve) => {
         const socket = new WebSocket("${base.replace('http', 'ws')}/ws");

@@ -72,7 +72,8 @@ describe('the page', { skip }, () => {
       const canvas = document.querySelector('[data-camera="${cameraId}"] .picture canvas');
       const scale = Math.min(canvas.width / 640, canvas.height / 352);
       const [left, top] = [(canvas.width - 640 * scale) / 2, (canvas.height - 352 * scale) / 2];
-      return [...canvas.getContext('2d').getImageData(Math.round(left + ${x} * scale), Math.round(top + ${y} * scale), 1, 1).data];
+      const [px, py] = [Math.round(left + ${x} * scale), Math.round(top + ${y} * scale)];
+      return [...canvas.getContext('2d').getImageData(px, py, 1, 1).data];
     })()`);
   /** Colour of the picture itself, in its middle. */
   const pictured = (cameraId: string): Promise<number[]> =>
@@ -192,7 +193,7 @@ describe('the page', { skip }, () => {
     await shows(frame);
   });
 
-  it('goes on where it was after a lost connection: shows the alert it missed, each once, and no older frame', async () => {
+  it('resumes after a lost connection: shows missed alerts, each once, and no older frame', async () => {
     world.add('north');
     server.feed.begin('e', 0);
     await open();
@@ -365,7 +366,10 @@ describe('the page', { skip }, () => {
       (await disputed?.getAttribute('title')) ?? '',
       /measured high, the model says none\. A person is 10 px from a <b>/u,
     );
-    assert.match((await byRules?.getAttribute('title')) ?? '', /rules judged, not the model: the model declined <i>/u);
+    assert.match(
+      (await byRules?.getAttribute('title')) ?? '',
+      /assessed by rules, not by the model: the model declined <i>/u,
+    );
     assert.match(
       await text('[data-camera="north"] .text'),
       /A person is 10 px from a <b>vehicle<\/b>\. The model says none/u,

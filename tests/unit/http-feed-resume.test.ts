@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { DEFAULT_LIMITS, type HttpLimits } from '../../src/http/http-limits.ts';
 import { LiveFeed } from '../../src/http/live-feed.ts';
-import type { FeedHistory, StoredAggregate } from '../../src/http/feed/recall.ts';
+import type { FeedHistory, StoredAggregate } from '../../src/http/feed/missed-alerts.ts';
 import type { Aggregate } from '../../src/messages/aggregate.ts';
 import { ManualClock, settle } from '../../src/runtime/testing/manual-clock.ts';
 import { FakeSocket } from '../support/feed-socket.ts';

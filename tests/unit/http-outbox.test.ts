@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Following, MAX_NAMED } from '../../src/http/feed/following.ts';
+import { Subscription, MAX_NAMED } from '../../src/http/feed/subscription.ts';
 import { Outbox, type Outgoing } from '../../src/http/feed/viewer-outbox.ts';
 import { RecentIds } from '../../src/http/feed/recent-ids.ts';
 
@@ -71,7 +71,7 @@ describe('outbox of a viewer', () => {
       box.frame(camera, order, message(`${camera}${order}`));
     assert.deepEqual(socket.sent, ['a1 fills the buffer']);
     assert.ok(box.lagging);
-    assert.equal(box.behind, 'a1 fills the buffer'.length + 4);
+    assert.equal(box.pendingBytes, 'a1 fills the buffer'.length + 4);
     socket.leave();
     assert.equal(counts.droppedFrames, 2);
     assert.deepEqual(socket.sent, ['a1 fills the buffer', 'lag 2 since e-7', 'a4']);
@@ -119,7 +119,7 @@ describe('outbox of a viewer', () => {
     box.alert(message('al4', 6));
     socket.leave();
     assert.deepEqual(socket.sent, ['an alert fills the buffer']);
-    assert.equal(box.behind, 0);
+    assert.equal(box.pendingBytes, 0);
   });
 
   it('gives up a viewer for whom more waits than the hard bound, once', () => {
@@ -166,32 +166,32 @@ describe('outbox of a viewer', () => {
 
 describe('what a viewer follows', () => {
   it('is some cameras by name', () => {
-    const following = new Following();
-    assert.ok(!following.has('a'));
-    following.add(['a', 'b']);
-    following.remove(['b', 'c']);
-    assert.ok(following.has('a') && !following.has('b'));
+    const subscription = new Subscription();
+    assert.ok(!subscription.has('a'));
+    subscription.add(['a', 'b']);
+    subscription.remove(['b', 'c']);
+    assert.ok(subscription.has('a') && !subscription.has('b'));
   });
 
   it('is all cameras but some', () => {
-    const following = new Following();
-    following.everything();
-    following.remove(['b']);
-    assert.ok(following.has('later') && !following.has('b'));
-    following.add(['b']);
-    assert.ok(following.has('b'));
-    following.nothing();
-    assert.ok(!following.has('later'));
+    const subscription = new Subscription();
+    subscription.addAll();
+    subscription.remove(['b']);
+    assert.ok(subscription.has('later') && !subscription.has('b'));
+    subscription.add(['b']);
+    assert.ok(subscription.has('b'));
+    subscription.clear();
+    assert.ok(!subscription.has('later'));
   });
 
   it('is bounded', () => {
     const many = Array.from({ length: MAX_NAMED }, (_, index) => `c${index}`);
-    const following = new Following();
-    assert.ok(following.add(many));
-    assert.ok(following.add(many), 'the same names again cost nothing');
-    assert.ok(!following.add(['one-more']));
-    const all = new Following();
-    all.everything();
+    const subscription = new Subscription();
+    assert.ok(subscription.add(many));
+    assert.ok(subscription.add(many), 'the same names again cost nothing');
+    assert.ok(!subscription.add(['one-more']));
+    const all = new Subscription();
+    all.addAll();
     assert.ok(all.remove(many));
     assert.ok(!all.remove(['one-more']));
   });

@@ -61,16 +61,16 @@ test('gantry without a command, or with one it does not have, prints its command
     const { code, stdout, stderr } = await runCommand(process.execPath, [GANTRY, ...args], { timeoutMs: 20_000 });
     assert.equal(code, 2);
     assert.equal(stdout, '');
-    assert.match(stderr, /usage: gantry COMMAND[\s\S]*models[\s\S]*check-e2e/);
+    assert.match(stderr, /usage: npm run gantry -- COMMAND[\s\S]*models[\s\S]*check-e2e/);
     if (args[0] !== undefined) assert.match(stderr, new RegExp(`no command "${args[0]}"`));
   }
   const help = await runCommand(process.execPath, [GANTRY, '--help'], { timeoutMs: 20_000 });
   assert.equal(help.code, 0);
-  assert.match(help.stdout, /usage: gantry COMMAND/);
+  assert.match(help.stdout, /usage: npm run gantry -- COMMAND/);
 });
 
 test('arguments reach the command, and its exit status comes back', async () => {
   const { code, stderr } = await runCommand(process.execPath, [GANTRY, 'models', 'nonsense'], { timeoutMs: 20_000 });
   assert.equal(code, 2);
-  assert.match(stderr, /usage: gantry models list/);
+  assert.match(stderr, /usage: npm run gantry -- models list/);
 });

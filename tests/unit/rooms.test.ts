@@ -9,7 +9,7 @@ const SRC = join(import.meta.dirname, '..', '..', 'src');
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   messages: [],
   runtime: [],
-  storage: [],
+  storage: ['messages'],
   // How NATS and Redis are reached: everyone who connects.
   servers: [],
   // Beside the runtime's actors, everyone may use its clock, its log interface, its helpers for errors and for child processes.

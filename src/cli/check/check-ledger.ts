@@ -4,7 +4,7 @@ import type { Detection } from '../../messages/detection.ts';
 import type { AssessmentTask } from '../../messages/task.ts';
 import { type Percentiles, percentiles } from './percentiles.ts';
 
-/** Where time goes, in the order of the way of the data; all in ms. */
+/** The stages that take time, in the order of the data flow; all in ms. */
 export const STAGES = ['detect', 'store+publish', 'task', 'assess', 'aggregate', 'push', 'end to end'] as const;
 export type Stage = (typeof STAGES)[number];
 
@@ -20,7 +20,7 @@ export interface CheckReport {
   readonly sources: Readonly<Record<string, number>>;
   readonly unknown: number;
   readonly stages: Readonly<Record<Stage, Percentiles | null>>;
-  /** One sentence for each thing that is wrong; empty when the way of the data is whole. */
+  /** One sentence per problem; empty when every stage works. */
   readonly problems: readonly string[];
 }
 
@@ -31,7 +31,7 @@ interface Seen {
   aggregateAt: number | null;
 }
 
-/** Follows each frame through the stages by what is seen on the wire. Pure: arrival times are passed in. */
+/** Follows each frame through the stages by its messages on the wire. Pure: arrival times are passed in. */
 export class CheckLedger {
   readonly #frames = new Map<string, Seen>();
   readonly #samples: Record<Stage, number[]> = {

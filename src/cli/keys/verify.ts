@@ -11,96 +11,104 @@ import { buildPrompt } from '../../llm/prompt.ts';
 import { newRequestId, newTraceId, ON_DEMAND_CAMERA, taskId } from '../../messages/ids.ts';
 import type { AssessmentTask } from '../../messages/task.ts';
 import { PROJECT_ROOT } from '../../provision/folders.ts';
+import { numberIn, runCommand } from '../command-line.ts';
+import { KEYS_USAGE } from './keys-usage.ts';
 
-/** What a call with a key came to, as real calls are made. No field holds the key. */
-export interface Verified {
+/** The outcome of verifying one key. No field holds the key. */
+interface Verified {
   readonly key: string;
   readonly model: string;
   readonly result: string;
   readonly ok: boolean;
-  /** More than one when the provider refused parameters, each of which is left out of the next call. */
+  /** More than one when the provider refused parameters: each is left out of the next call. */
   readonly calls: number;
   /** How the last call differed from the plain one. */
   readonly adaptations: readonly string[];
   readonly latencyMs: number;
   readonly tokens: number;
-  /** Headers of the answer that speak of limits, by name. */
+  /** Rate-limit headers of the answer, by name. */
   readonly limits: Readonly<Record<string, string>>;
   readonly message: string | null;
 }
 
-const AT_ONCE = 4;
-/** More than there are parameters to refuse. */
+const CONCURRENT_CALLS = 4;
+/** More than there are parameters that a provider may refuse. */
 const MOST_CALLS = 12;
 const PICTURE = { width: 320, height: 240 } as const;
 
-/** `gantry keys verify`. Exit code 0: every key works; 1: one does not, or there is none; 2: bad call. */
-export async function run(args: string[]): Promise<number> {
-  let values: { keys?: string; key?: string[]; timeout?: string; json?: boolean };
-  try {
-    ({ values } = parseArgs({
-      args,
-      options: {
-        keys: { type: 'string' },
-        key: { type: 'string', multiple: true },
-        timeout: { type: 'string' },
-        json: { type: 'boolean' },
-      },
-    }));
-  } catch (thrown) {
-    console.error(thrown instanceof Error ? thrown.message : String(thrown));
-    return 2;
-  }
-  const seconds = Number(values.timeout ?? '35');
-  if (!(seconds >= 0.1 && seconds <= 600)) {
-    console.error(`--timeout: must be seconds from 0.1 to 600, not "${values.timeout ?? ''}"`);
-    return 2;
-  }
-  try {
-    const file = values.keys ?? process.env['GANTRY_KEYS'] ?? join(PROJECT_ROOT, 'config', 'api_keys.yaml');
-    const { raw, source } = await readKeySource(file, sealerFromEnv(process.env));
-    const { keys, warnings } = parseKeyConfig(raw, process.env, source);
-    for (const warning of warnings) console.error(warning);
-    const named = values.key ?? [];
-    const missing = named.filter((name) => !keys.some((key) => key.name === name));
-    const chosen = keys.filter((key) => named.length === 0 || named.includes(key.name));
-    for (const name of missing) console.error(`${source}: there is no key "${name}"`);
-    if (chosen.length === 0) {
-      console.error(`${source}: there is no key to call with`);
-      return 1;
-    }
-    const results = await verifyAll(chosen, seconds * 1_000);
-    console.log(values.json === true ? JSON.stringify(results, null, 2) : table(results));
-    // A key that was left out, for its variable is not set, does not work either.
-    return results.every(({ ok }) => ok) &&
-      missing.length === 0 &&
-      !warnings.some((warning) => /is left out/u.test(warning))
-      ? 0
-      : 1;
-  } catch (thrown) {
-    if (!(thrown instanceof KeyAdminError) && !(thrown instanceof KeyError)) throw thrown;
-    console.error(thrown.message);
-    return 1;
-  }
+interface Options {
+  readonly file: string;
+  /** Names of the keys to verify; empty: all. */
+  readonly names: readonly string[];
+  readonly timeoutMs: number;
+  readonly json: boolean;
 }
 
-/** The calls that real ones make, key by key, a few at a time; results in the order of the keys. */
-export async function verifyAll(keys: readonly KeySpec[], timeoutMs: number): Promise<Verified[]> {
+/** `gantry keys verify`. Exit code 0: every key works; 1: one does not, or there is none; 2: wrong arguments. */
+export const run = (args: string[]): Promise<number> =>
+  runCommand('keys verify', KEYS_USAGE, args, readOptions, async (options) => {
+    try {
+      return await verify(options);
+    } catch (thrown) {
+      if (!(thrown instanceof KeyAdminError) && !(thrown instanceof KeyError)) throw thrown;
+      console.error(thrown.message);
+      return 1;
+    }
+  });
+
+function readOptions(args: string[]): Options {
+  const { values } = parseArgs({
+    args,
+    options: {
+      keys: { type: 'string' },
+      key: { type: 'string', multiple: true },
+      timeout: { type: 'string' },
+      json: { type: 'boolean' },
+    },
+  });
+  return {
+    file: values.keys ?? process.env['GANTRY_KEYS'] ?? join(PROJECT_ROOT, 'config', 'api_keys.yaml'),
+    names: values.key ?? [],
+    timeoutMs: numberIn('--timeout', values.timeout ?? '35', 0.1, 600, 'seconds') * 1_000,
+    json: values.json === true,
+  };
+}
+
+async function verify({ file, names, timeoutMs, json }: Options): Promise<number> {
+  const { raw, source } = await readKeySource(file, sealerFromEnv(process.env));
+  const { keys, warnings } = parseKeyConfig(raw, process.env, source);
+  for (const warning of warnings) console.error(warning);
+  const missing = names.filter((name) => !keys.some((key) => key.name === name));
+  for (const name of missing) console.error(`${source}: there is no key "${name}"`);
+  const chosen = keys.filter((key) => names.length === 0 || names.includes(key.name));
+  if (chosen.length === 0) {
+    console.error(`${source}: there is no key to call with`);
+    return 1;
+  }
+  const results = await verifyAll(chosen, timeoutMs);
+  console.log(json ? JSON.stringify(results, null, 2) : table(results));
+  // A key whose variable is not set was left out: it does not work either.
+  const leftOut = warnings.some((warning) => /is left out/u.test(warning));
+  return missing.length === 0 && !leftOut && results.every(({ ok }) => ok) ? 0 : 1;
+}
+
+/** Calls the model with each key as the scheduler does, a few at a time; results in the order of the keys. */
+async function verifyAll(keys: readonly KeySpec[], timeoutMs: number): Promise<Verified[]> {
   const jpeg = await testPicture();
   const client = createVlmClient();
   const results: Verified[] = [];
   let next = 0;
-  const work = async (): Promise<void> => {
+  const worker = async (): Promise<void> => {
     for (let index = next++; index < keys.length; index = next++) {
       const key = keys[index];
       if (key !== undefined) results[index] = await verifyOne(client, key, jpeg, timeoutMs);
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  await Promise.all(Array.from({ length: CONCURRENT_CALLS }, worker));
   return results;
 }
 
-/** Two cars on a road, drawn: of a size that every provider takes. */
+/** A drawing of two cars on a road, of a size that every provider accepts. */
 const testPicture = (): Promise<Buffer> =>
   sharp(
     Buffer.from(
@@ -114,7 +122,7 @@ const testPicture = (): Promise<Buffer> =>
     .jpeg()
     .toBuffer();
 
-/** A picture as people hand one in: one group, nothing measured. */
+/** A task as for a picture handed in: one group, nothing measured. */
 function testTask(timeoutMs: number): AssessmentTask {
   const requestId = newRequestId();
   const now = Date.now();
@@ -152,7 +160,7 @@ function testTask(timeoutMs: number): AssessmentTask {
   };
 }
 
-/** Asks again as often as the request is changed for the provider, as the scheduler does. */
+/** Repeats the call, as the scheduler does, each time the provider made the client leave a parameter out. */
 async function verifyOne(client: VlmClient, key: KeySpec, jpeg: Buffer, timeoutMs: number): Promise<Verified> {
   const task = testTask(timeoutMs);
   const access = { ...key, keyName: key.name };
@@ -183,7 +191,7 @@ async function verifyOne(client: VlmClient, key: KeySpec, jpeg: Buffer, timeoutM
   }
 }
 
-/** Why the key does not work, and what would help. */
+/** Why the key does not work, and what may help. */
 function explained(failure: Extract<VlmReply, { ok: false }>['failure']): string {
   if (failure.kind === 'rejected-key')
     return failure.why === 'arrears' ? `arrears: ${failure.message}` : `refused: ${failure.message}`;
@@ -221,7 +229,7 @@ function table(results: readonly Verified[]): string {
   return [
     ...lines,
     '',
-    ...adapted.map(({ key, adaptations }) => `${key}: works, but only so: ${adaptations.join(', ')}`),
+    ...adapted.map(({ key, adaptations }) => `${key}: works, with adapted calls: ${adaptations.join(', ')}`),
     ...failed.map(({ key, message }) => `${key}: ${message ?? 'failed'}`),
     failed.length === 0 ? `all ${results.length} keys work` : `${failed.length} of ${results.length} keys do not work`,
   ].join('\n');

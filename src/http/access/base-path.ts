@@ -2,7 +2,7 @@ import { InfraError } from '../../infra/infra-error.ts';
 
 const LONGEST = 200;
 const SEGMENTS = /^(?:\/[A-Za-z0-9._~-]+)+$/u;
-/** First parts of our own addresses: below one of them nobody could tell a prefix from an address. */
+/** First parts of our own addresses: a base path must not begin with one, or it could not be told from an address. */
 const OWN = new Set(['api', 'docs', 'livez', 'metrics', 'readyz', 'vendor', 'ws']);
 
 /**
@@ -33,7 +33,7 @@ export function readBasePath(text: string): string {
 }
 
 /**
- * The address as the routes know it: without the base path, which a proxy may have taken off already. `host` is set
+ * The address as the routes know it: without the base path, which a proxy may have stripped already. `host` is set
  * for a request in absolute form (`GET http://host/path`), which proxies send: it counts in place of the header.
  */
 export function localTarget(url: string, base: string): { readonly path: string; readonly host: string | null } {

@@ -6,15 +6,15 @@ const EXPOSED = 'allow, location, retry-after, www-authenticate';
 /** How long a browser may keep the answer to a preflight, in seconds. */
 const PREFLIGHT_SECONDS = 600;
 
-/** What a reply tells browsers about pages of other origins. `preflight`: it answers one, and needs nothing else. */
+/** The CORS headers of a reply. `preflight`: they are the whole answer. */
 export interface CorsAnswer {
   readonly headers: Readonly<Record<string, string>>;
   readonly preflight: boolean;
 }
 
 /**
- * CORS for the origins that the operator listed, each by its own name and without cookies: the API knows a header, no
- * cookie. Pages of other origins get no header, so that their browser refuses them the reply.
+ * CORS for the origins that the operator listed, without cookies: the API authenticates by a header. Pages of other
+ * origins get no CORS header, so their browser withholds the reply.
  */
 export function corsAnswer(
   request: { readonly method: string; readonly headers: IncomingHttpHeaders },

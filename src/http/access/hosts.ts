@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { InfraError } from '../../infra/infra-error.ts';
 
-/** What a `Host` header or an entry of the allowed hosts names. `port` is null where none is written. */
+/** A parsed `Host` header, or entry of the allowed hosts. `port` is null when none is given. */
 export interface HostName {
   /** Lower case; an IPv6 address stands in brackets, in its short form. */
   readonly name: string;
@@ -36,7 +36,7 @@ export function readAllowedHosts(entries: readonly string[]): AllowedHosts {
   }
   return new Set(
     entries.map((entry) => {
-      // An IPv6 address is often written without its brackets here.
+      // People often write an IPv6 address without brackets here.
       const host = parseHost(isIP(entry) === 6 ? `[${entry}]` : entry);
       if (host === null) {
         const shown = entry.slice(0, 100);
@@ -62,7 +62,7 @@ export function hostAllowed(header: string | undefined, allowed: AllowedHosts): 
   if (isAddress(host.name) || !host.name.includes('.')) return true;
   const name = withoutDot(host.name);
   if (/\.(?:localhost|local|internal|lan|home\.arpa)$/u.test(name) || name === hostname().toLowerCase()) return true;
-  // A header says nothing of the scheme, so a port left out may be either default.
+  // The header does not tell the scheme, so a missing port may be either default.
   return host.port === null
     ? isNamed(name, 80, allowed) || isNamed(name, 443, allowed)
     : isNamed(name, host.port, allowed);
@@ -75,7 +75,7 @@ const isNamed = (name: string, port: number, allowed: AllowedHosts): boolean =>
 /**
  * Whether a page of this origin may open a WebSocket or send a form: one of the host it talks to, of a host that the
  * operator allowed (a proxy may have rewritten `Host`), or of an origin that may use the API. Programs other than
- * browsers send no origin and are let through. `null`, which many pages share, never is.
+ * browsers send no origin and are let through. `null`, which many pages share, is always refused.
  */
 export function originAllowed(
   origin: string | undefined,

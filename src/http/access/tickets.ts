@@ -1,7 +1,7 @@
 import { createHmac, randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../../runtime/clock.ts';
 
-/** How long a ticket opens what it is for, in ms. */
+/** How long a ticket is valid, in ms. */
 export const TICKET_LIFE_MS = 60_000;
 
 const EXPIRY_BYTES = 6;
@@ -18,9 +18,9 @@ export interface Ticket {
 }
 
 /**
- * Short-lived tickets for addresses where a browser can send no header: pictures and WebSockets. Signed, not stored, so
- * there is nothing to fill up. All processes with the same access token take each other's tickets, since a load
- * balancer may lead the WebSocket to another one than the request for the ticket.
+ * Short-lived tickets for addresses where a browser cannot send a header: pictures and WebSockets. They are signed, not
+ * stored, so they take no memory. All processes with the same access token accept each other's tickets, since a load
+ * balancer may send the WebSocket to another process than the request for the ticket.
  */
 export class Tickets {
   readonly #key: Buffer;
@@ -31,7 +31,7 @@ export class Tickets {
     this.#clock = clock;
   }
 
-  /** @param token null: tickets are good for nothing, as everything is open, and only this process knows its own */
+  /** @param token null: no route needs a ticket, and this process alone accepts its own */
   static async open(token: string | null, clock: Pick<Clock, 'now'>): Promise<Tickets> {
     return new Tickets(token === null ? randomBytes(32) : await slowKey(token), clock);
   }
@@ -47,7 +47,7 @@ export class Tickets {
     };
   }
 
-  /** Whether it is one of ours and not over. Takes the same time wherever a wrong signature differs. */
+  /** Whether the ticket is genuine and has not expired. Compares signatures in constant time. */
   isValid(ticket: string): boolean {
     if (ticket.length !== TICKET_LENGTH) return false;
     const bytes = Buffer.from(ticket, 'base64url');
@@ -62,7 +62,7 @@ export class Tickets {
   }
 }
 
-/** Addresses get into logs: who finds a ticket there must not be able to try tokens against it quickly. */
+/** Slow on purpose: a ticket found in a log must not allow quick guesses at the token. */
 const slowKey = (token: string): Promise<Buffer> =>
   new Promise((resolve, reject) => {
     scrypt(token, 'gantry tickets 1', 32, (error, key) => (error === null ? resolve(key) : reject(error)));

@@ -7,10 +7,10 @@ import { safeValue } from './safe-value.ts';
 import { PLAIN_HEADERS } from './raw-refusal.ts';
 import { methodsAt, type RouteTable } from './route-table.ts';
 
-/** Characters of one part of a path. */
+/** Most characters of one part of a path. */
 export const MAX_PARAMETER = 200;
 
-/** Makes every failure of a request an {@link ErrorBody}; faults of ours are logged, and told without their inside. */
+/** Answers every failed request with an {@link ErrorBody}. Faults of ours are logged, and answered without details. */
 export function installErrorHandling(app: FastifyInstance, log: ActorLog, routes: RouteTable, bodyLimit: number): void {
   app.setErrorHandler((error: FastifyError | HttpError | Error, request, reply) => {
     const answer = error instanceof HttpError ? error : translate(error, request, bodyLimit, routes);
@@ -32,7 +32,7 @@ export function installErrorHandling(app: FastifyInstance, log: ActorLog, routes
 }
 
 function nothingThere(request: FastifyRequest, routes: RouteTable): HttpError {
-  // The router takes a path with too long a part for one of the pages'.
+  // A path with too long a part does not match its route, and ends here.
   const parts = rawPath(request).split('/');
   if (parts.some((part) => part.length > MAX_PARAMETER)) return partTooLong(request);
   const path = pathOf(request);
@@ -48,7 +48,7 @@ function nothingThere(request: FastifyRequest, routes: RouteTable): HttpError {
   });
 }
 
-/** Answers what the router refuses before any hook runs: paths that cannot be decoded, or with too long a part. */
+/** Answers paths that the router refuses before any hook runs: undecodable ones, and those with too long a part. */
 export function refuseUnrouted(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   const answer = translate(error, request, 0, NO_ROUTES);
   if (request.raw.headers.upgrade !== undefined) reply.raw.once('finish', () => request.raw.destroy());
@@ -76,61 +76,37 @@ const partTooLong = (request: FastifyRequest): HttpError =>
     value: pathOf(request),
   });
 
-/** Fastify's own errors, and whatever a port rejects with. */
-function translate(
-  error: FastifyError | Error,
-  request: FastifyRequest,
-  bodyLimit: number,
-  routes: RouteTable,
-): HttpError {
-  const code = 'code' in error ? error.code : '';
-  switch (code) {
-    case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return new HttpError('BODY_TOO_LARGE', `body: must have at most ${bodyLimit} bytes`, {
-        field: 'body',
-        value: Number(request.headers['content-length'] ?? 0) || null,
-      });
-    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
-      return wrongType(safeValue('content-type', request.headers['content-type']));
-    case 'FST_ERR_BAD_URL':
-      return new HttpError('BAD_REQUEST', 'path: holds a % that is not followed by the hex digits of UTF-8', {
-        field: 'path',
-        value: pathOf(request),
-      });
-    case 'FST_ERR_MAX_PARAM_LENGTH':
-      return partTooLong(request);
-    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
-      return new HttpError('BAD_REQUEST', 'content-length: does not match the body', {
-        field: 'content-length',
-        value: safeValue('content-length', request.headers['content-length']),
-      });
-    default:
-  }
-  const status = 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : 500;
-  if (status === 408) return new HttpError('REQUEST_TIMEOUT', 'the request did not arrive in time');
-  // What no file of a page can be called: `..`, two slashes, too long. Nothing of ours forbids without saying what.
-  if (status === 403) return nothingThere(request, routes);
-  if (status >= 400 && status < 500) return new HttpError('BAD_REQUEST', redactShort(error.message));
-  if (UNWRITABLE.has(code)) {
-    return new HttpError('NOT_SAVED', `nothing was changed: ${redactShort(asError(error).message)}`, { cause: error });
-  }
-  if (UNAVAILABLE.has(code)) {
-    const why = redactShort(asError(error).message);
-    return new HttpError('UNAVAILABLE', `this cannot be answered now: ${why}`, { cause: error });
-  }
-  return new HttpError('INTERNAL', 'this is a fault of Gantry; its log says more', { cause: error });
-}
+/** Fastify's own errors, by code. */
+const FASTIFY_ERRORS: Readonly<Record<string, (request: FastifyRequest, bodyLimit: number) => HttpError>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: ({ headers }, bodyLimit) =>
+    new HttpError('BODY_TOO_LARGE', `body: must have at most ${bodyLimit} bytes`, {
+      field: 'body',
+      value: Number(headers['content-length'] ?? 0) || null,
+    }),
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: ({ headers }) => {
+    const type = safeValue('content-type', headers['content-type']);
+    return new HttpError('WRONG_CONTENT_TYPE', `content-type: must be application/json, not ${type || 'nothing'}`, {
+      field: 'content-type',
+      value: type,
+    });
+  },
+  FST_ERR_BAD_URL: (request) =>
+    new HttpError('BAD_REQUEST', 'path: holds a % that is not followed by the hex digits of UTF-8', {
+      field: 'path',
+      value: pathOf(request),
+    }),
+  FST_ERR_MAX_PARAM_LENGTH: partTooLong,
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ({ headers }) =>
+    new HttpError('BAD_REQUEST', 'content-length: does not match the body', {
+      field: 'content-length',
+      value: safeValue('content-length', headers['content-length']),
+    }),
+};
 
-/** What kept a change from being saved. */
+/** Codes of other rooms for a change that could not be saved. */
 const UNWRITABLE: ReadonlySet<string> = new Set(['DISK_FULL', 'NOT_WRITABLE']);
 
-const wrongType = (type: string | number | boolean | null): HttpError =>
-  new HttpError('WRONG_CONTENT_TYPE', `content-type: must be application/json, not ${type || 'nothing'}`, {
-    field: 'content-type',
-    value: type,
-  });
-
-/** Failures of other rooms that pass by themselves. */
+/** Codes of other rooms for failures that pass by themselves. */
 const UNAVAILABLE: ReadonlySet<string> = new Set([
   'BUS_DOWN',
   'REDIS_DOWN',
@@ -140,3 +116,25 @@ const UNAVAILABLE: ReadonlySet<string> = new Set([
   'ACTOR_FAILED',
   'STOPPING',
 ]);
+
+/** The reply to an error of Fastify's, or to whatever a port rejected with. */
+function translate(
+  error: FastifyError | Error,
+  request: FastifyRequest,
+  bodyLimit: number,
+  routes: RouteTable,
+): HttpError {
+  const code = 'code' in error ? error.code : '';
+  const known = Object.hasOwn(FASTIFY_ERRORS, code) ? FASTIFY_ERRORS[code] : undefined;
+  if (known !== undefined) return known(request, bodyLimit);
+  const status = 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : 500;
+  if (status === 408) return new HttpError('REQUEST_TIMEOUT', 'the request did not arrive in time');
+  // From @fastify/static, for paths that no file can have (`..`, two slashes, too long). Our routes answer no bare 403.
+  if (status === 403) return nothingThere(request, routes);
+  if (status >= 400 && status < 500) return new HttpError('BAD_REQUEST', redactShort(error.message));
+  const why = redactShort(asError(error).message);
+  if (UNWRITABLE.has(code)) return new HttpError('NOT_SAVED', `nothing was changed: ${why}`, { cause: error });
+  if (UNAVAILABLE.has(code))
+    return new HttpError('UNAVAILABLE', `this cannot be answered now: ${why}`, { cause: error });
+  return new HttpError('INTERNAL', 'this is a fault of Gantry; its log says more', { cause: error });
+}

@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { HTTP_ERRORS, type HttpErrorCode } from './codes.ts';
 
-/** Body of every reply that is an error. `field` and `value` say what was wrong with what was sent. */
+/** Body of every error reply. `field` and `value` name the part of the request that was refused. */
 export const ErrorBody = z.object({
   code: z.string(),
   message: z.string(),
   field: z.string().nullable(),
-  /** What was received, cut to a bearable length and without secrets; null when nothing was. */
+  /** The value received, shortened and without secrets; null when there was none. */
   value: z.unknown(),
 });
 export type ErrorBody = z.infer<typeof ErrorBody>;
@@ -17,7 +17,7 @@ export class HttpError extends Error {
   readonly code: HttpErrorCode;
   readonly statusCode: number;
   readonly field: string | null;
-  /** Already safe to show. */
+  /** Safe to show: see `safeValue`. */
   readonly value: unknown;
   readonly headers: Readonly<Record<string, string>>;
 

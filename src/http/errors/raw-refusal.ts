@@ -2,18 +2,19 @@ import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { HttpError } from './http-error.ts';
 
-/** Headers of a reply that no hook sees. */
+/** Headers of replies that bypass the hooks. */
 export const PLAIN_HEADERS: Readonly<Record<string, string>> = {
   'x-content-type-options': 'nosniff',
   'cache-control': 'no-store',
 };
 
-/** What a refused client has to read why, in ms; then its connection is dropped. */
+/** Time for a refused client to read the reply, in ms; then its connection is dropped. */
 export const LINGER_MS = 1_000;
 
 /**
- * Answers on a socket on which no request could be read, in the shape of every other error, and ends it. Nothing is
- * written into a reply that has begun: pass `begun` then.
+ * Answers on a raw socket, in the shape of every other error, and ends it.
+ *
+ * @param begun a reply has begun already: the socket is destroyed, and nothing is written into that reply
  */
 export function refuseOnSocket(socket: Duplex, error: HttpError, begun = false): void {
   socket.on('error', () => undefined);
@@ -32,7 +33,7 @@ export function refuseOnSocket(socket: Duplex, error: HttpError, begun = false):
   };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.end(`HTTP/1.1 ${error.statusCode} ${STATUS_CODES[error.statusCode] ?? ''}\r\n${lines.join('')}\r\n${body}`);
-  // What still comes is thrown away, so that the reply is read before the connection breaks off.
+  // Discards further input, so that the client reads the reply before the connection ends.
   socket.resume();
   setTimeout(() => socket.destroy(), LINGER_MS).unref();
 }

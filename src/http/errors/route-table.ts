@@ -3,7 +3,7 @@ export type RouteTable = Map<string, Set<string>>;
 
 /** Methods that the address takes, sorted; none when it does not exist. */
 export function methodsAt(routes: RouteTable, path: string): readonly string[] {
-  // A slash at the end is taken for nothing, as by the router.
+  // A trailing slash is ignored, as by the router.
   const segments = (path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path).split('/');
   const methods = new Set<string>();
   for (const [pattern, taken] of routes) {

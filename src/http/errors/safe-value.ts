@@ -4,15 +4,15 @@ import { urlOrigin } from '../../infra/url-origin.ts';
 /** Addresses of webhooks and pictures: their paths are secrets. */
 const SECRET_PATH = /(?:hook|image)_?url$/iu;
 const SECRET_NAME = /pass|pwd|token|secret|auth|credential|(^|[._-])(api)?key$/iu;
-/** Characters of a name that are looked at, from its end: a path's last part says what the value is. */
+/** Characters of a name that are tested, from its end: the last part of a path names the value. */
 const NAME_LOOKED_AT = 200;
-/** Of a value with parts: how many are shown, and how deep. */
+/** Most parts shown of an object or list, and how deep. */
 const MAX_PARTS = 20;
 const MAX_DEPTH = 3;
 
 /**
- * What was received, fit to be sent back and logged: URLs without passwords, secrets by name hidden, long values cut
- * with their length. Anything but a plain value becomes JSON text, cut likewise: its first parts only.
+ * A received value made safe to send back and to log: URLs without passwords, values of secret names hidden, long
+ * values cut, with their length. Objects and lists become JSON text of their first parts.
  */
 export function safeValue(field: string, value: unknown): string | number | boolean | null {
   if (value === undefined || value === null) return null;
@@ -22,7 +22,7 @@ export function safeValue(field: string, value: unknown): string | number | bool
   return redactShort(JSON.stringify(partsOf(value, MAX_DEPTH)) ?? '');
 }
 
-/** A field's name, fit for an error: a stranger chooses the names of unknown fields. */
+/** A field's name made safe for an error: the client chooses the names of unknown fields. */
 export const safeName = (name: string): string => redactShort(name, 100);
 
 const isSecret = (name: string): boolean => SECRET_NAME.test(name.slice(-NAME_LOOKED_AT));
@@ -30,7 +30,7 @@ const isSecret = (name: string): boolean => SECRET_NAME.test(name.slice(-NAME_LO
 const shown = (name: string, text: string): string =>
   redactShort(SECRET_PATH.test(name.slice(-NAME_LOOKED_AT)) ? urlOrigin(text) : text);
 
-/** A copy with the first parts only, each string short and without secrets. */
+/** A copy of the first parts, with short strings and without secrets. */
 function partsOf(value: unknown, depth: number): unknown {
   if (typeof value === 'string') return redactShort(value);
   if (typeof value !== 'object' || value === null) return value;

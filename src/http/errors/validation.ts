@@ -2,12 +2,11 @@ import type { z } from 'zod';
 import { HttpError } from './http-error.ts';
 import { safeName, safeValue } from './safe-value.ts';
 
-/** The part of {@link z.core.$ZodIssue} that is read here. */
 type Issue = z.core.$ZodIssue;
 
 /**
- * The first thing that is wrong with `input`, as an error naming the field and the value received.
- * Unknown fields come first: they are mostly misspelt needed ones.
+ * The first issue of `input` as an error that names the field and the value received. Unknown fields come first: most
+ * are misspelt required ones.
  */
 export function invalidInput(issues: readonly Issue[], input: unknown, whole: string): HttpError {
   const issue = issues.find((each) => each.code === 'unrecognized_keys') ?? issues[0];

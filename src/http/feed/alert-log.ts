@@ -1,23 +1,23 @@
 import type { CameraId, RequestId } from '../../messages/ids.ts';
 import type { Outgoing } from './viewer-outbox.ts';
 
-/** An alert as it was sent. */
+/** An alert as viewers get it. */
 export interface LoggedAlert {
   readonly seq: number;
   readonly camera: CameraId;
   readonly requestId: RequestId;
-  /** When it went out or was stored, epoch ms. */
+  /** When it was sent or stored, epoch ms. */
   readonly at: number;
   readonly message: Outgoing;
 }
 
 export interface AlertLogLimits {
-  /** Alerts kept, and their bytes; at either bound the oldest go. */
+  /** Alerts kept, and their bytes; at either bound the oldest are dropped. */
   readonly logAlerts: number;
   readonly logBytes: number;
 }
 
-/** Every alert of one stream after a known place, in order, encoded as viewers get it: for those who come back. Pure. */
+/** The alerts of one stream after a known sequence, in order and encoded, for returning viewers. Pure. */
 export class AlertLog {
   readonly #limits: AlertLogLimits;
   #alerts: LoggedAlert[] = [];
@@ -29,12 +29,12 @@ export class AlertLog {
     this.#limits = limits;
   }
 
-  /** Nothing is missing in it after this sequence; null: it keeps nothing. */
+  /** The log is complete after this sequence; null: it keeps nothing. */
   get after(): number | null {
     return this.#after;
   }
 
-  /** It was longer and lost its oldest: what is before it does not fit. */
+  /** It dropped its oldest alerts, so it cannot be extended back. */
   get trimmed(): boolean {
     return this.#trimmed;
   }
@@ -43,7 +43,7 @@ export class AlertLog {
     return this.#alerts.length;
   }
 
-  /** Starts over: another stream, or a place far from the last. */
+  /** Starts over with another stream, or at a distant sequence. */
   begin(after: number | null): void {
     this.#alerts = [];
     this.#bytes = 0;
@@ -60,7 +60,7 @@ export class AlertLog {
     this.#trim();
   }
 
-  /** Puts what came between `after` and the log's own beginning before it; `alerts` in order. */
+  /** Prepends the alerts between sequence `after` and the log's beginning, in order. */
   extend(after: number, alerts: readonly LoggedAlert[]): void {
     const own = this.#after;
     if (own === null || after >= own) return;
@@ -71,7 +71,7 @@ export class AlertLog {
     this.#trim();
   }
 
-  /** The next ones after `seq`, oldest first, of about `bytes`; at least one when there is one. */
+  /** The next alerts after `seq`, oldest first, about `bytes` in all; at least one when there is one. */
   next(seq: number, bytes: number): readonly LoggedAlert[] {
     const first = this.#indexAfter(seq);
     let end = first;

@@ -1,15 +1,15 @@
-/** Counts what is open for long, in all and by address: WebSockets, and whoever follows events. */
+/** Limits long-lived connections, in all and by address: WebSockets and followers of server-sent events. */
 export class ConnectionLimit {
   readonly #byIp = new Map<string, number>();
   readonly #max: number;
   readonly #maxPerIp: number;
-  readonly #what: string;
+  readonly #noun: string;
   #open = 0;
   #refused = 0;
 
-  /** @param what are counted, in the plural */
-  constructor(max: number, maxPerIp: number, what = 'WebSockets') {
-    this.#what = what;
+  /** @param noun what is counted, in the plural: for refusals */
+  constructor(max: number, maxPerIp: number, noun = 'WebSockets') {
+    this.#noun = noun;
     this.#max = max;
     this.#maxPerIp = maxPerIp;
   }
@@ -23,15 +23,15 @@ export class ConnectionLimit {
   refusal(ip: string): string | null {
     const reason =
       this.#open >= this.#max
-        ? `at most ${this.#max} ${this.#what} may be open, close some`
+        ? `at most ${this.#max} ${this.#noun} may be open, close some`
         : (this.#byIp.get(ip) ?? 0) >= this.#maxPerIp
-          ? `at most ${this.#maxPerIp} ${this.#what} may be open from one address, close some`
+          ? `at most ${this.#maxPerIp} ${this.#noun} may be open from one address, close some`
           : null;
     if (reason !== null) this.#refused += 1;
     return reason;
   }
 
-  /** Counts one more; the returned function, called any number of times, counts it out. */
+  /** Counts one more until the returned function is called; further calls of it are ignored. */
   take(ip: string): () => void {
     this.#open += 1;
     this.#byIp.set(ip, (this.#byIp.get(ip) ?? 0) + 1);

@@ -1,6 +1,6 @@
 const TEXT_FINAL = 0x81;
 
-/** A whole WebSocket message of one text frame as a server sends it (RFC 6455: not masked). */
+/** A whole WebSocket message as one text frame from a server (RFC 6455: not masked). */
 export function textFrame(text: string): Uint8Array {
   const length = Buffer.byteLength(text);
   const textAt = length < 126 ? 2 : length < 65_536 ? 4 : 10;

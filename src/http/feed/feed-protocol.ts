@@ -13,7 +13,7 @@ import { readJson } from '../intake/json-body.ts';
 import { textFrame } from './feed-frame.ts';
 import type { Outgoing } from './viewer-outbox.ts';
 
-/** A viewer's message, or what is wrong with it. Pure. */
+/** A viewer's message, or the error in it. Pure. */
 export function readFeedRequest(text: string): FeedRequest | HttpError {
   const read = readJson(text, 'message');
   if (read instanceof HttpError) return read;
@@ -30,13 +30,13 @@ export function readFeedRequest(text: string): FeedRequest | HttpError {
 
 export const encode = (message: FeedMessage): Uint8Array => Buffer.from(JSON.stringify(message));
 
-/** A message with its place, encoded once for all viewers; without its place only when somebody needs that. */
-export class FeedText implements Outgoing {
+/** A message encoded once for all viewers, with its offset where the place is known. */
+export class EncodedMessage implements Outgoing {
   readonly place: FeedPlace | null;
   readonly frame: Uint8Array;
   readonly #type: 'detection_result' | 'alert' | 'gap';
   readonly #data: string;
-  #bare: FeedText | null = null;
+  #withoutOffset: EncodedMessage | null = null;
 
   /** @param data JSON */
   constructor(type: 'detection_result' | 'alert' | 'gap', data: string, place: FeedPlace | null) {
@@ -50,16 +50,17 @@ export class FeedText implements Outgoing {
     );
   }
 
-  /** The same without a place: for a viewer that may not count on what is before it. */
-  get bare(): FeedText {
-    return this.place === null ? this : (this.#bare ??= new FeedText(this.#type, this.#data, null));
+  /** The same message for viewers that still miss earlier alerts. Encoded when first asked for. */
+  get withoutOffset(): EncodedMessage {
+    if (this.place === null) return this;
+    return (this.#withoutOffset ??= new EncodedMessage(this.#type, this.#data, null));
   }
 }
 
-export const frameText = (aggregate: Aggregate, place: FeedPlace | null): FeedText =>
-  new FeedText('detection_result', JSON.stringify(aggregate), place);
-export const alertText = (aggregate: Aggregate, place: FeedPlace | null): FeedText =>
-  new FeedText('alert', JSON.stringify(aggregate), place);
+export const frameMessage = (aggregate: Aggregate, place: FeedPlace | null): EncodedMessage =>
+  new EncodedMessage('detection_result', JSON.stringify(aggregate), place);
+export const alertMessage = (aggregate: Aggregate, place: FeedPlace | null): EncodedMessage =>
+  new EncodedMessage('alert', JSON.stringify(aggregate), place);
 
 /** A {@link FeedGap} with places instead of offsets and `alertsSince` in epoch ms. */
 export interface Gap {
@@ -68,13 +69,14 @@ export interface Gap {
   readonly reason: GapReason;
   readonly missed: number | null;
   readonly alertsSince: number | null;
-  /** Prefix of every address outside; `''` for none. */
+  /** Prefix of every public address; `''` for none. */
   readonly basePath: string;
 }
 
-/** @param place up to which every alert was sent; null when that is not so */
-export function gapText({ from, to, reason, missed, alertsSince, basePath }: Gap, place: FeedPlace | null): FeedText {
-  const gap: FeedGap = {
+/** @param place up to which every alert was sent; null when alerts may be missing */
+export function gapMessage(gap: Gap, place: FeedPlace | null): EncodedMessage {
+  const { from, to, reason, missed, alertsSince, basePath } = gap;
+  const data: FeedGap = {
     from: from === null ? null : feedOffset(from),
     to: to === null ? null : feedOffset(to),
     reason,
@@ -82,7 +84,7 @@ export function gapText({ from, to, reason, missed, alertsSince, basePath }: Gap
     alertsSince: alertsSince === null ? null : new Date(alertsSince).toISOString(),
     history: `${basePath}/api/alerts/history`,
   };
-  return new FeedText('gap', JSON.stringify(gap), place);
+  return new EncodedMessage('gap', JSON.stringify(data), place);
 }
 
 export function errorMessage(error: HttpError): FeedMessage {
@@ -90,7 +92,7 @@ export function errorMessage(error: HttpError): FeedMessage {
   return { type: 'error', data: field === null ? { code, message } : { code, message, field, value } };
 }
 
-/** Allows `perSecond` on average, twice as many in one go. Times in ms. */
+/** Token bucket: allows `perSecond` on average, with bursts of twice as many. Times in ms. */
 export class MessageRate {
   readonly #perSecond: number;
   #tokens: number;

@@ -1,53 +1,46 @@
-import type { Clock, TimerHandle } from '../../runtime/clock.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { Ticker } from '../ticker.ts';
 
-/** What a heartbeat needs of a socket. */
-export interface Beating {
+export interface PingableSocket {
   ping(): void;
   terminate(): void;
 }
 
-/** Pings every socket at an interval and drops those that did not answer the ping before. */
+/** Pings every socket at an interval and drops those that did not answer the previous ping. */
 export class Heartbeat {
-  readonly #clock: Clock;
-  readonly #intervalMs: number;
-  readonly #answered = new Map<Beating, boolean>();
-  #timer: TimerHandle | null = null;
+  readonly #answered = new Map<PingableSocket, boolean>();
+  readonly #ticker: Ticker;
 
   constructor(clock: Clock, intervalMs: number) {
-    this.#clock = clock;
-    this.#intervalMs = intervalMs;
+    this.#ticker = new Ticker(clock, intervalMs, () => this.#beat());
   }
 
-  add(socket: Beating): void {
+  add(socket: PingableSocket): void {
     this.#answered.set(socket, true);
-    this.#timer ??= this.#schedule();
+    this.#ticker.start();
   }
 
-  /** The socket showed that it lives. */
-  alive(socket: Beating): void {
+  /** The socket answered. */
+  alive(socket: PingableSocket): void {
     if (this.#answered.has(socket)) this.#answered.set(socket, true);
   }
 
-  remove(socket: Beating): void {
+  remove(socket: PingableSocket): void {
     this.#answered.delete(socket);
     if (this.#answered.size === 0) this.stop();
   }
 
   stop(): void {
-    if (this.#timer !== null) this.#clock.clearTimeout(this.#timer);
-    this.#timer = null;
+    this.#ticker.stop();
   }
 
-  #schedule(): TimerHandle {
-    return this.#clock.setTimeout(() => {
-      this.#timer = null;
-      for (const [socket, answered] of this.#answered) {
-        if (answered) {
-          this.#answered.set(socket, false);
-          socket.ping();
-        } else socket.terminate();
-      }
-      if (this.#answered.size > 0) this.#timer = this.#schedule();
-    }, this.#intervalMs);
+  #beat(): boolean {
+    for (const [socket, answered] of this.#answered) {
+      if (answered) {
+        this.#answered.set(socket, false);
+        socket.ping();
+      } else socket.terminate();
+    }
+    return this.#answered.size > 0;
   }
 }

@@ -1,146 +1,202 @@
+/**
+ * Recovery: how a viewer that subscribes with an offset (`since`) gets the alerts it missed.
+ *
+ * ```
+ *        subscribe with since                all missed alerts sent
+ *  live ──────────────────────> replaying ─────────────────────────────> live
+ *                                   │                                      ^
+ *                                   │ missed alerts cannot be read         │ read at last, and sent
+ *                                   └──────> live-without-offsets ─────────┘
+ * ```
+ *
+ * - `replaying`: the viewer gets missed alerts only, oldest first and no faster than it reads. Live alerts wait in the
+ *   log, where the replay reaches them; the newest frames wait in the snapshot, sent when the viewer goes live.
+ * - `live-without-offsets`: NATS cannot be read now. The viewer gets live messages while the read is retried each
+ *   second. An offset promises that every alert up to it was sent, so these messages carry none: a viewer that leaves
+ *   now returns with its old offset and misses nothing.
+ *
+ * Missed alerts come from the log, extended from the stream AGGREGATES where necessary. When the offset is unusable
+ * (too old, of another stream, too far back), they come from the alert history by time, and the viewer is told of a
+ * gap.
+ *
+ * When the stream itself is lost, the feed disconnects every viewer that is not `live`; it returns with its old offset.
+ */
 import type { FeedPlace, GapReason } from '../../messages/feed.ts';
-import type { CameraId } from '../../messages/ids.ts';
+import type { CameraId, RequestId } from '../../messages/ids.ts';
 import { sleep, type Clock } from '../../runtime/clock.ts';
-import { gapText } from './feed-protocol.ts';
-import type { FoundAlerts, Recall } from './recall.ts';
+import type { LoggedAlert } from './alert-log.ts';
+import { gapMessage } from './feed-protocol.ts';
+import type { MissedAlerts } from './missed-alerts.ts';
 import type { Since, Viewer } from './viewer.ts';
 
-/** Sent at once; more follows when the viewer has taken it. */
+/** Bytes sent at once; more follow when the viewer has read them. */
 const CHUNK_BYTES = 256 * 1024;
-const AGAIN_MS = 1_000;
+const RETRY_MS = 1_000;
 
 export interface ResumeOptions {
   readonly viewer: Viewer;
   /** Null: every camera it follows. */
   readonly cameras: readonly CameraId[] | null;
   readonly since: Since;
-  readonly recall: Recall;
+  /** Sequence up to which the viewer got live messages, before its mode became `replaying`. */
+  readonly pausedAt: number;
+  readonly missedAlerts: MissedAlerts;
   readonly clock: Clock;
   readonly alertsBackMs: number;
   readonly basePath: string;
-  /** Where the feed is now; null while that is not known. */
+  /** Where the feed is now; null while unknown. */
   readonly place: () => FeedPlace | null;
-  /** Asked after every wait: the viewer is still there. */
+  /** Asked after every wait: whether the viewer is still connected. */
   readonly isHere: () => boolean;
-  /** Called in the same step in which the viewer begins to get what happens. */
+  /** Called in the same step in which the viewer begins to get live messages. */
   readonly onLive: () => void;
   readonly counts: { gaps: number; replayed: number };
 }
 
-/**
- * Sends a held viewer the alerts it missed, oldest first and never more than it takes, and lets it go on live. What
- * cannot be read now is tried again while the viewer stays; it gets what happens meanwhile, without places: should it
- * leave, it comes back for all that it missed. Never rejects.
- */
+/** Where missed alerts can be read: in the log after `afterSeq`, or in the history, with newer ones in the log. */
+type Readable =
+  | { readonly source: 'log'; readonly afterSeq: number }
+  | {
+      readonly source: 'history';
+      readonly reason: GapReason;
+      readonly alerts: readonly LoggedAlert[];
+      /** They are complete from this time on, epoch ms. */
+      readonly since: number;
+    };
+type Found = Readable | { readonly source: 'unreadable'; readonly reason: GapReason };
+
+/** Resumes a viewer in mode `replaying`, by the protocol above. Resolves when it is live or gone. Never rejects. */
 export async function resume(options: ResumeOptions): Promise<void> {
-  const { viewer, recall, clock } = options;
-  const heldAt = viewer.held ?? 0;
-  const first = await attempt(options);
-  if (!options.isHere()) return;
-  if (canReplay(first)) {
-    await replay(options, first, heldAt, null, () => {
-      if (first.reason !== null) tell(options, first);
-      viewer.held = null;
-      options.onLive();
+  const { viewer, missedAlerts, isHere, onLive } = options;
+  const found = await findMissed(options);
+  if (!isHere()) return;
+  if (found.source !== 'unreadable') {
+    await replay(options, found, null, () => {
+      goLive(options, found);
+      onLive();
     });
     return;
   }
-  // Live from here on; what is owed comes when it can be read.
-  const liveFrom = recall.log.after === null ? null : (options.place()?.seq ?? null);
-  tell(options, first);
-  viewer.owed = true;
-  viewer.held = null;
-  options.onLive();
+  const liveAfter = missedAlerts.log.after === null ? null : (options.place()?.seq ?? null);
+  tellGap(options, found.reason, null);
+  viewer.mode = 'live-without-offsets';
+  onLive();
+  const later = await retryUntilReadable(options);
+  if (later !== null) await replay(options, later, liveAfter, () => goLive(options, later));
+}
+
+function goLive(options: ResumeOptions, replayed: Readable): void {
+  options.viewer.mode = 'live';
+  if (replayed.source === 'history') tellGap(options, replayed.reason, replayed.since);
+}
+
+async function findMissed({ since, missedAlerts, clock, alertsBackMs }: ResumeOptions): Promise<Found> {
+  const { place, time } = since;
+  const reason = place === null ? 'too_old' : await missedAlerts.extendLogTo(place);
+  if (place !== null && reason === null) return { source: 'log', afterSeq: place.seq };
+  if (reason === null || reason === 'unreachable') return { source: 'unreadable', reason: 'unreachable' };
+  const found = await missedAlerts.alertsSince(time ?? clock.now() - alertsBackMs).catch(() => null);
+  return found === null ? { source: 'unreadable', reason } : { source: 'history', reason, ...found };
+}
+
+/** Null when the viewer left. */
+async function retryUntilReadable(options: ResumeOptions): Promise<Readable | null> {
   for (;;) {
-    await sleep(clock, AGAIN_MS);
-    const again = options.isHere() ? await attempt(options) : first;
-    if (!options.isHere()) return;
-    if (!canReplay(again)) continue;
-    await replay(options, again, heldAt, liveFrom, () => {
-      viewer.owed = false;
-      if (again.reason !== null) tell(options, again);
-    });
-    return;
+    await sleep(options.clock, RETRY_MS);
+    if (!options.isHere()) return null;
+    const found = await findMissed(options);
+    if (!options.isHere()) return null;
+    if (found.source !== 'unreadable') return found;
   }
-}
-
-interface Attempt {
-  /** Why the log alone is not enough; null when it is. */
-  readonly reason: GapReason | null;
-  /** What the history has instead; null when it cannot be read. */
-  readonly found: FoundAlerts | null;
-}
-
-const canReplay = ({ reason, found }: Attempt): boolean => reason === null || found !== null;
-
-async function attempt({ since, recall, clock, alertsBackMs }: ResumeOptions): Promise<Attempt> {
-  const reason = since.place === null ? 'too_old' : await recall.reach(since.place);
-  if (reason === null || reason === 'unreachable') return { reason, found: null };
-  const found = await recall.alertsSince(since.time ?? clock.now() - alertsBackMs).catch(() => null);
-  return { reason, found };
 }
 
 /**
- * @param until alerts of the log after it were sent live; null when none was
- * @param done called, unless the viewer has gone, in the same step in which nothing was left: nothing comes in between
+ * Sends missed alerts, first those of the history, then those of the log.
+ *
+ * @param liveAfter alerts of the log after this sequence were sent live; null when none was
+ * @param done called, unless the viewer left, in the step that finds nothing left to send, so that no alert slips in
  */
 async function replay(
   options: ResumeOptions,
-  { reason, found }: Attempt,
-  heldAt: number,
-  until: number | null,
+  missed: Readable,
+  liveAfter: number | null,
   done: () => void,
 ): Promise<void> {
-  const { viewer, cameras, since, recall, counts } = options;
-  const asked = cameras === null ? null : new Set(cameras);
-  const wants = (camera: CameraId): boolean => viewer.following.has(camera) && (asked === null || asked.has(camera));
-  const sent = new Set<string>();
+  const sent = missed.source === 'history' ? await sendHistory(options, missed.alerts) : new Set<RequestId>();
+  if (sent !== null) await sendLog(options, missed, sent, liveAfter, done);
+}
+
+/** Ids of what was sent; null when the viewer left. */
+async function sendHistory(
+  options: ResumeOptions,
+  alerts: readonly LoggedAlert[],
+): Promise<ReadonlySet<RequestId> | null> {
+  const { viewer, counts } = options;
+  const wants = wanted(options);
+  const sent = new Set<RequestId>();
   let bytes = 0;
-  for (const { camera, requestId, message } of found?.alerts ?? []) {
+  for (const { camera, requestId, message } of alerts) {
     if (!wants(camera)) continue;
     if (bytes > CHUNK_BYTES) {
       bytes = 0;
       await viewer.outbox.drained();
-      if (!options.isHere()) return;
+      if (!options.isHere()) return null;
     }
     viewer.outbox.alert(message);
     sent.add(requestId);
     bytes += message.frame.byteLength;
     counts.replayed += 1;
   }
-  const from = reason === null ? (since.place?.seq ?? 0) : 0;
-  for (let cursor = reason === null ? Math.min(from, heldAt) : 0; ;) {
+  return sent;
+}
+
+async function sendLog(
+  options: ResumeOptions,
+  missed: Readable,
+  sent: ReadonlySet<RequestId>,
+  liveAfter: number | null,
+  done: () => void,
+): Promise<void> {
+  const { viewer, missedAlerts, pausedAt, counts } = options;
+  const wants = wanted(options);
+  const isMissed = ({ seq, camera, at }: LoggedAlert): boolean => {
+    // Cameras it followed before were paused as well: they go on where they were.
+    if (!wants(camera)) return viewer.subscription.has(camera) && seq > pausedAt;
+    return missed.source === 'log' ? seq > missed.afterSeq : at >= missed.since;
+  };
+  let cursor = missed.source === 'log' ? Math.min(missed.afterSeq, pausedAt) : 0;
+  for (;;) {
     await viewer.outbox.drained();
     if (!options.isHere()) return;
-    const chunk = recall.log.next(cursor, CHUNK_BYTES);
+    const chunk = missedAlerts.log.next(cursor, CHUNK_BYTES);
     const last = chunk.at(-1);
-    if (last === undefined || (until !== null && cursor >= until)) {
+    if (last === undefined || (liveAfter !== null && cursor >= liveAfter)) {
       done();
       return;
     }
-    for (const { seq, camera, requestId, at, message } of chunk) {
-      if (until !== null && seq > until) break;
-      // Cameras followed before, which were held as well, go on where they were.
-      const missed = wants(camera)
-        ? seq > from && (found === null || at >= found.since)
-        : viewer.following.has(camera) && seq > heldAt;
-      if (!missed || sent.has(requestId)) continue;
-      viewer.outbox.alert(message);
+    for (const alert of chunk) {
+      if (liveAfter !== null && alert.seq > liveAfter) break;
+      if (!isMissed(alert) || sent.has(alert.requestId)) continue;
+      viewer.outbox.alert(alert.message);
       counts.replayed += 1;
     }
     cursor = last.seq;
   }
 }
 
-function tell({ viewer, since, place, counts, basePath }: ResumeOptions, { reason, found }: Attempt): void {
-  const now = place();
+/** Whether missed alerts of a camera are wanted: it was asked for, and is still followed. */
+function wanted({ viewer, cameras }: ResumeOptions): (camera: CameraId) => boolean {
+  const asked = cameras === null ? null : new Set(cameras);
+  return (camera) => viewer.subscription.has(camera) && (asked === null || asked.has(camera));
+}
+
+/** @param alertsSince every alert since this time was sent, epoch ms; null when alerts may be missing */
+function tellGap(options: ResumeOptions, reason: GapReason, alertsSince: number | null): void {
+  const { viewer, counts, basePath } = options;
+  const from = options.since.place;
+  const now = options.place();
+  const missed = now === null || from === null || from.epoch !== now.epoch ? null : Math.max(0, now.seq - from.seq);
+  const to = alertsSince === null ? null : now;
   counts.gaps += 1;
-  const missed =
-    now === null || since.place === null || since.place.epoch !== now.epoch
-      ? null
-      : Math.max(0, now.seq - since.place.seq);
-  const complete = found !== null;
-  const to = complete ? now : null;
-  const alertsSince = found?.since ?? null;
-  viewer.alert(gapText({ from: since.place, to, reason: reason ?? 'too_old', missed, alertsSince, basePath }, to));
+  viewer.alert(gapMessage({ from, to, reason, missed, alertsSince, basePath }, to));
 }

@@ -1,66 +1,57 @@
-/** A message in its place. */
+/** A message and its position in the stream. */
 export interface Placed<T> {
   readonly item: T;
   readonly seq: number;
-  /** Every message up to here went out before this one or with it, or does not exist. */
+  /** Every message up to this sequence has gone out, this one included, or does not exist. */
   readonly through: number;
 }
 
 /** Sequences `from` to `to`, both included. */
-export interface Hole {
+export interface SequenceRange {
   readonly from: number;
   readonly to: number;
 }
 
-/** Holes remembered; at the bound the oldest is taken for lost. */
-const MAX_HOLES = 64;
+/** Gaps remembered; when there are more, the oldest is forgotten and never filled. */
+const MAX_GAPS = 64;
 
 /**
- * Puts messages of one stream that come by two ways into one order, each once. The `stream` itself brings them in order
- * and leaves out none that exists; a `push` may come before or after it, or never. A push that runs ahead waits until
- * what is before it comes, or until its owner gives that up: then it is a hole, which what comes late still fills. Pure.
+ * Merges Redis pushes with the JetStream stream in sequence order, each message once. The stream delivers every message
+ * in order; a push may come earlier, later or never. A push that arrives early is held until the gap before it is
+ * filled. `giveUp()` declares the gap lost; a late message may still fill it. Pure.
  */
 export class FeedSequencer<T> {
   /** The next sequence to go out; null until the first is known. */
   #next: number | null;
-  /** Pushes that run ahead. */
+  /** Held pushes. */
   readonly #ahead = new Map<number, T>();
-  /** Given up, oldest first: neither sent nor known not to exist. */
-  #holes: Hole[] = [];
+  /** Gaps given up, oldest first: their messages may still arrive. */
+  #gaps: SequenceRange[] = [];
 
   constructor(next: number | null = null) {
     this.#next = next;
   }
 
-  /** Forgets everything: another stream, or a place far from the last. */
+  /** Starts over with another stream, or at a distant position. */
   begin(next: number | null): void {
     this.#next = next;
     this.#ahead.clear();
-    this.#holes = [];
+    this.#gaps = [];
   }
 
-  /** Pushes that wait for what is before them. */
+  /** Pushes held because messages before them are missing. */
   get waiting(): number {
     return this.#ahead.size;
   }
 
-  get holes(): readonly Hole[] {
-    return this.#holes;
-  }
-
-  /** The last sequence that went out; null before the first. */
-  get head(): number | null {
-    return this.#next === null ? null : this.#next - 1;
-  }
-
-  /** Whether it went out already, or waits: another one of this sequence changes nothing. */
+  /** Whether this sequence went out or is held: another message with it would be ignored. */
   isKnown(seq: number): boolean {
-    return this.#ahead.has(seq) || (this.#next !== null && seq < this.#next && !this.#inHole(seq));
+    return this.#ahead.has(seq) || (this.#next !== null && seq < this.#next && !this.#inGap(seq));
   }
 
-  /** From the stream itself: what it has not brought before this one does not exist. */
+  /** A message of the stream. Sequences that the stream skipped before it do not exist. */
   fromStream(seq: number, item: T): readonly Placed<T>[] {
-    const filled = this.#inHole(seq);
+    const filled = this.#inGap(seq);
     this.#closeUpTo(seq);
     if (this.#next === null) this.#next = Math.min(seq, ...this.#ahead.keys());
     if (seq < this.#next) return filled ? [this.#place(seq, item)] : [];
@@ -70,10 +61,10 @@ export class FeedSequencer<T> {
     return [...out, this.#place(seq, item), ...this.#drain()];
   }
 
-  /** From the side: may be early, late or twice. */
+  /** A message pushed by Redis: may be early, late or repeated. */
   fromPush(seq: number, item: T): readonly Placed<T>[] {
     if (this.isKnown(seq)) return [];
-    if (this.#inHole(seq)) {
+    if (this.#inGap(seq)) {
       this.#fill(seq);
       return [this.#place(seq, item)];
     }
@@ -81,31 +72,31 @@ export class FeedSequencer<T> {
     return this.#drain();
   }
 
-  /** What the pushes wait for, from 1 on when no place is known; null when nothing waits. */
-  missing(): Hole | null {
+  /** Messages missing before the first held push, from 1 on when no position is known; null when no push is held. */
+  missing(): SequenceRange | null {
     if (this.#ahead.size === 0) return null;
     const first = Math.min(...this.#ahead.keys());
     return { from: this.#next ?? 1, to: first - 1 };
   }
 
-  /** Waits no longer for what is missing: it becomes a hole, and what waited behind it goes out. */
+  /** Stops waiting for the missing messages: they become a gap, and the pushes held behind them go out. */
   giveUp(): readonly Placed<T>[] {
     const missing = this.missing();
     if (missing === null) return [];
-    if (missing.from <= missing.to) this.#holes.push(missing);
-    if (this.#holes.length > MAX_HOLES) this.#holes.shift();
+    if (missing.from <= missing.to) this.#gaps.push(missing);
+    if (this.#gaps.length > MAX_GAPS) this.#gaps.shift();
     this.#next = missing.to + 1;
     return this.#drain();
   }
 
-  /** What is still missing up to `to` does not exist: goes on behind it. */
+  /** Messages still missing up to `to` do not exist: goes on after it. */
   skip(to: number): readonly Placed<T>[] {
     const out = this.#takeUpTo(to);
     this.#next = Math.max(this.#next ?? 0, to + 1);
     return [...out, ...this.#drain()];
   }
 
-  /** Takes out a waiting push that is not in the stream after all: it was of another one. Null when it does not wait. */
+  /** Removes a held push that turned out to be of another stream; null when none of this sequence is held. */
   expel(seq: number): T | null {
     const item = this.#ahead.get(seq) ?? null;
     this.#ahead.delete(seq);
@@ -119,13 +110,13 @@ export class FeedSequencer<T> {
   }
 
   #takeUpTo(to: number): Placed<T>[] {
-    const waiting = [...this.#ahead.keys()].filter((seq) => seq <= to);
-    return waiting.toSorted((a, b) => a - b).map((seq) => this.#takeAhead(seq));
+    const held = [...this.#ahead.keys()].filter((seq) => seq <= to);
+    return held.toSorted((a, b) => a - b).map((seq) => this.#takeAhead(seq));
   }
 
   #takeAhead(seq: number): Placed<T> {
     const item = this.#ahead.get(seq);
-    if (item === undefined) throw new Error(`sequence ${seq} does not wait`);
+    if (item === undefined) throw new Error(`no push of sequence ${seq} is held`);
     this.#ahead.delete(seq);
     this.#next = seq + 1;
     return this.#place(seq, item);
@@ -133,27 +124,27 @@ export class FeedSequencer<T> {
 
   #place(seq: number, item: T): Placed<T> {
     const last = (this.#next ?? seq + 1) - 1;
-    return { item, seq, through: Math.min(last, (this.#holes[0]?.from ?? Infinity) - 1) };
+    return { item, seq, through: Math.min(last, (this.#gaps[0]?.from ?? Infinity) - 1) };
   }
 
-  #inHole(seq: number): boolean {
-    return this.#holes.some(({ from, to }) => seq >= from && seq <= to);
+  #inGap(seq: number): boolean {
+    return this.#gaps.some(({ from, to }) => seq >= from && seq <= to);
   }
 
   #fill(seq: number): void {
-    this.#holes = this.#holes.flatMap((hole) =>
-      seq < hole.from || seq > hole.to
-        ? [hole]
+    this.#gaps = this.#gaps.flatMap((gap) =>
+      seq < gap.from || seq > gap.to
+        ? [gap]
         : [
-            { from: hole.from, to: seq - 1 },
-            { from: seq + 1, to: hole.to },
+            { from: gap.from, to: seq - 1 },
+            { from: seq + 1, to: gap.to },
           ].filter(isNotEmpty),
     );
   }
 
   #closeUpTo(seq: number): void {
-    this.#holes = this.#holes.map(({ from, to }) => ({ from: Math.max(from, seq + 1), to })).filter(isNotEmpty);
+    this.#gaps = this.#gaps.map(({ from, to }) => ({ from: Math.max(from, seq + 1), to })).filter(isNotEmpty);
   }
 }
 
-const isNotEmpty = ({ from, to }: Hole): boolean => from <= to;
+const isNotEmpty = ({ from, to }: SequenceRange): boolean => from <= to;

@@ -2,19 +2,19 @@ import type { FeedLag, FeedPlace } from '../../messages/feed.ts';
 import { feedOffset } from '../../messages/feed.ts';
 import type { CameraId } from '../../messages/ids.ts';
 
-/** What an outbox needs of a WebSocket. */
+/** The part of a WebSocket that an outbox needs. */
 export interface OutgoingSocket {
   /** Bytes accepted by `send` and not yet handed to the network. */
   readonly bufferedAmount: number;
-  /** Sends one text message; `done` is called when its bytes have left, or cannot. */
+  /** Sends one text message; `done` is called when its bytes were written, or the socket failed. */
   send(text: Uint8Array, done: () => void): void;
-  /** The same for a message that other viewers get too, framed already. */
+  /** Sends a message that is framed already, shared by all viewers. */
   sendFrame(frame: Uint8Array, done: () => void): void;
 }
 
 /** An encoded message; one object for all viewers. */
 export interface Outgoing {
-  /** A whole WebSocket message, ready for the wire: made once, written to every connection as it is. */
+  /** A whole WebSocket message, ready for the wire. */
   readonly frame: Uint8Array;
   /** Its place in the feed; null when it has none. */
   readonly place: FeedPlace | null;
@@ -31,25 +31,25 @@ export interface OutboxCounts {
   droppedFrames: number;
 }
 
-/** What an outbox asks of its viewer. */
+/** The part of a viewer that its outbox needs. */
 export interface OutboxHost {
   now(): number;
   /** The message that tells the viewer how far behind it is. */
   lag(lag: FeedLag): Uint8Array;
-  /** More waits than may: the outbox is closed already. */
+  /** The outbox went over its bounds and has closed itself. */
   tooSlow(): void;
 }
 
-interface WaitingFrame {
+interface QueuedFrame {
   readonly order: number;
   readonly message: Outgoing;
 }
 
 /**
- * What one viewer still has to get. While the network keeps up everything goes straight out. Above `softBytes` of
- * unsent data a newer frame of a camera replaces the waiting one, as do statuses, and alerts queue up: none is ever left
- * out, and no frame overtakes one. Over `alertQueue` of them, or above `hardBytes` with the unsent data included, the
- * viewer is too slow to keep; it can come back and go on where it was. Once it takes data again it is told its lag.
+ * The messages queued for one viewer. While the network keeps up, every message is sent at once. Above `softBytes` of
+ * unsent data messages are queued: of frames and statuses only the newest of each camera, of alerts all, and no frame
+ * overtakes an alert. A viewer with more than `alertQueue` alerts queued, or more than `hardBytes` queued and unsent,
+ * is too slow and is dropped; it can return with its offset. A viewer that reads again is told its lag.
  */
 export class Outbox {
   readonly #socket: OutgoingSocket;
@@ -59,10 +59,10 @@ export class Outbox {
   readonly #host: OutboxHost;
   readonly #onSent = (): void => this.#drain();
   readonly #statuses = new Map<CameraId, Uint8Array>();
-  readonly #frames = new Map<CameraId, WaitingFrame>();
+  readonly #frames = new Map<CameraId, QueuedFrame>();
   readonly #alerts: Outgoing[] = [];
   readonly #idle: (() => void)[] = [];
-  #waitingBytes = 0;
+  #queuedBytes = 0;
   #sent: FeedPlace | null = null;
   #skipped = 0;
   #skippedSince: FeedPlace | null = null;
@@ -76,41 +76,41 @@ export class Outbox {
     this.#host = host;
   }
 
-  /** The greatest place of what was handed to the network. */
+  /** The greatest place among the messages handed to the network. */
   get sent(): FeedPlace | null {
     return this.#sent;
   }
 
-  /** Bytes the viewer has not taken yet. */
-  get behind(): number {
-    return this.#closed ? 0 : this.#socket.bufferedAmount + this.#waitingBytes;
+  /** Bytes queued and unsent. */
+  get pendingBytes(): number {
+    return this.#closed ? 0 : this.#socket.bufferedAmount + this.#queuedBytes;
   }
 
-  /** Something waits because the network takes no more. */
+  /** Messages are queued because the network takes no more. */
   get lagging(): boolean {
-    return this.#waitingBytes > 0;
+    return this.#queuedBytes > 0;
   }
 
-  /** @param order greater for a later frame: of two waiting ones, that one is kept */
+  /** @param order greater for a later frame: of two queued ones, that one is kept */
   frame(camera: CameraId, order: number, message: Outgoing): void {
     if (this.#closed) return;
     if (this.#sendsAtOnce()) {
       this.#send(message);
       return;
     }
-    const waiting = this.#frames.get(camera);
-    if (waiting !== undefined) {
+    const queued = this.#frames.get(camera);
+    if (queued !== undefined) {
       this.#counts.droppedFrames += 1;
       if (this.#skipped === 0) this.#skippedSince = this.#sent;
       this.#skipped += 1;
-      if (waiting.order > order) return;
-      this.#waitingBytes -= waiting.message.frame.byteLength;
+      if (queued.order > order) return;
+      this.#queuedBytes -= queued.message.frame.byteLength;
     }
     this.#frames.set(camera, { order, message });
-    this.#waits(message.frame);
+    this.#queued(message.frame);
   }
 
-  /** An alert, or something else that is not left out and that no frame may overtake. */
+  /** An alert, or another message that is never dropped and that no frame may overtake. */
   alert(message: Outgoing): void {
     if (this.#closed) return;
     if (this.#sendsAtOnce()) {
@@ -118,34 +118,34 @@ export class Outbox {
       return;
     }
     this.#alerts.push(message);
-    this.#waits(message.frame);
+    this.#queued(message.frame);
   }
 
   status(camera: CameraId, text: Uint8Array): void {
     if (this.#closed) return;
-    this.#waitingBytes -= this.#statuses.get(camera)?.byteLength ?? 0;
+    this.#queuedBytes -= this.#statuses.get(camera)?.byteLength ?? 0;
     this.#statuses.set(camera, text);
-    this.#waits(text);
+    this.#queued(text);
   }
 
-  /** An answer to the viewer itself: goes out at once, and counts towards the hard bound. */
+  /** An answer to the viewer's own message: sent at once, and counted towards `hardBytes`. */
   reply(text: Uint8Array): void {
     if (this.#closed) return;
     this.#socket.send(text, this.#onSent);
     this.#check();
   }
 
-  /** Drops what waits of a camera the viewer no longer follows. */
+  /** Drops the queued frame and status of a camera. */
   forget(camera: CameraId): void {
-    this.#waitingBytes -=
+    this.#queuedBytes -=
       (this.#frames.get(camera)?.message.frame.byteLength ?? 0) + (this.#statuses.get(camera)?.byteLength ?? 0);
     this.#frames.delete(camera);
     this.#statuses.delete(camera);
   }
 
-  /** Resolves when nothing waits any more, also because it was closed. */
+  /** Resolves when the queue is empty, or the outbox closed. */
   drained(): Promise<void> {
-    if (this.#waitingBytes === 0) return Promise.resolve();
+    if (this.#queuedBytes === 0) return Promise.resolve();
     return new Promise((resolve) => void this.#idle.push(resolve));
   }
 
@@ -154,17 +154,17 @@ export class Outbox {
     this.#frames.clear();
     this.#statuses.clear();
     this.#alerts.length = 0;
-    this.#waitingBytes = 0;
+    this.#queuedBytes = 0;
     this.#wake();
   }
 
-  /** The common case, without a look at what waits. */
+  /** The common case, without a look into the queues. */
   #sendsAtOnce(): boolean {
-    return this.#waitingBytes === 0 && this.#skipped === 0 && this.#socket.bufferedAmount <= this.#limits.softBytes;
+    return this.#queuedBytes === 0 && this.#skipped === 0 && this.#socket.bufferedAmount <= this.#limits.softBytes;
   }
 
-  #waits(text: Uint8Array): void {
-    this.#waitingBytes += text.byteLength;
+  #queued(text: Uint8Array): void {
+    this.#queuedBytes += text.byteLength;
     this.#drain();
     this.#check();
   }
@@ -172,7 +172,7 @@ export class Outbox {
   #check(): void {
     if (
       this.#closed ||
-      (this.#socket.bufferedAmount + this.#waitingBytes <= this.#limits.hardBytes &&
+      (this.#socket.bufferedAmount + this.#queuedBytes <= this.#limits.hardBytes &&
         this.#alerts.length <= this.#limits.alertQueue)
     )
       return;
@@ -180,13 +180,13 @@ export class Outbox {
     this.#host.tooSlow();
   }
 
-  /** Sends what may go; called again by the network whenever something has left. */
+  /** Sends queued messages while the network takes them; called again whenever it has sent some. */
   #drain(): void {
-    while (!this.#closed && this.#waitingBytes > 0 && this.#socket.bufferedAmount <= this.#limits.softBytes) {
+    while (!this.#closed && this.#queuedBytes > 0 && this.#socket.bufferedAmount <= this.#limits.softBytes) {
       this.#tellLag();
       this.#sendNext();
     }
-    if (this.#waitingBytes > 0) return;
+    if (this.#queuedBytes > 0) return;
     this.#tellLag();
     this.#wake();
   }
@@ -195,7 +195,7 @@ export class Outbox {
     const status = this.#statuses.entries().next().value;
     if (status !== undefined) {
       this.#statuses.delete(status[0]);
-      this.#waitingBytes -= status[1].byteLength;
+      this.#queuedBytes -= status[1].byteLength;
       this.#socket.send(status[1], this.#onSent);
       return;
     }
@@ -203,10 +203,10 @@ export class Outbox {
     if (frame !== undefined) this.#frames.delete(frame[0]);
     const message = frame === undefined ? this.#alerts.shift() : frame[1].message;
     if (message === undefined) {
-      this.#waitingBytes = 0;
+      this.#queuedBytes = 0;
       return;
     }
-    this.#waitingBytes -= message.frame.byteLength;
+    this.#queuedBytes -= message.frame.byteLength;
     this.#send(message);
   }
 
@@ -216,7 +216,7 @@ export class Outbox {
     this.#socket.sendFrame(frame, this.#onSent);
   }
 
-  /** At most one message per interval; what was skipped meanwhile is in the next. */
+  /** At most one message per interval; the next one counts the frames skipped meanwhile. */
   #tellLag(): void {
     if (this.#skipped === 0 || this.#closed || this.#socket.bufferedAmount > this.#limits.softBytes) return;
     const now = this.#host.now();
@@ -224,7 +224,7 @@ export class Outbox {
     this.#toldAt = now;
     const lag = {
       framesSkipped: this.#skipped,
-      bytesWaiting: this.behind,
+      bytesWaiting: this.pendingBytes,
       since: this.#skippedSince === null ? null : feedOffset(this.#skippedSince),
     };
     this.#skipped = 0;

@@ -1,55 +1,60 @@
 import { randomUUID } from 'node:crypto';
-import { feedOffset, feedPlace, type FeedPlace } from '../../messages/feed.ts';
+import { feedOffset, feedPlace, type FeedPlace, type FeedRequest } from '../../messages/feed.ts';
 import type { CameraId } from '../../messages/ids.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { HttpError } from '../errors/http-error.ts';
 import type { HttpLimits } from '../http-limits.ts';
-import { Following } from './following.ts';
+import { type EncodedMessage, encode, errorMessage, MessageRate, readFeedRequest } from './feed-protocol.ts';
+import { Subscription } from './subscription.ts';
 import { Outbox, type OutboxCounts, type OutgoingSocket } from './viewer-outbox.ts';
-import { MessageRate, encode, errorMessage, readFeedRequest, type FeedText } from './feed-protocol.ts';
 
-/** A WebSocket as the feed uses it; `ws` behind an adapter, a fake in tests. */
+/** A WebSocket as the feed uses it: `ws` behind an adapter, or a fake in tests. */
 export interface FeedSocket extends OutgoingSocket {
   ping(): void;
   close(code: number, reason: string): void;
   terminate(): void;
 }
 
-/** Where a viewer wants to go on. */
+/** Where a returning viewer left off. */
 export interface Since {
   readonly place: FeedPlace | null;
-  /** Epoch ms; where the search for alerts begins when the place is of no use. */
+  /** Where the search for alerts begins when the place is unusable, epoch ms. */
   readonly time: number | null;
 }
 
-/** What a viewer asks of its feed. */
+/**
+ * What a viewer is being sent; `resume.ts` has the transitions.
+ * - `live`: messages as they happen.
+ * - `replaying`: alerts it missed; live messages follow later.
+ * - `live-without-offsets`: messages as they happen, without offsets, since alerts it missed cannot be read yet.
+ */
+export type ViewerMode = 'live' | 'replaying' | 'live-without-offsets';
+
+/** The part of the feed that a viewer needs. */
 export interface ViewerHost {
-  /** `cameras` null means every camera, `since` null from now on. */
+  /** `cameras` null means every camera; `since` null means live messages only. */
   subscribed(viewer: Viewer, cameras: readonly CameraId[] | null, since: Since | null): void;
-  /** Some viewer follows less than before, from now on. */
+  /** Called before a viewer's subscription shrinks. */
   unsubscribed(): void;
   tooSlow(viewer: Viewer): void;
 }
 
-/** Kept by the server: what a viewer may go back to without a gap, in seconds. */
+/** How far back a viewer can resume without a gap, in seconds. */
 const RETENTION_SECONDS = 600;
-/** What a viewer has to answer a close in; then its connection is dropped. */
+/** Time to answer a close; then the connection is dropped. */
 const CLOSING_MS = 2_000;
 
-/** One open `/ws`: its requests, what it follows, and what it still has to get. */
+/** One open `/ws`: its requests, its subscription and its outbox. */
 export class Viewer {
   readonly id = randomUUID();
   readonly socket: FeedSocket;
-  readonly following = new Following();
+  readonly subscription = new Subscription();
   readonly outbox: Outbox;
   readonly #host: ViewerHost;
   readonly #clock: Clock;
   readonly #limits: HttpLimits;
   readonly #rate: MessageRate;
-  /** The place at which it stopped getting what happens, to get first what it missed; null: it gets what happens. */
-  held: number | null = null;
-  /** Something before what it gets now is still to come: messages go out without their place meanwhile. */
-  owed = false;
+  mode: ViewerMode = 'live';
   #badMessages = 0;
 
   constructor(socket: FeedSocket, host: ViewerHost, clock: Clock, limits: HttpLimits, counts: OutboxCounts) {
@@ -65,7 +70,7 @@ export class Viewer {
     });
   }
 
-  /** @param place of the newest message that went out to viewers */
+  /** @param place of the newest message sent to viewers */
   greet(place: FeedPlace | null): void {
     const retention = { seconds: RETENTION_SECONDS, messages: this.#limits.replayMessages };
     this.outbox.reply(
@@ -81,16 +86,16 @@ export class Viewer {
     );
   }
 
-  /** A live frame: every one is offered, also an older one that took longer to judge. */
-  frame(camera: CameraId, order: number, text: FeedText): void {
-    this.outbox.frame(camera, order, this.owed ? text.bare : text);
+  /** A frame, perhaps older than the last one when its assessment took longer; `order` as for the outbox. */
+  frame(camera: CameraId, order: number, message: EncodedMessage): void {
+    this.outbox.frame(camera, order, this.#forMode(message));
   }
 
-  alert(text: FeedText): void {
-    this.outbox.alert(this.owed ? text.bare : text);
+  alert(message: EncodedMessage): void {
+    this.outbox.alert(this.#forMode(message));
   }
 
-  /** The camera is gone. */
+  /** The camera was removed. */
   forget(camera: CameraId): void {
     this.outbox.forget(camera);
   }
@@ -99,69 +104,66 @@ export class Viewer {
     this.outbox.reply(encode(errorMessage(error)));
   }
 
-  /** Handles one message of the viewer; a bad one is answered, the last of too many closes the socket. */
+  /** Handles one message of the viewer; null for a binary one. Bad ones are answered, too many close the socket. */
   receive(text: string | null): void {
-    // What the last read of the network brought along after the message that ended it.
+    // More messages may have arrived together with the one that closed the socket.
     if (this.#badMessages >= this.#limits.maxBadMessages) return;
-    if (!this.#rate.allow(this.#clock.now())) {
-      this.#bad(
-        new HttpError('TOO_MANY', `message: at most ${this.#limits.messagesPerSecond} a second are read`, {
-          field: 'message',
-        }),
-      );
-      return;
-    }
-    const request =
-      text === null
-        ? new HttpError('BAD_REQUEST', 'message: must be text, not binary', { field: 'message' })
-        : readFeedRequest(text);
+    const request = this.#read(text);
     if (request instanceof HttpError) {
-      this.#bad(request);
+      this.#refuse(request);
       return;
     }
     switch (request.type) {
       case 'ping':
         this.outbox.reply(encode({ type: 'pong', data: { serverTime: this.#now() } }));
         return;
-      case 'subscribe': {
-        const { cameraIds, since, sinceTime } = request.data ?? {};
-        const goOn =
-          since === undefined && sinceTime === undefined
-            ? null
-            : {
-                place: since === undefined ? null : feedPlace(since),
-                time: sinceTime === undefined ? null : Date.parse(sinceTime),
-              };
-        if (goOn !== null && (this.held !== null || this.owed))
-          this.#bad(
-            new HttpError('TOO_MANY', 'since: what was missed is being sent already', {
-              field: 'since',
-              value: since ?? null,
-            }),
-          );
-        else this.#host.subscribed(this, chosen(cameraIds), goOn);
+      case 'subscribe':
+        this.#subscribe(request.data ?? {});
         return;
-      }
-      case 'unsubscribe': {
-        const cameras = chosen(request.data?.cameraIds);
-        this.#host.unsubscribed();
-        if (cameras === null) this.following.nothing();
-        else if (!this.following.remove(cameras))
-          this.#bad(new HttpError('TOO_MANY', 'cameraIds: too many cameras are named', { field: 'cameraIds' }));
+      case 'unsubscribe':
+        this.#unsubscribe(namedOrAll(request.data?.cameraIds));
         return;
-      }
       default:
         request satisfies never;
     }
   }
 
-  /** Ends it; it can come back and go on where it was. */
+  #read(text: string | null): FeedRequest | HttpError {
+    if (!this.#rate.allow(this.#clock.now())) {
+      const { messagesPerSecond } = this.#limits;
+      return new HttpError('TOO_MANY', `message: at most ${messagesPerSecond} a second are read`, { field: 'message' });
+    }
+    if (text !== null) return readFeedRequest(text);
+    return new HttpError('BAD_REQUEST', 'message: must be text, not binary', { field: 'message' });
+  }
+
+  #subscribe({ cameraIds, since, sinceTime }: SubscribeData): void {
+    const from: Since = {
+      place: since === undefined ? null : feedPlace(since),
+      time: sinceTime === undefined ? null : Date.parse(sinceTime),
+    };
+    const resumes = from.place !== null || from.time !== null;
+    if (resumes && this.mode !== 'live') {
+      const about = { field: 'since', value: since ?? null };
+      this.#refuse(new HttpError('TOO_MANY', 'since: missed alerts are being sent already', about));
+    } else this.#host.subscribed(this, namedOrAll(cameraIds), resumes ? from : null);
+  }
+
+  #unsubscribe(cameras: readonly CameraId[] | null): void {
+    this.#host.unsubscribed();
+    if (cameras === null) this.subscription.clear();
+    else if (!this.subscription.remove(cameras))
+      this.#refuse(new HttpError('TOO_MANY', 'cameraIds: too many cameras are named', { field: 'cameraIds' }));
+  }
+
+  /** Disconnects a viewer that is too slow, telling it the offset to resume with. */
   giveUp(): void {
     const { sent } = this.outbox;
     const offset = sent === null ? null : feedOffset(sent);
     const error = new HttpError(
       'TOO_SLOW',
-      `more waits for this viewer than it may: connect again and subscribe with since${offset === null ? 'Time' : `=${offset}`}`,
+      `too many messages are queued for this viewer: connect again and subscribe with ` +
+        (offset === null ? 'sinceTime' : `since=${offset}`),
       { field: 'since', value: offset },
     );
     this.socket.send(encode(errorMessage(error)), () => undefined);
@@ -169,11 +171,15 @@ export class Viewer {
       1013,
       `too slow: more waits than this connection takes${offset === null ? '' : `; go on with since=${offset}`}`,
     );
-    // A close frame waits behind what the network did not take either.
+    // The close frame is stuck behind the unsent data.
     this.#clock.setTimeout(() => this.socket.terminate(), CLOSING_MS);
   }
 
-  #bad(error: HttpError): void {
+  #forMode(message: EncodedMessage): EncodedMessage {
+    return this.mode === 'live-without-offsets' ? message.withoutOffset : message;
+  }
+
+  #refuse(error: HttpError): void {
     this.error(error);
     this.#badMessages += 1;
     if (this.#badMessages < this.#limits.maxBadMessages) return;
@@ -186,5 +192,8 @@ export class Viewer {
   }
 }
 
-const chosen = (cameras: readonly CameraId[] | undefined): readonly CameraId[] | null =>
+type SubscribeData = NonNullable<Extract<FeedRequest, { type: 'subscribe' }>['data']>;
+
+/** Null, which means every camera, for an empty list or none. */
+const namedOrAll = (cameras: readonly CameraId[] | undefined): readonly CameraId[] | null =>
   cameras === undefined || cameras.length === 0 ? null : cameras;

@@ -1,76 +1,72 @@
-import type { Clock, TimerHandle } from '../../runtime/clock.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { Ticker } from '../ticker.ts';
 
 export interface PaceLimits {
-  /** A body must be whole, or bring at least `paceBytes`, in each of these, in ms. */
+  /** A body must be whole, or bring at least `paceBytes`, in each of these periods, in ms. */
   readonly paceMs: number;
   readonly paceBytes: number;
 }
 
-interface Watched {
-  /** Bytes that have come so far, on the whole connection. */
+interface WatchedBody {
+  /** Bytes received so far, on the whole connection. */
   readonly received: () => number;
   readonly tooSlow: () => void;
   since: number;
   bytes: number;
 }
 
-const LOOKS_PER_PERIOD = 5;
+const CHECKS_PER_PERIOD = 5;
 
-/** Cuts bodies that come too slowly, long before their time is over: whoever stalls holds a place and memory. */
+/**
+ * Cuts off bodies that arrive too slowly, long before the request times out: a stalled one holds a place and memory.
+ */
 export class BodyPace {
   readonly #clock: Clock;
   readonly #limits: PaceLimits;
-  readonly #watched = new Set<Watched>();
-  #timer: TimerHandle | null = null;
+  readonly #watched = new Set<WatchedBody>();
+  readonly #ticker: Ticker;
   #cut = 0;
 
   constructor(clock: Clock, limits: PaceLimits) {
     this.#clock = clock;
     this.#limits = limits;
+    this.#ticker = new Ticker(clock, limits.paceMs / CHECKS_PER_PERIOD, () => this.#check());
   }
 
-  /** Bodies that were cut since the start. */
+  /** Bodies cut off since the start. */
   get cut(): number {
     return this.#cut;
   }
 
-  /** Watches a body until the returned function is called, or `tooSlow` was. */
+  /** Watches a body until the returned function or `tooSlow` is called. */
   watch(received: () => number, tooSlow: () => void): () => void {
-    const watched: Watched = { received, tooSlow, since: this.#clock.now(), bytes: received() };
-    this.#watched.add(watched);
-    this.#timer ??= this.#schedule();
+    const body: WatchedBody = { received, tooSlow, since: this.#clock.now(), bytes: received() };
+    this.#watched.add(body);
+    this.#ticker.start();
     return () => {
-      this.#watched.delete(watched);
+      this.#watched.delete(body);
       if (this.#watched.size === 0) this.stop();
     };
   }
 
   stop(): void {
-    if (this.#timer !== null) this.#clock.clearTimeout(this.#timer);
-    this.#timer = null;
+    this.#ticker.stop();
   }
 
-  #schedule(): TimerHandle {
-    return this.#clock.setTimeout(() => {
-      this.#timer = null;
-      this.#look();
-      if (this.#watched.size > 0) this.#timer = this.#schedule();
-    }, this.#limits.paceMs / LOOKS_PER_PERIOD);
-  }
-
-  #look(): void {
+  #check(): boolean {
     const now = this.#clock.now();
-    for (const watched of this.#watched) {
-      if (now - watched.since < this.#limits.paceMs) continue;
-      const bytes = watched.received();
-      if (bytes - watched.bytes >= this.#limits.paceBytes) {
-        watched.since = now;
-        watched.bytes = bytes;
+    for (const body of this.#watched) {
+      if (now - body.since < this.#limits.paceMs) continue;
+      const bytes = body.received();
+      if (bytes - body.bytes >= this.#limits.paceBytes) {
+        body.since = now;
+        body.bytes = bytes;
         continue;
       }
-      this.#watched.delete(watched);
+      this.#watched.delete(body);
       this.#cut += 1;
-      watched.tooSlow();
+      body.tooSlow();
     }
+    return this.#watched.size > 0;
   }
 }

@@ -1,12 +1,12 @@
 import type { FastifyRequest } from 'fastify';
 import { type AddressRanges, addressGroup, plainAddress } from '../../infra/address-ranges.ts';
 
-/** Addresses in `X-Forwarded-For` that are looked at, from the nearest. */
+/** Addresses read from `X-Forwarded-For`, the nearest first. */
 const MAX_HOPS = 16;
 
 /**
- * Whom a request counts for: the address of its connection, or behind proxies that the operator named, the nearest
- * address that is none of them. A client can name any address, but only a trusted proxy is believed.
+ * The address that a request counts for: that of its connection or, behind trusted proxies, the nearest address that is
+ * not one of them. Headers of other clients are not believed.
  *
  * @param forwarded the header `X-Forwarded-For`
  */
@@ -20,7 +20,7 @@ export function clientAddress(peer: string | undefined, forwarded: string | unde
     .slice(-MAX_HOPS)
     .toReversed()) {
     const next = plainAddress(hop.trim());
-    // What a proxy could not name counts for the proxy.
+    // A client that a proxy could not name counts for the proxy.
     if (next === null) break;
     address = next;
     if (!trusted.has(address)) break;

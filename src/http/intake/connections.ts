@@ -1,4 +1,3 @@
-/** What the limits need of a connection. */
 export interface Droppable {
   destroy(): void;
 }
@@ -11,23 +10,23 @@ export interface ConnectionLimits {
 
 interface Known {
   readonly address: Address;
-  /** Requests that are being answered. */
+  /** Requests being answered. */
   requests: number;
 }
 
 interface Address {
   readonly name: string;
-  /** Not limited: a proxy that the operator named stands for many. */
+  /** Not limited: a proxy named by the operator stands for many clients. */
   readonly trusted: boolean;
   open: number;
-  /** Connections without a request, the one that has been so for the longest first. */
+  /** Connections without a request, the longest idle first. */
   readonly idle: Set<Droppable>;
 }
 
 /**
- * Keeps one address from taking all connections. At a bound the connection that has been without a request for the
- * longest goes: of the address itself, or, when the bound of all is reached, of the address that has most. When every
- * one is busy, the new one is refused. Pure.
+ * Keeps one address from taking all connections. At a bound, the longest idle connection is closed for a new one: of
+ * the same address, or, at the bound of all, of the address with most connections. When all are busy, the new one is
+ * refused. Pure.
  */
 export class Connections {
   readonly #limits: ConnectionLimits;
@@ -43,12 +42,12 @@ export class Connections {
     return this.#known.size;
   }
 
-  /** Idle connections that were closed for others since the start. */
+  /** Idle connections closed for new ones since the start. */
   get dropped(): number {
     return this.#dropped;
   }
 
-  /** False: there is no room, and none could be made. */
+  /** False when the connection is refused. */
   add(connection: Droppable, name: string, trusted: boolean): boolean {
     const address = this.#addresses.get(name) ?? { name, trusted, open: 0, idle: new Set() };
     if (!trusted && address.open >= this.#limits.maxConnectionsPerAddress && !this.#dropIdle(address)) return false;
@@ -69,7 +68,7 @@ export class Connections {
     if (known.address.open === 0) this.#addresses.delete(known.address.name);
   }
 
-  /** A request has come, with all its headers. */
+  /** A request arrived, with all its headers. */
   begin(connection: Droppable): void {
     const known = this.#known.get(connection);
     if (known === undefined) return;
@@ -88,14 +87,14 @@ export class Connections {
   #dropIdle(address: Address | null): boolean {
     const oldest = address?.idle.values().next().value;
     if (oldest === undefined) return false;
-    // At once, not when its socket says that it is closed: the next one may come before that.
+    // At once, not when its socket emits 'close': the next connection may come before that.
     this.remove(oldest);
     this.#dropped += 1;
     oldest.destroy();
     return true;
   }
 
-  /** The address with most connections, of those with an idle one; null when there is none. */
+  /** The address with most connections among those with an idle one; null when there is none. */
   #largest(): Address | null {
     let largest: Address | null = null;
     for (const address of this.#addresses.values()) {

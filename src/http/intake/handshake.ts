@@ -3,7 +3,7 @@ import type { WebSocketServer } from 'ws';
 import { HttpError } from '../errors/http-error.ts';
 import { refuseOnSocket } from '../errors/raw-refusal.ts';
 
-/** A WebSocket of another version, or whose headers break the protocol: answered as everything else is. */
+/** Answers WebSocket handshakes of another version, or with invalid headers, in the shape of all errors. */
 export function answerBadHandshakes(server: WebSocketServer): void {
   server.on('wsClientError', (error: Error, socket: Duplex) => {
     refuseOnSocket(

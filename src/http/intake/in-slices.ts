@@ -1,13 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import { Transform, type TransformCallback } from 'node:stream';
 
-/** Bytes that a parser is given at a time: the worst of them take it less than a millisecond. */
+/** Bytes given to the parser at a time: even the worst input takes it less than a millisecond. */
 const SLICE_BYTES = 16 * 1024;
 
 /**
- * The body of a request, a slice in each turn of the event loop: a parser that looks at every byte, and many of them at
- * the same time, leave room for everything else in between. The network is held back meanwhile. Looks like the request
- * to those who read a body from one. Whoever reads no further destroys it.
+ * The body of a request, one slice per turn of the event loop, so that parsing many bodies at once does not block
+ * everything else. Applies back-pressure to the network. Can be read like the request itself; a reader that stops early
+ * must destroy it.
  */
 export class InSlices extends Transform {
   readonly headers: IncomingMessage['headers'];

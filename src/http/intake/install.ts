@@ -12,7 +12,7 @@ import { Connections } from './connections.ts';
 import { readJsonBytes } from './json-body.ts';
 import type { Refusals } from './intake-refusals.ts';
 
-/** Longest header that is looked at by itself: `Host`, `Origin`. A name has at most 253 characters. */
+/** Most characters of the headers `Host` and `Origin`. A DNS name has at most 253. */
 const MAX_NAME_HEADER = 300;
 
 export interface IntakeOptions {
@@ -22,7 +22,7 @@ export interface IntakeOptions {
   readonly refusals: Refusals;
 }
 
-/** Bounds what comes in before anything of it is looked at: connections, upgrades, headers, bodies. */
+/** Bounds connections, upgrades, headers and bodies before anything reads them. */
 export function installIntake(app: App, { limits, clock, trusted, refusals }: IntakeOptions): void {
   limitConnections(app.server, limits, trusted, refusals);
   answerOddRequests(app.server);
@@ -31,7 +31,7 @@ export function installIntake(app: App, { limits, clock, trusted, refusals }: In
 
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
-    // An empty body in chunks is no body, as one without a length is.
+    // An empty chunked body counts as no body.
     if (body.length === 0) {
       done(null, undefined);
       return;
@@ -42,9 +42,9 @@ export function installIntake(app: App, { limits, clock, trusted, refusals }: In
   });
 
   app.addHook('onRequest', async (request, reply) => {
-    // Refused or not, nobody can tell whether the body still comes.
+    // The client may send the body or not, whatever the answer: the connection cannot be reused.
     if (request.headers.expect !== undefined) reply.header('connection', 'close');
-    // Node takes the first of several, and a proxy before it may have looked at another.
+    // Node takes the first of several; a proxy may have checked another.
     if (hostsOf(request.raw) > 1) throw new HttpError('BAD_REQUEST', 'host: is there twice', { field: 'host' });
     for (const name of ['host', 'origin'] as const) {
       const value = request.headers[name] ?? '';
@@ -68,7 +68,7 @@ export function installIntake(app: App, { limits, clock, trusted, refusals }: In
   app.addHook('preParsing', async (request, reply) => {
     const { raw } = request;
     if (raw.complete || !hasBody(raw)) return;
-    // Only now is the body asked for: the request is known to be allowed, and has its place.
+    // The body is asked for only now that the request is allowed and has its place.
     if (raw.headers.expect !== undefined) reply.raw.writeContinue();
     const { socket } = raw;
     const unwatch = pace.watch(
@@ -90,7 +90,8 @@ export function installIntake(app: App, { limits, clock, trusted, refusals }: In
     raw.once('end', unwatch);
     raw.once('close', unwatch);
   });
-  // A refused body is not read to its end, as Node would: its client is stopped, has time to see why, and is let go.
+  // Node would read a refused body to its end. Instead, stop reading, leave the client time to read why, and
+  // disconnect.
   app.addHook('onSend', async ({ raw, ws }, reply, payload) => {
     if (ws || raw.complete || !hasBody(raw) || reply.statusCode < 400) return payload;
     raw.read(0);
@@ -109,11 +110,11 @@ const hasBody = ({ headers }: IncomingMessage): boolean =>
 function limitConnections(server: Server, limits: HttpLimits, trusted: AddressRanges, refusals: Refusals): void {
   const connections = new Connections(limits);
   refusals.mirror('idle', () => connections.dropped);
-  // Behind ours, for the moment between the kernel's accept and it.
+  // A second bound behind ours, for connections accepted but not counted yet.
   server.maxConnections = limits.maxConnections * 2;
   server.prependListener('connection', (socket: Socket) => {
     const address = plainAddress(socket.remoteAddress);
-    // Gone again before it was looked at.
+    // Closed already.
     if (address === null) return;
     if (!connections.add(socket, addressGroup(address), trusted.has(address))) {
       refusals.count('connections');
@@ -131,13 +132,13 @@ function limitConnections(server: Server, limits: HttpLimits, trusted: AddressRa
     connections.begin(socket);
     response.once('close', () => connections.end(socket));
   });
-  // Until it closes.
+  // A WebSocket counts as a request until it closes.
   server.prependListener('upgrade', ({ socket }: IncomingMessage) => connections.begin(socket));
 }
 
-/** What Node would answer with an empty body, or by breaking off. */
+/** Answers requests for which Node would send an empty body, or just disconnect. */
 function answerOddRequests(server: Server): void {
-  // Node would ask for the body at once.
+  // Node would ask for the body at once; our hooks decide first.
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     server.emit('request', request, response);
   });
@@ -158,7 +159,7 @@ function answerOddRequests(server: Server): void {
   });
 }
 
-/** Answers what is no HTTP request, or does not arrive in time. */
+/** Answers input that is no HTTP request, or does not arrive in time. */
 export function clientErrorHandler(refusals: Refusals) {
   return (error: Error & { readonly code?: string }, socket: Socket): void => {
     if (error.code === 'ECONNRESET' || socket.destroyed) {
@@ -179,7 +180,7 @@ function clientError(code: string): HttpError {
   return new HttpError('BAD_REQUEST', `this is no valid HTTP request (${code.slice(0, 50)})`);
 }
 
-/** Node notes the reply under way at its socket; there is no other way to it from here. */
+/** Node keeps the current reply on its socket, in a private field; there is no public way to it here. */
 function replyBegun(socket: Socket): boolean {
   const reply: unknown = Reflect.get(socket, '_httpMessage');
   return typeof reply === 'object' && reply !== null && 'headersSent' in reply && reply.headersSent === true;

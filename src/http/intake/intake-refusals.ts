@@ -1,4 +1,4 @@
-/** Why something was refused before it became a request that is answered, or in the middle of it. */
+/** Reasons to refuse a connection or request before it is handled. */
 export const REFUSALS = {
   connections: 'too many connections of one address or in all, each with a request',
   idle: 'an idle connection that was closed for a new one',
@@ -19,7 +19,7 @@ export class Refusals {
     this.#counts.set(why, (this.#counts.get(why) ?? 0) + 1);
   }
 
-  /** Adds a count that is kept elsewhere. */
+  /** Adds a total that is counted elsewhere. */
   mirror(why: Refusal, total: () => number): void {
     this.#mirrored.set(why, total);
   }

@@ -1,25 +1,21 @@
+import { jsonSize } from '../../messages/json-size.ts';
 import { HttpError } from '../errors/http-error.ts';
 import { safeName } from '../errors/safe-value.ts';
 
-/** Depth to which objects and lists may be nested: what the API takes has two levels. */
+/** How deep objects and lists may be nested; the API itself needs two levels. */
 export const MAX_JSON_DEPTH = 16;
-/** Fields and list entries in all; a subscription to 1,000 cameras is the longest that the API takes. */
+/** Most fields and list entries; the longest valid request, a subscription to 1,000 cameras, has about half as many. */
 export const MAX_JSON_PARTS = 2_048;
 
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const COMMA = 0x2c;
-const COLON = 0x3a;
-
 /**
- * What JSON from a stranger holds, or what is wrong with it. One walk through the text comes before the parser, so that
- * neither it nor what reads its result meets more depth or more parts than the bounds above. Refused as well: a name
- * that stands twice in one object, since readers disagree on which counts, and `__proto__`. Pure, linear.
+ * Parses JSON from an untrusted client, or returns the error in it. Size and names are checked before the parser runs:
+ * refused are texts over the bounds above, a name that stands twice in one object, since readers disagree on which one
+ * counts, and `__proto__`. Pure; linear in the text.
  *
- * @param field what the text is, in errors: `body` or `message`
+ * @param field what errors call the text: `body` or `message`
  */
 export function readJson(text: string, field: string): { readonly value: unknown } | HttpError {
-  const refusal = shapeRefusal(text, field);
+  const refusal = sizeRefusal(text, field) ?? nameRefusal(text, field);
   if (refusal !== null) return refusal;
   try {
     return { value: JSON.parse(text) as unknown };
@@ -44,33 +40,45 @@ export function readJsonBytes(bytes: Uint8Array, field: string): { readonly valu
 const malformed = (field: string, cause?: unknown): HttpError =>
   new HttpError('MALFORMED_JSON', `${field}: is not valid JSON`, { field, cause });
 
-/** Looks at depth, number of parts and names, without a parser: what is no JSON may pass, and fails in the parser. */
-function shapeRefusal(text: string, field: string): HttpError | null {
-  const refuse = (what: string): HttpError => new HttpError('INVALID_FIELD', `${field}: ${what}`, { field });
-  /** The names of each object that is open; null for a list. */
+function sizeRefusal(text: string, field: string): HttpError | null {
+  const { values, depth } = jsonSize(Buffer.from(text));
+  const refuse = (rule: string): HttpError => new HttpError('INVALID_FIELD', `${field}: ${rule}`, { field });
+  if (depth > MAX_JSON_DEPTH) return refuse(`must be nested at most ${MAX_JSON_DEPTH} deep`);
+  if (values > MAX_JSON_PARTS) return refuse(`must have at most ${MAX_JSON_PARTS} fields and list entries`);
+  return null;
+}
+
+/** The first error in the names, found without a parser. Text that is not JSON may pass: the parser refuses it. */
+function nameRefusal(text: string, field: string): HttpError | null {
+  /** The names of each open object; null for an open list. */
   const open: (Set<string> | null)[] = [];
-  let parts = 0;
-  let latest = '';
+  let lastString = '';
   for (let at = 0; at < text.length; at += 1) {
-    const code = text.charCodeAt(at);
-    if (code === QUOTE) {
-      const end = stringEnd(text, at + 1);
-      if (end === -1) return malformed(field);
-      latest = text.slice(at, end + 1);
-      at = end;
-    } else if (code === 0x7b || code === 0x5b) {
-      if (open.length >= MAX_JSON_DEPTH) return refuse(`must be nested at most ${MAX_JSON_DEPTH} deep`);
-      open.push(code === 0x7b ? new Set() : null);
-      parts += 1;
-    } else if (code === 0x7d || code === 0x5d) {
-      open.pop();
-    } else if (code === COMMA) {
-      parts += 1;
-    } else if (code === COLON) {
-      const refusal = nameRefusal(latest, open.at(-1) ?? null, field);
-      if (refusal !== null) return refusal;
+    switch (text.charAt(at)) {
+      case '"': {
+        const end = stringEnd(text, at + 1);
+        if (end === -1) return malformed(field);
+        lastString = text.slice(at, end + 1);
+        at = end;
+        break;
+      }
+      case '{':
+        open.push(new Set());
+        break;
+      case '[':
+        open.push(null);
+        break;
+      case '}':
+      case ']':
+        open.pop();
+        break;
+      case ':': {
+        const refusal = addName(lastString, open.at(-1) ?? null, field);
+        if (refusal !== null) return refusal;
+        break;
+      }
+      default:
     }
-    if (parts > MAX_JSON_PARTS) return refuse(`must have at most ${MAX_JSON_PARTS} fields and list entries`);
   }
   return null;
 }
@@ -78,15 +86,14 @@ function shapeRefusal(text: string, field: string): HttpError | null {
 /** Index of the quote that ends the string begun before `from`; -1 when none does. */
 function stringEnd(text: string, from: number): number {
   for (let at = from; at < text.length; at += 1) {
-    const code = text.charCodeAt(at);
-    if (code === BACKSLASH) at += 1;
-    else if (code === QUOTE) return at;
+    if (text[at] === '\\') at += 1;
+    else if (text[at] === '"') return at;
   }
   return -1;
 }
 
-/** @param quoted the name with its quotes, as it was written */
-function nameRefusal(quoted: string, names: Set<string> | null, field: string): HttpError | null {
+/** Adds a name to its object's, or returns the error in it. `quoted` is the name as written, quotes included. */
+function addName(quoted: string, names: Set<string> | null, field: string): HttpError | null {
   if (names === null) return malformed(field);
   let name: unknown;
   try {

@@ -1,12 +1,12 @@
-/** Uploads that are read and judged at a time, and of one address. */
+/** Uploads read and assessed at a time, in all and from one address. */
 export interface UploadLimits {
   readonly maxUploads: number;
   readonly maxUploadsPerAddress: number;
-  /** Bytes that all of them may hold together. */
+  /** Bytes of all of them together. */
   readonly uploadBytes: number;
 }
 
-/** Places of uploads: one is taken before the first byte is read, for as many bytes as may come. Pure. */
+/** Places for uploads: one is taken before the first byte is read, for the most bytes that may arrive. Pure. */
 export class Uploads {
   readonly #limits: UploadLimits;
   readonly #byAddress = new Map<string, number>();
@@ -21,7 +21,7 @@ export class Uploads {
     return this.#open;
   }
 
-  /** Returns what gives the place back, any number of times; null when there is none. */
+  /** Returns a function that gives the place back, once; null when no place is free. */
   take(address: string, bytes: number): (() => void) | null {
     const { maxUploads, maxUploadsPerAddress, uploadBytes } = this.#limits;
     const own = this.#byAddress.get(address) ?? 0;

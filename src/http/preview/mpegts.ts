@@ -1,13 +1,17 @@
-import type { VideoSize } from './preview-encoder.ts';
+/** Size of a picture in px. */
+export interface VideoSize {
+  readonly width: number;
+  readonly height: number;
+}
 
 /** Bytes of an MPEG-TS packet (ISO/IEC 13818-1). */
 export const TS_PACKET = 188;
 
-/** Cuts a byte stream of MPEG-TS at packet borders, so that a chunk can be left out without tearing a packet. */
+/** Cuts a byte stream of MPEG-TS at packet boundaries, so that a chunk can be skipped without tearing a packet. */
 export class TsAligner {
   #rest: Buffer = Buffer.alloc(0);
 
-  /** The whole packets so far, or null while there is none. */
+  /** The whole packets received so far; null when there is none. */
   push(chunk: Buffer): Buffer | null {
     const all = this.#rest.byteLength === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
     const whole = all.byteLength - (all.byteLength % TS_PACKET);

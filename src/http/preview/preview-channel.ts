@@ -12,9 +12,9 @@ export interface PreviewSocket {
   close(code: number, reason: string): void;
 }
 
-/** Unsent bytes of a viewer above which packets are left out, about 5 s of video. */
+/** Unsent bytes of a viewer above which packets are skipped: about 5 s of video. */
 const SKIP_ABOVE = 1024 * 1024;
-/** Ends of the encoder in a row, without data in between, after which viewers are told that there is no video. */
+/** After so many ends of the encoder without data in between, viewers are told that there is no video. */
 const MAX_FAILURES = 4;
 
 export interface ChannelOptions {
@@ -24,14 +24,14 @@ export interface ChannelOptions {
   readonly clock: Clock;
   readonly log: ActorLog;
   readonly graceMs: number;
-  /** The encoder is stopped and nobody watches. */
+  /** The encoder has stopped and no viewer is left. */
   readonly onIdle: () => void;
 }
 
-/** One camera's live video: an encoder that runs while somebody watches, restarted with back-off when it ends. */
+/** One camera's live video: an encoder that runs while there are viewers, restarted with back-off when it ends. */
 export class PreviewChannel {
   readonly #options: ChannelOptions;
-  /** Viewers, and whether they have had the header. */
+  /** Viewers, and whether they have got the header. */
   readonly #viewers = new Map<PreviewSocket, boolean>();
   #encoder: Encoder | null = null;
   #grace: TimerHandle | null = null;
@@ -49,7 +49,7 @@ export class PreviewChannel {
     return this.#viewers.size;
   }
 
-  /** Chunks left out for slow viewers. */
+  /** Chunks skipped for slow viewers. */
   get skipped(): number {
     return this.#skipped;
   }

@@ -3,32 +3,26 @@ import { redactText } from '../../infra/redact.ts';
 import { childEnvironment } from '../../runtime/child-environment.ts';
 import { asError } from '../../runtime/errors.ts';
 import { OutputTail } from '../../runtime/output-tail.ts';
-import { TsAligner, videoSize } from './mpegts.ts';
-
-/** Size of a picture in px. */
-export interface VideoSize {
-  readonly width: number;
-  readonly height: number;
-}
+import { TsAligner, videoSize, type VideoSize } from './mpegts.ts';
 
 export interface EncoderEvents {
   /** Whole MPEG-TS packets of MPEG-1 video. */
   onData(packets: Buffer): void;
-  /** It ended, for whatever reason; called exactly once. `reason` is fit for a log. */
+  /** The encoder ended; called exactly once. `reason` is safe to log. */
   onEnd(reason: string): void;
 }
 
-/** A running ffmpeg that makes MPEG-1 out of the MPEG-TS of a camera's socket. */
+/** A running ffmpeg that turns the MPEG-TS of a camera's socket into MPEG-1. */
 export interface Encoder {
   /** Known before the first data. */
   size(): VideoSize | null;
   stop(): void;
 }
 
-/** Starts an {@link Encoder} on `source`, e.g. `unix:/folder/socket`. Never throws: a start that fails ends at once. */
+/** Starts an {@link Encoder} on `source`, e.g. `unix:/folder/socket`. Never throws: a failed start calls `onEnd`. */
 export type StartEncoder = (source: string, events: EncoderEvents) => Encoder;
 
-/** Encoders made of node-rtsp-stream's muxer. */
+/** Encoders based on node-rtsp-stream's muxer. */
 export const ffmpegEncoder =
   (ffmpegPath: string): StartEncoder =>
   (source, events) => {
@@ -52,17 +46,17 @@ export const ffmpegEncoder =
           new Mpeg1Muxer({
             url: source,
             ffmpegPath,
-            // MPEG-1 knows few frame rates; 25 is one. No audio, no B frames: they would only add delay.
+            // MPEG-1 allows few frame rates; 25 is one. No audio and no B frames, which would only add delay.
             ffmpegOptions: { '-an': '', '-r': 25, '-b:v': '1500k', '-bf': 0, '-flush_packets': 1 },
           }),
       );
     } catch (error) {
-      // Out of file handles or processes: the muxer trips over a child without pipes.
+      // Out of file handles or processes: the muxer fails on a child without pipes.
       queueMicrotask(() => end(`ffmpeg could not be started: ${asError(error).message}`));
       return { size: () => null, stop: () => undefined };
     }
     const child = muxer.stream;
-    // The muxer's own listener prints to the console; `close` below tells everything.
+    // The muxer's own listener prints to the console; `close` below reports the end.
     child.removeAllListeners('exit');
     child.on('error', (error) => end(`ffmpeg could not be started: ${error.message}`));
     child.on('close', (code, signal) => end(`ffmpeg ended (${signal ?? `exit ${code}`}): ${tail.last() ?? ''}`));
@@ -74,7 +68,7 @@ export const ffmpegEncoder =
     });
     return {
       size: () => size,
-      // Nothing to finish in a live stream, and a full pipe would keep it from a polite end.
+      // A live stream has nothing to finish, and a full pipe would block a polite end.
       stop: () => {
         child.kill('SIGKILL');
       },
@@ -82,8 +76,8 @@ export const ffmpegEncoder =
   };
 
 /**
- * Runs `start` with another environment for the children that it starts. The muxer starts its ffmpeg at once, in its
- * constructor, and hands on whatever environment this process has; nothing else runs in between.
+ * Runs `start` with another environment for its child processes: the muxer starts ffmpeg in its constructor and passes
+ * on the environment of this process. Nothing else runs in between.
  */
 function withEnvironment<T>(environment: NodeJS.ProcessEnv, start: () => T): T {
   const own = process.env;

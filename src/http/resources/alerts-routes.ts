@@ -11,7 +11,7 @@ import type { App } from '../server.types.ts';
 const tags = ['alerts'];
 const HOUR_MS = 3_600_000;
 
-/** `/api/alerts/history` and `/api/cameras/{id}/alerts/history`: the alerts of the last thirty days, a page at a time. */
+/** `/api/alerts/history` and `/api/cameras/{id}/alerts/history`: alerts of the last thirty days, page by page. */
 export function alertRoutes(app: App, cameras: CameraPort, clock: Clock): void {
   const page = async (cameraId: string | null, params: HistoryParams): Promise<z.infer<typeof AlertHistoryPage>> => {
     const { alerts, next } = await cameras.alertHistory(queryOf(cameraId, params, clock.now()));
@@ -45,7 +45,7 @@ export function alertRoutes(app: App, cameras: CameraPort, clock: Clock): void {
     async (request) => {
       const { id } = request.params;
       const found = await page(id, request.query);
-      // Alerts outlive their camera; what is neither is a misspelt id.
+      // Alerts outlive their camera: an id without camera and alerts is misspelt.
       if (found.alerts.length === 0 && (await cameras.get(id)) === null)
         throw new HttpError('UNKNOWN_CAMERA', `id: there is no camera ${id}, and none of its alerts`, {
           field: 'id',

@@ -2,17 +2,14 @@ import { z } from 'zod';
 import { MAX_CAMERAS } from '../../infra/camera-store.ts';
 import { redactUrl } from '../../infra/redact.ts';
 import type { SourceAllow } from '../../infra/source-policy.ts';
-import { Aggregate } from '../../messages/aggregate.ts';
 import { HttpError } from '../errors/http-error.ts';
 import { errorReplies } from '../errors/replies.ts';
-import type { CameraPort, CameraRecord, HttpPorts } from '../ports.ts';
-import { AlertsQuery, CameraParams, CameraView, cameraBodies } from '../schemas/cameras-schema.ts';
-import { TicketQuery } from '../schemas/tickets-schema.ts';
+import type { CameraPort, CameraRecord } from '../ports.ts';
+import { CameraParams, CameraView, cameraBodies } from '../schemas/cameras-schema.ts';
 import type { App } from '../server.types.ts';
-import { sendImage } from './images-routes.ts';
 
 export interface CameraRoutesDeps {
-  readonly ports: Pick<HttpPorts, 'cameras' | 'images'>;
+  readonly cameras: CameraPort;
   readonly sourceAllow: SourceAllow | null;
   /** Called after a camera was removed. */
   readonly onRemoved: (cameraId: string) => void;
@@ -20,9 +17,8 @@ export interface CameraRoutesDeps {
 
 const tags = ['cameras'];
 
-/** `/api/cameras`: what is watched, and what was seen. */
-export function cameraRoutes(app: App, { ports, sourceAllow, onRemoved }: CameraRoutesDeps): void {
-  const { cameras } = ports;
+/** `/api/cameras`: the list of cameras. */
+export function cameraRoutes(app: App, { cameras, sourceAllow, onRemoved }: CameraRoutesDeps): void {
   const { create, patch } = cameraBodies(sourceAllow);
 
   app.get(
@@ -44,21 +40,11 @@ export function cameraRoutes(app: App, { ports, sourceAllow, onRemoved }: Camera
     async (request, reply) => {
       const { cameraId, name, url, enabled, intervalSeconds } = request.body;
       const outcome = await cameras.add({ cameraId, name: name ?? cameraId, url, enabled, intervalSeconds });
-      if (outcome === 'exists')
-        throw new HttpError('DUPLICATE_CAMERA', `cameraId: a camera ${cameraId} exists`, {
-          field: 'cameraId',
-          value: cameraId,
-        });
-      if (outcome === 'full')
-        throw new HttpError(
-          'TOO_MANY_CAMERAS',
-          `cameraId: one process keeps ${MAX_CAMERAS.toLocaleString('en')} cameras at most; remove one, or add it at another process`,
-          { field: 'cameraId', value: cameraId },
-        );
+      if (outcome !== 'added') throw notAdded(outcome, cameraId);
       return reply
         .code(201)
         .header('location', `/api/cameras/${cameraId}`)
-        .send(cameraView(await known(cameras, cameraId)));
+        .send(cameraView(await knownCamera(cameras, cameraId)));
     },
   );
 
@@ -72,7 +58,7 @@ export function cameraRoutes(app: App, { ports, sourceAllow, onRemoved }: Camera
         response: { 200: CameraView, ...errorReplies(400, 404, 503) },
       },
     },
-    async (request) => cameraView(await known(cameras, request.params.id)),
+    async (request) => cameraView(await knownCamera(cameras, request.params.id)),
   );
 
   app.patch(
@@ -88,7 +74,7 @@ export function cameraRoutes(app: App, { ports, sourceAllow, onRemoved }: Camera
     },
     async (request) => {
       const changed = await cameras.change(request.params.id, request.body);
-      if (changed === null) throw unknown(request.params.id);
+      if (changed === null) throw unknownCamera(request.params.id);
       return cameraView(changed);
     },
   );
@@ -104,67 +90,14 @@ export function cameraRoutes(app: App, { ports, sourceAllow, onRemoved }: Camera
       },
     },
     async (request, reply) => {
-      if (!(await cameras.remove(request.params.id))) throw unknown(request.params.id);
+      if (!(await cameras.remove(request.params.id))) throw unknownCamera(request.params.id);
       onRemoved(request.params.id);
       return reply.code(204).send(null);
     },
   );
-
-  app.get(
-    '/api/cameras/:id/latest',
-    {
-      schema: {
-        tags,
-        summary: 'Its newest aggregate',
-        params: CameraParams,
-        response: { 200: Aggregate, ...errorReplies(400, 404, 503) },
-      },
-    },
-    async (request) => newest(cameras, request.params.id),
-  );
-
-  app.get(
-    '/api/cameras/:id/alerts',
-    {
-      schema: {
-        tags,
-        summary: 'Its high-risk aggregates, newest first',
-        params: CameraParams,
-        querystring: AlertsQuery,
-        response: { 200: z.array(Aggregate), ...errorReplies(400, 404, 503) },
-      },
-    },
-    async (request) => {
-      await known(cameras, request.params.id);
-      return [...(await cameras.alerts(request.params.id, request.query.limit))];
-    },
-  );
-
-  app.get(
-    '/api/cameras/:id/snapshot.jpg',
-    {
-      schema: {
-        tags,
-        summary: 'JPEG of its newest analysed frame',
-        params: CameraParams,
-        querystring: TicketQuery,
-        produces: ['image/jpeg'],
-      },
-    },
-    async (request, reply) => {
-      const { imageId } = await newest(cameras, request.params.id);
-      if (imageId === null)
-        throw new HttpError('NO_FRAME', `the picture of ${request.params.id}'s newest frame could not be stored`, {
-          field: 'id',
-          value: request.params.id,
-        });
-      reply.header('cache-control', 'no-store');
-      return sendImage(ports.images, imageId, reply);
-    },
-  );
 }
 
-/** As the API shows it: the password is hidden here, for every reply. */
+/** A camera as every reply shows it, with the password of its URL hidden. */
 const cameraView = ({ config, status, figures }: CameraRecord): CameraView => ({
   ...config,
   url: redactUrl(config.url),
@@ -172,22 +105,22 @@ const cameraView = ({ config, status, figures }: CameraRecord): CameraView => ({
   figures,
 });
 
-const unknown = (id: string): HttpError =>
+const unknownCamera = (id: string): HttpError =>
   new HttpError('UNKNOWN_CAMERA', `id: there is no camera ${id}`, { field: 'id', value: id });
 
-async function known(cameras: CameraPort, id: string): Promise<CameraRecord> {
+/** Throws `UNKNOWN_CAMERA`. */
+export async function knownCamera(cameras: CameraPort, id: string): Promise<CameraRecord> {
   const record = await cameras.get(id);
-  if (record === null) throw unknown(id);
+  if (record === null) throw unknownCamera(id);
   return record;
 }
 
-async function newest(cameras: CameraPort, id: string): Promise<Aggregate> {
-  await known(cameras, id);
-  const aggregate = await cameras.latest(id);
-  if (aggregate === null)
-    throw new HttpError('NO_FRAME', `id: camera ${id} has no analysed frame of the last five minutes`, {
-      field: 'id',
-      value: id,
-    });
-  return aggregate;
-}
+const notAdded = (why: 'exists' | 'full', id: string): HttpError =>
+  why === 'exists'
+    ? new HttpError('DUPLICATE_CAMERA', `cameraId: a camera ${id} exists`, { field: 'cameraId', value: id })
+    : new HttpError(
+        'TOO_MANY_CAMERAS',
+        `cameraId: one process keeps ${MAX_CAMERAS.toLocaleString('en')} cameras at most; ` +
+          'remove one, or add it at another process',
+        { field: 'cameraId', value: id },
+      );

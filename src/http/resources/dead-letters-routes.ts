@@ -13,14 +13,14 @@ import type { App } from '../server.types.ts';
 
 const tags = ['operations'];
 
-/** `/api/dead-letters`: messages that were given up, to be looked at and tried again. */
+/** `/api/dead-letters`: lists, shows and replays dead letters. */
 export function deadLetterRoutes(app: App, deadLetters: HttpPorts['deadLetters']): void {
   app.get(
     '/api/dead-letters',
     {
       schema: {
         tags,
-        summary: 'Messages that were given up, newest first',
+        summary: 'Dead letters, newest first',
         querystring: DeadLetterQuery,
         response: { 200: DeadLetterList, ...errorReplies(400, 503) },
       },

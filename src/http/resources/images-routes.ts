@@ -6,7 +6,7 @@ import type { HttpPorts } from '../ports.ts';
 import { TicketQuery } from '../schemas/tickets-schema.ts';
 import type { App } from '../server.types.ts';
 
-/** `/api/images/{imageId}`: the JPEG behind a claim check. */
+/** `/api/images/{imageId}`: the JPEG of a claim check. */
 export function imageRoutes(app: App, images: HttpPorts['images']): void {
   const params = z.object({ imageId: ImageId });
   const querystring = TicketQuery;
@@ -22,7 +22,7 @@ export function imageRoutes(app: App, images: HttpPorts['images']): void {
       },
     },
     async (request, reply) => {
-      // An id names one picture for ever.
+      // An id always names the same picture.
       reply.header('cache-control', 'private, max-age=300, immutable');
       return sendImage(images, request.params.imageId, reply);
     },

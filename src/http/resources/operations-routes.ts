@@ -58,7 +58,7 @@ export function operationRoutes(app: App, ports: HttpPorts): void {
 
 const Unanswered = z.object({ status: z.literal('down'), notices: z.array(z.string()) });
 
-/** `/api/health`, and the path that the original had. 200 while cameras are watched, 503 when they are not. */
+/** `/api/health`, also at its older path. 200 while cameras are watched, else 503. */
 export function healthRoutes(app: App, ports: Pick<HttpPorts, 'health'>): void {
   for (const path of ['/api/health', '/api/health/health_check']) {
     app.get(

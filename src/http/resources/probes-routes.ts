@@ -3,11 +3,11 @@ import type { App } from '../server.types.ts';
 
 const Alive = z.object({ status: z.literal('ok') });
 const Unready = z.object({ status: z.literal('down') });
-/** Asked without a token, so they tell one word. */
+/** Open to everybody, so they answer one word. */
 const open = { tags: ['operations'], security: [] };
 
 /**
- * `/livez` and `/readyz`: for container engines and load balancers, without token.
+ * `/livez` and `/readyz`: for container engines and load balancers, without a token.
  *
  * @param isReady whether this process can serve: it has started, reaches NATS, and is not stopping
  */

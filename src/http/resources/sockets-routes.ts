@@ -24,7 +24,7 @@ export interface SocketDeps {
   readonly cameras: Pick<CameraPort, 'get'>;
   readonly log: ActorLog;
   readonly trusted: AddressRanges;
-  /** Unsent bytes above which a client that still asks for signs of life is dropped. */
+  /** Unsent bytes above which a client that still sends pings is dropped. */
   readonly maxUnsent: number;
 }
 
@@ -75,7 +75,7 @@ export function socketRoutes(app: App, deps: SocketDeps): void {
     (socket, request) => {
       if (!admit(socket, request, deps)) return;
       const { cameraId } = request.params;
-      // Between the check before and now another viewer may have taken the last place.
+      // Since the check above, another viewer may have taken the last place.
       const refusal = previews.refusal(cameraId);
       if (refusal !== null) {
         socket.close(1013, refusal.message.slice(0, 100));
@@ -85,7 +85,7 @@ export function socketRoutes(app: App, deps: SocketDeps): void {
         get bufferedAmount() {
           return socket.bufferedAmount;
         },
-        send: (data) => socket.send(data, { binary: true }, () => undefined), // 'close' tells of failures
+        send: (data) => socket.send(data, { binary: true }, () => undefined), // failures emit 'close'
         close: (code, reason) => socket.close(code, reason),
       });
       deps.heartbeat.add(socket);
@@ -98,10 +98,10 @@ export function socketRoutes(app: App, deps: SocketDeps): void {
   );
 }
 
-/** Counts the socket in, and out when it closes; attaches what every socket needs. */
+/** Counts the socket until it closes, and attaches the listeners that every socket needs. False when it was refused. */
 function admit(socket: WebSocket, request: FastifyRequest, deps: SocketDeps): boolean {
   const client = clientOf(request, deps.trusted);
-  // An oversized or malformed frame ends in 'close' too, with its code.
+  // An oversized or malformed frame also emits 'close', with its code.
   socket.on('error', ({ message }) => {
     deps.log.debug({ client, error: message }, `a WebSocket of ${client} failed: ${message}`);
   });
@@ -111,7 +111,7 @@ function admit(socket: WebSocket, request: FastifyRequest, deps: SocketDeps): bo
     return false;
   }
   socket.on('close', deps.connections.take(client));
-  // Answers to pings would pile up without bound for a client that sends them and reads nothing.
+  // For a client that sends pings and reads nothing, pongs would pile up without bound.
   socket.on('ping', (data) => {
     if (socket.bufferedAmount > deps.maxUnsent) socket.terminate();
     else socket.pong(data);
@@ -121,14 +121,14 @@ function admit(socket: WebSocket, request: FastifyRequest, deps: SocketDeps): bo
 
 const AS_TEXT = { binary: false } as const;
 
-/** @param connection what the WebSocket writes to: a message that many get goes there as it is, framed once for all */
+/** @param connection under the WebSocket: messages for many viewers, framed once, are written to it directly */
 const feedSocket = (socket: WebSocket, connection: Socket): FeedSocket => ({
   get bufferedAmount() {
     return connection.writableLength;
   },
   send: (text, done) => socket.send(text, AS_TEXT, done),
   sendFrame: (frame, done) => {
-    // After a close frame nothing may follow. Without compression the WebSocket itself writes whole messages at once.
+    // Nothing may follow a close frame. Without compression, the WebSocket itself writes each message in one go.
     if (socket.readyState === socket.OPEN) connection.write(frame, done);
     else process.nextTick(done);
   },

@@ -13,7 +13,7 @@ const tags = ['supervision'];
 const MAX_FOLLOWERS = 32;
 const MAX_FOLLOWERS_PER_ADDRESS = 16;
 const HEARTBEAT_MS = 15_000;
-/** A follower that does not read is let go at this backlog. */
+/** A follower that does not read is dropped at this backlog. */
 const MAX_BACKLOG_BYTES = 1024 * 1024;
 
 export interface SupervisorDeps extends Pick<HttpPorts, 'supervision'> {
@@ -21,7 +21,7 @@ export interface SupervisorDeps extends Pick<HttpPorts, 'supervision'> {
   readonly refusals: Refusals;
 }
 
-/** The tree of actors: as it is, as it changes, and the restart of one at an operator's wish. */
+/** The tree of actors, its events, and the restart of an actor by an operator. */
 export function supervisorRoutes(app: App, { supervision, trusted, refusals }: SupervisorDeps): void {
   app.get(
     '/api/supervisor/tree',
@@ -64,7 +64,7 @@ export function supervisorRoutes(app: App, { supervision, trusted, refusals }: S
     '/api/supervisor/events',
     { schema: { tags, summary: 'What happens in the tree, as server-sent events', produces: ['text/event-stream'] } },
     (request, reply) => {
-      // A stream of events has no end to wait for, and HEAD wants none of it.
+      // A stream of events never ends, and HEAD wants no body.
       if (request.method === 'HEAD') {
         void reply.type('text/event-stream; charset=utf-8').send();
         return;
@@ -101,7 +101,7 @@ export function supervisorRoutes(app: App, { supervision, trusted, refusals }: S
   );
 }
 
-/** Headers that hooks had set, for a reply Fastify does not send itself. */
+/** Headers set by hooks, for a reply that Fastify does not send itself. */
 const headersOf = (
   headers: Readonly<Record<string, string | number | readonly string[] | undefined>>,
 ): Record<string, string> =>

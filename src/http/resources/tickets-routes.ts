@@ -4,9 +4,9 @@ import { TicketReply } from '../schemas/tickets-schema.ts';
 import type { App } from '../server.types.ts';
 
 const DESCRIPTION =
-  'Good for one minute, as `?ticket=` of pictures and WebSockets, where a browser can send no header.';
+  'Valid for one minute, as `?ticket=` of pictures and WebSockets, where a browser cannot send a header.';
 
-/** `/api/tickets`: stands in for the access token in an address. */
+/** `/api/tickets`: tickets that replace the access token in an address. */
 export function ticketRoutes(app: App, tickets: Tickets): void {
   app.post(
     '/api/tickets',

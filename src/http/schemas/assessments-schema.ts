@@ -26,7 +26,7 @@ export const UrlBody = z.strictObject({ image_url: z.string().min(1).max(2_048),
 /** The other fields of a multipart body, whose file is `image`. */
 export const UploadFields = z.strictObject(fields);
 
-/** What is to be judged: a picture, or where to fetch it. */
+/** One picture to assess, as bytes or by its URL. */
 export interface AssessmentOrder {
   readonly picture: { readonly bytes: Uint8Array } | { readonly url: string };
   readonly priority: Priority;

@@ -3,19 +3,19 @@ import { CameraConfig, CameraStatus } from '../../messages/camera.ts';
 import { CameraId, IsoTime, ON_DEMAND_CAMERA } from '../../messages/ids.ts';
 import { MAX_SOURCE_LENGTH, checkSource, type SourceAllow } from '../../infra/source-policy.ts';
 
-/** Seconds between analysed frames when nobody says otherwise. */
+/** Default of the seconds between analysed frames. */
 export const DEFAULT_INTERVAL_SECONDS = 1.8;
 
-/** How a camera fares. */
+/** A camera's figures. */
 export const CameraFigures = z.object({
-  /** Analysed frames per second over the last minute or so. */
+  /** Analysed frames per second, over about the last minute. */
   framesPerSecond: z.number().min(0),
   /** Analysed frames since the camera was added or the program started. */
   frames: z.int().min(0),
   /** Times the source had to be opened again. */
   reconnects: z.int().min(0),
   lastFrameAt: IsoTime.nullable(),
-  /** Left out on purpose since the program started: frames while NATS was away too long, groups that nobody judged because too much waited. */
+  /** Dropped since the program started: detections while NATS was down too long, groups while too many tasks waited. */
   shed: z.object({ detections: z.int().min(0), groups: z.int().min(0) }),
 });
 export type CameraFigures = z.infer<typeof CameraFigures>;
@@ -49,7 +49,7 @@ export function cameraBodies(allow: SourceAllow | null) {
   const create = z.strictObject({
     cameraId: CameraId.refine(
       (id) => id !== ON_DEMAND_CAMERA,
-      `must not be ${ON_DEMAND_CAMERA}, which is kept for pictures handed in`,
+      `must not be ${ON_DEMAND_CAMERA}, which is reserved for pictures handed in`,
     ),
     name: Name.optional().meta({ description: 'What people call it; default: the id' }),
     url,
@@ -68,7 +68,7 @@ export function cameraBodies(allow: SourceAllow | null) {
   return { create, patch };
 }
 
-/** What may be changed of a camera; at least one field. */
+/** The fields of a camera that may be changed; at least one. */
 export type CameraPatch = z.infer<ReturnType<typeof cameraBodies>['patch']>;
 
 export const CameraParams = z.object({ id: CameraId });

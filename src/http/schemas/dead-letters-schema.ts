@@ -12,11 +12,11 @@ export const DeadLetterQuery = z.strictObject({
 
 const summary = {
   id: z.int().min(1),
-  /** When it was given up. */
+  /** When it became a dead letter. */
   at: z.iso.datetime(),
   stream: z.string(),
   consumer: z.string(),
-  /** Where the message was published, and is again by a replay. */
+  /** Where the message was published, and where a replay publishes it again. */
   subject: z.string(),
   reason: z.string(),
   deliveries: z.int(),
@@ -31,9 +31,9 @@ export const DeadLetterView = z.object({
   ...summary,
   /** Of the original message. */
   headers: z.record(z.string(), z.string()),
-  /** The original bytes as text; what is not UTF-8 is replaced. */
+  /** The original body as text; bytes that are not UTF-8 are replaced. */
   body: z.string(),
-  /** What is missing of the original message, which was too large to be kept; such a one cannot be replayed. Null: nothing. */
+  /** The parts cut off a message that was too large to keep, which cannot be replayed; null when it is whole. */
   cut: z.string().nullable(),
 });
 

@@ -25,7 +25,7 @@ const limits = {
   }),
 };
 
-/** Body of `POST /api/keys`. The endpoint is always one of the key file: an API that could set it could read the keys out. */
+/** Body of `POST /api/keys`. The endpoint comes from the key file: a client that set it could read the keys there. */
 export const KeyBody = z.strictObject({
   name: Name,
   key: z
@@ -67,14 +67,14 @@ export type KeyPatchBody = z.infer<typeof KeyPatchBody>;
 export const KeyView = z.object({
   name: z.string(),
   status: z.enum(KEY_STATUSES),
-  /** Why it cools or is disabled. */
+  /** Why it is cooling or disabled. */
   notice: z.string().nullable(),
   enabled: z.boolean(),
   drain: z.boolean(),
-  /** Where it is from, and whether the API changed it. */
+  /** Where it comes from, and whether the API changed it. */
   from: z.enum(['file', 'api']),
   changed: z.boolean(),
-  /** The environment variable that holds it; null when it is written out (in the encrypted file, say). */
+  /** The environment variable that holds it; null when it is written out, e.g. in the encrypted file. */
   variable: z.string().nullable(),
   qps_limit: z.int(),
   rpm_limit: z.int(),
@@ -86,7 +86,7 @@ export const KeyView = z.object({
   extra_body: z.record(z.string(), z.unknown()).nullable(),
   adaptations: z.array(z.string()).meta({
     description:
-      'How calls differ from the plain one, since its endpoint and model refused that: streamed, say, or without ' +
+      'How calls differ from the plain one, which its endpoint and model refused: e.g. streamed, or without ' +
       'temperature. Tried anew after a day or a restart',
   }),
   model: z.string(),
@@ -94,19 +94,23 @@ export const KeyView = z.object({
   price_per_1k_input: z.number(),
   price_per_1k_output: z.number(),
   in_flight: z.int(),
-  /** Tokens of its budget that count now: of the last minute, and reserved for calls in flight. */
+  /** Tokens used in the last minute or reserved for calls in flight. */
   tokens_last_minute: z.int(),
-  spread_ms: z.number().nullable().meta({
-    description:
-      'What the slowest way to its provider took longer than the fastest, of the last ten minutes; `transit_guard_ms` is to be above it. Null while, or where, the provider told too little',
-  }),
+  spread_ms: z
+    .number()
+    .nullable()
+    .meta({
+      description:
+        'Difference between the slowest and the fastest transit to its provider in the last ten minutes; ' +
+        '`transit_guard_ms` should be above it. Null while, or where, the provider tells too little',
+    }),
   total_calls: z.int(),
 });
 export type KeyView = z.infer<typeof KeyView>;
 
 export const KeyList = z.object({
   keys: z.array(KeyView),
-  notices: z.array(z.string()).meta({ description: 'What is wrong with the key file or with sharing changes' }),
+  notices: z.array(z.string()).meta({ description: 'Problems of the key file or of sharing changes' }),
 });
 export type KeyList = z.infer<typeof KeyList>;
 

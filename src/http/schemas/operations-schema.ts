@@ -5,17 +5,17 @@ import { KEY_STATUSES } from '../../infra/metrics.ts';
 export const HealthStatus = z.enum(['ok', 'degraded', 'down']);
 export type HealthStatus = z.infer<typeof HealthStatus>;
 
-/** `down`: cameras are not being watched. `degraded`: they are, with something missing that `notices` names. */
+/** `down`: cameras are not watched. `degraded`: they are, but `notices` name a problem. */
 export const HealthReport = z.object({
   status: HealthStatus,
   version: z.string(),
-  /** What this process does; other processes may do the rest. */
+  /** Roles of this process; other processes may have the rest. */
   roles: z.array(z.string()),
   uptimeSeconds: z.number().min(0),
   nats: z.object({ state: z.enum(['connected', 'reconnecting', 'closed']), notice: z.string().nullable() }),
   redis: z.object({
     state: z.enum(['connected', 'degraded', 'reconnecting', 'off']),
-    /** False for the embedded stand-in, which keeps nothing. */
+    /** False for the embedded stand-in, which loses its data at a stop. */
     durable: z.boolean(),
     notice: z.string().nullable(),
     failedWrites: z.int().min(0),
@@ -24,12 +24,12 @@ export const HealthReport = z.object({
     z.object({ name: z.string(), state: z.enum(['ready', 'missing', 'broken']), notice: z.string().nullable() }),
   ),
   cameras: z.object({ total: z.int(), online: z.int(), connecting: z.int(), offline: z.int(), fault: z.int() }),
-  /** One sentence for each thing an operator should know, without secrets. */
+  /** One sentence per problem, for operators; without secrets. */
   notices: z.array(z.string()),
 });
 export type HealthReport = z.infer<typeof HealthReport>;
 
-/** One key by its name; the key itself is nowhere in here. */
+/** Figures of one key, by its name. Never holds the key itself. */
 export const KeyStats = z.object({
   key_id: z.string(),
   status: z.enum(KEY_STATUSES),
@@ -38,7 +38,7 @@ export const KeyStats = z.object({
   /** 0..1; null before the first call. */
   success_rate: z.number().min(0).max(1).nullable(),
   in_flight: z.int().min(0),
-  /** Leases granted in the sliding windows the limits speak of. */
+  /** Leases granted within the limits' sliding windows. */
   used_last_second: z.int().min(0),
   used_last_minute: z.int().min(0),
   last_error_code: z.string().nullable(),
@@ -52,11 +52,11 @@ export const KeyStats = z.object({
   notice: z.string().nullable(),
 });
 
-/** Whether calls go out to a provider: one for each quota group or model at an endpoint. */
+/** The circuit breaker of a quota group, or of a model at an endpoint. */
 export const Circuit = z.object({
   group: z.string(),
   state: z.enum(['closed', 'open', 'half-open']),
-  /** When it closed, or stopped being so; null: closed since the start. */
+  /** When it entered this state; null: closed since the start. */
   since: IsoTime.nullable(),
   /** Failures of the provider since a call was last answered. */
   failures: z.int().min(0),
@@ -64,7 +64,7 @@ export const Circuit = z.object({
   retryAt: IsoTime.nullable(),
 });
 
-/** What the newest calls to one endpoint and model came to. */
+/** Outcomes of the newest calls to one endpoint and model. */
 export const ModelRecord = z.object({
   base_url: z.string(),
   model: z.string(),
@@ -78,7 +78,7 @@ export const ModelRecord = z.object({
   /** Of the unreadable ones: the reasoning took all tokens. */
   reasoning_only: z.int().min(0),
   last_failure: z.string().nullable(),
-  /** How calls differ from the plain one, since the provider refused that. */
+  /** How calls differ from the plain one, which the provider refused. */
   adaptations: z.array(z.string()),
 });
 
@@ -99,7 +99,7 @@ export type KeyPoolStats = z.infer<typeof KeyPoolStats>;
 export const SchedulerHealth = z.object({
   status: HealthStatus,
   message: z.string(),
-  /** Who judges now. */
+  /** What assesses groups now. */
   source: z.enum(['vlm', 'rules']),
   /** Tasks not yet begun; null when NATS cannot be asked. */
   waiting: z.int().min(0).nullable(),
@@ -116,16 +116,17 @@ export const KeyPoolHealth = z.object({
 });
 export type KeyPoolHealth = z.infer<typeof KeyPoolHealth>;
 
-/** Whether the pool can serve calls. A pool without keys is well: rules judge then. */
+/** Whether the pool can serve calls. A pool without keys is `ok`: rules assess the groups. */
 export function keyPoolHealth(stats: KeyPoolStats): KeyPoolHealth {
   const usable = stats.available_keys + stats.in_use_keys;
+  const unusable = `${stats.cooling_keys} cooling, ${stats.disabled_keys} disabled`;
   const figures = { total_keys: stats.total_keys, usable_keys: usable };
   if (stats.total_keys === 0)
-    return { status: 'ok', message: 'no keys are configured: rules judge the groups', ...figures };
+    return { status: 'ok', message: 'no keys are configured: rules assess the groups', ...figures };
   if (usable === 0) {
     return {
       status: 'down',
-      message: `none of ${stats.total_keys} keys can be used: ${stats.cooling_keys} cooling, ${stats.disabled_keys} disabled`,
+      message: `none of ${stats.total_keys} keys can be used: ${unusable}`,
       ...figures,
     };
   }
@@ -134,14 +135,16 @@ export function keyPoolHealth(stats: KeyPoolStats): KeyPoolHealth {
     const [first] = down;
     return {
       status: down.length === stats.circuits.length ? 'down' : 'degraded',
-      message: `the provider of ${first?.group ?? ''} fails since ${first?.since ?? ''}: next trial at ${first?.retryAt ?? ''}`,
+      message:
+        `the provider of ${first?.group ?? ''} fails since ${first?.since ?? ''}: ` +
+        `next trial at ${first?.retryAt ?? ''}`,
       ...figures,
     };
   }
   if (usable < stats.total_keys) {
     return {
       status: 'degraded',
-      message: `${usable} of ${stats.total_keys} keys can be used: ${stats.cooling_keys} cooling, ${stats.disabled_keys} disabled`,
+      message: `${usable} of ${stats.total_keys} keys can be used: ${unusable}`,
       ...figures,
     };
   }

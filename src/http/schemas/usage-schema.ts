@@ -6,7 +6,7 @@ const figures = { calls: z.int(), promptTokens: z.int(), completionTokens: z.int
 export const UsageReport = z.object({
   day: z.string(),
   ...figures,
-  /** Cost per day after which rules judge; null without a bound. For today only. */
+  /** Cost per day after which rules assess the groups; null without a bound. For today only. */
   dailyBudget: z.number().nullable(),
   /** False when the budget of today is spent. */
   withinBudget: z.boolean(),

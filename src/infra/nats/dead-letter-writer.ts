@@ -71,7 +71,7 @@ export class DeadLetterWriter {
         log.error(
           { ...fields, deadLetter: stored.seq, soFar: this.#total },
           `a message on ${message.subject} was given up and is dead letter ${stored.seq}: ${why}; ` +
-            `see gantry dlq show ${stored.seq}`,
+            `see npm run gantry -- dlq show ${stored.seq}`,
         );
     } catch (thrown) {
       message.nak(redeliveryDelay(deliveries));

@@ -5,60 +5,62 @@ import type { ActorLog } from '../../runtime/actor.ts';
 import { asError } from '../../runtime/errors.ts';
 import { HttpError } from '../errors/http-error.ts';
 import type { CameraPort } from '../ports.ts';
-import { MAX_NAMED } from './following.ts';
-import { encode, frameText, type FeedText } from './feed-protocol.ts';
+import { MAX_NAMED } from './subscription.ts';
+import { encode, type EncodedMessage, frameMessage } from './feed-protocol.ts';
 import type { Viewer } from './viewer.ts';
 
-/** Look-ups of newest aggregates at the same time, per subscription. */
+/** Concurrent look-ups of newest aggregates, per subscription. */
 const LOOKUPS = 8;
 
 interface Newest {
   readonly order: number;
-  /** How many aggregates had been published with it. */
+  /** How many aggregates had been published, this one included; 0 for one read from a store. */
   readonly count: number;
-  readonly text: FeedText;
+  readonly message: EncodedMessage;
 }
 
-export interface PresentOptions {
+export interface SnapshotOptions {
   readonly cameras: Pick<CameraPort, 'list' | 'latest'>;
   readonly log: ActorLog;
-  /** Asked after every wait: the viewer is still there. */
+  /** Asked after every wait: whether the viewer is still connected. */
   readonly isHere: (viewer: Viewer) => boolean;
-  /** The viewer named cameras that do not exist and follows them no more. */
+  /** Called when a viewer was unsubscribed from cameras that do not exist. */
   readonly onUnknown: () => void;
 }
 
-/** The newest frame of every camera, and what a viewer gets at once when it subscribes. */
-export class Present {
-  readonly #options: PresentOptions;
+/** The newest frame of every camera, for viewers that have just subscribed. */
+export class Snapshot {
+  readonly #options: SnapshotOptions;
   readonly #newest = new Map<CameraId, Newest>();
 
-  constructor(options: PresentOptions) {
+  constructor(options: SnapshotOptions) {
     this.#options = options;
   }
 
-  /** @param count how many aggregates have been published, this one included; 0 for one read again */
-  keep(aggregate: Aggregate, count: number, text: FeedText): void {
+  /** @param count how many aggregates have been published, this one included; 0 for one read from a store */
+  keep(aggregate: Aggregate, count: number, message: EncodedMessage): void {
     const camera = aggregate.cameraId;
     const order = frameOrder(aggregate);
     if ((this.#newest.get(camera)?.order ?? -1) >= order) return;
-    // Frames of cameras removed meanwhile may still come: start over rather than keep them for ever.
+    // Frames of removed cameras may still arrive and would stay for ever: start over at the bound.
     if (this.#newest.size >= MAX_NAMED && !this.#newest.has(camera)) this.#newest.clear();
-    this.#newest.set(camera, { order, count, text });
+    this.#newest.set(camera, { order, count, message });
   }
 
   forget(camera: CameraId): void {
     this.#newest.delete(camera);
   }
 
-  /** Places of another life of the stream mean nothing any more. */
-  withoutPlaces(): void {
-    for (const [camera, newest] of this.#newest) this.#newest.set(camera, { ...newest, text: newest.text.bare });
+  /** Forgets offsets, not frames: the stream they belong to is lost. */
+  dropOffsets(): void {
+    for (const [camera, newest] of this.#newest)
+      this.#newest.set(camera, { ...newest, message: newest.message.withoutOffset });
   }
 
   /**
-   * Sends status and newest frame of each camera, `cameras` null of every one. Frames published after `seen` others went
-   * to the viewer already. Never rejects: the viewer is told.
+   * Sends status and newest frame of each camera; `cameras` null means every camera. Never rejects: the viewer is told.
+   *
+   * @param seen how many aggregates had been published when the viewer subscribed: it gets later ones live
    */
   async send(viewer: Viewer, cameras: readonly CameraId[] | null, seen: number): Promise<void> {
     try {
@@ -76,16 +78,16 @@ export class Present {
         );
       }
       if (cameras !== null && unknown.length > 0) {
-        viewer.following.remove(unknown);
+        viewer.subscription.remove(unknown);
         this.#options.onUnknown();
       }
-      const waiting = wanted.filter((camera) => known.has(camera)).values();
-      await Promise.all(Array.from({ length: LOOKUPS }, () => this.#sendSome(viewer, waiting, known, seen)));
+      const queue = wanted.filter((camera) => known.has(camera)).values();
+      await Promise.all(Array.from({ length: LOOKUPS }, () => this.#sendSome(viewer, queue, known, seen)));
     } catch (error) {
       const why = asError(error).message;
       this.#options.log.warn(
         { viewer: viewer.id, error: why },
-        `feed: the present state could not be read for a viewer, live frames follow: ${why}`,
+        `feed: the snapshot for a viewer could not be read, live frames follow: ${why}`,
       );
       viewer.error(
         new HttpError('UNAVAILABLE', 'the present state of the cameras cannot be read now; live frames follow', {
@@ -106,19 +108,21 @@ export class Present {
       const status = known.get(camera);
       if (status !== undefined) viewer.outbox.status(camera, encode({ type: 'camera_status', data: status }));
       const found = this.#newest.get(camera) ?? (await this.#lookUp(camera));
-      // During the look-up a newer frame may have come, or the viewer left or changed its mind.
+      // During the look-up a newer frame may have come, or the viewer may have left or unsubscribed.
       const newest = this.#newest.get(camera) ?? found;
-      if (newest !== null && newest.count <= seen && this.#options.isHere(viewer) && viewer.following.has(camera))
-        viewer.frame(camera, newest.order, newest.text);
+      if (newest !== null && newest.count <= seen && this.#options.isHere(viewer) && viewer.subscription.has(camera))
+        viewer.frame(camera, newest.order, newest.message);
     }
   }
 
   async #lookUp(camera: CameraId): Promise<Newest | null> {
     const aggregate = await this.#options.cameras.latest(camera);
-    return aggregate === null ? null : { order: frameOrder(aggregate), count: 0, text: frameText(aggregate, null) };
+    return aggregate === null
+      ? null
+      : { order: frameOrder(aggregate), count: 0, message: frameMessage(aggregate, null) };
   }
 }
 
-/** A number that is greater for a later frame of a camera, and for a later revision of the same frame. */
+/** Orders the frames of one camera: greater for a later frame, and for a later revision of the same frame. */
 export const frameOrder = (aggregate: Aggregate): number =>
   Date.parse(aggregate.timestamp) * 1_000 + Math.min(aggregate.revision, 999);
