@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import type { NatsLink } from '../infra/nats/connection.ts';
-import { readStream } from '../infra/nats/read.ts';
+import { readStream, storedAtOf } from '../infra/nats/read.ts';
 import { sendJson } from '../infra/nats/send.ts';
 import { Detection } from '../messages/detection.ts';
 import { CameraId, type RequestId } from '../messages/ids.ts';
@@ -150,16 +150,14 @@ async function* detectionsOf(
   { since, until, camera }: Wanted,
   onUnreadable: () => void,
 ): AsyncGenerator<{ readonly detection: Detection; readonly storedAt: number }> {
-  const jsm = await link.nc.jetstreamManager({ checkAPI: false });
   const filter = camera === null ? {} : { filter: subjects.detection(camera) };
   for (let from: { readonly seq: number } | { readonly time: number } = { time: since }; ;) {
     const page: readonly { readonly seq: number; readonly storedAt: number; readonly detection: Detection | null }[] =
-      await readStream(
-        link,
-        jsm,
-        { stream: streams.detections, ...filter, from, limit: PAGE },
-        ({ seq, storedAt, data }) => ({ seq, storedAt, detection: detectionIn(data) }),
-      );
+      await readStream(link, { stream: streams.detections, ...filter, from, limit: PAGE }, (message) => ({
+        seq: message.seq,
+        storedAt: storedAtOf(message),
+        detection: detectionIn(message.data),
+      }));
     for (const { detection, storedAt } of page) {
       if (storedAt > until) return;
       if (detection === null) onUnreadable();

@@ -1,7 +1,7 @@
 import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net';
 import { canonicalAddress } from './addresses.ts';
 
-/** IP addresses, given one by one and as CIDR ranges. */
+/** A set of IP addresses and CIDR ranges. */
 export class AddressRanges {
   readonly #list = new BlockList();
   readonly empty: boolean;
@@ -34,8 +34,8 @@ const malformed = (entry: string): RangeError =>
   new RangeError(`"${entry.slice(0, 100)}" is neither an IP address nor a CIDR range such as 10.0.0.0/8`);
 
 /**
- * The IP address in what a socket or a proxy names: without brackets, port and zone, IPv4 out of IPv6. Null when it is
- * none.
+ * The IP address in a text of a socket or a proxy, without brackets, port and zone; an IPv4 address mapped into IPv6 is
+ * unmapped. Null when there is none.
  */
 export function plainAddress(text: string | undefined): string | null {
   if (text === undefined || text.length > 64) return null;
@@ -43,7 +43,10 @@ export function plainAddress(text: string | undefined): string | null {
   return isIP(bare) === 0 ? null : canonicalAddress(bare);
 }
 
-/** Who is counted as one: an IPv4 address, or the /64 of an IPv6 address, which one customer has whole. */
+/**
+ * The group of addresses that counts as one client: an IPv4 address, or the /64 of an IPv6 address, which belongs to
+ * one customer.
+ */
 export function addressGroup(address: string): string {
   if (!isIPv6(address)) return address;
   const [head = '', tail] = address.split('::');

@@ -41,7 +41,7 @@ const GLOBAL_6 = listOf(['2000::/3']);
 
 /**
  * Whether nothing may ever be read from this address, however it is written: as IPv4, mapped into IPv6, or behind a
- * translator (NAT64, 6to4), which leads to the same machine. Anything that is no address is not forbidden.
+ * translator (NAT64, 6to4), which leads to the same machine. A text that is no address is not forbidden.
  */
 export function isForbiddenAddress(address: string): boolean {
   if (isIP(address) === 0) return false;
@@ -66,7 +66,7 @@ export function canonicalAddress(address: string): string {
   return groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff ? ipv4Of(groups, 6) : plain;
 }
 
-/** Whether `host` (lower case) is what an entry names: a name, `*.example.org`, an address, or a CIDR range. */
+/** Whether `host` (lower case) matches an entry: a name, `*.example.org`, an address, or a CIDR range. */
 export function matches(host: string, entry: string): boolean {
   if (entry.startsWith('*.'))
     return isIP(host) === 0 && host.endsWith(entry.slice(1)) && host.length > entry.length - 1;
@@ -78,7 +78,7 @@ export function matches(host: string, entry: string): boolean {
   return contains(listOf([`${address}/${prefix}`]), canonicalAddress(host));
 }
 
-/** IPv4 addresses that an IPv6 address leads to by a translator: compatible, NAT64 (two prefixes), 6to4, ISATAP. */
+/** IPv4 addresses behind an IPv6 address of a translator: compatible, NAT64 (two prefixes), 6to4, ISATAP. */
 function embeddedIpv4(address: string): readonly string[] {
   const groups = groupsOf(address);
   const [first, second, third] = groups;
@@ -89,7 +89,7 @@ function embeddedIpv4(address: string): readonly string[] {
   if (first === 0x64 && second === 0xff9b && (third === 0 || third === 1)) found.push(ipv4Of(groups, 6));
   if (first === 0x2002) found.push(ipv4Of(groups, 1));
   if (groups[5] === 0x5efe) found.push(ipv4Of(groups, 6));
-  // Teredo keeps the client's address with all bits turned (RFC 4380).
+  // Teredo inverts all bits of the client's address (RFC 4380).
   if (first === 0x2001 && second === 0)
     found.push(
       ipv4Of(

@@ -12,29 +12,29 @@ const VERSION = 1;
 /** Cameras a file may hold. */
 export const MAX_CAMERAS = 10_000;
 const MAX_BYTES = 16 * 1024 * 1024;
-/** A camera has five fields. */
+/** JSON parts of a file; a camera has five fields. */
 const MAX_PARTS = 20 * MAX_CAMERAS;
-/** Problems that are named; the others are counted. */
+/** Problems named in the notice; the others are counted. */
 const MOST_NAMED = 10;
 
 const Envelope = z.object({ version: z.int(), cameras: z.array(z.unknown()).max(MAX_CAMERAS) });
 
-/** What was on the disk. */
+/** The content of the file. */
 export interface LoadedCameras {
   readonly cameras: readonly CameraConfig[];
-  /** Where the file was put when something in it could not be read; null when all was well. */
+  /** Where the file was moved because a part of it could not be read; null when all was well. */
   readonly movedAside: string | null;
-  /** What could not be read, one sentence each, without secrets. */
+  /** The parts that could not be read, one sentence each, without secrets. */
   readonly problems: readonly string[];
 }
 
-/** Where the registry of cameras keeps its list over restarts. */
+/** Keeps the list of cameras over restarts. */
 export interface CameraStore {
   readonly path: string;
   /**
-   * The stored cameras; none when there is no file yet. A file that cannot be read or understood, or is of another
-   * version, is set aside with a notice; entries that can be understood are kept. Rejects with a `StorageError` when it
-   * cannot even be set aside.
+   * The stored cameras; none when there is no file yet. A file that cannot be read or parsed, or is of another version,
+   * is set aside with a notice; its valid entries are kept. Rejects with a `StorageError` when it cannot be set aside
+   * either.
    */
   load(): Promise<LoadedCameras>;
   /**
@@ -51,7 +51,7 @@ export class FileCameraStore implements CameraStore {
   readonly #notices: DataNotices;
   #last: Promise<void> = Promise.resolve();
 
-  /** `notices`: told of what had to be set aside; default: the log alone. */
+  /** `notices` gets a sentence about a file that was set aside; default: the log alone. */
   constructor(options: { readonly path: string; readonly log: ActorLog; readonly notices?: DataNotices }) {
     this.path = options.path;
     this.#log = options.log;
@@ -64,10 +64,10 @@ export class FileCameraStore implements CameraStore {
     const movedAside = await setAside(this.path);
     await chmod(movedAside, 0o600).catch(() => undefined);
     try {
-      // The repaired list takes the place of the broken file, so that the next start does not stumble again.
+      // The repaired list replaces the broken file, so that the next start does not find it again.
       if (cameras.length > 0) await this.save(cameras);
     } catch (thrown) {
-      // The next start must find what is whole again.
+      // The next start must find the whole file.
       await rename(movedAside, this.path);
       throw thrown;
     }
@@ -76,7 +76,7 @@ export class FileCameraStore implements CameraStore {
     this.#notices.say(
       { path: this.path, movedAside, problems: problems.slice(0, MOST_NAMED), kept: cameras.length },
       `${this.path} could not be fully read (${named}${others}): ${cameras.length} camera(s) kept. ` +
-        `The file as it was is now ${movedAside}; repair it, put it back and restart to get the others, or add them again`,
+        `The original file is now ${movedAside}; repair it, put it back and restart to get the others, or add them again`,
     );
     return { cameras, movedAside, problems };
   }
@@ -85,7 +85,7 @@ export class FileCameraStore implements CameraStore {
     const list = z.array(CameraConfig).max(MAX_CAMERAS).parse(cameras);
     const body = `${JSON.stringify({ version: VERSION, cameras: list }, null, 2)}\n`;
     const saved = this.#last.then(() => writeWhole(this.path, body));
-    // The next save must run whether or not this one worked; its own caller hears of the failure.
+    // The next save must run whether or not this one works; this one's caller gets its failure.
     this.#last = saved.catch(() => undefined);
     return saved;
   }
@@ -94,15 +94,16 @@ export class FileCameraStore implements CameraStore {
     try {
       const text = await readWhole(this.path, MAX_BYTES);
       if (text === null) return { cameras: [], problems: [] };
-      await this.#close();
-      return understand(text);
+      await this.#restrict();
+      return parseList(text);
     } catch (thrown) {
       if (thrown instanceof StorageError) return { cameras: [], problems: [thrown.message] };
       throw thrown;
     }
   }
 
-  async #close(): Promise<void> {
+  /** Makes the file readable for its owner alone. */
+  async #restrict(): Promise<void> {
     const { mode } = await stat(this.path);
     if ((mode & 0o077) === 0) return;
     try {
@@ -112,7 +113,7 @@ export class FileCameraStore implements CameraStore {
         `${this.path} could be read by others and may hold passwords; its mode is 0600 now`,
       );
     } catch {
-      // Another user's file; the next save puts one of ours in its place.
+      // It is another user's file; the next save replaces it by one of ours.
       this.#log.warn(
         { path: this.path },
         `${this.path} can be read by others and may hold passwords; it belongs to another user, so its mode stays`,
@@ -121,8 +122,8 @@ export class FileCameraStore implements CameraStore {
   }
 }
 
-/** Throws a `StorageError` for what is no JSON at all. */
-function understand(text: string): { cameras: CameraConfig[]; problems: string[] } {
+/** Throws a `StorageError` for a text that is not JSON. */
+function parseList(text: string): { cameras: CameraConfig[]; problems: string[] } {
   const envelope = Envelope.safeParse(parseJson(text, 'the file', { maxLength: MAX_BYTES, maxParts: MAX_PARTS }));
   if (!envelope.success) return { cameras: [], problems: ['the file is not a list of cameras in JSON'] };
   const { version } = envelope.data;

@@ -1,4 +1,4 @@
-/** A user, password or other part of a URL without its %XX; as it stands when a % in it begins no escape. */
+/** A part of a URL (user, password) with its %XX decoded; unchanged when a % in it begins no escape. */
 export function decodePart(text: string): string {
   try {
     return decodeURIComponent(text);

@@ -39,16 +39,16 @@ export interface EgressRequest {
   readonly body?: string;
   /** For the whole exchange, name resolution included. */
   readonly timeoutMs: number;
-  /** Bytes of the answer. Beyond: `EGRESS_TOO_LARGE`, or with `cut` the rest is not read. */
+  /** Most bytes of the answer. A longer one rejects `EGRESS_TOO_LARGE`; with `cut` its rest is not read. */
   readonly maxBytes: number;
   readonly cut?: boolean;
   readonly signal?: AbortSignal;
 }
 
 /**
- * Calls URLs that somebody else named (server-side request forgery is what it guards against): http and https only;
+ * Calls URLs that others chose, guarded against server-side request forgery: http and https only;
  * every address the host resolves to must be public or allow-listed; the connection goes to exactly the addresses that
- * were checked (a name that changes in between is of no use); redirects are not followed.
+ * were checked, so changing a name's addresses in between achieves nothing; redirects are not followed.
  */
 export class Egress {
   readonly #allow: readonly string[];
@@ -60,7 +60,7 @@ export class Egress {
     this.#allow = allow.map((entry) => entry.toLowerCase());
   }
 
-  /** Why this URL is refused without asking DNS; null when it is not. Reads on after a field's name. */
+  /** Why this URL is refused, without asking DNS; null when it is not. Phrased to follow a field's name. */
   refusal(url: string): string | null {
     if (url.length > MAX_URL_LENGTH) return `must have at most ${MAX_URL_LENGTH} characters`;
     const parsed = URL.parse(url);
@@ -71,14 +71,14 @@ export class Egress {
     return isIP(host) === 0 ? null : this.#addressRefusal(host, host);
   }
 
-  /** As `refusal`, with the addresses the name has now. Throws `EGRESS_REFUSED` or `EGRESS_FAILED`. */
+  /** As `refusal`, and checks the name's present addresses. Throws `EGRESS_REFUSED` or `EGRESS_FAILED`. */
   async check(url: string): Promise<void> {
     const refusal = this.refusal(url);
     if (refusal !== null) throw new EgressError('EGRESS_REFUSED', refusal);
     await this.#resolve(hostOf(new URL(url)));
   }
 
-  /** Throws {@link EgressError}. A status of any kind is an answer, a redirect too. */
+  /** Throws {@link EgressError}. Every status counts as an answer, a redirect too. */
   async fetch(asked: EgressRequest): Promise<Fetched> {
     const refusal = this.refusal(asked.url);
     if (refusal !== null) throw new EgressError('EGRESS_REFUSED', refusal);
@@ -88,7 +88,7 @@ export class Egress {
     );
   }
 
-  /** All addresses of a host, when every one of them may be called. */
+  /** All addresses of a host. Throws unless every one may be called. */
   async #resolve(host: string): Promise<readonly ResolvedAddress[]> {
     let addresses: readonly ResolvedAddress[];
     try {
@@ -109,12 +109,12 @@ export class Egress {
       (isPublicAddress(address) || this.#allow.some((entry) => matches(host, entry) || matches(address, entry)))
     )
       return null;
-    // The address itself is not told: a name could be used to map a private network.
+    // Without the address itself: names could be used to map a private network.
     return `host ${host} does not lead to the open internet, and GANTRY_FETCH_ALLOW does not name it`;
   }
 }
 
-/** As resolvers read it: lower case, no brackets, no dot at the end. */
+/** The host as resolvers read it: lower case, no brackets, no dot at the end. */
 const hostOf = (url: URL): string =>
   url.hostname
     .toLowerCase()
@@ -126,7 +126,7 @@ function exchange(asked: EgressRequest, lookup: ReturnType<typeof lookupBy>): Pr
   const parsed = new URL(url);
   return new Promise((resolve, reject) => {
     const make = parsed.protocol === 'https:' ? httpsRequest : httpRequest;
-    // No agent: every connection is made for one request, to addresses that were checked for it.
+    // No agent: each request has its own connection, to addresses that were checked for it.
     const request = make(parsed, {
       method,
       lookup,

@@ -9,7 +9,7 @@ export const INFRA_ERRORS = {
 } as const;
 export type InfraErrorCode = keyof typeof INFRA_ERRORS;
 
-/** An error of the infrastructure: stable `code`, `fields` to log, `cause` where there is one. */
+/** An error of NATS, Redis or the configuration: stable `code`, `fields` to log, `cause` where there is one. */
 export class InfraError extends Error {
   override readonly name = 'InfraError';
   readonly code: InfraErrorCode;

@@ -2,20 +2,26 @@ import type { ActorLog } from '../runtime/actor.ts';
 import { type Clock, sleep, type TimerHandle } from '../runtime/clock.ts';
 import { asError } from '../runtime/errors.ts';
 
-/** Where locks are kept, one per name, each gone {@link LOCK_LIFE_MS} after it was last written. Every method rejects `BUS_DOWN`. */
+/**
+ * Keeps one lock per name. A lock expires {@link LOCK_LIFE_MS} after it was last written. Every method rejects
+ * `BUS_DOWN`.
+ */
 export interface LockStore {
   read(name: string): Promise<{ readonly holder: string; readonly revision: number } | null>;
-  /** Writes it when its revision is still `over` (null: when there is none). The new revision; null when somebody was faster. */
+  /**
+   * Writes the lock if its revision is still `over` (null: if there is no lock). The new revision; null when another
+   * node was faster.
+   */
   write(name: string, holder: string, over: number | null): Promise<number | null>;
-  /** Gives it free when its revision is still this one. */
+  /** Frees the lock if its revision is still this one. */
   clear(name: string, revision: number): Promise<void>;
 }
 
-/** A lock in our hands. */
+/** A lock that this process holds. */
 export interface Term {
-  /** Aborted when it is lost; from then on another one may have it. */
+  /** Aborted when the lock is lost; from then on another process may hold it. */
   readonly lost: AbortSignal;
-  /** Gives it back, so that another one has it at once. */
+  /** Frees the lock, so that another process can have it at once. */
   release(): Promise<void>;
 }
 
@@ -28,26 +34,26 @@ export interface LeadershipFigures {
 export interface LeadershipOptions {
   readonly store: LockStore;
   readonly name: string;
-  /** This process's name, the same after a restart: what its earlier life held is taken over at once. */
+  /** This process's name, the same after a restart: a lock that it held before the restart is its own at once. */
   readonly holder: string;
   readonly clock: Clock;
   readonly log: ActorLog;
-  /** Told how long the lock was waited for, in s, and that it was lost. */
+  /** `lockWait` gets the time waited for the lock; `lockFailed` is called when it is lost. */
   readonly metrics: { lockWait(seconds: number): void; lockFailed(): void };
 }
 
-/** A lock that nobody renews is free after this long. */
+/** A lock that is not renewed expires after this long. */
 export const LOCK_LIFE_MS = 10_000;
 const RENEW_MS = 3_000;
 const RENEW_AGAIN_MS = 500;
 const LOOK_MS = 500;
-/** What we hold counts as lost this long before others may take it. */
+/** Our lock counts as lost this long before others may take it. */
 const MARGIN_MS = 1_000;
 
 /** A lock that one process at a time holds, by renewing it; the others wait. */
 export class Leadership {
   readonly #options: LeadershipOptions;
-  /** Ends our term without giving the lock back; null while we have none. */
+  /** Ends our term without freeing the lock; null while we have none. */
   #end: (() => void) | null = null;
   #taken = 0;
   #lost = 0;
@@ -64,11 +70,11 @@ export class Leadership {
   async acquire(signal: AbortSignal): Promise<Term> {
     const { name, clock, log, metrics } = this.#options;
     const began = clock.now();
-    // Of a holder that failed: it goes on with the same lock.
+    // The term of a holder that failed; the new term continues with the same lock.
     this.#end?.();
     for (let said = ''; ;) {
       signal.throwIfAborted();
-      // Counted from before the request: the store counts from its arrival.
+      // Our time starts before the request, the store's when it arrives.
       const expiry = this.#expiry();
       const outcome = await this.#take();
       if (outcome.revision !== null) {
@@ -131,7 +137,8 @@ export class Leadership {
           if (ended.signal.aborted) return next.cancel();
           if (renewed === null) {
             next.cancel();
-            // Ours under another revision: the answer to a renewal was lost on its way. When it came there nobody knows.
+            // It may be ours under another revision: the answer to a renewal was lost. When that one arrived is
+            // unknown.
             const now = await store.read(name);
             if (now?.holder !== holder) return lose(now === null ? 'it ran out' : `${now.holder} has it`);
             revision = now.revision;
@@ -150,7 +157,7 @@ export class Leadership {
       }
     };
     watch(firstExpiry);
-    // It ends with the term.
+    // Ends with the term.
     renew().catch((thrown: unknown) => lose(asError(thrown).message));
 
     return {
@@ -172,7 +179,9 @@ export class Leadership {
   }
 }
 
-/** A timer set before it is known whether it is needed. Timers do not follow a clock that is set. */
+/**
+ * A timer started before it is known whether it is needed. Unlike a time of day it is not moved when the clock is set.
+ */
 class Expiry {
   readonly #clock: Clock;
   readonly #timer: TimerHandle;

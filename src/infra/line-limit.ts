@@ -1,4 +1,4 @@
-/** Keeps what comes by the thousand from filling the log: one line per interval, each with the count so far. */
+/** Limits a frequent log message to one line per interval. */
 export class LineLimit {
   readonly #everyMs: number;
   #lastAt = -Infinity;

@@ -4,14 +4,14 @@ import type { ActorLog } from '../runtime/actor.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
-/** Where the system writes what happens. `child` adds fields to every line. */
+/** The system's log. `child` adds fields to every line. */
 export interface Log extends ActorLog {
   child(fields: object): Log;
 }
 
 /**
  * JSON lines on standard output, or lines for people when that is a terminal. Errors are serialised;
- * fields that could carry a secret are blanked whatever they hold.
+ * fields that could carry a secret are always blanked.
  */
 export function createLog(level: LogLevel): Log {
   const options = {
@@ -36,7 +36,7 @@ export function createLog(level: LogLevel): Log {
       censor: '***',
     },
   };
-  // For people the message says it all; the fields are for machines, errors for both.
+  // On a terminal the message alone is shown, and errors; the other fields are for machines.
   const people = {
     sync: true,
     colorize: true,

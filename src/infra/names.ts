@@ -9,12 +9,12 @@ export interface ResolvedAddress {
 /** All addresses of a name. */
 export type Resolver = (host: string) => Promise<readonly ResolvedAddress[]>;
 
-/** As the system resolves names: hosts file, then DNS. */
+/** The system's own resolver: hosts file, then DNS. */
 export const systemNames: Resolver = (host) => dnsLookup(host, { all: true });
 
 /**
- * A `lookup` for sockets that asks `resolve`, which throws for an address that must not be dialled. The socket then
- * dials what was checked: a name that changes in between is of no use.
+ * A `lookup` for sockets that asks `resolve`, which throws for an address that must not be dialled. The socket dials
+ * the addresses that were checked, so changing the name's addresses in between achieves nothing.
  */
 export const lookupBy =
   (resolve: Resolver): LookupFunction =>

@@ -1,19 +1,19 @@
 /**
  * Keeps passwords out of logs, replies, metric labels and messages. Where a text is ambiguous these functions hide
- * too much rather than too little. Every one takes time linear in the text it looks at, and looks at no more than
- * {@link MAX_LOOKED_AT} characters of it: strangers choose what is put in.
+ * too much rather than too little. Each takes time linear in its text and reads no more than {@link MAX_LOOKED_AT}
+ * characters of it, because strangers choose the text.
  */
 export const REDACTED = '***';
 
-/** Characters of a text that are looked at. Of a longer one the rest is left out, and `…` stands in its place. */
+/** Characters read of a text. The rest of a longer one is replaced by `…`. */
 export const MAX_LOOKED_AT = 8_192;
-/** Characters of a value that an error shows. */
+/** Characters of a value shown in an error. */
 const MAX_SHOWN = 200;
 const LEFT_OUT = '…';
 
 /**
- * Names of parameters whose values are secrets, wherever they stand: query strings, or the paths some recorders use.
- * Tried at each character, each try ends within the longest name.
+ * Parameters whose values are secrets, in query strings or in the paths that some recorders use. It is tried at each
+ * character, and each try ends within the longest name.
  */
 const SECRET_PARAMETER =
   /((?:pass(?:word|wd|phrase)?|pwd|token|secret|auth|api[_-]?key|key|sig(?:nature)?|credentials?)(?:=|%3d))[^&#\s]+/giu;
@@ -24,10 +24,10 @@ const SECRET_PARAMETER =
  */
 const USERINFO = /^([a-z][a-z0-9+.-]*:\/\/)([^:]*):.*@/isu;
 
-/** The same of a URL whose end was cut off, perhaps with the `@` by which its password is known. */
+/** The same for a URL whose end was cut off, perhaps with the `@` that marks its password. */
 const CUT_USERINFO = /^([a-z][a-z0-9+.-]*:\/\/)[^:]*:.*/isu;
 
-/** A URL that was encoded to stand inside another: no rule tells what in it is secret. */
+/** A URL encoded inside another: no rule tells which part of it is secret. */
 const ENCODED_URL = /(%3a%2f%2f)[^\s'"<>]+/giu;
 
 const AFTER_SCHEME = '://';
@@ -51,10 +51,10 @@ export function redactText(text: string): string {
 
 /**
  * A value fit for an error, a log or a reply: redacted, then cut to `most` characters, with its length when it was cut.
- * The one way to show something a stranger sent.
+ * Always use it to show a text that a stranger sent.
  */
 export function redactShort(text: string, most = MAX_SHOWN): string {
-  // Looked at a little further than shown: redaction may make the text shorter.
+  // Reads more than it shows, because redaction may shorten the text.
   const looked = text.slice(0, most * 4);
   const cut = looked.length < text.length;
   const redacted = cut ? redactUrls(redactCutUrl(looked), true) : redactUrls(redactWholeUrl(looked));

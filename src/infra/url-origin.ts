@@ -1,6 +1,6 @@
 /**
  * Scheme, host and port of a web address, and `/…` where more follows: webhooks and signed pictures carry secrets in
- * their paths and queries, which no rule tells apart from the rest. Of anything else only that it is no URL.
+ * their paths and queries, and no rule tells them apart from the rest. `(no URL)` for any other text.
  */
 export function urlOrigin(url: string): string {
   const parsed = URL.parse(url.slice(0, 4_096));

@@ -3,9 +3,9 @@ import { type ConnectionOptions, credsAuthenticator, nkeyAuthenticator, type Tls
 import { hostAndPort, parseServerUrl, type ServerUrl, ServerUrlError, shownUser } from './server-url.ts';
 
 /**
- * How to reach NATS is one string wherever it is passed on, to a thread, in the runtime file, to a tool: servers
- * separated by commas, and what has no place in a NATS URL as parameters of the query. User and password, or a token,
- * hold for all servers; `tls://`, or any file for TLS, means that nothing is said in clear.
+ * The address of NATS is one string wherever it is passed on (to a thread, in the runtime file, to a tool): servers
+ * separated by commas, with the files for TLS and log-in as parameters of the query. User and password, or a token,
+ * apply to all servers. With `tls://` or any file for TLS nothing is sent in clear.
  */
 const FILES = ['ca', 'cert', 'key', 'nkey', 'creds'] as const;
 export type NatsFile = (typeof FILES)[number];
@@ -61,8 +61,8 @@ function parse(url: string): NatsServers {
 }
 
 /**
- * What the client needs to connect as the URL says. Files are read at every connection, so that new ones count. Throws
- * {@link ServerUrlError}.
+ * Options of the client for this URL. Files are read at every connection, so new ones are used. Throws {@link
+ * ServerUrlError}.
  */
 export function natsOptions(
   url: string,
@@ -100,7 +100,9 @@ export interface NatsLogin {
   readonly files: Readonly<Partial<Record<NatsFile, string>>>;
 }
 
-/** The URL with this login and these files in place of its own, where they are given. Throws {@link ServerUrlError}. */
+/**
+ * The URL with this login and these files; where they are not given it keeps its own. Throws {@link ServerUrlError}.
+ */
 export function withNatsLogin(url: string, { user, password, token, files }: NatsLogin): string {
   const { servers, ...own } = parse(url);
   // A name alone in the URL, `nats://gantry@host`, is a token until a password comes from elsewhere.
@@ -129,7 +131,7 @@ export function shownNats(url: string): string {
   }
 }
 
-/** Who logs in, in words: `user "gantry"`. */
+/** The user in words: `user "gantry"`. */
 export function natsUser(url: string): string {
   const { user, password, files } = parse(url);
   if (files.creds !== undefined) return `the credentials file ${files.creds}`;
@@ -138,13 +140,13 @@ export function natsUser(url: string): string {
   return user === null ? 'the token' : `user "${user}"`;
 }
 
-/** It goes over TLS, and the client has no certificate of its own. */
+/** True when the connection uses TLS without a certificate of the client. */
 export function lacksCertificate(url: string): boolean {
   const { tls, files } = parse(url);
   return tls && files.cert === undefined;
 }
 
-/** A context of the NATS CLI that connects as the URL says: `nats --context FILE`, whose name must end in `.json`. */
+/** A context of the NATS CLI for this URL: `nats --context FILE`, whose name must end in `.json`. */
 export function natsContext(url: string): Readonly<Record<string, string>> {
   const { servers, user, password, files } = parse(url);
   const login =

@@ -2,15 +2,15 @@ import { readFileSync } from 'node:fs';
 import { Redis, type RedisOptions } from 'ioredis';
 import { hostAndPort, parseServerUrl, ServerUrlError, shownUser } from './server-url.ts';
 
-/** As with NATS, one string says all: the files of TLS are parameters of the query. */
+/** As with NATS, one string holds everything: the files for TLS are parameters of the query. */
 const FILES = ['ca', 'cert', 'key'] as const;
 export type RedisFile = (typeof FILES)[number];
 
 export const REDIS_PORT = 6379;
 const MOST_DATABASES = 65_535;
 /**
- * A server that became a replica is left for whoever its name means now, but not at every command while that is the
- * same one.
+ * After a server became a replica we connect anew, since its name may mean another server now; but not at every command
+ * while it is the same one.
  */
 const LEAVE_REPLICA_EVERY_MS = 5_000;
 
@@ -20,7 +20,7 @@ interface RedisServer {
   readonly password: string | null;
   readonly host: string;
   readonly port: number;
-  /** Of a Unix socket; else empty. */
+  /** Path of a Unix socket; else empty. */
   readonly socket: string;
   readonly database: number;
   readonly files: Readonly<Partial<Record<RedisFile, string>>>;
@@ -79,10 +79,7 @@ function databaseOf(text: string): number {
   return database;
 }
 
-/**
- * What the client needs to connect as the URL says. Throws {@link ServerUrlError}, or what reading a file of TLS
- * throws.
- */
+/** Options of the client for this URL. Throws {@link ServerUrlError}, or the error of reading a file for TLS. */
 export function redisOptions(
   url: string,
 ): Pick<RedisOptions, 'path' | 'host' | 'port' | 'username' | 'password' | 'db' | 'tls'> {
@@ -97,7 +94,7 @@ export function redisOptions(
   };
 }
 
-/** How a client waits and gives up; where it connects is the URL's. */
+/** How a client waits and gives up. The URL says where it connects. */
 type ClientSettings = Pick<
   RedisOptions,
   | 'autoResubscribe'
@@ -111,8 +108,8 @@ type ClientSettings = Pick<
 >;
 
 /**
- * A client for this URL. It reconnects when the server says that it has become a replica: another one may have its name
- * now.
+ * A client for this URL. Reconnects when the server answers that it has become a replica: its name may mean another
+ * server now.
  */
 export function connectRedis(url: string, options: ClientSettings = {}): Redis {
   let left = Number.NEGATIVE_INFINITY;
@@ -130,7 +127,9 @@ export interface RedisLogin {
   readonly files: Readonly<Partial<Record<RedisFile, string>>>;
 }
 
-/** The URL with this login and these files in place of its own, where they are given. Throws {@link ServerUrlError}. */
+/**
+ * The URL with this login and these files; where they are not given it keeps its own. Throws {@link ServerUrlError}.
+ */
 export function withRedisLogin(url: string, { user, password, files }: RedisLogin): string {
   const own = parse(url);
   // A name alone in the URL is a password until one comes from elsewhere.
@@ -164,7 +163,7 @@ export function shownRedis(url: string): string {
   }
 }
 
-/** Who logs in, in words: `user "gantry"`. */
+/** The user in words: `user "gantry"`. */
 export function redisUser(url: string): string {
   const { user, password } = parse(url);
   if (password === null) return 'a client without user and password';

@@ -6,7 +6,7 @@ export class ServerUrlError extends Error {
 /** One server's URL in its parts, decoded. */
 export interface ServerUrl {
   readonly scheme: string;
-  /** Null when the URL has no user part at all, and for a lone token or password: that is in `password`. */
+  /** Null without a user part, and for a lone token or password, which is in `password`. */
   readonly user: string | null;
   readonly password: string | null;
   /** Without the brackets of an IPv6 address. */
@@ -23,7 +23,7 @@ const SCHEME = /^([a-z][a-z0-9+.-]{0,20}):\/\//iu;
 const HOST_AND_PORT = /^(\[[0-9a-f:.%]+\]|[^[\]:/?#\s]+)(?::(\d{1,5}))?$/iu;
 
 /**
- * Reads `scheme://user:password@host:port/path?query`; without a scheme, `scheme` is what is meant. The user part ends
+ * Reads `scheme://user:password@host:port/path?query`; `scheme` is the default. The user part ends
  * at the last `@` of all, since people type passwords with `@`, `/`, `?` and `#` in them; `%40` and the like are
  * decoded where they are well-formed. Throws {@link ServerUrlError}.
  */
@@ -36,23 +36,24 @@ export function parseServerUrl(text: string, scheme: string): ServerUrl {
   const at = rest.lastIndexOf('@');
   const server = rest.slice(at + 1);
   const end = server.search(/[/?#]/u);
-  const address = end === -1 ? server : server.slice(0, end);
-  const found = HOST_AND_PORT.exec(address);
-  const port = found?.[2] === undefined ? null : Number(found[2]);
-  if (found?.[1] === undefined || (port !== null && (port < 1 || port > 65_535))) {
-    throw new ServerUrlError(`"${address.slice(0, 100)}" is no host or host:port (IPv6 addresses stand in brackets)`);
-  }
   const tail = end === -1 ? '' : server.slice(end);
   const question = tail.indexOf('?');
   const path = question === -1 ? tail : tail.slice(0, question);
   return {
     scheme: (named?.[1] ?? scheme).toLowerCase(),
     ...userOf(at === -1 ? null : rest.slice(0, at)),
-    host: found[1].replace(/^\[|\]$/gu, ''),
-    port,
+    ...addressOf(end === -1 ? server : server.slice(0, end)),
     path: decoded(path.replace(/^\//u, '')),
     query: new URLSearchParams(question === -1 ? '' : tail.slice(question + 1)),
   };
+}
+
+function addressOf(text: string): Pick<ServerUrl, 'host' | 'port'> {
+  const [, host, digits] = HOST_AND_PORT.exec(text) ?? [];
+  const port = digits === undefined ? null : Number(digits);
+  if (host === undefined || (port !== null && (port < 1 || port > 65_535)))
+    throw new ServerUrlError(`"${text.slice(0, 100)}" is no host or host:port (IPv6 addresses stand in brackets)`);
+  return { host: host.replace(/^\[|\]$/gu, ''), port };
 }
 
 function userOf(part: string | null): Pick<ServerUrl, 'user' | 'password'> {
@@ -63,7 +64,7 @@ function userOf(part: string | null): Pick<ServerUrl, 'user' | 'password'> {
   return { user: user === '' ? null : user, password: decoded(part.slice(colon + 1)) };
 }
 
-/** As it stands when it is not well-formed: `100%` is a password like any other. */
+/** Unchanged when it is not well-formed: `100%` is a valid password. */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text);

@@ -3,19 +3,19 @@ import * as fs from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { StorageError, systemCode, writeFailure } from './storage-error.ts';
 
-/** The part of `node:fs/promises` that writing needs; tests put a disk without room in its place. */
+/** The part of `node:fs/promises` that writing needs; tests replace it by a full disk. */
 export type FileSystem = Pick<typeof fs, 'mkdir' | 'open' | 'rename' | 'rm'>;
 
 export interface WriteOptions {
-  /** Default 0600: only the owner reads what Gantry keeps. */
+  /** Default 0600: only the owner reads Gantry's files. */
   readonly mode?: number;
   readonly fileSystem?: FileSystem;
 }
 
 /**
- * Puts `body` in the place of the file, all or nothing, also when the power fails: a temporary file in the same folder,
- * on the disk before it takes the name. Makes the folder (0700). Two writers of one file must take turns by themselves.
- * Rejects `DISK_FULL` or `NOT_WRITABLE`; then the file is what it was.
+ * Replaces the content of a file, all or nothing, also when the power fails: a temporary file in the same folder is on
+ * the disk before it gets the name. Creates the folder (0700). Two writers of one file must take turns themselves.
+ * Rejects `DISK_FULL` or `NOT_WRITABLE`, and leaves the file unchanged then.
  */
 export async function writeWhole(path: string, body: string | Uint8Array, options: WriteOptions = {}): Promise<void> {
   const { mode = 0o600, fileSystem = fs } = options;
@@ -39,8 +39,8 @@ export async function writeWhole(path: string, body: string | Uint8Array, option
 }
 
 /**
- * A rename outlives a power cut once its folder is on the disk. Not an error where that cannot be asked for: the file has
- * its new content, and a caller told otherwise would undo what is in force.
+ * A rename outlives a power cut once its folder is on the disk. Not an error where that cannot be asked for: the file
+ * has its new content, and a caller told otherwise would undo what is in force.
  */
 async function syncFolder(folder: string, fileSystem: FileSystem): Promise<void> {
   try {
@@ -55,7 +55,7 @@ async function syncFolder(folder: string, fileSystem: FileSystem): Promise<void>
   }
 }
 
-/** The folder, made with mode 0700 when it is not there. Rejects `DISK_FULL` or `NOT_WRITABLE`. */
+/** Creates the folder with mode 0700 unless it exists. Rejects `DISK_FULL` or `NOT_WRITABLE`. */
 export async function makeFolder(folder: string): Promise<void> {
   try {
     await fs.mkdir(folder, { recursive: true, mode: 0o700 });
@@ -90,10 +90,10 @@ export async function readWhole(path: string, maxBytes: number): Promise<string 
   }
 }
 
-/** Of {@link writeWhole}, and of versions before it. */
+/** Temporary files of {@link writeWhole} and of earlier versions of it. */
 const LEFTOVER = /^\..+\.[0-9a-f]{12}\.tmp$|^\.partial-[0-9a-f]{12}-|\.(?:json|changes)\.new$/u;
 
-/** Removes the temporary files of writes that a crash cut short, those older than `olderThanMs`. Never rejects. */
+/** Removes temporary files of interrupted writes that are older than `olderThanMs`. Never rejects. */
 export async function removeLeftovers(folder: string, olderThanMs = 0): Promise<void> {
   const names = await fs.readdir(folder).catch(() => []);
   for (const name of names) {

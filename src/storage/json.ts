@@ -3,15 +3,15 @@ import { StorageError } from './storage-error.ts';
 export interface JsonBounds {
   /** In UTF-16 units, near enough to bytes. */
   readonly maxLength: number;
-  /** Values, names and brackets together: what parsing costs, beside the length. */
+  /** Values, names and brackets together: besides the length, they make parsing expensive. */
   readonly maxParts: number;
 }
 
 const [OPEN_LIST, OPEN_OBJECT, COMMA, COLON] = [0x5b, 0x7b, 0x2c, 0x3a];
 
 /**
- * Parses a stored or received JSON text whose size was looked at first: 1 MB of nothing but brackets costs one pass over
- * it. Throws `TOO_LARGE` or `MALFORMED`; `what` names it in the message, which holds nothing of the text.
+ * Parses a stored or received JSON text whose size was looked at first: 1 MB of nothing but brackets costs one pass
+ * over it. Throws `TOO_LARGE` or `MALFORMED`; `what` names it in the message, which holds nothing of the text.
  */
 export function parseJson(text: string, what: string, { maxLength, maxParts }: JsonBounds): unknown {
   if (text.length > maxLength)

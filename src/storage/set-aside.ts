@@ -2,7 +2,7 @@ import { chmod, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { StorageError, systemCode } from './storage-error.ts';
 
-/** Notices that are kept for health; the log has all. */
+/** Notices kept for health; the log has all. */
 const MOST = 50;
 
 interface DataLog {
@@ -10,8 +10,8 @@ interface DataLog {
 }
 
 /**
- * What was found broken among the stored things at this start, one sentence each: which file, where it is now, what was
- * lost and what to do. In the log at once, in health until the next start.
+ * Notices about damaged files found at this start, one sentence each: which file, where it is now, what was lost and
+ * what to do. Logged at once, and shown in health until the next start.
  */
 export class DataNotices {
   readonly #log: DataLog;
@@ -33,13 +33,13 @@ export class DataNotices {
   }
 }
 
-/** Where {@link setAside} would move it now. */
+/** The path to which {@link setAside} would move it now. */
 export const asideNameOf = (path: string): string => `${path}.broken-${new Date().toISOString().replaceAll(':', '-')}`;
 
 /**
- * Moves a file or a folder out of the way, whole, beside where it was: `NAME.broken-2026-01-31T09-00-00.000Z`. Works for
- * those of another user too, as long as the folder around them is ours. Resolves to the new path; rejects `NOT_WRITABLE`,
- * and then it is where it was.
+ * Renames a whole file or folder to `NAME.broken-2026-01-31T09-00-00.000Z` in the same folder. Works for another user's
+ * too, as long as the folder around it is ours. Resolves to the new path. Rejects `NOT_WRITABLE`, and changes nothing
+ * then.
  */
 export async function setAside(path: string): Promise<string> {
   const aside = asideNameOf(path);
@@ -47,7 +47,9 @@ export async function setAside(path: string): Promise<string> {
     await rename(path, aside);
   } catch (error) {
     const why = systemCode(error) ?? String(error);
-    const message = `${path} cannot be used, and could not be set aside (${why}): move it away, or give it and ${dirname(path)} to the user that Gantry runs as`;
+    const message =
+      `${path} cannot be used, and could not be set aside (${why}): ` +
+      `move it away, or give it and ${dirname(path)} to the user that Gantry runs as`;
     throw new StorageError('NOT_WRITABLE', message, { path, system: why }, error);
   }
   // It may hold passwords, and may be another user's, whose mode we cannot change.

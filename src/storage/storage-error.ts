@@ -8,7 +8,7 @@ export const STORAGE_ERRORS = {
 } as const;
 export type StorageErrorCode = keyof typeof STORAGE_ERRORS;
 
-/** A file could not be kept or read. `message` names it and says what to do; it holds nothing of the content. */
+/** A file could not be written or read. `message` names it and says what to do, without any of its content. */
 export class StorageError extends Error {
   override readonly name = 'StorageError';
   readonly code: StorageErrorCode;
@@ -32,7 +32,7 @@ export const systemCode = (error: unknown): string | null =>
 
 const FULL: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 
-/** Why `path` could not be written, as an error that names its folder. One that says so already is passed on. */
+/** The error of a failed write to `path`; it names the folder. A {@link StorageError} is returned unchanged. */
 export function writeFailure(path: string, folder: string, error: unknown): StorageError {
   if (error instanceof StorageError) return error;
   const code = systemCode(error);

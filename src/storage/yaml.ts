@@ -9,8 +9,8 @@ const MAX_PARTS = 40_000;
 const MAX_DEPTH = 64;
 
 /**
- * Parses YAML (or JSON) of an operator in linear time. Throws `TOO_LARGE` or `MALFORMED` with file, line and the kind of
- * problem; no message holds text of the file, since keys may stand there.
+ * Parses YAML (or JSON) of an operator in linear time. Throws `TOO_LARGE` or `MALFORMED` with file, line and the kind
+ * of problem; no message holds text of the file, since keys may stand there.
  */
 export function parseYaml(text: string, file: string): unknown {
   if (text.length > MAX_YAML_LENGTH)
@@ -81,19 +81,25 @@ function partsIn(text: string): number {
 }
 const PARTS: ReadonlySet<number> = new Set(Array.from('\n,:[]{}&*!?"\'%', (sign) => sign.charCodeAt(0)));
 
+/** Line in which brackets or indentation are nested deeper than the bound; null when they are not. */
+const tooDeepAt = (text: string): number | null => bracketsTooDeepAt(text) ?? blocksTooDeepAt(text);
+
 /**
- * Line in which brackets or indentation go deeper than the bound; null when none does. Counts brackets in texts too: a
- * file with 64 open brackets in one text is refused wrongly, and nobody has one.
+ * Counts brackets in quoted texts too: a file with 64 open brackets in one text is refused wrongly, and nobody has one.
  */
-function tooDeepAt(text: string): number | null {
+function bracketsTooDeepAt(text: string): number | null {
   let line = 1;
-  let brackets = 0;
+  let depth = 0;
   for (const char of text) {
     if (char === '\n') line += 1;
-    else if (char === '[' || char === '{') brackets += 1;
-    else if ((char === ']' || char === '}') && brackets > 0) brackets -= 1;
-    if (brackets > MAX_DEPTH) return line;
+    else if (char === '[' || char === '{') depth += 1;
+    else if ((char === ']' || char === '}') && depth > 0) depth -= 1;
+    if (depth > MAX_DEPTH) return line;
   }
+  return null;
+}
+
+function blocksTooDeepAt(text: string): number | null {
   const indents: number[] = [];
   for (const [index, row] of text.split('\n').entries()) {
     // `- - - x` opens a block with each dash.

@@ -29,7 +29,7 @@ if (import.meta.main) {
     stream: streams.detections,
     durable: consumers.taskGenerator,
     parser: Detection,
-    inFlight: 8,
+    inFlight: 1,
     handle: async ({ body }) => {
       if (body.cameraId === killer) {
         if (afterMs > 0) await new Promise((resolve) => setTimeout(resolve, afterMs));

@@ -1,14 +1,13 @@
 import type { KV } from 'nats';
 import type { BucketPlan } from './buckets.ts';
 import type { NatsLink } from './connection.ts';
-import { asInfraError } from './nats-errors.ts';
 
 export interface BucketOptions extends BucketPlan {
   readonly link: NatsLink;
   readonly answerMs: number;
 }
 
-/** A JetStream key-value bucket, opened when it is first needed, and again after whatever failed. */
+/** A JetStream key-value bucket. It is opened at its first use, and again after a failure. */
 export class Bucket {
   readonly #options: BucketOptions;
   #opening: Promise<KV> | null = null;
@@ -19,14 +18,11 @@ export class Bucket {
 
   /** Rejects `BUS_DOWN`, also as soon as the connection is lost, or `BUS_REFUSED`. */
   async use<T>(doing: string, work: (kv: KV) => Promise<T>): Promise<T> {
-    const { link } = this.#options;
-    link.require();
     try {
-      this.#opening ??= this.#open();
-      return await link.whileConnected(this.#opening.then(work));
+      return await this.#options.link.call(doing, () => (this.#opening ??= this.#open()).then(work));
     } catch (thrown) {
       this.#opening = null;
-      throw asInfraError(thrown, doing);
+      throw thrown;
     }
   }
 
@@ -36,7 +32,7 @@ export class Bucket {
       .jetstream({ timeout: answerMs })
       .views.kv(name, { ttl: lifeMs, history: 1, max_bytes: maxBytes, maxValueSize: mostEntryBytes });
     const { streamInfo } = await kv.status();
-    // Of an earlier version, without this bound.
+    // An earlier version created it without this bound.
     if (streamInfo.config.max_msg_size !== mostEntryBytes) {
       const jsm = await link.nc.jetstreamManager({ checkAPI: false, timeout: answerMs });
       await jsm.streams.update(streamInfo.config.name, { max_msg_size: mostEntryBytes });

@@ -5,10 +5,10 @@ const MB = 1024 * KB;
 
 export interface BucketPlan {
   readonly name: string;
-  /** An entry is gone so long after it was last written. */
+  /** An entry expires this long after it was last written. */
   readonly lifeMs: number;
   readonly maxBytes: number;
-  /** Bytes of one entry with its headers: the server takes no larger one, whoever writes it. */
+  /** Bytes of one entry with its headers; the server refuses a larger one, whoever writes it. */
   readonly mostEntryBytes: number;
 }
 

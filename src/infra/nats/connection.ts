@@ -1,4 +1,4 @@
-import { connect, Events, type NatsConnection, type Status } from 'nats';
+import { connect, Events, type JetStreamClient, type JetStreamManager, type NatsConnection, type Status } from 'nats';
 import type { ActorLog } from '../../runtime/actor.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { asError } from '../../runtime/errors.ts';
@@ -6,8 +6,8 @@ import { settlesWithin } from '../../runtime/time-limit.ts';
 import type { BusState } from '../bus.ts';
 import { InfraError } from '../infra-error.ts';
 import { natsOptions, natsUser, shownNats } from '../../servers/nats-url.ts';
+import { asInfraError } from './nats-errors.ts';
 import { hintAfter, natsRefusal } from './nats-refusals.ts';
-import { Wire } from './wire.ts';
 
 export interface NatsOptions {
   /** As `src/servers/nats-url.ts` reads it. */
@@ -19,39 +19,42 @@ export interface NatsOptions {
   readonly onReconnect: () => Promise<void>;
 }
 
+/** Most time for an answer of JetStream. */
+const ANSWER_MS = 3_000;
 const SET_UP_AGAIN_MS = 500;
 /** NATS's own default. */
 const USUAL_MAX_PAYLOAD = 1024 * 1024;
-/** A server that does not say by then that it has all is not waited for. */
+/** At a close the server gets this long to confirm that it has received everything. */
 const LAST_MS = 500;
-/** The same trouble is logged once in so long. */
+/** The same trouble is logged once in this time. */
 const SAY_AGAIN_MS = 30_000;
-/** Direct gets and gets by subject came with it. */
+/** The first version with direct gets and gets by subject. */
 const OLDEST_SERVER = [2, 9] as const;
 
-/** One connection with its state; reconnects for ever. */
+/** One connection and its state. Reconnects for ever. */
 export class NatsLink {
   readonly nc: NatsConnection;
-  /** Messages and requests in crowds; for the rare ones `nc` will do. */
-  readonly wire: Wire;
+  readonly js: JetStreamClient;
+  readonly jsm: JetStreamManager;
   readonly #listeners = new Set<(state: BusState) => void>();
-  readonly #cuts = new Set<(reason: Error) => void>();
+  readonly #calls = new Set<(reason: Error) => void>();
   readonly #refused = new Set<(reason: Error) => void>();
   readonly #url: string;
   #state: BusState = 'connected';
   #trouble: string | null = null;
   #saidAt = Number.NEGATIVE_INFINITY;
 
-  private constructor(nc: NatsConnection, options: NatsOptions) {
+  private constructor(nc: NatsConnection, jsm: JetStreamManager, options: NatsOptions) {
     this.nc = nc;
+    this.js = nc.jetstream({ timeout: ANSWER_MS });
+    this.jsm = jsm;
     this.#url = options.url;
-    this.wire = new Wire(nc);
     void this.#follow(options);
   }
 
   /**
-   * Rejects `BUS_DOWN` when no server answered within `startTimeoutMs`; says every few seconds that it waits. A server
-   * that does not let this client in, or is too old, is not waited for when that time is finite: rejects `BUS_REFUSED`.
+   * Rejects `BUS_DOWN` when no server answered within `startTimeoutMs`; logs every few seconds that it waits. When that
+   * time is finite, rejects `BUS_REFUSED` at once for a server that is too old or does not let this client in.
    */
   static async open(options: NatsOptions): Promise<NatsLink> {
     const deadline = Date.now() + options.startTimeoutMs;
@@ -61,18 +64,20 @@ export class NatsLink {
           ...natsOptions(options.url),
           name: 'gantry',
           maxReconnectAttempts: -1,
-          // Else the client gives up for good when it is refused twice: a password may be on its way back.
+          // By default the client gives up for good when it is refused twice; the right password may be restored.
           ignoreAuthErrorAbort: true,
           reconnectTimeWait: 250,
           reconnectJitter: 100,
-          // A server that stands still is noticed after 6 s.
+          // A server that hangs is noticed after 6 s.
           pingInterval: 2_000,
           maxPingOut: 2,
           timeout: 3_000,
           noEcho: false,
+          // A stack trace for each request costs more than the request.
+          noAsyncTraces: true,
         });
         await refuseTooOld(nc, options.url);
-        return new NatsLink(nc, options);
+        return new NatsLink(nc, await nc.jetstreamManager({ checkAPI: false, timeout: ANSWER_MS }), options);
       } catch (thrown) {
         if (thrown instanceof InfraError) throw thrown;
         const url = shownNats(options.url);
@@ -84,7 +89,8 @@ export class NatsLink {
         if (Date.now() >= deadline) {
           throw new InfraError(
             'BUS_DOWN',
-            `NATS at ${url} did not answer within ${options.startTimeoutMs} ms (${message}); is it running, is NATS_URL right?`,
+            `NATS at ${url} did not answer within ${options.startTimeoutMs} ms (${message}); ` +
+              'is it running, is NATS_URL right?',
             { url },
             thrown,
           );
@@ -99,49 +105,49 @@ export class NatsLink {
     return this.#state;
   }
 
-  /** Why the server does not let this client in, or do something; null while nothing is known to be wrong. */
+  /** Why the server does not let this client in, or refuses it a permission; null while neither is known. */
   get trouble(): string | null {
     return this.#trouble;
   }
 
-  /** Bytes of a message that the server takes, headers included. */
+  /** Largest message that the server accepts, in bytes with headers. */
   get maxPayload(): number {
     return this.nc.info?.max_payload ?? USUAL_MAX_PAYLOAD;
   }
 
   /**
-   * Throws `BUS_DOWN` while there is no connection: callers shed or wait by their own policy, nothing is buffered here.
+   * Throws `BUS_DOWN` while there is no connection. Nothing is buffered here: callers wait or drop by their own policy.
    */
   require(): NatsConnection {
-    if (this.#state !== 'connected') throw this.away();
+    if (this.#state !== 'connected') throw new InfraError('BUS_DOWN', `NATS is ${this.#state}`, { state: this.#state });
     return this.nc;
   }
 
-  /** What those are told who cannot be served now. */
-  away(): InfraError {
-    return new InfraError('BUS_DOWN', `NATS is ${this.#state}`, { state: this.#state });
+  /**
+   * The answer to `ask`. Rejects `BUS_DOWN` while there is no connection and as soon as it is lost, or `BUS_REFUSED`.
+   */
+  async call<T>(doing: string, ask: () => Promise<T>): Promise<T> {
+    const { promise: lost, reject } = Promise.withResolvers<never>();
+    this.#calls.add(reject);
+    try {
+      this.require();
+      return await Promise.race([ask(), lost]);
+    } catch (thrown) {
+      throw asInfraError(thrown, doing);
+    } finally {
+      this.#calls.delete(reject);
+    }
   }
 
-  /** Told of every change of state, until the returned function is called. */
+  /** Calls `listener` at every change of state, until the returned function is called. */
   onChange(listener: (state: BusState) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
 
-  /** As `work`, but rejects `BUS_DOWN` as soon as the connection is lost: what was asked on it is never answered. */
-  async whileConnected<T>(work: Promise<T>): Promise<T> {
-    const { promise, reject } = Promise.withResolvers<never>();
-    this.#cuts.add(reject);
-    try {
-      return await Promise.race([work, promise]);
-    } finally {
-      this.#cuts.delete(reject);
-    }
-  }
-
   /**
-   * As `work`, but rejects `BUS_REFUSED` as soon as the server says that this client may not do something: no answer
-   * comes then.
+   * As `work`, but rejects `BUS_REFUSED` as soon as the server refuses this client a permission: it does not answer
+   * such a request.
    */
   async whileAllowed<T>(work: Promise<T>): Promise<T> {
     const { promise, reject } = Promise.withResolvers<never>();
@@ -154,18 +160,10 @@ export class NatsLink {
   }
 
   async close(): Promise<void> {
-    if (this.#state === 'connected') await this.#sendLast();
+    // When it is closed the client throws away what it has not written yet.
+    if (this.#state === 'connected') await settlesWithin(systemClock, this.nc.flush(), LAST_MS);
     this.#become('closed');
     await this.nc.close();
-  }
-
-  /**
-   * Acks that wait for others, and all that the client has not written yet: it throws that away when it is closed.
-   * Never rejects.
-   */
-  async #sendLast(): Promise<void> {
-    this.wire.flush();
-    await settlesWithin(systemClock, this.nc.flush(), LAST_MS);
   }
 
   #become(state: BusState): void {
@@ -177,8 +175,7 @@ export class NatsLink {
         state === 'closed' ? 'the connection to NATS was closed' : 'the connection to NATS was lost',
         { state },
       );
-      this.wire.cut(reason);
-      for (const cut of this.#cuts) cut(reason);
+      for (const reject of this.#calls) reject(reason);
     }
     for (const listener of this.#listeners) listener(state);
   }
@@ -188,7 +185,7 @@ export class NatsLink {
     for await (const status of this.nc.status()) {
       if (this.#state === 'closed') return;
       if (status.type === Events.Disconnect) {
-        // Every failed dial tells it again.
+        // The client repeats it at every failed attempt to reconnect.
         if (this.#state === 'connected') options.log.warn({}, 'NATS connection lost; reconnecting');
         lives += 1;
         this.#become('reconnecting');
@@ -205,9 +202,7 @@ export class NatsLink {
     this.#become('closed');
   }
 
-  /**
-   * The server's own words while the connection stands or is being made again; `code` is the client's name for them.
-   */
+  /** An error that the server reported, during the connection or an attempt to reconnect; `code` is the client's. */
   #onError(code: string, permission: Status['permissionContext'], log: ActorLog): void {
     const error = Object.assign(new Error(code.toLowerCase().replaceAll('_', ' ')), { code });
     const refused = natsRefusal(error, this.#url)?.message;
@@ -222,9 +217,7 @@ export class NatsLink {
     for (const refuse of this.#refused) refuse(new InfraError('BUS_REFUSED', trouble, { code }));
   }
 
-  /**
-   * Until it worked or the connection is another one: right after its start the server may not be able to do it yet.
-   */
+  /** Tries until it works or the connection has changed: right after its start a server may not be ready for it yet. */
   async #setUp({ onReconnect, log }: NatsOptions, isCurrent: () => boolean): Promise<void> {
     for (let attempt = 1; isCurrent(); attempt += 1) {
       try {

@@ -1,16 +1,15 @@
-import { headers as newHeaders, type JetStreamManager } from 'nats';
+import { headers as newHeaders, type JsMsg } from 'nats';
 import { deadLetterHeaders, headers, streams, subjects } from '../../messages/subjects.ts';
 import { InfraError } from '../infra-error.ts';
 import type { NatsLink } from './connection.ts';
-import { asInfraError } from './nats-errors.ts';
-import { type RawMessage, readLast, readSeq, readStream } from './read.ts';
+import { headersOf } from './headers.ts';
+import { readOne, readStream, storedAtOf } from './read.ts';
 import { MSG_ID, store } from './send.ts';
 
-const ANSWER_MS = 3_000;
-/** The most that are looked through for a list; the stream itself is bounded by bytes and age. */
+/** Most dead letters read for a list; the stream itself is bounded by bytes and age. */
 const MOST_LISTED = 100_000;
 
-/** A message that was given up, as a list shows it. */
+/** A dead letter as a list shows it. */
 export interface DeadLetterSummary {
   /** Sequence among the dead letters. */
   readonly id: number;
@@ -18,7 +17,7 @@ export interface DeadLetterSummary {
   readonly at: number;
   readonly stream: string;
   readonly consumer: string;
-  /** Where the message was published, and is again by a replay. */
+  /** Where the message was published, and is published again by a replay. */
   readonly subject: string;
   readonly reason: string;
   readonly deliveries: number;
@@ -31,24 +30,23 @@ export interface DeadLetterSummary {
 export interface DeadLetter extends DeadLetterSummary {
   /** Of the original message. */
   readonly headers: Readonly<Record<string, string>>;
-  /** As it came, whether it can be read or not. */
+  /** The original bytes, whether they can be parsed or not. */
   readonly body: Uint8Array;
-  /** What is missing of the original message, which was too large to be kept; null when it is whole. */
+  /** Names the missing parts of a message that was too large to be kept whole; null when it is whole. */
   readonly cut: string | null;
 }
 
 const OURS: ReadonlySet<string> = new Set(Object.values(deadLetterHeaders));
 
-/** What was given up: to be looked at, and to be tried again. Every method rejects `BUS_DOWN` while NATS is away. */
+/** Lists, shows and replays dead letters. Every method rejects `BUS_DOWN` while NATS is down. */
 export class DeadLetterBox {
   readonly #link: NatsLink;
-  #jsm: Promise<JetStreamManager> | null = null;
 
   constructor(link: NatsLink) {
     this.#link = link;
   }
 
-  /** The newest `limit`, newest first; only those of `stream` when it is given. */
+  /** The newest `limit` dead letters, newest first; only those of `stream` when it is given. */
   async list({
     stream,
     limit,
@@ -59,7 +57,6 @@ export class DeadLetterBox {
     const filter = stream === undefined ? undefined : subjects.deadLettersOf(stream);
     const found = await readStream(
       this.#link,
-      await this.#manager(),
       {
         stream: streams.deadLetters,
         ...(filter === undefined ? {} : { filter }),
@@ -72,28 +69,24 @@ export class DeadLetterBox {
     return found.slice(-limit).toReversed();
   }
 
-  /** When the newest came, epoch ms; null when there is none. */
+  /** When the newest was stored, epoch ms; null when there is none. */
   async newestAt(): Promise<number | null> {
-    return (await readLast(this.#link, streams.deadLetters, subjects.deadLetters))?.storedAt ?? null;
+    return (
+      (await readOne(this.#link, streams.deadLetters, { last_by_subj: subjects.deadLetters }))?.time.getTime() ?? null
+    );
   }
 
-  /** Null when there is none of this id (any more). */
+  /** Null when there is none of this id, or no longer. */
   async get(id: number): Promise<DeadLetter | null> {
-    const raw = await readSeq(this.#link, streams.deadLetters, id);
-    if (raw === null) return null;
-    const of = raw.headers();
-    const original = Object.fromEntries([...of].filter(([name]) => !OURS.has(name) && name !== MSG_ID));
-    return {
-      ...summaryOf(raw),
-      headers: { ...original, [MSG_ID]: of.get(deadLetterHeaders.msgId) ?? '' },
-      body: raw.data,
-      cut: of.get(deadLetterHeaders.cut) ?? null,
-    };
+    const range = { stream: streams.deadLetters, from: { seq: id }, limit: 1 };
+    const [letter] = await readStream(this.#link, range, (message) => (message.seq === id ? letterOf(message) : null));
+    return letter ?? null;
   }
 
   /**
-   * Publishes the original bytes where they were, and takes the dead letter away once they are stored. False when there is
-   * none of this id (any more). Done twice at once, it is published once: the new message id names the dead letter.
+   * Publishes the original bytes on their subject again, and deletes the dead letter once they are stored. False when
+   * there is none of this id, or no longer. Two replays at once publish it once: the new message id names the dead
+   * letter.
    */
   async replay(id: number): Promise<boolean> {
     const letter = await this.get(id);
@@ -106,34 +99,37 @@ export class DeadLetterBox {
       );
     if (letter.subject === '')
       throw new InfraError('BUS_REFUSED', `dead letter ${id} does not say where it came from`, { id });
-    try {
-      const again = newHeaders();
-      for (const [name, value] of Object.entries(letter.headers)) if (name !== MSG_ID) again.set(name, value);
-      await store(this.#link, letter.subject, letter.body, {
-        headers: again,
-        id: `${letter.headers[MSG_ID] ?? ''}:replay:${id}`,
-      });
-      await this.#link.whileConnected((await this.#manager()).streams.deleteMessage(streams.deadLetters, id, false));
-    } catch (thrown) {
-      throw asInfraError(thrown, `replaying dead letter ${id}`);
-    }
+    const again = newHeaders();
+    for (const [name, value] of Object.entries(letter.headers)) if (name !== MSG_ID) again.set(name, value);
+    await store(this.#link, letter.subject, letter.body, {
+      headers: again,
+      id: `${letter.headers[MSG_ID] ?? ''}:replay:${id}`,
+    });
+    await this.#link.call(`replaying dead letter ${id}`, () =>
+      this.#link.jsm.streams.deleteMessage(streams.deadLetters, id, false),
+    );
     return true;
-  }
-
-  #manager(): Promise<JetStreamManager> {
-    this.#jsm ??= this.#link.nc.jetstreamManager({ checkAPI: false, timeout: ANSWER_MS });
-    return this.#jsm;
   }
 }
 
-function summaryOf(raw: RawMessage): DeadLetterSummary {
-  const { seq, storedAt } = raw;
+function letterOf(message: JsMsg): DeadLetter {
+  const of = headersOf(message);
+  const original = Object.fromEntries([...of].filter(([name]) => !OURS.has(name) && name !== MSG_ID));
+  return {
+    ...summaryOf(message),
+    headers: { ...original, [MSG_ID]: of.get(deadLetterHeaders.msgId) ?? '' },
+    body: message.data,
+    cut: of.get(deadLetterHeaders.cut) ?? null,
+  };
+}
+
+function summaryOf(message: JsMsg): DeadLetterSummary {
   const { stream, consumer, subject, reason, deliveries } = deadLetterHeaders;
-  const of = raw.headers();
+  const of = headersOf(message);
   const get = (name: string): string => of.get(name) ?? '';
   return {
-    id: seq,
-    at: storedAt,
+    id: message.seq,
+    at: storedAtOf(message),
     stream: get(stream),
     consumer: get(consumer),
     subject: get(subject),

@@ -5,7 +5,7 @@ export interface DeadLetterCount {
   readonly total: number;
 }
 
-/** Adds dead letters up, by consumer. */
+/** Counts dead letters by consumer. */
 export class DeadLetterCounts {
   readonly #counts = new Map<string, DeadLetterCount>();
 

@@ -1,36 +1,27 @@
-import { createInbox, type JetStreamManager, type Msg, type Subscription } from 'nats';
+import { ConsumerEvents, type ConsumerMessages, type JsMsg } from 'nats';
 import type { ActorLog } from '../../runtime/actor.ts';
+import { sleep, systemClock } from '../../runtime/clock.ts';
 import { asError } from '../../runtime/errors.ts';
 import type { FollowOptions } from '../bus.ts';
 import { InfraError } from '../infra-error.ts';
 import type { NatsLink } from './connection.ts';
-import { isStatus, mostBytes } from './consumer.ts';
-import { type DeliveryInfo, deliveryInfo, isAckSubject } from './delivery-info.ts';
-import { headersOf, statusOf } from './headers.ts';
-import { type RawMessage, readerConfig, readSeq } from './read.ts';
+import { readerConfig, readOne, requestBytes, storedAtOf } from './read.ts';
 
-const NS_PER_MS = 1_000_000;
-const BATCH = 512;
-/** A request is open this long; the next one is sent at half of it, so that there always is one. */
-const REQUEST_MS = 20_000;
+const EXPIRES_MS = 20_000;
+/** After two missed heartbeats the consumer is taken to be gone, or the server to stand still. */
 const HEARTBEAT_MS = 1_000;
-/** Silent for this long, heartbeats included: the consumer is gone or the server stands still. */
-const SILENCE_MS = 3_000;
 const AGAIN_MS = 250;
-const ANSWER_MS = 2_000;
 
 export interface StreamFollowerOptions extends Omit<FollowOptions<unknown>, 'parser' | 'onMessage'> {
   readonly link: NatsLink;
   readonly log: ActorLog;
-  readonly take: (message: RawMessage) => void;
+  readonly onMessage: (message: JsMsg) => void;
 }
 
-/** How one attachment to the stream ended: `gap`, `silent` and `lost` go on at the same place. */
-type End = 'aborted' | 'lost' | 'silent' | 'gap';
-
 /**
- * Follows a stream by an ephemeral pull consumer of its own. Whatever ends that consumer (a reconnect, a restart of the
- * server, silence, a message lost on the way) it makes another one that goes on after the last message taken.
+ * Follows a stream by an ephemeral consumer of the client. Whatever ends that consumer (a reconnect, a restart of the
+ * server, silence, a message lost on the way), another one goes on after the last message. The client's ordered
+ * consumer would do the same, but would not notice a stream made anew, whose sequences start again.
  */
 export class StreamFollower {
   readonly #options: StreamFollowerOptions;
@@ -47,33 +38,28 @@ export class StreamFollower {
   /** Resolves at the abort, or when the link is closed. Never rejects. */
   async run(): Promise<void> {
     const { link, log, signal, stream } = this.#options;
-    let away = false;
+    let waiting = false;
     const over = (): boolean => signal.aborted || link.state === 'closed';
     while (!over()) {
       try {
-        const jsm = await link.whileConnected(link.require().jetstreamManager({ checkAPI: false, timeout: ANSWER_MS }));
-        const seq = await this.#place(jsm);
-        if (away) log.info({ stream, seq }, `the follower of ${stream} goes on at ${seq}`);
-        away = false;
-        const end = await this.#attach(jsm, seq);
-        if (end === 'gap' || end === 'silent')
-          log.debug({ stream, end, next: this.#next }, `the follower of ${stream} attaches anew`);
+        const seq = await link.call(`following ${stream}`, () => this.#place());
+        if (waiting) log.info({ stream, seq }, `the follower of ${stream} goes on at ${seq}`);
+        waiting = false;
+        await this.#attach(seq);
+        log.debug({ stream, next: this.#next }, `the follower of ${stream} attaches anew`);
       } catch (thrown) {
-        if (!away && !over())
-          log.warn(
-            { stream, err: asError(thrown).message },
-            `the follower of ${stream} waits for NATS: ${asError(thrown).message}`,
-          );
-        away = true;
-        await this.#pause();
+        const err = asError(thrown).message;
+        if (!waiting && !over()) log.warn({ stream, err }, `the follower of ${stream} waits for NATS: ${err}`);
+        waiting = true;
+        await sleep(systemClock, AGAIN_MS, signal).catch(() => undefined);
       }
     }
   }
 
   /** The sequence to go on with, after a look at whether this still is the stream that was followed. */
-  async #place(jsm: JetStreamManager): Promise<number> {
+  async #place(): Promise<number> {
     const { link, stream, onReset } = this.#options;
-    const { created, state } = await link.whileConnected(jsm.streams.info(stream));
+    const { created, state } = await link.jsm.streams.info(stream);
     const past = state.last_seq + 1;
     const epoch = epochOf(created);
     const before = this.#epoch;
@@ -86,8 +72,9 @@ export class StreamFollower {
         `the stream ${stream} ends at ${state.last_seq}, before ${next}`,
       );
     if (this.#last !== null) {
-      const same = await readSeq(link, stream, this.#last.seq);
-      if (same !== null && same.storedAt !== this.#last.storedAt)
+      const same = await readOne(link, stream, { seq: this.#last.seq });
+      // Of one message the two times may differ by a millisecond, see `storedAtOf`.
+      if (same !== null && Math.abs(same.time.getTime() - this.#last.storedAt) > 1)
         return this.#reset(
           state.first_seq,
           `message ${this.#last.seq} of the stream ${stream} is another one than before`,
@@ -110,93 +97,57 @@ export class StreamFollower {
     return this.#next;
   }
 
-  /** Takes messages until the consumer is of no more use. */
-  async #attach(jsm: JetStreamManager, seq: number): Promise<End> {
+  /** Resolves when the consumer is of no more use. */
+  async #attach(seq: number): Promise<void> {
     const { link, stream, filter, signal } = this.#options;
-    const nc = link.require();
-    const inbox = createInbox();
-    const ended = Promise.withResolvers<End>();
-    let heard = performance.now();
-    let owed = 0;
-    let consumerSeq = 0;
-    let name = '';
-    const ask = (): void => {
-      if (name === '' || link.state !== 'connected') return;
-      owed += BATCH;
-      const request = {
-        batch: BATCH,
-        max_bytes: mostBytes(link, BATCH),
-        expires: REQUEST_MS * NS_PER_MS,
-        idle_heartbeat: HEARTBEAT_MS * NS_PER_MS,
-      };
-      nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${name}`, JSON.stringify(request), { reply: inbox });
-    };
-    const subscription: Subscription = nc.subscribe(inbox, {
-      callback: (error, message) => {
-        if (error !== null) return;
-        heard = performance.now();
-        if (isStatus(message)) {
-          const verdict = verdictOf(message);
-          if (verdict === 'gone') ended.resolve('silent');
-          owed -= verdict === 'gone' || verdict === 'heartbeat' ? 0 : verdict.unused;
-        } else if (isAckSubject(message.reply ?? '')) {
-          const info = deliveryInfo(message.reply ?? '');
-          owed -= 1;
-          consumerSeq += 1;
-          if (info.consumerSeq !== consumerSeq) ended.resolve('gap');
-          else this.#take(message, info);
-        }
-        if (owed < BATCH / 2) ask();
-      },
-    });
-    const watch = setInterval(() => {
-      if (performance.now() - heard > SILENCE_MS) ended.resolve('silent');
-    }, HEARTBEAT_MS);
-    const renew = setInterval(ask, REQUEST_MS / 2);
-    const abort = (): void => ended.resolve('aborted');
-    signal.addEventListener('abort', abort, { once: true });
-    const unlisten = link.onChange(() => ended.resolve('lost'));
+    const { name } = await link.call(`following ${stream}`, () =>
+      link.jsm.consumers.add(stream, readerConfig({ seq }, filter)),
+    );
+    let messages: ConsumerMessages | null = null;
+    const end = (): void => void messages?.close();
+    const unlisten = link.onChange(end);
+    signal.addEventListener('abort', end, { once: true });
+    let delivered = 0;
     try {
-      ({ name } = await link.whileConnected(jsm.consumers.add(stream, readerConfig({ seq }, filter))));
-      heard = performance.now();
-      ask();
-      return await ended.promise;
+      const consumer = await link.call(`following ${stream}`, () => link.js.consumers.get(stream, name));
+      messages = await consumer.consume({
+        max_bytes: requestBytes(link),
+        expires: EXPIRES_MS,
+        idle_heartbeat: HEARTBEAT_MS,
+        abort_on_missing_resource: true,
+        callback: (message) => {
+          delivered += 1;
+          if (message.info.deliverySequence === delivered) this.#receive(message);
+          else end();
+        },
+      });
+      void endWhenSilent(messages);
+      if (signal.aborted || link.state !== 'connected') end();
+      await messages.closed();
     } finally {
       unlisten();
-      signal.removeEventListener('abort', abort);
-      clearInterval(watch);
-      clearInterval(renew);
-      if (!subscription.isClosed()) subscription.unsubscribe();
+      signal.removeEventListener('abort', end);
       // Left behind, it goes by itself.
-      if (name !== '' && link.state === 'connected') jsm.consumers.delete(stream, name).catch(() => undefined);
+      if (link.state === 'connected') link.jsm.consumers.delete(stream, name).catch(() => undefined);
     }
   }
 
-  #take(message: Msg, { seq, storedAt }: DeliveryInfo): void {
-    const { stream, filter, onReset, take } = this.#options;
+  #receive(message: JsMsg): void {
+    const { stream, filter, onReset, onMessage } = this.#options;
+    const { seq } = message;
     const next = this.#next ?? seq;
     if (seq < next) return;
     if (seq > next && filter === undefined)
       onReset?.(`messages ${next} to ${seq - 1} of the stream ${stream} were gone before they were read`);
     this.#next = seq + 1;
-    this.#last = { seq, storedAt };
-    take({ subject: message.subject, seq, storedAt, data: message.data, headers: () => headersOf(message) });
+    this.#last = { seq, storedAt: storedAtOf(message) };
+    onMessage(message);
   }
+}
 
-  /** Until trying again makes sense: a moment, or the reconnect. */
-  #pause(): Promise<void> {
-    const { link, signal } = this.#options;
-    return new Promise((resolve) => {
-      const finish = (): void => {
-        clearTimeout(timer);
-        unlisten();
-        signal.removeEventListener('abort', finish);
-        resolve();
-      };
-      const timer = setTimeout(finish, AGAIN_MS);
-      const unlisten = link.onChange(finish);
-      signal.addEventListener('abort', finish, { once: true });
-    });
+async function endWhenSilent(messages: ConsumerMessages): Promise<void> {
+  for await (const { type } of await messages.status()) {
+    if (type === ConsumerEvents.HeartbeatsMissed) void messages.close();
   }
 }
 
@@ -209,15 +160,3 @@ export const epochOf = (created: string): string => {
     });
   return ms.toString(36);
 };
-
-const BYTES_USED = /max ?bytes/iu;
-
-/** 100 is a sign of life; 404 and 408 end a request with what it did not use; anything else ends the consumer. */
-function verdictOf(status: Msg): 'heartbeat' | 'gone' | { readonly unused: number } {
-  const said = statusOf(status);
-  const { code, description } = said;
-  if (code === 100) return 'heartbeat';
-  // 409: its bytes are used up before its messages, or the consumer is gone.
-  if (code !== 404 && code !== 408 && !(code === 409 && BYTES_USED.test(description))) return 'gone';
-  return { unused: Number(said.get('Nats-Pending-Messages')) };
-}

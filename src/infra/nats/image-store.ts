@@ -1,18 +1,17 @@
-import { Empty } from 'nats';
+import { createInbox, Empty, type Msg } from 'nats';
 import type { ImageId } from '../../messages/ids.ts';
 import { IMAGE_STREAM, streams, subjects } from '../../messages/subjects.ts';
 import type { AlertImageStore, ImageStore } from '../bus.ts';
 import { InfraError } from '../infra-error.ts';
 import type { NatsBus } from './nats-bus.ts';
 import type { NatsLink } from './connection.ts';
-import { asInfraError } from './nats-errors.ts';
-import { statusOf } from './headers.ts';
+import { headerBytes, MOST_HEADER_BYTES } from './headers.ts';
 import { store } from './send.ts';
 
-/** Where NATS takes messages of 1 MB. */
+/** Of a picture, where NATS takes messages of 1 MB. */
 const MAX_BYTES = 900_000;
-/** What a message has beside the picture. */
-const BESIDE = 1_024;
+/** Bytes of a message besides the picture. */
+const OVERHEAD = 1_024;
 const ANSWER_MS = 3_000;
 
 /** {@link ImageStore} as a JetStream stream with one subject per image; every node of the system can read it. */
@@ -60,7 +59,7 @@ class Pictures {
   }
 
   async put(subject: string, id: ImageId, jpeg: Uint8Array): Promise<void> {
-    const most = Math.min(MAX_BYTES, this.#link.maxPayload - BESIDE);
+    const most = Math.min(MAX_BYTES, this.#link.maxPayload - OVERHEAD);
     if (jpeg.byteLength > most) {
       const message = `image ${id} has ${jpeg.byteLength} bytes, at most ${most} fit`;
       throw new InfraError('IMAGE_TOO_LARGE', message, { id, bytes: jpeg.byteLength, most });
@@ -68,19 +67,33 @@ class Pictures {
     await store(this.#link, subject, jpeg);
   }
 
-  /** Null when there is none (any more). */
-  async get(stream: string, subject: string, id: ImageId): Promise<Uint8Array | null> {
-    this.#link.require();
-    try {
-      // A direct get: the bytes as they are, where the stream's own API would answer with base64 inside JSON.
-      const answer = await this.#link.wire.ask(`$JS.API.DIRECT.GET.${stream}.${subject}`, Empty, ANSWER_MS);
-      // A picture has bytes, and the headers of one need no look.
+  /** Null when there is none, or no longer. */
+  get(stream: string, subject: string, id: ImageId): Promise<Uint8Array | null> {
+    return this.#link.call(`reading image ${id}`, async () => {
+      const answer = await this.#direct(`$JS.API.DIRECT.GET.${stream}.${subject}`);
       if (answer.data.length > 0) return answer.data;
-      const { code, description } = statusOf(answer);
+      // A status has no body and few headers.
+      if (headerBytes(answer) > MOST_HEADER_BYTES) return null;
+      const { code = 0, description = '' } = answer.headers ?? {};
       if (code === 404) return null;
       throw new InfraError('BUS_DOWN', `NATS answered ${code} ${description}`, { id, code });
-    } catch (thrown) {
-      throw asInfraError(thrown, `reading image ${id}`);
-    }
+    });
+  }
+
+  /**
+   * A direct get: the bytes as they are, where the stream's own API would answer with base64 inside JSON. Not by the
+   * client's `request`, which reads the headers of every answer whatever their number, and anyone may have stored this
+   * message.
+   */
+  #direct(subject: string): Promise<Msg> {
+    return new Promise((resolve, reject) => {
+      const inbox = createInbox();
+      this.#link.nc.subscribe(inbox, {
+        max: 1,
+        timeout: ANSWER_MS,
+        callback: (error, message) => (error === null ? resolve(message) : reject(error)),
+      });
+      this.#link.nc.publish(subject, Empty, { reply: inbox });
+    });
   }
 }

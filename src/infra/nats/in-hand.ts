@@ -2,44 +2,46 @@ import { closeSync, ftruncateSync, openSync, readSync, renameSync, rmSync, write
 import type { ActorLog } from '../../runtime/actor.ts';
 import { asError } from '../../runtime/errors.ts';
 
-/** Messages begun last that are remembered. One that ends its process does so at once, or soon: it is among them. */
+/**
+ * Number of messages remembered. A message that ends its process does so soon after it is begun, so it is among them.
+ */
 const REMEMBERED = 8;
-/** Begun longer before the last one than this, it would have ended the process before. */
+/** A message begun longer than this before the last one is not suspected. */
 const RECENT_MS = 2_000;
-/** A suspect has this long to itself. */
+/** For this long after a suspect no other suspect is begun. */
 const ALONE_MS = 100;
-/** Of several deaths. */
+/** Of several crashes together. */
 const MOST_SUSPECTS = 64;
 const SLOT_BYTES = 160;
 const SPACE = 0x20;
 const MODE = 0o600;
-/** Of each file. Ours have a third of it at most; what is longer is cut, and read as nothing. */
+/** Of each file. Ours have at most a third of it; a longer one is cut, and counts as empty. */
 const MOST_BYTES = 64 * 1024;
 
-/** What earlier lives left, in `{file}.json`. */
+/** Content of `{file}.json`: the findings of earlier processes. */
 interface Left {
   readonly suspects: readonly string[];
   readonly culprits: readonly string[];
 }
 
-/** `now`, in how many ms, or never, because the message ended two processes. */
+/** Milliseconds until the message may be begun, or `aside`: it has ended two processes. */
 export type Turn = number | 'aside';
 
 /**
- * Finds the message that ends its process, however it does. Each message is noted in a file as it is begun, one short
- * write into the page cache, which survives the process. A life that finds the notes of one that did not end cleanly
- * takes the last few for suspects, and gives each a moment to itself, noted too. Should the process end in that moment,
- * that message was in hand at both deaths, alone: the next life puts it aside unread. All other messages flow on, and
- * those that were merely in flight when somebody killed the process pass as suspects once and are handled.
+ * Finds a message that ends its process, in whatever way. Each message is noted in a file when it is begun: one short
+ * write into the page cache, which survives the process. A process that finds the notes of one that did not end cleanly
+ * suspects the last few messages and handles them one at a time, noting each as alone. Should it end while a suspect is
+ * alone, that message was in hand at both crashes: the next process puts it aside unread. All other messages flow on;
+ * those that were merely in flight when the process was killed are suspects once and then handled.
  *
- * Synchronous: a note must be there before what it speaks of begins. A file that cannot be written is said once, and
- * then nothing is noted.
+ * Synchronous, because a note must be written before its message is begun. When a file cannot be written, that is
+ * logged once and nothing more is noted.
  */
 export class InHand {
   readonly #file: string;
   readonly #log: ActorLog;
   readonly #slot = Buffer.alloc(SLOT_BYTES, SPACE);
-  /** To the time, by `performance.now()`, from which it may be begun; null while none is set. */
+  /** By key: when it may be begun, by `performance.now()`; null while that is not decided. */
   readonly #suspects = new Map<string, number | null>();
   readonly #culprits = new Set<string>();
   #fd: number | null = null;
@@ -61,7 +63,7 @@ export class InHand {
     }
   }
 
-  /** When this one may be begun. */
+  /** When the message may be begun. */
   turn(key: string): Turn {
     if (this.#culprits.has(key)) return 'aside';
     const set = this.#suspects.get(key);
@@ -75,10 +77,10 @@ export class InHand {
     return Math.max(0, Math.ceil(at - now));
   }
 
-  /** It is begun now. */
+  /** The message is begun now. */
   begin(key: string): void {
     const isSuspect = this.#suspects.has(key);
-    // Read a moment ago, and now it is handled.
+    // Noted when it was parsed, and now it is handled.
     if (key === this.#last && !isSuspect) return;
     this.#last = key;
     this.#note(1 + this.#next, key);
@@ -89,14 +91,14 @@ export class InHand {
     this.#alone = { key, timer: setTimeout(() => this.#endAlone(), ALONE_MS).unref() };
   }
 
-  /** It is done with for good, or put aside. */
+  /** The message is settled for good, or put aside. */
   done(key: string): void {
     if (this.#suspects.size === 0 && this.#culprits.size === 0) return;
     if (this.#alone?.key === key) this.#endAlone();
     if (this.#suspects.delete(key) || this.#culprits.delete(key)) this.#keep();
   }
 
-  /** A clean end: nothing is suspected of it. Never throws. */
+  /** A clean end: the next process suspects no message. Never throws. */
   close(): void {
     this.#endAlone();
     if (this.#fd === null) return;
@@ -169,7 +171,7 @@ export class InHand {
     try {
       if (fd !== null) closeSync(fd);
     } catch {
-      // It is given up anyway.
+      // Nothing more is written to it anyway.
     }
   }
 }
@@ -188,7 +190,7 @@ function readText(file: string): string {
   }
 }
 
-/** What cannot be read is as if nothing had been left. */
+/** A text that cannot be read counts as empty. */
 function leftIn(text: string): Left {
   const keysOf = (value: unknown): string[] =>
     Array.isArray(value) ? value.filter((each) => typeof each === 'string').slice(0, MOST_SUSPECTS) : [];

@@ -7,7 +7,7 @@ import type { NatsBus } from './nats-bus.ts';
 /** JetStream's code for a write over another revision. */
 const WRONG_REVISION = 10_071;
 
-/** {@link LockStore} as a JetStream key-value bucket whose entries run out. */
+/** {@link LockStore} as a JetStream key-value bucket whose entries expire. */
 export class JetStreamLocks implements LockStore {
   readonly #bucket: Bucket;
 

@@ -1,4 +1,4 @@
-import type { JetStreamManager } from 'nats';
+import type { JsMsg, StoredMsg } from 'nats';
 import { clipped } from '../../messages/bounds.ts';
 import { readBody } from '../../messages/read-body.ts';
 import type { ActorLog } from '../../runtime/actor.ts';
@@ -19,25 +19,24 @@ import { InfraError } from '../infra-error.ts';
 import { LineLimit } from '../line-limit.ts';
 import { type NatsOptions, NatsLink } from './connection.ts';
 import type { DeadLetterCount } from './dead-letter-counts.ts';
-import { type Burial, Gravedigger } from './dead-letter-writer.ts';
+import { DeadLetterWriter } from './dead-letter-writer.ts';
 import { asInfraError } from './nats-errors.ts';
 import { epochOf, StreamFollower } from './follow.ts';
-import { JetStreamPull } from './jetstream-pull.ts';
 import { InHand } from './in-hand.ts';
-import { type RawMessage, readLast, readStream } from './read.ts';
+import { JetStreamPull } from './pull-consumer.ts';
+import { readOne, readStream, storedAtOf } from './read.ts';
 import { hasNoJetStream, jetStreamAdvice, jetStreamPermissions } from './nats-refusals.ts';
 import { checkSize, sendJson, traceHeaders } from './send.ts';
 import { STREAMS_MB } from './stream-sizes.ts';
 import { ensureTopology, mostDeliveries } from './topology.ts';
 
-const ANSWER_MS = 3_000;
 const START_AGAIN_MS = 250;
-/** Frames and pictures as they usually are fit. */
+/** Usual frames and pictures fit into it. */
 const LEAST_PAYLOAD = 256 * 1024;
 const LOG_EVERY_MS = 1_000;
 
 export interface BusOptions extends Omit<NatsOptions, 'onReconnect'> {
-  /** Where messages in hand are noted, see {@link InHand}: this path with two endings. Default: nowhere. */
+  /** Path of the notes of {@link InHand}, without its two endings. Default: no notes. */
   readonly inHandFile?: string | undefined;
 }
 
@@ -54,11 +53,10 @@ export class NatsBus implements Bus {
   readonly link: NatsLink;
   readonly counters: BusCounters = { badBodies: 0, failedBroadcasts: 0, published: 0 };
   readonly #log: ActorLog;
-  readonly #gravedigger: Gravedigger;
+  readonly #deadLetters: DeadLetterWriter;
   readonly #inHand: InHand | null;
   readonly #lines = new LineLimit(LOG_EVERY_MS);
-  #jsm: Promise<JetStreamManager> | null = null;
-  /** MB of streams as they were set up last; null before. */
+  /** MB of all streams at the last set-up; null before the first. */
   #streamsMb: number | null = null;
   #notice: string | null = null;
 
@@ -66,12 +64,12 @@ export class NatsBus implements Bus {
     this.link = link;
     this.#inHand = inHandFile === undefined ? null : new InHand(inHandFile, log);
     this.#log = log;
-    this.#gravedigger = new Gravedigger({ link, log });
+    this.#deadLetters = new DeadLetterWriter({ link, log });
   }
 
   /**
-   * Connects and sets up streams and consumers, waiting for both; `streamsMb` as in {@link ensureTopology}. Rejects
-   * `BUS_DOWN` or `BUS_REFUSED` after the start time-out, and at once when no waiting helps.
+   * Connects, and sets up streams and consumers; `streamsMb` as in {@link ensureTopology}. Rejects `BUS_DOWN` or
+   * `BUS_REFUSED` after the start time-out, and at once when waiting cannot help.
    */
   static async open(options: BusOptions & { readonly streamsMb?: number }): Promise<NatsBus> {
     const { startTimeoutMs, log, streamsMb = STREAMS_MB } = options;
@@ -86,7 +84,7 @@ export class NatsBus implements Bus {
       } catch (thrown) {
         const isFinal = asInfraError(thrown, 'JetStream').code === 'BUS_REFUSED' || hasNoJetStream(thrown);
         const message = setUpFailure(thrown, isFinal ? link.trouble : null, options.url);
-        // A server that has just started, or whose disk is full, may be able to in a moment.
+        // A server that has just started, or whose disk is full, may succeed in a moment.
         if (isFinal || performance.now() >= deadline) {
           await link.close();
           throw new InfraError('BUS_REFUSED', message, {}, thrown);
@@ -97,7 +95,7 @@ export class NatsBus implements Bus {
     }
   }
 
-  /** As `open`, where another one has set up streams and consumers, and keeps them so. */
+  /** As `open`, where another bus sets up streams and consumers. */
   static async join(options: BusOptions): Promise<NatsBus> {
     return new NatsBus(await NatsLink.open({ ...options, onReconnect: () => Promise.resolve() }), options);
   }
@@ -106,7 +104,7 @@ export class NatsBus implements Bus {
     return this.link.state;
   }
 
-  /** What an operator should know of NATS; null when all is well. */
+  /** A warning for the operator; null when all is well. */
   notice(): string | null {
     return this.link.trouble ?? this.#notice;
   }
@@ -125,7 +123,7 @@ export class NatsBus implements Bus {
       nc.publish(subject, payload, trace === undefined ? {} : { headers: traceHeaders(trace) });
     } catch (thrown) {
       this.counters.failedBroadcasts += 1;
-      // NATS away is said elsewhere; anything else is a fault of the message.
+      // The link reports that NATS is down; any other error is the message's own.
       const { code, message } = asInfraError(thrown, `sending on ${subject}`);
       if (code === 'BUS_DOWN') this.#log.debug({ subject, err: message }, 'broadcast not sent');
       else if (this.#lines.mayLog())
@@ -151,24 +149,20 @@ export class NatsBus implements Bus {
   }
 
   pull<T>(options: PullOptions<T>): Promise<PullConsumer<T>> {
-    const onBadBody = (): void => {
-      this.counters.badBodies += 1;
-    };
-    const whole = {
+    const consumer = new JetStreamPull({
       ...options,
       link: this.link,
-      log: this.#log,
       mostDeliveries: mostDeliveries(options.durable),
-      bury: (burial: Burial) => this.#gravedigger.bury(burial),
-      onBadBody,
+      deadLetters: this.#deadLetters,
+      onBadBody: () => void (this.counters.badBodies += 1),
       inHand: this.#inHand,
-    };
-    return Promise.resolve(new JetStreamPull(whole));
+    });
+    return Promise.resolve(consumer);
   }
 
-  async read<T>({ parser, ...options }: ReadOptions<T>): Promise<readonly StoredMessage<T>[]> {
-    return readStream(this.link, await this.#manager(), options, (message) =>
-      this.#parse({ ...message, stream: options.stream }, parser),
+  read<T>({ parser, ...options }: ReadOptions<T>): Promise<readonly StoredMessage<T>[]> {
+    return readStream(this.link, options, (message) =>
+      this.#parse(options.stream, message, storedAtOf(message), parser),
     );
   }
 
@@ -181,37 +175,32 @@ export class NatsBus implements Bus {
     readonly subject: string;
     readonly parser: Parser<T>;
   }): Promise<StoredMessage<T> | null> {
-    const raw = await readLast(this.link, stream, subject);
-    return raw === null ? null : this.#parse({ ...raw, stream }, parser);
+    const message = await readOne(this.link, stream, { last_by_subj: subject });
+    return message === null ? null : this.#parse(stream, message, message.time.getTime(), parser);
   }
 
   follow<T>({ parser, onMessage, ...options }: FollowOptions<T>): void {
-    const take = (raw: RawMessage): void => {
-      const message = this.#parse({ ...raw, stream: options.stream }, parser);
-      if (message === null) return;
+    const take = (message: JsMsg): void => {
+      const parsed = this.#parse(options.stream, message, storedAtOf(message), parser);
+      if (parsed === null) return;
       try {
-        onMessage(message);
+        onMessage(parsed);
       } catch (thrown) {
-        this.#log.error(
-          { subject: raw.subject, seq: raw.seq, err: asError(thrown) },
-          `a message on ${raw.subject} could not be used: ${asError(thrown).message}`,
-        );
+        const { subject, seq } = parsed;
+        const err = asError(thrown);
+        this.#log.error({ subject, seq, err }, `a message on ${subject} could not be used: ${err.message}`);
       }
     };
-    void new StreamFollower({ ...options, link: this.link, log: this.#log, take }).run();
+    void new StreamFollower({ ...options, link: this.link, log: this.#log, onMessage: take }).run();
   }
 
-  async streamEpoch(stream: string): Promise<string> {
-    this.link.require();
-    const jsm = await this.#manager();
-    try {
-      return epochOf((await this.link.whileConnected(jsm.streams.info(stream))).created);
-    } catch (thrown) {
-      throw asInfraError(thrown, `asking for the stream ${stream}`);
-    }
+  streamEpoch(stream: string): Promise<string> {
+    return this.link.call(`asking for the stream ${stream}`, async () =>
+      epochOf((await this.link.jsm.streams.info(stream)).created),
+    );
   }
 
-  /** Counts a body that cannot be used and becomes no dead letter, and says so, once a second at most. */
+  /** Counts a body that cannot be used and does not become a dead letter. Logs it at most once a second. */
   badBody(where: string, thrown: unknown, more: { readonly seq?: number } = {}): void {
     this.counters.badBodies += 1;
     if (!this.#lines.mayLog()) return;
@@ -222,9 +211,9 @@ export class NatsBus implements Bus {
     );
   }
 
-  /** Messages given up since the start, by consumer. */
+  /** Dead letters since the start, by consumer. */
   deadLetters(): readonly DeadLetterCount[] {
-    return this.#gravedigger.counts();
+    return this.#deadLetters.counts();
   }
 
   async close(): Promise<void> {
@@ -232,26 +221,28 @@ export class NatsBus implements Bus {
     this.#inHand?.close();
   }
 
-  /** Null for a body that does not parse, or that ended two processes: counted and logged. */
+  /** Null for a body that does not parse or has ended two processes; it is counted and logged. */
   #parse<T>(
-    { stream, subject, seq, storedAt, data }: RawMessage & { readonly stream: string },
+    stream: string,
+    { subject, seq, data }: Pick<StoredMsg, 'subject' | 'seq' | 'data'>,
+    at: number,
     parser: Parser<T>,
   ): StoredMessage<T> | null {
-    const key = `${stream} read ${seq} ${storedAt}`;
+    const key = `${stream} read ${seq} ${at}`;
     try {
       if (this.#inHand?.turn(key) === 'aside')
         throw new Error('it was in hand, alone, when this process ended for the second time');
       this.#inHand?.begin(key);
       const body = readBody(data, parser);
       this.#inHand?.done(key);
-      return { subject, seq, storedAt, body };
+      return { subject, seq, storedAt: at, body };
     } catch (thrown) {
       this.badBody(subject, thrown, { seq });
       return null;
     }
   }
 
-  /** With what fitted last, so that a reconnect does not try all sizes again. */
+  /** Begins with the size that fitted last, so that a reconnect does not try all sizes again. */
   async #setUp(wantedMb: number): Promise<void> {
     const mb = await ensureTopology(this.link.nc, this.#streamsMb ?? wantedMb);
     if (mb === this.#streamsMb) return;
@@ -265,11 +256,6 @@ export class NatsBus implements Bus {
     this.#notice = small === null ? room : `${room}. ${small}`;
     this.#log.warn({ streamsMb: mb, wantedMb }, room);
   }
-
-  #manager(): Promise<JetStreamManager> {
-    this.#jsm ??= this.link.nc.jetstreamManager({ checkAPI: false, timeout: ANSWER_MS });
-    return this.#jsm;
-  }
 }
 
 function setUpFailure(thrown: unknown, trouble: string | null, url: string): string {
@@ -278,8 +264,8 @@ function setUpFailure(thrown: unknown, trouble: string | null, url: string): str
 }
 
 const smallMessages = (bytes: number): string =>
-  `NATS takes messages of ${bytes} bytes at most: pictures are made smaller to fit, and frames with very many objects ` +
-  'do not; set its max_payload to 1MB';
+  `NATS takes messages of ${bytes} bytes at most: pictures are made smaller to fit, ` +
+  'and frames with very many objects do not; set its max_payload to 1MB';
 
 const smallStreams = (mb: number, wantedMb: number): string =>
   `NATS has room for ${mb} MB of streams instead of ${wantedMb}: pictures, results and alerts are kept for a shorter ` +

@@ -1,19 +1,18 @@
-import { NatsError } from 'nats';
+import { type ApiError, NatsError } from 'nats';
 import { asError } from '../../runtime/errors.ts';
 import { InfraError } from '../infra-error.ts';
 
 const DOWN: ReadonlySet<string> = new Set(['503', 'TIMEOUT', 'CONNECTION_CLOSED', 'CONNECTION_DRAINING', 'DISCONNECT']);
-/** JetStream's own codes below 500 that time may heal: the account's storage is full; consumer or stream are being made anew. */
+/**
+ * JetStream's error codes below 500 that pass with time: the account's storage is full, the consumer or the stream is
+ * being created again.
+ */
 const DOWN_ERR_CODES: ReadonlySet<number> = new Set([10_002, 10_014, 10_059]);
 
-/** As JetStream's API tells an error. */
-export interface ApiError {
-  readonly code: number;
-  readonly err_code?: number | undefined;
-  readonly description?: string | undefined;
-}
-
-/** NATS's own errors in our words; `BUS_DOWN` when trying again later may help, also when the server's storage is full. */
+/**
+ * A NATS error as an {@link InfraError}: `BUS_DOWN` when a later attempt may succeed (also when the server's storage is
+ * full), else `BUS_REFUSED`.
+ */
 export function asInfraError(thrown: unknown, doing: string): InfraError {
   if (thrown instanceof InfraError) return thrown;
   const error = asError(thrown);
@@ -22,12 +21,4 @@ export function asInfraError(thrown: unknown, doing: string): InfraError {
   return new InfraError(down ? 'BUS_DOWN' : 'BUS_REFUSED', `${doing}: ${error.message}`, {}, thrown);
 }
 
-/** An answer of JetStream's API that is an error, while `doing` something. */
-export const apiError = (error: ApiError, doing: string): InfraError =>
-  new InfraError(
-    mayHeal(error) ? 'BUS_DOWN' : 'BUS_REFUSED',
-    `${doing}: ${error.description ?? `JetStream answered ${error.code}`}`,
-    { code: error.code, errCode: error.err_code },
-  );
-
-const mayHeal = ({ code, err_code }: ApiError): boolean => code >= 500 || DOWN_ERR_CODES.has(err_code ?? 0);
+const mayHeal = ({ code, err_code = 0 }: ApiError): boolean => code >= 500 || DOWN_ERR_CODES.has(err_code);

@@ -2,7 +2,7 @@ import { NatsError } from 'nats';
 import { lacksCertificate, natsUser, shownNats } from '../../servers/nats-url.ts';
 import { asError } from '../../runtime/errors.ts';
 
-/** What the server says when it does not let a client in. Waiting does not help: somebody must change something. */
+/** The server's reasons for not letting a client in. Waiting does not help: somebody must change something. */
 const LOGIN: ReadonlySet<string> = new Set([
   'AUTHORIZATION_VIOLATION',
   'AUTHENTICATION_EXPIRED',
@@ -14,8 +14,8 @@ const NOT_FOR_ACCOUNT: ReadonlySet<number> = new Set([10_035, 10_039, 10_076]);
 const HOW_TO_LOG_IN =
   'NATS_URL (nats://user:password@host or nats://token@host), NATS_USER and NATS_PASSWORD, ' +
   'NATS_TOKEN, NATS_NKEY or NATS_CREDS';
-/** It cannot be reached, whatever its name looks like. */
-const AWAY: ReadonlySet<string> = new Set([
+/** The server cannot be reached; its name in the message proves nothing else. */
+const UNREACHABLE: ReadonlySet<string> = new Set([
   'CONNECTION_REFUSED',
   'ECONNREFUSED',
   'ECONNRESET',
@@ -30,20 +30,20 @@ const AWAY: ReadonlySet<string> = new Set([
 const CERTIFICATE = /^(?:ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH)/u;
 
 /**
- * `login`: the server does not want this user. `tls`: no safe connection comes about. `files`: what is needed for it
+ * `login`: the server refuses this user. `tls`: no secure connection is possible. `files`: a credentials or TLS file
  * cannot be read.
  */
 export interface NatsRefusal {
   readonly kind: 'login' | 'tls' | 'files';
-  /** What happened, at which server, with which user, and what to do; without secrets. */
+  /** What happened, at which server, with which user, and what to do. Without secrets. */
   readonly message: string;
 }
 
-/** What `thrown` of a connection attempt says about login and TLS; null when it is about something else. */
+/** The refusal behind an error of a connection attempt; null when it is about neither login nor TLS. */
 export function natsRefusal(thrown: unknown, url: string): NatsRefusal | null {
   const error = asError(thrown);
   const code = codeOf(error);
-  if (AWAY.has(code)) return null;
+  if (UNREACHABLE.has(code)) return null;
   const where = `NATS at ${shownNats(url)}`;
   if (LOGIN.has(code) || /authorization violation|authentication expired/iu.test(error.message))
     return { kind: 'login', message: `${where} refuses ${natsUser(url)} (${error.message}): look at ${HOW_TO_LOG_IN}` };
@@ -70,9 +70,7 @@ export function natsRefusal(thrown: unknown, url: string): NatsRefusal | null {
   return null;
 }
 
-/**
- * A server that asks for the client's certificate ends a connection without one, and the client hears nothing of why.
- */
+/** A server that asks for the client's certificate closes a connection without one and does not say why. */
 export const hintAfter = (thrown: unknown, url: string): string =>
   codeOf(asError(thrown)) === 'TIMEOUT' && lacksCertificate(url)
     ? ' after TLS began: it may ask for a certificate of the client, which NATS_CERT and NATS_KEY name'
@@ -85,16 +83,16 @@ function causeOf(error: Error): Error {
   return inner instanceof Error ? inner : error;
 }
 
-/** The server has JetStream, and this account does not: no waiting helps. */
+/** The server has JetStream, but not for this account: waiting does not help. */
 export const hasNoJetStream = (thrown: unknown): boolean =>
   thrown instanceof NatsError && NOT_FOR_ACCOUNT.has(thrown.api_error?.err_code ?? 0);
 
-/** What a user of JetStream must be allowed, after what it was not. */
+/** `refused`, followed by the permissions that a user of JetStream needs. */
 export const jetStreamPermissions = (refused: string): string =>
   `${refused}. To use JetStream it needs publish on "$JS.API.>", "$JS.ACK.>", "$KV.>" and Gantry's subjects, ` +
   'and subscribe on "_INBOX.>" and these';
 
-/** What JetStream's refusal to set up the streams means, and what to do. */
+/** The meaning of JetStream's refusal to set up the streams, and what to do about it. */
 export function jetStreamAdvice(thrown: unknown, url: string): string {
   const error = asError(thrown);
   const where = `NATS at ${shownNats(url)}`;
@@ -108,7 +106,7 @@ export function jetStreamAdvice(thrown: unknown, url: string): string {
   if (errCode === 10_027 || errCode === 10_026)
     return `${where} allows ${natsUser(url)} too little (${error.message}): Gantry needs 11 streams, 13 consumers`;
   if (codeOf(error) === 'TIMEOUT')
-    return `${where} does not answer for JetStream: it is busy, or ${natsUser(url)} may not use "$JS.API.>", "_INBOX.>"`;
+    return `${where} does not answer for JetStream: is it busy, may ${natsUser(url)} use "$JS.API.>" and "_INBOX.>"?`;
   return (
     `${where} cannot set up the streams: ${error.message}; is there room for them (max_file_store, the account's ` +
     'limits, the disk)? GANTRY_STREAMS_MB asks for less'

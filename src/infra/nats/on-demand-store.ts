@@ -5,11 +5,14 @@ import { BUCKETS } from './buckets.ts';
 import type { NatsBus } from './nats-bus.ts';
 
 const MOST_TRIES = 10;
-/** Statuses of on-demand assessments, the same for every node; gone after one hour. One that cannot be read is as if it were gone. Every method rejects `BUS_DOWN`. */
+/**
+ * Statuses of on-demand assessments, shared by all nodes and kept for one hour. A status that cannot be read counts as
+ * gone. Every method rejects `BUS_DOWN`.
+ */
 export interface OnDemandStore {
   create(status: OnDemandStatus): Promise<void>;
   get(id: string): Promise<OnDemandStatus | null>;
-  /** Applies `change` to the newest version, again when another node was faster. Null when it is gone. */
+  /** Applies `change` to the newest version, and again when another node wrote in between. Null when it is gone. */
   change(id: string, change: (status: OnDemandStatus) => OnDemandStatus): Promise<OnDemandStatus | null>;
 }
 
@@ -46,7 +49,7 @@ export class JetStreamOnDemand implements OnDemandStore {
           await kv.update(id, JSON.stringify(next), entry.revision);
           return next;
         } catch (thrown) {
-          // Somebody wrote in between.
+          // Another node wrote in between.
           if (attempt >= MOST_TRIES || !/wrong last sequence/u.test(String(thrown))) throw thrown;
         }
       }

@@ -1,66 +1,51 @@
 import { headers as newHeaders, type MsgHdrs } from 'nats';
-import { headers } from '../../messages/subjects.ts';
+import { headers as headerNames } from '../../messages/subjects.ts';
 import type { Stored, Trace } from '../bus.ts';
 import { InfraError } from '../infra-error.ts';
 import type { NatsLink } from './connection.ts';
-import { type ApiError, apiError, asInfraError } from './nats-errors.ts';
 
-const TIMEOUT_MS = 3_000;
-/** Header that JetStream de-duplicates by. */
+/** JetStream de-duplicates by this header. */
 export const MSG_ID = 'Nats-Msg-Id';
+/** Bytes reserved for the headers of a message. */
+const HEADER_ROOM = 1_024;
 
 export function traceHeaders(trace: Trace): MsgHdrs {
   const made = newHeaders();
-  made.set(headers.traceId, trace.traceId);
-  made.set(headers.cameraId, trace.cameraId);
-  made.set(headers.requestId, trace.requestId);
+  made.set(headerNames.traceId, trace.traceId);
+  made.set(headerNames.cameraId, trace.cameraId);
+  made.set(headerNames.requestId, trace.requestId);
   return made;
 }
 
-/** What JetStream answers to a published message. */
-interface PublishAnswer {
-  readonly seq?: number;
-  readonly duplicate?: boolean;
-  readonly error?: ApiError;
-}
-
 /**
- * Stores bytes in the stream behind `subject`; `id` de-duplicates. Rejects `BUS_DOWN`, also as soon as the connection is
- * lost, or `BUS_REFUSED`; after a rejection the message may be stored all the same.
+ * Stores bytes in the stream behind `subject`; `id` de-duplicates. Rejects `BUS_DOWN`, also as soon as the connection
+ * is lost, or `BUS_REFUSED`; after a rejection the message may be stored all the same.
  */
 export async function store(
   link: NatsLink,
   subject: string,
   payload: Uint8Array | string,
-  more: { readonly headers?: MsgHdrs; readonly id?: string } = {},
+  { headers, id }: { readonly headers?: MsgHdrs; readonly id?: string } = {},
 ): Promise<Stored> {
-  link.require();
-  const made = more.id === undefined ? more.headers : (more.headers ?? newHeaders());
-  if (more.id !== undefined) made?.set(MSG_ID, more.id);
   checkSize(link, subject, payload);
-  try {
-    const answer: PublishAnswer = (await link.wire.ask(subject, payload, TIMEOUT_MS, made)).json();
-    if (answer.error !== undefined) throw apiError(answer.error, `publishing on ${subject}`);
-    if (typeof answer.seq !== 'number') throw new Error('the answer is not one of JetStream');
-    return { seq: answer.seq, duplicate: answer.duplicate === true };
-  } catch (thrown) {
-    throw asInfraError(thrown, `publishing on ${subject}`);
-  }
+  const options = { ...(headers === undefined ? {} : { headers }), ...(id === undefined ? {} : { msgID: id }) };
+  const { seq, duplicate } = await link.call(`publishing on ${subject}`, () =>
+    link.js.publish(subject, payload, options),
+  );
+  return { seq, duplicate };
 }
 
-/** Bytes for the headers that a message of ours has. */
-const HEADER_ROOM = 1_024;
-
-/** Throws `BUS_REFUSED` for what the server would refuse: trying again is of no use. */
+/** Throws `BUS_REFUSED` for a message that the server would refuse: trying again is of no use. */
 export function checkSize(link: NatsLink, subject: string, payload: Uint8Array | string): void {
   const { maxPayload } = link;
-  // Most are far below, and need no counting of their bytes.
+  // Most bodies are so far below the limit that their bytes need no counting.
   if (payload.length * 3 + HEADER_ROOM <= maxPayload) return;
   const bytes = Buffer.byteLength(payload);
   if (bytes + HEADER_ROOM <= maxPayload) return;
   throw new InfraError(
     'BUS_REFUSED',
-    `a message of ${bytes} bytes on ${subject} is over what NATS takes (max_payload ${maxPayload}, of which headers need ${HEADER_ROOM})`,
+    `a message of ${bytes} bytes on ${subject} is over what NATS takes ` +
+      `(max_payload ${maxPayload}, of which headers need ${HEADER_ROOM})`,
     { subject, bytes, maxPayload },
   );
 }

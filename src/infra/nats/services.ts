@@ -8,21 +8,21 @@ import { checkSize } from './send.ts';
 
 const LOG_EVERY_MS = 1_000;
 
-/** A role as others see it on NATS: `nats micro ls`, `nats micro stats NAME`, `nats req gantry.NAME.stats ''`. */
+/** A role as a NATS micro service: `nats micro ls`, `nats micro stats NAME`, `nats req gantry.NAME.stats ''`. */
 export interface MicroRole {
   /** `gantry-` is put before it. */
   readonly name: string;
   readonly description: string;
-  /** What the `stats` endpoint answers, as JSON. */
+  /** The answer of the `stats` endpoint, sent as JSON. */
   stats(): Promise<object>;
-  /** Endpoints that every node answers for itself, where `stats` is answered by one of them. */
+  /** Endpoints that every node answers for itself; `stats` is answered by one node. */
   readonly ofEachNode?: {
     readonly nodeId: string;
     readonly endpoints: Readonly<Record<string, () => Promise<object>>>;
   };
 }
 
-/** Registers each role as a NATS micro service. Returns what takes them off again. */
+/** Registers each role as a NATS micro service. Returns a function that removes them. */
 export async function registerRoles(
   bus: NatsBus,
   version: string,
@@ -43,7 +43,7 @@ export async function registerRoles(
           const why = clipped(asError(thrown).message.replaceAll(/\s+/gu, ' '));
           if (lines.mayLog())
             log.warn({ role: role.name, err: why }, `the ${what} of ${role.name} could not be answered: ${why}`);
-          // Away, or the answer's address is none: whoever asked hears nothing.
+          // After the close nothing can be answered.
           if (!bus.link.nc.isClosed()) message.respondError(503, why);
         };
         const reply = (value: object): void => {
@@ -61,7 +61,7 @@ export async function registerRoles(
     const metadata = { answer: 'application/json' };
     group.addEndpoint('stats', { metadata, handler: answer('stats', () => role.stats()) });
     const { nodeId = '', endpoints = {} } = role.ofEachNode ?? {};
-    // A queue group of its own: each node answers.
+    // A queue group per node: each node answers.
     for (const [name, read] of Object.entries(endpoints))
       group.addEndpoint(name, { metadata, queue: nodeId, handler: answer(name, read) });
     services.push(service);

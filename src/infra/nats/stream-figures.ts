@@ -2,7 +2,7 @@ import { type JetStreamManager, RetentionPolicy, type StreamConfig } from 'nats'
 import { z } from 'zod';
 import { streams } from '../../messages/subjects.ts';
 
-/** What a stream held at one moment. Times in ms since the epoch. */
+/** The content of a stream at one moment, in numbers. Times in ms since the epoch. */
 export const StreamFigures = z.object({
   name: z.string().max(200),
   /** 0 in a stream that never held a message. */
@@ -13,8 +13,8 @@ export const StreamFigures = z.object({
   firstAt: z.number(),
   lastAt: z.number(),
   /**
-   * `log`: messages go by age and size only, oldest first. `kept`: some are replaced or deleted, too. `queue`: they go when
-   * they are acknowledged, which the server may still be about to do when it is asked.
+   * `log`: messages are removed by age and size only, oldest first. `kept`: some are replaced or deleted too. `queue`:
+   * they are removed when they are acknowledged, which the server may still be about to do when it is asked.
    */
   kind: z.enum(['log', 'kept', 'queue']),
   /** 0: no bound. */
@@ -26,15 +26,15 @@ export type StreamFigures = z.infer<typeof StreamFigures>;
 export interface Loss {
   readonly stream: string;
   readonly messages: number;
-  /** Of so many. */
+  /** Messages that the stream had. */
   readonly of: number;
 }
 
 const NS_PER_MS = 1_000_000;
-/** Near its bound in bytes a stream lets go of its oldest at any time. */
+/** Beyond this share of its bound in bytes a stream may remove its oldest messages at any time. */
 const NEARLY_FULL = 0.8;
 
-/** The figures of every stream of the server. Rejects when it does not answer. */
+/** The figures of every stream of the server. Rejects what the client rejects with. */
 export async function readStreamFigures(jsm: JetStreamManager): Promise<StreamFigures[]> {
   const figures: StreamFigures[] = [];
   for await (const { config, state } of jsm.streams.list()) {
@@ -64,13 +64,14 @@ export interface Compared {
   readonly now: readonly StreamFigures[];
   /** Ms since the epoch. */
   readonly at: number;
-  /** Nobody used the server in between. */
+  /** Nobody used the server between `before` and `now`. */
   readonly untouched: boolean;
 }
 
 /**
- * Messages that a server no longer has though nothing let go of them: their files were cut, damaged or removed, which
- * nats-server mends without a word. Never says too much: what age or size may have removed counts as gone rightly. Pure.
+ * Messages that a server no longer has although no bound removed them: their files were cut, damaged or deleted, and
+ * nats-server repairs that silently. Never reports too many: a message that age or size may have removed is no loss.
+ * Pure.
  */
 export function lossesOf({ before, now, at, untouched }: Compared): Loss[] {
   const byName = new Map(now.map((figures) => [figures.name, figures]));
@@ -95,7 +96,7 @@ function missing(
   const gone = was.messages - kept;
   const mayHaveLetGo = isPast(was.firstAt, was, at) || (was.maxBytes > 0 && was.bytes > NEARLY_FULL * was.maxBytes);
   if (!mayHaveLetGo) return gone;
-  // The oldest may be gone rightly, up to what is now the first. One that holds nothing tells of no first.
+  // A bound may have removed the oldest, up to what is now the first. An empty stream has no first.
   return wentBack
     ? Math.min(gone, was.lastSeq - is.lastSeq)
     : is.messages === 0
@@ -103,6 +104,6 @@ function missing(
       : gone - Math.max(0, is.firstSeq - was.firstSeq);
 }
 
-/** A second of grace: clocks of server and program may differ a little. */
+/** With a second of grace: the clocks of server and program may differ a little. */
 const isPast = (time: number, { maxAgeMs }: StreamFigures, at: number): boolean =>
   maxAgeMs > 0 && time + maxAgeMs <= at + 1_000;

@@ -1,16 +1,16 @@
 const MB = 1024 * 1024;
 
-/** All streams together when nothing else is asked for; a bucket of 1 MB for locks comes beside. */
+/** Default for all streams together. A bucket of 1 MB for locks comes on top. */
 export const STREAMS_MB = 3_264;
-/** With less, nothing would be held long enough to be of use. */
+/** With less, no stream would hold its messages long enough to be useful. */
 export const LEAST_STREAMS_MB = 64;
-/** No stream gets less: four of the largest messages there can be. */
+/** Least size of a stream: room for four of the largest possible messages. */
 const LEAST_BYTES = 4 * MB;
 const STEP = 0.8;
 
 /**
- * Parts of `totalMb` for each of `full` (bytes by name, of {@link STREAMS_MB} together): in proportion, but at least 4
- * MB each, and at most `mostBytes`. Together they are never more than the total.
+ * Splits `totalMb` among the streams of `full` (bytes by name, {@link STREAMS_MB} together) in proportion, with at
+ * least 4 MB and at most `mostBytes` for each. The sum never exceeds the total.
  */
 export function streamSizes(
   full: ReadonlyMap<string, number>,
@@ -28,7 +28,7 @@ export function streamSizes(
   );
 }
 
-/** What to try when `totalMb` was too much: a fifth less. Null when even the least does not fit. */
+/** The size to try after `totalMb` was too much: a fifth less. Null when even the least did not fit. */
 export function lessStreams(totalMb: number): number | null {
   if (totalMb <= LEAST_STREAMS_MB) return null;
   return Math.max(LEAST_STREAMS_MB, Math.floor(totalMb * STEP));

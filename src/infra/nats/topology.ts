@@ -24,9 +24,7 @@ const MB = 1024 * 1024;
 type StreamPlan = Pick<StreamConfig, 'name' | 'subjects' | 'retention' | 'max_age' | 'max_bytes'> &
   Partial<StreamConfig>;
 
-/**
- * Every stream with its bounds. At a bound the oldest messages go first; the server's figures show how many there are.
- */
+/** Every stream with its bounds. At a bound the oldest messages are removed first. */
 const STREAMS: readonly StreamPlan[] = [
   {
     name: streams.detections,
@@ -49,7 +47,7 @@ const STREAMS: readonly StreamPlan[] = [
     max_age: nanos(60 * MINUTE),
     max_bytes: 256 * MB,
   },
-  // Webhooks to be called; one that is not delivered within ten minutes is given up before it gets this old.
+  // Pending webhook calls. A call that fails for ten minutes is given up, so none gets this old.
   {
     name: streams.webhooks,
     subjects: [subjects.webhooks],
@@ -83,7 +81,7 @@ const STREAMS: readonly StreamPlan[] = [
     max_msgs_per_subject: 1,
     allow_direct: true,
   },
-  // What could not be handled; the window spans the redeliveries of a message whose end was not heard.
+  // The window spans the redeliveries of a message whose `term` was lost.
   {
     name: streams.deadLetters,
     subjects: [subjects.deadLetters],
@@ -92,7 +90,7 @@ const STREAMS: readonly StreamPlan[] = [
     max_bytes: 64 * MB,
     duplicate_window: nanos(10 * MINUTE),
   },
-  // Claim checks: one message per image id, read by subject, gone after five minutes.
+  // Claim checks: one message per image id, read by subject, removed after five minutes.
   {
     name: IMAGE_STREAM,
     subjects: [`${subjects.imagePrefix}>`],
@@ -104,10 +102,10 @@ const STREAMS: readonly StreamPlan[] = [
   },
 ];
 
-/** A delivery not settled after this long is given to somebody else. */
+/** A delivery that is not settled after this long is delivered again. */
 const ACK_WAIT_MS = 30_000;
 const NO_SERVER_BOUND = -1;
-/** JetStream's codes for a name that is not there, and for those that exist with another configuration. */
+/** JetStream's error codes: no such stream; a stream or a consumer of this name exists with another configuration. */
 const STREAM_UNKNOWN = 10_059;
 const STREAM_TAKEN = 10_058;
 const CONSUMER_TAKEN = 10_148;
@@ -119,7 +117,7 @@ interface ConsumerPlan {
   readonly maxAckPending: number;
   /** Default {@link ACK_WAIT_MS}. */
   readonly ackWaitMs?: number;
-  /** The server's own bound. Default none: those who take decide, see `mostDeliveries`. */
+  /** The server's own bound on deliveries. Default none: the receiver decides, see `mostDeliveries`. */
   readonly maxDeliver?: number;
   /** Default {@link MOST_DELIVERIES}. */
   readonly mostDeliveries?: number;
@@ -133,8 +131,7 @@ const CONSUMERS: readonly ConsumerPlan[] = [
     maxAckPending: 256,
     ackWaitMs: 10_000,
   },
-  // The aggregator says every few seconds that it still holds what it has not answered; when it is gone another one
-  // goes on soon.
+  // The aggregator renews the ack wait of unacked messages every few seconds. When it dies, another one gets them soon.
   {
     stream: streams.detections,
     durable: consumers.aggregatorDetections,
@@ -163,7 +160,7 @@ const CONSUMERS: readonly ConsumerPlan[] = [
     maxDeliver: 50,
     mostDeliveries: Infinity,
   },
-  // Alerts wait as long as it takes for Redis: no number of attempts makes one a dead letter.
+  // Alerts wait for Redis as long as it takes: no number of deliveries makes one a dead letter.
   {
     stream: streams.alerts,
     durable: consumers.alertWriter,
@@ -178,8 +175,8 @@ const CONSUMERS: readonly ConsumerPlan[] = [
     maxAckPending: 64,
     mostDeliveries: Infinity,
   },
-  // A task is worth 30 s: those of a scheduler that died must come again well within. It says every few seconds that it
-  // is at them.
+  // A task is valid for 30 s, so the tasks of a scheduler that died must be delivered again well within that time. A
+  // live one renews their ack wait every few seconds.
   ...PRIORITIES_URGENT_FIRST.map((priority) => ({
     stream: streams.tasks,
     durable: consumers.scheduler(priority),
@@ -189,7 +186,7 @@ const CONSUMERS: readonly ConsumerPlan[] = [
   })),
 ];
 
-/** Deliveries of one message after which a consumer gives it up as a dead letter. */
+/** Deliveries of one message after which it becomes a dead letter of this consumer. */
 export const mostDeliveries = (durable: string): number =>
   CONSUMERS.find((plan) => plan.durable === durable)?.mostDeliveries ?? MOST_DELIVERIES;
 
@@ -199,9 +196,9 @@ const FULL_SIZES: ReadonlyMap<string, number> = new Map([
 ]);
 
 /**
- * Creates what is missing and brings what exists up to date. Safe to call again at any time, from any node. When the
+ * Creates missing streams and consumers and updates existing ones. Safe to call at any time, from any node. When the
  * server or the account has no room for `totalMb` of streams, all are made smaller until they fit. Resolves to the MB
- * that did. Rejects what JetStream says, also when there is no room for the least.
+ * that fitted. Rejects with JetStream's error, also when there is no room for the smallest streams.
  */
 export async function ensureTopology(nc: NatsConnection, totalMb: number): Promise<number> {
   const jsm = await nc.jetstreamManager();
@@ -220,7 +217,7 @@ export async function ensureTopology(nc: NatsConnection, totalMb: number): Promi
   }
 }
 
-/** What exists first: where it gets smaller, that is the room for what is missing or gets larger. */
+/** Existing streams first: one that shrinks makes room for one that is missing or grows. */
 async function ensureStreams(
   nc: NatsConnection,
   jsm: JetStreamManager,
@@ -235,7 +232,7 @@ async function ensureStreams(
     else if (isCode(update.reason, STREAM_UNKNOWN)) await addStream(jsm, config);
     else throw notOurs(plan.name, update.reason);
   }
-  // The library makes a bucket's stream, but leaves the size of one that is there as it is.
+  // The client creates a bucket's stream, but does not change the size of an existing one.
   for (const { name, lifeMs, maxBytes } of Object.values(BUCKETS)) {
     const stream = bucketStream({ name });
     const bytes = sizes.get(stream) ?? maxBytes;
@@ -244,7 +241,7 @@ async function ensureStreams(
   }
 }
 
-/** What is there has other settings than can be changed: somebody else made it. */
+/** The existing stream has settings that cannot be changed: somebody else created it. */
 function notOurs(name: string, thrown: unknown): InfraError {
   const message =
     `the stream ${name} cannot be brought up to date: ${asError(thrown).message}; ` +
@@ -260,7 +257,7 @@ const configOf = (plan: StreamPlan, bytes: number) => ({
   max_bytes: bytes,
 });
 
-/** Another node may add it at this moment: then it is there now. */
+/** Another node may have added it in the meantime. */
 async function addStream(jsm: JetStreamManager, config: ReturnType<typeof configOf>): Promise<void> {
   try {
     await jsm.streams.add(config);
@@ -289,7 +286,7 @@ async function ensureConsumer(jsm: JetStreamManager, plan: ConsumerPlan): Promis
 const isCode = (thrown: unknown, code: number): boolean =>
   thrown instanceof NatsError && thrown.api_error?.err_code === code;
 
-/** JetStream's codes: no room on this server, in this account, in this cluster, for a stream of this size. */
+/** JetStream's error codes: no room on this server, in this account, in this cluster, for a stream of this size. */
 const NO_ROOM: ReadonlySet<number> = new Set([10_002, 10_023, 10_028, 10_047, 10_122]);
 const isNoRoom = (thrown: unknown): boolean =>
   thrown instanceof NatsError && NO_ROOM.has(thrown.api_error?.err_code ?? 0);

@@ -1,15 +1,12 @@
-/**
- * What could be done to Redis, as the system uses it. `degraded`: it is there, and does not do what is asked; the
- * notice says why.
- */
+/** `degraded`: Redis answers, but does not do what is asked; the notice says why. `off`: the connection was closed. */
 export type RedisState = 'connected' | 'degraded' | 'reconnecting' | 'off';
 
 export interface RedisHealth {
   readonly state: RedisState;
-  /** False for the embedded stand-in: nothing survives its end. */
+  /** False for the embedded stand-in: it keeps nothing over a restart. */
   readonly durable: boolean;
-  /** What an operator must know, and do. */
+  /** What is wrong and what the operator can do; null when all is well. */
   readonly notice: string | null;
-  /** Writes that could not be made since the start. */
+  /** Failed writes since the start. */
   readonly failedWrites: number;
 }

@@ -4,17 +4,15 @@ import { asError } from '../../runtime/errors.ts';
 import { shownRedis } from '../../servers/redis-url.ts';
 import { type RedisTrouble, redisTrouble } from './trouble.ts';
 
-/**
- * A Redis that takes no writes is noticed after so long, and one that takes them again, whether anybody writes or not.
- */
-const LOOK_EVERY_MS = 2_000;
+/** Whether Redis takes writes is known within this time, even when nobody writes. */
+const PROBE_EVERY_MS = 2_000;
 const LOG_EVERY_MS = 10_000;
 const PROBE_KEY = 'gantry:probe';
 const PROBE_LIFE_S = 60;
 
 /**
- * Knows why Redis is of no use while it is there: refused writes, a wrong password, data still being read. Learns it
- * from what others tell, and writes a key of its own every two seconds.
+ * Knows why a Redis that answers is of no use: it refuses writes or the password, or is still loading its data. Learns
+ * it from the errors that others report, and from a key of its own that it writes every two seconds.
  */
 export class RedisWatch {
   readonly #redis: Redis;
@@ -31,7 +29,7 @@ export class RedisWatch {
     this.#redis = redis;
     this.#url = url;
     this.#log = log;
-    this.#timer = setInterval(() => void this.look(), LOOK_EVERY_MS).unref();
+    this.#timer = setInterval(() => void this.look(), PROBE_EVERY_MS).unref();
     redis.on('ready', () => void this.look());
   }
 
@@ -39,7 +37,7 @@ export class RedisWatch {
     return this.#trouble;
   }
 
-  /** The connection failed: what was known before is known no more. */
+  /** The connection failed; this error replaces what was known before. */
   connectionFailed(thrown: unknown): void {
     this.#trouble = redisTrouble(asError(thrown), this.#url);
     this.#say(thrown);
@@ -53,7 +51,7 @@ export class RedisWatch {
     this.#say(thrown);
   }
 
-  /** A write was taken. */
+  /** A write succeeded. */
   wrote(): void {
     if (this.#trouble === null) return;
     this.#trouble = null;
@@ -77,7 +75,7 @@ export class RedisWatch {
         await this.#redis.set(PROBE_KEY, '1', 'EX', PROBE_LIFE_S);
         this.wrote();
       } else if (this.#redis.status === 'connect') {
-        // Connected and not ready: it may be reading its data, while it answers little else.
+        // Connected but not ready: it may be loading its data, and then it answers little else.
         const info = await this.#redis.info('persistence');
         if (info.includes('loading:1')) this.writeFailed(new Error('LOADING'));
       }
@@ -86,13 +84,10 @@ export class RedisWatch {
     }
   }
 
-  /**
-   * A Redis that is away errors at every reconnect: one line per interval for the same, with the count of those left
-   * out.
-   */
+  /** Every attempt to reconnect fails with an error. The same message is logged once per interval, with a count. */
   #say(thrown: unknown): void {
     const now = performance.now();
-    const message = this.#trouble?.message ?? `Redis at ${shownRedis(this.#url)} is away: ${asError(thrown).message}`;
+    const message = this.#trouble?.message ?? `Redis at ${shownRedis(this.#url)} is down: ${asError(thrown).message}`;
     if (now - this.#loggedAt < LOG_EVERY_MS && message === this.#loggedMessage) {
       this.#folded += 1;
       return;

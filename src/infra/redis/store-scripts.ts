@@ -1,6 +1,6 @@
 /**
- * What Redis decides by itself, so that any number of writers, repeated writes and writes out of order end alike. Fields
- * are looked up in the JSON text rather than decoded: inside a string a quote is escaped, so `"timestamp":"` can only be
+ * These scripts make the result independent of the number of writers, of repeated writes and of their order. They find
+ * fields in the JSON text instead of decoding it: inside a string a quote is escaped, so `"timestamp":"` can only be
  * the field, and the aggregate's own comes first.
  */
 const FIELDS = `
@@ -10,14 +10,15 @@ local function request(json) return string.match(json, '"requestId":"([^"]+)"') 
 `;
 
 /**
- * KEYS: `camera:{id}:latest`. ARGV: the aggregate, its life in seconds, the channel. Keeps it unless a newer frame, or a
- * higher revision of the same one, is there; pushes it in any case. Reply: 1 when it was kept.
+ * KEYS: `camera:{id}:latest`. ARGV: the aggregate, its life in seconds, the channel. Stores it unless a newer frame, or
+ * a higher revision of the same one, is stored; publishes it in any case. Reply: 1 when it was stored.
  */
 export const PUSH_AGGREGATE = `${FIELDS}
 local kept = 0
 local there = redis.call('GET', KEYS[1])
-local older = there and (stamp(there) > stamp(ARGV[1]) or (request(there) == request(ARGV[1]) and revision(there) > revision(ARGV[1])))
-if not older then
+local newer = there and (stamp(there) > stamp(ARGV[1])
+  or (request(there) == request(ARGV[1]) and revision(there) > revision(ARGV[1])))
+if not newer then
   redis.call('SETEX', KEYS[1], ARGV[2], ARGV[1])
   kept = 1
 end
@@ -25,8 +26,8 @@ redis.call('PUBLISH', ARGV[3], ARGV[1])
 return kept`;
 
 /**
- * KEYS: `alerts:{id}`. ARGV: the aggregate, most entries. Puts it in its place by the time of the frame, newest first, or
- * in the place of a lower revision of itself. Reply: 1 when the list changed.
+ * KEYS: `alerts:{id}`. ARGV: the aggregate, most entries. Inserts it by the time of its frame, newest first, or
+ * replaces a lower revision of it. Reply: 1 when the list changed.
  */
 export const KEEP_ALERT = `${FIELDS}
 local alert, most = ARGV[1], tonumber(ARGV[2])
@@ -49,8 +50,8 @@ redis.call('LTRIM', KEYS[1], 0, most - 1)
 return 1`;
 
 /**
- * KEYS: `alerts:{id}`. ARGV: most entries, bytes of one, bytes of all. Reply: the newest first, as far as they are within;
- * one that is over is cut one byte behind its bound, so that it is refused where it is read.
+ * KEYS: `alerts:{id}`. ARGV: most entries, bytes of one, bytes of all. Reply: the newest first, as many as
+ * fit. One over its bound is cut one byte behind it, so that its reader refuses it.
  */
 export const READ_ALERTS = `
 local one, left = tonumber(ARGV[2]), tonumber(ARGV[3])

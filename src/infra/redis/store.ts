@@ -15,14 +15,14 @@ import type { RedisHealth, RedisState } from './redis-health.ts';
 import { KEEP_ALERT, PUSH_AGGREGATE, READ_ALERTS } from './store-scripts.ts';
 import { RedisWatch } from './redis-watch.ts';
 
-/** Bodies that cannot be used are logged once in so long. */
+/** Bodies that cannot be used are logged once in this time. */
 const LOG_EVERY_MS = 10_000;
 
 /** How long detections and newest aggregates are kept. */
 export const LIFE_SECONDS = 300;
 export const ALERTS_KEPT = 100;
 const COMMAND_TIMEOUT_MS = 1_000;
-/** A server that hangs does not close its side of the connection either. */
+/** A server that hangs does not close its side of the connection. */
 const DISCONNECT_TIMEOUT_MS = 100;
 const FIRST_CONNECTION_MS = 1_000;
 const CONNECTION = {
@@ -36,7 +36,7 @@ const CONNECTION = {
 /** Where `withOffset` writes it. A body with another order of fields is parsed whole. */
 const OFFSET_AT_END = /"offset":(\d{1,16})\}$/u;
 const OFFSET_CHARS = 32;
-/** Of one list of alerts: a hundred real ones have a tenth of it. */
+/** Of one list of alerts; a hundred real ones have a tenth of it. */
 const MOST_READ_BYTES = 8 * 1024 * 1024;
 
 const isTexts = (value: unknown): value is string[] =>
@@ -47,19 +47,19 @@ export interface RedisOptions {
   readonly log: ActorLog;
   /** False for the embedded stand-in. */
   readonly durable: boolean;
-  /** What an operator should know about this Redis; null when all is well. */
+  /** A warning for the operator about this Redis; null when all is well. */
   readonly notice: string | null;
 }
 
 /**
- * Redis as the system uses it. Commands fail at once while it is away (nothing queues up in memory); it reconnects for
- * ever, and everything goes on without a restart. What could not be written is counted.
+ * Aggregates, alerts and detections in Redis. While Redis is down commands fail at once, so nothing queues up in
+ * memory. Reconnects for ever. Failed writes are counted.
  */
 export class RedisStore {
   readonly #options: RedisOptions;
   readonly #commands: Redis;
   readonly #watch: RedisWatch;
-  /** Once somebody follows. */
+  /** Null until `follow` is called. */
   #subscriber: Redis | null = null;
   #failedWrites = 0;
   #badBodies = 0;
@@ -75,7 +75,7 @@ export class RedisStore {
     this.#commands.on('ready', () => options.log.info({ url: shownRedis(options.url) }, 'Redis is connected'));
   }
 
-  /** Waits a moment for the first connection and write; a Redis that is away holds up no start. */
+  /** Waits at most a second for the first connection and write: a Redis that is down does not hold up the start. */
   static async open(options: RedisOptions): Promise<RedisStore> {
     const store = new RedisStore(options);
     const deadline = Date.now() + FIRST_CONNECTION_MS;
@@ -90,7 +90,7 @@ export class RedisStore {
     return { state: this.#state(), durable: this.#options.durable, notice, failedWrites: this.#failedWrites };
   }
 
-  /** Resolves true when it is ready, false when it is not within `ms`. */
+  /** Resolves to true when it is connected, to false when it is not within `ms`. */
   async ready(ms: number): Promise<boolean> {
     const deadline = Date.now() + ms;
     while (this.#state() !== 'connected') {
@@ -100,13 +100,13 @@ export class RedisStore {
     return true;
   }
 
-  /** Calls `listener` at every connection from now on. Returns what ends it. */
+  /** Calls `listener` at every connection from now on, until the returned function is called. */
   onConnected(listener: () => void): () => void {
     this.#commands.on('ready', listener);
     return () => this.#commands.off('ready', listener);
   }
 
-  /** `detection:{requestId}`, for so many seconds. Rejects `REDIS_DOWN`, `REDIS_REFUSED`. */
+  /** Stores `detection:{requestId}` for so many seconds. Rejects `REDIS_DOWN`, `REDIS_REFUSED`. */
   async saveDetection(detection: Detection, seconds: number): Promise<void> {
     await this.#write('the detection', () =>
       this.#commands.setex(redisKeys.detection(detection.requestId), seconds, JSON.stringify(detection)),
@@ -124,8 +124,8 @@ export class RedisStore {
   }
 
   /**
-   * The list of alerts; one that is there already, or is older than all of a full list, changes nothing. Rejects
-   * `REDIS_DOWN`, `REDIS_REFUSED`.
+   * Adds it to its camera's list of alerts. One that is in the list already, or older than all of a full list, changes
+   * nothing. Rejects `REDIS_DOWN`, `REDIS_REFUSED`.
    */
   async keepAlert(alert: Aggregate): Promise<void> {
     await this.#write('the alert', () =>
@@ -135,7 +135,7 @@ export class RedisStore {
 
   /** The newest aggregate; null when there is none, it expired or cannot be used. Rejects `REDIS_DOWN`. */
   async latest(cameraId: CameraId): Promise<Aggregate | null> {
-    // No more than one byte over what can be read: whoever writes to Redis may have put anything there.
+    // At most one byte more than a reader accepts: whoever writes to Redis may have stored anything here.
     const json = await this.#read(() => this.#commands.getrange(redisKeys.latest(cameraId), 0, MESSAGE.bytes));
     return json === '' ? null : this.#readable(json, redisKeys.latest(cameraId));
   }
@@ -151,14 +151,14 @@ export class RedisStore {
   }
 
   /**
-   * Every aggregate pushed on any `camera:{id}` channel, but for those whose offset `isKnown`: reading them would cost
-   * more than all else of a push. Bodies that do not parse are logged and skipped.
+   * Calls `listener` with every aggregate pushed on any `camera:{id}` channel. Those whose offset `isKnown` are skipped
+   * before they are parsed, which costs more than the rest of a push. Bodies that do not parse are logged and skipped.
    */
   async follow(
     listener: (aggregate: PushedAggregate) => void,
     isKnown: (offset: number) => boolean = () => false,
   ): Promise<void> {
-    // It must remember its subscription over reconnects, and may wait for the first connection.
+    // This one subscribes again after a reconnect, and may wait for its first connection.
     const subscriber = connectRedis(this.#options.url, {
       ...CONNECTION,
       enableOfflineQueue: true,
@@ -166,7 +166,7 @@ export class RedisStore {
       maxRetriesPerRequest: null,
     });
     this.#subscriber = subscriber;
-    // The other connection tells what is wrong.
+    // The connection for commands reports what is wrong.
     subscriber.on('error', () => undefined);
     subscriber.on('pmessage', (_pattern: string, channel: string, body: string) => {
       const offset = OFFSET_AT_END.exec(body.slice(-OFFSET_CHARS))?.[1];
@@ -186,12 +186,12 @@ export class RedisStore {
     this.#subscriber?.disconnect();
   }
 
-  /** Null for a body that cannot be used: counted and logged. */
+  /** Null for a body that cannot be used; it is counted and logged. */
   #readable(json: string, key: string): Aggregate | null {
     try {
       return readBody(json, Aggregate);
     } catch (thrown) {
-      this.#onBadBody(`what Redis holds under ${key}`, thrown);
+      this.#onBadBody(`the value of ${key} in Redis`, thrown);
       return null;
     }
   }
@@ -221,7 +221,7 @@ export class RedisStore {
       this.#watch.writeFailed(thrown);
       this.#giveUpHung(thrown);
       const { message } = asError(thrown);
-      // Trying again helps against all but this: somebody keeps something else under our name.
+      // The one error that time does not heal: somebody stored another type under our key.
       throw new InfraError(
         message.includes('WRONGTYPE') ? 'REDIS_REFUSED' : 'REDIS_DOWN',
         `Redis did not take ${what}: ${message}`,
@@ -241,8 +241,9 @@ export class RedisStore {
   }
 
   /**
-   * A server that hangs (paused, swapping) keeps its connection. It is dropped after the first command that times out,
-   * so that those after it fail at once instead of each waiting; the new connection is used when the server answers.
+   * A server that hangs (paused, swapping) keeps its connection open. We drop it after the first command that times
+   * out, so that later commands fail at once instead of waiting too. The new connection is used once the server
+   * answers.
    */
   #giveUpHung(thrown: unknown): void {
     if (asError(thrown).message !== 'Command timed out' || this.#givingUp || this.#commands.status !== 'ready') return;

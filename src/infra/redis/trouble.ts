@@ -1,6 +1,6 @@
 import { redisUser, shownRedis } from '../../servers/redis-url.ts';
 
-/** What Redis itself says when it is there and does not do what is asked, by the first word of its answer. */
+/** Redis's error codes (the first word of its answer), each with what it means and what to do. */
 const ADVICE = {
   READONLY:
     'it has become a replica and takes no writes: point REDIS_URL at the primary, ' +
@@ -29,7 +29,7 @@ const ADVICE = {
 } as const;
 export type RedisTroubleCode = keyof typeof ADVICE;
 
-/** Why Redis is of no use although it is there. */
+/** Why a Redis that answers is of no use. */
 export interface RedisTrouble {
   readonly code: RedisTroubleCode;
   /** The code, the server, the user and what to do; no secrets. */
@@ -41,7 +41,7 @@ const TLS_FAILURE =
   /^(?:ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|EPROTO)/u;
 const LOOKED_AT = 400;
 
-/** What an error of a command or of the connection says of Redis; null when it names nothing, as when it is away. */
+/** The trouble behind an error of a command or of the connection; null when it names none, as when Redis is down. */
 export function redisTrouble(error: Error, url: string): RedisTrouble | null {
   const code = codeOf(error);
   if (code === null) return null;
@@ -54,7 +54,7 @@ function codeOf(error: Error): RedisTroubleCode | null {
   const text = error.message.slice(0, LOOKED_AT);
   const first = /^-?([A-Z]+)\b/u.exec(text)?.[1] ?? '';
   if (isCode(first) && first !== 'TLS') return first;
-  // What a script was refused, and what the client says of its own log in, have the word further inside.
+  // An error inside a script, or of the client's own log-in, has the code further inside.
   const inside = /\b(?:READONLY|OOM|MISCONF|NOAUTH|WRONGPASS|NOPERM|NOREPLICAS|MASTERDOWN)\b/u.exec(text)?.[0] ?? '';
   if (isCode(inside)) return inside;
   if (/invalid password|invalid username-password/iu.test(text)) return 'WRONGPASS';

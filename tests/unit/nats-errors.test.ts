@@ -2,38 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { NatsError } from 'nats';
 import { InfraError } from '../../src/infra/infra-error.ts';
-import { deliveryInfo } from '../../src/infra/nats/delivery-info.ts';
 import { asInfraError } from '../../src/infra/nats/nats-errors.ts';
-
-describe('the ack subject of a delivery', () => {
-  const wanted = {
-    stream: 'DETECTIONS',
-    consumer: 'task-generator',
-    attempt: 3,
-    seq: 1_234,
-    consumerSeq: 1_300,
-    storedAt: 1_767_225_600_123,
-    pending: 7,
-  };
-  for (const [name, subject] of [
-    ['of older servers', '$JS.ACK.DETECTIONS.task-generator.3.1234.1300.1767225600123999999.7'],
-    ['with domain and account', '$JS.ACK._.ACCHASH.DETECTIONS.task-generator.3.1234.1300.1767225600123999999.7'],
-    [
-      'with a random token at the end',
-      '$JS.ACK.hub.ACCHASH.DETECTIONS.task-generator.3.1234.1300.1767225600123999999.7.x1',
-    ],
-  ] as const)
-    it(`${name} is read`, () => assert.deepEqual(deliveryInfo(subject), wanted));
-
-  for (const subject of [
-    '',
-    '_INBOX.abc',
-    '$JS.ACK.DETECTIONS.task-generator.3.x.1300.1767225600123999999.7',
-    '$JS.ACK.A.B.1.2',
-  ]) {
-    it(`"${subject}" is none`, () => assert.throws(() => deliveryInfo(subject), { code: 'BUS_REFUSED' }));
-  }
-});
 
 describe('errors of NATS', () => {
   const api = (code: number, errCode: number) =>
