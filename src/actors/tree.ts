@@ -41,7 +41,8 @@ export const CAMERAS_PATH = '/cameras';
 
 /**
  * The supervision, as data: the parts of this process's roles. Whoever takes in data starts before whoever sends it, so
- * the order is the way of the data backwards; the stop, in reverse order, follows the data: cameras first, the aggregator
+ * the order is the way of the data backwards; the stop, in reverse order, follows the data: cameras first, the
+ * aggregator
  * last.
  */
 export const gantryTree = ({ web, aggregator, scheduler, cameras }: TreeInits): SupervisorSpec =>
@@ -99,10 +100,15 @@ const camerasParts = ({ taskGenerator, publisher, imaging, cameraRegistry }: Ini
   child('camera-registry', cameraRegistryActor, cameraRegistry),
 ];
 
-/** Where cameras run: each in a worker thread, or each in a process, which even a fault in native code does not leave. */
+/**
+ * Where cameras run: each in a worker thread, or each in a process, which even a fault in native code does not leave.
+ */
 export type CameraIsolation = 'thread' | 'process';
 
-/** A camera: its own worker thread or process, restarted whatever happens, at most every ten seconds when it keeps failing. */
+/**
+ * A camera: its own worker thread or process, restarted whatever happens, at most every ten seconds when it keeps
+ * failing.
+ */
 export const cameraChild = (
   cameraId: string,
   actor: ActorDefinition<CameraMessage, CameraInit>,

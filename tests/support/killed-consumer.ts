@@ -23,7 +23,7 @@ if (import.meta.main) {
   // Not `open`: the test has set a short ack wait.
   const bus = await NatsBus.join({ url: natsUrl, startTimeoutMs: 5_000, log, inHandFile });
   process.send?.('ready');
-  new Stage({
+  const stage = new Stage({
     ctx: { clock: systemClock, log, signal: new AbortController().signal, fail: (error) => print({}, error.message) },
     bus,
     stream: streams.detections,
@@ -41,4 +41,6 @@ if (import.meta.main) {
     },
     onSettled: (_, { body }) => void process.send?.(body.cameraId),
   });
+  // It runs until it is killed.
+  process.once('disconnect', () => void stage.stop(0));
 }

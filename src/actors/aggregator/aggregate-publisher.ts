@@ -106,7 +106,9 @@ export class AggregatePublisher {
     return stored;
   }
 
-  /** The message that has the id of `ours` already: of an attempt whose answer was lost, or of an earlier incarnation. */
+  /**
+   * The message that has the id of `ours` already: of an attempt whose answer was lost, or of an earlier incarnation.
+   */
   async #storedAt(seq: number, ours: Aggregate): Promise<Aggregate | 'gone'> {
     const { bus } = this.#options;
     const [found] = await bus.read({ stream: streams.aggregates, parser: Aggregate, from: { seq }, limit: 1 });

@@ -46,7 +46,8 @@ export const MOST_WAITING = 2_000;
 const WINDOW = 32;
 
 /**
- * Writes detections and aggregates to Redis in order, many at once. While Redis is down they wait; at the bound the oldest
+ * Writes detections and aggregates to Redis in order, many at once. While Redis is down they wait; at the bound the
+ * oldest
  * is dropped. An item whose time in Redis is over by then is skipped.
  */
 export class Cache {

@@ -28,10 +28,15 @@ export interface FrameAggregatorOptions {
   readonly cache: Cache | null;
   /** See `AggregationOptions.deadlineMs`. */
   readonly deadlineMs: number;
-  /** Called the first time a frame is an alert, and again after a crash, until it resolves; before anything is acked. */
+  /**
+   * Called the first time a frame is an alert, and again after a crash, until it resolves; before anything is acked.
+   */
   readonly onAlert: (alert: Aggregate) => Promise<void>;
   readonly onPublished: (aggregate: Aggregate) => void;
-  /** All messages of a frame must come to one aggregator: the others wait for their turn. Absent when there are no others. */
+  /**
+   * All messages of a frame must come to one aggregator: the others wait for their turn. Absent when there are no
+   * others.
+   */
   readonly leadership?: { acquire(signal: AbortSignal): Promise<Term> };
 }
 
@@ -41,8 +46,10 @@ const IN_FLIGHT = 4_000;
 const FLUSH_MS = 2_000;
 
 /**
- * Publishes one aggregate per frame, to the stream that viewers follow, and alerts to their history too. A detection and
- * its answers are acked only when the streams have all that is known of the frame. After a crash the published aggregates
+ * Publishes one aggregate per frame, to the stream that viewers follow, and alerts to their history too. A detection
+ * and
+ * its answers are acked only when the streams have all that is known of the frame. After a crash the published
+ * aggregates
  * are read back, and the messages that were not acked are delivered again.
  */
 export class FrameAggregator implements RunningAggregator {

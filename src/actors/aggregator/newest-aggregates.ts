@@ -9,7 +9,10 @@ interface Newest {
 
 const MAX_CAMERAS = 10_000;
 
-/** The newest published aggregate of each camera, by the time of its frame. Of more than 10,000 cameras the one updated last is kept. */
+/**
+ * The newest published aggregate of each camera, by the time of its frame. Of more than 10,000 cameras the one updated
+ * last is kept.
+ */
 export class NewestAggregates {
   readonly #byCamera = new Map<CameraId, Newest>();
 

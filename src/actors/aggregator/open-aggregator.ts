@@ -11,7 +11,10 @@ import { Observations } from './observations.ts';
 
 const CACHE_FLUSH_MS = 1_000;
 
-/** Opens the thread's own connections and the aggregator on them. Waits for NATS as long as it takes; a Redis that is down holds nothing up. */
+/**
+ * Opens the thread's own connections and the aggregator on them. Waits for NATS as long as it takes; a Redis that is
+ * down holds nothing up.
+ */
 export async function openAggregator(ctx: AggregatorContext, init: AggregatorInit): Promise<OpenedAggregator> {
   const { clock, log } = ctx;
   const bus = await NatsBus.join({
