@@ -206,7 +206,8 @@ export class FrameAggregator implements RunningAggregator {
     this.#refused += 1;
     this.#ctx.log.error(
       { cameraId, requestId, err: error.message },
-      `the aggregate of a frame of camera ${cameraId} is given up: ${error.message}; its messages are among the dead letters`,
+      `the aggregate of a frame of camera ${cameraId} is given up: ${error.message}; ` +
+        'its messages are among the dead letters',
     );
     this.#unsettled.settle(requestId, { kind: 'dead-letter', reason: `its aggregate is refused: ${error.message}` });
     this.#schedule();
