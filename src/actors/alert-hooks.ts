@@ -4,7 +4,10 @@ import { MOST } from '../messages/bounds.ts';
 import { subjects } from '../messages/subjects.ts';
 import type { WebhookJob } from '../messages/webhook.ts';
 
-/** Has every URL called with an alert. The ids are the alert's own, so that a revision, or a repetition after a crash, is the same call. Rejects `BUS_DOWN`. */
+/**
+ * Has every URL called with an alert. The ids are the alert's own, so that a revision, or a repetition after a crash,
+ * is the same call. Rejects `BUS_DOWN`.
+ */
 export async function callAlertHooks(
   bus: Pick<Bus, 'publish'>,
   urls: readonly string[],

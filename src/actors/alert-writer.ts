@@ -52,7 +52,8 @@ export const alertWriterActor = defineActor<never, Private>()<AlertWriterInit>({
             counts.refused += 1;
             ctx.log.error(
               { cameraId, requestId, err: message },
-              `an alert of camera ${cameraId} cannot be written: ${message}; another program uses Gantry's keys in this Redis`,
+              `an alert of camera ${cameraId} cannot be written: ${message}; ` +
+                "another program uses Gantry's keys in this Redis",
             );
             return false;
           }

@@ -121,7 +121,10 @@ class Submissions {
     return status;
   }
 
-  /** Writes the end, unless one is written. Resolves to the call of its webhook, to be published; null without one. Safe to repeat. */
+  /**
+   * Writes the end, unless one is written. Resolves to the call of its webhook, to be published; null without one. Safe
+   * to repeat.
+   */
   async finish(id: string, end: (status: OnDemandStatus) => OnDemandStatus): Promise<Outgoing | null> {
     const status = await this.#init.store.change(id, (known) => {
       if (known.state !== 'queued') return known;

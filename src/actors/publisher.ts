@@ -26,7 +26,8 @@ const WINDOW = 64;
 const FLUSH_MS = 2_000;
 
 /**
- * Puts detections on the bus, in order for each camera. While NATS is down a bounded number is buffered, the urgent ones
+ * Puts detections on the bus, in order for each camera. While NATS is down a bounded number is buffered, the urgent
+ * ones
  * the longest; a frame without room is counted by camera, never silently lost.
  */
 export const publisherActor = defineActor<PublisherMessage>()<PublisherInit>({

@@ -35,7 +35,9 @@ const IN_FLIGHT = 8;
 const FLUSH_MS = 2_000;
 const ANSWER_BYTES = 4_096;
 
-/** `t=SECONDS,v1=HEX`: HMAC-SHA256 over `SECONDS.BODY`. A receiver refuses old times, so that a call cannot be replayed. */
+/**
+ * `t=SECONDS,v1=HEX`: HMAC-SHA256 over `SECONDS.BODY`. A receiver refuses old times, so that a call cannot be replayed.
+ */
 export function signatureOf(body: string, secret: Secret, nowMs: number): string {
   const t = Math.floor(nowMs / 1_000);
   return `t=${t},v1=${createHmac('sha256', secret.reveal()).update(`${t}.${body}`).digest('hex')}`;
@@ -63,7 +65,8 @@ function resultOf(status: number): CallResult {
 }
 
 /**
- * Calls webhooks. Each call is a message of a JetStream work queue: it survives a restart, any node may make it, and its
+ * Calls webhooks. Each call is a message of a JetStream work queue: it survives a restart, any node may make it, and
+ * its
  * redelivery is the retry with back-off.
  */
 export const webhooksActor = defineActor<never>()<WebhooksInit>({

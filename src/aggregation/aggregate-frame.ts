@@ -47,7 +47,9 @@ export function factsOf(of: FrameFacts): FrameFacts {
   };
 }
 
-/** Merges a frame with the answers that are in. Pure; `publishedAt` in epoch ms. Groups without an answer are `late`. */
+/**
+ * Merges a frame with the answers that are in. Pure; `publishedAt` in epoch ms. Groups without an answer are `late`.
+ */
 export function aggregateFrame(
   facts: FrameFacts,
   answers: ReadonlyMap<number, GroupAnswer>,

@@ -5,11 +5,17 @@ import type { RequestId } from '../messages/ids.ts';
 import { aggregateFrame, factsOf, type FrameFacts } from './aggregate-frame.ts';
 import { answerOf, answersIn, type GroupAnswer, isBetter } from './group-answer.ts';
 
-/** Clocks of cameras' nodes may be ahead by this much, in ms; a frame from further ahead would be held until its time comes. */
+/**
+ * Clocks of cameras' nodes may be ahead by this much, in ms; a frame from further ahead would be held until its time
+ * comes.
+ */
 const AHEAD_MS = 60_000;
 
 export interface AggregationOptions {
-  /** After the frame's time by this much (of a replayed frame: after its arrival) the aggregate goes out with what is there, in ms. */
+  /**
+   * After the frame's time by this much (of a replayed frame: after its arrival) the aggregate goes out with what is
+   * there, in ms.
+   */
   readonly deadlineMs: number;
   /** Frames kept after they went out without every judgement, so that late answers revise them. */
   readonly rememberFrames: number;
@@ -63,7 +69,8 @@ interface Frame {
 /**
  * Joins detections with their answers, one aggregate per frame. A frame goes out when its last answer is in, or at its
  * deadline; an answer after that makes a new revision of the same aggregate. After a crash `restore` tells it what went
- * out, and what is then delivered again changes nothing. Pure state: time is passed in. Memory is bounded by the options,
+ * out, and what is then delivered again changes nothing. Pure state: time is passed in. Memory is bounded by the
+ * options,
  * and by the caller for frames whose messages it has not settled.
  */
 export class Aggregation {
@@ -81,7 +88,10 @@ export class Aggregation {
   readonly #waiting = new Set<Frame>();
   readonly #due = new Set<Frame>();
   readonly #idle = new Set<Frame>();
-  /** Out with every judgement, oldest first. Their content would be most of the memory, and work for the garbage collector. */
+  /**
+   * Out with every judgement, oldest first. Their content would be most of the memory, and work for the garbage
+   * collector.
+   */
   readonly #closed = new Set<RequestId>();
   readonly #early = new Map<RequestId, { readonly since: number; readonly answers: Map<number, GroupAnswer> }>();
   #givenUp: RequestId[] = [];
@@ -195,7 +205,8 @@ export class Aggregation {
 
   /**
    * The bus has what was taken. `found`: what stands there under that revision from before a crash, `gone` when it was
-   * there and is not any more. Answers in it are taken over, and answers that it lacks make the next revision. Null: there
+   * there and is not any more. Answers in it are taken over, and answers that it lacks make the next revision. Null:
+   * there
    * is nothing more to do for this one; it goes out again under a higher revision.
    */
   stored({ aggregate, alertOnly }: Publication, found: Aggregate | 'gone' | null): Outcome | null {

@@ -1,7 +1,10 @@
 import type { Aggregate, MissingGroup } from '../messages/aggregate.ts';
 import type { AssessmentResult, AssessmentSource, GroupAssessment } from '../messages/assessment.ts';
 
-/** Who gave answers, and what it took. One of a single answer, or one that restored answers share: an aggregate keeps only their sum. */
+/**
+ * Who gave answers, and what it took. One of a single answer, or one that restored answers share: an aggregate keeps
+ * only their sum.
+ */
 export interface Judges {
   /** Empty when nobody judged. */
   readonly sources: readonly AssessmentSource[];

@@ -34,7 +34,10 @@ const STORED_WITHIN_MS = 2 * 60 * 60_000;
 /** A frame is stored at its time or after it; clocks may differ by this much. */
 const CLOCKS_MS = 60_000;
 
-/** The alerts of the last thirty days, as the stream ALERTS has them: each revision one message, of which the last counts. */
+/**
+ * The alerts of the last thirty days, as the stream ALERTS has them: each revision one message, of which the last
+ * counts.
+ */
 export class AlertHistory {
   readonly #bus: Pick<Bus, 'read' | 'last'>;
 

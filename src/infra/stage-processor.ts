@@ -68,8 +68,10 @@ interface Publication<T> {
 }
 
 /**
- * Handles the unacked messages of a consumer and settles each exactly once: publishes before it acks, waits while NATS is
- * down, repeats failed messages with back-off, makes a dead letter of one whose handling failed ten times, renews the ack
+ * Handles the unacked messages of a consumer and settles each exactly once: publishes before it acks, waits while NATS
+ * is
+ * down, repeats failed messages with back-off, makes a dead letter of one whose handling failed ten times, renews the
+ * ack
  * wait of all others, and hands back at a stop what could not be finished.
  */
 export class Processor<T> {

@@ -32,7 +32,8 @@ interface Job<T> {
 
 /**
  * Sends many items at once, in order. A failed item is sent again before every later item that was not sent yet. Until
- * one arrives only one at a time is tried, every 250 ms, so that a receiver that is down is not hammered and one that is
+ * one arrives only one at a time is tried, every 250 ms, so that a receiver that is down is not hammered and one that
+ * is
  * back is not overrun.
  */
 export class Sender<T> {

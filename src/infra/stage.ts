@@ -26,7 +26,8 @@ const RETRY_MS = 500;
 const REFUSED_MS = 100;
 
 /**
- * A stage of the pipeline: takes messages of a durable consumer, has each handled as soon as it arrives, and settles it.
+ * A stage of the pipeline: takes messages of a durable consumer, has each handled as soon as it arrives, and settles
+ * it.
  * Begins with its construction; takes nothing more once `ctx.signal` aborts. While NATS is down it waits, and says so
  * once.
  */
@@ -56,7 +57,9 @@ export class Stage<T> {
     return this.#processor.unacked;
   }
 
-  /** To be called at the actor's stop: finishes what it can within `flushMs`, while NATS is up, and hands back the rest. */
+  /**
+   * To be called at the actor's stop: finishes what it can within `flushMs`, while NATS is up, and hands back the rest.
+   */
   stop(flushMs: number): Promise<void> {
     return this.#processor.stop(flushMs);
   }

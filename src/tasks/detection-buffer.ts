@@ -2,7 +2,10 @@ import type { Detection } from '../messages/detection.ts';
 import type { CameraId } from '../messages/ids.ts';
 import { priorityOf } from './explode.ts';
 
-/** How much a frame matters before anybody looked: the priority of its most urgent group, 0 without groups, and for a frame that is judged again. */
+/**
+ * How much a frame matters before anybody looked: the priority of its most urgent group, 0 without groups, and for a
+ * frame that is judged again.
+ */
 export function urgencyOf({ trafficGroups, imageWidth, replayOf }: Detection): number {
   return replayOf === undefined
     ? trafficGroups.reduce((most, { features }) => Math.max(most, priorityOf(features, imageWidth)), 0)

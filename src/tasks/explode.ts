@@ -11,7 +11,10 @@ export interface TaskOptions {
 
 const LOWEST: Priority = 1;
 
-/** One task for each group of a detection, in the order of the groups. Those of a frame that is judged again go behind all others. */
+/**
+ * One task for each group of a detection, in the order of the groups. Those of a frame that is judged again go behind
+ * all others.
+ */
 export function tasksOf(detection: Detection, options: TaskOptions): AssessmentTask[] {
   const { requestId, cameraId, timestamp, traceId, imageWidth, imageHeight, detectedObjects, replayOf } = detection;
   const expiresAt = new Date(

@@ -102,6 +102,9 @@ describe('the intake', () => {
       intake.remove((one) => one === 'b'),
       ['b'],
     );
-    assert.deepEqual(intake.ready(), ['a', 'c']);
+    assert.deepEqual(
+      intake.remove(() => true),
+      ['a', 'c'],
+    );
   });
 });

@@ -128,10 +128,6 @@ export class Intake<D> {
     return this.#levels.find((level) => level.ready.length > 0)?.priority ?? null;
   }
 
-  ready(): readonly D[] {
-    return this.#levels.flatMap((level) => level.ready.map((one) => one.delivery));
-  }
-
   /** When this level, with nothing ready, counts as silent. */
   #silentAt(level: Level<D>): number {
     return level.empty || level.fetchingSince === null ? -Infinity : level.fetchingSince + this.#options.quietMs;

@@ -41,7 +41,10 @@ export class TaskQueues {
     }
   }
 
-  /** A fetch that waits at the server; after one that failed it begins later, so that a bus that is away is not asked without a pause. */
+  /**
+   * A fetch that waits at the server; after one that failed it begins later, so that a bus that is away is not asked
+   * without a pause.
+   */
   async fetchInTime(
     priority: Priority,
     max: number,
