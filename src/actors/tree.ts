@@ -1,6 +1,7 @@
 import type { ActorDefinition } from '../runtime/actor.ts';
 import { child, type ChildSpec, dynamic, type Spec, supervisor, type SupervisorSpec } from '../runtime/supervision.ts';
-import { aggregatorActor, type AggregatorInit } from './aggregator.ts';
+import { aggregatorActor } from './aggregator.ts';
+import type { AggregatorInit } from './aggregator/aggregator.types.ts';
 import { type AggregatorFigures, aggregatorFiguresActor } from './aggregator-figures.ts';
 import { alertImagesActor, type AlertImagesInit } from './alert-images.ts';
 import { alertWriterActor, type AlertWriterInit } from './alert-writer.ts';

@@ -3,9 +3,10 @@ import { existsSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
 import { nanos } from 'nats';
-import { consume } from '../../src/infra/consume.ts';
 import { DeadLetterBox } from '../../src/infra/nats/dead-letter-box.ts';
 import { InHand } from '../../src/infra/nats/in-hand.ts';
+import { Stage } from '../../src/infra/stage.ts';
+import { DONE } from '../../src/infra/stage-processor.ts';
 import { AssessmentResult } from '../../src/messages/assessment.ts';
 import { Detection } from '../../src/messages/detection.ts';
 import { consumers, streams, subjects } from '../../src/messages/subjects.ts';
@@ -136,23 +137,20 @@ test('a handler that fails for one message gets it ten times, later each time, t
     },
   });
   const log = memoryLog();
-  const loop = consume({
+  const stage = new Stage({
+    ctx: { clock: systemClock, log, signal: end.signal, fail: (error) => assert.fail(error) },
     bus,
     stream: streams.detections,
     durable: consumers.aggregatorDetections,
     parser: Detection,
-    clock: systemClock,
-    log,
-    signal: end.signal,
-    batch: 8,
-    take: async (delivery) => {
-      const { body } = delivery;
+    inFlight: 8,
+    handle: ({ body }) => {
       if (body.cameraId === 'poison') {
         failures += 1;
         throw new Error(`odd ${'x'.repeat(10_000)}`);
       }
       handled.push(body.cameraId);
-      delivery.ack();
+      return DONE;
     },
   });
   await send(detection(1, { cameraId: 'poison' }));
@@ -163,7 +161,7 @@ test('a handler that fails for one message gets it ten times, later each time, t
   assert.ok(letter.reason.length <= 500);
   assert.equal(handled.filter((cameraId) => cameraId.startsWith('flows-')).length, 5);
   end.abort();
-  await loop;
+  await stage.stop(0);
 });
 
 test('what earlier lives left is taken over, once, and a clean end leaves nothing', (t) => {

@@ -4,6 +4,7 @@ import { Redis } from 'ioredis';
 import { startRedisServer } from '../../src/embedded/redis-server.ts';
 import { startRedisStandIn } from '../../src/embedded/redis-stand-in.ts';
 import type { EmbeddedService } from '../../src/embedded/service.ts';
+import { withOffset } from '../../src/messages/aggregate.ts';
 import { RedisStore } from '../../src/infra/redis/store.ts';
 import { ensureRedisServer } from '../../src/provision/redis-packages.ts';
 import { hostileBodies } from '../support/hostile.ts';
@@ -65,7 +66,7 @@ for (const { name, start, skip, inThisThread } of SERVERS) {
         const offset = seen.length + 1;
         const delayMs = await delayOf(async () => {
           await stranger.publish('camera:north', Buffer.from(body));
-          await store.pushAggregate({ ...aggregate('north'), offset }, 60);
+          await store.pushAggregate('north', withOffset(JSON.stringify(aggregate('north')), offset), 60);
           await until(`the push after ${what}`, () => seen.includes(offset));
         });
         assert.ok(delayMs < MOST_DELAY_MS, `${what}: the event loop stood still for ${delayMs} ms`);
@@ -93,7 +94,7 @@ for (const { name, start, skip, inThisThread } of SERVERS) {
         assert.ok(inThisThread || delayMs < MOST_DELAY_MS, `${what}: the event loop stood still for ${delayMs} ms`);
       }
       const good = aggregate('north', { risk: 'high' });
-      await store.pushAggregate({ ...good, offset: 1 }, 60);
+      await store.pushAggregate(good.cameraId, withOffset(JSON.stringify(good), 1), 60);
       await store.keepAlert(good);
       assert.equal((await store.latest('north'))?.requestId, good.requestId);
       assert.deepEqual(
@@ -109,11 +110,13 @@ for (const { name, start, skip, inThisThread } of SERVERS) {
       const good = aggregate('north', { risk: 'high' });
       await assert.rejects(store.latest('north'), { code: 'REDIS_DOWN' });
       await assert.rejects(store.alerts('north', 10), { code: 'REDIS_DOWN' });
-      await assert.rejects(store.pushAggregate({ ...good, offset: 1 }, 60), { code: 'REDIS_REFUSED' });
+      await assert.rejects(store.pushAggregate(good.cameraId, withOffset(JSON.stringify(good), 1), 60), {
+        code: 'REDIS_REFUSED',
+      });
       await assert.rejects(store.keepAlert(good), { code: 'REDIS_REFUSED' });
       assert.equal(store.health().state, 'connected');
       const south = aggregate('south', { risk: 'high' });
-      await store.pushAggregate({ ...south, offset: 1 }, 60);
+      await store.pushAggregate(south.cameraId, withOffset(JSON.stringify(south), 1), 60);
       await store.keepAlert(south);
       assert.equal((await store.latest('south'))?.requestId, south.requestId);
       assert.equal((await store.alerts('south', 10)).length, 1);

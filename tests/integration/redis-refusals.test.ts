@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import type { Redis } from 'ioredis';
+import { withOffset } from '../../src/messages/aggregate.ts';
 import { RedisStore } from '../../src/infra/redis/store.ts';
 import { connectRedis, withRedisLogin } from '../../src/servers/redis-url.ts';
 import { makeCertificates } from '../support/certificates.ts';
@@ -24,7 +25,7 @@ async function open(t: TestContext, url: string, log = memoryLog()): Promise<Red
 async function works(t: TestContext, url: string): Promise<void> {
   const store = await open(t, url);
   assert.deepEqual(store.health(), { state: 'connected', durable: true, notice: null, failedWrites: 0 }, url);
-  await store.pushAggregate({ ...aggregate('a'), offset: 1 }, 60);
+  await store.pushAggregate('a', withOffset(JSON.stringify(aggregate('a')), 1), 60);
   assert.notEqual(await store.latest('a'), null);
 }
 
@@ -101,7 +102,9 @@ describe('a Redis that is there and takes no writes', () => {
     const redis = admin(t, url);
     await redis.replicaof('127.0.0.1', 9);
     await isDegraded(store, 'READONLY');
-    await assert.rejects(store.pushAggregate({ ...aggregate('a'), offset: 1 }, 60), { code: 'REDIS_DOWN' });
+    await assert.rejects(store.pushAggregate('a', withOffset(JSON.stringify(aggregate('a')), 1), 60), {
+      code: 'REDIS_DOWN',
+    });
     assert.equal(store.health().state, 'degraded', 'and it stays so while it reconnects');
     assert.ok(log.lines.some(({ level, message }) => level === 'warn' && /READONLY/u.test(message)));
     await redis.replicaof('NO', 'ONE');
@@ -150,7 +153,7 @@ describe('a Redis that is there and takes no writes', () => {
       ...granted,
     );
     await until('it recovers', () => store.health().state === 'connected', NOTICED_MS);
-    await store.pushAggregate({ ...aggregate('a'), offset: 1 }, 60);
+    await store.pushAggregate('a', withOffset(JSON.stringify(aggregate('a')), 1), 60);
     await store.keepAlert(aggregate('a'));
   });
 

@@ -8,7 +8,7 @@ import { startRedisServer } from '../../src/embedded/redis-server.ts';
 import { startRedisStandIn } from '../../src/embedded/redis-stand-in.ts';
 import type { EmbeddedService } from '../../src/embedded/service.ts';
 import { RedisStore } from '../../src/infra/redis/store.ts';
-import type { Aggregate, PushedAggregate } from '../../src/messages/aggregate.ts';
+import { type Aggregate, withOffset } from '../../src/messages/aggregate.ts';
 import { ensureRedisServer } from '../../src/provision/redis-packages.ts';
 import { aggregate } from '../support/http-fakes.ts';
 import { memoryLog } from '../support/log.ts';
@@ -40,7 +40,8 @@ const at = (second: number, over: Partial<Aggregate> = {}): Aggregate => {
     ...over,
   };
 };
-const pushed = (of: Aggregate, offset = 1): PushedAggregate => ({ ...of, offset });
+const push = (store: RedisStore, of: Aggregate, offset: number, seconds: number): Promise<void> =>
+  store.pushAggregate(of.cameraId, withOffset(JSON.stringify(of), offset), seconds);
 
 async function opened(
   t: TestContext,
@@ -69,10 +70,10 @@ for (const { name, start, skip } of SERVERS) {
         (offset) => offset === 2,
       );
       const [older, newer] = [at(1), at(2)];
-      const sent = [pushed(older, 1), pushed({ ...newer, revision: 1 }, 2), pushed(newer, 3), pushed(older, 4)];
+      const sent = [older, { ...newer, revision: 1 }, newer, older];
       const kept: (readonly [string, number])[] = [];
-      for (const each of sent) {
-        await store.pushAggregate(each, 300);
+      for (const [index, each] of sent.entries()) {
+        await push(store, each, index + 1, 300);
         const latest = await store.latest('north');
         assert.ok(latest);
         kept.push([latest.requestId, latest.revision]);
@@ -85,7 +86,7 @@ for (const { name, start, skip } of SERVERS) {
       ]);
       await until('all are pushed', () => seen.length === 3);
       assert.deepEqual(seen, [1, 3, 4], 'what is known is not even read');
-      await store.pushAggregate(pushed({ ...newer, revision: 2 }), 100);
+      await push(store, { ...newer, revision: 2 }, 5, 100);
       assert.equal((await store.latest('north'))?.revision, 2);
       const ttl = await redis.ttl('camera:north:latest');
       assert.ok(ttl > 90 && ttl <= 100, `${ttl} s`);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { aggregatorAt } from '../../src/actors/aggregator.ts';
 import { Cache } from '../../src/actors/aggregator/cache.ts';
-import { type AggregatorParts, aggregatorWork } from '../../src/actors/aggregator/work.ts';
+import { FrameAggregator, type FrameAggregatorOptions } from '../../src/actors/aggregator/frame-aggregator.ts';
 import { alertWriterActor } from '../../src/actors/alert-writer.ts';
 import { startNatsServer } from '../../src/embedded/nats-server.ts';
 import type { EmbeddedService } from '../../src/embedded/service.ts';
@@ -44,7 +44,10 @@ export async function startBus(): Promise<{
   };
 }
 
-type Over = Partial<Omit<AggregatorParts, 'bus' | 'cache'>> & { readonly redis?: RedisStore; readonly clock?: Clock };
+type Over = Partial<Omit<FrameAggregatorOptions, 'bus' | 'cache'>> & {
+  readonly redis?: RedisStore;
+  readonly clock?: Clock;
+};
 
 /** The aggregator in this thread, with parts of the test's. */
 export async function startAggregator(
@@ -56,7 +59,7 @@ export async function startAggregator(
   const actor = aggregatorAt<null>((ctx) => {
     const cache =
       redis === undefined ? null : new Cache({ redis, clock: ctx.clock, log: ctx.log, onPushed: () => undefined });
-    const work = aggregatorWork(ctx, {
+    const frames = new FrameAggregator(ctx, {
       bus,
       cache,
       deadlineMs: 5_000,
@@ -64,7 +67,7 @@ export async function startAggregator(
       onPublished: () => undefined,
       ...parts,
     });
-    return Promise.resolve({ work, report: () => undefined, close: async () => cache?.finish(1_000) });
+    return Promise.resolve({ frames, report: () => undefined, close: async () => cache?.stop(1_000) });
   });
   const writers = redis === undefined ? [] : [child('alert-writer', alertWriterActor, () => ({ bus, redis }))];
   const system = await startSystem(supervisor('root', [...writers, child('aggregator', actor, () => null)]), {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { AGGREGATOR, aggregatorAt } from '../../src/actors/aggregator.ts';
-import { aggregatorWork } from '../../src/actors/aggregator/work.ts';
+import { FrameAggregator } from '../../src/actors/aggregator/frame-aggregator.ts';
 import { alertImagesActor } from '../../src/actors/alert-images.ts';
 import { alertWriterActor } from '../../src/actors/alert-writer.ts';
 import { keyPoolActor } from '../../src/actors/key-pool.ts';
@@ -52,7 +52,7 @@ export async function startStages(bus: NatsBus) {
   };
   const aggregator = aggregatorAt<null>((ctx) =>
     Promise.resolve({
-      work: aggregatorWork(ctx, {
+      frames: new FrameAggregator(ctx, {
         bus,
         cache: null,
         deadlineMs: 200,

@@ -1,5 +1,5 @@
-import { consume } from '../../src/infra/consume.ts';
 import { NatsBus } from '../../src/infra/nats/nats-bus.ts';
+import { Stage } from '../../src/infra/stage.ts';
 import { Detection } from '../../src/messages/detection.ts';
 import { consumers, streams, subjects } from '../../src/messages/subjects.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
@@ -23,25 +23,22 @@ if (import.meta.main) {
   // Not `open`: the test has set a short ack wait.
   const bus = await NatsBus.join({ url: natsUrl, startTimeoutMs: 5_000, log, inHandFile });
   process.send?.('ready');
-  await consume({
+  new Stage({
+    ctx: { clock: systemClock, log, signal: new AbortController().signal, fail: (error) => print({}, error.message) },
     bus,
     stream: streams.detections,
     durable: consumers.taskGenerator,
     parser: Detection,
-    clock: systemClock,
-    log,
-    signal: new AbortController().signal,
-    batch: 64,
-    take: async (delivery) => {
-      const { body } = delivery;
+    inFlight: 8,
+    handle: async ({ body }) => {
       if (body.cameraId === killer) {
         if (afterMs > 0) await new Promise((resolve) => setTimeout(resolve, afterMs));
         process.kill(process.pid, 'SIGKILL');
       }
       const answer = result(body, 1, 'low');
-      await bus.publish(subjects.result(body.cameraId), answer, answer, answer.taskId);
-      delivery.ack();
-      process.send?.(body.cameraId);
+      const subject = subjects.result(body.cameraId);
+      return { kind: 'publish', messages: [{ subject, body: answer, trace: answer, id: answer.taskId }] };
     },
+    onSettled: (_, { body }) => void process.send?.(body.cameraId),
   });
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { AGGREGATOR, aggregatorActor, type AggregatorInit } from '../../src/actors/aggregator.ts';
+import { AGGREGATOR, aggregatorActor } from '../../src/actors/aggregator.ts';
+import type { AggregatorInit } from '../../src/actors/aggregator/aggregator.types.ts';
 import { type AggregatorFigures, aggregatorFiguresActor } from '../../src/actors/aggregator-figures.ts';
 import { startRedisServer } from '../../src/embedded/redis-server.ts';
 import type { EmbeddedService } from '../../src/embedded/service.ts';

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Cache, MOST_WAITING } from '../../src/actors/aggregator/cache.ts';
 import { InfraError } from '../../src/infra/infra-error.ts';
+import { PushedAggregate } from '../../src/messages/aggregate.ts';
 import { ManualClock } from '../../src/runtime/testing/manual-clock.ts';
 import { aggregate } from '../support/http-fakes.ts';
 import { memoryLog } from '../support/log.ts';
@@ -19,7 +20,7 @@ function started() {
   const cache = new Cache({
     redis: {
       saveDetection: ({ frameNumber }, seconds) => write(frameNumber, seconds),
-      pushAggregate: ({ offset }, seconds) => write(offset, seconds),
+      pushAggregate: (_, json, seconds) => write(PushedAggregate.parse(JSON.parse(json)).offset, seconds),
     },
     clock,
     log: memoryLog(),
@@ -28,7 +29,9 @@ function started() {
   const put = (offset: number): void =>
     cache.put({
       type: 'aggregate',
-      aggregate: { ...aggregate('north'), offset },
+      cameraId: 'north',
+      json: JSON.stringify(aggregate('north')),
+      offset,
       at: clock.now(),
       stored: performance.now(),
     });
@@ -87,7 +90,7 @@ test('what outlived its time in Redis is skipped and counted, what Redis refuses
 test('at its end what waits is written, and nothing after that', async () => {
   const { redis, cache, put } = started();
   for (let offset = 20; offset < 120; offset += 1) put(offset);
-  await cache.finish(1_000);
+  await cache.stop(1_000);
   put(200);
   assert.deepEqual(
     redis.written.map(({ what }) => what),
@@ -102,7 +105,7 @@ test('at its end nobody waits for a Redis that is away; what is lost is counted'
   put(1);
   put(2);
   await clock.advance(1);
-  await cache.finish(1_000);
+  await cache.stop(1_000);
   assert.equal(cache.counts.dropped, 2);
   redis.down = false;
   await clock.advance(1_000);
@@ -120,7 +123,7 @@ test('a Redis that hangs holds up the end for so long, no longer', async () => {
   });
   cache.put({ type: 'detection', detection: detection(0), at: clock.now() });
   let ended = false;
-  const ending = cache.finish(1_000).then(() => (ended = true));
+  const ending = cache.stop(1_000).then(() => (ended = true));
   await clock.advance(999);
   assert.equal(ended, false);
   await clock.advance(2);

@@ -1,16 +1,26 @@
 import { InfraError } from '../../infra/infra-error.ts';
-import { Pipeline } from '../../infra/pipeline.ts';
 import { LIFE_SECONDS, type RedisStore } from '../../infra/redis/store.ts';
-import type { PushedAggregate } from '../../messages/aggregate.ts';
+import { Sender } from '../../infra/stage-sender.ts';
+import { withOffset } from '../../messages/aggregate.ts';
 import type { Detection } from '../../messages/detection.ts';
+import type { CameraId } from '../../messages/ids.ts';
 import type { ActorLog } from '../../runtime/actor.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { Ring } from '../../runtime/ring.ts';
 
-/** `at`: from when on its life counts, epoch ms. `stored`: when NATS had it, by `performance.now()`. */
+/** `at`: when its time in Redis begins, epoch ms. */
 export type Cached =
   | { readonly type: 'detection'; readonly detection: Detection; readonly at: number }
-  | { readonly type: 'aggregate'; readonly aggregate: PushedAggregate; readonly at: number; readonly stored: number };
+  | {
+      readonly type: 'aggregate';
+      readonly cameraId: CameraId;
+      /** The aggregate as the stream AGGREGATES has it, and its sequence there. */
+      readonly json: string;
+      readonly offset: number;
+      readonly at: number;
+      /** When NATS had stored it, by `performance.now()`. */
+      readonly stored: number;
+    };
 
 export interface CacheOptions {
   readonly redis: Pick<RedisStore, 'saveDetection' | 'pushAggregate'>;
@@ -20,72 +30,64 @@ export interface CacheOptions {
   readonly onPushed: (seconds: number) => void;
 }
 
-/** What became of what was handed in, since the start. */
+/** Items since the start, by how they ended. */
 export interface CacheCounts {
   written: number;
-  /** Outlived its time in Redis before Redis was there. */
+  /** Their time in Redis was over before Redis was up. */
   expired: number;
-  /** Redis holds something else under its name. */
+  /** Redis holds something else under their key. */
   refused: number;
-  /** The oldest, when too much waited; and what still did at the end. */
+  /** Dropped at the bound, or unwritten at the stop. */
   dropped: number;
 }
 
-/** What waits for Redis, beside what is on its way. */
+/** Items that wait for Redis, beside those on their way. */
 export const MOST_WAITING = 2_000;
 const WINDOW = 32;
-const RETRY_MS = 250;
 
 /**
- * Writes detections and aggregates to Redis in order, many at once. While Redis is away they wait, and at the bound the
- * oldest is dropped; what has outlived its time in Redis by then is skipped.
+ * Writes detections and aggregates to Redis in order, many at once. While Redis is down they wait; at the bound the oldest
+ * is dropped. An item whose time in Redis is over by then is skipped.
  */
 export class Cache {
   readonly counts: CacheCounts = { written: 0, expired: 0, refused: 0, dropped: 0 };
   readonly #options: CacheOptions;
   readonly #waiting = new Ring<Cached>();
-  readonly #pipeline: Pipeline<Cached>;
-  readonly #end = new AbortController();
+  readonly #sender: Sender<Cached>;
 
   constructor(options: CacheOptions) {
     const { clock, log } = options;
     this.#options = options;
-    this.#pipeline = new Pipeline<Cached>({
-      window: WINDOW,
-      retryMs: RETRY_MS,
+    this.#sender = new Sender<Cached>({
       clock,
-      signal: this.#end.signal,
+      window: WINDOW,
+      waiting: () => this.#waiting.size,
       next: () => this.#waiting.shift() ?? null,
       send: (item) => this.#send(item),
-      onAway: (error) => log.warn({ err: error.message }, `what is to be cached waits for Redis: ${error.message}`),
-      onBack: () => log.info({}, 'Redis takes what is to be cached again'),
+      onDown: (error) => log.warn({ err: error.message }, `detections and aggregates wait for Redis: ${error.message}`),
+      onUp: () => log.info({}, 'Redis takes detections and aggregates again'),
     });
   }
 
   /** Waiting, and on their way. */
   get size(): number {
-    return this.#waiting.size + this.#pipeline.size;
+    return this.#sender.size;
   }
 
   put(item: Cached): void {
-    if (this.#end.signal.aborted) return;
+    if (this.#sender.ended) return;
     if (this.#waiting.size >= MOST_WAITING) {
       this.#waiting.shift();
       this.counts.dropped += 1;
     }
     this.#waiting.push(item);
-    this.#pipeline.pump();
+    this.#sender.pump();
   }
 
-  /** Writes what waits, for `mostMs` at most and only while Redis takes it; then it takes no more. */
-  async finish(mostMs: number): Promise<void> {
-    const { clock } = this.#options;
-    const { signal } = this.#end;
-    const timer = clock.setTimeout(() => this.#end.abort(), mostMs);
-    while (this.size > 0 && !this.#pipeline.away && !signal.aborted) await this.#pipeline.change();
-    clock.clearTimeout(timer);
+  /** Writes what it can for at most `flushMs`, while Redis is up; then it takes no more. */
+  async stop(flushMs: number): Promise<void> {
+    await this.#sender.stop(flushMs);
     this.counts.dropped += this.size;
-    this.#end.abort();
   }
 
   async #send(item: Cached): Promise<void> {
@@ -98,7 +100,7 @@ export class Cache {
     try {
       if (item.type === 'detection') await redis.saveDetection(item.detection, seconds);
       else {
-        await redis.pushAggregate(item.aggregate, seconds);
+        await redis.pushAggregate(item.cameraId, withOffset(item.json, item.offset), seconds);
         onPushed((performance.now() - item.stored) / 1_000);
       }
       this.counts.written += 1;

@@ -33,7 +33,7 @@ const CONNECTION = {
   commandTimeout: COMMAND_TIMEOUT_MS,
   retryStrategy: (attempt: number) => Math.min(100 * attempt, 1_000),
 };
-/** `pushAggregate` writes the offset last. A body in another order is parsed whole. */
+/** Where `withOffset` writes it. A body with another order of fields is parsed whole. */
 const OFFSET_AT_END = /"offset":(\d{1,16})\}$/u;
 const OFFSET_CHARS = 32;
 /** Of one list of alerts; a hundred real ones have a tenth of it. */
@@ -114,20 +114,12 @@ export class RedisStore {
   }
 
   /**
-   * Publishes it on its camera's channel, and stores it as the newest for so many seconds unless a newer one is stored.
-   * Rejects `REDIS_DOWN`, `REDIS_REFUSED`.
+   * Pushes the JSON of a {@link PushedAggregate}, and keeps it as the newest for so many seconds unless a newer one is
+   * there. Rejects `REDIS_DOWN`, `REDIS_REFUSED`.
    */
-  async pushAggregate(aggregate: PushedAggregate, seconds: number): Promise<void> {
-    const { cameraId } = aggregate;
+  async pushAggregate(cameraId: CameraId, json: string, seconds: number): Promise<void> {
     await this.#write('the aggregate', () =>
-      this.#commands.eval(
-        PUSH_AGGREGATE,
-        1,
-        redisKeys.latest(cameraId),
-        JSON.stringify(aggregate),
-        seconds,
-        redisKeys.channel(cameraId),
-      ),
+      this.#commands.eval(PUSH_AGGREGATE, 1, redisKeys.latest(cameraId), json, seconds, redisKeys.channel(cameraId)),
     );
   }
 

@@ -2,17 +2,17 @@ import { JetStreamLocks } from '../../infra/nats/locks.ts';
 import { Leadership } from '../../infra/leadership.ts';
 import { NatsBus } from '../../infra/nats/nats-bus.ts';
 import { RedisStore } from '../../infra/redis/store.ts';
-import type { AggregatorContext, AggregatorDesk, AggregatorInit } from '../aggregator.ts';
 import { AGGREGATOR_FIGURES } from '../aggregator-figures.ts';
 import { callAlertHooks } from '../alert-hooks.ts';
+import type { AggregatorContext, AggregatorInit, OpenedAggregator } from './aggregator.types.ts';
 import { Cache } from './cache.ts';
+import { FrameAggregator } from './frame-aggregator.ts';
 import { Observations } from './observations.ts';
-import { aggregatorWork } from './work.ts';
 
 const CACHE_FLUSH_MS = 1_000;
 
-/** Sets up the work with connections of its own. NATS is waited for as long as it takes; a Redis that is away holds nothing up. */
-export async function openDesk(ctx: AggregatorContext, init: AggregatorInit): Promise<AggregatorDesk> {
+/** Opens the thread's own connections and the aggregator on them. Waits for NATS as long as it takes; a Redis that is down holds nothing up. */
+export async function openAggregator(ctx: AggregatorContext, init: AggregatorInit): Promise<OpenedAggregator> {
   const { clock, log } = ctx;
   const bus = await NatsBus.join({
     url: init.natsUrl,
@@ -20,7 +20,7 @@ export async function openDesk(ctx: AggregatorContext, init: AggregatorInit): Pr
     log,
     inHandFile: init.inHandFile,
   });
-  // Durable or not, and what an operator should know of it: the process's own client tells.
+  // The main thread's client reports whether Redis is durable, and what an operator should know of it.
   const redis =
     init.redisUrl === null ? null : await RedisStore.open({ url: init.redisUrl, durable: true, notice: null, log });
   const seen = new Observations(bus, redis);
@@ -42,7 +42,7 @@ export async function openDesk(ctx: AggregatorContext, init: AggregatorInit): Pr
   });
   const cache =
     redis === null ? null : new Cache({ redis, clock, log, onPushed: (seconds) => seen.redisPush(seconds) });
-  const work = aggregatorWork(ctx, {
+  const frames = new FrameAggregator(ctx, {
     bus,
     cache,
     deadlineMs: init.deadlineMs,
@@ -59,11 +59,11 @@ export async function openDesk(ctx: AggregatorContext, init: AggregatorInit): Pr
     },
   });
   return {
-    work,
+    frames,
     report,
     close: async () => {
-      // What went out last is to be pushed, too.
-      await cache?.finish(CACHE_FLUSH_MS);
+      // The last aggregates are pushed, too.
+      await cache?.stop(CACHE_FLUSH_MS);
       report();
       redis?.close();
       await bus.close();

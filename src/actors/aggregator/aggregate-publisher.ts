@@ -1,0 +1,125 @@
+import type { Aggregation, Outcome, Publication } from '../../aggregation/aggregation.ts';
+import type { Bus, Trace } from '../../infra/bus.ts';
+import { Sender } from '../../infra/stage-sender.ts';
+import { Aggregate } from '../../messages/aggregate.ts';
+import { streams, subjects } from '../../messages/subjects.ts';
+import type { ActorLog } from '../../runtime/actor.ts';
+import type { Clock } from '../../runtime/clock.ts';
+
+export interface AggregatePublisherOptions {
+  readonly bus: Pick<Bus, 'publish' | 'read'>;
+  readonly aggregation: Aggregation;
+  readonly clock: Clock;
+  readonly log: ActorLog;
+  /** Called the first time a frame is an alert; repeated until it resolves. */
+  readonly onAlert: (alert: Aggregate) => Promise<void>;
+  /** The stream AGGREGATES has this aggregate, as `json`, under this sequence. */
+  readonly onStored: (aggregate: Aggregate, json: string, seq: number) => void;
+  /** An aggregate is where it belongs; an alert in ALERTS too. */
+  readonly onDone: (aggregate: Aggregate) => void;
+  /** The bus refused an aggregate for good. */
+  readonly onRefused: (aggregate: Aggregate, error: Error) => void;
+}
+
+/** Aggregates under way at once, of different frames. */
+const WINDOW = 256;
+
+/** An aggregate on its way. Each step is made once, however often the next one fails. */
+interface Job {
+  readonly publication: Publication;
+  readonly json: string;
+  /** Null until AGGREGATES has it. */
+  stored: Stored | null;
+}
+
+interface Stored {
+  /** Null when the frame goes out again under a higher revision. */
+  readonly outcome: Outcome | null;
+  readonly json: string;
+}
+
+/**
+ * Publishes what the aggregation has ready: to the stream AGGREGATES, then an alert to ALERTS. Many at once, in order,
+ * waiting while NATS is down. An aggregate is made JSON once; the same text goes to both streams and to Redis.
+ */
+export class AggregatePublisher {
+  readonly #options: AggregatePublisherOptions;
+  readonly #sender: Sender<Job>;
+
+  constructor(options: AggregatePublisherOptions) {
+    this.#options = options;
+    const { aggregation, clock, log, onRefused } = options;
+    this.#sender = new Sender<Job>({
+      clock,
+      window: WINDOW,
+      waiting: () => aggregation.due,
+      next: () => {
+        const publication = aggregation.take(clock.now());
+        return publication === null ? null : { publication, json: JSON.stringify(publication.aggregate), stored: null };
+      },
+      send: (job) => this.#send(job),
+      onRefused: ({ publication: { aggregate } }, error) => {
+        aggregation.done(aggregate.requestId);
+        onRefused(aggregate, error);
+      },
+      onDown: (error) => log.warn({ err: error.message }, `aggregates wait for NATS: ${error.message}`),
+      onUp: () => log.info({}, 'aggregates go out again'),
+    });
+  }
+
+  /** Aggregates that are ready and not where they belong yet. */
+  get unpublished(): number {
+    return this.#sender.size;
+  }
+
+  /** To be called whenever the aggregation may have something ready. */
+  pump(): void {
+    this.#sender.pump();
+  }
+
+  /** Publishes what it can for at most `flushMs`, while NATS is up, then nothing more. */
+  stop(flushMs: number): Promise<void> {
+    return this.#sender.stop(flushMs);
+  }
+
+  async #send(job: Job): Promise<void> {
+    const { aggregation, onDone } = this.#options;
+    job.stored ??= await this.#toAggregates(job);
+    const { outcome, json } = job.stored;
+    if (outcome !== null) await this.#toAlerts(outcome, json);
+    if (this.#sender.ended) return;
+    const { aggregate } = job.publication;
+    if (outcome !== null) aggregation.done(aggregate.requestId, outcome.alert);
+    onDone(aggregate);
+  }
+
+  async #toAggregates({ publication, json }: Job): Promise<Stored> {
+    const { bus, aggregation, onStored } = this.#options;
+    const { aggregate, alertOnly } = publication;
+    if (alertOnly) return { outcome: aggregation.stored(publication, null), json };
+    const subject = subjects.aggregate(aggregate.cameraId);
+    const { seq, duplicate } = await bus.publish(subject, json, traceOf(aggregate), idOf(aggregate));
+    const found = duplicate ? await this.#storedAt(seq, aggregate) : null;
+    const outcome = aggregation.stored(publication, found);
+    const stored = { outcome, json: found === null ? json : JSON.stringify(found) };
+    if (outcome !== null && !this.#sender.ended) onStored(outcome.aggregate, stored.json, seq);
+    return stored;
+  }
+
+  /** The message that has the id of `ours` already: of an attempt whose answer was lost, or of an earlier incarnation. */
+  async #storedAt(seq: number, ours: Aggregate): Promise<Aggregate | 'gone'> {
+    const { bus } = this.#options;
+    const [found] = await bus.read({ stream: streams.aggregates, parser: Aggregate, from: { seq }, limit: 1 });
+    return found !== undefined && found.seq === seq && idOf(found.body) === idOf(ours) ? found.body : 'gone';
+  }
+
+  async #toAlerts({ aggregate, alert }: Outcome, json: string): Promise<void> {
+    if (alert === 'none') return;
+    const { bus, onAlert } = this.#options;
+    await bus.publish(subjects.alert(aggregate.cameraId), json, traceOf(aggregate), idOf(aggregate));
+    if (alert === 'first') await onAlert(aggregate);
+  }
+}
+
+const traceOf = ({ cameraId, requestId, traceId }: Aggregate): Trace => ({ cameraId, requestId, traceId });
+const idOf = ({ requestId, revision }: Aggregate): string => `${requestId}:${revision}`;

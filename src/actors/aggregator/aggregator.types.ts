@@ -1,0 +1,54 @@
+import type { AggregationCounters } from '../../aggregation/aggregation.ts';
+import type { Aggregate } from '../../messages/aggregate.ts';
+import type { CameraId } from '../../messages/ids.ts';
+import type { ActorContext, StopReason } from '../../runtime/actor.ts';
+
+export interface AggregatorStats extends AggregationCounters {
+  /** Frames that wait for answers, and aggregates that the bus does not have yet. */
+  readonly pending: number;
+  readonly unpublished: number;
+  /** Messages taken and not settled. */
+  readonly held: number;
+  /** Aggregates that the bus refused for good. */
+  readonly refused: number;
+}
+
+/** The parts of the actor's context that its thread works with. */
+export interface AggregatorContext extends Pick<ActorContext<never>, 'clock' | 'log' | 'signal' | 'ref' | 'fail'> {
+  /** Has `onTime` called at that time, epoch ms, instead of the one named before; null: not at all. */
+  wakeAt(time: number | null): void;
+}
+
+/** Joins frames with their answers, see `FrameAggregator`. */
+export interface RunningAggregator {
+  /** Waits for its turn, looks back, and begins to take messages. Rejects when that fails for good. */
+  start(): Promise<void>;
+  /** To be called at the time given to `wakeAt`. */
+  onTime(): void;
+  latest(cameraId: CameraId): Aggregate | null;
+  stats(): AggregatorStats;
+  stop(reason: StopReason): Promise<void>;
+}
+
+/** A running aggregator with its connections. */
+export interface OpenedAggregator {
+  readonly frames: RunningAggregator;
+  /** Sends the figures since the last report to the rest of Gantry. */
+  report(): void;
+  /** To be called after the stop of `frames`: writes and reports the rest, and ends the connections. */
+  close(): Promise<void>;
+}
+
+/** Sent to the thread, which opens connections of its own. */
+export interface AggregatorInit {
+  readonly natsUrl: string;
+  /** See `BusOptions`. */
+  readonly inHandFile?: string | undefined;
+  /** Null when the operator switched Redis off. */
+  readonly redisUrl: string | null;
+  /** Names this process among the aggregators, the same after a restart. */
+  readonly holder: string;
+  readonly deadlineMs: number;
+  /** Called with every alert, see `callAlertHooks`. */
+  readonly alertHooks: readonly string[];
+}
