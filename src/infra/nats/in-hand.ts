@@ -45,7 +45,8 @@ export class InHand {
   readonly #suspects = new Map<string, number | null>();
   readonly #culprits = new Set<string>();
   #fd: number | null = null;
-  #next = 0;
+  /** The notes in the file, oldest first. */
+  readonly #notes: { readonly slot: number; readonly key: string; done: boolean }[] = [];
   #last = '';
   #freeAt = 0;
   #alone: { readonly key: string; readonly timer: NodeJS.Timeout } | null = null;
@@ -83,8 +84,9 @@ export class InHand {
     // Noted when it was parsed, and now it is handled.
     if (key === this.#last && !isSuspect) return;
     this.#last = key;
-    this.#note(1 + this.#next, key);
-    this.#next = (this.#next + 1) % REMEMBERED;
+    const slot = this.#freeSlot();
+    this.#notes.push({ slot, key, done: false });
+    this.#note(slot, key);
     if (!isSuspect) return;
     this.#endAlone();
     this.#note(0, key);
@@ -93,6 +95,8 @@ export class InHand {
 
   /** The message is settled for good, or put aside. */
   done(key: string): void {
+    const note = this.#notes.findLast((each) => each.key === key);
+    if (note !== undefined) note.done = true;
     if (this.#suspects.size === 0 && this.#culprits.size === 0) return;
     if (this.#alone?.key === key) this.#endAlone();
     if (this.#suspects.delete(key) || this.#culprits.delete(key)) this.#keep();
@@ -142,6 +146,19 @@ export class InHand {
     } catch (thrown) {
       this.#giveUp(thrown);
     }
+  }
+
+  /** While there is room none is overwritten, then the oldest settled message, and the oldest when none is settled. */
+  #freeSlot(): number {
+    if (this.#notes.length < REMEMBERED) return 1 + this.#notes.length;
+    const [oldest] = this.#notes.splice(
+      Math.max(
+        0,
+        this.#notes.findIndex(({ done }) => done),
+      ),
+      1,
+    );
+    return oldest?.slot ?? 1;
   }
 
   #endAlone(): void {
