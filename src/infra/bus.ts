@@ -30,7 +30,10 @@ export interface StoredMessage<T> {
 export interface Delivery<T> extends StoredMessage<T> {
   /** 1 for the first delivery. */
   readonly attempt: number;
-  /** Call it before the message is handled. A message that ends the process twice while it is handled is put aside. Cheap. */
+  /**
+   * Call it before the message is handled. A message that ends the process twice while it is handled is put aside.
+   * Cheap.
+   */
   begin(): void;
   /** Never deliver it again. */
   ack(): void;
@@ -64,9 +67,9 @@ export interface PullConsumer<T> {
    */
   receive(max: number, waitMs: number, signal?: AbortSignal): AsyncIterable<Delivery<T>>;
   /**
-   * Resolves to the messages that are ready now, up to `max`; when none is, to the first to arrive within `waitMs`, or to
-   * an empty list. Rejects `BUS_DOWN` while NATS is down. `signal` ends the wait; messages already on their way are
-   * still returned.
+   * Resolves to the messages that are ready now, up to `max`; when none is, to those that are ready when the first
+   * arrives within `waitMs`, or to an empty list. Rejects `BUS_DOWN` while NATS is down. `signal` ends the wait;
+   * messages already on their way are still returned.
    */
   fetch(max: number, waitMs: number, signal?: AbortSignal): Promise<readonly Delivery<T>[]>;
   /** Rejects `BUS_DOWN`. */
@@ -109,7 +112,10 @@ export interface FollowOptions<T> {
   readonly signal: AbortSignal;
   /** In order, each once. What it throws is logged. */
   readonly onMessage: (message: StoredMessage<T>) => void;
-  /** The stream is another one (its sequences began anew), or messages were gone before they could be read; `why` says which. */
+  /**
+   * The stream is another one (its sequences began anew), or messages were gone before they could be read; `why` says
+   * which.
+   */
   readonly onReset?: ((why: string) => void) | undefined;
 }
 
@@ -138,7 +144,10 @@ export interface Bus {
     readonly subject: string;
     readonly parser: Parser<T>;
   }): Promise<StoredMessage<T> | null>;
-  /** Follows a stream from now on until `signal` is aborted, over reconnects and restarts of the server. Nothing is acked: every follower gets all. */
+  /**
+   * Follows a stream from now on until `signal` is aborted, over reconnects and restarts of the server. Nothing is
+   * acked: every follower gets all.
+   */
   follow<T>(options: FollowOptions<T>): void;
   /** Tells one life of a stream from another: changes when the stream was lost and made anew. Rejects `BUS_DOWN`. */
   streamEpoch(stream: string): Promise<string>;
@@ -146,7 +155,10 @@ export interface Bus {
 
 /** Claim checks: JPEGs stored once, read by id, gone after their life (300 s); those of alerts live on, smaller. */
 export interface ImageStore {
-  /** Rejects `BUS_DOWN` or `IMAGE_TOO_LARGE`, over 900 kB or what NATS takes, whose field `most` says how many bytes that is. */
+  /**
+   * Rejects `BUS_DOWN` or `IMAGE_TOO_LARGE`, over 900 kB or what NATS takes, whose field `most` says how many bytes
+   * that is.
+   */
   put(id: ImageId, jpeg: Uint8Array): Promise<void>;
   /** Null when there is no such image (any more). Rejects `BUS_DOWN`. */
   get(id: ImageId): Promise<Uint8Array | null>;

@@ -1,4 +1,5 @@
 import { closeSync, ftruncateSync, openSync, readSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { z } from 'zod';
 import type { ActorLog } from '../../runtime/actor.ts';
 import { asError } from '../../runtime/errors.ts';
 
@@ -19,10 +20,8 @@ const MODE = 0o600;
 const MOST_BYTES = 64 * 1024;
 
 /** Content of `{file}.json`: the findings of earlier processes. */
-interface Left {
-  readonly suspects: readonly string[];
-  readonly culprits: readonly string[];
-}
+const Left = z.object({ suspects: z.array(z.string()), culprits: z.array(z.string()) });
+const NOTHING: z.infer<typeof Left> = { suspects: [], culprits: [] };
 
 /** Milliseconds until the message may be begun, or `aside`: it has ended two processes. */
 export type Turn = number | 'aside';
@@ -139,7 +138,7 @@ export class InHand {
     try {
       if (this.#suspects.size === 0 && this.#culprits.size === 0) rmSync(file, { force: true });
       else {
-        const left: Left = { suspects: [...this.#suspects.keys()], culprits: [...this.#culprits] };
+        const left: z.infer<typeof Left> = { suspects: [...this.#suspects.keys()], culprits: [...this.#culprits] };
         writeFileSync(`${file}.new`, JSON.stringify(left), { mode: MODE });
         renameSync(`${file}.new`, file);
       }
@@ -208,16 +207,12 @@ function readText(file: string): string {
 }
 
 /** A text that cannot be read counts as empty. */
-function leftIn(text: string): Left {
-  const keysOf = (value: unknown): string[] =>
-    Array.isArray(value) ? value.filter((each) => typeof each === 'string').slice(0, MOST_SUSPECTS) : [];
+function leftIn(text: string): z.infer<typeof Left> {
   try {
-    const left: unknown = text === '' ? {} : JSON.parse(text);
-    if (typeof left !== 'object' || left === null) return { suspects: [], culprits: [] };
-    const suspects = keysOf('suspects' in left ? left.suspects : null);
-    return { suspects, culprits: keysOf('culprits' in left ? left.culprits : null) };
+    const { suspects, culprits } = text === '' ? NOTHING : Left.parse(JSON.parse(text));
+    return { suspects: suspects.slice(0, MOST_SUSPECTS), culprits: culprits.slice(0, MOST_SUSPECTS) };
   } catch {
-    return { suspects: [], culprits: [] };
+    return NOTHING;
   }
 }
 
