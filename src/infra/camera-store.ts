@@ -76,7 +76,8 @@ export class FileCameraStore implements CameraStore {
     this.#notices.say(
       { path: this.path, movedAside, problems: problems.slice(0, MOST_NAMED), kept: cameras.length },
       `${this.path} could not be fully read (${named}${others}): ${cameras.length} camera(s) kept. ` +
-        `The original file is now ${movedAside}; repair it, put it back and restart to get the others, or add them again`,
+        `The original file is now ${movedAside}; ` +
+        'repair it, put it back and restart to get the others, or add them again',
     );
     return { cameras, movedAside, problems };
   }

@@ -1,4 +1,5 @@
 import { closeSync, ftruncateSync, openSync, readSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { z } from 'zod';
 import type { ActorLog } from '../../runtime/actor.ts';
 import { asError } from '../../runtime/errors.ts';
 
@@ -19,10 +20,8 @@ const MODE = 0o600;
 const MOST_BYTES = 64 * 1024;
 
 /** Content of `{file}.json`: the findings of earlier processes. */
-interface Left {
-  readonly suspects: readonly string[];
-  readonly culprits: readonly string[];
-}
+const Left = z.object({ suspects: z.array(z.string()), culprits: z.array(z.string()) });
+const NOTHING: z.infer<typeof Left> = { suspects: [], culprits: [] };
 
 /** Milliseconds until the message may be begun, or `aside`: it has ended two processes. */
 export type Turn = number | 'aside';
@@ -45,7 +44,8 @@ export class InHand {
   readonly #suspects = new Map<string, number | null>();
   readonly #culprits = new Set<string>();
   #fd: number | null = null;
-  #next = 0;
+  /** The notes in the file, oldest first. */
+  readonly #notes: { readonly slot: number; readonly key: string; done: boolean }[] = [];
   #last = '';
   #freeAt = 0;
   #alone: { readonly key: string; readonly timer: NodeJS.Timeout } | null = null;
@@ -83,8 +83,9 @@ export class InHand {
     // Noted when it was parsed, and now it is handled.
     if (key === this.#last && !isSuspect) return;
     this.#last = key;
-    this.#note(1 + this.#next, key);
-    this.#next = (this.#next + 1) % REMEMBERED;
+    const slot = this.#freeSlot();
+    this.#notes.push({ slot, key, done: false });
+    this.#note(slot, key);
     if (!isSuspect) return;
     this.#endAlone();
     this.#note(0, key);
@@ -93,6 +94,8 @@ export class InHand {
 
   /** The message is settled for good, or put aside. */
   done(key: string): void {
+    const note = this.#notes.findLast((each) => each.key === key);
+    if (note !== undefined) note.done = true;
     if (this.#suspects.size === 0 && this.#culprits.size === 0) return;
     if (this.#alone?.key === key) this.#endAlone();
     if (this.#suspects.delete(key) || this.#culprits.delete(key)) this.#keep();
@@ -135,13 +138,26 @@ export class InHand {
     try {
       if (this.#suspects.size === 0 && this.#culprits.size === 0) rmSync(file, { force: true });
       else {
-        const left: Left = { suspects: [...this.#suspects.keys()], culprits: [...this.#culprits] };
+        const left: z.infer<typeof Left> = { suspects: [...this.#suspects.keys()], culprits: [...this.#culprits] };
         writeFileSync(`${file}.new`, JSON.stringify(left), { mode: MODE });
         renameSync(`${file}.new`, file);
       }
     } catch (thrown) {
       this.#giveUp(thrown);
     }
+  }
+
+  /** While there is room none is overwritten, then the oldest settled message, and the oldest when none is settled. */
+  #freeSlot(): number {
+    if (this.#notes.length < REMEMBERED) return 1 + this.#notes.length;
+    const [oldest] = this.#notes.splice(
+      Math.max(
+        0,
+        this.#notes.findIndex(({ done }) => done),
+      ),
+      1,
+    );
+    return oldest?.slot ?? 1;
   }
 
   #endAlone(): void {
@@ -191,16 +207,12 @@ function readText(file: string): string {
 }
 
 /** A text that cannot be read counts as empty. */
-function leftIn(text: string): Left {
-  const keysOf = (value: unknown): string[] =>
-    Array.isArray(value) ? value.filter((each) => typeof each === 'string').slice(0, MOST_SUSPECTS) : [];
+function leftIn(text: string): z.infer<typeof Left> {
   try {
-    const left: unknown = text === '' ? {} : JSON.parse(text);
-    if (typeof left !== 'object' || left === null) return { suspects: [], culprits: [] };
-    const suspects = keysOf('suspects' in left ? left.suspects : null);
-    return { suspects, culprits: keysOf('culprits' in left ? left.culprits : null) };
+    const { suspects, culprits } = text === '' ? NOTHING : Left.parse(JSON.parse(text));
+    return { suspects: suspects.slice(0, MOST_SUSPECTS), culprits: culprits.slice(0, MOST_SUSPECTS) };
   } catch {
-    return { suspects: [], culprits: [] };
+    return NOTHING;
   }
 }
 

@@ -21,18 +21,11 @@ const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 const MB = 1024 * 1024;
 
-type StreamPlan = Pick<StreamConfig, 'name' | 'subjects' | 'retention' | 'max_age' | 'max_bytes'> &
-  Partial<StreamConfig>;
+type StreamPlan = Pick<StreamConfig, 'name' | 'subjects' | 'max_age' | 'max_bytes'> & Partial<StreamConfig>;
 
 /** Every stream with its bounds. At a bound the oldest messages are removed first. */
 const STREAMS: readonly StreamPlan[] = [
-  {
-    name: streams.detections,
-    subjects: [subjects.detections],
-    retention: RetentionPolicy.Limits,
-    max_age: nanos(60 * MINUTE),
-    max_bytes: 256 * MB,
-  },
+  { name: streams.detections, subjects: [subjects.detections], max_age: nanos(60 * MINUTE), max_bytes: 256 * MB },
   {
     name: streams.tasks,
     subjects: [subjects.tasks],
@@ -40,13 +33,7 @@ const STREAMS: readonly StreamPlan[] = [
     max_age: nanos(10 * MINUTE),
     max_bytes: 128 * MB,
   },
-  {
-    name: streams.results,
-    subjects: [subjects.results],
-    retention: RetentionPolicy.Limits,
-    max_age: nanos(60 * MINUTE),
-    max_bytes: 256 * MB,
-  },
+  { name: streams.results, subjects: [subjects.results], max_age: nanos(60 * MINUTE), max_bytes: 256 * MB },
   // Pending webhook calls. A call that fails for ten minutes is given up, so none gets this old.
   {
     name: streams.webhooks,
@@ -59,7 +46,6 @@ const STREAMS: readonly StreamPlan[] = [
   {
     name: streams.aggregates,
     subjects: [subjects.aggregates],
-    retention: RetentionPolicy.Limits,
     max_age: nanos(10 * MINUTE),
     max_bytes: 128 * MB,
     duplicate_window: nanos(5 * MINUTE),
@@ -67,7 +53,6 @@ const STREAMS: readonly StreamPlan[] = [
   {
     name: streams.alerts,
     subjects: [subjects.alerts],
-    retention: RetentionPolicy.Limits,
     max_age: nanos(30 * DAY),
     max_bytes: 256 * MB,
     duplicate_window: nanos(5 * MINUTE),
@@ -75,7 +60,6 @@ const STREAMS: readonly StreamPlan[] = [
   {
     name: streams.alertImages,
     subjects: [subjects.alertImages],
-    retention: RetentionPolicy.Limits,
     max_age: nanos(30 * DAY),
     max_bytes: 1024 * MB,
     max_msgs_per_subject: 1,
@@ -85,7 +69,6 @@ const STREAMS: readonly StreamPlan[] = [
   {
     name: streams.deadLetters,
     subjects: [subjects.deadLetters],
-    retention: RetentionPolicy.Limits,
     max_age: nanos(7 * DAY),
     max_bytes: 64 * MB,
     duplicate_window: nanos(10 * MINUTE),
@@ -94,7 +77,6 @@ const STREAMS: readonly StreamPlan[] = [
   {
     name: IMAGE_STREAM,
     subjects: [`${subjects.imagePrefix}>`],
-    retention: RetentionPolicy.Limits,
     max_age: nanos(5 * MINUTE),
     max_bytes: 1024 * MB,
     max_msgs_per_subject: 1,
@@ -251,6 +233,7 @@ function notOurs(name: string, thrown: unknown): InfraError {
 
 const configOf = (plan: StreamPlan, bytes: number) => ({
   storage: StorageType.File,
+  retention: RetentionPolicy.Limits,
   discard: DiscardPolicy.Old,
   duplicate_window: nanos(2 * MINUTE),
   ...plan,
