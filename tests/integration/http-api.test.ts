@@ -599,21 +599,22 @@ describe('HTTP API with an access token', () => {
 });
 
 describe('HTTP API under a strange name', () => {
-  it('does not answer: a page elsewhere could have had that name resolved to us', async () => {
+  it('does not answer: a page elsewhere could have had that name resolved to us', async (t) => {
     const server = await fakeServer(new FakeWorld().add('north'), { allowedHosts: ['gantry.example.org'] });
+    t.after(() => server.close());
     const ask = (host: string) => server.app.inject({ url: '/api/cameras', headers: { host } });
     const refused = await ask('rebind.example');
     assert.deepEqual([refused.statusCode, refused.json().code], [421, 'HOST_REFUSED']);
     assert.equal((await ask('gantry.example.org:8080')).statusCode, 200);
     assert.equal((await ask('localhost')).statusCode, 200);
-    await server.close();
   });
 });
 
 describe('sources under an allow-list', () => {
-  it('are refused when their host is not on it', async () => {
+  it('are refused when their host is not on it', async (t) => {
     const world = new FakeWorld();
     const server = await fakeServer(world, { sourceAllow: ['10.0.0.0/8'] });
+    t.after(() => server.close());
     const add = (url: string) =>
       server.app.inject({ method: 'POST', url: '/api/cameras', payload: { cameraId: 'a', url } });
     assert.equal((await add('rtsp://192.0.2.1/x')).json().field, 'url');
@@ -625,6 +626,5 @@ describe('sources under an allow-list', () => {
     });
     assert.equal(changed.statusCode, 400);
     world.cameras.set('b', record(config('b')));
-    await server.close();
   });
 });

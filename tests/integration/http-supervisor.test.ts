@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { startTestGantry, temporaryFolder, type TestGantry } from '../support/gantry.ts';
+import { startTestGantry, type TestGantry } from '../support/gantry.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
-let removeFolder: () => Promise<void>;
 let gantry: TestGantry;
 let stream: ReadableStreamDefaultReader<Uint8Array>;
 let received = '';
 
 before(async () => {
   let folder: string;
-  [folder, removeFolder] = await temporaryFolder();
+  folder = temporaryFolder();
   gantry = await startTestGantry(folder, { redisUrl: 'off' });
   const reply = await fetch(new URL('/api/supervisor/events', gantry.url));
   assert.deepEqual([reply.status, reply.headers.get('content-type')], [200, 'text/event-stream; charset=utf-8']);
@@ -23,7 +23,6 @@ before(async () => {
 after(async () => {
   await stream?.cancel().catch(() => undefined);
   await gantry?.stop();
-  await removeFolder?.();
 });
 
 test('an operator restarts an actor, and everyone who follows the events sees it', async () => {

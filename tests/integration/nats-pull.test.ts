@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import {} from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { connect, type NatsConnection } from 'nats';
 import { startNatsServer } from '../../src/embedded/nats-server.ts';
@@ -13,6 +11,7 @@ import { consumers, streams, subjects } from '../../src/messages/subjects.ts';
 import { natsOptions } from '../../src/servers/nats-url.ts';
 import { memoryLog } from '../support/log.ts';
 import { detection } from '../support/samples.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
 const log = memoryLog();
@@ -24,7 +23,7 @@ let beside: NatsConnection;
 const orders = new Map<string, number>();
 
 before(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'gantry-pull-'));
+  folder = temporaryFolder();
   server = await startNatsServer({ dataDir: folder, log });
   bus = await NatsBus.open({ url: server.url, startTimeoutMs: 5_000, log });
   beside = await connect(natsOptions(server.url));
@@ -37,7 +36,6 @@ after(async () => {
   await beside.close();
   await bus.close();
   await server.stop();
-  await rm(folder, { recursive: true, force: true });
 });
 
 const durable = consumers.taskGenerator;
@@ -79,19 +77,20 @@ async function take(
 }
 
 describe('a pull that orders ahead', () => {
-  it('takes all there is, in order, each once, with few orders', async () => {
+  it('takes all there is, in order, each once, with few orders', async (t) => {
     const consumer = await open(8);
+    t.after(() => consumer.close());
     const earlier = await ordersSeen();
     const ids = await publish(40);
     assert.deepEqual((await take(consumer, 40, 3)).toSorted(), ids.toSorted());
     assert.deepEqual(await consumer.fetch(3, 50), []);
     const used = (await ordersSeen()) - earlier;
     assert.ok(used <= 13, `${used} orders for 40 messages`);
-    await consumer.close();
   });
 
-  it('has no more in its hands than it may be ahead, beside what was fetched', async () => {
+  it('has no more in its hands than it may be ahead, beside what was fetched', async (t) => {
     const consumer = await open(8);
+    t.after(() => consumer.close());
     await publish(30);
     const fetched = await consumer.fetch(2, 1_000);
     await new Promise((resolve) => setTimeout(resolve, 100));
@@ -102,25 +101,24 @@ describe('a pull that orders ahead', () => {
     );
     for (const delivery of fetched) delivery.ack();
     await take(consumer, 30 - fetched.length);
-    await consumer.close();
   });
 
-  it('hands back at its end what was not fetched, for another one to have at once', async () => {
+  it('hands back at its end what was not fetched, for another one to have at once', async (t) => {
     const consumer = await open(8);
     const ids = await publish(12);
     const [first] = await consumer.fetch(1, 1_000);
     first?.ack();
     await consumer.close();
     const another = await open(0);
+    t.after(() => another.close());
     // Not after the ack wait, which is 10 s.
     assert.deepEqual(
       (await take(another, 11, 10, 5_000)).toSorted(),
       ids.filter((id) => id !== first?.body.requestId).toSorted(),
     );
-    await another.close();
   });
 
-  it('ends its wait when told to, and loses nothing that was on its way', async () => {
+  it('ends its wait when told to, and loses nothing that was on its way', async (t) => {
     const consumer = await open(8);
     const stop = new AbortController();
     const waiting = consumer.fetch(5, 60_000, stop.signal);
@@ -130,14 +128,15 @@ describe('a pull that orders ahead', () => {
     const [id] = await publish(1);
     await consumer.close();
     const another = await open(0);
+    t.after(() => another.close());
     assert.deepEqual(await take(another, 1), [id]);
-    await another.close();
   });
 });
 
 describe('a pull that orders nothing ahead', () => {
-  it('costs one order for each message that comes alone', async () => {
+  it('costs one order for each message that comes alone', async (t) => {
     const consumer = await open(0);
+    t.after(() => consumer.close());
     assert.deepEqual(await consumer.fetch(10, 20), [], 'and now it knows that there is nothing');
     const earlier = await ordersSeen();
     for (let each = 0; each < 5; each += 1) {
@@ -148,11 +147,11 @@ describe('a pull that orders nothing ahead', () => {
       delivery?.ack();
     }
     assert.equal((await ordersSeen()) - earlier, 5);
-    await consumer.close();
   });
 
-  it('brings a crowd in two: the first that woke it, then all others', async () => {
+  it('brings a crowd in two: the first that woke it, then all others', async (t) => {
     const consumer = await open(0);
+    t.after(() => consumer.close());
     await publish(6);
     const sizes: number[] = [];
     await until('all six', async () => {
@@ -162,21 +161,23 @@ describe('a pull that orders nothing ahead', () => {
       return sizes.reduce((sum, size) => sum + size, 0) >= 6;
     });
     assert.ok(sizes.length <= 2, `${sizes.join(', ')} at once`);
-    await consumer.close();
   });
 
-  it('leaves everything that is not fetched to others', async () => {
-    const [one, other] = [await open(0), await open(0)];
+  it('leaves everything that is not fetched to others', async (t) => {
+    const one = await open(0);
+    t.after(() => one.close());
+    const other = await open(0);
+    t.after(() => other.close());
     const waiting = one.fetch(10, 5_000);
     const ids = await publish(4);
     const [first] = await waiting;
     first?.ack();
     assert.deepEqual((await take(other, 3)).toSorted(), ids.filter((id) => id !== first?.body.requestId).toSorted());
-    await Promise.all([one.close(), other.close()]);
   });
 
-  it('serves two fetches at once', async () => {
+  it('serves two fetches at once', async (t) => {
     const consumer = await open(0);
+    t.after(() => consumer.close());
     await consumer.fetch(1, 20);
     const waiting = consumer.fetch(1, 5_000);
     const ids = await publish(2);
@@ -184,7 +185,6 @@ describe('a pull that orders nothing ahead', () => {
     assert.deepEqual([got[0]?.body.requestId, more.body.requestId].toSorted(), ids.toSorted());
     got[0]?.ack();
     more.ack();
-    await consumer.close();
   });
 });
 
@@ -197,8 +197,9 @@ async function takeUntil(consumer: PullConsumer<Detection>, id: string | undefin
   });
 }
 
-it('both go on by themselves after the server was killed', async () => {
+it('both go on by themselves after the server was killed', async (t) => {
   const [standing, plain] = [await open(8), await open(0)];
+  t.after(() => plain.close());
   const [first] = await publish(1);
   await takeUntil(standing, first);
   const pid = server.pid();
@@ -216,5 +217,4 @@ it('both go on by themselves after the server was killed', async () => {
   await standing.close();
   const [next] = await publish(1);
   await takeUntil(plain, next);
-  await plain.close();
 });

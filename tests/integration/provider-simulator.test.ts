@@ -229,18 +229,19 @@ describe('the provider simulator', () => {
     assert.ok(!JSON.stringify(sim.calls()).includes(GOOD));
   });
 
-  it('hands out entries for a key configuration', async () => {
+  it('hands out entries for a key configuration', async (t) => {
     const own = await startProviderSimulator({ keys: simulatedKeys(3, { qps: 5, rpm: 300 }) });
+    t.after(() => own.close());
     const config = parseKeyConfig({ api_keys: own.keyEntries() }, {});
     assert.deepEqual(
       config.keys.map((key) => [key.name, key.qpsLimit, key.rpmLimit, key.baseUrl, key.model]),
       ['sim-001', 'sim-002', 'sim-003'].map((name) => [name, 5, 300, own.url, 'sim-vl']),
     );
-    await own.close();
   });
 
-  it('closes while calls hang', async () => {
+  it('closes while calls hang', async (t) => {
     const own = await startProviderSimulator({ keys: [{ key: GOOD, qps: 10, rpm: 10 }] });
+    t.after(() => own.close());
     own.setBehaviour({ kind: 'hang' });
     const hanging = fetch(`${own.url}/chat/completions`, {
       method: 'POST',

@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { Redis } from 'ioredis';
@@ -12,6 +10,7 @@ import type { Aggregate, PushedAggregate } from '../../src/messages/aggregate.ts
 import { ensureRedisServer } from '../../src/provision/redis-packages.ts';
 import { aggregate } from '../support/http-fakes.ts';
 import { memoryLog } from '../support/log.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
 const log = memoryLog();
@@ -46,7 +45,7 @@ async function opened(
   t: TestContext,
   start: (folder: string) => Promise<EmbeddedService>,
 ): Promise<{ store: RedisStore; redis: Redis }> {
-  const folder = await mkdtemp(join(tmpdir(), 'gantry-redis-'));
+  const folder = temporaryFolder();
   const server = await start(folder);
   const store = await RedisStore.open({ url: server.url, log, durable: true, notice: null });
   const redis = new Redis(server.url);
@@ -54,7 +53,6 @@ async function opened(
     redis.disconnect();
     store.close();
     await server.stop();
-    await rm(folder, { recursive: true, force: true });
   });
   return { store, redis };
 }

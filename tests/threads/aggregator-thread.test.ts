@@ -154,9 +154,10 @@ describe('the aggregator in its thread', () => {
     await until('it is out', async () => (await out(frame).catch(() => [])).length === 1, 30_000);
   });
 
-  it('gives its lock back at the end, so that another one works at once', async () => {
+  it('gives its lock back at the end, so that another one works at once', async (t) => {
     const others: AggregatorFigures[] = [];
     const standby = await start('two', others);
+    t.after(() => standby.stop());
     await until('it stands by', () => others.some(({ leading }) => !leading), 10_000);
     assert.ok(!others.some(({ leading }) => leading));
     await system.stop();

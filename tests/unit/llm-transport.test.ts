@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { CallDispatcher, createTransport, LARGEST_ANSWER_BYTES, type Transport } from '../../src/llm/transport.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const servers: Server[] = [];
 after(() => {
@@ -253,7 +253,7 @@ describe('the way to a provider', () => {
   });
 
   it('over TLS: checks who answers, and tells that it left when the handshake is over', async (context) => {
-    const folder = mkdtempSync(join(tmpdir(), 'gantry-tls-'));
+    const folder = temporaryFolder();
     const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
     try {
       const made = spawnSync('openssl', [
@@ -294,7 +294,6 @@ describe('the way to a provider', () => {
       assert.deepEqual(jsonOf(await post(createTransport(), url, { onSent })), { over: 'tls' });
       assert.equal(sent, 1);
     } finally {
-      rmSync(folder, { recursive: true, force: true });
     }
   });
 });

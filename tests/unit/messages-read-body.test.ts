@@ -11,7 +11,7 @@ import { BODY_ERRORS, BodyError, readBody } from '../../src/messages/read-body.t
 import { AssessmentTask } from '../../src/messages/task.ts';
 import { WebhookJob } from '../../src/messages/webhook.ts';
 import { tasksOf } from '../../src/tasks/explode.ts';
-import { hostileBodies } from '../support/hostile.ts';
+import { hostileBodies } from '../support/hostile-bodies.ts';
 import { aggregate } from '../support/http-fakes.ts';
 import { CALM, detection } from '../support/samples.ts';
 
