@@ -146,7 +146,10 @@ test('after all of it Gantry is well, and its cameras are there again after a re
   await gantry.stop();
   gantry = await startTestGantry(folder, { redisUrl: 'off' });
   const { json } = await gantry.request('GET', '/api/cameras/taken');
-  assert.deepEqual([json.name, json.enabled, json.status.state], ['Renamed', false, 'offline']);
+  assert.deepEqual(
+    { name: json.name, enabled: json.enabled, state: json.status.state },
+    { name: 'Renamed', enabled: false, state: 'offline' },
+  );
   const removed = await gantry.request('DELETE', '/api/cameras/taken');
   assert.equal(removed.status, 204);
   assert.equal((await gantry.request('GET', '/api/cameras/taken')).status, 404);

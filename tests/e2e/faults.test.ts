@@ -108,7 +108,10 @@ for (const { name, type, message, code } of [
     const { restarts } = victim();
     await recovers(() => void sabotage(type));
     const now = victim();
-    assert.deepEqual([now.restarts, now.state, now.lastFailure?.code], [restarts + 1, 'running', code]);
+    assert.deepEqual(
+      { restarts: now.restarts, state: now.state, code: now.lastFailure?.code },
+      { restarts: restarts + 1, state: 'running', code },
+    );
     assert.match(now.lastFailure?.message ?? '', message);
     assert.ok(
       viewer.messages.some(

@@ -76,7 +76,7 @@ test(
     for (let round = 0; round < 15; round++) {
       for (const [method, path, body] of changes) {
         const { status, json } = await gantry.request(method, path, body);
-        assert.deepEqual([status, json.code], [507, 'NOT_SAVED'], `${method} ${path}`);
+        assert.deepEqual({ status, code: json.code }, { status: 507, code: 'NOT_SAVED' }, `${method} ${path}`);
         assert.ok(json.message.includes(dataDir) && 'field' in json && 'value' in json, json.message);
       }
     }

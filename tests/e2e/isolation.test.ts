@@ -50,7 +50,10 @@ for (const { type, how } of [
     gantry.system.ref(address<Sabotage>(path)).tell({ type });
     await until('new frames', () => frames[VICTIM]!.length > seen + 1, 20_000);
     const { restarts: now, placement, lastFailure } = gantry.actor(path);
-    assert.deepEqual([now, placement, lastFailure?.code], [restarts + 1, 'process', 'PROCESS_EXITED']);
+    assert.deepEqual(
+      { restarts: now, placement, code: lastFailure?.code },
+      { restarts: restarts + 1, placement: 'process', code: 'PROCESS_EXITED' },
+    );
     assert.match(lastFailure?.message ?? '', how);
   });
 }

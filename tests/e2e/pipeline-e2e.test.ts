@@ -104,7 +104,11 @@ test('one trace id runs through detection, tasks, results and aggregate, in bodi
   const stages = new Set(messages.map(({ subject }) => subject.split('.')[0]));
   assert.deepEqual([...stages].toSorted(), ['assessment-tasks', 'detection-results', 'risk-assessment-results']);
   for (const { subject, header, body } of messages)
-    assert.deepEqual([body.traceId, header], [aggregate.traceId, aggregate.traceId], subject);
+    assert.deepEqual(
+      { traceId: body.traceId, header },
+      { traceId: aggregate.traceId, header: aggregate.traceId },
+      subject,
+    );
 });
 
 test("a judgement's trace tells where its time went: waiting, lease, sending, model, reading", () => {
@@ -273,7 +277,7 @@ test('metrics speak of every stage', async () => {
 test('each role answers as a NATS micro service', async () => {
   const reply = await nc.request('gantry.scheduler.stats', '', { timeout: 2_000 });
   const stats = reply.json<{ mode: string; assessed: number }>();
-  assert.deepEqual([stats.mode, stats.assessed > 0], ['vlm', true]);
+  assert.deepEqual({ mode: stats.mode, assessed: stats.assessed > 0 }, { mode: 'vlm', assessed: true });
   const services = new Set<string>();
   for await (const ping of await nc.services.client().ping()) services.add(ping.name);
   assert.deepEqual([...services].toSorted(), [

@@ -94,7 +94,7 @@ describe(
     async function change(node: TestGantry, method: string, path: string, body?: unknown): Promise<void> {
       const { status, json } = await node.request(method, path, body);
       assert.ok(status < 300, `${method} ${path}: ${status} ${JSON.stringify(json)}`);
-      assert.deepEqual([json.shared, json.persisted], [true, true]);
+      assert.deepEqual({ shared: json.shared, persisted: json.persisted }, { shared: true, persisted: true });
     }
     async function hand(node: TestGantry): Promise<string> {
       const form = new FormData();

@@ -13,7 +13,10 @@ before(async () => {
   folder = temporaryFolder();
   gantry = await startTestGantry(folder, { redisUrl: 'off' });
   const reply = await fetch(new URL('/api/supervisor/events', gantry.url));
-  assert.deepEqual([reply.status, reply.headers.get('content-type')], [200, 'text/event-stream; charset=utf-8']);
+  assert.deepEqual(
+    { status: reply.status, contentType: reply.headers.get('content-type') },
+    { status: 200, contentType: 'text/event-stream; charset=utf-8' },
+  );
   stream = reply.body!.getReader();
   void (async () => {
     for (let chunk = await stream.read(); !chunk.done; chunk = await stream.read())
@@ -47,7 +50,7 @@ for (const { path, status, code } of [
 ]) {
   test(`restarting ${path} is refused with ${status}, naming the field`, async () => {
     const { status: got, json } = await gantry.request('POST', '/api/supervisor/restart', { path });
-    assert.deepEqual([got, json.code, json.field], [status, code, 'path']);
+    assert.deepEqual({ status: got, code: json.code, field: json.field }, { status, code, field: 'path' });
   });
 }
 
@@ -56,8 +59,8 @@ test('the tree says why and what next', async () => {
   assert.equal(json.tree.intensity.left, json.tree.intensity.maxRestarts);
   const scheduler = json.tree.children.find((each: { path: string }) => each.path === '/scheduler');
   assert.deepEqual(
-    [scheduler.onNextFailure, scheduler.restart, scheduler.events[0].type],
-    ['restart', 'permanent', 'started'],
+    { onNextFailure: scheduler.onNextFailure, restart: scheduler.restart, type: scheduler.events[0].type },
+    { onNextFailure: 'restart', restart: 'permanent', type: 'started' },
   );
   assert.ok(scheduler.nextBackoffMs > 0 && scheduler.busyShare >= 0);
 });

@@ -85,7 +85,10 @@ describe('a call to the model', () => {
   it('takes no level from a word that is none', async () => {
     sim.setBehaviour({ kind: 'odd-level' });
     const unread = failure(await call());
-    assert.deepEqual([unread.kind, 'reason' in unread ? unread.reason : null], ['unreadable', 'bad-level']);
+    assert.deepEqual(
+      { kind: unread.kind, reason: 'reason' in unread ? unread.reason : null },
+      { kind: 'unreadable', reason: 'bad-level' },
+    );
   });
 
   for (const [behaviour, kind, message] of [

@@ -140,6 +140,6 @@ test(
     assert.equal(simulator.calls().filter(({ status }) => status === 429).length, 0);
     const again = simulator.calls().length - tasks.length;
     assert.ok(again >= 0 && again <= 25, `${again} calls made again`);
-    assert.deepEqual([await a.stop(), await b.stop()], [0, 0]);
+    assert.deepEqual({ a: await a.stop(), b: await b.stop() }, { a: 0, b: 0 });
   },
 );

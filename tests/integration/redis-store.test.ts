@@ -115,7 +115,10 @@ for (const { name, start, skip } of SERVERS) {
       await store.keepAlert(at(0));
       const list = await store.alerts('north', 1_000);
       assert.equal(list.length, 100);
-      assert.deepEqual([list[0]?.requestId, list.at(-1)?.requestId], [alerts.at(-1)?.requestId, alerts[2]?.requestId]);
+      assert.deepEqual(
+        { newest: list[0]?.requestId, oldest: list.at(-1)?.requestId },
+        { newest: alerts.at(-1)?.requestId, oldest: alerts[2]?.requestId },
+      );
     });
 
     test('a key that holds something else is told apart from a Redis that is away', async (t) => {

@@ -106,7 +106,10 @@ test('every alert hook is told of an alert once, signed, also when the alert is 
   for (const { body, signature, event, id } of calls) {
     const [, t = '', v1 = ''] = /^t=(\d+),v1=(.+)$/.exec(signature) ?? [];
     assert.equal(v1, createHmac('sha256', SECRET.reveal()).update(`${t}.${body}`).digest('hex'));
-    assert.deepEqual([event, JSON.parse(body).type, JSON.parse(body).id], ['alert', 'alert', id]);
+    assert.deepEqual(
+      { event, type: JSON.parse(body).type, id: JSON.parse(body).id },
+      { event: 'alert', type: 'alert', id },
+    );
   }
 });
 

@@ -360,7 +360,10 @@ describe('the page', { skip }, () => {
     await push({ ...frame, riskAssessment: { ...frame.riskAssessment, results } }, await jpeg(1, 2, 3));
     await shows(frame);
     const [disputed, byRules] = await page.locator('[data-camera="north"] .mark').all();
-    assert.deepEqual([await disputed?.innerText(), await byRules?.innerText()], ['disputed', 'by rules']);
+    assert.deepEqual(
+      { disputed: await disputed?.innerText(), byRules: await byRules?.innerText() },
+      { disputed: 'disputed', byRules: 'by rules' },
+    );
     assert.match(
       (await disputed?.getAttribute('title')) ?? '',
       /measured high, the model says none\. A person is 10 px from a <b>/u,

@@ -14,7 +14,7 @@ const TOKEN = 'a-token-of-the-operator-123';
 
 const misuse = (field: string, message: RegExp) => (error: unknown) => {
   assert.ok(error instanceof InfraError, String(error));
-  assert.deepEqual([error.code, error.fields['field']], ['CONFIG_INVALID', field]);
+  assert.deepEqual({ code: error.code, field: error.fields['field'] }, { code: 'CONFIG_INVALID', field });
   assert.match(error.message, message);
   return true;
 };
@@ -65,7 +65,7 @@ describe('a listener', () => {
     assert.deepEqual(await check('0.0.0.0', { token: TOKEN, open: true }), []);
     const [notice, ...more] = await check('0.0.0.0', { open: true });
     assert.match(notice ?? '', /everybody who reaches 0\.0\.0\.0 .*GANTRY_TOKEN/u);
-    assert.deepEqual([more, await check('127.0.0.1', { open: true })], [[], []]);
+    assert.deepEqual({ more, local: await check('127.0.0.1', { open: true }) }, { more: [], local: [] });
   });
 
   it('with a token that can be guessed is warned of here and refused beyond', async () => {
@@ -100,7 +100,10 @@ describe('settings of access', () => {
       GANTRY_EMBED_ORIGINS: 'https://wall.example',
       GANTRY_BASE_PATH: '/gantry/',
     });
-    assert.deepEqual([set.token, set.open, set.allowedHosts], [TOKEN, true, ['gantry.example', '[::1]:80']]);
+    assert.deepEqual(
+      { token: set.token, open: set.open, allowedHosts: set.allowedHosts },
+      { token: TOKEN, open: true, allowedHosts: ['gantry.example', '[::1]:80'] },
+    );
     assert.deepEqual(
       [set.corsOrigins, set.embedOrigins, set.basePath],
       [['https://portal.example'], ['https://wall.example'], '/gantry'],
@@ -170,7 +173,10 @@ describe('a secret of the environment', () => {
       GANTRY_HOOK_SECRET_FILE: write('h', 'sixteen-chars-ok\n'),
     });
     assert.ok(config !== 'help');
-    assert.deepEqual([config.token, config.hookSecret?.reveal()], [TOKEN, 'sixteen-chars-ok']);
+    assert.deepEqual(
+      { token: config.token, hookSecret: config.hookSecret?.reveal() },
+      { token: TOKEN, hookSecret: 'sixteen-chars-ok' },
+    );
     for (const name of ['GANTRY_TOKEN', 'GANTRY_HOOK_SECRET']) {
       assert.throws(
         () => readConfig([], { [`${name}_FILE`]: '/no/such/file' }),

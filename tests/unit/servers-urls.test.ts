@@ -32,7 +32,7 @@ describe('the URL of NATS', () => {
 
   it('may be a list, with IPv6, without ports, with the login on the first only', () => {
     const { servers, user, pass } = natsOptions('nats://u:p@a, nats://[::1]:5000 ,tls://c:1');
-    assert.deepEqual([servers, user, pass], [['a:4222', '[::1]:5000', 'c:1'], 'u', 'p']);
+    assert.deepEqual({ servers, user, pass }, { servers: ['a:4222', '[::1]:5000', 'c:1'], user: 'u', pass: 'p' });
     assert.throws(() => natsOptions('nats://u:p@a,nats://u:q@b'), /logged in at alike/u);
     assert.deepEqual(natsOptions('nats://u:1,2@a,b').servers, ['a:4222', 'b:4222']);
     assert.equal(natsOptions('nats://u:1,2@a').pass, '1,2');

@@ -41,9 +41,12 @@ test('the budget holds for the day, all nodes together, and is whole again after
   ledger.record(call('a', 'x'));
   assert.equal(ledger.allows(), true);
   ledger.others('2026-03-04', 7);
-  assert.deepEqual([ledger.spent, ledger.allows()], [10, false]);
+  assert.deepEqual({ spent: ledger.spent, allows: ledger.allows() }, { spent: 10, allows: false });
   time.now += 120_000;
-  assert.deepEqual([ledger.day, ledger.spent, ledger.allows(), ledger.rows()], ['2026-03-05', 0, true, []]);
+  assert.deepEqual(
+    { day: ledger.day, spent: ledger.spent, allows: ledger.allows(), rows: ledger.rows() },
+    { day: '2026-03-05', spent: 0, allows: true, rows: [] },
+  );
 });
 
 test('rows are bounded: what finds no room is counted under other, and no token is lost', () => {
@@ -92,7 +95,10 @@ test('usage survives a restart; nodes see each other in Redis, nothing is counte
   two.ledger.record(call('a', 'x'));
   two.ledger.record(call('a', 'y'));
   for (let i = 0; i < 3; i++) await Promise.all([one.books.flush(), two.books.flush()]);
-  assert.deepEqual([one.ledger.spent, two.ledger.spent, one.ledger.allows()], [9, 9, true]);
+  assert.deepEqual(
+    { oneSpent: one.ledger.spent, twoSpent: two.ledger.spent, oneAllows: one.ledger.allows() },
+    { oneSpent: 9, twoSpent: 9, oneAllows: true },
+  );
   const { rows, complete } = await one.books.rows(one.ledger.day);
   assert.equal(complete, true);
   assert.deepEqual(

@@ -180,7 +180,10 @@ describe('a detector', () => {
     const error = await refusal(spec(good, { family: 'yolox' }));
     assert.equal(error.code, 'MODEL_MISMATCH');
     assert.match(error.message, /"brightness".*"yolox".*\[1,84,85\].*\[1,84,1\]/);
-    assert.deepEqual([error.fields['model'], error.fields['family']], ['brightness', 'yolox']);
+    assert.deepEqual(
+      { model: error.fields['model'], family: error.fields['family'] },
+      { model: 'brightness', family: 'yolox' },
+    );
     assert.match((await refusal(spec(good, { family: 'detr' }))).message, /output "labels".*output0/);
     assert.match((await refusal(spec(good, { family: 'ssd' }))).message, /output "box_codes".*output0/);
   });
