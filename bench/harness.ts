@@ -1,6 +1,6 @@
 /**
- * What all benchmarks share: subjects in processes of their own, measured in turn (A B C A B C ...) so that a slow spell
- * of the machine hits all alike; medians; a table for people and one line of JSON for programs.
+ * What all benchmarks share: subjects in processes of their own, measured in turn (A B C A B C ...) so that a slow
+ * spell of the machine hits all alike; medians; a table for people and one line of JSON for programs.
  */
 import { availableParallelism, cpus, release, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -56,7 +56,9 @@ export interface Report {
   readonly bars: readonly Bar[];
 }
 
-/** Ends the process after `--help`; throws at an option that does not exist. `--profile DIR` only where it `canProfile`. */
+/**
+ * Ends the process after `--help`; throws at an option that does not exist. `--profile DIR` only where it `canProfile`.
+ */
 export function readOptions(
   args: readonly string[],
   canProfile = false,

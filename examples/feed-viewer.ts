@@ -5,8 +5,8 @@
  *   npm run example feed-viewer -- http://10.0.0.5:8080 gate-1     one camera
  *   npm run example feed-viewer -- --frames 3                      ends after three frames
  *
- * GANTRY_TOKEN is the access token, where Gantry asks for one. When the connection is lost, the viewer connects again and
- * names the last offset that it has seen, so that it misses no alert: "Coming back" in docs/api.md.
+ * GANTRY_TOKEN is the access token, where Gantry asks for one. When the connection is lost, the viewer connects again
+ * and names the last offset that it has seen, so that it misses no alert: "Coming back" in docs/api.md.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';

@@ -1,8 +1,9 @@
 /**
  * `npm run bench:feed [-- --json] [-- --quick]`: the live feed beside bare `ws` that broadcasts the same bytes to as many
- * viewers. Each server has a process of its own, each server's viewers another one with the same client. Rounds alternate
- * between the two. First at 25 messages a second, then as fast as the connections take them; then, for Gantry, rounds
- * with and without one viewer that never reads. Viewers count what arrives; messages carry the time of their publishing.
+ * viewers. Each server has a process of its own, each server's viewers another one with the same client. Rounds
+ * alternate between the two. First at 25 messages a second, then as fast as the connections take them; then, for
+ * Gantry, rounds with and without one viewer that never reads. Viewers count what arrives; messages carry the time of
+ * their publishing.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';

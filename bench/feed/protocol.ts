@@ -40,7 +40,10 @@ const TIME_DIGITS = 14;
 /** Microseconds since the epoch, alike in all processes. */
 export const nowUs = (): number => Math.round((performance.timeOrigin + performance.now()) * 1_000);
 
-/** An aggregate of about 4 kB as a street with a dozen road users in three groups gives, that says when it was published. */
+/**
+ * An aggregate of about 4 kB as a street with a dozen road users in three groups gives, that says when it was
+ * published.
+ */
 export function sceneAt(number: number): Aggregate {
   const plain = aggregate(`cam-${(number % CAMERAS) + 1}`, { risk: 'low', frameNumber: number + 1 });
   const [object] = plain.detectedObjects;

@@ -1,4 +1,7 @@
-/** A server with viewers, in a process of its own: Gantry's HTTP server and live feed, or bare `ws` that broadcasts the same. */
+/**
+ * A server with viewers, in a process of its own: Gantry's HTTP server and live feed, or bare `ws` that broadcasts the
+ * same.
+ */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';

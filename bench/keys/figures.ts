@@ -9,8 +9,8 @@ export interface Arrival {
 }
 
 /**
- * Moments at which a caller that wastes nothing can make its next `count` calls from `start` on, after the calls `before`
- * (ascending): windows closed at both ends.
+ * Moments at which a caller that wastes nothing can make its next `count` calls from `start` on, after the calls
+ * `before` (ascending): windows closed at both ends.
  */
 export function idealTimes(
   count: number,
@@ -35,10 +35,10 @@ export function idealTimes(
 }
 
 /**
- * Calls made of those the limits allow, in steady state: for each budget the time an ideal caller that takes over at the
- * first whole burst after `from` needs for as many calls, divided by the time it took, to its last call, or to the end
- * when it stood idle there although it could have called. Unlike a count in a window, this does not depend on where the
- * window cuts a burst. NaN when no burst after `from` is followed by another.
+ * Calls made of those the limits allow, in steady state: for each budget the time an ideal caller that takes over at
+ * the first whole burst after `from` needs for as many calls, divided by the time it took, to its last call, or to the
+ * end when it stood idle there although it could have called. Unlike a count in a window, this does not depend on where
+ * the window cuts a burst. NaN when no burst after `from` is followed by another.
  */
 export function utilisation(
   arrivals: readonly Arrival[],

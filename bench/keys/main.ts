@@ -3,11 +3,11 @@
  *
  * The provider is the strict simulator in a process of its own; what it recorded counts, not what callers say. Each
  * caller has a provider of its own and a process of its own (four over Redis); those compared run at the same time with
- * the same client. `--quick` looks at a few seconds of each scenario, which exercises the windows of a second; the whole
- * run looks at more than two minutes and so at the windows of a minute as well.
+ * the same client. `--quick` looks at a few seconds of each scenario, which exercises the windows of a second; the
+ * whole run looks at more than two minutes and so at the windows of a minute as well.
  *
- * No real provider stands still because its callers' machine is busy, so the simulators get a higher priority where we may
- * give it. What is exceeded is counted from the first call on; what is used from when connections are open, code is
+ * No real provider stands still because its callers' machine is busy, so the simulators get a higher priority where we
+ * may give it. What is exceeded is counted from the first call on; what is used from when connections are open, code is
  * compiled and the way to the provider is known.
  */
 import { type ChildProcess, fork } from 'node:child_process';
@@ -114,7 +114,10 @@ async function run(
   }
 }
 
-/** What runs at the same time: in a hurry, as much as does not crowd the machine; else one after the other, peers together. */
+/**
+ * What runs at the same time: in a hurry, as much as does not crowd the machine; else one after the other, peers
+ * together.
+ */
 function batches(): readonly (readonly (readonly [Scenario, string])[])[] {
   const compared = SCENARIOS.filter((scenario) => scenario.processes === undefined && scenario.event === undefined);
   const others = SCENARIOS.filter((scenario) => !compared.includes(scenario));

@@ -1,4 +1,6 @@
-/** One clock for all processes of a benchmark: the kernel's monotonic one, shifted once so that it reads as epoch ms. */
+/**
+ * One clock for all processes of a benchmark: the kernel's monotonic one, shifted once so that it reads as epoch ms.
+ */
 import { monotonicMs } from '../../src/runtime/clock.ts';
 
 /** What is added to the monotonic clock; taken in one process and given to the others. */

@@ -1,4 +1,7 @@
-/** Frames of simulated cameras as Gantry's own cameras would publish them: seeded, with features computed by the real code. */
+/**
+ * Frames of simulated cameras as Gantry's own cameras would publish them: seeded, with features computed by the real
+ * code.
+ */
 import type { Box, DetectedObject, Detection, ObjectClass, PublishedGroup } from '../../src/messages/detection.ts';
 import { cropImageId, frameImageId, newRequestId, newTraceId } from '../../src/messages/ids.ts';
 import { seededRandom } from '../../src/simulator/random.ts';

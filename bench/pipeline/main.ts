@@ -27,7 +27,10 @@ const RATES = [
 ] as const;
 const REDIS_MOST_MS = 10;
 const WHOLE = ['p50', 'p95', 'p99'] as const;
-/** Before anything counts. V8 goes on compiling for the first half minute of the highest rate, which takes a tenth of the CPU. */
+/**
+ * Before anything counts. V8 goes on compiling for the first half minute of the highest rate, which takes a tenth of
+ * the CPU.
+ */
 const BEFORE = options.quick ? { groupsPerSecond: 100, seconds: 3 } : { groupsPerSecond: 250, seconds: 40 };
 /** Not counted at the begin of a run: connections are opened. */
 const WARM_UP_MS = options.quick ? 2_000 : 5_000;

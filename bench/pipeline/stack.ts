@@ -1,4 +1,7 @@
-/** Everything that is measured, each in a process of its own: Gantry with its embedded NATS and Redis, provider, load, viewer. */
+/**
+ * Everything that is measured, each in a process of its own: Gantry with its embedded NATS and Redis, provider, load,
+ * viewer.
+ */
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,6 @@
 /**
- * A viewer of the live feed in a process of its own: every camera, arrival times of everything; and beside it a subscriber
- * of Redis, which has to wait for nobody here. Reports every half second.
+ * A viewer of the live feed in a process of its own: every camera, arrival times of everything; and beside it a
+ * subscriber of Redis, which has to wait for nobody here. Reports every half second.
  */
 import { Redis } from 'ioredis';
 import { WebSocket } from 'ws';

@@ -1,9 +1,9 @@
 /**
  * `npm run bench:runtime [-- --json] [-- --quick]`: the runtime beside nact, comedy, xstate and bare `postMessage`.
  *
- * Every library runs in a process of its own, in production mode, with the same messages and counts of its own that take
- * about the same time; what is sent must be handled before the clock stops, and is counted at the receiver. Memory is
- * measured in fresh processes, after the garbage of making the actors is gone.
+ * Every library runs in a process of its own, in production mode, with the same messages and counts of its own that
+ * take about the same time; what is sent must be handled before the clock stops, and is counted at the receiver. Memory
+ * is measured in fresh processes, after the garbage of making the actors is gone.
  */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

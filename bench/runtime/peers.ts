@@ -1,6 +1,6 @@
 /**
- * The parts of the peers that are measured, as their documentation gives them. Loaded by `require` and typed here, so that
- * the project's type check needs none of the packages of bench/.
+ * The parts of the peers that are measured, as their documentation gives them. Loaded by `require` and typed here, so
+ * that the project's type check needs none of the packages of bench/.
  */
 import { createRequire } from 'node:module';
 

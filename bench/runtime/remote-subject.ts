@@ -4,7 +4,9 @@ import { fileURLToPath } from 'node:url';
 import type { MeasureName, SubjectName } from './subject.ts';
 import type { Answer, Order } from './subject-process.ts';
 
-/** With NODE_ENV=development, as a shell may have it, comedy's promises keep long stack traces and are 15 times slower. */
+/**
+ * With NODE_ENV=development, as a shell may have it, comedy's promises keep long stack traces and are 15 times slower.
+ */
 export const ENVIRONMENT = { ...process.env, NODE_ENV: 'production' };
 
 /** A subject in its process, seen from the benchmark. */

@@ -1,4 +1,6 @@
-/** Entry of a subject's process: `node subject-process.ts NAME`. Measures when told, so that subjects can take turns. */
+/**
+ * Entry of a subject's process: `node subject-process.ts NAME`. Measures when told, so that subjects can take turns.
+ */
 import { SUBJECTS, type MeasureName, type SubjectModule } from './subject.ts';
 
 export interface Order {

@@ -84,7 +84,8 @@ export class TellAcross {
       inBursts(count, async (size) => {
         tellAll(size);
         this.#sent += size;
-        // A library that keeps no order may answer before the last tell is handled; one that loses messages never gets there.
+        // A library that keeps no order may answer before the last tell is handled; one that loses messages never gets
+        // there.
         for (let tries = 0; ; tries += 1) {
           const handled = await this.#handled();
           if (handled === this.#sent) return;

@@ -16,7 +16,10 @@ const STREAM = join('nats', 'jetstream', 'jetstream', '$G', 'streams', 'ALERTS')
 const APPEND_ONLY = join('redis', 'appendonlydir');
 const noRedis = (await ensureRedisServer({})).binary === null;
 
-/** What a Gantry with two cameras, one changed key and forty alerts left when it was stopped in order; tests damage copies. */
+/**
+ * What a Gantry with two cameras, one changed key and forty alerts left when it was stopped in order; tests damage
+ * copies.
+ */
 const whole = temporaryFolder();
 
 before(async () => {

@@ -217,7 +217,9 @@ test('the objects are those the detector finds on that footage: mean counts by c
   }
 });
 
-/** Classes per frame over the whole clip, one frame in two seconds, without any part of the pipeline but the detector. */
+/**
+ * Classes per frame over the whole clip, one frame in two seconds, without any part of the pipeline but the detector.
+ */
 async function detectDirectly(): Promise<string[][]> {
   const { file, ffmpeg } = await demoFootage();
   const frames: Frame[] = [];

@@ -25,7 +25,9 @@ const BOUND = { prompt: 800, completion: 200 };
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 const now = (): number => Math.floor(performance.timeOrigin + performance.now());
 
-/** A pool with its gates, as the actor drives it: calls as often as it may, each taking some ms and less than reserved. */
+/**
+ * A pool with its gates, as the actor drives it: calls as often as it may, each taking some ms and less than reserved.
+ */
 class Node {
   static readonly running: Node[] = [];
   readonly gate: TokenGate;

@@ -60,7 +60,9 @@ async function guestIn(kind: 'thread' | 'process', options: ChildOptions = {}, i
     until(`${path} restarted ${times}x`, () => snapshot().state === 'running' && snapshot().restarts === times);
   return { path, ref: system.ref(address<GuestMessage>(path)), snapshot, restarted };
 }
-/** True while the process runs. A killed one whose parent thread is gone stays behind as a zombie: state Z, not alive. */
+/**
+ * True while the process runs. A killed one whose parent thread is gone stays behind as a zombie: state Z, not alive.
+ */
 const alive = (pid: number): boolean => {
   try {
     return !/^\d+ \(.*\) [ZX]/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
