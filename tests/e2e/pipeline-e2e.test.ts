@@ -160,12 +160,12 @@ test('Redis holds the newest aggregate for at most 300 s, the raw detection, and
 test('high risks are kept as alerts, newest first, and only they', async () => {
   const alerts = (): Aggregate[] => viewer.messages.filter(({ type }) => type === 'alert').map(({ data }) => data);
   // Nothing dangerous need happen in the footage, so the model says it of two groups.
-  const before = new Set(alerts().map(({ requestId }) => requestId));
+  const first = new Set(alerts().map(({ requestId }) => requestId));
   simulator.setBehaviour({ kind: 'says', answer: 'plain-high' }, { times: 1 });
-  await until('an alert', () => alerts().some(({ requestId }) => !before.has(requestId)), 30_000);
-  const between = new Set(alerts().map(({ requestId }) => requestId));
+  await until('an alert', () => alerts().some(({ requestId }) => !first.has(requestId)), 30_000);
+  const second = new Set(alerts().map(({ requestId }) => requestId));
   simulator.setBehaviour({ kind: 'says', answer: 'plain-high' }, { times: 1 });
-  await until('a second alert', () => alerts().some(({ requestId }) => !between.has(requestId)), 30_000);
+  await until('a second alert', () => alerts().some(({ requestId }) => !second.has(requestId)), 30_000);
   await until('enough judged frames', () => viewer.of(CAMERA).filter(withGroups).length >= 8, 30_000);
   const stored: Aggregate[] = (await redis.lrange(`alerts:${CAMERA}`, 0, -1)).map((json) => JSON.parse(json));
   assert.ok(stored.length >= 2, `${stored.length} alerts`);

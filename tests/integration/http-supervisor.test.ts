@@ -9,8 +9,7 @@ let stream: ReadableStreamDefaultReader<Uint8Array>;
 let received = '';
 
 before(async () => {
-  let folder: string;
-  folder = temporaryFolder();
+  const folder = temporaryFolder();
   gantry = await startTestGantry(folder, { redisUrl: 'off' });
   const reply = await fetch(new URL('/api/supervisor/events', gantry.url));
   assert.deepEqual(

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import {} from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { connect, type NatsConnection } from 'nats';
 import { startNatsServer } from '../../src/embedded/nats-server.ts';

@@ -104,8 +104,8 @@ test('every alert hook is told of an alert once, signed, also when the alert is 
   await until('the second alert', () => calls.filter(({ body }) => body.includes(second.requestId)).length === 2);
   assert.deepEqual(calls.map(({ path }) => path).toSorted(), ['/a', '/a', '/b', '/b']);
   for (const { body, signature, event, id } of calls) {
-    const [, t = '', v1 = ''] = /^t=(\d+),v1=(.+)$/.exec(signature) ?? [];
-    assert.equal(v1, createHmac('sha256', SECRET.reveal()).update(`${t}.${body}`).digest('hex'));
+    const [, time = '', v1 = ''] = /^t=(\d+),v1=(.+)$/.exec(signature) ?? [];
+    assert.equal(v1, createHmac('sha256', SECRET.reveal()).update(`${time}.${body}`).digest('hex'));
     assert.deepEqual(
       { event, type: JSON.parse(body).type, id: JSON.parse(body).id },
       { event: 'alert', type: 'alert', id },

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type {} from 'node:test';
 import { findFfmpeg, findNatsServer, onPath } from '../../src/provision/binaries.ts';
 import { lastLines, runCommand } from '../../src/provision/command.ts';
 import { ProvisionError } from '../../src/provision/provision-error.ts';
