@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { delimiter, join, relative, resolve } from 'node:path';
 import { ensureInstalled, node24, ROOT, run, toolEnvironment } from './bootstrap.mjs';
+import { coverageArguments, reportCoverage, TIMED_TESTS } from './coverage.mjs';
 
 /** @typedef {import('./bootstrap.mjs').RunOptions} RunOptions */
 /** @typedef {import('./test-reporter.mjs').TestLine} TestLine */
@@ -63,7 +64,18 @@ async function runAll() {
   const groups = testGroups();
   if (groups.some(({ name }) => name !== 'unit')) await prepare();
   if (groups.some(({ name }) => name === 'pages')) await ensureChromium();
-  for (const { name, files } of groups) await runTests(name, files);
+  for (const { name, files } of groups) {
+    const whole = name === 'unit' && files.length === testFiles(name).length;
+    if (!whole) await runTests(name, files);
+    else {
+      await runTests(
+        name,
+        files.filter((file) => !TIMED_TESTS.includes(file)),
+        join(scratch, 'coverage.json'),
+      );
+      await runTests('unit cost', TIMED_TESTS);
+    }
+  }
 }
 
 /** @param {readonly string[]} args */
@@ -232,8 +244,8 @@ async function ensureChromium() {
   console.log(`=== chromium: ${findChromium() !== undefined ? 'ok' : 'not available'} in ${seconds(since)} s`);
 }
 
-/** @param {string} name @param {readonly string[]} files */
-async function runTests(name, files) {
+/** @param {string} name @param {readonly string[]} files @param {string} coverageFile empty: none is measured */
+async function runTests(name, files, coverageFile = '') {
   if (interrupted || files.length === 0) return;
   title(`${name} tests (${files.length} file${files.length === 1 ? '' : 's'})`);
   const since = Date.now();
@@ -241,10 +253,11 @@ async function runTests(name, files) {
   const chromium = findChromium();
   const concurrency = [`--test-concurrency=${SIDE_BY_SIDE[name] ?? 1}`];
   const reporters = [
-    '--test-reporter=spec',
+    `--test-reporter=${join(ROOT, 'bin', 'spec-reporter.mjs')}`,
     '--test-reporter-destination=stdout',
     `--test-reporter=${join(ROOT, 'bin', 'test-reporter.mjs')}`,
     `--test-reporter-destination=${record}`,
+    ...(coverageFile === '' ? [] : coverageArguments(coverageFile)),
   ];
   const status = await tool(
     node24(),
@@ -257,6 +270,7 @@ async function runTests(name, files) {
       `in ${seconds(since)} s`,
   );
   if (status !== 0 && counts.failed === 0) failures.push(`${name} tests: node --test ended with status ${status}`);
+  if (coverageFile !== '' && !interrupted) failures.push(...reportCoverage(coverageFile));
 }
 
 /**

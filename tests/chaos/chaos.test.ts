@@ -72,18 +72,21 @@ describe('the judge of a run', () => {
 
   it('finds a whole run well', () => {
     const { ok, emitted, aggregated, recovery, alerts: found } = verdict({});
-    assert.deepEqual([ok, emitted, aggregated, found.inHistory], [true, 6, 6, 3]);
+    assert.deepEqual(
+      { ok, emitted, aggregated, inHistory: found.inHistory },
+      { ok: true, emitted: 6, aggregated: 6, inHistory: 3 },
+    );
     assert.deepEqual(recovery, [{ kind: 'kill-nats', ms: 1_100 }]);
   });
 
   it('takes a frame that was shed, counted and named for no loss; one that nobody counted is silent', () => {
     const aggregates = frames.filter(without(second));
     assert.deepEqual(
-      [
-        verdict({ aggregates, shed: [second.requestId], shedCounted: 1 }).ok,
-        verdict({ aggregates, shed: [second.requestId] }).silent.length,
-      ],
-      [true, 1],
+      {
+        ok: verdict({ aggregates, shed: [second.requestId], shedCounted: 1 }).ok,
+        silent: verdict({ aggregates, shed: [second.requestId] }).silent.length,
+      },
+      { ok: true, silent: 1 },
     );
   });
 

@@ -1,4 +1,7 @@
-/** npm run chaos: breaks a whole Gantry by a seeded schedule, and proves by its own record that nothing was lost, doubled or silent. */
+/**
+ * npm run chaos: breaks a whole Gantry by a seeded schedule, and proves by its own record that nothing was lost,
+ * doubled or silent.
+ */
 import { parseArgs } from 'node:util';
 import type { Verdict } from './checker.ts';
 import { runChaos } from './run.ts';

@@ -1,6 +1,7 @@
 /**
  * A Gantry node as `npm start` runs it, for chaos runs: it writes down every detection before anything is done with it,
- * its cameras can be sabotaged, its clock set, and it can be told to emit detections of simulated cameras beside the real ones.
+ * its cameras can be sabotaged, its clock set, and it can be told to emit detections of simulated cameras beside the
+ * real ones.
  */
 import { appendFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';

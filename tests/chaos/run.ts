@@ -1,4 +1,6 @@
-/** One chaos run: starts the world, breaks it by the schedule, waits until all is quiet, and writes down what happened. */
+/**
+ * One chaos run: starts the world, breaks it by the schedule, waits until all is quiet, and writes down what happened.
+ */
 import { setTimeout as delay } from 'node:timers/promises';
 import { asError } from '../../src/runtime/errors.ts';
 import { judge, type Verdict } from './checker.ts';

@@ -1,7 +1,10 @@
 /** Which faults happen when: pure, and the same for the same seed. */
 import { Random } from '../support/random.ts';
 
-/** What can be broken. `kill`: ended outright, and started again as an init system would. `pause`: SIGSTOP, later SIGCONT. */
+/**
+ * What can be broken. `kill`: ended outright, and started again as an init system would. `pause`: SIGSTOP, later
+ * SIGCONT.
+ */
 export const FAULTS = [
   'kill-nats',
   'pause-nats',
@@ -67,7 +70,10 @@ const LASTS: Readonly<Record<FaultKind, readonly [number, number]>> = {
   flood: [2_000, 5_000],
 };
 
-/** Faults one after the other until the time is used up. Every kind comes before any comes again; the seed decides on the order. */
+/**
+ * Faults one after the other until the time is used up. Every kind comes before any comes again; the seed decides on
+ * the order.
+ */
 export function scheduleOf({ seed, totalMs, calmMs, gapMs, kinds }: ScheduleOptions): readonly Fault[] {
   const random = new Random(seed);
   const between = ([least, most]: readonly [number, number]): number => least + random.below(most - least + 1);

@@ -1,4 +1,6 @@
-/** Everything that a chaos run breaks: real parts, each in a process of its own, kept running as an init system would. */
+/**
+ * Everything that a chaos run breaks: real parts, each in a process of its own, kept running as an init system would.
+ */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

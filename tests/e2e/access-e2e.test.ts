@@ -3,7 +3,8 @@ import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { startTestGantry, temporaryFolder } from '../support/gantry.ts';
+import { startTestGantry } from '../support/gantry.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -24,9 +25,8 @@ function refused(
   });
 }
 
-test('a listener beyond this machine without a token ends the start, before anything is written', async (t) => {
-  const [folder, removeFolder] = await temporaryFolder();
-  t.after(removeFolder);
+test('a listener beyond this machine without a token ends the start, before anything is written', async () => {
+  const folder = temporaryFolder();
   const data = ['--data-dir', join(folder, 'data')];
   const cases: readonly (readonly [Record<string, string>, string[], RegExp])[] = [
     [{}, ['--host', '0.0.0.0'], /HOST \(--host\) is 0\.0\.0\.0.*GANTRY_TOKEN.*GANTRY_OPEN=yes/u],
@@ -45,9 +45,9 @@ test('a listener beyond this machine without a token ends the start, before anyt
 });
 
 test('an open listener is said to be open, and readiness follows NATS', async (t) => {
-  const [folder, removeFolder] = await temporaryFolder();
+  const folder = temporaryFolder();
   const gantry = await startTestGantry(folder, { host: '0.0.0.0', open: true, redisUrl: 'off' });
-  t.after(() => gantry.stop().then(removeFolder));
+  t.after(() => gantry.stop());
   const { notices } = (await gantry.request('GET', '/api/health')).json;
   assert.ok(
     notices.some((notice: string) => /everybody who reaches 0\.0\.0\.0.*GANTRY_TOKEN/u.test(notice)),

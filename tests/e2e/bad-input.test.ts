@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { startTestGantry, temporaryFolder, type TestGantry, TestViewer } from '../support/gantry.ts';
+import { startTestGantry, type TestGantry, TestViewer } from '../support/gantry.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
 let folder: string;
-let removeFolder: () => Promise<void>;
 let gantry: TestGantry;
 
 before(async () => {
-  [folder, removeFolder] = await temporaryFolder();
+  folder = temporaryFolder();
   gantry = await startTestGantry(folder, { redisUrl: 'off' });
   // Nothing listens there: a camera that never comes online must not keep anything from working.
   const added = await gantry.request('POST', '/api/cameras', {
@@ -19,7 +19,6 @@ before(async () => {
 });
 after(async () => {
   await gantry?.stop();
-  await removeFolder?.();
 });
 
 const URL_OK = 'rtsp://192.0.2.1/live';
@@ -117,15 +116,15 @@ for (const { name, message, field } of [
   { name: 'a bad camera id', message: { type: 'subscribe', data: { cameraIds: ['a b'] } }, field: 'cameraIds' },
   { name: 'cameraIds that is no list', message: { type: 'subscribe', data: { cameraIds: 'all' } }, field: 'cameraIds' },
 ]) {
-  test(`WebSocket: ${name} is answered with an error and the connection stays`, async () => {
+  test(`WebSocket: ${name} is answered with an error and the connection stays`, async (t) => {
     const viewer = await TestViewer.open(gantry.url);
+    t.after(() => viewer.close());
     viewer.send(message);
     const { data } = await until('an error', () => viewer.messages.find(({ type }) => type === 'error'), 2_000);
     assert.equal(typeof data.code, 'string');
     if (field !== undefined) assert.match(String(data.field), new RegExp(field));
     viewer.send({ type: 'ping' });
     await until('a pong', () => viewer.messages.some(({ type }) => type === 'pong'), 2_000);
-    viewer.close();
   });
 }
 
@@ -147,7 +146,10 @@ test('after all of it Gantry is well, and its cameras are there again after a re
   await gantry.stop();
   gantry = await startTestGantry(folder, { redisUrl: 'off' });
   const { json } = await gantry.request('GET', '/api/cameras/taken');
-  assert.deepEqual([json.name, json.enabled, json.status.state], ['Renamed', false, 'offline']);
+  assert.deepEqual(
+    { name: json.name, enabled: json.enabled, state: json.status.state },
+    { name: 'Renamed', enabled: false, state: 'offline' },
+  );
   const removed = await gantry.request('DELETE', '/api/cameras/taken');
   assert.equal(removed.status, 204);
   assert.equal((await gantry.request('GET', '/api/cameras/taken')).status, 404);

@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { appendFile, cp, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, test, type TestContext } from 'node:test';
+import { before, test, type TestContext } from 'node:test';
 import { connect } from 'nats';
 import { ensureRedisServer } from '../../src/provision/redis-packages.ts';
 import { natsOptions } from '../../src/servers/nats-url.ts';
-import { startTestGantry, temporaryFolder, type TestGantry } from '../support/gantry.ts';
+import { startTestGantry, type TestGantry } from '../support/gantry.ts';
 import { aggregate } from '../support/http-fakes.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
 const ALERTS = 40;
@@ -15,8 +16,11 @@ const STREAM = join('nats', 'jetstream', 'jetstream', '$G', 'streams', 'ALERTS')
 const APPEND_ONLY = join('redis', 'appendonlydir');
 const noRedis = (await ensureRedisServer({})).binary === null;
 
-/** What a Gantry with two cameras, one changed key and forty alerts left when it was stopped in order; tests damage copies. */
-const [whole, removeWhole] = await temporaryFolder();
+/**
+ * What a Gantry with two cameras, one changed key and forty alerts left when it was stopped in order; tests damage
+ * copies.
+ */
+const whole = temporaryFolder();
 
 before(async () => {
   await writeFile(
@@ -41,7 +45,6 @@ before(async () => {
     await gantry.stop();
   }
 });
-after(() => removeWhole());
 
 interface DataFolder {
   readonly folder: string;
@@ -49,12 +52,10 @@ interface DataFolder {
 }
 
 async function dataFolder(t: TestContext): Promise<DataFolder> {
-  const [folder, remove] = await temporaryFolder();
+  const folder = temporaryFolder();
   const started: TestGantry[] = [];
-  // Hooks run in the order in which they are registered: what runs on the folder must end before it goes.
   t.after(async () => {
     for (const each of started) await each.stop();
-    await remove();
   });
   await cp(whole, folder, { recursive: true });
   const start = async (): Promise<TestGantry> => {

@@ -7,16 +7,16 @@ import type { RtspServer } from '../../src/embedded/rtsp.types.ts';
 import { Detection } from '../../src/messages/detection.ts';
 import { address } from '../../src/runtime/ref.ts';
 import { natsOptions } from '../../src/servers/nats-url.ts';
-import { startTestGantry, temporaryFolder, type TestGantry, TestViewer } from '../support/gantry.ts';
+import { startTestGantry, type TestGantry, TestViewer } from '../support/gantry.ts';
 import { demoCameras } from '../support/rtsp-cameras.ts';
 import { saboteurCamera, type Sabotage } from '../support/saboteur-camera.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
 const VICTIM = 'victim';
 const OTHER = 'bystander';
 
 let folder: string;
-let removeFolder: () => Promise<void>;
 let rtsp: RtspServer;
 let gantry: TestGantry;
 let viewer: TestViewer;
@@ -24,7 +24,7 @@ let nc: NatsConnection;
 const frames: Record<string, number[]> = { [VICTIM]: [], [OTHER]: [] };
 
 before(async () => {
-  [folder, removeFolder] = await temporaryFolder();
+  folder = temporaryFolder();
   rtsp = await demoCameras([VICTIM, OTHER]);
   gantry = await startTestGantry(folder, {}, { cameraActor: saboteurCamera });
   nc = await connect(natsOptions(gantry.natsUrl));
@@ -50,7 +50,6 @@ after(async () => {
   await nc?.close();
   await gantry?.stop();
   await rtsp?.stop();
-  await removeFolder?.();
 });
 
 const victim = () => gantry.actor(`/cameras/${VICTIM}`);
@@ -109,7 +108,10 @@ for (const { name, type, message, code } of [
     const { restarts } = victim();
     await recovers(() => void sabotage(type));
     const now = victim();
-    assert.deepEqual([now.restarts, now.state, now.lastFailure?.code], [restarts + 1, 'running', code]);
+    assert.deepEqual(
+      { restarts: now.restarts, state: now.state, code: now.lastFailure?.code },
+      { restarts: restarts + 1, state: 'running', code },
+    );
     assert.match(now.lastFailure?.message ?? '', message);
     assert.ok(
       viewer.messages.some(

@@ -4,8 +4,9 @@ import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { startNatsServer } from '../../src/embedded/nats-server.ts';
-import { startTestGantry, temporaryFolder } from '../support/gantry.ts';
+import { startTestGantry } from '../support/gantry.ts';
 import { memoryLog } from '../support/log.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /** A disk of 1 MB needs root, and a system that lets it mount one. */
 function cannotMount(): string | false {
@@ -22,9 +23,9 @@ test(
   'on a full disk every change is answered 507 and none is made; with room again each works',
   { skip: cannotMount() },
   async (t) => {
-    const [folder, remove] = await temporaryFolder();
-    // In reverse order: a folder goes once nothing is mounted in it.
-    const ends: (() => unknown)[] = [remove];
+    const folder = temporaryFolder();
+    // In reverse order: a folder is unmounted once nothing runs in it.
+    const ends: (() => unknown)[] = [];
     t.after(async () => {
       for (const end of ends.toReversed()) await end();
     });
@@ -75,7 +76,7 @@ test(
     for (let round = 0; round < 15; round++) {
       for (const [method, path, body] of changes) {
         const { status, json } = await gantry.request(method, path, body);
-        assert.deepEqual([status, json.code], [507, 'NOT_SAVED'], `${method} ${path}`);
+        assert.deepEqual({ status, code: json.code }, { status: 507, code: 'NOT_SAVED' }, `${method} ${path}`);
         assert.ok(json.message.includes(dataDir) && 'field' in json && 'value' in json, json.message);
       }
     }

@@ -15,10 +15,10 @@ import { ErrorBody } from '../../src/http/errors/http-error.ts';
 import { HealthReport } from '../../src/http/schemas/operations-schema.ts';
 import { FeedRequest } from '../../src/messages/feed.ts';
 import type { FuzzedFigures } from '../support/fuzz-server.ts';
-import { temporaryFolder } from '../support/gantry.ts';
 import { makeJpeg } from '../support/jpeg.ts';
 import { operationsOf, RequestMaker, type FuzzRequest, type OpenApi } from '../support/openapi-requests.ts';
 import { Random } from '../support/random.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
 const SEED = Number(process.env['GANTRY_FUZZ_SEED'] ?? 15);
@@ -28,15 +28,13 @@ const MESSAGES = 1_000;
 const MAX_HELD_UP_MS = 250;
 const MAX_GROWTH_BYTES = 24 * 1024 * 1024;
 
-let removeFolder: () => Promise<void>;
 let server: ReturnType<typeof fork>;
 let base: URL;
 let document: OpenApi;
 let picture: Buffer;
 
 before(async () => {
-  let folder: string;
-  [folder, removeFolder] = await temporaryFolder();
+  const folder = temporaryFolder();
   // Should a made-up key get in, its calls end here.
   await writeFile(join(folder, 'api_keys.yaml'), 'base_url: http://127.0.0.1:9/v1\nmodel: fuzz\napi_keys: []\n');
   server = fork(new URL('../support/fuzz-server.ts', import.meta.url), [folder], { execArgv: ['--expose-gc'] });
@@ -47,7 +45,6 @@ before(async () => {
 after(async () => {
   if (server.connected) server.disconnect();
   if (server.exitCode === null) await new Promise((resolve) => server.once('exit', resolve));
-  await removeFolder();
 });
 
 const answerOf = <T>(): Promise<T> =>

@@ -5,21 +5,21 @@ import type { RtspServer } from '../../src/embedded/rtsp.types.ts';
 import { Detection } from '../../src/messages/detection.ts';
 import { address } from '../../src/runtime/ref.ts';
 import { natsOptions } from '../../src/servers/nats-url.ts';
-import { startTestGantry, temporaryFolder, type TestGantry } from '../support/gantry.ts';
+import { startTestGantry, type TestGantry } from '../support/gantry.ts';
 import { demoCameras } from '../support/rtsp-cameras.ts';
 import { saboteurCamera, type Sabotage } from '../support/saboteur-camera.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
 const [VICTIM, OTHER] = ['victim', 'bystander'];
 let folder: string;
-let removeFolder: () => Promise<void>;
 let rtsp: RtspServer;
 let gantry: TestGantry;
 let nc: NatsConnection;
 const frames: Record<string, number[]> = { [VICTIM]: [], [OTHER]: [] };
 
 before(async () => {
-  [folder, removeFolder] = await temporaryFolder();
+  folder = temporaryFolder();
   rtsp = await demoCameras([VICTIM, OTHER]);
   gantry = await startTestGantry(folder, { isolation: 'process', redisUrl: 'off' }, { cameraActor: saboteurCamera });
   nc = await connect(natsOptions(gantry.natsUrl));
@@ -37,7 +37,6 @@ after(async () => {
   await nc?.close();
   await gantry?.stop();
   await rtsp?.stop();
-  await removeFolder?.();
 });
 
 for (const { type, how } of [
@@ -51,7 +50,10 @@ for (const { type, how } of [
     gantry.system.ref(address<Sabotage>(path)).tell({ type });
     await until('new frames', () => frames[VICTIM]!.length > seen + 1, 20_000);
     const { restarts: now, placement, lastFailure } = gantry.actor(path);
-    assert.deepEqual([now, placement, lastFailure?.code], [restarts + 1, 'process', 'PROCESS_EXITED']);
+    assert.deepEqual(
+      { restarts: now, placement, code: lastFailure?.code },
+      { restarts: restarts + 1, placement: 'process', code: 'PROCESS_EXITED' },
+    );
     assert.match(lastFailure?.message ?? '', how);
   });
 }

@@ -3,22 +3,21 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { temporaryFolder, TestViewer } from '../support/gantry.ts';
+import { TestViewer } from '../support/gantry.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 let folder: string;
-let removeFolder: () => Promise<void>;
 const started: ChildProcess[] = [];
 
 before(async () => {
-  [folder, removeFolder] = await temporaryFolder();
+  folder = temporaryFolder();
 });
 after(() => {
   // Of a test that failed half-way.
   for (const { exitCode, signalCode, pid } of started)
     if (exitCode === null && signalCode === null && pid !== undefined) process.kill(-pid, 'SIGKILL');
-  return removeFolder();
 });
 
 interface Program {
@@ -70,20 +69,17 @@ const alive = (pid: number): boolean =>
   existsSync(`/proc/${pid}/stat`) && !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
 
 for (const round of ['first', 'second']) {
-  test(`npm start, ${round} time: the demo street is on the feed, Ctrl-C ends every process it started`, async () => {
+  test(`npm start, ${round} time: the demo street is on the feed, Ctrl-C ends every process it started`, async (t) => {
     const program = npmStart();
     const url = await urlOf(program);
     await until('health ok', async () => (await healthOf(url)) === 'ok', 10_000);
     const viewer = await TestViewer.open(url, ['demo']);
+    t.after(() => viewer.close());
     const aggregate = await viewer.next('demo', ({ detectedObjects }) => detectedObjects.length > 0, 30_000);
-    assert.equal(
-      aggregate.riskAssessment.results.length + aggregate.riskAssessment.missingGroups.length >=
-        aggregate.trafficGroups.length,
-      true,
-    );
+    const { results, missingGroups } = aggregate.riskAssessment;
+    assert.ok(results.length + missingGroups.length >= aggregate.trafficGroups.length, 'every group is accounted for');
     const judged = await viewer.next('demo', ({ riskAssessment }) => riskAssessment.results.length > 0, 30_000);
     assert.equal(judged.riskAssessment.source, 'rules', 'without keys the rules judge, and say so');
-    viewer.close();
 
     const members = family(program.child.pid!);
     const names = members.map((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8'));

@@ -11,17 +11,17 @@ import { NatsBus } from '../../src/infra/nats/nats-bus.ts';
 import { Aggregate } from '../../src/messages/aggregate.ts';
 import { Detection } from '../../src/messages/detection.ts';
 import { streams } from '../../src/messages/subjects.ts';
-import { temporaryFolder, TestViewer } from '../support/gantry.ts';
+import { TestViewer } from '../support/gantry.ts';
 import { memoryLog } from '../support/log.ts';
 import { OwnProcess } from '../support/own-process.ts';
 import { demoCameras } from '../support/rtsp-cameras.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
 const SECRET = 'hidden-word';
 
 let folder: string;
-let removeFolder: () => Promise<void>;
 let rtsp: RtspServer;
 let servers: EmbeddedService[];
 let bus: NatsBus;
@@ -31,7 +31,7 @@ let standby: OwnProcess;
 const nodes: OwnProcess[] = [];
 
 before(async () => {
-  [folder, removeFolder] = await temporaryFolder();
+  folder = temporaryFolder();
   rtsp = await demoCameras(['gate']);
   servers = await Promise.all([
     startNatsServer({ dataDir: join(folder, 'nats'), log: memoryLog() }),
@@ -49,7 +49,6 @@ after(async () => {
   await bus?.close();
   await Promise.all(servers.map((each) => each.stop()));
   await rtsp?.stop();
-  await removeFolder();
 });
 
 async function node(name: string, roles: string): Promise<OwnProcess> {
@@ -129,17 +128,17 @@ test('each process starts the actors of its roles only, and says so', async () =
   assert.match(JSON.stringify((await get(standby, '/api/health')).json.notices), /stands by/);
 });
 
-test('a frame of a camera on one process, judged and put together on another, is on the feed', async () => {
+test('a frame of a camera on one process, judged and put together on another, is on the feed', async (t) => {
   const url = rtsp.url('gate').replace('rtsp://', `rtsp://viewer:${SECRET}@`);
   const added = await get(watching, '/api/cameras', post({ cameraId: 'gate', url, intervalSeconds: 0.5 }));
   assert.equal(added.status, 201, JSON.stringify(added.json));
   const viewer = await TestViewer.open(await urlOf(watching), ['gate']);
+  t.after(() => viewer.close());
   const judged = await viewer.next('gate', ({ riskAssessment }) => riskAssessment.results.length > 0, 20_000);
   assert.equal(judged.riskAssessment.source, 'rules');
-  viewer.close();
 });
 
-test('a process answers for other roles where NATS can tell, without passwords; else it says which role to ask', async () => {
+test('a process answers for other roles where NATS can tell, without passwords; else it says which role to ask', async (t) => {
   const web = await node('web', 'web');
   const cameras = await get(web, '/api/cameras');
   assert.deepEqual([cameras.status, cameras.json.length, cameras.json[0].cameraId], [200, 1, 'gate']);
@@ -153,11 +152,11 @@ test('a process answers for other roles where NATS can tell, without passwords; 
     [0, 'rules'],
   );
   const viewer = await TestViewer.open(await urlOf(web), ['gate']);
+  t.after(() => viewer.close());
   await viewer.next('gate');
   await until('the status of the camera', () =>
     viewer.messages.some(({ type, data }) => type === 'camera_status' && data.state === 'online'),
   );
-  viewer.close();
   for (const [one, path, role, init] of [
     [web, '/api/keys', 'scheduler', {}],
     [web, '/api/usage', 'scheduler', {}],

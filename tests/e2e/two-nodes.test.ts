@@ -11,8 +11,9 @@ import type { EmbeddedService } from '../../src/embedded/service.ts';
 import { ensureRedisServer } from '../../src/provision/redis-packages.ts';
 import { startProviderSimulator } from '../../src/simulator/provider-server.ts';
 import type { ProviderSimulator } from '../../src/simulator/simulator.types.ts';
-import { startTestGantry, temporaryFolder, type TestGantry } from '../support/gantry.ts';
+import { startTestGantry, type TestGantry } from '../support/gantry.ts';
 import { memoryLog } from '../support/log.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
 const available = (await ensureRedisServer()).binary !== null;
@@ -26,7 +27,6 @@ describe(
   available ? {} : { skip: 'there is no real redis-server on this machine' },
   () => {
     let folder: string;
-    let removeFolder: () => Promise<void>;
     let nats: EmbeddedService;
     let redis: EmbeddedService;
     let provider: ProviderSimulator;
@@ -35,7 +35,7 @@ describe(
     let png: Buffer;
 
     before(async () => {
-      [folder, removeFolder] = await temporaryFolder();
+      folder = temporaryFolder();
       png = await sharp({ create: { width: 320, height: 180, channels: 3, background: '#557799' } })
         .png()
         .toBuffer();
@@ -60,7 +60,6 @@ describe(
       await provider?.close();
       await nats?.stop();
       await redis?.stop();
-      await removeFolder();
     });
 
     const entry = (name: string) => ({
@@ -95,7 +94,7 @@ describe(
     async function change(node: TestGantry, method: string, path: string, body?: unknown): Promise<void> {
       const { status, json } = await node.request(method, path, body);
       assert.ok(status < 300, `${method} ${path}: ${status} ${JSON.stringify(json)}`);
-      assert.deepEqual([json.shared, json.persisted], [true, true]);
+      assert.deepEqual({ shared: json.shared, persisted: json.persisted }, { shared: true, persisted: true });
     }
     async function hand(node: TestGantry): Promise<string> {
       const form = new FormData();

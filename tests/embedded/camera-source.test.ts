@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test, type TestContext } from 'node:test';
+import { before, test, type TestContext } from 'node:test';
 import type { RtspStreamOptions } from '../../src/embedded/rtsp.types.ts';
 import { startRtspServer } from '../../src/embedded/rtsp-server.ts';
 import { findFfmpeg } from '../../src/provision/binaries.ts';
@@ -12,7 +11,9 @@ import { runCommand } from '../../src/provision/command.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { CameraSource, type SourceOptions } from '../../src/source/camera-source.ts';
 import { RtspReader } from '../../src/source/rtsp-reader.ts';
-import { memoryLog, until } from './support.ts';
+import { memoryLog } from './support.ts';
+import { until } from '../support/until.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const PASSWORD = 'p@ss:w/rd?#%';
 const GATE = `rtsp://viewer:${encodeURIComponent(PASSWORD)}@`;
@@ -22,7 +23,7 @@ let clip = '';
 
 before(async () => {
   ffmpeg = (await findFfmpeg()).path;
-  folder = mkdtempSync(join(tmpdir(), 'gantry-camera-'));
+  folder = temporaryFolder();
   clip = join(folder, 'clip.mp4');
   const made = await runCommand(
     ffmpeg,
@@ -49,7 +50,6 @@ before(async () => {
   );
   assert.equal(made.code, 0, made.stderr);
 });
-after(() => rmSync(folder, { recursive: true, force: true }));
 
 /** A camera of the project's own RTSP server. */
 async function camera(
@@ -98,7 +98,7 @@ function watch(
   return seen;
 }
 
-const seesPictures = async (what: string, seen: ReturnType<typeof watch>): Promise<void> =>
+const seesPictures = (what: string, seen: ReturnType<typeof watch>): Promise<boolean> =>
   until(`${what}: pictures`, () => seen.frames >= 2, 20_000).catch((thrown: unknown) =>
     assert.fail(`${String(thrown)} ${seen.says.join(' | ')}`),
   );
@@ -120,6 +120,7 @@ test('a camera that asks for a password is read, and no process list or environm
       absoluteControl: way.scheme === 'md5',
     });
     const seen = watch(t, url.replace('rtsp://', GATE));
+    t.after(() => seen.source.stop());
     await seesPictures(JSON.stringify(way), seen);
     const [pid] = seen.pids;
     const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
@@ -127,7 +128,6 @@ test('a camera that asks for a password is read, and no process list or environm
     assert.doesNotMatch(command, /viewer|p@ss|p%40ss|udp:/u);
     assert.ok(!command.includes(url), 'not the camera either');
     assert.doesNotMatch(readFileSync(`/proc/${pid}/environ`, 'utf8'), /tok-of-this-test|GANTRY/u);
-    await seen.source.stop();
   }
 });
 

@@ -7,10 +7,12 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { endLeftover, parseStat, writePidFile } from '../../src/embedded/leftover.ts';
 import { startNatsServer } from '../../src/embedded/nats-server.ts';
-import { isAlive, memoryLog, temporaryFolder, until } from './support.ts';
+import { isAlive, memoryLog } from './support.ts';
+import { until } from '../support/until.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 test('the server left behind by a Gantry that was killed is ended at the next start', async (t) => {
-  const dataDir = await temporaryFolder(t);
+  const dataDir = temporaryFolder();
   const gantry = spawn(process.execPath, [join(import.meta.dirname, 'orphan.ts'), dataDir], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -29,7 +31,7 @@ test('the server left behind by a Gantry that was killed is ended at the next st
 });
 
 test('a process that merely got the number of a former server is left alone', async (t) => {
-  const file = join(await temporaryFolder(t), 'some.pid.json');
+  const file = join(temporaryFolder(), 'some.pid.json');
   const bystander = spawn('sleep', ['60']);
   t.after(() => bystander.kill('SIGKILL'));
   await writePidFile(file, bystander.pid!, ['sleep', '60']);
@@ -46,7 +48,7 @@ test('a process that merely got the number of a former server is left alone', as
 });
 
 test('a process of the same number and start but another program is left alone', async (t) => {
-  const file = join(await temporaryFolder(t), 'some.pid.json');
+  const file = join(temporaryFolder(), 'some.pid.json');
   const bystander = spawn('sleep', ['60']);
   t.after(() => bystander.kill('SIGKILL'));
   await writePidFile(file, bystander.pid!, ['/opt/nats-server', '--config', 'x']);
@@ -55,7 +57,7 @@ test('a process of the same number and start but another program is left alone',
 });
 
 test('a leftover that ignores SIGTERM is killed at the deadline', async (t) => {
-  const file = join(await temporaryFolder(t), 'some.pid.json');
+  const file = join(temporaryFolder(), 'some.pid.json');
   const stubborn = spawn('sh', ['-c', 'trap "" TERM; echo ready; while :; do sleep 0.1; done'], {
     stdio: ['ignore', 'pipe', 'ignore'],
   });
@@ -70,8 +72,8 @@ test('a leftover that ignores SIGTERM is killed at the deadline', async (t) => {
   assert.deepEqual(await exited, [null, 'SIGKILL']);
 });
 
-test('a note cut off by a crash is no leftover', async (t) => {
-  const file = join(await temporaryFolder(t), 'some.pid.json');
+test('a note cut off by a crash is no leftover', async () => {
+  const file = join(temporaryFolder(), 'some.pid.json');
   await writeFile(file, '{"owner":{"pid":');
   assert.equal(await endLeftover(file), 'none');
 });

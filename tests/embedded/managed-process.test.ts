@@ -5,7 +5,9 @@ import { test } from 'node:test';
 import { ManagedProcess, restartDelay } from '../../src/embedded/managed-process.ts';
 import { EmbeddedError } from '../../src/embedded/service.ts';
 import type { EmbeddedErrorCode } from '../../src/embedded/service.ts';
-import { isAlive, memoryLog, stateRecorder, temporaryFolder, until } from './support.ts';
+import { isAlive, memoryLog, stateRecorder } from './support.ts';
+import { until } from '../support/until.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const hasCode = (code: EmbeddedErrorCode, pattern: RegExp) => (error: unknown) =>
   error instanceof EmbeddedError && error.code === code && pattern.test(error.message);
@@ -38,7 +40,7 @@ test('a program that never becomes ready is ended', async () => {
   assert.equal(isAlive(Number(/\d+$/.exec(String(error))?.[0])), false);
 });
 
-test('a program that dies over and over is started again with growing pauses until it is stopped', async () => {
+test('a program that dies over and over is started again with growing pauses until it is stopped', async (t) => {
   let starts = 0;
   const log = memoryLog();
   const managed = await ManagedProcess.start({
@@ -49,6 +51,7 @@ test('a program that dies over and over is started again with growing pauses unt
       return Promise.resolve();
     },
   });
+  t.after(() => managed.stop());
   await until('it was started three times', () => starts >= 3);
   await managed.stop();
   const after = starts;
@@ -61,8 +64,9 @@ test('the pause before a restart doubles up to ten seconds', () => {
   assert.deepEqual([1, 2, 3, 6, 7, 100].map(restartDelay), [200, 400, 800, 6400, 10_000, 10_000]);
 });
 
-test('stopping during the pause before a restart does not wait for it', async () => {
+test('stopping during the pause before a restart does not wait for it', async (t) => {
   const managed = await ManagedProcess.start({ ...shell('exit 1'), ready: () => Promise.resolve() });
+  t.after(() => managed.stop());
   await until('it is down', () => managed.state() === 'down');
   await managed.stop();
   assert.equal(managed.state(), 'stopped');
@@ -71,13 +75,14 @@ test('stopping during the pause before a restart does not wait for it', async ()
 
 test('a program that ignores SIGTERM is killed at the deadline', async (t) => {
   const log = memoryLog();
-  const mark = join(await temporaryFolder(t), 'trap-is-set');
+  const mark = join(temporaryFolder(), 'trap-is-set');
   const managed = await ManagedProcess.start({
     ...shell(`trap "" TERM; touch ${mark}; while :; do sleep 0.05; done`),
     log,
-    ready: () => until('the trap is set', () => existsSync(mark)),
+    ready: async () => void (await until('the trap is set', () => existsSync(mark))),
     stopTimeoutMs: 200,
   });
+  t.after(() => managed.stop());
   const pid = managed.pid()!;
   await managed.stop();
   assert.equal(isAlive(pid), false);

@@ -6,10 +6,12 @@ import { connect } from 'nats';
 import { natsConfig, startNatsServer } from '../../src/embedded/nats-server.ts';
 import { EmbeddedError } from '../../src/embedded/service.ts';
 import { natsOptions } from '../../src/servers/nats-url.ts';
-import { isAlive, memoryLog, stateRecorder, temporaryFolder, until } from './support.ts';
+import { isAlive, memoryLog, stateRecorder } from './support.ts';
+import { until } from '../support/until.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 test('nats-server answers with JetStream and the payload limit we set', async (t) => {
-  const server = await startNatsServer({ dataDir: await temporaryFolder(t), log: memoryLog() });
+  const server = await startNatsServer({ dataDir: temporaryFolder(), log: memoryLog() });
   t.after(() => server.stop());
   const client = await connect(natsOptions(server.url));
   t.after(() => client.close());
@@ -25,7 +27,7 @@ test('nats-server answers with JetStream and the payload limit we set', async (t
 
 test('nats-server killed with SIGKILL is back on the same port with its messages', async (t) => {
   const { seen, onState } = stateRecorder();
-  const server = await startNatsServer({ dataDir: await temporaryFolder(t), log: memoryLog(), onState });
+  const server = await startNatsServer({ dataDir: temporaryFolder(), log: memoryLog(), onState });
   t.after(() => server.stop());
   const client = await connect({ ...natsOptions(server.url), reconnectTimeWait: 50, maxReconnectAttempts: -1 });
   t.after(() => client.close());
@@ -45,7 +47,7 @@ test('nats-server killed with SIGKILL is back on the same port with its messages
 
 test('nats-server leaves cores to the others, unless the operator says how many it may use', async (t) => {
   const threads = async (): Promise<string | undefined> => {
-    const server = await startNatsServer({ dataDir: await temporaryFolder(t), log: memoryLog() });
+    const server = await startNatsServer({ dataDir: temporaryFolder(), log: memoryLog() });
     t.after(() => server.stop());
     const variables = (await readFile(`/proc/${server.pid()}/environ`, 'utf8')).split('\0');
     return variables.find((each) => each.startsWith('GOMAXPROCS='));
@@ -58,8 +60,8 @@ test('nats-server leaves cores to the others, unless the operator says how many 
   assert.equal(await threads(), 'GOMAXPROCS=7');
 });
 
-test('stopping nats-server leaves no process, twice in a row with the same folder', async (t) => {
-  const dataDir = await temporaryFolder(t);
+test('stopping nats-server leaves no process, twice in a row with the same folder', async () => {
+  const dataDir = temporaryFolder();
   for (let round = 0; round < 2; round++) {
     const server = await startNatsServer({ dataDir, log: memoryLog() });
     const pid = server.pid()!;
@@ -71,7 +73,7 @@ test('stopping nats-server leaves no process, twice in a row with the same folde
 });
 
 test('a second start in a folder that is in use is refused and names the owner', async (t) => {
-  const dataDir = await temporaryFolder(t);
+  const dataDir = temporaryFolder();
   const server = await startNatsServer({ dataDir, log: memoryLog() });
   t.after(() => server.stop());
   await assert.rejects(
@@ -83,10 +85,10 @@ test('a second start in a folder that is in use is refused and names the owner',
 });
 
 test('another server that answers on the port is not taken for the new one', async (t) => {
-  const other = await startNatsServer({ dataDir: await temporaryFolder(t), log: memoryLog() });
+  const other = await startNatsServer({ dataDir: await temporaryFolder(), log: memoryLog() });
   t.after(() => other.stop());
   const port = Number(new URL(other.url).port);
-  const second = startNatsServer({ dataDir: await temporaryFolder(t), port, log: memoryLog() });
+  const second = startNatsServer({ dataDir: await temporaryFolder(), port, log: memoryLog() });
   await assert.rejects(second, { code: 'EXITED_EARLY', message: /address already in use/i });
 });
 

@@ -4,7 +4,9 @@ import type { TestContext } from 'node:test';
 import { Redis } from 'ioredis';
 import { REDIS_OPTIONS, startRedisServer } from '../../src/embedded/redis-server.ts';
 import type { EmbeddedService } from '../../src/embedded/service.ts';
-import { isAlive, memoryLog, temporaryFolder, until } from './support.ts';
+import { isAlive, memoryLog } from './support.ts';
+import { until } from '../support/until.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /** A real Redis in `dataDir`; null, and the test skipped, where none can be had. */
 async function realRedis(t: TestContext, dataDir: string): Promise<EmbeddedService | null> {
@@ -23,7 +25,7 @@ function client(t: TestContext, server: EmbeddedService): Redis {
 }
 
 test('redis-server runs with the options of the contract and never evicts what has no expiry', async (t) => {
-  const server = await realRedis(t, await temporaryFolder(t));
+  const server = await realRedis(t, temporaryFolder());
   if (server === null) return;
   const redis = client(t, server);
   const expected = { ...REDIS_OPTIONS, maxmemory: String(2 * 1024 ** 3), bind: '127.0.0.1' };
@@ -36,7 +38,7 @@ test('redis-server runs with the options of the contract and never evicts what h
 });
 
 test('redis-server killed with SIGKILL is back on the same port with what was written', async (t) => {
-  const server = await realRedis(t, await temporaryFolder(t));
+  const server = await realRedis(t, temporaryFolder());
   if (server === null) return;
   const redis = client(t, server);
   await redis.lpush('alerts:a', 'one', 'two');
@@ -47,16 +49,16 @@ test('redis-server killed with SIGKILL is back on the same port with what was wr
 });
 
 test('what Redis holds survives a stop and a start; no process is left', async (t) => {
-  const dataDir = await temporaryFolder(t);
+  const dataDir = temporaryFolder();
   for (const expected of [null, 'kept']) {
     const server = await realRedis(t, dataDir);
     if (server === null) return;
     const redis = client(t, server);
+    t.after(() => redis.disconnect());
     assert.equal(await redis.get('key'), expected);
     await redis.set('key', 'kept');
     const pid = server.pid()!;
     await server.stop();
     assert.equal(isAlive(pid), false);
-    redis.disconnect();
   }
 });

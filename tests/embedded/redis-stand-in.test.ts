@@ -6,7 +6,8 @@ import type { TestContext } from 'node:test';
 import { Redis } from 'ioredis';
 import { startRedisStandIn } from '../../src/embedded/redis-stand-in.ts';
 import type { EmbeddedService } from '../../src/embedded/service.ts';
-import { memoryLog, until } from './support.ts';
+import { memoryLog } from './support.ts';
+import { until } from '../support/until.ts';
 
 async function standIn(t: TestContext): Promise<{ server: EmbeddedService; redis: Redis }> {
   const server = await startRedisStandIn({ port: 0, reason: 'no Redis for this test', log: memoryLog() });

@@ -4,17 +4,17 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { findFfmpeg } from '../../src/provision/binaries.ts';
 import { runCommand } from '../../src/provision/command.ts';
 import { startRtspServer } from '../../src/embedded/rtsp-server.ts';
 import type { RtspServer, RtspServerOptions } from '../../src/embedded/rtsp-server.ts';
 import { EmbeddedError } from '../../src/embedded/service.ts';
-import { isAlive, memoryLog, until } from './support.ts';
+import { isAlive, memoryLog } from './support.ts';
+import { until } from '../support/until.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 let ffmpeg = '';
 let folder = '';
@@ -23,7 +23,7 @@ let clip = '';
 
 before(async () => {
   ffmpeg = (await findFfmpeg()).path;
-  folder = await mkdtemp(join(tmpdir(), 'gantry-rtsp-'));
+  folder = temporaryFolder();
   clip = join(folder, 'clip.mp4');
   const made = await runCommand(
     ffmpeg,
@@ -50,7 +50,6 @@ before(async () => {
   );
   assert.equal(made.code, 0, made.stderr);
 });
-after(() => rm(folder, { recursive: true, force: true }));
 
 async function serve(t: TestContext, options: Partial<RtspServerOptions> = {}): Promise<RtspServer> {
   const server = await startRtspServer({
@@ -102,7 +101,7 @@ class Reader {
     t.after(() => this.process.kill('SIGKILL'));
   }
 
-  shows(count: number): Promise<void> {
+  shows(count: number): Promise<boolean> {
     return until(
       `${count} frames are decoded (got ${this.frames}; ${this.stderr})`,
       () => this.frames >= count,

@@ -1,7 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { ServiceLog, ServiceState } from '../../src/embedded/service.ts';
 
 /** A log that keeps its lines. */
@@ -13,26 +9,6 @@ export function memoryLog(): ServiceLog & { readonly lines: string[] } {
     warn: (_fields, message) => void lines.push(`warn ${message}`),
     error: (_fields, message) => void lines.push(`error ${message}`),
   };
-}
-
-/** A folder of its own, removed when the test ends. */
-export async function temporaryFolder(t: { after(fn: () => Promise<void>): void }): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'gantry-embedded-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
-  return folder;
-}
-
-/** Waits until `condition` holds; fails with `what` after `timeoutMs`. */
-export async function until(
-  what: string,
-  condition: () => boolean | Promise<boolean>,
-  timeoutMs = 10_000,
-): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`waited ${timeoutMs} ms in vain until ${what}`);
-    await delay(20);
-  }
 }
 
 /** Whether a process of that id exists. */

@@ -151,7 +151,9 @@ test('a start without Redis works the same; when Redis comes it gets what it mis
   await system.stop();
   const url = `redis://127.0.0.1:${late.port}`;
   const away = await RedisStore.open({ url, log: memoryLog(), durable: true, notice: null });
+  t.after(() => away.close());
   const without = await startAggregator(world.bus, { redis: away, deadlineMs: 60_000 });
+  t.after(() => without.stop());
   const frames = [fresh('late'), fresh('late')];
   for (const frame of frames) await judge(frame, 'high');
   await published('late', 2);
@@ -162,6 +164,4 @@ test('a start without Redis works the same; when Redis comes it gets what it mis
     async () => (await away.latest('late').catch(() => null))?.requestId === frames[1]?.requestId,
   );
   assert.deepEqual(await away.alerts('late', 100), await history('late'));
-  await without.stop();
-  away.close();
 });

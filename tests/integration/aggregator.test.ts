@@ -45,8 +45,9 @@ const unsettled = async (): Promise<number> => {
 };
 const settled = () => until('everything is acked', async () => (await unsettled()) === 0);
 
-test('a frame is one message of the stream; its messages are acked only then', async () => {
+test('a frame is one message of the stream; its messages are acked only then', async (t) => {
   const system = await startAggregator(world.bus);
+  t.after(() => system.stop());
   const frame = fresh(2);
   await send(frame, result(frame, 1, 'low'));
   await until(
@@ -61,12 +62,12 @@ test('a frame is one message of the stream; its messages are acked only then', a
     all.map(({ revision, riskAssessment }) => [revision, riskAssessment.maxRiskLevel]),
     [[0, 'low']],
   );
-  await system.stop();
 });
 
-test('when the aggregator fails in the middle of frames each still goes out once, and late answers revise', async () => {
+test('when the aggregator fails in the middle of frames each still goes out once, and late answers revise', async (t) => {
   const frames = Array.from({ length: 12 }, () => fresh(2));
   const system = await startAggregator(breakingOnce(world.bus, frames[5]!), { deadlineMs: 1_500 });
+  t.after(() => system.stop());
   for (const frame of frames) await send(frame, result(frame, 1, 'low'));
   await until('it failed', () =>
     system.log.lines.some(
@@ -95,14 +96,14 @@ test('when the aggregator fails in the middle of frames each still goes out once
     alerts.map(({ requestId }) => requestId).toSorted(),
     last.map(({ requestId }) => requestId).toSorted(),
   );
-  await system.stop();
 });
 
-test('a frame whose handling fails each time makes two restarts, then it is a dead letter; the others go out', async () => {
+test('a frame whose handling fails each time makes two restarts, then it is a dead letter; the others go out', async (t) => {
   const box = new DeadLetterBox(world.bus.link);
   const [poison, ...others] = [fresh(0, { cameraId: 'poison' }), fresh(0), fresh(0), fresh(0)];
   assert.ok(poison !== undefined);
   const system = await startAggregator(breakingOnce(world.bus, poison, Infinity), { deadlineMs: 1_500 });
+  t.after(() => system.stop());
   await send(poison, ...others);
   await settled();
   assert.equal(
@@ -115,12 +116,12 @@ test('a frame whose handling fails each time makes two restarts, then it is a de
     letters.map(({ cameraId, consumer, reason }) => [cameraId, consumer, reason]),
     [['poison', consumers.aggregatorDetections, 'its handling failed 2 times: sabotage']],
   );
-  await system.stop();
 });
 
-test('a frame from far in the future is held no longer than one of now and a minute', async () => {
+test('a frame from far in the future is held no longer than one of now and a minute', async (t) => {
   const clock = new ManualClock(Date.now());
   const system = await startAggregator(world.bus, { deadlineMs: 200, clock });
+  t.after(() => system.stop());
   const frame = fresh(1, { timestamp: '9999-12-31T23:59:59Z' });
   await send(frame);
   await until(
@@ -130,10 +131,9 @@ test('a frame from far in the future is held no longer than one of now and a min
   await clock.advance(60_300);
   await settled();
   assert.equal((await aggregatesOf(world.bus, frame)).length, 1);
-  await system.stop();
 });
 
-test('a frame that went out before the process ended is known to the next: repeated messages change nothing, a late answer revises', async () => {
+test('a frame that went out before the process ended is known to the next: repeated messages change nothing, a late answer revises', async (t) => {
   const first = await startAggregator(world.bus, { deadlineMs: 200 });
   const [incomplete, waiting] = [fresh(2), fresh(1, { timestamp: new Date(Date.now() + 60_000).toISOString() })];
   await send(incomplete, result(incomplete, 1, 'none'), waiting);
@@ -142,6 +142,7 @@ test('a frame that went out before the process ended is known to the next: repea
   await until('what waits for its answers was handed back, and no more', async () => (await unsettled()) === 1);
 
   const second = await startAggregator(world.bus, { deadlineMs: 200 });
+  t.after(() => second.stop());
   const latest = await until('it remembers', () =>
     second.ref(AGGREGATOR).ask({ type: 'latest', cameraId: incomplete.cameraId }, { timeoutMs: 1_000 }),
   );
@@ -157,15 +158,17 @@ test('a frame that went out before the process ended is known to the next: repea
     ],
   );
   assert.equal((await aggregatesOf(world.bus, waiting)).length, 1);
-  await second.stop();
 });
 
-test('when the whole process dies at any moment, the next one takes over what it held, and nothing goes out twice', async () => {
+test('when the whole process dies at any moment, the next one takes over what it held, and nothing goes out twice', async (t) => {
   const nc = await connect(natsOptions(world.nats.url));
+  t.after(() => nc.close());
   const jsm = await nc.jetstreamManager();
   const doomed = await world.connect();
+  t.after(() => doomed.close());
   for (const [stream, durable] of CONSUMED) await jsm.consumers.update(stream, durable, { ack_wait: nanos(500) });
   const first = await startAggregator(doomed, { deadlineMs: 3_000 });
+  t.after(() => first.stop());
   const frames = Array.from({ length: 40 }, () => fresh(2));
   const sending = (async () => {
     for (const frame of frames) await send(frame, result(frame, 1, 'low'), result(frame, 2, 'high'));
@@ -177,6 +180,7 @@ test('when the whole process dies at any moment, the next one takes over what it
   await doomed.link.nc.close();
   await sending;
   const second = await startAggregator(world.bus, { deadlineMs: 3_000 });
+  t.after(() => second.stop());
   await settled();
   for (const frame of frames) {
     const all = await aggregatesOf(world.bus, frame);
@@ -191,15 +195,12 @@ test('when the whole process dies at any moment, the next one takes over what it
   }
   const alerts = new Set((await allOf(world.bus, streams.alerts)).map(({ requestId }) => requestId));
   assert.ok(frames.every(({ requestId }) => alerts.has(requestId)));
-  await second.stop();
-  await first.stop();
-  await doomed.close();
-  await nc.close();
 });
 
-test('an answer whose detection never comes is a dead letter after a minute', async () => {
+test('an answer whose detection never comes is a dead letter after a minute', async (t) => {
   const clock = new ManualClock(Date.now());
   const system = await startAggregator(world.bus, { clock });
+  t.after(() => system.stop());
   const frame = fresh(1);
   await send(result(frame, 1, 'low'));
   await until(
@@ -219,11 +220,11 @@ test('an answer whose detection never comes is a dead letter after a minute', as
   assert.equal(letter?.body.requestId, frame.requestId);
   await settled();
   assert.equal((await system.ref(AGGREGATOR).ask({ type: 'stats' }, { timeoutMs: 1_000 })).orphans, 1);
-  await system.stop();
 });
 
-test('while NATS is dead aggregates wait, and each goes out once when it is back', async () => {
+test('while NATS is dead aggregates wait, and each goes out once when it is back', async (t) => {
   const system = await startAggregator(world.bus);
+  t.after(() => system.stop());
   const frames = Array.from({ length: 30 }, () => fresh(1));
   for (const frame of frames) await send(frame);
   await until(
@@ -258,10 +259,9 @@ test('while NATS is dead aggregates wait, and each goes out once when it is back
       [[0, 'medium']],
     );
   }
-  await system.stop();
 });
 
-test('an aggregator takes nothing before it is its turn, and lets go of everything when its turn is lost', async () => {
+test('an aggregator takes nothing before it is its turn, and lets go of everything when its turn is lost', async (t) => {
   const turn = Promise.withResolvers<void>();
   const lost = new AbortController();
   let terms = 0;
@@ -273,6 +273,7 @@ test('an aggregator takes nothing before it is its turn, and lets go of everythi
     },
   };
   const system = await startAggregator(world.bus, { leadership });
+  t.after(() => system.stop());
   const frame = fresh(1);
   await send(frame);
   const held = async (): Promise<number> =>
@@ -284,5 +285,4 @@ test('an aggregator takes nothing before it is its turn, and lets go of everythi
   await until('it asks for its next turn', () => terms === 2);
   await send(result(frame, 1, 'low'));
   await until('the frame is out', async () => (await aggregatesOf(world.bus, frame)).length === 1);
-  await system.stop();
 });

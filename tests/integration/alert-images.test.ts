@@ -39,13 +39,14 @@ const noise = (width: number, height: number): Promise<Uint8Array> => {
 const alert = (alerted: Aggregate) =>
   world.bus.publish(subjects.alert(alerted.cameraId), alerted, alerted, `${alerted.requestId}:${alerted.revision}`);
 
-test('the pictures of an alert are there after the originals are gone, each in 50 kB', async () => {
+test('the pictures of an alert are there after the originals are gone, each in 50 kB', async (t) => {
   const images = new JetStreamImages(world.bus);
   const kept = new JetStreamAlertImages(world.bus);
   const system = await startSystem(
     supervisor('root', [child('alert-images', alertImagesActor, () => ({ bus: world.bus, images, kept, encoder }))]),
     { log: memoryLog(), onEscalation: (error) => assert.fail(error.message) },
   );
+  t.after(() => system.stop());
   const frame = aggregate('north', { risk: 'high' });
   const other = aggregate('north', { risk: 'high' });
   const [frameId, cropId] = [`${frame.requestId}.frame`, `${frame.requestId}.g1`];
@@ -69,8 +70,8 @@ test('the pictures of an alert are there after the originals are gone, each in 5
   );
 
   const nc = await connect(natsOptions(world.nats.url));
+  t.after(() => nc.close());
   await (await nc.jetstreamManager()).streams.purge(IMAGE_STREAM);
-  await nc.close();
   const jpeg = await images.get(frameId);
   assert.ok(jpeg && jpeg.byteLength <= MAX_ALERT_IMAGE_BYTES, `${jpeg?.byteLength} bytes`);
   const { width, height, format } = await sharp(jpeg).metadata();
@@ -78,7 +79,6 @@ test('the pictures of an alert are there after the originals are gone, each in 5
   assert.ok(Math.abs(width / height - 960 / 540) < 0.02, `${width} x ${height}`);
   assert.deepEqual(Buffer.from((await images.get(cropId)) ?? []), small, 'what fits stays as it is');
   assert.equal(await images.get(`${other.requestId}.frame`), null);
-  await system.stop();
 });
 
 test('a picture loses quality before it loses pixels', async () => {

@@ -12,18 +12,17 @@ import { writeRuntimeFile } from '../../src/app/runtime-file.ts';
 import { startProviderSimulator } from '../../src/simulator/provider-server.ts';
 import type { Behaviour, ProviderSimulator } from '../../src/simulator/simulator.types.ts';
 import { plainTask } from '../support/assessment-task.ts';
-import { temporaryFolder } from '../support/gantry.ts';
 import { memoryLog } from '../support/log.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'cli', 'cli.ts');
 const GOOD = 'sk-good-0123456789abcdef';
 const BAD = 'sk-revoked-0123456789abcdef';
 let folder: string;
-let removeFolder: () => Promise<void>;
 let simulator: ProviderSimulator;
 
 before(async () => {
-  [folder, removeFolder] = await temporaryFolder();
+  folder = temporaryFolder();
   simulator = await startProviderSimulator({
     keys: [
       { name: 'good', key: GOOD, qps: 50, rpm: 60 },
@@ -34,7 +33,6 @@ before(async () => {
 });
 after(async () => {
   await simulator.close();
-  await removeFolder();
 });
 
 function gantry(
@@ -164,9 +162,11 @@ test('a bad call says what is wrong, and with which code', async () => {
   }
 });
 
-test('queue shows depth, age and rate per priority', async () => {
+test('queue shows depth, age and rate per priority', async (t) => {
   const nats: EmbeddedService = await startNatsServer({ dataDir: join(folder, 'nats'), log: memoryLog() });
+  t.after(() => nats.stop());
   const bus = await NatsBus.open({ url: nats.url, startTimeoutMs: 5_000, log: memoryLog() });
+  t.after(() => bus.close());
   await writeRuntimeFile(folder, {
     pid: process.pid,
     httpUrl: 'http://127.0.0.1:1',
@@ -193,6 +193,4 @@ test('queue shows depth, age and rate per priority', async () => {
   );
   assert.ok(rows[0].oldestMs > 0 && rows[1].oldestMs === null && rows[4].oldestMs > 0);
   assert.match((await gantry(['queue', '--data-dir', folder, '--over', '0.1'])).out, /p5 +2 +1 +\d+\.\d s/);
-  await bus.close();
-  await nats.stop();
 });

@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { deadLetterNotices } from '../../src/app/dead-letter-port.ts';
@@ -16,6 +14,7 @@ import { newRequestId } from '../../src/messages/ids.ts';
 import { consumers, streams, subjects } from '../../src/messages/subjects.ts';
 import { memoryLog } from '../support/log.ts';
 import { detection } from '../support/samples.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'cli', 'cli.ts');
@@ -26,7 +25,7 @@ let bus: NatsBus;
 let box: DeadLetterBox;
 
 before(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'gantry-dead-'));
+  folder = temporaryFolder();
   server = await startNatsServer({ dataDir: folder, log });
   bus = await NatsBus.open({ url: server.url, startTimeoutMs: 5_000, log });
   box = new DeadLetterBox(bus.link);
@@ -34,7 +33,6 @@ before(async () => {
 after(async () => {
   await bus.close();
   await server.stop();
-  await rm(folder, { recursive: true, force: true });
 });
 
 const publish = (frame: Detection) => bus.publish(subjects.detection(frame.cameraId), frame, frame, frame.requestId);

@@ -38,8 +38,12 @@ describe('pages of other origins', () => {
     ] as const) {
       const reply = await ask('/api/cameras', { headers: { ...headers, origin: PORTAL } });
       assert.deepEqual(
-        [reply.status, reply.headers.get('access-control-allow-origin'), reply.headers.get('vary')],
-        [status, PORTAL, 'origin'],
+        {
+          status: reply.status,
+          accessControlAllowOrigin: reply.headers.get('access-control-allow-origin'),
+          vary: reply.headers.get('vary'),
+        },
+        { status, accessControlAllowOrigin: PORTAL, vary: 'origin' },
       );
       assert.equal(reply.headers.get('access-control-allow-credentials'), null);
     }
@@ -60,12 +64,19 @@ describe('pages of other origins', () => {
       const reply = await ask('/api/cameras', { headers: { origin, authorization: 'Bearer letmein' } });
       for (const each of [preflight, reply]) {
         const given = [...each.headers.keys()].filter((name) => name.startsWith('access-control'));
-        assert.deepEqual([given, each.headers.get('vary')?.split(',')[0]], [[], 'origin'], origin);
+        assert.deepEqual(
+          { given, vary: each.headers.get('vary')?.split(',')[0] },
+          { given: [], vary: 'origin' },
+          origin,
+        );
       }
     }
     const unlisted = await serve(t);
     const reply = await unlisted.ask('/api/cameras', { headers: { origin: PORTAL } });
-    assert.deepEqual([reply.headers.get('access-control-allow-origin'), reply.headers.get('vary')], [null, null]);
+    assert.deepEqual(
+      { accessControlAllowOrigin: reply.headers.get('access-control-allow-origin'), vary: reply.headers.get('vary') },
+      { accessControlAllowOrigin: null, vary: null },
+    );
   });
 
   it('may show the page in a frame when they are listed', async (t) => {
@@ -160,9 +171,12 @@ describe('under a base path', () => {
     assert.match(docs, /src="\/gantry\/docs\/static\//u);
     assert.doesNotMatch(docs, /(?:href|src)="\/(?!gantry\/)/u);
     const redirect = await ask('/gantry/docs/static/index.html', { redirect: 'manual' });
-    assert.deepEqual([redirect.status, redirect.headers.get('location')], [302, '/gantry/docs/']);
+    assert.deepEqual(
+      { status: redirect.status, location: redirect.headers.get('location') },
+      { status: 302, location: '/gantry/docs/' },
+    );
     const followed = await ask('/gantry/docs/static/index.html');
-    assert.deepEqual([followed.status, followed.redirected], [200, true]);
+    assert.deepEqual({ status: followed.status, redirected: followed.redirected }, { status: 200, redirected: true });
   });
 });
 

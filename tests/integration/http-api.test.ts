@@ -87,7 +87,10 @@ describe('HTTP API', () => {
         base,
         '/api/cameras/gone/alerts/history?from=2026-01-01T00:00:00%2B08:00&to=2026-01-02T00:00:00Z&limit=7&after=12',
       );
-      assert.deepEqual([reply.status, reply.json], [200, { alerts: [frame], next: null }]);
+      assert.deepEqual(
+        { status: reply.status, json: reply.json },
+        { status: 200, json: { alerts: [frame], next: null } },
+      );
       assert.deepEqual(world.historyQueries.at(-1), {
         cameraId: 'gone',
         from: Date.parse('2025-12-31T16:00:00Z'),
@@ -98,8 +101,8 @@ describe('HTTP API', () => {
       assert.equal((await call(base, '/api/alerts/history')).status, 200);
       const query = world.historyQueries.at(-1)!;
       assert.deepEqual(
-        [query.cameraId, query.to - query.from, query.limit, query.after],
-        [null, 24 * 3_600_000, 100, 0],
+        { cameraId: query.cameraId, spanMs: query.to - query.from, limit: query.limit, after: query.after },
+        { cameraId: null, spanMs: 24 * 3_600_000, limit: 100, after: 0 },
       );
     });
 
@@ -125,8 +128,8 @@ describe('HTTP API', () => {
       world.latest.set('north', frame);
       const expired = await call(base, '/api/cameras/north/snapshot.jpg');
       assert.deepEqual(
-        [expired.status, expired.json['code'], expired.json['value']],
-        [404, 'IMAGE_EXPIRED', frame.imageId],
+        { status: expired.status, code: expired.json['code'], value: expired.json['value'] },
+        { status: 404, code: 'IMAGE_EXPIRED', value: frame.imageId },
       );
       const image = await call(base, `/api/images/${frame.imageId}`);
       assert.equal(image.status, 404);
@@ -385,14 +388,14 @@ describe('HTTP API', () => {
     it('of a part that is away are a 503 that says so', async () => {
       world.failing = new InfraError('REDIS_DOWN', 'Redis cannot be reached');
       const reply = await call(base, '/api/cameras');
-      assert.deepEqual([reply.status, reply.json['code']], [503, 'UNAVAILABLE']);
+      assert.deepEqual({ status: reply.status, code: reply.json['code'] }, { status: 503, code: 'UNAVAILABLE' });
       assert.match(String(reply.json['message']), /Redis cannot be reached/u);
     });
 
     it('of our own are a 500 without its inside, and are logged without passwords', async () => {
       world.failing = new Error('boom at rtsp://u:geheim@h/x');
       const reply = await call(base, '/api/cameras');
-      assert.deepEqual([reply.status, reply.json['code']], [500, 'INTERNAL']);
+      assert.deepEqual({ status: reply.status, code: reply.json['code'] }, { status: 500, code: 'INTERNAL' });
       assert.ok(!reply.text.includes('boom'));
       assert.match(server.lines[0]!.message, /GET \/api\/cameras failed: boom at rtsp:\/\/u:\*\*\*@h/u);
       assert.ok(!JSON.stringify(server.lines).includes('geheim'));
@@ -438,11 +441,17 @@ describe('HTTP API', () => {
         method: 'POST',
         headers: { origin: 'https://evil.example' },
       });
-      assert.deepEqual([strange.status, strange.json['code'], world.deadLetters.size], [403, 'ORIGIN_REFUSED', 1]);
+      assert.deepEqual(
+        { status: strange.status, code: strange.json['code'], deadLetters: world.deadLetters.size },
+        { status: 403, code: 'ORIGIN_REFUSED', deadLetters: 1 },
+      );
       assert.deepEqual((await call(base, '/api/dead-letters/7/replay', { method: 'POST' })).json, { replayed: 7 });
       for (const init of [{}, { method: 'POST' }]) {
         const gone = await call(base, `/api/dead-letters/7${'method' in init ? '/replay' : ''}`, init);
-        assert.deepEqual([gone.status, gone.json['code']], [404, 'UNKNOWN_DEAD_LETTER']);
+        assert.deepEqual(
+          { status: gone.status, code: gone.json['code'] },
+          { status: 404, code: 'UNKNOWN_DEAD_LETTER' },
+        );
       }
       assert.equal((await call(base, '/api/dead-letters/x')).status, 400);
     });
@@ -471,10 +480,10 @@ describe('HTTP API', () => {
         assert.equal((await call(base, path)).status, 200);
         world.health = { ...healthy, status: 'down', nats: { state: 'reconnecting', notice: 'NATS is away' } };
         const down = await call(base, path);
-        assert.deepEqual([down.status, down.json['status']], [503, 'down']);
+        assert.deepEqual({ status: down.status, says: down.json['status'] }, { status: 503, says: 'down' });
         world.health = new Error('nobody answers');
         const mute = await call(base, path);
-        assert.deepEqual([mute.status, mute.json['status']], [503, 'down']);
+        assert.deepEqual({ status: mute.status, says: mute.json['status'] }, { status: 503, says: 'down' });
       });
     }
 
@@ -551,7 +560,7 @@ describe('HTTP API with an access token', () => {
       '/ws',
     ]) {
       const reply = await call(base, path);
-      assert.deepEqual([reply.status, reply.json['code']], [401, 'UNAUTHORIZED'], path);
+      assert.deepEqual({ status: reply.status, code: reply.json['code'] }, { status: 401, code: 'UNAUTHORIZED' }, path);
       assert.ok(!reply.text.includes('letmein'));
     }
     for (const authorization of ['Bearer wrong', 'Bearer', 'letmein', 'Basic letmein'])
@@ -563,17 +572,28 @@ describe('HTTP API with an access token', () => {
     const bearer = { headers: { authorization: 'Bearer letmein' } };
     assert.equal((await call(base, '/api/cameras', bearer)).status, 200);
     const issued = await call(base, '/api/tickets', { method: 'POST', ...bearer });
-    assert.deepEqual([issued.status, issued.headers.get('cache-control')], [201, 'no-store']);
+    assert.deepEqual(
+      { status: issued.status, cacheControl: issued.headers.get('cache-control') },
+      { status: 201, cacheControl: 'no-store' },
+    );
     const { ticket, expiresAt } = issued.json as { ticket?: string; expiresAt?: string };
     const life = Date.parse(expiresAt ?? '') - Date.now();
     assert.ok(life > 30_000 && life <= 60_000, `${life} ms`);
     const frame = world.saw(aggregate('north'), await makeJpeg());
     for (const path of [`/api/images/${frame.imageId}`, '/api/cameras/north/snapshot.jpg']) {
       const picture = await fetch(`${base}${path}?ticket=${ticket}`);
-      assert.deepEqual([picture.status, picture.headers.get('cache-control')], [200, 'no-store'], path);
+      assert.deepEqual(
+        { status: picture.status, cacheControl: picture.headers.get('cache-control') },
+        { status: 200, cacheControl: 'no-store' },
+        path,
+      );
       await picture.arrayBuffer();
       const inAddress = await call(base, `${path}?token=letmein`);
-      assert.deepEqual([inAddress.status, inAddress.json['field']], [401, 'token'], path);
+      assert.deepEqual(
+        { status: inAddress.status, field: inAddress.json['field'] },
+        { status: 401, field: 'token' },
+        path,
+      );
       assert.match(String(inAddress.json['message']), /POST \/api\/tickets/u);
       assert.ok(!inAddress.text.includes('letmein'));
       assert.equal((await call(base, `${path}?ticket=${ticket}&ticket=${ticket}`)).status, 401, 'given twice');
@@ -588,32 +608,33 @@ describe('HTTP API with an access token', () => {
   it('answers probes without it, with one word', async () => {
     for (const path of ['/livez', '/readyz']) {
       const reply = await call(base, path, { headers: { host: 'rebind.example' } });
-      assert.deepEqual([reply.status, reply.json], [200, { status: 'ok' }], path);
+      assert.deepEqual({ status: reply.status, json: reply.json }, { status: 200, json: { status: 'ok' } }, path);
     }
     world.ready = false;
     const unready = await call(base, '/readyz');
-    assert.deepEqual([unready.status, unready.json], [503, { status: 'down' }]);
+    assert.deepEqual({ status: unready.status, json: unready.json }, { status: 503, json: { status: 'down' } });
     assert.equal((await call(base, '/livez')).status, 200);
     world.ready = true;
   });
 });
 
 describe('HTTP API under a strange name', () => {
-  it('does not answer: a page elsewhere could have had that name resolved to us', async () => {
+  it('does not answer: a page elsewhere could have had that name resolved to us', async (t) => {
     const server = await fakeServer(new FakeWorld().add('north'), { allowedHosts: ['gantry.example.org'] });
+    t.after(() => server.close());
     const ask = (host: string) => server.app.inject({ url: '/api/cameras', headers: { host } });
     const refused = await ask('rebind.example');
-    assert.deepEqual([refused.statusCode, refused.json().code], [421, 'HOST_REFUSED']);
+    assert.deepEqual({ status: refused.statusCode, code: refused.json().code }, { status: 421, code: 'HOST_REFUSED' });
     assert.equal((await ask('gantry.example.org:8080')).statusCode, 200);
     assert.equal((await ask('localhost')).statusCode, 200);
-    await server.close();
   });
 });
 
 describe('sources under an allow-list', () => {
-  it('are refused when their host is not on it', async () => {
+  it('are refused when their host is not on it', async (t) => {
     const world = new FakeWorld();
     const server = await fakeServer(world, { sourceAllow: ['10.0.0.0/8'] });
+    t.after(() => server.close());
     const add = (url: string) =>
       server.app.inject({ method: 'POST', url: '/api/cameras', payload: { cameraId: 'a', url } });
     assert.equal((await add('rtsp://192.0.2.1/x')).json().field, 'url');
@@ -625,6 +646,5 @@ describe('sources under an allow-list', () => {
     });
     assert.equal(changed.statusCode, 400);
     world.cameras.set('b', record(config('b')));
-    await server.close();
   });
 });

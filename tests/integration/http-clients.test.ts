@@ -17,7 +17,7 @@ describe('a request without a body', () => {
     for (const type of ['application/json', 'application/json; charset=utf-8', 'text/plain', 'x']) {
       world.add('gone');
       const removed = await ask('/api/cameras/gone', { method: 'DELETE', headers: { 'content-type': type } });
-      assert.deepEqual([removed.status, await removed.text()], [204, ''], type);
+      assert.deepEqual({ status: removed.status, text: await removed.text() }, { status: 204, text: '' }, type);
     }
     const letter = {
       id: 7,
@@ -63,7 +63,7 @@ describe('a request without a body', () => {
     const { ask } = await serve(t);
     for (const headers of [JSON_TYPE, {}, { 'content-type': 'text/plain' }]) {
       const reply = await ask('/api/cameras', { method: 'POST', headers });
-      assert.deepEqual([reply.status, (await jsonOf(reply)).field], [400, 'body']);
+      assert.deepEqual({ status: reply.status, field: (await jsonOf(reply)).field }, { status: 400, field: 'body' });
     }
     assert.equal(
       (await ask('/api/cameras', { method: 'POST', body: CAMERA, headers: { 'content-type': 'text/plain' } })).status,
@@ -97,7 +97,7 @@ describe('methods', () => {
     const frame = world.saw(aggregate('north'), await makeJpeg());
     for (const path of [...PATHS, '/api/cameras/north/snapshot.jpg', `/api/images/${frame.imageId}`]) {
       const reply = await ask(path, { method: 'HEAD', signal: AbortSignal.timeout(5_000) });
-      assert.deepEqual([reply.status, await reply.text()], [200, ''], path);
+      assert.deepEqual({ status: reply.status, text: await reply.text() }, { status: 200, text: '' }, path);
     }
     assert.equal((await ask('/api/cameras/nobody', { method: 'HEAD' })).status, 404);
     assert.equal((await ask('/ws', { method: 'HEAD' })).status, 426);
@@ -113,7 +113,7 @@ describe('methods', () => {
     ];
     for (const [path, allow] of cases) {
       const reply = await ask(path!, { method: 'OPTIONS' });
-      assert.deepEqual([reply.status, reply.headers.get('allow')], [204, allow], path);
+      assert.deepEqual({ status: reply.status, allow: reply.headers.get('allow') }, { status: 204, allow }, path);
     }
     assert.equal((await ask('/api/nothing', { method: 'OPTIONS' })).status, 404);
     const all = await rawRequest(base, 'OPTIONS * HTTP/1.1', 'host: localhost', 'connection: close', '', '');
@@ -133,7 +133,10 @@ describe('methods', () => {
       await reply.arrayBuffer();
     }
     const put = await ask('/api/cameras/', { method: 'PUT' });
-    assert.deepEqual([put.status, put.headers.get('allow')], [405, 'GET, HEAD, POST']);
+    assert.deepEqual(
+      { status: put.status, allow: put.headers.get('allow') },
+      { status: 405, allow: 'GET, HEAD, POST' },
+    );
     assert.equal((await ask('/api/cameras/north/', { method: 'DELETE' })).status, 204);
   });
 });
@@ -160,7 +163,11 @@ describe('clients and proxies of every kind', () => {
         body: CAMERA,
         headers: { ...headers, 'content-type': type },
       });
-      assert.deepEqual([reply.status, (await jsonOf(reply)).cameraId], [201, 'south'], type);
+      assert.deepEqual(
+        { status: reply.status, cameraId: (await jsonOf(reply)).cameraId },
+        { status: 201, cameraId: 'south' },
+        type,
+      );
     }
     for (const accept of ['text/html', '*/*;q=0', 'nonsense', 'application/xml, ;', '']) {
       const reply = await ask('/api/cameras', {
@@ -206,7 +213,10 @@ describe('clients and proxies of every kind', () => {
     assert.equal((await get('http://127.0.0.1:8080/api/cameras/north')).status, 200);
     assert.equal((await get('http://localhost')).status, 200);
     const strange = await get('http://evil.example/api/cameras');
-    assert.deepEqual([strange.status, JSON.parse(strange.body).value], [421, 'evil.example']);
+    assert.deepEqual(
+      { status: strange.status, value: JSON.parse(strange.body).value },
+      { status: 421, value: 'evil.example' },
+    );
     assert.equal((await get('http://localhost/api/cameras', 'evil.example')).status, 200);
     assert.equal((await get('http:///api/cameras')).status, 400);
   });
@@ -220,11 +230,15 @@ describe('clients and proxies of every kind', () => {
         ['GET / HTTP/1.1', 'host:', 'connection: close'],
       ]) {
         const reply = await rawRequest(base, ...lines, '', '');
-        assert.deepEqual([reply.status, JSON.parse(reply.body).field], [400, 'host'], lines.join());
+        assert.deepEqual(
+          { status: reply.status, field: JSON.parse(reply.body).field },
+          { status: 400, field: 'host' },
+          lines.join(),
+        );
       }
       for (const path of ['/livez', '/readyz']) {
         const probe = await rawRequest(base, `GET ${path} HTTP/1.0`, '', '');
-        assert.deepEqual([probe.status, probe.body], [200, '{"status":"ok"}']);
+        assert.deepEqual({ status: probe.status, body: probe.body }, { status: 200, body: '{"status":"ok"}' });
       }
     }
   });
@@ -244,6 +258,9 @@ describe('clients and proxies of every kind', () => {
     assert.ok(world.cameras.has('south'));
     assert.equal((await rawRequest(base, ...head, 'expect: tea', 'connection: close', '', CAMERA)).status, 417);
     const old = await rawRequest(base, 'GET /api/cameras/north HTTP/1.0', 'host: localhost', '', '');
-    assert.deepEqual([old.status, JSON.parse(old.body).cameraId, old.headers['connection']], [200, 'north', 'close']);
+    assert.deepEqual(
+      { status: old.status, cameraId: JSON.parse(old.body).cameraId, connection: old.headers['connection'] },
+      { status: 200, cameraId: 'north', connection: 'close' },
+    );
   });
 });

@@ -1,7 +1,4 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { followFeed } from '../../src/app/follow-feed.ts';
 import { startNatsServer } from '../../src/embedded/nats-server.ts';
@@ -15,6 +12,7 @@ import { streams, subjects } from '../../src/messages/subjects.ts';
 import { FakeWorld, aggregate, fakeServer } from '../support/http-fakes.ts';
 import { memoryLog } from '../support/log.ts';
 import { ReturningViewer } from '../support/returning-viewer.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
 const log = memoryLog();
@@ -31,14 +29,13 @@ describe('the feed over real NATS', () => {
   const redis = { follow: async (listener: (aggregate: PushedAggregate) => void) => void (push = listener) };
 
   before(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'gantry-feed-'));
+    folder = temporaryFolder();
     nats = await startNatsServer({ dataDir: folder, log });
     bus = await NatsBus.open({ url: nats.url, startTimeoutMs: 5_000, log });
   });
   after(async () => {
     await bus.close();
     await nats.stop();
-    await rm(folder, { recursive: true, force: true });
   });
   afterEach(async () => {
     for (const viewer of viewers.splice(0)) viewer.close();

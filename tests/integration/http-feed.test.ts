@@ -221,7 +221,7 @@ describe('WebSocket feed', () => {
     await until('its absence', () => figures().viewers === 0);
   });
 
-  it('keeps a viewer that reads nothing from slowing or filling the server', async () => {
+  it('keeps a viewer that reads nothing from slowing or filling the server', async (t) => {
     const { feed, figures } = await serve(new FakeWorld().add('north'), {
       limits: { softBytes: 50_000, hardBytes: 400_000, alertQueue: 1_000 },
     });
@@ -230,6 +230,7 @@ describe('WebSocket feed', () => {
     await quick.first('camera_status');
     const port = Number(new URL(base).port);
     const slow = connect(port, '127.0.0.1');
+    t.after(() => slow.destroy());
     await once(slow, 'connect');
     slow.write(
       'GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n',
@@ -254,7 +255,6 @@ describe('WebSocket feed', () => {
     assert.equal(figures().closedSlow, 1);
     assert.ok(figures().droppedFrames > 0);
     await until('everything to reach the quick one', () => quick.of('alert').length === sent);
-    slow.destroy();
   });
 
   it('tells viewers when the server stops', async () => {

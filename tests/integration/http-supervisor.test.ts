@@ -1,19 +1,21 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { startTestGantry, temporaryFolder, type TestGantry } from '../support/gantry.ts';
+import { startTestGantry, type TestGantry } from '../support/gantry.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
-let removeFolder: () => Promise<void>;
 let gantry: TestGantry;
 let stream: ReadableStreamDefaultReader<Uint8Array>;
 let received = '';
 
 before(async () => {
-  let folder: string;
-  [folder, removeFolder] = await temporaryFolder();
+  const folder = temporaryFolder();
   gantry = await startTestGantry(folder, { redisUrl: 'off' });
   const reply = await fetch(new URL('/api/supervisor/events', gantry.url));
-  assert.deepEqual([reply.status, reply.headers.get('content-type')], [200, 'text/event-stream; charset=utf-8']);
+  assert.deepEqual(
+    { status: reply.status, contentType: reply.headers.get('content-type') },
+    { status: 200, contentType: 'text/event-stream; charset=utf-8' },
+  );
   stream = reply.body!.getReader();
   void (async () => {
     for (let chunk = await stream.read(); !chunk.done; chunk = await stream.read())
@@ -23,7 +25,6 @@ before(async () => {
 after(async () => {
   await stream?.cancel().catch(() => undefined);
   await gantry?.stop();
-  await removeFolder?.();
 });
 
 test('an operator restarts an actor, and everyone who follows the events sees it', async () => {
@@ -48,7 +49,7 @@ for (const { path, status, code } of [
 ]) {
   test(`restarting ${path} is refused with ${status}, naming the field`, async () => {
     const { status: got, json } = await gantry.request('POST', '/api/supervisor/restart', { path });
-    assert.deepEqual([got, json.code, json.field], [status, code, 'path']);
+    assert.deepEqual({ status: got, code: json.code, field: json.field }, { status, code, field: 'path' });
   });
 }
 
@@ -57,8 +58,8 @@ test('the tree says why and what next', async () => {
   assert.equal(json.tree.intensity.left, json.tree.intensity.maxRestarts);
   const scheduler = json.tree.children.find((each: { path: string }) => each.path === '/scheduler');
   assert.deepEqual(
-    [scheduler.onNextFailure, scheduler.restart, scheduler.events[0].type],
-    ['restart', 'permanent', 'started'],
+    { onNextFailure: scheduler.onNextFailure, restart: scheduler.restart, type: scheduler.events[0].type },
+    { onNextFailure: 'restart', restart: 'permanent', type: 'started' },
   );
   assert.ok(scheduler.nextBackoffMs > 0 && scheduler.busyShare >= 0);
 });

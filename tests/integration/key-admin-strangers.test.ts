@@ -94,9 +94,12 @@ test('without a secret other nodes get what takes away, and nothing that lets a 
   assert.equal(more?.shared, false);
   assert.match(more?.notices.join() ?? '', /only what lowers a limit/);
   await until('b drains it', () => b.admin.keys.origins.get('one')?.drain === true);
-  assert.deepEqual([of('one')?.qpsLimit, of('one')?.quotaGroup], [5, null]);
+  assert.deepEqual(
+    { qpsLimit: of('one')?.qpsLimit, quotaGroup: of('one')?.quotaGroup },
+    { qpsLimit: 5, quotaGroup: null },
+  );
   const put = await a.admin.add(entry('four', { key: '${KEY_THREE}' }));
-  assert.deepEqual([put.persisted, put.shared], [true, false]);
+  assert.deepEqual({ persisted: put.persisted, shared: put.shared }, { persisted: true, shared: false });
   assert.match(put.notices.join(), /GANTRY_KEYS_SECRET on every node/);
   await a.admin.remove('two');
   await until('b lost it', () => !b.names().includes('two'));

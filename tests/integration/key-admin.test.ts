@@ -87,8 +87,9 @@ test('a changed key file takes effect; one that is not valid keeps the old keys 
   await until('mended', () => admin.notices().length === 0 && names().length === 2);
 });
 
-test('a change reaches the other node by broadcast, without any secret on the channel or in the record', async () => {
+test('a change reaches the other node by broadcast, without any secret on the channel or in the record', async (t) => {
   const watcher = new Redis(server.url);
+  t.after(() => watcher.disconnect());
   const seen: string[] = [];
   watcher.on('message', (_channel, body) => seen.push(body));
   await watcher.subscribe(KEY_SHARE.channel);
@@ -110,15 +111,15 @@ test('a change reaches the other node by broadcast, without any secret on the ch
   await b.admin.remove('three');
   await until('a lost it', () => !a.names().includes('three'));
   const commands = new Redis(server.url);
+  t.after(() => commands.disconnect());
   const record = JSON.stringify(await commands.hgetall(KEY_SHARE.record));
   assert.ok(seen.length > 0 && seen.every((body) => /^\d+$/.test(body)));
   assert.ok(!record.includes(SECRET) && !record.includes('three'));
-  watcher.disconnect();
-  commands.disconnect();
 });
 
-test('a missed broadcast is healed, and changes made on both sides of a break come together', async () => {
+test('a missed broadcast is healed, and changes made on both sides of a break come together', async (t) => {
   const commands = new Redis(server.url);
+  t.after(() => commands.disconnect());
   await commands.del(KEY_SHARE.record);
   const a = await node();
   const b = await node();
@@ -139,7 +140,6 @@ test('a missed broadcast is healed, and changes made on both sides of a break co
   // A Redis that forgot everything gets the record again.
   await commands.del(KEY_SHARE.record);
   await until('the record is back', async () => (await commands.hget(KEY_SHARE.record, 'body')) !== null);
-  commands.disconnect();
 });
 
 test('a node with another secret keeps its keys, says so, and does not overwrite the record', async () => {

@@ -5,10 +5,10 @@ import { startRedisServer } from '../../src/embedded/redis-server.ts';
 import type { EmbeddedService } from '../../src/embedded/service.ts';
 import { ACQUIRE, CLOCK, JOIN, REDIS_NAMES, REPORT, SYNC } from '../../src/keys/shared/gate-scripts.ts';
 import { ensureRedisServer } from '../../src/provision/redis-packages.ts';
-import { temporaryFolder } from '../support/gantry.ts';
 import { LimitsModel } from '../support/limits-model.ts';
 import { memoryLog } from '../support/log.ts';
 import { Random } from '../support/random.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const available = (await ensureRedisServer()).binary !== null;
 /** More: `GANTRY_LIMITS_RUNS=1000`; one again: `GANTRY_LIMITS_SEED=n`. */
@@ -95,17 +95,14 @@ describe(
   () => {
     let redis: EmbeddedService;
     let client: Redis;
-    let removeFolder: () => Promise<void>;
     before(async () => {
-      const [folder, remove] = await temporaryFolder();
-      removeFolder = remove;
+      const folder = temporaryFolder();
       redis = await startRedisServer({ dataDir: folder, log: memoryLog() });
       client = new Redis(redis.url);
     });
     after(async () => {
       client?.disconnect();
       await redis?.stop();
-      await removeFolder();
     });
 
     it('answer every sequence of calls as the model does that is checked over random lives', async () => {

@@ -1,7 +1,4 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { Redis } from 'ioredis';
 import { startRedisServer } from '../../src/embedded/redis-server.ts';
@@ -14,6 +11,7 @@ import { TokenGate } from '../../src/keys/shared/token-gate.ts';
 import { TOKEN_NAMES } from '../../src/keys/shared/token-scripts.ts';
 import { ensureRedisServer } from '../../src/provision/redis-packages.ts';
 import { keyConfig } from '../support/key-pool.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
 const options =
@@ -27,7 +25,9 @@ const BOUND = { prompt: 800, completion: 200 };
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 const now = (): number => Math.floor(performance.timeOrigin + performance.now());
 
-/** A pool with its gates, as the actor drives it: calls as often as it may, each taking some ms and less than reserved. */
+/**
+ * A pool with its gates, as the actor drives it: calls as often as it may, each taking some ms and less than reserved.
+ */
 class Node {
   static readonly running: Node[] = [];
   readonly gate: TokenGate;
@@ -117,14 +117,13 @@ describe('a limit of tokens shared over Redis', options, () => {
   let folder: string;
   let client: Redis;
   before(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'gantry-tokens-'));
+    folder = temporaryFolder();
     redis = await startRedisServer({ dataDir: folder, log: silent });
     client = new Redis(redis.url);
   });
   after(async () => {
     client.disconnect();
     await redis.stop();
-    await rm(folder, { recursive: true, force: true });
   });
   afterEach(async () => void (await Promise.all([...Node.running].map((node) => node.stop()))));
   /** What Redis counts, and what it would count if it added up. */

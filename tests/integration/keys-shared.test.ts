@@ -1,9 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { startRedisServer } from '../../src/embedded/redis-server.ts';
 import type { EmbeddedService } from '../../src/embedded/service.ts';
@@ -15,6 +12,7 @@ import { poolSettings, type PoolStep } from '../../src/keys/pool.types.ts';
 import { RedisGate } from '../../src/keys/shared/redis-gate.ts';
 import { REDIS_NAMES } from '../../src/keys/shared/gate-scripts.ts';
 import { ensureRedisServer } from '../../src/provision/redis-packages.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
 const available = (await ensureRedisServer()).binary !== null;
@@ -141,7 +139,7 @@ describe('limits shared over Redis', options, () => {
   let redis: EmbeddedService;
   let folder: string;
   before(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'gantry-shared-'));
+    folder = temporaryFolder();
     redis = await startRedisServer({
       dataDir: folder,
       log: { info: () => undefined, warn: () => undefined, error: () => undefined },
@@ -154,7 +152,6 @@ describe('limits shared over Redis', options, () => {
   });
   after(async () => {
     await redis.stop();
-    await rm(folder, { recursive: true, force: true });
   });
   const flush = async (): Promise<void> => {
     const client = new Redis(redis.url);

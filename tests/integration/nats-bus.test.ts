@@ -1,8 +1,5 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { connect, RequestStrategy } from 'nats';
 import { startNatsServer } from '../../src/embedded/nats-server.ts';
@@ -19,6 +16,7 @@ import { sleep, systemClock } from '../../src/runtime/clock.ts';
 import { natsOptions } from '../../src/servers/nats-url.ts';
 import { memoryLog } from '../support/log.ts';
 import { detection } from '../support/samples.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
 const log = memoryLog();
@@ -27,14 +25,13 @@ let server: EmbeddedService;
 let bus: NatsBus;
 
 before(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'gantry-bus-'));
+  folder = temporaryFolder();
   server = await startNatsServer({ dataDir: folder, log });
   bus = await NatsBus.open({ url: server.url, startTimeoutMs: 5_000, log });
 });
 after(async () => {
   await bus.close();
   await server.stop();
-  await rm(folder, { recursive: true, force: true });
 });
 
 const traceOf = ({ traceId, cameraId, requestId }: Detection) => ({ traceId, cameraId, requestId });
@@ -42,9 +39,10 @@ const publish = (frame: Detection) =>
   bus.publish(subjects.detection(frame.cameraId), frame, traceOf(frame), frame.requestId);
 const generator = () => bus.pull({ stream: streams.detections, durable: consumers.taskGenerator, parser: Detection });
 
-test('a published message is fetched at once, carries readable headers, and is gone after its ack', async () => {
+test('a published message is fetched at once, carries readable headers, and is gone after its ack', async (t) => {
   const seen = Promise.withResolvers<{ text: string; trace: string; camera: string }>();
   const nc = await connect(natsOptions(server.url));
+  t.after(() => nc.close());
   nc.subscribe(subjects.detections, {
     max: 1,
     callback: (_, message) =>
@@ -59,7 +57,6 @@ test('a published message is fetched at once, carries readable headers, and is g
   await publish(frame);
   const { text, trace, camera } = await seen.promise;
   assert.deepEqual([JSON.parse(text), trace, camera], [frame, frame.traceId, frame.cameraId]);
-  await nc.close();
 
   const consumer = await generator();
   const [delivery, ...more] = await consumer.fetch(10, 1_000);
@@ -158,22 +155,22 @@ test('an image that is stored a moment after its detection is waited for, until 
   await assert.rejects(stopped, { name: 'TimeoutError' });
 });
 
-test('each role is a micro service that answers its stats', async () => {
+test('each role is a micro service that answers its stats', async (t) => {
   const stop = await registerRoles(
     bus,
     '0.1.0',
     [{ name: 'scheduler', description: 'Calls the model', stats: async () => ({ inFlight: 3 }) }],
     log,
   );
+  t.after(() => stop());
   const nc = await connect(natsOptions(server.url));
+  t.after(() => nc.close());
   const found: string[] = [];
   for await (const info of await nc.services.client({ strategy: RequestStrategy.JitterTimer, maxWait: 500 }).info())
     found.push(info.name);
   assert.deepEqual(found, ['gantry-scheduler']);
   const reply = await nc.request('gantry.scheduler.stats', '', { timeout: 1_000 });
   assert.deepEqual(reply.json(), { inFlight: 3 });
-  await nc.close();
-  await stop();
 });
 
 test('while the server is down publishing is refused at once, and goes on by itself when it is back', async () => {
@@ -196,19 +193,15 @@ test('while the server is down publishing is refused at once, and goes on by its
   delivery?.ack();
 });
 
-test('a server without JetStream is waited for, then given up with a message that says what to do', async () => {
+test('a server without JetStream is waited for, then given up with a message that says what to do', async (t) => {
   const port = await freePort('127.0.0.1');
   const { path } = await findNatsServer();
   const bare = spawn(path, ['--addr', '127.0.0.1', '--port', String(port)], { stdio: 'ignore' });
-  try {
-    await assert.rejects(
-      NatsBus.open({ url: `nats://127.0.0.1:${port}`, startTimeoutMs: 1_500, log }),
-      (error: Error) => /has no JetStream: start it with --jetstream/.test(error.message),
-    );
-    assert.ok(log.lines.some(({ message }) => message.startsWith('waiting for JetStream: NATS at ')));
-  } finally {
-    bare.kill('SIGKILL');
-  }
+  t.after(() => bare.kill('SIGKILL'));
+  await assert.rejects(NatsBus.open({ url: `nats://127.0.0.1:${port}`, startTimeoutMs: 1_500, log }), (error: Error) =>
+    /has no JetStream: start it with --jetstream/.test(error.message),
+  );
+  assert.ok(log.lines.some(({ message }) => message.startsWith('waiting for JetStream: NATS at ')));
 });
 
 test('a server that never answers is given up with a message that says what to do', async () => {

@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, before, test, type TestContext } from 'node:test';
 import { connect, type NatsConnection } from 'nats';
 import { z } from 'zod';
 import { startNatsServer } from '../../src/embedded/nats-server.ts';
@@ -12,6 +10,7 @@ import { NatsBus } from '../../src/infra/nats/nats-bus.ts';
 import { consumers, streams, subjects } from '../../src/messages/subjects.ts';
 import { natsOptions } from '../../src/servers/nats-url.ts';
 import { memoryLog } from '../support/log.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
 const Note = z.object({ n: z.int() });
@@ -25,7 +24,7 @@ let bus: NatsBus;
 let written = 0;
 
 before(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'gantry-follow-'));
+  folder = temporaryFolder();
   server = await startNatsServer({ dataDir: folder, log });
   nc = await connect({ ...natsOptions(server.url), maxReconnectAttempts: -1, reconnectTimeWait: 50 });
   const jsm = await nc.jetstreamManager();
@@ -42,7 +41,6 @@ after(async () => {
   await bus.close();
   await nc.close();
   await server.stop();
-  await rm(folder, { recursive: true, force: true });
 });
 
 const write = (camera = 'cam-1') => {
@@ -50,9 +48,10 @@ const write = (camera = 'cam-1') => {
   return bus.publish(subjects.alert(camera), { n }, trace, `note-${n}`).then((stored) => ({ n, ...stored }));
 };
 
-/** Follows, remembering what came. */
-const follow = (from: 'new' | { readonly seq: number }, filter?: string) => {
+/** A follower that remembers what came; it ends with the test. */
+const follow = (t: TestContext, from: 'new' | { readonly seq: number }, filter?: string) => {
   const end = new AbortController();
+  t.after(() => end.abort());
   const got: number[] = [];
   const seqs: number[] = [];
   const resets: string[] = [];
@@ -129,21 +128,20 @@ test('a stream is read from a place or a time, by subject, up to a limit; the ne
   assert.equal(await bus.last({ stream, subject: subjects.alert('nobody'), parser: Note }), null);
 });
 
-test('a body that does not parse is skipped by readers and followers, and counted', async () => {
+test('a body that does not parse is skipped by readers and followers, and counted', async (t) => {
   const bad = bus.counters.badBodies;
-  const follower = follow({ seq: 1 });
+  const follower = follow(t, { seq: 1 });
   await bus.publish(subjects.alert('cam-1'), { nonsense: true }, trace, 'bad');
   const good = await write();
   await until('the good one came', () => follower.got.at(-1) === good.n);
   assert.equal((await bus.read({ stream, parser: Note, from: { seq: good.seq - 1 }, limit: 10 })).length, 1);
   assert.equal(bus.counters.badBodies, bad + 2);
-  follower.end();
 });
 
-test('a follower has everything from its place on, in order and once, over a killed server', async () => {
+test('a follower has everything from its place on, in order and once, over a killed server', async (t) => {
   const { n, seq } = await write();
-  const old = follow({ seq });
-  const fresh = follow('new');
+  const old = follow(t, { seq });
+  const fresh = follow(t, 'new');
   await until('the past came', () => old.got.length === 1);
   const early: number[] = [];
   await until('both follow', async () => {
@@ -175,13 +173,11 @@ test('a follower has everything from its place on, in order and once, over a kil
   assert.equal(old.got[0], n);
   assert.deepEqual(fresh.got, old.got.slice(old.got.indexOf(fresh.got[0]!)));
   assert.deepEqual([...old.resets, ...fresh.resets], []);
-  old.end();
-  fresh.end();
 });
 
-test('a server that stood still goes on without a message lost or doubled', async () => {
+test('a server that stood still goes on without a message lost or doubled', async (t) => {
   const { seq } = await write();
-  const follower = follow({ seq });
+  const follower = follow(t, { seq });
   await until('follows', () => follower.got.length === 1);
   process.kill(pid(), 'SIGSTOP');
   const attempts = Promise.allSettled(Array.from({ length: 5 }, () => write()));
@@ -200,27 +196,25 @@ test('a server that stood still goes on without a message lost or doubled', asyn
     follower.seqs,
     (await bus.read({ stream, parser: Note, from: { seq }, limit: 100 })).map((each) => each.seq),
   );
-  follower.end();
 });
 
-test('messages that were gone before they were read are told', async () => {
+test('messages that were gone before they were read are told', async (t) => {
   const { seq } = await write();
   const jsm = await nc.jetstreamManager();
   await jsm.streams.purge(stream);
   const { n } = await write();
-  const follower = follow({ seq });
+  const follower = follow(t, { seq });
   await until('told and gone on', () => follower.got.at(-1) === n);
   assert.deepEqual(follower.resets, [
     `messages ${seq} to ${seq} of the stream ${stream} were gone before they were read`,
   ]);
-  follower.end();
 });
 
-test('a lost data folder is told, streams and consumers are made anew, and following goes on from their beginning', async () => {
+test('a lost data folder is told, streams and consumers are made anew, and following goes on from their beginning', async (t) => {
   const epoch = await bus.streamEpoch(stream);
   assert.equal(await bus.streamEpoch(stream), epoch);
   const { seq } = await write();
-  const follower = follow({ seq });
+  const follower = follow(t, { seq });
   await until('follows', () => follower.got.length === 1);
   await outage(() => rmSync(join(folder, 'jetstream'), { recursive: true }));
   const { n, seq: anew } = await until('written', () => write().catch(() => null));
@@ -228,5 +222,4 @@ test('a lost data folder is told, streams and consumers are made anew, and follo
   assert.ok(anew < seq);
   assert.deepEqual(follower.resets, [`the stream ${stream} was made anew`]);
   assert.notEqual(await bus.streamEpoch(stream), epoch);
-  follower.end();
 });

@@ -8,7 +8,8 @@ import { NatsBus } from '../../src/infra/nats/nats-bus.ts';
 import { withNatsLogin } from '../../src/servers/nats-url.ts';
 import { makeCertificates } from '../support/certificates.ts';
 import { memoryLog } from '../support/log.ts';
-import { ownNats, scratch } from '../support/own-servers.ts';
+import { ownNats } from '../support/own-servers.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
 /** Far less than the start time-out: what cannot get better by waiting is not waited for. */
@@ -57,11 +58,11 @@ describe('logging in at a NATS of the operator', () => {
 
   it('with an nkey', async (t) => {
     const pair = nkeys.createUser();
-    const seed = join(await scratch(t), 'user.nk');
+    const seed = join(temporaryFolder(), 'user.nk');
     await writeFile(seed, `${Buffer.from(pair.getSeed()).toString('utf8')}\n`);
     const { port } = await ownNats(t, `authorization { users: [ { nkey: ${pair.getPublicKey()} } ] }`);
     await works(t, withNatsLogin(`nats://127.0.0.1:${port}`, { files: { nkey: seed } }));
-    const other = join(await scratch(t), 'other.nk');
+    const other = join(temporaryFolder(), 'other.nk');
     await writeFile(other, nkeys.createUser().getSeed());
     await isRefused(
       withNatsLogin(`nats://127.0.0.1:${port}`, { files: { nkey: other } }),
@@ -123,7 +124,7 @@ describe('logging in at a NATS of the operator', () => {
       },
       operator,
     );
-    const creds = join(await scratch(t), 'user.creds');
+    const creds = join(temporaryFolder(), 'user.creds');
     const block = (kind: string, text: string): string => `-----BEGIN ${kind}-----\n${text}\n------END ${kind}------\n`;
     await writeFile(
       creds,
@@ -138,7 +139,7 @@ describe('logging in at a NATS of the operator', () => {
   });
 
   it('over TLS, also with a certificate of the client; never in clear when TLS is asked for', async (t) => {
-    const { caFile, server, client } = await makeCertificates(await scratch(t));
+    const { caFile, server, client } = await makeCertificates(temporaryFolder());
     const tls = (more = ''): string =>
       `tls { cert_file: "${server.certFile}", key_file: "${server.keyFile}", ca_file: "${caFile}" ${more} }`;
     const files = { ca: caFile, cert: client.certFile, key: client.keyFile };

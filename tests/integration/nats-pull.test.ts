@@ -1,7 +1,4 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { connect, type NatsConnection } from 'nats';
 import { startNatsServer } from '../../src/embedded/nats-server.ts';
@@ -13,6 +10,7 @@ import { consumers, streams, subjects } from '../../src/messages/subjects.ts';
 import { natsOptions } from '../../src/servers/nats-url.ts';
 import { memoryLog } from '../support/log.ts';
 import { detection } from '../support/samples.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
 const log = memoryLog();
@@ -24,7 +22,7 @@ let beside: NatsConnection;
 const orders = new Map<string, number>();
 
 before(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'gantry-pull-'));
+  folder = temporaryFolder();
   server = await startNatsServer({ dataDir: folder, log });
   bus = await NatsBus.open({ url: server.url, startTimeoutMs: 5_000, log });
   beside = await connect(natsOptions(server.url));
@@ -37,7 +35,6 @@ after(async () => {
   await beside.close();
   await bus.close();
   await server.stop();
-  await rm(folder, { recursive: true, force: true });
 });
 
 const durable = consumers.taskGenerator;
@@ -79,8 +76,9 @@ async function take(
 }
 
 describe('a pull that orders nothing ahead', () => {
-  it('costs one order for each message that comes alone', async () => {
+  it('costs one order for each message that comes alone', async (t) => {
     const consumer = await open();
+    t.after(() => consumer.close());
     assert.deepEqual(await consumer.fetch(10, 20), [], 'and now it knows that there is nothing');
     const earlier = await ordersSeen();
     for (let each = 0; each < 5; each += 1) {
@@ -91,11 +89,11 @@ describe('a pull that orders nothing ahead', () => {
       delivery?.ack();
     }
     assert.equal((await ordersSeen()) - earlier, 5);
-    await consumer.close();
   });
 
-  it('brings a crowd in two: the first that woke it, then all others', async () => {
+  it('brings a crowd in two: the first that woke it, then all others', async (t) => {
     const consumer = await open();
+    t.after(() => consumer.close());
     await publish(6);
     const sizes: number[] = [];
     await until('all six', async () => {
@@ -105,11 +103,13 @@ describe('a pull that orders nothing ahead', () => {
       return sizes.reduce((sum, size) => sum + size, 0) >= 6;
     });
     assert.ok(sizes.length <= 2, `${sizes.join(', ')} at once`);
-    await consumer.close();
   });
 
-  it('leaves everything that is not fetched to others', async () => {
-    const [one, other] = [await open(), await open()];
+  it('leaves everything that is not fetched to others', async (t) => {
+    const one = await open();
+    t.after(() => one.close());
+    const other = await open();
+    t.after(() => other.close());
     const waiting = one.fetch(10, 5_000);
     const ids = await publish(4);
     const fetched = await waiting;
@@ -117,11 +117,11 @@ describe('a pull that orders nothing ahead', () => {
     for (const delivery of fetched) delivery.ack();
     const rest = ids.filter((id) => !own.includes(id));
     assert.deepEqual((await take(other, rest.length)).toSorted(), rest.toSorted());
-    await Promise.all([one.close(), other.close()]);
   });
 
-  it('serves two fetches at once', async () => {
+  it('serves two fetches at once', async (t) => {
     const consumer = await open();
+    t.after(() => consumer.close());
     await consumer.fetch(1, 20);
     const waiting = consumer.fetch(1, 5_000);
     const ids = await publish(2);
@@ -129,7 +129,6 @@ describe('a pull that orders nothing ahead', () => {
     assert.deepEqual([got[0]?.body.requestId, more.body.requestId].toSorted(), ids.toSorted());
     got[0]?.ack();
     more.ack();
-    await consumer.close();
   });
 });
 
@@ -142,8 +141,9 @@ async function takeUntil(consumer: PullConsumer<Detection>, id: string | undefin
   });
 }
 
-it('both go on by themselves after the server was killed', async () => {
+it('both go on by themselves after the server was killed', async (t) => {
   const [standing, plain] = [await open(), await open()];
+  t.after(() => plain.close());
   const [first] = await publish(1);
   await takeUntil(standing, first);
   const pid = server.pid();
@@ -161,5 +161,4 @@ it('both go on by themselves after the server was killed', async () => {
   await standing.close();
   const [next] = await publish(1);
   await takeUntil(plain, next);
-  await plain.close();
 });

@@ -118,7 +118,10 @@ describe('what models say, through provider, client, key pool and scheduler', ()
       const earlier = sim.calls().length;
       const alone = await answerTo({ ...plainTask({ cameraId: ON_DEMAND_CAMERA, priority: 5 }), members: [] });
       const calls = sim.calls().length - earlier;
-      assert.deepEqual([alone.results[0]?.riskLevel, calls], [right.level, right.calls]);
+      assert.deepEqual(
+        { riskLevel: alone.results[0]?.riskLevel, calls },
+        { riskLevel: right.level, calls: right.calls },
+      );
       assert.equal(alone.error === undefined, right.level !== 'unknown');
       if (alone.error !== undefined) assert.ok(alone.error.message.length > 10, 'the reason is said');
 
@@ -128,7 +131,10 @@ describe('what models say, through provider, client, key pool and scheduler', ()
       if (right.source === 'rules')
         assert.ok(group.degraded === true && (group.degradedReason?.message.length ?? 0) > 10);
       // No answer says anything about the key that brought it.
-      assert.deepEqual([(await pool()).disabled_keys, (await pool()).cooling_keys], [0, 0]);
+      assert.deepEqual(
+        { disabled_keys: (await pool()).disabled_keys, cooling_keys: (await pool()).cooling_keys },
+        { disabled_keys: 0, cooling_keys: 0 },
+      );
     });
   }
 
@@ -139,8 +145,11 @@ describe('what models say, through provider, client, key pool and scheduler', ()
       { class: 'car', at: [140, 100, 90, 60], velocity: [-400, 0] },
     ]);
     const { results, source } = await answerTo(danger);
-    assert.deepEqual([source, results[0]?.riskLevel], ['vlm', 'medium']);
-    assert.deepEqual([results[0]?.disputed?.measured, results[0]?.disputed?.model], ['high', 'none']);
+    assert.deepEqual({ source, riskLevel: results[0]?.riskLevel }, { source: 'vlm', riskLevel: 'medium' });
+    assert.deepEqual(
+      { measured: results[0]?.disputed?.measured, model: results[0]?.disputed?.model },
+      { measured: 'high', model: 'none' },
+    );
   });
 });
 

@@ -85,7 +85,10 @@ describe('a call to the model', () => {
   it('takes no level from a word that is none', async () => {
     sim.setBehaviour({ kind: 'odd-level' });
     const unread = failure(await call());
-    assert.deepEqual([unread.kind, 'reason' in unread ? unread.reason : null], ['unreadable', 'bad-level']);
+    assert.deepEqual(
+      { kind: unread.kind, reason: 'reason' in unread ? unread.reason : null },
+      { kind: 'unreadable', reason: 'bad-level' },
+    );
   });
 
   for (const [behaviour, kind, message] of [
@@ -149,7 +152,7 @@ describe('a call to the model', () => {
     });
   }
 
-  it('sends what a provider needs, with the query of its endpoint, and nothing about this machine', async () => {
+  it('sends what a provider needs, with the query of its endpoint, and nothing about this machine', async (t) => {
     const seen: {
       readonly url: string | undefined;
       readonly headers: Record<string, unknown>;
@@ -168,6 +171,10 @@ describe('a call to the model', () => {
       });
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    t.after(() => {
+      server.closeAllConnections();
+      server.close();
+    });
     const bound = server.address();
     assert.ok(typeof bound === 'object' && bound !== null);
     const base = `http://127.0.0.1:${bound.port}`;
@@ -176,8 +183,6 @@ describe('a call to the model', () => {
       failure(await call({ access: access({ keyName: 'b', baseUrl: `${base}/deployed?api-version=7` }) })).kind,
       'unreadable',
     );
-    server.closeAllConnections();
-    server.close();
     const headers = {
       accept: 'application/json',
       'accept-encoding': 'gzip, deflate',

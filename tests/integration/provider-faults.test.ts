@@ -72,7 +72,7 @@ describe('a parameter that the provider refuses', () => {
       const client = createVlmClient({ now: () => now });
       const first = await ask(client);
       assert.ok(first.reply.ok, JSON.stringify(first.reply));
-      assert.deepEqual([first.calls, first.reply.adaptations], [calls, adaptations]);
+      assert.deepEqual({ calls: first.calls, adaptations: first.reply.adaptations }, { calls, adaptations });
       assert.ok(first.reply.promptTokens > 0 && first.reply.completionTokens > 0);
       assert.deepEqual((await ask(client)).calls, 1, 'it was forgotten');
       now += REMEMBERED_MS;
@@ -94,8 +94,8 @@ describe('a parameter that the provider refuses', () => {
     }
     const { reply, calls } = await ask(client);
     assert.deepEqual(
-      [calls, reply.adaptations],
-      [1, ['response_format none', 'max_completion_tokens', 'without temperature', 'streamed']],
+      { calls, adaptations: reply.adaptations },
+      { calls: 1, adaptations: ['response_format none', 'max_completion_tokens', 'without temperature', 'streamed'] },
     );
   });
 
@@ -115,22 +115,28 @@ describe('a parameter that the provider refuses', () => {
     const extra = { extraBody: { enable_thinking: false } };
     const refused = await ask(client, extra);
     assert.deepEqual(
-      [refused.calls, refused.reply.ok, refused.reply.adaptations],
-      [2, true, ['without enable_thinking']],
+      { calls: refused.calls, ok: refused.reply.ok, adaptations: refused.reply.adaptations },
+      { calls: 2, ok: true, adaptations: ['without enable_thinking'] },
     );
     sim.clearBehaviours();
     sim.setBehaviour({ kind: 'thinking-on' });
     const sent = await ask(createVlmClient(), extra);
-    assert.deepEqual([sent.calls, sent.reply.ok, sent.reply.adaptations], [1, true, []]);
+    assert.deepEqual(
+      { calls: sent.calls, ok: sent.reply.ok, adaptations: sent.reply.adaptations },
+      { calls: 1, ok: true, adaptations: [] },
+    );
   });
 
   it('an unspecific refusal of everything is tried once without the format, ever', async () => {
     sim.setBehaviour({ kind: 'status', status: 400, message: 'Bad request' });
     const client = createVlmClient();
     const first = await ask(client);
-    assert.deepEqual([first.calls, !first.reply.ok && first.reply.failure.kind], [2, 'rejected-request']);
+    assert.deepEqual(
+      { calls: first.calls, kind: !first.reply.ok && first.reply.failure.kind },
+      { calls: 2, kind: 'rejected-request' },
+    );
     const second = await ask(client);
-    assert.deepEqual([second.calls, second.reply.adaptations], [1, []]);
+    assert.deepEqual({ calls: second.calls, adaptations: second.reply.adaptations }, { calls: 1, adaptations: [] });
   });
 
   it('a refused picture, prompt or key changes nothing of the request', async () => {
@@ -143,7 +149,7 @@ describe('a parameter that the provider refuses', () => {
       sim.clearBehaviours();
       sim.setBehaviour({ kind: 'status', status: 400, message });
       const { reply, calls } = await ask(client);
-      assert.deepEqual([calls, reply.adaptations], [1, []], message);
+      assert.deepEqual({ calls, adaptations: reply.adaptations }, { calls: 1, adaptations: [] }, message);
     }
   });
 
@@ -152,7 +158,10 @@ describe('a parameter that the provider refuses', () => {
     const client = createVlmClient();
     const { reply, calls } = await ask(client, { responseFormat: 'json_object' });
     // What is named as the culprit besides is tried.
-    assert.deepEqual([calls, !reply.ok && reply.failure.kind, reply.adaptations], [3, 'rejected-request', []]);
+    assert.deepEqual(
+      { calls, kind: !reply.ok && reply.failure.kind, adaptations: reply.adaptations },
+      { calls: 3, kind: 'rejected-request', adaptations: [] },
+    );
     assert.equal((await ask(client, { responseFormat: 'json_object' })).calls, 1);
   });
 });
@@ -164,7 +173,7 @@ describe('answers and errors in other wrappings', () => {
       sim.setBehaviour({ kind: fault });
       const { reply, calls } = await ask(createVlmClient());
       assert.ok(reply.ok && plain.reply.ok, JSON.stringify(reply));
-      assert.deepEqual([calls, reply.answer], [1, plain.reply.answer]);
+      assert.deepEqual({ calls, answer: reply.answer }, { calls: 1, answer: plain.reply.answer });
     });
   }
 
@@ -181,7 +190,7 @@ describe('answers and errors in other wrappings', () => {
     it(`${fault} is ${kind}, with one call`, async () => {
       sim.setBehaviour({ kind: fault });
       const { reply, calls } = await ask(createVlmClient());
-      assert.deepEqual([calls, !reply.ok && reply.failure.kind], [1, kind], JSON.stringify(reply));
+      assert.deepEqual({ calls, kind: !reply.ok && reply.failure.kind }, { calls: 1, kind }, JSON.stringify(reply));
     });
   }
 

@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -19,6 +17,7 @@ import { plainTask } from '../support/assessment-task.ts';
 import { memoryLog } from '../support/log.ts';
 import { OwnProcess } from '../support/own-process.ts';
 import type { SchedulerOrder } from '../support/scheduler-process.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
 const options =
@@ -33,7 +32,7 @@ const nodes = new Map<string, { readonly process: OwnProcess; readonly ready: ()
 
 before(async () => {
   if (options.skip !== undefined) return;
-  folder = await mkdtemp(join(tmpdir(), 'gantry-restart-'));
+  folder = temporaryFolder();
   [nats, redis] = await Promise.all([
     startNatsServer({ dataDir: join(folder, 'nats'), log }),
     startRedisServer({ dataDir: join(folder, 'redis'), log }),
@@ -50,7 +49,6 @@ after(async () => {
   await bus?.close();
   await simulator?.close();
   await Promise.all([nats?.stop(), redis?.stop()]);
-  if (folder !== undefined) await rm(folder, { recursive: true, force: true });
 });
 
 function node(name: string): OwnProcess {
@@ -142,6 +140,6 @@ test(
     assert.equal(simulator.calls().filter(({ status }) => status === 429).length, 0);
     const again = simulator.calls().length - tasks.length;
     assert.ok(again >= 0 && again <= 25, `${again} calls made again`);
-    assert.deepEqual([await a.stop(), await b.stop()], [0, 0]);
+    assert.deepEqual({ a: await a.stop(), b: await b.stop() }, { a: 0, b: 0 });
   },
 );

@@ -72,11 +72,12 @@ const tasks = (count: number) =>
   );
 
 describe('scheduler, key pool and provider together', () => {
-  it('three keys of 5 QPS judge 45 groups without one 429 and without one window too full', async () => {
+  it('three keys of 5 QPS judge 45 groups without one 429 and without one window too full', async (t) => {
     const { sim, bus, stats, pool, stop } = await started({
       keys: simulatedKeys(3, { qps: 5, rpm: 300 }),
       latency: { medianMs: 60, p95Ms: 250 },
     });
+    t.after(() => stop());
     const all = tasks(45);
     bus.add(...all);
     await until('all are judged', () => bus.published.length === all.length, 30_000);
@@ -86,14 +87,14 @@ describe('scheduler, key pool and provider together', () => {
     assert.deepEqual(new Set(calls.map((call) => call.traceId)), new Set(all.map((task) => task.traceId)));
     assert.deepEqual(new Set(bus.published.map(({ body }) => body.source)), new Set(['vlm']));
     assert.deepEqual([(await stats()).assessed, (await pool()).total_calls, (await pool()).success_rate], [45, 45, 1]);
-    await stop();
   });
 
-  it('a key revoked in the middle costs no task its answer', async () => {
+  it('a key revoked in the middle costs no task its answer', async (t) => {
     const { sim, bus, pool, log, keys, stop } = await started({
       keys: simulatedKeys(4, { qps: 5, rpm: 300 }),
       latency: { medianMs: 40, p95Ms: 120 },
     });
+    t.after(() => stop());
     const all = tasks(40);
     bus.add(...all);
     await until('some are judged', () => bus.published.length >= 10, 20_000);
@@ -108,52 +109,49 @@ describe('scheduler, key pool and provider together', () => {
     assert.deepEqual(sim.violations(), []);
     const shown = JSON.stringify([log.lines, bus.published, await pool()]);
     for (const key of keys) assert.ok(!shown.includes(key.secret.reveal()), 'a key is shown');
-    await stop();
   });
 
-  it('two keys of one account share its budget', async () => {
+  it('two keys of one account share its budget', async (t) => {
     const { sim, bus, stop } = await started({
       keys: simulatedKeys(2, { qps: 4, rpm: 100 }).map((key) => ({ ...key, group: 'account' })),
     });
+    t.after(() => stop());
     bus.add(...tasks(12));
     await until('all are judged', () => bus.published.length === 12, 30_000);
     assert.deepEqual(sim.violations(), []);
     assert.equal(sim.calls().filter((call) => call.status !== 200).length, 0);
-    await stop();
   });
 
-  it('a limit of tokens a minute is kept by both keys of an account together, and used up', async () => {
+  it('a limit of tokens a minute is kept by both keys of an account together, and used up', async (t) => {
     const tpm = 60_000;
     const { sim, bus, pool, stop } = await started({
       keys: simulatedKeys(2, { qps: 20, rpm: 600, tpm }).map((key) => ({ ...key, group: 'account' })),
       latency: { medianMs: 40, p95Ms: 120 },
     });
+    t.after(() => stop());
     bus.add(...tasks(60));
-    try {
-      // Those that find the minute full are refused at once: it is not free again before their deadline.
-      await until('all are answered', () => bus.published.length === 60, 30_000);
-      const calls = sim.calls();
-      const used = calls.reduce((sum, call) => sum + call.tokens, 0);
-      assert.deepEqual([sim.violations(), calls.filter((call) => call.status !== 200).length], [[], 0]);
-      // Reserved is the most a call may use; what it used less is given back when it is over, so nearly all can be used.
-      assert.ok(calls.length < 60 && used <= tpm && used >= 0.9 * tpm, `${calls.length} calls, ${used} tokens`);
-      assert.deepEqual(
-        (await pool()).keys.map((key) => [key.tpm_limit, key.tokens_last_minute]),
-        [
-          [tpm, used],
-          [tpm, used],
-        ],
-      );
-    } finally {
-      await stop();
-    }
+    // Those that find the minute full are refused at once: it is not free again before their deadline.
+    await until('all are answered', () => bus.published.length === 60, 30_000);
+    const calls = sim.calls();
+    const used = calls.reduce((sum, call) => sum + call.tokens, 0);
+    assert.deepEqual([sim.violations(), calls.filter((call) => call.status !== 200).length], [[], 0]);
+    // Reserved is the most a call may use; what it used less is given back when it is over, so nearly all can be used.
+    assert.ok(calls.length < 60 && used <= tpm && used >= 0.9 * tpm, `${calls.length} calls, ${used} tokens`);
+    assert.deepEqual(
+      (await pool()).keys.map((key) => [key.tpm_limit, key.tokens_last_minute]),
+      [
+        [tpm, used],
+        [tpm, used],
+      ],
+    );
   });
 
-  it('a provider that fails now and then costs retries on other keys, and what fails to the end is judged by rules or unknown', async () => {
+  it('a provider that fails now and then costs retries on other keys, and what fails to the end is judged by rules or unknown', async (t) => {
     const { sim, bus, stats, stop } = await started(
       { seed: 3, keys: simulatedKeys(4, { qps: 50, rpm: 3000 }) },
       { max_retry_per_key: 100, timeout_seconds: 0.5 },
     );
+    t.after(() => stop());
     sim.setBehaviour({ kind: 'status', status: 500 }, { probability: 0.15 });
     sim.setBehaviour({ kind: 'malformed' }, { probability: 0.1 });
     sim.setBehaviour({ kind: 'hang' }, { probability: 0.05 });
@@ -182,14 +180,14 @@ describe('scheduler, key pool and provider together', () => {
       all.flatMap((task) => bus.settlements(task)),
       all.map(() => 'ack'),
     );
-    await stop();
   });
 
-  it('an outage of the provider: groups wait, rules judge what cannot wait, and the model goes on by itself', async () => {
+  it('an outage of the provider: groups wait, rules judge what cannot wait, and the model goes on by itself', async (t) => {
     const { sim, bus, stats, pool, stop } = await started(
       { keys: simulatedKeys(3, { qps: 10, rpm: 600 }), latency: { medianMs: 40, p95Ms: 120 } },
       { retry_max_attempts: 1 },
     );
+    t.after(() => stop());
     sim.setBehaviour({ kind: 'status', status: 503 });
     const first = tasks(12);
     bus.add(...first);
@@ -230,11 +228,11 @@ describe('scheduler, key pool and provider together', () => {
       Array.from({ length: 42 }, () => 'ack'),
     );
     assert.deepEqual(sim.violations(), []);
-    await stop();
   });
 
-  it('a 429 that was not ours rests the key for as long as the provider asks, and the task goes to another', async () => {
+  it('a 429 that was not ours rests the key for as long as the provider asks, and the task goes to another', async (t) => {
     const { sim, bus, pool, stop } = await started({ keys: simulatedKeys(2, { qps: 20, rpm: 600 }) });
+    t.after(() => stop());
     sim.setBehaviour({ kind: 'status', status: 429, retryAfter: '20' }, { times: 1, key: 'sim-001' });
     bus.add(...tasks(6));
     await until('all are judged', () => bus.published.length === 6, 20_000);
@@ -244,7 +242,6 @@ describe('scheduler, key pool and provider together', () => {
     );
     const rested = (await pool()).keys.find((key) => key.key_id === 'sim-001');
     assert.deepEqual([rested?.status, rested?.rate_limited_calls], ['cooling', 1]);
-    await stop();
   });
 });
 
@@ -255,8 +252,9 @@ describe('what providers say went wrong, by scheduler and pool', () => {
   const sources = (bus: FakeTaskBus) =>
     bus.published.map(({ body }) => `${body.source}${body.degraded === true ? ' degraded' : ''}`);
 
-  it('arrears with status 400: the key is out as with a 402, the other serves', async () => {
+  it('arrears with status 400: the key is out as with a 402, the other serves', async (t) => {
     const { sim, bus, pool, stop } = await started({ keys: two });
+    t.after(() => stop());
     sim.setBehaviour({ kind: 'arrears' }, { key: 'sim-001' });
     bus.add(...tasks(8));
     await until('all are judged', () => bus.published.length === 8, 20_000);
@@ -264,11 +262,11 @@ describe('what providers say went wrong, by scheduler and pool', () => {
     const out = await keyOf(pool, 'sim-001');
     assert.deepEqual([out?.status, out?.disabled_reason], ['disabled', 'arrears: the account is not paid (400)']);
     assert.ok(sim.calls().filter(({ key }) => key === 'sim-001').length <= 4, 'it is asked on and on');
-    await stop();
   });
 
-  it('every key refused: rules judge at once, and say why', async () => {
+  it('every key refused: rules judge at once, and say why', async (t) => {
     const { sim, bus, pool, stop } = await started({ keys: two });
+    t.after(() => stop());
     sim.setBehaviour({ kind: 'arrears' });
     bus.add(...tasks(6));
     await until('all are answered', () => bus.published.length === 6, 10_000);
@@ -279,11 +277,11 @@ describe('what providers say went wrong, by scheduler and pool', () => {
       assessmentHealthOf(PoolFigures.parse(await pool())).outage ?? '',
       /^No model judges: keys sim-001, sim-002 are out \(arrears/,
     );
-    await stop();
   });
 
-  it('a model that is not there: its keys are out for that reason and asked seldom', async () => {
+  it('a model that is not there: its keys are out for that reason and asked seldom', async (t) => {
     const { sim, bus, pool, stop } = await started({ keys: two });
+    t.after(() => stop());
     sim.setBehaviour({ kind: 'model-missing' });
     bus.add(...tasks(6));
     await until('all are answered', () => bus.published.length === 6, 10_000);
@@ -293,38 +291,38 @@ describe('what providers say went wrong, by scheduler and pool', () => {
       /^configuration: model sim-vl cannot be used: 404 The model/,
     );
     assert.ok(sim.calls().length <= 12, `${sim.calls().length} calls`);
-    await stop();
   });
 
-  it('an error with status 200 counts as the 429 that it is', async () => {
+  it('an error with status 200 counts as the 429 that it is', async (t) => {
     const { sim, bus, pool, stop } = await started({ keys: two });
+    t.after(() => stop());
     sim.setBehaviour({ kind: 'ok-but-error' }, { key: 'sim-001', times: 1 });
     bus.add(...tasks(4));
     await until('all are judged', () => bus.published.length === 4, 20_000);
     assert.deepEqual(new Set(sources(bus)), new Set(['vlm']));
     const rested = await keyOf(pool, 'sim-001');
     assert.deepEqual([rested?.status, rested?.rate_limited_calls], ['cooling', 1]);
-    await stop();
   });
 
   for (const [kind, least, most] of [
     ['gemini-429', 3_500, 3_500],
     ['retry-epoch', 10_000, 120_000],
   ] as const) {
-    it(`${kind}: the key rests from ${least} to ${most} ms`, async () => {
+    it(`${kind}: the key rests from ${least} to ${most} ms`, async (t) => {
       const { sim, bus, pool, stop } = await started({ keys: two });
+      t.after(() => stop());
       sim.setBehaviour({ kind }, { key: 'sim-001', times: 1 });
       const began = Date.now();
       bus.add(...tasks(4));
       await until('all are judged', () => bus.published.length === 4, 20_000);
       const restsUntil = Date.parse((await keyOf(pool, 'sim-001'))?.cooldown_until ?? '');
       assert.ok(restsUntil >= began + least && restsUntil <= Date.now() + most, `${restsUntil - began} ms`);
-      await stop();
     });
   }
 
-  it('a refused picture is tried on no other key, no key is blamed, rules judge', async () => {
+  it('a refused picture is tried on no other key, no key is blamed, rules judge', async (t) => {
     const { sim, bus, pool, stop } = await started({ keys: two });
+    t.after(() => stop());
     sim.setBehaviour({ kind: 'inspection' });
     bus.add(...tasks(5));
     await until('all are answered', () => bus.published.length === 5, 10_000);
@@ -337,11 +335,11 @@ describe('what providers say went wrong, by scheduler and pool', () => {
         ['available', 0],
       ],
     );
-    await stop();
   });
 
-  it('a page in place of answers is the fault of no key: rules judge, the circuit opens and closes', async () => {
+  it('a page in place of answers is the fault of no key: rules judge, the circuit opens and closes', async (t) => {
     const { sim, bus, stats, pool, stop } = await started({ keys: two });
+    t.after(() => stop());
     sim.setBehaviour({ kind: 'html-200' });
     bus.add(...Array.from({ length: 10 }, () => plainTask({ expiresAt: Date.now() + 3_000 })));
     await until('all are answered', () => bus.published.length === 10, 10_000);
@@ -355,11 +353,11 @@ describe('what providers say went wrong, by scheduler and pool', () => {
       20_000,
     );
     assert.equal((await stats()).provider_down_since, null);
-    await stop();
   });
 
-  it('a refused parameter costs a call for the whole of an endpoint and model, and no key its standing', async () => {
+  it('a refused parameter costs a call for the whole of an endpoint and model, and no key its standing', async (t) => {
     const { sim, bus, pool, stop } = await started({ keys: two });
+    t.after(() => stop());
     sim.setBehaviour({ kind: 'stream-only' });
     bus.add(...tasks(1));
     await until('it is judged', () => bus.published.length === 1, 10_000);
@@ -376,6 +374,5 @@ describe('what providers say went wrong, by scheduler and pool', () => {
       [sim.violations(), keys.reduce((sum, { used_last_minute }) => sum + used_last_minute, 0)],
       [[], 11],
     );
-    await stop();
   });
 });

@@ -181,7 +181,10 @@ describe('the provider simulator', () => {
   it('misbehaves as told, for as many calls and for the key it was told', async () => {
     sim.setBehaviour({ kind: 'status', status: 503, retryAfter: '7' }, { times: 1, key: 'good' });
     const failed = await post(chat('hi'));
-    assert.deepEqual([failed.status, failed.headers.get('retry-after')], [503, '7']);
+    assert.deepEqual(
+      { status: failed.status, retryAfter: failed.headers.get('retry-after') },
+      { status: 503, retryAfter: '7' },
+    );
     assert.equal((await post(chat('hi'))).status, 200);
     const remove = sim.setBehaviour({ kind: 'refusal' });
     assert.match((await post(chat('hi'))).body.choices?.[0]?.message.refusal ?? '', /cannot/);
@@ -224,23 +227,27 @@ describe('the provider simulator', () => {
     await post(chat('hi'), GOOD, { traceparent: `00-${traceId}-${'b'.repeat(16)}-01` });
     const call = sim.calls().at(-1);
     assert.ok(call !== undefined);
-    assert.deepEqual([call.key, call.status, call.traceId], ['good', 200, traceId]);
+    assert.deepEqual(
+      { key: call.key, status: call.status, traceId: call.traceId },
+      { key: 'good', status: 200, traceId },
+    );
     assert.ok(call.bytes > 50 && Math.abs(call.at - Date.now()) < 60_000);
     assert.ok(!JSON.stringify(sim.calls()).includes(GOOD));
   });
 
-  it('hands out entries for a key configuration', async () => {
+  it('hands out entries for a key configuration', async (t) => {
     const own = await startProviderSimulator({ keys: simulatedKeys(3, { qps: 5, rpm: 300 }) });
+    t.after(() => own.close());
     const config = parseKeyConfig({ api_keys: own.keyEntries() }, {});
     assert.deepEqual(
       config.keys.map((key) => [key.name, key.qpsLimit, key.rpmLimit, key.baseUrl, key.model]),
       ['sim-001', 'sim-002', 'sim-003'].map((name) => [name, 5, 300, own.url, 'sim-vl']),
     );
-    await own.close();
   });
 
-  it('closes while calls hang', async () => {
+  it('closes while calls hang', async (t) => {
     const own = await startProviderSimulator({ keys: [{ key: GOOD, qps: 10, rpm: 10 }] });
+    t.after(() => own.close());
     own.setBehaviour({ kind: 'hang' });
     const hanging = fetch(`${own.url}/chat/completions`, {
       method: 'POST',

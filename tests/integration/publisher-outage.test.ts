@@ -1,7 +1,4 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { PUBLISHER, publisherActor } from '../../src/actors/publisher.ts';
 import { startNatsServer } from '../../src/embedded/nats-server.ts';
@@ -12,15 +9,18 @@ import { child, supervisor } from '../../src/runtime/supervision.ts';
 import { startSystem } from '../../src/runtime/system.ts';
 import { memoryLog } from '../support/log.ts';
 import { CALM, detection, group } from '../support/samples.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
 const DANGER = { ...CALM, personCount: 1, minPersonVehicleDistance: 0, maxSpeed: 500 };
 
-test('a killed nats-server costs no frame within the bound: what waited comes in order, what had no place is counted', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'gantry-outage-'));
+test('a killed nats-server costs no frame within the bound: what waited comes in order, what had no place is counted', async (t) => {
+  const folder = temporaryFolder();
   const log = memoryLog();
   const server = await startNatsServer({ dataDir: folder, log });
+  t.after(() => server.stop());
   const bus = await NatsBus.open({ url: server.url, startTimeoutMs: 5_000, log });
+  t.after(() => bus.close());
   const shed: Detection[] = [];
   const published = new Set<string>();
   const init = {
@@ -32,6 +32,7 @@ test('a killed nats-server costs no frame within the bound: what waited comes in
     log,
     onEscalation: (error) => assert.fail(error.message),
   });
+  t.after(() => system.stop());
   const sent: Detection[] = [];
   const send = (count: number): void => {
     for (let i = 0; i < count; i += 1) {
@@ -43,44 +44,35 @@ test('a killed nats-server costs no frame within the bound: what waited comes in
       system.ref(PUBLISHER).tell({ type: 'publish', detection: frame });
     }
   };
-  try {
-    send(100);
-    await until('some are there', () => published.size > 20);
-    const pid = server.pid();
-    assert.ok(pid);
-    // In the middle of frames on their way, whose answers never come.
-    send(100);
-    process.kill(pid, 'SIGKILL');
-    send(200);
-    await until('the link notices', () => bus.state() === 'reconnecting');
-    send(600);
-    await until('reconnected', () => bus.state() === 'connected');
-    send(10);
-    await until('all are told of', () => published.size + shed.length === sent.length);
+  send(100);
+  await until('some are there', () => published.size > 20);
+  const pid = server.pid();
+  assert.ok(pid);
+  // In the middle of frames on their way, whose answers never come.
+  send(100);
+  process.kill(pid, 'SIGKILL');
+  send(200);
+  await until('the link notices', () => bus.state() === 'reconnecting');
+  send(600);
+  await until('reconnected', () => bus.state() === 'connected');
+  send(10);
+  await until('all are told of', () => published.size + shed.length === sent.length);
 
-    const stored = (
-      await bus.read({ stream: streams.detections, parser: Detection, from: { seq: 1 }, limit: 2_000 })
-    ).map(({ body }) => body);
-    assert.deepEqual(new Set(stored.map(({ requestId }) => requestId)), published);
-    assert.equal(stored.length, published.size, 'none is there twice');
-    assert.ok(shed.length > 0 && shed.length <= 500, `${shed.length} given up`);
-    assert.ok(
-      shed.every(({ trafficGroups }) => trafficGroups[0]?.features.personCount === 0),
-      'what may become an alert is kept',
+  const stored = (
+    await bus.read({ stream: streams.detections, parser: Detection, from: { seq: 1 }, limit: 2_000 })
+  ).map(({ body }) => body);
+  assert.deepEqual(new Set(stored.map(({ requestId }) => requestId)), published);
+  assert.equal(stored.length, published.size, 'none is there twice');
+  assert.ok(shed.length > 0 && shed.length <= 500, `${shed.length} given up`);
+  assert.ok(
+    shed.every(({ trafficGroups }) => trafficGroups[0]?.features.personCount === 0),
+    'what may become an alert is kept',
+  );
+  for (let camera = 0; camera < 7; camera += 1) {
+    const numbers = stored.filter(({ cameraId }) => cameraId === `cam-${camera}`).map(({ frameNumber }) => frameNumber);
+    assert.deepEqual(
+      numbers,
+      numbers.toSorted((a, b) => a - b),
     );
-    for (let camera = 0; camera < 7; camera += 1) {
-      const numbers = stored
-        .filter(({ cameraId }) => cameraId === `cam-${camera}`)
-        .map(({ frameNumber }) => frameNumber);
-      assert.deepEqual(
-        numbers,
-        numbers.toSorted((a, b) => a - b),
-      );
-    }
-  } finally {
-    await system.stop();
-    await bus.close();
-    await server.stop();
-    await rm(folder, { recursive: true, force: true });
   }
 });

@@ -7,11 +7,11 @@ import type { EmbeddedService } from '../../src/embedded/service.ts';
 import { withOffset } from '../../src/messages/aggregate.ts';
 import { RedisStore } from '../../src/infra/redis/store.ts';
 import { ensureRedisServer } from '../../src/provision/redis-packages.ts';
-import { hostileBodies } from '../support/hostile.ts';
+import { hostileBodies } from '../support/hostile-bodies.ts';
 import { aggregate } from '../support/http-fakes.ts';
 import { memoryLog } from '../support/log.ts';
 import { watchLoopDelay } from '../support/loop-delay.ts';
-import { scratch } from '../support/own-servers.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
 /** The bound is 50 ms; the machine that runs the tests does other things besides. */
@@ -38,7 +38,7 @@ const SERVERS: readonly {
 ];
 
 async function opened(t: TestContext, start: (folder: string) => Promise<EmbeddedService>) {
-  const server = await start(await scratch(t));
+  const server = await start(temporaryFolder());
   const log = memoryLog();
   const store = await RedisStore.open({ url: server.ownUrl, log, durable: true, notice: null });
   const stranger = new Redis(server.ownUrl);

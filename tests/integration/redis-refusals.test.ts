@@ -9,8 +9,9 @@ import { RedisStore } from '../../src/infra/redis/store.ts';
 import { connectRedis, withRedisLogin } from '../../src/servers/redis-url.ts';
 import { makeCertificates } from '../support/certificates.ts';
 import { memoryLog } from '../support/log.ts';
-import { ownRedis, scratch } from '../support/own-servers.ts';
+import { ownRedis } from '../support/own-servers.ts';
 import { aggregate } from '../support/http-fakes.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
 const NOTICED_MS = 8_000;
@@ -50,7 +51,7 @@ function admin(t: TestContext, url: string): Redis {
 describe('logging in at a Redis of the operator', () => {
   it('with a password, as an ACL user, in a database of its own, by a Unix socket', async (t) => {
     const password = 'ge/heim:1@x';
-    const folder = await scratch(t);
+    const folder = temporaryFolder();
     const socket = join(folder, 'r.sock');
     const server = await ownRedis(
       t,
@@ -82,7 +83,7 @@ describe('logging in at a Redis of the operator', () => {
   });
 
   it('over TLS, with a certificate of the client', async (t) => {
-    const { caFile, server: own, client } = await makeCertificates(await scratch(t));
+    const { caFile, server: own, client } = await makeCertificates(temporaryFolder());
     const tls = `tls-cert-file ${own.certFile}\ntls-key-file ${own.keyFile}\ntls-ca-cert-file ${caFile}\ntls-auth-clients yes`;
     const server = await ownRedis(t, 'requirepass geheim', tls);
     if (server === null) return;

@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { Redis } from 'ioredis';
@@ -12,6 +10,7 @@ import { type Aggregate, withOffset } from '../../src/messages/aggregate.ts';
 import { ensureRedisServer } from '../../src/provision/redis-packages.ts';
 import { aggregate } from '../support/http-fakes.ts';
 import { memoryLog } from '../support/log.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
 const log = memoryLog();
@@ -47,7 +46,7 @@ async function opened(
   t: TestContext,
   start: (folder: string) => Promise<EmbeddedService>,
 ): Promise<{ store: RedisStore; redis: Redis }> {
-  const folder = await mkdtemp(join(tmpdir(), 'gantry-redis-'));
+  const folder = temporaryFolder();
   const server = await start(folder);
   const store = await RedisStore.open({ url: server.url, log, durable: true, notice: null });
   const redis = new Redis(server.url);
@@ -55,7 +54,6 @@ async function opened(
     redis.disconnect();
     store.close();
     await server.stop();
-    await rm(folder, { recursive: true, force: true });
   });
   return { store, redis };
 }
@@ -118,7 +116,10 @@ for (const { name, start, skip } of SERVERS) {
       await store.keepAlert(at(0));
       const list = await store.alerts('north', 1_000);
       assert.equal(list.length, 100);
-      assert.deepEqual([list[0]?.requestId, list.at(-1)?.requestId], [alerts.at(-1)?.requestId, alerts[2]?.requestId]);
+      assert.deepEqual(
+        { newest: list[0]?.requestId, oldest: list.at(-1)?.requestId },
+        { newest: alerts.at(-1)?.requestId, oldest: alerts[2]?.requestId },
+      );
     });
 
     test('a key that holds something else is told apart from a Redis that is away', async (t) => {

@@ -17,14 +17,13 @@ import { newRequestId, newTraceId } from '../../src/messages/ids.ts';
 import { subjects } from '../../src/messages/subjects.ts';
 import { child, supervisor } from '../../src/runtime/supervision.ts';
 import { startSystem } from '../../src/runtime/system.ts';
-import { temporaryFolder } from '../support/gantry.ts';
 import { aggregate } from '../support/http-fakes.ts';
 import { memoryLog } from '../support/log.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
 const SECRET = new Secret('a-secret-of-this-test');
 let folder: string;
-let removeFolder: () => Promise<void>;
 let nats: EmbeddedService;
 let bus: NatsBus;
 let receiver: Server;
@@ -33,7 +32,7 @@ let status = 204;
 const calls: { path: string; id: string; event: string; signature: string; body: string }[] = [];
 
 before(async () => {
-  [folder, removeFolder] = await temporaryFolder();
+  folder = temporaryFolder();
   nats = await startNatsServer({ dataDir: join(folder, 'nats'), log: memoryLog() });
   bus = await NatsBus.open({ url: nats.url, startTimeoutMs: 5_000, log: memoryLog() });
   receiver = createServer((request, response) => {
@@ -60,7 +59,6 @@ after(async () => {
   await nats.stop();
   receiver.closeAllConnections();
   await new Promise((resolve) => receiver.close(resolve));
-  await removeFolder();
 });
 
 async function started(alertHooks: readonly string[], over: Partial<WebhooksInit> = {}) {
@@ -78,10 +76,11 @@ async function started(alertHooks: readonly string[], over: Partial<WebhooksInit
 }
 
 // First, with nothing before it: a stop hands back what is just being delivered, which the server counts as an attempt.
-test('a receiver that stays broken is called five times with the same delivery, then given up', async () => {
+test('a receiver that stays broken is called five times with the same delivery, then given up', async (t) => {
   calls.length = 0;
   status = 503;
   const { system, log } = await started([`${base}/down`]);
+  t.after(() => system.stop());
   await callAlertHooks(bus, [`${base}/down`], aggregate('north', { risk: 'high' }));
   await until('it is given up', () => log.lines.some(({ message }) => /given up after 5 attempts/.test(message)));
   await new Promise((resolve) => setTimeout(resolve, 300));
@@ -91,10 +90,11 @@ test('a receiver that stays broken is called five times with the same delivery, 
   assert.equal(new Set(calls.map(({ id }) => id)).size, 1);
 });
 
-test('every alert hook is told of an alert once, signed, also when the alert is revised; operators may name private hosts', async () => {
+test('every alert hook is told of an alert once, signed, also when the alert is revised; operators may name private hosts', async (t) => {
   calls.length = 0;
   const hooks = [`${base}/a`, `${base}/b`];
   const { system } = await started(hooks);
+  t.after(() => system.stop());
   const frame = aggregate('north', { risk: 'high' });
   await callAlertHooks(bus, hooks, frame);
   await callAlertHooks(bus, hooks, { ...frame, revision: 1 });
@@ -104,30 +104,34 @@ test('every alert hook is told of an alert once, signed, also when the alert is 
   await until('the second alert', () => calls.filter(({ body }) => body.includes(second.requestId)).length === 2);
   assert.deepEqual(calls.map(({ path }) => path).toSorted(), ['/a', '/a', '/b', '/b']);
   for (const { body, signature, event, id } of calls) {
-    const [, t = '', v1 = ''] = /^t=(\d+),v1=(.+)$/.exec(signature) ?? [];
-    assert.equal(v1, createHmac('sha256', SECRET.reveal()).update(`${t}.${body}`).digest('hex'));
-    assert.deepEqual([event, JSON.parse(body).type, JSON.parse(body).id], ['alert', 'alert', id]);
+    const [, time = '', v1 = ''] = /^t=(\d+),v1=(.+)$/.exec(signature) ?? [];
+    assert.equal(v1, createHmac('sha256', SECRET.reveal()).update(`${time}.${body}`).digest('hex'));
+    assert.deepEqual(
+      { event, type: JSON.parse(body).type, id: JSON.parse(body).id },
+      { event: 'alert', type: 'alert', id },
+    );
   }
-  await system.stop();
 });
 
-test('a delivery that waits for its next attempt survives a restart', async () => {
+test('a delivery that waits for its next attempt survives a restart', async (t) => {
   calls.length = 0;
   status = 500;
   const first = await started([`${base}/later`], { backoffMs: [500, 500, 500] });
+  t.after(() => first.system.stop());
   await callAlertHooks(bus, [`${base}/later`], aggregate('north', { risk: 'high' }));
   await until('the first attempt', () => calls.length === 1);
   await until('it will be tried again', () => first.log.lines.some(({ message }) => /called again/.test(message)));
   await first.system.stop();
   status = 204;
   const second = await started([`${base}/later`]);
+  t.after(() => second.system.stop());
   await until('the second attempt', () => calls.length === 2);
-  await second.system.stop();
 });
 
-test('a job that names a private host by itself is refused for good, without a call', async () => {
+test('a job that names a private host by itself is refused for good, without a call', async (t) => {
   calls.length = 0;
   const { system, log } = await started([]);
+  t.after(() => system.stop());
   const requestId = newRequestId();
   const job = {
     id: 'x',
@@ -140,7 +144,6 @@ test('a job that names a private host by itself is refused for good, without a c
   await bus.publish(subjects.webhook('alert'), job, { cameraId: 'north', requestId, traceId: newTraceId() }, 'x');
   await until('it is given up', () => log.lines.some(({ message }) => /given up after \d+ attempts/.test(message)));
   assert.equal(calls.length, 0);
-  await system.stop();
 });
 
 test('settings of hooks that cannot work are refused at the start, without showing a secret', () => {

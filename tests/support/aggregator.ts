@@ -1,5 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { aggregatorAt } from '../../src/actors/aggregator.ts';
 import { Cache } from '../../src/actors/aggregator/cache.ts';
@@ -18,28 +16,32 @@ import type { Clock } from '../../src/runtime/clock.ts';
 import { child, supervisor } from '../../src/runtime/supervision.ts';
 import { type ActorSystem, startSystem } from '../../src/runtime/system.ts';
 import { memoryLog } from './log.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 /** A NATS of its own with the streams set up. */
 export async function startBus(): Promise<{
   readonly nats: EmbeddedService;
   readonly bus: NatsBus;
+  /** What its buses said. */
+  readonly log: ReturnType<typeof memoryLog>;
   readonly folder: string;
   connect(): Promise<NatsBus>;
   stop(): Promise<void>;
 }> {
-  const folder = await mkdtemp(join(tmpdir(), 'gantry-aggregator-'));
+  const folder = temporaryFolder();
   const nats = await startNatsServer({ dataDir: join(folder, 'nats'), log: memoryLog() });
-  const connect = (): Promise<NatsBus> => NatsBus.open({ url: nats.url, startTimeoutMs: 5_000, log: memoryLog() });
+  const log = memoryLog();
+  const connect = (): Promise<NatsBus> => NatsBus.open({ url: nats.url, startTimeoutMs: 5_000, log });
   const bus = await connect();
   return {
     nats,
     bus,
+    log,
     folder,
     connect,
     stop: async () => {
       await bus.close();
       await nats.stop();
-      await rm(folder, { recursive: true, force: true });
     },
   };
 }

@@ -1,37 +1,28 @@
-/** Gantry in a process of its own, whose event loop and memory a fuzz watches. Arguments: its data folder. */
+/** Gantry in a process of its own, whose event loop and memory a fuzz test watches. Argument: its data folder. */
 import { Secret } from '../../src/keys/secret.ts';
 import { startTestGantry } from './gantry.ts';
+import { watchLoopDelay } from './loop-delay.ts';
 
-/** What the process tells of itself. */
+/** What the process reports about itself. */
 export interface FuzzedFigures {
-  /** The longest that the event loop was held up by work of its own since the last answer, in ms. */
+  /** The longest that its own work delayed the event loop since the last report, in ms. */
   readonly heldUpMs: number;
-  /** After a collection, in bytes: objects, and buffers outside of the heap. */
+  /** Objects and buffers outside the heap, in bytes, after a garbage collection. */
   readonly memory: number;
 }
 
-const LOOK_EVERY_MS = 10;
 const [dataDir] = process.argv.slice(2);
 if (dataDir === undefined || process.send === undefined) throw new Error('to be forked, with a data folder');
 
-let heldUpMs = 0;
-let [at, cpu] = [performance.now(), process.cpuUsage()];
-setInterval(() => {
-  const [now, used] = [performance.now(), process.cpuUsage(cpu)];
-  // A turn that came late while this process had no processor was held up by others.
-  heldUpMs = Math.max(heldUpMs, Math.min(now - at - LOOK_EVERY_MS, (used.user + used.system) / 1_000));
-  [at, cpu] = [now, process.cpuUsage()];
-}, LOOK_EVERY_MS);
-
 const gantry = await startTestGantry(dataDir, { redisUrl: 'off', hookSecret: new Secret('a-secret-of-this-test') });
+let endWatch = watchLoopDelay();
 process.on('message', () => {
-  const worst = heldUpMs;
+  const heldUpMs = endWatch();
   globalThis.gc?.();
   const { heapUsed, external } = process.memoryUsage();
-  // Not counted: the collection itself, which only this test asks for.
-  [at, cpu, heldUpMs] = [performance.now(), process.cpuUsage(), 0];
-  process.send?.({ heldUpMs: worst, memory: heapUsed + external } satisfies FuzzedFigures);
+  // Watched anew after the collection, which only this test asks for.
+  endWatch = watchLoopDelay();
+  process.send?.({ heldUpMs, memory: heapUsed + external } satisfies FuzzedFigures);
 });
 process.on('disconnect', () => void gantry.stop().finally(() => process.exit(0)));
-[at, cpu, heldUpMs] = [performance.now(), process.cpuUsage(), 0];
 process.send({ url: gantry.url });

@@ -1,5 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readConfig, type GantryConfig } from '../../src/app/config.ts';
 import { createLog } from '../../src/infra/log.ts';
@@ -12,12 +10,6 @@ export interface TestGantry extends Gantry {
   readonly dataDir: string;
   request(method: string, path: string, body?: unknown): Promise<{ readonly status: number; readonly json: any }>;
   actor(path: string): ActorSnapshot;
-}
-
-/** A folder of the test's own under the system's temporary folder; the second value removes it. */
-export async function temporaryFolder(): Promise<[string, () => Promise<void>]> {
-  const folder = await mkdtemp(join(tmpdir(), 'gantry-e2e-'));
-  return [folder, () => rm(folder, { recursive: true, force: true })];
 }
 
 /** Starts the whole program in this process, on free ports, with a data folder of its own. */

@@ -1,4 +1,4 @@
-/** Texts that once did harm somewhere; long ones are made when they are asked for. */
+/** Texts that have broken programs before; as functions, so that long ones are made only when used. */
 export const TEXTS: readonly [() => string, ...(() => string)[]] = [
   () => '',
   () => ' ',
@@ -51,7 +51,7 @@ export const TEXTS: readonly [() => string, ...(() => string)[]] = [
   () => '0'.repeat(50_000),
   () => `${' '.repeat(50_000)}x`,
 ];
-/** Values that are no texts, small ones and ones with many parts. */
+/** Values other than texts, small ones and ones with many parts. */
 export const VALUES: readonly [() => unknown, ...(() => unknown)[]] = [
   () => null,
   () => true,

@@ -8,21 +8,20 @@ import { AddedKey } from '../../src/key-admin/changes.ts';
 import { Sealer } from '../../src/key-admin/seal.ts';
 import { RedisKeyShare } from '../../src/key-admin/shared-record.ts';
 import { Secret } from '../../src/keys/secret.ts';
-import { temporaryFolder } from './gantry.ts';
 import { memoryLog } from './log.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 // Nodes that administer keys over one Redis, which starts before the tests of the file that imports this.
 
 export const SECRET = 'sk-added-through-the-api-0123456789';
 export const PASSWORD = 'a long enough password';
 export let folder: string;
-let removeFolder: () => Promise<void>;
 export let server: EmbeddedService;
 let made = 0;
 export const opened: KeyAdmin[] = [];
 
 before(async () => {
-  [folder, removeFolder] = await temporaryFolder();
+  folder = temporaryFolder();
   server = await startRedisServer({
     dataDir: join(folder, 'redis'),
     port: 0,
@@ -33,7 +32,6 @@ before(async () => {
 after(async () => {
   await Promise.all(opened.map((admin) => admin.close()));
   await server.stop();
-  await removeFolder();
 });
 
 export const YAML = `

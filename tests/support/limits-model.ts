@@ -15,7 +15,10 @@ export class LimitsModel {
   readonly #texts = new Map<string, { readonly text: string; readonly until: number }>();
   readonly #expiry: boolean;
 
-  /** Without `expiry` nothing runs out by itself: real keys do not either while a test is quicker than the times it tells. */
+  /**
+   * Without `expiry` nothing runs out by itself: real keys do not either while a test is quicker than the times it
+   * tells.
+   */
   constructor(expiry = true) {
     this.#expiry = expiry;
   }

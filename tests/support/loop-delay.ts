@@ -1,9 +1,9 @@
 const TICK_MS = 5;
 
 /**
- * Watches the event loop of this thread until the function it returns is called, which tells the longest delay in ms.
- * A turn counts with the lesser of how late it came and what this thread worked meanwhile: one that came late while the
- * thread had no processor was held up by the neighbours, not by what is tested.
+ * Watches the event loop of this thread until the returned function is called, which gives the longest delay in ms.
+ * A turn counts as the smaller of its lateness and the CPU time that this thread used meanwhile: a turn that came late
+ * while the thread had no processor was delayed by other processes, not by the code under test.
  */
 export function watchLoopDelay(): () => number {
   let longestMs = 0;

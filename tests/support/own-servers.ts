@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { freePort, untilAnswers } from '../../src/embedded/tcp.ts';
 import { findNatsServer } from '../../src/provision/binaries.ts';
 import { ensureRedisServer } from '../../src/provision/redis-packages.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 /** A server as an operator runs one, with a configuration of its own; ended with the test. */
 export interface OwnServer {
@@ -20,17 +20,9 @@ export interface OwnServer {
 
 const READY_MS = 10_000;
 
-const newFolder = (): Promise<string> => mkdtemp(join(tmpdir(), 'gantry-own-'));
-
-export async function scratch(t: Pick<TestContext, 'after'>): Promise<string> {
-  const folder = await newFolder();
-  t.after(() => rm(folder, { recursive: true, force: true }));
-  return folder;
-}
-
 /** `config` beside the address and JetStream's folder; `FOLDER` in it stands for that. */
 export async function ownNats(t: Pick<TestContext, 'after'>, config: string, host = '127.0.0.1'): Promise<OwnServer> {
-  const folder = await newFolder();
+  const folder = temporaryFolder();
   const { path } = await findNatsServer();
   return ownServer(
     t,
@@ -55,7 +47,7 @@ export async function ownRedis(t: TestContext, config: string, tls = ''): Promis
     t.skip(`no real Redis: ${'reason' in rest ? String(rest.reason) : ''}`);
     return null;
   }
-  const folder = await newFolder();
+  const folder = temporaryFolder();
   const data = join(folder, 'data');
   await mkdir(data);
   return ownServer(
@@ -115,7 +107,6 @@ async function ownServer(
   };
   t.after(async () => {
     await server.kill();
-    await rm(folder, { recursive: true, force: true });
   });
   await server.start(config);
   return server;

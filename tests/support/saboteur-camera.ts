@@ -5,7 +5,10 @@ import type { Message } from '../../src/runtime/message.ts';
 
 export type Sabotage = { type: 'throw' } | { type: 'end-thread' } | { type: 'abort' } | { type: 'segfault' };
 
-/** The real camera actor, which in addition can be told to fail in its handler, to end its own thread, or to crash natively. */
+/**
+ * The real camera actor, which in addition can be told to fail in its handler, to end its own thread, or to crash
+ * natively.
+ */
 export const saboteurCamera: ActorDefinition<CameraMessage, CameraInit> = {
   ...cameraActor,
   module: { url: import.meta.url, name: 'saboteurCamera' },

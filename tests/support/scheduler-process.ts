@@ -23,7 +23,10 @@ export interface SchedulerOrder {
   readonly keys: readonly object[];
 }
 
-/** A scheduler and a key pool of their own on a real bus, limits shared over Redis: one node of several. Ends at SIGTERM as Gantry does. */
+/**
+ * A scheduler and a key pool of their own on a real bus, limits shared over Redis: one node of several. Ends at SIGTERM
+ * as Gantry does.
+ */
 if (import.meta.main) {
   const { name, natsUrl, redisUrl, scheduler, keys }: SchedulerOrder = JSON.parse(process.argv[2] ?? '{}');
   const print = (fields: object, message: string): void => console.error(message, JSON.stringify(fields));

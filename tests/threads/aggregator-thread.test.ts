@@ -147,8 +147,9 @@ describe('the aggregator in its thread', () => {
     await until('it is out', async () => (await out(frame).catch(() => [])).length === 1, 30_000);
   });
 
-  it('gives its lock back at the end, so that another one works at once', async () => {
+  it('gives its lock back at the end, so that another one works at once', async (t) => {
     const standby = await start('two');
+    t.after(() => standby.stop());
     const leads = (): boolean => aggregatorView(standby.snapshot()).leading;
     await until('it stands by', () => aggregatorIn(standby).detail['leading'] === false, 10_000);
     await system.stop();

@@ -121,7 +121,7 @@ describe('the caller in its thread', () => {
     let told = 0;
     const early = await call({ signal: AbortSignal.abort(), onSent: () => void (told += 1) });
     assert.ok(!early.ok && early.failure.kind === 'abandoned');
-    assert.deepEqual([told, sim.calls().length], [0, calls]);
+    assert.deepEqual({ told, calls: sim.calls().length }, { told: 0, calls });
     sim.clearBehaviours();
   });
 
@@ -151,7 +151,7 @@ describe('the caller in its thread', () => {
     const late = ref.ask({ type: 'call', callId: 'late', order, jpeg: new Uint8Array(jpeg) }, { timeoutMs: 2_000 });
     const sent = ref.ask({ type: 'sent', callId: 'late' }, { timeoutMs: 2_000 });
     await assert.rejects(late, /over before it began/);
-    assert.deepEqual([await sent, sim.calls().length], [null, calls]);
+    assert.deepEqual({ sent: await sent, calls: sim.calls().length }, { sent: null, calls });
   });
 
   it('loses only the calls under way when its thread ends, and says that it was Gantry', async () => {

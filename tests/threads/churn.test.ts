@@ -17,12 +17,13 @@ const FAULTS = ['stop', 'throw', 'throw-outside', 'exhaust-memory', 'spin'] as c
 test(
   `${ROUNDS} threads are ended in random ways while an inference runs: the process lives`,
   { timeout: 900_000 },
-  async () => {
+  async (t) => {
     const { spec } = await pullModel('ssd-mobilenet-v2');
     const system = await startSystem(
       supervisor('root', [dynamic('members', { intensity: { maxRestarts: 10_000, withinMs: 1000 } })]),
       { log: memoryLog(), onEscalation: (error) => assert.fail(error) },
     );
+    t.after(() => system.stop());
     const random = new Random(20_261_121);
     const rss: number[] = [];
     for (let round = 0; round < ROUNDS; round += 1) {
@@ -45,7 +46,6 @@ test(
       await system.stopChild(`/members/${id}`);
       rss.push(process.memoryUsage.rss());
     }
-    await system.stop();
     assert.equal(rss.length, ROUNDS);
     if (ROUNDS < 100) return;
     const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -19,7 +19,7 @@ const camera = (cameraId: string): CameraConfig => ({
   intervalSeconds: 1,
 });
 
-test('a list that is full says so, takes nothing more, and has room again when a camera is removed', async () => {
+test('a list that is full says so, takes nothing more, and has room again when a camera is removed', async (t) => {
   const clock = new ManualClock();
   let saved: readonly CameraConfig[] = Array.from({ length: MAX_CAMERAS - 1 }, (_, index) => camera(`cam-${index}`));
   const store: CameraStore = {
@@ -34,6 +34,7 @@ test('a list that is full says so, takes nothing more, and has room again when a
     clock,
     onEscalation: (error) => assert.fail(error.message),
   });
+  t.after(() => system.stop());
   const registry = system.ref(CAMERA_REGISTRY);
   const add = (cameraId: string) => registry.ask({ type: 'add', config: camera(cameraId) }, PATIENCE);
 
@@ -45,7 +46,6 @@ test('a list that is full says so, takes nothing more, and has room again when a
   assert.equal(await registry.ask({ type: 'remove', cameraId: 'cam-7' }, PATIENCE), true);
   assert.equal(await add('one-more'), 'added');
   assert.equal(saved.at(-1)?.cameraId, 'one-more');
-  await system.stop();
 });
 
 test('a save that fails changes nothing, however often, and saving works again later', async (t) => {

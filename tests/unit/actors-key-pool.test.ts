@@ -47,8 +47,9 @@ function granted(reply: LeaseReply): LeaseGrant {
 }
 
 describe('the key pool actor', () => {
-  it('answers a waiting lease at the very millisecond the limit allows', async () => {
+  it('answers a waiting lease at the very millisecond the limit allows', async (t) => {
     const { clock, lease, system } = await started([{ qps_limit: 1 }]);
+    t.after(() => system.stop());
     assert.equal(granted(await lease()).secret.reveal(), `${SECRET}-0`);
     let second: LeaseReply | undefined;
     const waiting = lease().then((reply) => (second = reply));
@@ -56,11 +57,11 @@ describe('the key pool actor', () => {
     assert.equal(second, undefined);
     await clock.advance(1);
     assert.equal(granted(await waiting).grantedAt, clock.now());
-    await system.stop();
   });
 
-  it('refuses at the deadline, on withdrawal, and a second request of one id', async () => {
+  it('refuses at the deadline, on withdrawal, and a second request of one id', async (t) => {
     const { clock, lease, pool, system } = await started([{ qps_limit: 1, max_in_flight: 1 }]);
+    t.after(() => system.stop());
     await lease();
     const late = lease({ deadline: clock.now() + 3_000 });
     const withdrawn = lease({ waiterId: 'mine' });
@@ -72,11 +73,11 @@ describe('the key pool actor', () => {
     await clock.advance(3_000);
     const refused = await late;
     assert.deepEqual(refused.kind === 'refused' && refused.reason, 'deadline');
-    await system.stop();
   });
 
-  it('tells the log of a key that rests or is disabled, with its name and without the key', async () => {
+  it('tells the log of a key that rests or is disabled, with its name and without the key', async (t) => {
     const { clock, lease, pool, log, system } = await started([{}, {}]);
+    t.after(() => system.stop());
     const first = granted(await lease());
     const second = granted(await lease());
     pool.tell({
@@ -99,19 +100,19 @@ describe('the key pool actor', () => {
     assert.ok(!JSON.stringify([log.lines, stats, system.snapshot(), first]).includes(SECRET));
     await clock.advance(5_000);
     assert.equal(granted(await lease()).keyName, 'k1');
-    await system.stop();
   });
 
-  it('shows its figures in the tree', async () => {
+  it('shows its figures in the tree', async (t) => {
     const { clock, lease, system } = await started([{}, {}]);
+    t.after(() => system.stop());
     await lease();
     await clock.advance(1_000);
     assert.match(JSON.stringify(system.snapshot()), /"total_keys":2,"available_keys":1,"in_use_keys":1/);
-    await system.stop();
   });
 
-  it('does not lose a budget to leases that a restart forgot', async () => {
+  it('does not lose a budget to leases that a restart forgot', async (t) => {
     const { clock, pool, lease, system } = await started([{ qps_limit: 1, rpm_limit: 10 }]);
+    t.after(() => system.stop());
     const forgotten = await pool.ask(
       { type: 'lease', waiterId: 'forgotten', priority: 3, exclude: [], deadline: clock.now() + 60_000 },
       { timeoutMs: 1_000 },
@@ -123,11 +124,11 @@ describe('the key pool actor', () => {
     const next = lease();
     await clock.advance(3_000);
     granted(await next);
-    await system.stop();
   });
 
-  it('a change while running outlives a restart of the actor', async () => {
+  it('a change while running outlives a restart of the actor', async (t) => {
     const { clock, pool, system } = await started([{}, {}]);
+    t.after(() => system.stop());
     const { keys } = parseKeyConfig(
       {
         api_keys: [
@@ -155,11 +156,11 @@ describe('the key pool actor', () => {
     );
     assert.ok(!JSON.stringify(view).includes(SECRET));
     assert.equal((await pool.ask({ type: 'stats' }, { timeoutMs: 1_000 })).strategy, 'priority');
-    await system.stop();
   });
 
-  it('does not spend a budget twice over a restart, and rejects who waited so that they ask again', async () => {
+  it('does not spend a budget twice over a restart, and rejects who waited so that they ask again', async (t) => {
     const { clock, lease, pool, system } = await started([{ qps_limit: 1, rpm_limit: 2 }]);
+    t.after(() => system.stop());
     await lease();
     await clock.advance(1_001);
     await lease();
@@ -178,6 +179,5 @@ describe('the key pool actor', () => {
     await clock.advance(1);
     assert.ok(third !== undefined);
     granted(third);
-    await system.stop();
   });
 });

@@ -29,8 +29,9 @@ async function warm(keys = [{}, {}], more: object = {}) {
 }
 
 describe('hedging', () => {
-  it('calls an urgent task a second time on another key when it takes long; the first answer wins, the other is dropped', async () => {
+  it('calls an urgent task a second time on another key when it takes long; the first answer wins, the other is dropped', async (t) => {
     const { clock, bus, vlm, stats, task, calls, used, stop } = await warm();
+    t.after(() => stop());
     const one = task({ priority: 5 });
     bus.add(one);
     await clock.advance(400);
@@ -59,11 +60,11 @@ describe('hedging', () => {
       [1, 1, 2],
       'both permits are spent',
     );
-    await stop();
   });
 
-  it("keeps the first call's answer when that comes first after all", async () => {
+  it("keeps the first call's answer when that comes first after all", async (t) => {
     const { clock, bus, vlm, stats, task, stop } = await warm();
+    t.after(() => stop());
     const one = task({ priority: 4 });
     bus.add(one);
     await clock.advance(600);
@@ -74,11 +75,11 @@ describe('hedging', () => {
       [bus.result(one)?.metadata.apiKeyId, vlm.open.length, (await stats()).hedges, (await stats()).hedge_wins],
       [first, 0, 1, 0],
     );
-    await stop();
   });
 
-  it('waits for the second when the first fails meanwhile, and tries on when both do', async () => {
+  it('waits for the second when the first fails meanwhile, and tries on when both do', async (t) => {
     const { clock, bus, vlm, task, calls, stop } = await warm([{}, {}, {}]);
+    t.after(() => stop());
     const one = task({ priority: 5 });
     bus.add(one);
     await clock.advance(600);
@@ -95,7 +96,6 @@ describe('hedging', () => {
       [metadata.calls?.map(({ outcome }) => outcome), metadata.retryCount],
       [['server-error', 'server-error', 'ok'], 1],
     );
-    await stop();
   });
 
   for (const [what, keys, priority, settings] of [
@@ -103,23 +103,23 @@ describe('hedging', () => {
     ['without another key', [{}], 5, {}],
     ['when it is off, as by default', [{}, {}], 5, { hedge_after_ms: 0 }],
   ] as const) {
-    it(`makes no second call: ${what}`, async () => {
+    it(`makes no second call: ${what}`, async (t) => {
       const { clock, bus, vlm, task, calls, stop } = await warm([...keys], settings);
+      t.after(() => stop());
       bus.add(task({ priority }));
       await clock.advance(3_000);
       assert.equal(calls(), 1);
       vlm.open[0]?.finish(GOOD);
-      await stop();
     });
   }
 
-  it('makes none when the other key has nothing free at once', async () => {
+  it('makes none when the other key has nothing free at once', async (t) => {
     const { clock, bus, vlm, task, calls, stop } = await warm([{}, { qps_limit: 1, rpm_limit: 1 }]);
+    t.after(() => stop());
     bus.add(task({ priority: 5 }));
     await clock.advance(3_000);
     assert.equal(calls(), 1);
     vlm.open[0]?.finish(GOOD);
-    await stop();
   });
 
   it('makes at most a tenth more calls', () => {

@@ -19,9 +19,10 @@ async function outage({ clock, bus, vlm, stats, task }: Started): Promise<void> 
 }
 
 describe('the scheduler in an outage of the provider', () => {
-  it('lets tasks wait while they are valid, then has rules judge them, marked degraded, and never calls one unknown', async () => {
+  it('lets tasks wait while they are valid, then has rules judge them, marked degraded, and never calls one unknown', async (t) => {
     const world = await startedScheduler({ scheduler: { max_concurrent_tasks: 5 } });
     const { clock, bus, stats, task, stop } = world;
+    t.after(() => stop());
     await outage(world);
     const tasks = Array.from({ length: 120 }, (_, i) =>
       task({ priority: ((i % 5) + 1) as Priority, expiresAt: clock.now() + 25_000 }),
@@ -49,15 +50,15 @@ describe('the scheduler in an outage of the provider', () => {
     const now = await stats();
     assert.deepEqual([now.parked, now.unknown.expired], [0, 0]);
     assert.ok(now.degraded >= 120);
-    await stop();
   });
 
-  it('finds the provider back by a trial with a real task; those that waited are then judged by the model, the urgent first', async () => {
+  it('finds the provider back by a trial with a real task; those that waited are then judged by the model, the urgent first', async (t) => {
     const world = await startedScheduler({
       keys: [{ qps_limit: 2, rpm_limit: 1_000 }],
       scheduler: { max_concurrent_tasks: 5 },
     });
     const { clock, bus, vlm, log, stats, task, stop } = world;
+    t.after(() => stop());
     await outage(world);
     const low = Array.from({ length: 10 }, () => task({ priority: 1 }));
     const urgent = Array.from({ length: 10 }, () => task({ priority: 5 }));
@@ -83,12 +84,12 @@ describe('the scheduler in an outage of the provider', () => {
       log.lines.filter(({ message }) => message.startsWith('the provider')).map(({ level }) => level),
       ['warn', 'info'],
     );
-    await stop();
   });
 
-  it('a task that was too old when it came is judged by rules as well; a picture handed in waits and ends unknown', async () => {
+  it('a task that was too old when it came is judged by rules as well; a picture handed in waits and ends unknown', async (t) => {
     const world = await startedScheduler();
     const { clock, bus, task, stop } = world;
+    t.after(() => stop());
     await outage(world);
     const old = task({ expiresAt: clock.now() - 1 });
     const picture = task({ cameraId: ON_DEMAND_CAMERA, expiresAt: clock.now() + 20_000 });
@@ -97,7 +98,6 @@ describe('the scheduler in an outage of the provider', () => {
     assert.deepEqual([bus.result(old)?.degraded, bus.result(picture)], [true, undefined]);
     await clock.advance(20_000);
     assert.deepEqual([bus.result(picture)?.source, bus.result(picture)?.results[0]?.riskLevel], ['vlm', 'unknown']);
-    await stop();
   });
 
   it('hands back at once, at a stop, those that wait for the provider', async () => {

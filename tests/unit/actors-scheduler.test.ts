@@ -7,8 +7,9 @@ import { settle } from '../../src/runtime/testing/manual-clock.ts';
 import { GOOD, startedScheduler } from '../support/scheduler.ts';
 
 describe('the scheduler', () => {
-  it("judges a task by the model and acks it after its result is stored, under the frame's trace", async () => {
+  it("judges a task by the model and acks it after its result is stored, under the frame's trace", async (t) => {
     const { clock, bus, vlm, metrics, stats, task, stop } = await startedScheduler();
+    t.after(() => stop());
     const one = task();
     bus.add(one);
     await clock.advance(500);
@@ -30,11 +31,11 @@ describe('the scheduler', () => {
     assert.deepEqual([metrics.llm, metrics.outcomes], [['success'], ['vlm']]);
     const now = await stats();
     assert.deepEqual([now.mode, now.assessed, now.in_flight, now.bus_ok], ['vlm', 1, 0, true]);
-    await stop();
   });
 
-  it('judges by rules without keys, marked so, without a call or a picture', async () => {
+  it('judges by rules without keys, marked so, without a call or a picture', async (t) => {
     const { clock, bus, images, vlm, metrics, stats, task, stop } = await startedScheduler({ rules: true });
+    t.after(() => stop());
     images.down = true;
     const tasks = [task(), task({ noCrop: true }), task({ expiresAt: clock.now() - 1 })];
     bus.add(...tasks);
@@ -55,11 +56,11 @@ describe('the scheduler', () => {
       [vlm.calls, (await stats()).mode, metrics.outcomes.toSorted()],
       [0, 'rules', ['rules', 'rules', 'unknown']],
     );
-    await stop();
   });
 
-  it('goes from rules to the model and back as keys come and go, without a restart', async () => {
+  it('goes from rules to the model and back as keys come and go, without a restart', async (t) => {
     const { clock, bus, vlm, system, stats, task, stop } = await startedScheduler({ keys: [] });
+    t.after(() => stop());
     const pool = system.ref(KEY_POOL);
     const configure = (keys: readonly object[]) =>
       pool.ask(
@@ -82,14 +83,14 @@ describe('the scheduler', () => {
     await configure([]);
     await clock.advance(1_000);
     assert.deepEqual([(await stats()).mode, await judge()], ['rules', 'rules']);
-    await stop();
   });
 
-  it('keeps at most max_concurrent_tasks in flight and serves the urgent ones first', async () => {
+  it('keeps at most max_concurrent_tasks in flight and serves the urgent ones first', async (t) => {
     const { clock, bus, vlm, stats, task, stop } = await startedScheduler({
       byHand: true,
       scheduler: { max_concurrent_tasks: 2 },
     });
+    t.after(() => stop());
     const busy = [task(), task()];
     bus.add(...busy);
     await clock.advance(50);
@@ -115,13 +116,13 @@ describe('the scheduler', () => {
     for (const call of vlm.open.slice()) call.finish(GOOD);
     await clock.advance(50);
     assert.equal((await stats()).assessed, 5);
-    await stop();
   });
 
-  it('does not starve a low task while urgent ones never pause', async () => {
+  it('does not starve a low task while urgent ones never pause', async (t) => {
     const { clock, bus, task, stop } = await startedScheduler({
       scheduler: { max_concurrent_tasks: 1, ageing_seconds: 1 },
     });
+    t.after(() => stop());
     const low = task({ priority: 1 });
     bus.add(task({ priority: 5 }));
     await clock.advance(20);
@@ -133,14 +134,14 @@ describe('the scheduler', () => {
       waited += 500;
     }
     assert.ok(waited <= 8_000, `${waited} ms`);
-    await stop();
   });
 
-  it('answers expired tasks at once, also those that expire while they wait for a place', async () => {
+  it('answers expired tasks at once, also those that expire while they wait for a place', async (t) => {
     const { clock, bus, vlm, task, stats, stop } = await startedScheduler({
       byHand: true,
       scheduler: { max_concurrent_tasks: 1 },
     });
+    t.after(() => stop());
     bus.add(task());
     await clock.advance(50);
     const old = task({ expiresAt: clock.now() - 1 });
@@ -152,22 +153,22 @@ describe('the scheduler', () => {
       ['expired', 'expired'],
     );
     assert.deepEqual([vlm.calls, (await stats()).unknown.expired], [1, 2]);
-    await stop();
   });
 
-  it('tells the bus that it still works during a long call and while a task waits', async () => {
+  it('tells the bus that it still works during a long call and while a task waits', async (t) => {
     const { clock, bus, task, stop } = await startedScheduler({ byHand: true, scheduler: { max_concurrent_tasks: 1 } });
+    t.after(() => stop());
     const [first, second] = [task(), task({ priority: 2 })];
     bus.add(first);
     await clock.advance(50);
     bus.add(second);
     await clock.advance(16_000);
     assert.deepEqual([bus.beats.get(first.taskId), bus.beats.get(second.taskId)], [5, 5]);
-    await stop();
   });
 
-  it('waits while NATS is away and goes on by itself', async () => {
+  it('waits while NATS is away and goes on by itself', async (t) => {
     const { clock, bus, vlm, log, stats, task, stop } = await startedScheduler({ byHand: true });
+    t.after(() => stop());
     const one = task();
     bus.add(one);
     await clock.advance(50);
@@ -191,11 +192,11 @@ describe('the scheduler', () => {
       ['warn', 'info'],
       'says once that the bus is away, and once that it is back',
     );
-    await stop();
   });
 
-  it('waits for a picture while the store is away', async () => {
+  it('waits for a picture while the store is away', async (t) => {
     const { clock, bus, images, task, stop } = await startedScheduler();
+    t.after(() => stop());
     images.down = true;
     const one = task();
     bus.add(one);
@@ -204,11 +205,11 @@ describe('the scheduler', () => {
     images.down = false;
     await clock.advance(1_500);
     assert.equal(bus.result(one)?.results[0]?.riskLevel, 'low');
-    await stop();
   });
 
-  it('judges a task once when it is delivered again meanwhile', async () => {
+  it('judges a task once when it is delivered again meanwhile', async (t) => {
     const { clock, bus, vlm, stats, task, stop } = await startedScheduler({ byHand: true });
+    t.after(() => stop());
     const one = task();
     bus.add(one);
     await clock.advance(50);
@@ -218,11 +219,11 @@ describe('the scheduler', () => {
     vlm.open[0]?.finish(GOOD);
     await clock.advance(50);
     assert.equal(bus.published.length, 1);
-    await stop();
   });
 
-  it('gives a task back when the bus refuses its result, and puts it among the dead letters after ten', async () => {
+  it('gives a task back when the bus refuses its result, and puts it among the dead letters after ten', async (t) => {
     const { clock, bus, log, task, stop } = await startedScheduler();
+    t.after(() => stop());
     bus.refusing = true;
     const one = task();
     bus.add(one);
@@ -234,7 +235,6 @@ describe('the scheduler', () => {
     );
     assert.equal(settled.at(-1)?.reason, 'its handling failed 10 times: refused');
     assert.equal(log.lines.filter((line) => line.level === 'error').length, 9, 'one for each redelivery');
-    await stop();
   });
 
   it('at a stop gives back what waits at once, lets calls finish for a while, then gives them up and back', async () => {
@@ -265,8 +265,9 @@ describe('the scheduler', () => {
     assert.equal(bus.result(later), undefined);
   });
 
-  it('goes on over a restart of the key pool: waiting tasks ask again', async () => {
+  it('goes on over a restart of the key pool: waiting tasks ask again', async (t) => {
     const { clock, bus, system, task, stop } = await startedScheduler({ keys: [{ qps_limit: 1, rpm_limit: 100 }] });
+    t.after(() => stop());
     const tasks = [task(), task(), task()];
     bus.add(...tasks);
     await clock.advance(200);
@@ -276,19 +277,18 @@ describe('the scheduler', () => {
       tasks.map((one) => bus.settlements(one)),
       [['ack'], ['ack'], ['ack']],
     );
-    await stop();
   });
 
-  it('shows the lag of each queue', async () => {
+  it('shows the lag of each queue', async (t) => {
     const { clock, bus, stats, task, stop } = await startedScheduler({
       byHand: true,
       scheduler: { max_concurrent_tasks: 1 },
     });
+    t.after(() => stop());
     bus.add(...Array.from({ length: 30 }, () => task({ priority: 4 })));
     await clock.advance(6_000);
     const { queue_lag, ready, in_flight } = await stats();
     assert.equal((queue_lag.p4?.waiting ?? 0) + ready + in_flight, 30);
     assert.deepEqual(queue_lag.p5, { waiting: 0, unsettled: 0 });
-    await stop();
   });
 });

@@ -30,7 +30,10 @@ class Stream {
   }
 }
 
-/** The aggregator around {@link Aggregation}, with a bus that delivers in any order, repeats, and a life that ends anywhere. */
+/**
+ * The aggregator around {@link Aggregation}, with a bus that delivers in any order, repeats, and a life that ends
+ * anywhere.
+ */
 class World {
   readonly aggregates = new Stream();
   readonly alerts = new Stream();

@@ -1,19 +1,20 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, it, type TestContext } from 'node:test';
+import { describe, it } from 'node:test';
 import { readConfig } from '../../src/app/config.ts';
 import { checkListener, type Resolve } from '../../src/app/listener.ts';
 import { InfraError } from '../../src/infra/infra-error.ts';
 import { sealerFromEnv } from '../../src/key-admin/seal.ts';
 import { secretFromEnv } from '../../src/keys/env-secret.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const TOKEN = 'a-token-of-the-operator-123';
 
 const misuse = (field: string, message: RegExp) => (error: unknown) => {
   assert.ok(error instanceof InfraError, String(error));
-  assert.deepEqual([error.code, error.fields['field']], ['CONFIG_INVALID', field]);
+  assert.deepEqual({ code: error.code, field: error.fields['field'] }, { code: 'CONFIG_INVALID', field });
   assert.match(error.message, message);
   return true;
 };
@@ -64,7 +65,7 @@ describe('a listener', () => {
     assert.deepEqual(await check('0.0.0.0', { token: TOKEN, open: true }), []);
     const [notice, ...more] = await check('0.0.0.0', { open: true });
     assert.match(notice ?? '', /everybody who reaches 0\.0\.0\.0 .*GANTRY_TOKEN/u);
-    assert.deepEqual([more, await check('127.0.0.1', { open: true })], [[], []]);
+    assert.deepEqual({ more, local: await check('127.0.0.1', { open: true }) }, { more: [], local: [] });
   });
 
   it('with a token that can be guessed is warned of here and refused beyond', async () => {
@@ -99,7 +100,10 @@ describe('settings of access', () => {
       GANTRY_EMBED_ORIGINS: 'https://wall.example',
       GANTRY_BASE_PATH: '/gantry/',
     });
-    assert.deepEqual([set.token, set.open, set.allowedHosts], [TOKEN, true, ['gantry.example', '[::1]:80']]);
+    assert.deepEqual(
+      { token: set.token, open: set.open, allowedHosts: set.allowedHosts },
+      { token: TOKEN, open: true, allowedHosts: ['gantry.example', '[::1]:80'] },
+    );
     assert.deepEqual(
       [set.corsOrigins, set.embedOrigins, set.basePath],
       [['https://portal.example'], ['https://wall.example'], '/gantry'],
@@ -129,9 +133,8 @@ describe('settings of access', () => {
 });
 
 describe('a secret of the environment', () => {
-  const folder = (t: TestContext): ((name: string, content: string) => string) => {
-    const path = mkdtempSync(join(tmpdir(), 'gantry-secret-'));
-    t.after(() => rmSync(path, { recursive: true }));
+  const folder = (): ((name: string, content: string) => string) => {
+    const path = temporaryFolder();
     return (name, content) => {
       writeFileSync(join(path, name), content);
       return join(path, name);
@@ -143,16 +146,16 @@ describe('a secret of the environment', () => {
     return found.problem;
   };
 
-  it('stands in the variable, or in the file that the other one names', (t) => {
-    const write = folder(t);
+  it('stands in the variable, or in the file that the other one names', () => {
+    const write = folder();
     assert.deepEqual(secretFromEnv({}, 'S'), { secret: null });
     assert.deepEqual(secretFromEnv({ S: '', S_FILE: '' }, 'S'), { secret: null });
     assert.deepEqual(secretFromEnv({ S: ' as it is ' }, 'S'), { secret: ' as it is ' });
     assert.deepEqual(secretFromEnv({ S: '', S_FILE: write('a', 'from a file\r\n') }, 'S'), { secret: 'from a file' });
   });
 
-  it('is refused with the name of the variable when it is unreadable, empty, too large or there twice', (t) => {
-    const write = folder(t);
+  it('is refused with the name of the variable when it is unreadable, empty, too large or there twice', () => {
+    const write = folder();
     const file = write('a', 'hidden');
     assert.match(problem({ S: 'hidden', S_FILE: file }), /^S and S_FILE are both set/u);
     assert.match(problem({ S_FILE: `${file}.none` }), /^S_FILE: .*\.none cannot be read \(ENOENT\)$/u);
@@ -163,14 +166,17 @@ describe('a secret of the environment', () => {
     assert.ok(!problem({ S: 'hidden', S_FILE: file }).includes('hidden'));
   });
 
-  it('is read so for the token, for webhooks and for sealed keys', (t) => {
-    const write = folder(t);
+  it('is read so for the token, for webhooks and for sealed keys', () => {
+    const write = folder();
     const config = readConfig([], {
       GANTRY_TOKEN_FILE: write('t', `${TOKEN}\n`),
       GANTRY_HOOK_SECRET_FILE: write('h', 'sixteen-chars-ok\n'),
     });
     assert.ok(config !== 'help');
-    assert.deepEqual([config.token, config.hookSecret?.reveal()], [TOKEN, 'sixteen-chars-ok']);
+    assert.deepEqual(
+      { token: config.token, hookSecret: config.hookSecret?.reveal() },
+      { token: TOKEN, hookSecret: 'sixteen-chars-ok' },
+    );
     for (const name of ['GANTRY_TOKEN', 'GANTRY_HOOK_SECRET']) {
       assert.throws(
         () => readConfig([], { [`${name}_FILE`]: '/no/such/file' }),

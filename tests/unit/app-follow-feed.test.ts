@@ -148,8 +148,8 @@ describe('the sources of the feed', () => {
     push(bare);
     await clock.advance(500);
     assert.deepEqual(
-      [shown(socket).length, offsets(socket).at(-1)],
-      [2, undefined],
+      { shown: shown(socket).length, offset: offsets(socket).at(-1) },
+      { shown: 2, offset: undefined },
       'a push of the old stream is shown, its place counts for nothing',
     );
     bus.down = false;

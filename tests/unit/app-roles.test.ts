@@ -4,7 +4,7 @@ import { gantryTree, type TreeInits } from '../../src/actors/tree.ts';
 import { readConfig, ROLES } from '../../src/app/config.ts';
 import { holdDataFolder } from '../../src/app/data-folder.ts';
 import { InfraError } from '../../src/infra/infra-error.ts';
-import { temporaryFolder } from '../support/gantry.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const SERVERS = { NATS_URL: 'nats://127.0.0.1:1', REDIS_URL: 'off' };
 const rolesOf = (args: string[], env: Record<string, string> = SERVERS) => {
@@ -58,7 +58,7 @@ describe('roles of a process', () => {
 
 describe('the data folder of a process', () => {
   it('is refused to a second one while the first has it, and free again after', async () => {
-    const [folder, remove] = await temporaryFolder();
+    const folder = temporaryFolder();
     const release = await holdDataFolder(folder);
     await assert.rejects(
       holdDataFolder(folder),
@@ -68,6 +68,5 @@ describe('the data folder of a process', () => {
     await (
       await holdDataFolder(folder)
     )();
-    await remove();
   });
 });

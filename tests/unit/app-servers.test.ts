@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { type HealthFacts, healthReport } from '../../src/app/health.ts';
 import { readRuntimeFile, removeRuntimeFile, writeRuntimeFile } from '../../src/app/runtime-file.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 describe('the runtime file', () => {
-  it('and the context of the NATS CLI are for this user alone, whatever was there, and gone at the end', async (t) => {
-    const folder = await mkdtemp(join(tmpdir(), 'gantry-runtime-'));
-    t.after(() => rm(folder, { recursive: true }));
+  it('and the context of the NATS CLI are for this user alone, whatever was there, and gone at the end', async () => {
+    const folder = temporaryFolder();
     await writeFile(join(folder, 'gantry.json'), '{}', { mode: 0o644 });
     const urls = {
       httpUrl: 'http://127.0.0.1:1',

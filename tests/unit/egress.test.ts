@@ -90,18 +90,19 @@ test('a name that leads into the private network, wholly or in part, is refused'
   await assert.rejects(new Egress([]).check('http://localhost/'), { code: 'EGRESS_REFUSED' });
 });
 
-test('a name that changes between check and call (DNS rebinding) is checked again for the connection itself', async () => {
+test('a name that changes between check and call (DNS rebinding) is checked again for the connection itself', async (t) => {
   const { port, hosts, close } = await server();
+  t.after(() => close());
   let asked = 0;
   const egress = new Egress([], () => Promise.resolve((asked += 1) === 1 ? at('93.184.216.34') : at('127.0.0.1')));
   await egress.check(`http://rebind.example:${port}/`);
   await assert.rejects(egress.fetch({ ...GET, url: `http://rebind.example:${port}/` }), { code: 'EGRESS_REFUSED' });
   assert.deepEqual(hosts, [], 'nothing was connected to');
-  await close();
 });
 
-test('an allow-listed host is called at exactly the address that was checked', async () => {
+test('an allow-listed host is called at exactly the address that was checked', async (t) => {
   const { port, hosts, close } = await server();
+  t.after(() => close());
   for (const allow of ['inside.example', '*.example', '127.0.0.1', '127.0.0.0/8']) {
     const egress = new Egress([allow], () => Promise.resolve(at('127.0.0.1')));
     const { status, body } = await egress.fetch({ ...GET, url: `http://inside.example:${port}/` });
@@ -110,11 +111,11 @@ test('an allow-listed host is called at exactly the address that was checked', a
   assert.equal(hosts.length, 4);
   const clouds = new Egress(['0.0.0.0/0', '::/0', 'metadata.example'], () => Promise.resolve(at('169.254.169.254')));
   await assert.rejects(clouds.check('http://metadata.example/'), { code: 'EGRESS_REFUSED' });
-  await close();
 });
 
-test('size, time and unreachable hosts end with their own codes', async () => {
+test('size, time and unreachable hosts end with their own codes', async (t) => {
   const { port, close } = await server();
+  t.after(() => close());
   const egress = new Egress(['127.0.0.1']);
   const base = `http://127.0.0.1:${port}`;
   await assert.rejects(egress.fetch({ ...GET, url: base, maxBytes: 3 }), { code: 'EGRESS_TOO_LARGE' });
@@ -125,7 +126,6 @@ test('size, time and unreachable hosts end with their own codes', async () => {
     new Egress([], () => Promise.reject(new Error('no such name'))).check('http://nowhere.example/'),
     { code: 'EGRESS_FAILED' },
   );
-  await close();
 });
 
 test('URLs that are never called', () => {

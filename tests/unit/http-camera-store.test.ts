@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, it } from 'node:test';
+import { beforeEach, describe, it } from 'node:test';
 import { FileCameraStore } from '../../src/infra/camera-store.ts';
 import { DataNotices } from '../../src/storage/set-aside.ts';
 import { config } from '../support/http-fakes.ts';
 import { memoryLog } from '../support/log.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 describe('camera store', () => {
   let folder = '';
@@ -15,11 +15,10 @@ describe('camera store', () => {
   const open = (): FileCameraStore => new FileCameraStore({ path, log });
 
   beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'gantry-store-'));
+    folder = temporaryFolder();
     path = join(folder, 'data', 'cameras.json');
     log = memoryLog();
   });
-  afterEach(() => rm(folder, { recursive: true, force: true }));
 
   it('has no cameras before the first save, and makes no file by looking', async () => {
     assert.deepEqual(await open().load(), { cameras: [], movedAside: null, problems: [] });

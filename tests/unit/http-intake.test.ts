@@ -128,11 +128,17 @@ describe('connections of strangers', () => {
     const [busy, oldest, second] = open(connections, 'a', 10);
     connections.begin(busy!);
     open(connections, 'a', 1);
-    assert.deepEqual([busy!.dropped, oldest!.dropped, second!.dropped], [false, true, false]);
+    assert.deepEqual(
+      { busyDropped: busy!.dropped, oldestDropped: oldest!.dropped, secondDropped: second!.dropped },
+      { busyDropped: false, oldestDropped: true, secondDropped: false },
+    );
     // It was idle before the others again, but only from now on.
     connections.end(busy!);
     open(connections, 'a', 1);
-    assert.deepEqual([busy!.dropped, second!.dropped], [false, true]);
+    assert.deepEqual(
+      { busyDropped: busy!.dropped, secondDropped: second!.dropped },
+      { busyDropped: false, secondDropped: true },
+    );
     for (const socket of open(connections, 'a', 5_000)) assert.ok(connections.open <= 10 || !socket.dropped);
     assert.equal(connections.open, 10);
     assert.ok(open(connections, 'b', 1).every(({ dropped }) => !dropped));
@@ -152,8 +158,8 @@ describe('connections of strangers', () => {
     const few = open(connections, 'few', 5);
     open(connections, 'new', 1);
     assert.deepEqual(
-      [proxy.filter(({ dropped }) => dropped).length, few.filter(({ dropped }) => dropped).length],
-      [1, 0],
+      { proxy: proxy.filter(({ dropped }) => dropped).length, few: few.filter(({ dropped }) => dropped).length },
+      { proxy: 1, few: 0 },
     );
   });
 

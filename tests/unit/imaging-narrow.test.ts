@@ -27,7 +27,10 @@ describe('a narrow picture', () => {
       const picture = await readHandedIn(await png(width, height));
       assertTaken(picture.width, picture.height);
       const read = await sharp(picture.jpeg).metadata();
-      assert.deepEqual([read.width, read.height, read.format], [picture.width, picture.height, 'jpeg']);
+      assert.deepEqual(
+        { width: read.width, height: read.height, format: read.format },
+        { width: picture.width, height: picture.height, format: 'jpeg' },
+      );
     });
   }
 

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { before, describe, it } from 'node:test';
 import { inspect } from 'node:util';
 import { readKeySource } from '../../src/key-admin/key-text.ts';
 import { type Environment, type KeyConfig, parseKeyConfig } from '../../src/keys/key-config.ts';
 import { KeyError } from '../../src/keys/key-config-error.ts';
 import { Secret } from '../../src/keys/secret.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const TOKEN = 'sk-very-secret-0001';
 const entry = (name: string, more: object = {}): object => ({ name, key: `\${${name.toUpperCase()}}`, ...more });
@@ -33,9 +33,8 @@ async function loadKeyConfig(path: string, variables: Environment): Promise<KeyC
 describe('key configuration', () => {
   let folder = '';
   before(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'gantry-keys-'));
+    folder = temporaryFolder();
   });
-  after(() => rm(folder, { recursive: true, force: true }));
 
   it('has no keys and all defaults when there is no file', async () => {
     const config = await loadKeyConfig(join(folder, 'absent.yaml'), {});

@@ -73,9 +73,15 @@ describe('the lock of which one process at a time has its turn', () => {
     await clock.advance(0);
     b.acquire();
     await clock.advance(10 * LOCK_LIFE_MS);
-    assert.deepEqual([a.terms.length, b.terms.length, store.holder], [1, 0, 'a']);
+    assert.deepEqual(
+      { aTerms: a.terms.length, bTerms: b.terms.length, storeHolder: store.holder },
+      { aTerms: 1, bTerms: 0, storeHolder: 'a' },
+    );
     assert.equal(a.terms[0]?.lost.aborted, false);
-    assert.deepEqual([a.leadership.figures().leading, b.leadership.figures().leading], [true, false]);
+    assert.deepEqual(
+      { aLeading: a.leadership.figures().leading, bLeading: b.leadership.figures().leading },
+      { aLeading: true, bLeading: false },
+    );
   });
 
   it('given back, the other one has it at once; not given back, when it ran out', async () => {
@@ -115,7 +121,7 @@ describe('the lock of which one process at a time has its turn', () => {
     const later = node('a');
     later.acquire();
     await clock.advance(0);
-    assert.deepEqual([later.terms.length, store.holder], [1, 'a']);
+    assert.deepEqual({ terms: later.terms.length, holder: store.holder }, { terms: 1, holder: 'a' });
   });
 
   it('while NATS is away it counts as lost before anybody else can have it', async () => {
@@ -147,7 +153,10 @@ describe('the lock of which one process at a time has its turn', () => {
     await clock.advance(0);
     store.losesAnswer = true;
     await clock.advance(5 * LOCK_LIFE_MS);
-    assert.deepEqual([a.terms[0]?.lost.aborted, counts.failed, store.holder], [false, 0, 'a']);
+    assert.deepEqual(
+      { aborted: a.terms[0]?.lost.aborted, failed: counts.failed, holder: store.holder },
+      { aborted: false, failed: 0, holder: 'a' },
+    );
   });
 
   it('of many that wait, one gets it', async () => {

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { LimitMembers } from '../../src/app/limit-members.ts';
 import { DataNotices } from '../../src/storage/set-aside.ts';
-import { temporaryFolder } from '../support/gantry.ts';
 import { memoryLog } from '../support/log.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 test('the nodes last known survive a restart; a file that cannot be read is said, and as if there were none', async () => {
-  const [folder, remove] = await temporaryFolder();
+  const folder = temporaryFolder();
   const log = memoryLog();
   const notices = new DataNotices(log);
   const first = await LimitMembers.open(folder, log, notices);
@@ -25,5 +25,4 @@ test('the nodes last known survive a restart; a file that cannot be read is said
   const nowhere = await LimitMembers.open(join(folder, 'no-folder'), log, notices);
   await nowhere.keep(['a']);
   assert.match(log.lines[1]?.message ?? '', /cannot be written/);
-  await remove();
 });

@@ -156,8 +156,13 @@ describe('a completion', () => {
     const whole = readCompletion(said(low));
     assert.ok(whole.ok);
     assert.deepEqual(
-      [whole.model, whole.finish, whole.promptTokens, whole.completionTokens],
-      ['fake', 'stop', 900, 80],
+      {
+        model: whole.model,
+        finish: whole.finish,
+        promptTokens: whole.promptTokens,
+        completionTokens: whole.completionTokens,
+      },
+      { model: 'fake', finish: 'stop', promptTokens: 900, completionTokens: 80 },
     );
     const cut = readCompletion(said(CUT, 'length'));
     assert.deepEqual(cut, {

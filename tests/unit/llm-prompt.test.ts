@@ -16,7 +16,10 @@ describe('the prompt', () => {
   it('gives boxes within the crop, whose margin is clipped at the edge of the frame', () => {
     const figures = figuresOf(task);
     // Group box [5,100,395,190]; crop [0,88,407,202].
-    assert.deepEqual([figures.crop_width_px, figures.crop_height_px], [407, 114]);
+    assert.deepEqual(
+      { crop_width_px: figures.crop_width_px, crop_height_px: figures.crop_height_px },
+      { crop_width_px: 407, crop_height_px: 114 },
+    );
     assert.deepEqual(
       figures.objects.map((object) => object.box),
       [
@@ -62,7 +65,10 @@ describe('the prompt', () => {
   it('holds a bounded number of objects', () => {
     const crowd = Array.from({ length: 200 }, (_, i) => ({ class: 'person' as const, at: [i, 0, 10, 20] as const }));
     const figures = figuresOf(makeTask(crowd));
-    assert.deepEqual([figures.objects.length, figures.objects_in_group], [40, 200]);
+    assert.deepEqual(
+      { objects: figures.objects.length, objects_in_group: figures.objects_in_group },
+      { objects: 40, objects_in_group: 200 },
+    );
   });
 
   for (const language of ['en', 'zh'] as const) {

@@ -220,8 +220,8 @@ describe('the rest of an answer', () => {
   it('comes from lines of text, too', () => {
     const answer = fieldsOf('**riskLevel**: high\n**confidence**: 0.9\n**description**: A car drives the wrong way.');
     assert.deepEqual(
-      [answer.riskLevel, answer.confidence, answer.description],
-      ['high', 0.9, 'A car drives the wrong way.'],
+      { riskLevel: answer.riskLevel, confidence: answer.confidence, description: answer.description },
+      { riskLevel: 'high', confidence: 0.9, description: 'A car drives the wrong way.' },
     );
   });
 
@@ -244,6 +244,9 @@ describe('the rest of an answer', () => {
         ],
       }),
     );
-    assert.deepEqual([wrapped.riskLevel, wrapped.description], ['high', 'wild']);
+    assert.deepEqual(
+      { riskLevel: wrapped.riskLevel, description: wrapped.description },
+      { riskLevel: 'high', description: 'wild' },
+    );
   });
 });

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { CallDispatcher, createTransport, LARGEST_ANSWER_BYTES, type Transport } from '../../src/llm/transport.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const servers: Server[] = [];
 after(() => {
@@ -75,8 +75,8 @@ describe('the way to a provider', () => {
     });
     const answer = await post(createTransport(), url, { headers: { traceparent: 't1' }, body: '危险 ü' });
     assert.deepEqual(
-      [answer.status, answer.headers.get('retry-after'), answer.headers.get('x-twice')],
-      [429, '3', 'a, b'],
+      { status: answer.status, retryAfter: answer.headers.get('retry-after'), xTwice: answer.headers.get('x-twice') },
+      { status: 429, retryAfter: '3', xTwice: 'a, b' },
     );
     assert.deepEqual(jsonOf(answer), { got: '危险 ü', length: '9', trace: 't1' });
   });
@@ -167,7 +167,7 @@ describe('the way to a provider', () => {
     controller.abort();
     await assert.rejects(given, { name: 'AbortError' });
     await post(transport, url);
-    assert.deepEqual([asked, sent], [1, 0]);
+    assert.deepEqual({ asked, sent }, { asked: 1, sent: 0 });
   });
 
   it('takes no answer that is too large, or that breaks off', async () => {
@@ -218,7 +218,10 @@ describe('the way to a provider', () => {
         'the answer is larger than 1000000 bytes',
       );
       const refused = await post(transport, await serve(500, bomb));
-      assert.deepEqual([refused.status, refused.body.length], [500, LARGEST_ANSWER_BYTES]);
+      assert.deepEqual(
+        { status: refused.status, bytes: refused.body.length },
+        { status: 500, bytes: LARGEST_ANSWER_BYTES },
+      );
       assert.ok(process.memoryUsage().arrayBuffers - before < 30_000_000, 'it was unpacked whole');
     });
   }
@@ -253,7 +256,7 @@ describe('the way to a provider', () => {
   });
 
   it('over TLS: checks who answers, and tells that it left when the handshake is over', async (context) => {
-    const folder = mkdtempSync(join(tmpdir(), 'gantry-tls-'));
+    const folder = temporaryFolder();
     const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
     try {
       const made = spawnSync('openssl', [
@@ -294,7 +297,6 @@ describe('the way to a provider', () => {
       assert.deepEqual(jsonOf(await post(createTransport(), url, { onSent })), { over: 'tls' });
       assert.equal(sent, 1);
     } finally {
-      rmSync(folder, { recursive: true, force: true });
     }
   });
 });

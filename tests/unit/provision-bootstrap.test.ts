@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import type { ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { test } from 'node:test';
@@ -11,6 +10,7 @@ import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { runCommand } from '../../src/provision/command.ts';
 import { PROJECT_ROOT } from '../../src/provision/folders.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const GANTRY = join(PROJECT_ROOT, 'bin', 'gantry.mjs');
 
@@ -18,8 +18,7 @@ const GANTRY = join(PROJECT_ROOT, 'bin', 'gantry.mjs');
 async function wrapped(
   t: TestContext,
 ): Promise<{ wrapper: ChildProcessByStdio<null, Readable, null>; output: () => string }> {
-  const folder = await mkdtemp(join(tmpdir(), 'gantry-bootstrap-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
+  const folder = temporaryFolder();
   const program = join(folder, 'program.mjs');
   await writeFile(
     program,

@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { TestContext } from 'node:test';
 import { findFfmpeg, findNatsServer, onPath } from '../../src/provision/binaries.ts';
 import { lastLines, runCommand } from '../../src/provision/command.ts';
 import { ProvisionError } from '../../src/provision/provision-error.ts';
@@ -12,18 +10,13 @@ import { buildAtomically } from '../../src/provision/folders.ts';
 import { ensureDemoFootage } from '../../src/provision/footage.ts';
 import { withLock } from '../../src/provision/lock.ts';
 import { probeKeyframes, probeVideo } from '../../src/provision/video-probe.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const hasCode = (code: ProvisionErrorCode, pattern: RegExp) => (error: unknown) =>
   error instanceof ProvisionError && error.code === code && pattern.test(error.message);
 
-async function temporaryFolder(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'gantry-provision-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
-  return folder;
-}
-
-test('a build that fails leaves nothing, and one that was killed is cleared away by the next', async (t) => {
-  const folder = await temporaryFolder(t);
+test('a build that fails leaves nothing, and one that was killed is cleared away by the next', async () => {
+  const folder = temporaryFolder();
   const target = join(folder, 'thing.mp4');
   await mkdir(join(folder, '.partial-99999-thing.mp4'));
   await assert.rejects(
@@ -39,8 +32,8 @@ test('a build that fails leaves nothing, and one that was killed is cleared away
   assert.equal(await readFile(target, 'utf8'), 'whole');
 });
 
-test('work under one lock runs one at a time; the second is told that it waits', async (t) => {
-  const folder = await temporaryFolder(t);
+test('work under one lock runs one at a time; the second is told that it waits', async () => {
+  const folder = temporaryFolder();
   const order: string[] = [];
   const release = Promise.withResolvers<void>();
   const first = withLock(folder, 'thing', async () => {
@@ -58,8 +51,8 @@ test('work under one lock runs one at a time; the second is told that it waits',
   assert.deepEqual(order, ['first in', 'second waits', 'first out', 'second in']);
 });
 
-test('a lock is free again after work that failed, and held too long it is given up', async (t) => {
-  const folder = await temporaryFolder(t);
+test('a lock is free again after work that failed, and held too long it is given up', async () => {
+  const folder = temporaryFolder();
   await assert.rejects(
     withLock(folder, 'thing', () => Promise.reject(new Error('no'))),
     /no/,
@@ -93,8 +86,8 @@ test('ffmpeg and a nats-server of 2.11 or newer are found on this machine', asyn
   assert.equal(onPath('no-such-program'), null);
 });
 
-test('a file with sparse keyframes and B-frames becomes fit for looping, once; a fit one is used where it lies', async (t) => {
-  const folder = await temporaryFolder(t);
+test('a file with sparse keyframes and B-frames becomes fit for looping, once; a fit one is used where it lies', async () => {
+  const folder = temporaryFolder();
   const ffmpeg = (await findFfmpeg()).path;
   const source = join(folder, 'my street.mkv');
   const made = await runCommand(
@@ -126,7 +119,10 @@ test('a file with sparse keyframes and B-frames becomes fit for looping, once; a
   const footage = await ensureDemoFootage(options);
   assert.match(footage, /cache\/footage\/my_street-[0-9a-f]{12}\.mp4$/);
   const video = await probeVideo(ffmpeg, footage);
-  assert.deepEqual([video.codec, video.pixelFormat, video.width, video.height], ['h264', 'yuv420p', 160, 120]);
+  assert.deepEqual(
+    { codec: video.codec, pixelFormat: video.pixelFormat, width: video.width, height: video.height },
+    { codec: 'h264', pixelFormat: 'yuv420p', width: 160, height: 120 },
+  );
   const keyframes = await probeKeyframes(ffmpeg, footage);
   assert.equal(keyframes.reordered, false);
   assert.ok(keyframes.longestGapS <= 1.05, `gap ${keyframes.longestGapS}`);
@@ -138,8 +134,8 @@ test('a file with sparse keyframes and B-frames becomes fit for looping, once; a
   assert.equal(await ensureDemoFootage({ ...options, source: footage }), footage);
 });
 
-test('a source that is missing, a folder, or no video is refused by name', async (t) => {
-  const folder = await temporaryFolder(t);
+test('a source that is missing, a folder, or no video is refused by name', async () => {
+  const folder = temporaryFolder();
   const ffmpeg = (await findFfmpeg()).path;
   for (const source of [join(folder, 'absent.mp4'), folder, import.meta.filename]) {
     await assert.rejects(

@@ -169,8 +169,9 @@ describe('the publisher', () => {
     };
   };
 
-  it('while NATS is away keeps the urgent and the new, tells by camera what it gave up, and goes on in order', async () => {
+  it('while NATS is away keeps the urgent and the new, tells by camera what it gave up, and goes on in order', async (t) => {
     const { clock, bus, log, shed, published, system, stored, publish } = await started();
+    t.after(() => system.stop());
     bus.setDown(true);
     const urgent = frame(5, 1, 'street');
     publish(urgent);
@@ -194,11 +195,11 @@ describe('the publisher', () => {
     }
     assert.equal(published.length, there.length);
     assert.equal(log.lines.filter(({ level }) => level === 'warn').length, 1);
-    await system.stop();
   });
 
-  it('gives a frame up that NATS refuses for good, counted, and others go on', async () => {
+  it('gives a frame up that NATS refuses for good, counted, and others go on', async (t) => {
     const { clock, bus, shed, system, stored, publish } = await started();
+    t.after(() => system.stop());
     bus.refusing = true;
     publish(frame(5, 1, 'big'));
     await clock.advance(3_000);
@@ -210,7 +211,6 @@ describe('the publisher', () => {
       (await stored()).map((each) => each.cameraId),
       ['fine'],
     );
-    await system.stop();
   });
 
   it('tells what a stop without NATS leaves unpublished', async () => {

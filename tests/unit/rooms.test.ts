@@ -12,7 +12,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   storage: ['messages'],
   // How NATS and Redis are reached: everyone who connects.
   servers: [],
-  // Beside the runtime's actors, everyone may use its clock, its log interface, its helpers for errors and for child processes.
+  // Beside the runtime's actors, everyone may use its clock, its log interface, its helpers for errors and for child
+  // processes.
   vision: ['messages'],
   llm: ['messages', 'runtime', 'keys'],
   keys: ['messages', 'runtime', 'servers'],

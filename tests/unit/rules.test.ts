@@ -96,7 +96,10 @@ describe('assessment by rules', () => {
   it('names the objects and quotes the figures in both languages', () => {
     const task = makeTask([car(100, 300, [260, 0]), person(240, 300, [0, 0]), car(600, 300, [0, 0])]);
     const en = assessByRules(task, 'en');
-    assert.deepEqual([en.triggerObjectIds, en.dangerObjectCount], [[10, 11], 2]);
+    assert.deepEqual(
+      { triggerObjectIds: en.triggerObjectIds, dangerObjectCount: en.dangerObjectCount },
+      { triggerObjectIds: [10, 11], dangerObjectCount: 2 },
+    );
     assert.equal(en.description, 'A person is 40 px from a vehicle that moves at 260 px/s.');
     const zh = assessByRules(task, 'zh');
     assert.equal(zh.riskLevel, en.riskLevel);

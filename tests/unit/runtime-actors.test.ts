@@ -118,41 +118,41 @@ function actorAt(tree: TreeSnapshot, path: string): ActorSnapshot {
   return found;
 }
 
-test('told messages arrive in order and an ask is answered after them', async () => {
+test('told messages arrive in order and an ask is answered after them', async (t) => {
   const { ref, seen, system } = await started();
+  t.after(() => system.stop());
   ref.tell({ type: 'add', by: 1 });
   ref.tell({ type: 'add', by: 2 });
   assert.equal(await ref.ask({ type: 'total' }, { timeoutMs: 100 }), 3);
   assert.deepEqual(seen, ['start 1', 'add 1', 'add 2']);
-  await system.stop();
 });
 
-test('a deferred answer lets the mailbox go on meanwhile', async () => {
+test('a deferred answer lets the mailbox go on meanwhile', async (t) => {
   const { ref, system } = await started();
+  t.after(() => system.stop());
   const answer = ref.ask({ type: 'later' }, { timeoutMs: 1000 });
   assert.equal(await ref.ask({ type: 'total' }, { timeoutMs: 100 }), 0);
   ref.tell({ type: 'answer-later', text: 'now' });
   assert.equal(await answer, 'now');
-  await system.stop();
 });
 
-test('an ask nobody answers rejects at its time-out, on the injected clock', async () => {
+test('an ask nobody answers rejects at its time-out, on the injected clock', async (t) => {
   const { ref, clock, system } = await started();
+  t.after(() => system.stop());
   const answer = assert.rejects(ref.ask({ type: 'later' }, { timeoutMs: 500 }), { code: 'ASK_TIMEOUT' });
   await clock.advance(499);
   await clock.advance(1);
   await answer;
-  await system.stop();
 });
 
-test('the answer still owed when an actor fails is rejected, not left hanging', async () => {
+test('the answer still owed when an actor fails is rejected, not left hanging', async (t) => {
   const { ref, clock, system } = await started();
+  t.after(() => system.stop());
   const answer = assert.rejects(ref.ask({ type: 'later' }, { timeoutMs: 60_000 }), { code: 'ACTOR_DEAD' });
   await settle();
   ref.tell({ type: 'throw' });
   await clock.advance(0);
   await answer;
-  await system.stop();
 });
 
 for (const { overflow, outcomes, handled } of [
@@ -164,8 +164,9 @@ for (const { overflow, outcomes, handled } of [
     handled: [2, 3, 4],
   },
 ]) {
-  test(`a full mailbox with policy ${overflow} keeps its bound and counts what it lost`, async () => {
+  test(`a full mailbox with policy ${overflow} keeps its bound and counts what it lost`, async (t) => {
     const { ref, seen, system } = await started({}, {}, { capacity: 3, overflow });
+    t.after(() => system.stop());
     const gate = Promise.withResolvers<void>();
     ref.tell({ type: 'block', until: gate.promise });
     await settle();
@@ -183,12 +184,12 @@ for (const { overflow, outcomes, handled } of [
       seen.slice(1),
       handled.map((by) => `add ${by}`),
     );
-    await system.stop();
   });
 }
 
-test('an offer waits for room and rejects when none comes in time', async () => {
+test('an offer waits for room and rejects when none comes in time', async (t) => {
   const { ref, clock, seen, system } = await started({}, {}, { capacity: 1, overflow: 'back-pressure' });
+  t.after(() => system.stop());
   const gate = Promise.withResolvers<void>();
   ref.tell({ type: 'block', until: gate.promise });
   await settle();
@@ -201,11 +202,11 @@ test('an offer waits for room and rejects when none comes in time', async () => 
   await inTime;
   await settle();
   assert.deepEqual(seen.slice(1), ['add 1', 'add 3']);
-  await system.stop();
 });
 
-test('a failed actor restarts after its back-off, keeps waiting messages and loses only the failing one', async () => {
+test('a failed actor restarts after its back-off, keeps waiting messages and loses only the failing one', async (t) => {
   const { ref, clock, seen, system, events } = await started();
+  t.after(() => system.stop());
   ref.tell({ type: 'add', by: 1 });
   ref.tell({ type: 'throw' });
   ref.tell({ type: 'add', by: 2 });
@@ -223,11 +224,11 @@ test('a failed actor restarts after its back-off, keeps waiting messages and los
     events.map((event) => event.type),
     ['failed', 'restarting', 'started'],
   );
-  await system.stop();
 });
 
-test('back-off doubles while an actor keeps failing and starts again after a stable run', async () => {
+test('back-off doubles while an actor keeps failing and starts again after a stable run', async (t) => {
   const { ref, clock, system, events } = await started({}, {}, BOX, { maxRestarts: 100, withinMs: 10_000 });
+  t.after(() => system.stop());
   for (const wait of [100, 200, 400]) {
     ref.tell({ type: 'throw' });
     await clock.advance(wait);
@@ -240,30 +241,29 @@ test('back-off doubles while an actor keeps failing and starts again after a sta
     [100, 200, 400, 100],
   );
   assert.equal(actorAt(system.snapshot(), '/counter').state, 'running');
-  await system.stop();
 });
 
-test('a restart that fails to start counts as a failure, until the intensity is used up and escalates', async () => {
+test('a restart that fails to start counts as a failure, until the intensity is used up and escalates', async (t) => {
   const failStarts = { left: 0 };
   const { ref, clock, system, escalations } = await started({ failStarts });
+  t.after(() => system.stop());
   failStarts.left = 99;
   ref.tell({ type: 'throw' });
   await clock.advance(9_000);
   assert.equal(escalations.length, 1);
   assert.match(escalations[0]!.message, /used its 3 restarts in 10000 ms: \/counter failed/);
   assert.equal(ref.tell({ type: 'add', by: 1 }), 'dead');
-  await system.stop();
 });
 
-test('failures spread wider than the intensity period never escalate', async () => {
+test('failures spread wider than the intensity period never escalate', async (t) => {
   const { ref, clock, escalations, system } = await started();
+  t.after(() => system.stop());
   for (let i = 0; i < 8; i += 1) {
     ref.tell({ type: 'throw' });
     await clock.advance(4_000);
   }
   assert.equal(escalations.length, 0);
   assert.equal(actorAt(system.snapshot(), '/counter').restarts, 8);
-  await system.stop();
 });
 
 test('when the first start of a child fails, the system refuses to start and stops what already ran', async () => {
@@ -276,17 +276,18 @@ test('when the first start of a child fails, the system refuses to start and sto
   assert.deepEqual(seen, ['start 1', 'stop shutdown']);
 });
 
-test('a failure outside any handler is supervised too', async () => {
+test('a failure outside any handler is supervised too', async (t) => {
   const { ref, clock, system } = await started();
+  t.after(() => system.stop());
   ref.tell({ type: 'break-outside' });
   await clock.advance(100);
   const { restarts, lastFailure, state } = actorAt(system.snapshot(), '/counter');
   assert.deepEqual([restarts, lastFailure?.message, state], [1, 'connection lost', 'running']);
-  await system.stop();
 });
 
-test('timers die with the incarnation that set them, also those already in the mailbox', async () => {
+test('timers die with the incarnation that set them, also those already in the mailbox', async (t) => {
   const { ref, clock, seen, system } = await started();
+  t.after(() => system.stop());
   ref.tell({ type: 'tick-every', ms: 10 });
   await clock.advance(25);
   assert.equal(seen.filter((line) => line === 'tick').length, 2);
@@ -322,13 +323,14 @@ test('children stop in reverse order of their start, and a stop that hangs is bo
   assert.deepEqual(order, ['c', 'b', 'a']);
 });
 
-test('dynamic children come and go; a duplicate and a static supervisor are refused', async () => {
+test('dynamic children come and go; a duplicate and a static supervisor are refused', async (t) => {
   const clock = new ManualClock();
   const system = await startSystem(supervisor('root', [dynamic('members')]), {
     log: memoryLog(),
     clock,
     onEscalation: () => undefined,
   });
+  t.after(() => system.stop());
   const spec = child('counter', counter(), () => ({ seen: [] }));
   await system.startChild('/members', spec);
   await assert.rejects(system.startChild('/members', spec), { code: 'DUPLICATE_CHILD' });
@@ -338,15 +340,14 @@ test('dynamic children come and go; a duplicate and a static supervisor are refu
   assert.equal(await system.stopChild('/members/counter'), true);
   assert.equal(await system.stopChild('/members/counter'), false);
   await assert.rejects(ref.ask({ type: 'total' }, { timeoutMs: 10 }), { code: 'ACTOR_DEAD' });
-  await system.stop();
 });
 
-test('a temporary child is not restarted and stays visible as failed', async () => {
+test('a temporary child is not restarted and stays visible as failed', async (t) => {
   const { ref, clock, system } = await started({}, { restart: 'temporary' });
+  t.after(() => system.stop());
   ref.tell({ type: 'throw' });
   await clock.advance(60_000);
   assert.equal(actorAt(system.snapshot(), '/counter').state, 'failed');
-  await system.stop();
 });
 
 test('definitions out of range are refused, naming child, field and value', () => {

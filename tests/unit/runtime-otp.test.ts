@@ -204,9 +204,10 @@ describe('supervision decides as Erlang/OTP does', () => {
     assert.ok(refused > 0);
   });
 
-  test(`restart intensity: ${traces.intensity.length} cases give up at exactly the same failure`, async () => {
+  test(`restart intensity: ${traces.intensity.length} cases give up at exactly the same failure`, async (t) => {
     for (const given of traces.intensity) {
       const on = await stage(given);
+      t.after(() => on.system.stop());
       let endedBy: number | null = null;
       for (const [index, gap] of given.failures!.entries()) {
         await on.clock.advance(gap);
@@ -216,7 +217,6 @@ describe('supervision decides as Erlang/OTP does', () => {
         break;
       }
       assert.equal(endedBy, given.ended_by, nameOf(given));
-      await on.system.stop();
     }
   });
 

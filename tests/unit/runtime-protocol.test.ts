@@ -93,8 +93,9 @@ const two =
   ];
 const terminated = (path: string, how: string) => ({ type: 'terminated', path, how });
 
-test('a watcher is told once when the watched actor ends for good, in order with its messages', async () => {
+test('a watcher is told once when the watched actor ends for good, in order with its messages', async (t) => {
   const { ref, seen, clock, system } = await world(two({ restart: 'temporary' }));
+  t.after(() => system.stop());
   ref('/watcher').tell({ type: 'watch', path: '/target' });
   await settle();
   ref('/target').tell({ type: 'exit', reason: 'normal' });
@@ -106,8 +107,9 @@ test('a watcher is told once when the watched actor ends for good, in order with
   assert.equal(seen.length, 2);
 });
 
-test('a restart is no end; giving up is', async () => {
+test('a restart is no end; giving up is', async (t) => {
   const { ref, seen, clock, system } = await world(two({ restart: 'transient' }));
+  t.after(() => system.stop());
   ref('/watcher').tell({ type: 'watch', path: '/target' });
   ref('/target').tell({ type: 'throw' });
   await clock.advance(100);
@@ -115,11 +117,11 @@ test('a restart is no end; giving up is', async () => {
   ref('/target').tell({ type: 'exit', reason: 'shutdown' });
   await clock.advance(100);
   assert.deepEqual(seen, [terminated('/target', 'exited')]);
-  await system.stop();
 });
 
-test('watching somebody who is not there, or not any more, is told at once; twice over is one watch', async () => {
+test('watching somebody who is not there, or not any more, is told at once; twice over is one watch', async (t) => {
   const { ref, seen, clock, system } = await world(two({ restart: 'temporary' }));
+  t.after(() => system.stop());
   ref('/watcher').tell({ type: 'watch', path: '/nobody' });
   ref('/watcher').tell({ type: 'watch', path: '/nobody' });
   await settle();
@@ -134,11 +136,11 @@ test('watching somebody who is not there, or not any more, is told at once; twic
     terminated('/target', 'absent'),
     terminated('/nobody', 'absent'),
   ]);
-  await system.stop();
 });
 
-test('after unwatch nothing is told, even when the signal waited in the mailbox already', async () => {
+test('after unwatch nothing is told, even when the signal waited in the mailbox already', async (t) => {
   const { ref, seen, clock, system } = await world(two({ restart: 'temporary' }));
+  t.after(() => system.stop());
   const gate = Promise.withResolvers<void>();
   ref('/watcher').tell({ type: 'watch', path: '/target' });
   await settle();
@@ -149,22 +151,22 @@ test('after unwatch nothing is told, even when the signal waited in the mailbox 
   gate.resolve();
   await clock.advance(1);
   assert.deepEqual(seen, []);
-  await system.stop();
 });
 
-test('a watch ends with the incarnation that asked for it', async () => {
+test('a watch ends with the incarnation that asked for it', async (t) => {
   const { ref, seen, clock, system } = await world(two({ restart: 'temporary' }));
+  t.after(() => system.stop());
   ref('/watcher').tell({ type: 'watch', path: '/target' });
   ref('/watcher').tell({ type: 'throw' });
   await clock.advance(100);
   ref('/target').tell({ type: 'exit', reason: 'normal' });
   await clock.advance(1);
   assert.deepEqual(seen, []);
-  await system.stop();
 });
 
-test('put aside, then handled in order before what came later; asks are answered then', async () => {
+test('put aside, then handled in order before what came later; asks are answered then', async (t) => {
   const { ref, seen, system } = await world(two());
+  t.after(() => system.stop());
   const watcher = ref('/watcher');
   watcher.tell({ type: 'hold' });
   const answer = watcher.ask({ type: 'question', n: 1 }, { timeoutMs: 1_000 });
@@ -176,11 +178,11 @@ test('put aside, then handled in order before what came later; asks are answered
   assert.equal(await answer, 2);
   await settle();
   assert.deepEqual(seen, ['question 1', 'two', 'three']);
-  await system.stop();
 });
 
-test('what was put aside ends with the incarnation: asks are rejected, tells are dead letters', async () => {
+test('what was put aside ends with the incarnation: asks are rejected, tells are dead letters', async (t) => {
   const { ref, clock, system } = await world(two());
+  t.after(() => system.stop());
   ref('/watcher').tell({ type: 'hold' });
   const answer = assert.rejects(ref('/watcher').ask({ type: 'question', n: 1 }, { timeoutMs: 60_000 }), {
     code: 'ACTOR_DEAD',
@@ -197,14 +199,14 @@ test('what was put aside ends with the incarnation: asks are rejected, tells are
       ['note', 'failed'],
     ],
   );
-  await system.stop();
 });
 
-test('lanes: urgent messages first, order kept inside a lane, and the least urgent are dropped first', async () => {
+test('lanes: urgent messages first, order kept inside a lane, and the least urgent are dropped first', async (t) => {
   const laneOf = (message: Message): number => ('text' in message && String(message.text).startsWith('urgent') ? 0 : 1);
   const { ref, seen, system } = await world((into) => [
     child('lanes', recorder(into, { capacity: 4, overflow: 'drop-oldest', lanes: 2, laneOf }), () => null),
   ]);
+  t.after(() => system.stop());
   const gate = Promise.withResolvers<void>();
   ref('/lanes').tell({ type: 'block', until: gate.promise });
   await settle();
@@ -215,13 +217,13 @@ test('lanes: urgent messages first, order kept inside a lane, and the least urge
   gate.resolve();
   await settle();
   assert.deepEqual(seen, ['urgent 1', 'urgent 2', 'c', 'd']);
-  await system.stop();
 });
 
-test('a mailbox that fills up is told once, until it had room again', async () => {
+test('a mailbox that fills up is told once, until it had room again', async (t) => {
   const { ref, events, system } = await world((into) => [
     child('box', recorder(into, { capacity: 1, overflow: 'refuse' }), () => null),
   ]);
+  t.after(() => system.stop());
   const gate = Promise.withResolvers<void>();
   ref('/box').tell({ type: 'block', until: gate.promise });
   await settle();
@@ -230,23 +232,23 @@ test('a mailbox that fills up is told once, until it had room again', async () =
   gate.resolve();
   await settle();
   assert.equal(actorAt(system.snapshot(), '/box').mailbox.refused, 4);
-  await system.stop();
 });
 
-test('every failure reaches the system-wide hook, and a hook that fails harms nobody', async () => {
+test('every failure reaches the system-wide hook, and a hook that fails harms nobody', async (t) => {
   const { ref, failures, clock, system } = await world(two());
+  t.after(() => system.stop());
   ref('/target').tell({ type: 'throw' });
   await clock.advance(100);
   assert.deepEqual(failures, ['/target: told to']);
   assert.equal(actorAt(system.snapshot(), '/target').state, 'running');
-  await system.stop();
 });
 
-test('the tree explains itself: what happened, what would happen next, restarts left', async () => {
+test('the tree explains itself: what happened, what would happen next, restarts left', async (t) => {
   const { ref, clock, system } = await world(
     two({ backoff: { minMs: 10, maxMs: 1_000, factor: 2, resetAfterMs: 10_000 } }),
     { intensity: { maxRestarts: 2, withinMs: 60_000 } },
   );
+  t.after(() => system.stop());
   assert.equal(actorAt(system.snapshot(), '/target').onNextFailure, 'restart');
   for (const nextBackoffMs of [20, 40]) {
     ref('/target').tell({ type: 'throw' });
@@ -262,11 +264,11 @@ test('the tree explains itself: what happened, what would happen next, restarts 
   );
   assert.ok(target.events.some((event) => event.type === 'restarting' && event.because === '/target failed: told to'));
   assert.ok(root.type === 'supervisor' && root.intensity.left === 0 && root.intensity.used === 2);
-  await system.stop();
 });
 
-test('an operator restarts an actor, or a supervisor with all below it; nothing is counted against them', async () => {
+test('an operator restarts an actor, or a supervisor with all below it; nothing is counted against them', async (t) => {
   const { system } = await world((into) => [dynamic('members'), child('solo', recorder(into), () => null)]);
+  t.after(() => system.stop());
   await system.startChild(
     '/members',
     child('member', recorder([]), () => null),
@@ -280,5 +282,4 @@ test('an operator restarts an actor, or a supervisor with all below it; nothing 
   }
   const root = system.snapshot();
   assert.ok(root.type === 'supervisor' && root.intensity.used === 0);
-  await system.stop();
 });

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { before, describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { natsUrlFrom, redisUrlFrom } from '../../src/app/server-settings.ts';
 import { natsRefusal } from '../../src/infra/nats/nats-refusals.ts';
@@ -10,6 +9,7 @@ import { LEAST_STREAMS_MB, lessStreams, STREAMS_MB, streamSizes } from '../../sr
 import { redisTrouble } from '../../src/infra/redis/trouble.ts';
 import { natsContext, natsOptions, natsUser, shownNats, withNatsLogin } from '../../src/servers/nats-url.ts';
 import { redisOptions, shownRedis, withRedisLogin } from '../../src/servers/redis-url.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const code = 'CONFIG_INVALID';
 
@@ -32,7 +32,7 @@ describe('the URL of NATS', () => {
 
   it('may be a list, with IPv6, without ports, with the login on the first only', () => {
     const { servers, user, pass } = natsOptions('nats://u:p@a, nats://[::1]:5000 ,tls://c:1');
-    assert.deepEqual([servers, user, pass], [['a:4222', '[::1]:5000', 'c:1'], 'u', 'p']);
+    assert.deepEqual({ servers, user, pass }, { servers: ['a:4222', '[::1]:5000', 'c:1'], user: 'u', pass: 'p' });
     assert.throws(() => natsOptions('nats://u:p@a,nats://u:q@b'), /logged in at alike/u);
     assert.deepEqual(natsOptions('nats://u:1,2@a,b').servers, ['a:4222', 'b:4222']);
     assert.equal(natsOptions('nats://u:1,2@a').pass, '1,2');
@@ -137,11 +137,10 @@ describe('the settings of an operator', () => {
   let folder: string;
   let file: string;
   before(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'gantry-settings-'));
+    folder = temporaryFolder();
     file = join(folder, 'secret');
     await writeFile(file, 'from a file\n');
   });
-  after(() => rm(folder, { recursive: true }));
 
   it('are put into the URL', () => {
     const nats = (env: Record<string, string>) => natsOptions(natsUrlFrom({ NATS_URL: 'nats://h', ...env }) ?? '');

@@ -1,20 +1,14 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, it, type TestContext } from 'node:test';
+import { describe, it } from 'node:test';
 import { StorageError } from '../../src/storage/storage-error.ts';
 import { type FileSystem, readWhole, removeLeftovers, writeWhole } from '../../src/storage/files.ts';
 import { parseJson } from '../../src/storage/json.ts';
 import { DataNotices, setAside } from '../../src/storage/set-aside.ts';
 import { MAX_YAML_LENGTH, parseYaml } from '../../src/storage/yaml.ts';
-import { temporaryFolder } from '../support/gantry.ts';
 import { memoryLog } from '../support/log.ts';
-
-async function folderOf(t: TestContext): Promise<string> {
-  const [folder, remove] = await temporaryFolder();
-  t.after(remove);
-  return folder;
-}
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const failure = (code: string): Error => Object.assign(new Error(`${code}: what the system says`), { code });
 
@@ -46,8 +40,8 @@ describe('writing a file whole', () => {
       ['EACCES', 'NOT_WRITABLE'],
       ['EIO', 'NOT_WRITABLE'],
     ] as const) {
-      it(`${call} fails with ${code}: the old file stays, nothing is left beside it, the error names both`, async (t) => {
-        const folder = await folderOf(t);
+      it(`${call} fails with ${code}: the old file stays, nothing is left beside it, the error names both`, async () => {
+        const folder = temporaryFolder();
         const file = join(folder, 'x.json');
         await writeWhole(file, 'old');
         await assert.rejects(writeWhole(file, 'new', { fileSystem: disk(call, code) }), (error: unknown) => {
@@ -60,8 +54,8 @@ describe('writing a file whole', () => {
     }
   }
 
-  it('makes file and folder for the owner alone, and replaces what others may read', async (t) => {
-    const folder = join(await folderOf(t), 'made');
+  it('makes file and folder for the owner alone, and replaces what others may read', async () => {
+    const folder = join(temporaryFolder(), 'made');
     const file = join(folder, 'x.json');
     await writeWhole(file, 'a');
     await fs.chmod(file, 0o644);
@@ -71,8 +65,8 @@ describe('writing a file whole', () => {
     assert.equal(await readWhole(file, 10), 'b');
   });
 
-  it('leftovers of writes that were cut short go, whatever else is there stays', async (t) => {
-    const folder = await folderOf(t);
+  it('leftovers of writes that were cut short go, whatever else is there stays', async () => {
+    const folder = temporaryFolder();
     for (const name of [
       '.x.json.0123456789ab.tmp',
       'gantry.json.new',
@@ -92,8 +86,8 @@ describe('writing a file whole', () => {
 });
 
 describe('reading a file whole', () => {
-  it('looks at kind and size before it reads', async (t) => {
-    const folder = await folderOf(t);
+  it('looks at kind and size before it reads', async () => {
+    const folder = temporaryFolder();
     const file = join(folder, 'x');
     assert.equal(await readWhole(file, 10), null);
     await fs.writeFile(file, 'x'.repeat(11));
@@ -126,8 +120,8 @@ describe('reading a file whole', () => {
 });
 
 describe('setting aside', () => {
-  it('keeps what was there, a folder too, and says what cannot be moved', async (t) => {
-    const folder = await folderOf(t);
+  it('keeps what was there, a folder too, and says what cannot be moved', async () => {
+    const folder = temporaryFolder();
     await fs.mkdir(join(folder, 'store'));
     await fs.writeFile(join(folder, 'store', 'x'), 'kept');
     const aside = await setAside(join(folder, 'store'));

@@ -76,17 +76,18 @@ async function started() {
 }
 
 describe('the task generator', () => {
-  it('puts every group on the bus, then acks; the same frame again makes no second task', async () => {
+  it('puts every group on the bus, then acks; the same frame again makes no second task', async (t) => {
     const { settled, give, tasks, system } = await started();
+    t.after(() => system.stop());
     const body = detection(3);
     await give({ body });
     await give({ body, attempt: 2 });
     assert.deepEqual([settled, (await tasks()).length], [['ack', 'ack'], 3]);
-    await system.stop();
   });
 
-  it('holds on to its frames while the bus cannot store, saying so to it, and goes on when it can', async () => {
+  it('holds on to its frames while the bus cannot store, saying so to it, and goes on when it can', async (t) => {
     const { clock, settled, give, tasks, setFull, system } = await started();
+    t.after(() => system.stop());
     setFull(true);
     await give({ body: detection(1) }, { body: detection(1) });
     await clock.advance(25_000);
@@ -98,17 +99,16 @@ describe('the task generator', () => {
     setFull(false);
     await clock.advance(1_000);
     assert.deepEqual([settled.slice(16), (await tasks()).length], [['ack', 'ack'], 2]);
-    await system.stop();
   });
 
-  it('hands a frame back for longer each time when the bus refuses its tasks', async () => {
+  it('hands a frame back for longer each time when the bus refuses its tasks', async (t) => {
     const { bus, settled, give, system } = await started();
+    t.after(() => system.stop());
     bus.refusing = true;
     await give({ body: detection(1) });
     await give({ body: detection(1), attempt: 4 });
     assert.deepEqual(settled, ['nak 500', 'nak 4000']);
     assert.equal((await system.ref(TASK_GENERATOR).ask({ type: 'stats' }, { timeoutMs: 1_000 })).retried, 2);
-    await system.stop();
   });
 
   it('hands back at a stop what it could not put on the bus', async () => {
@@ -119,8 +119,9 @@ describe('the task generator', () => {
     assert.deepEqual(settled, ['nak 0']);
   });
 
-  it('puts a frame that is judged again behind all others, valid from now', async () => {
+  it('puts a frame that is judged again behind all others, valid from now', async (t) => {
     const { clock, give, tasks, system } = await started();
+    t.after(() => system.stop());
     const near = { personCount: 1, minPersonVehicleDistance: 0, maxSpeed: 500 };
     await give(
       { body: detection([group(1, near)]) },
@@ -130,6 +131,5 @@ describe('the task generator', () => {
     assert.deepEqual([fresh?.priority, again?.priority], [5, 1]);
     assert.equal(again?.timestamp, fresh?.timestamp);
     assert.equal(Date.parse(again?.expiresAt ?? ''), clock.now() + 30_000);
-    await system.stop();
   });
 });

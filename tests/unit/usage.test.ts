@@ -7,8 +7,8 @@ import { startRedisServer } from '../../src/embedded/redis-server.ts';
 import { UsageBooks } from '../../src/usage/books.ts';
 import { dayOf, sumRows, UsageLedger } from '../../src/usage/usage-ledger.ts';
 import { DataNotices } from '../../src/storage/set-aside.ts';
-import { temporaryFolder } from '../support/gantry.ts';
 import { memoryLog } from '../support/log.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
 const call = (keyName: string, cameraId: string, promptTokens = 1_000, completionTokens = 100) => ({
@@ -41,9 +41,12 @@ test('the budget holds for the day, all nodes together, and is whole again after
   ledger.record(call('a', 'x'));
   assert.equal(ledger.allows(), true);
   ledger.others('2026-03-04', 7);
-  assert.deepEqual([ledger.spent, ledger.allows()], [10, false]);
+  assert.deepEqual({ spent: ledger.spent, allows: ledger.allows() }, { spent: 10, allows: false });
   time.now += 120_000;
-  assert.deepEqual([ledger.day, ledger.spent, ledger.allows(), ledger.rows()], ['2026-03-05', 0, true, []]);
+  assert.deepEqual(
+    { day: ledger.day, spent: ledger.spent, allows: ledger.allows(), rows: ledger.rows() },
+    { day: '2026-03-05', spent: 0, allows: true, rows: [] },
+  );
 });
 
 test('rows are bounded: what finds no room is counted under other, and no token is lost', () => {
@@ -64,8 +67,8 @@ test('rows are bounded: what finds no room is counted under other, and no token 
   assert.ok((sums.find((row) => row.camera === 'other')?.calls ?? 0) >= 4_999);
 });
 
-test('usage survives a restart; nodes see each other in Redis, nothing is counted twice', async () => {
-  const [folder, remove] = await temporaryFolder();
+test('usage survives a restart; nodes see each other in Redis, nothing is counted twice', async (t) => {
+  const folder = temporaryFolder();
   const log = memoryLog();
   const server = await startRedisServer({ dataDir: join(folder, 'redis'), port: 0, log, onProgress: () => undefined });
   const time = { now: Date.now() };
@@ -82,15 +85,20 @@ test('usage survives a restart; nodes see each other in Redis, nothing is counte
     }),
   });
   const ready = new Redis(server.url);
+  t.after(() => ready.disconnect());
   await ready.ping();
   const one = await open('one');
   const two = await open('two');
+  t.after(() => two.books.close());
   await new Promise((resolve) => setTimeout(resolve, 200));
   one.ledger.record(call('a', 'x'));
   two.ledger.record(call('a', 'x'));
   two.ledger.record(call('a', 'y'));
   for (let i = 0; i < 3; i++) await Promise.all([one.books.flush(), two.books.flush()]);
-  assert.deepEqual([one.ledger.spent, two.ledger.spent, one.ledger.allows()], [9, 9, true]);
+  assert.deepEqual(
+    { oneSpent: one.ledger.spent, twoSpent: two.ledger.spent, oneAllows: one.ledger.allows() },
+    { oneSpent: 9, twoSpent: 9, oneAllows: true },
+  );
   const { rows, complete } = await one.books.rows(one.ledger.day);
   assert.equal(complete, true);
   assert.deepEqual(
@@ -102,18 +110,15 @@ test('usage survives a restart; nodes see each other in Redis, nothing is counte
   );
   await one.books.close();
   const again = await open('one');
+  t.after(() => again.books.close());
   assert.equal(again.ledger.rows()[0]?.calls, 1);
   await server.stop();
   again.ledger.record(call('a', 'x'));
   assert.equal((await again.books.rows(again.ledger.day)).complete, false);
-  await again.books.close();
-  await two.books.close();
-  ready.disconnect();
-  await remove();
 });
 
-test('a broken file is set aside, told, and does not stop the start', async () => {
-  const [folder, remove] = await temporaryFolder();
+test('a broken file is set aside, told, and does not stop the start', async (t) => {
+  const folder = temporaryFolder();
   const log = memoryLog();
   const file = join(folder, `${dayOf(Date.now())}.json`);
   await mkdir(folder, { recursive: true });
@@ -121,18 +126,16 @@ test('a broken file is set aside, told, and does not stop the start', async () =
   const ledger = ledgerAt({ now: Date.now() });
   const notices = new DataNotices(log);
   const books = await UsageBooks.open({ ledger, folder, redisUrl: null, nodeId: 'n', log, notices });
+  t.after(() => books.close());
   assert.deepEqual(ledger.rows(), []);
   const aside = (await readdir(folder)).find((name) => name.includes('.broken-')) ?? '';
   assert.equal(await readFile(join(folder, aside), 'utf8'), '{"no": "rows"');
   assert.ok(notices.list().join().includes(aside));
   assert.ok(log.lines.some(({ level }) => level === 'error'));
-  await books.close();
-  await remove();
 });
 
 test('usage that cannot be written is said as long as it cannot, goes on counting, and is written later', async (t) => {
-  const [folder, remove] = await temporaryFolder();
-  t.after(remove);
+  const folder = temporaryFolder();
   const log = memoryLog();
   const ledger = ledgerAt({ now: Date.now() });
   const inTheWay = join(folder, `${dayOf(Date.now())}.json`);
@@ -160,8 +163,7 @@ test('usage that cannot be written is said as long as it cannot, goes on countin
 });
 
 test('rows that somebody else put into Redis cost no other node its count, whatever they are', async (t) => {
-  const [folder, remove] = await temporaryFolder();
-  t.after(remove);
+  const folder = temporaryFolder();
   const log = memoryLog();
   const server = await startRedisServer({ dataDir: join(folder, 'redis'), port: 0, log, onProgress: () => undefined });
   t.after(() => server.stop());

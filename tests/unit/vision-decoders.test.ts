@@ -47,7 +47,7 @@ describe('class tables', () => {
   it('have the classes of the protocol where COCO has them, with a space in their names', () => {
     const eighty = classTable('coco80');
     const ninety = classTable('coco90');
-    assert.deepEqual([eighty.length, ninety.length], [80, 90]);
+    assert.deepEqual({ eighty: eighty.length, ninety: ninety.length }, { eighty: 80, ninety: 90 });
     for (const [name, index] of Object.entries(COCO80)) assert.equal(eighty[index], name);
     for (const [name, id] of Object.entries(COCO_IDS)) assert.equal(ninety[id - 1], name);
     assert.equal(eighty.filter((name) => name !== null).length, 8);

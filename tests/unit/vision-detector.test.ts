@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { before, describe, it } from 'node:test';
 import type { LocatedModel } from '../../src/messages/model.ts';
 import { encodeOnnx } from '../../src/model-store/convert/onnx.ts';
 import { createDetector } from '../../src/vision/detector.ts';
 import { DetectorError } from '../../src/vision/vision-error.ts';
 import type { NativeGuard } from '../../src/vision/vision.types.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /**
  * A YOLOv8 head drawn by hand, for a 64x64 picture: its one box is fixed, its confidence as a car is the brightness
@@ -72,13 +72,13 @@ describe('a detector', () => {
   };
   let good = '';
   before(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'gantry-detector-'));
+    folder = temporaryFolder();
     good = await save('good.onnx', brightnessAsCar());
   });
-  after(() => rm(folder, { recursive: true, force: true }));
 
-  it('runs a model of the YOLOv8 layout from frame to boxes of the frame', async () => {
+  it('runs a model of the YOLOv8 layout from frame to boxes of the frame', async (t) => {
     const detector = await createDetector(spec(good));
+    t.after(() => detector.release());
     // 128x64 in 64x64: the frame is 64x32 in the middle, so the box 24..40 x 28..36 is 48..80 x 24..40 of the frame.
     // Red's mean: half the picture is the frame at 250/255, half the padding at 114/255.
     const [car, ...more] = await detector.detect(grey(250), native);
@@ -87,14 +87,13 @@ describe('a detector', () => {
     assert.deepEqual(car!.bbox.map(Math.round), [48, 24, 80, 40]);
     assert.ok(Math.abs(car!.confidence - (250 + 114) / 2 / 255) < 1e-4);
     assert.equal(detector.modelType, 'brightness');
-    await detector.release();
   });
 
-  it('leaves out what is below the confidence asked for', async () => {
+  it('leaves out what is below the confidence asked for', async (t) => {
     const detector = await createDetector(spec(good, { input: { fit: 'stretch' } }), { confidence: 0.5 });
+    t.after(() => detector.release());
     assert.equal((await detector.detect(grey(130), native)).length, 1);
     assert.equal((await detector.detect(grey(120), native)).length, 0);
-    await detector.release();
   });
 
   it('enters native code only through the guard: to load, to run, to release', async () => {
@@ -128,12 +127,12 @@ describe('a detector', () => {
     assert.equal(calls, 3, 'load, first run, release');
   });
 
-  it('works on one frame at a time', async () => {
+  it('works on one frame at a time', async (t) => {
     const detector = await createDetector(spec(good));
+    t.after(() => detector.release());
     const first = detector.detect(grey(200), native);
     await assert.rejects(detector.detect(grey(200), native), { code: 'BUSY' });
     assert.equal((await first).length, 1);
-    await detector.release();
   });
 
   it('is released only after the frame it works on', async () => {
@@ -160,14 +159,14 @@ describe('a detector', () => {
     await assert.rejects(detector.detect(grey(200), native), { code: 'RELEASED', message: /brightness/ });
   });
 
-  it('a frame with too few bytes is refused, the next good one is not', async () => {
+  it('a frame with too few bytes is refused, the next good one is not', async (t) => {
     const detector = await createDetector(spec(good));
+    t.after(() => detector.release());
     await assert.rejects(detector.detect({ ...grey(200), width: 129 }, native), {
       code: 'BAD_FRAME',
       message: /129x64.*24768.*24576/,
     });
     assert.equal((await detector.detect(grey(200), native)).length, 1);
-    await detector.release();
   });
 
   it('a missing file and a damaged one are unreadable', async () => {
@@ -181,7 +180,10 @@ describe('a detector', () => {
     const error = await refusal(spec(good, { family: 'yolox' }));
     assert.equal(error.code, 'MODEL_MISMATCH');
     assert.match(error.message, /"brightness".*"yolox".*\[1,84,85\].*\[1,84,1\]/);
-    assert.deepEqual([error.fields['model'], error.fields['family']], ['brightness', 'yolox']);
+    assert.deepEqual(
+      { model: error.fields['model'], family: error.fields['family'] },
+      { model: 'brightness', family: 'yolox' },
+    );
     assert.match((await refusal(spec(good, { family: 'detr' }))).message, /output "labels".*output0/);
     assert.match((await refusal(spec(good, { family: 'ssd' }))).message, /output "box_codes".*output0/);
   });
@@ -194,11 +196,11 @@ describe('a detector', () => {
     assert.match((await refusal(spec(good, { input: { layout: 'nhwc' } }))).message, /3 channels at axis 3 \(nhwc\)/);
   });
 
-  it('a model that leaves its size open takes it from the spec, and is refused without', async () => {
+  it('a model that leaves its size open takes it from the spec, and is refused without', async (t) => {
     const open = await save('open.onnx', brightnessAsCar([1, 3, 'h', 'w']));
     assert.match((await refusal(spec(open))).message, /input\.width in the spec/);
     const detector = await createDetector(spec(open, { input: { width: 96, height: 64, fit: 'stretch' } }));
+    t.after(() => detector.release());
     assert.deepEqual((await detector.detect(grey(255, 96, 64), native))[0]!.bbox, [24, 28, 40, 36]);
-    await detector.release();
   });
 });

@@ -109,7 +109,14 @@ describe('what a group tells', () => {
     assert.deepEqual(group!.bbox, [90, 95, 170, 210]);
     assert.deepEqual(group!.classes, ['bus', 'car', 'person']);
     assert.equal(group!.averageConfidence, 0.75);
-    assert.deepEqual([group!.objectCount, group!.features.vehicleCount, group!.features.personCount], [3, 2, 1]);
+    assert.deepEqual(
+      {
+        objectCount: group!.objectCount,
+        vehicleCount: group!.features.vehicleCount,
+        personCount: group!.features.personCount,
+      },
+      { objectCount: 3, vehicleCount: 2, personCount: 1 },
+    );
     assert.equal(group!.features.density, Number(((3 / (80 * 115)) * 10_000).toFixed(4)));
     assert.ok(TrafficGroup.omit({ groupId: true }).safeParse(group).success);
   });
@@ -131,8 +138,14 @@ describe('what a group tells', () => {
   });
 
   it('speeds, and how fast two come closer', () => {
-    assert.deepEqual([moving([30, 40], null).maxSpeed, moving([30, 40], null).maxClosingSpeed], [50, null]);
-    assert.deepEqual([moving(null, null).maxSpeed, moving(null, null).maxClosingSpeed], [null, null]);
+    assert.deepEqual(
+      { maxSpeed: moving([30, 40], null).maxSpeed, maxClosingSpeed: moving([30, 40], null).maxClosingSpeed },
+      { maxSpeed: 50, maxClosingSpeed: null },
+    );
+    assert.deepEqual(
+      { maxSpeed: moving(null, null).maxSpeed, maxClosingSpeed: moving(null, null).maxClosingSpeed },
+      { maxSpeed: null, maxClosingSpeed: null },
+    );
     assert.equal(moving([30, 0], [-20, 0]).maxClosingSpeed, 50);
     assert.equal(moving([30, 0], [30, 0]).maxClosingSpeed, 0);
     assert.equal(moving([-30, 0], [20, 0]).maxClosingSpeed, 0);

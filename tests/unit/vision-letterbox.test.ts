@@ -101,7 +101,7 @@ describe('preparing a frame', () => {
     const format: InputFormat = { ...plain, channelOrder: 'bgr', mean: [10, 20, 30], std: [1, 2, 4] };
     const prepare = new Preprocessor(format);
     prepare.run(frame(8, 8, () => [110, 120, 130]));
-    assert.deepEqual([prepare.data[0], prepare.data[64], prepare.data[128]], [25, 50, 100]);
+    assert.deepEqual({ b: prepare.data[0], g: prepare.data[64], r: prepare.data[128] }, { b: 25, g: 50, r: 100 });
   });
 
   it('a linear ramp stays linear when it is made smaller or larger', () => {

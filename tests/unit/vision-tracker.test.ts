@@ -117,10 +117,13 @@ describe('following objects over frames', () => {
 
   it('a trembling box of a parked car stays slow', () => {
     const tracker = createTracker();
+    const speeds: number[] = [];
     for (let i = 0; i < 20; i++) {
       const [tracked] = tracker.update([at(100 + (i % 2), 100 - (i % 3))], i * 1000);
-      if (tracked!.velocity !== null) assert.ok(Math.hypot(...tracked!.velocity) < 3);
+      if (tracked!.velocity !== null) speeds.push(Math.hypot(...tracked!.velocity));
     }
+    assert.ok(speeds.length >= 15, `${speeds.length} of 20 frames have a velocity`);
+    assert.ok(Math.max(...speeds) < 3, speeds.join());
   });
 
   it('two frames with the same time, or a clock set back, break nothing', () => {

@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { err, outcome } from '../support/provider-errors.ts';
+
+describe('the cost of reading an error', () => {
+  const large = (size: number): readonly (readonly [string, string])[] => [
+    ['a long code', JSON.stringify(err('m', { code: 'x'.repeat(size) }))],
+    ['a long message', JSON.stringify(err('image '.repeat(size / 6)))],
+    ['a message of spaces', JSON.stringify(err(`retry in${' '.repeat(size)}`))],
+    ['digits', JSON.stringify(err(`try again in ${'1'.repeat(size)}`))],
+    ['deep nesting', `{"error":${'['.repeat(size)}`],
+    ['closed deep nesting', `{"error":${'['.repeat(size / 2)}${']'.repeat(size / 2)}}`],
+    ['many fields', `{"error":{${Array.from({ length: size / 12 }, (_, i) => `"k${i}":1`).join()}}}`],
+    ['many details', JSON.stringify(err('m', { details: Array.from({ length: size / 10 }, () => ({ reason: 'x' })) }))],
+    ['brackets', '<'.repeat(size)],
+    ['a page', `<html>${'<title '.repeat(size / 7)}`],
+    ['text', 'model '.repeat(size / 6)],
+  ];
+  for (const [what, body] of large(1_000_000)) {
+    it(`${what} of 1 MB holds nothing up`, () => {
+      const began = performance.now();
+      outcome(429, body);
+      const ms = performance.now() - began;
+      // JSON.parse itself takes a good part of it.
+      assert.ok(ms < 250, `${ms} ms`);
+    });
+  }
+
+  it('a code of 200 kB takes well under 50 ms', () => {
+    const body = JSON.stringify(err('m', { code: 'r'.repeat(200_000) }));
+    const began = performance.now();
+    outcome(400, body);
+    assert.ok(performance.now() - began < 50);
+  });
+});
