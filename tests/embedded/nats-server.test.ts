@@ -85,10 +85,10 @@ test('a second start in a folder that is in use is refused and names the owner',
 });
 
 test('another server that answers on the port is not taken for the new one', async (t) => {
-  const other = await startNatsServer({ dataDir: await temporaryFolder(), log: memoryLog() });
+  const other = await startNatsServer({ dataDir: temporaryFolder(), log: memoryLog() });
   t.after(() => other.stop());
   const port = Number(new URL(other.url).port);
-  const second = startNatsServer({ dataDir: await temporaryFolder(), port, log: memoryLog() });
+  const second = startNatsServer({ dataDir: temporaryFolder(), port, log: memoryLog() });
   await assert.rejects(second, { code: 'EXITED_EARLY', message: /address already in use/i });
 });
 
