@@ -1,10 +1,10 @@
 /**
- * An actor system of its own, without cameras: a bank whose tellers fail now and then, and a vault in a thread.
+ * An actor system without cameras: a bank whose teller fails at a bad order, and a vault in a thread.
  *
  *   npm run example actor-system
  *
- * It shows a typed protocol, asks, supervision and placement, and ends by itself within a second or two. docs/runtime.md
- * explains every part.
+ * It shows a typed protocol, asks, supervision and placement, and ends by itself within two seconds. docs/runtime.md
+ * explains each part.
  */
 import assert from 'node:assert/strict';
 import { type ActorLog, defineActor } from '../src/runtime/actor.ts';
@@ -28,7 +28,7 @@ export const vault = defineActor<VaultMessage>()<null>({
   },
 });
 
-/** Takes customers' money. One that cannot go on fails, and its supervisor starts it again. */
+/** Takes customers' money. It fails at a negative amount, and its supervisor restarts it. */
 const teller = defineActor<TellerMessage>()<null>({
   kind: 'teller',
   mailbox: { capacity: 100, overflow: 'refuse' },
@@ -43,7 +43,7 @@ const teller = defineActor<TellerMessage>()<null>({
   }),
 });
 
-/** The worker imports this module for `vault`: only the program itself opens the bank. */
+/** The worker thread imports this module too, for `vault`. Only the main program may open the bank. */
 if (import.meta.main) await openBank();
 
 async function openBank(): Promise<void> {

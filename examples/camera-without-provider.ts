@@ -1,12 +1,12 @@
 /**
- * Watches one camera without a model provider: with no API keys, built-in rules assess the groups (`source: "rules"`).
+ * Watches one camera without a model provider: without API keys, rules assess the groups (`source: "rules"`).
  *
  *   npm run example camera-without-provider                      the demo street
  *   npm run example camera-without-provider -- rtsp://user:password@10.0.0.8/stream1
  *   npm run example camera-without-provider -- my-street.mp4
  *
  * It starts a whole Gantry in this process, with its own NATS and Redis and a data folder that is removed at the end.
- * Ctrl-C ends it. The page and the live feed are at the address in the first line: see feed-viewer.ts.
+ * The first line of output is the address of the page and of the live feed (see feed-viewer.ts). Ctrl-C ends it.
  */
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -41,7 +41,7 @@ try {
   await rm(dataDir, { recursive: true, force: true });
 }
 
-/** Prints each new aggregate of the demo camera until Ctrl-C, about one every two seconds. */
+/** Prints each new aggregate of the demo camera, about one every two seconds, until Ctrl-C. */
 async function printNewest(url: string): Promise<void> {
   let printed = '';
   while (!interrupted.signal.aborted) {

@@ -2,11 +2,11 @@
  * Follows the live feed of a running Gantry and prints a line for each frame and each alert.
  *
  *   npm run example feed-viewer                                      http://127.0.0.1:8080, all cameras, until Ctrl-C
- *   npm run example feed-viewer -- http://10.0.0.5:8080 gate-1     one camera
- *   npm run example feed-viewer -- --frames 3                      ends after three frames
+ *   npm run example feed-viewer -- http://10.0.0.5:8080 gate-1       one camera
+ *   npm run example feed-viewer -- --frames 3                        ends after three frames
  *
- * GANTRY_TOKEN is the access token, where Gantry asks for one. When the connection is lost, the viewer connects again
- * and names the last offset that it has seen, so that it misses no alert: "Coming back" in docs/api.md.
+ * Set GANTRY_TOKEN where Gantry requires an access token. After a lost connection the viewer connects again and sends
+ * the last offset it has seen, so it misses no alert: see "Coming back" in docs/api.md.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -24,7 +24,7 @@ const [gantryUrl = 'http://127.0.0.1:8080', ...cameraIds] = positionals;
 const mostFrames = Number(values.frames ?? Infinity);
 
 let frames = 0;
-/** How far we are in the feed; null until the first `connection_ack`. */
+/** The newest position in the feed; null until the first `connection_ack`. */
 let position: { readonly since: string; readonly sinceTime: unknown } | null = null;
 
 while (frames < mostFrames) {
@@ -32,7 +32,7 @@ while (frames < mostFrames) {
   if (frames < mostFrames) await sleep(RECONNECT_MS);
 }
 
-/** One connection, from its opening to its end. */
+/** Opens one connection and resolves when it is closed. Rejects when there was an error. */
 async function follow(): Promise<void> {
   const address = new URL('/ws', gantryUrl.replace(/^http/, 'ws'));
   const ticket = await ticketOf(process.env['GANTRY_TOKEN']);
@@ -51,7 +51,7 @@ async function follow(): Promise<void> {
   if (failure !== null) throw new Error(failure);
 }
 
-/** A WebSocket of a browser cannot send headers, so the token is exchanged for a ticket of 60 s. */
+/** A browser's WebSocket cannot send headers, so the token is exchanged for a ticket that is valid for 60 s. */
 async function ticketOf(token: string | undefined): Promise<string | null> {
   if (token === undefined) return null;
   const headers = { authorization: `Bearer ${token}` };
@@ -78,7 +78,7 @@ function show({ type, offset, data }: FeedMessage): void {
   }
 }
 
-/** Of one epoch (a life of the stream) the greatest number counts; another epoch replaces it. */
+/** Within an epoch (one incarnation of the stream) the greatest number counts. Another epoch replaces it. */
 function isLater(offset: string): boolean {
   const [epoch, number] = offset.split('-');
   const [knownEpoch, known] = position?.since.split('-') ?? [];
