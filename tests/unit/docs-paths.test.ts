@@ -54,4 +54,20 @@ describe('the documents', () => {
     });
     assert.deepEqual(broken, []);
   });
+
+  test('quote only messages that the code has', () => {
+    const operations = TEXTS.get('docs/operations.md') ?? '';
+    const [, troubleshooting = ''] = operations.split(/^## Troubleshooting$|^## Metrics$/mu);
+    const symptoms = [...troubleshooting.matchAll(/^\| ([^|]+) \|/gmu)].map(([, symptom = '']) => symptom);
+    const quotes = symptoms.flatMap((symptom) => [...symptom.matchAll(/"([^"]+)"/gu)].map(([, quote = '']) => quote));
+    assert.ok(quotes.length > 20, `found ${quotes.length} quotes`);
+    const files = globSync(['src/**/*.ts', 'web/*.{js,html}'], { cwd: ROOT });
+    // Texts that are too long for a line are joined from parts.
+    const code = files
+      .map((file) => readFileSync(join(ROOT, file), 'utf8').replaceAll(/['`] \+\s+['`]/gu, ''))
+      .join('\n');
+    // An ellipsis, or N, is a value that the code inserts.
+    const missing = quotes.flatMap((quote) => quote.split(/…|\bN\b/u)).filter((part) => !code.includes(part.trim()));
+    assert.deepEqual(missing, []);
+  });
 });
