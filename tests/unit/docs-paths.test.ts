@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { METRICS } from '../../src/infra/metric-table.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const DOCUMENTS = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'NOTICE', ...globSync('docs/*.md', { cwd: ROOT })];
@@ -69,5 +70,11 @@ describe('the documents', () => {
     // An ellipsis, or N, is a value that the code inserts.
     const missing = quotes.flatMap((quote) => quote.split(/…|\bN\b/u)).filter((part) => !code.includes(part.trim()));
     assert.deepEqual(missing, []);
+  });
+
+  test('list the metrics that the code has', () => {
+    const [, section = ''] = (TEXTS.get('docs/operations.md') ?? '').split(/^## Metrics$|^## Dead letters$/mu);
+    const listed = [...section.matchAll(/`([a-z]\w+_\w+|cameras)[`{]/gu)].map(([, name]) => name);
+    assert.deepEqual(listed.toSorted(), Object.keys(METRICS).toSorted());
   });
 });
