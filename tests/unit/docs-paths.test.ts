@@ -77,4 +77,15 @@ describe('the documents', () => {
     const listed = [...section.matchAll(/`([a-z]\w+_\w+|cameras)[`{]/gu)].map(([, name]) => name);
     assert.deepEqual(listed.toSorted(), Object.keys(METRICS).toSorted());
   });
+
+  test('name only variables of the environment that the code reads', () => {
+    const files = globSync('{src,tests}/**/*.ts', { cwd: ROOT });
+    const code = files.map((file) => readFileSync(join(ROOT, file), 'utf8')).join('\n');
+    const variables = found(/\b(GANTRY_[A-Z_]*[A-Z])\b/gu).map(({ match }) => match.replace(/_FILE$/u, ''));
+    assert.ok(variables.length > 50, `found ${variables.length} variables`);
+    assert.deepEqual(
+      [...new Set(variables)].filter((name) => !code.includes(name)),
+      [],
+    );
+  });
 });
