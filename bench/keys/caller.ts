@@ -72,7 +72,11 @@ async function gantry(): Promise<void> {
     },
   );
   const closing = new AbortController();
-  const images = { get: () => Promise.resolve(jpeg), put: () => Promise.reject(new Error('not used')) };
+  const images = {
+    find: () => Promise.resolve(jpeg),
+    get: () => Promise.resolve(jpeg),
+    put: () => Promise.reject(new Error('not used')),
+  };
   const nothing = (): void => undefined;
   const metrics = { llmCall: nothing, assessment: nothing, shed: nothing };
   const admission = new Admission({

@@ -61,7 +61,7 @@ export interface AssessmentPort {
 /** The parts of the program that the HTTP room calls. */
 export interface HttpPorts {
   readonly cameras: CameraPort;
-  readonly images: Pick<ImageStore, 'get'>;
+  readonly images: Pick<ImageStore, 'find' | 'get'>;
   readonly supervision: {
     tree(): TreeSnapshot;
     deadLetters(): { readonly total: number; readonly recent: readonly DeadLetter[] };

@@ -23,6 +23,7 @@ import { ffmpegEncoder } from './preview/preview-encoder.ts';
 import { cameraFrameRoutes } from './resources/camera-frames-routes.ts';
 import { cameraRoutes } from './resources/cameras-routes.ts';
 import { imageRoutes } from './resources/images-routes.ts';
+import { PictureReader } from './resources/picture-reader.ts';
 import { keyRoutes } from './resources/keys-routes.ts';
 import { healthRoutes, operationRoutes } from './resources/operations-routes.ts';
 import { DEFAULT_WEB_ROOT, pageRoutes } from './resources/pages-routes.ts';
@@ -198,10 +199,11 @@ async function installRoutes(
       previews.forget(cameraId);
     },
   });
-  cameraFrameRoutes(app, ports);
+  const pictures = new PictureReader({ images: ports.images, trusted, refusals });
+  cameraFrameRoutes(app, cameras, pictures);
   alertRoutes(app, cameras, clock);
   deadLetterRoutes(app, ports.deadLetters);
-  imageRoutes(app, ports.images);
+  imageRoutes(app, pictures);
   supervisorRoutes(app, { supervision, trusted, refusals });
   operationRoutes(app, ports);
   await assessmentRoutes(app, { assessments, uploads: new Uploads(limits), trusted, refusals });

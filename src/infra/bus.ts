@@ -160,9 +160,11 @@ export interface ImageStore {
    * that is.
    */
   put(id: ImageId, jpeg: Uint8Array): Promise<void>;
+  /** The image as stored now; null when it is not stored yet, or no longer. Rejects `BUS_DOWN`. */
+  find(id: ImageId): Promise<Uint8Array | null>;
   /**
-   * Null when there is no such image (any more). A detection is published before its JPEGs are stored, so a young image
-   * that is not there yet is waited for, up to 5 s. Rejects `BUS_DOWN`, and with the reason of `signal`, which ends the wait.
+   * As `find`, but waits for a young image, up to 5 s: a detection is published before its JPEGs are stored. Rejects
+   * `BUS_DOWN`, and with the reason of `signal`, which ends the wait.
    */
   get(id: ImageId, signal?: AbortSignal): Promise<Uint8Array | null>;
 }

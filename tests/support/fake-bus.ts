@@ -206,6 +206,10 @@ export class FakeImages implements ImageStore {
   }
 
   get(id: string): Promise<Uint8Array | null> {
+    return this.find(id);
+  }
+
+  find(id: string): Promise<Uint8Array | null> {
     if (this.down) return Promise.reject(new InfraError('BUS_DOWN', 'away'));
     return Promise.resolve(this.gone.has(id) ? null : this.#jpeg);
   }

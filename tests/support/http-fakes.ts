@@ -229,6 +229,8 @@ export class FakeWorld {
   ready = true;
   /** Pictures wait for this. */
   imageGate: Promise<void> = Promise.resolve();
+  /** The wait for a picture that is not stored yet. */
+  imageArrives: HttpPorts['images']['get'] = () => Promise.resolve(null);
 
   add(...ids: string[]): this {
     for (const id of ids) this.cameras.set(id, record(config(id)));
@@ -278,10 +280,11 @@ export class FakeWorld {
         previewSource: async () => this.previewSource,
       },
       images: {
-        get: async (id) => {
+        find: async (id) => {
           await this.imageGate;
           return this.images.get(id) ?? null;
         },
+        get: (id, signal) => this.imageArrives(id, signal),
       },
       supervision: {
         tree: () => this.treeNow,

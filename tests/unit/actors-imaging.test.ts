@@ -36,6 +36,7 @@ async function imagingWorld(t: TestContext, broken = new Set<string>()) {
       if (broken.has(id)) throw new Error('no room');
       stored.push(id);
     },
+    find: () => Promise.resolve(null),
     get: () => Promise.resolve(null),
   };
   const init = { encoder, images, onFailed: () => void (failed += 1) };

@@ -7,6 +7,7 @@ export const REFUSALS = {
   upgrade: 'a WebSocket at an address that speaks none',
   uploads: 'a picture for which there was no place',
   followers: 'too many followers of the supervision events',
+  images: 'too many requests that wait for a picture',
 } as const;
 export type Refusal = keyof typeof REFUSALS;
 
@@ -34,6 +35,7 @@ export class Refusals {
       upgrade: of('upgrade'),
       uploads: of('uploads'),
       followers: of('followers'),
+      images: of('images'),
     };
   }
 }

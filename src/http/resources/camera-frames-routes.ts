@@ -2,17 +2,17 @@ import { z } from 'zod';
 import { Aggregate } from '../../messages/aggregate.ts';
 import { HttpError } from '../errors/http-error.ts';
 import { errorReplies } from '../errors/replies.ts';
-import type { CameraPort, HttpPorts } from '../ports.ts';
+import type { CameraPort } from '../ports.ts';
 import { AlertsQuery, CameraParams } from '../schemas/cameras-schema.ts';
 import { TicketQuery } from '../schemas/tickets-schema.ts';
 import type { App } from '../server.types.ts';
 import { knownCamera } from './cameras-routes.ts';
-import { sendImage } from './images-routes.ts';
+import type { PictureReader } from './picture-reader.ts';
 
 const tags = ['cameras'];
 
 /** `/api/cameras/{id}/latest`, `/alerts` and `/snapshot.jpg`: the analysed frames of a camera. */
-export function cameraFrameRoutes(app: App, { cameras, images }: Pick<HttpPorts, 'cameras' | 'images'>): void {
+export function cameraFrameRoutes(app: App, cameras: CameraPort, pictures: PictureReader): void {
   app.get(
     '/api/cameras/:id/latest',
     {
@@ -62,7 +62,7 @@ export function cameraFrameRoutes(app: App, { cameras, images }: Pick<HttpPorts,
           value: request.params.id,
         });
       reply.header('cache-control', 'no-store');
-      return sendImage(images, imageId, reply);
+      return pictures.send(imageId, request, reply);
     },
   );
 }

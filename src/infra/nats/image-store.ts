@@ -31,10 +31,10 @@ export class JetStreamImages implements ImageStore {
   }
 
   get(id: ImageId, signal?: AbortSignal): Promise<Uint8Array | null> {
-    return awaitImage(id, () => this.#find(id), this.#clock, signal);
+    return awaitImage(id, () => this.find(id), this.#clock, signal);
   }
 
-  async #find(id: ImageId): Promise<Uint8Array | null> {
+  async find(id: ImageId): Promise<Uint8Array | null> {
     return (
       (await this.#pictures.get(IMAGE_STREAM, subjects.image(id), id)) ??
       this.#pictures.get(streams.alertImages, subjects.alertImage(id), id)
