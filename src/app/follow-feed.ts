@@ -113,7 +113,7 @@ class FeedSource {
   }
 
   reset(why: string): void {
-    this.#log.warn({ why }, `the live feed begins anew: ${why}; viewers are told of a gap`);
+    this.#log.warn({ why }, `the live feed starts over: ${why}; viewers get a gap message`);
     this.#recover();
   }
 
@@ -185,7 +185,7 @@ class FeedSource {
     const count = missing.to - missing.from + 1;
     this.#log.warn(
       { from: missing.from, to: missing.to, why },
-      `the live feed goes on without ${count} aggregates, which come when they can be read: ${why}`,
+      `the live feed continues without ${count} aggregates, which are sent once they can be read: ${why}`,
     );
     if (count > 0) this.#feed.gap(missing.to, count);
     this.#publish(this.#sequencer.giveUp());

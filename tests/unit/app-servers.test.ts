@@ -50,14 +50,14 @@ describe('health', () => {
     const redis = { state: 'degraded', durable: true, notice: 'Redis at x: OOM, full', failedWrites: 1 } as const;
     const report = healthReport({ ...well, redis });
     assert.deepEqual([report.status, report.redis.state], ['degraded', 'degraded']);
-    assert.match(report.redis.notice ?? '', /OOM, full; until then live push goes over NATS/u);
+    assert.match(report.redis.notice ?? '', /OOM, full; until then live push uses NATS/u);
     assert.deepEqual(report.notices, [report.redis.notice]);
   });
 
-  it('says why NATS is away, and what it refuses or lacks while it is there', () => {
+  it('says why NATS is down, and what it refuses or lacks while it is there', () => {
     const away = healthReport({ ...well, nats: 'reconnecting', natsNotice: 'it refuses user "u"', natsRefuses: true });
     assert.equal(away.status, 'down');
-    assert.match(away.nats.notice ?? '', /^NATS is away: .*; it refuses user "u"$/u);
+    assert.match(away.nats.notice ?? '', /^NATS is down: .*; it refuses user "u"$/u);
     assert.equal(healthReport({ ...well, natsNotice: 'may not publish', natsRefuses: true }).status, 'degraded');
     const small = healthReport({ ...well, natsNotice: 'room for 800 MB' });
     assert.deepEqual([small.status, small.notices], ['ok', ['room for 800 MB']]);

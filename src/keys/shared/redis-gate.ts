@@ -340,7 +340,7 @@ export class RedisGate implements PermitGate {
     }
     this.#options.log.warn(
       { err: asError(thrown).message, nodes },
-      `Redis is away: this node keeps to its share of the API key limits (1 of ${nodes}) from ` +
+      `Redis is down: this node keeps to its share of the API key limits (1 of ${nodes}) from ` +
         `${new Date(Math.max(now, quietUntil)).toISOString()} on`,
     );
     this.#listener();
