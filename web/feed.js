@@ -23,7 +23,7 @@ function placeOf(offset) {
  * @param {string | null} known
  * @param {string} offset
  */
-export function laterOf(known, offset) {
+function laterOf(known, offset) {
   if (known === null) return offset;
   const [before, now] = [placeOf(known), placeOf(offset)];
   return before.epoch === now.epoch && before.seq >= now.seq ? known : offset;

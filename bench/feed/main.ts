@@ -5,9 +5,9 @@
  * Gantry, rounds with and without one viewer that never reads. Viewers count what arrives; messages carry the time of
  * their publishing.
  */
-import { type ChildProcess, fork } from 'node:child_process';
-import { join } from 'node:path';
+import type { ChildProcess } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
+import { nextOf, startChild } from '../child.ts';
 import { bar, type Entry, interleave, machine, print, ratio, readOptions, type Result, resultOf } from '../harness.ts';
 import type { ServerOrder, ServerReport, Subject, ViewerOrder, ViewerReport } from './protocol.ts';
 
@@ -18,6 +18,7 @@ const ROUNDS = options.quick ? 2 : 9;
 const STALL_ROUNDS = options.quick ? 5 : 15;
 const ROUND_MS = options.quick ? 1_500 : 4_000;
 const WARM_UP_MS = options.quick ? 1_000 : 3_000;
+const HERE = import.meta.dirname;
 /** Pause between two rounds. */
 const SETTLE_MS = 300;
 
@@ -39,8 +40,8 @@ class Running {
   }
 
   static async start(subject: Subject): Promise<Running> {
-    const [server, viewers] = [start('server.ts', subject), start('viewers.ts')];
-    const { url } = await next<{ url: string }>(server);
+    const [server, viewers] = [startChild(HERE, 'server.ts', subject), startChild(HERE, 'viewers.ts')];
+    const { url } = await nextOf<{ url: string }>(server);
     const running = new Running(subject, server, viewers);
     await running.view({ type: 'connect', url, viewers: VIEWERS });
     return running;
@@ -48,12 +49,12 @@ class Running {
 
   serve(publish: ServerOrder['publish']): Promise<ServerReport> {
     this.#server.send({ publish } satisfies ServerOrder);
-    return next(this.#server);
+    return nextOf(this.#server);
   }
 
   view(order: ViewerOrder): Promise<ViewerReport> {
     this.#viewers.send(order);
-    return next(this.#viewers);
+    return nextOf(this.#viewers);
   }
 
   async round(rate: number | 'saturation', ms = ROUND_MS): Promise<Round> {
@@ -73,21 +74,6 @@ class Running {
     this.#server.disconnect();
     this.#viewers.disconnect();
   }
-}
-
-function start(file: string, ...args: string[]): ChildProcess {
-  return fork(join(import.meta.dirname, file), args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
-}
-
-function next<T>(child: ChildProcess): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const ended = (code: number | null): void => reject(new Error(`a process of the benchmark ended with ${code}`));
-    child.once('exit', ended);
-    child.once('message', (message) => {
-      child.off('exit', ended);
-      resolve(message as T);
-    });
-  });
 }
 
 /** Runs `count` rounds of each subject, in turn; each round gives several figures. */

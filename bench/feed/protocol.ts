@@ -1,5 +1,6 @@
 /** The messages between the processes of this benchmark, and the feed messages that they measure. */
 import type { Aggregate } from '../../src/messages/aggregate.ts';
+import { preciseNow } from '../../src/simulator/reply.ts';
 import { aggregate } from '../../tests/support/http-fakes.ts';
 
 export type Subject = 'Gantry' | 'bare ws';
@@ -38,7 +39,7 @@ const OBJECTS = 12;
 const TIME_DIGITS = 14;
 
 /** Microseconds since the epoch, alike in all processes. */
-export const nowUs = (): number => Math.round((performance.timeOrigin + performance.now()) * 1_000);
+export const nowUs = (): number => Math.round(preciseNow() * 1_000);
 
 /**
  * An aggregate of about 4 kB as a street with a dozen road users in three groups gives, that says when it was

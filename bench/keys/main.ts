@@ -10,12 +10,14 @@
  * possible. Exceeded windows count from the first call on; use counts once connections are open, code is compiled and
  * the way to the provider is known.
  */
-import { type ChildProcess, fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startRedisServer } from '../../src/embedded/redis-server.ts';
+import { preciseNow } from '../../src/simulator/reply.ts';
+import { nextOf, startChild } from '../child.ts';
 import { type Bar, bar, machine, print, readOptions, type Result, resultOf } from '../harness.ts';
 import { type Arrival, utilisation } from './figures.ts';
 import { type CallerOrder, type CallerReport, type Scenario, SCENARIOS, STORM_CALLS } from './scenarios.ts';
@@ -45,14 +47,7 @@ interface Run {
   readonly eventAt: number | null;
 }
 
-const next = <T>(process_: ChildProcess): Promise<T> =>
-  new Promise((resolve, reject) => {
-    process_.once('message', (message) => resolve(message as T));
-    process_.once('exit', (code) => reject(new Error(`a process of the benchmark ended with ${code}`)));
-  });
-const start = (file: string, ...args: string[]): ChildProcess =>
-  fork(join(import.meta.dirname, file), args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
-const wallNow = (): number => performance.timeOrigin + performance.now();
+const start = (file: string, ...args: string[]): ChildProcess => startChild(import.meta.dirname, file, ...args);
 
 let preferred = true;
 function prefer({ pid }: ChildProcess): void {
@@ -73,7 +68,7 @@ async function run(
   const seconds = secondsOf(scenario, subject);
   try {
     prefer(provider);
-    const { url, model } = await next<{ url: string; model: string }>(provider);
+    const { url, model } = await nextOf<{ url: string; model: string }>(provider);
     const order: Omit<CallerOrder, 'node'> = {
       subject,
       scenario,
@@ -85,20 +80,20 @@ async function run(
     const callers = Array.from({ length: scenario.processes ?? 1 }, (_, index) =>
       start('caller.ts', JSON.stringify({ ...order, node: `node-${index}` } satisfies CallerOrder)),
     );
-    await Promise.all(callers.map((caller) => next(caller)));
+    await Promise.all(callers.map((caller) => nextOf(caller)));
     await together();
-    const ended = Promise.all(callers.map((caller) => next<CallerReport>(caller)));
+    const ended = Promise.all(callers.map((caller) => nextOf<CallerReport>(caller)));
     callers.forEach((caller) => caller.send('go'));
     let eventAt: number | null = null;
     if (scenario.event !== undefined) {
       await Promise.race([delay(seconds * 250), ended]);
       provider.send(scenario.event);
-      eventAt = wallNow();
+      eventAt = preciseNow();
     }
-    const endAt = (await Promise.race([delay(seconds * 1_000, 'later' as const), ended]), wallNow());
+    const endAt = (await Promise.race([delay(seconds * 1_000, 'later' as const), ended]), preciseNow());
     const reports = await ended;
     provider.send('report');
-    const { calls, violations } = await next<{ calls: Arrival[]; violations: number }>(provider);
+    const { calls, violations } = await nextOf<{ calls: Arrival[]; violations: number }>(provider);
     return {
       scenario,
       subject,
@@ -163,7 +158,7 @@ try {
     ['lease over Redis, P99', redis.url, 3],
   ] as const) {
     console.log(`measuring ${measure} ...`);
-    const { p50, p99 } = await next<{ p50: number; p99: number }>(
+    const { p50, p99 } = await nextOf<{ p50: number; p99: number }>(
       start('leases.ts', url, options.quick ? '1.5' : '10'),
     );
     results.push(

@@ -2,7 +2,8 @@
 import { clockWith, wallOffset } from './clock.ts';
 import { CpuMeter, OTHERS } from './cpu.ts';
 import type { Load, LoadBatch, LoadEnd, ViewerBatch } from './orders.ts';
-import { nextOf, startChild } from './stack.ts';
+import { nextOf } from '../child.ts';
+import { startPart } from './stack.ts';
 import { jsonRoundTripUs } from './yardstick.ts';
 
 export interface Target {
@@ -47,11 +48,11 @@ let runs = 0;
 export async function run(target: Target, load: Load, listener: Listener): Promise<RunEnd> {
   const offset = wallOffset();
   const prefix = `bench${process.pid}-${++runs}-`;
-  const viewer = startChild('viewer.ts', { url: target.httpUrl, redisUrl: target.redisUrl, offset, prefix });
+  const viewer = startPart('viewer.ts', { url: target.httpUrl, redisUrl: target.redisUrl, offset, prefix });
   try {
     await nextOf(viewer);
     viewer.on('message', (batch: ViewerBatch) => listener.viewer(batch));
-    const loader = startChild('load.ts', { ...load, natsUrl: target.natsUrl, offset, prefix });
+    const loader = startPart('load.ts', { ...load, natsUrl: target.natsUrl, offset, prefix });
     try {
       await nextOf(loader);
       const pids = new Map([

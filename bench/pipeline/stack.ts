@@ -1,34 +1,23 @@
 /**
  * Starts each measured part in a process of its own: Gantry with its embedded NATS and Redis, provider, load, viewer.
  */
-import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { readRuntimeFile, type RuntimeFile } from '../../src/app/runtime-file.ts';
 import type { SimulatedKeyEntry } from '../../src/simulator/simulator.types.ts';
+import { nextOf, startChild } from '../child.ts';
 import { childrenOf } from './cpu.ts';
 import type { ProviderCall, ProviderOrder } from './orders.ts';
 
 const START_MS = 60_000;
 const STOP_MS = 10_000;
 
-export const startChild = (file: string, order: object): ChildProcess =>
-  fork(join(import.meta.dirname, file), [JSON.stringify(order)], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
-
-/** The next message of a child process; rejects when it ends first. */
-export function nextOf<T>(child: ChildProcess): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const ended = (code: number | null): void =>
-      reject(new Error(`a process of the benchmark ended with ${String(code)}`));
-    child.once('exit', ended);
-    child.once('message', (message) => {
-      child.off('exit', ended);
-      resolve(message as T);
-    });
-  });
-}
+/** Starts a file of this folder with an order as its argument. */
+export const startPart = (file: string, order: object): ChildProcess =>
+  startChild(import.meta.dirname, file, JSON.stringify(order));
 
 export interface Provider {
   readonly pid: number;
@@ -41,7 +30,7 @@ export interface Provider {
 }
 
 export async function startProvider(order: ProviderOrder): Promise<Provider> {
-  const child = startChild('provider.ts', order);
+  const child = startPart('provider.ts', order);
   const started = await nextOf<Pick<Provider, 'url' | 'model' | 'keys'>>(child);
   return {
     ...started,

@@ -39,7 +39,7 @@ export function assessmentHealthOf({ keys, models }: Pick<PoolFigures, 'keys' | 
   if (used.length > 0 && used.every((model) => silent.includes(model)))
     return {
       lastFailure,
-      outage: short(`No model judges: ${silent.map(silenceOf).slice(0, MOST_NAMED).join('; ')}`),
+      outage: short(`No model can assess: ${silent.map(silenceOf).slice(0, MOST_NAMED).join('; ')}`),
       defects: [],
     };
   const sentences = [
@@ -59,7 +59,7 @@ function keysSentence(out: readonly Key[], cooling: readonly Key[]): string {
     cooling.length === 0 ? [] : [`${keysNamed(cooling.map(({ key_id }) => key_id))} resting (${coolingOf(cooling)})`];
   const why = [...refused, ...resting].slice(0, MOST_SENTENCES).join('; ');
   // Groups wait for a cooling key, and become unknown when it returns too late.
-  return `No model judges: ${why}${cooling.length === 0 ? '. The rules answer' : ''}`;
+  return `No model can assess: ${why}${cooling.length === 0 ? '. The rules answer' : ''}`;
 }
 
 function coolingOf(keys: readonly Key[]): string {

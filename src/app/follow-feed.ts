@@ -1,4 +1,4 @@
-import { FeedSequencer, type Placed } from '../http/feed/sequencer.ts';
+import { FeedSequencer, type Sequenced } from '../http/feed/sequencer.ts';
 import type { LiveFeed } from '../http/live-feed.ts';
 import type { Bus } from '../infra/bus.ts';
 import type { RedisStore } from '../infra/redis/store.ts';
@@ -113,7 +113,7 @@ class FeedSource {
   }
 
   reset(why: string): void {
-    this.#log.warn({ why }, `the live feed begins anew: ${why}; viewers are told of a gap`);
+    this.#log.warn({ why }, `the live feed starts over: ${why}; viewers get a gap message`);
     this.#recover();
   }
 
@@ -123,8 +123,8 @@ class FeedSource {
     this.#disarm();
   }
 
-  #publish(placed: readonly Placed<Aggregate>[]): void {
-    for (const { item, seq, through } of placed) this.#feed.publish(item, { seq, through });
+  #publish(messages: readonly Sequenced<Aggregate>[]): void {
+    for (const { item, seq, through } of messages) this.#feed.publish(item, { seq, through });
     this.#arm();
   }
 
@@ -164,7 +164,7 @@ class FeedSource {
       const read = found.at(-1)?.seq ?? 0;
       if (read >= missing.from) this.#publish(this.#sequencer.skip(Math.min(read, missing.to)));
       if (read > missing.to) return;
-      if (found.length < limit) this.#expel(missing.to + 1);
+      if (found.length < limit) this.#publishForeign(missing.to + 1);
     } catch (thrown) {
       if (this.#sequencer.missing()?.from === missing.from) this.#giveUp(asError(thrown).message);
     } finally {
@@ -173,9 +173,9 @@ class FeedSource {
     }
   }
 
-  /** Publishes a push from a former stream, without a place in this one. */
-  #expel(seq: number): void {
-    const aggregate = this.#sequencer.expel(seq);
+  /** Publishes a held push of a former stream, without an offset. */
+  #publishForeign(seq: number): void {
+    const aggregate = this.#sequencer.remove(seq);
     if (aggregate !== null) this.#feed.publish(aggregate);
   }
 
@@ -185,7 +185,7 @@ class FeedSource {
     const count = missing.to - missing.from + 1;
     this.#log.warn(
       { from: missing.from, to: missing.to, why },
-      `the live feed goes on without ${count} aggregates, which come when they can be read: ${why}`,
+      `the live feed continues without ${count} aggregates, which are sent once they can be read: ${why}`,
     );
     if (count > 0) this.#feed.gap(missing.to, count);
     this.#publish(this.#sequencer.giveUp());

@@ -23,12 +23,12 @@ export interface HealthFacts {
   readonly notices: readonly string[];
 }
 
-const REDIS_REFUSES = 'until then live push goes over NATS, newest results are not kept; alerts wait in NATS';
-const NATS_DOWN = 'NATS is down: detections wait, nothing is judged and nothing is shown until it is back';
+const REDIS_REFUSES = 'until then live push uses NATS, and newest results are not kept; alerts wait in NATS';
+const NATS_DOWN = 'NATS is down: detections wait, and nothing is assessed or shown until it is back';
 const REDIS_DOWN =
-  'Redis is down: live push goes over NATS, newest results are not kept until it is back; alerts wait in NATS';
+  'Redis is down: live push uses NATS, and newest results are not kept until it is back; alerts wait in NATS';
 const REDIS_OFF =
-  'Redis is switched off: live push goes over NATS, newest results are not kept; alerts are read from their history';
+  'Redis is switched off: live push uses NATS, newest results are not kept, and alerts are read from their history';
 
 /** The state of the system. `down`: no camera is watched; `degraded`: something is missing that `notices` names. */
 export function healthReport(facts: HealthFacts): HealthReport {

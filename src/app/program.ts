@@ -38,13 +38,13 @@ export async function runAsProgram(start: Start): Promise<void> {
 
   const end = (exitCode: number, why: string): void => {
     if (ending) {
-      log.warn({}, 'stopped at once, on the second request');
+      log.warn({}, 'stopped at once by the second signal');
       process.exit(exitCode === 0 ? 130 : exitCode);
     }
     ending = true;
     log.info({ why }, `stopping: ${why}`);
     const deadline = setTimeout(() => {
-      log.error({}, `not everything stopped within ${config.stopMs} ms; ending all the same`);
+      log.error({}, `not everything stopped within ${config.stopMs} ms; exiting anyway`);
       process.exit(exitCode === 0 ? 1 : exitCode);
     }, config.stopMs);
     giveUp.abort(new Error(why));
@@ -62,8 +62,8 @@ export async function runAsProgram(start: Start): Promise<void> {
   process.on('SIGINT', () => end(0, 'SIGINT'));
   process.on('SIGTERM', () => end(0, 'SIGTERM'));
   process.on('uncaughtException', (thrown) => {
-    log.error({ err: thrown }, `a fault nobody handled: ${asError(thrown).message}`);
-    end(EXIT_FAILURE, 'a fault nobody handled');
+    log.error({ err: thrown }, `unhandled error: ${asError(thrown).message}`);
+    end(EXIT_FAILURE, 'an unhandled error');
   });
 
   const starting = start({

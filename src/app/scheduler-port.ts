@@ -33,18 +33,20 @@ function stateOf(
   health: AssessmentHealth | null,
 ): Pick<SchedulerHealth, 'status' | 'message'> {
   if (!bus_ok) return { status: 'down', message: 'tasks cannot be fetched: NATS is down' };
-  if (mode === 'rules') return { status: 'ok', message: 'no keys: rules judge' };
+  if (mode === 'rules') return { status: 'ok', message: 'no keys: rules assess the groups' };
   if (provider_down_since !== null) {
     const why = health === null || health.lastFailure === null ? '' : ` (${health.lastFailure})`;
     return {
       status: 'degraded',
       message:
-        `no model judges, the provider does not answer since ${provider_down_since}${why}: groups wait while they ` +
-        'are valid, then rules judge them, marked degraded; see circuits in GET /api/scheduler/stats',
+        `no model can assess: the provider has not answered since ${provider_down_since}${why}. Groups wait ` +
+        'while they are valid, then rules assess them, marked degraded; see circuits in GET /api/scheduler/stats',
     };
   }
   const amiss = health?.outage ?? (health?.defects ?? []).join('. ');
-  return amiss === '' ? { status: 'ok', message: 'the model judges' } : { status: 'degraded', message: amiss };
+  return amiss === ''
+    ? { status: 'ok', message: 'the model assesses the groups' }
+    : { status: 'degraded', message: amiss };
 }
 
 /** `health`: as the key pool's figures show it; null where the pool cannot be asked. */

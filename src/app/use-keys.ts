@@ -35,8 +35,7 @@ export interface UsedKeys {
 
 const SIMULATED_LIMITS = { qps: 5, rpm: 100 };
 const SIMULATED_LATENCY = { medianMs: 700, p95Ms: 1_600 };
-const NO_KEYS_HERE =
-  'this scheduler has no API keys: rules judge the groups it takes, although other schedulers may have keys';
+const NO_KEYS_HERE = 'this scheduler has no API keys: rules assess its groups, although other schedulers may have keys';
 /**
  * Opens the keys of the key file or, with `--simulate-provider`, two keys of a simulated provider. With a durable Redis
  * the limits are shared with every other node that uses it; else this process decides alone.
@@ -122,7 +121,7 @@ async function simulate(): Promise<ProviderSimulator> {
 function describe(keys: KeyConfig, usable: number, simulated: boolean): string {
   if (usable === 0)
     return keys.keys.length === 0
-      ? 'no API keys: rules judge the groups (see config/api_keys.example.yaml)'
-      : 'no API key is enabled: rules judge the groups';
+      ? 'no API keys: rules assess the groups (see config/api_keys.example.yaml)'
+      : 'no API key is enabled: rules assess the groups';
   return `${usable} ${simulated ? 'simulated ' : ''}API keys, strategy ${keys.strategy}`;
 }

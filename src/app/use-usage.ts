@@ -57,12 +57,12 @@ export async function useUsage({
       saidFor = ledger.day;
       log.warn(
         { day: ledger.day, budget: dailyBudget(), spent: ledger.spent },
-        `the budget of ${ledger.day} is spent: rules judge until midnight UTC`,
+        `the budget of ${ledger.day} is spent: rules assess the groups until midnight UTC`,
       );
     },
     notices: () => [
       ...books.notices(),
-      ...(ledger.allows() ? [] : [`the budget of ${ledger.day} is spent: rules judge until midnight UTC`]),
+      ...(ledger.allows() ? [] : [`the budget of ${ledger.day} is spent: rules assess the groups until midnight UTC`]),
     ],
     close: () => books.close(),
   };

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { type DeadLetter, DeadLetterBox, type DeadLetterSummary } from '../infra/nats/dead-letter-box.ts';
+import { printable } from '../runtime/printable.ts';
 import { numberIn, runCommand, UsageError } from './command-line.ts';
 import { withNats } from './running-nats.ts';
 
@@ -200,7 +201,7 @@ function page(letter: DeadLetter): string {
     `  body     ${body.byteLength} bytes`,
     ...(cut === null ? [] : [`  missing  ${printable(cut)}; it was too large to be kept, and cannot be replayed`]),
     '',
-    typeof text === 'string' ? printable(text) : JSON.stringify(text, null, 2),
+    typeof text === 'string' ? text.split('\n').map(printable).join('\n') : JSON.stringify(text, null, 2),
   ].join('\n');
 }
 
@@ -213,9 +214,3 @@ function readable(body: Uint8Array): unknown {
     return text;
   }
 }
-
-/** Shows control characters as escapes, so that a terminal does not obey them. */
-// eslint-disable-next-line no-control-regex
-const CONTROL = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/gu;
-const printable = (text: string): string =>
-  text.replaceAll(CONTROL, (char) => `\\x${(char.codePointAt(0) ?? 0).toString(16).padStart(2, '0')}`);

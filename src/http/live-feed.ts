@@ -122,7 +122,7 @@ export class LiveFeed implements ViewerHost {
 
   /**
    * The stream was lost, or dropped messages that were not read yet. Until {@link recovered}, messages go out without
-   * offsets. Viewers that are still owed missed alerts are asked to connect again.
+   * offsets. Viewers whose replay is not complete are asked to reconnect.
    */
   lost(): void {
     this.#epoch = null;
@@ -132,7 +132,7 @@ export class LiveFeed implements ViewerHost {
     for (const viewer of this.#viewers) {
       if (viewer.mode === 'live') continue;
       this.disconnect(viewer);
-      viewer.socket.close(1012, 'the stream behind the feed was lost: connect again and go on with since');
+      viewer.socket.close(1012, 'the stream behind the feed was lost: reconnect and resume with since');
     }
   }
 

@@ -1,7 +1,7 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
-import { runCommand } from './command.ts';
+import { runProgram } from './command.ts';
 import { ProvisionError } from './provision-error.ts';
 
 /** A program that runs on this machine. */
@@ -75,7 +75,7 @@ export async function probe(
   env: Readonly<Record<string, string>> = {},
 ): Promise<Binary | null> {
   try {
-    const { code, stdout, stderr } = await runCommand(path, args, { timeoutMs: VERSION_TIMEOUT_MS, env });
+    const { code, stdout, stderr } = await runProgram(path, args, { timeoutMs: VERSION_TIMEOUT_MS, env });
     const version = code === 0 ? pattern.exec(stdout + stderr)?.[1] : undefined;
     return version === undefined ? null : { path, version, from, env };
   } catch {

@@ -34,7 +34,7 @@ const MAX_LINE = 64 * 1024;
  * @throws {ProvisionError} `COMMAND_FAILED` when it cannot be started, is aborted, takes too long, or prints over 64
  * MiB
  */
-export function runCommand(program: string, args: readonly string[], options: CommandOptions): Promise<CommandResult> {
+export function runProgram(program: string, args: readonly string[], options: CommandOptions): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       cwd: options.cwd,

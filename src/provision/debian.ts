@@ -2,7 +2,7 @@ import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { onPath } from './binaries.ts';
-import { lastLines, runCommand } from './command.ts';
+import { lastLines, runProgram } from './command.ts';
 import type { OnProgress } from './provision-error.ts';
 import { ProvisionError } from './provision-error.ts';
 import { buildAtomically, CACHE_DIR } from './folders.ts';
@@ -178,7 +178,7 @@ class Apt {
     const flags = Object.entries(settings).flatMap(([key, value]) => ['-o', `${key}=${value}`]);
     const signal = this.#signal === undefined ? {} : { signal: this.#signal };
     try {
-      return await runCommand('apt-get', ['-q', ...flags, ...args], {
+      return await runProgram('apt-get', ['-q', ...flags, ...args], {
         ...options,
         ...signal,
         download: true,
@@ -202,8 +202,8 @@ async function unpack(downloads: string, folder: string, options: UnpackOptions)
     const path = join(downloads, deb);
     const { code, stderr } =
       options.only === undefined
-        ? await runCommand('dpkg-deb', ['-x', path, folder], withSignal(options))
-        : await runCommand(
+        ? await runProgram('dpkg-deb', ['-x', path, folder], withSignal(options))
+        : await runProgram(
             'sh',
             ['-c', EXTRACT_SOME, 'sh', path, folder, ...options.only.map((file) => `.${file}`)],
             withSignal(options),

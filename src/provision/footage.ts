@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { basename, extname, join, resolve } from 'node:path';
-import { lastLines, runCommand } from './command.ts';
+import { lastLines, runProgram } from './command.ts';
 import { unpackDebianPackages } from './debian.ts';
 import type { OnProgress } from './provision-error.ts';
 import { ProvisionError } from './provision-error.ts';
@@ -155,7 +155,7 @@ async function make(
       ...(action === 'copy' ? ['-c:v', 'copy'] : CONVERT),
       partial,
     ];
-    const { code, stderr } = await runCommand(options.ffmpeg, args, {
+    const { code, stderr } = await runProgram(options.ffmpeg, args, {
       timeoutMs: CONVERT_TIMEOUT_MS,
       onLine,
       ...(options.signal === undefined ? {} : { signal: options.signal }),

@@ -1,4 +1,4 @@
-import { lastLines, runCommand } from './command.ts';
+import { lastLines, runProgram } from './command.ts';
 import { ProvisionError } from './provision-error.ts';
 
 /** Properties of a video file that decide whether it can be looped over RTSP. */
@@ -34,7 +34,7 @@ const MAX_LINE = 1_000;
  */
 export async function probeVideo(ffmpeg: string, file: string): Promise<VideoFacts> {
   // Files only: a playlist must not make ffmpeg fetch from elsewhere.
-  const { stderr } = await runCommand(ffmpeg, ['-hide_banner', '-nostdin', '-protocol_whitelist', 'file', '-i', file], {
+  const { stderr } = await runProgram(ffmpeg, ['-hide_banner', '-nostdin', '-protocol_whitelist', 'file', '-i', file], {
     timeoutMs: PROBE_TIMEOUT_MS,
     env: { LC_ALL: 'C' },
   });
@@ -94,7 +94,7 @@ export async function probeKeyframes(ffmpeg: string, file: string): Promise<Keyf
     'framecrc',
     '-',
   ];
-  const { code, stdout, stderr } = await runCommand(ffmpeg, args, { timeoutMs: KEYFRAME_TIMEOUT_MS });
+  const { code, stdout, stderr } = await runProgram(ffmpeg, args, { timeoutMs: KEYFRAME_TIMEOUT_MS });
   const facts = code === 0 ? parseFrameCrc(stdout) : null;
   if (facts === null)
     throw new ProvisionError(

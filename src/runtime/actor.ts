@@ -35,10 +35,10 @@ export interface ActorLog {
   error(fields: object, message: string): void;
 }
 
-/** What an actor shows of itself in the tree. Survives structured cloning and JSON. */
+/** An actor's own figures in the tree. Survives structured cloning and JSON. */
 export type Detail = Readonly<Record<string, string | number | boolean | null>>;
 
-/** What an actor may use, valid for one incarnation. `M` includes its private messages. */
+/** The API of the runtime for an actor's code, valid for one incarnation. `M` includes its private messages. */
 export interface ActorContext<M extends Message> {
   readonly path: string;
   readonly self: ActorRef<M>;
@@ -47,11 +47,11 @@ export interface ActorContext<M extends Message> {
   readonly clock: Clock;
   readonly log: ActorLog;
   /**
-   * Counts and measures for the whole system's sink. From a thread or process recordings go to the host together,
-   * within a second, and at a stop; one that dies loses at most that second.
+   * The system's metric sink. A thread or process sends its recordings to the host in batches, within a second and at a
+   * stop; when it crashes, at most that second is lost.
    */
   readonly metrics: MetricSink;
-  /** Aborted when the actor is asked to stop. For whatever waits or polls. */
+  /** Aborted when the actor is asked to stop. Pass it to waits and polls. */
   readonly signal: AbortSignal;
   /** A ref to another actor; it need not run yet. */
   ref<T extends Message>(to: Address<T>): ActorRef<T>;
@@ -60,7 +60,7 @@ export interface ActorContext<M extends Message> {
   /** As `setTimer`, every `ms`. A tick is skipped while the one before is not handled yet. */
   setInterval(name: string, ms: number, message: M): void;
   clearTimer(name: string): void;
-  /** An answer to be given later, while the mailbox goes on. Rejected when the incarnation ends first. */
+  /** A reply to be given later, while further messages are handled. Rejected when the incarnation ends first. */
   defer<R>(): Deferred<R>;
   /** Handles everything after this message with other handlers. */
   become(handlers: Handlers<M>): void;
@@ -73,13 +73,13 @@ export interface ActorContext<M extends Message> {
    * this incarnation.
    */
   watch(ref: { readonly path: string }): void;
-  /** Takes a watch back: no signal about that actor arrives after this call. */
+  /** Ends a watch: no signal about that actor arrives after this call. */
   unwatch(ref: { readonly path: string }): void;
   /** Ends this incarnation after the message being handled. The supervisor decides by restart type and reason. */
   exit(reason?: 'normal' | 'shutdown'): void;
   /** Runs native code that must not be interrupted: the thread is not terminated meanwhile. */
   native<T>(work: () => Promise<T>): Promise<T>;
-  /** Names a child process of this incarnation: it is killed if the incarnation ends without having ended it. */
+  /** Registers a child process. It is killed if it still runs when this incarnation has ended. */
   ownProcess(pid: number): void;
   disownProcess(pid: number): void;
   /** Shows `detail` beside this actor in the tree. */
@@ -107,8 +107,8 @@ export interface ActorDefinition<M extends Message, Init> {
 }
 
 /**
- * How messages travel to a worker. `clone` (default) takes whatever can be cloned structurally. `json` is three times
- * faster, and only for protocols of strings, numbers, booleans, null, lists and objects of these.
+ * How messages travel to a worker. `clone` (default) accepts everything that structured cloning does. `json` is three
+ * times faster, but only for protocols of strings, numbers, booleans, null, lists and objects of these.
  */
 export type Wire = 'clone' | 'json';
 

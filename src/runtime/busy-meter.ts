@@ -13,7 +13,7 @@ export class BusyTime {
     return this.#ms;
   }
 
-  /** Begins a turn; its result is for `end`. */
+  /** Begins a turn. Pass the result to `end`. */
   begin(): number {
     this.#turns += 1;
     return (this.#turns & 7) === 0 ? performance.now() : 0;

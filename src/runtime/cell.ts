@@ -25,7 +25,7 @@ const NO_DETAIL: Detail = {};
 /**
  * One actor over all its incarnations: the mailbox and the statistics stay, the incarnation changes. Messages wait in
  * the bounded mailbox while the actor restarts; only the one that was being handled when it failed is lost. An idle
- * actor must be cheap, so everything it may do without is made on first use.
+ * actor must be cheap, so everything optional is made on first use.
  */
 export class ActorCell extends Supervised implements Runnable, LocalHost, RemoteOwner, Watcher {
   readonly spec: ChildSpec;
@@ -33,7 +33,7 @@ export class ActorCell extends Supervised implements Runnable, LocalHost, Remote
   readonly #mailbox: Mailbox;
   #incarnation: Incarnation | null = null;
   #number = 0;
-  /** Changes at every start, end and stop, so that late news of an earlier incarnation is known as such and ignored. */
+  /** Changes at every start, end and stop, so that late events of an earlier incarnation are recognised and ignored. */
   #epoch = 0;
   #inFlight = 0;
   #processed = 0;
@@ -45,7 +45,7 @@ export class ActorCell extends Supervised implements Runnable, LocalHost, Remote
   #meter: BusyMeter | null = null;
   #owned: OwnedProcesses | null = null;
   #watching: WatchList | null = null;
-  /** The event `mailbox-full` was emitted, and there was no room since. */
+  /** The event `mailbox-full` was emitted, and the mailbox has been full since. */
   #fullAnnounced = false;
   /** Inside `run`, after which the dispatcher schedules this actor again by itself. */
   #inRun = false;
@@ -66,7 +66,7 @@ export class ActorCell extends Supervised implements Runnable, LocalHost, Remote
     this.#earlyExit = null;
     const launched = await settled(this.#launch(number));
     if (this.#epoch !== epoch) {
-      // Stopped while it was starting: the new incarnation goes at once, however its start went.
+      // Stopped while it was starting: the new incarnation is stopped at once, whether its start succeeded or failed.
       if (launched.value !== null) await launched.value.stop('removed', this.spec.shutdownTimeoutMs);
       throw superseded(this.path);
     }
@@ -83,15 +83,15 @@ export class ActorCell extends Supervised implements Runnable, LocalHost, Remote
   async stop(reason: StopReason): Promise<void> {
     if (this.state === 'stopped') return;
     if (this.state === 'stopping' && reason === 'restart') {
-      // It is going for good: no restart calls it back.
+      // It is being stopped for good: a restart changes nothing.
       await this.#ending;
       return;
     }
-    const goes = reason !== 'restart';
+    const forGood = reason !== 'restart';
     const wasDone = this.state === 'exited' || this.state === 'failed';
     this.cancelRestart();
-    // Between the two incarnations of a restart the mailbox takes messages in.
-    this.state = goes ? 'stopping' : 'backing-off';
+    // Between the two incarnations of a restart the mailbox accepts messages.
+    this.state = forGood ? 'stopping' : 'backing-off';
     this.#epoch += 1;
     const incarnation = this.#incarnation;
     this.#incarnation = null;
@@ -102,11 +102,11 @@ export class ActorCell extends Supervised implements Runnable, LocalHost, Remote
       ({ forced } = await stopping);
       // Messages that it had not begun wait for the next incarnation, or are dead letters.
       const neverBegun = incarnation.reclaim();
-      if (goes) for (const envelope of neverBegun) this.#reject(envelope, 'stopped');
+      if (forGood) for (const envelope of neverBegun) this.#reject(envelope, 'stopped');
       else this.#mailbox.unshift(neverBegun);
     } else if (this.#ending !== null) await this.#ending;
     this.#clearIncarnation();
-    if (goes) {
+    if (forGood) {
       this.state = 'stopped';
       this.#discard('stopped');
       if (!wasDone) this.services.watchers.ended(this.path, 'stopped');
@@ -198,7 +198,7 @@ export class ActorCell extends Supervised implements Runnable, LocalHost, Remote
     return done;
   }
 
-  // News of the incarnation, wherever it runs.
+  // Events of the incarnation, wherever it runs.
 
   onProcessed(from: Incarnation, count = 1): void {
     if (from !== this.#incarnation) return;

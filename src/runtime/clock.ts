@@ -1,24 +1,24 @@
 /** A pending timer of a {@link Clock}; opaque to its holder. */
 export type TimerHandle = object;
 
-/** Source of time. Injected everywhere a decision depends on time, so that tests can move it by hand. */
+/** Source of time. Injected everywhere a decision depends on time, so that tests can control it. */
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
   now(): number;
-  /** Calls `fn` once after `ms` milliseconds (negative counts as 0, more than 24 days as these). */
+  /** Calls `fn` once after `ms` milliseconds: negative counts as 0, and more than 24.8 days as 24.8. */
   setTimeout(fn: () => void, ms: number): TimerHandle;
-  /** Forgets a timer; one that fired or was cleared already is ignored. */
+  /** Cancels a timer. Does nothing when it has fired or was cleared already. */
   clearTimeout(handle: TimerHandle): void;
 }
 
-/** Node fires a longer timer at once, so a far-off time in a message would make one that fires again and again. */
+/** Node fires a longer timer at once, so a distant time in a message would make a repeating timer spin. */
 const MOST_TIMER_MS = 2_147_483_647;
 
 /** The machine's own clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   setTimeout: (fn, ms) => setTimeout(fn, ms < 0 ? 0 : Math.min(ms, MOST_TIMER_MS)),
-  // Only handles of this clock come back to it.
+  // Callers pass only handles that this clock returned.
   clearTimeout: (handle) => clearTimeout(handle as NodeJS.Timeout),
 };
 

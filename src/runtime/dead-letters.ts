@@ -14,8 +14,8 @@ export function deadLetterError(path: string, messageType: string, reason: DeadL
 }
 
 /**
- * Messages that reached no actor. All are counted, the newest 100 can be read, and the log gets one line for each
- * receiver and reason in ten seconds.
+ * Messages that reached no actor. All are counted, the newest 100 are kept, and the log gets at most one line per
+ * receiver and reason every ten seconds.
  */
 export class DeadLetters {
   readonly #clock: Clock;

@@ -16,5 +16,5 @@ export interface Terminated {
   readonly how: 'stopped' | 'exited' | 'failed' | 'absent';
 }
 
-/** What the runtime tells an actor beside its messages. A type of its own, so that no actor can send one. */
+/** A notice from the runtime, delivered between messages. A type of its own, so that no actor can send one. */
 export type Signal = Terminated;

@@ -14,23 +14,23 @@ export interface Incarnation {
   /** Milliseconds spent handling so far, where the cell cannot measure that itself. */
   busyMs(): number;
   deliver(envelope: Envelope): void;
-  /** Ends a slice of deliveries: sends what they gathered. */
+  /** Ends a slice of deliveries: sends the messages buffered for a worker. */
   flush(): void;
-  /** After the end: gives back the messages it never began. Askers of the others are told that it failed or stopped. */
+  /** After the end: gives back the messages it never began. Rejects the pending asks of the others. */
   reclaim(): readonly Envelope[];
   /**
-   * Ends it: co-operatively within `timeoutMs`, by force after that where force is safe. Resolves when it is over;
-   * `forced` says that it did not end by itself. Never rejects.
+   * Ends it: co-operatively within `timeoutMs`, by force after that where force is safe. Resolves when it has ended;
+   * `forced`: it did not end by itself. Never rejects.
    */
   stop(reason: StopReason, timeoutMs: number): Promise<{ readonly forced: boolean }>;
 }
 
-/** The cell of an incarnation, which gets its news and requests. In a worker it is the cell's stand-in. */
+/** Receives an incarnation's events and requests: its cell, or in a worker the cell's stand-in. */
 export interface IncarnationOwner {
   readonly path: string;
-  /** `count` (default 1) messages were handled, the next ones may come. */
+  /** `count` (default 1) messages were handled; as many more may be delivered. */
   onProcessed(from: Incarnation, count?: number): void;
-  /** It ended by itself and takes no more messages. Called at most once. */
+  /** It ended by itself and accepts no more messages. Called at most once. */
   onExit(from: Incarnation, reason: ExitReason): void;
   onReport(from: Incarnation, detail: Detail): void;
   /** A message that it held will never be handled. */

@@ -1,13 +1,13 @@
-/** A signal that is aborted by hand, or when any of its sources is. */
+/** A signal that is aborted by `abort`, or when any of its sources is. */
 export interface JoinedSignal {
   readonly signal: AbortSignal;
   abort(): void;
-  /** Call it at the end: it takes the listeners off the sources. */
+  /** Removes the listeners from the sources. Call it when the work has ended. */
   release(): void;
 }
 
 /**
- * As `AbortSignal.any`, for work that knows its end. The platform's keeps weak references and registers each signal for
+ * As `AbortSignal.any`, for work with a known end. The platform's keeps weak references and registers each signal for
  * finalisation, which costs more than everything else in a call; this one adds a few listeners.
  */
 export function joinSignals(signals: readonly (AbortSignal | undefined)[]): JoinedSignal {

@@ -12,7 +12,7 @@ import type { ActorRef, Address } from './ref.ts';
 import { Stash } from './stash.ts';
 import { settlesWithin } from './time-limit.ts';
 
-/** What an incarnation on this thread needs besides: its cell has it, or in a worker the cell's stand-in. */
+/** The owner of an incarnation on this thread, with everything its context needs. */
 export interface LocalHost extends IncarnationOwner {
   readonly clock: Clock;
   readonly log: ActorLog;
@@ -24,8 +24,8 @@ export interface LocalHost extends IncarnationOwner {
 
 /**
  * One incarnation of an actor on the thread where it runs: its handlers, timers, stash and pending replies. It is also
- * the context that the actor's code sees. Whatever an idle actor does not use is made on first use, so that a hundred
- * thousand idle ones cost little.
+ * the context that the actor's code sees. Parts that an idle actor does not use are made on first use, so that a
+ * hundred thousand idle ones cost little.
  */
 export class LocalIncarnation implements ActorContext<Message>, Incarnation {
   readonly #host: LocalHost;
@@ -69,15 +69,16 @@ export class LocalIncarnation implements ActorContext<Message>, Incarnation {
     }
     return this.#abort.signal;
   }
-  /** True once it takes no more messages. */
+  /** True once it accepts no more messages. */
   get closed(): boolean {
     return this.#closed;
   }
 
-  // Its start and stop.
+  // Start and stop.
 
   /**
-   * Runs the actor's `start`; null when that is done at once. Throws or rejects with its error; nothing is left then.
+   * Runs the actor's `start`; null when it returned without a promise. Throws or rejects with its error, after cleaning
+   * up.
    */
   begin(definition: ActorDefinition<Message, unknown>, init: unknown): Promise<void> | null {
     try {
@@ -95,7 +96,7 @@ export class LocalIncarnation implements ActorContext<Message>, Incarnation {
     }
   }
 
-  /** First step of a stop: cancels timers, aborts `signal`, takes no more messages. */
+  /** First step of a stop: cancels timers, aborts `signal`, accepts no more messages. */
   close(): void {
     this.#closed = true;
     this.#timers?.clearAll();
@@ -124,7 +125,7 @@ export class LocalIncarnation implements ActorContext<Message>, Incarnation {
     return { forced };
   }
 
-  // What its cell asks of it. One message at a time is delivered, so there is never one to give back.
+  // Called by its cell. One message at a time is delivered, so there is never one to give back.
 
   get window(): number {
     return 1;
@@ -145,7 +146,7 @@ export class LocalIncarnation implements ActorContext<Message>, Incarnation {
     return NO_ENVELOPES;
   }
 
-  // What the actor's own code calls.
+  // Called by the actor's own code.
 
   ref<T extends Message>(to: Address<T>): ActorRef<T> {
     return this.#host.refTo(to);
@@ -264,7 +265,7 @@ export class LocalIncarnation implements ActorContext<Message>, Incarnation {
       );
   }
 
-  /** Until `work` has settled no message is handled, and a stop waits for it. */
+  /** Until `work` has settled, no message is handled and a stop waits. */
   #holdMailbox<T>(work: Promise<T>, onValue: (value: T) => void, onError: (error: Error) => void): void {
     const idle = Promise.withResolvers<void>();
     this.#idle = idle;
@@ -308,7 +309,7 @@ export class LocalIncarnation implements ActorContext<Message>, Incarnation {
     this.#host.onExit(this, reason);
   }
 
-  /** Last step of a stop: rejects the replies that will never come, and loses the stash. */
+  /** Last step of a stop: rejects pending replies and drops the stash. */
   #rejectPending(): void {
     if (this.#pendingReplies !== null || this.#stash !== null) {
       const error = new RuntimeError('ACTOR_DEAD', `${this.path} stopped before it answered`, { path: this.path });

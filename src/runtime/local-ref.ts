@@ -11,7 +11,7 @@ export class LocalRef {
   readonly path: string;
   readonly #services: CellServices;
   readonly #find: (path: string) => ActorCell | undefined;
-  /** Looked up again once it has stopped: a dynamic child may come back under its path. */
+  /** Looked up again once it has stopped: a new dynamic child may have its path. */
   #cell: ActorCell | undefined;
 
   constructor(path: string, services: CellServices, find: (path: string) => ActorCell | undefined) {
@@ -92,7 +92,7 @@ export class LocalRef {
   }
 }
 
-/** Takes the answer of one ask: the first of answer, failure and time-out counts. */
+/** Settles one ask with the first of reply, failure and time-out. */
 class AskSink implements ReplySink, PendingAsk {
   readonly deadline: number;
   live = true;

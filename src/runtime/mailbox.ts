@@ -29,7 +29,7 @@ export class Envelope {
 
 /** Fields that few envelopes have. */
 export interface EnvelopeExtra {
-  /** Called when it leaves the queue, for whatever reason. */
+  /** Called when it leaves the queue: handled, dropped or discarded. */
   readonly onLeave?: (() => void) | null;
   /** Set on messages that end with an incarnation: its timers and signals. */
   readonly incarnation?: number;
@@ -117,7 +117,7 @@ export class Mailbox {
     }
   }
 
-  /** Empties the queue and returns its messages. Waiting offers are woken to find it out. */
+  /** Empties the queue and returns its messages. Wakes waiting offers, which then find the actor ended. */
   drain(): Envelope[] {
     const all: Envelope[] = [];
     for (let next = this.#take(); next !== undefined; next = this.#take()) {

@@ -30,7 +30,7 @@ export type TellType<M extends Message> = Exclude<M['type'], AskType<M>>;
 /** The one message of `M` with this `type`. */
 export type OfType<M extends Message, T extends M['type']> = Extract<M, { type: T }>;
 
-/** An answer that comes later, while the mailbox goes on. Made by `ctx.defer()`. */
+/** A reply given later, while further messages are handled. Made by `ctx.defer()`. */
 export interface Deferred<R> {
   readonly promise: Promise<R>;
   resolve(reply: R): void;
@@ -38,8 +38,8 @@ export interface Deferred<R> {
 }
 
 /**
- * What the handler of `M` returns. An answered message: the reply, a promise of it (the mailbox waits), or a
- * {@link Deferred} (the mailbox goes on). Any other: nothing, or a promise (the mailbox waits).
+ * The result of a handler of `M`. For an answered message: the reply, a promise of it (the next message waits for it),
+ * or a {@link Deferred} (the next message does not). For any other: nothing, or a promise (the next message waits).
  */
 export type HandlerResult<M> = [ReplyOf<M>] extends [never]
   ? void | Promise<void>

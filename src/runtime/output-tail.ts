@@ -13,7 +13,7 @@ const LF = 0x0a;
 const CR = 0x0d;
 
 /**
- * The last lines that a program printed: printable, and bounded whatever it prints. Time is linear in the bytes pushed,
+ * The last lines that a program printed, made printable and bounded. Time is linear in the bytes pushed,
  * memory is a few lines of 300 characters.
  */
 export class OutputTail {
@@ -65,8 +65,8 @@ export class OutputTail {
   }
 
   /**
-   * Reads a pipe to its end, at most `bytesPerSecond`: a program that floods its output waits for us. Once the program
-   * has ended, the returned function reads the rest at once.
+   * Reads a pipe to its end, at most `bytesPerSecond`: a program that floods its output is slowed down. Once the
+   * program has ended, the returned function reads the rest at once.
    *
    * @param bytesPerSecond default 256 KiB; `Infinity` for a program that must never wait
    */

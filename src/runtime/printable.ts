@@ -5,7 +5,7 @@
 // eslint-disable-next-line no-control-regex
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/gu;
 
-/** The text as one harmless line: whatever controls a terminal becomes `\xNN` or `\uNNNN`. */
+/** The text as one harmless line: characters that control a terminal become `\xNN` or `\uNNNN`. */
 export const printable = (text: string): string => text.toWellFormed().replace(UNPRINTABLE, escaped);
 
 function escaped(character: string): string {

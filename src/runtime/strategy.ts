@@ -1,7 +1,7 @@
 import { type ExitReason, isFailure } from './exit.ts';
 import type { AutoShutdown, Restart, Strategy } from './supervision.ts';
 
-/** The facts about a child that decide. */
+/** The properties of a child that a restart decision depends on. */
 export interface Member {
   readonly restart: Restart;
   readonly significant: boolean;
@@ -10,7 +10,7 @@ export interface Member {
 }
 
 /**
- * What follows the end of the member at `index`.
+ * The consequence of the end of the member at `index`.
  * - `restart`: stop those of `stop` in this order, forget those of `forget`, then start those of `start` in this order.
  * - `leave`: it stays ended (`forget`: and is removed from the list).
  * - `shutdown`: it stays ended, and the supervisor ends as well, with reason `shutdown`.

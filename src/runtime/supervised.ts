@@ -14,7 +14,7 @@ import type { RemoteOwner } from './remote/host/remote-owner.ts';
 import type { Spec } from './supervision.ts';
 import type { Watchers } from './watchers.ts';
 
-/** What all cells of a system share. */
+/** Services that all cells of a system share. */
 export interface CellServices {
   readonly clock: Clock;
   readonly log: ActorLog;
@@ -29,9 +29,9 @@ export interface CellServices {
   ref<M extends Message>(to: Address<M>): ActorRef<M>;
   deadLetter(path: string, messageType: string, reason: DeadLetterReason): void;
   emit(event: SystemEvent): void;
-  /** Called with every failure, whatever becomes of it. */
+  /** Called with every failure, whether or not a restart follows. */
   failure(path: string, error: Error): void;
-  /** The root ended by itself, and the system with it. */
+  /** The root supervisor ended by itself; all actors are stopped. */
   rootEnded(error: Error): void;
   /** Whether there is an actor at this path that runs or is about to. */
   isAlive(path: string): boolean;
@@ -69,11 +69,11 @@ export abstract class Supervised {
   }
 
   abstract readonly spec: Spec;
-  /** Brings it to `running`; rejects when it does not get there. */
+  /** Brings it to `running`. Rejects with the error that prevented it. */
   abstract start(): Promise<void>;
   /** Brings it to `stopped`, from any state. Never rejects. */
   abstract stop(reason: StopReason): Promise<void>;
-  /** Leaves it ended for good: it stays visible and takes no more messages. */
+  /** Leaves it ended for good: it stays visible and accepts no more messages. */
   abstract retire(how: 'exited' | 'failed'): void;
   abstract snapshot(): TreeSnapshot;
 
@@ -86,7 +86,7 @@ export abstract class Supervised {
     return this.state === 'running' || this.state === 'starting' || this.state === 'backing-off';
   }
 
-  /** Milliseconds to wait before the next restart. Counts as one more restart in the row. */
+  /** Milliseconds to wait before the next restart. Each call counts as one more restart in a row. */
   nextDelay(): number {
     const ran = this.startedAt === null ? 0 : this.services.clock.now() - this.startedAt;
     this.#streak = nextStreak(this.#streak, ran, this.spec.backoff);
@@ -95,7 +95,7 @@ export abstract class Supervised {
     return delay;
   }
 
-  /** Shows that a restart comes in `delayMs`. */
+  /** Announces a restart in `delayMs`. */
   awaitRestart(delayMs: number, because: string): void {
     const now = this.services.clock.now();
     this.state = 'backing-off';
@@ -122,7 +122,7 @@ export abstract class Supervised {
     return this.start();
   }
 
-  /** It ended by itself: notes and emits that, and has the supervisor decide. */
+  /** Records and emits that it ended by itself, and lets the supervisor decide. */
   ended(reason: ExitReason): void {
     if (this.state === 'stopping' || this.state === 'stopped') return;
     if (isFailure(reason)) this.noteFailure(reason);

@@ -12,11 +12,11 @@ export type Restart = 'permanent' | 'transient' | 'temporary';
 
 /**
  * Which children restart when one does: itself; all; itself and those started after it.
- * OTP's `simple_one_for_one` is {@link dynamic}: `one-for-one` with children that come at run time.
+ * OTP's `simple_one_for_one` is {@link dynamic}: `one-for-one` with children added at run time.
  */
 export type Strategy = 'one-for-one' | 'one-for-all' | 'rest-for-one';
 
-/** Whether the end of significant children ends their supervisor: of any of them, of the last, or not. */
+/** Whether the end of significant children ends their supervisor: never, of any of them, or of the last. */
 export type AutoShutdown = 'never' | 'any-significant' | 'all-significant';
 
 /**
@@ -105,8 +105,8 @@ export interface SupervisorSpec {
 }
 export type Spec = ChildSpec | SupervisorSpec;
 
-export const DEFAULT_BACKOFF: Backoff = { minMs: 100, maxMs: 10_000, factor: 2, resetAfterMs: 30_000 };
-export const DEFAULT_INTENSITY: RestartIntensity = { maxRestarts: 5, withinMs: 60_000 };
+const DEFAULT_BACKOFF: Backoff = { minMs: 100, maxMs: 10_000, factor: 2, resetAfterMs: 30_000 };
+const DEFAULT_INTENSITY: RestartIntensity = { maxRestarts: 5, withinMs: 60_000 };
 const INLINE: Placement = { kind: 'inline' };
 
 /** A supervised actor. `init` is called at every (re)start. Throws `BAD_DEFINITION` naming child and field. */

@@ -30,7 +30,7 @@ export class SupervisorCell extends Supervised implements Parent {
   #group: Group | null = null;
   #busy: Promise<unknown> = Promise.resolve();
   #epoch = 0;
-  /** It gave up or is done, and is stopping its children. */
+  /** It gave up, or its significant children ended, and it is stopping its children. */
   #ending = false;
 
   constructor(spec: SupervisorSpec, path: string, services: CellServices, parent: Parent | null, registry: Registry) {
@@ -112,7 +112,7 @@ export class SupervisorCell extends Supervised implements Parent {
     return true;
   }
 
-  /** Stops a child and starts it again at an operator's wish. Not a failure: nothing is counted against it. */
+  /** Stops a child and starts it again for an operator. Not a failure, so the restart intensity ignores it. */
   async restartChild(id: string): Promise<boolean> {
     if (!this.#children.has(id)) return false;
     return this.#exclusively(async () => {
@@ -120,7 +120,7 @@ export class SupervisorCell extends Supervised implements Parent {
       if (child === undefined) return false;
       const epoch = this.#epoch;
       await child.stop('restart');
-      // Meanwhile it, or this supervisor, may have been stopped or removed.
+      // The child or this supervisor may have been stopped or removed meanwhile.
       const wanted = child instanceof ActorCell ? child.state === 'backing-off' : child.state === 'stopped';
       if (this.#epoch !== epoch || this.#children.get(id) !== child || !wanted) throw superseded(child.path);
       await child.startAgain();
@@ -279,7 +279,7 @@ export class SupervisorCell extends Supervised implements Parent {
     );
   }
 
-  /** Ends by itself. As in OTP the reason is `shutdown`, also when it gave up; `error` is for people. */
+  /** Ends by itself. As in OTP the reason is `shutdown`, also when it gave up; `error` is for logs and operators. */
   async #endWith(reason: 'shutdown', error: RuntimeError | null): Promise<void> {
     this.#epoch += 1;
     this.#ending = true;

@@ -12,9 +12,9 @@ export interface SystemOptions {
   readonly metrics?: MetricSink;
   /** Default: the machine's clock. */
   readonly clock?: Clock;
-  /** Called when the root supervisor gave up or ended. All actors are stopped then. */
+  /** Called when the root supervisor gave up or ended; by then all actors are stopped. */
   readonly onEscalation: (error: Error) => void;
-  /** Called with every failure of every actor and supervisor, whatever becomes of it. */
+  /** Called with every failure of every actor and supervisor, whether or not a restart follows. */
   readonly onFailure?: (path: string, error: Error) => void;
 }
 
@@ -31,8 +31,8 @@ export interface ActorSystem {
   /** Stops a dynamic child and forgets it. False when there was none. */
   stopChild(path: string): Promise<boolean>;
   /**
-   * Stops and starts an actor, or a supervisor with all below it, at an operator's wish. False when there is none.
-   * Rejects when it does not start.
+   * Stops and starts an actor, or a supervisor with its whole subtree, for an operator. False when there is none.
+   * Rejects with the error of a failed start.
    */
   restart(path: string): Promise<boolean>;
   snapshot(): TreeSnapshot;

@@ -7,7 +7,7 @@ import { before, test, type TestContext } from 'node:test';
 import type { RtspStreamOptions } from '../../src/embedded/rtsp.types.ts';
 import { startRtspServer } from '../../src/embedded/rtsp-server.ts';
 import { findFfmpeg } from '../../src/provision/binaries.ts';
-import { runCommand } from '../../src/provision/command.ts';
+import { runProgram } from '../../src/provision/command.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { CameraSource, type SourceOptions } from '../../src/source/camera-source.ts';
 import { RtspReader } from '../../src/source/rtsp-reader.ts';
@@ -25,7 +25,7 @@ before(async () => {
   ffmpeg = (await findFfmpeg()).path;
   folder = temporaryFolder();
   clip = join(folder, 'clip.mp4');
-  const made = await runCommand(
+  const made = await runProgram(
     ffmpeg,
     [
       '-v',

@@ -8,7 +8,7 @@ import { before, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { findFfmpeg } from '../../src/provision/binaries.ts';
-import { runCommand } from '../../src/provision/command.ts';
+import { runProgram } from '../../src/provision/command.ts';
 import { startRtspServer } from '../../src/embedded/rtsp-server.ts';
 import type { RtspServer, RtspServerOptions } from '../../src/embedded/rtsp-server.ts';
 import { EmbeddedError } from '../../src/embedded/service.ts';
@@ -25,7 +25,7 @@ before(async () => {
   ffmpeg = (await findFfmpeg()).path;
   folder = temporaryFolder();
   clip = join(folder, 'clip.mp4');
-  const made = await runCommand(
+  const made = await runProgram(
     ffmpeg,
     [
       '-v',

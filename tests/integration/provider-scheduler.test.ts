@@ -275,7 +275,7 @@ describe('what providers say went wrong, by scheduler and pool', () => {
       assert.ok(['rejected', 'no-lease'].includes(body.degradedReason?.code ?? ''), JSON.stringify(body));
     assert.match(
       assessmentHealthOf(PoolFigures.parse(await pool())).outage ?? '',
-      /^No model judges: keys sim-001, sim-002 are out \(arrears/,
+      /^No model can assess: keys sim-001, sim-002 are out \(arrears/,
     );
   });
 

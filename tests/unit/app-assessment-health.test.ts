@@ -45,7 +45,7 @@ describe('whether a model assesses', () => {
     const { outage } = of(pool);
     assert.equal(
       outage,
-      'No model judges: keys k1, k2 are out (arrears: the account is not paid (400)); ' +
+      'No model can assess: keys k1, k2 are out (arrears: the account is not paid (400)); ' +
         `key k3 is resting (rate-limited, the first until ${new Date(T0 + 5_000).toISOString()})`,
     );
     assert.equal(of(pool, T0 + 5_001).outage, null);
@@ -56,7 +56,7 @@ describe('whether a model assesses', () => {
     settle(pool, MISSING);
     assert.equal(
       of(pool).outage,
-      'No model judges: key k1 is out (configuration: model m cannot be used: 404 no such model). The rules answer',
+      'No model can assess: key k1 is out (configuration: model m cannot be used: 404 no such model). The rules answer',
     );
     const again = T0 + 60_000;
     pool.settle(lease(pool, again).leaseId, { kind: 'ok' }, again);
@@ -71,7 +71,7 @@ describe('whether a model assesses', () => {
     settle(pool, refused);
     assert.match(
       of(pool).outage ?? '',
-      /^No model judges: model .* refuses 2 of the last 2 requests \(400 stream only\)$/u,
+      /^No model can assess: model .* refuses 2 of the last 2 requests \(400 stream only\)$/u,
     );
     settle(pool, { kind: 'ok' });
     assert.equal(of(pool).outage, null);
@@ -83,7 +83,7 @@ describe('whether a model assesses', () => {
     const said = of(thinking).outage ?? '';
     assert.match(
       said,
-      /^No model judges: model qwen-vl-plus at https:\/\/dashscope\.aliyuncs\.com: reasoning eats all/,
+      /^No model can assess: model qwen-vl-plus at https:\/\/dashscope\.aliyuncs\.com: reasoning eats all/,
     );
     assert.match(said, /all tokens of 1 of the last 1 answers; raise max_output_tokens or set extra_body/);
     const odd = poolOf(keys(1));
@@ -137,13 +137,13 @@ describe('whether a model assesses', () => {
     });
     const pool = poolOf(keys(1));
     settle(pool, ARREARS);
-    assert.match(schedulerView(figures, of(pool)).message, /^No model judges/);
+    assert.match(schedulerView(figures, of(pool)).message, /^No model can assess/);
     assert.deepEqual(
       [schedulerView(figures).status, schedulerView(figures, of(poolOf(keys(1)))).message],
-      ['ok', 'the model judges'],
+      ['ok', 'the model assesses the groups'],
     );
     const down = schedulerView({ ...figures, provider_down_since: new Date(T0).toISOString() }, of(pool));
-    assert.match(down.message, /the provider does not answer since .* \(400 Arrearage\)/);
+    assert.match(down.message, /the provider has not answered since .* \(400 Arrearage\)/);
   });
 
   it('keeps what is remembered of a model for all of its keys', () => {

@@ -50,7 +50,7 @@ describe('health', () => {
     const redis = { state: 'degraded', durable: true, notice: 'Redis at x: OOM, full', failedWrites: 1 } as const;
     const report = healthReport({ ...well, redis });
     assert.deepEqual([report.status, report.redis.state], ['degraded', 'degraded']);
-    assert.match(report.redis.notice ?? '', /OOM, full; until then live push goes over NATS/u);
+    assert.match(report.redis.notice ?? '', /OOM, full; until then live push uses NATS/u);
     assert.deepEqual(report.notices, [report.redis.notice]);
   });
 

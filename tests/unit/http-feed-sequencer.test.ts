@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { AlertLog } from '../../src/http/feed/alert-log.ts';
-import { FeedSequencer, type Placed } from '../../src/http/feed/sequencer.ts';
+import { FeedSequencer, type Sequenced } from '../../src/http/feed/sequencer.ts';
 import { Random } from '../support/random.ts';
 
-const seqs = (placed: readonly Placed<string>[]): number[] => placed.map(({ seq }) => seq);
-const through = (placed: readonly Placed<string>[]): number[] => placed.map((each) => each.through);
+const seqs = (messages: readonly Sequenced<string>[]): number[] => messages.map(({ seq }) => seq);
+const through = (messages: readonly Sequenced<string>[]): number[] => messages.map((each) => each.through);
 
 describe('sequencer of the feed', () => {
   it('lets each message through once, from whichever source brings it first', () => {
@@ -47,9 +47,9 @@ describe('sequencer of the feed', () => {
   it('takes messages that the stream skips for nonexistent', () => {
     const sequencer = new FeedSequencer<string>(1);
     sequencer.fromPush(3, 'c');
-    const placed = sequencer.fromStream(5, 'e');
-    assert.deepEqual(seqs(placed), [3, 5]);
-    assert.deepEqual(through(placed), [3, 5]);
+    const messages = sequencer.fromStream(5, 'e');
+    assert.deepEqual(seqs(messages), [3, 5]);
+    assert.deepEqual(through(messages), [3, 5]);
   });
 
   it('claims nothing beyond a gap until late messages have filled it', () => {
@@ -79,7 +79,7 @@ describe('sequencer of the feed', () => {
   it('removes a push of another stream', () => {
     const sequencer = new FeedSequencer<string>(1);
     sequencer.fromPush(900, 'old');
-    assert.equal(sequencer.expel(900), 'old');
+    assert.equal(sequencer.remove(900), 'old');
     assert.equal(sequencer.missing(), null);
   });
 
@@ -94,8 +94,8 @@ describe('sequencer of the feed', () => {
         .toSorted((a, b) => a.at - b.at);
       const sequencer = new FeedSequencer<string>(1);
       const sent: number[] = [];
-      const take = (placed: readonly Placed<string>[]): void => {
-        for (const one of placed) {
+      const take = (messages: readonly Sequenced<string>[]): void => {
+        for (const one of messages) {
           sent.push(one.seq);
           for (const each of exists)
             if (each <= one.through)

@@ -8,7 +8,7 @@ import type { Readable } from 'node:stream';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { runCommand } from '../../src/provision/command.ts';
+import { runProgram } from '../../src/provision/command.ts';
 import { PROJECT_ROOT } from '../../src/provision/folders.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -57,19 +57,19 @@ test('another signal is forwarded, and the exit status comes back', async (t) =>
 
 test('gantry without a command, or with one it does not have, prints its commands and ends with status 2', async () => {
   for (const args of [[], ['nonsense'], ['constructor']]) {
-    const { code, stdout, stderr } = await runCommand(process.execPath, [GANTRY, ...args], { timeoutMs: 20_000 });
+    const { code, stdout, stderr } = await runProgram(process.execPath, [GANTRY, ...args], { timeoutMs: 20_000 });
     assert.equal(code, 2);
     assert.equal(stdout, '');
     assert.match(stderr, /usage: npm run gantry -- COMMAND[\s\S]*models[\s\S]*check-e2e/);
     if (args[0] !== undefined) assert.match(stderr, new RegExp(`no command "${args[0]}"`));
   }
-  const help = await runCommand(process.execPath, [GANTRY, '--help'], { timeoutMs: 20_000 });
+  const help = await runProgram(process.execPath, [GANTRY, '--help'], { timeoutMs: 20_000 });
   assert.equal(help.code, 0);
   assert.match(help.stdout, /usage: npm run gantry -- COMMAND/);
 });
 
 test('arguments reach the command, and its exit status comes back', async () => {
-  const { code, stderr } = await runCommand(process.execPath, [GANTRY, 'models', 'nonsense'], { timeoutMs: 20_000 });
+  const { code, stderr } = await runProgram(process.execPath, [GANTRY, 'models', 'nonsense'], { timeoutMs: 20_000 });
   assert.equal(code, 2);
   assert.match(stderr, /usage: npm run gantry -- models list/);
 });

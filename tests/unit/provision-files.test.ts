@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { findFfmpeg, findNatsServer, onPath } from '../../src/provision/binaries.ts';
-import { lastLines, runCommand } from '../../src/provision/command.ts';
+import { lastLines, runProgram } from '../../src/provision/command.ts';
 import { ProvisionError } from '../../src/provision/provision-error.ts';
 import type { ProvisionErrorCode } from '../../src/provision/provision-error.ts';
 import { buildAtomically } from '../../src/provision/folders.ts';
@@ -66,14 +66,14 @@ test('a lock is free again after work that failed, and held too long it is given
 });
 
 test('a command that hangs is ended, one that does not exist is named', async () => {
-  await assert.rejects(runCommand('sleep', ['60'], { timeoutMs: 50 }), hasCode('COMMAND_FAILED', /sleep took longer/));
+  await assert.rejects(runProgram('sleep', ['60'], { timeoutMs: 50 }), hasCode('COMMAND_FAILED', /sleep took longer/));
   await assert.rejects(
-    runCommand('/nowhere/tool', [], { timeoutMs: 1000 }),
+    runProgram('/nowhere/tool', [], { timeoutMs: 1000 }),
     hasCode('COMMAND_FAILED', /\/nowhere\/tool could not be started/),
   );
   const cancelled = AbortSignal.abort(new Error('stop'));
   await assert.rejects(
-    runCommand('sleep', ['60'], { timeoutMs: 10_000, signal: cancelled }),
+    runProgram('sleep', ['60'], { timeoutMs: 10_000, signal: cancelled }),
     hasCode('COMMAND_FAILED', /cancelled/),
   );
   assert.equal(lastLines('a\n\nb\r\nc\nd\n', 2), 'c | d');
@@ -90,7 +90,7 @@ test('a file with sparse keyframes and B-frames becomes fit for looping, once; a
   const folder = temporaryFolder();
   const ffmpeg = (await findFfmpeg()).path;
   const source = join(folder, 'my street.mkv');
-  const made = await runCommand(
+  const made = await runProgram(
     ffmpeg,
     [
       '-v',

@@ -1,5 +1,5 @@
 /** A message and its position in the stream. */
-export interface Placed<T> {
+export interface Sequenced<T> {
   readonly item: T;
   readonly seq: number;
   /** Every message up to this sequence has gone out, this one included, or does not exist. */
@@ -24,7 +24,7 @@ export class FeedSequencer<T> {
   /** The next sequence to go out; null until the first is known. */
   #next: number | null;
   /** Held pushes. */
-  readonly #ahead = new Map<number, T>();
+  readonly #held = new Map<number, T>();
   /** Gaps given up, oldest first: their messages may still arrive. */
   #gaps: SequenceRange[] = [];
 
@@ -35,52 +35,52 @@ export class FeedSequencer<T> {
   /** Starts over with another stream, or at a distant position. */
   begin(next: number | null): void {
     this.#next = next;
-    this.#ahead.clear();
+    this.#held.clear();
     this.#gaps = [];
   }
 
   /** Pushes held because messages before them are missing. */
   get waiting(): number {
-    return this.#ahead.size;
+    return this.#held.size;
   }
 
   /** Whether this sequence went out or is held: another message with it would be ignored. */
   isKnown(seq: number): boolean {
-    return this.#ahead.has(seq) || (this.#next !== null && seq < this.#next && !this.#inGap(seq));
+    return this.#held.has(seq) || (this.#next !== null && seq < this.#next && !this.#inGap(seq));
   }
 
   /** A message of the stream. Sequences that the stream skipped before it do not exist. */
-  fromStream(seq: number, item: T): readonly Placed<T>[] {
+  fromStream(seq: number, item: T): readonly Sequenced<T>[] {
     const filled = this.#inGap(seq);
     this.#closeUpTo(seq);
-    if (this.#next === null) this.#next = Math.min(seq, ...this.#ahead.keys());
-    if (seq < this.#next) return filled ? [this.#place(seq, item)] : [];
-    const out = this.#takeUpTo(seq - 1);
-    this.#ahead.delete(seq);
+    if (this.#next === null) this.#next = Math.min(seq, ...this.#held.keys());
+    if (seq < this.#next) return filled ? [this.#sequenced(seq, item)] : [];
+    const out = this.#releaseUpTo(seq - 1);
+    this.#held.delete(seq);
     this.#next = seq + 1;
-    return [...out, this.#place(seq, item), ...this.#drain()];
+    return [...out, this.#sequenced(seq, item), ...this.#drain()];
   }
 
   /** A message pushed by Redis: may be early, late or repeated. */
-  fromPush(seq: number, item: T): readonly Placed<T>[] {
+  fromPush(seq: number, item: T): readonly Sequenced<T>[] {
     if (this.isKnown(seq)) return [];
     if (this.#inGap(seq)) {
       this.#fill(seq);
-      return [this.#place(seq, item)];
+      return [this.#sequenced(seq, item)];
     }
-    this.#ahead.set(seq, item);
+    this.#held.set(seq, item);
     return this.#drain();
   }
 
   /** Messages missing before the first held push, from 1 on when no position is known; null when no push is held. */
   missing(): SequenceRange | null {
-    if (this.#ahead.size === 0) return null;
-    const first = Math.min(...this.#ahead.keys());
+    if (this.#held.size === 0) return null;
+    const first = Math.min(...this.#held.keys());
     return { from: this.#next ?? 1, to: first - 1 };
   }
 
   /** Stops waiting for the missing messages: they become a gap, and the pushes held behind them go out. */
-  giveUp(): readonly Placed<T>[] {
+  giveUp(): readonly Sequenced<T>[] {
     const missing = this.missing();
     if (missing === null) return [];
     if (missing.from <= missing.to) this.#gaps.push(missing);
@@ -90,39 +90,39 @@ export class FeedSequencer<T> {
   }
 
   /** Messages still missing up to `to` do not exist: goes on after it. */
-  skip(to: number): readonly Placed<T>[] {
-    const out = this.#takeUpTo(to);
+  skip(to: number): readonly Sequenced<T>[] {
+    const out = this.#releaseUpTo(to);
     this.#next = Math.max(this.#next ?? 0, to + 1);
     return [...out, ...this.#drain()];
   }
 
   /** Removes a held push that turned out to be of another stream; null when none of this sequence is held. */
-  expel(seq: number): T | null {
-    const item = this.#ahead.get(seq) ?? null;
-    this.#ahead.delete(seq);
+  remove(seq: number): T | null {
+    const item = this.#held.get(seq) ?? null;
+    this.#held.delete(seq);
     return item;
   }
 
-  #drain(): Placed<T>[] {
-    const out: Placed<T>[] = [];
-    while (this.#next !== null && this.#ahead.has(this.#next)) out.push(this.#takeAhead(this.#next));
+  #drain(): Sequenced<T>[] {
+    const out: Sequenced<T>[] = [];
+    while (this.#next !== null && this.#held.has(this.#next)) out.push(this.#release(this.#next));
     return out;
   }
 
-  #takeUpTo(to: number): Placed<T>[] {
-    const held = [...this.#ahead.keys()].filter((seq) => seq <= to);
-    return held.toSorted((a, b) => a - b).map((seq) => this.#takeAhead(seq));
+  #releaseUpTo(to: number): Sequenced<T>[] {
+    const held = [...this.#held.keys()].filter((seq) => seq <= to);
+    return held.toSorted((a, b) => a - b).map((seq) => this.#release(seq));
   }
 
-  #takeAhead(seq: number): Placed<T> {
-    const item = this.#ahead.get(seq);
+  #release(seq: number): Sequenced<T> {
+    const item = this.#held.get(seq);
     if (item === undefined) throw new Error(`no push of sequence ${seq} is held`);
-    this.#ahead.delete(seq);
+    this.#held.delete(seq);
     this.#next = seq + 1;
-    return this.#place(seq, item);
+    return this.#sequenced(seq, item);
   }
 
-  #place(seq: number, item: T): Placed<T> {
+  #sequenced(seq: number, item: T): Sequenced<T> {
     const last = (this.#next ?? seq + 1) - 1;
     return { item, seq, through: Math.min(last, (this.#gaps[0]?.from ?? Infinity) - 1) };
   }

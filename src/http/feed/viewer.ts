@@ -169,7 +169,7 @@ export class Viewer {
     this.socket.send(encode(errorMessage(error)), () => undefined);
     this.socket.close(
       1013,
-      `too slow: more waits than this connection takes${offset === null ? '' : `; go on with since=${offset}`}`,
+      `too slow: too many messages are queued${offset === null ? '' : `; resume with since=${offset}`}`,
     );
     // The close frame is stuck behind the unsent data.
     this.#clock.setTimeout(() => this.socket.terminate(), CLOSING_MS);

@@ -4,8 +4,8 @@ import type { Message } from '../message.ts';
 import type { MetricBatch } from './metric-batch.ts';
 
 /**
- * From a worker to the host: answers (`seq, value, seq, value, ...`) first, then items, then how many messages more are
- * handled, oldest first, and the total of milliseconds spent on it.
+ * From a worker to the host, to be read in this order: `replies` (`seq, value, seq, value, ...`), `items`, then
+ * `processed`: messages handled since the last frame, oldest first. `busyMs`: time spent handling since the start.
  */
 export type FrameFromWorker = readonly [
   items: readonly FromWorker[] | 0,
@@ -16,7 +16,7 @@ export type FrameFromWorker = readonly [
 
 export type FromWorker = WorkerEvent | WorkerRequest;
 
-/** What becomes of the actor and its messages. */
+/** Events in the life cycle of the actor and its messages. */
 export type WorkerEvent =
   | { readonly type: 'started' }
   | { readonly type: 'start-failed'; readonly error: SerializedError }
@@ -25,7 +25,7 @@ export type WorkerEvent =
   | { readonly type: 'exit'; readonly reason: 'normal' | 'shutdown' | SerializedError; readonly begun: boolean }
   | { readonly type: 'stopped' };
 
-/** What the actor asks the rest of the system for. */
+/** Requests of the actor to the rest of the system. */
 export type WorkerRequest =
   | { readonly type: 'tells'; readonly path: string; readonly messages: Message[] }
   | { readonly type: 'self'; readonly id: number; readonly message: Message }

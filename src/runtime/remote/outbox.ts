@@ -1,4 +1,4 @@
-/** Gathers the items of this turn and sends them as one frame: at the end of the turn, or by `flush`. */
+/** Buffers the items of this turn and sends them as one frame, at the end of the turn or by `flush`. */
 export abstract class Outbox<Item, Frame> {
   readonly #send: (frame: Frame, transfer: readonly ArrayBuffer[]) => void;
   protected items: Item[] | 0 = 0;
@@ -10,7 +10,7 @@ export abstract class Outbox<Item, Frame> {
     this.#send = send;
   }
 
-  /** The newest item, which may still be changed: it has not gone. */
+  /** The newest unsent item, which may still be changed. */
   get last(): Item | undefined {
     return this.items === 0 ? undefined : this.items.at(-1);
   }

@@ -4,9 +4,9 @@ import type { Signal } from '../exit.ts';
 import type { Message } from '../message.ts';
 
 /**
- * From the host to a worker, the thread or process that runs one actor. Each side gathers what it has to say and sends
- * it as one frame at the end of the turn. Messages, their answers and the count of handled ones make up nearly all of
- * it, so they travel unwrapped, in arrays: an object around each would double the cost of cloning.
+ * From the host to a worker, the thread or process that runs one actor. Each side buffers its items and sends
+ * them as one frame at the end of the turn. Messages, their answers and the count of handled ones make up nearly all of
+ * the traffic, so they travel unwrapped, in arrays: an object around each would double the cost of cloning.
  */
 
 /** No message of the frame wants an answer, or every one does; else the offsets of those that do. */

@@ -52,5 +52,5 @@ export class ManualClock implements Clock {
   }
 }
 
-/** Lets every promise and microtask that can go on do so. */
+/** Lets pending promises and microtasks run. */
 export const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -14,7 +14,7 @@ export class HostOutbox extends Outbox<ToWorker, FrameToWorker> {
     this.#asJson = asJson;
   }
 
-  /** Items go before the messages of a frame, so one that must come after them starts the next. */
+  /** The items of a frame precede its messages, so an item that must follow pending messages starts a new frame. */
   addInOrder(item: ToWorker): void {
     if (this.#messages.length > 0) this.flush();
     this.add(item);

@@ -39,7 +39,7 @@ export class RemoteIncarnation implements Incarnation {
   readonly #asked = new Map<number, ReplySink>();
   #seq = 0;
   #busyMs = 0;
-  /** `ended`: the actor takes no more messages. `gone`: its worker is no more. */
+  /** `ended`: the actor accepts no more messages. `gone`: its worker has exited. */
   #state: 'active' | 'ended' | 'gone' = 'active';
   #failed = false;
   /** Whether the oldest unprocessed message was being handled when the actor ended. True until it is known. */
@@ -145,7 +145,7 @@ export class RemoteIncarnation implements Incarnation {
     this.#quarantine();
   }
 
-  /** Ends the thread as soon as native code has returned, or when it turns out that it spins in JavaScript. */
+  /** Polls until the thread can be ended: native code has returned, or the thread spins in JavaScript. */
   #quarantine(): void {
     this.#gateway.clock.setTimeout(() => {
       if (this.#isGone() || this.#channel.kill()) return;
@@ -164,7 +164,7 @@ export class RemoteIncarnation implements Incarnation {
     this.#end(new RuntimeError(code, `the ${worker} of ${path} ${text}`, { path, ...fields }, cause), 'gone');
   }
 
-  /** The actor ended by itself: calls its cell once, and not at all after a stop. */
+  /** The actor ended by itself: tells its cell, once, and not after a stop. */
   #end(reason: ExitReason, state: 'ended' | 'gone' = 'ended'): void {
     if (reason instanceof Error) this.#starting.reject(reason);
     const wasActive = this.#state === 'active';

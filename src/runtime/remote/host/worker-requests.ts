@@ -5,7 +5,7 @@ import { type MetricBatch, recordBatch } from '../metric-batch.ts';
 import type { HostOutbox } from './host-outbox.ts';
 import type { Gateway, RemoteOwner } from './remote-owner.ts';
 
-/** Does what a worker's actor asks of the system and of its cell, and sends the answers back. */
+/** Serves the requests of a worker's actor to the system and to its cell, and sends the answers back. */
 export class WorkerRequests {
   readonly #from: Incarnation;
   readonly #owner: RemoteOwner;

@@ -12,7 +12,7 @@ interface PendingRequest {
   readonly timer: TimerHandle | null;
 }
 
-/** The host keeps the time-outs. Ours comes this much later, in case the host does not answer at all. */
+/** The host enforces the time-outs. Ours is this much longer, in case the host does not answer at all. */
 const GRACE_MS = 250;
 
 /** A worker's way to all other actors: its refs, its credit for tells, its pending asks. */
@@ -67,7 +67,7 @@ export class HostLink {
     }
   }
 
-  /** Rejects every pending request: nothing will be answered any more. */
+  /** Rejects every pending request. */
   close(): void {
     for (const pending of [...this.#pending.values(), ...this.#creditWaiters.splice(0)]) {
       this.#cancelTimer(pending);

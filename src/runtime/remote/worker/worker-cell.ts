@@ -18,8 +18,8 @@ import type { WorkerOutbox } from './worker-outbox.ts';
 const UNLIMITED_MS = 2 ** 31 - 1;
 
 /**
- * Stands in for the cell of a worker's actor: queues delivered messages, runs the incarnation, and passes its news and
- * requests on to the host.
+ * Stands in for the cell of a worker's actor: queues delivered messages, runs the incarnation, and passes its events
+ * and requests on to the host.
  */
 export class WorkerCell implements LocalHost {
   readonly path: string;
@@ -128,9 +128,9 @@ export class WorkerCell implements LocalHost {
     const wasHandling = this.#handling;
     this.#handling = false;
     this.#processed += 1;
-    // Inside `pump` the loop goes on by itself; an asynchronous handler ends outside it.
+    // Inside `pump` the loop takes the next message; an asynchronous handler ends outside it.
     if (!wasHandling || this.#pumping) return;
-    // Counted at the host before the next message begins: if that one ends the worker, it is known as the cause.
+    // The host must count this one before the next begins: if the next ends the worker, the host knows it as the cause.
     this.#count();
     if (this.#queue.size > 0) this.#outbox.flush();
     this.pump();
