@@ -1,4 +1,4 @@
-import type { Aggregation, Outcome, Publication } from '../../aggregation/aggregation.ts';
+import type { Aggregation, Publication, StoredAggregate } from '../../aggregation/aggregation.ts';
 import type { Bus, Trace } from '../../infra/bus.ts';
 import { Sender } from '../../infra/stage-sender.ts';
 import { Aggregate } from '../../messages/aggregate.ts';
@@ -34,7 +34,7 @@ interface Job {
 
 interface Stored {
   /** Null when the frame goes out again under a higher revision. */
-  readonly outcome: Outcome | null;
+  readonly outcome: StoredAggregate | null;
   readonly json: string;
 }
 
@@ -115,7 +115,7 @@ export class AggregatePublisher {
     return found !== undefined && found.seq === seq && idOf(found.body) === idOf(ours) ? found.body : 'gone';
   }
 
-  async #toAlerts({ aggregate, alert }: Outcome, json: string): Promise<void> {
+  async #toAlerts({ aggregate, alert }: StoredAggregate, json: string): Promise<void> {
     if (alert === 'none') return;
     const { bus, onAlert } = this.#options;
     await bus.publish(subjects.alert(aggregate.cameraId), json, traceOf(aggregate), idOf(aggregate));
