@@ -63,7 +63,6 @@ export const schedulerActor = defineActor<SchedulerMessage, Private>()<Scheduler
 
 class Scheduler {
   readonly #ctx: ActorContext<All>;
-  readonly #init: SchedulerInit;
   readonly #busWatch: BusWatch;
   readonly #queues: TaskQueues;
   readonly #intake: Intake<Task>;
@@ -86,7 +85,6 @@ class Scheduler {
     const vlm = init.vlm === 'caller' ? callerClient(ctx.ref(CALLER)) : init.vlm;
     const { clock, log } = ctx;
     this.#ctx = ctx;
-    this.#init = init;
     this.#settings = init.settings;
     this.#busWatch = new BusWatch(log);
     this.#queues = new TaskQueues(bus);
@@ -103,6 +101,7 @@ class Scheduler {
       ...init,
       clock,
       log,
+      metrics: ctx.metrics,
       pool: ctx.ref(KEY_POOL),
       vlm,
       admission: this.#admission,
@@ -193,7 +192,7 @@ class Scheduler {
       this.#counts.handedBack++;
     } else {
       const { cameraId, traceId, error, metadata } = result;
-      this.#counts.published(result, this.#init.metrics);
+      this.#counts.published(result, this.#ctx.metrics);
       if ((metadata.calls?.length ?? 0) > 0) this.#overload.rate.served(this.#ctx.clock.now());
       if (error !== undefined)
         this.#ctx.log.debug(
