@@ -46,7 +46,15 @@ test('a viewer without a server says so and tries again', async (t) => {
   await until('two attempts', () => viewer.output().match(/^not connected: .+$/gm)?.length === 2);
 });
 
+test('an actor system answers, restarts a failed actor, and keeps what its vault has', async (t) => {
+  const bank = start(t, 'actor-system');
+  assert.equal(await bank.exited, 0, bank.output());
+  assert.match(bank.output(), /^refused: the actor failed while handling "serve"/m);
+  assert.match(bank.output(), /^Cleo deposited 20 with incarnation 2 of \/tellers\/ann$/m);
+  assert.match(bank.output(), /^in the vault: 30$/m);
+});
+
 test('every example is run here', () => {
   const names = readdirSync(EXAMPLES).filter((file) => file.endsWith('.ts'));
-  assert.deepEqual(names.toSorted(), ['camera-without-provider.ts', 'feed-viewer.ts']);
+  assert.deepEqual(names.toSorted(), ['actor-system.ts', 'camera-without-provider.ts', 'feed-viewer.ts']);
 });
