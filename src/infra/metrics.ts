@@ -8,7 +8,6 @@ import { type LabelsOf, type MetricName, type MetricRecorder, METRICS, type Name
 export const KEY_STATUSES = ['available', 'in_use', 'cooling', 'disabled'] as const;
 export type KeyStatus = (typeof KEY_STATUSES)[number];
 export const CIRCUIT_STATES = ['closed', 'open', 'half-open'] as const;
-export type CircuitState = (typeof CIRCUIT_STATES)[number];
 /** How a call to the model ended. */
 export type LlmCallStatus =
   | 'success'

@@ -2,7 +2,7 @@ import { longestWaitMs } from '../keys/cooldown.ts';
 import type { LimitKind } from '../keys/outcome.ts';
 
 /** Shorter waits are raised to this. */
-export const SHORTEST_WAIT_MS = 100;
+const SHORTEST_WAIT_MS = 100;
 type HeaderSource = Pick<Headers, 'get'>;
 
 export interface WaitSources {

@@ -105,8 +105,8 @@ export interface SupervisorSpec {
 }
 export type Spec = ChildSpec | SupervisorSpec;
 
-export const DEFAULT_BACKOFF: Backoff = { minMs: 100, maxMs: 10_000, factor: 2, resetAfterMs: 30_000 };
-export const DEFAULT_INTENSITY: RestartIntensity = { maxRestarts: 5, withinMs: 60_000 };
+const DEFAULT_BACKOFF: Backoff = { minMs: 100, maxMs: 10_000, factor: 2, resetAfterMs: 30_000 };
+const DEFAULT_INTENSITY: RestartIntensity = { maxRestarts: 5, withinMs: 60_000 };
 const INLINE: Placement = { kind: 'inline' };
 
 /** A supervised actor. `init` is called at every (re)start. Throws `BAD_DEFINITION` naming child and field. */

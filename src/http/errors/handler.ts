@@ -66,7 +66,7 @@ const send = (reply: FastifyReply, error: HttpError): FastifyReply =>
     .send(error.body());
 
 /** The path without its query, which may hold the token. */
-export const pathOf = (request: FastifyRequest): string => String(safeValue('path', rawPath(request)));
+const pathOf = (request: FastifyRequest): string => String(safeValue('path', rawPath(request)));
 
 const rawPath = (request: FastifyRequest): string => request.url.split('?', 1)[0] ?? '';
 

@@ -4,7 +4,7 @@ import { CameraId, IsoTime, ON_DEMAND_CAMERA } from '../../messages/ids.ts';
 import { MAX_SOURCE_LENGTH, checkSource, type SourceAllow } from '../../infra/source-policy.ts';
 
 /** Default of the seconds between analysed frames. */
-export const DEFAULT_INTERVAL_SECONDS = 1.8;
+const DEFAULT_INTERVAL_SECONDS = 1.8;
 
 /** A camera's figures. */
 export const CameraFigures = z.object({
