@@ -35,15 +35,15 @@ export const alertWriterActor = defineActor<never, Private>()<AlertWriterInit>({
   start: (ctx, { bus, redis }) => {
     const counts = { written: 0, restored: 0, refused: 0 };
     const history = new AlertHistory(bus);
-    let away = false;
+    let down = false;
 
     /** Waits until Redis has it; false when it never will. Rejects at the stop. */
     const write = async (alert: Aggregate): Promise<boolean> => {
       for (;;) {
         try {
           await redis.keepAlert(alert);
-          if (away) ctx.log.info({}, 'Redis takes alerts again');
-          away = false;
+          if (down) ctx.log.info({}, 'Redis takes alerts again');
+          down = false;
           return true;
         } catch (thrown) {
           const { cameraId, requestId } = alert;
@@ -57,8 +57,8 @@ export const alertWriterActor = defineActor<never, Private>()<AlertWriterInit>({
             );
             return false;
           }
-          if (!away) ctx.log.warn({ cameraId, err: message }, `alerts wait in NATS for Redis: ${message}`);
-          away = true;
+          if (!down) ctx.log.warn({ cameraId, err: message }, `alerts wait in NATS for Redis: ${message}`);
+          down = true;
           await sleep(ctx.clock, RETRY_MS, ctx.signal);
         }
       }
@@ -91,7 +91,7 @@ export const alertWriterActor = defineActor<never, Private>()<AlertWriterInit>({
       parser: Aggregate,
       inFlight: 1,
       handle,
-      onSettled: () => ctx.report({ ...counts, away }),
+      onSettled: () => ctx.report({ ...counts, away: down }),
     });
     const unfollow = redis.onConnected(() => void ctx.self.tell({ type: 'compare' }));
     ctx.self.tell({ type: 'compare' });
@@ -107,7 +107,7 @@ export const alertWriterActor = defineActor<never, Private>()<AlertWriterInit>({
             ctx.log.info({ err }, `the alerts in Redis are compared with the history later: ${err}`);
             ctx.setTimer('compare', COMPARE_AGAIN_MS, { type: 'compare' });
           }
-          ctx.report({ ...counts, away });
+          ctx.report({ ...counts, away: down });
         },
       },
       stop: async () => {

@@ -89,7 +89,7 @@ GANTRY_KEYS_SECRET opens the encrypted key file, GANTRY_HOOK_SECRET signs webhoo
 NAME_FILE names a file that holds the secret instead. GANTRY_ALERT_HOOKS lists the URLs that are told of alerts,
 GANTRY_FETCH_ALLOW the private hosts that webhooks and pictures may be on. GANTRY_STOP_SECONDS is the longest that a
 stop may take (default 5). GANTRY_EXPECTED_NODES is how many nodes share the keys' limits at least, for a start while
-Redis is away. The others: docs/operations.md.
+Redis is down. The others: docs/operations.md.
 `;
 
 /** Reads arguments and environment. Throws `CONFIG_INVALID` with the option, its value and the allowed ones. */

@@ -24,9 +24,9 @@ export interface HealthFacts {
 }
 
 const REDIS_REFUSES = 'until then live push goes over NATS, newest results are not kept; alerts wait in NATS';
-const NATS_DOWN = 'NATS is away: detections wait, nothing is judged and nothing is shown until it is back';
+const NATS_DOWN = 'NATS is down: detections wait, nothing is judged and nothing is shown until it is back';
 const REDIS_DOWN =
-  'Redis is away: live push goes over NATS, newest results are not kept until it is back; alerts wait in NATS';
+  'Redis is down: live push goes over NATS, newest results are not kept until it is back; alerts wait in NATS';
 const REDIS_OFF =
   'Redis is switched off: live push goes over NATS, newest results are not kept; alerts are read from their history';
 

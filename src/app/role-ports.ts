@@ -138,6 +138,6 @@ function standing({
     ...(keysAndUsage === null ? [] : [...keysAndUsage.keys.notices(), ...keysAndUsage.usage.notices()]),
     ...(!config.roles.includes('aggregator') || aggregatorView(system.snapshot()).leading
       ? []
-      : ['the aggregator of this process stands by: another one works, or NATS is away']),
+      : ['the aggregator of this process stands by: another one works, or NATS is down']),
   ];
 }

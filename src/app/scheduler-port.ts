@@ -32,7 +32,7 @@ function stateOf(
   { bus_ok, mode, provider_down_since }: SchedulerFigures,
   health: AssessmentHealth | null,
 ): Pick<SchedulerHealth, 'status' | 'message'> {
-  if (!bus_ok) return { status: 'down', message: 'tasks cannot be fetched: NATS is away' };
+  if (!bus_ok) return { status: 'down', message: 'tasks cannot be fetched: NATS is down' };
   if (mode === 'rules') return { status: 'ok', message: 'no keys: rules judge' };
   if (provider_down_since !== null) {
     const why = health === null || health.lastFailure === null ? '' : ` (${health.lastFailure})`;

@@ -10,9 +10,9 @@ import { LimitMembers } from './limit-members.ts';
 
 /** A start does not wait longer for Redis. */
 const JOIN_WAIT_MS = 2_000;
-const TOKENS_NOT_SHARED = 'limits of tokens: Redis is away, so this node keeps to its share of them until it is back';
+const TOKENS_NOT_SHARED = 'limits of tokens: Redis is down, so this node keeps to its share of them until it is back';
 const limitsNotShared = (nodes: number): string =>
-  `API key limits: Redis is away, so this node keeps to its share (1 of ${nodes}) of every budget until it is back`;
+  `API key limits: Redis is down, so this node keeps to its share (1 of ${nodes}) of every budget until it is back`;
 
 export interface SharedLimits {
   readonly gate: PermitGate;

@@ -92,9 +92,9 @@ export class Lease {
       to.calls.adopt();
       this.#windows.push(to.calls);
     }
-    const held = this.#holds.find(({ window }) => window === from.tokens);
-    if (held !== undefined && !this.#holds.some(({ window }) => window === to.tokens))
-      this.#holds.push(to.tokens.reserve(held.tokens));
+    const hold = this.#holds.find(({ window }) => window === from.tokens);
+    if (hold !== undefined && !this.#holds.some(({ window }) => window === to.tokens))
+      this.#holds.push(to.tokens.reserve(hold.tokens));
   }
 }
 

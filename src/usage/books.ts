@@ -60,7 +60,7 @@ export class UsageBooks {
             commandTimeout: 1_000,
             retryStrategy: (attempt) => Math.min(100 * attempt, 1_000),
           });
-    // Said once by `#problem`; the store of live results says that Redis is away.
+    // Said once by `#problem`; the store of live results says that Redis is down.
     this.#redis?.on('error', () => undefined);
     this.#timer = setInterval(() => void this.flush(), options.everyMs ?? EVERY_MS).unref();
   }

@@ -82,13 +82,13 @@ export class UsageLedger {
   }
 
   get day(): string {
-    this.#turn();
+    this.#startDay();
     return this.#day;
   }
 
   /** Counts one call; returns its cost. */
   record(call: Call): number {
-    this.#turn();
+    this.#startDay();
     const cost = costOf(call, this.#options.prices().get(call.keyName));
     this.#add({
       key: call.keyName,
@@ -113,13 +113,13 @@ export class UsageLedger {
   }
 
   rows(): readonly UsageRow[] {
-    this.#turn();
+    this.#startDay();
     return [...this.#rows.values()];
   }
 
   /** Cost of the present day, all nodes together. */
   get spent(): number {
-    this.#turn();
+    this.#startDay();
     return this.#cost + (this.#others.day === this.#day ? this.#others.cost : 0);
   }
 
@@ -137,7 +137,7 @@ export class UsageLedger {
     this.#cost += row.cost;
   }
 
-  #turn(): void {
+  #startDay(): void {
     const today = dayOf(this.#options.clock.now());
     if (today === this.#day) return;
     this.#day = today;

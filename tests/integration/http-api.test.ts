@@ -478,7 +478,7 @@ describe('HTTP API', () => {
         assert.equal((await call(base, path)).status, 200);
         world.health = { ...healthy, status: 'degraded' };
         assert.equal((await call(base, path)).status, 200);
-        world.health = { ...healthy, status: 'down', nats: { state: 'reconnecting', notice: 'NATS is away' } };
+        world.health = { ...healthy, status: 'down', nats: { state: 'reconnecting', notice: 'NATS is down' } };
         const down = await call(base, path);
         assert.deepEqual({ status: down.status, says: down.json['status'] }, { status: 503, says: 'down' });
         world.health = new Error('nobody answers');

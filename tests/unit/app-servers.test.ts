@@ -54,10 +54,10 @@ describe('health', () => {
     assert.deepEqual(report.notices, [report.redis.notice]);
   });
 
-  it('says why NATS is away, and what it refuses or lacks while it is there', () => {
+  it('says why NATS is down, and what it refuses or lacks while it is there', () => {
     const away = healthReport({ ...well, nats: 'reconnecting', natsNotice: 'it refuses user "u"', natsRefuses: true });
     assert.equal(away.status, 'down');
-    assert.match(away.nats.notice ?? '', /^NATS is away: .*; it refuses user "u"$/u);
+    assert.match(away.nats.notice ?? '', /^NATS is down: .*; it refuses user "u"$/u);
     assert.equal(healthReport({ ...well, natsNotice: 'may not publish', natsRefuses: true }).status, 'degraded');
     const small = healthReport({ ...well, natsNotice: 'room for 800 MB' });
     assert.deepEqual([small.status, small.notices], ['ok', ['room for 800 MB']]);

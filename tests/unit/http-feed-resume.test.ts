@@ -31,7 +31,7 @@ class FakeHistory implements FeedHistory {
   }
   #check(): void {
     this.reads += 1;
-    if (this.down) throw new Error('NATS is away');
+    if (this.down) throw new Error('NATS is down');
   }
 }
 

@@ -35,8 +35,8 @@ const USABLE_MS = HOLD_MS - 2_000;
 /** One node's permits: those in hand, those whose call has not left, and the calls of each budget. */
 export class PermitStock {
   readonly budgets = new Map<string, Budget>();
-  /** Own permits whose call has not left. */
-  readonly #held = new Map<string, string>();
+  /** Own permits whose call has not left: the budget of each. */
+  readonly #unsent = new Map<string, string>();
   readonly #report: (budget: string, id: string, sentAt: number | null) => void;
   #inHand = 0;
 
@@ -58,12 +58,12 @@ export class PermitStock {
     for (const { budget, limits, guardMs } of demand) Object.assign(this.budget(budget), { limits, guardMs });
   }
 
-  isHeld(id: string): boolean {
-    return this.#held.has(id);
+  isUnsent(id: string): boolean {
+    return this.#unsent.has(id);
   }
 
-  get held(): readonly Report[] {
-    return [...this.#held].map(([id, budget]) => ({ budget, id, what: 'held' }));
+  get unsent(): readonly Report[] {
+    return [...this.#unsent].map(([id, budget]) => ({ budget, id, what: 'held' }));
   }
 
   /** Permits in hand, of all budgets. */
@@ -75,7 +75,7 @@ export class PermitStock {
   add(name: string, id: string, since: number): void {
     this.budget(name).stock.push({ id, since });
     this.#inHand++;
-    this.#held.set(id, name);
+    this.#unsent.set(id, name);
   }
 
   /** Whether a usable permit is in hand. Permits that may run out before their call leaves go back. */
@@ -96,17 +96,17 @@ export class PermitStock {
   /** Its call is about to be made, and counts `weight` times. */
   use(name: string, id: string, weight: number, now: number): void {
     this.budget(name).log.put(id, now + HOLD_MS, true, weight);
-    this.#held.set(id, name);
+    this.#unsent.set(id, name);
   }
 
   sent(name: string, id: string, at: number): void {
-    this.#held.delete(id);
+    this.#unsent.delete(id);
     this.budget(name).log.put(id, at, true);
     this.#report(name, id, at);
   }
 
   refund(name: string, id: string): void {
-    this.#held.delete(id);
+    this.#unsent.delete(id);
     this.budget(name).log.remove(id);
     this.#report(name, id, null);
   }
@@ -139,7 +139,7 @@ export class PermitStock {
   /** Redis is down: permits in hand run out there by themselves. */
   drop(budget: Budget): void {
     this.#inHand -= budget.stock.length;
-    for (const { id } of budget.stock.splice(0)) this.#held.delete(id);
+    for (const { id } of budget.stock.splice(0)) this.#unsent.delete(id);
   }
 
   /** Every budget with the calls known now. */
@@ -150,7 +150,7 @@ export class PermitStock {
   /** Whether calls of our own were made, or left, since this snapshot. */
   changedSince(snapshot: readonly BudgetSnapshot[]): boolean {
     const told = new Map(snapshot.flatMap(({ entries }) => entries.map(({ id, at }) => [id, at] as const)));
-    const isNews = ({ id, at }: LogEntry): boolean => (this.isHeld(id) ? !told.has(id) : told.get(id) !== at);
+    const isNews = ({ id, at }: LogEntry): boolean => (this.isUnsent(id) ? !told.has(id) : told.get(id) !== at);
     return [...this.budgets.values()].some(({ log }) => log.list().some((entry) => entry.own && isNews(entry)));
   }
 
@@ -165,7 +165,7 @@ export class PermitStock {
 
   orphaned(now: number): void {
     this.giveBack(Infinity);
-    for (const [id, name] of this.#held) this.sent(name, id, now);
+    for (const [id, name] of this.#unsent) this.sent(name, id, now);
   }
 
   /** The `count` oldest. */

@@ -258,8 +258,8 @@ export class RedisGate implements PermitGate {
       if (this.#redis.status === 'ready') this.#join();
       return;
     }
-    const { held } = this.#stock;
-    if (held.length > 0) this.#tell(report(held));
+    const { unsent } = this.#stock;
+    if (unsent.length > 0) this.#tell(report(unsent));
     const budgets = [...this.#stock.budgets].map(([name, { seenTo }]) => ({ name, seenTo }));
     this.#redis
       .eval(...sync(this.#options.nodeId, this.#membership.stamp(), budgets))
@@ -340,7 +340,7 @@ export class RedisGate implements PermitGate {
     }
     this.#options.log.warn(
       { err: asError(thrown).message, nodes },
-      `Redis is away: this node keeps to its share of the API key limits (1 of ${nodes}) from ` +
+      `Redis is down: this node keeps to its share of the API key limits (1 of ${nodes}) from ` +
         `${new Date(Math.max(now, quietUntil)).toISOString()} on`,
     );
     this.#listener();

@@ -323,7 +323,7 @@ export class TokenGate implements PermitGate {
       const until = new Date(Math.max(this.#options.now(), this.#quietUntil)).toISOString();
       this.#options.log.warn(
         { err: asError(thrown).message, nodes: this.#nodes },
-        `Redis is away: API keys with tpm_limit rest until ${until}, then this node keeps to 1 of ${this.#nodes} ` +
+        `Redis is down: API keys with tpm_limit rest until ${until}, then this node keeps to 1 of ${this.#nodes} ` +
           'of their tokens',
       );
     }
