@@ -28,8 +28,8 @@ const WINDOW = 64;
 const FLUSH_MS = 2_000;
 
 /**
- * Puts detections on the bus, in order for each camera. While NATS is down a bounded number is buffered, the urgent ones
- * longest. A frame without room is counted by camera, never silently lost.
+ * Puts detections on the bus, in order for each camera. While NATS is down a bounded number is buffered, the urgent
+ * ones longest. A frame without room is counted by camera, never silently lost.
  */
 export const publisherActor = defineActor<PublisherMessage>()<PublisherInit>({
   kind: 'publisher',

@@ -162,7 +162,8 @@ export interface ImageStore {
   put(id: ImageId, jpeg: Uint8Array): Promise<void>;
   /**
    * Null when there is no such image (any more). A detection is published before its JPEGs are stored, so a young image
-   * that is not there yet is waited for, up to 5 s. Rejects `BUS_DOWN`, and with the reason of `signal`, which ends the wait.
+   * that is not there yet is waited for, up to 5 s. Rejects `BUS_DOWN`, and with the reason of `signal`, which ends the
+   * wait.
    */
   get(id: ImageId, signal?: AbortSignal): Promise<Uint8Array | null>;
 }

@@ -58,8 +58,9 @@ export const PushedAggregate = Aggregate.extend({ offset: z.int().min(1) });
 export type PushedAggregate = z.infer<typeof PushedAggregate>;
 
 /**
- * The JSON of a {@link PushedAggregate}, from the JSON of its aggregate. The offset is known only once the stream has that
- * text; spliced in at the end, it costs no second `JSON.stringify`, and `RedisStore.follow` finds it without parsing.
+ * The JSON of a {@link PushedAggregate}, from the JSON of its aggregate. The offset is known only once the stream has
+ * that text; spliced in at the end, it costs no second `JSON.stringify`, and `RedisStore.follow` finds it without
+ * parsing.
  */
 export const withOffset = (aggregateJson: string, offset: number): string =>
   `${aggregateJson.slice(0, -1)},"offset":${offset}}`;
