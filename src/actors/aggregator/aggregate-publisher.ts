@@ -13,11 +13,11 @@ export interface AggregatePublisherOptions {
   readonly log: ActorLog;
   /** Called the first time a frame is an alert; repeated until it resolves. */
   readonly onAlert: (alert: Aggregate) => Promise<void>;
-  /** The stream AGGREGATES has this aggregate, as `json`, under this sequence. */
+  /** Called when AGGREGATES has this aggregate, as `json`, under this sequence. */
   readonly onStored: (aggregate: Aggregate, json: string, seq: number) => void;
-  /** An aggregate is where it belongs; an alert in ALERTS too. */
+  /** Called when an aggregate is in AGGREGATES, an alert in ALERTS too. */
   readonly onDone: (aggregate: Aggregate) => void;
-  /** The bus refused an aggregate for good. */
+  /** Called when the bus refused an aggregate for good. */
   readonly onRefused: (aggregate: Aggregate, error: Error) => void;
 }
 
@@ -67,7 +67,7 @@ export class AggregatePublisher {
     });
   }
 
-  /** Aggregates that are ready and not where they belong yet. */
+  /** Aggregates that are ready and not published yet. */
   get unpublished(): number {
     return this.#sender.size;
   }

@@ -8,7 +8,7 @@ import { pause } from './pause.ts';
 const WAIT_MS = 2_000;
 /** Pause after a failed fetch. */
 const AGAIN_MS = 500;
-/** A fetch that ends so soon without a task was refused: there are too many unacked ones, say. */
+/** A fetch that ends so soon without a task was refused, as when the consumer has too many unacked ones. */
 const REFUSED_MS = 100;
 
 export interface Fetched {
