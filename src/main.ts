@@ -99,9 +99,9 @@ const START = StartTable.given<Given>()
   .with(async ({ config, stack, log }) => ({
     cameraResources: config.roles.includes('cameras') ? await useCameraResources(stack, config, log) : null,
   }))
-  .with(async ({ config, stack, redisServer, metrics, log, dataNotices }) => ({
+  .with(async ({ config, stack, redisServer, log, dataNotices }) => ({
     keysAndUsage: config.roles.includes('scheduler')
-      ? await useKeysAndUsage(stack, config, redisServer, metrics, log, dataNotices)
+      ? await useKeysAndUsage(stack, config, redisServer, log, dataNotices)
       : null,
   }))
 

@@ -13,6 +13,7 @@ import { steadyNow } from '../../src/keys/steady.ts';
 import { createVlmClient } from '../../src/llm/client.ts';
 import { buildPrompt } from '../../src/llm/prompt.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
+import { NO_METRICS } from '../../src/runtime/metric-sink.ts';
 import { child, supervisor } from '../../src/runtime/supervision.ts';
 import { startSystem } from '../../src/runtime/system.ts';
 import { plainTask } from '../../tests/support/assessment-task.ts';
@@ -78,7 +79,6 @@ async function gantry(): Promise<void> {
     put: () => Promise.reject(new Error('not used')),
   };
   const nothing = (): void => undefined;
-  const metrics = { llmCall: nothing, assessment: nothing, shed: nothing };
   const admission = new Admission({
     clock: systemClock,
     closing: closing.signal,
@@ -94,7 +94,7 @@ async function gantry(): Promise<void> {
     pool: system.ref(KEY_POOL),
     vlm: client,
     images,
-    metrics,
+    metrics: NO_METRICS,
     language: 'en',
     admission,
     hedges: new HedgeBudget(),

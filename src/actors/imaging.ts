@@ -1,6 +1,7 @@
 import type { EncodedFrame, Region } from '../imaging/encode-job.ts';
 import type { Encoder } from '../imaging/jpeg-encoder.ts';
 import type { ImageStore } from '../infra/bus.ts';
+import type { MetricRecorder } from '../infra/metric-table.ts';
 import { cropImageId, frameImageId, type ImageId, type RequestId } from '../messages/ids.ts';
 import { type ActorContext, defineActor } from '../runtime/actor.ts';
 import { asError } from '../runtime/errors.ts';
@@ -32,8 +33,6 @@ export const IMAGING = address<ImagingMessage>('/imaging');
 export interface ImagingInit {
   readonly encoder: Encoder;
   readonly images: ImageStore;
-  /** Called for each JPEG that could not be stored, and once for a frame that could not be encoded. */
-  readonly onFailed: () => void;
 }
 
 const QUALITY = 78;
@@ -118,9 +117,11 @@ class Imaging {
     }
   }
 
+  /** Once for each JPEG that could not be stored, and once for a frame that could not be encoded. */
   #failed(fields: object, text: string, error: Error): void {
     this.#counts.failed += 1;
-    this.#init.onFailed();
+    const metrics: MetricRecorder = this.#ctx.metrics;
+    metrics.inc('images_failed_total', 1);
     this.#ctx.log.warn({ ...fields, err: error.message }, `${text}: ${error.message}`);
   }
 }

@@ -1,4 +1,5 @@
 import type { Bus } from '../infra/bus.ts';
+import type { MetricRecorder } from '../infra/metric-table.ts';
 import { Sender } from '../infra/stage-sender.ts';
 import type { Detection } from '../messages/detection.ts';
 import type { CameraId } from '../messages/ids.ts';
@@ -12,29 +13,30 @@ export const PUBLISHER = address<PublisherMessage>('/publisher');
 
 export interface PublisherInit {
   readonly bus: Bus;
-  /** Told of every frame, before anything is done with it. */
+  /** Called with every frame when it arrives. */
   readonly onReceived?: (detection: Detection) => void;
+  /** Called with every frame that the bus has. */
   readonly onPublished: (detection: Detection) => void;
-  /** Told of every frame that is never published: the buffer was full, the bus refused it, Gantry stopped. */
+  /** Called with every frame that is never published: the buffer was full, the bus refused it, or Gantry stopped. */
   readonly onShed: (detection: Detection) => void;
 }
 
 /** Frames buffered while NATS is down or slow. */
 const CAPACITY = 500;
-/** Frames of different cameras under way at once: a slow disk of the server costs waiting, not throughput. */
+/** Frames of different cameras under way at once, so that a server with a slow disk adds latency only. */
 const WINDOW = 64;
 const FLUSH_MS = 2_000;
 
 /**
  * Puts detections on the bus, in order for each camera. While NATS is down a bounded number is buffered, the urgent
- * ones
- * the longest; a frame without room is counted by camera, never silently lost.
+ * ones longest. A frame without room is counted by camera, never silently lost.
  */
 export const publisherActor = defineActor<PublisherMessage>()<PublisherInit>({
   kind: 'publisher',
   // The handler only puts a frame into the buffer: the mailbox stays empty.
   mailbox: { capacity: 5_000, overflow: 'drop-oldest' },
   start: (ctx, { bus, onReceived, onPublished, onShed }) => {
+    const metrics: MetricRecorder = ctx.metrics;
     const buffer = new DetectionBuffer(CAPACITY);
     const underWay = new Map<CameraId, Detection>();
     const counts = { published: 0, shed: 0 };
@@ -42,17 +44,20 @@ export const publisherActor = defineActor<PublisherMessage>()<PublisherInit>({
 
     const shed = (detection: Detection): void => {
       counts.shed += 1;
+      metrics.inc('shed_total', 1, { camera_id: detection.cameraId, what: 'detection', reason: 'nats-away' });
       onShed(detection);
       report();
     };
 
     const send = async (detection: Detection): Promise<void> => {
-      const { cameraId, requestId, traceId } = detection;
+      const { cameraId, requestId, traceId, modelType, detectionLatency } = detection;
       await bus.publish(subjects.detection(cameraId), detection, { cameraId, requestId, traceId }, requestId);
-      // After a stop it was counted as shed already: that it did arrive is no harm.
+      // The stop has counted it as shed; that it did arrive does no harm.
       if (sender.ended) return;
       underWay.delete(cameraId);
       counts.published += 1;
+      metrics.inc('detection_total', 1, { camera_id: cameraId, model_type: modelType });
+      metrics.observe('detection_latency_seconds', detectionLatency);
       report();
       onPublished(detection);
     };

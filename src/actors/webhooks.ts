@@ -29,7 +29,7 @@ export interface WebhooksInit {
 }
 
 /** Five attempts within eight and a half minutes, time-outs included. */
-export const BACKOFF_MS: readonly number[] = [5_000, 30_000, 120_000, 300_000];
+const BACKOFF_MS: readonly number[] = [5_000, 30_000, 120_000, 300_000];
 const TIMEOUT_MS = 10_000;
 const IN_FLIGHT = 8;
 const FLUSH_MS = 2_000;
@@ -38,7 +38,7 @@ const ANSWER_BYTES = 4_096;
 /**
  * `t=SECONDS,v1=HEX`: HMAC-SHA256 over `SECONDS.BODY`. A receiver refuses old times, so that a call cannot be replayed.
  */
-export function signatureOf(body: string, secret: Secret, nowMs: number): string {
+function signatureOf(body: string, secret: Secret, nowMs: number): string {
   const t = Math.floor(nowMs / 1_000);
   return `t=${t},v1=${createHmac('sha256', secret.reveal()).update(`${t}.${body}`).digest('hex')}`;
 }

@@ -2,7 +2,7 @@ import type { Aggregate, MissingGroup, RiskAssessment } from '../messages/aggreg
 import { isDangerous, type RiskLevel, worstRisk } from '../messages/assessment.ts';
 import type { GroupAnswer } from './group-answer.ts';
 
-/** What of a frame its detection says: in the detection, and in every aggregate of it. */
+/** The fields of a frame that its detection has, and every aggregate of it. */
 export type FrameFacts = Pick<
   Aggregate,
   | 'cameraId'
@@ -18,6 +18,7 @@ export type FrameFacts = Pick<
   | 'replayOf'
 >;
 
+/** A copy with these fields only, of a detection or an aggregate. */
 export function factsOf(of: FrameFacts): FrameFacts {
   const {
     cameraId,
@@ -47,9 +48,7 @@ export function factsOf(of: FrameFacts): FrameFacts {
   };
 }
 
-/**
- * Merges a frame with the answers that are in. Pure; `publishedAt` in epoch ms. Groups without an answer are `late`.
- */
+/** Merges a frame with its answers so far. Groups without one are `late`. `publishedAt`: epoch ms. Pure. */
 export function aggregateFrame(
   facts: FrameFacts,
   answers: ReadonlyMap<number, GroupAnswer>,
@@ -57,7 +56,7 @@ export function aggregateFrame(
   publishedAt: number,
 ): Aggregate {
   const inOrder = facts.trafficGroups.flatMap(({ groupIndex }) => answers.get(groupIndex) ?? []);
-  const slowest = inOrder.map(({ by }) => by).toSorted((a, b) => b.llmLatency - a.llmLatency)[0];
+  const slowest = inOrder.map(({ origin }) => origin).toSorted((a, b) => b.llmLatency - a.llmLatency)[0];
   return {
     ...facts,
     revision,
@@ -73,22 +72,25 @@ function assess(
   answers: ReadonlyMap<number, GroupAnswer>,
   inOrder: readonly GroupAnswer[],
 ): RiskAssessment {
-  const judged = inOrder.flatMap(({ results }) => results);
+  const assessed = inOrder.flatMap(({ results }) => results);
   const missingGroups = trafficGroups.flatMap(({ groupIndex }): MissingGroup[] => {
     const answer = answers.get(groupIndex);
     const reason = answer === undefined ? 'late' : answer.missing;
     return reason === null ? [] : [{ groupIndex, reason }];
   });
-  // A group that nobody judged is unknown, whether or not somebody said so.
-  const levels: RiskLevel[] = [...judged.map((each) => each.riskLevel), ...missingGroups.map(() => 'unknown' as const)];
+  // A group without an assessment is unknown, whether an answer said so or none came.
+  const levels: RiskLevel[] = [
+    ...assessed.map((each) => each.riskLevel),
+    ...missingGroups.map(() => 'unknown' as const),
+  ];
   const maxRiskLevel = worstRisk(levels);
-  const sources = new Set(inOrder.flatMap(({ by }) => by.sources));
+  const sources = new Set(inOrder.flatMap(({ origin }) => origin.sources));
   return {
     maxRiskLevel,
     hasDangerousDriving: isDangerous(maxRiskLevel),
-    results: judged,
+    results: assessed,
     missingGroups,
     source: sources.size === 2 ? 'mixed' : ([...sources][0] ?? 'none'),
-    degraded: inOrder.some(({ by }) => by.degraded),
+    degraded: inOrder.some(({ origin }) => origin.degraded),
   };
 }

@@ -3,25 +3,26 @@ import type { AssessmentResult } from '../messages/assessment.ts';
 import type { Detection } from '../messages/detection.ts';
 import type { RequestId } from '../messages/ids.ts';
 import { aggregateFrame, factsOf, type FrameFacts } from './aggregate-frame.ts';
+import { EarlyAnswers } from './early-answers.ts';
 import { answerOf, answersIn, type GroupAnswer, isBetter } from './group-answer.ts';
 
 /**
- * Clocks of cameras' nodes may be ahead by this much, in ms; a frame from further ahead would be held until its time
- * comes.
+ * The clock of a camera's node may be ahead by this much, in ms. The time of a frame from further ahead is not
+ * believed, as its deadline would be too late.
  */
 const AHEAD_MS = 60_000;
 
 export interface AggregationOptions {
   /**
-   * After the frame's time by this much (of a replayed frame: after its arrival) the aggregate goes out with what is
-   * there, in ms.
+   * Milliseconds from the frame's time, or from the arrival of a replayed frame, until its aggregate goes out with the
+   * answers that are in.
    */
   readonly deadlineMs: number;
-  /** Frames kept after they went out without every judgement, so that late answers revise them. */
+  /** Incomplete frames kept after they went out, so that late answers can revise them. */
   readonly rememberFrames: number;
-  /** Frames that nothing can revise any more: of them only the id is kept, so that what comes again changes nothing. */
+  /** Complete frames of which the id is kept, so that a repeated delivery changes nothing. */
   readonly rememberClosed: number;
-  /** Frames whose answers are kept though they came before the detection, and for how long, in ms. */
+  /** Frames whose answers are kept while their detection has not come, and for how many ms. */
   readonly earlyFrames: number;
   readonly earlyMs: number;
 }
@@ -31,21 +32,21 @@ export interface AggregationCounters {
   revised: number;
   incomplete: number;
   duplicates: number;
-  /** Answers to frames or groups nobody knows: too late, or forgotten at the bound. */
+  /** Answers to unknown frames or groups: too late, or given up at a bound. */
   orphans: number;
   /** Revisions that the bus already had from before a crash. */
   found: number;
 }
 
-/** What to publish now. Whoever takes it says how it went: `stored`, then `done`. */
+/** An aggregate to publish now. The caller of `take` reports its fate: `stored`, then `done`. */
 export interface Publication {
   readonly aggregate: Aggregate;
-  /** The aggregates have it from before a crash; whether the alerts have it, nobody knows. */
+  /** AGGREGATES has it from before a crash, while ALERTS may lack it. */
   readonly alertOnly: boolean;
 }
 
-/** What the bus has, and whether it must reach the alerts, as the first of its frame or as a revision. */
-export interface Outcome {
+/** An aggregate that AGGREGATES has. `alert`: it must go to ALERTS, as the first of its frame or as a revision. */
+export interface StoredAggregate {
   readonly aggregate: Aggregate;
   readonly alert: 'none' | 'first' | 'revision';
 }
@@ -54,24 +55,28 @@ interface Frame {
   readonly facts: FrameFacts;
   readonly answers: Map<number, GroupAnswer>;
   readonly deadline: number;
-  /** The newest revision given out, and when it was made, epoch ms; -1 until it went out. */
+  /** The newest revision taken, and when it was made, epoch ms; -1 before the first. */
   revision: number;
   madeAt: number;
-  /** `waiting` for answers; `due` to be published; `sent`, its outcome not known; `idle`: the bus has all there is. */
+  /**
+   * - `waiting`: for answers.
+   * - `due`: to be published.
+   * - `sent`: taken, and not reported as done yet.
+   * - `idle`: the bus has all that is known of it.
+   */
   state: 'waiting' | 'due' | 'sent' | 'idle';
-  /** Something changed since the newest revision. */
+  /** An answer came since the newest revision. */
   changed: boolean;
   alerted: boolean;
-  /** Restored as an alert: that the alerts have it is not sure until a message of it comes again, or does not. */
+  /** Restored as an alert that ALERTS may lack; it goes there again if a message of its frame is delivered again. */
   unsure: boolean;
 }
 
 /**
  * Joins detections with their answers, one aggregate per frame. A frame goes out when its last answer is in, or at its
- * deadline; an answer after that makes a new revision of the same aggregate. After a crash `restore` tells it what went
- * out, and what is then delivered again changes nothing. Pure state: time is passed in. Memory is bounded by the
- * options,
- * and by the caller for frames whose messages it has not settled.
+ * deadline. A later answer makes a new revision of the same aggregate. After a crash `restore` gets the published
+ * aggregates; messages that are then delivered again change nothing. Pure: every call takes the time. The options bound
+ * the memory, and the caller bounds the frames whose messages are not settled.
  */
 export class Aggregation {
   readonly counters: AggregationCounters = {
@@ -88,18 +93,15 @@ export class Aggregation {
   readonly #waiting = new Set<Frame>();
   readonly #due = new Set<Frame>();
   readonly #idle = new Set<Frame>();
-  /**
-   * Out with every judgement, oldest first. Their content would be most of the memory, and work for the garbage
-   * collector.
-   */
+  /** Ids of complete, published frames, oldest first. Keeping their content would take most of the memory. */
   readonly #closed = new Set<RequestId>();
-  readonly #early = new Map<RequestId, { readonly since: number; readonly answers: Map<number, GroupAnswer> }>();
-  #givenUp: RequestId[] = [];
+  readonly #early: EarlyAnswers;
   /** No deadline is before this. */
   #soonest = Infinity;
 
   constructor(options: AggregationOptions) {
     this.#options = options;
+    this.#early = new EarlyAnswers(options);
   }
 
   /** Frames waiting for answers. */
@@ -107,27 +109,27 @@ export class Aggregation {
     return this.#waiting.size;
   }
 
-  /** Frames whose newest state is not on the bus yet and not on its way. */
+  /** Frames to be published that were not taken yet. */
   get due(): number {
     return this.#due.size;
   }
 
-  /** Frames remembered with their content, whatever their state. */
+  /** Frames whose content is kept, whatever their state. */
   get remembered(): number {
     return this.#frames.size + this.#early.size;
   }
 
-  /** Frames of which only the id is remembered. */
+  /** Frames of which only the id is kept. */
   get closed(): number {
     return this.#closed.size;
   }
 
-  /** When to call `onTime` next; null when nothing waits. */
+  /** When to call `onTime` next, epoch ms; null when no frame waits for answers. */
   get nextDeadline(): number | null {
     return this.#waiting.size === 0 ? null : this.#soonest;
   }
 
-  /** What went out before a crash, oldest first. */
+  /** Takes over an aggregate that was published before a crash. To be called with the oldest first. */
   restore(aggregate: Aggregate): void {
     const frame = this.#frames.get(aggregate.requestId) ?? this.#open(factsOf(aggregate), -Infinity);
     if (aggregate.revision <= frame.revision) return;
@@ -140,39 +142,35 @@ export class Aggregation {
     this.#move(frame, 'idle');
   }
 
-  /** A detection arrived, perhaps again. */
+  /** A detection was delivered, perhaps not for the first time. */
   onDetection(detection: Detection, now: number): void {
     const { requestId } = detection;
-    if (this.#isRepeated(requestId)) return;
+    if (this.#isClosed(requestId)) return;
     const known = this.#frames.get(requestId);
-    if (known !== undefined) {
-      this.#repeated(known);
-      return;
-    }
+    if (known !== undefined) return this.#repeated(known);
     const from = detection.replayOf === undefined ? Math.min(now + AHEAD_MS, Date.parse(detection.timestamp)) : now;
     const deadline = Math.max(now, from + this.#options.deadlineMs);
     const frame = this.#open(factsOf(detection), deadline);
-    for (const [groupIndex, answer] of this.#early.get(requestId)?.answers ?? []) this.#take(frame, groupIndex, answer);
-    this.#early.delete(requestId);
+    for (const [groupIndex, answer] of this.#early.take(requestId)) this.#addAnswer(frame, groupIndex, answer);
     this.#soonest = Math.min(this.#soonest, deadline);
     this.#move(frame, isComplete(frame) ? 'due' : 'waiting');
   }
 
-  /** An answer arrived, perhaps again, perhaps before its detection, perhaps late. */
+  /** An answer was delivered: in time, before its detection, late, or not for the first time. */
   onResult(result: AssessmentResult, now: number): void {
     const { requestId, groupIndex } = result;
-    if (this.#isRepeated(requestId)) return;
+    if (this.#isClosed(requestId)) return;
     const frame = this.#frames.get(requestId);
     const answer = answerOf(result);
     if (frame === undefined) {
-      const answers = this.#earlyAnswers(requestId, now);
-      if (isBetter(answer, answers.get(groupIndex))) answers.set(groupIndex, answer);
-      else this.counters.duplicates += 1;
-    } else if (!this.#take(frame, groupIndex, answer)) this.#repeated(frame);
+      const { added, givenUp } = this.#early.add(requestId, groupIndex, answer, now);
+      if (!added) this.counters.duplicates += 1;
+      this.counters.orphans += givenUp;
+    } else if (!this.#addAnswer(frame, groupIndex, answer)) this.#repeated(frame);
     else if (frame.state === 'idle' || (frame.state === 'waiting' && isComplete(frame))) this.#move(frame, 'due');
   }
 
-  /** Makes due what has waited long enough, and gives up answers whose detection never came. */
+  /** Makes frames due whose deadline has passed, and gives up answers whose detection never came. */
   onTime(now: number): void {
     if (now >= this.#soonest) {
       this.#soonest = Infinity;
@@ -183,13 +181,10 @@ export class Aggregation {
         } else this.#soonest = Math.min(this.#soonest, frame.deadline);
       }
     }
-    for (const [requestId, { since }] of this.#early) {
-      if (now - since < this.#options.earlyMs) break;
-      this.#giveUp(requestId);
-    }
+    this.counters.orphans += this.#early.expire(now);
   }
 
-  /** The next to be published, oldest first; null when there is none. One frame has at most one on its way. */
+  /** Removes the next aggregate to publish, oldest first; null when none is due. A frame has at most one taken. */
   take(now: number): Publication | null {
     const [frame] = this.#due;
     if (frame === undefined) return null;
@@ -204,12 +199,13 @@ export class Aggregation {
   }
 
   /**
-   * The bus has what was taken. `found`: what stands there under that revision from before a crash, `gone` when it was
-   * there and is not any more. Answers in it are taken over, and answers that it lacks make the next revision. Null:
-   * there
-   * is nothing more to do for this one; it goes out again under a higher revision.
+   * AGGREGATES has the taken aggregate. Answers of `found` are taken over; answers that it lacks make a new revision.
+   * Returns null when there is nothing left to do for this revision: its frame goes out again under a higher one.
+   *
+   * @param found the aggregate that stands there under that revision from before a crash; null when ours was stored,
+   *   `gone` when another one was stored and is there no more
    */
-  stored({ aggregate, alertOnly }: Publication, found: Aggregate | 'gone' | null): Outcome | null {
+  stored({ aggregate, alertOnly }: Publication, found: Aggregate | 'gone' | null): StoredAggregate | null {
     const frame = this.#frames.get(aggregate.requestId);
     if (frame === undefined) return null;
     if (found === 'gone') {
@@ -224,8 +220,8 @@ export class Aggregation {
     return { aggregate: content, alert };
   }
 
-  /** All there is to do for what was taken is done, so far as it is an alert too. */
-  done(requestId: RequestId, alert: Outcome['alert'] = 'none'): void {
+  /** The taken aggregate is where it belongs, an alert in ALERTS too. */
+  done(requestId: RequestId, alert: StoredAggregate['alert'] = 'none'): void {
     const frame = this.#frames.get(requestId);
     if (frame === undefined) return;
     if (alert !== 'none') {
@@ -235,17 +231,15 @@ export class Aggregation {
     this.#move(frame, frame.changed ? 'due' : 'idle');
   }
 
-  /** True when the bus has all that is known of this frame, or it was given up. Its messages may be settled. */
+  /** True when the bus has all that is known of this frame, or it was given up: its messages may be settled. */
   isSettled(requestId: RequestId): boolean {
     const frame = this.#frames.get(requestId);
     return frame === undefined ? !this.#early.has(requestId) : frame.state === 'idle';
   }
 
-  /** Frames whose answers were given up since the last call, because no detection of theirs ever came. */
+  /** Removes and returns the frames whose answers were given up because their detection never came. */
   takeGivenUp(): readonly RequestId[] {
-    const all = this.#givenUp;
-    this.#givenUp = [];
-    return all;
+    return this.#early.takeGivenUp();
   }
 
   #open(facts: FrameFacts, deadline: number): Frame {
@@ -264,8 +258,8 @@ export class Aggregation {
     return frame;
   }
 
-  /** False when it says nothing new. */
-  #take(frame: Frame, groupIndex: number, answer: GroupAnswer): boolean {
+  /** False when the answer is no news. */
+  #addAnswer(frame: Frame, groupIndex: number, answer: GroupAnswer): boolean {
     if (!frame.facts.trafficGroups.some((group) => group.groupIndex === groupIndex)) {
       this.counters.orphans += 1;
       return false;
@@ -276,7 +270,7 @@ export class Aggregation {
     return true;
   }
 
-  /** It is delivered again, so its message was not settled before the crash, so the alert may be missing. */
+  /** The message was not settled before the crash, so ALERTS may lack the alert. */
   #repeated(frame: Frame): void {
     this.counters.duplicates += 1;
     if (frame.unsure && frame.state === 'idle') this.#move(frame, 'due');
@@ -322,33 +316,17 @@ export class Aggregation {
     if (this.#closed.size > this.#options.rememberClosed && oldest !== undefined) this.#closed.delete(oldest);
   }
 
-  /** Of a closed frame: no judgement is better than the first of its group. */
-  #isRepeated(requestId: RequestId): boolean {
+  /** An answer to a complete frame is never better than the first one of its group, so it counts as a duplicate. */
+  #isClosed(requestId: RequestId): boolean {
     if (!this.#closed.has(requestId)) return false;
     this.counters.duplicates += 1;
     return true;
-  }
-
-  #earlyAnswers(requestId: RequestId, now: number): Map<number, GroupAnswer> {
-    const kept = this.#early.get(requestId);
-    if (kept !== undefined) return kept.answers;
-    const answers = new Map<number, GroupAnswer>();
-    this.#early.set(requestId, { since: now, answers });
-    const [oldest] = this.#early.keys();
-    if (this.#early.size > this.#options.earlyFrames && oldest !== undefined) this.#giveUp(oldest);
-    return answers;
-  }
-
-  #giveUp(requestId: RequestId): void {
-    this.counters.orphans += this.#early.get(requestId)?.answers.size ?? 0;
-    this.#early.delete(requestId);
-    this.#givenUp.push(requestId);
   }
 }
 
 const isAlert = ({ riskAssessment }: Aggregate): boolean => riskAssessment.maxRiskLevel === 'high';
 
-/** Every group is judged, and nothing of it has to go out again. */
+/** Every group is assessed, and nothing of the frame has to go out again. */
 const isOver = ({ facts, answers, unsure }: Frame): boolean =>
   !unsure && facts.trafficGroups.every(({ groupIndex }) => answers.get(groupIndex)?.missing === null);
 

@@ -6,7 +6,6 @@ import type { Encoder } from '../imaging/jpeg-encoder.ts';
 import type { Bus, ImageStore } from '../infra/bus.ts';
 import { FileCameraStore } from '../infra/camera-store.ts';
 import type { Log } from '../infra/log.ts';
-import type { Metrics } from '../infra/metrics.ts';
 import type { CameraStatus } from '../messages/camera.ts';
 import type { Detection } from '../messages/detection.ts';
 import type { LocatedModel } from '../messages/model.ts';
@@ -67,7 +66,6 @@ export interface CamerasRole extends CameraHooks {
   readonly bus: Bus;
   readonly images: ImageStore;
   readonly encoder: Encoder;
-  readonly metrics: Metrics;
   readonly onStatus: (status: CameraStatus) => void;
   readonly log: Log;
   readonly dataNotices: DataNotices;
@@ -82,7 +80,6 @@ export function camerasInits({
   bus,
   images,
   encoder,
-  metrics,
   onStatus,
   log,
   dataNotices,
@@ -110,18 +107,16 @@ export function camerasInits({
     publisher: () => ({
       bus,
       ...(onDetected === undefined ? {} : { onReceived: onDetected }),
-      onPublished: ({ cameraId, frameNumber, timestamp, modelType, detectionLatency }) => {
-        metrics.detection(cameraId, modelType, detectionLatency);
+      onPublished: ({ cameraId, frameNumber, timestamp }) => {
         system().ref(CAMERA_REGISTRY).tell({ type: 'frame', cameraId, frameNumber, timestamp });
       },
       onShed: (detection) => {
         const { cameraId } = detection;
-        metrics.shed(cameraId, 'detection', 'nats-away', 1);
         system().ref(CAMERA_REGISTRY).tell({ type: 'shed', cameraId, what: 'detections', count: 1 });
         onShed?.(detection);
       },
     }),
-    imaging: () => ({ encoder, images, onFailed: () => metrics.inc('images_failed_total', 1) }),
+    imaging: () => ({ encoder, images }),
     cameraRegistry: () => ({
       store: new FileCameraStore({ path: join(config.dataDir, 'cameras.json'), log, notices: dataNotices }),
       spawner,

@@ -1,7 +1,6 @@
 import type { TreeInits } from '../actors/tree.ts';
 import type { Bus, ImageStore } from '../infra/bus.ts';
 import type { Log } from '../infra/log.ts';
-import type { Metrics } from '../infra/metrics.ts';
 import type { DataNotices } from '../storage/set-aside.ts';
 import type { GantryConfig } from './config.ts';
 import type { UsedService } from './embedded.ts';
@@ -19,7 +18,6 @@ export async function useKeysAndUsage(
   stack: StartStack,
   config: GantryConfig,
   redis: UsedService | null,
-  metrics: Metrics,
   log: Log,
   dataNotices: DataNotices,
 ): Promise<KeysAndUsage> {
@@ -30,7 +28,7 @@ export async function useKeysAndUsage(
   );
   const usage = await stack.step(
     'usage of keys',
-    () => useUsage({ dataDir: config.dataDir, redisUrl: redis?.url ?? null, keys, metrics, log, dataNotices }),
+    () => useUsage({ dataDir: config.dataDir, redisUrl: redis?.url ?? null, keys, log, dataNotices }),
     (used) => used.close(),
   );
   return { keys, usage };
@@ -42,7 +40,6 @@ export const schedulerInits = (
   { taskValidityMs }: Pick<GantryConfig, 'taskValidityMs'>,
   bus: Bus,
   images: ImageStore,
-  metrics: Metrics,
 ): NonNullable<TreeInits['scheduler']> => ({
   keyPool: keys.pool,
   scheduler: () => ({
@@ -51,7 +48,6 @@ export const schedulerInits = (
     validityMs: taskValidityMs,
     bus,
     images,
-    metrics,
     budget: usage.ledger,
     usage,
   }),

@@ -59,7 +59,7 @@ export async function startActors(parts: ActorParts): Promise<ActorSystem> {
             running: running.promise,
             onStatus: (status) => parts.statuses.emit(status),
           }),
-    scheduler: keysAndUsage === null ? null : schedulerInits(keysAndUsage, config, bus, images, metrics),
+    scheduler: keysAndUsage === null ? null : schedulerInits(keysAndUsage, config, bus, images),
     aggregator:
       !config.roles.includes('aggregator') || encoder === null
         ? null

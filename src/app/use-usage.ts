@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import type { CallUsage } from '../actors/scheduler/scheduler.types.ts';
 import type { HttpPorts } from '../http/ports.ts';
 import type { Log } from '../infra/log.ts';
-import type { Metrics } from '../infra/metrics.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { DataNotices } from '../storage/set-aside.ts';
 import { UsageBooks } from '../usage/books.ts';
@@ -13,7 +12,8 @@ import { usagePort } from './usage-port.ts';
 export interface UsedUsage {
   readonly ledger: UsageLedger;
   readonly port: HttpPorts['usage'];
-  record(call: CallUsage): void;
+  /** Returns the cost of the call. */
+  record(call: CallUsage): number;
   notices(): readonly string[];
   close(): Promise<void>;
 }
@@ -22,20 +22,12 @@ export interface UsageOptions {
   readonly dataDir: string;
   readonly redisUrl: string | null;
   readonly keys: Pick<UsedKeys, 'admin' | 'nodeId'>;
-  readonly metrics: Pick<Metrics, 'llmUsage'>;
   readonly log: Log;
   readonly dataNotices: DataNotices;
 }
 
 /** Starts the count of tokens and cost, which warns when the day's budget is spent. */
-export async function useUsage({
-  dataDir,
-  redisUrl,
-  keys,
-  metrics,
-  log,
-  dataNotices,
-}: UsageOptions): Promise<UsedUsage> {
+export async function useUsage({ dataDir, redisUrl, keys, log, dataNotices }: UsageOptions): Promise<UsedUsage> {
   const dailyBudget = (): number | null => keys.admin.keys.dailyBudget;
   const ledger = new UsageLedger({ clock: systemClock, prices: () => keys.admin.keys.prices, dailyBudget });
   const books = await UsageBooks.open({
@@ -52,13 +44,13 @@ export async function useUsage({
     port: usagePort(books, ledger, dailyBudget),
     record: (call) => {
       const cost = ledger.record(call);
-      metrics.llmUsage(call.keyName, call.promptTokens, call.completionTokens, cost);
-      if (ledger.allows() || saidFor === ledger.day) return;
+      if (ledger.allows() || saidFor === ledger.day) return cost;
       saidFor = ledger.day;
       log.warn(
         { day: ledger.day, budget: dailyBudget(), spent: ledger.spent },
         `the budget of ${ledger.day} is spent: rules assess the groups until midnight UTC`,
       );
+      return cost;
     },
     notices: () => [
       ...books.notices(),

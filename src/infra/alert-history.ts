@@ -6,38 +6,36 @@ import { ANY_BODY, type Bus, type StoredMessage } from './bus.ts';
 export interface HistoryQuery {
   /** Null: every camera. */
   readonly cameraId: CameraId | null;
-  /** Of the frames (of a replayed one: of its judgement), epoch ms; both included. */
+  /** Time of the frame, or of the assessment for a replayed frame; epoch ms, both included. */
   readonly from: number;
   readonly to: number;
   /** Most alerts returned, from 1. */
   readonly limit: number;
-  /** Where the page before ended; 0 for the first. */
+  /** `next` of the previous page; 0 for the first page. */
   readonly after: number;
 }
 
 export interface HistoryPage {
-  /** In the order in which they became final. */
+  /** In the order of their newest revisions. */
   readonly alerts: readonly Aggregate[];
-  /** What to go on after; null at the end. */
+  /** The next page's `after`; null at the end. */
   readonly next: number | null;
 }
 
 type Stored = StoredMessage<Aggregate>;
 
-const PAGE = 500;
-/** Messages read for one page of a reply, at most; then it ends early, and its `next` goes on. */
+/** Messages of one read. */
+const BATCH = 500;
+/** Messages read for one page at most. At this bound the page ends early, and its `next` continues after it. */
 const MOST_READ = 5_000;
-/** Revisions of an alert are stored within this time of each other: later answers are not waited for by then. */
+/** All revisions of an alert are stored within this time: nobody waits longer for its late answers. */
 const REVISED_WITHIN_MS = 10 * 60_000;
-/** An alert is stored within this time of its frame, also when everything stood still for an hour. */
+/** An alert is stored within this time of its frame, even after an outage of an hour. */
 const STORED_WITHIN_MS = 2 * 60 * 60_000;
-/** A frame is stored at its time or after it; clocks may differ by this much. */
+/** A frame is stored after it was taken; the clocks of two machines may differ by this much. */
 const CLOCKS_MS = 60_000;
 
-/**
- * The alerts of the last thirty days, as the stream ALERTS has them: each revision one message, of which the last
- * counts.
- */
+/** The alerts of the last thirty days. The stream ALERTS has each revision as one message; the newest one counts. */
 export class AlertHistory {
   readonly #bus: Pick<Bus, 'read' | 'last'>;
 
@@ -45,50 +43,36 @@ export class AlertHistory {
     this.#bus = bus;
   }
 
-  /** One page, oldest first. Every alert is in one page, as its last revision so far. Rejects `BUS_DOWN`. */
-  async page({ cameraId, from, to, limit, after }: HistoryQuery): Promise<HistoryPage> {
+  /** One page, oldest first. Every alert is on one page only, as its newest revision so far. Rejects `BUS_DOWN`. */
+  async page(query: HistoryQuery): Promise<HistoryPage> {
+    const { cameraId, from, after } = query;
     const subject = cameraId === null ? subjects.alerts : subjects.alert(cameraId);
     const newest = await this.#bus.last({ stream: streams.alerts, subject, parser: ANY_BODY });
     if (newest === null) return { alerts: [], next: null };
+    const page = new PageBuilder(query);
     let start: { readonly seq: number } | { readonly time: number } =
       after > 0 ? { seq: after + 1 } : { time: from - CLOCKS_MS };
-    /** Read, and not yet known to be the last of its alert. */
-    let open: Stored[] = [];
-    const alerts: Aggregate[] = [];
     for (let read = 0; ;) {
-      const page = await this.#bus.read({
+      const messages = await this.#bus.read({
         stream: streams.alerts,
         filter: subject,
         parser: Aggregate,
         from: start,
-        limit: PAGE,
+        limit: BATCH,
       });
-      read += page.length;
-      const end = isEnd(page, newest.seq);
-      open.push(...page);
-      const until = end ? Infinity : (page.at(-1)?.storedAt ?? 0) - REVISED_WITHIN_MS;
-      const known = open.filter(({ storedAt }) => storedAt <= until || read >= MOST_READ);
-      const last = lastOf(open);
-      for (const stored of known) {
-        const time = timeOf(stored.body);
-        if (last.get(stored.body.requestId) !== stored || time < from || time > to) continue;
-        alerts.push(stored.body);
-        if (alerts.length === limit) return { alerts, next: stored.seq };
-      }
-      const reached = known.at(-1);
-      open = open.slice(known.length);
-      if (end || (reached !== undefined && reached.storedAt > to + STORED_WITHIN_MS)) return { alerts, next: null };
-      if (read >= MOST_READ) return { alerts, next: reached?.seq ?? null };
-      start = { seq: (page.at(-1)?.seq ?? 0) + 1 };
+      read += messages.length;
+      const finished = page.add(messages, { end: isEnd(messages, newest.seq), cut: read >= MOST_READ });
+      if (finished !== null) return finished;
+      start = { seq: (messages.at(-1)?.seq ?? 0) + 1 };
     }
   }
 
-  /** A camera's newest, by the time of the frame, newest first. Rejects `BUS_DOWN`. */
+  /** At most `limit` alerts of a camera, the newest frame first. Rejects `BUS_DOWN`. */
   async newest(cameraId: CameraId, limit: number): Promise<readonly Aggregate[]> {
     const subject = subjects.alert(cameraId);
     const last = await this.#bus.last({ stream: streams.alerts, subject, parser: ANY_BODY });
     if (last === null) return [];
-    // Late answers are stored after newer frames: some more are looked at than asked for.
+    // Late answers are stored after newer frames, so more messages are read than alerts are wanted.
     for (let span = 1_000 + limit * 4; ; span *= 8) {
       const from = Math.max(1, last.seq - span);
       const found = newestFirst(await this.#from(from, last.seq, subject));
@@ -96,7 +80,7 @@ export class AlertHistory {
     }
   }
 
-  /** Of the newest `messages` of all cameras the alerts, newest first. Rejects `BUS_DOWN`. */
+  /** The alerts in the newest `messages` messages of all cameras, the newest frame first. Rejects `BUS_DOWN`. */
   async recent(messages: number): Promise<readonly Aggregate[]> {
     const last = await this.#bus.last({ stream: streams.alerts, subject: subjects.alerts, parser: ANY_BODY });
     return last === null ? [] : newestFirst(await this.#from(Math.max(1, last.seq - messages + 1), last.seq));
@@ -105,32 +89,73 @@ export class AlertHistory {
   async #from(seq: number, to: number, filter: string = subjects.alerts): Promise<Stored[]> {
     const all: Stored[] = [];
     for (let from = seq; from <= to;) {
-      const page = await this.#bus.read({
+      const messages = await this.#bus.read({
         stream: streams.alerts,
         filter,
         parser: Aggregate,
         from: { seq: from },
-        limit: PAGE,
+        limit: BATCH,
       });
-      all.push(...page);
-      if (isEnd(page, to)) break;
-      from = (page.at(-1)?.seq ?? to) + 1;
+      all.push(...messages);
+      if (isEnd(messages, to)) break;
+      from = (messages.at(-1)?.seq ?? to) + 1;
     }
     return all;
   }
 }
 
-/** A page may be short because bodies in it could not be read. */
-const isEnd = (page: readonly Stored[], newest: number): boolean => (page.at(-1)?.seq ?? newest) >= newest;
+/** Collects one page from the messages of the stream, given in order. Pure. */
+class PageBuilder {
+  readonly #query: HistoryQuery;
+  readonly #alerts: Aggregate[] = [];
+  /** Messages that a later revision may still replace. */
+  #open: Stored[] = [];
+
+  constructor(query: HistoryQuery) {
+    this.#query = query;
+  }
+
+  /**
+   * Adds the next messages; returns the page once it is finished, else null.
+   *
+   * @param end the stream has no further message
+   * @param cut no further message is to be read for this page
+   */
+  add(messages: readonly Stored[], { end, cut }: { readonly end: boolean; readonly cut: boolean }): HistoryPage | null {
+    const { to, limit } = this.#query;
+    const alerts = this.#alerts;
+    const until = end || cut ? Infinity : (messages.at(-1)?.storedAt ?? 0) - REVISED_WITHIN_MS;
+    this.#open.push(...messages);
+    const newest = newestRevisions(this.#open);
+    const final = this.#open.filter(({ storedAt }) => storedAt <= until);
+    this.#open = this.#open.slice(final.length);
+    for (const stored of final) {
+      if (newest.get(stored.body.requestId) !== stored || !this.#isWanted(stored.body)) continue;
+      alerts.push(stored.body);
+      if (alerts.length === limit) return { alerts, next: stored.seq };
+    }
+    const reached = final.at(-1);
+    if (end || (reached !== undefined && reached.storedAt > to + STORED_WITHIN_MS)) return { alerts, next: null };
+    return cut ? { alerts, next: reached?.seq ?? null } : null;
+  }
+
+  #isWanted(alert: Aggregate): boolean {
+    const time = timeOf(alert);
+    return time >= this.#query.from && time <= this.#query.to;
+  }
+}
+
+/** Compares sequences, not lengths: bodies that cannot be read are left out of a batch. */
+const isEnd = (messages: readonly Stored[], newest: number): boolean => (messages.at(-1)?.seq ?? newest) >= newest;
 
 const timeOf = ({ timestamp, publishedAt, replayOf }: Aggregate): number =>
   Date.parse(replayOf === undefined ? timestamp : publishedAt);
 
-/** The last message of each alert. */
-const lastOf = (messages: readonly Stored[]): ReadonlyMap<string, Stored> =>
+/** The newest message of each alert. */
+const newestRevisions = (messages: readonly Stored[]): ReadonlyMap<string, Stored> =>
   new Map(messages.map((stored) => [stored.body.requestId, stored]));
 
 const newestFirst = (messages: readonly Stored[]): Aggregate[] =>
-  [...lastOf(messages).values()]
+  [...newestRevisions(messages).values()]
     .map(({ body }) => body)
     .toSorted((a, b) => (a.timestamp < b.timestamp ? 1 : a.timestamp > b.timestamp ? -1 : 0));

@@ -68,8 +68,8 @@ export interface PullConsumer<T> {
   receive(max: number, waitMs: number, signal?: AbortSignal): AsyncIterable<Delivery<T>>;
   /**
    * Resolves to the messages that are ready now, up to `max`; when none is, to those that are ready when the first
-   * arrives within `waitMs`, or to an empty list. Rejects `BUS_DOWN` while NATS is down. `signal` ends the wait;
-   * messages already on their way are still returned.
+   * arrives within `waitMs`, or to an empty list. Rejects `BUS_DOWN` while NATS is down, unless messages had arrived
+   * before. `signal` ends the wait; messages already on their way are still returned.
    */
   fetch(max: number, waitMs: number, signal?: AbortSignal): Promise<readonly Delivery<T>[]>;
   /** Rejects `BUS_DOWN`. */

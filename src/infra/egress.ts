@@ -24,7 +24,7 @@ export class EgressError extends Error {
   }
 }
 
-export const MAX_URL_LENGTH = 2_048;
+const MAX_URL_LENGTH = 2_048;
 
 export interface Fetched {
   readonly status: number;

@@ -1,5 +1,4 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { CameraId } from '../messages/ids.ts';
 import type { ActorLog } from '../runtime/actor.ts';
 import { asError } from '../runtime/errors.ts';
 import type { MetricLabels, MetricSink } from '../runtime/metric-sink.ts';
@@ -9,7 +8,6 @@ import { type LabelsOf, type MetricName, type MetricRecorder, METRICS, type Name
 export const KEY_STATUSES = ['available', 'in_use', 'cooling', 'disabled'] as const;
 export type KeyStatus = (typeof KEY_STATUSES)[number];
 export const CIRCUIT_STATES = ['closed', 'open', 'half-open'] as const;
-export type CircuitState = (typeof CIRCUIT_STATES)[number];
 /** How a call to the model ended. */
 export type LlmCallStatus =
   | 'success'
@@ -19,12 +17,6 @@ export type LlmCallStatus =
   | 'provider_error'
   | 'unreadable'
   | 'content_refused';
-/** How an assessment ended: answered by the model or by rules, or not at all. */
-export type AssessmentOutcome = 'vlm' | 'rules' | 'unknown';
-
-/** Work that was left out on purpose, and why: too much for the keys, or NATS down for longer than the buffer lasts. */
-export type ShedWhat = 'detection' | 'group';
-export type ShedReason = 'overload' | 'nats-away';
 
 /** The live feed's figures, totals since the start unless said otherwise. */
 export interface FeedFigures {
@@ -51,14 +43,7 @@ export interface Metrics extends MetricRecorder {
   /** Shows exactly these series of a metric, e.g. totals that are kept elsewhere; all others of it are forgotten. */
   replace<N extends NameOf<'counter' | 'gauge'>>(name: N, series: Iterable<Series<N>>): void;
 
-  // Events that several metrics or series show.
-  detection(cameraId: CameraId, modelType: string, latencySeconds: number): void;
-  llmCall(status: LlmCallStatus, latencySeconds: number): void;
-  llmUsage(keyId: string, promptTokens: number, completionTokens: number, cost: number): void;
-  /** `disputed`: the model's level was more than one step below the measured one. Default false. */
-  assessment(outcome: AssessmentOutcome, disputed?: boolean): void;
-  /** `count`: default 1. */
-  shed(cameraId: CameraId, what: ShedWhat, reason: ShedReason, count?: number): void;
+  /** Shows the state of a key in all its series. */
   apiKey(keyId: string, status: KeyStatus): void;
   forgetKey(keyId: string): void;
 
@@ -136,31 +121,6 @@ class PrometheusMetrics implements Metrics {
     target?.reset();
     // A series that several values fall into, as `other`, is their sum.
     for (const [labels, value] of series) target?.inc(this.#limited(labels), value);
-  }
-
-  detection(cameraId: CameraId, modelType: string, latencySeconds: number): void {
-    this.inc('detection_total', 1, { camera_id: cameraId, model_type: modelType });
-    this.observe('detection_latency_seconds', latencySeconds);
-  }
-
-  llmCall(status: LlmCallStatus, latencySeconds: number): void {
-    this.inc('llm_calls_total', 1, { status });
-    this.observe('llm_latency_seconds', latencySeconds);
-  }
-
-  llmUsage(keyId: string, promptTokens: number, completionTokens: number, cost: number): void {
-    this.inc('llm_tokens_total', promptTokens, { key: keyId, kind: 'prompt' });
-    this.inc('llm_tokens_total', completionTokens, { key: keyId, kind: 'completion' });
-    this.inc('llm_cost_total', cost, { key: keyId });
-  }
-
-  assessment(outcome: AssessmentOutcome, disputed = false): void {
-    this.inc('assessments_total', 1, { outcome });
-    if (disputed) this.inc('assessments_disputed_total', 1);
-  }
-
-  shed(cameraId: CameraId, what: ShedWhat, reason: ShedReason, count = 1): void {
-    this.inc('shed_total', count, { camera_id: cameraId, what, reason });
   }
 
   apiKey(keyId: string, status: KeyStatus): void {

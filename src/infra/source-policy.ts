@@ -15,33 +15,38 @@ export type SourceAllow = readonly string[];
 export type SourceVerdict = { readonly ok: true } | { readonly ok: false; readonly reason: string };
 
 /**
- * Whether `url` may be a camera's source: RTSP only, so that no local file and no other protocol is ever opened by
- * ffmpeg on somebody's behalf. Pure; the reason reads on after the field's name: "scheme must be …".
+ * Whether `url` may be a camera's source: RTSP only, so that ffmpeg never opens a local file or another protocol for
+ * somebody else. Pure. The reason continues a sentence that begins with the field's name: "scheme must be ...".
  *
  * @param allow hosts that cameras may be read from; null or empty means every host but the link-local ones
  */
 export function checkSource(url: string, allow: SourceAllow | null = null): SourceVerdict {
-  if (url.length > MAX_SOURCE_LENGTH)
-    return refuse(`must have at most ${MAX_SOURCE_LENGTH} characters, not ${url.length}`);
-  if (/[ \u2028\u2029]/u.test(url) || CONTROL.test(url)) return refuse('must not contain spaces or control characters');
-  const scheme = /^([a-z][a-z0-9+.-]*):/iu.exec(url)?.[1]?.toLowerCase();
-  if (scheme === undefined) return refuse('must be a URL like rtsp://host:554/path');
-  if (!SCHEMES.includes(`${scheme}:`)) return refuse(`scheme must be rtsp or rtsps, not ${scheme.slice(0, 20)}`);
-  if (!/^[a-z]+:\/\/[^/?#]/iu.test(url)) return refuse('must name a host: rtsp://host:554/path');
-  if (url.includes('#')) return refuse('must not contain #; in a password write it as %23');
-  if (isRedacted(url)) return refuse('holds *** in place of the password: send the real one, or leave the field out');
+  const problem = problemOfText(url);
+  if (problem !== null) return refuse(problem);
   const parsed = URL.parse(url);
-  if (parsed === null)
-    return refuse(
-      portOf(url) ?? 'must be a URL like rtsp://host:554/path; write special characters of a password as %XX',
-    );
+  if (parsed === null) return refuse(problemOfPort(url) ?? `${NO_URL}; write special characters of a password as %XX`);
   if (CONTROL.test(`${decodePart(parsed.username)}${decodePart(parsed.password)}`))
     return refuse('must not have control characters in its user or password');
-  if (parsed.hostname === '') return refuse('must name a host: rtsp://host:554/path');
+  if (parsed.hostname === '') return refuse(NO_HOST);
   if (parsed.port === '0') return refuse('port must be from 1 to 65535, not 0');
   const host = canonicalHost(parsed.hostname);
-  if (host === null) return refuse('must name a valid host: rtsp://host:554/path');
-  return checkHost(host, allow);
+  return host === null ? refuse('must name a valid host: rtsp://host:554/path') : checkHost(host, allow);
+}
+
+const NO_URL = 'must be a URL like rtsp://host:554/path';
+const NO_HOST = 'must name a host: rtsp://host:554/path';
+
+/** Problems that are found before the URL is parsed, as the parser would hide them. */
+function problemOfText(url: string): string | null {
+  if (url.length > MAX_SOURCE_LENGTH) return `must have at most ${MAX_SOURCE_LENGTH} characters, not ${url.length}`;
+  if (/[ \u2028\u2029]/u.test(url) || CONTROL.test(url)) return 'must not contain spaces or control characters';
+  const scheme = /^([a-z][a-z0-9+.-]*):/iu.exec(url)?.[1]?.toLowerCase();
+  if (scheme === undefined) return NO_URL;
+  if (!SCHEMES.includes(`${scheme}:`)) return `scheme must be rtsp or rtsps, not ${scheme.slice(0, 20)}`;
+  if (!/^[a-z]+:\/\/[^/?#]/iu.test(url)) return NO_HOST;
+  if (url.includes('#')) return 'must not contain #; in a password write it as %23';
+  if (isRedacted(url)) return 'holds *** in place of the password: send the real one, or leave the field out';
+  return null;
 }
 
 function checkHost(host: string, allow: SourceAllow | null): SourceVerdict {
@@ -55,7 +60,7 @@ const FORBIDDEN = 'is link-local, or where clouds keep their credentials; it is 
 const isAllowed = (host: string, allow: SourceAllow | null): boolean =>
   allow === null || allow.length === 0 || allow.some((entry) => matches(host, entry.toLowerCase()));
 
-/** A camera's host and port as they are dialled; what {@link checkSource} took has both. */
+/** The host and port to connect to, for a URL that {@link checkSource} accepted. */
 export function sourceAddress(url: string): { readonly host: string; readonly port: number; readonly tls: boolean } {
   const { protocol, hostname, port } = new URL(url);
   const tls = protocol === 'rtsps:';
@@ -63,9 +68,9 @@ export function sourceAddress(url: string): { readonly host: string; readonly po
 }
 
 /**
- * The addresses of a camera's host that may be dialled: none that is forbidden, whatever the name says. A host must be
- * named by the allow-list itself, as {@link checkSource} sees to; what its name leads to is then the operator's word.
- * Throws an error whose message is fit for a camera's status.
+ * Resolves a camera's host to the addresses that may be connected to. {@link checkSource} has checked the host against
+ * the allow-list, so its name may lead to any address that is not forbidden. Rejects `SourceRefused`, whose message is
+ * fit for a camera's status.
  */
 export async function resolveSource(host: string, names: Resolver = systemNames): Promise<readonly ResolvedAddress[]> {
   const family = isIP(host);
@@ -93,8 +98,9 @@ export class SourceRefused extends Error {
 }
 
 /**
- * The host as a resolver will read it: WHATWG leaves hosts of `rtsp:` as they are, but `rtsp://2852039166/` and
- * `rtsp://0xa9fea9fe/` are both 169.254.169.254 to the system, and `http:` rules spell that out.
+ * The host as a resolver reads it; null when there is none. WHATWG leaves the host of an `rtsp:` URL as it is, but to
+ * the system `rtsp://2852039166/` and `rtsp://0xa9fea9fe/` are both 169.254.169.254. The rules for `http:` write that
+ * address out.
  */
 function canonicalHost(hostname: string): string | null {
   const host = URL.parse(`http://${hostname}/`)?.hostname.toLowerCase().replace(/\.$/u, '') ?? '';
@@ -102,9 +108,9 @@ function canonicalHost(hostname: string): string | null {
   return host.startsWith('[') ? host.slice(1, -1) : host;
 }
 
-function portOf(url: string): string | null {
+function problemOfPort(url: string): string | null {
   const port = /^[a-z]+:\/\/(?:[^/?#]*@)?(?:\[[^\]]*\]|[^/?#:[\]]*):([^/?#]*)/iu.exec(url)?.[1];
-  // Not a number: more likely a password with a slash in it, so it is not repeated.
+  // Anything but a number is likely part of a password with a slash in it, so it is not repeated.
   return port !== undefined && /^\d+$/u.test(port) && Number(port) > 65_535
     ? `port must be from 1 to 65535, not ${port.slice(0, 10)}`
     : null;

@@ -23,7 +23,7 @@ export interface Outgoing {
   readonly id: string;
 }
 
-/** What becomes of a handled message. */
+/** A handler's decision about its message. */
 export type Outcome =
   /** Ack it. */
   | { readonly kind: 'done' }
@@ -48,16 +48,16 @@ export interface ProcessorOptions {
   readonly bus: Pick<Bus, 'publish'>;
   readonly clock: Clock;
   readonly log: ActorLog;
-  /** Aborted at a stop: a handler that fails after that fails because of it. */
+  /** Aborted at a stop: a message whose handler fails after that is handed back. */
   readonly signal: AbortSignal;
   /** NATS takes no message, and takes messages again; each called once per outage. */
   readonly onDown?: (error: Error) => void;
   readonly onUp?: () => void;
 }
 
-/** Well within the ack waits of all consumers, of which the shortest is 10 s. */
+/** Well within the shortest ack wait of a consumer, 10 s. */
 const IN_PROGRESS_MS = 3_000;
-/** Messages whose outgoing messages are on their way to the bus at once. */
+/** Handled messages whose outgoing messages are being published at once. */
 const WINDOW = 256;
 const HANDED_BACK: Settlement = { kind: 'handed-back' };
 
@@ -68,19 +68,24 @@ interface Publication<T> {
 }
 
 /**
- * Handles the unacked messages of a consumer and settles each exactly once: publishes before it acks, waits while NATS
- * is
- * down, repeats failed messages with back-off, makes a dead letter of one whose handling failed ten times, renews the
- * ack
- * wait of all others, and hands back at a stop what could not be finished.
+ * Handles the unacked messages of one consumer and settles each exactly once. Its promises, in the order in which a
+ * message meets them, which is also the order of the methods:
+ *
+ * 1. In progress: the ack wait of every message is renewed from `hold` until it is settled.
+ * 2. Publish before ack: a message is acked only when the bus has all its outgoing messages; they wait while NATS is down.
+ * 3. Redelivery: a message whose handling failed is delivered again, after a growing back-off.
+ * 4. Dead letter: a message whose handling failed ten times becomes one.
+ * 5. Drain: `stop` lets handlers finish for a while and hands back all other messages.
+ *
+ * The caller bounds the number of unacked messages, as `Stage` does.
  */
 export class Processor<T> {
   readonly #options: ProcessorOptions;
-  /** True once it is being handled. */
+  /** The messages to settle; true once they are being handled. */
   readonly #unacked = new Map<Delivery<T>, boolean>();
-  /** Not on their way yet. */
+  /** Publications that the sender does not have yet. */
   readonly #queue: Publication<T>[] = [];
-  /** Those in the queue and those that the sender has. */
+  /** All publications, queued or with the sender. */
   readonly #publications = new Set<Publication<T>>();
   readonly #sender: Sender<Publication<T>>;
   readonly #deadLetters = new Set<Promise<void>>();
@@ -111,7 +116,7 @@ export class Processor<T> {
     return this.#unacked.size;
   }
 
-  /** Takes charge of a message that `process` gets later. At a stop it is handed back at once. */
+  /** Takes charge of a message that `process` or `settle` gets later. During a stop it is handed back at once. */
   hold(delivery: Delivery<T>): void {
     if (this.#unacked.has(delivery)) return;
     if (this.#stopping) delivery.nak(0);
@@ -119,7 +124,17 @@ export class Processor<T> {
     this.#renewLater();
   }
 
-  /** Handles a message and settles it; an error of `handle` is the message's own. Never rejects. */
+  /** Keeps the timer running that renews the ack waits, while there are unacked messages. */
+  #renewLater(): void {
+    if (this.#timer !== null || this.#unacked.size === 0) return;
+    this.#timer = this.#options.clock.setTimeout(() => {
+      this.#timer = null;
+      for (const delivery of this.#unacked.keys()) delivery.working();
+      this.#renewLater();
+    }, IN_PROGRESS_MS);
+  }
+
+  /** Handles a message and settles it. An error of `handle` counts as a failure of the message. Never rejects. */
   async process(delivery: Delivery<T>, handle: Handle<T>): Promise<Settlement> {
     this.hold(delivery);
     if (!this.#unacked.has(delivery)) return HANDED_BACK;
@@ -134,6 +149,57 @@ export class Processor<T> {
     return outcome.kind === 'publish' ? this.#publish(delivery, outcome.messages) : this.settle(delivery, outcome);
   }
 
+  /** Resolves when the bus has all messages and the delivery is acked. */
+  #publish(delivery: Delivery<T>, messages: readonly Outgoing[]): Promise<Settlement> {
+    if (this.#ended) return Promise.resolve(HANDED_BACK);
+    return new Promise((resolve) => {
+      const publication: Publication<T> = {
+        delivery,
+        messages,
+        onEnd: (settlement) => {
+          this.#publications.delete(publication);
+          resolve(settlement);
+        },
+      };
+      this.#publications.add(publication);
+      this.#queue.push(publication);
+      this.#sender.pump();
+    });
+  }
+
+  async #send({ delivery, messages, onEnd }: Publication<T>): Promise<void> {
+    const { bus } = this.#options;
+    try {
+      await Promise.all(messages.map(({ subject, body, trace, id }) => bus.publish(subject, body, trace, id)));
+    } catch (thrown) {
+      // The sender tries again until NATS is back, as this is no failure of the message. A full disk counts as down
+      // too.
+      if (isBusDown(thrown) && !this.#ended) throw thrown;
+      onEnd(await this.#failed(delivery, thrown));
+      return;
+    }
+    const settled = await this.settle(delivery, DONE);
+    onEnd(settled === HANDED_BACK ? settled : { kind: 'publish', messages });
+  }
+
+  /** Has a message whose handling failed delivered again; makes it a dead letter at the bound. */
+  async #failed(delivery: Delivery<T>, thrown: unknown): Promise<Settlement> {
+    const { name, log, signal } = this.#options;
+    if (signal.aborted) {
+      this.#handBack(delivery);
+      return HANDED_BACK;
+    }
+    const { subject, seq, attempt } = delivery;
+    const err = clipped(asError(thrown).message);
+    if (attempt >= MOST_DELIVERIES && !isBusDown(thrown))
+      return this.settle(delivery, { kind: 'dead-letter', reason: `its handling failed ${attempt} times: ${err}` });
+    log[isBusDown(thrown) ? 'warn' : 'error'](
+      { subject, seq, attempt, durable: name, err },
+      `a message on ${subject} could not be handled by ${name} and is delivered again: ${err}`,
+    );
+    return this.settle(delivery, { kind: 'retry' });
+  }
+
   /** Settles a message without handling it. */
   async settle(delivery: Delivery<T>, outcome: Exclude<Outcome, { kind: 'publish' }>): Promise<Settlement> {
     if (!this.#forget(delivery)) return HANDED_BACK;
@@ -143,14 +209,28 @@ export class Processor<T> {
     return outcome;
   }
 
-  /** Resolves when a message was settled, or with the stop. */
+  async #deadLetter(delivery: Delivery<T>, reason: string): Promise<void> {
+    const stored = delivery.deadLetter(reason);
+    this.#deadLetters.add(stored);
+    await stored;
+    this.#deadLetters.delete(stored);
+  }
+
+  /** False when the message had been settled or handed back before. */
+  #forget(delivery: Delivery<T>): boolean {
+    const known = this.#unacked.delete(delivery);
+    if (known) this.#wake();
+    return known;
+  }
+
+  /** Resolves when a message has been settled, or the processor has stopped. */
   change(): Promise<void> {
     return this.#ended ? Promise.resolve() : new Promise((resolve) => this.#waiters.push(resolve));
   }
 
   /**
-   * Hands back at once what is not being handled, and after `flushMs`, or when NATS is down, everything that is left.
-   * Resolves then, with every dead letter stored; handlers that still run have no effect on their messages any more.
+   * Hands back at once all messages that are not being handled, and the others after `flushMs`, or when NATS is down.
+   * Resolves then, with every dead letter stored. A handler that still runs no longer affects its message.
    */
   async stop(flushMs: number): Promise<void> {
     const { clock } = this.#options;
@@ -176,77 +256,6 @@ export class Processor<T> {
 
   #handBack(delivery: Delivery<T>): void {
     if (this.#forget(delivery)) delivery.nak(0);
-  }
-
-  /** False when it was settled or handed back before. */
-  #forget(delivery: Delivery<T>): boolean {
-    const known = this.#unacked.delete(delivery);
-    if (known) this.#wake();
-    return known;
-  }
-
-  #publish(delivery: Delivery<T>, messages: readonly Outgoing[]): Promise<Settlement> {
-    if (this.#ended) return Promise.resolve(HANDED_BACK);
-    return new Promise((resolve) => {
-      const publication: Publication<T> = {
-        delivery,
-        messages,
-        onEnd: (settlement) => {
-          this.#publications.delete(publication);
-          resolve(settlement);
-        },
-      };
-      this.#publications.add(publication);
-      this.#queue.push(publication);
-      this.#sender.pump();
-    });
-  }
-
-  async #send({ delivery, messages, onEnd }: Publication<T>): Promise<void> {
-    const { bus } = this.#options;
-    try {
-      await Promise.all(messages.map(({ subject, body, trace, id }) => bus.publish(subject, body, trace, id)));
-    } catch (thrown) {
-      // A full disk counts as down too. It is not the message's fault: it is sent again for as long as that takes.
-      if (isBusDown(thrown) && !this.#ended) throw thrown;
-      onEnd(await this.#failed(delivery, thrown));
-      return;
-    }
-    const settled = await this.settle(delivery, DONE);
-    onEnd(settled === HANDED_BACK ? settled : { kind: 'publish', messages });
-  }
-
-  async #failed(delivery: Delivery<T>, thrown: unknown): Promise<Settlement> {
-    const { name, log, signal } = this.#options;
-    if (signal.aborted) {
-      this.#handBack(delivery);
-      return HANDED_BACK;
-    }
-    const { subject, seq, attempt } = delivery;
-    const err = clipped(asError(thrown).message);
-    if (attempt >= MOST_DELIVERIES && !isBusDown(thrown))
-      return this.settle(delivery, { kind: 'dead-letter', reason: `its handling failed ${attempt} times: ${err}` });
-    log[isBusDown(thrown) ? 'warn' : 'error'](
-      { subject, seq, attempt, durable: name, err },
-      `a message on ${subject} could not be handled by ${name} and is delivered again: ${err}`,
-    );
-    return this.settle(delivery, { kind: 'retry' });
-  }
-
-  async #deadLetter(delivery: Delivery<T>, reason: string): Promise<void> {
-    const stored = delivery.deadLetter(reason);
-    this.#deadLetters.add(stored);
-    await stored;
-    this.#deadLetters.delete(stored);
-  }
-
-  #renewLater(): void {
-    if (this.#timer !== null || this.#unacked.size === 0) return;
-    this.#timer = this.#options.clock.setTimeout(() => {
-      this.#timer = null;
-      for (const delivery of this.#unacked.keys()) delivery.working();
-      this.#renewLater();
-    }, IN_PROGRESS_MS);
   }
 
   #wake(): void {

@@ -12,7 +12,7 @@ export interface SenderOptions<T> {
   readonly waiting: () => number;
   /** Resolves when the item has arrived. After a rejection it is sent again, for as long as the receiver is down. */
   readonly send: (item: T) => Promise<void>;
-  /** Gets an item that NATS refused (`BUS_REFUSED`) for good; it is not sent again. Default: send it again for ever. */
+  /** Gets an item that NATS refused five times (`BUS_REFUSED`); it is not sent again. Default: it is, for ever. */
   readonly onRefused?: (item: T, error: InfraError) => void;
   /** Called at the first failure, and again only after `onUp`. */
   readonly onDown?: (error: Error) => void;
@@ -21,7 +21,7 @@ export interface SenderOptions<T> {
 }
 
 const RETRY_MS = 250;
-/** One refusal may pass, as that of a stream that is being set up. */
+/** A few refusals may be temporary, as those of a stream that is being set up. */
 const MOST_REFUSALS = 5;
 
 interface Job<T> {
@@ -31,10 +31,9 @@ interface Job<T> {
 }
 
 /**
- * Sends many items at once, in order. A failed item is sent again before every later item that was not sent yet. Until
- * one arrives only one at a time is tried, every 250 ms, so that a receiver that is down is not hammered and one that
- * is
- * back is not overrun.
+ * Sends many items at once, in order. A failed item is sent again before any later item that was not sent yet. After a
+ * failure one item at a time is tried, every 250 ms until one arrives: a receiver that is down is not hammered, and one
+ * that has just come back is not overrun.
  */
 export class Sender<T> {
   readonly #options: SenderOptions<T>;
@@ -51,7 +50,7 @@ export class Sender<T> {
     this.#options = options;
   }
 
-  /** Items that did not arrive yet: waiting, under way or to be sent again. */
+  /** Items that have not arrived: waiting, under way or to be sent again. */
   get size(): number {
     return this.#options.waiting() + this.#underWay + this.#failed.length;
   }
@@ -77,7 +76,7 @@ export class Sender<T> {
     }
   }
 
-  /** Sends what it can for at most `flushMs`, as long as the receiver is up, then nothing more. */
+  /** Sends items for at most `flushMs`, while the receiver is up, then nothing more. */
   async stop(flushMs: number): Promise<void> {
     const { clock } = this.#options;
     const timer = clock.setTimeout(() => this.#end(), flushMs);

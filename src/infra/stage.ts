@@ -18,18 +18,17 @@ export interface StageOptions<T> {
   readonly onSettled?: (settlement: Settlement, message: Message<T>) => void;
 }
 
-/** Of one request; so many bodies of the largest size fit into memory. */
+/** Most messages of one request, so that as many bodies of the largest size fit into memory. */
 const MOST_REQUESTED = 64;
 const REQUEST_MS = 10_000;
 const RETRY_MS = 500;
-/** A request that ends so soon without a message was refused: there are too many unacked ones, say. */
+/** A request that ends so soon without a message was refused, as when the consumer has too many unacked ones. */
 const REFUSED_MS = 100;
 
 /**
- * A stage of the pipeline: takes messages of a durable consumer, has each handled as soon as it arrives, and settles
- * it.
- * Begins with its construction; takes nothing more once `ctx.signal` aborts. While NATS is down it waits, and says so
- * once.
+ * A stage of the pipeline: takes the messages of a durable consumer, at most `inFlight` unacked at once, and has each
+ * handled and settled by a {@link Processor}, which keeps the promises about a message. Begins with its construction
+ * and takes nothing more once `ctx.signal` aborts. While NATS is down it waits, and logs that once.
  */
 export class Stage<T> {
   readonly #options: StageOptions<T>;
@@ -52,13 +51,13 @@ export class Stage<T> {
     this.#run().catch((thrown: unknown) => ctx.fail(asError(thrown)));
   }
 
-  /** Messages taken and not settled. */
+  /** Messages taken from the consumer and not settled. */
   get unacked(): number {
     return this.#processor.unacked;
   }
 
   /**
-   * To be called at the actor's stop: finishes what it can within `flushMs`, while NATS is up, and hands back the rest.
+   * To be called at the actor's stop: finishes messages within `flushMs`, while NATS is up, and hands back the rest.
    */
   stop(flushMs: number): Promise<void> {
     return this.#processor.stop(flushMs);
@@ -97,12 +96,12 @@ export class Stage<T> {
     for await (const delivery of consumer.receive(most, REQUEST_MS, ctx.signal)) {
       received += 1;
       this.#outage.end('receiving');
-      this.#take(delivery);
+      this.#begin(delivery);
     }
     return received > 0 || ctx.clock.now() - begunAt >= REFUSED_MS;
   }
 
-  #take(delivery: Delivery<T>): void {
+  #begin(delivery: Delivery<T>): void {
     const { ctx, handle, onSettled } = this.#options;
     // Handed back rather than begun: another node, or the next start, has it at once.
     if (ctx.signal.aborted) return delivery.nak(0);
@@ -113,7 +112,7 @@ export class Stage<T> {
   }
 }
 
-/** Says once that NATS is down, whatever notices it, and once that all of it works again. */
+/** Logs once that NATS is down, whoever notices it first, and once that receiving and publishing work again. */
 class Outage {
   readonly #log: ActorLog;
   readonly #name: string;

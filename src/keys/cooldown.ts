@@ -10,7 +10,7 @@ export interface CooldownPolicy {
 }
 
 /** Calls lose half of their weight in this time. */
-export const HALF_LIFE_MS = 120_000;
+const HALF_LIFE_MS = 120_000;
 
 /**
  * Share of a key's recent calls that failed. Successes and failures are counted with exponential decay, so old ones

@@ -3,7 +3,7 @@ import { z } from 'zod';
 const NAME = /^[A-Za-z0-9._-]{1,64}$/;
 const NAME_RULE = 'must be 1 to 64 characters of A-Z a-z 0-9 . _ -';
 
-export const STRATEGIES = ['round_robin', 'least_loaded', 'priority'] as const;
+const STRATEGIES = ['round_robin', 'least_loaded', 'priority'] as const;
 export const KeyStrategy = z.enum(STRATEGIES);
 export type KeyStrategy = z.infer<typeof KeyStrategy>;
 

@@ -10,7 +10,7 @@ import { hostAndPort, parseServerUrl, type ServerUrl, ServerUrlError, shownUser 
 const FILES = ['ca', 'cert', 'key', 'nkey', 'creds'] as const;
 export type NatsFile = (typeof FILES)[number];
 
-export const NATS_PORT = 4222;
+const NATS_PORT = 4222;
 const MOST_SERVERS = 32;
 
 interface NatsServers {

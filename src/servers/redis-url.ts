@@ -6,7 +6,7 @@ import { hostAndPort, parseServerUrl, ServerUrlError, shownUser } from './server
 const FILES = ['ca', 'cert', 'key'] as const;
 export type RedisFile = (typeof FILES)[number];
 
-export const REDIS_PORT = 6379;
+const REDIS_PORT = 6379;
 const MOST_DATABASES = 65_535;
 /**
  * After a server became a replica we connect anew, since its name may mean another server now; but not at every command

@@ -2,7 +2,7 @@
 export type DecodeMode = 'keyframes' | 'all';
 
 /** 8K (8192 x 4320) and a little more; a decoder holds up to 16 such pictures of 57 MB. */
-export const MAX_PIXELS = 8_192 * 4_608;
+const MAX_PIXELS = 8_192 * 4_608;
 /** Of a scaled picture: one much higher than wide is made narrower than `maxWidth`. */
 const MAX_HEIGHT = 4_096;
 /** Largest single allocation of ffmpeg, in bytes. */

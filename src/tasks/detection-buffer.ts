@@ -2,10 +2,7 @@ import type { Detection } from '../messages/detection.ts';
 import type { CameraId } from '../messages/ids.ts';
 import { priorityOf } from './explode.ts';
 
-/**
- * How much a frame matters before anybody looked: the priority of its most urgent group, 0 without groups, and for a
- * frame that is judged again.
- */
+/** The priority of the frame's most urgent group; 0 without groups, and for a replayed frame. */
 export function urgencyOf({ trafficGroups, imageWidth, replayOf }: Detection): number {
   return replayOf === undefined
     ? trafficGroups.reduce((most, { features }) => Math.max(most, priorityOf(features, imageWidth)), 0)
@@ -20,9 +17,9 @@ interface Waiting {
 }
 
 /**
- * Frames that wait to be published, at most so many. At the bound the least urgent goes, of these the oldest: so the
- * newest win, and none that may become an alert goes for one that may not. Out they come in order for each camera, the
- * camera with the most urgent frame first.
+ * Frames that wait to be published, at most `capacity`. At the bound the least urgent frame is dropped, the oldest of
+ * several: a frame that may become an alert is never dropped for one that cannot. Frames leave in order within each
+ * camera; the camera with the most urgent frame goes first.
  */
 export class DetectionBuffer {
   readonly #capacity: number;
@@ -38,7 +35,7 @@ export class DetectionBuffer {
     return this.#size;
   }
 
-  /** Returns what had to go for it, which may be the new one itself; null while there is room. */
+  /** Returns the frame dropped for it, which may be the new one itself; null while there is room. */
   add(detection: Detection): Detection | null {
     const { cameraId } = detection;
     const queue = this.#cameras.get(cameraId) ?? [];
@@ -48,7 +45,7 @@ export class DetectionBuffer {
     return this.#size > this.#capacity ? this.#shed() : null;
   }
 
-  /** The next one of a camera that is not `busy`; null when there is none. */
+  /** Removes and returns the next frame of a camera that is not `busy`; null when there is none. */
   take(busy: { has(cameraId: CameraId): boolean }): Detection | null {
     let best: { readonly head: Waiting; readonly urgency: number } | null = null;
     for (const [cameraId, queue] of this.#cameras) {
@@ -62,7 +59,7 @@ export class DetectionBuffer {
     return best === null ? null : best.head.detection;
   }
 
-  /** All that wait, in the order of their arrival; nothing is left. */
+  /** Removes and returns all frames, in the order of their arrival. */
   drain(): readonly Detection[] {
     const all = [...this.#cameras.values()].flat().toSorted((a, b) => a.number - b.number);
     this.#cameras.clear();

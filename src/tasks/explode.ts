@@ -3,18 +3,15 @@ import { taskId } from '../messages/ids.ts';
 import type { AssessmentTask, Priority } from '../messages/task.ts';
 
 export interface TaskOptions {
-  /** How long after the frame an answer is still wanted, in ms. */
+  /** How long after the frame an answer is wanted, in ms. */
   readonly validityMs: number;
-  /** Epoch ms from which the validity of a frame that is judged again counts. */
+  /** From when the validity of a replayed frame counts, epoch ms. Default: from the time of the frame. */
   readonly replayedAt?: number;
 }
 
 const LOWEST: Priority = 1;
 
-/**
- * One task for each group of a detection, in the order of the groups. Those of a frame that is judged again go behind
- * all others.
- */
+/** One task for each group of a detection, in their order. Tasks of a replayed frame have the lowest priority. */
 export function tasksOf(detection: Detection, options: TaskOptions): AssessmentTask[] {
   const { requestId, cameraId, timestamp, traceId, imageWidth, imageHeight, detectedObjects, replayOf } = detection;
   const expiresAt = new Date(
@@ -36,15 +33,19 @@ export function tasksOf(detection: Detection, options: TaskOptions): AssessmentT
   }));
 }
 
-/** Distances and speeds below are for a frame this wide; they scale with it. */
+/** Width of the frame that the distances and speeds below are for; they scale with the width. */
 const REFERENCE_WIDTH = 1280;
 const NEAR_PX = 60;
 const FAST_PX_S = 150;
 
 /**
- * How urgent a group is, from what is known before anybody looked: 5 a person near a vehicle while something moves
- * fast, 4 a person near a vehicle or two members closing in fast, 3 persons and vehicles together or fast traffic,
- * 2 vehicles, 1 persons among themselves.
+ * How urgent a group is, from its measured features:
+ *
+ * - 5: a person near a vehicle while something moves fast
+ * - 4: a person near a vehicle, or members closing in fast with a vehicle among them
+ * - 3: persons and vehicles together, or fast traffic
+ * - 2: vehicles only
+ * - 1: persons only
  */
 export function priorityOf(features: GroupFeatures, imageWidth: number): Priority {
   const scale = imageWidth / REFERENCE_WIDTH;

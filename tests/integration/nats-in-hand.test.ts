@@ -171,8 +171,8 @@ test('what earlier lives left is taken over, once, and a clean end leaves nothin
   for (let seq = 1; seq <= 20; seq += 1) first.begin(`S c ${seq} 1`);
   // It ends here, and the next life finds the last eight.
   const second = new InHand(file, log);
-  assert.equal(second.turn('S c 12 1'), 0);
-  const waits = [13, 14, 15].map((seq) => Number(second.turn(`S c ${seq} 1`)));
+  assert.equal(second.delay('S c 12 1'), 0);
+  const waits = [13, 14, 15].map((seq) => Number(second.delay(`S c ${seq} 1`)));
   assert.ok(
     waits.every((ms, index) => ms > 100 * index - 50 && ms <= 100 * index),
     `one after the other: ${waits.join(', ')}`,
@@ -181,7 +181,7 @@ test('what earlier lives left is taken over, once, and a clean end leaves nothin
   second.begin('S c 99 1');
   const third = new InHand(file, log);
   assert.deepEqual(
-    ['S c 13 1', 'S c 12 1'].map((key) => third.turn(key)),
+    ['S c 13 1', 'S c 12 1'].map((key) => third.delay(key)),
     ['aside', 0],
   );
   assert.ok(
@@ -190,14 +190,14 @@ test('what earlier lives left is taken over, once, and a clean end leaves nothin
     ),
   );
   const fourth = new InHand(file, log);
-  assert.equal(fourth.turn('S c 13 1'), 'aside');
+  assert.equal(fourth.delay('S c 13 1'), 'aside');
   for (const key of ['S c 13 1', 'S c 99 1', ...Array.from({ length: 20 }, (_, index) => `S c ${index + 1} 1`)])
     fourth.done(key);
   fourth.begin('S c 30 1');
   fourth.close();
   assert.equal(existsSync(`${file}.json`), false);
   const fifth = new InHand(file, log);
-  assert.equal(fifth.turn('S c 30 1'), 0);
+  assert.equal(fifth.delay('S c 30 1'), 0);
   fifth.close();
   const nowhere = new InHand(join(world.folder, 'no', 'such', 'folder'), log);
   nowhere.begin('S c 1 1');
@@ -215,7 +215,7 @@ test('files of any size and content in the place of the notes are read as nothin
   }
   const log = memoryLog();
   const notes = new InHand(file, log);
-  assert.equal(notes.turn('m'), 0);
+  assert.equal(notes.delay('m'), 0);
   notes.begin('m');
   notes.close();
   assert.deepEqual(log.lines, []);

@@ -130,6 +130,21 @@ describe('a pull that orders nothing ahead', () => {
     got[0]?.ack();
     more.ack();
   });
+
+  it('does not keep its messages back for others that another fetch has taken', async (t) => {
+    const consumer = await open();
+    t.after(() => consumer.close());
+    const times: number[] = [];
+    for (let round = 0; round < 5; round += 1) {
+      await publish(4);
+      const began = performance.now();
+      const batches = await Promise.all([consumer.fetch(10, 2_000), consumer.fetch(10, 2_000)]);
+      times.push(performance.now() - began);
+      assert.equal(batches.flat().length, 4);
+      for (const delivery of batches.flat()) delivery.ack();
+    }
+    assert.ok(Math.min(...times) < 40, `took ${times.map((ms) => ms.toFixed(0)).join(', ')} ms`);
+  });
 });
 
 /** Takes until this one came: a server that was killed may deliver again what was acked just before. */

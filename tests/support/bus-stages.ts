@@ -70,7 +70,6 @@ export async function startStages(bus: NatsBus) {
     vlm: null,
     language: 'en' as const,
     settings: schedulerSettings(config.scheduler),
-    metrics: { llmCall: () => undefined, assessment: () => undefined, shed: () => undefined },
   };
   const nobody = { fetch: () => Promise.reject(new Error('nobody is called in this test')) };
   const memory = new LimitMemory();

@@ -36,7 +36,6 @@ if (import.meta.main) {
   const gate = new RedisGate({ url: redisUrl, nodeId: name, now: () => steadyNow(systemClock), log });
   await gate.ready(5_000);
   const memory = new LimitMemory();
-  const metrics = { llmCall: () => undefined, assessment: () => undefined, shed: () => undefined };
   const images = new FakeImages(await makeJpeg());
   const init = {
     bus,
@@ -44,7 +43,6 @@ if (import.meta.main) {
     vlm: createVlmClient(),
     language: 'en' as const,
     settings: schedulerSettings(config.scheduler),
-    metrics,
   };
   const tree = supervisor('root', [
     child('key-pool', keyPoolActor, () => ({ config, memory, gate })),

@@ -6,6 +6,7 @@ import { parseKeyConfig } from '../../src/keys/key-config.ts';
 import { LimitMemory } from '../../src/keys/limits.ts';
 import type { VlmClient, VlmReply, VlmRequest } from '../../src/llm/client.ts';
 import { child, supervisor } from '../../src/runtime/supervision.ts';
+import { type MetricSink, NO_METRICS } from '../../src/runtime/metric-sink.ts';
 import { startSystem } from '../../src/runtime/system.ts';
 import { ManualClock } from '../../src/runtime/testing/manual-clock.ts';
 import { plainTask, type TaskOptions } from './assessment-task.ts';
@@ -99,10 +100,13 @@ export async function startedScheduler({
     vlm: rules ? null : vlm,
     language: 'en' as const,
     settings: schedulerSettings(config.scheduler),
-    metrics: {
-      llmCall: (status: string) => void metrics.llm.push(status),
-      assessment: (outcome: string) => void metrics.outcomes.push(outcome),
-      shed: (...shed: readonly unknown[]) => void metrics.shed.push(shed.slice(0, 3).join(' ')),
+  };
+  const sink: MetricSink = {
+    ...NO_METRICS,
+    inc: (name, _by, labels = {}) => {
+      if (name === 'llm_calls_total') metrics.llm.push(labels['status'] ?? '');
+      if (name === 'assessments_total') metrics.outcomes.push(labels['outcome'] ?? '');
+      if (name === 'shed_total') metrics.shed.push([labels['camera_id'], labels['what'], labels['reason']].join(' '));
     },
   };
   const memory = new LimitMemory();
@@ -110,7 +114,12 @@ export async function startedScheduler({
     child('key-pool', keyPoolActor, () => ({ config, memory })),
     child('scheduler', schedulerActor, () => init),
   ]);
-  const system = await startSystem(tree, { log, clock, onEscalation: (error) => assert.fail(error.message) });
+  const system = await startSystem(tree, {
+    log,
+    clock,
+    metrics: sink,
+    onEscalation: (error) => assert.fail(error.message),
+  });
   const stats = (): Promise<SchedulerStats> => system.ref(SCHEDULER).ask({ type: 'stats' }, { timeoutMs: 1_000 });
   const task = (options: TaskOptions = {}) => plainTask({ expiresAt: clock.now() + 60_000, ...options });
   /** Stops the system while time goes on. */

@@ -8,6 +8,7 @@ import { awaitImage, imageWaitMs } from '../../src/infra/image-wait.ts';
 import { cropImageId, frameImageId, imageMadeAt, newRequestId, RequestId } from '../../src/messages/ids.ts';
 import { transfer } from '../../src/runtime/transfer.ts';
 import { child, supervisor } from '../../src/runtime/supervision.ts';
+import { NO_METRICS } from '../../src/runtime/metric-sink.ts';
 import { startSystem } from '../../src/runtime/system.ts';
 import { ManualClock } from '../../src/runtime/testing/manual-clock.ts';
 import { memoryLog } from '../support/log.ts';
@@ -39,10 +40,12 @@ async function imagingWorld(t: TestContext, broken = new Set<string>()) {
     find: () => Promise.resolve(null),
     get: () => Promise.resolve(null),
   };
-  const init = { encoder, images, onFailed: () => void (failed += 1) };
+  const init = { encoder, images };
+  const inc = (name: string, by: number): void => void (failed += name === 'images_failed_total' ? by : 0);
   const system = await startSystem(supervisor('root', [child('imaging', imagingActor, () => init)]), {
     log,
     clock,
+    metrics: { ...NO_METRICS, inc },
     onEscalation: (error) => assert.fail(error.message),
   });
   let stopped: Promise<void> | null = null;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { Aggregation, type Outcome } from '../../src/aggregation/aggregation.ts';
+import { Aggregation, type StoredAggregate } from '../../src/aggregation/aggregation.ts';
 import { RISK_LEVELS, worstRisk } from '../../src/messages/assessment.ts';
 import { Aggregate } from '../../src/messages/aggregate.ts';
 import { detection, result } from '../support/samples.ts';
@@ -11,8 +11,8 @@ const OPTIONS = { deadlineMs: 5_000, rememberFrames: 100, rememberClosed: 100, e
 const fresh = (over = {}) => new Aggregation({ ...OPTIONS, ...over });
 
 /** Publishes all that is due on a bus that takes everything. */
-function drain(frames: Aggregation, now = T0): Outcome[] {
-  const outcomes: Outcome[] = [];
+function drain(frames: Aggregation, now = T0): StoredAggregate[] {
+  const outcomes: StoredAggregate[] = [];
   for (let next = frames.take(now); next !== null; next = frames.take(now)) {
     const outcome = frames.stored(next, null);
     assert.ok(outcome);

@@ -65,10 +65,10 @@ describe('metrics', () => {
 
   it('count and measure', async () => {
     const { metrics } = make();
-    metrics.detection('a', 'ssd', 0.03);
-    metrics.detection('a', 'ssd', 0.3);
-    metrics.llmCall('success', 1.2);
-    metrics.llmCall('rate_limited', 0.1);
+    metrics.inc('detection_total', 2, { camera_id: 'a', model_type: 'ssd' });
+    metrics.observe('detection_latency_seconds', 0.03);
+    metrics.observe('detection_latency_seconds', 0.3);
+    metrics.inc('llm_calls_total', 1, { status: 'rate_limited' });
     metrics.observe('end_to_end_latency_seconds', 1.4);
     metrics.observe('end_to_end_latency_seconds', -0.1); // clocks of two machines
     metrics.set('nats_consumer_lag', 12, { consumer: 'scheduler-p3' });
@@ -162,7 +162,8 @@ describe('metrics', () => {
 
   it('bound the values of a label, and free the place of a removed key', async () => {
     const { metrics } = make(2);
-    for (const camera of ['a', 'b', 'c', 'd']) metrics.detection(camera, 'ssd', 0.1);
+    for (const camera of ['a', 'b', 'c', 'd'])
+      metrics.inc('detection_total', 1, { camera_id: camera, model_type: 'ssd' });
     assert.equal(await value(metrics, 'detection_total{camera_id="other",model_type="ssd"}'), 2);
     for (const key of ['k1', 'k2', 'k3']) metrics.apiKey(key, 'available');
     assert.equal(await value(metrics, 'api_key_status{key_id="other",status="available"}'), 1);

@@ -1,4 +1,4 @@
-import type { Aggregation, Outcome, Publication } from '../../aggregation/aggregation.ts';
+import type { Aggregation, Publication, StoredAggregate } from '../../aggregation/aggregation.ts';
 import type { Bus, Trace } from '../../infra/bus.ts';
 import { Sender } from '../../infra/stage-sender.ts';
 import { Aggregate } from '../../messages/aggregate.ts';
@@ -13,11 +13,11 @@ export interface AggregatePublisherOptions {
   readonly log: ActorLog;
   /** Called the first time a frame is an alert; repeated until it resolves. */
   readonly onAlert: (alert: Aggregate) => Promise<void>;
-  /** The stream AGGREGATES has this aggregate, as `json`, under this sequence. */
+  /** Called when AGGREGATES has this aggregate, as `json`, under this sequence. */
   readonly onStored: (aggregate: Aggregate, json: string, seq: number) => void;
-  /** An aggregate is where it belongs; an alert in ALERTS too. */
+  /** Called when an aggregate is in AGGREGATES, an alert in ALERTS too. */
   readonly onDone: (aggregate: Aggregate) => void;
-  /** The bus refused an aggregate for good. */
+  /** Called when the bus refused an aggregate for good. */
   readonly onRefused: (aggregate: Aggregate, error: Error) => void;
 }
 
@@ -34,7 +34,7 @@ interface Job {
 
 interface Stored {
   /** Null when the frame goes out again under a higher revision. */
-  readonly outcome: Outcome | null;
+  readonly outcome: StoredAggregate | null;
   readonly json: string;
 }
 
@@ -67,7 +67,7 @@ export class AggregatePublisher {
     });
   }
 
-  /** Aggregates that are ready and not where they belong yet. */
+  /** Aggregates that are ready and not published yet. */
   get unpublished(): number {
     return this.#sender.size;
   }
@@ -115,7 +115,7 @@ export class AggregatePublisher {
     return found !== undefined && found.seq === seq && idOf(found.body) === idOf(ours) ? found.body : 'gone';
   }
 
-  async #toAlerts({ aggregate, alert }: Outcome, json: string): Promise<void> {
+  async #toAlerts({ aggregate, alert }: StoredAggregate, json: string): Promise<void> {
     if (alert === 'none') return;
     const { bus, onAlert } = this.#options;
     await bus.publish(subjects.alert(aggregate.cameraId), json, traceOf(aggregate), idOf(aggregate));

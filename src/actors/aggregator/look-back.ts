@@ -13,15 +13,16 @@ export interface LookBackOptions {
   readonly onAggregate: (stored: StoredMessage<Aggregate>) => void;
 }
 
-/** Before the last thing that went out: whoever published it held nothing older. */
+/** An aggregator has no unsettled frame that is older than this. */
 const SPAN_MS = 120_000;
 const MOST = 10_000;
-const PAGE = 500;
+/** Aggregates of one read. */
+const BATCH = 500;
 const RETRY_MS = 500;
 
 /**
- * Tells what went out in the last two minutes of the stream, oldest first, at most the newest 10,000; waits for NATS as
- * long as it takes. Resolves at the abort too.
+ * Reads the aggregates that were published in the last two minutes of the stream, at most the newest 10,000, and gives
+ * them to `onAggregate`, oldest first. Waits for NATS as long as it takes. Also resolves at the abort.
  */
 export async function lookBack({ bus, clock, log, signal, onAggregate }: LookBackOptions): Promise<void> {
   let seen = 0;
@@ -31,9 +32,9 @@ export async function lookBack({ bus, clock, log, signal, onAggregate }: LookBac
       if (last === null) return;
       for (;;) {
         const from = seen === 0 ? { time: last.storedAt - SPAN_MS } : { seq: seen + 1 };
-        const page = await bus.read({ stream: streams.aggregates, parser: Aggregate, from, limit: PAGE });
-        for (const stored of page) if (stored.seq > last.seq - MOST) onAggregate(stored);
-        const end = page.at(-1)?.seq ?? last.seq;
+        const batch = await bus.read({ stream: streams.aggregates, parser: Aggregate, from, limit: BATCH });
+        for (const stored of batch) if (stored.seq > last.seq - MOST) onAggregate(stored);
+        const end = batch.at(-1)?.seq ?? last.seq;
         seen = Math.max(end, last.seq - MOST);
         if (end >= last.seq || signal.aborted) return;
       }
@@ -41,7 +42,7 @@ export async function lookBack({ bus, clock, log, signal, onAggregate }: LookBac
       if (!waited)
         log.warn(
           { err: asError(thrown).message },
-          `the aggregator waits for NATS to know what went out before: ${asError(thrown).message}`,
+          `the aggregator waits for NATS to read the published aggregates: ${asError(thrown).message}`,
         );
       await sleep(clock, RETRY_MS, signal).catch(() => undefined);
     }

@@ -1,4 +1,5 @@
 import type { ImageStore } from '../../infra/bus.ts';
+import type { MetricRecorder } from '../../infra/metric-table.ts';
 import type { CallOutcomeKind } from '../../keys/outcome.ts';
 import type { VlmClient } from '../../llm/client.ts';
 import type { AssessmentTask } from '../../messages/task.ts';
@@ -13,7 +14,7 @@ import { KeyClient } from './key-client.ts';
 import { readPicture } from './read-picture.ts';
 import { byRules } from './result.ts';
 import { statusOf } from './retry.ts';
-import type { SchedulerInit, SchedulerMetrics, SchedulerMode, SchedulerSettings } from './scheduler.types.ts';
+import type { SchedulerInit, SchedulerMode, SchedulerSettings } from './scheduler.types.ts';
 
 export interface AssessorOptions extends Pick<SchedulerInit, 'language' | 'budget' | 'usage'> {
   readonly clock: Clock;
@@ -22,7 +23,7 @@ export interface AssessorOptions extends Pick<SchedulerInit, 'language' | 'budge
   /** Null: rules assess everything. */
   readonly vlm: VlmClient | null;
   readonly images: ImageStore;
-  readonly metrics: SchedulerMetrics;
+  readonly metrics: MetricRecorder;
   readonly admission: Admission;
   readonly hedges: HedgeBudget;
   /** Aborted: begin nothing new; waiting tasks go back to the bus. */
@@ -79,7 +80,9 @@ export class Assessor {
       vlm,
       onCall: (kind, seconds) => {
         const status = statusOf(kind);
-        if (status !== null) metrics.llmCall(status, seconds);
+        if (status === null) return;
+        metrics.inc('llm_calls_total', 1, { status });
+        metrics.observe('llm_latency_seconds', seconds);
       },
       closing,
       abort,
@@ -108,15 +111,19 @@ export class Assessor {
     if (down ? kind === 'ok' : failed) void this.follow();
   }
 
-  /** Reports what each call used. */
+  /** Books and counts the tokens of each call. */
   #metered(vlm: VlmClient, cameraId: string): VlmClient {
-    const { usage } = this.#options;
+    const { usage, metrics } = this.#options;
     if (usage === undefined) return vlm;
     return {
       call: async (request) => {
         const reply = await vlm.call(request);
         const { promptTokens, completionTokens } = reply;
-        usage.record({ keyName: request.access.keyName, cameraId, promptTokens, completionTokens });
+        const key = request.access.keyName;
+        const cost = usage.record({ keyName: key, cameraId, promptTokens, completionTokens });
+        metrics.inc('llm_tokens_total', promptTokens, { key, kind: 'prompt' });
+        metrics.inc('llm_tokens_total', completionTokens, { key, kind: 'completion' });
+        metrics.inc('llm_cost_total', cost, { key });
         return reply;
       },
     };

@@ -1,7 +1,8 @@
 import type { QueueLag } from '../../infra/bus.ts';
+import type { MetricRecorder } from '../../infra/metric-table.ts';
 import type { AssessmentResult } from '../../messages/assessment.ts';
 import type { Priority } from '../../messages/task.ts';
-import type { FailureCode, SchedulerMetrics, SchedulerStats } from './scheduler.types.ts';
+import type { FailureCode, SchedulerStats } from './scheduler.types.ts';
 
 type Counted =
   | 'assessed'
@@ -14,7 +15,7 @@ type Counted =
   | 'queue_lag';
 type Now = Omit<SchedulerStats, Counted>;
 
-/** What the scheduler did, counted. */
+/** Counts since the scheduler's start. */
 export class Counts {
   readonly #unknown: Record<FailureCode, number> = {
     expired: 0,
@@ -36,17 +37,20 @@ export class Counts {
   handedBack = 0;
   duplicates = 0;
 
-  published(result: AssessmentResult, metrics: SchedulerMetrics): void {
+  published(result: AssessmentResult, metrics: MetricRecorder): void {
     if (result.error === undefined) {
       this.#assessed++;
       if (result.degraded === true) this.#degraded++;
       const disputed = result.results[0]?.disputed !== undefined;
-      if (disputed) this.#disputed++;
-      metrics.assessment(result.source, disputed);
+      metrics.inc('assessments_total', 1, { outcome: result.source });
+      if (!disputed) return;
+      this.#disputed++;
+      metrics.inc('assessments_disputed_total', 1);
     } else {
       this.#unknown[result.error.code]++;
-      metrics.assessment('unknown');
-      if (result.error.code === 'shed') metrics.shed(result.cameraId, 'group', 'overload');
+      metrics.inc('assessments_total', 1, { outcome: 'unknown' });
+      if (result.error.code !== 'shed') return;
+      metrics.inc('shed_total', 1, { camera_id: result.cameraId, what: 'group', reason: 'overload' });
     }
   }
 

@@ -25,21 +25,24 @@ import type { SchedulerInit, SchedulerMessage, SchedulerSettings, SchedulerStats
 type Task = Delivery<AssessmentTask>;
 type All = SchedulerMessage | Private;
 
+/** A fetch that has brought nothing for this long means that its level is empty. */
 const QUIET_MS = 10;
+/** Tasks fetched at once from one level. */
 const BATCH = 16;
 const MEASURE_MS = 1_000;
+/** With free slots the backlog is asked for only at every fifth measurement. */
 const MEASURES_AT_REST = 5;
 const DUPLICATE_AGAIN_MS = 1_000;
-/** A task that waited for the provider is assessed by rules this long before it expires. */
+/** A task that waits for the provider is assessed by rules this long before it expires. */
 const RULES_MS = 500;
 const VALIDITY_MS = 30_000;
-/** Tasks begun and not settled, those that wait for the bus to take their result among them; with more nothing is fetched. */
+/** Most tasks in flight, including those whose result waits for the bus. At this bound nothing is fetched. */
 const MOST_IN_HAND = 2_000;
 
-/** Takes tasks, urgent first, has each assessed, publishes the result, and acks the task after that. */
+/** Takes tasks, urgent first, has each assessed, publishes the result and then acks the task. */
 export const schedulerActor = defineActor<SchedulerMessage, Private>()<SchedulerInit>({
   kind: 'scheduler',
-  // Its own messages are bounded by the tasks in flight and five fetches; the others ask for figures.
+  // Its own messages are bounded by the tasks in flight and five fetches; all others are questions for figures.
   mailbox: { capacity: 50_000, overflow: 'refuse' },
   start: (ctx, init) => {
     const scheduler = new Scheduler(ctx, init);
@@ -63,7 +66,6 @@ export const schedulerActor = defineActor<SchedulerMessage, Private>()<Scheduler
 
 class Scheduler {
   readonly #ctx: ActorContext<All>;
-  readonly #init: SchedulerInit;
   readonly #busWatch: BusWatch;
   readonly #queues: TaskQueues;
   readonly #intake: Intake<Task>;
@@ -73,10 +75,10 @@ class Scheduler {
   readonly #admission: Admission;
   readonly #assessor: Assessor;
   readonly #overload: Overload;
-  /** Every task that was begun, to its end; those that wait without a place too. */
+  /** By task id: every task that was begun and has not ended, parked ones too. */
   readonly #inFlight = new Map<string, Promise<void>>();
   readonly #fetches = new Set<Promise<void>>();
-  /** Aborted when calls in flight have to be given up. */
+  /** Aborted at the end of a stop, when calls in flight are given up. */
   readonly #abort = new AbortController();
   #settings: SchedulerSettings;
   #measures = 0;
@@ -86,7 +88,6 @@ class Scheduler {
     const vlm = init.vlm === 'caller' ? callerClient(ctx.ref(CALLER)) : init.vlm;
     const { clock, log } = ctx;
     this.#ctx = ctx;
-    this.#init = init;
     this.#settings = init.settings;
     this.#busWatch = new BusWatch(log);
     this.#queues = new TaskQueues(bus);
@@ -103,6 +104,7 @@ class Scheduler {
       ...init,
       clock,
       log,
+      metrics: ctx.metrics,
       pool: ctx.ref(KEY_POOL),
       vlm,
       admission: this.#admission,
@@ -148,11 +150,11 @@ class Scheduler {
     });
   }
 
-  /** Keeps a fetch under way at every level and fills the free places. */
+  /** Keeps a fetch under way at every level and fills the free slots. */
   pump(): void {
     const { clock } = this.#ctx;
     if (this.#ctx.signal.aborted) return;
-    // What expired while it waited is answered at once: that takes no call and no place. More of that age may be behind it.
+    // Expired tasks are answered at once, as that takes no call and no slot. More of that age may follow.
     const expired = this.#intake.remove((one) => Date.parse(one.body.expiresAt) <= clock.now());
     for (const delivery of expired) this.#begin(delivery);
     for (;;) {
@@ -186,14 +188,14 @@ class Scheduler {
     this.pump();
   }
 
-  /** `result`: published; null when the task goes back to the bus. */
+  /** A task ended. `result`: the published one; null when the task went back to the bus. */
   finished(taskId: string, result: AssessmentResult | null): void {
     this.#inFlight.delete(taskId);
     if (result === null) {
       this.#counts.handedBack++;
     } else {
       const { cameraId, traceId, error, metadata } = result;
-      this.#counts.published(result, this.#init.metrics);
+      this.#counts.published(result, this.#ctx.metrics);
       if ((metadata.calls?.length ?? 0) > 0) this.#overload.rate.served(this.#ctx.clock.now());
       if (error !== undefined)
         this.#ctx.log.debug(
@@ -204,7 +206,7 @@ class Scheduler {
     this.pump();
   }
 
-  /** Each second; what waits in the streams is asked for less often while there is room. */
+  /** Called every second. Asks for the backlog in the streams too, less often while there are free slots. */
   measure(): void {
     void this.#assessor.follow();
     const { mode, in_flight, ready, parked, assessed, degraded, retries, bus_ok, unknown, hedges } = this.stats();
@@ -231,7 +233,7 @@ class Scheduler {
     this.#overload.step(lag);
   }
 
-  /** Waiting tasks go back to the bus at once; calls in flight may finish for a while, then they are given up and go back. */
+  /** Hands waiting tasks back at once. Calls in flight may finish within `drainMs`, then their tasks go back too. */
   async stop(): Promise<void> {
     const shedding = this.#overload.close();
     await this.#processor.stop(this.#settings.drainMs);
@@ -244,7 +246,7 @@ class Scheduler {
     const { clock, signal } = this.#ctx;
     this.#intake.fetching(priority, clock.now());
     const done = this.#queues
-      .fetchInTime(priority, max, { clock, signal, failed: !this.#busWatch.ok })
+      .longFetch(priority, max, { clock, signal, failed: !this.#busWatch.ok })
       .then(
         ({ deliveries, begunAt }) => {
           for (const delivery of deliveries) this.#processor.hold(delivery);
@@ -263,7 +265,7 @@ class Scheduler {
     const claim: SlotClaim = { priority: body.priority, since: now, until: Date.parse(body.expiresAt) - RULES_MS };
     if (this.#isDuplicate(delivery)) return;
     this.#admission.begin(claim);
-    // The place is held until the result is stored: a bus that takes none must not have us make more.
+    // The slot is kept until the result is stored, so that no calls are made whose results the bus does not take.
     void this.#run(
       delivery,
       (task) => this.#assessor.assess(task, claim, this.#settings),
@@ -271,6 +273,7 @@ class Scheduler {
     );
   }
 
+  /** Answers a task as shed. */
   async #giveUp(delivery: Task): Promise<void> {
     if (this.#isDuplicate(delivery)) return;
     const shed = {
@@ -282,6 +285,7 @@ class Scheduler {
     );
   }
 
+  /** Assesses a task and publishes the result. Resolves when the task is settled; never rejects. */
   #run(delivery: Task, assess: (task: AssessmentTask) => Promise<Assessed>, onEnd?: () => void): Promise<void> {
     const { taskId } = delivery.body;
     let result: Assessed = null;
@@ -298,7 +302,7 @@ class Scheduler {
     return end;
   }
 
-  /** Redelivered while it is in flight (NATS was down): the ack of the first delivery ends both. */
+  /** A task is delivered again while it is in flight when NATS was down. The ack of the first delivery ends both. */
   #isDuplicate(delivery: Task): boolean {
     this.#processor.hold(delivery);
     if (!this.#inFlight.has(delivery.body.taskId)) return false;
@@ -307,7 +311,7 @@ class Scheduler {
     return true;
   }
 
-  /** Looks again when the next one that is ready, and has no place, expires. */
+  /** Pumps again when the next ready task expires. */
   #wakeAtExpiry(): void {
     const next = Math.min(
       ...PRIORITIES.flatMap((priority) => this.#intake.oldest(priority) ?? []).map(({ body }) =>
@@ -318,7 +322,7 @@ class Scheduler {
       this.#ctx.setTimer('expiry', Math.max(1, next - this.#ctx.clock.now()), { type: 'pump' });
   }
 
-  /** False when the actor is over. A mailbox that refuses our own word would leave a place taken for good. */
+  /** False after the actor's end. A mailbox that refused our own message would leave a slot taken for good. */
   #tell(message: Private): boolean {
     if (this.#ctx.signal.aborted) return false;
     const told = this.#ctx.self.tell(message) === 'accepted';
@@ -332,7 +336,7 @@ const outgoing = (result: AssessmentResult): Outgoing => {
   return { subject: subjects.result(cameraId), body: result, trace: { cameraId, requestId, traceId }, id: taskId };
 };
 
-/** Seconds since it was put to the bus; null for none. */
+/** Seconds since the task was put on the bus; null without a task. */
 const ageOf = (delivery: Task | undefined, now: number): number | null =>
   delivery === undefined ? null : Math.max(0, Math.round((now - delivery.storedAt) / 100) / 10);
 

@@ -1,5 +1,4 @@
 import type { Bus, ImageStore, QueueLag } from '../../infra/bus.ts';
-import type { Metrics } from '../../infra/metrics.ts';
 import type { SchedulerSection } from '../../keys/key-config.schema.ts';
 import type { VlmClient } from '../../llm/client.ts';
 import type { Language } from '../../llm/language.ts';
@@ -10,9 +9,6 @@ import { address } from '../../runtime/ref.ts';
 
 export type SchedulerMode = 'vlm' | 'rules';
 export type FailureCode = AssessmentFailure['code'];
-
-/** The metrics that the scheduler counts. */
-export type SchedulerMetrics = Pick<Metrics, 'llmCall' | 'assessment' | 'shed'>;
 
 export interface SchedulerSettings {
   readonly maxConcurrentTasks: number;
@@ -50,11 +46,10 @@ export interface SchedulerInit {
   readonly validityMs?: number;
   /** As at the start; `configure` replaces them. */
   readonly settings: SchedulerSettings;
-  readonly metrics: SchedulerMetrics;
   /** Asked before each task. False: rules assess it although there is a model, as the day's budget is spent. */
   readonly budget?: { allows(): boolean };
-  /** Told of the tokens of every call, also of those whose answer could not be read. */
-  readonly usage?: { record(call: CallUsage): void };
+  /** Books the tokens of every call, also of one whose answer could not be read; returns the call's cost. */
+  readonly usage?: { record(call: CallUsage): number };
 }
 
 /** What one call to the model used. */

@@ -4,18 +4,20 @@ import { AssessmentTask, PRIORITIES, type Priority } from '../../messages/task.t
 import type { Clock } from '../../runtime/clock.ts';
 import { pause } from './pause.ts';
 
-/** A fetch waits this long at the server. */
+/** A fetch waits this long at the server for a first task. */
 const WAIT_MS = 2_000;
+/** Pause after a failed fetch. */
 const AGAIN_MS = 500;
-const EARLY_MS = 100;
+/** A fetch that ends so soon without a task was refused, as when the consumer has too many unacked ones. */
+const REFUSED_MS = 100;
 
 export interface Fetched {
   readonly deliveries: readonly Delivery<AssessmentTask>[];
-  /** Epoch ms. */
+  /** When the request was sent, epoch ms. */
   readonly begunAt: number;
 }
 
-/** The five durable consumers, opened when first needed and again after an error. */
+/** The durable consumers of the five levels, opened when first needed and again after an error. */
 export class TaskQueues {
   readonly #bus: Bus;
   readonly #consumers = new Map<Priority, PullConsumer<AssessmentTask>>();
@@ -24,7 +26,7 @@ export class TaskQueues {
     this.#bus = bus;
   }
 
-  /** Rejects `BUS_DOWN` while NATS is away. */
+  /** Resolves to up to `max` tasks, see {@link PullConsumer.fetch}. Rejects `BUS_DOWN` while NATS is down. */
   async fetch(
     priority: Priority,
     max: number,
@@ -42,10 +44,10 @@ export class TaskQueues {
   }
 
   /**
-   * A fetch that waits at the server; after one that failed it begins later, so that a bus that is away is not asked
-   * without a pause.
+   * A fetch that waits up to two seconds at the server. After a failed one it begins with a pause, so that a server
+   * that is down is not hammered.
    */
-  async fetchInTime(
+  async longFetch(
     priority: Priority,
     max: number,
     { clock, signal, failed }: { readonly clock: Clock; readonly signal: AbortSignal; readonly failed: boolean },
@@ -53,12 +55,11 @@ export class TaskQueues {
     if (failed) await pause(clock, AGAIN_MS, signal);
     const begunAt = clock.now();
     const deliveries = await this.fetch(priority, max, WAIT_MS, signal);
-    // Nothing, and sooner than asked: the server refuses to wait (too many unsettled, say).
-    if (deliveries.length === 0 && clock.now() - begunAt < EARLY_MS) await pause(clock, EARLY_MS, signal);
+    if (deliveries.length === 0 && clock.now() - begunAt < REFUSED_MS) await pause(clock, REFUSED_MS, signal);
     return { deliveries, begunAt };
   }
 
-  /** What waits at each level; null where it cannot be told. Never rejects. */
+  /** The backlog of each level; null where the server does not say. Never rejects. */
   async lag(): Promise<ReadonlyMap<Priority, QueueLag | null>> {
     const entries = await Promise.all(
       PRIORITIES.map(async (priority): Promise<readonly [Priority, QueueLag | null]> => {
@@ -72,7 +73,7 @@ export class TaskQueues {
     return new Map(entries);
   }
 
-  /** At the end, when no fetch is under way. Never rejects. */
+  /** To be called at the end, when no fetch is under way. Never rejects. */
   async close(): Promise<void> {
     await Promise.all([...this.#consumers.values()].map((consumer) => consumer.close()));
   }

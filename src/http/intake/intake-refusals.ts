@@ -1,5 +1,5 @@
 /** Reasons to refuse a connection or request before it is handled. */
-export const REFUSALS = {
+const REFUSALS = {
   connections: 'too many connections of one address or in all, each with a request',
   idle: 'an idle connection that was closed for a new one',
   malformed: 'no HTTP request',

@@ -24,7 +24,7 @@ const Left = z.object({ suspects: z.array(z.string()), culprits: z.array(z.strin
 const NOTHING: z.infer<typeof Left> = { suspects: [], culprits: [] };
 
 /** Milliseconds until the message may be begun, or `aside`: it has ended two processes. */
-export type Turn = number | 'aside';
+type Delay = number | 'aside';
 
 /**
  * Finds a message that ends its process, in whatever way. Each message is noted in a file when it is begun: one short
@@ -63,8 +63,8 @@ export class InHand {
     }
   }
 
-  /** When the message may be begun. */
-  turn(key: string): Turn {
+  /** How long to wait before this message is begun. */
+  delay(key: string): Delay {
     if (this.#culprits.has(key)) return 'aside';
     const set = this.#suspects.get(key);
     if (set === undefined) return 0;
@@ -80,7 +80,7 @@ export class InHand {
   /** The message is begun now. */
   begin(key: string): void {
     const isSuspect = this.#suspects.has(key);
-    // Noted when it was parsed, and now it is handled.
+    // Noted already, when it was parsed.
     if (key === this.#last && !isSuspect) return;
     this.#last = key;
     const slot = this.#freeSlot();

@@ -230,7 +230,7 @@ export class NatsBus implements Bus {
   ): StoredMessage<T> | null {
     const key = `${stream} read ${seq} ${at}`;
     try {
-      if (this.#inHand?.turn(key) === 'aside')
+      if (this.#inHand?.delay(key) === 'aside')
         throw new Error('it was in hand, alone, when this process ended for the second time');
       this.#inHand?.begin(key);
       const body = readBody(data, parser);

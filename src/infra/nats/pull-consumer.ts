@@ -13,14 +13,19 @@ import { storedAtOf } from './read.ts';
 
 /** The client accepts no shorter expiry of a request. Requests are ended by our own timer, at or before it. */
 const LEAST_EXPIRY_MS = 1_000;
-/** The server has this long to send the next message that is ready. */
+/** A server that has messages ready sends the first one within this time. */
 const READY_MS = 50;
+/**
+ * It sends the others right after the first. Waiting longer for one that another node has taken would keep the first
+ * from its caller; a message that is already on its way is returned in any case.
+ */
+const NEXT_MS = 5;
 /** Messages of one request: 64 MB when each has 1 MB, the most that a server takes by default. */
 const MOST_AT_ONCE = 64;
 /** A server that does not confirm the end of a request within this time is not waited for. */
 const DRAIN_MS = 500;
-/** After parsing bodies for this long, other work gets its turn. */
-const AT_ONCE_MS = 10;
+/** After parsing bodies for this long, other tasks of the event loop run first. */
+const PARSE_MS = 10;
 const KILLED = 'killed-its-reader: it was in hand, alone, when a process ended for the second time';
 
 export interface PullConsumerOptions<T> {
@@ -32,7 +37,7 @@ export interface PullConsumerOptions<T> {
   readonly mostDeliveries: number;
   readonly deadLetters: DeadLetterWriter;
   readonly onBadBody: () => void;
-  /** Null: nobody looks for messages that end the process. */
+  /** Null: messages that end the process are not looked for. */
   readonly inHand: InHand | null;
 }
 
@@ -52,8 +57,13 @@ export class JetStreamPull<T> implements PullConsumer<T> {
 
   async fetch(max: number, waitMs: number, signal?: AbortSignal): Promise<readonly Delivery<T>[]> {
     const deliveries: Delivery<T>[] = [];
-    for await (const delivery of this.#request(max, Math.max(READY_MS, waitMs), signal, true))
-      deliveries.push(delivery);
+    try {
+      for await (const delivery of this.#request(max, Math.max(READY_MS, waitMs), signal, true))
+        deliveries.push(delivery);
+    } catch (thrown) {
+      // Messages that arrived before NATS went down are not left to their ack wait.
+      if (deliveries.length === 0) throw thrown;
+    }
     return deliveries;
   }
 
@@ -67,7 +77,7 @@ export class JetStreamPull<T> implements PullConsumer<T> {
     await Promise.all([...this.#open].map(drain));
   }
 
-  /** `onlyReady`: ends once it has what was ready when the first message arrived. */
+  /** `onlyReady`: ends once it has the messages that were ready when the first one arrived. */
   async *#request(max: number, waitMs: number, signal?: AbortSignal, onlyReady = false): AsyncGenerator<Delivery<T>> {
     const { link, durable } = this.#options;
     const messages = await this.#ask(max, waitMs);
@@ -81,7 +91,7 @@ export class JetStreamPull<T> implements PullConsumer<T> {
     let busyMs = 0;
     try {
       for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) {
-        if (busyMs > AT_ONCE_MS) {
+        if (busyMs > PARSE_MS) {
           await new Promise((resolve) => setImmediate(resolve));
           busyMs = 0;
         }
@@ -92,7 +102,7 @@ export class JetStreamPull<T> implements PullConsumer<T> {
         if (onlyReady) {
           clearTimeout(timer);
           if (next.value.info.pending === 0) end();
-          else timer = setTimeout(end, READY_MS);
+          else timer = setTimeout(end, NEXT_MS);
         }
         yield delivery;
       }
@@ -105,7 +115,7 @@ export class JetStreamPull<T> implements PullConsumer<T> {
       unlisten();
       signal?.removeEventListener('abort', end);
       this.#open.delete(messages);
-      // The caller stopped half-way: the rest is for others.
+      // A caller that stopped half-way leaves the rest to other nodes.
       await drain(messages);
       for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) next.value.nak();
     }
@@ -128,7 +138,7 @@ export class JetStreamPull<T> implements PullConsumer<T> {
     }
   }
 
-  /** Null for a message that nobody gets now: it became a dead letter, or comes again in a moment. */
+  /** Null for a message that became a dead letter, or that is delivered again a moment later. */
   async #read(message: JsMsg): Promise<Delivery<T> | null> {
     const { mostDeliveries, deadLetters, onBadBody, parser, inHand } = this.#options;
     const { stream, consumer, streamSequence: seq, deliveryCount: attempt } = message.info;
@@ -136,16 +146,16 @@ export class JetStreamPull<T> implements PullConsumer<T> {
       await deadLetters.write({ message, reason: `delivered ${mostDeliveries} times without success` });
       return null;
     }
-    // The time tells it from the message of the same sequence in a stream made anew.
+    // The time tells it from the message of the same sequence in a stream that was created again.
     const key = `${stream} ${consumer} ${seq} ${storedAtOf(message)}`;
-    const turn = inHand?.turn(key) ?? 0;
-    if (turn === 'aside') {
+    const delay = inHand?.delay(key) ?? 0;
+    if (delay === 'aside') {
       await deadLetters.write({ message, reason: KILLED, unreadable: true });
       inHand?.done(key);
       return null;
     }
-    if (turn > 0) {
-      message.nak(turn);
+    if (delay > 0) {
+      message.nak(delay);
       return null;
     }
     inHand?.begin(key);
