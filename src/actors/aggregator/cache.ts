@@ -41,7 +41,7 @@ export interface CacheCounts {
   dropped: number;
 }
 
-/** Items that wait for Redis, beside those on their way. */
+/** Most items that wait for Redis, besides those under way. */
 export const MOST_WAITING = 2_000;
 const WINDOW = 32;
 
@@ -70,7 +70,7 @@ export class Cache {
     });
   }
 
-  /** Waiting, and on their way. */
+  /** Items waiting and under way. */
   get size(): number {
     return this.#sender.size;
   }
@@ -85,7 +85,7 @@ export class Cache {
     this.#sender.pump();
   }
 
-  /** Writes what it can for at most `flushMs`, while Redis is up; then it takes no more. */
+  /** Writes for at most `flushMs`, while Redis is up; after that it takes no more items. */
   async stop(flushMs: number): Promise<void> {
     await this.#sender.stop(flushMs);
     this.counts.dropped += this.size;
