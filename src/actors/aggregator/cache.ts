@@ -47,8 +47,7 @@ const WINDOW = 32;
 
 /**
  * Writes detections and aggregates to Redis in order, many at once. While Redis is down they wait; at the bound the
- * oldest
- * is dropped. An item whose time in Redis is over by then is skipped.
+ * oldest is dropped. An item whose time in Redis is over by then is skipped.
  */
 export class Cache {
   readonly counts: CacheCounts = { written: 0, expired: 0, refused: 0, dropped: 0 };

@@ -47,10 +47,8 @@ const FLUSH_MS = 2_000;
 
 /**
  * Publishes one aggregate per frame, to the stream that viewers follow, and alerts to their history too. A detection
- * and
- * its answers are acked only when the streams have all that is known of the frame. After a crash the published
- * aggregates
- * are read back, and the messages that were not acked are delivered again.
+ * and its answers are acked only when the streams have all that is known of the frame. After a crash the published
+ * aggregates are read back, and the messages that were not acked are delivered again.
  */
 export class FrameAggregator implements RunningAggregator {
   readonly #ctx: AggregatorContext;
