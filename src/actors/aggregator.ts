@@ -90,7 +90,7 @@ export const aggregatorAt = <Init>(
           stats: () => running?.frames.stats() ?? NOTHING,
         },
         stop: async (reason) => {
-          // One that is not set up yet has taken no message.
+          // An aggregator that is not set up yet has taken no message.
           if (running === null) {
             opening.then((opened) => opened.close()).catch(() => undefined);
             return;
@@ -105,8 +105,8 @@ export const aggregatorAt = <Init>(
   });
 
 /**
- * The aggregator in a thread of its own: its work is a third of that for a group, and what viewers see next depends on
- * it, so neither holds up the rest of Gantry, nor the rest it. Its libraries, slow to load, are loaded after the start.
+ * The aggregator in a thread of its own: it does a third of the work for a group, and viewers wait for its results, so
+ * it and the rest of Gantry must not delay each other. Its libraries load slowly, so they are loaded after the start.
  */
 export const aggregatorActor = aggregatorAt<AggregatorInit>(
   async (ctx, init) => (await import('./aggregator/open-aggregator.ts')).openAggregator(ctx, init),

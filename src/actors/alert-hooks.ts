@@ -17,7 +17,7 @@ export async function callAlertHooks(
   for (const [index, url] of urls.entries()) {
     const id = `alert-${requestId}-${index}`;
     const whole = JSON.stringify({ type: 'alert', id, data: alert });
-    // Beyond what any real frame has: the judgement counts, and the API has the rest.
+    // Beyond what any real frame has: the assessment matters here, and the API has the rest.
     const body =
       whole.length <= MOST.hookBody
         ? whole

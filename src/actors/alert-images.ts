@@ -23,9 +23,8 @@ const FLUSH_MS = 1_000;
 
 /**
  * Copies the pictures of alerts, made small, to a store that keeps them as long as the alerts. An alert is acked when
- * its
- * pictures are stored. Shows in the tree how many alerts were handled, and how many pictures were kept, were `missing`
- * (gone before they were copied, or never stored) or could not be read.
+ * its pictures are stored. Shows in the tree how many alerts were handled, and how many pictures were kept, were
+ * `missing` (gone before they were copied, or never stored) or could not be read.
  */
 export const alertImagesActor = defineActor<never>()<AlertImagesInit>({
   kind: 'alert-images',

@@ -103,7 +103,7 @@ export const keyPoolActor = defineActor<KeyPoolMessage, Private>()<KeyPoolInit>(
   },
 });
 
-/** What the pure pool lacks: the clock, deferred replies, the log, and a memory that outlives the actor. */
+/** Adds to the pure pool a clock, deferred replies, the log, and a memory that outlives the actor. */
 class PoolShell {
   readonly pool: KeyPool;
   readonly #ctx: ActorContext<KeyPoolMessage | Private>;

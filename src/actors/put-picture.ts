@@ -5,7 +5,7 @@ import type { ImageId } from '../messages/ids.ts';
 type Shrink = (jpeg: Uint8Array, maxBytes: number) => Promise<Uint8Array>;
 
 /**
- * Stores a JPEG; one that is too large for a message is made smaller first. Resolves to whether it was. Rejects as
+ * Stores a JPEG; one that is too large for a message is made smaller first. Resolves to true when it was. Rejects as
  * `images.put`, also when it cannot be made small enough, and as `shrink`.
  */
 export async function putPicture(

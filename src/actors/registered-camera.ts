@@ -21,7 +21,7 @@ export interface CameraEntry {
 const RECENT_FRAMES = 20;
 const RATE_WINDOW_MS = 60_000;
 
-/** What the registry remembers of one camera. Times are epoch ms. */
+/** The registry's knowledge of one camera. Times are epoch ms. */
 export class RegisteredCamera {
   config: CameraConfig;
   /** There at every start, e.g. the demo, so not stored. */

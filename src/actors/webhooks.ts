@@ -66,8 +66,7 @@ function resultOf(status: number): CallResult {
 
 /**
  * Calls webhooks. Each call is a message of a JetStream work queue: it survives a restart, any node may make it, and
- * its
- * redelivery is the retry with back-off.
+ * its redelivery is the retry with back-off.
  */
 export const webhooksActor = defineActor<never>()<WebhooksInit>({
   kind: 'webhooks',

@@ -18,7 +18,7 @@ import { type CameraHooks, camerasInits, type CameraResources } from './role-cam
 import { type KeysAndUsage, schedulerInits } from './role-scheduler.ts';
 import type { Signal } from './signals.ts';
 
-/** What the actors are made of; null where the role that needs it is elsewhere. */
+/** The parts that the actors are made of; null where the role that needs one is elsewhere. */
 export interface ActorParts {
   readonly config: GantryConfig;
   readonly hooks: CameraHooks;

@@ -26,7 +26,7 @@ export interface StreamMemoryOptions {
   readonly bus: Pick<NatsBus, 'link'>;
   readonly dataDir: string;
   readonly natsUrl: string;
-  /** Whether the server is embedded, so that nobody else uses it. */
+  /** Whether the server is embedded, so that no other program uses it. */
   readonly embedded: boolean;
   readonly notices: DataNotices;
   readonly log: Log;
@@ -76,7 +76,7 @@ export class StreamMemory {
     return this.#work;
   }
 
-  /** Takes the last note, when nobody writes any more. */
+  /** Takes the last note, after the last write. */
   async close(): Promise<void> {
     if (this.#timer !== null) clearInterval(this.#timer);
     await this.look(true);

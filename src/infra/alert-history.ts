@@ -28,7 +28,7 @@ type Stored = StoredMessage<Aggregate>;
 const BATCH = 500;
 /** Messages read for one page at most. At this bound the page ends early, and its `next` continues after it. */
 const MOST_READ = 5_000;
-/** All revisions of an alert are stored within this time: nobody waits longer for its late answers. */
+/** All revisions of an alert are stored within this time, as no answer is awaited for longer. */
 const REVISED_WITHIN_MS = 10 * 60_000;
 /** An alert is stored within this time of its frame, even after an outage of an hour. */
 const STORED_WITHIN_MS = 2 * 60 * 60_000;

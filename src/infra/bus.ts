@@ -58,7 +58,7 @@ export interface QueueLag {
 
 /**
  * A durable pull consumer. A message that does not parse, or was delivered too often already, becomes a dead letter,
- * counted and logged; the caller never sees it. A message that nobody asked for stays available to other nodes.
+ * counted and logged; the caller never sees it. A message that was not requested stays available to other nodes.
  */
 export interface PullConsumer<T> {
   /**
@@ -84,7 +84,7 @@ export interface PullOptions<T> {
   readonly parser: Parser<T>;
 }
 
-/** The schema of a body. `readBody` of messages applies it, whoever wrote the body. */
+/** The schema of a body. Every body that is read is checked against it, see `readBody`. */
 export type Parser<T> = z.ZodType<T>;
 
 /** For callers that need only the position of a message in its stream. */
@@ -106,11 +106,11 @@ export interface FollowOptions<T> {
   /** Subject with wildcards; default all of the stream. */
   readonly filter?: string;
   readonly parser: Parser<T>;
-  /** `new`: what is stored from now on; a sequence: from that message on. */
+  /** `new`: messages stored from now on; a sequence: from that message on. */
   readonly from: 'new' | { readonly seq: number };
   /** Ends it. */
   readonly signal: AbortSignal;
-  /** In order, each once. What it throws is logged. */
+  /** Called with each message once, in order. Its errors are logged. */
   readonly onMessage: (message: StoredMessage<T>) => void;
   /**
    * The stream is another one (its sequences began anew), or messages were gone before they could be read; `why` says
@@ -130,13 +130,16 @@ export interface Bus {
    * rejection the message may be stored all the same.
    */
   publish(subject: string, body: object | string, trace: Trace, id: string): Promise<Stored>;
-  /** Plain NATS, at most once, to whoever listens now. Never throws; a failed one is counted. */
+  /** Sends over plain NATS, at most once, to the present subscribers. Never throws; a failure is counted. */
   broadcast(subject: string, body: object, trace?: Trace): void;
   /** Follows plain NATS messages. Bodies that do not parse are counted and logged. Returns the unsubscribe. */
   subscribe<T>(subject: string, parser: Parser<T>, listener: (body: T, subject: string) => void): () => void;
   /** Opens (or re-opens) a durable consumer. */
   pull<T>(options: PullOptions<T>): Promise<PullConsumer<T>>;
-  /** What is stored now, oldest first. Bodies that do not parse are counted, logged and skipped. Rejects `BUS_DOWN`. */
+  /**
+   * The messages stored now, oldest first. Bodies that do not parse are counted, logged and skipped. Rejects
+   * `BUS_DOWN`.
+   */
   read<T>(options: ReadOptions<T>): Promise<readonly StoredMessage<T>[]>;
   /** The newest message on `subject`; null when there is none. Rejects `BUS_DOWN`. */
   last<T>(options: {
@@ -153,7 +156,7 @@ export interface Bus {
   streamEpoch(stream: string): Promise<string>;
 }
 
-/** Claim checks: JPEGs stored once, read by id, gone after their life (300 s); those of alerts live on, smaller. */
+/** Claim checks: JPEGs stored once and read by id. They are gone after 300 s; those of alerts live on, smaller. */
 export interface ImageStore {
   /**
    * Rejects `BUS_DOWN` or `IMAGE_TOO_LARGE`, over 900 kB or what NATS takes, whose field `most` says how many bytes

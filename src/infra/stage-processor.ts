@@ -72,7 +72,7 @@ interface Publication<T> {
  * message meets them, which is also the order of the methods:
  *
  * 1. In progress: the ack wait of every message is renewed from `hold` until it is settled.
- * 2. Publish before ack: a message is acked only when the bus has all its outgoing messages; they wait while NATS is down.
+ * 2. Publish before ack: a message is acked only when the bus has all its outgoing messages, also after an outage.
  * 3. Redelivery: a message whose handling failed is delivered again, after a growing back-off.
  * 4. Dead letter: a message whose handling failed ten times becomes one.
  * 5. Drain: `stop` lets handlers finish for a while and hands back all other messages.

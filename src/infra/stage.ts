@@ -112,7 +112,7 @@ export class Stage<T> {
   }
 }
 
-/** Logs once that NATS is down, whoever notices it first, and once that receiving and publishing work again. */
+/** Logs once that NATS is down, and once that receiving and publishing work again. */
 class Outage {
   readonly #log: ActorLog;
   readonly #name: string;

@@ -183,7 +183,7 @@ export class KeyAdmin {
     });
   }
 
-  /** Forgets what the API changed of a key of the file. Null when nothing was. Throws as `add`. */
+  /** Forgets the API's changes to a key of the file. Null when there were none. Throws as `add`. */
   reset(name: string): Promise<ChangeOutcome | null> {
     return this.#exclusive(async () => {
       const known = this.#changes.get(name);
@@ -315,7 +315,7 @@ const WORD: Readonly<Record<NewChange['kind'], string>> = {
   reset: 'set back to the key file',
 };
 
-/** What a patch does not name stays. */
+/** Fields that a patch does not name stay. */
 const withFields = (entry: AddedKey, fields: Omit<KeyPatch, 'drain'>): AddedKey => ({
   ...entry,
   ...fields,

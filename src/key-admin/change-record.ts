@@ -31,8 +31,8 @@ export async function encodeShared(changes: Changes, sealer: Sealer | null): Pro
 }
 
 /**
- * The other end of {@link encodeShared}. With a secret only what was encrypted with it, without one no added keys.
- * Throws `NOT_SEALED`, `SEAL_KEY_MISSING`, `SEAL_BROKEN`, `SEAL_FORMAT` or `CHANGES_BROKEN`.
+ * The other end of {@link encodeShared}. With a secret it accepts only records encrypted with it; without one, no added
+ * keys. Throws `NOT_SEALED`, `SEAL_KEY_MISSING`, `SEAL_BROKEN`, `SEAL_FORMAT` or `CHANGES_BROKEN`.
  */
 export async function decodeShared(text: string, sealer: Sealer | null, what: string): Promise<ParsedChanges> {
   if (sealer !== null && !isSealed(text))

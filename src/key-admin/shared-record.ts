@@ -8,14 +8,14 @@ export type SharedRecord =
   | { readonly kind: 'body'; readonly body: string }
   | { readonly kind: 'unusable'; readonly why: string };
 
-/** What a write may replace: the body that was read (null: none), or whatever is there. */
+/** The content that a write may replace: the body that was read (null: none), or any. */
 export type Previous = { readonly body: string | null } | 'anything';
 
 /** The record of changes as all nodes see it. Every method rejects while it cannot be reached. */
 export interface KeyShare {
   read(): Promise<SharedRecord>;
   /**
-   * Writes only when what was read is still there, and tells the other nodes. False when somebody was faster.
+   * Writes only when the content is still as read, and tells the other nodes. False when another node was faster.
    */
   replace(previous: Previous, body: string): Promise<boolean>;
   /**

@@ -26,7 +26,7 @@ export interface CircuitMark {
   readonly trial: boolean;
 }
 
-/** What the end of a call says of the provider; `silent`: nothing (429, a refused key, given up). */
+/** The verdict of a call's end on the provider; `silent`: none (429, a refused key, given up). */
 type Verdict = 'works' | 'fails' | 'silent';
 const VERDICT: Readonly<Record<CallOutcomeKind, Verdict>> = {
   ok: 'works',

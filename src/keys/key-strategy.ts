@@ -2,7 +2,7 @@ import type { KeyStrategy } from './key-config.schema.ts';
 import type { PooledKey } from './key.ts';
 import { MINUTE_MS } from './sliding-windows.ts';
 
-/** What a strategy knows besides which keys are free. */
+/** A strategy's knowledge besides the set of free keys. */
 export interface ChoiceState {
   /** All keys, in the order of the configuration: each stands at its `position`. */
   readonly keys: readonly PooledKey[];

@@ -23,7 +23,7 @@ const SERVED: ReadonlySet<CallOutcome['kind']> = new Set([
 /** Failures that may be the key's or the provider's. */
 const FAILED: ReadonlySet<CallOutcome['kind']> = new Set(['timeout', 'server-error', 'network']);
 
-/** What the key has to know of a lease when it ends. */
+/** The part of a lease that its key needs at the end. */
 export interface LeaseMark extends TrialMark {
   readonly circuit: CircuitMark;
 }

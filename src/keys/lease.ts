@@ -78,7 +78,7 @@ export class Lease {
     this.#ticket?.refund();
   }
 
-  /** Its call is over and used so many tokens; null: nobody knows. */
+  /** Its call is over and used so many tokens; null: unknown. */
   over(used: CallTokens | null, guardMs: number, now: number): void {
     this.left(now, guardMs);
     const tokens = used === null ? null : used.prompt + used.completion;

@@ -57,7 +57,7 @@ export type UnreadReason =
   | 'error-in-body'
   | 'not-a-completion';
 
-/** What is wrong with a key: wrong or revoked, or not paid. */
+/** The problem of a refused key: wrong or revoked, or not paid. */
 export type KeyFault = 'bad-key' | 'arrears';
 
 /**
@@ -67,7 +67,7 @@ export type KeyFault = 'bad-key' | 'arrears';
  */
 export type LimitKind = 'rate' | 'quota' | 'day' | 'ramp' | 'concurrency';
 
-/** What a failed call speaks against. The same request failing on two keys blames the request. */
+/** The culprit of a failed call. A request that fails on two keys is to blame itself. */
 export type Blame = 'key' | 'request';
 
 export type CallOutcomeKind = CallOutcome['kind'];

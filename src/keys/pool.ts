@@ -197,7 +197,7 @@ export class KeyPool {
     this.#roster.find(keyName)?.forgive(now);
   }
 
-  /** Does what time alone brings: expires leases, refuses those who waited too long, grants what is free. */
+  /** Applies the passage of time: expires leases, refuses requests that waited too long, grants free keys. */
   advance(now: number): PoolStep {
     this.#expireLeases(now);
     const replies: { waiterId: string; reply: LeaseReply }[] = [];
@@ -260,7 +260,7 @@ export class KeyPool {
     this.#roster.set(keys);
   }
 
-  /** A key draws on another budget now: what was spent of the one counts in the other as well. */
+  /** A key draws on another budget now: its spending of the first counts in the other as well. */
   #moveSpending(from: string, to: string): void {
     this.#gate?.moved?.(from, to);
     const left = this.#memory.find(from);

@@ -102,7 +102,7 @@ export interface Settlement {
   /** Default: the key. */
   readonly blame?: Blame;
   readonly transit?: TransitSample | null;
-  /** As the provider counted; absent or null when it did not say: then what was reserved counts. */
+  /** As the provider counted; absent or null when it did not say: then the reservation counts. */
   readonly tokens?: CallTokens | null;
   /** How the call differed from the plain one; absent or null when that is not known. */
   readonly adaptations?: readonly string[] | null;
@@ -156,7 +156,7 @@ export interface KeyStats {
   readonly rate_limited_calls: number;
   /** Leases given back without a result. */
   readonly abandoned_leases: number;
-  /** Leases taken back because nobody settled them. */
+  /** Leases taken back because they were not settled in time. */
   readonly expired_leases: number;
   readonly consecutive_failures: number;
   readonly in_flight: number;

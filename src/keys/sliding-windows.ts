@@ -81,7 +81,7 @@ export class SlidingWindows {
     this.#pending++;
   }
 
-  /** True when nothing counts in any window and nobody holds a permit: it can be forgotten. */
+  /** True when no call counts in any window and no permit is out: the budget can be forgotten. */
   idle(now: number): boolean {
     const longest = Math.max(...this.#windows.map((window) => window.spanMs));
     return (

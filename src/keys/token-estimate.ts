@@ -52,7 +52,7 @@ export class TokenEstimates {
     return ({ spec }) => (spec.tpmLimit === null ? 0 : this.most(spec, boundWith(bound, spec), now));
   }
 
-  /** Learns from what a call within `bound` really took. */
+  /** Learns from the real tokens of a call within `bound`. */
   learn(spec: KeySpec, bound: CallTokens, used: CallTokens, now: number): void {
     this.#shares.clear();
     const model = modelOf(spec);

@@ -14,7 +14,7 @@ export interface TokenHold {
   /** Those that count. */
   readonly tokens: number;
   readonly window: TokenWindow;
-  /** The call is over at `now` and used `tokens`; null: nobody knows, what was reserved stays. */
+  /** The call is over at `now` and used `tokens`; null: unknown, so its reservation stays. */
   end(tokens: number | null, now: number): void;
   /** The call was not made, and will not be. */
   refund(): void;
@@ -105,7 +105,7 @@ export class TokenWindow {
     for (const hold of this.#open) hold.end(null, at);
   }
 
-  /** Nothing counts and nobody holds anything: it can be forgotten. */
+  /** True when no tokens count or are reserved: the window can be forgotten. */
   idle(now: number): boolean {
     return this.used(now) === 0 && this.#open.size === 0;
   }

@@ -75,6 +75,8 @@ interface Setup {
   readonly byHand?: boolean;
   readonly keys?: readonly object[];
   readonly scheduler?: object;
+  /** Cost of each call. */
+  readonly cost?: number;
 }
 
 /** A scheduler and a key pool with fakes around them, on a clock moved by hand. */
@@ -83,6 +85,7 @@ export async function startedScheduler({
   byHand = false,
   keys = [{ qps_limit: 100, rpm_limit: 1000 }],
   scheduler = {},
+  cost = 0,
 }: Setup = {}) {
   const clock = new ManualClock(Date.now());
   const log = memoryLog();
@@ -93,19 +96,22 @@ export async function startedScheduler({
     { scheduler, api_keys: keys.map((key, i) => ({ name: `k${i + 1}`, key: `s${i}`, ...key })) },
     {},
   );
-  const metrics = { llm: [] as string[], outcomes: [] as string[], shed: [] as string[] };
+  const metrics = { llm: [] as string[], outcomes: [] as string[], shed: [] as string[], usage: [] as string[] };
   const init = {
     bus,
     images,
     vlm: rules ? null : vlm,
     language: 'en' as const,
     settings: schedulerSettings(config.scheduler),
+    usage: { record: () => cost },
   };
   const sink: MetricSink = {
     ...NO_METRICS,
-    inc: (name, _by, labels = {}) => {
+    inc: (name, by, labels = {}) => {
       if (name === 'llm_calls_total') metrics.llm.push(labels['status'] ?? '');
       if (name === 'assessments_total') metrics.outcomes.push(labels['outcome'] ?? '');
+      if (name === 'llm_tokens_total') metrics.usage.push(`${labels['key']} ${labels['kind']} ${by}`);
+      if (name === 'llm_cost_total') metrics.usage.push(`${labels['key']} cost ${by}`);
       if (name === 'shed_total') metrics.shed.push([labels['camera_id'], labels['what'], labels['reason']].join(' '));
     },
   };

@@ -33,6 +33,14 @@ describe('the scheduler', () => {
     assert.deepEqual([now.mode, now.assessed, now.in_flight, now.bus_ok], ['vlm', 1, 0, true]);
   });
 
+  it('counts the tokens and the cost of each call by its key', async (t) => {
+    const { clock, bus, metrics, task, stop } = await startedScheduler({ cost: 0.5 });
+    t.after(() => stop());
+    bus.add(task());
+    await clock.advance(1_100);
+    assert.deepEqual(metrics.usage, ['k1 prompt 1', 'k1 completion 1', 'k1 cost 0.5']);
+  });
+
   it('judges by rules without keys, marked so, without a call or a picture', async (t) => {
     const { clock, bus, images, vlm, metrics, stats, task, stop } = await startedScheduler({ rules: true });
     t.after(() => stop());

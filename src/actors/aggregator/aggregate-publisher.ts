@@ -39,8 +39,8 @@ interface Stored {
 }
 
 /**
- * Publishes what the aggregation has ready: to the stream AGGREGATES, then an alert to ALERTS. Many at once, in order,
- * waiting while NATS is down. An aggregate is made JSON once; the same text goes to both streams and to Redis.
+ * Publishes the aggregates that are ready: to the stream AGGREGATES, then an alert to ALERTS. Many at once, in order;
+ * they wait while NATS is down. An aggregate is made JSON once; the same text goes to both streams and to Redis.
  */
 export class AggregatePublisher {
   readonly #options: AggregatePublisherOptions;
@@ -77,7 +77,7 @@ export class AggregatePublisher {
     this.#sender.pump();
   }
 
-  /** Publishes what it can for at most `flushMs`, while NATS is up, then nothing more. */
+  /** Publishes for at most `flushMs`, while NATS is up, then nothing more. */
   stop(flushMs: number): Promise<void> {
     return this.#sender.stop(flushMs);
   }
@@ -106,9 +106,7 @@ export class AggregatePublisher {
     return stored;
   }
 
-  /**
-   * The message that has the id of `ours` already: of an attempt whose answer was lost, or of an earlier incarnation.
-   */
+  /** The aggregate stored under the id of `ours`: by an attempt whose reply was lost, or by an earlier incarnation. */
   async #storedAt(seq: number, ours: Aggregate): Promise<Aggregate | 'gone'> {
     const { bus } = this.#options;
     const [found] = await bus.read({ stream: streams.aggregates, parser: Aggregate, from: { seq }, limit: 1 });

@@ -26,7 +26,7 @@ export interface AggregatorContext extends Pick<
 
 /** Joins frames with their answers, see `FrameAggregator`. */
 export interface RunningAggregator {
-  /** Waits for its turn, looks back, and begins to take messages. Rejects when that fails for good. */
+  /** Waits until it may work, looks back, and begins to take messages. Rejects when that fails for good. */
   start(): Promise<void>;
   /** To be called at the time given to `wakeAt`. */
   onTime(): void;
@@ -38,7 +38,7 @@ export interface RunningAggregator {
 /** A running aggregator with its connections. */
 export interface OpenedAggregator {
   readonly frames: RunningAggregator;
-  /** Records the metrics since the last report. Returns what the tree and health show. */
+  /** Records the metrics since the last report. Returns the details that the tree and health show. */
   report(): Detail;
   /** To be called after the stop of `frames`: writes and reports the rest, and ends the connections. */
   close(): Promise<void>;

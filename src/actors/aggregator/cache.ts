@@ -41,14 +41,13 @@ export interface CacheCounts {
   dropped: number;
 }
 
-/** Items that wait for Redis, beside those on their way. */
+/** Most items that wait for Redis, besides those under way. */
 export const MOST_WAITING = 2_000;
 const WINDOW = 32;
 
 /**
  * Writes detections and aggregates to Redis in order, many at once. While Redis is down they wait; at the bound the
- * oldest
- * is dropped. An item whose time in Redis is over by then is skipped.
+ * oldest is dropped. An item whose time in Redis is over by then is skipped.
  */
 export class Cache {
   readonly counts: CacheCounts = { written: 0, expired: 0, refused: 0, dropped: 0 };
@@ -70,7 +69,7 @@ export class Cache {
     });
   }
 
-  /** Waiting, and on their way. */
+  /** Items waiting and under way. */
   get size(): number {
     return this.#sender.size;
   }
@@ -85,7 +84,7 @@ export class Cache {
     this.#sender.pump();
   }
 
-  /** Writes what it can for at most `flushMs`, while Redis is up; then it takes no more. */
+  /** Writes for at most `flushMs`, while Redis is up; after that it takes no more items. */
   async stop(flushMs: number): Promise<void> {
     await this.#sender.stop(flushMs);
     this.counts.dropped += this.size;

@@ -34,8 +34,8 @@ export interface FrameAggregatorOptions {
   readonly onAlert: (alert: Aggregate) => Promise<void>;
   readonly onPublished: (aggregate: Aggregate) => void;
   /**
-   * All messages of a frame must come to one aggregator: the others wait for their turn. Absent when there are no
-   * others.
+   * All messages of a frame must reach one aggregator, so only one works at a time and the others stand by. Absent when
+   * there are no others.
    */
   readonly leadership?: { acquire(signal: AbortSignal): Promise<Term> };
 }
@@ -47,10 +47,8 @@ const FLUSH_MS = 2_000;
 
 /**
  * Publishes one aggregate per frame, to the stream that viewers follow, and alerts to their history too. A detection
- * and
- * its answers are acked only when the streams have all that is known of the frame. After a crash the published
- * aggregates
- * are read back, and the messages that were not acked are delivered again.
+ * and its answers are acked only when the streams have all that is known of the frame. After a crash the published
+ * aggregates are read back, and the messages that were not acked are delivered again.
  */
 export class FrameAggregator implements RunningAggregator {
   readonly #ctx: AggregatorContext;
@@ -164,9 +162,9 @@ export class FrameAggregator implements RunningAggregator {
     ];
   }
 
-  /** The outcome of a message comes with that of its frame. */
+  /** Resolves with the outcome of the message's frame. */
   #join(message: Message<{ readonly requestId: RequestId }>, join: () => void): Outcome | Promise<Outcome> {
-    // It comes again once the restarted aggregator has read back what was published.
+    // It is delivered again once the restarted aggregator has read the published aggregates back.
     if (this.#broken) return RETRY_NOW;
     try {
       const { requestId } = message.body;
@@ -186,7 +184,7 @@ export class FrameAggregator implements RunningAggregator {
   }
 
   #joinResult({ body }: Message<AssessmentResult>): void {
-    // One without a frame belongs to a submitted picture; the on-demand actor takes it.
+    // The result of a submitted picture has no frame; the on-demand actor takes it.
     if (body.cameraId !== ON_DEMAND_CAMERA) this.#aggregation.onResult(body, this.#ctx.clock.now());
   }
 

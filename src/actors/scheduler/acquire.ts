@@ -26,7 +26,7 @@ export interface AcquireContext {
   readonly closing: AbortSignal;
 }
 
-/** What a call needs; times in epoch ms. */
+/** The things that a call needs; times in epoch ms. */
 export interface Acquired {
   readonly lease: LeaseGrant;
   readonly leaseAskedAt: number;

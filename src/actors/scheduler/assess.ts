@@ -15,7 +15,7 @@ import { answeredByModel, byRules, degraded, EXPIRED, NO_CALL, unanswered, unkno
 import { failureOf, modelSilent } from './retry.ts';
 import { settleCall } from './settle.ts';
 
-/** What the steps work with; every member can be replaced in a test. */
+/** The surroundings of the steps; a test can replace every member. */
 export interface AssessContext extends AcquireContext, CallRoundContext {
   readonly language: Language;
   /** Further attempts after the first. */

@@ -6,7 +6,7 @@ import type { AssessmentTask } from '../../messages/task.ts';
 import type { ResultMetadata } from './result.ts';
 import type { FailedAttempt } from './retry.ts';
 
-/** What is known of a task so far; the steps add to it. */
+/** The state of one assessment, which its steps add to. */
 export interface AssessmentState {
   readonly task: AssessmentTask;
   /** Epoch ms. */

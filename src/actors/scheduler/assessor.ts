@@ -43,7 +43,7 @@ export class Assessor {
     this.#keys = new KeyClient({ ...options, onOutcome: (kind) => this.#settled(kind) });
   }
 
-  /** What the next task is expected to be assessed by. */
+  /** By which of the two the next task is expected to be assessed. */
   get mode(): SchedulerMode {
     return this.#options.vlm !== null && this.#keys.keysWanted ? 'vlm' : 'rules';
   }
@@ -55,7 +55,7 @@ export class Assessor {
     return assessByModel(task, this.#contextOf(this.#metered(vlm, task.cameraId), claim, settings));
   }
 
-  /** What one task is assessed with, under the settings as they are now. */
+  /** The surroundings of one assessment, with the settings of this moment. */
   #contextOf(
     vlm: VlmClient,
     claim: SlotClaim,

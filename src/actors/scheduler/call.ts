@@ -32,7 +32,7 @@ export interface MadeCall {
 
 export interface CallOptions extends Omit<Acquired, 'jpeg'> {
   readonly request: Omit<VlmRequest, 'access' | 'signal' | 'onSent'>;
-  /** The call is given up then (epoch ms): nobody waits for the answer. */
+  /** When the call is given up, epoch ms: its answer is of no use after that. */
   readonly deadline: number;
   /** Aborted: another call brought the answer. */
   readonly dropped?: AbortSignal;
@@ -88,7 +88,7 @@ function hung(reply: VlmReply, sentAt: number | null, endedAt: number): VlmReply
   };
 }
 
-/** What the provider counted; null when it did not say. */
+/** The tokens that the provider counted; null when it did not say. */
 export const tokensOf = ({ promptTokens, completionTokens }: VlmReply): CallTokens | null =>
   promptTokens === 0 ? null : { prompt: promptTokens, completion: completionTokens };
 

@@ -10,7 +10,7 @@ import { pause } from './pause.ts';
 
 /** Pause before a pool that did not answer (it is being restarted, or its mailbox is full) is asked again. */
 const AGAIN_MS = 250;
-/** The pool answers at the deadline itself; this is for one that does not. */
+/** The pool answers at the deadline; a pool that does not is given up this much later. */
 const ASK_GRACE_MS = 1_000;
 const STATE_MS = 1_000;
 

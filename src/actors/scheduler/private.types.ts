@@ -2,7 +2,7 @@ import type { Delivery, QueueLag } from '../../infra/bus.ts';
 import type { AssessmentResult } from '../../messages/assessment.ts';
 import type { AssessmentTask, Priority } from '../../messages/task.ts';
 
-/** What the scheduler tells itself. */
+/** Messages of the scheduler to itself. */
 export type Private =
   | {
       readonly type: 'fetched';

@@ -24,8 +24,11 @@ export const NO_CALL: ResultMetadata = {
   completionTokens: 0,
 };
 
-export const EXPIRED: AssessmentFailure = { code: 'expired', message: 'the task was too old when its turn came' };
-/** Rules assess measured geometry, and nothing was measured on a picture that somebody handed in. */
+export const EXPIRED: AssessmentFailure = {
+  code: 'expired',
+  message: 'the task was too old when it could be assessed',
+};
+/** Rules assess measured geometry, and a submitted picture has no measurements. */
 const NOTHING_MEASURED: AssessmentFailure = {
   code: 'no-lease',
   message: 'no API key can be used now, and rules cannot judge a picture alone',
@@ -50,7 +53,7 @@ const assessed = (
   ...(answer.riskLevel === 'unknown' ? { error: UNREADABLE_LEVEL } : {}),
 });
 
-/** The result of a task that the model answered, checked against what was measured. */
+/** The result of a task that the model answered, checked against the measurements. */
 export function answeredByModel(
   task: AssessmentTask,
   answer: Answer,
@@ -131,7 +134,7 @@ export const unknownResult = (
   error: { ...error, message: clipped(error.message) },
 });
 
-/** Long texts are cut to what a message may hold. */
+/** Cuts long texts to the size that a message may have. */
 const within = (assessment: GroupAssessment): GroupAssessment => ({
   ...assessment,
   riskTypes: assessment.riskTypes.slice(0, MOST.riskTypes).map((type) => clipped(type, MOST.phrase)),

@@ -15,7 +15,7 @@ export interface FailedAttempt {
   readonly hedge?: true;
 }
 
-/** What a failed call means for the keys and for the task. */
+/** The consequences of a failed call for the keys and for the task. */
 export interface Verdict {
   readonly blame: Blame;
   /** The key whose earlier failure turns out to have been the request's; null when none. */

@@ -83,11 +83,11 @@ export interface SchedulerStats {
    * works.
    */
   readonly provider_down_since: string | null;
-  /** Tasks that wait for it without a slot. */
+  /** Tasks that wait for the provider without a slot. */
   readonly parked: number;
-  /** Answers by rules because the model could not be had. */
+  /** Answers by rules because the model was not available. */
   readonly degraded: number;
-  /** Of those by the model, the ones more than one step below what was measured. */
+  /** Answers of the model more than one level below the measured one. */
   readonly disputed: number;
   /** Second calls made because the first took long, and how many of them answered first. */
   readonly hedges: number;

@@ -4,7 +4,7 @@ import { PRIORITIES, type Priority } from '../../messages/task.ts';
 const FILLED = 0.9;
 
 export interface Backlog {
-  /** Tasks at each level that nobody has begun. */
+  /** Tasks at each level that no scheduler has begun. */
   readonly waiting: ReadonlyMap<Priority, number>;
   /** Tasks that schedulers have begun and not answered. */
   readonly begun: number;

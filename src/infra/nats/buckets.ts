@@ -8,7 +8,7 @@ export interface BucketPlan {
   /** An entry expires this long after it was last written. */
   readonly lifeMs: number;
   readonly maxBytes: number;
-  /** Bytes of one entry with its headers; the server refuses a larger one, whoever writes it. */
+  /** Bytes of one entry with its headers. The server refuses larger ones from every client. */
   readonly mostEntryBytes: number;
 }
 

@@ -15,7 +15,7 @@ export interface NatsOptions {
   /** Milliseconds to wait for the first connection before giving up. */
   readonly startTimeoutMs: number;
   readonly log: ActorLog;
-  /** Called after every reconnect: the server may have lost what was set up on it. */
+  /** Called after every reconnect: the server may have lost its streams and consumers. */
   readonly onReconnect: () => Promise<void>;
 }
 
@@ -160,7 +160,7 @@ export class NatsLink {
   }
 
   async close(): Promise<void> {
-    // When it is closed the client throws away what it has not written yet.
+    // At its close the client drops all data that it has not written yet.
     if (this.#state === 'connected') await settlesWithin(systemClock, this.nc.flush(), LAST_MS);
     this.#become('closed');
     await this.nc.close();

@@ -2,7 +2,7 @@ import { NatsError } from 'nats';
 import { lacksCertificate, natsUser, shownNats } from '../../servers/nats-url.ts';
 import { asError } from '../../runtime/errors.ts';
 
-/** The server's reasons for not letting a client in. Waiting does not help: somebody must change something. */
+/** The server's reasons for not letting a client in. Waiting does not help: the configuration must change. */
 const LOGIN: ReadonlySet<string> = new Set([
   'AUTHORIZATION_VIOLATION',
   'AUTHENTICATION_EXPIRED',

@@ -6,7 +6,7 @@ import type { NatsLink } from './connection.ts';
 const EXPIRES_MS = 1_000;
 /** Bytes of one request; its messages are at most the client's 100. */
 const BATCH_BYTES = 8 * 1024 * 1024;
-/** The server removes a consumer that nobody asks for messages after this long. */
+/** The server removes a consumer without requests after this long. */
 const INACTIVE_MS = 10_000;
 const NS_PER_MS = 1_000_000;
 /** JetStream's code for a message that is not there; a missing stream has another. */
@@ -41,8 +41,8 @@ export interface RawReadOptions extends Omit<ReadOptions<unknown>, 'parser'> {
 }
 
 /**
- * Reads what a stream holds now, oldest first. Returns the results of `use` for at most `limit` messages, without those
- * that are null. Messages are used as they arrive and not kept. Rejects `BUS_DOWN`, `BUS_REFUSED`.
+ * Reads the messages that a stream holds now, oldest first. Returns the results of `use` for at most `limit` messages,
+ * without those that are null. Messages are used as they arrive and not kept. Rejects `BUS_DOWN`, `BUS_REFUSED`.
  */
 export function readStream<T>(
   link: NatsLink,

@@ -34,7 +34,7 @@ const NS_PER_MS = 1_000_000;
 /** Beyond this share of its bound in bytes a stream may remove its oldest messages at any time. */
 const NEARLY_FULL = 0.8;
 
-/** The figures of every stream of the server. Rejects what the client rejects with. */
+/** The figures of every stream of the server. Rejects with the client's error. */
 export async function readStreamFigures(jsm: JetStreamManager): Promise<StreamFigures[]> {
   const figures: StreamFigures[] = [];
   for await (const { config, state } of jsm.streams.list()) {

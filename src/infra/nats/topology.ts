@@ -223,7 +223,7 @@ async function ensureStreams(
   }
 }
 
-/** The existing stream has settings that cannot be changed: somebody else created it. */
+/** The existing stream has settings that cannot be changed: another program created it. */
 function notOurs(name: string, thrown: unknown): InfraError {
   const message =
     `the stream ${name} cannot be brought up to date: ${asError(thrown).message}; ` +

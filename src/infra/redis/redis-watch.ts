@@ -4,7 +4,7 @@ import { asError } from '../../runtime/errors.ts';
 import { shownRedis } from '../../servers/redis-url.ts';
 import { type RedisTrouble, redisTrouble } from './trouble.ts';
 
-/** Whether Redis takes writes is known within this time, even when nobody writes. */
+/** Redis is probed this often, so that its refusal of writes is noticed while Gantry writes nothing. */
 const PROBE_EVERY_MS = 2_000;
 const LOG_EVERY_MS = 10_000;
 const PROBE_KEY = 'gantry:probe';
@@ -37,7 +37,7 @@ export class RedisWatch {
     return this.#trouble;
   }
 
-  /** The connection failed; this error replaces what was known before. */
+  /** The connection failed; this error replaces the earlier state. */
   connectionFailed(thrown: unknown): void {
     this.#trouble = redisTrouble(asError(thrown), this.#url);
     this.#say(thrown);

@@ -135,7 +135,7 @@ export class RedisStore {
 
   /** The newest aggregate; null when there is none, it expired or cannot be used. Rejects `REDIS_DOWN`. */
   async latest(cameraId: CameraId): Promise<Aggregate | null> {
-    // At most one byte more than a reader accepts: whoever writes to Redis may have stored anything here.
+    // At most one byte more than a reader accepts, as another program may have stored a value of any size here.
     const json = await this.#read(() => this.#commands.getrange(redisKeys.latest(cameraId), 0, MESSAGE.bytes));
     return json === '' ? null : this.#readable(json, redisKeys.latest(cameraId));
   }

@@ -1,6 +1,6 @@
 import { redisUser, shownRedis } from '../../servers/redis-url.ts';
 
-/** Redis's error codes (the first word of its answer), each with what it means and what to do. */
+/** Redis's error codes (the first word of its answer), each with its meaning and remedy. */
 const ADVICE = {
   READONLY:
     'it has become a replica and takes no writes: point REDIS_URL at the primary, ' +

@@ -13,7 +13,7 @@ export interface Report {
   readonly what: string;
 }
 
-/** Permits asked for of one budget, with ids from `prefix` and `first` on; `spare`: nobody waits for them yet. */
+/** Permits asked for of one budget, with ids from `prefix` and `first` on; `spare`: no request waits for them yet. */
 export interface Wanted extends Demand {
   readonly first: number;
   readonly spare: boolean;
@@ -21,7 +21,7 @@ export interface Wanted extends Demand {
 
 export interface Acquired {
   readonly redisNow: number;
-  /** In the order of what was wanted; `waitMs` 0: none was refused. */
+  /** In the order of the request; `waitMs` 0: none was refused. */
   readonly budgets: readonly { readonly granted: number; readonly waitMs: number }[];
 }
 

@@ -18,7 +18,7 @@ export interface Ticket {
   /** The call counts at `at` (by the pool's clock, may lie a little ahead). Called again with a better estimate. */
   sent(at: number): void;
   refund(): void;
-  /** The call is over at `at` and used so many tokens; null: what was reserved stays. */
+  /** The call is over at `at` and used so many tokens; null: its reservation stays. */
   over?(tokens: number | null, at: number): void;
 }
 
@@ -34,7 +34,7 @@ export interface PermitGate {
   nextAt(budget: string, now: number, tokens: number): number | null;
   /** Only after `nextAt(budget, now, tokens) === now`. */
   take(budget: string, now: number, tokens: number): Ticket;
-  /** Replaces the demand. Few of the permits in hand that nobody wants are kept. */
+  /** Replaces the demand. Few of the permits in hand without demand are kept. */
   want(demand: readonly Demand[], now: number): void;
   /** `next` tells the demand of the next `count` calls, so that permits can be fetched before a task waits. */
   foresee?(next: (count: number, now: number) => readonly Demand[]): void;

@@ -111,7 +111,7 @@ export class PermitStock {
     this.#report(name, id, null);
   }
 
-  /** Of the permits in hand that nobody waits for, only the newest `most` stay. */
+  /** Gives back all permits in hand without a waiter, but for the newest `most`. */
   keep(most: number, wanted: ReadonlySet<string>): void {
     if (this.#inHand <= most) return;
     const idle = [...this.budgets]

@@ -176,7 +176,7 @@ export class RedisGate implements PermitGate {
     if (this.#mode === 'shared') this.#reports.add(id, { budget, sentAt });
   }
 
-  /** Fetches permits for the next calls when nobody waits. */
+  /** Fetches permits for the next calls while no request waits. */
   #refill(): void {
     const now = this.#options.now();
     if (!this.#called || this.#asking || this.#stock.inHand >= SPARES || this.#demand.length > 0) return;

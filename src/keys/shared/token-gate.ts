@@ -257,7 +257,7 @@ export class TokenGate implements PermitGate {
       await this.#redis.eval(...reportTokens(reports.slice(from, from + REPORTS_AT_ONCE), now));
   }
 
-  /** Once a second: prolongs what is under way or in hand, forgets what left the minute. */
+  /** Called once a second: prolongs permits under way or in hand, and forgets calls older than a minute. */
   #beat(): void {
     const now = this.#options.now();
     for (const [id, { overAt }] of this.#calls) if (overAt !== null && overAt < now - QUIET_MS) this.#calls.delete(id);
