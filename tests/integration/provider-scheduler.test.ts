@@ -83,10 +83,20 @@ describe('scheduler, key pool and provider together', () => {
     await until('all are judged', () => bus.published.length === all.length, 30_000);
     assert.deepEqual(sim.violations(), []);
     const calls = sim.calls();
-    assert.deepEqual([calls.length, calls.filter((call) => call.status !== 200).length], [45, 0]);
+    assert.deepEqual(
+      { calls: calls.length, refused: calls.filter((call) => call.status !== 200).length },
+      { calls: 45, refused: 0 },
+    );
     assert.deepEqual(new Set(calls.map((call) => call.traceId)), new Set(all.map((task) => task.traceId)));
     assert.deepEqual(new Set(bus.published.map(({ body }) => body.source)), new Set(['vlm']));
-    assert.deepEqual([(await stats()).assessed, (await pool()).total_calls, (await pool()).success_rate], [45, 45, 1]);
+    assert.deepEqual(
+      {
+        assessed: (await stats()).assessed,
+        total_calls: (await pool()).total_calls,
+        success_rate: (await pool()).success_rate,
+      },
+      { assessed: 45, total_calls: 45, success_rate: 1 },
+    );
   });
 
   it('a key revoked in the middle costs no task its answer', async (t) => {
@@ -134,7 +144,10 @@ describe('scheduler, key pool and provider together', () => {
     await until('all are answered', () => bus.published.length === 60, 30_000);
     const calls = sim.calls();
     const used = calls.reduce((sum, call) => sum + call.tokens, 0);
-    assert.deepEqual([sim.violations(), calls.filter((call) => call.status !== 200).length], [[], 0]);
+    assert.deepEqual(
+      { violations: sim.violations(), refused: calls.filter((call) => call.status !== 200).length },
+      { violations: [], calls: 0 },
+    );
     // Reserved is the most a call may use; what it used less is given back when it is over, so nearly all can be used.
     assert.ok(calls.length < 60 && used <= tpm && used >= 0.9 * tpm, `${calls.length} calls, ${used} tokens`);
     assert.deepEqual(
@@ -241,7 +254,10 @@ describe('scheduler, key pool and provider together', () => {
       [],
     );
     const rested = (await pool()).keys.find((key) => key.key_id === 'sim-001');
-    assert.deepEqual([rested?.status, rested?.rate_limited_calls], ['cooling', 1]);
+    assert.deepEqual(
+      { status: rested?.status, rate_limited_calls: rested?.rate_limited_calls },
+      { status: 'cooling', rate_limited_calls: 1 },
+    );
   });
 });
 
@@ -260,7 +276,10 @@ describe('what providers say went wrong, by scheduler and pool', () => {
     await until('all are judged', () => bus.published.length === 8, 20_000);
     assert.deepEqual(new Set(sources(bus)), new Set(['vlm']));
     const out = await keyOf(pool, 'sim-001');
-    assert.deepEqual([out?.status, out?.disabled_reason], ['disabled', 'arrears: the account is not paid (400)']);
+    assert.deepEqual(
+      { status: out?.status, disabled_reason: out?.disabled_reason },
+      { status: 'disabled', disabled_reason: 'arrears: the account is not paid (400)' },
+    );
     assert.ok(sim.calls().filter(({ key }) => key === 'sim-001').length <= 4, 'it is asked on and on');
   });
 
@@ -301,7 +320,10 @@ describe('what providers say went wrong, by scheduler and pool', () => {
     await until('all are judged', () => bus.published.length === 4, 20_000);
     assert.deepEqual(new Set(sources(bus)), new Set(['vlm']));
     const rested = await keyOf(pool, 'sim-001');
-    assert.deepEqual([rested?.status, rested?.rate_limited_calls], ['cooling', 1]);
+    assert.deepEqual(
+      { status: rested?.status, rate_limited_calls: rested?.rate_limited_calls },
+      { status: 'cooling', rate_limited_calls: 1 },
+    );
   });
 
   for (const [kind, least, most] of [
@@ -365,14 +387,20 @@ describe('what providers say went wrong, by scheduler and pool', () => {
     await until('all are judged', () => bus.published.length === 10, 20_000);
     assert.deepEqual(new Set(sources(bus)), new Set(['vlm']));
     const { keys, models, total_calls, success_rate } = await pool();
-    assert.deepEqual([sim.calls().length, total_calls, success_rate], [11, 10, 1]);
+    assert.deepEqual(
+      { calls: sim.calls().length, total_calls, success_rate },
+      { calls: 11, total_calls: 10, success_rate: 1 },
+    );
     assert.deepEqual(
       [models[0]?.adaptations, keys.map(({ status }) => status)],
       [['streamed'], ['available', 'available']],
     );
     assert.deepEqual(
-      [sim.violations(), keys.reduce((sum, { used_last_minute }) => sum + used_last_minute, 0)],
-      [[], 11],
+      {
+        violations: sim.violations(),
+        usedLastMinute: keys.reduce((sum, { used_last_minute }) => sum + used_last_minute, 0),
+      },
+      { violations: [], usedLastMinute: 11 },
     );
   });
 });

@@ -96,7 +96,7 @@ test('at its end what waits is written, and nothing after that', async () => {
     redis.written.map(({ what }) => what),
     Array.from({ length: 100 }, (_, index) => 20 + index),
   );
-  assert.deepEqual([cache.counts.dropped, cache.size], [0, 0]);
+  assert.deepEqual({ dropped: cache.counts.dropped, size: cache.size }, { dropped: 0, size: 0 });
 });
 
 test('at its end nobody waits for a Redis that is away; what is lost is counted', async () => {

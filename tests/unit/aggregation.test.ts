@@ -120,13 +120,20 @@ test('a late answer is a revision of the same aggregate, and raises the alert on
   frames.onResult(result(frame, 1, 'high'), T0 + 7_000);
   const [late] = drain(frames);
   assert.ok(late);
-  assert.deepEqual([late.aggregate.requestId, late.aggregate.revision, late.alert], [frame.requestId, 1, 'first']);
+  assert.deepEqual(
+    { requestId: late.aggregate.requestId, revision: late.aggregate.revision, alert: late.alert },
+    { requestId: frame.requestId, revision: 1, alert: 'first' },
+  );
   frames.onResult(result(frame, 2, 'none'), T0 + 8_000);
   const [later] = drain(frames);
   assert.ok(later);
   assert.deepEqual(
-    [later.aggregate.revision, later.aggregate.riskAssessment.maxRiskLevel, later.alert],
-    [2, 'high', 'revision'],
+    {
+      revision: later.aggregate.revision,
+      maxRiskLevel: later.aggregate.riskAssessment.maxRiskLevel,
+      alert: later.alert,
+    },
+    { revision: 2, maxRiskLevel: 'high', alert: 'revision' },
   );
 });
 
@@ -145,8 +152,8 @@ test('answers that come while a revision is on its way go out together in the ne
   const [second, ...more] = drain(frames);
   assert.equal(more.length, 0);
   assert.deepEqual(
-    [second?.aggregate.revision, second?.aggregate.riskAssessment.missingGroups],
-    [1, [{ groupIndex: 3, reason: 'late' }]],
+    { revision: second?.aggregate.revision, missingGroups: second?.aggregate.riskAssessment.missingGroups },
+    { revision: 1, missingGroups: [{ groupIndex: 3, reason: 'late' }] },
   );
 });
 
@@ -195,7 +202,10 @@ test('rules and model together are a mixed source; rules in place of the model a
   frames.onResult(result(frame, 1, 'none', { source: 'rules', degraded: true }), T0);
   frames.onResult(result(frame, 2, 'none'), T0);
   const [out] = drain(frames);
-  assert.deepEqual([out?.aggregate.riskAssessment.source, out?.aggregate.riskAssessment.degraded], ['mixed', true]);
+  assert.deepEqual(
+    { source: out?.aggregate.riskAssessment.source, degraded: out?.aggregate.riskAssessment.degraded },
+    { source: 'mixed', degraded: true },
+  );
 });
 
 test('answers that come before their detection are kept for it, bounded in number and time', () => {
@@ -243,8 +253,15 @@ test('after a crash a repeated message changes nothing, and a late answer revise
   assert.ok(late);
   const { revision, riskAssessment, llmLatency, llmModel } = late.aggregate;
   assert.deepEqual(
-    [revision, riskAssessment.maxRiskLevel, riskAssessment.source, riskAssessment.missingGroups, llmLatency, llmModel],
-    [1, 'medium', 'mixed', [], 2, 'm'],
+    {
+      revision,
+      maxRiskLevel: riskAssessment.maxRiskLevel,
+      source: riskAssessment.source,
+      missingGroups: riskAssessment.missingGroups,
+      llmLatency,
+      llmModel,
+    },
+    { revision: 1, maxRiskLevel: 'medium', source: 'mixed', missingGroups: [], llmLatency: 2, llmModel: 'm' },
   );
   assert.deepEqual(
     riskAssessment.results.map(({ groupIndex }) => groupIndex),
@@ -288,8 +305,12 @@ test('what an earlier life published under the same revision stands, and what it
   now.done(frame.requestId, 'first');
   const [next] = drain(now);
   assert.deepEqual(
-    [next?.aggregate.revision, next?.alert, next?.aggregate.riskAssessment.results.map(({ riskLevel }) => riskLevel)],
-    [1, 'revision', ['high', 'low']],
+    {
+      revision: next?.aggregate.revision,
+      alert: next?.alert,
+      results: next?.aggregate.riskAssessment.results.map(({ riskLevel }) => riskLevel),
+    },
+    { revision: 1, alert: 'revision', results: ['high', 'low'] },
   );
 });
 
@@ -371,27 +392,34 @@ test('of a frame that is judged whole only the id is kept: what comes again chan
       [[1, 'first']],
     );
   }
-  assert.deepEqual([frames.remembered, frames.closed], [0, 3]);
+  assert.deepEqual({ remembered: frames.remembered, closed: frames.closed }, { remembered: 0, closed: 3 });
   const last = all[4]!;
   frames.onDetection(last, T0 + 2);
   frames.onResult(result(last, 1, 'high'), T0 + 2);
   frames.onResult(result(last, 2, 'none'), T0 + 2);
   assert.deepEqual(drain(frames), []);
-  assert.deepEqual([frames.counters.duplicates, frames.isSettled(last.requestId), frames.remembered], [3, true, 0]);
+  assert.deepEqual(
+    {
+      duplicates: frames.counters.duplicates,
+      isSettled: frames.isSettled(last.requestId),
+      remembered: frames.remembered,
+    },
+    { duplicates: 3, isSettled: true, remembered: 0 },
+  );
 });
 
 test('an alert read back after a crash is kept until it is sure that the alerts have it', () => {
   const { frame, out } = alertOfBefore();
   const frames = fresh();
   frames.restore(out.aggregate);
-  assert.deepEqual([frames.remembered, frames.closed], [1, 0]);
+  assert.deepEqual({ remembered: frames.remembered, closed: frames.closed }, { remembered: 1, closed: 0 });
   frames.onResult(result(frame, 1, 'high'), T0 + 1);
   assert.deepEqual(
     drain(frames).map(({ alert }) => alert),
     ['first'],
     'its message was not settled',
   );
-  assert.deepEqual([frames.remembered, frames.closed], [0, 1]);
+  assert.deepEqual({ remembered: frames.remembered, closed: frames.closed }, { remembered: 0, closed: 1 });
   frames.restore(out.aggregate);
-  assert.deepEqual([frames.remembered, frames.closed], [1, 0]);
+  assert.deepEqual({ remembered: frames.remembered, closed: frames.closed }, { remembered: 1, closed: 0 });
 });

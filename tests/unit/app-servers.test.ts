@@ -49,7 +49,7 @@ describe('health', () => {
     assert.equal(healthReport(well).status, 'ok');
     const redis = { state: 'degraded', durable: true, notice: 'Redis at x: OOM, full', failedWrites: 1 } as const;
     const report = healthReport({ ...well, redis });
-    assert.deepEqual([report.status, report.redis.state], ['degraded', 'degraded']);
+    assert.deepEqual({ status: report.status, state: report.redis.state }, { status: 'degraded', state: 'degraded' });
     assert.match(report.redis.notice ?? '', /OOM, full; until then live push goes over NATS/u);
     assert.deepEqual(report.notices, [report.redis.notice]);
   });
@@ -60,6 +60,6 @@ describe('health', () => {
     assert.match(away.nats.notice ?? '', /^NATS is away: .*; it refuses user "u"$/u);
     assert.equal(healthReport({ ...well, natsNotice: 'may not publish', natsRefuses: true }).status, 'degraded');
     const small = healthReport({ ...well, natsNotice: 'room for 800 MB' });
-    assert.deepEqual([small.status, small.notices], ['ok', ['room for 800 MB']]);
+    assert.deepEqual({ status: small.status, notices: small.notices }, { status: 'ok', notices: ['room for 800 MB'] });
   });
 });

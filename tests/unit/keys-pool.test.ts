@@ -267,8 +267,8 @@ describe('outcomes', () => {
     call(pool, T0, TIMEOUT);
     const cooling = keyOf(pool, 'k1', T0);
     assert.deepEqual(
-      [cooling.status, cooling.cooldown_until, cooling.last_error_code],
-      ['cooling', new Date(T0 + 60_000).toISOString(), 'timeout'],
+      { status: cooling.status, cooldown_until: cooling.cooldown_until, last_error_code: cooling.last_error_code },
+      { status: 'cooling', cooldown_until: new Date(T0 + 60_000).toISOString(), last_error_code: 'timeout' },
     );
     assert.equal(keyOf(pool, 'k1', T0 + 60_000).status, 'available');
   });
@@ -311,7 +311,10 @@ describe('outcomes', () => {
       pool.settle(first.leaseId, { kind: 'rejected-key', status, message: '' }, T0);
       pool.settle(second.leaseId, OK, T0 + 10);
       const key = keyOf(pool, 'k1', T0 + 86_400_000);
-      assert.deepEqual([key.status, key.success_calls, key.failed_calls], ['disabled', 1, 1]);
+      assert.deepEqual(
+        { status: key.status, success_calls: key.success_calls, failed_calls: key.failed_calls },
+        { status: 'disabled', success_calls: 1, failed_calls: 1 },
+      );
       assert.match(key.disabled_reason ?? '', new RegExp(String(status)));
       assert.deepEqual(reasons(pool.request(want(), T0 + 20)), ['no-keys']);
     });
@@ -334,8 +337,14 @@ describe('outcomes', () => {
     }
     const key = keyOf(pool, 'k1', T0);
     assert.deepEqual(
-      [key.status, key.total_calls, key.failed_calls, key.abandoned_leases, key.success_rate],
-      ['available', 10, 10, 5, 0],
+      {
+        status: key.status,
+        total_calls: key.total_calls,
+        failed_calls: key.failed_calls,
+        abandoned_leases: key.abandoned_leases,
+        success_rate: key.success_rate,
+      },
+      { status: 'available', total_calls: 10, failed_calls: 10, abandoned_leases: 5, success_rate: 0 },
     );
   });
 
@@ -343,7 +352,10 @@ describe('outcomes', () => {
     const pool = makePool([{}]);
     for (let i = 0; i < 5; i++) pool.settle(lease(pool, T0).leaseId, TIMEOUT, T0, 'request');
     const key = keyOf(pool, 'k1', T0);
-    assert.deepEqual([key.status, key.failed_calls, key.consecutive_failures], ['available', 5, 0]);
+    assert.deepEqual(
+      { status: key.status, failed_calls: key.failed_calls, consecutive_failures: key.consecutive_failures },
+      { status: 'available', failed_calls: 5, consecutive_failures: 0 },
+    );
   });
 
   it('tells which keys changed and why', () => {
@@ -379,8 +391,14 @@ describe('outcomes', () => {
     pool.settle(lost.leaseId, { kind: 'rejected-key', status: 401, message: '' }, T0 + 6_002);
     const key = keyOf(pool, 'k1', T0 + 6_002);
     assert.deepEqual(
-      [key.status, key.in_flight, key.expired_leases, key.total_calls, pool.stats(T0 + 6_002).late_settlements],
-      ['in_use', 1, 1, 0, 2],
+      {
+        status: key.status,
+        in_flight: key.in_flight,
+        expired_leases: key.expired_leases,
+        total_calls: key.total_calls,
+        late_settlements: pool.stats(T0 + 6_002).late_settlements,
+      },
+      { status: 'in_use', in_flight: 1, expired_leases: 1, total_calls: 0, late_settlements: 2 },
     );
   });
 });
@@ -443,7 +461,7 @@ describe('waiting', () => {
     lease(pool, T0);
     assert.deepEqual(reasons(pool.request(want({ deadline: T0 + 1_000 }), T0)), ['deadline']);
     const step = pool.request(want({ deadline: T0 + 2_000 }), T0);
-    assert.deepEqual([step.replies.length, step.wakeAt], [0, T0 + 2_000]);
+    assert.deepEqual({ replies: step.replies.length, wakeAt: step.wakeAt }, { replies: 0, wakeAt: T0 + 2_000 });
     assert.deepEqual(reasons(pool.advance(T0 + 2_000)), ['deadline']);
   });
 
@@ -489,10 +507,24 @@ describe('stats', () => {
     lease(pool, T0);
     const stats = pool.stats(T0);
     assert.deepEqual(
-      [stats.total_keys, stats.available_keys, stats.in_use_keys, stats.cooling_keys, stats.disabled_keys],
-      [4, 1, 1, 1, 1],
+      {
+        total_keys: stats.total_keys,
+        available_keys: stats.available_keys,
+        in_use_keys: stats.in_use_keys,
+        cooling_keys: stats.cooling_keys,
+        disabled_keys: stats.disabled_keys,
+      },
+      { total_keys: 4, available_keys: 1, in_use_keys: 1, cooling_keys: 1, disabled_keys: 1 },
     );
-    assert.deepEqual([stats.total_calls, stats.success_rate, stats.in_flight, stats.granted], [1, 0, 1, 2]);
+    assert.deepEqual(
+      {
+        total_calls: stats.total_calls,
+        success_rate: stats.success_rate,
+        in_flight: stats.in_flight,
+        granted: stats.granted,
+      },
+      { total_calls: 1, success_rate: 0, in_flight: 1, granted: 2 },
+    );
     assert.ok(!JSON.stringify(stats).includes('secret-'));
   });
 });

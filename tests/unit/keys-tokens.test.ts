@@ -133,7 +133,10 @@ describe('the window over tokens', () => {
     assert.equal(window.nextAt(T0, 101), T0 + 60_001);
     window.reserve(50);
     window.orphaned(T0 + 5_000);
-    assert.deepEqual([window.used(T0 + 60_001), window.used(T0 + 65_001), window.idle(T0 + 65_001)], [50, 0, true]);
+    assert.deepEqual(
+      { used: window.used(T0 + 60_001), usedLater: window.used(T0 + 65_001), idle: window.idle(T0 + 65_001) },
+      { used: 50, usedLater: 0, idle: true },
+    );
   });
 });
 
@@ -186,8 +189,11 @@ describe('tpm_limit in the pool', () => {
     pool.settle(second.leaseId, { kind: 'timeout', message: '' }, T0 + 10);
     pool.settle(first.leaseId, OK, T0 + 10, 'key', null, { prompt: 100, completion: 20 });
     assert.deepEqual(
-      [keyOf(pool, 'k1', T0 + 10).tpm_limit, keyOf(pool, 'k1', T0 + 10).tokens_last_minute],
-      [1_000, 620],
+      {
+        tpm_limit: keyOf(pool, 'k1', T0 + 10).tpm_limit,
+        tokens_last_minute: keyOf(pool, 'k1', T0 + 10).tokens_last_minute,
+      },
+      { tpm_limit: 1_000, tokens_last_minute: 620 },
     );
   });
 
