@@ -6,7 +6,7 @@ import { circuitName } from '../../src/keys/circuits.ts';
 import type { CallOutcome, CallOutcomeKind } from '../../src/keys/outcome.ts';
 import { KeyPool } from '../../src/keys/pool.ts';
 import { poolSettings, type LeaseGrant, type PoolStep } from '../../src/keys/pool.types.ts';
-import { ask, grants, keyConfig, keyOf, lease, newWaiter, T0 } from '../support/key-pool.ts';
+import { ask, grants, keyConfig, keyOf, lease, newWaiter, reasons, T0 } from '../support/key-pool.ts';
 
 const OK: CallOutcome = { kind: 'ok' };
 const TIMEOUT: CallOutcome = { kind: 'timeout', message: '' };
@@ -16,8 +16,6 @@ function poolOf(keys: readonly object[], scheduler: object = {}): KeyPool {
   const config = keyConfig(keys, 'round_robin', scheduler);
   return new KeyPool(config.keys, poolSettings(config.strategy, config.scheduler), undefined, 'lease', null, () => 0);
 }
-const reasons = (step: PoolStep): string[] =>
-  step.replies.flatMap(({ reply }) => (reply.kind === 'refused' ? [reply.reason] : []));
 const four = Array.from({ length: 4 }, () => ({ qps_limit: 100 }));
 const states = (pool: KeyPool, now: number): string[] => pool.stats(now).circuits.map((circuit) => circuit.state);
 function fail(pool: KeyPool, now: number, times: number): void {
