@@ -1,6 +1,6 @@
 /** How each fault is done. */
 import type { Behaviour } from '../../src/simulator/simulator.types.ts';
-import { actorAt } from '../support/gantry.ts';
+import { actorAt } from '../support/actor-at.ts';
 import type { NodeOrder } from './record.ts';
 import type { Fault, FaultKind } from './schedule.ts';
 import { REAL_CAMERA, type World } from './world.ts';

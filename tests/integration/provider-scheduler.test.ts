@@ -76,7 +76,7 @@ describe('scheduler, key pool and provider together', () => {
     const used = calls.reduce((sum, call) => sum + call.tokens, 0);
     assert.deepEqual(
       { violations: sim.violations(), refused: calls.filter((call) => call.status !== 200).length },
-      { violations: [], calls: 0 },
+      { violations: [], refused: 0 },
     );
     // Reserved is the most a call may use; what it used less is given back when it is over, so nearly all can be used.
     assert.ok(calls.length < 60 && used <= tpm && used >= 0.9 * tpm, `${calls.length} calls, ${used} tokens`);

@@ -1,6 +1,5 @@
-import assert from 'node:assert/strict';
 import { defineActor, type MailboxOptions } from '../../src/runtime/actor.ts';
-import type { SystemEvent, TreeSnapshot, ActorSnapshot } from '../../src/runtime/inspect.ts';
+import type { SystemEvent } from '../../src/runtime/inspect.ts';
 import type { Asking } from '../../src/runtime/message.ts';
 import { address } from '../../src/runtime/ref.ts';
 import { child, supervisor, type ChildOptions } from '../../src/runtime/supervision.ts';
@@ -103,16 +102,4 @@ export async function startCounter(
   const events: SystemEvent[] = [];
   system.subscribe((event) => events.push(event));
   return { clock, log, seen, system, events, escalations, ref: system.ref(COUNTER) };
-}
-
-export function actorAt(tree: TreeSnapshot, path: string): ActorSnapshot {
-  const walk = (node: TreeSnapshot): ActorSnapshot | undefined =>
-    node.type === 'actor'
-      ? node.path === path
-        ? node
-        : undefined
-      : node.children.map(walk).find((x) => x !== undefined);
-  const found = walk(tree);
-  assert.ok(found, `no actor at ${path}`);
-  return found;
 }

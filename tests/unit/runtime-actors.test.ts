@@ -6,7 +6,8 @@ import { child, dynamic, supervisor } from '../../src/runtime/supervision.ts';
 import { startSystem } from '../../src/runtime/system.ts';
 import { ManualClock, settle } from '../../src/runtime/testing/manual-clock.ts';
 import { memoryLog } from '../support/log.ts';
-import { actorAt, counter, type CounterMessage, startCounter } from '../support/counter-actor.ts';
+import { actorAt } from '../support/actor-at.ts';
+import { counter, type CounterMessage, startCounter } from '../support/counter-actor.ts';
 
 test('told messages arrive in order and an ask is answered after them', async (t) => {
   const { ref, seen, system } = await startCounter();

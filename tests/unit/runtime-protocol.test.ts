@@ -15,7 +15,7 @@ import {
 } from '../../src/runtime/supervision.ts';
 import { startSystem } from '../../src/runtime/system.ts';
 import { ManualClock, settle } from '../../src/runtime/testing/manual-clock.ts';
-import { actorAt } from '../support/gantry.ts';
+import { actorAt } from '../support/actor-at.ts';
 import { memoryLog } from '../support/log.ts';
 
 type HostMessage =

@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import { child, supervisor } from '../../src/runtime/supervision.ts';
 import { startSystem } from '../../src/runtime/system.ts';
 import { memoryLog } from '../support/log.ts';
-import { actorAt, BOX, counter, startCounter } from '../support/counter-actor.ts';
+import { actorAt } from '../support/actor-at.ts';
+import { BOX, counter, startCounter } from '../support/counter-actor.ts';
 
 test('a failed actor restarts after its back-off, keeps waiting messages and loses only the failing one', async (t) => {
   const { ref, clock, seen, system, events } = await startCounter();
