@@ -7,7 +7,7 @@ import { connect } from 'nats';
 import { ensureRedisServer } from '../../src/provision/redis-packages.ts';
 import { natsOptions } from '../../src/servers/nats-url.ts';
 import { startTestGantry, type TestGantry } from '../support/gantry.ts';
-import { aggregate } from '../support/http-fakes.ts';
+import { aggregate } from '../support/http-samples.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 

@@ -4,7 +4,7 @@ import { AlertHistory, type HistoryQuery } from '../../src/infra/alert-history.t
 import type { Aggregate } from '../../src/messages/aggregate.ts';
 import { subjects } from '../../src/messages/subjects.ts';
 import { startBus } from '../support/aggregator.ts';
-import { aggregate } from '../support/http-fakes.ts';
+import { aggregate } from '../support/http-samples.ts';
 
 let world: Awaited<ReturnType<typeof startBus>>;
 let history: AlertHistory;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { FakeWorld, aggregate, fakeServer } from '../support/http-fakes.ts';
+import { FakeWorld, fakeServer } from '../support/http-fakes.ts';
+import { aggregate } from '../support/http-samples.ts';
 import { makeJpeg } from '../support/jpeg.ts';
 import { call } from '../support/http-call.ts';
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { InfraError } from '../../src/infra/infra-error.ts';
-import { FakeWorld, aggregate, fakeServer, healthy } from '../support/http-fakes.ts';
+import { FakeWorld, fakeServer } from '../support/http-fakes.ts';
+import { aggregate, healthy } from '../support/http-samples.ts';
 import { makeJpeg } from '../support/jpeg.ts';
 import { call, post } from '../support/http-call.ts';
 

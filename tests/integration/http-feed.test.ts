@@ -5,7 +5,8 @@ import { afterEach, describe, it } from 'node:test';
 import { WebSocket, type ClientOptions } from 'ws';
 import type { HttpServerOptions } from '../../src/http/server.ts';
 import { ManualClock } from '../../src/runtime/testing/manual-clock.ts';
-import { FakeWorld, aggregate, fakeServer, statusOf } from '../support/http-fakes.ts';
+import { FakeWorld, fakeServer } from '../support/http-fakes.ts';
+import { aggregate, statusOf } from '../support/http-samples.ts';
 import { until } from '../support/until.ts';
 
 interface Message {

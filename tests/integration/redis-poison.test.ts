@@ -8,7 +8,7 @@ import { withOffset } from '../../src/messages/aggregate.ts';
 import { RedisStore } from '../../src/infra/redis/store.ts';
 import { ensureRedisServer } from '../../src/provision/redis-packages.ts';
 import { hostileBodies } from '../support/hostile-bodies.ts';
-import { aggregate } from '../support/http-fakes.ts';
+import { aggregate } from '../support/http-samples.ts';
 import { memoryLog } from '../support/log.ts';
 import { watchLoopDelay } from '../support/loop-delay.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';

@@ -10,7 +10,7 @@ import { connectRedis, withRedisLogin } from '../../src/servers/redis-url.ts';
 import { makeCertificates } from '../support/certificates.ts';
 import { memoryLog } from '../support/log.ts';
 import { ownRedis } from '../support/own-servers.ts';
-import { aggregate } from '../support/http-fakes.ts';
+import { aggregate } from '../support/http-samples.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 

@@ -8,7 +8,7 @@ import type { EmbeddedService } from '../../src/embedded/service.ts';
 import { RedisStore } from '../../src/infra/redis/store.ts';
 import { type Aggregate, withOffset } from '../../src/messages/aggregate.ts';
 import { ensureRedisServer } from '../../src/provision/redis-packages.ts';
-import { aggregate } from '../support/http-fakes.ts';
+import { aggregate } from '../support/http-samples.ts';
 import { memoryLog } from '../support/log.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';

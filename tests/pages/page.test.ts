@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
-import { FakeWorld, aggregate, fakeServer, healthy, statusOf } from '../support/http-fakes.ts';
+import { FakeWorld, fakeServer } from '../support/http-fakes.ts';
+import { aggregate, healthy, statusOf } from '../support/http-samples.ts';
 import type { Aggregate } from '../../src/messages/aggregate.ts';
 import { until } from '../support/until.ts';
 import { complaintsOf, launchChromium, skipWithoutChromium } from '../support/chromium.ts';

@@ -4,7 +4,7 @@ import { Cache, MOST_WAITING } from '../../src/actors/aggregator/cache.ts';
 import { InfraError } from '../../src/infra/infra-error.ts';
 import { PushedAggregate } from '../../src/messages/aggregate.ts';
 import { ManualClock } from '../../src/runtime/testing/manual-clock.ts';
-import { aggregate } from '../support/http-fakes.ts';
+import { aggregate } from '../support/http-samples.ts';
 import { memoryLog } from '../support/log.ts';
 import { detection } from '../support/samples.ts';
 

@@ -6,7 +6,8 @@ import type { FeedHistory, StoredAggregate } from '../../src/http/feed/missed-al
 import type { Aggregate } from '../../src/messages/aggregate.ts';
 import { ManualClock, settle } from '../../src/runtime/testing/manual-clock.ts';
 import { FakeSocket } from '../support/feed-socket.ts';
-import { FakeWorld, aggregate } from '../support/http-fakes.ts';
+import { FakeWorld } from '../support/http-fakes.ts';
+import { aggregate } from '../support/http-samples.ts';
 import { memoryLog } from '../support/log.ts';
 
 /** What the streams hold, which can be out of reach. */
