@@ -258,6 +258,7 @@ test('no secret is readable anywhere', async () => {
       ),
     )),
   ];
+  assert.ok(keys.length > 0 && wire.length > 0 && viewer.messages.length > 0);
   for (const key of keys) for (const text of surfaces) assert.ok(!text.includes(key));
 });
 

@@ -43,6 +43,7 @@ test('the compose file runs Redis with the options and the user the embedded one
       assert.ok(Object.hasOwn(volumes, volume.split(':')[0] ?? ''), `${volume} is declared`);
     for (const port of service.ports) assert.match(port, /^127\.0\.0\.1:/, 'nothing is open to other machines unasked');
   }
+  assert.ok(services.redis.volumes.length > 0 && services.gantry.ports.length > 0);
 });
 
 test('the compose file keeps every secret in a file', async () => {
