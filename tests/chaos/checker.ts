@@ -46,7 +46,8 @@ export function judge(record: ChaosRecord, endedAt: number, graceMs: number): Ve
     if (revisions.length === 0) {
       if (!shed.has(requestId) && groups > 0 && at <= endedAt - graceMs)
         lost.push(
-          `frame ${requestId} of ${cameraId} with ${groups} groups, ${Math.round((endedAt - at) / 1_000)} s before the end`,
+          `frame ${requestId} of ${cameraId} with ${groups} groups, ` +
+            `${Math.round((endedAt - at) / 1_000)} s before the end`,
         );
       continue;
     }
@@ -139,7 +140,8 @@ function judgeAlerts(
     const found = kept.map(({ requestId, revision }) => `${requestId}:${revision}`);
     if (expected.length !== found.length || expected.some((id, index) => id !== found[index]))
       differ.push(
-        `${cameraId}: Redis keeps ${found.length} alerts, the history has ${expected.length}; the first that differ: ${firstDifference(expected, found)}`,
+        `${cameraId}: Redis keeps ${found.length} alerts, the history has ${expected.length}; ` +
+          `the first that differ: ${firstDifference(expected, found)}`,
       );
   }
   return { inHistory: known.size, differ: [...new Set(differ)], unseen: [...new Set(unseen)] };

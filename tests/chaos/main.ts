@@ -64,7 +64,9 @@ const feedRecoveryMs = {
 };
 
 console.log(
-  `\nframes emitted ${emitted}, with groups and aggregated ${aggregated}, shed ${shed}; groups named as missing ${JSON.stringify(missingGroups)}; alerts ${alerts.inHistory}; dead letters ${record.deadLetters}`,
+  `\nframes emitted ${emitted}, with groups and aggregated ${aggregated}, shed ${shed}; ` +
+    `groups named as missing ${JSON.stringify(missingGroups)}; ` +
+    `alerts ${alerts.inHistory}; dead letters ${record.deadLetters}`,
 );
 console.log(`the feed was back, in ms after the end of a fault:\n${table(recovery)}`);
 for (const [what, list] of Object.entries({

@@ -98,7 +98,8 @@ async function breakBy(
       await undo();
       faults.push({ ...fault, beganAt, endedAt: Date.now() });
       say(
-        `${(passed() / 1_000).toFixed(1).padStart(6)} s  ${fault.kind}${fault.forMs === 0 ? '' : ` for ${(fault.forMs / 1_000).toFixed(1)} s`}`,
+        `${(passed() / 1_000).toFixed(1).padStart(6)} s  ${fault.kind}` +
+          (fault.forMs === 0 ? '' : ` for ${(fault.forMs / 1_000).toFixed(1)} s`),
       );
     } catch (thrown) {
       faults.push({ ...fault, beganAt, endedAt: Date.now(), skipped: asError(thrown).message });

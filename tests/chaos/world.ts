@@ -151,7 +151,8 @@ export class World {
   #writeNatsConfig(limit: string): Promise<void> {
     const lines = [
       `listen: "${HOST}:${this.#ports.nats}"`,
-      `jetstream { store_dir: ${JSON.stringify(join(this.folder, 'nats'))}, max_file_store: 64GB, max_memory_store: 64MB }`,
+      `jetstream { store_dir: ${JSON.stringify(join(this.folder, 'nats'))}, ` +
+        'max_file_store: 64GB, max_memory_store: 64MB }',
       `accounts { GANTRY { users = [{ user: gantry, password: gantry }], jetstream = { max_file: ${limit} } } }`,
       'no_auth_user: gantry',
     ];

@@ -233,7 +233,7 @@ test('a page of another site cannot hand in a picture through its visitor', asyn
   );
 });
 
-test('keys are added, limited, drained and removed while running; tokens and cost are told by key and camera; nothing shows a key', async () => {
+test('keys are added, limited, drained and removed while running; use is told by key and camera', async () => {
   const seen: unknown[] = [];
   const ask = async (method: string, path: string, body?: unknown) => {
     const reply = await gantry.request(method, path, body);

@@ -199,7 +199,7 @@ test('the picture of an aggregate and the crop of each group can be fetched by t
   }
 });
 
-test('the objects are those the detector finds on that footage: mean counts by class within 35 % of a direct run', async () => {
+test('the objects match those of the detector alone: mean counts by class within 35 % of a direct run', async () => {
   await until('two dozen frames', () => viewer.of(CAMERA).length >= 24, 60_000);
   const piped = viewer
     .of(CAMERA)

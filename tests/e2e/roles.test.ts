@@ -138,7 +138,7 @@ test('a frame of a camera on one process, judged and put together on another, is
   assert.equal(judged.riskAssessment.source, 'rules');
 });
 
-test('a process answers for other roles where NATS can tell, without passwords; else it says which role to ask', async (t) => {
+test('a process answers for other roles as far as NATS knows, without passwords; else it names the role', async (t) => {
   const web = await node('web', 'web');
   const cameras = await get(web, '/api/cameras');
   assert.deepEqual(
@@ -177,7 +177,7 @@ test('a process answers for other roles where NATS can tell, without passwords; 
   assert.equal(await web.stop(), 0);
 });
 
-test('the process that judges is restarted, then killed, while frames flow: each of them ends in one aggregate', async () => {
+test('the process that assesses is restarted, then killed, while frames flow: each ends in one aggregate', async () => {
   const read = async <T>(stream: string, parser: Parser<T>) =>
     (await bus.read({ stream, parser, from: { seq: 1 }, limit: 10_000 })).map(({ body }) => body);
   const grown = async (by: number) => {

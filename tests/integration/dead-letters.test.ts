@@ -95,7 +95,7 @@ test('a message that cannot be read becomes a dead letter with its bytes, its he
   assert.deepEqual(await take(), []);
 });
 
-test('a message that fails every time is a dead letter after ten deliveries, before it is handled once more', async () => {
+test('a message that fails every time is a dead letter after ten deliveries, not handled once more', async () => {
   const frame = detection(1, { cameraId: 'cam-poison' });
   await publish(frame);
   for (let attempt = 1; attempt <= 10; attempt += 1) {

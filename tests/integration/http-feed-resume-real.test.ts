@@ -73,7 +73,7 @@ describe('the feed over real NATS', () => {
     if (pushed) push({ ...one, offset: seq });
   };
 
-  it('loses no alert for a viewer that comes back, through cut connections, a killed NATS and a new web server', async () => {
+  it('loses no alert for a returning viewer, through cut connections, a killed NATS and a new web server', async () => {
     await serve();
     const viewer = await comeIn();
     const alerts: string[] = [];

@@ -235,7 +235,7 @@ async function takeUntil(consumer: PullConsumer<Detection>, id: string | undefin
   });
 }
 
-it('both go on by themselves after the server was killed', async (t) => {
+it('two consumers go on by themselves after the server was killed', async (t) => {
   const [standing, plain] = [await open(), await open()];
   t.after(() => plain.close());
   const [first] = await publish(1);

@@ -89,7 +89,7 @@ describe('scheduler, key pool and provider together', () => {
     );
   });
 
-  it('a provider that fails now and then costs retries; the last failure decides between rules and unknown', async (t) => {
+  it('a provider that fails now and then costs retries; the last failure makes it rules or unknown', async (t) => {
     const { sim, bus, stats } = await startScheduler(
       t,
       { seed: 3, keys: simulatedKeys(4, { qps: 50, rpm: 3000 }) },
@@ -138,7 +138,7 @@ describe('scheduler, key pool and provider together', () => {
     );
   });
 
-  it('an outage of the provider: groups wait, rules judge what cannot wait, and the model goes on by itself', async (t) => {
+  it('in an outage of the provider groups wait, rules assess those that cannot, then the model goes on', async (t) => {
     const { sim, bus, stats, pool } = await startScheduler(
       t,
       { keys: simulatedKeys(3, { qps: 10, rpm: 600 }), latency: { medianMs: 40, p95Ms: 120 } },
@@ -186,7 +186,7 @@ describe('scheduler, key pool and provider together', () => {
     assert.deepEqual(sim.violations(), []);
   });
 
-  it('a 429 that was not ours rests the key for as long as the provider asks, and the task goes to another', async (t) => {
+  it('a 429 that was not ours rests the key for as long as the provider asks; another serves the task', async (t) => {
     const { sim, bus, pool } = await startScheduler(t, { keys: simulatedKeys(2, { qps: 20, rpm: 600 }) });
     sim.setBehaviour({ kind: 'status', status: 429, retryAfter: '20' }, { times: 1, key: 'sim-001' });
     bus.add(...tasks(6));

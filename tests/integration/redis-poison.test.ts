@@ -79,7 +79,7 @@ for (const { name, start, skip, inThisThread } of SERVERS) {
       assert.ok(log.lines.every(({ message, fields }) => message.length + JSON.stringify(fields).length < 3_000));
     });
 
-    test('1 MB of anything in the place of the newest result, or of alerts, is read as none, and written over', async (t) => {
+    test('1 MB of anything in place of the newest result or of alerts is read as none, and written over', async (t) => {
       const { store, stranger } = await opened(t, start);
       for (const [what, body] of Object.entries(BODIES)) {
         await stranger.set('camera:north:latest', Buffer.from(body));

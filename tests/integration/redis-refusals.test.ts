@@ -84,7 +84,9 @@ describe('logging in at a Redis of the operator', () => {
 
   it('over TLS, with a certificate of the client', async (t) => {
     const { caFile, server: own, client } = await makeCertificates(temporaryFolder());
-    const tls = `tls-cert-file ${own.certFile}\ntls-key-file ${own.keyFile}\ntls-ca-cert-file ${caFile}\ntls-auth-clients yes`;
+    const tls =
+      `tls-cert-file ${own.certFile}\ntls-key-file ${own.keyFile}\n` +
+      `tls-ca-cert-file ${caFile}\ntls-auth-clients yes`;
     const server = await ownRedis(t, 'requirepass geheim', tls);
     if (server === null) return;
     const url = `rediss://:geheim@127.0.0.1:${server.port}`;

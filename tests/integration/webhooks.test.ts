@@ -73,7 +73,7 @@ test('a receiver that stays broken is called five times with the same delivery, 
   assert.equal(new Set(calls.map(({ headers }) => headers['gantry-delivery'])).size, 1);
 });
 
-test('every alert hook is told of an alert once, signed, also when the alert is revised; operators may name private hosts', async (t) => {
+test('each alert hook is called once per alert, signed, also for a revised one and on a private host', async (t) => {
   calls.length = 0;
   const hooks = [`${base}/a`, `${base}/b`];
   const { system } = await started(hooks);

@@ -52,7 +52,7 @@ test('detections and aggregates are written in order, with their full life', asy
   assert.equal(cache.size, 0);
 });
 
-test('while Redis is away the oldest are dropped at the bound; afterwards the rest is written in order, with the life that is left', async () => {
+test('without Redis the oldest are dropped at the bound; the rest is written later, for the time left', async () => {
   const { clock, redis, cache, put } = started();
   redis.down = true;
   for (let offset = 1; offset <= MOST_WAITING + 500; offset += 1) put(offset);

@@ -60,7 +60,7 @@ describe('assessing one task without a usable answer of the model', () => {
     );
   });
 
-  it('is assessed by rules as a matter of course when no key is meant to be used, without reading the picture', async () => {
+  it('goes to the rules without reading the picture, undegraded, when no key is meant to be used', async () => {
     const noKeys: LeaseReply = { kind: 'refused', reason: 'no-keys', message: '', keysWanted: false };
     for (const [world, task, images] of [
       [{ leases: [noKeys], keysWanted: false }, DANGER(), 0],
@@ -124,7 +124,7 @@ describe('assessing one task without a usable answer of the model', () => {
     );
   });
 
-  it('in an outage waits for its turn; at the end of its time, or refused for it, or already late, rules judge', async () => {
+  it('in an outage waits for its turn; when its time is over, or it is refused or late, rules assess it', async () => {
     for (const [world, task] of [
       [{ admissions: ['provider-down'] }, DANGER()],
       [{ leases: [refused('provider-down')] }, DANGER()],

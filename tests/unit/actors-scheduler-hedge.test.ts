@@ -29,7 +29,7 @@ async function warm(keys = [{}, {}], more: object = {}) {
 }
 
 describe('hedging', () => {
-  it('calls an urgent task a second time on another key when it takes long; the first answer wins, the other is dropped', async (t) => {
+  it('calls a slow urgent task again on another key; the first answer wins, the other is dropped', async (t) => {
     const { clock, bus, vlm, stats, task, calls, used, stop } = await warm();
     t.after(() => stop());
     const one = task({ priority: 5 });

@@ -19,7 +19,7 @@ async function outage({ clock, bus, vlm, stats, task }: Started): Promise<void> 
 }
 
 describe('the scheduler in an outage of the provider', () => {
-  it('lets tasks wait while they are valid, then has rules judge them, marked degraded, and never calls one unknown', async (t) => {
+  it('lets tasks wait while they are valid, then rules assess them, marked degraded; none is unknown', async (t) => {
     const world = await startedScheduler({ scheduler: { max_concurrent_tasks: 5 } });
     const { clock, bus, stats, task, stop } = world;
     t.after(() => stop());
@@ -57,7 +57,7 @@ describe('the scheduler in an outage of the provider', () => {
     assert.ok(now.degraded >= 120);
   });
 
-  it('finds the provider back by a trial with a real task; those that waited are then judged by the model, the urgent first', async (t) => {
+  it('finds the provider back by a trial with a real task; the others follow, urgent ones first', async (t) => {
     const world = await startedScheduler({
       keys: [{ qps_limit: 2, rpm_limit: 1_000 }],
       scheduler: { max_concurrent_tasks: 5 },
@@ -91,7 +91,7 @@ describe('the scheduler in an outage of the provider', () => {
     );
   });
 
-  it('a task that was too old when it came is judged by rules as well; a picture handed in waits and ends unknown', async (t) => {
+  it('rules assess a task that came too old as well; a picture handed in waits and ends unknown', async (t) => {
     const world = await startedScheduler();
     const { clock, bus, task, stop } = world;
     t.after(() => stop());

@@ -123,7 +123,7 @@ describe('schedulers that share the queues', () => {
 });
 
 describe('the scheduler when more waits than it can serve', () => {
-  it('gives up the least dangerous at once, answers each as shed, and counts it by camera; the urgent are all judged', async (t) => {
+  it('gives up the least dangerous at once, as shed, counted by camera; the urgent are all assessed', async (t) => {
     const { clock, bus, metrics, log, stats, task, stop } = await startedScheduler({
       scheduler: { max_concurrent_tasks: 5 },
     });

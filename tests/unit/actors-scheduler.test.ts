@@ -252,7 +252,7 @@ describe('the scheduler', () => {
     assert.equal(log.lines.filter((line) => line.level === 'error').length, 9, 'one for each redelivery');
   });
 
-  it('at a stop gives back what waits at once, lets calls finish for a while, then gives them up and back', async () => {
+  it('at a stop hands waiting tasks back at once, lets calls finish for a while, then hands theirs back', async () => {
     const { clock, bus, vlm, system, task } = await startedScheduler({
       byHand: true,
       keys: [{ qps_limit: 2, rpm_limit: 1000 }],

@@ -51,7 +51,7 @@ test('after a crash a repeated message changes nothing, and a late answer revise
   );
 });
 
-test('an alert that went out before a crash is told to the alerts again when one of its messages was not settled', () => {
+test('an alert that went out before a crash goes out again when one of its messages was not settled', () => {
   const { frame, out } = alertOfBefore();
   const after = fresh();
   after.restore(out.aggregate);
@@ -67,7 +67,7 @@ test('an alert that went out before a crash is told to the alerts again when one
   assert.deepEqual(drain(after), [], 'now it is known to be there');
 });
 
-test('what an earlier life published under the same revision stands, and what it lacked comes as the next', () => {
+test('a revision of an earlier life stands, and answers that it lacked come as the next one', () => {
   const frame = detection(3);
   const earlier = fresh();
   earlier.onDetection(frame, T0);
@@ -117,7 +117,7 @@ test('frames that went out are forgotten at the bound, those on their way are no
   assert.ok(frames.stored(onItsWay, null));
 });
 
-test('of a frame that is judged whole only the id is kept: what comes again changes nothing', () => {
+test('of a frame with all assessments only the id is kept: repeated messages change nothing', () => {
   const frames = fresh({ rememberClosed: 3 });
   const all = Array.from({ length: 5 }, () => detection(2));
   for (const frame of all) {

@@ -44,7 +44,7 @@ test('a frame goes out with its last answer, once, with the worst level and the 
   assert.deepEqual(drain(frames), []);
 });
 
-test('at the deadline the frame goes out, naming the groups nobody judged, and does not look harmless', () => {
+test('at the deadline the frame goes out, naming the groups without an assessment, and is not harmless', () => {
   const frames = fresh();
   const frame = detection(3);
   frames.onDetection(frame, T0);
@@ -130,7 +130,7 @@ test('answers that come while a revision is on its way go out together in the ne
   );
 });
 
-test('answers that were not had are unknown with their reason, never none', () => {
+test('failed assessments are unknown with their reason, never none', () => {
   const frames = fresh();
   const frame = detection(3);
   frames.onDetection(frame, T0);
@@ -148,7 +148,7 @@ test('answers that were not had are unknown with their reason, never none', () =
   );
 });
 
-test('a judgement that comes after the news that there is none takes its place, not the other way round', () => {
+test('an assessment that comes after its own failure replaces it, not the other way round', () => {
   const frames = fresh();
   const frame = detection(1);
   const failed = result(frame, 1, 'unknown', { error: { code: 'timeout', message: '' } });

@@ -91,7 +91,7 @@ describe('a viewer that comes back', () => {
     );
   });
 
-  it('gets every alert it missed, in order, then the newest frames, then what happens; nothing of other cameras', async () => {
+  it('gets each alert it missed, in order, then the newest frames, then live ones; of its cameras only', async () => {
     const { feed, happens, join } = setUp();
     feed.begin('e', 0);
     happens('a', 'high');

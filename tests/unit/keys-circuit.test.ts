@@ -23,7 +23,7 @@ function fail(pool: KeyPool, now: number, times: number): void {
 }
 
 describe('the circuit of a provider', () => {
-  it('is shared by keys without a group at one endpoint and model; a group has its own; a name shows no password', () => {
+  it('is shared by ungrouped keys of one endpoint and model; a group has its own; names show no password', () => {
     const { keys } = keyConfig([
       {},
       {},
@@ -75,7 +75,7 @@ describe('the circuit of a provider', () => {
     assert.deepEqual(states(quiet, T0), ['closed']);
   });
 
-  it('opens when its only key fails too often in a row, and does not let the rest of the key outlive the outage', () => {
+  it('opens when its only key fails too often in a row; the rest of the key does not outlive the outage', () => {
     const pool = poolOf([{}]);
     fail(pool, T0, 3);
     assert.deepEqual(
@@ -189,7 +189,7 @@ describe('the circuit of a provider', () => {
     assert.equal(lease(pool, T0).keyName, 'k1');
   });
 
-  it('never has two trials out, never calls while open, and closes within its longest wait after the provider works again', () => {
+  it('never has two trials, never calls while open, and closes within its longest wait after an outage', () => {
     const kinds: readonly CallOutcomeKind[] = [
       'ok',
       'timeout',

@@ -97,7 +97,7 @@ describe('how long calls take to a provider', () => {
             T0 + i * 50 + 700,
           );
       };
-      // 9 ms there and 4 back: no way there can be faster than 13 ms less than a way back of nothing, so than -4 ms by this zero.
+      // 9 ms there and 4 back. Had the way there taken all 13 ms, a way of 0 ms would measure as -4 by this zero.
       calls('near', 9, 4, 500);
       calls('far', 150, 120, 500);
       calls('silent', 9, 4);

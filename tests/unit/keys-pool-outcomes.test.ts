@@ -17,7 +17,7 @@ const restAfter = (before: readonly CallOutcome[], pauseMs: number): number => {
 };
 
 describe('outcomes', () => {
-  it('three failures in a row cool a key for the flat time; a success between them does not let it come to that', () => {
+  it('three failures in a row cool a key for the flat time; a success between them starts the count anew', () => {
     const pool = poolOf([{ qps_limit: 20 }], 'round_robin', { adaptive_cooldown: false });
     // Enough good ones that the failures are not taken for the provider's.
     for (const outcome of [OK, OK, OK, OK, OK, OK, TIMEOUT, TIMEOUT, OK, TIMEOUT, TIMEOUT])
@@ -50,7 +50,7 @@ describe('outcomes', () => {
     assert.equal(keyOf(pool, 'k1', T0 + 1_500).status, 'available');
   });
 
-  it('a 429 without Retry-After cools like a failure; an absurd one is bounded; a shorter one does not cut a rest', () => {
+  it('a 429 without Retry-After cools like a failure; an absurd one is bounded; none shortens a rest', () => {
     const flat = poolOf([{}, {}], 'round_robin', { adaptive_cooldown: false });
     call(flat, T0, limited(null));
     assert.equal(keyOf(flat, 'k1', T0).cooldown_until, new Date(T0 + 60_000).toISOString());

@@ -59,7 +59,7 @@ describe('limits in the pool', () => {
     assert.equal(grants(pool.advance(T0 + 1001)).length, 1);
   });
 
-  it('a lease counts until its call has left; one given back unused costs nothing; one never settled counts to the end', () => {
+  it('a lease counts until its call has left; an unused one costs nothing; a lost one counts to the end', () => {
     const pool = poolOf([{ qps_limit: 2 }], 'round_robin', { timeout_seconds: 1 });
     const ask = (now: number): LeaseGrant | undefined => grants(pool.request(want(), now))[0];
     const [first, second] = [ask(T0), ask(T0)];
@@ -82,7 +82,7 @@ describe('limits in the pool', () => {
     assert.equal(pool.sent(grant.leaseId, T0 + 900, T0 + 900).wakeAt, T0 + 300 + 1_051, 'only the first report counts');
   });
 
-  it('a call on its way may be held up for longer than all before it: it keeps the whole guard until its answer tells', () => {
+  it('a call on its way may take longer than all before: it keeps the whole guard until its answer tells', () => {
     const pool = poolOf([{ qps_limit: 1 }], 'round_robin', { transit_guard_ms: 50 });
     const transit = (sentAt: number, wayMs: number): TransitSample => ({
       kind: 'arrival',
