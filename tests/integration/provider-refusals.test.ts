@@ -5,7 +5,7 @@ import { PoolFigures } from '../../src/app/scheduler-figures.ts';
 import type { KeyPoolStats } from '../../src/keys/pool.types.ts';
 import { simulatedKeys } from '../../src/simulator/simulated-keys.ts';
 import { plainTask } from '../support/assessment-task.ts';
-import { FakeTaskBus } from '../support/fake-bus.ts';
+import type { FakeTaskBus } from '../support/fake-bus.ts';
 import { until } from '../support/until.ts';
 import { startScheduler, tasks } from '../support/scheduler-with-provider.ts';
 
