@@ -1,4 +1,4 @@
-/** Judges a chaos run by its record. Pure. */
+/** Checks a chaos run against its record. Pure. */
 import type { Aggregate } from '../../src/messages/aggregate.ts';
 import type { ChaosRecord } from './record.ts';
 import type { FaultKind } from './schedule.ts';
@@ -29,7 +29,7 @@ export interface Verdict {
 export const FEED_BACK_MS = 5_000;
 const ALERTS_IN_REDIS = 100;
 
-/** `graceMs`: frames emitted within this before the end of the run may still be under way. */
+/** `graceMs`: frames emitted in this time before the end of the run may still be in flight. */
 export function judge(record: ChaosRecord, endedAt: number, graceMs: number): Verdict {
   const lost: string[] = [];
   const doubled: string[] = [];
@@ -112,7 +112,7 @@ export function judge(record: ChaosRecord, endedAt: number, graceMs: number): Ve
   };
 }
 
-/** Every frame that was found to be of high risk is in the history once, in Redis, and was shown as an alert. */
+/** Every frame of high risk is in the history once, is in Redis, and was shown as an alert. */
 function judgeAlerts(
   { aggregates, history, redis, seen, seenByReturning }: ChaosRecord,
   before: number,

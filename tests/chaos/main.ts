@@ -1,6 +1,6 @@
 /**
- * npm run chaos: breaks a whole Gantry by a seeded schedule, and proves by its own record that nothing was lost,
- * doubled or silent.
+ * npm run chaos: breaks a whole Gantry by a seeded schedule, and proves from its own record that no frame was lost,
+ * sent twice or dropped without a word.
  */
 import { parseArgs } from 'node:util';
 import type { Verdict } from './checker.ts';

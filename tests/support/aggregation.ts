@@ -5,7 +5,7 @@ export const T0 = 1_700_000_000_000;
 const OPTIONS = { deadlineMs: 5_000, rememberFrames: 100, rememberClosed: 100, earlyFrames: 10, earlyMs: 60_000 };
 export const fresh = (over = {}) => new Aggregation({ ...OPTIONS, ...over });
 
-/** Publishes all that is due on a bus that takes everything. */
+/** Publishes all due aggregates, on a bus that accepts everything. */
 export function drain(frames: Aggregation, now = T0): Outcome[] {
   const outcomes: Outcome[] = [];
   for (let next = frames.take(now); next !== null; next = frames.take(now)) {

@@ -41,15 +41,15 @@ interface World {
   /** Replies of the pool, in order; then keys k1, k2, ... that are not excluded. */
   readonly leases?: readonly (LeaseReply | undefined)[];
   readonly image?: Uint8Array | null;
-  /** It comes so much later, in ms. */
+  /** Delay of the picture, in ms. */
   readonly imageAfterMs?: number;
   readonly maxRetries?: number;
   /** Replies of the admission, in order; then `go`. */
   readonly admissions?: AdmissionReply[];
   readonly down?: boolean;
-  /** As the pool last said. */
+  /** As the pool reported last. */
   readonly keysWanted?: boolean;
-  /** A call that is given up had left. */
+  /** A call that is given up had been sent. */
   readonly sentFirst?: boolean;
   readonly onLease?: (world: { closing: AbortController }) => void;
   readonly duringCall?: (world: { clock: ManualClock; closing: AbortController; abort: AbortController }) => void;
@@ -156,7 +156,7 @@ export async function assess(world: World, task = plainTask()) {
   return { result, seen, task };
 }
 
-/** The wait counts from the frame, whose time and the clock of the test are a moment apart. */
+/** The wait counts from the frame's time, a moment apart from the clock of the test. */
 export function withoutWait(result: AssessmentResult | null) {
   const { waitMs, ...metadata } = result?.metadata ?? {};
   assert.ok(waitMs !== undefined && waitMs < 60_000);

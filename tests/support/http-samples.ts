@@ -28,7 +28,7 @@ export const record = (camera: CameraConfig): CameraRecord => ({
   figures: { framesPerSecond: 0.55, frames: 12, reconnects: 0, lastFrameAt: null, shed: { detections: 0, groups: 0 } },
 });
 
-/** A frame with two cars and a person in one group, judged `risk`. */
+/** A frame with two cars and a person in one group, assessed as `risk`. */
 export function aggregate(cameraId: string, more: Partial<Aggregate> & { risk?: RiskLevel } = {}): Aggregate {
   const { risk = 'medium', ...rest } = more;
   const requestId = rest.requestId ?? randomUUID();
