@@ -1,7 +1,7 @@
 /** The messages between the processes of this benchmark, and the feed messages that they measure. */
 import type { Aggregate } from '../../src/messages/aggregate.ts';
 import { preciseNow } from '../../src/simulator/reply.ts';
-import { aggregate } from '../../tests/support/http-fakes.ts';
+import { aggregate } from '../../tests/support/http-samples.ts';
 
 export type Subject = 'Gantry' | 'bare ws';
 

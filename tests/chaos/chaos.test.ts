@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it, test } from 'node:test';
-import { aggregate } from '../support/http-fakes.ts';
+import { aggregate } from '../support/http-samples.ts';
 import { judge, type Verdict } from './checker.ts';
 import { historyOf } from './collect.ts';
 import type { ChaosRecord, Seen } from './record.ts';

@@ -1,4 +1,4 @@
-/** Judges a chaos run by its record. Pure. */
+/** Checks a chaos run against its record. Pure. */
 import type { Aggregate } from '../../src/messages/aggregate.ts';
 import type { ChaosRecord } from './record.ts';
 import type { FaultKind } from './schedule.ts';
@@ -29,7 +29,7 @@ export interface Verdict {
 export const FEED_BACK_MS = 5_000;
 const ALERTS_IN_REDIS = 100;
 
-/** `graceMs`: frames emitted within this before the end of the run may still be under way. */
+/** `graceMs`: frames emitted in this time before the end of the run may still be in flight. */
 export function judge(record: ChaosRecord, endedAt: number, graceMs: number): Verdict {
   const lost: string[] = [];
   const doubled: string[] = [];
@@ -46,7 +46,8 @@ export function judge(record: ChaosRecord, endedAt: number, graceMs: number): Ve
     if (revisions.length === 0) {
       if (!shed.has(requestId) && groups > 0 && at <= endedAt - graceMs)
         lost.push(
-          `frame ${requestId} of ${cameraId} with ${groups} groups, ${Math.round((endedAt - at) / 1_000)} s before the end`,
+          `frame ${requestId} of ${cameraId} with ${groups} groups, ` +
+            `${Math.round((endedAt - at) / 1_000)} s before the end`,
         );
       continue;
     }
@@ -111,7 +112,7 @@ export function judge(record: ChaosRecord, endedAt: number, graceMs: number): Ve
   };
 }
 
-/** Every frame that was found to be of high risk is in the history once, in Redis, and was shown as an alert. */
+/** Every frame of high risk is in the history once, is in Redis, and was shown as an alert. */
 function judgeAlerts(
   { aggregates, history, redis, seen, seenByReturning }: ChaosRecord,
   before: number,
@@ -139,7 +140,8 @@ function judgeAlerts(
     const found = kept.map(({ requestId, revision }) => `${requestId}:${revision}`);
     if (expected.length !== found.length || expected.some((id, index) => id !== found[index]))
       differ.push(
-        `${cameraId}: Redis keeps ${found.length} alerts, the history has ${expected.length}; the first that differ: ${firstDifference(expected, found)}`,
+        `${cameraId}: Redis keeps ${found.length} alerts, the history has ${expected.length}; ` +
+          `the first that differ: ${firstDifference(expected, found)}`,
       );
   }
   return { inHistory: known.size, differ: [...new Set(differ)], unseen: [...new Set(unseen)] };

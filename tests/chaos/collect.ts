@@ -1,4 +1,4 @@
-/** Reads, beside Gantry, what became of everything: streams, Redis, the journal. */
+/** Reads the results of a run from streams, Redis and the journal, beside Gantry. */
 import { readFile } from 'node:fs/promises';
 import { Redis } from 'ioredis';
 import { connect, type JetStreamManager, NatsError } from 'nats';
@@ -26,7 +26,7 @@ class StreamReader<T> {
       try {
         this.items.push(this.#parse((await jsm.streams.getMessage(this.#stream, { seq })).json()));
       } catch (thrown) {
-        // Gone by its age or, in a work queue, because it was done.
+        // Removed by its age limit or, in a work queue, because it was acked.
         if (!(thrown instanceof NatsError && thrown.api_error?.code === 404)) throw thrown;
       }
       this.#read = seq;
@@ -44,14 +44,14 @@ export class Collector {
     this.#natsUrl = natsUrl;
   }
 
-  /** Takes what is new, before its age takes it from the streams. */
+  /** Reads new messages, before their age limit removes them from the streams. */
   async read(): Promise<void> {
     await this.#with(async (jsm) => {
       for (const reader of [this.aggregates, this.results, this.alerts]) await reader.read(jsm);
     });
   }
 
-  /** What still waits somewhere: empty when all is done. */
+  /** Messages that are still pending, by place; empty when all is done. */
   waiting(): Promise<readonly string[]> {
     return this.#with(async (jsm) => {
       const durables = [

@@ -1,6 +1,6 @@
-/** How each fault is done. */
+/** Causes each fault. */
 import type { Behaviour } from '../../src/simulator/simulator.types.ts';
-import { actorAt } from '../support/gantry.ts';
+import { actorAt } from '../support/actor-at.ts';
 import type { NodeOrder } from './record.ts';
 import type { Fault, FaultKind } from './schedule.ts';
 import { REAL_CAMERA, type World } from './world.ts';
@@ -40,7 +40,7 @@ function suspend(pid: number): Undo {
     try {
       process.kill(pid, 'SIGCONT');
     } catch {
-      // It was ended meanwhile: by its own node, which took its silence for the end of the stream.
+      // Its own node has ended it meanwhile: it took the silence for the end of the stream.
     }
   };
 }

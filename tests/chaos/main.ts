@@ -1,6 +1,6 @@
 /**
- * npm run chaos: breaks a whole Gantry by a seeded schedule, and proves by its own record that nothing was lost,
- * doubled or silent.
+ * npm run chaos: breaks a whole Gantry by a seeded schedule, and proves from its own record that no frame was lost,
+ * sent twice or dropped without a word.
  */
 import { parseArgs } from 'node:util';
 import type { Verdict } from './checker.ts';
@@ -64,7 +64,9 @@ const feedRecoveryMs = {
 };
 
 console.log(
-  `\nframes emitted ${emitted}, with groups and aggregated ${aggregated}, shed ${shed}; groups named as missing ${JSON.stringify(missingGroups)}; alerts ${alerts.inHistory}; dead letters ${record.deadLetters}`,
+  `\nframes emitted ${emitted}, with groups and aggregated ${aggregated}, shed ${shed}; ` +
+    `groups named as missing ${JSON.stringify(missingGroups)}; ` +
+    `alerts ${alerts.inHistory}; dead letters ${record.deadLetters}`,
 );
 console.log(`the feed was back, in ms after the end of a fault:\n${table(recovery)}`);
 for (const [what, list] of Object.entries({

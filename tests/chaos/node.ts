@@ -55,7 +55,7 @@ await runAsProgram(async (options) => {
         options.log.error({ err: thrown }, 'the simulated cameras failed'),
       );
   });
-  // Whoever ran us is gone: nothing must be left behind.
+  // The parent is gone: leave nothing behind.
   process.on('disconnect', () => process.exit(1));
   process.send?.({ type: 'up', url: gantry.url });
   return gantry;
@@ -92,7 +92,7 @@ async function emit(
         random.below(EMPTY_IN) === 0 || first === undefined
           ? []
           : [random.below(DANGER_IN) === 0 ? dangerous(first) : first];
-      // As in a camera: what cannot be stored in time goes on without its picture.
+      // As in a camera: a detection whose picture cannot be stored in time goes on without it.
       const group = trafficGroups[0];
       const cropId =
         group !== undefined && group.cropId !== null && (await stored(group.cropId, index)) ? group.cropId : null;

@@ -14,7 +14,7 @@ process.on('message', (order: ProviderOrder) => {
   if (order.type === 'behave' && order.as !== null) simulator.setBehaviour(order.as);
   if (order.type !== 'record') return;
   const [calls, violations] = [simulator.calls(), simulator.violations()];
-  // For whoever looks for the reason, in the log: when each call of such a window came.
+  // Logs the time of each call in such a window, to find the reason.
   for (const { budget, spanMs, from } of violations)
     console.error(
       budget,

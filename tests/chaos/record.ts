@@ -1,4 +1,4 @@
-/** What a chaos run writes down, from sources that do not depend on what is tested. Times are epoch ms. */
+/** The record of a chaos run, from sources that do not depend on the code under test. Times are epoch ms. */
 import type { Aggregate } from '../../src/messages/aggregate.ts';
 import type { Behaviour, SimulatedKeyEntry, Violation } from '../../src/simulator/simulator.types.ts';
 import type { Fault } from './schedule.ts';
@@ -24,7 +24,7 @@ export interface Seen {
 export interface FaultRecord extends Fault {
   readonly beganAt: number;
   readonly endedAt: number;
-  /** Why it could not be done; then it says nothing. */
+  /** Why the fault could not be caused; then the entry proves nothing. */
   readonly skipped?: string;
 }
 
@@ -32,7 +32,7 @@ export interface ChaosRecord {
   readonly emitted: readonly Emitted[];
   /** Detections that were never published, as their node counted and named them. */
   readonly shed: readonly string[];
-  /** How many the metrics of that node say there were. */
+  /** Their number by the metrics of that node. */
   readonly shedCounted: number;
   /** Everything in the stream of aggregates, in order, kept as it came so that its age limit does not matter. */
   readonly aggregates: readonly Aggregate[];
@@ -41,9 +41,9 @@ export interface ChaosRecord {
   /** Alerts of the history by camera, final revisions, newest first; and those of Redis. */
   readonly history: Readonly<Record<string, readonly Aggregate[]>>;
   readonly redis: Readonly<Record<string, readonly Aggregate[]>>;
-  /** What a viewer saw that stays, and resumes where it was when it is cut off. */
+  /** Messages to a viewer that stays, and resumes from its offset when it is cut off. */
   readonly seen: readonly Seen[];
-  /** What a viewer saw that leaves at the beginning of every fault and comes back at its end. */
+  /** Messages to a viewer that leaves at the start of every fault and comes back at its end. */
   readonly seenByReturning: readonly Seen[];
   readonly deadLetters: number;
   readonly faults: readonly FaultRecord[];
@@ -56,7 +56,7 @@ export type JournalLine =
   | ({ readonly type: 'emitted' } & Emitted)
   | { readonly type: 'shed'; readonly requestId: string };
 
-/** What a node is told, and what it says. */
+/** Messages to a node, and from it. */
 export type NodeOrder =
   | { readonly type: 'sabotage'; readonly cameraId: string }
   | {

@@ -1,5 +1,5 @@
 /**
- * One chaos run: starts the world, breaks it by the schedule, waits until all is quiet, and writes down what happened.
+ * One chaos run: starts the world, breaks it by the schedule, waits until all is quiet, and returns the record.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { asError } from '../../src/runtime/errors.ts';
@@ -47,7 +47,7 @@ export async function runChaos({ seed, say, ...plan }: ChaosOptions): Promise<Ch
     const faults = await breakBy(schedule, plan.totalMs, world, returning, collector, say);
     await quiet(world, collector, say);
     await collector.read();
-    // What was sent last needs a moment to the viewers.
+    // The last messages need a moment to reach the viewers.
     await delay(1_000);
     const { emitted, shed } = await journalOf(world.journal);
     const history = historyOf(collector.alerts.items);
@@ -98,7 +98,8 @@ async function breakBy(
       await undo();
       faults.push({ ...fault, beganAt, endedAt: Date.now() });
       say(
-        `${(passed() / 1_000).toFixed(1).padStart(6)} s  ${fault.kind}${fault.forMs === 0 ? '' : ` for ${(fault.forMs / 1_000).toFixed(1)} s`}`,
+        `${(passed() / 1_000).toFixed(1).padStart(6)} s  ${fault.kind}` +
+          (fault.forMs === 0 ? '' : ` for ${(fault.forMs / 1_000).toFixed(1)} s`),
       );
     } catch (thrown) {
       faults.push({ ...fault, beganAt, endedAt: Date.now(), skipped: asError(thrown).message });
@@ -110,14 +111,14 @@ async function breakBy(
     }
     if (passed() - readAt < READ_MS) continue;
     readAt = passed();
-    // The server may not be back yet: then at the next fault.
+    // The server may not be back yet: read again at the next fault.
     await collector.read().catch((thrown: unknown) => say(`          not read now: ${asError(thrown).message}`));
   }
   await delay(Math.max(0, totalMs - passed()));
   return faults;
 }
 
-/** Ends the cameras, and waits until nothing waits anywhere. */
+/** Ends the cameras, and waits until no message is pending. */
 async function quiet(world: World, collector: Collector, say: (line: string) => void): Promise<void> {
   world.cameras({ type: 'quiet' });
   await fetch(new URL(`/api/cameras/${REAL_CAMERA}`, world.url), {

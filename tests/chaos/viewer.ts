@@ -2,7 +2,7 @@
 import type { Seen } from './record.ts';
 
 const AGAIN_MS = 200;
-/** A connection on which nothing at all comes is given up. */
+/** A connection that brings nothing for this long is given up. */
 const SILENT_MS = 4_000;
 
 interface Envelope {
@@ -94,7 +94,7 @@ export class ChaosViewer {
     if (type === 'gap') this.gaps.push(message.data);
     if (type !== 'detection_result' && type !== 'alert') return;
     const { requestId, revision, timestamp, publishedAt } = message.data;
-    // Only with the offset: what comes without one may come before something that is still owed.
+    // Only with an offset: a message without one may overtake others that are still pending.
     if (moved && publishedAt > this.#newest) this.#newest = publishedAt;
     this.seen.push({ type, requestId, revision, frameAt: Date.parse(timestamp), at: Date.now() });
   }

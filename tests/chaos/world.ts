@@ -1,5 +1,5 @@
 /**
- * Everything that a chaos run breaks: real parts, each in a process of its own, kept running as an init system would.
+ * The parts that a chaos run breaks: real ones, each in a process of its own, kept running as an init system would.
  */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -100,7 +100,7 @@ export class World {
 
   async stop(): Promise<void> {
     this.#ending = true;
-    // Against the way of the data; whoever is paused goes on first.
+    // Against the flow of the data; paused processes go on first.
     const order = [...this.#kept.values()].toReversed();
     for (const one of order) if (one.running) one.signal('SIGCONT');
     await Promise.all(order.filter(({ name }) => name !== 'nats' && name !== 'redis').map((one) => one.stop()));
@@ -147,11 +147,12 @@ export class World {
     );
   }
 
-  /** The account's limit is what may be changed while the server runs. */
+  /** Only the account's limit may be changed while the server runs. */
   #writeNatsConfig(limit: string): Promise<void> {
     const lines = [
       `listen: "${HOST}:${this.#ports.nats}"`,
-      `jetstream { store_dir: ${JSON.stringify(join(this.folder, 'nats'))}, max_file_store: 64GB, max_memory_store: 64MB }`,
+      `jetstream { store_dir: ${JSON.stringify(join(this.folder, 'nats'))}, ` +
+        'max_file_store: 64GB, max_memory_store: 64MB }',
       `accounts { GANTRY { users = [{ user: gantry, password: gantry }], jetstream = { max_file: ${limit} } } }`,
       'no_auth_user: gantry',
     ];
@@ -185,7 +186,7 @@ export class World {
   }
 
   async #startProvider(): Promise<void> {
-    // It is no part of Gantry: it is never killed, its record is the judge of the limits.
+    // No part of Gantry, so never killed: its record proves that the limits held.
     this.#keep(
       new OwnProcess({
         name: 'provider',

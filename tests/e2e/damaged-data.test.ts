@@ -7,7 +7,7 @@ import { connect } from 'nats';
 import { ensureRedisServer } from '../../src/provision/redis-packages.ts';
 import { natsOptions } from '../../src/servers/nats-url.ts';
 import { startTestGantry, type TestGantry } from '../support/gantry.ts';
-import { aggregate } from '../support/http-fakes.ts';
+import { aggregate } from '../support/http-samples.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
@@ -172,7 +172,7 @@ test(
     assert.match(notices, /Redis could not use \S+appendonlydir .*is now \S+appendonlydir\.broken-/);
     assert.match(notices, /NATS no longer has stored messages: 40 of 40 in ALERTS/);
     await gantry.stop();
-    // What stands in the place of one stream alone, and of what is remembered of all.
+    // Damage in place of one stream, and in place of the state of all.
     await writeFile(join(folder, 'streams.json'), '{"server":');
     await rm(join(folder, STREAM), { recursive: true });
     await writeFile(join(folder, STREAM), 'no folder either');

@@ -56,7 +56,7 @@ const victim = () => gantry.actor(`/cameras/${VICTIM}`);
 const figures = async () => (await gantry.request('GET', `/api/cameras/${VICTIM}`)).json;
 const sabotage = (type: Sabotage['type']) => gantry.system.ref(address<Sabotage>(`/cameras/${VICTIM}`)).tell({ type });
 
-/** Does the damage, then waits until the camera's frames come again, with another ffmpeg. */
+/** Causes the fault, then waits for new frames of the camera, from another ffmpeg. */
 async function recovers(damage: () => void | Promise<void>): Promise<void> {
   const earlier = { ffmpeg: victim().detail['ffmpeg'], frames: frames[VICTIM]!.length };
   await damage();

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { readFile, readdir, writeFile } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import sharp from 'sharp';
@@ -12,39 +11,30 @@ import type { ProviderSimulator } from '../../src/simulator/simulator.types.ts';
 import { startTestGantry, type TestGantry } from '../support/gantry.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
+import { type HttpReceiver, startReceiver } from '../support/http-receiver.ts';
 
 const HOOK_SECRET = 'a-secret-of-this-test';
+const SVG = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>');
 const NEW_KEY = 'sk-added-while-running-0123456789';
 let folder: string;
 let simulator: ProviderSimulator;
 let gantry: TestGantry;
-let receiver: Server;
+let receiver: HttpReceiver;
 let base: string;
 let png: Buffer;
-/** What the receiver does with each call to a path; the default is 204. */
-const answers = new Map<string, (request: IncomingMessage, response: ServerResponse) => void>();
-const calls: { path: string; headers: IncomingMessage['headers']; body: string }[] = [];
+let answers: HttpReceiver['answers'];
+let calls: HttpReceiver['calls'];
+
+const plainPng = (width: number, height: number): Promise<Buffer> =>
+  sharp({ create: { width, height, channels: 3, background: '#557799' } })
+    .png()
+    .toBuffer();
 
 before(async () => {
   folder = temporaryFolder();
-  png = await sharp({ create: { width: 1_600, height: 900, channels: 3, background: '#557799' } })
-    .png()
-    .toBuffer();
-  receiver = createServer((request, response) => {
-    const chunks: Buffer[] = [];
-    request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('end', () => {
-      const path = request.url ?? '';
-      calls.push({ path, headers: request.headers, body: Buffer.concat(chunks).toString() });
-      const answer = answers.get(path);
-      if (answer === undefined) response.writeHead(204).end();
-      else answer(request, response);
-    });
-  });
-  await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
-  const address = receiver.address();
-  assert.ok(typeof address === 'object' && address !== null);
-  base = `http://127.0.0.1:${address.port}`;
+  png = await plainPng(1_600, 900);
+  receiver = await startReceiver();
+  ({ base, answers, calls } = receiver);
   simulator = await startProviderSimulator({
     keys: [...simulatedKeys(1, { qps: 5, rpm: 300 }), { name: 'added', key: NEW_KEY, qps: 5, rpm: 300 }],
     latency: { medianMs: 30, p95Ms: 60 },
@@ -65,8 +55,7 @@ before(async () => {
 after(async () => {
   await gantry?.stop();
   await simulator?.close();
-  receiver?.closeAllConnections();
-  await new Promise((resolve) => receiver.close(resolve));
+  await receiver?.close();
 });
 
 async function upload(fields: Record<string, string>, picture: Uint8Array | null = png, name = 'image') {
@@ -203,31 +192,9 @@ test('what cannot be judged or must not be called is refused, naming the field',
     ['no picture', () => upload({}, null), 400, /^image: is required/],
     ['a file of another name', () => upload({}, png, 'other'), 400, /^other/],
     ['an unknown field', () => upload({ colour: 'red' }), 400, /^colour/],
-    [
-      'SVG',
-      () =>
-        upload(
-          {},
-          Buffer.from(
-            '<svg xmlns="http://www.w3.org/2000/svg" width="100" height="100"><image href="file:///etc/passwd"/></svg>',
-          ),
-        ),
-      422,
-      /not a JPEG, PNG or WebP/,
-    ],
+    ['SVG', () => upload({}, SVG), 422, /not a JPEG, PNG or WebP/],
     ['half a picture', () => upload({}, png.subarray(0, png.length / 2)), 422, /cannot be read/],
-    [
-      'a picture of 4 x 4 pixels',
-      async () =>
-        upload(
-          {},
-          await sharp({ create: { width: 4, height: 4, channels: 3, background: 'red' } })
-            .png()
-            .toBuffer(),
-        ),
-      422,
-      /at least 16/,
-    ],
+    ['a picture of 4 x 4 pixels', async () => upload({}, await plainPng(4, 4)), 422, /at least 16/],
     ['11 MB', () => upload({}, Buffer.alloc(11 * 1024 * 1024, 0xff)), 413, /at most/],
     ['an empty body', () => post({}), 400, /^image_url: is required/],
     ['a list', () => post([]), 400, /object/],
@@ -266,7 +233,7 @@ test('a page of another site cannot hand in a picture through its visitor', asyn
   );
 });
 
-test('keys are added, limited, drained and removed while running; tokens and cost are told by key and camera; nothing shows a key', async () => {
+test('keys are added, limited, drained and removed while running; use is told by key and camera', async () => {
   const seen: unknown[] = [];
   const ask = async (method: string, path: string, body?: unknown) => {
     const reply = await gantry.request(method, path, body);

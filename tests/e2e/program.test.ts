@@ -58,7 +58,7 @@ function family(pid: number): number[] {
       const fields = readFileSync(`/proc/${entry}/stat`, 'utf8').split(') ').at(-1)!.split(' ');
       if (fields[0] !== 'Z') parents.set(Number(entry), Number(fields[1]));
     } catch {
-      // It ended while we looked.
+      // It ended meanwhile.
     }
   }
   const found = [pid];

@@ -171,7 +171,7 @@ describe(
       );
     });
 
-    it('a node that did not hear of a change has it once it can: its subscription was cut, or it was away', async () => {
+    it('a node that missed a change, cut off or away, has it once it can', async () => {
       const redisClient = new Redis(redis.url);
       await redisClient.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
       await change(a, 'PATCH', '/api/keys/one', { priority: 7 });

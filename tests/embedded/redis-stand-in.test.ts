@@ -44,7 +44,9 @@ test('the stand-in does what Gantry needs of Redis, through ioredis', async (t) 
   assert.equal(await redis.eval(release, 1, 'lock', 'you'), 0);
   assert.equal(await redis.eval(release, 1, 'lock', 'me'), 1);
   const window =
-    "redis.call('zremrangebyscore', KEYS[1], '-inf', ARGV[1]) redis.call('zadd', KEYS[1], ARGV[2], ARGV[3]) redis.call('pexpire', KEYS[1], 60000) return redis.call('zcard', KEYS[1])";
+    "redis.call('zremrangebyscore', KEYS[1], '-inf', ARGV[1]) " +
+    "redis.call('zadd', KEYS[1], ARGV[2], ARGV[3]) redis.call('pexpire', KEYS[1], 60000) " +
+    "return redis.call('zcard', KEYS[1])";
   assert.equal(await redis.eval(window, 1, 'limit', 0, 1, 'call-1'), 1);
 
   const subscriber = new Redis(server.url);

@@ -110,7 +110,7 @@ class Reader {
   }
 }
 
-test('two real ffmpeg clients decode the same looping stream, beyond the end of the file, from one feeder', async (t) => {
+test('two real ffmpeg clients decode one looping stream beyond the end of its file, from one feeder', async (t) => {
   const server = await serve(t);
   assert.equal(server.stats('demo').feeder, 'idle');
   const readers = [new Reader(t, server.url('demo')), new Reader(t, server.url('demo'))];

@@ -44,7 +44,8 @@ async function playing(
   });
   client.on('error', () => undefined); // it may be reset
   client.write(
-    'SETUP rtsp://h/demo RTSP/1.0\r\nCSeq: 1\r\nTransport: RTP/AVP/TCP;unicast;interleaved=2-3\r\n\r\nPLAY rtsp://h/demo RTSP/1.0\r\nCSeq: 2\r\n\r\n',
+    'SETUP rtsp://h/demo RTSP/1.0\r\nCSeq: 1\r\nTransport: RTP/AVP/TCP;unicast;interleaved=2-3\r\n\r\n' +
+      'PLAY rtsp://h/demo RTSP/1.0\r\nCSeq: 2\r\n\r\n',
   );
   return { session: await joined.promise, client, faults };
 }

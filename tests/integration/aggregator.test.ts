@@ -64,7 +64,7 @@ test('a frame is one message of the stream; its messages are acked only then', a
   );
 });
 
-test('when the aggregator fails in the middle of frames each still goes out once, and late answers revise', async (t) => {
+test('when the aggregator fails half-way, each frame still goes out once, and late answers revise', async (t) => {
   const frames = Array.from({ length: 12 }, () => fresh(2));
   const system = await startAggregator(breakingOnce(world.bus, frames[5]!), { deadlineMs: 1_500 });
   t.after(() => system.stop());
@@ -98,7 +98,7 @@ test('when the aggregator fails in the middle of frames each still goes out once
   );
 });
 
-test('a frame whose handling fails each time makes two restarts, then it is a dead letter; the others go out', async (t) => {
+test('a frame that fails each time costs two restarts, then it is a dead letter; the others go out', async (t) => {
   const box = new DeadLetterBox(world.bus.link);
   const [poison, ...others] = [fresh(0, { cameraId: 'poison' }), fresh(0), fresh(0), fresh(0)];
   assert.ok(poison !== undefined);
@@ -133,7 +133,7 @@ test('a frame from far in the future is held no longer than one of now and a min
   assert.equal((await aggregatesOf(world.bus, frame)).length, 1);
 });
 
-test('a frame that went out before the process ended is known to the next: repeated messages change nothing, a late answer revises', async (t) => {
+test('a new process knows which frames went out: repeats change nothing, a late answer revises', async (t) => {
   const first = await startAggregator(world.bus, { deadlineMs: 200 });
   const [incomplete, waiting] = [fresh(2), fresh(1, { timestamp: new Date(Date.now() + 60_000).toISOString() })];
   await send(incomplete, result(incomplete, 1, 'none'), waiting);
@@ -160,7 +160,7 @@ test('a frame that went out before the process ended is known to the next: repea
   assert.equal((await aggregatesOf(world.bus, waiting)).length, 1);
 });
 
-test('when the whole process dies at any moment, the next one takes over what it held, and nothing goes out twice', async (t) => {
+test('when the process dies at any moment, the next takes over its frames, and nothing goes out twice', async (t) => {
   const nc = await connect(natsOptions(world.nats.url));
   t.after(() => nc.close());
   const jsm = await nc.jetstreamManager();
@@ -261,7 +261,7 @@ test('while NATS is dead aggregates wait, and each goes out once when it is back
   }
 });
 
-test('an aggregator takes nothing before it is its turn, and lets go of everything when its turn is lost', async (t) => {
+test('an aggregator takes nothing before its turn, and lets go of everything when it loses its turn', async (t) => {
   const turn = Promise.withResolvers<void>();
   const lost = new AbortController();
   let terms = 0;

@@ -4,7 +4,7 @@ import { AlertHistory, type HistoryQuery } from '../../src/infra/alert-history.t
 import type { Aggregate } from '../../src/messages/aggregate.ts';
 import { subjects } from '../../src/messages/subjects.ts';
 import { startBus } from '../support/aggregator.ts';
-import { aggregate } from '../support/http-fakes.ts';
+import { aggregate } from '../support/http-samples.ts';
 
 let world: Awaited<ReturnType<typeof startBus>>;
 let history: AlertHistory;
@@ -48,7 +48,7 @@ async function pages(over: Partial<HistoryQuery>): Promise<string[][]> {
   }
 }
 
-test('pages hold every alert once, as its last revision, oldest first, each camera by itself or all together', async () => {
+test('pages hold each alert once, as its last revision, oldest first, for one camera or for all', async () => {
   const north = [1, 2, 3, 4, 5].map((second) => at('north', second * 1_000));
   const south = [1, 2].map((second) => at('south', second * 1_000));
   const [first, second] = north;

@@ -11,7 +11,7 @@ import { child, supervisor } from '../../src/runtime/supervision.ts';
 import { startSystem } from '../../src/runtime/system.ts';
 import { natsOptions } from '../../src/servers/nats-url.ts';
 import { startBus } from '../support/aggregator.ts';
-import { aggregate } from '../support/http-fakes.ts';
+import { aggregate } from '../support/http-samples.ts';
 import { memoryLog } from '../support/log.ts';
 import { Random } from '../support/random.ts';
 import { until } from '../support/until.ts';

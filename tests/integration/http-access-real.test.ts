@@ -5,7 +5,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { WebSocket } from 'ws';
-import { FakeWorld, aggregate, fakeServer } from '../support/http-fakes.ts';
+import { FakeWorld, fakeServer } from '../support/http-fakes.ts';
+import { aggregate } from '../support/http-samples.ts';
 import { serve } from '../support/http-served.ts';
 import { makeJpeg } from '../support/jpeg.ts';
 

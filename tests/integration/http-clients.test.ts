@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { WebSocket } from 'ws';
-import { aggregate } from '../support/http-fakes.ts';
+import { aggregate } from '../support/http-samples.ts';
 import { serve } from '../support/http-served.ts';
 import { makeJpeg } from '../support/jpeg.ts';
 import { rawRequest } from '../support/raw-request.ts';

@@ -9,7 +9,8 @@ import { STREAMS_MB } from '../../src/infra/nats/stream-sizes.ts';
 import { ensureTopology } from '../../src/infra/nats/topology.ts';
 import type { Aggregate, PushedAggregate } from '../../src/messages/aggregate.ts';
 import { streams, subjects } from '../../src/messages/subjects.ts';
-import { FakeWorld, aggregate, fakeServer } from '../support/http-fakes.ts';
+import { FakeWorld, fakeServer } from '../support/http-fakes.ts';
+import { aggregate } from '../support/http-samples.ts';
 import { memoryLog } from '../support/log.ts';
 import { ReturningViewer } from '../support/returning-viewer.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -72,7 +73,7 @@ describe('the feed over real NATS', () => {
     if (pushed) push({ ...one, offset: seq });
   };
 
-  it('loses no alert for a viewer that comes back, through cut connections, a killed NATS and a new web server', async () => {
+  it('loses no alert for a returning viewer, through cut connections, a killed NATS and a new web server', async () => {
     await serve();
     const viewer = await comeIn();
     const alerts: string[] = [];

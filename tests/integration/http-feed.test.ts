@@ -5,7 +5,8 @@ import { afterEach, describe, it } from 'node:test';
 import { WebSocket, type ClientOptions } from 'ws';
 import type { HttpServerOptions } from '../../src/http/server.ts';
 import { ManualClock } from '../../src/runtime/testing/manual-clock.ts';
-import { FakeWorld, aggregate, fakeServer, statusOf } from '../support/http-fakes.ts';
+import { FakeWorld, fakeServer } from '../support/http-fakes.ts';
+import { aggregate, statusOf } from '../support/http-samples.ts';
 import { until } from '../support/until.ts';
 
 interface Message {
@@ -233,7 +234,8 @@ describe('WebSocket feed', () => {
     t.after(() => slow.destroy());
     await once(slow, 'connect');
     slow.write(
-      'GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n',
+      'GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
+        'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n',
     );
     await once(slow, 'data');
     // A masked text frame with mask 0: {"type":"subscribe"}

@@ -23,7 +23,7 @@ test('a key added through the API survives a restart, encrypted, and stands nowh
   assert.ok(!JSON.stringify([log.lines, outcome, again.keys]).includes(SECRET));
 });
 
-test('without a secret to encrypt with a written-out key is not stored and the reply says so; a named variable is', async () => {
+test('without a secret to encrypt with, a key itself is not stored, and the reply says so; a variable is', async () => {
   const { admin, options, open } = await node({ sealer: null }, SPARE);
   const plain = await admin.add(entry('three'));
   assert.equal(plain.persisted, false);
@@ -71,7 +71,7 @@ test('what cannot be is refused and changes nothing', async () => {
   assert.equal(await admin.remove('nobody'), null);
 });
 
-test('a changed key file takes effect; one that is not valid keeps the old keys and says so until it is mended', async () => {
+test('a changed key file takes effect; an invalid one keeps the old keys and says so until it is mended', async () => {
   const { admin, options, names, log } = await node({ checkMs: 60_000 });
   admin.start(null, () => undefined);
   await admin.patch('one', { qps_limit: 2 });

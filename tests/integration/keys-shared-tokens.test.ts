@@ -150,7 +150,7 @@ describe('a limit of tokens shared over Redis', options, () => {
     assert.ok(used() + late.tokens <= TPM, `${used()} and ${late.tokens} tokens`);
   });
 
-  it('Redis loses its data: two nodes bring what they used, and neither goes on before the others must have', async () => {
+  it('Redis loses its data: two nodes report their use, and neither goes on before the others must have', async () => {
     await client.flushall();
     const nodes = ['a', 'b'].map((id) => new Node(redis.url, id));
     await Promise.all(nodes.map((node) => node.start()));

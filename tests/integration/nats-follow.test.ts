@@ -96,7 +96,7 @@ test('a publish tells its place; the same id again tells the first one', async (
   assert.equal((await write()).seq, first.seq + 1);
 });
 
-test('a stream is read from a place or a time, by subject, up to a limit; the newest of a subject is found', async () => {
+test('a stream is read from a place or a time, by subject, up to a limit; so is the newest of a subject', async () => {
   const one = await write('cam-read');
   await new Promise((resolve) => setTimeout(resolve, 20));
   const two = await write('cam-read');
@@ -210,7 +210,7 @@ test('messages that were gone before they were read are told', async (t) => {
   ]);
 });
 
-test('a lost data folder is told, streams and consumers are made anew, and following goes on from their beginning', async (t) => {
+test('after a lost data folder, streams and consumers are made anew and followed from their beginning', async (t) => {
   const epoch = await bus.streamEpoch(stream);
   assert.equal(await bus.streamEpoch(stream), epoch);
   const { seq } = await write();

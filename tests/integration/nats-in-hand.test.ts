@@ -66,7 +66,7 @@ for (const [how, afterMs] of [
   ['at once', 0],
   ['a moment later', 20],
 ] as const) {
-  test(`a message that ends its process, ${how}, is put aside after two of them; all others are handled once`, async (t) => {
+  test(`a message that ends two processes, ${how}, is put aside; all others are handled once`, async (t) => {
     const killer = `killer-${afterMs}`;
     const { consumer } = consumerProcess(t, killer, { killer, afterMs });
     const frames = Array.from({ length: 21 }, (_, index) =>
@@ -115,7 +115,7 @@ test('messages that were merely in flight when somebody killed the process are h
   );
 });
 
-test('a handler that fails for one message gets it ten times, later each time, then it is a dead letter; the others flow', async (t) => {
+test('a message that fails comes ten times, later each time, then it is a dead letter; others flow', async (t) => {
   const end = new AbortController();
   t.after(() => end.abort());
   const handled: string[] = [];

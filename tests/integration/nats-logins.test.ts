@@ -84,7 +84,9 @@ describe('logging in at a NATS of the operator', () => {
     ];
     const jwt = (claims: object, issuer: typeof operator): string => {
       const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
-      const text = `${part({ typ: 'JWT', alg: 'ed25519-nkey' })}.${part({ jti: 'test', iat: Math.floor(Date.now() / 1_000), iss: issuer.getPublicKey(), ...claims })}`;
+      const iat = Math.floor(Date.now() / 1_000);
+      const payload = { jti: 'test', iat, iss: issuer.getPublicKey(), ...claims };
+      const text = `${part({ typ: 'JWT', alg: 'ed25519-nkey' })}.${part(payload)}`;
       return `${text}.${Buffer.from(issuer.sign(Buffer.from(text))).toString('base64url')}`;
     };
     const unlimited = { subs: -1, data: -1, payload: -1 };
@@ -132,7 +134,8 @@ describe('logging in at a NATS of the operator', () => {
     );
     const { port } = await ownNats(
       t,
-      `operator: ${operatorJwt}\nsystem_account: ${system.getPublicKey()}\nresolver: MEMORY\nresolver_preload: { ${account.getPublicKey()}: ${accountJwt}, ${system.getPublicKey()}: ${systemJwt} }`,
+      `operator: ${operatorJwt}\nsystem_account: ${system.getPublicKey()}\nresolver: MEMORY\n` +
+        `resolver_preload: { ${account.getPublicKey()}: ${accountJwt}, ${system.getPublicKey()}: ${systemJwt} }`,
     );
     await works(t, withNatsLogin(`nats://127.0.0.1:${port}`, { files: { creds } }));
     await isRefused(`nats://127.0.0.1:${port}`, /refuses a client without user and password/u);
@@ -195,7 +198,8 @@ describe('a NATS that cannot serve', () => {
   it('because the user may not use JetStream, or the account has none', async (t) => {
     const closed = await ownNats(
       t,
-      'authorization { users: [ { user: gan, password: geheim, permissions: { publish: "other", subscribe: "_INBOX.>" } } ] }',
+      'authorization { users: [ { user: gan, password: geheim, ' +
+        'permissions: { publish: "other", subscribe: "_INBOX.>" } } ] }',
     );
     await isRefused(
       `nats://gan:geheim@127.0.0.1:${closed.port}`,
@@ -203,7 +207,8 @@ describe('a NATS that cannot serve', () => {
     );
     const without = await ownNats(
       t,
-      'accounts: { A: { users: [ { user: gan, password: geheim } ] }, B: { jetstream: enabled, users: [ { user: b, password: b } ] } }',
+      'accounts: { A: { users: [ { user: gan, password: geheim } ] }, ' +
+        'B: { jetstream: enabled, users: [ { user: b, password: b } ] } }',
     );
     await isRefused(`nats://gan:geheim@127.0.0.1:${without.port}`, /has no JetStream for user "gan": enable it/u);
   });
@@ -224,7 +229,8 @@ describe('a NATS that cannot serve', () => {
   it('says what it may not do while it runs', async (t) => {
     const server = await ownNats(
       t,
-      'authorization { users: [ { user: gan, password: geheim, permissions: { publish: { deny: "forbidden" } } } ] }',
+      'authorization { users: [ { user: gan, password: geheim, ' +
+        'permissions: { publish: { deny: "forbidden" } } } ] }',
     );
     const bus = await open(t, `nats://gan:geheim@127.0.0.1:${server.port}`);
     bus.broadcast('forbidden', {});

@@ -17,7 +17,8 @@ import { tasksOf } from '../../src/tasks/explode.ts';
 import { startBus } from '../support/aggregator.ts';
 import { backlog, CONSUMED, startStages } from '../support/bus-stages.ts';
 import { hostileBodies, mutated } from '../support/hostile-bodies.ts';
-import { aggregate, FakeWorld, statusOf } from '../support/http-fakes.ts';
+import { FakeWorld } from '../support/http-fakes.ts';
+import { aggregate, statusOf } from '../support/http-samples.ts';
 import { Random } from '../support/random.ts';
 import { detection, result } from '../support/samples.ts';
 import { until } from '../support/until.ts';
@@ -75,7 +76,7 @@ const subjectOf = (stream: string, durable: string): string =>
   })[stream] ?? assert.fail(stream);
 
 for (const [stream, durable] of CONSUMED) {
-  test(`1 MB with half a million wrong entries becomes a dead letter of ${durable}, and costs next to nothing`, async () => {
+  test(`1 MB with half a million wrong entries is a dead letter of ${durable}, and costs next to nothing`, async () => {
     const known = (await letters(durable)).length;
     cheap(
       await costOf(async () => {
@@ -110,7 +111,7 @@ test('all kinds of costly bodies, as large as one may be, become dead letters', 
   );
 });
 
-test('a message as large as the server takes, with thousands of headers, becomes a dead letter without them', async () => {
+test('the largest message a server takes, with thousands of headers, is a dead letter without them', async () => {
   const of = newHeaders();
   for (let index = 0; index < 3_000; index += 1) of.append(`H${index}`, 'v');
   const known = (await letters('webhooks')).length;
@@ -252,7 +253,7 @@ function samples(random: Random): readonly [readonly [string, unknown], ...(read
   ];
 }
 
-test('1,000 bodies that are nearly right, or hostile: each is handled or a dead letter, and nothing fails or grows', async () => {
+test('1,000 nearly right or hostile bodies: each is handled or a dead letter, nothing fails or grows', async () => {
   const random = new Random(20_261_127);
   const hostile = Object.values(hostileBodies(20_000));
   const restarts = stages.restarts();

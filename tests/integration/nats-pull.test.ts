@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type NatsConnection } from 'nats';
 import { startNatsServer } from '../../src/embedded/nats-server.ts';
 import type { EmbeddedService } from '../../src/embedded/service.ts';
-import type { PullConsumer } from '../../src/infra/bus.ts';
+import type { Delivery, PullConsumer } from '../../src/infra/bus.ts';
 import { NatsBus } from '../../src/infra/nats/nats-bus.ts';
 import { Detection } from '../../src/messages/detection.ts';
 import { consumers, streams, subjects } from '../../src/messages/subjects.ts';
@@ -38,6 +39,8 @@ after(async () => {
 });
 
 const durable = consumers.taskGenerator;
+/** A message that was sent and is neither settled nor handed back comes again only after this. */
+const ACK_WAIT_MS = 10_000;
 const ordersSeen = async (): Promise<number> => {
   await beside.flush();
   return orders.get(`$JS.API.CONSUMER.MSG.NEXT.${streams.detections}.${durable}`) ?? 0;
@@ -51,6 +54,14 @@ async function publish(count: number): Promise<string[]> {
     frames.map((frame) => bus.publish(subjects.detection(frame.cameraId), frame, frame, frame.requestId)),
   );
   return frames.map(({ requestId }) => requestId);
+}
+
+/** Acks every delivery and adds its id. */
+async function collect(deliveries: AsyncIterable<Delivery<Detection>>, ids: string[]): Promise<void> {
+  for await (const delivery of deliveries) {
+    ids.push(delivery.body.requestId);
+    delivery.ack();
+  }
 }
 
 /** Takes so many, acking each; the ids in the order they came. */
@@ -147,6 +158,89 @@ describe('a pull that orders nothing ahead', () => {
   });
 });
 
+describe('a receive', () => {
+  it('delivers at most what was asked for, and at most 64 messages', async (t) => {
+    const consumer = await open();
+    t.after(() => consumer.close());
+    const ids = await publish(70);
+    const received: string[] = [];
+    const receive = async (max: number): Promise<number> => {
+      const earlier = received.length;
+      await collect(consumer.receive(max, 500), received);
+      return received.length - earlier;
+    };
+    assert.deepEqual({ three: await receive(3), hundred: await receive(100) }, { three: 3, hundred: 64 });
+    received.push(...(await take(consumer, 3)));
+    assert.deepEqual(received.toSorted(), ids.toSorted(), 'each once');
+  });
+
+  it('hands back what its caller does not take: others get it at once, not after the ack wait', async (t) => {
+    const [consumer, other] = [await open(), await open()];
+    t.after(() => Promise.all([consumer.close(), other.close()]));
+    // Left at once, messages still come in while the request ends; left later, all are here.
+    for (const pauseMs of [0, 100]) {
+      const ids = await publish(20);
+      let first: string | undefined;
+      for await (const delivery of consumer.receive(20, 5_000)) {
+        first = delivery.body.requestId;
+        delivery.ack();
+        await sleep(pauseMs);
+        break;
+      }
+      const began = performance.now();
+      const rest: Delivery<Detection>[] = [];
+      await until('all others', async () => {
+        const batch = await other.fetch(20, 500);
+        for (const delivery of batch) delivery.ack();
+        return rest.push(...batch) >= 19;
+      });
+      assert.ok(performance.now() - began < ACK_WAIT_MS / 4);
+      assert.deepEqual([first, ...rest.map(({ body }) => body.requestId)].toSorted(), ids.toSorted());
+      assert.ok(
+        rest.some(({ attempt }) => attempt === 2),
+        'some had been sent to the first',
+      );
+    }
+  });
+
+  it('ends at once when it is aborted while it waits, and takes no message with it', async (t) => {
+    const [consumer, other] = [await open(), await open()];
+    t.after(() => Promise.all([consumer.close(), other.close()]));
+    const abort = new AbortController();
+    const began = performance.now();
+    const received: string[] = [];
+    const waiting = collect(consumer.receive(10, 20_000, abort.signal), received);
+    await sleep(50);
+    abort.abort();
+    await waiting;
+    await collect(consumer.receive(10, 20_000, AbortSignal.abort()), received);
+    assert.ok(performance.now() - began < 5_000);
+    assert.deepEqual(received, []);
+    const ids = await publish(1);
+    const [delivery] = await other.fetch(1, 2_000);
+    assert.deepEqual({ id: delivery?.body.requestId, attempt: delivery?.attempt }, { id: ids[0], attempt: 1 });
+    delivery?.ack();
+  });
+
+  it('loses no message that is under way when it is aborted', async (t) => {
+    const [consumer, other] = [await open(), await open()];
+    t.after(() => Promise.all([consumer.close(), other.close()]));
+    for (let round = 0; round < 20; round += 1) {
+      const abort = new AbortController();
+      const received: string[] = [];
+      const receiving = collect(consumer.receive(1, 5_000, abort.signal), received);
+      await sleep(10);
+      const publishing = publish(1);
+      await sleep(round / 4);
+      abort.abort();
+      await receiving;
+      const ids = await publishing;
+      if (received.length === 0) received.push(...(await take(other, 1, 1, ACK_WAIT_MS / 4)));
+      assert.deepEqual(received, ids, `round ${round}`);
+    }
+  });
+});
+
 /** Takes until this one came: a server that was killed may deliver again what was acked just before. */
 async function takeUntil(consumer: PullConsumer<Detection>, id: string | undefined): Promise<void> {
   await until(`message ${id}`, async () => {
@@ -156,7 +250,7 @@ async function takeUntil(consumer: PullConsumer<Detection>, id: string | undefin
   });
 }
 
-it('both go on by themselves after the server was killed', async (t) => {
+it('two consumers go on by themselves after the server was killed', async (t) => {
   const [standing, plain] = [await open(), await open()];
   t.after(() => plain.close());
   const [first] = await publish(1);

@@ -75,7 +75,8 @@ describe('a small JetStream', () => {
   it('of an account makes do with what the account has', async (t) => {
     const server = await ownNats(
       t,
-      'accounts: { A: { jetstream: { max_file: 300MB, max_mem: 1MB }, users: [ { user: a, password: a } ] } }\njetstream: { store_dir: FOLDER }',
+      'accounts: { A: { jetstream: { max_file: 300MB, max_mem: 1MB }, users: [ { user: a, password: a } ] } }\n' +
+        'jetstream: { store_dir: FOLDER }',
     );
     const url = `nats://a:a@127.0.0.1:${server.port}`;
     const bus = await NatsBus.open({ url, startTimeoutMs: 5_000, log: memoryLog() });

@@ -84,7 +84,7 @@ const publish = (task: AssessmentTask) =>
   bus.publish(subjects.task(task.priority, task.cameraId), task, task, task.taskId);
 
 test(
-  'two schedulers: one restarted, one killed and started again; every task has exactly one answer of the model and no window is exceeded',
+  'two schedulers, one restarted, one killed: each task has one answer of the model, no window is exceeded',
   options,
   async () => {
     const [a, b] = [node('a'), node('b')];

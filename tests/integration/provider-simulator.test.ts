@@ -169,12 +169,12 @@ describe('the provider simulator', () => {
 
   it('counts the keys of a group together', async () => {
     assert.deepEqual(
-      [
-        (await post(chat('hi'), 'group-1')).status,
-        (await post(chat('hi'), 'group-2')).status,
-        (await post(chat('hi'), 'group-1')).status,
-      ],
-      [200, 200, 429],
+      {
+        first: (await post(chat('hi'), 'group-1')).status,
+        second: (await post(chat('hi'), 'group-2')).status,
+        third: (await post(chat('hi'), 'group-1')).status,
+      },
+      { first: 200, second: 200, third: 429 },
     );
   });
 

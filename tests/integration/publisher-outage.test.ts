@@ -14,7 +14,7 @@ import { until } from '../support/until.ts';
 
 const DANGER = { ...CALM, personCount: 1, minPersonVehicleDistance: 0, maxSpeed: 500 };
 
-test('a killed nats-server costs no frame within the bound: what waited comes in order, what had no place is counted', async (t) => {
+test('a killed nats-server costs no frame within the bound: they come in order; lost ones are counted', async (t) => {
   const folder = temporaryFolder();
   const log = memoryLog();
   const server = await startNatsServer({ dataDir: folder, log });

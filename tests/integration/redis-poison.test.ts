@@ -8,7 +8,7 @@ import { withOffset } from '../../src/messages/aggregate.ts';
 import { RedisStore } from '../../src/infra/redis/store.ts';
 import { ensureRedisServer } from '../../src/provision/redis-packages.ts';
 import { hostileBodies } from '../support/hostile-bodies.ts';
-import { aggregate } from '../support/http-fakes.ts';
+import { aggregate } from '../support/http-samples.ts';
 import { memoryLog } from '../support/log.ts';
 import { watchLoopDelay } from '../support/loop-delay.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -79,7 +79,7 @@ for (const { name, start, skip, inThisThread } of SERVERS) {
       assert.ok(log.lines.every(({ message, fields }) => message.length + JSON.stringify(fields).length < 3_000));
     });
 
-    test('1 MB of anything in the place of the newest result, or of alerts, is read as none, and written over', async (t) => {
+    test('1 MB of anything in place of the newest result or of alerts is read as none, and written over', async (t) => {
       const { store, stranger } = await opened(t, start);
       for (const [what, body] of Object.entries(BODIES)) {
         await stranger.set('camera:north:latest', Buffer.from(body));

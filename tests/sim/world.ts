@@ -47,7 +47,7 @@ interface Fate {
   readonly ticks: boolean;
 }
 
-/** A system with random supervisors and unruly actors, and a record of all that happened to check it against. */
+/** A system with random supervisors and unruly actors, and a record of its events to check it against. */
 export class World {
   readonly clock = new ManualClock();
   readonly random: Random;
@@ -129,7 +129,7 @@ export class World {
     await settle();
   }
 
-  /** From here on nothing fails or is slow. */
+  /** From now on no actor fails or is slow. */
   calmDown(): void {
     this.#calm = true;
   }

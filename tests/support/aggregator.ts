@@ -22,7 +22,7 @@ import { temporaryFolder } from './temporary-folder.ts';
 export async function startBus(): Promise<{
   readonly nats: EmbeddedService;
   readonly bus: NatsBus;
-  /** What its buses said. */
+  /** Log lines of its buses. */
   readonly log: ReturnType<typeof memoryLog>;
   readonly folder: string;
   connect(): Promise<NatsBus>;
@@ -93,7 +93,7 @@ export async function allOf(bus: Bus, stream: string): Promise<Aggregate[]> {
 export const aggregatesOf = async (bus: Bus, { requestId }: { readonly requestId: string }): Promise<Aggregate[]> =>
   (await allOf(bus, streams.aggregates)).filter((each) => each.requestId === requestId);
 
-/** A bus whose deliveries of one frame break whoever looks at them, the first time or so many times. */
+/** A bus whose deliveries of one frame throw when their body is read, once or so many times. */
 export function breakingOnce(bus: Bus, { requestId }: Detection, times = 1): Bus {
   let left = times;
   const sabotage = <T>(delivery: Delivery<T>): Delivery<T> => {

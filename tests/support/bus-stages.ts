@@ -40,7 +40,7 @@ export const CONSUMED: readonly (readonly [string, string])[] = [
   [streams.alerts, consumers.alertImages],
 ];
 
-/** All of Gantry that reads NATS, in this thread: rules judge, nobody is called, Redis takes everything. */
+/** All stages of Gantry, in this thread: rules assess, no provider is called, Redis accepts everything. */
 export async function startStages(bus: NatsBus) {
   const log = memoryLog();
   const config = parseKeyConfig({ api_keys: [{ name: 'k', key: 'secret-of-this-test' }] }, {});
@@ -129,7 +129,7 @@ export async function startStages(bus: NatsBus) {
   };
 }
 
-/** Messages of each consumer that wait or are in hand. */
+/** Messages of each consumer that are pending or unacked. */
 export async function backlog(bus: NatsBus): Promise<number> {
   const jsm = await bus.link.nc.jetstreamManager({ checkAPI: false });
   const infos = await Promise.all(CONSUMED.map(([stream, durable]) => jsm.consumers.info(stream, durable)));

@@ -25,7 +25,7 @@ interface Queued {
   attempt: number;
 }
 
-/** A bus in memory with work queues by priority, which can be "away". Settlements are recorded. */
+/** A bus in memory with work queues by priority, which can be down. Settlements are recorded. */
 export class FakeTaskBus implements Bus {
   readonly published: {
     readonly subject: string;
@@ -174,7 +174,7 @@ export class FakeTaskBus implements Bus {
     };
   }
 
-  /** Ends the fetches that have something to bring, or all when the bus is away. */
+  /** Ends the fetches that have a message, or all when the bus is down. */
   #wake(): void {
     for (const [finish, queue] of this.#waiting) if (this.down || queue.length > 0) finish();
   }

@@ -3,7 +3,8 @@ import { readConfig, type GantryConfig } from '../../src/app/config.ts';
 import { createLog } from '../../src/infra/log.ts';
 import type { Aggregate } from '../../src/messages/aggregate.ts';
 import { type Gantry, startGantry, type StartOptions } from '../../src/main.ts';
-import type { ActorSnapshot, TreeSnapshot } from '../../src/runtime/inspect.ts';
+import type { ActorSnapshot } from '../../src/runtime/inspect.ts';
+import { actorAt } from './actor-at.ts';
 import { until } from './until.ts';
 
 export interface TestGantry extends Gantry {
@@ -46,14 +47,6 @@ export async function startTestGantry(
     actor: (path) => actorAt(gantry.system.snapshot(), path),
   };
 }
-
-export function actorAt(tree: TreeSnapshot, path: string): ActorSnapshot {
-  const found = walk(tree).find((each) => each.path === path);
-  if (found === undefined) throw new Error(`no actor at ${path}`);
-  return found;
-}
-
-const walk = (tree: TreeSnapshot): ActorSnapshot[] => (tree.type === 'actor' ? [tree] : tree.children.flatMap(walk));
 
 /** A viewer on the live feed that remembers everything it was sent. */
 export class TestViewer {

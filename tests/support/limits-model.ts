@@ -16,8 +16,7 @@ export class LimitsModel {
   readonly #expiry: boolean;
 
   /**
-   * Without `expiry` nothing runs out by itself: real keys do not either while a test is quicker than the times it
-   * tells.
+   * Without `expiry` no key expires by itself: real ones do not either while a test is quicker than their expiry.
    */
   constructor(expiry = true) {
     this.#expiry = expiry;

@@ -20,7 +20,7 @@ export interface WorldOptions {
   readonly qps: number;
   readonly rpm: number;
   readonly guardMs: number;
-  /** Before each call but the first a node rests at most so long; default: not at all. */
+  /** Longest pause of a node before each call but the first; default none. */
   readonly restMs?: number;
 }
 
@@ -30,7 +30,7 @@ interface Event {
   readonly run: () => void;
 }
 
-/** Time goes from event to event; what is due at one moment happens in the order in which it was asked for. */
+/** Time goes from event to event; events of one moment happen in the order of their scheduling. */
 export class World {
   readonly random: Random;
   readonly options: WorldOptions;

@@ -7,7 +7,7 @@ export interface OwnProcessOptions {
   readonly command: { readonly script: string } | { readonly program: string };
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** What it writes is added here. */
+  /** Its output is added here. */
   readonly logFile: string;
   readonly onMessage?: (message: unknown) => void;
 }

@@ -112,7 +112,7 @@ async function ownServer(
   return server;
 }
 
-/** A server that speaks TLS says nothing to who does not. */
+/** A TLS server sends nothing to a client that speaks plain text. */
 async function untilOpen(port: number): Promise<void> {
   const { connect } = await import('node:net');
   const deadline = performance.now() + READY_MS;

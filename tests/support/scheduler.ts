@@ -20,7 +20,7 @@ export class FakeVlm implements VlmClient {
   readonly #auto: boolean;
   calls = 0;
   most = 0;
-  /** What calls are answered that are not answered by hand. */
+  /** The reply to calls that the test does not answer by hand. */
   answer: VlmReply = GOOD;
 
   constructor(clock: ManualClock, auto: boolean) {

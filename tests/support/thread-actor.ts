@@ -40,7 +40,7 @@ export interface GuestInit {
   readonly hangStart?: boolean;
 }
 
-/** Does, on request, everything that a badly behaved actor might do to its worker. */
+/** Misbehaves on request in every way that could harm its worker. */
 export const guestActor = defineActor<GuestMessage, { type: 'tick' }>()<GuestInit>({
   kind: 'guest',
   mailbox: { capacity: 100, overflow: 'refuse' },

@@ -83,7 +83,10 @@ describe('the aggregator in its thread', () => {
       'it is pushed',
       () => pushed.find(({ requestId }) => requestId === frame.requestId) ?? null,
     );
-    assert.deepEqual([found.revision, found.riskAssessment.maxRiskLevel], [0, 'low']);
+    assert.deepEqual(
+      { revision: found.revision, maxRiskLevel: found.riskAssessment.maxRiskLevel },
+      { revision: 0, maxRiskLevel: 'low' },
+    );
     assert.deepEqual(await out(frame), [0]);
     const latest = await system.ref(AGGREGATOR).ask({ type: 'latest', cameraId: frame.cameraId }, ASK);
     assert.equal(latest?.requestId, frame.requestId);
@@ -97,7 +100,10 @@ describe('the aggregator in its thread', () => {
     const job = await until('the call is asked for', () =>
       world.bus.last({ stream: streams.webhooks, subject: subjects.webhook('alert'), parser: WebhookJob }),
     );
-    assert.deepEqual([job.body.url, job.body.id.includes(frame.requestId)], [HOOK, true]);
+    assert.deepEqual(
+      { url: job.body.url, namesFrame: job.body.id.includes(frame.requestId) },
+      { url: HOOK, namesFrame: true },
+    );
   });
 
   it('records what it measured, each thing once, and shows in the tree how it stands', async () => {
@@ -120,7 +126,7 @@ describe('the aggregator in its thread', () => {
     await system.restart('/aggregator');
     await sendResult(world.bus, result(open, 1, 'low'));
     await until('the other is out', async () => (await out(open)).length === 1, 15_000);
-    assert.deepEqual([await out(done), await out(open)], [[0], [0]]);
+    assert.deepEqual({ done: await out(done), open: await out(open) }, { done: [0], open: [0] });
     await until('nothing is held', async () => (await stats()).held === 0);
     assert.ok(aggregatorIn(system).restarts >= 1);
   });

@@ -111,7 +111,10 @@ for (const kind of ['thread', 'process'] as const) {
       const second = await ref.ask({ type: 'thread-id' }, T);
       assert.notEqual(first, second);
       await restarted(1);
-      assert.deepEqual([snapshot().lastFailure?.message, snapshot().lastFailure?.code], ['bad frame', 'BAD_FRAME']);
+      assert.deepEqual(
+        { message: snapshot().lastFailure?.message, code: snapshot().lastFailure?.code },
+        { message: 'bad frame', code: 'BAD_FRAME' },
+      );
     });
 
     test('an uncaught error in a timer of the thread is a failure, not the end of the process', async () => {
@@ -263,5 +266,8 @@ test('process.abort() ends only the process it is called in; the others do not m
   victim.ref.tell({ type: 'abort' });
   await victim.restarted(1);
   assert.match(victim.snapshot().lastFailure?.message ?? '', /process of .* was ended by SIGABRT/);
-  assert.deepEqual([other.snapshot().restarts, (await other.ref.ask({ type: 'ticks' }, T)) > 3], [0, true]);
+  assert.deepEqual(
+    { restarts: other.snapshot().restarts, ticking: (await other.ref.ask({ type: 'ticks' }, T)) > 3 },
+    { restarts: 0, ticking: true },
+  );
 });

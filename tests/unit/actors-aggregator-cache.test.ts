@@ -4,7 +4,7 @@ import { Cache, MOST_WAITING } from '../../src/actors/aggregator/cache.ts';
 import { InfraError } from '../../src/infra/infra-error.ts';
 import { PushedAggregate } from '../../src/messages/aggregate.ts';
 import { ManualClock } from '../../src/runtime/testing/manual-clock.ts';
-import { aggregate } from '../support/http-fakes.ts';
+import { aggregate } from '../support/http-samples.ts';
 import { memoryLog } from '../support/log.ts';
 import { detection } from '../support/samples.ts';
 
@@ -52,7 +52,7 @@ test('detections and aggregates are written in order, with their full life', asy
   assert.equal(cache.size, 0);
 });
 
-test('while Redis is away the oldest are dropped at the bound; afterwards the rest is written in order, with the life that is left', async () => {
+test('without Redis the oldest are dropped at the bound; the rest is written later, for the time left', async () => {
   const { clock, redis, cache, put } = started();
   redis.down = true;
   for (let offset = 1; offset <= MOST_WAITING + 500; offset += 1) put(offset);
@@ -96,7 +96,7 @@ test('at its end what waits is written, and nothing after that', async () => {
     redis.written.map(({ what }) => what),
     Array.from({ length: 100 }, (_, index) => 20 + index),
   );
-  assert.deepEqual([cache.counts.dropped, cache.size], [0, 0]);
+  assert.deepEqual({ dropped: cache.counts.dropped, size: cache.size }, { dropped: 0, size: 0 });
 });
 
 test('at its end nobody waits for a Redis that is away; what is lost is counted', async () => {

@@ -97,7 +97,7 @@ describe('calls that the caller makes', () => {
     const calling = caller.client.call(request({ signal: controller.signal, onSent: () => void (sent += 1) }));
     controller.abort();
     assert.equal(kindOf(await calling), 'abandoned');
-    assert.deepEqual([sent, caller.told], [1, ['give-up']]);
+    assert.deepEqual({ sent, told: caller.told }, { sent: 1, told: ['give-up'] });
     caller.answer('sent', monotonicMs());
     await new Promise((resolve) => setImmediate(resolve));
     assert.equal(sent, 1);

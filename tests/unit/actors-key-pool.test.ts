@@ -88,7 +88,10 @@ describe('the key pool actor', () => {
     pool.tell({ type: 'settle', leaseId: second.leaseId, outcome: { kind: 'rejected-key', status: 401, message: '' } });
     await settle();
     const stats = await pool.ask({ type: 'stats' }, { timeoutMs: 1_000 });
-    assert.deepEqual([stats.cooling_keys, stats.disabled_keys, stats.total_calls], [1, 1, 2]);
+    assert.deepEqual(
+      { cooling_keys: stats.cooling_keys, disabled_keys: stats.disabled_keys, total_calls: stats.total_calls },
+      { cooling_keys: 1, disabled_keys: 1, total_calls: 2 },
+    );
     const lines = log.lines.filter((line) => line.level === 'warn');
     assert.deepEqual(
       lines.map((line) => [line.fields['key'], line.fields['status'], line.fields['cause']]),
@@ -140,7 +143,7 @@ describe('the key pool actor', () => {
       {},
     );
     const summary = await pool.ask({ type: 'configure', keys, strategy: 'priority' }, { timeoutMs: 1_000 });
-    assert.deepEqual([summary.added, summary.removed], [['k3', 'k4'], ['k1']]);
+    assert.deepEqual({ added: summary.added, removed: summary.removed }, { added: ['k3', 'k4'], removed: ['k1'] });
     await pool.ask({ type: 'drain', keyName: 'k3', on: true }, { timeoutMs: 1_000 });
     await pool.ask({ type: 'disable', keyName: 'k4', on: true }, { timeoutMs: 1_000 });
     (pool as unknown as ActorRef<{ type: 'nonsense' }>).tell({ type: 'nonsense' });

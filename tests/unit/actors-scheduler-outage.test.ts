@@ -19,7 +19,7 @@ async function outage({ clock, bus, vlm, stats, task }: Started): Promise<void> 
 }
 
 describe('the scheduler in an outage of the provider', () => {
-  it('lets tasks wait while they are valid, then has rules judge them, marked degraded, and never calls one unknown', async (t) => {
+  it('lets tasks wait while they are valid, then rules assess them, marked degraded; none is unknown', async (t) => {
     const world = await startedScheduler({ scheduler: { max_concurrent_tasks: 5 } });
     const { clock, bus, stats, task, stop } = world;
     t.after(() => stop());
@@ -42,17 +42,22 @@ describe('the scheduler in an outage of the provider', () => {
     for (const one of tasks) {
       const result = bus.result(one);
       assert.deepEqual(
-        [result?.source, result?.degraded, result?.results[0]?.riskLevel, result?.error],
-        ['rules', true, 'none', undefined],
+        {
+          source: result?.source,
+          degraded: result?.degraded,
+          riskLevel: result?.results[0]?.riskLevel,
+          error: result?.error,
+        },
+        { source: 'rules', degraded: true, riskLevel: 'none', error: undefined },
       );
       assert.deepEqual(bus.settlements(one), ['ack']);
     }
     const now = await stats();
-    assert.deepEqual([now.parked, now.unknown.expired], [0, 0]);
+    assert.deepEqual({ parked: now.parked, expired: now.unknown.expired }, { parked: 0, expired: 0 });
     assert.ok(now.degraded >= 120);
   });
 
-  it('finds the provider back by a trial with a real task; those that waited are then judged by the model, the urgent first', async (t) => {
+  it('finds the provider back by a trial with a real task; the others follow, urgent ones first', async (t) => {
     const world = await startedScheduler({
       keys: [{ qps_limit: 2, rpm_limit: 1_000 }],
       scheduler: { max_concurrent_tasks: 5 },
@@ -86,7 +91,7 @@ describe('the scheduler in an outage of the provider', () => {
     );
   });
 
-  it('a task that was too old when it came is judged by rules as well; a picture handed in waits and ends unknown', async (t) => {
+  it('rules assess a task that came too old as well; a picture handed in waits and ends unknown', async (t) => {
     const world = await startedScheduler();
     const { clock, bus, task, stop } = world;
     t.after(() => stop());
@@ -95,9 +100,15 @@ describe('the scheduler in an outage of the provider', () => {
     const picture = task({ cameraId: ON_DEMAND_CAMERA, expiresAt: clock.now() + 20_000 });
     bus.add(old, picture);
     await clock.advance(1_000);
-    assert.deepEqual([bus.result(old)?.degraded, bus.result(picture)], [true, undefined]);
+    assert.deepEqual(
+      { degraded: bus.result(old)?.degraded, result: bus.result(picture) },
+      { degraded: true, result: undefined },
+    );
     await clock.advance(20_000);
-    assert.deepEqual([bus.result(picture)?.source, bus.result(picture)?.results[0]?.riskLevel], ['vlm', 'unknown']);
+    assert.deepEqual(
+      { source: bus.result(picture)?.source, riskLevel: bus.result(picture)?.results[0]?.riskLevel },
+      { source: 'vlm', riskLevel: 'unknown' },
+    );
   });
 
   it('hands back at once, at a stop, those that wait for the provider', async () => {
@@ -150,7 +161,7 @@ describe('admission', () => {
     const { admission, begun } = make();
     const [a] = [begun(), begun(), begun()];
     await settle();
-    assert.deepEqual([a.reply(), admission.room], ['go', 0]);
+    assert.deepEqual({ reply: a.reply(), room: admission.room }, { reply: 'go', room: 0 });
     await admission.leasing(a.task, () => Promise.resolve(granted));
     assert.equal(admission.room, 1);
     admission.end(a.task);
@@ -165,15 +176,18 @@ describe('admission', () => {
     await settle();
     // The first two came when nobody else was there.
     assert.deepEqual(
-      [tasks.map(({ reply }) => reply()), admission.parked, admission.room],
-      [['go', 'go', null, null, null, null, null], 5, 0],
+      { tasks: tasks.map(({ reply }) => reply()), parked: admission.parked, room: admission.room },
+      { tasks: ['go', 'go', null, null, null, null, null], parked: 5, room: 0 },
     );
     assert.equal(admission.next, null);
     const [first] = tasks;
     assert.ok(first !== undefined);
     admission.end(first.task);
     await settle();
-    assert.deepEqual([tasks[3]?.reply(), admission.parked, admission.room], ['go', 4, 1]);
+    assert.deepEqual(
+      { reply: tasks[3]?.reply(), parked: admission.parked, room: admission.room },
+      { reply: 'go', parked: 4, room: 1 },
+    );
   });
 
   it('withdraws waiting lease requests when an outage begins, but for the most urgent', async () => {
@@ -206,11 +220,11 @@ describe('admission', () => {
     admission.setDown(true);
     const [poison, other] = [begun(5), begun(1)];
     await settle();
-    assert.deepEqual([poison.reply(), other.reply()], ['go', null]);
+    assert.deepEqual({ poison: poison.reply(), other: other.reply() }, { poison: 'go', other: null });
     let again: AdmissionReply | null = null;
     void admission.admit(poison.task).then((reply) => (again = reply));
     await settle();
-    assert.deepEqual([other.reply(), again], ['go', null]);
+    assert.deepEqual({ reply: other.reply(), again }, { reply: 'go', again: null });
   });
 
   it('answers a parked task at the end of its time, and every task at a stop', async () => {
@@ -220,10 +234,13 @@ describe('admission', () => {
     await clock.advance(5_000);
     const late = begun();
     await clock.advance(5_000);
-    assert.deepEqual([early.reply(), late.reply()], ['provider-down', null]);
+    assert.deepEqual({ early: early.reply(), late: late.reply() }, { early: 'provider-down', late: null });
     closing.abort();
     await settle();
-    assert.deepEqual([late.reply(), clock.pending, admission.parked], ['closing', 0, 0]);
+    assert.deepEqual(
+      { reply: late.reply(), pending: clock.pending, parked: admission.parked },
+      { reply: 'closing', pending: 0, parked: 0 },
+    );
   });
 
   it('gives slots to parked tasks as they come free after the outage', async () => {
@@ -231,9 +248,12 @@ describe('admission', () => {
     admission.setDown(true);
     const [low, high] = [begun(1), begun(5)];
     admission.setDown(false);
-    assert.deepEqual([admission.next, admission.room], [5, 1]);
+    assert.deepEqual({ next: admission.next, room: admission.room }, { next: 5, room: 1 });
     admission.resumeNext();
     await settle();
-    assert.deepEqual([high.reply(), low.reply(), admission.room, admission.next], ['go', null, 0, 1]);
+    assert.deepEqual(
+      { high: high.reply(), low: low.reply(), room: admission.room, next: admission.next },
+      { high: 'go', low: null, room: 0, next: 1 },
+    );
   });
 });

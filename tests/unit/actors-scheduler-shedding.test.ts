@@ -107,17 +107,23 @@ describe('schedulers that share the queues', () => {
     assert.equal(peers.perSecond(0), null);
     peers.hear({ scheduler: 'b', perSecond: 5 }, 0);
     peers.hear({ scheduler: 'a', perSecond: 7 }, 100);
-    assert.deepEqual([peers.perSecond(1_000), peers.decides(1_000)], [12, false]);
+    assert.deepEqual(
+      { perSecond: peers.perSecond(1_000), decides: peers.decides(1_000) },
+      { perSecond: 12, decides: false },
+    );
     peers.hear({ scheduler: 'a', perSecond: null }, 1_000);
     assert.equal(peers.perSecond(1_500), null);
     // One that is gone is not waited for.
     peers.hear({ scheduler: 'b', perSecond: 5 }, 5_000);
-    assert.deepEqual([peers.perSecond(5_000), peers.decides(5_000)], [5, true]);
+    assert.deepEqual(
+      { perSecond: peers.perSecond(5_000), decides: peers.decides(5_000) },
+      { perSecond: 5, decides: true },
+    );
   });
 });
 
 describe('the scheduler when more waits than it can serve', () => {
-  it('gives up the least dangerous at once, answers each as shed, and counts it by camera; the urgent are all judged', async (t) => {
+  it('gives up the least dangerous at once, as shed, counted by camera; the urgent are all assessed', async (t) => {
     const { clock, bus, metrics, log, stats, task, stop } = await startedScheduler({
       scheduler: { max_concurrent_tasks: 5 },
     });
@@ -168,7 +174,10 @@ describe('the scheduler when more waits than it can serve', () => {
     const tasks = Array.from({ length: 100 }, () => task({ priority: 1, expiresAt: clock.now() + 30_000 }));
     bus.add(...tasks);
     await clock.advance(25_000);
-    assert.deepEqual([metrics.shed, tasks.filter((one) => bus.result(one)?.source !== 'vlm').length], [[], 0]);
+    assert.deepEqual(
+      { shed: metrics.shed, tasks: tasks.filter((one) => bus.result(one)?.source !== 'vlm').length },
+      { shed: [], tasks: 0 },
+    );
   });
 
   it('answers what expires while every place is taken within a moment, however much it is', async (t) => {
@@ -200,6 +209,6 @@ describe('the scheduler when more waits than it can serve', () => {
     bus.add(task({ priority: 2 }));
     await clock.advance(3_000);
     const { oldest_seconds } = await stats();
-    assert.deepEqual([oldest_seconds.p2, oldest_seconds.p5], [3, null]);
+    assert.deepEqual({ p2: oldest_seconds.p2, p5: oldest_seconds.p5 }, { p2: 3, p5: null });
   });
 });

@@ -20,17 +20,20 @@ describe('the scheduler', () => {
     assert.ok(published !== undefined);
     AssessmentResult.parse(published.body);
     assert.deepEqual(
-      [published.subject, published.id, published.trace],
-      [
-        'risk-assessment-results.cam-1',
-        one.taskId,
-        { traceId: one.traceId, cameraId: 'cam-1', requestId: one.requestId },
-      ],
+      { subject: published.subject, id: published.id, trace: published.trace },
+      {
+        subject: 'risk-assessment-results.cam-1',
+        id: one.taskId,
+        trace: { traceId: one.traceId, cameraId: 'cam-1', requestId: one.requestId },
+      },
     );
     assert.deepEqual(bus.settlements(one), ['ack']);
-    assert.deepEqual([metrics.llm, metrics.outcomes], [['success'], ['vlm']]);
+    assert.deepEqual({ llm: metrics.llm, outcomes: metrics.outcomes }, { llm: ['success'], outcomes: ['vlm'] });
     const now = await stats();
-    assert.deepEqual([now.mode, now.assessed, now.in_flight, now.bus_ok], ['vlm', 1, 0, true]);
+    assert.deepEqual(
+      { mode: now.mode, assessed: now.assessed, in_flight: now.in_flight, bus_ok: now.bus_ok },
+      { mode: 'vlm', assessed: 1, in_flight: 0, bus_ok: true },
+    );
   });
 
   it('counts the tokens and the cost of each call by its key', async (t) => {
@@ -61,8 +64,8 @@ describe('the scheduler', () => {
       ],
     );
     assert.deepEqual(
-      [vlm.calls, (await stats()).mode, metrics.outcomes.toSorted()],
-      [0, 'rules', ['rules', 'rules', 'unknown']],
+      { calls: vlm.calls, mode: (await stats()).mode, outcomes: metrics.outcomes.toSorted() },
+      { calls: 0, mode: 'rules', outcomes: ['rules', 'rules', 'unknown'] },
     );
   });
 
@@ -75,22 +78,25 @@ describe('the scheduler', () => {
         { type: 'configure', keys: parseKeyConfig({ api_keys: keys }, {}).keys, strategy: 'round_robin' },
         { timeoutMs: 1_000 },
       );
-    const judge = async (): Promise<string | undefined> => {
+    const answeredBy = async (): Promise<string | undefined> => {
       const one = task();
       bus.add(one);
       await clock.advance(1_500);
       return bus.result(one)?.source;
     };
-    assert.deepEqual([await judge(), (await stats()).mode], ['rules', 'rules']);
+    assert.deepEqual({ source: await answeredBy(), mode: (await stats()).mode }, { source: 'rules', mode: 'rules' });
     assert.deepEqual((await configure([{ name: 'fresh', key: 'x' }])).added, ['fresh']);
-    assert.deepEqual([await judge(), (await stats()).mode, vlm.calls], ['vlm', 'vlm', 1]);
+    assert.deepEqual(
+      { source: await answeredBy(), mode: (await stats()).mode, calls: vlm.calls },
+      { source: 'vlm', mode: 'vlm', calls: 1 },
+    );
     assert.equal(await pool.ask({ type: 'drain', keyName: 'fresh', on: true }, { timeoutMs: 1_000 }), true);
-    assert.equal(await judge(), 'rules');
+    assert.equal(await answeredBy(), 'rules');
     await pool.ask({ type: 'drain', keyName: 'fresh', on: false }, { timeoutMs: 1_000 });
-    assert.equal(await judge(), 'vlm');
+    assert.equal(await answeredBy(), 'vlm');
     await configure([]);
     await clock.advance(1_000);
-    assert.deepEqual([(await stats()).mode, await judge()], ['rules', 'rules']);
+    assert.deepEqual({ mode: (await stats()).mode, source: await answeredBy() }, { mode: 'rules', source: 'rules' });
   });
 
   it('keeps at most max_concurrent_tasks in flight and serves the urgent ones first', async (t) => {
@@ -109,7 +115,7 @@ describe('the scheduler', () => {
     await clock.advance(50);
     bus.add(urgent);
     await clock.advance(50);
-    assert.deepEqual([vlm.open.length, (await stats()).ready], [2, 3]);
+    assert.deepEqual({ open: vlm.open.length, ready: (await stats()).ready }, { open: 2, ready: 3 });
     const order: (string | undefined)[] = [];
     for (let i = 0; i < 3; i++) {
       vlm.open[0]?.finish(GOOD);
@@ -160,7 +166,7 @@ describe('the scheduler', () => {
       [old, soon].map((one) => bus.result(one)?.error?.code),
       ['expired', 'expired'],
     );
-    assert.deepEqual([vlm.calls, (await stats()).unknown.expired], [1, 2]);
+    assert.deepEqual({ calls: vlm.calls, expired: (await stats()).unknown.expired }, { calls: 1, expired: 2 });
   });
 
   it('tells the bus that it still works during a long call and while a task waits', async (t) => {
@@ -171,7 +177,10 @@ describe('the scheduler', () => {
     await clock.advance(50);
     bus.add(second);
     await clock.advance(16_000);
-    assert.deepEqual([bus.beats.get(first.taskId), bus.beats.get(second.taskId)], [5, 5]);
+    assert.deepEqual(
+      { first: bus.beats.get(first.taskId), second: bus.beats.get(second.taskId) },
+      { first: 5, second: 5 },
+    );
   });
 
   it('waits while NATS is away and goes on by itself', async (t) => {
@@ -183,7 +192,10 @@ describe('the scheduler', () => {
     bus.setDown(true);
     vlm.open[0]?.finish(GOOD);
     await clock.advance(10_000);
-    assert.deepEqual([bus.published.length, bus.settlements(one), (await stats()).bus_ok], [0, [], false]);
+    assert.deepEqual(
+      { published: bus.published.length, settlements: bus.settlements(one), bus_ok: (await stats()).bus_ok },
+      { published: 0, settlements: [], bus_ok: false },
+    );
     const asked = bus.fetches;
     await clock.advance(10_000);
     assert.ok(bus.fetches - asked <= 5 * 21, 'asks a bus that is away no more than twice a second and level');
@@ -194,7 +206,10 @@ describe('the scheduler', () => {
     assert.deepEqual(bus.settlements(one), ['ack']);
     vlm.open[0]?.finish(GOOD);
     await clock.advance(50);
-    assert.deepEqual([bus.settlements(two), (await stats()).bus_ok], [['ack'], true]);
+    assert.deepEqual(
+      { settlements: bus.settlements(two), bus_ok: (await stats()).bus_ok },
+      { settlements: ['ack'], bus_ok: true },
+    );
     assert.deepEqual(
       log.lines.map((line) => line.level),
       ['warn', 'info'],
@@ -223,7 +238,7 @@ describe('the scheduler', () => {
     await clock.advance(50);
     bus.add(one);
     await clock.advance(50);
-    assert.deepEqual([vlm.calls, (await stats()).duplicates], [1, 1]);
+    assert.deepEqual({ calls: vlm.calls, duplicates: (await stats()).duplicates }, { calls: 1, duplicates: 1 });
     vlm.open[0]?.finish(GOOD);
     await clock.advance(50);
     assert.equal(bus.published.length, 1);
@@ -245,7 +260,7 @@ describe('the scheduler', () => {
     assert.equal(log.lines.filter((line) => line.level === 'error').length, 9, 'one for each redelivery');
   });
 
-  it('at a stop gives back what waits at once, lets calls finish for a while, then gives them up and back', async () => {
+  it('at a stop hands waiting tasks back at once, lets calls finish for a while, then hands theirs back', async () => {
     const { clock, bus, vlm, system, task } = await startedScheduler({
       byHand: true,
       keys: [{ qps_limit: 2, rpm_limit: 1000 }],
@@ -260,13 +275,19 @@ describe('the scheduler', () => {
     let over = false;
     const stopping = system.stop().then(() => (over = true));
     await settle();
-    assert.deepEqual([bus.settlements(ready), bus.settlements(noKey)], [['nak'], ['nak']]);
+    assert.deepEqual(
+      { ready: bus.settlements(ready), noKey: bus.settlements(noKey) },
+      { ready: ['nak'], noKey: ['nak'] },
+    );
     vlm.open.find((one) => one.request.traceId === quick.traceId)?.finish(GOOD);
     await clock.advance(100);
-    assert.deepEqual([bus.settlements(quick), bus.settlements(slow), over], [['ack'], [], false]);
+    assert.deepEqual(
+      { quick: bus.settlements(quick), slow: bus.settlements(slow), over },
+      { quick: ['ack'], slow: [], over: false },
+    );
     await clock.advance(3_000);
     await stopping;
-    assert.deepEqual([bus.settlements(slow), vlm.open.length], [['nak'], 0]);
+    assert.deepEqual({ settlements: bus.settlements(slow), open: vlm.open.length }, { settlements: ['nak'], open: 0 });
     const later = task();
     bus.add(later);
     await clock.advance(10_000);

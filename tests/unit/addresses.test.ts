@@ -57,7 +57,7 @@ test('an allow-list knows a mapped address as the IPv4 address that it is', () =
   assert.equal(matches('1.2.3.4', '*.3.4'), false, 'an address has no parent domain');
 });
 
-test('a name is refused for a forbidden one among its addresses, and what was resolved is what is dialled', async () => {
+test('a name is refused for one forbidden address; the connection goes to the address that was checked', async () => {
   const names =
     (...addresses: string[]) =>
     () =>

@@ -129,7 +129,7 @@ class World {
 
 const LEVELS: readonly RiskLevel[] = ['none', 'low', 'medium', 'high'];
 
-test('whatever comes in whatever order, however often, and wherever it crashes, each frame ends with every answer, numbered upwards', () => {
+test('in any order, with repeats and crashes anywhere, each frame ends with every answer, numbered upwards', () => {
   const step = fc.oneof(
     { weight: 6, arbitrary: fc.record({ do: fc.constant('deliver' as const), which: fc.nat(30) }) },
     { weight: 3, arbitrary: fc.record({ do: fc.constant('send' as const), which: fc.constant(0) }) },

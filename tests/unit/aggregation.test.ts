@@ -1,37 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { Aggregation, type StoredAggregate } from '../../src/aggregation/aggregation.ts';
 import { RISK_LEVELS, worstRisk } from '../../src/messages/assessment.ts';
 import { Aggregate } from '../../src/messages/aggregate.ts';
 import { detection, result } from '../support/samples.ts';
-
-const T0 = 1_700_000_000_000;
-const OPTIONS = { deadlineMs: 5_000, rememberFrames: 100, rememberClosed: 100, earlyFrames: 10, earlyMs: 60_000 };
-const fresh = (over = {}) => new Aggregation({ ...OPTIONS, ...over });
-
-/** Publishes all that is due on a bus that takes everything. */
-function drain(frames: Aggregation, now = T0): StoredAggregate[] {
-  const outcomes: StoredAggregate[] = [];
-  for (let next = frames.take(now); next !== null; next = frames.take(now)) {
-    const outcome = frames.stored(next, null);
-    assert.ok(outcome);
-    frames.done(next.aggregate.requestId, outcome.alert);
-    outcomes.push(outcome);
-  }
-  return outcomes;
-}
-
-/** A frame that went out as an alert in an earlier life. */
-function alertOfBefore() {
-  const before = fresh();
-  const frame = detection(1);
-  before.onDetection(frame, T0);
-  before.onResult(result(frame, 1, 'high'), T0);
-  const [out] = drain(before);
-  assert.ok(out);
-  return { frame, out };
-}
+import { drain, fresh, T0 } from '../support/aggregation.ts';
 
 test('a frame without groups goes out at once and is harmless', () => {
   const frames = fresh();
@@ -71,7 +44,7 @@ test('a frame goes out with its last answer, once, with the worst level and the 
   assert.deepEqual(drain(frames), []);
 });
 
-test('at the deadline the frame goes out, naming the groups nobody judged, and does not look harmless', () => {
+test('at the deadline the frame goes out, naming the groups without an assessment, and is not harmless', () => {
   const frames = fresh();
   const frame = detection(3);
   frames.onDetection(frame, T0);
@@ -120,13 +93,20 @@ test('a late answer is a revision of the same aggregate, and raises the alert on
   frames.onResult(result(frame, 1, 'high'), T0 + 7_000);
   const [late] = drain(frames);
   assert.ok(late);
-  assert.deepEqual([late.aggregate.requestId, late.aggregate.revision, late.alert], [frame.requestId, 1, 'first']);
+  assert.deepEqual(
+    { requestId: late.aggregate.requestId, revision: late.aggregate.revision, alert: late.alert },
+    { requestId: frame.requestId, revision: 1, alert: 'first' },
+  );
   frames.onResult(result(frame, 2, 'none'), T0 + 8_000);
   const [later] = drain(frames);
   assert.ok(later);
   assert.deepEqual(
-    [later.aggregate.revision, later.aggregate.riskAssessment.maxRiskLevel, later.alert],
-    [2, 'high', 'revision'],
+    {
+      revision: later.aggregate.revision,
+      maxRiskLevel: later.aggregate.riskAssessment.maxRiskLevel,
+      alert: later.alert,
+    },
+    { revision: 2, maxRiskLevel: 'high', alert: 'revision' },
   );
 });
 
@@ -145,12 +125,12 @@ test('answers that come while a revision is on its way go out together in the ne
   const [second, ...more] = drain(frames);
   assert.equal(more.length, 0);
   assert.deepEqual(
-    [second?.aggregate.revision, second?.aggregate.riskAssessment.missingGroups],
-    [1, [{ groupIndex: 3, reason: 'late' }]],
+    { revision: second?.aggregate.revision, missingGroups: second?.aggregate.riskAssessment.missingGroups },
+    { revision: 1, missingGroups: [{ groupIndex: 3, reason: 'late' }] },
   );
 });
 
-test('answers that were not had are unknown with their reason, never none', () => {
+test('failed assessments are unknown with their reason, never none', () => {
   const frames = fresh();
   const frame = detection(3);
   frames.onDetection(frame, T0);
@@ -168,7 +148,7 @@ test('answers that were not had are unknown with their reason, never none', () =
   );
 });
 
-test('a judgement that comes after the news that there is none takes its place, not the other way round', () => {
+test('an assessment that comes after its own failure replaces it, not the other way round', () => {
   const frames = fresh();
   const frame = detection(1);
   const failed = result(frame, 1, 'unknown', { error: { code: 'timeout', message: '' } });
@@ -195,7 +175,10 @@ test('rules and model together are a mixed source; rules in place of the model a
   frames.onResult(result(frame, 1, 'none', { source: 'rules', degraded: true }), T0);
   frames.onResult(result(frame, 2, 'none'), T0);
   const [out] = drain(frames);
-  assert.deepEqual([out?.aggregate.riskAssessment.source, out?.aggregate.riskAssessment.degraded], ['mixed', true]);
+  assert.deepEqual(
+    { source: out?.aggregate.riskAssessment.source, degraded: out?.aggregate.riskAssessment.degraded },
+    { source: 'mixed', degraded: true },
+  );
 });
 
 test('answers that come before their detection are kept for it, bounded in number and time', () => {
@@ -220,77 +203,6 @@ test('an answer for a group that the frame does not have changes nothing and is 
   frames.onDetection(frame, T0);
   assert.deepEqual(drain(frames), [], 'it is not taken for the answer that is missing');
   assert.equal(frames.counters.orphans, 1);
-});
-
-test('after a crash a repeated message changes nothing, and a late answer revises what went out before', () => {
-  const before = fresh();
-  const frame = detection(2);
-  const answer = result(frame, 1, 'medium', { llmLatency: 2 });
-  before.onDetection(frame, T0);
-  before.onResult(answer, T0);
-  before.onTime(T0 + 5_000);
-  const [out] = drain(before);
-  assert.ok(out);
-
-  const after = fresh();
-  after.restore(out.aggregate);
-  assert.equal(after.isSettled(frame.requestId), true);
-  after.onDetection(frame, T0 + 9_000);
-  after.onResult(answer, T0 + 9_000);
-  assert.deepEqual(drain(after), []);
-  after.onResult(result(frame, 2, 'low', { source: 'rules', llmLatency: 0 }), T0 + 9_000);
-  const [late] = drain(after);
-  assert.ok(late);
-  const { revision, riskAssessment, llmLatency, llmModel } = late.aggregate;
-  assert.deepEqual(
-    [revision, riskAssessment.maxRiskLevel, riskAssessment.source, riskAssessment.missingGroups, llmLatency, llmModel],
-    [1, 'medium', 'mixed', [], 2, 'm'],
-  );
-  assert.deepEqual(
-    riskAssessment.results.map(({ groupIndex }) => groupIndex),
-    [1, 2],
-  );
-});
-
-test('an alert that went out before a crash is told to the alerts again when one of its messages was not settled', () => {
-  const { frame, out } = alertOfBefore();
-  const after = fresh();
-  after.restore(out.aggregate);
-  assert.deepEqual(drain(after), [], 'all its messages may be settled');
-  after.onDetection(frame, T0 + 9_000);
-  assert.equal(after.isSettled(frame.requestId), false);
-  const again = after.take(T0 + 9_000);
-  assert.ok(again);
-  assert.deepEqual(again, { aggregate: out.aggregate, alertOnly: true });
-  assert.deepEqual(after.stored(again, null), { aggregate: out.aggregate, alert: 'first' });
-  after.done(frame.requestId, 'first');
-  after.onDetection(frame, T0 + 9_001);
-  assert.deepEqual(drain(after), [], 'now it is known to be there');
-});
-
-test('what an earlier life published under the same revision stands, and what it lacked comes as the next', () => {
-  const frame = detection(3);
-  const earlier = fresh();
-  earlier.onDetection(frame, T0);
-  earlier.onResult(result(frame, 1, 'high'), T0);
-  earlier.onTime(T0 + 5_000);
-  const theirs = earlier.take(T0 + 5_000);
-  assert.ok(theirs);
-
-  const now = fresh();
-  now.onDetection(frame, T0);
-  now.onResult(result(frame, 2, 'low'), T0);
-  now.onTime(T0 + 5_000);
-  const ours = now.take(T0 + 6_000);
-  assert.ok(ours);
-  const outcome = now.stored(ours, theirs.aggregate);
-  assert.deepEqual(outcome, { aggregate: theirs.aggregate, alert: 'first' });
-  now.done(frame.requestId, 'first');
-  const [next] = drain(now);
-  assert.deepEqual(
-    [next?.aggregate.revision, next?.alert, next?.aggregate.riskAssessment.results.map(({ riskLevel }) => riskLevel)],
-    [1, 'revision', ['high', 'low']],
-  );
 });
 
 test('a revision that stood in the stream and is gone goes out under the next number', () => {
@@ -329,69 +241,4 @@ test('whatever the order and however often messages are repeated, each frame goe
       },
     ),
   );
-});
-
-test('frames that went out are forgotten at the bound, those on their way are not', () => {
-  const frames = fresh({ rememberFrames: 3 });
-  const slow = detection(0);
-  frames.onDetection(slow, T0);
-  const onItsWay = frames.take(T0);
-  assert.ok(onItsWay);
-  const all = Array.from({ length: 5 }, () => detection(1));
-  for (const frame of all) {
-    frames.onDetection(frame, T0);
-    frames.onResult(result(frame, 1, 'unknown', { error: { code: 'timeout', message: 'no answer' } }), T0);
-    drain(frames);
-  }
-  assert.equal(frames.remembered, 4);
-  frames.onResult(result(all[0]!, 1, 'high'), T0);
-  assert.equal(frames.isSettled(all[0]!.requestId), false, 'treated as early: its frame is not known any more');
-  frames.onDetection(all[4]!, T0);
-  assert.deepEqual(drain(frames), []);
-  assert.equal(frames.counters.duplicates, 1);
-  assert.ok(frames.stored(onItsWay, null));
-});
-
-test('of a frame that is judged whole only the id is kept: what comes again changes nothing', () => {
-  const frames = fresh({ rememberClosed: 3 });
-  const all = Array.from({ length: 5 }, () => detection(2));
-  for (const frame of all) {
-    frames.onDetection(frame, T0);
-    frames.onResult(result(frame, 1, 'low'), T0);
-    frames.onResult(result(frame, 2, 'unknown', { error: { code: 'timeout', message: 'no answer' } }), T0);
-    assert.equal(drain(frames).length, 1);
-    assert.equal(
-      frames.closed,
-      all.indexOf(frame) < 3 ? all.indexOf(frame) : 3,
-      'what a late answer can still make better is kept',
-    );
-    frames.onResult(result(frame, 2, 'high'), T0 + 1);
-    assert.deepEqual(
-      drain(frames).map(({ aggregate, alert }) => [aggregate.revision, alert]),
-      [[1, 'first']],
-    );
-  }
-  assert.deepEqual([frames.remembered, frames.closed], [0, 3]);
-  const last = all[4]!;
-  frames.onDetection(last, T0 + 2);
-  frames.onResult(result(last, 1, 'high'), T0 + 2);
-  frames.onResult(result(last, 2, 'none'), T0 + 2);
-  assert.deepEqual(drain(frames), []);
-  assert.deepEqual([frames.counters.duplicates, frames.isSettled(last.requestId), frames.remembered], [3, true, 0]);
-});
-
-test('an alert read back after a crash is kept until it is sure that the alerts have it', () => {
-  const { frame, out } = alertOfBefore();
-  const frames = fresh();
-  frames.restore(out.aggregate);
-  assert.deepEqual([frames.remembered, frames.closed], [1, 0]);
-  frames.onResult(result(frame, 1, 'high'), T0 + 1);
-  assert.deepEqual(
-    drain(frames).map(({ alert }) => alert),
-    ['first'],
-    'its message was not settled',
-  );
-  assert.deepEqual([frames.remembered, frames.closed], [0, 1]);
-  frames.restore(out.aggregate);
-  assert.deepEqual([frames.remembered, frames.closed], [1, 0]);
 });

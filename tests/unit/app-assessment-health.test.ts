@@ -139,8 +139,8 @@ describe('whether a model assesses', () => {
     settle(pool, ARREARS);
     assert.match(schedulerView(figures, of(pool)).message, /^No model can assess/);
     assert.deepEqual(
-      [schedulerView(figures).status, schedulerView(figures, of(poolOf(keys(1)))).message],
-      ['ok', 'the model assesses the groups'],
+      { status: schedulerView(figures).status, message: schedulerView(figures, of(poolOf(keys(1)))).message },
+      { status: 'ok', message: 'the model assesses the groups' },
     );
     const down = schedulerView({ ...figures, provider_down_since: new Date(T0).toISOString() }, of(pool));
     assert.match(down.message, /the provider has not answered since .* \(400 Arrearage\)/);

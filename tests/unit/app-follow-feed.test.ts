@@ -10,7 +10,8 @@ import { streams, subjects } from '../../src/messages/subjects.ts';
 import { ManualClock, settle } from '../../src/runtime/testing/manual-clock.ts';
 import { FakeTaskBus } from '../support/fake-bus.ts';
 import { FakeSocket } from '../support/feed-socket.ts';
-import { FakeWorld, aggregate } from '../support/http-fakes.ts';
+import { FakeWorld } from '../support/http-fakes.ts';
+import { aggregate } from '../support/http-samples.ts';
 import { memoryLog } from '../support/log.ts';
 
 /** A bus whose follower can be cut off: what is stored meanwhile comes to it when it is back. */

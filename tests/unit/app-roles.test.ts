@@ -22,7 +22,7 @@ describe('roles of a process', () => {
     assert.deepEqual(rolesOf(['--roles', 'aggregator'], { ...SERVERS, GANTRY_ROLES: 'scheduler' }), ['aggregator']);
   });
 
-  it('a role that does not exist, and a process without cameras that has no servers to share, are refused by name', () => {
+  it('an unknown role, and a process without cameras and without shared servers, are refused by name', () => {
     const refused = (args: string[], env: Record<string, string>, field: string) =>
       assert.throws(
         () => readConfig(args, env),

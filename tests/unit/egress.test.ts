@@ -90,7 +90,7 @@ test('a name that leads into the private network, wholly or in part, is refused'
   await assert.rejects(new Egress([]).check('http://localhost/'), { code: 'EGRESS_REFUSED' });
 });
 
-test('a name that changes between check and call (DNS rebinding) is checked again for the connection itself', async (t) => {
+test('a name that changes between check and call (DNS rebinding) is checked again for the connection', async (t) => {
   const { port, hosts, close } = await server();
   t.after(() => close());
   let asked = 0;

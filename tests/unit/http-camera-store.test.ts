@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, it } from 'node:test';
 import { FileCameraStore } from '../../src/infra/camera-store.ts';
 import { DataNotices } from '../../src/storage/set-aside.ts';
-import { config } from '../support/http-fakes.ts';
+import { config } from '../support/http-samples.ts';
 import { memoryLog } from '../support/log.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 

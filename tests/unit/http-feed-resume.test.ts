@@ -6,7 +6,8 @@ import type { FeedHistory, StoredAggregate } from '../../src/http/feed/missed-al
 import type { Aggregate } from '../../src/messages/aggregate.ts';
 import { ManualClock, settle } from '../../src/runtime/testing/manual-clock.ts';
 import { FakeSocket } from '../support/feed-socket.ts';
-import { FakeWorld, aggregate } from '../support/http-fakes.ts';
+import { FakeWorld } from '../support/http-fakes.ts';
+import { aggregate } from '../support/http-samples.ts';
 import { memoryLog } from '../support/log.ts';
 
 /** What the streams hold, which can be out of reach. */
@@ -90,7 +91,7 @@ describe('a viewer that comes back', () => {
     );
   });
 
-  it('gets every alert it missed, in order, then the newest frames, then what happens; nothing of other cameras', async () => {
+  it('gets each alert it missed, in order, then the newest frames, then live ones; of its cameras only', async () => {
     const { feed, happens, join } = setUp();
     feed.begin('e', 0);
     happens('a', 'high');

@@ -59,9 +59,9 @@ describe('sequencer of the feed', () => {
     assert.deepEqual(through(sequencer.giveUp()), [1], 'the fourth is out, but not those before it');
     assert.deepEqual(through(sequencer.fromPush(5, 'e')), [1]);
     const late = sequencer.fromPush(3, 'c');
-    assert.deepEqual([seqs(late), through(late)], [[3], [1]]);
+    assert.deepEqual({ seqs: seqs(late), through: through(late) }, { seqs: [3], through: [1] });
     const filled = sequencer.fromStream(2, 'b');
-    assert.deepEqual([seqs(filled), through(filled)], [[2], [5]]);
+    assert.deepEqual({ seqs: seqs(filled), through: through(filled) }, { seqs: [2], through: [5] });
     assert.deepEqual(sequencer.fromStream(3, 'c'), []);
   });
 

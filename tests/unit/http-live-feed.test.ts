@@ -4,7 +4,8 @@ import { DEFAULT_LIMITS, type HttpLimits } from '../../src/http/http-limits.ts';
 import { LiveFeed } from '../../src/http/live-feed.ts';
 import { ManualClock, settle } from '../../src/runtime/testing/manual-clock.ts';
 import { FakeSocket } from '../support/feed-socket.ts';
-import { FakeWorld, aggregate, statusOf } from '../support/http-fakes.ts';
+import { FakeWorld } from '../support/http-fakes.ts';
+import { aggregate, statusOf } from '../support/http-samples.ts';
 import { memoryLog } from '../support/log.ts';
 
 function setUp(limits: Partial<HttpLimits> = {}, ...cameras: string[]) {

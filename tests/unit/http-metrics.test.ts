@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { showFeed, showTree } from '../../src/app/bind-metrics.ts';
 import { CounterTotals, type MetricRecorder } from '../../src/infra/metric-table.ts';
 import { createMetrics } from '../../src/infra/metrics.ts';
-import { tree } from '../support/http-fakes.ts';
+import { tree } from '../support/http-samples.ts';
 import { memoryLog } from '../support/log.ts';
 
 const make = (maxLabelValues = 1_000) => {

@@ -24,7 +24,8 @@ describe('MPEG-TS for JSMpeg', () => {
 
   it('takes its size from what ffmpeg prints about the output', () => {
     const stderr =
-      'Stream #0:0[0x100]: Video: h264 (High), yuv420p, 1280x720, 25 fps\n  Stream #0:0: Video: mpeg1video, yuv420p(tv, progressive), 640x352 [SAR 1:1 DAR 20:11], q=2-31, 1500 kb/s';
+      'Stream #0:0[0x100]: Video: h264 (High), yuv420p, 1280x720, 25 fps\n' +
+      '  Stream #0:0: Video: mpeg1video, yuv420p(tv, progressive), 640x352 [SAR 1:1 DAR 20:11], q=2-31, 1500 kb/s';
     assert.deepEqual(videoSize(stderr), { width: 640, height: 352 });
     assert.equal(videoSize('Stream #0:0: Video: h264, 1280x720'), null);
   });

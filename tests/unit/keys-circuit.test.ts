@@ -6,7 +6,7 @@ import { circuitName } from '../../src/keys/circuits.ts';
 import type { CallOutcome, CallOutcomeKind } from '../../src/keys/outcome.ts';
 import { KeyPool } from '../../src/keys/pool.ts';
 import { poolSettings, type LeaseGrant, type PoolStep } from '../../src/keys/pool.types.ts';
-import { ask, grants, keyConfig, keyOf, lease, newWaiter, T0 } from '../support/key-pool.ts';
+import { ask, grants, keyConfig, keyOf, lease, newWaiter, reasons, T0 } from '../support/key-pool.ts';
 
 const OK: CallOutcome = { kind: 'ok' };
 const TIMEOUT: CallOutcome = { kind: 'timeout', message: '' };
@@ -16,8 +16,6 @@ function poolOf(keys: readonly object[], scheduler: object = {}): KeyPool {
   const config = keyConfig(keys, 'round_robin', scheduler);
   return new KeyPool(config.keys, poolSettings(config.strategy, config.scheduler), undefined, 'lease', null, () => 0);
 }
-const reasons = (step: PoolStep): string[] =>
-  step.replies.flatMap(({ reply }) => (reply.kind === 'refused' ? [reply.reason] : []));
 const four = Array.from({ length: 4 }, () => ({ qps_limit: 100 }));
 const states = (pool: KeyPool, now: number): string[] => pool.stats(now).circuits.map((circuit) => circuit.state);
 function fail(pool: KeyPool, now: number, times: number): void {
@@ -25,7 +23,7 @@ function fail(pool: KeyPool, now: number, times: number): void {
 }
 
 describe('the circuit of a provider', () => {
-  it('is shared by keys without a group at one endpoint and model; a group has its own; a name shows no password', () => {
+  it('is shared by ungrouped keys of one endpoint and model; a group has its own; names show no password', () => {
     const { keys } = keyConfig([
       {},
       {},
@@ -45,9 +43,9 @@ describe('the circuit of a provider', () => {
   it('opens when half of at least five calls fail, over all keys together, and not before', () => {
     const pool = poolOf(four);
     fail(pool, T0, 4);
-    assert.deepEqual([states(pool, T0), pool.state], [['closed'], 'serving']);
+    assert.deepEqual({ states: states(pool, T0), state: pool.state }, { states: ['closed'], state: 'serving' });
     fail(pool, T0, 1);
-    assert.deepEqual([states(pool, T0), pool.state], [['open'], 'provider-down']);
+    assert.deepEqual({ states: states(pool, T0), state: pool.state }, { states: ['open'], state: 'provider-down' });
     assert.deepEqual(pool.stats(T0).circuits[0], {
       group: 'qwen-vl-plus at dashscope.aliyuncs.com/compatible-mode/v1',
       state: 'open',
@@ -77,16 +75,19 @@ describe('the circuit of a provider', () => {
     assert.deepEqual(states(quiet, T0), ['closed']);
   });
 
-  it('opens when its only key fails too often in a row, and does not let the rest of the key outlive the outage', () => {
+  it('opens when its only key fails too often in a row; the rest of the key does not outlive the outage', () => {
     const pool = poolOf([{}]);
     fail(pool, T0, 3);
-    assert.deepEqual([states(pool, T0), keyOf(pool, 'k1', T0).status], [['open'], 'cooling']);
+    assert.deepEqual(
+      { states: states(pool, T0), status: keyOf(pool, 'k1', T0).status },
+      { states: ['open'], status: 'cooling' },
+    );
     const trial = lease(pool, T0 + 1_000);
     assert.equal(trial.trial, true);
     pool.settle(trial.leaseId, OK, T0 + 1_200);
     assert.deepEqual(
-      [states(pool, T0 + 1_200), keyOf(pool, 'k1', T0 + 1_200).status, pool.state],
-      [['closed'], 'available', 'serving'],
+      { states: states(pool, T0 + 1_200), status: keyOf(pool, 'k1', T0 + 1_200).status, state: pool.state },
+      { states: ['closed'], status: 'available', state: 'serving' },
     );
     assert.deepEqual(
       [lease(pool, T0 + 1_200), lease(pool, T0 + 1_200)].map((grant) => grant.trial),
@@ -128,7 +129,7 @@ describe('the circuit of a provider', () => {
       const both = [lease(pool, T0), lease(pool, T0)];
       for (const grant of both) pool.settle(grant.leaseId, grant.keyName === 'k1' ? TIMEOUT : OK, T0);
     }
-    assert.deepEqual([states(pool, T0), pool.state], [['open', 'closed'], 'serving']);
+    assert.deepEqual({ states: states(pool, T0), state: pool.state }, { states: ['open', 'closed'], state: 'serving' });
     assert.deepEqual(
       [lease(pool, T0), lease(pool, T0), lease(pool, T0)].map((grant) => grant.keyName),
       ['k2', 'k2', 'k2'],
@@ -140,7 +141,7 @@ describe('the circuit of a provider', () => {
     fail(pool, T0, 5);
     assert.deepEqual(reasons(ask(pool, T0, 900)), ['provider-down']);
     const waiting = ask(pool, T0, 5_000);
-    assert.deepEqual([waiting.replies, waiting.wakeAt], [[], T0 + 1_000]);
+    assert.deepEqual({ replies: waiting.replies, wakeAt: waiting.wakeAt }, { replies: [], wakeAt: T0 + 1_000 });
     assert.equal(grants(pool.advance(T0 + 1_000)).length, 1);
     ask(pool, T0 + 1_000, 2_000);
     assert.deepEqual(reasons(pool.advance(T0 + 3_000)), ['provider-down']);
@@ -157,12 +158,15 @@ describe('the circuit of a provider', () => {
     pool.settle(inFlight[10]?.leaseId ?? '', OK, T0 + 600);
     const [circuit] = pool.stats(T0 + 600).circuits;
     assert.deepEqual(
-      [circuit?.state, circuit?.failures, circuit?.retryAt],
-      ['open', 5, new Date(T0 + 1_000).toISOString()],
+      { state: circuit?.state, failures: circuit?.failures, retryAt: circuit?.retryAt },
+      { state: 'open', failures: 5, retryAt: new Date(T0 + 1_000).toISOString() },
     );
     pool.settle(lease(pool, T0 + 1_000).leaseId, OK, T0 + 1_100);
     for (const grant of inFlight.slice(11)) pool.settle(grant.leaseId, TIMEOUT, T0 + 1_200);
-    assert.deepEqual([states(pool, T0 + 1_200), pool.stats(T0 + 1_200).cooling_keys], [['closed'], 0]);
+    assert.deepEqual(
+      { states: states(pool, T0 + 1_200), cooling_keys: pool.stats(T0 + 1_200).cooling_keys },
+      { states: ['closed'], cooling_keys: 0 },
+    );
   });
 
   it('a trial that is given up is followed by another at once; one that nobody settles counts as failed', () => {
@@ -185,7 +189,7 @@ describe('the circuit of a provider', () => {
     assert.equal(lease(pool, T0).keyName, 'k1');
   });
 
-  it('never has two trials out, never calls while open, and closes within its longest wait after the provider works again', () => {
+  it('never has two trials, never calls while open, and closes within its longest wait after an outage', () => {
     const kinds: readonly CallOutcomeKind[] = [
       'ok',
       'timeout',
@@ -281,7 +285,10 @@ describe('the circuit of a provider', () => {
             const [grant] = grants(ask(pool, now));
             if (grant !== undefined) pool.settle(grant.leaseId, OK, now);
           }
-          assert.deepEqual([states(pool, now), pool.stats(now).cooling_keys], [['closed'], 0]);
+          assert.deepEqual(
+            { states: states(pool, now), cooling_keys: pool.stats(now).cooling_keys },
+            { states: ['closed'], cooling_keys: 0 },
+          );
         },
       ),
       { numRuns: 60 },

@@ -51,8 +51,14 @@ describe('key configuration', () => {
     assert.equal(key?.name, 'key-001');
     assert.equal(key.secret.reveal(), TOKEN);
     assert.deepEqual(
-      [key.qpsLimit, key.rpmLimit, key.priority, key.enabled, key.model],
-      [10, 300, 1, true, 'qwen-vl-plus'],
+      {
+        qpsLimit: key.qpsLimit,
+        rpmLimit: key.rpmLimit,
+        priority: key.priority,
+        enabled: key.enabled,
+        model: key.model,
+      },
+      { qpsLimit: 10, rpmLimit: 300, priority: 1, enabled: true, model: 'qwen-vl-plus' },
     );
   });
 

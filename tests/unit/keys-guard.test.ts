@@ -10,11 +10,17 @@ describe('how long calls take to a provider', () => {
   it('is not known until enough was seen', () => {
     const times = new TransitTimes();
     for (let i = 0; i < 19; i++) times.add(1_000_000, T0, 1_000_000);
-    assert.deepEqual([times.spreadMs(T0), times.fastest(T0)], [null, { value: 1_000_000, sure: false }]);
+    assert.deepEqual(
+      { spreadMs: times.spreadMs(T0), fastest: times.fastest(T0) },
+      { spreadMs: null, fastest: { value: 1_000_000, sure: false } },
+    );
     times.add(1_000_000, T0 + 999, 1_000_000);
     assert.equal(times.spreadMs(T0 + 999), null, 'all of one start, which may be slow as a whole');
     times.add(1_000_000, T0 + 1_000, 1_000_000);
-    assert.deepEqual([times.spreadMs(T0 + 1_000), times.fastest(T0 + 1_000)], [0, { value: 1_000_000, sure: true }]);
+    assert.deepEqual(
+      { spreadMs: times.spreadMs(T0 + 1_000), fastest: times.fastest(T0 + 1_000) },
+      { spreadMs: 0, fastest: { value: 1_000_000, sure: true } },
+    );
   });
 
   it('spread is the same whatever the offset of the clocks, and forgotten after ten minutes', () => {
@@ -91,7 +97,7 @@ describe('how long calls take to a provider', () => {
             T0 + i * 50 + 700,
           );
       };
-      // 9 ms there and 4 back: no way there can be faster than 13 ms less than a way back of nothing, so than -4 ms by this zero.
+      // 9 ms there and 4 back. Had the way there taken all 13 ms, a way of 0 ms would measure as -4 by this zero.
       calls('near', 9, 4, 500);
       calls('far', 150, 120, 500);
       calls('silent', 9, 4);

@@ -162,7 +162,10 @@ describe('sliding windows', () => {
     windows.take(0);
     windows.take(0);
     assert.deepEqual(windows.take(500_000), { granted: false, retryAt: null });
-    assert.deepEqual([windows.possibleAt(500_000), windows.used(500_000, 1000)], [500_000, 2]);
+    assert.deepEqual(
+      { possibleAt: windows.possibleAt(500_000), used: windows.used(500_000, 1000) },
+      { possibleAt: 500_000, used: 2 },
+    );
     windows.sent(500_000);
     assert.deepEqual(windows.take(500_001), { granted: false, retryAt: 501_051 });
     windows.refund();

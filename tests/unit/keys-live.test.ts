@@ -150,8 +150,8 @@ describe('keys changed while running', () => {
     const open = lease(pool, T0);
     assert.equal(pool.drain('k1', true, T0).found, true);
     assert.deepEqual(
-      [keyOf(pool, 'k1', T0).drained, keyOf(pool, 'k1', T0).in_flight, pool.state],
-      [true, 1, 'no-keys'],
+      { drained: keyOf(pool, 'k1', T0).drained, in_flight: keyOf(pool, 'k1', T0).in_flight, state: pool.state },
+      { drained: true, in_flight: 1, state: 'no-keys' },
     );
     assert.equal(grants(ask(pool, T0)).length, 0);
     pool.settle(open.leaseId, { kind: 'ok' }, T0 + 1);

@@ -1,72 +1,21 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { parseKeyConfig } from '../../src/keys/key-config.ts';
-import type { TransitSample } from '../../src/keys/transit-guard.ts';
 import { LimitMemory } from '../../src/keys/limits.ts';
 import type { CallOutcome } from '../../src/keys/outcome.ts';
-import { KeyPool } from '../../src/keys/pool.ts';
-import { poolSettings, type LeaseGrant, type LeaseRequest, type PoolStep } from '../../src/keys/pool.types.ts';
+import type { LeaseGrant, PoolStep } from '../../src/keys/pool.types.ts';
+import type { TransitSample } from '../../src/keys/transit-guard.ts';
 import type { Priority } from '../../src/messages/task.ts';
+import { call, grants, keyOf, lease, poolOf, reasons, T0, want } from '../support/key-pool.ts';
 
-const T0 = 1_700_000_000_000;
 const OK: CallOutcome = { kind: 'ok' };
-const TIMEOUT: CallOutcome = { kind: 'timeout', message: 'no answer' };
 const limited = (retryAfterMs: number | null): CallOutcome => ({ kind: 'rate-limited', retryAfterMs, message: '' });
-
-interface Setup {
-  readonly strategy?: string;
-  readonly scheduler?: object;
-}
-function makePool(
-  keys: readonly object[],
-  { strategy = 'round_robin', scheduler = {} }: Setup = {},
-  memory?: LimitMemory,
-): KeyPool {
-  const raw = {
-    strategy,
-    scheduler: { transit_guard_ms: 0, ...scheduler },
-    api_keys: keys.map((key, index) => ({ name: `k${index + 1}`, key: `secret-${index}`, ...key })),
-  };
-  const config = parseKeyConfig(raw, {});
-  return new KeyPool(config.keys, poolSettings(config.strategy, config.scheduler), memory);
-}
-
-let asked = 0;
-const want = (more: Partial<LeaseRequest> = {}): LeaseRequest => ({
-  waiterId: `w${++asked}`,
-  priority: 3,
-  exclude: [],
-  deadline: T0 + 600_000,
-  ...more,
-});
-const grants = (step: PoolStep): LeaseGrant[] =>
-  step.replies.flatMap(({ reply }) => (reply.kind === 'granted' ? [reply] : []));
-const reasons = (step: PoolStep): string[] =>
-  step.replies.flatMap(({ reply }) => (reply.kind === 'refused' ? [reply.reason] : []));
-function lease(pool: KeyPool, now: number, more: Partial<LeaseRequest> = {}): LeaseGrant {
-  const step = pool.request(want(more), now);
-  const [grant] = grants(step);
-  assert.ok(grant !== undefined, `not granted: ${reasons(step).join(' ')}`);
-  pool.sent(grant.leaseId, now, now);
-  return grant;
-}
-const call = (pool: KeyPool, now: number, outcome: CallOutcome, more: Partial<LeaseRequest> = {}): LeaseGrant => {
-  const grant = lease(pool, now, more);
-  pool.settle(grant.leaseId, outcome, now);
-  return grant;
-};
-const keyOf = (pool: KeyPool, name: string, now: number) => {
-  const found = pool.stats(now).keys.find((key) => key.key_id === name);
-  assert.ok(found !== undefined);
-  return found;
-};
 
 describe('strategies', () => {
   const three = [{ priority: 1 }, { priority: 9 }, { priority: 5 }];
 
   it('round_robin takes the keys in turn, whatever is in flight', () => {
-    const pool = makePool(three);
+    const pool = poolOf(three);
     assert.deepEqual(
       [0, 1, 2, 3].map(() => lease(pool, T0).keyName),
       ['k1', 'k2', 'k3', 'k1'],
@@ -74,13 +23,13 @@ describe('strategies', () => {
   });
 
   it('least_loaded takes the key with fewest calls in flight, then the one with least of its minute spent', () => {
-    const pool = makePool(three, { strategy: 'least_loaded' });
+    const pool = poolOf(three, 'least_loaded');
     const first = lease(pool, T0);
     lease(pool, T0);
     lease(pool, T0);
     pool.settle(first.leaseId, OK, T0);
     assert.equal(lease(pool, T0).keyName, 'k1');
-    const idle = makePool([{ rpm_limit: 100 }, { rpm_limit: 300 }], { strategy: 'least_loaded' });
+    const idle = poolOf([{ rpm_limit: 100 }, { rpm_limit: 300 }], 'least_loaded');
     assert.deepEqual(
       [0, 1, 2, 3].map((i) => call(idle, T0 + i, OK).keyName),
       ['k1', 'k2', 'k2', 'k2'],
@@ -88,9 +37,9 @@ describe('strategies', () => {
   });
 
   it('priority takes the largest number while it has permits, then the next', () => {
-    const pool = makePool(
+    const pool = poolOf(
       three.map((key) => ({ ...key, qps_limit: 2 })),
-      { strategy: 'priority' },
+      'priority',
     );
     assert.deepEqual(
       [0, 1, 2, 3, 4].map(() => lease(pool, T0).keyName),
@@ -101,7 +50,7 @@ describe('strategies', () => {
 
 describe('limits in the pool', () => {
   it('several calls are in flight on one key, as many as its rate allows', () => {
-    const pool = makePool([{ qps_limit: 3 }]);
+    const pool = poolOf([{ qps_limit: 3 }]);
     for (let i = 0; i < 3; i++) lease(pool, T0);
     assert.equal(keyOf(pool, 'k1', T0).in_flight, 3);
     const step = pool.request(want(), T0);
@@ -110,8 +59,8 @@ describe('limits in the pool', () => {
     assert.equal(grants(pool.advance(T0 + 1001)).length, 1);
   });
 
-  it('a lease counts until its call has left; one given back unused costs nothing; one never settled counts to the end', () => {
-    const pool = makePool([{ qps_limit: 2 }], { scheduler: { timeout_seconds: 1 } });
+  it('a lease counts until its call has left; an unused one costs nothing; a lost one counts to the end', () => {
+    const pool = poolOf([{ qps_limit: 2 }], 'round_robin', { timeout_seconds: 1 });
     const ask = (now: number): LeaseGrant | undefined => grants(pool.request(want(), now))[0];
     const [first, second] = [ask(T0), ask(T0)];
     assert.ok(first !== undefined && second !== undefined);
@@ -125,7 +74,7 @@ describe('limits in the pool', () => {
   });
 
   it('the time until a call left is known and not guarded for', () => {
-    const pool = makePool([{ qps_limit: 1 }], { scheduler: { transit_guard_ms: 50 } });
+    const pool = poolOf([{ qps_limit: 1 }], 'round_robin', { transit_guard_ms: 50 });
     const [grant] = grants(pool.request(want(), T0));
     assert.ok(grant !== undefined);
     pool.request(want(), T0);
@@ -133,8 +82,8 @@ describe('limits in the pool', () => {
     assert.equal(pool.sent(grant.leaseId, T0 + 900, T0 + 900).wakeAt, T0 + 300 + 1_051, 'only the first report counts');
   });
 
-  it('a call on its way may be held up for longer than all before it: it keeps the whole guard until its answer tells', () => {
-    const pool = makePool([{ qps_limit: 1 }], { scheduler: { transit_guard_ms: 50 } });
+  it('a call on its way may take longer than all before: it keeps the whole guard until its answer tells', () => {
+    const pool = poolOf([{ qps_limit: 1 }], 'round_robin', { transit_guard_ms: 50 });
     const transit = (sentAt: number, wayMs: number): TransitSample => ({
       kind: 'arrival',
       at: sentAt + wayMs,
@@ -163,17 +112,17 @@ describe('limits in the pool', () => {
   it('keys of one quota group share one budget, also after a restart of the pool', () => {
     const memory = new LimitMemory();
     const keys = [{ quota_group: 'g', qps_limit: 2 }, { quota_group: 'g', qps_limit: 2 }, { qps_limit: 2 }];
-    const pool = makePool(keys, {}, memory);
+    const pool = poolOf(keys, 'round_robin', {}, memory);
     assert.deepEqual(
       [0, 1, 2, 3].map(() => lease(pool, T0).keyName),
       ['k1', 'k2', 'k3', 'k3'],
     );
-    const again = makePool(keys, {}, memory);
+    const again = poolOf(keys, 'round_robin', {}, memory);
     assert.equal(grants(again.request(want(), T0 + 500)).length, 0);
   });
 
   it('max_in_flight holds a key until a call is settled', () => {
-    const pool = makePool([{ max_in_flight: 1 }]);
+    const pool = poolOf([{ max_in_flight: 1 }]);
     const first = lease(pool, T0);
     const waiting = pool.request(want(), T0);
     assert.equal(grants(waiting).length, 0);
@@ -192,7 +141,7 @@ describe('limits in the pool', () => {
           { minLength: 20, maxLength: 80 },
         ),
         (asks) => {
-          const pool = makePool([
+          const pool = poolOf([
             { qps_limit: 2, rpm_limit: 20 },
             { qps_limit: 3, rpm_limit: 15, quota_group: 'g' },
             { qps_limit: 3, rpm_limit: 15, quota_group: 'g' },
@@ -248,149 +197,12 @@ describe('limits in the pool', () => {
   });
 });
 
-/** Rest in ms of a key that fails three times, `pauseMs` after the calls `before`. */
-const restAfter = (before: readonly CallOutcome[], pauseMs: number): number => {
-  const pool = makePool([{ qps_limit: 1000, rpm_limit: 1000 }]);
-  for (const outcome of before) call(pool, T0, outcome);
-  const at = T0 + pauseMs;
-  for (let i = 0; i < 3; i++) call(pool, at, TIMEOUT, { deadline: at + 1_000 });
-  return Date.parse(keyOf(pool, 'k1', at).cooldown_until ?? '') - at;
-};
-
-describe('outcomes', () => {
-  it('three failures in a row cool a key for the flat time; a success between them does not let it come to that', () => {
-    const pool = makePool([{ qps_limit: 20 }], { scheduler: { adaptive_cooldown: false } });
-    // Enough good ones that the failures are not taken for the provider's.
-    for (const outcome of [OK, OK, OK, OK, OK, OK, TIMEOUT, TIMEOUT, OK, TIMEOUT, TIMEOUT])
-      call(pool, T0 - 3_000, outcome);
-    assert.equal(keyOf(pool, 'k1', T0).status, 'available');
-    call(pool, T0, TIMEOUT);
-    const cooling = keyOf(pool, 'k1', T0);
-    assert.deepEqual(
-      [cooling.status, cooling.cooldown_until, cooling.last_error_code],
-      ['cooling', new Date(T0 + 60_000).toISOString(), 'timeout'],
-    );
-    assert.equal(keyOf(pool, 'k1', T0 + 60_000).status, 'available');
-  });
-
-  it('the adaptive rest grows with the share of late failures and forgets them', () => {
-    const good = Array.from({ length: 97 }, () => OK);
-    assert.equal(restAfter(good, 0), Math.round(10_000 + (110_000 * 4) / 102));
-    assert.equal(restAfter([], 0), Math.round(10_000 + (110_000 * 4) / 5));
-    assert.equal(restAfter(good, 3_600_000), 98_000);
-  });
-
-  it('a 429 cools by Retry-After, at once, and the whole quota group with it', () => {
-    const pool = makePool([{ quota_group: 'g' }, { quota_group: 'g' }, {}]);
-    call(pool, T0, limited(1_500));
-    assert.deepEqual(
-      pool.stats(T0).keys.map((key) => key.status),
-      ['cooling', 'cooling', 'available'],
-    );
-    assert.equal(keyOf(pool, 'k1', T0 + 1_499).status, 'cooling');
-    assert.equal(keyOf(pool, 'k1', T0 + 1_500).status, 'available');
-  });
-
-  it('a 429 without Retry-After cools like a failure; an absurd one is bounded; a shorter one does not cut a rest', () => {
-    const flat = makePool([{}, {}], { scheduler: { adaptive_cooldown: false } });
-    call(flat, T0, limited(null));
-    assert.equal(keyOf(flat, 'k1', T0).cooldown_until, new Date(T0 + 60_000).toISOString());
-    call(flat, T0, limited(1e15));
-    assert.equal(keyOf(flat, 'k2', T0).cooldown_until, new Date(T0 + 3_600_000).toISOString());
-    const two = makePool([{}]);
-    const [first, second] = [lease(two, T0), lease(two, T0)];
-    two.settle(first.leaseId, limited(9_000), T0);
-    two.settle(second.leaseId, limited(1_000), T0);
-    assert.equal(keyOf(two, 'k1', T0).cooldown_until, new Date(T0 + 9_000).toISOString());
-  });
-
-  for (const status of [401, 402, 403]) {
-    it(`${status} disables the key for good; a late success of another call does not bring it back`, () => {
-      const pool = makePool([{}]);
-      const [first, second] = [lease(pool, T0), lease(pool, T0)];
-      pool.settle(first.leaseId, { kind: 'rejected-key', status, message: '' }, T0);
-      pool.settle(second.leaseId, OK, T0 + 10);
-      const key = keyOf(pool, 'k1', T0 + 86_400_000);
-      assert.deepEqual([key.status, key.success_calls, key.failed_calls], ['disabled', 1, 1]);
-      assert.match(key.disabled_reason ?? '', new RegExp(String(status)));
-      assert.deepEqual(reasons(pool.request(want(), T0 + 20)), ['no-keys']);
-    });
-  }
-
-  it('a late success does not end a rest', () => {
-    const pool = makePool([{}]);
-    const [first, second] = [lease(pool, T0), lease(pool, T0)];
-    pool.settle(first.leaseId, limited(30_000), T0);
-    pool.settle(second.leaseId, OK, T0 + 10);
-    assert.equal(keyOf(pool, 'k1', T0 + 29_999).status, 'cooling');
-  });
-
-  it('a refused request, an unreadable answer and an abandoned lease never cool a key', () => {
-    const pool = makePool([{ qps_limit: 100 }]);
-    for (let i = 0; i < 5; i++) {
-      call(pool, T0, { kind: 'rejected-request', status: 400, message: '' });
-      call(pool, T0, { kind: 'unreadable', message: '' });
-      call(pool, T0, { kind: 'abandoned', message: '' });
-    }
-    const key = keyOf(pool, 'k1', T0);
-    assert.deepEqual(
-      [key.status, key.total_calls, key.failed_calls, key.abandoned_leases, key.success_rate],
-      ['available', 10, 10, 5, 0],
-    );
-  });
-
-  it('a failure that the request is blamed for is counted and does not speak against the key', () => {
-    const pool = makePool([{}]);
-    for (let i = 0; i < 5; i++) pool.settle(lease(pool, T0).leaseId, TIMEOUT, T0, 'request');
-    const key = keyOf(pool, 'k1', T0);
-    assert.deepEqual([key.status, key.failed_calls, key.consecutive_failures], ['available', 5, 0]);
-  });
-
-  it('tells which keys changed and why', () => {
-    const pool = makePool([{ quota_group: 'g' }, { quota_group: 'g' }, {}], { strategy: 'priority' });
-    const [first, , third] = [lease(pool, T0), lease(pool, T0), lease(pool, T0)];
-    assert.deepEqual(
-      pool.settle(first.leaseId, limited(2_000), T0).changes,
-      ['k1', 'k2'].map((keyName) => ({ keyName, status: 'cooling', cause: 'rate-limited', until: T0 + 2_000 })),
-    );
-    assert.deepEqual(pool.settle(third.leaseId, { kind: 'rejected-key', status: 401, message: '' }, T0).changes, [
-      { keyName: 'k3', status: 'disabled', cause: 'rejected-key', until: null },
-    ]);
-  });
-
-  it('a forgiven failure does not count towards the three', () => {
-    const pool = makePool([{}]);
-    call(pool, T0, TIMEOUT);
-    call(pool, T0, TIMEOUT);
-    pool.forgive('k1', T0);
-    call(pool, T0, TIMEOUT);
-    assert.equal(keyOf(pool, 'k1', T0).status, 'available');
-    call(pool, T0, TIMEOUT);
-    assert.equal(keyOf(pool, 'k1', T0).status, 'cooling');
-  });
-
-  it('a lease that nobody settles is taken back; settling it then changes nothing', () => {
-    const pool = makePool([{ max_in_flight: 1 }], { scheduler: { timeout_seconds: 1 } });
-    const lost = lease(pool, T0);
-    const step = pool.request(want(), T0);
-    assert.equal(step.wakeAt, T0 + 6_000);
-    assert.equal(grants(pool.advance(T0 + 6_000)).length, 1);
-    pool.settle(lost.leaseId, OK, T0 + 6_001);
-    pool.settle(lost.leaseId, { kind: 'rejected-key', status: 401, message: '' }, T0 + 6_002);
-    const key = keyOf(pool, 'k1', T0 + 6_002);
-    assert.deepEqual(
-      [key.status, key.in_flight, key.expired_leases, key.total_calls, pool.stats(T0 + 6_002).late_settlements],
-      ['in_use', 1, 1, 0, 2],
-    );
-  });
-});
-
 /** Fills a 1-a-second key, queues the requests, and returns the ids in the order of service. */
 function order(
   requests: readonly { id: string; priority: Priority; after: number }[],
   ageingSeconds: number,
 ): string[] {
-  const pool = makePool([{ qps_limit: 1, rpm_limit: 1000 }], { scheduler: { ageing_seconds: ageingSeconds } });
+  const pool = poolOf([{ qps_limit: 1, rpm_limit: 1000 }], 'round_robin', { ageing_seconds: ageingSeconds });
   lease(pool, T0);
   const served: string[] = [];
   const note = (step: PoolStep, now: number): void => {
@@ -427,7 +239,7 @@ describe('waiting', () => {
   });
 
   it('passes over a waiter that excludes the free key and serves the one behind', () => {
-    const pool = makePool([{ qps_limit: 1 }, { qps_limit: 1 }]);
+    const pool = poolOf([{ qps_limit: 1 }, { qps_limit: 1 }]);
     lease(pool, T0);
     pool.request(want({ waiterId: 'picky', priority: 5, exclude: ['k2'] }), T0);
     const step = pool.request(want({ waiterId: 'easy', priority: 1 }), T0);
@@ -439,19 +251,19 @@ describe('waiting', () => {
   });
 
   it('refuses at the deadline, and at once when no key can come free before it', () => {
-    const pool = makePool([{ qps_limit: 1, max_in_flight: 1 }]);
+    const pool = poolOf([{ qps_limit: 1, max_in_flight: 1 }]);
     lease(pool, T0);
     assert.deepEqual(reasons(pool.request(want({ deadline: T0 + 1_000 }), T0)), ['deadline']);
     const step = pool.request(want({ deadline: T0 + 2_000 }), T0);
-    assert.deepEqual([step.replies.length, step.wakeAt], [0, T0 + 2_000]);
+    assert.deepEqual({ replies: step.replies.length, wakeAt: step.wakeAt }, { replies: 0, wakeAt: T0 + 2_000 });
     assert.deepEqual(reasons(pool.advance(T0 + 2_000)), ['deadline']);
   });
 
   it('refuses with the reason: no keys, all tried, queue full, withdrawn', () => {
-    assert.deepEqual(reasons(makePool([]).request(want(), T0)), ['no-keys']);
-    assert.deepEqual(reasons(makePool([{ enabled: false }]).request(want(), T0)), ['no-keys']);
-    assert.deepEqual(reasons(makePool([{}, {}]).request(want({ exclude: ['k1', 'k2'] }), T0)), ['tried-all']);
-    const pool = makePool([{ qps_limit: 1 }], { scheduler: { queue_size: 1 } });
+    assert.deepEqual(reasons(poolOf([]).request(want(), T0)), ['no-keys']);
+    assert.deepEqual(reasons(poolOf([{ enabled: false }]).request(want(), T0)), ['no-keys']);
+    assert.deepEqual(reasons(poolOf([{}, {}]).request(want({ exclude: ['k1', 'k2'] }), T0)), ['tried-all']);
+    const pool = poolOf([{ qps_limit: 1 }], 'round_robin', { queue_size: 1 });
     lease(pool, T0);
     pool.request(want({ waiterId: 'first' }), T0);
     assert.deepEqual(reasons(pool.request(want({ waiterId: 'first' }), T0)), ['duplicate']);
@@ -471,7 +283,7 @@ describe('waiting', () => {
   });
 
   it('tells waiters at once when their last key is disabled', () => {
-    const pool = makePool([{ qps_limit: 1 }]);
+    const pool = poolOf([{ qps_limit: 1 }]);
     const only = lease(pool, T0);
     pool.request(want({ waiterId: 'waiting' }), T0);
     const step = pool.settle(only.leaseId, { kind: 'rejected-key', status: 401, message: '' }, T0 + 1);
@@ -484,15 +296,29 @@ describe('waiting', () => {
 
 describe('stats', () => {
   it('name each state and never a secret', () => {
-    const pool = makePool([{}, {}, {}, { enabled: false }]);
+    const pool = poolOf([{}, {}, {}, { enabled: false }]);
     call(pool, T0, limited(5_000));
     lease(pool, T0);
     const stats = pool.stats(T0);
     assert.deepEqual(
-      [stats.total_keys, stats.available_keys, stats.in_use_keys, stats.cooling_keys, stats.disabled_keys],
-      [4, 1, 1, 1, 1],
+      {
+        total_keys: stats.total_keys,
+        available_keys: stats.available_keys,
+        in_use_keys: stats.in_use_keys,
+        cooling_keys: stats.cooling_keys,
+        disabled_keys: stats.disabled_keys,
+      },
+      { total_keys: 4, available_keys: 1, in_use_keys: 1, cooling_keys: 1, disabled_keys: 1 },
     );
-    assert.deepEqual([stats.total_calls, stats.success_rate, stats.in_flight, stats.granted], [1, 0, 1, 2]);
+    assert.deepEqual(
+      {
+        total_calls: stats.total_calls,
+        success_rate: stats.success_rate,
+        in_flight: stats.in_flight,
+        granted: stats.granted,
+      },
+      { total_calls: 1, success_rate: 0, in_flight: 1, granted: 2 },
+    );
     assert.ok(!JSON.stringify(stats).includes('secret-'));
   });
 });

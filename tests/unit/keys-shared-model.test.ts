@@ -150,7 +150,8 @@ describe('limits shared over Redis, in lives of random trouble', () => {
         assert.equal(
           windows.length,
           0,
-          `GANTRY_LIMITS_SEED=${seed}: ${windows.length} windows of ${spanMs} ms hold more than ${limit}: ${told?.join(', ')}\n${world.story.join('\n')}`,
+          `GANTRY_LIMITS_SEED=${seed}: ${windows.length} windows of ${spanMs} ms hold more than ${limit}: ` +
+            `${told?.join(', ')}\n${world.story.join('\n')}`,
         );
       }
       // Leases of the dead run out and everyone comes back: at the end the budget is used.

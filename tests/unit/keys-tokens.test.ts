@@ -6,7 +6,7 @@ import type { KeyPool } from '../../src/keys/pool.ts';
 import type { LeaseGrant, PoolStep } from '../../src/keys/pool.types.ts';
 import { TokenEstimates } from '../../src/keys/token-estimate.ts';
 import { ASSUMED_CALL, TOKEN_SPAN_MS, type TokenHold, TokenWindow } from '../../src/keys/tokens.ts';
-import { ask, grants, keyConfig, keyOf, newWaiter, poolOf, T0 } from '../support/key-pool.ts';
+import { ask, grants, keyConfig, keyOf, newWaiter, poolOf, T0, want } from '../support/key-pool.ts';
 
 interface Counted {
   readonly at: number;
@@ -75,7 +75,7 @@ describe('the window over tokens', () => {
     );
   });
 
-  it('refuses only what some counting within its knowledge would break, and names the first moment that is safe', () => {
+  it('refuses only calls that could break the limit by what it knows, and names the first safe moment', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 60, max: 200 }),
@@ -133,7 +133,10 @@ describe('the window over tokens', () => {
     assert.equal(window.nextAt(T0, 101), T0 + 60_001);
     window.reserve(50);
     window.orphaned(T0 + 5_000);
-    assert.deepEqual([window.used(T0 + 60_001), window.used(T0 + 65_001), window.idle(T0 + 65_001)], [50, 0, true]);
+    assert.deepEqual(
+      { used: window.used(T0 + 60_001), usedLater: window.used(T0 + 65_001), idle: window.idle(T0 + 65_001) },
+      { used: 50, usedLater: 0, idle: true },
+    );
   });
 });
 
@@ -142,7 +145,7 @@ describe('the estimate of a call', () => {
   assert.ok(spec !== undefined);
   const bound = { prompt: 4_000, completion: 600 };
 
-  it('is the bound until 20 calls told, then the densest prompt of ten minutes and a tenth, and always the longest answer', () => {
+  it('is the bound for 20 calls, then the densest prompt of ten minutes and a tenth, and the longest answer', () => {
     const estimates = new TokenEstimates();
     assert.equal(estimates.most(spec, bound, T0), 4_600);
     for (let i = 0; i < 19; i++) estimates.learn(spec, bound, { prompt: 1_000 + i, completion: 50 }, T0);
@@ -161,9 +164,7 @@ describe('the estimate of a call', () => {
 });
 
 function take(pool: KeyPool, now: number, tokens = { prompt: 400, completion: 100 }): LeaseGrant | undefined {
-  const [grant] = grants(
-    pool.request({ waiterId: newWaiter(), priority: 3, exclude: [], deadline: now + 600_000, tokens }, now),
-  );
+  const [grant] = grants(pool.request(want({ deadline: now + 600_000, tokens }), now));
   if (grant !== undefined) pool.sent(grant.leaseId, now, now);
   return grant;
 }
@@ -186,25 +187,17 @@ describe('tpm_limit in the pool', () => {
     pool.settle(second.leaseId, { kind: 'timeout', message: '' }, T0 + 10);
     pool.settle(first.leaseId, OK, T0 + 10, 'key', null, { prompt: 100, completion: 20 });
     assert.deepEqual(
-      [keyOf(pool, 'k1', T0 + 10).tpm_limit, keyOf(pool, 'k1', T0 + 10).tokens_last_minute],
-      [1_000, 620],
+      {
+        tpm_limit: keyOf(pool, 'k1', T0 + 10).tpm_limit,
+        tokens_last_minute: keyOf(pool, 'k1', T0 + 10).tokens_last_minute,
+      },
+      { tpm_limit: 1_000, tokens_last_minute: 620 },
     );
   });
 
   it('gives back what a call that was never sent had reserved', () => {
     const pool = poolOf(shared(1_000));
-    const [grant] = grants(
-      pool.request(
-        {
-          waiterId: newWaiter(),
-          priority: 3,
-          exclude: [],
-          deadline: T0 + 1_000,
-          tokens: { prompt: 800, completion: 200 },
-        },
-        T0,
-      ),
-    );
+    const [grant] = grants(pool.request(want({ deadline: T0 + 1_000, tokens: { prompt: 800, completion: 200 } }), T0));
     assert.ok(grant !== undefined);
     pool.settle(grant.leaseId, { kind: 'abandoned', message: '' }, T0);
     assert.equal(keyOf(pool, 'k1', T0).tokens_last_minute, 0);
@@ -230,19 +223,7 @@ describe('tpm_limit in the pool', () => {
       T0 + 10,
     );
     for (let now = T0 + 500; now < T0 + 61_000; now += 500) {
-      serve(
-        pool.request(
-          {
-            waiterId: newWaiter(),
-            priority: 3,
-            exclude: [],
-            deadline: now + 400_000,
-            tokens: { prompt: 50, completion: 10 },
-          },
-          now,
-        ),
-        now,
-      );
+      serve(pool.request(want({ deadline: now + 400_000, tokens: { prompt: 50, completion: 10 } }), now), now);
     }
     assert.equal(served[0], big, `${served.length} served`);
     assert.ok(served.length > 10, 'the others follow');
@@ -297,18 +278,7 @@ describe('tpm_limit in the pool', () => {
                 );
             }
             note(
-              grants(
-                pool.request(
-                  {
-                    waiterId: newWaiter(),
-                    priority: 3,
-                    exclude: [],
-                    deadline: now + 20_000,
-                    tokens: { prompt: 500, completion: 0 },
-                  },
-                  now,
-                ),
-              ),
+              grants(pool.request(want({ deadline: now + 20_000, tokens: { prompt: 500, completion: 0 } }), now)),
               used,
               holdMs,
             );

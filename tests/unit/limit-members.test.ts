@@ -7,7 +7,7 @@ import { DataNotices } from '../../src/storage/set-aside.ts';
 import { memoryLog } from '../support/log.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
-test('the nodes last known survive a restart; a file that cannot be read is said, and as if there were none', async () => {
+test('the nodes last known survive a restart; an unreadable file is logged and counts as none', async () => {
   const folder = temporaryFolder();
   const log = memoryLog();
   const notices = new DataNotices(log);

@@ -14,6 +14,7 @@ const LOW = {
 };
 const HIGH = { ...LOW, riskLevel: 'high' };
 const [low, high] = [JSON.stringify(LOW), JSON.stringify(HIGH)];
+const none = JSON.stringify({ ...LOW, riskLevel: 'none' });
 const CUT = '{"results":[{"riskLevel":"none"},{"riskLevel":"high","desc';
 
 /** A completion with one choice. */
@@ -213,13 +214,25 @@ describe('a completion', () => {
         fc.dictionary(key, tie('value'), { maxKeys: 4 }),
       ),
     }));
+    const answer = fc.constantFrom(none, low, high, CUT, 'none');
+    const completions = fc.oneof(
+      { weight: 9, arbitrary: value },
+      // Nearly right ones, so that some are read.
+      {
+        weight: 1,
+        arbitrary: fc.tuple(answer, value).map(([content, other]) => ({ other, choices: [{ message: { content } }] })),
+      },
+    );
+    let nones = 0;
     fc.assert(
-      fc.property(value, (completion) => {
-        const read = outcome(completion);
-        if (read === 'none') assert.match(JSON.stringify(completion), /none/);
+      fc.property(completions, (completion) => {
+        if (outcome(completion) !== 'none') return;
+        nones += 1;
+        assert.match(JSON.stringify(completion), /none/);
       }),
       { numRuns: 2_000 },
     );
+    assert.ok(nones > 0);
   });
 
   for (const [situation, make] of [

@@ -73,10 +73,16 @@ describe("a model's level held against what was measured", () => {
     const task = { ...SCENES.high, requestId: frame.requestId };
     const result = answeredByModel(task, said('none'), 'en', NO_CALL, Date.now());
     AssessmentResult.parse(result);
-    assert.deepEqual([result.source, result.error, result.results[0]?.disputed?.model], ['vlm', undefined, 'none']);
+    assert.deepEqual(
+      { source: result.source, error: result.error, model: result.results[0]?.disputed?.model },
+      { source: 'vlm', error: undefined, model: 'none' },
+    );
     const aggregate = aggregateFrame(frame, new Map([[1, groupAnswerOf(result)]]), 0, Date.now());
     const { riskAssessment } = PushedAggregate.parse({ ...aggregate, offset: 1 });
-    assert.deepEqual([riskAssessment.maxRiskLevel, riskAssessment.hasDangerousDriving], ['medium', true]);
+    assert.deepEqual(
+      { maxRiskLevel: riskAssessment.maxRiskLevel, hasDangerousDriving: riskAssessment.hasDangerousDriving },
+      { maxRiskLevel: 'medium', hasDangerousDriving: true },
+    );
     assert.deepEqual(riskAssessment.results[0]?.disputed, result.results[0]?.disputed);
     assert.deepEqual(answersIn(aggregate).get(1)?.results[0]?.disputed, result.results[0]?.disputed);
   });
@@ -93,7 +99,10 @@ describe("a model's level held against what was measured", () => {
     );
     const byRules: AssessmentResult = { ...byModel, source: 'rules', degraded: true, degradedReason: reason };
     const { riskAssessment } = aggregateFrame(frame, new Map([[1, groupAnswerOf(byRules)]]), 0, Date.now());
-    assert.deepEqual([riskAssessment.degraded, riskAssessment.results[0]?.degradedReason], [true, reason]);
+    assert.deepEqual(
+      { degraded: riskAssessment.degraded, degradedReason: riskAssessment.results[0]?.degradedReason },
+      { degraded: true, degradedReason: reason },
+    );
     assert.equal(
       aggregateFrame(frame, new Map([[1, groupAnswerOf(byModel)]]), 0, 0).riskAssessment.results[0]?.degradedReason,
       undefined,

@@ -12,7 +12,7 @@ import { AssessmentTask } from '../../src/messages/task.ts';
 import { WebhookJob } from '../../src/messages/webhook.ts';
 import { tasksOf } from '../../src/tasks/explode.ts';
 import { hostileBodies } from '../support/hostile-bodies.ts';
-import { aggregate } from '../support/http-fakes.ts';
+import { aggregate } from '../support/http-samples.ts';
 import { CALM, detection } from '../support/samples.ts';
 
 const SCHEMAS: Readonly<Record<string, z.ZodType>> = {

@@ -22,12 +22,15 @@ async function wrapped(
   const program = join(folder, 'program.mjs');
   await writeFile(
     program,
-    "for (const s of ['SIGINT', 'SIGTERM']) process.on(s, () => { console.log(s); setTimeout(() => process.exit(7), 400); }); setInterval(() => {}, 1000); console.log('up');",
+    "for (const s of ['SIGINT', 'SIGTERM']) process.on(s, () => { " +
+      'console.log(s); setTimeout(() => process.exit(7), 400); }); ' +
+      "setInterval(() => {}, 1000); console.log('up');",
   );
   const main = join(folder, 'wrapper.mjs');
   await writeFile(
     main,
-    `import { run } from ${JSON.stringify(join(PROJECT_ROOT, 'bin', 'bootstrap.mjs'))}; process.exit(await run(process.execPath, [${JSON.stringify(program)}]));`,
+    `import { run } from ${JSON.stringify(join(PROJECT_ROOT, 'bin', 'bootstrap.mjs'))}; ` +
+      `process.exit(await run(process.execPath, [${JSON.stringify(program)}]));`,
   );
   const wrapper = spawn(process.execPath, [main], { stdio: ['ignore', 'pipe', 'inherit'] });
   t.after(() => wrapper.kill('SIGKILL'));

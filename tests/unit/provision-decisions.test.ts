@@ -10,7 +10,8 @@ const PROBE = `Input #0, mov,mp4,m4a,3gp,3g2,mj2, from 'street.mp4':
     encoder         : Lavf58
   Duration: 00:01:37.75, start: 0.000000, bitrate: 516 kb/s
   Stream #0:0[0x1](eng): Audio: aac (LC) (mp4a / 0x6134706D), 44100 Hz, stereo, fltp, 128 kb/s (default)
-  Stream #0:1[0x2](und): Video: h264 (High) (avc1 / 0x31637661), yuv420p(tv, bt709, progressive), 640x352 [SAR 1:1 DAR 20:11], 512 kb/s, 24 fps, 24 tbr, 12288 tbn (default)
+  Stream #0:1[0x2](und): Video: h264 (High) (avc1 / 0x31637661), yuv420p(tv, bt709, progressive), \
+640x352 [SAR 1:1 DAR 20:11], 512 kb/s, 24 fps, 24 tbr, 12288 tbn (default)
 At least one output file must be specified`;
 
 test('the facts of a video are read from what ffmpeg prints', () => {

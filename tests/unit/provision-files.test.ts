@@ -86,7 +86,7 @@ test('ffmpeg and a nats-server of 2.11 or newer are found on this machine', asyn
   assert.equal(onPath('no-such-program'), null);
 });
 
-test('a file with sparse keyframes and B-frames becomes fit for looping, once; a fit one is used where it lies', async () => {
+test('a file with sparse keyframes and B-frames is made fit for looping, once; a fit one stays as it is', async () => {
   const folder = temporaryFolder();
   const ffmpeg = (await findFfmpeg()).path;
   const source = join(folder, 'my street.mkv');

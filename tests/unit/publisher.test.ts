@@ -169,7 +169,7 @@ describe('the publisher', () => {
     };
   };
 
-  it('while NATS is away keeps the urgent and the new, tells by camera what it gave up, and goes on in order', async (t) => {
+  it('without NATS keeps the urgent and the new, counts losses by camera, and goes on in order', async (t) => {
     const { clock, bus, log, shed, published, system, stored, publish } = await started();
     t.after(() => system.stop());
     bus.setDown(true);

@@ -28,13 +28,16 @@ test("the RFCs' own examples come out as printed there", () => {
   const uri = '/dir/index.html';
   // RFC 2617, 3.5.
   const md5 =
-    'Digest realm="testrealm@host.com", qop="auth,auth-int", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093", opaque="5ccc069c403ebaf9f0171e9517f40e41"';
+    'Digest realm="testrealm@host.com", qop="auth,auth-int", ' +
+    'nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093", opaque="5ccc069c403ebaf9f0171e9517f40e41"';
   const first = answer(md5, 'Mufasa', 'Circle Of Life', 'GET', uri, '0a4f113b');
   assert.match(first, /response="6629fae49393a05397450978507c4ef1"/u);
   assert.match(first, /opaque="5ccc069c403ebaf9f0171e9517f40e41".* qop=auth, nc=00000001, cnonce="0a4f113b"/u);
   // RFC 7616, 3.9.1: the same server offers both.
   const nonce = '7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v';
-  const both = `Digest realm="http-auth@example.org", qop="auth, auth-int", algorithm=MD5, nonce="${nonce}", opaque="F", Digest realm="http-auth@example.org", qop="auth, auth-int", algorithm=SHA-256, nonce="${nonce}", opaque="F"`;
+  const both =
+    `Digest realm="http-auth@example.org", qop="auth, auth-int", algorithm=MD5, nonce="${nonce}", opaque="F", ` +
+    `Digest realm="http-auth@example.org", qop="auth, auth-int", algorithm=SHA-256, nonce="${nonce}", opaque="F"`;
   const sha = answer(both, 'Mufasa', 'Circle of Life', 'GET', uri, 'f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ');
   assert.match(sha, /algorithm=SHA-256/u);
   assert.match(sha, /response="753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"/u);

@@ -205,6 +205,7 @@ describe('supervision decides as Erlang/OTP does', () => {
   });
 
   test(`restart intensity: ${traces.intensity.length} cases give up at exactly the same failure`, async (t) => {
+    assert.ok(traces.intensity.length > 0);
     for (const given of traces.intensity) {
       const on = await stage(given);
       t.after(() => on.system.stop());

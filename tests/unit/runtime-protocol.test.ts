@@ -15,7 +15,7 @@ import {
 } from '../../src/runtime/supervision.ts';
 import { startSystem } from '../../src/runtime/system.ts';
 import { ManualClock, settle } from '../../src/runtime/testing/manual-clock.ts';
-import { actorAt } from '../support/gantry.ts';
+import { actorAt } from '../support/actor-at.ts';
 import { memoryLog } from '../support/log.ts';
 
 type HostMessage =
@@ -278,7 +278,11 @@ test('an operator restarts an actor, or a supervisor with all below it; nothing 
   assert.equal(await system.restart('/nobody'), false);
   for (const path of ['/solo', '/members/member']) {
     const { state, incarnation, lastFailure } = actorAt(system.snapshot(), path);
-    assert.deepEqual([state, incarnation, lastFailure], ['running', 2, null], path);
+    assert.deepEqual(
+      { state, incarnation, lastFailure },
+      { state: 'running', incarnation: 2, lastFailure: null },
+      path,
+    );
   }
   const root = system.snapshot();
   assert.ok(root.type === 'supervisor' && root.intensity.used === 0);

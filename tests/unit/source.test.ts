@@ -47,10 +47,8 @@ test('attempts and stall limits stay within their bounds', () => {
 test('the arguments ask for RTSP over TCP, keyframes only, within bounds, and copy the stream only when wanted', () => {
   const base = { url: 'rtsp://127.0.0.1:9/token', intervalSeconds: 1.8, maxWidth: 1280, timeoutSeconds: 5 };
   const keyframes = ffmpegArgs({ ...base, mode: 'keyframes', previewFd: 3 }).join(' ');
-  assert.match(
-    keyframes,
-    /-protocol_whitelist tcp -rtsp_transport tcp -timeout 5000000 .*-skip_frame nokey .*-i rtsp:\/\/127\.0\.0\.1:9\/token .* pipe:3$/u,
-  );
+  assert.match(keyframes, /-protocol_whitelist tcp -rtsp_transport tcp -timeout 5000000 .*-skip_frame nokey /u);
+  assert.match(keyframes, /-skip_frame nokey .*-i rtsp:\/\/127\.0\.0\.1:9\/token .* pipe:3$/u);
   const pixels = Number(/-max_pixels (\d+)/u.exec(keyframes)?.[1]);
   assert.ok(pixels >= 8192 * 4320 && pixels < 8192 * 8192, '8K is taken, not much more');
   const all = ffmpegArgs({ ...base, mode: 'all', previewFd: null }).join(' ');

@@ -10,7 +10,7 @@ import { memoryLog } from '../support/log.ts';
 const DOWN = new InfraError('BUS_DOWN', 'no server');
 const trace = { traceId: 'a'.repeat(32), cameraId: 'cam-1', requestId: 'r' };
 
-/** A stage on a consumer in memory, which gives what it was asked for. `said`: settlements and publications, in order. */
+/** A stage on a consumer in memory. `said`: settlements and publications, in order. */
 function started(inFlight: number, handle: Handle<unknown>) {
   const clock = new ManualClock();
   const log = memoryLog();
@@ -104,7 +104,7 @@ test('a message is acked after what came out of it is published', async () => {
   assert.deepEqual(said, ['publish a', 'ack a']);
 });
 
-test('a failing message comes again with back-off; on its tenth delivery it becomes a dead letter; others flow', async () => {
+test('a failing message comes again with back-off; its tenth delivery is a dead letter; others flow', async () => {
   const { give, said, log } = started(4, ({ body }) => {
     if (body === 'bad') throw new Error('odd');
     return DONE;

@@ -40,7 +40,7 @@ describe('writing a file whole', () => {
       ['EACCES', 'NOT_WRITABLE'],
       ['EIO', 'NOT_WRITABLE'],
     ] as const) {
-      it(`${call} fails with ${code}: the old file stays, nothing is left beside it, the error names both`, async () => {
+      it(`${call} fails with ${code}: the old file stays alone, the error names both`, async () => {
         const folder = temporaryFolder();
         const file = join(folder, 'x.json');
         await writeWhole(file, 'old');

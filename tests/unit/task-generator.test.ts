@@ -82,7 +82,7 @@ describe('the task generator', () => {
     const body = detection(3);
     await give({ body });
     await give({ body, attempt: 2 });
-    assert.deepEqual([settled, (await tasks()).length], [['ack', 'ack'], 3]);
+    assert.deepEqual({ settled, tasks: (await tasks()).length }, { settled: ['ack', 'ack'], tasks: 3 });
   });
 
   it('holds on to its frames while the bus cannot store, saying so to it, and goes on when it can', async (t) => {
@@ -98,7 +98,10 @@ describe('the task generator', () => {
     );
     setFull(false);
     await clock.advance(1_000);
-    assert.deepEqual([settled.slice(16), (await tasks()).length], [['ack', 'ack'], 2]);
+    assert.deepEqual(
+      { settled: settled.slice(16), tasks: (await tasks()).length },
+      { settled: ['ack', 'ack'], tasks: 2 },
+    );
   });
 
   it('hands a frame back for longer each time when the bus refuses its tasks', async (t) => {
@@ -128,7 +131,7 @@ describe('the task generator', () => {
       { body: detection([group(1, near)], { replayOf: newRequestId() }) },
     );
     const [fresh, again] = await tasks();
-    assert.deepEqual([fresh?.priority, again?.priority], [5, 1]);
+    assert.deepEqual({ fresh: fresh?.priority, again: again?.priority }, { fresh: 5, again: 1 });
     assert.equal(again?.timestamp, fresh?.timestamp);
     assert.equal(Date.parse(again?.expiresAt ?? ''), clock.now() + 30_000);
   });

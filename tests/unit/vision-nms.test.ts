@@ -44,7 +44,7 @@ describe('non-maximum suppression', () => {
     );
   });
 
-  it('what is kept came in, is sorted, and no two of a class overlap; what is dropped is covered by something surer', () => {
+  it('keeps boxes sorted, no two of a class overlapping; a dropped one is covered by a surer one', () => {
     fc.assert(
       fc.property(fc.array(arbitrary, { maxLength: 60 }), (candidates) => {
         const kept = suppress(candidates, options);
