@@ -1,5 +1,5 @@
 /**
- * What all benchmarks share: subjects in processes of their own, measured in turn (A B C A B C ...) so that a slow
+ * Shared by all benchmarks: subjects in processes of their own, measured in turn (A B C A B C ...) so that a slow
  * spell of the machine hits all alike; medians; a table for people and one line of JSON for programs.
  */
 import { availableParallelism, cpus, release, totalmem } from 'node:os';
@@ -100,10 +100,10 @@ export const resultOf = (measure: string, subject: string, unit: string, samples
   samples: samples.map(rounded),
 });
 
-/** Six significant digits: more than any sample is good for. */
+/** Six significant digits, more than any sample's accuracy. */
 const rounded = (value: number): number => Number(value.toPrecision(6));
 
-/** Median over the rounds of one subject's sample divided by the other's: what a machine does to both cancels out. */
+/** Median over the rounds of one subject's sample divided by the other's: effects of the machine on both cancel out. */
 export function ratio(results: readonly Result[], measure: string, over: string, under: string): number {
   const of = (subject: string): readonly number[] =>
     results.find((result) => result.measure === measure && result.subject === subject)?.samples ?? [];

@@ -45,7 +45,7 @@ function whyInstall() {
   if (!existsSync(MODULES)) return 'the packages Gantry needs are not installed yet';
   const hash = lockHash();
   if (readOrNull(STAMP) === hash) return null;
-  // After an npm ci or npm install by hand, npm's own record tells whether the packages fit.
+  // After a manual npm ci or npm install, npm's own record tells whether the packages fit.
   const record = readOrNull(join(MODULES, '.package-lock.json'));
   if (record !== null && holdsAll(JSON.parse(record).packages)) {
     writeFileSync(STAMP, hash);
@@ -113,7 +113,7 @@ export function npm(args, env = {}, options = {}) {
 }
 
 /**
- * The part of the environment that npm needs. Packages' install scripts see it, so our tokens and keys are not in it.
+ * The part of the environment that npm needs. Packages' install scripts see it, so it lacks our tokens and keys.
  * @param {NodeJS.ProcessEnv} [own]
  * @returns {NodeJS.ProcessEnv}
  */
@@ -127,7 +127,7 @@ export function npmEnvironment(own = process.env) {
 }
 
 /**
- * Waits for the install lock. It is a socket in the abstract namespace, which the kernel frees however its holder ends.
+ * Waits for the install lock. It is a socket in the abstract namespace, which the kernel frees even if its holder is killed.
  * @returns {Promise<() => void>} frees the lock
  */
 async function installLock() {
@@ -223,7 +223,7 @@ export function run(program, args, env = {}, options = {}) {
       try {
         process.kill(options.wholeGroup === true ? -child.pid : child.pid, signal);
       } catch {
-        // It has just ended: 'exit' follows.
+        // It has just exited: 'exit' follows.
       }
     };
     for (const signal of FORWARDED) process.on(signal, forward);

@@ -4,12 +4,12 @@ import { join, relative } from 'node:path';
 import { ROOT } from './bootstrap.mjs';
 
 /**
- * Least share of lines in percent: a little below what is reached.
+ * Least share of lines in percent, a little below the current one.
  * @type {Readonly<Record<string, number>>}
  */
 const FLOORS = { aggregation: 97, keys: 90, llm: 96, messages: 92, tasks: 97, vision: 96 };
 
-/** Tests of what a call costs. Counting blocks makes tight loops several times slower, so they run without coverage. */
+/** Tests of the cost of a call. Counting blocks makes tight loops several times slower, so they run without coverage. */
 export const TIMED_TESTS = ['llm-errors-cost', 'llm-read-answer-bounds', 'messages-read-body'].map((name) =>
   join('tests', 'unit', `${name}.test.ts`),
 );

@@ -163,7 +163,7 @@ async function tool(program, args, options = {}) {
       ...(options.stdio === undefined ? {} : { stdio: options.stdio }),
       onChild: (child) => {
         timer = setTimeout(() => {
-          console.error(`npm test: ${program} took longer than ${STEP_TIMEOUT_MS / 1000} s and is ended`);
+          console.error(`npm test: ${program} took longer than ${STEP_TIMEOUT_MS / 1000} s and was killed`);
           if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
         }, options.timeoutMs ?? STEP_TIMEOUT_MS);
         options.onChild?.(child);

@@ -1,4 +1,4 @@
-/** Gantry's start table: what is started for which role, in which order, and how it ends. */
+/** Gantry's start table: the parts of each role, the order of their start, and how they are stopped. */
 import { join } from 'node:path';
 import { CAMERA_REGISTRY } from './actors/camera-registry.ts';
 import { bindMetrics } from './app/bind-metrics.ts';
@@ -51,7 +51,7 @@ export interface Gantry {
 export interface StartOptions extends CameraHooks {
   readonly config: GantryConfig;
   readonly log: Log;
-  /** Called when the tree of actors gave up: nothing works any more. */
+  /** Called when the root supervisor gave up; all actors are stopped. */
   readonly onLost: (error: Error) => void;
   /** Gives up a start under way. */
   readonly signal?: AbortSignal;
@@ -67,7 +67,7 @@ interface Given extends Pick<StartOptions, 'config' | 'log' | 'onLost'> {
  * Started from top to bottom, stopped from bottom to top. Every row sees the results of the rows above, by their keys.
  */
 const START = StartTable.given<Given>()
-  // The ground: the data folder, and servers of its own where the operator names none.
+  // The basis: the data folder, and embedded servers where the operator names none.
   .step('accessNotices', {
     name: 'listener',
     start: ({ config, log }) => listenerNotices(config, log),
@@ -105,7 +105,7 @@ const START = StartTable.given<Given>()
       : null,
   }))
 
-  // The way to the other stages.
+  // The connection to the other stages.
   .step('bus', {
     name: 'message bus',
     start: ({ config, nats, log }) =>
@@ -148,7 +148,7 @@ const START = StartTable.given<Given>()
     statuses: new Signal<CameraStatus>(),
   }))
 
-  // The actors. Cameras come up by themselves, after everything else.
+  // The actors. Cameras start in the background, after everything else.
   .step('system', {
     name: 'actors',
     start: startActors,
@@ -194,7 +194,7 @@ const START = StartTable.given<Given>()
     start: (up) => bindMetrics(up.metrics, { ...up, roles: up.config.roles }),
   })
 
-  // Found and reached from outside.
+  // Discovery and access from outside.
   .step('microServices', {
     name: 'NATS micro services',
     start: ({ bus, system, config, nodeId, log }) =>

@@ -37,7 +37,7 @@ const feed = new Feed(onMessage, onFeedState);
 const observed = new WeakMap();
 const observer = new IntersectionObserver(
   (entries) => {
-    for (const entry of entries) observed.get(entry.target)?.seen(entry.isIntersecting);
+    for (const entry of entries) observed.get(entry.target)?.visible(entry.isIntersecting);
   },
   { rootMargin: '200px' },
 );

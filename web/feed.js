@@ -44,7 +44,7 @@ export class Feed {
   /** The same as a time, in case the server no longer knows the offset. @type {string | null} */
   #time = null;
   /** Messages passed on already. @type {Set<string>} */
-  #seen = new Set();
+  #received = new Set();
   #onMessage;
   #onState;
 
@@ -134,10 +134,11 @@ export class Feed {
   #isNew(message) {
     if (message.type !== 'alert' && message.type !== 'detection_result') return true;
     const id = `${message.type} ${message.data.requestId} ${message.data.revision}`;
-    if (this.#seen.has(id)) return false;
-    this.#seen.add(id);
+    if (this.#received.has(id)) return false;
+    this.#received.add(id);
     // A Set keeps the order of insertion: the first is the oldest.
-    if (this.#seen.size > REMEMBERED) for (const oldest of this.#seen.values().take(1)) this.#seen.delete(oldest);
+    if (this.#received.size > REMEMBERED)
+      for (const oldest of this.#received.values().take(1)) this.#received.delete(oldest);
     return true;
   }
 
@@ -161,7 +162,7 @@ export class Feed {
     const socket = this.#socket;
     if (socket === null) return;
     if (Date.now() - this.#heardAt > SILENCE_MS) {
-      // Not even a pong arrived: the connection is dead, though no close was seen.
+      // Not even a pong arrived: the connection is dead, though no close was reported.
       this.#socket = null;
       socket.close();
       this.#lost();

@@ -7,7 +7,7 @@ const FIRST_DATA_MS = 15_000;
 
 export class LiveVideo {
   #canvas = el('canvas', { class: 'video' });
-  #note = el('p', { class: 'live-note' }, 'Starting the live video, some seconds…');
+  #note = el('p', { class: 'live-note' }, 'Starting the live video…');
   #onEnd;
   #ended = false;
   /** @type {{ destroy(): void } | null} */
@@ -61,7 +61,7 @@ export class LiveVideo {
         const socket = new WebSocket(this.url);
         live.#socket = socket;
         socket.binaryType = 'arraybuffer';
-        const timer = setTimeout(() => live.#end('no live video came'), FIRST_DATA_MS);
+        const timer = setTimeout(() => live.#end('no live video arrived'), FIRST_DATA_MS);
         socket.addEventListener('message', (event) => {
           clearTimeout(timer);
           this.progress = 1;
@@ -72,7 +72,7 @@ export class LiveVideo {
         });
         socket.addEventListener('close', (event) => {
           clearTimeout(timer);
-          live.#end(event.reason || 'no live video now');
+          live.#end(event.reason || 'there is no live video now');
         });
       }
       resume() {}

@@ -30,7 +30,7 @@ function redisNotices({ redis }) {
   const text =
     redis.state === 'connected'
       ? 'Redis is a stand-in inside Gantry: alerts are lost when it stops.'
-      : 'Redis cannot be reached: live pictures go on, alerts and newest frames are not kept.';
+      : 'Redis cannot be reached: live pictures continue, but alerts and newest frames are not kept.';
   return [{ level: 'warn', text: redis.notice ?? text }];
 }
 
@@ -51,7 +51,7 @@ export function noticeOfGap({ reason, alertsSince }) {
       ? 'Some frames cannot be read now; they follow later.'
       : 'Some frames were missed while the feed was interrupted.';
   return alertsSince === null
-    ? { level: 'warn', text: `${cause} Alerts may be missing: the list of each camera has them.` }
+    ? { level: 'warn', text: `${cause} Alerts may be missing here; the alert history has them.` }
     : { level: 'warn', text: `${cause} Every alert since ${new Date(alertsSince).toLocaleTimeString()} is here.` };
 }
 

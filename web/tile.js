@@ -22,7 +22,7 @@ export function isNewer(a, b) {
  * @typedef {object} Page
  * @property {() => number} now
  * @property {(camera: CameraView) => void} onRemove
- * @property {(element: Element, tile: CameraTile) => void} watch reports the tile's visibility to `seen`
+ * @property {(element: Element, tile: CameraTile) => void} watch reports the tile's visibility to `visible`
  */
 
 export class CameraTile {
@@ -107,7 +107,7 @@ export class CameraTile {
   }
 
   /** Pictures are loaded only while the tile is visible. @param {boolean} visible */
-  seen(visible) {
+  visible(visible) {
     this.#visible = visible;
     if (visible) this.#load();
   }

@@ -1,4 +1,4 @@
-/** One caller process: makes as many calls as its limiter lets it for a while, then says how they went. */
+/** One caller process: makes as many calls as its limiter lets it for a while, then reports the outcome. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { KEY_POOL, keyPoolActor } from '../../src/actors/key-pool.ts';
 import { Admission, type SlotClaim } from '../../src/actors/scheduler/admission.ts';
@@ -31,7 +31,7 @@ let unknown = 0;
 /** More than enough for every scenario at its rate times its latency. */
 const IN_FLIGHT = 60;
 
-// All begin together, when none is starting any more.
+// All callers begin together, when the last one has started.
 process.send?.('ready');
 await new Promise((resolve) => process.once('message', resolve));
 const until = performance.now() + order.seconds * 1_000;

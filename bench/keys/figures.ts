@@ -35,7 +35,7 @@ export function idealTimes(
 }
 
 /**
- * Calls made of those the limits allow, in steady state: for each budget the time an ideal caller that takes over at
+ * Calls made of those the limits allow, in steady state: for each budget the time an ideal caller that starts at
  * the first whole burst after `from` needs for as many calls, divided by the time it took, to its last call, or to the
  * end when it stood idle there although it could have called. Unlike a count in a window, this does not depend on where
  * the window cuts a burst. NaN when no burst after `from` is followed by another.

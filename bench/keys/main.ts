@@ -6,7 +6,7 @@
  * with the same client. `--quick` looks at a few seconds of each scenario, which exercises the windows of a second; the
  * whole run looks at more than two minutes, and so at the windows of a minute as well.
  *
- * No real provider stands still because its callers' machine is busy, so the simulators get a higher priority where
+ * A real provider does not slow down when its callers' machine is busy, so the simulators get a higher priority where
  * possible. Exceeded windows count from the first call on; use counts once connections are open, code is compiled and
  * the way to the provider is known.
  */

@@ -42,7 +42,7 @@ export async function loadPThrottle(): Promise<PThrottle> {
 export const loadRateLimiterFlexible = async (): Promise<RateLimiterFlexible> =>
   (await load('rate-limiter-flexible')) as RateLimiterFlexible;
 
-/** How long to wait after a refusal; what is no refusal is thrown on. */
+/** Milliseconds to wait after a refusal. Rethrows other errors. */
 export function refusedForMs(thrown: unknown): number {
   if (
     typeof thrown === 'object' &&

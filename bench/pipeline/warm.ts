@@ -42,7 +42,7 @@ export class WarmGantry {
       try {
         const target = { ...gantry, pids: new Map([...gantry.pids, ['provider', provider.pid]]) };
         console.log('warming up ...');
-        // V8 goes on compiling for the first half minute of a high rate, which takes a tenth of the CPU.
+        // V8 compiles for the first half minute at a high rate, which takes a tenth of the CPU.
         const before = quick ? { groupsPerSecond: 100, seconds: 3 } : { groupsPerSecond: 250, seconds: 40 };
         await run(target, { cameras: CAMERAS, ...before, seed: 1 }, new Ledger());
         await use(new WarmGantry(target, provider, quick ? 2_000 : 5_000));

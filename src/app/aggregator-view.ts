@@ -2,11 +2,11 @@ import { AGGREGATOR } from '../actors/aggregator.ts';
 import type { Detail } from '../runtime/actor.ts';
 import type { TreeSnapshot } from '../runtime/inspect.ts';
 
-/** How this process's aggregator stands, as it reported to the tree within the last second. */
+/** State of this process's aggregator, as it reported to the tree within the last second. */
 export interface AggregatorView {
-  /** False while another process's aggregator works, or NATS is down. */
+  /** False while another process's aggregator is active, or NATS is down. */
   readonly leading: boolean;
-  /** Its writes that Redis did not take, since it was last started. */
+  /** Writes that Redis refused since the aggregator was last started. */
   readonly failedWrites: number;
 }
 

@@ -8,7 +8,7 @@ const MOST_NAMED = 3;
 const MOST_SENTENCES = 5;
 /** Characters of a sentence. */
 const LONGEST = 400;
-/** A model answers nothing when this share of its last calls failed, of at least so many calls. */
+/** A model counts as failing when this share of its last calls failed, of at least so many calls. */
 const BAD_SHARE = 0.5;
 const LEAST_CALLS = 5;
 const LEAST_FAILED = 3;
@@ -21,7 +21,7 @@ export interface AssessmentHealth {
   readonly lastFailure: string | null;
   /** Why no model can assess; null while at least one key can serve. */
   readonly outage: string | null;
-  /** What else to mend, one sentence each. */
+  /** Other problems to fix, one sentence each. */
   readonly defects: readonly string[];
 }
 
@@ -49,7 +49,7 @@ export function assessmentHealthOf({ keys, models }: Pick<PoolFigures, 'keys' | 
   return { lastFailure, outage: null, defects: sentences.slice(0, MOST_SENTENCES).map(short) };
 }
 
-/** Of a key that the operator switched off: nothing is wrong with it. */
+/** Whether the operator switched the key off, so that nothing is wrong with it. */
 const isSwitchedOff = (reason: string): boolean => /^(?:disabled|drained) /u.test(reason);
 const isOut = (key: Key): boolean => key.status === 'disabled' && key.disabled_reason !== null;
 

@@ -10,7 +10,7 @@ const FETCH_TIMEOUT_MS = 10_000;
 const QUICK = { timeoutMs: 5_000 };
 const SUBMIT = { timeoutMs: 10_000 };
 
-/** The HTTP room's port for pictures that people hand in. They are fetched, checked and scaled down here first. */
+/** The HTTP room's port for uploaded pictures. Fetches, checks and scales them down before they are queued. */
 export function assessmentPort(system: ActorSystem, egress: Egress, hooksAreSigned: boolean): AssessmentPort {
   const actor = system.ref(ON_DEMAND);
   return {
@@ -34,11 +34,9 @@ export function assessmentPort(system: ActorSystem, egress: Egress, hooksAreSign
 
 async function checkHook(url: string, egress: Egress, hooksAreSigned: boolean): Promise<void> {
   if (!hooksAreSigned)
-    throw new HttpError(
-      'INVALID_FIELD',
-      'hook_url: this server calls no hooks, because GANTRY_HOOK_SECRET is not set',
-      { field: 'hook_url' },
-    );
+    throw new HttpError('INVALID_FIELD', 'hook_url: hooks are off, because GANTRY_HOOK_SECRET is not set', {
+      field: 'hook_url',
+    });
   try {
     await egress.check(url);
   } catch (thrown) {

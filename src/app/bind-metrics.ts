@@ -23,10 +23,10 @@ export interface MetricSources {
 }
 
 const QUICK = { timeoutMs: 1_500 };
-/** Actors come and go with their cameras, so the bound is on how many there are now, not on how many there were. */
+/** Most actors with series at a time: actors come and go with their cameras. */
 const MOST_ACTORS = 1_000;
 
-/** Reads, before every scrape, what this process keeps elsewhere. Actors record by themselves, as `ctx.metrics`. */
+/** Reads figures kept outside the registry before every scrape. Actors record their own, through `ctx.metrics`. */
 export function bindMetrics(metrics: Metrics, { system, bus, redis, encoder, roles, http }: MetricSources): void {
   const totals = new CounterTotals(metrics);
   metrics.beforeScrape('tree', () => {

@@ -32,7 +32,7 @@ export function keyBringer(
       const told = system.ref(SCHEDULER).tell({ type: 'configure', settings: schedulerSettings(config.scheduler) });
       if (told !== 'accepted') throw new Error('the scheduler did not take its new settings');
       known = settings;
-      log.info({ ...config.scheduler }, 'the settings of the key file hold for what begins from now on');
+      log.info({ ...config.scheduler }, 'the settings of the key file apply to new tasks from now on');
     }
     for (const key of await pool.ask({ type: 'keys' }, ASK)) {
       const on = origins.get(key.key_id)?.drain === true;
@@ -44,7 +44,7 @@ export function keyBringer(
     work = work
       .then(() => bring(keys))
       .catch((thrown: unknown) => {
-        // A pool that is being restarted gets the newest keys with its start.
+        // A pool that is being restarted reads the newest keys when it starts.
         log.warn(
           { err: asError(thrown).message },
           `the key pool did not take the changed keys at once: ${asError(thrown).message}`,

@@ -46,7 +46,7 @@ export interface GantryConfig extends AccessConfig {
   /** Proxies whose `X-Forwarded-For` is trusted. */
   readonly trustedProxies: AddressRanges;
   readonly logLevel: LogLevel;
-  /** Number of nodes that share the keys' limits, at least, before Redis is reached for the first time. */
+  /** Least number of nodes assumed to share the keys' limits before Redis is first reached. */
   readonly expectedNodes: number;
   /** Signs webhooks; null calls none. */
   readonly hookSecret: Secret | null;
@@ -60,7 +60,7 @@ export interface GantryConfig extends AccessConfig {
   readonly taskValidityMs: number;
   /** Longest wait for a frame's answers, in ms, before its aggregate goes out; later answers revise it. */
   readonly aggregateDeadlineMs: number;
-  /** Longest stop in ms; then the process ends anyway. */
+  /** Longest stop in ms; then the process exits anyway. */
   readonly stopMs: number;
 }
 

@@ -5,14 +5,14 @@ import { join } from 'node:path';
 import { InfraError } from '../infra/infra-error.ts';
 import { makeFolder, removeLeftovers, writeWhole } from '../storage/files.ts';
 
-/** Subfolders that hold our files. */
+/** Subfolders with Gantry's own files. */
 const PARTS = ['.', 'usage', 'nats', 'redis'];
 
 /**
  * Makes the data folder, locks it for this process, removes leftovers of interrupted writes, and checks that it can be
  * written. It holds this node's name, cameras and keys, so two processes must not share it. The lock is a socket in
- * Linux's abstract namespace, which the kernel frees however its holder ends; other systems have no lock. Resolves to a
- * function that unlocks it. Rejects `CONFIG_INVALID` when another process holds it, `DISK_FULL` or `NOT_WRITABLE`.
+ * Linux's abstract namespace, which the kernel frees even if its holder is killed; other systems have no lock. Resolves
+ * to a function that unlocks it. Rejects `CONFIG_INVALID` when another process holds it, `DISK_FULL` or `NOT_WRITABLE`.
  */
 export async function holdDataFolder(dataDir: string): Promise<() => Promise<void>> {
   await makeFolder(dataDir);
@@ -51,7 +51,7 @@ async function hold(dataDir: string): Promise<() => Promise<void>> {
 }
 
 /**
- * Fails with one message that names the folder, before anything else would. Writes a block: an empty file always fits.
+ * Fails early, with one message that names the folder. Writes a block, since an empty file always fits.
  */
 async function tryWriting(dataDir: string): Promise<void> {
   const file = join(dataDir, '.can-be-written');

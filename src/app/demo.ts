@@ -35,7 +35,7 @@ export async function startDemo(config: GantryConfig, ffmpeg: string, log: Log):
     const server = await startRtspServer({ ffmpeg, streams: [{ name: 'demo', file }], log });
     return { cameras: [camera(server.url('demo'))], notice: null, server };
   } catch (thrown) {
-    // A bad file is the operator's mistake; a standard clip that cannot be downloaded is not.
+    // An unusable file is the operator's mistake and fails the start; a failed download of the standard clip does not.
     if (source !== null) throw thrown;
     const notice = `there is no demo camera: ${asError(thrown).message}`;
     log.warn({ err: asError(thrown) }, notice);

@@ -11,7 +11,7 @@ import { systemCode, writeFailure } from '../storage/storage-error.ts';
 import type { DataNotices } from '../storage/set-aside.ts';
 import type { GantryConfig } from './config.ts';
 
-/** A server that Gantry uses: its own, or the operator's. */
+/** A server in use: embedded, or the operator's. */
 export interface UsedService {
   /** For Gantry's own clients; with user and password. */
   readonly url: string;
@@ -96,7 +96,10 @@ const naming = <T>(folder: string, starting: Promise<T>): Promise<T> =>
       : thrown;
   });
 
-/** Starts on the usual port, where people's tools look; on any free one when that is taken, or is taken meanwhile. */
+/**
+ * Starts on the usual port, where people's tools look; on any free one when that is taken, also if only in the
+ * meantime.
+ */
 async function onPreferred(port: number, start: (port: number) => Promise<EmbeddedService>): Promise<EmbeddedService> {
   if (!(await isFree(port))) return start(0);
   try {

@@ -9,7 +9,7 @@ import { sleep, systemClock, type Clock, type TimerHandle } from '../runtime/clo
 import { asError } from '../runtime/errors.ts';
 import { feedHistory } from './feed-history.ts';
 
-/** Wait for aggregates missing between two pushes, before they are read from the stream. */
+/** Wait for aggregates missing between two pushes before they are read from the stream. */
 const WAIT_MS = 250;
 const READ_MS = 1_000;
 /** Aggregates read at once to fill a gap. */
@@ -21,9 +21,9 @@ const AGAIN_MS = 500;
 const START_MS = 3_000;
 
 /**
- * Feeds viewers from Redis's channels and from the stream of aggregates at once. Every aggregate comes by both ways,
- * and the first copy counts, in the order of the stream: when Redis or NATS fails or returns there is no gap, and
- * nothing to switch. Resolves within {@link START_MS} to a function that ends it.
+ * Feeds viewers from Redis's channels and from the stream of aggregates at once. Every aggregate arrives on both
+ * paths and the first copy is sent, in the order of the stream, so when either fails or returns there is no gap and no
+ * switch-over. Resolves within {@link START_MS} to a function that ends it.
  */
 export async function followFeed(
   bus: Bus,
@@ -51,7 +51,7 @@ export async function followFeed(
   return () => source.stop();
 }
 
-/** Merges both ways into the stream's order, and fills gaps by its timers. */
+/** Merges both paths in the stream's order, and fills gaps after a delay. */
 class FeedSource {
   readonly #bus: Bus;
   readonly #feed: LiveFeed;
@@ -191,7 +191,7 @@ class FeedSource {
     this.#publish(this.#sequencer.giveUp());
   }
 
-  /** Goes on without offsets until the stream's epoch is known and missed alerts are read from the history. */
+  /** Sends without offsets until the stream's epoch is known and missed alerts are read from the history. */
   #recover(): void {
     const before = this.#feed.place();
     this.#recovery.abort();

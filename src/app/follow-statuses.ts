@@ -9,7 +9,7 @@ const MOST_CAMERAS = 10_000;
 
 /**
  * Publishes the statuses of cameras to viewers: this process's at once, with NATS or without, and other processes' from
- * NATS. A status that comes both ways is published once. Returns a function that ends it.
+ * NATS. A status that arrives on both paths is published once. Returns a function that ends it.
  */
 export function followStatuses(bus: Bus, own: Signal<CameraStatus>, feed: LiveFeed): () => void {
   const told = new Map<CameraId, string>();

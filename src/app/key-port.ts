@@ -51,7 +51,7 @@ export function keyPort(system: ActorSystem, { admin, brought }: Pick<UsedKeys, 
   };
 }
 
-/** One key as its entry, the changes and the pool say. `pooled`: undefined until the pool has it. */
+/** The view of one key, from its entry, its changes and the pool. `pooled`: undefined until the pool has it. */
 const viewOf = (
   key: KeySpec,
   origin: Origin | undefined,
@@ -60,7 +60,7 @@ const viewOf = (
 ): KeyView => ({
   name: key.name,
   status: pooled?.status ?? 'disabled',
-  notice: pooled === undefined ? 'not with the key pool yet' : noticeOf(pooled),
+  notice: pooled === undefined ? 'not in the key pool yet' : noticeOf(pooled),
   enabled: key.enabled,
   ...(origin ?? { from: 'file', changed: false, drain: false, variable: null }),
   qps_limit: key.qpsLimit,
@@ -112,7 +112,7 @@ function checked<T>(schema: z.ZodType<T>, fields: object): T {
   throw new HttpError('INVALID_FIELD', `${field}: ${issue?.message ?? 'is not valid'}`, { field, value });
 }
 
-/** Turns errors that are the request's into an answer to it; no message holds a key. */
+/** Turns errors in the request into HttpErrors; no message holds a key. */
 async function refusing<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();

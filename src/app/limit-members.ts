@@ -37,7 +37,7 @@ export class LimitMembers {
       const aside = await setAside(file);
       notices.say(
         { file, aside },
-        `${thrown.message}; it is now ${aside}: this node takes itself for alone until Redis tells of the others ` +
+        `${thrown.message}; it is now ${aside}: this node assumes that it is alone until Redis names the others ` +
           '(or set GANTRY_EXPECTED_NODES)',
       );
       return new LimitMembers(file, [], log);

@@ -24,7 +24,7 @@ LOOPBACK.addAddress('::1', 'ipv6');
 const GUESSED = `has fewer than ${SHORTEST_TOKEN} characters and can be guessed`;
 const HOW =
   'set GANTRY_TOKEN (or GANTRY_TOKEN_FILE) to a secret that clients must send, e.g. of "openssl rand -hex 32"; or ' +
-  'GANTRY_OPEN=yes to let everybody who reaches the port see and change everything';
+  'GANTRY_OPEN=yes to let anyone who reaches the port see and change everything';
 
 /** As {@link checkListener}, and logs the notices. */
 export async function listenerNotices(config: ListenerConfig, log: Log): Promise<readonly string[]> {
@@ -48,11 +48,11 @@ export async function checkListener(
   const isLocal = await isLoopback(host, resolve);
   if (token !== null) {
     if (isLocal || open) return [`GANTRY_TOKEN ${GUESSED}: take more`];
-    throw refusal(host, `GANTRY_TOKEN ${GUESSED}: take more, or set GANTRY_OPEN=yes to insist`);
+    throw refusal(host, `GANTRY_TOKEN ${GUESSED}: use a longer one, or set GANTRY_OPEN=yes to allow it`);
   }
   if (isLocal) return [];
   if (!open) throw refusal(host, `no access token is set: ${HOW}`);
-  return [`everybody who reaches ${host} may see and change everything: GANTRY_OPEN is yes and no GANTRY_TOKEN is set`];
+  return [`anyone who reaches ${host} may see and change everything: GANTRY_OPEN is yes and no GANTRY_TOKEN is set`];
 }
 
 const refusal = (host: string, why: string): InfraError =>
@@ -61,7 +61,7 @@ const refusal = (host: string, why: string): InfraError =>
     value: host,
   });
 
-/** A name is this machine's only when all its addresses are. */
+/** Whether all addresses of `host` are loopback addresses. */
 async function isLoopback(host: string, resolve: Resolve): Promise<boolean> {
   let addresses: readonly Address[];
   try {
@@ -69,7 +69,7 @@ async function isLoopback(host: string, resolve: Resolve): Promise<boolean> {
   } catch (thrown) {
     throw new InfraError(
       'CONFIG_INVALID',
-      `HOST (--host) is ${host}, which stands for no address: ${asError(thrown).message}`,
+      `HOST (--host) is ${host}, which resolves to no address: ${asError(thrown).message}`,
       { field: 'host', value: host },
       thrown,
     );

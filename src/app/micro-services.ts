@@ -35,7 +35,7 @@ export function microServices(system: ActorSystem, roles: readonly Role[], nodeI
         }),
         ofEachNode: {
           nodeId,
-          // Without passwords, because everyone on the bus may read it.
+          // Without passwords: every client of the bus can read it.
           endpoints: {
             list: async () =>
               (await cameras()).map((entry) => ({
@@ -50,7 +50,7 @@ export function microServices(system: ActorSystem, roles: readonly Role[], nodeI
       'cameras',
       {
         name: 'task-generator',
-        description: 'Explodes detections into prioritised tasks',
+        description: 'Splits detections into prioritised tasks',
         stats: () => system.ref(TASK_GENERATOR).ask({ type: 'stats' }, QUICK),
       },
     ],
@@ -58,7 +58,7 @@ export function microServices(system: ActorSystem, roles: readonly Role[], nodeI
       'scheduler',
       {
         name: 'scheduler',
-        description: 'Has groups assessed by the model or by rules',
+        description: 'Assesses groups by the model or by rules',
         stats: () => system.ref(SCHEDULER).ask({ type: 'stats' }, QUICK),
       },
     ],

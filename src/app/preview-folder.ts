@@ -8,7 +8,7 @@ import { asError } from '../runtime/errors.ts';
 const MAX_FOLDER = 103 - 16;
 
 /**
- * Makes an empty folder for the sockets of live previews, which our user alone may enter: in the data folder, or in the
+ * Makes an empty folder for the sockets of live previews, which only our user may enter: in the data folder, or in the
  * system's temporary folder when that path is too long for a socket. Null, with a warning, when neither can be made.
  */
 export async function makePreviewFolder(dataDir: string, log: Log): Promise<string | null> {

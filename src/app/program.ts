@@ -11,9 +11,9 @@ const EXIT_FAILURE = 70;
 
 /**
  * V8 begins a full collection when a heap has less room to its limit than the size of its nursery (16 MB). In a thread
- * with a small heap that is always so: it would collect about once a second, which takes a tenth of its time. With
- * these flags marking, beside the work, begins when half of the room is used. Begun much later it is not done in time,
- * and the rest stops the process for 70 to 110 ms instead of 15.
+ * with a small heap that is always so: it would collect about once a second, a tenth of its time. With these flags
+ * incremental marking begins when half of that room is used. Begun much later it does not finish in time, and the rest
+ * pauses the process for 70 to 110 ms instead of 15.
  */
 const COLLECT_LATER = ['--incremental-marking-soft-trigger=50', '--incremental-marking-hard-trigger=70'];
 
@@ -74,7 +74,7 @@ export async function runAsProgram(start: Start): Promise<void> {
   });
   try {
     await starting;
-    // Else only an orderly end would save compiled code, and a killed process would take twice as long to restart.
+    // Otherwise compiled code is saved at an orderly exit only, and a killed process takes twice as long to restart.
     flushCompileCache();
   } catch (thrown) {
     const isMisuse = thrown instanceof InfraError && thrown.code === 'CONFIG_INVALID';

@@ -52,7 +52,7 @@ export interface CameraHooks {
   readonly cameraActor?: ActorDefinition<CameraMessage, CameraInit>;
   /** Called with every detection when the publisher gets it. */
   readonly onDetected?: (detection: Detection) => void;
-  /** Called with every detection that is never published. */
+  /** Called with every detection dropped unpublished. */
   readonly onShed?: (detection: Detection) => void;
 }
 

@@ -21,7 +21,8 @@ import { PoolFigures, SchedulerFigures } from './scheduler-figures.ts';
 import { poolView, schedulerDown, schedulerView } from './scheduler-port.ts';
 
 /**
- * Ports of the roles that this process lacks: answers over NATS where there are any, else a hint which process to ask.
+ * Ports of the roles that this process lacks: they ask over NATS where a process answers there, else refuse with a
+ * hint.
  */
 
 export const elsewhere = (role: Role, what: string): HttpError =>
@@ -33,11 +34,11 @@ export const elsewhere = (role: Role, what: string): HttpError =>
 const refuse = (role: Role, what: string) => (): Promise<never> => Promise.reject(elsewhere(role, what));
 
 const WAIT_MS = 1_500;
-/** Several nodes answer at once: the wait for a further answer. */
+/** Wait for a further answer, since several nodes answer at once. */
 const FURTHER_MS = 150;
-/** The list of cameras is kept this long: many viewers may ask at once, and statuses reach them by push anyway. */
+/** How long the list of cameras is cached: many viewers may ask at once, and statuses are pushed anyway. */
 const KEPT_MS = 1_000;
-/** Answers that are read, at most. */
+/** Most answers read. */
 const MOST_NODES = 1_000;
 /** Oldest aggregate that counts as the latest: as long as Redis keeps it. */
 const LATEST_MS = 300_000;

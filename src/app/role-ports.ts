@@ -30,7 +30,7 @@ import type { KeysAndUsage } from './role-scheduler.ts';
 import { schedulerPort } from './scheduler-port.ts';
 import { VERSION } from './version.ts';
 
-/** The ports of a process; null where another process has the role. */
+/** The parts behind the HTTP ports; null where another process has the role. */
 export interface PortParts {
   readonly config: GantryConfig;
   readonly system: ActorSystem;
@@ -121,7 +121,7 @@ function redisHealth({ redis, system }: PortParts): RedisHealth {
   return { ...health, failedWrites: health.failedWrites + aggregatorView(system.snapshot()).failedWrites };
 }
 
-/** Notices that stay until an operator acts on them. */
+/** Notices shown until an operator acts on them. */
 function standing({
   cameraResources,
   config,

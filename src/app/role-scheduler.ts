@@ -34,7 +34,7 @@ export async function useKeysAndUsage(
   return { keys, usage };
 }
 
-/** The role `scheduler`: has groups assessed, by the model under the limits of its keys, or by rules. */
+/** The role `scheduler`: assesses groups, by the model under the limits of its keys or by rules. */
 export const schedulerInits = (
   { keys, usage }: KeysAndUsage,
   { taskValidityMs }: Pick<GantryConfig, 'taskValidityMs'>,

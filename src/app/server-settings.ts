@@ -37,7 +37,7 @@ export function natsUrlFrom(env: Env): string | null {
   ].filter((way) => way !== '');
   if (url === null)
     return without('NATS_URL', [...ways, ...Object.keys(files).map((file) => `NATS_${file.toUpperCase()}`)]);
-  if (ways.length > 1) throw invalid('NATS_URL', `${ways.join(' and ')} are ways to log in: give one of them`);
+  if (ways.length > 1) throw invalid('NATS_URL', `${ways.join(' and ')} are alternatives: set one of them`);
   if ('user' in login && !('password' in login) && !url.includes('@')) {
     throw invalid('NATS_PASSWORD', 'NATS_USER needs NATS_PASSWORD or NATS_PASSWORD_FILE');
   }
@@ -88,7 +88,7 @@ function filesOf<F extends string>(env: Env, known: Readonly<Record<string, F>>)
 }
 
 /**
- * Refuses login settings without a URL: embedded servers need none, so they were meant for a server that isn't named.
+ * Refuses login settings without a URL: embedded servers need none, so the server they are meant for is missing.
  */
 function without(name: string, settings: readonly string[]): null {
   if (settings.length > 0)

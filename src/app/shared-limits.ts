@@ -8,7 +8,7 @@ import type { DataNotices } from '../storage/set-aside.ts';
 import type { GantryConfig } from './config.ts';
 import { LimitMembers } from './limit-members.ts';
 
-/** A start does not wait longer for Redis. */
+/** Longest wait for Redis at the start. */
 const JOIN_WAIT_MS = 2_000;
 const TOKENS_NOT_SHARED = 'token limits: Redis is down, so this node keeps to its share of them until it is back';
 const limitsNotShared = (nodes: number): string =>

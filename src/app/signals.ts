@@ -1,4 +1,4 @@
-/** A list of listeners, through which parts that start early reach parts that start later. */
+/** A list of listeners: lets parts that start early call parts that start later. */
 export class Signal<T> {
   readonly #listeners = new Set<(value: T) => void>();
 

@@ -18,7 +18,7 @@ import { type CameraHooks, camerasInits, type CameraResources } from './role-cam
 import { type KeysAndUsage, schedulerInits } from './role-scheduler.ts';
 import type { Signal } from './signals.ts';
 
-/** The parts that the actors are made of; null where the role that needs one is elsewhere. */
+/** Dependencies of the actors; null where this process lacks the role that needs them. */
 export interface ActorParts {
   readonly config: GantryConfig;
   readonly hooks: CameraHooks;
@@ -36,13 +36,13 @@ export interface ActorParts {
   readonly metrics: Metrics;
   readonly cameraResources: CameraResources | null;
   readonly keysAndUsage: KeysAndUsage | null;
-  /** Called when the tree gave up: nothing works any more. */
+  /** Called when the root supervisor gave up; all actors are stopped. */
   readonly onLost: (error: Error) => void;
   readonly log: Log;
   readonly dataNotices: DataNotices;
 }
 
-/** Starts the actors of this process's roles. Cameras come up by themselves, after everything else. */
+/** Starts the actors of this process's roles. Cameras start in the background, after everything else. */
 export async function startActors(parts: ActorParts): Promise<ActorSystem> {
   const { config, hooks, bus, images, encoder, metrics, cameraResources, keysAndUsage, log } = parts;
   const running = Promise.withResolvers<void>();

@@ -6,14 +6,14 @@ interface Started {
   readonly stop: () => Promise<void>;
 }
 
-/** The steps that are started, in order. They are stopped in reverse, whatever becomes of the others' stops. */
+/** The started steps, in order. They are stopped in reverse; a stop that fails does not keep the others from theirs. */
 export class StartStack {
   readonly #log: Log;
   readonly #started: Started[] = [];
   readonly #signal: AbortSignal | undefined;
   #stopping: Promise<void> | null = null;
 
-  /** `signal` gives the start up: the step under way is the last one, and everything is stopped. */
+  /** `signal` aborts the start: the step under way is the last one, and everything is stopped. */
   constructor(log: Log, signal?: AbortSignal) {
     this.#log = log;
     this.#signal = signal;

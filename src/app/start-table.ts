@@ -1,7 +1,7 @@
 import type { Role } from './config.ts';
 import type { StartStack } from './start-stack.ts';
 
-/** What every step may use from the beginning. */
+/** Values available to every step. */
 export interface StartGiven {
   readonly config: { readonly roles: readonly Role[] };
   readonly stack: StartStack;
@@ -20,8 +20,8 @@ export interface StartStep<Up, T> {
 type Added<K extends string, T> = { readonly [Key in K]: T };
 
 /**
- * The order of a start, as a table: each row names what it starts and how that ends, and the rows below get its result
- * by its key. Immutable: each call returns a longer table.
+ * The order of a start, as a table: each row starts one part, says how it is stopped, and gives its result to the rows
+ * below under its key. Immutable: each call returns a longer table.
  */
 export class StartTable<Given extends StartGiven, Up extends Given = Given> {
   readonly #run: (given: Given) => Promise<Up>;

@@ -35,8 +35,8 @@ export interface StreamMemoryOptions {
 }
 
 /**
- * Notes what the streams hold, every 10 s and at the stop, and reports missing messages: nats-server repairs a
- * truncated or damaged store by silently leaving out everything unreadable.
+ * Saves the figures of the streams every 10 s and at the stop, and reports missing messages at the next start:
+ * nats-server repairs a truncated or damaged store by silently leaving out everything unreadable.
  */
 export class StreamMemory {
   readonly #options: StreamMemoryOptions;
@@ -70,13 +70,13 @@ export class StreamMemory {
       try {
         await this.#look(final);
       } catch (thrown) {
-        this.#options.log.debug({ err: asError(thrown).message }, 'what NATS holds could not be remembered now');
+        this.#options.log.debug({ err: asError(thrown).message }, 'the figures of the streams could not be saved');
       }
     });
     return this.#work;
   }
 
-  /** Takes the last note, after the last write. */
+  /** Takes the last note. Call it after the last write. */
   async close(): Promise<void> {
     if (this.#timer !== null) clearInterval(this.#timer);
     await this.look(true);

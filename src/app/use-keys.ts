@@ -18,17 +18,17 @@ import { nodeIdOf } from './node-id.ts';
 import { openSharedLimits } from './shared-limits.ts';
 
 export interface UsedKeys {
-  /** Called at every start of the pool, so that it gets the keys as they are then. */
+  /** Called at every start of the pool, so that it starts with the current keys. */
   readonly pool: () => KeyPoolInit;
   readonly scheduler: Pick<SchedulerInit, 'language' | 'settings'>;
   readonly admin: KeyAdmin;
   readonly nodeId: string;
   readonly simulator: ProviderSimulator | null;
-  /** Follows the key file and the other nodes, and brings every change to the pool. */
+  /** Follows the key file and the other nodes, and applies every change to the pool. */
   follow(system: ActorSystem, metrics: Pick<Metrics, 'forgetKey'>, redisUrl: string | null): void;
   /** One sentence for each thing an operator should know about the keys, without secrets. */
   notices(): readonly string[];
-  /** Resolves when the pool has every change made so far. */
+  /** Resolves when every change made so far is applied to the pool. */
   brought(): Promise<void>;
   readonly close: () => Promise<void>;
 }
@@ -74,7 +74,7 @@ export async function useKeys(
     pool: () => ({ config: admin.keys.config, memory, gate: limits?.gate ?? null }),
     scheduler: {
       language: config.language,
-      // From the present key file, for a restarted scheduler.
+      // From the current key file, for a restarted scheduler.
       get settings() {
         return schedulerSettings(admin.keys.config.scheduler);
       },

@@ -4,7 +4,7 @@ import { Egress } from '../infra/egress.ts';
 import type { OnDemandStore } from '../infra/nats/on-demand-store.ts';
 import type { GantryConfig } from './config.ts';
 
-/** Hooks that clients name are guarded; those that the operator names may be anywhere. */
+/** Restricts the targets of hooks named by clients; those named by the operator may be anywhere. */
 export const webhooksInit = (
   { hookSecret, alertHooks }: Pick<GantryConfig, 'hookSecret' | 'alertHooks'>,
   bus: Bus,

@@ -7,7 +7,7 @@ interface Command {
 const COMMANDS: Readonly<Record<string, Command>> = {
   models: { summary: 'list, pull and check detection models', load: () => import('./models.ts') },
   prepare: {
-    summary: 'download what a start needs: model, demo footage, Redis',
+    summary: 'download the files for a start: model, demo footage, Redis',
     load: () => import('./prepare.ts'),
   },
   'check-e2e': {

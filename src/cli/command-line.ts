@@ -1,6 +1,6 @@
 import { asError } from '../runtime/errors.ts';
 
-/** Thrown for arguments that make no sense; the message says which, without the command's usage. */
+/** Thrown for invalid arguments. The message names the argument, without the command's usage. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }

@@ -129,7 +129,7 @@ async function show(box: DeadLetterBox, id: number, json: boolean): Promise<numb
 async function replay(box: DeadLetterBox, ids: readonly number[]): Promise<number> {
   let missing = 0;
   for (const id of ids) {
-    if (await box.replay(id)) console.log(`dead letter ${id} is on its way again`);
+    if (await box.replay(id)) console.log(`dead letter ${id} was published again`);
     else missing += gone(id);
   }
   if (ids.length === 0) console.log('no dead letters');

@@ -9,7 +9,7 @@ import { runCommand } from './command-line.ts';
 
 const USAGE = `usage: npm run gantry -- prepare [--no-footage]
 
-Downloads what a start needs: the default model, Debian's Redis (when none is installed) and the
+Downloads the files for a start: the default model, Debian's Redis (when none is installed) and the
 demo camera's footage (95 MB). All of it is kept in models/ and .cache/ and
 downloaded once; nothing is installed into the system.`;
 
@@ -37,7 +37,7 @@ const redis: Step = {
   name: 'redis',
   run: async (say) => {
     const { binary, reason } = await ensureRedisServer({ onProgress: say });
-    if (binary === null) throw new Error(`${reason}; the stand-in that keeps nothing will be used`);
+    if (binary === null) throw new Error(`${reason}; the in-memory stand-in will be used`);
     return `redis-server ${binary.version} (${binary.path})`;
   },
 };

@@ -73,8 +73,8 @@ function readPeriod(
 ): Pick<Wanted, 'since' | 'until'> {
   if (since === undefined) throw new UsageError('--since is needed');
   const [from, to] = [momentOf(since, now), momentOf(until ?? '0s', now)];
-  if (from === null) throw new UsageError(`--since: "${since}" is neither a time nor how long ago`);
-  if (to === null || to < from) throw new UsageError(`--until: "${until ?? ''}" is no time after --since`);
+  if (from === null) throw new UsageError(`--since: "${since}" is neither a time nor a duration such as 30m`);
+  if (to === null || to < from) throw new UsageError(`--until: "${until ?? ''}" is not a time after --since`);
   return { since: from, until: to };
 }
 

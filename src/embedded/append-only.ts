@@ -52,7 +52,8 @@ export async function appendOnlyBroken(folder: string): Promise<string | null> {
 }
 
 /**
- * Rewrites the manifest and cuts the last file before its first damage. What was done; null when nothing can be saved.
+ * Rewrites the manifest and cuts the last file before its first damage. Resolves to a description of the repair; null
+ * when nothing can be saved.
  */
 export async function repairAppendOnly(folder: string): Promise<string | null> {
   const parts = await partsIn(folder);
@@ -64,7 +65,7 @@ export async function repairAppendOnly(folder: string): Promise<string | null> {
   const after = (await partsIn(folder)).reduce((sum, { size }) => sum + size, 0);
   return after < before
     ? `${before - after} of its ${before} bytes could not be read and were cut off`
-    : 'its manifest was written anew from the files that are there';
+    : 'its manifest was rebuilt from the existing files';
 }
 
 /** Runs `redis-check-aof --fix`: the program is redis-server, which goes by its own name. */
@@ -107,7 +108,7 @@ export class AppendOnlyMemory {
     this.#notices = notices;
   }
 
-  /** Call before the server starts. Notes data that is missing since the last look. */
+  /** Reports data missing since the last `look`. Call it before the server starts. */
   async compare(): Promise<void> {
     const before = await this.#remembered();
     const now = await partsIn(this.#folder);
@@ -147,7 +148,7 @@ export class AppendOnlyMemory {
       const parsed = Sizes.safeParse(text === null ? {} : parseJson(text, this.#file, BOUNDS));
       return new Map(parsed.success ? Object.entries(parsed.data) : []);
     } catch {
-      // Nothing to compare with; the next look writes it again.
+      // Nothing to compare with. The next `look` writes the file again.
       return new Map();
     }
   }

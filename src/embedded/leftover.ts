@@ -18,7 +18,7 @@ interface PidFile {
   readonly command: readonly string[];
 }
 
-/** Of a pid file. */
+/** Largest pid file. */
 const MOST_BYTES = 65_536;
 
 /** What {@link endLeftover} found and ended. `forced`: by SIGKILL. */
@@ -82,7 +82,7 @@ function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
   } catch (error) {
-    // ESRCH: it has ended by itself.
+    // ESRCH: it has exited already.
     if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
   }
 }

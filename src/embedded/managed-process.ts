@@ -12,7 +12,7 @@ export interface ProcessOptions {
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
-  /** Added to the few variables that every child gets. */
+  /** Added to the variables that every child gets, see `childEnvironment`. */
   readonly env?: Readonly<Record<string, string>>;
   /**
    * Writes the program's files. Called once, before the first launch, when no other process uses the folder any more.
@@ -34,10 +34,10 @@ const BACKOFF_MIN_MS = 200;
 const BACKOFF_MAX_MS = 10_000;
 /** After a run this long the back-off starts from the beginning. */
 const HEALTHY_AFTER_MS = 30_000;
-/** Of the program's output. */
+/** Lines of the program's output that are kept. */
 const KEPT_LINES = 30;
 
-/** In ms, before the `failures`-th restart in a row (1, 2, ...): 200 ms doubling up to 10 s. */
+/** Milliseconds before the `failures`-th restart in a row (1, 2, ...): 200, doubling up to 10,000. */
 export const restartDelay = (failures: number): number =>
   Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** Math.max(0, Math.min(failures, 30) - 1));
 
@@ -124,7 +124,7 @@ export class ManagedProcess {
     const timer = setTimeout(() => {
       this.#options.log.warn(
         { service: this.#options.name, pid: child.pid },
-        `${this.#options.name} did not end when asked; killing it`,
+        `${this.#options.name} did not end after SIGTERM; killing it`,
       );
       child.kill('SIGKILL');
     }, this.#options.stopTimeoutMs ?? 3000);
@@ -215,7 +215,7 @@ export class ManagedProcess {
       this.#child = null;
       if (performance.now() - began > HEALTHY_AFTER_MS) this.#failures = 0;
       this.#announce('down');
-      log.error({ service: name, lastWords: this.#lastWords() }, `${name} ${how}; it will be started again`);
+      log.error({ service: name, lastWords: this.#lastWords() }, `${name} ${how}; it will be restarted`);
       await this.#relaunch(ended);
     }
   }
@@ -237,7 +237,7 @@ export class ManagedProcess {
         const message = error instanceof Error ? error.message : String(error);
         log.error(
           { service: name, attempt: this.#failures, nextMs: restartDelay(this.#failures + 1) },
-          `${name} could not be started again: ${message}`,
+          `${name} could not be restarted: ${message}`,
         );
       }
     }

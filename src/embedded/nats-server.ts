@@ -25,7 +25,7 @@ export interface NatsServerOptions {
 }
 
 const MAX_PAYLOAD = 1024 * 1024;
-/** The server reserves each stream's limit, so that all of them must fit. */
+/** The server reserves each stream's limit, so all limits together must fit. */
 const STORE_MB = 4_096;
 const MAX_MEMORY_STORE = 256 * 1024 ** 2;
 

@@ -9,11 +9,11 @@ export interface StoreOptions<T> {
   /** The folder of the server's data. */
   readonly store: string;
   readonly start: () => Promise<T>;
-  /** Repairs the store in place. What was done, one clause; null when nothing can be done. */
+  /** Repairs the store in place. Resolves to a clause that describes the repair; null when none is possible. */
   readonly repair?: () => Promise<string | null>;
   /** Why the store must be repaired before anything may start on it; null when nothing is wrong with it. */
   readonly broken?: () => Promise<string | null>;
-  /** What is lost without the store, one clause. */
+  /** The loss without the store, one clause. */
   readonly lost: string;
   readonly notices: DataNotices;
 }
@@ -46,7 +46,7 @@ async function recover<T>(options: StoreOptions<T>, first: Error, why: string): 
       notices.say(
         { service, store, aside: repaired.aside },
         `${service} could not use ${store} as it was (${cut(why)}): ${repaired.done}. ` +
-          `What is whole is in use, the rest is lost; the folder as it was is now ${repaired.aside}`,
+          `The intact part is in use, the rest is lost; the original folder is now ${repaired.aside}`,
       );
       return running;
     } catch {
@@ -59,7 +59,7 @@ async function recover<T>(options: StoreOptions<T>, first: Error, why: string): 
     const running = await start();
     notices.say(
       { service, store, aside },
-      `${service} could not use ${store} (${cut(why)}) and began anew: ${lost}. ` +
+      `${service} could not use ${store} (${cut(why)}) and started empty: ${lost}. ` +
         `It is now ${aside}; put a backup in its place and restart, or remove it`,
     );
     return running;
@@ -91,7 +91,7 @@ async function repairedCopy<T>({
   return null;
 }
 
-/** Ended early, and not because its port is taken. */
+/** Whether the server exited early, and not because its port is taken. */
 const mayBeStore = (thrown: unknown): thrown is EmbeddedError =>
   thrown instanceof EmbeddedError && thrown.code === 'EXITED_EARLY' && !/address already in use/iu.test(thrown.message);
 
@@ -102,7 +102,7 @@ const exists = (path: string): Promise<boolean> =>
   );
 const cut = (text: string): string => (text.length <= 400 ? text : `${text.slice(0, 400)}…`);
 
-/** Sets aside files that stand in place of a stream's folder: nats-server would neither use nor replace them. */
+/** Sets aside files in the place of a stream's folder: nats-server would neither use nor replace them. */
 export async function clearStreamFolders(jetstream: string, notices: DataNotices): Promise<void> {
   const folder = join(jetstream, 'jetstream', '$G', 'streams');
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
@@ -112,7 +112,7 @@ export async function clearStreamFolders(jetstream: string, notices: DataNotices
     const aside = await setAside(path);
     notices.say(
       { path, aside },
-      `${path} is no folder, so the messages of the stream ${entry.name} are lost. It is now ${aside}; ` +
+      `${path} is not a folder, so the messages of the stream ${entry.name} are lost. It is now ${aside}; ` +
         'restore the folder from a backup, or remove it',
     );
   }

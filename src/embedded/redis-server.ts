@@ -44,9 +44,9 @@ export const REDIS_OPTIONS: Readonly<Record<string, string>> = {
 
 /**
  * A Redis for this Gantry: the real one (PATH, else unpacked from Debian's packages) as a child process, restarted on
- * the same port when it dies; else the stand-in inside this process, which keeps nothing and says so in `notice`.
- * Passwords are new at each start. The real one has two users, see {@link redisConfig}; their passwords are in a file
- * that only this user can read, as hashes, and never among its arguments.
+ * the same port when it dies; else the stand-in inside this process, which stores nothing on disk and says so in
+ * `notice`. Passwords are new at each start. The real one has two users, see {@link redisConfig}; their passwords are
+ * in a file that only this user can read, as hashes, and never among its arguments.
  * @throws {EmbeddedError} as {@link ManagedProcess.start}.
  */
 export async function startRedisServer(options: RedisServerOptions): Promise<EmbeddedService> {
@@ -59,7 +59,7 @@ export async function startRedisServer(options: RedisServerOptions): Promise<Emb
   if (program.binary !== null) return startRealRedis(options, program.binary);
   options.log.warn(
     { service: 'redis', reason: program.reason },
-    'there is no real Redis; using the stand-in, which keeps nothing',
+    'there is no real Redis; using the stand-in, which stores nothing on disk',
   );
   return startRedisStandIn({
     port: options.port ?? 0,
@@ -87,7 +87,7 @@ async function startRealRedis(options: RedisServerOptions, binary: Binary): Prom
       // It answers -LOADING while it reads its append-only file.
       ready: (ended) =>
         untilAnswers({ host: HOST, port, send: login, isReady: (answer) => answer.includes('+PONG') }, ended),
-      // For a large append-only file.
+      // Loading a large append-only file takes this long.
       readyTimeoutMs: 60_000,
       pidFile: join(dataDir, 'redis-server.pid.json'),
       log: options.log,

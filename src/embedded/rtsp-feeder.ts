@@ -103,7 +103,7 @@ export class RtspFeeder {
     return this.#sdp;
   }
 
-  /** The port for ffmpeg. A start that is tried again finds the server listening. */
+  /** The port for ffmpeg. A retried start reuses the listening server. */
   async #listen(): Promise<number> {
     if (this.#server === null) {
       const server = createServer((socket) => this.#accept(socket));
@@ -135,7 +135,7 @@ export class RtspFeeder {
       } catch (error) {
         this.#options.log.warn(
           { stream: this.#options.name, err: error },
-          'the ffmpeg that feeds an RTSP stream sent data that is no RTSP',
+          'the ffmpeg that feeds an RTSP stream sent invalid RTSP',
         );
         socket.destroy();
       }

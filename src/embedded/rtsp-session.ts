@@ -46,7 +46,7 @@ export class RtspSession {
   #stream: PlayableStream | null = null;
   #playing = false;
   #awaitsKeyframe = true;
-  /** Requests are answered one after another, in order. */
+  /** Requests are answered one at a time, in order. */
   #queue: Promise<void> = Promise.resolve();
   #queued = 0;
 

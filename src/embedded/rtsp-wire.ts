@@ -14,7 +14,7 @@ export interface InterleavedPacket {
   readonly payload: Buffer;
 }
 
-/** The peer sent bytes that are no RTSP request. The connection cannot be used any more. */
+/** The peer sent bytes that are not an RTSP request. The connection is unusable. */
 export class RtspSyntaxError extends Error {
   override readonly name = 'RtspSyntaxError';
 }
@@ -24,8 +24,8 @@ const MAX_HEAD = 16 * 1024;
 const MAX_BODY = 64 * 1024;
 
 /**
- * Parses requests and whole packets of one connection, strictly. Holds at most one incomplete message (80 KiB). Apart
- * from the reader of `source`, which must bear the habits of real cameras and passes packets on in pieces.
+ * Parses requests and whole packets of one connection, strictly. Holds at most one incomplete message (80 KiB). The
+ * reader in `source` is another one: it tolerates the habits of real cameras and returns packets in pieces.
  */
 export class RtspParser {
   #buffer: Buffer = Buffer.alloc(0);

@@ -63,7 +63,7 @@ export const EMBEDDED_ERRORS = {
   SPAWN_FAILED: 'the program could not be started at all',
   EXITED_EARLY: 'the program ended before it was ready',
   NOT_READY: 'the program did not become ready in time',
-  FOLDER_IN_USE: 'another living Gantry runs this service in the same data folder',
+  FOLDER_IN_USE: 'another running Gantry uses this service in the same data folder',
   BAD_STREAM: 'a stream of the RTSP server is not known, or its definition is invalid',
   NO_FREE_PORT: 'no port could be bound',
 } as const;

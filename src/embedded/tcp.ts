@@ -23,7 +23,7 @@ export function listen(server: Server, host: string, port: number, what: string)
 /** A free port. Another program may bind it before the caller does. */
 export async function freePort(host: string): Promise<number> {
   const server = createServer();
-  const port = await listen(server, host, 0, 'a look for a free port');
+  const port = await listen(server, host, 0, 'the search for a free port');
   await new Promise((resolve) => server.close(resolve));
   return port;
 }
@@ -37,7 +37,7 @@ export interface Exchange {
   readonly isReady: (received: string) => boolean;
 }
 
-/** Asks every 25 ms until the answer is right. Rejects with the reason of `signal`. */
+/** Repeats the exchange every 25 ms until the answer is right. Rejects with the reason of `signal`. */
 export async function untilAnswers(exchange: Exchange, signal: AbortSignal): Promise<void> {
   while (!(await answers(exchange, signal))) await delay(25, undefined, { signal });
 }

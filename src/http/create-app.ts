@@ -12,10 +12,10 @@ import { clientErrorHandler } from './intake/install.ts';
 import type { Refusals } from './intake/intake-refusals.ts';
 import type { App } from './server.types.ts';
 
-/** Frames of one WebSocket message: each is kept by itself until the last has arrived. */
+/** Most frames of one WebSocket message. They are buffered until the last has arrived. */
 const MAX_FRAGMENTS = 64;
 
-/** Fastify with our limits, zod validation and WebSockets; without hooks and routes of ours. */
+/** Fastify with Gantry's limits, zod validation and WebSockets; its hooks and routes are added by the caller. */
 export async function createApp(limits: HttpLimits, basePath: string, refusals: Refusals): Promise<App> {
   const app: App = Fastify({
     logger: false,
@@ -62,7 +62,7 @@ async function installWebSockets(app: App, limits: HttpLimits): Promise<void> {
       perMessageDeflate: false,
       autoPong: false,
     },
-    // By now the server has closed every viewer with a reason; the rest is dropped.
+    // By now the server has sent every viewer a close frame; remaining connections are dropped.
     preClose: async () => {
       for (const socket of app.websocketServer.clients) socket.terminate();
       app.websocketServer.close();

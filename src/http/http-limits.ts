@@ -31,7 +31,7 @@ export interface HttpLimits {
   readonly hardBytes: number;
   /** Alerts queued for one viewer; over it the viewer is closed with 1013 and can resume. */
   readonly alertQueue: number;
-  /** Between two `lag` messages to a slow viewer. */
+  /** Shortest time between two `lag` messages to a slow viewer. */
   readonly lagEveryMs: number;
   /** Alerts kept in memory for returning viewers, and their bytes; at either bound the oldest are dropped. */
   readonly logAlerts: number;
@@ -48,7 +48,7 @@ export interface HttpLimits {
   readonly heartbeatMs: number;
   /** Cameras whose live video is encoded at the same time (one ffmpeg each); over it: 503. */
   readonly maxPreviews: number;
-  /** How long the encoder goes on after its last viewer left. */
+  /** How long the encoder keeps running after its last viewer left. */
   readonly previewGraceMs: number;
 }
 

@@ -38,7 +38,7 @@ export interface LiveFeedFigures {
   readonly closedSlow: number;
   /** Aggregates that arrived again. */
   readonly duplicates: number;
-  /** Gaps that viewers were told of. */
+  /** `gap` messages sent. */
   readonly gaps: number;
   /** Alerts sent again to returning viewers. */
   readonly replayed: number;

@@ -25,7 +25,7 @@ export class Previews {
     this.#options = options;
   }
 
-  /** Why one more viewer of this camera is refused now; null when it is not. */
+  /** The error for one more viewer of this camera; null when it is accepted. */
   refusal(cameraId: CameraId): HttpError | null {
     if (this.#options.start === null) return new HttpError('NO_VIDEO', 'there is no ffmpeg to make live video with');
     if (this.#channels.has(cameraId) || this.#channels.size < this.#options.maxPreviews) return null;

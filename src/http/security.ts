@@ -8,7 +8,7 @@ import { methodsAt, type RouteTable } from './errors/route-table.ts';
 import { safeValue } from './errors/safe-value.ts';
 
 export interface SecurityOptions {
-  /** When set, everything under /api, /ws and /metrics needs it. */
+  /** When set, every request under /api, /ws and /metrics needs it. */
   readonly token: string | null;
   readonly tickets: Tickets;
   /** Host names this server answers to, besides addresses and names that only a local network knows. */
@@ -37,7 +37,7 @@ const ORIGIN_CHECKED: ReadonlySet<string> = new Set([
   'POST /api/assessments',
   'POST /api/dead-letters/:id/replay',
 ]);
-/** For load balancers and containers, which send any `Host` or none. They answer one word. */
+/** For load balancers and containers, which send any `Host` or none. The reply is one word. */
 const PROBES: ReadonlySet<string> = new Set(['/livez', '/readyz']);
 const EVERY_METHOD = 'DELETE, GET, HEAD, OPTIONS, PATCH, POST';
 
@@ -68,7 +68,7 @@ export function installSecurity(app: FastifyInstance, options: SecurityOptions):
     if (ORIGIN_CHECKED.has(`${request.method} ${route}`) && !originAllowed(origin, host, allowed)) {
       throw new HttpError(
         'ORIGIN_REFUSED',
-        'origin: this may be done by pages of this server only; add the host of the page to GANTRY_ALLOWED_HOSTS',
+        'origin: only pages of this server may do this; add the host of the page to GANTRY_ALLOWED_HOSTS',
         { field: 'origin', value: safeValue('origin', origin) },
       );
     }
@@ -103,7 +103,7 @@ const needsToken = (route: string): boolean =>
 function authenticate(request: FastifyRequest, route: string, expected: Buffer, tickets: Tickets): void {
   if (inQuery(request, 'token') !== undefined) {
     throw unauthorized(
-      'token: is not taken from the address, which logs keep; send "Authorization: Bearer TOKEN", or where no header ' +
+      'token: is not accepted in the address, which logs keep; send "Authorization: Bearer TOKEN", or where no header ' +
         'can be sent (pictures, WebSockets) ?ticket= with a ticket of POST /api/tickets',
       'token',
     );

@@ -18,7 +18,7 @@ export type App = FastifyInstance<
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The route speaks WebSocket; every other refuses to. */
+    /** The route accepts WebSockets; all others refuse them. */
     readonly upgrades?: boolean;
   }
 }

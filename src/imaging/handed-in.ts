@@ -12,7 +12,7 @@ const LONGEST_SIDE = 1_280;
 const MAX_RUNNING = 2;
 const MAX_WAITING = 16;
 
-/** Why a picture is refused. The message reads on after "the picture". */
+/** Thrown for a refused picture. The message continues a sentence that begins with "the picture". */
 export class PictureError extends Error {
   override readonly name = 'PictureError';
   readonly code: 'PICTURE_REFUSED' | 'PICTURES_BUSY';

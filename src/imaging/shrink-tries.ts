@@ -4,7 +4,7 @@ export interface Try {
   readonly quality: number;
 }
 
-/** Lower quality first, then fewer pixels: that keeps a picture recognisable longest. */
+/** Lower quality first, then fewer pixels: a picture stays recognisable longest that way. */
 const QUALITIES = [
   { quality: 70, share: 0.85 },
   { quality: 55, share: 0.57 },

@@ -11,7 +11,7 @@ import {
 
 /** The plain request is tried again after this long, because providers and models change. */
 export const REMEMBERED_MS = 24 * 3_600_000;
-/** Endpoints and models remembered. One more makes it forget all of them, at the cost of a few refused calls. */
+/** Most targets remembered. One more clears them all, at the cost of a few refused calls. */
 const MOST_TARGETS = 500;
 
 interface Target {
@@ -22,7 +22,7 @@ interface Target {
   proven: FormatStep | null;
   /** A shape without a format, tried after a refusal that named no parameter; kept only if it works. */
   trial: Shape | null;
-  /** A trial was made: there is one for each target. */
+  /** The target's one trial was made. */
   tried: boolean;
 }
 
@@ -70,7 +70,7 @@ export class Adaptations {
   refused(target: string, wanted: Wanted, { shape, trial }: ChosenShape, error: ProviderError): boolean {
     const known = this.#known(target) ?? this.#new(target, plainShape('auto'));
     const now = { ...known.shape, format: wanted.responseFormat === 'auto' ? known.shape.format : shape.format };
-    // Several calls in flight may be refused alike: the first took the step for all of them.
+    // Several calls in flight may be refused for the same reason: the first took the step for all.
     if (!trial && !sameShape(shape, now)) return true;
     const next = nextShape(shape, wanted, error);
     if (next !== null) {

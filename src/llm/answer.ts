@@ -32,7 +32,7 @@ export function toGroupAssessment(answer: Answer, task: AssessmentTask): GroupAs
   return {
     groupIndex: task.group.groupIndex,
     ...answer,
-    // A picture that was handed in has no counted objects.
+    // Nothing was detected in an uploaded picture, so there is no count to compare with.
     dangerObjectCount: members.size === 0 ? answer.dangerObjectCount : Math.min(answer.dangerObjectCount, members.size),
     triggerObjectIds: [...new Set(answer.triggerObjectIds)].filter((id) => members.has(id)),
   };
@@ -72,7 +72,7 @@ function confidenceOfText(text: string): number {
 
 const shareOf = (number: number): number => (number >= 0 && number <= 1 ? number : 0);
 
-/** Control characters and marks of the writing direction, which have no place in logs and pages. */
+/** Control characters and marks of the writing direction, which logs and pages must not show. */
 // eslint-disable-next-line no-control-regex
 const UNSHOWN = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069\uFEFF]+/g;
 

@@ -1,3 +1,3 @@
-/** One expression that matches any of the parts, case-insensitive: keeps long alternatives on short lines. */
+/** A case-insensitive expression that matches any of the parts. Keeps long alternatives on short lines. */
 export const anyOf = (...parts: readonly RegExp[]): RegExp =>
   new RegExp(parts.map(({ source }) => source).join('|'), 'iu');

@@ -67,7 +67,7 @@ export type VlmReply = ReplyParts &
       }
     | {
         readonly ok: false;
-        /** `stepped-down`: the next request will have another shape, so that it is worth sending. */
+        /** `stepped-down`: the next request will have another shape, so a retry is worthwhile. */
         readonly failure: Failure;
       }
   );

@@ -17,7 +17,7 @@ export interface Message {
   readonly reasoned: boolean;
 }
 
-/** A message with more tool calls, or more parts, is not read at all. */
+/** Most tool calls, and most parts, of a message; one with more is not read. */
 const MOST_CALLS = 64;
 const MOST_PARTS = 1_000;
 const REASONING = [

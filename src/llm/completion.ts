@@ -41,7 +41,7 @@ const EARLY_END_OF = new Map(
 );
 
 /**
- * Reads the body of a 200: its answer, or why there is none. `completion` is the body's JSON, whatever it holds. Of
+ * Reads the body of a 200: its answer, or why there is none. `completion` is the body's JSON, of any shape. Of
  * several choices the worst answer counts. An `error` in the body is reported as such; the caller classifies it. Never
  * throws; linear in the body.
  */
@@ -89,7 +89,7 @@ const isBareText = (body: Fields): boolean =>
 /** One choice is asked for. A body with more than this is not read at all. */
 const MOST_CHOICES = 64;
 
-/** The choices of a body; a body that is one bare message counts as a choice. */
+/** The choices of a body; a body that is itself a message counts as a choice. */
 function choicesOf(body: Fields): readonly Fields[] {
   const choices: unknown = body['choices'];
   if (Array.isArray(choices)) return choices.length > MOST_CHOICES ? [] : choices.filter(isFields);
@@ -100,7 +100,7 @@ function nothingIn(body: Fields): Unread {
   if (errorInAnswer(body) !== null) return IN_BODY;
   const feedback = body['promptFeedback'] ?? body['prompt_feedback'];
   if (isFields(feedback) && typeof feedback['blockReason'] === 'string') return FILTERED_OUT;
-  return unread('not-a-completion', 'the response is no chat completion');
+  return unread('not-a-completion', 'the response is not a chat completion');
 }
 
 function readChoice(choice: Fields): Read {
@@ -136,11 +136,11 @@ const REASONED_ONLY = unread('reasoning-only', 'the model reasoned and gave no a
 const EMPTY = unread('empty', 'the answer is empty');
 const NO_MESSAGE = unread('not-a-completion', 'the response has no message');
 
-/** Part of an answer came, so it must not be taken for silence, whatever the finish reason. */
+/** Whether part of an answer arrived, so that it must not count as empty, whatever the finish reason. */
 const isPart = ({ reason }: Unread): boolean => reason === 'cut-off' || reason === 'bad-level';
 
 /**
- * The one that counts of several readings: an answer of level `high`; else a cut or unclear one, which may have been
+ * The decisive one of several readings: an answer of level `high`; else a cut or unclear one, which may have been
  * `high`; else the worst answer. Undefined when there is none.
  */
 function worstOf(reads: readonly Read[]): Read | undefined {

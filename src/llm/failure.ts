@@ -8,7 +8,7 @@ import { statedWaitMs } from './waits.ts';
 export type Failure = Exclude<CallOutcome, { kind: 'ok' }>;
 
 const LONGEST_MESSAGE = 200;
-/** Only this much of a longer text is read. */
+/** Characters of a text that are read. */
 const LONGEST_LOOK = 4_000;
 /** Parts of keys, which some providers quote in their messages. */
 const KEY_LIKE = /\b(sk|ak|key)-[A-Za-z0-9_*.-]{4,}/gi;
@@ -22,7 +22,7 @@ export const redact = (message: string, secret: Secret): string =>
     .replace(/\s+/g, ' ')
     .slice(0, LONGEST_MESSAGE);
 
-/** Whether we ended the call ourselves, and how. */
+/** How the caller ended the call, if it did. */
 export interface Ending {
   /** By our time-out. */
   readonly timedOut: boolean;
@@ -93,7 +93,7 @@ const OUTCOMES: Readonly<Record<Meaning, (refusal: Refusal) => Failure>> = {
   page: ({ error: { status, message }, call: { secret } }) => ({
     kind: 'server-error',
     status,
-    message: redact(`a page came in place of an answer: ${message}`, secret),
+    message: redact(`a page was returned in place of an answer: ${message}`, secret),
   }),
   place: serverError,
   overloaded: serverError,

@@ -1,9 +1,9 @@
 import { CROP_MARGIN, type DetectedObject } from '../messages/detection.ts';
 import type { AssessmentTask } from '../messages/task.ts';
 
-/** Objects that are described one by one; further ones are only counted. */
+/** Most objects described one by one; the others are only counted. */
 const MOST_OBJECTS = 40;
-/** An object slower than this share of the frame's width per second is called still: boxes jitter by that much. */
+/** An object slower than this share of the frame's width per second counts as still: boxes jitter that much. */
 const STILL_PER_WIDTH = 0.01;
 
 export interface ObjectFigures {

@@ -1,13 +1,13 @@
 import { readValue, startsValue, type Json, type JsonObject } from './tolerant-json.ts';
 
-/** Characters that may be read twice: bounds the work on a text full of brackets. */
+/** Most characters read twice, which bounds the work on a text full of brackets. */
 const FALSE_STARTS = 40_000;
 
 export interface FoundValue {
   readonly from: number;
   /** The position behind the closing bracket. */
   readonly to: number;
-  /** A string in it may have swallowed what was meant to follow it; values inside are listed as well. */
+  /** A string in it may have swallowed the text after it; values inside are listed as well. */
   readonly doubtful: boolean;
   readonly value: Json;
 }
@@ -46,7 +46,7 @@ export function valuesIn(text: string): ValuesInText {
 
 const BEGINS_LIKE_JSON = /[[{｛［]\s{0,200}(?:$|\\?["'“＂]|[{[｛［]|[\p{L}_]{1,40}\s{0,9}[:：])/uy;
 
-/** Tells JSON that was cut from a bracket in prose. */
+/** Distinguishes cut JSON from a bracket in prose. */
 function looksLikeJson(text: string, at: number): boolean {
   BEGINS_LIKE_JSON.lastIndex = at;
   return BEGINS_LIKE_JSON.test(text);

@@ -2,7 +2,7 @@ import { parseBounded } from './bounded-json.ts';
 import { type Fields, isFields, WRAPPERS } from './completion-parts.ts';
 
 /**
- * A provider's error in one form for all shapes. Fields are cut to what a person would read, so that matching them is
+ * A provider's error in one form for all shapes. Fields are cut to a readable length, so matching them is
  * quick: a body of 1 MB costs no more than its parsing.
  */
 export interface ProviderError {
@@ -40,7 +40,7 @@ export function readProviderError(status: number, body: string): ProviderError {
 
 /** Reads an error from the body of a 200. Null when the body holds an answer, or nothing that is known. */
 export function errorInAnswer(value: unknown): ProviderError | null {
-  // Text that begins like an answer is one that broke off, not an error.
+  // Text that begins like an answer is a broken-off answer, not an error.
   if (typeof value === 'string') return /^\s*(?:[{[]|data:|$)/u.test(value) ? null : readProviderError(200, value);
   const body: unknown = Array.isArray(value) ? value[0] : value;
   if (!isFields(body)) return null;
@@ -49,7 +49,7 @@ export function errorInAnswer(value: unknown): ProviderError | null {
   if (isTelling(field(choice, 'error')) || saysError(body) || (!answered && saysNoAnswer(body)))
     return fromValue(200, value);
   if (answered) return null;
-  // A proxy puts another provider's error under one more key.
+  // A proxy wraps another provider's error under a key of its own.
   const inner = WRAPPERS.map((name) => field(body, name)).find(isFields);
   return inner !== undefined && isTelling(field(inner, 'error')) ? fromValue(200, inner) : null;
 }

@@ -91,8 +91,7 @@ function answerFrom(
   ];
   const level = worstRisk(levels);
   const unclear = stated.unclear || (levels.length === 0 && labelled.includes('unclear'));
-  if (unclear && level !== 'medium' && level !== 'high')
-    return unread('bad-level', 'the answer names no level that is known');
+  if (unclear && level !== 'medium' && level !== 'high') return unread('bad-level', 'the answer names no known level');
   if (levels.length === 0)
     return isRefusal(part)
       ? unread('refusal', 'the model declined to answer')
@@ -149,7 +148,7 @@ function markedIn(part: string, values: ValuesInText): ValuesInText & { readonly
   return { ...values, from: 0 };
 }
 
-/** Every field asked for is there, so that only the closing bracket can be missing. */
+/** Whether every requested field is there, so that only the closing bracket can be missing. */
 const isWhole = (settled: JsonObject | null): boolean => {
   const names = new Set(settled?.entries.map(([key]) => plainName(key)));
   return ['risklevel', 'confidence', 'risktypes', 'description', 'dangerobjectcount', 'triggerobjectids'].every(

@@ -14,7 +14,7 @@ export interface Shape {
   /** Asks a streamed answer for its token counts. */
   readonly streamUsage: boolean;
   readonly systemRole: boolean;
-  /** `off` sends `enable_thinking: false`; `kept`: that was refused as well, and is not sent any more. */
+  /** `off` sends `enable_thinking: false`; `kept`: that was refused too, and is no longer sent. */
   readonly thinking: 'default' | 'off' | 'kept';
   /** Names of the key's extra body fields that are left out. */
   readonly dropped: readonly string[];
@@ -39,7 +39,7 @@ export const plainShape = (responseFormat: ResponseFormat): Shape => ({
   dropped: [],
 });
 
-/** The differences between the shape and the plain request, each in a few words for an operator. */
+/** The differences between the shape and the plain request, in a few words each, for operators. */
 export function differencesOf(shape: Shape, wanted: Wanted): readonly string[] {
   return [
     ...(wanted.responseFormat === 'auto' && shape.format !== 'json_schema' ? [`response_format ${shape.format}`] : []),
@@ -112,7 +112,7 @@ const milderFormat: Step = ({ shape: { format }, wanted: { responseFormat }, err
     ? { format: NEXT_FORMAT[format] }
     : null;
 
-/** A model that thinks by default is told not to; a provider that refuses that as well is left alone. */
+/** Switches off the thinking of a model that thinks by default; if that is refused too, the field is left out. */
 const otherThinking: Step = ({ shape: { thinking }, wanted: { extraFields }, mentions }) => {
   if (!mentions('enable_thinking')) return null;
   if (thinking === 'default' && !extraFields.includes('enable_thinking')) return { thinking: 'off' };
@@ -135,7 +135,7 @@ const withoutTemperature: Step = ({ shape, mentions }) =>
 const withoutSystemRole: Step = ({ shape, error: { message } }) =>
   shape.systemRole && SYSTEM_ROLE.test(message) ? { systemRole: false } : null;
 
-/** Tried in this order; the first that changes something counts. */
+/** Tried in this order; the first step that changes something is taken. */
 const STEPS = [stream, withoutStreamUsage, milderFormat, otherThinking, withoutExtraField] as const;
 /** Only when the refusal is not about a prompt that is too long: that often names `max_tokens` as well. */
 const STEPS_UNLESS_TOO_LONG = [otherTokensField, withoutTemperature, withoutSystemRole] as const;
@@ -167,7 +167,7 @@ function wordIn(text: string, name: string): boolean {
   return false;
 }
 
-/** Whether a refusal gives no hint of what is wrong with the request. */
+/** Whether a refusal gives no hint of the cause. */
 export function isUnspecific(error: ProviderError): boolean {
   return (
     UNSPECIFIC.has(error.status) &&

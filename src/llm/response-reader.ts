@@ -8,8 +8,8 @@ export type Body =
   | { readonly kind: 'text'; readonly text: string };
 
 /**
- * Reads the body of a 2xx, streamed or not, whatever was asked for: some providers stream every answer, others none,
- * and some declare a wrong type. A streamed answer is joined into the shape of one that was not streamed.
+ * Reads the body of a 2xx, streamed or not, regardless of the request: some providers stream every answer, others none,
+ * and some declare a wrong type. A streamed answer is joined into one chat completion.
  */
 export function readBody(text: string): Body {
   const value = parseBounded(text);
@@ -19,7 +19,7 @@ export function readBody(text: string): Body {
 
 /**
  * Joins the pieces of a streamed answer into one chat completion, or into the error among them. Null when the text is
- * no stream, or breaks off within a piece. The library's own reader is made for streams that arrive bit by bit: it
+ * not a stream, or breaks off within a piece. The library's own reader is made for streams that arrive bit by bit: it
  * takes seconds for a megabyte of line feeds in a whole text.
  */
 function joinStream(text: string): Body | null {

@@ -97,7 +97,7 @@ interface Encounter {
   readonly contactSeconds: number;
 }
 
-/** The first that applies counts, so the worst come first. */
+/** The first rule that applies decides, so the worst come first. */
 const PERSON_RULES: readonly (Pick<Finding, 'level' | 'kind'> & { readonly applies: (seen: Encounter) => boolean })[] =
   [
     {
@@ -126,7 +126,7 @@ function personAndVehicle(person: DetectedObject, vehicle: DetectedObject, scale
   const figures = { objects: [person, vehicle], distance, count: 2 };
   if (speed === null)
     return near ? { level: 'low', kind: 'person-near-vehicle', ...figures, speed: 0, closing: 0 } : null;
-  // A vehicle that stands is no danger to people walking past.
+  // A standing vehicle is no danger to people walking past.
   if (speed < RULES.movingSpeed * scale) return null;
   const closing = approach(person, vehicle)?.closing ?? 0;
   const closes = closing >= RULES.closingSpeed * scale;

@@ -41,7 +41,7 @@ const FLAGS = new Set([
   '是否存在危险驾驶',
 ]);
 
-/** Fields that hold no answer: the model's thoughts, and what it repeats of the question. */
+/** Fields that hold no answer: the model's thoughts, and repetitions of the question. */
 const NO_ANSWER = new Set(
   [
     'reasoning reasoningcontent reasoningdetails reason thinking thought thoughts chainofthought cot scratchpad',
@@ -51,7 +51,7 @@ const NO_ANSWER = new Set(
     .join(' ')
     .split(' '),
 );
-/** Texts and figures of an answer. They state no level, because they may quote text from the picture. */
+/** Texts and figures of an answer. They never state a level, because they may quote text from the picture. */
 const LEAVES = new Set(
   ['description desc explanation risktypes confidence dangerobjectcount triggerobjectids', '描述 说明 风险类型 置信度']
     .join(' ')

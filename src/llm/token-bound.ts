@@ -4,8 +4,8 @@ import { ANSWER_JSON_SCHEMA } from './answer.ts';
 import type { Prompt } from './prompt.ts';
 
 /**
- * Tokens of a picture, as most providers count at most unless they are told to look closer. Where a provider counts
- * more, the key pool learns it from the first answer.
+ * Tokens of a picture: the most that common providers count at their default detail. If a provider counts more, the key
+ * pool learns it from the first answer.
  */
 const PICTURE_TOKENS = 1_280;
 /** Tokens for the marks of roles and messages. */

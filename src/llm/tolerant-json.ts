@@ -11,7 +11,7 @@ export type Json = null | boolean | number | string | readonly Json[] | JsonObje
 /**
  * The result of reading at a bracket. `looked`: characters read.
  * - `value`: a value with its closing bracket; `end` is the position behind it. `doubtful`: some quotes were read as
- *   part of their string, which may therefore have swallowed what was meant to follow it.
+ *   part of their string, which may therefore have swallowed the text after it.
  * - `open`: the text broke off within the value. `settled`: its entries when only the last `}` of an object is missing.
  * - `broken`: no value by any reading known here, or nested too deep.
  */
@@ -175,7 +175,7 @@ class Reader {
     return this.#text.slice(before, this.at).includes('\n') || (place === 'entry' && this.#entryAt(this.at));
   }
 
-  /** Whether an entry of an object begins here beyond doubt, so that only a comma is missing before it. */
+  /** Whether an entry of an object clearly begins here, so that only a comma is missing before it. */
   #entryAt(at: number): boolean {
     NEXT_ENTRY.lastIndex = at;
     return NEXT_ENTRY.test(this.#text);
@@ -256,7 +256,7 @@ class Reader {
     BARE.lastIndex = this.at;
     const run = BARE.exec(this.#text)?.[0] ?? '';
     const word = (run.split(/\s(?:\/\/|#)/, 1)[0] ?? '').trim();
-    // A word at the end of the text may be cut; a number or literal matters for no level.
+    // A word at the end of the text may be cut; a number or literal states no level.
     const end = this.at + run.length;
     const next = this.#text[end];
     if (word === '' || run.length >= MAX_BARE || word.includes(':')) return FAILED;

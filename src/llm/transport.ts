@@ -3,7 +3,7 @@ import { Agent, DecoratorHandler, Dispatcher, EnvHttpProxyAgent, fetch, type Req
 
 /** Bytes after decompression. An answer has a few kB. */
 export const LARGEST_ANSWER_BYTES = 1_000_000;
-/** An idle connection is closed after this long, before servers and firewalls drop it silently. */
+/** Idle connections are closed after this long, before servers and firewalls drop them silently. */
 const KEEP_ALIVE_MS = 4_000;
 
 /** The library's `fetch` over the pool of connections below, and the pool itself. */
@@ -13,8 +13,8 @@ export interface Transport {
 }
 
 /**
- * A pool of kept HTTP/1.1 connections for the client. Redirects are refused, because the key would go along; answers
- * are bounded, and nothing is sent twice. The caller times out by signal.
+ * A pool of persistent HTTP/1.1 connections. Redirects are refused, because they would carry the key along; answers are
+ * bounded, and nothing is sent twice. The caller times out by signal.
  */
 export function createTransport(): Transport {
   const options = {

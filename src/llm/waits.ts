@@ -58,7 +58,7 @@ function dateMs(text: string, serverNow: number): number | null {
   return Number.isNaN(date) || date < serverNow ? null : date - serverNow;
 }
 
-/** Numbers from here on are epochs, in seconds or in ms: no wait is that long. */
+/** A number from here on is an epoch, in seconds or in ms: no wait is that long. */
 const EPOCH_S = 1e9;
 const EPOCH_MS = 1e12;
 

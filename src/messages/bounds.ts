@@ -29,7 +29,7 @@ export const MOST = {
   url: 2_048,
   /** Characters of a time. */
   time: 40,
-  /** Characters of a webhook's body: an alert as JSON. */
+  /** Characters of a webhook's body, an alert as JSON. */
   hookBody: 400_000,
 } as const;
 

@@ -31,7 +31,7 @@ export function newRequestId(now = Date.now()): RequestId {
   const time = now.toString(16).padStart(12, '0');
   return `${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}`;
 }
-/** When the request id of an image was made, epoch ms; null when it is a UUID that does not tell. */
+/** When the request id of an image was made, epoch ms; null unless it is a UUID v7. */
 export const imageMadeAt = (id: ImageId): number | null =>
   id[14] === '7' ? Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16) : null;
 /** From a UUID: the platform buffers random bytes for it, while `randomBytes` asks the system each time. */

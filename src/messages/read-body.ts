@@ -5,8 +5,8 @@ import { jsonSize } from './json-size.ts';
 
 /** Every code a {@link BodyError} can carry. */
 export const BODY_ERRORS = {
-  BODY_TOO_LARGE: 'it has more bytes, values or levels than any message of ours',
-  BODY_NOT_JSON: 'it is no JSON text in UTF-8',
+  BODY_TOO_LARGE: 'it has more bytes, values or levels than any message of Gantry',
+  BODY_NOT_JSON: 'it is not JSON text in UTF-8',
   BODY_INVALID: 'it does not fit the schema',
 } as const;
 export type BodyErrorCode = keyof typeof BODY_ERRORS;
@@ -54,7 +54,7 @@ function parseJson(bytes: Buffer, bounds: BodyBounds): unknown {
   try {
     return JSON.parse(bytes.toString('utf8'));
   } catch (thrown) {
-    throw new BodyError('BODY_NOT_JSON', thrown instanceof Error ? thrown.message : 'it is no JSON');
+    throw new BodyError('BODY_NOT_JSON', thrown instanceof Error ? thrown.message : 'it is not JSON');
   }
 }
 

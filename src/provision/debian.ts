@@ -69,7 +69,7 @@ export async function unpackDebianPackages(options: UnpackOptions): Promise<stri
 async function download(cache: string, folder: string, options: UnpackOptions): Promise<void> {
   const say = options.onProgress ?? (() => undefined);
   const apt = await Apt.open(cache, options.signal);
-  // The machine's own package lists come first, to save a 9 MB download. They may be missing, or older than the mirror.
+  // Try the machine's own package lists first, to save a 9 MB download. They may be missing, or older than the mirror.
   const first = await apt.download('system', folder, options.packages, say);
   if (first === null) return;
   say("fetching Debian's package lists (9 MB, kept in the cache)");
@@ -110,13 +110,13 @@ class Apt {
     return new Apt(cache, signal);
   }
 
-  /** Fetches package lists. Returns apt's error message; empty when all came. */
+  /** Fetches package lists. Returns apt's error message; empty when all were fetched. */
   async update(): Promise<string> {
     const { code, stderr } = await this.#run('own', ['update'], { timeoutMs: UPDATE_TIMEOUT_MS });
     return code === 0 ? '' : lastLines(stderr);
   }
 
-  /** Downloads into `folder`. Returns apt's error message; null when all came. */
+  /** Downloads into `folder`. Returns apt's error message; null when all were fetched. */
   async download(lists: Lists, folder: string, packages: readonly string[], say: OnProgress): Promise<string | null> {
     const planned = await this.#run(lists, ['download', '--print-uris', ...packages], { timeoutMs: UPDATE_TIMEOUT_MS });
     if (planned.code !== 0) return lastLines(planned.stderr);

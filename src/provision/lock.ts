@@ -17,9 +17,9 @@ export interface LockOptions {
 /**
  * Runs `work` while no other process of this machine runs work under the same name and folder.
  *
- * The lock is a listening socket in Linux's abstract namespace: it needs no file, and the kernel frees it however its
- * holder ends, so no lock is ever stale. On a system without such sockets the work runs unlocked, so it must end with
- * an atomic rename.
+ * The lock is a listening socket in Linux's abstract namespace: it needs no file, and the kernel frees it even if its
+ * holder is killed, so no lock is ever stale. On a system without such sockets the work runs unlocked, so it must end
+ * with an atomic rename.
  * @throws {ProvisionError} `LOCK_TIMEOUT`
  */
 export async function withLock<T>(

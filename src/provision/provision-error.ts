@@ -11,7 +11,7 @@ export const PROVISION_ERRORS = {
 } as const;
 export type ProvisionErrorCode = keyof typeof PROVISION_ERRORS;
 
-/** Gantry cannot get a program or file that it needs; `message` says what happened and what to do. */
+/** A required program or file cannot be provided. `message` says what happened and what to do. */
 export class ProvisionError extends Error {
   override readonly name = 'ProvisionError';
   readonly code: ProvisionErrorCode;

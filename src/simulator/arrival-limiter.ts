@@ -14,7 +14,7 @@ export class ArrivalLimiter {
     ];
   }
 
-  /** Milliseconds until a call that arrives at `at` (epoch ms) would be let in; 0 for now. */
+  /** Milliseconds until a call that arrives at `at` (epoch ms) would be accepted; 0 for now. */
   waitMs(at: number): number {
     this.#prune(at);
     let wait = 0;
@@ -48,7 +48,9 @@ export class ArrivalLimiter {
   }
 }
 
-/** The same for the tokens of a minute. Each call counts, with all tokens it will use, from its arrival. */
+/**
+ * As {@link ArrivalLimiter}, for the tokens of a minute. A call counts from its arrival, with all tokens it will use.
+ */
 export class TokenLimiter {
   readonly #limit: number;
   readonly #counted: { readonly at: number; readonly tokens: number }[] = [];
@@ -58,7 +60,7 @@ export class TokenLimiter {
   }
 
   /**
-   * Milliseconds until a call of so many tokens that arrives at `at` would be let in; 0 for now, Infinity for never.
+   * Milliseconds until a call of so many tokens that arrives at `at` would be accepted; 0 for now, Infinity for never.
    */
   waitMs(at: number, tokens: number): number {
     if (tokens > this.#limit) return Infinity;

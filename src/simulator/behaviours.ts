@@ -29,7 +29,7 @@ export class Behaviours {
     this.#rules = [];
   }
 
-  /** The behaviour for the next call of this key; null to answer well. */
+  /** The behaviour for the next call of this key; null for a good answer. */
   next(key: string): Behaviour | null {
     const rule = this.#rules.find(
       (one) =>

@@ -124,14 +124,14 @@ class Simulator {
     note(status === 0 ? { status } : { status, ms: preciseNow() - at });
   }
 
-  /** Milliseconds that the limits of calls want this one to wait; 0 when it is let in, and counted. */
+  /** Milliseconds that the call limits require this one to wait; 0 when it is accepted, and counted. */
   #countArrival({ limiter }: KnownKey, at: number): number {
     const wait = limiter.waitMs(at);
     if (wait === 0 || this.#options.countRejected === true) limiter.count(at);
     return wait;
   }
 
-  /** The same for the limit of tokens. */
+  /** As `#countArrival`, for the token limit. */
   #countTokens({ tokens: limiter }: KnownKey, at: number, tokens: number): number {
     const wait = limiter?.waitMs(at, tokens) ?? 0;
     if (wait === 0 || this.#options.countRejected === true) limiter?.count(at, tokens);
@@ -273,7 +273,7 @@ function sendInstead(response: ServerResponse, behaviour: Behaviour, model: stri
   return behaviour.kind === 'broken-json' ? sendText(response, '{"id": "chatcmpl-sim", "choices": [') : null;
 }
 
-/** 200 with this body, whatever it holds. */
+/** 200 with this body as it is. */
 function sendText(response: ServerResponse, body: string): number {
   response.writeHead(200, { 'content-type': 'application/json' }).end(body);
   return 200;
@@ -307,7 +307,7 @@ function readBody(request: IncomingMessage, largest: number): Promise<Buffer | n
     request.once('end', () => resolve(size > largest ? null : Buffer.concat(chunks)));
     request.once('error', reject);
     request.once('close', () => {
-      if (!request.complete) reject(new Error('the caller went away within its request'));
+      if (!request.complete) reject(new Error('the caller disconnected during its request'));
     });
   });
 }

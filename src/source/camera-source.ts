@@ -27,7 +27,7 @@ export interface SourceOptions {
   /** A picture arrived. */
   readonly onFrame: (frame: Frame) => void;
   /**
-   * `connecting` before the first picture, `online` from then on, `offline` when the stream has ended, with the reason.
+   * `connecting` before the first picture, `online` after it, `offline` with the reason when the stream has ended.
    */
   readonly onState: (state: 'connecting' | 'online' | 'offline', message: string) => void;
   /** Called for each ffmpeg that begins or ends, so that none outlives its camera. */
@@ -118,7 +118,7 @@ export class CameraSource {
     else this.#follow(relay);
   }
 
-  /** When its socket cannot be opened the preview is given up for good: the pictures matter more. */
+  /** When its socket cannot be opened, the camera runs without a preview. */
   async #openTap(): Promise<void> {
     const { previewSocket, clock } = this.#options;
     if (previewSocket === null || this.#tap !== null) return;
@@ -136,7 +136,7 @@ export class CameraSource {
       timeoutSeconds: FFMPEG_TIMEOUT_SECONDS,
       previewFd: this.#preview ? PREVIEW_FD : null,
     });
-    // ffmpeg knows the relay's URL only; in its messages, people must read the camera's.
+    // ffmpeg knows only the relay's URL; its messages are shown with the camera's.
     const clean = withoutSecrets(options.url);
     const tail = new OutputTail(5, (line) => clean(line.replaceAll(relay.url, redactUrl(options.url))));
     const stdio = ['ignore', 'pipe', 'pipe', this.#preview ? 'pipe' : 'ignore'] as const;
@@ -167,7 +167,7 @@ export class CameraSource {
   #listen(run: Run): void {
     const { child, tail } = run;
     const reader = new PpmReader((frame) => this.#onFrame(run, frame));
-    // A hostile camera can make ffmpeg print anything, without end.
+    // A hostile camera can make ffmpeg print without end.
     if (child.stderr !== null) child.once('exit', tail.follow(child.stderr));
     child.stdout?.on('data', (chunk: Buffer) => {
       try {
@@ -205,7 +205,7 @@ export class CameraSource {
     if (mode !== this.#mode) this.#switchTo(mode);
   }
 
-  /** Restarts ffmpeg in another mode, without a pause: nothing is wrong with the camera. */
+  /** Restarts ffmpeg in another mode, without the back-off of a failure. */
   #switchTo(mode: DecodeMode): void {
     this.#mode = mode;
     const old = this.#run;

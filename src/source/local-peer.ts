@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 
-/** Whose process is at the other end of a connection over 127.0.0.1: our user's or not; `unknown` without /proc. */
+/**
+ * Owner of the process at the other end of a connection over 127.0.0.1: our user or another; `unknown` without /proc.
+ */
 export type LocalPeer = 'ours' | 'other' | 'unknown';
 
 const LOOPBACK = new Set(['0100007F', '7F000001']);

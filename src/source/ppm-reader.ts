@@ -6,7 +6,7 @@ const MAX_HEADER = 64;
 /** 16 MB. ffmpeg's arguments limit pictures to 1280 x 4096. */
 const MAX_PICTURE_PIXELS = 1_280 * 4_096;
 
-/** The bytes are no PPM stream: ffmpeg had other arguments, or its output was cut. */
+/** The bytes are not a PPM stream: ffmpeg had other arguments, or its output was cut. */
 export class PpmError extends Error {
   override readonly name = 'PpmError';
   readonly code = 'BAD_PPM';

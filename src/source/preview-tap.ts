@@ -13,7 +13,7 @@ const IDLE_MS = 10_000;
 
 /**
  * Serves a camera's stream (MPEG-TS, copied) at a socket file, to the encoder of the live preview. Without a reader the
- * data is dropped. Lives as long as the camera, over all its ffmpegs.
+ * data is dropped. It outlives the camera's ffmpegs.
  */
 export class PreviewTap {
   readonly #server: Server;
@@ -53,7 +53,7 @@ export class PreviewTap {
     return this.#readers.size;
   }
 
-  /** A new stream follows, which starts with a packet. */
+  /** A new stream follows, aligned to a packet. */
   restart(): void {
     this.#offset = 0;
     for (const reader of this.#readers.keys()) this.#readers.set(reader, false);

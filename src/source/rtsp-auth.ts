@@ -52,7 +52,7 @@ export function strongest(challenges: readonly Challenge[]): Challenge | null {
   return challenges.find(({ scheme }) => scheme === 'basic') ?? null;
 }
 
-/** Only the nonce was too old: the password was right. */
+/** Whether only the nonce was too old, so that the password was right. */
 export const isStale = ({ parameters }: Challenge): boolean => parameters.get('stale')?.toLowerCase() === 'true';
 
 /** Signs requests for one challenge. */

@@ -17,7 +17,7 @@ interface Pending {
   refusals: number;
 }
 
-/** What the relay has to do, in order. */
+/** The relay's next actions, in order. */
 export type Action =
   | { readonly do: 'to-camera'; readonly bytes: Buffer }
   | { readonly do: 'to-ffmpeg'; readonly bytes: Buffer }
@@ -42,7 +42,7 @@ const DROPPED_HEADERS = new Set([
   'rtp-info',
 ]);
 const REDIRECTS = new Set([301, 302, 303, 305, 307, 308]);
-/** Without success of these there are no pictures. */
+/** Methods that must succeed before there are pictures. */
 const NEEDED = new Set(['DESCRIBE', 'SETUP', 'PLAY']);
 const NO_BODY = Buffer.alloc(0);
 
@@ -83,7 +83,7 @@ export class RtspDialogue {
     return this.#pending.map((request) => this.#send(request));
   }
 
-  /** Whether a first request comes from our ffmpeg, which alone knows the token in `local`. */
+  /** Whether a first request is from our ffmpeg: no other process knows the token in `local`. */
   isOurs(message: RtspMessage): boolean {
     const uri = message.start.split(' ')[1] ?? '';
     return uri === this.#local;
@@ -116,7 +116,7 @@ export class RtspDialogue {
       this.#pending.unshift(request);
       return [{ do: 'redirect', location: location.slice(0, 2_048) }];
     }
-    // Other methods are keep-alives; a camera that refuses one goes on sending.
+    // Other methods are keep-alives; a camera that refuses one keeps sending.
     if (code >= 400 && NEEDED.has(request.method)) {
       return [note(`the camera answers ${request.method} with ${shown(message)}`), this.#reply(request, message)];
     }
@@ -178,14 +178,14 @@ export class RtspDialogue {
     }
     const why =
       this.#credentials === null
-        ? 'asks for a user and a password, and its URL has none'
+        ? 'asks for user and password, and its URL has none'
         : challenge === null && request.refusals === 0
           ? 'asks for a login method that Gantry does not know'
           : 'refuses the user and password of its URL';
     return [note(`the camera ${why} (${shown(message)})`), this.#reply(request, message)];
   }
 
-  /** Once for each request, and once more when only the nonce was old. */
+  /** True once for each request, and once more when only the nonce was stale. */
   #maySign(request: Pending, challenge: Challenge): boolean {
     return request.refusals === 0 || (request.refusals === 1 && isStale(challenge));
   }

@@ -14,7 +14,7 @@ export interface RtspData {
   readonly bytes: Buffer;
 }
 
-/** The peer sent bytes that are no RTSP, or exceeded a limit. The connection cannot be used any more. */
+/** The peer sent invalid RTSP, or exceeded a limit. The connection is unusable. */
 export class RtspSyntaxError extends Error {
   override readonly name = 'RtspSyntaxError';
   readonly code = 'BAD_RTSP';
@@ -84,7 +84,7 @@ export class RtspReader {
     return at;
   }
 
-  /** Reads on in a head or body, to its end or the end of the chunk; returns the position. */
+  /** Continues a head or body, to its end or the end of the chunk. Returns the position. */
   #message(chunk: Buffer, from: number, found: (RtspMessage | RtspData)[]): number {
     if (this.#bodyLeft > 0) {
       const end = Math.min(chunk.length, from + this.#bodyLeft);
@@ -144,7 +144,7 @@ export class RtspReader {
     this.#headSize = 0;
     // An empty line after a message is common, and not counted.
     if (bytes > 2) this.#junk += bytes;
-    if (this.#junk > MAX_JUNK) throw new RtspSyntaxError(`more than ${MAX_JUNK} bytes that are no RTSP`);
+    if (this.#junk > MAX_JUNK) throw new RtspSyntaxError(`more than ${MAX_JUNK} bytes that are not RTSP`);
   }
 }
 

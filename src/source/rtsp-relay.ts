@@ -28,9 +28,9 @@ export interface RelayOptions {
 
 const HOST = '127.0.0.1';
 const MAX_REDIRECTS = 5;
-/** Connections that may be open until one of them turns out to be ffmpeg's. */
+/** Most connections open before ffmpeg's is identified. */
 const MAX_GUESTS = 64;
-/** Unsent bytes to a camera, after which it is given up; ffmpeg sends some hundred a second. */
+/** Unsent bytes at which a camera is given up; ffmpeg sends a few hundred a second. */
 const MAX_UNREAD = 256 * 1024;
 /** Characters of a reason that are shown. */
 const MAX_REASON = 200;
@@ -82,7 +82,7 @@ export class RtspRelay {
     return this.#local;
   }
 
-  /** Why there is no stream, for people; null while that is not known. */
+  /** Why there is no stream, for people; null while unknown. */
   get reason(): string | null {
     return this.#reason;
   }
@@ -112,7 +112,7 @@ export class RtspRelay {
     this.#options.onFault(this.#reason);
   }
 
-  /** A camera may quote what it was sent. Secrets are removed before the text is cut, so that no half of one stays. */
+  /** A camera may quote its request. Secrets are removed before the text is cut, so that no half of one remains. */
   #forPeople(reason: string): string {
     return withoutSecrets(this.#options.url)(reason).slice(0, MAX_REASON);
   }
@@ -164,7 +164,7 @@ export class RtspRelay {
     void this.#dial();
   }
 
-  /** Connects to the camera's present URL, after a check of every address of its name. */
+  /** Connects to the camera's current URL, after a check of every address of its name. */
   async #dial(): Promise<void> {
     const { names, timeoutMs, clock } = this.#options;
     const { host, port, tls } = sourceAddress(this.#url);
@@ -211,7 +211,7 @@ export class RtspRelay {
           else if (this.#ffmpeg?.write(item.bytes) === false) socket.pause();
         }
       } catch (thrown) {
-        this.#fault(`the camera sends what is no RTSP: ${asError(thrown).message}`);
+        this.#fault(`the camera sends invalid RTSP: ${asError(thrown).message}`);
       }
     });
     for (const bytes of this.#waiting.splice(0)) socket.write(bytes);
@@ -233,7 +233,7 @@ export class RtspRelay {
   #toCamera(bytes: Buffer): void {
     const camera = this.#camera;
     if (camera === null || camera.connecting) this.#waiting.push(bytes);
-    else if (camera.writableLength + bytes.length > MAX_UNREAD) this.#fault('the camera does not read what it is sent');
+    else if (camera.writableLength + bytes.length > MAX_UNREAD) this.#fault('the camera does not read its requests');
     else camera.write(bytes);
   }
 
@@ -241,10 +241,10 @@ export class RtspRelay {
     const target = URL.parse(location, withoutCredentials(this.#url));
     const refusal = this.#redirectRefusal(target);
     if (refusal !== null || target === null) {
-      this.#fault(`the camera redirects to where it may not be read: ${refusal ?? 'no URL'}`);
+      this.#fault(`the camera redirects to a forbidden address: ${refusal ?? 'no URL'}`);
       return;
     }
-    // Credentials go to no other host.
+    // Credentials are never sent to another host.
     const isSameHost = sourceAddress(target.href).host === sourceAddress(this.#options.url).host;
     const credentials = credentialsOf(target.href) ?? (isSameHost ? credentialsOf(this.#options.url) : null);
     const old = this.#camera;
@@ -258,7 +258,7 @@ export class RtspRelay {
   #redirectRefusal(target: URL | null): string | null {
     this.#redirects += 1;
     if (this.#redirects > MAX_REDIRECTS) return `it is the ${this.#redirects}th redirect in a row`;
-    if (target === null) return 'that is no URL';
+    if (target === null) return 'that is not a URL';
     if (target.protocol !== new URL(this.#url).protocol)
       return `scheme must stay ${new URL(this.#url).protocol.slice(0, -1)}`;
     const verdict = checkSource(target.href, this.#options.allow);

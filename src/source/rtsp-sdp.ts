@@ -2,7 +2,7 @@ import { RtspSyntaxError } from './rtsp-reader.ts';
 
 /** Media of one description. Cameras have one to four. */
 const MAX_MEDIA = 16;
-/** Longer lines are left out. The longest needed, parameter sets of a codec, have a few hundred characters. */
+/** Longer lines are dropped. The longest needed, parameter sets of a codec, have a few hundred characters. */
 const MAX_LINE = 8 * 1024;
 const ABSOLUTE = /^rtsps?:\/\//iu;
 
@@ -26,7 +26,7 @@ export function localDescription(sdp: string, base: string, local: string): Loca
   const lines = sdp.split(/\r\n|\r|\n/u).filter((line) => line !== '' && line.length <= MAX_LINE);
   const media = lines.flatMap((line, at) => (line.startsWith('m=') ? [at] : []));
   if (media.length > MAX_MEDIA)
-    throw new RtspSyntaxError(`a description of ${media.length} media; at most ${MAX_MEDIA} are taken`);
+    throw new RtspSyntaxError(`a description of ${media.length} media; at most ${MAX_MEDIA} are accepted`);
   const session = lines.slice(0, media[0] ?? lines.length);
   const control = controlOf(session);
   const aggregate = control !== null && ABSOLUTE.test(control) ? control : base;

@@ -60,7 +60,7 @@ export function createGroupIdentity(options: GroupIdentityOptions = {}): GroupId
 }
 
 /**
- * The numbers that groups (by position) take over from remembered ones: most shared members first, then the older name.
+ * The numbers that groups (by position) inherit from remembered ones: most shared members first, then the older name.
  */
 function inherit(groups: readonly (readonly number[])[], memory: readonly Remembered[]): Map<number, number> {
   const claims = groups.flatMap((tracks, group) =>

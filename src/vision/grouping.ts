@@ -16,7 +16,7 @@ export type FrameGroup = Omit<TrafficGroup, 'groupId'>;
 const REFERENCE_WIDTH = 1280;
 /** Image ids count groups of a frame up to this number. */
 const MAX_GROUPS = 999;
-/** Not road users: they are context, never members of a group. */
+/** Fixtures: context, never members of a group. */
 const FIXTURES: ReadonlySet<ObjectClass> = new Set<ObjectClass>(['traffic light', 'stop sign']);
 
 /**

@@ -23,7 +23,7 @@ export interface Placement {
   readonly height: number;
 }
 
-/** Where a frame of this size goes; letterboxes keep its aspect ratio to within half a pixel. */
+/** The placement of a frame of this size; letterboxes keep its aspect ratio to within half a pixel. */
 export function place(
   frameWidth: number,
   frameHeight: number,

@@ -27,8 +27,8 @@ const MAX_CANDIDATES = 2000;
 /**
  * Class-wise greedy non-maximum suppression (Dalal and Triggs, CVPR 2005; per class as in Felzenszwalb et al., PAMI
  * 2010). Returns highest confidence first. For vehicles, two more kinds of duplicate are dropped: one vehicle reported
- * as two classes, and a part of a vehicle. Each would be a second vehicle at distance zero, so a group that is paid
- * for. (Measured on a street clip at 512x320: 5 of 255 boxes are dropped, none that a better detector confirms.)
+ * as two classes, and a part of a vehicle. Each would be a second vehicle at distance zero, and so a group that costs a
+ * call. (Measured on a street clip at 512x320: 5 of 255 boxes are dropped, none that a better detector confirms.)
  */
 export function suppress<T extends Scored>(candidates: readonly T[], options: SuppressionOptions): T[] {
   const kept: T[] = [];

@@ -23,7 +23,7 @@ function axisTable(output: number, source: number, bytes: number): AxisTable {
   return { near, far, weight };
 }
 
-/** Where the frames of one size come to lie, and from which pixels they are read. */
+/** Placement of the frames of one size, and the pixels they are read from. */
 interface Geometry {
   readonly frameWidth: number;
   readonly frameHeight: number;

@@ -56,9 +56,9 @@ const KIND: Readonly<Record<ObjectClass, string>> = {
 
 /**
  * The gate: how far an object may be from its predicted position, in multiples of its size (the root of its box's
- * area). `base` covers a box that trembles. To it comes, for each second, `unknown` while the velocity is not known,
- * which must cover any speed, or `known`, which must cover a change of speed only. At 0.5 frames/s that is about 6 m/s
- * for an unknown car, 2 m/s for a walker; an object that is faster starts a new track rather than continue another's.
+ * area). `base` covers the jitter of a box. Each second adds `unknown` while the velocity is not known, which must
+ * cover any speed, or `known`, which must only cover a change of speed. At 0.5 frames/s that is about 6 m/s for an
+ * unknown car, 2 m/s for a walker; an object that is faster starts a new track rather than continue another's.
  */
 const GATE: Readonly<Record<string, { readonly base: number; readonly unknown: number; readonly known: number }>> = {
   person: { base: 0.5, unknown: 1.3, known: 0.8 },

@@ -50,7 +50,7 @@ test('an open listener is said to be open, and readiness follows NATS', async (t
   t.after(() => gantry.stop());
   const { notices } = (await gantry.request('GET', '/api/health')).json;
   assert.ok(
-    notices.some((notice: string) => /everybody who reaches 0\.0\.0\.0.*GANTRY_TOKEN/u.test(notice)),
+    notices.some((notice: string) => /anyone who reaches 0\.0\.0\.0.*GANTRY_TOKEN/u.test(notice)),
     notices.join('\n'),
   );
   const ready = async (): Promise<unknown> => {

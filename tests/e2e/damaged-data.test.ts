@@ -178,7 +178,7 @@ test(
     await writeFile(join(folder, STREAM), 'no folder either');
     const again = await start();
     const more = await noticesOf(again);
-    assert.match(more, /ALERTS is no folder/);
+    assert.match(more, /ALERTS is not a folder/);
     assert.match(more, /streams\.json.* is now \S+streams\.json\.broken-.*whether NATS lost messages.*is not known/);
   },
 );

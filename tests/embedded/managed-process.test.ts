@@ -86,5 +86,5 @@ test('a program that ignores SIGTERM is killed at the deadline', async (t) => {
   const pid = managed.pid()!;
   await managed.stop();
   assert.equal(isAlive(pid), false);
-  assert.match(log.lines.join('\n'), /did not end when asked/);
+  assert.match(log.lines.join('\n'), /did not end after SIGTERM/);
 });

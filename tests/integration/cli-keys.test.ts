@@ -104,7 +104,7 @@ test('verify finds what real calls would: parameters to leave out, arrears, wait
     ['model-missing', 1, /good: check model and base_url: model sim-vl cannot be used: 404/],
     ['gemini-429', 1, /good: wait 3\.5 s \(quota\): 429 You exceeded/],
     ['inspection', 1, /good +\S+ +content-refused/],
-    ['html-200', 1, /good: a page came in place of an answer/],
+    ['html-200', 1, /good: a page was returned in place of an answer/],
     ['odd-level', 1, /good +\S+ +unreadable/],
   ] as const satisfies readonly (readonly [Behaviour['kind'], number, RegExp])[]) {
     const end = simulator.setBehaviour({ kind });

@@ -174,7 +174,7 @@ test('bad calls of the commands say what is wrong', async () => {
     [['dlq', 'show', 'x'], /"x" is not the id/],
     [['dlq', 'replay'], /not understood/],
     [['replay'], /--since is needed/],
-    [['replay', '--since', 'yesterday'], /neither a time nor how long ago/],
+    [['replay', '--since', 'yesterday'], /neither a time nor a duration/],
     [['replay', '--since', '1h', '--camera', 'a b'], /not the id of a camera/],
   ] as const) {
     const { code, err } = await gantry(...args);

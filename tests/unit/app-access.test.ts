@@ -57,14 +57,14 @@ describe('a listener', () => {
       await assert.rejects(check(host), refused, host);
     }
     for (const host of ['both', 'nothing']) await assert.rejects(check(host, {}, named), refused, host);
-    await assert.rejects(check('no-such-host.invalid'), misuse('host', /stands for no address/u));
+    await assert.rejects(check('no-such-host.invalid'), misuse('host', /resolves to no address/u));
   });
 
   it('beyond this machine is opened for a token, or when the operator insists, who is told so', async () => {
     assert.deepEqual(await check('0.0.0.0', { token: TOKEN }), []);
     assert.deepEqual(await check('0.0.0.0', { token: TOKEN, open: true }), []);
     const [notice, ...more] = await check('0.0.0.0', { open: true });
-    assert.match(notice ?? '', /everybody who reaches 0\.0\.0\.0 .*GANTRY_TOKEN/u);
+    assert.match(notice ?? '', /anyone who reaches 0\.0\.0\.0 .*GANTRY_TOKEN/u);
     assert.deepEqual({ more, local: await check('127.0.0.1', { open: true }) }, { more: [], local: [] });
   });
 

@@ -136,7 +136,7 @@ describe('converting an SSD from TensorFlow.js to ONNX', () => {
     refuses((json) => json.replaceAll('[83,65,77,69]', '[70,85,76,76]'), /"FULL"/);
     refuses((json) => json.replace('"name":"concat"', '"name":"other"'), /"concat".*missing/);
     refuses((json) => json.replace('"dtype":"float32"', '"dtype":"uint8"'), /uint8/);
-    refuses((json) => json.replace('"modelTopology"', '"topology"'), /no TensorFlow\.js graph model/);
+    refuses((json) => json.replace('"modelTopology"', '"topology"'), /not a TensorFlow\.js graph model/);
   });
 
   it('says so when shards are too short', () => {

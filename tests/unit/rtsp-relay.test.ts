@@ -210,9 +210,9 @@ test('a camera that floods waits for an ffmpeg that does not read, and memory st
 
 test('hostile words of a camera end the connection, or arrive without control characters', async (t) => {
   for (const [reply, why] of [
-    [`RTSP/1.0 200 OK\r\nX: ${'y'.repeat(20_000)}`, /no RTSP: a head of more than/u],
+    [`RTSP/1.0 200 OK\r\nX: ${'y'.repeat(20_000)}`, /invalid RTSP: a head of more than/u],
     ['RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: 1000000\r\n\r\n', /a body of more than/u],
-    [`junk\n${'j'.repeat(300)}\n`.repeat(300), /no RTSP/u],
+    [`junk\n${'j'.repeat(300)}\n`.repeat(300), /invalid RTSP/u],
   ] as const) {
     const camera = await fakeCamera(t, () => reply);
     const { relay, faults } = await relayFor(t, `rtsp://127.0.0.1:${camera.port}/x`);

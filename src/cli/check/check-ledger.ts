@@ -31,7 +31,7 @@ interface Seen {
   aggregateAt: number | null;
 }
 
-/** Follows each frame through the stages by its messages on the wire. Pure: arrival times are passed in. */
+/** Follows each frame through the stages by its messages on the wire. Pure: the caller passes arrival times. */
 export class CheckLedger {
   readonly #frames = new Map<string, Seen>();
   readonly #samples: Record<Stage, number[]> = {

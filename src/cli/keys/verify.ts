@@ -185,7 +185,7 @@ async function verifyOne(client: VlmClient, key: KeySpec, jpeg: Buffer, timeoutM
         ...figures,
         result: 'unreadable',
         ok: false,
-        message: 'the answer names no level that is known',
+        message: 'the answer names no known level',
       };
     return { ...head, ...figures, result: reply.failure.kind, ok: false, message: explained(reply.failure) };
   }

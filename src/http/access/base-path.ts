@@ -6,7 +6,8 @@ const SEGMENTS = /^(?:\/[A-Za-z0-9._~-]+)+$/u;
 const OWN = new Set(['api', 'docs', 'livez', 'metrics', 'readyz', 'vendor', 'ws']);
 
 /**
- * Reads `GANTRY_BASE_PATH`. `''` stands for none; else it begins with a slash and ends without one. Throws
+ * Reads `GANTRY_BASE_PATH`. Returns `''` for none; else a path that begins with a slash and does not end with one.
+ * Throws
  * `CONFIG_INVALID`.
  */
 export function readBasePath(text: string): string {

@@ -4,7 +4,7 @@ import { InfraError } from '../../infra/infra-error.ts';
 
 /** A parsed `Host` header, or entry of the allowed hosts. `port` is null when none is given. */
 export interface HostName {
-  /** Lower case; an IPv6 address stands in brackets, in its short form. */
+  /** Lower case; an IPv6 address in brackets, in its short form. */
   readonly name: string;
   readonly port: number | null;
 }
@@ -68,7 +68,7 @@ export function hostAllowed(header: string | undefined, allowed: AllowedHosts): 
     : isNamed(name, host.port, allowed);
 }
 
-/** An entry without a port stands for every port of that host. */
+/** An entry without a port allows every port of that host. */
 const isNamed = (name: string, port: number, allowed: AllowedHosts): boolean =>
   allowed.has(name) || allowed.has(`${name}:${port}`);
 

@@ -10,7 +10,7 @@ import { methodsAt, type RouteTable } from './route-table.ts';
 /** Most characters of one part of a path. */
 export const MAX_PARAMETER = 200;
 
-/** Answers every failed request with an {@link ErrorBody}. Faults of ours are logged, and answered without details. */
+/** Answers every failed request with an {@link ErrorBody}. Internal errors are logged, and answered without details. */
 export function installErrorHandling(app: FastifyInstance, log: ActorLog, routes: RouteTable, bodyLimit: number): void {
   app.setErrorHandler((error: FastifyError | HttpError | Error, request, reply) => {
     const answer = error instanceof HttpError ? error : translate(error, request, bodyLimit, routes);
@@ -106,7 +106,7 @@ const FASTIFY_ERRORS: Readonly<Record<string, (request: FastifyRequest, bodyLimi
 /** Codes of other rooms for a change that could not be saved. */
 const UNWRITABLE: ReadonlySet<string> = new Set(['DISK_FULL', 'NOT_WRITABLE']);
 
-/** Codes of other rooms for failures that pass by themselves. */
+/** Codes of other rooms for temporary failures. */
 const UNAVAILABLE: ReadonlySet<string> = new Set([
   'BUS_DOWN',
   'REDIS_DOWN',
@@ -117,7 +117,7 @@ const UNAVAILABLE: ReadonlySet<string> = new Set([
   'STOPPING',
 ]);
 
-/** The reply to an error of Fastify's, or to whatever a port rejected with. */
+/** The reply to an error of Fastify's or of a port. */
 function translate(
   error: FastifyError | Error,
   request: FastifyRequest,
@@ -129,12 +129,13 @@ function translate(
   if (known !== undefined) return known(request, bodyLimit);
   const status = 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : 500;
   if (status === 408) return new HttpError('REQUEST_TIMEOUT', 'the request did not arrive in time');
-  // From @fastify/static, for paths that no file can have (`..`, two slashes, too long). Our routes answer no bare 403.
+  // From @fastify/static, for paths that no file can have (`..`, two slashes, too long). A 403 of Gantry's own is an
+  // HttpError.
   if (status === 403) return nothingThere(request, routes);
   if (status >= 400 && status < 500) return new HttpError('BAD_REQUEST', redactShort(error.message));
   const why = redactShort(asError(error).message);
   if (UNWRITABLE.has(code)) return new HttpError('NOT_SAVED', `nothing was changed: ${why}`, { cause: error });
   if (UNAVAILABLE.has(code))
     return new HttpError('UNAVAILABLE', `this cannot be answered now: ${why}`, { cause: error });
-  return new HttpError('INTERNAL', 'this is a fault of Gantry; its log says more', { cause: error });
+  return new HttpError('INTERNAL', 'this is an internal error of Gantry; its log says more', { cause: error });
 }

@@ -7,7 +7,7 @@ export class ConnectionLimit {
   #open = 0;
   #refused = 0;
 
-  /** @param noun what is counted, in the plural: for refusals */
+  /** @param noun the connections' name in refusals, plural */
   constructor(max: number, maxPerIp: number, noun = 'WebSockets') {
     this.#noun = noun;
     this.#max = max;
@@ -19,7 +19,7 @@ export class ConnectionLimit {
     return this.#refused;
   }
 
-  /** Why one more from `ip` is refused, or null. A refusal is counted. */
+  /** Why one more from `ip` is refused; null when it is accepted. Counts refusals. */
   refusal(ip: string): string | null {
     const reason =
       this.#open >= this.#max

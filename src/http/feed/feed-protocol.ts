@@ -13,7 +13,7 @@ import { readJson } from '../intake/json-body.ts';
 import { textFrame } from './feed-frame.ts';
 import type { Outgoing } from './viewer-outbox.ts';
 
-/** A viewer's message, or the error in it. Pure. */
+/** Parses a viewer's message; returns the error in an invalid one. Pure. */
 export function readFeedRequest(text: string): FeedRequest | HttpError {
   const read = readJson(text, 'message');
   if (read instanceof HttpError) return read;
@@ -30,7 +30,7 @@ export function readFeedRequest(text: string): FeedRequest | HttpError {
 
 export const encode = (message: FeedMessage): Uint8Array => Buffer.from(JSON.stringify(message));
 
-/** A message encoded once for all viewers, with its offset where the place is known. */
+/** A message encoded once for all viewers, with its offset if it has a place in the feed. */
 export class EncodedMessage implements Outgoing {
   readonly place: FeedPlace | null;
   readonly frame: Uint8Array;

@@ -12,7 +12,7 @@ export class Heartbeat {
   readonly #ticker: Ticker;
 
   constructor(clock: Clock, intervalMs: number) {
-    this.#ticker = new Ticker(clock, intervalMs, () => this.#beat());
+    this.#ticker = new Ticker(clock, intervalMs, () => this.#ping());
   }
 
   add(socket: PingableSocket): void {
@@ -34,7 +34,7 @@ export class Heartbeat {
     this.#ticker.stop();
   }
 
-  #beat(): boolean {
+  #ping(): boolean {
     for (const [socket, answered] of this.#answered) {
       if (answered) {
         this.#answered.set(socket, false);

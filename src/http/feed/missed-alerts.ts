@@ -44,7 +44,7 @@ const MARGIN_MS = 120_000;
 /** Viewers that return within this time share one search of the history. */
 const SHARED_MS = 5_000;
 
-/** Alerts for returning viewers: from memory, or read once from NATS for all who ask. */
+/** Alerts for returning viewers: from memory, or from NATS, where concurrent requests share one read. */
 export class MissedAlerts {
   readonly log: AlertLog;
   readonly #options: MissedAlertsOptions;
@@ -68,18 +68,21 @@ export class MissedAlerts {
     this.log.begin(after);
   }
 
-  /** The stream is not known for the moment. */
+  /** Forgets the stream until `begin` names the next one. */
   lose(): void {
     this.#epoch = null;
     this.log.begin(null);
   }
 
-  /** Extends the log back to `since`. Null when it reaches, else why not; only `unreachable` is worth a retry. */
+  /**
+   * Extends the log back to `since`. Null when it reaches that far, else the reason; only `unreachable` is worth a
+   * retry.
+   */
   async extendLogTo(since: FeedPlace): Promise<GapReason | null> {
     if (this.#epoch === null) return 'unreachable';
     if (since.epoch !== this.#epoch) return 'other_stream';
     if (this.#logReaches(since.seq)) return null;
-    // One at a time: later viewers find what the first one had read.
+    // One at a time: later viewers use the alerts read for the first.
     const extended = this.#extending.then(() => this.#extendLogTo(since));
     this.#extending = extended.catch(() => undefined);
     return extended;
@@ -121,7 +124,7 @@ export class MissedAlerts {
     return this.#logReaches(since.seq) ? null : 'too_much';
   }
 
-  /** The alerts after `since` up to sequence `to`, or why they cannot be had. */
+  /** The alerts after `since` up to sequence `to`, or why they cannot be read. */
   async #readAlerts(
     history: FeedHistory,
     since: FeedPlace,

@@ -16,8 +16,8 @@
  *   now returns with its old offset and misses nothing.
  *
  * Missed alerts come from the log, extended from the stream AGGREGATES where necessary. When the offset is unusable
- * (too old, of another stream, too far back), they come from the alert history by time, and the viewer is told of a
- * gap.
+ * (too old, of another stream, too far back), they come from the alert history by time, and the viewer gets a
+ * `gap` message.
  *
  * When the stream itself is lost, the feed disconnects every viewer that is not `live`; it returns with its old offset.
  */
@@ -44,7 +44,7 @@ export interface ResumeOptions {
   readonly clock: Clock;
   readonly alertsBackMs: number;
   readonly basePath: string;
-  /** Where the feed is now; null while unknown. */
+  /** The feed's current place; null while unknown. */
   readonly place: () => FeedPlace | null;
   /** Asked after every wait: whether the viewer is still connected. */
   readonly isHere: () => boolean;
@@ -126,7 +126,7 @@ async function replay(
   if (sent !== null) await sendLog(options, missed, sent, liveAfter, done);
 }
 
-/** Ids of what was sent; null when the viewer left. */
+/** Ids of the alerts sent; null when the viewer left. */
 async function sendHistory(
   options: ResumeOptions,
   alerts: readonly LoggedAlert[],
@@ -160,7 +160,7 @@ async function sendLog(
   const { viewer, missedAlerts, pausedAt, counts } = options;
   const wants = wanted(options);
   const isMissed = ({ seq, camera, at }: LoggedAlert): boolean => {
-    // Cameras it followed before were paused as well: they go on where they were.
+    // Cameras it followed before were paused as well: they resume where they stopped.
     if (!wants(camera)) return viewer.subscription.has(camera) && seq > pausedAt;
     return missed.source === 'log' ? seq > missed.afterSeq : at >= missed.since;
   };

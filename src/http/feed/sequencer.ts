@@ -89,14 +89,14 @@ export class FeedSequencer<T> {
     return this.#drain();
   }
 
-  /** Messages still missing up to `to` do not exist: goes on after it. */
+  /** Declares that messages still missing up to `to` do not exist, and continues after it. */
   skip(to: number): readonly Sequenced<T>[] {
     const out = this.#releaseUpTo(to);
     this.#next = Math.max(this.#next ?? 0, to + 1);
     return [...out, ...this.#drain()];
   }
 
-  /** Removes a held push that turned out to be of another stream; null when none of this sequence is held. */
+  /** Removes and returns a held push, which belongs to another stream; null when none of this sequence is held. */
   remove(seq: number): T | null {
     const item = this.#held.get(seq) ?? null;
     this.#held.delete(seq);

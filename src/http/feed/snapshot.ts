@@ -58,11 +58,12 @@ export class Snapshot {
   }
 
   /**
-   * Sends status and newest frame of each camera; `cameras` null means every camera. Never rejects: the viewer is told.
+   * Sends status and newest frame of each camera; `cameras` null means every camera. Never rejects: on an error the
+   * viewer gets an `error` message.
    *
-   * @param seen how many aggregates had been published when the viewer subscribed: it gets later ones live
+   * @param publishedBefore how many aggregates had been published when the viewer subscribed: it gets later ones live
    */
-  async send(viewer: Viewer, cameras: readonly CameraId[] | null, seen: number): Promise<void> {
+  async send(viewer: Viewer, cameras: readonly CameraId[] | null, publishedBefore: number): Promise<void> {
     try {
       const known = new Map(
         (await this.#options.cameras.list()).map((record) => [record.config.cameraId, record.status]),
@@ -82,7 +83,7 @@ export class Snapshot {
         this.#options.onUnknown();
       }
       const queue = wanted.filter((camera) => known.has(camera)).values();
-      await Promise.all(Array.from({ length: LOOKUPS }, () => this.#sendSome(viewer, queue, known, seen)));
+      await Promise.all(Array.from({ length: LOOKUPS }, () => this.#sendSome(viewer, queue, known, publishedBefore)));
     } catch (error) {
       const why = asError(error).message;
       this.#options.log.warn(
@@ -90,7 +91,7 @@ export class Snapshot {
         `feed: the snapshot for a viewer could not be read, live frames follow: ${why}`,
       );
       viewer.error(
-        new HttpError('UNAVAILABLE', 'the present state of the cameras cannot be read now; live frames follow', {
+        new HttpError('UNAVAILABLE', 'the current state of the cameras cannot be read now; live frames follow', {
           cause: error,
         }),
       );
@@ -102,7 +103,7 @@ export class Snapshot {
     viewer: Viewer,
     cameras: Iterable<CameraId>,
     known: ReadonlyMap<CameraId, CameraStatus>,
-    seen: number,
+    publishedBefore: number,
   ): Promise<void> {
     for (const camera of cameras) {
       const status = known.get(camera);
@@ -110,7 +111,12 @@ export class Snapshot {
       const found = this.#newest.get(camera) ?? (await this.#lookUp(camera));
       // During the look-up a newer frame may have come, or the viewer may have left or unsubscribed.
       const newest = this.#newest.get(camera) ?? found;
-      if (newest !== null && newest.count <= seen && this.#options.isHere(viewer) && viewer.subscription.has(camera))
+      if (
+        newest !== null &&
+        newest.count <= publishedBefore &&
+        this.#options.isHere(viewer) &&
+        viewer.subscription.has(camera)
+      )
         viewer.frame(camera, newest.order, newest.message);
     }
   }

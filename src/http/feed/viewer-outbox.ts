@@ -49,7 +49,7 @@ interface QueuedFrame {
  * The messages queued for one viewer. While the network keeps up, every message is sent at once. Above `softBytes` of
  * unsent data messages are queued: of frames and statuses only the newest of each camera, of alerts all, and no frame
  * overtakes an alert. A viewer with more than `alertQueue` alerts queued, or more than `hardBytes` queued and unsent,
- * is too slow and is dropped; it can return with its offset. A viewer that reads again is told its lag.
+ * is too slow and is dropped; it can return with its offset. A viewer that catches up gets a `lag` message.
  */
 export class Outbox {
   readonly #socket: OutgoingSocket;
@@ -86,7 +86,7 @@ export class Outbox {
     return this.#closed ? 0 : this.#socket.bufferedAmount + this.#queuedBytes;
   }
 
-  /** Messages are queued because the network takes no more. */
+  /** True while messages are queued because the socket's buffer is full. */
   get lagging(): boolean {
     return this.#queuedBytes > 0;
   }
@@ -180,7 +180,7 @@ export class Outbox {
     this.#host.tooSlow();
   }
 
-  /** Sends queued messages while the network takes them; called again whenever it has sent some. */
+  /** Sends queued messages until the socket's buffer is full; called again whenever it has drained some. */
   #drain(): void {
     while (!this.#closed && this.#queuedBytes > 0 && this.#socket.bufferedAmount <= this.#limits.softBytes) {
       this.#tellLag();

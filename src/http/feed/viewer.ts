@@ -156,7 +156,7 @@ export class Viewer {
       this.#refuse(new HttpError('TOO_MANY', 'cameraIds: too many cameras are named', { field: 'cameraIds' }));
   }
 
-  /** Disconnects a viewer that is too slow, telling it the offset to resume with. */
+  /** Disconnects a viewer that is too slow. The close reason names the offset to resume from. */
   giveUp(): void {
     const { sent } = this.outbox;
     const offset = sent === null ? null : feedOffset(sent);

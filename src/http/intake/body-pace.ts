@@ -18,7 +18,7 @@ interface WatchedBody {
 const CHECKS_PER_PERIOD = 5;
 
 /**
- * Cuts off bodies that arrive too slowly, long before the request times out: a stalled one holds a place and memory.
+ * Cuts off bodies that arrive too slowly, long before the request times out: a stalled one occupies a place and memory.
  */
 export class BodyPace {
   readonly #clock: Clock;

@@ -6,7 +6,7 @@ const MAX_HOPS = 16;
 
 /**
  * The address that a request counts for: that of its connection or, behind trusted proxies, the nearest address that is
- * not one of them. Headers of other clients are not believed.
+ * not one of them. Other clients' headers are not trusted.
  *
  * @param forwarded the header `X-Forwarded-For`
  */
@@ -28,7 +28,7 @@ export function clientAddress(peer: string | undefined, forwarded: string | unde
   return addressGroup(address);
 }
 
-/** The same of a request. */
+/** As {@link clientAddress}, of a request. */
 export function clientOf({ raw, headers }: Pick<FastifyRequest, 'raw' | 'headers'>, trusted: AddressRanges): string {
   const forwarded = headers['x-forwarded-for'];
   return clientAddress(raw.socket.remoteAddress, Array.isArray(forwarded) ? forwarded.join(',') : forwarded, trusted);

@@ -8,7 +8,7 @@ export function answerBadHandshakes(server: WebSocketServer): void {
   server.on('wsClientError', (error: Error, socket: Duplex) => {
     refuseOnSocket(
       socket,
-      new HttpError('BAD_REQUEST', `upgrade: this is no valid WebSocket handshake (${error.message})`, {
+      new HttpError('BAD_REQUEST', `upgrade: this is not a valid WebSocket handshake (${error.message})`, {
         field: 'upgrade',
         headers: { 'sec-websocket-version': '13, 8' },
       }),

@@ -45,7 +45,7 @@ export function installIntake(app: App, { limits, clock, trusted, refusals }: In
     // The client may send the body or not, whatever the answer: the connection cannot be reused.
     if (request.headers.expect !== undefined) reply.header('connection', 'close');
     // Node takes the first of several; a proxy may have checked another.
-    if (hostsOf(request.raw) > 1) throw new HttpError('BAD_REQUEST', 'host: is there twice', { field: 'host' });
+    if (hostsOf(request.raw) > 1) throw new HttpError('BAD_REQUEST', 'host: must be given once', { field: 'host' });
     for (const name of ['host', 'origin'] as const) {
       const value = request.headers[name] ?? '';
       if (value.length > MAX_NAME_HEADER) {
@@ -81,7 +81,7 @@ export function installIntake(app: App, { limits, clock, trusted, refusals }: In
             .send(
               new HttpError(
                 'REQUEST_TIMEOUT',
-                `body: came too slowly, with less than ${limits.paceBytes} bytes in ${limits.paceMs / 1_000} s`,
+                `body: arrived too slowly, with less than ${limits.paceBytes} bytes in ${limits.paceMs / 1_000} s`,
                 { field: 'body' },
               ),
             );
@@ -150,7 +150,7 @@ function answerOddRequests(server: Server): void {
   server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
     refuseOnSocket(
       socket,
-      new HttpError('METHOD_NOT_ALLOWED', 'method: CONNECT is taken nowhere', {
+      new HttpError('METHOD_NOT_ALLOWED', 'method: CONNECT is not supported', {
         field: 'method',
         value: 'CONNECT',
         headers: { allow: 'GET' },
@@ -177,7 +177,7 @@ function clientError(code: string): HttpError {
     return new HttpError('REQUEST_TIMEOUT', 'the request did not arrive in time');
   if (code === 'HPE_HEADER_OVERFLOW')
     return new HttpError('HEADERS_TOO_LARGE', 'headers: must have at most 16 kB in all', { field: 'headers' });
-  return new HttpError('BAD_REQUEST', `this is no valid HTTP request (${code.slice(0, 50)})`);
+  return new HttpError('BAD_REQUEST', `this is not a valid HTTP request (${code.slice(0, 50)})`);
 }
 
 /** Node keeps the current reply on its socket, in a private field; there is no public way to it here. */

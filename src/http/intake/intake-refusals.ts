@@ -2,9 +2,9 @@
 const REFUSALS = {
   connections: 'too many connections of one address or in all, each with a request',
   idle: 'an idle connection that was closed for a new one',
-  malformed: 'no HTTP request',
-  slow: 'headers or a body that came too slowly',
-  upgrade: 'a WebSocket at an address that speaks none',
+  malformed: 'input that is not an HTTP request',
+  slow: 'headers or a body that arrived too slowly',
+  upgrade: 'a WebSocket at an address that does not accept any',
   uploads: 'a picture for which there was no place',
   followers: 'too many followers of the supervision events',
   images: 'too many requests that wait for a picture',

@@ -9,7 +9,7 @@ export const MAX_JSON_PARTS = 2_048;
 
 /**
  * Parses JSON from an untrusted client, or returns the error in it. Size and names are checked before the parser runs:
- * refused are texts over the bounds above, a name that stands twice in one object, since readers disagree on which one
+ * it refuses texts over the bounds above, a name given twice in one object, because readers disagree on which one
  * counts, and `__proto__`. Pure; linear in the text.
  *
  * @param field what errors call the text: `body` or `message`
@@ -24,7 +24,7 @@ export function readJson(text: string, field: string): { readonly value: unknown
   }
 }
 
-/** The same of bytes, which must be UTF-8. */
+/** As {@link readJson}, of bytes, which must be UTF-8. */
 export function readJsonBytes(bytes: Uint8Array, field: string): { readonly value: unknown } | HttpError {
   if (bytes.byteLength === 0)
     return new HttpError('MALFORMED_JSON', `${field}: is empty, a JSON object is needed`, { field });
@@ -106,7 +106,7 @@ function addName(quoted: string, names: Set<string> | null, field: string): Http
   if (name === '__proto__') return new HttpError('UNKNOWN_FIELD', `${name}: there is no such field`, { field: name });
   if (names.has(name)) {
     const shown = safeName(name);
-    return new HttpError('INVALID_FIELD', `${shown}: is there twice`, { field: shown });
+    return new HttpError('INVALID_FIELD', `${shown}: must be given once`, { field: shown });
   }
   names.add(name);
   return null;

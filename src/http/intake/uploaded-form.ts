@@ -50,7 +50,7 @@ export async function readUploadedForm(request: FastifyRequest): Promise<Uploade
           { field },
         );
       if (Object.hasOwn(fields, part.fieldname))
-        throw new HttpError('INVALID_FIELD', `${field}: is there twice`, { field });
+        throw new HttpError('INVALID_FIELD', `${field}: must be given once`, { field });
       fields[part.fieldname] = part.value;
     }
   } catch (thrown) {

@@ -6,7 +6,7 @@ export interface UploadLimits {
   readonly uploadBytes: number;
 }
 
-/** Places for uploads: one is taken before the first byte is read, for the most bytes that may arrive. Pure. */
+/** Places for uploads. An upload takes one before its first byte is read, with the most bytes that may arrive. Pure. */
 export class Uploads {
   readonly #limits: UploadLimits;
   readonly #byAddress = new Map<string, number>();

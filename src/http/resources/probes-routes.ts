@@ -3,7 +3,7 @@ import type { App } from '../server.types.ts';
 
 const Alive = z.object({ status: z.literal('ok') });
 const Unready = z.object({ status: z.literal('down') });
-/** Open to everybody, so they answer one word. */
+/** Open to everybody, so the reply is one word. */
 const open = { tags: ['operations'], security: [] };
 
 /**

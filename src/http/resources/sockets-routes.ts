@@ -35,7 +35,7 @@ export function socketRoutes(app: App, deps: SocketDeps): void {
   const { feed, previews, connections } = deps;
   const limited = async (request: FastifyRequest): Promise<void> => {
     if (!request.ws)
-      throw new HttpError('UPGRADE_REQUIRED', 'upgrade: this address speaks WebSocket only', {
+      throw new HttpError('UPGRADE_REQUIRED', 'upgrade: this address accepts only WebSockets', {
         field: 'upgrade',
         headers: { upgrade: 'websocket' },
       });

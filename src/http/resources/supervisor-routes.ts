@@ -13,7 +13,7 @@ const tags = ['supervision'];
 const MAX_FOLLOWERS = 32;
 const MAX_FOLLOWERS_PER_ADDRESS = 16;
 const HEARTBEAT_MS = 15_000;
-/** A follower that does not read is dropped at this backlog. */
+/** Unread bytes at which a follower is dropped. */
 const MAX_BACKLOG_BYTES = 1024 * 1024;
 
 export interface SupervisorDeps extends Pick<HttpPorts, 'supervision'> {
@@ -62,7 +62,7 @@ export function supervisorRoutes(app: App, { supervision, trusted, refusals }: S
   const followers = new ConnectionLimit(MAX_FOLLOWERS, MAX_FOLLOWERS_PER_ADDRESS, 'clients');
   app.get(
     '/api/supervisor/events',
-    { schema: { tags, summary: 'What happens in the tree, as server-sent events', produces: ['text/event-stream'] } },
+    { schema: { tags, summary: 'Events of the tree, as server-sent events', produces: ['text/event-stream'] } },
     (request, reply) => {
       // A stream of events never ends, and HEAD wants no body.
       if (request.method === 'HEAD') {

@@ -31,6 +31,6 @@ export type HistoryParams = z.infer<typeof HistoryParams>;
 export const AlertHistoryPage = z.object({
   /** Oldest first, each once, as its last revision. */
   alerts: z.array(Aggregate),
-  /** Give it as `after` to go on; null at the end. A page may be short, or empty, and still go on. */
+  /** Value of `after` for the next page; null at the end. A short or empty page need not be the last. */
   next: z.int().min(1).nullable(),
 });

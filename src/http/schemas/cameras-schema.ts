@@ -39,7 +39,7 @@ const sourceUrl = (allow: SourceAllow | null) =>
       const verdict = checkSource(context.value, allow);
       if (!verdict.ok) context.issues.push({ code: 'custom', message: verdict.reason, input: context.value });
     })
-    .meta({ description: 'rtsp:// or rtsps:// URL; user and password may stand in it', maxLength: MAX_SOURCE_LENGTH });
+    .meta({ description: 'rtsp:// or rtsps:// URL; it may contain user and password', maxLength: MAX_SOURCE_LENGTH });
 
 const Interval = CameraConfig.shape.intervalSeconds;
 

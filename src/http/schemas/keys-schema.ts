@@ -56,11 +56,11 @@ export const KeyPatchBody = z
   .strictObject({
     ...limits,
     drain: z.boolean().meta({ description: 'True: calls in flight finish, no new ones begin' }),
-    reset: z.literal(true).meta({ description: 'Forget what the API changed: as the key file says' }),
+    reset: z.literal(true).meta({ description: 'Forgets the changes made by the API: the key file counts again' }),
   })
   .partial()
   .refine((fields) => Object.keys(fields).length > 0, 'names nothing to change')
-  .refine((fields) => fields.reset === undefined || Object.keys(fields).length === 1, 'reset stands alone');
+  .refine((fields) => fields.reset === undefined || Object.keys(fields).length === 1, 'reset must be the only field');
 export type KeyPatchBody = z.infer<typeof KeyPatchBody>;
 
 /** A key as the API shows it. The key itself is nowhere in here. */

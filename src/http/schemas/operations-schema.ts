@@ -15,7 +15,7 @@ export const HealthReport = z.object({
   nats: z.object({ state: z.enum(['connected', 'reconnecting', 'closed']), notice: z.string().nullable() }),
   redis: z.object({
     state: z.enum(['connected', 'degraded', 'reconnecting', 'off']),
-    /** False for the embedded stand-in, which loses its data at a stop. */
+    /** False for the embedded stand-in, which loses its data when it stops. */
     durable: z.boolean(),
     notice: z.string().nullable(),
     failedWrites: z.int().min(0),
@@ -99,7 +99,7 @@ export type KeyPoolStats = z.infer<typeof KeyPoolStats>;
 export const SchedulerHealth = z.object({
   status: HealthStatus,
   message: z.string(),
-  /** What assesses groups now. */
+  /** Whether the model or the rules assess groups now. */
   source: z.enum(['vlm', 'rules']),
   /** Tasks not yet begun; null when NATS cannot be asked. */
   waiting: z.int().min(0).nullable(),
@@ -136,7 +136,7 @@ export function keyPoolHealth(stats: KeyPoolStats): KeyPoolHealth {
     return {
       status: down.length === stats.circuits.length ? 'down' : 'degraded',
       message:
-        `the provider of ${first?.group ?? ''} fails since ${first?.since ?? ''}: ` +
+        `the provider of ${first?.group ?? ''} has failed since ${first?.since ?? ''}: ` +
         `next trial at ${first?.retryAt ?? ''}`,
       ...figures,
     };

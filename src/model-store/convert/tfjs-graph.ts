@@ -58,7 +58,7 @@ export function readTfGraph(modelJson: Uint8Array, file: (name: string) => Uint8
   if (!parsed.success)
     throw new ModelStoreError(
       'CONVERSION',
-      `model.json is no TensorFlow.js graph model: ${z.prettifyError(parsed.error)}`,
+      `model.json is not a TensorFlow.js graph model: ${z.prettifyError(parsed.error)}`,
     );
   const nodes = parsed.data.modelTopology.node.map((node): [string, TfNode] => [
     node.name,
