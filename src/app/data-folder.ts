@@ -50,9 +50,7 @@ async function hold(dataDir: string): Promise<() => Promise<void>> {
   return () => new Promise((resolve) => server.close(() => resolve()));
 }
 
-/**
- * Fails early, with one message that names the folder. Writes a block, since an empty file always fits.
- */
+/** Fails early, with one message that names the folder. Writes a block, since an empty file always fits. */
 async function tryWriting(dataDir: string): Promise<void> {
   const file = join(dataDir, '.can-be-written');
   await writeWhole(file, new Uint8Array(4_096));

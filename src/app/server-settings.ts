@@ -87,9 +87,7 @@ function filesOf<F extends string>(env: Env, known: Readonly<Record<string, F>>)
   return files;
 }
 
-/**
- * Refuses login settings without a URL: embedded servers need none, so the server they are meant for is missing.
- */
+/** Refuses login settings without a URL: embedded servers need none, so the server they are meant for is missing. */
 function without(name: string, settings: readonly string[]): null {
   if (settings.length > 0)
     throw invalid(name, `${settings.join(', ')} is set, but ${name}, the server it is for, is not`);

@@ -46,9 +46,9 @@ export interface EgressRequest {
 }
 
 /**
- * Calls URLs that others chose, guarded against server-side request forgery: http and https only;
- * every address the host resolves to must be public or allow-listed; the connection goes to exactly the addresses that
- * were checked, so changing a name's addresses in between achieves nothing; redirects are not followed.
+ * Calls URLs that others chose, guarded against server-side request forgery: http and https only; every address the
+ * host resolves to must be public or allow-listed; the connection goes to exactly the addresses that were checked, so
+ * changing a name's addresses in between achieves nothing; redirects are not followed.
  */
 export class Egress {
   readonly #allow: readonly string[];

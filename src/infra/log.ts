@@ -10,8 +10,8 @@ export interface Log extends ActorLog {
 }
 
 /**
- * JSON lines on standard output, or lines for people when that is a terminal. Errors are serialised;
- * fields that could carry a secret are always blanked.
+ * JSON lines on standard output, or lines for people when that is a terminal. Errors are serialised; fields that could
+ * carry a secret are always blanked.
  */
 export function createLog(level: LogLevel): Log {
   const options = {

@@ -14,9 +14,7 @@ export type Previous = { readonly body: string | null } | 'anything';
 /** The record of changes as all nodes see it. Every method rejects while it cannot be reached. */
 export interface KeyShare {
   read(): Promise<SharedRecord>;
-  /**
-   * Writes only when the content is still as read, and tells the other nodes. False when another node was faster.
-   */
+  /** Writes only when the content is still as read, and tells the other nodes. False when another node was faster. */
   replace(previous: Previous, body: string): Promise<boolean>;
   /**
    * Calls `listener` when another node says that it wrote, when the record can be reached, and after every reconnect,

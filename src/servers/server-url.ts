@@ -23,9 +23,9 @@ const SCHEME = /^([a-z][a-z0-9+.-]{0,20}):\/\//iu;
 const HOST_AND_PORT = /^(\[[0-9a-f:.%]+\]|[^[\]:/?#\s]+)(?::(\d{1,5}))?$/iu;
 
 /**
- * Reads `scheme://user:password@host:port/path?query`; `scheme` is the default. The user part ends
- * at the last `@` of all, since people type passwords with `@`, `/`, `?` and `#` in them; `%40` and the like are
- * decoded where they are well-formed. Throws {@link ServerUrlError}.
+ * Reads `scheme://user:password@host:port/path?query`; `scheme` is the default. The user part ends at the last `@` of
+ * all, since people type passwords with `@`, `/`, `?` and `#` in them; `%40` and the like are decoded where they are
+ * well-formed. Throws {@link ServerUrlError}.
  */
 export function parseServerUrl(text: string, scheme: string): ServerUrl {
   if (text.length > LONGEST)

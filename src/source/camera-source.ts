@@ -26,9 +26,7 @@ export interface SourceOptions {
   readonly clock: Clock;
   /** A picture arrived. */
   readonly onFrame: (frame: Frame) => void;
-  /**
-   * `connecting` before the first picture, `online` after it, `offline` with the reason when the stream has ended.
-   */
+  /** `connecting` before the first picture, `online` after it, `offline` with the reason when the stream has ended. */
   readonly onState: (state: 'connecting' | 'online' | 'offline', message: string) => void;
   /** Called for each ffmpeg that begins or ends, so that none outlives its camera. */
   readonly onProcess: (event: 'began' | 'ended', pid: number) => void;

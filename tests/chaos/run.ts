@@ -1,6 +1,4 @@
-/**
- * One chaos run: starts the world, breaks it by the schedule, waits until all is quiet, and returns the record.
- */
+/** One chaos run: starts the world, breaks it by the schedule, waits until all is quiet, and returns the record. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { asError } from '../../src/runtime/errors.ts';
 import { judge, type Verdict } from './checker.ts';

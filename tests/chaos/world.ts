@@ -1,6 +1,4 @@
-/**
- * The parts that a chaos run breaks: real ones, each in a process of its own, kept running as an init system would.
- */
+/** The parts that a chaos run breaks: real ones, each in a process of its own, kept running as an init system would. */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -15,9 +15,7 @@ export class LimitsModel {
   readonly #texts = new Map<string, { readonly text: string; readonly until: number }>();
   readonly #expiry: boolean;
 
-  /**
-   * Without `expiry` no key expires by itself: real ones do not either while a test is quicker than their expiry.
-   */
+  /** Without `expiry` no key expires by itself: real ones do not either while a test is quicker than their expiry. */
   constructor(expiry = true) {
     this.#expiry = expiry;
   }

@@ -7,8 +7,7 @@ const OWN = new Set(['api', 'docs', 'livez', 'metrics', 'readyz', 'vendor', 'ws'
 
 /**
  * Reads `GANTRY_BASE_PATH`. Returns `''` for none; else a path that begins with a slash and does not end with one.
- * Throws
- * `CONFIG_INVALID`.
+ * Throws `CONFIG_INVALID`.
  */
 export function readBasePath(text: string): string {
   const path = text.endsWith('/') ? text.slice(0, -1) : text;
