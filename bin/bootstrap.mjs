@@ -127,7 +127,7 @@ export function npmEnvironment(own = process.env) {
 }
 
 /**
- * Waits for the install lock. It is a socket in the abstract namespace, which the kernel frees even if its holder is killed.
+ * Waits for the install lock: a socket in the abstract namespace, which the kernel frees even if its holder is killed.
  * @returns {Promise<() => void>} frees the lock
  */
 async function installLock() {

@@ -103,8 +103,8 @@ const needsToken = (route: string): boolean =>
 function authenticate(request: FastifyRequest, route: string, expected: Buffer, tickets: Tickets): void {
   if (inQuery(request, 'token') !== undefined) {
     throw unauthorized(
-      'token: is not accepted in the address, which logs keep; send "Authorization: Bearer TOKEN", or where no header ' +
-        'can be sent (pictures, WebSockets) ?ticket= with a ticket of POST /api/tickets',
+      'token: is not accepted in the address, which logs keep; send "Authorization: Bearer TOKEN", or where no ' +
+        'header can be sent (pictures, WebSockets) ?ticket= with a ticket of POST /api/tickets',
       'token',
     );
   }
