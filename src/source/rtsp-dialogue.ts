@@ -178,7 +178,7 @@ export class RtspDialogue {
     }
     const why =
       this.#credentials === null
-        ? 'asks for user and password, and its URL has none'
+        ? 'asks for a user and a password, and its URL has none'
         : challenge === null && request.refusals === 0
           ? 'asks for a login method that Gantry does not know'
           : 'refuses the user and password of its URL';
