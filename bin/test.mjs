@@ -24,7 +24,7 @@ const STEP_TIMEOUT_MS = 600_000;
  * Test files run at a time, by folder; default 1. These spend most of their time waiting for processes and streams.
  * @type {Readonly<Record<string, number>>}
  */
-const SIDE_BY_SIDE = { unit: 2, embedded: 2, integration: 2, pages: 2, e2e: 2 };
+const SIDE_BY_SIDE = { unit: 2, embedded: 3, integration: 3, pages: 2, e2e: 2 };
 
 const began = Date.now();
 const seconds = (/** @type {number} */ since) => ((Date.now() - since) / 1000).toFixed(1);
