@@ -5,8 +5,9 @@ import type { RedisStore } from '../infra/redis/store.ts';
 import { Aggregate, type PushedAggregate } from '../messages/aggregate.ts';
 import { streams, subjects } from '../messages/subjects.ts';
 import type { ActorLog } from '../runtime/actor.ts';
-import { sleep, systemClock, type Clock, type TimerHandle } from '../runtime/clock.ts';
+import { type Clock, pause, systemClock, type TimerHandle } from '../runtime/clock.ts';
 import { asError } from '../runtime/errors.ts';
+import { within } from '../runtime/time-limit.ts';
 import { feedHistory } from './feed-history.ts';
 
 /** Wait for aggregates missing between two pushes before they are read from the stream. */
@@ -79,12 +80,13 @@ class FeedSource {
   /** Begins the feed. Resolves to the stream's position to follow from. */
   async start(): Promise<'new' | { readonly seq: number }> {
     try {
-      const [epoch, last] = await this.#within(
-        START_MS,
+      const [epoch, last] = await within(
+        this.#clock,
         Promise.all([
           this.#bus.streamEpoch(streams.aggregates),
           this.#bus.last({ stream: streams.aggregates, subject: subjects.aggregates, parser: Aggregate }),
         ]),
+        START_MS,
       );
       this.#feed.begin(epoch, last?.seq ?? null);
       this.#sequencer.begin(last === null ? null : last.seq + 1);
@@ -154,9 +156,10 @@ class FeedSource {
     this.#filling = true;
     try {
       const limit = Math.min(READ_MOST, missing.to - missing.from + 2);
-      const found = await this.#within(
-        READ_MS,
+      const found = await within(
+        this.#clock,
         this.#bus.read({ stream: streams.aggregates, parser: Aggregate, from: { seq: missing.from }, limit }),
+        READ_MS,
       );
       // The stream may have filled it meanwhile, or be another stream. Numbers that it leaves out don't exist.
       if (this.#sequencer.missing()?.from !== missing.from) return;
@@ -207,21 +210,9 @@ class FeedSource {
     let epoch: string | null = null;
     while (epoch === null) {
       epoch = await this.#bus.streamEpoch(streams.aggregates).catch(() => null);
-      if (epoch === null) await sleep(this.#clock, AGAIN_MS, signal).catch(() => undefined);
+      if (epoch === null) await pause(this.#clock, AGAIN_MS, signal);
       if (signal.aborted) return;
     }
     await this.#feed.recovered(epoch, before, signal);
-  }
-
-  async #within<T>(ms: number, work: Promise<T>): Promise<T> {
-    let timer: TimerHandle | null = null;
-    const late = new Promise<never>((_resolve, reject) => {
-      timer = this.#clock.setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
-    });
-    try {
-      return await Promise.race([work, late]);
-    } finally {
-      if (timer !== null) this.#clock.clearTimeout(timer);
-    }
   }
 }

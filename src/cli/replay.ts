@@ -6,7 +6,7 @@ import { sendJson } from '../infra/nats/send.ts';
 import { Detection } from '../messages/detection.ts';
 import { CameraId, type RequestId } from '../messages/ids.ts';
 import { streams, subjects } from '../messages/subjects.ts';
-import { sleep, systemClock } from '../runtime/clock.ts';
+import { pause, systemClock } from '../runtime/clock.ts';
 import { readBody } from '../messages/read-body.ts';
 import { asError } from '../runtime/errors.ts';
 import { numberIn, runCommand, UsageError } from './command-line.ts';
@@ -127,7 +127,7 @@ async function replay(link: NatsLink, wanted: Wanted): Promise<number> {
         due = Math.max(due, performance.now() - 1_000) + 1_000 / wanted.rate;
         const frame = again(detection, replayId);
         await sendJson(link, subjects.detection(frame.cameraId), frame, frame, frame.requestId);
-        await sleep(systemClock, due - performance.now(), interrupted.signal).catch(() => undefined);
+        await pause(systemClock, due - performance.now(), interrupted.signal);
       }
       counts.frames += 1;
       counts.groups += detection.trafficGroups.length;

@@ -3,7 +3,7 @@ import type { CameraStatus } from '../messages/camera.ts';
 import type { FeedPlace } from '../messages/feed.ts';
 import type { CameraId } from '../messages/ids.ts';
 import type { ActorLog } from '../runtime/actor.ts';
-import { sleep, type Clock } from '../runtime/clock.ts';
+import { type Clock, pause } from '../runtime/clock.ts';
 import { HttpError } from './errors/http-error.ts';
 import { Heartbeat } from './feed/heartbeat.ts';
 import { alertMessage, encode, type EncodedMessage, frameMessage, type Gap, gapMessage } from './feed/feed-protocol.ts';
@@ -147,7 +147,7 @@ export class LiveFeed implements ViewerHost {
     let found = null;
     while (found === null) {
       found = await this.#missedAlerts.alertsSince(from).catch(() => null);
-      if (found === null) await sleep(this.#options.clock, RETRY_MS, signal).catch(() => undefined);
+      if (found === null) await pause(this.#options.clock, RETRY_MS, signal);
       if (signal.aborted) return;
     }
     for (const { requestId, camera, message } of found.alerts) {

@@ -1,7 +1,9 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ActorLog } from '../runtime/actor.ts';
+import { systemClock } from '../runtime/clock.ts';
 import { asError } from '../runtime/errors.ts';
 import type { MetricLabels, MetricSink } from '../runtime/metric-sink.ts';
+import { within } from '../runtime/time-limit.ts';
 import { type LabelLimit, labelLimit } from './metric-labels.ts';
 import { type LabelsOf, type MetricName, type MetricRecorder, METRICS, type NameOf } from './metric-table.ts';
 
@@ -143,12 +145,8 @@ class PrometheusMetrics implements Metrics {
   }
 
   async #run(name: string, source: () => void | Promise<void>): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(new Error(`no answer within ${SCRAPE_TIMEOUT_MS} ms`)), SCRAPE_TIMEOUT_MS);
-    });
     try {
-      await Promise.race([Promise.resolve().then(source), late]);
+      await within(systemClock, Promise.resolve().then(source), SCRAPE_TIMEOUT_MS);
     } catch (thrown) {
       const { message } = asError(thrown);
       this.inc('scrape_errors_total', 1, { source: name });
@@ -156,8 +154,6 @@ class PrometheusMetrics implements Metrics {
         { source: name, error: message },
         `metrics: the figures of ${name} are old, it failed: ${message}`,
       );
-    } finally {
-      clearTimeout(timer);
     }
   }
 

@@ -1,5 +1,5 @@
 import type { ActorContext, ActorLog } from '../runtime/actor.ts';
-import { sleep } from '../runtime/clock.ts';
+import { pause } from '../runtime/clock.ts';
 import { asError } from '../runtime/errors.ts';
 import type { Bus, Delivery, Parser, PullConsumer } from './bus.ts';
 import { type Handle, type Message, Processor, type Settlement } from './stage-processor.ts';
@@ -82,7 +82,7 @@ export class Stage<T> {
         this.#outage.begin('receiving', asError(thrown));
         pauseMs = RETRY_MS;
       }
-      if (pauseMs > 0) await sleep(clock, pauseMs, signal).catch(() => undefined);
+      if (pauseMs > 0) await pause(clock, pauseMs, signal);
     }
     await consumer?.close();
   }

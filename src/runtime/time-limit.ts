@@ -23,6 +23,14 @@ export function settlesWithin<T>(clock: Clock, work: Promise<T>, ms: number): Pr
   });
 }
 
+/** As `work`, but rejects when it takes longer than `ms`. */
+export async function within<T>(clock: Clock, work: Promise<T>, ms: number): Promise<T> {
+  const outcome = await settlesWithin(clock, work, ms);
+  if (outcome.timedOut) throw new Error(`no answer within ${ms} ms`);
+  if (outcome.error !== null) throw outcome.error;
+  return outcome.value;
+}
+
 /** The outcome of `work` as a value. Never rejects. */
 export function settled<T extends object>(
   work: Promise<T>,

@@ -1,5 +1,6 @@
 import { Aggregation } from '../../aggregation/aggregation.ts';
 import type { Bus } from '../../infra/bus.ts';
+import type { Term } from '../../infra/leadership.ts';
 import { Stage } from '../../infra/stage.ts';
 import { DONE, type Message, type Outcome, RETRY_NOW } from '../../infra/stage-processor.ts';
 import type { Aggregate } from '../../messages/aggregate.ts';
@@ -16,11 +17,6 @@ import type { Cache } from './cache.ts';
 import { lookBack } from './look-back.ts';
 import { NewestAggregates } from './newest-aggregates.ts';
 import { UnsettledFrames } from './unsettled-frames.ts';
-
-interface Term {
-  readonly lost: AbortSignal;
-  release(): Promise<void>;
-}
 
 export interface FrameAggregatorOptions {
   readonly bus: Bus;

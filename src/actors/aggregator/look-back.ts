@@ -2,7 +2,7 @@ import { ANY_BODY, type Bus, type StoredMessage } from '../../infra/bus.ts';
 import { Aggregate } from '../../messages/aggregate.ts';
 import { streams, subjects } from '../../messages/subjects.ts';
 import type { ActorLog } from '../../runtime/actor.ts';
-import { type Clock, sleep } from '../../runtime/clock.ts';
+import { type Clock, pause } from '../../runtime/clock.ts';
 import { asError } from '../../runtime/errors.ts';
 
 export interface LookBackOptions {
@@ -44,7 +44,7 @@ export async function lookBack({ bus, clock, log, signal, onAggregate }: LookBac
           { err: asError(thrown).message },
           `the aggregator waits for NATS to read the published aggregates: ${asError(thrown).message}`,
         );
-      await sleep(clock, RETRY_MS, signal).catch(() => undefined);
+      await pause(clock, RETRY_MS, signal);
     }
   }
 }

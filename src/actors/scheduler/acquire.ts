@@ -1,6 +1,7 @@
 import type { LeaseGrant, LeaseRefusal, LeaseReply } from '../../keys/pool.types.ts';
 import type { AssessmentFailure } from '../../messages/assessment.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { settlesWithin } from '../../runtime/time-limit.ts';
 import type { AdmissionReply } from './admission.ts';
 import type { AssessmentState, End } from './assessment-state.ts';
 import type { Keys } from './key-client.ts';
@@ -20,7 +21,7 @@ export interface AcquireContext {
   readonly clock: Clock;
   readonly slot: Slot;
   readonly keys: Keys;
-  /** The crop's bytes; null when it is gone. Waits while the store is down, at most until `deadline`. */
+  /** The crop's bytes; null when it is gone. Waits while the store is down, at most until `deadline`. Never rejects. */
   readonly picture: (id: string, deadline: number) => Promise<Uint8Array | null>;
   /** Aborted: begin nothing new; waiting tasks go back to the bus. */
   readonly closing: AbortSignal;
@@ -36,7 +37,6 @@ export interface Acquired {
 
 /** A key is not kept longer than this for a picture that does not come. */
 const PICTURE_MS = 250;
-const LATE = Symbol('late');
 const DOWN: AssessmentFailure = { code: 'no-lease', message: 'the provider does not answer' };
 const HANDED_BACK = { kind: 'handed-back' } as const;
 
@@ -59,13 +59,16 @@ export async function acquire(
     if (closing.aborted) return HANDED_BACK;
     return lease.reason === 'cancelled' ? { kind: 'acquire' } : endOf(lease, failed);
   }
-  const jpeg = closing.aborted ? null : await within(PICTURE_MS, state.picture(), clock);
-  if (!closing.aborted && jpeg !== null && jpeg !== LATE)
-    return { kind: 'call', acquired: { lease, leaseAskedAt, leasedAt, jpeg } };
+  const picture = closing.aborted ? null : await settlesWithin(clock, state.picture(), PICTURE_MS);
+  if (picture === null || closing.aborted) {
+    keys.giveBack(lease);
+    return HANDED_BACK;
+  }
+  const jpeg = picture.value;
+  if (jpeg !== null) return { kind: 'call', acquired: { lease, leaseAskedAt, leasedAt, jpeg } };
 
   keys.giveBack(lease);
-  if (closing.aborted) return HANDED_BACK;
-  if (jpeg === null) return { kind: 'no-picture', message: 'the picture of the group is gone' };
+  if (!picture.timedOut) return { kind: 'no-picture', message: 'the picture of the group is gone' };
   await state.picture();
   return { kind: 'acquire' };
 }
@@ -85,14 +88,3 @@ const lastOf = (failed: readonly FailedAttempt[]): AssessmentFailure | null => {
   const last = failed.at(-1);
   return last === undefined ? null : failureOf(last.failure);
 };
-
-/** The result of `work`, or `LATE` after `ms`. */
-async function within<T>(ms: number, work: Promise<T>, clock: Clock): Promise<T | typeof LATE> {
-  const { promise, resolve } = Promise.withResolvers<typeof LATE>();
-  const timer = clock.setTimeout(() => resolve(LATE), ms);
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    clock.clearTimeout(timer);
-  }
-}

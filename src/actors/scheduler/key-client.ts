@@ -2,11 +2,10 @@ import type { CallOutcomeKind } from '../../keys/outcome.ts';
 import type { LeaseGrant, LeaseReply, LeaseRequest, PoolState, Settlement } from '../../keys/pool.types.ts';
 import { steadyNow } from '../../keys/steady.ts';
 import type { ActorLog } from '../../runtime/actor.ts';
-import type { Clock } from '../../runtime/clock.ts';
+import { type Clock, pause } from '../../runtime/clock.ts';
 import { joinSignals } from '../../runtime/joined-signal.ts';
 import type { ActorRef } from '../../runtime/ref.ts';
 import type { KeyPoolMessage } from '../key-pool.ts';
-import { pause } from './pause.ts';
 
 /** Pause before a pool that did not answer (it is being restarted, or its mailbox is full) is asked again. */
 const AGAIN_MS = 250;

@@ -1,8 +1,7 @@
 import type { ImageStore } from '../../infra/bus.ts';
 import type { ActorLog } from '../../runtime/actor.ts';
-import type { Clock } from '../../runtime/clock.ts';
+import { type Clock, pause } from '../../runtime/clock.ts';
 import { asError } from '../../runtime/errors.ts';
-import { pause } from './pause.ts';
 
 /** Pause before a store that is down is asked again. */
 const AGAIN_MS = 250;

@@ -1,8 +1,7 @@
 import type { Bus, Delivery, PullConsumer, QueueLag } from '../../infra/bus.ts';
 import { consumers, streams } from '../../messages/subjects.ts';
 import { AssessmentTask, PRIORITIES, type Priority } from '../../messages/task.ts';
-import type { Clock } from '../../runtime/clock.ts';
-import { pause } from './pause.ts';
+import { type Clock, pause } from '../../runtime/clock.ts';
 
 /** A fetch waits this long at the server for a first task. */
 const WAIT_MS = 2_000;

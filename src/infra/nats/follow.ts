@@ -1,6 +1,6 @@
 import { ConsumerEvents, type ConsumerMessages, type JsMsg } from 'nats';
 import type { ActorLog } from '../../runtime/actor.ts';
-import { sleep, systemClock } from '../../runtime/clock.ts';
+import { pause, systemClock } from '../../runtime/clock.ts';
 import { asError } from '../../runtime/errors.ts';
 import type { FollowOptions } from '../bus.ts';
 import { InfraError } from '../infra-error.ts';
@@ -51,7 +51,7 @@ export class StreamFollower {
         const err = asError(thrown).message;
         if (!waiting && !over()) log.warn({ stream, err }, `the follower of ${stream} waits for NATS: ${err}`);
         waiting = true;
-        await sleep(systemClock, AGAIN_MS, signal).catch(() => undefined);
+        await pause(systemClock, AGAIN_MS, signal);
       }
     }
   }
