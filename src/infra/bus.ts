@@ -152,7 +152,7 @@ export interface Bus {
    * acked: every follower gets all.
    */
   follow<T>(options: FollowOptions<T>): void;
-  /** Tells one life of a stream from another: changes when the stream was lost and made anew. Rejects `BUS_DOWN`. */
+  /** Identifies one incarnation of a stream; one that was lost and made anew has another. Rejects `BUS_DOWN`. */
   streamEpoch(stream: string): Promise<string>;
 }
 

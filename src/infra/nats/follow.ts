@@ -127,7 +127,7 @@ export class StreamFollower {
     } finally {
       unlisten();
       signal.removeEventListener('abort', end);
-      // Left behind, it goes by itself.
+      // A consumer that is not deleted here expires by itself, once it is inactive.
       if (link.state === 'connected') link.jsm.consumers.delete(stream, name).catch(() => undefined);
     }
   }
@@ -151,7 +151,7 @@ async function endWhenSilent(messages: ConsumerMessages): Promise<void> {
   }
 }
 
-/** Tells one life of a stream from another, by when it was made. */
+/** Identifies one incarnation of a stream by its creation time. Throws `BUS_REFUSED` for a text that is no time. */
 export const epochOf = (created: string): string => {
   const ms = Date.parse(created);
   if (!Number.isFinite(ms))

@@ -68,7 +68,7 @@ export function readStream<T>(
         }
       }
     } finally {
-      // Left behind, it goes by itself.
+      // A consumer that is not deleted here expires by itself, once it is inactive.
       link.jsm.consumers.delete(stream, name).catch(() => undefined);
     }
     return found;
