@@ -125,7 +125,8 @@ export function openProcess(name: string, maxHeapMb: number | undefined): Worker
         const { exitCode, signalCode } = child;
         const how = signalCode === null ? `ended by itself with code ${exitCode}` : `was ended by ${signalCode}`;
         listener({
-          text: cause === undefined ? how : `could not be used: ${cause.message}`,
+          // A message sent to a process that is dying fails with an error of its own: the exit says more.
+          text: cause === undefined || child.pid !== undefined ? how : `could not be used: ${cause.message}`,
           fields: { exitCode, signal: signalCode },
           ...(cause === undefined ? {} : { cause }),
         });
