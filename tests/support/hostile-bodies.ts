@@ -37,6 +37,9 @@ export function mutated(value: unknown, random: Random): Uint8Array {
   return json;
 }
 
+/** Longer than every bound of a field, and short enough for a thousand bodies. */
+const LONGEST_TEXT = 5_000;
+
 function mutate(value: unknown, random: Random): void {
   if (typeof value !== 'object' || value === null) return;
   const keys = Object.keys(value);
@@ -47,5 +50,6 @@ function mutate(value: unknown, random: Random): void {
   else if (random.chance(0.2)) Reflect.deleteProperty(value, key);
   else if (Array.isArray(value) && random.chance(0.3))
     value.push(...Array.from({ length: 1 + random.below(400) }, () => structuredClone(inner)));
-  else Reflect.set(value, key, random.pick(random.chance(0.5) ? TEXTS : VALUES)());
+  else
+    Reflect.set(value, key, random.chance(0.5) ? random.pick(TEXTS)().slice(0, LONGEST_TEXT) : random.pick(VALUES)());
 }
