@@ -1,4 +1,7 @@
 import { z } from 'zod';
+import { MOST } from '../messages/bounds.ts';
+import { FreshnessSeconds } from '../messages/camera.ts';
+import { DangerKind } from '../messages/task.ts';
 
 const NAME = /^[A-Za-z0-9._-]{1,64}$/;
 const NAME_RULE = 'must be 1 to 64 characters of A-Z a-z 0-9 . _ -';
@@ -131,12 +134,34 @@ export const SchedulerSection = z
     hedge_after_ms: z.int().min(0).max(600_000).default(0),
     /** A waiting request overtakes fresh ones of the next higher priority after this long. */
     ageing_seconds: z.number().min(0.01).max(3_600).default(2),
+    /**
+     * How old a frame may be when a verdict about it reaches a screen. A question that cannot be answered by then is
+     * answered by rules. A camera may have its own.
+     */
+    freshness_seconds: FreshnessSeconds.default(2),
+    /** How long the model's verdict about a group is shown on its later frames. A verdict of danger is shown longer. */
+    verdict_seconds: z.number().min(1).max(600).default(10),
+    /** A group in which nothing changes is asked about again after this long. */
+    recheck_seconds: z.number().min(1).max(3_600).default(60),
+    /** Every camera with groups is asked about at least this often, however small the budget. */
+    camera_turn_seconds: z.number().min(5).max(3_600).default(60),
   })
   .refine((section) => section.min_cooldown <= section.max_cooldown, {
     path: ['min_cooldown'],
     error: 'must not be above max_cooldown',
   });
 export type SchedulerSection = z.infer<typeof SchedulerSection>;
+
+const PromptText = z.string().trim().min(1).max(MOST.prompt);
+
+/** Texts that an operator adds to the model's instructions. */
+export const PromptSection = z.strictObject({
+  /** For every question. */
+  text: PromptText.optional(),
+  /** For questions about groups whose measurements hint at this kind of danger. */
+  kinds: z.partialRecord(DangerKind, PromptText).default({}),
+});
+export type PromptSection = z.infer<typeof PromptSection>;
 
 /** `config/api_keys.yaml`. */
 export const KeyFile = z.strictObject({
@@ -149,5 +174,6 @@ export const KeyFile = z.strictObject({
   /** Cost per day (UTC), all keys together, after which rules assess until midnight. Default: no bound. */
   daily_budget: z.number().positive().max(1e9).optional(),
   scheduler: SchedulerSection.prefault({}),
+  prompts: PromptSection.prefault({}),
 });
 export type KeyFile = z.infer<typeof KeyFile>;

@@ -32,7 +32,10 @@ export const Aggregate = z.object({
   requestId: RequestId,
   timestamp: IsoTime,
   frameNumber: z.int().min(1),
-  /** 0 when first published; one more for each late answer added. */
+  /**
+   * 0 when the frame was detected, with carried verdicts and those of the rules. Revised when its last answer is in, or
+   * at the freshness limit; later answers revise it again.
+   */
   revision: z.int().min(0).max(MOST.revision),
   /** When the aggregate was made. `publishedAt - timestamp` is the latency up to the push. */
   publishedAt: IsoTime,

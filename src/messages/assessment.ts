@@ -11,7 +11,13 @@ export type RiskLevel = z.infer<typeof RiskLevel>;
 export const AssessmentSource = z.enum(['vlm', 'rules']);
 export type AssessmentSource = z.infer<typeof AssessmentSource>;
 
-/** Why a level is `unknown`, in a stable code. */
+/** First 12 hex digits of the SHA-256 of a prompt. */
+export const PromptHash = z.string().regex(/^[0-9a-f]{12}$/);
+
+/**
+ * Why the model gave no answer, in a stable code. `budget`: no call could be spared for it in time; `superseded`: a
+ * newer question about the same group took its place.
+ */
 export const AssessmentFailure = z.object({
   code: z.enum([
     'expired',
@@ -24,6 +30,8 @@ export const AssessmentFailure = z.object({
     'unreadable-answer',
     'content-refused',
     'shed',
+    'budget',
+    'superseded',
   ]),
   message: z.string().max(MOST.text),
 });
@@ -43,6 +51,15 @@ export const Dispute = z.object({
 });
 export type Dispute = z.infer<typeof Dispute>;
 
+/**
+ * Why rules answered and not the model: the failure's code, or
+ * - `pending`: the model may still answer about this frame.
+ * - `late`: it had not answered by the freshness limit.
+ * - `no-keys`: no key is meant to be used, so rules assess as a matter of course.
+ */
+export const RulesReason = z.enum([...AssessmentFailure.shape.code.options, 'pending', 'late', 'no-keys']);
+export type RulesReason = z.infer<typeof RulesReason>;
+
 /** The assessment of one group. */
 export const GroupAssessment = z.object({
   groupIndex: z.int().min(1),
@@ -55,6 +72,15 @@ export const GroupAssessment = z.object({
   /** `objectId`s, in the frame, of the objects that caused the level. */
   triggerObjectIds: z.array(z.int().min(0)).max(MOST.objects),
   disputed: Dispute.optional(),
+  source: AssessmentSource.optional(),
+  /** Present when rules answered: why. */
+  reason: RulesReason.optional(),
+  /** Time of the frame that the assessment is about. */
+  assessedAt: IsoTime.optional(),
+  /** Present when the assessment is about an earlier frame of the same group. */
+  carried: z.literal(true).optional(),
+  /** Version of the instructions that the model had: the first 12 hex digits of their SHA-256. */
+  promptHash: PromptHash.optional(),
   /** Present when rules stood in for the model: why. */
   degradedReason: AssessmentFailure.optional(),
 });
@@ -88,6 +114,11 @@ export const AssessmentResult = z.object({
   timestamp: IsoTime,
   traceId: TraceId,
   groupIndex: z.int().min(1),
+  /** The group's name over frames, and the time of its frame; absent for a picture that was handed in. */
+  groupId: z.string().max(MOST.name).optional(),
+  frameTimestamp: IsoTime.optional(),
+  /** Value of the task's prior. */
+  prior: z.number().min(0).max(1).optional(),
   /** Exactly one entry, for `groupIndex`; a list because consumers read it as one. */
   results: z.array(GroupAssessment).length(1),
   source: AssessmentSource,

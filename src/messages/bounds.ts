@@ -11,6 +11,10 @@ export const MOST = {
   riskTypes: 4,
   /** Calls made for one task. */
   calls: 20,
+  /** Earlier moments of a group that its question shows. */
+  earlierMoments: 2,
+  /** Characters of a text that an operator adds to the model's instructions. */
+  prompt: 2_000,
   /** Cameras that one node lists. */
   cameras: 10_000,
   /** Pixels of a picture's side, as of any JPEG. */

@@ -22,6 +22,12 @@ export const CameraStatus = z.object({
 });
 export type CameraStatus = z.infer<typeof CameraStatus>;
 
+/** How old a frame may be, in seconds, when a verdict about it reaches a screen. */
+export const FreshnessSeconds = z.number().min(0.2).max(60);
+
+/** Text that an operator adds to the model's instructions. */
+export const CameraPrompt = z.string().trim().min(1).max(MOST.prompt);
+
 /** A camera as configured by an operator. `url` may hold a password: it never leaves the process unredacted. */
 export const CameraConfig = z.object({
   cameraId: CameraId,
@@ -30,5 +36,9 @@ export const CameraConfig = z.object({
   enabled: z.boolean(),
   /** Seconds between analysed frames. */
   intervalSeconds: z.number().min(0.1).max(60),
+  /** Absent: `freshness_seconds` of the key file. */
+  freshnessSeconds: FreshnessSeconds.optional(),
+  /** What the model should know of this camera's scene; absent: nothing more than of any other. */
+  prompt: CameraPrompt.optional(),
 });
 export type CameraConfig = z.infer<typeof CameraConfig>;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { MOST } from './bounds.ts';
+import { CameraPrompt, FreshnessSeconds } from './camera.ts';
 import { CameraId, ImageId, IsoTime, RequestId, TraceId } from './ids.ts';
 
 /** The road users and fixtures Gantry looks at, by their COCO names. */
@@ -62,14 +63,31 @@ export const TrafficGroup = z.object({
   averageConfidence: z.number().min(0).max(1),
   memberIndices: z.array(z.int().min(0)).max(MOST.objects),
   features: GroupFeatures,
+  /**
+   * Time of the first frame since which nothing about the group has changed: the same members, nobody moves, nearly the
+   * same picture. Absent when it changed with this frame, or when nobody looked.
+   */
+  unchangedSince: IsoTime.optional(),
 });
 export type TrafficGroup = z.infer<typeof TrafficGroup>;
 
 /** Margin in px that a crop leaves around its group's box, clipped to the frame. */
 export const CROP_MARGIN = 12;
 
+/** The group's crop in an earlier frame. */
+export const EarlierMoment = z.object({
+  cropId: ImageId,
+  /** The earlier frame's timestamp. */
+  timestamp: IsoTime,
+});
+export type EarlierMoment = z.infer<typeof EarlierMoment>;
+
 /** A group as published: with the claim check of its crop, null when the crop could not be stored. */
-export const PublishedGroup = TrafficGroup.extend({ cropId: ImageId.nullable() });
+export const PublishedGroup = TrafficGroup.extend({
+  cropId: ImageId.nullable(),
+  /** Up to two moments of at most 2 s before, newest first, that differ from this one. Absent: none. */
+  earlier: z.array(EarlierMoment).max(MOST.earlierMoments).optional(),
+});
 export type PublishedGroup = z.infer<typeof PublishedGroup>;
 
 /** Body of `detection-results.{cameraId}`: one analysed frame, with or without road users. */
@@ -90,6 +108,10 @@ export const Detection = z.object({
   /** From the frame's arrival to the end of grouping, in seconds. */
   detectionLatency: z.number().min(0),
   modelType: z.string().max(MOST.name),
+  /** The camera's own {@link FreshnessSeconds}; absent: that of the key file. */
+  freshnessSeconds: FreshnessSeconds.optional(),
+  /** The camera's own text for the model. */
+  prompt: CameraPrompt.optional(),
   /** The frame that this one replays, to be assessed again. */
   replayOf: RequestId.optional(),
 });

@@ -1,13 +1,25 @@
 import type { CameraId, ImageId } from './ids.ts';
 import { PRIORITIES, type Priority } from './task.ts';
 
+const MOST_TOKEN = 64;
+/** A group's id as one token of a subject. */
+const groupToken = (groupId: string): string => groupId.slice(0, MOST_TOKEN).replaceAll(/[^A-Za-z0-9_-]/gu, '_') || '_';
+
 /** NATS subjects, in the order of the data flow. */
 export const subjects = {
   detection: (camera: CameraId) => `detection-results.${camera}`,
   detections: 'detection-results.>',
   task: (priority: Priority, camera: CameraId) => `assessment-tasks.p${priority}.${camera}`,
-  tasksOf: (priority: Priority) => `assessment-tasks.p${priority}.>`,
-  tasks: 'assessment-tasks.>',
+  tasksOf: (priority: Priority) => `assessment-tasks.p${priority}.*`,
+  /** Of pictures that were handed in, and of replayed frames. */
+  tasks: 'assessment-tasks.*.*',
+  /**
+   * A question about a camera's group, one subject each: the newest takes the place of one that was not fetched. The
+   * last token names the group.
+   */
+  question: (priority: Priority, camera: CameraId, groupId: string) =>
+    `assessment-tasks.p${priority}.${camera}.${groupToken(groupId)}`,
+  questions: 'assessment-tasks.*.*.*',
   result: (camera: CameraId) => `risk-assessment-results.${camera}`,
   results: 'risk-assessment-results.>',
   /** For viewers; an aggregate's sequence in the stream is its offset in the feed. */
@@ -38,6 +50,7 @@ export const subjects = {
 export const streams = {
   detections: 'DETECTIONS',
   tasks: 'TASKS',
+  questions: 'QUESTIONS',
   results: 'RESULTS',
   webhooks: 'WEBHOOKS',
   aggregates: 'AGGREGATES',
@@ -48,6 +61,7 @@ export const streams = {
 export const consumers = {
   taskGenerator: 'task-generator',
   scheduler: (priority: Priority) => `scheduler-p${priority}`,
+  questions: 'scheduler-questions',
   aggregatorDetections: 'aggregator-detections',
   aggregatorResults: 'aggregator-results',
   onDemandResults: 'on-demand-results',

@@ -20,7 +20,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'key-admin': ['messages', 'runtime', 'keys', 'servers', 'storage'],
   usage: ['runtime', 'servers', 'storage'],
   tasks: ['messages'],
-  aggregation: ['messages'],
+  aggregation: ['messages', 'tasks'],
   source: ['runtime', 'vision', 'infra'],
   imaging: [],
   infra: ['messages', 'runtime', 'servers', 'storage'],

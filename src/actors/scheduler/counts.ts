@@ -28,6 +28,8 @@ export class Counts {
     'unreadable-answer': 0,
     'content-refused': 0,
     shed: 0,
+    budget: 0,
+    superseded: 0,
   };
   #assessed = 0;
   #degraded = 0;

@@ -1,0 +1,23 @@
+import { isDangerous } from '../messages/assessment.ts';
+import type { AssessmentTask } from '../messages/task.ts';
+
+/** A danger that looks as before begins, or ends, unseen about once in this time, in ms. */
+const CHANGE_MS = 8_000;
+/** No group is quite worthless to ask about. */
+const LEAST = 0.01;
+
+/**
+ * How much a call about this task is worth, from 0 to 1: the chance that its answer tells something that is not on the
+ * screen. What the prior hints at beyond the last answer counts in full; the rest comes back with the time since then.
+ * Pure.
+ *
+ * @param now epoch ms
+ */
+export function valueOf({ prior, lastAssessed }: Pick<AssessmentTask, 'prior' | 'lastAssessed'>, now: number): number {
+  const hinted = Math.max(LEAST, prior?.value ?? 0);
+  if (lastAssessed === undefined) return hinted;
+  const changed = 1 - Math.exp(-Math.max(0, now - Date.parse(lastAssessed.at)) / CHANGE_MS);
+  const known = isDangerous(lastAssessed.level) ? 1 : lastAssessed.prior;
+  const news = Math.max(0, hinted - known);
+  return Math.min(1, news + (hinted - news) * changed);
+}
