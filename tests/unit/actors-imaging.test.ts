@@ -56,7 +56,7 @@ async function imagingWorld(t: TestContext, broken = new Set<string>()) {
     await stopping;
   });
   const store = (requestId: RequestId): Promise<'done'> => {
-    const region = { left: 0, top: 0, width: 1, height: 1, groupIndex: 1 };
+    const region = { left: 0, top: 0, width: 1, height: 1, groupIndex: 1, marks: [] };
     const data = transfer(new Uint8Array(3));
     return system
       .ref(IMAGING)
