@@ -3,7 +3,7 @@ import { SCHEDULER, schedulerSettings } from '../actors/scheduler/scheduler.type
 import type { Log } from '../infra/log.ts';
 import type { Metrics } from '../infra/metrics.ts';
 import type { EffectiveKeys } from '../key-admin/admin.ts';
-import type { SchedulerSection } from '../keys/key-config.schema.ts';
+import type { KeyConfig } from '../keys/key-config.ts';
 import { asError } from '../runtime/errors.ts';
 import type { ActorSystem } from '../runtime/system.ts';
 
@@ -15,21 +15,24 @@ const ASK = { timeoutMs: 3_000 };
  */
 export function keyBringer(
   system: ActorSystem,
-  started: SchedulerSection,
+  started: Pick<KeyConfig, 'scheduler' | 'prompts'>,
   metrics: Pick<Metrics, 'forgetKey'>,
   log: Log,
 ): (keys: EffectiveKeys) => Promise<void> {
   const pool = system.ref(KEY_POOL);
   let work = Promise.resolve();
-  let known = JSON.stringify(started);
+  const textOf = ({ scheduler, prompts }: typeof started): string => JSON.stringify({ scheduler, prompts });
+  let known = textOf(started);
   const bring = async ({ config, origins }: EffectiveKeys): Promise<void> => {
     const { removed } = await pool.ask(
       { type: 'configure', keys: config.keys, strategy: config.strategy, scheduler: config.scheduler },
       ASK,
     );
-    const settings = JSON.stringify(config.scheduler);
+    const settings = textOf(config);
     if (settings !== known) {
-      const told = system.ref(SCHEDULER).tell({ type: 'configure', settings: schedulerSettings(config.scheduler) });
+      const told = system
+        .ref(SCHEDULER)
+        .tell({ type: 'configure', settings: schedulerSettings(config.scheduler, config.prompts) });
       if (told !== 'accepted') throw new Error('the scheduler did not take its new settings');
       known = settings;
       log.info({ ...config.scheduler }, 'the settings of the key file apply to new tasks from now on');

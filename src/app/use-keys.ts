@@ -76,14 +76,14 @@ export async function useKeys(
       language: config.language,
       // From the current key file, for a restarted scheduler.
       get settings() {
-        return schedulerSettings(admin.keys.config.scheduler);
+        return schedulerSettings(admin.keys.config.scheduler, admin.keys.config.prompts);
       },
     },
     admin,
     nodeId,
     simulator,
     follow: (system, metrics, redisUrl) => {
-      const bringing = keyBringer(system, keys.scheduler, metrics, log);
+      const bringing = keyBringer(system, keys, metrics, log);
       const bring = (now: EffectiveKeys): void => {
         brought = bringing(now);
       };

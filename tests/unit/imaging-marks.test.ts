@@ -148,7 +148,7 @@ describe('marks in the crop for the model', () => {
     assert.ok(left! < 100 || right! > 160, 'its label is drawn beside it');
   });
 
-  it('are clipped: a box that reaches out of the picture, or a picture smaller than a label, changes no other byte', () => {
+  it('are clipped: neither a box that reaches out nor a picture smaller than a label changes other bytes', () => {
     for (const [width, height] of [
       [40, 30],
       [3, 2],

@@ -2,7 +2,9 @@
  * Assesses one task by the model, in named steps: acquire a slot, a key and the picture; call; settle; decide. Each
  * step returns the next one, until one of the ends of {@link End}.
  */
+import type { PromptSection } from '../../keys/key-config.schema.ts';
 import type { Language } from '../../llm/language.ts';
+import type { Picture } from '../../llm/picture.ts';
 import { buildPrompt } from '../../llm/prompt.ts';
 import { tokenBound } from '../../llm/token-bound.ts';
 import type { AssessmentFailure, AssessmentResult } from '../../messages/assessment.ts';
@@ -11,6 +13,7 @@ import { acquire, type AcquireContext, type Acquired } from './acquire.ts';
 import type { AssessmentState, End } from './assessment-state.ts';
 import { callRound, type CallRoundContext } from './call-round.ts';
 import { withRound, type MadeCall } from './call.ts';
+import { readPictures } from './read-picture.ts';
 import { answeredByModel, byRules, degraded, EXPIRED, NO_CALL, unanswered, unknownResult } from './result.ts';
 import { failureOf, modelSilent } from './retry.ts';
 import { settleCall } from './settle.ts';
@@ -18,6 +21,8 @@ import { settleCall } from './settle.ts';
 /** The surroundings of the steps; a test can replace every member. */
 export interface AssessContext extends AcquireContext, CallRoundContext {
   readonly language: Language;
+  /** The operator's texts for the model. */
+  readonly prompts: PromptSection;
   /** Further attempts after the first. */
   readonly maxRetries: number;
   readonly onRetry: () => void;
@@ -61,17 +66,17 @@ export async function assessByModel(task: AssessmentTask, context: AssessContext
 }
 
 function stateOf(task: AssessmentTask, context: AssessContext): AssessmentState {
-  const { clock, slot, keys, language } = context;
+  const { clock, slot, keys, language, prompts } = context;
   const deadline = Date.parse(task.expiresAt);
-  const prompt = buildPrompt(task, language);
-  const tokens = tokenBound(prompt);
-  let reading: Promise<Uint8Array | null> | null = null;
+  const prompt = buildPrompt(task, language, prompts);
+  const tokens = tokenBound(prompt, 1 + (task.group.earlier?.length ?? 0));
+  let reading: Promise<readonly Picture[] | null> | null = null;
   let asked = 0;
   return {
     task,
     deadline,
     prompt,
-    picture: () => (reading ??= context.picture(task.group.cropId ?? '', deadline)),
+    pictures: () => (reading ??= readPictures(task, deadline, context)),
     askLease: (request) => {
       const waiterId = `${task.taskId}#${asked++}`;
       return slot.leasing((withdraw) => keys.lease({ waiterId, tokens, ...request }, withdraw));
@@ -120,11 +125,11 @@ function decide(
   return { kind: 'acquire' };
 }
 
-function resultOf(end: End, { task, metadata }: AssessmentState, { clock, language }: AssessContext): Assessed {
+function resultOf(end: End, { task, prompt, metadata }: AssessmentState, { clock, language }: AssessContext): Assessed {
   const now = clock.now();
   switch (end.kind) {
     case 'answered':
-      return answeredByModel(task, end.answer, language, metadata, now);
+      return answeredByModel(task, end.answer, language, metadata, now, prompt.hash);
     case 'unanswered':
       return (
         (end.rulesMay ? degraded(task, language, metadata, now, end.error) : null) ??

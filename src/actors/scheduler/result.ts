@@ -53,20 +53,24 @@ const assessed = (
   ...(answer.riskLevel === 'unknown' ? { error: UNREADABLE_LEVEL } : {}),
 });
 
-/** The result of a task that the model answered, checked against the measurements. */
+/** The result of a task that the model answered, checked against the measurements. `promptHash`: of its prompt. */
 export function answeredByModel(
   task: AssessmentTask,
   answer: Answer,
   language: Language,
   metadata: ResultMetadata,
   now: number,
+  promptHash?: string,
 ): AssessmentResult {
   if (answer.riskLevel === 'unknown') return unanswered(task, language, metadata, now, UNREADABLE_LEVEL);
   const weighed = weigh(answer, task, language);
   const result = assessed(task, weighed.answer, 'vlm', metadata, now);
   const { dispute } = weighed;
-  if (dispute === null) return result;
-  return { ...result, results: result.results.map((each) => ({ ...each, disputed: dispute })) };
+  const more = {
+    ...(promptHash === undefined ? {} : { promptHash }),
+    ...(dispute === null ? {} : { disputed: dispute }),
+  };
+  return { ...result, results: result.results.map((each) => ({ ...each, ...more })) };
 }
 
 /**
