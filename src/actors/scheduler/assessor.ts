@@ -12,7 +12,7 @@ import { assessByModel, type Assessed, type AssessContext } from './assess.ts';
 import type { HedgeBudget } from './hedge.ts';
 import { KeyClient } from './key-client.ts';
 import { readPicture } from './read-picture.ts';
-import { byRules } from './result.ts';
+import { rulesInstead } from './result.ts';
 import { statusOf } from './retry.ts';
 import type { SchedulerInit, SchedulerMode, SchedulerSettings } from './scheduler.types.ts';
 
@@ -51,7 +51,8 @@ export class Assessor {
   /** The answer, or null when the task has to go back to the bus. */
   async assess(task: AssessmentTask, claim: SlotClaim, settings: SchedulerSettings): Promise<Assessed> {
     const { vlm, budget, language, clock } = this.#options;
-    if (vlm === null || budget?.allows() === false) return byRules(task, language, clock.now());
+    if (vlm === null) return rulesInstead(task, language, 'no-keys', clock.now());
+    if (budget?.allows() === false) return rulesInstead(task, language, 'budget', clock.now());
     return assessByModel(task, this.#contextOf(this.#metered(vlm, task.cameraId), claim, settings));
   }
 
