@@ -212,7 +212,8 @@ class Scheduler {
   /** Called every second. Asks for the backlog in the streams too, less often while there are free slots. */
   measure(): void {
     void this.#assessor.follow();
-    const { mode, in_flight, ready, parked, assessed, degraded, retries, bus_ok, unknown, hedges } = this.stats();
+    const { mode, in_flight, ready, parked, assessed, degraded, retries, bus_ok, unknown, rules, hedges } =
+      this.stats();
     this.#ctx.report({
       mode,
       in_flight,
@@ -221,7 +222,7 @@ class Scheduler {
       assessed,
       degraded,
       unknown: Object.values(unknown).reduce((sum, count) => sum + count, 0),
-      shed: unknown.shed,
+      shed: unknown.shed + rules.shed,
       retries,
       hedges,
       bus_ok,
