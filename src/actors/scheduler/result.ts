@@ -29,6 +29,10 @@ export const EXPIRED: AssessmentFailure = {
   code: 'expired',
   message: 'the task was too old when it could be assessed',
 };
+export const SHED: AssessmentFailure = {
+  code: 'shed',
+  message: 'more groups waited than could be assessed in time, and this was among the least dangerous',
+};
 const UNREADABLE_LEVEL: AssessmentFailure = {
   code: 'unreadable-answer',
   message: 'the answer names no level that is known',

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Delivery, QueueLag } from '../../infra/bus.ts';
 import { type Outgoing, Processor, RETRY_NOW } from '../../infra/stage-processor.ts';
-import type { Language } from '../../llm/language.ts';
 import type { AssessmentResult } from '../../messages/assessment.ts';
 import { subjects } from '../../messages/subjects.ts';
 import { PRIORITIES, type AssessmentTask, type Priority } from '../../messages/task.ts';
@@ -20,7 +19,6 @@ import { Intake, type IntakeOptions } from './intake.ts';
 import { Overload } from './overload.ts';
 import type { Private } from './private.types.ts';
 import { TaskQueues } from './task-queues.ts';
-import { NO_CALL, withoutModel } from './result.ts';
 import type { SchedulerInit, SchedulerMessage, SchedulerSettings, SchedulerStats } from './scheduler.types.ts';
 
 type Task = Delivery<AssessmentTask>;
@@ -81,7 +79,6 @@ class Scheduler {
   readonly #fetches = new Set<Promise<void>>();
   /** Aborted at the end of a stop, when calls in flight are given up. */
   readonly #abort = new AbortController();
-  readonly #language: Language;
   #settings: SchedulerSettings;
   #measures = 0;
 
@@ -90,7 +87,6 @@ class Scheduler {
     const vlm = init.vlm === 'caller' ? callerClient(ctx.ref(CALLER)) : init.vlm;
     const { clock, log } = ctx;
     this.#ctx = ctx;
-    this.#language = init.language;
     this.#settings = init.settings;
     this.#busWatch = new BusWatch(log);
     this.#queues = new TaskQueues(bus);
@@ -280,13 +276,7 @@ class Scheduler {
   /** Answers a task as shed: by rules, or `unknown` for a picture that was handed in. */
   async #giveUp(delivery: Task): Promise<void> {
     if (this.#isDuplicate(delivery)) return;
-    const shed = {
-      code: 'shed',
-      message: 'more groups waited than could be judged in time, and this was among the least dangerous',
-    } as const;
-    await this.#run(delivery, (task) =>
-      Promise.resolve(withoutModel(task, this.#language, NO_CALL, this.#ctx.clock.now(), shed)),
-    );
+    await this.#run(delivery, (task) => Promise.resolve(this.#assessor.shed(task)));
   }
 
   /** Assesses a task and publishes the result. Resolves when the task is settled; never rejects. */
