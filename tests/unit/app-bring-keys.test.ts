@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { keyBringer } from '../../src/app/bring-keys.ts';
 import { SCHEDULER, type SchedulerMessage } from '../../src/actors/scheduler/scheduler.types.ts';
-import type { Log } from '../../src/infra/log.ts';
 import type { EffectiveKeys } from '../../src/key-admin/admin.ts';
 import { parseKeyConfig } from '../../src/keys/key-config.ts';
 import type { ActorSystem } from '../../src/runtime/system.ts';
@@ -20,8 +19,8 @@ test('the scheduler gets the settings and texts of a changed key file, and only 
       ask: ({ type }: { readonly type: string }) => Promise.resolve(type === 'configure' ? { removed: [] } : []),
     }),
   } as unknown as ActorSystem;
-  const log = memoryLog() as unknown as Log;
-  const bring = keyBringer(system, parseKeyConfig({}, {}), { forgetKey: () => undefined }, log);
+  const log = memoryLog();
+  const bring = keyBringer(system, ['scheduler'], parseKeyConfig({}, {}), { forgetKey: () => undefined }, log);
   const changed = (raw: object) => {
     const keys: EffectiveKeys = {
       config: parseKeyConfig(raw, {}),

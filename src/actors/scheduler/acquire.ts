@@ -14,6 +14,8 @@ export interface Slot {
   readonly admit: () => Promise<AdmissionReply>;
   /** Runs `wait` for a lease. The signal is aborted when the task has to make way and be admitted again. */
   readonly leasing: (wait: (withdraw: AbortSignal) => Promise<LeaseReply>) => Promise<LeaseReply>;
+  /** Gives the slot up until the task is admitted again. */
+  readonly stepAside: () => void;
   /** No key can serve because the provider does not answer. */
   readonly providerDown: boolean;
 }
@@ -22,7 +24,7 @@ export interface AcquireContext {
   readonly clock: Clock;
   readonly slot: Slot;
   readonly keys: Keys;
-  /** The crop's bytes; null when it is gone. Waits while the store is down, at most until `deadline`. Never rejects. */
+  /** The crop's bytes; null when it is gone. Waits for it at most until `deadline`. Never rejects. */
   readonly picture: (id: string, deadline: number) => Promise<Uint8Array | null>;
   /** The crop of an earlier frame, as stored now; null when it is not there. Never rejects. */
   readonly earlierPicture: (id: string) => Promise<Uint8Array | null>;
@@ -74,6 +76,8 @@ export async function acquire(
 
   keys.giveBack(lease);
   if (!picture.timedOut) return { kind: 'unanswered', error: PICTURE_GONE };
+  // After an outage of the store many pictures may not come: their tasks must not keep all slots.
+  slot.stepAside();
   await state.pictures();
   return { kind: 'acquire' };
 }

@@ -67,6 +67,7 @@ export async function assessByModel(task: AssessmentTask, context: AssessContext
 function stateOf(task: AssessmentTask, context: AssessContext): AssessmentState {
   const { clock, slot, keys, language, prompts } = context;
   const deadline = Date.parse(task.expiresAt);
+  const pictureUntil = Math.min(deadline, Date.parse(task.freshUntil ?? task.expiresAt));
   const prompt = buildPrompt(task, language, prompts);
   const tokens = tokenBound(prompt, 1 + (task.group.earlier?.length ?? 0));
   let reading: Promise<readonly Picture[] | null> | null = null;
@@ -75,7 +76,7 @@ function stateOf(task: AssessmentTask, context: AssessContext): AssessmentState 
     task,
     deadline,
     prompt,
-    pictures: () => (reading ??= readPictures(task, deadline, context)),
+    pictures: () => (reading ??= readPictures(task, pictureUntil, context)),
     askLease: (request) => {
       const waiterId = `${task.taskId}#${asked++}`;
       return slot.leasing((withdraw) => keys.lease({ waiterId, tokens, ...request }, withdraw));

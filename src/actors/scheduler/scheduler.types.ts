@@ -7,6 +7,9 @@ import type { AssessmentFailure } from '../../messages/assessment.ts';
 import type { Priority } from '../../messages/task.ts';
 import type { Asking } from '../../runtime/message.ts';
 import { address } from '../../runtime/ref.ts';
+import type { FreshnessSettings } from '../../tasks/freshness.ts';
+
+export type { FreshnessSettings } from '../../tasks/freshness.ts';
 
 export type SchedulerMode = 'vlm' | 'rules';
 export type FailureCode = AssessmentFailure['code'];
@@ -38,6 +41,14 @@ export const schedulerSettings = (section: SchedulerSection, prompts = NO_PROMPT
   hedgeAfterMs: section.hedge_after_ms,
   drainMs: DRAIN_MS,
   prompts,
+});
+
+/** For how long answers are worth something, by the contract's `scheduler` section. */
+export const freshnessSettings = (section: SchedulerSection): FreshnessSettings => ({
+  freshnessMs: section.freshness_seconds * 1_000,
+  verdictMs: section.verdict_seconds * 1_000,
+  recheckMs: section.recheck_seconds * 1_000,
+  cameraTurnMs: section.camera_turn_seconds * 1_000,
 });
 
 export interface SchedulerInit {
