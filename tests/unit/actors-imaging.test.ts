@@ -222,7 +222,10 @@ test('a picture is waited for until it is stored, the deadline or the close, als
   let answer: () => Promise<Uint8Array | null> = () => Promise.resolve(null);
   const closing = new AbortController();
   const source = {
-    images: { get: (id: string, signal?: AbortSignal) => awaitImage(id, answer, clock, signal) },
+    images: {
+      get: (id: string, signal?: AbortSignal) => awaitImage(id, answer, clock, signal),
+      find: () => Promise.resolve(null),
+    },
     clock,
     log: memoryLog(),
     closing: closing.signal,

@@ -19,7 +19,7 @@ test('the scheduler gets the settings and texts of a changed key file, and only 
       ask: ({ type }: { readonly type: string }) => Promise.resolve(type === 'configure' ? { removed: [] } : []),
     }),
   } as unknown as ActorSystem;
-  const log = memoryLog();
+  const log = memoryLog() as unknown as Log;
   const bring = keyBringer(system, ['scheduler'], parseKeyConfig({}, {}), { forgetKey: () => undefined }, log);
   const changed = (raw: object) => {
     const keys: EffectiveKeys = {

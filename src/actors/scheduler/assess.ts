@@ -67,7 +67,6 @@ export async function assessByModel(task: AssessmentTask, context: AssessContext
 function stateOf(task: AssessmentTask, context: AssessContext): AssessmentState {
   const { clock, slot, keys, language, prompts } = context;
   const deadline = Date.parse(task.expiresAt);
-  const pictureUntil = Math.min(deadline, Date.parse(task.freshUntil ?? task.expiresAt));
   const prompt = buildPrompt(task, language, prompts);
   const tokens = tokenBound(prompt, 1 + (task.group.earlier?.length ?? 0));
   let reading: Promise<readonly Picture[] | null> | null = null;
@@ -76,7 +75,7 @@ function stateOf(task: AssessmentTask, context: AssessContext): AssessmentState 
     task,
     deadline,
     prompt,
-    pictures: () => (reading ??= readPictures(task, pictureUntil, context)),
+    pictures: () => (reading ??= readPictures(task, pictureUntil(task, clock.now()), context)),
     askLease: (request) => {
       const waiterId = `${task.taskId}#${asked++}`;
       return slot.leasing((withdraw) => keys.lease({ waiterId, tokens, ...request }, withdraw));
@@ -86,6 +85,13 @@ function stateOf(task: AssessmentTask, context: AssessContext): AssessmentState 
     metadata: { ...NO_CALL, waitMs: Math.max(0, clock.now() - Date.parse(task.timestamp)), calls: [] },
   };
 }
+
+/** A stored picture is read within this time, in ms. */
+const READ_MS = 1_000;
+
+/** A picture that is not stored by then comes too late for its answer, epoch ms. A task may be older after an outage. */
+const pictureUntil = ({ expiresAt, freshUntil = expiresAt }: AssessmentTask, now: number): number =>
+  Math.min(Date.parse(expiresAt), Math.max(Date.parse(freshUntil), now + READ_MS));
 
 const NO_PICTURE: AssessmentFailure = { code: 'no-image', message: 'the group has no picture' };
 
