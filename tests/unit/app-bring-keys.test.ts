@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { keyBringer } from '../../src/app/bring-keys.ts';
 import { SCHEDULER, type SchedulerMessage } from '../../src/actors/scheduler/scheduler.types.ts';
+import type { Log } from '../../src/infra/log.ts';
 import type { EffectiveKeys } from '../../src/key-admin/admin.ts';
 import { parseKeyConfig } from '../../src/keys/key-config.ts';
 import type { ActorSystem } from '../../src/runtime/system.ts';

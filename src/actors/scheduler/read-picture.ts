@@ -11,7 +11,7 @@ import { settlesWithin } from '../../runtime/time-limit.ts';
 const AGAIN_MS = 250;
 
 export interface PictureSource {
-  readonly images: Pick<ImageStore, 'get'>;
+  readonly images: Pick<ImageStore, 'get' | 'find'>;
   readonly clock: Clock;
   readonly log: ActorLog;
   readonly closing: AbortSignal;
@@ -48,10 +48,7 @@ export async function readPicture(
 }
 
 /** The JPEG of this id as stored now; null when it is not there or cannot be read. Never rejects. */
-export const storedPicture = (
-  id: string,
-  { images, log }: { readonly images: Pick<ImageStore, 'find'>; readonly log: ActorLog },
-): Promise<Uint8Array | null> =>
+export const storedPicture = (id: string, { images, log }: PictureSource): Promise<Uint8Array | null> =>
   images.find(id).catch((thrown: unknown) => {
     log.debug({ imageId: id, err: asError(thrown) }, 'an earlier picture cannot be read');
     return null;
