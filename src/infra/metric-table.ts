@@ -19,6 +19,7 @@ export const METRICS = {
   llm_cost_total: counter('Cost of calls to the model, by the prices of the key file', 'key'),
   assessments_total: counter('Assessments, by who answered', 'outcome'),
   assessments_disputed_total: counter('Levels of the model more than one step below the measured one'),
+  rules_answers_total: counter('Answers by rules and not by the model, by the reason', 'reason'),
   shed_total: counter(
     'Detections and groups left out on purpose, least dangerous first',
     'camera_id',

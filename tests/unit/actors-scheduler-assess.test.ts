@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { assessByModel } from '../../src/actors/scheduler/assess.ts';
+import type { AssessmentResult } from '../../src/messages/assessment.ts';
+import { ON_DEMAND_CAMERA } from '../../src/messages/ids.ts';
 import { settle } from '../../src/runtime/testing/manual-clock.ts';
 import { plainTask } from '../support/assessment-task.ts';
 import {
@@ -15,6 +17,14 @@ import {
   traced,
   withoutWait,
 } from '../support/assess-world.ts';
+
+/** The marks of an answer of the rules. */
+const rulesOf = (result: AssessmentResult | null) => ({
+  source: result?.source,
+  code: result?.degradedReason?.code,
+  reason: result?.results[0]?.reason,
+  riskLevel: result?.results[0]?.riskLevel,
+});
 
 describe('assessing one task', () => {
   it('takes picture, lease, call and settlement once when all goes well', async () => {
@@ -41,7 +51,7 @@ describe('assessing one task', () => {
     assert.deepEqual(seen.counted, ['ok 1']);
   });
 
-  it('answers unknown without a call: expired, no crop, crop gone, no key', async () => {
+  it('answers by rules without a call: expired, no crop, crop gone, no key', async () => {
     for (const [world, task, code] of [
       [{}, plainTask({ expiresAt: Date.now() - 1 }), 'expired'],
       [{}, plainTask({ noCrop: true }), 'no-image'],
@@ -51,8 +61,13 @@ describe('assessing one task', () => {
     ] as const) {
       const { result, seen } = await assess(world, task);
       assert.deepEqual(
-        { code: result?.error?.code, riskLevel: result?.results[0]?.riskLevel, calls: seen.calls.length },
-        { code, riskLevel: 'unknown', calls: 0 },
+        { ...rulesOf(result), calls: seen.calls.length },
+        { source: 'rules', code, reason: code, riskLevel: 'none', calls: 0 },
+      );
+      const picture = await assess(world, { ...task, cameraId: ON_DEMAND_CAMERA });
+      assert.deepEqual(
+        { code: picture.result?.error?.code, riskLevel: picture.result?.results[0]?.riskLevel },
+        { code, riskLevel: 'unknown' },
       );
     }
   });
@@ -124,12 +139,9 @@ describe('assessing one task', () => {
     [{ kind: 'rejected-request', status: 400, message: '' }, 'rejected'],
     [{ kind: 'unreadable', message: '' }, 'unreadable-answer'],
   ] as const satisfies readonly (readonly [Failure, string])[]) {
-    it(`${failure.kind} to the end is unknown, code ${code}`, async () => {
+    it(`${failure.kind} to the end is answered by rules, code ${code}`, async () => {
       const { result } = await assess({ replies: [failed(failure)], maxRetries: 0 });
-      assert.deepEqual(
-        { code: result?.error?.code, riskLevel: result?.results[0]?.riskLevel },
-        { code, riskLevel: 'unknown' },
-      );
+      assert.deepEqual(rulesOf(result), { source: 'rules', code, reason: code, riskLevel: 'none' });
     });
   }
 
@@ -158,8 +170,8 @@ describe('assessing one task', () => {
     const bad: Failure = { kind: 'rejected-request', status: 400, message: 'bad picture' };
     const { result, seen } = await assess({ replies: [failed(bad), failed(bad)] });
     assert.deepEqual(
-      { error: result?.error, calls: seen.calls.length },
-      { error: { code: 'rejected', message: 'bad picture' }, calls: 2 },
+      { reason: result?.degradedReason, calls: seen.calls.length },
+      { reason: { code: 'rejected', message: 'bad picture' }, calls: 2 },
     );
   });
 
@@ -206,12 +218,12 @@ describe('assessing one task', () => {
   });
 
   for (const reason of ['cut-off', 'bad-level'] as const) {
-    it(`asks once more after ${reason}, then it is unknown; a danger that was measured stands`, async () => {
+    it(`asks once more after ${reason}, then rules answer`, async () => {
       const unclear = failed({ kind: 'unreadable', reason, message: 'unclear' });
       const { result, seen } = await assess({ replies: [unclear, unclear, answered('none')] });
       assert.deepEqual(
-        { calls: seen.calls.length, riskLevel: result?.results[0]?.riskLevel, code: result?.error?.code },
-        { calls: 2, riskLevel: 'unknown', code: 'unreadable-answer' },
+        { ...rulesOf(result), calls: seen.calls.length },
+        { source: 'rules', code: 'unreadable-answer', reason: 'unreadable-answer', riskLevel: 'none', calls: 2 },
       );
       assert.equal((await assess({ replies: [unclear, answered('high')] })).result?.results[0]?.riskLevel, 'high');
       const danger = (await assess({ replies: [unclear, unclear] }, DANGER())).result;
@@ -228,7 +240,7 @@ describe('assessing one task', () => {
       duringCall: ({ clock }) => void clock.advance(120_000),
     });
     assert.deepEqual(
-      { code: result?.error?.code, settled: seen.settled },
+      { code: result?.degradedReason?.code, settled: seen.settled },
       { code: 'expired', settled: [['l-1', 'abandoned', 'key']] },
     );
   });

@@ -53,7 +53,7 @@ describe('the scheduler in an outage of the provider', () => {
       assert.deepEqual(bus.settlements(one), ['ack']);
     }
     const now = await stats();
-    assert.deepEqual({ parked: now.parked, expired: now.unknown.expired }, { parked: 0, expired: 0 });
+    assert.deepEqual({ parked: now.parked, expired: now.rules.expired }, { parked: 0, expired: 0 });
     assert.ok(now.degraded >= 120);
   });
 

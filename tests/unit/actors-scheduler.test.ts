@@ -55,17 +55,13 @@ describe('the scheduler', () => {
       tasks.map((one) => [
         bus.result(one)?.source,
         bus.result(one)?.results[0]?.riskLevel,
-        bus.result(one)?.error?.code,
+        bus.result(one)?.results[0]?.reason,
       ]),
-      [
-        ['rules', 'none', undefined],
-        ['rules', 'none', undefined],
-        ['rules', 'unknown', 'expired'],
-      ],
+      tasks.map(() => ['rules', 'none', 'no-keys']),
     );
     assert.deepEqual(
       { calls: vlm.calls, mode: (await stats()).mode, outcomes: metrics.outcomes.toSorted() },
-      { calls: 0, mode: 'rules', outcomes: ['rules', 'rules', 'unknown'] },
+      { calls: 0, mode: 'rules', outcomes: ['rules', 'rules', 'rules'] },
     );
   });
 
@@ -163,10 +159,10 @@ describe('the scheduler', () => {
     bus.add(old, soon);
     await clock.advance(6_000);
     assert.deepEqual(
-      [old, soon].map((one) => bus.result(one)?.error?.code),
+      [old, soon].map((one) => bus.result(one)?.degradedReason?.code),
       ['expired', 'expired'],
     );
-    assert.deepEqual({ calls: vlm.calls, expired: (await stats()).unknown.expired }, { calls: 1, expired: 2 });
+    assert.deepEqual({ calls: vlm.calls, expired: (await stats()).rules.expired }, { calls: 1, expired: 2 });
   });
 
   it('tells the bus that it still works during a long call and while a task waits', async (t) => {

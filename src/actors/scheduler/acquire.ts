@@ -5,7 +5,7 @@ import { settlesWithin } from '../../runtime/time-limit.ts';
 import type { AdmissionReply } from './admission.ts';
 import type { AssessmentState, End } from './assessment-state.ts';
 import type { Keys } from './key-client.ts';
-import { failureOf, modelSilent, type FailedAttempt } from './retry.ts';
+import { failureOf, type FailedAttempt } from './retry.ts';
 
 /** One task's view of the admission. */
 export interface Slot {
@@ -40,6 +40,7 @@ export interface Acquired {
 /** A key is not kept longer than this for a picture that does not come. */
 const PICTURE_MS = 250;
 const DOWN: AssessmentFailure = { code: 'no-lease', message: 'the provider does not answer' };
+const PICTURE_GONE: AssessmentFailure = { code: 'no-image', message: 'the picture of the group is gone' };
 const HANDED_BACK = { kind: 'handed-back' } as const;
 
 /** Waits for a slot, then for a key, and meanwhile reads the picture. */
@@ -50,7 +51,7 @@ export async function acquire(
   const { task, failed, exclude, deadline } = state;
   const admitted = await slot.admit();
   if (admitted === 'closing' || closing.aborted) return HANDED_BACK;
-  if (admitted === 'provider-down') return { kind: 'unanswered', error: lastOf(failed) ?? DOWN, rulesMay: true };
+  if (admitted === 'provider-down') return { kind: 'unanswered', error: lastOf(failed) ?? DOWN };
 
   // Read while the task waits for a key, unless rules are expected to assess it.
   if (keys.keysWanted) void state.picture();
@@ -70,7 +71,7 @@ export async function acquire(
   if (jpeg !== null) return { kind: 'call', acquired: { lease, leaseAskedAt, leasedAt, jpeg } };
 
   keys.giveBack(lease);
-  if (!picture.timedOut) return { kind: 'no-picture', message: 'the picture of the group is gone' };
+  if (!picture.timedOut) return { kind: 'unanswered', error: PICTURE_GONE };
   // After an outage of the store many pictures may not come: their tasks must not keep all slots.
   slot.stepAside();
   await state.picture();
@@ -80,12 +81,8 @@ export async function acquire(
 /** Why a task without a key ends. After a failed call, its failure says more than "no further key". */
 function endOf({ reason, message, keysWanted }: LeaseRefusal, failed: readonly FailedAttempt[]): End {
   if (keysWanted === false && failed.length === 0) return { kind: 'no-keys' };
-  const rulesMay =
-    reason === 'provider-down' ||
-    (reason === 'no-keys' && failed.length === 0) ||
-    (reason !== 'queue-full' && modelSilent(failed));
   const error = (reason === 'queue-full' ? null : lastOf(failed)) ?? { code: 'no-lease', message };
-  return { kind: 'unanswered', error, rulesMay };
+  return { kind: 'unanswered', error };
 }
 
 const lastOf = (failed: readonly FailedAttempt[]): AssessmentFailure | null => {

@@ -11,8 +11,8 @@ import { acquire, type AcquireContext, type Acquired } from './acquire.ts';
 import type { AssessmentState, End } from './assessment-state.ts';
 import { callRound, type CallRoundContext } from './call-round.ts';
 import { withRound, type MadeCall } from './call.ts';
-import { answeredByModel, byRules, degraded, EXPIRED, NO_CALL, unanswered, unknownResult } from './result.ts';
-import { failureOf, modelSilent } from './retry.ts';
+import { answeredByModel, EXPIRED, NO_CALL, rulesInstead, withoutModel } from './result.ts';
+import { failureOf } from './retry.ts';
 import { settleCall } from './settle.ts';
 
 /** The surroundings of the steps; a test can replace every member. */
@@ -52,7 +52,6 @@ export async function assessByModel(task: AssessmentTask, context: AssessContext
         break;
       case 'answered':
       case 'unanswered':
-      case 'no-picture':
       case 'no-keys':
       case 'handed-back':
         return resultOf(step, state, context);
@@ -83,13 +82,14 @@ function stateOf(task: AssessmentTask, context: AssessContext): AssessmentState 
   };
 }
 
+const NO_PICTURE: AssessmentFailure = { code: 'no-image', message: 'the group has no picture' };
+
 /** Some tasks need no key to be answered. */
-function begin({ task, deadline }: AssessmentState, { clock, slot, keys }: AssessContext): Step {
+function begin({ task, deadline }: AssessmentState, { clock, keys }: AssessContext): Step {
   const expired = clock.now() >= deadline;
   if (!expired && task.group.cropId !== null) return { kind: 'acquire' };
   if (!keys.keysWanted) return { kind: 'no-keys' };
-  if (expired) return { kind: 'unanswered', error: EXPIRED, rulesMay: slot.providerDown };
-  return { kind: 'no-picture', message: 'the group has no picture' };
+  return { kind: 'unanswered', error: expired ? EXPIRED : NO_PICTURE };
 }
 
 function settle(calls: readonly MadeCall[], state: AssessmentState, context: AssessContext): Step {
@@ -102,20 +102,20 @@ function settle(calls: readonly MadeCall[], state: AssessmentState, context: Ass
 
 function decide(
   { calls, giveUp }: { readonly calls: readonly MadeCall[]; readonly giveUp: boolean },
-  { failed, deadline }: AssessmentState,
-  { clock, slot, abort, onRetry }: AssessContext,
+  { deadline }: AssessmentState,
+  { clock, abort, onRetry }: AssessContext,
 ): Step {
   const answered = calls.find(({ reply }) => reply.ok)?.reply;
   if (answered?.ok === true) return { kind: 'answered', answer: answered.answer };
   if (calls.some(({ reply }) => !reply.ok && reply.failure.kind === 'abandoned')) {
     if (abort.aborted) return { kind: 'handed-back' };
     const error: AssessmentFailure = { code: 'expired', message: "the task's time ran out during a call" };
-    return { kind: 'unanswered', error, rulesMay: modelSilent(failed) || slot.providerDown };
+    return { kind: 'unanswered', error };
   }
   if (giveUp || clock.now() >= deadline) {
     const last = calls.at(-1)?.reply;
     const error = last === undefined || last.ok ? EXPIRED : failureOf(last.failure);
-    return { kind: 'unanswered', error, rulesMay: modelSilent(failed) };
+    return { kind: 'unanswered', error };
   }
   onRetry();
   return { kind: 'acquire' };
@@ -127,14 +127,9 @@ function resultOf(end: End, { task, metadata }: AssessmentState, { clock, langua
     case 'answered':
       return answeredByModel(task, end.answer, language, metadata, now);
     case 'unanswered':
-      return (
-        (end.rulesMay ? degraded(task, language, metadata, now, end.error) : null) ??
-        unanswered(task, language, metadata, now, end.error)
-      );
-    case 'no-picture':
-      return unknownResult(task, { code: 'no-image', message: end.message }, 'vlm', metadata, now);
+      return withoutModel(task, language, metadata, now, end.error);
     case 'no-keys':
-      return byRules(task, language, now);
+      return rulesInstead(task, language, 'no-keys', now);
     case 'handed-back':
       return null;
   }

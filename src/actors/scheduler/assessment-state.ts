@@ -25,9 +25,8 @@ export interface AssessmentState {
 /** How an assessment ends. */
 export type End =
   | { readonly kind: 'answered'; readonly answer: Answer }
-  /** `rulesMay`: rules stand in for the model, as it was out of reach. */
-  | { readonly kind: 'unanswered'; readonly error: AssessmentFailure; readonly rulesMay: boolean }
-  | { readonly kind: 'no-picture'; readonly message: string }
+  /** The model could not be had: rules stand in for it. */
+  | { readonly kind: 'unanswered'; readonly error: AssessmentFailure }
   /** No key is meant to be used: rules assess as a matter of course. */
   | { readonly kind: 'no-keys' }
   /** The scheduler stops, and the task goes back to the bus. */
