@@ -147,12 +147,12 @@ describe('the judge of a run', () => {
   });
 
   it('takes a high level that is carried, or that of rules while the model may answer, for no alert', () => {
-    const history = historyOf(alerts.slice(1));
+    const fewer = historyOf(alerts.slice(1));
     const aggregates = published(frames.map((each) => (each === first ? shows(each, { carried: true }) : each)));
     const answers = good.answers.map((each) =>
       each.taskId === `${first.requestId}_group1` ? { ...each, ...BY_RULES } : each,
     );
-    assert.equal(verdict({ aggregates, answers, history, redis: history }).ok, true);
+    assert.equal(verdict({ aggregates, answers, history: fewer, redis: fewer }).ok, true);
   });
 
   it('takes a frame that was shed, counted and named for no loss; one that nobody counted is silent', () => {

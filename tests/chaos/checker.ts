@@ -12,7 +12,7 @@ export interface Verdict {
   /** Frames that were shed, counted and named by their node. */
   readonly shed: number;
   /**
-   * Groups of the final revisions, by where their verdict comes from: `vlm`, `carried` or `rules`, the last two with the
+   * Groups of the final revisions, by the origin of their verdict: `vlm`, `carried` or `rules`, the last two with the
    * reason why the model has not assessed this very frame.
    */
   readonly verdicts: Readonly<Record<string, number>>;

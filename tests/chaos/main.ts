@@ -123,8 +123,8 @@ function table(rows: Verdict['recovery']): string {
   const shown = (ms: number | null): string => (ms === null ? 'never' : String(ms));
   return [...Map.groupBy(rows, ({ kind }) => kind)]
     .map(([kind, each]) => {
-      const times = each.map(({ ms, judgedMs }) => `${shown(ms)} / ${shown(judgedMs)}`);
-      return `  ${kind.padEnd(20)} ${times.join(', ')}`;
+      const both = each.map(({ ms, judgedMs }) => `${shown(ms)} / ${shown(judgedMs)}`);
+      return `  ${kind.padEnd(20)} ${both.join(', ')}`;
     })
     .join('\n');
 }

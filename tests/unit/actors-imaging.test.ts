@@ -217,7 +217,7 @@ test('a reader of an image looks until it is stored, and not when it is old', as
   assert.equal(await old, null);
 });
 
-test('a reader waits for a picture until it is stored, the deadline or the close, also while the store is down', async () => {
+test('a picture is waited for until the deadline or the close, also while the store is down', async () => {
   const clock = new ManualClock();
   let answer: () => Promise<Uint8Array | null> = () => Promise.resolve(null);
   const closing = new AbortController();
