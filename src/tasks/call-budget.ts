@@ -7,7 +7,7 @@ export interface CallBudget {
   setRate(perSecond: number | null, now: number): void;
   /** A question of this value arrived, here or at a peer. */
   arrived(value: number, now: number): void;
-  /** Calls that were begun, here or at a peer. */
+  /** Calls that were begun, here or at a peer; less than 0: reckoned as begun, but not made. */
   spent(calls: number, now: number): void;
   /** The keys had less than was reckoned: the bucket is empty. */
   emptied(now: number): void;
@@ -58,7 +58,8 @@ class PricedBudget implements CallBudget {
 
   spent(calls: number, now: number): void {
     this.#fill(now);
-    this.#tokens = Math.max(-this.#reserve(), this.#tokens - calls);
+    const reserve = this.#reserve();
+    this.#tokens = Math.min(reserve, Math.max(-reserve, this.#tokens - calls));
   }
 
   emptied(now: number): void {

@@ -81,6 +81,17 @@ test("what peers spend is missing here, too, but for no longer than the bucket's
   assert.notEqual(budget.price(4_500), Infinity);
 });
 
+test('a call that was not made is given back', () => {
+  const budget = createCallBudget();
+  budget.setRate(1, 0);
+  budget.emptied(0);
+  budget.spent(-1, 0);
+  assert.notEqual(budget.price(0), Infinity);
+  budget.spent(-1_000, 0);
+  budget.spent(3, 0);
+  assert.equal(budget.price(0), Infinity);
+});
+
 test('a budget that grows from a few calls is at once reckoned with', () => {
   const budget = createCallBudget();
   budget.setRate(1, 0);
