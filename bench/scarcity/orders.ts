@@ -20,8 +20,8 @@ export interface ProviderRecord {
   readonly refused: number;
   /** Windows with more calls than allowed. */
   readonly violations: number;
-  /** Mean of prompt and answer together. */
-  readonly tokensPerCall: number;
+  /** Mean of the prompts with their pictures. */
+  readonly promptTokens: number;
 }
 
 export interface LoadOrder extends WorldOptions {

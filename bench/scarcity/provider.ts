@@ -30,7 +30,7 @@ process.on('message', () => {
     accepted: calls.filter(({ status }) => status !== 429).map(({ at }) => at),
     refused: calls.filter(({ status }) => status === 429).length,
     violations: simulator.violations().length,
-    tokensPerCall: good.reduce((sum, { tokens }) => sum + tokens, 0) / good.length,
+    promptTokens: good.reduce((sum, { promptTokens }) => sum + promptTokens, 0) / good.length,
   };
   process.send?.(record);
 });

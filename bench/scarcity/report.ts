@@ -81,7 +81,7 @@ export function liveReport(
       ...resultsOf(`${budget.name}, Gantry, live`, { figures, optimum, used }),
       ...replayed,
       resultOf('detection -> first message, P50', name, 'ms', [first?.p50 ?? Number.NaN]),
-      resultOf('tokens a call', name, '', [provider.tokensPerCall]),
+      resultOf('tokens of a prompt, mean', name, '', [provider.promptTokens]),
       resultOf('messages a frame', name, '', [viewer.aggregates / load.sent.length]),
       resultOf('load later than planned, at worst', name, 'ms', [load.latestMs]),
     ],
