@@ -47,6 +47,7 @@ interface World {
   /** Replies of the admission, in order; then `go`. */
   readonly admissions?: AdmissionReply[];
   readonly down?: boolean;
+  readonly leaseLimits?: AssessContext['leaseLimits'];
   /** As the pool reported last. */
   readonly keysWanted?: boolean;
   /** A call that is given up had been sent. */
@@ -99,7 +100,9 @@ export function makeWorld(world: World) {
       admit: () => Promise.resolve(closing.signal.aborted ? 'closing' : (world.admissions?.shift() ?? 'go')),
       leasing: (wait) => wait(closing.signal),
       providerDown: world.down ?? false,
+      dropped: false,
     },
+    leaseLimits: world.leaseLimits ?? null,
     closing: closing.signal,
     abort: abort.signal,
     picture: async () => {

@@ -52,6 +52,7 @@ export async function assessByModel(task: AssessmentTask, context: AssessContext
         break;
       case 'answered':
       case 'unanswered':
+      case 'not-asked':
       case 'no-keys':
       case 'handed-back':
         return resultOf(step, state, context);
@@ -127,6 +128,8 @@ function resultOf(end: End, { task, metadata }: AssessmentState, { clock, langua
       return answeredByModel(task, end.answer, language, metadata, now);
     case 'unanswered':
       return withoutModel(task, language, metadata, now, end.error);
+    case 'not-asked':
+      return rulesInstead(task, language, end.reason, now);
     case 'no-keys':
       return rulesInstead(task, language, 'no-keys', now);
     case 'handed-back':
