@@ -193,9 +193,15 @@ export class FakeTaskBus implements Bus {
     };
   }
 
-  /** Ends the fetches that have a message, or all when the bus is down. */
+  /** Ends as many fetches as there are messages, the longest under way first; all when the bus is down. */
   #wake(): void {
-    for (const [finish, queue] of this.#waiting) if (this.down || queue.length > 0) finish();
+    const woken = new Map<readonly Queued[], number>();
+    for (const [finish, queue] of this.#waiting) {
+      const count = woken.get(queue) ?? 0;
+      if (!this.down && count >= queue.length) continue;
+      woken.set(queue, count + 1);
+      finish();
+    }
   }
 
   #queue(task: AssessmentTask): Queued[] {

@@ -79,6 +79,8 @@ interface Setup {
   readonly scheduler?: object;
   /** Cost of each call. */
   readonly cost?: number;
+  /** Schedulers that share bus and keys; default 1. */
+  readonly schedulers?: number;
 }
 
 /** A scheduler and a key pool with fakes around them, on a clock moved by hand. */
@@ -88,6 +90,7 @@ export async function startedScheduler({
   keys = [{ qps_limit: 100, rpm_limit: 1000 }],
   scheduler = {},
   cost = 0,
+  schedulers = 1,
 }: Setup = {}) {
   const clock = new ManualClock(Date.now());
   const log = memoryLog();
@@ -121,6 +124,7 @@ export async function startedScheduler({
   const tree = supervisor('root', [
     child('key-pool', keyPoolActor, () => ({ config, memory })),
     child('scheduler', schedulerActor, () => init),
+    ...Array.from({ length: schedulers - 1 }, (_, i) => child(`scheduler-${i + 2}`, schedulerActor, () => init)),
   ]);
   const system = await startSystem(tree, {
     log,

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe, it, type TestContext } from 'node:test';
+import type { SchedulerMessage } from '../../src/actors/scheduler/scheduler.types.ts';
 import type { AssessmentTask } from '../../src/messages/task.ts';
 import { subjects } from '../../src/messages/subjects.ts';
+import { address } from '../../src/runtime/ref.ts';
+import { Random } from '../support/random.ts';
 import { DOWN, GOOD, startedScheduler } from '../support/scheduler.ts';
 
 /** One call in ten seconds. */
@@ -282,3 +285,37 @@ describe("questions about the cameras' groups", () => {
     assert.deepEqual(bus.settlements(one), ['nak']);
   });
 });
+
+describe('schedulers that share questions and keys', () => {
+  it('together make the calls that one would make, about the same questions', async (t) => {
+    const one = await askedBy(1, t);
+    const two = await askedBy(2, t);
+    assert.ok(one.size > 58 && one.size < 80, `${one.size} of 700`);
+    assert.ok(Math.abs(two.size - one.size) <= 0.1 * one.size, `${two.size} calls, ${one.size} by one scheduler`);
+    const common = [...two].filter((name) => one.has(name)).length;
+    console.log(one.size, two.size, common);
+    assert.ok(common > 0.8 * one.size, `${common} of ${one.size} in common`);
+  });
+});
+
+/** Names of the questions that were asked of 20 a second in 35 s, with calls for a tenth of them. */
+async function askedBy(schedulers: number, t: TestContext): Promise<ReadonlySet<string>> {
+  const world = await startedScheduler({ schedulers, keys: [{ qps_limit: 2, rpm_limit: 120 }] });
+  t.after(() => world.stop());
+  const { clock, bus, question } = world;
+  const random = new Random(17);
+  const names = new Map<string, string>();
+  for (let step = 0; step < 700; step++) {
+    const one = question({ cameraId: `cam-${step % 40}`, groupId: `g${step}`, prior: random.next() ** 3 });
+    names.set(one.taskId, one.group.groupId);
+    bus.add(one);
+    await clock.advance(50);
+  }
+  for (let index = 2; index <= schedulers; index++) {
+    const other = world.system.ref(address<SchedulerMessage>(`/scheduler-${index}`));
+    const { questions } = await other.ask({ type: 'stats' }, { timeoutMs: 1_000 });
+    assert.ok(questions.asked > 0, `scheduler ${index} asked none`);
+  }
+  const asked = bus.published.filter(({ body }) => body.source === 'vlm');
+  return new Set(asked.map(({ id }) => names.get(id) ?? ''));
+}

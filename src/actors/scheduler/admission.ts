@@ -49,6 +49,9 @@ export const ADMISSION_BOUNDS: Pick<AdmissionOptions, 'mostAsking' | 'trials' | 
   mostParked: 1_000,
 };
 
+/** Questions that wait for a key at once: few, so that the best one of those that wait elsewhere is next. */
+const MOST_ASKING_QUESTIONS = 4;
+
 /**
  * Decides which tasks hold a slot. While the provider works, every task holds one from its beginning to its end. In an
  * outage only a few do, and each of those may become the trial call that finds the provider back. The other tasks are
@@ -85,9 +88,9 @@ export class Admission {
 
   /** Tasks that may be begun now. */
   get room(): number {
-    const { slots, mostParked } = this.#options;
+    const { slots, mostAsking, mostParked } = this.#options;
     if (this.#downSince !== null) return Math.max(0, mostParked - (this.#begun.size - this.#admitted.size));
-    return Math.max(0, Math.min(slots() - this.#admitted.size, this.#mayAsk(undefined)));
+    return Math.max(0, Math.min(slots() - this.#admitted.size, mostAsking - this.#asking(undefined)));
   }
 
   /** Questions that may be begun now. One slot is left for other tasks. In an outage only as many as may be trials. */
@@ -96,7 +99,7 @@ export class Admission {
     const begun = [...this.#begun].filter(({ question }) => question === true).length;
     if (this.#downSince !== null) return Math.max(0, trials - begun);
     const most = Math.max(1, slots() - 1) - begun;
-    return Math.max(0, Math.min(slots() - this.#admitted.size, most, this.#mayAsk(true)));
+    return Math.max(0, Math.min(slots() - this.#admitted.size, most, MOST_ASKING_QUESTIONS - this.#asking(true)));
   }
 
   /** Priority of the parked task to resume next; null while the provider is down or no task is parked. */
@@ -193,10 +196,9 @@ export class Admission {
     onRoom();
   }
 
-  /** Tasks of this kind that may begin to wait for a key. */
-  #mayAsk(question: true | undefined): number {
-    const ofKind = [...this.#admitted].filter((task) => task.question === question && !this.#calling.has(task));
-    return this.#options.mostAsking - ofKind.length;
+  /** Tasks of this kind that hold a slot without having a key yet. */
+  #asking(question: true | undefined): number {
+    return [...this.#admitted].filter((task) => task.question === question && !this.#calling.has(task)).length;
   }
 
   /** In an outage, makes parked tasks trials while there are fewer than allowed and slots are free. */

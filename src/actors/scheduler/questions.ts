@@ -167,8 +167,8 @@ export class Questions {
   }
 
   /**
-   * A task or a question ended. `result`: the published one; null when it went back to the bus. Returns whether it was a
-   * question that had been begun.
+   * A task or a question ended. `result`: the published one; null when it went back to the bus. Returns whether a
+   * question ended that had been begun.
    */
   finished(taskId: string, result: AssessmentResult | null): boolean {
     const now = this.#options.clock.now();
@@ -183,9 +183,12 @@ export class Questions {
       begun === undefined || key === null ? null : { key, frameAt: begun.question.frameAt },
       now,
     );
-    for (const { apiKeyId, outcome, sendMs, modelMs } of result.metadata.calls ?? [])
+    for (const { apiKeyId, outcome, sendMs, modelMs } of result.metadata.calls ?? []) {
+      // The keys had less than was reckoned.
+      if (outcome === 'rate-limited') this.#budget.emptied(now);
       if (modelMs !== null && (outcome === 'ok' || outcome === 'timeout'))
         this.#limits.answered(apiKeyId, (sendMs ?? 0) + modelMs, now);
+    }
     return begun !== undefined;
   }
 
@@ -294,8 +297,6 @@ export class Questions {
   #notCalled({ question }: Begun, result: AssessmentResult | null, now: number): void {
     const reason = result?.results[0]?.reason;
     this.#budget.spent(-1, now);
-    // The keys had less than was reckoned.
-    if (reason === 'budget') this.#budget.emptied(now);
     if (reason === 'budget' || reason === 'superseded') this.#tally.question(question.task.cameraId, reason);
   }
 

@@ -38,7 +38,7 @@ const STREAMS: readonly StreamPlan[] = [
     name: streams.questions,
     subjects: [subjects.questions],
     retention: RetentionPolicy.Workqueue,
-    max_age: nanos(MINUTE),
+    max_age: nanos(2 * MINUTE),
     max_bytes: 32 * MB,
     max_msgs_per_subject: 1,
   },
