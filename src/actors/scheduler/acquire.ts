@@ -14,6 +14,8 @@ export interface Slot {
   readonly admit: () => Promise<AdmissionReply>;
   /** Runs `wait` for a lease. The signal is aborted when the task has to make way and be admitted again. */
   readonly leasing: (wait: (withdraw: AbortSignal) => Promise<LeaseReply>) => Promise<LeaseReply>;
+  /** Gives the slot up until the task is admitted again. */
+  readonly stepAside: () => void;
   /** No key can serve because the provider does not answer. */
   readonly providerDown: boolean;
   /** A newer question about the same group has taken the task's place. */
@@ -26,7 +28,7 @@ export interface AcquireContext {
   readonly keys: Keys;
   /** Limits of the next lease after so many failed calls; null for a task that may wait while it is valid. */
   readonly leaseLimits: ((failedCalls: number) => LeaseLimits) | null;
-  /** The crop's bytes; null when it is gone. Waits while the store is down, at most until `deadline`. Never rejects. */
+  /** The crop's bytes; null when it is gone. Waits for it at most until `deadline`. Never rejects. */
   readonly picture: (id: string, deadline: number) => Promise<Uint8Array | null>;
   /** Aborted: begin nothing new; waiting tasks go back to the bus. */
   readonly closing: AbortSignal;
@@ -67,10 +69,11 @@ export async function acquire(
   // Read while the task waits for a key, unless rules are expected to assess it.
   if (keys.keysWanted) void state.picture();
   const leaseAskedAt = clock.now();
+  const until = Math.min(deadline, limits.askBy);
   const lease = await state.askLease({
     priority: task.priority,
     exclude: [...exclude, ...limits.exclude],
-    deadline: Math.min(deadline, limits.askBy),
+    deadline: until,
   });
   const leasedAt = clock.now();
   if (lease.kind === 'refused') {
@@ -79,14 +82,15 @@ export async function acquire(
     if (lease.reason === 'cancelled') return { kind: 'acquire' };
     return limits !== NO_LIMITS && TOO_LATE.has(lease.reason) ? tooLate(failed) : endOf(lease, failed);
   }
-  return withPicture({ lease, leaseAskedAt, leasedAt }, state, { clock, keys, closing });
+  return withPicture({ lease, leaseAskedAt, leasedAt }, state, until, { clock, slot, keys, closing });
 }
 
-/** Waits a moment for the picture; a key is not kept longer than that. */
+/** Waits a moment for the picture. One that does not come is waited for without a key, until then (epoch ms). */
 async function withPicture(
   leased: Omit<Acquired, 'jpeg'>,
   state: AssessmentState,
-  { clock, keys, closing }: Pick<AcquireContext, 'clock' | 'keys' | 'closing'>,
+  until: number,
+  { clock, slot, keys, closing }: Pick<AcquireContext, 'clock' | 'slot' | 'keys' | 'closing'>,
 ): Promise<{ readonly kind: 'call'; readonly acquired: Acquired } | { readonly kind: 'acquire' } | End> {
   const picture = closing.aborted ? null : await settlesWithin(clock, state.picture(), PICTURE_MS);
   if (picture === null || closing.aborted) {
@@ -98,7 +102,9 @@ async function withPicture(
 
   keys.giveBack(leased.lease);
   if (!picture.timedOut) return { kind: 'unanswered', error: PICTURE_GONE };
-  await state.picture();
+  // After an outage of the store many pictures may not come: their tasks must not keep all slots.
+  slot.stepAside();
+  await settlesWithin(clock, state.picture(), until - clock.now());
   return { kind: 'acquire' };
 }
 
