@@ -1,5 +1,6 @@
 import type { LeaseGrant, LeaseRefusal, LeaseReply, RefusalReason } from '../../keys/pool.types.ts';
 import type { AssessmentFailure } from '../../messages/assessment.ts';
+import type { Picture } from '../../llm/picture.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { settlesWithin } from '../../runtime/time-limit.ts';
 import type { AdmissionReply } from './admission.ts';
@@ -30,6 +31,8 @@ export interface AcquireContext {
   readonly leaseLimits: ((failedCalls: number) => LeaseLimits) | null;
   /** The crop's bytes; null when it is gone. Waits for it at most until `deadline`. Never rejects. */
   readonly picture: (id: string, deadline: number) => Promise<Uint8Array | null>;
+  /** The crop of an earlier frame, as stored now; null when it is not there. Never rejects. */
+  readonly earlierPicture: (id: string) => Promise<Uint8Array | null>;
   /** Aborted: begin nothing new; waiting tasks go back to the bus. */
   readonly closing: AbortSignal;
 }
@@ -39,7 +42,8 @@ export interface Acquired {
   readonly lease: LeaseGrant;
   readonly leaseAskedAt: number;
   readonly leasedAt: number;
-  readonly jpeg: Uint8Array;
+  /** The group now, then earlier moments. */
+  readonly pictures: readonly Picture[];
 }
 
 /** A key is not kept longer than this for a picture that does not come. */
@@ -67,7 +71,7 @@ export async function acquire(
   const limits = leaseLimits?.(failed.length) ?? NO_LIMITS;
   if (limits.askBy <= clock.now()) return tooLate(failed);
   // Read while the task waits for a key, unless rules are expected to assess it.
-  if (keys.keysWanted) void state.picture();
+  if (keys.keysWanted) void state.pictures();
   const leaseAskedAt = clock.now();
   const until = Math.min(deadline, limits.askBy);
   const lease = await state.askLease({
@@ -87,24 +91,24 @@ export async function acquire(
 
 /** Waits a moment for the picture. One that does not come is waited for without a key, until then (epoch ms). */
 async function withPicture(
-  leased: Omit<Acquired, 'jpeg'>,
+  leased: Omit<Acquired, 'pictures'>,
   state: AssessmentState,
   until: number,
   { clock, slot, keys, closing }: Pick<AcquireContext, 'clock' | 'slot' | 'keys' | 'closing'>,
 ): Promise<{ readonly kind: 'call'; readonly acquired: Acquired } | { readonly kind: 'acquire' } | End> {
-  const picture = closing.aborted ? null : await settlesWithin(clock, state.picture(), PICTURE_MS);
+  const picture = closing.aborted ? null : await settlesWithin(clock, state.pictures(), PICTURE_MS);
   if (picture === null || closing.aborted) {
     keys.giveBack(leased.lease);
     return HANDED_BACK;
   }
-  const jpeg = picture.value;
-  if (jpeg !== null) return { kind: 'call', acquired: { ...leased, jpeg } };
+  const pictures = picture.value;
+  if (pictures !== null) return { kind: 'call', acquired: { ...leased, pictures } };
 
   keys.giveBack(leased.lease);
   if (!picture.timedOut) return { kind: 'unanswered', error: PICTURE_GONE };
   // After an outage of the store many pictures may not come: their tasks must not keep all slots.
   slot.stepAside();
-  await settlesWithin(clock, state.picture(), until - clock.now());
+  await settlesWithin(clock, state.pictures(), until - clock.now());
   return { kind: 'acquire' };
 }
 

@@ -1,7 +1,8 @@
 import type { Bus, ImageStore, QueueLag } from '../../infra/bus.ts';
-import type { SchedulerSection } from '../../keys/key-config.schema.ts';
+import type { PromptSection, SchedulerSection } from '../../keys/key-config.schema.ts';
 import type { VlmClient } from '../../llm/client.ts';
 import type { Language } from '../../llm/language.ts';
+import { NO_PROMPTS } from '../../llm/prompt.ts';
 import type { AssessmentFailure } from '../../messages/assessment.ts';
 import type { Priority } from '../../messages/task.ts';
 import type { Asking } from '../../runtime/message.ts';
@@ -29,12 +30,14 @@ export interface SchedulerSettings {
   readonly freshnessMs: number;
   /** Every camera with groups is asked about at least this often, in ms. */
   readonly cameraTurnMs: number;
+  /** The operator's texts for the model. */
+  readonly prompts: PromptSection;
 }
 
 const DRAIN_MS = 3_000;
 
-/** The settings of the contract's `scheduler` section. */
-export const schedulerSettings = (section: SchedulerSection): SchedulerSettings => ({
+/** The settings of the key file's sections `scheduler` and `prompts`; default no texts. */
+export const schedulerSettings = (section: SchedulerSection, prompts = NO_PROMPTS): SchedulerSettings => ({
   maxConcurrentTasks: section.max_concurrent_tasks,
   timeoutMs: section.timeout_seconds * 1_000,
   maxRetries: section.retry_max_attempts,
@@ -43,6 +46,7 @@ export const schedulerSettings = (section: SchedulerSection): SchedulerSettings 
   drainMs: DRAIN_MS,
   freshnessMs: section.freshness_seconds * 1_000,
   cameraTurnMs: section.camera_turn_seconds * 1_000,
+  prompts,
 });
 
 /** For how long answers are worth something, by the contract's `scheduler` section. */
