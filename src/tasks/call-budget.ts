@@ -7,7 +7,7 @@ export interface CallBudget {
   setRate(perSecond: number | null, now: number): void;
   /** A question of this value arrived, here or at a peer. */
   arrived(value: number, now: number): void;
-  /** Calls that were begun, here or at a peer; less than 0: reckoned as begun, but not made. */
+  /** Calls that were begun, here or at a peer. Below 0: calls that were counted and not made after all. */
   spent(calls: number, now: number): void;
   /** The keys had less than was reckoned: the bucket is empty. */
   emptied(now: number): void;
