@@ -3,6 +3,7 @@ import type { VlmAccess, VlmClient, VlmReply, VlmRequest } from '../llm/client.t
 import { defineActor } from '../runtime/actor.ts';
 import { monotonicMs } from '../runtime/clock.ts';
 import { asError } from '../runtime/errors.ts';
+import { LoopDelay } from '../runtime/loop-delay.ts';
 import type { Asking } from '../runtime/message.ts';
 import type { Transferred } from '../runtime/transfer.ts';
 import { address } from '../runtime/ref.ts';
@@ -10,24 +11,34 @@ import { address } from '../runtime/ref.ts';
 /** A request as it crosses to the thread. `secret` is the key itself: messages are never printed, logged or shown. */
 export interface CallOrder extends Pick<VlmRequest, 'prompt' | 'traceId'> {
   readonly access: Omit<VlmAccess, 'secret'> & { readonly secret: string };
-  /** End of the call's time by {@link monotonicMs}. An order that is read later is not begun: its lease has expired. */
+  /** When it was given, and the end of the call's time, by {@link monotonicMs}. An order that is read later is not begun: its lease has expired. */
+  readonly orderedAt: number;
   readonly endsAt: number;
+}
+
+/** A request that was written at `at` by {@link monotonicMs}. */
+export interface SentReport {
+  readonly at: number;
+  /** How late this thread, or the order on its way to it, has been lately, in ms. */
+  readonly delayMs: number;
 }
 
 export type CallerMessage =
   /** Makes one call; answered when it ended, rejected when it came too late. `callId` is unique. */
   | ({ type: 'call'; callId: string; order: CallOrder; jpeg: Transferred<Uint8Array<ArrayBuffer>> } & Asking<VlmReply>)
-  /** After `call`: answered with the {@link monotonicMs} at which the request was written; null when it never was. */
-  | ({ type: 'sent'; callId: string } & Asking<number | null>)
+  /** After `call`: answered when the request was written, with null when it never was. */
+  | ({ type: 'sent'; callId: string } & Asking<SentReport | null>)
   | { type: 'give-up'; callId: string };
 
 export const CALLER = address<CallerMessage>('/caller');
 
 const REPORT_MS = 1_000;
+/** Delays of this thread are remembered for as long as a window of calls lasts, and a little longer. */
+const DELAYS_MS = 2_000;
 
 interface Call {
   readonly abort: AbortController;
-  readonly sent: PromiseWithResolvers<number | null>;
+  readonly sent: PromiseWithResolvers<SentReport | null>;
 }
 
 /**
@@ -57,6 +68,7 @@ export const callerActor = defineActor<CallerMessage, { type: 'report' }>()<null
     const secrets = new Map<string, Secret>();
     let made = 0;
     let reported = '';
+    const loop = new LoopDelay(DELAYS_MS);
     ctx.setInterval('report', REPORT_MS, { type: 'report' });
 
     const secretOf = ({ keyName, secret }: CallOrder['access']): Secret => {
@@ -71,7 +83,8 @@ export const callerActor = defineActor<CallerMessage, { type: 'report' }>()<null
       { order, jpeg }: { readonly order: CallOrder; readonly jpeg: Uint8Array },
       { abort, sent }: Call,
     ): Promise<VlmReply> => {
-      const { access, endsAt, ...rest } = order;
+      const { access, orderedAt, endsAt, ...rest } = order;
+      const handOverMs = monotonicMs() - orderedAt;
       const vlm = await load();
       const timeoutMs = endsAt - monotonicMs();
       if (timeoutMs <= 0) throw new Error('its time was over before it began');
@@ -81,7 +94,7 @@ export const callerActor = defineActor<CallerMessage, { type: 'report' }>()<null
         access: { ...access, secret: secretOf(access) },
         jpeg,
         signal: abort.signal,
-        onSent: () => sent.resolve(monotonicMs()),
+        onSent: () => sent.resolve({ at: monotonicMs(), delayMs: Math.max(0, handOverMs, loop.mostMs()) }),
       });
     };
 
@@ -104,7 +117,7 @@ export const callerActor = defineActor<CallerMessage, { type: 'report' }>()<null
           return answer;
         },
         sent: ({ callId }) => {
-          const told = ctx.defer<number | null>();
+          const told = ctx.defer<SentReport | null>();
           void (calls.get(callId)?.sent.promise ?? Promise.resolve(null)).then((at) => told.resolve(at));
           return told;
         },
@@ -116,6 +129,7 @@ export const callerActor = defineActor<CallerMessage, { type: 'report' }>()<null
           reported = now;
         },
       },
+      stop: () => loop.stop(),
     };
   },
 });

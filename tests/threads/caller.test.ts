@@ -144,6 +144,7 @@ describe('the caller in its thread', () => {
       access: { keyName: 'k1', secret: KEY, baseUrl: sim.url, model: 'sim-vl', responseFormat: 'json_schema' as const },
       prompt: buildPrompt(task, 'en'),
       traceId: task.traceId,
+      orderedAt: monotonicMs() - 5_000,
       endsAt: monotonicMs(),
     };
     const calls = sim.calls().length;

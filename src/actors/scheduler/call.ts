@@ -51,9 +51,9 @@ export async function makeCall(options: CallOptions, context: CallContext): Prom
   const { lease, leaseAskedAt, leasedAt, deadline, dropped, request, hedge } = options;
   const startedAt = clock.now();
   let sentAt: number | null = null;
-  const onSent = (agoMs: number): void => {
+  const onSent = (agoMs: number, delayMs?: number): void => {
     sentAt = clock.now() - agoMs;
-    keys.sent(lease.leaseId, agoMs);
+    keys.sent(lease.leaseId, agoMs, delayMs);
   };
   let late = false;
   const over = joinSignals([abort, dropped]);
