@@ -8,11 +8,17 @@ import { redactUrl } from '../infra/redact.ts';
 import type { ActorSystem } from '../runtime/system.ts';
 import { recordOf } from './camera-port.ts';
 import type { Role } from './config.ts';
+import type { SchedulerWatch } from './scheduler-watch.ts';
 
 const QUICK = { timeoutMs: 2_000 };
 
 /** The stages of this process as NATS micro services, in the order of the data. */
-export function microServices(system: ActorSystem, roles: readonly Role[], nodeId: string): readonly MicroRole[] {
+export function microServices(
+  system: ActorSystem,
+  roles: readonly Role[],
+  nodeId: string,
+  watch: Pick<SchedulerWatch, 'stats'> | null,
+): readonly MicroRole[] {
   const cameras = () => system.ref(CAMERA_REGISTRY).ask({ type: 'list' }, QUICK);
   const parts: readonly (readonly [Role, MicroRole])[] = [
     [
@@ -59,7 +65,7 @@ export function microServices(system: ActorSystem, roles: readonly Role[], nodeI
       {
         name: 'scheduler',
         description: 'Assesses groups by the model or by rules',
-        stats: () => system.ref(SCHEDULER).ask({ type: 'stats' }, QUICK),
+        stats: () => watch?.stats() ?? system.ref(SCHEDULER).ask({ type: 'stats' }, QUICK),
       },
     ],
     [

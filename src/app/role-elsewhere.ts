@@ -16,8 +16,8 @@ import type { CameraId } from '../messages/ids.ts';
 import { BodyError, readBody } from '../messages/read-body.ts';
 import { streams, subjects } from '../messages/subjects.ts';
 import type { Role } from './config.ts';
-import { assessmentHealthOf } from './assessment-health.ts';
-import { PoolFigures, SchedulerFigures } from './scheduler-figures.ts';
+import type { BudgetSources } from './budget-port.ts';
+import { AggregatorFigures, GeneratorFigures, PoolFigures, SchedulerFigures } from './scheduler-figures.ts';
 import { poolView, schedulerDown, schedulerView } from './scheduler-port.ts';
 
 /**
@@ -96,15 +96,20 @@ export const schedulerElsewhere = (bus: NatsBus): HttpPorts['scheduler'] => ({
   health: async () => {
     try {
       const figures = await askOne(bus, 'gantry.scheduler.stats', 'scheduler', SchedulerFigures);
-      const pool = await askOne(bus, 'gantry.key-pool.stats', 'scheduler', PoolFigures).then(
-        assessmentHealthOf,
-        () => null,
-      );
+      const pool = await askOne(bus, 'gantry.key-pool.stats', 'scheduler', PoolFigures).catch(() => null);
       return schedulerView(figures, pool);
     } catch (thrown) {
       return schedulerDown(thrown);
     }
   },
+});
+
+/** The stages of whichever nodes have them. */
+export const budgetElsewhere = (bus: NatsBus): BudgetSources => ({
+  scheduler: () => askOne(bus, 'gantry.scheduler.stats', 'scheduler', SchedulerFigures),
+  pool: () => askOne(bus, 'gantry.key-pool.stats', 'scheduler', PoolFigures),
+  generator: () => askOne(bus, 'gantry.task-generator.stats', 'cameras', GeneratorFigures),
+  aggregator: () => askOne(bus, 'gantry.aggregator.stats', 'aggregator', AggregatorFigures),
 });
 
 export const keysElsewhere: KeyPort = {
