@@ -68,6 +68,7 @@ export function makeWorld(world: World) {
     counted: [] as string[],
     retries: 0,
     images: 0,
+    asides: 0,
   };
   const replies = [...(world.replies ?? [])];
   const leases = [...(world.leases ?? [])];
@@ -98,6 +99,7 @@ export function makeWorld(world: World) {
     slot: {
       admit: () => Promise.resolve(closing.signal.aborted ? 'closing' : (world.admissions?.shift() ?? 'go')),
       leasing: (wait) => wait(closing.signal),
+      stepAside: () => void (seen.asides += 1),
       providerDown: world.down ?? false,
     },
     closing: closing.signal,

@@ -91,13 +91,13 @@ describe('assessing one task', () => {
     assert.deepEqual({ settled: gone.settled, sent: gone.sent }, { settled: [['l-1', 'abandoned', 'key']], sent: [] });
   });
 
-  it('gives a key back when the picture takes long, and asks for one again when it is there', async () => {
+  it('gives key and slot back when the picture takes long, and asks for one again when it is there', async () => {
     const { context, seen, clock } = makeWorld({ replies: [answered()], imageAfterMs: 3_000 });
     const late = assessByModel(plainTask(), context);
     await clock.advance(1_000);
     assert.deepEqual(
-      { leases: seen.leases.length, settled: seen.settled },
-      { leases: 1, settled: [['l-1', 'abandoned', 'key']] },
+      { leases: seen.leases.length, settled: seen.settled, asides: seen.asides },
+      { leases: 1, settled: [['l-1', 'abandoned', 'key']], asides: 1 },
     );
     await clock.advance(2_000);
     await clock.advance(1_000);

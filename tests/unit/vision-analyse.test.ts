@@ -61,6 +61,17 @@ describe('analysing frames', () => {
     assert.equal(groups[0]!.features.maxClosingSpeed, 0);
   });
 
+  it('a group in which nothing changes says since when', async () => {
+    const parked = [car(100, 100), car(200, 100)];
+    const analyser = createAnalyser({ detector: scripted(parked, parked, [car(100, 100), car(240, 100)], parked) });
+    const found: (string | undefined)[] = [];
+    for (const timeMs of [10_000, 11_000, 12_000]) {
+      const { groups } = await analyser.analyse(frame, timeMs, native);
+      for (const group of groups) found.push(TrafficGroup.parse(group).unchangedSince);
+    }
+    assert.deepEqual(found, [undefined, '1970-01-01T00:00:10.000Z', undefined]);
+  });
+
   it('a box that is nothing at a tenth of a pixel is no object', async () => {
     const analyser = createAnalyser({
       detector: scripted([{ class: 'car', confidence: 0.9, bbox: [10.01, 10, 10.04, 20] }]),

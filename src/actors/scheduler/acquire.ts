@@ -13,6 +13,8 @@ export interface Slot {
   readonly admit: () => Promise<AdmissionReply>;
   /** Runs `wait` for a lease. The signal is aborted when the task has to make way and be admitted again. */
   readonly leasing: (wait: (withdraw: AbortSignal) => Promise<LeaseReply>) => Promise<LeaseReply>;
+  /** Gives the slot up until the task is admitted again. */
+  readonly stepAside: () => void;
   /** No key can serve because the provider does not answer. */
   readonly providerDown: boolean;
 }
@@ -21,7 +23,7 @@ export interface AcquireContext {
   readonly clock: Clock;
   readonly slot: Slot;
   readonly keys: Keys;
-  /** The crop's bytes; null when it is gone. Waits while the store is down, at most until `deadline`. Never rejects. */
+  /** The crop's bytes; null when it is gone. Waits for it at most until `deadline`. Never rejects. */
   readonly picture: (id: string, deadline: number) => Promise<Uint8Array | null>;
   /** Aborted: begin nothing new; waiting tasks go back to the bus. */
   readonly closing: AbortSignal;
@@ -70,6 +72,8 @@ export async function acquire(
 
   keys.giveBack(lease);
   if (!picture.timedOut) return { kind: 'unanswered', error: PICTURE_GONE };
+  // After an outage of the store many pictures may not come: their tasks must not keep all slots.
+  slot.stepAside();
   await state.picture();
   return { kind: 'acquire' };
 }

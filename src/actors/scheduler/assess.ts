@@ -62,6 +62,7 @@ export async function assessByModel(task: AssessmentTask, context: AssessContext
 function stateOf(task: AssessmentTask, context: AssessContext): AssessmentState {
   const { clock, slot, keys, language } = context;
   const deadline = Date.parse(task.expiresAt);
+  const pictureUntil = Math.min(deadline, Date.parse(task.freshUntil ?? task.expiresAt));
   const prompt = buildPrompt(task, language);
   const tokens = tokenBound(prompt);
   let reading: Promise<Uint8Array | null> | null = null;
@@ -70,7 +71,7 @@ function stateOf(task: AssessmentTask, context: AssessContext): AssessmentState 
     task,
     deadline,
     prompt,
-    picture: () => (reading ??= context.picture(task.group.cropId ?? '', deadline)),
+    picture: () => (reading ??= context.picture(task.group.cropId ?? '', pictureUntil)),
     askLease: (request) => {
       const waiterId = `${task.taskId}#${asked++}`;
       return slot.leasing((withdraw) => keys.lease({ waiterId, tokens, ...request }, withdraw));

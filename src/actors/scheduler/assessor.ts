@@ -79,6 +79,7 @@ export class Assessor {
       slot: {
         admit: () => admission.admit(claim),
         leasing: (wait) => admission.leasing(claim, wait),
+        stepAside: () => admission.stepAside(claim),
         get providerDown() {
           return admission.downSince !== null;
         },

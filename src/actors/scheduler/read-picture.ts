@@ -13,19 +13,32 @@ export interface PictureSource {
   readonly closing: AbortSignal;
 }
 
-/** The JPEG of this id; null when it is gone. Waits while the store is down, at most until `deadline` (epoch ms). */
+/**
+ * The JPEG of this id; null when it is gone. Waits while the store is down and while the picture is not stored yet, at
+ * most until `deadline` (epoch ms). Never rejects.
+ */
 export async function readPicture(
   id: string,
   deadline: number,
   { images, clock, log, closing }: PictureSource,
 ): Promise<Uint8Array | null> {
-  for (;;) {
-    try {
-      return await images.get(id, closing);
-    } catch (thrown) {
-      if (closing.aborted || clock.now() + AGAIN_MS >= deadline) return null;
-      log.debug({ imageId: id, err: asError(thrown) }, 'a picture cannot be read now');
-      await pause(clock, AGAIN_MS, closing);
+  const over = new AbortController();
+  const end = (): void => over.abort(new Error(`picture ${id} is waited for no longer`));
+  const timer = clock.setTimeout(end, deadline - clock.now());
+  closing.addEventListener('abort', end, { once: true });
+  if (closing.aborted) end();
+  try {
+    for (;;) {
+      try {
+        return await images.get(id, over.signal);
+      } catch (thrown) {
+        if (over.signal.aborted) return null;
+        log.debug({ imageId: id, err: asError(thrown) }, 'a picture cannot be read now');
+        await pause(clock, AGAIN_MS, over.signal);
+      }
     }
+  } finally {
+    clock.clearTimeout(timer);
+    closing.removeEventListener('abort', end);
   }
 }

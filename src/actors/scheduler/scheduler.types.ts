@@ -6,6 +6,9 @@ import type { AssessmentFailure } from '../../messages/assessment.ts';
 import type { Priority } from '../../messages/task.ts';
 import type { Asking } from '../../runtime/message.ts';
 import { address } from '../../runtime/ref.ts';
+import type { FreshnessSettings } from '../../tasks/freshness.ts';
+
+export type { FreshnessSettings } from '../../tasks/freshness.ts';
 
 export type SchedulerMode = 'vlm' | 'rules';
 export type FailureCode = AssessmentFailure['code'];
@@ -34,6 +37,14 @@ export const schedulerSettings = (section: SchedulerSection): SchedulerSettings 
   ageingMs: section.ageing_seconds * 1_000,
   hedgeAfterMs: section.hedge_after_ms,
   drainMs: DRAIN_MS,
+});
+
+/** For how long answers are worth something, by the contract's `scheduler` section. */
+export const freshnessSettings = (section: SchedulerSection): FreshnessSettings => ({
+  freshnessMs: section.freshness_seconds * 1_000,
+  verdictMs: section.verdict_seconds * 1_000,
+  recheckMs: section.recheck_seconds * 1_000,
+  cameraTurnMs: section.camera_turn_seconds * 1_000,
 });
 
 export interface SchedulerInit {

@@ -38,8 +38,16 @@ export function cameraRoutes(app: App, { cameras, sourceAllow, onRemoved }: Came
       },
     },
     async (request, reply) => {
-      const { cameraId, name, url, enabled, intervalSeconds } = request.body;
-      const outcome = await cameras.add({ cameraId, name: name ?? cameraId, url, enabled, intervalSeconds });
+      const { cameraId, name, url, enabled, intervalSeconds, freshnessSeconds, prompt } = request.body;
+      const outcome = await cameras.add({
+        cameraId,
+        name: name ?? cameraId,
+        url,
+        enabled,
+        intervalSeconds,
+        ...(freshnessSeconds === undefined ? {} : { freshnessSeconds }),
+        ...(prompt === undefined ? {} : { prompt }),
+      });
       if (outcome !== 'added') throw notAdded(outcome, cameraId);
       return reply
         .code(201)
