@@ -17,13 +17,9 @@ export function bindBudget(metrics: Metrics, system: ActorSystem, watch: Pick<Sc
   });
 }
 
-/** A figure that is not known has no series. */
+/** A figure that is not known has no series. The scheduler itself counts `questions_total`. */
 export function showBudget(metrics: Pick<Metrics, 'replace'>, figures: SchedulerFigures, keys: number): void {
-  const { questions, calls, short_since } = figures;
-  metrics.replace(
-    'questions_total',
-    (['asked', 'superseded', 'budget'] as const).map((outcome) => [{ outcome }, questions[outcome]]),
-  );
+  const { calls, short_since } = figures;
   const { allowed_per_minute: allowed } = calls;
   metrics.replace('budget_calls_allowed', allowed === null ? [] : [[{}, allowed]]);
   metrics.replace('budget_calls_used_total', [[{}, calls.used]]);

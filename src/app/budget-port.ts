@@ -2,8 +2,8 @@ import { AGGREGATOR } from '../actors/aggregator.ts';
 import { KEY_POOL } from '../actors/key-pool.ts';
 import { TASK_GENERATOR } from '../actors/task-generator.ts';
 import type { HttpPorts } from '../http/ports.ts';
+import { InfraError } from '../infra/infra-error.ts';
 import type { ActorSystem } from '../runtime/system.ts';
-import { aggregatorView } from './aggregator-view.ts';
 import { budgetReport } from './budget-report.ts';
 import type { Role } from './config.ts';
 import { AggregatorFigures, GeneratorFigures, PoolFigures, SchedulerFigures } from './scheduler-figures.ts';
@@ -11,46 +11,50 @@ import type { SchedulerWatch } from './scheduler-watch.ts';
 
 const QUICK = { timeoutMs: 3_000 };
 
-/** Where the figures of each stage come from. */
+/** Where the figures of each stage come from; one entry for each node that has it. */
 export interface BudgetSources {
-  readonly scheduler: () => Promise<SchedulerFigures>;
-  readonly pool: () => Promise<PoolFigures>;
-  readonly generator: () => Promise<GeneratorFigures>;
-  readonly aggregator: () => Promise<AggregatorFigures>;
+  readonly schedulers: () => Promise<readonly SchedulerFigures[]>;
+  readonly pools: () => Promise<readonly PoolFigures[]>;
+  readonly generators: () => Promise<readonly GeneratorFigures[]>;
+  readonly aggregators: () => Promise<readonly AggregatorFigures[]>;
 }
 
 /** The stages that this process has. `watch`: null without the role `scheduler`. */
-export const sourcesHere = (
+export function sourcesHere(
   system: ActorSystem,
   roles: readonly Role[],
-  watch: SchedulerWatch | null,
-): Partial<BudgetSources> => ({
-  ...(watch === null
-    ? {}
-    : {
-        scheduler: async () => SchedulerFigures.parse(await watch.stats()),
-        pool: async () => PoolFigures.parse(await system.ref(KEY_POOL).ask({ type: 'stats' }, QUICK)),
-      }),
-  ...(roles.includes('cameras')
-    ? { generator: async () => GeneratorFigures.parse(await system.ref(TASK_GENERATOR).ask({ type: 'stats' }, QUICK)) }
-    : {}),
-  // An aggregator that stands by has no figures.
-  ...(roles.includes('aggregator') && aggregatorView(system.snapshot()).leading
-    ? { aggregator: async () => AggregatorFigures.parse(await system.ref(AGGREGATOR).ask({ type: 'stats' }, QUICK)) }
-    : {}),
-});
+  watch: Pick<SchedulerWatch, 'stats'> | null,
+): BudgetSources {
+  const read = async <T>(has: boolean, parser: { parse(value: unknown): T }, stats: () => Promise<unknown>) =>
+    has ? [parser.parse(await stats())] : [];
+  return {
+    schedulers: () => read(watch !== null, SchedulerFigures, async () => watch?.stats()),
+    pools: () => read(watch !== null, PoolFigures, () => system.ref(KEY_POOL).ask({ type: 'stats' }, QUICK)),
+    generators: () =>
+      read(roles.includes('cameras'), GeneratorFigures, () => system.ref(TASK_GENERATOR).ask({ type: 'stats' }, QUICK)),
+    aggregators: () =>
+      read(roles.includes('aggregator'), AggregatorFigures, () => system.ref(AGGREGATOR).ask({ type: 'stats' }, QUICK)),
+  };
+}
 
-/** The HTTP room's port for the budget. Rejects only where no scheduler answers. */
-export function budgetPort(sources: () => BudgetSources): HttpPorts['budget'] {
-  const orNull = <T>(read: () => Promise<T>): Promise<T | null> => read().catch(() => null);
+/**
+ * The HTTP room's port for the budget: the figures of all nodes, or those of this process while others can't be asked.
+ * Rejects only where no scheduler answers.
+ */
+export function budgetPort(everywhere: BudgetSources, here: BudgetSources): HttpPorts['budget'] {
+  const all = async <T>(of: (sources: BudgetSources) => Promise<readonly T[]>) => {
+    const found = await of(everywhere).catch(() => []);
+    return found.length > 0 ? found : of(here).catch(() => []);
+  };
   return async () => {
-    const { scheduler, pool, generator, aggregator } = sources();
-    const [asked, keys, carried, ages] = await Promise.all([
-      scheduler(),
-      orNull(pool),
-      orNull(generator),
-      orNull(aggregator),
+    const [schedulers, pools, generators, aggregators] = await Promise.all([
+      all((sources) => sources.schedulers()),
+      all((sources) => sources.pools()),
+      all((sources) => sources.generators()),
+      all((sources) => sources.aggregators()),
     ]);
-    return budgetReport({ scheduler: asked, pool: keys, generator: carried, aggregator: ages });
+    const [first, ...others] = schedulers;
+    if (first === undefined) throw new InfraError('BUS_DOWN', 'no process with the role scheduler answers');
+    return budgetReport({ schedulers: [first, ...others], pool: pools[0] ?? null, generators, aggregators });
   };
 }

@@ -2,40 +2,83 @@ import { type BudgetReport, MOST_CAMERAS } from '../http/schemas/budget-schema.t
 import { wantedKeys } from './assessment-health.ts';
 import type { AggregatorFigures, GeneratorFigures, PoolFigures, SchedulerFigures } from './scheduler-figures.ts';
 
-/** The figures of each stage. Null: a stage that does not answer. */
+/** The figures of each stage, one entry for each node that answers. */
 export interface BudgetFigures {
-  readonly scheduler: SchedulerFigures;
+  readonly schedulers: readonly [SchedulerFigures, ...SchedulerFigures[]];
+  /** Of any node: all have the same keys. */
   readonly pool: Pick<PoolFigures, 'keys'> | null;
-  readonly generator: GeneratorFigures | null;
-  readonly aggregator: AggregatorFigures | null;
+  readonly generators: readonly GeneratorFigures[];
+  readonly aggregators: readonly AggregatorFigures[];
 }
 
 type CameraCounts = BudgetReport['questions']['by_camera'][number];
 
 /** The report of `GET /api/budget`. Pure. */
-export function budgetReport({ scheduler, pool, generator, aggregator }: BudgetFigures): BudgetReport {
-  const { questions, calls, recent, freshness_ms } = scheduler;
+export function budgetReport({ schedulers, pool, generators, aggregators }: BudgetFigures): BudgetReport {
+  const all = schedulers.reduce((sum, one) => sumOf(sum, one));
+  const { questions, recent, freshness_ms } = all;
   const present = pool === null ? null : wantedKeys(pool).length;
+  // One aggregator is active at a time; those that stand by have no figures.
+  const freshness = aggregators.find((one) => one.freshness.p50 !== null)?.freshness;
+  const carried = generators.length === 0 ? null : generators.reduce((sum, one) => sum + one.carried, 0);
   return {
-    calls: { ...calls },
+    calls: { ...all.calls },
     questions: {
       asked: questions.asked,
       superseded: questions.superseded,
-      carried: generator?.carried ?? null,
+      carried,
       budget: questions.budget,
       per_minute: recent === null ? null : questionsIn(recent),
-      by_camera: byCamera(questions.by_camera, generator),
+      by_camera: byCamera(schedulers, generators),
     },
     freshness: {
       limit_seconds: freshness_ms === null ? null : freshness_ms / 1_000,
-      p50_seconds: aggregator?.freshness.p50 ?? null,
-      p95_seconds: aggregator?.freshness.p95 ?? null,
+      p50_seconds: freshness?.p50 ?? null,
+      p95_seconds: freshness?.p95 ?? null,
     },
-    keys: { present, needed: keysNeeded(scheduler, present) },
-    tokens_per_call: scheduler.tokens_per_call,
-    short_since: scheduler.short_since,
+    keys: { present, needed: keysNeeded(all, present) },
+    tokens_per_call: all.tokens_per_call,
+    short_since: all.short_since,
   };
 }
+
+/** The figures of two schedulers together. What the keys allow is not added: their limits hold over all nodes. */
+function sumOf(a: SchedulerFigures, b: SchedulerFigures): SchedulerFigures {
+  return {
+    ...a,
+    questions: { ...added(a.questions, b.questions), by_camera: [] },
+    calls: {
+      allowed_per_minute: most(a.calls.allowed_per_minute, b.calls.allowed_per_minute),
+      used_last_minute: a.calls.used_last_minute + b.calls.used_last_minute,
+      wasted_last_minute: a.calls.wasted_last_minute + b.calls.wasted_last_minute,
+      used: a.calls.used + b.calls.used,
+      wasted: a.calls.wasted + b.calls.wasted,
+      answer_ms: most(a.calls.answer_ms, b.calls.answer_ms),
+      price: Math.max(a.calls.price, b.calls.price),
+    },
+    recent:
+      a.recent === null || b.recent === null
+        ? (a.recent ?? b.recent)
+        : {
+            by_model: a.recent.by_model + b.recent.by_model,
+            by_rules: {},
+            questions: added(a.recent.questions, b.recent.questions),
+            calls: a.recent.calls + b.recent.calls,
+          },
+    // ISO times of one zone sort as texts.
+    short_since: [a.short_since, b.short_since].filter((since) => since !== null).toSorted()[0] ?? null,
+    tokens_per_call: a.tokens_per_call ?? b.tokens_per_call,
+  };
+}
+
+type Counts = Pick<SchedulerFigures['questions'], 'asked' | 'superseded' | 'budget'>;
+const added = (a: Counts, b: Counts): Counts => ({
+  asked: a.asked + b.asked,
+  superseded: a.superseded + b.superseded,
+  budget: a.budget + b.budget,
+});
+const most = (a: number | null, b: number | null): number | null =>
+  a === null || b === null ? (a ?? b) : Math.max(a, b);
 
 export const questionsIn = ({ questions }: NonNullable<SchedulerFigures['recent']>): number =>
   questions.asked + questions.superseded + questions.budget;
@@ -73,14 +116,21 @@ export function shortageSentence(
   );
 }
 
-function byCamera(
-  asked: SchedulerFigures['questions']['by_camera'],
-  generator: GeneratorFigures | null,
-): CameraCounts[] {
-  const nothing = { asked: 0, superseded: 0, carried: generator === null ? null : 0, budget: 0 };
-  const found = new Map<string, CameraCounts>(asked.map((camera) => [camera.camera_id, { ...nothing, ...camera }]));
-  for (const [camera_id, { carried }] of Object.entries(generator?.byCamera ?? {})) {
-    found.set(camera_id, { ...(found.get(camera_id) ?? { camera_id, ...nothing }), carried });
+function byCamera(schedulers: readonly SchedulerFigures[], generators: readonly GeneratorFigures[]): CameraCounts[] {
+  const found = new Map<string, CameraCounts>();
+  const of = (camera_id: string): CameraCounts =>
+    found.get(camera_id) ?? {
+      camera_id,
+      asked: 0,
+      superseded: 0,
+      carried: generators.length === 0 ? null : 0,
+      budget: 0,
+    };
+  for (const camera of schedulers.flatMap(({ questions }) => questions.by_camera))
+    found.set(camera.camera_id, { ...of(camera.camera_id), ...added(of(camera.camera_id), camera) });
+  for (const [camera_id, { carried }] of generators.flatMap((one) => Object.entries(one.byCamera))) {
+    const known = of(camera_id);
+    found.set(camera_id, { ...known, carried: (known.carried ?? 0) + carried });
   }
   return [...found.values()].toSorted((a, b) => needOf(b) - needOf(a) || b.asked - a.asked).slice(0, MOST_CAMERAS);
 }

@@ -20,6 +20,11 @@ export function microServices(
   watch: Pick<SchedulerWatch, 'stats'> | null,
 ): readonly MicroRole[] {
   const cameras = () => system.ref(CAMERA_REGISTRY).ask({ type: 'list' }, QUICK);
+  /** One node answers `stats`, and each node `figures`. */
+  const ofAll = (stats: () => Promise<object>): Pick<MicroRole, 'stats' | 'ofEachNode'> => ({
+    stats,
+    ofEachNode: { nodeId, endpoints: { figures: stats } },
+  });
   const parts: readonly (readonly [Role, MicroRole])[] = [
     [
       'cameras',
@@ -57,7 +62,7 @@ export function microServices(
       {
         name: 'task-generator',
         description: 'Splits detections into prioritised tasks',
-        stats: () => system.ref(TASK_GENERATOR).ask({ type: 'stats' }, QUICK),
+        ...ofAll(() => system.ref(TASK_GENERATOR).ask({ type: 'stats' }, QUICK)),
       },
     ],
     [
@@ -65,7 +70,7 @@ export function microServices(
       {
         name: 'scheduler',
         description: 'Assesses groups by the model or by rules',
-        stats: () => watch?.stats() ?? system.ref(SCHEDULER).ask({ type: 'stats' }, QUICK),
+        ...ofAll(() => watch?.stats() ?? system.ref(SCHEDULER).ask({ type: 'stats' }, QUICK)),
       },
     ],
     [
@@ -81,7 +86,7 @@ export function microServices(
       {
         name: 'aggregator',
         description: 'Merges detections and assessments, writes Redis',
-        stats: () => system.ref(AGGREGATOR).ask({ type: 'stats' }, QUICK),
+        ...ofAll(() => system.ref(AGGREGATOR).ask({ type: 'stats' }, QUICK)),
       },
     ],
   ];

@@ -21,7 +21,7 @@ import { keyPort } from './key-port.ts';
 import type { CameraResources } from './role-cameras.ts';
 import {
   assessmentsElsewhere,
-  budgetElsewhere,
+  budgetEverywhere,
   camerasElsewhere,
   keysElsewhere,
   latestFromStream,
@@ -73,7 +73,7 @@ export function httpPorts(parts: PortParts): HttpPorts {
     },
     deadLetters: parts.deadLetters,
     scheduler,
-    budget: budgetPort(() => ({ ...budgetElsewhere(bus), ...sourcesHere(system, config.roles, schedulerWatch) })),
+    budget: budgetPort(budgetEverywhere(bus), sourcesHere(system, config.roles, schedulerWatch)),
     assessments: has('web') ? assessmentPort(system, egress, config.hookSecret !== null) : assessmentsElsewhere,
     keys: keysAndUsage === null ? keysElsewhere : keyPort(system, keysAndUsage.keys),
     usage: keysAndUsage === null ? usageElsewhere : keysAndUsage.usage.port,

@@ -12,6 +12,7 @@ import { poolOf } from '../support/key-pool.ts';
 import { startedScheduler } from '../support/scheduler.ts';
 
 const T0 = Date.UTC(2026, 10, 27, 12);
+const ISO = new Date(T0).toISOString();
 const BASE = { mode: 'vlm', bus_ok: true, in_flight: 0, max_concurrent_tasks: 50, queue_lag: {} };
 /** A scheduler's figures with these fields; all others as of a scheduler that has done nothing. */
 const figures = (over: Record<string, unknown> = {}): SchedulerFigures => SchedulerFigures.parse({ ...BASE, ...over });
@@ -138,27 +139,32 @@ describe('the keys that would be needed', () => {
 describe('the report of the budget', () => {
   const pool = PoolFigures.parse(poolOf([{}, {}, { enabled: false }]).stats(T0));
 
+  const scheduler = figures({
+    freshness_ms: 2_000,
+    recent: recent(),
+    tokens_per_call: { prompt: 800, completion: 60 },
+    questions: {
+      ...questions(100, 50, 5),
+      by_camera: [
+        { camera_id: 'calm', ...questions(60, 1) },
+        { camera_id: 'busy', ...questions(40, 49, 5) },
+      ],
+    },
+    calls: { allowed_per_minute: 60, used: 110, answer_ms: 900, price: 0.3 },
+  });
+
   it('joins the figures of all stages', () => {
     const report = budgetReport({
-      scheduler: figures({
-        freshness_ms: 2_000,
-        recent: recent(),
-        tokens_per_call: { prompt: 800, completion: 60 },
-        questions: {
-          ...questions(100, 50, 5),
-          by_camera: [
-            { camera_id: 'calm', ...questions(60, 1) },
-            { camera_id: 'busy', ...questions(40, 49, 5) },
-          ],
-        },
-        calls: { allowed_per_minute: 60, used: 110, answer_ms: 900, price: 0.3 },
-      }),
+      schedulers: [scheduler],
       pool,
-      generator: GeneratorFigures.parse({
-        carried: 7,
-        byCamera: { calm: { tasks: 9, carried: 4 }, parked: { carried: 3 } },
-      }),
-      aggregator: AggregatorFigures.parse({ freshness: { p50: 1.2, p95: 1.9, count: 4 } }),
+      generators: [
+        GeneratorFigures.parse({ carried: 5, byCamera: { calm: { tasks: 9, carried: 4 }, parked: { carried: 1 } } }),
+        GeneratorFigures.parse({ carried: 2, byCamera: { parked: { carried: 2 } } }),
+      ],
+      aggregators: [
+        AggregatorFigures.parse({}),
+        AggregatorFigures.parse({ freshness: { p50: 1.2, p95: 1.9, count: 4 } }),
+      ],
     });
     assert.deepEqual(BudgetReport.parse(report), report);
     assert.deepEqual(report.questions, {
@@ -182,13 +188,40 @@ describe('the report of the budget', () => {
     );
   });
 
+  it('adds up the schedulers of all nodes, but not what the keys allow', () => {
+    const other = figures({
+      short_since: ISO,
+      recent: recent({ questions: questions(20, 0, 40) }),
+      questions: { ...questions(10, 1), by_camera: [{ camera_id: 'busy', ...questions(10, 1) }] },
+      calls: { allowed_per_minute: 60, used: 20, used_last_minute: 5, wasted: 3, answer_ms: 1_400 },
+    });
+    const report = budgetReport({ schedulers: [scheduler, other], pool, generators: [], aggregators: [] });
+    assert.deepEqual(BudgetReport.parse(report), report);
+    const { by_camera, ...totals } = report.questions;
+    assert.deepEqual(totals, { ...questions(110, 51, 5), carried: null, per_minute: 240 });
+    assert.deepEqual(by_camera[0], { camera_id: 'busy', ...questions(50, 50, 5), carried: null });
+    assert.deepEqual(report.calls, {
+      allowed_per_minute: 60,
+      used_last_minute: 5,
+      wasted_last_minute: 0,
+      used: 130,
+      wasted: 3,
+      answer_ms: 1_400,
+      price: 0.3,
+    });
+    assert.deepEqual(
+      { keys: report.keys, since: report.short_since },
+      { keys: { present: 2, needed: 12 }, since: ISO },
+    );
+  });
+
   it('says which figures are not known, and names no more cameras than it may', () => {
     const by_camera = Array.from({ length: 300 }, (_, i) => ({ camera_id: `c${i}`, ...questions(1, i) }));
     const report = budgetReport({
-      scheduler: figures({ questions: { ...questions(300, 0), by_camera } }),
+      schedulers: [figures({ questions: { ...questions(300, 0), by_camera } })],
       pool: null,
-      generator: null,
-      aggregator: null,
+      generators: [],
+      aggregators: [],
     });
     assert.deepEqual(BudgetReport.parse(report), report);
     assert.deepEqual(
@@ -203,20 +236,19 @@ describe('the report of the budget', () => {
 
   it('is refused only when no scheduler answers', async () => {
     const away = () => Promise.reject(new Error('away'));
-    const sources = { scheduler: async () => figures(), pool: away, generator: away, aggregator: away };
-    assert.equal((await budgetPort(() => sources)()).questions.carried, null);
-    await assert.rejects(budgetPort(() => ({ ...sources, scheduler: away }))(), /away/u);
+    const nowhere = { schedulers: away, pools: away, generators: away, aggregators: away };
+    const here = { ...nowhere, schedulers: async () => [scheduler] };
+    assert.equal((await budgetPort(nowhere, here)()).questions.asked, 100);
+    const both = { ...nowhere, schedulers: async () => [scheduler, scheduler] };
+    assert.equal((await budgetPort(both, here)()).questions.asked, 200);
+    await assert.rejects(budgetPort(nowhere, nowhere)(), /no process with the role scheduler answers/u);
   });
 
   it('goes into the metrics, without a series for a figure that is not known', () => {
     const shown = new Map<string, unknown>();
     const metrics = { replace: (name: string, series: Iterable<unknown>) => void shown.set(name, [...series]) };
-    showBudget(metrics, figures({ questions: questions(3, 2, 1), calls: { used: 4 } }), 2);
-    assert.deepEqual(shown.get('questions_total'), [
-      [{ outcome: 'asked' }, 3],
-      [{ outcome: 'superseded' }, 1],
-      [{ outcome: 'budget' }, 2],
-    ]);
+    showBudget(metrics, figures({ calls: { used: 4 } }), 2);
+    assert.deepEqual(shown.get('budget_calls_used_total'), [[{}, 4]]);
     assert.deepEqual([shown.get('budget_calls_allowed'), shown.get('budget_keys_needed')], [[], []]);
     showBudget(metrics, figures({ recent: recent(), calls: { allowed_per_minute: 60 }, short_since: ISO }), 2);
     assert.deepEqual(
@@ -226,8 +258,6 @@ describe('the report of the budget', () => {
     assert.ok([...shown.keys()].every((name) => Object.hasOwn(METRICS, name)));
   });
 });
-
-const ISO = new Date(T0).toISOString();
 
 describe('the watch over the scheduler', () => {
   it('adds the last minute, the money and the tokens to its statistics', async (t) => {
