@@ -17,15 +17,14 @@ export function bindBudget(metrics: Metrics, system: ActorSystem, watch: Pick<Sc
   });
 }
 
-/** A figure that is not known has no series. The scheduler itself counts `questions_total`. */
+/** A figure that is not known is 0. The scheduler itself counts `questions_total`. */
 export function showBudget(metrics: Pick<Metrics, 'replace'>, figures: SchedulerFigures, keys: number): void {
   const { calls, short_since } = figures;
   const { allowed_per_minute: allowed } = calls;
-  metrics.replace('budget_calls_allowed', allowed === null ? [] : [[{}, allowed]]);
+  metrics.replace('budget_calls_allowed', [[{}, allowed ?? 0]]);
   metrics.replace('budget_calls_used_total', [[{}, calls.used]]);
   metrics.replace('budget_calls_wasted_total', [[{}, calls.wasted]]);
   metrics.replace('budget_price', [[{}, calls.price]]);
   metrics.replace('budget_short', [[{}, short_since === null ? 0 : 1]]);
-  const needed = keysNeeded(figures, keys);
-  metrics.replace('budget_keys_needed', needed === null ? [] : [[{}, needed]]);
+  metrics.replace('budget_keys_needed', [[{}, keysNeeded(figures, keys) ?? 0]]);
 }

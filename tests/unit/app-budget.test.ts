@@ -244,12 +244,12 @@ describe('the report of the budget', () => {
     await assert.rejects(budgetPort(nowhere, nowhere)(), /no process with the role scheduler answers/u);
   });
 
-  it('goes into the metrics, without a series for a figure that is not known', () => {
+  it('goes into the metrics, with 0 for a figure that is not known', () => {
     const shown = new Map<string, unknown>();
     const metrics = { replace: (name: string, series: Iterable<unknown>) => void shown.set(name, [...series]) };
     showBudget(metrics, figures({ calls: { used: 4 } }), 2);
     assert.deepEqual(shown.get('budget_calls_used_total'), [[{}, 4]]);
-    assert.deepEqual([shown.get('budget_calls_allowed'), shown.get('budget_keys_needed')], [[], []]);
+    assert.deepEqual([shown.get('budget_calls_allowed'), shown.get('budget_keys_needed')], [[[{}, 0]], [[{}, 0]]]);
     showBudget(metrics, figures({ recent: recent(), calls: { allowed_per_minute: 60 }, short_since: ISO }), 2);
     assert.deepEqual(
       [shown.get('budget_calls_allowed'), shown.get('budget_keys_needed'), shown.get('budget_short')],
