@@ -1,4 +1,4 @@
-import type { EncodedFrame, Region } from '../imaging/encode-job.ts';
+import type { EncodedFrame, MarkedRegion } from '../imaging/encode-job.ts';
 import type { Encoder } from '../imaging/jpeg-encoder.ts';
 import type { ImageStore } from '../infra/bus.ts';
 import { isBusDown } from '../infra/infra-error.ts';
@@ -25,8 +25,8 @@ export type StoreImages = {
   /** In px, as those of the regions. */
   width: number;
   height: number;
-  /** The crop of each group. */
-  regions: readonly (Region & { readonly groupIndex: number })[];
+  /** The crop of each group, and the boxes and numbers of its members. */
+  regions: readonly (MarkedRegion & { readonly groupIndex: number })[];
 } & Asking<'done'>;
 
 export type ImagingMessage = StoreImages;
@@ -43,7 +43,7 @@ const MAX_REGION_SIDE = 640;
 /** At a stop, for images being stored: their detections are published already. */
 const FLUSH_MS = 2_000;
 
-/** Turns frames into stored JPEGs: the frame for people's screens, the crops for the model. */
+/** Turns frames into stored JPEGs: the frame for people's screens, the crops with their marks for the model. */
 export const imagingActor = defineActor<ImagingMessage>()<ImagingInit>({
   kind: 'imaging',
   mailbox: { capacity: 64, overflow: 'refuse' },

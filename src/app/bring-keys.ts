@@ -9,7 +9,7 @@ import {
 import { TASK_GENERATOR } from '../actors/task-generator.ts';
 import type { Metrics } from '../infra/metrics.ts';
 import type { EffectiveKeys } from '../key-admin/admin.ts';
-import type { SchedulerSection } from '../keys/key-config.schema.ts';
+import type { KeyConfig } from '../keys/key-config.ts';
 import type { ActorLog } from '../runtime/actor.ts';
 import { asError } from '../runtime/errors.ts';
 import { address } from '../runtime/ref.ts';
@@ -32,21 +32,24 @@ const FRESHNESS_USERS: readonly (readonly [Role, string])[] = [
 export function keyBringer(
   system: Pick<ActorSystem, 'ref'>,
   roles: readonly Role[],
-  started: SchedulerSection,
+  started: Pick<KeyConfig, 'scheduler' | 'prompts'>,
   metrics: Pick<Metrics, 'forgetKey'>,
   log: ActorLog,
 ): (keys: EffectiveKeys) => Promise<void> {
   const pool = system.ref(KEY_POOL);
   let work = Promise.resolve();
-  let known = JSON.stringify(started);
+  const textOf = ({ scheduler, prompts }: typeof started): string => JSON.stringify({ scheduler, prompts });
+  let known = textOf(started);
   const bring = async ({ config, origins }: EffectiveKeys): Promise<void> => {
     const { removed } = await pool.ask(
       { type: 'configure', keys: config.keys, strategy: config.strategy, scheduler: config.scheduler },
       ASK,
     );
-    const settings = JSON.stringify(config.scheduler);
+    const settings = textOf(config);
     if (settings !== known) {
-      const told = system.ref(SCHEDULER).tell({ type: 'configure', settings: schedulerSettings(config.scheduler) });
+      const told = system
+        .ref(SCHEDULER)
+        .tell({ type: 'configure', settings: schedulerSettings(config.scheduler, config.prompts) });
       if (told !== 'accepted') throw new Error('the scheduler did not take its new settings');
       const freshness = freshnessSettings(config.scheduler);
       for (const [role, path] of FRESHNESS_USERS) {

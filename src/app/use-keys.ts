@@ -83,7 +83,7 @@ export async function useKeys(
       language: config.language,
       // From the current key file, for a restarted scheduler.
       get settings() {
-        return schedulerSettings(admin.keys.config.scheduler);
+        return schedulerSettings(admin.keys.config.scheduler, admin.keys.config.prompts);
       },
     },
     freshness: () => freshnessSettings(admin.keys.config.scheduler),
@@ -91,7 +91,7 @@ export async function useKeys(
     nodeId,
     simulator,
     follow: (system, metrics, redisUrl) => {
-      const bringing = keyBringer(system, config.roles, keys.scheduler, metrics, log);
+      const bringing = keyBringer(system, config.roles, keys, metrics, log);
       const bring = (now: EffectiveKeys): void => {
         brought = bringing(now);
       };

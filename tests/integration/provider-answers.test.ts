@@ -236,7 +236,8 @@ describe('a thousand answers of any kind', () => {
       model: sim.model,
       responseFormat: 'none',
     };
-    const request = { access, prompt: buildPrompt(task, 'en'), jpeg, traceId: task.traceId, timeoutMs: 20_000 };
+    const pictures = [{ jpeg, caption: '' }];
+    const request = { access, prompt: buildPrompt(task, 'en'), pictures, traceId: task.traceId, timeoutMs: 20_000 };
     // This thread's own work for one call, simulator included: no turn of the loop can be longer.
     let longestMs = 0;
     const kinds = new Map<string, number>();

@@ -61,7 +61,7 @@ async function imagingWorld(t: TestContext, broken = new Set<string>()) {
     await stopping;
   });
   const store = (requestId: RequestId): Promise<'done'> => {
-    const region = { left: 0, top: 0, width: 1, height: 1, groupIndex: 1 };
+    const region = { left: 0, top: 0, width: 1, height: 1, groupIndex: 1, marks: [] };
     const data = transfer(new Uint8Array(3));
     return system
       .ref(IMAGING)
@@ -222,7 +222,10 @@ test('a picture is waited for until it is stored, the deadline or the close, als
   let answer: () => Promise<Uint8Array | null> = () => Promise.resolve(null);
   const closing = new AbortController();
   const source = {
-    images: { get: (id: string, signal?: AbortSignal) => awaitImage(id, answer, clock, signal) },
+    images: {
+      get: (id: string, signal?: AbortSignal) => awaitImage(id, answer, clock, signal),
+      find: () => Promise.resolve(null),
+    },
     clock,
     log: memoryLog(),
     closing: closing.signal,

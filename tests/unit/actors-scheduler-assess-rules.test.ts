@@ -219,6 +219,7 @@ describe('assessing one task without a usable answer of the model', () => {
       model: 'm',
       responseFormat: 'auto',
       maxOutputTokens: 600,
+      maxImages: 3,
       extraBody: null,
       trial: true,
       grantedAt: 0,

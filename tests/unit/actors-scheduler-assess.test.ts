@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { assessByModel } from '../../src/actors/scheduler/assess.ts';
+import { buildPrompt } from '../../src/llm/prompt.ts';
 import type { AssessmentResult } from '../../src/messages/assessment.ts';
-import { ON_DEMAND_CAMERA } from '../../src/messages/ids.ts';
+import { cropImageId, newRequestId, ON_DEMAND_CAMERA } from '../../src/messages/ids.ts';
 import { settle } from '../../src/runtime/testing/manual-clock.ts';
 import { plainTask } from '../support/assessment-task.ts';
 import {
@@ -89,6 +90,52 @@ describe('assessing one task', () => {
     );
     const { seen: gone } = await assess({ image: null });
     assert.deepEqual({ settled: gone.settled, sent: gone.sent }, { settled: [['l-1', 'abandoned', 'key']], sent: [] });
+  });
+
+  it('shows earlier moments that are stored, newest first, without those that are gone or do not come', async () => {
+    const plain = plainTask();
+    const at = Date.parse(plain.timestamp);
+    const [first, second] = [cropImageId(newRequestId(), 3), cropImageId(newRequestId(), 1)];
+    const moment = (cropId: string, ago: number) => ({ cropId, timestamp: new Date(at - ago).toISOString() });
+    const task = { ...plain, group: { ...plain.group, earlier: [moment(first, 900), moment(second, 1_800)] } };
+    const [one, two] = [Uint8Array.of(11), Uint8Array.of(12)];
+    for (const [earlier, sent] of [
+      [{ [first]: one, [second]: two }, [1, 11, 12]],
+      [{ [second]: two }, [1, 12]],
+      [{}, [1]],
+    ] as const) {
+      const { seen } = await assess({ replies: [answered()], earlier }, task);
+      assert.deepEqual(
+        seen.calls[0]?.pictures.map(({ jpeg }) => jpeg[0]),
+        sent,
+      );
+      assert.equal(
+        seen.calls[0]?.pictures.length === 1 || /Picture 2: /.test(seen.calls[0]?.pictures[1]?.caption ?? ''),
+        true,
+      );
+    }
+    const { context, seen, clock } = makeWorld({ replies: [answered()], earlier: { [first]: 'hangs' } });
+    const result = assessByModel(task, context);
+    await settle();
+    assert.equal(seen.calls.length, 0, 'they get a moment');
+    await clock.advance(20);
+    assert.equal((await result)?.source, 'vlm');
+    assert.deepEqual([seen.calls.length, seen.calls[0]?.pictures.length, seen.leases.length], [1, 1, 1]);
+    assert.ok((seen.leases[0]?.tokens?.prompt ?? 0) > 3 * 1_280, 'every picture that may be sent is reserved for');
+  });
+
+  it("asks with the operator's texts, and says with the answer by which instructions it was asked", async () => {
+    const prompts = { text: 'Trams go first.', kinds: {} };
+    const told = await assess({ replies: [answered()], prompts });
+    const without = await assess({ replies: [answered()] });
+    assert.match(told.seen.calls[0]?.prompt.system ?? '', /Trams go first/);
+    const hashes = [told, without].map(({ result }) => result?.results[0]?.promptHash);
+    assert.equal(hashes[0], buildPrompt(told.task, 'en', prompts).hash);
+    assert.equal(hashes[1], buildPrompt(without.task, 'en').hash);
+    const unsure = await assess({ replies: [answered('unknown')], prompts });
+    assert.equal(unsure.result?.results[0]?.promptHash, hashes[0], 'the model that cannot tell was asked too');
+    const rules = await assess({ leases: [refused('no-keys')] });
+    assert.deepEqual([rules.result?.source, rules.result?.results[0]?.promptHash], ['rules', undefined]);
   });
 
   it('gives key and slot back when the picture takes long, and asks for one again when it is there', async () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { DetectedObject, TrafficGroup } from '../../src/messages/detection.ts';
 import { createAnalyser } from '../../src/vision/analyse.ts';
+import { markedCrops } from '../../src/vision/crop.ts';
 import type { Detector, RawDetection } from '../../src/vision/vision.types.ts';
 
 const frame = { data: new Uint8Array(1280 * 720 * 3), width: 1280, height: 720 };
@@ -40,6 +41,24 @@ describe('analysing frames', () => {
       groups.map((group) => [group.groupIndex, group.groupId, group.memberIndices]),
       [[1, 'g1', [0, 1]]],
     );
+  });
+
+  it('each crop is marked with the boxes and ids of its own members, of forty at most', async () => {
+    const crowd = Array.from({ length: 45 }, (_, n) => car(20 + (n % 9) * 45, 300 + Math.floor(n / 9) * 35));
+    const analyser = createAnalyser({ detector: scripted([car(900, 100), car(945, 100), ...crowd]) });
+    const analysis = await analyser.analyse(frame, 0, native);
+    const crops = markedCrops(analysis, frame.width, frame.height);
+    assert.deepEqual(
+      crops.map(({ groupIndex }) => groupIndex),
+      analysis.groups.map(({ groupIndex }) => groupIndex),
+    );
+    const pair = crops.find(({ left }) => left > 800);
+    assert.deepEqual(pair?.marks, [
+      { box: analysis.objects[0]?.bbox, label: 0 },
+      { box: analysis.objects[1]?.bbox, label: 1 },
+    ]);
+    const most = crops.find(({ left }) => left < 100);
+    assert.equal(most?.marks.length, 40);
   });
 
   it('tracks, speeds and names of groups go on from frame to frame', async () => {

@@ -6,7 +6,7 @@ import { asError } from '../../runtime/errors.ts';
 import { transfer } from '../../runtime/transfer.ts';
 import { CameraSource } from '../../source/camera-source.ts';
 import { type Analyser, createAnalyser, type FrameAnalysis } from '../../vision/analyse.ts';
-import { cropRectangle } from '../../vision/crop.ts';
+import { markedCrops } from '../../vision/crop.ts';
 import type { Detector } from '../../vision/detector.ts';
 import type { Frame } from '../../vision/frame.ts';
 import { CAMERA_REGISTRY } from '../camera-registry.ts';
@@ -116,13 +116,13 @@ export class CameraLoop {
       ...(prompt === undefined ? {} : { prompt }),
     };
     this.#ctx.ref(PUBLISHER).tell({ type: 'publish', detection });
-    this.#pictures = this.#store(requestId, frame, groups);
+    this.#pictures = this.#store(requestId, frame, { objects, groups });
   }
 
   /** Never rejects. A frame whose pictures cannot be stored still counts: boxes and rules need none. */
-  async #store(requestId: RequestId, { data, width, height }: Frame, groups: FrameAnalysis['groups']): Promise<void> {
+  async #store(requestId: RequestId, { data, width, height }: Frame, analysis: FrameAnalysis): Promise<void> {
     const { cameraId } = this.#init;
-    const regions = groups.map(({ bbox, groupIndex }) => ({ ...cropRectangle(bbox, width, height), groupIndex }));
+    const regions = markedCrops(analysis, width, height);
     try {
       await this.#ctx
         .ref(IMAGING)

@@ -1,5 +1,6 @@
 import type { LeaseGrant, LeaseRefusal, LeaseReply } from '../../keys/pool.types.ts';
 import type { AssessmentFailure } from '../../messages/assessment.ts';
+import type { Picture } from '../../llm/picture.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { settlesWithin } from '../../runtime/time-limit.ts';
 import type { AdmissionReply } from './admission.ts';
@@ -25,6 +26,8 @@ export interface AcquireContext {
   readonly keys: Keys;
   /** The crop's bytes; null when it is gone. Waits for it at most until `deadline`. Never rejects. */
   readonly picture: (id: string, deadline: number) => Promise<Uint8Array | null>;
+  /** The crop of an earlier frame, as stored now; null when it is not there. Never rejects. */
+  readonly earlierPicture: (id: string) => Promise<Uint8Array | null>;
   /** Aborted: begin nothing new; waiting tasks go back to the bus. */
   readonly closing: AbortSignal;
 }
@@ -34,7 +37,8 @@ export interface Acquired {
   readonly lease: LeaseGrant;
   readonly leaseAskedAt: number;
   readonly leasedAt: number;
-  readonly jpeg: Uint8Array;
+  /** The group now, then earlier moments. */
+  readonly pictures: readonly Picture[];
 }
 
 /** A key is not kept longer than this for a picture that does not come. */
@@ -54,7 +58,7 @@ export async function acquire(
   if (admitted === 'provider-down') return { kind: 'unanswered', error: lastOf(failed) ?? DOWN };
 
   // Read while the task waits for a key, unless rules are expected to assess it.
-  if (keys.keysWanted) void state.picture();
+  if (keys.keysWanted) void state.pictures();
   const leaseAskedAt = clock.now();
   const lease = await state.askLease({ priority: task.priority, exclude: [...exclude], deadline });
   const leasedAt = clock.now();
@@ -62,19 +66,19 @@ export async function acquire(
     if (closing.aborted) return HANDED_BACK;
     return lease.reason === 'cancelled' ? { kind: 'acquire' } : endOf(lease, failed);
   }
-  const picture = closing.aborted ? null : await settlesWithin(clock, state.picture(), PICTURE_MS);
+  const picture = closing.aborted ? null : await settlesWithin(clock, state.pictures(), PICTURE_MS);
   if (picture === null || closing.aborted) {
     keys.giveBack(lease);
     return HANDED_BACK;
   }
-  const jpeg = picture.value;
-  if (jpeg !== null) return { kind: 'call', acquired: { lease, leaseAskedAt, leasedAt, jpeg } };
+  const pictures = picture.value;
+  if (pictures !== null) return { kind: 'call', acquired: { lease, leaseAskedAt, leasedAt, pictures } };
 
   keys.giveBack(lease);
   if (!picture.timedOut) return { kind: 'unanswered', error: PICTURE_GONE };
   // After an outage of the store many pictures may not come: their tasks must not keep all slots.
   slot.stepAside();
-  await state.picture();
+  await state.pictures();
   return { kind: 'acquire' };
 }
 

@@ -2,7 +2,9 @@
  * Assesses one task by the model, in named steps: acquire a slot, a key and the picture; call; settle; decide. Each
  * step returns the next one, until one of the ends of {@link End}.
  */
+import type { PromptSection } from '../../keys/key-config.schema.ts';
 import type { Language } from '../../llm/language.ts';
+import type { Picture } from '../../llm/picture.ts';
 import { buildPrompt } from '../../llm/prompt.ts';
 import { tokenBound } from '../../llm/token-bound.ts';
 import type { AssessmentFailure, AssessmentResult } from '../../messages/assessment.ts';
@@ -11,6 +13,7 @@ import { acquire, type AcquireContext, type Acquired } from './acquire.ts';
 import type { AssessmentState, End } from './assessment-state.ts';
 import { callRound, type CallRoundContext } from './call-round.ts';
 import { withRound, type MadeCall } from './call.ts';
+import { readPictures } from './read-picture.ts';
 import { answeredByModel, EXPIRED, NO_CALL, rulesInstead, withoutModel } from './result.ts';
 import { failureOf } from './retry.ts';
 import { settleCall } from './settle.ts';
@@ -18,6 +21,8 @@ import { settleCall } from './settle.ts';
 /** The surroundings of the steps; a test can replace every member. */
 export interface AssessContext extends AcquireContext, CallRoundContext {
   readonly language: Language;
+  /** The operator's texts for the model. */
+  readonly prompts: PromptSection;
   /** Further attempts after the first. */
   readonly maxRetries: number;
   readonly onRetry: () => void;
@@ -60,18 +65,17 @@ export async function assessByModel(task: AssessmentTask, context: AssessContext
 }
 
 function stateOf(task: AssessmentTask, context: AssessContext): AssessmentState {
-  const { clock, slot, keys, language } = context;
+  const { clock, slot, keys, language, prompts } = context;
   const deadline = Date.parse(task.expiresAt);
-  const pictureUntil = Math.min(deadline, Date.parse(task.freshUntil ?? task.expiresAt));
-  const prompt = buildPrompt(task, language);
-  const tokens = tokenBound(prompt);
-  let reading: Promise<Uint8Array | null> | null = null;
+  const prompt = buildPrompt(task, language, prompts);
+  const tokens = tokenBound(prompt, 1 + (task.group.earlier?.length ?? 0));
+  let reading: Promise<readonly Picture[] | null> | null = null;
   let asked = 0;
   return {
     task,
     deadline,
     prompt,
-    picture: () => (reading ??= context.picture(task.group.cropId ?? '', pictureUntil)),
+    pictures: () => (reading ??= readPictures(task, pictureUntil(task, clock.now()), context)),
     askLease: (request) => {
       const waiterId = `${task.taskId}#${asked++}`;
       return slot.leasing((withdraw) => keys.lease({ waiterId, tokens, ...request }, withdraw));
@@ -81,6 +85,13 @@ function stateOf(task: AssessmentTask, context: AssessContext): AssessmentState 
     metadata: { ...NO_CALL, waitMs: Math.max(0, clock.now() - Date.parse(task.timestamp)), calls: [] },
   };
 }
+
+/** A stored picture is read within this time, in ms. */
+const READ_MS = 1_000;
+
+/** A picture that is not stored by then comes too late for its answer, epoch ms. A task may be older after an outage. */
+const pictureUntil = ({ expiresAt, freshUntil = expiresAt }: AssessmentTask, now: number): number =>
+  Math.min(Date.parse(expiresAt), Math.max(Date.parse(freshUntil), now + READ_MS));
 
 const NO_PICTURE: AssessmentFailure = { code: 'no-image', message: 'the group has no picture' };
 
@@ -121,11 +132,11 @@ function decide(
   return { kind: 'acquire' };
 }
 
-function resultOf(end: End, { task, metadata }: AssessmentState, { clock, language }: AssessContext): Assessed {
+function resultOf(end: End, { task, prompt, metadata }: AssessmentState, { clock, language }: AssessContext): Assessed {
   const now = clock.now();
   switch (end.kind) {
     case 'answered':
-      return answeredByModel(task, end.answer, language, metadata, now);
+      return answeredByModel(task, end.answer, language, metadata, now, prompt.hash);
     case 'unanswered':
       return withoutModel(task, language, metadata, now, end.error);
     case 'no-keys':

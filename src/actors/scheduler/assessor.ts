@@ -12,7 +12,7 @@ import type { Admission, SlotClaim } from './admission.ts';
 import { assessByModel, type Assessed, type AssessContext } from './assess.ts';
 import type { HedgeBudget } from './hedge.ts';
 import { KeyClient } from './key-client.ts';
-import { readPicture } from './read-picture.ts';
+import { readPicture, storedPicture } from './read-picture.ts';
 import { NO_CALL, rulesInstead, SHED, withoutModel } from './result.ts';
 import { statusOf } from './retry.ts';
 import type { SchedulerInit, SchedulerMode, SchedulerSettings } from './scheduler.types.ts';
@@ -67,12 +67,13 @@ export class Assessor {
   #contextOf(
     vlm: VlmClient,
     claim: SlotClaim,
-    { timeoutMs, maxRetries, hedgeAfterMs }: Pick<SchedulerSettings, 'timeoutMs' | 'maxRetries' | 'hedgeAfterMs'>,
+    { timeoutMs, maxRetries, hedgeAfterMs, prompts }: SchedulerSettings,
   ): AssessContext {
     const { clock, language, metrics, admission, hedges, closing, abort, onRetry } = this.#options;
     return {
       clock,
       language,
+      prompts,
       timeoutMs,
       maxRetries,
       hedge: hedgeAfterMs > 0 && admission.downSince === null ? { afterMs: hedgeAfterMs, budget: hedges } : null,
@@ -86,6 +87,7 @@ export class Assessor {
       },
       keys: this.#keys,
       picture: (id, deadline) => readPicture(id, deadline, this.#options),
+      earlierPicture: (id) => storedPicture(id, this.#options),
       vlm,
       onCall: (kind, seconds) => {
         const status = statusOf(kind);

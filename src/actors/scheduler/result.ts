@@ -49,7 +49,7 @@ const NOTHING_MEASURED: Readonly<Record<PlannedReason, AssessmentFailure>> = {
 
 /**
  * The result of a task that the model answered, checked against the measurements. Where the model says that it cannot
- * tell, a danger that was measured stands: then it is the rules' result.
+ * tell, a danger that was measured stands: then it is the rules' result. `promptHash`: of the prompt it was asked with.
  */
 export function answeredByModel(
   task: AssessmentTask,
@@ -57,17 +57,21 @@ export function answeredByModel(
   language: Language,
   metadata: ResultMetadata,
   now: number,
+  promptHash?: string,
 ): AssessmentResult {
+  const hash = promptHash === undefined ? {} : { promptHash };
   if (answer.riskLevel === 'unknown') {
     const byRules = withoutModel(task, language, metadata, now, UNREADABLE_LEVEL);
     const measured = byRules.results[0]?.riskLevel ?? 'unknown';
-    return isDangerous(measured) ? byRules : unknownResult(task, UNREADABLE_LEVEL, 'vlm', metadata, now);
+    if (isDangerous(measured)) return byRules;
+    const unsure = unknownResult(task, UNREADABLE_LEVEL, 'vlm', metadata, now);
+    return { ...unsure, results: unsure.results.map((each) => ({ ...each, ...hash })) };
   }
   const weighed = weigh(answer, task, language);
-  const group = groupOf(task, weighed.answer, 'vlm');
+  const more = { ...hash, ...(weighed.dispute === null ? {} : { disputed: weighed.dispute }) };
   return {
     ...head(task, now),
-    results: [weighed.dispute === null ? group : { ...group, disputed: weighed.dispute }],
+    results: [{ ...groupOf(task, weighed.answer, 'vlm'), ...more }],
     source: 'vlm',
     metadata,
   };

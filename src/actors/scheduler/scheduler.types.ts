@@ -1,7 +1,8 @@
 import type { Bus, ImageStore, QueueLag } from '../../infra/bus.ts';
-import type { SchedulerSection } from '../../keys/key-config.schema.ts';
+import type { PromptSection, SchedulerSection } from '../../keys/key-config.schema.ts';
 import type { VlmClient } from '../../llm/client.ts';
 import type { Language } from '../../llm/language.ts';
+import { NO_PROMPTS } from '../../llm/prompt.ts';
 import type { AssessmentFailure } from '../../messages/assessment.ts';
 import type { Priority } from '../../messages/task.ts';
 import type { Asking } from '../../runtime/message.ts';
@@ -25,18 +26,21 @@ export interface SchedulerSettings {
   readonly hedgeAfterMs: number;
   /** Milliseconds that calls in flight get to finish at a stop; must be well below the actor's shutdown time-out. */
   readonly drainMs: number;
+  /** The operator's texts for the model. */
+  readonly prompts: PromptSection;
 }
 
 const DRAIN_MS = 3_000;
 
-/** The settings of the contract's `scheduler` section. */
-export const schedulerSettings = (section: SchedulerSection): SchedulerSettings => ({
+/** The settings of the key file's sections `scheduler` and `prompts`; default no texts. */
+export const schedulerSettings = (section: SchedulerSection, prompts = NO_PROMPTS): SchedulerSettings => ({
   maxConcurrentTasks: section.max_concurrent_tasks,
   timeoutMs: section.timeout_seconds * 1_000,
   maxRetries: section.retry_max_attempts,
   ageingMs: section.ageing_seconds * 1_000,
   hedgeAfterMs: section.hedge_after_ms,
   drainMs: DRAIN_MS,
+  prompts,
 });
 
 /** For how long answers are worth something, by the contract's `scheduler` section. */
