@@ -29,12 +29,10 @@ export interface AssessmentHealth {
 export function assessmentHealthOf({ keys, models }: Pick<PoolFigures, 'keys' | 'models'>): AssessmentHealth {
   const wanted = wantedKeys({ keys });
   const out = wanted.filter(isOut);
-  const cooling = wanted.filter((key) => key.status === 'cooling');
-  const serving = wanted.length - out.length - cooling.length;
+  const serving = wanted.filter((key) => !isOut(key) && !isResting(key)).length;
   const silent = models.filter(answersNothing);
   const lastFailure = models.map(({ last_failure }) => last_failure).find((failure) => failure !== null) ?? null;
-  if (wanted.length > 0 && serving === 0)
-    return { lastFailure, outage: short(keysSentence(out, cooling)), defects: [] };
+  if (wanted.length > 0 && serving === 0) return { lastFailure, outage: short(keysSentence(wanted)), defects: [] };
   const used = models.filter(({ recent }) => recent > 0);
   if (used.length > 0 && used.every((model) => silent.includes(model)))
     return {
@@ -42,9 +40,13 @@ export function assessmentHealthOf({ keys, models }: Pick<PoolFigures, 'keys' | 
       outage: short(`No model can assess: ${silent.map(silenceOf).slice(0, MOST_NAMED).join('; ')}`),
       defects: [],
     };
+  const idle = idleModels(wanted);
   const sentences = [
-    ...byReason(out).map(([reason, names]) => `${keysNamed(names)} out (${reason}); the others serve`),
-    ...silent.map(silenceOf),
+    ...[...idle].map(([name, list]) => `${name} does not assess: ${reasonsOf(list).join('; ')}`),
+    ...byReason(out.filter((key) => !idle.has(nameOf(key)))).map(
+      ([reason, names]) => `${keysNamed(names)} out (${reason}); the others serve`,
+    ),
+    ...silent.filter((model) => !idle.has(nameOf(model))).map(silenceOf),
   ];
   return { lastFailure, outage: null, defects: sentences.slice(0, MOST_SENTENCES).map(short) };
 }
@@ -55,15 +57,26 @@ export const wantedKeys = ({ keys }: Pick<PoolFigures, 'keys'>): readonly Key[] 
 
 /** Whether the operator switched the key off, so that nothing is wrong with it. */
 const isSwitchedOff = (reason: string): boolean => /^(?:disabled|drained) /u.test(reason);
+/** The keys of each model of which none can serve now, by the model's name. */
+const idleModels = (keys: readonly Key[]): ReadonlyMap<string, readonly Key[]> =>
+  new Map([...Map.groupBy(keys, nameOf)].filter(([, list]) => list.every((key) => isOut(key) || isResting(key))));
+
+const isResting = ({ status }: Key): boolean => status === 'cooling';
 const isOut = (key: Key): boolean => key.status === 'disabled' && key.disabled_reason !== null;
 
-function keysSentence(out: readonly Key[], cooling: readonly Key[]): string {
-  const refused = byReason(out).map(([reason, names]) => `${keysNamed(names)} out (${reason})`);
-  const resting =
-    cooling.length === 0 ? [] : [`${keysNamed(cooling.map(({ key_id }) => key_id))} resting (${coolingOf(cooling)})`];
-  const why = [...refused, ...resting].slice(0, MOST_SENTENCES).join('; ');
-  // Pictures that were handed in wait for a cooling key.
-  return `No model can assess: ${why}${cooling.length === 0 ? '. The rules answer' : '. The rules answer meanwhile'}`;
+function keysSentence(keys: readonly Key[]): string {
+  // Pictures that were handed in wait for a resting key.
+  const meanwhile = keys.some(isResting) ? ' meanwhile' : '';
+  return `No model can assess: ${reasonsOf(keys).join('; ')}. The rules answer${meanwhile}`;
+}
+
+/** Why these keys, none of which can serve, are out or rest. */
+function reasonsOf(keys: readonly Key[]): readonly string[] {
+  const resting = keys.filter(isResting);
+  const refused = byReason(keys.filter(isOut)).map(([reason, names]) => `${keysNamed(names)} out (${reason})`);
+  const rest =
+    resting.length === 0 ? [] : [`${keysNamed(resting.map(({ key_id }) => key_id))} resting (${coolingOf(resting)})`];
+  return [...refused, ...rest].slice(0, MOST_SENTENCES);
 }
 
 function coolingOf(keys: readonly Key[]): string {
@@ -106,7 +119,8 @@ function silenceOf(found: Model): string {
 }
 
 const REMEDY = 'raise max_output_tokens or set extra_body (enable_thinking: false, say)';
-const nameOf = ({ model, base_url }: Model): string => `model ${model} at ${originOf(base_url)}`;
+const nameOf = ({ model, base_url }: Pick<Model, 'model' | 'base_url'>): string =>
+  `model ${model} at ${originOf(base_url)}`;
 const originOf = (url: string): string => URL.parse(url)?.origin ?? 'its endpoint';
 const short = (text: string): string => (text.length > LONGEST ? `${text.slice(0, LONGEST)}...` : text);
 

@@ -64,7 +64,13 @@ export type SchedulerFigures = z.infer<typeof SchedulerFigures>;
 
 /** The same of a key pool. */
 export const PoolFigures = KeyPoolStats.extend({
-  keys: z.array(KeyStats.omit({ notice: true }).extend({ disabled_reason: z.string().nullable() })),
+  keys: z.array(
+    KeyStats.omit({ notice: true }).extend({
+      disabled_reason: z.string().nullable(),
+      model: z.string().default('(unknown)'),
+      base_url: z.string().default(''),
+    }),
+  ),
 });
 export type PoolFigures = z.infer<typeof PoolFigures>;
 

@@ -23,7 +23,12 @@ function waitingTasks({ queue_lag }: Pick<SchedulerFigures, 'queue_lag'>): numbe
   return lags.some((lag) => lag === null) ? null : lags.reduce((sum, lag) => sum + (lag?.waiting ?? 0), 0);
 }
 
-function keyView({ disabled_reason, ...key }: PoolFigures['keys'][number]): KeyPoolStats['keys'][number] {
+function keyView({
+  disabled_reason,
+  model: _model,
+  base_url: _url,
+  ...key
+}: PoolFigures['keys'][number]): KeyPoolStats['keys'][number] {
   const { status, total_calls, last_error_code } = key;
   const cooling = status === 'cooling' ? `rests after ${last_error_code ?? 'a failure'}` : null;
   return { ...key, success_rate: total_calls === 0 ? null : key.success_rate, notice: disabled_reason ?? cooling };

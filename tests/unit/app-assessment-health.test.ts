@@ -44,6 +44,21 @@ describe('whether a model assesses', () => {
     assert.equal(of(pool).outage, null);
   });
 
+  it('names a model of which no key can serve, while another assesses', () => {
+    const pool = poolOf(
+      [{ model: 'big' }, { model: 'big' }, { model: 'small' }].map((key) => ({ ...keys(1)[0], ...key })),
+    );
+    settle(pool, ARREARS);
+    settle(pool, { kind: 'rate-limited', retryAfterMs: 5_000, limit: 'rate', message: 'slow' });
+    settle(pool, { kind: 'ok' });
+    assert.deepEqual(of(pool).defects, [
+      'model big at https://dashscope.aliyuncs.com does not assess: ' +
+        'key k1 is out (arrears: the account is not paid (400)); ' +
+        `key k2 is resting (rate-limited, the first until ${new Date(T0 + 5_000).toISOString()})`,
+    ]);
+    assert.equal(of(pool).outage, null);
+  });
+
   it('says in one sentence when every key is out or rests, and is back to normal by itself', () => {
     const pool = poolOf(keys(3));
     settle(pool, ARREARS, 2);
