@@ -21,7 +21,7 @@ export const METRICS = {
   assessments_total: counter('Assessments, by who answered', 'outcome'),
   assessments_disputed_total: counter('Levels of the model more than one step below the measured one'),
   rules_answers_total: counter('Answers by rules and not by the model, by the reason', 'reason'),
-  questions_total: counter('Questions of the cameras by what became of them', 'outcome'),
+  questions_total: counter('Questions about groups: put to the model, superseded, or without budget', 'outcome'),
   budget_calls_allowed: gauge('Calls a minute that all keys together allow now; 0 while not known'),
   budget_calls_used_total: counter('Calls begun'),
   budget_calls_wasted_total: counter('Of those, the ones that brought no answer, or one that nobody waited for'),
