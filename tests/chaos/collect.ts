@@ -60,6 +60,7 @@ export class Collector {
         [streams.results, consumers.aggregatorResults],
         [streams.alerts, consumers.alertWriter],
         ...PRIORITIES_URGENT_FIRST.map((priority) => [streams.tasks, consumers.scheduler(priority)] as const),
+        [streams.questions, consumers.questions],
       ] as const;
       const lags = await Promise.all(
         durables.map(async ([stream, durable]) => {

@@ -293,7 +293,6 @@ describe('schedulers that share questions and keys', () => {
     assert.ok(one.size > 58 && one.size < 80, `${one.size} of 700`);
     assert.ok(Math.abs(two.size - one.size) <= 0.1 * one.size, `${two.size} calls, ${one.size} by one scheduler`);
     const common = [...two].filter((name) => one.has(name)).length;
-    console.log(one.size, two.size, common);
     assert.ok(common > 0.8 * one.size, `${common} of ${one.size} in common`);
   });
 });

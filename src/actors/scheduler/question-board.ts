@@ -84,16 +84,14 @@ export class QuestionBoard<D> {
   add(question: Question<D>, now: number): readonly Unasked<D>[] {
     const { task, frameAt } = question;
     const key = groupKey(task);
-    const unasked = [...this.heard(key, frameAt)];
+    const unasked = this.heard(key, frameAt);
     if (frameAt < (this.#newest.get(key) ?? 0)) return [{ question, reason: 'superseded' }];
     this.#waiting.set(key, question);
     if (this.#waiting.size <= this.#most) return unasked;
-    const [least] = [...this.#waiting.values()].toSorted((a, b) => valueAt(a, now) - valueAt(b, now));
-    if (least !== undefined) {
-      this.#waiting.delete(groupKey(least.task));
-      unasked.push({ question: least, reason: 'budget' });
-    }
-    return unasked;
+    let least = question;
+    for (const other of this.#waiting.values()) if (valueAt(other, now) < valueAt(least, now)) least = other;
+    this.#waiting.delete(groupKey(least.task));
+    return [...unasked, { question: least, reason: 'budget' }];
   }
 
   /** There is a question about this frame of the group `key`, here or elsewhere. Returns the older one that waited. */

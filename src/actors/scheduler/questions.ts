@@ -44,7 +44,7 @@ export interface QuestionsOptions {
   readonly wakeAt: (at: number) => void;
 }
 
-/** What a scheduler needs of another one's question: which group and which frame. */
+/** The part of a question that says which group and which frame it is about. */
 const HeardQuestion = z.object({
   cameraId: CameraId,
   timestamp: IsoTime,
@@ -54,6 +54,8 @@ const HeardQuestion = z.object({
 interface Begun {
   readonly question: Question<Task>;
   readonly claim: SlotClaim;
+  /** When its camera was asked about before. */
+  readonly turnBefore: number;
   calls: number;
 }
 
@@ -276,12 +278,11 @@ export class Questions {
     if (runs.isDuplicate(delivery)) return;
     const until = question.expiresAt - RULES_MS;
     const claim: SlotClaim = { priority: task.priority, since: now, until, question: true };
-    const begun = { question, claim, calls: 0 };
+    const begun = { question, claim, turnBefore: this.#turns.asked(task.cameraId, now), calls: 0 };
     this.#begun.set(task.taskId, begun);
     this.#newestBegun.set(groupKey(task), begun);
     admission.begin(claim);
     this.#budget.spent(1, now);
-    this.#turns.asked(task.cameraId, now);
     if (this.#news.asked.length < MOST_TOLD) this.#news.asked.push(task.cameraId);
     void runs.run(
       delivery,
@@ -294,9 +295,10 @@ export class Questions {
   }
 
   /** A question that was begun ended without a call. */
-  #notCalled({ question }: Begun, result: AssessmentResult | null, now: number): void {
+  #notCalled({ question, turnBefore }: Begun, result: AssessmentResult | null, now: number): void {
     const reason = result?.results[0]?.reason;
     this.#budget.spent(-1, now);
+    this.#turns.notAsked(question.task.cameraId, turnBefore);
     if (reason === 'budget' || reason === 'superseded') this.#tally.question(question.task.cameraId, reason);
   }
 
