@@ -6,7 +6,7 @@ import { type Clock, pause } from '../../runtime/clock.ts';
 /** A fetch waits this long at the server for a first task. */
 const WAIT_MS = 2_000;
 /** Pause after a failed fetch. */
-const AGAIN_MS = 500;
+const AGAIN_MS = 250;
 /** A fetch that ends so soon without a task was refused, as when the consumer has too many unacked ones. */
 const REFUSED_MS = 100;
 
