@@ -102,6 +102,7 @@ function bindConsumers(metrics: Metrics, bus: MetricSources['bus'], withRedis: b
     // Without Redis there is no alert writer.
     ...(withRedis ? [{ stream: streams.alerts, durable: consumers.alertWriter }] : []),
     ...PRIORITIES_URGENT_FIRST.map((priority) => ({ stream: streams.tasks, durable: consumers.scheduler(priority) })),
+    { stream: streams.questions, durable: consumers.questions },
   ];
   metrics.beforeScrape('consumers', async () => {
     await Promise.all(

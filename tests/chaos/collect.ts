@@ -66,6 +66,7 @@ export class Collector {
         [streams.alerts, consumers.alertWriter],
         [streams.questions, consumers.questions],
         ...PRIORITIES_URGENT_FIRST.map((priority) => [streams.tasks, consumers.scheduler(priority)] as const),
+        [streams.questions, consumers.questions],
       ] as const;
       const lags = await Promise.all(
         durables.map(async ([stream, durable]) => {

@@ -69,6 +69,7 @@ const letters = async (consumer: string) =>
 const subjectOf = (stream: string, durable: string): string =>
   ({
     [streams.detections]: 'detection-results.x',
+    [streams.questions]: 'assessment-tasks.p5.x.g',
     [streams.tasks]: `assessment-tasks.${durable.replace('scheduler-', '')}.x`,
     [streams.results]: 'risk-assessment-results.on-demand',
     [streams.webhooks]: 'webhooks.alert',

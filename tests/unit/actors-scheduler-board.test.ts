@@ -20,8 +20,8 @@ interface Held {
 const T = Date.parse('2026-11-27T12:00:00Z');
 const ask = (options: QuestionOptions = {}, arrivedAt = T): Question<Held> =>
   questionOf({ body: questionTask({ at: T, ...options }) }, 2_000, arrivedAt);
-const rules = (over: Partial<AskingRules<Held>> = {}): AskingRules<Held> => ({
-  price: 0,
+const rules = (over: Partial<AskingRules> = {}): AskingRules => ({
+  price: () => 0,
   askBy: ({ freshUntil }) => freshUntil - 1_000,
   overdueMs: () => null,
   ...over,
@@ -60,10 +60,10 @@ describe('the board of questions', () => {
       ask({ groupId: 'judged', prior: 0.6, lastAt: T - 100 }),
     ] as const;
     for (const each of [low, judged, high]) board.add(each, T);
-    assert.equal(board.take(T, rules({ price: Infinity })), null);
-    assert.equal(idOf(board.take(T, rules({ price: 0.2 }))), high.task.taskId);
-    assert.equal(board.take(T, rules({ price: 0.2 })), null, 'one judged a moment ago is worth little');
-    assert.equal(idOf(board.take(T, rules({ price: 0.05 }))), low.task.taskId);
+    assert.equal(board.take(T, rules({ price: () => Infinity })), null);
+    assert.equal(idOf(board.take(T, rules({ price: () => 0.2 }))), high.task.taskId);
+    assert.equal(board.take(T, rules({ price: () => 0.2 })), null, 'one judged a moment ago is worth little');
+    assert.equal(idOf(board.take(T, rules({ price: () => 0.05 }))), low.task.taskId);
     assert.equal(idOf(board.take(T, rules())), judged.task.taskId);
   });
 
@@ -77,7 +77,7 @@ describe('the board of questions', () => {
       ask({ cameraId: 'later', prior: 0.01 }),
     ] as const;
     for (const each of [likely, late, later, certain]) board.add(each, T);
-    const turns = rules({ price: 0.5, overdueMs: (cameraId) => overdue[cameraId] ?? null });
+    const turns = rules({ price: () => 0.5, overdueMs: (cameraId) => overdue[cameraId] ?? null });
     const order = Array.from({ length: 5 }, () => idOf(board.take(T, turns)));
     assert.deepEqual(order, [...[certain, later, late, likely].map(idOf), undefined]);
   });
@@ -101,6 +101,26 @@ describe('the board of questions', () => {
     board.add(stale, T);
     board.add(fresh, T);
     assert.deepEqual([idOf(board.take(T, rules())), idOf(board.take(T, rules()))], [idOf(fresh), idOf(stale)]);
+  });
+
+  it('leaves a call for each better question that another scheduler has', () => {
+    const board = new QuestionBoard<Held>();
+    const mine = ask({ groupId: 'mine', prior: 0.4 });
+    const [better, worse] = [ask({ groupId: 'better', prior: 0.6 }), ask({ groupId: 'worse', prior: 0.2 })] as const;
+    board.add(mine, T);
+    board.addElsewhere('cam-1 better', better);
+    board.addElsewhere('cam-1 worse', worse);
+    const calls = (left: number) => rules({ price: (ahead) => (left - ahead >= 1 ? 0.1 : Infinity) });
+    assert.equal(board.take(T, calls(1)), null);
+    board.askedElsewhere('cam-1 better');
+    assert.equal(idOf(board.take(T, calls(1))), mine.task.taskId);
+    board.add(mine, T);
+    board.addElsewhere('cam-1 better', better);
+    assert.equal(idOf(board.take(T, calls(2))), mine.task.taskId, 'there is a call for both');
+    board.add(mine, T);
+    const late = { ...mine, freshUntil: T + 60_000 };
+    board.add({ ...late, frameAt: T + 1 }, T);
+    assert.equal(board.take(T + 2_001, calls(1)) === null, false, 'one that was never asked there is not waited for');
   });
 
   it('is bounded: the least valuable question makes way', () => {

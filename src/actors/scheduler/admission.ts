@@ -50,7 +50,7 @@ export const ADMISSION_BOUNDS: Pick<AdmissionOptions, 'mostAsking' | 'trials' | 
 };
 
 /** Questions that wait for a key at once: few, so that the best one of those that wait elsewhere is next. */
-const MOST_ASKING_QUESTIONS = 4;
+const MOST_ASKING_QUESTIONS = 2;
 
 /**
  * Decides which tasks hold a slot. While the provider works, every task holds one from its beginning to its end. In an

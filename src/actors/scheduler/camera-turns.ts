@@ -20,9 +20,16 @@ export class CameraTurns {
     else if (lastAt > known) this.#askedAt.set(cameraId, Math.min(lastAt, now));
   }
 
-  /** A question of this camera is asked, here or by another scheduler. */
-  asked(cameraId: string, now: number): void {
-    this.#set(cameraId, Math.max(now, this.#askedAt.get(cameraId) ?? now));
+  /** A question of this camera is asked, here or by another scheduler. Returns when one was asked before. */
+  asked(cameraId: string, now: number): number {
+    const before = this.#askedAt.get(cameraId) ?? now;
+    this.#set(cameraId, Math.max(now, before));
+    return before;
+  }
+
+  /** It was not asked after all, as no key came free; `before`: as `asked` returned it. */
+  notAsked(cameraId: string, before: number): void {
+    if (this.#askedAt.has(cameraId)) this.#askedAt.set(cameraId, before);
   }
 
   /** How long its turn is overdue, in ms; null while it is not. */

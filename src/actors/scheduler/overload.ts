@@ -24,7 +24,7 @@ export interface OverloadOptions {
   readonly readyAt: (priority: Priority) => number;
   /** This scheduler's report on its questions. */
   readonly questions: () => QuestionLoad;
-  /** Another scheduler's report; it has begun so many calls since the one before. */
+  /** Another scheduler's report; it has spent so many calls since the one before. */
   readonly onPeer: (load: QuestionLoad, calls: number) => void;
   /** Answers a task without assessing it. */
   readonly giveUp: (delivery: Task) => Promise<void>;
@@ -52,6 +52,11 @@ export class Overload {
       const calls = this.#peers.hear(load, clock.now());
       if (load.scheduler !== name) onPeer(load, calls);
     });
+  }
+
+  /** No other scheduler is heard of. */
+  get isAlone(): boolean {
+    return this.#peers.isAlone(this.#options.clock.now());
   }
 
   /** Tasks that all schedulers together assess at once. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { CameraId } from '../../messages/ids.ts';
+import { MOST } from '../../messages/bounds.ts';
 
-/** Most values, and most cameras, that one message tells of. */
+/** Most values, and most groups, that one message tells of. */
 export const MOST_TOLD = 64;
 
 /**
@@ -15,13 +15,16 @@ export const SchedulerLoad = z.object({
   perSecond: z.number().min(0).nullable(),
   /** Tasks that it assesses at once. */
   slots: z.int().min(0).max(100_000).default(0),
-  /** Calls that it has begun since its start. */
+  /** Calls that it has spent since its start. */
   called: z.int().min(0).default(0),
   /** Questions that it got since the last message, and the values of some of them. */
   arrivals: z.int().min(0).max(100_000).default(0),
   arrived: z.array(z.number().min(0).max(1)).max(MOST_TOLD).default([]),
-  /** Cameras that it asked about since then. */
-  asked: z.array(CameraId).max(MOST_TOLD).default([]),
+  /** Groups that it asked about since then, see `groupKey`. */
+  asked: z
+    .array(z.string().max(2 * MOST.name))
+    .max(MOST_TOLD)
+    .default([]),
 });
 export type SchedulerLoad = z.infer<typeof SchedulerLoad>;
 
@@ -48,13 +51,21 @@ export class Peers {
     this.#own = own;
   }
 
-  /** Returns the calls that it has begun since its last report; 0 for the first one. */
+  /**
+   * Returns the calls that it has spent since its last report; 0 for the first one, and below 0 when it did not make
+   * calls that it had counted.
+   */
   hear({ scheduler, perSecond, slots, called }: SchedulerLoad, now: number): number {
     for (const [name, { at }] of this.#heard) if (now - at > GONE_MS) this.#heard.delete(name);
     const before = this.#heard.get(scheduler);
     if (this.#heard.size >= MOST_PEERS && before === undefined) return 0;
     this.#heard.set(scheduler, { perSecond, slots, called, at: now });
-    return Math.max(0, called - (before?.called ?? called));
+    return called - (before?.called ?? called);
+  }
+
+  /** No other one is heard of. */
+  isAlone(now: number): boolean {
+    return this.#alive(now).every(([name]) => name === this.#own);
   }
 
   /** Tasks that all of them assess at once. */

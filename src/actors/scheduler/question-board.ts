@@ -12,16 +12,28 @@ export interface Question<D> {
   readonly expiresAt: number;
 }
 
+type Times = Omit<Question<unknown>, 'task' | 'delivery'>;
+
 /** `freshnessMs`: how old a frame may be when its verdict is shown, for a task that does not say. */
-export function questionOf<D extends { readonly body: AssessmentTask }>(
+export function timesOf(
+  task: Pick<AssessmentTask, 'timestamp' | 'freshUntil' | 'expiresAt'>,
+  freshnessMs: number,
+  now: number,
+): Times {
+  const frameAt = Date.parse(task.timestamp);
+  const freshUntil = task.freshUntil === undefined ? frameAt + freshnessMs : Date.parse(task.freshUntil);
+  return { arrivedAt: now, frameAt, freshUntil, expiresAt: Date.parse(task.expiresAt) };
+}
+
+export const questionOf = <D extends { readonly body: AssessmentTask }>(
   delivery: D,
   freshnessMs: number,
   now: number,
-): Question<D> {
-  const { body: task } = delivery;
-  const frameAt = Date.parse(task.timestamp);
-  const freshUntil = task.freshUntil === undefined ? frameAt + freshnessMs : Date.parse(task.freshUntil);
-  return { task, delivery, arrivedAt: now, frameAt, freshUntil, expiresAt: Date.parse(task.expiresAt) };
+): Question<D> => ({ task: delivery.body, delivery, ...timesOf(delivery.body, freshnessMs, now) });
+
+/** A question that another scheduler has, as far as its rank depends on it. */
+export interface Elsewhere extends Times {
+  readonly task: Pick<AssessmentTask, 'cameraId' | 'prior' | 'lastAssessed'>;
 }
 
 /** A question that is not asked. `budget`: others were worth more. */
@@ -31,11 +43,11 @@ export interface Unasked<D> {
 }
 
 /** The surroundings of one choice. */
-export interface AskingRules<D> {
-  /** Least value that is worth a call now; Infinity: no call can be spent. */
-  readonly price: number;
+export interface AskingRules {
+  /** Least value that is worth a call after so many calls of others; Infinity: no call can be spent. */
+  readonly price: (ahead: number) => number;
   /** Until when this question may be asked, epoch ms. */
-  readonly askBy: (question: Question<D>) => number;
+  readonly askBy: (question: Elsewhere) => number;
   /** How long the turn of this camera is overdue, in ms; null while it is not. */
   readonly overdueMs: (cameraId: string) => number | null;
 }
@@ -44,6 +56,8 @@ export interface AskingRules<D> {
 const MOST_WAITING = 5_000;
 /** Groups whose newest frame is remembered. */
 const MOST_GROUPS = 20_000;
+/** A scheduler that has not asked a question in this time will not, or is gone. */
+const ELSEWHERE_MS = 2_000;
 /** A question of this value comes even before a camera whose turn it is. */
 const VERY_LIKELY = 0.8;
 /** An answer about a frame that was to be shown by now tells only the past. */
@@ -53,6 +67,9 @@ const STALE = 0.5;
 export const groupKey = (of: { readonly cameraId: string; readonly group: { readonly groupId: string } }): string =>
   `${of.cameraId} ${of.group.groupId}`;
 
+/** The camera of a group's name. */
+export const cameraOf = (key: string): string => key.slice(0, key.indexOf(' '));
+
 /**
  * The questions that wait, at most one for each group: the newest. Chooses the next one to ask. Bounded: when it is
  * full the least valuable question makes way. Pure: every call takes the time (epoch ms).
@@ -60,6 +77,7 @@ export const groupKey = (of: { readonly cameraId: string; readonly group: { read
 export class QuestionBoard<D> {
   readonly #most: number;
   readonly #waiting = new Map<string, Question<D>>();
+  readonly #elsewhere = new Map<string, Elsewhere>();
   /** Time of the newest frame heard of, by group; least recently heard first. */
   readonly #newest = new Map<string, number>();
 
@@ -84,16 +102,15 @@ export class QuestionBoard<D> {
   add(question: Question<D>, now: number): readonly Unasked<D>[] {
     const { task, frameAt } = question;
     const key = groupKey(task);
-    const unasked = [...this.heard(key, frameAt)];
+    const unasked = this.heard(key, frameAt);
     if (frameAt < (this.#newest.get(key) ?? 0)) return [{ question, reason: 'superseded' }];
+    this.#elsewhere.delete(key);
     this.#waiting.set(key, question);
     if (this.#waiting.size <= this.#most) return unasked;
-    const [least] = [...this.#waiting.values()].toSorted((a, b) => valueAt(a, now) - valueAt(b, now));
-    if (least !== undefined) {
-      this.#waiting.delete(groupKey(least.task));
-      unasked.push({ question: least, reason: 'budget' });
-    }
-    return unasked;
+    let least = question;
+    for (const other of this.#waiting.values()) if (valueAt(other, now) < valueAt(least, now)) least = other;
+    this.#waiting.delete(groupKey(least.task));
+    return [...unasked, { question: least, reason: 'budget' }];
   }
 
   /** There is a question about this frame of the group `key`, here or elsewhere. Returns the older one that waited. */
@@ -105,27 +122,62 @@ export class QuestionBoard<D> {
     return [{ question: waiting, reason: 'superseded' }];
   }
 
+  /** Another scheduler has, or will have, this question of the group `key`, or this one has not fetched it yet. */
+  addElsewhere(key: string, question: Elsewhere): void {
+    if (this.#waiting.has(key)) return;
+    this.#elsewhere.delete(key);
+    this.#elsewhere.set(key, question);
+    const [oldest] = this.#elsewhere.size > this.#most ? this.#elsewhere.keys() : [];
+    if (oldest !== undefined) this.#elsewhere.delete(oldest);
+  }
+
+  /** Another scheduler asks its question of this group. */
+  askedElsewhere(key: string): void {
+    this.#elsewhere.delete(key);
+  }
+
   /** Removes and returns the questions that can no longer be answered in time. */
-  tooLate(now: number, askBy: AskingRules<D>['askBy']): readonly Question<D>[] {
+  tooLate(now: number, askBy: AskingRules['askBy']): readonly Question<D>[] {
     const late = [...this.#waiting.values()].filter((question) => askBy(question) <= now);
     for (const { task } of late) this.#waiting.delete(groupKey(task));
     return late;
   }
 
-  /** Removes and returns the question to ask next; null when none is worth a call now. */
-  take(now: number, rules: AskingRules<D>): Question<D> | null {
-    if (rules.price === Infinity) return null;
+  /**
+   * Removes and returns the question to ask next; null when none is worth a call now. A call is left for each better
+   * question that another scheduler has, as that one chooses by the same rules.
+   */
+  take(now: number, rules: AskingRules): Question<D> | null {
+    const price = rules.price(0);
+    if (price === Infinity) return null;
     let best: { readonly question: Question<D>; readonly rank: Rank } | null = null;
     for (const question of this.#waiting.values()) {
-      const rank = rankOf(question, now, rules);
+      const rank = rankOf(question, now, price, rules);
       if (rank !== null && (best === null || isBefore(rank, best.rank))) best = { question, rank };
     }
-    if (best !== null) this.#waiting.delete(groupKey(best.question.task));
-    return best === null ? null : best.question;
+    if (best === null) return null;
+    const left = this.#priceBehind(best.rank, now, price, rules);
+    if (left === Infinity || rankOf(best.question, now, left, rules) === null) return null;
+    this.#waiting.delete(groupKey(best.question.task));
+    return best.question;
+  }
+
+  /** The price once the better questions of other schedulers are asked. */
+  #priceBehind(rank: Rank, now: number, price: number, rules: AskingRules): number {
+    let ahead = 0;
+    for (const [key, question] of this.#elsewhere) {
+      if (now - question.arrivedAt > ELSEWHERE_MS || rules.askBy(question) <= now) {
+        this.#elsewhere.delete(key);
+        continue;
+      }
+      const other = rankOf(question, now, price, rules);
+      if (other !== null && isBefore(other, rank)) ahead += 1;
+    }
+    return ahead === 0 ? price : rules.price(ahead);
   }
 
   /** When the next question can no longer be answered in time, epoch ms; Infinity when none waits. */
-  nextTooLate(askBy: AskingRules<D>['askBy']): number {
+  nextTooLate(askBy: AskingRules['askBy']): number {
     let next = Infinity;
     for (const question of this.#waiting.values()) next = Math.min(next, askBy(question));
     return next;
@@ -145,7 +197,7 @@ export class QuestionBoard<D> {
 type Rank = readonly [kind: number, worth: number, frameAt: number];
 
 /** Null: not worth a call. */
-function rankOf<D>(question: Question<D>, now: number, { price, overdueMs }: AskingRules<D>): Rank | null {
+function rankOf(question: Elsewhere, now: number, price: number, { overdueMs }: AskingRules): Rank | null {
   const { frameAt } = question;
   const value = valueAt(question, now);
   if (value >= VERY_LIKELY && value >= price) return [2, value, frameAt];
@@ -160,6 +212,6 @@ function isBefore(a: Rank, b: Rank): boolean {
 }
 
 /** Its value, half of it once the frame is older than a verdict may be. */
-function valueAt({ task, freshUntil }: Pick<Question<unknown>, 'task' | 'freshUntil'>, now: number): number {
+function valueAt({ task, freshUntil }: Pick<Elsewhere, 'task' | 'freshUntil'>, now: number): number {
   return valueOf(task, now) * (freshUntil < now ? STALE : 1);
 }

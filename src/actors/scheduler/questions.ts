@@ -6,7 +6,7 @@ import type { AssessmentResult } from '../../messages/assessment.ts';
 import { MOST } from '../../messages/bounds.ts';
 import { CameraId, IsoTime } from '../../messages/ids.ts';
 import { subjects } from '../../messages/subjects.ts';
-import type { AssessmentTask } from '../../messages/task.ts';
+import { LastAssessed, Prior, type AssessmentTask } from '../../messages/task.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { createCallBudget, type CallBudget } from '../../tasks/call-budget.ts';
 import { valueOf } from '../../tasks/value.ts';
@@ -17,7 +17,16 @@ import { CameraTurns } from './camera-turns.ts';
 import type { Fetches } from './fetches.ts';
 import { MOST_TOLD, type QuestionLoad } from './peers.ts';
 import type { Private } from './private.types.ts';
-import { groupKey, QuestionBoard, questionOf, type Question, type Unasked } from './question-board.ts';
+import {
+  cameraOf,
+  groupKey,
+  QuestionBoard,
+  questionOf,
+  timesOf,
+  type Elsewhere,
+  type Question,
+  type Unasked,
+} from './question-board.ts';
 import { QuestionTally } from './question-counts.ts';
 import { rulesInstead } from './result.ts';
 import type { Runs } from './runs.ts';
@@ -39,27 +48,36 @@ export interface QuestionsOptions {
   readonly settings: () => SchedulerSettings;
   /** Tasks that all schedulers together assess at once. */
   readonly slots: () => number;
+  /** No other scheduler is heard of. */
+  readonly isAlone: () => boolean;
+  /** Reports to the other schedulers at once. */
+  readonly tellOthers: () => void;
   readonly tell: (message: Private) => void;
   /** Pumps again at this moment, epoch ms. */
   readonly wakeAt: (at: number) => void;
 }
 
-/** What a scheduler needs of another one's question: which group and which frame. */
+/** The part of a question that says how it ranks. */
 const HeardQuestion = z.object({
   cameraId: CameraId,
   timestamp: IsoTime,
+  expiresAt: IsoTime,
+  freshUntil: IsoTime.optional(),
+  prior: Prior.optional(),
+  lastAssessed: LastAssessed.optional(),
   group: z.object({ groupId: z.string().max(MOST.name) }),
 });
 
 interface Begun {
   readonly question: Question<Task>;
   readonly claim: SlotClaim;
+  /** When its camera was asked about before. */
+  readonly turnBefore: number;
   calls: number;
 }
 
-/** Questions fetched at once. */
+/** Questions fetched at once, and begun or being settled: at that number no more are fetched. */
 const BATCH = 64;
-/** Questions and tasks begun and not settled, at which no more are fetched. */
 const MOST_IN_HAND = 2_000;
 const ASSUMED_ANSWER_MS = 1_200;
 /** Between two looks at the price, in ms. */
@@ -86,6 +104,8 @@ export class Questions {
   #news: { arrivals: number; arrived: number[]; asked: string[] } = { arrivals: 0, arrived: [], asked: [] };
   #fetching = false;
   #perSecond: number | null = null;
+  /** Calls counted against the budget. */
+  #spent = 0;
 
   constructor(options: QuestionsOptions) {
     const { bus, metrics } = options;
@@ -134,7 +154,7 @@ export class Questions {
     const now = clock.now();
     const { cameraTurnMs } = settings();
     this.#limits.setDown(admission.downSince !== null, now);
-    const askBy = (question: Question<Task>): number =>
+    const askBy = (question: Elsewhere): number =>
       assessor.rulesOnly ? question.expiresAt : this.#limits.askBy(question, now);
     for (const question of this.#board.tooLate(now, askBy)) {
       // One that waited for the provider is answered with that reason.
@@ -144,7 +164,7 @@ export class Questions {
     const isFree = assessor.rulesOnly || admission.downSince !== null;
     while (admission.roomForQuestions > 0) {
       const question = this.#board.take(now, {
-        price: isFree ? 0 : this.#budget.price(now),
+        price: (ahead) => (isFree ? 0 : this.#budget.price(now, ahead)),
         askBy,
         overdueMs: (cameraId) => this.#turns.overdueMs(cameraId, cameraTurnMs, now),
       });
@@ -160,16 +180,13 @@ export class Questions {
     const now = this.#options.clock.now();
     this.#tally.called(now);
     const begun = this.#begun.get(taskId);
-    if (begun === undefined || begun.calls > 0) this.#budget.spent(1, now);
+    if (begun === undefined || begun.calls > 0) this.#spend(1, now);
     if (begun === undefined) return;
     if (begun.calls === 0) this.#tally.question(cameraId, 'asked');
     begun.calls += 1;
   }
 
-  /**
-   * A task or a question ended. `result`: the published one; null when it went back to the bus. Returns whether a
-   * question ended that had been begun.
-   */
+  /** A task or a question ended; null: it went back to the bus. Returns whether it was a question that was begun. */
   finished(taskId: string, result: AssessmentResult | null): boolean {
     const now = this.#options.clock.now();
     const begun = this.#begun.get(taskId);
@@ -206,7 +223,7 @@ export class Questions {
     tell({ type: 'pump' });
   }
 
-  /** Whether the other schedulers should hear of something before long. */
+  /** There is something to tell the other schedulers. */
   get hasNews(): boolean {
     return this.#news.arrivals > 0 || this.#news.asked.length > 0;
   }
@@ -215,18 +232,21 @@ export class Questions {
   load(): QuestionLoad {
     const news = this.#news;
     this.#news = { arrivals: 0, arrived: [], asked: [] };
-    return { ...news, slots: this.#options.settings().maxConcurrentTasks, called: this.#tally.used };
+    return { ...news, slots: this.#options.settings().maxConcurrentTasks, called: this.#spent };
   }
 
-  /** Another scheduler's report; it has begun so many calls since the one before. */
+  /** Another scheduler's report; it has spent so many calls since the one before. */
   heardOf({ arrivals, arrived, asked }: QuestionLoad, calls: number): void {
     const now = this.#options.clock.now();
     for (let index = 0; index < Math.min(arrivals, 10 * MOST_TOLD); index += 1) {
       const value = arrived[index % Math.max(1, arrived.length)];
       if (value !== undefined) this.#budget.arrived(value, now);
     }
-    for (const cameraId of asked) this.#turns.asked(cameraId, now);
-    if (calls > 0) this.#budget.spent(calls, now);
+    for (const key of asked) {
+      this.#board.askedElsewhere(key);
+      this.#turns.asked(cameraOf(key), now);
+    }
+    if (calls !== 0) this.#budget.spent(calls, now);
   }
 
   /** To be called when the scheduler stops. */
@@ -253,6 +273,14 @@ export class Questions {
     const frameAt = Date.parse(heard.timestamp);
     for (const unasked of this.#board.heard(key, frameAt)) this.#answer(unasked);
     this.#dropOlder(key, frameAt);
+    const { clock, settings, isAlone } = this.#options;
+    if (isAlone()) return;
+    this.#board.addElsewhere(key, { ...timesOf(heard, settings().freshnessMs, clock.now()), task: heard });
+  }
+
+  #spend(calls: number, now: number): void {
+    this.#spent += calls;
+    this.#budget.spent(calls, now);
   }
 
   #dropOlder(key: string, frameAt: number): void {
@@ -270,19 +298,19 @@ export class Questions {
   }
 
   #begin(question: Question<Task>): void {
-    const { runs, admission, assessor, settings, clock } = this.#options;
+    const { runs, admission, assessor, settings, clock, isAlone, tellOthers } = this.#options;
     const { delivery, task } = question;
     const now = clock.now();
     if (runs.isDuplicate(delivery)) return;
     const until = question.expiresAt - RULES_MS;
     const claim: SlotClaim = { priority: task.priority, since: now, until, question: true };
-    const begun = { question, claim, calls: 0 };
+    const begun = { question, claim, turnBefore: this.#turns.asked(task.cameraId, now), calls: 0 };
     this.#begun.set(task.taskId, begun);
     this.#newestBegun.set(groupKey(task), begun);
     admission.begin(claim);
-    this.#budget.spent(1, now);
-    this.#turns.asked(task.cameraId, now);
-    if (this.#news.asked.length < MOST_TOLD) this.#news.asked.push(task.cameraId);
+    this.#spend(1, now);
+    if (this.#news.asked.length < MOST_TOLD) this.#news.asked.push(groupKey(task));
+    if (!isAlone()) tellOthers();
     void runs.run(
       delivery,
       (body) =>
@@ -294,9 +322,10 @@ export class Questions {
   }
 
   /** A question that was begun ended without a call. */
-  #notCalled({ question }: Begun, result: AssessmentResult | null, now: number): void {
+  #notCalled({ question, turnBefore }: Begun, result: AssessmentResult | null, now: number): void {
     const reason = result?.results[0]?.reason;
-    this.#budget.spent(-1, now);
+    this.#spend(-1, now);
+    this.#turns.notAsked(question.task.cameraId, turnBefore);
     if (reason === 'budget' || reason === 'superseded') this.#tally.question(question.task.cameraId, reason);
   }
 
@@ -309,7 +338,7 @@ export class Questions {
   }
 
   /** Pumps again when the next question is too late, or a call may be worth its price. */
-  #wake(askBy: (question: Question<Task>) => number, now: number): void {
+  #wake(askBy: (question: Elsewhere) => number, now: number): void {
     const { admission, wakeAt } = this.#options;
     if (this.#board.size === 0) return;
     const priceAt = admission.roomForQuestions > 0 ? this.#budget.nextAt(now) : Infinity;

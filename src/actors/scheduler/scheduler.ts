@@ -155,6 +155,8 @@ class Scheduler {
       assessor: this.#assessor,
       settings: () => this.#settings,
       slots: () => Math.max(this.#settings.maxConcurrentTasks, this.#overload.slots),
+      isAlone: () => this.#overload.isAlone,
+      tellOthers: () => this.#overload.tell(),
       tell,
       wakeAt: (at) => ctx.setTimer('questions', Math.max(1, at - clock.now()), { type: 'pump' }),
     });

@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { assessByModel } from '../../src/actors/scheduler/assess.ts';
+import { plainTask } from '../support/assessment-task.ts';
+import { answered, assess, failed, makeWorld, refused, TIMEOUT } from '../support/assess-world.ts';
+
+describe('assessing one question while its answer can be in time', () => {
+  const limits = (askBy: number, exclude: readonly string[] = []) => ({ leaseLimits: () => ({ askBy, exclude }) });
+
+  it('asks for a key until then, and for none whose answer would be late', async () => {
+    const askBy = Date.now() + 700;
+    const { result, seen } = await assess({ replies: [answered()], ...limits(askBy, ['k1', 'k2']) });
+    assert.deepEqual([seen.leases[0]?.deadline, seen.leases[0]?.exclude], [askBy, ['k1', 'k2']]);
+    assert.deepEqual([result?.source, result?.metadata.apiKeyId], ['vlm', 'k3']);
+  });
+
+  it('is left to the rules, for want of budget, without a key in time', async () => {
+    for (const reason of ['deadline', 'tried-all'] as const) {
+      const { result, seen } = await assess({ leases: [refused(reason)], ...limits(Date.now() + 700) });
+      assert.deepEqual([result?.results[0]?.reason, result?.degraded, seen.calls.length], ['budget', undefined, 0]);
+    }
+    const { result, seen } = await assess(limits(Date.now() - 1));
+    assert.deepEqual([result?.results[0]?.reason, seen.leases.length], ['budget', 0]);
+  });
+
+  it('names the failure of its call when there is no time for another', async () => {
+    const { result, seen } = await assess({ replies: [failed(TIMEOUT)], ...limits(Date.now() + 700) });
+    assert.deepEqual([result?.degradedReason?.code, seen.leases.length], ['timeout', 1]);
+  });
+
+  it('is superseded when it makes way for a newer one, before it has a key', async () => {
+    const { context, seen } = makeWorld({ admissions: ['dropped'] });
+    const early = await assessByModel(plainTask(), context);
+    assert.equal(early?.results[0]?.reason, 'superseded');
+    const { context: leasing } = makeWorld({ leases: [refused('cancelled')] });
+    const late = await assessByModel(plainTask(), { ...leasing, slot: { ...leasing.slot, dropped: true } });
+    assert.deepEqual([late?.results[0]?.reason, seen.leases.length], ['superseded', 0]);
+  });
+});
