@@ -82,15 +82,6 @@ describe('the board of questions', () => {
     assert.deepEqual(order, [...[certain, later, late, likely].map(idOf), undefined]);
   });
 
-  it('gives an overdue camera its turn on credit, while no other question is worth a call', () => {
-    const board = new QuestionBoard<Held>();
-    const [likely, late] = [ask({ cameraId: 'b', prior: 0.7 }), ask({ cameraId: 'late', prior: 0.02 })] as const;
-    for (const each of [likely, late]) board.add(each, T);
-    const dear = rules({ price: Infinity, overdueMs: (cameraId) => (cameraId === 'late' ? 100 : null) });
-    assert.equal(idOf(board.take(T, dear)), late.task.taskId);
-    assert.equal(board.take(T, dear), null);
-  });
-
   it('says who can no longer be in time, and when the next one cannot', () => {
     const board = new QuestionBoard<Held>();
     const [early, later] = [ask({ groupId: 'a' }), ask({ groupId: 'b', at: T + 500 })] as const;

@@ -32,7 +32,7 @@ export interface Unasked<D> {
 
 /** The surroundings of one choice. */
 export interface AskingRules<D> {
-  /** Least value that is worth a call now; Infinity: only an overdue turn is, on credit. */
+  /** Least value that is worth a call now; Infinity: no call can be spent. */
   readonly price: number;
   /** Until when this question may be asked, epoch ms. */
   readonly askBy: (question: Question<D>) => number;
@@ -114,6 +114,7 @@ export class QuestionBoard<D> {
 
   /** Removes and returns the question to ask next; null when none is worth a call now. */
   take(now: number, rules: AskingRules<D>): Question<D> | null {
+    if (rules.price === Infinity) return null;
     let best: { readonly question: Question<D>; readonly rank: Rank } | null = null;
     for (const question of this.#waiting.values()) {
       const rank = rankOf(question, now, rules);
