@@ -11,8 +11,11 @@ export interface CallBudget {
   spent(calls: number, now: number): void;
   /** The keys had less than was reckoned: half of the bucket is gone. */
   emptied(now: number): void;
-  /** Least value that is worth a call now, 0 to 1; Infinity while there is no call to spend. */
-  price(now: number): number;
+  /**
+   * Least value that is worth a call now, 0 to 1; Infinity while there is no call to spend. `ahead`: calls that others
+   * are about to begin.
+   */
+  price(now: number, ahead?: number): number;
   /** When the price can next have fallen enough to matter, epoch ms. */
   nextAt(now: number): number;
 }
@@ -72,11 +75,12 @@ class PricedBudget implements CallBudget {
    * In the long run the share of questions asked is that of the calls to the questions. A half full bucket asks just
    * that share, a fuller one more, a full one everything.
    */
-  price(now: number): number {
+  price(now: number, ahead = 0): number {
     if (this.#rate === null) return 0;
     this.#fill(now);
-    if (this.#rate === 0 || this.#tokens < 1) return Infinity;
-    const fill = this.#tokens / this.#reserve();
+    const tokens = this.#tokens - ahead;
+    if (this.#rate === 0 || tokens < 1) return Infinity;
+    const fill = tokens / this.#reserve();
     if (fill >= 1) return 0;
     const callsForEach = this.#rate / this.#values.perSecond(now);
     return this.#values.least(callsForEach * (fill / (1 - fill)) ** STEEPNESS);
