@@ -1,4 +1,5 @@
-import type { Aggregation, Publication, StoredAggregate } from '../../aggregation/aggregation.ts';
+import type { Aggregation } from '../../aggregation/aggregation.ts';
+import type { Publication, StoredAggregate } from '../../aggregation/aggregation.types.ts';
 import type { Bus, Trace } from '../../infra/bus.ts';
 import { Sender } from '../../infra/stage-sender.ts';
 import { Aggregate } from '../../messages/aggregate.ts';
@@ -13,12 +14,22 @@ export interface AggregatePublisherOptions {
   readonly log: ActorLog;
   /** Called the first time a frame is an alert; repeated until it resolves. */
   readonly onAlert: (alert: Aggregate) => Promise<void>;
-  /** Called when AGGREGATES has this aggregate, as `json`, under this sequence. */
-  readonly onStored: (aggregate: Aggregate, json: string, seq: number) => void;
+  /** Called when AGGREGATES has an aggregate. */
+  readonly onStored: (stored: StoredJson) => void;
   /** Called when an aggregate is in AGGREGATES, an alert in ALERTS too. */
   readonly onDone: (aggregate: Aggregate) => void;
   /** Called when the bus refused an aggregate for good. */
   readonly onRefused: (aggregate: Aggregate, error: Error) => void;
+}
+
+/** An aggregate as AGGREGATES has it. */
+export interface StoredJson {
+  readonly aggregate: Aggregate;
+  readonly json: string;
+  /** Its sequence there. */
+  readonly seq: number;
+  /** See `Publication.newVerdicts`. */
+  readonly newVerdicts: number;
 }
 
 /** Aggregates under way at once, of different frames. */
@@ -95,14 +106,15 @@ export class AggregatePublisher {
 
   async #toAggregates({ publication, json }: Job): Promise<Stored> {
     const { bus, aggregation, onStored } = this.#options;
-    const { aggregate, alertOnly } = publication;
+    const { aggregate, alertOnly, newVerdicts } = publication;
     if (alertOnly) return { outcome: aggregation.stored(publication, null), json };
     const subject = subjects.aggregate(aggregate.cameraId);
     const { seq, duplicate } = await bus.publish(subject, json, traceOf(aggregate), idOf(aggregate));
     const found = duplicate ? await this.#storedAt(seq, aggregate) : null;
     const outcome = aggregation.stored(publication, found);
     const stored = { outcome, json: found === null ? json : JSON.stringify(found) };
-    if (outcome !== null && !this.#sender.ended) onStored(outcome.aggregate, stored.json, seq);
+    if (outcome !== null && !this.#sender.ended)
+      onStored({ aggregate: outcome.aggregate, json: stored.json, seq, newVerdicts });
     return stored;
   }
 
