@@ -49,21 +49,20 @@ export function factsOf(of: FrameFacts): FrameFacts {
 }
 
 /**
- * A frame with an assessment of each group. `publishedAt`: epoch ms. Pure.
+ * All of an aggregate but the facts of its frame. `publishedAt`: epoch ms. Pure.
  *
+ * @param results one for each group
  * @param calls about these groups, in any order
  */
-export function aggregateFrame(
-  facts: FrameFacts,
+export function assessedPart(
   results: readonly GroupAssessment[],
   calls: readonly ModelCall[],
   revision: number,
   publishedAt: number,
-): Aggregate {
+): Omit<Aggregate, keyof FrameFacts> {
   let slowest: ModelCall | undefined;
   for (const call of calls) if (slowest === undefined || call.llmLatency > slowest.llmLatency) slowest = call;
   return {
-    ...facts,
     revision,
     publishedAt: new Date(publishedAt).toISOString(),
     riskAssessment: assess(results),

@@ -164,7 +164,8 @@ export class Aggregation {
     if (frame === undefined) return null;
     this.#move(frame, 'sent');
     // The alert as it stood, before a revision that may be none.
-    if (frame.again && frame.unsure !== null) return { aggregate: frame.unsure, alertOnly: true, newVerdicts: 0 };
+    if (frame.again && frame.unsure !== null)
+      return { aggregate: frame.unsure, json: JSON.stringify(frame.unsure), alertOnly: true, newVerdicts: 0 };
     frame.changed = false;
     frame.revision += 1;
     frame.madeAt = now;
@@ -173,7 +174,7 @@ export class Aggregation {
       if (slot.takeNews()) newVerdicts += 1;
       this.#carry(frame, slot);
     }
-    return { aggregate: frame.aggregate(this.#options.assessByRules), alertOnly: false, newVerdicts };
+    return { ...frame.aggregate(this.#options.assessByRules), alertOnly: false, newVerdicts };
   }
 
   /**
@@ -316,6 +317,7 @@ export class Aggregation {
   }
 
   #keep(frame: Frame): void {
+    frame.trim();
     if (frame.unsure === null && frame.complete) {
       this.#close(frame.requestId);
       return;

@@ -36,6 +36,8 @@ export interface AggregationCounters {
 /** An aggregate to publish now. The caller of `take` reports its fate: `stored`, then `done`. */
 export interface Publication {
   readonly aggregate: Aggregate;
+  /** The same as JSON. */
+  readonly json: string;
   /** AGGREGATES has it from before a crash, while ALERTS may lack it. */
   readonly alertOnly: boolean;
   /** Answers of the model about this frame that no earlier revision has. */

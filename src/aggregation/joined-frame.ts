@@ -1,7 +1,8 @@
 import type { Aggregate } from '../messages/aggregate.ts';
 import type { RulesReason } from '../messages/assessment.ts';
 import type { RequestId } from '../messages/ids.ts';
-import { aggregateFrame, factsOf, type FrameFacts } from './aggregate-frame.ts';
+import { assessedPart, factsOf, type FrameFacts } from './aggregate-frame.ts';
+import type { Publication } from './aggregation.types.ts';
 import type { GroupAnswer } from './group-answer.ts';
 import { type AssessByRules, GroupSlot } from './group-slot.ts';
 
@@ -34,6 +35,8 @@ export class Frame {
   /** A message of the unsure frame was delivered again, so the alert goes to ALERTS again. */
   again = false;
   #slots = new Map<number, GroupSlot>();
+  /** The facts as JSON, most of the text of an aggregate: made once while revisions may follow. */
+  #factsJson: string | null = null;
 
   constructor(facts: FrameFacts, options: { readonly live: boolean; readonly limit: number }) {
     this.facts = facts;
@@ -107,18 +110,21 @@ export class Frame {
     return count;
   }
 
-  aggregate(assessByRules: AssessByRules): Aggregate {
+  aggregate(assessByRules: AssessByRules): Pick<Publication, 'aggregate' | 'json'> {
     const { facts } = this;
     const { timestamp, detectedObjects: objects, imageWidth } = facts;
     const slots = [...this.#slots.values()];
     const results = slots.map((slot) => slot.shown({ timestamp, objects, imageWidth }, assessByRules));
-    return aggregateFrame(
-      facts,
-      results,
-      slots.map(({ call }) => call),
-      this.revision,
-      this.madeAt,
-    );
+    const calls = slots.map(({ call }) => call);
+    const assessed = assessedPart(results, calls, this.revision, this.madeAt);
+    this.#factsJson ??= JSON.stringify(facts).slice(0, -1);
+    const json = `${this.#factsJson},${JSON.stringify(assessed).slice(1)}`;
+    return { aggregate: { ...facts, ...assessed }, json };
+  }
+
+  /** To be called when no answer is awaited any more: few of these frames are revised again, and many are kept. */
+  trim(): void {
+    this.#factsJson = null;
   }
 }
 

@@ -38,6 +38,7 @@ export const fresh = (over: Partial<AggregationOptions> = {}) => new Aggregation
 export function drain(frames: Aggregation, now = T0): StoredAggregate[] {
   const outcomes: StoredAggregate[] = [];
   for (let next = frames.take(now); next !== null; next = frames.take(now)) {
+    assert.equal(next.json, JSON.stringify(next.aggregate));
     const outcome = frames.stored(next, null);
     assert.ok(outcome);
     frames.done(next.aggregate.requestId, outcome.alert);

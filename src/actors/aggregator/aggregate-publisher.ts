@@ -38,7 +38,6 @@ const WINDOW = 256;
 /** An aggregate on its way. Each step is made once, however often the next one fails. */
 interface Job {
   readonly publication: Publication;
-  readonly json: string;
   /** Null until AGGREGATES has it. */
   stored: Stored | null;
 }
@@ -51,7 +50,7 @@ interface Stored {
 
 /**
  * Publishes the aggregates that are ready: to the stream AGGREGATES, then an alert to ALERTS. Many at once, in order;
- * they wait while NATS is down. An aggregate is made JSON once; the same text goes to both streams and to Redis.
+ * they wait while NATS is down. The same JSON goes to both streams and to Redis.
  */
 export class AggregatePublisher {
   readonly #options: AggregatePublisherOptions;
@@ -66,7 +65,7 @@ export class AggregatePublisher {
       waiting: () => aggregation.due,
       next: () => {
         const publication = aggregation.take(clock.now());
-        return publication === null ? null : { publication, json: JSON.stringify(publication.aggregate), stored: null };
+        return publication === null ? null : { publication, stored: null };
       },
       send: (job) => this.#send(job),
       onRefused: ({ publication: { aggregate } }, error) => {
@@ -104,9 +103,9 @@ export class AggregatePublisher {
     onDone(aggregate);
   }
 
-  async #toAggregates({ publication, json }: Job): Promise<Stored> {
+  async #toAggregates({ publication }: Job): Promise<Stored> {
     const { bus, aggregation, onStored } = this.#options;
-    const { aggregate, alertOnly, newVerdicts } = publication;
+    const { aggregate, json, alertOnly, newVerdicts } = publication;
     if (alertOnly) return { outcome: aggregation.stored(publication, null), json };
     const subject = subjects.aggregate(aggregate.cameraId);
     const { seq, duplicate } = await bus.publish(subject, json, traceOf(aggregate), idOf(aggregate));
