@@ -1,5 +1,6 @@
 import { Secret } from '../keys/secret.ts';
 import type { VlmAccess, VlmClient, VlmReply, VlmRequest } from '../llm/client.ts';
+import type { Picture } from '../llm/picture.ts';
 import { defineActor } from '../runtime/actor.ts';
 import { monotonicMs } from '../runtime/clock.ts';
 import { asError } from '../runtime/errors.ts';
@@ -10,13 +11,18 @@ import { address } from '../runtime/ref.ts';
 /** A request as it crosses to the thread. `secret` is the key itself: messages are never printed, logged or shown. */
 export interface CallOrder extends Pick<VlmRequest, 'prompt' | 'traceId'> {
   readonly access: Omit<VlmAccess, 'secret'> & { readonly secret: string };
+  /** For each picture its words, and the bytes of its JPEG in the message's `jpegs`. */
+  readonly pictures: readonly { readonly caption: string; readonly bytes: number }[];
   /** End of the call's time by {@link monotonicMs}. An order that is read later is not begun: its lease has expired. */
   readonly endsAt: number;
 }
 
 export type CallerMessage =
-  /** Makes one call; answered when it ended, rejected when it came too late. `callId` is unique. */
-  | ({ type: 'call'; callId: string; order: CallOrder; jpeg: Transferred<Uint8Array<ArrayBuffer>> } & Asking<VlmReply>)
+  /**
+   * Makes one call; answered when it ended, rejected when it came too late. `callId` is unique. `jpegs`: one after
+   * the other, because only a message's own fields can be transferred.
+   */
+  | ({ type: 'call'; callId: string; order: CallOrder; jpegs: Transferred<Uint8Array<ArrayBuffer>> } & Asking<VlmReply>)
   /** After `call`: answered with the {@link monotonicMs} at which the request was written; null when it never was. */
   | ({ type: 'sent'; callId: string } & Asking<number | null>)
   | { type: 'give-up'; callId: string };
@@ -68,10 +74,10 @@ export const callerActor = defineActor<CallerMessage, { type: 'report' }>()<null
     };
 
     const make = async (
-      { order, jpeg }: { readonly order: CallOrder; readonly jpeg: Uint8Array },
+      { order, jpegs }: { readonly order: CallOrder; readonly jpegs: Uint8Array },
       { abort, sent }: Call,
     ): Promise<VlmReply> => {
-      const { access, endsAt, ...rest } = order;
+      const { access, endsAt, pictures, ...rest } = order;
       const vlm = await load();
       const timeoutMs = endsAt - monotonicMs();
       if (timeoutMs <= 0) throw new Error('its time was over before it began');
@@ -79,7 +85,7 @@ export const callerActor = defineActor<CallerMessage, { type: 'report' }>()<null
         ...rest,
         timeoutMs,
         access: { ...access, secret: secretOf(access) },
-        jpeg,
+        pictures: picturesIn(pictures, jpegs),
         signal: abort.signal,
         onSent: () => sent.resolve(monotonicMs()),
       });
@@ -119,3 +125,11 @@ export const callerActor = defineActor<CallerMessage, { type: 'report' }>()<null
     };
   },
 });
+
+function picturesIn(pictures: CallOrder['pictures'], jpegs: Uint8Array): Picture[] {
+  let end = 0;
+  return pictures.map(({ caption, bytes }) => {
+    end += bytes;
+    return { caption, jpeg: jpegs.subarray(end - bytes, end) };
+  });
+}

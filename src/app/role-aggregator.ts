@@ -23,8 +23,8 @@ export interface AggregatorRole {
   readonly onDemand: OnDemandStore;
   /** This process among the aggregators. */
   readonly nodeId: string;
-  /** The key file's settings as they stand; absent: the defaults. */
-  readonly freshness?: () => AggregatorInit['freshness'];
+  /** The key file's settings as they stand. */
+  readonly freshness: () => NonNullable<AggregatorInit['freshness']>;
 }
 
 /** The role `aggregator`: one aggregate per frame, its alerts and their webhooks. */
@@ -51,7 +51,7 @@ export const aggregatorInits = ({
     inHandFile: join(config.dataDir, 'in-hand-aggregator'),
     holder: nodeId,
     language: config.language,
-    freshness: freshness?.(),
+    freshness: freshness(),
     alertHooks: config.alertHooks,
   }),
 });

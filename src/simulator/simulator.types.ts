@@ -94,6 +94,10 @@ export interface RecordedCall {
   readonly traceId: string | null;
   /** Tokens that it used, or would have used; 0 until the body is read, or if it cannot be. */
   readonly tokens: number;
+  /** Those of its prompt: texts and pictures, counted as Qwen-VL does. */
+  readonly promptTokens: number;
+  /** Pictures of the request. */
+  readonly pictures: number;
 }
 
 /** A window with more calls, or tokens, than the limit allows. */

@@ -3,6 +3,7 @@ import { assessByModel, type AssessContext } from '../../src/actors/scheduler/as
 import type { AdmissionReply } from '../../src/actors/scheduler/admission.ts';
 import { Secret } from '../../src/keys/secret.ts';
 import type { Blame, CallOutcome } from '../../src/keys/outcome.ts';
+import type { PromptSection } from '../../src/keys/key-config.schema.ts';
 import type { LeaseReply, LeaseRequest, RefusalReason, Settlement } from '../../src/keys/pool.types.ts';
 import type { VlmReply, VlmRequest } from '../../src/llm/client.ts';
 import { AssessmentResult } from '../../src/messages/assessment.ts';
@@ -43,6 +44,9 @@ interface World {
   readonly image?: Uint8Array | null;
   /** Delay of the picture, in ms. */
   readonly imageAfterMs?: number;
+  /** Pictures of earlier frames by their ids; any other is gone. */
+  readonly earlier?: Readonly<Record<string, Uint8Array | 'hangs'>>;
+  readonly prompts?: PromptSection;
   readonly maxRetries?: number;
   /** Replies of the admission, in order; then `go`. */
   readonly admissions?: AdmissionReply[];
@@ -68,6 +72,7 @@ export function makeWorld(world: World) {
     counted: [] as string[],
     retries: 0,
     images: 0,
+    asides: 0,
   };
   const replies = [...(world.replies ?? [])];
   const leases = [...(world.leases ?? [])];
@@ -82,6 +87,7 @@ export function makeWorld(world: World) {
       model: 'm',
       responseFormat: 'auto',
       maxOutputTokens: 600,
+      maxImages: 3,
       extraBody: null,
       trial: false,
       grantedAt: clock.now(),
@@ -92,12 +98,14 @@ export function makeWorld(world: World) {
   const context: AssessContext = {
     clock,
     language: 'en',
+    prompts: world.prompts ?? { kinds: {} },
     timeoutMs: 35_000,
     maxRetries: world.maxRetries ?? 2,
     hedge: null,
     slot: {
       admit: () => Promise.resolve(closing.signal.aborted ? 'closing' : (world.admissions?.shift() ?? 'go')),
       leasing: (wait) => wait(closing.signal),
+      stepAside: () => void (seen.asides += 1),
       providerDown: world.down ?? false,
     },
     closing: closing.signal,
@@ -106,6 +114,10 @@ export function makeWorld(world: World) {
       seen.images++;
       if (world.imageAfterMs !== undefined) await sleep(clock, world.imageAfterMs);
       return world.image === undefined ? new Uint8Array([1]) : world.image;
+    },
+    earlierPicture: async (id) => {
+      const picture = world.earlier?.[id] ?? null;
+      return picture === 'hangs' ? new Promise(() => undefined) : picture;
     },
     keys: {
       keysWanted: world.keysWanted ?? true,

@@ -8,12 +8,12 @@ import type { CameraInit, CameraMessage } from '../../src/actors/camera/camera.t
 import type { CameraRegistryMessage } from '../../src/actors/camera-registry.ts';
 import type { ImagingMessage, StoreImages } from '../../src/actors/imaging.ts';
 import type { PublisherMessage } from '../../src/actors/publisher.ts';
-import type { Detection } from '../../src/messages/detection.ts';
+import { Detection } from '../../src/messages/detection.ts';
 import { defineActor } from '../../src/runtime/actor.ts';
 import type { Deferred } from '../../src/runtime/message.ts';
 import { child, supervisor } from '../../src/runtime/supervision.ts';
 import { startSystem } from '../../src/runtime/system.ts';
-import type { Detector } from '../../src/vision/vision.types.ts';
+import type { Detector, RawDetection } from '../../src/vision/vision.types.ts';
 import { memoryLog } from '../support/log.ts';
 import { until } from '../support/until.ts';
 
@@ -23,8 +23,20 @@ while :; do printf 'P6\\n2 2\\n255\\n............'; sleep 0.02; done
 `;
 const MAILBOX = { capacity: 1_000, overflow: 'refuse' } as const;
 
+const INIT: Omit<CameraInit, 'ffmpeg'> = {
+  cameraId: 'cam',
+  url: 'rtsp://127.0.0.1:1/none',
+  intervalMs: 20,
+  model: { name: 'fake', family: 'ssd', path: '', input: {}, outputs: {}, classes: 'coco90', labelOffset: 0 },
+  confidence: 0.5,
+  iou: 0.5,
+  allow: null,
+  previewSocket: null,
+  framesBefore: 41,
+};
+
 /** A camera whose pictures, detector and JPEGs are the test's. */
-async function cameraWorld(t: TestContext, detect: Detector['detect']) {
+async function cameraWorld(t: TestContext, detect: Detector['detect'], own: Partial<CameraInit> = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'gantry-camera-loop-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
   const ffmpeg = join(folder, 'ffmpeg');
@@ -67,18 +79,7 @@ async function cameraWorld(t: TestContext, detect: Detector['detect']) {
       return { handlers: {}, stop: () => loop.stop() };
     },
   });
-  const init = (): CameraInit => ({
-    cameraId: 'cam',
-    url: 'rtsp://127.0.0.1:1/none',
-    intervalMs: 20,
-    ffmpeg,
-    model: { name: 'fake', family: 'ssd', path: '', input: {}, outputs: {}, classes: 'coco90', labelOffset: 0 },
-    confidence: 0.5,
-    iou: 0.5,
-    allow: null,
-    previewSocket: null,
-    framesBefore: 41,
-  });
+  const init = (): CameraInit => ({ ...INIT, ffmpeg, ...own });
   const parts = [
     child('publisher', publisher, () => null),
     child('imaging', imaging, () => null),
@@ -117,6 +118,29 @@ test('a detection is published before its JPEGs are stored, and the next one wai
   assert.equal(detections.length, 1, 'the JPEG pool slows the camera down');
   answerStores();
   await until('more detections', () => detections.length > 2);
+});
+
+test("a detection carries the camera's settings, the earlier crops of its groups, and names of this run", async (t) => {
+  let x = 0;
+  const car = (left: number): RawDetection => ({ class: 'car', confidence: 0.9, bbox: [left, 0, left + 0.4, 1] });
+  const own = { freshnessSeconds: 1.5, prompt: 'a school crossing' };
+  // Both cars move on with each frame.
+  const detect = async (): Promise<RawDetection[]> => [car((x += 0.2)), car(x + 0.1)];
+  const { detections, answerStores } = await cameraWorld(t, detect, own);
+  answerStores();
+  await until('frames', () => detections.length > 3);
+  const [first, second, third] = detections.map((each) => Detection.parse(each));
+  assert.deepEqual([first!.freshnessSeconds, first!.prompt], [own.freshnessSeconds, own.prompt]);
+  assert.match(first!.trafficGroups[0]?.groupId ?? '', /^g1-[0-9a-z]{5}$/);
+  assert.equal(second!.trafficGroups[0]?.groupId, first!.trafficGroups[0]?.groupId);
+  assert.equal(first!.trafficGroups[0]?.earlier, undefined);
+  assert.deepEqual(second!.trafficGroups[0]?.earlier, [
+    { cropId: `${first!.requestId}.g1`, timestamp: first!.timestamp },
+  ]);
+  assert.deepEqual(
+    third!.trafficGroups[0]?.earlier?.map(({ timestamp }) => timestamp),
+    [second!.timestamp, first!.timestamp],
+  );
 });
 
 test('the analysis in progress at a stop is still published', async (t) => {

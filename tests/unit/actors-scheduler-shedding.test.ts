@@ -136,7 +136,7 @@ describe('the scheduler when more waits than it can serve', () => {
     assert.deepEqual(metrics.shed, [], 'nothing is given up before the rate is known');
     await clock.advance(6_000);
     // 5 a second for 30 s, nine tenths of it: 135 may wait.
-    const shed = bus.published.filter(({ body }) => body.error?.code === 'shed');
+    const shed = bus.published.filter(({ body }) => body.degradedReason?.code === 'shed');
     assert.ok(shed.length >= 110 && shed.length <= 145, `${shed.length}`);
     assert.deepEqual(
       new Set(shed.map(({ body }) => body.cameraId)),
@@ -144,7 +144,7 @@ describe('the scheduler when more waits than it can serve', () => {
     );
     // The oldest first.
     const given = new Set(shed.map(({ id }) => id));
-    const untouched = low.filter((one) => bus.result(one)?.error?.code !== 'shed');
+    const untouched = low.filter((one) => bus.result(one)?.degradedReason?.code !== 'shed');
     const shedLow = low.filter((one) => given.has(one.taskId));
     assert.ok(shedLow.length > 0);
     assert.ok(
@@ -152,9 +152,10 @@ describe('the scheduler when more waits than it can serve', () => {
         untouched.every((later) => low.indexOf(later) > low.indexOf(one) || bus.result(later) !== undefined),
       ),
     );
+    assert.ok(shed.every(({ body }) => body.source === 'rules' && body.results[0]?.reason === 'shed'));
     assert.equal(metrics.shed.length, shed.length);
     assert.ok(metrics.shed.every((line) => /^(quiet|busy) group overload$/.test(line)));
-    assert.equal((await stats()).unknown.shed, shed.length);
+    assert.equal((await stats()).rules.shed, shed.length);
     assert.ok(log.lines.some(({ level, message }) => level === 'warn' && message.includes('given up')));
     await clock.advance(25_000);
     assert.deepEqual(
@@ -193,7 +194,7 @@ describe('the scheduler when more waits than it can serve', () => {
     );
     bus.add(...waiting);
     await clock.advance(10_100);
-    assert.deepEqual(waiting.filter((one) => bus.result(one)?.error?.code !== 'expired').length, 0);
+    assert.deepEqual(waiting.filter((one) => bus.result(one)?.degradedReason?.code !== 'expired').length, 0);
     assert.equal(vlm.calls, 2);
     for (const call of vlm.open.slice()) call.finish(GOOD);
   });

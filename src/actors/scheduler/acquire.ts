@@ -1,11 +1,12 @@
 import type { LeaseGrant, LeaseRefusal, LeaseReply } from '../../keys/pool.types.ts';
 import type { AssessmentFailure } from '../../messages/assessment.ts';
+import type { Picture } from '../../llm/picture.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { settlesWithin } from '../../runtime/time-limit.ts';
 import type { AdmissionReply } from './admission.ts';
 import type { AssessmentState, End } from './assessment-state.ts';
 import type { Keys } from './key-client.ts';
-import { failureOf, modelSilent, type FailedAttempt } from './retry.ts';
+import { failureOf, type FailedAttempt } from './retry.ts';
 
 /** One task's view of the admission. */
 export interface Slot {
@@ -13,6 +14,8 @@ export interface Slot {
   readonly admit: () => Promise<AdmissionReply>;
   /** Runs `wait` for a lease. The signal is aborted when the task has to make way and be admitted again. */
   readonly leasing: (wait: (withdraw: AbortSignal) => Promise<LeaseReply>) => Promise<LeaseReply>;
+  /** Gives the slot up until the task is admitted again. */
+  readonly stepAside: () => void;
   /** No key can serve because the provider does not answer. */
   readonly providerDown: boolean;
 }
@@ -21,8 +24,10 @@ export interface AcquireContext {
   readonly clock: Clock;
   readonly slot: Slot;
   readonly keys: Keys;
-  /** The crop's bytes; null when it is gone. Waits while the store is down, at most until `deadline`. Never rejects. */
+  /** The crop's bytes; null when it is gone. Waits for it at most until `deadline`. Never rejects. */
   readonly picture: (id: string, deadline: number) => Promise<Uint8Array | null>;
+  /** The crop of an earlier frame, as stored now; null when it is not there. Never rejects. */
+  readonly earlierPicture: (id: string) => Promise<Uint8Array | null>;
   /** Aborted: begin nothing new; waiting tasks go back to the bus. */
   readonly closing: AbortSignal;
 }
@@ -32,12 +37,14 @@ export interface Acquired {
   readonly lease: LeaseGrant;
   readonly leaseAskedAt: number;
   readonly leasedAt: number;
-  readonly jpeg: Uint8Array;
+  /** The group now, then earlier moments. */
+  readonly pictures: readonly Picture[];
 }
 
 /** A key is not kept longer than this for a picture that does not come. */
 const PICTURE_MS = 250;
 const DOWN: AssessmentFailure = { code: 'no-lease', message: 'the provider does not answer' };
+const PICTURE_GONE: AssessmentFailure = { code: 'no-image', message: 'the picture of the group is gone' };
 const HANDED_BACK = { kind: 'handed-back' } as const;
 
 /** Waits for a slot, then for a key, and meanwhile reads the picture. */
@@ -48,10 +55,10 @@ export async function acquire(
   const { task, failed, exclude, deadline } = state;
   const admitted = await slot.admit();
   if (admitted === 'closing' || closing.aborted) return HANDED_BACK;
-  if (admitted === 'provider-down') return { kind: 'unanswered', error: lastOf(failed) ?? DOWN, rulesMay: true };
+  if (admitted === 'provider-down') return { kind: 'unanswered', error: lastOf(failed) ?? DOWN };
 
   // Read while the task waits for a key, unless rules are expected to assess it.
-  if (keys.keysWanted) void state.picture();
+  if (keys.keysWanted) void state.pictures();
   const leaseAskedAt = clock.now();
   const lease = await state.askLease({ priority: task.priority, exclude: [...exclude], deadline });
   const leasedAt = clock.now();
@@ -59,29 +66,27 @@ export async function acquire(
     if (closing.aborted) return HANDED_BACK;
     return lease.reason === 'cancelled' ? { kind: 'acquire' } : endOf(lease, failed);
   }
-  const picture = closing.aborted ? null : await settlesWithin(clock, state.picture(), PICTURE_MS);
+  const picture = closing.aborted ? null : await settlesWithin(clock, state.pictures(), PICTURE_MS);
   if (picture === null || closing.aborted) {
     keys.giveBack(lease);
     return HANDED_BACK;
   }
-  const jpeg = picture.value;
-  if (jpeg !== null) return { kind: 'call', acquired: { lease, leaseAskedAt, leasedAt, jpeg } };
+  const pictures = picture.value;
+  if (pictures !== null) return { kind: 'call', acquired: { lease, leaseAskedAt, leasedAt, pictures } };
 
   keys.giveBack(lease);
-  if (!picture.timedOut) return { kind: 'no-picture', message: 'the picture of the group is gone' };
-  await state.picture();
+  if (!picture.timedOut) return { kind: 'unanswered', error: PICTURE_GONE };
+  // After an outage of the store many pictures may not come: their tasks must not keep all slots.
+  slot.stepAside();
+  await state.pictures();
   return { kind: 'acquire' };
 }
 
 /** Why a task without a key ends. After a failed call, its failure says more than "no further key". */
 function endOf({ reason, message, keysWanted }: LeaseRefusal, failed: readonly FailedAttempt[]): End {
   if (keysWanted === false && failed.length === 0) return { kind: 'no-keys' };
-  const rulesMay =
-    reason === 'provider-down' ||
-    (reason === 'no-keys' && failed.length === 0) ||
-    (reason !== 'queue-full' && modelSilent(failed));
   const error = (reason === 'queue-full' ? null : lastOf(failed)) ?? { code: 'no-lease', message };
-  return { kind: 'unanswered', error, rulesMay };
+  return { kind: 'unanswered', error };
 }
 
 const lastOf = (failed: readonly FailedAttempt[]): AssessmentFailure | null => {

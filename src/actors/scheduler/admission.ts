@@ -14,7 +14,7 @@ export interface SlotClaim {
   readonly priority: Priority;
   /** When the task was begun, epoch ms. */
   readonly since: number;
-  /** The task may wait for the provider until then, epoch ms. */
+  /** The task may wait for the provider, or for a slot that it gave up, until then, epoch ms. */
   readonly until: number;
 }
 
@@ -117,26 +117,37 @@ export class Admission {
     this.#resume(task, 'go');
   }
 
-  /** Resolves when this task may ask for a key. In an outage it gives up its slot until then, unless it is a trial. */
+  /**
+   * Resolves when this task may ask for a key: at once while it holds a slot. In an outage it gives up its slot until
+   * then, unless it is a trial.
+   */
   admit(task: SlotClaim): Promise<AdmissionReply> {
     const { clock, closing, onRoom } = this.#options;
     this.#calling.delete(task);
     if (closing.aborted) return Promise.resolve('closing');
-    if (this.#downSince === null) {
+    if (this.#downSince === null && (this.#admitted.has(task) || this.room > 0)) {
       this.#admitted.add(task);
       return Promise.resolve('go');
     }
-    if (clock.now() >= task.until) return Promise.resolve('provider-down');
+    if (clock.now() >= task.until) return Promise.resolve(this.#atTheEnd(task));
     this.#admitted.delete(task);
     // Its trial failed, perhaps because of this very task: another task makes the next one.
     if (this.#trials.delete(task)) this.#tried.set(task, (this.#tried.get(task) ?? 0) + 1);
     const reply = new Promise<AdmissionReply>((resume) => {
-      const timer = clock.setTimeout(() => this.#resume(task, 'provider-down'), task.until - clock.now());
+      const timer = clock.setTimeout(() => this.#resume(task, this.#atTheEnd(task)), task.until - clock.now());
       this.#parked.set(task, { timer, resume });
     });
     this.#fillTrials();
     onRoom();
     return reply;
+  }
+
+  /** The task gives up its slot until it asks to be admitted again. */
+  stepAside(task: SlotClaim): void {
+    this.#calling.delete(task);
+    this.#trials.delete(task);
+    if (this.#admitted.delete(task)) this.#options.onRoom();
+    this.#fillTrials();
   }
 
   /** Runs `wait` for a lease. The signal is aborted when an outage begins and this task is none of its trials. */
@@ -178,6 +189,13 @@ export class Admission {
       this.#trials.add(task);
       this.resumeNext();
     }
+  }
+
+  /** For a task whose time to wait is over. While the provider works, the task's own deadline ends it. */
+  #atTheEnd(task: SlotClaim): AdmissionReply {
+    if (this.#downSince !== null) return 'provider-down';
+    this.#admitted.add(task);
+    return 'go';
   }
 
   #resumeAll(reply: AdmissionReply): void {

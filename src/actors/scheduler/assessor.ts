@@ -2,6 +2,7 @@ import type { ImageStore } from '../../infra/bus.ts';
 import type { MetricRecorder } from '../../infra/metric-table.ts';
 import type { CallOutcomeKind } from '../../keys/outcome.ts';
 import type { VlmClient } from '../../llm/client.ts';
+import type { AssessmentResult } from '../../messages/assessment.ts';
 import type { AssessmentTask } from '../../messages/task.ts';
 import type { ActorLog } from '../../runtime/actor.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -11,8 +12,8 @@ import type { Admission, SlotClaim } from './admission.ts';
 import { assessByModel, type Assessed, type AssessContext } from './assess.ts';
 import type { HedgeBudget } from './hedge.ts';
 import { KeyClient } from './key-client.ts';
-import { readPicture } from './read-picture.ts';
-import { byRules } from './result.ts';
+import { readPicture, storedPicture } from './read-picture.ts';
+import { NO_CALL, rulesInstead, SHED, withoutModel } from './result.ts';
 import { statusOf } from './retry.ts';
 import type { SchedulerInit, SchedulerMode, SchedulerSettings } from './scheduler.types.ts';
 
@@ -51,32 +52,42 @@ export class Assessor {
   /** The answer, or null when the task has to go back to the bus. */
   async assess(task: AssessmentTask, claim: SlotClaim, settings: SchedulerSettings): Promise<Assessed> {
     const { vlm, budget, language, clock } = this.#options;
-    if (vlm === null || budget?.allows() === false) return byRules(task, language, clock.now());
+    if (vlm === null) return rulesInstead(task, language, 'no-keys', clock.now());
+    if (budget?.allows() === false) return rulesInstead(task, language, 'budget', clock.now());
     return assessByModel(task, this.#contextOf(this.#metered(vlm, task.cameraId), claim, settings));
+  }
+
+  /** The answer to a task that is given up because more waits than can be assessed in time. */
+  shed(task: AssessmentTask): AssessmentResult {
+    const { language, clock } = this.#options;
+    return withoutModel(task, language, NO_CALL, clock.now(), SHED);
   }
 
   /** The surroundings of one assessment, with the settings of this moment. */
   #contextOf(
     vlm: VlmClient,
     claim: SlotClaim,
-    { timeoutMs, maxRetries, hedgeAfterMs }: Pick<SchedulerSettings, 'timeoutMs' | 'maxRetries' | 'hedgeAfterMs'>,
+    { timeoutMs, maxRetries, hedgeAfterMs, prompts }: SchedulerSettings,
   ): AssessContext {
     const { clock, language, metrics, admission, hedges, closing, abort, onRetry } = this.#options;
     return {
       clock,
       language,
+      prompts,
       timeoutMs,
       maxRetries,
       hedge: hedgeAfterMs > 0 && admission.downSince === null ? { afterMs: hedgeAfterMs, budget: hedges } : null,
       slot: {
         admit: () => admission.admit(claim),
         leasing: (wait) => admission.leasing(claim, wait),
+        stepAside: () => admission.stepAside(claim),
         get providerDown() {
           return admission.downSince !== null;
         },
       },
       keys: this.#keys,
       picture: (id, deadline) => readPicture(id, deadline, this.#options),
+      earlierPicture: (id) => storedPicture(id, this.#options),
       vlm,
       onCall: (kind, seconds) => {
         const status = statusOf(kind);

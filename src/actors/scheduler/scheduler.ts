@@ -19,7 +19,6 @@ import { Intake, type IntakeOptions } from './intake.ts';
 import { Overload } from './overload.ts';
 import type { Private } from './private.types.ts';
 import { TaskQueues } from './task-queues.ts';
-import { NO_CALL, unknownResult } from './result.ts';
 import type { SchedulerInit, SchedulerMessage, SchedulerSettings, SchedulerStats } from './scheduler.types.ts';
 
 type Task = Delivery<AssessmentTask>;
@@ -209,7 +208,8 @@ class Scheduler {
   /** Called every second. Asks for the backlog in the streams too, less often while there are free slots. */
   measure(): void {
     void this.#assessor.follow();
-    const { mode, in_flight, ready, parked, assessed, degraded, retries, bus_ok, unknown, hedges } = this.stats();
+    const { mode, in_flight, ready, parked, assessed, degraded, retries, bus_ok, unknown, rules, hedges } =
+      this.stats();
     this.#ctx.report({
       mode,
       in_flight,
@@ -218,7 +218,7 @@ class Scheduler {
       assessed,
       degraded,
       unknown: Object.values(unknown).reduce((sum, count) => sum + count, 0),
-      shed: unknown.shed,
+      shed: unknown.shed + rules.shed,
       retries,
       hedges,
       bus_ok,
@@ -273,16 +273,10 @@ class Scheduler {
     );
   }
 
-  /** Answers a task as shed. */
+  /** Answers a task as shed: by rules, or `unknown` for a picture that was handed in. */
   async #giveUp(delivery: Task): Promise<void> {
     if (this.#isDuplicate(delivery)) return;
-    const shed = {
-      code: 'shed',
-      message: 'more groups waited than could be judged in time, and this was among the least dangerous',
-    } as const;
-    await this.#run(delivery, (task) =>
-      Promise.resolve(unknownResult(task, shed, this.#assessor.mode, NO_CALL, this.#ctx.clock.now())),
-    );
+    await this.#run(delivery, (task) => Promise.resolve(this.#assessor.shed(task)));
   }
 
   /** Assesses a task and publishes the result. Resolves when the task is settled; never rejects. */

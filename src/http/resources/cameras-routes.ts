@@ -38,8 +38,12 @@ export function cameraRoutes(app: App, { cameras, sourceAllow, onRemoved }: Came
       },
     },
     async (request, reply) => {
-      const { cameraId, name, url, enabled, intervalSeconds } = request.body;
-      const outcome = await cameras.add({ cameraId, name: name ?? cameraId, url, enabled, intervalSeconds });
+      const { cameraId, name, freshnessSeconds, prompt, ...config } = request.body;
+      const own = {
+        ...(freshnessSeconds === undefined ? {} : { freshnessSeconds }),
+        ...(prompt === undefined ? {} : { prompt }),
+      };
+      const outcome = await cameras.add({ cameraId, name: name ?? cameraId, ...config, ...own });
       if (outcome !== 'added') throw notAdded(outcome, cameraId);
       return reply
         .code(201)
