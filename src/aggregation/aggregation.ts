@@ -105,8 +105,8 @@ export class Aggregation {
     this.#frames.set(requestId, frame);
     this.#closed.delete(requestId);
     frame.adopt(aggregate);
-    frame.alerted = isAlert(aggregate);
-    frame.unsure = frame.alerted ? aggregate : null;
+    frame.unsure = isAlert(aggregate) ? aggregate : null;
+    frame.alerted ||= isAlert(aggregate);
     if (known === undefined) this.#await(frame);
     else this.#awaited.update(frame);
     for (const slot of frame.slots) this.#remember(frame, slot, publishedAt);

@@ -25,7 +25,7 @@ export const verdictOf = (
   at: number,
 ): Verdict => ({
   at,
-  assessment,
+  assessment: { ...assessment, assessedAt: new Date(at).toISOString() },
   members: new Set(tracksOf(group.memberIndices, objects)),
   triggers: tracksOf(assessment.triggerObjectIds, objects),
 });
