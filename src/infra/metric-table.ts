@@ -21,6 +21,7 @@ export const METRICS = {
   assessments_total: counter('Assessments, by who answered', 'outcome'),
   assessments_disputed_total: counter('Levels of the model more than one step below the measured one'),
   rules_answers_total: counter('Answers by rules and not by the model, by the reason', 'reason'),
+  questions_total: counter('Questions about groups: put to the model, superseded, or without budget', 'outcome'),
   shed_total: counter(
     'Detections and groups left out on purpose, least dangerous first',
     'camera_id',

@@ -161,7 +161,7 @@ class Simulator {
     const refused = fault === null ? null : sendFault(response, fault, chat);
     if (refused !== null) return refused;
     const prompt = textOf(chat);
-    const answer = simulateAnswer(prompt, this.#seed ^ hashText(this.#model));
+    const answer = this.#options.answerTo?.(chat) ?? simulateAnswer(prompt, this.#seed ^ hashText(this.#model));
     const text = modelText(answer, behaviour?.kind ?? null, wantsWrapper(chat));
     const promptTokens = pictures.reduce((sum, size) => sum + pictureTokens(size), textTokens(prompt));
     const tokens = promptTokens + textTokens(text ?? '');
@@ -181,9 +181,15 @@ class Simulator {
 
   /** Waits as long as an answer takes. False as {@link #pause}. */
   async #think(behaviour: Behaviour | null, response: ServerResponse): Promise<boolean> {
-    const { medianMs, p95Ms } = this.#options.latency ?? { medianMs: 0, p95Ms: 0 };
-    const ms = behaviour?.kind === 'slow' ? behaviour.ms : logNormalMs(this.#random, medianMs, p95Ms);
+    const ms = behaviour?.kind === 'slow' ? behaviour.ms : this.#latencyMs();
     return ms <= 0 || this.#pause(ms, response);
+  }
+
+  #latencyMs(): number {
+    const { latency = { medianMs: 0, p95Ms: 0 } } = this.#options;
+    return 'leastMs' in latency
+      ? latency.leastMs + (latency.mostMs - latency.leastMs) * this.#random()
+      : logNormalMs(this.#random, latency.medianMs, latency.p95Ms);
   }
 
   /** Sends the completion, or the behaviour's reply in its place. Returns the status, 0 for none. */

@@ -7,7 +7,7 @@ export interface CallBudget {
   setRate(perSecond: number | null, now: number): void;
   /** A question of this value arrived, here or at a peer. */
   arrived(value: number, now: number): void;
-  /** Calls that were begun, here or at a peer. */
+  /** Calls that were begun, here or at a peer. Below 0: calls that were counted and not made after all. */
   spent(calls: number, now: number): void;
   /** The keys had less than was reckoned: the bucket is empty. */
   emptied(now: number): void;
@@ -26,6 +26,8 @@ const LEAST_RESERVE = 2;
  * leaves the window. The rest is slack, so that an uneven minute does not block the next one at the same moments.
  */
 const SPENT_SHARE = 0.985;
+/** The steeper, the more of the last calls are left for the best questions. */
+const STEEPNESS = 2;
 /** The price is looked at again when this share of the bucket has flowed in. */
 const PRICE_STEP = 1 / 20;
 /** A timer for less would only spin. */
@@ -56,7 +58,8 @@ class PricedBudget implements CallBudget {
 
   spent(calls: number, now: number): void {
     this.#fill(now);
-    this.#tokens = Math.max(-this.#reserve(), this.#tokens - calls);
+    const reserve = this.#reserve();
+    this.#tokens = Math.min(reserve, Math.max(-reserve, this.#tokens - calls));
   }
 
   emptied(now: number): void {
@@ -75,7 +78,7 @@ class PricedBudget implements CallBudget {
     const fill = this.#tokens / this.#reserve();
     if (fill >= 1) return 0;
     const callsForEach = this.#rate / this.#values.perSecond(now);
-    return this.#values.least(callsForEach * (fill / (1 - fill)));
+    return this.#values.least(callsForEach * (fill / (1 - fill)) ** STEEPNESS);
   }
 
   nextAt(now: number): number {

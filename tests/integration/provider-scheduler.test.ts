@@ -64,7 +64,7 @@ describe('scheduler, key pool and provider together', () => {
   });
 
   it('a limit of tokens a minute is kept by both keys of an account together, and used up', async (t) => {
-    const tpm = 60_000;
+    const tpm = 30_000;
     const { sim, bus, pool } = await startScheduler(t, {
       keys: simulatedKeys(2, { qps: 20, rpm: 600, tpm }).map((key) => ({ ...key, group: 'account' })),
       latency: { medianMs: 40, p95Ms: 120 },

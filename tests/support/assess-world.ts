@@ -51,6 +51,7 @@ interface World {
   /** Replies of the admission, in order; then `go`. */
   readonly admissions?: AdmissionReply[];
   readonly down?: boolean;
+  readonly leaseLimits?: AssessContext['leaseLimits'];
   /** As the pool reported last. */
   readonly keysWanted?: boolean;
   /** A call that is given up had been sent. */
@@ -107,7 +108,9 @@ export function makeWorld(world: World) {
       leasing: (wait) => wait(closing.signal),
       stepAside: () => void (seen.asides += 1),
       providerDown: world.down ?? false,
+      dropped: false,
     },
+    leaseLimits: world.leaseLimits ?? null,
     closing: closing.signal,
     abort: abort.signal,
     picture: async () => {

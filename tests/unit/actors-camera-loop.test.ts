@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { CameraLoop } from '../../src/actors/camera/camera-loop.ts';
 import type { CameraInit, CameraMessage } from '../../src/actors/camera/camera.types.ts';
+import { EarlierMoments } from '../../src/actors/camera/earlier-moments.ts';
 import type { CameraRegistryMessage } from '../../src/actors/camera-registry.ts';
 import type { ImagingMessage, StoreImages } from '../../src/actors/imaging.ts';
 import type { PublisherMessage } from '../../src/actors/publisher.ts';
@@ -121,26 +122,25 @@ test('a detection is published before its JPEGs are stored, and the next one wai
 });
 
 test("a detection carries the camera's settings, the earlier crops of its groups, and names of this run", async (t) => {
-  let x = 0;
-  const car = (left: number): RawDetection => ({ class: 'car', confidence: 0.9, bbox: [left, 0, left + 0.4, 1] });
+  const seen = (left: number): RawDetection => ({ class: 'car', confidence: 0.9, bbox: [left, 0, left + 0.4, 1] });
   const own = { freshnessSeconds: 1.5, prompt: 'a school crossing' };
-  // Both cars move on with each frame.
-  const detect = async (): Promise<RawDetection[]> => [car((x += 0.2)), car(x + 0.1)];
+  let frames = 0;
+  // A third car is there in every second frame, so that the group is never unchanged.
+  const detect = async (): Promise<RawDetection[]> =>
+    frames++ % 2 === 0 ? [seen(0.2), seen(0.4)] : [seen(0.2), seen(0.4), seen(0.6)];
   const { detections, answerStores } = await cameraWorld(t, detect, own);
   answerStores();
-  await until('frames', () => detections.length > 3);
-  const [first, second, third] = detections.map((each) => Detection.parse(each));
-  assert.deepEqual([first!.freshnessSeconds, first!.prompt], [own.freshnessSeconds, own.prompt]);
-  assert.match(first!.trafficGroups[0]?.groupId ?? '', /^g1-[0-9a-z]{5}$/);
-  assert.equal(second!.trafficGroups[0]?.groupId, first!.trafficGroups[0]?.groupId);
-  assert.equal(first!.trafficGroups[0]?.earlier, undefined);
-  assert.deepEqual(second!.trafficGroups[0]?.earlier, [
-    { cropId: `${first!.requestId}.g1`, timestamp: first!.timestamp },
-  ]);
-  assert.deepEqual(
-    third!.trafficGroups[0]?.earlier?.map(({ timestamp }) => timestamp),
-    [second!.timestamp, first!.timestamp],
+  await until('a frame with two earlier moments', () =>
+    detections.some(({ trafficGroups }) => trafficGroups[0]?.earlier?.length === 2),
   );
+  const moments = new EarlierMoments();
+  for (const detection of detections.map((each) => Detection.parse(each))) {
+    const { requestId, timestamp, trafficGroups, freshnessSeconds, prompt } = detection;
+    assert.deepEqual({ freshnessSeconds, prompt }, own);
+    assert.match(trafficGroups[0]?.groupId ?? '', /^g1-[0-9a-z]{5}$/);
+    const [expected] = moments.add(requestId, trafficGroups, Date.parse(timestamp));
+    assert.deepEqual(trafficGroups[0]?.earlier ?? [], expected);
+  }
 });
 
 test('the analysis in progress at a stop is still published', async (t) => {

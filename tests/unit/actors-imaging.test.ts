@@ -114,7 +114,7 @@ test('pictures that NATS has not taken by the stop count as failed', async (t) =
   assert.equal(world.failed(), 2);
 });
 
-test('of more unstored pictures than fit into 64 MB the oldest are given up, and the newest are stored first', async () => {
+test('of more unstored pictures than fit into 64 MB the oldest are given up, and the newest stored first', async () => {
   const clock = new ManualClock();
   const stored: string[] = [];
   const failed: string[] = [];
@@ -217,7 +217,7 @@ test('a reader of an image looks until it is stored, and not when it is old', as
   assert.equal(await old, null);
 });
 
-test('a picture is waited for until it is stored, the deadline or the close, also while the store is down', async () => {
+test('a picture is waited for until it is stored, the deadline or the close, also with the store down', async () => {
   const clock = new ManualClock();
   let answer: () => Promise<Uint8Array | null> = () => Promise.resolve(null);
   const closing = new AbortController();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Peers } from '../../src/actors/scheduler/peers.ts';
+import { Peers, SchedulerLoad } from '../../src/actors/scheduler/peers.ts';
 import { ServiceRate } from '../../src/actors/scheduler/service-rate.ts';
 import { tooMany } from '../../src/actors/scheduler/shedding.ts';
 import { PRIORITIES, type Priority } from '../../src/messages/task.ts';
@@ -101,20 +101,23 @@ describe('the rate at which tasks are served', () => {
   });
 });
 
+const load = (scheduler: string, perSecond: number | null): SchedulerLoad =>
+  SchedulerLoad.parse({ scheduler, perSecond });
+
 describe('schedulers that share the queues', () => {
   it('count together, and not while one has room', () => {
     const peers = new Peers('b');
     assert.equal(peers.perSecond(0), null);
-    peers.hear({ scheduler: 'b', perSecond: 5 }, 0);
-    peers.hear({ scheduler: 'a', perSecond: 7 }, 100);
+    peers.hear(load('b', 5), 0);
+    peers.hear(load('a', 7), 100);
     assert.deepEqual(
       { perSecond: peers.perSecond(1_000), decides: peers.decides(1_000) },
       { perSecond: 12, decides: false },
     );
-    peers.hear({ scheduler: 'a', perSecond: null }, 1_000);
+    peers.hear(load('a', null), 1_000);
     assert.equal(peers.perSecond(1_500), null);
     // One that is gone is not waited for.
-    peers.hear({ scheduler: 'b', perSecond: 5 }, 5_000);
+    peers.hear(load('b', 5), 5_000);
     assert.deepEqual(
       { perSecond: peers.perSecond(5_000), decides: peers.decides(5_000) },
       { perSecond: 5, decides: true },

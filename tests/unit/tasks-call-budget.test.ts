@@ -52,16 +52,16 @@ for (const share of [1 / 2, 1 / 3, 1 / 10])
     const { calls, values } = spend(budget, 20, 300, 60_000);
     const allowed = 20 * share * 300;
     assert.ok(calls >= 0.97 * allowed && calls <= allowed, `${calls} of ${allowed} calls`);
-    const best = values.filter((value) => value >= 1 - share);
+    const best = values.filter((value) => value >= 1 - 1.5 * share);
     assert.ok(best.length >= 0.8 * values.length, `${best.length} of ${values.length} calls were among the best`);
   });
 
 test('a full bucket asks anything, an empty one nothing, and says when to look again', () => {
   const budget = createCallBudget();
   budget.setRate(2, 0);
-  for (let at = 0; at < 20_000; at += 50) budget.arrived((at % 1_000) / 1_000, at);
+  for (let at = 0; at < 20_000; at += 47) budget.arrived((at % 1_000) / 1_000, at);
   assert.equal(budget.price(20_000), 0);
-  budget.spent(1, 20_000);
+  budget.spent(4, 20_000);
   const dear = budget.price(20_000);
   assert.ok(dear > 0 && dear < 1);
   const again = budget.nextAt(20_000);
@@ -79,6 +79,17 @@ test("what peers spend is missing here, too, but for no longer than the bucket's
   budget.spent(1_000, 0);
   assert.equal(budget.price(3_000), Infinity);
   assert.notEqual(budget.price(4_500), Infinity);
+});
+
+test('a call that was not made is given back', () => {
+  const budget = createCallBudget();
+  budget.setRate(1, 0);
+  budget.emptied(0);
+  budget.spent(-1, 0);
+  assert.notEqual(budget.price(0), Infinity);
+  budget.spent(-1_000, 0);
+  budget.spent(3, 0);
+  assert.equal(budget.price(0), Infinity);
 });
 
 test('a budget that grows from a few calls is at once reckoned with', () => {

@@ -57,6 +57,7 @@ export async function assessByModel(task: AssessmentTask, context: AssessContext
         break;
       case 'answered':
       case 'unanswered':
+      case 'not-asked':
       case 'no-keys':
       case 'handed-back':
         return resultOf(step, state, context);
@@ -139,6 +140,8 @@ function resultOf(end: End, { task, prompt, metadata }: AssessmentState, { clock
       return answeredByModel(task, end.answer, language, metadata, now, prompt.hash);
     case 'unanswered':
       return withoutModel(task, language, metadata, now, end.error);
+    case 'not-asked':
+      return rulesInstead(task, language, end.reason, now);
     case 'no-keys':
       return rulesInstead(task, language, 'no-keys', now);
     case 'handed-back':

@@ -28,6 +28,8 @@ export type End =
   | { readonly kind: 'answered'; readonly answer: Answer }
   /** The model could not be had: rules stand in for it. */
   | { readonly kind: 'unanswered'; readonly error: AssessmentFailure }
+  /** No call was made, on purpose: rules assess. */
+  | { readonly kind: 'not-asked'; readonly reason: 'budget' | 'superseded' }
   /** No key is meant to be used: rules assess as a matter of course. */
   | { readonly kind: 'no-keys' }
   /** The scheduler stops, and the task goes back to the bus. */

@@ -1,6 +1,7 @@
 import type { ImageStore } from '../../infra/bus.ts';
 import type { MetricRecorder } from '../../infra/metric-table.ts';
 import type { CallOutcomeKind } from '../../keys/outcome.ts';
+import type { KeySupply } from '../../keys/supply.ts';
 import type { VlmClient } from '../../llm/client.ts';
 import type { AssessmentResult } from '../../messages/assessment.ts';
 import type { AssessmentTask } from '../../messages/task.ts';
@@ -32,6 +33,8 @@ export interface AssessorOptions extends Pick<SchedulerInit, 'language' | 'budge
   /** Aborted: calls in flight are given up. */
   readonly abort: AbortSignal;
   readonly onRetry: () => void;
+  /** A call about this task begins. */
+  readonly onCalled?: (task: AssessmentTask) => void;
 }
 
 /** Assesses tasks: by the model while any key is meant to be used, else by rules. Tells the admission of outages. */
@@ -49,12 +52,22 @@ export class Assessor {
     return this.#options.vlm !== null && this.#keys.keysWanted ? 'vlm' : 'rules';
   }
 
+  /** Rules answer without waiting for anything. */
+  get rulesOnly(): boolean {
+    return this.mode === 'rules' || this.#options.budget?.allows() === false;
+  }
+
   /** The answer, or null when the task has to go back to the bus. */
-  async assess(task: AssessmentTask, claim: SlotClaim, settings: SchedulerSettings): Promise<Assessed> {
+  async assess(
+    task: AssessmentTask,
+    claim: SlotClaim,
+    settings: SchedulerSettings,
+    leaseLimits: AssessContext['leaseLimits'] = null,
+  ): Promise<Assessed> {
     const { vlm, budget, language, clock } = this.#options;
     if (vlm === null) return rulesInstead(task, language, 'no-keys', clock.now());
     if (budget?.allows() === false) return rulesInstead(task, language, 'budget', clock.now());
-    return assessByModel(task, this.#contextOf(this.#metered(vlm, task.cameraId), claim, settings));
+    return assessByModel(task, { ...this.#contextOf(this.#metered(vlm, task), claim, settings), leaseLimits });
   }
 
   /** The answer to a task that is given up because more waits than can be assessed in time. */
@@ -68,7 +81,7 @@ export class Assessor {
     vlm: VlmClient,
     claim: SlotClaim,
     { timeoutMs, maxRetries, hedgeAfterMs, prompts }: SchedulerSettings,
-  ): AssessContext {
+  ): Omit<AssessContext, 'leaseLimits'> {
     const { clock, language, metrics, admission, hedges, closing, abort, onRetry } = this.#options;
     return {
       clock,
@@ -83,6 +96,9 @@ export class Assessor {
         stepAside: () => admission.stepAside(claim),
         get providerDown() {
           return admission.downSince !== null;
+        },
+        get dropped() {
+          return admission.isDropped(claim);
         },
       },
       keys: this.#keys,
@@ -115,6 +131,11 @@ export class Assessor {
     admission.setDown(down);
   }
 
+  /** The calls that the keys allow; null while rules assess everything, or the pool does not answer. */
+  async supply(): Promise<KeySupply | null> {
+    return this.#options.vlm === null ? null : this.#keys.supply();
+  }
+
   /** A call's end may begin or end an outage. The pool was told of it before, so it knows. */
   #settled(kind: CallOutcomeKind): void {
     const down = this.#options.admission.downSince !== null;
@@ -122,13 +143,15 @@ export class Assessor {
     if (down ? kind === 'ok' : failed) void this.follow();
   }
 
-  /** Books and counts the tokens of each call. */
-  #metered(vlm: VlmClient, cameraId: string): VlmClient {
-    const { usage, metrics } = this.#options;
-    if (usage === undefined) return vlm;
+  /** Tells of each call, and books and counts its tokens. */
+  #metered(vlm: VlmClient, task: AssessmentTask): VlmClient {
+    const { usage, metrics, onCalled } = this.#options;
+    const { cameraId } = task;
     return {
       call: async (request) => {
+        onCalled?.(task);
         const reply = await vlm.call(request);
+        if (usage === undefined) return reply;
         const { promptTokens, completionTokens } = reply;
         const key = request.access.keyName;
         const cost = usage.record({ keyName: key, cameraId, promptTokens, completionTokens });

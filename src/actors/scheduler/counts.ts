@@ -14,7 +14,6 @@ type Counted =
   | 'calls'
   | 'retries'
   | 'handed_back'
-  | 'duplicates'
   | 'queue_lag';
 type Now = Omit<SchedulerStats, Counted>;
 
@@ -43,7 +42,6 @@ export class Counts {
   #lag: ReadonlyMap<Priority, QueueLag | null> = new Map();
   retries = 0;
   handedBack = 0;
-  duplicates = 0;
 
   published(result: AssessmentResult, metrics: MetricRecorder): void {
     const { error, cameraId, degraded, results } = result;
@@ -80,7 +78,6 @@ export class Counts {
       calls: NO_CALLS,
       retries: this.retries,
       handed_back: this.handedBack,
-      duplicates: this.duplicates,
       queue_lag: { p1: lagOf(1), p2: lagOf(2), p3: lagOf(3), p4: lagOf(4), p5: lagOf(5) },
     };
   }

@@ -26,6 +26,10 @@ export interface SchedulerSettings {
   readonly hedgeAfterMs: number;
   /** Milliseconds that calls in flight get to finish at a stop; must be well below the actor's shutdown time-out. */
   readonly drainMs: number;
+  /** How old a frame may be when a verdict about it is shown, in ms, for questions that do not say. */
+  readonly freshnessMs: number;
+  /** Every camera with groups is asked about at least this often, in ms. */
+  readonly cameraTurnMs: number;
   /** The operator's texts for the model. */
   readonly prompts: PromptSection;
 }
@@ -40,6 +44,8 @@ export const schedulerSettings = (section: SchedulerSection, prompts = NO_PROMPT
   ageingMs: section.ageing_seconds * 1_000,
   hedgeAfterMs: section.hedge_after_ms,
   drainMs: DRAIN_MS,
+  freshnessMs: section.freshness_seconds * 1_000,
+  cameraTurnMs: section.camera_turn_seconds * 1_000,
   prompts,
 });
 

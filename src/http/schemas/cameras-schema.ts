@@ -82,6 +82,8 @@ export function cameraBodies(allow: SourceAllow | null) {
   return { create, patch };
 }
 
+export type NewCamera = z.infer<ReturnType<typeof cameraBodies>['create']>;
+
 /** The fields of a camera that may be changed; at least one. */
 export type CameraPatch = z.infer<ReturnType<typeof cameraBodies>['patch']>;
 
