@@ -1,8 +1,10 @@
 /** One caller process: makes as many calls as its limiter lets it for a while, then reports the outcome. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { CALLER, callerActor } from '../../src/actors/caller.ts';
 import { KEY_POOL, keyPoolActor } from '../../src/actors/key-pool.ts';
 import { Admission, type SlotClaim } from '../../src/actors/scheduler/admission.ts';
 import { Assessor } from '../../src/actors/scheduler/assessor.ts';
+import { callerClient } from '../../src/actors/scheduler/caller-client.ts';
 import { schedulerSettings } from '../../src/actors/scheduler/scheduler.types.ts';
 import { HedgeBudget } from '../../src/actors/scheduler/hedge.ts';
 import { parseKeyConfig } from '../../src/keys/key-config.ts';
@@ -64,7 +66,12 @@ async function gantry(): Promise<void> {
   if (gate !== null && !(await gate.ready(5_000))) throw new Error('Redis does not answer');
   const memory = new LimitMemory();
   const system = await startSystem(
-    supervisor('root', [child('key-pool', keyPoolActor, () => ({ config, memory, gate }))]),
+    supervisor('root', [
+      child('key-pool', keyPoolActor, () => ({ config, memory, gate })),
+      ...(scenario.coresFull === true
+        ? [child('caller', callerActor, () => null, { placement: { kind: 'thread' }, startTimeoutMs: 30_000 })]
+        : []),
+    ]),
     {
       log: silent,
       onEscalation: (error) => {
@@ -92,7 +99,8 @@ async function gantry(): Promise<void> {
     clock: systemClock,
     log: silent,
     pool: system.ref(KEY_POOL),
-    vlm: client,
+    // With full cores, the delays between the two threads of the program count.
+    vlm: scenario.coresFull === true ? callerClient(system.ref(CALLER)) : client,
     images,
     metrics: NO_METRICS,
     language: 'en',

@@ -75,6 +75,21 @@ export function utilisation(
   }
   return actual === 0 ? Number.NaN : Math.min(1, ideal / actual);
 }
+/**
+ * Accepted calls from `from` to `endAt` of those that the limits of a second allow in that time. For callers that make
+ * no bursts, where `utilisation` finds nothing to begin at.
+ */
+export function shareOfSeconds(
+  arrivals: readonly Arrival[],
+  { keys }: Pick<Scenario, 'keys'>,
+  from: number,
+  endAt: number,
+): number {
+  const accepted = arrivals.filter(({ at, status }) => status !== 429 && at >= from && at < endAt).length;
+  const perSecond = keys.reduce((sum, { qps }) => sum + qps, 0);
+  return accepted / ((perSecond * (endAt - from)) / 1_000);
+}
+
 const BURST_GAP_MS = 300;
 /** The next burst is overdue by this much: the caller left its budget unused. */
 const IDLE_MS = 700;

@@ -7,24 +7,24 @@
  * whole run looks at more than two minutes, and so at the windows of a minute as well.
  *
  * A real provider does not slow down when its callers' machine is busy, so the simulators get a higher priority where
- * possible. Exceeded windows count from the first call on; use counts once connections are open, code is compiled and
- * the way to the provider is known.
+ * possible, but where every core is full on purpose. Exceeded windows count from the first call on; use counts once
+ * connections are open, code is compiled and the way to the provider is known.
  */
-import type { ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { setPriority, tmpdir } from 'node:os';
+import { availableParallelism, setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startRedisServer } from '../../src/embedded/redis-server.ts';
 import { preciseNow } from '../../src/simulator/reply.ts';
 import { nextOf, startChild } from '../child.ts';
 import { type Bar, bar, machine, print, readOptions, type Result, resultOf } from '../harness.ts';
-import { type Arrival, utilisation } from './figures.ts';
+import { type Arrival, shareOfSeconds, utilisation } from './figures.ts';
 import { type CallerOrder, type CallerReport, type Scenario, SCENARIOS, STORM_CALLS } from './scenarios.ts';
 
 const options = readOptions(process.argv.slice(2));
-const secondsOf = ({ quickSeconds = 6 }: Scenario, subject: string): number =>
-  options.quick ? (subject === 'Gantry' ? quickSeconds : PEER_SECONDS) : 130;
+const secondsOf = ({ quickSeconds = 6, seconds = 130 }: Scenario, subject: string): number =>
+  options.quick ? (subject === 'Gantry' ? quickSeconds : PEER_SECONDS) : seconds;
 /** With `--quick`, of those compared. */
 const PEER_SECONDS = 5.5;
 const PEERS = ['bottleneck', 'p-throttle', 'rate-limiter-flexible'] as const;
@@ -66,8 +66,9 @@ async function run(
 ): Promise<Run> {
   const provider = start('simulator.ts', JSON.stringify(scenario));
   const seconds = secondsOf(scenario, subject);
+  let others: readonly ChildProcess[] = [];
   try {
-    prefer(provider);
+    if (scenario.coresFull !== true) prefer(provider);
     const { url, model } = await nextOf<{ url: string; model: string }>(provider);
     const order: Omit<CallerOrder, 'node'> = {
       subject,
@@ -84,6 +85,7 @@ async function run(
     await together();
     const ended = Promise.all(callers.map((caller) => nextOf<CallerReport>(caller)));
     callers.forEach((caller) => caller.send('go'));
+    if (scenario.coresFull === true) others = keepCoresBusy();
     let eventAt: number | null = null;
     if (scenario.event !== undefined) {
       await Promise.race([delay(seconds * 250), ended]);
@@ -105,13 +107,25 @@ async function run(
       eventAt,
     };
   } finally {
+    for (const one of others) one.kill('SIGKILL');
     provider.send('end');
   }
 }
 
+/** Other programs of this machine, one for each core. They end with this process at the latest. */
+function keepCoresBusy(): readonly ChildProcess[] {
+  const others = Array.from({ length: availableParallelism() }, () =>
+    spawn(process.execPath, ['--eval', 'for (;;);'], { stdio: 'ignore' }),
+  );
+  process.once('exit', () => others.forEach((one) => one.kill('SIGKILL')));
+  return others;
+}
+
 /** Runs to be made together: with `--quick` as many as do not crowd the machine, else one scenario after the other. */
 function batches(): readonly (readonly (readonly [Scenario, string])[])[] {
-  const compared = SCENARIOS.filter((scenario) => scenario.processes === undefined && scenario.event === undefined);
+  const compared = SCENARIOS.filter(
+    ({ processes, event, coresFull }) => processes === undefined && event === undefined && coresFull === undefined,
+  );
   const others = SCENARIOS.filter((scenario) => !compared.includes(scenario));
   if (!options.quick)
     return [
@@ -131,6 +145,7 @@ function batches(): readonly (readonly (readonly [Scenario, string])[])[] {
     ours([first, ...rest, ...others.filter((scenario) => scenario.event === 'storm')]),
     ours(revoked),
     ours(others.filter((scenario) => scenario.processes !== undefined)),
+    ours(others.filter((scenario) => scenario.coresFull === true)),
   ];
 }
 
@@ -196,12 +211,18 @@ function steadyFrom({ scenario, arrivals }: Run): number {
   return Math.max((at[0] ?? 0) + WARM_UP_MS, known + ANSWERED_MS);
 }
 
+/** Share of the budget used; null where an event disturbs it. */
+function usedShare(one: Run): number | null {
+  const { scenario, arrivals, endAt } = one;
+  if (scenario.event !== undefined) return null;
+  return scenario.coresFull === true
+    ? shareOfSeconds(arrivals, scenario, steadyFrom(one), endAt)
+    : utilisation(arrivals, scenario, endAt, scenario.jitterMs ?? 0, steadyFrom(one));
+}
+
 function check(one: Run, all: readonly Run[]): void {
   const { scenario, subject, violations, arrivals, endAt, eventAt, unknown } = one;
-  const used =
-    scenario.event === undefined
-      ? utilisation(arrivals, scenario, endAt, scenario.jitterMs ?? 0, steadyFrom(one))
-      : null;
+  const used = usedShare(one);
   const raw = scenario.jitterMs === undefined ? null : utilisation(arrivals, scenario, endAt, 0, steadyFrom(one));
   if (used !== null) results.push(resultOf(`${scenario.name}: share of the budget used`, subject, '', [used]));
   if (raw !== null) results.push(resultOf(`${scenario.name}: same, as if there were no jitter`, subject, '', [raw]));
@@ -220,7 +241,7 @@ function check(one: Run, all: readonly Run[]): void {
       0,
     ),
   );
-  if (used !== null) {
+  if (used !== null && scenario.coresFull !== true) {
     bars.push(
       bar(`${scenario.name}: share of the budget used`, used, '', '>=', scenario.processes === undefined ? 0.97 : 0.95),
     );

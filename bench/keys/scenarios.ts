@@ -14,9 +14,19 @@ export interface Scenario {
   /** Processes that share the keys over Redis. Default 1, without Redis. */
   readonly processes?: number;
   readonly event?: 'revoke' | 'storm';
+  /**
+   * Other programs keep every core busy, and the provider, at no higher priority, waits for one as well: the strictest
+   * case, since then calls that have left are late, too. Answers take longer than a window, so that few calls have
+   * theirs when the next ones are allowed.
+   */
+  readonly coresFull?: true;
   /** Seconds with `--quick`; default 6. Those compared run less long. */
   readonly quickSeconds?: number;
-  /** Widest guard the operator allows. */
+  /** Seconds without it; default 130. */
+  readonly seconds?: number;
+  /** How long answers take; default 80 ms, and 250 ms at P95. */
+  readonly latency?: { readonly medianMs: number; readonly p95Ms: number };
+  /** The guard while nothing is late, as the operator set it. */
   readonly guardMs: number;
 }
 
@@ -42,6 +52,18 @@ export const SCENARIOS: readonly Scenario[] = [
   { name: '4 processes over Redis', keys: keys(10, 5, 300), processes: 4, quickSeconds: 8, guardMs: GUARD_MS },
   { name: 'one of ten keys revoked', keys: keys(10, 5, 300), event: 'revoke', quickSeconds: 8, guardMs: GUARD_MS },
   { name: '429 storm', keys: keys(10, 5, 300), event: 'storm', guardMs: GUARD_MS },
+  {
+    name: 'every core full',
+    keys: [
+      ...keys(2, 5, 300),
+      ...keys(2, 10, 600).map((key) => ({ ...key, name: `${key.name}-fast`, key: `${key.key}-fast` })),
+    ],
+    latency: { medianMs: 1_000, p95Ms: 1_500 },
+    coresFull: true,
+    seconds: 180,
+    quickSeconds: 9,
+    guardMs: GUARD_MS,
+  },
 ];
 
 /** Argument of a caller process. */

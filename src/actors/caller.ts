@@ -4,6 +4,7 @@ import type { Picture } from '../llm/picture.ts';
 import { defineActor } from '../runtime/actor.ts';
 import { monotonicMs } from '../runtime/clock.ts';
 import { asError } from '../runtime/errors.ts';
+import { LoopDelay } from '../runtime/loop-delay.ts';
 import type { Asking } from '../runtime/message.ts';
 import type { Transferred } from '../runtime/transfer.ts';
 import { address } from '../runtime/ref.ts';
@@ -13,8 +14,19 @@ export interface CallOrder extends Pick<VlmRequest, 'prompt' | 'traceId'> {
   readonly access: Omit<VlmAccess, 'secret'> & { readonly secret: string };
   /** For each picture its words, and the bytes of its JPEG in the message's `jpegs`. */
   readonly pictures: readonly { readonly caption: string; readonly bytes: number }[];
-  /** End of the call's time by {@link monotonicMs}. An order that is read later is not begun: its lease has expired. */
+  /**
+   * When it was given, and the end of the call's time, by {@link monotonicMs}. An order that is read later is not begun:
+   * its lease has expired.
+   */
+  readonly orderedAt: number;
   readonly endsAt: number;
+}
+
+/** A request that was written at `at` by {@link monotonicMs}. */
+export interface SentReport {
+  readonly at: number;
+  /** How late this thread, or the order on its way to it, has been lately, in ms. */
+  readonly delayMs: number;
 }
 
 export type CallerMessage =
@@ -23,17 +35,19 @@ export type CallerMessage =
    * the other, because only a message's own fields can be transferred.
    */
   | ({ type: 'call'; callId: string; order: CallOrder; jpegs: Transferred<Uint8Array<ArrayBuffer>> } & Asking<VlmReply>)
-  /** After `call`: answered with the {@link monotonicMs} at which the request was written; null when it never was. */
-  | ({ type: 'sent'; callId: string } & Asking<number | null>)
+  /** After `call`: answered when the request was written, with null when it never was. */
+  | ({ type: 'sent'; callId: string } & Asking<SentReport | null>)
   | { type: 'give-up'; callId: string };
 
 export const CALLER = address<CallerMessage>('/caller');
 
 const REPORT_MS = 1_000;
+/** Delays of this thread are remembered for as long as a window of calls lasts, and a little longer. */
+const DELAYS_MS = 2_000;
 
 interface Call {
   readonly abort: AbortController;
-  readonly sent: PromiseWithResolvers<number | null>;
+  readonly sent: PromiseWithResolvers<SentReport | null>;
 }
 
 /**
@@ -63,6 +77,7 @@ export const callerActor = defineActor<CallerMessage, { type: 'report' }>()<null
     const secrets = new Map<string, Secret>();
     let made = 0;
     let reported = '';
+    const loop = new LoopDelay(DELAYS_MS);
     ctx.setInterval('report', REPORT_MS, { type: 'report' });
 
     const secretOf = ({ keyName, secret }: CallOrder['access']): Secret => {
@@ -77,7 +92,8 @@ export const callerActor = defineActor<CallerMessage, { type: 'report' }>()<null
       { order, jpegs }: { readonly order: CallOrder; readonly jpegs: Uint8Array },
       { abort, sent }: Call,
     ): Promise<VlmReply> => {
-      const { access, endsAt, pictures, ...rest } = order;
+      const { access, orderedAt, endsAt, pictures, ...rest } = order;
+      const handOverMs = monotonicMs() - orderedAt;
       const vlm = await load();
       const timeoutMs = endsAt - monotonicMs();
       if (timeoutMs <= 0) throw new Error('its time was over before it began');
@@ -87,7 +103,7 @@ export const callerActor = defineActor<CallerMessage, { type: 'report' }>()<null
         access: { ...access, secret: secretOf(access) },
         pictures: picturesIn(pictures, jpegs),
         signal: abort.signal,
-        onSent: () => sent.resolve(monotonicMs()),
+        onSent: () => sent.resolve({ at: monotonicMs(), delayMs: Math.max(0, handOverMs, loop.mostMs()) }),
       });
     };
 
@@ -110,7 +126,7 @@ export const callerActor = defineActor<CallerMessage, { type: 'report' }>()<null
           return answer;
         },
         sent: ({ callId }) => {
-          const told = ctx.defer<number | null>();
+          const told = ctx.defer<SentReport | null>();
           void (calls.get(callId)?.sent.promise ?? Promise.resolve(null)).then((at) => told.resolve(at));
           return told;
         },
@@ -122,6 +138,7 @@ export const callerActor = defineActor<CallerMessage, { type: 'report' }>()<null
           reported = now;
         },
       },
+      stop: () => loop.stop(),
     };
   },
 });

@@ -19,6 +19,8 @@ import {
 import type { KeySupply } from '../keys/supply.ts';
 import { steadyNow, toSteady } from '../keys/steady.ts';
 import { defineActor, type ActorContext } from '../runtime/actor.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { LoopDelay } from '../runtime/loop-delay.ts';
 import type { Asking, Deferred } from '../runtime/message.ts';
 import { address } from '../runtime/ref.ts';
 
@@ -29,8 +31,11 @@ import { address } from '../runtime/ref.ts';
 export type KeyPoolMessage =
   /** Asks to make one call. Answered when a key comes free, at the latest at `deadline`. */
   | ({ readonly type: 'lease' } & LeaseRequest & Asking<LeaseReply>)
-  /** The call under a lease is leaving now; `at` by `steadyNow`. Until then it counts in every window. */
-  | { readonly type: 'sent'; readonly leaseId: string; readonly at: number }
+  /**
+   * The call under a lease left at `at` by `steadyNow`. Until then it counts in every window. `delayMs`: how late the
+   * thread that sent it has been lately; default 0.
+   */
+  | { readonly type: 'sent'; readonly leaseId: string; readonly at: number; readonly delayMs?: number }
   /** How the call under a lease ended. Every lease must be settled once; it is taken back if that takes too long. */
   | ({ readonly type: 'settle' } & Settlement)
   /** One failure booked on this key was the request's fault. */
@@ -69,6 +74,8 @@ export interface KeyPoolInit {
 }
 
 const REPORT_MS = 1_000;
+/** As long as a window of calls lasts, and a little longer. */
+const DELAYS_MS = 2_000;
 /** After a restart: by then every call under a forgotten lease has left; it takes a few ms when nothing is wrong. */
 const ORPHANS_LEAVE_MS = 1_000;
 
@@ -86,9 +93,8 @@ export const keyPoolActor = defineActor<KeyPoolMessage, Private>()<KeyPoolInit>(
     return {
       handlers: {
         lease: (request) => shell.lease(request),
-        sent: ({ leaseId, at }) => shell.apply(pool.sent(leaseId, at, now())),
-        settle: ({ leaseId, outcome, blame, transit, tokens, adaptations }) =>
-          shell.apply(pool.settle(leaseId, outcome, now(), blame, transit, tokens, adaptations)),
+        sent: (report) => shell.sent(report),
+        settle: (settlement) => shell.settle(settlement),
         forgive: ({ keyName }) => pool.forgive(keyName, now()),
         cancel: ({ waiterId }) => shell.apply(pool.cancel(waiterId, now())),
         stats: () => pool.stats(now()),
@@ -100,9 +106,10 @@ export const keyPoolActor = defineActor<KeyPoolMessage, Private>()<KeyPoolInit>(
         keys: () => pool.view(now()),
         state: () => pool.state,
         supply: () => pool.supply(now()),
-        wake: () => shell.apply(pool.advance(now())),
+        wake: () => shell.wake(),
         report: () => shell.report(),
       },
+      stop: () => shell.stop(),
     };
   },
 });
@@ -113,10 +120,15 @@ class PoolShell {
   readonly #ctx: ActorContext<KeyPoolMessage | Private>;
   readonly #init: KeyPoolInit;
   readonly #waiting = new Map<string, Deferred<LeaseReply>>();
+  /** When the timer `wake` should fire; null: it is not set. */
+  #wakeAt: number | null = null;
+  /** The delays of this thread; null under a clock of a test, which does not wait for this machine. */
+  readonly #loop: LoopDelay | null;
 
   constructor(ctx: ActorContext<KeyPoolMessage | Private>, init: KeyPoolInit) {
     this.#ctx = ctx;
     this.#init = init;
+    this.#loop = ctx.clock === systemClock ? new LoopDelay(DELAYS_MS) : null;
     const { config, memory, gate = null } = init;
     const { keys, strategy } = memory.live ?? config;
     const settings = poolSettings(strategy, config.scheduler);
@@ -139,8 +151,42 @@ class PoolShell {
       return deferred;
     }
     this.#waiting.set(request.waiterId, deferred);
+    this.#late(0, this.#now());
     this.apply(this.pool.request(request, this.#now()));
     return deferred;
+  }
+
+  /** The time that the report took to come here is a delay of ours as well. */
+  sent({
+    leaseId,
+    at,
+    delayMs = 0,
+  }: {
+    readonly leaseId: string;
+    readonly at: number;
+    readonly delayMs?: number;
+  }): void {
+    const now = this.#now();
+    this.#late(Math.max(delayMs, now - at), now);
+    this.apply(this.pool.sent(leaseId, at, now));
+  }
+
+  settle({ leaseId, outcome, blame, transit, tokens, adaptations }: Settlement): void {
+    const now = this.#now();
+    this.#late(0, now);
+    this.apply(this.pool.settle(leaseId, outcome, now, blame, transit, tokens, adaptations));
+  }
+
+  /** A timer that fires late shows that this thread had too much to do, or no core. */
+  wake(): void {
+    const now = this.#now();
+    this.#late(this.#wakeAt === null ? 0 : now - this.#wakeAt, now);
+    this.#wakeAt = null;
+    this.apply(this.pool.advance(now));
+  }
+
+  stop(): void {
+    this.#loop?.stop();
   }
 
   configure({ keys, strategy, scheduler }: Configuration): ConfigureSummary {
@@ -180,6 +226,7 @@ class PoolShell {
     for (const change of changes) this.#logKey(change);
     for (const circuit of this.pool.circuitChanges(this.#now())) this.#logCircuit(circuit);
     gate?.want(this.pool.demand(this.#now()), this.#now());
+    this.#wakeAt = wakeAt === null ? null : Math.max(wakeAt, this.#now());
     if (wakeAt === null) this.#ctx.clearTimer('wake');
     else this.#ctx.setTimer('wake', wakeAt - this.#now(), { type: 'wake' });
   }
@@ -200,6 +247,11 @@ class PoolShell {
       granted,
       permits_in_hand,
     });
+  }
+
+  /** Tells the pool of our own delays before it decides: of this one, and of those of this thread lately. */
+  #late(ms: number, now: number): void {
+    this.pool.ownDelay(Math.max(ms, this.#loop?.mostMs() ?? 0), now);
   }
 
   /** Keeps the present keys for the pool of a restarted actor. */

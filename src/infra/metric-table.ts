@@ -15,6 +15,10 @@ export const METRICS = {
   ),
   llm_calls_total: counter('Calls to the vision-language model', 'status'),
   llm_latency_seconds: histogram('Duration of one call to the model', [0.25, 0.5, 1, 2, 5, 10, 20, 35]),
+  call_send_delay_seconds: histogram(
+    'From the lease of a key to its request being written',
+    [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5],
+  ),
   llm_tokens_total: counter('Tokens of calls to the model, as the provider counts them', 'key', 'kind'),
   llm_cost_total: counter('Cost of calls to the model, by the prices of the key file', 'key'),
   questions_carried_total: counter("Questions not asked, because the model's last answer about the group still holds"),

@@ -3,7 +3,6 @@ import type { Spending } from './limits.ts';
 import type { SlidingWindows } from './sliding-windows.ts';
 import type { Ticket } from './shared/gate.ts';
 import type { CallTokens, TokenHold } from './tokens.ts';
-import { leastGuardMs } from './transit-guard.ts';
 import type { KeySpec } from './key-config.ts';
 import type { LeaseGrant } from './pool.types.ts';
 
@@ -55,13 +54,23 @@ export class Lease {
     return this.#countedAt;
   }
 
-  /** Its call left at `at`, or by then it must have; it arrives within `guardMs`. Only the first report counts. */
-  left(at: number, guardMs: number): void {
+  /**
+   * Its call left at `at`, or by then it must have; it arrives within `aheadMs` and the least guard. Only the first
+   * report counts.
+   */
+  left(at: number, aheadMs: number): void {
     if (this.#sentAt !== null) return;
     this.#sentAt = at;
-    this.#countedAt = at + Math.min(MOST_AHEAD_MS, guardMs - leastGuardMs(guardMs));
+    this.#countedAt = countedAt(at, aheadMs);
     for (const windows of this.#windows) windows.sent(this.#countedAt);
     this.#ticket?.sent(this.#countedAt);
+  }
+
+  /** Its call is still under way and may take `aheadMs`, longer than was thought when it left. */
+  heldUp(aheadMs: number): void {
+    if (this.#sentAt === null) return;
+    const at = countedAt(this.#sentAt, aheadMs);
+    if (at > this.#countedAt) this.arrived(at);
   }
 
   /** A better estimate of when its call arrived. */
@@ -79,8 +88,8 @@ export class Lease {
   }
 
   /** Its call is over and used so many tokens; null: unknown. */
-  over(used: CallTokens | null, guardMs: number, now: number): void {
-    this.left(now, guardMs);
+  over(used: CallTokens | null, aheadMs: number, now: number): void {
+    this.left(now, aheadMs);
     const tokens = used === null ? null : used.prompt + used.completion;
     for (const hold of this.#holds) hold.end(tokens, now);
     this.#ticket?.over?.(tokens, now);
@@ -97,6 +106,8 @@ export class Lease {
       this.#holds.push(to.tokens.reserve(hold.tokens));
   }
 }
+
+const countedAt = (sentAt: number, aheadMs: number): number => sentAt + Math.min(MOST_AHEAD_MS, aheadMs);
 
 /** The reply that grants a lease of this key. */
 export function grantOf(spec: KeySpec, leaseId: string, grantedAt: number, trial: boolean): LeaseGrant {

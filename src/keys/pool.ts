@@ -30,6 +30,7 @@ import type {
 } from './pool.types.ts';
 import type { Demand, PermitGate } from './shared/gate.ts';
 import { supplyOf, type KeySupply } from './supply.ts';
+import { nextChangeAt } from './next-change.ts';
 import { boundWith, TokenEstimates } from './token-estimate.ts';
 import { ASSUMED_CALL, type CallTokens } from './tokens.ts';
 import { leastGuardMs, TransitWays } from './transit-guard.ts';
@@ -76,7 +77,7 @@ export class KeyPool {
     this.#leasePrefix = leasePrefix;
     this.#memory = memory;
     this.#ways = memory.ways ??= new TransitWays();
-    this.#arrivals = new Arrivals(this.#ways);
+    this.#arrivals = new Arrivals(this.#ways, settings.guardMs);
     this.#circuits = new Circuits(random);
     this.#roster = new KeyRoster(settings.strategy);
     this.#waiters = new Waiters(settings.queueSize, settings.ageingMs);
@@ -101,7 +102,7 @@ export class KeyPool {
     this.#setKeys(specs);
     for (const { from, to } of movesOf(before, specs)) this.#moveSpending(budgetOf(from), budgetOf(to));
     this.#memory.forget(new Set(specs.map(budgetOf)), now);
-    this.#ways.keep(new Set(specs.map((spec) => spec.baseUrl)));
+    this.#arrivals.configure(settings.guardMs, new Set(specs.map((spec) => spec.baseUrl)));
     this.#circuits.keep(specs);
     this.#estimates.keep(specs);
     this.#history.keep(specs);
@@ -110,16 +111,12 @@ export class KeyPool {
 
   /** No new leases for this key while on. False in `found`: there is no such key. */
   drain(keyName: string, on: boolean, now: number): { readonly found: boolean; readonly step: PoolStep } {
-    const key = this.#roster.find(keyName);
-    if (key !== undefined) key.drained = on;
-    return { found: key !== undefined, step: this.advance(now) };
+    return this.#operate(keyName, (key) => (key.drained = on), now);
   }
 
   /** Switches a key off, or on again: then a refusal by the provider is forgotten too. */
   disable(keyName: string, on: boolean, now: number): { readonly found: boolean; readonly step: PoolStep } {
-    const key = this.#roster.find(keyName);
-    if (key !== undefined) key.switchedOff = on;
-    return { found: key !== undefined, step: this.advance(now) };
+    return this.#operate(keyName, (key) => (key.switchedOff = on), now);
   }
 
   /** Every key for administration, in the order of the configuration. */
@@ -162,8 +159,14 @@ export class KeyPool {
    * The call under a lease left at `at`. Until this, or its settlement, it counts as if it might arrive at any time.
    */
   sent(leaseId: string, at: number, now: number): PoolStep {
-    this.#leases.get(leaseId)?.left(Math.min(at, now), this.#settings.guardMs);
+    const lease = this.#leases.get(leaseId);
+    lease?.left(Math.min(at, now), this.#arrivals.aheadMs(lease, now));
     return this.advance(now);
+  }
+
+  /** This process was late by `ms`: for want of a core, or by its own work. Calls under way may be as late. */
+  ownDelay(ms: number, now: number): void {
+    this.#arrivals.ownDelay(ms, now);
   }
 
   /**
@@ -182,7 +185,7 @@ export class KeyPool {
     if (transit !== null) this.#arrivals.measured(lease, transit, now);
     if (used !== null) this.#estimates.learn(key.spec, lease.bound, used, now);
     if (outcome.kind === 'abandoned' && lease.sentAt === null) lease.refund();
-    else lease.over(used, this.#settings.guardMs, now);
+    else lease.over(used, this.#arrivals.aheadMs(lease, now), now);
     const group = this.#roster.groupOf(key);
     const before = group.map((one) => ({ key: one, status: one.status(now), until: one.rest.until }));
     const restUntil = this.#roster.followCircuit(mark.circuit.circuit, now, () =>
@@ -201,6 +204,7 @@ export class KeyPool {
   /** Applies the passage of time: expires leases, refuses requests that waited too long, grants free keys. */
   advance(now: number): PoolStep {
     this.#expireLeases(now);
+    this.#arrivals.countAnew(this.#leases.values(), now);
     const replies: { waiterId: string; reply: LeaseReply }[] = [];
     let everyKeyBusy = false;
     for (const waiter of this.#waiters.inOrder()) {
@@ -289,9 +293,15 @@ export class KeyPool {
     for (const [id, lease] of this.#leases) {
       if (lease.expiresAt > now) return;
       this.#leases.delete(id);
-      lease.over(null, this.#settings.guardMs, now);
+      lease.over(null, this.#arrivals.aheadMs(lease, now), now);
       this.#roster.followCircuit(lease.mark.circuit.circuit, now, () => lease.key.expire(lease.mark, now));
     }
+  }
+
+  #operate(keyName: string, change: (key: PooledKey) => void, now: number): { found: boolean; step: PoolStep } {
+    const key = this.#roster.find(keyName);
+    if (key !== undefined) change(key);
+    return { found: key !== undefined, step: this.advance(now) };
   }
 
   /** Null when it waits from now on. */
@@ -332,19 +342,12 @@ export class KeyPool {
 
   /** The next moment at which `advance` could change something. */
   #wakeAt(now: number): number | null {
-    const oldest = this.#leases.values().next().value;
-    let wake = oldest?.expiresAt ?? Infinity;
-    let everyKeyBusy = false;
-    for (const waiter of this.#waiters.inOrder()) {
-      wake = Math.min(wake, waiter.deadline);
-      // As in `advance`: waiters behind one that takes any key wait for it.
-      if (everyKeyBusy) continue;
-      everyKeyBusy = waiter.exclude.size === 0;
-      const tokensWith = this.#estimates.tokensWith(waiter.tokens, now);
-      for (const key of this.#roster.keys)
-        if (!waiter.exclude.has(key.spec.name))
-          wake = Math.min(wake, key.availableAt(now, tokensWith(key)) ?? Infinity);
-    }
-    return wake === Infinity ? null : wake;
+    return nextChangeAt({
+      expiresAt: this.#leases.values().next().value?.expiresAt ?? null,
+      waiters: this.#waiters,
+      keys: this.#roster.keys,
+      tokensWith: (bound) => this.#estimates.tokensWith(bound, now),
+      now,
+    });
   }
 }

@@ -3,10 +3,14 @@
  * - `arrival`: when the provider says the request arrived, epoch ms by the provider's clock; with it, when known, the
  *   ms from sending to answer, within which it must have arrived, and how many of those the provider says it worked.
  * - `round-trip`: ms from sending to answer without the provider's own time.
+ *
+ * `writeMs`: the call was reported as sent when all of it was written; it may have left up to this much earlier.
+ * Default 0.
  */
-export type TransitSample =
+export type TransitSample = { readonly writeMs?: number } & (
   | { readonly kind: 'arrival'; readonly at: number; readonly roundTripMs?: number; readonly workMs?: number }
-  | { readonly kind: 'round-trip'; readonly ms: number };
+  | { readonly kind: 'round-trip'; readonly ms: number }
+);
 
 /** The fastest way possible, in ms from the zero of its samples; `sure`: enough was seen to trust it. */
 export interface Fastest {
@@ -18,6 +22,9 @@ interface Bucket {
   readonly from: number;
   readonly since: number;
   min: number;
+  /** Of calls that were written at once. */
+  promptMin: number;
+  prompts: number;
   max: number;
   floor: number;
   count: number;
@@ -35,6 +42,8 @@ const APART_MS = 1_000;
  */
 const FASTER_MS = 20;
 const ROUNDING_MS = 2;
+/** Writing takes less, unless the thread loses its core meanwhile. */
+const PROMPT_MS = 2;
 const LONGEST_EXCESS_MS = 4_000;
 
 /**
@@ -50,27 +59,43 @@ const LONGEST_EXCESS_MS = 4_000;
  * it. That is how NTP bounds an offset (RFC 5905, section 8). What is between the fastest call and that bound, 20 ms at
  * most, is taken as possible. Where the provider gives no arrival but its processing time, `x` is the rest of the round
  * trip: it holds the way back as well, so it errs to the safe side.
+ *
+ * A thread that loses its core while it writes a request reports it as sent too late, by which the way seems too fast,
+ * for ten minutes. So once enough calls are known that were written at once, only those tell the fastest way.
  */
 export class TransitTimes {
   #buckets: Bucket[] = [];
 
-  /** `value` in ms, from any zero that stays the same; no call's can be below `floor`, as far as this one tells. */
-  add(value: number, now: number, floor: number): void {
+  /**
+   * `value` in ms, from any zero that stays the same; no call's can be below `floor`, as far as this one tells. Writing
+   * the call took `writeMs`.
+   */
+  add(value: number, now: number, floor: number, writeMs = 0): void {
     if (!Number.isFinite(value)) return;
     const from = Math.floor(now / BUCKET_MS) * BUCKET_MS;
-    const newest = this.#buckets.at(-1);
+    let newest = this.#buckets.at(-1);
     if (newest === undefined || newest.from < from) {
-      this.#buckets = [
-        ...this.#buckets.slice(1 - BUCKETS),
-        { from, since: now, until: now, min: value, max: value, floor, count: 1 },
-      ];
-      return;
+      newest = {
+        from,
+        since: now,
+        until: now,
+        floor,
+        min: value,
+        max: value,
+        count: 0,
+        promptMin: Infinity,
+        prompts: 0,
+      };
+      this.#buckets = [...this.#buckets.slice(1 - BUCKETS), newest];
     }
     newest.min = Math.min(newest.min, value);
     newest.max = Math.max(newest.max, value);
     newest.floor = Math.max(newest.floor, floor);
     newest.count++;
     newest.until = Math.max(newest.until, now);
+    if (writeMs > PROMPT_MS) return;
+    newest.promptMin = Math.min(newest.promptMin, value);
+    newest.prompts++;
   }
 
   /** Spread of the last ten minutes in ms, from the fastest possible on; null while too little was seen. */
@@ -95,7 +120,8 @@ const isEnough = (buckets: readonly Bucket[]): boolean =>
   (buckets.at(-1)?.until ?? 0) - (buckets[0]?.since ?? 0) >= APART_MS;
 
 function fastestOf(buckets: readonly Bucket[]): number {
-  const seen = Math.min(...buckets.map((bucket) => bucket.min));
+  const prompts = buckets.reduce((sum, bucket) => sum + bucket.prompts, 0);
+  const seen = Math.min(...buckets.map((bucket) => (prompts < ENOUGH ? bucket.min : bucket.promptMin)));
   const floor = Math.max(...buckets.map((bucket) => bucket.floor));
   // Above the fastest seen when a clock was set meanwhile: then it tells nothing.
   return Math.min(seen, Math.max(floor, seen - FASTER_MS));
@@ -110,8 +136,8 @@ export const leastGuardMs = (guardMs: number): number => Math.min(LEAST_GUARD_MS
 /**
  * How much later one answered call arrived than another that left at the same moment ({@link TransitWays.arrivedAt}):
  * answered calls need only the least guard. A call under way may be held up longer than any before it, so it counts as
- * arriving a whole guard after it left until its answer is there. That costs nothing for calls that take less than a
- * window.
+ * arriving a whole guard after it left until its answer is there ({@link AdaptiveGuard}). That costs nothing for calls
+ * that take less than a window.
  *
  * Kept for each endpoint, bounded by the number of endpoints in the key file.
  */
@@ -132,7 +158,8 @@ export class TransitWays {
     const known = this.#ways.get(endpoint);
     const fastest = known?.kind === sample.kind ? known.times.fastest(now) : null;
     if (fastest === null) return null;
-    const excess = Math.max(0, valueOf(sample, sentAt) - fastest.value) + ROUNDING_MS;
+    const { writeMs = 0 } = sample;
+    const excess = Math.max(-writeMs, valueOf(sample, sentAt) - fastest.value) + ROUNDING_MS;
     // A provider whose clock was set: no call is on its way for so long.
     if (excess > LONGEST_EXCESS_MS) return null;
     if (fastest.sure) return { at: sentAt + excess, sure: true };
@@ -155,7 +182,7 @@ export class TransitWays {
     this.#ways.set(endpoint, way);
     const value = valueOf(sample, sentAt);
     const rest = sample.kind === 'arrival' ? (sample.roundTripMs ?? Infinity) - (sample.workMs ?? 0) : value;
-    way.times.add(value, now, value - rest);
+    way.times.add(value, now, value - rest, sample.writeMs);
   }
 
   /** By how many ms the slowest call of the last ten minutes exceeded the fastest way; null while too few are known. */

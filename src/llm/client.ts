@@ -15,7 +15,7 @@ import { errorInAnswer, type ProviderError, readProviderError } from './provider
 import { requestBody } from './request-body.ts';
 import { differencesOf, type Wanted } from './request-shape.ts';
 import { readBody } from './response-reader.ts';
-import { transitOf } from './transit.ts';
+import { type SentRequest, transitOf } from './transit.ts';
 import { CallDispatcher, createTransport, LARGEST_ANSWER_BYTES, type Transport } from './transport.ts';
 
 /** A key as a call needs it; a lease's grant has this shape. */
@@ -44,8 +44,11 @@ export interface VlmRequest {
   readonly timeoutMs: number;
   /** Aborts the call: outcome `abandoned`. */
   readonly signal?: AbortSignal;
-  /** Called once, `agoMs` after the request was written to its connection; never when it was not written. */
-  readonly onSent?: (agoMs: number) => void;
+  /**
+   * Called once, `agoMs` after the request was written to its connection; never when it was not written. `delayMs`: how
+   * late the caller's thread has been lately, for want of a core or by its own work; default 0.
+   */
+  readonly onSent?: (agoMs: number, delayMs?: number) => void;
 }
 
 interface ReplyParts {
@@ -115,7 +118,7 @@ export function createVlmClient({ now = Date.now }: VlmClientOptions = {}): VlmC
     const chosen = adaptations.choose(target, wanted);
     const made = await exchange(request, chosen, clients);
     const parts = {
-      transit: made.headers === null ? null : transitOf(made.headers, made.roundTripMs),
+      transit: made.headers === null ? null : transitOf(made.headers, made.sent),
       adaptations: differencesOf(chosen.shape, wanted),
       limits: made.headers === null ? {} : limitsIn(made.headers),
       promptTokens: 0,
@@ -155,8 +158,8 @@ export function createVlmClient({ now = Date.now }: VlmClientOptions = {}): VlmC
 
 interface Received {
   readonly headers: Headers | null;
-  /** Milliseconds from the written request to the response's headers; null when it was never written. */
-  readonly roundTripMs: number | null;
+  /** Null when the request was never written. */
+  readonly sent: SentRequest | null;
 }
 
 /** The end of one exchange with the provider: a completion, an error from it, or no response. */
@@ -177,15 +180,14 @@ async function exchange(request: VlmRequest, { shape }: ChosenShape, clients: Cl
     timedOut = request.signal?.aborted !== true;
     over.abort();
   }, limit);
-  let sentAt: number | null = null;
-  const onSent = (): void => {
-    if (sentAt !== null) return;
-    sentAt = performance.now();
+  let written: Written | null = null;
+  const onSent = (writeMs: number): void => {
+    written = { at: performance.now(), writeMs };
     request.onSent?.(0);
   };
   const largest = LARGEST_ANSWER_BYTES + (shape.stream ? maxOutputTokens * STREAMED_TOKEN_BYTES : 0);
   const dispatcher = new CallDispatcher(clients.pool, onSent, largest);
-  let received: Received = { headers: null, roundTripMs: null };
+  let received: Received = { headers: null, sent: null };
   try {
     // The declared type decides only how the library would read the body, which is done here.
     const body = requestBody(
@@ -202,7 +204,7 @@ async function exchange(request: VlmRequest, { shape }: ChosenShape, clients: Cl
         fetchOptions: { dispatcher },
       })
       .asResponse();
-    received = receivedAt(response.headers, sentAt);
+    received = receivedAt(response.headers, written);
     const answer = readBody(await response.text());
     const error = errorInAnswer(answer.kind === 'json' ? answer.value : answer.text);
     if (error !== null) return { kind: 'refused', error, ...received };
@@ -215,10 +217,11 @@ async function exchange(request: VlmRequest, { shape }: ChosenShape, clients: Cl
   } catch (thrown) {
     const ending = { timedOut, abandoned: request.signal?.aborted === true && !timedOut };
     const error = ending.timedOut || ending.abandoned ? null : errorOf(thrown, dispatcher);
-    if (thrown instanceof APIError && thrown.headers !== undefined) received = receivedAt(thrown.headers, sentAt);
+    if (thrown instanceof APIError && thrown.headers !== undefined) received = receivedAt(thrown.headers, written);
     if (error !== null) return { kind: 'refused', error, ...received };
     return { kind: 'broken', failure: brokenCall(thrown, ending, secret), ...received };
   } finally {
+    dispatcher.ended();
     clearTimeout(timer);
     over.release();
   }
@@ -227,9 +230,15 @@ async function exchange(request: VlmRequest, { shape }: ChosenShape, clients: Cl
 const sentPictures = ({ access, pictures }: VlmRequest): readonly Picture[] =>
   pictures.slice(0, access.maxImages ?? MOST_IMAGES);
 
-const receivedAt = (headers: Headers, sentAt: number | null): Received => ({
+/** A request that was written at `at` by `performance.now()`, which took `writeMs`. */
+interface Written {
+  readonly at: number;
+  readonly writeMs: number;
+}
+
+const receivedAt = (headers: Headers, written: Written | null): Received => ({
   headers,
-  roundTripMs: sentAt === null ? null : performance.now() - sentAt,
+  sent: written === null ? null : { roundTripMs: performance.now() - written.at, writeMs: written.writeMs },
 });
 
 const errorOf = (thrown: unknown, { errorBody }: CallDispatcher): ProviderError | null =>

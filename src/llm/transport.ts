@@ -37,39 +37,80 @@ export function createTransport(): Transport {
  */
 export class CallDispatcher extends Dispatcher {
   readonly #pool: Dispatcher;
-  readonly #onSent: () => void;
+  readonly #writing: Writing;
   readonly largest: number;
   /** The body of a response that was not 2xx; null while there is none. */
   errorBody: string | null = null;
 
   /**
-   * `onSent` is called once, when the request has been written to its connection; never if it is not. `largest`: bytes
-   * of an answer, at most.
+   * `onSent` is called once, when the request has been written to its connection, with the ms that writing it took;
+   * never if it is not. `largest`: bytes of an answer, at most.
    */
-  constructor(pool: Dispatcher, onSent: () => void, largest: number) {
+  constructor(pool: Dispatcher, onSent: (writeMs: number) => void, largest: number) {
     super();
     this.#pool = pool;
-    this.#onSent = onSent;
+    this.#writing = new Writing(onSent);
     this.largest = largest;
   }
 
   override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
-    return this.#pool.dispatch(options, new SentHandler(handler, this.#onSent));
+    return this.#pool.dispatch(options, new SentHandler(handler, this.#writing));
+  }
+
+  /** The call is over. Also a request of which only a part was written has reached the provider: it is reported now. */
+  ended(): void {
+    this.#writing.ended();
+  }
+}
+
+/** The writing of one request: from the moment before its first byte to the report. */
+class Writing {
+  readonly #onSent: (writeMs: number) => void;
+  #startedAt = 0;
+  #state: 'before' | 'under-way' | 'reported' = 'before';
+
+  constructor(onSent: (writeMs: number) => void) {
+    this.#onSent = onSent;
+  }
+
+  starts(): void {
+    this.#startedAt = performance.now();
+  }
+
+  begun(): void {
+    if (this.#state === 'before') this.#state = 'under-way';
+  }
+
+  ended(): void {
+    if (this.#state !== 'under-way') return;
+    this.#state = 'reported';
+    this.#onSent(performance.now() - this.#startedAt);
   }
 }
 
 class SentHandler extends DecoratorHandler implements Dispatcher.DispatchHandler {
   readonly #handler: Dispatcher.DispatchHandler;
-  readonly #onSent: () => void;
+  readonly #writing: Writing;
 
-  constructor(handler: Dispatcher.DispatchHandler, onSent: () => void) {
+  constructor(handler: Dispatcher.DispatchHandler, writing: Writing) {
     super(handler);
     this.#handler = handler;
-    this.#onSent = onSent;
+    this.#writing = writing;
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController, context: unknown): void {
+    this.#writing.starts();
+    this.#handler.onRequestStart?.(controller, context);
+  }
+
+  onBodySent(chunk: Buffer): void {
+    this.#writing.begun();
+    this.#handler.onBodySent?.(chunk);
   }
 
   onRequestSent(): void {
-    this.#onSent();
+    this.#writing.begun();
+    this.#writing.ended();
     this.#handler.onRequestSent?.();
   }
 }

@@ -101,7 +101,13 @@ export async function startedScheduler({
     { scheduler, api_keys: keys.map((key, i) => ({ name: `k${i + 1}`, key: `s${i}`, ...key })) },
     {},
   );
-  const metrics = { llm: [] as string[], outcomes: [] as string[], shed: [] as string[], usage: [] as string[] };
+  const metrics = {
+    llm: [] as string[],
+    outcomes: [] as string[],
+    shed: [] as string[],
+    usage: [] as string[],
+    sends: 0,
+  };
   const init = {
     bus,
     images,
@@ -112,6 +118,9 @@ export async function startedScheduler({
   };
   const sink: MetricSink = {
     ...NO_METRICS,
+    observe: (name) => {
+      if (name === 'call_send_delay_seconds') metrics.sends += 1;
+    },
     inc: (name, by, labels = {}) => {
       if (name === 'llm_calls_total') metrics.llm.push(labels['status'] ?? '');
       if (name === 'assessments_total') metrics.outcomes.push(labels['outcome'] ?? '');

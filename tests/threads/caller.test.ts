@@ -161,6 +161,7 @@ describe('the caller in its thread', () => {
       prompt: buildPrompt(task, 'en'),
       traceId: task.traceId,
       pictures: [{ caption: '', bytes: jpeg.byteLength }],
+      orderedAt: monotonicMs() - 5_000,
       endsAt: monotonicMs(),
     };
     const calls = sim.calls().length;

@@ -60,7 +60,7 @@ describe('calls that the caller makes', () => {
     caller.answer('call', GOOD);
     await new Promise((resolve) => setImmediate(resolve));
     assert.deepEqual(seen, []);
-    caller.answer('sent', monotonicMs() - 40);
+    caller.answer('sent', { at: monotonicMs() - 40, delayMs: 7 });
     await calling;
     assert.deepEqual(seen, [true, 'ok']);
   });
@@ -98,7 +98,7 @@ describe('calls that the caller makes', () => {
     controller.abort();
     assert.equal(kindOf(await calling), 'abandoned');
     assert.deepEqual({ sent, told: caller.told }, { sent: 1, told: ['give-up'] });
-    caller.answer('sent', monotonicMs());
+    caller.answer('sent', { at: monotonicMs(), delayMs: 0 });
     await new Promise((resolve) => setImmediate(resolve));
     assert.equal(sent, 1);
   });

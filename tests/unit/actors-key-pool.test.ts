@@ -59,6 +59,36 @@ describe('the key pool actor', () => {
     assert.equal(granted(await waiting).grantedAt, clock.now());
   });
 
+  it('takes a late report of a sent call, and a late thread, as delays that calls under way may have too', async (t) => {
+    const { clock, pool, system } = await started([{ qps_limit: 1 }]);
+    t.after(() => system.stop());
+    const ask = (): Promise<LeaseReply> => {
+      const waiterId = `own-${clock.now()}-${Math.random()}`;
+      return pool.ask(
+        { type: 'lease', waiterId, priority: 3, exclude: [], deadline: clock.now() + 60_000 },
+        { timeoutMs: 120_000 },
+      );
+    };
+    for (const [told, waitsMs] of [
+      [{ agoMs: 0 }, 1_001],
+      [{ agoMs: 100 }, 1_001 + 200 - 100],
+      [{ agoMs: 0, delayMs: 300 }, 1_001 + 600],
+    ] as const) {
+      const { leaseId } = granted(await ask());
+      await clock.advance(told.agoMs);
+      const { agoMs, ...more } = told;
+      pool.tell({ type: 'sent', leaseId, at: clock.now() - agoMs, ...more });
+      let next: LeaseReply | undefined;
+      const waiting = ask().then((reply) => (next = reply));
+      await clock.advance(waitsMs - 1);
+      assert.equal(next, undefined, JSON.stringify(told));
+      await clock.advance(1);
+      const { leaseId: second } = granted(await waiting);
+      for (const one of [leaseId, second]) pool.tell({ type: 'settle', leaseId: one, outcome: { kind: 'ok' } });
+      await clock.advance(60_000);
+    }
+  });
+
   it('refuses at the deadline, on withdrawal, and a second request of one id', async (t) => {
     const { clock, lease, pool, system } = await started([{ qps_limit: 1, max_in_flight: 1 }]);
     t.after(() => system.stop());

@@ -29,7 +29,10 @@ describe('the scheduler', () => {
       },
     );
     assert.deepEqual(bus.settlements(one), ['ack']);
-    assert.deepEqual({ llm: metrics.llm, outcomes: metrics.outcomes }, { llm: ['success'], outcomes: ['vlm'] });
+    assert.deepEqual(
+      { llm: metrics.llm, sends: metrics.sends, outcomes: metrics.outcomes },
+      { llm: ['success'], sends: 1, outcomes: ['vlm'] },
+    );
     const now = await stats();
     assert.deepEqual(
       { mode: now.mode, assessed: now.assessed, in_flight: now.in_flight, bus_ok: now.bus_ok },

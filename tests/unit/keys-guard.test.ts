@@ -136,19 +136,24 @@ describe('how long calls take to a provider', () => {
   });
 
   it('reads what providers send', () => {
-    assert.deepEqual(transitOf(new Headers({ 'req-arrive-time': '1700000000123', 'req-cost-time': '5' }), 90), {
+    const sent = { roundTripMs: 90, writeMs: 0.5 };
+    assert.deepEqual(transitOf(new Headers({ 'req-arrive-time': '1700000000123', 'req-cost-time': '5' }), sent), {
       kind: 'arrival',
       at: 1_700_000_000_123,
-      roundTripMs: 90,
+      ...sent,
       workMs: 5,
     });
-    assert.deepEqual(transitOf(new Headers({ 'req-arrive-time': '1700000000123' }), 90), {
+    assert.deepEqual(transitOf(new Headers({ 'req-arrive-time': '1700000000123' }), sent), {
       kind: 'arrival',
       at: 1_700_000_000_123,
-      roundTripMs: 90,
+      ...sent,
     });
-    assert.deepEqual(transitOf(new Headers({ 'openai-processing-ms': '70' }), 90), { kind: 'round-trip', ms: 20 });
-    assert.equal(transitOf(new Headers({ 'openai-processing-ms': '170' }), 90), null);
+    assert.deepEqual(transitOf(new Headers({ 'openai-processing-ms': '70' }), sent), {
+      kind: 'round-trip',
+      ms: 20,
+      writeMs: 0.5,
+    });
+    assert.equal(transitOf(new Headers({ 'openai-processing-ms': '170' }), sent), null);
     assert.equal(transitOf(new Headers({ 'req-arrive-time': 'soon' }), null), null);
   });
 });

@@ -170,6 +170,31 @@ describe('the way to a provider', () => {
     assert.deepEqual({ asked, sent }, { asked: 1, sent: 0 });
   });
 
+  it('given up while it is being written, it counts as sent: its beginning has arrived', async () => {
+    const arrived = Promise.withResolvers<void>();
+    const url = await serving(() => arrived.resolve());
+    const controller = new AbortController();
+    const written: number[] = [];
+    const dispatcher = new CallDispatcher(
+      createTransport().pool,
+      (writeMs) => void written.push(writeMs),
+      LARGEST_ANSWER_BYTES,
+    );
+    // More than the buffers of both ends hold.
+    const body = 'x'.repeat(64_000_000);
+    const { fetch } = createTransport();
+    const init = { method: 'POST', body, signal: controller.signal, dispatcher };
+    const given = fetch(url, init as unknown as RequestInit);
+    await arrived.promise;
+    assert.deepEqual(written, [], 'the rest waits');
+    controller.abort();
+    await assert.rejects(given, { name: 'AbortError' });
+    dispatcher.ended();
+    dispatcher.ended();
+    assert.equal(written.length, 1);
+    assert.ok((written[0] ?? -1) >= 0);
+  });
+
   it('takes no answer that is too large, or that breaks off', async () => {
     const large = await serving((_, response) => void response.end(Buffer.alloc(1_000_001)));
     const broken = await serving((_, response) => {

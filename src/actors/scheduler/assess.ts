@@ -90,7 +90,7 @@ function stateOf(task: AssessmentTask, context: AssessContext): AssessmentState 
 /** A stored picture is read within this time, in ms. */
 const READ_MS = 1_000;
 
-/** A picture that is not stored by then comes too late for its answer, epoch ms. A task may be older after an outage. */
+/** A picture that is not stored by then is too late for its answer, epoch ms. A task can be older after an outage. */
 const pictureUntil = ({ expiresAt, freshUntil = expiresAt }: AssessmentTask, now: number): number =>
   Math.min(Date.parse(expiresAt), Math.max(Date.parse(freshUntil), now + READ_MS));
 

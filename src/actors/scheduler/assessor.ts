@@ -105,7 +105,8 @@ export class Assessor {
       picture: (id, deadline) => readPicture(id, deadline, this.#options),
       earlierPicture: (id) => storedPicture(id, this.#options),
       vlm,
-      onCall: (kind, seconds) => {
+      onCall: (kind, seconds, sendMs) => {
+        if (sendMs !== null) metrics.observe('call_send_delay_seconds', sendMs / 1_000);
         const status = statusOf(kind);
         if (status === null) return;
         metrics.inc('llm_calls_total', 1, { status });

@@ -14,8 +14,8 @@ export interface CallContext {
   readonly clock: Clock;
   readonly keys: Keys;
   readonly vlm: VlmClient;
-  /** Told of each call that ended. */
-  readonly onCall: (kind: CallOutcomeKind, seconds: number) => void;
+  /** Told of each call that ended. `sendMs`: from its lease until it was written; null when it never was. */
+  readonly onCall: (kind: CallOutcomeKind, seconds: number, sendMs: number | null) => void;
   /** Aborted: calls in flight are given up. */
   readonly abort: AbortSignal;
 }
@@ -51,9 +51,9 @@ export async function makeCall(options: CallOptions, context: CallContext): Prom
   const { lease, leaseAskedAt, leasedAt, deadline, dropped, request, hedge } = options;
   const startedAt = clock.now();
   let sentAt: number | null = null;
-  const onSent = (agoMs: number): void => {
+  const onSent = (agoMs: number, delayMs?: number): void => {
     sentAt = clock.now() - agoMs;
-    keys.sent(lease.leaseId, agoMs);
+    keys.sent(lease.leaseId, agoMs, delayMs);
   };
   let late = false;
   const over = joinSignals([abort, dropped]);
@@ -67,14 +67,9 @@ export async function makeCall(options: CallOptions, context: CallContext): Prom
   const endedAt = clock.now();
   const ours = abort.aborted || dropped?.aborted === true;
   const reply = late && !ours ? hung(answer, sentAt, endedAt) : answer;
-  context.onCall(reply.ok ? 'ok' : reply.failure.kind, Math.max(0, endedAt - startedAt) / 1_000);
-  return {
-    lease,
-    reply,
-    startedAt,
-    endedAt,
-    trace: traceOf(lease, reply, { leaseAskedAt, leasedAt, sentAt, endedAt }, hedge),
-  };
+  const trace = traceOf(lease, reply, { leaseAskedAt, leasedAt, sentAt, endedAt }, hedge);
+  context.onCall(reply.ok ? 'ok' : reply.failure.kind, Math.max(0, endedAt - startedAt) / 1_000, trace.sendMs);
+  return { lease, reply, startedAt, endedAt, trace };
 }
 
 function hung(reply: VlmReply, sentAt: number | null, endedAt: number): VlmReply {

@@ -4,7 +4,7 @@ import { monotonicMs } from '../../runtime/clock.ts';
 import { asError } from '../../runtime/errors.ts';
 import { transfer } from '../../runtime/transfer.ts';
 import type { ActorRef } from '../../runtime/ref.ts';
-import type { CallerMessage } from '../caller.ts';
+import type { CallerMessage, SentReport } from '../caller.ts';
 
 /** The caller enforces a call's own time-out. This later one is for a caller that does not answer. */
 const GRACE_MS = 5_000;
@@ -35,24 +35,26 @@ export function callerClient(caller: ActorRef<CallerMessage>): VlmClient {
         extraBody: extraBody ?? null,
         secret: access.secret.reveal(),
       };
+      const orderedAt = monotonicMs();
       const order = {
         access: sent,
         prompt,
         traceId,
         pictures: pictures.map(({ caption, jpeg }) => ({ caption, bytes: jpeg.byteLength })),
-        endsAt: monotonicMs() + timeoutMs,
+        orderedAt,
+        endsAt: orderedAt + timeoutMs,
       };
       const waits = { timeoutMs: 2 * timeoutMs + GRACE_MS };
-      let left = (at: number): void => {
+      let left = (report: SentReport): void => {
         left = () => undefined;
-        onSent?.(Math.max(0, monotonicMs() - at));
+        onSent?.(Math.max(0, monotonicMs() - report.at), report.delayMs);
       };
       const silent = Promise.withResolvers<VlmReply>();
       let timer: NodeJS.Timeout | null = null;
       const giveUp = (): void => {
         caller.tell({ type: 'give-up', callId });
         timer = setTimeout(() => {
-          left(monotonicMs());
+          left({ at: monotonicMs(), delayMs: 0 });
           silent.resolve(lost('abandoned', 'given up, and nothing was heard of it since'));
         }, GIVE_UP_MS);
       };
@@ -60,8 +62,8 @@ export function callerClient(caller: ActorRef<CallerMessage>): VlmClient {
       const jpegs = transfer(joined(pictures.map(({ jpeg }) => jpeg)));
       const answer = caller.ask({ type: 'call', callId, order, jpegs }, waits);
       const told = caller.ask({ type: 'sent', callId }, waits).then(
-        (at) => {
-          if (at !== null) left(at);
+        (report) => {
+          if (report !== null) left(report);
         },
         // The answer fails in the same way.
         () => undefined,
@@ -70,7 +72,7 @@ export function callerClient(caller: ActorRef<CallerMessage>): VlmClient {
       try {
         return await Promise.race([answer.then((reply) => told.then(() => reply)), silent.promise]);
       } catch (thrown) {
-        left(monotonicMs());
+        left({ at: monotonicMs(), delayMs: 0 });
         return lost('network', `the call was lost in Gantry itself: ${asError(thrown).message}`);
       } finally {
         if (timer !== null) clearTimeout(timer);

@@ -54,11 +54,11 @@ export class KeyClient {
     }
   }
 
-  /** The call under this lease left `agoMs` ago. */
-  sent(leaseId: string, agoMs: number): void {
+  /** The call under this lease left `agoMs` ago, from a thread that was up to `delayMs` late. */
+  sent(leaseId: string, agoMs: number, delayMs = 0): void {
     const { pool, clock } = this.#options;
     // Whole ms, and rather a moment too late than too early.
-    pool.tell({ type: 'sent', leaseId, at: steadyNow(clock) - Math.floor(agoMs) });
+    pool.tell({ type: 'sent', leaseId, at: steadyNow(clock) - Math.floor(agoMs), delayMs });
   }
 
   settle(settlement: Settlement): void {

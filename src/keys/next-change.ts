@@ -1,0 +1,29 @@
+import type { PooledKey } from './key.ts';
+import type { CallTokens } from './tokens.ts';
+import type { Waiters } from './waiters.ts';
+
+export interface NextChangeOptions {
+  /** When the first lease expires; null: none is out. */
+  readonly expiresAt: number | null;
+  readonly waiters: Waiters;
+  readonly keys: readonly PooledKey[];
+  /** Tokens to reserve for a call of so many with this key. */
+  readonly tokensWith: (bound: CallTokens) => (key: PooledKey) => number;
+  readonly now: number;
+}
+
+/** The next moment at which time alone lets a lease expire, a waiter give up, or a key come free; null: none. */
+export function nextChangeAt({ expiresAt, waiters, keys, tokensWith, now }: NextChangeOptions): number | null {
+  let next = expiresAt ?? Infinity;
+  let everyKeyBusy = false;
+  for (const waiter of waiters.inOrder()) {
+    next = Math.min(next, waiter.deadline);
+    // As in the pool's `advance`: waiters behind one that takes any key wait for it.
+    if (everyKeyBusy) continue;
+    everyKeyBusy = waiter.exclude.size === 0;
+    const tokensOf = tokensWith(waiter.tokens);
+    for (const key of keys)
+      if (!waiter.exclude.has(key.spec.name)) next = Math.min(next, key.availableAt(now, tokensOf(key)) ?? Infinity);
+  }
+  return next === Infinity ? null : next;
+}
