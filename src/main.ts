@@ -6,6 +6,7 @@ import type { GantryConfig } from './app/config.ts';
 import { holdDataFolder } from './app/data-folder.ts';
 import { useNats, useRedis } from './app/embedded.ts';
 import { followFaults } from './app/follow-faults.ts';
+import { freshnessOf, readFreshness } from './app/freshness-settings.ts';
 import { followFeed } from './app/follow-feed.ts';
 import { followStatuses } from './app/follow-statuses.ts';
 import { listenerNotices } from './app/listener.ts';
@@ -104,6 +105,12 @@ const START = StartTable.given<Given>()
       ? await useKeysAndUsage(stack, config, redisServer, log, dataNotices)
       : null,
   }))
+
+  .stepFor(['cameras', 'aggregator'], 'freshnessRead', {
+    name: 'freshness of answers',
+    start: ({ config, keysAndUsage, log }) => (keysAndUsage === null ? readFreshness(config.keysFile, log) : null),
+  })
+  .with(({ keysAndUsage, freshnessRead }) => ({ freshness: freshnessOf(keysAndUsage, freshnessRead) }))
 
   // The connection to the other stages.
   .step('bus', {

@@ -15,6 +15,17 @@ const MISSING = {
 };
 
 /**
+ * Why rules answered, in a few words; the codes of failures have a mark of their own.
+ * @type {Readonly<Record<string, string>>}
+ */
+const RULES_REASON = {
+  pending: 'the model is being asked',
+  late: 'the model has not answered yet',
+  budget: 'no call to spare',
+  superseded: 'a newer frame is being asked about',
+};
+
+/**
  * Level of a group; `unknown` without an assessment.
  * @param {Aggregate} aggregate
  * @param {number} groupIndex
@@ -62,9 +73,24 @@ export function marks(aggregate) {
   return found;
 }
 
-/** What assessed the frame, in a word or two. @param {Aggregate} aggregate */
+/** What assessed the frame, and when or why, in a few words. @param {Aggregate} aggregate */
 export function sourceName(aggregate) {
   const { source } = aggregate.riskAssessment;
   if (source === 'none') return '';
-  return source === 'rules' ? 'rules' : aggregate.llmModel === null ? source : `${source} · ${aggregate.llmModel}`;
+  const [worst] = decisive(aggregate);
+  if ((worst?.source ?? source) === 'rules') {
+    const reason = RULES_REASON[worst?.reason ?? ''];
+    return reason === undefined ? 'rules' : `rules · ${reason}`;
+  }
+  const model = aggregate.llmModel === null ? source : `${source} · ${aggregate.llmModel}`;
+  return worst?.carried === true ? `${model} · ${ageAtFrame(aggregate, worst)}` : model;
+}
+
+/**
+ * How much older a carried assessment is than its frame.
+ * @param {Aggregate} aggregate
+ * @param {{ assessedAt?: string | undefined }} result
+ */
+function ageAtFrame({ timestamp }, { assessedAt = timestamp }) {
+  return `${Math.max(0, Math.round((Date.parse(timestamp) - Date.parse(assessedAt)) / 1_000))} s before`;
 }

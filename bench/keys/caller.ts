@@ -144,7 +144,7 @@ async function peer(subject: string): Promise<void> {
         responseFormat: 'none',
       },
       prompt,
-      jpeg,
+      pictures: [{ jpeg, caption: '' }],
       traceId: '0'.repeat(32),
       timeoutMs: 35_000,
     });

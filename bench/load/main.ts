@@ -89,12 +89,15 @@ async function measure(target: Target, provider: string): Promise<void> {
     ...(['p50', 'p95', 'p99', 'max'] as const).map((share) =>
       result(`end to end, ${share.toUpperCase()}`, 'ms', latencyMs?.[share] ?? Number.NaN),
     ),
+    ...(['p50', 'p95', 'max'] as const).map((share) =>
+      result(`boxes at the viewer, ${share.toUpperCase()}`, 'ms', figures.firstMs?.[share] ?? Number.NaN),
+    ),
     result('frames', '1/s', perSecond(figures.frames)),
     result('groups', '1/s', perSecond(figures.groups)),
     result('assessed', '1/s', perSecond(figures.assessed)),
     result('calls answered well', '', success),
-    result('groups answered unknown', '', figures.unknown),
-    result('groups missing at first', '', figures.missingGroups),
+    result('groups answered by rules', '', figures.byRules),
+    result('groups that no viewer saw judged', '', figures.unjudged),
     result('alerts', '', figures.alerts),
     result('revisions', '', figures.revisions),
     result('backlog of tasks, at most', '', waiting.most),
@@ -138,9 +141,10 @@ async function followBacklog(
   const nc = await connect({ ...natsOptions(natsUrl), name: 'gantry-bench' });
   const jsm = await nc.jetstreamManager();
   const look = async (): Promise<number> => {
-    const infos = await Promise.all(
-      PRIORITIES_URGENT_FIRST.map((priority) => jsm.consumers.info(streams.tasks, consumers.scheduler(priority))),
-    );
+    const infos = await Promise.all([
+      jsm.consumers.info(streams.questions, consumers.questions),
+      ...PRIORITIES_URGENT_FIRST.map((priority) => jsm.consumers.info(streams.tasks, consumers.scheduler(priority))),
+    ]);
     return infos.reduce((sum, info) => sum + info.num_pending, 0);
   };
   let most = 0;

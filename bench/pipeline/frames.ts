@@ -24,15 +24,25 @@ const SCENES: readonly { readonly members: readonly ObjectClass[]; readonly apar
 const DANGER_IN = 200;
 const DANGER_SPEED = 220;
 
+export interface FrameMakerOptions {
+  /**
+   * Each frame shows other groups than the one before it, so that every group is asked about in its own right: no
+   * newer question takes the place of one, and no verdict is carried. Default false: the groups stay.
+   */
+  readonly newGroups?: boolean;
+}
+
 /** One simulated camera. */
 export class FrameMaker {
   readonly #cameraId: string;
+  readonly #newGroups: boolean;
   readonly #random: () => number;
   readonly #begin: number;
   #frameNumber = 0;
 
-  constructor(cameraId: string, seed: number) {
+  constructor(cameraId: string, seed: number, { newGroups = false }: FrameMakerOptions = {}) {
     this.#cameraId = cameraId;
+    this.#newGroups = newGroups;
     this.#random = seededRandom(seed);
     this.#begin = seed;
   }
@@ -49,7 +59,7 @@ export class FrameMaker {
       const bbox = around(members);
       trafficGroups.push({
         groupIndex,
-        groupId: `g${groupIndex}`,
+        groupId: this.#newGroups ? `f${this.#frameNumber}g${groupIndex}` : `g${groupIndex}`,
         objectCount: members.length,
         classes: [...new Set(members.map((member) => member.class))],
         bbox,

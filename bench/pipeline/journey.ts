@@ -2,7 +2,8 @@
 import type { LoadBatch, ProviderCall, SeenAggregate, SeenResult, Sent, ViewerBatch } from './orders.ts';
 
 /**
- * The stages of the frame's last answered group; their sum is the time from publish to WebSocket. `model: provider` is
+ * The stages of the frame's last answered group, up to the revision that has the model's answers about all its groups;
+ * their sum is the time from publish to WebSocket. `model: provider` is
  * the provider's own figure, `model: transit` the rest of Gantry's `modelMs`. Stages between Gantry's own timestamps
  * are exact to a millisecond.
  */
@@ -22,7 +23,9 @@ export type Stage = (typeof STAGES)[number];
 
 export interface Journey {
   readonly at: number;
-  /** From publish to WebSocket; `added` is without the provider's time. */
+  /** From publish to revision 0 on the WebSocket: boxes, with the verdicts that are there already. */
+  readonly first: number;
+  /** The same to the revision with all answers; `added` is without the provider's time. */
   readonly total: number;
   readonly added: number;
   /** Without `modelMs`, which includes the transit over HTTP. */
@@ -35,12 +38,11 @@ export interface Journey {
 export interface Tally {
   readonly frames: number;
   readonly groups: number;
-  /** Frames whose aggregate never arrived; aggregates that reached the viewer more than once. */
+  /** Frames of which no aggregate arrived; revisions that reached the viewer more than once. */
   readonly lost: number;
   readonly doubled: number;
-  /** Groups answered `unknown`, and groups missing from the first aggregate. */
-  readonly unknown: number;
-  readonly missing: number;
+  /** Groups that the viewer never saw assessed by the model. */
+  readonly unjudged: number;
   /** Alerts that reached the viewer. */
   readonly alerts: number;
   readonly journeys: readonly Journey[];
@@ -50,8 +52,9 @@ interface Frame {
   /** Null until the load reports it: reports arrive in any order. */
   sent: Sent | null;
   readonly results: SeenResult[];
-  aggregate: SeenAggregate | null;
-  redis: SeenAggregate | null;
+  /** Its revisions: in their stream, at a Redis subscriber, at the viewer. */
+  readonly stored: SeenAggregate[];
+  readonly redis: SeenAggregate[];
   readonly pushed: SeenAggregate[];
 }
 
@@ -64,13 +67,13 @@ export class Ledger {
   load(batch: LoadBatch): void {
     for (const sent of batch.sent) this.#frame(sent).sent = sent;
     for (const result of batch.results) this.#frame(result).results.push(result);
-    for (const seen of batch.aggregates) if (seen.revision === 0) this.#frame(seen).aggregate ??= seen;
+    for (const seen of batch.aggregates) this.#frame(seen).stored.push(seen);
   }
 
   viewer(batch: ViewerBatch): void {
     this.#alerts += batch.alerts;
     for (const seen of batch.pushed) this.#frame(seen).pushed.push(seen);
-    for (const seen of batch.redis) if (seen.revision === 0) this.#frame(seen).redis ??= seen;
+    for (const seen of batch.redis) this.#frame(seen).redis.push(seen);
   }
 
   /** Counts all frames; the journeys are those of frames published from `from` on. */
@@ -81,10 +84,12 @@ export class Ledger {
     return {
       frames: frames.length,
       groups: frames.reduce((sum, { sent }) => sum + sent.groups, 0),
-      lost: pushes.filter((revisions) => !revisions.includes(0)).length,
+      lost: pushes.filter((revisions) => revisions.length === 0).length,
       doubled: pushes.reduce((sum, revisions) => sum + revisions.length - new Set(revisions).size, 0),
-      unknown: frames.reduce((sum, { results }) => sum + results.filter((result) => result.unknown).length, 0),
-      missing: frames.reduce((sum, { pushed }) => sum + (pushed.find((seen) => seen.revision === 0)?.missing ?? 0), 0),
+      unjudged: frames.reduce(
+        (sum, { sent, pushed }) => sum + sent.groups - Math.max(0, ...pushed.map((seen) => seen.judged)),
+        0,
+      ),
       alerts: this.#alerts,
       journeys: frames
         .filter(({ sent }) => sent.at >= from)
@@ -95,11 +100,11 @@ export class Ledger {
   /** Counts of the lost frames by how far they came. */
   lost(): Readonly<Record<string, number>> {
     const counts: Record<string, number> = {};
-    for (const { sent, results, aggregate, redis, pushed } of this.#sent()) {
-      if (pushed.some((seen) => seen.revision === 0)) continue;
+    for (const { sent, results, stored, redis, pushed } of this.#sent()) {
+      if (pushed.length > 0) continue;
       const how =
-        `${results.length} results for ${sent.groups} groups, ${aggregate === null ? 'no' : 'an'} aggregate on the ` +
-        `bus, ${redis === null ? 'none' : 'one'} on Redis, ${pushed.length} revisions pushed`;
+        `${results.length} results for ${sent.groups} groups, ${stored.length} revisions on the bus, ` +
+        `${redis.length} on Redis`;
       counts[how] = (counts[how] ?? 0) + 1;
     }
     return counts;
@@ -112,7 +117,7 @@ export class Ledger {
   #frame({ requestId }: { readonly requestId: string }): Frame {
     const known = this.#frames.get(requestId);
     if (known !== undefined) return known;
-    const made: Frame = { sent: null, results: [], aggregate: null, redis: null, pushed: [] };
+    const made: Frame = { sent: null, results: [], stored: [], redis: [], pushed: [] };
     this.#frames.set(requestId, made);
     return made;
   }
@@ -120,16 +125,21 @@ export class Ledger {
 
 /** Null for a frame without all its sightings. */
 function journeyOf(
-  { sent, results, aggregate, redis, pushed }: SentFrame,
+  { sent, results, stored, redis, pushed }: SentFrame,
   calls: readonly ProviderCall[],
 ): Journey | null {
   const last = results.toSorted((a, b) => b.at - a.at)[0];
-  const push = pushed.find((seen) => seen.revision === 0);
+  const first = pushed.find((seen) => seen.revision === 0);
+  const push = pushed.find((seen) => seen.judged === sent.groups);
+  const sameRevision = (seen: SeenAggregate): boolean => seen.revision === push?.revision;
+  const aggregate = stored.find(sameRevision);
+  const onRedis = redis.find(sameRevision);
   const slowest = calls
     .filter((call) => call.ms !== null)
     .toSorted((a, b) => b.at + (b.ms ?? 0) - a.at - (a.ms ?? 0))[0];
   const call = last?.calls.at(-1);
-  if (last === undefined || push === undefined || call === undefined || aggregate === null) return null;
+  if (last === undefined || call === undefined) return null;
+  if (first === undefined || push === undefined || aggregate === undefined) return null;
   const provider = slowest?.ms ?? 0;
   const modelMs = call.modelMs ?? 0;
   const sendMs = call.sendMs ?? 0;
@@ -138,10 +148,11 @@ function journeyOf(
   const total = push.at - sent.at;
   return {
     at: sent.at,
+    first: first.at - sent.at,
     total,
     added: total - provider,
     addedWithoutTransit: total - modelMs,
-    redis: redis === null ? null : redis.at - redis.madeAt,
+    redis: onRedis === undefined ? null : onRedis.at - onRedis.madeAt,
     stages: {
       'detection -> its turn': turnAt - sent.at,
       picture: leaseAskedAt - turnAt,

@@ -33,7 +33,7 @@ const emptyBatch = (): LoadBatch => ({ kind: 'batch', sent: [], results: [], agg
 const sent: Sent[] = [];
 let batch = emptyBatch();
 let failed = 0;
-/** Frames published whose aggregate has not been seen in its stream. */
+/** Frames published whose last awaited answer has not been seen in an aggregate of its stream. */
 const open = new Set<string>();
 let latestMs = 0;
 
@@ -78,7 +78,7 @@ const lastOf = async (stream: string, subject: string): Promise<number> =>
 const results = new Reader<AssessmentResult>(
   streams.results,
   (await lastOf(streams.results, subjects.results)) + 1,
-  ({ cameraId, requestId, groupIndex, timestamp, metadata, error }, at) => {
+  ({ cameraId, requestId, groupIndex, timestamp, source, metadata, error }, at) => {
     if (ours(cameraId))
       batch.results.push({
         requestId,
@@ -87,7 +87,7 @@ const results = new Reader<AssessmentResult>(
         assessedAt: Date.parse(timestamp),
         waitMs: metadata.waitMs ?? null,
         calls: metadata.calls ?? [],
-        unknown: error !== undefined,
+        byModel: source === 'vlm' && error === undefined,
       });
   },
 );
@@ -95,8 +95,9 @@ const aggregates = new Reader<Aggregate>(
   streams.aggregates,
   (await lastOf(streams.aggregates, subjects.aggregates)) + 1,
   (aggregate, at) => {
-    open.delete(aggregate.requestId);
-    if (ours(aggregate.cameraId)) batch.aggregates.push(seenAggregate(aggregate, at));
+    const seen = seenAggregate(aggregate, at);
+    if (seen.pending === 0) open.delete(aggregate.requestId);
+    if (ours(aggregate.cameraId)) batch.aggregates.push(seen);
   },
 );
 const readAll = async (): Promise<void> => {
@@ -136,7 +137,7 @@ function report(): void {
 /** Publishes frames at the camera's rate, with 10 % jitter, from a random moment in the first period. */
 async function runCamera(cameraId: string, seed: number): Promise<void> {
   const random = seededRandom(seed);
-  const maker = new FrameMaker(cameraId, seed);
+  const maker = new FrameMaker(cameraId, seed, { newGroups: true });
   const periodMs = (1_000 * MEAN_GROUPS * order.cameras) / order.groupsPerSecond;
   const end = now() + order.seconds * 1_000;
   let due = now() + random() * periodMs;

@@ -54,14 +54,17 @@ export interface SeenResult extends Seen {
   readonly assessedAt: number;
   readonly waitMs: number | null;
   readonly calls: readonly CallTrace[];
-  readonly unknown: boolean;
+  /** The model's answer, and not that of the rules. */
+  readonly byModel: boolean;
 }
 
 export interface SeenAggregate extends Seen {
   readonly revision: number;
   /** Epoch ms. */
   readonly madeAt: number;
-  readonly missing: number;
+  /** Groups that the model has assessed in this very frame, and those whose answer is still waited for. */
+  readonly judged: number;
+  readonly pending: number;
 }
 
 export const seenAggregate = (
@@ -72,7 +75,11 @@ export const seenAggregate = (
   at,
   revision,
   madeAt: Date.parse(publishedAt),
-  missing: riskAssessment.missingGroups.length,
+  // A result of an older checkout, see `--against`, has no source of its own.
+  judged: riskAssessment.results.filter(
+    ({ source = 'vlm', carried, riskLevel }) => source === 'vlm' && carried !== true && riskLevel !== 'unknown',
+  ).length,
+  pending: riskAssessment.results.filter(({ reason }) => reason === 'pending').length,
 });
 
 export interface LoadBatch {

@@ -50,7 +50,7 @@ export interface OwnGantry extends RuntimeFile {
 }
 
 export interface GantryOptions {
-  readonly provider: Provider;
+  readonly provider: Pick<Provider, 'url' | 'model' | 'keys'>;
   /** Checkout that it is started from; default this one. */
   readonly root?: string;
   /** Groups assessed at once; default as Gantry's. */

@@ -1,5 +1,6 @@
 import { Secret } from '../keys/secret.ts';
 import type { VlmAccess, VlmClient, VlmReply, VlmRequest } from '../llm/client.ts';
+import type { Picture } from '../llm/picture.ts';
 import { defineActor } from '../runtime/actor.ts';
 import { monotonicMs } from '../runtime/clock.ts';
 import { asError } from '../runtime/errors.ts';
@@ -11,8 +12,11 @@ import { address } from '../runtime/ref.ts';
 /** A request as it crosses to the thread. `secret` is the key itself: messages are never printed, logged or shown. */
 export interface CallOrder extends Pick<VlmRequest, 'prompt' | 'traceId'> {
   readonly access: Omit<VlmAccess, 'secret'> & { readonly secret: string };
-  /** When it was given, and the end of the call's time, by {@link monotonicMs}. An order that is read later is not begun: its lease has expired. */
+  /** For each picture its words, and the bytes of its JPEG in the message's `jpegs`. */
+  readonly pictures: readonly { readonly caption: string; readonly bytes: number }[];
+  /** When it was given, by {@link monotonicMs}. */
   readonly orderedAt: number;
+  /** End of the call's time by {@link monotonicMs}. An order that is read later is not begun: its lease has expired. */
   readonly endsAt: number;
 }
 
@@ -24,8 +28,11 @@ export interface SentReport {
 }
 
 export type CallerMessage =
-  /** Makes one call; answered when it ended, rejected when it came too late. `callId` is unique. */
-  | ({ type: 'call'; callId: string; order: CallOrder; jpeg: Transferred<Uint8Array<ArrayBuffer>> } & Asking<VlmReply>)
+  /**
+   * Makes one call; answered when it ended, rejected when it came too late. `callId` is unique. `jpegs`: one after
+   * the other, because only a message's own fields can be transferred.
+   */
+  | ({ type: 'call'; callId: string; order: CallOrder; jpegs: Transferred<Uint8Array<ArrayBuffer>> } & Asking<VlmReply>)
   /** After `call`: answered when the request was written, with null when it never was. */
   | ({ type: 'sent'; callId: string } & Asking<SentReport | null>)
   | { type: 'give-up'; callId: string };
@@ -80,10 +87,10 @@ export const callerActor = defineActor<CallerMessage, { type: 'report' }>()<null
     };
 
     const make = async (
-      { order, jpeg }: { readonly order: CallOrder; readonly jpeg: Uint8Array },
+      { order, jpegs }: { readonly order: CallOrder; readonly jpegs: Uint8Array },
       { abort, sent }: Call,
     ): Promise<VlmReply> => {
-      const { access, orderedAt, endsAt, ...rest } = order;
+      const { access, orderedAt, endsAt, pictures, ...rest } = order;
       const handOverMs = monotonicMs() - orderedAt;
       const vlm = await load();
       const timeoutMs = endsAt - monotonicMs();
@@ -92,7 +99,7 @@ export const callerActor = defineActor<CallerMessage, { type: 'report' }>()<null
         ...rest,
         timeoutMs,
         access: { ...access, secret: secretOf(access) },
-        jpeg,
+        pictures: picturesIn(pictures, jpegs),
         signal: abort.signal,
         onSent: () => sent.resolve({ at: monotonicMs(), delayMs: Math.max(0, handOverMs, loop.mostMs()) }),
       });
@@ -133,3 +140,11 @@ export const callerActor = defineActor<CallerMessage, { type: 'report' }>()<null
     };
   },
 });
+
+function picturesIn(pictures: CallOrder['pictures'], jpegs: Uint8Array): Picture[] {
+  let end = 0;
+  return pictures.map(({ caption, bytes }) => {
+    end += bytes;
+    return { caption, jpeg: jpegs.subarray(end - bytes, end) };
+  });
+}

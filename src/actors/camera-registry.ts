@@ -12,7 +12,11 @@ import { type CameraEntry, RegisteredCamera } from './registered-camera.ts';
 
 export type { CameraEntry } from './registered-camera.ts';
 
-export type CameraPatch = Partial<Pick<CameraConfig, 'name' | 'url' | 'enabled' | 'intervalSeconds'>>;
+/** The fields to change; null takes the camera's own setting away. */
+export type CameraPatch = Partial<Pick<CameraConfig, 'name' | 'url' | 'enabled' | 'intervalSeconds'>> & {
+  readonly freshnessSeconds?: number | null;
+  readonly prompt?: string | null;
+};
 
 /** The list could not be saved, so nothing was changed. */
 export class NotSaved {
@@ -120,7 +124,7 @@ class CameraRegistry {
     const camera = this.#cameras.get(cameraId);
     if (camera === undefined) return null;
     const before = camera.config;
-    const after = { ...before, ...patch };
+    const after = patched(before, patch);
     if (!camera.fixed) {
       const failed = await this.#save(this.#storedConfigs().map((config) => (config === before ? after : config)));
       if (failed !== null) return failed;
@@ -223,5 +227,18 @@ class CameraRegistry {
   }
 }
 
+function patched(before: CameraConfig, { freshnessSeconds, prompt, ...fields }: CameraPatch): CameraConfig {
+  const { freshnessSeconds: oldFreshness, prompt: oldPrompt, ...others } = before;
+  const freshness = freshnessSeconds === undefined ? oldFreshness : freshnessSeconds;
+  const text = prompt === undefined ? oldPrompt : prompt;
+  return {
+    ...others,
+    ...fields,
+    ...(freshness === undefined || freshness === null ? {} : { freshnessSeconds: freshness }),
+    ...(text === undefined || text === null ? {} : { prompt: text }),
+  };
+}
+
+const NEEDS_RESTART = ['url', 'intervalSeconds', 'enabled', 'freshnessSeconds', 'prompt'] as const;
 const needsRestart = (before: CameraConfig, after: CameraConfig): boolean =>
-  before.url !== after.url || before.intervalSeconds !== after.intervalSeconds || before.enabled !== after.enabled;
+  NEEDS_RESTART.some((field) => before[field] !== after[field]);

@@ -16,6 +16,7 @@ import {
   type PoolStep,
   type Settlement,
 } from '../keys/pool.types.ts';
+import type { KeySupply } from '../keys/supply.ts';
 import { steadyNow, toSteady } from '../keys/steady.ts';
 import { defineActor, type ActorContext } from '../runtime/actor.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -51,7 +52,9 @@ export type KeyPoolMessage =
   /** Every key for administration, without its secret. */
   | ({ readonly type: 'keys' } & Asking<readonly KeyView[]>)
   /** Whether calls can be made at all. */
-  | ({ readonly type: 'state' } & Asking<PoolState>);
+  | ({ readonly type: 'state' } & Asking<PoolState>)
+  /** The calls that the keys allow now. */
+  | ({ readonly type: 'supply' } & Asking<KeySupply>);
 type Private = { readonly type: 'wake' } | { readonly type: 'report' };
 
 interface Configuration {
@@ -102,6 +105,7 @@ export const keyPoolActor = defineActor<KeyPoolMessage, Private>()<KeyPoolInit>(
           shell.operated(keyName, on ? 'disabled' : 'enabled', pool.disable(keyName, on, now())),
         keys: () => pool.view(now()),
         state: () => pool.state,
+        supply: () => pool.supply(now()),
         wake: () => shell.wake(),
         report: () => shell.report(),
       },

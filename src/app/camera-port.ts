@@ -75,11 +75,13 @@ export const recordOf = ({
 
 /** The patch without undefined fields: it names only changes. */
 function defined(patch: { readonly [K in keyof CameraPatch]?: CameraPatch[K] | undefined }): CameraPatch {
-  const { name, url, enabled, intervalSeconds } = patch;
+  const { name, url, enabled, intervalSeconds, freshnessSeconds, prompt } = patch;
   return {
     ...(name === undefined ? {} : { name }),
     ...(url === undefined ? {} : { url }),
     ...(enabled === undefined ? {} : { enabled }),
     ...(intervalSeconds === undefined ? {} : { intervalSeconds }),
+    ...(freshnessSeconds === undefined ? {} : { freshnessSeconds }),
+    ...(prompt === undefined ? {} : { prompt }),
   };
 }

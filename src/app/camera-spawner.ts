@@ -34,7 +34,7 @@ export interface CameraSpawnerOptions {
 export function createCameraSpawner(options: CameraSpawnerOptions): CameraSpawner {
   const { system, ffmpeg, model, confidence, iou, isolation, previewFolder, actor = cameraActor } = options;
   return {
-    start: async ({ cameraId, url, intervalSeconds }, framesBefore) => {
+    start: async ({ cameraId, url, intervalSeconds, freshnessSeconds, prompt }, framesBefore) => {
       // Not the camera's id, which may be too long for the path of a socket.
       const previewSocket = previewFolder === null ? null : join(previewFolder, randomBytes(6).toString('hex'));
       const allow = options.ownUrls.includes(url) ? null : options.allow;
@@ -50,6 +50,8 @@ export function createCameraSpawner(options: CameraSpawnerOptions): CameraSpawne
         allow,
         previewSocket,
         framesBefore: framesBefore(),
+        freshnessSeconds,
+        prompt,
       });
       await options.running;
       const child = cameraChild(cameraId, actor, isolation, init);

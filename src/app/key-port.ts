@@ -70,6 +70,7 @@ const viewOf = (
   quota_group: key.quotaGroup,
   max_in_flight: key.maxInFlight,
   max_output_tokens: key.maxOutputTokens,
+  max_images: key.maxImages,
   extra_body: key.extraBody,
   model: key.model,
   base_url: redactUrl(key.baseUrl),

@@ -1,8 +1,9 @@
 import { AGGREGATOR } from '../actors/aggregator.ts';
-import { CAMERA_REGISTRY } from '../actors/camera-registry.ts';
+import { CAMERA_REGISTRY, type CameraEntry } from '../actors/camera-registry.ts';
 import { KEY_POOL } from '../actors/key-pool.ts';
 import { SCHEDULER } from '../actors/scheduler/scheduler.types.ts';
 import { TASK_GENERATOR } from '../actors/task-generator.ts';
+import type { CameraRecord } from '../http/ports.ts';
 import type { MicroRole } from '../infra/nats/services.ts';
 import { redactUrl } from '../infra/redact.ts';
 import type { ActorSystem } from '../runtime/system.ts';
@@ -10,6 +11,18 @@ import { recordOf } from './camera-port.ts';
 import type { Role } from './config.ts';
 
 const QUICK = { timeoutMs: 2_000 };
+/** Characters of all prompts that a listing may have beside everything else, so that it fits into one message. */
+const MOST_PROMPTS = 100_000;
+
+/** A node's cameras as other nodes list them; without the prompts when these are too long together. */
+export function listingOf(entries: readonly CameraEntry[]): readonly CameraRecord[] {
+  const hasRoom = entries.reduce((sum, { config }) => sum + (config.prompt?.length ?? 0), 0) <= MOST_PROMPTS;
+  return entries.map((entry) => {
+    const { prompt, url, ...config } = entry.config;
+    const shown = { ...config, url: redactUrl(url), ...(prompt !== undefined && hasRoom ? { prompt } : {}) };
+    return { ...recordOf(entry), config: shown };
+  });
+}
 
 /** The stages of this process as NATS micro services, in the order of the data. */
 export function microServices(system: ActorSystem, roles: readonly Role[], nodeId: string): readonly MicroRole[] {
@@ -37,11 +50,7 @@ export function microServices(system: ActorSystem, roles: readonly Role[], nodeI
           nodeId,
           // Without passwords: every client of the bus can read it.
           endpoints: {
-            list: async () =>
-              (await cameras()).map((entry) => ({
-                ...recordOf(entry),
-                config: { ...entry.config, url: redactUrl(entry.config.url) },
-              })),
+            list: async () => listingOf(await cameras()),
           },
         },
       },

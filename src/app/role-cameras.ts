@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { CameraInit, CameraMessage } from '../actors/camera/camera.types.ts';
 import { CAMERA_REGISTRY } from '../actors/camera-registry.ts';
+import type { FreshnessSettings } from '../actors/scheduler/scheduler.types.ts';
 import type { TreeInits } from '../actors/tree.ts';
 import type { Encoder } from '../imaging/jpeg-encoder.ts';
 import type { Bus, ImageStore } from '../infra/bus.ts';
@@ -67,6 +68,8 @@ export interface CamerasRole extends CameraHooks {
   readonly images: ImageStore;
   readonly encoder: Encoder;
   readonly onStatus: (status: CameraStatus) => void;
+  /** As the key file has them now. */
+  readonly freshness: () => FreshnessSettings;
   readonly log: Log;
   readonly dataNotices: DataNotices;
 }
@@ -81,6 +84,7 @@ export function camerasInits({
   images,
   encoder,
   onStatus,
+  freshness,
   log,
   dataNotices,
   cameraActor,
@@ -103,7 +107,7 @@ export function camerasInits({
     ...(cameraActor === undefined ? {} : { actor: cameraActor }),
   });
   return {
-    taskGenerator: () => ({ bus, validityMs: config.taskValidityMs }),
+    taskGenerator: () => ({ bus, validityMs: config.taskValidityMs, freshness: freshness() }),
     publisher: () => ({
       bus,
       ...(onDetected === undefined ? {} : { onReceived: onDetected }),

@@ -1,4 +1,5 @@
 import { gantryTree } from '../actors/tree.ts';
+import type { FreshnessSettings } from '../actors/scheduler/scheduler.types.ts';
 import type { Encoder } from '../imaging/jpeg-encoder.ts';
 import type { ImageStore } from '../infra/bus.ts';
 import type { Egress } from '../infra/egress.ts';
@@ -36,6 +37,8 @@ export interface ActorParts {
   readonly metrics: Metrics;
   readonly cameraResources: CameraResources | null;
   readonly keysAndUsage: KeysAndUsage | null;
+  /** For how long answers are worth something, as the key file has it now. */
+  readonly freshness: () => FreshnessSettings;
   /** Called when the root supervisor gave up; all actors are stopped. */
   readonly onLost: (error: Error) => void;
   readonly log: Log;

@@ -1,6 +1,11 @@
 import { join } from 'node:path';
 import type { KeyPoolInit } from '../actors/key-pool.ts';
-import { type SchedulerInit, schedulerSettings } from '../actors/scheduler/scheduler.types.ts';
+import {
+  type FreshnessSettings,
+  freshnessSettings,
+  type SchedulerInit,
+  schedulerSettings,
+} from '../actors/scheduler/scheduler.types.ts';
 import type { Log } from '../infra/log.ts';
 import type { Metrics } from '../infra/metrics.ts';
 import { type EffectiveKeys, KeyAdmin } from '../key-admin/admin.ts';
@@ -21,6 +26,8 @@ export interface UsedKeys {
   /** Called at every start of the pool, so that it starts with the current keys. */
   readonly pool: () => KeyPoolInit;
   readonly scheduler: Pick<SchedulerInit, 'language' | 'settings'>;
+  /** By the current key file. */
+  readonly freshness: () => FreshnessSettings;
   readonly admin: KeyAdmin;
   readonly nodeId: string;
   readonly simulator: ProviderSimulator | null;
@@ -76,14 +83,15 @@ export async function useKeys(
       language: config.language,
       // From the current key file, for a restarted scheduler.
       get settings() {
-        return schedulerSettings(admin.keys.config.scheduler);
+        return schedulerSettings(admin.keys.config.scheduler, admin.keys.config.prompts);
       },
     },
+    freshness: () => freshnessSettings(admin.keys.config.scheduler),
     admin,
     nodeId,
     simulator,
     follow: (system, metrics, redisUrl) => {
-      const bringing = keyBringer(system, keys.scheduler, metrics, log);
+      const bringing = keyBringer(system, config.roles, keys, metrics, log);
       const bring = (now: EffectiveKeys): void => {
         brought = bringing(now);
       };

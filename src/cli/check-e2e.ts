@@ -96,6 +96,7 @@ async function watch(
     });
   };
   follow(subjects.detection(cameraId), Detection, (body, at) => ledger.detection(body, at));
+  follow(`assessment-tasks.*.${cameraId}.*`, AssessmentTask, (body, at) => ledger.task(body, at));
   follow(`assessment-tasks.*.${cameraId}`, AssessmentTask, (body, at) => ledger.task(body, at));
   follow(subjects.result(cameraId), AssessmentResult, (body, at) => ledger.result(body, at));
   follow(subjects.aggregate(cameraId), Aggregate, (body, at) => ledger.aggregate(body, at));
@@ -158,7 +159,7 @@ async function checkRedis(url: string | null, cameraId: CameraId): Promise<strin
 }
 
 function describe(report: CheckReport, problems: readonly string[]): string {
-  const { frames, groups, tasks, assessments, aggregates, pushed } = report.counts;
+  const { frames, groups, still, tasks, assessments, aggregates, pushed } = report.counts;
   const sources = Object.entries(report.sources)
     .map(([source, count]) => `${count} ${source}`)
     .join(', ');
@@ -170,7 +171,7 @@ function describe(report: CheckReport, problems: readonly string[]): string {
       : `  ${stage.padEnd(14)}${[found.p50, found.p95, found.p99, found.max, found.count].map(cell).join('')}`;
   });
   return [
-    `frames ${frames} · groups ${groups} · tasks ${tasks} · assessments ${assessments}` +
+    `frames ${frames} · groups ${groups} (${still} unchanged) · tasks ${tasks} · assessments ${assessments}` +
       (sources === '' ? '' : ` (${sources}; ${report.unknown} unknown)`) +
       ` · aggregates ${aggregates} · pushed ${pushed}`,
     '',

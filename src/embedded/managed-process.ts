@@ -33,7 +33,7 @@ export interface ProcessOptions {
 const BACKOFF_MIN_MS = 200;
 const BACKOFF_MAX_MS = 10_000;
 /** After a run this long the back-off starts from the beginning. */
-const HEALTHY_AFTER_MS = 30_000;
+const HEALTHY_AFTER_MS = 10_000;
 /** Lines of the program's output that are kept. */
 const KEPT_LINES = 30;
 

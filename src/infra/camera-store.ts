@@ -12,7 +12,7 @@ const VERSION = 1;
 /** Cameras a file may hold. */
 export const MAX_CAMERAS = 10_000;
 const MAX_BYTES = 16 * 1024 * 1024;
-/** JSON parts of a file; a camera has five fields. */
+/** JSON parts of a file; a camera has up to seven fields. */
 const MAX_PARTS = 20 * MAX_CAMERAS;
 /** Problems named in the notice; the others are counted. */
 const MOST_NAMED = 10;
@@ -39,7 +39,7 @@ export interface CameraStore {
   load(): Promise<LoadedCameras>;
   /**
    * Replaces the list, all or nothing, and resolves when it is on the disk. Saves run one after the other. Rejects
-   * `DISK_FULL` or `NOT_WRITABLE`; then the old list is still there.
+   * `DISK_FULL`, or `NOT_WRITABLE`, also for a list that `load` would find too long; then the old list is still there.
    */
   save(cameras: readonly CameraConfig[]): Promise<void>;
 }
@@ -85,6 +85,11 @@ export class FileCameraStore implements CameraStore {
   save(cameras: readonly CameraConfig[]): Promise<void> {
     const list = z.array(CameraConfig).max(MAX_CAMERAS).parse(cameras);
     const body = `${JSON.stringify({ version: VERSION, cameras: list }, null, 2)}\n`;
+    const bytes = Buffer.byteLength(body);
+    if (bytes > MAX_BYTES) {
+      const message = `the cameras would take ${bytes} bytes, more than the ${MAX_BYTES} of the file: shorten prompts`;
+      return Promise.reject(new StorageError('NOT_WRITABLE', message, { path: this.path, bytes }));
+    }
     const saved = this.#last.then(() => writeWhole(this.path, body));
     // The next save must run whether or not this one works; this one's caller gets its failure.
     this.#last = saved.catch(() => undefined);

@@ -21,3 +21,6 @@ export class InfraError extends Error {
     this.fields = fields;
   }
 }
+
+/** True when a later attempt may succeed: NATS does not answer, or its disk is full. */
+export const isBusDown = (thrown: unknown): boolean => thrown instanceof InfraError && thrown.code === 'BUS_DOWN';

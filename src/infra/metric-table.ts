@@ -21,8 +21,11 @@ export const METRICS = {
   ),
   llm_tokens_total: counter('Tokens of calls to the model, as the provider counts them', 'key', 'kind'),
   llm_cost_total: counter('Cost of calls to the model, by the prices of the key file', 'key'),
+  questions_carried_total: counter("Questions not asked, because the model's last answer about the group still holds"),
   assessments_total: counter('Assessments, by who answered', 'outcome'),
   assessments_disputed_total: counter('Levels of the model more than one step below the measured one'),
+  rules_answers_total: counter('Answers by rules and not by the model, by the reason', 'reason'),
+  questions_total: counter('Questions about groups: put to the model, superseded, or without budget', 'outcome'),
   shed_total: counter(
     'Detections and groups left out on purpose, least dangerous first',
     'camera_id',

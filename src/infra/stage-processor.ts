@@ -3,7 +3,7 @@ import type { ActorLog } from '../runtime/actor.ts';
 import type { Clock, TimerHandle } from '../runtime/clock.ts';
 import { asError } from '../runtime/errors.ts';
 import type { Bus, Delivery, StoredMessage, Trace } from './bus.ts';
-import { InfraError } from './infra-error.ts';
+import { isBusDown } from './infra-error.ts';
 import { MOST_DELIVERIES, redeliveryDelay } from './redelivery.ts';
 import { Sender } from './stage-sender.ts';
 
@@ -262,5 +262,3 @@ export class Processor<T> {
     for (const wake of this.#waiters.splice(0)) wake();
   }
 }
-
-const isBusDown = (thrown: unknown): boolean => thrown instanceof InfraError && thrown.code === 'BUS_DOWN';

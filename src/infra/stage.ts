@@ -21,7 +21,7 @@ export interface StageOptions<T> {
 /** Most messages of one request, so that as many bodies of the largest size fit into memory. */
 const MOST_REQUESTED = 64;
 const REQUEST_MS = 10_000;
-const RETRY_MS = 500;
+const RETRY_MS = 250;
 /** A request that ends so soon without a message was refused, as when the consumer has too many unacked ones. */
 const REFUSED_MS = 100;
 

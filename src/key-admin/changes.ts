@@ -17,6 +17,7 @@ export const KeyPatch = ApiKeyEntry.pick({
   price_per_1k_input: true,
   price_per_1k_output: true,
   max_output_tokens: true,
+  max_images: true,
   extra_body: true,
 })
   .extend({

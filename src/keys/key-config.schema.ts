@@ -62,6 +62,9 @@ function problemOf(fields: Readonly<Record<string, unknown>>): string | null {
   }
 }
 
+/** Pictures of one call at most: the group now, and two moments before. */
+export const MOST_IMAGES = 1 + MOST.earlierMoments;
+
 /** Tokens of an answer at most. */
 const MaxOutputTokens = z.int().min(16).max(32_768);
 
@@ -97,6 +100,8 @@ export const ApiKeyEntry = z.strictObject({
   response_format: ResponseFormat.optional(),
   /** Tokens of an answer at most, those of its reasoning among them; default 600. */
   max_output_tokens: MaxOutputTokens.optional(),
+  /** Pictures of one call at most; default 3. A provider that refuses several gets one without this. */
+  max_images: z.int().min(1).max(MOST_IMAGES).optional(),
   /** Fields added to the body of every call, such as `enable_thinking: false`. */
   extra_body: ExtraBody.optional(),
   /** Cost of 1,000 tokens, in whatever currency `daily_budget` is in. Without a price calls count as free. */

@@ -1,5 +1,12 @@
-import type { ExtraBody, ResponseFormat, KeyStrategy, Pacing, SchedulerSection } from './key-config.schema.ts';
-import { DEFAULT_OUTPUT_TOKENS, KeyFile, type ApiKeyEntry } from './key-config.schema.ts';
+import type {
+  ExtraBody,
+  ResponseFormat,
+  KeyStrategy,
+  Pacing,
+  PromptSection,
+  SchedulerSection,
+} from './key-config.schema.ts';
+import { DEFAULT_OUTPUT_TOKENS, KeyFile, MOST_IMAGES, type ApiKeyEntry } from './key-config.schema.ts';
 import { KeyError } from './key-config-error.ts';
 import { Secret } from './secret.ts';
 import { ASSUMED_CALL } from './tokens.ts';
@@ -23,6 +30,8 @@ export interface KeySpec {
   readonly model: string;
   readonly responseFormat: ResponseFormat;
   readonly maxOutputTokens: number;
+  /** Pictures of one call at most, from 1. */
+  readonly maxImages: number;
   /** Null: none. */
   readonly extraBody: ExtraBody | null;
 }
@@ -31,6 +40,7 @@ export interface KeyConfig {
   readonly strategy: KeyStrategy;
   readonly keys: readonly KeySpec[];
   readonly scheduler: SchedulerSection;
+  readonly prompts: PromptSection;
   /** For the operator's log; never a secret. */
   readonly warnings: readonly string[];
 }
@@ -74,7 +84,7 @@ export function parseKeyConfig(raw: unknown, env: Environment, source = 'API key
   checkNames(file.api_keys, source);
   checkSecrets(keys, positions, source);
   checkGroups(keys, positions, source);
-  return { strategy: file.strategy, keys, scheduler: file.scheduler, warnings };
+  return { strategy: file.strategy, keys, scheduler: file.scheduler, prompts: file.prompts, warnings };
 }
 
 const toSpec = (entry: ApiKeyEntry, file: KeyFile, secret: string): KeySpec => ({
@@ -93,6 +103,7 @@ const toSpec = (entry: ApiKeyEntry, file: KeyFile, secret: string): KeySpec => (
   model: entry.model ?? file.model,
   responseFormat: entry.response_format ?? file.response_format,
   maxOutputTokens: entry.max_output_tokens ?? DEFAULT_OUTPUT_TOKENS,
+  maxImages: entry.max_images ?? MOST_IMAGES,
   extraBody: entry.extra_body ?? null,
 });
 

@@ -37,6 +37,7 @@ export const keyView = (
   base_url: key.spec.baseUrl,
   response_format: key.spec.responseFormat,
   max_output_tokens: key.spec.maxOutputTokens,
+  max_images: key.spec.maxImages,
   extra_body: key.spec.extraBody,
   max_in_flight: key.spec.maxInFlight,
   drained: key.drained,

@@ -111,7 +111,7 @@ const countedAt = (sentAt: number, aheadMs: number): number => sentAt + Math.min
 
 /** The reply that grants a lease of this key. */
 export function grantOf(spec: KeySpec, leaseId: string, grantedAt: number, trial: boolean): LeaseGrant {
-  const { name: keyName, secret, baseUrl, model, responseFormat, maxOutputTokens, extraBody } = spec;
-  const access = { keyName, secret, baseUrl, model, responseFormat, maxOutputTokens, extraBody };
+  const { name: keyName, secret, baseUrl, model, responseFormat, maxOutputTokens, maxImages, extraBody } = spec;
+  const access = { keyName, secret, baseUrl, model, responseFormat, maxOutputTokens, maxImages, extraBody };
   return { kind: 'granted', leaseId, ...access, grantedAt, trial };
 }

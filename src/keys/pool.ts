@@ -30,6 +30,7 @@ import type {
 } from './pool.types.ts';
 import type { Demand, PermitGate } from './shared/gate.ts';
 import { nextChangeAt } from './next-change.ts';
+import { supplyOf, type KeySupply } from './supply.ts';
 import { boundWith, TokenEstimates } from './token-estimate.ts';
 import { ASSUMED_CALL, type CallTokens } from './tokens.ts';
 import { leastGuardMs, TransitWays } from './transit-guard.ts';
@@ -223,13 +224,15 @@ export class KeyPool {
     return { replies, changes: [], wakeAt: this.#wakeAt(now) };
   }
 
-  /**
-   * Leases that could be given now if the gate permitted them: for each budget the number of waiters that would take
-   * it.
-   */
+  /** Leases that could be given now if the gate permitted them: for each budget the number that would be taken. */
   demand(now: number): readonly Demand[] {
     const [first] = this.#waiters.inOrder();
     return first === undefined ? [] : this.#demandOf(this.#waiters.size, first.tokens, now);
+  }
+
+  /** The calls that the keys allow now. */
+  supply(now: number): KeySupply {
+    return supplyOf(this.#roster.keys, leastGuardMs(this.#settings.guardMs), now);
   }
 
   stats(now: number): KeyPoolStats {
@@ -339,12 +342,8 @@ export class KeyPool {
 
   /** The next moment at which `advance` could change something. */
   #wakeAt(now: number): number | null {
-    return nextChangeAt({
-      expiresAt: this.#leases.values().next().value?.expiresAt ?? null,
-      waiters: this.#waiters,
-      keys: this.#roster.keys,
-      tokensWith: (bound) => this.#estimates.tokensWith(bound, now),
-      now,
-    });
+    const { keys } = this.#roster;
+    const expiresAt = this.#leases.values().next().value?.expiresAt ?? null;
+    return nextChangeAt({ expiresAt, waiters: this.#waiters, keys, estimates: this.#estimates, now });
   }
 }

@@ -66,6 +66,8 @@ export interface LeaseGrant {
   readonly model: string;
   readonly responseFormat: ResponseFormat;
   readonly maxOutputTokens: number;
+  /** Pictures of its call at most. */
+  readonly maxImages: number;
   readonly extraBody: ExtraBody | null;
   readonly grantedAt: number;
   /** A trial of a key that rested or was refused, or of its provider. One that fails costs the task no attempt. */
@@ -188,6 +190,7 @@ export interface KeyView extends KeyStats {
   readonly base_url: string;
   readonly response_format: ResponseFormat;
   readonly max_output_tokens: number;
+  readonly max_images: number;
   readonly extra_body: ExtraBody | null;
   /** How calls differ from the plain one, as its endpoint and model refused that. */
   readonly adaptations: readonly string[];

@@ -20,10 +20,12 @@ interface Target {
   readonly until: number;
   /** The response format of the last request that was answered. */
   proven: FormatStep | null;
-  /** A shape without a format, tried after a refusal that named no parameter; kept only if it works. */
+  /** A request with several pictures was answered. */
+  severalProven: boolean;
+  /** A shape with one thing less, tried after a refusal that named no parameter; kept only if it works. */
   trial: Shape | null;
-  /** The target's one trial was made. */
-  tried: boolean;
+  /** The things that were left out in trials: each is tried once. */
+  readonly tried: Set<'format' | 'pictures'>;
 }
 
 /** The shape of the next request, and whether it is a trial. */
@@ -49,9 +51,10 @@ export class Adaptations {
   choose(target: string, wanted: Wanted): ChosenShape {
     const known = this.#known(target);
     if (known === null) return { shape: plainShape(wanted.responseFormat), trial: false };
-    const shape = known.trial ?? known.shape;
+    const trial = trialFor(known, wanted);
+    const shape = trial ?? known.shape;
     const format = wanted.responseFormat === 'auto' ? shape.format : wanted.responseFormat;
-    return { shape: { ...shape, format }, trial: known.trial !== null };
+    return { shape: { ...shape, format }, trial: trial !== null };
   }
 
   /** Records that the provider answered a request of this shape. */
@@ -64,6 +67,7 @@ export class Adaptations {
       known.trial = null;
     }
     if (wanted.responseFormat === 'auto') known.proven = shape.format;
+    if (wanted.pictures > 1 && shape.pictures === 'several') known.severalProven = true;
   }
 
   /** Records a refused request. True when the next one will have another shape, so that it is worth sending. */
@@ -82,10 +86,11 @@ export class Adaptations {
       known.trial = null;
       return false;
     }
-    if (known.trial !== null) return true;
-    if (!isUnspecific(error) || !mayTry(known, wanted, shape)) return false;
-    known.tried = true;
-    known.trial = { ...shape, format: 'none' };
+    if (known.trial !== null) return trialFor(known, wanted) !== null;
+    const without = isUnspecific(error) ? worthTrial(known, wanted, shape) : null;
+    if (without === null) return false;
+    known.tried.add(without);
+    known.trial = without === 'pictures' ? { ...shape, pictures: 'one' } : { ...shape, format: 'none' };
     return true;
   }
 
@@ -99,12 +104,27 @@ export class Adaptations {
 
   #new(target: string, shape: Shape): Target {
     if (this.#targets.size >= MOST_TARGETS) this.#targets.clear();
-    const made: Target = { shape, until: this.#now() + REMEMBERED_MS, proven: null, trial: null, tried: false };
+    const made: Target = {
+      shape,
+      until: this.#now() + REMEMBERED_MS,
+      proven: null,
+      severalProven: false,
+      trial: null,
+      tried: new Set(),
+    };
     this.#targets.set(target, made);
     return made;
   }
 }
 
-/** Whether a request without a format is worth a trial: not after an answer with this format. */
-const mayTry = (known: Target, { responseFormat }: Wanted, { format }: Shape): boolean =>
-  !known.tried && responseFormat === 'auto' && format !== 'none' && known.proven !== format;
+/** The trial under way; null when a request like this would say nothing about it. */
+const trialFor = ({ trial, shape }: Target, { pictures }: Wanted): Shape | null =>
+  trial !== null && (trial.pictures === shape.pictures || pictures > 1) ? trial : null;
+
+/** The thing whose leaving out is worth a trial: nothing that a request was answered with. */
+function worthTrial(known: Target, { responseFormat, pictures }: Wanted, shape: Shape): 'format' | 'pictures' | null {
+  if (pictures > 1 && shape.pictures === 'several' && !known.severalProven && !known.tried.has('pictures'))
+    return 'pictures';
+  const formatMay = responseFormat === 'auto' && shape.format !== 'none' && known.proven !== shape.format;
+  return formatMay && !known.tried.has('format') ? 'format' : null;
+}

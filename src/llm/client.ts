@@ -1,6 +1,6 @@
 import OpenAI, { APIError } from 'openai';
 import type { ChatCompletionCreateParamsNonStreaming } from 'openai/resources/chat/completions';
-import { DEFAULT_OUTPUT_TOKENS, type ExtraBody, type ResponseFormat } from '../keys/key-config.schema.ts';
+import { DEFAULT_OUTPUT_TOKENS, type ExtraBody, MOST_IMAGES, type ResponseFormat } from '../keys/key-config.schema.ts';
 import type { TransitSample } from '../keys/transit-guard.ts';
 import type { Secret } from '../keys/secret.ts';
 import { newSpanId } from '../messages/ids.ts';
@@ -9,6 +9,7 @@ import { Adaptations, type ChosenShape } from './adaptations.ts';
 import type { Answer } from './answer.ts';
 import { readCompletion, unreadOutcome } from './completion.ts';
 import { brokenCall, type Failure, redact, refusedOutcome, textOf } from './failure.ts';
+import type { Picture } from './picture.ts';
 import type { Prompt } from './prompt.ts';
 import { errorInAnswer, type ProviderError, readProviderError } from './provider-error.ts';
 import { requestBody } from './request-body.ts';
@@ -28,12 +29,15 @@ export interface VlmAccess {
   readonly maxOutputTokens?: number;
   /** Fields added to the body; default none. */
   readonly extraBody?: ExtraBody | null;
+  /** Pictures of one call at most; default {@link MOST_IMAGES}. */
+  readonly maxImages?: number;
 }
 
 export interface VlmRequest {
   readonly access: VlmAccess;
   readonly prompt: Prompt;
-  readonly jpeg: Uint8Array;
+  /** At least one, the most important first: those that the key or its provider does not take are left out. */
+  readonly pictures: readonly Picture[];
   /** 32 hex digits; sent as W3C `traceparent`. */
   readonly traceId: string;
   /** Milliseconds for the whole call, body included. */
@@ -98,7 +102,7 @@ const HEADERS = {
   ...Object.fromEntries(UNSENT.map((name) => [`x-stainless-${name}`, null])),
 };
 
-/** A client for chat completions with a picture, over kept connections. Logs nothing; no message carries a key. */
+/** A client for chat completions with pictures, over kept connections. Logs nothing; no message carries a key. */
 export function createVlmClient({ now = Date.now }: VlmClientOptions = {}): VlmClient {
   const adaptations = new Adaptations(now);
   const clients = new Clients(createTransport());
@@ -108,6 +112,7 @@ export function createVlmClient({ now = Date.now }: VlmClientOptions = {}): VlmC
     const wanted: Wanted = {
       responseFormat: access.responseFormat,
       extraFields: Object.keys(access.extraBody ?? {}),
+      pictures: sentPictures(request).length,
     };
     const target = `${access.baseUrl}\n${access.model}`;
     const chosen = adaptations.choose(target, wanted);
@@ -166,7 +171,7 @@ type Exchanged = Received &
   );
 
 async function exchange(request: VlmRequest, { shape }: ChosenShape, clients: Clients): Promise<Exchanged> {
-  const { access, timeoutMs, prompt, jpeg } = request;
+  const { access, timeoutMs, prompt } = request;
   const { maxOutputTokens = DEFAULT_OUTPUT_TOKENS, extraBody = null, model, secret } = access;
   const over = joinSignals([request.signal]);
   let timedOut = false;
@@ -186,7 +191,7 @@ async function exchange(request: VlmRequest, { shape }: ChosenShape, clients: Cl
   try {
     // The declared type decides only how the library would read the body, which is done here.
     const body = requestBody(
-      { model, prompt, jpeg, maxOutputTokens, extraBody },
+      { model, prompt, pictures: sentPictures(request), maxOutputTokens, extraBody },
       shape,
     ) as ChatCompletionCreateParamsNonStreaming;
     const response = await clients
@@ -221,6 +226,9 @@ async function exchange(request: VlmRequest, { shape }: ChosenShape, clients: Cl
     over.release();
   }
 }
+
+const sentPictures = ({ access, pictures }: VlmRequest): readonly Picture[] =>
+  pictures.slice(0, access.maxImages ?? MOST_IMAGES);
 
 /** A request that was written at `at` by `performance.now()`, which took `writeMs`. */
 interface Written {

@@ -1,8 +1,6 @@
-import { CROP_MARGIN, type DetectedObject } from '../messages/detection.ts';
+import { CROP_MARGIN, type DetectedObject, MOST_DESCRIBED } from '../messages/detection.ts';
 import type { AssessmentTask } from '../messages/task.ts';
 
-/** Most objects described one by one; the others are only counted. */
-const MOST_OBJECTS = 40;
 /** An object slower than this share of the frame's width per second counts as still: boxes jitter that much. */
 const STILL_PER_WIDTH = 0.01;
 
@@ -55,7 +53,7 @@ export function figuresOf(task: AssessmentTask): Figures {
     nearest_person_vehicle_px: wholeOrNull(features.minPersonVehicleDistance),
     max_speed_px_s: wholeOrNull(features.maxSpeed),
     max_closing_speed_px_s: wholeOrNull(features.maxClosingSpeed),
-    objects: task.members.slice(0, MOST_OBJECTS).map((member) => objectFigures(member, left, top, task.imageWidth)),
+    objects: task.members.slice(0, MOST_DESCRIBED).map((member) => objectFigures(member, left, top, task.imageWidth)),
   };
 }
 

@@ -1,12 +1,26 @@
+import { hash } from 'node:crypto';
+import type { PromptSection } from '../keys/key-config.schema.ts';
 import type { AssessmentTask } from '../messages/task.ts';
 import { figuresOf } from './figures.ts';
 import type { Language } from './language.ts';
+import { operatorNotes } from './operator-notes.ts';
+import { CAPTIONS } from './picture.ts';
 
 export interface Prompt {
   readonly system: string;
   /** Text beside the picture in the user's message. */
   readonly user: string;
 }
+
+export interface VersionedPrompt extends Prompt {
+  /** First 12 hex digits of the SHA-256 of every instruction in it, figures left out. */
+  readonly hash: string;
+}
+
+const HASH_DIGITS = 12;
+
+/** No texts of an operator. */
+export const NO_PROMPTS: PromptSection = { kinds: {} };
 
 const SYSTEM: Readonly<Record<Language, string>> = {
   en: [
@@ -49,9 +63,10 @@ const SYSTEM: Readonly<Record<Language, string>> = {
 
 const USER: Readonly<Record<Language, string>> = {
   en:
-    'Figures of this group. Lengths are in pixels of the frame, speeds in pixels per second, boxes are [left, top, ' +
-    'right, bottom] in the cut-out, directions are as seen in the picture, null means not known:',
-  zh: '该组目标的数据。长度单位为画面像素，速度单位为像素/秒，box 为截图内的 [左, 上, 右, 下]，direction 为画面中的方向，null 表示未知：',
+    'Figures of this group. Each road user is framed in the picture, with its id as a number beside the frame. ' +
+    'Lengths are in pixels of the frame, speeds in pixels per second, boxes are [left, top, right, bottom] in ' +
+    'the cut-out, directions are as seen in the picture, null means not known:',
+  zh: '该组目标的数据。图片中每个目标都有方框，旁边的数字就是其 id。长度单位为画面像素，速度单位为像素/秒，box 为截图内的 [左, 上, 右, 下]，direction 为画面中的方向，null 表示未知：',
 };
 
 /** For a picture that was handed in: nothing was detected or measured in it. */
@@ -62,11 +77,25 @@ const USER_ALONE: Readonly<Record<Language, string>> = {
   zh: '这张图片是单独提交的：请评估整个画面。没有测量数据，因此 triggerObjectIds 请留空。图片尺寸（像素）：',
 };
 
-/** The prompt about one task's group. `language` is that of the answer's texts. */
-export const buildPrompt = (task: AssessmentTask, language: Language): Prompt => ({
-  system: SYSTEM[language],
-  user:
-    task.members.length === 0
+/**
+ * The prompt about one task's group, with the operator's texts that apply to it. `language` is that of the answer's
+ * texts.
+ */
+export function buildPrompt(
+  task: AssessmentTask,
+  language: Language,
+  prompts: PromptSection = NO_PROMPTS,
+): VersionedPrompt {
+  const notes = operatorNotes(task, prompts, language);
+  const system = notes === '' ? SYSTEM[language] : `${SYSTEM[language]}\n\n${notes}`;
+  const isAlone = task.members.length === 0;
+  const { now, earlier } = CAPTIONS[language];
+  const instructions = [system, ...(isAlone ? [USER_ALONE[language]] : [USER[language], now, earlier])];
+  return {
+    system,
+    user: isAlone
       ? `${USER_ALONE[language]} ${task.imageWidth} x ${task.imageHeight}`
       : `${USER[language]}\n${JSON.stringify(figuresOf(task))}`,
-});
+    hash: hash('sha256', instructions.join('\n\n')).slice(0, HASH_DIGITS),
+  };
+}

@@ -1,12 +1,18 @@
-import type { ChatCompletionCreateParams, ChatCompletionMessageParam } from 'openai/resources/chat/completions';
+import type {
+  ChatCompletionContentPart,
+  ChatCompletionCreateParams,
+  ChatCompletionMessageParam,
+} from 'openai/resources/chat/completions';
 import { ANSWER_JSON_SCHEMA } from './answer.ts';
 import type { FormatStep, Shape } from './request-shape.ts';
+import type { Picture } from './picture.ts';
 import type { Prompt } from './prompt.ts';
 
 export interface RequestParts {
   readonly model: string;
   readonly prompt: Prompt;
-  readonly jpeg: Uint8Array;
+  /** At least one, the most important first. */
+  readonly pictures: readonly Picture[];
   readonly maxOutputTokens: number;
   /** The key's extra fields of the body. */
   readonly extraBody: Readonly<Record<string, unknown>> | null;
@@ -14,18 +20,14 @@ export interface RequestParts {
 
 /** The body of a request for a chat completion, in the shape that the provider accepts. */
 export function requestBody(
-  { model, prompt, jpeg, maxOutputTokens, extraBody }: RequestParts,
+  { model, prompt, pictures, maxOutputTokens, extraBody }: RequestParts,
   shape: Shape,
 ): ChatCompletionCreateParams {
   const extra = Object.entries(extraBody ?? {}).filter(([name]) => !shape.dropped.includes(name));
-  const picture = Buffer.from(jpeg.buffer, jpeg.byteOffset, jpeg.byteLength).toString('base64');
   const text = shape.systemRole ? prompt.user : `${prompt.system}\n\n${prompt.user}`;
   const user: ChatCompletionMessageParam = {
     role: 'user',
-    content: [
-      { type: 'image_url', image_url: { url: `data:image/jpeg;base64,${picture}` } },
-      { type: 'text', text },
-    ],
+    content: [...pictureParts(shape.pictures === 'one' ? pictures.slice(0, 1) : pictures), { type: 'text', text }],
   };
   return {
     ...(shape.temperature ? { temperature: 0 } : {}),
@@ -40,6 +42,15 @@ export function requestBody(
     model,
     messages: shape.systemRole ? [{ role: 'system', content: prompt.system }, user] : [user],
   };
+}
+
+/** The pictures, each after its caption when there are several. */
+function pictureParts(pictures: readonly Picture[]): ChatCompletionContentPart[] {
+  return pictures.flatMap(({ jpeg, caption }): ChatCompletionContentPart[] => {
+    const base64 = Buffer.from(jpeg.buffer, jpeg.byteOffset, jpeg.byteLength).toString('base64');
+    const image = { type: 'image_url', image_url: { url: `data:image/jpeg;base64,${base64}` } } as const;
+    return pictures.length === 1 ? [image] : [{ type: 'text', text: caption }, image];
+  });
 }
 
 /** The field `response_format`; no field for `none`. */

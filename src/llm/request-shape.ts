@@ -16,6 +16,8 @@ export interface Shape {
   readonly systemRole: boolean;
   /** `off` sends `enable_thinking: false`; `kept`: that was refused too, and is no longer sent. */
   readonly thinking: 'default' | 'off' | 'kept';
+  /** `one`: earlier moments are left out. */
+  readonly pictures: 'several' | 'one';
   /** Names of the key's extra body fields that are left out. */
   readonly dropped: readonly string[];
 }
@@ -25,6 +27,8 @@ export interface Wanted {
   readonly responseFormat: ResponseFormat;
   /** Names of the key's extra body fields. */
   readonly extraFields: readonly string[];
+  /** Pictures of the request, from 1. */
+  readonly pictures: number;
 }
 
 /** The request to a provider that refused nothing so far. */
@@ -36,6 +40,7 @@ export const plainShape = (responseFormat: ResponseFormat): Shape => ({
   streamUsage: true,
   systemRole: true,
   thinking: 'default',
+  pictures: 'several',
   dropped: [],
 });
 
@@ -49,6 +54,7 @@ export function differencesOf(shape: Shape, wanted: Wanted): readonly string[] {
     ...(shape.stream ? ['streamed'] : []),
     ...(shape.systemRole ? [] : ['system text in the user message']),
     ...(shape.thinking === 'off' ? ['enable_thinking false'] : []),
+    ...(shape.pictures === 'one' ? ['one picture a call'] : []),
     ...shape.dropped.map((name) => `without ${name}`),
   ];
 }
@@ -81,6 +87,15 @@ const SYSTEM_ROLE = anyOf(
   /(?:system|developer)[^.]{0,20}(?:role|message|prompt|instruction)s?[^.]{0,60}(?:not|unsupported)/u,
   /(?:not support|unsupported|not enabled)[^.]{0,40}(?:system|developer) /u,
   /roles? must alternate|first message[^.]{0,30}user/u,
+);
+/** A refusal because there were several pictures. */
+const SEVERAL_PICTURES = anyOf(
+  /at most \d+ (?:image|picture|multi-?modal)|too[ _]many[ _](?:image|picture)|image count \d+ exceeds/u,
+  /number of (?:image|picture)s? [^.]{0,20}(?:exceed|more than|greater)/u,
+  /(?:only|exactly|up to|limited to|maximum of) (?:\w{1,12} ){0,2}(?:one|1|single) (?:user )?(?:image|picture)/u,
+  /(?:multiple|several|multi|more than (?:one|1))[ -](?:image|picture)[^.]{0,40}(?:not|un)[ -]?(?:be )?(?:supp|allow)/u,
+  /not (?:support|allow|accept|permit)[^.]{0,20}(?:multiple|several|multi|more than (?:one|1))[ -](?:image|picture)/u,
+  /(?:只|仅)(?:能|支持|允许|可)?[^。]{0,8}(?:一张|单张|1\s?张|单图)|图[片像](?:数量|个数|张数)[^。]{0,10}超|不支持多(?:张)?图/u,
 );
 const NEXT_FORMAT: Readonly<Record<FormatStep, FormatStep>> = {
   json_schema: 'json_object',
@@ -135,8 +150,13 @@ const withoutTemperature: Step = ({ shape, mentions }) =>
 const withoutSystemRole: Step = ({ shape, error: { message } }) =>
   shape.systemRole && SYSTEM_ROLE.test(message) ? { systemRole: false } : null;
 
+const onePicture: Step = ({ shape, wanted, error: { message, codes } }) =>
+  shape.pictures === 'several' && wanted.pictures > 1 && [message, ...codes].some((text) => SEVERAL_PICTURES.test(text))
+    ? { pictures: 'one' }
+    : null;
+
 /** Tried in this order; the first step that changes something is taken. */
-const STEPS = [stream, withoutStreamUsage, milderFormat, otherThinking, withoutExtraField] as const;
+const STEPS = [stream, withoutStreamUsage, onePicture, milderFormat, otherThinking, withoutExtraField] as const;
 /** Only when the refusal is not about a prompt that is too long: that often names `max_tokens` as well. */
 const STEPS_UNLESS_TOO_LONG = [otherTokensField, withoutTemperature, withoutSystemRole] as const;
 
@@ -173,6 +193,6 @@ export function isUnspecific(error: ProviderError): boolean {
     UNSPECIFIC.has(error.status) &&
     !error.page &&
     meaningOf(error) === 'request' &&
-    !/image|picture|图[片像]|context|too (?:long|large|many)|length|token|size|model|message/iu.test(error.message)
+    !/image|picture|图|context|too (?:long|large|many)|length|token|size|model|message/iu.test(error.message)
   );
 }

@@ -74,6 +74,9 @@ export type TrafficGroup = z.infer<typeof TrafficGroup>;
 /** Margin in px that a crop leaves around its group's box, clipped to the frame. */
 export const CROP_MARGIN = 12;
 
+/** Most members of a group that are marked in its crop and described one by one to the model; others are counted. */
+export const MOST_DESCRIBED = 40;
+
 /** The group's crop in an earlier frame. */
 export const EarlierMoment = z.object({
   cropId: ImageId,

@@ -54,7 +54,7 @@ export const AssessmentTask = z
     timestamp: IsoTime,
     traceId: TraceId,
     priority: Priority,
-    /** After this moment the answer is of no use: the task is answered `unknown` without a call. */
+    /** After this moment the answer is of no use: rules answer, without a call. `unknown` for a picture handed in. */
     expiresAt: IsoTime,
     /**
      * When the answer must be on a screen; a task that can't be answered by then is answered by rules at once. Absent

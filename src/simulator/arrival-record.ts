@@ -10,23 +10,19 @@ export interface Budget {
   readonly tpm: number | null;
 }
 
+/** The part of a record that is not known at the arrival. */
+type Learnt = Pick<RecordedCall, 'status' | 'bytes' | 'ms' | 'tokens' | 'promptTokens' | 'pictures'>;
+
 /** The newest 100,000 calls, in the order of their arrival. */
 export class CallRecord {
   readonly #calls: { -readonly [K in keyof RecordedCall]: RecordedCall[K] }[] = [];
 
-  /** Records an arrival. Returns a function that adds the call's end to the record. */
-  add(
-    call: Omit<RecordedCall, 'status' | 'bytes' | 'ms' | 'tokens'>,
-  ): (end: {
-    readonly status?: number;
-    readonly bytes?: number;
-    readonly ms?: number;
-    readonly tokens?: number;
-  }) => void {
-    const entry = { ...call, status: 0, bytes: 0, ms: null, tokens: 0 };
+  /** Records an arrival. Returns a function that adds to the record what is learnt later. */
+  add(call: Omit<RecordedCall, keyof Learnt>): (learnt: Partial<Learnt>) => void {
+    const entry = { ...call, status: 0, bytes: 0, ms: null, tokens: 0, promptTokens: 0, pictures: 0 };
     this.#calls.push(entry);
     if (this.#calls.length > MOST_CALLS) this.#calls.shift();
-    return (end) => void Object.assign(entry, end);
+    return (learnt) => void Object.assign(entry, learnt);
   }
 
   calls(): readonly RecordedCall[] {

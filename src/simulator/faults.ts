@@ -17,6 +17,7 @@ export const FAULTS = [
   'unspecific',
   'thinking-on',
   'no-extra-fields',
+  'one-picture',
   'arrears',
   'gemini-429',
   'retry-epoch',
@@ -97,6 +98,19 @@ const REFUSALS: Partial<Readonly<Record<Fault, (asked: AskedFields) => Reply | n
   unspecific: (asked) => ('response_format' in asked ? error(400, 'Bad request') : null),
   'thinking-on': (asked) =>
     asked['enable_thinking'] === false ? null : error(400, THINKING, { code: 'invalid_parameter_error' }),
+  'one-picture': (asked) =>
+    (JSON.stringify(asked['messages']).match(/"type":"image_url"/gu)?.length ?? 0) > 1
+      ? {
+          status: 400,
+          body: {
+            object: 'error',
+            message: 'At most 1 image(s) may be provided in one request.',
+            type: 'BadRequestError',
+            param: null,
+            code: 400,
+          },
+        }
+      : null,
   'no-extra-fields': (asked) =>
     'enable_thinking' in asked ? error(400, 'Unrecognized request argument supplied: enable_thinking') : null,
   arrears: () =>

@@ -6,9 +6,10 @@ import { simulateAnswer } from './simulated-answer.ts';
 import { type KnownKey, Keyring } from './keyring.ts';
 import { hashText, logNormalMs, seededRandom } from './random.ts';
 import { CallRecord } from './arrival-record.ts';
-import { completionBody, modelText, preciseNow, sendError, sendJson, usedTokens } from './reply.ts';
-import { BadRequest, type ChatRequest, readChatRequest, textOf, wantsWrapper } from './request.ts';
-import type { Behaviour, ProviderSimulator, SimulatorOptions } from './simulator.types.ts';
+import { completionBody, modelText, preciseNow, sendError, sendJson } from './reply.ts';
+import { BadRequest, type ReadChatRequest, readChatRequest, textOf, wantsWrapper } from './request.ts';
+import type { Behaviour, ProviderSimulator, RecordedCall, SimulatorOptions } from './simulator.types.ts';
+import { pictureTokens, textTokens } from './token-count.ts';
 
 const LARGEST_BODY = 12 * 1024 * 1024;
 const TRACE = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
@@ -120,7 +121,7 @@ class Simulator {
       for (const [name, value] of Object.entries(key.limiter.headers(at))) response.setHeader(name, value);
     const body = await readBody(request, LARGEST_BODY);
     note({ bytes: body?.length ?? 0 });
-    const status = await this.#reply({ key, at, wait, body, response, onTokens: (tokens) => note({ tokens }) });
+    const status = await this.#reply({ key, at, wait, body, response, onUse: note });
     note(status === 0 ? { status } : { status, ms: preciseNow() - at });
   }
 
@@ -139,35 +140,38 @@ class Simulator {
   }
 
   /** Sends the reply to a call; resolves to its status, 0 for none. */
-  async #reply({ key, at, wait, body, response, onTokens }: ReadCall): Promise<number> {
+  async #reply({ key, at, wait, body, response, onUse }: ReadCall): Promise<number> {
     // It may have been revoked while the body was read.
     if (key === null || key.revoked) return sendBadKey(response);
     if (wait > 0) return sendLimited(response, key.budget.name, wait);
     if (body === null) return sendError(response, 413, 'request_too_large', 'The body is too large.');
-    const chat = await readChatRequest(body).catch(badRequestOnly);
-    if (chat instanceof BadRequest) return sendError(response, 400, 'invalid_request', chat.message, {}, chat.param);
+    const read = await readChatRequest(body).catch(badRequestOnly);
+    if (read instanceof BadRequest) return sendError(response, 400, 'invalid_request', read.message, {}, read.param);
+    const { chat } = read;
     if (chat.model !== this.#model)
       return sendError(response, 404, 'model_not_found', `The model ${chat.model} does not exist.`, {}, 'model');
-    return this.#answer({ key, at, chat, response, onTokens });
+    return this.#answer({ key, at, read, response, onUse });
   }
 
   /** Answers a request that was let in, or refuses it as a behaviour says. Resolves as {@link #reply}. */
-  async #answer({ key, at, chat, response, onTokens }: LetIn): Promise<number> {
+  async #answer({ key, at, read, response, onUse }: LetIn): Promise<number> {
+    const { chat, pictures } = read;
     const behaviour = this.#behaviours.next(key.name);
     const fault = behaviour !== null && isFault(behaviour.kind) ? behaviour.kind : null;
     const refused = fault === null ? null : sendFault(response, fault, chat);
     if (refused !== null) return refused;
     const prompt = textOf(chat);
-    const answer = simulateAnswer(prompt, this.#seed ^ hashText(this.#model));
+    const answer = this.#options.answerTo?.(chat) ?? simulateAnswer(prompt, this.#seed ^ hashText(this.#model));
     const text = modelText(answer, behaviour?.kind ?? null, wantsWrapper(chat));
-    const { promptTokens, completionTokens } = usedTokens(prompt.length, text);
-    onTokens(promptTokens + completionTokens);
-    const tokensWait = this.#countTokens(key, at, promptTokens + completionTokens);
+    const promptTokens = pictures.reduce((sum, size) => sum + pictureTokens(size), textTokens(prompt));
+    const tokens = promptTokens + textTokens(text ?? '');
+    onUse({ tokens, promptTokens, pictures: pictures.length });
+    const tokensWait = this.#countTokens(key, at, tokens);
     if (tokensWait > 0) return sendLimited(response, key.budget.name, tokensWait);
     if (behaviour?.kind === 'no-formats' && chat.response_format !== undefined)
       return sendNoFormat(response, chat.response_format.type);
     if (!(await this.#think(behaviour, response))) return 0;
-    const completion = completionBody({ id: this.#calls + 1, model: this.#model, text, promptLength: prompt.length });
+    const completion = completionBody({ id: this.#calls + 1, model: this.#model, text, promptTokens });
     if (sendWrapped(response, fault, chat, completion, answer)) {
       this.#calls += 1;
       return 200;
@@ -177,9 +181,15 @@ class Simulator {
 
   /** Waits as long as an answer takes. False as {@link #pause}. */
   async #think(behaviour: Behaviour | null, response: ServerResponse): Promise<boolean> {
-    const { medianMs, p95Ms } = this.#options.latency ?? { medianMs: 0, p95Ms: 0 };
-    const ms = behaviour?.kind === 'slow' ? behaviour.ms : logNormalMs(this.#random, medianMs, p95Ms);
+    const ms = behaviour?.kind === 'slow' ? behaviour.ms : this.#latencyMs();
     return ms <= 0 || this.#pause(ms, response);
+  }
+
+  #latencyMs(): number {
+    const { latency = { medianMs: 0, p95Ms: 0 } } = this.#options;
+    return 'leastMs' in latency
+      ? latency.leastMs + (latency.mostMs - latency.leastMs) * this.#random()
+      : logNormalMs(this.#random, latency.medianMs, latency.p95Ms);
   }
 
   /** Sends the completion, or the behaviour's reply in its place. Returns the status, 0 for none. */
@@ -226,13 +236,14 @@ interface ReadCall extends Pick<Arrived, 'at' | 'key' | 'response'> {
   readonly wait: number;
   /** Null when it is too large. */
   readonly body: Buffer | null;
-  readonly onTokens: (tokens: number) => void;
+  /** Told of the request's pictures and tokens. */
+  readonly onUse: (used: Pick<RecordedCall, 'tokens' | 'promptTokens' | 'pictures'>) => void;
 }
 
 /** A call that the limits of calls let in. */
-interface LetIn extends Pick<ReadCall, 'at' | 'response' | 'onTokens'> {
+interface LetIn extends Pick<ReadCall, 'at' | 'response' | 'onUse'> {
   readonly key: KnownKey;
-  readonly chat: ChatRequest;
+  readonly read: ReadChatRequest;
 }
 
 const badRequestOnly = (thrown: unknown): BadRequest => {

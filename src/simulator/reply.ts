@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { SimulatedAnswer } from './simulated-answer.ts';
 import type { Behaviour } from './simulator.types.ts';
+import { textTokens } from './token-count.ts';
 
 /** Epoch ms with fractions, never set back. */
 export const preciseNow = (): number => performance.timeOrigin + performance.now();
@@ -70,21 +71,12 @@ export interface Completion {
   readonly id: number;
   readonly model: string;
   readonly text: string | null;
-  readonly promptLength: number;
+  readonly promptTokens: number;
 }
 
-/** Estimates: three characters a token, and 400 for the picture. */
-export const usedTokens = (
-  promptLength: number,
-  text: string | null,
-): { readonly promptTokens: number; readonly completionTokens: number } => ({
-  promptTokens: 400 + Math.ceil(promptLength / 3),
-  completionTokens: Math.ceil((text ?? '').length / 3),
-});
-
 /** A chat completion. */
-export function completionBody({ id, model, text, promptLength }: Completion): object {
-  const { promptTokens, completionTokens } = usedTokens(promptLength, text);
+export function completionBody({ id, model, text, promptTokens }: Completion): object {
+  const completionTokens = textTokens(text ?? '');
   return {
     id: `chatcmpl-sim-${id}`,
     object: 'chat.completion',

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import sharp from 'sharp';
 import { z } from 'zod';
+import type { PictureSize } from './token-count.ts';
 
 const TextPart = z.object({ type: z.literal('text'), text: z.string() });
 const ImagePart = z.object({ type: z.literal('image_url'), image_url: z.object({ url: z.string() }) });
@@ -58,8 +59,14 @@ export class BadRequest extends Error {
 
 const JPEG_URI = /^data:image\/jpeg;base64,([A-Za-z0-9+/]+={0,2})$/;
 
+/** A checked request, and the sizes of its pictures in their order. */
+export interface ReadChatRequest {
+  readonly chat: ChatRequest;
+  readonly pictures: readonly PictureSize[];
+}
+
 /** Reads and checks a body as a provider does. Rejects with {@link BadRequest}. */
-export async function readChatRequest(body: Buffer): Promise<ChatRequest> {
+export async function readChatRequest(body: Buffer): Promise<ReadChatRequest> {
   let json: unknown;
   try {
     json = JSON.parse(body.toString('utf8'));
@@ -71,26 +78,30 @@ export async function readChatRequest(body: Buffer): Promise<ChatRequest> {
     const [issue] = parsed.error.issues;
     throw new BadRequest(issue?.message ?? 'invalid request', issue?.path.join('.') ?? null);
   }
+  const pictures: PictureSize[] = [];
   for (const message of parsed.data.messages) {
     if (message.role !== 'user' || typeof message.content === 'string') continue;
-    for (const part of message.content) if (part.type === 'image_url') await checkJpeg(part.image_url.url);
+    for (const part of message.content)
+      if (part.type === 'image_url') pictures.push(await checkedSize(part.image_url.url));
   }
-  return parsed.data;
+  return { chat: parsed.data, pictures };
 }
 
-/** Digests of good pictures: tests and benchmarks send the same ones over and over. */
-const good = new Set<string>();
+/** Sizes of good pictures by their digests: tests and benchmarks send the same ones over and over. */
+const good = new Map<string, PictureSize>();
 const MOST_REMEMBERED = 1_000;
 
-async function checkJpeg(url: string): Promise<void> {
+async function checkedSize(url: string): Promise<PictureSize> {
   const digest = hash('sha256', url, 'base64');
-  if (good.has(digest)) return;
-  await lookAtJpeg(url);
+  const known = good.get(digest);
+  if (known !== undefined) return known;
+  const size = await lookAtJpeg(url);
   if (good.size >= MOST_REMEMBERED) good.clear();
-  good.add(digest);
+  good.set(digest, size);
+  return size;
 }
 
-async function lookAtJpeg(url: string): Promise<void> {
+async function lookAtJpeg(url: string): Promise<PictureSize> {
   const base64 = JPEG_URI.exec(url)?.[1];
   if (base64 === undefined)
     throw new BadRequest('image_url must be a data URI of a JPEG in base64', 'messages.content.image_url');
@@ -98,7 +109,7 @@ async function lookAtJpeg(url: string): Promise<void> {
   try {
     const { format, width, height } = await sharp(bytes, { failOn: 'error' }).metadata();
     const complete = bytes.at(-2) === 0xff && bytes.at(-1) === 0xd9;
-    if (format === 'jpeg' && width > 0 && height > 0 && complete) return;
+    if (format === 'jpeg' && width > 0 && height > 0 && complete) return { width, height };
   } catch (error) {
     throw new BadRequest(
       `the image cannot be read: ${error instanceof Error ? error.message : String(error)}`,

@@ -1,5 +1,7 @@
 import type { AnswerCase } from './answers.ts';
 import type { Fault } from './faults.ts';
+import type { ChatRequest } from './request.ts';
+import type { SimulatedAnswer } from './simulated-answer.ts';
 
 /** A key that the simulator accepts, with the limits that it enforces. */
 export interface SimulatedKey {
@@ -67,8 +69,12 @@ export interface SimulatorOptions {
   readonly model?: string;
   /** The same seed and requests give the same answers and delays. Default 1. */
   readonly seed?: number;
-  /** Log-normal delay of answers. Default none. */
-  readonly latency?: { readonly medianMs: number; readonly p95Ms: number };
+  /** Delay of answers, log-normal or evenly spread between two bounds. Default none. */
+  readonly latency?:
+    | { readonly medianMs: number; readonly p95Ms: number }
+    | { readonly leastMs: number; readonly mostMs: number };
+  /** The model's answer to a request; null, or absent: from the figures in its text. */
+  readonly answerTo?: (request: ChatRequest) => SimulatedAnswer | null;
   /** Whether calls refused with 429 count against the limits as well. Default false. */
   readonly countRejected?: boolean;
   /** Delays each request's arrival by a uniformly random time up to this: jitter of the network. Default 0. */
@@ -94,6 +100,10 @@ export interface RecordedCall {
   readonly traceId: string | null;
   /** Tokens that it used, or would have used; 0 until the body is read, or if it cannot be. */
   readonly tokens: number;
+  /** Those of its prompt: texts and pictures, counted as Qwen-VL does. */
+  readonly promptTokens: number;
+  /** Pictures of the request. */
+  readonly pictures: number;
 }
 
 /** A window with more calls, or tokens, than the limit allows. */

@@ -1,8 +1,11 @@
 import { isDangerous } from '../messages/assessment.ts';
 import type { AssessmentTask } from '../messages/task.ts';
 
-/** A danger that looks as before begins, or ends, unseen about once in this time, in ms. */
-const CHANGE_MS = 8_000;
+/**
+ * A danger that looks as before begins, or ends, unseen about once in this time, in ms. Shorter, the calls of a scarce
+ * budget go round the same suspicious groups again and again.
+ */
+const CHANGE_MS = 20_000;
 /** No group is quite worthless to ask about. */
 const LEAST = 0.01;
 

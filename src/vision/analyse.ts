@@ -2,6 +2,8 @@ import type { Box, DetectedObject, TrafficGroup } from '../messages/detection.ts
 import type { Frame } from './frame.ts';
 import { createGroupIdentity } from './group-identity.ts';
 import type { GroupIdentityOptions } from './group-identity.ts';
+import { createGroupStillness } from './group-stillness.ts';
+import type { GroupStillnessOptions } from './group-stillness.ts';
 import { groupObjects } from './grouping.ts';
 import type { FrameGroup, GroupingOptions } from './grouping.ts';
 import { round } from './round.ts';
@@ -14,6 +16,7 @@ export interface AnalyserOptions {
   readonly tracker?: TrackerOptions;
   readonly grouping?: GroupingOptions;
   readonly groupIdentity?: GroupIdentityOptions;
+  readonly stillness?: GroupStillnessOptions;
 }
 
 export interface FrameAnalysis {
@@ -35,6 +38,7 @@ export function createAnalyser(options: AnalyserOptions): Analyser {
   const { detector } = options;
   const tracker = createTracker(options.tracker);
   const identity = createGroupIdentity(options.groupIdentity);
+  const stillness = createGroupStillness(options.stillness);
   return {
     async analyse(frame, timeMs, native) {
       const detections = (await detector.detect(frame, native)).flatMap(rounded);
@@ -43,12 +47,22 @@ export function createAnalyser(options: AnalyserOptions): Analyser {
         ...tracked,
         velocity: velocity === null ? null : [round(velocity[0], 1), round(velocity[1], 1)],
       }));
-      const tracksOf = (group: FrameGroup): number[] =>
-        group.memberIndices.flatMap((index) => objects[index]?.trackId ?? []);
-      return { objects, groups: identity.name(groupObjects(objects, frame.width, options.grouping), tracksOf, timeMs) };
+      const membersOf = (group: FrameGroup): DetectedObject[] =>
+        group.memberIndices.flatMap((index) => objects[index] ?? []);
+      const tracksOf = (group: FrameGroup): number[] => membersOf(group).map(({ trackId }) => trackId);
+      const named = identity.name(groupObjects(objects, frame.width, options.grouping), tracksOf, timeMs);
+      const since = stillness.since(
+        named.map((group) => ({ groupId: group.groupId, bbox: group.bbox, members: membersOf(group) })),
+        frame,
+        timeMs,
+      );
+      return { objects, groups: named.map((group, i) => unchanged(group, since[i] ?? null)) };
     },
   };
 }
+
+const unchanged = (group: TrafficGroup, since: number | null): TrafficGroup =>
+  since === null ? group : { ...group, unchangedSince: new Date(since).toISOString() };
 
 /** Rounds, so that messages stay readable; drops a box that is empty at this precision. */
 function rounded(detection: RawDetection): RawDetection[] {

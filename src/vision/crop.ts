@@ -1,4 +1,10 @@
-import { type Box, CROP_MARGIN } from '../messages/detection.ts';
+import {
+  type Box,
+  CROP_MARGIN,
+  type DetectedObject,
+  MOST_DESCRIBED,
+  type TrafficGroup,
+} from '../messages/detection.ts';
 
 /** A rectangle of whole pixels inside a frame, at least 1x1. */
 export interface CropRectangle {
@@ -16,3 +22,24 @@ export function cropRectangle(box: Box, frameWidth: number, frameHeight: number,
   const bottom = Math.max(top + 1, Math.min(frameHeight, Math.ceil(box[3] + margin)));
   return { left, top, width: right - left, height: bottom - top };
 }
+
+/** A group's crop, and the boxes (px of the frame) and ids of its members, to be drawn into it. */
+export interface MarkedCrop extends CropRectangle {
+  readonly groupIndex: number;
+  readonly marks: readonly { readonly box: Box; readonly label: number }[];
+}
+
+/** The crop of each group with the marks of the members that the model is told about. */
+export const markedCrops = (
+  { objects, groups }: { readonly objects: readonly DetectedObject[]; readonly groups: readonly TrafficGroup[] },
+  frameWidth: number,
+  frameHeight: number,
+): MarkedCrop[] =>
+  groups.map(({ bbox, groupIndex, memberIndices }) => ({
+    ...cropRectangle(bbox, frameWidth, frameHeight),
+    groupIndex,
+    marks: memberIndices.slice(0, MOST_DESCRIBED).flatMap((index) => {
+      const member = objects[index];
+      return member === undefined ? [] : [{ box: member.bbox, label: member.objectId }];
+    }),
+  }));

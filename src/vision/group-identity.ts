@@ -3,6 +3,8 @@ export interface GroupIdentityOptions {
   readonly maxAgeSeconds?: number;
   /** Most groups remembered; beyond it the longest unseen is forgotten first. Default 400. */
   readonly maxGroups?: number;
+  /** Ends every name, so that groups named by another run are others. Default none. */
+  readonly suffix?: string;
 }
 
 export interface GroupIdentity {
@@ -31,7 +33,7 @@ interface Remembered {
  * groups merge, the name of the one with more members stays.
  */
 export function createGroupIdentity(options: GroupIdentityOptions = {}): GroupIdentity {
-  const { maxAgeSeconds = 6, maxGroups = 400 } = options;
+  const { maxAgeSeconds = 6, maxGroups = 400, suffix = '' } = options;
   let memory: Remembered[] = [];
   let nextNumber = 1;
 
@@ -51,7 +53,7 @@ export function createGroupIdentity(options: GroupIdentityOptions = {}): GroupId
         ...current.map(({ number, tracks, seenAt }) => ({ number, tracks, seenAt })),
         ...unseen.toSorted((a, b) => b.seenAt - a.seenAt),
       ].slice(0, maxGroups);
-      return current.map(({ group, number }) => ({ ...group, groupId: `g${number}` }));
+      return current.map(({ group, number }) => ({ ...group, groupId: `g${number}${suffix}` }));
     },
     get size() {
       return memory.length;

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it, test } from 'node:test';
+import type { Aggregate } from '../../src/messages/aggregate.ts';
+import type { GroupAssessment } from '../../src/messages/assessment.ts';
 import { aggregate } from '../support/http-samples.ts';
 import { judge, type Verdict } from './checker.ts';
 import { historyOf } from './collect.ts';
-import type { ChaosRecord, Seen } from './record.ts';
+import type { Answer, ChaosRecord, Seen } from './record.ts';
 import { runChaos } from './run.ts';
 import { type FaultKind, FAULTS, scheduleOf } from './schedule.ts';
 
@@ -29,13 +31,31 @@ describe('the schedule of faults', () => {
 
 describe('the judge of a run', () => {
   const AT = 1_700_000_000_000;
+  /** The same frame, with this in place of its group's assessment. */
+  const shows = (frame: Aggregate, over: Partial<GroupAssessment>): Aggregate => ({
+    ...frame,
+    riskAssessment: {
+      ...frame.riskAssessment,
+      results: frame.riskAssessment.results.map((result) => ({ ...result, ...over })),
+    },
+  });
+  /** Six final revisions; the model has assessed each group. */
   const frames = Array.from({ length: 6 }, (_, index) =>
-    aggregate('north', {
-      risk: index % 2 === 0 ? 'high' : 'low',
-      timestamp: new Date(AT + index * 1_000).toISOString(),
-      publishedAt: new Date(AT + index * 1_000 + 500).toISOString(),
-    }),
+    shows(
+      aggregate('north', {
+        risk: index % 2 === 0 ? 'high' : 'low',
+        revision: 1,
+        timestamp: new Date(AT + index * 1_000).toISOString(),
+        publishedAt: new Date(AT + index * 1_000 + 500).toISOString(),
+      }),
+      { source: 'vlm' },
+    ),
   );
+  /** What went out before: the verdict of the rules, which is no alert. */
+  const firsts = frames.map((frame) =>
+    shows({ ...frame, revision: 0 }, { source: 'rules', reason: 'pending', riskLevel: 'high' }),
+  );
+  const published = (finals: readonly Aggregate[]): readonly Aggregate[] => [...firsts, ...finals];
   const alerts = frames.filter(({ riskAssessment }) => riskAssessment.maxRiskLevel === 'high');
   const [first, second, third] = frames as [(typeof frames)[number], (typeof frames)[number], (typeof frames)[number]];
   const seen = frames.flatMap(({ requestId, revision, timestamp, riskAssessment }, index): Seen[] =>
@@ -54,8 +74,12 @@ describe('the judge of a run', () => {
     })),
     shed: [],
     shedCounted: 0,
-    aggregates: frames,
-    resultTaskIds: frames.map(({ requestId }) => `${requestId}_group1`),
+    aggregates: published(frames),
+    answers: frames.map(({ requestId, riskAssessment }) => ({
+      taskId: `${requestId}_group1`,
+      source: 'vlm',
+      level: riskAssessment.maxRiskLevel,
+    })),
     history,
     redis: history,
     seen,
@@ -65,22 +89,74 @@ describe('the judge of a run', () => {
     violations: [],
   };
   const verdict = (over: Partial<ChaosRecord>): Verdict => judge({ ...good, ...over }, AT + 60_000, 0);
+  /** With the second frame's group shown like this, and answered like this; null: not at all. */
+  const groupOfSecond = (over: Partial<GroupAssessment>, answer: Partial<Answer> | null): Partial<ChaosRecord> => ({
+    aggregates: published(frames.map((each) => (each === second ? shows(each, over) : each))),
+    answers: good.answers.flatMap((each) =>
+      each.taskId !== `${second.requestId}_group1` ? [each] : answer === null ? [] : [{ ...each, ...answer }],
+    ),
+  });
   const without =
     (gone: { readonly requestId: string }) =>
     (each: { readonly requestId: string }): boolean =>
       each.requestId !== gone.requestId;
 
   it('finds a whole run well', () => {
-    const { ok, emitted, aggregated, recovery, alerts: found } = verdict({});
+    const { ok, emitted, aggregated, verdicts, recovery, alerts: found } = verdict({});
     assert.deepEqual(
-      { ok, emitted, aggregated, inHistory: found.inHistory },
-      { ok: true, emitted: 6, aggregated: 6, inHistory: 3 },
+      { ok, emitted, aggregated, verdicts, inHistory: found.inHistory },
+      { ok: true, emitted: 6, aggregated: 6, verdicts: { vlm: 6 }, inHistory: 3 },
     );
-    assert.deepEqual(recovery, [{ kind: 'kill-nats', ms: 1_100 }]);
+    assert.deepEqual(recovery, [{ kind: 'kill-nats', ms: 1_100, judgedMs: 1_000 }]);
+  });
+
+  const BY_RULES = { source: 'rules', level: 'low' } as const;
+  const wellSaid: readonly (readonly [string, Partial<ChaosRecord>, string])[] = [
+    [
+      'was superseded in the bus, so that nobody answered',
+      groupOfSecond({ source: 'rules', reason: 'superseded' }, null),
+      'rules, superseded',
+    ],
+    ['had no call to spare', groupOfSecond({ source: 'rules', reason: 'budget' }, BY_RULES), 'rules, budget'],
+    ['was answered late', groupOfSecond({ carried: true, reason: 'late' }, null), 'carried, late'],
+    ['the model failed on', groupOfSecond({ source: 'rules', reason: 'timeout' }, BY_RULES), 'rules, timeout'],
+    ['the model says it cannot tell', groupOfSecond({ riskLevel: 'unknown' }, { level: 'unknown' }), 'vlm'],
+    [
+      'the model cannot tell after an earlier verdict',
+      groupOfSecond({ carried: true }, { level: 'unknown' }),
+      'carried',
+    ],
+  ];
+  for (const [what, over, mark] of wellSaid) {
+    it(`finds nothing wrong with a group that ${what}, and counts it`, () => {
+      const { ok, verdicts } = verdict(over);
+      assert.deepEqual({ ok, verdicts }, { ok: true, verdicts: mark === 'vlm' ? { vlm: 6 } : { vlm: 5, [mark]: 1 } });
+    });
+  }
+
+  it('takes a carried verdict without a question for well only while nothing in the group changes', () => {
+    const carried = groupOfSecond({ carried: true }, null);
+    const unchanged = (carried.aggregates ?? []).map((each) => ({
+      ...each,
+      trafficGroups: each.trafficGroups.map((group) => ({ ...group, unchangedSince: new Date(AT).toISOString() })),
+    }));
+    assert.deepEqual(
+      { ok: verdict({ ...carried, aggregates: unchanged }).ok, silent: verdict(carried).silent.length },
+      { ok: true, silent: 1 },
+    );
+  });
+
+  it('takes a high level that is carried, or that of rules while the model may answer, for no alert', () => {
+    const fewer = historyOf(alerts.slice(1));
+    const aggregates = published(frames.map((each) => (each === first ? shows(each, { carried: true }) : each)));
+    const answers = good.answers.map((each) =>
+      each.taskId === `${first.requestId}_group1` ? { ...each, ...BY_RULES } : each,
+    );
+    assert.equal(verdict({ aggregates, answers, history: fewer, redis: fewer }).ok, true);
   });
 
   it('takes a frame that was shed, counted and named for no loss; one that nobody counted is silent', () => {
-    const aggregates = frames.filter(without(second));
+    const aggregates = published(frames).filter(without(second));
     assert.deepEqual(
       {
         ok: verdict({ aggregates, shed: [second.requestId], shedCounted: 1 }).ok,
@@ -91,22 +167,50 @@ describe('the judge of a run', () => {
   });
 
   const planted: readonly (readonly [string, Partial<ChaosRecord>, (verdict: Verdict) => readonly unknown[]])[] = [
-    ['a lost frame', { aggregates: frames.filter(without(second)) }, ({ lost }) => lost],
-    ['a frame that went out twice', { aggregates: [...frames, second] }, ({ doubled }) => doubled],
-    ['revisions out of order', { aggregates: [{ ...first, revision: 1 }, ...frames] }, ({ doubled }) => doubled],
+    ['a lost frame', { aggregates: published(frames).filter(without(second)) }, ({ lost }) => lost],
+    ['a frame that went out twice', { aggregates: [...published(frames), second] }, ({ doubled }) => doubled],
     [
-      'a task with two results',
-      { resultTaskIds: [...good.resultTaskIds, `${first.requestId}_group1`] },
+      'revisions out of order',
+      { aggregates: [{ ...first, revision: 1 }, ...published(frames)] },
       ({ doubled }) => doubled,
     ],
+    ['a task with two results', { answers: [...good.answers, ...good.answers.slice(0, 1)] }, ({ doubled }) => doubled],
     [
       'a group of which nothing is said',
       {
-        aggregates: frames.map((each) =>
-          each === second ? { ...each, riskAssessment: { ...each.riskAssessment, results: [] } } : each,
+        aggregates: published(
+          frames.map((each) =>
+            each === second ? { ...each, riskAssessment: { ...each.riskAssessment, results: [] } } : each,
+          ),
         ),
       },
       ({ silent }) => silent,
+    ],
+    [
+      'a group that is still pending at the end',
+      groupOfSecond({ source: 'rules', reason: 'pending' }, null),
+      ({ silent }) => silent,
+    ],
+    [
+      'a group that was never answered, though its question had a place in the budget',
+      groupOfSecond({ source: 'rules', reason: 'budget' }, null),
+      ({ silent }) => silent,
+    ],
+    [
+      "a model's answer that no aggregate shows",
+      groupOfSecond({ source: 'rules', reason: 'late' }, {}),
+      ({ silent }) => silent,
+    ],
+    ["a model's answer that nobody gave", groupOfSecond({}, null), ({ silent }) => silent],
+    [
+      'a verdict of rules that does not say why',
+      groupOfSecond({ source: 'rules' }, { source: 'rules' }),
+      ({ silent }) => silent,
+    ],
+    [
+      'a group that is unknown though no model said so',
+      groupOfSecond({ source: 'rules', reason: 'timeout', riskLevel: 'unknown' }, { source: 'rules' }),
+      ({ unknown }) => unknown,
     ],
     [
       'a group that vanished',
@@ -126,7 +230,7 @@ describe('the judge of a run', () => {
     ],
     [
       'an older revision of an alert in Redis',
-      { history: historyOf([...alerts, { ...third, revision: 1 }]) },
+      { history: historyOf([...alerts, { ...third, revision: 2 }]) },
       ({ alerts: { differ } }) => differ,
     ],
     [
@@ -159,10 +263,7 @@ describe('the judge of a run', () => {
   }
 
   it('a run in which nothing was emitted proves nothing', () => {
-    assert.equal(
-      verdict({ emitted: [], aggregates: [], resultTaskIds: [], history: {}, redis: {}, faults: [] }).ok,
-      false,
-    );
+    assert.equal(verdict({ emitted: [], aggregates: [], answers: [], history: {}, redis: {}, faults: [] }).ok, false);
   });
 });
 
@@ -188,10 +289,10 @@ test(
       kinds: SHORT,
       say: (line) => t.diagnostic(line),
     });
-    const { ok, lost, doubled, silent, alerts, violations, recovery, folder, aggregated, faults } = result;
+    const { ok, lost, doubled, silent, unknown, alerts, violations, recovery, folder, aggregated, faults } = result;
     assert.ok(
       ok,
-      `${JSON.stringify({ lost, doubled, silent, alerts, violations, recovery }, null, 2)}\nlogs: ${folder}`,
+      `${JSON.stringify({ lost, doubled, silent, unknown, alerts, violations, recovery }, null, 2)}\nlogs: ${folder}`,
     );
     assert.ok(faults.length >= 5 && faults.every(({ skipped }) => skipped === undefined), JSON.stringify(faults));
     assert.ok(

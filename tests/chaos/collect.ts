@@ -6,7 +6,7 @@ import { Aggregate } from '../../src/messages/aggregate.ts';
 import { AssessmentResult } from '../../src/messages/assessment.ts';
 import { consumers, PRIORITIES_URGENT_FIRST, redisKeys, streams } from '../../src/messages/subjects.ts';
 import { natsOptions } from '../../src/servers/nats-url.ts';
-import type { Emitted, JournalLine } from './record.ts';
+import type { Answer, Emitted, JournalLine } from './record.ts';
 
 /** One stream read to its end, again and again, each message once. */
 class StreamReader<T> {
@@ -34,9 +34,14 @@ class StreamReader<T> {
   }
 }
 
+function answerOf(body: unknown): Answer {
+  const { taskId, source, results } = AssessmentResult.parse(body);
+  return { taskId, source, level: results[0]?.riskLevel ?? 'unknown' };
+}
+
 export class Collector {
   readonly aggregates = new StreamReader(streams.aggregates, (body) => Aggregate.parse(body));
-  readonly results = new StreamReader(streams.results, (body) => AssessmentResult.parse(body).taskId);
+  readonly results = new StreamReader(streams.results, answerOf);
   readonly alerts = new StreamReader(streams.alerts, (body) => Aggregate.parse(body));
   readonly #natsUrl: string;
 
@@ -59,6 +64,7 @@ export class Collector {
         [streams.detections, consumers.aggregatorDetections],
         [streams.results, consumers.aggregatorResults],
         [streams.alerts, consumers.alertWriter],
+        [streams.questions, consumers.questions],
         ...PRIORITIES_URGENT_FIRST.map((priority) => [streams.tasks, consumers.scheduler(priority)] as const),
       ] as const;
       const lags = await Promise.all(

@@ -5,7 +5,7 @@
 import { parseArgs } from 'node:util';
 import type { Verdict } from './checker.ts';
 import { runChaos } from './run.ts';
-import { type FaultKind, FAULTS } from './schedule.ts';
+import { FAULTS } from './schedule.ts';
 
 const USAGE = `usage: npm run chaos -- [--seed S] [--minutes M] [--only KIND,...] [--json]
 
@@ -46,10 +46,11 @@ const {
   emitted,
   aggregated,
   shed,
-  missingGroups,
+  verdicts,
   lost,
   doubled,
   silent,
+  unknown,
   alerts,
   violations,
   recovery,
@@ -65,14 +66,15 @@ const feedRecoveryMs = {
 
 console.log(
   `\nframes emitted ${emitted}, with groups and aggregated ${aggregated}, shed ${shed}; ` +
-    `groups named as missing ${JSON.stringify(missingGroups)}; ` +
+    `verdicts of their groups ${JSON.stringify(verdicts)}; ` +
     `alerts ${alerts.inHistory}; dead letters ${record.deadLetters}`,
 );
-console.log(`the feed was back, in ms after the end of a fault:\n${table(recovery)}`);
+console.log(`back after the end of a fault, in ms (the feed / the model's verdicts):\n${table(recovery)}`);
 for (const [what, list] of Object.entries({
   lost,
   doubled,
   silent,
+  'unknown though no model said so': unknown,
   'alerts that differ': alerts.differ,
   'alerts not seen': alerts.unseen,
   'limits exceeded': record.violations.map((violation) => JSON.stringify(violation)),
@@ -98,6 +100,7 @@ if (values.json) {
     lost: lost.length,
     doubled: doubled.length,
     silent: silent.length,
+    unknown: unknown.length,
     alertsDiffer: alerts.differ.length,
     alertsUnseen: alerts.unseen.length,
   };
@@ -117,9 +120,11 @@ if (values.json) {
 process.exit(ok ? 0 : 1);
 
 function table(rows: Verdict['recovery']): string {
-  const byKind = new Map<FaultKind, (number | null)[]>();
-  for (const { kind, ms } of rows) byKind.set(kind, [...(byKind.get(kind) ?? []), ms]);
-  return [...byKind]
-    .map(([kind, each]) => `  ${kind.padEnd(20)} ${each.map((ms) => (ms === null ? 'never' : String(ms))).join(', ')}`)
+  const shown = (ms: number | null): string => (ms === null ? 'never' : String(ms));
+  return [...Map.groupBy(rows, ({ kind }) => kind)]
+    .map(([kind, each]) => {
+      const both = each.map(({ ms, judgedMs }) => `${shown(ms)} / ${shown(judgedMs)}`);
+      return `  ${kind.padEnd(20)} ${both.join(', ')}`;
+    })
     .join('\n');
 }

@@ -1,5 +1,6 @@
 /** The record of a chaos run, from sources that do not depend on the code under test. Times are epoch ms. */
 import type { Aggregate } from '../../src/messages/aggregate.ts';
+import type { AssessmentSource, RiskLevel } from '../../src/messages/assessment.ts';
 import type { Behaviour, SimulatedKeyEntry, Violation } from '../../src/simulator/simulator.types.ts';
 import type { Fault } from './schedule.ts';
 
@@ -9,6 +10,13 @@ export interface Emitted {
   readonly cameraId: string;
   readonly groups: number;
   readonly at: number;
+}
+
+/** A result in its stream. */
+export interface Answer {
+  readonly taskId: string;
+  readonly source: AssessmentSource;
+  readonly level: RiskLevel;
 }
 
 /** A message of the live feed as a viewer got it. */
@@ -36,8 +44,8 @@ export interface ChaosRecord {
   readonly shedCounted: number;
   /** Everything in the stream of aggregates, in order, kept as it came so that its age limit does not matter. */
   readonly aggregates: readonly Aggregate[];
-  /** Task ids of all results in their stream, in order. */
-  readonly resultTaskIds: readonly string[];
+  /** All results in their stream, in order. */
+  readonly answers: readonly Answer[];
   /** Alerts of the history by camera, final revisions, newest first; and those of Redis. */
   readonly history: Readonly<Record<string, readonly Aggregate[]>>;
   readonly redis: Readonly<Record<string, readonly Aggregate[]>>;

@@ -54,7 +54,7 @@ export async function runChaos({ seed, say, ...plan }: ChaosOptions): Promise<Ch
       shed,
       shedCounted: await shedCountedBy(world.url),
       aggregates: collector.aggregates.items,
-      resultTaskIds: collector.results.items,
+      answers: collector.results.items,
       history,
       redis: await alertsInRedis(world.redisUrl, Object.keys(history)),
       seen: staying.seen,

@@ -337,7 +337,7 @@ test('a spent budget is followed at once: pictures are unknown with the reason, 
   const end = await finished(json.id);
   assert.deepEqual(
     { state: end.state, source: end.source, code: end.error.code },
-    { state: 'unknown', source: 'rules', code: 'no-lease' },
+    { state: 'unknown', source: 'rules', code: 'budget' },
   );
   assert.equal(simulator.calls().length, callsBefore);
   assert.ok((await gantry.request('GET', '/api/health')).json.notices.some((notice: string) => /budget/.test(notice)));

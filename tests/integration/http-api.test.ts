@@ -52,6 +52,22 @@ describe('HTTP API', () => {
       assert.equal((await call(base, '/api/cameras/north')).status, 404);
     });
 
+    it('may have a freshness and a prompt of their own, which a null takes away', async () => {
+      const patch = (body: object) => call(base, '/api/cameras/school', { ...post(body), method: 'PATCH' });
+      const own = { freshnessSeconds: 1.5, prompt: 'a school crossing' };
+      const added = await call(
+        base,
+        '/api/cameras',
+        post({ cameraId: 'school', url: 'rtsp://192.0.2.1/x', ...own, prompt: '  a school crossing ' }),
+      );
+      assert.deepEqual({ ...added.json, ...own }, added.json);
+      assert.equal((await patch({ freshnessSeconds: 4 })).json['freshnessSeconds'], 4);
+      assert.equal((await call(base, '/api/cameras/school')).json['prompt'], 'a school crossing');
+      const cleared = await patch({ freshnessSeconds: null, prompt: null });
+      assert.equal(cleared.status, 200);
+      assert.ok(!('freshnessSeconds' in cleared.json) && !('prompt' in cleared.json));
+    });
+
     it('take their id as name when none is given', async () => {
       await call(base, '/api/cameras', post({ cameraId: 'x1', url: 'rtsp://192.0.2.1/x' }));
       assert.equal(world.cameras.get('x1')!.config.name, 'x1');

@@ -59,6 +59,24 @@ const cases: readonly (readonly [
     { status: 400, code: 'INVALID_FIELD', field: 'intervalSeconds', value: 0 },
   ],
   [
+    'a freshness of nothing',
+    '/api/cameras',
+    post({ ...good, freshnessSeconds: 0.1 }),
+    { status: 400, code: 'INVALID_FIELD', field: 'freshnessSeconds', value: 0.1 },
+  ],
+  [
+    'an empty prompt',
+    '/api/cameras',
+    post({ ...good, prompt: ' ' }),
+    { status: 400, code: 'INVALID_FIELD', field: 'prompt' },
+  ],
+  [
+    'a null where there is nothing to take away',
+    '/api/cameras',
+    post({ ...good, prompt: null }),
+    { status: 400, code: 'INVALID_FIELD', field: 'prompt', value: null },
+  ],
+  [
     'an unknown field',
     '/api/cameras',
     post({ ...good, rtspUrl: 'rtsp://u:geheim@h' }),

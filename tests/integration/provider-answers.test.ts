@@ -37,12 +37,11 @@ interface Right {
   /** As the model's level, or the level of a picture that nothing was measured on. */
   readonly level: string;
   readonly calls: number;
-  /** `vlm`; `rules` where the model said nothing; `unknown` where what it said could not be read. */
-  readonly source: 'vlm' | 'rules' | 'unknown';
+  /** `rules` where the model said nothing, or nothing that can be read. */
+  readonly source: 'vlm' | 'rules';
 }
 const by = (level: string): Right => ({ level, calls: 1, source: 'vlm' });
-const silent = (calls: number): Right => ({ level: 'unknown', calls, source: 'rules' });
-const unread = (calls: number): Right => ({ level: 'unknown', calls, source: 'unknown' });
+const unread = (calls: number): Right => ({ level: 'unknown', calls, source: 'rules' });
 const RIGHT: Readonly<Record<AnswerCase, Right>> = {
   'plain-low': by('low'),
   'plain-high': by('high'),
@@ -50,9 +49,9 @@ const RIGHT: Readonly<Record<AnswerCase, Right>> = {
   think: by('low'),
   'think-draft-high': by('low'),
   'think-end-only': by('low'),
-  'think-without-end': silent(1),
-  'think-eats-tokens': silent(1),
-  'reasoning-field': silent(1),
+  'think-without-end': unread(1),
+  'think-eats-tokens': unread(1),
+  'reasoning-field': unread(1),
   'reasoning-beside': by('low'),
   channels: by('low'),
   'cut-wrapper': unread(2),
@@ -70,10 +69,10 @@ const RIGHT: Readonly<Record<AnswerCase, Right>> = {
   'schema-first': by('high'),
   parts: by('high'),
   'tool-call': by('high'),
-  declined: silent(1),
-  'declined-in-words': silent(1),
-  'content-filter': silent(1),
-  nothing: silent(3),
+  declined: unread(1),
+  'declined-in-words': unread(1),
+  'content-filter': unread(1),
+  nothing: unread(3),
   prose: unread(3),
 };
 
@@ -126,10 +125,12 @@ describe('what models say, through provider, client, key pool and scheduler', ()
       if (alone.error !== undefined) assert.ok(alone.error.message.length > 10, 'the reason is said');
 
       const group = await answerTo(plainTask());
-      const source = group.error === undefined ? group.source : 'unknown';
-      assert.equal(source, right.source);
-      if (right.source === 'rules')
+      assert.deepEqual({ source: group.source, error: group.error }, { source: right.source, error: undefined });
+      assert.equal(group.results[0]?.source, right.source);
+      if (right.source === 'rules') {
         assert.ok(group.degraded === true && (group.degradedReason?.message.length ?? 0) > 10);
+        assert.equal(group.results[0]?.reason, group.degradedReason?.code, 'no level is shown without its mark');
+      }
       // No answer says anything about the key that brought it.
       assert.deepEqual(
         { disabled_keys: (await pool()).disabled_keys, cooling_keys: (await pool()).cooling_keys },
@@ -235,7 +236,8 @@ describe('a thousand answers of any kind', () => {
       model: sim.model,
       responseFormat: 'none',
     };
-    const request = { access, prompt: buildPrompt(task, 'en'), jpeg, traceId: task.traceId, timeoutMs: 20_000 };
+    const pictures = [{ jpeg, caption: '' }];
+    const request = { access, prompt: buildPrompt(task, 'en'), pictures, traceId: task.traceId, timeoutMs: 20_000 };
     // This thread's own work for one call, simulator included: no turn of the loop can be longer.
     let longestMs = 0;
     const kinds = new Map<string, number>();

@@ -29,7 +29,7 @@ const call = (more: Partial<VlmRequest> = {}): Promise<VlmReply> =>
   client.call({
     access: access(),
     prompt: buildPrompt(task, 'en'),
-    jpeg,
+    pictures: [{ jpeg, caption: '' }],
     traceId: task.traceId,
     timeoutMs: 10_000,
     ...more,

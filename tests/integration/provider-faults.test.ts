@@ -40,13 +40,13 @@ interface Asked {
 }
 
 /** Asks as the scheduler does: again while the request is changed for the provider. */
-async function ask(client: VlmClient, more: Partial<VlmAccess> = {}): Promise<Asked> {
+async function ask(client: VlmClient, more: Partial<VlmAccess> = {}, pictures = 1): Promise<Asked> {
   for (let calls = 1; ; calls += 1) {
     assert.ok(calls <= 12, 'it steps down for ever');
     const reply = await client.call({
       access: access(more),
       prompt: buildPrompt(task, 'en'),
-      jpeg,
+      pictures: Array.from({ length: pictures }, (_, n) => ({ jpeg, caption: `Picture ${n + 1}` })),
       traceId: task.traceId,
       timeoutMs: 10_000,
     });
@@ -124,6 +124,26 @@ describe('a parameter that the provider refuses', () => {
     assert.deepEqual(
       { calls: sent.calls, ok: sent.reply.ok, adaptations: sent.reply.adaptations },
       { calls: 1, ok: true, adaptations: [] },
+    );
+  });
+
+  it('several pictures are sent until they are refused, and one of them from then on', async () => {
+    const newest = () => sim.calls().at(-1)?.pictures;
+    const client = createVlmClient();
+    assert.ok((await ask(client, {}, 3)).reply.ok);
+    assert.equal(newest(), 3);
+    sim.setBehaviour({ kind: 'one-picture' });
+    const first = await ask(client, {}, 3);
+    assert.deepEqual(
+      { calls: first.calls, ok: first.reply.ok, adaptations: first.reply.adaptations, pictures: newest() },
+      { calls: 2, ok: true, adaptations: ['one picture a call'], pictures: 1 },
+    );
+    assert.deepEqual((await ask(client, {}, 2)).calls, 1, 'it was forgotten');
+    const other = await ask(createVlmClient(), { maxImages: 1 }, 3);
+    assert.deepEqual(
+      { calls: other.calls, ok: other.reply.ok, adaptations: other.reply.adaptations, pictures: newest() },
+      { calls: 1, ok: true, adaptations: [], pictures: 1 },
+      'a key may take one only from the start',
     );
   });
 

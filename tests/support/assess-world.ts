@@ -3,6 +3,7 @@ import { assessByModel, type AssessContext } from '../../src/actors/scheduler/as
 import type { AdmissionReply } from '../../src/actors/scheduler/admission.ts';
 import { Secret } from '../../src/keys/secret.ts';
 import type { Blame, CallOutcome } from '../../src/keys/outcome.ts';
+import type { PromptSection } from '../../src/keys/key-config.schema.ts';
 import type { LeaseReply, LeaseRequest, RefusalReason, Settlement } from '../../src/keys/pool.types.ts';
 import type { VlmReply, VlmRequest } from '../../src/llm/client.ts';
 import { AssessmentResult } from '../../src/messages/assessment.ts';
@@ -43,10 +44,14 @@ interface World {
   readonly image?: Uint8Array | null;
   /** Delay of the picture, in ms. */
   readonly imageAfterMs?: number;
+  /** Pictures of earlier frames by their ids; any other is gone. */
+  readonly earlier?: Readonly<Record<string, Uint8Array | 'hangs'>>;
+  readonly prompts?: PromptSection;
   readonly maxRetries?: number;
   /** Replies of the admission, in order; then `go`. */
   readonly admissions?: AdmissionReply[];
   readonly down?: boolean;
+  readonly leaseLimits?: AssessContext['leaseLimits'];
   /** As the pool reported last. */
   readonly keysWanted?: boolean;
   /** A call that is given up had been sent. */
@@ -68,6 +73,7 @@ export function makeWorld(world: World) {
     counted: [] as string[],
     retries: 0,
     images: 0,
+    asides: 0,
   };
   const replies = [...(world.replies ?? [])];
   const leases = [...(world.leases ?? [])];
@@ -82,6 +88,7 @@ export function makeWorld(world: World) {
       model: 'm',
       responseFormat: 'auto',
       maxOutputTokens: 600,
+      maxImages: 3,
       extraBody: null,
       trial: false,
       grantedAt: clock.now(),
@@ -92,20 +99,28 @@ export function makeWorld(world: World) {
   const context: AssessContext = {
     clock,
     language: 'en',
+    prompts: world.prompts ?? { kinds: {} },
     timeoutMs: 35_000,
     maxRetries: world.maxRetries ?? 2,
     hedge: null,
     slot: {
       admit: () => Promise.resolve(closing.signal.aborted ? 'closing' : (world.admissions?.shift() ?? 'go')),
       leasing: (wait) => wait(closing.signal),
+      stepAside: () => void (seen.asides += 1),
       providerDown: world.down ?? false,
+      dropped: false,
     },
+    leaseLimits: world.leaseLimits ?? null,
     closing: closing.signal,
     abort: abort.signal,
     picture: async () => {
       seen.images++;
       if (world.imageAfterMs !== undefined) await sleep(clock, world.imageAfterMs);
       return world.image === undefined ? new Uint8Array([1]) : world.image;
+    },
+    earlierPicture: async (id) => {
+      const picture = world.earlier?.[id] ?? null;
+      return picture === 'hangs' ? new Promise(() => undefined) : picture;
     },
     keys: {
       keysWanted: world.keysWanted ?? true,

@@ -20,6 +20,18 @@ export interface TaskOptions {
   readonly noCrop?: boolean;
 }
 
+export interface QuestionOptions extends TaskOptions {
+  readonly groupId?: string;
+  /** Time of the frame, epoch ms; default: now. */
+  readonly at?: number;
+  /** How old the frame may be when the verdict is shown, in ms; default 2 s. */
+  readonly freshMs?: number;
+  /** Value of its prior; default 0.3. */
+  readonly prior?: number;
+  /** When the model last judged the group, epoch ms; default never. */
+  readonly lastAt?: number;
+}
+
 /** A valid task for a group of the sketched objects; objectIds count from 10. */
 export function makeTask(sketches: readonly Sketch[], options: TaskOptions = {}): AssessmentTask {
   const requestId = newRequestId();
@@ -85,3 +97,17 @@ export const plainTask = (options: TaskOptions = {}): AssessmentTask =>
     ],
     options,
   );
+
+/** A question about a camera's group of two cars, valid for 30 s. */
+export function questionTask(options: QuestionOptions = {}): AssessmentTask {
+  const { groupId = 'g1', at = Date.now(), freshMs = 2_000, prior = 0.3, lastAt } = options;
+  const task = plainTask({ expiresAt: at + 30_000, ...options });
+  return {
+    ...task,
+    timestamp: new Date(at).toISOString(),
+    freshUntil: new Date(at + freshMs).toISOString(),
+    prior: { value: prior, reasons: [] },
+    ...(lastAt === undefined ? {} : { lastAssessed: { at: new Date(lastAt).toISOString(), level: 'none', prior } }),
+    group: { ...task.group, groupId },
+  };
+}

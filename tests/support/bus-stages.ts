@@ -33,6 +33,7 @@ export const CONSUMED: readonly (readonly [string, string])[] = [
   [streams.detections, consumers.taskGenerator],
   [streams.detections, consumers.aggregatorDetections],
   ...PRIORITIES_URGENT_FIRST.map((priority) => [streams.tasks, consumers.scheduler(priority)] as const),
+  [streams.questions, consumers.questions],
   [streams.results, consumers.aggregatorResults],
   [streams.results, consumers.onDemandResults],
   [streams.webhooks, consumers.webhooks],

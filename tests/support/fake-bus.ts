@@ -13,7 +13,7 @@ import type {
 } from '../../src/infra/bus.ts';
 import { InfraError } from '../../src/infra/infra-error.ts';
 import type { AssessmentResult } from '../../src/messages/assessment.ts';
-import { consumers } from '../../src/messages/subjects.ts';
+import { consumers, subjects } from '../../src/messages/subjects.ts';
 import { PRIORITIES, type AssessmentTask } from '../../src/messages/task.ts';
 import type { Clock } from '../../src/runtime/clock.ts';
 import { FakeStreams } from './fake-streams.ts';
@@ -42,7 +42,11 @@ export class FakeTaskBus implements Bus {
   readonly beats = new Map<string, number>();
   readonly streams: FakeStreams;
   readonly #clock: Clock;
-  readonly #queues = new Map<string, Queued[]>(PRIORITIES.map((priority) => [consumers.scheduler(priority), []]));
+  readonly #queues = new Map<string, Queued[]>([
+    ...PRIORITIES.map((priority) => [consumers.scheduler(priority), []] as [string, Queued[]]),
+    [consumers.questions, []],
+  ]);
+  readonly #listeners = new Map<string, Set<(body: unknown) => void>>();
   readonly #waiting = new Map<() => void, readonly Queued[]>();
   #seq = 0;
   down = false;
@@ -54,9 +58,15 @@ export class FakeTaskBus implements Bus {
     this.streams = new FakeStreams(clock);
   }
 
+  /** Tasks with `freshUntil` are questions: of those the queue keeps the newest of each group, and listeners hear. */
   add(...tasks: readonly AssessmentTask[]): void {
-    for (const task of tasks)
-      this.#queue(task).push({ task, seq: ++this.#seq, storedAt: this.#clock.now(), attempt: 0 });
+    for (const task of tasks) {
+      const queue = this.#queue(task);
+      const older = queue.findIndex((one) => isQuestion(task) && subjectOf(one.task) === subjectOf(task));
+      if (older !== -1) queue.splice(older, 1);
+      queue.push({ task, seq: ++this.#seq, storedAt: this.#clock.now(), attempt: 0 });
+      if (isQuestion(task)) this.#tell(subjects.questions, task);
+    }
     this.#wake();
   }
 
@@ -106,10 +116,19 @@ export class FakeTaskBus implements Bus {
     return this.down ? Promise.reject(new InfraError('BUS_DOWN', 'away')) : Promise.resolve(this.streams.epoch(stream));
   }
 
-  broadcast(): void {}
+  broadcast(subject: string, body: object): void {
+    if (!this.down) this.#tell(subject, body);
+  }
 
-  subscribe(): () => void {
-    return () => undefined;
+  subscribe<T>(subject: string, parser: Parser<T>, listener: (body: T, subject: string) => void): () => void {
+    const listeners = this.#listeners.get(subject) ?? new Set();
+    const tell = (body: unknown): void => listener(parser.parse(structuredClone(body)), subject);
+    this.#listeners.set(subject, listeners.add(tell));
+    return () => void listeners.delete(tell);
+  }
+
+  #tell(subject: string, body: object): void {
+    for (const listener of this.#listeners.get(subject) ?? []) listener(body);
   }
 
   pull<T>({ durable }: { readonly durable: string }): Promise<PullConsumer<T>> {
@@ -153,7 +172,7 @@ export class FakeTaskBus implements Bus {
     queued.attempt++;
     return {
       body: task,
-      subject: `assessment-tasks.p${task.priority}.${task.cameraId}`,
+      subject: subjectOf(task),
       attempt: queued.attempt,
       seq: queued.seq,
       storedAt: queued.storedAt,
@@ -174,17 +193,30 @@ export class FakeTaskBus implements Bus {
     };
   }
 
-  /** Ends the fetches that have a message, or all when the bus is down. */
+  /** Ends as many fetches as there are messages, the longest under way first; all when the bus is down. */
   #wake(): void {
-    for (const [finish, queue] of this.#waiting) if (this.down || queue.length > 0) finish();
+    const woken = new Map<readonly Queued[], number>();
+    for (const [finish, queue] of this.#waiting) {
+      const count = woken.get(queue) ?? 0;
+      if (!this.down && count >= queue.length) continue;
+      woken.set(queue, count + 1);
+      finish();
+    }
   }
 
   #queue(task: AssessmentTask): Queued[] {
-    const queue = this.#queues.get(consumers.scheduler(task.priority));
+    const queue = this.#queues.get(isQuestion(task) ? consumers.questions : consumers.scheduler(task.priority));
     if (queue === undefined) throw new Error(`no queue for priority ${task.priority}`);
     return queue;
   }
 }
+
+const isQuestion = ({ freshUntil }: AssessmentTask): boolean => freshUntil !== undefined;
+
+const subjectOf = (task: AssessmentTask): string =>
+  isQuestion(task)
+    ? subjects.question(task.priority, task.cameraId, task.group.groupId)
+    : subjects.task(task.priority, task.cameraId);
 
 /** What one fetch brought, as `PullConsumer.receive` yields it. */
 export async function* received<T>(fetching: Promise<readonly Delivery<T>[]>): AsyncGenerator<Delivery<T>> {

@@ -5,6 +5,7 @@ import type { Clock } from '../../src/runtime/clock.ts';
 const SUBJECTS: Readonly<Record<string, string>> = {
   [streams.detections]: subjects.detections,
   [streams.tasks]: subjects.tasks,
+  [streams.questions]: subjects.questions,
   [streams.results]: subjects.results,
   [streams.webhooks]: subjects.webhooks,
   [streams.aggregates]: subjects.aggregates,

@@ -3,6 +3,7 @@ import type { CameraRecord, HealthReport, HttpPorts, KeyPoolStats } from '../../
 import type { HistoryQuery } from '../../src/infra/alert-history.ts';
 import type { DeadLetter } from '../../src/infra/nats/dead-letter-box.ts';
 import type { Aggregate } from '../../src/messages/aggregate.ts';
+import { CameraConfig } from '../../src/messages/camera.ts';
 import type { TreeSnapshot } from '../../src/runtime/inspect.ts';
 import { memoryLog, type LogLine } from './log.ts';
 import { config, healthy, keyStats, record, tree } from './http-samples.ts';
@@ -58,7 +59,8 @@ export class FakeWorld {
           const old = this.cameras.get(id);
           if (old === undefined) return null;
           const given = Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined));
-          const changed = { ...old, config: { ...old.config, ...given } };
+          const merged = Object.entries({ ...old.config, ...given }).filter(([, value]) => value !== null);
+          const changed = { ...old, config: CameraConfig.parse(Object.fromEntries(merged)) };
           this.cameras.set(id, changed);
           return changed;
         },

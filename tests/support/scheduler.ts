@@ -9,7 +9,7 @@ import { child, supervisor } from '../../src/runtime/supervision.ts';
 import { type MetricSink, NO_METRICS } from '../../src/runtime/metric-sink.ts';
 import { startSystem } from '../../src/runtime/system.ts';
 import { ManualClock } from '../../src/runtime/testing/manual-clock.ts';
-import { plainTask, type TaskOptions } from './assessment-task.ts';
+import { plainTask, questionTask, type QuestionOptions, type TaskOptions } from './assessment-task.ts';
 import { FakeImages, FakeTaskBus } from './fake-bus.ts';
 import { memoryLog } from './log.ts';
 
@@ -18,6 +18,8 @@ export class FakeVlm implements VlmClient {
   readonly open: { readonly request: VlmRequest; readonly finish: (reply: VlmReply) => void }[] = [];
   readonly #clock: ManualClock;
   readonly #auto: boolean;
+  /** How long a call takes that is not answered by hand, in ms. */
+  tookMs = 1_000;
   calls = 0;
   most = 0;
   /** The reply to calls that the test does not answer by hand. */
@@ -45,7 +47,7 @@ export class FakeVlm implements VlmClient {
         entry.finish({ ok: false, failure: { kind: 'abandoned', message: '' }, promptTokens: 0, completionTokens: 0 }),
       );
       request.onSent?.(0);
-      if (this.#auto) this.#clock.setTimeout(() => entry.finish(this.answer), 1_000);
+      if (this.#auto) this.#clock.setTimeout(() => entry.finish(this.answer), this.tookMs);
     });
   }
 }
@@ -77,6 +79,8 @@ interface Setup {
   readonly scheduler?: object;
   /** Cost of each call. */
   readonly cost?: number;
+  /** Schedulers that share bus and keys; default 1. */
+  readonly schedulers?: number;
 }
 
 /** A scheduler and a key pool with fakes around them, on a clock moved by hand. */
@@ -86,6 +90,7 @@ export async function startedScheduler({
   keys = [{ qps_limit: 100, rpm_limit: 1000 }],
   scheduler = {},
   cost = 0,
+  schedulers = 1,
 }: Setup = {}) {
   const clock = new ManualClock(Date.now());
   const log = memoryLog();
@@ -128,6 +133,7 @@ export async function startedScheduler({
   const tree = supervisor('root', [
     child('key-pool', keyPoolActor, () => ({ config, memory })),
     child('scheduler', schedulerActor, () => init),
+    ...Array.from({ length: schedulers - 1 }, (_, i) => child(`scheduler-${i + 2}`, schedulerActor, () => init)),
   ]);
   const system = await startSystem(tree, {
     log,
@@ -137,6 +143,7 @@ export async function startedScheduler({
   });
   const stats = (): Promise<SchedulerStats> => system.ref(SCHEDULER).ask({ type: 'stats' }, { timeoutMs: 1_000 });
   const task = (options: TaskOptions = {}) => plainTask({ expiresAt: clock.now() + 60_000, ...options });
+  const question = (options: QuestionOptions = {}) => questionTask({ at: clock.now(), ...options });
   /** Stops the system while time goes on. */
   const stop = async (): Promise<void> => {
     let over = false;
@@ -144,5 +151,5 @@ export async function startedScheduler({
     for (let i = 0; i < 100 && !over; i++) await clock.advance(100);
     await stopping;
   };
-  return { clock, log, bus, images, vlm, metrics, system, stats, task, stop };
+  return { clock, log, bus, images, vlm, metrics, system, stats, task, question, stop };
 }

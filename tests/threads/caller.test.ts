@@ -8,6 +8,8 @@ import { buildPrompt } from '../../src/llm/prompt.ts';
 import { monotonicMs } from '../../src/runtime/clock.ts';
 import { child, supervisor } from '../../src/runtime/supervision.ts';
 import { type ActorSystem, startSystem } from '../../src/runtime/system.ts';
+import sharp from 'sharp';
+import { pictureTokens, textTokens } from '../../src/simulator/token-count.ts';
 import { startProviderSimulator } from '../../src/simulator/provider-server.ts';
 import type { ProviderSimulator } from '../../src/simulator/simulator.types.ts';
 import { plainTask } from '../support/assessment-task.ts';
@@ -51,7 +53,7 @@ const call = (
   client.call({
     access: { ...key, baseUrl: sim.url, model: 'sim-vl', responseFormat: 'json_schema' },
     prompt: buildPrompt(task, 'en'),
-    jpeg,
+    pictures: [{ jpeg, caption: '' }],
     traceId: task.traceId,
     timeoutMs: 5_000,
     ...more,
@@ -86,6 +88,20 @@ describe('the caller in its thread', () => {
         [`${n} true`, `${n} answered`],
       );
     assert.equal(sim.calls().length, 20);
+  });
+
+  it('brings several pictures across, each with its words', async () => {
+    const other = await makeJpeg(56, 84);
+    const pictures = [jpeg, other, jpeg].map((one, n) => ({ jpeg: one, caption: `picture ${n}` }));
+    const reply = await call({ pictures });
+    assert.ok(reply.ok, JSON.stringify(reply));
+    const [made, one] = [sim.calls().at(-1), (await call(), sim.calls().at(-1))];
+    assert.deepEqual([made?.pictures, one?.pictures], [3, 1]);
+    // Both sides are whole patches: 2 x 3 tokens and two marks more, and the words.
+    const words = textTokens(`\n${pictures.map(({ caption }) => caption).join('\n')}`);
+    const jpegTokens = pictureTokens(await sharp(jpeg).metadata());
+    const more = (made?.promptTokens ?? 0) - (one?.promptTokens ?? 0);
+    assert.ok(Math.abs(more - (jpegTokens + 8 + words)) <= 1, `${more}`);
   });
 
   it('leaves the picture with whoever asked', async () => {
@@ -130,7 +146,7 @@ describe('the caller in its thread', () => {
     const reply = await client.call({
       access: { keyName: 'k9', secret, baseUrl: 'http://127.0.0.1:9/v1', model: 'm', responseFormat: 'none' },
       prompt: buildPrompt(task, 'en'),
-      jpeg,
+      pictures: [{ jpeg, caption: '' }],
       traceId: task.traceId,
       timeoutMs: 2_000,
       onSent: () => void (told += 1),
@@ -144,12 +160,13 @@ describe('the caller in its thread', () => {
       access: { keyName: 'k1', secret: KEY, baseUrl: sim.url, model: 'sim-vl', responseFormat: 'json_schema' as const },
       prompt: buildPrompt(task, 'en'),
       traceId: task.traceId,
+      pictures: [{ caption: '', bytes: jpeg.byteLength }],
       orderedAt: monotonicMs() - 5_000,
       endsAt: monotonicMs(),
     };
     const calls = sim.calls().length;
     const ref = system.ref(CALLER);
-    const late = ref.ask({ type: 'call', callId: 'late', order, jpeg: new Uint8Array(jpeg) }, { timeoutMs: 2_000 });
+    const late = ref.ask({ type: 'call', callId: 'late', order, jpegs: new Uint8Array(jpeg) }, { timeoutMs: 2_000 });
     const sent = ref.ask({ type: 'sent', callId: 'late' }, { timeoutMs: 2_000 });
     await assert.rejects(late, /over before it began/);
     assert.deepEqual({ sent: await sent, calls: sim.calls().length }, { sent: null, calls });

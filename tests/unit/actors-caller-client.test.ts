@@ -43,7 +43,7 @@ const request = (more: Partial<VlmRequest> = {}): VlmRequest => ({
     responseFormat: 'none',
   },
   prompt: buildPrompt(plainTask(), 'en'),
-  jpeg: new Uint8Array([255, 216]),
+  pictures: [{ jpeg: new Uint8Array([255, 216]), caption: '' }],
   traceId: 'a'.repeat(32),
   timeoutMs: 5_000,
   ...more,

@@ -5,15 +5,16 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { CameraLoop } from '../../src/actors/camera/camera-loop.ts';
 import type { CameraInit, CameraMessage } from '../../src/actors/camera/camera.types.ts';
+import { EarlierMoments } from '../../src/actors/camera/earlier-moments.ts';
 import type { CameraRegistryMessage } from '../../src/actors/camera-registry.ts';
 import type { ImagingMessage, StoreImages } from '../../src/actors/imaging.ts';
 import type { PublisherMessage } from '../../src/actors/publisher.ts';
-import type { Detection } from '../../src/messages/detection.ts';
+import { Detection } from '../../src/messages/detection.ts';
 import { defineActor } from '../../src/runtime/actor.ts';
 import type { Deferred } from '../../src/runtime/message.ts';
 import { child, supervisor } from '../../src/runtime/supervision.ts';
 import { startSystem } from '../../src/runtime/system.ts';
-import type { Detector } from '../../src/vision/vision.types.ts';
+import type { Detector, RawDetection } from '../../src/vision/vision.types.ts';
 import { memoryLog } from '../support/log.ts';
 import { until } from '../support/until.ts';
 
@@ -23,8 +24,20 @@ while :; do printf 'P6\\n2 2\\n255\\n............'; sleep 0.02; done
 `;
 const MAILBOX = { capacity: 1_000, overflow: 'refuse' } as const;
 
+const INIT: Omit<CameraInit, 'ffmpeg'> = {
+  cameraId: 'cam',
+  url: 'rtsp://127.0.0.1:1/none',
+  intervalMs: 20,
+  model: { name: 'fake', family: 'ssd', path: '', input: {}, outputs: {}, classes: 'coco90', labelOffset: 0 },
+  confidence: 0.5,
+  iou: 0.5,
+  allow: null,
+  previewSocket: null,
+  framesBefore: 41,
+};
+
 /** A camera whose pictures, detector and JPEGs are the test's. */
-async function cameraWorld(t: TestContext, detect: Detector['detect']) {
+async function cameraWorld(t: TestContext, detect: Detector['detect'], own: Partial<CameraInit> = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'gantry-camera-loop-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
   const ffmpeg = join(folder, 'ffmpeg');
@@ -67,18 +80,7 @@ async function cameraWorld(t: TestContext, detect: Detector['detect']) {
       return { handlers: {}, stop: () => loop.stop() };
     },
   });
-  const init = (): CameraInit => ({
-    cameraId: 'cam',
-    url: 'rtsp://127.0.0.1:1/none',
-    intervalMs: 20,
-    ffmpeg,
-    model: { name: 'fake', family: 'ssd', path: '', input: {}, outputs: {}, classes: 'coco90', labelOffset: 0 },
-    confidence: 0.5,
-    iou: 0.5,
-    allow: null,
-    previewSocket: null,
-    framesBefore: 41,
-  });
+  const init = (): CameraInit => ({ ...INIT, ffmpeg, ...own });
   const parts = [
     child('publisher', publisher, () => null),
     child('imaging', imaging, () => null),
@@ -117,6 +119,28 @@ test('a detection is published before its JPEGs are stored, and the next one wai
   assert.equal(detections.length, 1, 'the JPEG pool slows the camera down');
   answerStores();
   await until('more detections', () => detections.length > 2);
+});
+
+test("a detection carries the camera's settings, the earlier crops of its groups, and names of this run", async (t) => {
+  const seen = (left: number): RawDetection => ({ class: 'car', confidence: 0.9, bbox: [left, 0, left + 0.4, 1] });
+  const own = { freshnessSeconds: 1.5, prompt: 'a school crossing' };
+  let frames = 0;
+  // A third car is there in every second frame, so that the group is never unchanged.
+  const detect = async (): Promise<RawDetection[]> =>
+    frames++ % 2 === 0 ? [seen(0.2), seen(0.4)] : [seen(0.2), seen(0.4), seen(0.6)];
+  const { detections, answerStores } = await cameraWorld(t, detect, own);
+  answerStores();
+  await until('a frame with two earlier moments', () =>
+    detections.some(({ trafficGroups }) => trafficGroups[0]?.earlier?.length === 2),
+  );
+  const moments = new EarlierMoments();
+  for (const detection of detections.map((each) => Detection.parse(each))) {
+    const { requestId, timestamp, trafficGroups, freshnessSeconds, prompt } = detection;
+    assert.deepEqual({ freshnessSeconds, prompt }, own);
+    assert.match(trafficGroups[0]?.groupId ?? '', /^g1-[0-9a-z]{5}$/);
+    const [expected] = moments.add(requestId, trafficGroups, Date.parse(timestamp));
+    assert.deepEqual(trafficGroups[0]?.earlier ?? [], expected);
+  }
 });
 
 test('the analysis in progress at a stop is still published', async (t) => {

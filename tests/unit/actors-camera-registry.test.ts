@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CAMERA_REGISTRY, type CameraEntry, cameraRegistryActor, NotSaved } from '../../src/actors/camera-registry.ts';
+import {
+  CAMERA_REGISTRY,
+  type CameraEntry,
+  type CameraPatch,
+  cameraRegistryActor,
+  NotSaved,
+} from '../../src/actors/camera-registry.ts';
 import { type CameraStore, MAX_CAMERAS } from '../../src/infra/camera-store.ts';
 import type { CameraConfig } from '../../src/messages/camera.ts';
 import { child, supervisor } from '../../src/runtime/supervision.ts';
@@ -46,6 +52,51 @@ test('a list that is full says so, takes nothing more, and has room again when a
   assert.equal(await registry.ask({ type: 'remove', cameraId: 'cam-7' }, PATIENCE), true);
   assert.equal(await add('one-more'), 'added');
   assert.equal(saved.at(-1)?.cameraId, 'one-more');
+});
+
+test("a camera's own freshness and prompt are kept, reach its thread, and go with a null", async (t) => {
+  const clock = new ManualClock();
+  let saved: readonly CameraConfig[] = [{ ...camera('a'), enabled: true }];
+  const started: CameraConfig[] = [];
+  const init = {
+    store: {
+      path: 'cameras.json',
+      load: async () => ({ cameras: saved, movedAside: null, problems: [] }),
+      save: async (cameras: readonly CameraConfig[]) => void (saved = cameras),
+    },
+    spawner: {
+      start: async (config: CameraConfig) => {
+        started.push(config);
+        return { previewSocket: null };
+      },
+      stop: async () => undefined,
+    },
+    bus: new FakeTaskBus(clock),
+    fixed: [],
+    onStatus: () => undefined,
+  };
+  const system = await startSystem(supervisor('root', [child('camera-registry', cameraRegistryActor, () => init)]), {
+    log: memoryLog(),
+    clock,
+    onEscalation: (error) => assert.fail(error.message),
+  });
+  t.after(() => system.stop());
+  const change = (patch: CameraPatch) =>
+    system.ref(CAMERA_REGISTRY).ask({ type: 'change', cameraId: 'a', patch }, PATIENCE);
+  const own = { freshnessSeconds: 1.5, prompt: 'a school crossing' };
+  const plain = { ...camera('a'), enabled: true };
+
+  await change(own);
+  assert.deepEqual(saved, [{ ...plain, ...own }]);
+  assert.deepEqual(started.at(-1), { ...plain, ...own });
+  await change({ name: 'after' });
+  assert.equal(started.length, 2, 'a name needs no restart');
+  assert.deepEqual(saved, [{ ...plain, ...own, name: 'after' }]);
+  await change({ freshnessSeconds: null });
+  assert.deepEqual(saved, [{ ...plain, name: 'after', prompt: own.prompt }]);
+  await change({ prompt: null });
+  assert.deepEqual(saved, [{ ...plain, name: 'after' }]);
+  assert.deepEqual(started.at(-1), saved[0]);
 });
 
 test('a save that fails changes nothing, however often, and saving works again later', async (t) => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { rulesInstead } from '../../src/actors/scheduler/result.ts';
 import { Secret } from '../../src/keys/secret.ts';
 import type { LeaseReply } from '../../src/keys/pool.types.ts';
 import { ON_DEMAND_CAMERA } from '../../src/messages/ids.ts';
@@ -36,15 +37,52 @@ describe('assessing one task without a usable answer of the model', () => {
     );
   });
 
-  it('does not let rules belittle an answer that could not be read', async () => {
-    const { result } = await assess({
-      replies: Array.from({ length: 3 }, () => failed({ kind: 'unreadable', reason: 'cut-off', message: 'cut' })),
+  it('names the group, its frame, its prior and the reason in the answer of the rules', async () => {
+    const task = { ...DANGER(), prior: { value: 0.4, reasons: [] } };
+    const unreadable = failed({ kind: 'unreadable', reason: 'cut-off', message: 'cut' });
+    const { result } = await assess({ replies: [unreadable, unreadable] }, task);
+    assert.deepEqual(
+      { groupId: result?.groupId, frameTimestamp: result?.frameTimestamp, prior: result?.prior },
+      { groupId: 'g1', frameTimestamp: task.timestamp, prior: 0.4 },
+    );
+    assert.partialDeepStrictEqual(result?.results[0], {
+      riskLevel: 'high',
+      source: 'rules',
+      reason: 'unreadable-answer',
+      assessedAt: task.timestamp,
     });
     assert.deepEqual(
-      { riskLevel: result?.results[0]?.riskLevel, code: result?.error?.code },
-      { riskLevel: 'unknown', code: 'unreadable-answer' },
+      { degraded: result?.degraded, degradedReason: result?.degradedReason },
+      { degraded: true, degradedReason: { code: 'unreadable-answer', message: 'cut' } },
     );
   });
+
+  it('names the source and the frame in an answer of the model, and no reason', async () => {
+    const { result, task } = await assess({ replies: [answered()] });
+    const { source, assessedAt, reason } = result?.results[0] ?? {};
+    assert.deepEqual(
+      { source, assessedAt, reason, groupId: result?.groupId, prior: result?.prior },
+      { source: 'vlm', assessedAt: task.timestamp, reason: undefined, groupId: 'g1', prior: undefined },
+    );
+  });
+
+  for (const reason of ['budget', 'superseded', 'no-keys'] as const) {
+    it(`answers by rules for ${reason}, undegraded; a picture that was handed in stays unknown`, () => {
+      const result = rulesInstead(DANGER(), 'en', reason, Date.now());
+      AssessmentResult.parse(result);
+      assert.partialDeepStrictEqual(result.results[0], { riskLevel: 'high', source: 'rules', reason });
+      assert.deepEqual(
+        { source: result.source, degraded: result.degraded, error: result.error },
+        { source: 'rules', degraded: undefined, error: undefined },
+      );
+      const picture = rulesInstead(plainTask({ cameraId: ON_DEMAND_CAMERA }), 'en', reason, Date.now());
+      AssessmentResult.parse(picture);
+      assert.deepEqual(
+        { riskLevel: picture.results[0]?.riskLevel, code: picture.error?.code, groupId: picture.groupId },
+        { riskLevel: 'unknown', code: reason === 'no-keys' ? 'no-lease' : reason, groupId: undefined },
+      );
+    });
+  }
 
   it('lets rules judge, with the reason, when every key is refused', async () => {
     const arrears: Failure = { kind: 'rejected-key', status: 400, why: 'arrears', message: '400 Arrearage' };
@@ -75,7 +113,10 @@ describe('assessing one task without a usable answer of the model', () => {
       );
     }
     const { result } = await assess({ keysWanted: false }, plainTask({ expiresAt: Date.now() - 1 }));
-    assert.deepEqual({ source: result?.source, code: result?.error?.code }, { source: 'rules', code: 'expired' });
+    assert.deepEqual(
+      { source: result?.source, reason: result?.results[0]?.reason },
+      { source: 'rules', reason: 'no-keys' },
+    );
   });
 
   it('says what failed, not that no further key was there', async () => {
@@ -83,7 +124,7 @@ describe('assessing one task without a usable answer of the model', () => {
       replies: [failed({ kind: 'rate-limited', retryAfterMs: null, message: 'slow' })],
       leases: [undefined, refused('tried-all')],
     });
-    assert.deepEqual(result?.error, { code: 'rate-limited', message: 'slow' });
+    assert.deepEqual(result?.degradedReason, { code: 'rate-limited', message: 'slow' });
   });
 
   for (const failure of [
@@ -114,13 +155,13 @@ describe('assessing one task without a usable answer of the model', () => {
     });
   }
 
-  it('is unknown when one of the answers was there and could not be read: the provider is not down', async () => {
+  it('gives the reason of the last call when the calls failed in different ways', async () => {
     const { result } = await assess({
       replies: [failed(TIMEOUT), failed({ kind: 'unreadable', message: 'prose' }), failed(TIMEOUT)],
     });
     assert.deepEqual(
-      { code: result?.error?.code, degraded: result?.degraded },
-      { code: 'timeout', degraded: undefined },
+      { source: result?.source, reason: result?.results[0]?.reason, degraded: result?.degraded },
+      { source: 'rules', reason: 'timeout', degraded: true },
     );
   });
 
@@ -178,6 +219,7 @@ describe('assessing one task without a usable answer of the model', () => {
       model: 'm',
       responseFormat: 'auto',
       maxOutputTokens: 600,
+      maxImages: 3,
       extraBody: null,
       trial: true,
       grantedAt: 0,

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { assessByModel } from '../../src/actors/scheduler/assess.ts';
+import { buildPrompt } from '../../src/llm/prompt.ts';
+import type { AssessmentResult } from '../../src/messages/assessment.ts';
+import { cropImageId, newRequestId, ON_DEMAND_CAMERA } from '../../src/messages/ids.ts';
 import { settle } from '../../src/runtime/testing/manual-clock.ts';
 import { plainTask } from '../support/assessment-task.ts';
 import {
@@ -15,6 +18,14 @@ import {
   traced,
   withoutWait,
 } from '../support/assess-world.ts';
+
+/** The marks of an answer of the rules. */
+const rulesOf = (result: AssessmentResult | null) => ({
+  source: result?.source,
+  code: result?.degradedReason?.code,
+  reason: result?.results[0]?.reason,
+  riskLevel: result?.results[0]?.riskLevel,
+});
 
 describe('assessing one task', () => {
   it('takes picture, lease, call and settlement once when all goes well', async () => {
@@ -41,7 +52,7 @@ describe('assessing one task', () => {
     assert.deepEqual(seen.counted, ['ok 1']);
   });
 
-  it('answers unknown without a call: expired, no crop, crop gone, no key', async () => {
+  it('answers by rules without a call: expired, no crop, crop gone, no key', async () => {
     for (const [world, task, code] of [
       [{}, plainTask({ expiresAt: Date.now() - 1 }), 'expired'],
       [{}, plainTask({ noCrop: true }), 'no-image'],
@@ -51,8 +62,13 @@ describe('assessing one task', () => {
     ] as const) {
       const { result, seen } = await assess(world, task);
       assert.deepEqual(
-        { code: result?.error?.code, riskLevel: result?.results[0]?.riskLevel, calls: seen.calls.length },
-        { code, riskLevel: 'unknown', calls: 0 },
+        { ...rulesOf(result), calls: seen.calls.length },
+        { source: 'rules', code, reason: code, riskLevel: 'none', calls: 0 },
+      );
+      const picture = await assess(world, { ...task, cameraId: ON_DEMAND_CAMERA });
+      assert.deepEqual(
+        { code: picture.result?.error?.code, riskLevel: picture.result?.results[0]?.riskLevel },
+        { code, riskLevel: 'unknown' },
       );
     }
   });
@@ -76,13 +92,59 @@ describe('assessing one task', () => {
     assert.deepEqual({ settled: gone.settled, sent: gone.sent }, { settled: [['l-1', 'abandoned', 'key']], sent: [] });
   });
 
-  it('gives a key back when the picture takes long, and asks for one again when it is there', async () => {
+  it('shows earlier moments that are stored, newest first, without those that are gone or do not come', async () => {
+    const plain = plainTask();
+    const at = Date.parse(plain.timestamp);
+    const [first, second] = [cropImageId(newRequestId(), 3), cropImageId(newRequestId(), 1)];
+    const moment = (cropId: string, ago: number) => ({ cropId, timestamp: new Date(at - ago).toISOString() });
+    const task = { ...plain, group: { ...plain.group, earlier: [moment(first, 900), moment(second, 1_800)] } };
+    const [one, two] = [Uint8Array.of(11), Uint8Array.of(12)];
+    for (const [earlier, sent] of [
+      [{ [first]: one, [second]: two }, [1, 11, 12]],
+      [{ [second]: two }, [1, 12]],
+      [{}, [1]],
+    ] as const) {
+      const { seen } = await assess({ replies: [answered()], earlier }, task);
+      assert.deepEqual(
+        seen.calls[0]?.pictures.map(({ jpeg }) => jpeg[0]),
+        sent,
+      );
+      assert.equal(
+        seen.calls[0]?.pictures.length === 1 || /Picture 2: /.test(seen.calls[0]?.pictures[1]?.caption ?? ''),
+        true,
+      );
+    }
+    const { context, seen, clock } = makeWorld({ replies: [answered()], earlier: { [first]: 'hangs' } });
+    const result = assessByModel(task, context);
+    await settle();
+    assert.equal(seen.calls.length, 0, 'they get a moment');
+    await clock.advance(20);
+    assert.equal((await result)?.source, 'vlm');
+    assert.deepEqual([seen.calls.length, seen.calls[0]?.pictures.length, seen.leases.length], [1, 1, 1]);
+    assert.ok((seen.leases[0]?.tokens?.prompt ?? 0) > 3 * 1_280, 'every picture that may be sent is reserved for');
+  });
+
+  it("asks with the operator's texts, and says with the answer by which instructions it was asked", async () => {
+    const prompts = { text: 'Trams go first.', kinds: {} };
+    const told = await assess({ replies: [answered()], prompts });
+    const without = await assess({ replies: [answered()] });
+    assert.match(told.seen.calls[0]?.prompt.system ?? '', /Trams go first/);
+    const hashes = [told, without].map(({ result }) => result?.results[0]?.promptHash);
+    assert.equal(hashes[0], buildPrompt(told.task, 'en', prompts).hash);
+    assert.equal(hashes[1], buildPrompt(without.task, 'en').hash);
+    const unsure = await assess({ replies: [answered('unknown')], prompts });
+    assert.equal(unsure.result?.results[0]?.promptHash, hashes[0], 'the model that cannot tell was asked too');
+    const rules = await assess({ leases: [refused('no-keys')] });
+    assert.deepEqual([rules.result?.source, rules.result?.results[0]?.promptHash], ['rules', undefined]);
+  });
+
+  it('gives key and slot back when the picture takes long, and asks for one again when it is there', async () => {
     const { context, seen, clock } = makeWorld({ replies: [answered()], imageAfterMs: 3_000 });
     const late = assessByModel(plainTask(), context);
     await clock.advance(1_000);
     assert.deepEqual(
-      { leases: seen.leases.length, settled: seen.settled },
-      { leases: 1, settled: [['l-1', 'abandoned', 'key']] },
+      { leases: seen.leases.length, settled: seen.settled, asides: seen.asides },
+      { leases: 1, settled: [['l-1', 'abandoned', 'key']], asides: 1 },
     );
     await clock.advance(2_000);
     await clock.advance(1_000);
@@ -124,12 +186,9 @@ describe('assessing one task', () => {
     [{ kind: 'rejected-request', status: 400, message: '' }, 'rejected'],
     [{ kind: 'unreadable', message: '' }, 'unreadable-answer'],
   ] as const satisfies readonly (readonly [Failure, string])[]) {
-    it(`${failure.kind} to the end is unknown, code ${code}`, async () => {
+    it(`${failure.kind} to the end is answered by rules, code ${code}`, async () => {
       const { result } = await assess({ replies: [failed(failure)], maxRetries: 0 });
-      assert.deepEqual(
-        { code: result?.error?.code, riskLevel: result?.results[0]?.riskLevel },
-        { code, riskLevel: 'unknown' },
-      );
+      assert.deepEqual(rulesOf(result), { source: 'rules', code, reason: code, riskLevel: 'none' });
     });
   }
 
@@ -158,8 +217,8 @@ describe('assessing one task', () => {
     const bad: Failure = { kind: 'rejected-request', status: 400, message: 'bad picture' };
     const { result, seen } = await assess({ replies: [failed(bad), failed(bad)] });
     assert.deepEqual(
-      { error: result?.error, calls: seen.calls.length },
-      { error: { code: 'rejected', message: 'bad picture' }, calls: 2 },
+      { reason: result?.degradedReason, calls: seen.calls.length },
+      { reason: { code: 'rejected', message: 'bad picture' }, calls: 2 },
     );
   });
 
@@ -206,12 +265,12 @@ describe('assessing one task', () => {
   });
 
   for (const reason of ['cut-off', 'bad-level'] as const) {
-    it(`asks once more after ${reason}, then it is unknown; a danger that was measured stands`, async () => {
+    it(`asks once more after ${reason}, then rules answer`, async () => {
       const unclear = failed({ kind: 'unreadable', reason, message: 'unclear' });
       const { result, seen } = await assess({ replies: [unclear, unclear, answered('none')] });
       assert.deepEqual(
-        { calls: seen.calls.length, riskLevel: result?.results[0]?.riskLevel, code: result?.error?.code },
-        { calls: 2, riskLevel: 'unknown', code: 'unreadable-answer' },
+        { ...rulesOf(result), calls: seen.calls.length },
+        { source: 'rules', code: 'unreadable-answer', reason: 'unreadable-answer', riskLevel: 'none', calls: 2 },
       );
       assert.equal((await assess({ replies: [unclear, answered('high')] })).result?.results[0]?.riskLevel, 'high');
       const danger = (await assess({ replies: [unclear, unclear] }, DANGER())).result;
@@ -228,7 +287,7 @@ describe('assessing one task', () => {
       duringCall: ({ clock }) => void clock.advance(120_000),
     });
     assert.deepEqual(
-      { code: result?.error?.code, settled: seen.settled },
+      { code: result?.degradedReason?.code, settled: seen.settled },
       { code: 'expired', settled: [['l-1', 'abandoned', 'key']] },
     );
   });

@@ -53,7 +53,7 @@ describe('the scheduler in an outage of the provider', () => {
       assert.deepEqual(bus.settlements(one), ['ack']);
     }
     const now = await stats();
-    assert.deepEqual({ parked: now.parked, expired: now.unknown.expired }, { parked: 0, expired: 0 });
+    assert.deepEqual({ parked: now.parked, expired: now.rules.expired }, { parked: 0, expired: 0 });
     assert.ok(now.degraded >= 120);
   });
 
@@ -255,5 +255,36 @@ describe('admission', () => {
       { high: high.reply(), low: low.reply(), room: admission.room, next: admission.next },
       { high: 'go', low: null, room: 0, next: 1 },
     );
+  });
+
+  it('gives the slot of a task that steps aside to another; it gets one again when there is room', async () => {
+    const { admission, begun } = make({ slots: () => 1, mostAsking: 1 });
+    const aside = begun();
+    await settle();
+    admission.stepAside(aside.task);
+    assert.equal(admission.room, 1);
+    const other = begun();
+    let again: AdmissionReply | null = null;
+    void admission.admit(aside.task).then((reply) => (again = reply));
+    await settle();
+    assert.deepEqual({ other: other.reply(), again, room: admission.room }, { other: 'go', again: null, room: 0 });
+    admission.end(other.task);
+    assert.equal(admission.next, 3);
+    admission.resumeNext();
+    await settle();
+    assert.deepEqual({ again, room: admission.room, parked: admission.parked }, { again: 'go', room: 0, parked: 0 });
+  });
+
+  it('lets a task that stepped aside go on at the end of its time, so that its own deadline ends it', async () => {
+    const { clock, admission, begun } = make({ slots: () => 1, mostAsking: 1 });
+    const aside = begun();
+    admission.stepAside(aside.task);
+    begun();
+    let again: AdmissionReply | null = null;
+    void admission.admit(aside.task).then((reply) => (again = reply));
+    await clock.advance(9_999);
+    assert.equal(again, null);
+    await clock.advance(1);
+    assert.equal(again, 'go');
   });
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Peers } from '../../src/actors/scheduler/peers.ts';
+import { Peers, SchedulerLoad } from '../../src/actors/scheduler/peers.ts';
 import { ServiceRate } from '../../src/actors/scheduler/service-rate.ts';
 import { tooMany } from '../../src/actors/scheduler/shedding.ts';
 import { PRIORITIES, type Priority } from '../../src/messages/task.ts';
@@ -101,20 +101,23 @@ describe('the rate at which tasks are served', () => {
   });
 });
 
+const load = (scheduler: string, perSecond: number | null): SchedulerLoad =>
+  SchedulerLoad.parse({ scheduler, perSecond });
+
 describe('schedulers that share the queues', () => {
   it('count together, and not while one has room', () => {
     const peers = new Peers('b');
     assert.equal(peers.perSecond(0), null);
-    peers.hear({ scheduler: 'b', perSecond: 5 }, 0);
-    peers.hear({ scheduler: 'a', perSecond: 7 }, 100);
+    peers.hear(load('b', 5), 0);
+    peers.hear(load('a', 7), 100);
     assert.deepEqual(
       { perSecond: peers.perSecond(1_000), decides: peers.decides(1_000) },
       { perSecond: 12, decides: false },
     );
-    peers.hear({ scheduler: 'a', perSecond: null }, 1_000);
+    peers.hear(load('a', null), 1_000);
     assert.equal(peers.perSecond(1_500), null);
     // One that is gone is not waited for.
-    peers.hear({ scheduler: 'b', perSecond: 5 }, 5_000);
+    peers.hear(load('b', 5), 5_000);
     assert.deepEqual(
       { perSecond: peers.perSecond(5_000), decides: peers.decides(5_000) },
       { perSecond: 5, decides: true },
@@ -136,7 +139,7 @@ describe('the scheduler when more waits than it can serve', () => {
     assert.deepEqual(metrics.shed, [], 'nothing is given up before the rate is known');
     await clock.advance(6_000);
     // 5 a second for 30 s, nine tenths of it: 135 may wait.
-    const shed = bus.published.filter(({ body }) => body.error?.code === 'shed');
+    const shed = bus.published.filter(({ body }) => body.degradedReason?.code === 'shed');
     assert.ok(shed.length >= 110 && shed.length <= 145, `${shed.length}`);
     assert.deepEqual(
       new Set(shed.map(({ body }) => body.cameraId)),
@@ -144,7 +147,7 @@ describe('the scheduler when more waits than it can serve', () => {
     );
     // The oldest first.
     const given = new Set(shed.map(({ id }) => id));
-    const untouched = low.filter((one) => bus.result(one)?.error?.code !== 'shed');
+    const untouched = low.filter((one) => bus.result(one)?.degradedReason?.code !== 'shed');
     const shedLow = low.filter((one) => given.has(one.taskId));
     assert.ok(shedLow.length > 0);
     assert.ok(
@@ -152,9 +155,10 @@ describe('the scheduler when more waits than it can serve', () => {
         untouched.every((later) => low.indexOf(later) > low.indexOf(one) || bus.result(later) !== undefined),
       ),
     );
+    assert.ok(shed.every(({ body }) => body.source === 'rules' && body.results[0]?.reason === 'shed'));
     assert.equal(metrics.shed.length, shed.length);
     assert.ok(metrics.shed.every((line) => /^(quiet|busy) group overload$/.test(line)));
-    assert.equal((await stats()).unknown.shed, shed.length);
+    assert.equal((await stats()).rules.shed, shed.length);
     assert.ok(log.lines.some(({ level, message }) => level === 'warn' && message.includes('given up')));
     await clock.advance(25_000);
     assert.deepEqual(
@@ -193,7 +197,7 @@ describe('the scheduler when more waits than it can serve', () => {
     );
     bus.add(...waiting);
     await clock.advance(10_100);
-    assert.deepEqual(waiting.filter((one) => bus.result(one)?.error?.code !== 'expired').length, 0);
+    assert.deepEqual(waiting.filter((one) => bus.result(one)?.degradedReason?.code !== 'expired').length, 0);
     assert.equal(vlm.calls, 2);
     for (const call of vlm.open.slice()) call.finish(GOOD);
   });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { KEY_POOL } from '../../src/actors/key-pool.ts';
+import { SCHEDULER, schedulerSettings } from '../../src/actors/scheduler/scheduler.types.ts';
 import { parseKeyConfig } from '../../src/keys/key-config.ts';
 import { AssessmentResult } from '../../src/messages/assessment.ts';
 import { settle } from '../../src/runtime/testing/manual-clock.ts';
@@ -58,17 +59,13 @@ describe('the scheduler', () => {
       tasks.map((one) => [
         bus.result(one)?.source,
         bus.result(one)?.results[0]?.riskLevel,
-        bus.result(one)?.error?.code,
+        bus.result(one)?.results[0]?.reason,
       ]),
-      [
-        ['rules', 'none', undefined],
-        ['rules', 'none', undefined],
-        ['rules', 'unknown', 'expired'],
-      ],
+      tasks.map(() => ['rules', 'none', 'no-keys']),
     );
     assert.deepEqual(
       { calls: vlm.calls, mode: (await stats()).mode, outcomes: metrics.outcomes.toSorted() },
-      { calls: 0, mode: 'rules', outcomes: ['rules', 'rules', 'unknown'] },
+      { calls: 0, mode: 'rules', outcomes: ['rules', 'rules', 'rules'] },
     );
   });
 
@@ -100,6 +97,23 @@ describe('the scheduler', () => {
     await configure([]);
     await clock.advance(1_000);
     assert.deepEqual({ mode: (await stats()).mode, source: await answeredBy() }, { mode: 'rules', source: 'rules' });
+  });
+
+  it("asks with an operator's new texts from the next task on, without a restart", async (t) => {
+    const { clock, bus, vlm, system, task, stop } = await startedScheduler({ byHand: true });
+    t.after(() => stop());
+    const section = parseKeyConfig({}, {}).scheduler;
+    const asked = async (): Promise<string | undefined> => {
+      bus.add(task());
+      await clock.advance(50);
+      return vlm.open.at(-1)?.request.prompt.system;
+    };
+    assert.doesNotMatch((await asked()) ?? '', /Trams go first/);
+    const settings = schedulerSettings(section, { text: 'Trams go first.', kinds: {} });
+    system.ref(SCHEDULER).tell({ type: 'configure', settings });
+    assert.match((await asked()) ?? '', /Trams go first/);
+    system.ref(SCHEDULER).tell({ type: 'configure', settings: schedulerSettings(section) });
+    assert.doesNotMatch((await asked()) ?? '', /Trams go first/);
   });
 
   it('keeps at most max_concurrent_tasks in flight and serves the urgent ones first', async (t) => {
@@ -166,10 +180,10 @@ describe('the scheduler', () => {
     bus.add(old, soon);
     await clock.advance(6_000);
     assert.deepEqual(
-      [old, soon].map((one) => bus.result(one)?.error?.code),
+      [old, soon].map((one) => bus.result(one)?.degradedReason?.code),
       ['expired', 'expired'],
     );
-    assert.deepEqual({ calls: vlm.calls, expired: (await stats()).unknown.expired }, { calls: 1, expired: 2 });
+    assert.deepEqual({ calls: vlm.calls, expired: (await stats()).rules.expired }, { calls: 1, expired: 2 });
   });
 
   it('tells the bus that it still works during a long call and while a task waits', async (t) => {

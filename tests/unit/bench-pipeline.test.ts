@@ -12,7 +12,8 @@ const seen = (requestId: string, at: number, over: Partial<SeenAggregate> = {}):
   at,
   revision: 0,
   madeAt: at - 2,
-  missing: 0,
+  judged: 2,
+  pending: 0,
   ...over,
 });
 const result = (groupIndex: number, at: number, over: Partial<SeenResult> = {}): SeenResult => ({
@@ -22,7 +23,7 @@ const result = (groupIndex: number, at: number, over: Partial<SeenResult> = {}):
   assessedAt: at - 1,
   waitMs: 4,
   calls: [{ apiKeyId: 'k', outcome: 'ok', leaseMs: 2, sendMs: 1, modelMs: 42, parseMs: 0 }],
-  unknown: false,
+  byModel: true,
   ...over,
 });
 const batch = (over: Partial<LoadBatch>): LoadBatch => ({
@@ -34,15 +35,25 @@ const batch = (over: Partial<LoadBatch>): LoadBatch => ({
 });
 const sent = { requestId: 'a', traceId: 't', at: 1_000.25, timestamp: 1_000, groups: 2 };
 
-/** Published at 1000.25; group 2 is the last, answered by the provider in 40 ms; with the viewer at 1062. */
+/**
+ * Published at 1000.25, its boxes with the viewer at 1006; group 2 is the last, answered by the provider in 40 ms; all
+ * answers with the viewer at 1062.
+ */
 function wholeFrame(): Ledger {
   const ledger = new Ledger();
-  ledger.viewer({ kind: 'batch', alerts: 0, redis: [seen('a', 1_061, { madeAt: 1_058 })], pushed: [seen('a', 1_062)] });
+  const boxes = { judged: 0, pending: 2 };
+  const whole = { revision: 1 };
+  ledger.viewer({
+    kind: 'batch',
+    alerts: 0,
+    redis: [seen('a', 1_005, boxes), seen('a', 1_061, { ...whole, madeAt: 1_058 })],
+    pushed: [seen('a', 1_006, boxes), seen('a', 1_062, whole)],
+  });
   ledger.load(
     batch({
       sent: [sent],
       results: [result(1, 1_030), result(2, 1_055)],
-      aggregates: [seen('a', 1_060)],
+      aggregates: [seen('a', 1_004, boxes), seen('a', 1_060, whole)],
     }),
   );
   return ledger;
@@ -59,6 +70,16 @@ test('the added latency is the whole way without what the provider says of the l
   assert.equal(journey?.added, 21.75);
   assert.equal(journey?.addedWithoutTransit, 19.75);
   assert.equal(journey?.redis, 3);
+  assert.equal(journey?.first, 5.75, 'the boxes wait for no answer');
+});
+
+test('a frame that is never fully judged is not measured; its groups count as not assessed', () => {
+  const ledger = wholeFrame();
+  ledger.load(batch({ sent: [{ ...sent, requestId: 'b' }], results: [result(1, 1_030, { requestId: 'b' })] }));
+  const pushed = [seen('b', 1_006, { judged: 0, pending: 2 }), seen('b', 3_000, { revision: 1, judged: 1 })];
+  ledger.viewer({ kind: 'batch', alerts: 0, redis: [], pushed });
+  const { journeys, unjudged, lost } = ledger.tally(calls, 0);
+  assert.deepEqual({ journeys: journeys.length, unjudged, lost }, { journeys: 1, unjudged: 1, lost: 0 });
 });
 
 test('the stages of a frame add up to its whole way', () => {
@@ -83,7 +104,7 @@ test('a frame that no viewer got is lost, one that came twice is doubled, a revi
     kind: 'batch',
     alerts: 0,
     redis: [],
-    pushed: [seen('a', 1_070, { revision: 1 }), seen('c', 1_070), seen('c', 1_071)],
+    pushed: [seen('a', 1_070, { revision: 2 }), seen('c', 1_070), seen('c', 1_071)],
   });
   const { frames, groups, lost, doubled } = ledger.tally(calls, 0);
   assert.deepEqual({ frames, groups, lost, doubled }, { frames: 3, groups: 6, lost: 1, doubled: 1 });
@@ -104,21 +125,27 @@ test('over a long run frames are counted, measured and forgotten', () => {
   ledger.load(
     batch({
       sent: [sent, { ...sent, requestId: 'b' }],
-      results: [result(1, 1_030), result(2, 1_055, { unknown: true, calls: [] })],
+      results: [result(1, 1_030), result(2, 1_055, { byModel: false, calls: [] })],
     }),
   );
   ledger.viewer({
     kind: 'batch',
     alerts: 0,
     redis: [],
-    pushed: [seen('a', 1_500, { missing: 1 }), seen('a', 1_500), seen('a', 1_600, { revision: 1 })],
+    pushed: [
+      seen('a', 1_200, { judged: 0 }),
+      seen('a', 1_200, { judged: 0 }),
+      seen('a', 1_400, { revision: 1, judged: 1 }),
+      seen('a', 1_500, { revision: 2 }),
+      seen('a', 1_600, { revision: 3 }),
+    ],
   });
   now = 120_000;
   ledger.load(batch({}));
-  const { frames, latencyMs, lost, doubled, assessed, unknown, missingGroups, revisions } = ledger.figures();
+  const { frames, latencyMs, firstMs, lost, doubled, assessed, byRules, unjudged, revisions } = ledger.figures();
   assert.deepEqual(
-    { frames, mean: latencyMs?.mean, lost, doubled, assessed, unknown, missingGroups, revisions },
-    { frames: 2, mean: 500, lost: 1, doubled: 1, assessed: 1, unknown: 1, missingGroups: 1, revisions: 1 },
+    { frames, mean: latencyMs?.mean, first: firstMs?.p50, lost, doubled, assessed, byRules, unjudged, revisions },
+    { frames: 2, mean: 500, first: 200, lost: 1, doubled: 1, assessed: 1, byRules: 1, unjudged: 2, revisions: 3 },
   );
 });
 
@@ -133,6 +160,15 @@ test('simulated frames are what the bus takes', () => {
     frames.reduce((sum, frame) => sum + frame.trafficGroups.length, 0),
     28,
   );
+});
+
+test('the groups of a simulated camera stay, or are new in each frame', () => {
+  const groupsOf = (maker: FrameMaker): readonly string[] =>
+    Array.from({ length: 8 }, () => maker.next(1_700_000_000_000)).flatMap(({ trafficGroups }) =>
+      trafficGroups.map(({ groupId }) => groupId),
+    );
+  assert.equal(new Set(groupsOf(new FrameMaker('cam-1', 7))).size, 5);
+  assert.equal(new Set(groupsOf(new FrameMaker('cam-1', 7, { newGroups: true }))).size, 28);
 });
 
 test('a pair is measured three times at 25 groups a second unless told otherwise', () => {

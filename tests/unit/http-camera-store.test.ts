@@ -135,6 +135,19 @@ describe('camera store', () => {
     assert.match(log.lines[0]!.message, /0600/u);
   });
 
+  it("keeps a camera's own freshness and prompt", async () => {
+    const cameras = [config('a', { freshnessSeconds: 1.5, prompt: 'a school crossing\nwith lights' })];
+    await open().save(cameras);
+    assert.deepEqual((await open().load()).cameras, cameras);
+  });
+
+  it('refuses a list that it could not read again, and leaves the old one', async () => {
+    await open().save([config('a')]);
+    const long = Array.from({ length: 9_000 }, (_, index) => config(`c${index}`, { prompt: 'x'.repeat(2_000) }));
+    await assert.rejects(open().save(long), { name: 'StorageError', code: 'NOT_WRITABLE', message: /prompts/u });
+    assert.deepEqual((await open().load()).cameras, [config('a')]);
+  });
+
   it('does not save what is no camera', () => {
     assert.throws(() => open().save([{ ...config('a'), cameraId: '../x' }]));
   });

@@ -60,10 +60,10 @@ describe('a narrow picture', () => {
         .toBuffer(),
     );
     const regions = [
-      { left: 5, top: 0, width: 6, height: 700 },
-      { left: 0, top: 3, width: 1_280, height: 1 },
-      { left: 0, top: 0, width: 64, height: 64 },
-      { left: 0, top: 0, width: 1_280, height: 720 },
+      { left: 5, top: 0, width: 6, height: 700, marks: [] },
+      { left: 0, top: 3, width: 1_280, height: 1, marks: [] },
+      { left: 0, top: 0, width: 64, height: 64, marks: [] },
+      { left: 0, top: 0, width: 1_280, height: 720, marks: [] },
     ];
     const encoded = await encode({ data, width, height, regions, quality: 90, maxRegionSide: 640 });
     const sizes = await Promise.all(encoded.regions.map(async (jpeg) => sharp(jpeg).metadata()));

@@ -104,6 +104,17 @@ describe('key configuration', () => {
       assert.match(refused({ api_keys: [entry('a', { max_output_tokens })] }).message, /max_output_tokens/);
   });
 
+  it('takes texts for the model, and how many pictures a key takes', () => {
+    const prompts = { text: ' Trams first. ', kinds: { 'dense-traffic': 'Normal at 8.' } };
+    const config = parseKeyConfig({ prompts, api_keys: [entry('a', { max_images: 1 }), entry('b')] }, env);
+    assert.deepEqual(config.prompts, { text: 'Trams first.', kinds: { 'dense-traffic': 'Normal at 8.' } });
+    assert.deepEqual(
+      config.keys.map(({ maxImages }) => maxImages),
+      [1, 3],
+    );
+    assert.deepEqual(parseKeyConfig({}, {}).prompts, { kinds: {} });
+  });
+
   it('warns of a key that stands in the file, without printing it', () => {
     const config = parseKeyConfig({ api_keys: [{ name: 'a', key: TOKEN }] }, {});
     assert.equal(config.keys[0]?.secret.reveal(), TOKEN);
@@ -137,6 +148,17 @@ describe('key configuration', () => {
       { api_keys: [entry('a', { rpm_limit: 'many' })] },
       /api_keys\[0\]\.rpm_limit: .*\(it is "many"\)/,
     ],
+    ['no picture a call', { api_keys: [entry('a', { max_images: 0 })] }, /api_keys\[0\]\.max_images: .*\(it is 0\)/],
+    ['more pictures than there are', { api_keys: [entry('a', { max_images: 4 })] }, /max_images: .*\(it is 4\)/],
+    ['an empty text for the model', { prompts: { text: ' ' } }, /prompts\.text: .*\(it is " "\)/],
+    ['a long text for the model', { prompts: { text: 'x'.repeat(2_001) } }, /prompts\.text: .*2000/],
+    [
+      'a text of a wrong type',
+      { prompts: { kinds: { 'fast-vehicle': 7 } } },
+      /prompts\.kinds\.fast-vehicle: .*\(it is 7\)/,
+    ],
+    ['a text for an unknown kind', { prompts: { kinds: { flood: 'x' } } }, /prompts\.kinds.*flood/],
+    ['an unknown field of the texts', { prompts: { camera: 'x' } }, /prompts\.camera: there is no such field/],
     ['an unknown strategy', { strategy: 'weighted' }, /strategy: .*\(it is "weighted"\)/],
     ['an unknown field', { api_keys: [entry('a', { qps: 3 })] }, /api_keys\[0\]\.qps: there is no such field/],
     ['min above max', { scheduler: { min_cooldown: 130 } }, /scheduler\.min_cooldown: must not be above max_cooldown/],

@@ -85,7 +85,7 @@ describe('answers and errors of more providers', () => {
   ] as const)
     it(`${streams ? 'streams' : 'does not stream'} after: ${message}`, () => {
       const adaptations = new Adaptations(() => 0);
-      const wanted = { responseFormat: 'auto', extraFields: [] } as const;
+      const wanted = { responseFormat: 'auto', extraFields: [], pictures: 1 } as const;
       const error = readProviderError(400, JSON.stringify({ error: { message } }));
       assert.equal(adaptations.refused('t', wanted, adaptations.choose('t', wanted), error), true);
       const { stream: streamed }: Shape = adaptations.choose('t', wanted).shape;

@@ -6,6 +6,7 @@ import { AssessmentResult } from '../../src/messages/assessment.ts';
 import { clipped, MESSAGE, MOST } from '../../src/messages/bounds.ts';
 import { CameraStatus } from '../../src/messages/camera.ts';
 import { Detection } from '../../src/messages/detection.ts';
+import { newRequestId } from '../../src/messages/ids.ts';
 import { OnDemandStatus } from '../../src/messages/on-demand.ts';
 import { BODY_ERRORS, BodyError, readBody } from '../../src/messages/read-body.ts';
 import { AssessmentTask } from '../../src/messages/task.ts';
@@ -120,16 +121,19 @@ function largestFrame(): Detection {
   }));
   const groups = Array.from({ length: MOST.groups }, (_, index) => ({
     groupIndex: index + 1,
-    groupId: `g-${index}-123456`,
+    groupId: `g123456${index}-k3f9a`,
     objectCount: 2,
     classes: ['motorcycle' as const, 'traffic light' as const],
     bbox: [1234.56, 1234.56, 2345.67, 2345.67] as [number, number, number, number],
     averageConfidence: 0.8123,
     memberIndices: [2 * index, 2 * index + 1],
     features: { ...CALM, minPersonVehicleDistance: 123.45, maxSpeed: 123.45, maxClosingSpeed: 123.45 },
-    cropId: null,
+    unchangedSince: new Date().toISOString(),
+    cropId: `${newRequestId()}.g${index + 1}`,
+    earlier: [1, 2].map(() => ({ cropId: `${newRequestId()}.g${index + 1}`, timestamp: new Date().toISOString() })),
   }));
-  return detection(groups, { detectedObjects: objects });
+  const own = { freshnessSeconds: 1.2345, prompt: '\u5371'.repeat(MOST.prompt) };
+  return detection(groups, { detectedObjects: objects, ...own });
 }
 
 describe('what Gantry publishes', () => {

@@ -3,24 +3,45 @@ import { describe, it } from 'node:test';
 import { TASK_GENERATOR, taskGeneratorActor } from '../../src/actors/task-generator.ts';
 import { InfraError } from '../../src/infra/infra-error.ts';
 import type { Detection } from '../../src/messages/detection.ts';
+import type { AssessmentResult, RiskLevel } from '../../src/messages/assessment.ts';
 import { newRequestId } from '../../src/messages/ids.ts';
 import { streams } from '../../src/messages/subjects.ts';
 import { AssessmentTask } from '../../src/messages/task.ts';
 import { child, supervisor } from '../../src/runtime/supervision.ts';
 import { startSystem } from '../../src/runtime/system.ts';
 import { ManualClock, settle } from '../../src/runtime/testing/manual-clock.ts';
+import { GroupAnswer } from '../../src/tasks/assessed-groups.ts';
+import { DEFAULT_FRESHNESS } from '../../src/tasks/freshness.ts';
 import { FakeTaskBus, received } from '../support/fake-bus.ts';
 import { memoryLog } from '../support/log.ts';
-import { detection, group } from '../support/samples.ts';
+import { detection, group, result } from '../support/samples.ts';
 
 interface Given {
   readonly body: Detection;
   readonly attempt?: number;
 }
 
-async function started() {
-  const clock = new ManualClock();
+const FRAME = 1_700_000_000_000;
+
+/** A frame with one group in which nothing has changed for ten minutes. */
+const parked = (secondsLater: number, over: Partial<Detection> = {}): Detection =>
+  detection([{ ...group(1), unchangedSince: new Date(FRAME - 600_000).toISOString() }], {
+    timestamp: new Date(FRAME + secondsLater * 1_000).toISOString(),
+    requestId: newRequestId(),
+    ...over,
+  });
+const answerTo = (of: Detection, level: RiskLevel = 'low', over: Partial<AssessmentResult> = {}): AssessmentResult => ({
+  ...result(of, 1, level),
+  groupId: 'g1',
+  frameTimestamp: of.timestamp,
+  prior: 0.25,
+  ...over,
+});
+
+async function started(prepare: (bus: FakeTaskBus) => void = () => undefined, log = memoryLog()) {
+  const clock = new ManualClock(FRAME);
   const bus = new FakeTaskBus(clock);
+  prepare(bus);
   const settled: string[] = [];
   const queue: Given[] = [];
   let wake = (): void => undefined;
@@ -40,6 +61,7 @@ async function started() {
       working: () => void settled.push('working'),
     }));
   };
+  const answers: ((answer: GroupAnswer) => void)[] = [];
   const publish = bus.publish.bind(bus);
   Object.assign(bus, {
     pull: () =>
@@ -49,12 +71,17 @@ async function started() {
         lag: () => Promise.resolve({ waiting: 0, unsettled: 0 }),
         close: () => Promise.resolve(),
       }),
+    subscribe: (subject: string, _parser: unknown, listener: (answer: GroupAnswer) => void) => {
+      assert.equal(subject, 'risk-assessment-results.>');
+      answers.push(listener);
+      return () => void answers.splice(answers.indexOf(listener), 1);
+    },
     publish: (...args: Parameters<typeof publish>) =>
       full ? Promise.reject(new InfraError('BUS_DOWN', 'no space left')) : publish(...args),
   });
   const system = await startSystem(
     supervisor('root', [child('task-generator', taskGeneratorActor, () => ({ bus, validityMs: 30_000 }))]),
-    { clock, log: memoryLog(), onEscalation: (error) => assert.fail(error.message) },
+    { clock, log, onEscalation: (error) => assert.fail(error.message) },
   );
   return {
     clock,
@@ -62,16 +89,19 @@ async function started() {
     settled,
     system,
     setFull: (to: boolean) => void (full = to),
+    answers,
+    answer: (given: AssessmentResult) => {
+      for (const listener of answers) listener(GroupAnswer.parse(given));
+    },
+    stats: () => system.ref(TASK_GENERATOR).ask({ type: 'stats' }, { timeoutMs: 1_000 }),
     give: async (...given: Given[]) => {
       queue.push(...given);
       wake();
       await settle();
       await settle();
     },
-    tasks: async () =>
-      (await bus.read({ stream: streams.tasks, parser: AssessmentTask, from: { seq: 1 }, limit: 100 })).map(
-        ({ body }) => body,
-      ),
+    tasks: async (stream: string = streams.questions) =>
+      (await bus.read({ stream, parser: AssessmentTask, from: { seq: 1 }, limit: 100 })).map(({ body }) => body),
   };
 }
 
@@ -105,13 +135,13 @@ describe('the task generator', () => {
   });
 
   it('hands a frame back for longer each time when the bus refuses its tasks', async (t) => {
-    const { bus, settled, give, system } = await started();
+    const { bus, settled, give, stats, system } = await started();
     t.after(() => system.stop());
     bus.refusing = true;
     await give({ body: detection(1) });
     await give({ body: detection(1), attempt: 4 });
     assert.deepEqual(settled, ['nak 500', 'nak 4000']);
-    assert.equal((await system.ref(TASK_GENERATOR).ask({ type: 'stats' }, { timeoutMs: 1_000 })).retried, 2);
+    assert.equal((await stats()).retried, 2);
   });
 
   it('hands back at a stop what it could not put on the bus', async () => {
@@ -130,9 +160,100 @@ describe('the task generator', () => {
       { body: detection([group(1, near)]) },
       { body: detection([group(1, near)], { replayOf: newRequestId() }) },
     );
-    const [fresh, again] = await tasks();
+    const [fresh] = await tasks();
+    const [again] = await tasks(streams.tasks);
     assert.deepEqual({ fresh: fresh?.priority, again: again?.priority }, { fresh: 5, again: 1 });
     assert.equal(again?.timestamp, fresh?.timestamp);
     assert.equal(Date.parse(again?.expiresAt ?? ''), clock.now() + 30_000);
+    assert.equal(again?.freshUntil, undefined);
+  });
+
+  it("puts a question on its group's own subject, so that a newer one can take its place", async (t) => {
+    const { bus, give, system } = await started();
+    t.after(() => system.stop());
+    await give({ body: detection([group(1), { ...group(2, { maxSpeed: 500 }), groupId: 'g 7.x-k3f9a' }]) });
+    assert.deepEqual(
+      bus.published.map(({ subject }) => subject),
+      ['assessment-tasks.p2.cam-1.g1', 'assessment-tasks.p3.cam-1.g_7_x-k3f9a'],
+    );
+  });
+});
+
+describe('the saved calls', () => {
+  it('are of groups in which nothing changed since the last answer: counted, by camera too', async (t) => {
+    const { clock, give, tasks, answer, settled, stats, system } = await started();
+    t.after(() => system.stop());
+    await give({ body: parked(0) });
+    answer(answerTo(parked(0)));
+    await give({ body: parked(10) }, { body: parked(10, { cameraId: 'cam-2' }) });
+    await clock.advance(59_000);
+    await give({ body: parked(59) });
+    assert.equal((await tasks()).length, 2);
+    assert.deepEqual(settled, ['ack', 'ack', 'ack', 'ack']);
+    assert.deepEqual(await stats(), {
+      detections: 4,
+      tasks: 2,
+      carried: 2,
+      retried: 0,
+      byCamera: { 'cam-1': { tasks: 1, carried: 2 }, 'cam-2': { tasks: 1, carried: 0 } },
+    });
+    await clock.advance(1_000);
+    await give({ body: parked(60) });
+    const last = (await tasks()).at(-1);
+    assert.deepEqual(last?.lastAssessed, { at: new Date(FRAME).toISOString(), level: 'low', prior: 0.25 });
+  });
+
+  it('follow answers of the model alone, and the newest frame', async (t) => {
+    const { give, answer, stats, system } = await started();
+    t.after(() => system.stop());
+    const code = { code: 'timeout' as const, message: 'late' };
+    answer(answerTo(parked(0), 'none', { source: 'rules' }));
+    answer(answerTo(parked(0), 'unknown', { error: code }));
+    answer(result(parked(0), 1, 'low'));
+    answer(answerTo(parked(0, { cameraId: 'another' })));
+    await give({ body: parked(1) });
+    assert.equal((await stats()).carried, 0);
+  });
+
+  it('know the answers of before the start', async (t) => {
+    const { give, stats, system } = await started((bus) => {
+      for (const [index, frame] of [parked(-70), parked(-30)].entries())
+        bus.streams.publish('risk-assessment-results.cam-1', answerTo(frame, 'medium'), `answer ${index}`);
+    });
+    t.after(() => system.stop());
+    await give({ body: parked(1) });
+    assert.equal((await stats()).carried, 1);
+  });
+
+  it('wait for no answers of before: without them the groups are asked about, and the log says so', async (t) => {
+    const log = memoryLog();
+    const { clock, give, stats, system } = await started((bus) => {
+      Object.assign(bus, { read: () => new Promise(() => undefined) });
+    }, log);
+    t.after(() => system.stop());
+    await give({ body: parked(1) });
+    assert.equal((await stats()).tasks, 1);
+    await clock.advance(10_000);
+    assert.match(log.lines.map(({ message }) => message).join('\n'), /answers of before are not known.*10000 ms/);
+  });
+
+  it('go by new settings from the next frame on', async (t) => {
+    const { give, tasks, answer, stats, system } = await started();
+    t.after(() => system.stop());
+    answer(answerTo(parked(0)));
+    await give({ body: parked(30) });
+    assert.equal((await stats()).carried, 1);
+    const freshness = { ...DEFAULT_FRESHNESS, recheckMs: 20_000, freshnessMs: 5_000 };
+    system.ref(TASK_GENERATOR).tell({ type: 'configure', freshness });
+    await give({ body: parked(31) });
+    const [asked] = await tasks();
+    assert.equal(asked?.freshUntil, new Date(FRAME + 36_000).toISOString());
+  });
+
+  it('end with the actor: it listens no longer', async () => {
+    const { answers, system } = await started();
+    assert.equal(answers.length, 1);
+    await system.stop();
+    assert.equal(answers.length, 0);
   });
 });

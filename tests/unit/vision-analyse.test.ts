@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { DetectedObject, TrafficGroup } from '../../src/messages/detection.ts';
 import { createAnalyser } from '../../src/vision/analyse.ts';
+import { markedCrops } from '../../src/vision/crop.ts';
 import type { Detector, RawDetection } from '../../src/vision/vision.types.ts';
 
 const frame = { data: new Uint8Array(1280 * 720 * 3), width: 1280, height: 720 };
@@ -42,6 +43,24 @@ describe('analysing frames', () => {
     );
   });
 
+  it('each crop is marked with the boxes and ids of its own members, of forty at most', async () => {
+    const crowd = Array.from({ length: 45 }, (_, n) => car(20 + (n % 9) * 45, 300 + Math.floor(n / 9) * 35));
+    const analyser = createAnalyser({ detector: scripted([car(900, 100), car(945, 100), ...crowd]) });
+    const analysis = await analyser.analyse(frame, 0, native);
+    const crops = markedCrops(analysis, frame.width, frame.height);
+    assert.deepEqual(
+      crops.map(({ groupIndex }) => groupIndex),
+      analysis.groups.map(({ groupIndex }) => groupIndex),
+    );
+    const pair = crops.find(({ left }) => left > 800);
+    assert.deepEqual(pair?.marks, [
+      { box: analysis.objects[0]?.bbox, label: 0 },
+      { box: analysis.objects[1]?.bbox, label: 1 },
+    ]);
+    const most = crops.find(({ left }) => left < 100);
+    assert.equal(most?.marks.length, 40);
+  });
+
   it('tracks, speeds and names of groups go on from frame to frame', async () => {
     const analyser = createAnalyser({
       detector: scripted([car(100, 100), car(200, 100)], [], [car(240, 100), car(110, 100)]),
@@ -59,6 +78,17 @@ describe('analysing frames', () => {
     assert.equal(groups[0]!.groupId, 'g1');
     assert.equal(groups[0]!.features.maxSpeed, 20);
     assert.equal(groups[0]!.features.maxClosingSpeed, 0);
+  });
+
+  it('a group in which nothing changes says since when', async () => {
+    const parked = [car(100, 100), car(200, 100)];
+    const analyser = createAnalyser({ detector: scripted(parked, parked, [car(100, 100), car(240, 100)], parked) });
+    const found: (string | undefined)[] = [];
+    for (const timeMs of [10_000, 11_000, 12_000]) {
+      const { groups } = await analyser.analyse(frame, timeMs, native);
+      for (const group of groups) found.push(TrafficGroup.parse(group).unchangedSince);
+    }
+    assert.deepEqual(found, [undefined, '1970-01-01T00:00:10.000Z', undefined]);
   });
 
   it('a box that is nothing at a tenth of a pixel is no object', async () => {

@@ -18,6 +18,11 @@ function follow(frames: readonly (readonly number[])[][], options = {}): string[
 }
 
 describe('the name of a group', () => {
+  it('ends its names as told, so that those of two runs are never the same', () => {
+    const [named] = createGroupIdentity({ suffix: '-k3f9a' }).name([[1, 2]], (tracks) => tracks, 0);
+    assert.equal(named?.groupId, 'g1-k3f9a');
+  });
+
   it('stays while members come and go, whatever the order of the groups', () => {
     assert.deepEqual(
       follow([

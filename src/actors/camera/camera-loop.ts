@@ -1,4 +1,4 @@
-import type { Detection } from '../../messages/detection.ts';
+import type { Detection, EarlierMoment, PublishedGroup } from '../../messages/detection.ts';
 import { cropImageId, frameImageId, newRequestId, newTraceId, type RequestId } from '../../messages/ids.ts';
 import { IMAGES_WITHIN_MS } from '../../infra/image-wait.ts';
 import type { ActorContext } from '../../runtime/actor.ts';
@@ -6,13 +6,14 @@ import { asError } from '../../runtime/errors.ts';
 import { transfer } from '../../runtime/transfer.ts';
 import { CameraSource } from '../../source/camera-source.ts';
 import { type Analyser, createAnalyser, type FrameAnalysis } from '../../vision/analyse.ts';
-import { cropRectangle } from '../../vision/crop.ts';
+import { markedCrops } from '../../vision/crop.ts';
 import type { Detector } from '../../vision/detector.ts';
 import type { Frame } from '../../vision/frame.ts';
 import { CAMERA_REGISTRY } from '../camera-registry.ts';
 import { IMAGING } from '../imaging.ts';
 import { PUBLISHER } from '../publisher.ts';
 import type { CameraInit, CameraMessage } from './camera.types.ts';
+import { EarlierMoments } from './earlier-moments.ts';
 import { NewestFrame, type TakenFrame } from './newest-frame.ts';
 
 const MAX_WIDTH = 1280;
@@ -28,6 +29,7 @@ export class CameraLoop {
   readonly #analyser: Analyser;
   readonly #source: CameraSource;
   readonly #frames = new NewestFrame();
+  readonly #moments = new EarlierMoments();
   #frameNumber: number;
   /** Settles when the JPEGs of the previous frame are stored or given up. Never rejects. */
   #pictures: Promise<void> = Promise.resolve();
@@ -38,7 +40,9 @@ export class CameraLoop {
     this.#ctx = ctx;
     this.#init = init;
     this.#detector = detector;
-    this.#analyser = createAnalyser({ detector });
+    // A group that an earlier incarnation saw is another one: its verdict must not go to the new one.
+    const suffix = `-${runName(ctx.clock.now())}`;
+    this.#analyser = createAnalyser({ detector, groupIdentity: { suffix } });
     this.#frameNumber = init.framesBefore;
     const registry = ctx.ref(CAMERA_REGISTRY);
     const { ffmpeg, url, intervalMs, allow, previewSocket, cameraId } = init;
@@ -89,6 +93,8 @@ export class CameraLoop {
   #publish({ frame, at }: TakenFrame, { objects, groups }: FrameAnalysis, detectionLatency: number): void {
     const requestId = newRequestId();
     this.#frameNumber += 1;
+    const { freshnessSeconds, prompt } = this.#init;
+    const moments = this.#moments.add(requestId, groups, at);
     const detection: Detection = {
       requestId,
       cameraId: this.#init.cameraId,
@@ -96,21 +102,27 @@ export class CameraLoop {
       traceId: newTraceId(),
       frameNumber: this.#frameNumber,
       detectedObjects: objects,
-      trafficGroups: groups.map((group) => ({ ...group, cropId: cropImageId(requestId, group.groupIndex) })),
+      trafficGroups: groups.map((group, i) => ({
+        ...group,
+        cropId: cropImageId(requestId, group.groupIndex),
+        ...earlierOf(moments[i]),
+      })),
       imageWidth: frame.width,
       imageHeight: frame.height,
       imageId: frameImageId(requestId),
       detectionLatency,
       modelType: this.#detector.modelType,
+      ...(freshnessSeconds === undefined ? {} : { freshnessSeconds }),
+      ...(prompt === undefined ? {} : { prompt }),
     };
     this.#ctx.ref(PUBLISHER).tell({ type: 'publish', detection });
-    this.#pictures = this.#store(requestId, frame, groups);
+    this.#pictures = this.#store(requestId, frame, { objects, groups });
   }
 
   /** Never rejects. A frame whose pictures cannot be stored still counts: boxes and rules need none. */
-  async #store(requestId: RequestId, { data, width, height }: Frame, groups: FrameAnalysis['groups']): Promise<void> {
+  async #store(requestId: RequestId, { data, width, height }: Frame, analysis: FrameAnalysis): Promise<void> {
     const { cameraId } = this.#init;
-    const regions = groups.map(({ bbox, groupIndex }) => ({ ...cropRectangle(bbox, width, height), groupIndex }));
+    const regions = markedCrops(analysis, width, height);
     try {
       await this.#ctx
         .ref(IMAGING)
@@ -132,6 +144,15 @@ export class CameraLoop {
     this.#ctx.report({ state, frames: this.#frameNumber, skipped: this.#frames.replaced, decode, ffmpeg });
   }
 }
+
+const earlierOf = (moments: readonly EarlierMoment[] = []): Pick<PublishedGroup, 'earlier'> =>
+  moments.length === 0 ? {} : { earlier: [...moments] };
+
+const RUN_NAME_LENGTH = 5;
+
+/** Tells the starts of a camera apart: tenths of a second in base 36, repeated after 70 days. */
+const runName = (now: number): string =>
+  (Math.floor(now / 100) % 36 ** RUN_NAME_LENGTH).toString(36).padStart(RUN_NAME_LENGTH, '0');
 
 /** The pixels in a buffer that holds nothing else, so that it can be transferred. */
 function ownMemory(data: Uint8Array): Uint8Array<ArrayBuffer> {

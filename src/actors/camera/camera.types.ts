@@ -21,4 +21,7 @@ export interface CameraInit {
   readonly previewSocket: string | null;
   /** Frames of this camera published before this incarnation: numbering goes on after them. */
   readonly framesBefore: number;
+  /** The camera's own, stamped into its detections; undefined when it has none. */
+  readonly freshnessSeconds?: number | undefined;
+  readonly prompt?: string | undefined;
 }

@@ -6,16 +6,19 @@ import type { Clock, TimerHandle } from '../../runtime/clock.ts';
  * - `go`: the task may ask for a key.
  * - `provider-down`: its time is nearly over and the provider still does not answer; rules stand in.
  * - `closing`: the scheduler stops, and the task goes back to the bus.
+ * - `dropped`: the task is not to be asked about any more.
  */
-export type AdmissionReply = 'go' | 'provider-down' | 'closing';
+export type AdmissionReply = 'go' | 'provider-down' | 'closing' | 'dropped';
 
 /** One task's claim to a slot. */
 export interface SlotClaim {
   readonly priority: Priority;
   /** When the task was begun, epoch ms. */
   readonly since: number;
-  /** The task may wait for the provider until then, epoch ms. */
+  /** The task may wait for the provider, or for a slot that it gave up, until then, epoch ms. */
   readonly until: number;
+  /** A question about a camera's group. Those and all other tasks do not take each other's places in the queue. */
+  readonly question?: true;
 }
 
 interface Parked {
@@ -46,6 +49,9 @@ export const ADMISSION_BOUNDS: Pick<AdmissionOptions, 'mostAsking' | 'trials' | 
   mostParked: 1_000,
 };
 
+/** Questions that wait for a key at once: few, so that the best one of those that wait elsewhere is next. */
+const MOST_ASKING_QUESTIONS = 4;
+
 /**
  * Decides which tasks hold a slot. While the provider works, every task holds one from its beginning to its end. In an
  * outage only a few do, and each of those may become the trial call that finds the provider back. The other tasks are
@@ -63,6 +69,7 @@ export class Admission {
   readonly #calling = new Set<SlotClaim>();
   readonly #leasing = new Map<SlotClaim, AbortController>();
   readonly #parked = new Map<SlotClaim, Parked>();
+  readonly #dropped = new Set<SlotClaim>();
   #downSince: number | null = null;
 
   constructor(options: AdmissionOptions) {
@@ -82,12 +89,17 @@ export class Admission {
   /** Tasks that may be begun now. */
   get room(): number {
     const { slots, mostAsking, mostParked } = this.#options;
-    const taken = this.#admitted.size;
-    const most =
-      this.#downSince === null
-        ? Math.min(slots() - taken, mostAsking - (taken - this.#calling.size))
-        : mostParked - (this.#begun.size - taken);
-    return Math.max(0, most);
+    if (this.#downSince !== null) return Math.max(0, mostParked - (this.#begun.size - this.#admitted.size));
+    return Math.max(0, Math.min(slots() - this.#admitted.size, mostAsking - this.#asking(undefined)));
+  }
+
+  /** Questions that may be begun now. One slot is left for other tasks. In an outage only as many as may be trials. */
+  get roomForQuestions(): number {
+    const { slots, trials } = this.#options;
+    const count = (tasks: Iterable<SlotClaim>): number => [...tasks].filter(({ question }) => question === true).length;
+    if (this.#downSince !== null) return Math.max(0, trials - count(this.#begun));
+    const free = Math.min(slots() - this.#admitted.size, Math.max(1, slots() - 1) - count(this.#admitted));
+    return Math.max(0, Math.min(free, MOST_ASKING_QUESTIONS - this.#asking(true)));
   }
 
   /** Priority of the parked task to resume next; null while the provider is down or no task is parked. */
@@ -106,7 +118,21 @@ export class Admission {
     this.#calling.delete(task);
     this.#trials.delete(task);
     this.#tried.delete(task);
+    this.#dropped.delete(task);
     this.#fillTrials();
+  }
+
+  /** The task stops waiting for a slot or a key, and is told `dropped`. Does nothing once it has a key. */
+  drop(task: SlotClaim): void {
+    if (!this.#begun.has(task) || this.#calling.has(task)) return;
+    this.#dropped.add(task);
+    this.#leasing.get(task)?.abort();
+    this.#resume(task, 'dropped');
+  }
+
+  /** Whether it was dropped. */
+  isDropped(task: SlotClaim): boolean {
+    return this.#dropped.has(task);
   }
 
   /** Gives a slot to the parked task that comes next. */
@@ -117,26 +143,38 @@ export class Admission {
     this.#resume(task, 'go');
   }
 
-  /** Resolves when this task may ask for a key. In an outage it gives up its slot until then, unless it is a trial. */
+  /**
+   * Resolves when this task may ask for a key: at once while it holds a slot. In an outage it gives up its slot until
+   * then, unless it is a trial.
+   */
   admit(task: SlotClaim): Promise<AdmissionReply> {
     const { clock, closing, onRoom } = this.#options;
     this.#calling.delete(task);
     if (closing.aborted) return Promise.resolve('closing');
-    if (this.#downSince === null) {
+    if (this.#dropped.has(task)) return Promise.resolve('dropped');
+    if (this.#downSince === null && (this.#admitted.has(task) || this.#roomFor(task) > 0)) {
       this.#admitted.add(task);
       return Promise.resolve('go');
     }
-    if (clock.now() >= task.until) return Promise.resolve('provider-down');
+    if (clock.now() >= task.until) return Promise.resolve(this.#atTheEnd(task));
     this.#admitted.delete(task);
     // Its trial failed, perhaps because of this very task: another task makes the next one.
     if (this.#trials.delete(task)) this.#tried.set(task, (this.#tried.get(task) ?? 0) + 1);
     const reply = new Promise<AdmissionReply>((resume) => {
-      const timer = clock.setTimeout(() => this.#resume(task, 'provider-down'), task.until - clock.now());
+      const timer = clock.setTimeout(() => this.#resume(task, this.#atTheEnd(task)), task.until - clock.now());
       this.#parked.set(task, { timer, resume });
     });
     this.#fillTrials();
     onRoom();
     return reply;
+  }
+
+  /** The task gives up its slot until it asks to be admitted again. */
+  stepAside(task: SlotClaim): void {
+    this.#calling.delete(task);
+    this.#trials.delete(task);
+    if (this.#admitted.delete(task)) this.#options.onRoom();
+    this.#fillTrials();
   }
 
   /** Runs `wait` for a lease. The signal is aborted when an outage begins and this task is none of its trials. */
@@ -169,6 +207,15 @@ export class Admission {
     onRoom();
   }
 
+  #roomFor({ question }: SlotClaim): number {
+    return question === true ? this.roomForQuestions : this.room;
+  }
+
+  /** Tasks of this kind that hold a slot without having a key yet. */
+  #asking(question: true | undefined): number {
+    return [...this.#admitted].filter((task) => task.question === question && !this.#calling.has(task)).length;
+  }
+
   /** In an outage, makes parked tasks trials while there are fewer than allowed and slots are free. */
   #fillTrials(): void {
     const { trials, slots } = this.#options;
@@ -178,6 +225,13 @@ export class Admission {
       this.#trials.add(task);
       this.resumeNext();
     }
+  }
+
+  /** For a task whose time to wait is over. While the provider works, the task's own deadline ends it. */
+  #atTheEnd(task: SlotClaim): AdmissionReply {
+    if (this.#downSince !== null) return 'provider-down';
+    this.#admitted.add(task);
+    return 'go';
   }
 
   #resumeAll(reply: AdmissionReply): void {

@@ -2,7 +2,9 @@
  * Assesses one task by the model, in named steps: acquire a slot, a key and the picture; call; settle; decide. Each
  * step returns the next one, until one of the ends of {@link End}.
  */
+import type { PromptSection } from '../../keys/key-config.schema.ts';
 import type { Language } from '../../llm/language.ts';
+import type { Picture } from '../../llm/picture.ts';
 import { buildPrompt } from '../../llm/prompt.ts';
 import { tokenBound } from '../../llm/token-bound.ts';
 import type { AssessmentFailure, AssessmentResult } from '../../messages/assessment.ts';
@@ -11,13 +13,16 @@ import { acquire, type AcquireContext, type Acquired } from './acquire.ts';
 import type { AssessmentState, End } from './assessment-state.ts';
 import { callRound, type CallRoundContext } from './call-round.ts';
 import { withRound, type MadeCall } from './call.ts';
-import { answeredByModel, byRules, degraded, EXPIRED, NO_CALL, unanswered, unknownResult } from './result.ts';
-import { failureOf, modelSilent } from './retry.ts';
+import { readPictures } from './read-picture.ts';
+import { answeredByModel, EXPIRED, NO_CALL, rulesInstead, withoutModel } from './result.ts';
+import { failureOf } from './retry.ts';
 import { settleCall } from './settle.ts';
 
 /** The surroundings of the steps; a test can replace every member. */
 export interface AssessContext extends AcquireContext, CallRoundContext {
   readonly language: Language;
+  /** The operator's texts for the model. */
+  readonly prompts: PromptSection;
   /** Further attempts after the first. */
   readonly maxRetries: number;
   readonly onRetry: () => void;
@@ -52,7 +57,7 @@ export async function assessByModel(task: AssessmentTask, context: AssessContext
         break;
       case 'answered':
       case 'unanswered':
-      case 'no-picture':
+      case 'not-asked':
       case 'no-keys':
       case 'handed-back':
         return resultOf(step, state, context);
@@ -61,17 +66,17 @@ export async function assessByModel(task: AssessmentTask, context: AssessContext
 }
 
 function stateOf(task: AssessmentTask, context: AssessContext): AssessmentState {
-  const { clock, slot, keys, language } = context;
+  const { clock, slot, keys, language, prompts } = context;
   const deadline = Date.parse(task.expiresAt);
-  const prompt = buildPrompt(task, language);
-  const tokens = tokenBound(prompt);
-  let reading: Promise<Uint8Array | null> | null = null;
+  const prompt = buildPrompt(task, language, prompts);
+  const tokens = tokenBound(prompt, 1 + (task.group.earlier?.length ?? 0));
+  let reading: Promise<readonly Picture[] | null> | null = null;
   let asked = 0;
   return {
     task,
     deadline,
     prompt,
-    picture: () => (reading ??= context.picture(task.group.cropId ?? '', deadline)),
+    pictures: () => (reading ??= readPictures(task, pictureUntil(task, clock.now()), context)),
     askLease: (request) => {
       const waiterId = `${task.taskId}#${asked++}`;
       return slot.leasing((withdraw) => keys.lease({ waiterId, tokens, ...request }, withdraw));
@@ -82,13 +87,21 @@ function stateOf(task: AssessmentTask, context: AssessContext): AssessmentState 
   };
 }
 
+/** A stored picture is read within this time, in ms. */
+const READ_MS = 1_000;
+
+/** A picture that is not stored by then is too late for its answer, epoch ms. A task can be older after an outage. */
+const pictureUntil = ({ expiresAt, freshUntil = expiresAt }: AssessmentTask, now: number): number =>
+  Math.min(Date.parse(expiresAt), Math.max(Date.parse(freshUntil), now + READ_MS));
+
+const NO_PICTURE: AssessmentFailure = { code: 'no-image', message: 'the group has no picture' };
+
 /** Some tasks need no key to be answered. */
-function begin({ task, deadline }: AssessmentState, { clock, slot, keys }: AssessContext): Step {
+function begin({ task, deadline }: AssessmentState, { clock, keys }: AssessContext): Step {
   const expired = clock.now() >= deadline;
   if (!expired && task.group.cropId !== null) return { kind: 'acquire' };
   if (!keys.keysWanted) return { kind: 'no-keys' };
-  if (expired) return { kind: 'unanswered', error: EXPIRED, rulesMay: slot.providerDown };
-  return { kind: 'no-picture', message: 'the group has no picture' };
+  return { kind: 'unanswered', error: expired ? EXPIRED : NO_PICTURE };
 }
 
 function settle(calls: readonly MadeCall[], state: AssessmentState, context: AssessContext): Step {
@@ -101,39 +114,36 @@ function settle(calls: readonly MadeCall[], state: AssessmentState, context: Ass
 
 function decide(
   { calls, giveUp }: { readonly calls: readonly MadeCall[]; readonly giveUp: boolean },
-  { failed, deadline }: AssessmentState,
-  { clock, slot, abort, onRetry }: AssessContext,
+  { deadline }: AssessmentState,
+  { clock, abort, onRetry }: AssessContext,
 ): Step {
   const answered = calls.find(({ reply }) => reply.ok)?.reply;
   if (answered?.ok === true) return { kind: 'answered', answer: answered.answer };
   if (calls.some(({ reply }) => !reply.ok && reply.failure.kind === 'abandoned')) {
     if (abort.aborted) return { kind: 'handed-back' };
     const error: AssessmentFailure = { code: 'expired', message: "the task's time ran out during a call" };
-    return { kind: 'unanswered', error, rulesMay: modelSilent(failed) || slot.providerDown };
+    return { kind: 'unanswered', error };
   }
   if (giveUp || clock.now() >= deadline) {
     const last = calls.at(-1)?.reply;
     const error = last === undefined || last.ok ? EXPIRED : failureOf(last.failure);
-    return { kind: 'unanswered', error, rulesMay: modelSilent(failed) };
+    return { kind: 'unanswered', error };
   }
   onRetry();
   return { kind: 'acquire' };
 }
 
-function resultOf(end: End, { task, metadata }: AssessmentState, { clock, language }: AssessContext): Assessed {
+function resultOf(end: End, { task, prompt, metadata }: AssessmentState, { clock, language }: AssessContext): Assessed {
   const now = clock.now();
   switch (end.kind) {
     case 'answered':
-      return answeredByModel(task, end.answer, language, metadata, now);
+      return answeredByModel(task, end.answer, language, metadata, now, prompt.hash);
     case 'unanswered':
-      return (
-        (end.rulesMay ? degraded(task, language, metadata, now, end.error) : null) ??
-        unanswered(task, language, metadata, now, end.error)
-      );
-    case 'no-picture':
-      return unknownResult(task, { code: 'no-image', message: end.message }, 'vlm', metadata, now);
+      return withoutModel(task, language, metadata, now, end.error);
+    case 'not-asked':
+      return rulesInstead(task, language, end.reason, now);
     case 'no-keys':
-      return byRules(task, language, now);
+      return rulesInstead(task, language, 'no-keys', now);
     case 'handed-back':
       return null;
   }

@@ -1,6 +1,7 @@
 import type { LeaseReply, LeaseRequest } from '../../keys/pool.types.ts';
 import type { Answer } from '../../llm/answer.ts';
-import type { Prompt } from '../../llm/prompt.ts';
+import type { Picture } from '../../llm/picture.ts';
+import type { VersionedPrompt } from '../../llm/prompt.ts';
 import type { AssessmentFailure } from '../../messages/assessment.ts';
 import type { AssessmentTask } from '../../messages/task.ts';
 import type { ResultMetadata } from './result.ts';
@@ -11,9 +12,9 @@ export interface AssessmentState {
   readonly task: AssessmentTask;
   /** Epoch ms. */
   readonly deadline: number;
-  readonly prompt: Prompt;
-  /** Reads the picture, once. */
-  readonly picture: () => Promise<Uint8Array | null>;
+  readonly prompt: VersionedPrompt;
+  /** Reads the group's pictures, once; null when that of the task is gone. */
+  readonly pictures: () => Promise<readonly Picture[] | null>;
   /** Asks for a key under an id of its own. */
   readonly askLease: (request: Pick<LeaseRequest, 'priority' | 'exclude' | 'deadline'>) => Promise<LeaseReply>;
   readonly failed: FailedAttempt[];
@@ -25,9 +26,10 @@ export interface AssessmentState {
 /** How an assessment ends. */
 export type End =
   | { readonly kind: 'answered'; readonly answer: Answer }
-  /** `rulesMay`: rules stand in for the model, as it was out of reach. */
-  | { readonly kind: 'unanswered'; readonly error: AssessmentFailure; readonly rulesMay: boolean }
-  | { readonly kind: 'no-picture'; readonly message: string }
+  /** The model could not be had: rules stand in for it. */
+  | { readonly kind: 'unanswered'; readonly error: AssessmentFailure }
+  /** No call was made, on purpose: rules assess. */
+  | { readonly kind: 'not-asked'; readonly reason: 'budget' | 'superseded' }
   /** No key is meant to be used: rules assess as a matter of course. */
   | { readonly kind: 'no-keys' }
   /** The scheduler stops, and the task goes back to the bus. */

@@ -1,7 +1,9 @@
 import type { ImageStore } from '../../infra/bus.ts';
 import type { MetricRecorder } from '../../infra/metric-table.ts';
 import type { CallOutcomeKind } from '../../keys/outcome.ts';
+import type { KeySupply } from '../../keys/supply.ts';
 import type { VlmClient } from '../../llm/client.ts';
+import type { AssessmentResult } from '../../messages/assessment.ts';
 import type { AssessmentTask } from '../../messages/task.ts';
 import type { ActorLog } from '../../runtime/actor.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -11,8 +13,8 @@ import type { Admission, SlotClaim } from './admission.ts';
 import { assessByModel, type Assessed, type AssessContext } from './assess.ts';
 import type { HedgeBudget } from './hedge.ts';
 import { KeyClient } from './key-client.ts';
-import { readPicture } from './read-picture.ts';
-import { byRules } from './result.ts';
+import { readPicture, storedPicture } from './read-picture.ts';
+import { NO_CALL, rulesInstead, SHED, withoutModel } from './result.ts';
 import { statusOf } from './retry.ts';
 import type { SchedulerInit, SchedulerMode, SchedulerSettings } from './scheduler.types.ts';
 
@@ -31,6 +33,8 @@ export interface AssessorOptions extends Pick<SchedulerInit, 'language' | 'budge
   /** Aborted: calls in flight are given up. */
   readonly abort: AbortSignal;
   readonly onRetry: () => void;
+  /** A call about this task begins. */
+  readonly onCalled?: (task: AssessmentTask) => void;
 }
 
 /** Assesses tasks: by the model while any key is meant to be used, else by rules. Tells the admission of outages. */
@@ -48,35 +52,58 @@ export class Assessor {
     return this.#options.vlm !== null && this.#keys.keysWanted ? 'vlm' : 'rules';
   }
 
+  /** Rules answer without waiting for anything. */
+  get rulesOnly(): boolean {
+    return this.mode === 'rules' || this.#options.budget?.allows() === false;
+  }
+
   /** The answer, or null when the task has to go back to the bus. */
-  async assess(task: AssessmentTask, claim: SlotClaim, settings: SchedulerSettings): Promise<Assessed> {
+  async assess(
+    task: AssessmentTask,
+    claim: SlotClaim,
+    settings: SchedulerSettings,
+    leaseLimits: AssessContext['leaseLimits'] = null,
+  ): Promise<Assessed> {
     const { vlm, budget, language, clock } = this.#options;
-    if (vlm === null || budget?.allows() === false) return byRules(task, language, clock.now());
-    return assessByModel(task, this.#contextOf(this.#metered(vlm, task.cameraId), claim, settings));
+    if (vlm === null) return rulesInstead(task, language, 'no-keys', clock.now());
+    if (budget?.allows() === false) return rulesInstead(task, language, 'budget', clock.now());
+    return assessByModel(task, { ...this.#contextOf(this.#metered(vlm, task), claim, settings), leaseLimits });
+  }
+
+  /** The answer to a task that is given up because more waits than can be assessed in time. */
+  shed(task: AssessmentTask): AssessmentResult {
+    const { language, clock } = this.#options;
+    return withoutModel(task, language, NO_CALL, clock.now(), SHED);
   }
 
   /** The surroundings of one assessment, with the settings of this moment. */
   #contextOf(
     vlm: VlmClient,
     claim: SlotClaim,
-    { timeoutMs, maxRetries, hedgeAfterMs }: Pick<SchedulerSettings, 'timeoutMs' | 'maxRetries' | 'hedgeAfterMs'>,
-  ): AssessContext {
+    { timeoutMs, maxRetries, hedgeAfterMs, prompts }: SchedulerSettings,
+  ): Omit<AssessContext, 'leaseLimits'> {
     const { clock, language, metrics, admission, hedges, closing, abort, onRetry } = this.#options;
     return {
       clock,
       language,
+      prompts,
       timeoutMs,
       maxRetries,
       hedge: hedgeAfterMs > 0 && admission.downSince === null ? { afterMs: hedgeAfterMs, budget: hedges } : null,
       slot: {
         admit: () => admission.admit(claim),
         leasing: (wait) => admission.leasing(claim, wait),
+        stepAside: () => admission.stepAside(claim),
         get providerDown() {
           return admission.downSince !== null;
+        },
+        get dropped() {
+          return admission.isDropped(claim);
         },
       },
       keys: this.#keys,
       picture: (id, deadline) => readPicture(id, deadline, this.#options),
+      earlierPicture: (id) => storedPicture(id, this.#options),
       vlm,
       onCall: (kind, seconds, sendMs) => {
         if (sendMs !== null) metrics.observe('call_send_delay_seconds', sendMs / 1_000);
@@ -105,6 +132,11 @@ export class Assessor {
     admission.setDown(down);
   }
 
+  /** The calls that the keys allow; null while rules assess everything, or the pool does not answer. */
+  async supply(): Promise<KeySupply | null> {
+    return this.#options.vlm === null ? null : this.#keys.supply();
+  }
+
   /** A call's end may begin or end an outage. The pool was told of it before, so it knows. */
   #settled(kind: CallOutcomeKind): void {
     const down = this.#options.admission.downSince !== null;
@@ -112,13 +144,15 @@ export class Assessor {
     if (down ? kind === 'ok' : failed) void this.follow();
   }
 
-  /** Books and counts the tokens of each call. */
-  #metered(vlm: VlmClient, cameraId: string): VlmClient {
-    const { usage, metrics } = this.#options;
-    if (usage === undefined) return vlm;
+  /** Tells of each call, and books and counts its tokens. */
+  #metered(vlm: VlmClient, task: AssessmentTask): VlmClient {
+    const { usage, metrics, onCalled } = this.#options;
+    const { cameraId } = task;
     return {
       call: async (request) => {
+        onCalled?.(task);
         const reply = await vlm.call(request);
+        if (usage === undefined) return reply;
         const { promptTokens, completionTokens } = reply;
         const key = request.access.keyName;
         const cost = usage.record({ keyName: key, cameraId, promptTokens, completionTokens });

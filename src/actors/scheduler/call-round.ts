@@ -17,12 +17,12 @@ export interface CallRoundContext extends CallContext {
 
 /** One call, or a call and its hedge, in the order in which they ended. Never rejects. */
 export async function callRound(
-  { jpeg, ...leased }: Acquired,
+  { pictures, ...leased }: Acquired,
   { task, prompt, deadline, exclude, askLease }: AssessmentState,
   context: CallRoundContext,
 ): Promise<readonly MadeCall[]> {
   const { clock, keys, hedge, timeoutMs } = context;
-  const request = { prompt, jpeg, traceId: task.traceId, timeoutMs };
+  const request = { prompt, pictures, traceId: task.traceId, timeoutMs };
   const options: CallOptions = { ...leased, deadline, request };
   hedge?.budget.called();
   if (hedge === null || task.priority < HEDGED_FROM || leased.lease.trial) return [await makeCall(options, context)];

@@ -30,7 +30,7 @@ export interface MadeCall {
   readonly endedAt: number;
 }
 
-export interface CallOptions extends Omit<Acquired, 'jpeg'> {
+export interface CallOptions extends Omit<Acquired, 'pictures'> {
   readonly request: Omit<VlmRequest, 'access' | 'signal' | 'onSent'>;
   /** When the call is given up, epoch ms: its answer is of no use after that. */
   readonly deadline: number;

@@ -21,21 +21,29 @@ export function callerClient(caller: ActorRef<CallerMessage>): VlmClient {
   let calls = 0;
 
   return {
-    call: async ({ access, prompt, jpeg, traceId, timeoutMs, signal, onSent }) => {
+    call: async ({ access, prompt, pictures, traceId, timeoutMs, signal, onSent }) => {
       if (signal?.aborted === true) return lost('abandoned', 'given up before it was sent');
       const callId = `${name}:${(calls += 1)}`;
-      const { keyName, baseUrl, model, responseFormat, maxOutputTokens, extraBody } = access;
+      const { keyName, baseUrl, model, responseFormat, maxOutputTokens, maxImages, extraBody } = access;
       const sent = {
         keyName,
         baseUrl,
         model,
         responseFormat,
         ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
+        ...(maxImages === undefined ? {} : { maxImages }),
         extraBody: extraBody ?? null,
         secret: access.secret.reveal(),
       };
       const orderedAt = monotonicMs();
-      const order = { access: sent, prompt, traceId, orderedAt, endsAt: orderedAt + timeoutMs };
+      const order = {
+        access: sent,
+        prompt,
+        traceId,
+        pictures: pictures.map(({ caption, jpeg }) => ({ caption, bytes: jpeg.byteLength })),
+        orderedAt,
+        endsAt: orderedAt + timeoutMs,
+      };
       const waits = { timeoutMs: 2 * timeoutMs + GRACE_MS };
       let left = (report: SentReport): void => {
         left = () => undefined;
@@ -50,8 +58,9 @@ export function callerClient(caller: ActorRef<CallerMessage>): VlmClient {
           silent.resolve(lost('abandoned', 'given up, and nothing was heard of it since'));
         }, GIVE_UP_MS);
       };
-      // A copy: where the picture comes from, it shares its memory with other messages.
-      const answer = caller.ask({ type: 'call', callId, order, jpeg: transfer(new Uint8Array(jpeg)) }, waits);
+      // A copy: where the pictures come from, they share their memory with other messages.
+      const jpegs = transfer(joined(pictures.map(({ jpeg }) => jpeg)));
+      const answer = caller.ask({ type: 'call', callId, order, jpegs }, waits);
       const told = caller.ask({ type: 'sent', callId }, waits).then(
         (report) => {
           if (report !== null) left(report);
@@ -71,6 +80,17 @@ export function callerClient(caller: ActorRef<CallerMessage>): VlmClient {
       }
     },
   };
+}
+
+/** All parts, one after the other. */
+function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(parts.reduce((bytes, part) => bytes + part.byteLength, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.byteLength;
+  }
+  return whole;
 }
 
 const lost = (kind: 'abandoned' | 'network', message: string): VlmReply => ({

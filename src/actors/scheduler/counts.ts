@@ -1,59 +1,64 @@
 import type { QueueLag } from '../../infra/bus.ts';
 import type { MetricRecorder } from '../../infra/metric-table.ts';
-import type { AssessmentResult } from '../../messages/assessment.ts';
+import type { AssessmentResult, RulesReason } from '../../messages/assessment.ts';
 import type { Priority } from '../../messages/task.ts';
-import type { FailureCode, SchedulerStats } from './scheduler.types.ts';
+import { NO_CALLS, NO_QUESTIONS, type FailureCode, type RulesCode, type SchedulerStats } from './scheduler.types.ts';
 
 type Counted =
   | 'assessed'
   | 'degraded'
   | 'disputed'
   | 'unknown'
+  | 'rules'
+  | 'questions'
+  | 'calls'
   | 'retries'
   | 'handed_back'
-  | 'duplicates'
   | 'queue_lag';
 type Now = Omit<SchedulerStats, Counted>;
 
+const NO_FAILURES: Readonly<Record<FailureCode, number>> = {
+  expired: 0,
+  'no-image': 0,
+  'no-lease': 0,
+  timeout: 0,
+  'rate-limited': 0,
+  rejected: 0,
+  'provider-error': 0,
+  'unreadable-answer': 0,
+  'content-refused': 0,
+  shed: 0,
+  budget: 0,
+  superseded: 0,
+};
+
 /** Counts since the scheduler's start. */
 export class Counts {
-  readonly #unknown: Record<FailureCode, number> = {
-    expired: 0,
-    'no-image': 0,
-    'no-lease': 0,
-    timeout: 0,
-    'rate-limited': 0,
-    rejected: 0,
-    'provider-error': 0,
-    'unreadable-answer': 0,
-    'content-refused': 0,
-    shed: 0,
-    budget: 0,
-    superseded: 0,
-  };
+  readonly #unknown: Record<FailureCode, number> = { ...NO_FAILURES };
+  readonly #rules: Record<RulesCode, number> = { ...NO_FAILURES, 'no-keys': 0 };
   #assessed = 0;
   #degraded = 0;
   #disputed = 0;
   #lag: ReadonlyMap<Priority, QueueLag | null> = new Map();
   retries = 0;
   handedBack = 0;
-  duplicates = 0;
 
   published(result: AssessmentResult, metrics: MetricRecorder): void {
-    if (result.error === undefined) {
-      this.#assessed++;
-      if (result.degraded === true) this.#degraded++;
-      const disputed = result.results[0]?.disputed !== undefined;
-      metrics.inc('assessments_total', 1, { outcome: result.source });
-      if (!disputed) return;
-      this.#disputed++;
-      metrics.inc('assessments_disputed_total', 1);
-    } else {
-      this.#unknown[result.error.code]++;
-      metrics.inc('assessments_total', 1, { outcome: 'unknown' });
-      if (result.error.code !== 'shed') return;
-      metrics.inc('shed_total', 1, { camera_id: result.cameraId, what: 'group', reason: 'overload' });
+    const { error, cameraId, degraded, results } = result;
+    const [group] = results;
+    const reason = error?.code ?? codeOf(group?.reason);
+    metrics.inc('assessments_total', 1, { outcome: error === undefined ? result.source : 'unknown' });
+    if (error !== undefined) this.#unknown[error.code]++;
+    else this.#assessed++;
+    if (degraded === true) this.#degraded++;
+    if (error === undefined && reason !== null) {
+      this.#rules[reason]++;
+      metrics.inc('rules_answers_total', 1, { reason });
     }
+    if (reason === 'shed') metrics.inc('shed_total', 1, { camera_id: cameraId, what: 'group', reason: 'overload' });
+    if (group?.disputed === undefined) return;
+    this.#disputed++;
+    metrics.inc('assessments_disputed_total', 1);
   }
 
   lag(lag: ReadonlyMap<Priority, QueueLag | null>): void {
@@ -68,10 +73,16 @@ export class Counts {
       degraded: this.#degraded,
       disputed: this.#disputed,
       unknown: { ...this.#unknown },
+      rules: { ...this.#rules },
+      questions: NO_QUESTIONS,
+      calls: NO_CALLS,
       retries: this.retries,
       handed_back: this.handedBack,
-      duplicates: this.duplicates,
       queue_lag: { p1: lagOf(1), p2: lagOf(2), p3: lagOf(3), p4: lagOf(4), p5: lagOf(5) },
     };
   }
 }
+
+/** `pending` and `late` are said of a frame's verdict, never of a task's answer. */
+const codeOf = (reason: RulesReason | undefined): RulesCode | null =>
+  reason === undefined || reason === 'pending' || reason === 'late' ? null : reason;

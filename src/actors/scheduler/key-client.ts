@@ -1,5 +1,6 @@
 import type { CallOutcomeKind } from '../../keys/outcome.ts';
 import type { LeaseGrant, LeaseReply, LeaseRequest, PoolState, Settlement } from '../../keys/pool.types.ts';
+import type { KeySupply } from '../../keys/supply.ts';
 import { steadyNow } from '../../keys/steady.ts';
 import type { ActorLog } from '../../runtime/actor.ts';
 import { type Clock, pause } from '../../runtime/clock.ts';
@@ -89,6 +90,15 @@ export class KeyClient {
       const state = await this.#options.pool.ask({ type: 'state' }, { timeoutMs: STATE_MS });
       this.#keysWanted = state !== 'no-keys';
       return state;
+    } catch {
+      return null;
+    }
+  }
+
+  /** The calls that the keys allow; null when the pool does not answer within a second. */
+  async supply(): Promise<KeySupply | null> {
+    try {
+      return await this.#options.pool.ask({ type: 'supply' }, { timeoutMs: STATE_MS });
     } catch {
       return null;
     }

@@ -4,7 +4,7 @@ import { PRIORITIES, type AssessmentTask, type Priority } from '../../messages/t
 import type { ActorLog } from '../../runtime/actor.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { asError } from '../../runtime/errors.ts';
-import { Peers, SchedulerLoad } from './peers.ts';
+import { Peers, SchedulerLoad, type QuestionLoad } from './peers.ts';
 import type { TaskQueues } from './task-queues.ts';
 import { ServiceRate } from './service-rate.ts';
 import { tooMany } from './shedding.ts';
@@ -22,6 +22,10 @@ export interface OverloadOptions {
   /** Up to `most` tasks of this level that were fetched and not begun, oldest first; they are taken away. */
   readonly takeReady: (priority: Priority, most: number) => readonly Task[];
   readonly readyAt: (priority: Priority) => number;
+  /** This scheduler's report on its questions. */
+  readonly questions: () => QuestionLoad;
+  /** Another scheduler's report; it has begun so many calls since the one before. */
+  readonly onPeer: (load: QuestionLoad, calls: number) => void;
   /** Answers a task without assessing it. */
   readonly giveUp: (delivery: Task) => Promise<void>;
 }
@@ -40,19 +44,25 @@ export class Overload {
   #closed = false;
 
   constructor(options: OverloadOptions) {
-    const { bus, clock, name } = options;
+    const { bus, clock, name, onPeer } = options;
     this.#options = options;
     this.#peers = new Peers(name);
     this.rate = new ServiceRate(clock.now());
-    this.#unsubscribe = bus.subscribe(subjects.schedulerLoad, SchedulerLoad, (load) =>
-      this.#peers.hear(load, clock.now()),
-    );
+    this.#unsubscribe = bus.subscribe(subjects.schedulerLoad, SchedulerLoad, (load) => {
+      const calls = this.#peers.hear(load, clock.now());
+      if (load.scheduler !== name) onPeer(load, calls);
+    });
   }
 
-  /** Tells the other schedulers how busy this one is. */
+  /** Tasks that all schedulers together assess at once. */
+  get slots(): number {
+    return this.#peers.slots(this.#options.clock.now());
+  }
+
+  /** Tells the other schedulers how busy this one is, and of its questions. */
   tell(): void {
-    const { bus, clock, name } = this.#options;
-    const load: SchedulerLoad = { scheduler: name, perSecond: this.rate.perSecond(clock.now()) };
+    const { bus, clock, name, questions } = this.#options;
+    const load: SchedulerLoad = { scheduler: name, perSecond: this.rate.perSecond(clock.now()), ...questions() };
     this.#peers.hear(load, clock.now());
     bus.broadcast(subjects.schedulerLoad, load);
   }

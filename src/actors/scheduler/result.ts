@@ -7,6 +7,7 @@ import {
   type AssessmentFailure,
   type AssessmentResult,
   type GroupAssessment,
+  type RulesReason,
 } from '../../messages/assessment.ts';
 import { clipped, MOST } from '../../messages/bounds.ts';
 import { ON_DEMAND_CAMERA } from '../../messages/ids.ts';
@@ -28,89 +29,103 @@ export const EXPIRED: AssessmentFailure = {
   code: 'expired',
   message: 'the task was too old when it could be assessed',
 };
-/** Rules assess measured geometry, and a submitted picture has no measurements. */
-const NOTHING_MEASURED: AssessmentFailure = {
-  code: 'no-lease',
-  message: 'no API key can be used now, and rules cannot judge a picture alone',
+export const SHED: AssessmentFailure = {
+  code: 'shed',
+  message: 'more groups waited than could be assessed in time, and this was among the least dangerous',
 };
 const UNREADABLE_LEVEL: AssessmentFailure = {
   code: 'unreadable-answer',
   message: 'the answer names no level that is known',
 };
 
-/** The result of a task that was assessed. A level of `unknown` carries its reason. */
-const assessed = (
-  task: AssessmentTask,
-  answer: Answer,
-  source: SchedulerMode,
-  metadata: ResultMetadata,
-  now: number,
-): AssessmentResult => ({
-  ...head(task, now),
-  results: [within(toGroupAssessment(answer, task))],
-  source,
-  metadata,
-  ...(answer.riskLevel === 'unknown' ? { error: UNREADABLE_LEVEL } : {}),
-});
+/** Why rules answer as a matter of course, so that nothing failed: see {@link RulesReason}. */
+export type PlannedReason = 'no-keys' | 'budget' | 'superseded';
+/** The failure of a picture that was handed in: rules assess measurements, and it has none. */
+const NOTHING_MEASURED: Readonly<Record<PlannedReason, AssessmentFailure>> = {
+  'no-keys': { code: 'no-lease', message: 'no API key can be used now, and rules cannot assess a picture alone' },
+  budget: { code: 'budget', message: 'no call may be spent now, and rules cannot assess a picture alone' },
+  superseded: { code: 'superseded', message: 'a newer question took its place' },
+};
 
-/** The result of a task that the model answered, checked against the measurements. */
+/**
+ * The result of a task that the model answered, checked against the measurements. Where the model says that it cannot
+ * tell, a danger that was measured stands: then it is the rules' result. `promptHash`: of the prompt it was asked with.
+ */
 export function answeredByModel(
   task: AssessmentTask,
   answer: Answer,
   language: Language,
   metadata: ResultMetadata,
   now: number,
+  promptHash?: string,
 ): AssessmentResult {
-  if (answer.riskLevel === 'unknown') return unanswered(task, language, metadata, now, UNREADABLE_LEVEL);
+  const hash = promptHash === undefined ? {} : { promptHash };
+  if (answer.riskLevel === 'unknown') {
+    const byRules = withoutModel(task, language, metadata, now, UNREADABLE_LEVEL);
+    const measured = byRules.results[0]?.riskLevel ?? 'unknown';
+    if (isDangerous(measured)) return byRules;
+    const unsure = unknownResult(task, UNREADABLE_LEVEL, 'vlm', metadata, now);
+    return { ...unsure, results: unsure.results.map((each) => ({ ...each, ...hash })) };
+  }
   const weighed = weigh(answer, task, language);
-  const result = assessed(task, weighed.answer, 'vlm', metadata, now);
-  const { dispute } = weighed;
-  if (dispute === null) return result;
-  return { ...result, results: result.results.map((each) => ({ ...each, disputed: dispute })) };
+  const more = { ...hash, ...(weighed.dispute === null ? {} : { disputed: weighed.dispute }) };
+  return {
+    ...head(task, now),
+    results: [{ ...groupOf(task, weighed.answer, 'vlm'), ...more }],
+    source: 'vlm',
+    metadata,
+  };
 }
 
 /**
- * The result of a task where rules stood in for a model that could not be had. Null for a picture that somebody handed
- * in: nothing was measured on it, and rules assess only measurements.
+ * The result of a task whose model could not be had, for whatever reason: the rules', marked `degraded` with the
+ * failure. `unknown` for a picture that was handed in, as rules assess only measurements.
  */
-export function degraded(
+export function withoutModel(
   task: AssessmentTask,
   language: Language,
   metadata: ResultMetadata,
   now: number,
-  reason: AssessmentFailure,
-): AssessmentResult | null {
-  if (task.cameraId === ON_DEMAND_CAMERA) return null;
-  const metadataOfRules = { ...metadata, llmModel: null, apiKeyId: null };
-  const result = assessed(task, assessByRules(task, language), 'rules', metadataOfRules, now);
-  return { ...result, degraded: true, degradedReason: { ...reason, message: clipped(reason.message) } };
-}
-
-/**
- * The result of a task that ended without an answer of the model: `unknown`. Where its answer could not be read, or
- * said that it cannot tell, a danger that was measured stands: then the rules' result does.
- */
-export function unanswered(
-  task: AssessmentTask,
-  language: Language,
-  metadata: ResultMetadata,
-  now: number,
-  reason: AssessmentFailure,
+  failure: AssessmentFailure,
 ): AssessmentResult {
-  const measured = reason.code === 'unreadable-answer' ? degraded(task, language, metadata, now, reason) : null;
-  const level = measured?.results[0]?.riskLevel ?? 'unknown';
-  return measured !== null && isDangerous(level) ? measured : unknownResult(task, reason, 'vlm', metadata, now);
+  if (isHandedIn(task)) return unknownResult(task, failure, 'vlm', metadata, now);
+  const metadataOfRules = { ...metadata, llmModel: null, apiKeyId: null };
+  return {
+    ...ruled(task, language, failure.code, metadataOfRules, now),
+    degraded: true,
+    degradedReason: { ...failure, message: clipped(failure.message) },
+  };
 }
 
-/** The result of a task that is assessed by rules because there is no model to ask. */
-export function byRules(task: AssessmentTask, language: Language, now: number): AssessmentResult {
-  if (now >= Date.parse(task.expiresAt)) return unknownResult(task, EXPIRED, 'rules', NO_CALL, now);
-  if (task.cameraId === ON_DEMAND_CAMERA) return unknownResult(task, NOTHING_MEASURED, 'rules', NO_CALL, now);
-  return assessed(task, assessByRules(task, language), 'rules', NO_CALL, now);
-}
+/**
+ * The rules' result where the model is not asked, on purpose: nothing failed, so it is not `degraded`. `unknown` for a
+ * picture that was handed in.
+ */
+export const rulesInstead = (
+  task: AssessmentTask,
+  language: Language,
+  reason: PlannedReason,
+  now: number,
+): AssessmentResult =>
+  isHandedIn(task)
+    ? unknownResult(task, NOTHING_MEASURED[reason], 'rules', NO_CALL, now)
+    : ruled(task, language, reason, NO_CALL, now);
+
+const ruled = (
+  task: AssessmentTask,
+  language: Language,
+  reason: RulesReason,
+  metadata: ResultMetadata,
+  now: number,
+): AssessmentResult => ({
+  ...head(task, now),
+  results: [{ ...groupOf(task, assessByRules(task, language), 'rules'), reason }],
+  source: 'rules',
+  metadata,
+});
 
 /** The result of a task that could not be assessed: `unknown`, never `none`. */
-export const unknownResult = (
+const unknownResult = (
   task: AssessmentTask,
   error: AssessmentFailure,
   source: SchedulerMode,
@@ -127,11 +142,21 @@ export const unknownResult = (
       description: '',
       dangerObjectCount: 0,
       triggerObjectIds: [],
+      source,
+      assessedAt: task.timestamp,
     },
   ],
   source,
   metadata,
   error: { ...error, message: clipped(error.message) },
+});
+
+const isHandedIn = ({ cameraId }: AssessmentTask): boolean => cameraId === ON_DEMAND_CAMERA;
+
+const groupOf = (task: AssessmentTask, answer: Answer, source: SchedulerMode): GroupAssessment => ({
+  ...within(toGroupAssessment(answer, task)),
+  source,
+  assessedAt: task.timestamp,
 });
 
 /** Cuts long texts to the size that a message may have. */
@@ -141,14 +166,14 @@ const within = (assessment: GroupAssessment): GroupAssessment => ({
   description: clipped(assessment.description, MOST.description),
 });
 
-const head = (
-  task: AssessmentTask,
-  now: number,
-): Pick<AssessmentResult, 'taskId' | 'requestId' | 'cameraId' | 'timestamp' | 'traceId' | 'groupIndex'> => ({
+/** The fields that name the task, its group and its frame. */
+const head = (task: AssessmentTask, now: number): Omit<AssessmentResult, 'results' | 'source' | 'metadata'> => ({
   taskId: task.taskId,
   requestId: task.requestId,
   cameraId: task.cameraId,
   timestamp: new Date(now).toISOString(),
   traceId: task.traceId,
   groupIndex: task.group.groupIndex,
+  ...(isHandedIn(task) ? {} : { groupId: task.group.groupId, frameTimestamp: task.timestamp }),
+  ...(task.prior === undefined ? {} : { prior: task.prior.value }),
 });

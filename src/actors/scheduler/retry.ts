@@ -1,5 +1,5 @@
 import type { LlmCallStatus } from '../../infra/metrics.ts';
-import type { Blame, CallOutcome, CallOutcomeKind, UnreadReason } from '../../keys/outcome.ts';
+import type { Blame, CallOutcome, CallOutcomeKind } from '../../keys/outcome.ts';
 import type { AssessmentFailure } from '../../messages/assessment.ts';
 import type { FailureCode } from './scheduler.types.ts';
 
@@ -70,34 +70,6 @@ const PROVIDER: ReadonlySet<CallOutcomeKind> = new Set(['timeout', 'server-error
 /** Whether every call of a task failed because the provider did not answer; false when none was made. */
 export const providerFailed = (failed: readonly FailedAttempt[]): boolean =>
   failed.length > 0 && failed.every(({ failure }) => PROVIDER.has(failure.kind));
-
-/** Unreadable answers that say nothing at all. Any other may have meant a danger, which rules must not belittle. */
-const NOTHING_SAID: ReadonlySet<UnreadReason> = new Set([
-  'empty',
-  'reasoning-only',
-  'not-a-completion',
-  'error-in-body',
-]);
-
-/** Failures by which the model is out of reach, or refuses to answer. */
-const OUT_OF_REACH: ReadonlySet<CallOutcomeKind> = new Set([
-  ...PROVIDER,
-  'rejected-key',
-  'misconfigured',
-  'content-refused',
-  'stepped-down',
-]);
-
-/**
- * Whether rules may stand in for the model: it was out of reach, refused, or said nothing. False when a call brought an
- * answer that could not be read, and when none was made.
- */
-export const modelSilent = (failed: readonly FailedAttempt[]): boolean => failed.length > 0 && failed.every(isSilent);
-
-const isSilent = ({ failure }: FailedAttempt): boolean =>
-  failure.kind === 'unreadable'
-    ? failure.reason !== undefined && NOTHING_SAID.has(failure.reason)
-    : OUT_OF_REACH.has(failure.kind);
 
 const CODE: Readonly<Record<Failure['kind'], FailureCode>> = {
   unreadable: 'unreadable-answer',

@@ -1,25 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import type { Delivery, QueueLag } from '../../infra/bus.ts';
-import { type Outgoing, Processor, RETRY_NOW } from '../../infra/stage-processor.ts';
 import type { AssessmentResult } from '../../messages/assessment.ts';
-import { subjects } from '../../messages/subjects.ts';
 import { PRIORITIES, type AssessmentTask, type Priority } from '../../messages/task.ts';
 import { defineActor, type ActorContext } from '../../runtime/actor.ts';
-import { asError } from '../../runtime/errors.ts';
 import { CALLER } from '../caller.ts';
 import { KEY_POOL } from '../key-pool.ts';
 import { Admission, ADMISSION_BOUNDS, type SlotClaim } from './admission.ts';
-import type { Assessed } from './assess.ts';
 import { Assessor } from './assessor.ts';
 import { BusWatch } from './bus-watch.ts';
 import { callerClient } from './caller-client.ts';
 import { Counts } from './counts.ts';
+import { Fetches } from './fetches.ts';
 import { HedgeBudget } from './hedge.ts';
 import { Intake, type IntakeOptions } from './intake.ts';
 import { Overload } from './overload.ts';
 import type { Private } from './private.types.ts';
-import { TaskQueues } from './task-queues.ts';
-import { NO_CALL, unknownResult } from './result.ts';
+import { Questions } from './questions.ts';
+import { Runs } from './runs.ts';
+import { type Queue, TaskQueues } from './task-queues.ts';
 import type { SchedulerInit, SchedulerMessage, SchedulerSettings, SchedulerStats } from './scheduler.types.ts';
 
 type Task = Delivery<AssessmentTask>;
@@ -32,7 +30,8 @@ const BATCH = 16;
 const MEASURE_MS = 1_000;
 /** With free slots the backlog is asked for only at every fifth measurement. */
 const MEASURES_AT_REST = 5;
-const DUPLICATE_AGAIN_MS = 1_000;
+/** While there are questions the other schedulers hear of them this often. */
+const TELL_MS = 250;
 /** A task that waits for the provider is assessed by rules this long before it expires. */
 const RULES_MS = 500;
 const VALIDITY_MS = 30_000;
@@ -48,14 +47,16 @@ export const schedulerActor = defineActor<SchedulerMessage, Private>()<Scheduler
     const scheduler = new Scheduler(ctx, init);
     scheduler.pump();
     ctx.setInterval('measure', MEASURE_MS, { type: 'measure' });
+    ctx.setInterval('tell', TELL_MS, { type: 'tell-others' });
     return {
       handlers: {
         stats: () => scheduler.stats(),
         configure: ({ settings }) => scheduler.configure(settings),
-        fetched: ({ priority, deliveries, begunAt }) => scheduler.fetched(priority, deliveries, begunAt),
-        'fetch-failed': ({ priority, error }) => scheduler.fetchFailed(priority, error),
+        fetched: ({ queue, deliveries, begunAt }) => scheduler.fetched(queue, deliveries, begunAt),
+        'fetch-failed': ({ queue, error }) => scheduler.fetchFailed(queue, error),
         finished: ({ taskId, result }) => scheduler.finished(taskId, result),
         pump: () => scheduler.pump(),
+        'tell-others': () => scheduler.tellOthers(),
         measure: () => scheduler.measure(),
         measured: ({ lag }) => scheduler.measured(lag),
       },
@@ -69,15 +70,14 @@ class Scheduler {
   readonly #busWatch: BusWatch;
   readonly #queues: TaskQueues;
   readonly #intake: Intake<Task>;
-  readonly #processor: Processor<AssessmentTask>;
+  readonly #runs: Runs;
+  readonly #questions: Questions;
   readonly #counts = new Counts();
   readonly #hedges = new HedgeBudget();
   readonly #admission: Admission;
   readonly #assessor: Assessor;
   readonly #overload: Overload;
-  /** By task id: every task that was begun and has not ended, parked ones too. */
-  readonly #inFlight = new Map<string, Promise<void>>();
-  readonly #fetches = new Set<Promise<void>>();
+  readonly #fetches: Fetches;
   /** Aborted at the end of a stop, when calls in flight are given up. */
   readonly #abort = new AbortController();
   #settings: SchedulerSettings;
@@ -92,7 +92,23 @@ class Scheduler {
     this.#busWatch = new BusWatch(log);
     this.#queues = new TaskQueues(bus);
     this.#intake = new Intake(intakeOptions(init.settings));
-    this.#processor = new Processor({ name: 'scheduler', bus, clock, log, signal: ctx.signal });
+    this.#runs = new Runs({
+      bus,
+      clock,
+      log,
+      signal: ctx.signal,
+      onFinished: (taskId, result) => void this.#tell({ type: 'finished', taskId, result }),
+    });
+    const tell = (message: Private): void => void this.#tell(message);
+    this.#fetches = new Fetches({
+      queues: this.#queues,
+      runs: this.#runs,
+      clock,
+      signal: ctx.signal,
+      busOk: () => this.#busWatch.ok,
+      tell,
+      fail: (error) => ctx.fail(error),
+    });
     this.#admission = new Admission({
       clock,
       closing: ctx.signal,
@@ -112,6 +128,7 @@ class Scheduler {
       closing: ctx.signal,
       abort: this.#abort.signal,
       onRetry: () => void this.#counts.retries++,
+      onCalled: (task) => this.#questions.called(task),
     });
     this.#overload = new Overload({
       bus,
@@ -122,9 +139,27 @@ class Scheduler {
       validityMs: init.validityMs ?? VALIDITY_MS,
       takeReady: (priority, most) => this.#intake.takeOldest(priority, most),
       readyAt: (priority) => this.#intake.readyAt(priority),
+      questions: () => this.#questions.load(),
+      onPeer: (load, calls) => this.#questions.heardOf(load, calls),
       giveUp: (delivery) => this.#giveUp(delivery),
     });
+    this.#questions = new Questions({
+      bus,
+      clock,
+      metrics: ctx.metrics,
+      signal: ctx.signal,
+      language: init.language,
+      fetches: this.#fetches,
+      runs: this.#runs,
+      admission: this.#admission,
+      assessor: this.#assessor,
+      settings: () => this.#settings,
+      slots: () => Math.max(this.#settings.maxConcurrentTasks, this.#overload.slots),
+      tell,
+      wakeAt: (at) => ctx.setTimer('questions', Math.max(1, at - clock.now()), { type: 'pump' }),
+    });
     void this.#assessor.follow();
+    void this.#questions.followSupply();
   }
 
   configure(settings: SchedulerSettings): void {
@@ -136,18 +171,20 @@ class Scheduler {
   stats(): SchedulerStats {
     const { downSince, parked } = this.#admission;
     const age = (priority: Priority): number | null => ageOf(this.#intake.oldest(priority), this.#ctx.clock.now());
-    return this.#counts.stats({
+    const stats = this.#counts.stats({
       mode: this.#assessor.mode,
       max_concurrent_tasks: this.#settings.maxConcurrentTasks,
-      in_flight: this.#inFlight.size - parked,
-      ready: this.#intake.size,
+      in_flight: this.#runs.size - parked,
+      ready: this.#intake.size + this.#questions.waiting,
       bus_ok: this.#busWatch.ok,
       provider_down_since: downSince === null ? null : new Date(downSince).toISOString(),
       parked,
       hedges: this.#hedges.hedges,
       hedge_wins: this.#hedges.wins,
       oldest_seconds: { p1: age(1), p2: age(2), p3: age(3), p4: age(4), p5: age(5) },
+      duplicates: this.#runs.duplicates,
     });
+    return { ...stats, ...this.#questions.figures() };
   }
 
   /** Keeps a fetch under way at every level and fills the free slots. */
@@ -157,9 +194,10 @@ class Scheduler {
     // Expired tasks are answered at once, as that takes no call and no slot. More of that age may follow.
     const expired = this.#intake.remove((one) => Date.parse(one.body.expiresAt) <= clock.now());
     for (const delivery of expired) this.#begin(delivery);
+    this.#questions.pump();
     for (;;) {
       const { room, next } = this.#admission;
-      if (this.#inFlight.size < MOST_IN_HAND)
+      if (this.#runs.size < MOST_IN_HAND)
         for (const { priority, max } of this.#intake.fetches(expired.length > 0 ? BATCH : room))
           this.#fetch(priority, max);
       this.#overload.rate.setBusy(room === 0, clock.now());
@@ -176,27 +214,29 @@ class Scheduler {
     }
   }
 
-  fetched(priority: Priority, deliveries: readonly Task[], begunAt: number): void {
+  fetched(queue: Queue, deliveries: readonly Task[], begunAt: number): void {
     this.#busWatch.fetched(begunAt);
-    this.#intake.fetched(priority, deliveries, this.#ctx.clock.now());
+    if (queue === 'questions') this.#questions.fetched(deliveries);
+    else this.#intake.fetched(queue, deliveries, this.#ctx.clock.now());
     this.pump();
   }
 
-  fetchFailed(priority: Priority, error: Error): void {
+  fetchFailed(queue: Queue, error: Error): void {
     this.#busWatch.failed(error, this.#ctx.clock.now());
-    this.#intake.failed(priority);
+    if (queue === 'questions') this.#questions.fetched([]);
+    else this.#intake.failed(queue);
     this.pump();
   }
 
   /** A task ended. `result`: the published one; null when the task went back to the bus. */
   finished(taskId: string, result: AssessmentResult | null): void {
-    this.#inFlight.delete(taskId);
+    const wasQuestion = this.#questions.finished(taskId, result);
     if (result === null) {
       this.#counts.handedBack++;
     } else {
       const { cameraId, traceId, error, metadata } = result;
       this.#counts.published(result, this.#ctx.metrics);
-      if ((metadata.calls?.length ?? 0) > 0) this.#overload.rate.served(this.#ctx.clock.now());
+      if (!wasQuestion && (metadata.calls?.length ?? 0) > 0) this.#overload.rate.served(this.#ctx.clock.now());
       if (error !== undefined)
         this.#ctx.log.debug(
           { taskId, cameraId, traceId, code: error.code },
@@ -206,10 +246,16 @@ class Scheduler {
     this.pump();
   }
 
+  /** Called four times a second, so that several schedulers choose as one. */
+  tellOthers(): void {
+    if (this.#questions.hasNews) this.#overload.tell();
+  }
+
   /** Called every second. Asks for the backlog in the streams too, less often while there are free slots. */
   measure(): void {
     void this.#assessor.follow();
-    const { mode, in_flight, ready, parked, assessed, degraded, retries, bus_ok, unknown, hedges } = this.stats();
+    const { mode, in_flight, ready, parked, assessed, degraded, retries, bus_ok, unknown, rules, hedges } =
+      this.stats();
     this.#ctx.report({
       mode,
       in_flight,
@@ -218,12 +264,13 @@ class Scheduler {
       assessed,
       degraded,
       unknown: Object.values(unknown).reduce((sum, count) => sum + count, 0),
-      shed: unknown.shed,
+      shed: unknown.shed + rules.shed,
       retries,
       hedges,
       bus_ok,
     });
     this.#overload.tell();
+    void this.#questions.followSupply();
     if (!this.#overload.rate.busy(this.#ctx.clock.now()) && this.#measures++ % MEASURES_AT_REST !== 0) return;
     void this.#queues.lag().then((lag) => this.#tell({ type: 'measured', lag }));
   }
@@ -236,79 +283,36 @@ class Scheduler {
   /** Hands waiting tasks back at once. Calls in flight may finish within `drainMs`, then their tasks go back too. */
   async stop(): Promise<void> {
     const shedding = this.#overload.close();
-    await this.#processor.stop(this.#settings.drainMs);
+    this.#questions.close();
+    await this.#runs.stop(this.#settings.drainMs);
     this.#abort.abort();
-    await Promise.all([shedding, ...this.#fetches, ...this.#inFlight.values()]);
+    await Promise.all([shedding, this.#fetches.ended(), this.#runs.ended()]);
     await this.#queues.close();
   }
 
   #fetch(priority: Priority, max: number): void {
-    const { clock, signal } = this.#ctx;
-    this.#intake.fetching(priority, clock.now());
-    const done = this.#queues
-      .longFetch(priority, max, { clock, signal, failed: !this.#busWatch.ok })
-      .then(
-        ({ deliveries, begunAt }) => {
-          for (const delivery of deliveries) this.#processor.hold(delivery);
-          this.#tell({ type: 'fetched', priority, deliveries, begunAt });
-        },
-        (thrown: unknown) => void this.#tell({ type: 'fetch-failed', priority, error: asError(thrown) }),
-      )
-      .catch((thrown: unknown) => this.#ctx.fail(asError(thrown)))
-      .finally(() => this.#fetches.delete(done));
-    this.#fetches.add(done);
+    this.#intake.fetching(priority, this.#ctx.clock.now());
+    this.#fetches.start(priority, max);
   }
 
   #begin(delivery: Task): void {
     const { body } = delivery;
     const now = this.#ctx.clock.now();
     const claim: SlotClaim = { priority: body.priority, since: now, until: Date.parse(body.expiresAt) - RULES_MS };
-    if (this.#isDuplicate(delivery)) return;
+    if (this.#runs.isDuplicate(delivery)) return;
     this.#admission.begin(claim);
     // The slot is kept until the result is stored, so that no calls are made whose results the bus does not take.
-    void this.#run(
+    void this.#runs.run(
       delivery,
       (task) => this.#assessor.assess(task, claim, this.#settings),
       () => this.#admission.end(claim),
     );
   }
 
-  /** Answers a task as shed. */
+  /** Answers a task as shed: by rules, or `unknown` for a picture that was handed in. */
   async #giveUp(delivery: Task): Promise<void> {
-    if (this.#isDuplicate(delivery)) return;
-    const shed = {
-      code: 'shed',
-      message: 'more groups waited than could be judged in time, and this was among the least dangerous',
-    } as const;
-    await this.#run(delivery, (task) =>
-      Promise.resolve(unknownResult(task, shed, this.#assessor.mode, NO_CALL, this.#ctx.clock.now())),
-    );
-  }
-
-  /** Assesses a task and publishes the result. Resolves when the task is settled; never rejects. */
-  #run(delivery: Task, assess: (task: AssessmentTask) => Promise<Assessed>, onEnd?: () => void): Promise<void> {
-    const { taskId } = delivery.body;
-    let result: Assessed = null;
-    const end = this.#processor
-      .process(delivery, async ({ body }) => {
-        result = await assess(body);
-        return result === null ? RETRY_NOW : { kind: 'publish', messages: [outgoing(result)] };
-      })
-      .then(({ kind }) => {
-        onEnd?.();
-        this.#tell({ type: 'finished', taskId, result: kind === 'publish' ? result : null });
-      });
-    this.#inFlight.set(taskId, end);
-    return end;
-  }
-
-  /** A task is delivered again while it is in flight when NATS was down. The ack of the first delivery ends both. */
-  #isDuplicate(delivery: Task): boolean {
-    this.#processor.hold(delivery);
-    if (!this.#inFlight.has(delivery.body.taskId)) return false;
-    this.#counts.duplicates++;
-    void this.#processor.settle(delivery, { kind: 'retry', afterMs: DUPLICATE_AGAIN_MS });
-    return true;
+    if (this.#runs.isDuplicate(delivery)) return;
+    await this.#runs.run(delivery, (task) => Promise.resolve(this.#assessor.shed(task)));
   }
 
   /** Pumps again when the next ready task expires. */
@@ -330,11 +334,6 @@ class Scheduler {
     return told;
   }
 }
-
-const outgoing = (result: AssessmentResult): Outgoing => {
-  const { cameraId, requestId, traceId, taskId } = result;
-  return { subject: subjects.result(cameraId), body: result, trace: { cameraId, requestId, traceId }, id: taskId };
-};
 
 /** Seconds since the task was put on the bus; null without a task. */
 const ageOf = (delivery: Task | undefined, now: number): number | null =>

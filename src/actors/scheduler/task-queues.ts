@@ -6,7 +6,7 @@ import { type Clock, pause } from '../../runtime/clock.ts';
 /** A fetch waits this long at the server for a first task. */
 const WAIT_MS = 2_000;
 /** Pause after a failed fetch. */
-const AGAIN_MS = 500;
+const AGAIN_MS = 250;
 /** A fetch that ends so soon without a task was refused, as when the consumer has too many unacked ones. */
 const REFUSED_MS = 100;
 
@@ -16,10 +16,13 @@ export interface Fetched {
   readonly begunAt: number;
 }
 
-/** The durable consumers of the five levels, opened when first needed and again after an error. */
+/** A level of the tasks, or the questions about the cameras' groups. */
+export type Queue = Priority | 'questions';
+
+/** The durable consumers of the five levels and of the questions, opened when first needed and again after an error. */
 export class TaskQueues {
   readonly #bus: Bus;
-  readonly #consumers = new Map<Priority, PullConsumer<AssessmentTask>>();
+  readonly #consumers = new Map<Queue, PullConsumer<AssessmentTask>>();
 
   constructor(bus: Bus) {
     this.#bus = bus;
@@ -27,16 +30,16 @@ export class TaskQueues {
 
   /** Resolves to up to `max` tasks, see {@link PullConsumer.fetch}. Rejects `BUS_DOWN` while NATS is down. */
   async fetch(
-    priority: Priority,
+    queue: Queue,
     max: number,
     waitMs: number,
     signal?: AbortSignal,
   ): Promise<readonly Delivery<AssessmentTask>[]> {
-    const consumer = await this.#open(priority);
+    const consumer = await this.#open(queue);
     try {
       return await consumer.fetch(max, waitMs, signal);
     } catch (error) {
-      this.#consumers.delete(priority);
+      this.#consumers.delete(queue);
       void consumer.close();
       throw error;
     }
@@ -47,13 +50,13 @@ export class TaskQueues {
    * that is down is not hammered.
    */
   async longFetch(
-    priority: Priority,
+    queue: Queue,
     max: number,
     { clock, signal, failed }: { readonly clock: Clock; readonly signal: AbortSignal; readonly failed: boolean },
   ): Promise<Fetched> {
     if (failed) await pause(clock, AGAIN_MS, signal);
     const begunAt = clock.now();
-    const deliveries = await this.fetch(priority, max, WAIT_MS, signal);
+    const deliveries = await this.fetch(queue, max, WAIT_MS, signal);
     if (deliveries.length === 0 && clock.now() - begunAt < REFUSED_MS) await pause(clock, REFUSED_MS, signal);
     return { deliveries, begunAt };
   }
@@ -77,11 +80,13 @@ export class TaskQueues {
     await Promise.all([...this.#consumers.values()].map((consumer) => consumer.close()));
   }
 
-  async #open(priority: Priority): Promise<PullConsumer<AssessmentTask>> {
-    const open =
-      this.#consumers.get(priority) ??
-      (await this.#bus.pull({ stream: streams.tasks, durable: consumers.scheduler(priority), parser: AssessmentTask }));
-    this.#consumers.set(priority, open);
-    return open;
+  async #open(queue: Queue): Promise<PullConsumer<AssessmentTask>> {
+    const known = this.#consumers.get(queue);
+    if (known !== undefined) return known;
+    const [stream, durable] =
+      queue === 'questions' ? [streams.questions, consumers.questions] : [streams.tasks, consumers.scheduler(queue)];
+    const opened = await this.#bus.pull({ stream, durable, parser: AssessmentTask });
+    this.#consumers.set(queue, opened);
+    return opened;
   }
 }

@@ -12,6 +12,8 @@ export interface CheckReport {
   readonly counts: {
     readonly frames: number;
     readonly groups: number;
+    /** Of them, those in which nothing had changed since an earlier frame: the model may have answered about it. */
+    readonly still: number;
     readonly tasks: number;
     readonly assessments: number;
     readonly aggregates: number;
@@ -43,7 +45,7 @@ export class CheckLedger {
     push: [],
     'end to end': [],
   };
-  readonly #counts = { frames: 0, groups: 0, tasks: 0, assessments: 0, aggregates: 0, pushed: 0 };
+  readonly #counts = { frames: 0, groups: 0, still: 0, tasks: 0, assessments: 0, aggregates: 0, pushed: 0 };
   readonly #sources: Record<string, number> = {};
   #unknown = 0;
   #traceBroken = 0;
@@ -52,6 +54,7 @@ export class CheckLedger {
   detection(detection: Detection, at: number): void {
     this.#counts.frames += 1;
     this.#counts.groups += detection.trafficGroups.length;
+    this.#counts.still += detection.trafficGroups.filter(({ unchangedSince }) => unchangedSince !== undefined).length;
     const detectMs = detection.detectionLatency * 1000;
     this.#samples.detect.push(detectMs);
     this.#samples['store+publish'].push(at - Date.parse(detection.timestamp) - detectMs);
@@ -104,7 +107,7 @@ export class CheckLedger {
   }
 
   report(): CheckReport {
-    const { frames, groups, tasks, assessments, aggregates, pushed } = this.#counts;
+    const { frames, groups, still, tasks, assessments, aggregates, pushed } = this.#counts;
     const silent = (count: number, stage: string, hint: string): string[] =>
       count > 0 ? [] : [`${stage}: silent; ${hint}`];
     const problems = [
@@ -112,7 +115,7 @@ export class CheckLedger {
       ...(frames === 0
         ? []
         : silent(groups, 'grouping', 'no two road users were near each other: is the scene empty?')),
-      ...(groups === 0 ? [] : silent(tasks, 'task generator', 'no task on assessment-tasks.>')),
+      ...(groups === still ? [] : silent(tasks, 'task generator', 'no task on assessment-tasks.>')),
       ...(tasks === 0 ? [] : silent(assessments, 'scheduler', 'no answer on risk-assessment-results.>')),
       ...(frames === 0 ? [] : silent(aggregates, 'aggregator', 'no aggregate was published')),
       ...(aggregates === 0 ? [] : silent(pushed, 'live feed', 'no aggregate came over the WebSocket')),

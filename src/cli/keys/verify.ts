@@ -169,7 +169,7 @@ async function verifyOne(client: VlmClient, key: KeySpec, jpeg: Buffer, timeoutM
     const reply = await client.call({
       access,
       prompt: buildPrompt(task, 'en'),
-      jpeg,
+      pictures: [{ jpeg, caption: '' }],
       traceId: task.traceId,
       timeoutMs,
     });

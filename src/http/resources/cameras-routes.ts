@@ -2,10 +2,11 @@ import { z } from 'zod';
 import { MAX_CAMERAS } from '../../infra/camera-store.ts';
 import { redactUrl } from '../../infra/redact.ts';
 import type { SourceAllow } from '../../infra/source-policy.ts';
+import type { CameraConfig } from '../../messages/camera.ts';
 import { HttpError } from '../errors/http-error.ts';
 import { errorReplies } from '../errors/replies.ts';
 import type { CameraPort, CameraRecord } from '../ports.ts';
-import { CameraParams, CameraView, cameraBodies } from '../schemas/cameras-schema.ts';
+import { CameraParams, CameraView, cameraBodies, type NewCamera } from '../schemas/cameras-schema.ts';
 import type { App } from '../server.types.ts';
 
 export interface CameraRoutesDeps {
@@ -38,8 +39,8 @@ export function cameraRoutes(app: App, { cameras, sourceAllow, onRemoved }: Came
       },
     },
     async (request, reply) => {
-      const { cameraId, name, url, enabled, intervalSeconds } = request.body;
-      const outcome = await cameras.add({ cameraId, name: name ?? cameraId, url, enabled, intervalSeconds });
+      const { cameraId } = request.body;
+      const outcome = await cameras.add(configOf(request.body));
       if (outcome !== 'added') throw notAdded(outcome, cameraId);
       return reply
         .code(201)
@@ -96,6 +97,13 @@ export function cameraRoutes(app: App, { cameras, sourceAllow, onRemoved }: Came
     },
   );
 }
+
+const configOf = ({ name, freshnessSeconds, prompt, ...fields }: NewCamera): CameraConfig => ({
+  ...fields,
+  name: name ?? fields.cameraId,
+  ...(freshnessSeconds === undefined ? {} : { freshnessSeconds }),
+  ...(prompt === undefined ? {} : { prompt }),
+});
 
 /** A camera as every reply shows it, with the password of its URL hidden. */
 const cameraView = ({ config, status, figures }: CameraRecord): CameraView => ({

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { CameraConfig, CameraStatus } from '../../messages/camera.ts';
+import { CameraConfig, CameraPrompt, CameraStatus, FreshnessSeconds } from '../../messages/camera.ts';
 import { CameraId, IsoTime, ON_DEMAND_CAMERA } from '../../messages/ids.ts';
 import { MAX_SOURCE_LENGTH, checkSource, type SourceAllow } from '../../infra/source-policy.ts';
 
@@ -42,6 +42,10 @@ const sourceUrl = (allow: SourceAllow | null) =>
     .meta({ description: 'rtsp:// or rtsps:// URL; it may contain user and password', maxLength: MAX_SOURCE_LENGTH });
 
 const Interval = CameraConfig.shape.intervalSeconds;
+const Freshness = FreshnessSeconds.meta({
+  description: 'How old a frame may be, in seconds, when a verdict about it reaches a screen',
+});
+const Prompt = CameraPrompt.meta({ description: "Text about the camera's scene, added to the model's instructions" });
 
 /** Bodies of `POST` and `PATCH`, under the deployment's list of allowed hosts. Unknown fields are refused. */
 export function cameraBodies(allow: SourceAllow | null) {
@@ -57,16 +61,28 @@ export function cameraBodies(allow: SourceAllow | null) {
     intervalSeconds: Interval.default(DEFAULT_INTERVAL_SECONDS).meta({
       description: 'Seconds between analysed frames',
     }),
+    freshnessSeconds: Freshness.optional(),
+    prompt: Prompt.optional(),
   });
   const patch = z
-    .strictObject({ name: Name, url, enabled: z.boolean(), intervalSeconds: Interval })
+    .strictObject({
+      name: Name,
+      url,
+      enabled: z.boolean(),
+      intervalSeconds: Interval,
+      // Null: the setting of the key file, and no text.
+      freshnessSeconds: Freshness.nullable(),
+      prompt: Prompt.nullable(),
+    })
     .partial()
     .refine(
       (fields) => Object.keys(fields).length > 0,
-      'names nothing to change: give name, url, enabled or intervalSeconds',
+      'names nothing to change: give name, url, enabled, intervalSeconds, freshnessSeconds or prompt',
     );
   return { create, patch };
 }
+
+export type NewCamera = z.infer<ReturnType<typeof cameraBodies>['create']>;
 
 /** The fields of a camera that may be changed; at least one. */
 export type CameraPatch = z.infer<ReturnType<typeof cameraBodies>['patch']>;

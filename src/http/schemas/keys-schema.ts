@@ -19,6 +19,7 @@ const limits = {
     .min(16)
     .max(32_768)
     .meta({ description: 'Tokens of an answer at most, reasoning among them; default 600' }),
+  max_images: z.int().min(1).max(3).meta({ description: 'Pictures of one call at most; default 3' }),
   extra_body: z.record(z.string(), z.unknown()).meta({
     description:
       'Fields added to the body of every call, at most 4,096 characters as JSON; not messages, model, stream',
@@ -47,6 +48,7 @@ export const KeyBody = z.strictObject({
   price_per_1k_input: limits.price_per_1k_input.optional(),
   price_per_1k_output: limits.price_per_1k_output.optional(),
   max_output_tokens: limits.max_output_tokens.optional(),
+  max_images: limits.max_images.optional(),
   extra_body: limits.extra_body.optional(),
 });
 export type KeyBody = z.infer<typeof KeyBody>;
@@ -83,6 +85,7 @@ export const KeyView = z.object({
   quota_group: z.string().nullable(),
   max_in_flight: z.int().nullable(),
   max_output_tokens: z.int(),
+  max_images: z.int(),
   extra_body: z.record(z.string(), z.unknown()).nullable(),
   adaptations: z.array(z.string()).meta({
     description:

@@ -31,7 +31,16 @@ const STREAMS: readonly StreamPlan[] = [
     subjects: [subjects.tasks],
     retention: RetentionPolicy.Workqueue,
     max_age: nanos(10 * MINUTE),
-    max_bytes: 128 * MB,
+    max_bytes: 96 * MB,
+  },
+  // The newest question of each group only: the server drops an older one, also while a scheduler has it unacked.
+  {
+    name: streams.questions,
+    subjects: [subjects.questions],
+    retention: RetentionPolicy.Workqueue,
+    max_age: nanos(2 * MINUTE),
+    max_bytes: 32 * MB,
+    max_msgs_per_subject: 1,
   },
   { name: streams.results, subjects: [subjects.results], max_age: nanos(60 * MINUTE), max_bytes: 256 * MB },
   // Pending webhook calls. A call that fails for ten minutes is given up, so none gets this old.
@@ -166,6 +175,14 @@ const CONSUMERS: readonly ConsumerPlan[] = [
     maxAckPending: 2_048,
     ackWaitMs: 10_000,
   })),
+  // Schedulers take every question at once and choose among them, so many are unacked.
+  {
+    stream: streams.questions,
+    durable: consumers.questions,
+    filter: subjects.questions,
+    maxAckPending: 20_000,
+    ackWaitMs: 10_000,
+  },
 ];
 
 /** Deliveries of one message after which it becomes a dead letter of this consumer. */

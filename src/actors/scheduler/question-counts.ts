@@ -1,0 +1,101 @@
+import type { MetricRecorder } from '../../infra/metric-table.ts';
+import type { AssessmentResult } from '../../messages/assessment.ts';
+import { MOST } from '../../messages/bounds.ts';
+import type { QuestionCounts, QuestionFigures } from './scheduler.types.ts';
+
+type Outcome = keyof QuestionCounts;
+type CallKind = 'used' | 'wasted';
+
+/** Cameras that the figures list. */
+const MOST_LISTED = 100;
+const MOST_GROUPS = 20_000;
+const SECOND_MS = 1_000;
+const MINUTE_S = 60;
+
+/**
+ * Counts questions and calls. A call is wasted when it failed or was given up, or when a newer frame of its group had
+ * been answered before. Pure: every call takes the time (epoch ms).
+ */
+export class QuestionTally {
+  readonly #metrics: Pick<MetricRecorder, 'inc'>;
+  readonly #total: Record<Outcome, number> = { asked: 0, superseded: 0, budget: 0 };
+  readonly #cameras = new Map<string, Record<Outcome, number>>();
+  readonly #calls: Record<CallKind, number> = { used: 0, wasted: 0 };
+  /** Calls of the last minute by second, oldest first. */
+  #seconds: { readonly at: number; used: number; wasted: number }[] = [];
+  /** Time of the newest frame that the model answered, by group. */
+  readonly #answered = new Map<string, number>();
+
+  constructor(metrics: Pick<MetricRecorder, 'inc'>) {
+    this.#metrics = metrics;
+  }
+
+  get used(): number {
+    return this.#calls.used;
+  }
+
+  /** A question was put to the model, or will not be. */
+  question(cameraId: string, outcome: Outcome): void {
+    this.#metrics.inc('questions_total', 1, { outcome });
+    this.#total[outcome]++;
+    const camera = this.#cameras.get(cameraId) ?? { asked: 0, superseded: 0, budget: 0 };
+    camera[outcome]++;
+    this.#cameras.set(cameraId, camera);
+    forgetOldest(this.#cameras, MOST.cameras);
+  }
+
+  /** A call begins. */
+  called(now: number): void {
+    this.#count('used', 1, now);
+  }
+
+  /** A task ended with this result. `group`: of a question, its group and the time of its frame. */
+  ended(
+    { metadata, source }: Pick<AssessmentResult, 'metadata' | 'source'>,
+    group: { readonly key: string; readonly frameAt: number } | null,
+    now: number,
+  ): void {
+    const calls = metadata.calls ?? [];
+    let wasted = calls.filter(({ outcome }) => outcome !== 'ok').length;
+    if (group !== null && source === 'vlm' && calls.length > wasted) {
+      const newest = this.#answered.get(group.key) ?? -Infinity;
+      if (newest > group.frameAt) wasted += 1;
+      this.#answered.delete(group.key);
+      this.#answered.set(group.key, Math.max(newest, group.frameAt));
+      forgetOldest(this.#answered, MOST_GROUPS);
+    }
+    if (wasted > 0) this.#count('wasted', wasted, now);
+  }
+
+  questions(): QuestionFigures {
+    const listed = [...this.#cameras]
+      .toSorted(([, a], [, b]) => b.budget + b.superseded - (a.budget + a.superseded))
+      .slice(0, MOST_LISTED);
+    return { ...this.#total, by_camera: listed.map(([camera_id, counts]) => ({ camera_id, ...counts })) };
+  }
+
+  calls(now: number): Readonly<Record<CallKind | `${CallKind}_last_minute`, number>> {
+    this.#prune(now);
+    const sum = (kind: CallKind): number => this.#seconds.reduce((total, second) => total + second[kind], 0);
+    return { ...this.#calls, used_last_minute: sum('used'), wasted_last_minute: sum('wasted') };
+  }
+
+  #count(kind: CallKind, count: number, now: number): void {
+    this.#calls[kind] += count;
+    this.#prune(now);
+    const at = Math.floor(now / SECOND_MS);
+    const newest = this.#seconds.at(-1);
+    if (newest?.at === at) newest[kind] += count;
+    else this.#seconds.push({ at, used: 0, wasted: 0, [kind]: count });
+  }
+
+  #prune(now: number): void {
+    const from = Math.floor(now / SECOND_MS) - MINUTE_S;
+    this.#seconds = this.#seconds.filter(({ at }) => at > from);
+  }
+}
+
+function forgetOldest<T>(map: Map<string, T>, most: number): void {
+  const [oldest] = map.size > most ? map.keys() : [];
+  if (oldest !== undefined) map.delete(oldest);
+}

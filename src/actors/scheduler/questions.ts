@@ -1,0 +1,319 @@
+import { z } from 'zod';
+import type { Bus, Delivery } from '../../infra/bus.ts';
+import type { MetricRecorder } from '../../infra/metric-table.ts';
+import type { Language } from '../../llm/language.ts';
+import type { AssessmentResult } from '../../messages/assessment.ts';
+import { MOST } from '../../messages/bounds.ts';
+import { CameraId, IsoTime } from '../../messages/ids.ts';
+import { subjects } from '../../messages/subjects.ts';
+import type { AssessmentTask } from '../../messages/task.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { createCallBudget, type CallBudget } from '../../tasks/call-budget.ts';
+import { valueOf } from '../../tasks/value.ts';
+import type { Admission, SlotClaim } from './admission.ts';
+import { AskLimits, RULES_MS } from './ask-limits.ts';
+import type { Assessor } from './assessor.ts';
+import { CameraTurns } from './camera-turns.ts';
+import type { Fetches } from './fetches.ts';
+import { MOST_TOLD, type QuestionLoad } from './peers.ts';
+import type { Private } from './private.types.ts';
+import { groupKey, QuestionBoard, questionOf, type Question, type Unasked } from './question-board.ts';
+import { QuestionTally } from './question-counts.ts';
+import { rulesInstead } from './result.ts';
+import type { Runs } from './runs.ts';
+import type { CallFigures, QuestionFigures, SchedulerSettings } from './scheduler.types.ts';
+
+type Task = Delivery<AssessmentTask>;
+
+export interface QuestionsOptions {
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly metrics: MetricRecorder;
+  /** Aborted when the scheduler stops. */
+  readonly signal: AbortSignal;
+  readonly language: Language;
+  readonly fetches: Pick<Fetches, 'start'>;
+  readonly runs: Runs;
+  readonly admission: Admission;
+  readonly assessor: Assessor;
+  readonly settings: () => SchedulerSettings;
+  /** Tasks that all schedulers together assess at once. */
+  readonly slots: () => number;
+  readonly tell: (message: Private) => void;
+  /** Pumps again at this moment, epoch ms. */
+  readonly wakeAt: (at: number) => void;
+}
+
+/** What a scheduler needs of another one's question: which group and which frame. */
+const HeardQuestion = z.object({
+  cameraId: CameraId,
+  timestamp: IsoTime,
+  group: z.object({ groupId: z.string().max(MOST.name) }),
+});
+
+interface Begun {
+  readonly question: Question<Task>;
+  readonly claim: SlotClaim;
+  calls: number;
+}
+
+/** Questions fetched at once. */
+const BATCH = 64;
+/** Questions and tasks begun and not settled, at which no more are fetched. */
+const MOST_IN_HAND = 2_000;
+const ASSUMED_ANSWER_MS = 1_200;
+/** Between two looks at the price, in ms. */
+const LEAST_WAIT_MS = 10;
+
+/**
+ * The questions about the cameras' groups. All are fetched at once; the board holds the newest of each group. Those
+ * worth a call are asked; rules answer the others as soon as no answer can be in time. Schedulers tell each other of
+ * newer questions and of their calls, so that they choose as one.
+ */
+export class Questions {
+  readonly #options: QuestionsOptions;
+  readonly #board = new QuestionBoard<Task>();
+  readonly #limits = new AskLimits();
+  readonly #turns = new CameraTurns();
+  readonly #budget: CallBudget = createCallBudget();
+  readonly #tally: QuestionTally;
+  /** By task id. */
+  readonly #begun = new Map<string, Begun>();
+  /** The newest one begun of each group. */
+  readonly #newestBegun = new Map<string, Begun>();
+  readonly #unsubscribe: () => void;
+  /** To be told to the other schedulers. */
+  #news: { arrivals: number; arrived: number[]; asked: string[] } = { arrivals: 0, arrived: [], asked: [] };
+  #fetching = false;
+  #perSecond: number | null = null;
+
+  constructor(options: QuestionsOptions) {
+    const { bus, metrics } = options;
+    this.#options = options;
+    this.#tally = new QuestionTally(metrics);
+    this.#unsubscribe = bus.subscribe(subjects.questions, HeardQuestion, (heard) => this.#heard(heard));
+  }
+
+  /** Questions that wait. */
+  get waiting(): number {
+    return this.#board.size;
+  }
+
+  figures(): { readonly questions: QuestionFigures; readonly calls: CallFigures } {
+    const now = this.#options.clock.now();
+    const answerMs = this.#limits.medianMs(now);
+    return {
+      questions: this.#tally.questions(),
+      calls: {
+        ...this.#tally.calls(now),
+        allowed_per_minute: this.#perSecond === null ? null : Math.round(this.#perSecond * 60),
+        answer_ms: answerMs === null ? null : Math.round(answerMs),
+        price: Math.min(2, this.#budget.price(now)),
+      },
+    };
+  }
+
+  /** A fetch ended with these questions; with none when it failed. */
+  fetched(deliveries: readonly Task[]): void {
+    this.#fetching = false;
+    const { runs, clock, settings } = this.#options;
+    const now = clock.now();
+    for (const delivery of deliveries) {
+      runs.hold(delivery);
+      const question = questionOf(delivery, settings().freshnessMs, now);
+      const { task } = question;
+      if (this.#board.has(task)) runs.putOff(delivery);
+      else if (!runs.isDuplicate(delivery)) this.#arrived(question, now);
+    }
+  }
+
+  /** Keeps a fetch under way, answers the questions that are too late and asks the best ones. */
+  pump(): void {
+    const { clock, admission, assessor, signal, settings } = this.#options;
+    if (signal.aborted) return;
+    const now = clock.now();
+    const { cameraTurnMs } = settings();
+    this.#limits.setDown(admission.downSince !== null, now);
+    const askBy = (question: Question<Task>): number =>
+      assessor.rulesOnly ? question.expiresAt : this.#limits.askBy(question, now);
+    for (const question of this.#board.tooLate(now, askBy)) {
+      // One that waited for the provider is answered with that reason.
+      if (assessor.rulesOnly || this.#limits.mayWait(question)) this.#begin(question);
+      else this.#answer({ question, reason: 'budget' });
+    }
+    const isFree = assessor.rulesOnly || admission.downSince !== null;
+    while (admission.roomForQuestions > 0) {
+      const question = this.#board.take(now, {
+        price: isFree ? 0 : this.#budget.price(now),
+        askBy,
+        overdueMs: (cameraId) => this.#turns.overdueMs(cameraId, cameraTurnMs, now),
+      });
+      if (question === null) break;
+      this.#begin(question);
+    }
+    this.#fetch();
+    this.#wake(askBy, now);
+  }
+
+  /** A call about this task begins. A question's first call was counted when it was begun. */
+  called({ taskId, cameraId }: AssessmentTask): void {
+    const now = this.#options.clock.now();
+    this.#tally.called(now);
+    const begun = this.#begun.get(taskId);
+    if (begun === undefined || begun.calls > 0) this.#budget.spent(1, now);
+    if (begun === undefined) return;
+    if (begun.calls === 0) this.#tally.question(cameraId, 'asked');
+    begun.calls += 1;
+  }
+
+  /**
+   * A task or a question ended. `result`: the published one; null when it went back to the bus. Returns whether a
+   * question ended that had been begun.
+   */
+  finished(taskId: string, result: AssessmentResult | null): boolean {
+    const now = this.#options.clock.now();
+    const begun = this.#begun.get(taskId);
+    const key = begun === undefined ? null : groupKey(begun.question.task);
+    this.#begun.delete(taskId);
+    if (key !== null && this.#newestBegun.get(key) === begun) this.#newestBegun.delete(key);
+    if (begun !== undefined && begun.calls === 0) this.#notCalled(begun, result, now);
+    if (result === null) return begun !== undefined;
+    this.#tally.ended(
+      result,
+      begun === undefined || key === null ? null : { key, frameAt: begun.question.frameAt },
+      now,
+    );
+    for (const { apiKeyId, outcome, sendMs, modelMs } of result.metadata.calls ?? []) {
+      // The keys had less than was reckoned.
+      if (outcome === 'rate-limited') this.#budget.emptied(now);
+      if (modelMs !== null && (outcome === 'ok' || outcome === 'timeout'))
+        this.#limits.answered(apiKeyId, (sendMs ?? 0) + modelMs, now);
+    }
+    return begun !== undefined;
+  }
+
+  /** Asks the pool how many calls the keys allow. Never rejects. */
+  async followSupply(): Promise<void> {
+    const { assessor, clock, slots, tell } = this.#options;
+    const supply = await assessor.supply();
+    if (supply === null) return;
+    const now = clock.now();
+    this.#limits.setKeys(supply.keys);
+    const bySlots = (slots() * 1_000) / (this.#limits.medianMs(now) ?? ASSUMED_ANSWER_MS);
+    // Without a key that can be used, a question learns from the pool why.
+    this.#perSecond = supply.perSecond === null ? null : Math.min(supply.perSecond, bySlots);
+    this.#budget.setRate(supply.keys.length === 0 ? null : this.#perSecond, now);
+    tell({ type: 'pump' });
+  }
+
+  /** Whether the other schedulers should hear of something before long. */
+  get hasNews(): boolean {
+    return this.#news.arrivals > 0 || this.#news.asked.length > 0;
+  }
+
+  /** The report for the other schedulers, since the last one. */
+  load(): QuestionLoad {
+    const news = this.#news;
+    this.#news = { arrivals: 0, arrived: [], asked: [] };
+    return { ...news, slots: this.#options.settings().maxConcurrentTasks, called: this.#tally.used };
+  }
+
+  /** Another scheduler's report; it has begun so many calls since the one before. */
+  heardOf({ arrivals, arrived, asked }: QuestionLoad, calls: number): void {
+    const now = this.#options.clock.now();
+    for (let index = 0; index < Math.min(arrivals, 10 * MOST_TOLD); index += 1) {
+      const value = arrived[index % Math.max(1, arrived.length)];
+      if (value !== undefined) this.#budget.arrived(value, now);
+    }
+    for (const cameraId of asked) this.#turns.asked(cameraId, now);
+    if (calls > 0) this.#budget.spent(calls, now);
+  }
+
+  /** To be called when the scheduler stops. */
+  close(): void {
+    this.#unsubscribe();
+  }
+
+  #arrived(question: Question<Task>, now: number): void {
+    const { task } = question;
+    const value = valueOf(task, now);
+    this.#limits.arrived(question);
+    const lastAt = task.lastAssessed === undefined ? -Infinity : Date.parse(task.lastAssessed.at);
+    this.#turns.seen(task.cameraId, lastAt, this.#options.settings().cameraTurnMs, now);
+    this.#budget.arrived(value, now);
+    this.#news.arrivals += 1;
+    if (this.#news.arrived.length < MOST_TOLD) this.#news.arrived.push(value);
+    for (const unasked of this.#board.add(question, now)) this.#answer(unasked);
+    this.#dropOlder(groupKey(task), question.frameAt);
+  }
+
+  /** A question was put to the bus. An older one of its group is not asked any more, unless it has a key already. */
+  #heard(heard: z.infer<typeof HeardQuestion>): void {
+    const key = groupKey(heard);
+    const frameAt = Date.parse(heard.timestamp);
+    for (const unasked of this.#board.heard(key, frameAt)) this.#answer(unasked);
+    this.#dropOlder(key, frameAt);
+  }
+
+  #dropOlder(key: string, frameAt: number): void {
+    const begun = this.#newestBegun.get(key);
+    if (begun !== undefined && begun.question.frameAt < frameAt) this.#options.admission.drop(begun.claim);
+  }
+
+  /** Rules answer this question. */
+  #answer({ question, reason }: Unasked<Task>): void {
+    const { runs, language, clock } = this.#options;
+    const { delivery, task } = question;
+    if (runs.isDuplicate(delivery)) return;
+    this.#tally.question(task.cameraId, reason);
+    void runs.run(delivery, (body) => Promise.resolve(rulesInstead(body, language, reason, clock.now())));
+  }
+
+  #begin(question: Question<Task>): void {
+    const { runs, admission, assessor, settings, clock } = this.#options;
+    const { delivery, task } = question;
+    const now = clock.now();
+    if (runs.isDuplicate(delivery)) return;
+    const until = question.expiresAt - RULES_MS;
+    const claim: SlotClaim = { priority: task.priority, since: now, until, question: true };
+    const begun = { question, claim, calls: 0 };
+    this.#begun.set(task.taskId, begun);
+    this.#newestBegun.set(groupKey(task), begun);
+    admission.begin(claim);
+    this.#budget.spent(1, now);
+    this.#turns.asked(task.cameraId, now);
+    if (this.#news.asked.length < MOST_TOLD) this.#news.asked.push(task.cameraId);
+    void runs.run(
+      delivery,
+      (body) =>
+        assessor.assess(body, claim, settings(), (failedCalls) =>
+          this.#limits.leaseLimits(question, failedCalls, clock.now()),
+        ),
+      () => admission.end(claim),
+    );
+  }
+
+  /** A question that was begun ended without a call. */
+  #notCalled({ question }: Begun, result: AssessmentResult | null, now: number): void {
+    const reason = result?.results[0]?.reason;
+    this.#budget.spent(-1, now);
+    if (reason === 'budget' || reason === 'superseded') this.#tally.question(question.task.cameraId, reason);
+  }
+
+  #fetch(): void {
+    const { fetches, runs } = this.#options;
+    const max = Math.min(BATCH, this.#board.room);
+    if (this.#fetching || max === 0 || runs.size >= MOST_IN_HAND) return;
+    this.#fetching = true;
+    fetches.start('questions', max);
+  }
+
+  /** Pumps again when the next question is too late, or a call may be worth its price. */
+  #wake(askBy: (question: Question<Task>) => number, now: number): void {
+    const { admission, wakeAt } = this.#options;
+    if (this.#board.size === 0) return;
+    const priceAt = admission.roomForQuestions > 0 ? this.#budget.nextAt(now) : Infinity;
+    const next = Math.min(this.#board.nextTooLate(askBy), Math.max(priceAt, now + LEAST_WAIT_MS));
+    if (Number.isFinite(next)) wakeAt(next);
+  }
+}

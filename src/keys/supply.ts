@@ -1,0 +1,41 @@
+import type { PooledKey } from './key.ts';
+import { limitsOf } from './live.ts';
+import { MINUTE_MS } from './sliding-windows.ts';
+
+/** The calls that the keys allow. */
+export interface KeySupply {
+  /** Calls a second, all usable keys together; null while no key is meant to be used. */
+  readonly perSecond: number | null;
+  /** Names of the keys that can be used now. */
+  readonly keys: readonly string[];
+}
+
+/**
+ * The calls a second that the budgets of the usable keys allow in the long run: those of keys that are wanted, not
+ * refused, not resting and whose provider answers. A key that rests gives nothing until its rest is over. Pure.
+ *
+ * @param guardMs the least time that a window keeps every call longer than its span
+ */
+export function supplyOf(keys: readonly PooledKey[], guardMs: number, now: number): KeySupply {
+  if (!keys.some((key) => key.wanted)) return { perSecond: null, keys: [] };
+  const usable = keys.filter((key) => !key.disabled && key.circuit.closed && key.rest.until <= now);
+  const budgets = new Map<string, number>();
+  for (const key of usable)
+    budgets.set(key.budget, Math.max(budgets.get(key.budget) ?? 0, perSecond(key, guardMs, now)));
+  return {
+    perSecond: [...budgets.values()].reduce((sum, one) => sum + one, 0),
+    keys: usable.map((key) => key.spec.name),
+  };
+}
+
+/** By the narrowest of its limits. */
+function perSecond({ spec, windows, spending }: PooledKey, guardMs: number, now: number): number {
+  const byCalls = limitsOf(spec).map(({ limit, spanMs }) => (limit * 1_000) / (spanMs + guardMs));
+  const calls = windows.used(now, MINUTE_MS);
+  const tokens = spending.tokens.used(now);
+  const byTokens =
+    spec.tpmLimit === null || calls === 0 || tokens === 0
+      ? Infinity
+      : (spec.tpmLimit * 1_000) / (MINUTE_MS * (tokens / calls));
+  return Math.min(...byCalls, byTokens);
+}
