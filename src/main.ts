@@ -13,7 +13,7 @@ import { listenerNotices } from './app/listener.ts';
 import { nodeIdOf } from './app/node-id.ts';
 import { runAsProgram } from './app/program.ts';
 import { type CameraHooks, useCameraResources } from './app/role-cameras.ts';
-import { useKeysAndUsage } from './app/role-scheduler.ts';
+import { useKeysAndUsage, watchScheduler } from './app/role-scheduler.ts';
 import { microServices } from './app/micro-services.ts';
 import { removeRuntimeFile, writeRuntimeFile } from './app/runtime-file.ts';
 import { followShedGroups } from './app/shed-groups.ts';
@@ -179,6 +179,12 @@ const START = StartTable.given<Given>()
       keysAndUsage?.keys.follow(system, metrics, redisServer?.url ?? null),
   })
 
+  .stepFor(['scheduler'], 'schedulerWatch', {
+    name: 'figures of the scheduler',
+    start: ({ keysAndUsage, system }) => (keysAndUsage === null ? null : watchScheduler(keysAndUsage, system)),
+    stop: (watch) => watch?.close(),
+  })
+
   // HTTP: pages for the role web, API and metrics for all.
   .with(() => ({ readiness: { serving: false } }))
   .step('http', {
@@ -204,8 +210,8 @@ const START = StartTable.given<Given>()
   // Discovery and access from outside.
   .step('microServices', {
     name: 'NATS micro services',
-    start: ({ bus, system, config, nodeId, log }) =>
-      registerRoles(bus, VERSION, microServices(system, config.roles, nodeId), log),
+    start: ({ bus, system, config, nodeId, schedulerWatch, log }) =>
+      registerRoles(bus, VERSION, microServices(system, config.roles, nodeId, schedulerWatch), log),
     stop: (unregister) => unregister(),
   })
   .step('url', {

@@ -1,68 +1,101 @@
 /** Ways to choose the questions: ours, and those it is compared with. */
+import { CameraTurns } from '../../src/actors/scheduler/camera-turns.ts';
+import { QuestionBoard, type Question as Waiting, questionOf } from '../../src/actors/scheduler/question-board.ts';
+import type { AssessmentTask } from '../../src/messages/task.ts';
 import { createCallBudget } from '../../src/tasks/call-budget.ts';
+import { DEFAULT_FRESHNESS } from '../../src/tasks/freshness.ts';
 import { valueOf } from '../../src/tasks/value.ts';
 import { seededRandom } from '../../src/simulator/random.ts';
 import { allowedPerSecond, type KeyLimits } from './limits.ts';
+import { HEIGHT, WIDTH } from './scene.ts';
 import type { Policy, Question } from './simulate.ts';
 
-const FRESHNESS_MS = 2_000;
+const { freshnessMs, cameraTurnMs } = DEFAULT_FRESHNESS;
 /** Answers are reckoned with nine tenths of the slowest span, and the way to the screen. */
 const EXPECTED_MS = 1_430 + 100;
-const CAMERA_TURN_MS = 60_000;
-const TURN_SHARE = 0.8;
-/** Hinted so much that no turn comes before it. */
-const VERY_HINTED = 0.8;
 /** As long as a task used to wait: nine tenths of its validity. */
 const BACKLOG_MS = 27_000;
 
-const inTime = ({ at }: Question, now: number): boolean => now + EXPECTED_MS <= at + FRESHNESS_MS;
+const inTime = ({ at }: Question, now: number): boolean => now + EXPECTED_MS <= at + freshnessMs;
 
-/** Value, price, freshness, newest question only, and camera turns: Gantry's own code where that is pure. */
+interface Delivered {
+  readonly body: AssessmentTask;
+  readonly question: Question;
+}
+
+/** Gantry's own code: value, price, board and camera turns. */
 export function ours(limits: KeyLimits): Policy {
   const budget = createCallBudget();
+  const board = new QuestionBoard<Delivered>();
+  const turns = new CameraTurns();
+  const askBy = ({ freshUntil }: Waiting<Delivered>): number => freshUntil - EXPECTED_MS;
   budget.setRate(allowedPerSecond(limits), 0);
-  const board = new Map<string, Question>();
-  const turns = new Map<number, number>();
   return {
     name: 'Gantry',
     arrive(question, now) {
-      board.set(question.groupId, question);
-      if (!turns.has(question.camera)) turns.set(question.camera, now);
+      const body = taskOf(question);
+      turns.seen(body.cameraId, -Infinity, cameraTurnMs, now);
       budget.arrived(valueOf(question, now), now);
+      board.add(questionOf({ body, question }, freshnessMs, now), now);
     },
     next(now, take) {
-      let best: Question | null = null;
-      let most = -Infinity;
-      const price = budget.price(now);
-      for (const [groupId, question] of board) {
-        if (!inTime(question, now)) {
-          board.delete(groupId);
-          continue;
-        }
-        const value = valueOf(question, now);
-        const unasked = now - (turns.get(question.camera) ?? now);
-        const turn = unasked >= CAMERA_TURN_MS * TURN_SHARE;
-        const rank =
-          question.prior.value >= VERY_HINTED && value >= price ? 1e9 + value : turn ? 1_000 + unasked + value : value;
-        if ((turn || value >= price) && rank > most) {
-          best = question;
-          most = rank;
-        }
-      }
-      if (best === null) return null;
+      board.tooLate(now, askBy);
+      const overdueMs = (cameraId: string): number | null => turns.overdueMs(cameraId, cameraTurnMs, now);
+      const waiting = board.take(now, { price: budget.price(now), askBy, overdueMs });
+      if (waiting === null) return null;
       if (!take()) {
+        board.add(waiting, now);
         budget.emptied(now);
         return null;
       }
       budget.spent(1, now);
-      board.delete(best.groupId);
-      turns.set(best.camera, now);
-      return best;
+      turns.asked(waiting.task.cameraId, now);
+      return waiting.delivery.question;
     },
   };
 }
 
-/** Most urgent level first, oldest first within it, and a backlog of 27 s: Gantry until now. */
+/** The fields that choosing needs; the others are of no account. */
+function taskOf({ camera, groupId, at, prior, lastAssessed }: Question): AssessmentTask {
+  const timestamp = new Date(at).toISOString();
+  return {
+    taskId: `${groupId} ${at}`,
+    requestId: groupId,
+    cameraId: `camera-${camera}`,
+    timestamp,
+    traceId: '',
+    priority: 3,
+    expiresAt: new Date(at + BACKLOG_MS).toISOString(),
+    prior,
+    ...(lastAssessed === undefined ? {} : { lastAssessed }),
+    group: { ...ANY_GROUP, groupId },
+    members: [],
+    imageWidth: WIDTH,
+    imageHeight: HEIGHT,
+  };
+}
+
+const ANY_GROUP: Omit<AssessmentTask['group'], 'groupId'> = {
+  groupIndex: 1,
+  objectCount: 2,
+  classes: [],
+  bbox: [0, 0, 1, 1],
+  averageConfidence: 1,
+  memberIndices: [],
+  features: {
+    density: 0,
+    meanSpacing: 0,
+    minSpacing: 0,
+    vehicleCount: 0,
+    personCount: 0,
+    minPersonVehicleDistance: null,
+    maxSpeed: null,
+    maxClosingSpeed: null,
+  },
+  cropId: null,
+};
+
+/** Most urgent level first, oldest first within it, and a backlog of 27 s: Gantry before it reckoned with freshness. */
 export function firstInFirstOut(): Policy {
   const levels = new Map<number, Question[]>();
   return {

@@ -11,7 +11,9 @@ import type { RedisStore } from '../infra/redis/store.ts';
 import { consumers, PRIORITIES_URGENT_FIRST, streams } from '../messages/subjects.ts';
 import type { ActorSnapshot, TreeSnapshot } from '../runtime/inspect.ts';
 import type { ActorSystem } from '../runtime/system.ts';
+import { bindBudget } from './budget-metrics.ts';
 import type { Role } from './config.ts';
+import type { SchedulerWatch } from './scheduler-watch.ts';
 
 export interface MetricSources {
   readonly system: ActorSystem;
@@ -20,6 +22,8 @@ export interface MetricSources {
   readonly encoder: Encoder | null;
   readonly roles: readonly Role[];
   readonly http: Pick<HttpServer, 'figures' | 'refused'>;
+  /** Null without the role `scheduler`. */
+  readonly schedulerWatch: Pick<SchedulerWatch, 'stats'> | null;
 }
 
 const QUICK = { timeoutMs: 1_500 };
@@ -27,7 +31,10 @@ const QUICK = { timeoutMs: 1_500 };
 const MOST_ACTORS = 1_000;
 
 /** Reads figures kept outside the registry before every scrape. Actors record their own, through `ctx.metrics`. */
-export function bindMetrics(metrics: Metrics, { system, bus, redis, encoder, roles, http }: MetricSources): void {
+export function bindMetrics(
+  metrics: Metrics,
+  { system, bus, redis, encoder, roles, http, schedulerWatch }: MetricSources,
+): void {
   const totals = new CounterTotals(metrics);
   metrics.beforeScrape('tree', () => {
     showTree(metrics, system.snapshot());
@@ -47,6 +54,7 @@ export function bindMetrics(metrics: Metrics, { system, bus, redis, encoder, rol
   if (encoder !== null)
     metrics.beforeScrape('imaging', () => metrics.set('queue_depth', encoder.waiting, { queue: 'imaging' }));
   if (roles.includes('scheduler')) bindScheduler(metrics, system);
+  if (schedulerWatch !== null) bindBudget(metrics, system, schedulerWatch);
   if (roles.includes('cameras')) bindCameras(metrics, system);
   bindConsumers(metrics, bus, redis !== null);
 }

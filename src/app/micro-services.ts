@@ -9,6 +9,7 @@ import { redactUrl } from '../infra/redact.ts';
 import type { ActorSystem } from '../runtime/system.ts';
 import { recordOf } from './camera-port.ts';
 import type { Role } from './config.ts';
+import type { SchedulerWatch } from './scheduler-watch.ts';
 
 const QUICK = { timeoutMs: 2_000 };
 /** Characters of all prompts that a listing may have beside everything else, so that it fits into one message. */
@@ -25,8 +26,18 @@ export function listingOf(entries: readonly CameraEntry[]): readonly CameraRecor
 }
 
 /** The stages of this process as NATS micro services, in the order of the data. */
-export function microServices(system: ActorSystem, roles: readonly Role[], nodeId: string): readonly MicroRole[] {
+export function microServices(
+  system: ActorSystem,
+  roles: readonly Role[],
+  nodeId: string,
+  watch: Pick<SchedulerWatch, 'stats'> | null,
+): readonly MicroRole[] {
   const cameras = () => system.ref(CAMERA_REGISTRY).ask({ type: 'list' }, QUICK);
+  /** One node answers `stats`, and each node `figures`. */
+  const ofAll = (stats: () => Promise<object>): Pick<MicroRole, 'stats' | 'ofEachNode'> => ({
+    stats,
+    ofEachNode: { nodeId, endpoints: { figures: stats } },
+  });
   const parts: readonly (readonly [Role, MicroRole])[] = [
     [
       'cameras',
@@ -60,7 +71,7 @@ export function microServices(system: ActorSystem, roles: readonly Role[], nodeI
       {
         name: 'task-generator',
         description: 'Splits detections into prioritised tasks',
-        stats: () => system.ref(TASK_GENERATOR).ask({ type: 'stats' }, QUICK),
+        ...ofAll(() => system.ref(TASK_GENERATOR).ask({ type: 'stats' }, QUICK)),
       },
     ],
     [
@@ -68,7 +79,7 @@ export function microServices(system: ActorSystem, roles: readonly Role[], nodeI
       {
         name: 'scheduler',
         description: 'Assesses groups by the model or by rules',
-        stats: () => system.ref(SCHEDULER).ask({ type: 'stats' }, QUICK),
+        ...ofAll(() => watch?.stats() ?? system.ref(SCHEDULER).ask({ type: 'stats' }, QUICK)),
       },
     ],
     [
@@ -84,7 +95,7 @@ export function microServices(system: ActorSystem, roles: readonly Role[], nodeI
       {
         name: 'aggregator',
         description: 'Merges detections and assessments, writes Redis',
-        stats: () => system.ref(AGGREGATOR).ask({ type: 'stats' }, QUICK),
+        ...ofAll(() => system.ref(AGGREGATOR).ask({ type: 'stats' }, QUICK)),
       },
     ],
   ];

@@ -16,8 +16,8 @@ import type { CameraId } from '../messages/ids.ts';
 import { BodyError, readBody } from '../messages/read-body.ts';
 import { streams, subjects } from '../messages/subjects.ts';
 import type { Role } from './config.ts';
-import { assessmentHealthOf } from './assessment-health.ts';
-import { PoolFigures, SchedulerFigures } from './scheduler-figures.ts';
+import type { BudgetSources } from './budget-port.ts';
+import { AggregatorFigures, GeneratorFigures, PoolFigures, SchedulerFigures } from './scheduler-figures.ts';
 import { poolView, schedulerDown, schedulerView } from './scheduler-port.ts';
 
 /**
@@ -69,7 +69,7 @@ export function camerasElsewhere(bus: NatsBus, here: CameraPort): CameraPort {
 }
 
 async function listedByAll(bus: NatsBus): Promise<readonly CameraRecord[]> {
-  const answers = await askAll(bus, 'gantry.cameras.list', Listing);
+  const answers = await askAll(bus, 'gantry.cameras.list', 'cameras', Listing);
   const found = new Map<CameraId, CameraRecord>();
   for (const camera of answers.flat()) found.set(camera.config.cameraId, camera);
   return [...found.values()];
@@ -96,15 +96,20 @@ export const schedulerElsewhere = (bus: NatsBus): HttpPorts['scheduler'] => ({
   health: async () => {
     try {
       const figures = await askOne(bus, 'gantry.scheduler.stats', 'scheduler', SchedulerFigures);
-      const pool = await askOne(bus, 'gantry.key-pool.stats', 'scheduler', PoolFigures).then(
-        assessmentHealthOf,
-        () => null,
-      );
+      const pool = await askOne(bus, 'gantry.key-pool.stats', 'scheduler', PoolFigures).catch(() => null);
       return schedulerView(figures, pool);
     } catch (thrown) {
       return schedulerDown(thrown);
     }
   },
+});
+
+/** The stages of all nodes. */
+export const budgetEverywhere = (bus: NatsBus): BudgetSources => ({
+  schedulers: () => askAll(bus, 'gantry.scheduler.figures', 'scheduler', SchedulerFigures),
+  pools: async () => [await askOne(bus, 'gantry.key-pool.stats', 'scheduler', PoolFigures)],
+  generators: () => askAll(bus, 'gantry.task-generator.figures', 'cameras', GeneratorFigures),
+  aggregators: () => askAll(bus, 'gantry.aggregator.figures', 'aggregator', AggregatorFigures),
 });
 
 export const keysElsewhere: KeyPort = {
@@ -144,7 +149,7 @@ async function askOne<T>(bus: NatsBus, subject: string, role: Role, schema: z.Zo
 }
 
 /** The valid answers of all nodes; empty when no process has the role. */
-async function askAll<T>(bus: NatsBus, subject: string, schema: z.ZodType<T>): Promise<T[]> {
+async function askAll<T>(bus: NatsBus, subject: string, role: Role, schema: z.ZodType<T>): Promise<T[]> {
   const nc = bus.link.require();
   const answers: T[] = [];
   const take = (message: Msg): void => {
@@ -165,7 +170,7 @@ async function askAll<T>(bus: NatsBus, subject: string, schema: z.ZodType<T>): P
       if (answers.length >= MOST_NODES) break;
     }
   } catch (thrown) {
-    throw asInfraError(thrown, `no process with the role cameras answers on ${subject}`);
+    throw asInfraError(thrown, `no process with the role ${role} answers on ${subject}`);
   }
   return answers;
 }

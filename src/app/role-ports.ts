@@ -12,6 +12,7 @@ import type { ActorSystem } from '../runtime/system.ts';
 import type { DataNotices } from '../storage/set-aside.ts';
 import { aggregatorView } from './aggregator-view.ts';
 import { assessmentPort } from './assessment-port.ts';
+import { budgetPort, sourcesHere } from './budget-port.ts';
 import { cameraPort } from './camera-port.ts';
 import type { GantryConfig, Role } from './config.ts';
 import { deadLetterNotices } from './dead-letter-port.ts';
@@ -20,6 +21,7 @@ import { keyPort } from './key-port.ts';
 import type { CameraResources } from './role-cameras.ts';
 import {
   assessmentsElsewhere,
+  budgetEverywhere,
   camerasElsewhere,
   keysElsewhere,
   latestFromStream,
@@ -28,6 +30,7 @@ import {
 } from './role-elsewhere.ts';
 import type { KeysAndUsage } from './role-scheduler.ts';
 import { schedulerPort } from './scheduler-port.ts';
+import type { SchedulerWatch } from './scheduler-watch.ts';
 import { VERSION } from './version.ts';
 
 /** The parts behind the HTTP ports; null where another process has the role. */
@@ -41,6 +44,7 @@ export interface PortParts {
   readonly metrics: Metrics;
   readonly cameraResources: CameraResources | null;
   readonly keysAndUsage: KeysAndUsage | null;
+  readonly schedulerWatch: SchedulerWatch | null;
   readonly deadLetters: DeadLetterBox;
   /** Notices about access to this server. */
   readonly accessNotices: readonly string[];
@@ -52,11 +56,11 @@ export interface PortParts {
 
 /** The ports of the HTTP room: this process's roles directly, other processes' roles over NATS. */
 export function httpPorts(parts: PortParts): HttpPorts {
-  const { config, system, bus, redis, images, egress, metrics, keysAndUsage, log } = parts;
+  const { config, system, bus, redis, images, egress, metrics, keysAndUsage, schedulerWatch, log } = parts;
   const has = (role: Role): boolean => config.roles.includes(role);
   const began = performance.now();
   const local = latestFromStream(bus, redis, cameraPort(system, bus, redis, log));
-  const scheduler = has('scheduler') ? schedulerPort(system) : schedulerElsewhere(bus);
+  const scheduler = schedulerWatch === null ? schedulerElsewhere(bus) : schedulerPort(system, schedulerWatch);
   const cameras = has('cameras') ? local : camerasElsewhere(bus, local);
   return {
     cameras,
@@ -69,6 +73,7 @@ export function httpPorts(parts: PortParts): HttpPorts {
     },
     deadLetters: parts.deadLetters,
     scheduler,
+    budget: budgetPort(budgetEverywhere(bus), sourcesHere(system, config.roles, schedulerWatch)),
     assessments: has('web') ? assessmentPort(system, egress, config.hookSecret !== null) : assessmentsElsewhere,
     keys: keysAndUsage === null ? keysElsewhere : keyPort(system, keysAndUsage.keys),
     usage: keysAndUsage === null ? usageElsewhere : keysAndUsage.usage.port,
@@ -89,6 +94,7 @@ export function httpPorts(parts: PortParts): HttpPorts {
         assessment: assessment?.status === 'degraded' ? assessment.message : null,
         notices: [
           ...watched.notices,
+          ...(typeof assessment?.shortage === 'string' ? [assessment.shortage] : []),
           ...standing(parts),
           ...(await deadLetterNotices(parts.deadLetters, Date.now(), log)),
         ],

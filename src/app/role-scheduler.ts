@@ -1,9 +1,12 @@
 import type { TreeInits } from '../actors/tree.ts';
 import type { Bus, ImageStore } from '../infra/bus.ts';
 import type { Log } from '../infra/log.ts';
+import { systemClock } from '../runtime/clock.ts';
+import type { ActorSystem } from '../runtime/system.ts';
 import type { DataNotices } from '../storage/set-aside.ts';
 import type { GantryConfig } from './config.ts';
 import type { UsedService } from './embedded.ts';
+import { SchedulerWatch } from './scheduler-watch.ts';
 import { type UsedKeys, useKeys } from './use-keys.ts';
 import type { StartStack } from './start-stack.ts';
 import { type UsedUsage, useUsage } from './use-usage.ts';
@@ -52,3 +55,12 @@ export const schedulerInits = (
     usage,
   }),
 });
+
+/** Follows the figures of this process's scheduler. */
+export const watchScheduler = ({ keys, usage }: KeysAndUsage, system: ActorSystem): SchedulerWatch =>
+  new SchedulerWatch({
+    system,
+    clock: systemClock,
+    ledger: usage.ledger,
+    freshnessMs: () => keys.admin.keys.config.scheduler.freshness_seconds * 1_000,
+  });

@@ -9,6 +9,7 @@ import type { DeadLetter, SystemEvent, TreeSnapshot } from '../runtime/inspect.t
 import type { HealthReport, KeyPoolStats, SchedulerHealth } from './schemas/operations-schema.ts';
 import type { CameraFigures, CameraPatch } from './schemas/cameras-schema.ts';
 import type { AssessmentOrder, AssessmentView } from './schemas/assessments-schema.ts';
+import type { BudgetReport } from './schemas/budget-schema.ts';
 import type { UsageReport } from './schemas/usage-schema.ts';
 import type { KeyBody, KeyChanged, KeyList, KeyPatchBody, KeyRemoved } from './schemas/keys-schema.ts';
 
@@ -77,6 +78,8 @@ export interface HttpPorts {
     stats(): Promise<KeyPoolStats>;
     health(): Promise<SchedulerHealth>;
   };
+  /** How calls to the model are spent. */
+  budget(): Promise<BudgetReport>;
   readonly assessments: AssessmentPort;
   readonly keys: KeyPort;
   /** Tokens and cost of a day (UTC); null is today. */

@@ -34,6 +34,7 @@ import { alertRoutes } from './resources/alerts-routes.ts';
 import { deadLetterRoutes } from './resources/dead-letters-routes.ts';
 import { ticketRoutes } from './resources/tickets-routes.ts';
 import { assessmentRoutes } from './resources/assessments-routes.ts';
+import { budgetRoutes } from './resources/budget-routes.ts';
 import { usageRoutes } from './resources/usage-routes.ts';
 import { installSecurity } from './security.ts';
 import type { App } from './server.types.ts';
@@ -208,6 +209,7 @@ async function installRoutes(
   operationRoutes(app, ports);
   await assessmentRoutes(app, { assessments, uploads: new Uploads(limits), trusted, refusals });
   keyRoutes(app, ports.keys);
+  budgetRoutes(app, () => ports.budget());
   usageRoutes(app, (day) => ports.usage(day));
   healthRoutes(app, ports);
   ticketRoutes(app, tickets);

@@ -26,6 +26,14 @@ export const METRICS = {
   assessments_disputed_total: counter('Levels of the model more than one step below the measured one'),
   rules_answers_total: counter('Answers by rules and not by the model, by the reason', 'reason'),
   questions_total: counter('Questions about groups: put to the model, superseded, or without budget', 'outcome'),
+  budget_calls_allowed: gauge('Calls a minute that all keys together allow now; 0 while not known'),
+  budget_calls_used_total: counter('Calls begun'),
+  budget_calls_wasted_total: counter('Of those, the ones that brought no answer, or one that nobody waited for'),
+  budget_price: gauge('Least value of a question that is worth a call now, 0 to 1; above 1 without calls to spend'),
+  budget_short: gauge('1 while rules answer more than a fifth of the questions for want of calls'),
+  budget_keys_needed: gauge(
+    'Keys like the present ones that the questions of the last minute would take; 0: not known',
+  ),
   shed_total: counter(
     'Detections and groups left out on purpose, least dangerous first',
     'camera_id',

@@ -155,9 +155,7 @@ export class KeyPool {
     return { ...step, replies: [...replies, ...step.replies] };
   }
 
-  /**
-   * The call under a lease left at `at`. Until this, or its settlement, it counts as if it might arrive at any time.
-   */
+  /** The call under a lease left at `at`. Until this, or its settlement, it counts as arriving at any time. */
   sent(leaseId: string, at: number, now: number): PoolStep {
     const lease = this.#leases.get(leaseId);
     lease?.left(Math.min(at, now), this.#arrivals.aheadMs(lease, now));
@@ -253,15 +251,15 @@ export class KeyPool {
   }
 
   #setKeys(specs: readonly KeySpec[]): void {
-    const settings = this.#settings;
+    const guardMs = leastGuardMs(this.#settings.guardMs);
     const keys = specs.map((spec) => {
       const known = this.#roster.find(spec.name);
-      const spending = this.#memory.spending(budgetOf(spec), budgetLimits(spec, leastGuardMs(settings.guardMs)));
+      const spending = this.#memory.spending(budgetOf(spec), budgetLimits(spec, guardMs));
       spending.calls.setRamp(spec.rampMs);
       const circuit = this.#circuits.of(spec);
-      if (known === undefined) return new PooledKey(spec, spending, circuit, settings, this.#gate);
+      if (known === undefined) return new PooledKey(spec, spending, circuit, this.#settings, this.#gate);
       known.reconfigure(spec, spending, circuit);
-      known.settings = settings;
+      known.settings = this.#settings;
       return known;
     });
     this.#roster.set(keys);
@@ -323,8 +321,7 @@ export class KeyPool {
     if (key === undefined) return null;
     const mark = key.lease(now);
     this.#roster.leased(key);
-    this.#granted++;
-    const leaseId = `${this.#leasePrefix}-${this.#granted}`;
+    const leaseId = `${this.#leasePrefix}-${(this.#granted += 1)}`;
     const ticket = this.#gate?.take(key.budget, now, tokensWith(key)) ?? null;
     const bound = boundWith(waiter.tokens, key.spec);
     // Reserved without a limit, too: a limit that is set later then knows the minute before.

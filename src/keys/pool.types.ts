@@ -149,6 +149,7 @@ export interface KeyStats {
   readonly quota_group: string | null;
   readonly priority: number;
   readonly model: string;
+  readonly base_url: string;
   /** Calls that were made and settled, by result. */
   readonly total_calls: number;
   readonly success_calls: number;
@@ -187,7 +188,6 @@ export interface KeyView extends KeyStats {
   readonly switched_off: boolean;
   /** Tells two secrets apart and gives neither away. */
   readonly fingerprint: string;
-  readonly base_url: string;
   readonly response_format: ResponseFormat;
   readonly max_output_tokens: number;
   readonly max_images: number;

@@ -9,7 +9,7 @@ export interface CallBudget {
   arrived(value: number, now: number): void;
   /** Calls that were begun, here or at a peer. Below 0: calls that were counted and not made after all. */
   spent(calls: number, now: number): void;
-  /** The keys had less than was reckoned: the bucket is empty. */
+  /** The keys had less than was reckoned: half of the bucket is gone. */
   emptied(now: number): void;
   /**
    * Least value that is worth a call now, 0 to 1; Infinity while there is no call to spend. `ahead`: calls that others
@@ -65,9 +65,10 @@ class PricedBudget implements CallBudget {
     this.#tokens = Math.min(reserve, Math.max(-reserve, this.#tokens - calls));
   }
 
+  /** Not all of it: one key may have refused for a reason of its own. After a few refusals it is empty all the same. */
   emptied(now: number): void {
     this.#fill(now);
-    this.#tokens = Math.min(this.#tokens, 0);
+    this.#tokens = Math.min(this.#tokens, this.#tokens / 2);
   }
 
   /**

@@ -151,8 +151,9 @@ test('a process answers for other roles as far as NATS knows, without passwords;
     {
       total_keys: (await get(web, '/api/scheduler/stats')).json.data.total_keys,
       source: (await get(web, '/api/scheduler/health')).json.data.source,
+      keys: (await get(web, '/api/budget')).json.data.keys,
     },
-    { total_keys: 0, source: 'rules' },
+    { total_keys: 0, source: 'rules', keys: { present: 0, needed: null } },
   );
   const viewer = await TestViewer.open(await urlOf(web), ['gate']);
   t.after(() => viewer.close());

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { InfraError } from '../../src/infra/infra-error.ts';
 import { FakeWorld, fakeServer } from '../support/http-fakes.ts';
-import { aggregate, healthy } from '../support/http-samples.ts';
+import { budget, aggregate, healthy } from '../support/http-samples.ts';
 import { makeJpeg } from '../support/jpeg.ts';
 import { call, post } from '../support/http-call.ts';
 
@@ -211,6 +211,14 @@ describe('HTTP API', () => {
       assert.equal(((await call(base, '/api/scheduler/health')).json['data'] as { source: string }).source, 'rules');
     });
 
+    it('show how the calls are spent, and 503 while no scheduler answers', async (t) => {
+      const { status, json } = await call(base, '/api/budget');
+      assert.deepEqual({ status, json }, { status: 200, json: { code: 200, data: budget } });
+      t.after(() => (world.failing = null));
+      world.failing = new InfraError('BUS_DOWN', 'no process with the role scheduler answers');
+      assert.equal((await call(base, '/api/budget')).status, 503);
+    });
+
     it('never let more of a key out than the contract names', async () => {
       const [first] = world.keys.keys;
       const leaky = { ...world.keys, keys: [{ ...first!, key: 'sk-secret' }] };
@@ -258,6 +266,7 @@ describe('HTTP API', () => {
         '/api/dead-letters/{id}/replay',
         '/api/scheduler/stats',
         '/api/scheduler/health',
+        '/api/budget',
         '/api/key-pool/health',
         '/api/health',
         '/api/health/health_check',

@@ -6,7 +6,7 @@ import type { Aggregate } from '../../src/messages/aggregate.ts';
 import { CameraConfig } from '../../src/messages/camera.ts';
 import type { TreeSnapshot } from '../../src/runtime/inspect.ts';
 import { memoryLog, type LogLine } from './log.ts';
-import { config, healthy, keyStats, record, tree } from './http-samples.ts';
+import { budget, config, healthy, keyStats, record, tree } from './http-samples.ts';
 
 /** The rest of the program, in memory; a test changes what it holds. */
 export class FakeWorld {
@@ -107,12 +107,14 @@ export class FakeWorld {
         health: async () => ({
           status: 'ok',
           message: 'judging',
+          shortage: null,
           source: 'rules',
           waiting: 0,
           in_flight: 0,
           max_concurrent: 50,
         }),
       },
+      budget: async () => (check(), budget),
       assessments: { submit: async () => Promise.reject(new Error('no assessments here')), get: async () => null },
       keys: {
         list: async () => ({ keys: [], notices: [] }),

@@ -1,3 +1,4 @@
+import type { BudgetReport } from '../../src/http/schemas/budget-schema.ts';
 import { randomUUID } from 'node:crypto';
 import type { CameraRecord, HealthReport, KeyPoolStats } from '../../src/http/ports.ts';
 import type { Aggregate } from '../../src/messages/aggregate.ts';
@@ -206,4 +207,28 @@ export const keyStats: KeyPoolStats = {
   ],
   models: [],
   circuits: [{ group: 'm at provider', state: 'closed', since: null, failures: 0, retryAt: null }],
+};
+
+export const budget: BudgetReport = {
+  calls: {
+    allowed_per_minute: 180,
+    used_last_minute: 170,
+    wasted_last_minute: 2,
+    used: 900,
+    wasted: 9,
+    answer_ms: 1_100,
+    price: 0.2,
+  },
+  questions: {
+    asked: 890,
+    superseded: 40,
+    carried: 300,
+    budget: 700,
+    per_minute: 320,
+    by_camera: [{ camera_id: 'north', asked: 890, superseded: 40, carried: 300, budget: 700 }],
+  },
+  freshness: { limit_seconds: 2, p50_seconds: 1.2, p95_seconds: 1.9 },
+  keys: { present: 2, needed: 4 },
+  tokens_per_call: { prompt: 810, completion: 60 },
+  short_since: '2026-01-02T03:04:05.000Z',
 };

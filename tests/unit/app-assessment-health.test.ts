@@ -16,12 +16,18 @@ const MISSING: CallOutcome = {
 const THOUGHT: CallOutcome = { kind: 'unreadable', reason: 'reasoning-only', message: 'reasoning and no answer' };
 const BROKEN: CallOutcome = { kind: 'unreadable', reason: 'no-json', message: 'no JSON' };
 
-const of = (pool: KeyPool, now = T0) => assessmentHealthOf(PoolFigures.parse(pool.stats(now)));
+const figuresOf = (pool: KeyPool, now = T0) => PoolFigures.parse(pool.stats(now));
+const of = (pool: KeyPool, now = T0) => assessmentHealthOf(figuresOf(pool, now));
 function settle(pool: KeyPool, outcome: CallOutcome, times = 1, adaptations: readonly string[] = []): void {
   for (let each = 0; each < times; each++)
     pool.settle(lease(pool, T0).leaseId, outcome, T0, 'key', null, null, adaptations);
 }
 const keys = (count: number): object[] => Array.from({ length: count }, () => ({ qps_limit: 100, rpm_limit: 1_000 }));
+
+const NOTHING_RECENT = { by_model: 0, by_rules: {}, questions: { asked: 0, superseded: 0, budget: 0 }, calls: 0 };
+/** Figures of a scheduler that is well, with these fields. */
+const figures = (over: Record<string, unknown> = {}): SchedulerFigures =>
+  SchedulerFigures.parse({ mode: 'vlm', bus_ok: true, in_flight: 0, max_concurrent_tasks: 1, queue_lag: {}, ...over });
 
 describe('whether a model assesses', () => {
   it('says nothing while all is well, and of keys the operator switched off', () => {
@@ -38,6 +44,21 @@ describe('whether a model assesses', () => {
     assert.equal(of(pool).outage, null);
   });
 
+  it('names a model of which no key can serve, while another assesses', () => {
+    const pool = poolOf(
+      [{ model: 'big' }, { model: 'big' }, { model: 'small' }].map((key) => ({ ...keys(1)[0], ...key })),
+    );
+    settle(pool, ARREARS);
+    settle(pool, { kind: 'rate-limited', retryAfterMs: 5_000, limit: 'rate', message: 'slow' });
+    settle(pool, { kind: 'ok' });
+    assert.deepEqual(of(pool).defects, [
+      'model big at https://dashscope.aliyuncs.com does not assess: ' +
+        'key k1 is out (arrears: the account is not paid (400)); ' +
+        `key k2 is resting (rate-limited, the first until ${new Date(T0 + 5_000).toISOString()})`,
+    ]);
+    assert.equal(of(pool).outage, null);
+  });
+
   it('says in one sentence when every key is out or rests, and is back to normal by itself', () => {
     const pool = poolOf(keys(3));
     settle(pool, ARREARS, 2);
@@ -46,7 +67,8 @@ describe('whether a model assesses', () => {
     assert.equal(
       outage,
       'No model can assess: keys k1, k2 are out (arrears: the account is not paid (400)); ' +
-        `key k3 is resting (rate-limited, the first until ${new Date(T0 + 5_000).toISOString()})`,
+        `key k3 is resting (rate-limited, the first until ${new Date(T0 + 5_000).toISOString()}). ` +
+        'The rules answer meanwhile',
     );
     assert.equal(of(pool, T0 + 5_001).outage, null);
   });
@@ -128,22 +150,78 @@ describe('whether a model assesses', () => {
   });
 
   it('is what the health of the scheduler says', () => {
-    const figures = SchedulerFigures.parse({
-      mode: 'vlm',
-      bus_ok: true,
-      in_flight: 0,
-      max_concurrent_tasks: 1,
-      queue_lag: {},
-    });
     const pool = poolOf(keys(1));
     settle(pool, ARREARS);
-    assert.match(schedulerView(figures, of(pool)).message, /^No model can assess/);
+    assert.match(schedulerView(figures(), figuresOf(pool)).message, /^No model can assess/);
     assert.deepEqual(
-      { status: schedulerView(figures).status, message: schedulerView(figures, of(poolOf(keys(1)))).message },
+      {
+        status: schedulerView(figures()).status,
+        message: schedulerView(figures(), figuresOf(poolOf(keys(1)))).message,
+      },
       { status: 'ok', message: 'the model assesses the groups' },
     );
-    const down = schedulerView({ ...figures, provider_down_since: new Date(T0).toISOString() }, of(pool));
+    const down = schedulerView(figures({ provider_down_since: new Date(T0).toISOString() }), figuresOf(pool));
     assert.match(down.message, /the provider has not answered since .* \(400 Arrearage\)/);
+  });
+
+  it('names the reason when rules answer in place of a model that seems well', () => {
+    const pool = figuresOf(poolOf(keys(1)));
+    const after = (by_rules: Record<string, number>, by_model = 0) =>
+      schedulerView(figures({ recent: { ...NOTHING_RECENT, by_model, by_rules } }), pool);
+    assert.deepEqual(
+      { status: after({ 'no-image': 30, timeout: 4 }).status, message: after({ 'no-image': 30, timeout: 4 }).message },
+      {
+        status: 'degraded',
+        message:
+          "Rules answered 34 of the last minute's 34 groups in place of the model (30 no-image, their pictures are " +
+          'gone; 4 timeout, the model did not answer in time)',
+      },
+    );
+    for (const [by_rules, by_model] of [
+      [{ 'no-image': 30 }, 31],
+      [{ 'no-image': 4 }, 0],
+      [{ budget: 100, superseded: 100, 'no-keys': 100 }, 0],
+    ] as const)
+      assert.equal(after(by_rules, by_model).status, 'ok', JSON.stringify(by_rules));
+  });
+
+  it('says that the model answers more slowly than verdicts may be old, with its name', () => {
+    const pool = poolOf(keys(1));
+    settle(pool, { kind: 'ok' });
+    const after = (answer_ms: number | null) =>
+      schedulerView(figures({ freshness_ms: 2_000, calls: { answer_ms } }), figuresOf(pool));
+    assert.match(
+      after(2_640).message,
+      /^model qwen-vl-plus at \S+: an answer takes 2\.6 s, longer than freshness_seconds \(2 s\)/u,
+    );
+    assert.deepEqual(
+      [after(2_640), after(2_000), after(null)].map(({ status }) => status),
+      ['degraded', 'ok', 'ok'],
+    );
+  });
+
+  it('tells of money that is spent and of too few calls, which are no faults', () => {
+    const pool = figuresOf(poolOf(keys(2)));
+    const spent = schedulerView(figures({ within_daily_budget: false }), pool);
+    assert.match(spent.message, /^the day's budget is spent: rules assess the groups/u);
+    const short = schedulerView(
+      figures({
+        short_since: new Date(T0).toISOString(),
+        recent: { ...NOTHING_RECENT, by_model: 60, questions: { asked: 60, superseded: 0, budget: 120 } },
+        calls: { allowed_per_minute: 60 },
+      }),
+      pool,
+    );
+    assert.match(short.shortage ?? '', /^too few calls since .*; 6 keys like the present 2 would be needed/u);
+    assert.deepEqual(
+      {
+        spent: spent.status,
+        short: short.status,
+        says: short.message,
+        shortage: schedulerView(figures(), pool).shortage,
+      },
+      { spent: 'ok', short: 'ok', says: short.shortage, shortage: null },
+    );
   });
 
   it('keeps what is remembered of a model for all of its keys', () => {

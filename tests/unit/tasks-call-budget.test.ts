@@ -67,7 +67,10 @@ test('a full bucket asks anything, an empty one nothing, and says when to look a
   const again = budget.nextAt(20_000);
   assert.ok(again > 20_000 && again < 21_000);
   assert.ok(budget.price(again) < dear);
+  const before = budget.price(again);
   budget.emptied(again);
+  assert.ok(budget.price(again) > before);
+  for (let refusals = 0; refusals < 3; refusals += 1) budget.emptied(again);
   assert.equal(budget.price(again), Infinity);
   const free = budget.nextAt(again);
   assert.ok(budget.price(free + 1) <= 1);
@@ -84,7 +87,9 @@ test("what peers spend is missing here, too, but for no longer than the bucket's
 test('a call that was not made is given back', () => {
   const budget = createCallBudget();
   budget.setRate(1, 0);
-  budget.emptied(0);
+  budget.spent(2, 0);
+  assert.equal(budget.price(0), Infinity);
+  budget.spent(-1, 0);
   budget.spent(-1, 0);
   assert.notEqual(budget.price(0), Infinity);
   budget.spent(-1_000, 0);

@@ -99,6 +99,8 @@ export type KeyPoolStats = z.infer<typeof KeyPoolStats>;
 export const SchedulerHealth = z.object({
   status: HealthStatus,
   message: z.string(),
+  /** That there have been too few calls for a minute or more, and how many keys would do; null while there are not. */
+  shortage: z.string().nullable(),
   /** Whether the model or the rules assess groups now. */
   source: z.enum(['vlm', 'rules']),
   /** Tasks not yet begun; null when NATS cannot be asked. */

@@ -1,0 +1,138 @@
+import { type BudgetReport, MOST_CAMERAS } from '../http/schemas/budget-schema.ts';
+import { wantedKeys } from './assessment-health.ts';
+import type { AggregatorFigures, GeneratorFigures, PoolFigures, SchedulerFigures } from './scheduler-figures.ts';
+
+/** The figures of each stage, one entry for each node that answers. */
+export interface BudgetFigures {
+  readonly schedulers: readonly [SchedulerFigures, ...SchedulerFigures[]];
+  /** Of any node: all have the same keys. */
+  readonly pool: Pick<PoolFigures, 'keys'> | null;
+  readonly generators: readonly GeneratorFigures[];
+  readonly aggregators: readonly AggregatorFigures[];
+}
+
+type CameraCounts = BudgetReport['questions']['by_camera'][number];
+
+/** The report of `GET /api/budget`. Pure. */
+export function budgetReport({ schedulers, pool, generators, aggregators }: BudgetFigures): BudgetReport {
+  const all = schedulers.reduce((sum, one) => sumOf(sum, one));
+  const { questions, recent, freshness_ms } = all;
+  const present = pool === null ? null : wantedKeys(pool).length;
+  // One aggregator is active at a time; those that stand by have no figures.
+  const freshness = aggregators.find((one) => one.freshness.p50 !== null)?.freshness;
+  const carried = generators.length === 0 ? null : generators.reduce((sum, one) => sum + one.carried, 0);
+  return {
+    calls: { ...all.calls },
+    questions: {
+      asked: questions.asked,
+      superseded: questions.superseded,
+      carried,
+      budget: questions.budget,
+      per_minute: recent === null ? null : questionsIn(recent),
+      by_camera: byCamera(schedulers, generators),
+    },
+    freshness: {
+      limit_seconds: freshness_ms === null ? null : freshness_ms / 1_000,
+      p50_seconds: freshness?.p50 ?? null,
+      p95_seconds: freshness?.p95 ?? null,
+    },
+    keys: { present, needed: keysNeeded(all, present) },
+    tokens_per_call: all.tokens_per_call,
+    short_since: all.short_since,
+  };
+}
+
+/** The figures of two schedulers together. What the keys allow is not added: their limits hold over all nodes. */
+function sumOf(a: SchedulerFigures, b: SchedulerFigures): SchedulerFigures {
+  return {
+    ...a,
+    questions: { ...added(a.questions, b.questions), by_camera: [] },
+    calls: {
+      allowed_per_minute: most(a.calls.allowed_per_minute, b.calls.allowed_per_minute),
+      used_last_minute: a.calls.used_last_minute + b.calls.used_last_minute,
+      wasted_last_minute: a.calls.wasted_last_minute + b.calls.wasted_last_minute,
+      used: a.calls.used + b.calls.used,
+      wasted: a.calls.wasted + b.calls.wasted,
+      answer_ms: most(a.calls.answer_ms, b.calls.answer_ms),
+      price: Math.max(a.calls.price, b.calls.price),
+    },
+    recent:
+      a.recent === null || b.recent === null
+        ? (a.recent ?? b.recent)
+        : {
+            by_model: a.recent.by_model + b.recent.by_model,
+            by_rules: {},
+            questions: added(a.recent.questions, b.recent.questions),
+            calls: a.recent.calls + b.recent.calls,
+          },
+    // ISO times of one zone sort as texts.
+    short_since: [a.short_since, b.short_since].filter((since) => since !== null).toSorted()[0] ?? null,
+    tokens_per_call: a.tokens_per_call ?? b.tokens_per_call,
+  };
+}
+
+type Counts = Pick<SchedulerFigures['questions'], 'asked' | 'superseded' | 'budget'>;
+const added = (a: Counts, b: Counts): Counts => ({
+  asked: a.asked + b.asked,
+  superseded: a.superseded + b.superseded,
+  budget: a.budget + b.budget,
+});
+const most = (a: number | null, b: number | null): number | null =>
+  a === null || b === null ? (a ?? b) : Math.max(a, b);
+
+export const questionsIn = ({ questions }: NonNullable<SchedulerFigures['recent']>): number =>
+  questions.asked + questions.superseded + questions.budget;
+
+/** Keys like the present ones that the questions of the last minute would take. Null while that is not known. */
+export function keysNeeded(
+  { recent, calls }: Pick<SchedulerFigures, 'recent' | 'calls'>,
+  present: number | null,
+): number | null {
+  const allowed = calls.allowed_per_minute;
+  if (recent === null || present === null || present === 0 || allowed === null || allowed === 0) return null;
+  // A retry and a hedge are calls too.
+  const callsPerQuestion = recent.questions.asked === 0 ? 1 : Math.max(1, recent.calls / recent.questions.asked);
+  return Math.ceil((questionsIn(recent) * callsPerQuestion) / (allowed / present));
+}
+
+/** That there have been too few calls for a minute or more, in a sentence; null while there are not. Pure. */
+export function shortageSentence(
+  { short_since, recent, calls }: Pick<SchedulerFigures, 'short_since' | 'recent' | 'calls'>,
+  present: number | null,
+): string | null {
+  if (short_since === null || recent === null) return null;
+  const asked = questionsIn(recent);
+  const share = Math.round((recent.questions.budget / Math.max(1, asked)) * 100);
+  const allowed =
+    calls.allowed_per_minute === null ? '' : `, and the keys allow ${Math.round(calls.allowed_per_minute)}`;
+  const needed = keysNeeded({ recent, calls }, present);
+  const remedy =
+    needed === null || present === null || needed <= present
+      ? ''
+      : `; ${needed} keys like the present ${present} would be needed`;
+  return (
+    `too few calls since ${short_since}: the cameras ask ${asked} questions a minute${allowed}, so rules answer ` +
+    `${share} % of them${remedy} (see GET /api/budget)`
+  );
+}
+
+function byCamera(schedulers: readonly SchedulerFigures[], generators: readonly GeneratorFigures[]): CameraCounts[] {
+  const found = new Map<string, CameraCounts>();
+  const of = (camera_id: string): CameraCounts =>
+    found.get(camera_id) ?? {
+      camera_id,
+      asked: 0,
+      superseded: 0,
+      carried: generators.length === 0 ? null : 0,
+      budget: 0,
+    };
+  for (const camera of schedulers.flatMap(({ questions }) => questions.by_camera))
+    found.set(camera.camera_id, { ...of(camera.camera_id), ...added(of(camera.camera_id), camera) });
+  for (const [camera_id, { carried }] of generators.flatMap((one) => Object.entries(one.byCamera))) {
+    const known = of(camera_id);
+    found.set(camera_id, { ...known, carried: (known.carried ?? 0) + carried });
+  }
+  return [...found.values()].toSorted((a, b) => needOf(b) - needOf(a) || b.asked - a.asked).slice(0, MOST_CAMERAS);
+}
+
+const needOf = ({ superseded, budget }: CameraCounts): number => superseded + budget;
