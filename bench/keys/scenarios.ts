@@ -61,7 +61,7 @@ export const SCENARIOS: readonly Scenario[] = [
     latency: { medianMs: 1_000, p95Ms: 1_500 },
     coresFull: true,
     seconds: 180,
-    quickSeconds: 9,
+    quickSeconds: 5,
     guardMs: GUARD_MS,
   },
 ];

@@ -1,8 +1,10 @@
+import { newCounters } from '../aggregation/aggregation.types.ts';
 import type { Aggregate } from '../messages/aggregate.ts';
 import type { CameraId } from '../messages/ids.ts';
 import { type ActorDefinition, defineActor, type ModuleExport } from '../runtime/actor.ts';
 import { asError } from '../runtime/errors.ts';
 import type { Asking } from '../runtime/message.ts';
+import type { FreshnessSettings } from '../tasks/freshness.ts';
 import { address } from '../runtime/ref.ts';
 import type {
   AggregatorContext,
@@ -13,22 +15,21 @@ import type {
 
 export type AggregatorMessage =
   | ({ type: 'latest'; cameraId: CameraId } & Asking<Aggregate | null>)
-  | ({ type: 'stats' } & Asking<AggregatorStats>);
+  | ({ type: 'stats' } & Asking<AggregatorStats>)
+  | { type: 'configure'; freshness: FreshnessSettings };
 type Private = { type: 'deadline' } | { type: 'report' };
 export const AGGREGATOR = address<AggregatorMessage>('/aggregator');
 
 const REPORT_MS = 1_000;
 const NOTHING: AggregatorStats = {
-  published: 0,
-  revised: 0,
-  incomplete: 0,
-  duplicates: 0,
-  orphans: 0,
-  found: 0,
+  ...newCounters(),
   pending: 0,
   unpublished: 0,
   held: 0,
   refused: 0,
+  verdicts: 0,
+  verdictsDropped: 0,
+  freshness: { p50: null, p95: null, count: 0 },
 };
 
 /**
@@ -46,6 +47,7 @@ export const aggregatorAt = <Init>(
     start: (ctx, init) => {
       let running: OpenedAggregator | null = null;
       let reported = '';
+      let freshness: FreshnessSettings | null = null;
       const context: AggregatorContext = {
         clock: ctx.clock,
         log: ctx.log,
@@ -69,6 +71,7 @@ export const aggregatorAt = <Init>(
       };
       const opening = open(context, init).then((opened) => {
         running = opened;
+        if (freshness !== null) opened.frames.configure(freshness);
         return opened;
       });
       const starting = opening
@@ -85,6 +88,10 @@ export const aggregatorAt = <Init>(
             // Answers without a detection have no deadline of their own.
             running?.frames.onTime();
             report();
+          },
+          configure: (message) => {
+            freshness = message.freshness;
+            running?.frames.configure(freshness);
           },
           latest: ({ cameraId }) => running?.frames.latest(cameraId) ?? null,
           stats: () => running?.frames.stats() ?? NOTHING,

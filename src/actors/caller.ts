@@ -14,11 +14,9 @@ export interface CallOrder extends Pick<VlmRequest, 'prompt' | 'traceId'> {
   readonly access: Omit<VlmAccess, 'secret'> & { readonly secret: string };
   /** For each picture its words, and the bytes of its JPEG in the message's `jpegs`. */
   readonly pictures: readonly { readonly caption: string; readonly bytes: number }[];
-  /**
-   * When it was given, and the end of the call's time, by {@link monotonicMs}. An order that is read later is not begun:
-   * its lease has expired.
-   */
+  /** When it was given, by {@link monotonicMs}. */
   readonly orderedAt: number;
+  /** End of the call's time by {@link monotonicMs}. An order that is read later is not begun: its lease has expired. */
   readonly endsAt: number;
 }
 

@@ -1,6 +1,6 @@
-import type { Aggregate, MissingGroup, RiskAssessment } from '../messages/aggregate.ts';
-import { isDangerous, type RiskLevel, worstRisk } from '../messages/assessment.ts';
-import type { GroupAnswer } from './group-answer.ts';
+import type { Aggregate, RiskAssessment } from '../messages/aggregate.ts';
+import { type AssessmentSource, type GroupAssessment, isDangerous, worstRisk } from '../messages/assessment.ts';
+import type { ModelCall } from './group-answer.ts';
 
 /** The fields of a frame that its detection has, and every aggregate of it. */
 export type FrameFacts = Pick<
@@ -48,49 +48,40 @@ export function factsOf(of: FrameFacts): FrameFacts {
   };
 }
 
-/** Merges a frame with its answers so far. Groups without one are `late`. `publishedAt`: epoch ms. Pure. */
-export function aggregateFrame(
-  facts: FrameFacts,
-  answers: ReadonlyMap<number, GroupAnswer>,
+/**
+ * All of an aggregate but the facts of its frame. `publishedAt`: epoch ms. Pure.
+ *
+ * @param results one for each group
+ * @param calls about these groups, in any order
+ */
+export function assessedPart(
+  results: readonly GroupAssessment[],
+  calls: readonly ModelCall[],
   revision: number,
   publishedAt: number,
-): Aggregate {
-  const inOrder = facts.trafficGroups.flatMap(({ groupIndex }) => answers.get(groupIndex) ?? []);
-  const slowest = inOrder.map(({ origin }) => origin).toSorted((a, b) => b.llmLatency - a.llmLatency)[0];
+): Omit<Aggregate, keyof FrameFacts> {
+  let slowest: ModelCall | undefined;
+  for (const call of calls) if (slowest === undefined || call.llmLatency > slowest.llmLatency) slowest = call;
   return {
-    ...facts,
     revision,
     publishedAt: new Date(publishedAt).toISOString(),
-    riskAssessment: assess(facts, answers, inOrder),
+    riskAssessment: assess(results),
     llmLatency: slowest?.llmLatency ?? 0,
     llmModel: slowest?.llmModel ?? null,
   };
 }
 
-function assess(
-  { trafficGroups }: FrameFacts,
-  answers: ReadonlyMap<number, GroupAnswer>,
-  inOrder: readonly GroupAnswer[],
-): RiskAssessment {
-  const assessed = inOrder.flatMap(({ results }) => results);
-  const missingGroups = trafficGroups.flatMap(({ groupIndex }): MissingGroup[] => {
-    const answer = answers.get(groupIndex);
-    const reason = answer === undefined ? 'late' : answer.missing;
-    return reason === null ? [] : [{ groupIndex, reason }];
-  });
-  // A group without an assessment is unknown, whether an answer said so or none came.
-  const levels: RiskLevel[] = [
-    ...assessed.map((each) => each.riskLevel),
-    ...missingGroups.map(() => 'unknown' as const),
-  ];
-  const maxRiskLevel = worstRisk(levels);
-  const sources = new Set(inOrder.flatMap(({ origin }) => origin.sources));
+function assess(results: readonly GroupAssessment[]): RiskAssessment {
+  const maxRiskLevel = worstRisk(results.map(({ riskLevel }) => riskLevel));
+  const has = (source: AssessmentSource): boolean =>
+    results.some((each) => each.source === source && each.riskLevel !== 'unknown');
+  const [byModel, byRules] = [has('vlm'), has('rules')];
   return {
     maxRiskLevel,
     hasDangerousDriving: isDangerous(maxRiskLevel),
-    results: assessed,
-    missingGroups,
-    source: sources.size === 2 ? 'mixed' : ([...sources][0] ?? 'none'),
-    degraded: inOrder.some(({ origin }) => origin.degraded),
+    results: [...results],
+    missingGroups: [],
+    source: byModel && byRules ? 'mixed' : byModel ? 'vlm' : byRules ? 'rules' : 'none',
+    degraded: results.some(({ source, degradedReason }) => source === 'rules' && degradedReason !== undefined),
   };
 }

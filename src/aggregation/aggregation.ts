@@ -1,112 +1,65 @@
-import type { Aggregate } from '../messages/aggregate.ts';
-import type { AssessmentResult } from '../messages/assessment.ts';
-import type { Detection } from '../messages/detection.ts';
+import { type Aggregate, isAlert } from '../messages/aggregate.ts';
+import type { AssessmentResult, RulesReason } from '../messages/assessment.ts';
+import type { Detection, PublishedGroup } from '../messages/detection.ts';
 import type { RequestId } from '../messages/ids.ts';
-import { aggregateFrame, factsOf, type FrameFacts } from './aggregate-frame.ts';
+import type { FreshnessSettings } from '../tasks/freshness.ts';
+import { stillAnswered } from '../tasks/recheck.ts';
+import { factsOf } from './aggregate-frame.ts';
+import { AwaitedFrames } from './awaited-frames.ts';
 import { EarlyAnswers } from './early-answers.ts';
-import { answerOf, answersIn, type GroupAnswer, isBetter } from './group-answer.ts';
+import { Frame, frameOf, type FrameState } from './joined-frame.ts';
+import {
+  type AggregationCounters,
+  type AggregationOptions,
+  newCounters,
+  type Publication,
+  type StoredAggregate,
+} from './aggregation.types.ts';
+import { answerOf, type GroupAnswer } from './group-answer.ts';
+import type { GroupSlot } from './group-slot.ts';
+import { holds, verdictOf, Verdicts } from './verdicts.ts';
 
 /**
  * The clock of a camera's node may be ahead by this much, in ms. The time of a frame from further ahead is not
- * believed, as its deadline would be too late.
+ * believed: its limit would be too late, and its verdict would outlive all others.
  */
 const AHEAD_MS = 60_000;
-
-export interface AggregationOptions {
-  /**
-   * Milliseconds from the frame's time, or from the arrival of a replayed frame, until its aggregate goes out with the
-   * answers that are in.
-   */
-  readonly deadlineMs: number;
-  /** Incomplete frames kept after they went out, so that late answers can revise them. */
-  readonly rememberFrames: number;
-  /** Complete frames of which the id is kept, so that a repeated delivery changes nothing. */
-  readonly rememberClosed: number;
-  /** Frames whose answers are kept while their detection has not come, and for how many ms. */
-  readonly earlyFrames: number;
-  readonly earlyMs: number;
-}
-
-export interface AggregationCounters {
-  published: number;
-  revised: number;
-  incomplete: number;
-  duplicates: number;
-  /** Answers to unknown frames or groups: too late, or given up at a bound. */
-  orphans: number;
-  /** Revisions that the bus already had from before a crash. */
-  found: number;
-}
-
-/** An aggregate to publish now. The caller of `take` reports its fate: `stored`, then `done`. */
-export interface Publication {
-  readonly aggregate: Aggregate;
-  /** AGGREGATES has it from before a crash, while ALERTS may lack it. */
-  readonly alertOnly: boolean;
-}
-
-/** An aggregate that AGGREGATES has. `alert`: it must go to ALERTS, as the first of its frame or as a revision. */
-export interface StoredAggregate {
-  readonly aggregate: Aggregate;
-  readonly alert: 'none' | 'first' | 'revision';
-}
-
-interface Frame {
-  readonly facts: FrameFacts;
-  readonly answers: Map<number, GroupAnswer>;
-  readonly deadline: number;
-  /** The newest revision taken, and when it was made, epoch ms; -1 before the first. */
-  revision: number;
-  madeAt: number;
-  /**
-   * - `waiting`: for answers.
-   * - `due`: to be published.
-   * - `sent`: taken, and not reported as done yet.
-   * - `idle`: the bus has all that is known of it.
-   */
-  state: 'waiting' | 'due' | 'sent' | 'idle';
-  /** An answer came since the newest revision. */
-  changed: boolean;
-  alerted: boolean;
-  /** Restored as an alert that ALERTS may lack; it goes there again if a message of its frame is delivered again. */
-  unsure: boolean;
-}
+/** A camera names a group that it has not seen for longer anew, unless frames are late. */
+const GONE_MS = 60_000;
 
 /**
- * Joins detections with their answers, one aggregate per frame. A frame goes out when its last answer is in, or at its
- * deadline. A later answer makes a new revision of the same aggregate. After a crash `restore` gets the published
- * aggregates; messages that are then delivered again change nothing. Pure: every call takes the time. The options bound
- * the memory, and the caller bounds the frames whose messages are not settled.
+ * Joins detections with their answers, one aggregate per frame. Revision 0 goes out at once: with the verdict that each
+ * group already has, or that of the rules. It is revised once when the last answer is in, at the freshness limit, or
+ * when newer frames have the same groups; each later answer revises it again. After a crash `restore` gets the
+ * published aggregates; messages that are then delivered again change nothing. Pure: every call takes the time. The
+ * options bound the memory, and the caller bounds the frames whose messages are not settled.
  */
 export class Aggregation {
-  readonly counters: AggregationCounters = {
-    published: 0,
-    revised: 0,
-    incomplete: 0,
-    duplicates: 0,
-    orphans: 0,
-    found: 0,
-  };
+  readonly counters: AggregationCounters = newCounters();
   readonly #options: AggregationOptions;
+  #freshness: FreshnessSettings;
   readonly #frames = new Map<RequestId, Frame>();
-  /** By state; each in order. */
-  readonly #waiting = new Set<Frame>();
+  /** To be published, in order. */
   readonly #due = new Set<Frame>();
+  /** Published, oldest first. */
   readonly #idle = new Set<Frame>();
-  /** Ids of complete, published frames, oldest first. Keeping their content would take most of the memory. */
+  /** Those for which an answer is awaited, whatever their state. */
+  readonly #awaited = new AwaitedFrames();
+  /** Ids of published frames with all answers, oldest first. Keeping their content would take most of the memory. */
   readonly #closed = new Set<RequestId>();
   readonly #early: EarlyAnswers;
-  /** No deadline is before this. */
-  #soonest = Infinity;
+  readonly #verdicts: Verdicts;
 
   constructor(options: AggregationOptions) {
     this.#options = options;
+    this.#freshness = options.freshness;
     this.#early = new EarlyAnswers(options);
+    this.#verdicts = new Verdicts({ most: options.rememberGroups, goneMs: GONE_MS });
   }
 
   /** Frames waiting for answers. */
   get pending(): number {
-    return this.#waiting.size;
+    return this.#awaited.size;
   }
 
   /** Frames to be published that were not taken yet. */
@@ -124,22 +77,40 @@ export class Aggregation {
     return this.#closed.size;
   }
 
+  /** The model's last answers, by group. */
+  get verdicts(): Pick<Verdicts, 'size' | 'dropped'> {
+    return this.#verdicts;
+  }
+
   /** When to call `onTime` next, epoch ms; null when no frame waits for answers. */
   get nextDeadline(): number | null {
-    return this.#waiting.size === 0 ? null : this.#soonest;
+    return this.#awaited.nextLimit;
+  }
+
+  /** For frames from now on. */
+  configure(freshness: FreshnessSettings): void {
+    this.#freshness = freshness;
   }
 
   /** Takes over an aggregate that was published before a crash. To be called with the oldest first. */
   restore(aggregate: Aggregate): void {
-    const frame = this.#frames.get(aggregate.requestId) ?? this.#open(factsOf(aggregate), -Infinity);
-    if (aggregate.revision <= frame.revision) return;
-    this.#closed.delete(aggregate.requestId);
-    for (const [groupIndex, answer] of answersIn(aggregate)) frame.answers.set(groupIndex, answer);
-    frame.revision = aggregate.revision;
-    frame.madeAt = Date.parse(aggregate.publishedAt);
-    frame.changed = false;
-    frame.alerted = frame.unsure = isAlert(aggregate);
-    this.#move(frame, 'idle');
+    const { requestId, replayOf } = aggregate;
+    const publishedAt = Date.parse(aggregate.publishedAt);
+    const at = Date.parse(aggregate.timestamp);
+    const live = replayOf === undefined && at <= publishedAt + AHEAD_MS;
+    const limit = (live ? at : publishedAt) + this.#freshness.freshnessMs;
+    const known = this.#frames.get(requestId);
+    if (known !== undefined && aggregate.revision <= known.revision) return;
+    const frame = known ?? frameOf(aggregate, { live, limit });
+    this.#frames.set(requestId, frame);
+    this.#closed.delete(requestId);
+    frame.adopt(aggregate);
+    frame.unsure = isAlert(aggregate) ? aggregate : null;
+    frame.alerted ||= isAlert(aggregate);
+    if (known === undefined) this.#await(frame);
+    else this.#awaited.update(frame);
+    for (const slot of frame.slots) this.#remember(frame, slot, publishedAt);
+    this.#move(frame, stateOf(frame));
   }
 
   /** A detection was delivered, perhaps not for the first time. */
@@ -147,13 +118,17 @@ export class Aggregation {
     const { requestId } = detection;
     if (this.#isClosed(requestId)) return;
     const known = this.#frames.get(requestId);
-    if (known !== undefined) return this.#repeated(known);
-    const from = detection.replayOf === undefined ? Math.min(now + AHEAD_MS, Date.parse(detection.timestamp)) : now;
-    const deadline = Math.max(now, from + this.#options.deadlineMs);
-    const frame = this.#open(factsOf(detection), deadline);
-    for (const [groupIndex, answer] of this.#early.take(requestId)) this.#addAnswer(frame, groupIndex, answer);
-    this.#soonest = Math.min(this.#soonest, deadline);
-    this.#move(frame, isComplete(frame) ? 'due' : 'waiting');
+    if (known !== undefined) {
+      this.counters.duplicates += 1;
+      this.#repeated(known);
+      return;
+    }
+    this.#verdicts.expire(now);
+    const frame = this.#open(detection, now);
+    for (const [groupIndex, answer] of this.#early.take(requestId)) this.#addAnswer(frame, groupIndex, answer, now);
+    if (frame.limit <= now) this.#late(frame);
+    this.#await(frame);
+    this.#move(frame, 'due');
   }
 
   /** An answer was delivered: in time, before its detection, late, or not for the first time. */
@@ -166,21 +141,20 @@ export class Aggregation {
       const { added, givenUp } = this.#early.add(requestId, groupIndex, answer, now);
       if (!added) this.counters.duplicates += 1;
       this.counters.orphans += givenUp;
-    } else if (!this.#addAnswer(frame, groupIndex, answer)) this.#repeated(frame);
-    else if (frame.state === 'idle' || (frame.state === 'waiting' && isComplete(frame))) this.#move(frame, 'due');
+      return;
+    }
+    this.#addAnswer(frame, groupIndex, answer, now);
+    this.#repeated(frame);
+    this.#goOn(frame);
   }
 
-  /** Makes frames due whose deadline has passed, and gives up answers whose detection never came. */
+  /** Ends the wait of frames at their freshness limit, and gives up answers whose detection never came. */
   onTime(now: number): void {
-    if (now >= this.#soonest) {
-      this.#soonest = Infinity;
-      for (const frame of this.#waiting) {
-        if (frame.deadline <= now) {
-          this.counters.incomplete += 1;
-          this.#move(frame, 'due');
-        } else this.#soonest = Math.min(this.#soonest, frame.deadline);
-      }
+    for (const frame of this.#awaited.over(now)) {
+      this.#late(frame);
+      this.#goOn(frame);
     }
+    this.#verdicts.expire(now);
     this.counters.orphans += this.#early.expire(now);
   }
 
@@ -189,13 +163,18 @@ export class Aggregation {
     const [frame] = this.#due;
     if (frame === undefined) return null;
     this.#move(frame, 'sent');
-    const alertOnly = !frame.changed;
-    if (!alertOnly) {
-      frame.changed = false;
-      frame.revision += 1;
-      frame.madeAt = now;
+    // The alert as it stood, before a revision that may be none.
+    if (frame.again && frame.unsure !== null)
+      return { aggregate: frame.unsure, json: JSON.stringify(frame.unsure), alertOnly: true, newVerdicts: 0 };
+    frame.changed = false;
+    frame.revision += 1;
+    frame.madeAt = now;
+    let newVerdicts = 0;
+    for (const slot of frame.slots) {
+      if (slot.takeNews()) newVerdicts += 1;
+      this.#carry(frame, slot);
     }
-    return { aggregate: aggregateFrame(frame.facts, frame.answers, frame.revision, frame.madeAt), alertOnly };
+    return { ...frame.aggregate(this.#options.assessByRules), alertOnly: false, newVerdicts };
   }
 
   /**
@@ -210,14 +189,17 @@ export class Aggregation {
     if (frame === undefined) return null;
     if (found === 'gone') {
       frame.changed = true;
-      this.done(aggregate.requestId);
+      this.#move(frame, 'due');
       return null;
     }
-    if (found !== null) this.#merge(frame, found);
+    if (found !== null) {
+      this.counters.found += 1;
+      frame.merge(found);
+    }
     if (!alertOnly) this.counters[aggregate.revision === 0 ? 'published' : 'revised'] += 1;
     const content = found ?? aggregate;
-    const alert = !isAlert(content) ? 'none' : !frame.alerted || frame.unsure ? 'first' : 'revision';
-    return { aggregate: content, alert };
+    const first = !frame.alerted || frame.unsure !== null;
+    return { aggregate: content, alert: !isAlert(content) ? 'none' : first ? 'first' : 'revision' };
   }
 
   /** The taken aggregate is where it belongs, an alert in ALERTS too. */
@@ -226,9 +208,11 @@ export class Aggregation {
     if (frame === undefined) return;
     if (alert !== 'none') {
       frame.alerted = true;
-      frame.unsure = false;
+      frame.unsure = null;
+      frame.again = false;
     }
-    this.#move(frame, frame.changed ? 'due' : 'idle');
+    this.#awaited.update(frame);
+    this.#move(frame, stateOf(frame));
   }
 
   /** True when the bus has all that is known of this frame, or it was given up: its messages may be settled. */
@@ -242,71 +226,107 @@ export class Aggregation {
     return this.#early.takeGivenUp();
   }
 
-  #open(facts: FrameFacts, deadline: number): Frame {
-    const frame: Frame = {
-      facts,
-      answers: new Map(),
-      deadline,
-      revision: -1,
-      madeAt: 0,
-      state: 'waiting',
-      changed: true,
-      alerted: false,
-      unsure: false,
-    };
-    this.#frames.set(facts.requestId, frame);
+  #open(detection: Detection, now: number): Frame {
+    const { freshnessSeconds, replayOf } = detection;
+    const at = Date.parse(detection.timestamp);
+    const live = replayOf === undefined && at <= now + AHEAD_MS;
+    const from = replayOf === undefined ? Math.min(now + AHEAD_MS, at) : now;
+    const freshnessMs = freshnessSeconds === undefined ? this.#freshness.freshnessMs : freshnessSeconds * 1_000;
+    const frame = new Frame(factsOf(detection), { live, limit: Math.max(now, from + freshnessMs) });
+    frame.open((group) => this.#reasonFor(frame, group, now));
+    this.#frames.set(frame.requestId, frame);
     return frame;
   }
 
-  /** False when the answer is no news. */
-  #addAnswer(frame: Frame, groupIndex: number, answer: GroupAnswer): boolean {
-    if (!frame.facts.trafficGroups.some((group) => group.groupIndex === groupIndex)) {
+  /** Whether an answer about this group will come; see `GroupSlot.reason`. */
+  #reasonFor({ live, at, facts: { cameraId } }: Frame, group: PublishedGroup, now: number): RulesReason | null {
+    if (!live) return 'pending';
+    this.#verdicts.seen(cameraId, group.groupId, now);
+    const verdict = this.#verdicts.of(cameraId, group.groupId);
+    if (verdict === null || verdict.at > at || !stillAnswered(group, verdict.at, at, this.#freshness.recheckMs))
+      return 'pending';
+    this.counters.unchanged += 1;
+    return null;
+  }
+
+  /** Waits for the frame's answers. The newest frame of a group ends the wait of older ones. */
+  #await(frame: Frame): void {
+    this.#awaited.add(frame, (older, groups) => {
+      this.counters.unanswered.superseded += groups;
+      if (older !== frame) this.#goOn(older);
+    });
+  }
+
+  #late(frame: Frame): void {
+    const late = frame.giveUp('late');
+    if (late > 0) this.counters.incomplete += 1;
+    this.counters.unanswered.late += late;
+  }
+
+  #addAnswer(frame: Frame, groupIndex: number, answer: GroupAnswer, now: number): void {
+    const slot = frame.slot(groupIndex);
+    if (slot === undefined) {
       this.counters.orphans += 1;
-      return false;
+      return;
     }
-    if (!isBetter(answer, frame.answers.get(groupIndex))) return false;
-    frame.answers.set(groupIndex, answer);
-    frame.changed = true;
-    return true;
+    if (slot.answered) this.counters.duplicates += 1;
+    if (!frame.take(groupIndex, answer)) return;
+    if (answer.by === 'model') this.#remember(frame, slot, now);
+    else if (answer.reason !== 'pending') this.counters.unanswered[answer.reason] += 1;
+  }
+
+  /** Keeps what the model said of a group, for its later frames. */
+  #remember({ live, at, facts }: Frame, { group, model, carried }: GroupSlot, now: number): void {
+    if (!live) return;
+    const { cameraId, detectedObjects } = facts;
+    // Restored as carried: its frame is not known, and this one's members are among those that it was about.
+    const assessment = model ?? carried;
+    if (assessment === null || assessment.riskLevel === 'unknown') return;
+    const assessedAt = model === null ? Date.parse(carried?.assessedAt ?? '') : at;
+    if (!Number.isFinite(assessedAt)) return;
+    this.#verdicts.learn(cameraId, group.groupId, verdictOf(assessment, group, detectedObjects, assessedAt), now);
+  }
+
+  #carry(frame: Frame, slot: GroupSlot): void {
+    if (!frame.live || (slot.model !== null && slot.model.riskLevel !== 'unknown')) return;
+    const { cameraId, detectedObjects } = frame.facts;
+    const verdict = this.#verdicts.of(cameraId, slot.group.groupId);
+    if (verdict === null || verdict.at > frame.at) return;
+    slot.carry(verdict, holds(verdict, slot.group, detectedObjects, frame.at, this.#freshness), detectedObjects);
   }
 
   /** The message was not settled before the crash, so ALERTS may lack the alert. */
   #repeated(frame: Frame): void {
-    this.counters.duplicates += 1;
-    if (frame.unsure && frame.state === 'idle') this.#move(frame, 'due');
+    if (frame.unsure === null) return;
+    frame.again = true;
+    if (frame.state === 'idle' || frame.state === 'waiting') this.#move(frame, 'due');
   }
 
-  #merge(frame: Frame, found: Aggregate): void {
-    this.counters.found += 1;
-    const theirs = answersIn(found);
-    for (const [groupIndex, answer] of frame.answers)
-      if (isBetter(answer, theirs.get(groupIndex))) frame.changed = true;
-    for (const [groupIndex, answer] of theirs) {
-      const ours = frame.answers.get(groupIndex);
-      if (ours === undefined || !isBetter(ours, answer)) frame.answers.set(groupIndex, answer);
-    }
+  /** Publishes a frame for which no answer is awaited any more. */
+  #goOn(frame: Frame): void {
+    this.#awaited.update(frame);
+    if (frame.state !== 'due' && frame.state !== 'sent') this.#move(frame, stateOf(frame));
   }
 
-  #move(frame: Frame, state: Frame['state']): void {
-    this.#waiting.delete(frame);
+  #move(frame: Frame, state: FrameState): void {
     this.#due.delete(frame);
     this.#idle.delete(frame);
     frame.state = state;
-    if (state === 'waiting') this.#waiting.add(frame);
-    else if (state === 'due') this.#due.add(frame);
-    else if (state === 'idle') this.#remember(frame);
+    if (state === 'due') this.#due.add(frame);
+    else if (state === 'idle') this.#keep(frame);
   }
 
-  #remember(frame: Frame): void {
-    if (isOver(frame)) {
-      this.#close(frame.facts.requestId);
+  #keep(frame: Frame): void {
+    frame.trim();
+    if (frame.unsure === null && frame.complete) {
+      this.#close(frame.requestId);
       return;
     }
     this.#idle.add(frame);
     const [oldest] = this.#idle;
     if (this.#idle.size <= this.#options.rememberFrames || oldest === undefined) return;
     this.#idle.delete(oldest);
-    this.#frames.delete(oldest.facts.requestId);
+    this.#frames.delete(oldest.requestId);
   }
 
   #close(requestId: RequestId): void {
@@ -316,7 +336,7 @@ export class Aggregation {
     if (this.#closed.size > this.#options.rememberClosed && oldest !== undefined) this.#closed.delete(oldest);
   }
 
-  /** An answer to a complete frame is never better than the first one of its group, so it counts as a duplicate. */
+  /** An answer to a frame that has all is never better than the first one of its group, so it is a duplicate. */
   #isClosed(requestId: RequestId): boolean {
     if (!this.#closed.has(requestId)) return false;
     this.counters.duplicates += 1;
@@ -324,11 +344,5 @@ export class Aggregation {
   }
 }
 
-const isAlert = ({ riskAssessment }: Aggregate): boolean => riskAssessment.maxRiskLevel === 'high';
-
-/** Every group is assessed, and nothing of the frame has to go out again. */
-const isOver = ({ facts, answers, unsure }: Frame): boolean =>
-  !unsure && facts.trafficGroups.every(({ groupIndex }) => answers.get(groupIndex)?.missing === null);
-
-const isComplete = ({ facts, answers }: Frame): boolean =>
-  facts.trafficGroups.every(({ groupIndex }) => answers.has(groupIndex));
+const stateOf = (frame: Frame): FrameState =>
+  frame.again ? 'due' : frame.awaits ? 'waiting' : frame.changed ? 'due' : 'idle';

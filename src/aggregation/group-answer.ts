@@ -1,63 +1,50 @@
-import type { Aggregate, MissingGroup } from '../messages/aggregate.ts';
-import type { AssessmentResult, AssessmentSource, GroupAssessment } from '../messages/assessment.ts';
+import type { AssessmentResult, GroupAssessment, RulesReason } from '../messages/assessment.ts';
 
-/**
- * Who gave an answer, and how long it took. The answers of a restored aggregate share one, as the aggregate does not
- * keep them apart.
- */
-export interface AnswerOrigin {
-  /** Empty when no assessment succeeded. */
-  readonly sources: readonly AssessmentSource[];
-  readonly degraded: boolean;
-  /** Seconds of the slowest call. */
+/** A call to the model about one group: its duration in seconds, and the model. */
+export interface ModelCall {
   readonly llmLatency: number;
   readonly llmModel: string | null;
 }
 
-/** The part of an answer to one group that its frame keeps. */
-export interface GroupAnswer {
-  readonly results: readonly GroupAssessment[];
-  /** Why there is no assessment; null when there is one. */
-  readonly missing: MissingGroup['reason'] | null;
-  readonly origin: AnswerOrigin;
-}
+/** The scheduler's answer about one group of a frame. */
+export type GroupAnswer =
+  | { readonly by: 'model'; readonly assessment: GroupAssessment; readonly call: ModelCall }
+  | {
+      readonly by: 'rules';
+      readonly reason: RulesReason;
+      /** Null when the scheduler gave only the reason. */
+      readonly assessment: GroupAssessment | null;
+      readonly call: ModelCall;
+    };
 
 export function answerOf(result: AssessmentResult): GroupAnswer {
-  const { error, source, degraded, degradedReason, metadata } = result;
-  // Each group of an aggregate says why the model did not assess it.
-  const results =
-    degradedReason === undefined ? result.results : result.results.map((each) => ({ ...each, degradedReason }));
-  const { llmLatency, llmModel } = metadata;
-  const origin: AnswerOrigin = {
-    sources: error === undefined ? [source] : [],
-    degraded: error === undefined && degraded === true,
-    llmLatency,
-    llmModel,
+  const { error, source, degradedReason, metadata } = result;
+  const [assessment] = result.results;
+  const call = { llmLatency: metadata.llmLatency, llmModel: metadata.llmModel };
+  if (assessment === undefined) return { by: 'rules', reason: error?.code ?? 'late', assessment: null, call };
+  // The model itself cannot tell; every other failure leaves the group to the rules.
+  const saysUnknown = source === 'vlm' && error?.code === 'unreadable-answer';
+  if (error !== undefined && !saysUnknown) return { by: 'rules', reason: error.code, assessment: null, call };
+  if (source === 'vlm') return { by: 'model', assessment, call };
+  const reason = assessment.reason ?? degradedReason?.code ?? 'no-keys';
+  return {
+    by: 'rules',
+    reason,
+    assessment: degradedReason === undefined ? assessment : { ...assessment, degradedReason },
+    call,
   };
-  return { results, missing: error === undefined ? null : reasonOf(error.code), origin };
 }
 
-/** The answers in an aggregate, by group. Groups that it calls `late` have none. */
-export function answersIn({ riskAssessment, llmLatency, llmModel }: Aggregate): Map<number, GroupAnswer> {
-  const { results, missingGroups, source, degraded } = riskAssessment;
-  const origin: AnswerOrigin = {
-    sources: source === 'mixed' ? ['vlm', 'rules'] : source === 'none' ? [] : [source],
-    degraded,
-    llmLatency,
-    llmModel,
-  };
-  const answers = new Map<number, GroupAnswer>();
-  for (const result of results) answers.set(result.groupIndex, { results: [result], missing: null, origin });
-  for (const { groupIndex, reason } of missingGroups) {
-    if (reason === 'late') answers.delete(groupIndex);
-    else answers.set(groupIndex, { results: answers.get(groupIndex)?.results ?? [], missing: reason, origin });
-  }
-  return answers;
+/**
+ * How much a reason tells. A failure tells more than the mere fact that the model had not answered, which tells more
+ * than `pending`.
+ */
+export function rankOf(reason: RulesReason | null): 0 | 1 | 2 {
+  if (reason === 'pending') return 0;
+  return reason === null || NOT_ASKED.has(reason) ? 1 : 2;
 }
+const NOT_ASKED: ReadonlySet<RulesReason> = new Set<RulesReason>(['late', 'superseded', 'budget', 'no-keys']);
 
-/** An assessment replaces a failure; of two assessments the first stands. */
+/** The model's answer replaces one of the rules; of two answers of a kind the first stands. */
 export const isBetter = (answer: GroupAnswer, than: GroupAnswer | undefined): boolean =>
-  than === undefined || (than.missing !== null && answer.missing === null);
-
-const reasonOf = (code: NonNullable<AssessmentResult['error']>['code']): MissingGroup['reason'] =>
-  code === 'expired' || code === 'shed' ? code : 'failed';
+  than === undefined || (answer.by === 'model' && than.by === 'rules');

@@ -58,8 +58,6 @@ export interface GantryConfig extends AccessConfig {
   readonly onDemandValidityMs: number;
   /** Age of a frame, in ms, at which answers about it are no longer wanted. */
   readonly taskValidityMs: number;
-  /** Longest wait for a frame's answers, in ms, before its aggregate goes out; later answers revise it. */
-  readonly aggregateDeadlineMs: number;
   /** Longest stop in ms; then the process exits anyway. */
   readonly stopMs: number;
 }
@@ -158,12 +156,6 @@ export function readConfig(
       'GANTRY_TASK_VALIDITY_MS',
       text(undefined, 'GANTRY_TASK_VALIDITY_MS', '30000'),
       1_000,
-      600_000,
-    ),
-    aggregateDeadlineMs: number(
-      'GANTRY_AGGREGATE_DEADLINE_MS',
-      text(undefined, 'GANTRY_AGGREGATE_DEADLINE_MS', '5000'),
-      100,
       600_000,
     ),
     stopMs: number('GANTRY_STOP_SECONDS', text(undefined, 'GANTRY_STOP_SECONDS', '5'), 1, 600) * 1_000,

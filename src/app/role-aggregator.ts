@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { AggregatorInit } from '../actors/aggregator/aggregator.types.ts';
 import type { TreeInits } from '../actors/tree.ts';
 import type { Encoder } from '../imaging/jpeg-encoder.ts';
 import type { AlertImageStore, Bus, ImageStore } from '../infra/bus.ts';
@@ -22,6 +23,8 @@ export interface AggregatorRole {
   readonly onDemand: OnDemandStore;
   /** This process among the aggregators. */
   readonly nodeId: string;
+  /** The key file's settings as they stand. */
+  readonly freshness: () => NonNullable<AggregatorInit['freshness']>;
 }
 
 /** The role `aggregator`: one aggregate per frame, its alerts and their webhooks. */
@@ -37,6 +40,7 @@ export const aggregatorInits = ({
   egress,
   onDemand,
   nodeId,
+  freshness,
 }: AggregatorRole): NonNullable<TreeInits['aggregator']> => ({
   webhooks: () => webhooksInit(config, bus, egress, onDemand),
   alertImages: () => ({ bus, images, kept, encoder }),
@@ -46,7 +50,8 @@ export const aggregatorInits = ({
     redisUrl,
     inHandFile: join(config.dataDir, 'in-hand-aggregator'),
     holder: nodeId,
-    deadlineMs: config.aggregateDeadlineMs,
+    language: config.language,
+    freshness: freshness(),
     alertHooks: config.alertHooks,
   }),
 });

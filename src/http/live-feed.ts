@@ -1,4 +1,4 @@
-import type { Aggregate } from '../messages/aggregate.ts';
+import { type Aggregate, isAlert } from '../messages/aggregate.ts';
 import type { CameraStatus } from '../messages/camera.ts';
 import type { FeedPlace } from '../messages/feed.ts';
 import type { CameraId } from '../messages/ids.ts';
@@ -27,7 +27,7 @@ export interface LiveFeedOptions {
   readonly limits: HttpLimits;
   /** Prefix of every public address. Default: none. */
   readonly basePath?: string;
-  /** Which aggregates also go out as `alert`. Default: those of the highest level, as kept in `alerts:{id}`. */
+  /** Which aggregates also go out as `alert`. Default: those kept in `alerts:{id}`. */
   readonly isAlert?: (aggregate: Aggregate) => boolean;
 }
 
@@ -79,7 +79,7 @@ export class LiveFeed implements ViewerHost {
 
   constructor(options: LiveFeedOptions) {
     this.#options = options;
-    this.#isAlert = options.isAlert ?? ((aggregate) => aggregate.riskAssessment.maxRiskLevel === 'high');
+    this.#isAlert = options.isAlert ?? isAlert;
     this.#heartbeat = new Heartbeat(options.clock, options.limits.heartbeatMs);
     this.#sentAt = options.clock.now();
     this.#snapshot = new Snapshot({

@@ -64,7 +64,7 @@ export interface HttpServerOptions {
   readonly limits?: Partial<HttpLimits>;
   /** Proxies whose `X-Forwarded-For` is believed. Default: none. */
   readonly trustedProxies?: AddressRanges;
-  /** Which aggregates go out as `alert`. Default: `maxRiskLevel` high. */
+  /** Which aggregates go out as `alert`. Default: `isAlert`. */
   readonly isAlert?: (aggregate: Aggregate) => boolean;
 }
 

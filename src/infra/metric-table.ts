@@ -41,8 +41,12 @@ export const METRICS = {
     'reason',
   ),
   end_to_end_latency_seconds: histogram(
-    "From a frame's arrival to the push of its aggregate",
+    "From a frame's arrival to the first push of its aggregate",
     [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 2.5, 3, 5, 10, 35],
+  ),
+  verdict_age_seconds: histogram(
+    "Age of the frame when the model's verdict about it was published",
+    [0.5, 0.75, 1, 1.25, 1.5, 2, 2.5, 3, 5, 10, 35],
   ),
   redis_push_seconds: histogram(
     'From NATS having an aggregate to Redis having pushed it',
@@ -68,6 +72,7 @@ export const METRICS = {
   ),
   redis_failed_writes_total: counter('Writes that Redis did not take'),
   cache_dropped_total: counter('Detections and aggregates that were not cached: too much waited for Redis'),
+  verdicts_dropped_total: counter('Verdicts about groups that were forgotten because too many groups were remembered'),
   images_failed_total: counter('JPEGs that could not be stored'),
   cameras: gauge('Cameras by state', 'state'),
   feed_viewers: gauge('Open WebSockets', 'feed'),

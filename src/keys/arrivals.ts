@@ -44,7 +44,7 @@ export class Arrivals {
     this.#guard.ownDelay(ms, now);
   }
 
-  /** How much later than it left this call counts while it is under way: the guard, less the one kept from all calls. */
+  /** How much later than it left this call counts while under way: the guard, less the one kept from all calls. */
   aheadMs({ key }: Lease, now: number): number {
     return this.#guard.msFor(key.spec.baseUrl, now) - this.#leastMs;
   }

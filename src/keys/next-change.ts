@@ -1,5 +1,5 @@
 import type { PooledKey } from './key.ts';
-import type { CallTokens } from './tokens.ts';
+import type { TokenEstimates } from './token-estimate.ts';
 import type { Waiters } from './waiters.ts';
 
 export interface NextChangeOptions {
@@ -7,13 +7,12 @@ export interface NextChangeOptions {
   readonly expiresAt: number | null;
   readonly waiters: Waiters;
   readonly keys: readonly PooledKey[];
-  /** Tokens to reserve for a call of so many with this key. */
-  readonly tokensWith: (bound: CallTokens) => (key: PooledKey) => number;
+  readonly estimates: Pick<TokenEstimates, 'tokensWith'>;
   readonly now: number;
 }
 
 /** The next moment at which time alone lets a lease expire, a waiter give up, or a key come free; null: none. */
-export function nextChangeAt({ expiresAt, waiters, keys, tokensWith, now }: NextChangeOptions): number | null {
+export function nextChangeAt({ expiresAt, waiters, keys, estimates, now }: NextChangeOptions): number | null {
   let next = expiresAt ?? Infinity;
   let everyKeyBusy = false;
   for (const waiter of waiters.inOrder()) {
@@ -21,7 +20,7 @@ export function nextChangeAt({ expiresAt, waiters, keys, tokensWith, now }: Next
     // As in the pool's `advance`: waiters behind one that takes any key wait for it.
     if (everyKeyBusy) continue;
     everyKeyBusy = waiter.exclude.size === 0;
-    const tokensOf = tokensWith(waiter.tokens);
+    const tokensOf = estimates.tokensWith(waiter.tokens, now);
     for (const key of keys)
       if (!waiter.exclude.has(key.spec.name)) next = Math.min(next, key.availableAt(now, tokensOf(key)) ?? Infinity);
   }

@@ -29,8 +29,8 @@ import type {
   Told,
 } from './pool.types.ts';
 import type { Demand, PermitGate } from './shared/gate.ts';
-import { supplyOf, type KeySupply } from './supply.ts';
 import { nextChangeAt } from './next-change.ts';
+import { supplyOf, type KeySupply } from './supply.ts';
 import { boundWith, TokenEstimates } from './token-estimate.ts';
 import { ASSUMED_CALL, type CallTokens } from './tokens.ts';
 import { leastGuardMs, TransitWays } from './transit-guard.ts';
@@ -339,12 +339,8 @@ export class KeyPool {
 
   /** The next moment at which `advance` could change something. */
   #wakeAt(now: number): number | null {
-    return nextChangeAt({
-      expiresAt: this.#leases.values().next().value?.expiresAt ?? null,
-      waiters: this.#waiters,
-      keys: this.#roster.keys,
-      tokensWith: (bound) => this.#estimates.tokensWith(bound, now),
-      now,
-    });
+    const { keys } = this.#roster;
+    const expiresAt = this.#leases.values().next().value?.expiresAt ?? null;
+    return nextChangeAt({ expiresAt, waiters: this.#waiters, keys, estimates: this.#estimates, now });
   }
 }

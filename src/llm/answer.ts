@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { RISK_LEVELS, type GroupAssessment } from '../messages/assessment.ts';
-import type { AssessmentTask } from '../messages/task.ts';
+import type { DetectedObject } from '../messages/detection.ts';
 
 const MAX_TYPES = 3;
 const MAX_TYPE_LENGTH = 60;
@@ -26,8 +26,14 @@ const { $schema: _dialect, ...answerJsonSchema } = z.toJSONSchema(Answer);
 /** The schema as JSON Schema, for `response_format`. */
 export const ANSWER_JSON_SCHEMA: Record<string, unknown> = answerJsonSchema;
 
+/** A group of a frame, as a task has it. */
+export interface AnsweredGroup {
+  readonly group: { readonly groupIndex: number };
+  readonly members: readonly Pick<DetectedObject, 'objectId'>[];
+}
+
 /** The answer as an assessment of the task's group, without objects that are not in it. */
-export function toGroupAssessment(answer: Answer, task: AssessmentTask): GroupAssessment {
+export function toGroupAssessment(answer: Answer, task: AnsweredGroup): GroupAssessment {
   const members = new Set(task.members.map((member) => member.objectId));
   return {
     groupIndex: task.group.groupIndex,

@@ -1,6 +1,5 @@
 import { worstRisk, type RiskLevel } from '../messages/assessment.ts';
-import type { DetectedObject } from '../messages/detection.ts';
-import type { AssessmentTask } from '../messages/task.ts';
+import type { DetectedObject, GroupFeatures } from '../messages/detection.ts';
 import type { Answer } from './answer.ts';
 import type { Language } from './language.ts';
 import { approach, gap, sameDirection, shareWithin, speedOf } from './rules-geometry.ts';
@@ -34,6 +33,14 @@ const RULES = {
   riderShare: 0.3,
 } as const;
 
+/** The measurements of a group and its frame that the rules look at; a task has them, and so has a detection. */
+export interface RulesSubject {
+  readonly group: { readonly features: GroupFeatures };
+  readonly members: readonly DetectedObject[];
+  /** Of the frame, in px. */
+  readonly imageWidth: number;
+}
+
 interface Finding extends FindingFigures {
   readonly level: Exclude<RiskLevel, 'none' | 'unknown'>;
   readonly kind: FindingKind;
@@ -48,7 +55,7 @@ const isVehicle = (object: DetectedObject): boolean => MOTOR_VEHICLES.has(object
  * Assesses a group without a model, from measured distances, speeds, approach and density. The worst finding decides
  * the level; `riskTypes` names up to three. Pure.
  */
-export function assessByRules(task: AssessmentTask, language: Language): Answer {
+export function assessByRules(task: RulesSubject, language: Language): Answer {
   const scale = task.imageWidth / RULES.referenceWidth;
   const vehicles = task.members.filter(isVehicle);
   const persons = task.members.filter((member) => member.class === 'person' && !isRider(member, vehicles));
@@ -164,7 +171,7 @@ function twoVehicles(a: DetectedObject, b: DetectedObject, scale: number): Findi
 }
 
 /** Many vehicles close together, unless all of them stand: a car park is no risk. */
-function dense(task: AssessmentTask, vehicles: readonly DetectedObject[], scale: number): readonly Finding[] {
+function dense(task: RulesSubject, vehicles: readonly DetectedObject[], scale: number): readonly Finding[] {
   const parked = vehicles.every((vehicle) => (speedOf(vehicle) ?? Infinity) < RULES.movingSpeed * scale);
   if (vehicles.length < RULES.denseVehicles || parked || task.group.features.minSpacing > RULES.denseSpacing * scale)
     return [];
@@ -194,7 +201,7 @@ const BASE_CONFIDENCE: Readonly<Record<RiskLevel, number>> = {
 
 /** Lower for uncertain detections and for unknown motion. */
 function confidence(level: RiskLevel, objects: readonly DetectedObject[]): number {
-  const seen = Math.min(...objects.map((object) => object.confidence));
+  const seen = Math.min(1, ...objects.map((object) => object.confidence));
   const known = objects.every((object) => object.velocity !== null);
   return Math.round(BASE_CONFIDENCE[level] * (0.6 + 0.4 * seen) * (known ? 1 : 0.7) * 100) / 100;
 }

@@ -55,6 +55,13 @@ export const Aggregate = z.object({
 export type Aggregate = z.infer<typeof Aggregate>;
 
 /**
+ * Whether this revision is an alert: some group has a new verdict of high. A carried one was an alert before, and one of
+ * the rules is none while the model may still answer.
+ */
+export const isAlert = ({ riskAssessment: { results } }: Pick<Aggregate, 'riskAssessment'>): boolean =>
+  results.some(({ riskLevel, carried, reason }) => riskLevel === 'high' && carried !== true && reason !== 'pending');
+
+/**
  * As pushed on Redis `camera:{id}` and kept in `:latest`. `offset`: the aggregate's sequence in the stream AGGREGATES.
  */
 export const PushedAggregate = Aggregate.extend({ offset: z.int().min(1) });

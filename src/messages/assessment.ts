@@ -73,7 +73,10 @@ export const GroupAssessment = z.object({
   triggerObjectIds: z.array(z.int().min(0)).max(MOST.objects),
   disputed: Dispute.optional(),
   source: AssessmentSource.optional(),
-  /** Present when rules answered: why. */
+  /**
+   * Why the model has not answered about this frame. Present when rules answered, and on a carried assessment unless the
+   * model was not to be asked.
+   */
   reason: RulesReason.optional(),
   /** Time of the frame that the assessment is about. */
   assessedAt: IsoTime.optional(),

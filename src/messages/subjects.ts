@@ -25,7 +25,7 @@ export const subjects = {
   /** For viewers; an aggregate's sequence in the stream is its offset in the feed. */
   aggregate: (camera: CameraId) => `aggregates.${camera}`,
   aggregates: 'aggregates.>',
-  /** Aggregates of level high, each revision: the durable history. */
+  /** Revisions that are alerts, see `isAlert`: the durable history. */
   alert: (camera: CameraId) => `alerts.${camera}`,
   alerts: 'alerts.>',
   /** JPEGs of alerts, kept as long as the alerts. */

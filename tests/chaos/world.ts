@@ -220,7 +220,6 @@ export class World {
       ...keys,
       NATS_URL: this.natsUrl,
       REDIS_URL: this.options.redis ? this.redisUrl : 'off',
-      GANTRY_AGGREGATE_DEADLINE_MS: '3000',
       CHAOS_JOURNAL: this.journal,
     };
     const started: Promise<string>[] = [];

@@ -15,6 +15,8 @@ import { streams, subjects } from '../../src/messages/subjects.ts';
 import type { Clock } from '../../src/runtime/clock.ts';
 import { child, supervisor } from '../../src/runtime/supervision.ts';
 import { type ActorSystem, startSystem } from '../../src/runtime/system.ts';
+import { DEFAULT_FRESHNESS } from '../../src/tasks/freshness.ts';
+import { rulesSay } from './aggregation.ts';
 import { memoryLog } from './log.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
@@ -64,7 +66,8 @@ export async function startAggregator(
     const frames = new FrameAggregator(ctx, {
       bus,
       cache,
-      deadlineMs: 5_000,
+      freshness: DEFAULT_FRESHNESS,
+      assessByRules: rulesSay('none'),
       onAlert: () => Promise.resolve(),
       onPublished: () => undefined,
       ...parts,

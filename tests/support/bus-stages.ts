@@ -25,6 +25,8 @@ import { consumers, PRIORITIES_URGENT_FIRST, streams } from '../../src/messages/
 import { systemClock } from '../../src/runtime/clock.ts';
 import { child, supervisor } from '../../src/runtime/supervision.ts';
 import { startSystem } from '../../src/runtime/system.ts';
+import { DEFAULT_FRESHNESS } from '../../src/tasks/freshness.ts';
+import { rulesSay } from './aggregation.ts';
 import { FakeWorld } from './http-fakes.ts';
 import { memoryLog } from './log.ts';
 
@@ -56,7 +58,8 @@ export async function startStages(bus: NatsBus) {
       frames: new FrameAggregator(ctx, {
         bus,
         cache: null,
-        deadlineMs: 200,
+        freshness: { ...DEFAULT_FRESHNESS, freshnessMs: 200 },
+        assessByRules: rulesSay('none'),
         onAlert: () => Promise.resolve(),
         onPublished: () => undefined,
       }),

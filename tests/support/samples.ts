@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { AssessmentFailure, AssessmentResult, RiskLevel } from '../../src/messages/assessment.ts';
+import type { AssessmentFailure, AssessmentResult, RiskLevel, RulesReason } from '../../src/messages/assessment.ts';
 import type { Detection, GroupFeatures, PublishedGroup } from '../../src/messages/detection.ts';
 import { taskId } from '../../src/messages/ids.ts';
 
@@ -59,7 +59,14 @@ export function result(
   of: Detection,
   groupIndex: number,
   riskLevel: RiskLevel,
-  over: { source?: 'vlm' | 'rules'; error?: AssessmentFailure; llmLatency?: number; degraded?: true } = {},
+  over: {
+    source?: 'vlm' | 'rules';
+    error?: AssessmentFailure;
+    llmLatency?: number;
+    degraded?: true;
+    reason?: RulesReason;
+    triggerObjectIds?: number[];
+  } = {},
 ): AssessmentResult {
   const { requestId, cameraId, traceId, timestamp } = of;
   return {
@@ -77,7 +84,8 @@ export function result(
         riskTypes: [],
         description: '',
         dangerObjectCount: 0,
-        triggerObjectIds: [],
+        triggerObjectIds: over.triggerObjectIds ?? [],
+        ...(over.reason === undefined ? {} : { reason: over.reason }),
       },
     ],
     source: over.source ?? 'vlm',

@@ -15,6 +15,8 @@ import { streams, subjects } from '../../src/messages/subjects.ts';
 import { WebhookJob } from '../../src/messages/webhook.ts';
 import { child, supervisor } from '../../src/runtime/supervision.ts';
 import { type ActorSystem, startSystem } from '../../src/runtime/system.ts';
+import { DEFAULT_FRESHNESS } from '../../src/tasks/freshness.ts';
+import { lines } from '../support/aggregation.ts';
 import { aggregatesOf, sendDetection, sendResult, startBus } from '../support/aggregator.ts';
 import { memoryLog } from '../support/log.ts';
 import { detection, result } from '../support/samples.ts';
@@ -35,7 +37,8 @@ const initOf = (holder: string): AggregatorInit => ({
   natsUrl: world.nats.url,
   redisUrl: redis.url,
   holder,
-  deadlineMs: 60_000,
+  language: 'en',
+  freshness: { ...DEFAULT_FRESHNESS, freshnessMs: 60_000 },
   alertHooks: [HOOK],
 });
 const start = (holder: string): Promise<ActorSystem> =>
@@ -63,10 +66,20 @@ after(async () => {
   await world.stop();
 });
 
-const fresh = (): Detection => detection(1, { timestamp: new Date().toISOString() });
+let cameras = 0;
+/** A frame of now, of a camera of its own. */
+const fresh = (): Detection => detection(1, { timestamp: new Date().toISOString(), cameraId: `cam-${(cameras += 1)}` });
 const stats = () => system.ref(AGGREGATOR).ask({ type: 'stats' }, ASK);
-const out = async (frame: Detection): Promise<number[]> =>
-  (await aggregatesOf(world.bus, frame)).map(({ revision }) => revision);
+/** The newest revision of a frame, by its groups. The revisions are numbered without gaps. */
+const out = async (frame: Detection): Promise<string[]> => {
+  const all = await aggregatesOf(world.bus, frame);
+  assert.deepEqual(
+    all.map(({ revision }) => revision),
+    all.map((_, index) => index),
+  );
+  const last = all.at(-1);
+  return last === undefined ? [] : lines(last);
+};
 const aggregatorIn = (of: ActorSystem) => {
   const root = of.snapshot();
   const found = root.type === 'supervisor' ? root.children.find(({ path }) => path === '/aggregator') : undefined;
@@ -81,13 +94,13 @@ describe('the aggregator in its thread', () => {
     await sendResult(world.bus, result(frame, 1, 'low'));
     const found = await until(
       'it is pushed',
-      () => pushed.find(({ requestId }) => requestId === frame.requestId) ?? null,
+      () =>
+        pushed.find(
+          ({ requestId, riskAssessment }) => requestId === frame.requestId && riskAssessment.source === 'vlm',
+        ) ?? null,
     );
-    assert.deepEqual(
-      { revision: found.revision, maxRiskLevel: found.riskAssessment.maxRiskLevel },
-      { revision: 0, maxRiskLevel: 'low' },
-    );
-    assert.deepEqual(await out(frame), [0]);
+    assert.equal(found.riskAssessment.maxRiskLevel, 'low');
+    assert.deepEqual(await out(frame), ['low vlm']);
     const latest = await system.ref(AGGREGATOR).ask({ type: 'latest', cameraId: frame.cameraId }, ASK);
     assert.equal(latest?.requestId, frame.requestId);
     assert.equal((await store.latest(frame.cameraId))?.requestId, frame.requestId);
@@ -108,8 +121,9 @@ describe('the aggregator in its thread', () => {
 
   it('records what it measured, each thing once, and shows in the tree how it stands', async () => {
     const shows = async (line: string) => (await metrics.render()).includes(`${line}\n`);
-    await until('both frames are recorded', () => shows('redis_push_seconds_count 2'), 5_000);
-    assert.ok(await shows('end_to_end_latency_seconds_count 2'));
+    await until('both verdicts are recorded', () => shows('verdict_age_seconds_count 2'), 5_000);
+    assert.ok(await shows('end_to_end_latency_seconds_count 2'), 'the first publication of each frame');
+    assert.match(await metrics.render(), /^redis_push_seconds_count [234]$/mu);
     assert.ok(await shows('lock_wait_seconds_count 1'));
     assert.ok(await shows('queue_depth{queue="cache"} 0'));
     assert.deepEqual(aggregatorView(system.snapshot()), { leading: true, failedWrites: 0 });
@@ -117,16 +131,19 @@ describe('the aggregator in its thread', () => {
     assert.equal(aggregatorIn(system).placement, 'thread');
   });
 
-  it('goes on in another thread with what it held: the frame goes out once, a late answer revises', async () => {
+  it('goes on in another thread with what it held: each frame is out with its answer', async () => {
     const [done, open] = [fresh(), fresh()];
     await sendDetection(world.bus, done);
     await sendResult(world.bus, result(done, 1, 'medium'));
     await sendDetection(world.bus, open);
-    await until('one is out, one is held', async () => (await out(done)).length === 1 && (await stats()).held === 1);
+    await until(
+      'one has its answer, one is held',
+      async () => (await out(done)).join() === 'medium vlm' && (await stats()).held === 1,
+    );
     await system.restart('/aggregator');
     await sendResult(world.bus, result(open, 1, 'low'));
-    await until('the other is out', async () => (await out(open)).length === 1, 15_000);
-    assert.deepEqual({ done: await out(done), open: await out(open) }, { done: [0], open: [0] });
+    await until('the other has its answer', async () => (await out(open)).join() === 'low vlm', 15_000);
+    assert.deepEqual(await out(done), ['medium vlm']);
     await until('nothing is held', async () => (await stats()).held === 0);
     assert.ok(aggregatorIn(system).restarts >= 1);
   });

@@ -59,7 +59,7 @@ describe('the key pool actor', () => {
     assert.equal(granted(await waiting).grantedAt, clock.now());
   });
 
-  it('takes a late report of a sent call, and a late thread, as delays that calls under way may have too', async (t) => {
+  it('takes a late report of a sent call, and a late thread, as delays of calls under way too', async (t) => {
     const { clock, pool, system } = await started([{ qps_limit: 1 }]);
     t.after(() => system.stop());
     const ask = (): Promise<LeaseReply> => {

@@ -1,14 +1,23 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { Aggregation, type Publication } from '../../src/aggregation/aggregation.ts';
-import type { Aggregate } from '../../src/messages/aggregate.ts';
+import { Aggregation } from '../../src/aggregation/aggregation.ts';
+import type { Publication } from '../../src/aggregation/aggregation.types.ts';
+import { type Aggregate, isAlert } from '../../src/messages/aggregate.ts';
 import type { AssessmentResult, RiskLevel } from '../../src/messages/assessment.ts';
 import type { Detection } from '../../src/messages/detection.ts';
+import { at, OPTIONS as ALL, rulesSay, T0 } from '../support/aggregation.ts';
 import { detection, result } from '../support/samples.ts';
 
-const T0 = 1_700_000_000_000;
-const OPTIONS = { deadlineMs: 5_000, rememberFrames: 50, rememberClosed: 50, earlyFrames: 50, earlyMs: 60_000 };
+/** Rules that see a danger in every second group. */
+const OPTIONS = {
+  ...ALL,
+  assessByRules: (subject: Parameters<typeof ALL.assessByRules>[0]) =>
+    rulesSay(subject.group.groupIndex === 2 ? 'high' : 'none')(subject),
+  rememberFrames: 50,
+  rememberClosed: 50,
+  earlyFrames: 50,
+};
 
 type Sent = { readonly detection: Detection } | { readonly result: AssessmentResult };
 
@@ -127,32 +136,71 @@ class World {
   }
 }
 
-const LEVELS: readonly RiskLevel[] = ['none', 'low', 'medium', 'high'];
+/** The model's level, an answer of the rules, or no answer. */
+type Said = RiskLevel | 'by-rules' | 'no-answer';
+const SAID: readonly Said[] = ['none', 'low', 'medium', 'high', 'by-rules', 'no-answer'];
+
+const step = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ do: fc.constant('deliver' as const), which: fc.nat(30) }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('send' as const), which: fc.constant(0) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constantFrom('answer' as const, 'half-answer' as const), which: fc.nat(5) }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('pass' as const), which: fc.constantFrom(100, 3_000) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constantFrom('crash' as const, 'crash-late' as const), which: fc.constant(0) }),
+  },
+);
+/** Frames of one camera, so that they share their groups. */
+const frames = fc.array(fc.array(fc.constantFrom(...SAID), { maxLength: 3 }), { minLength: 1, maxLength: 4 });
+
+/** The frame ends with every answer; `said`: of its groups. */
+function checkFrame(world: World, frame: Detection, said: readonly Said[]): void {
+  const out = world.aggregates.of(frame);
+  assert.deepEqual(
+    out.map(({ revision }) => revision),
+    out.map((_, index) => index),
+    'revisions are 0, 1, 2...',
+  );
+  const last = out.at(-1);
+  assert.ok(last, 'it went out');
+  const { results, missingGroups } = last.riskAssessment;
+  assert.deepEqual(missingGroups, []);
+  assert.equal(results.length, said.length);
+  for (const [index, shown] of results.entries()) {
+    const answer = said[index]!;
+    assert.notEqual(shown.reason, 'pending', 'nothing pends for ever');
+    if (answer === 'by-rules' || answer === 'no-answer') {
+      assert.ok(shown.carried === true || shown.source === 'rules');
+      assert.ok(shown.reason !== undefined, 'the reason is visible');
+      if (shown.carried === true) assert.ok(shown.assessedAt! < frame.timestamp);
+    } else assert.deepEqual([shown.riskLevel, shown.source, shown.carried], [answer, 'vlm', undefined]);
+  }
+  const alerts = world.alerts.of(frame);
+  assert.deepEqual(alerts.at(-1), out.filter(isAlert).at(-1), 'the alerts end with the last that is one');
+}
 
 test('in any order, with repeats and crashes anywhere, each frame ends with every answer, numbered upwards', () => {
-  const step = fc.oneof(
-    { weight: 6, arbitrary: fc.record({ do: fc.constant('deliver' as const), which: fc.nat(30) }) },
-    { weight: 3, arbitrary: fc.record({ do: fc.constant('send' as const), which: fc.constant(0) }) },
-    {
-      weight: 3,
-      arbitrary: fc.record({ do: fc.constantFrom('answer' as const, 'half-answer' as const), which: fc.nat(5) }),
-    },
-    { weight: 1, arbitrary: fc.record({ do: fc.constant('pass' as const), which: fc.constantFrom(100, 6_000) }) },
-    {
-      weight: 1,
-      arbitrary: fc.record({ do: fc.constantFrom('crash' as const, 'crash-late' as const), which: fc.constant(0) }),
-    },
-  );
-  const frames = fc.array(fc.array(fc.constantFrom(...LEVELS), { maxLength: 3 }), { minLength: 1, maxLength: 4 });
   fc.assert(
-    fc.property(frames, fc.array(step, { maxLength: 60, size: 'max' }), (levels, steps) => {
-      const all = levels.map((each) => ({
-        levels: each,
-        frame: detection(each.length, { timestamp: new Date(T0).toISOString() }),
+    fc.property(frames, fc.array(step, { maxLength: 60, size: 'max' }), (all, steps) => {
+      const cast = all.map((said, index) => ({
+        said,
+        frame: detection(said.length, { timestamp: at(T0 + index * 700) }),
       }));
-      const sent = all.flatMap(({ levels: each, frame }): Sent[] => [
+      const sent = cast.flatMap(({ said, frame }): Sent[] => [
         { detection: frame },
-        ...each.map((level, i) => ({ result: result(frame, i + 1, level) })),
+        ...said.flatMap((each, i) =>
+          each === 'no-answer'
+            ? []
+            : {
+                result:
+                  each === 'by-rules'
+                    ? result(frame, i + 1, 'none', { source: 'rules', reason: 'budget' })
+                    : result(frame, i + 1, each),
+              },
+        ),
       ]);
       const world = new World(sent);
       for (const { do: what, which } of steps) {
@@ -163,25 +211,7 @@ test('in any order, with repeats and crashes anywhere, each frame ends with ever
         else world.crash(what === 'crash-late');
       }
       world.finish();
-      for (const { levels: each, frame } of all) {
-        const out = world.aggregates.of(frame);
-        assert.deepEqual(
-          out.map(({ revision }) => revision),
-          out.map((_, index) => index),
-          'revisions are 0, 1, 2...',
-        );
-        const last = out.at(-1);
-        assert.ok(last, 'it went out');
-        assert.deepEqual(
-          last.riskAssessment.results.map(({ riskLevel }) => riskLevel),
-          each,
-        );
-        assert.deepEqual(last.riskAssessment.missingGroups, []);
-        const isAlert = each.includes('high');
-        const alerts = world.alerts.of(frame);
-        assert.equal(alerts.length > 0, isAlert);
-        assert.deepEqual(alerts.at(-1), isAlert ? last : undefined, 'the alerts end with the same');
-      }
+      for (const { said, frame } of cast) checkFrame(world, frame, said);
     }),
     { numRuns: 2_000 },
   );

@@ -5,7 +5,8 @@ import { followShedGroups, ShedGroups } from '../../src/app/shed-groups.ts';
 import { DEFAULT_LIMITS } from '../../src/http/http-limits.ts';
 import { LiveFeed } from '../../src/http/live-feed.ts';
 import type { FollowOptions, Parser } from '../../src/infra/bus.ts';
-import type { Aggregate, MissingGroup, PushedAggregate } from '../../src/messages/aggregate.ts';
+import type { Aggregate, PushedAggregate } from '../../src/messages/aggregate.ts';
+import type { RulesReason } from '../../src/messages/assessment.ts';
 import { streams, subjects } from '../../src/messages/subjects.ts';
 import { ManualClock, settle } from '../../src/runtime/testing/manual-clock.ts';
 import { FakeTaskBus } from '../support/fake-bus.ts';
@@ -13,6 +14,7 @@ import { FakeSocket } from '../support/feed-socket.ts';
 import { FakeWorld } from '../support/http-fakes.ts';
 import { aggregate } from '../support/http-samples.ts';
 import { memoryLog } from '../support/log.ts';
+import { detection, result } from '../support/samples.ts';
 
 /** A bus whose follower can be cut off: what is stored meanwhile comes to it when it is back. */
 class CutBus extends FakeTaskBus {
@@ -181,36 +183,24 @@ describe('the sources of the feed', () => {
 
 test('groups that were shed are told of once each, over all revisions', () => {
   const { riskAssessment, ...frame } = aggregate('a');
-  const of = (missingGroups: MissingGroup[]) => ({ ...frame, riskAssessment: { ...riskAssessment, missingGroups } });
+  /** A frame with these groups, answered by the rules. */
+  const of = (...reasons: RulesReason[]) => {
+    const results = reasons.map((reason, index) => {
+      const [answer] = result(detection(1), index + 1, 'none', { source: 'rules', reason }).results;
+      assert.ok(answer);
+      return answer;
+    });
+    return { ...frame, riskAssessment: { ...riskAssessment, results } };
+  };
   const told: [string, number][] = [];
   const parsing = {
     subscribe: <T>(_subject: string, parser: Parser<T>, listener: (body: T, subject: string) => void) => (
-      listener(
-        parser.parse(
-          of([
-            { groupIndex: 1, reason: 'shed' },
-            { groupIndex: 2, reason: 'late' },
-          ]),
-        ),
-        '',
-      ),
+      listener(parser.parse(of('shed', 'late', 'budget')), ''),
       () => undefined
     ),
   };
   followShedGroups(parsing, (camera, groups) => void told.push([camera, groups]));
   assert.deepEqual(told, [['a', 1]]);
   const shed = new ShedGroups();
-  assert.deepEqual(
-    [
-      shed.of(of([{ groupIndex: 1, reason: 'shed' }])),
-      shed.of(
-        of([
-          { groupIndex: 1, reason: 'shed' },
-          { groupIndex: 2, reason: 'expired' },
-        ]),
-      ),
-      shed.of(of([{ groupIndex: 3, reason: 'failed' }])),
-    ],
-    [1, 1, 0],
-  );
+  assert.deepEqual([shed.of(of('shed')), shed.of(of('shed', 'expired')), shed.of(of('budget', 'late'))], [1, 1, 0]);
 });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { DEFAULT_LIMITS, type HttpLimits } from '../../src/http/http-limits.ts';
 import { LiveFeed } from '../../src/http/live-feed.ts';
+import type { GroupAssessment } from '../../src/messages/assessment.ts';
 import { ManualClock, settle } from '../../src/runtime/testing/manual-clock.ts';
 import { FakeSocket } from '../support/feed-socket.ts';
 import { FakeWorld } from '../support/http-fakes.ts';
@@ -99,6 +100,30 @@ describe('live feed', () => {
     );
     assert.equal(socket.of('alert').length, 1);
     assert.equal(feed.figures().duplicates, 1);
+  });
+
+  it('sends as an alert the first revision with a new verdict of high: not a carried nor a pending one', async () => {
+    const { feed, join } = setUp({}, 'a');
+    const { socket } = join({ type: 'subscribe' });
+    await settle();
+    const frame = aggregate('a', { risk: 'high' });
+    const [verdict] = frame.riskAssessment.results;
+    assert.ok(verdict);
+    const revised = (revision: number, over: Partial<GroupAssessment>) => ({
+      ...frame,
+      revision,
+      riskAssessment: { ...frame.riskAssessment, results: [{ ...verdict, ...over }] },
+    });
+    feed.publish(revised(0, { source: 'rules', reason: 'pending' }));
+    feed.publish(revised(1, { source: 'vlm', carried: true, reason: 'late' }));
+    assert.equal(socket.of('alert').length, 0);
+    feed.publish(revised(2, { source: 'vlm' }));
+    feed.publish(revised(3, { source: 'vlm' }));
+    assert.deepEqual(
+      socket.of('alert').map((data) => data['revision']),
+      [2],
+    );
+    assert.equal(socket.of('detection_result').length, 4, 'each revision is shown');
   });
 
   it('gives late viewers the newest revision of the newest frame', async () => {

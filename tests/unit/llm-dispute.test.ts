@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { answeredByModel, NO_CALL } from '../../src/actors/scheduler/result.ts';
-import { aggregateFrame } from '../../src/aggregation/aggregate-frame.ts';
-import { answerOf as groupAnswerOf, answersIn } from '../../src/aggregation/group-answer.ts';
 import { answerOf } from '../../src/llm/answer.ts';
 import { weigh } from '../../src/llm/dispute.ts';
 import { assessByRules } from '../../src/llm/rules.ts';
@@ -10,6 +8,7 @@ import { PushedAggregate } from '../../src/messages/aggregate.ts';
 import { AssessmentResult, type RiskLevel } from '../../src/messages/assessment.ts';
 import { ON_DEMAND_CAMERA } from '../../src/messages/ids.ts';
 import type { AssessmentTask } from '../../src/messages/task.ts';
+import { at, drain, fresh, T0 } from '../support/aggregation.ts';
 import { makeTask, plainTask } from '../support/assessment-task.ts';
 import { detection } from '../support/samples.ts';
 
@@ -77,14 +76,23 @@ describe("a model's level held against what was measured", () => {
       { source: result.source, error: result.error, model: result.results[0]?.disputed?.model },
       { source: 'vlm', error: undefined, model: 'none' },
     );
-    const aggregate = aggregateFrame(frame, new Map([[1, groupAnswerOf(result)]]), 0, Date.now());
+    const frames = fresh();
+    frames.onDetection(frame, T0);
+    frames.onResult(result, T0);
+    const [out] = drain(frames);
+    assert.ok(out);
+    const { aggregate } = out;
     const { riskAssessment } = PushedAggregate.parse({ ...aggregate, offset: 1 });
     assert.deepEqual(
       { maxRiskLevel: riskAssessment.maxRiskLevel, hasDangerousDriving: riskAssessment.hasDangerousDriving },
       { maxRiskLevel: 'medium', hasDangerousDriving: true },
     );
     assert.deepEqual(riskAssessment.results[0]?.disputed, result.results[0]?.disputed);
-    assert.deepEqual(answersIn(aggregate).get(1)?.results[0]?.disputed, result.results[0]?.disputed);
+    const after = fresh();
+    after.restore(aggregate);
+    after.onDetection(detection(1, { timestamp: at(T0 + 1_000) }), T0 + 1_000);
+    const [later] = drain(after);
+    assert.deepEqual(later?.aggregate.riskAssessment.results[0]?.disputed, result.results[0]?.disputed);
   });
 
   it('a group that rules judged says why in the aggregate', () => {
@@ -98,14 +106,17 @@ describe("a model's level held against what was measured", () => {
       Date.now(),
     );
     const byRules: AssessmentResult = { ...byModel, source: 'rules', degraded: true, degradedReason: reason };
-    const { riskAssessment } = aggregateFrame(frame, new Map([[1, groupAnswerOf(byRules)]]), 0, Date.now());
+    const of = (result: AssessmentResult) => {
+      const frames = fresh();
+      frames.onDetection(frame, T0);
+      frames.onResult(result, T0);
+      return drain(frames)[0]?.aggregate.riskAssessment;
+    };
+    const riskAssessment = of(byRules);
     assert.deepEqual(
-      { degraded: riskAssessment.degraded, degradedReason: riskAssessment.results[0]?.degradedReason },
+      { degraded: riskAssessment?.degraded, degradedReason: riskAssessment?.results[0]?.degradedReason },
       { degraded: true, degradedReason: reason },
     );
-    assert.equal(
-      aggregateFrame(frame, new Map([[1, groupAnswerOf(byModel)]]), 0, 0).riskAssessment.results[0]?.degradedReason,
-      undefined,
-    );
+    assert.equal(of(byModel)?.results[0]?.degradedReason, undefined);
   });
 });

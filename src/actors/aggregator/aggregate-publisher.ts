@@ -1,4 +1,5 @@
-import type { Aggregation, Publication, StoredAggregate } from '../../aggregation/aggregation.ts';
+import type { Aggregation } from '../../aggregation/aggregation.ts';
+import type { Publication, StoredAggregate } from '../../aggregation/aggregation.types.ts';
 import type { Bus, Trace } from '../../infra/bus.ts';
 import { Sender } from '../../infra/stage-sender.ts';
 import { Aggregate } from '../../messages/aggregate.ts';
@@ -13,12 +14,22 @@ export interface AggregatePublisherOptions {
   readonly log: ActorLog;
   /** Called the first time a frame is an alert; repeated until it resolves. */
   readonly onAlert: (alert: Aggregate) => Promise<void>;
-  /** Called when AGGREGATES has this aggregate, as `json`, under this sequence. */
-  readonly onStored: (aggregate: Aggregate, json: string, seq: number) => void;
+  /** Called when AGGREGATES has an aggregate. */
+  readonly onStored: (stored: StoredJson) => void;
   /** Called when an aggregate is in AGGREGATES, an alert in ALERTS too. */
   readonly onDone: (aggregate: Aggregate) => void;
   /** Called when the bus refused an aggregate for good. */
   readonly onRefused: (aggregate: Aggregate, error: Error) => void;
+}
+
+/** An aggregate as AGGREGATES has it. */
+export interface StoredJson {
+  readonly aggregate: Aggregate;
+  readonly json: string;
+  /** Its sequence there. */
+  readonly seq: number;
+  /** See `Publication.newVerdicts`. */
+  readonly newVerdicts: number;
 }
 
 /** Aggregates under way at once, of different frames. */
@@ -27,7 +38,6 @@ const WINDOW = 256;
 /** An aggregate on its way. Each step is made once, however often the next one fails. */
 interface Job {
   readonly publication: Publication;
-  readonly json: string;
   /** Null until AGGREGATES has it. */
   stored: Stored | null;
 }
@@ -40,7 +50,7 @@ interface Stored {
 
 /**
  * Publishes the aggregates that are ready: to the stream AGGREGATES, then an alert to ALERTS. Many at once, in order;
- * they wait while NATS is down. An aggregate is made JSON once; the same text goes to both streams and to Redis.
+ * they wait while NATS is down. The same JSON goes to both streams and to Redis.
  */
 export class AggregatePublisher {
   readonly #options: AggregatePublisherOptions;
@@ -55,7 +65,7 @@ export class AggregatePublisher {
       waiting: () => aggregation.due,
       next: () => {
         const publication = aggregation.take(clock.now());
-        return publication === null ? null : { publication, json: JSON.stringify(publication.aggregate), stored: null };
+        return publication === null ? null : { publication, stored: null };
       },
       send: (job) => this.#send(job),
       onRefused: ({ publication: { aggregate } }, error) => {
@@ -93,16 +103,17 @@ export class AggregatePublisher {
     onDone(aggregate);
   }
 
-  async #toAggregates({ publication, json }: Job): Promise<Stored> {
+  async #toAggregates({ publication }: Job): Promise<Stored> {
     const { bus, aggregation, onStored } = this.#options;
-    const { aggregate, alertOnly } = publication;
+    const { aggregate, json, alertOnly, newVerdicts } = publication;
     if (alertOnly) return { outcome: aggregation.stored(publication, null), json };
     const subject = subjects.aggregate(aggregate.cameraId);
     const { seq, duplicate } = await bus.publish(subject, json, traceOf(aggregate), idOf(aggregate));
     const found = duplicate ? await this.#storedAt(seq, aggregate) : null;
     const outcome = aggregation.stored(publication, found);
     const stored = { outcome, json: found === null ? json : JSON.stringify(found) };
-    if (outcome !== null && !this.#sender.ended) onStored(outcome.aggregate, stored.json, seq);
+    if (outcome !== null && !this.#sender.ended)
+      onStored({ aggregate: outcome.aggregate, json: stored.json, seq, newVerdicts });
     return stored;
   }
 

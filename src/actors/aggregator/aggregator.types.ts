@@ -1,6 +1,9 @@
-import type { AggregationCounters } from '../../aggregation/aggregation.ts';
+import type { AggregationCounters } from '../../aggregation/aggregation.types.ts';
+import type { VerdictAgeFigures } from '../../aggregation/verdict-ages.ts';
+import type { Language } from '../../llm/language.ts';
 import type { Aggregate } from '../../messages/aggregate.ts';
 import type { CameraId } from '../../messages/ids.ts';
+import type { FreshnessSettings } from '../../tasks/freshness.ts';
 import type { ActorContext, Detail, StopReason } from '../../runtime/actor.ts';
 
 export interface AggregatorStats extends AggregationCounters {
@@ -11,6 +14,11 @@ export interface AggregatorStats extends AggregationCounters {
   readonly held: number;
   /** Aggregates that the bus refused for good. */
   readonly refused: number;
+  /** Groups of which the model's last answer is kept, and those forgotten at the bound. */
+  readonly verdicts: number;
+  readonly verdictsDropped: number;
+  /** Age of the frame, in s, when the model's verdict about it was published: over the last minute. */
+  readonly freshness: VerdictAgeFigures;
 }
 
 /** The parts of the actor's context that its thread works with. */
@@ -30,6 +38,8 @@ export interface RunningAggregator {
   start(): Promise<void>;
   /** To be called at the time given to `wakeAt`. */
   onTime(): void;
+  /** For frames from now on. */
+  configure(freshness: FreshnessSettings): void;
   latest(cameraId: CameraId): Aggregate | null;
   stats(): AggregatorStats;
   stop(reason: StopReason): Promise<void>;
@@ -53,7 +63,10 @@ export interface AggregatorInit {
   readonly redisUrl: string | null;
   /** Names this process among the aggregators, the same after a restart. */
   readonly holder: string;
-  readonly deadlineMs: number;
+  /** Of the descriptions that rules give. */
+  readonly language: Language;
+  /** At the start; `configure` replaces them. Default: `DEFAULT_FRESHNESS`. */
+  readonly freshness?: FreshnessSettings | undefined;
   /** Called with every alert, see `callAlertHooks`. */
   readonly alertHooks: readonly string[];
 }

@@ -1,4 +1,6 @@
 import { Aggregation } from '../../aggregation/aggregation.ts';
+import type { AssessByRules } from '../../aggregation/group-slot.ts';
+import { VerdictAges } from '../../aggregation/verdict-ages.ts';
 import type { Bus } from '../../infra/bus.ts';
 import type { Term } from '../../infra/leadership.ts';
 import { Stage } from '../../infra/stage.ts';
@@ -10,8 +12,9 @@ import { Detection } from '../../messages/detection.ts';
 import { type CameraId, ON_DEMAND_CAMERA, type RequestId } from '../../messages/ids.ts';
 import { consumers, streams } from '../../messages/subjects.ts';
 import type { StopReason } from '../../runtime/actor.ts';
+import type { FreshnessSettings } from '../../tasks/freshness.ts';
 import { asError } from '../../runtime/errors.ts';
-import { AggregatePublisher } from './aggregate-publisher.ts';
+import { AggregatePublisher, type StoredJson } from './aggregate-publisher.ts';
 import type { AggregatorContext, AggregatorStats, RunningAggregator } from './aggregator.types.ts';
 import type { Cache } from './cache.ts';
 import { lookBack } from './look-back.ts';
@@ -22,13 +25,17 @@ export interface FrameAggregatorOptions {
   readonly bus: Bus;
   /** Null when the operator switched Redis off. */
   readonly cache: Cache | null;
-  /** See `AggregationOptions.deadlineMs`. */
-  readonly deadlineMs: number;
+  readonly freshness: FreshnessSettings;
+  readonly assessByRules: AssessByRules;
   /**
    * Called the first time a frame is an alert, and again after a crash, until it resolves; before anything is acked.
    */
   readonly onAlert: (alert: Aggregate) => Promise<void>;
-  readonly onPublished: (aggregate: Aggregate) => void;
+  /**
+   * Called for each aggregate that was stored. `newVerdicts`: the model's answers about this frame that no earlier
+   * revision has; `ageSeconds`: from the frame's arrival.
+   */
+  readonly onPublished: (aggregate: Aggregate, ageSeconds: number, newVerdicts: number) => void;
   /**
    * All messages of a frame must reach one aggregator, so only one works at a time and the others stand by. Absent when
    * there are no others.
@@ -36,7 +43,13 @@ export interface FrameAggregatorOptions {
   readonly leadership?: { acquire(signal: AbortSignal): Promise<Term> };
 }
 
-const BOUNDS = { rememberFrames: 5_000, rememberClosed: 50_000, earlyFrames: 2_000, earlyMs: 60_000 };
+const BOUNDS = {
+  rememberFrames: 5_000,
+  rememberClosed: 50_000,
+  rememberGroups: 20_000,
+  earlyFrames: 2_000,
+  earlyMs: 60_000,
+};
 /** Of each stream. */
 const IN_FLIGHT = 4_000;
 const FLUSH_MS = 2_000;
@@ -53,6 +66,7 @@ export class FrameAggregator implements RunningAggregator {
   readonly #publisher: AggregatePublisher;
   readonly #unsettled = new UnsettledFrames();
   readonly #newest = new NewestAggregates();
+  readonly #ages = new VerdictAges();
   #stages: readonly Pick<Stage<Detection>, 'unacked' | 'stop'>[] = [];
   #term: Term | null = null;
   #refused = 0;
@@ -61,21 +75,17 @@ export class FrameAggregator implements RunningAggregator {
   #broken = false;
 
   constructor(ctx: AggregatorContext, options: FrameAggregatorOptions) {
-    const { bus, deadlineMs, onAlert, onPublished } = options;
+    const { bus, freshness, assessByRules, onAlert } = options;
     this.#ctx = ctx;
     this.#options = options;
-    this.#aggregation = new Aggregation({ deadlineMs, ...BOUNDS });
+    this.#aggregation = new Aggregation({ freshness, assessByRules, ...BOUNDS });
     this.#publisher = new AggregatePublisher({
       bus,
       aggregation: this.#aggregation,
       clock: ctx.clock,
       log: ctx.log,
       onAlert,
-      onStored: (aggregate, json, seq) => {
-        this.#newest.add(aggregate, seq);
-        this.#cacheAggregate(aggregate, json, seq);
-        onPublished(aggregate);
-      },
+      onStored: (stored) => this.#onStored(stored),
       onDone: ({ requestId }) => {
         this.#ackIfSettled(requestId);
         this.#schedule();
@@ -116,6 +126,10 @@ export class FrameAggregator implements RunningAggregator {
     this.#schedule();
   }
 
+  configure(freshness: FreshnessSettings): void {
+    this.#aggregation.configure(freshness);
+  }
+
   latest(cameraId: CameraId): Aggregate | null {
     return this.#newest.of(cameraId);
   }
@@ -127,6 +141,9 @@ export class FrameAggregator implements RunningAggregator {
       unpublished: this.#publisher.unpublished,
       held: this.#stages.reduce((sum, { unacked }) => sum + unacked, 0),
       refused: this.#refused,
+      verdicts: this.#aggregation.verdicts.size,
+      verdictsDropped: this.#aggregation.verdicts.dropped,
+      freshness: this.#ages.figures(this.#ctx.clock.now()),
     };
   }
 
@@ -190,6 +207,17 @@ export class FrameAggregator implements RunningAggregator {
     this.#ctx.fail(error);
     if (attempt === 1) return RETRY_NOW;
     return { kind: 'dead-letter', reason: `its handling failed ${attempt} times: ${clipped(error.message)}` };
+  }
+
+  #onStored({ aggregate, json, seq, newVerdicts }: StoredJson): void {
+    this.#newest.add(aggregate, seq);
+    this.#cacheAggregate(aggregate, json, seq);
+    const publishedAt = Date.parse(aggregate.publishedAt);
+    const ageSeconds = (publishedAt - Date.parse(aggregate.timestamp)) / 1_000;
+    // A frame of the past that is replayed says nothing about the present.
+    if (aggregate.replayOf === undefined)
+      for (let i = 0; i < newVerdicts; i += 1) this.#ages.add(ageSeconds, publishedAt);
+    this.#options.onPublished(aggregate, ageSeconds, newVerdicts);
   }
 
   #ackIfSettled(requestId: RequestId): void {

@@ -3,6 +3,9 @@ import { Leadership } from '../../infra/leadership.ts';
 import { CounterTotals, type MetricRecorder } from '../../infra/metric-table.ts';
 import { NatsBus } from '../../infra/nats/nats-bus.ts';
 import { RedisStore } from '../../infra/redis/store.ts';
+import { assessByRules } from '../../llm/rules.ts';
+import { toGroupAssessment } from '../../llm/answer.ts';
+import { DEFAULT_FRESHNESS } from '../../tasks/freshness.ts';
 import type { Detail } from '../../runtime/actor.ts';
 import { callAlertHooks } from '../alert-hooks.ts';
 import type { AggregatorContext, AggregatorInit, OpenedAggregator } from './aggregator.types.ts';
@@ -33,6 +36,7 @@ export async function openAggregator(ctx: AggregatorContext, init: AggregatorIni
     const waitingForRedis = cache?.size ?? 0;
     totals.raise('redis_failed_writes_total', failedWrites);
     totals.raise('cache_dropped_total', cache?.counts.dropped ?? 0);
+    totals.raise('verdicts_dropped_total', frames.stats().verdictsDropped);
     for (const { stream, consumer, total } of bus.deadLetters())
       totals.raise('dead_letters_total', total, { stream, consumer });
     metrics.set('queue_depth', waitingForRedis, { queue: 'cache' });
@@ -56,11 +60,13 @@ export async function openAggregator(ctx: AggregatorContext, init: AggregatorIni
   const frames = new FrameAggregator(ctx, {
     bus,
     cache,
-    deadlineMs: init.deadlineMs,
+    freshness: init.freshness ?? DEFAULT_FRESHNESS,
+    assessByRules: (subject) => toGroupAssessment(assessByRules(subject, init.language), subject),
     onAlert: (alert) => callAlertHooks(bus, init.alertHooks, alert),
-    onPublished: ({ publishedAt, timestamp, replayOf }) => {
+    onPublished: ({ revision, replayOf }, ageSeconds, newVerdicts) => {
       if (replayOf !== undefined) return;
-      metrics.observe('end_to_end_latency_seconds', (Date.parse(publishedAt) - Date.parse(timestamp)) / 1_000);
+      if (revision === 0) metrics.observe('end_to_end_latency_seconds', ageSeconds);
+      for (let i = 0; i < newVerdicts; i += 1) metrics.observe('verdict_age_seconds', ageSeconds);
     },
     leadership: {
       acquire: async (until) => {

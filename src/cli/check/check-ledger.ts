@@ -4,8 +4,20 @@ import type { Detection } from '../../messages/detection.ts';
 import type { AssessmentTask } from '../../messages/task.ts';
 import { type Percentiles, percentiles } from './percentiles.ts';
 
-/** The stages that take time, in the order of the data flow; all in ms. */
-export const STAGES = ['detect', 'store+publish', 'task', 'assess', 'aggregate', 'push', 'end to end'] as const;
+/**
+ * The stages that take time, in the order of the data flow; all in ms. `end to end` is the first push of a frame, which
+ * waits for no answer; `judged` the first one with the model's answer about each of its groups.
+ */
+export const STAGES = [
+  'detect',
+  'store+publish',
+  'task',
+  'assess',
+  'aggregate',
+  'push',
+  'end to end',
+  'judged',
+] as const;
 export type Stage = (typeof STAGES)[number];
 
 export interface CheckReport {
@@ -29,8 +41,8 @@ export interface CheckReport {
 interface Seen {
   detectionAt: number;
   tasksAt: Map<number, number>;
-  lastResultAt: number | null;
   aggregateAt: number | null;
+  judged: boolean;
 }
 
 /** Follows each frame through the stages by its messages on the wire. Pure: the caller passes arrival times. */
@@ -44,6 +56,7 @@ export class CheckLedger {
     aggregate: [],
     push: [],
     'end to end': [],
+    judged: [],
   };
   readonly #counts = { frames: 0, groups: 0, still: 0, tasks: 0, assessments: 0, aggregates: 0, pushed: 0 };
   readonly #sources: Record<string, number> = {};
@@ -62,8 +75,8 @@ export class CheckLedger {
     this.#frames.set(detection.requestId, {
       detectionAt: at,
       tasksAt: new Map(),
-      lastResultAt: null,
       aggregateAt: null,
+      judged: false,
     });
   }
 
@@ -83,7 +96,6 @@ export class CheckLedger {
     this.#sources[result.source] = (this.#sources[result.source] ?? 0) + 1;
     if (result.error !== undefined) this.#unknown += 1;
     this.#trace(result.requestId, result.traceId);
-    frame.lastResultAt = at;
     const asked = frame.tasksAt.get(result.groupIndex);
     if (asked !== undefined) this.#samples.assess.push(at - asked);
   }
@@ -94,12 +106,17 @@ export class CheckLedger {
     this.#counts.aggregates += 1;
     this.#trace(aggregate.requestId, aggregate.traceId);
     frame.aggregateAt = at;
-    this.#samples.aggregate.push(at - (frame.lastResultAt ?? frame.detectionAt));
+    this.#samples.aggregate.push(at - frame.detectionAt);
   }
 
   pushed(aggregate: Aggregate, at: number): void {
     const frame = this.#frames.get(aggregate.requestId);
-    if (frame === undefined || aggregate.revision > 0) return;
+    if (frame === undefined) return;
+    if (!frame.judged && isJudged(aggregate)) {
+      frame.judged = true;
+      this.#samples.judged.push(at - Date.parse(aggregate.timestamp));
+    }
+    if (aggregate.revision > 0) return;
     this.#counts.pushed += 1;
     this.#trace(aggregate.requestId, aggregate.traceId);
     if (frame.aggregateAt !== null) this.#samples.push.push(at - frame.aggregateAt);
@@ -131,6 +148,7 @@ export class CheckLedger {
       aggregate: percentiles(this.#samples.aggregate),
       push: percentiles(this.#samples.push),
       'end to end': percentiles(this.#samples['end to end']),
+      judged: percentiles(this.#samples.judged),
     };
     return { counts: { ...this.#counts }, sources: { ...this.#sources }, unknown: this.#unknown, stages, problems };
   }
@@ -141,3 +159,6 @@ export class CheckLedger {
     else if (known !== traceId) this.#traceBroken += 1;
   }
 }
+
+const isJudged = ({ riskAssessment: { results } }: Aggregate): boolean =>
+  results.length > 0 && results.every(({ source, carried }) => source === 'vlm' && carried !== true);
