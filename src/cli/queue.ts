@@ -9,14 +9,33 @@ import { findNats } from './running-nats.ts';
 
 const USAGE = `usage: npm run gantry -- queue [--data-dir DIR] [--over SECONDS] [--json]
 
-Shows the assessment tasks of a running Gantry, per priority: how many are waiting and in flight, the age of the oldest,
-and how many per second were taken, measured over some seconds (default 2).
+Shows the assessment tasks of a running Gantry: the questions about cameras' groups, and per priority submitted pictures
+and replayed frames. How many are waiting and in flight, the age of the oldest, and how many per second were taken,
+measured over some seconds (default 2). Schedulers take every question at once, to choose among them, so these are in
+flight until they are answered.
 
 Uses NATS of the Gantry that runs on the data folder (--data-dir DIR), or NATS_URL.`;
 
-/** One priority of the queue. */
-interface QueueRow {
-  readonly priority: Priority;
+/** A consumer of the schedulers; `priority`: null for the questions, which go by value. */
+interface Queue {
+  readonly priority: Priority | null;
+  readonly stream: string;
+  readonly durable: string;
+  readonly subject: string;
+}
+
+const QUEUES: readonly Queue[] = [
+  { priority: null, stream: streams.questions, durable: consumers.questions, subject: subjects.questions },
+  ...PRIORITIES_URGENT_FIRST.map((priority) => ({
+    priority,
+    stream: streams.tasks,
+    durable: consumers.scheduler(priority),
+    subject: subjects.tasksOf(priority),
+  })),
+];
+
+/** The questions, or one priority of the other tasks. */
+interface QueueRow extends Pick<Queue, 'priority'> {
   /** Not yet taken by any scheduler. */
   readonly waiting: number;
   /** Taken by a scheduler, not yet answered. */
@@ -66,42 +85,36 @@ async function show({ dataDir, overMs, json }: Options): Promise<number> {
   }
 }
 
-/** Reads the queue twice, `overMs` apart. */
+/** Reads the queues twice, `overMs` apart. */
 async function readQueue(jsm: JetStreamManager, overMs: number): Promise<QueueRow[]> {
   const infos = () =>
-    Promise.all(
-      PRIORITIES_URGENT_FIRST.map(async (priority) => ({
-        priority,
-        info: await jsm.consumers.info(streams.tasks, consumers.scheduler(priority)),
-      })),
-    );
+    Promise.all(QUEUES.map(async (queue) => ({ queue, info: await jsm.consumers.info(queue.stream, queue.durable) })));
   const began = performance.now();
   const before = await infos();
   await new Promise((resolve) => setTimeout(resolve, overMs));
   const after = await infos();
   const seconds = (performance.now() - began) / 1_000;
   return Promise.all(
-    after.map(async ({ priority, info }, index) => {
+    after.map(async ({ queue, info }, index) => {
       const taken =
         info.delivered.consumer_seq - (before[index]?.info.delivered.consumer_seq ?? info.delivered.consumer_seq);
       return {
-        priority,
+        priority: queue.priority,
         waiting: info.num_pending,
         inFlight: info.num_ack_pending,
-        oldestMs:
-          info.num_pending === 0 ? null : await ageOf(jsm, info.delivered.stream_seq + 1, subjects.tasksOf(priority)),
+        oldestMs: info.num_pending === 0 ? null : await ageOf(jsm, queue, info.delivered.stream_seq + 1),
         perSecond: Math.round((Math.max(0, taken) / seconds) * 100) / 100,
       };
     }),
   );
 }
 
-/** Age of the first message at or after `seq`; null when it was taken meanwhile. */
-async function ageOf(jsm: JetStreamManager, seq: number, subject: string): Promise<number | null> {
+/** Age of the first message of a queue at or after `seq`; null when it was taken meanwhile. */
+async function ageOf(jsm: JetStreamManager, { stream, subject }: Queue, seq: number): Promise<number | null> {
   try {
     // The library's types do not know `next_by_subj`, which every server since 2.9 does.
     const next = { seq, next_by_subj: subject };
-    const { time } = await jsm.streams.getMessage(streams.tasks, next);
+    const { time } = await jsm.streams.getMessage(stream, next);
     return Math.max(0, Date.now() - time.getTime());
   } catch (thrown) {
     if (thrown instanceof NatsError && thrown.code === '404') return null;
@@ -114,10 +127,10 @@ function table(rows: readonly QueueRow[]): string {
   const line = (cells: readonly string[]): string => cells.map(cell).join('');
   const total = (of: (row: QueueRow) => number): number => rows.reduce((sum, row) => sum + of(row), 0);
   return [
-    line(['priority', 'waiting', 'in flight', 'oldest', 'taken/s']),
+    line(['queue', 'waiting', 'in flight', 'oldest', 'taken/s']),
     ...rows.map((row) =>
       line([
-        `p${row.priority}`,
+        row.priority === null ? 'questions' : `p${row.priority}`,
         String(row.waiting),
         String(row.inFlight),
         row.oldestMs === null ? '-' : `${(row.oldestMs / 1_000).toFixed(1)} s`,

@@ -11,7 +11,7 @@ import { AssessmentTask } from '../../src/messages/task.ts';
 import { writeRuntimeFile } from '../../src/app/runtime-file.ts';
 import { startProviderSimulator } from '../../src/simulator/provider-server.ts';
 import type { Behaviour, ProviderSimulator } from '../../src/simulator/simulator.types.ts';
-import { plainTask } from '../support/assessment-task.ts';
+import { plainTask, questionTask } from '../support/assessment-task.ts';
 import { memoryLog } from '../support/log.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -162,7 +162,7 @@ test('a bad call says what is wrong, and with which code', async () => {
   }
 });
 
-test('queue shows depth, age and rate per priority', async (t) => {
+test('queue shows depth, age and rate of the questions and per priority', async (t) => {
   const nats: EmbeddedService = await startNatsServer({ dataDir: join(folder, 'nats'), log: memoryLog() });
   t.after(() => nats.stop());
   const bus = await NatsBus.open({ url: nats.url, startTimeoutMs: 5_000, log: memoryLog() });
@@ -176,6 +176,14 @@ test('queue shows depth, age and rate per priority', async (t) => {
   const tasks = [5, 5, 5, 1].map((priority) => plainTask({ priority: priority === 5 ? 5 : 1 }));
   for (const task of tasks)
     await bus.publish(subjects.task(task.priority, task.cameraId), task, { ...task }, task.taskId);
+  // Of the group g1 only the newer question stays.
+  for (const task of ['g1', 'g1', 'g2'].map((groupId) => questionTask({ groupId })))
+    await bus.publish(
+      subjects.question(task.priority, task.cameraId, task.group.groupId),
+      task,
+      { ...task },
+      task.taskId,
+    );
   const consumer = await bus.pull({ stream: streams.tasks, durable: consumers.scheduler(5), parser: AssessmentTask });
   assert.equal((await consumer.fetch(1, 1_000)).length, 1);
   const { code, out } = await gantry(['queue', '--data-dir', folder, '--over', '0.2', '--json']);
@@ -184,6 +192,7 @@ test('queue shows depth, age and rate per priority', async (t) => {
   assert.deepEqual(
     rows.map(({ priority, waiting, inFlight }) => [priority, waiting, inFlight]),
     [
+      [null, 2, 0],
       [5, 2, 1],
       [4, 0, 0],
       [3, 0, 0],
@@ -191,6 +200,11 @@ test('queue shows depth, age and rate per priority', async (t) => {
       [1, 1, 0],
     ],
   );
-  assert.ok(rows[0].oldestMs > 0 && rows[1].oldestMs === null && rows[4].oldestMs > 0);
-  assert.match((await gantry(['queue', '--data-dir', folder, '--over', '0.1'])).out, /p5 +2 +1 +\d+\.\d s/);
+  assert.deepEqual(
+    rows.map(({ oldestMs }) => oldestMs !== null && oldestMs > 0),
+    [true, true, false, false, false, true],
+  );
+  const shown = (await gantry(['queue', '--data-dir', folder, '--over', '0.1'])).out;
+  assert.match(shown, /questions +2 +0 +\d+\.\d s/);
+  assert.match(shown, /p5 +2 +1 +\d+\.\d s/);
 });
