@@ -275,7 +275,7 @@ export class Aggregation {
     else if (answer.reason !== 'pending') this.counters.unanswered[answer.reason] += 1;
   }
 
-  /** Keeps what the model said of a group, for its later frames. */
+  /** Keeps the model's answer about a group for its later frames. */
   #remember({ live, at, facts }: Frame, { group, model, carried }: GroupSlot, now: number): void {
     if (!live) return;
     const { cameraId, detectedObjects } = facts;

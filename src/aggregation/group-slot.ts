@@ -3,7 +3,7 @@ import type { DetectedObject, PublishedGroup } from '../messages/detection.ts';
 import { type GroupAnswer, type ModelCall, rankOf } from './group-answer.ts';
 import { carriedTo, type Verdict } from './verdicts.ts';
 
-/** What the rules see of a group. */
+/** A group as the rules see it. */
 export interface RulesSubject {
   readonly group: PublishedGroup;
   readonly members: readonly DetectedObject[];
@@ -56,7 +56,7 @@ export class GroupSlot {
     return this.#carried?.assessment ?? null;
   }
 
-  /** What a revision gains by this slot: of two states of one slot, the higher one stays. */
+  /** How much the slot tells: of two states of one slot, the higher one stays. */
   get rank(): 0 | 1 | 2 | 3 {
     return this.#model === null ? rankOf(this.reason) : 3;
   }

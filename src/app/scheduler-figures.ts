@@ -6,7 +6,7 @@ const count = z.int().min(0);
 
 const QuestionCounts = z.object({ asked: count.default(0), superseded: count.default(0), budget: count.default(0) });
 
-/** The last minute of a scheduler: answers of the model, answers of rules by reason, and what became of questions. */
+/** The last minute of a scheduler: answers of the model, answers of rules by reason, and questions by their end. */
 export const RecentFigures = z.object({
   by_model: count,
   by_rules: z.record(z.string().max(MOST.name), count),

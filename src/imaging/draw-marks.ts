@@ -20,7 +20,7 @@ export interface Pixels {
 }
 
 type Colour = readonly [number, number, number];
-/** A pair of the strongest contrast in luma: chroma is what JPEG keeps worst. */
+/** A pair of the strongest contrast in luma, as JPEG keeps chroma badly. */
 const DARK: Colour = [0, 0, 0];
 const BRIGHT: Colour = [255, 230, 0];
 

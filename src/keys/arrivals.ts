@@ -31,7 +31,7 @@ export class Arrivals {
     this.#leastMs = leastGuardMs(guardMs);
   }
 
-  /** Forgets what it knows of other endpoints. */
+  /** Forgets all other endpoints. */
   configure(guardMs: number, endpoints: ReadonlySet<string>): void {
     this.#guard.leastMs = guardMs;
     this.#leastMs = leastGuardMs(guardMs);

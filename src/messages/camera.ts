@@ -38,7 +38,7 @@ export const CameraConfig = z.object({
   intervalSeconds: z.number().min(0.1).max(60),
   /** Absent: `freshness_seconds` of the key file. */
   freshnessSeconds: FreshnessSeconds.optional(),
-  /** What the model should know of this camera's scene; absent: nothing more than of any other. */
+  /** A text for the model about this camera's scene; absent: none. */
   prompt: CameraPrompt.optional(),
 });
 export type CameraConfig = z.infer<typeof CameraConfig>;

@@ -28,7 +28,7 @@ export type DangerKind = z.infer<typeof DangerKind>;
 /** How likely the group is in danger, by its measured features alone. */
 export const Prior = z.object({
   value: z.number().min(0).max(1),
-  /** What hints at it, strongest first. */
+  /** The hints at it, strongest first. */
   reasons: z.array(DangerKind).max(DANGER_KINDS.length),
 });
 export type Prior = z.infer<typeof Prior>;

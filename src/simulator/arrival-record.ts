@@ -17,7 +17,7 @@ type Learnt = Pick<RecordedCall, 'status' | 'bytes' | 'ms' | 'tokens' | 'promptT
 export class CallRecord {
   readonly #calls: { -readonly [K in keyof RecordedCall]: RecordedCall[K] }[] = [];
 
-  /** Records an arrival. Returns a function that adds to the record what is learnt later. */
+  /** Records an arrival. Returns a function that adds the facts learnt later. */
   add(call: Omit<RecordedCall, keyof Learnt>): (learnt: Partial<Learnt>) => void {
     const entry = { ...call, status: 0, bytes: 0, ms: null, tokens: 0, promptTokens: 0, pictures: 0 };
     this.#calls.push(entry);

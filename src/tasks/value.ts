@@ -10,8 +10,8 @@ const CHANGE_MS = 20_000;
 const LEAST = 0.01;
 
 /**
- * How much a call about this task is worth, from 0 to 1: the chance that its answer tells something that is not on the
- * screen. What the prior hints at beyond the last answer counts in full; the rest comes back with the time since then.
+ * How much a call about this task is worth, from 0 to 1: the chance that its answer differs from the verdict on the
+ * screen. The part of the prior above the last answer counts in full; the rest comes back with the time since then.
  * Pure.
  *
  * @param now epoch ms

@@ -28,7 +28,7 @@ export interface QuestionOptions extends TaskOptions {
   readonly freshMs?: number;
   /** Value of its prior; default 0.3. */
   readonly prior?: number;
-  /** When the model last judged the group, epoch ms; default never. */
+  /** Time of the last frame of the group that the model assessed, epoch ms; default: never. */
   readonly lastAt?: number;
 }
 

@@ -26,7 +26,7 @@ test('a scene in which nothing changes needs no question', () => {
   assert.match(problemsOf([still, group(2)], false), /task generator: silent/);
 });
 
-test('a frame is pushed at once, and judged when the model has answered about each of its groups', () => {
+test('a frame is pushed at once, and assessed when the model has answered about each of its groups', () => {
   const ledger = new CheckLedger();
   const frame = detection(2, { timestamp: at(T0) });
   const frames = fresh();
@@ -46,8 +46,8 @@ test('a frame is pushed at once, and judged when the model has answered about ea
   push(2_200);
   const { stages, counts } = ledger.report();
   assert.deepEqual(
-    [stages.aggregate?.max, stages.push?.max, stages['end to end']?.max, stages.judged?.max],
+    [stages.aggregate?.max, stages.push?.max, stages['end to end']?.max, stages.assessed?.max],
     [10, 10, 120, 2_210],
   );
-  assert.deepEqual([counts.pushed, stages.judged?.count], [1, 1]);
+  assert.deepEqual([counts.pushed, stages.assessed?.count], [1, 1]);
 });

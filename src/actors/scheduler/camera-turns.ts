@@ -12,7 +12,7 @@ export class CameraTurns {
 
   /**
    * A question of this camera came. The turns of cameras that were never asked about are spread over the time, so that
-   * they do not all come at once. `lastAt`: when its group was last judged, epoch ms.
+   * they do not all come at once. `lastAt`: time of its group's last assessed frame, epoch ms.
    */
   seen(cameraId: string, lastAt: number, turnMs: number, now: number): void {
     const known = this.#askedAt.get(cameraId);

@@ -31,7 +31,7 @@ export const EXPIRED: AssessmentFailure = {
 };
 export const SHED: AssessmentFailure = {
   code: 'shed',
-  message: 'more groups waited than could be assessed in time, and this was among the least dangerous',
+  message: 'more tasks waited than could be assessed in time, and this one was of the lowest priority among them',
 };
 const UNREADABLE_LEVEL: AssessmentFailure = {
   code: 'unreadable-answer',

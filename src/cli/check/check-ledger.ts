@@ -6,7 +6,7 @@ import { type Percentiles, percentiles } from './percentiles.ts';
 
 /**
  * The stages that take time, in the order of the data flow; all in ms. `end to end` is the first push of a frame, which
- * waits for no answer; `judged` the first one with the model's answer about each of its groups.
+ * waits for no answer; `assessed` the first one with the model's answer about each of its groups.
  */
 export const STAGES = [
   'detect',
@@ -16,7 +16,7 @@ export const STAGES = [
   'aggregate',
   'push',
   'end to end',
-  'judged',
+  'assessed',
 ] as const;
 export type Stage = (typeof STAGES)[number];
 
@@ -42,7 +42,7 @@ interface Seen {
   detectionAt: number;
   tasksAt: Map<number, number>;
   aggregateAt: number | null;
-  judged: boolean;
+  assessed: boolean;
 }
 
 /** Follows each frame through the stages by its messages on the wire. Pure: the caller passes arrival times. */
@@ -56,7 +56,7 @@ export class CheckLedger {
     aggregate: [],
     push: [],
     'end to end': [],
-    judged: [],
+    assessed: [],
   };
   readonly #counts = { frames: 0, groups: 0, still: 0, tasks: 0, assessments: 0, aggregates: 0, pushed: 0 };
   readonly #sources: Record<string, number> = {};
@@ -76,7 +76,7 @@ export class CheckLedger {
       detectionAt: at,
       tasksAt: new Map(),
       aggregateAt: null,
-      judged: false,
+      assessed: false,
     });
   }
 
@@ -112,9 +112,9 @@ export class CheckLedger {
   pushed(aggregate: Aggregate, at: number): void {
     const frame = this.#frames.get(aggregate.requestId);
     if (frame === undefined) return;
-    if (!frame.judged && isJudged(aggregate)) {
-      frame.judged = true;
-      this.#samples.judged.push(at - Date.parse(aggregate.timestamp));
+    if (!frame.assessed && isAssessed(aggregate)) {
+      frame.assessed = true;
+      this.#samples.assessed.push(at - Date.parse(aggregate.timestamp));
     }
     if (aggregate.revision > 0) return;
     this.#counts.pushed += 1;
@@ -148,7 +148,7 @@ export class CheckLedger {
       aggregate: percentiles(this.#samples.aggregate),
       push: percentiles(this.#samples.push),
       'end to end': percentiles(this.#samples['end to end']),
-      judged: percentiles(this.#samples.judged),
+      assessed: percentiles(this.#samples.assessed),
     };
     return { counts: { ...this.#counts }, sources: { ...this.#sources }, unknown: this.#unknown, stages, problems };
   }
@@ -160,5 +160,5 @@ export class CheckLedger {
   }
 }
 
-const isJudged = ({ riskAssessment: { results } }: Aggregate): boolean =>
+const isAssessed = ({ riskAssessment: { results } }: Aggregate): boolean =>
   results.length > 0 && results.every(({ source, carried }) => source === 'vlm' && carried !== true);
