@@ -1,6 +1,6 @@
 /** Ways to choose the questions: ours, and those it is compared with. */
 import { CameraTurns } from '../../src/actors/scheduler/camera-turns.ts';
-import { QuestionBoard, type Question as Waiting, questionOf } from '../../src/actors/scheduler/question-board.ts';
+import { type Elsewhere, QuestionBoard, questionOf } from '../../src/actors/scheduler/question-board.ts';
 import type { AssessmentTask } from '../../src/messages/task.ts';
 import { createCallBudget } from '../../src/tasks/call-budget.ts';
 import { DEFAULT_FRESHNESS } from '../../src/tasks/freshness.ts';
@@ -28,7 +28,7 @@ export function ours(limits: KeyLimits): Policy {
   const budget = createCallBudget();
   const board = new QuestionBoard<Delivered>();
   const turns = new CameraTurns();
-  const askBy = ({ freshUntil }: Waiting<Delivered>): number => freshUntil - EXPECTED_MS;
+  const askBy = ({ freshUntil }: Elsewhere): number => freshUntil - EXPECTED_MS;
   budget.setRate(allowedPerSecond(limits), 0);
   return {
     name: 'Gantry',
@@ -41,7 +41,7 @@ export function ours(limits: KeyLimits): Policy {
     next(now, take) {
       board.tooLate(now, askBy);
       const overdueMs = (cameraId: string): number | null => turns.overdueMs(cameraId, cameraTurnMs, now);
-      const waiting = board.take(now, { price: budget.price(now), askBy, overdueMs });
+      const waiting = board.take(now, { price: (ahead) => budget.price(now, ahead), askBy, overdueMs });
       if (waiting === null) return null;
       if (!take()) {
         board.add(waiting, now);
