@@ -23,7 +23,8 @@
  *
  * A danger (medium or high, from its first frame) is in time when the model's verdict is on the screen 2.5 s after that
  * frame. The optimum in hindsight is a bound (`optimum.ts`): it knows every danger and the fastest answers, and spends
- * calls on nothing else. A live run of a minute has few dangers: a share there may be two standard errors below its bar.
+ * calls on nothing else. A live minute has few dangers: shares of fewer than 250 may be two standard errors below their
+ * bar.
  */
 import { bar, type Bar, machine, print, type Result } from '../harness.ts';
 import { limitsFor } from './limits.ts';
