@@ -16,7 +16,7 @@ import type { NodeAnswer, NodeOrder, ProviderAnswer, ProviderOrder } from './rec
 const HOST = '127.0.0.1';
 /** How long after an end a process is started again. */
 const START_AGAIN_MS = 500;
-const START_MS = 30_000;
+const START_MS = 60_000;
 export const REAL_CAMERA = 'street';
 
 export interface WorldOptions {

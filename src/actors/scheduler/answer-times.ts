@@ -9,7 +9,7 @@ const ENOUGH = 4;
 const MOST_SAMPLES = 64;
 const MOST_KEYS = 1_000;
 /** A key that was slow is tried again once its calls are older than this. */
-const AGE_MS = 120_000;
+const AGE_MS = 60_000;
 
 interface Sample {
   readonly at: number;

@@ -3,6 +3,11 @@ import type { Question } from './question-board.ts';
 
 /** A question whose answer can't be in time in any case is asked within this time of its arrival, in ms. */
 const LATE_WINDOW_MS = 500;
+/**
+ * With less time than this to choose, in ms, most questions would be too late when they come: then nothing would be
+ * asked, and nobody would notice that answers have become faster.
+ */
+const LEAST_WINDOW_MS = 150;
 /** In an outage rules answer this long before a question expires, in ms. */
 export const RULES_MS = 500;
 /** Questions whose way from the frame to the scheduler is remembered. */
@@ -85,10 +90,10 @@ export class AskLimits {
     return { askBy: failedCalls === 1 ? now + LATE_WINDOW_MS : now, exclude: [] };
   }
 
-  /** Whether even a question that is asked at once is answered more than `freshnessMs` after its frame. */
+  /** Whether even a question that is asked soon is answered more than `freshnessMs` after its frame. */
   isSlow(freshnessMs: number, now: number): boolean {
     const { fastestMs, wayMs } = this.#measured(now);
-    return wayMs + fastestMs > freshnessMs;
+    return wayMs + LEAST_WINDOW_MS + fastestMs > freshnessMs;
   }
 
   /** It may wait while it is valid: the provider does not answer, or did not at its time. */
