@@ -93,7 +93,7 @@ test('rules never take the place of a verdict that holds; the reason stays visib
   }
 });
 
-test('about a group in which nothing changed no answer is awaited, and its verdict stands until the next question', () => {
+test('about a group in which nothing changed no answer is awaited, and its verdict stands', () => {
   const frames = fresh();
   assessed(frames, 'none');
   const unchanged = { unchangedSince: at(T0) };
