@@ -1,5 +1,6 @@
 /**
- * `npm run bench:scarcity [-- --help]`: whether scarce calls go to the likeliest dangers, and how fresh the answers are.
+ * `npm run bench:scarcity [-- --help]`: whether scarce calls go to the likeliest dangers, and how fresh
+ * the answers are.
  *
  * The world: 50 cameras, a frame each 2 s (10 % jitter), 20 groups a second to ask about. A group lives for 5 to 60 s.
  * Of a hundred groups 85 are harmless, 10 come to a low, 3 to a medium and 2 to a high danger. One danger in five is
@@ -7,7 +8,7 @@
  * group, the others 3 to 15 s. Features come from boxes and velocities by Gantry's own code. They hint at the danger:
  * a group's mean distance, speed and direction are drawn from ranges that overlap from level to level (`scene.ts`).
  *
- * The noise, in each frame: distances +-10 px, speeds +-25 px/s, direction +-0.12 of its share (one standard deviation),
+ * The noise, in each frame: distances +-10 px, speeds +-25 px/s, direction +-0.12 of its share (one deviation),
  * and in 2 % of the frames the tracker mixes two road users up. 8 % of the harmless groups look like a danger for 2 to
  * 8 s. 2 % of the dangers hint at themselves up to 2 s too late. A quarter of the groups have no speeds in their first
  * frame.
@@ -23,7 +24,8 @@
  *
  * A danger (medium or high, from its first frame) is in time when the model's verdict is on the screen 2.5 s after that
  * frame. The optimum in hindsight is a bound (`optimum.ts`): it knows every danger and the fastest answers, and spends
- * calls on nothing else. A live run of a minute has few dangers: a share there may be two standard errors below its bar.
+ * calls on nothing else. A live minute has few dangers: shares of fewer than 250 may be two standard errors below their
+ * bar.
  */
 import { bar, type Bar, machine, print, type Result } from '../harness.ts';
 import { limitsFor } from './limits.ts';

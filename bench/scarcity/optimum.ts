@@ -1,7 +1,7 @@
 /**
  * A bound for every policy, in hindsight: the most dangers that calls within the limits can show in time. It knows all
- * dangers, the fastest answers and spends no call on anything else; the danger that can wait least is asked first, which
- * is best for jobs of equal length (Jackson 1955).
+ * dangers, the fastest answers and spends no call on anything else; the danger that can wait least is asked first,
+ * which is best for jobs of equal length (Jackson 1955).
  */
 import { type Danger, IN_TIME_MS } from './figures.ts';
 import { type KeyLimits, SlidingKeys } from './limits.ts';

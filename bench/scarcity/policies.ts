@@ -41,11 +41,7 @@ export function ours(limits: KeyLimits): Policy {
     next(now, take) {
       board.tooLate(now, askBy);
       const overdueMs = (cameraId: string): number | null => turns.overdueMs(cameraId, cameraTurnMs, now);
-      const waiting = board.take(now, {
-        price: (ahead) => budget.price(now, ahead),
-        askBy,
-        overdueMs,
-      });
+      const waiting = board.take(now, { price: (ahead) => budget.price(now, ahead), askBy, overdueMs });
       if (waiting === null) return null;
       if (!take()) {
         board.add(waiting, now);

@@ -36,6 +36,8 @@ const TURN_SECONDS = 60;
 /** Shorter runs cannot tell whether every camera was asked once a minute. */
 const LONG_RUN_SECONDS = 70;
 const FIRST_MESSAGE_MS = 150;
+/** Dangers of which a share is taken as it is. Of fewer it may be two standard errors below its bar. */
+const ENOUGH = 250;
 /** Simulated time until the first minute's windows are full and behind. */
 const SETTLED_MS = 120_000;
 /** Of a live run, for V8 and connections: this share of it, at most so long. */
@@ -131,9 +133,9 @@ function barsOf({ name: budget }: Budget, how: 'live' | 'simulated', outcome: Ou
   const { figures, optimum, used } = outcome;
   const { ages, highs, highsInTime, dangersInTime, longestUnaskedMs } = figures;
   const name = `${budget}, ${how}`;
-  // Hours of simulation have enough dangers; a live minute has a few.
+  // Two hours have enough dangers; a live minute has a few.
   const least = (share: number, count: number): number =>
-    how === 'simulated' ? share : Math.max(0, share - 2 * Math.sqrt((share * (1 - share)) / Math.max(1, count)));
+    count >= ENOUGH ? share : Math.max(0, share - 2 * Math.sqrt((share * (1 - share)) / Math.max(1, count)));
   const ofAll = (part: number, whole: number): number => (whole === 0 ? 1 : part / whole);
   const counted = (part: number, whole: number): string => `(${part} of ${whole})`;
   return [

@@ -54,7 +54,7 @@ export type KeyPoolMessage =
   /** Whether calls can be made at all. */
   | ({ readonly type: 'state' } & Asking<PoolState>)
   /** The calls that the keys allow now. */
-  | ({ readonly type: 'supply' } & Asking<KeySupply>);
+  | ({ readonly type: 'supply'; readonly answerMs: number } & Asking<KeySupply>);
 type Private = { readonly type: 'wake' } | { readonly type: 'report' };
 
 interface Configuration {
@@ -105,7 +105,7 @@ export const keyPoolActor = defineActor<KeyPoolMessage, Private>()<KeyPoolInit>(
           shell.operated(keyName, on ? 'disabled' : 'enabled', pool.disable(keyName, on, now())),
         keys: () => pool.view(now()),
         state: () => pool.state,
-        supply: () => pool.supply(now()),
+        supply: ({ answerMs }) => pool.supply(answerMs, now()),
         wake: () => shell.wake(),
         report: () => shell.report(),
       },

@@ -20,7 +20,10 @@ const Unanswered = z.object({
 });
 type Unanswered = z.infer<typeof Unanswered>;
 
-/** Calls `tell` once for each group that the model did not assess for lack of room or time. Returns a function that ends it. */
+/**
+ * Calls `tell` once for each group that the model did not assess for lack of room or time. Returns a function that ends
+ * it.
+ */
 export function followShedGroups(
   bus: Pick<Bus, 'subscribe'>,
   tell: (cameraId: CameraId, groups: number) => void,

@@ -228,9 +228,9 @@ export class KeyPool {
     return first === undefined ? [] : this.#demandOf(this.#waiters.size, first.tokens, now);
   }
 
-  /** The calls that the keys allow now. */
-  supply(now: number): KeySupply {
-    return supplyOf(this.#roster.keys, leastGuardMs(this.#settings.guardMs), now);
+  /** The calls that the keys allow now, of `answerMs` each. */
+  supply(answerMs: number, now: number): KeySupply {
+    return supplyOf(this.#roster.keys, { guardMs: leastGuardMs(this.#settings.guardMs), answerMs, now });
   }
 
   stats(now: number): KeyPoolStats {

@@ -15,13 +15,21 @@ export interface KeySupply {
  * refused, not resting and whose provider answers. A key that rests gives nothing until its rest is over. Pure.
  *
  * @param guardMs the least time that a window keeps every call longer than its span
+ * @param answerMs how long a call is in flight
  */
-export function supplyOf(keys: readonly PooledKey[], guardMs: number, now: number): KeySupply {
+export function supplyOf(
+  keys: readonly PooledKey[],
+  { guardMs, answerMs, now }: { readonly guardMs: number; readonly answerMs: number; readonly now: number },
+): KeySupply {
   if (!keys.some((key) => key.wanted)) return { perSecond: null, keys: [] };
   const usable = keys.filter((key) => !key.disabled && key.circuit.closed && key.rest.until <= now);
   const budgets = new Map<string, number>();
-  for (const key of usable)
-    budgets.set(key.budget, Math.max(budgets.get(key.budget) ?? 0, perSecond(key, guardMs, now)));
+  for (const key of usable) {
+    const { maxInFlight } = key.spec;
+    const inFlight = maxInFlight === null ? Infinity : (maxInFlight * 1_000) / answerMs;
+    const most = Math.min(inFlight, perSecond(key, guardMs, now));
+    budgets.set(key.budget, Math.max(budgets.get(key.budget) ?? 0, most));
+  }
   return {
     perSecond: [...budgets.values()].reduce((sum, one) => sum + one, 0),
     keys: usable.map((key) => key.spec.name),

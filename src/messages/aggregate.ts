@@ -55,8 +55,8 @@ export const Aggregate = z.object({
 export type Aggregate = z.infer<typeof Aggregate>;
 
 /**
- * Whether this revision is an alert: some group has a new verdict of high. A carried one was an alert before, and one of
- * the rules is none while the model may still answer.
+ * Whether this revision is an alert: some group has a new verdict of high. A carried one was an alert before, and one
+ * of the rules is none while the model may still answer.
  */
 export const isAlert = ({ riskAssessment: { results } }: Pick<Aggregate, 'riskAssessment'>): boolean =>
   results.some(({ riskLevel, carried, reason }) => riskLevel === 'high' && carried !== true && reason !== 'pending');

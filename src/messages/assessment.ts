@@ -74,8 +74,8 @@ export const GroupAssessment = z.object({
   disputed: Dispute.optional(),
   source: AssessmentSource.optional(),
   /**
-   * Why the model has not answered about this frame. Present when rules answered, and on a carried assessment unless the
-   * model was not to be asked.
+   * Why the model has not answered about this frame. Present when rules answered, and on a carried assessment unless
+   * the model was not to be asked.
    */
   reason: RulesReason.optional(),
   /** Time of the frame that the assessment is about. */

@@ -103,6 +103,16 @@ describe('the board of questions', () => {
     assert.deepEqual([idOf(board.take(T, rules())), idOf(board.take(T, rules()))], [idOf(fresh), idOf(stale)]);
   });
 
+  it('gives a camera its turn on credit while no call can be spent', () => {
+    const board = new QuestionBoard<Held>();
+    board.add(ask({ groupId: 'dear', prior: 0.9 }), T);
+    const due = ask({ cameraId: 'cam-2', groupId: 'due', prior: 0.01 });
+    board.add(due, T);
+    const broke = rules({ price: () => Infinity, overdueMs: (camera) => (camera === 'cam-2' ? 5 : null) });
+    assert.equal(idOf(board.take(T, broke)), idOf(due));
+    assert.equal(board.take(T, broke), null);
+  });
+
   it('leaves a call for each better question that another scheduler has', () => {
     const board = new QuestionBoard<Held>();
     const mine = ask({ groupId: 'mine', prior: 0.4 });

@@ -93,7 +93,7 @@ test('rules never take the place of a verdict that holds; the reason stays visib
   }
 });
 
-test('about a group in which nothing changed no answer is awaited, and its verdict stands until it is asked again', () => {
+test('about a group in which nothing changed no answer is awaited, and its verdict stands', () => {
   const frames = fresh();
   assessed(frames, 'none');
   const unchanged = { unchangedSince: at(T0) };
@@ -264,7 +264,7 @@ function play(
 const byModel = ({ source, results: [answer] }: AssessmentResult): boolean =>
   source === 'vlm' && answer?.riskLevel !== 'unknown';
 
-test('the newest frame always shows the last answer of the model as long as it holds, and no danger ends without one', () => {
+test("the newest frame shows the model's last answer as long as it holds, and no danger ends without one", () => {
   const { verdictMs, recheckMs } = OPTIONS.freshness;
   let carriedDangers = 0;
   fc.assert(

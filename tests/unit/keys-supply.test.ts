@@ -11,18 +11,18 @@ describe('the calls that the keys allow', () => {
       { qps_limit: 4, rpm_limit: 6_000, quota_group: 'g' },
       { qps_limit: 4, rpm_limit: 6_000, quota_group: 'g' },
     ]);
-    assert.deepEqual(pool.supply(T0), { perSecond: 5 + 1.5 + 2 + 4, keys: ['k1', 'k2', 'k3', 'k4', 'k5'] });
+    assert.deepEqual(pool.supply(1_000, T0), { perSecond: 5 + 1.5 + 2 + 4, keys: ['k1', 'k2', 'k3', 'k4', 'k5'] });
   });
 
   it('count the time that a window keeps a call longer', () => {
     const pool = poolOf([{ qps_limit: 5, rpm_limit: 6_000 }], 'round_robin', { transit_guard_ms: 1_000 });
-    const { perSecond } = pool.supply(T0);
+    const { perSecond } = pool.supply(1_000, T0);
     assert.ok(perSecond !== null && perSecond < 5 && perSecond > 4.5, `${perSecond}`);
   });
 
   it('are bounded by the tokens that calls really take', () => {
     const pool = poolOf([{ qps_limit: 5, rpm_limit: 6_000, tpm_limit: 60_000 }]);
-    assert.equal(pool.supply(T0).perSecond, 5, 'not known yet');
+    assert.equal(pool.supply(1_000, T0).perSecond, 5, 'not known yet');
     for (let index = 0; index < 4; index += 1) {
       const [grant] = grants(pool.request(want(), T0 + index * 1_000));
       assert.ok(grant !== undefined);
@@ -30,7 +30,15 @@ describe('the calls that the keys allow', () => {
       const used = { prompt: 900, completion: 100 };
       pool.settle(grant.leaseId, { kind: 'ok' }, T0 + index * 1_000 + 500, 'key', null, used);
     }
-    assert.equal(pool.supply(T0 + 4_000).perSecond, 1);
+    assert.equal(pool.supply(1_000, T0 + 4_000).perSecond, 1);
+  });
+
+  it('are no more than the calls in flight at once can be', () => {
+    const pool = poolOf([
+      { qps_limit: 5, rpm_limit: 6_000, max_in_flight: 1 },
+      { qps_limit: 2, rpm_limit: 6_000, max_in_flight: 50 },
+    ]);
+    assert.equal(pool.supply(1_250, T0).perSecond, 0.8 + 2);
   });
 
   it('are none while every key rests, those of the others while one does, and not known without keys', () => {
@@ -39,16 +47,16 @@ describe('the calls that the keys allow', () => {
       { qps_limit: 2, rpm_limit: 600 },
     ]);
     const resting = call(pool, T0, { kind: 'rate-limited', message: '429', retryAfterMs: 30_000 });
-    assert.deepEqual(pool.supply(T0 + 1), {
+    assert.deepEqual(pool.supply(1_000, T0 + 1), {
       perSecond: resting.keyName === 'k1' ? 2 : 1,
       keys: [resting.keyName === 'k1' ? 'k2' : 'k1'],
     });
     call(pool, T0 + 10, { kind: 'rate-limited', message: '429', retryAfterMs: 30_000 });
-    assert.deepEqual(pool.supply(T0 + 20), { perSecond: 0, keys: [] });
-    assert.equal(pool.supply(T0 + 200_000).perSecond, 3);
+    assert.deepEqual(pool.supply(1_000, T0 + 20), { perSecond: 0, keys: [] });
+    assert.equal(pool.supply(1_000, T0 + 200_000).perSecond, 3);
     pool.disable('k1', true, T0 + 200_000);
-    assert.deepEqual(pool.supply(T0 + 200_000).keys, ['k2']);
+    assert.deepEqual(pool.supply(1_000, T0 + 200_000).keys, ['k2']);
     pool.drain('k2', true, T0 + 200_000);
-    assert.deepEqual(pool.supply(T0 + 200_000), { perSecond: null, keys: [] });
+    assert.deepEqual(pool.supply(1_000, T0 + 200_000), { perSecond: null, keys: [] });
   });
 });

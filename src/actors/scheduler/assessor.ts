@@ -133,8 +133,8 @@ export class Assessor {
   }
 
   /** The calls that the keys allow; null while rules assess everything, or the pool does not answer. */
-  async supply(): Promise<KeySupply | null> {
-    return this.#options.vlm === null ? null : this.#keys.supply();
+  async supply(answerMs: number): Promise<KeySupply | null> {
+    return this.#options.vlm === null ? null : this.#keys.supply(answerMs);
   }
 
   /** A call's end may begin or end an outage. The pool was told of it before, so it knows. */

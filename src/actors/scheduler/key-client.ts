@@ -96,9 +96,9 @@ export class KeyClient {
   }
 
   /** The calls that the keys allow; null when the pool does not answer within a second. */
-  async supply(): Promise<KeySupply | null> {
+  async supply(answerMs: number): Promise<KeySupply | null> {
     try {
-      return await this.#options.pool.ask({ type: 'supply' }, { timeoutMs: STATE_MS });
+      return await this.#options.pool.ask({ type: 'supply', answerMs }, { timeoutMs: STATE_MS });
     } catch {
       return null;
     }

@@ -44,7 +44,10 @@ export interface Unasked<D> {
 
 /** The surroundings of one choice. */
 export interface AskingRules {
-  /** Least value that is worth a call after so many calls of others; Infinity: no call can be spent. */
+  /**
+   * Least value that is worth a call after so many calls of others; Infinity: no call can be spent, but for a camera
+   * whose turn it is, which gets its call on credit.
+   */
   readonly price: (ahead: number) => number;
   /** Until when this question may be asked, epoch ms. */
   readonly askBy: (question: Elsewhere) => number;
@@ -149,7 +152,6 @@ export class QuestionBoard<D> {
    */
   take(now: number, rules: AskingRules): Question<D> | null {
     const price = rules.price(0);
-    if (price === Infinity) return null;
     let best: { readonly question: Question<D>; readonly rank: Rank } | null = null;
     for (const question of this.#waiting.values()) {
       const rank = rankOf(question, now, price, rules);
@@ -157,7 +159,7 @@ export class QuestionBoard<D> {
     }
     if (best === null) return null;
     const left = this.#priceBehind(best.rank, now, price, rules);
-    if (left === Infinity || rankOf(best.question, now, left, rules) === null) return null;
+    if (rankOf(best.question, now, left, rules) === null) return null;
     this.#waiting.delete(groupKey(best.question.task));
     return best.question;
   }

@@ -212,11 +212,12 @@ export class Questions {
   /** Asks the pool how many calls the keys allow. Never rejects. */
   async followSupply(): Promise<void> {
     const { assessor, clock, slots, tell } = this.#options;
-    const supply = await assessor.supply();
+    const answerMs = this.#limits.medianMs(clock.now()) ?? ASSUMED_ANSWER_MS;
+    const supply = await assessor.supply(answerMs);
     if (supply === null) return;
     const now = clock.now();
     this.#limits.setKeys(supply.keys);
-    const bySlots = (slots() * 1_000) / (this.#limits.medianMs(now) ?? ASSUMED_ANSWER_MS);
+    const bySlots = (slots() * 1_000) / Math.max(1, answerMs);
     // Without a key that can be used, a question learns from the pool why.
     this.#perSecond = supply.perSecond === null ? null : Math.min(supply.perSecond, bySlots);
     this.#budget.setRate(supply.keys.length === 0 ? null : this.#perSecond, now);
