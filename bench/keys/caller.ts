@@ -91,6 +91,7 @@ async function gantry(): Promise<void> {
     closing: closing.signal,
     slots: () => IN_FLIGHT,
     mostAsking: IN_FLIGHT,
+    mostQuestionsAsking: () => IN_FLIGHT,
     trials: IN_FLIGHT,
     mostParked: IN_FLIGHT,
     onRoom: nothing,

@@ -42,7 +42,7 @@ export function budgetReport({ schedulers, pool, generators, aggregators }: Budg
   };
 }
 
-/** The figures of two schedulers together. The calls that the keys allow are not added: their limits hold over all nodes. */
+/** The figures of two schedulers together. The calls that the keys allow are not added: limits hold over all nodes. */
 function sumOf(a: SchedulerFigures, b: SchedulerFigures): SchedulerFigures {
   return {
     ...a,

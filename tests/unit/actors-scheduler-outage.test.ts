@@ -138,6 +138,7 @@ describe('admission', () => {
     const admission = new Admission({
       clock,
       closing: closing.signal,
+      mostQuestionsAsking: () => 2,
       slots: () => 4,
       mostAsking: 3,
       trials: 2,

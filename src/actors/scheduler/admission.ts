@@ -32,8 +32,9 @@ export interface AdmissionOptions {
   readonly closing: AbortSignal;
   /** Number of slots at present. */
   readonly slots: () => number;
-  /** Tasks that may hold a slot without having a key yet. */
+  /** Tasks that may hold a slot without having a key yet, at most; and questions that may, which can be fewer. */
   readonly mostAsking: number;
+  readonly mostQuestionsAsking: () => number;
   /** Tasks that keep a slot in an outage. Each may become the trial call that finds the provider back. */
   readonly trials: number;
   /** Tasks that may wait without a slot. At the bound no more are begun; the rest stays in the streams. */
@@ -48,9 +49,6 @@ export const ADMISSION_BOUNDS: Pick<AdmissionOptions, 'mostAsking' | 'trials' | 
   trials: 4,
   mostParked: 1_000,
 };
-
-/** Questions that wait for a key at once: few, so that the best one of those that wait elsewhere is next. */
-const MOST_ASKING_QUESTIONS = 2;
 
 /**
  * Decides which tasks hold a slot. While the provider works, every task holds one from its beginning to its end. In an
@@ -95,11 +93,11 @@ export class Admission {
 
   /** Questions that may be begun now. One slot is left for other tasks. In an outage only as many as may be trials. */
   get roomForQuestions(): number {
-    const { slots, trials } = this.#options;
+    const { slots, trials, mostAsking, mostQuestionsAsking } = this.#options;
     const count = (tasks: Iterable<SlotClaim>): number => [...tasks].filter(({ question }) => question === true).length;
     if (this.#downSince !== null) return Math.max(0, trials - count(this.#begun));
     const free = Math.min(slots() - this.#admitted.size, Math.max(1, slots() - 1) - count(this.#admitted));
-    return Math.max(0, Math.min(free, MOST_ASKING_QUESTIONS - this.#asking(true)));
+    return Math.max(0, Math.min(free, Math.min(mostAsking, mostQuestionsAsking()) - this.#asking(true)));
   }
 
   /** Priority of the parked task to resume next; null while the provider is down or no task is parked. */

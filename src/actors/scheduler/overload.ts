@@ -114,8 +114,8 @@ export class Overload {
     }
     log.warn(
       { ...shed, perSecond: Math.round(perSecond * 10) / 10 },
-      'more submitted pictures or replayed frames wait than can be assessed in time: those of the lowest priority are ' +
-        'given up and answered as shed; more keys or higher limits would help',
+      'more submitted pictures or replayed frames wait than can be assessed in time: those of the lowest priority ' +
+        'are given up and answered as shed; more keys or higher limits would help',
     );
   }
 

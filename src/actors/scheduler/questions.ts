@@ -1,22 +1,16 @@
 import { z } from 'zod';
-import type { Bus, Delivery } from '../../infra/bus.ts';
-import type { MetricRecorder } from '../../infra/metric-table.ts';
-import type { Language } from '../../llm/language.ts';
+import type { Delivery } from '../../infra/bus.ts';
 import type { AssessmentResult } from '../../messages/assessment.ts';
 import { MOST } from '../../messages/bounds.ts';
 import { CameraId, IsoTime } from '../../messages/ids.ts';
 import { subjects } from '../../messages/subjects.ts';
 import { LastAssessed, Prior, type AssessmentTask } from '../../messages/task.ts';
-import type { Clock } from '../../runtime/clock.ts';
 import { createCallBudget, type CallBudget } from '../../tasks/call-budget.ts';
 import { valueOf } from '../../tasks/value.ts';
-import type { Admission, SlotClaim } from './admission.ts';
+import type { SlotClaim } from './admission.ts';
 import { AskLimits, RULES_MS } from './ask-limits.ts';
-import type { Assessor } from './assessor.ts';
 import { CameraTurns } from './camera-turns.ts';
-import type { Fetches } from './fetches.ts';
 import { MOST_TOLD, type QuestionLoad } from './peers.ts';
-import type { Private } from './private.types.ts';
 import {
   cameraOf,
   groupKey,
@@ -27,35 +21,13 @@ import {
   type Question,
   type Unasked,
 } from './question-board.ts';
+import { QuestionNews } from './question-news.ts';
 import { QuestionTally } from './question-counts.ts';
 import { rulesInstead } from './result.ts';
-import type { Runs } from './runs.ts';
-import type { CallFigures, QuestionFigures, SchedulerSettings } from './scheduler.types.ts';
+import type { QuestionsOptions } from './questions.types.ts';
+import type { CallFigures, QuestionFigures } from './scheduler.types.ts';
 
 type Task = Delivery<AssessmentTask>;
-
-export interface QuestionsOptions {
-  readonly bus: Bus;
-  readonly clock: Clock;
-  readonly metrics: MetricRecorder;
-  /** Aborted when the scheduler stops. */
-  readonly signal: AbortSignal;
-  readonly language: Language;
-  readonly fetches: Pick<Fetches, 'start'>;
-  readonly runs: Runs;
-  readonly admission: Admission;
-  readonly assessor: Assessor;
-  readonly settings: () => SchedulerSettings;
-  /** Tasks that all schedulers together assess at once. */
-  readonly slots: () => number;
-  /** No other scheduler is heard of. */
-  readonly isAlone: () => boolean;
-  /** Reports to the other schedulers at once. */
-  readonly tellOthers: () => void;
-  readonly tell: (message: Private) => void;
-  /** Pumps again at this moment, epoch ms. */
-  readonly wakeAt: (at: number) => void;
-}
 
 /** The part of a question that says how it ranks. */
 const HeardQuestion = z.object({
@@ -80,6 +52,12 @@ interface Begun {
 const BATCH = 64;
 const MOST_IN_HAND = 2_000;
 const ASSUMED_ANSWER_MS = 1_200;
+/**
+ * While calls are scarce, as many questions wait for a key as get one in this time, in ms: few, so that the best one on
+ * the board is next, but enough to use every call.
+ */
+const ASKING_MS = 50;
+const LEAST_ASKING = 2;
 /** Between two looks at the price, in ms. */
 const LEAST_WAIT_MS = 10;
 
@@ -100,8 +78,7 @@ export class Questions {
   /** The newest one begun of each group. */
   readonly #newestBegun = new Map<string, Begun>();
   readonly #unsubscribe: () => void;
-  /** To be told to the other schedulers. */
-  #news: { arrivals: number; arrived: number[]; asked: string[] } = { arrivals: 0, arrived: [], asked: [] };
+  readonly #news = new QuestionNews();
   #fetching = false;
   #perSecond: number | null = null;
   /** Calls counted against the budget. */
@@ -117,6 +94,12 @@ export class Questions {
   /** Questions that wait. */
   get waiting(): number {
     return this.#board.size;
+  }
+
+  /** Questions that may wait for a key at once. */
+  get mostAsking(): number {
+    if (this.#perSecond === null || this.#budget.price(this.#options.clock.now()) === 0) return Infinity;
+    return Math.max(LEAST_ASKING, (this.#perSecond * ASKING_MS) / 1_000);
   }
 
   figures(): { readonly questions: QuestionFigures; readonly calls: CallFigures } {
@@ -226,14 +209,12 @@ export class Questions {
 
   /** There is something to tell the other schedulers. */
   get hasNews(): boolean {
-    return this.#news.arrivals > 0 || this.#news.asked.length > 0;
+    return this.#news.any;
   }
 
   /** The report for the other schedulers, since the last one. */
   load(): QuestionLoad {
-    const news = this.#news;
-    this.#news = { arrivals: 0, arrived: [], asked: [] };
-    return { ...news, slots: this.#options.settings().maxConcurrentTasks, called: this.#spent };
+    return { ...this.#news.take(), slots: this.#options.settings().maxConcurrentTasks, called: this.#spent };
   }
 
   /** Another scheduler's report; it has spent so many calls since the one before. */
@@ -262,8 +243,7 @@ export class Questions {
     const lastAt = task.lastAssessed === undefined ? -Infinity : Date.parse(task.lastAssessed.at);
     this.#turns.seen(task.cameraId, lastAt, this.#options.settings().cameraTurnMs, now);
     this.#budget.arrived(value, now);
-    this.#news.arrivals += 1;
-    if (this.#news.arrived.length < MOST_TOLD) this.#news.arrived.push(value);
+    this.#news.arrived(value);
     for (const unasked of this.#board.add(question, now)) this.#answer(unasked);
     this.#dropOlder(groupKey(task), question.frameAt);
   }
@@ -310,7 +290,7 @@ export class Questions {
     this.#newestBegun.set(groupKey(task), begun);
     admission.begin(claim);
     this.#spend(1, now);
-    if (this.#news.asked.length < MOST_TOLD) this.#news.asked.push(groupKey(task));
+    this.#news.asked(groupKey(task));
     if (!isAlone()) tellOthers();
     void runs.run(
       delivery,

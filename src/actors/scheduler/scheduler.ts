@@ -85,7 +85,6 @@ class Scheduler {
 
   constructor(ctx: ActorContext<All>, init: SchedulerInit) {
     const { bus } = init;
-    const vlm = init.vlm === 'caller' ? callerClient(ctx.ref(CALLER)) : init.vlm;
     const { clock, log } = ctx;
     this.#ctx = ctx;
     this.#settings = init.settings;
@@ -113,6 +112,7 @@ class Scheduler {
       clock,
       closing: ctx.signal,
       slots: () => this.#settings.maxConcurrentTasks,
+      mostQuestionsAsking: () => this.#questions.mostAsking,
       ...ADMISSION_BOUNDS,
       onRoom: () => void this.#tell({ type: 'pump' }),
     });
@@ -122,7 +122,7 @@ class Scheduler {
       log,
       metrics: ctx.metrics,
       pool: ctx.ref(KEY_POOL),
-      vlm,
+      vlm: init.vlm === 'caller' ? callerClient(ctx.ref(CALLER)) : init.vlm,
       admission: this.#admission,
       hedges: this.#hedges,
       closing: ctx.signal,
