@@ -87,6 +87,7 @@ describe("questions about the cameras' groups", () => {
     await clock.advance(100);
     assert.deepEqual(answerOf(world, first), SUPERSEDED);
     assert.equal(answerOf(world, second), undefined);
+    bus.broadcast(subjects.schedulerLoad, { scheduler: 'other', perSecond: null });
     bus.broadcast(subjects.questions, question());
     await clock.advance(10);
     assert.deepEqual(answerOf(world, second), SUPERSEDED);
@@ -105,6 +106,7 @@ describe("questions about the cameras' groups", () => {
     await clock.advance(50);
     bus.add(waiting);
     await clock.advance(50);
+    bus.broadcast(subjects.schedulerLoad, { scheduler: 'other', perSecond: null });
     bus.broadcast(subjects.questions, question());
     bus.broadcast(subjects.questions, question({ groupId: 'g2' }));
     await clock.advance(10);

@@ -39,12 +39,6 @@ export class AnswerTimes {
     return (known.length >= ENOUGH ? quantile(known, QUANTILE) : ASSUMED_MS) + TO_VIEWER_MS;
   }
 
-  /** The same with the fastest of these keys. */
-  fastestMs(keyNames: readonly string[], now: number): number {
-    const times = keyNames.map((name) => this.expectedMs(name, now));
-    return times.length > 0 ? Math.min(...times) : this.expectedMs('', now);
-  }
-
   /** From lease to answer in the middle, in ms; null before the first answer of the last minutes. */
   medianMs(now: number): number | null {
     const known = recent(this.#all, now);

@@ -13,12 +13,26 @@ export const RULES_MS = 500;
 /** Questions whose way from the frame to the scheduler is remembered. */
 const MOST_ARRIVALS = 64;
 
+/** Times are measured anew after this long, in ms: for each question it would cost too much. */
+const REMEASURE_MS = 100;
+
 /** Limits of the next lease of a question. */
 export interface LeaseLimits {
   /** After this moment it is not asked any more, epoch ms. */
   readonly askBy: number;
   /** Names of keys whose answer would come too late. */
   readonly exclude: readonly string[];
+}
+
+/** Times in ms. */
+interface Measurements {
+  /** When they were made, epoch ms. */
+  readonly at: number;
+  /** From the lease to the verdict on a screen, by key. */
+  readonly keyMs: ReadonlyMap<string, number>;
+  readonly fastestMs: number;
+  /** From a frame to its question, in the middle. */
+  readonly wayMs: number;
 }
 
 /** Times of a question, epoch ms. */
@@ -38,24 +52,20 @@ export class AskLimits {
   #upSince = -Infinity;
   /** From a frame to its question, in ms; newest last. */
   readonly #ways: number[] = [];
-  /** Measured once for all questions of one moment. */
-  #now = { at: -Infinity, fastestMs: 0, wayMs: 0 };
+  #measurements: Measurements = { at: -Infinity, keyMs: new Map(), fastestMs: 0, wayMs: 0 };
 
   arrived({ arrivedAt, frameAt }: Times): void {
-    this.#now.at = -Infinity;
     this.#ways.push(Math.max(0, arrivedAt - frameAt));
     if (this.#ways.length > MOST_ARRIVALS) this.#ways.shift();
   }
 
   /** A call with this key was answered, or timed out, `ms` after its lease. */
   answered(keyName: string, ms: number, now: number): void {
-    this.#now.at = -Infinity;
     this.#times.answered(keyName, ms, now);
   }
 
   /** Names of the keys that can be used now. */
   setKeys(names: readonly string[]): void {
-    this.#now.at = -Infinity;
     this.#keys = names;
   }
 
@@ -83,8 +93,7 @@ export class AskLimits {
     const { frameAt, freshUntil } = question;
     const askBy = this.askBy(question, now);
     if (this.mayWait(question)) return { askBy, exclude: [] };
-    if (!this.isSlow(freshUntil - frameAt, now))
-      return { askBy, exclude: this.#keys.filter((name) => now + this.#times.expectedMs(name, now) > freshUntil) };
+    if (!this.isSlow(freshUntil - frameAt, now)) return { askBy, exclude: this.#slowerThan(freshUntil - now, now) };
     // A call that failed is repeated once.
     if (failedCalls === 0) return { askBy, exclude: [] };
     return { askBy: failedCalls === 1 ? now + LATE_WINDOW_MS : now, exclude: [] };
@@ -101,12 +110,17 @@ export class AskLimits {
     return this.#down || arrivedAt < this.#upSince;
   }
 
-  #measured(now: number): { readonly fastestMs: number; readonly wayMs: number } {
-    if (this.#now.at !== now) {
-      const ways = this.#ways.toSorted((a, b) => a - b);
-      const wayMs = ways[Math.floor(ways.length / 2)] ?? 0;
-      this.#now = { at: now, fastestMs: this.#times.fastestMs(this.#keys, now), wayMs };
-    }
-    return this.#now;
+  /** Names of the keys whose answer takes longer. */
+  #slowerThan(leftMs: number, now: number): readonly string[] {
+    return [...this.#measured(now).keyMs].flatMap(([name, ms]) => (ms > leftMs ? [name] : []));
+  }
+
+  #measured(now: number): Measurements {
+    if (now - this.#measurements.at < REMEASURE_MS) return this.#measurements;
+    const ways = this.#ways.toSorted((a, b) => a - b);
+    const keyMs = new Map(this.#keys.map((name) => [name, this.#times.expectedMs(name, now)]));
+    const fastestMs = keyMs.size > 0 ? Math.min(...keyMs.values()) : this.#times.expectedMs('', now);
+    this.#measurements = { at: now, keyMs, fastestMs, wayMs: ways[Math.floor(ways.length / 2)] ?? 0 };
+    return this.#measurements;
   }
 }

@@ -77,7 +77,8 @@ export class Questions {
   readonly #begun = new Map<string, Begun>();
   /** The newest one begun of each group. */
   readonly #newestBegun = new Map<string, Begun>();
-  readonly #unsubscribe: () => void;
+  /** Ends hearing of the other schedulers' questions; null while there are none. */
+  #unsubscribe: (() => void) | null = null;
   readonly #news = new QuestionNews();
   #fetching = false;
   #perSecond: number | null = null;
@@ -85,10 +86,9 @@ export class Questions {
   #spent = 0;
 
   constructor(options: QuestionsOptions) {
-    const { bus, metrics } = options;
+    const { metrics } = options;
     this.#options = options;
     this.#tally = new QuestionTally(metrics);
-    this.#unsubscribe = bus.subscribe(subjects.questions, HeardQuestion, (heard) => this.#heard(heard));
   }
 
   /** Questions that wait. */
@@ -220,6 +220,7 @@ export class Questions {
   /** Another scheduler's report; it has spent so many calls since the one before. */
   heardOf({ arrivals, arrived, asked }: QuestionLoad, calls: number): void {
     const now = this.#options.clock.now();
+    this.followOthers();
     for (let index = 0; index < Math.min(arrivals, 10 * MOST_TOLD); index += 1) {
       const value = arrived[index % Math.max(1, arrived.length)];
       if (value !== undefined) this.#budget.arrived(value, now);
@@ -231,9 +232,20 @@ export class Questions {
     if (calls !== 0) this.#budget.spent(calls, now);
   }
 
+  /**
+   * Hears of every question while there are other schedulers; alone, this one gets them all itself. To be called every
+   * second.
+   */
+  followOthers(): void {
+    const { bus, isAlone } = this.#options;
+    if (isAlone()) this.close();
+    else this.#unsubscribe ??= bus.subscribe(subjects.questions, HeardQuestion, (heard) => this.#heard(heard));
+  }
+
   /** To be called when the scheduler stops. */
   close(): void {
-    this.#unsubscribe();
+    this.#unsubscribe?.();
+    this.#unsubscribe = null;
   }
 
   #arrived(question: Question<Task>, now: number): void {
@@ -254,8 +266,7 @@ export class Questions {
     const frameAt = Date.parse(heard.timestamp);
     for (const unasked of this.#board.heard(key, frameAt)) this.#answer(unasked);
     this.#dropOlder(key, frameAt);
-    const { clock, settings, isAlone } = this.#options;
-    if (isAlone()) return;
+    const { clock, settings } = this.#options;
     this.#board.addElsewhere(key, { ...timesOf(heard, settings().freshnessMs, clock.now()), task: heard });
   }
 

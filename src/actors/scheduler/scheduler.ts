@@ -272,6 +272,7 @@ class Scheduler {
       bus_ok,
     });
     this.#overload.tell();
+    this.#questions.followOthers();
     void this.#questions.followSupply();
     if (!this.#overload.rate.busy(this.#ctx.clock.now()) && this.#measures++ % MEASURES_AT_REST !== 0) return;
     void this.#queues.lag().then((lag) => this.#tell({ type: 'measured', lag }));
