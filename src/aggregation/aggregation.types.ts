@@ -1,5 +1,5 @@
 import type { Aggregate } from '../messages/aggregate.ts';
-import type { RulesReason } from '../messages/assessment.ts';
+import { NO_FAILURES, type RulesReason } from '../messages/assessment.ts';
 import type { FreshnessSettings } from '../tasks/freshness.ts';
 import type { AssessByRules } from './group-slot.ts';
 
@@ -58,20 +58,5 @@ export const newCounters = (): AggregationCounters => ({
   orphans: 0,
   found: 0,
   unchanged: 0,
-  unanswered: {
-    expired: 0,
-    'no-image': 0,
-    'no-lease': 0,
-    timeout: 0,
-    'rate-limited': 0,
-    rejected: 0,
-    'provider-error': 0,
-    'unreadable-answer': 0,
-    'content-refused': 0,
-    shed: 0,
-    budget: 0,
-    superseded: 0,
-    late: 0,
-    'no-keys': 0,
-  },
+  unanswered: { ...NO_FAILURES, late: 0, 'no-keys': 0 },
 });

@@ -37,6 +37,22 @@ export const AssessmentFailure = z.object({
 });
 export type AssessmentFailure = z.infer<typeof AssessmentFailure>;
 
+/** A count for each code, to begin with. */
+export const NO_FAILURES: Readonly<Record<AssessmentFailure['code'], number>> = {
+  expired: 0,
+  'no-image': 0,
+  'no-lease': 0,
+  timeout: 0,
+  'rate-limited': 0,
+  rejected: 0,
+  'provider-error': 0,
+  'unreadable-answer': 0,
+  'content-refused': 0,
+  shed: 0,
+  budget: 0,
+  superseded: 0,
+};
+
 /**
  * The model's level was more than one step below what was measured. `riskLevel` is then one step below the measured
  * one: the model may see what figures cannot, but text in a picture must not talk a danger away.

@@ -6,6 +6,8 @@ import type { AssessmentTask } from '../messages/task.ts';
  * budget go round the same suspicious groups again and again.
  */
 const CHANGE_MS = 20_000;
+/** Chance that a danger is over which was confirmed a while ago, and which nothing hints at any more. */
+const OVER = 0.3;
 /** No group is quite worthless to ask about. */
 const LEAST = 0.01;
 
@@ -20,7 +22,7 @@ export function valueOf({ prior, lastAssessed }: Pick<AssessmentTask, 'prior' | 
   const hinted = Math.max(LEAST, prior?.value ?? 0);
   if (lastAssessed === undefined) return hinted;
   const changed = 1 - Math.exp(-Math.max(0, now - Date.parse(lastAssessed.at)) / CHANGE_MS);
-  const known = isDangerous(lastAssessed.level) ? 1 : lastAssessed.prior;
-  const news = Math.max(0, hinted - known);
+  if (isDangerous(lastAssessed.level)) return changed * Math.max(hinted, OVER);
+  const news = Math.max(0, hinted - lastAssessed.prior);
   return Math.min(1, news + (hinted - news) * changed);
 }

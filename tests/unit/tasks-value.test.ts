@@ -103,6 +103,11 @@ test('a danger that the model has confirmed is no news', () => {
   assert.equal(valueOf(task(0.9, { ago: 0, level: 'high', prior: 0.2 }), T), 0);
 });
 
+test('a danger that nothing hints at any more is asked about again before long', () => {
+  const later = (level: RiskLevel) => valueOf(task(0, { ago: 20_000, level, prior: 0.9 }), T);
+  assert.ok(later('high') > 0.15 && later('high') > 10 * later('none'), `${later('high')} ${later('none')}`);
+});
+
 test('a value is from 0 to 1, whatever was known', () => {
   const level = fc.constantFrom<RiskLevel>('none', 'low', 'medium', 'high', 'unknown');
   const share = fc.double({ min: 0, max: 1, noNaN: true });

@@ -1,6 +1,6 @@
 import type { QueueLag } from '../../infra/bus.ts';
 import type { MetricRecorder } from '../../infra/metric-table.ts';
-import type { AssessmentResult, RulesReason } from '../../messages/assessment.ts';
+import { type AssessmentResult, NO_FAILURES, type RulesReason } from '../../messages/assessment.ts';
 import type { Priority } from '../../messages/task.ts';
 import { NO_CALLS, NO_QUESTIONS, type FailureCode, type RulesCode, type SchedulerStats } from './scheduler.types.ts';
 
@@ -16,21 +16,6 @@ type Counted =
   | 'handed_back'
   | 'queue_lag';
 type Now = Omit<SchedulerStats, Counted>;
-
-const NO_FAILURES: Readonly<Record<FailureCode, number>> = {
-  expired: 0,
-  'no-image': 0,
-  'no-lease': 0,
-  timeout: 0,
-  'rate-limited': 0,
-  rejected: 0,
-  'provider-error': 0,
-  'unreadable-answer': 0,
-  'content-refused': 0,
-  shed: 0,
-  budget: 0,
-  superseded: 0,
-};
 
 /** Counts since the scheduler's start. */
 export class Counts {
