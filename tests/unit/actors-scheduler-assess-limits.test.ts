@@ -28,6 +28,13 @@ describe('assessing one question while its answer can be in time', () => {
     assert.deepEqual([result?.degradedReason?.code, seen.leases.length], ['timeout', 1]);
   });
 
+  it('says so when its picture does not come in time', async () => {
+    const { context, clock } = makeWorld({ replies: [answered()], imageAfterMs: 3_000, ...limits(Date.now() + 700) });
+    const result = assessByModel(plainTask(), context);
+    await clock.advance(2_000);
+    assert.equal((await result)?.results[0]?.reason, 'no-image');
+  });
+
   it('is superseded when it makes way for a newer one, before it has a key', async () => {
     const { context, seen } = makeWorld({ admissions: ['dropped'] });
     const early = await assessByModel(plainTask(), context);

@@ -108,8 +108,9 @@ async function withPicture(
   if (!picture.timedOut) return { kind: 'unanswered', error: PICTURE_GONE };
   // After an outage of the store many pictures may not come: their tasks must not keep all slots.
   slot.stepAside();
-  await settlesWithin(clock, state.pictures(), until - clock.now());
-  return { kind: 'acquire' };
+  const { value } = await settlesWithin(clock, state.pictures(), until - clock.now());
+  const goOn = value !== null || closing.aborted || slot.dropped;
+  return goOn ? { kind: 'acquire' } : { kind: 'unanswered', error: PICTURE_GONE };
 }
 
 /** No answer can be there in time any more: after a failed call for its failure, else for want of a free key. */
