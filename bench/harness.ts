@@ -4,6 +4,7 @@
  */
 import { availableParallelism, cpus, release, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
+import type { ActorLog } from '../src/runtime/actor.ts';
 
 export interface BenchOptions {
   /** The last line printed is one JSON object. */
@@ -164,3 +165,11 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): v
 }
 
 const isNumber = (text: string): boolean => /^[\d.,-]+$/.test(text);
+
+/** The log of a benchmark's own clients: warnings and errors, as their output is figures. */
+export const errorsOnly: ActorLog = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: (_, message) => console.error(message),
+  error: (_, message) => console.error(message),
+};

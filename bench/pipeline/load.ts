@@ -12,8 +12,8 @@ import type { Aggregate } from '../../src/messages/aggregate.ts';
 import type { AssessmentResult } from '../../src/messages/assessment.ts';
 import type { Detection } from '../../src/messages/detection.ts';
 import { streams, subjects } from '../../src/messages/subjects.ts';
-import type { ActorLog } from '../../src/runtime/actor.ts';
 import { seededRandom } from '../../src/simulator/random.ts';
+import { errorsOnly } from '../harness.ts';
 import { clockWith } from './clock.ts';
 import { FrameMaker, MEAN_GROUPS } from './frames.ts';
 import { type LoadBatch, type LoadEnd, type LoadOrder, seenAggregate, type Sent } from './orders.ts';
@@ -37,13 +37,7 @@ let failed = 0;
 const open = new Set<string>();
 let latestMs = 0;
 
-const log: ActorLog = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: (_, message) => console.error(message),
-  error: (_, message) => console.error(message),
-};
-const bus = await NatsBus.open({ url: order.natsUrl, startTimeoutMs: 5_000, log });
+const bus = await NatsBus.open({ url: order.natsUrl, startTimeoutMs: 5_000, log: errorsOnly });
 const { link } = bus;
 const pictures = await makePictures();
 const ours = (cameraId: string): boolean => cameraId.startsWith(order.prefix);

@@ -3,7 +3,7 @@ import sharp from 'sharp';
 import { HEIGHT, WIDTH } from './frames.ts';
 
 /** Blurred noise, about as detailed as a street: some 90 kB a frame, 2 to 10 kB a crop. */
-const noise = (width: number, height: number): Promise<Buffer> =>
+export const noise = (width: number, height: number): Promise<Buffer> =>
   sharp({
     create: {
       width,

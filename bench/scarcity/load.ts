@@ -6,25 +6,20 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { NatsBus } from '../../src/infra/nats/nats-bus.ts';
 import { sendJson, store } from '../../src/infra/nats/send.ts';
 import { subjects } from '../../src/messages/subjects.ts';
-import type { ActorLog } from '../../src/runtime/actor.ts';
+import { errorsOnly } from '../harness.ts';
 import { clockWith } from '../pipeline/clock.ts';
+import { noise } from '../pipeline/pictures.ts';
 import { DetectionMaker } from './detections.ts';
 import type { LoggedQuestion } from './log.ts';
 import type { LoadEnd, LoadOrder, Sent } from './orders.ts';
-import { makePicture, withComment } from './pictures.ts';
+import { withComment } from './pictures.ts';
 import { type Frame, framesOf } from './world.ts';
 
 const order: LoadOrder = JSON.parse(process.argv[2] ?? '');
 const now = clockWith(order.offset);
-const log: ActorLog = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: (_, message) => console.error(message),
-  error: (_, message) => console.error(message),
-};
-const bus = await NatsBus.open({ url: order.natsUrl, startTimeoutMs: 5_000, log });
+const bus = await NatsBus.open({ url: order.natsUrl, startTimeoutMs: 5_000, log: errorsOnly });
 const { link } = bus;
-const picture = await makePicture();
+const picture = await noise(160, 120);
 const frames = framesOf(order);
 const makers = Array.from(
   { length: order.cameras },

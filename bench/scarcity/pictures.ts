@@ -1,5 +1,4 @@
 /** JPEGs that say in a comment which frame and group they show, so that the provider can answer the truth. */
-import sharp from 'sharp';
 import type { ChatRequest } from '../../src/simulator/request.ts';
 import type { TrueLevel } from './world.ts';
 
@@ -16,21 +15,6 @@ const MARK = 'gantry-scarcity ';
 const SOI_BYTES = 2;
 const COMMENT = 0xff_fe;
 const LENGTH_BYTES = 2;
-
-/** A small picture, about as detailed as a street. */
-export const makePicture = (): Promise<Buffer> =>
-  sharp({
-    create: {
-      width: 160,
-      height: 120,
-      channels: 3,
-      background: { r: 0, g: 0, b: 0 },
-      noise: { type: 'gaussian', mean: 128, sigma: 60 },
-    },
-  })
-    .blur(2.5)
-    .jpeg({ quality: 78 })
-    .toBuffer();
 
 export function withComment(jpeg: Buffer, shown: Shown): Buffer {
   const text = Buffer.from(MARK + JSON.stringify(shown));

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import sharp from 'sharp';
 import { DetectionMaker } from '../../bench/scarcity/detections.ts';
+import { noise } from '../../bench/pipeline/pictures.ts';
 import { dangersOf, figuresOf, isInTime } from '../../bench/scarcity/figures.ts';
 import { limitsFor, SlidingKeys } from '../../bench/scarcity/limits.ts';
 import type { LoggedQuestion } from '../../bench/scarcity/log.ts';
 import { inHindsight } from '../../bench/scarcity/optimum.ts';
-import { makePicture, shownIn, withComment } from '../../bench/scarcity/pictures.ts';
+import { shownIn, withComment } from '../../bench/scarcity/pictures.ts';
 import { byChance, ours } from '../../bench/scarcity/policies.ts';
 import { simulate } from '../../bench/scarcity/simulate.ts';
 import { framesOf } from '../../bench/scarcity/world.ts';
@@ -48,7 +49,7 @@ test('a frame of the world is a detection, whose boxes have the features that it
 });
 
 test('pictures stay pictures with their comment, and a call is about the newest of them', async () => {
-  const picture = await makePicture();
+  const picture = await noise(160, 120);
   const shown = { camera: 1, groupId: 'g1', at: 2_000, truth: 'high' } as const;
   const marked = withComment(picture, shown);
   assert.equal((await sharp(marked).metadata()).format, 'jpeg');
