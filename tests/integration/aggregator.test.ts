@@ -64,7 +64,8 @@ const unsettled = async (): Promise<number> => {
   );
   return lags.reduce((sum, { waiting, unsettled: held }) => sum + waiting + held, 0);
 };
-const settled = () => until('everything is acked', async () => (await unsettled()) === 0);
+/** An ack that died with the server is due again after the ack wait of 10 s. */
+const settled = () => until('everything is acked', async () => (await unsettled()) === 0, 25_000);
 
 test('a frame goes out at once; its messages are acked when no answer is awaited any more', async (t) => {
   const system = await startAggregator(world.bus, freshFor(60_000));
