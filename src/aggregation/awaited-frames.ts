@@ -1,5 +1,5 @@
+import { groupKey } from '../messages/ids.ts';
 import type { Frame } from './joined-frame.ts';
-import { keyOf } from './verdicts.ts';
 
 /** The frames for which an answer is awaited, at most until their freshness limit. */
 export class AwaitedFrames {
@@ -38,7 +38,7 @@ export class AwaitedFrames {
     this.#frames.delete(frame);
     const { cameraId, trafficGroups } = frame.facts;
     for (const { groupId } of trafficGroups) {
-      const key = keyOf(cameraId, groupId);
+      const key = groupKey(cameraId, groupId);
       if (this.#newest.get(key) === frame) this.#newest.delete(key);
     }
   }
@@ -56,7 +56,7 @@ export class AwaitedFrames {
   }
 
   #supersede(frame: Frame, groupId: string, onSuperseded: (frame: Frame, groups: number) => void): void {
-    const key = keyOf(frame.facts.cameraId, groupId);
+    const key = groupKey(frame.facts.cameraId, groupId);
     const other = this.#newest.get(key);
     const older = other !== undefined && other.at > frame.at ? frame : other;
     if (older !== frame) this.#newest.set(key, frame);

@@ -1,6 +1,6 @@
 import { type GroupAssessment, isDangerous } from '../messages/assessment.ts';
 import type { DetectedObject, PublishedGroup } from '../messages/detection.ts';
-import type { CameraId } from '../messages/ids.ts';
+import { type CameraId, groupKey } from '../messages/ids.ts';
 import type { FreshnessSettings } from '../tasks/freshness.ts';
 import { stillAnswered } from '../tasks/recheck.ts';
 
@@ -101,7 +101,7 @@ export class Verdicts {
 
   /** Keeps the verdict unless a newer one is known. */
   learn(cameraId: CameraId, groupId: string, verdict: Verdict, now: number): void {
-    const key = keyOf(cameraId, groupId);
+    const key = groupKey(cameraId, groupId);
     const known = this.#groups.get(key);
     this.#see(key, known === undefined || known.verdict.at < verdict.at ? verdict : known.verdict, now);
     const [oldest] = this.#groups.keys();
@@ -112,12 +112,12 @@ export class Verdicts {
 
   /** The newest verdict about a group, null when there is none. */
   of(cameraId: CameraId, groupId: string): Verdict | null {
-    return this.#groups.get(keyOf(cameraId, groupId))?.verdict ?? null;
+    return this.#groups.get(groupKey(cameraId, groupId))?.verdict ?? null;
   }
 
   /** A frame has this group. */
   seen(cameraId: CameraId, groupId: string, now: number): void {
-    const key = keyOf(cameraId, groupId);
+    const key = groupKey(cameraId, groupId);
     const known = this.#groups.get(key);
     if (known !== undefined) this.#see(key, known.verdict, now);
   }
@@ -135,6 +135,3 @@ export class Verdicts {
     this.#groups.set(key, { verdict, seenAt: now });
   }
 }
-
-/** Camera ids have no spaces. */
-export const keyOf = (cameraId: CameraId, groupId: string): string => `${cameraId} ${groupId}`;

@@ -43,3 +43,8 @@ export const cropImageId = (requestId: RequestId, groupIndex: number): ImageId =
 
 /** Deterministic, so that NATS drops a task published twice. */
 export const taskId = (requestId: RequestId, groupIndex: number): string => `${requestId}_group${groupIndex}`;
+
+/** Names a group of a camera in maps and messages: the camera's id, a space, which no camera's id has, the group's. */
+export const groupKey = (cameraId: CameraId, groupId: string): string => `${cameraId} ${groupId}`;
+/** The camera of a {@link groupKey}. */
+export const cameraOf = (key: string): CameraId => key.slice(0, key.indexOf(' '));

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { AssessmentResult, RiskLevel } from '../messages/assessment.ts';
-import type { CameraId } from '../messages/ids.ts';
+import { type CameraId, groupKey } from '../messages/ids.ts';
 import type { LastAssessed } from '../messages/task.ts';
 
 /** The parts of an answer that are remembered of it. */
@@ -55,7 +55,7 @@ export class AssessedGroups {
     if (source !== 'vlm' || error !== undefined || result === undefined) return;
     if (groupId === undefined || frameTimestamp === undefined) return;
     const at = Date.parse(frameTimestamp);
-    const key = keyOf(cameraId, groupId);
+    const key = groupKey(cameraId, groupId);
     const known = this.#entries.get(key);
     if (now - at >= this.#lifeMs || at - now > MOST_AHEAD_MS || (known !== undefined && known.at > at)) return;
     this.#entries.delete(key);
@@ -65,7 +65,7 @@ export class AssessedGroups {
 
   /** Null when the model has not answered about the group, or too long ago. */
   of(cameraId: CameraId, groupId: string, now: number): LastAssessed | null {
-    const entry = this.#entries.get(keyOf(cameraId, groupId));
+    const entry = this.#entries.get(groupKey(cameraId, groupId));
     return entry === undefined || now - entry.at >= this.#lifeMs
       ? null
       : { at: new Date(entry.at).toISOString(), level: entry.level, prior: entry.prior };
@@ -79,6 +79,3 @@ export class AssessedGroups {
     }
   }
 }
-
-/** No camera's id has a dot. */
-const keyOf = (cameraId: CameraId, groupId: string): string => `${cameraId}.${groupId}`;

@@ -31,6 +31,18 @@ async function spend(world: World): Promise<void> {
   assert.fail('the budget never ends');
 }
 
+/** Has every call fail until the scheduler takes the provider for down. */
+async function untilProviderDown({ clock, bus, vlm, question, stats }: World): Promise<void> {
+  await clock.advance(20);
+  vlm.answer = DOWN;
+  vlm.tookMs = 100;
+  for (let index = 0; index < 40 && (await stats()).provider_down_since === null; index++) {
+    bus.add(question({ cameraId: 'b', groupId: `x${index}` }));
+    await clock.advance(500);
+  }
+  assert.notEqual((await stats()).provider_down_since, null);
+}
+
 describe("questions about the cameras' groups", () => {
   it('are put to the model at once while calls are to be had, and counted', async (t) => {
     const world = await startedScheduler();
@@ -133,14 +145,7 @@ describe("questions about the cameras' groups", () => {
     const world = await startedScheduler();
     t.after(() => world.stop());
     const { clock, bus, vlm, question, stats } = world;
-    await clock.advance(20);
-    vlm.answer = DOWN;
-    vlm.tookMs = 100;
-    for (let index = 0; index < 40 && (await stats()).provider_down_since === null; index++) {
-      bus.add(question({ cameraId: 'b', groupId: `x${index}` }));
-      await clock.advance(500);
-    }
-    assert.notEqual((await stats()).provider_down_since, null);
+    await untilProviderDown(world);
     const old = Array.from({ length: 8 }, (_, index) => question({ groupId: `g${index}` }));
     bus.add(...old);
     await clock.advance(5_000);
@@ -169,14 +174,8 @@ describe("questions about the cameras' groups", () => {
   it('are answered by rules, with that reason, when the provider stays down', async (t) => {
     const world = await startedScheduler();
     t.after(() => world.stop());
-    const { clock, bus, vlm, question, stats } = world;
-    await clock.advance(20);
-    vlm.answer = DOWN;
-    vlm.tookMs = 100;
-    for (let index = 0; index < 40 && (await stats()).provider_down_since === null; index++) {
-      bus.add(question({ cameraId: 'b', groupId: `x${index}` }));
-      await clock.advance(500);
-    }
+    const { clock, bus, question } = world;
+    await untilProviderDown(world);
     const all = Array.from({ length: 8 }, (_, index) => question({ groupId: `g${index}` }));
     bus.add(...all);
     await clock.advance(20_000);

@@ -1,3 +1,4 @@
+import { groupKey } from '../../messages/ids.ts';
 import type { AssessmentTask } from '../../messages/task.ts';
 import { valueOf } from '../../tasks/value.ts';
 
@@ -66,12 +67,14 @@ const VERY_LIKELY = 0.8;
 /** An answer about a frame that was to be shown by now tells only the past. */
 const STALE = 0.5;
 
-/** Names a camera's group. */
-export const groupKey = (of: { readonly cameraId: string; readonly group: { readonly groupId: string } }): string =>
-  `${of.cameraId} ${of.group.groupId}`;
-
-/** The camera of a group's name. */
-export const cameraOf = (key: string): string => key.slice(0, key.indexOf(' '));
+/** Names the group that a question is about. */
+export const keyOf = ({
+  cameraId,
+  group,
+}: {
+  readonly cameraId: string;
+  readonly group: { readonly groupId: string };
+}): string => groupKey(cameraId, group.groupId);
 
 /**
  * The questions that wait, at most one for each group: the newest. Chooses the next one to ask. Bounded: when it is
@@ -98,13 +101,13 @@ export class QuestionBoard<D> {
   }
 
   has(task: AssessmentTask): boolean {
-    return this.#waiting.get(groupKey(task))?.task.taskId === task.taskId;
+    return this.#waiting.get(keyOf(task))?.task.taskId === task.taskId;
   }
 
   /** Adds a question. Returns those that are not asked because of it, which may be this one itself. */
   add(question: Question<D>, now: number): readonly Unasked<D>[] {
     const { task, frameAt } = question;
-    const key = groupKey(task);
+    const key = keyOf(task);
     const unasked = this.heard(key, frameAt);
     if (frameAt < (this.#newest.get(key) ?? 0)) return [{ question, reason: 'superseded' }];
     this.#elsewhere.delete(key);
@@ -112,7 +115,7 @@ export class QuestionBoard<D> {
     if (this.#waiting.size <= this.#most) return unasked;
     let least = question;
     for (const other of this.#waiting.values()) if (valueAt(other, now) < valueAt(least, now)) least = other;
-    this.#waiting.delete(groupKey(least.task));
+    this.#waiting.delete(keyOf(least.task));
     return [...unasked, { question: least, reason: 'budget' }];
   }
 
@@ -142,7 +145,7 @@ export class QuestionBoard<D> {
   /** Removes and returns the questions that can no longer be answered in time. */
   tooLate(now: number, askBy: AskingRules['askBy']): readonly Question<D>[] {
     const late = [...this.#waiting.values()].filter((question) => askBy(question) <= now);
-    for (const { task } of late) this.#waiting.delete(groupKey(task));
+    for (const { task } of late) this.#waiting.delete(keyOf(task));
     return late;
   }
 
@@ -160,7 +163,7 @@ export class QuestionBoard<D> {
     if (best === null) return null;
     const left = this.#priceBehind(best.rank, now, price, rules);
     if (rankOf(best.question, now, left, rules) === null) return null;
-    this.#waiting.delete(groupKey(best.question.task));
+    this.#waiting.delete(keyOf(best.question.task));
     return best.question;
   }
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Delivery } from '../../infra/bus.ts';
 import type { AssessmentResult } from '../../messages/assessment.ts';
 import { MOST } from '../../messages/bounds.ts';
-import { CameraId, IsoTime } from '../../messages/ids.ts';
+import { CameraId, cameraOf, IsoTime } from '../../messages/ids.ts';
 import { subjects } from '../../messages/subjects.ts';
 import { LastAssessed, Prior, type AssessmentTask } from '../../messages/task.ts';
 import { createCallBudget, type CallBudget } from '../../tasks/call-budget.ts';
@@ -12,8 +12,7 @@ import { AskLimits, RULES_MS } from './ask-limits.ts';
 import { CameraTurns } from './camera-turns.ts';
 import { MOST_TOLD, type QuestionLoad } from './peers.ts';
 import {
-  cameraOf,
-  groupKey,
+  keyOf,
   QuestionBoard,
   questionOf,
   timesOf,
@@ -173,7 +172,7 @@ export class Questions {
   finished(taskId: string, result: AssessmentResult | null): boolean {
     const now = this.#options.clock.now();
     const begun = this.#begun.get(taskId);
-    const key = begun === undefined ? null : groupKey(begun.question.task);
+    const key = begun === undefined ? null : keyOf(begun.question.task);
     this.#begun.delete(taskId);
     if (key !== null && this.#newestBegun.get(key) === begun) this.#newestBegun.delete(key);
     if (begun !== undefined && begun.calls === 0) this.#notCalled(begun, result, now);
@@ -257,12 +256,12 @@ export class Questions {
     this.#budget.arrived(value, now);
     this.#news.arrived(value);
     for (const unasked of this.#board.add(question, now)) this.#answer(unasked);
-    this.#dropOlder(groupKey(task), question.frameAt);
+    this.#dropOlder(keyOf(task), question.frameAt);
   }
 
   /** A question was put to the bus. An older one of its group is not asked any more, unless it has a key already. */
   #heard(heard: z.infer<typeof HeardQuestion>): void {
-    const key = groupKey(heard);
+    const key = keyOf(heard);
     const frameAt = Date.parse(heard.timestamp);
     for (const unasked of this.#board.heard(key, frameAt)) this.#answer(unasked);
     this.#dropOlder(key, frameAt);
@@ -298,10 +297,10 @@ export class Questions {
     const claim: SlotClaim = { priority: task.priority, since: now, until, question: true };
     const begun = { question, claim, turnBefore: this.#turns.asked(task.cameraId, now), calls: 0 };
     this.#begun.set(task.taskId, begun);
-    this.#newestBegun.set(groupKey(task), begun);
+    this.#newestBegun.set(keyOf(task), begun);
     admission.begin(claim);
     this.#spend(1, now);
-    this.#news.asked(groupKey(task));
+    this.#news.asked(keyOf(task));
     if (!isAlone()) tellOthers();
     void runs.run(
       delivery,
