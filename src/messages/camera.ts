@@ -28,6 +28,11 @@ export const FreshnessSeconds = z.number().min(0.2).max(60);
 /** Text that an operator adds to the model's instructions. */
 export const CameraPrompt = z.string().trim().min(1).max(MOST.prompt);
 
+/** 64 hex digits, in pairs with or without colons between them. */
+export const CertificateSha256 = z
+  .string()
+  .regex(/^[0-9a-f]{2}(?::?[0-9a-f]{2}){31}$/iu, 'must be 64 hex digits, with or without colons');
+
 /** A camera as configured by an operator. `url` may hold a password: it never leaves the process unredacted. */
 export const CameraConfig = z.object({
   cameraId: CameraId,
@@ -40,5 +45,9 @@ export const CameraConfig = z.object({
   freshnessSeconds: FreshnessSeconds.optional(),
   /** A text for the model about this camera's scene; absent: none. */
   prompt: CameraPrompt.optional(),
+  /** How RTP travels; absent: over TCP, and over UDP when the camera refuses TCP. */
+  transport: z.enum(['auto', 'tcp', 'udp']).optional(),
+  /** SHA-256 of the certificate that an `rtsps:` camera shows; absent: its chain is verified. */
+  certificateSha256: CertificateSha256.optional(),
 });
 export type CameraConfig = z.infer<typeof CameraConfig>;

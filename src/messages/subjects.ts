@@ -40,6 +40,10 @@ export const subjects = {
   webhooks: 'webhooks.>',
   imagePrefix: 'images.',
   image: (id: ImageId) => `images.${id}`,
+  /** Core NATS: somebody needs these pictures; the node that reads their camera makes and stores them. */
+  picturesWanted: 'pictures-wanted',
+  /** A request: the node that reads the camera stores a clip around an alert, and answers when it has. */
+  clipWanted: (camera: CameraId) => `clips-wanted.${camera}`,
   cameraStatus: (camera: CameraId) => `camera-status.${camera}`,
   cameraStatuses: 'camera-status.>',
   /** Core NATS: each scheduler tells the others how busy it is. */

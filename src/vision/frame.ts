@@ -4,4 +4,9 @@ export interface Frame {
   readonly data: Uint8Array;
   readonly width: number;
   readonly height: number;
+  /**
+   * Size of the picture as shown, in px, where this one was scaled down from it: boxes are in px of it. Default: the
+   * size of this one.
+   */
+  readonly display?: { readonly width: number; readonly height: number };
 }

@@ -1,0 +1,74 @@
+import type { Cut, DecodedPicture, Size } from '../decoding/decoding.types.ts';
+import type { SourceAllow } from '../infra/source-policy.ts';
+import type { CameraId } from '../messages/ids.ts';
+import type { RtspTransport } from '../rtsp/rtsp.types.ts';
+import type { Asking } from '../runtime/message.ts';
+import { address } from '../runtime/ref.ts';
+import type { Transferred } from '../runtime/transfer.ts';
+
+/** How a camera is read. Plain data: it crosses threads. */
+export interface StreamSettings {
+  /** With its password: never logged, never sent on. */
+  readonly url: string;
+  readonly transport: RtspTransport;
+  readonly certificateSha256: string | null;
+  /** Hosts that the camera may redirect to; null for all but the forbidden addresses. */
+  readonly allow: SourceAllow | null;
+  /** Socket file where the live preview reads the stream; null for none. */
+  readonly previewSocket: string | null;
+}
+
+/** How long a camera is read without a further `follow`, in ms. A camera repeats it every third of that. */
+export const FOLLOW_LEASE_MS = 9_000;
+
+/** What the ingest does, for cameras and for those who want pictures or video of one. */
+export type IngestMessage =
+  /**
+   * Reads this camera and sends it a {@link StreamPicture} every `intervalMs`. A lease: repeated by the camera, so that
+   * an ingest that was restarted knows it again, and a camera that is gone is read no longer. Unchanged settings change
+   * nothing; a session and its ring outlive a restart of the camera's actor.
+   */
+  | { type: 'follow'; cameraId: CameraId; settings: StreamSettings; intervalMs: number; fit: Size }
+  | { type: 'unfollow'; cameraId: CameraId }
+  /** Rejects `UNKNOWN_CAMERA`, `GONE` (no longer in the ring), or as the decoders. */
+  | ({ type: 'cut'; cameraId: CameraId; at: number; cuts: readonly Cut[] } & Asking<readonly DecodedPicture[]>)
+  /**
+   * Decodes the pictures from `from` to `to` (epoch ms, past or coming) at up to `fps` (at most 10) a second and sends
+   * each to the camera's actor as a {@link StreamPicture} with `burst`. Answered when the last was sent.
+   */
+  | ({ type: 'burst'; cameraId: CameraId; from: number; to: number; fps: number } & Asking<BurstOutcome>)
+  /** The stream from `from` to `to` (epoch ms), copied into an MP4; waits until `to` has passed. */
+  | ({ type: 'clip'; cameraId: CameraId; from: number; to: number } & Asking<ClipOutcome>);
+
+export interface BurstOutcome {
+  readonly sent: number;
+  /** Wanted pictures that were not sent, by reason. */
+  readonly missed: { readonly gone: number; readonly undecodable: number; readonly overBudget: number };
+}
+
+export type ClipOutcome =
+  | {
+      readonly ok: true;
+      readonly mp4: Uint8Array<ArrayBuffer>;
+      /** Of the first and the last picture, epoch ms. */
+      readonly from: number;
+      readonly to: number;
+    }
+  | { readonly ok: false; readonly reason: string };
+
+/** A picture of the stream, from the ingest to the camera's actor. */
+export type StreamPicture = {
+  readonly type: 'picture';
+  /** rgb24, scaled down to fit what the camera asked for. */
+  readonly data: Transferred<Uint8Array<ArrayBuffer>>;
+  readonly width: number;
+  readonly height: number;
+  /** The picture as shown, in px: boxes are in px of it. */
+  readonly display: Size;
+  /** When it arrived, epoch ms; with the camera's id it names the picture. */
+  readonly at: number;
+  /** Of a look-back, not of the regular interval. */
+  readonly burst: boolean;
+};
+
+export const INGEST = address<IngestMessage>('/ingest');

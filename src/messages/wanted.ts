@@ -1,0 +1,27 @@
+import { z } from 'zod';
+import { MOST } from './bounds.ts';
+import { CameraId, ImageId, IsoTime, RequestId } from './ids.ts';
+
+/** Most pictures that one message asks for: a frame, its groups, and their earlier moments. */
+const MOST_WANTED = 200;
+
+/** Body of `pictures-wanted`. */
+export const PicturesWanted = z.object({ imageIds: z.array(ImageId).min(1).max(MOST_WANTED) });
+export type PicturesWanted = z.infer<typeof PicturesWanted>;
+
+/** Body of a request to `clips-wanted.{cameraId}`: the clip of an alert. */
+export const ClipWanted = z.object({
+  cameraId: CameraId,
+  /** The alert's; names the clip. */
+  requestId: RequestId,
+  /** The alert's frame: the clip is from 5 s before to 5 s after it. */
+  timestamp: IsoTime,
+});
+export type ClipWanted = z.infer<typeof ClipWanted>;
+
+/** The answer to {@link ClipWanted}. */
+export const ClipAnswer = z.discriminatedUnion('outcome', [
+  z.object({ outcome: z.literal('stored'), bytes: z.int().min(0), from: IsoTime, to: IsoTime }),
+  z.object({ outcome: z.literal('none'), reason: z.string().max(MOST.text) }),
+]);
+export type ClipAnswer = z.infer<typeof ClipAnswer>;
