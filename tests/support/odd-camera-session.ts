@@ -167,8 +167,8 @@ export class CameraSession {
     const session = ['Session', `0123ABCD${timeout === null ? '' : `;timeout=${timeout}`}`] as const;
     switch (request.method) {
       case 'OPTIONS': {
-        const methods = `OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN${habits.noGetParameter === true ? '' : ', GET_PARAMETER'}`;
-        this.#reply(request, '200 OK', [['Public', methods]]);
+        const parameter = habits.noGetParameter === true ? '' : ', GET_PARAMETER';
+        this.#reply(request, '200 OK', [['Public', `OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN${parameter}`]]);
         return;
       }
       case 'DESCRIBE':
