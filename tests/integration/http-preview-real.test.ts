@@ -153,7 +153,7 @@ describe('live video', { skip: runnable ? false : `no ffmpeg at ${ffmpeg}: insta
     const west = createServer((socket) => socket.write(Buffer.from([0xff, 0xd8, 0xff, 0xe0])));
     await once(west.listen(jpegs), 'listening');
     world.add('west');
-    const before = world.previewSource;
+    const north = world.previewSource;
     world.previewSource = `unix:${jpegs}`;
     try {
       const viewer = watch('west', 'h264');
@@ -162,7 +162,7 @@ describe('live video', { skip: runnable ? false : `no ffmpeg at ${ffmpeg}: insta
         { code: 4415, reason: 'NOT_H264: this camera sends MJPEG; ask for video=mpeg1' },
       ]);
     } finally {
-      world.previewSource = before;
+      world.previewSource = north;
       west.close();
     }
     const refused = await server.app.inject('/ws/live/north?video=vp9');

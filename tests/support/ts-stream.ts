@@ -22,9 +22,16 @@ const section = (table: number, body: readonly number[]): readonly number[] => [
   table,
   0xb0,
   body.length + 9,
-  ...[0, 1, 0xc1, 0, 0],
+  0,
+  1,
+  0xc1,
+  0,
+  0,
   ...body,
-  ...[0, 0, 0, 0],
+  0,
+  0,
+  0,
+  0,
 ];
 
 /** PAT and PMT of one program with one stream of this type, a packet each. */
