@@ -71,6 +71,9 @@ export async function isPulled(entry: ManifestEntry, modelsDir = MODELS_DIR): Pr
   return bytes !== null && isGenuine(entry, bytes);
 }
 
+/** Whether the converter knows the model's network well enough to write it in 8 bits. */
+export const canQuantize = ({ source }: ManifestEntry): boolean => source.kind === 'npm-tarball';
+
 async function make(
   entry: ManifestEntry,
   source: Exclude<ModelSource, { kind: 'file' }>,
