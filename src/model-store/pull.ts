@@ -53,7 +53,8 @@ export async function pullModel(name: string, options: PullOptions = {}): Promis
   }
   if (entry.source.kind === 'file') throw missingFile(entry, entry.source, spec.path, present !== null);
   if (entry.source.kind === 'url') {
-    const bytes = await download(entry, entry.source.url, spec.path, options);
+    const there = present === null ? null : sha256(present);
+    const bytes = await download(entry, entry.source.url, { path: spec.path, there }, options);
     onProgress({ stage: 'done', message: `${name}: ${megabytes(bytes)} in ${spec.path}`, fraction: 1 });
     return { path: spec.path, spec };
   }
@@ -79,11 +80,14 @@ export async function isPulled(entry: ManifestEntry, modelsDir = MODELS_DIR): Pr
   return bytes !== null && isGenuine(entry, bytes);
 }
 
-/** Fetches the file itself; resolves to its size. The error of a failure says where to put the file by hand. */
+/**
+ * Fetches the file itself; resolves to its size. `there`: digest of another file in its place. The error of a failure
+ * says where to put the file by hand.
+ */
 async function download(
   entry: ManifestEntry,
   url: string,
-  path: string,
+  { path, there }: { readonly path: string; readonly there: string | null },
   { onProgress = () => {}, limits }: PullOptions,
 ): Promise<number> {
   const { name, licence, caution, bytes = 0, sha256: expected = '' } = entry;
@@ -100,7 +104,7 @@ async function download(
     const message =
       `${name} could not be fetched from ${url}: ${error.message}. A proxy counts with NODE_USE_ENV_PROXY=1 and ` +
       `HTTPS_PROXY. Without internet, fetch it on another machine and put it here: ${path} (${bytes} bytes, sha256 ` +
-      `${expected})`;
+      `${expected})${there === null ? '' : `; the file that is there has sha256 ${there}`}`;
     throw new ModelStoreError(
       error.code,
       message,
