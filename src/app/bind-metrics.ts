@@ -79,11 +79,17 @@ export function showTree(metrics: Pick<Metrics, 'replace'>, snapshot: TreeSnapsh
   );
 }
 
+const byKind = (counts: Readonly<Record<string, number>>) =>
+  Object.entries(counts).map(([kind, count]) => [{ kind }, count] as const);
+
 export function showFeed(metrics: Pick<Metrics, 'replace'>, figures: FeedFigures): void {
+  const { viewers, skipped } = figures.live;
   metrics.replace('feed_viewers', [
     [{ feed: 'live' }, figures.viewers],
-    [{ feed: 'preview' }, figures.previewViewers],
+    [{ feed: 'preview' }, Object.values(viewers).reduce((sum, count) => sum + count, 0)],
   ]);
+  metrics.replace('live_viewers', byKind(viewers));
+  metrics.replace('live_skipped_total', byKind(skipped));
   metrics.replace('feed_dropped_total', [[{ kind: 'frame' }, figures.droppedFrames]]);
   metrics.replace('feed_refused_total', [[{}, figures.refusedViewers]]);
   metrics.replace('feed_closed_slow_total', [[{}, figures.closedSlow]]);

@@ -155,6 +155,8 @@ const pagePolicyFor = (options: Pick<SecurityOptions, 'basePath' | 'embedOrigins
     "style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=' " +
       "'sha256-lRyplcblLyRa4o+ZUBNzXETDGwKXzgKgrWbiYOwfTLg='",
     "img-src 'self' data: blob:",
+    // Live video and clips are played from what the page has loaded.
+    'media-src blob:',
     "connect-src 'self'",
     // The page names its base path itself.
     `base-uri ${options.basePath === '' ? "'none'" : "'self'"}`,

@@ -20,6 +20,7 @@ import { LiveFeed } from './live-feed.ts';
 import type { HttpPorts } from './ports.ts';
 import { Previews } from './preview.ts';
 import { ffmpegEncoder } from './preview/preview-encoder.ts';
+import { tapReader } from './preview/tap-reader.ts';
 import { cameraFrameRoutes } from './resources/camera-frames-routes.ts';
 import { cameraRoutes } from './resources/cameras-routes.ts';
 import { imageRoutes } from './resources/images-routes.ts';
@@ -57,7 +58,7 @@ export interface HttpServerOptions {
   readonly embedOrigins?: readonly string[];
   /** Prefix of every public address, e.g. `/gantry`, whether a proxy strips it or not. Default: none. */
   readonly basePath?: string;
-  /** For live video; null refuses it. */
+  /** For live video as MPEG-1; null refuses that. */
   readonly ffmpegPath: string | null;
   /** Default: the project's `web` folder. */
   readonly webRoot?: string;
@@ -132,10 +133,11 @@ async function createParts(ports: HttpPorts, options: HttpServerOptions, setting
     }),
     previews: new Previews({
       previewSource: (cameraId) => ports.cameras.previewSource(cameraId),
-      start: options.ffmpegPath === null ? null : ffmpegEncoder(options.ffmpegPath),
+      encode: options.ffmpegPath === null ? null : ffmpegEncoder(options.ffmpegPath),
+      read: tapReader,
       clock,
       log,
-      maxPreviews: limits.maxPreviews,
+      most: { h264: limits.maxLiveStreams, mpeg1: limits.maxPreviews },
       graceMs: limits.previewGraceMs,
     }),
     connections: new ConnectionLimit(limits.maxSockets, limits.maxSocketsPerIp),
@@ -166,7 +168,7 @@ export async function createHttpServer(ports: HttpPorts, options: HttpServerOpti
     listen: (host, port) => app.listen({ host, port }),
     figures: () => ({
       ...feed.figures(),
-      previewViewers: previews.figures().viewers,
+      live: previews.figures(),
       refusedViewers: connections.refused,
     }),
     refused: () => refusals.figures(),

@@ -76,6 +76,8 @@ export const METRICS = {
   images_failed_total: counter('JPEGs that could not be stored'),
   cameras: gauge('Cameras by state', 'state'),
   feed_viewers: gauge('Open WebSockets', 'feed'),
+  live_viewers: gauge('Viewers of live video, by the kind that they get', 'kind'),
+  live_skipped_total: counter('Times that live video was skipped for a slow viewer', 'kind'),
   feed_dropped_total: counter('Messages skipped because a viewer was slow', 'kind'),
   http_refused_total: counter('Connections, requests and bodies refused or cut', 'reason'),
   feed_refused_total: counter('Viewers refused at the connection limit'),

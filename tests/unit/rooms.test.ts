@@ -21,7 +21,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   usage: ['runtime', 'servers', 'storage'],
   tasks: ['messages'],
   aggregation: ['messages', 'tasks'],
-  source: ['runtime', 'vision', 'infra'],
+  source: ['runtime', 'vision', 'infra', 'rtsp'],
   video: [],
   rtsp: ['runtime', 'infra', 'video'],
   decoding: ['runtime', 'video'],
