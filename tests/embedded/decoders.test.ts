@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { openDecoders } from '../../src/decoding/decoders.ts';
 import { type DecodedPicture, DecodeError } from '../../src/decoding/decoding.types.ts';
-import { FIT, meanDifference, pictureJob, plainFfmpeg, region, unitsOf } from '../support/decoder-jobs.ts';
+import { meanDifference, pictureJob, plainFfmpeg, region, unitsOf } from '../support/decoder-jobs.ts';
 import { type Film, film } from '../support/film.ts';
 import { memoryLog } from '../support/log.ts';
 import { Random } from '../support/random.ts';
@@ -16,7 +16,7 @@ import { until } from '../support/until.ts';
 const ALIKE = 3;
 
 const log = memoryLog();
-process.env.GANTRY_TEST_SECRET = 'hidden-from-children';
+process.env['GANTRY_TEST_SECRET'] = 'hidden-from-children';
 const decoders = openDecoders({ count: 2, log, onProcess: () => undefined });
 let h264: Film;
 
