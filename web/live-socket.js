@@ -4,8 +4,8 @@
 /** @typedef {{ onShown: () => void, onEnd: (ended: Ended) => void }} Events */
 
 /**
- * Opens a socket and hands on its binary messages, until it closes or `close` is called. Reports its end once, also when
- * no message arrives within `firstMs`.
+ * Opens a socket and hands on its binary messages, until it closes or `close` is called. Reports its end once, also
+ * when no message arrives within `firstMs`.
  *
  * @param {string | URL} address
  * @param {number} firstMs

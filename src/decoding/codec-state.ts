@@ -14,14 +14,17 @@ import type { VideoCodec } from '../video/access-unit.ts';
 import { isPlausible, MAX_CODED_PIXELS } from './picture-geometry.ts';
 
 const CODEC_IDS = { h264: AV_CODEC_ID_H264, h265: AV_CODEC_ID_HEVC, mjpeg: AV_CODEC_ID_MJPEG } as const;
-/** A reference that is missing is no damage of the picture itself: streams may begin at an open group of pictures. */
+/**
+ * Damage that FFmpeg tells of, which it does for H.264 only. A missing reference is no damage of the picture itself:
+ * streams may begin at an open group of pictures.
+ */
 const DAMAGE = FF_DECODE_ERROR_INVALID_BITSTREAM | FF_DECODE_ERROR_DECODE_SLICES | FF_DECODE_ERROR_CONCEALMENT_ACTIVE;
 
 export interface DecodedFrames {
   /** Called with each picture; valid until it returns. */
   onFrame(index: number, frame: Frame): void;
-  /** A picture is damaged or could not be decoded. `index` is null when that is not known. */
-  onDamage(index: number | null, reason: string): void;
+  /** A picture is damaged or could not be decoded. */
+  onDamage(index: number, reason: string): void;
 }
 
 /** One decoder of FFmpeg with its reference pictures. */

@@ -126,7 +126,11 @@ export class DecodeTask {
       if (data === undefined) continue;
       this.#delivered += 1;
       this.#newest = Math.max(this.#newest, index);
-      this.plan.onPicture(index, { data, width, height, display });
+      try {
+        this.plan.onPicture(index, { data, width, height, display });
+      } catch (thrown) {
+        return this.#finish(new DecodeError('STOPPED', 'the receiver of the pictures failed', thrown));
+      }
     }
     this.#reason = answer.reason ?? this.#reason;
     if (this.#asksForCuts) return this.#finish(null);

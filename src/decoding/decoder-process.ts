@@ -46,7 +46,8 @@ export const openDecoderProcess: OpenDecoder = (events) => {
     stdio: ['pipe', 'ignore', 'pipe', 'pipe'],
   });
   const { pid, stdin, stderr } = child;
-  const output = child.stdio[OUTPUT] as Readable;
+  // A process that could not be started may have no pipes.
+  const output = child.stdio?.[OUTPUT] as Readable | null | undefined;
   const tail = new OutputTail();
   const reader = new FrameReader();
   const onFramed = ({ message, blocks }: Framed): void =>
@@ -58,19 +59,21 @@ export const openDecoderProcess: OpenDecoder = (events) => {
     isGone = true;
     events.onGone({ reason, byMemory });
   };
-  output.on('data', (chunk: Buffer) => {
+  output?.on('data', (chunk: Buffer) => {
     try {
       reader.push(chunk, onFramed);
     } catch (thrown) {
       tail.note(asError(thrown).message);
-      output.destroy();
+      output?.destroy();
       child.kill('SIGKILL');
     }
   });
   // Its end is told by `close`.
   for (const stream of [stdin, output]) stream?.on('error', () => undefined);
-  if (stderr !== null) child.once('exit', tail.follow(stderr));
-  child.once('error', (error) => gone(`it could not be started: ${error.message}`));
+  if (pid !== undefined && stderr !== null) child.once('exit', tail.follow(stderr));
+  child.on('error', (error) => {
+    if (pid === undefined) gone(`it could not be started: ${error.message}`);
+  });
   child.once('close', (code, signal) => {
     const byMemory = code === DECODER_EXITS.memory;
     const how = byMemory ? 'it used too much memory' : (signal ?? `exit code ${code}`);

@@ -168,10 +168,10 @@ class Collected implements DecodedFrames {
     if (this.#awaited.delete(index)) this.#take(index, frame);
   }
 
-  onDamage(index: number | null, reason: string): void {
+  onDamage(index: number, reason: string): void {
     this.failed += 1;
     this.reason = reason;
-    if (index !== null) this.#awaited.delete(index);
+    this.#awaited.delete(index);
   }
 
   add(header: PictureHeader, rgb: Uint8Array): void {

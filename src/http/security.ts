@@ -23,9 +23,10 @@ export interface SecurityOptions {
   readonly routes: RouteTable;
 }
 
-/** Routes that take a ticket in the query, since a browser cannot send a header there: pictures and WebSockets. */
+/** Routes that take a ticket in the query, since a browser cannot send a header there. */
 const TICKET_ROUTES: ReadonlySet<string> = new Set([
   '/api/images/:imageId',
+  '/api/alerts/:id/clip.mp4',
   '/api/cameras/:id/snapshot.jpg',
   '/ws',
   '/ws/live/:cameraId',

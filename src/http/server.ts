@@ -32,6 +32,7 @@ import { probeRoutes } from './resources/probes-routes.ts';
 import { supervisorRoutes } from './resources/supervisor-routes.ts';
 import { socketRoutes } from './resources/sockets-routes.ts';
 import { alertRoutes } from './resources/alerts-routes.ts';
+import { clipRoutes } from './resources/clips-routes.ts';
 import { deadLetterRoutes } from './resources/dead-letters-routes.ts';
 import { ticketRoutes } from './resources/tickets-routes.ts';
 import { assessmentRoutes } from './resources/assessments-routes.ts';
@@ -205,6 +206,7 @@ async function installRoutes(
   const pictures = new PictureReader({ images: ports.images, trusted, refusals });
   cameraFrameRoutes(app, cameras, pictures);
   alertRoutes(app, cameras, clock);
+  clipRoutes(app, { clips: ports.clips, clock, trusted, refusals });
   deadLetterRoutes(app, ports.deadLetters);
   imageRoutes(app, pictures);
   supervisorRoutes(app, { supervision, trusted, refusals });

@@ -74,6 +74,8 @@ export const METRICS = {
   cache_dropped_total: counter('Detections and aggregates that were not cached: too much waited for Redis'),
   verdicts_dropped_total: counter('Verdicts about groups that were forgotten because too many groups were remembered'),
   images_failed_total: counter('JPEGs that could not be stored'),
+  alert_clips_total: counter('Clips of alerts, by how they ended', 'outcome'),
+  alert_clip_store_bytes: gauge('Bytes of all clips of alerts in NATS'),
   cameras: gauge('Cameras by state', 'state'),
   feed_viewers: gauge('Open WebSockets', 'feed'),
   live_viewers: gauge('Viewers of live video, by the kind that they get', 'kind'),

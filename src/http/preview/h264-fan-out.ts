@@ -18,8 +18,8 @@ interface Place {
 }
 
 /**
- * H.264 in MPEG-TS as the camera sends it. A viewer begins at the newest keyframe, with the tables in front; one that is
- * slow gets nothing more until a keyframe comes after it has caught up.
+ * H.264 in MPEG-TS as the camera sends it. A viewer begins at the newest keyframe, with the tables in front; a
+ * slow one gets nothing more until a keyframe comes after it has caught up.
  */
 export class H264FanOut implements FanOut {
   readonly #viewers = new Map<PreviewSocket, Place>();

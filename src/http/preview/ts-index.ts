@@ -12,7 +12,7 @@ const VIDEO_TYPES: ReadonlyMap<number, string> = new Map([
 ]);
 
 /**
- * Finds the parts of an MPEG-TS stream with which a player can begin: its tables (PAT and PMT), and the packets at which
+ * Finds the parts of an MPEG-TS stream with which a player can begin: its tables (PAT and PMT), and the packets where
  * a keyframe begins, by their random access indicator (ISO/IEC 13818-1, 2.4.3.5). A table that does not fit into one
  * packet is not read. Takes any bytes; packets that are none are skipped.
  */
