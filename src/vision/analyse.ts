@@ -1,5 +1,5 @@
 import type { Box, DetectedObject, TrafficGroup } from '../messages/detection.ts';
-import type { Frame } from './frame.ts';
+import { displayOf, type Frame } from './frame.ts';
 import { createGroupIdentity } from './group-identity.ts';
 import type { GroupIdentityOptions } from './group-identity.ts';
 import { createGroupStillness } from './group-stillness.ts';
@@ -28,7 +28,7 @@ export interface FrameAnalysis {
 export interface Analyser {
   /**
    * `timeMs` is when the frame was taken, epoch ms; call with one frame at a time, in order. Coordinates are in px of
-   * the frame, rounded to 0.1, confidences to 4 decimals. Rejects as `Detector.detect` does.
+   * the frame's display size, rounded to 0.1, confidences to 4 decimals. Rejects as `Detector.detect` does.
    */
   analyse(frame: Frame, timeMs: number, native: NativeGuard): Promise<FrameAnalysis>;
 }
@@ -50,7 +50,7 @@ export function createAnalyser(options: AnalyserOptions): Analyser {
       const membersOf = (group: FrameGroup): DetectedObject[] =>
         group.memberIndices.flatMap((index) => objects[index] ?? []);
       const tracksOf = (group: FrameGroup): number[] => membersOf(group).map(({ trackId }) => trackId);
-      const named = identity.name(groupObjects(objects, frame.width, options.grouping), tracksOf, timeMs);
+      const named = identity.name(groupObjects(objects, displayOf(frame).width, options.grouping), tracksOf, timeMs);
       const since = stillness.since(
         named.map((group) => ({ groupId: group.groupId, bbox: group.bbox, members: membersOf(group) })),
         frame,

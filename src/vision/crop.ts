@@ -9,7 +9,7 @@ export interface CropRectangle {
   readonly height: number;
 }
 
-/** The part of a frame that shows `box` (px of the frame) with `margin` px around it, clipped to the frame. */
+/** The part of a frame that shows `box` with `margin` px around it, clipped to the frame; in px of its display size. */
 export function cropRectangle(box: Box, frameWidth: number, frameHeight: number, margin = CROP_MARGIN): CropRectangle {
   const left = Math.min(Math.max(0, Math.floor(box[0] - margin)), frameWidth - 1);
   const top = Math.min(Math.max(0, Math.floor(box[1] - margin)), frameHeight - 1);
@@ -18,7 +18,7 @@ export function cropRectangle(box: Box, frameWidth: number, frameHeight: number,
   return { left, top, width: right - left, height: bottom - top };
 }
 
-/** A group's crop, and the boxes (px of the frame) and ids of its members, to be drawn into it. */
+/** A group's crop, and the boxes and ids of its members, to be drawn into it; in px of the frame's display size. */
 export interface MarkedCrop extends CropRectangle {
   readonly groupIndex: number;
   readonly marks: readonly { readonly box: Box; readonly label: number }[];

@@ -5,8 +5,8 @@ import { classTable } from './classes.ts';
 import type { DecodeContext, RawOutputs, RawTensor } from './decoders/decoder.ts';
 import { decoders } from './decoders/index.ts';
 import { DetectorError } from './vision-error.ts';
-import type { Frame } from './frame.ts';
-import { toFrame } from './letterbox.ts';
+import { displayOf, type Frame, type FrameSize } from './frame.ts';
+import { sizeToFit, toDisplay } from './letterbox.ts';
 import { Preprocessor } from './preprocessor.ts';
 import { mismatch, planModel } from './model-io.ts';
 import type { ModelPlan, Port } from './model-io.ts';
@@ -55,15 +55,17 @@ export async function createDetector(model: LocatedModel, options: DetectorOptio
 
     async function find(frame: Frame, guard: NativeGuard): Promise<RawDetection[]> {
       const placement = prepare.run(frame);
+      const display = displayOf(frame);
       const kept = suppress(decoder.decode(await infer(guard), context), { iou, maxDetections });
       return kept.flatMap((candidate) => {
-        const bbox = toFrame(candidate.bbox, placement, frame.width, frame.height);
+        const bbox = toDisplay(candidate.bbox, placement, display);
         return bbox === null ? [] : [{ class: candidate.class, confidence: Math.min(1, candidate.confidence), bbox }];
       });
     }
 
     return {
       modelType: model.name,
+      inputSize: sizeToFit(format),
 
       async detect(frame: Frame, guard: NativeGuard): Promise<RawDetection[]> {
         if (released)
@@ -168,11 +170,12 @@ function showOutputs(outputs: RawOutputs, plan: ModelPlan): string {
 
 function checkFrame(frame: Frame, model: LocatedModel): void {
   const expected = frame.width * frame.height * 3;
-  if (Number.isInteger(frame.width) && Number.isInteger(frame.height) && expected > 0 && frame.data.length === expected)
-    return;
+  const display = displayOf(frame);
+  if (isSize(display) && isSize(frame) && frame.data.length === expected) return;
   throw new DetectorError(
     'BAD_FRAME',
-    `a ${frame.width}x${frame.height} frame needs ${expected} bytes of rgb24, this one has ${frame.data.length}`,
+    `a ${frame.width}x${frame.height} frame, shown at ${display.width}x${display.height}, needs ${expected} bytes of ` +
+      `rgb24, this one has ${frame.data.length}`,
     {
       model: model.name,
       width: frame.width,
@@ -181,3 +184,6 @@ function checkFrame(frame: Frame, model: LocatedModel): void {
     },
   );
 }
+
+const isSize = ({ width, height }: FrameSize): boolean =>
+  Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0;

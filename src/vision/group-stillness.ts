@@ -1,5 +1,5 @@
 import type { Box, DetectedObject } from '../messages/detection.ts';
-import type { Frame } from './frame.ts';
+import { displayOf, type Frame, type FrameSize } from './frame.ts';
 import { area, centre } from './geometry.ts';
 
 export interface GroupStillnessOptions {
@@ -9,7 +9,7 @@ export interface GroupStillnessOptions {
   readonly maxGroups?: number;
 }
 
-/** A group of one frame as far as stillness goes. Boxes in px of the frame, velocities in px/s. */
+/** A group of one frame as far as stillness goes. Boxes in px of the frame's display size, velocities in px/s. */
 export interface WatchedGroup {
   readonly groupId: string;
   readonly bbox: Box;
@@ -31,8 +31,7 @@ export interface GroupStillness {
 interface Anchor {
   readonly timeMs: number;
   readonly box: Box;
-  readonly frameWidth: number;
-  readonly frameHeight: number;
+  readonly display: FrameSize;
   readonly centres: ReadonlyMap<number, readonly [number, number]>;
   readonly picture: Float64Array;
   seenAt: number;
@@ -89,17 +88,17 @@ export function createGroupStillness(options: GroupStillnessOptions = {}): Group
 const anchorOf = ({ bbox, members }: WatchedGroup, frame: Frame, timeMs: number): Anchor => ({
   timeMs,
   box: bbox,
-  frameWidth: frame.width,
-  frameHeight: frame.height,
+  display: displayOf(frame),
   centres: new Map(members.map(({ trackId, bbox: box }) => [trackId, centre(box)])),
   picture: cellsOf(frame, bbox),
   seenAt: timeMs,
 });
 
 function isUnchanged(anchor: Anchor, { members }: WatchedGroup, frame: Frame): boolean {
-  if (frame.width !== anchor.frameWidth || frame.height !== anchor.frameHeight) return false;
+  const { width, height } = displayOf(frame);
+  if (width !== anchor.display.width || height !== anchor.display.height) return false;
   if (members.length !== anchor.centres.size) return false;
-  const leastPx = (JITTER.leastPx * frame.width) / REFERENCE_WIDTH;
+  const leastPx = (JITTER.leastPx * width) / REFERENCE_WIDTH;
   for (const { trackId, bbox, velocity } of members) {
     const before = anchor.centres.get(trackId);
     if (before === undefined) return false;
@@ -113,7 +112,11 @@ function isUnchanged(anchor: Anchor, { members }: WatchedGroup, frame: Frame): b
 }
 
 /** Mean grey levels (0..255) of the cells of a box, row by row. Only the sampled pixels are read. */
-function cellsOf({ data, width, height }: Frame, [x1, y1, x2, y2]: Box): Float64Array {
+function cellsOf(frame: Frame, box: Box): Float64Array {
+  const { data, width, height } = frame;
+  const display = displayOf(frame);
+  const [scaleX, scaleY] = [width / display.width, height / display.height];
+  const [x1, y1, x2, y2] = [box[0] * scaleX, box[1] * scaleY, box[2] * scaleX, box[3] * scaleY];
   const cells = new Float64Array(CELLS * CELLS);
   const side = CELLS * SAMPLES;
   for (let row = 0; row < side; row++) {

@@ -35,6 +35,8 @@ interface Geometry {
 /** By channel, R G B: where its values are written, and how: value = pixel * gain + bias. */
 interface Channels {
   readonly slots: readonly [number, number, number];
+  /** The value of each pixel value, 0 to 255. */
+  readonly values: readonly [Float32Array, Float32Array, Float32Array];
   readonly gains: readonly [number, number, number];
   readonly biases: readonly [number, number, number];
 }
@@ -56,19 +58,49 @@ export class Preprocessor {
     this.#pixelStep = layout === 'nchw' ? 1 : 3;
     const channelStep = layout === 'nchw' ? width * height : 1;
     const gains = [1 / std[0], 1 / std[1], 1 / std[2]] as const;
+    const biases = [-mean[0] * gains[0], -mean[1] * gains[1], -mean[2] * gains[2]] as const;
+    const table = (channel: 0 | 1 | 2): Float32Array =>
+      Float32Array.from({ length: 256 }, (_, pixel) => pixel * gains[channel] + biases[channel]);
     this.#channels = {
       slots: channelOrder === 'rgb' ? [0, channelStep, 2 * channelStep] : [2 * channelStep, channelStep, 0],
+      values: [table(0), table(1), table(2)],
       gains,
-      biases: [-mean[0] * gains[0], -mean[1] * gains[1], -mean[2] * gains[2]],
+      biases,
     };
   }
 
-  /** Resizes (bilinear), normalises and pads `frame` into `data`. Frames may change their size. */
+  /**
+   * Resizes (bilinear), normalises and pads `frame` into `data`. Frames may change their size. One that comes in the
+   * size of its place is copied, at a quarter of the cost.
+   */
   run(frame: Frame): Placement {
-    const { placement, columns, rows } = this.#geometryOf(frame);
+    const geometry = this.#geometryOf(frame);
+    const { placement } = geometry;
+    if (placement.width === frame.width && placement.height === frame.height) this.#copy(frame.data, placement);
+    else this.#resample(frame.data, geometry);
+    return placement;
+  }
+
+  #copy(source: Uint8Array, placement: Placement): void {
+    const { data } = this;
+    const pixelStep = this.#pixelStep;
+    const [slotR, slotG, slotB] = this.#channels.slots;
+    const [red, green, blue] = this.#channels.values;
+    const { width } = placement;
+    let at = 0;
+    for (let y = 0; y < placement.height; y++) {
+      let out = ((placement.offsetY + y) * this.#format.width + placement.offsetX) * pixelStep;
+      for (const end = at + 3 * width; at < end; at += 3, out += pixelStep) {
+        data[out + slotR] = red[source[at] ?? 0] ?? 0;
+        data[out + slotG] = green[source[at + 1] ?? 0] ?? 0;
+        data[out + slotB] = blue[source[at + 2] ?? 0] ?? 0;
+      }
+    }
+  }
+
+  #resample(source: Uint8Array, { placement, columns, rows }: Geometry): void {
     const { near, far, weight } = columns;
     const { data } = this;
-    const source = frame.data;
     const pixelStep = this.#pixelStep;
     const [slotR, slotG, slotB] = this.#channels.slots;
     const [gainR, gainG, gainB] = this.#channels.gains;
@@ -95,7 +127,6 @@ export class Preprocessor {
         data[out + slotB] = mix(source, a + 2, b + 2, c + 2, d + 2, w00, w01, w10, w11) * gainB + biasB;
       }
     }
-    return placement;
   }
 
   #geometryOf({ width, height }: Frame): Geometry {

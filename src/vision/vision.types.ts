@@ -1,5 +1,5 @@
 import type { Box, ObjectClass } from '../messages/detection.ts';
-import type { Frame } from './frame.ts';
+import type { Frame, FrameSize } from './frame.ts';
 
 /**
  * The runtime's guard around native code. Every call of onnxruntime goes through it, so that a stop can wait for the
@@ -12,7 +12,7 @@ export interface RawDetection {
   readonly class: ObjectClass;
   /** 0..1 */
   readonly confidence: number;
-  /** Pixels of the frame, clipped to it, never empty. */
+  /** In px of the frame's display size, clipped to it, never empty. */
   readonly bbox: Box;
 }
 
@@ -33,6 +33,8 @@ export interface DetectorOptions {
 export interface Detector {
   /** The model's name, for `modelType`. */
   readonly modelType: string;
+  /** Pictures should be scaled down to fit this, keeping their shape; larger ones only cost more. */
+  readonly inputSize: FrameSize;
   /** Objects of the frame, highest confidence first. Rejects with `DetectorError` (see `DETECTOR_ERRORS`). */
   detect(frame: Frame, native: NativeGuard): Promise<RawDetection[]>;
   /**

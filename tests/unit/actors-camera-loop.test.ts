@@ -74,7 +74,12 @@ async function cameraWorld(t: TestContext, detect: Detector['detect'], own: Part
     kind: 'camera',
     mailbox: MAILBOX,
     start: (ctx, init) => {
-      const detector = { modelType: 'fake', detect, release: () => Promise.resolve() };
+      const detector = {
+        modelType: 'fake',
+        inputSize: { width: 448, height: 336 },
+        detect,
+        release: () => Promise.resolve(),
+      };
       const loop = new CameraLoop(ctx, init, detector);
       loop.start();
       return { handlers: {}, stop: () => loop.stop() };

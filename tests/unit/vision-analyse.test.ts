@@ -11,7 +11,12 @@ const native = <T>(work: () => Promise<T>): Promise<T> => work();
 /** A detector that sees what it is told. */
 function scripted(...frames: RawDetection[][]): Detector {
   let at = 0;
-  return { modelType: 'scripted', detect: async () => frames[at++] ?? [], release: async () => {} };
+  return {
+    modelType: 'scripted',
+    inputSize: { width: 448, height: 336 },
+    detect: async () => frames[at++] ?? [],
+    release: async () => {},
+  };
 }
 const car = (x: number, y: number): RawDetection => ({
   class: 'car',
@@ -41,6 +46,20 @@ describe('analysing frames', () => {
       groups.map((group) => [group.groupIndex, group.groupId, group.memberIndices]),
       [[1, 'g1', [0, 1]]],
     );
+  });
+
+  it('a frame that was scaled down gives the groups of the picture as shown', async () => {
+    const small = {
+      data: new Uint8Array(448 * 252 * 3),
+      width: 448,
+      height: 252,
+      display: { width: 1280, height: 720 },
+    };
+    const cars = [car(100, 100), car(160, 100), car(900, 500)];
+    const whole = await createAnalyser({ detector: scripted(cars) }).analyse(frame, 0, native);
+    const scaled = await createAnalyser({ detector: scripted(cars) }).analyse(small, 0, native);
+    assert.equal(whole.groups.length, 1);
+    assert.deepEqual(scaled, whole);
   });
 
   it('each crop is marked with the boxes and ids of its own members, of forty at most', async () => {

@@ -89,6 +89,19 @@ describe('a detector', () => {
     assert.equal(detector.modelType, 'brightness');
   });
 
+  it('boxes are in px of the size that a scaled-down frame is shown at', async (t) => {
+    const detector = await createDetector(spec(good));
+    t.after(() => detector.release());
+    assert.deepEqual(detector.inputSize, { width: 64, height: 64 });
+    const small = { ...grey(250, 64, 32), display: { width: 1280, height: 640 } };
+    const [car] = await detector.detect(small, native);
+    assert.deepEqual(car!.bbox.map(Math.round), [480, 240, 800, 400]);
+    await assert.rejects(detector.detect({ ...small, display: { width: 0, height: 640 } }, native), {
+      code: 'BAD_FRAME',
+      message: /64x32 frame, shown at 0x640/,
+    });
+  });
+
   it('leaves out what is below the confidence asked for', async (t) => {
     const detector = await createDetector(spec(good, { input: { fit: 'stretch' } }), { confidence: 0.5 });
     t.after(() => detector.release());

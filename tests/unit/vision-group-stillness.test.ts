@@ -102,6 +102,25 @@ describe('the stillness of groups', () => {
     assert.deepEqual(follow([pair(), frameOf()], [pair(), frameOf({ width: 400 })]), [null, null]);
   });
 
+  it('a frame that was scaled down is read where the boxes of its display size are', () => {
+    const display = { width: 4 * WIDTH, height: 4 * HEIGHT };
+    const enlarged = ({ groupId, members, bbox }: WatchedGroup): WatchedGroup => ({
+      groupId,
+      bbox: bbox.map((at) => 4 * at) as unknown as Box,
+      members: members.map((member) => ({ ...member, bbox: member.bbox.map((at) => 4 * at) as unknown as Box })),
+    });
+    const still = [enlarged(pair()), { ...frameOf(), display }] as const;
+    assert.deepEqual(follow(still, still), [null, 0]);
+    const inside = { ...frameOf({ thing: [150, 80, 175, 115] }), display };
+    assert.deepEqual(follow(still, [enlarged(pair()), inside]), [null, null]);
+    const outside = { ...frameOf({ thing: [250, 130, 275, 165] }), display };
+    assert.deepEqual(follow(still, [enlarged(pair()), outside]), [null, 0]);
+    assert.deepEqual(follow(still, [enlarged(pair()), { ...frameOf(), display: { width: 640, height: 360 } }]), [
+      null,
+      null,
+    ]);
+  });
+
   it('boxes at and over the edge of the frame are looked at as far as they are there', () => {
     const edge: WatchedGroup = { groupId: 'g1', bbox: [-20, 150, 500, 400], members: pair().members };
     assert.deepEqual(follow([edge, frameOf()], [edge, frameOf()]), [null, 0]);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { place, toFrame } from '../../src/vision/letterbox.ts';
+import { place, sizeToFit, toDisplay } from '../../src/vision/letterbox.ts';
 import { Preprocessor } from '../../src/vision/preprocessor.ts';
 import type { InputFormat } from '../../src/vision/letterbox.ts';
 
@@ -26,6 +26,8 @@ function frame(width: number, height: number, pixel: (x: number, y: number) => [
 const size = fc.integer({ min: 16, max: 2000 });
 const fit = fc.constantFrom<InputFormat['fit']>('stretch', 'letterbox-top-left', 'letterbox-centre');
 
+const isNearly = (own: number, wanted: number): boolean => own <= wanted && wanted - own < wanted / 48;
+
 describe('placing a frame in the picture of a model', () => {
   it('a box of the frame comes back from the picture as it was', () => {
     fc.assert(
@@ -43,12 +45,12 @@ describe('placing a frame in the picture of a model', () => {
           const y1 = (Math.min(cut[2], cut[3]) / 1001) * frameHeight;
           const y2 = ((Math.max(cut[2], cut[3]) + 1) / 1001) * frameHeight;
           const inModel = [
-            x1 * p.scaleX + p.offsetX,
-            y1 * p.scaleY + p.offsetY,
-            x2 * p.scaleX + p.offsetX,
-            y2 * p.scaleY + p.offsetY,
+            (x1 * p.width) / frameWidth + p.offsetX,
+            (y1 * p.height) / frameHeight + p.offsetY,
+            (x2 * p.width) / frameWidth + p.offsetX,
+            (y2 * p.height) / frameHeight + p.offsetY,
           ] as const;
-          const back = toFrame(inModel, p, frameWidth, frameHeight)!;
+          const back = toDisplay(inModel, p, { width: frameWidth, height: frameHeight })!;
           for (const [i, expected] of [x1, y1, x2, y2].entries()) assert.ok(Math.abs(back[i]! - expected) < 1e-6);
         },
       ),
@@ -60,6 +62,10 @@ describe('placing a frame in the picture of a model', () => {
       fc.property(size, size, size, size, fit, (frameWidth, frameHeight, width, height, kind) => {
         const p = place(frameWidth, frameHeight, { width, height, fit: kind });
         assert.ok(p.offsetX >= 0 && p.offsetY >= 0 && p.offsetX + p.width <= width && p.offsetY + p.height <= height);
+        if (isNearly(frameWidth, width) && isNearly(frameHeight, height)) {
+          assert.deepEqual([p.width, p.height], [frameWidth, frameHeight]);
+          return;
+        }
         assert.ok(p.width === width || p.height === height);
         if (kind === 'stretch') assert.deepEqual([p.width, p.height], [width, height]);
         else {
@@ -71,11 +77,45 @@ describe('placing a frame in the picture of a model', () => {
     );
   });
 
+  it('a frame that fits nearly lies in the middle as it is, also where others are stretched', () => {
+    const format = { width: 448, height: 256 };
+    assert.deepEqual(place(448, 252, { ...format, fit: 'stretch' }), {
+      offsetX: 0,
+      offsetY: 2,
+      width: 448,
+      height: 252,
+    });
+    const [topLeft, centred] = (['letterbox-top-left', 'letterbox-centre'] as const).map((kind) =>
+      place(448, 252, { ...format, fit: kind }),
+    );
+    assert.equal(topLeft?.offsetY, 0);
+    assert.equal(centred?.offsetY, 2);
+    assert.deepEqual(place(448, 336, { ...format, fit: 'stretch' }), { offsetX: 0, offsetY: 0, ...format });
+    assert.deepEqual(place(341, 256, { ...format, fit: 'stretch' }), { offsetX: 0, offsetY: 0, ...format });
+  });
+
+  it('boxes are in px of the display size, whatever the size of the picture that was scaled down from it', () => {
+    const display = { width: 1280, height: 720 };
+    const small = place(448, 252, { width: 448, height: 256, fit: 'stretch' });
+    const whole = place(1280, 720, { width: 448, height: 256, fit: 'letterbox-centre' });
+    for (const placement of [small, whole])
+      assert.deepEqual(toDisplay([112, 65, 224, 128], placement, display)?.map(Math.round), [320, 180, 640, 360]);
+    // A camera with pixels that aren't square: 704x576 shown at 1024x576.
+    const anamorphic = place(448, 252, { width: 448, height: 256, fit: 'stretch' });
+    assert.deepEqual(toDisplay([0, 2, 448, 254], anamorphic, { width: 1024, height: 576 }), [0, 0, 1024, 576]);
+  });
+
+  it('asks for pictures that need no enlarging, for shapes from 4:3 to 16:9', () => {
+    assert.deepEqual(sizeToFit({ width: 448, height: 256, fit: 'stretch' }), { width: 448, height: 336 });
+    assert.deepEqual(sizeToFit({ width: 300, height: 300, fit: 'stretch' }), { width: 300, height: 300 });
+    assert.deepEqual(sizeToFit({ width: 416, height: 256, fit: 'letterbox-centre' }), { width: 416, height: 256 });
+  });
+
   it('a box is clipped to the frame; one in the padding is nothing', () => {
     const p = place(100, 50, { width: 100, height: 100, fit: 'letterbox-centre' });
     assert.equal(p.offsetY, 25);
-    assert.deepEqual(toFrame([-10, 20, 50, 200], p, 100, 50), [0, 0, 50, 50]);
-    assert.equal(toFrame([10, 0, 20, 24], p, 100, 50), null);
+    assert.deepEqual(toDisplay([-10, 20, 50, 200], p, { width: 100, height: 50 }), [0, 0, 50, 50]);
+    assert.equal(toDisplay([10, 0, 20, 24], p, { width: 100, height: 50 }), null);
   });
 });
 
@@ -89,6 +129,27 @@ describe('preparing a frame', () => {
           [0, 64, 128].map((plane) => prepare.data[plane + y * 8 + x]),
           [x, y, 7],
         );
+  });
+
+  it('copying gives the values of resampling, in every layout', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom<InputFormat['layout']>('nchw', 'nhwc'),
+        fc.constantFrom<InputFormat['channelOrder']>('rgb', 'bgr'),
+        fc.uint8Array({ minLength: 192, maxLength: 192 }),
+        (layout, channelOrder, data) => {
+          const format: InputFormat = { ...plain, layout, channelOrder, mean: [10, 20, 30], std: [50, 60, 70] };
+          const [copied, resampled] = [new Preprocessor(format), new Preprocessor(format)];
+          copied.run({ data, width: 8, height: 8 });
+          const at = (x: number, y: number): [number, number, number] => {
+            const first = (y * 8 + (x >> 1)) * 3;
+            return [data[first]!, data[first + 1]!, data[first + 2]!];
+          };
+          resampled.run(frame(16, 8, at));
+          for (const [i, value] of copied.data.entries()) assert.ok(Math.abs(value - resampled.data[i]!) < 1e-5);
+        },
+      ),
+    );
   });
 
   it('BGR and NHWC change only the order', () => {
