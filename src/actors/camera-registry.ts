@@ -239,6 +239,14 @@ function patched(before: CameraConfig, { freshnessSeconds, prompt, ...fields }: 
   };
 }
 
-const NEEDS_RESTART = ['url', 'intervalSeconds', 'enabled', 'freshnessSeconds', 'prompt'] as const;
+const NEEDS_RESTART = [
+  'url',
+  'intervalSeconds',
+  'enabled',
+  'freshnessSeconds',
+  'prompt',
+  'transport',
+  'certificateSha256',
+] as const;
 const needsRestart = (before: CameraConfig, after: CameraConfig): boolean =>
   NEEDS_RESTART.some((field) => before[field] !== after[field]);

@@ -1,24 +1,26 @@
-import type { Frame } from '../../vision/frame.ts';
+import type { Frame, FrameSize } from '../../vision/frame.ts';
 
-export interface TakenFrame {
-  readonly frame: Frame;
+export interface TakenPicture {
+  readonly frame: Frame & { readonly display: FrameSize };
+  /** Size of the camera's picture as shown, in px. */
+  readonly display: FrameSize;
   /** When it arrived, epoch ms. */
   readonly at: number;
 }
 
-/** Holds the newest frame of a camera until the analysis is free: a newer one replaces it. */
-export class NewestFrame {
-  #waiting: TakenFrame | null = null;
-  #taker: ((taken: TakenFrame | null) => void) | null = null;
+/** Holds the newest picture of a camera until the analysis is free: a newer one replaces it. */
+export class NewestPicture {
+  #waiting: TakenPicture | null = null;
+  #taker: ((taken: TakenPicture | null) => void) | null = null;
   #closed = false;
   #replaced = 0;
 
-  /** Frames that were replaced, so never analysed. */
+  /** Pictures that were replaced, so never analysed. */
   get replaced(): number {
     return this.#replaced;
   }
 
-  put(taken: TakenFrame): void {
+  put(taken: TakenPicture): void {
     if (this.#closed) return;
     if (this.#taker !== null) {
       this.#taker(taken);
@@ -29,8 +31,8 @@ export class NewestFrame {
     this.#waiting = taken;
   }
 
-  /** The newest frame, as soon as there is one; null once closed. One call at a time. */
-  take(): Promise<TakenFrame | null> {
+  /** The newest picture, as soon as there is one; null once closed. One call at a time. */
+  take(): Promise<TakenPicture | null> {
     const waiting = this.#waiting;
     this.#waiting = null;
     if (waiting !== null || this.#closed) return Promise.resolve(waiting);
@@ -39,7 +41,7 @@ export class NewestFrame {
     });
   }
 
-  /** Drops the frame that waits, and every later one. */
+  /** Drops the picture that waits, and every later one. */
   close(): void {
     this.#closed = true;
     this.#waiting = null;
