@@ -1,4 +1,4 @@
-import type { RtspServer } from '../embedded/rtsp.types.ts';
+import type { RtspServer } from '../embedded/rtsp-server.types.ts';
 import { startRtspServer } from '../embedded/rtsp-server.ts';
 import type { Log } from '../infra/log.ts';
 import type { CameraConfig } from '../messages/camera.ts';

@@ -1,5 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import type { RtspAuth } from './rtsp.types.ts';
+import type { RtspAuth } from './rtsp-server.types.ts';
 import type { RtspRequest } from './rtsp-wire.ts';
 
 const REALM = 'gantry';

@@ -2,13 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
 import type { Socket } from 'node:net';
 import { EmbeddedError } from './service.ts';
-import type { RtspServer, RtspServerOptions, RtspStreamOptions, RtspStreamStats } from './rtsp.types.ts';
+import type { RtspServer, RtspServerOptions, RtspStreamOptions, RtspStreamStats } from './rtsp-server.types.ts';
 import { RtspFeeder } from './rtsp-feeder.ts';
 import { RtspSession } from './rtsp-session.ts';
 import type { PlayableStream } from './rtsp-session.ts';
 import { listen } from './tcp.ts';
 
-export type { RtspServer, RtspServerOptions, RtspStreamOptions, RtspStreamStats } from './rtsp.types.ts';
+export type { RtspServer, RtspServerOptions, RtspStreamOptions, RtspStreamStats } from './rtsp-server.types.ts';
 
 const MAX_CLIENTS = 512;
 const MAX_BACKLOG = 4 * 1024 * 1024;

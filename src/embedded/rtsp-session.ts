@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { RtspAuth } from './rtsp.types.ts';
+import type { RtspAuth } from './rtsp-server.types.ts';
 import { RtspAccess } from './rtsp-access.ts';
 import {
   formatResponse,

@@ -12,7 +12,7 @@ import { PpmReader } from './ppm-reader.ts';
 import { PreviewTap } from './preview-tap.ts';
 import { RtspRelay } from './rtsp-relay.ts';
 import { chooseMode, reconnectDelayMs, stallLimitMs } from './retry-policy.ts';
-import { withoutSecrets } from './url-secrets.ts';
+import { withoutSecrets } from '../rtsp/url-secrets.ts';
 
 export interface SourceOptions {
   readonly ffmpeg: string;

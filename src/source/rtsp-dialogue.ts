@@ -1,5 +1,12 @@
 import { printable } from '../runtime/printable.ts';
-import { Authorizer, type Challenge, type Credentials, isStale, parseChallenges, strongest } from './rtsp-auth.ts';
+import {
+  Authorizer,
+  type Challenge,
+  type Credentials,
+  isStale,
+  parseChallenges,
+  strongest,
+} from '../rtsp/rtsp-auth.ts';
 import { headerOf, type RtspMessage, RtspSyntaxError } from './rtsp-reader.ts';
 import { localDescription } from './rtsp-sdp.ts';
 

@@ -7,10 +7,10 @@ import { checkSource, resolveSource, type SourceAllow, sourceAddress } from '../
 import type { Clock, TimerHandle } from '../runtime/clock.ts';
 import { asError } from '../runtime/errors.ts';
 import { localPeer } from './local-peer.ts';
-import { bytesOf, credentialsOf, withoutCredentials } from './rtsp-auth.ts';
+import { bytesOf, credentialsOf, withoutCredentials } from '../rtsp/rtsp-auth.ts';
 import { type Action, RtspDialogue } from './rtsp-dialogue.ts';
 import { RtspReader } from './rtsp-reader.ts';
-import { withoutSecrets } from './url-secrets.ts';
+import { withoutSecrets } from '../rtsp/url-secrets.ts';
 
 export interface RelayOptions {
   /** The camera's URL, with its password: rtsp or rtsps. */

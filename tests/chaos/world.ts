@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { REDIS_OPTIONS } from '../../src/embedded/redis-server.ts';
-import type { RtspServer } from '../../src/embedded/rtsp.types.ts';
+import type { RtspServer } from '../../src/embedded/rtsp-server.types.ts';
 import { freePort, untilAnswers } from '../../src/embedded/tcp.ts';
 import { findNatsServer } from '../../src/provision/binaries.ts';
 import { ensureRedisServer } from '../../src/provision/redis-packages.ts';

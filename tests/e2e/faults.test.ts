@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { connect, type NatsConnection } from 'nats';
-import type { RtspServer } from '../../src/embedded/rtsp.types.ts';
+import type { RtspServer } from '../../src/embedded/rtsp-server.types.ts';
 import { Detection } from '../../src/messages/detection.ts';
 import { address } from '../../src/runtime/ref.ts';
 import { natsOptions } from '../../src/servers/nats-url.ts';

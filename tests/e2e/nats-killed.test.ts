@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import type { RtspServer } from '../../src/embedded/rtsp.types.ts';
+import type { RtspServer } from '../../src/embedded/rtsp-server.types.ts';
 import type { Aggregate } from '../../src/messages/aggregate.ts';
 import { startProviderSimulator } from '../../src/simulator/provider-server.ts';
 import { simulatedKeys } from '../../src/simulator/simulated-keys.ts';

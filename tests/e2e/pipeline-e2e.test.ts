@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Redis } from 'ioredis';
 import { connect, type NatsConnection } from 'nats';
-import type { RtspServer } from '../../src/embedded/rtsp.types.ts';
+import type { RtspServer } from '../../src/embedded/rtsp-server.types.ts';
 import { type Aggregate, isAlert } from '../../src/messages/aggregate.ts';
 import { Detection } from '../../src/messages/detection.ts';
 import { pullModel } from '../../src/model-store/pull.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { startNatsServer } from '../../src/embedded/nats-server.ts';
 import { startRedisServer } from '../../src/embedded/redis-server.ts';
-import type { RtspServer } from '../../src/embedded/rtsp.types.ts';
+import type { RtspServer } from '../../src/embedded/rtsp-server.types.ts';
 import type { EmbeddedService } from '../../src/embedded/service.ts';
 import type { Parser } from '../../src/infra/bus.ts';
 import { NatsBus } from '../../src/infra/nats/nats-bus.ts';

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { before, test, type TestContext } from 'node:test';
-import type { RtspStreamOptions } from '../../src/embedded/rtsp.types.ts';
+import type { RtspStreamOptions } from '../../src/embedded/rtsp-server.types.ts';
 import { startRtspServer } from '../../src/embedded/rtsp-server.ts';
 import { findFfmpeg } from '../../src/provision/binaries.ts';
 import { runProgram } from '../../src/provision/command.ts';

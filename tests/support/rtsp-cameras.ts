@@ -1,7 +1,7 @@
 import { findFfmpeg } from '../../src/provision/binaries.ts';
 import { ensureDemoFootage } from '../../src/provision/footage.ts';
 import { startRtspServer } from '../../src/embedded/rtsp-server.ts';
-import type { RtspServer } from '../../src/embedded/rtsp.types.ts';
+import type { RtspServer } from '../../src/embedded/rtsp-server.types.ts';
 import { memoryLog } from './log.ts';
 
 /** The demo clip, converted and cached by the project's own command. */

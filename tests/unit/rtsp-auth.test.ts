@@ -8,7 +8,7 @@ import {
   parseChallenges,
   strongest,
   withoutCredentials,
-} from '../../src/source/rtsp-auth.ts';
+} from '../../src/rtsp/rtsp-auth.ts';
 
 const NO_BODY = Buffer.alloc(0);
 const answer = (

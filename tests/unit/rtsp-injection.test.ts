@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { checkSource } from '../../src/infra/source-policy.ts';
-import { Authorizer, credentialsOf, parseChallenges, strongest } from '../../src/source/rtsp-auth.ts';
+import { Authorizer, credentialsOf, parseChallenges, strongest } from '../../src/rtsp/rtsp-auth.ts';
 import { RtspDialogue } from '../../src/source/rtsp-dialogue.ts';
 import { RtspReader, type RtspMessage } from '../../src/source/rtsp-reader.ts';
 import { requestUrl } from '../../src/source/rtsp-relay.ts';
-import { withoutSecrets } from '../../src/source/url-secrets.ts';
+import { withoutSecrets } from '../../src/rtsp/url-secrets.ts';
 
 const LOCAL = 'rtsp://127.0.0.1:9/token';
 

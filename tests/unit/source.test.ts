@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { ffmpegArgs } from '../../src/source/ffmpeg-args.ts';
 import { PpmReader } from '../../src/source/ppm-reader.ts';
 import { chooseMode, reconnectDelayMs, stallLimitMs } from '../../src/source/retry-policy.ts';
-import { withoutSecrets } from '../../src/source/url-secrets.ts';
+import { withoutSecrets } from '../../src/rtsp/url-secrets.ts';
 
 test('pictures are put together whatever the chunks, also when the size changes', () => {
   const ppm = (width: number, height: number, value: number): Buffer =>
