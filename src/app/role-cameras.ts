@@ -124,6 +124,7 @@ export function camerasInits({
       },
     }),
     imaging: () => ({ encoder, images, bus }),
+    ingest: () => ({ decoders: config.decoders }),
     clips: () => ({ requests, clips }),
     cameraRegistry: () => ({
       store: new FileCameraStore({ path: join(config.dataDir, 'cameras.json'), log, notices: dataNotices }),

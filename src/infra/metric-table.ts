@@ -83,6 +83,10 @@ export const METRICS = {
   alert_clips_total: counter('Clips of alerts, by how they ended', 'outcome'),
   alert_clip_store_bytes: gauge('Bytes of all clips of alerts in NATS'),
   cameras: gauge('Cameras by state', 'state'),
+  camera_pictures_per_second: gauge(
+    'Pictures that all cameras should analyse a second, and did in the last minute',
+    'rate',
+  ),
   feed_viewers: gauge('Open WebSockets', 'feed'),
   live_viewers: gauge('Viewers of live video, by the kind that they get', 'kind'),
   live_skipped_total: counter('Times that live video was skipped for a slow viewer', 'kind'),
