@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { decodePart } from '../infra/decode-part.ts';
+import { plainSource } from '../infra/source-policy.ts';
 
 export interface Credentials {
   readonly username: string;
@@ -122,11 +123,12 @@ export const bytesOf = (text: string): string => Buffer.from(text, 'utf8').toStr
 
 const quote = (value: string): string => `"${value.replace(/["\\]/gu, '\\$&')}"`;
 
-/** User and password of a URL, decoded; null when it has none. */
+/** User and password of a camera's URL, decoded; null when it has none. */
 export function credentialsOf(url: string): Credentials | null {
-  const { username, password } = new URL(url);
+  const { username, password } = new URL(plainSource(url));
   return username === '' && password === '' ? null : { username: decodePart(username), password: decodePart(password) };
 }
 
-/** The URL without user and password, otherwise unchanged. */
-export const withoutCredentials = (url: string): string => url.replace(/^([a-z]+:\/\/)(?:[^/?#]*@)?/iu, '$1');
+/** The URL without user and password, with its scheme in lower case. */
+export const withoutCredentials = (url: string): string =>
+  plainSource(url).replace(/^([a-z]+:\/\/)(?:[^/?#]*@)?/iu, '$1');

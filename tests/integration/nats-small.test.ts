@@ -38,7 +38,7 @@ describe('a small JetStream', () => {
     assert.ok(Math.abs((found.get(IMAGE_STREAM) ?? 0) / (found.get(streams.alerts) ?? 1) - 4) < 0.2, 'in proportion');
     assert.match(
       bus.notice() ?? '',
-      /room for \d+ MB of streams instead of 3264.*GANTRY_STREAMS_MB.*messages of 65536 bytes/u,
+      /room for \d+ MB of streams instead of 5312.*GANTRY_STREAMS_MB.*messages of 65536 bytes/u,
     );
     assert.ok(log.lines.some(({ message }) => /room for \d+ MB/u.test(message)));
     await new JetStreamLocks(bus).write('lock', 'me', null);

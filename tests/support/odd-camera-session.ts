@@ -234,6 +234,7 @@ export class CameraSession {
     } else {
       const [rtp, rtcp] = [await this.#port(), await this.#port()];
       this.#udp = { rtp, rtcp, ports: [Number(pair?.[1]), Number(pair?.[2])] };
+      rtp.on('message', () => (body.punches += 1));
       rtcp.on('message', (packet) => body.reports.push(packet));
       const own = `server_port=${rtp.address().port}-${rtcp.address().port}`;
       this.isSetUp = true;
@@ -245,9 +246,6 @@ export class CameraSession {
     const isV6 = this.#socket.localAddress?.includes(':') === true;
     const port = createSocket(isV6 ? 'udp6' : 'udp4');
     port.on('error', () => undefined);
-    port.on('message', () => {
-      if (this.#playedAt === null) this.#body.punches += 1;
-    });
     await new Promise<void>((resolve) => port.bind(0, this.#socket.localAddress, resolve));
     return port;
   }

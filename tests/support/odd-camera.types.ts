@@ -103,7 +103,7 @@ export interface OddCamera {
   readonly answers: readonly string[];
   /** RTCP packets of clients. */
   readonly reports: readonly Buffer[];
-  /** Packets that came to the UDP ports before PLAY. */
+  /** Packets of clients that came to the UDP ports for RTP: they open firewalls. */
   readonly punches: number;
   /** Connections that play now. */
   readonly playing: number;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { checkSource } from '../../src/infra/source-policy.ts';
+import { checkSource, plainSource, sourceAddress } from '../../src/infra/source-policy.ts';
 
 const reason = (url: string, allow: readonly string[] | null = null): string => {
   const verdict = checkSource(url, allow);
@@ -47,10 +47,59 @@ describe('camera source policy', () => {
     assert.equal(reason('rtsp://host:70000/x'), 'port must be from 1 to 65535, not 70000');
   });
 
-  it('does not repeat a password that was mistaken for a port', () => {
-    assert.ok(!reason('rtsp://admin:pa/ss@host/x').includes('pa'.concat('/')), 'no piece of it');
-    assert.notEqual(reason('rtsp://admin:hunter2#@host/x'), 'ok');
-    assert.ok(!reason('rtsp://admin:hunter2#@host/x').includes('hunter2'));
+  it('reads passwords as they are typed, where only one reading names a host', () => {
+    for (const [url, plain] of [
+      ['rtsp://admin:p@ss:w/rd#1?@10.0.0.5:554/x', 'rtsp://admin:p%40ss%3Aw%2Frd%231%3F@10.0.0.5:554/x'],
+      ['rtsp://admin:p@ss@10.0.0.5/x', 'rtsp://admin:p%40ss@10.0.0.5/x'],
+      ['rtsp://u:pa/ss@host/x', 'rtsp://u:pa%2Fss@host/x'],
+      ['rtsp://u:1#@host/x', 'rtsp://u:1%23@host/x'],
+      ['rtsp://u:[x]@host/x', 'rtsp://u:%5Bx%5D@host/x'],
+      ['RTSP://u%40v:p%2F@Host/x', 'rtsp://u%40v:p%2F@Host/x'],
+      // An @ of the path is none of a password.
+      ['rtsp://10.0.0.1:554/live@1', 'rtsp://10.0.0.1:554/live@1'],
+      ['rtsp://u:p@cam.example.org/live@1', 'rtsp://u:p@cam.example.org/live@1'],
+      ['rtsp://cam/x@y', 'rtsp://cam/x@y'],
+    ] as const) {
+      assert.equal(reason(url), 'ok', url);
+      assert.equal(plainSource(url), plain);
+      assert.equal(plainSource(plain), plain, 'once is enough');
+    }
+    assert.deepEqual(sourceAddress('RTSPS://admin:p/w@[2001:db8::5]/x'), {
+      host: '2001:db8::5',
+      port: 322,
+      tls: true,
+    });
+  });
+
+  it('refuses a URL that can be read in two ways, and says how to write it', () => {
+    for (const url of ['rtsp://u:12/ss@host/x', 'rtsp://u:12?3@host/x', 'rtsp://u:p@cam1/live@x'])
+      assert.match(reason(url), /two ways.* write @ as %40, \/ as %2F/u, url);
+    // Also for the host that the first reading names, whatever is allowed.
+    assert.match(reason('rtsp://u:12/ss@host/x', ['u', 'host']), /two ways/u);
+    assert.match(reason('rtsp://host/x#part'), /in a password write it as %23/u);
+    assert.match(reason('rtsp://u:pass word@host/x'), /write a space as %20/u);
+  });
+
+  it('checks the host that will be dialled, not another reading of it', () => {
+    assert.match(reason('rtsp://u:p/w@169.254.169.254/x'), /link-local/u);
+    assert.match(reason('rtsp://u:p#w@evil.example/x', ['good.example']), /host evil\.example is not among/u);
+    assert.equal(sourceAddress('rtsp://u:p#w@good.example/x').host, 'good.example');
+  });
+
+  it('says how to write an IPv6 address', () => {
+    assert.match(
+      reason('rtsp://2001:db8::1/x'),
+      /brackets around an IPv6 address: rtsp:\/\/\[2001:db8::1\]:554\/path/u,
+    );
+    assert.match(reason('rtsp://[2001:db8::1%eth0]/x'), /must not have a zone/u);
+    assert.match(reason('rtsp://[fe80::1%25eth0]/x'), /host fe80::1 is link-local/u);
+  });
+
+  it('does not repeat a password', () => {
+    for (const url of ['rtsp://admin:hunter2/x', 'rtsp://admin:hunter2/x@', 'rtsp://admin:12/hunter2@host/x']) {
+      assert.notEqual(reason(url), 'ok', url);
+      assert.ok(!reason(url).includes('hunter2'), url);
+    }
   });
 
   it('refuses control characters, spaces and excess length', () => {

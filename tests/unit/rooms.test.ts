@@ -31,6 +31,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   provision: ['runtime'],
   embedded: ['provision', 'runtime', 'storage'],
   'model-store': ['messages', 'runtime', 'storage'],
+  int8: ['messages', 'runtime', 'storage', 'model-store', 'vision', 'provision'],
   simulator: ['messages', 'runtime', 'keys', 'llm'],
   actors: [
     'messages',
@@ -62,6 +63,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'provision',
     'embedded',
     'model-store',
+    'int8',
     'simulator',
     'actors',
     'http',
@@ -78,6 +80,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'infra',
     'provision',
     'model-store',
+    'int8',
     'vision',
     'app',
   ],
