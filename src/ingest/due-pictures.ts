@@ -33,9 +33,6 @@ export interface DuePicturesOptions {
   readonly onFailure: (error: Error) => void;
 }
 
-/** Units of one job: a decoder that was replaced in the middle of a long group of pictures is brought up in steps. */
-const MOST_UNITS = 100;
-
 const REASON_OF: Readonly<Record<DecodeError['code'], SkipReason>> = {
   UNDECODABLE: 'undecodable',
   NEEDS_KEYFRAME: 'gone',
@@ -73,7 +70,7 @@ export class DuePictures {
     }
     if (take === 'continues' && this.#inFlight > 0) this.#next = unit;
     else if (take === 'continues') void this.#decodeUpTo(unit.at);
-    else void this.#decode([{ run: { stream: ring.stream, units: [unit] }, continues: false }]);
+    else void this.#decode({ stream: ring.stream, units: [unit] }, false);
   }
 
   /** What is still with the decoders is no longer wanted. */
@@ -87,18 +84,19 @@ export class DuePictures {
     const from = this.#decodedTo;
     const more = from === null ? null : ring.after(from.stream, from.at, at);
     const run = more ?? ring.upTo(at);
-    if (run !== null && run.units.length > 0) return this.#decode(inSteps(run, more !== null));
+    if (run !== null && run.units.length > 0) return this.#decode(run, more !== null);
     this.#skip('gone');
     return Promise.resolve();
   }
 
   /** Never rejects. */
-  async #decode(steps: readonly Step[]): Promise<void> {
-    const last = steps.at(-1)?.run.units.at(-1);
+  async #decode(run: Run, continues: boolean): Promise<void> {
+    const last = run.units.at(-1);
     if (last === undefined) return;
     this.#inFlight += 1;
     try {
-      const picture = await this.#runSteps(steps, last.at);
+      const picture = await this.#pictureOf(run, continues, last.at);
+      this.#decodedTo = { stream: run.stream, at: last.at };
       if (!this.#stopped) this.#hand(picture, last.at);
     } catch (thrown) {
       this.#decodedTo = null;
@@ -112,27 +110,18 @@ export class DuePictures {
     void this.#decodeUpTo(next.at);
   }
 
-  async #runSteps(steps: readonly Step[], at: number): Promise<DecodedPicture> {
+  async #pictureOf(run: Run, continues: boolean, at: number): Promise<DecodedPicture> {
+    const { cameraId, decoders, fit, ring } = this.#options;
+    const decode = (from: Run, goesOn: boolean): Promise<DecodedPicture> =>
+      decoders.picture({ cameraId, ...from, continues: goesOn, fit: fit() });
     try {
-      return await this.#inOrder(steps);
+      return await decode(run, continues);
     } catch (thrown) {
       // The decoder was replaced, or had no room to remember the camera: begin at the keyframe again.
-      const again = isNeedsKeyframe(thrown) ? this.#options.ring.upTo(at) : null;
+      const again = continues && isNeedsKeyframe(thrown) ? ring.upTo(at) : null;
       if (again === null) throw thrown;
-      return this.#inOrder(inSteps(again, false));
+      return decode(again, false);
     }
-  }
-
-  async #inOrder(steps: readonly Step[]): Promise<DecodedPicture> {
-    const { cameraId, decoders, fit } = this.#options;
-    let picture: DecodedPicture | null = null;
-    for (const { run, continues } of steps) {
-      picture = await decoders.picture({ cameraId, ...run, continues, fit: fit() });
-      const last = run.units.at(-1);
-      if (last !== undefined) this.#decodedTo = { stream: run.stream, at: last.at };
-    }
-    if (picture === null) throw new DecodeError('UNDECODABLE', 'there was nothing to decode');
-    return picture;
   }
 
   #hand(picture: DecodedPicture, at: number): void {
@@ -150,20 +139,6 @@ export class DuePictures {
   #skip(reason: SkipReason): void {
     this.#options.counts.skipped[reason] += 1;
   }
-}
-
-interface Step {
-  readonly run: Run;
-  readonly continues: boolean;
-}
-
-function inSteps({ stream, units }: Run, continues: boolean): readonly Step[] {
-  const steps: Step[] = [];
-  for (let from = 0; from < units.length; from += MOST_UNITS) {
-    const run = { stream, units: units.slice(from, from + MOST_UNITS) };
-    steps.push({ run, continues: continues || from > 0 });
-  }
-  return steps;
 }
 
 const isNeedsKeyframe = (thrown: unknown): boolean => thrown instanceof DecodeError && thrown.code === 'NEEDS_KEYFRAME';

@@ -1,4 +1,4 @@
-import type { Cut, DecodedPicture, Decoders } from '../decoding/decoding.types.ts';
+import { type Cut, DecodeError, type DecodedPicture, type Decoders } from '../decoding/decoding.types.ts';
 import type { ActorLog } from '../runtime/actor.ts';
 import type { Clock, TimerHandle } from '../runtime/clock.ts';
 import type { OpenRtsp } from '../rtsp/rtsp.types.ts';
@@ -125,12 +125,17 @@ export class IngestCameras {
   /** Rejects {@link IngestError} `UNKNOWN_CAMERA`, `GONE`, or as the decoders. */
   async cut(cameraId: string, at: number, cuts: readonly Cut[]): Promise<readonly DecodedPicture[]> {
     const { stream } = this.#get(cameraId);
-    const run = stream.ring.upTo(at);
-    if (run === null) {
-      const kept = `the last ${stream.ring.keptSeconds.toFixed(0)} s of camera ${cameraId} are kept`;
+    const { ring } = stream;
+    const run = ring.upTo(at);
+    const job = { cameraId, ...(run ?? { stream: ring.stream, units: [] }), continues: false, cuts };
+    try {
+      return await this.#options.decoders.cut({ ...job, picture: { cameraId, at } });
+    } catch (thrown) {
+      // The decoders keep the newest pictures of a camera longer than a small ring does.
+      if (run !== null || !(thrown instanceof DecodeError) || thrown.code !== 'UNDECODABLE') throw thrown;
+      const kept = `the last ${ring.keptSeconds.toFixed(0)} s of camera ${cameraId} are kept`;
       throw new IngestError('GONE', `the picture of ${timeOf(at)} is gone: ${kept}`);
     }
-    return this.#options.decoders.cut({ cameraId, ...run, continues: false, picture: { cameraId, at }, cuts });
   }
 
   /** Rejects {@link IngestError} `UNKNOWN_CAMERA`, `BAD_SPAN`, `TOO_MANY`. */

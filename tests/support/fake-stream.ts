@@ -74,6 +74,8 @@ export class FakeDecoders implements Decoders {
   failure: DecodeErrorCode | null = null;
   /** Fails jobs that continue others, once each time that it is set. */
   forgetful = false;
+  /** Times of pictures that are kept for cuts. */
+  readonly kept = new Set<number>();
   answer = blankPicture();
   /** While set, jobs wait for it. */
   gate: Promise<void> | null = null;
@@ -93,6 +95,7 @@ export class FakeDecoders implements Decoders {
   async cut(job: CutJob): Promise<readonly DecodedPicture[]> {
     this.cuts.push(job);
     await this.#pass(false);
+    if (job.units.length === 0 && !this.kept.has(job.picture.at)) throw new DecodeError('UNDECODABLE', 'not kept');
     return job.cuts.map(({ width, height }) => blankPicture(width, height));
   }
 

@@ -47,6 +47,8 @@ describe('parts of a picture', () => {
       code: 'GONE',
       message: /^the picture of 2027-.* is gone: /,
     });
+    it.decoders.kept.add(first);
+    await assert.doesNotReject(it.ingest.cut('a', first, cuts), 'the decoder still has it');
     await assert.rejects(it.ingest.cut('b', first, cuts), { code: 'UNKNOWN_CAMERA' });
     it.decoders.failure = 'TOO_MANY';
     await assert.rejects(it.ingest.cut('a', it.clock.now(), cuts), { code: 'TOO_MANY' });
