@@ -46,7 +46,14 @@ export const ffmpegEncoder =
             url: source,
             ffmpegPath,
             // MPEG-1 allows few frame rates; 25 is one. No audio and no B frames, which would only add delay.
-            ffmpegOptions: { '-an': '', '-r': 25, '-b:v': '1500k', '-bf': 0, '-flush_packets': 1 },
+            ffmpegOptions: {
+              '-an': '',
+              '-r': 25,
+              '-b:v': '1500k',
+              '-bf': 0,
+              '-flush_packets': 1,
+              '-max_alloc': MAX_ALLOC,
+            },
           }),
       );
     } catch (error) {
