@@ -21,6 +21,9 @@ export interface Video {
 /** Starts a {@link Video} from `source`, e.g. `unix:/folder/socket`. Never throws: a failed start calls `onEnd`. */
 export type StartVideo = (source: string, events: VideoEvents) => Video;
 
+/** Largest single allocation of ffmpeg, in bytes. A picture of 8K takes 57 MB; a hostile stream can ask for more. */
+const MAX_ALLOC = 128 * 1024 * 1024;
+
 /** An ffmpeg, started by node-rtsp-stream's muxer, that turns a camera's stream into MPEG-1 in whole TS packets. */
 export const ffmpegEncoder =
   (ffmpegPath: string): StartVideo =>
