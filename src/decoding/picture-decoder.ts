@@ -65,7 +65,7 @@ export class PictureDecoder {
   shed(): void {
     this.#cache.clear();
     this.#scaler.clear();
-    for (const key of [...this.#states.keys()]) this.#drop(key);
+    for (const key of this.#states.keys()) this.#drop(key);
     for (const state of this.#shared.values()) state.free();
     this.#shared.clear();
   }
