@@ -146,7 +146,7 @@ test('the reason is kept for an alert without a clip', async (t) => {
   const old = { ...aggregate('north', { risk: 'high' }), timestamp: new Date(Date.now() - 3_600_000).toISOString() };
   await alert(frames[0]!);
   const large = await recordOf(frames[0]!.requestId);
-  assert.match(large.outcome === 'none' ? large.reason : '', /at most 33554432 are kept/u);
+  assert.match(large.outcome === 'none' ? large.reason : '', /at most 35651584 are kept/u);
   await alert(frames[1]!);
   assert.deepEqual(await recordOf(frames[1]!.requestId), { outcome: 'none', reason: 'the camera sends MJPEG' });
   await alert(old);
@@ -156,14 +156,14 @@ test('the reason is kept for an alert without a clip', async (t) => {
 
 test('a request is answered, or says that nobody listens or nobody answers', async (t) => {
   const requests = new NatsRequests(world.bus, world.log);
-  const Number_ = z.object({ value: z.number() });
-  assert.deepEqual(await requests.ask('test-doubled', { value: 1 }, Number_, 2_000), { outcome: 'nobody' });
-  const stop = requests.answer('test-doubled', Number_, async ({ value }) => {
+  const Value = z.object({ value: z.number() });
+  assert.deepEqual(await requests.ask('test-doubled', { value: 1 }, Value, 2_000), { outcome: 'nobody' });
+  const stop = requests.answer('test-doubled', Value, async ({ value }) => {
     if (value > 100) throw new Error('too much');
     return value < 0 ? null : { value: value * 2 };
   });
   t.after(stop);
-  const ask = (value: unknown, parser: z.ZodType = Number_) => requests.ask('test-doubled', { value }, parser, 100);
+  const ask = (value: unknown, parser: z.ZodType = Value) => requests.ask('test-doubled', { value }, parser, 100);
   assert.deepEqual(await ask(2), { outcome: 'answered', body: { value: 4 } });
   for (const value of [-1, 101, 'two']) assert.deepEqual(await ask(value), { outcome: 'silent' });
   await assert.rejects(ask(2, z.object({ value: z.string() })), { code: 'BUS_REFUSED' });
