@@ -20,7 +20,7 @@ export interface LiveTapOptions {
 
 /** The page's reader, an encoder, and their successors. */
 const MAX_READERS = 4;
-/** Unsent bytes above which a reader waits for the next keyframe, about 5 s of video: the camera waits for no reader. */
+/** Unsent bytes above which a reader skips to the next keyframe, about 5 s of video. */
 const MAX_UNREAD = 1024 * 1024;
 /** After this long without data readers are disconnected, which tells their viewers. */
 const IDLE_MS = 10_000;

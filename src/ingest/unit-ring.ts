@@ -28,7 +28,7 @@ const DEFAULT_SPAN_MS = 12_000;
 const DEFAULT_BYTES = 24 * 1024 * 1024;
 /** Memory of a unit beside its coded bytes, about. */
 const UNIT_OVERHEAD = 200;
-/** A unit in a buffer that is larger than itself by more than this is copied: it would keep all of it from being freed. */
+/** A unit in a buffer that is larger by more than this is copied: it would keep all of that from being freed. */
 const MOST_SLACK = 8 * 1024;
 
 /**
@@ -123,7 +123,7 @@ export class UnitRing {
     return true;
   }
 
-  /** From the keyframe to the unit with this `at`; null when it is not held, or its keyframe cannot be continued to it. */
+  /** From the keyframe to the unit with this `at`; null when it, or a unit between the two, is not held. */
   upTo(at: number): Run | null {
     const gop = this.#gops.findLast(({ units: [key] }) => key !== undefined && key.at <= at);
     const index = gop?.units.findIndex((unit) => unit.at === at) ?? -1;
