@@ -29,6 +29,7 @@ import { Egress } from './infra/egress.ts';
 import type { Log } from './infra/log.ts';
 import { createMetrics } from './infra/metrics.ts';
 import { DeadLetterBox } from './infra/nats/dead-letter-box.ts';
+import { JetStreamClips } from './infra/nats/clip-store.ts';
 import { JetStreamImages } from './infra/nats/image-store.ts';
 import { NatsBus } from './infra/nats/nats-bus.ts';
 import { JetStreamOnDemand } from './infra/nats/on-demand-store.ts';
@@ -149,6 +150,7 @@ const START = StartTable.given<Given>()
   })
   .with(({ config, bus }) => ({
     images: new JetStreamImages(bus),
+    clips: new JetStreamClips(bus),
     onDemand: new JetStreamOnDemand(bus),
     deadLetters: new DeadLetterBox(bus.link),
     egress: new Egress(config.fetchAllow),

@@ -1,19 +1,23 @@
-/** Live video of one camera: MPEG-1 over a WebSocket, decoded by JSMpeg on a canvas. */
+/** Live video of one camera: its own H.264 where the browser plays it, else MPEG-1. */
 import { socketUrl } from './api.js';
 import { el } from './format.js';
+import { H264Video, playsH264 } from './live-h264.js';
+import { Mpeg1Video } from './live-mpeg1.js';
 
-/** Gives up when no picture arrives within this time. */
-const FIRST_DATA_MS = 15_000;
+/** @typedef {import('./live-socket.js').Ended} Ended */
+/** @typedef {'h264' | 'mpeg1'} Kind */
+
+/** The camera sends another kind of video. */
+const NOT_H264 = 4415;
 
 export class LiveVideo {
-  #canvas = el('canvas', { class: 'video' });
+  #cameraId;
+  #parent;
   #note = el('p', { class: 'live-note' }, 'Starting the live video…');
   #onEnd;
-  #ended = false;
-  /** @type {{ destroy(): void } | null} */
-  #player = null;
-  /** @type {WebSocket | null} */
-  #socket = null;
+  #stopped = false;
+  /** @type {H264Video | Mpeg1Video | null} */
+  #video = null;
 
   /**
    * @param {string} cameraId
@@ -21,78 +25,62 @@ export class LiveVideo {
    * @param {(reason: string) => void} onEnd not called after `stop`
    */
   constructor(cameraId, parent, onEnd) {
+    this.#cameraId = cameraId;
+    this.#parent = parent;
     this.#onEnd = onEnd;
-    parent.append(this.#canvas, this.#note);
-    this.#start(cameraId).catch(() => this.#end('the live video could not be started'));
+    parent.append(this.#note);
+    this.#begin(playsH264() ? 'h264' : 'mpeg1');
   }
 
   stop() {
-    this.#ended = true;
-    this.#socket?.close();
-    this.#player?.destroy();
-    this.#player = null;
-    this.#canvas.remove();
+    this.#stopped = true;
+    this.#video?.stop();
+    this.#video = null;
     this.#note.remove();
   }
 
-  /** @param {string} cameraId */
-  async #start(cameraId) {
-    const { default: JSMpeg } = await import('./vendor/jsmpeg.js');
-    const address = await socketUrl(`/ws/live/${encodeURIComponent(cameraId)}`);
-    if (this.#ended) return;
-    const live = this;
-    /** JSMpeg's own source hides why a connection ended; this one reports it. */
-    class Source {
-      streaming = true;
-      established = false;
-      completed = false;
-      progress = 0;
-      /** @type {{ write(data: ArrayBuffer): void } | null} */
-      destination = null;
-      /** @param {string} url */
-      constructor(url) {
-        this.url = url;
-      }
-      /** @param {{ write(data: ArrayBuffer): void }} destination */
-      connect(destination) {
-        this.destination = destination;
-      }
-      start() {
-        const socket = new WebSocket(this.url);
-        live.#socket = socket;
-        socket.binaryType = 'arraybuffer';
-        const timer = setTimeout(() => live.#end('no live video arrived'), FIRST_DATA_MS);
-        socket.addEventListener('message', (event) => {
-          clearTimeout(timer);
-          this.progress = 1;
-          // The first message is the 8-byte header; the video says its size itself.
-          if (this.established) this.destination?.write(event.data);
-          else live.#note.textContent = 'Live video, without boxes';
-          this.established = true;
-        });
-        socket.addEventListener('close', (event) => {
-          clearTimeout(timer);
-          live.#end(event.reason || 'there is no live video now');
-        });
-      }
-      resume() {}
-      destroy() {
-        live.#socket?.close();
-      }
-    }
-    this.#player = new JSMpeg.Player(address.href, {
-      canvas: this.#canvas,
-      audio: false,
-      pauseWhenHidden: false,
-      videoBufferSize: 1024 * 1024,
-      source: Source,
-    });
+  /** @param {Kind} kind */
+  #begin(kind) {
+    this.#start(kind).catch(() => this.#ended(kind, { code: 0, reason: 'the live video could not be started' }, false));
   }
 
-  /** @param {string} reason */
-  #end(reason) {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#onEnd(reason);
+  /** @param {Kind} kind */
+  async #start(kind) {
+    const address = await socketUrl(`/ws/live/${encodeURIComponent(this.#cameraId)}`);
+    if (this.#stopped) return;
+    address.searchParams.set('video', kind);
+    let shown = false;
+    const video = new (kind === 'h264' ? H264Video : Mpeg1Video)(address, {
+      onShown: () => {
+        shown = true;
+        this.#note.textContent = 'Live video, without boxes';
+      },
+      onEnd: (ended) => {
+        if (this.#video === video) this.#ended(kind, ended, shown);
+      },
+    });
+    this.#video = video;
+    this.#parent.insertBefore(video.element, this.#note);
+    await video.start();
+  }
+
+  /**
+   * H.264 that never showed a picture, or that the camera no longer sends, gives way to MPEG-1.
+   *
+   * @param {Kind} kind
+   * @param {Ended} ended
+   * @param {boolean} shown
+   */
+  #ended(kind, ended, shown) {
+    if (this.#stopped) return;
+    this.#video?.stop();
+    this.#video = null;
+    if (kind === 'h264' && (!shown || ended.code === NOT_H264 || ended.code === 0)) {
+      this.#note.textContent = 'Starting the live video…';
+      this.#begin('mpeg1');
+      return;
+    }
+    this.#stopped = true;
+    this.#onEnd(ended.reason || 'there is no live video now');
   }
 }

@@ -77,5 +77,6 @@ export class CpuMeter {
   }
 }
 
-const busySeconds = (): number =>
+/** CPU time of the whole machine since its start. */
+export const busySeconds = (): number =>
   cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0) / 1_000;

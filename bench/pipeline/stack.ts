@@ -44,6 +44,7 @@ export async function startProvider(order: ProviderOrder): Promise<Provider> {
 }
 
 export interface OwnGantry extends RuntimeFile {
+  readonly process: ChildProcess;
   /** Gantry, nats-server and redis-server, for `CpuMeter`. */
   readonly pids: ReadonlyMap<string, number>;
   stop(): Promise<void>;
@@ -57,6 +58,10 @@ export interface GantryOptions {
   readonly concurrent?: number;
   /** Folder for a CPU profile of Gantry's process, written at its end. */
   readonly profile?: string;
+  /** A program in place of `src/main.ts`; it gets a channel for messages. */
+  readonly program?: string;
+  /** Name of its detector; default Gantry's. */
+  readonly model?: string;
 }
 
 /** Starts Gantry as `npm start` does, without cameras, on a new data folder and free ports. */
@@ -65,6 +70,8 @@ export async function startGantryProcess({
   root = join(import.meta.dirname, '..', '..'),
   concurrent,
   profile,
+  program,
+  model,
 }: GantryOptions): Promise<OwnGantry> {
   const dataDir = await mkdtemp(join(tmpdir(), 'gantry-bench-'));
   const keysFile = join(dataDir, 'api_keys.yaml');
@@ -90,7 +97,7 @@ export async function startGantryProcess({
     process.execPath,
     [
       ...profiling,
-      join(root, 'src', 'main.ts'),
+      program ?? join(root, 'src', 'main.ts'),
       '--no-demo',
       '--port',
       '0',
@@ -100,8 +107,9 @@ export async function startGantryProcess({
       keysFile,
       '--log-level',
       'warn',
+      ...(model === undefined ? [] : ['--model', model]),
     ],
-    { env, stdio: ['ignore', 'inherit', 'inherit'] },
+    { env, stdio: ['ignore', 'inherit', 'inherit', ...(program === undefined ? [] : (['ipc'] as const))] },
   );
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const stop = async (): Promise<void> => {
@@ -122,7 +130,7 @@ export async function startGantryProcess({
           .map(([, pid]): [string, number] => [name, pid]),
       ),
     ]);
-    return { ...running, pids, stop };
+    return { ...running, process: child, pids, stop };
   } catch (thrown) {
     await stop();
     throw thrown;

@@ -2,11 +2,13 @@ import type { ActorDefinition } from '../runtime/actor.ts';
 import { child, type ChildSpec, dynamic, type Spec, supervisor, type SupervisorSpec } from '../runtime/supervision.ts';
 import { aggregatorActor } from './aggregator.ts';
 import type { AggregatorInit } from './aggregator/aggregator.types.ts';
+import { alertClipsActor, type AlertClipsInit } from './alert-clips.ts';
 import { alertImagesActor, type AlertImagesInit } from './alert-images.ts';
 import { alertWriterActor, type AlertWriterInit } from './alert-writer.ts';
 import { callerActor } from './caller.ts';
 import type { CameraInit, CameraMessage } from './camera/camera.types.ts';
 import { cameraRegistryActor, type CameraRegistryInit } from './camera-registry.ts';
+import { clipsActor, type ClipsInit } from './clips.ts';
 import { onDemandActor, type OnDemandInit } from './on-demand-actor.ts';
 import { webhooksActor, type WebhooksInit } from './webhooks.ts';
 import { imagingActor, type ImagingInit } from './imaging.ts';
@@ -22,6 +24,7 @@ export interface TreeInits {
   readonly aggregator: {
     readonly webhooks: () => WebhooksInit;
     readonly alertImages: () => AlertImagesInit;
+    readonly alertClips: () => AlertClipsInit;
     /** Null when the operator switched Redis off. */
     readonly alertWriter: (() => AlertWriterInit) | null;
     readonly aggregator: () => AggregatorInit;
@@ -31,6 +34,7 @@ export interface TreeInits {
     readonly taskGenerator: () => TaskGeneratorInit;
     readonly publisher: () => PublisherInit;
     readonly imaging: () => ImagingInit;
+    readonly clips: () => ClipsInit;
     readonly cameraRegistry: () => CameraRegistryInit;
   } | null;
 }
@@ -64,11 +68,13 @@ const webParts = ({ onDemand }: InitsOf<'web'>): readonly Spec[] => [child('on-d
 const aggregatorParts = ({
   webhooks,
   alertImages,
+  alertClips,
   alertWriter,
   aggregator,
 }: InitsOf<'aggregator'>): readonly Spec[] => [
   child('webhooks', webhooksActor, webhooks),
   child('alert-images', alertImagesActor, alertImages),
+  child('alert-clips', alertClipsActor, alertClips),
   ...(alertWriter === null ? [] : [child('alert-writer', alertWriterActor, alertWriter)]),
   // Aggregation is a third of the work for a group, and viewers wait for it: it has a thread of its own.
   child('aggregator', aggregatorActor, aggregator, {
@@ -85,7 +91,13 @@ const schedulerParts = ({ keyPool, scheduler }: InitsOf<'scheduler'>): readonly 
   child('scheduler', schedulerActor, scheduler, { shutdownTimeoutMs: 4_000 }),
 ];
 
-const camerasParts = ({ taskGenerator, publisher, imaging, cameraRegistry }: InitsOf<'cameras'>): readonly Spec[] => [
+const camerasParts = ({
+  taskGenerator,
+  publisher,
+  imaging,
+  clips,
+  cameraRegistry,
+}: InitsOf<'cameras'>): readonly Spec[] => [
   child('task-generator', taskGeneratorActor, taskGenerator),
   child('publisher', publisherActor, publisher),
   child('imaging', imagingActor, imaging),
@@ -93,6 +105,7 @@ const camerasParts = ({ taskGenerator, publisher, imaging, cameraRegistry }: Ini
   // restarts.
   dynamic('cameras', { intensity: { maxRestarts: 10_000, withinMs: 10_000 } }),
   child('camera-registry', cameraRegistryActor, cameraRegistry),
+  child('clips', clipsActor, clips),
 ];
 
 /** Where each camera runs: in a worker thread, or in a process that even a fault in native code does not leave. */

@@ -3,7 +3,7 @@ import { KEY_POOL } from '../actors/key-pool.ts';
 import { SCHEDULER } from '../actors/scheduler/scheduler.types.ts';
 import type { HttpServer } from '../http/server.ts';
 import type { Encoder } from '../imaging/jpeg-encoder.ts';
-import { ANY_BODY } from '../infra/bus.ts';
+import { ANY_BODY, type ClipStore } from '../infra/bus.ts';
 import { CounterTotals } from '../infra/metric-table.ts';
 import { CIRCUIT_STATES, type FeedFigures, type Metrics } from '../infra/metrics.ts';
 import type { NatsBus } from '../infra/nats/nats-bus.ts';
@@ -18,6 +18,7 @@ import type { SchedulerWatch } from './scheduler-watch.ts';
 export interface MetricSources {
   readonly system: ActorSystem;
   readonly bus: Pick<NatsBus, 'pull' | 'deadLetters'>;
+  readonly clips: Pick<ClipStore, 'bytes'>;
   readonly redis: RedisStore | null;
   readonly encoder: Encoder | null;
   readonly roles: readonly Role[];
@@ -33,7 +34,7 @@ const MOST_ACTORS = 1_000;
 /** Reads figures kept outside the registry before every scrape. Actors record their own, through `ctx.metrics`. */
 export function bindMetrics(
   metrics: Metrics,
-  { system, bus, redis, encoder, roles, http, schedulerWatch }: MetricSources,
+  { system, bus, clips, redis, encoder, roles, http, schedulerWatch }: MetricSources,
 ): void {
   const totals = new CounterTotals(metrics);
   metrics.beforeScrape('tree', () => {
@@ -56,6 +57,8 @@ export function bindMetrics(
   if (roles.includes('scheduler')) bindScheduler(metrics, system);
   if (schedulerWatch !== null) bindBudget(metrics, system, schedulerWatch);
   if (roles.includes('cameras')) bindCameras(metrics, system);
+  if (roles.includes('aggregator'))
+    metrics.beforeScrape('clips', async () => metrics.set('alert_clip_store_bytes', await clips.bytes()));
   bindConsumers(metrics, bus, redis !== null);
 }
 
@@ -79,11 +82,17 @@ export function showTree(metrics: Pick<Metrics, 'replace'>, snapshot: TreeSnapsh
   );
 }
 
+const byKind = (counts: Readonly<Record<string, number>>) =>
+  Object.entries(counts).map(([kind, count]) => [{ kind }, count] as const);
+
 export function showFeed(metrics: Pick<Metrics, 'replace'>, figures: FeedFigures): void {
+  const { viewers, skipped } = figures.live;
   metrics.replace('feed_viewers', [
     [{ feed: 'live' }, figures.viewers],
-    [{ feed: 'preview' }, figures.previewViewers],
+    [{ feed: 'preview' }, Object.values(viewers).reduce((sum, count) => sum + count, 0)],
   ]);
+  metrics.replace('live_viewers', byKind(viewers));
+  metrics.replace('live_skipped_total', byKind(skipped));
   metrics.replace('feed_dropped_total', [[{ kind: 'frame' }, figures.droppedFrames]]);
   metrics.replace('feed_refused_total', [[{}, figures.refusedViewers]]);
   metrics.replace('feed_closed_slow_total', [[{}, figures.closedSlow]]);
@@ -99,6 +108,7 @@ function bindConsumers(metrics: Metrics, bus: MetricSources['bus'], withRedis: b
     { stream: streams.detections, durable: consumers.aggregatorDetections },
     { stream: streams.results, durable: consumers.aggregatorResults },
     { stream: streams.alerts, durable: consumers.alertImages },
+    { stream: streams.alerts, durable: consumers.alertClips },
     // Without Redis there is no alert writer.
     ...(withRedis ? [{ stream: streams.alerts, durable: consumers.alertWriter }] : []),
     ...PRIORITIES_URGENT_FIRST.map((priority) => ({ stream: streams.tasks, durable: consumers.scheduler(priority) })),

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { AggregatorInit } from '../actors/aggregator/aggregator.types.ts';
 import type { TreeInits } from '../actors/tree.ts';
 import type { Encoder } from '../imaging/jpeg-encoder.ts';
-import type { AlertImageStore, Bus, ImageStore } from '../infra/bus.ts';
+import type { AlertImageStore, Bus, ClipStore, ImageStore, Requests } from '../infra/bus.ts';
 import type { Egress } from '../infra/egress.ts';
 import type { OnDemandStore } from '../infra/nats/on-demand-store.ts';
 import type { RedisStore } from '../infra/redis/store.ts';
@@ -18,6 +18,8 @@ export interface AggregatorRole {
   readonly images: ImageStore;
   /** Pictures of alerts, kept as long as the alerts. */
   readonly kept: AlertImageStore;
+  readonly requests: Requests;
+  readonly clips: ClipStore;
   readonly encoder: Encoder;
   readonly egress: Egress;
   readonly onDemand: OnDemandStore;
@@ -36,6 +38,8 @@ export const aggregatorInits = ({
   redis,
   images,
   kept,
+  requests,
+  clips,
   encoder,
   egress,
   onDemand,
@@ -44,6 +48,7 @@ export const aggregatorInits = ({
 }: AggregatorRole): NonNullable<TreeInits['aggregator']> => ({
   webhooks: () => webhooksInit(config, bus, egress, onDemand),
   alertImages: () => ({ bus, images, kept, encoder }),
+  alertClips: () => ({ bus, requests, clips }),
   alertWriter: redis === null ? null : () => ({ bus, redis }),
   aggregator: () => ({
     natsUrl,

@@ -4,7 +4,7 @@ import { CAMERA_REGISTRY } from '../actors/camera-registry.ts';
 import type { FreshnessSettings } from '../actors/scheduler/scheduler.types.ts';
 import type { TreeInits } from '../actors/tree.ts';
 import type { Encoder } from '../imaging/jpeg-encoder.ts';
-import type { Bus, ImageStore } from '../infra/bus.ts';
+import type { Bus, ClipStore, ImageStore, Requests } from '../infra/bus.ts';
 import { FileCameraStore } from '../infra/camera-store.ts';
 import type { Log } from '../infra/log.ts';
 import type { CameraStatus } from '../messages/camera.ts';
@@ -34,7 +34,7 @@ export async function useCameraResources(stack: StartStack, config: GantryConfig
   const { path: ffmpeg } = await stack.step('ffmpeg', findFfmpeg, () => undefined);
   const model = await stack.step(
     'model',
-    () => useModel(config.model, log),
+    () => useModel(config, log),
     () => undefined,
   );
   const demo = await stack.step(
@@ -66,6 +66,8 @@ export interface CamerasRole extends CameraHooks {
   readonly running: Promise<unknown>;
   readonly bus: Bus;
   readonly images: ImageStore;
+  readonly requests: Requests;
+  readonly clips: ClipStore;
   readonly encoder: Encoder;
   readonly onStatus: (status: CameraStatus) => void;
   /** As the key file has them now. */
@@ -82,6 +84,8 @@ export function camerasInits({
   running,
   bus,
   images,
+  requests,
+  clips,
   encoder,
   onStatus,
   freshness,
@@ -121,6 +125,7 @@ export function camerasInits({
       },
     }),
     imaging: () => ({ encoder, images }),
+    clips: () => ({ requests, clips }),
     cameraRegistry: () => ({
       store: new FileCameraStore({ path: join(config.dataDir, 'cameras.json'), log, notices: dataNotices }),
       spawner,

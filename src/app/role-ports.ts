@@ -1,5 +1,5 @@
 import type { HttpPorts } from '../http/ports.ts';
-import type { ImageStore } from '../infra/bus.ts';
+import type { ClipStore, ImageStore } from '../infra/bus.ts';
 import type { Egress } from '../infra/egress.ts';
 import type { Log } from '../infra/log.ts';
 import type { Metrics } from '../infra/metrics.ts';
@@ -40,6 +40,7 @@ export interface PortParts {
   readonly bus: NatsBus;
   readonly redis: RedisStore | null;
   readonly images: ImageStore;
+  readonly clips: ClipStore;
   readonly egress: Egress;
   readonly metrics: Metrics;
   readonly cameraResources: CameraResources | null;
@@ -56,7 +57,7 @@ export interface PortParts {
 
 /** The ports of the HTTP room: this process's roles directly, other processes' roles over NATS. */
 export function httpPorts(parts: PortParts): HttpPorts {
-  const { config, system, bus, redis, images, egress, metrics, keysAndUsage, schedulerWatch, log } = parts;
+  const { config, system, bus, redis, images, clips, egress, metrics, keysAndUsage, schedulerWatch, log } = parts;
   const has = (role: Role): boolean => config.roles.includes(role);
   const began = performance.now();
   const local = latestFromStream(bus, redis, cameraPort(system, bus, redis, log));
@@ -65,6 +66,7 @@ export function httpPorts(parts: PortParts): HttpPorts {
   return {
     cameras,
     images,
+    clips,
     supervision: {
       tree: () => system.snapshot(),
       deadLetters: () => system.deadLetters(),

@@ -1,12 +1,13 @@
 import { gantryTree } from '../actors/tree.ts';
 import type { FreshnessSettings } from '../actors/scheduler/scheduler.types.ts';
 import type { Encoder } from '../imaging/jpeg-encoder.ts';
-import type { ImageStore } from '../infra/bus.ts';
+import type { ClipStore, ImageStore } from '../infra/bus.ts';
 import type { Egress } from '../infra/egress.ts';
 import type { Log } from '../infra/log.ts';
 import type { Metrics } from '../infra/metrics.ts';
 import { JetStreamAlertImages } from '../infra/nats/image-store.ts';
 import type { NatsBus } from '../infra/nats/nats-bus.ts';
+import { NatsRequests } from '../infra/nats/requests.ts';
 import type { OnDemandStore } from '../infra/nats/on-demand-store.ts';
 import type { RedisStore } from '../infra/redis/store.ts';
 import type { CameraStatus } from '../messages/camera.ts';
@@ -28,6 +29,7 @@ export interface ActorParts {
   readonly bus: NatsBus;
   readonly redis: RedisStore | null;
   readonly images: ImageStore;
+  readonly clips: ClipStore;
   readonly encoder: Encoder | null;
   readonly onDemand: OnDemandStore;
   readonly egress: Egress;
@@ -49,6 +51,7 @@ export interface ActorParts {
 export async function startActors(parts: ActorParts): Promise<ActorSystem> {
   const { config, hooks, bus, images, encoder, metrics, cameraResources, keysAndUsage, log } = parts;
   const running = Promise.withResolvers<void>();
+  const requests = new NatsRequests(bus, log);
   const tree = gantryTree({
     cameras:
       cameraResources === null || encoder === null
@@ -58,6 +61,7 @@ export async function startActors(parts: ActorParts): Promise<ActorSystem> {
             ...hooks,
             cameraResources,
             encoder,
+            requests,
             system: () => system,
             running: running.promise,
             onStatus: (status) => parts.statuses.emit(status),
@@ -71,6 +75,7 @@ export async function startActors(parts: ActorParts): Promise<ActorSystem> {
             natsUrl: parts.nats.url,
             redisUrl: parts.redisServer?.url ?? null,
             kept: new JetStreamAlertImages(bus),
+            requests,
             encoder,
           }),
     web: config.roles.includes('web')

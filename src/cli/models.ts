@@ -5,6 +5,7 @@ import { ModelFamily } from '../messages/model.ts';
 import type { LocatedModel } from '../messages/model.ts';
 import { ModelStoreError } from '../model-store/model-error.ts';
 import { MODELS_DIR, loadModelSpec, readManifest } from '../model-store/manifest.ts';
+import type { ManifestEntry } from '../model-store/manifest.ts';
 import { isPulled, pullModel } from '../model-store/pull.ts';
 import type { PullProgress } from '../model-store/pull.ts';
 import { createDetector } from '../vision/detector.ts';
@@ -76,16 +77,30 @@ async function list(modelsDir: string): Promise<number> {
         : model.source.kind === 'file'
           ? `put ${model.file} into ${modelsDir}`
           : `npm run gantry -- models pull ${model.name}`;
-      const size =
-        model.input.width === undefined || model.input.height === undefined
-          ? 'any'
-          : `${model.input.width}x${model.input.height}`;
-      return [`${model.name}${model.name === manifest.default ? ' *' : ''}`, model.family, size, model.licence, state];
+      return [
+        `${model.name}${model.name === manifest.default ? ' *' : ''}`,
+        model.family,
+        inputOf(model),
+        model.bytes === undefined ? '-' : `${(model.bytes / 1e6).toFixed(1)} MB`,
+        model.ap?.toFixed(1) ?? '-',
+        costOf(model),
+        model.licence,
+        state,
+      ];
     }),
   );
-  printTable([['NAME (* default)', 'FAMILY', 'INPUT', 'LICENCE', 'STATE'], ...rows]);
+  printTable([['NAME (* default)', 'FAMILY', 'INPUT', 'SIZE', 'AP', 'COST', 'LICENCE', 'STATE'], ...rows]);
+  console.log('AP: published, on COCO. COST of a picture: ms of a core as measured, else operations as published.');
   return 0;
 }
+
+const inputOf = ({ input: { width, height } }: ManifestEntry): string =>
+  width === undefined || height === undefined ? 'any' : `${width}x${height}`;
+
+const costOf = ({ cost }: ManifestEntry): string => {
+  if (cost?.ms !== undefined) return `${cost.ms} ms`;
+  return cost?.gflops === undefined ? '-' : `${cost.gflops} GFLOPs`;
+};
 
 function printTable(rows: readonly (readonly string[])[]): void {
   const widths = rows.reduce<number[]>(

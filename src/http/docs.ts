@@ -37,7 +37,7 @@ export async function installDocs(app: App, options: DocsOptions): Promise<void>
         description:
           'Dangerous traffic scenes in RTSP cameras, live. The WebSocket `/ws` carries `{type, data}`: send ' +
           '`subscribe{cameraIds}`, `unsubscribe`, `ping`; it sends `connection_ack`, `camera_status`, ' +
-          '`detection_result`, `alert`, `pong`, `error`. `/ws/live/{cameraId}` is MPEG-1 video for JSMpeg.',
+          '`detection_result`, `alert`, `pong`, `error`. `/ws/live/{cameraId}` is live video.',
       },
       ...(basePath === '' ? {} : { servers: [{ url: basePath }] }),
       components: {

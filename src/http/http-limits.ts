@@ -48,7 +48,9 @@ export interface HttpLimits {
   readonly heartbeatMs: number;
   /** Cameras whose live video is encoded at the same time (one ffmpeg each); over it: 503. */
   readonly maxPreviews: number;
-  /** How long the encoder keeps running after its last viewer left. */
+  /** Cameras whose own H.264 is sent at the same time; over it: 503. */
+  readonly maxLiveStreams: number;
+  /** How long a reader or an encoder keeps running after its last viewer left. */
   readonly previewGraceMs: number;
 }
 
@@ -79,5 +81,6 @@ export const DEFAULT_LIMITS: HttpLimits = {
   messagesPerSecond: 20,
   heartbeatMs: 20_000,
   maxPreviews: 8,
+  maxLiveStreams: 64,
   previewGraceMs: 3_000,
 };

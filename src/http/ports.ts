@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { HistoryPage, HistoryQuery } from '../infra/alert-history.ts';
-import type { ImageStore } from '../infra/bus.ts';
+import type { ClipStore, ImageStore } from '../infra/bus.ts';
 import type { DeadLetterBox } from '../infra/nats/dead-letter-box.ts';
 import type { Aggregate } from '../messages/aggregate.ts';
 import type { CameraConfig, CameraStatus } from '../messages/camera.ts';
@@ -63,6 +63,7 @@ export interface AssessmentPort {
 export interface HttpPorts {
   readonly cameras: CameraPort;
   readonly images: Pick<ImageStore, 'find' | 'get'>;
+  readonly clips: Pick<ClipStore, 'find' | 'read'>;
   readonly supervision: {
     tree(): TreeSnapshot;
     deadLetters(): { readonly total: number; readonly recent: readonly DeadLetter[] };

@@ -2,84 +2,123 @@ import type { CameraId } from '../messages/ids.ts';
 import type { ActorLog } from '../runtime/actor.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { HttpError } from './errors/http-error.ts';
-import { PreviewChannel, type PreviewSocket } from './preview/preview-channel.ts';
-import type { StartEncoder } from './preview/preview-encoder.ts';
+import { type FanOut, LIVE_KINDS, type LiveKind, type PreviewSocket } from './preview/fan-out.ts';
+import { H264FanOut } from './preview/h264-fan-out.ts';
+import { Mpeg1FanOut } from './preview/mpeg1-fan-out.ts';
+import { PreviewChannel } from './preview/preview-channel.ts';
+import type { StartVideo } from './preview/preview-encoder.ts';
 
 export interface PreviewOptions {
   readonly previewSource: (cameraId: CameraId) => Promise<string | null>;
-  /** Null when there is no ffmpeg: live video is refused then. */
-  readonly start: StartEncoder | null;
+  /** Encodes MPEG-1. Null when there is no ffmpeg: that kind is refused then. */
+  readonly encode: StartVideo | null;
+  /** Reads a camera's stream as it came. */
+  readonly read: StartVideo;
   readonly clock: Clock;
   readonly log: ActorLog;
-  readonly maxPreviews: number;
+  /** Cameras at once, by kind. */
+  readonly most: Readonly<Record<LiveKind, number>>;
   readonly graceMs: number;
 }
 
-/** Live video: one encoder per watched camera, shared by its viewers. */
+export interface PreviewFigures {
+  readonly viewers: Readonly<Record<LiveKind, number>>;
+  /** Cameras with viewers. */
+  readonly channels: Readonly<Record<LiveKind, number>>;
+  /** Times since the start that video was skipped for a slow viewer. */
+  readonly skipped: Readonly<Record<LiveKind, number>>;
+}
+
+type Channels = Map<CameraId, PreviewChannel>;
+
+const FAN_OUTS: Readonly<Record<LiveKind, () => FanOut>> = {
+  h264: () => new H264FanOut(),
+  mpeg1: () => new Mpeg1FanOut(),
+};
+const AS: Readonly<Record<LiveKind, string>> = {
+  h264: 'as their own H.264',
+  mpeg1: 'as MPEG-1, which takes an encoder each',
+};
+
+/** Live video: one reader or encoder per watched camera and kind, shared by its viewers. */
 export class Previews {
   readonly #options: PreviewOptions;
-  readonly #channels = new Map<CameraId, PreviewChannel>();
-  #skippedBefore = 0;
+  readonly #channels: Readonly<Record<LiveKind, Channels>> = { h264: new Map(), mpeg1: new Map() };
+  readonly #skippedBefore = { h264: 0, mpeg1: 0 };
 
   constructor(options: PreviewOptions) {
     this.#options = options;
   }
 
   /** The error for one more viewer of this camera; null when it is accepted. */
-  refusal(cameraId: CameraId): HttpError | null {
-    if (this.#options.start === null) return new HttpError('NO_VIDEO', 'there is no ffmpeg to make live video with');
-    if (this.#channels.has(cameraId) || this.#channels.size < this.#options.maxPreviews) return null;
+  refusal(cameraId: CameraId, kind: LiveKind): HttpError | null {
+    if (this.#start(kind) === null) return noEncoder();
+    const channels = this.#channels[kind];
+    const most = this.#options.most[kind];
+    if (channels.has(cameraId) || channels.size < most) return null;
     return new HttpError(
       'NO_VIDEO',
-      `at most ${this.#options.maxPreviews} cameras can be shown live at the same time; close one`,
+      `at most ${most} cameras can be shown live at the same time ${AS[kind]}; close one`,
       { field: 'cameraId', value: cameraId },
     );
   }
 
   /** Adds a viewer; the returned function removes it. Throws the error that {@link refusal} returns. */
-  watch(cameraId: CameraId, socket: PreviewSocket): () => void {
-    const { start } = this.#options;
-    const refusal = this.refusal(cameraId);
-    if (refusal !== null || start === null)
-      throw refusal ?? new HttpError('NO_VIDEO', 'there is no ffmpeg to make live video with');
-    const channel = this.#channels.get(cameraId) ?? this.#open(cameraId, start);
+  watch(cameraId: CameraId, kind: LiveKind, socket: PreviewSocket): () => void {
+    const start = this.#start(kind);
+    const refusal = this.refusal(cameraId, kind);
+    if (refusal !== null || start === null) throw refusal ?? noEncoder();
+    const channel = this.#channels[kind].get(cameraId) ?? this.#open(cameraId, kind, start);
     channel.join(socket);
     return () => channel.leave(socket);
   }
 
-  figures(): { readonly viewers: number; readonly channels: number; readonly skipped: number } {
-    const channels = [...this.#channels.values()];
+  figures(): PreviewFigures {
+    const sum = (kind: LiveKind, of: (channel: PreviewChannel) => number): number =>
+      [...this.#channels[kind].values()].reduce((total, channel) => total + of(channel), 0);
+    const byKind = (of: (kind: LiveKind) => number): Record<LiveKind, number> => ({
+      h264: of('h264'),
+      mpeg1: of('mpeg1'),
+    });
     return {
-      viewers: channels.reduce((sum, channel) => sum + channel.viewers, 0),
-      channels: channels.length,
-      skipped: channels.reduce((sum, channel) => sum + channel.skipped, this.#skippedBefore),
+      viewers: byKind((kind) => sum(kind, ({ viewers }) => viewers)),
+      channels: byKind((kind) => this.#channels[kind].size),
+      skipped: byKind((kind) => this.#skippedBefore[kind] + sum(kind, ({ skipped }) => skipped)),
     };
   }
 
   /** The camera was removed. */
   forget(cameraId: CameraId): void {
-    this.#channels.get(cameraId)?.close(1001, 'the camera was removed');
+    for (const kind of LIVE_KINDS) this.#channels[kind].get(cameraId)?.close(1001, 'the camera was removed');
   }
 
   close(): void {
-    for (const channel of this.#channels.values()) channel.close(1001, 'Gantry is stopping');
+    for (const kind of LIVE_KINDS)
+      for (const channel of this.#channels[kind].values()) channel.close(1001, 'Gantry is stopping');
   }
 
-  #open(cameraId: CameraId, start: StartEncoder): PreviewChannel {
+  #start(kind: LiveKind): StartVideo | null {
+    return kind === 'h264' ? this.#options.read : this.#options.encode;
+  }
+
+  #open(cameraId: CameraId, kind: LiveKind, start: StartVideo): PreviewChannel {
     const { clock, log, graceMs, previewSource } = this.#options;
     const channel: PreviewChannel = new PreviewChannel({
       cameraId,
       source: () => previewSource(cameraId),
       start,
+      fanOut: FAN_OUTS[kind](),
       clock,
       log,
       graceMs,
       onIdle: () => {
-        this.#skippedBefore += channel.skipped;
-        this.#channels.delete(cameraId);
+        this.#skippedBefore[kind] += channel.skipped;
+        this.#channels[kind].delete(cameraId);
       },
     });
-    this.#channels.set(cameraId, channel);
+    this.#channels[kind].set(cameraId, channel);
     return channel;
   }
 }
+
+const noEncoder = (): HttpError => new HttpError('NO_VIDEO', 'there is no ffmpeg to make MPEG-1 with');

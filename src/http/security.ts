@@ -23,9 +23,10 @@ export interface SecurityOptions {
   readonly routes: RouteTable;
 }
 
-/** Routes that take a ticket in the query, since a browser cannot send a header there: pictures and WebSockets. */
+/** Routes that take a ticket in the query, since a browser cannot send a header there. */
 const TICKET_ROUTES: ReadonlySet<string> = new Set([
   '/api/images/:imageId',
+  '/api/alerts/:id/clip.mp4',
   '/api/cameras/:id/snapshot.jpg',
   '/ws',
   '/ws/live/:cameraId',
@@ -155,6 +156,8 @@ const pagePolicyFor = (options: Pick<SecurityOptions, 'basePath' | 'embedOrigins
     "style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=' " +
       "'sha256-lRyplcblLyRa4o+ZUBNzXETDGwKXzgKgrWbiYOwfTLg='",
     "img-src 'self' data: blob:",
+    // Live video and clips are played from what the page has loaded.
+    'media-src blob:',
     "connect-src 'self'",
     // The page names its base path itself.
     `base-uri ${options.basePath === '' ? "'none'" : "'self'"}`,

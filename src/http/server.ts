@@ -20,6 +20,7 @@ import { LiveFeed } from './live-feed.ts';
 import type { HttpPorts } from './ports.ts';
 import { Previews } from './preview.ts';
 import { ffmpegEncoder } from './preview/preview-encoder.ts';
+import { tapReader } from './preview/tap-reader.ts';
 import { cameraFrameRoutes } from './resources/camera-frames-routes.ts';
 import { cameraRoutes } from './resources/cameras-routes.ts';
 import { imageRoutes } from './resources/images-routes.ts';
@@ -31,6 +32,7 @@ import { probeRoutes } from './resources/probes-routes.ts';
 import { supervisorRoutes } from './resources/supervisor-routes.ts';
 import { socketRoutes } from './resources/sockets-routes.ts';
 import { alertRoutes } from './resources/alerts-routes.ts';
+import { clipRoutes } from './resources/clips-routes.ts';
 import { deadLetterRoutes } from './resources/dead-letters-routes.ts';
 import { ticketRoutes } from './resources/tickets-routes.ts';
 import { assessmentRoutes } from './resources/assessments-routes.ts';
@@ -57,7 +59,7 @@ export interface HttpServerOptions {
   readonly embedOrigins?: readonly string[];
   /** Prefix of every public address, e.g. `/gantry`, whether a proxy strips it or not. Default: none. */
   readonly basePath?: string;
-  /** For live video; null refuses it. */
+  /** For live video as MPEG-1; null refuses that. */
   readonly ffmpegPath: string | null;
   /** Default: the project's `web` folder. */
   readonly webRoot?: string;
@@ -132,10 +134,11 @@ async function createParts(ports: HttpPorts, options: HttpServerOptions, setting
     }),
     previews: new Previews({
       previewSource: (cameraId) => ports.cameras.previewSource(cameraId),
-      start: options.ffmpegPath === null ? null : ffmpegEncoder(options.ffmpegPath),
+      encode: options.ffmpegPath === null ? null : ffmpegEncoder(options.ffmpegPath),
+      read: tapReader,
       clock,
       log,
-      maxPreviews: limits.maxPreviews,
+      most: { h264: limits.maxLiveStreams, mpeg1: limits.maxPreviews },
       graceMs: limits.previewGraceMs,
     }),
     connections: new ConnectionLimit(limits.maxSockets, limits.maxSocketsPerIp),
@@ -166,7 +169,7 @@ export async function createHttpServer(ports: HttpPorts, options: HttpServerOpti
     listen: (host, port) => app.listen({ host, port }),
     figures: () => ({
       ...feed.figures(),
-      previewViewers: previews.figures().viewers,
+      live: previews.figures(),
       refusedViewers: connections.refused,
     }),
     refused: () => refusals.figures(),
@@ -203,6 +206,7 @@ async function installRoutes(
   const pictures = new PictureReader({ images: ports.images, trusted, refusals });
   cameraFrameRoutes(app, cameras, pictures);
   alertRoutes(app, cameras, clock);
+  clipRoutes(app, { clips: ports.clips, clock, trusted, refusals });
   deadLetterRoutes(app, ports.deadLetters);
   imageRoutes(app, pictures);
   supervisorRoutes(app, { supervision, trusted, refusals });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { CameraId, ImageId } from '../messages/ids.ts';
+import type { CameraId, ImageId, RequestId } from '../messages/ids.ts';
+import type { ClipRecord, StoredClip } from '../messages/wanted.ts';
 
 /** What every message on the way of the data carries in its NATS headers. */
 export interface Trace {
@@ -154,6 +155,42 @@ export interface Bus {
   follow<T>(options: FollowOptions<T>): void;
   /** Identifies one incarnation of a stream; one that was lost and made anew has another. Rejects `BUS_DOWN`. */
   streamEpoch(stream: string): Promise<string>;
+}
+
+/** How a request ended: answered, with nobody listening, or without an answer in time. */
+export type Answered<T> =
+  | { readonly outcome: 'answered'; readonly body: T }
+  | { readonly outcome: 'nobody' }
+  | { readonly outcome: 'silent' };
+
+/** Requests and their answers over plain NATS, at most once each. */
+export interface Requests {
+  /**
+   * The first answer within `timeoutMs`. Rejects `BUS_DOWN` while there is no connection and when it is lost,
+   * `BUS_REFUSED` for an answer that does not parse.
+   */
+  ask<T>(subject: string, body: object, parser: Parser<T>, timeoutMs: number): Promise<Answered<T>>;
+  /**
+   * Answers requests, also over reconnects; null leaves a request to others. Requests that do not parse and failures of
+   * `handler` are logged. Returns the unsubscribe.
+   */
+  answer<T>(subject: string, parser: Parser<T>, handler: (body: T) => Promise<object | null>): () => void;
+}
+
+/** Clips of alerts, kept as long as the alerts or until there is no room. All methods reject `BUS_DOWN`. */
+export interface ClipStore {
+  /** What the clip of this alert is like, or why there is none; null while nothing is known. */
+  find(id: RequestId): Promise<ClipRecord | null>;
+  /** Rejects `CLIP_TOO_LARGE`, over 34 MB. */
+  put(id: RequestId, mp4: Uint8Array, span: Pick<StoredClip, 'from' | 'to'>): Promise<void>;
+  putNone(id: RequestId, reason: string): Promise<void>;
+  /**
+   * The bytes from `first` to `last`, which are within the clip, in pieces; one piece at a time is in memory. Rejects
+   * `CLIP_GONE` when a piece was removed.
+   */
+  read(id: RequestId, clip: StoredClip, first: number, last: number): AsyncGenerator<Uint8Array, void, undefined>;
+  /** Bytes of all clips. */
+  bytes(): Promise<number>;
 }
 
 /** Claim checks: JPEGs stored once and read by id. They are gone after 300 s; those of alerts live on, smaller. */

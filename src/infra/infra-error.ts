@@ -3,6 +3,8 @@ export const INFRA_ERRORS = {
   BUS_DOWN: 'NATS cannot be reached',
   BUS_REFUSED: 'NATS refused the message or the request',
   IMAGE_TOO_LARGE: 'a JPEG is over the size a message may have',
+  CLIP_TOO_LARGE: 'a clip is over the size that is kept',
+  CLIP_GONE: 'parts of a clip were removed from the store',
   REDIS_DOWN: 'Redis cannot be reached',
   REDIS_REFUSED: 'Redis holds something else under this key',
   CONFIG_INVALID: 'a configuration value is missing or out of range',

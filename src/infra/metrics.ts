@@ -20,10 +20,13 @@ export type LlmCallStatus =
   | 'unreadable'
   | 'content_refused';
 
+type ByKind = Readonly<Record<string, number>>;
+
 /** The live feed's figures, totals since the start unless said otherwise. */
 export interface FeedFigures {
   readonly viewers: number;
-  readonly previewViewers: number;
+  /** Of live video: viewers now, and times since the start that it was skipped for a slow one, by kind. */
+  readonly live: { readonly viewers: ByKind; readonly skipped: ByKind };
   readonly droppedFrames: number;
   readonly refusedViewers: number;
   readonly closedSlow: number;

@@ -5,9 +5,10 @@ import { z } from 'zod';
  * - `ssd`: two outputs, box codes `[1,N,4]` and class logits `[1,N,1+classes]` (column 0 is background).
  * - `yolox`: one output `[1,N,5+classes]`, undecoded, strides 8/16/32.
  * - `detr`: outputs labels `[1,N]`, boxes `[1,N,4]` (xyxy in px), scores `[1,N]`, and a second input with the size.
+ * - `dfine`: outputs class logits `[1,N,classes]` and boxes `[1,N,4]` (centre, width, height; 0..1 of the picture).
  * - `yolov8`: one output `[1,4+classes,N]` of YOLOv8/YOLO11, xywh in px of the model's input.
  */
-export const ModelFamily = z.enum(['ssd', 'yolox', 'detr', 'yolov8']);
+export const ModelFamily = z.enum(['ssd', 'yolox', 'detr', 'dfine', 'yolov8']);
 export type ModelFamily = z.infer<typeof ModelFamily>;
 
 const PerChannel = z.tuple([z.number(), z.number(), z.number()]);

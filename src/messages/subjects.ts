@@ -1,4 +1,4 @@
-import type { CameraId, ImageId } from './ids.ts';
+import type { CameraId, ImageId, RequestId } from './ids.ts';
 import { PRIORITIES, type Priority } from './task.ts';
 
 const MOST_TOKEN = 64;
@@ -31,6 +31,10 @@ export const subjects = {
   /** JPEGs of alerts, kept as long as the alerts. */
   alertImage: (id: ImageId) => `alert-images.${id}`,
   alertImages: 'alert-images.>',
+  /** The record of an alert's clip, and its parts from 0 on. */
+  alertClip: (id: RequestId) => `alert-clips.${id}`,
+  alertClipPart: (id: RequestId, part: number) => `alert-clips.${id}.${part}`,
+  alertClips: 'alert-clips.>',
   /** Messages that `consumer` of `stream` could not handle. */
   deadLetter: (stream: string, consumer: string) => `dead-letters.${stream}.${consumer}`,
   deadLettersOf: (stream: string) => `dead-letters.${stream}.>`,
@@ -44,6 +48,7 @@ export const subjects = {
   picturesWanted: 'pictures-wanted',
   /** A request: the node that reads the camera stores a clip around an alert, and answers when it has. */
   clipWanted: (camera: CameraId) => `clips-wanted.${camera}`,
+  clipsWanted: 'clips-wanted.*',
   cameraStatus: (camera: CameraId) => `camera-status.${camera}`,
   cameraStatuses: 'camera-status.>',
   /** Core NATS: each scheduler tells the others how busy it is. */
@@ -60,6 +65,7 @@ export const streams = {
   aggregates: 'AGGREGATES',
   alerts: 'ALERTS',
   alertImages: 'ALERT_IMAGES',
+  alertClips: 'ALERT_CLIPS',
   deadLetters: 'DEAD_LETTERS',
 } as const;
 export const consumers = {
@@ -72,6 +78,7 @@ export const consumers = {
   webhooks: 'webhooks',
   alertWriter: 'alert-writer',
   alertImages: 'alert-images',
+  alertClips: 'alert-clips',
 } as const;
 export const PRIORITIES_URGENT_FIRST: readonly Priority[] = PRIORITIES.toReversed();
 

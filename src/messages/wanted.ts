@@ -19,9 +19,31 @@ export const ClipWanted = z.object({
 });
 export type ClipWanted = z.infer<typeof ClipWanted>;
 
-/** The answer to {@link ClipWanted}. */
+/** Most bytes of a clip: 10 s of a camera of 25 Mbit/s, and the tables of its file. */
+export const MOST_CLIP_BYTES = 34 * 1024 * 1024;
+
+/** The answer to {@link ClipWanted}. `none` is final; after `later` the same request may succeed. */
 export const ClipAnswer = z.discriminatedUnion('outcome', [
   z.object({ outcome: z.literal('stored'), bytes: z.int().min(0), from: IsoTime, to: IsoTime }),
   z.object({ outcome: z.literal('none'), reason: z.string().max(MOST.text) }),
+  z.object({ outcome: z.literal('later'), reason: z.string().max(MOST.text) }),
 ]);
 export type ClipAnswer = z.infer<typeof ClipAnswer>;
+
+/** The record of an alert's clip in the store: what the clip is like, or why there is none. */
+export const ClipRecord = z.discriminatedUnion('outcome', [
+  z.object({
+    outcome: z.literal('stored'),
+    bytes: z.int().min(1).max(MOST_CLIP_BYTES),
+    /** Bytes of each part but the last. */
+    partBytes: z
+      .int()
+      .min(1)
+      .max(1024 * 1024),
+    from: IsoTime,
+    to: IsoTime,
+  }),
+  z.object({ outcome: z.literal('none'), reason: z.string().max(MOST.text) }),
+]);
+export type ClipRecord = z.infer<typeof ClipRecord>;
+export type StoredClip = Extract<ClipRecord, { outcome: 'stored' }>;

@@ -6,24 +6,52 @@ export type OnBytes = (received: number, total: number | null) => void;
 /** Largest download, in bytes. */
 const MAX_BYTES = 1024 * 1024 * 1024;
 /** A download without data for longer than this fails. */
-const STALL_MS = 30_000;
+export const STALL_MS = 30_000;
+
+/** Aborts its signal after a time without data. */
+export class StallWatch {
+  readonly #stalled = new AbortController();
+  readonly #stallMs: number;
+  #timer: NodeJS.Timeout;
+
+  constructor(stallMs: number) {
+    this.#stallMs = stallMs;
+    this.#timer = this.#start();
+  }
+
+  get signal(): AbortSignal {
+    return this.#stalled.signal;
+  }
+
+  /** Data came. */
+  touch(): void {
+    clearTimeout(this.#timer);
+    this.#timer = this.#start();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #start(): NodeJS.Timeout {
+    const abort = (): void => this.#stalled.abort(new Error(`no data for ${this.#stallMs / 1_000} s`));
+    return setTimeout(abort, this.#stallMs);
+  }
+}
 
 /** The body at `url`, which may carry a user and password. Rejects with `ModelStoreError` (`DOWNLOAD_FAILED`). */
 export async function fetchBytes(url: string, onBytes?: OnBytes): Promise<Uint8Array> {
-  const stalled = new AbortController();
-  const abort = (): void => stalled.abort(new Error(`no data for ${STALL_MS / 1000} s`));
-  let timer = setTimeout(abort, STALL_MS);
+  const watch = new StallWatch(STALL_MS);
   try {
     const { address, headers } = separateCredentials(url);
-    const response = await fetch(address, { signal: stalled.signal, headers });
+    const response = await fetch(address, { signal: watch.signal, headers });
     if (!response.ok || response.body === null) throw new Error(`HTTP ${response.status}`);
     const length = Number(response.headers.get('content-length'));
     const total = length > 0 ? length : null;
     const chunks: Uint8Array[] = [];
     let received = 0;
     for await (const chunk of response.body) {
-      clearTimeout(timer);
-      timer = setTimeout(abort, STALL_MS);
+      watch.touch();
       received += chunk.length;
       if (received > MAX_BYTES) throw new Error(`larger than ${MAX_BYTES} bytes`);
       chunks.push(chunk);
@@ -37,7 +65,7 @@ export async function fetchBytes(url: string, onBytes?: OnBytes): Promise<Uint8A
         : String(error);
     throw new ModelStoreError('DOWNLOAD_FAILED', cause, {}, error);
   } finally {
-    clearTimeout(timer);
+    watch.stop();
   }
 }
 

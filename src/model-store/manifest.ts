@@ -9,6 +9,10 @@ import { ModelStoreError } from './model-error.ts';
 /** The project's `models/`: the manifest and the models it names. */
 export const MODELS_DIR = join(import.meta.dirname, '..', '..', 'models');
 
+/** The digest proves the file, but plain HTTP over a network would still show what is fetched. */
+const isSafe = (url: string): boolean =>
+  /^https:|^http:\/\/(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?:[:/]|$)/u.test(url);
+
 const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hex digits');
 
 /** The origin of a model. */
@@ -25,9 +29,9 @@ export const ModelSource = z.discriminatedUnion('kind', [
     convert: z.literal('tfjs-ssd'),
   }),
   z.strictObject({
-    /** The `.onnx` itself, over HTTPS; the entry then needs a sha256. */
+    /** The `.onnx` itself; the entry then needs a sha256 and its size. */
     kind: z.literal('url'),
-    url: z.url({ protocol: /^https$/ }),
+    url: z.url({ protocol: /^https?$/ }).refine(isSafe, 'must be https, or http on this machine'),
   }),
   z.strictObject({
     /** The operator puts it into the models folder. */
@@ -47,12 +51,33 @@ export const ManifestEntry = ModelSpec.extend({
   attribution: z.string().min(1),
   /** Of the `.onnx`. */
   sha256: Sha256.optional(),
+  /** Other files of the same model, exported elsewhere, that do as well. */
+  otherSha256: z.array(Sha256).max(10).optional(),
+  /** Size of the `.onnx`. */
+  bytes: z.int().min(1).max(1_000_000_000).optional(),
+  /** Published average precision on COCO, in percent. */
+  ap: z.number().min(0).max(100).optional(),
+  cost: z
+    .strictObject({
+      /** Measured: ms of one core for a picture. */
+      ms: z.number().positive().optional(),
+      /** Published: billions of operations for a picture. */
+      gflops: z.number().positive().optional(),
+    })
+    .optional(),
+  /** Said when it is pulled. */
+  caution: z.string().optional(),
   /** The reason for its settings. */
   why: z.string().optional(),
-}).refine((entry) => entry.source.kind !== 'url' || entry.sha256 !== undefined, {
-  path: ['sha256'],
-  message: 'is needed for a model fetched from a URL',
-});
+})
+  .refine((entry) => entry.source.kind !== 'url' || entry.sha256 !== undefined, {
+    path: ['sha256'],
+    message: 'is needed for a model fetched from a URL',
+  })
+  .refine((entry) => entry.source.kind !== 'url' || entry.bytes !== undefined, {
+    path: ['bytes'],
+    message: 'is needed for a model fetched from a URL',
+  });
 export type ManifestEntry = z.infer<typeof ManifestEntry>;
 
 export const Manifest = z

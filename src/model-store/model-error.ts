@@ -3,7 +3,7 @@ export const MODEL_STORE_ERRORS = {
   UNKNOWN_MODEL: 'neither a name in models/manifest.json nor a readable spec file',
   BAD_SPEC: 'a spec or the manifest does not have the fields it needs',
   MODEL_FILE_MISSING: 'the model must be supplied by the operator and is not there',
-  DOWNLOAD_FAILED: 'the package could not be fetched',
+  DOWNLOAD_FAILED: 'the package or the model could not be fetched',
   INTEGRITY: 'the fetched or converted file does not have the checksum of the manifest',
   NOT_KEPT: 'the model could not be written into the models folder',
   CONVERSION: 'the source model has a part that the converter does not know',

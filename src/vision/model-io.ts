@@ -33,6 +33,8 @@ const USUAL: Readonly<Record<ModelFamily, Usual>> = {
   },
   yolox: { channelOrder: 'bgr', mean: [0, 0, 0], std: [1, 1, 1], fit: 'letterbox-top-left', padValue: 114 },
   detr: { channelOrder: 'rgb', mean: [0, 0, 0], std: [255, 255, 255], fit: 'stretch', padValue: 114 },
+  // Its processor scales to 0..1 and does not normalise.
+  dfine: { channelOrder: 'rgb', mean: [0, 0, 0], std: [255, 255, 255], fit: 'stretch', padValue: 114 },
   yolov8: { channelOrder: 'rgb', mean: [0, 0, 0], std: [255, 255, 255], fit: 'letterbox-centre', padValue: 114 },
 };
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
@@ -74,8 +75,8 @@ describe('live video', { skip: runnable ? false : `no ffmpeg at ${ffmpeg}: insta
     await tap.close();
   });
 
-  const watch = (id: string) => {
-    const socket = new WebSocket(`${base}/ws/live/${id}`);
+  const watch = (id: string, video?: string) => {
+    const socket = new WebSocket(`${base}/ws/live/${id}${video === undefined ? '' : `?video=${video}`}`);
     sockets.push(socket);
     const chunks: Buffer[] = [];
     const closed: { code: number; reason: string }[] = [];
@@ -123,11 +124,54 @@ describe('live video', { skip: runnable ? false : `no ffmpeg at ${ffmpeg}: insta
     one.socket.close();
     two.socket.close();
     await until('the encoder to end', () => tap.readers === 0);
-    assert.equal(server.figures().previewViewers, 0);
+    assert.equal(server.figures().live.viewers['mpeg1'], 0);
+  });
+
+  it("reaches viewers as the camera's own H.264, from one reader, each from a keyframe on", async () => {
+    const one = watch('north', 'h264');
+    await until('video', () => one.bytes() > 20_000, 20_000);
+    const two = watch('north', 'h264');
+    await until('video for the second', () => two.bytes() > 20_000, 20_000);
+    assert.equal(tap.readers, 1, 'one reader');
+    assert.equal(server.figures().live.viewers['h264'], 2);
+    for (const { chunks } of [one, two]) {
+      // One wrong picture, as of a stream that does not begin at a keyframe, is an error.
+      const probe = spawnSync(ffmpeg, ['-v', 'error', '-xerror', '-f', 'mpegts', '-i', '-', '-f', 'null', '-'], {
+        input: Buffer.concat(chunks),
+        encoding: 'utf8',
+      });
+      assert.equal(probe.stderr, '');
+      assert.equal(probe.status, 0);
+    }
+    one.socket.close();
+    two.socket.close();
+    await until('the reader to end', () => tap.readers === 0);
+  });
+
+  it('tells a viewer that its kind of video is another one, or none', async () => {
+    const jpegs = join(folder, 'west');
+    const west = createServer((socket) => socket.write(Buffer.from([0xff, 0xd8, 0xff, 0xe0])));
+    await once(west.listen(jpegs), 'listening');
+    world.add('west');
+    const north = world.previewSource;
+    world.previewSource = `unix:${jpegs}`;
+    try {
+      const viewer = watch('west', 'h264');
+      await until('the close', () => viewer.closed[0]);
+      assert.deepEqual(viewer.closed, [
+        { code: 4415, reason: 'NOT_H264: this camera sends MJPEG; ask for video=mpeg1' },
+      ]);
+    } finally {
+      world.previewSource = north;
+      west.close();
+    }
+    const refused = await server.app.inject('/ws/live/north?video=vp9');
+    assert.equal(refused.statusCode, 400);
+    assert.equal(refused.json().field, 'video');
   });
 
   it('starts again for a viewer who comes later', async () => {
-    const viewer = watch('north');
+    const viewer = watch('north', 'h264');
     await until('video', () => viewer.bytes() > 20_000, 20_000);
   });
 

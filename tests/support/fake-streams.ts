@@ -11,6 +11,7 @@ const SUBJECTS: Readonly<Record<string, string>> = {
   [streams.aggregates]: subjects.aggregates,
   [streams.alerts]: subjects.alerts,
   [streams.alertImages]: subjects.alertImages,
+  [streams.alertClips]: subjects.alertClips,
   [streams.deadLetters]: subjects.deadLetters,
 };
 

@@ -17,7 +17,7 @@ export interface Film {
   readonly fps: number;
   readonly width: number;
   readonly height: number;
-  /** In the order in which they are decoded and shown: there are no B frames. */
+  /** In the order in which they are decoded; that in which they are shown, too, without B frames. */
   readonly units: readonly FilmUnit[];
 }
 
@@ -38,6 +38,11 @@ export interface FilmSpec {
   readonly sar?: string;
   /** Source of libavfilter without size, rate and length. Default `testsrc2`: colours, movement and a clock. */
   readonly source?: string;
+  /**
+   * B frames between two others, H.264 only, default 0. Always as many, so that with 2 the pictures of a GOP of 10 are
+   * shown at 0, 3, 1, 2, 6, 4, 5, 9, 7, 8.
+   */
+  readonly bFrames?: number;
   /** In kbit/s. Default: as the encoder wants. */
   readonly kbps?: number;
 }
@@ -50,8 +55,8 @@ const DELIMITERS: Readonly<Record<'h264' | 'h265', Buffer>> = {
 /** A short film, made by ffmpeg once and then kept in the system's temporary folder. */
 export async function film(spec: FilmSpec = {}): Promise<Film> {
   const { codec = 'h264', width = 320, height = 180, fps = 10, seconds = 2, sar = '1/1', source = 'testsrc2' } = spec;
-  const { gop = fps, kbps } = spec;
-  const encoder = encoderArgs(codec, gop);
+  const { gop = fps, kbps, bFrames = 0 } = spec;
+  const encoder = encoderArgs(codec, gop, bFrames);
   const input = `${source}${source.includes('=') ? ':' : '='}s=${width}x${height}:r=${fps}:d=${seconds}`;
   const rate = kbps === undefined ? [] : ['-b:v', `${kbps}k`, '-maxrate', `${kbps}k`, '-bufsize', `${kbps}k`];
   const args = ['-v', 'error', '-f', 'lavfi', '-i', input, '-vf', `setsar=${sar}`, ...encoder, ...rate];
@@ -60,11 +65,12 @@ export async function film(spec: FilmSpec = {}): Promise<Film> {
   return { codec, fps, width, height, units };
 }
 
-function encoderArgs(codec: VideoCodec, gop: number): readonly string[] {
-  const keys = ['-pix_fmt', 'yuv420p', '-bf', '0', '-g', String(gop)];
+function encoderArgs(codec: VideoCodec, gop: number, bFrames: number): readonly string[] {
+  const keys = ['-pix_fmt', 'yuv420p', '-bf', String(bFrames), '-g', String(gop)];
   switch (codec) {
     case 'h264': {
-      const steady = ['-keyint_min', String(gop), '-sc_threshold', '0', '-preset', 'veryfast'];
+      const order = bFrames === 0 ? [] : ['-x264-params', 'b-adapt=0:b-pyramid=none'];
+      const steady = ['-keyint_min', String(gop), '-sc_threshold', '0', '-preset', 'veryfast', ...order];
       return ['-c:v', 'libx264', ...keys, ...steady, '-bsf:v', 'h264_metadata=aud=insert', '-f', 'h264'];
     }
     case 'h265': {

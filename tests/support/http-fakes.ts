@@ -6,6 +6,7 @@ import type { Aggregate } from '../../src/messages/aggregate.ts';
 import { CameraConfig } from '../../src/messages/camera.ts';
 import type { TreeSnapshot } from '../../src/runtime/inspect.ts';
 import { memoryLog, type LogLine } from './log.ts';
+import { FakeClips } from './fake-clips.ts';
 import { budget, config, healthy, keyStats, record, tree } from './http-samples.ts';
 
 /** The rest of the program, in memory; a test changes what it holds. */
@@ -15,6 +16,7 @@ export class FakeWorld {
   readonly historyQueries: HistoryQuery[] = [];
   readonly alertLists = new Map<string, Aggregate[]>();
   readonly images = new Map<string, Uint8Array>();
+  readonly clips = new FakeClips();
   readonly deadLetters = new Map<number, DeadLetter>();
   readonly removed: string[] = [];
   health: HealthReport | Error = healthy;
@@ -83,6 +85,7 @@ export class FakeWorld {
         },
         get: (id, signal) => this.imageArrives(id, signal),
       },
+      clips: this.clips,
       supervision: {
         tree: () => this.treeNow,
         subscribe: () => () => undefined,

@@ -37,15 +37,15 @@ describe('roles of a process', () => {
 
   it('choose what is supervised: takers before senders, nothing of the other roles', () => {
     const inits: TreeInits = {
-      cameras: { taskGenerator: never, publisher: never, imaging: never, cameraRegistry: never },
+      cameras: { taskGenerator: never, publisher: never, imaging: never, clips: never, cameraRegistry: never },
       scheduler: { keyPool: never, scheduler: never },
-      aggregator: { webhooks: never, alertImages: never, alertWriter: never, aggregator: never },
+      aggregator: { webhooks: never, alertImages: never, alertClips: never, alertWriter: never, aggregator: never },
       web: { onDemand: never },
     };
     const ids = (some: Partial<TreeInits>) =>
       gantryTree({ cameras: null, scheduler: null, aggregator: null, web: null, ...some }).children.map(({ id }) => id);
     const whole = ids(inits);
-    assert.equal(whole.length, 13);
+    assert.equal(whole.length, 15);
     assert.ok(
       whole.indexOf('aggregator') < whole.indexOf('scheduler') &&
         whole.indexOf('scheduler') < whole.indexOf('publisher') &&

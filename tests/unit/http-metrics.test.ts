@@ -110,7 +110,7 @@ describe('metrics', () => {
     metrics.replace('actor_dead_letters_total', [[{}, 2]]);
     showFeed(metrics, {
       viewers: 2,
-      previewViewers: 1,
+      live: { viewers: { h264: 3, mpeg1: 1 }, skipped: { h264: 2, mpeg1: 0 } },
       droppedFrames: 7,
       refusedViewers: 4,
       closedSlow: 1,
@@ -121,6 +121,8 @@ describe('metrics', () => {
     });
     assert.equal(await value(metrics, 'actor_dead_letters_total'), 2);
     assert.equal(await value(metrics, 'feed_viewers{feed="live"}'), 2);
+    assert.equal(await value(metrics, 'live_viewers{kind="h264"}'), 3);
+    assert.equal(await value(metrics, 'live_skipped_total{kind="h264"}'), 2);
     assert.equal(await value(metrics, 'feed_dropped_total{kind="frame"}'), 7);
     assert.equal(await value(metrics, 'feed_gaps_total'), 3);
     assert.equal(await value(metrics, 'feed_replayed_total'), 9);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Previews } from '../../src/http/preview.ts';
-import type { EncoderEvents, StartEncoder } from '../../src/http/preview/preview-encoder.ts';
+import type { StartVideo, VideoEvents } from '../../src/http/preview/preview-encoder.ts';
 import { TS_PACKET, TsAligner, jsmpegHeader, videoSize } from '../../src/http/preview/mpegts.ts';
 import { ManualClock } from '../../src/runtime/testing/manual-clock.ts';
 import { memoryLog } from '../support/log.ts';
@@ -45,18 +45,19 @@ class Viewer {
 
 function setUp(source: () => Promise<string | null> = async () => 'udp://127.0.0.1:5000') {
   const clock = new ManualClock();
-  const encoders: { events: EncoderEvents; stopped: boolean; source: string }[] = [];
-  const start: StartEncoder = (from, events) => {
+  const encoders: { events: VideoEvents; stopped: boolean; source: string }[] = [];
+  const start: StartVideo = (from, events) => {
     const encoder = { events, stopped: false, source: from };
     encoders.push(encoder);
     return { size: () => ({ width: 640, height: 352 }), stop: () => (encoder.stopped = true) };
   };
   const previews = new Previews({
     previewSource: source,
-    start,
+    encode: start,
+    read: start,
     clock,
     log: memoryLog(),
-    maxPreviews: 2,
+    most: { h264: 3, mpeg1: 2 },
     graceMs: 3_000,
   });
   return { clock, encoders, previews };
@@ -68,39 +69,43 @@ describe('live video', () => {
   it('runs one encoder for all viewers of a camera, the header first for each', async () => {
     const { clock, encoders, previews } = setUp();
     const [one, two] = [new Viewer(), new Viewer()];
-    previews.watch('a', one);
+    previews.watch('a', 'mpeg1', one);
     await clock.advance(0);
     encoders[0]!.events.onData(packet);
-    previews.watch('a', two);
+    previews.watch('a', 'mpeg1', two);
     encoders[0]!.events.onData(packet);
     assert.equal(encoders.length, 1);
     assert.deepEqual(one.got, [jsmpegHeader({ width: 640, height: 352 }), packet, packet]);
     assert.deepEqual(two.got, [jsmpegHeader({ width: 640, height: 352 }), packet]);
-    assert.deepEqual(previews.figures(), { viewers: 2, channels: 1, skipped: 0 });
+    assert.deepEqual(previews.figures(), {
+      viewers: { h264: 0, mpeg1: 2 },
+      channels: { h264: 0, mpeg1: 1 },
+      skipped: { h264: 0, mpeg1: 0 },
+    });
   });
 
   it('stops with the last viewer, after a grace in which one may come back', async () => {
     const { clock, encoders, previews } = setUp();
-    const leave = previews.watch('a', new Viewer());
+    const leave = previews.watch('a', 'mpeg1', new Viewer());
     await clock.advance(0);
     leave();
     await clock.advance(2_900);
-    const leaveAgain = previews.watch('a', new Viewer());
+    const leaveAgain = previews.watch('a', 'mpeg1', new Viewer());
     await clock.advance(10_000);
     assert.ok(!encoders[0]!.stopped);
     leaveAgain();
     await clock.advance(3_000);
     assert.ok(encoders[0]!.stopped);
-    assert.equal(previews.figures().channels, 0);
+    assert.equal(previews.figures().channels.mpeg1, 0);
     assert.equal(clock.pending, 0);
   });
 
   it('goes on for a viewer who came back while the encoder was being started', async () => {
     let give: (source: string) => void = () => undefined;
     const { clock, encoders, previews } = setUp(() => new Promise((resolve) => (give = resolve)));
-    previews.watch('a', new Viewer())();
+    previews.watch('a', 'mpeg1', new Viewer())();
     const viewer = new Viewer();
-    previews.watch('a', viewer);
+    previews.watch('a', 'mpeg1', viewer);
     await clock.advance(5_000);
     give('udp://127.0.0.1:1');
     await clock.advance(0);
@@ -111,20 +116,20 @@ describe('live video', () => {
   it('leaves packets out for a slow viewer only', async () => {
     const { clock, encoders, previews } = setUp();
     const [slow, quick] = [new Viewer(), new Viewer()];
-    previews.watch('a', slow);
-    previews.watch('a', quick);
+    previews.watch('a', 'mpeg1', slow);
+    previews.watch('a', 'mpeg1', quick);
     await clock.advance(0);
     slow.bufferedAmount = 2_000_000;
     encoders[0]!.events.onData(packet);
     assert.equal(slow.got.length, 1, 'the header alone');
     assert.equal(quick.got.length, 2);
-    assert.equal(previews.figures().skipped, 1);
+    assert.equal(previews.figures().skipped.mpeg1, 1);
   });
 
   it('starts an encoder that ended again, with back-off, and tells viewers when it is of no use', async () => {
     const { clock, encoders, previews } = setUp();
     const viewer = new Viewer();
-    previews.watch('a', viewer);
+    previews.watch('a', 'mpeg1', viewer);
     await clock.advance(0);
     encoders[0]!.events.onData(packet);
     for (let index = 0; index < 4; index += 1) {
@@ -134,36 +139,57 @@ describe('live video', () => {
     }
     assert.equal(encoders.length, 4);
     assert.deepEqual(viewer.closed, { code: 1013, reason: 'no live video: no input' });
-    assert.equal(previews.figures().channels, 0);
+    assert.equal(previews.figures().channels.mpeg1, 0);
     assert.equal(clock.pending, 0);
   });
 
   it('tells viewers when the camera has no video', async () => {
     const { clock, previews } = setUp(async () => null);
     const viewer = new Viewer();
-    previews.watch('a', viewer);
+    previews.watch('a', 'mpeg1', viewer);
     await clock.advance(60_000);
     assert.deepEqual(viewer.closed, { code: 1013, reason: 'no live video: the camera has no video now' });
   });
 
   it('keeps to the bound of encoders, and goes on when one ends', async () => {
     const { clock, previews } = setUp();
-    const leave = previews.watch('a', new Viewer());
-    previews.watch('b', new Viewer());
-    assert.equal(previews.refusal('a'), null);
-    assert.match(previews.refusal('c')!.message, /at most 2 cameras/u);
-    assert.throws(() => previews.watch('c', new Viewer()), { code: 'NO_VIDEO' });
+    const leave = previews.watch('a', 'mpeg1', new Viewer());
+    previews.watch('b', 'mpeg1', new Viewer());
+    assert.equal(previews.refusal('a', 'mpeg1'), null);
+    assert.match(previews.refusal('c', 'mpeg1')!.message, /at most 2 cameras/u);
+    assert.throws(() => previews.watch('c', 'mpeg1', new Viewer()), { code: 'NO_VIDEO' });
     await clock.advance(0);
     leave();
     await clock.advance(3_000);
-    assert.equal(previews.refusal('c'), null);
+    assert.equal(previews.refusal('c', 'mpeg1'), null);
+  });
+
+  it('has a bound of its own for each kind', async () => {
+    const { clock, encoders, previews } = setUp();
+    for (const id of ['a', 'b']) previews.watch(id, 'mpeg1', new Viewer());
+    for (const id of ['a', 'b', 'c']) previews.watch(id, 'h264', new Viewer());
+    await clock.advance(0);
+    assert.equal(encoders.length, 5);
+    assert.match(previews.refusal('d', 'h264')!.message, /at most 3 cameras .* H\.264/u);
+    assert.deepEqual(previews.figures().viewers, { h264: 3, mpeg1: 2 });
+  });
+
+  it('closes the viewers of a stream that is not what they asked for, and forgets it', async () => {
+    const { clock, encoders, previews } = setUp();
+    const viewer = new Viewer();
+    previews.watch('a', 'h264', viewer);
+    await clock.advance(0);
+    encoders[0]!.events.onData(Buffer.from([0xff, 0xd8]));
+    assert.equal(viewer.closed!.code, 4415);
+    assert.ok(encoders[0]!.stopped);
+    assert.equal(previews.figures().channels.h264, 0);
   });
 
   it('ends when the camera is removed while its source is looked up', async () => {
     let give: (source: string) => void = () => undefined;
     const { clock, encoders, previews } = setUp(() => new Promise((resolve) => (give = resolve)));
     const viewer = new Viewer();
-    previews.watch('a', viewer);
+    previews.watch('a', 'mpeg1', viewer);
     previews.forget('a');
     give('udp://127.0.0.1:1');
     await clock.advance(0);

@@ -44,14 +44,15 @@ describe('npm run gantry -- models', () => {
     assert.equal(await run(['list', '--models-dir', folder]), 0);
     assert.match(
       lines(),
-      /ssd-mobilenet-v2 \* +ssd +448x256 +Apache-2\.0 +npm run gantry -- models pull ssd-mobilenet-v2/,
+      /ssd-mobilenet-v2 \* +ssd +448x256 +18\.0 MB +22\.0 +19 ms +Apache-2\.0 +npm run gantry -- models pull ssd-mob/,
     );
-    assert.match(lines(), /yolox-nano +yolox +416x416 +Apache-2\.0 +put yolox_nano\.onnx into/);
+    assert.match(lines(), /yolox-s +yolox +640x640 +35\.9 MB +40\.5 +26\.8 GFLOPs +Apache-2\.0 +npm run gantry/);
+    assert.match(lines(), /deimv2-femto +detr +416x416 +4\.1 MB +31\.0 +- +Apache-2\.0 +put deimv2_\S+\.onnx into/);
   });
 
   it('pull of a model that must be supplied, or that nobody knows, fails with the reason', async () => {
-    assert.equal(await run(['pull', 'yolox-nano', '--models-dir', folder]), 1);
-    assert.match(lines(), /MODEL_FILE_MISSING: yolox-nano/);
+    assert.equal(await run(['pull', 'deimv2-femto', '--models-dir', folder]), 1);
+    assert.match(lines(), /MODEL_FILE_MISSING: deimv2-femto/);
     assert.equal(await run(['pull', 'yolo', '--models-dir', folder]), 1);
     assert.match(lines(), /UNKNOWN_MODEL: no model is called "yolo"/);
   });

@@ -44,7 +44,7 @@ describe('the manifest of the project', () => {
   it('an unknown name is refused with the names there are', async () => {
     await assert.rejects(loadModelSpec('ssd'), {
       code: 'UNKNOWN_MODEL',
-      message: /"ssd".*ssd-mobilenet-v2, yolox-nano, deimv2-femto/,
+      message: /"ssd".*ssd-mobilenet-v2, yolox-nano, yolox-tiny, yolox-s, dfine-n, deimv2-femto/,
     });
   });
 });
@@ -78,12 +78,19 @@ describe('a manifest', () => {
     assert.deepEqual(issues({ default: 'a', models: [{ ...model, file: '../a.onnx' }] }), ['models.0.file']);
     assert.deepEqual(
       issues({ default: 'a', models: [{ ...model, source: { kind: 'url', url: 'https://example.org/a.onnx' } }] }),
-      ['models.0.sha256'],
+      ['models.0.sha256', 'models.0.bytes'],
     );
     assert.deepEqual(
       issues({
         default: 'a',
-        models: [{ ...model, source: { kind: 'url', url: 'http://example.org/a.onnx' }, sha256: 'a'.repeat(64) }],
+        models: [
+          {
+            ...model,
+            source: { kind: 'url', url: 'http://127.0.0.1.example.org/a' },
+            sha256: 'a'.repeat(64),
+            bytes: 1,
+          },
+        ],
       }),
       ['models.0.source.url'],
     );

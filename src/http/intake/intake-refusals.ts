@@ -8,6 +8,7 @@ const REFUSALS = {
   uploads: 'a picture for which there was no place',
   followers: 'too many followers of the supervision events',
   images: 'too many requests that wait for a picture',
+  clips: 'too many downloads of clips',
 } as const;
 export type Refusal = keyof typeof REFUSALS;
 
@@ -36,6 +37,7 @@ export class Refusals {
       uploads: of('uploads'),
       followers: of('followers'),
       images: of('images'),
+      clips: of('clips'),
     };
   }
 }

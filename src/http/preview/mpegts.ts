@@ -6,6 +6,8 @@ export interface VideoSize {
 
 /** Bytes of an MPEG-TS packet (ISO/IEC 13818-1). */
 export const TS_PACKET = 188;
+/** First byte of each packet. */
+export const TS_SYNC = 0x47;
 
 /** Cuts a byte stream of MPEG-TS at packet boundaries, so that a chunk can be skipped without tearing a packet. */
 export class TsAligner {

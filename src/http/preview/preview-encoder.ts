@@ -5,26 +5,28 @@ import { asError } from '../../runtime/errors.ts';
 import { OutputTail } from '../../runtime/output-tail.ts';
 import { TsAligner, videoSize, type VideoSize } from './mpegts.ts';
 
-export interface EncoderEvents {
-  /** Whole MPEG-TS packets of MPEG-1 video. */
-  onData(packets: Buffer): void;
-  /** The encoder ended; called exactly once. `reason` is safe to log. */
+export interface VideoEvents {
+  onData(data: Buffer): void;
+  /** The video ended; called exactly once. `reason` is safe to log. */
   onEnd(reason: string): void;
 }
 
-/** A running ffmpeg that turns the MPEG-TS of a camera's socket into MPEG-1. */
-export interface Encoder {
-  /** Known before the first data. */
+/** A camera's video on its way to viewers. */
+export interface Video {
+  /** Of an encoder: the size of its output, known before the first data. Else null. */
   size(): VideoSize | null;
   stop(): void;
 }
 
-/** Starts an {@link Encoder} on `source`, e.g. `unix:/folder/socket`. Never throws: a failed start calls `onEnd`. */
-export type StartEncoder = (source: string, events: EncoderEvents) => Encoder;
+/** Starts a {@link Video} from `source`, e.g. `unix:/folder/socket`. Never throws: a failed start calls `onEnd`. */
+export type StartVideo = (source: string, events: VideoEvents) => Video;
 
-/** Encoders based on node-rtsp-stream's muxer. */
+/** Largest single allocation of ffmpeg, in bytes. A picture of 8K takes 57 MB; a hostile stream can ask for more. */
+const MAX_ALLOC = 128 * 1024 * 1024;
+
+/** An ffmpeg, started by node-rtsp-stream's muxer, that turns a camera's stream into MPEG-1 in whole TS packets. */
 export const ffmpegEncoder =
-  (ffmpegPath: string): StartEncoder =>
+  (ffmpegPath: string): StartVideo =>
   (source, events) => {
     let size: VideoSize | null = null;
     let ended = false;
@@ -47,7 +49,14 @@ export const ffmpegEncoder =
             url: source,
             ffmpegPath,
             // MPEG-1 allows few frame rates; 25 is one. No audio and no B frames, which would only add delay.
-            ffmpegOptions: { '-an': '', '-r': 25, '-b:v': '1500k', '-bf': 0, '-flush_packets': 1 },
+            ffmpegOptions: {
+              '-an': '',
+              '-r': 25,
+              '-b:v': '1500k',
+              '-bf': 0,
+              '-flush_packets': 1,
+              '-max_alloc': MAX_ALLOC,
+            },
           }),
       );
     } catch (error) {

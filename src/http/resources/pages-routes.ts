@@ -6,10 +6,11 @@ import type { App } from '../server.types.ts';
 
 /** The package exports its builds by condition only; its ES module lies beside them. */
 const PLAYER_FOLDER = dirname(fileURLToPath(import.meta.resolve('@cycjimmy/jsmpeg-player')));
+const LIVE_PLAYER_FOLDER = dirname(fileURLToPath(import.meta.resolve('mpegts.js')));
 const hidden = { schema: { hide: true } };
 
 /**
- * The page and its files, and the video player, which the page loads on demand.
+ * The page and its files, and the video players, which the page loads on demand.
  *
  * @param basePath prefix of every public address; `''` for none
  */
@@ -33,6 +34,7 @@ export async function pageRoutes(app: App, webRoot: string, basePath: string): P
     });
   }
   app.get('/vendor/jsmpeg.js', hidden, (_request, reply) => reply.sendFile('jsmpeg-player.esm.js', PLAYER_FOLDER));
+  app.get('/vendor/mpegts.js', hidden, (_request, reply) => reply.sendFile('mpegts.js', LIVE_PLAYER_FOLDER));
 }
 
 /** The project's folder of the page. */

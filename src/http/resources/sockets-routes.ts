@@ -13,6 +13,7 @@ import { clientOf } from '../intake/client-address.ts';
 import type { LiveFeed } from '../live-feed.ts';
 import type { CameraPort } from '../ports.ts';
 import type { Previews } from '../preview.ts';
+import { LIVE_KINDS } from '../preview/fan-out.ts';
 import { TicketQuery } from '../schemas/tickets-schema.ts';
 import type { App } from '../server.types.ts';
 
@@ -29,8 +30,10 @@ export interface SocketDeps {
 }
 
 const LiveParams = z.object({ cameraId: CameraId });
+/** `h264`: MPEG-TS with the camera's own H.264. `mpeg1`: for JSMpeg. */
+const LiveQuery = TicketQuery.extend({ video: z.enum(LIVE_KINDS).default('mpeg1') });
 
-/** `/ws`: the live feed. `/ws/live/{cameraId}`: live video for JSMpeg. */
+/** `/ws`: the live feed. `/ws/live/{cameraId}`: live video. */
 export function socketRoutes(app: App, deps: SocketDeps): void {
   const { feed, previews, connections } = deps;
   const limited = async (request: FastifyRequest): Promise<void> => {
@@ -58,7 +61,7 @@ export function socketRoutes(app: App, deps: SocketDeps): void {
     {
       websocket: true,
       config: { upgrades: true },
-      schema: { hide: true, params: LiveParams, querystring: TicketQuery },
+      schema: { hide: true, params: LiveParams, querystring: LiveQuery },
       preHandler: async (request) => {
         await limited(request);
         const { cameraId } = request.params;
@@ -68,20 +71,21 @@ export function socketRoutes(app: App, deps: SocketDeps): void {
             value: cameraId,
           });
         }
-        const refusal = previews.refusal(cameraId);
+        const refusal = previews.refusal(cameraId, request.query.video);
         if (refusal !== null) throw refusal;
       },
     },
     (socket, request) => {
       if (!admit(socket, request, deps)) return;
       const { cameraId } = request.params;
+      const { video } = request.query;
       // Since the check above, another viewer may have taken the last place.
-      const refusal = previews.refusal(cameraId);
+      const refusal = previews.refusal(cameraId, video);
       if (refusal !== null) {
         socket.close(1013, refusal.message.slice(0, 100));
         return;
       }
-      const leave = previews.watch(cameraId, {
+      const leave = previews.watch(cameraId, video, {
         get bufferedAmount() {
           return socket.bufferedAmount;
         },

@@ -1,4 +1,3 @@
-import { createInbox, Empty, type Msg } from 'nats';
 import type { ImageId } from '../../messages/ids.ts';
 import { IMAGE_STREAM, streams, subjects } from '../../messages/subjects.ts';
 import { type Clock, systemClock } from '../../runtime/clock.ts';
@@ -7,14 +6,13 @@ import { awaitImage } from '../image-wait.ts';
 import { InfraError } from '../infra-error.ts';
 import type { NatsBus } from './nats-bus.ts';
 import type { NatsLink } from './connection.ts';
-import { headerBytes, MOST_HEADER_BYTES } from './headers.ts';
+import { directGet } from './direct-get.ts';
 import { store } from './send.ts';
 
 /** Of a picture, where NATS takes messages of 1 MB. */
 const MAX_BYTES = 900_000;
 /** Bytes of a message besides the picture. */
 const OVERHEAD = 1_024;
-const ANSWER_MS = 3_000;
 
 /** {@link ImageStore} as a JetStream stream with one subject per image; every node of the system can read it. */
 export class JetStreamImages implements ImageStore {
@@ -77,31 +75,6 @@ class Pictures {
 
   /** Null when there is none, or no longer. */
   get(stream: string, subject: string, id: ImageId): Promise<Uint8Array | null> {
-    return this.#link.call(`reading image ${id}`, async () => {
-      const answer = await this.#direct(`$JS.API.DIRECT.GET.${stream}.${subject}`);
-      if (answer.data.length > 0) return answer.data;
-      // A status has no body and few headers.
-      if (headerBytes(answer) > MOST_HEADER_BYTES) return null;
-      const { code = 0, description = '' } = answer.headers ?? {};
-      if (code === 404) return null;
-      throw new InfraError('BUS_DOWN', `NATS answered ${code} ${description}`, { id, code });
-    });
-  }
-
-  /**
-   * A direct get: the bytes as they are, where the stream's own API would answer with base64 inside JSON. Not by the
-   * client's `request`, which reads the headers of every answer whatever their number, and anyone may have stored this
-   * message.
-   */
-  #direct(subject: string): Promise<Msg> {
-    return new Promise((resolve, reject) => {
-      const inbox = createInbox();
-      this.#link.nc.subscribe(inbox, {
-        max: 1,
-        timeout: ANSWER_MS,
-        callback: (error, message) => (error === null ? resolve(message) : reject(error)),
-      });
-      this.#link.nc.publish(subject, Empty, { reply: inbox });
-    });
+    return directGet(this.#link, stream, subject, `reading image ${id}`);
   }
 }

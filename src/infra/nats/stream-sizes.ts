@@ -1,7 +1,7 @@
 const MB = 1024 * 1024;
 
 /** Default for all streams together. A bucket of 1 MB for locks comes on top. */
-export const STREAMS_MB = 3_264;
+export const STREAMS_MB = 5_312;
 /** With less, no stream would hold its messages long enough to be useful. */
 export const LEAST_STREAMS_MB = 64;
 /** Least size of a stream: room for four of the largest possible messages. */

@@ -74,6 +74,15 @@ const STREAMS: readonly StreamPlan[] = [
     max_msgs_per_subject: 1,
     allow_direct: true,
   },
+  // A record and parts of at most 512 kB for each clip: about a thousand clips of a camera of 1.5 Mbit/s.
+  {
+    name: streams.alertClips,
+    subjects: [subjects.alertClips],
+    max_age: nanos(30 * DAY),
+    max_bytes: 2048 * MB,
+    max_msgs_per_subject: 1,
+    allow_direct: true,
+  },
   // The window spans the redeliveries of a message whose `term` was lost.
   {
     name: streams.deadLetters,
@@ -162,6 +171,13 @@ const CONSUMERS: readonly ConsumerPlan[] = [
   {
     stream: streams.alerts,
     durable: consumers.alertImages,
+    filter: subjects.alerts,
+    maxAckPending: 64,
+    mostDeliveries: Infinity,
+  },
+  {
+    stream: streams.alerts,
+    durable: consumers.alertClips,
     filter: subjects.alerts,
     maxAckPending: 64,
     mostDeliveries: Infinity,

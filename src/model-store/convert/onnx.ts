@@ -1,4 +1,6 @@
 import protobuf from 'protobufjs';
+import { z } from 'zod';
+import { ModelStoreError } from '../model-error.ts';
 
 /** The part of ONNX that a feed-forward graph needs (field numbers of onnx.proto, IR version 8). */
 const field = (type: string, id: number): protobuf.IField => ({ type, id });
@@ -24,6 +26,7 @@ const root = protobuf.Root.fromJSON({
         name: field('string', 3),
         opType: field('string', 4),
         attribute: repeated('Attribute', 5),
+        domain: field('string', 7),
       },
     },
     Tensor: {
@@ -60,13 +63,25 @@ const root = protobuf.Root.fromJSON({
   },
 });
 
-const [FLOAT, INT64] = [1, 7];
+const FLOAT = 1;
 const [ATTRIBUTE_INT, ATTRIBUTE_STRING, ATTRIBUTE_INTS] = [2, 3, 7];
+/** ONNX's numbers of element types, and their arrays. */
+const ELEMENTS = [
+  [FLOAT, Float32Array],
+  [2, Uint8Array],
+  [3, Int8Array],
+  [6, Int32Array],
+  [7, BigInt64Array],
+] as const;
+/** onnxruntime's own operations, such as the sum of quantized tensors. */
+const MICROSOFT = 'com.microsoft';
 
 export interface OnnxNode {
   readonly op: string;
   readonly inputs: readonly string[];
   readonly output: string;
+  /** Of onnxruntime's own operations rather than ONNX's. */
+  readonly microsoft?: boolean;
   /** A whole number, a list of them, or text. */
   readonly attributes?: Readonly<Record<string, number | readonly number[] | string>>;
 }
@@ -74,7 +89,7 @@ export interface OnnxNode {
 export interface OnnxTensor {
   readonly name: string;
   readonly dims: readonly number[];
-  readonly data: Float32Array | BigInt64Array;
+  readonly data: Float32Array | Uint8Array | Int8Array | Int32Array | BigInt64Array;
 }
 
 /** A float32 input or output; a dimension that is a name is open. */
@@ -117,7 +132,10 @@ export function encodeOnnx(graph: OnnxGraph): Uint8Array {
       irVersion: 8,
       producerName: 'gantry',
       docString: graph.doc,
-      opsetImport: [{ domain: '', version: 13 }],
+      opsetImport: [
+        { domain: '', version: 13 },
+        ...(graph.nodes.some(({ microsoft }) => microsoft === true) ? [{ domain: MICROSOFT, version: 1 }] : []),
+      ],
       graph: {
         name: graph.name,
         node: graph.nodes.map((node) => ({
@@ -125,12 +143,13 @@ export function encodeOnnx(graph: OnnxGraph): Uint8Array {
           output: [node.output],
           name: node.output,
           opType: node.op,
+          ...(node.microsoft === true ? { domain: MICROSOFT } : {}),
           attribute: Object.entries(node.attributes ?? {}).map(([name, value]) => attribute(name, value)),
         })),
         initializer: graph.weights.map(({ name, dims, data }) => ({
           name,
           dims,
-          dataType: data instanceof Float32Array ? FLOAT : INT64,
+          dataType: elementType(data),
           rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
         })),
         input: graph.inputs.map(port),
@@ -138,4 +157,108 @@ export function encodeOnnx(graph: OnnxGraph): Uint8Array {
       },
     })
     .finish();
+}
+
+function elementType(data: OnnxTensor['data']): number {
+  const found = ELEMENTS.find(([, type]) => data instanceof type);
+  if (found === undefined) throw new TypeError('a tensor of this type cannot be written');
+  return found[0];
+}
+
+/** The fields of a decoded message that are read here; protobufjs fills in defaults. */
+const Decoded = z.object({
+  docString: z.string(),
+  graph: z.object({
+    name: z.string(),
+    node: z.array(
+      z.object({
+        input: z.array(z.string()),
+        output: z.array(z.string()).length(1),
+        opType: z.string(),
+        domain: z.enum(['', MICROSOFT]),
+        attribute: z.array(
+          z.object({
+            name: z.string(),
+            i: z.number(),
+            s: z.instanceof(Uint8Array),
+            ints: z.array(z.number()),
+            type: z.literal([ATTRIBUTE_INT, ATTRIBUTE_STRING, ATTRIBUTE_INTS]),
+          }),
+        ),
+      }),
+    ),
+    initializer: z.array(
+      z.object({
+        dims: z.array(z.number()),
+        dataType: z.int(),
+        name: z.string(),
+        rawData: z.instanceof(Uint8Array),
+      }),
+    ),
+    input: z.array(z.unknown()).transform((ports) => ports.map(decodedPort)),
+    output: z.array(z.unknown()).transform((ports) => ports.map(decodedPort)),
+  }),
+});
+const DecodedPort = z.object({
+  name: z.string(),
+  type: z.object({
+    tensorType: z.object({
+      elemType: z.literal(FLOAT),
+      shape: z.object({ dim: z.array(z.object({ dimValue: z.number(), dimParam: z.string() })) }),
+    }),
+  }),
+});
+
+function decodedPort(value: unknown): OnnxPort {
+  const { name, type } = DecodedPort.parse(value);
+  return {
+    name,
+    dims: type.tensorType.shape.dim.map(({ dimValue, dimParam }) => (dimParam === '' ? dimValue : dimParam)),
+  };
+}
+
+/** Reads a file of {@link encodeOnnx}. Throws `ModelStoreError` (`CONVERSION`) for graphs that it does not write. */
+export function decodeOnnx(bytes: Uint8Array): OnnxGraph {
+  try {
+    const type = root.lookupType('Model');
+    const options = { longs: Number, defaults: true, arrays: true, objects: true };
+    const { graph, docString: doc } = Decoded.parse(type.toObject(type.decode(bytes), options));
+    return {
+      name: graph.name,
+      doc,
+      nodes: graph.node.map(({ opType, input, output, domain, attribute: attributes }) => ({
+        op: opType,
+        inputs: input,
+        output: output[0] ?? '',
+        microsoft: domain === MICROSOFT,
+        attributes: Object.fromEntries(
+          attributes.map(({ name, i, s, ints, type: kind }) => [
+            name,
+            kind === ATTRIBUTE_INT ? i : kind === ATTRIBUTE_INTS ? ints : Buffer.from(s).toString('utf8'),
+          ]),
+        ),
+      })),
+      weights: graph.initializer.map(({ name, dims, dataType, rawData }) => ({
+        name,
+        dims,
+        data: elements(dataType, rawData),
+      })),
+      inputs: graph.input,
+      outputs: graph.output,
+    };
+  } catch (thrown) {
+    throw new ModelStoreError(
+      'CONVERSION',
+      'the .onnx is damaged, or has parts that the converter does not write itself',
+      {},
+      thrown,
+    );
+  }
+}
+
+function elements(type: number, raw: Uint8Array): OnnxTensor['data'] {
+  const found = ELEMENTS.find(([number]) => number === type);
+  if (found === undefined) throw new TypeError(`element type ${type}`);
+  // A copy, because the array must start at a multiple of its element's size.
+  return new found[1](Uint8Array.from(raw).buffer);
 }
