@@ -38,6 +38,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'runtime',
     'vision',
     'source',
+    'video',
     'rtsp',
     'decoding',
     'ingest',
