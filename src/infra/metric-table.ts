@@ -13,6 +13,7 @@ export const METRICS = {
     "From a frame's arrival to the end of grouping",
     [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5],
   ),
+  inference_skipped_total: counter('Frames that the detector was spared, as nothing moved in them', 'camera_id'),
   llm_calls_total: counter('Calls to the vision-language model', 'status'),
   llm_latency_seconds: histogram('Duration of one call to the model', [0.25, 0.5, 1, 2, 5, 10, 20, 35]),
   call_send_delay_seconds: histogram(
