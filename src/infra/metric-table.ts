@@ -91,6 +91,7 @@ export const METRICS = {
   ingest_streams: gauge('Cameras that are read, by the state of their stream', 'state'),
   ingest_bytes_total: counter('Bytes received from cameras'),
   ingest_packets_lost_total: counter('RTP packets that never arrived'),
+  ingest_pictures_dropped_total: counter('pictures that came damaged, or without the keyframe that they need'),
   ingest_ring_bytes: gauge('Coded video of the last seconds that is kept, all cameras'),
   pictures_due_total: counter('Pictures of the regular interval that were due'),
   pictures_skipped_total: counter('Of those, the ones that did not come', 'reason'),
