@@ -1,22 +1,11 @@
 import type { Cut, DecodedPicture, Size } from '../decoding/decoding.types.ts';
-import type { SourceAllow } from '../infra/source-policy.ts';
+import type { BurstOutcome, ClipOutcome, StreamSettings } from '../ingest/stream.types.ts';
 import type { CameraId } from '../messages/ids.ts';
-import type { RtspTransport } from '../rtsp/rtsp.types.ts';
 import type { Asking } from '../runtime/message.ts';
-import { address } from '../runtime/ref.ts';
+import { type Address, address } from '../runtime/ref.ts';
 import type { Transferred } from '../runtime/transfer.ts';
 
-/** How a camera is read. Plain data: it crosses threads. */
-export interface StreamSettings {
-  /** With its password: never logged, never sent on. */
-  readonly url: string;
-  readonly transport: RtspTransport;
-  readonly certificateSha256: string | null;
-  /** Hosts that the camera may redirect to; null for all but the forbidden addresses. */
-  readonly allow: SourceAllow | null;
-  /** Socket file where the live preview reads the stream; null for none. */
-  readonly previewSocket: string | null;
-}
+export type { BurstOutcome, ClipOutcome, StreamSettings } from '../ingest/stream.types.ts';
 
 /** How long a camera is read without a further `follow`, in ms. A camera repeats it every third of that. */
 export const FOLLOW_LEASE_MS = 9_000;
@@ -34,27 +23,12 @@ export type IngestMessage =
   | ({ type: 'cut'; cameraId: CameraId; at: number; cuts: readonly Cut[] } & Asking<readonly DecodedPicture[]>)
   /**
    * Decodes the pictures from `from` to `to` (epoch ms, past or coming) at up to `fps` (at most 10) a second and sends
-   * each to the camera's actor as a {@link StreamPicture} with `burst`. Answered when the last was sent.
+   * each to the camera's actor as a {@link StreamPicture} with `burst`. Answered when the last was sent. Rejects
+   * `UNKNOWN_CAMERA`, `BAD_SPAN` (over 60 s, or ending over 30 s from now), `TOO_MANY`.
    */
   | ({ type: 'burst'; cameraId: CameraId; from: number; to: number; fps: number } & Asking<BurstOutcome>)
-  /** The stream from `from` to `to` (epoch ms), copied into an MP4; waits until `to` has passed. */
+  /** The stream from `from` to `to` (epoch ms), copied into an MP4; waits until `to` has passed. Rejects as `burst`. */
   | ({ type: 'clip'; cameraId: CameraId; from: number; to: number } & Asking<ClipOutcome>);
-
-export interface BurstOutcome {
-  readonly sent: number;
-  /** Wanted pictures that were not sent, by reason. */
-  readonly missed: { readonly gone: number; readonly undecodable: number; readonly overBudget: number };
-}
-
-export type ClipOutcome =
-  | {
-      readonly ok: true;
-      readonly mp4: Uint8Array<ArrayBuffer>;
-      /** Of the first and the last picture, epoch ms. */
-      readonly from: number;
-      readonly to: number;
-    }
-  | { readonly ok: false; readonly reason: string };
 
 /** A picture of the stream, from the ingest to the camera's actor. */
 export type StreamPicture = {
@@ -70,5 +44,8 @@ export type StreamPicture = {
   /** Of a look-back, not of the regular interval. */
   readonly burst: boolean;
 };
+
+/** The actor of a camera, as the ingest knows it. */
+export const cameraAddress = (cameraId: CameraId): Address<StreamPicture> => address(`/cameras/${cameraId}`);
 
 export const INGEST = address<IngestMessage>('/ingest');

@@ -6,6 +6,7 @@ import type { AccessUnit } from '../video/access-unit.ts';
 import { dialCamera } from './camera-connection.ts';
 import { type CameraPlace, requestUrl } from './camera-url.ts';
 import { PlayDialogue, type Step } from './play-dialogue.ts';
+import { ReceiveSlab } from './receive-slab.ts';
 import { RtcpReports } from './rtcp-reports.ts';
 import { RtpReceiver } from './rtp-receiver.ts';
 import type { RtspStream, RtspTransport, SessionEnd } from './rtsp.types.ts';
@@ -88,6 +89,10 @@ export class CameraLink {
     return this.#receiver?.stats.lost ?? 0;
   }
 
+  get droppedPictures(): number {
+    return this.#receiver?.droppedPictures ?? 0;
+  }
+
   /** Ends the session at the camera and closes all sockets. Resolves within 1 s. Nothing is reported afterwards. */
   leave(): Promise<void> {
     if (!this.#isOver) {
@@ -100,7 +105,8 @@ export class CameraLink {
   async #open(): Promise<void> {
     const { place, certificateSha256, clock, names } = this.#options;
     const signal = this.#unwanted.signal;
-    const { socket, end } = await dialCamera({ url: place.url, certificateSha256, clock, names, signal });
+    const slab = new ReceiveSlab(() => this.#receiver?.isHolding === true);
+    const { socket, end } = await dialCamera({ url: place.url, certificateSha256, clock, names, signal, slab });
     if (this.#isOver || socket === null) {
       socket?.destroy();
       if (end !== null) this.#end(end);
@@ -112,7 +118,7 @@ export class CameraLink {
       this.#fault = 'code' in error && typeof error.code === 'string' ? error.code : error.message;
     });
     socket.once('close', () => this.#onClosed());
-    socket.on('data', (chunk) => this.#receive(chunk));
+    slab.onChunk = (chunk) => this.#receive(chunk);
     this.#tick();
     this.#perform(this.#dialogue.start());
   }

@@ -62,7 +62,7 @@ export interface DropCounts {
   awaitingKey: number;
   /** Keyframes before the first parameter sets. */
   withoutSets: number;
-  /** Pictures over 8 MB. */
+  /** Pictures over 8 MB; they are among the damaged ones. */
   oversize: number;
 }
 
@@ -112,6 +112,11 @@ export class RtpReceiver {
     this.#sequence = new RtpSequence(options.reorder, (packet, at, gap) => this.#inOrder(packet, at, gap));
   }
 
+  /** Views of packets of an unbroken TCP connection are held, for a picture that is not complete. */
+  get isHolding(): boolean {
+    return this.#current !== null;
+  }
+
   get stats(): RtpStats {
     return {
       received: this.#received,
@@ -121,6 +126,11 @@ export class RtpReceiver {
       ssrc: this.#ssrc,
       dropped: { ...this.#dropped, unusable: this.#sequence.unusable, oversize: this.#oversize },
     };
+  }
+
+  /** Pictures that came and were not passed on. */
+  get droppedPictures(): number {
+    return this.#dropped.damaged + this.#dropped.awaitingKey + this.#dropped.withoutSets;
   }
 
   /**

@@ -39,7 +39,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'runtime',
     'vision',
     'inference',
-    'source',
+    'video',
     'rtsp',
     'decoding',
     'ingest',
