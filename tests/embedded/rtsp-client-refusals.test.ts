@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { before, describe, it, type TestContext } from 'node:test';
 import { ManualClock } from '../../src/runtime/testing/manual-clock.ts';
 import type { CameraLogin, LoginScheme } from '../support/camera-login.ts';
@@ -281,6 +282,25 @@ describe('RTSPS', () => {
     const end = await watchSession(t, odd.url, { certificateSha256: sha256, transport: 'udp' }).ended();
     assert.equal(end.code, 'REFUSED');
     assert.match(end.message, /must be tcp or auto, not udp/u);
+  });
+
+  it('plays by a certificate of a known authority, for the right host only', async (t) => {
+    const { cert, key } = await tls();
+    const odd = await camera(t, { tls: { cert, key } });
+    const known = getCACertificates('default');
+    setDefaultCACertificates([...known, await readFile(certificates.caFile, 'utf8')]);
+    t.after(() => setDefaultCACertificates(known));
+    const watched = watchSession(t, odd.url);
+    await until('the session to play', () => odd.playing > 0 || watched.ends.length > 0, 5_000, 5);
+    odd.send(2);
+    await watched.played();
+    const other = odd.url.replace('127.0.0.1', 'camera.example');
+    const names = () => Promise.resolve([{ address: '127.0.0.1', family: 4 }]);
+    const end = await watchSession(t, other, { names }).ended();
+    assert.equal(end.code, 'CERTIFICATE');
+    assert.match(end.message, /not trusted: ERR_TLS_CERT_ALTNAME_INVALID|not trusted: .*altnames/u);
+    await odd.stop();
+    assert.match((await watched.ended()).code, /^(?:ENDED|UNREACHABLE)$/u);
   });
 
   it('says which certificate came, and asks nothing of a camera that is not trusted', async (t) => {
