@@ -25,9 +25,12 @@ COPY models ./models
 COPY web ./web
 COPY src ./src
 
-# State, downloads and models are all that Gantry writes; the default model is part of the image.
+# State, downloads and models are all that Gantry writes; the default model is part of the image, and its 8-bit variant
+# where the demo footage can be had.
 RUN node src/cli/cli.ts models pull \
- && rm -rf .cache \
+ && apt-get update \
+ && (node src/cli/cli.ts quantize || echo 'no 8-bit detector: floats will be used') \
+ && rm -rf .cache /var/lib/apt/lists/* \
  && mkdir -p data .cache \
  && chown -R node:node data .cache models
 

@@ -1,5 +1,6 @@
 /** The newest high-risk frames of all cameras. */
 import { request, showPicture } from './api.js';
+import { Clip } from './clip.js';
 import { clockTime, el } from './format.js';
 import { marks, summary } from './risk.js';
 
@@ -12,6 +13,8 @@ const LOOKUPS = 4;
 export class Alerts {
   /** Newest first. @type {Aggregate[]} */
   #alerts = [];
+  /** By alert, over its revisions. @type {Map<string, Clip>} */
+  #clips = new Map();
   /** Crops not loaded yet. @type {WeakMap<Element, string>} */
   #crops = new WeakMap();
   /** Loads a crop once it comes near the visible area. */
@@ -45,6 +48,12 @@ export class Alerts {
     this.#alerts = [...fresh, ...others]
       .toSorted((a, b) => Date.parse(b.timestamp) - Date.parse(a.timestamp))
       .slice(0, SHOWN);
+    const shown = new Set(this.#alerts.map((alert) => alert.requestId));
+    for (const [id, clip] of this.#clips) {
+      if (shown.has(id)) continue;
+      clip.close();
+      this.#clips.delete(id);
+    }
     this.#none.hidden = this.#alerts.length > 0;
     this.#list.replaceChildren(...this.#alerts.map((alert) => kept.get(alert.requestId) ?? this.#row(alert)));
   }
@@ -77,6 +86,13 @@ export class Alerts {
     showPicture(crop, image).catch(() => image.remove()); // pictures live for minutes, alerts for longer
   }
 
+  /** @param {string} requestId */
+  #clipOf(requestId) {
+    const clip = this.#clips.get(requestId) ?? new Clip(requestId);
+    this.#clips.set(requestId, clip);
+    return clip;
+  }
+
   /** @param {Aggregate} alert */
   #row(alert) {
     const level = alert.riskAssessment.maxRiskLevel;
@@ -102,6 +118,7 @@ export class Alerts {
         ),
         el('p', {}, el('strong', {}, this.#nameOf(alert.cameraId))),
         el('p', {}, summary(alert)),
+        this.#clipOf(alert.requestId).element,
       ),
     );
     return row;

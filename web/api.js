@@ -88,19 +88,29 @@ function errorBody(status, text) {
 const here = (path) => new URL(`.${path}`, document.baseURI);
 
 /**
- * Loads a stored picture into an element; by fetch, so that the access token goes in a header and not in the address.
+ * Loads a picture or a clip; by fetch, so that the access token goes in a header and not in the address.
+ * @param {string} path
+ * @param {number} timeoutMs
+ * @returns {Promise<Blob>} rejects with an {@link ApiError} when it is not kept any more
+ */
+export async function loadFile(path, timeoutMs) {
+  const known = token();
+  const reply = await fetch(here(path), {
+    headers: known === null ? {} : { authorization: `Bearer ${known}` },
+    signal: AbortSignal.timeout(timeoutMs),
+  });
+  if (!reply.ok) throw new ApiError(reply.status, errorBody(reply.status, await reply.text()));
+  return reply.blob();
+}
+
+/**
+ * Loads a stored picture into an element.
  * @param {string} imageId
  * @param {HTMLImageElement} image
  * @returns {Promise<void>} rejects when the picture is not kept any more
  */
 export async function showPicture(imageId, image) {
-  const known = token();
-  const reply = await fetch(here(`/api/images/${imageId}`), {
-    headers: known === null ? {} : { authorization: `Bearer ${known}` },
-    signal: AbortSignal.timeout(10_000),
-  });
-  if (!reply.ok) throw new ApiError(reply.status, errorBody(reply.status, await reply.text()));
-  const url = URL.createObjectURL(await reply.blob());
+  const url = URL.createObjectURL(await loadFile(`/api/images/${imageId}`, 10_000));
   try {
     image.src = url;
     await image.decode();

@@ -16,6 +16,12 @@ import { natsUrlFrom, redisUrlFrom } from './server-settings.ts';
 export const ROLES = ['cameras', 'scheduler', 'aggregator', 'web'] as const;
 export type Role = (typeof ROLES)[number];
 
+export const MODEL_PRECISIONS = ['auto', 'float', 'int8'] as const;
+export type ModelPrecision = (typeof MODEL_PRECISIONS)[number];
+
+export const INFERENCE_MODES = ['auto', 'own', 'shared'] as const;
+export type InferenceMode = (typeof INFERENCE_MODES)[number];
+
 export interface GantryConfig extends AccessConfig {
   /** Roles of this process; at least one. */
   readonly roles: readonly Role[];
@@ -39,6 +45,12 @@ export interface GantryConfig extends AccessConfig {
   readonly model: string;
   readonly confidence: number;
   readonly iou: number;
+  /** Whether the detector computes in floats or in 8 bits; `auto`: in 8 bits where that agrees well enough. */
+  readonly precision: ModelPrecision;
+  /** Whether cameras have a detector each or share some. */
+  readonly inference: InferenceMode;
+  /** A picture in which nothing moves is given to the detector after so many seconds again; 0 for every picture. */
+  readonly stillSeconds: number;
   /** Whether cameras run in threads or processes. */
   readonly isolation: CameraIsolation;
   readonly language: 'zh' | 'en';
@@ -131,6 +143,9 @@ export function readConfig(
     model: text(values.model, 'GANTRY_MODEL', 'ssd-mobilenet-v2'),
     confidence: number('GANTRY_CONFIDENCE', text(undefined, 'GANTRY_CONFIDENCE', '0.35'), 0.01, 1),
     iou: number('GANTRY_IOU', text(undefined, 'GANTRY_IOU', '0.5'), 0.01, 1),
+    precision: oneOf('GANTRY_MODEL_PRECISION', text(undefined, 'GANTRY_MODEL_PRECISION', 'auto'), MODEL_PRECISIONS),
+    inference: oneOf('GANTRY_INFERENCE', text(undefined, 'GANTRY_INFERENCE', 'auto'), INFERENCE_MODES),
+    stillSeconds: number('GANTRY_STILL_SECONDS', text(undefined, 'GANTRY_STILL_SECONDS', '10'), 0, 3_600),
     isolation: oneOf('isolation', text(values.isolation, 'GANTRY_ISOLATION', 'thread'), ['thread', 'process']),
     language: oneOf('GANTRY_LANGUAGE', text(undefined, 'GANTRY_LANGUAGE', 'en'), ['en', 'zh']),
     ...readAccess(env),

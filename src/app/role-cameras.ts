@@ -34,7 +34,7 @@ export async function useCameraResources(stack: StartStack, config: GantryConfig
   const { path: ffmpeg } = await stack.step('ffmpeg', findFfmpeg, () => undefined);
   const model = await stack.step(
     'model',
-    () => useModel(config.model, log),
+    () => useModel(config, log),
     () => undefined,
   );
   const demo = await stack.step(

@@ -10,6 +10,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     summary: 'download the files for a start: model, demo footage, Redis',
     load: () => import('./prepare.ts'),
   },
+  quantize: { summary: 'make the 8-bit variant of a detector', load: () => import('./quantize-command.ts') },
   'check-e2e': {
     summary: 'follow one camera of a running Gantry through every stage',
     load: () => import('./check-e2e.ts'),

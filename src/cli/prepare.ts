@@ -10,7 +10,7 @@ import { runCommand } from './command-line.ts';
 const USAGE = `usage: npm run gantry -- prepare [--no-footage]
 
 Downloads the files for a start: the default model, Debian's Redis (when none is installed) and the
-demo camera's footage (95 MB). All of it is kept in models/ and .cache/ and
+demo camera's footage (95 MB); on that it makes the model's 8-bit variant. All of it is kept in models/ and .cache/ and
 downloaded once; nothing is installed into the system.`;
 
 interface Step {
@@ -47,12 +47,21 @@ const footage: Step = {
   run: async (say) => ensureDemoFootage({ ffmpeg: (await findFfmpeg()).path, onProgress: say }),
 };
 
+const int8: Step = {
+  name: 'int8',
+  run: async (say) => {
+    // Loads onnxruntime.
+    const { quantizeModel } = await import('./quantize-command.ts');
+    return quantizeModel(null, say);
+  },
+};
+
 /** `gantry prepare`. Exit code 0: all is there; 1: lines "not available: …" name the rest; 2: wrong arguments. */
 export const run = (args: string[]): Promise<number> => runCommand('prepare', USAGE, args, readSteps, prepare);
 
 function readSteps(args: string[]): readonly Step[] {
   const { values } = parseArgs({ args, options: { 'no-footage': { type: 'boolean' } } });
-  return values['no-footage'] === true ? [model, redis] : [model, redis, footage];
+  return values['no-footage'] === true ? [model, redis] : [model, redis, footage, int8];
 }
 
 async function prepare(steps: readonly Step[]): Promise<number> {

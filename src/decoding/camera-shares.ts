@@ -5,6 +5,8 @@ const MAX_CAMERAS = 4_096;
 /** A part of a job of many units is meant to take this long: a due picture waits for one part of a burst at most. */
 const PART_MS = 50;
 const MAX_PART_UNITS = 64;
+/** Streams of a camera and kind that are remembered: several look-backs may run at once. */
+const MAX_STREAMS = 4;
 /** Until it is measured. */
 const FIRST_GUESS_MS = 10;
 /** Weight of the newest part in the mean. */
@@ -21,10 +23,10 @@ export interface CameraShare<S> {
   begun: number;
   /** Mean time for a unit, ms. */
   unitMs: number;
-  /** The stream that the next job may continue; null when its state is lost. */
-  readonly streams: Record<Chain, number | null>;
-  /** Jobs of this camera have continued earlier ones, so state is kept. */
-  readonly keeps: Record<Chain, boolean>;
+  /** Streams whose state the decoder should have, so that a job may continue it; the newest last. */
+  readonly streams: Readonly<Record<Chain, number[]>>;
+  /** A picture of this camera was to continue an earlier one, so the state of pictures is kept. */
+  keepsPictures: boolean;
 }
 
 export class CameraShares<S> {
@@ -37,8 +39,8 @@ export class CameraShares<S> {
       home: null,
       begun: 0,
       unitMs: FIRST_GUESS_MS,
-      streams: { picture: null, burst: null },
-      keeps: { picture: false, burst: false },
+      streams: { picture: [], burst: [] },
+      keepsPictures: false,
     };
     this.#byCamera.delete(cameraId);
     this.#byCamera.set(cameraId, share);
@@ -59,6 +61,19 @@ export class CameraShares<S> {
   leave(home: S): void {
     for (const share of this.#byCamera.values()) if (share.home === home) share.home = null;
   }
+}
+
+/** A job of this stream leaves state that others may continue. */
+export function remember({ streams }: Pick<CameraShare<unknown>, 'streams'>, chain: Chain, stream: number): void {
+  lose({ streams }, chain, stream);
+  streams[chain].push(stream);
+  if (streams[chain].length > MAX_STREAMS) streams[chain].shift();
+}
+
+/** The state of this stream is lost. */
+export function lose({ streams }: Pick<CameraShare<unknown>, 'streams'>, chain: Chain, stream: number): void {
+  const at = streams[chain].indexOf(stream);
+  if (at !== -1) streams[chain].splice(at, 1);
 }
 
 /** Units for the next part. */

@@ -196,11 +196,10 @@ export class DecoderPool {
     this.#totals.died += 1;
     this.shares.leave(slot);
     if (inHand === null) this.#options.log.error({ reason }, 'a decoder ended; it is replaced');
-    else this.#blame(inHand.cameraId, reason, timedOut);
-    if (inHand !== null) {
-      const code = timedOut ? 'TIMED_OUT' : 'DECODER_DIED';
+    else {
       const why = timedOut ? 'the picture took the decoder too long' : `the decoder ended: ${reason}`;
-      inHand.fail(new DecodeError(code, why));
+      this.#blame(inHand.cameraId, why);
+      inHand.fail(new DecodeError(timedOut ? 'TIMED_OUT' : 'DECODER_DIED', why));
       this.#partUnits.delete(inHand);
       this.#settle(inHand, 'done');
     }
@@ -212,19 +211,20 @@ export class DecoderPool {
     this.dispatch();
   }
 
-  #blame(cameraId: string, reason: string, timedOut: boolean): void {
+  #blame(cameraId: string, reason: string): void {
     const { log, clock } = this.#options;
     const verdict = this.#deaths.note(cameraId, clock.now());
-    const how = timedOut ? 'took a decoder too long' : 'ended a decoder';
-    if (verdict === 'isolated') {
-      log.error({ cameraId, reason }, `a picture of the camera ${how} again; it gets a decoder of its own`);
+    const fields = { cameraId, reason };
+    if (verdict === 'full')
+      log.error(fields, 'a picture of the camera ended a decoder again; no decoder is to spare for the camera alone');
+    else if (verdict !== 'isolated') log.error(fields, 'a picture of the camera ended a decoder, which is replaced');
+    else {
+      log.error(fields, 'a picture of the camera ended a decoder again; the camera gets a decoder of its own');
       const own = this.#newSlot();
       this.#own.set(cameraId, own);
       own.start();
       this.#releaseTimer ??= clock.setTimeout(() => this.#release(), ISOLATION_MS + 1);
-    } else if (verdict === 'full')
-      log.error({ cameraId, reason }, `a picture of the camera ${how} again; no further decoder is to spare for it`);
-    else log.error({ cameraId, reason }, `a picture of the camera ${how}, which is replaced`);
+    }
   }
 
   #release(): void {

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import type { ActorLog } from '../runtime/actor.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import type { AccessUnit } from '../video/access-unit.ts';
-import type { Chain } from './camera-shares.ts';
+import { type Chain, lose, remember } from './camera-shares.ts';
 import { DecodeTask, type TaskPlan } from './decode-task.ts';
 import { DecoderPool } from './decoder-pool.ts';
 import { openDecoderProcess } from './decoder-process.ts';
@@ -78,7 +78,7 @@ export class PooledDecoders implements Decoders {
     const share = this.#pool.shares.used(cameraId);
     const pictures = await this.#run('picture', { ...job, units: merged, continues }, null, {
       urgency: 'due',
-      keep: share.keeps.picture || merged.length > 1,
+      keep: share.keepsPictures || merged.length > 1,
       wanted: [merged.length - 1],
       fit: job.fit,
       keepAs: merged.at(-1)?.at ?? null,
@@ -94,7 +94,8 @@ export class PooledDecoders implements Decoders {
     this.#continueChain('burst', job);
     await this.#run('burst', job, signal, {
       urgency: 'burst',
-      keep: this.#pool.shares.used(job.cameraId).keeps.burst,
+      // The next slice of a look-back comes soon, and the decoder forgets what nobody continues.
+      keep: true,
       wanted: job.wanted,
       fit: job.fit,
       keepAs: null,
@@ -139,10 +140,10 @@ export class PooledDecoders implements Decoders {
   /** Refuses a job that continues a stream whose state is known to be lost. */
   #continueChain(chain: Chain, job: PictureJob | BurstJob): void {
     const share = this.#pool.shares.used(job.cameraId);
-    if (job.continues) share.keeps[chain] = true;
-    if (job.continues && share.streams[chain] !== job.stream)
+    if (job.continues && chain === 'picture') share.keepsPictures = true;
+    if (job.continues && !share.streams[chain].includes(job.stream))
       throw new DecodeError('NEEDS_KEYFRAME', 'no earlier job left state that this one could continue');
-    share.streams[chain] = job.stream;
+    remember(share, chain, job.stream);
   }
 
   async #run(
@@ -189,7 +190,7 @@ export class PooledDecoders implements Decoders {
     const share = this.#pool.shares.get(job.cameraId);
     const code = thrown instanceof DecodeError ? thrown.code : null;
     if (share === null || code === 'REPLACED' || code === 'UNDECODABLE') return;
-    if (share.streams[chain] === job.stream) share.streams[chain] = null;
+    lose(share, chain, job.stream);
   }
 }
 

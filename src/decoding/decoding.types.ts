@@ -42,8 +42,9 @@ export type Urgency = keyof typeof URGENCY;
 interface Job {
   readonly cameraId: string;
   /**
-   * In decoding order. The first is a keyframe, unless `continues`: then they follow the units of this camera's last
-   * job with the same `stream`.
+   * In decoding order, at most 4,000. The first is a keyframe, unless `continues`: then they follow the units of this
+   * camera's last job of the same kind (pictures and bursts have state of their own) with the same `stream`. A job that
+   * was rejected can be continued after `REPLACED` and `UNDECODABLE` only. Cuts continue nothing.
    */
   readonly units: readonly AccessUnit[];
   /** Another number after each break in the stream: what was decoded before is not continued. */
@@ -65,8 +66,9 @@ export interface BurstJob extends Job {
 }
 
 export interface CutJob extends Job {
-  /** The last unit's picture, when the decoder does not have it any more. */
+  /** The last unit's picture. The units are used, and may be left out, where the decoder still has it. */
   readonly picture: PictureName;
+  /** At most 64; the part of each inside the picture counts. */
   readonly cuts: readonly Cut[];
 }
 
@@ -89,7 +91,7 @@ export interface DecoderStats {
 export interface Decoders {
   /** The newest due picture of a camera counts: one that still waits is rejected `REPLACED`. */
   picture(job: PictureJob): Promise<DecodedPicture>;
-  /** Bursts share a bounded part of the decoders' time, in turn. `signal` ends it between pictures. */
+  /** Bursts share a bounded part of the decoders' time, in turn. `signal` ends it between pictures: `STOPPED`. */
   burst(job: BurstJob, signal: AbortSignal): Promise<void>;
   /** The cuts of a picture in their order. */
   cut(job: CutJob): Promise<readonly DecodedPicture[]>;

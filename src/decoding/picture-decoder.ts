@@ -10,6 +10,8 @@ import type { ToDecoder } from './to-decoder.ts';
 
 /** States of jobs that continue; then the least recently used goes. */
 const MAX_STATES = 32;
+/** A state that no job continued for so long is freed. */
+const STATE_IDLE_MS = 60_000;
 const CACHE_BYTES = 256 * 1024 * 1024;
 
 type DecodePart = Extract<ToDecoder, { type: 'decode' }>;
@@ -35,7 +37,7 @@ export class PictureDecoder {
   readonly #cache = new PictureCache<Frame>(CACHE_BYTES, (frame) => frame.free());
   readonly #scaler = new FrameScaler();
   /** By camera and name, the least recently used first. */
-  readonly #states = new Map<string, CodecState>();
+  readonly #states = new Map<string, { readonly codec: CodecState; readonly usedAt: number }>();
   /** For jobs of one keyframe: emptied after each. */
   readonly #shared = new Map<VideoCodec, CodecState>();
 
@@ -63,8 +65,8 @@ export class PictureDecoder {
   shed(): void {
     this.#cache.clear();
     this.#scaler.clear();
-    for (const state of [...this.#states.values(), ...this.#shared.values()]) state.free();
-    this.#states.clear();
+    for (const key of this.#states.keys()) this.#drop(key);
+    for (const state of this.#shared.values()) state.free();
     this.#shared.clear();
   }
 
@@ -133,19 +135,22 @@ export class PictureDecoder {
       return shared;
     }
     if (context.begin) this.#drop(key);
-    const kept = this.#states.get(key);
+    const kept = this.#states.get(key)?.codec;
     if (!context.begin && kept?.codec !== codec)
       throw new Refusal('NEEDS_KEYFRAME', 'the state that the job continues is not kept any more');
     const state = kept ?? new CodecState(codec);
     this.#states.delete(key);
-    this.#states.set(key, state);
-    const [oldest] = this.#states.keys();
-    if (this.#states.size > MAX_STATES && oldest !== undefined) this.#drop(oldest);
+    const now = performance.now();
+    this.#states.set(key, { codec: state, usedAt: now });
+    for (const [oldest, { usedAt }] of this.#states) {
+      if (this.#states.size <= MAX_STATES && now - usedAt < STATE_IDLE_MS) break;
+      this.#drop(oldest);
+    }
     return state;
   }
 
   #drop(key: string): void {
-    this.#states.get(key)?.free();
+    this.#states.get(key)?.codec.free();
     this.#states.delete(key);
   }
 }

@@ -181,7 +181,7 @@ export interface Requests {
 export interface ClipStore {
   /** What the clip of this alert is like, or why there is none; null while nothing is known. */
   find(id: RequestId): Promise<ClipRecord | null>;
-  /** Rejects `CLIP_TOO_LARGE`, over 32 MB. */
+  /** Rejects `CLIP_TOO_LARGE`, over 34 MB. */
   put(id: RequestId, mp4: Uint8Array, span: Pick<StoredClip, 'from' | 'to'>): Promise<void>;
   putNone(id: RequestId, reason: string): Promise<void>;
   /**

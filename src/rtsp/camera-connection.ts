@@ -6,6 +6,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { asError } from '../runtime/errors.ts';
 import { printable } from '../runtime/printable.ts';
 import { settlesWithin } from '../runtime/time-limit.ts';
+import type { ReceiveSlab } from './receive-slab.ts';
 import type { SessionEnd } from './rtsp.types.ts';
 import { sessionEnd } from './session-ends.ts';
 
@@ -15,6 +16,7 @@ export interface DialOptions {
   readonly certificateSha256: string | null;
   readonly clock: Clock;
   readonly names?: Resolver | undefined;
+  readonly slab: ReceiveSlab;
   /** Aborted when nobody wants the connection any more. */
   readonly signal: AbortSignal;
 }
@@ -35,7 +37,7 @@ const MAX_NAME = 80;
  * until one answers. Never rejects. Takes at most 30 s.
  */
 export async function dialCamera(options: DialOptions): Promise<Dialled> {
-  const { url, clock, names, signal } = options;
+  const { url, clock, names, signal, slab } = options;
   const { host, port, tls } = sourceAddress(url);
   const resolved = await settlesWithin(clock, resolveSource(host, names), RESOLVE_MS);
   if (resolved.timedOut) return failed('UNREACHABLE', `host ${host} was not resolved within ${RESOLVE_MS / 1000} s`);
@@ -48,7 +50,7 @@ export async function dialCamera(options: DialOptions): Promise<Dialled> {
     if (signal.aborted) break;
     const socket = tls
       ? dialTls(address, port, host, options)
-      : connect({ host: address.address, port, noDelay: true });
+      : connect({ host: address.address, port, noDelay: true, onread: slab.onread });
     const opened = await settlesWithin(clock, opening(socket, tls, signal), CONNECT_MS);
     if (!opened.timedOut && opened.error === null) {
       const refusal = tls ? certificateRefusal(socket as TLSSocket, options.certificateSha256) : null;
@@ -70,6 +72,8 @@ const failed = (code: SessionEnd['code'], message: string): Dialled => ({
 /** Nothing is sent before {@link certificateRefusal} has looked at the certificate. */
 function dialTls({ address }: ResolvedAddress, port: number, host: string, options: DialOptions): TLSSocket {
   return connectTls({
+    // In the documentation, but not in the types.
+    ...{ onread: options.slab.onread },
     host: address,
     port,
     rejectUnauthorized: false,

@@ -6,6 +6,7 @@ import type { AccessUnit } from '../video/access-unit.ts';
 import { dialCamera } from './camera-connection.ts';
 import { type CameraPlace, requestUrl } from './camera-url.ts';
 import { PlayDialogue, type Step } from './play-dialogue.ts';
+import { ReceiveSlab } from './receive-slab.ts';
 import { RtcpReports } from './rtcp-reports.ts';
 import { RtpReceiver } from './rtp-receiver.ts';
 import type { RtspStream, RtspTransport, SessionEnd } from './rtsp.types.ts';
@@ -100,7 +101,8 @@ export class CameraLink {
   async #open(): Promise<void> {
     const { place, certificateSha256, clock, names } = this.#options;
     const signal = this.#unwanted.signal;
-    const { socket, end } = await dialCamera({ url: place.url, certificateSha256, clock, names, signal });
+    const slab = new ReceiveSlab(() => this.#receiver?.isHolding === true);
+    const { socket, end } = await dialCamera({ url: place.url, certificateSha256, clock, names, signal, slab });
     if (this.#isOver || socket === null) {
       socket?.destroy();
       if (end !== null) this.#end(end);
@@ -112,7 +114,7 @@ export class CameraLink {
       this.#fault = 'code' in error && typeof error.code === 'string' ? error.code : error.message;
     });
     socket.once('close', () => this.#onClosed());
-    socket.on('data', (chunk) => this.#receive(chunk));
+    slab.onChunk = (chunk) => this.#receive(chunk);
     this.#tick();
     this.#perform(this.#dialogue.start());
   }

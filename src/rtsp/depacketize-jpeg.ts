@@ -103,10 +103,10 @@ export class JpegDepacketizer implements Depacketizer {
     const known = this.#tables.get(q);
     if (length === 0) return known === undefined ? null : { tables: known, bytes: TABLES_HEADER };
     const from = at + TABLES_HEADER;
-    if (length !== quantTableBytes(precision) || from + length > payload.length) return null;
-    const data = payload.subarray(from, from + length);
-    const isSame = known?.precision === precision && known.data.equals(data);
-    const tables = isSame ? known : { data: Buffer.from(data), precision };
+    if (from + length > payload.length) return null;
+    const data = bothTables(payload.subarray(from, from + length), precision);
+    if (data === null) return null;
+    const tables = known?.precision === precision && known.data.equals(data) ? known : { data, precision };
     this.#tables.set(q, tables);
     return { tables, bytes: TABLES_HEADER + length };
   }
@@ -119,6 +119,12 @@ export class JpegDepacketizer implements Depacketizer {
     this.#cached = { shape, header };
     return header;
   }
+}
+
+/** A copy of the two tables that were sent; some encoders send one for brightness and colours. */
+function bothTables(sent: Buffer, precision: number): Buffer | null {
+  if (sent.length === quantTableBytes(precision)) return Buffer.from(sent);
+  return sent.length === 64 && precision === 0 ? Buffer.concat([sent, sent]) : null;
 }
 
 const isSameShape = (a: JpegShape, b: JpegShape): boolean =>

@@ -112,6 +112,11 @@ export class RtpReceiver {
     this.#sequence = new RtpSequence(options.reorder, (packet, at, gap) => this.#inOrder(packet, at, gap));
   }
 
+  /** Views of packets of an unbroken TCP connection are held, for a picture that is not complete. */
+  get isHolding(): boolean {
+    return this.#current !== null;
+  }
+
   get stats(): RtpStats {
     return {
       received: this.#received,

@@ -184,7 +184,7 @@ export class WireReader {
     let at = endOfText(chunk, from, false);
     this.#text.add(chunk, from, at);
     if (this.#text.startsWith(REPLY)) {
-      // The reason may be in the camera's language.
+      // The reason may be in the camera's language, and may hold anything.
       const end = endOfText(chunk, at, true);
       this.#text.add(chunk, at, end);
       at = end;
@@ -265,11 +265,11 @@ export class WireReader {
 const NOTHING = Buffer.alloc(0);
 const REPLY = Buffer.from('RTSP/');
 
-function endOfText(chunk: Buffer, from: number, withHighBytes: boolean): number {
+function endOfText(chunk: Buffer, from: number, isReason: boolean): number {
   let at = from;
   for (; at < chunk.length; at += 1) {
     const byte = chunk[at] ?? 0;
-    if (!isText(byte) && !(withHighBytes && byte >= 0x80)) break;
+    if (isReason ? byte === LF : !isText(byte)) break;
   }
   return at;
 }

@@ -41,11 +41,17 @@ export function nalUnits(annexB: Uint8Array): Buffer[] {
   while (code !== -1) {
     const from = code + SHORT_START_CODE.length;
     code = bytes.indexOf(SHORT_START_CODE, from);
-    let to = code === -1 ? bytes.length : code;
-    while (to > from && bytes[to - 1] === 0) to--; // a NAL unit never ends with a zero
-    if (to > from) found.push(bytes.subarray(from, to));
+    const nal = withoutZeros(bytes, from, code === -1 ? bytes.length : code);
+    if (nal.length > 0) found.push(nal);
   }
   return found;
+}
+
+/** A NAL unit never ends with a zero: those belong to the next start code. */
+function withoutZeros(bytes: Buffer, from: number, end: number): Buffer {
+  let to = end;
+  while (to > from && bytes[to - 1] === 0) to--;
+  return bytes.subarray(from, to);
 }
 
 /** First NAL unit of this type, or null. Ends early: sets of parameters stand in front. */
@@ -58,7 +64,7 @@ export function findNal(codec: NalCodec, unit: AccessUnit, type: number): Buffer
     if (first === undefined) return null;
     if (nalType(codec, first) === type) {
       const next = bytes.indexOf(SHORT_START_CODE, from);
-      return bytes.subarray(from, next === -1 ? bytes.length : next);
+      return withoutZeros(bytes, from, next === -1 ? bytes.length : next);
     }
     code = bytes.indexOf(SHORT_START_CODE, from);
   }

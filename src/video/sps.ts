@@ -36,33 +36,39 @@ function readH264Sps(content: Uint8Array): SequenceInfo {
   const constraints = bits.bits(8);
   const level = bits.bits(8);
   bits.ue(); // seq_parameter_set_id
-  const { chroma, separate } = WITH_CHROMA.has(profile) ? readChroma(bits) : { chroma: 1, separate: false };
+  const format = WITH_CHROMA.has(profile) ? readChroma(bits) : { chroma: 1, separate: false };
   bits.ue(); // log2_max_frame_num_minus4
   const orderType = readPictureOrder(bits);
   bits.ue(); // max_num_ref_frames
   bits.skip(1); // gaps_in_frame_num_value_allowed_flag
-  const widthInBlocks = bits.ue() + 1;
-  const heightInUnits = bits.ue() + 1;
-  const framesOnly = bits.flag();
-  if (!framesOnly) bits.skip(1); // mb_adaptive_frame_field_flag
-  bits.skip(1); // direct_8x8_inference_flag
-  const crop = bits.flag() ? [bits.ue(), bits.ue(), bits.ue(), bits.ue()] : [0, 0, 0, 0];
-  const coded = { width: widthInBlocks * 16, height: heightInUnits * (framesOnly ? 16 : 32) };
-  const unitX = separate || chroma === 0 || chroma === 3 ? 1 : 2;
-  const unitY = (separate || chroma !== 1 ? 1 : 2) * (framesOnly ? 1 : 2);
-  const [left = 0, right = 0, top = 0, bottom = 0] = crop;
+  const size = readSize(bits, format);
   const vui = bits.flag() ? vuiOf(bits) : null;
   const hex = (value: number): string => value.toString(16).padStart(2, '0');
   return {
-    width: coded.width - unitX * (left + right),
-    height: coded.height - unitY * (top + bottom),
-    coded,
+    ...size,
     sampleAspect: vui?.sampleAspect ?? { width: 1, height: 1 },
     fps: vui?.fps ?? null,
     codec: `avc1.${hex(profile)}${hex(constraints)}${hex(level)}`,
     // Baseline has no pictures out of order, and order type 2 forbids them.
     reorder: orderType === 2 || profile === 66 ? 0 : (vui?.reorder ?? null),
   };
+}
+
+/** Size in blocks of 16 px, and cropping. A stream of fields has two of half the height for each picture. */
+function readSize(
+  bits: BitReader,
+  { chroma, separate }: ChromaFormat,
+): Pick<SequenceInfo, 'width' | 'height' | 'coded'> {
+  const widthInBlocks = bits.ue() + 1;
+  const heightInUnits = bits.ue() + 1;
+  const framesOnly = bits.flag();
+  if (!framesOnly) bits.skip(1); // mb_adaptive_frame_field_flag
+  bits.skip(1); // direct_8x8_inference_flag
+  const [left = 0, right = 0, top = 0, bottom = 0] = bits.flag() ? [bits.ue(), bits.ue(), bits.ue(), bits.ue()] : [];
+  const coded = { width: widthInBlocks * 16, height: heightInUnits * (framesOnly ? 16 : 32) };
+  const unitX = separate || chroma === 0 || chroma === 3 ? 1 : 2;
+  const unitY = (separate || chroma !== 1 ? 1 : 2) * (framesOnly ? 1 : 2);
+  return { width: coded.width - unitX * (left + right), height: coded.height - unitY * (top + bottom), coded };
 }
 
 /** Some cameras send a set that breaks off in its last part, which says nothing that is needed. */
@@ -75,7 +81,13 @@ function vuiOf(bits: BitReader): Vui | null {
   }
 }
 
-function readChroma(bits: BitReader): { chroma: number; separate: boolean } {
+/** `chroma_format_idc`; `separate`: each colour is coded as a picture of its own. */
+interface ChromaFormat {
+  readonly chroma: number;
+  readonly separate: boolean;
+}
+
+function readChroma(bits: BitReader): ChromaFormat {
   const chroma = bits.ue();
   const separate = chroma === 3 && bits.flag();
   bits.ue(); // bit_depth_luma_minus8

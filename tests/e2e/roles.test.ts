@@ -109,6 +109,7 @@ test('each process starts the actors of its roles only, and says so', async () =
   assert.deepEqual(await actors(watching), [
     '/camera-registry',
     '/cameras',
+    '/clips',
     '/imaging',
     '/on-demand',
     '/publisher',
@@ -116,6 +117,7 @@ test('each process starts the actors of its roles only, and says so', async () =
   ]);
   assert.deepEqual(await actors(judging), [
     '/aggregator',
+    '/alert-clips',
     '/alert-images',
     '/alert-writer',
     '/caller',

@@ -92,6 +92,26 @@ test('a burst gives the wanted pictures in order, each that of its unit', async 
   assert.deepEqual(pictures.get(12)?.data, single.data);
 });
 
+test('bursts of one camera continue side by side', async () => {
+  const shown = async (stream: number, from: number, to: number): Promise<Uint8Array | undefined> => {
+    const pictures: DecodedPicture[] = [];
+    const onPicture = (_: number, picture: DecodedPicture): void => void pictures.push(picture);
+    const job = {
+      ...pictureJob('twice', h264, from, to),
+      stream,
+      continues: from > 0,
+      wanted: [to - from - 1],
+      onPicture,
+    };
+    await decoders.burst(job, new AbortController().signal);
+    return pictures[0]?.data;
+  };
+  await Promise.all([shown(7, 0, 3), shown(8, 0, 5)]);
+  const [seventh, eighth] = await Promise.all([shown(7, 3, 7), shown(8, 5, 8)]);
+  assert.deepEqual(seventh, (await decoders.picture(pictureJob('twice', h264, 0, 7))).data);
+  assert.deepEqual(eighth, (await decoders.picture(pictureJob('twice', h264, 0, 8))).data);
+});
+
 test('a burst ends between pictures when it is told to', async () => {
   const end = new AbortController();
   let count = 0;

@@ -33,7 +33,7 @@ describe('a small JetStream', () => {
     const bus = await NatsBus.open({ url, startTimeoutMs: 5_000, log });
     t.after(() => bus.close());
     const found = await sizes(url);
-    assert.equal(found.size, 12, 'all streams and buckets are there');
+    assert.equal(found.size, 13, 'all streams and buckets are there');
     assert.ok(total(found) <= 1024 * MB && total(found) > 700 * MB, `${total(found) / MB} MB`);
     assert.ok(Math.abs((found.get(IMAGE_STREAM) ?? 0) / (found.get(streams.alerts) ?? 1) - 4) < 0.2, 'in proportion');
     assert.match(

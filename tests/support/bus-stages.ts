@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { AGGREGATOR, aggregatorAt } from '../../src/actors/aggregator.ts';
 import { FrameAggregator } from '../../src/actors/aggregator/frame-aggregator.ts';
+import { alertClipsActor, type AlertClipsInit } from '../../src/actors/alert-clips.ts';
 import { alertImagesActor } from '../../src/actors/alert-images.ts';
 import { alertWriterActor } from '../../src/actors/alert-writer.ts';
 import { keyPoolActor } from '../../src/actors/key-pool.ts';
@@ -17,6 +18,8 @@ import { LiveFeed } from '../../src/http/live-feed.ts';
 import { DEFAULT_LIMITS } from '../../src/http/http-limits.ts';
 import type { NatsBus } from '../../src/infra/nats/nats-bus.ts';
 import { JetStreamAlertImages, JetStreamImages } from '../../src/infra/nats/image-store.ts';
+import type { Answered } from '../../src/infra/bus.ts';
+import { JetStreamClips } from '../../src/infra/nats/clip-store.ts';
 import { JetStreamOnDemand } from '../../src/infra/nats/on-demand-store.ts';
 import { parseKeyConfig } from '../../src/keys/key-config.ts';
 import { LimitMemory } from '../../src/keys/limits.ts';
@@ -41,7 +44,14 @@ export const CONSUMED: readonly (readonly [string, string])[] = [
   [streams.webhooks, consumers.webhooks],
   [streams.alerts, consumers.alertWriter],
   [streams.alerts, consumers.alertImages],
+  [streams.alerts, consumers.alertClips],
 ];
+
+/** Cameras without video. */
+const noClips: AlertClipsInit['requests'] = {
+  ask: <T>() =>
+    Promise.resolve<Answered<T>>({ outcome: 'answered', body: { outcome: 'none', reason: 'no video' } as T }),
+};
 
 /** All stages of Gantry, in this thread: rules assess, no provider is called, Redis accepts everything. */
 export async function startStages(bus: NatsBus) {
@@ -89,6 +99,7 @@ export async function startStages(bus: NatsBus) {
       kept: new JetStreamAlertImages(bus),
       encoder: { shrink: (jpeg: Uint8Array) => Promise.resolve(Buffer.from(jpeg)) },
     })),
+    child('alert-clips', alertClipsActor, () => ({ bus, requests: noClips, clips: new JetStreamClips(bus) })),
     child('webhooks', webhooksActor, () => ({
       bus,
       guarded: nobody,

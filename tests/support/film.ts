@@ -17,7 +17,7 @@ export interface Film {
   readonly fps: number;
   readonly width: number;
   readonly height: number;
-  /** In the order in which they are decoded; that in which they are shown, too, when there are no B frames. */
+  /** In the order in which they are decoded; that in which they are shown, too, without B frames. */
   readonly units: readonly FilmUnit[];
 }
 
@@ -38,7 +38,10 @@ export interface FilmSpec {
   readonly sar?: string;
   /** Source of libavfilter without size, rate and length. Default `testsrc2`: colours, movement and a clock. */
   readonly source?: string;
-  /** Pictures between two that are sent after the second one; h264 only. Default 0. */
+  /**
+   * B frames between two others, H.264 only, default 0. Always as many, so that with 2 the pictures of a GOP of 10 are
+   * shown at 0, 3, 1, 2, 6, 4, 5, 9, 7, 8.
+   */
   readonly bFrames?: number;
   /** In kbit/s. Default: as the encoder wants. */
   readonly kbps?: number;
@@ -66,7 +69,8 @@ function encoderArgs(codec: VideoCodec, gop: number, bFrames: number): readonly 
   const keys = ['-pix_fmt', 'yuv420p', '-bf', String(bFrames), '-g', String(gop)];
   switch (codec) {
     case 'h264': {
-      const steady = ['-keyint_min', String(gop), '-sc_threshold', '0', '-preset', 'veryfast'];
+      const order = bFrames === 0 ? [] : ['-x264-params', 'b-adapt=0:b-pyramid=none'];
+      const steady = ['-keyint_min', String(gop), '-sc_threshold', '0', '-preset', 'veryfast', ...order];
       return ['-c:v', 'libx264', ...keys, ...steady, '-bsf:v', 'h264_metadata=aud=insert', '-f', 'h264'];
     }
     case 'h265': {

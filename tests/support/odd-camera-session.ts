@@ -1,5 +1,6 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import type { Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { TLSSocket } from 'node:tls';
 import type { Film } from './film.ts';
 import { nalUnits } from './film.ts';
@@ -172,7 +173,7 @@ export class CameraSession {
         return;
       }
       case 'DESCRIBE':
-        if (habits.describeDelayMs !== undefined) await new Promise((done) => setTimeout(done, habits.describeDelayMs));
+        await delay(habits.describeDelayMs ?? 0, undefined, { ref: false });
         this.#describe(request);
         return;
       case 'SETUP':

@@ -83,6 +83,20 @@ test('a job that continues a lost state is told so', async () => {
   assert.equal(await outcome(decoders.picture(picture('a', { continues: true }))), 'NEEDS_KEYFRAME');
 });
 
+test('look-backs of one camera continue side by side', async () => {
+  const { decoders, decoder } = await one(1);
+  for (const continues of [false, true])
+    for (const stream of [7, 8]) {
+      const work = outcome(decoders.burst({ ...burst('a', 1), stream, continues }, NO_SIGNAL));
+      await settle();
+      const [part] = decoder.parts;
+      assert.ok(part?.type === 'decode');
+      assert.deepEqual(part.context, { name: `burst:${stream}`, begin: !continues, keep: true });
+      await decoder.answer();
+      assert.equal(await work, 'done');
+    }
+});
+
 test('a keyframe alone is decoded with a state that no job continues', async () => {
   const { decoders, decoder } = await one();
   const work = decoders.picture(picture('a'));

@@ -21,6 +21,9 @@ export interface Video {
 /** Starts a {@link Video} from `source`, e.g. `unix:/folder/socket`. Never throws: a failed start calls `onEnd`. */
 export type StartVideo = (source: string, events: VideoEvents) => Video;
 
+/** Largest single allocation of ffmpeg, in bytes. A picture of 8K takes 57 MB; a hostile stream can ask for more. */
+const MAX_ALLOC = 128 * 1024 * 1024;
+
 /** An ffmpeg, started by node-rtsp-stream's muxer, that turns a camera's stream into MPEG-1 in whole TS packets. */
 export const ffmpegEncoder =
   (ffmpegPath: string): StartVideo =>
@@ -46,7 +49,14 @@ export const ffmpegEncoder =
             url: source,
             ffmpegPath,
             // MPEG-1 allows few frame rates; 25 is one. No audio and no B frames, which would only add delay.
-            ffmpegOptions: { '-an': '', '-r': 25, '-b:v': '1500k', '-bf': 0, '-flush_packets': 1 },
+            ffmpegOptions: {
+              '-an': '',
+              '-r': 25,
+              '-b:v': '1500k',
+              '-bf': 0,
+              '-flush_packets': 1,
+              '-max_alloc': MAX_ALLOC,
+            },
           }),
       );
     } catch (error) {

@@ -139,7 +139,7 @@ function notFound(id: RequestId, madeAt: number | null, now: number): HttpError 
   const age = madeAt === null ? AWAITED_MS : now - madeAt;
   if (age < 0 || age >= AWAITED_MS) return missing(id, 'it was never made, or is no longer kept');
   const seconds = Math.max(1, Math.ceil((READY_MS - age) / 1_000));
-  return new HttpError('CLIP_NOT_FOUND', `id: the clip of ${id} is ready in about ${seconds} s`, {
+  return new HttpError('CLIP_NOT_FOUND', `id: the clip is ready in about ${seconds} s`, {
     field: 'id',
     value: id,
     headers: { 'retry-after': String(seconds) },
@@ -147,6 +147,6 @@ function notFound(id: RequestId, madeAt: number | null, now: number): HttpError 
 }
 
 const missing = (id: RequestId, reason: string): HttpError =>
-  new HttpError('CLIP_NOT_FOUND', `id: there is no clip of ${id}: ${reason}`, { field: 'id', value: id });
+  new HttpError('CLIP_NOT_FOUND', `id: there is no clip of this alert: ${reason}`, { field: 'id', value: id });
 
 const isGone = (thrown: unknown): boolean => thrown instanceof Error && 'code' in thrown && thrown.code === 'CLIP_GONE';
