@@ -69,6 +69,8 @@ const OPENING_LIMIT_MS = 120_000;
 const KEYFRAME_LIMIT_MS = 120_000;
 /** Distances of pictures are remembered this long. */
 const DISTANCE_MEMORY_MS = 60_000;
+/** A clock that goes back further was set anew. */
+const CLOCK_STEP_MS = 1_000;
 /** No word about a missing picture before. */
 const LEAST_PATIENCE_MS = 10_000;
 
@@ -92,6 +94,7 @@ export class CameraStream {
   #retry: TimerHandle | null = null;
   #keyframesEveryMs: number | null = null;
   #shortSeconds: number | null = null;
+  #tickAt = -Infinity;
   #stopped = false;
 
   constructor(options: CameraStreamOptions) {
@@ -153,11 +156,15 @@ export class CameraStream {
 
   /** Looks for a dead session and tells what changes with time. */
   tick(): void {
+    const now = this.#options.clock.now();
+    const isSetBack = now < this.#tickAt - CLOCK_STEP_MS;
+    this.#tickAt = now;
+    // The times of units only grow: no picture would be due until the clock is where it was.
+    if (isSetBack) this.ring.clear();
     const attempt = this.#attempt;
     if (attempt === null) return;
     this.#count(attempt);
-    const now = this.#options.clock.now();
-    const fault = this.#faultOf(attempt, now);
+    const fault = isSetBack ? 'the clock of this machine was set back' : this.#faultOf(attempt, now);
     if (fault !== null) this.#lose(attempt, fault, null);
     else if (attempt.stream !== null) this.#tellPlaying(attempt, attempt.stream, now);
   }

@@ -241,12 +241,15 @@ export class IngestCameras {
   }
 
   #onTick(): void {
-    const { clock } = this.#options;
+    const { clock, leaseMs } = this.#options;
     this.#tick = clock.setTimeout(() => this.#onTick(), TICK_MS);
     const now = clock.now();
-    for (const [cameraId, { stream, expiresAt }] of this.#cameras) {
-      if (now >= expiresAt) this.#leaving = Promise.all([this.#leaving, this.#remove(cameraId)]);
-      else stream.tick();
+    for (const [cameraId, followed] of this.#cameras) {
+      // The clock may have been set back.
+      followed.expiresAt = Math.min(followed.expiresAt, now + leaseMs);
+      followed.toldAt = Math.min(followed.toldAt, now);
+      if (now >= followed.expiresAt) this.#leaving = Promise.all([this.#leaving, this.#remove(cameraId)]);
+      else followed.stream.tick();
     }
   }
 
