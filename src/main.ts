@@ -5,6 +5,7 @@ import { bindMetrics } from './app/bind-metrics.ts';
 import type { GantryConfig } from './app/config.ts';
 import { holdDataFolder } from './app/data-folder.ts';
 import { useNats, useRedis } from './app/embedded.ts';
+import { CameraWatch } from './app/camera-watch.ts';
 import { followFaults } from './app/follow-faults.ts';
 import { freshnessOf, readFreshness } from './app/freshness-settings.ts';
 import { followFeed } from './app/follow-feed.ts';
@@ -166,6 +167,11 @@ const START = StartTable.given<Given>()
   .stepFor(['cameras'], 'cameraFaults', {
     name: 'faults of cameras',
     start: ({ system }) => followFaults(system),
+  })
+  .stepFor(['cameras'], 'cameraWatch', {
+    name: 'rates of cameras',
+    start: ({ system }) => new CameraWatch({ system }),
+    stop: (watch) => watch.close(),
   })
   .stepFor(['cameras'], 'shedGroups', {
     name: 'shed groups',

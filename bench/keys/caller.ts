@@ -83,6 +83,7 @@ async function gantry(): Promise<void> {
   const images = {
     find: () => Promise.resolve(jpeg),
     get: () => Promise.resolve(jpeg),
+    getAll: (ids: readonly string[]) => ids.map(() => Promise.resolve(jpeg)),
     put: () => Promise.reject(new Error('not used')),
   };
   const nothing = (): void => undefined;

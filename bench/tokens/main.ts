@@ -5,8 +5,6 @@
  */
 import { existsSync } from 'node:fs';
 import sharp from 'sharp';
-import type { EncodeJob } from '../../src/imaging/encode-job.ts';
-import encode from '../../src/imaging/encode-worker.ts';
 import { Secret } from '../../src/keys/secret.ts';
 import { createVlmClient } from '../../src/llm/client.ts';
 import { type EarlierPicture, type Picture, picturesOf } from '../../src/llm/picture.ts';
@@ -21,6 +19,7 @@ import { simulatedKeys } from '../../src/simulator/simulated-keys.ts';
 import { createAnalyser, type FrameAnalysis } from '../../src/vision/analyse.ts';
 import { markedCrops } from '../../src/vision/crop.ts';
 import { createDetector } from '../../src/vision/detector.ts';
+import { cropJpeg } from '../../tests/support/crop-jpeg.ts';
 import { frames, VTEST } from '../../tests/support/vision-frames.ts';
 import { machine, print, readOptions, resultOf } from '../harness.ts';
 
@@ -30,8 +29,6 @@ const WIDTH = 1_280;
 const HEIGHT = Math.round((WIDTH * CLIP.height) / CLIP.width);
 const FRAMES = options.quick ? 20 : 80;
 const MOMENTS = 2;
-/** As the imaging actor encodes. */
-const ENCODING: Pick<EncodeJob, 'quality' | 'maxRegionSide'> = { quality: 78, maxRegionSide: 640 };
 
 if (!existsSync(VTEST)) throw new Error(`${VTEST} is not there: npm start fetches it`);
 const { spec } = await pullModel((await readManifest()).default);
@@ -65,11 +62,11 @@ for (const [second, frame] of frames(VTEST, CLIP.width, CLIP.height, 1).slice(0,
     work(),
   );
   const regions = markedCrops(analysis, WIDTH, HEIGHT);
-  const job = { data: pixels, width: WIDTH, height: HEIGHT, ...ENCODING };
-  const marked = await encode({ ...job, regions });
-  const plain = await encode({ ...job, regions: regions.map((region) => ({ ...region, marks: [] })) });
+  const picture = { data: pixels, width: WIDTH, height: HEIGHT };
+  const marked = await Promise.all(regions.map((region) => cropJpeg(picture, region)));
+  const plain = await Promise.all(regions.map((region) => cropJpeg(picture, { ...region, marks: [] })));
   for (const [index, group] of analysis.groups.entries()) {
-    const [own, bare] = [marked.regions[index], plain.regions[index]];
+    const [own, bare] = [marked[index], plain[index]];
     if (own === undefined || bare === undefined) continue;
     const task = taskOf(analysis, group, second);
     const earlier = before.get(group.groupId) ?? [];

@@ -11,7 +11,7 @@ import { putPicture } from './put-picture.ts';
 
 export interface AlertImagesInit {
   readonly bus: Bus;
-  readonly images: Pick<ImageStore, 'get'>;
+  readonly images: Pick<ImageStore, 'getAll'>;
   readonly kept: AlertImageStore;
   readonly encoder: Pick<Encoder, 'shrink'>;
 }
@@ -32,10 +32,8 @@ export const alertImagesActor = defineActor<never>()<AlertImagesInit>({
   start: (ctx, { bus, images, kept, encoder }) => {
     const counts = { alerts: 0, kept: 0, missing: 0, unreadable: 0 };
 
-    const keep = async (id: ImageId, lastTry: boolean): Promise<void> => {
-      // A revision of an alert has the same pictures.
-      if (await kept.has(id)) return;
-      const jpeg = await images.get(id, ctx.signal);
+    const keep = async (id: ImageId, reading: Promise<Uint8Array | null>, lastTry: boolean): Promise<void> => {
+      const jpeg = await reading;
       if (jpeg === null) {
         counts.missing += 1;
         ctx.log.warn({ imageId: id }, `picture ${id} of an alert was gone before it could be kept`);
@@ -45,6 +43,12 @@ export const alertImagesActor = defineActor<never>()<AlertImagesInit>({
       if (small === null) return;
       await putPicture(kept, id, small, (large, most) => encoder.shrink(large, most, ctx.signal));
       counts.kept += 1;
+    };
+
+    /** Those that are not kept yet. */
+    const missingOf = async (ids: readonly (ImageId | null)[]): Promise<readonly ImageId[]> => {
+      const known = await Promise.all(ids.map(async (id) => (id === null || (await kept.has(id)) ? [] : [id])));
+      return known.flat();
     };
 
     /** Null when the picture is given up. */
@@ -62,8 +66,11 @@ export const alertImagesActor = defineActor<never>()<AlertImagesInit>({
 
     const handle: Handle<Aggregate> = async ({ body: { cameraId, imageId, trafficGroups }, attempt }) => {
       try {
-        for (const id of [imageId, ...trafficGroups.map(({ cropId }) => cropId)])
-          if (id !== null) await keep(id, attempt >= TRIES);
+        // A revision of an alert has the same pictures.
+        const ids = await missingOf([imageId, ...trafficGroups.map(({ cropId }) => cropId)]);
+        const readings = images.getAll(ids, ctx.signal);
+        await Promise.allSettled(readings);
+        for (const [index, reading] of readings.entries()) await keep(ids[index] ?? '', reading, attempt >= TRIES);
       } catch (thrown) {
         if (ctx.signal.aborted) throw thrown;
         const err = asError(thrown).message;

@@ -8,6 +8,7 @@ import { type ActorContext, defineActor } from '../runtime/actor.ts';
 import { asError } from '../runtime/errors.ts';
 import type { Asking } from '../runtime/message.ts';
 import { address } from '../runtime/ref.ts';
+import { CameraHealth, type ShownState } from './camera-health.ts';
 import { type CameraEntry, RegisteredCamera } from './registered-camera.ts';
 
 export type { CameraEntry } from './registered-camera.ts';
@@ -33,7 +34,10 @@ export type CameraRegistryMessage =
   | ({ type: 'add'; config: CameraConfig } & Asking<'added' | 'exists' | 'full' | NotSaved>)
   | ({ type: 'change'; cameraId: CameraId; patch: CameraPatch } & Asking<CameraEntry | null | NotSaved>)
   | ({ type: 'remove'; cameraId: CameraId } & Asking<boolean | NotSaved>)
+  /** The state of its stream, from the ingest. */
   | { type: 'status'; cameraId: CameraId; state: CameraState; message: string }
+  /** Its actor failed, for this reason, or runs again (null). */
+  | { type: 'fault'; cameraId: CameraId; message: string | null }
   | { type: 'frame'; cameraId: CameraId; frameNumber: number; timestamp: string }
   /** Detections or groups of this camera were shed. */
   | { type: 'shed'; cameraId: CameraId; what: 'detections' | 'groups'; count: number };
@@ -73,6 +77,7 @@ export const cameraRegistryActor = defineActor<CameraRegistryMessage>()<CameraRe
         change: ({ cameraId, patch }) => registry.change(cameraId, patch),
         remove: ({ cameraId }) => registry.remove(cameraId),
         status: ({ cameraId, state, message }) => registry.onStatus(cameraId, state, message),
+        fault: ({ cameraId, message }) => registry.onFault(cameraId, message),
         frame: ({ cameraId, frameNumber, timestamp }) => registry.onFrame(cameraId, frameNumber, timestamp),
         shed: ({ cameraId, what, count }) => registry.onShed(cameraId, what, count),
       },
@@ -151,13 +156,23 @@ class CameraRegistry {
 
   onStatus(cameraId: CameraId, state: CameraState, message: string): void {
     const camera = this.#cameras.get(cameraId);
-    if (camera === undefined) return;
-    if (state === 'offline' && camera.status.state === 'online') camera.countReconnect();
-    this.#setStatus(camera, state, message);
+    // A stream that is being given up may still report.
+    if (camera === undefined || !camera.config.enabled) return;
+    if (state === 'offline' && camera.health.streamState === 'online') camera.countReconnect();
+    this.#show(camera, camera.health.onStream({ state, message }));
+  }
+
+  onFault(cameraId: CameraId, message: string | null): void {
+    const camera = this.#cameras.get(cameraId);
+    if (camera !== undefined)
+      this.#show(camera, message === null ? camera.health.onStarted() : camera.health.onFault(message));
   }
 
   onFrame(cameraId: CameraId, frameNumber: number, timestamp: string): void {
-    this.#cameras.get(cameraId)?.addFrame(frameNumber, timestamp, this.#now());
+    const camera = this.#cameras.get(cameraId);
+    if (camera === undefined) return;
+    camera.addFrame(frameNumber, timestamp, this.#now());
+    this.#show(camera, camera.health.onFrame());
   }
 
   onShed(cameraId: CameraId, what: 'detections' | 'groups', count: number): void {
@@ -208,7 +223,12 @@ class CameraRegistry {
       this.#ctx.log.error({ cameraId, err: error }, `camera ${cameraId} could not be stopped: ${error.message}`);
     }
     camera.previewSocket = null;
+    camera.health = new CameraHealth();
     this.#setStatus(camera, 'offline', message);
+  }
+
+  #show(camera: RegisteredCamera, state: ShownState | null): void {
+    if (state !== null) this.#setStatus(camera, state.state, state.message);
   }
 
   #setStatus(camera: RegisteredCamera, state: CameraState, text: string): void {
@@ -239,6 +259,14 @@ function patched(before: CameraConfig, { freshnessSeconds, prompt, ...fields }: 
   };
 }
 
-const NEEDS_RESTART = ['url', 'intervalSeconds', 'enabled', 'freshnessSeconds', 'prompt'] as const;
+const NEEDS_RESTART = [
+  'url',
+  'intervalSeconds',
+  'enabled',
+  'freshnessSeconds',
+  'prompt',
+  'transport',
+  'certificateSha256',
+] as const;
 const needsRestart = (before: CameraConfig, after: CameraConfig): boolean =>
   NEEDS_RESTART.some((field) => before[field] !== after[field]);

@@ -1,152 +1,207 @@
-import type { EncodedFrame, MarkedRegion } from '../imaging/encode-job.ts';
+import { type Cut, type DecodedPicture, DECODE_ERRORS } from '../decoding/decoding.types.ts';
 import type { Encoder } from '../imaging/jpeg-encoder.ts';
-import type { ImageStore } from '../infra/bus.ts';
-import { isBusDown } from '../infra/infra-error.ts';
+import { cropOf, marksInCrop, wholePicture } from '../imaging/picture-cuts.ts';
+import type { Bus, ImageStore } from '../infra/bus.ts';
+import { LineLimit } from '../infra/line-limit.ts';
 import type { MetricRecorder } from '../infra/metric-table.ts';
-import { cropImageId, frameImageId, type ImageId, type RequestId } from '../messages/ids.ts';
+import { cropImageId, type ImageId } from '../messages/ids.ts';
+import { subjects } from '../messages/subjects.ts';
+import { PicturesWanted } from '../messages/wanted.ts';
 import { type ActorContext, defineActor } from '../runtime/actor.ts';
 import { asError } from '../runtime/errors.ts';
-import type { Asking } from '../runtime/message.ts';
-import type { Transferred } from '../runtime/transfer.ts';
-import { address } from '../runtime/ref.ts';
 import { settlesWithin } from '../runtime/time-limit.ts';
+import { INGEST } from './ingest.types.ts';
+import type { AnalysedFrame, ImagingMessage } from './imaging.types.ts';
+import { type PictureOrder, PictureOrders } from './imaging/picture-orders.ts';
 import { putPicture } from './put-picture.ts';
-import { UnstoredPictures } from './unstored-pictures.ts';
 
-/**
- * Stores the JPEGs of a frame under their ids. Answered when each is stored, is kept until NATS is back, or has failed
- * and was counted and logged.
- */
-export type StoreImages = {
-  type: 'store';
-  requestId: RequestId;
-  /** rgb24 */
-  data: Transferred<Uint8Array<ArrayBuffer>>;
-  /** In px, as those of the regions. */
-  width: number;
-  height: number;
-  /** The crop of each group, and the boxes and numbers of its members. */
-  regions: readonly (MarkedRegion & { readonly groupIndex: number })[];
-} & Asking<'done'>;
-
-export type ImagingMessage = StoreImages;
-
-export const IMAGING = address<ImagingMessage>('/imaging');
+type Private = { readonly type: 'wanted'; readonly imageIds: readonly ImageId[] };
 
 export interface ImagingInit {
-  readonly encoder: Encoder;
-  readonly images: ImageStore;
+  readonly encoder: Pick<Encoder, 'encode' | 'shrink' | 'waiting'>;
+  readonly images: Pick<ImageStore, 'put'>;
+  readonly bus: Pick<Bus, 'subscribe'>;
 }
 
 const QUALITY = 78;
-const MAX_REGION_SIDE = 640;
-/** At a stop, for images being stored: their detections are published already. */
+/** In px, of the picture of a whole frame. */
+const MAX_WIDTH = 1280;
+/** The ring has 12 s of each stream; a reader's request takes a moment. */
+const REMEMBER_MS = 15_000;
+/** 1,000 cameras with an interval of half a second, for {@link REMEMBER_MS}: some 60 MB. */
+const MOST_FRAMES = 30_000;
+/** Readers wait at most 5 s. */
+const PATIENCE_MS = 5_000;
+/** Frames being cut, encoded and stored at once: more would only wait for decoders and encoders. */
+const MOST_AT_ONCE = 6;
+const CUT_MS = 4_000;
+/** At a stop, for pictures being made. */
 const FLUSH_MS = 2_000;
+const LOG_EVERY_MS = 10_000;
 
-/** Turns frames into stored JPEGs: the frame for people's screens, the crops with their marks for the model. */
-export const imagingActor = defineActor<ImagingMessage>()<ImagingInit>({
+/**
+ * Makes the JPEGs that somebody asks for: the frame for people's screens, the crops with their marks for the model.
+ * Their pixels come from the ingest, as long as its ring has the picture.
+ */
+export const imagingActor = defineActor<ImagingMessage, Private>()<ImagingInit>({
   kind: 'imaging',
-  mailbox: { capacity: 64, overflow: 'refuse' },
+  mailbox: { capacity: 5_000, overflow: 'drop-oldest' },
   start: (ctx, init) => {
     const imaging = new Imaging(ctx, init);
+    const unsubscribe = init.bus.subscribe(subjects.picturesWanted, PicturesWanted, ({ imageIds }) =>
+      ctx.self.tell({ type: 'wanted', imageIds }),
+    );
     return {
       handlers: {
-        store: (message) => {
-          const answer = ctx.defer<'done'>();
-          void imaging.store(message).then(() => answer.resolve('done'));
-          return answer;
-        },
+        remember: (frame) => imaging.remember(frame),
+        wanted: ({ imageIds }) => imaging.want(imageIds),
       },
-      stop: () => imaging.flush(),
+      stop: () => {
+        unsubscribe();
+        return imaging.flush();
+      },
     };
   },
 });
 
 class Imaging {
-  readonly #ctx: ActorContext<ImagingMessage>;
+  readonly #ctx: ActorContext<ImagingMessage | Private>;
   readonly #init: ImagingInit;
-  readonly #counts = { stored: 0, failed: 0, shrunk: 0 };
-  readonly #pending = new Set<Promise<void>>();
+  readonly #metrics: MetricRecorder;
+  readonly #orders = new PictureOrders({
+    rememberMs: REMEMBER_MS,
+    mostFrames: MOST_FRAMES,
+    patienceMs: PATIENCE_MS,
+  });
+  readonly #counts = { made: 0, missed: 0, failed: 0, shrunk: 0 };
+  readonly #making = new Set<Promise<void>>();
   readonly #abort = new AbortController();
-  readonly #unstored: UnstoredPictures;
+  readonly #lines = new LineLimit(LOG_EVERY_MS);
+  #givenUp = 0;
 
-  constructor(ctx: ActorContext<ImagingMessage>, init: ImagingInit) {
+  constructor(ctx: ActorContext<ImagingMessage | Private>, init: ImagingInit) {
     this.#ctx = ctx;
     this.#init = init;
-    this.#unstored = new UnstoredPictures({
-      clock: ctx.clock,
-      put: (id, jpeg) => this.#put(id, jpeg),
-      onFailed: (id, error) => this.#notStored(id, error),
-    });
+    this.#metrics = ctx.metrics;
   }
 
-  /** Never rejects. */
-  async store(message: StoreImages): Promise<void> {
-    const pending = this.#store(message);
-    this.#pending.add(pending);
-    await pending;
-    this.#pending.delete(pending);
+  remember(frame: AnalysedFrame): void {
+    this.#orders.remember(frame, this.#ctx.clock.now());
+  }
+
+  want(imageIds: readonly ImageId[]): void {
+    this.#orders.want(imageIds, this.#ctx.clock.now());
+    this.#pump();
+  }
+
+  /** Waits for pictures being made, at most {@link FLUSH_MS}. */
+  async flush(): Promise<void> {
+    await settlesWithin(this.#ctx.clock, Promise.all(this.#making), FLUSH_MS);
+    this.#abort.abort();
+  }
+
+  #pump(): void {
+    while (this.#making.size < MOST_AT_ONCE && !this.#ctx.signal.aborted) {
+      const order = this.#orders.next(this.#ctx.clock.now());
+      if (order === null) break;
+      const making = this.#make(order).finally(() => {
+        this.#making.delete(making);
+        this.#pump();
+      });
+      this.#making.add(making);
+    }
+    const late = this.#orders.givenUp - this.#givenUp;
+    this.#givenUp += late;
+    if (late > 0) this.#missed('busy', late);
     this.#report();
   }
 
-  /** Waits for images being stored, at most {@link FLUSH_MS}. */
-  async flush(): Promise<void> {
-    await settlesWithin(this.#ctx.clock, Promise.all(this.#pending), FLUSH_MS);
-    this.#abort.abort();
-    await this.#unstored.stop(0);
+  /** Never rejects. */
+  async #make({ frame, imageIds, askedAt }: PictureOrder): Promise<void> {
+    const pictures = await this.#cut(frame, imageIds);
+    await Promise.all(
+      imageIds.map(async (id, index) => {
+        const picture = pictures?.[index];
+        const made = picture !== undefined && (await this.#store(id, frame, picture));
+        if (!made) this.#orders.failed(id);
+        else this.#metrics.observe('picture_seconds', (this.#ctx.clock.now() - askedAt) / 1000);
+      }),
+    );
+  }
+
+  /** The pixels of these pictures; null when they cannot be had any more, which is counted. Never rejects. */
+  async #cut(frame: AnalysedFrame, imageIds: readonly ImageId[]): Promise<readonly DecodedPicture[] | null> {
+    const { cameraId, at } = frame;
+    const cuts = imageIds.map((id) => cutOf(id, frame));
+    try {
+      return await this.#ctx.ref(INGEST).ask({ type: 'cut', cameraId, at, cuts }, { timeoutMs: CUT_MS });
+    } catch (thrown) {
+      const error = asError(thrown);
+      this.#missed(reasonOf(error), imageIds.length);
+      if (this.#lines.mayLog(this.#ctx.clock.now()))
+        this.#ctx.log.warn(
+          { cameraId, requestId: frame.requestId, missed: this.#counts.missed, err: error.message },
+          `pictures of camera ${cameraId} that were wanted cannot be made: ${error.message}`,
+        );
+      return null;
+    }
+  }
+
+  /** Encodes and stores a picture; false when that failed, which is counted and logged. Never rejects. */
+  async #store(id: ImageId, frame: AnalysedFrame, picture: DecodedPicture): Promise<boolean> {
+    const { images, encoder } = this.#init;
+    const { signal } = this.#abort;
+    const region = regionOf(id, frame);
+    const marks = region === null ? [] : marksInCrop(region, frame, frame.display, picture);
+    const { width, height } = picture;
+    try {
+      const jpeg = await encoder.encode(
+        { data: ownMemory(picture.data), width, height, marks, quality: QUALITY },
+        signal,
+      );
+      const shrunk = await putPicture(images, id, jpeg, (large, most) => encoder.shrink(large, most, signal));
+      if (shrunk) this.#counts.shrunk += 1;
+      this.#counts.made += 1;
+      this.#metrics.inc('pictures_made_total', 1, { kind: region === null ? 'frame' : 'crop' });
+      return true;
+    } catch (thrown) {
+      const { message } = asError(thrown);
+      this.#counts.failed += 1;
+      this.#metrics.inc('images_failed_total', 1);
+      this.#ctx.log.warn({ imageId: id, err: message }, `image ${id} could not be stored: ${message}`);
+      return false;
+    }
+  }
+
+  #missed(reason: 'gone' | 'undecodable' | 'busy', pictures: number): void {
+    this.#counts.missed += pictures;
+    this.#metrics.inc('pictures_missed_total', pictures, { reason });
   }
 
   #report(): void {
-    const { size } = this.#unstored;
-    const metrics: MetricRecorder = this.#ctx.metrics;
-    metrics.set('queue_depth', size, { queue: 'pictures' });
-    this.#ctx.report({ ...this.#counts, waiting: this.#init.encoder.waiting, unstored: size });
-  }
-
-  async #store({ requestId, data, width, height, regions }: StoreImages): Promise<void> {
-    let encoded: EncodedFrame;
-    try {
-      const job = { data, width, height, regions, quality: QUALITY, maxRegionSide: MAX_REGION_SIDE };
-      encoded = await this.#init.encoder.encode(job, this.#abort.signal);
-    } catch (thrown) {
-      this.#failed({ requestId }, `the pictures of frame ${requestId} could not be encoded`, asError(thrown));
-      return;
-    }
-    await Promise.all([
-      this.#putOrKeep(frameImageId(requestId), encoded.frame),
-      ...regions.map(async ({ groupIndex }, index) => {
-        const jpeg = encoded.regions[index];
-        if (jpeg !== undefined) await this.#putOrKeep(cropImageId(requestId, groupIndex), jpeg);
-      }),
-    ]);
-  }
-
-  /** Does not wait for NATS to be back: its camera goes on with the next frame. Never rejects. */
-  async #putOrKeep(id: ImageId, jpeg: Uint8Array): Promise<void> {
-    try {
-      await this.#put(id, jpeg);
-    } catch (thrown) {
-      if (isBusDown(thrown) && !this.#abort.signal.aborted) this.#unstored.add(id, jpeg);
-      else this.#notStored(id, asError(thrown));
-    }
-  }
-
-  async #put(id: ImageId, jpeg: Uint8Array): Promise<void> {
-    const { images, encoder } = this.#init;
-    const shrunk = await putPicture(images, id, jpeg, (large, most) => encoder.shrink(large, most, this.#abort.signal));
-    if (shrunk) this.#counts.shrunk += 1;
-    this.#counts.stored += 1;
-  }
-
-  #notStored(id: ImageId, error: Error): void {
-    this.#failed({ imageId: id }, `image ${id} could not be stored`, error);
-  }
-
-  /** Once for each JPEG that could not be stored, and once for a frame that could not be encoded. */
-  #failed(fields: object, text: string, error: Error): void {
-    this.#counts.failed += 1;
-    const metrics: MetricRecorder = this.#ctx.metrics;
-    metrics.inc('images_failed_total', 1);
-    this.#ctx.log.warn({ ...fields, err: error.message }, `${text}: ${error.message}`);
+    const { waiting, remembered } = this.#orders;
+    this.#metrics.set('queue_depth', waiting, { queue: 'pictures' });
+    this.#ctx.report({ ...this.#counts, waiting, making: this.#making.size, remembered });
   }
 }
+
+/** The region of a crop; null for the picture of a whole frame. */
+const regionOf = (id: ImageId, { requestId, regions }: AnalysedFrame): AnalysedFrame['regions'][number] | null =>
+  regions.find(({ groupIndex }) => id === cropImageId(requestId, groupIndex)) ?? null;
+
+function cutOf(id: ImageId, frame: AnalysedFrame): Cut {
+  const region = regionOf(id, frame);
+  return region === null ? wholePicture(frame.display, MAX_WIDTH) : cropOf(region, frame, frame.display);
+}
+
+function reasonOf(error: Error): 'gone' | 'undecodable' | 'busy' {
+  const code = 'code' in error ? error.code : null;
+  if (code === 'GONE' || code === 'UNKNOWN_CAMERA' || code === 'STOPPED') return 'gone';
+  return typeof code === 'string' && code in DECODE_ERRORS && code !== 'TOO_MANY' && code !== 'REPLACED'
+    ? 'undecodable'
+    : 'busy';
+}
+
+/** The pixels in a buffer that holds nothing else, so that it can be transferred. */
+const ownMemory = (data: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> =>
+  data.byteLength === data.buffer.byteLength ? data : data.slice();

@@ -5,11 +5,8 @@ import type { Detection } from '../messages/detection.ts';
 import type { CameraId } from '../messages/ids.ts';
 import { subjects } from '../messages/subjects.ts';
 import { defineActor } from '../runtime/actor.ts';
-import { address } from '../runtime/ref.ts';
 import { DetectionBuffer } from '../tasks/detection-buffer.ts';
-
-export type PublisherMessage = { type: 'publish'; detection: Detection };
-export const PUBLISHER = address<PublisherMessage>('/publisher');
+import type { PublisherMessage } from './publisher.types.ts';
 
 export interface PublisherInit {
   readonly bus: Bus;

@@ -1,4 +1,5 @@
 import { CAMERA_STATUS_CODE, type CameraConfig, type CameraState, type CameraStatus } from '../messages/camera.ts';
+import { CameraHealth } from './camera-health.ts';
 
 /** A camera as the registry knows it. The URL is the real one, with its password: only for this process. */
 export interface CameraEntry {
@@ -27,6 +28,7 @@ export class RegisteredCamera {
   /** There at every start, e.g. the demo, so not stored. */
   readonly fixed: boolean;
   previewSocket: string | null = null;
+  health = new CameraHealth();
   readonly shed = { detections: 0, groups: 0 };
   #status: CameraStatus;
   #frames = 0;

@@ -12,6 +12,7 @@ import { clipsActor, type ClipsInit } from './clips.ts';
 import { onDemandActor, type OnDemandInit } from './on-demand-actor.ts';
 import { webhooksActor, type WebhooksInit } from './webhooks.ts';
 import { imagingActor, type ImagingInit } from './imaging.ts';
+import { ingestActor, type IngestInit } from './ingest.ts';
 import { keyPoolActor, type KeyPoolInit } from './key-pool.ts';
 import { publisherActor, type PublisherInit } from './publisher.ts';
 import { schedulerActor } from './scheduler/scheduler.ts';
@@ -34,6 +35,7 @@ export interface TreeInits {
     readonly taskGenerator: () => TaskGeneratorInit;
     readonly publisher: () => PublisherInit;
     readonly imaging: () => ImagingInit;
+    readonly ingest: () => IngestInit;
     readonly clips: () => ClipsInit;
     readonly cameraRegistry: () => CameraRegistryInit;
   } | null;
@@ -95,12 +97,20 @@ const camerasParts = ({
   taskGenerator,
   publisher,
   imaging,
+  ingest,
   clips,
   cameraRegistry,
 }: InitsOf<'cameras'>): readonly Spec[] => [
   child('task-generator', taskGeneratorActor, taskGenerator),
   child('publisher', publisherActor, publisher),
   child('imaging', imagingActor, imaging),
+  // It reads every camera's packets: in the main thread, each would wait for everything else. Streams survive the
+  // restart of a camera, so it starts before them.
+  child('ingest', ingestActor, ingest, {
+    placement: { kind: 'thread', maxHeapMb: 512 },
+    startTimeoutMs: 30_000,
+    shutdownTimeoutMs: 3_000,
+  }),
   // One broken camera must not end all the others, so the intensity is out of reach: back-off bounds how often it
   // restarts.
   dynamic('cameras', { intensity: { maxRestarts: 10_000, withinMs: 10_000 } }),

@@ -12,6 +12,7 @@ import { consumers, PRIORITIES_URGENT_FIRST, streams } from '../messages/subject
 import type { ActorSnapshot, TreeSnapshot } from '../runtime/inspect.ts';
 import type { ActorSystem } from '../runtime/system.ts';
 import { bindBudget } from './budget-metrics.ts';
+import type { CameraWatch } from './camera-watch.ts';
 import type { Role } from './config.ts';
 import type { SchedulerWatch } from './scheduler-watch.ts';
 
@@ -25,6 +26,8 @@ export interface MetricSources {
   readonly http: Pick<HttpServer, 'figures' | 'refused'>;
   /** Null without the role `scheduler`. */
   readonly schedulerWatch: Pick<SchedulerWatch, 'stats'> | null;
+  /** Null without the role `cameras`. */
+  readonly cameraWatch: Pick<CameraWatch, 'rates'> | null;
 }
 
 const QUICK = { timeoutMs: 1_500 };
@@ -34,7 +37,7 @@ const MOST_ACTORS = 1_000;
 /** Reads figures kept outside the registry before every scrape. Actors record their own, through `ctx.metrics`. */
 export function bindMetrics(
   metrics: Metrics,
-  { system, bus, clips, redis, encoder, roles, http, schedulerWatch }: MetricSources,
+  { system, bus, clips, redis, encoder, roles, http, schedulerWatch, cameraWatch }: MetricSources,
 ): void {
   const totals = new CounterTotals(metrics);
   metrics.beforeScrape('tree', () => {
@@ -57,6 +60,12 @@ export function bindMetrics(
   if (roles.includes('scheduler')) bindScheduler(metrics, system);
   if (schedulerWatch !== null) bindBudget(metrics, system, schedulerWatch);
   if (roles.includes('cameras')) bindCameras(metrics, system);
+  if (cameraWatch !== null)
+    metrics.beforeScrape('rates', () => {
+      const { wanted, reached } = cameraWatch.rates().all;
+      metrics.set('camera_pictures_per_second', wanted, { rate: 'wanted' });
+      metrics.set('camera_pictures_per_second', reached, { rate: 'reached' });
+    });
   if (roles.includes('aggregator'))
     metrics.beforeScrape('clips', async () => metrics.set('alert_clip_store_bytes', await clips.bytes()));
   bindConsumers(metrics, bus, redis !== null);

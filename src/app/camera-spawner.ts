@@ -5,6 +5,7 @@ import type { CameraInit, CameraMessage } from '../actors/camera/camera.types.ts
 import type { CameraSpawner } from '../actors/camera-registry.ts';
 import { cameraChild, type CameraIsolation, CAMERAS_PATH } from '../actors/tree.ts';
 import type { SourceAllow } from '../infra/source-policy.ts';
+import type { CameraConfig } from '../messages/camera.ts';
 import type { LocatedModel } from '../messages/model.ts';
 import type { ActorDefinition } from '../runtime/actor.ts';
 import { RuntimeError } from '../runtime/errors.ts';
@@ -15,7 +16,6 @@ export interface CameraSpawnerOptions {
   readonly system: () => ActorSystem;
   /** Resolves when the system runs. Cameras may be started before: their start waits for it. */
   readonly running: Promise<unknown>;
-  readonly ffmpeg: string;
   readonly model: LocatedModel;
   readonly confidence: number;
   readonly iou: number;
@@ -30,25 +30,28 @@ export interface CameraSpawnerOptions {
   readonly actor?: ActorDefinition<CameraMessage, CameraInit>;
 }
 
+/** In lower case without colons; null for none. */
+const pinOf = ({ certificateSha256 }: CameraConfig): string | null =>
+  certificateSha256?.replaceAll(':', '').toLowerCase() ?? null;
+
 /** Starts cameras as children of the dynamic supervisor `/cameras`. */
 export function createCameraSpawner(options: CameraSpawnerOptions): CameraSpawner {
-  const { system, ffmpeg, model, confidence, iou, isolation, previewFolder, actor = cameraActor } = options;
+  const { system, model, confidence, iou, isolation, previewFolder, actor = cameraActor } = options;
   return {
-    start: async ({ cameraId, url, intervalSeconds, freshnessSeconds, prompt }, framesBefore) => {
+    start: async (config, framesBefore) => {
+      const { cameraId, url, intervalSeconds, transport = 'auto', freshnessSeconds, prompt } = config;
+      const certificateSha256 = pinOf(config);
       // Not the camera's id, which may be too long for the path of a socket.
       const previewSocket = previewFolder === null ? null : join(previewFolder, randomBytes(6).toString('hex'));
       const allow = options.ownUrls.includes(url) ? null : options.allow;
       const intervalMs = intervalSeconds * 1000;
       const init = (): CameraInit => ({
         cameraId,
-        url,
+        settings: { url, transport, certificateSha256, allow, previewSocket },
         intervalMs,
-        ffmpeg,
         model,
         confidence,
         iou,
-        allow,
-        previewSocket,
         framesBefore: framesBefore(),
         freshnessSeconds,
         prompt,

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { CameraIsolation } from '../actors/tree.ts';
@@ -53,6 +54,8 @@ export interface GantryConfig extends AccessConfig {
   readonly stillSeconds: number;
   /** Whether cameras run in threads or processes. */
   readonly isolation: CameraIsolation;
+  /** Processes that decode pictures for all cameras, at most. */
+  readonly decoders: number;
   readonly language: 'zh' | 'en';
   readonly sourceAllow: SourceAllow | null;
   /** Proxies whose `X-Forwarded-For` is trusted. */
@@ -147,6 +150,7 @@ export function readConfig(
     inference: oneOf('GANTRY_INFERENCE', text(undefined, 'GANTRY_INFERENCE', 'auto'), INFERENCE_MODES),
     stillSeconds: number('GANTRY_STILL_SECONDS', text(undefined, 'GANTRY_STILL_SECONDS', '10'), 0, 3_600),
     isolation: oneOf('isolation', text(values.isolation, 'GANTRY_ISOLATION', 'thread'), ['thread', 'process']),
+    decoders: whole('GANTRY_DECODERS', text(undefined, 'GANTRY_DECODERS', String(usualDecoders())), 1, 64),
     language: oneOf('GANTRY_LANGUAGE', text(undefined, 'GANTRY_LANGUAGE', 'en'), ['en', 'zh']),
     ...readAccess(env),
     sourceAllow: sources.length === 0 ? null : sources,
@@ -260,6 +264,18 @@ function number(name: string, text: string, min: number, max: number): number {
   }
   return value;
 }
+
+function whole(name: string, text: string, min: number, max: number): number {
+  const value = number(name, text, min, max);
+  if (Number.isInteger(value)) return value;
+  throw new InfraError('CONFIG_INVALID', `${name} must be a whole number from ${min} to ${max}, not "${text}"`, {
+    field: name,
+    value: text,
+  });
+}
+
+/** As many as there are cores, up to eight: a picture costs little, and the detectors need the rest. */
+const usualDecoders = (): number => Math.min(8, availableParallelism());
 
 function oneOf<T extends string>(name: string, text: string, allowed: readonly T[]): T {
   const found = allowed.find((each) => each === text);

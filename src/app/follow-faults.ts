@@ -9,19 +9,9 @@ export function followFaults(system: ActorSystem): void {
     const prefix = `${CAMERAS_PATH}/`;
     if (!event.path.startsWith(prefix)) return;
     const cameraId = event.path.slice(prefix.length);
-    if (event.type === 'failed')
-      registry.tell({
-        type: 'status',
-        cameraId,
-        state: 'fault',
-        message: `its actor failed and is restarted: ${event.failure.message}`,
-      });
-    if (event.type === 'quarantined')
-      registry.tell({
-        type: 'status',
-        cameraId,
-        state: 'fault',
-        message: 'its thread is stuck in native code and was left alone',
-      });
+    const fault = (message: string | null): void => void registry.tell({ type: 'fault', cameraId, message });
+    if (event.type === 'failed') fault(`its actor failed and is restarted: ${event.failure.message}`);
+    if (event.type === 'quarantined') fault('its thread is stuck in native code and was left alone');
+    if (event.type === 'started') fault(null);
   });
 }

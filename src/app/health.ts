@@ -17,6 +17,8 @@ export interface HealthFacts {
   /** Null in a process without the role `cameras`. */
   readonly model: string | null;
   readonly cameras: readonly Pick<CameraEntry, 'config' | 'status'>[];
+  /** That cameras are slow because the processors are full; null while they are not. */
+  readonly slowCameras: string | null;
   /** Why assessment is degraded; null while it is not. */
   readonly assessment: string | null;
   /** Further notices, e.g. that there is no demo camera. */
@@ -40,11 +42,13 @@ export function healthReport(facts: HealthFacts): HealthReport {
   );
   const redisNotice = noticeOfRedis(redis);
   const natsNotice = noticeOfNats(facts);
-  const isDegraded = redis.state === 'reconnecting' || redis.state === 'degraded' || facts.natsRefuses;
+  const isDegraded =
+    redis.state === 'reconnecting' || redis.state === 'degraded' || facts.natsRefuses || facts.slowCameras !== null;
   const notices = [
     ...(natsNotice === null ? [] : [natsNotice]),
     ...(redisNotice === null ? [] : [redisNotice]),
     ...(facts.assessment === null ? [] : [facts.assessment]),
+    ...(facts.slowCameras === null ? [] : [facts.slowCameras]),
     ...faults.slice(0, 10).map(({ config, status }) => `camera ${config.cameraId}: ${status.message}`),
     ...(faults.length > 10 ? [`and ${faults.length - 10} more cameras`] : []),
     ...facts.notices,

@@ -95,12 +95,11 @@ export function camerasInits({
   onDetected,
   onShed,
 }: CamerasRole): NonNullable<TreeInits['cameras']> {
-  const { ffmpeg, model, demo, previewFolder } = cameraResources;
+  const { model, demo, previewFolder } = cameraResources;
   const { confidence, iou, isolation } = config;
   const spawner = createCameraSpawner({
     system,
     running,
-    ffmpeg,
     model,
     confidence,
     iou,
@@ -124,7 +123,8 @@ export function camerasInits({
         onShed?.(detection);
       },
     }),
-    imaging: () => ({ encoder, images }),
+    imaging: () => ({ encoder, images, bus }),
+    ingest: () => ({ decoders: config.decoders }),
     clips: () => ({ requests, clips }),
     cameraRegistry: () => ({
       store: new FileCameraStore({ path: join(config.dataDir, 'cameras.json'), log, notices: dataNotices }),

@@ -14,6 +14,7 @@ import { aggregatorView } from './aggregator-view.ts';
 import { assessmentPort } from './assessment-port.ts';
 import { budgetPort, sourcesHere } from './budget-port.ts';
 import { cameraPort } from './camera-port.ts';
+import type { CameraWatch } from './camera-watch.ts';
 import type { GantryConfig, Role } from './config.ts';
 import { deadLetterNotices } from './dead-letter-port.ts';
 import { healthReport } from './health.ts';
@@ -46,6 +47,7 @@ export interface PortParts {
   readonly cameraResources: CameraResources | null;
   readonly keysAndUsage: KeysAndUsage | null;
   readonly schedulerWatch: SchedulerWatch | null;
+  readonly cameraWatch: Pick<CameraWatch, 'notice'> | null;
   readonly deadLetters: DeadLetterBox;
   /** Notices about access to this server. */
   readonly accessNotices: readonly string[];
@@ -93,6 +95,7 @@ export function httpPorts(parts: PortParts): HttpPorts {
         redis: redisHealth(parts),
         model: parts.cameraResources?.model.name ?? null,
         ...watched,
+        slowCameras: parts.cameraWatch?.notice() ?? null,
         assessment: assessment?.status === 'degraded' ? assessment.message : null,
         notices: [
           ...watched.notices,

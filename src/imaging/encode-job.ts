@@ -1,6 +1,6 @@
 import type { Mark } from './draw-marks.ts';
 
-/** A rectangle of whole pixels inside the frame. */
+/** A rectangle of whole pixels inside a picture. */
 export interface Region {
   readonly left: number;
   readonly top: number;
@@ -8,25 +8,18 @@ export interface Region {
   readonly height: number;
 }
 
-/** A region as the model gets it: with the boxes and numbers of its road users, boxes in px of the frame. */
+/** A region as the model gets it: with the boxes and numbers of its road users, boxes in px of the whole picture. */
 export interface MarkedRegion extends Region {
   readonly marks: readonly Mark[];
 }
 
-/** A job of the pool: one frame, to be encoded whole and by regions. `data` is rgb24 and is transferred. */
+/** A job of the pool: one picture, to be encoded with its marks. `data` is rgb24 and is transferred. */
 export interface EncodeJob {
   readonly data: Uint8Array<ArrayBuffer>;
   readonly width: number;
   readonly height: number;
-  readonly regions: readonly MarkedRegion[];
+  /** In px of this picture. */
+  readonly marks: readonly Mark[];
   /** JPEG quality, 1..100. */
   readonly quality: number;
-  /** In px. A region wider or higher is scaled down: pictures for the model stay small. */
-  readonly maxRegionSide: number;
-}
-
-/** JPEGs of the whole frame, unmarked, and of each region with its marks, in the order of the job. */
-export interface EncodedFrame {
-  readonly frame: Uint8Array;
-  readonly regions: readonly Uint8Array[];
 }

@@ -1,5 +1,5 @@
 import { Piscina } from 'piscina';
-import type { EncodedFrame, EncodeJob } from './encode-job.ts';
+import type { EncodeJob } from './encode-job.ts';
 import type { ShrinkJob } from './shrink-worker.ts';
 
 const ENCODE = new URL('./encode-worker.ts', import.meta.url).href;
@@ -14,7 +14,7 @@ export interface EncoderOptions {
 
 /** JPEG encoding on a bounded thread pool that all cameras share. */
 export class Encoder {
-  readonly #pool: Piscina<EncodeJob | ShrinkJob, EncodedFrame | Uint8Array>;
+  readonly #pool: Piscina<EncodeJob | ShrinkJob, Uint8Array>;
 
   constructor(options: EncoderOptions = {}) {
     const { threads = 2, maxQueue = 64 } = options;
@@ -33,19 +33,18 @@ export class Encoder {
     return this.#pool.queueSize;
   }
 
-  /** `job.data` moves to the pool and cannot be used afterwards. Rejects when the queue is full, and on `signal`. */
-  async encode(job: EncodeJob, signal: AbortSignal): Promise<EncodedFrame> {
-    const encoded = await this.#pool.run(job, { transferList: [job.data.buffer], signal });
-    if (encoded instanceof Uint8Array) throw new TypeError('the pool returned another kind of result');
-    return encoded;
+  /**
+   * The JPEG of a picture with its marks. `job.data` moves to the pool and cannot be used afterwards. Rejects when the
+   * queue is full, and on `signal`.
+   */
+  encode(job: EncodeJob, signal: AbortSignal): Promise<Uint8Array> {
+    return this.#pool.run(job, { transferList: [job.data.buffer], signal });
   }
 
   /** As `shrinkJpeg`, in the pool; a JPEG that fits is returned as it is. Rejects as `encode` too. */
   async shrink(jpeg: Uint8Array, maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {
     if (jpeg.byteLength <= maxBytes) return jpeg;
-    const shrunk = await this.#pool.run({ jpeg, maxBytes }, { filename: SHRINK, signal });
-    if (!(shrunk instanceof Uint8Array)) throw new TypeError('the pool returned another kind of result');
-    return shrunk;
+    return this.#pool.run({ jpeg, maxBytes }, { filename: SHRINK, signal });
   }
 
   close(): Promise<void> {

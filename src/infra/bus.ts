@@ -203,10 +203,13 @@ export interface ImageStore {
   /** The image as stored now; null when it is not stored yet, or no longer. Rejects `BUS_DOWN`. */
   find(id: ImageId): Promise<Uint8Array | null>;
   /**
-   * As `find`, but waits for a young image, up to 5 s: a detection is published before its JPEGs are stored. Rejects
-   * `BUS_DOWN`, and with the reason of `signal`, which ends the wait.
+   * As `find`, but an image that is not stored is asked for and waited for, up to 5 s: the JPEGs of an analysed frame
+   * are made when they are wanted, and can be for 12 s. Rejects `BUS_DOWN`, and with the reason of `signal`, which ends
+   * the wait.
    */
   get(id: ImageId, signal?: AbortSignal): Promise<Uint8Array | null>;
+  /** As `get` for each of these, asked for in one message. The first is made first. */
+  getAll(ids: readonly ImageId[], signal?: AbortSignal): readonly Promise<Uint8Array | null>[];
 }
 
 /** Pictures of alerts, 50 kB each or less, kept as long as the alerts; {@link ImageStore.get} finds them too. */

@@ -2,18 +2,10 @@ import { z } from 'zod';
 import { MOST } from './bounds.ts';
 import { CameraPrompt, FreshnessSeconds } from './camera.ts';
 import { CameraId, ImageId, IsoTime, RequestId, TraceId } from './ids.ts';
+import { OBJECT_CLASSES } from './scene-constants.ts';
 
-/** The road users and fixtures Gantry looks at, by their COCO names. */
-export const OBJECT_CLASSES = [
-  'person',
-  'bicycle',
-  'car',
-  'motorcycle',
-  'bus',
-  'truck',
-  'traffic light',
-  'stop sign',
-] as const;
+export * from './scene-constants.ts';
+
 export const ObjectClass = z.enum(OBJECT_CLASSES);
 export type ObjectClass = z.infer<typeof ObjectClass>;
 
@@ -70,12 +62,6 @@ export const TrafficGroup = z.object({
   unchangedSince: IsoTime.optional(),
 });
 export type TrafficGroup = z.infer<typeof TrafficGroup>;
-
-/** Margin in px that a crop leaves around its group's box, clipped to the frame. */
-export const CROP_MARGIN = 12;
-
-/** Most members of a group that are marked in its crop and described one by one to the model; others are counted. */
-export const MOST_DESCRIBED = 40;
 
 /** The group's crop in an earlier frame. */
 export const EarlierMoment = z.object({

@@ -1,6 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { MOST } from './bounds.ts';
+
+export * from './new-ids.ts';
 
 /**
  * A camera's name: 1 to 64 of `A-Z a-z 0-9 _ -`. The alphabet is the one that is safe, unescaped, as a NATS
@@ -25,21 +26,6 @@ export const ImageId = z.string().regex(/^[0-9a-f-]{36}\.(frame|g[0-9]{1,3})$/);
 export type ImageId = z.infer<typeof ImageId>;
 
 export const IsoTime = z.iso.datetime().max(MOST.time);
-
-/** A UUID v7 (RFC 9562): its first 48 bits are `now`, epoch ms, so that a picture's id tells how old the picture is. */
-export function newRequestId(now = Date.now()): RequestId {
-  const time = now.toString(16).padStart(12, '0');
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}`;
-}
-/** When the request id of an image was made, epoch ms; null unless it is a UUID v7. */
-export const imageMadeAt = (id: ImageId): number | null =>
-  id[14] === '7' ? Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16) : null;
-/** From a UUID: the platform buffers random bytes for it, while `randomBytes` asks the system each time. */
-export const newTraceId = (): TraceId => randomUUID().replaceAll('-', '');
-/** 16 hex digits: one span of a trace. */
-export const newSpanId = (): string => newTraceId().slice(16);
-export const frameImageId = (requestId: RequestId): ImageId => `${requestId}.frame`;
-export const cropImageId = (requestId: RequestId, groupIndex: number): ImageId => `${requestId}.g${groupIndex}`;
 
 /** Deterministic, so that NATS drops a task published twice. */
 export const taskId = (requestId: RequestId, groupIndex: number): string => `${requestId}_group${groupIndex}`;

@@ -1,5 +1,6 @@
-import { ObjectClass } from '../messages/detection.ts';
+import type { ObjectClass } from '../messages/detection.ts';
 import type { ModelClasses } from '../messages/model.ts';
+import { OBJECT_CLASSES } from '../messages/scene-constants.ts';
 
 /**
  * COCO's categories by id, 1..90; '' where the published data set leaves the id out.
@@ -27,5 +28,5 @@ export function classNames(classes: ModelClasses): readonly string[] {
 
 /** Gantry's class for each class index of a model; null for classes that Gantry ignores. */
 export function classTable(classes: ModelClasses): readonly (ObjectClass | null)[] {
-  return classNames(classes).map((name) => ObjectClass.safeParse(name.trim().toLowerCase()).data ?? null);
+  return classNames(classes).map((name) => OBJECT_CLASSES.find((known) => known === name.trim().toLowerCase()) ?? null);
 }

@@ -1,10 +1,5 @@
-import {
-  type Box,
-  CROP_MARGIN,
-  type DetectedObject,
-  MOST_DESCRIBED,
-  type TrafficGroup,
-} from '../messages/detection.ts';
+import type { Box, DetectedObject, TrafficGroup } from '../messages/detection.ts';
+import { CROP_MARGIN, MOST_DESCRIBED } from '../messages/scene-constants.ts';
 
 /** A rectangle of whole pixels inside a frame, at least 1x1. */
 export interface CropRectangle {

@@ -1,6 +1,6 @@
 /** Causes each fault. */
 import type { Behaviour } from '../../src/simulator/simulator.types.ts';
-import { actorAt } from '../support/actor-at.ts';
+import { decoderPids } from '../support/decoder-pids.ts';
 import type { NodeOrder } from './record.ts';
 import type { Fault, FaultKind } from './schedule.ts';
 import { REAL_CAMERA, type World } from './world.ts';
@@ -45,12 +45,10 @@ function suspend(pid: number): Undo {
   };
 }
 
-/** Process id of the ffmpeg that reads the real camera. */
-async function ffmpegOf(world: World): Promise<number> {
-  const reply = await fetch(new URL('/api/supervisor/tree', world.url), { signal: AbortSignal.timeout(2_000) });
-  const { tree } = (await reply.json()) as { tree: Parameters<typeof actorAt>[0] };
-  const pid = actorAt(tree, `/cameras/${REAL_CAMERA}`).detail['ffmpeg'];
-  if (typeof pid !== 'number') throw new Error('the camera has no ffmpeg now');
+/** Process id of a decoder of the node that reads the cameras. */
+function decoderOf(world: World): number {
+  const [pid] = decoderPids(world.process('cameras').pid);
+  if (pid === undefined) throw new Error('there is no decoder now');
   return pid;
 }
 
@@ -68,11 +66,11 @@ export const FAULT_OF: Readonly<Record<FaultKind, Doing>> = {
     world.cameras({ type: 'sabotage', cameraId: REAL_CAMERA });
     return nothing;
   },
-  'kill-ffmpeg': async (world) => {
-    process.kill(await ffmpegOf(world), 'SIGKILL');
+  'kill-decoder': (world) => {
+    process.kill(decoderOf(world), 'SIGKILL');
     return nothing;
   },
-  'pause-ffmpeg': async (world) => suspend(await ffmpegOf(world)),
+  'pause-decoder': (world) => suspend(decoderOf(world)),
   'provider-hangs': provider({ kind: 'hang' }),
   'provider-429': provider({ kind: 'status', status: 429 }),
   'provider-5xx': provider({ kind: 'status', status: 503 }),

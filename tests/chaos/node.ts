@@ -7,7 +7,7 @@ import { appendFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { FrameMaker } from '../../bench/pipeline/frames.ts';
 import { makePictures } from '../../bench/pipeline/pictures.ts';
-import { PUBLISHER } from '../../src/actors/publisher.ts';
+import { PUBLISHER } from '../../src/actors/publisher.types.ts';
 import { runAsProgram } from '../../src/app/program.ts';
 import { NatsBus } from '../../src/infra/nats/nats-bus.ts';
 import { JetStreamImages } from '../../src/infra/nats/image-store.ts';

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -13,13 +12,13 @@ import { natsOptions } from '../../src/servers/nats-url.ts';
 import { simulatedKeys } from '../../src/simulator/simulated-keys.ts';
 import { startProviderSimulator } from '../../src/simulator/provider-server.ts';
 import type { ProviderSimulator } from '../../src/simulator/simulator.types.ts';
-import { PpmReader } from '../../src/source/ppm-reader.ts';
+
 import { createDetector } from '../../src/vision/detector.ts';
-import type { Frame } from '../../src/vision/frame.ts';
 import { demoCameras, demoFootage } from '../support/rtsp-cameras.ts';
 import { startTestGantry, type TestGantry, TestViewer } from '../support/gantry.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
+import { frames } from '../support/vision-frames.ts';
 
 const CAMERA = 'crossing';
 /** Provider and test share one process: a call may be late by more than over any network. */
@@ -223,18 +222,11 @@ test('the objects match those of the detector alone: mean counts by class within
  * Classes per frame over the whole clip, one frame in two seconds, without any part of the pipeline but the detector.
  */
 async function detectDirectly(): Promise<string[][]> {
-  const { file, ffmpeg } = await demoFootage();
-  const frames: Frame[] = [];
-  const reader = new PpmReader((frame) => frames.push(frame));
-  const child = spawn(
-    ffmpeg,
-    ['-v', 'error', '-i', file, '-vf', 'fps=0.5', '-c:v', 'ppm', '-f', 'image2pipe', 'pipe:1'],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  );
-  for await (const chunk of child.stdout) reader.push(chunk);
+  const { file } = await demoFootage();
+  const pictures = frames(file, 768, 576, 2);
   const detector = await createDetector((await pullModel('ssd-mobilenet-v2')).spec);
   const found: string[][] = [];
-  for (const frame of frames) found.push((await detector.detect(frame, (work) => work())).map((each) => each.class));
+  for (const frame of pictures) found.push((await detector.detect(frame, (work) => work())).map((each) => each.class));
   await detector.release();
   assert.ok(found.length >= 30);
   return found;

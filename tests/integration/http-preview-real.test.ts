@@ -6,8 +6,7 @@ import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { WebSocket } from 'ws';
-import { systemClock } from '../../src/runtime/clock.ts';
-import { PreviewTap } from '../../src/source/preview-tap.ts';
+import { ChunkServer } from '../support/chunk-server.ts';
 import { FakeWorld, fakeServer } from '../support/http-fakes.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
@@ -28,12 +27,12 @@ describe('live video', { skip: runnable ? false : `no ffmpeg at ${ffmpeg}: insta
   let server: Awaited<ReturnType<typeof fakeServer>>;
   let camera: ChildProcess;
   let base = '';
-  let tap: PreviewTap;
+  let tap: ChunkServer;
   const folder = temporaryFolder();
 
   before(async () => {
     const path = join(folder, 'north');
-    tap = await PreviewTap.open(path, systemClock);
+    tap = await ChunkServer.open(path);
     world.previewSource = `unix:${path}`;
     server = await fakeServer(world, { ffmpegPath: ffmpeg, limits: { previewGraceMs: 300 } });
     base = (await server.listen('127.0.0.1', 0)).replace('http', 'ws');

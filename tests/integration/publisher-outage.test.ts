@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PUBLISHER, publisherActor } from '../../src/actors/publisher.ts';
+import { publisherActor } from '../../src/actors/publisher.ts';
+import { PUBLISHER } from '../../src/actors/publisher.types.ts';
 import { startNatsServer } from '../../src/embedded/nats-server.ts';
 import { NatsBus } from '../../src/infra/nats/nats-bus.ts';
 import { Detection } from '../../src/messages/detection.ts';

@@ -8,10 +8,9 @@ import { after, before, describe, it, type TestContext } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
 import sharp from 'sharp';
 import type { HttpServer } from '../../src/http/server.ts';
+import { ChunkServer } from '../support/chunk-server.ts';
 import { FakeWorld, fakeServer } from '../support/http-fakes.ts';
 import { aggregate } from '../support/http-samples.ts';
-import { systemClock } from '../../src/runtime/clock.ts';
-import { PreviewTap } from '../../src/source/preview-tap.ts';
 import { Random } from '../support/random.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
@@ -43,7 +42,7 @@ describe('live video on the page', { skip }, () => {
   /** A camera that sends H.264. */
   async function h264Camera(t: TestContext): Promise<void> {
     const path = join(folder, 'h264');
-    const tap = await PreviewTap.open(path, systemClock);
+    const tap = await ChunkServer.open(path);
     t.after(() => tap.close());
     const camera = spawn(ffmpeg, [...SCENE.split(' '), ...ENCODED.split(' ')], { stdio: ['ignore', 'pipe', 'ignore'] });
     t.after(async () => {

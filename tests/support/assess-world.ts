@@ -113,14 +113,17 @@ export function makeWorld(world: World) {
     leaseLimits: world.leaseLimits ?? null,
     closing: closing.signal,
     abort: abort.signal,
-    picture: async () => {
+    pictures: ([, ...earlier]) => {
       seen.images++;
-      if (world.imageAfterMs !== undefined) await sleep(clock, world.imageAfterMs);
-      return world.image === undefined ? new Uint8Array([1]) : world.image;
-    },
-    earlierPicture: async (id) => {
-      const picture = world.earlier?.[id] ?? null;
-      return picture === 'hangs' ? new Promise(() => undefined) : picture;
+      const own = async (): Promise<Uint8Array | null> => {
+        if (world.imageAfterMs !== undefined) await sleep(clock, world.imageAfterMs);
+        return world.image === undefined ? new Uint8Array([1]) : world.image;
+      };
+      const before = earlier.map((id) => {
+        const picture = world.earlier?.[id] ?? null;
+        return picture === 'hangs' ? new Promise<never>(() => undefined) : Promise.resolve(picture);
+      });
+      return [own(), ...before];
     },
     keys: {
       keysWanted: world.keysWanted ?? true,

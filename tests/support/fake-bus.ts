@@ -241,6 +241,10 @@ export class FakeImages implements ImageStore {
     return this.find(id);
   }
 
+  getAll(ids: readonly string[]): readonly Promise<Uint8Array | null>[] {
+    return ids.map((id) => this.find(id));
+  }
+
   find(id: string): Promise<Uint8Array | null> {
     if (this.down) return Promise.reject(new InfraError('BUS_DOWN', 'away'));
     return Promise.resolve(this.gone.has(id) ? null : this.#jpeg);

@@ -1,53 +1,86 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
-import { IMAGING, imagingActor } from '../../src/actors/imaging.ts';
-import { UnstoredPictures } from '../../src/actors/unstored-pictures.ts';
-import { readPicture } from '../../src/actors/scheduler/read-picture.ts';
-import { NewestFrame } from '../../src/actors/camera/newest-frame.ts';
-import type { EncodedFrame } from '../../src/imaging/encode-job.ts';
-import type { Encoder } from '../../src/imaging/jpeg-encoder.ts';
-import { awaitImage, imageWaitMs } from '../../src/infra/image-wait.ts';
+import { IMAGING } from '../../src/actors/imaging.types.ts';
+import type { AnalysedFrame } from '../../src/actors/imaging.types.ts';
+import { imagingActor } from '../../src/actors/imaging.ts';
+import { PictureOrders } from '../../src/actors/imaging/picture-orders.ts';
+import type { IngestMessage } from '../../src/actors/ingest.types.ts';
+import { DecodeError, type DecodedPicture } from '../../src/decoding/decoding.types.ts';
+import type { EncodeJob } from '../../src/imaging/encode-job.ts';
+import { cropOf, marksInCrop, wholePicture } from '../../src/imaging/picture-cuts.ts';
 import { InfraError } from '../../src/infra/infra-error.ts';
-import { cropImageId, frameImageId, imageMadeAt, newRequestId, RequestId } from '../../src/messages/ids.ts';
-import { transfer } from '../../src/runtime/transfer.ts';
-import { child, supervisor } from '../../src/runtime/supervision.ts';
+import { cropImageId, frameImageId, newRequestId } from '../../src/messages/ids.ts';
+import { subjects } from '../../src/messages/subjects.ts';
+import { defineActor } from '../../src/runtime/actor.ts';
+import type { Deferred } from '../../src/runtime/message.ts';
+import type { MetricLabels } from '../../src/runtime/metric-sink.ts';
 import { NO_METRICS } from '../../src/runtime/metric-sink.ts';
+import { child, supervisor } from '../../src/runtime/supervision.ts';
 import { startSystem } from '../../src/runtime/system.ts';
-import { ManualClock, settle } from '../../src/runtime/testing/manual-clock.ts';
+import { ManualClock } from '../../src/runtime/testing/manual-clock.ts';
+import { FakeTaskBus } from '../support/fake-bus.ts';
 import { memoryLog } from '../support/log.ts';
 
+type Cut = Extract<IngestMessage, { type: 'cut' }>;
 const JPEG = Uint8Array.of(0xff, 0xd8);
-const PATIENCE = { timeoutMs: 60_000 };
+const GROUPS = [1, 2];
 
-/** The imaging actor before an encoder that answers when it is told to. */
-async function imagingWorld(t: TestContext, broken = new Set<string>()) {
+const frameAt = (at: number): AnalysedFrame => ({
+  cameraId: 'cam',
+  requestId: newRequestId(at),
+  at,
+  display: { width: 1_920, height: 1_080 },
+  width: 1_280,
+  height: 720,
+  regions: GROUPS.map((groupIndex) => ({ groupIndex, left: 0, top: 0, width: 64, height: 36, marks: [] })),
+});
+
+const decoded = ({ cuts }: Cut): DecodedPicture[] =>
+  cuts.map(() => ({ data: new Uint8Array(3), width: 1, height: 1, display: { width: 1_920, height: 1_080 } }));
+
+/** The imaging actor between a bus and an ingest that answers when the test says so. */
+async function imagingWorld(t: TestContext) {
   const clock = new ManualClock();
   const log = memoryLog();
+  const bus = new FakeTaskBus(clock);
   const stored: string[] = [];
-  const encodings: PromiseWithResolvers<EncodedFrame>[] = [];
-  let failed = 0;
+  const jobs: EncodeJob[] = [];
+  const cuts: { readonly message: Cut; readonly answer: Deferred<readonly DecodedPicture[]> }[] = [];
+  const counted: Record<string, number> = {};
+  const nats = { down: false };
+  const ingest = defineActor<Cut>()<null>({
+    kind: 'ingest',
+    mailbox: { capacity: 100, overflow: 'refuse' },
+    start: (ctx) => ({
+      handlers: {
+        cut: (message) => {
+          const answer = ctx.defer<readonly DecodedPicture[]>();
+          cuts.push({ message, answer });
+          return answer;
+        },
+      },
+    }),
+  });
   const encoder = {
     waiting: 0,
-    encode: (_job: unknown, signal: AbortSignal) => {
-      const encoding = Promise.withResolvers<EncodedFrame>();
-      signal.addEventListener('abort', () => encoding.reject(new Error('aborted')));
-      encodings.push(encoding);
-      return encoding.promise;
+    encode: (job: EncodeJob) => {
+      jobs.push(job);
+      return Promise.resolve(JPEG);
     },
-  } as unknown as Encoder;
-  const nats = { down: false };
+    shrink: (jpeg: Uint8Array) => Promise.resolve(jpeg),
+  };
   const images = {
     put: async (id: string) => {
       if (nats.down) throw new InfraError('BUS_DOWN', 'NATS is reconnecting');
-      if (broken.has(id)) throw new Error('no room');
       stored.push(id);
     },
-    find: () => Promise.resolve(null),
-    get: () => Promise.resolve(null),
   };
-  const init = { encoder, images };
-  const inc = (name: string, by: number): void => void (failed += name === 'images_failed_total' ? by : 0);
-  const system = await startSystem(supervisor('root', [child('imaging', imagingActor, () => init)]), {
+  const parts = [child('ingest', ingest, () => null), child('imaging', imagingActor, () => ({ encoder, images, bus }))];
+  const inc = (name: string, by: number, labels: MetricLabels = {}): void => {
+    const series = [name, ...Object.values(labels)].join(' ');
+    counted[series] = (counted[series] ?? 0) + by;
+  };
+  const system = await startSystem(supervisor('root', parts), {
     log,
     clock,
     metrics: { ...NO_METRICS, inc },
@@ -60,201 +93,140 @@ async function imagingWorld(t: TestContext, broken = new Set<string>()) {
     await clock.advance(10_000);
     await stopping;
   });
-  const store = (requestId: RequestId): Promise<'done'> => {
-    const region = { left: 0, top: 0, width: 1, height: 1, groupIndex: 1, marks: [] };
-    const data = transfer(new Uint8Array(3));
-    return system
-      .ref(IMAGING)
-      .ask({ type: 'store', requestId, data, width: 1, height: 1, regions: [region] }, PATIENCE);
+  const remember = async (): Promise<AnalysedFrame> => {
+    const frame = frameAt(clock.now());
+    system.ref(IMAGING).tell({ type: 'remember', ...frame });
+    await clock.advance(0);
+    return frame;
   };
-  return { clock, log, nats, stored, encodings, store, stop, failed: () => failed };
+  const want = async (...imageIds: string[]): Promise<void> => {
+    bus.broadcast(subjects.picturesWanted, { imageIds });
+    await clock.advance(0);
+  };
+  const cut = async (index: number): Promise<void> => {
+    const one = cuts[index] ?? assert.fail(`no cut ${index}`);
+    one.answer.resolve(decoded(one.message));
+    for (let turn = 0; turn < 4; turn += 1) await clock.advance(0);
+  };
+  return { clock, log, nats, stored, jobs, cuts, counted, remember, want, cut, stop };
 }
 
-test('a JPEG that cannot be stored is counted and logged with its reason, and the others are stored', async (t) => {
-  const requestId = newRequestId();
-  const world = await imagingWorld(t, new Set([cropImageId(requestId, 1)]));
-  const done = world.store(requestId);
-  await world.clock.advance(0);
-  world.encodings[0]!.resolve({ frame: JPEG, regions: [JPEG] });
-  assert.equal(await done, 'done');
-  assert.deepEqual(world.stored, [frameImageId(requestId)]);
-  assert.equal(world.failed(), 1);
-  assert.ok(world.log.lines.some(({ message }) => message.endsWith('.g1 could not be stored: no room')));
+test('nothing is made of a frame until somebody asks; then only the pictures asked for', async (t) => {
+  const world = await imagingWorld(t);
+  const { requestId, at } = await world.remember();
+  assert.equal(world.cuts.length, 0);
+  await world.want(cropImageId(requestId, 2), frameImageId(requestId));
+  assert.equal(world.cuts.length, 1, 'those of one frame together');
+  const { cuts, ...named } = world.cuts[0]!.message;
+  assert.deepEqual(named, { type: 'cut', cameraId: 'cam', at });
+  assert.deepEqual(cuts, [
+    { left: 0, top: 0, width: 96, height: 54, maxSide: 640 },
+    { left: 0, top: 0, width: 1_920, height: 1_080, maxSide: 1_280 },
+  ]);
+  await world.cut(0);
+  assert.deepEqual(world.stored, [cropImageId(requestId, 2), frameImageId(requestId)]);
+  assert.deepEqual(world.counted, { 'pictures_made_total crop': 1, 'pictures_made_total frame': 1 });
 });
 
-test('pictures made while NATS is down are stored when it is back, and their camera does not wait', async (t) => {
+test('pictures of other nodes and those that cannot exist are not asked of the ingest', async (t) => {
   const world = await imagingWorld(t);
+  const { requestId } = await world.remember();
+  await world.want(frameImageId(newRequestId()), cropImageId(requestId, 3));
+  assert.equal(world.cuts.length, 0);
+});
+
+test('a picture is made once, however often it is asked for, but again when it could not be stored', async (t) => {
+  const world = await imagingWorld(t);
+  const id = frameImageId((await world.remember()).requestId);
+  await world.want(id);
+  await world.want(id, id);
   world.nats.down = true;
-  const ids: RequestId[] = [];
-  for (let index = 0; index < 3; index += 1) {
-    const requestId = newRequestId();
-    ids.push(requestId);
-    const done = world.store(requestId);
-    await world.clock.advance(0);
-    world.encodings[index]!.resolve({ frame: JPEG, regions: [JPEG] });
-    assert.equal(await done, 'done');
-  }
-  await world.clock.advance(20_000);
-  assert.deepEqual(world.stored, []);
+  await world.cut(0);
+  assert.deepEqual([world.cuts.length, world.stored], [1, []]);
+  assert.deepEqual(world.counted, { images_failed_total: 1 });
+  assert.ok(world.log.lines.some(({ message }) => message === `image ${id} could not be stored: NATS is reconnecting`));
   world.nats.down = false;
-  await world.clock.advance(250);
-  const expected = ids.flatMap((id) => [frameImageId(id), cropImageId(id, 1)]);
-  assert.deepEqual(world.stored.toSorted(), expected.toSorted(), 'each once');
-  assert.equal(world.failed(), 0);
+  await world.want(id);
+  await world.cut(1);
+  await world.want(id);
+  assert.deepEqual([world.cuts.length, world.stored], [2, [id]]);
 });
 
-test('pictures that NATS has not taken by the stop count as failed', async (t) => {
+test('at most six frames are cut at once; further ones are made in turn, while somebody waits for them', async (t) => {
   const world = await imagingWorld(t);
-  world.nats.down = true;
-  const done = world.store(newRequestId());
-  await world.clock.advance(0);
-  world.encodings[0]!.resolve({ frame: JPEG, regions: [JPEG] });
-  await done;
-  await world.stop();
-  assert.equal(world.failed(), 2);
+  const ids: string[] = [];
+  for (let index = 0; index < 14; index += 1) ids.push(frameImageId((await world.remember()).requestId));
+  await world.want(...ids);
+  assert.equal(world.cuts.length, 6);
+  await world.cut(0);
+  assert.deepEqual([world.cuts.length, world.stored], [7, ids.slice(0, 1)]);
+  // The ingest does not answer in time, twice: nobody waits for the last order any more.
+  await world.clock.advance(4_000);
+  assert.deepEqual([world.cuts.length, world.counted['pictures_missed_total busy']], [13, 6]);
+  await world.clock.advance(4_000);
+  assert.deepEqual([world.cuts.length, world.counted['pictures_missed_total busy']], [13, 13]);
 });
 
-test('of more unstored pictures than fit into 64 MB the oldest are given up, and the newest stored first', async () => {
-  const clock = new ManualClock();
-  const stored: string[] = [];
-  const failed: string[] = [];
-  let down = true;
-  const unstored = new UnstoredPictures({
-    clock,
-    put: async (id) => {
-      if (down) throw new InfraError('BUS_DOWN', 'NATS is reconnecting');
-      stored.push(id);
-    },
-    onFailed: (id) => void failed.push(id),
+for (const { code, reason } of [
+  { code: 'GONE', reason: 'gone' },
+  { code: 'UNKNOWN_CAMERA', reason: 'gone' },
+  { code: 'UNDECODABLE', reason: 'undecodable' },
+  { code: 'TOO_MANY', reason: 'busy' },
+]) {
+  test(`a refusal ${code} of the ingest counts as ${reason}, with a line in the log`, async (t) => {
+    const world = await imagingWorld(t);
+    const { requestId } = await world.remember();
+    await world.want(frameImageId(requestId), cropImageId(requestId, 1));
+    const message = 'not here';
+    const error =
+      code === 'UNDECODABLE' || code === 'TOO_MANY'
+        ? new DecodeError(code, message)
+        : Object.assign(new Error(message), { code });
+    world.cuts[0]!.answer.reject(error);
+    await world.clock.advance(0);
+    assert.deepEqual(world.counted, { [`pictures_missed_total ${reason}`]: 2 });
+    assert.equal(world.log.lines.filter(({ message: line }) => line.endsWith('cannot be made: not here')).length, 1);
   });
-  const large = new Uint8Array(8 * 1024 * 1024);
-  const ids = Array.from({ length: 10 }, () => frameImageId(newRequestId()));
-  for (const id of ids) {
-    unstored.add(id, large);
-    await clock.advance(0);
-  }
-  // The first one is under way, so it is kept.
-  assert.deepEqual(failed, ids.slice(1, 3));
-  assert.equal(unstored.size, 8);
-  down = false;
-  await clock.advance(250);
-  assert.deepEqual(stored, [ids[0], ...ids.slice(3).toReversed()]);
-  assert.equal(unstored.size, 0);
-});
+}
 
-test('a frame that cannot be encoded is counted and logged with its reason', async (t) => {
+test('at a stop, pictures that are being made are still stored, for at most two seconds', async (t) => {
   const world = await imagingWorld(t);
-  const requestId = newRequestId();
-  const done = world.store(requestId);
-  await world.clock.advance(0);
-  world.encodings[0]!.reject(new Error('the queue is full'));
-  assert.equal(await done, 'done');
-  assert.equal(world.failed(), 1);
-  assert.ok(world.log.lines.some(({ message }) => message.endsWith('could not be encoded: the queue is full')));
-});
-
-test('at a stop, pictures that are being encoded are still stored', async (t) => {
-  const world = await imagingWorld(t);
-  const requestId = newRequestId();
-  void world.store(requestId).catch(() => undefined);
-  await world.clock.advance(0);
+  const ids = [frameImageId((await world.remember()).requestId), frameImageId((await world.remember()).requestId)];
+  await world.want(...ids);
   const stopped = world.stop();
   await world.clock.advance(1_000);
-  world.encodings[0]!.resolve({ frame: JPEG, regions: [JPEG] });
+  await world.cut(0);
+  await world.clock.advance(1_000);
   await stopped;
-  assert.deepEqual(world.stored.toSorted(), [frameImageId(requestId), cropImageId(requestId, 1)].toSorted());
+  assert.deepEqual(world.stored, ids.slice(0, 1));
 });
 
-test('a stop waits at most two seconds for pictures, and what is left counts as failed', async (t) => {
-  const world = await imagingWorld(t);
-  void world.store(newRequestId()).catch(() => undefined);
-  await world.clock.advance(0);
-  const stopped = world.stop();
-  await world.clock.advance(2_000);
-  await stopped;
-  assert.equal(world.failed(), 1);
+test('orders are bounded: frames are forgotten by age and number', () => {
+  const orders = new PictureOrders({ rememberMs: 1_000, mostFrames: 3, patienceMs: 500 });
+  const frames = [0, 1, 2, 3, 1_003].map((at) => frameAt(at));
+  for (const frame of frames.slice(0, 4)) orders.remember(frame, frame.at);
+  assert.equal(orders.remembered, 3);
+  const ids = frames.map(({ requestId }) => frameImageId(requestId));
+  orders.want(ids, 4);
+  assert.deepEqual([orders.waiting, orders.next(4)?.imageIds], [3, [ids[1]]]);
+  orders.remember(frames[4]!, 1_003);
+  assert.equal(orders.remembered, 2, 'the one of 1,000 ms ago stays');
+  assert.deepEqual([orders.next(600), orders.givenUp], [null, 2], 'after 500 ms nobody waits');
 });
 
-test('the newest frame replaces the one that waits, and each is taken once', async () => {
-  const frames = new NewestFrame();
-  const frame = { data: new Uint8Array(3), width: 1, height: 1 };
-  const first = frames.take();
-  for (const at of [1, 2, 3]) frames.put({ frame, at });
-  assert.equal((await first)?.at, 1, 'a taker that waits gets the next one');
-  assert.equal((await frames.take())?.at, 3);
-  assert.equal(frames.replaced, 1);
-  const last = frames.take();
-  frames.close();
-  assert.equal(await last, null);
-  frames.put({ frame, at: 4 });
-  assert.equal(await frames.take(), null);
-});
-
-test('a request id tells when it was made, and its images are waited for until they are 5 s old', () => {
-  const now = Date.parse('2026-05-04T03:02:01.234Z');
-  const id = newRequestId(now);
-  assert.ok(RequestId.safeParse(id).success, id);
-  assert.equal(imageMadeAt(cropImageId(id, 1)), now);
-  const waits = [0, 1_000, 4_900, 60_000, -60_000].map((age) => imageWaitMs(frameImageId(id), now + age));
-  assert.deepEqual(waits, [5_000, 4_000, 200, 200, 5_000]);
-  assert.equal(imageWaitMs(frameImageId('3f2c1a7e-9b4d-4c7e-8f00-0123456789ab'), now), 0, 'version 4 tells no time');
-});
-
-test('a reader of an image looks until it is stored, and not when it is old', async () => {
-  const clock = new ManualClock();
-  const storedAt = clock.now() + 300;
-  let looks = 0;
-  const find = async () => {
-    looks += 1;
-    return clock.now() >= storedAt ? JPEG : null;
-  };
-  const young = awaitImage(frameImageId(newRequestId(clock.now())), find, clock);
-  await clock.advance(1_000);
-  assert.equal(await young, JPEG);
-  assert.equal(looks, 5, 'after 0, 20, 60, 140 and 300 ms');
-  const old = awaitImage(frameImageId(newRequestId(clock.now() - 60_000)), async () => null, clock);
-  await clock.advance(200);
-  assert.equal(await old, null);
-});
-
-test('a picture is waited for until it is stored, the deadline or the close, also with the store down', async () => {
-  const clock = new ManualClock();
-  let answer: () => Promise<Uint8Array | null> = () => Promise.resolve(null);
-  const closing = new AbortController();
-  const source = {
-    images: {
-      get: (id: string, signal?: AbortSignal) => awaitImage(id, answer, clock, signal),
-      find: () => Promise.resolve(null),
-    },
-    clock,
-    log: memoryLog(),
-    closing: closing.signal,
-  };
-  const read = (forMs: number): Promise<Uint8Array | null> =>
-    readPicture(frameImageId(newRequestId(clock.now())), clock.now() + forMs, source);
-  const outcome = (reading: Promise<Uint8Array | null>): (() => Uint8Array | null | 'reading') => {
-    let value: Uint8Array | null | 'reading' = 'reading';
-    void reading.then((jpeg) => (value = jpeg));
-    return () => value;
-  };
-
-  const missing = outcome(read(1_000));
-  await clock.advance(999);
-  assert.equal(missing(), 'reading');
-  await clock.advance(1);
-  assert.equal(missing(), null);
-
-  answer = () => Promise.reject(new InfraError('BUS_DOWN', 'NATS is reconnecting'));
-  const [down, back] = [outcome(read(1_000)), outcome(read(5_000))];
-  await clock.advance(1_100);
-  assert.deepEqual([down(), back()], [null, 'reading']);
-  answer = () => Promise.resolve(JPEG);
-  await clock.advance(250);
-  assert.equal(back(), JPEG);
-
-  answer = () => Promise.resolve(null);
-  const closed = outcome(read(5_000));
-  closing.abort();
-  await settle();
-  assert.equal(closed(), null);
+test('the cut of a crop covers its region in the full picture, and marks keep their place in it', () => {
+  const [from, full] = [
+    { width: 1_280, height: 720 },
+    { width: 3_840, height: 2_160 },
+  ];
+  const marks = [{ box: [110, 60, 200, 120], label: 1 }] as const;
+  const region = { left: 100, top: 50, width: 400, height: 300, marks };
+  const cut = cropOf(region, from, full);
+  assert.deepEqual(cut, { left: 300, top: 150, width: 1_200, height: 900, maxSide: 640 });
+  const [mark] = marksInCrop(region, from, full, { width: 640, height: 480 });
+  assert.deepEqual(mark, { box: [16, 16, 160, 112], label: 1 });
+  const odd = cropOf({ left: 0, top: 0, width: 1_280, height: 1 }, from, { width: 640, height: 360 });
+  assert.deepEqual([odd.width, odd.height], [640, 1]);
+  assert.equal(wholePicture({ width: 720, height: 1_280 }, 1_280).maxSide, 1_280, 'a high picture keeps its size');
+  assert.equal(wholePicture({ width: 2_560, height: 5_120 }, 1_280).maxSide, 2_560, 'the width counts');
 });

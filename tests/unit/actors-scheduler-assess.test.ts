@@ -118,7 +118,7 @@ describe('assessing one task', () => {
     const result = assessByModel(task, context);
     await settle();
     assert.equal(seen.calls.length, 0, 'they get a moment');
-    await clock.advance(20);
+    await clock.advance(60);
     assert.equal((await result)?.source, 'vlm');
     assert.deepEqual([seen.calls.length, seen.calls[0]?.pictures.length, seen.leases.length], [1, 1, 1]);
     assert.ok((seen.leases[0]?.tokens?.prompt ?? 0) > 3 * 1_280, 'every picture that may be sent is reserved for');

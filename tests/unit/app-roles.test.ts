@@ -37,7 +37,14 @@ describe('roles of a process', () => {
 
   it('choose what is supervised: takers before senders, nothing of the other roles', () => {
     const inits: TreeInits = {
-      cameras: { taskGenerator: never, publisher: never, imaging: never, clips: never, cameraRegistry: never },
+      cameras: {
+        taskGenerator: never,
+        publisher: never,
+        imaging: never,
+        ingest: never,
+        clips: never,
+        cameraRegistry: never,
+      },
       scheduler: { keyPool: never, scheduler: never },
       aggregator: { webhooks: never, alertImages: never, alertClips: never, alertWriter: never, aggregator: never },
       web: { onDemand: never },
@@ -45,11 +52,12 @@ describe('roles of a process', () => {
     const ids = (some: Partial<TreeInits>) =>
       gantryTree({ cameras: null, scheduler: null, aggregator: null, web: null, ...some }).children.map(({ id }) => id);
     const whole = ids(inits);
-    assert.equal(whole.length, 15);
+    assert.equal(whole.length, 16);
     assert.ok(
       whole.indexOf('aggregator') < whole.indexOf('scheduler') &&
         whole.indexOf('scheduler') < whole.indexOf('publisher') &&
-        whole.indexOf('publisher') < whole.indexOf('cameras'),
+        whole.indexOf('publisher') < whole.indexOf('ingest') &&
+        whole.indexOf('ingest') < whole.indexOf('cameras'),
     );
     assert.deepEqual(ids({ scheduler: inits.scheduler }), ['key-pool', 'caller', 'scheduler']);
     assert.deepEqual(ROLES.flatMap((role) => ids({ [role]: inits[role] })).toSorted(), whole.toSorted());

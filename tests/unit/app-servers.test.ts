@@ -43,6 +43,7 @@ describe('health', () => {
     redis: { state: 'connected', durable: true, notice: null, failedWrites: 0 },
     model: null,
     cameras: [],
+    slowCameras: null,
     assessment: null,
     notices: [],
   };

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { PUBLISHER, publisherActor } from '../../src/actors/publisher.ts';
+import { publisherActor } from '../../src/actors/publisher.ts';
+import { PUBLISHER } from '../../src/actors/publisher.types.ts';
 import { redeliveryDelay } from '../../src/infra/redelivery.ts';
 import { Detection } from '../../src/messages/detection.ts';
 import { streams, subjects } from '../../src/messages/subjects.ts';

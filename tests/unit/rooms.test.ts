@@ -37,7 +37,6 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'messages',
     'runtime',
     'vision',
-    'source',
     'video',
     'rtsp',
     'decoding',

@@ -7,6 +7,7 @@ import type { AdmissionReply } from './admission.ts';
 import type { LeaseLimits } from './ask-limits.ts';
 import type { AssessmentState, End } from './assessment-state.ts';
 import type { Keys } from './key-client.ts';
+import type { PictureReader } from './read-picture.ts';
 import { failureOf, type FailedAttempt } from './retry.ts';
 
 /** One task's view of the admission. */
@@ -29,10 +30,8 @@ export interface AcquireContext {
   readonly keys: Keys;
   /** Limits of the next lease after so many failed calls; null for a task that may wait while it is valid. */
   readonly leaseLimits: ((failedCalls: number) => LeaseLimits) | null;
-  /** The crop's bytes; null when it is gone. Waits for it at most until `deadline`. Never rejects. */
-  readonly picture: (id: string, deadline: number) => Promise<Uint8Array | null>;
-  /** The crop of an earlier frame, as stored now; null when it is not there. Never rejects. */
-  readonly earlierPicture: (id: string) => Promise<Uint8Array | null>;
+  /** The bytes of the crop and of those of earlier frames, as `readTogether`. */
+  readonly pictures: PictureReader['pictures'];
   /** Aborted: begin nothing new; waiting tasks go back to the bus. */
   readonly closing: AbortSignal;
 }

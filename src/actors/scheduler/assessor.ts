@@ -13,7 +13,7 @@ import type { Admission, SlotClaim } from './admission.ts';
 import { assessByModel, type Assessed, type AssessContext } from './assess.ts';
 import type { HedgeBudget } from './hedge.ts';
 import { KeyClient } from './key-client.ts';
-import { readPicture, storedPicture } from './read-picture.ts';
+import { readTogether } from './read-picture.ts';
 import { NO_CALL, rulesInstead, SHED, withoutModel } from './result.ts';
 import { statusOf } from './retry.ts';
 import type { SchedulerInit, SchedulerMode, SchedulerSettings } from './scheduler.types.ts';
@@ -102,8 +102,7 @@ export class Assessor {
         },
       },
       keys: this.#keys,
-      picture: (id, deadline) => readPicture(id, deadline, this.#options),
-      earlierPicture: (id) => storedPicture(id, this.#options),
+      pictures: (ids, deadline, enough) => readTogether(ids, deadline, enough, this.#options),
       vlm,
       onCall: (kind, seconds, sendMs) => {
         if (sendMs !== null) metrics.observe('call_send_delay_seconds', sendMs / 1_000);

@@ -1,8 +1,9 @@
 import type { ImageId } from '../../messages/ids.ts';
 import { IMAGE_STREAM, streams, subjects } from '../../messages/subjects.ts';
+import type { PicturesWanted } from '../../messages/wanted.ts';
 import { type Clock, systemClock } from '../../runtime/clock.ts';
 import type { AlertImageStore, ImageStore } from '../bus.ts';
-import { awaitImage } from '../image-wait.ts';
+import { awaitImages, type ImageSource } from '../image-wait.ts';
 import { InfraError } from '../infra-error.ts';
 import type { NatsBus } from './nats-bus.ts';
 import type { NatsLink } from './connection.ts';
@@ -16,20 +17,33 @@ const OVERHEAD = 1_024;
 
 /** {@link ImageStore} as a JetStream stream with one subject per image; every node of the system can read it. */
 export class JetStreamImages implements ImageStore {
+  readonly #bus: NatsBus;
   readonly #pictures: Pictures;
   readonly #clock: Clock;
+  readonly #source: ImageSource;
 
   constructor(bus: NatsBus, clock: Clock = systemClock) {
+    this.#bus = bus;
     this.#pictures = new Pictures(bus);
     this.#clock = clock;
+    this.#source = {
+      find: (id) => this.find(id),
+      want: (imageIds) => bus.broadcast(subjects.picturesWanted, { imageIds: [...imageIds] } satisfies PicturesWanted),
+      watch: (id, onStored) => this.#watch(id, onStored),
+    };
   }
 
   put(id: ImageId, jpeg: Uint8Array): Promise<void> {
     return this.#pictures.put(subjects.image(id), id, jpeg);
   }
 
-  get(id: ImageId, signal?: AbortSignal): Promise<Uint8Array | null> {
-    return awaitImage(id, () => this.find(id), this.#clock, signal);
+  async get(id: ImageId, signal?: AbortSignal): Promise<Uint8Array | null> {
+    const [image = null] = this.getAll([id], signal);
+    return image;
+  }
+
+  getAll(ids: readonly ImageId[], signal?: AbortSignal): readonly Promise<Uint8Array | null>[] {
+    return awaitImages(ids, this.#source, this.#clock, signal);
   }
 
   async find(id: ImageId): Promise<Uint8Array | null> {
@@ -37,6 +51,17 @@ export class JetStreamImages implements ImageStore {
       (await this.#pictures.get(IMAGE_STREAM, subjects.image(id), id)) ??
       this.#pictures.get(streams.alertImages, subjects.alertImage(id), id)
     );
+  }
+
+  /** The message that stores an image reaches plain subscribers of its subject too. */
+  #watch(id: ImageId, onStored: (jpeg: Uint8Array) => void): () => void {
+    const subscription = this.#bus.link.nc.subscribe(subjects.image(id), {
+      max: 1,
+      callback: (error, message) => {
+        if (error === null && message.data.length > 0) onStored(message.data);
+      },
+    });
+    return () => subscription.unsubscribe();
   }
 }
 
