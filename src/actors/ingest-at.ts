@@ -143,6 +143,7 @@ class Figures {
     this.#metrics.set('ingest_ring_bytes', ringBytes);
     this.#totals.raise('ingest_bytes_total', counts.bytes);
     this.#totals.raise('ingest_packets_lost_total', counts.packetsLost);
+    this.#totals.raise('ingest_pictures_dropped_total', counts.picturesDropped);
     this.#totals.raise('pictures_due_total', counts.due);
     for (const reason of SKIP_REASONS) {
       this.#totals.raise('pictures_skipped_total', counts.skipped[reason], { reason });

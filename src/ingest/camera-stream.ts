@@ -30,6 +30,8 @@ export interface StreamParts {
 export interface StreamCounts extends DueCounts {
   bytes: number;
   packetsLost: number;
+  /** Damaged, or without the keyframe that they need. */
+  picturesDropped: number;
 }
 
 /** How a camera is followed. */
@@ -60,7 +62,7 @@ interface Attempt {
   picture: { readonly display: Size; readonly at: number } | null;
   failures: number;
   failure: string;
-  counted: { bytes: number; lost: number };
+  counted: { bytes: number; lost: number; dropped: number };
 }
 
 /** An attempt that is neither playing nor over after so long is given up; the client's own limits are shorter. */
@@ -194,7 +196,7 @@ export class CameraStream {
       picture: null,
       failures: 0,
       failure: '',
-      counted: { bytes: 0, lost: 0 },
+      counted: { bytes: 0, lost: 0, dropped: 0 },
     };
     this.#attempt = attempt;
     const again = this.#failures === 0 ? '' : ` again, attempt ${this.#failures + 1}`;
@@ -301,7 +303,8 @@ export class CameraStream {
     const { counts } = this.#options;
     counts.bytes += session.bytes - counted.bytes;
     counts.packetsLost += session.lost - counted.lost;
-    attempt.counted = { bytes: session.bytes, lost: session.lost };
+    counts.picturesDropped += session.droppedPictures - counted.dropped;
+    attempt.counted = { bytes: session.bytes, lost: session.lost, dropped: session.droppedPictures };
   }
 
   #tellPlaying(attempt: Attempt, stream: RtspStream, now: number): void {

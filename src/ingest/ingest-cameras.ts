@@ -71,7 +71,7 @@ export class IngestCameras {
   readonly #parts: StreamParts;
   readonly #budget: RingBudget;
   readonly #cameras = new Map<string, Followed>();
-  readonly #counts: StreamCounts = { ...newDueCounts(), bytes: 0, packetsLost: 0 };
+  readonly #counts: StreamCounts = { ...newDueCounts(), bytes: 0, packetsLost: 0, picturesDropped: 0 };
   readonly #burst = { sent: 0, gone: 0, undecodable: 0, overBudget: 0 };
   /** One clip is made at a time: it may take as much memory as a camera's ring. */
   #muxing: Promise<unknown> = Promise.resolve();

@@ -1,5 +1,5 @@
 import { IngestCameras, type IngestOptions } from '../../src/ingest/ingest-cameras.ts';
-import { plainMuxer } from '../../src/ingest/live-tap.ts';
+import { jpegParts } from '../../src/ingest/live-tap.ts';
 import type { Status } from '../../src/ingest/stream-status.ts';
 import type { StreamSettings } from '../../src/ingest/stream.types.ts';
 import type { Clock } from '../../src/runtime/clock.ts';
@@ -47,7 +47,7 @@ export class IngestWorld {
       log: this.log,
       openRtsp: this.rtsp.open,
       decoders: this.decoders,
-      muxer: () => plainMuxer,
+      muxer: () => jpegParts,
       muxMp4: (units) => Promise.resolve(fakeMp4(units)),
       leaseMs: 9_000,
       allBytes: 1e9,

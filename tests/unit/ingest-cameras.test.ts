@@ -293,10 +293,10 @@ describe('all cameras together', () => {
     assert.equal(counts.sent, 1);
   });
 
-  test('count bytes and lost packets over all sessions', async (t) => {
+  test('count bytes, lost packets and dropped pictures over all sessions', async (t) => {
     const it = world(t);
     const session = await it.online();
-    Object.assign(session, { lost: 3 });
+    Object.assign(session, { lost: 3, droppedPictures: 4 });
     await it.film(session, 2);
     session.end();
     await it.clock.advance(600);
@@ -304,6 +304,7 @@ describe('all cameras together', () => {
     it.session.unit(true);
     await it.wait(2_000);
     assert.equal(it.ingest.figures().counts.packetsLost, 3);
+    assert.equal(it.ingest.figures().counts.picturesDropped, 4);
     assert.equal(it.ingest.figures().counts.bytes, 22 * 100);
   });
 });
