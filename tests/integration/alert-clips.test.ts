@@ -69,6 +69,7 @@ async function startClips(t: TestContext, clipOf: (message: IngestMessage & { ty
         remove: () => false,
         status: () => undefined,
         frame: () => undefined,
+        fault: () => undefined,
         shed: () => undefined,
       },
     }),
