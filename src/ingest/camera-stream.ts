@@ -337,6 +337,6 @@ const sourceOf = ({ url, transport, certificateSha256, allow }: StreamSettings):
 
 const isSameSize = (a: Size, { display: b }: DecodedPicture): boolean => a.width === b.width && a.height === b.height;
 
-/** `now`, unless it is within a half of `told`. */
+/** `now`, unless it is within a third of `told`. */
 const steady = (told: number | null, now: number | null): number | null =>
-  told !== null && now !== null && Math.abs(now - told) <= told / 2 ? told : now;
+  told !== null && now !== null && Math.abs(now - told) <= told / 3 ? told : now;
