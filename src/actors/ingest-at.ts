@@ -74,11 +74,17 @@ function openCameras(ctx: IngestContext, init: IngestInit, parts: IngestParts): 
     clock: ctx.clock,
     log: ctx.log,
     leaseMs: FOLLOW_LEASE_MS,
-    allBytes: init.ringBytes ?? totalmem() * RING_SHARE,
+    allBytes: init.ringBytes ?? memoryBytes() * RING_SHARE,
     onPicture: (cameraId, picture, at, burst) => sendPicture(ctx, cameraId, picture, at, burst),
     onStatus: (cameraId, { state, message }) =>
       void ctx.ref(CAMERA_REGISTRY).tell({ type: 'status', cameraId, state, message }),
   });
+}
+
+/** Of the machine, or of the container that this process may use. */
+function memoryBytes(): number {
+  const limit = process.constrainedMemory();
+  return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
 }
 
 function sendPicture(ctx: IngestContext, cameraId: string, picture: DecodedPicture, at: number, burst: boolean): void {
@@ -137,6 +143,7 @@ class Figures {
     this.#metrics.set('ingest_ring_bytes', ringBytes);
     this.#totals.raise('ingest_bytes_total', counts.bytes);
     this.#totals.raise('ingest_packets_lost_total', counts.packetsLost);
+    this.#totals.raise('ingest_pictures_dropped_total', counts.picturesDropped);
     this.#totals.raise('pictures_due_total', counts.due);
     for (const reason of SKIP_REASONS) {
       this.#totals.raise('pictures_skipped_total', counts.skipped[reason], { reason });

@@ -1,5 +1,5 @@
 import { openDecoders } from '../decoding/decoders.ts';
-import { plainMuxer } from '../ingest/live-tap.ts';
+import { jpegParts } from '../ingest/live-tap.ts';
 import { openRtsp } from '../rtsp/session.ts';
 import { muxMp4 } from '../video/mp4-clip.ts';
 import { TsMuxer } from '../video/ts-muxer.ts';
@@ -12,7 +12,7 @@ export const ingestActor = ingestAt(
   (ctx, { decoders }) => ({
     openRtsp,
     muxMp4,
-    muxer: (codec) => (codec === 'mjpeg' ? plainMuxer : new TsMuxer(codec)),
+    muxer: (codec) => (codec === 'mjpeg' ? jpegParts : new TsMuxer(codec)),
     decoders: openDecoders({
       count: decoders,
       clock: ctx.clock,

@@ -13,6 +13,7 @@ export const METRICS = {
     "From a frame's arrival to the end of grouping",
     [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5],
   ),
+  inference_skipped_total: counter('Frames that the detector was spared, as nothing moved in them', 'camera_id'),
   llm_calls_total: counter('Calls to the vision-language model', 'status'),
   llm_latency_seconds: histogram('Duration of one call to the model', [0.25, 0.5, 1, 2, 5, 10, 20, 35]),
   call_send_delay_seconds: histogram(
@@ -90,6 +91,7 @@ export const METRICS = {
   ingest_streams: gauge('Cameras that are read, by the state of their stream', 'state'),
   ingest_bytes_total: counter('Bytes received from cameras'),
   ingest_packets_lost_total: counter('RTP packets that never arrived'),
+  ingest_pictures_dropped_total: counter('pictures that came damaged, or without the keyframe that they need'),
   ingest_ring_bytes: gauge('Coded video of the last seconds that is kept, all cameras'),
   pictures_due_total: counter('Pictures of the regular interval that were due'),
   pictures_skipped_total: counter('Of those, the ones that did not come', 'reason'),

@@ -30,6 +30,8 @@ export interface StreamParts {
 export interface StreamCounts extends DueCounts {
   bytes: number;
   packetsLost: number;
+  /** Damaged, or without the keyframe that they need. */
+  picturesDropped: number;
 }
 
 /** How a camera is followed. */
@@ -60,7 +62,7 @@ interface Attempt {
   picture: { readonly display: Size; readonly at: number } | null;
   failures: number;
   failure: string;
-  counted: { bytes: number; lost: number };
+  counted: { bytes: number; lost: number; dropped: number };
 }
 
 /** An attempt that is neither playing nor over after so long is given up; the client's own limits are shorter. */
@@ -69,6 +71,8 @@ const OPENING_LIMIT_MS = 120_000;
 const KEYFRAME_LIMIT_MS = 120_000;
 /** Distances of pictures are remembered this long. */
 const DISTANCE_MEMORY_MS = 60_000;
+/** A clock that goes back further was set anew. */
+const CLOCK_STEP_MS = 1_000;
 /** No word about a missing picture before. */
 const LEAST_PATIENCE_MS = 10_000;
 
@@ -92,6 +96,7 @@ export class CameraStream {
   #retry: TimerHandle | null = null;
   #keyframesEveryMs: number | null = null;
   #shortSeconds: number | null = null;
+  #tickAt = -Infinity;
   #stopped = false;
 
   constructor(options: CameraStreamOptions) {
@@ -153,11 +158,15 @@ export class CameraStream {
 
   /** Looks for a dead session and tells what changes with time. */
   tick(): void {
+    const now = this.#options.clock.now();
+    const isSetBack = now < this.#tickAt - CLOCK_STEP_MS;
+    this.#tickAt = now;
+    // The times of units only grow: no picture would be due until the clock is where it was.
+    if (isSetBack) this.ring.clear();
     const attempt = this.#attempt;
     if (attempt === null) return;
     this.#count(attempt);
-    const now = this.#options.clock.now();
-    const fault = this.#faultOf(attempt, now);
+    const fault = isSetBack ? 'the clock of this machine was set back' : this.#faultOf(attempt, now);
     if (fault !== null) this.#lose(attempt, fault, null);
     else if (attempt.stream !== null) this.#tellPlaying(attempt, attempt.stream, now);
   }
@@ -187,7 +196,7 @@ export class CameraStream {
       picture: null,
       failures: 0,
       failure: '',
-      counted: { bytes: 0, lost: 0 },
+      counted: { bytes: 0, lost: 0, dropped: 0 },
     };
     this.#attempt = attempt;
     const again = this.#failures === 0 ? '' : ` again, attempt ${this.#failures + 1}`;
@@ -294,7 +303,8 @@ export class CameraStream {
     const { counts } = this.#options;
     counts.bytes += session.bytes - counted.bytes;
     counts.packetsLost += session.lost - counted.lost;
-    attempt.counted = { bytes: session.bytes, lost: session.lost };
+    counts.picturesDropped += session.droppedPictures - counted.dropped;
+    attempt.counted = { bytes: session.bytes, lost: session.lost, dropped: session.droppedPictures };
   }
 
   #tellPlaying(attempt: Attempt, stream: RtspStream, now: number): void {

@@ -5,9 +5,12 @@ import type { ClipOutcome } from './stream.types.ts';
 import type { Run, UnitRing } from './unit-ring.ts';
 
 /** Copies units into a file. Rejects, with a message for people, for a codec that it cannot hold. */
-export type MuxMp4 = (
-  units: readonly AccessUnit[],
-) => Promise<{ readonly mp4: Uint8Array<ArrayBuffer>; readonly durationSeconds: number }>;
+export type MuxMp4 = (units: readonly AccessUnit[]) => Promise<{
+  readonly mp4: Uint8Array<ArrayBuffer>;
+  /** Arrival of the first and the last picture in it, epoch ms. */
+  readonly from: number;
+  readonly to: number;
+}>;
 
 /** How often the ring is looked at while a clip waits, so that nothing of it leaves the ring unseen. */
 const LOOK_MS = 250;
@@ -72,12 +75,10 @@ export async function cutClip({ ring, clock, from, to, mux, signal }: ClipOption
     await pause(clock, LOOK_MS, signal);
   }
   const run = collected.longest();
-  const [first, last] = [run?.units[0], run?.units.at(-1)];
-  if (run === null || first === undefined || last === undefined)
-    return { ok: false, reason: 'the video of that time is no longer kept, or the camera sent none' };
+  if (run === null) return { ok: false, reason: 'the video of that time is no longer kept, or the camera sent none' };
   try {
-    const { mp4 } = await mux(run.units);
-    return { ok: true, mp4, from: first.at, to: last.at };
+    const made = await mux(run.units);
+    return { ok: true, mp4: made.mp4, from: made.from, to: made.to };
   } catch (thrown) {
     return { ok: false, reason: asError(thrown).message };
   }

@@ -52,6 +52,8 @@ export class DuePictures {
   #next: AccessUnit | null = null;
   /** The unit that this camera's decoder stands at. */
   #decodedTo: { readonly stream: number; readonly at: number } | null = null;
+  /** The last picture was lost for a reason of its own. */
+  #wasLost = false;
   #stopped = false;
 
   constructor(options: DuePicturesOptions) {
@@ -125,6 +127,7 @@ export class DuePictures {
   }
 
   #hand(picture: DecodedPicture, at: number): void {
+    this.#wasLost = false;
     this.#options.counts.sent += 1;
     this.#options.onPicture(picture, at);
   }
@@ -133,7 +136,11 @@ export class DuePictures {
     if (this.#stopped) return;
     const reason = error instanceof DecodeError ? REASON_OF[error.code] : 'undecodable';
     this.#skip(reason);
-    if (reason !== 'replaced' && reason !== 'refused' && reason !== 'gone') this.#options.onFailure(error);
+    if (reason === 'replaced' || reason === 'refused' || reason === 'gone') return;
+    // One lost picture is made up for soon. Where all are lost, that would only cost more decoders.
+    if (!this.#wasLost) this.#options.sampler.hurry();
+    this.#wasLost = true;
+    this.#options.onFailure(error);
   }
 
   #skip(reason: SkipReason): void {

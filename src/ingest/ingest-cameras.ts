@@ -71,7 +71,7 @@ export class IngestCameras {
   readonly #parts: StreamParts;
   readonly #budget: RingBudget;
   readonly #cameras = new Map<string, Followed>();
-  readonly #counts: StreamCounts = { ...newDueCounts(), bytes: 0, packetsLost: 0 };
+  readonly #counts: StreamCounts = { ...newDueCounts(), bytes: 0, packetsLost: 0, picturesDropped: 0 };
   readonly #burst = { sent: 0, gone: 0, undecodable: 0, overBudget: 0 };
   /** One clip is made at a time: it may take as much memory as a camera's ring. */
   #muxing: Promise<unknown> = Promise.resolve();
@@ -241,12 +241,15 @@ export class IngestCameras {
   }
 
   #onTick(): void {
-    const { clock } = this.#options;
+    const { clock, leaseMs } = this.#options;
     this.#tick = clock.setTimeout(() => this.#onTick(), TICK_MS);
     const now = clock.now();
-    for (const [cameraId, { stream, expiresAt }] of this.#cameras) {
-      if (now >= expiresAt) this.#leaving = Promise.all([this.#leaving, this.#remove(cameraId)]);
-      else stream.tick();
+    for (const [cameraId, followed] of this.#cameras) {
+      // The clock may have been set back.
+      followed.expiresAt = Math.min(followed.expiresAt, now + leaseMs);
+      followed.toldAt = Math.min(followed.toldAt, now);
+      if (now >= followed.expiresAt) this.#leaving = Promise.all([this.#leaving, this.#remove(cameraId)]);
+      else followed.stream.tick();
     }
   }
 

@@ -35,7 +35,7 @@ interface Reader {
 }
 
 /**
- * Serves a camera's video at a socket file: H.264 and H.265 in MPEG-TS, MJPEG as JPEGs one after the other. A reader
+ * Serves a camera's video at a socket file: H.264 and H.265 in MPEG-TS, MJPEG in parts, a JPEG each. A reader
  * gets the units since the newest keyframe at once. Nothing is muxed without a reader. It outlives the camera's
  * sessions; a reader is disconnected when the codec changes.
  */
@@ -141,5 +141,15 @@ function send(socket: Socket, reader: Reader, unit: AccessUnit): void {
   if (reader.isFlowing) socket.write(reader.muxer.push(unit));
 }
 
-/** MJPEG needs no container: every JPEG tells where it ends. */
-export const plainMuxer: Muxer = { push: ({ data }) => data };
+/**
+ * MJPEG: a part of `multipart/x-mixed-replace` for each JPEG. Readers know it by its first line, where ffmpeg reads a
+ * megabyte before it takes bare JPEGs for video.
+ */
+export const jpegParts: Muxer = {
+  push: ({ data }) =>
+    Buffer.concat([
+      Buffer.from(`--gantry\r\nContent-Type: image/jpeg\r\nContent-Length: ${data.byteLength}\r\n\r\n`, 'latin1'),
+      data,
+      Buffer.from('\r\n', 'latin1'),
+    ]),
+};

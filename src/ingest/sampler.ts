@@ -79,6 +79,11 @@ export class Sampler {
     this.keyframes.restart();
   }
 
+  /** The last picture was lost: the next one is due at once. */
+  hurry(): void {
+    if (this.#nextDue !== null) this.#nextDue = -Infinity;
+  }
+
   offer({ at, isKey }: { readonly at: number; readonly isKey: boolean }): Take {
     if (isKey) this.#addKeyframe(at);
     const keyframeAt = this.keyframes.lastAt;

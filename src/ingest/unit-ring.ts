@@ -168,9 +168,11 @@ export class UnitRing {
     return runs.filter(({ units }) => (units.at(-1)?.at ?? -Infinity) >= from);
   }
 
-  /** Drops everything. */
+  /** Drops everything. Times may begin anew, earlier than before. */
   clear(): void {
     while (this.#gops[0] !== undefined) this.#dropFirst(this.#gops[0]);
+    this.#lastAt = -Infinity;
+    this.#cutAt = -Infinity;
   }
 
   /** Drops everything and leaves the budget. */

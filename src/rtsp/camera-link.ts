@@ -89,6 +89,10 @@ export class CameraLink {
     return this.#receiver?.stats.lost ?? 0;
   }
 
+  get droppedPictures(): number {
+    return this.#receiver?.droppedPictures ?? 0;
+  }
+
   /** Ends the session at the camera and closes all sockets. Resolves within 1 s. Nothing is reported afterwards. */
   leave(): Promise<void> {
     if (!this.#isOver) {

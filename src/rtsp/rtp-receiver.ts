@@ -62,7 +62,7 @@ export interface DropCounts {
   awaitingKey: number;
   /** Keyframes before the first parameter sets. */
   withoutSets: number;
-  /** Pictures over 8 MB. */
+  /** Pictures over 8 MB; they are among the damaged ones. */
   oversize: number;
 }
 
@@ -126,6 +126,11 @@ export class RtpReceiver {
       ssrc: this.#ssrc,
       dropped: { ...this.#dropped, unusable: this.#sequence.unusable, oversize: this.#oversize },
     };
+  }
+
+  /** Pictures that came and were not passed on. */
+  get droppedPictures(): number {
+    return this.#dropped.damaged + this.#dropped.awaitingKey + this.#dropped.withoutSets;
   }
 
   /**

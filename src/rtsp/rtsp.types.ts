@@ -72,6 +72,8 @@ export interface RtspSession {
   readonly bytes: number;
   /** RTP packets that never arrived. */
   readonly lost: number;
+  /** Pictures that were not passed on: damaged, too large, or without the keyframe that they need. */
+  readonly droppedPictures: number;
   /** Sends TEARDOWN where a session exists and closes all sockets. Resolves within 1 s. */
   stop(): Promise<void>;
 }

@@ -20,6 +20,7 @@ class PlaySession implements RtspSession {
   /** Of links that were left. */
   #bytesBefore = 0;
   #lostBefore = 0;
+  #droppedBefore = 0;
   #lastBefore: number | null = null;
   /** At most one of each redirect. */
   readonly #leaving: Promise<void>[] = [];
@@ -42,6 +43,10 @@ class PlaySession implements RtspSession {
 
   get lost(): number {
     return this.#lostBefore + (this.#link?.lost ?? 0);
+  }
+
+  get droppedPictures(): number {
+    return this.#droppedBefore + (this.#link?.droppedPictures ?? 0);
   }
 
   async stop(): Promise<void> {
@@ -89,6 +94,7 @@ class PlaySession implements RtspSession {
       return;
     }
     [this.#bytesBefore, this.#lostBefore, this.#lastBefore] = [this.bytes, this.lost, this.lastPacketAt];
+    this.#droppedBefore = this.droppedPictures;
     if (this.#link !== null) this.#leaving.push(this.#link.leave());
     this.#place = next;
     this.#link = this.#dial();

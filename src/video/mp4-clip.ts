@@ -5,6 +5,9 @@ import type { SequenceInfo } from './sequence-info.ts';
 import { Timeline } from './timeline.ts';
 import { VideoError } from './video-error.ts';
 
+/** Seconds that the last picture is shown at most. */
+const LONGEST_END = 1;
+
 export interface Mp4Clip {
   readonly mp4: Uint8Array<ArrayBuffer>;
   readonly durationSeconds: number;
@@ -94,15 +97,18 @@ async function write(codec: NalCodec, info: SequenceInfo, shown: readonly Shown[
   };
 }
 
-/** How long each picture is shown, in seconds: until the next in order of time. The last as long as that before it. */
+/**
+ * How long each picture is shown, in seconds: until the next in order of time. The last as long as that before it, but
+ * at most a second: there may have been a silence between them.
+ */
 function durations(times: readonly number[]): readonly number[] {
   const order = [...times.keys()].toSorted((a, b) => (times[a] ?? 0) - (times[b] ?? 0));
   const out = times.map(() => 0);
   let last = 1 / 25;
   for (const [rank, index] of order.entries()) {
     const next = order[rank + 1];
-    if (next !== undefined) last = ((times[next] ?? 0) - (times[index] ?? 0)) / TICKS_PER_SECOND;
-    out[index] = last;
+    if (next === undefined) out[index] = Math.min(last, LONGEST_END);
+    else out[index] = last = ((times[next] ?? 0) - (times[index] ?? 0)) / TICKS_PER_SECOND;
   }
   return out;
 }

@@ -6,6 +6,7 @@ import { createGroupStillness } from './group-stillness.ts';
 import type { GroupStillnessOptions } from './group-stillness.ts';
 import { groupObjects } from './grouping.ts';
 import type { FrameGroup, GroupingOptions } from './grouping.ts';
+import { MotionGate } from './motion-gate.ts';
 import { round } from './round.ts';
 import { createTracker } from './tracker.ts';
 import type { TrackerOptions } from './tracker.ts';
@@ -17,6 +18,11 @@ export interface AnalyserOptions {
   readonly grouping?: GroupingOptions;
   readonly groupIdentity?: GroupIdentityOptions;
   readonly stillness?: GroupStillnessOptions;
+  /**
+   * A picture in which nothing moved since the detector's last one has that one's detections; after so many seconds the
+   * detector looks again. Default 0: it sees every picture.
+   */
+  readonly stillSeconds?: number;
 }
 
 export interface FrameAnalysis {
@@ -26,6 +32,8 @@ export interface FrameAnalysis {
 
 /** Detection, tracking and grouping for one camera, with its memory of earlier frames. */
 export interface Analyser {
+  /** Frames that the detector was spared, as nothing moved in them. */
+  readonly stillFrames: number;
   /**
    * `timeMs` is when the frame was taken, epoch ms; call with one frame at a time, in order. Coordinates are in px of
    * the frame's display size, rounded to 0.1, confidences to 4 decimals. Rejects as `Detector.detect` does.
@@ -39,9 +47,25 @@ export function createAnalyser(options: AnalyserOptions): Analyser {
   const tracker = createTracker(options.tracker);
   const identity = createGroupIdentity(options.groupIdentity);
   const stillness = createGroupStillness(options.stillness);
+  const gate = new MotionGate(options.stillSeconds ?? 0);
+  let detections: readonly RawDetection[] = [];
+  let stillFrames = 0;
+
+  async function look(frame: Frame, timeMs: number, native: NativeGuard): Promise<void> {
+    if (gate.isStill(frame, timeMs)) {
+      stillFrames += 1;
+      return;
+    }
+    detections = (await detector.detect(frame, native)).flatMap(rounded);
+    gate.saw(frame, timeMs);
+  }
+
   return {
+    get stillFrames() {
+      return stillFrames;
+    },
     async analyse(frame, timeMs, native) {
-      const detections = (await detector.detect(frame, native)).flatMap(rounded);
+      await look(frame, timeMs, native);
       const objects = tracker.update(detections, timeMs).map(({ velocity, ...tracked }, objectId): DetectedObject => ({
         objectId,
         ...tracked,

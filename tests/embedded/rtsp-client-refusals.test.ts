@@ -3,6 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { before, describe, it, type TestContext } from 'node:test';
+import { ManualClock } from '../../src/runtime/testing/manual-clock.ts';
 import type { CameraLogin, LoginScheme } from '../support/camera-login.ts';
 import { makeCertificates, type TestCertificates } from '../support/certificates.ts';
 import { type Film, film } from '../support/film.ts';
@@ -70,13 +71,14 @@ describe('login', () => {
   it('again when a nonce grows old, said or not, in every request', async (t) => {
     for (const saysStale of [true, false]) {
       const odd = await camera(t, { login: login(['md5'], { requestsPerNonce: 1, saysStale }), timeoutSeconds: 1 });
-      const watched = watchSession(t, withLogin(odd.url, 'admin:p%40ss%3Aw%2Frd%231%3F'));
+      const clock = new ManualClock();
+      const watched = watchSession(t, withLogin(odd.url, 'admin:p%40ss%3Aw%2Frd%231%3F'), { clock });
       await until('the session to play', () => odd.playing > 0, 5_000, 5);
       odd.renewNonce();
-      await until(
-        'keep-alives that are signed anew',
-        () => methods(odd).filter((each) => each === 'GET_PARAMETER').length > 2,
-      );
+      await until('keep-alives that are signed anew', async () => {
+        await clock.advance(250);
+        return methods(odd).filter((each) => each === 'GET_PARAMETER').length > 4;
+      });
       odd.send(2);
       await watched.played();
       await watched.session.stop();
@@ -191,7 +193,6 @@ describe('refusals', () => {
 
   it('a firewall that drops UDP is named', async (t) => {
     const odd = await camera(t, { transport: 'udp', blocksUdp: true });
-    const { ManualClock } = await import('../../src/runtime/testing/manual-clock.ts');
     const clock = new ManualClock();
     const watched = watchSession(t, odd.url, { clock });
     await until('PLAY', () => odd.playing > 0, 5_000, 5);

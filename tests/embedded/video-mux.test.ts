@@ -4,7 +4,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { findFfmpeg } from '../../src/provision/binaries.ts';
 import { RtpReceiver } from '../../src/rtsp/rtp-receiver.ts';
 import type { AccessUnit, VideoCodec } from '../../src/video/access-unit.ts';
@@ -37,8 +37,12 @@ async function run(args: readonly string[], input: Uint8Array): Promise<string> 
 }
 
 /** The pictures in the order in which they are shown. */
-async function decode(format: readonly string[], input: Uint8Array): Promise<readonly DecodedFrame[]> {
-  const out = await run([...format, '-i', 'pipe:0', '-fps_mode', 'passthrough', '-f', 'framecrc', '-'], input);
+const decode = (format: readonly string[], input: Uint8Array): Promise<readonly DecodedFrame[]> =>
+  framesOf([...format, '-i', 'pipe:0'], input);
+const decodeFile = (file: string): Promise<readonly DecodedFrame[]> => framesOf(['-i', file], Buffer.alloc(0));
+
+async function framesOf(source: readonly string[], input: Uint8Array): Promise<readonly DecodedFrame[]> {
+  const out = await run([...source, '-fps_mode', 'passthrough', '-f', 'framecrc', '-'], input);
   const rows = out.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   return rows.map((row) => {
     const [, , pts, , size, crc] = row.split(',').map((cell) => cell.trim());
@@ -76,12 +80,7 @@ function transportStream(codec: 'h264' | 'h265', units: readonly AccessUnit[]): 
 async function decodeMp4(mp4: Uint8Array): Promise<readonly DecodedFrame[]> {
   const file = join(temporaryFolder(), 'clip.mp4');
   await writeFile(file, mp4);
-  const out = await run(['-i', file, '-fps_mode', 'passthrough', '-f', 'framecrc', '-'], Buffer.alloc(0));
-  const rows = out.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
-  return rows.map((row) => {
-    const [, , pts, , size, crc] = row.split(',').map((cell) => cell.trim());
-    return { pts: Number(pts), picture: `${size} ${crc}` };
-  });
+  return decodeFile(file);
 }
 
 /** In decoding order, with two B frames: see {@link film}. */
@@ -132,26 +131,64 @@ test('MJPEG: packets give the JPEGs of the film', async () => {
   assert.equal(pictures(await decode(rawFormat('mjpeg'), joined(units))).length, direct.length);
 });
 
+/** Packets that ffmpeg sends for a file, put together. */
+async function sentByFfmpeg(t: TestContext, codec: VideoCodec, file: string, count: number): Promise<AccessUnit[]> {
+  const socket = createSocket({ type: 'udp4', recvBufferSize: 4 * 1024 * 1024 });
+  t.after(() => socket.close());
+  socket.bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  const units: AccessUnit[] = [];
+  const receiver = new RtpReceiver(
+    { codec, payloadType: codec === 'mjpeg' ? 26 : 96, clockRate: 90_000, fmtp: new Map() },
+    { reorder: true, onUnit: (unit) => units.push(unit) },
+  );
+  socket.on('message', (packet) => receiver.push(packet, Date.now()));
+  const { port } = socket.address();
+  const filter = codec === 'mjpeg' ? [] : ['-bsf:v', `${codec === 'h265' ? 'hevc' : codec}_mp4toannexb`];
+  await run(['-i', file, '-c', 'copy', ...filter, '-f', 'rtp', `rtp://127.0.0.1:${port}`], Buffer.alloc(0));
+  await until('all pictures', () => units.length >= count);
+  return units;
+}
+
+/** Pictures out of order as encoders make them by default: B frames that others are made of, and open GOPs. */
+const ENCODERS = {
+  h264: ['libx264', '-x264-params', 'keyint=10:bframes=3:b-pyramid=normal:open-gop=1'],
+  h265: ['libx265', '-x265-params', 'keyint=10:min-keyint=10:bframes=3:open-gop=1:log-level=none'],
+  mjpeg: ['mjpeg', '-huffman', 'default'],
+} as const;
+
 for (const codec of ['h264', 'h265', 'mjpeg'] as const)
-  test(`${codec}: reads the RTP that ffmpeg itself sends`, async (t) => {
-    const whole = await film({ codec, height: 176 });
-    const socket = createSocket({ type: 'udp4', recvBufferSize: 4 * 1024 * 1024 });
-    t.after(() => socket.close());
-    socket.bind(0, '127.0.0.1');
-    await once(socket, 'listening');
-    const units: AccessUnit[] = [];
-    const payloadType = codec === 'mjpeg' ? 26 : 96;
-    const receiver = new RtpReceiver(
-      { codec, payloadType, clockRate: 90_000, fmtp: new Map() },
-      { reorder: true, onUnit: (unit) => units.push(unit) },
-    );
-    socket.on('message', (packet) => receiver.push(packet, Date.now()));
-    const { port } = socket.address();
-    const raw = Buffer.concat(whole.units.map(({ data }) => data));
-    const args = [...rawFormat(codec), '-i', 'pipe:0', '-c', 'copy', '-f', 'rtp', `rtp://127.0.0.1:${port}`];
-    await run(args, raw);
-    await until('all pictures', () => units.length >= whole.units.length);
-    const direct = pictures(await decode(rawFormat(codec), raw));
-    const came = Buffer.concat(units.map(({ data }) => data));
-    assert.deepEqual(pictures(await decode(rawFormat(codec), came)), direct);
+  test(`${codec}: reads the RTP that ffmpeg itself sends, with pictures out of order`, async (t) => {
+    const file = join(temporaryFolder(), 'film.mkv');
+    const pixels = codec === 'mjpeg' ? 'yuvj420p' : 'yuv420p';
+    const source = ['-f', 'lavfi', '-i', 'testsrc2=s=320x176:r=10:d=3', '-pix_fmt', pixels];
+    await run([...source, '-c:v', ...ENCODERS[codec], file], Buffer.alloc(0));
+    const direct = pictures(await decodeFile(file));
+    assert.equal(direct.length, 30);
+    const units = await sentByFfmpeg(t, codec, file, 30);
+    const raw = Buffer.concat(units.map(({ data }) => data));
+    assert.deepEqual(pictures(await decode(rawFormat(codec), raw)), direct);
+    if (codec === 'mjpeg') return;
+    const live = await decode(['-f', 'mpegts'], transportStream(codec, units));
+    assert.deepEqual(pictures(live), direct);
+    assert.ok(steps(live).every((step) => step === 1));
+    const { mp4, durationSeconds } = await muxMp4(units);
+    assert.deepEqual(pictures(await decodeMp4(mp4)), direct);
+    assert.equal(durationSeconds.toFixed(2), '3.00');
+    // A reader that begins at a later keyframe gets the pictures from there on.
+    const later = units.findIndex(({ isKey }, index) => isKey && index > 5);
+    const begun = units.slice(later).filter(({ pts }) => pts >= units[later]!.pts);
+    assert.ok(begun.length < units.length - later, 'some that are shown before it follow it');
+    const tail = pictures(await decodeMp4((await muxMp4(units.slice(later))).mp4));
+    assert.deepEqual(tail, direct.slice(-begun.length));
   });
+
+test('a camera that changes its size: live video and clip go on with the new one', async () => {
+  const [small, large] = await Promise.all([film(), film({ width: 480, height: 360 })]);
+  const units = [...received(small), ...received(large)].map((unit, index) => ({ ...unit, at: index * 100 }));
+  const raw = Buffer.concat(units.map(({ data }) => data));
+  const direct = pictures(await decode(rawFormat('h264'), raw));
+  assert.equal(direct.length, 40);
+  assert.deepEqual(pictures(await decode(['-f', 'mpegts'], transportStream('h264', units))), direct);
+  assert.deepEqual(pictures(await decodeMp4((await muxMp4(units)).mp4)), direct);
+});

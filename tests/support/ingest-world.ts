@@ -1,8 +1,10 @@
 import { IngestCameras, type IngestOptions } from '../../src/ingest/ingest-cameras.ts';
-import { plainMuxer } from '../../src/ingest/live-tap.ts';
+import { jpegParts } from '../../src/ingest/live-tap.ts';
 import type { Status } from '../../src/ingest/stream-status.ts';
 import type { StreamSettings } from '../../src/ingest/stream.types.ts';
+import type { Clock } from '../../src/runtime/clock.ts';
 import { ManualClock } from '../../src/runtime/testing/manual-clock.ts';
+import type { AccessUnit } from '../../src/video/access-unit.ts';
 import { FakeDecoders, fakeRtsp, type FakeSession } from './fake-stream.ts';
 import { memoryLog } from './log.ts';
 
@@ -14,11 +16,26 @@ export const SETTINGS: StreamSettings = {
   previewSocket: null,
 };
 
+/** A byte for each unit. */
+export const fakeMp4 = (units: readonly AccessUnit[]): Awaited<ReturnType<IngestOptions['muxMp4']>> => ({
+  mp4: new Uint8Array(units.length),
+  from: units[0]?.at ?? NaN,
+  to: units.at(-1)?.at ?? NaN,
+});
+
 /** Cameras without a network, without decoders and without time of their own. */
 export class IngestWorld {
   readonly clock = new ManualClock(1_800_000_000_000);
+  /** By how much the machine's clock was set, in ms. */
+  skewMs = 0;
+  /** The machine's clock, as the ingest sees it. */
+  readonly machine: Clock = {
+    now: () => this.clock.now() + this.skewMs,
+    setTimeout: (fn, ms) => this.clock.setTimeout(fn, ms),
+    clearTimeout: (handle) => this.clock.clearTimeout(handle),
+  };
   readonly decoders = new FakeDecoders();
-  readonly rtsp = fakeRtsp(this.clock);
+  readonly rtsp = fakeRtsp(this.machine);
   readonly log = memoryLog();
   readonly pictures: { readonly cameraId: string; readonly at: number; readonly burst: boolean }[] = [];
   readonly statuses: (Status & { readonly cameraId: string })[] = [];
@@ -26,12 +43,12 @@ export class IngestWorld {
 
   constructor(over: Partial<IngestOptions> = {}) {
     this.ingest = new IngestCameras({
-      clock: this.clock,
+      clock: this.machine,
       log: this.log,
       openRtsp: this.rtsp.open,
       decoders: this.decoders,
-      muxer: () => plainMuxer,
-      muxMp4: (units) => Promise.resolve({ mp4: new Uint8Array(units.length), durationSeconds: units.length / 10 }),
+      muxer: () => jpegParts,
+      muxMp4: (units) => Promise.resolve(fakeMp4(units)),
       leaseMs: 9_000,
       allBytes: 1e9,
       onPicture: (cameraId, _picture, at, burst) => this.pictures.push({ cameraId, at, burst }),
@@ -41,6 +58,7 @@ export class IngestWorld {
   }
 
   follow(cameraId = 'a', over: Partial<StreamSettings> = {}, intervalMs = 2_000): void {
+    this.#wishes.set(cameraId, [over, intervalMs]);
     this.ingest.follow(cameraId, { settings: { ...SETTINGS, ...over }, intervalMs, fit: { width: 448, height: 256 } });
   }
 
@@ -92,5 +110,5 @@ export class IngestWorld {
     if (wish !== undefined) this.follow(cameraId, ...wish);
   }
 
-  readonly #wishes = new Map<string, [Partial<StreamSettings>, number]>([['a', [{}, 2_000]]]);
+  readonly #wishes = new Map<string, [Partial<StreamSettings>, number]>();
 }

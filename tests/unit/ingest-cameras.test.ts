@@ -180,6 +180,40 @@ describe('a camera that is followed', () => {
     assert.ok(it.ingest.figures().counts.skipped.undecodable >= 3);
   });
 
+  test('makes up for one lost picture soon, not for all when all are lost', async (t) => {
+    const it = world(t);
+    const session = await it.online('a', {}, 4_000);
+    await it.film(session, 10);
+    it.decoders.failure = 'DECODER_DIED';
+    const before = it.decoders.pictures.length;
+    while (it.decoders.pictures.length === before) await it.film(session, 0.1);
+    it.decoders.failure = null;
+    const [pictures, lostAt] = [it.pictures.length, it.clock.now()];
+    await it.film(session, 1.2);
+    assert.equal(it.pictures.length, pictures + 1, 'the next keyframe is decoded');
+    assert.ok(it.pictures.at(-1)!.at > lostAt);
+    it.decoders.failure = 'DECODER_DIED';
+    const jobs = it.decoders.pictures.length;
+    await it.film(session, 20);
+    assert.ok(it.decoders.pictures.length - jobs <= 7, `${it.decoders.pictures.length - jobs} jobs in 20 s`);
+  });
+
+  test('gives pictures at once after the clock was set back', async (t) => {
+    const it = world(t);
+    const session = await it.online();
+    await it.film(session, 5);
+    it.skewMs = -3_600_000;
+    await it.wait(4_000);
+    assert.equal(session.stopped, true);
+    it.session.play();
+    it.session.unit(true);
+    await it.film(it.session, 4);
+    assert.ok(it.pictures.filter(({ at }) => at <= it.machine.now()).length >= 2);
+    assert.ok(it.pictures.at(-1)!.at <= it.machine.now());
+    await it.clock.advance(11_000);
+    assert.equal(it.ingest.figures().cameras, 0, 'its lease runs out as ever');
+  });
+
   test('tells a new size at once', async (t) => {
     const it = world(t);
     const session = await it.online();
@@ -259,10 +293,10 @@ describe('all cameras together', () => {
     assert.equal(counts.sent, 1);
   });
 
-  test('count bytes and lost packets over all sessions', async (t) => {
+  test('count bytes, lost packets and dropped pictures over all sessions', async (t) => {
     const it = world(t);
     const session = await it.online();
-    Object.assign(session, { lost: 3 });
+    Object.assign(session, { lost: 3, droppedPictures: 4 });
     await it.film(session, 2);
     session.end();
     await it.clock.advance(600);
@@ -270,6 +304,7 @@ describe('all cameras together', () => {
     it.session.unit(true);
     await it.wait(2_000);
     assert.equal(it.ingest.figures().counts.packetsLost, 3);
+    assert.equal(it.ingest.figures().counts.picturesDropped, 4);
     assert.equal(it.ingest.figures().counts.bytes, 22 * 100);
   });
 });

@@ -121,6 +121,7 @@ test('pictures after a loss are dropped up to the next keyframe', () => {
   );
   assert.equal(receiver.stats.lost, 2);
   assert.equal(receiver.stats.dropped.awaitingKey, 2);
+  assert.equal(receiver.droppedPictures, 2);
 });
 
 test('a fragment whose middle is lost damages its picture', () => {

@@ -110,6 +110,45 @@ describe('analysing frames', () => {
     assert.deepEqual(found, [undefined, '1970-01-01T00:00:10.000Z', undefined]);
   });
 
+  it('a picture in which nothing moves is not given to the detector, but one in so many seconds', async () => {
+    const scene = { data: new Uint8Array(448 * 252 * 3).fill(90), width: 448, height: 252 };
+    const looks: number[] = [];
+    let now = 0;
+    const detector: Detector = {
+      ...scripted(),
+      detect: async () => {
+        looks.push(now);
+        return [car(100, 100), car(160, 100)];
+      },
+    };
+    const analyser = createAnalyser({ detector, stillSeconds: 10 });
+    const at = (seconds: number, frame = scene) => analyser.analyse(frame, (now = seconds * 1000), native);
+    const first = await at(0);
+    for (const second of [2, 4, 6, 8]) {
+      const { objects, groups } = await at(second);
+      assert.deepEqual(
+        objects.map(({ trackId, bbox, velocity }) => ({ trackId, bbox, velocity })),
+        first.objects.map(({ trackId, bbox }) => ({ trackId, bbox, velocity: [0, 0] })),
+      );
+      assert.equal(groups[0]?.groupId, first.groups[0]?.groupId);
+    }
+    assert.deepEqual([looks, analyser.stillFrames], [[0], 4]);
+    await at(10);
+    await at(12, { ...scene, data: scene.data.map((value, i) => (i < 30_000 ? 200 : value)) });
+    assert.deepEqual([looks, analyser.stillFrames], [[0, 10_000, 12_000], 4]);
+  });
+
+  it('a picture that the detector failed on is not remembered as seen', async () => {
+    let calls = 0;
+    const detect: Detector['detect'] = () =>
+      calls++ === 0 ? Promise.reject(new Error('broken')) : Promise.resolve([]);
+    const analyser = createAnalyser({ detector: { ...scripted(), detect }, stillSeconds: 10 });
+    await assert.rejects(analyser.analyse(frame, 0, native), /broken/);
+    await analyser.analyse(frame, 1_000, native);
+    await analyser.analyse(frame, 2_000, native);
+    assert.deepEqual([calls, analyser.stillFrames], [2, 1]);
+  });
+
   it('a box that is nothing at a tenth of a pixel is no object', async () => {
     const analyser = createAnalyser({
       detector: scripted([{ class: 'car', confidence: 0.9, bbox: [10.01, 10, 10.04, 20] }]),

@@ -59,7 +59,7 @@ export class H264FanOut implements FanOut {
   push(data: Buffer): StreamRefusal | null {
     if (!this.#begun && data.byteLength > 0) {
       this.#begun = true;
-      // The tap gives JPEGs as they are.
+      // JPEGs come in another container.
       if (data[0] !== TS_SYNC) return refusal('MJPEG');
     }
     const packets = this.#aligner.push(data);
