@@ -30,6 +30,8 @@ const MAX_WIDTH = 1280;
 const REMEMBER_MS = 15_000;
 /** 1,000 cameras with an interval of half a second, for {@link REMEMBER_MS}: some 60 MB. */
 const MOST_FRAMES = 30_000;
+/** A decoder takes 64 cuts at a time. */
+const MOST_PICTURES = 32;
 /** Readers wait at most 5 s. */
 const PATIENCE_MS = 5_000;
 /** Frames being cut, encoded and stored at once: more would only wait for decoders and encoders. */
@@ -71,6 +73,7 @@ class Imaging {
   readonly #orders = new PictureOrders({
     rememberMs: REMEMBER_MS,
     mostFrames: MOST_FRAMES,
+    mostPictures: MOST_PICTURES,
     patienceMs: PATIENCE_MS,
   });
   readonly #counts = { made: 0, missed: 0, failed: 0, shrunk: 0 };
