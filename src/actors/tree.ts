@@ -12,6 +12,7 @@ import { clipsActor, type ClipsInit } from './clips.ts';
 import { onDemandActor, type OnDemandInit } from './on-demand-actor.ts';
 import { webhooksActor, type WebhooksInit } from './webhooks.ts';
 import { imagingActor, type ImagingInit } from './imaging.ts';
+import { inferenceActor, type InferenceInit } from './inference.ts';
 import { ingestActor, type IngestInit } from './ingest.ts';
 import { keyPoolActor, type KeyPoolInit } from './key-pool.ts';
 import { publisherActor, type PublisherInit } from './publisher.ts';
@@ -35,6 +36,8 @@ export interface TreeInits {
     readonly taskGenerator: () => TaskGeneratorInit;
     readonly publisher: () => PublisherInit;
     readonly imaging: () => ImagingInit;
+    /** Null when each camera has a detector of its own. */
+    readonly inference: (() => InferenceInit) | null;
     readonly ingest: () => IngestInit;
     readonly clips: () => ClipsInit;
     readonly cameraRegistry: () => CameraRegistryInit;
@@ -97,6 +100,7 @@ const camerasParts = ({
   taskGenerator,
   publisher,
   imaging,
+  inference,
   ingest,
   clips,
   cameraRegistry,
@@ -104,6 +108,7 @@ const camerasParts = ({
   child('task-generator', taskGeneratorActor, taskGenerator),
   child('publisher', publisherActor, publisher),
   child('imaging', imagingActor, imaging),
+  ...(inference === null ? [] : [child('inference', inferenceActor, inference)]),
   // It reads every camera's packets: in the main thread, each would wait for everything else. Streams survive the
   // restart of a camera, so it starts before them.
   child('ingest', ingestActor, ingest, {

@@ -19,6 +19,8 @@ export interface CameraSpawnerOptions {
   readonly model: LocatedModel;
   readonly confidence: number;
   readonly iou: number;
+  readonly inference: CameraInit['inference'];
+  readonly stillSeconds: number;
   readonly isolation: CameraIsolation;
   /** Hosts that cameras may be read from; null for all but the forbidden addresses. */
   readonly allow: SourceAllow | null;
@@ -36,7 +38,17 @@ const pinOf = ({ certificateSha256 }: CameraConfig): string | null =>
 
 /** Starts cameras as children of the dynamic supervisor `/cameras`. */
 export function createCameraSpawner(options: CameraSpawnerOptions): CameraSpawner {
-  const { system, model, confidence, iou, isolation, previewFolder, actor = cameraActor } = options;
+  const {
+    system,
+    model,
+    confidence,
+    iou,
+    inference,
+    stillSeconds,
+    isolation,
+    previewFolder,
+    actor = cameraActor,
+  } = options;
   return {
     start: async (config, framesBefore) => {
       const { cameraId, url, intervalSeconds, transport = 'auto', freshnessSeconds, prompt } = config;
@@ -52,6 +64,8 @@ export function createCameraSpawner(options: CameraSpawnerOptions): CameraSpawne
         model,
         confidence,
         iou,
+        inference,
+        stillSeconds,
         framesBefore: framesBefore(),
         freshnessSeconds,
         prompt,

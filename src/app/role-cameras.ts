@@ -1,9 +1,11 @@
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { CameraInit, CameraMessage } from '../actors/camera/camera.types.ts';
 import { CAMERA_REGISTRY } from '../actors/camera-registry.ts';
 import type { FreshnessSettings } from '../actors/scheduler/scheduler.types.ts';
 import type { TreeInits } from '../actors/tree.ts';
 import type { Encoder } from '../imaging/jpeg-encoder.ts';
+import { InferencePool } from '../inference/inference-pool.ts';
 import type { Bus, ClipStore, ImageStore, Requests } from '../infra/bus.ts';
 import { FileCameraStore } from '../infra/camera-store.ts';
 import type { Log } from '../infra/log.ts';
@@ -76,6 +78,13 @@ export interface CamerasRole extends CameraHooks {
   readonly dataNotices: DataNotices;
 }
 
+/**
+ * Shared detectors take half the memory and answer sooner when the cores are full (docs/operations.md). A camera in a
+ * process of its own is there to confine faults in native code, so it has its own.
+ */
+const inferenceOf = ({ inference, isolation }: GantryConfig): CameraInit['inference'] =>
+  inference !== 'auto' ? inference : isolation === 'process' ? 'own' : 'shared';
+
 /** The role `cameras`: reads and analyses cameras, publishes detections, and makes tasks of them. */
 export function camerasInits({
   config,
@@ -96,13 +105,16 @@ export function camerasInits({
   onShed,
 }: CamerasRole): NonNullable<TreeInits['cameras']> {
   const { model, demo, previewFolder } = cameraResources;
-  const { confidence, iou, isolation } = config;
+  const { confidence, iou, isolation, stillSeconds } = config;
+  const inference = inferenceOf(config);
   const spawner = createCameraSpawner({
     system,
     running,
     model,
     confidence,
     iou,
+    inference,
+    stillSeconds,
     isolation,
     previewFolder,
     allow: config.sourceAllow,
@@ -124,6 +136,10 @@ export function camerasInits({
       },
     }),
     imaging: () => ({ encoder, images, bus }),
+    inference:
+      inference === 'own'
+        ? null
+        : () => ({ pool: new InferencePool({ model, confidence, iou, threads: availableParallelism() }) }),
     ingest: () => ({ decoders: config.decoders }),
     clips: () => ({ requests, clips }),
     cameraRegistry: () => ({

@@ -111,6 +111,8 @@ test('each process starts the actors of its roles only, and says so', async () =
     '/cameras',
     '/clips',
     '/imaging',
+    '/inference',
+    '/ingest',
     '/on-demand',
     '/publisher',
     '/task-generator',

@@ -34,6 +34,8 @@ const INIT: CameraInit = {
   model: { name: 'fake', family: 'ssd', path: '', input: {}, outputs: {}, classes: 'coco90', labelOffset: 0 },
   confidence: 0.5,
   iou: 0.5,
+  inference: 'own',
+  stillSeconds: 0,
   framesBefore: 41,
 };
 
@@ -188,6 +190,26 @@ test('pictures of a look-back are counted and not published', async (t) => {
   await shown({ at: AT + 1 });
   assert.equal(detections.length, 1);
   assert.match(JSON.stringify(system.snapshot()), /"burst":1/u);
+});
+
+test('a picture in which nothing moves is published without the detector, and counted', async (t) => {
+  let looks = 0;
+  const detect = async (): Promise<RawDetection[]> => {
+    looks += 1;
+    return [car(0.2), car(0.4)];
+  };
+  const { shown, system } = await cameraWorld(t, detect, { stillSeconds: 10 });
+  const first = await shown();
+  const still = await shown({ at: AT + 1_000 });
+  assert.deepEqual([looks, still.frameNumber], [1, first.frameNumber + 1]);
+  assert.deepEqual(
+    still.detectedObjects.map(({ bbox }) => bbox),
+    first.detectedObjects.map(({ bbox }) => bbox),
+  );
+  assert.match(JSON.stringify(system.snapshot()), /"still":1/u);
+  await shown({ at: AT + 2_000, data: new Uint8Array(12).fill(90) });
+  await shown({ at: AT + 12_000, data: new Uint8Array(12).fill(90) });
+  assert.equal(looks, 2, 'light alone is no motion, ten seconds are up');
 });
 
 test("a detection carries the camera's settings, the earlier crops of its groups, and names of this run", async (t) => {

@@ -41,6 +41,7 @@ describe('roles of a process', () => {
         taskGenerator: never,
         publisher: never,
         imaging: never,
+        inference: never,
         ingest: never,
         clips: never,
         cameraRegistry: never,
@@ -52,12 +53,13 @@ describe('roles of a process', () => {
     const ids = (some: Partial<TreeInits>) =>
       gantryTree({ cameras: null, scheduler: null, aggregator: null, web: null, ...some }).children.map(({ id }) => id);
     const whole = ids(inits);
-    assert.equal(whole.length, 16);
+    assert.equal(whole.length, 17);
     assert.ok(
       whole.indexOf('aggregator') < whole.indexOf('scheduler') &&
         whole.indexOf('scheduler') < whole.indexOf('publisher') &&
         whole.indexOf('publisher') < whole.indexOf('ingest') &&
-        whole.indexOf('ingest') < whole.indexOf('cameras'),
+        whole.indexOf('ingest') < whole.indexOf('cameras') &&
+        whole.indexOf('inference') < whole.indexOf('cameras'),
     );
     assert.deepEqual(ids({ scheduler: inits.scheduler }), ['key-pool', 'caller', 'scheduler']);
     assert.deepEqual(ROLES.flatMap((role) => ids({ [role]: inits[role] })).toSorted(), whole.toSorted());

@@ -1,8 +1,9 @@
 import { defineActor } from '../../runtime/actor.ts';
-import { createDetector } from '../../vision/detector.ts';
+import type { Detector, NativeGuard } from '../../vision/vision.types.ts';
 import { FOLLOW_LEASE_MS } from '../ingest.types.ts';
 import { CameraLoop } from './camera-loop.ts';
 import type { CameraInit, CameraMessage } from './camera.types.ts';
+import { sharedDetector } from './shared-detector.ts';
 
 type Private = { readonly type: 'renew-lease' };
 
@@ -12,9 +13,8 @@ export const cameraActor = defineActor<CameraMessage, Private>()<CameraInit>({
   mailbox: { capacity: 16, overflow: 'drop-oldest' },
   module: { url: import.meta.url, name: 'cameraActor' },
   start: async (ctx, init) => {
-    const { confidence, iou } = init;
-    const native = <T>(work: () => Promise<T>): Promise<T> => ctx.native(work);
-    const detector = await createDetector(init.model, { confidence, iou, native });
+    const native: NativeGuard = (work) => ctx.native(work);
+    const detector = init.inference === 'own' ? await ownDetector(init, native) : await sharedDetector(ctx);
     const loop = new CameraLoop(ctx, init, detector);
     loop.start();
     ctx.setInterval('renew-lease', FOLLOW_LEASE_MS / 3, { type: 'renew-lease' });
@@ -27,3 +27,9 @@ export const cameraActor = defineActor<CameraMessage, Private>()<CameraInit>({
     };
   },
 });
+
+async function ownDetector({ model, confidence, iou }: CameraInit, native: NativeGuard): Promise<Detector> {
+  // Only here: onnxruntime costs a thread 15 MB, and cameras with a shared detector need none.
+  const { createDetector } = await import('../../vision/detector.ts');
+  return createDetector(model, { confidence, iou, native });
+}

@@ -1,3 +1,4 @@
+import type { MetricRecorder } from '../../infra/metric-table.ts';
 import type { Detection, EarlierMoment, PublishedGroup } from '../../messages/detection.ts';
 import { cropImageId, frameImageId, newRequestId, newTraceId } from '../../messages/new-ids.ts';
 import type { ActorContext, StopReason } from '../../runtime/actor.ts';
@@ -18,7 +19,7 @@ const MAX_WIDTH = 1280;
 /** The ingest has 12 s of a stream: with a longer interval, a snapshot could not be made at any time. */
 const RARE_MS = 10_000;
 
-type CameraContext = Pick<ActorContext<never>, 'ref' | 'clock' | 'native' | 'report' | 'fail'>;
+type CameraContext = Pick<ActorContext<never>, 'ref' | 'clock' | 'native' | 'report' | 'fail' | 'metrics'>;
 
 /**
  * Takes the newest picture of one camera, analyses it and sends the detection to the publisher, again and again. JPEGs
@@ -44,7 +45,7 @@ export class CameraLoop {
     this.#detector = detector;
     // A group that an earlier incarnation saw is another one: its verdict must not go to the new one.
     const suffix = `-${runName(ctx.clock.now())}`;
-    this.#analyser = createAnalyser({ detector, groupIdentity: { suffix } });
+    this.#analyser = createAnalyser({ detector, groupIdentity: { suffix }, stillSeconds: init.stillSeconds });
     this.#frameNumber = init.framesBefore;
   }
 
@@ -79,7 +80,9 @@ export class CameraLoop {
     for (;;) {
       const taken = await this.#pictures.take();
       if (taken === null) return;
+      const still = this.#analyser.stillFrames;
       const analysis = await this.#analyser.analyse(taken.frame, taken.at, (work) => this.#ctx.native(work));
+      this.#countStill(this.#analyser.stillFrames - still);
       this.#publish(taken, analysis);
       this.#report();
     }
@@ -118,8 +121,15 @@ export class CameraLoop {
     this.#ctx.ref(PUBLISHER).tell({ type: 'publish', detection });
   }
 
+  #countStill(frames: number): void {
+    const metrics: MetricRecorder = this.#ctx.metrics;
+    if (frames > 0) metrics.inc('inference_skipped_total', frames, { camera_id: this.#init.cameraId });
+  }
+
   #report(): void {
-    this.#ctx.report({ frames: this.#frameNumber, skipped: this.#pictures.replaced, burst: this.#burst });
+    const { replaced } = this.#pictures;
+    const { stillFrames } = this.#analyser;
+    this.#ctx.report({ frames: this.#frameNumber, skipped: replaced, still: stillFrames, burst: this.#burst });
   }
 }
 

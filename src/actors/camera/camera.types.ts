@@ -14,6 +14,10 @@ export interface CameraInit {
   readonly model: LocatedModel;
   readonly confidence: number;
   readonly iou: number;
+  /** A detector of its own, or those that the cameras of its process share. Kept until the camera is restarted. */
+  readonly inference: 'own' | 'shared';
+  /** As `AnalyserOptions.stillSeconds`. */
+  readonly stillSeconds: number;
   /** Frames of this camera published before this incarnation: numbering goes on after them. */
   readonly framesBefore: number;
   /** The camera's own, stamped into its detections; undefined when it has none. */
