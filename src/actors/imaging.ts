@@ -4,7 +4,7 @@ import { cropOf, marksInCrop, wholePicture } from '../imaging/picture-cuts.ts';
 import type { Bus, ImageStore } from '../infra/bus.ts';
 import { LineLimit } from '../infra/line-limit.ts';
 import type { MetricRecorder } from '../infra/metric-table.ts';
-import { cropImageId, type ImageId } from '../messages/ids.ts';
+import { cropImageId, frameImageId, type ImageId } from '../messages/ids.ts';
 import { subjects } from '../messages/subjects.ts';
 import { PicturesWanted } from '../messages/wanted.ts';
 import { type ActorContext, defineActor } from '../runtime/actor.ts';
@@ -87,6 +87,7 @@ class Imaging {
 
   remember(frame: AnalysedFrame): void {
     this.#orders.remember(frame, this.#ctx.clock.now());
+    if (frame.isRare) this.want([frameImageId(frame.requestId)]);
   }
 
   want(imageIds: readonly ImageId[]): void {

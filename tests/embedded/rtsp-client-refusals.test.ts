@@ -95,9 +95,9 @@ describe('login', () => {
       return end.message;
     };
     assert.match(await ends(odd.url), /asks for a user and a password, and its URL has none/u);
-    const before = odd.requests.length;
+    const earlier = odd.requests.length;
     assert.match(await ends(withLogin(odd.url, 'admin:hunter2')), /refuses the user or the password of its URL \(401/u);
-    assert.equal(odd.requests.length - before, 3, 'one try: cameras lock accounts');
+    assert.equal(odd.requests.length - earlier, 3, 'one try: cameras lock accounts');
     odd.set({ login: login(['unknown']) });
     assert.match(await ends(withLogin(odd.url, 'admin:hunter2')), /login method that Gantry does not know/u);
   });
@@ -255,12 +255,12 @@ describe('addresses', () => {
     await until('the session to play', () => odd.playing > 0, 5_000, 5);
     odd.send(2);
     await watched.played();
-    const before = watched.units.length;
+    const earlier = watched.units.length;
     odd.write(`REDIRECT ${odd.url} RTSP/1.0\r\nCSeq: 1\r\nLocation: ${target.url}\r\n\r\n`);
     await until('the other to play', () => target.playing > 0, 5_000, 5);
     await until('TEARDOWN at the first', () => odd.sessions === 0 && methods(odd).at(-1) === 'TEARDOWN');
     target.send(3);
-    await watched.played(before + 2);
+    await watched.played(earlier + 2);
     assert.deepEqual(watched.events, ['playing', 'unit']);
   });
 });

@@ -25,7 +25,8 @@ type Cut = Extract<IngestMessage, { type: 'cut' }>;
 const JPEG = Uint8Array.of(0xff, 0xd8);
 const GROUPS = [1, 2];
 
-const frameAt = (at: number): AnalysedFrame => ({
+const frameAt = (at: number, isRare = false): AnalysedFrame => ({
+  isRare,
   cameraId: 'cam',
   requestId: newRequestId(at),
   at,
@@ -93,8 +94,8 @@ async function imagingWorld(t: TestContext) {
     await clock.advance(10_000);
     await stopping;
   });
-  const remember = async (): Promise<AnalysedFrame> => {
-    const frame = frameAt(clock.now());
+  const remember = async (isRare = false): Promise<AnalysedFrame> => {
+    const frame = frameAt(clock.now(), isRare);
     system.ref(IMAGING).tell({ type: 'remember', ...frame });
     await clock.advance(0);
     return frame;
@@ -126,6 +127,13 @@ test('nothing is made of a frame until somebody asks; then only the pictures ask
   await world.cut(0);
   assert.deepEqual(world.stored, [cropImageId(requestId, 2), frameImageId(requestId)]);
   assert.deepEqual(world.counted, { 'pictures_made_total crop': 1, 'pictures_made_total frame': 1 });
+});
+
+test('the JPEG of a rare frame is made at once', async (t) => {
+  const world = await imagingWorld(t);
+  const { requestId } = await world.remember(true);
+  await world.cut(0);
+  assert.deepEqual(world.stored, [frameImageId(requestId)]);
 });
 
 test('pictures of other nodes and those that cannot exist are not asked of the ingest', async (t) => {
