@@ -121,6 +121,19 @@ describe('live video', { skip: runnable ? false : `no ffmpeg at ${ffmpeg}: insta
     await until('the reader to end', () => camera.readers === 0);
   });
 
+  it('shows sixteen cameras at once to two viewers each', async (t) => {
+    const ids = Array.from({ length: 16 }, (_, index) => `gate-${index}`);
+    for (const id of ids) {
+      const running = await liveCamera(join(folder, id), { height: 240, fps: 15 });
+      t.after(() => running.stop());
+      world.add(id);
+      world.previewSources.set(id, `unix:${join(folder, id)}`);
+    }
+    const viewers = [...ids, ...ids].map((id) => watch(id, 'h264'));
+    await until('video of all', () => viewers.every((viewer) => viewer.bytes() > 10_000), 20_000);
+    assert.deepEqual(server.figures().live.viewers, { h264: 32, mpeg1: 0 });
+  });
+
   it('tells a viewer that its kind of video is another one, or none', async () => {
     const jpegs = join(folder, 'west');
     const west = createServer((socket) => socket.write(Buffer.from([0xff, 0xd8, 0xff, 0xe0])));
