@@ -17,6 +17,8 @@ export type { CameraEntry } from './registered-camera.ts';
 export type CameraPatch = Partial<Pick<CameraConfig, 'name' | 'url' | 'enabled' | 'intervalSeconds'>> & {
   readonly freshnessSeconds?: number | null;
   readonly prompt?: string | null;
+  readonly transport?: CameraConfig['transport'] | null;
+  readonly certificateSha256?: string | null;
 };
 
 /** The list could not be saved, so nothing was changed. */
@@ -247,16 +249,31 @@ class CameraRegistry {
   }
 }
 
-function patched(before: CameraConfig, { freshnessSeconds, prompt, ...fields }: CameraPatch): CameraConfig {
-  const { freshnessSeconds: oldFreshness, prompt: oldPrompt, ...others } = before;
-  const freshness = freshnessSeconds === undefined ? oldFreshness : freshnessSeconds;
-  const text = prompt === undefined ? oldPrompt : prompt;
+function patched(before: CameraConfig, patch: CameraPatch): CameraConfig {
+  const { freshnessSeconds, prompt, transport, certificateSha256, ...fields } = patch;
+  const {
+    freshnessSeconds: oldFreshness,
+    prompt: oldPrompt,
+    transport: oldTransport,
+    certificateSha256: oldCertificate,
+    ...others
+  } = before;
   return {
     ...others,
     ...fields,
-    ...(freshness === undefined || freshness === null ? {} : { freshnessSeconds: freshness }),
-    ...(text === undefined || text === null ? {} : { prompt: text }),
+    ...setting('freshnessSeconds', freshnessSeconds, oldFreshness),
+    ...setting('prompt', prompt, oldPrompt),
+    ...setting('transport', transport, oldTransport),
+    ...setting('certificateSha256', certificateSha256, oldCertificate),
   };
+}
+
+/** `next` by name: undefined leaves `before`, null takes it away. */
+function setting<K extends string, V>(name: K, next: V | null | undefined, before: V | undefined): { [P in K]?: V } {
+  const value = next === undefined ? before : next;
+  const named: { [P in K]?: V } = {};
+  if (value !== undefined && value !== null) named[name] = value;
+  return named;
 }
 
 const NEEDS_RESTART = [

@@ -4,7 +4,7 @@ import { cropOf, marksInCrop, wholePicture } from '../imaging/picture-cuts.ts';
 import type { Bus, ImageStore } from '../infra/bus.ts';
 import { LineLimit } from '../infra/line-limit.ts';
 import type { MetricRecorder } from '../infra/metric-table.ts';
-import { cropImageId, type ImageId } from '../messages/ids.ts';
+import { cropImageId, frameImageId, type ImageId } from '../messages/ids.ts';
 import { subjects } from '../messages/subjects.ts';
 import { PicturesWanted } from '../messages/wanted.ts';
 import { type ActorContext, defineActor } from '../runtime/actor.ts';
@@ -30,6 +30,8 @@ const MAX_WIDTH = 1280;
 const REMEMBER_MS = 15_000;
 /** 1,000 cameras with an interval of half a second, for {@link REMEMBER_MS}: some 60 MB. */
 const MOST_FRAMES = 30_000;
+/** A decoder takes 64 cuts at a time. */
+const MOST_PICTURES = 32;
 /** Readers wait at most 5 s. */
 const PATIENCE_MS = 5_000;
 /** Frames being cut, encoded and stored at once: more would only wait for decoders and encoders. */
@@ -71,6 +73,7 @@ class Imaging {
   readonly #orders = new PictureOrders({
     rememberMs: REMEMBER_MS,
     mostFrames: MOST_FRAMES,
+    mostPictures: MOST_PICTURES,
     patienceMs: PATIENCE_MS,
   });
   readonly #counts = { made: 0, missed: 0, failed: 0, shrunk: 0 };
@@ -87,6 +90,7 @@ class Imaging {
 
   remember(frame: AnalysedFrame): void {
     this.#orders.remember(frame, this.#ctx.clock.now());
+    if (frame.isRare) this.want([frameImageId(frame.requestId)]);
   }
 
   want(imageIds: readonly ImageId[]): void {

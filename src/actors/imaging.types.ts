@@ -15,6 +15,8 @@ export interface AnalysedFrame {
   readonly width: number;
   readonly height: number;
   readonly regions: readonly (MarkedRegion & { readonly groupIndex: number })[];
+  /** The JPEG of the frame is made at once: the next frame comes when this one's stream is gone. */
+  readonly isRare: boolean;
 }
 
 export type ImagingMessage = { readonly type: 'remember' } & AnalysedFrame;

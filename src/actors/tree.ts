@@ -134,7 +134,8 @@ export const cameraChild = (
   init: () => CameraInit,
 ): ChildSpec =>
   child(cameraId, actor, init, {
-    placement: { kind: isolation, maxHeapMb: 256 },
+    // There are up to hundreds of these, and a frame makes few objects.
+    placement: { kind: isolation, maxHeapMb: 256, maxYoungMb: 4 },
     startTimeoutMs: 30_000,
     shutdownTimeoutMs: 3_000,
     backoff: { minMs: 250, maxMs: 10_000, factor: 2, resetAfterMs: 30_000 },

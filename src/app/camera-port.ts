@@ -75,7 +75,7 @@ export const recordOf = ({
 
 /** The patch without undefined fields: it names only changes. */
 function defined(patch: { readonly [K in keyof CameraPatch]?: CameraPatch[K] | undefined }): CameraPatch {
-  const { name, url, enabled, intervalSeconds, freshnessSeconds, prompt } = patch;
+  const { name, url, enabled, intervalSeconds, freshnessSeconds, prompt, transport, certificateSha256 } = patch;
   return {
     ...(name === undefined ? {} : { name }),
     ...(url === undefined ? {} : { url }),
@@ -83,5 +83,7 @@ function defined(patch: { readonly [K in keyof CameraPatch]?: CameraPatch[K] | u
     ...(intervalSeconds === undefined ? {} : { intervalSeconds }),
     ...(freshnessSeconds === undefined ? {} : { freshnessSeconds }),
     ...(prompt === undefined ? {} : { prompt }),
+    ...(transport === undefined ? {} : { transport }),
+    ...(certificateSha256 === undefined ? {} : { certificateSha256 }),
   };
 }

@@ -217,6 +217,7 @@ async function installRoutes(
   usageRoutes(app, (day) => ports.usage(day));
   healthRoutes(app, ports);
   ticketRoutes(app, tickets);
-  socketRoutes(app, { feed, previews, connections, heartbeat, cameras, log, trusted, maxUnsent: limits.softBytes });
+  const maxUnsent = { feed: limits.softBytes, live: limits.hardBytes };
+  socketRoutes(app, { feed, previews, connections, heartbeat, cameras, log, trusted, maxUnsent });
   await pageRoutes(app, options.webRoot ?? DEFAULT_WEB_ROOT, basePath);
 }

@@ -12,7 +12,7 @@ const VERSION = 1;
 /** Cameras a file may hold. */
 export const MAX_CAMERAS = 10_000;
 const MAX_BYTES = 16 * 1024 * 1024;
-/** JSON parts of a file; a camera has up to seven fields. */
+/** JSON parts of a file; a camera has up to nine fields. */
 const MAX_PARTS = 20 * MAX_CAMERAS;
 /** Problems named in the notice; the others are counted. */
 const MOST_NAMED = 10;

@@ -60,8 +60,8 @@ const AFTER_SCHEME = /^([a-z]+:\/\/)(.*)$/isu;
 
 /**
  * The URL of a camera as its owner means it: with the scheme in lower case, and user and password percent-encoded.
- * By RFC 3986 the host ends at the first `/`, `?` or `#`, also where that is in a password that was typed as it is. Such
- * a URL mostly names no valid host then, and only one reading remains: the password goes on to the last `@`.
+ * By RFC 3986 the host ends at the first `/`, `?` or `#`, also in a password that was typed as it is. Such a URL mostly
+ * names no valid host then, and only one reading remains: the password goes on to the last `@`.
  *
  * @returns `ambiguous` where both readings name a host
  */

@@ -310,7 +310,7 @@ export class CameraStream {
   #tellPlaying(attempt: Attempt, stream: RtspStream, now: number): void {
     const { keyframes } = this.#sampler;
     // Small changes are not worth a message.
-    if (keyframes.count >= 2) this.#keyframesEveryMs = steady(this.#keyframesEveryMs, keyframes.meanMs);
+    if (keyframes.count >= 3) this.#keyframesEveryMs = steady(this.#keyframesEveryMs, keyframes.meanMs);
     this.#shortSeconds = steady(this.#shortSeconds, this.ring.isShort ? this.ring.keptSeconds : null);
     const { playingSince, picture, failures, failure } = attempt;
     const status = playingStatus(
@@ -337,6 +337,6 @@ const sourceOf = ({ url, transport, certificateSha256, allow }: StreamSettings):
 
 const isSameSize = (a: Size, { display: b }: DecodedPicture): boolean => a.width === b.width && a.height === b.height;
 
-/** `now`, unless it is within a quarter of `told`. */
+/** `now`, unless it is within a third of `told`. */
 const steady = (told: number | null, now: number | null): number | null =>
-  told !== null && now !== null && Math.abs(now - told) <= told / 4 ? told : now;
+  told !== null && now !== null && Math.abs(now - told) <= told / 3 ? told : now;

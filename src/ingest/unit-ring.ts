@@ -28,8 +28,11 @@ const DEFAULT_SPAN_MS = 12_000;
 const DEFAULT_BYTES = 24 * 1024 * 1024;
 /** Memory of a unit beside its coded bytes, about. */
 const UNIT_OVERHEAD = 200;
-/** A unit in a buffer that is larger by more than this is copied: it would keep all of that from being freed. */
-const MOST_SLACK = 8 * 1024;
+/**
+ * A unit in a buffer that is larger by more than this is copied: it would keep all of that from being freed. Units in
+ * one of Node's pools of 64 kB are not: their neighbours came at the same time and leave the rings at about the same time.
+ */
+const MOST_SLACK = 64 * 1024;
 
 /**
  * The last seconds of one camera, compressed. It always begins with a keyframe: whole groups of pictures are dropped

@@ -28,6 +28,9 @@ export const FreshnessSeconds = z.number().min(0.2).max(60);
 /** Text that an operator adds to the model's instructions. */
 export const CameraPrompt = z.string().trim().min(1).max(MOST.prompt);
 
+/** `auto`: TCP, and UDP when the camera refuses TCP. */
+export const CameraTransport = z.enum(['auto', 'tcp', 'udp']);
+
 /** 64 hex digits, in pairs with or without colons between them. */
 export const CertificateSha256 = z
   .string()
@@ -45,8 +48,8 @@ export const CameraConfig = z.object({
   freshnessSeconds: FreshnessSeconds.optional(),
   /** A text for the model about this camera's scene; absent: none. */
   prompt: CameraPrompt.optional(),
-  /** How RTP travels; absent: over TCP, and over UDP when the camera refuses TCP. */
-  transport: z.enum(['auto', 'tcp', 'udp']).optional(),
+  /** How RTP travels; absent: `auto`. */
+  transport: CameraTransport.optional(),
   /** SHA-256 of the certificate that an `rtsps:` camera shows; absent: its chain is verified. */
   certificateSha256: CertificateSha256.optional(),
 });

@@ -71,16 +71,17 @@ const failed = (code: SessionEnd['code'], message: string): Dialled => ({
 
 /** Nothing is sent before {@link certificateRefusal} has looked at the certificate. */
 function dialTls({ address }: ResolvedAddress, port: number, host: string, options: DialOptions): TLSSocket {
-  return connectTls({
-    // In the documentation, but not in the types.
-    ...{ onread: options.slab.onread },
+  const settings = {
     host: address,
     port,
     rejectUnauthorized: false,
     ...(isIP(host) === 0 ? { servername: host } : {}),
     // Many cameras have RSA keys of 1024 bits. The owner vouches for a pinned one.
     ...(options.certificateSha256 === null ? {} : { ciphers: 'DEFAULT@SECLEVEL=0' }),
-  }).setNoDelay(true);
+    // In the documentation, but not in the types.
+    onread: options.slab.onread,
+  };
+  return connectTls(settings).setNoDelay(true);
 }
 
 /** Resolves when the socket is connected, TLS included. */

@@ -23,10 +23,15 @@ export type AutoShutdown = 'never' | 'any-significant' | 'all-significant';
  * Where an actor runs. `inline`: on the main thread. `thread`: in a worker thread of its own; a crash in native code
  * still ends the whole program. `process`: in a process of its own, whose crash ends nothing else.
  */
-export type Placement =
-  | { readonly kind: 'inline' }
-  | { readonly kind: 'thread'; readonly maxHeapMb?: number }
-  | { readonly kind: 'process'; readonly maxHeapMb?: number };
+export type Placement = { readonly kind: 'inline' } | ({ readonly kind: 'thread' | 'process' } & WorkerMemory);
+
+/** Bounds of a worker's JavaScript heap, in MB. */
+export interface WorkerMemory {
+  /** 8 to 65,536. Default: V8's. */
+  readonly maxHeapMb?: number;
+  /** Of the part for new objects, 1 to 1,024. Default: V8's, 48. A small one costs more, shorter collections. */
+  readonly maxYoungMb?: number;
+}
 
 /** At most `maxRestarts` restarts within any `withinMs`; one more and the supervisor gives up and escalates. */
 export interface RestartIntensity {
@@ -204,6 +209,7 @@ function validateChild(spec: ChildSpec): void {
   if (spec.definition.module === null)
     bad(id, 'placement', 'other than "inline" needs an actor defined with `module`', placement.kind);
   if (placement.maxHeapMb !== undefined) range(id, 'placement.maxHeapMb', placement.maxHeapMb, 8, 65_536);
+  if (placement.maxYoungMb !== undefined) range(id, 'placement.maxYoungMb', placement.maxYoungMb, 1, 1_024);
 }
 
 function validateSupervisor(spec: SupervisorSpec): void {

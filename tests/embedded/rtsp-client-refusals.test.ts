@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { before, describe, it, type TestContext } from 'node:test';
 import { ManualClock } from '../../src/runtime/testing/manual-clock.ts';
 import type { CameraLogin, LoginScheme } from '../support/camera-login.ts';
@@ -95,9 +96,9 @@ describe('login', () => {
       return end.message;
     };
     assert.match(await ends(odd.url), /asks for a user and a password, and its URL has none/u);
-    const before = odd.requests.length;
+    const earlier = odd.requests.length;
     assert.match(await ends(withLogin(odd.url, 'admin:hunter2')), /refuses the user or the password of its URL \(401/u);
-    assert.equal(odd.requests.length - before, 3, 'one try: cameras lock accounts');
+    assert.equal(odd.requests.length - earlier, 3, 'one try: cameras lock accounts');
     odd.set({ login: login(['unknown']) });
     assert.match(await ends(withLogin(odd.url, 'admin:hunter2')), /login method that Gantry does not know/u);
   });
@@ -255,12 +256,12 @@ describe('addresses', () => {
     await until('the session to play', () => odd.playing > 0, 5_000, 5);
     odd.send(2);
     await watched.played();
-    const before = watched.units.length;
+    const earlier = watched.units.length;
     odd.write(`REDIRECT ${odd.url} RTSP/1.0\r\nCSeq: 1\r\nLocation: ${target.url}\r\n\r\n`);
     await until('the other to play', () => target.playing > 0, 5_000, 5);
     await until('TEARDOWN at the first', () => odd.sessions === 0 && methods(odd).at(-1) === 'TEARDOWN');
     target.send(3);
-    await watched.played(before + 2);
+    await watched.played(earlier + 2);
     assert.deepEqual(watched.events, ['playing', 'unit']);
   });
 });
@@ -281,6 +282,25 @@ describe('RTSPS', () => {
     const end = await watchSession(t, odd.url, { certificateSha256: sha256, transport: 'udp' }).ended();
     assert.equal(end.code, 'REFUSED');
     assert.match(end.message, /must be tcp or auto, not udp/u);
+  });
+
+  it('plays by a certificate of a known authority, for the right host only', async (t) => {
+    const { cert, key } = await tls();
+    const odd = await camera(t, { tls: { cert, key } });
+    const known = getCACertificates('default');
+    setDefaultCACertificates([...known, await readFile(certificates.caFile, 'utf8')]);
+    t.after(() => setDefaultCACertificates(known));
+    const watched = watchSession(t, odd.url);
+    await until('the session to play', () => odd.playing > 0 || watched.ends.length > 0, 5_000, 5);
+    odd.send(2);
+    await watched.played();
+    const other = odd.url.replace('127.0.0.1', 'camera.example');
+    const names = () => Promise.resolve([{ address: '127.0.0.1', family: 4 }]);
+    const end = await watchSession(t, other, { names }).ended();
+    assert.equal(end.code, 'CERTIFICATE');
+    assert.match(end.message, /not trusted: ERR_TLS_CERT_ALTNAME_INVALID|not trusted: .*altnames/u);
+    await odd.stop();
+    assert.match((await watched.ended()).code, /^(?:ENDED|UNREACHABLE)$/u);
   });
 
   it('says which certificate came, and asks nothing of a camera that is not trusted', async (t) => {

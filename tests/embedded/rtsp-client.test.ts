@@ -207,15 +207,15 @@ describe('how a session asks', () => {
       const watched = watchSession(t, odd.url, { clock });
       await show(odd, 2);
       await watched.played();
-      const before = odd.requests.length;
+      const earlier = odd.requests.length;
       for (let second = 0; second < 31; second += 1) {
         odd.send(1);
         await delay(2);
         await clock.advance(1_000);
       }
       const method = noGetParameter ? 'OPTIONS' : 'GET_PARAMETER';
-      await until('three of them', () => odd.requests.length === before + 3);
-      assert.deepEqual(methods(odd).slice(before), [method, method, method]);
+      await until('three of them', () => odd.requests.length === earlier + 3);
+      assert.deepEqual(methods(odd).slice(earlier), [method, method, method]);
       assert.ok(odd.requests.at(-1)!.headers.has('session'));
       assert.deepEqual(watched.ends, []);
       assert.ok(odd.reports.length >= 5, 'receiver reports go out too');
@@ -282,9 +282,9 @@ describe('how a session asks', () => {
     const watched = watchSession(t, mute.url);
     await show(mute, 2);
     await watched.played();
-    const before = Date.now();
+    const earlier = Date.now();
     await watched.session.stop();
-    assert.ok(Date.now() - before < 5_000);
+    assert.ok(Date.now() - earlier < 5_000);
     assert.equal(methods(mute).at(-1), 'TEARDOWN');
   });
 });

@@ -52,9 +52,10 @@ describe('HTTP API', () => {
       assert.equal((await call(base, '/api/cameras/north')).status, 404);
     });
 
-    it('may have a freshness and a prompt of their own, which a null takes away', async () => {
+    it('may have settings of their own, which a null takes away', async () => {
       const patch = (body: object) => call(base, '/api/cameras/school', { ...post(body), method: 'PATCH' });
-      const own = { freshnessSeconds: 1.5, prompt: 'a school crossing' };
+      const stream = { transport: 'tcp', certificateSha256: 'ab'.repeat(32) };
+      const own = { freshnessSeconds: 1.5, prompt: 'a school crossing', ...stream };
       const added = await call(
         base,
         '/api/cameras',
@@ -63,9 +64,13 @@ describe('HTTP API', () => {
       assert.deepEqual({ ...added.json, ...own }, added.json);
       assert.equal((await patch({ freshnessSeconds: 4 })).json['freshnessSeconds'], 4);
       assert.equal((await call(base, '/api/cameras/school')).json['prompt'], 'a school crossing');
-      const cleared = await patch({ freshnessSeconds: null, prompt: null });
+      assert.equal((await patch({ transport: 'udp' })).json['transport'], 'udp');
+      const cleared = await patch({ freshnessSeconds: null, prompt: null, transport: null, certificateSha256: null });
       assert.equal(cleared.status, 200);
-      assert.ok(!('freshnessSeconds' in cleared.json) && !('prompt' in cleared.json));
+      assert.deepEqual(
+        Object.keys(own).filter((name) => name in cleared.json),
+        [],
+      );
     });
 
     it('take their id as name when none is given', async () => {

@@ -71,6 +71,18 @@ const cases: readonly (readonly [
     { status: 400, code: 'INVALID_FIELD', field: 'prompt' },
   ],
   [
+    'an unknown transport',
+    '/api/cameras',
+    post({ ...good, transport: 'sctp' }),
+    { status: 400, code: 'INVALID_FIELD', field: 'transport', value: 'sctp' },
+  ],
+  [
+    'a digest of a certificate that is too short',
+    '/api/cameras',
+    post({ ...good, certificateSha256: 'ab:cd' }),
+    { status: 400, code: 'INVALID_FIELD', field: 'certificateSha256', value: 'ab:cd' },
+  ],
+  [
     'a null where there is nothing to take away',
     '/api/cameras',
     post({ ...good, prompt: null }),

@@ -6,6 +6,7 @@ import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { WebSocket } from 'ws';
+import { type Clock, systemClock } from '../../src/runtime/clock.ts';
 import { FakeWorld, fakeServer } from '../support/http-fakes.ts';
 import { type LiveCamera, liveCamera } from '../support/live-camera.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -20,6 +21,9 @@ const runnable = ((): boolean => {
     return false;
   }
 })();
+
+/** Its timers end twenty times sooner: nobody waits for the pauses between attempts. */
+const hasty: Clock = { ...systemClock, setTimeout: (fn, ms) => systemClock.setTimeout(fn, ms / 20) };
 
 describe('live video', { skip: runnable ? false : `no ffmpeg at ${ffmpeg}: install the npm packages` }, () => {
   const world = new FakeWorld().add('north');
@@ -117,6 +121,19 @@ describe('live video', { skip: runnable ? false : `no ffmpeg at ${ffmpeg}: insta
     await until('the reader to end', () => camera.readers === 0);
   });
 
+  it('shows sixteen cameras at once to two viewers each', async (t) => {
+    const ids = Array.from({ length: 16 }, (_, index) => `gate-${index}`);
+    for (const id of ids) {
+      const running = await liveCamera(join(folder, id), { height: 240, fps: 15 });
+      t.after(() => running.stop());
+      world.add(id);
+      world.previewSources.set(id, `unix:${join(folder, id)}`);
+    }
+    const viewers = [...ids, ...ids].map((id) => watch(id, 'h264'));
+    await until('video of all', () => viewers.every((viewer) => viewer.bytes() > 10_000), 20_000);
+    assert.deepEqual(server.figures().live.viewers, { h264: 32, mpeg1: 0 });
+  });
+
   it('tells a viewer that its kind of video is another one, or none', async () => {
     const jpegs = join(folder, 'west');
     const west = createServer((socket) => socket.write(Buffer.from([0xff, 0xd8, 0xff, 0xe0])));
@@ -155,7 +172,7 @@ describe('live video', { skip: runnable ? false : `no ffmpeg at ${ffmpeg}: insta
   });
 
   it('says why when ffmpeg cannot be run, and takes nothing down with it', async (t) => {
-    const broken = await fakeServer(world, { ffmpegPath: '/nonexistent/ffmpeg' });
+    const broken = await fakeServer(world, { ffmpegPath: '/nonexistent/ffmpeg', clock: hasty });
     t.after(() => broken.close());
     const address = (await broken.listen('127.0.0.1', 0)).replace('http', 'ws');
     const socket = new WebSocket(`${address}/ws/live/north`);

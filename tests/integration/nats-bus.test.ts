@@ -11,8 +11,8 @@ import { registerRoles } from '../../src/infra/nats/services.ts';
 import { Detection } from '../../src/messages/detection.ts';
 import { cropImageId, newRequestId } from '../../src/messages/ids.ts';
 import { consumers, streams, subjects } from '../../src/messages/subjects.ts';
+import { PicturesWanted } from '../../src/messages/wanted.ts';
 import { findNatsServer } from '../../src/provision/binaries.ts';
-import { sleep, systemClock } from '../../src/runtime/clock.ts';
 import { natsOptions } from '../../src/servers/nats-url.ts';
 import { memoryLog } from '../support/log.ts';
 import { detection } from '../support/samples.ts';
@@ -144,13 +144,28 @@ test('images are stored once and read by their id; one too large or unknown is t
   await assert.rejects(images.put(`${requestId}.frame`, new Uint8Array(950_000)), { code: 'IMAGE_TOO_LARGE' });
 });
 
-test('an image that is stored a moment after its detection is waited for, until the reader stops', async () => {
+test('images that are not stored are asked for, and reach their readers when they are stored', async (t) => {
   const images = new JetStreamImages(bus);
-  const id = cropImageId(newRequestId(), 1);
-  const reading = images.get(id);
-  await sleep(systemClock, 150);
-  await images.put(id, new Uint8Array([0xff, 0xd8]));
-  assert.equal((await reading)?.length, 2);
+  const ids = [1, 2].map((group) => cropImageId(newRequestId(), group));
+  const made = new Uint8Array([0xff, 0xd8]);
+  // Another node makes them.
+  const wanted: (readonly string[])[] = [];
+  const unsubscribe = bus.subscribe(subjects.picturesWanted, PicturesWanted, ({ imageIds }) => {
+    wanted.push(imageIds);
+    for (const id of imageIds.slice(0, wanted.length)) void images.put(id, made);
+  });
+  t.after(unsubscribe);
+  const [first, second] = images.getAll(ids);
+  assert.deepEqual(new Uint8Array((await first) ?? []), made);
+  assert.deepEqual(wanted, [ids], 'in one message');
+  assert.deepEqual(new Uint8Array((await second) ?? []), made);
+  assert.deepEqual(wanted.slice(1), [[ids[1]]], 'once more, as the second one did not come');
+  assert.deepEqual(new Uint8Array((await images.get(ids[0]!)) ?? []), made);
+  assert.equal(wanted.length, 2, 'a stored one is not asked for');
+});
+
+test('a reader of an image can leave before it is stored', async () => {
+  const images = new JetStreamImages(bus);
   const stopped = images.get(cropImageId(newRequestId(), 1), AbortSignal.timeout(100));
   await assert.rejects(stopped, { name: 'TimeoutError' });
 });

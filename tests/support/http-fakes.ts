@@ -23,6 +23,8 @@ export class FakeWorld {
   keys: KeyPoolStats = keyStats;
   treeNow: TreeSnapshot = tree();
   previewSource: string | null = null;
+  /** Of cameras with another one. */
+  readonly previewSources = new Map<string, string>();
   failing: Error | null = null;
   ready = true;
   /** Pictures wait for this. */
@@ -76,7 +78,7 @@ export class FakeWorld {
           this.historyQueries.push(query);
           return { alerts: (this.alertLists.get(query.cameraId ?? '') ?? []).slice(0, query.limit), next: null };
         },
-        previewSource: async () => this.previewSource,
+        previewSource: async (id) => this.previewSources.get(id) ?? this.previewSource,
       },
       images: {
         find: async (id) => {

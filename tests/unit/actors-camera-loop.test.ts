@@ -163,7 +163,10 @@ test('a frame has the number, time and ids of its picture, and can be asked for 
   const [{ type, regions, ...facts } = assert.fail()] = remembered;
   assert.deepEqual(
     [type, facts],
-    ['remember', { cameraId: 'cam', requestId, at: AT, display: { width: 2, height: 2 }, width: 2, height: 2 }],
+    [
+      'remember',
+      { cameraId: 'cam', requestId, at: AT, display: { width: 2, height: 2 }, width: 2, height: 2, isRare: false },
+    ],
   );
   assert.deepEqual(
     regions.map(({ groupIndex, marks }) => [`${requestId}.g${groupIndex}`, marks.length]),

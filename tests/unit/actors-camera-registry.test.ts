@@ -54,7 +54,7 @@ test('a list that is full says so, takes nothing more, and has room again when a
   assert.equal(saved.at(-1)?.cameraId, 'one-more');
 });
 
-test("a camera's own freshness and prompt are kept, reach its thread, and go with a null", async (t) => {
+test("a camera's own settings are kept, reach its thread, and go with a null", async (t) => {
   const clock = new ManualClock();
   let saved: readonly CameraConfig[] = [{ ...camera('a'), enabled: true }];
   const started: CameraConfig[] = [];
@@ -84,6 +84,7 @@ test("a camera's own freshness and prompt are kept, reach its thread, and go wit
   const change = (patch: CameraPatch) =>
     system.ref(CAMERA_REGISTRY).ask({ type: 'change', cameraId: 'a', patch }, PATIENCE);
   const own = { freshnessSeconds: 1.5, prompt: 'a school crossing' };
+  const stream = { transport: 'udp', certificateSha256: 'ab'.repeat(32) } as const;
   const plain = { ...camera('a'), enabled: true };
 
   await change(own);
@@ -97,6 +98,12 @@ test("a camera's own freshness and prompt are kept, reach its thread, and go wit
   await change({ prompt: null });
   assert.deepEqual(saved, [{ ...plain, name: 'after' }]);
   assert.deepEqual(started.at(-1), saved[0]);
+  await change(stream);
+  assert.deepEqual(started.at(-1), { ...plain, name: 'after', ...stream });
+  await change({ transport: null });
+  assert.deepEqual(saved, [{ ...plain, name: 'after', certificateSha256: stream.certificateSha256 }]);
+  await change({ certificateSha256: null });
+  assert.deepEqual(started.at(-1), { ...plain, name: 'after' });
 });
 
 test('a save that fails changes nothing, however often, and saving works again later', async (t) => {

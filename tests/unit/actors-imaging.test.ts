@@ -25,7 +25,8 @@ type Cut = Extract<IngestMessage, { type: 'cut' }>;
 const JPEG = Uint8Array.of(0xff, 0xd8);
 const GROUPS = [1, 2];
 
-const frameAt = (at: number): AnalysedFrame => ({
+const frameAt = (at: number, isRare = false): AnalysedFrame => ({
+  isRare,
   cameraId: 'cam',
   requestId: newRequestId(at),
   at,
@@ -93,8 +94,8 @@ async function imagingWorld(t: TestContext) {
     await clock.advance(10_000);
     await stopping;
   });
-  const remember = async (): Promise<AnalysedFrame> => {
-    const frame = frameAt(clock.now());
+  const remember = async (isRare = false): Promise<AnalysedFrame> => {
+    const frame = frameAt(clock.now(), isRare);
     system.ref(IMAGING).tell({ type: 'remember', ...frame });
     await clock.advance(0);
     return frame;
@@ -126,6 +127,13 @@ test('nothing is made of a frame until somebody asks; then only the pictures ask
   await world.cut(0);
   assert.deepEqual(world.stored, [cropImageId(requestId, 2), frameImageId(requestId)]);
   assert.deepEqual(world.counted, { 'pictures_made_total crop': 1, 'pictures_made_total frame': 1 });
+});
+
+test('the JPEG of a rare frame is made at once', async (t) => {
+  const world = await imagingWorld(t);
+  const { requestId } = await world.remember(true);
+  await world.cut(0);
+  assert.deepEqual(world.stored, [frameImageId(requestId)]);
 });
 
 test('pictures of other nodes and those that cannot exist are not asked of the ingest', async (t) => {
@@ -202,7 +210,7 @@ test('at a stop, pictures that are being made are still stored, for at most two 
 });
 
 test('orders are bounded: frames are forgotten by age and number', () => {
-  const orders = new PictureOrders({ rememberMs: 1_000, mostFrames: 3, patienceMs: 500 });
+  const orders = new PictureOrders({ rememberMs: 1_000, mostFrames: 3, mostPictures: 2, patienceMs: 500 });
   const frames = [0, 1, 2, 3, 1_003].map((at) => frameAt(at));
   for (const frame of frames.slice(0, 4)) orders.remember(frame, frame.at);
   assert.equal(orders.remembered, 3);
@@ -212,6 +220,18 @@ test('orders are bounded: frames are forgotten by age and number', () => {
   orders.remember(frames[4]!, 1_003);
   assert.equal(orders.remembered, 2, 'the one of 1,000 ms ago stays');
   assert.deepEqual([orders.next(600), orders.givenUp], [null, 2], 'after 500 ms nobody waits');
+});
+
+test('pictures of a frame beyond the bound of an order are the next order', () => {
+  const orders = new PictureOrders({ rememberMs: 1_000, mostFrames: 3, mostPictures: 2, patienceMs: 500 });
+  const frame = frameAt(0);
+  const ids = [frameImageId(frame.requestId), ...GROUPS.map((group) => cropImageId(frame.requestId, group))];
+  orders.remember(frame, 0);
+  orders.want(ids, 0);
+  assert.deepEqual(
+    [orders.next(0)?.imageIds, orders.next(0)?.imageIds, orders.next(0)],
+    [ids.slice(0, 2), ids.slice(2), null],
+  );
 });
 
 test('the cut of a crop covers its region in the full picture, and marks keep their place in it', () => {

@@ -135,8 +135,9 @@ describe('camera store', () => {
     assert.match(log.lines[0]!.message, /0600/u);
   });
 
-  it("keeps a camera's own freshness and prompt", async () => {
-    const cameras = [config('a', { freshnessSeconds: 1.5, prompt: 'a school crossing\nwith lights' })];
+  it("keeps a camera's own settings", async () => {
+    const stream = { transport: 'udp', certificateSha256: 'AB:'.repeat(31) + 'AB' } as const;
+    const cameras = [config('a', { freshnessSeconds: 1.5, prompt: 'a school crossing\nwith lights', ...stream })];
     await open().save(cameras);
     assert.deepEqual((await open().load()).cameras, cameras);
   });

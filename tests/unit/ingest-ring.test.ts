@@ -84,10 +84,12 @@ describe('the ring of a camera', () => {
 
   test('does not keep a large buffer for the sake of a small unit in it', () => {
     const ring = new UnitRing();
-    const chunk = new Uint8Array(64 * KB).fill(9);
+    const chunk = new Uint8Array(128 * KB).fill(9);
     const held = ring.push({ ...unitAt(0, { isKey: true }), data: chunk.subarray(100, 200) });
     assert.equal(held?.data.buffer.byteLength, 100);
     assert.equal(held?.data[99], 9);
+    const pooled = { ...unitAt(40), data: Buffer.from('a unit in a pool') };
+    assert.equal(ring.push(pooled)?.data, pooled.data, 'nor copies each unit of a shared pool');
   });
 
   test('never holds more than its bytes, whatever comes', () => {

@@ -154,3 +154,25 @@ test('no two files have the same name', () => {
   const twins = [...byName.values()].filter((files) => files.length > 1);
   assert.deepEqual(twins, []);
 });
+
+/** The packages that `file` loads, directly or through our other files. */
+function loadedPackages(file: string, seen = new Set<string>()): ReadonlySet<string> {
+  const packages = new Set<string>();
+  if (seen.has(file)) return packages;
+  seen.add(file);
+  const text = readFileSync(join(SRC, file), 'utf8');
+  for (const [, names = '', from = ''] of text.matchAll(/^(?:import|export) ([^;']*?)from '([^']+)';/gmu)) {
+    const typesOnly = names.startsWith('type ') || /^\{(?:\s*type [^,}]+,?)+\s*\}\s*$/u.test(names);
+    if (typesOnly || from.startsWith('node:')) continue;
+    if (!from.startsWith('.')) packages.add(from);
+    else for (const name of loadedPackages(relative(SRC, resolve(SRC, dirname(file), from)), seen)) packages.add(name);
+  }
+  return packages;
+}
+
+test('the thread of a camera loads the detector and no other package', () => {
+  const parts = ['actors/camera/camera-actor.ts', 'runtime/remote/worker/entry.ts'];
+  const loaded = parts.flatMap((file) => [...loadedPackages(file)]);
+  assert.deepEqual(loaded, ['onnxruntime-node']);
+  assert.ok(loadedPackages('actors/imaging.ts').has('zod'), 'the scan finds packages');
+});

@@ -28,7 +28,8 @@ function rtp(sequence: number, picture: number, isLast: boolean, payload: readon
 /** All that a camera sends from the first answer to the first pictures. */
 const SESSION = [
   reply(1, 'Public: OPTIONS, DESCRIBE, GET_PARAMETER\r\n'),
-  'RTSP/1.0 401 Unauthorized\r\nCSeq: 2\r\nWWW-Authenticate: Digest realm="x", nonce="abc", algorithm=SHA-256, qop="auth"\r\n\r\n',
+  'RTSP/1.0 401 Unauthorized\r\nCSeq: 2\r\n' +
+    'WWW-Authenticate: Digest realm="x", nonce="abc", algorithm=SHA-256, qop="auth"\r\n\r\n',
   reply(3, 'Content-Base: rtsp://cam/x/\r\nContent-Type: application/sdp\r\n', SDP),
   reply(4, 'Session: 12345678;timeout=60\r\nTransport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n'),
   reply(5, 'RTP-Info: url=rtsp://cam/x/track1;seq=1\r\n'),

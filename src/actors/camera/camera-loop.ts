@@ -16,6 +16,8 @@ import { NewestPicture, type TakenPicture } from './newest-picture.ts';
 
 /** In px. Boxes are in px of a picture of at most this width, the one that people and models see. */
 const MAX_WIDTH = 1280;
+/** The ingest has 12 s of a stream: with a longer interval, a snapshot could not be made at any time. */
+const RARE_MS = 10_000;
 
 type CameraContext = Pick<ActorContext<never>, 'ref' | 'clock' | 'native' | 'report' | 'fail' | 'metrics'>;
 
@@ -89,7 +91,8 @@ export class CameraLoop {
   #publish({ frame, display, at }: TakenPicture, { objects, groups }: FrameAnalysis): void {
     const requestId = newRequestId(at);
     this.#frameNumber += 1;
-    const { cameraId, freshnessSeconds, prompt } = this.#init;
+    const { cameraId, intervalMs, freshnessSeconds, prompt } = this.#init;
+    const isRare = intervalMs > RARE_MS;
     const moments = this.#moments.add(requestId, groups, at);
     const { width, height } = frame.display;
     const detection: Detection = {
@@ -114,7 +117,7 @@ export class CameraLoop {
     };
     const regions = markedCrops({ objects, groups }, width, height);
     // Before the detection: whoever reads that may ask for its pictures at once.
-    this.#ctx.ref(IMAGING).tell({ type: 'remember', cameraId, requestId, at, display, width, height, regions });
+    this.#ctx.ref(IMAGING).tell({ type: 'remember', cameraId, requestId, at, display, width, height, regions, isRare });
     this.#ctx.ref(PUBLISHER).tell({ type: 'publish', detection });
   }
 

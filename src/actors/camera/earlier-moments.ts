@@ -1,5 +1,6 @@
 import type { EarlierMoment, TrafficGroup } from '../../messages/detection.ts';
-import { cropImageId, type RequestId } from '../../messages/ids.ts';
+import type { RequestId } from '../../messages/ids.ts';
+import { cropImageId } from '../../messages/new-ids.ts';
 
 /** Oldest moment that tells something about a group now, in ms: two seconds, and the jitter of a frame's arrival. */
 const OLDEST_MS = 2_100;

@@ -14,6 +14,8 @@ export interface PictureOrdersOptions {
   readonly rememberMs: number;
   /** Most frames remembered; the oldest is forgotten. */
   readonly mostFrames: number;
+  /** Most pictures of one order; the others of its frame are the next order. */
+  readonly mostPictures: number;
   /** An order that waits longer is given up, in ms: nobody waits for it any more. */
   readonly patienceMs: number;
 }
@@ -80,17 +82,22 @@ export class PictureOrders {
     }
   }
 
-  /** All that is wanted of the frame that was asked for first; null when nothing is. It counts as begun. */
+  /** The pictures wanted of the frame that was asked for first; null when none are. They count as begun. */
   next(now: number): PictureOrder | null {
+    const { mostPictures, patienceMs } = this.#options;
     for (const entry of this.#queue) {
       this.#queue.delete(entry);
-      const imageIds = [...entry.waiting];
-      entry.waiting.clear();
-      if (now - entry.askedAt > this.#options.patienceMs) {
-        this.#givenUp += imageIds.length;
+      if (now - entry.askedAt > patienceMs) {
+        this.#givenUp += entry.waiting.size;
+        entry.waiting.clear();
         continue;
       }
-      for (const id of imageIds) entry.begun.add(id);
+      const imageIds = [...entry.waiting].slice(0, mostPictures);
+      for (const id of imageIds) {
+        entry.waiting.delete(id);
+        entry.begun.add(id);
+      }
+      if (entry.waiting.size > 0) this.#queue.add(entry);
       return { frame: entry.frame, imageIds, askedAt: entry.askedAt };
     }
     return null;

@@ -98,11 +98,20 @@ export function cameraRoutes(app: App, { cameras, sourceAllow, onRemoved }: Came
   );
 }
 
-const configOf = ({ name, freshnessSeconds, prompt, ...fields }: NewCamera): CameraConfig => ({
+const configOf = ({
+  name,
+  freshnessSeconds,
+  prompt,
+  transport,
+  certificateSha256,
+  ...fields
+}: NewCamera): CameraConfig => ({
   ...fields,
   name: name ?? fields.cameraId,
   ...(freshnessSeconds === undefined ? {} : { freshnessSeconds }),
   ...(prompt === undefined ? {} : { prompt }),
+  ...(transport === undefined ? {} : { transport }),
+  ...(certificateSha256 === undefined ? {} : { certificateSha256 }),
 });
 
 /** A camera as every reply shows it, with the password of its URL hidden. */

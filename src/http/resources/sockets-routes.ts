@@ -25,8 +25,8 @@ export interface SocketDeps {
   readonly cameras: Pick<CameraPort, 'get'>;
   readonly log: ActorLog;
   readonly trusted: AddressRanges;
-  /** Unsent bytes above which a client that still sends pings is dropped. */
-  readonly maxUnsent: number;
+  /** Unsent bytes above which a client that still sends pings is dropped; video sends more ahead. */
+  readonly maxUnsent: { readonly feed: number; readonly live: number };
 }
 
 const LiveParams = z.object({ cameraId: CameraId });
@@ -49,7 +49,7 @@ export function socketRoutes(app: App, deps: SocketDeps): void {
   const schema = { hide: true, querystring: TicketQuery };
   const feedRoute = { websocket: true, config: { upgrades: true }, schema, preHandler: limited } as const;
   app.get('/ws', feedRoute, (socket, request) => {
-    if (!admit(socket, request, deps)) return;
+    if (!admit(socket, request, deps, deps.maxUnsent.feed)) return;
     const viewer = feed.connect(feedSocket(socket, request.raw.socket));
     socket.on('message', (data, binary) => viewer.receive(binary ? null : textOf(data)));
     socket.on('pong', () => feed.alive(viewer));
@@ -76,7 +76,7 @@ export function socketRoutes(app: App, deps: SocketDeps): void {
       },
     },
     (socket, request) => {
-      if (!admit(socket, request, deps)) return;
+      if (!admit(socket, request, deps, deps.maxUnsent.live)) return;
       const { cameraId } = request.params;
       const { video } = request.query;
       // Since the check above, another viewer may have taken the last place.
@@ -103,7 +103,7 @@ export function socketRoutes(app: App, deps: SocketDeps): void {
 }
 
 /** Counts the socket until it closes, and attaches the listeners that every socket needs. False when it was refused. */
-function admit(socket: WebSocket, request: FastifyRequest, deps: SocketDeps): boolean {
+function admit(socket: WebSocket, request: FastifyRequest, deps: SocketDeps, maxUnsent: number): boolean {
   const client = clientOf(request, deps.trusted);
   // An oversized or malformed frame also emits 'close', with its code.
   socket.on('error', ({ message }) => {
@@ -117,7 +117,7 @@ function admit(socket: WebSocket, request: FastifyRequest, deps: SocketDeps): bo
   socket.on('close', deps.connections.take(client));
   // For a client that sends pings and reads nothing, pongs would pile up without bound.
   socket.on('ping', (data) => {
-    if (socket.bufferedAmount > deps.maxUnsent) socket.terminate();
+    if (socket.bufferedAmount > maxUnsent) socket.terminate();
     else socket.pong(data);
   });
   return true;

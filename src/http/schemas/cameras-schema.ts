@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { CameraConfig, CameraPrompt, CameraStatus, FreshnessSeconds } from '../../messages/camera.ts';
+import {
+  CameraConfig,
+  CameraPrompt,
+  CameraStatus,
+  CameraTransport,
+  CertificateSha256,
+  FreshnessSeconds,
+} from '../../messages/camera.ts';
 import { CameraId, IsoTime, ON_DEMAND_CAMERA } from '../../messages/ids.ts';
 import { MAX_SOURCE_LENGTH, checkSource, type SourceAllow } from '../../infra/source-policy.ts';
 
@@ -45,6 +52,12 @@ const Interval = CameraConfig.shape.intervalSeconds;
 const Freshness = FreshnessSeconds.meta({
   description: 'How old a frame may be, in seconds, when a verdict about it reaches a screen',
 });
+const Transport = CameraTransport.meta({
+  description: 'How the video travels: tcp, udp, or auto (default): tcp, and udp when the camera refuses tcp',
+});
+const Certificate = CertificateSha256.meta({
+  description: "SHA-256 of the certificate of an rtsps:// camera; default: the system's authorities decide",
+});
 const Prompt = CameraPrompt.meta({ description: "Text about the camera's scene, added to the model's instructions" });
 
 /** Bodies of `POST` and `PATCH`, under the deployment's list of allowed hosts. Unknown fields are refused. */
@@ -63,6 +76,8 @@ export function cameraBodies(allow: SourceAllow | null) {
     }),
     freshnessSeconds: Freshness.optional(),
     prompt: Prompt.optional(),
+    transport: Transport.optional(),
+    certificateSha256: Certificate.optional(),
   });
   const patch = z
     .strictObject({
@@ -70,14 +85,17 @@ export function cameraBodies(allow: SourceAllow | null) {
       url,
       enabled: z.boolean(),
       intervalSeconds: Interval,
-      // Null: the setting of the key file, and no text.
+      // Null: the setting of the key file, no text, and the defaults.
       freshnessSeconds: Freshness.nullable(),
       prompt: Prompt.nullable(),
+      transport: Transport.nullable(),
+      certificateSha256: Certificate.nullable(),
     })
     .partial()
     .refine(
       (fields) => Object.keys(fields).length > 0,
-      'names nothing to change: give name, url, enabled, intervalSeconds, freshnessSeconds or prompt',
+      'names nothing to change: give name, url, enabled, intervalSeconds, freshnessSeconds, prompt, transport or ' +
+        'certificateSha256',
     );
   return { create, patch };
 }

@@ -16,7 +16,7 @@ export async function startRemote(owner: RemoteOwner, incarnation: number, gatew
   if (definition.module === null || placement.kind === 'inline')
     throw new RuntimeError('BAD_DEFINITION', `${owner.path} has no module to load elsewhere`, { path: owner.path });
   const open = placement.kind === 'thread' ? openThread : openProcess;
-  const remote = new RemoteIncarnation(open(owner.path, placement.maxHeapMb), owner, incarnation, gateway);
+  const remote = new RemoteIncarnation(open(owner.path, placement), owner, incarnation, gateway);
   try {
     remote.begin(definition.module, init());
   } catch (thrown) {

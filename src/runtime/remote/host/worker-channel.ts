@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { childEnvironment } from '../../child-environment.ts';
 import { NativeGuard } from '../native-guard.ts';
 import type { FrameFromWorker } from '../from-worker.ts';
+import type { WorkerMemory } from '../../supervision.ts';
 import type { FrameToWorker } from '../to-worker.ts';
 
 /** The host's end of the line to one thread or process. */
@@ -57,12 +58,13 @@ async function isSpinning(worker: Worker): Promise<boolean> {
 
 const ENTRY = new URL('../worker/entry.ts', import.meta.url);
 
-export function openThread(name: string, maxHeapMb: number | undefined): WorkerChannel {
+export function openThread(name: string, { maxHeapMb, maxYoungMb }: WorkerMemory): WorkerChannel {
   const guard = new NativeGuard();
-  const worker = new Worker(ENTRY, {
-    name,
-    ...(maxHeapMb === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: maxHeapMb } }),
-  });
+  const resourceLimits = {
+    ...(maxHeapMb === undefined ? {} : { maxOldGenerationSizeMb: maxHeapMb }),
+    ...(maxYoungMb === undefined ? {} : { maxYoungGenerationSizeMb: maxYoungMb }),
+  };
+  const worker = new Worker(ENTRY, { name, resourceLimits });
   const { promise: gone, resolve } = Promise.withResolvers<void>();
   let cause: Error | undefined;
   worker.on('error', (error) => {
@@ -96,12 +98,18 @@ export function openThread(name: string, maxHeapMb: number | undefined): WorkerC
   };
 }
 
-export function openProcess(name: string, maxHeapMb: number | undefined): WorkerChannel {
+/** The young part of a heap is three semi-spaces. */
+const SEMI_SPACES = 3;
+
+export function openProcess(name: string, { maxHeapMb, maxYoungMb }: WorkerMemory): WorkerChannel {
   const child = fork(ENTRY, [name], {
     serialization: 'advanced',
     env: childEnvironment({ node: true }),
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    execArgv: maxHeapMb === undefined ? [] : [`--max-old-space-size=${maxHeapMb}`],
+    execArgv: [
+      ...(maxHeapMb === undefined ? [] : [`--max-old-space-size=${maxHeapMb}`]),
+      ...(maxYoungMb === undefined ? [] : [`--max-semi-space-size=${Math.ceil(maxYoungMb / SEMI_SPACES)}`]),
+    ],
   });
   const { promise: gone, resolve } = Promise.withResolvers<void>();
   let cause: Error | undefined;

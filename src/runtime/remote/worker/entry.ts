@@ -1,4 +1,5 @@
 /** Entry point of a worker: a thread or process that runs one actor. Refuses to be imported anywhere else. */
+import { flushCompileCache } from 'node:module';
 import { isMainThread, parentPort } from 'node:worker_threads';
 import { asError, RuntimeError } from '../../errors.ts';
 import type { FrameFromWorker } from '../from-worker.ts';
@@ -49,7 +50,12 @@ line.onFrame((frame) => {
     if (item.type !== 'start') cell?.handle(item);
     else if (cell === null) {
       cell = new WorkerCell(item, outbox);
-      void cell.begin(item).then(() => cell?.pump());
+      void cell.begin(item).then(() => {
+        cell?.pump();
+        // Otherwise compiled code is saved at an orderly exit only; without it, each thread of this kind needs 14 MB
+        // more, and several times as long to start.
+        flushCompileCache();
+      });
     }
   }
   cell?.receive(frame);
