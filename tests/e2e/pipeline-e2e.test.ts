@@ -208,8 +208,8 @@ test('the objects match those of the detector alone: mean counts by class within
     .map((each) => each.detectedObjects.map((object) => object.class));
   const direct = await detectDirectly();
   for (const name of ['person', 'car'] as const) {
-    const mean = (frames: readonly (readonly string[])[]): number =>
-      frames.reduce((sum, classes) => sum + classes.filter((each) => each === name).length, 0) / frames.length;
+    const mean = (seen: readonly (readonly string[])[]): number =>
+      seen.reduce((sum, classes) => sum + classes.filter((each) => each === name).length, 0) / seen.length;
     const [through, expected] = [mean(piped), mean(direct)];
     assert.ok(
       Math.abs(through - expected) <= 0.35 * expected + 0.5,
