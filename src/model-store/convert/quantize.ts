@@ -43,9 +43,9 @@ export function observedTensors(graph: OnnxGraph): string[] {
 
 /**
  * The same network in 8-bit arithmetic with fixed scales (Jacob et al., CVPR 2018, arXiv 1712.05877): weights signed
- * and symmetric, with a scale for each output channel; activations unsigned, with a scale and a zero point for each tensor.
- * A cut to 0..6 after a convolution becomes the range of its result. The last convolutions of the heads are written as
- * products of matrices that return floats, so that scores are not rounded.
+ * and symmetric, with a scale for each output channel; activations unsigned, with a scale and a zero point for each
+ * tensor. A cut to 0..6 after a convolution becomes the range of its result. The last convolutions of the heads are
+ * written as products of matrices that return floats, so that scores are not rounded.
  *
  * @param ranges of the tensors that {@link observedTensors} names
  * @throws {ModelStoreError} `CONVERSION`, for operations other than those of `convertSsd`
