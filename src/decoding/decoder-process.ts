@@ -39,10 +39,9 @@ export type OpenDecoder = (events: DecoderEvents) => DecoderChannel;
 
 /** Starts a process. Never throws: a failed start calls `onGone`. */
 export const openDecoderProcess: OpenDecoder = (events) => {
-  // Options for the main program, such as an inspector's port, are not the decoder's.
-  const { NODE_OPTIONS: _, ...env } = childEnvironment({ node: true });
   const child = spawn(process.execPath, [`--max-old-space-size=${HEAP_MB}`, PROGRAM], {
-    env,
+    // Options for the main program, such as an inspector's port, are not the decoder's.
+    env: { ...childEnvironment({ node: true }), NODE_OPTIONS: '' },
     stdio: ['pipe', 'ignore', 'pipe', 'pipe'],
   });
   const { pid, stdin, stderr } = child;

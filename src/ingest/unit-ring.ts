@@ -30,7 +30,7 @@ const DEFAULT_BYTES = 24 * 1024 * 1024;
 const UNIT_OVERHEAD = 200;
 /**
  * A unit in a buffer that is larger by more than this is copied: it would keep all of that from being freed. Units in
- * one of Node's pools of 64 kB are not: their neighbours came at the same time and leave the rings at about the same time.
+ * one of Node's pools of 64 kB are not: their neighbours came at the same time and leave the rings together, about.
  */
 const MOST_SLACK = 64 * 1024;
 

@@ -51,7 +51,7 @@ export function endByStatus(method: string, message: RtspMessage): SessionEnd {
     const asked = /^\d{1,6}$/u.test(after) ? Number(after) * 1000 : BUSY_PAUSE_MS;
     const pause = Math.min(BUSY_PAUSE_MOST_MS, Math.max(BUSY_PAUSE_LEAST_MS, asked));
     const text = `the camera has no free session (${shown}); close another reader, or allow more in the camera`;
-    return sessionEnd('BUSY', `${text}. Next try in ${pause / 1000} s`, pause);
+    return sessionEnd('BUSY', text, pause);
   }
   if (status === 403)
     return sessionEnd('REFUSED', `the camera forbids this user to see the stream (${shown})`, LOGIN_PAUSE_MS);

@@ -6,7 +6,7 @@ import { displayOf, type Frame } from './frame.ts';
  */
 const BLOCK_PX = 4;
 const REFERENCE_WIDTH = 448;
-/** Grey levels (of 255) by which the mean of a window must differ: a car of 10 x 6 px that is 20 darker than the road. */
+/** Grey levels (of 255) by which the mean of a window must differ: a car of 10 x 6 px, 20 darker than the road. */
 const LEAST_CHANGE = 5;
 /** In noise, a window must differ by so many times the usual difference of that picture. */
 const NOISE_FACTOR = 6;

@@ -123,7 +123,7 @@ describe('refusals', () => {
     await until('the first to play', () => odd.playing === 1);
     const end = await watchSession(t, odd.url).ended();
     assert.deepEqual([end.code, end.retryAfterMs], ['BUSY', 30_000]);
-    assert.match(end.message, /no free session \(453 Not Enough Bandwidth\); close another reader.* 30 s/u);
+    assert.match(end.message, /no free session \(453 Not Enough Bandwidth\); close another reader/u);
     await first.session.stop();
     await plays(t, odd);
   });
@@ -131,8 +131,8 @@ describe('refusals', () => {
   it('each status, in a plain sentence', async (t) => {
     const odd = await camera(t);
     const cases = [
-      ['DESCRIBE', '503 Service Unavailable\nRetry-After: 7', 'BUSY', 7_000, /Next try in 7 s/u],
-      ['DESCRIBE', '503 Service Unavailable\nRetry-After: 9000', 'BUSY', 300_000, /300 s/u],
+      ['DESCRIBE', '503 Service Unavailable\nRetry-After: 7', 'BUSY', 7_000, /no free session/u],
+      ['DESCRIBE', '503 Service Unavailable\nRetry-After: 9000', 'BUSY', 300_000, /no free session/u],
       ['OPTIONS', '500 Too many sessions', 'BUSY', 30_000, /no free session/u],
       ['SETUP', '400 Maximum number of clients reached', 'BUSY', 30_000, /no free session/u],
       ['DESCRIBE', '404 Not Found', 'REFUSED', null, /no stream at this path \(404 Not Found\); check the path/u],

@@ -142,13 +142,12 @@ describe('the way to a provider', () => {
 
   it('is given up by its signal, also while the body comes', async () => {
     const gone = Promise.withResolvers<void>();
+    const controller = new AbortController();
     const url = await serving((request, response) => {
       response.once('close', () => gone.resolve());
       request.resume();
-      response.writeHead(200, { 'content-length': '100' }).write('half');
+      response.writeHead(200, { 'content-length': '100' }).write('half', () => controller.abort());
     });
-    const controller = new AbortController();
-    setTimeout(() => controller.abort(), 50);
     await assert.rejects(post(createTransport(), url, { signal: controller.signal }), { name: 'AbortError' });
     await gone.promise;
     await assert.rejects(post(createTransport(), url, { signal: AbortSignal.abort() }), { name: 'AbortError' });

@@ -8,8 +8,8 @@ export interface ValueRange {
 }
 
 /**
- * Largest weight. Processors with AVX2 but without VNNI add pairs of products in 16 bits, which overflow above 63 or 64:
- * with 127 scores were off by .09 there, with 63 by .02, and nobody is faster with more.
+ * Largest weight. Processors with AVX2 but without VNNI add pairs of products in 16 bits, which overflow above 63 or
+ * 64: with 127 scores were off by .09 there, with 63 by .02, and nobody is faster with more.
  */
 const MOST_WEIGHT = 63;
 /**
@@ -42,10 +42,10 @@ export function observedTensors(graph: OnnxGraph): string[] {
 }
 
 /**
- * The same network in 8-bit arithmetic with fixed scales (Jacob et al., CVPR 2018, arXiv 1712.05877): weights signed and
- * symmetric, with a scale for each output channel; activations unsigned, with a scale and a zero point for each tensor.
- * A cut to 0..6 after a convolution becomes the range of its result. The last convolutions of the heads are written as
- * products of matrices that return floats, so that scores are not rounded.
+ * The same network in 8-bit arithmetic with fixed scales (Jacob et al., CVPR 2018, arXiv 1712.05877): weights signed
+ * and symmetric, with a scale for each output channel; activations unsigned, with a scale and a zero point for each
+ * tensor. A cut to 0..6 after a convolution becomes the range of its result. The last convolutions of the heads are
+ * written as products of matrices that return floats, so that scores are not rounded.
  *
  * @param ranges of the tensors that {@link observedTensors} names
  * @throws {ModelStoreError} `CONVERSION`, for operations other than those of `convertSsd`
