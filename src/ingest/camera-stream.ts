@@ -1,5 +1,5 @@
 import type { DecodedPicture, Decoders, Size } from '../decoding/decoding.types.ts';
-import type { OpenRtsp, RtspSession, RtspStream, SessionEnd } from '../rtsp/rtsp.types.ts';
+import type { OpenRtsp, RtspStream, SessionEnd } from '../rtsp/rtsp.types.ts';
 import type { ActorLog } from '../runtime/actor.ts';
 import type { Clock, TimerHandle } from '../runtime/clock.ts';
 import { RecentMost } from '../runtime/recent-most.ts';
@@ -8,6 +8,7 @@ import { DuePictures, type DueCounts } from './due-pictures.ts';
 import type { MakeMuxer } from './live-tap.ts';
 import { reconnectPauseMs, silenceLimitMs } from './reconnect.ts';
 import { phaseOf, Sampler } from './sampler.ts';
+import { type Attempt, newAttempt } from './stream-attempt.ts';
 import { playingStatus, type Status, StatusTeller } from './stream-status.ts';
 import type { StreamSettings, StreamState } from './stream.types.ts';
 import { TapSocket } from './tap-socket.ts';
@@ -49,22 +50,6 @@ export interface CameraStreamOptions extends StreamParts {
   readonly onStatus: (status: Status) => void;
 }
 
-/** One attempt to play the camera. */
-interface Attempt {
-  readonly openedAt: number;
-  session: RtspSession | null;
-  stream: RtspStream | null;
-  playingSince: number;
-  /** Newest unit that could be decoded, or whose predecessors are missing. */
-  unitAt: number;
-  /** Newest unit that can be decoded. */
-  heldAt: number;
-  picture: { readonly display: Size; readonly at: number } | null;
-  failures: number;
-  failure: string;
-  counted: { bytes: number; lost: number; dropped: number };
-}
-
 /** An attempt that is neither playing nor over after so long is given up; the client's own limits are shorter. */
 const OPENING_LIMIT_MS = 120_000;
 /** Packets without anything that can be decoded: a keyframe may be that late. */
@@ -73,6 +58,9 @@ const KEYFRAME_LIMIT_MS = 120_000;
 const DISTANCE_MEMORY_MS = 60_000;
 /** A clock that goes back further was set anew. */
 const CLOCK_STEP_MS = 1_000;
+/** So few units tell nothing about the distances of pictures. */
+const FEW_UNITS = 2;
+const LEAST_KEEP_ALIVE_MS = 2_000;
 /** No word about a missing picture before. */
 const LEAST_PATIENCE_MS = 10_000;
 
@@ -93,6 +81,8 @@ export class CameraStream {
   /** The end of the last session. */
   #closing: Promise<void> = Promise.resolve();
   #failures = 0;
+  /** Learned from a camera that ends sessions before their time-out. */
+  #keepAliveMs: number | null = null;
   #retry: TimerHandle | null = null;
   #keyframesEveryMs: number | null = null;
   #shortSeconds: number | null = null;
@@ -153,6 +143,7 @@ export class CameraStream {
     this.ring.clear();
     this.#options.decoders.forget(this.#options.cameraId);
     this.#failures = 0;
+    this.#keepAliveMs = null;
     this.#start();
   }
 
@@ -167,8 +158,11 @@ export class CameraStream {
     if (attempt === null) return;
     this.#count(attempt);
     const fault = isSetBack ? 'the clock of this machine was set back' : this.#faultOf(attempt, now);
-    if (fault !== null) this.#lose(attempt, fault, null);
-    else if (attempt.stream !== null) this.#tellPlaying(attempt, attempt.stream, now);
+    if (fault !== null) {
+      // A camera with a picture in twenty seconds looks dead until its distances are known.
+      if (attempt.units <= FEW_UNITS) this.#distances.add(now - attempt.unitAt, now);
+      this.#lose(attempt, fault, null);
+    } else if (attempt.stream !== null) this.#tellPlaying(attempt, attempt.stream, now);
   }
 
   /** Ends the session, with TEARDOWN, and everything that waits for this camera. */
@@ -183,21 +177,8 @@ export class CameraStream {
   }
 
   #start(): void {
-    const { clock } = this.#options;
     this.#retry = null;
-    const now = clock.now();
-    const attempt: Attempt = {
-      openedAt: now,
-      session: null,
-      stream: null,
-      playingSince: now,
-      unitAt: now,
-      heldAt: now,
-      picture: null,
-      failures: 0,
-      failure: '',
-      counted: { bytes: 0, lost: 0, dropped: 0 },
-    };
+    const attempt = newAttempt(this.#options.clock.now());
     this.#attempt = attempt;
     const again = this.#failures === 0 ? '' : ` again, attempt ${this.#failures + 1}`;
     this.#status.now({ state: 'connecting', message: `opening the stream${again}` });
@@ -214,6 +195,7 @@ export class CameraStream {
       allow,
       transport,
       certificateSha256,
+      keepAliveMs: this.#keepAliveMs,
       clock,
       onPlaying: (stream) => this.#onPlaying(attempt, stream),
       onUnit: (unit) => this.#onUnit(attempt, unit),
@@ -240,6 +222,7 @@ export class CameraStream {
     const now = this.#options.clock.now();
     this.#distances.add(now - attempt.unitAt, now);
     attempt.unitAt = now;
+    attempt.units += 1;
     const held = this.ring.push(unit);
     if (held === null) return;
     attempt.heldAt = now;
@@ -278,6 +261,10 @@ export class CameraStream {
 
   #lose(attempt: Attempt, reason: string, end: SessionEnd | null): void {
     if (attempt !== this.#attempt) return;
+    if (end?.code === 'ENDED' && attempt.stream !== null) {
+      const livedMs = this.#options.clock.now() - attempt.playingSince;
+      this.#keepAliveMs = Math.max(LEAST_KEEP_ALIVE_MS, Math.min(livedMs / 2, this.#keepAliveMs ?? Infinity));
+    }
     this.#endAttempt();
     const pauseMs = reconnectPauseMs(this.#failures, end?.retryAfterMs ?? null);
     this.#failures += 1;

@@ -22,6 +22,7 @@ export interface LinkOptions {
   readonly place: CameraPlace;
   readonly transport: RtspTransport;
   readonly certificateSha256: string | null;
+  readonly keepAliveMs: number | null;
   readonly clock: Clock;
   readonly names?: Resolver | undefined;
   /** Once, before the first unit. */
@@ -252,7 +253,8 @@ export class CameraLink {
     const [track, transport] = [this.#track, this.#transport];
     if (this.#isOver || track === null || transport === null) return;
     this.#isPlaying = true;
-    this.#deadlines.played(transport.kind, keepAliveMs, this.#options.clock.now());
+    const pauseMs = Math.min(keepAliveMs, this.#options.keepAliveMs ?? Infinity);
+    this.#deadlines.played(transport.kind, pauseMs, this.#options.clock.now());
     this.#options.onPlaying({ codec: track.codec, transport: transport.kind });
   }
 

@@ -15,6 +15,8 @@ export interface RtspSessionOptions {
   readonly transport: RtspTransport;
   /** SHA-256 of the camera's certificate, 64 hex digits, in place of a verified chain; null for a verified one. */
   readonly certificateSha256: string | null;
+  /** Longest pause between keep-alives, in ms, for a camera that ends sessions early; null: half of its time-out. */
+  readonly keepAliveMs?: number | null;
   readonly clock: Clock;
   /** Default: the system's. */
   readonly names?: Resolver;

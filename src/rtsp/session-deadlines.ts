@@ -6,8 +6,10 @@ const DESCRIBE_MS = 30_000;
 const ANSWER_MS = 10_000;
 /** Nothing by UDP after PLAY mostly means a firewall. */
 const FIRST_UDP_MS = 5_000;
-/** A slow camera sends a picture in seven seconds. */
-const SILENCE_MS = 15_000;
+/** After PLAY. */
+const FIRST_TCP_MS = 30_000;
+/** The owner of the session, who knows how rare pictures are, may give up earlier. */
+const SILENCE_MS = 120_000;
 const REPORT_MS = 5_000;
 
 /** Something to do now. */
@@ -64,7 +66,8 @@ export class SessionDeadlines {
 }
 
 function silenceOf(kind: 'tcp' | 'udp', since: number, last: number | null, now: number): string | null {
-  const limit = kind === 'udp' && last === null ? FIRST_UDP_MS : SILENCE_MS;
+  const first = kind === 'udp' ? FIRST_UDP_MS : FIRST_TCP_MS;
+  const limit = last === null ? first : SILENCE_MS;
   if (now - Math.max(since, last ?? since) < limit) return null;
   if (last !== null) return `the camera sent no packet for ${limit / 1000} s`;
   return kind === 'tcp'

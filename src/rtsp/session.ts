@@ -55,11 +55,12 @@ class PlaySession implements RtspSession {
   }
 
   #dial(): CameraLink {
-    const { transport, certificateSha256, clock, names } = this.#options;
+    const { transport, certificateSha256, keepAliveMs = null, clock, names } = this.#options;
     return new CameraLink({
       place: this.#place,
       transport,
       certificateSha256,
+      keepAliveMs,
       clock,
       names,
       onPlaying: (stream) => this.#onPlaying(stream),

@@ -132,5 +132,5 @@ function median(values: Float32Array): number {
   const step = Math.max(1, Math.floor(values.length / MEDIAN_OF));
   const sample = new Float32Array(Math.ceil(values.length / step));
   for (let i = 0; i < sample.length; i++) sample[i] = values[i * step] ?? 0;
-  return sample.sort()[sample.length >> 1] ?? 0;
+  return sample.toSorted()[sample.length >> 1] ?? 0;
 }

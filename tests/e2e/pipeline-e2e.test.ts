@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Redis } from 'ioredis';
 import { connect, type NatsConnection } from 'nats';
+import { WebSocket } from 'ws';
 import type { RtspServer } from '../../src/embedded/rtsp-server.types.ts';
 import { type Aggregate, isAlert } from '../../src/messages/aggregate.ts';
 import { Detection } from '../../src/messages/detection.ts';
 import { pullModel } from '../../src/model-store/pull.ts';
+import { findFfmpeg } from '../../src/provision/binaries.ts';
 import { natsOptions } from '../../src/servers/nats-url.ts';
 import { simulatedKeys } from '../../src/simulator/simulated-keys.ts';
 import { startProviderSimulator } from '../../src/simulator/provider-server.ts';
@@ -181,6 +184,43 @@ test('high risks are kept as alerts, newest first, and only they', async () => {
       .toSorted()
       .toReversed(),
   );
+});
+
+/** What ffmpeg says about a video when it decodes all of it: nothing but its frames when it is whole. */
+async function decoded(video: Uint8Array): Promise<string> {
+  const { path } = await findFfmpeg();
+  const args = ['-hide_banner', '-xerror', '-i', 'pipe:0', '-an', '-f', 'null', '-'];
+  return spawnSync(path, args, { input: video, encoding: 'utf8' }).stderr;
+}
+const framesOf = (said: string): number => Number([...said.matchAll(/frame=\s*(\d+)/gu)].at(-1)?.[1] ?? 0);
+
+test('the clip of an alert is the video around it', async () => {
+  const [alert] = viewer.messages.filter(({ type }) => type === 'alert').map(({ data }) => data as Aggregate);
+  assert.ok(alert);
+  const url = new URL(`/api/alerts/${alert.requestId}/clip.mp4`, gantry.url);
+  let clip = new Uint8Array();
+  const load = async (): Promise<boolean> => {
+    const reply = await fetch(url);
+    clip = new Uint8Array(await reply.arrayBuffer());
+    return reply.status === 200;
+  };
+  await until('the clip', load, 15_000);
+  const said = await decoded(clip);
+  assert.match(said, /Video: h264.* 768x576/u);
+  const [, seconds = '0'] = /Duration: 00:00:(\d+\.\d+)/u.exec(said) ?? [];
+  // Less than ten when the camera had just come.
+  assert.ok(Number(seconds) > 5 && Number(seconds) < 14, said);
+  const part = await fetch(url, { headers: { range: 'bytes=4-7' } });
+  assert.deepEqual([part.status, await part.text()], [206, 'ftyp']);
+});
+
+test("a viewer gets the camera's own video, from a keyframe on", async (t) => {
+  const socket = new WebSocket(`${gantry.url.replace('http', 'ws')}/ws/live/${CAMERA}?video=h264`);
+  t.after(() => socket.terminate());
+  const chunks: Buffer[] = [];
+  socket.on('message', (data) => chunks.push(data as Buffer));
+  await until('three seconds of video', async () => framesOf(await decoded(Buffer.concat(chunks))) > 20, 15_000);
+  assert.match(await decoded(Buffer.concat(chunks)), /Video: h264.* 768x576/u);
 });
 
 test('the picture of an aggregate and the crop of each group can be fetched by their claim checks', async () => {

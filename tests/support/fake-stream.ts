@@ -17,6 +17,7 @@ import { unitAt } from './access-units.ts';
 export interface FakeSession extends RtspSession {
   readonly options: RtspSessionOptions;
   readonly stopped: boolean;
+  readonly isPlaying: boolean;
   play(codec?: AccessUnit['codec']): void;
   /** Packets come, but no unit. */
   packet(): void;
@@ -35,7 +36,11 @@ export function fakeRtsp(clock: Clock): { readonly open: OpenRtsp; readonly sess
       lost: 0,
       droppedPictures: 0,
       stopped: false,
-      play: (codec: AccessUnit['codec'] = 'h264') => options.onPlaying({ codec, transport: 'tcp' }),
+      isPlaying: false,
+      play: (codec: AccessUnit['codec'] = 'h264') => {
+        session.isPlaying = true;
+        options.onPlaying({ codec, transport: 'tcp' });
+      },
       packet: () => {
         session.lastPacketAt = clock.now();
         session.bytes += 100;

@@ -121,6 +121,36 @@ describe('a camera that is followed', () => {
     assert.match(it.status, /^online: .*keyframe each 7\.0 s$/u);
   });
 
+  test('that sends one picture in forty seconds looks dead at first, and is known soon', async (t) => {
+    const it = world(t);
+    await it.online();
+    for (let second = 1; second <= 400; second += 1) {
+      await it.wait(1_000);
+      const { session } = it;
+      if (!session.isPlaying && !session.stopped) session.play();
+      if (second % 40 === 0 && session.isPlaying) session.unit(true);
+    }
+    const losses = it.statuses.filter(({ state }) => state === 'offline').length;
+    assert.ok(losses >= 1 && losses <= 3, `${losses} losses`);
+    assert.ok(it.pictures.length >= 8, `${it.pictures.length} pictures`);
+    assert.match(it.status, /^online/u);
+  });
+
+  test('that ends sessions early is asked sooner whether it is there', async (t) => {
+    const it = world(t);
+    const session = await it.online();
+    assert.equal(session.options.keepAliveMs, null);
+    await it.film(session, 20);
+    session.end();
+    await it.clock.advance(600);
+    assert.equal(it.session.options.keepAliveMs, 10_000);
+    it.session.play();
+    await it.film(it.session, 30);
+    it.session.end();
+    await it.clock.advance(600);
+    assert.equal(it.session.options.keepAliveMs, 10_000, 'a longer life teaches nothing');
+  });
+
   test('is reconnected when its stream stops but its connection stays', async (t) => {
     const it = world(t);
     const session = await it.online();

@@ -170,12 +170,10 @@ function loadedPackages(file: string, seen = new Set<string>()): ReadonlySet<str
   return packages;
 }
 
-test('the thread of a camera loads no package, and for a detector of its own onnxruntime', () => {
+test('the thread of a camera loads no package but onnxruntime, and that only for a detector of its own', () => {
   const parts = ['actors/camera/camera-actor.ts', 'runtime/remote/worker/entry.ts'];
-  assert.deepEqual(
-    parts.flatMap((file) => [...loadedPackages(file)]),
-    [],
-  );
+  const loaded = parts.flatMap((file) => [...loadedPackages(file)]);
+  assert.deepEqual(loaded, []);
   assert.deepEqual([...loadedPackages('vision/detector.ts')], ['onnxruntime-node']);
   assert.ok(loadedPackages('actors/imaging.ts').has('zod'), 'the scan finds packages');
 });

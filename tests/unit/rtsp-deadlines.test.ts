@@ -17,15 +17,15 @@ test('an answer is awaited for 10 s, that to DESCRIBE for 30', () => {
   assert.deepEqual(deadlines.due(999_000), []);
 });
 
-test('one picture in seven seconds is a slow camera; none in fifteen is a silent one', () => {
+test('a camera may be slow, but its first packet comes within half a minute', () => {
   const deadlines = new SessionDeadlines();
   deadlines.played('tcp', 30_000, 0);
-  assert.equal(messageOf(deadlines.due(14_999)), null);
-  for (let at = 14_000; at < 100_000; at += 7_000) {
+  assert.match(messageOf(deadlines.due(30_000)) ?? '', /no packet within 30 s of PLAY/u);
+  for (let at = 29_000; at < 400_000; at += 60_000) {
     deadlines.packetCame(at);
-    assert.equal(messageOf(deadlines.due(at + 6_999)), null);
+    assert.equal(messageOf(deadlines.due(at + 59_999)), null);
   }
-  assert.match(messageOf(deadlines.due(98_000 + 15_000)) ?? '', /sent no packet for 15 s/u);
+  assert.match(messageOf(deadlines.due(389_000 + 120_000)) ?? '', /sent no packet for 120 s/u);
 });
 
 test('by UDP the first packet comes within 5 s, or never', () => {

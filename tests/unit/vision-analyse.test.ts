@@ -122,7 +122,7 @@ describe('analysing frames', () => {
       },
     };
     const analyser = createAnalyser({ detector, stillSeconds: 10 });
-    const at = (seconds: number, frame = scene) => analyser.analyse(frame, (now = seconds * 1000), native);
+    const at = (seconds: number, picture = scene) => analyser.analyse(picture, (now = seconds * 1000), native);
     const first = await at(0);
     for (const second of [2, 4, 6, 8]) {
       const { objects, groups } = await at(second);
