@@ -26,6 +26,12 @@ const STEP_TIMEOUT_MS = 600_000;
  */
 const SIDE_BY_SIDE = { unit: 2, embedded: 3, integration: 3, pages: 2, e2e: 2 };
 
+/**
+ * A folder that keeps one core busy, and the folder that mostly waits, beside which it runs.
+ * @type {Readonly<Record<string, string>>}
+ */
+const BESIDE = { sim: 'e2e' };
+
 const began = Date.now();
 const seconds = (/** @type {number} */ since) => ((Date.now() - since) / 1000).toFixed(1);
 const totals = { passed: 0, failed: 0, skipped: 0 };
@@ -53,6 +59,20 @@ function wants(name) {
 }
 
 async function runAll() {
+  const groups = testGroups();
+  // Mostly downloads, so beside the checks; before the tests, as it also computes (the 8-bit model).
+  const prepared = groups.some(({ name }) => name !== 'unit') ? prepare() : null;
+  await runChecks();
+  await prepared;
+  if (groups.some(({ name }) => name === 'pages')) await ensureChromium();
+  const alone = groups.filter(({ name }) => !groups.some((group) => group.name === BESIDE[name]));
+  for (const group of alone) {
+    const guests = groups.filter(({ name }) => BESIDE[name] === group.name);
+    await Promise.all([group, ...guests].map(runGroup));
+  }
+}
+
+async function runChecks() {
   if (wants('types')) {
     await check('type check', 'tsc', []);
     await check('type check of bin', 'tsc', ['-p', 'bin']);
@@ -60,22 +80,15 @@ async function runAll() {
   }
   if (wants('format')) await check('format', 'oxfmt', ['--check', '.']);
   if (wants('lint')) await check('lint', 'oxlint', ['--type-aware', '--deny-warnings']);
+}
 
-  const groups = testGroups();
-  if (groups.some(({ name }) => name !== 'unit')) await prepare();
-  if (groups.some(({ name }) => name === 'pages')) await ensureChromium();
-  for (const { name, files } of groups) {
-    const whole = name === 'unit' && files.length === testFiles(name).length;
-    if (!whole) await runTests(name, files);
-    else {
-      await runTests(
-        name,
-        files.filter((file) => !TIMED_TESTS.includes(file)),
-        join(scratch, 'coverage.json'),
-      );
-      await runTests('unit cost', TIMED_TESTS);
-    }
-  }
+/** @param {{ name: string, files: readonly string[] }} group */
+async function runGroup({ name, files }) {
+  const whole = name === 'unit' && files.length === testFiles(name).length;
+  if (!whole) return runTests(name, files);
+  const covered = files.filter((file) => !TIMED_TESTS.includes(file));
+  await runTests(name, covered, join(scratch, 'coverage.json'));
+  await runTests('unit cost', TIMED_TESTS);
 }
 
 /** @param {readonly string[]} args */

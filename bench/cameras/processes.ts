@@ -1,28 +1,10 @@
 /** CPU time by thread and memory of a process and all its descendants, from Linux's /proc; nothing on other systems. */
 import { readdirSync, readFileSync } from 'node:fs';
+import { readStat } from '../proc-stat.ts';
 
-/** Ticks a second and bytes of a page in /proc; the same on every Linux that Node supports. */
-const TICKS = 100;
+/** Bytes of a page in /proc; the same on every Linux that Node supports. */
 const PAGE = 4_096;
 const MB = 2 ** 20;
-
-interface Stat {
-  readonly name: string;
-  readonly parent: number;
-  readonly seconds: number;
-}
-
-/** Fields of a `stat` file of a process or thread. */
-export function readStat(text: string): Stat {
-  // The name is in brackets and may hold any character.
-  const close = text.lastIndexOf(')');
-  const rest = text.slice(close + 2).split(' ');
-  return {
-    name: text.slice(text.indexOf('(') + 1, close),
-    parent: Number(rest[1]),
-    seconds: (Number(rest[11]) + Number(rest[12])) / TICKS,
-  };
-}
 
 /** The text of a file of /proc; null when the process or thread has ended. */
 function read(path: string): string | null {

@@ -1,7 +1,7 @@
 /** A viewer of all cameras' live feed in a process of its own, which notes when each message arrives. */
-import { WebSocket } from 'ws';
 import type { Aggregate } from '../../src/messages/aggregate.ts';
 import type { FeedMessage } from '../../src/messages/feed.ts';
+import { subscribeToFeed } from '../feed-socket.ts';
 import { clockWith } from '../pipeline/clock.ts';
 import { cameraOf } from './loop.ts';
 import type { SeenFrame, ViewerBatch, ViewerOrder } from './orders.ts';
@@ -12,23 +12,13 @@ const REPORT_MS = 500;
 
 const emptyBatch = (): ViewerBatch => ({ frames: [], alerts: 0, skipped: 0 });
 let batch = emptyBatch();
-const socket = new WebSocket(new URL('/ws', order.url.replace(/^http/u, 'ws')));
-socket.on('message', (data: Buffer) => {
+await subscribeToFeed(order.url, (text) => {
   const at = now();
-  const message: FeedMessage = JSON.parse(data.toString());
+  const message: FeedMessage = JSON.parse(text);
   if (message.type === 'lag') batch.skipped += message.data.framesSkipped;
   else if (message.type === 'alert') batch.alerts += 1;
   else if (message.type === 'detection_result') batch.frames.push(...seenFrame(message.data, at));
 });
-socket.on('close', (code) => {
-  console.error(`the viewer's connection was closed with ${code}`);
-  process.exit(1);
-});
-await new Promise((resolve, reject) => {
-  socket.once('open', resolve);
-  socket.once('error', reject);
-});
-socket.send(JSON.stringify({ type: 'subscribe' }));
 setInterval(report, REPORT_MS);
 process.on('disconnect', () => process.exit(0));
 process.send?.('ready');

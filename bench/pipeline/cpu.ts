@@ -1,28 +1,13 @@
 /** CPU time of processes and of the whole machine, from Linux's /proc; empty on other systems. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
+import { readStat, type Stat } from '../proc-stat.ts';
 
 export const OTHERS = 'others';
-/** Ticks a second in /proc; the same on every Linux that Node supports. */
-const TICKS = 100;
-
-interface Stat {
-  readonly parent: number;
-  readonly seconds: number;
-  readonly name: string;
-}
 
 function statOf(pid: number | string): Stat | null {
   try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The name is in brackets and may hold any character.
-    const close = text.lastIndexOf(')');
-    const rest = text.slice(close + 2).split(' ');
-    return {
-      name: text.slice(text.indexOf('(') + 1, close),
-      parent: Number(rest[1]),
-      seconds: (Number(rest[11]) + Number(rest[12])) / TICKS,
-    };
+    return readStat(readFileSync(`/proc/${pid}/stat`, 'utf8'));
   } catch {
     return null;
   }

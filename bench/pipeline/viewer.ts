@@ -3,10 +3,10 @@
  * subscriber beside it. Reports every half second.
  */
 import { Redis } from 'ioredis';
-import { WebSocket } from 'ws';
 import type { Aggregate } from '../../src/messages/aggregate.ts';
 import { secretFromEnv } from '../../src/keys/env-secret.ts';
 import { redisKeys } from '../../src/messages/subjects.ts';
+import { subscribeToFeed } from '../feed-socket.ts';
 import { clockWith } from './clock.ts';
 import { seenAggregate, type ViewerBatch, type ViewerOrder } from './orders.ts';
 
@@ -16,35 +16,28 @@ const REPORT_MS = 500;
 
 const emptyBatch = (): ViewerBatch => ({ kind: 'batch', pushed: [], redis: [], alerts: 0 });
 let batch = emptyBatch();
-const url = new URL('/ws', order.url.replace(/^http/, 'ws'));
 // From the shared environment: an order is an argument, which every user of the machine may read.
 const token = secretFromEnv(process.env, 'GANTRY_TOKEN');
 if ('problem' in token) throw new Error(token.problem);
 const headers = token.secret === null ? {} : { authorization: `Bearer ${token.secret}` };
-const socket = new WebSocket(url, { headers });
-socket.on('message', (data: Buffer) => {
-  const at = now();
-  const message: { type: string; data: Aggregate } = JSON.parse(data.toString());
-  if (
-    (message.type !== 'detection_result' && message.type !== 'alert') ||
-    !message.data.cameraId.startsWith(order.prefix)
-  )
-    return;
-  if (message.type === 'alert') {
-    batch.alerts += 1;
-    return;
-  }
-  batch.pushed.push(seenAggregate(message.data, at));
-});
-socket.on('close', (code) => {
-  console.error(`the viewer's connection was closed with ${code}`);
-  process.exit(1);
-});
-await new Promise((resolve, reject) => {
-  socket.once('open', resolve);
-  socket.once('error', reject);
-});
-socket.send(JSON.stringify({ type: 'subscribe' }));
+await subscribeToFeed(
+  order.url,
+  (text) => {
+    const at = now();
+    const message: { type: string; data: Aggregate } = JSON.parse(text);
+    if (
+      (message.type !== 'detection_result' && message.type !== 'alert') ||
+      !message.data.cameraId.startsWith(order.prefix)
+    )
+      return;
+    if (message.type === 'alert') {
+      batch.alerts += 1;
+      return;
+    }
+    batch.pushed.push(seenAggregate(message.data, at));
+  },
+  headers,
+);
 
 const redis = order.redisUrl === null ? null : new Redis(order.redisUrl);
 redis?.on('pmessage', (_pattern: string, _channel: string, text: string) => {

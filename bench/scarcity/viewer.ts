@@ -2,8 +2,8 @@
  * A viewer of all cameras' live feed in a process of its own, which notes when each of the model's verdicts is first on
  * its screen. Any message asks it for its record.
  */
-import { WebSocket } from 'ws';
 import type { Aggregate } from '../../src/messages/aggregate.ts';
+import { subscribeToFeed } from '../feed-socket.ts';
 import { clockWith } from '../pipeline/clock.ts';
 import type { SeenVerdict, ViewerOrder, ViewerRecord } from './orders.ts';
 
@@ -16,21 +16,11 @@ let unknown = 0;
 let missing = 0;
 let aggregates = 0;
 
-const socket = new WebSocket(new URL('/ws', order.url.replace(/^http/u, 'ws')));
-socket.on('message', (data: Buffer) => {
+await subscribeToFeed(order.url, (text) => {
   const at = now();
-  const message: { type: string; data: Aggregate } = JSON.parse(data.toString());
+  const message: { type: string; data: Aggregate } = JSON.parse(text);
   if (message.type === 'detection_result' && message.data.cameraId.startsWith(order.prefix)) note(message.data, at);
 });
-socket.on('close', (code) => {
-  console.error(`the viewer's connection was closed with ${code}`);
-  process.exit(1);
-});
-await new Promise((resolve, reject) => {
-  socket.once('open', resolve);
-  socket.once('error', reject);
-});
-socket.send(JSON.stringify({ type: 'subscribe' }));
 process.on('message', () => {
   const record: ViewerRecord = {
     verdicts: [...verdicts.values()],

@@ -14,7 +14,8 @@ import {
 } from '../../bench/cameras/loop.ts';
 import { readCamerasOptions } from '../../bench/cameras/options.ts';
 import type { SeenFrame } from '../../bench/cameras/orders.ts';
-import { coresBetween, kindOf, readStat, slopePerMinute } from '../../bench/cameras/processes.ts';
+import { coresBetween, kindOf, slopePerMinute } from '../../bench/cameras/processes.ts';
+import { readStat } from '../../bench/proc-stat.ts';
 import { compare } from '../../bench/cameras/reference.ts';
 import { largest } from '../../bench/cameras/search.ts';
 

@@ -5,22 +5,7 @@ import { H264FanOut, NOT_H264 } from '../../src/http/preview/h264-fan-out.ts';
 import { TS_PACKET } from '../../src/http/preview/mpegts.ts';
 import { TsIndex } from '../../src/http/preview/ts-index.ts';
 import { H264, H265, keyPacket, otherPacket, tables } from '../support/ts-stream.ts';
-
-class Viewer {
-  bufferedAmount = 0;
-  readonly got: Buffer[] = [];
-  closed: { code: number; reason: string } | null = null;
-  send(data: Uint8Array): void {
-    this.got.push(Buffer.from(data));
-  }
-  close(code: number, reason: string): void {
-    this.closed = { code, reason };
-  }
-  /** Everything it got since the last call. */
-  take(): Buffer {
-    return Buffer.concat(this.got.splice(0));
-  }
-}
+import { LiveViewer } from '../support/live-viewer.ts';
 
 describe('the index of an MPEG-TS stream', () => {
   it('finds the tables, the kind of video and where keyframes begin', () => {
@@ -54,13 +39,13 @@ describe('the index of an MPEG-TS stream', () => {
 describe('H.264 for viewers', () => {
   it('begins for each viewer at the newest keyframe, tables first', () => {
     const fanOut = new H264FanOut();
-    const early = new Viewer();
+    const early = new LiveViewer();
     fanOut.join(early);
     fanOut.begin();
     fanOut.push(Buffer.concat([tables(H264), otherPacket(1)]));
     assert.equal(early.take().byteLength, 0, 'no keyframe yet');
     fanOut.push(Buffer.concat([keyPacket(2), otherPacket(3)]));
-    const late = new Viewer();
+    const late = new LiveViewer();
     fanOut.join(late);
     const opening = Buffer.concat([tables(H264), keyPacket(2), otherPacket(3)]);
     assert.deepEqual(early.take(), opening);
@@ -83,7 +68,7 @@ describe('H.264 for viewers', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1 }), (sizes) => {
         const fanOut = new H264FanOut();
-        const viewer = new Viewer();
+        const viewer = new LiveViewer();
         fanOut.join(viewer);
         for (let at = 0, turn = 0; at < stream.byteLength; turn += 1) {
           const size = sizes[turn % sizes.length]!;
@@ -97,7 +82,7 @@ describe('H.264 for viewers', () => {
 
   it('skips to the next keyframe for a slow viewer only, and counts that once', () => {
     const fanOut = new H264FanOut();
-    const [slow, quick] = [new Viewer(), new Viewer()];
+    const [slow, quick] = [new LiveViewer(), new LiveViewer()];
     fanOut.join(slow);
     fanOut.join(quick);
     fanOut.push(Buffer.concat([tables(H264), keyPacket(1)]));
@@ -119,7 +104,7 @@ describe('H.264 for viewers', () => {
     const fanOut = new H264FanOut();
     const many = Buffer.concat(Array.from({ length: 10_000 }, () => otherPacket(0)));
     fanOut.push(Buffer.concat([tables(H264), keyPacket(1), many]));
-    const viewer = new Viewer();
+    const viewer = new LiveViewer();
     fanOut.join(viewer);
     viewer.bufferedAmount = viewer.take().byteLength;
     assert.ok(viewer.bufferedAmount > 1_800_000);
@@ -137,7 +122,7 @@ describe('H.264 for viewers', () => {
     const many = Buffer.concat(Array.from({ length: 23_000 }, () => otherPacket(0)));
     fanOut.push(Buffer.concat([tables(H264), keyPacket(1)]));
     fanOut.push(many);
-    const viewer = new Viewer();
+    const viewer = new LiveViewer();
     fanOut.join(viewer);
     fanOut.push(otherPacket(2));
     assert.equal(viewer.take().byteLength, 0);
@@ -147,7 +132,7 @@ describe('H.264 for viewers', () => {
 
   it('begins anew when the stream does', () => {
     const fanOut = new H264FanOut();
-    const viewer = new Viewer();
+    const viewer = new LiveViewer();
     fanOut.join(viewer);
     fanOut.push(Buffer.concat([tables(H264), keyPacket(1), otherPacket(2).subarray(0, 50)]));
     viewer.take();

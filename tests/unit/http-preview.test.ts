@@ -5,6 +5,7 @@ import type { StartVideo, VideoEvents } from '../../src/http/preview/preview-enc
 import { TS_PACKET, TsAligner, jsmpegHeader, videoSize } from '../../src/http/preview/mpegts.ts';
 import { ManualClock } from '../../src/runtime/testing/manual-clock.ts';
 import { memoryLog } from '../support/log.ts';
+import { LiveViewer } from '../support/live-viewer.ts';
 
 describe('MPEG-TS for JSMpeg', () => {
   it('is cut at packet borders', () => {
@@ -31,18 +32,6 @@ describe('MPEG-TS for JSMpeg', () => {
   });
 });
 
-class Viewer {
-  bufferedAmount = 0;
-  readonly got: Buffer[] = [];
-  closed: { code: number; reason: string } | null = null;
-  send(data: Uint8Array): void {
-    this.got.push(Buffer.from(data));
-  }
-  close(code: number, reason: string): void {
-    this.closed = { code, reason };
-  }
-}
-
 function setUp(source: () => Promise<string | null> = async () => 'udp://127.0.0.1:5000') {
   const clock = new ManualClock();
   const encoders: { events: VideoEvents; stopped: boolean; source: string }[] = [];
@@ -68,7 +57,7 @@ const packet = Buffer.alloc(TS_PACKET, 0x47);
 describe('live video', () => {
   it('runs one encoder for all viewers of a camera, the header first for each', async () => {
     const { clock, encoders, previews } = setUp();
-    const [one, two] = [new Viewer(), new Viewer()];
+    const [one, two] = [new LiveViewer(), new LiveViewer()];
     previews.watch('a', 'mpeg1', one);
     await clock.advance(0);
     encoders[0]!.events.onData(packet);
@@ -86,11 +75,11 @@ describe('live video', () => {
 
   it('stops with the last viewer, after a grace in which one may come back', async () => {
     const { clock, encoders, previews } = setUp();
-    const leave = previews.watch('a', 'mpeg1', new Viewer());
+    const leave = previews.watch('a', 'mpeg1', new LiveViewer());
     await clock.advance(0);
     leave();
     await clock.advance(2_900);
-    const leaveAgain = previews.watch('a', 'mpeg1', new Viewer());
+    const leaveAgain = previews.watch('a', 'mpeg1', new LiveViewer());
     await clock.advance(10_000);
     assert.ok(!encoders[0]!.stopped);
     leaveAgain();
@@ -103,8 +92,8 @@ describe('live video', () => {
   it('goes on for a viewer who came back while the encoder was being started', async () => {
     let give: (source: string) => void = () => undefined;
     const { clock, encoders, previews } = setUp(() => new Promise((resolve) => (give = resolve)));
-    previews.watch('a', 'mpeg1', new Viewer())();
-    const viewer = new Viewer();
+    previews.watch('a', 'mpeg1', new LiveViewer())();
+    const viewer = new LiveViewer();
     previews.watch('a', 'mpeg1', viewer);
     await clock.advance(5_000);
     give('udp://127.0.0.1:1');
@@ -115,7 +104,7 @@ describe('live video', () => {
 
   it('leaves packets out for a slow viewer only', async () => {
     const { clock, encoders, previews } = setUp();
-    const [slow, quick] = [new Viewer(), new Viewer()];
+    const [slow, quick] = [new LiveViewer(), new LiveViewer()];
     previews.watch('a', 'mpeg1', slow);
     previews.watch('a', 'mpeg1', quick);
     await clock.advance(0);
@@ -128,7 +117,7 @@ describe('live video', () => {
 
   it('starts an encoder that ended again, with back-off, and tells viewers when it is of no use', async () => {
     const { clock, encoders, previews } = setUp();
-    const viewer = new Viewer();
+    const viewer = new LiveViewer();
     previews.watch('a', 'mpeg1', viewer);
     await clock.advance(0);
     encoders[0]!.events.onData(packet);
@@ -145,7 +134,7 @@ describe('live video', () => {
 
   it('tells viewers when the camera has no video', async () => {
     const { clock, previews } = setUp(async () => null);
-    const viewer = new Viewer();
+    const viewer = new LiveViewer();
     previews.watch('a', 'mpeg1', viewer);
     await clock.advance(60_000);
     assert.deepEqual(viewer.closed, { code: 1013, reason: 'no live video: the camera has no video now' });
@@ -153,11 +142,11 @@ describe('live video', () => {
 
   it('keeps to the bound of encoders, and goes on when one ends', async () => {
     const { clock, previews } = setUp();
-    const leave = previews.watch('a', 'mpeg1', new Viewer());
-    previews.watch('b', 'mpeg1', new Viewer());
+    const leave = previews.watch('a', 'mpeg1', new LiveViewer());
+    previews.watch('b', 'mpeg1', new LiveViewer());
     assert.equal(previews.refusal('a', 'mpeg1'), null);
     assert.match(previews.refusal('c', 'mpeg1')!.message, /at most 2 cameras/u);
-    assert.throws(() => previews.watch('c', 'mpeg1', new Viewer()), { code: 'NO_VIDEO' });
+    assert.throws(() => previews.watch('c', 'mpeg1', new LiveViewer()), { code: 'NO_VIDEO' });
     await clock.advance(0);
     leave();
     await clock.advance(3_000);
@@ -166,8 +155,8 @@ describe('live video', () => {
 
   it('has a bound of its own for each kind', async () => {
     const { clock, encoders, previews } = setUp();
-    for (const id of ['a', 'b']) previews.watch(id, 'mpeg1', new Viewer());
-    for (const id of ['a', 'b', 'c']) previews.watch(id, 'h264', new Viewer());
+    for (const id of ['a', 'b']) previews.watch(id, 'mpeg1', new LiveViewer());
+    for (const id of ['a', 'b', 'c']) previews.watch(id, 'h264', new LiveViewer());
     await clock.advance(0);
     assert.equal(encoders.length, 5);
     assert.match(previews.refusal('d', 'h264')!.message, /at most 3 cameras .* H\.264/u);
@@ -176,7 +165,7 @@ describe('live video', () => {
 
   it('closes the viewers of a stream that is not what they asked for, and forgets it', async () => {
     const { clock, encoders, previews } = setUp();
-    const viewer = new Viewer();
+    const viewer = new LiveViewer();
     previews.watch('a', 'h264', viewer);
     await clock.advance(0);
     encoders[0]!.events.onData(Buffer.from([0xff, 0xd8]));
@@ -188,7 +177,7 @@ describe('live video', () => {
   it('ends when the camera is removed while its source is looked up', async () => {
     let give: (source: string) => void = () => undefined;
     const { clock, encoders, previews } = setUp(() => new Promise((resolve) => (give = resolve)));
-    const viewer = new Viewer();
+    const viewer = new LiveViewer();
     previews.watch('a', 'mpeg1', viewer);
     previews.forget('a');
     give('udp://127.0.0.1:1');

@@ -17,20 +17,25 @@ interface Scene {
   readonly darker?: number;
 }
 
-/** A street as a camera sees it: bands, posts, and a texture. */
+/** Grey levels of an empty street: bands, posts, and a texture. */
+const ROAD = Float64Array.from({ length: WIDTH * HEIGHT }, (_, at) => {
+  const [x, y] = [at % WIDTH, Math.floor(at / WIDTH)];
+  return 110 + 30 * Math.sin(y / 25) + (x % 64 < 4 ? 40 : 0) + ((x * 7 + y * 13) % 11);
+});
+
+/** A street as a camera sees it. */
 function street({ noise, light = 0, thing, darker = 25 }: Scene = {}): Frame {
   const random = new Random(noise?.[0] ?? 1);
   const data = new Uint8Array(WIDTH * HEIGHT * 3);
-  for (let y = 0; y < HEIGHT; y++) {
-    for (let x = 0; x < WIDTH; x++) {
-      const isThing =
-        thing !== undefined && x >= thing.x && x < thing.x + thing.width && y >= thing.y && y < thing.y + thing.height;
-      const road = 110 + 30 * Math.sin(y / 25) + (x % 64 < 4 ? 40 : 0) + ((x * 7 + y * 13) % 11);
-      // The sum of three uniform numbers is nearly normal, with a deviation of a half.
-      const jitter = noise === undefined ? 0 : 2 * noise[1] * (random.next() + random.next() + random.next() - 1.5);
-      const grey = Math.round(road - (isThing ? darker : 0) + light + jitter);
-      data.fill(Math.max(0, Math.min(255, grey)), 3 * (y * WIDTH + x), 3 * (y * WIDTH + x) + 3);
-    }
+  for (let at = 0; at < ROAD.length; at++) {
+    const x = at % WIDTH;
+    const y = Math.floor(at / WIDTH);
+    const isThing =
+      thing !== undefined && x >= thing.x && x < thing.x + thing.width && y >= thing.y && y < thing.y + thing.height;
+    // The sum of three uniform numbers is nearly normal, with a deviation of a half.
+    const jitter = noise === undefined ? 0 : 2 * noise[1] * (random.next() + random.next() + random.next() - 1.5);
+    const grey = Math.round((ROAD[at] ?? 0) - (isThing ? darker : 0) + light + jitter);
+    data[3 * at] = data[3 * at + 1] = data[3 * at + 2] = Math.max(0, Math.min(255, grey));
   }
   return { data, width: WIDTH, height: HEIGHT };
 }
