@@ -197,7 +197,7 @@ for (const kind of ['thread', 'process'] as const) {
     });
 
     test('out of memory at its heap limit: it is restarted, everyone else lives on', async () => {
-      const limited = await guest({ placement: { kind, maxHeapMb: 48 } });
+      const limited = await guest({ placement: { kind, maxHeapMb: 48, maxYoungMb: 4 } });
       const other = await guest();
       limited.ref.tell({ type: 'exhaust-memory' });
       await limited.restarted(1);

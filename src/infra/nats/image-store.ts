@@ -55,7 +55,10 @@ export class JetStreamImages implements ImageStore {
 
   /** The message that stores an image reaches plain subscribers of its subject too. */
   #watch(id: ImageId, onStored: (jpeg: Uint8Array) => void): () => void {
-    const subscription = this.#bus.link.nc.subscribe(subjects.image(id), {
+    const { nc } = this.#bus.link;
+    // A closed connection takes no subscription; then every look rejects.
+    if (nc.isClosed()) return () => undefined;
+    const subscription = nc.subscribe(subjects.image(id), {
       max: 1,
       callback: (error, message) => {
         if (error === null && message.data.length > 0) onStored(message.data);
