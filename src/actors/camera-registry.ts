@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { type CameraStore, MAX_CAMERAS } from '../infra/camera-store.ts';
 import type { Bus } from '../infra/bus.ts';
 import { clipped } from '../messages/bounds.ts';
@@ -69,8 +70,7 @@ export const cameraRegistryActor = defineActor<CameraRegistryMessage>()<CameraRe
   start: async (ctx, init) => {
     const registry = new CameraRegistry(ctx, init);
     await registry.load();
-    // Not awaited: a start of hundreds of threads must not hold up everything else.
-    void registry.startAll();
+    registry.startAll();
     return {
       handlers: {
         list: () => registry.list(),
@@ -87,10 +87,16 @@ export const cameraRegistryActor = defineActor<CameraRegistryMessage>()<CameraRe
   },
 });
 
+/** The start of a thread is mostly work for one core. */
+const STARTS_AT_ONCE = Math.max(2, availableParallelism());
+
 class CameraRegistry {
   readonly #ctx: ActorContext<CameraRegistryMessage>;
   readonly #init: CameraRegistryInit;
   readonly #cameras = new Map<CameraId, RegisteredCamera>();
+  /** Starts under way: each waits for the one before in its lane. */
+  readonly #lanes: Promise<void>[] = Array.from({ length: STARTS_AT_ONCE }, () => Promise.resolve());
+  #nextLane = 0;
 
   constructor(ctx: ActorContext<CameraRegistryMessage>, init: CameraRegistryInit) {
     this.#ctx = ctx;
@@ -105,8 +111,8 @@ class CameraRegistry {
     for (const config of fixed) if (!this.#cameras.has(config.cameraId)) this.#register(config, true);
   }
 
-  async startAll(): Promise<void> {
-    for (const camera of this.#cameras.values()) if (!this.#ctx.signal.aborted) await this.#start(camera);
+  startAll(): void {
+    for (const camera of this.#cameras.values()) this.#startLater(camera);
   }
 
   list(): readonly CameraEntry[] {
@@ -123,7 +129,7 @@ class CameraRegistry {
     if (stored.length >= MAX_CAMERAS) return 'full';
     const failed = await this.#save([...stored, config]);
     if (failed !== null) return failed;
-    await this.#start(this.#register(config, false));
+    this.#startLater(this.#register(config, false));
     return 'added';
   }
 
@@ -139,7 +145,7 @@ class CameraRegistry {
     camera.config = after;
     if (needsRestart(before, after)) {
       if (before.enabled) await this.#stop(camera, after.enabled ? 'its settings changed' : 'switched off');
-      await this.#start(camera);
+      this.#startLater(camera);
     }
     return camera.entry(this.#now());
   }
@@ -205,6 +211,18 @@ class CameraRegistry {
     }
   }
 
+  /** Not awaited: the start of a thread takes a while, and hundreds must not hold up everything else. */
+  #startLater(camera: RegisteredCamera): void {
+    const lane = this.#nextLane++ % STARTS_AT_ONCE;
+    const start = (camera.wantedStart += 1);
+    this.#lanes[lane] = Promise.resolve(this.#lanes[lane]).then(() => {
+      if (start !== camera.wantedStart || this.#ctx.signal.aborted) return;
+      camera.starting = this.#start(camera);
+      return camera.starting;
+    });
+  }
+
+  /** Never rejects. */
   async #start(camera: RegisteredCamera): Promise<void> {
     if (!camera.config.enabled) return;
     try {
@@ -217,6 +235,8 @@ class CameraRegistry {
 
   async #stop(camera: RegisteredCamera, message: string): Promise<void> {
     const { cameraId } = camera.config;
+    camera.wantedStart += 1;
+    await camera.starting;
     try {
       await this.#init.spawner.stop(cameraId);
     } catch (thrown) {

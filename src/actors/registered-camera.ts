@@ -29,6 +29,10 @@ export class RegisteredCamera {
   readonly fixed: boolean;
   previewSocket: string | null = null;
   health = new CameraHealth();
+  /** Number of its newest start or stop: a start that waits is void after another one. */
+  wantedStart = 0;
+  /** Its newest start that has begun. Never rejects. */
+  starting: Promise<void> = Promise.resolve();
   readonly shed = { detections: 0, groups: 0 };
   #status: CameraStatus;
   #frames = 0;

@@ -34,15 +34,16 @@ export interface CameraResources {
 
 export async function useCameraResources(stack: StartStack, config: GantryConfig, log: Log): Promise<CameraResources> {
   const { path: ffmpeg } = await stack.step('ffmpeg', findFfmpeg, () => undefined);
-  const model = await stack.step(
-    'model',
-    () => useModel(config, log),
-    () => undefined,
-  );
   const demo = await stack.step(
     'demo camera',
     () => startDemo(config, ffmpeg, log),
     (started) => started.server?.stop(),
+  );
+  // After the demo: its footage calibrates the detector in 8 bits.
+  const model = await stack.step(
+    'model',
+    () => useModel(config, log),
+    () => undefined,
   );
   const makeFolder = (): Promise<string | null> => makePreviewFolder(config.dataDir, log);
   const previewFolder = await stack.step('live video', makeFolder, removePreviewFolder);

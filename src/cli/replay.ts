@@ -17,8 +17,8 @@ const USAGE = `usage: npm run gantry -- replay --since TIME [--until TIME] [--ca
 Has frames assessed again. Each detection with groups that NATS still holds (one hour), from --since on, is published
 again as a frame of its own: with a new request id, "replayOf" naming the old one, and the lowest priority, so that live
 frames go first. Results come as for every frame; a replayed frame never replaces a newer one of its camera.
-Pictures are kept for 5 minutes (those of alerts as long as the alert). Older frames are assessed without a picture: by
-rules, for the reason no-image.
+Pictures are made when somebody asks, until 12 s after their frame, and kept for 5 minutes (those of alerts as long as
+the alert). A frame without a picture is assessed by rules, for the reason no-image.
 
   --since, --until   a time (2026-01-31T08:00:00Z) or how long ago (90s, 10m, 1h); --until: default now
   --camera ID        only frames of this camera

@@ -15,6 +15,7 @@ import { ManualClock } from '../../src/runtime/testing/manual-clock.ts';
 import { StorageError } from '../../src/storage/storage-error.ts';
 import { FakeTaskBus } from '../support/fake-bus.ts';
 import { memoryLog } from '../support/log.ts';
+import { until } from '../support/until.ts';
 
 const PATIENCE = { timeoutMs: 5_000 };
 const camera = (cameraId: string): CameraConfig => ({
@@ -177,4 +178,44 @@ test('a save that fails changes nothing, however often, and saving works again l
     saved.map(({ cameraId }) => cameraId),
     ['b', 'new'],
   );
+});
+
+test('cameras start a few at a time, in the background; one removed before its turn is not started', async (t) => {
+  const clock = new ManualClock();
+  const begun: string[] = [];
+  const gates = new Map<string, PromiseWithResolvers<void>>();
+  const spawner = {
+    start: async ({ cameraId }: CameraConfig) => {
+      begun.push(cameraId);
+      const gate = Promise.withResolvers<void>();
+      gates.set(cameraId, gate);
+      await gate.promise;
+      return { previewSocket: null };
+    },
+    stop: async () => undefined,
+  };
+  const ids = Array.from({ length: 40 }, (_, index) => `cam-${index}`);
+  const enabled = (cameraId: string): CameraConfig => ({ ...camera(cameraId), enabled: true });
+  const store: CameraStore = {
+    path: 'cameras.json',
+    load: async () => ({ cameras: ids.map(enabled), movedAside: null, problems: [] }),
+    save: async () => undefined,
+  };
+  const init = { store, spawner, bus: new FakeTaskBus(clock), fixed: [], onStatus: () => undefined };
+  const system = await startSystem(supervisor('root', [child('camera-registry', cameraRegistryActor, () => init)]), {
+    log: memoryLog(),
+    clock,
+    onEscalation: (error) => assert.fail(error.message),
+  });
+  t.after(() => system.stop());
+  const registry = system.ref(CAMERA_REGISTRY);
+  const atOnce = begun.length;
+  assert.ok(atOnce >= 2 && atOnce < ids.length, `${atOnce} at once`);
+  assert.equal(await registry.ask({ type: 'add', config: enabled('new') }, PATIENCE), 'added', 'nobody waits');
+  assert.equal(await registry.ask({ type: 'remove', cameraId: 'cam-39' }, PATIENCE), true);
+  await until('all starts', () => {
+    for (const gate of gates.values()) gate.resolve();
+    return begun.includes('new');
+  });
+  assert.deepEqual(begun.toSorted(), [...ids.slice(0, -1), 'new'].toSorted());
 });
