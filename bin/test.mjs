@@ -21,16 +21,11 @@ const TEST_TIMEOUT_MS = 120_000;
 const STEP_TIMEOUT_MS = 600_000;
 
 /**
- * Test files run at a time, by folder; default 1. These spend most of their time waiting for processes and streams.
+ * Test files run at a time, by folder; default 1. Those with more than 1 need no more than one core each, and most of
+ * them mostly wait for processes and streams.
  * @type {Readonly<Record<string, number>>}
  */
-const SIDE_BY_SIDE = { unit: 2, embedded: 3, integration: 3, pages: 2, e2e: 2 };
-
-/**
- * A folder that keeps one core busy, and the folder that mostly waits, beside which it runs.
- * @type {Readonly<Record<string, string>>}
- */
-const BESIDE = { sim: 'e2e' };
+const SIDE_BY_SIDE = { unit: 2, sim: 2, embedded: 3, integration: 3, pages: 2, e2e: 2 };
 
 const began = Date.now();
 const seconds = (/** @type {number} */ since) => ((Date.now() - since) / 1000).toFixed(1);
@@ -65,10 +60,17 @@ async function runAll() {
   await runChecks();
   await prepared;
   if (groups.some(({ name }) => name === 'pages')) await ensureChromium();
-  const alone = groups.filter(({ name }) => !groups.some((group) => group.name === BESIDE[name]));
-  for (const group of alone) {
-    const guests = groups.filter(({ name }) => BESIDE[name] === group.name);
-    await Promise.all([group, ...guests].map(runGroup));
+  for (const { name, files } of groups) {
+    const whole = name === 'unit' && files.length === testFiles(name).length;
+    if (!whole) await runTests(name, files);
+    else {
+      await runTests(
+        name,
+        files.filter((file) => !TIMED_TESTS.includes(file)),
+        join(scratch, 'coverage.json'),
+      );
+      await runTests('unit cost', TIMED_TESTS);
+    }
   }
 }
 
@@ -80,15 +82,6 @@ async function runChecks() {
   }
   if (wants('format')) await check('format', 'oxfmt', ['--check', '.']);
   if (wants('lint')) await check('lint', 'oxlint', ['--type-aware', '--deny-warnings']);
-}
-
-/** @param {{ name: string, files: readonly string[] }} group */
-async function runGroup({ name, files }) {
-  const whole = name === 'unit' && files.length === testFiles(name).length;
-  if (!whole) return runTests(name, files);
-  const covered = files.filter((file) => !TIMED_TESTS.includes(file));
-  await runTests(name, covered, join(scratch, 'coverage.json'));
-  await runTests('unit cost', TIMED_TESTS);
 }
 
 /** @param {readonly string[]} args */
