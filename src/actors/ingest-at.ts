@@ -1,4 +1,4 @@
-import { totalmem } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import type { DecodedPicture, Decoders, DecoderStats } from '../decoding/decoding.types.ts';
 import { CounterTotals, type MetricRecorder } from '../infra/metric-table.ts';
 import type { MuxMp4 } from '../ingest/clip.ts';
@@ -34,6 +34,8 @@ export type IngestContext = ActorContext<IngestMessage | Private>;
 
 const FIGURES_MS = 2_000;
 const RING_SHARE = 1 / 8;
+/** One is decoded, one is analysed, and two are on their way. */
+const ANALYSED_PER_CORE = 4;
 /** A renewal of every lease, and what comes between two of them: cameras are up to 10,000. */
 const MAILBOX = 20_000;
 
@@ -54,6 +56,7 @@ export const ingestAt = (
       return {
         handlers: {
           follow: ({ cameraId, settings, intervalMs, fit }) => cameras.follow(cameraId, { settings, intervalMs, fit }),
+          analysed: ({ cameraId }) => cameras.analysed(cameraId),
           unfollow: ({ cameraId }) => cameras.unfollow(cameraId),
           cut: ({ cameraId, at, cuts }) => later(ctx, cameras.cut(cameraId, at, cuts)),
           burst: ({ cameraId, from, to, fps }) => later(ctx, cameras.burst(cameraId, from, to, fps)),
@@ -74,6 +77,7 @@ function openCameras(ctx: IngestContext, init: IngestInit, parts: IngestParts): 
     clock: ctx.clock,
     log: ctx.log,
     leaseMs: FOLLOW_LEASE_MS,
+    mostAnalysed: ANALYSED_PER_CORE * availableParallelism(),
     allBytes: init.ringBytes ?? memoryBytes() * RING_SHARE,
     onPicture: (cameraId, picture, at, burst) => sendPicture(ctx, cameraId, picture, at, burst),
     onStatus: (cameraId, { state, message }) =>
@@ -130,6 +134,7 @@ class Figures {
       wantedPerSecond: Math.round(ingest.wantedPerSecond * 10) / 10,
       reachedPerSecond: Math.round(reached * 10) / 10,
       decoders: decoders.decoders,
+      waiting: ingest.waiting,
       busy: Math.round(decoders.busy * 100) / 100,
       isolated: decoders.isolated.join(' ').slice(0, 200),
     };

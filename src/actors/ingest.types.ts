@@ -18,6 +18,8 @@ export type IngestMessage =
    * nothing; a session and its ring outlive a restart of the camera's actor.
    */
   | { type: 'follow'; cameraId: CameraId; settings: StreamSettings; intervalMs: number; fit: Size }
+  /** The camera is done with the regular picture that it was sent last, so the next may come. */
+  | { type: 'analysed'; cameraId: CameraId }
   | { type: 'unfollow'; cameraId: CameraId }
   /** Rejects `UNKNOWN_CAMERA`, `GONE` (no longer in the ring), or as the decoders. */
   | ({ type: 'cut'; cameraId: CameraId; at: number; cuts: readonly Cut[] } & Asking<readonly DecodedPicture[]>)

@@ -4,6 +4,7 @@ import type { ActorLog } from '../runtime/actor.ts';
 import type { Clock, TimerHandle } from '../runtime/clock.ts';
 import { RecentMost } from '../runtime/recent-most.ts';
 import type { AccessUnit } from '../video/access-unit.ts';
+import type { AnalysisWindow } from './analysis-window.ts';
 import { DuePictures, type DueCounts } from './due-pictures.ts';
 import type { MakeMuxer } from './live-tap.ts';
 import { reconnectPauseMs, silenceLimitMs } from './reconnect.ts';
@@ -20,6 +21,7 @@ export interface StreamParts {
   readonly log: Pick<ActorLog, 'warn'>;
   readonly openRtsp: OpenRtsp;
   readonly decoders: Pick<Decoders, 'picture' | 'forget'>;
+  readonly window: AnalysisWindow;
   readonly muxer: MakeMuxer;
   readonly ring: RingOptions;
   /** A number that no session had before. */
@@ -90,7 +92,7 @@ export class CameraStream {
   #stopped = false;
 
   constructor(options: CameraStreamOptions) {
-    const { clock, wish, cameraId, decoders, counts } = options;
+    const { clock, wish, cameraId, decoders, window, counts } = options;
     this.#options = options;
     this.#wish = wish;
     this.ring = new UnitRing(options.ring);
@@ -102,6 +104,7 @@ export class CameraStream {
       ring: this.ring,
       sampler: this.#sampler,
       decoders,
+      window,
       counts,
       fit: () => this.#wish.fit,
       onPicture: (picture, at) => this.#onPicture(picture, at),

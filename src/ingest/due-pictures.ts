@@ -1,7 +1,8 @@
 import { DecodeError, type DecodedPicture, type Decoders, type Size } from '../decoding/decoding.types.ts';
 import { asError } from '../runtime/errors.ts';
 import type { AccessUnit } from '../video/access-unit.ts';
-import type { Sampler } from './sampler.ts';
+import type { AnalysisWindow } from './analysis-window.ts';
+import type { Sampler, Take } from './sampler.ts';
 import type { Run, UnitRing } from './unit-ring.ts';
 
 /** Why a due picture did not come. */
@@ -26,6 +27,8 @@ export interface DuePicturesOptions {
   readonly ring: UnitRing;
   readonly sampler: Sampler;
   readonly decoders: Pick<Decoders, 'picture'>;
+  /** A place is held until the camera is done with the picture. */
+  readonly window: AnalysisWindow;
   readonly fit: () => Size;
   readonly counts: DueCounts;
   readonly onPicture: (picture: DecodedPicture, at: number) => void;
@@ -46,10 +49,8 @@ const REASON_OF: Readonly<Record<DecodeError['code'], SkipReason>> = {
 /** The regular pictures of one camera: gives the units that are due to the decoders, and hands on what comes out. */
 export class DuePictures {
   readonly #options: DuePicturesOptions;
-  /** Jobs with the decoders. */
-  #inFlight = 0;
-  /** A picture between keyframes that waits for the job in flight, which it continues. */
-  #next: AccessUnit | null = null;
+  /** The due picture that waits for a place in the window. */
+  #due: { readonly unit: AccessUnit; readonly take: Exclude<Take, 'skip'> } | null = null;
   /** The unit that this camera's decoder stands at. */
   #decodedTo: { readonly stream: number; readonly at: number } | null = null;
   /** The last picture was lost for a reason of its own. */
@@ -62,23 +63,37 @@ export class DuePictures {
 
   /** `unit`: the newest of the ring. */
   onUnit(unit: AccessUnit): void {
-    const { sampler, counts, ring } = this.#options;
+    const { cameraId, sampler, counts, window } = this.#options;
     const take = sampler.offer(unit);
     if (take === 'skip' || this.#stopped) return;
     counts.due += 1;
-    if (this.#next !== null) {
-      this.#next = null;
-      this.#skip('replaced');
-    }
-    if (take === 'continues' && this.#inFlight > 0) this.#next = unit;
-    else if (take === 'continues') void this.#decodeUpTo(unit.at);
-    else void this.#decode({ stream: ring.stream, units: [unit] }, false);
+    if (this.#due !== null) this.#skip('replaced');
+    this.#due = { unit, take };
+    window.ask(cameraId, () => this.#begin());
   }
 
   /** What is still with the decoders is no longer wanted. */
   stop(): void {
     this.#stopped = true;
-    this.#next = null;
+    this.#due = null;
+    this.#options.window.forget(this.#options.cameraId);
+  }
+
+  #begin(): void {
+    const { ring } = this.#options;
+    const due = this.#due;
+    this.#due = null;
+    if (due === null) this.#free();
+    else if (due.take === 'continues') void this.#decodeUpTo(due.unit.at);
+    else {
+      // It may have waited while newer ones came.
+      const newest = ring.sinceKeyframe()?.units[0] ?? due.unit;
+      void this.#decode({ stream: ring.stream, units: [newest] }, false);
+    }
+  }
+
+  #free(): void {
+    this.#options.window.done(this.#options.cameraId);
   }
 
   #decodeUpTo(at: number): Promise<void> {
@@ -88,6 +103,7 @@ export class DuePictures {
     const run = more ?? ring.upTo(at);
     if (run !== null && run.units.length > 0) return this.#decode(run, more !== null);
     this.#skip('gone');
+    this.#free();
     return Promise.resolve();
   }
 
@@ -95,7 +111,6 @@ export class DuePictures {
   async #decode(run: Run, continues: boolean): Promise<void> {
     const last = run.units.at(-1);
     if (last === undefined) return;
-    this.#inFlight += 1;
     try {
       const picture = await this.#pictureOf(run, continues, last.at);
       this.#decodedTo = { stream: run.stream, at: last.at };
@@ -103,13 +118,8 @@ export class DuePictures {
     } catch (thrown) {
       this.#decodedTo = null;
       this.#failed(asError(thrown));
-    } finally {
-      this.#inFlight -= 1;
+      this.#free();
     }
-    const next = this.#next;
-    if (next === null || this.#inFlight > 0 || this.#stopped) return;
-    this.#next = null;
-    void this.#decodeUpTo(next.at);
   }
 
   async #pictureOf(run: Run, continues: boolean, at: number): Promise<DecodedPicture> {
@@ -129,6 +139,7 @@ export class DuePictures {
   #hand(picture: DecodedPicture, at: number): void {
     this.#wasLost = false;
     this.#options.counts.sent += 1;
+    this.#options.window.handed(this.#options.cameraId);
     this.#options.onPicture(picture, at);
   }
 

@@ -2,6 +2,7 @@ import { type Cut, DecodeError, type DecodedPicture, type Decoders } from '../de
 import type { ActorLog } from '../runtime/actor.ts';
 import type { Clock, TimerHandle } from '../runtime/clock.ts';
 import type { OpenRtsp } from '../rtsp/rtsp.types.ts';
+import { AnalysisWindow } from './analysis-window.ts';
 import { Burst } from './burst.ts';
 import { CameraStream, type StreamCounts, type StreamParts, type Wish } from './camera-stream.ts';
 import { cutClip, type MuxMp4 } from './clip.ts';
@@ -24,6 +25,8 @@ export interface IngestOptions {
   readonly cameraBytes?: number;
   /** Coded bytes kept of all cameras together. */
   readonly allBytes: number;
+  /** Regular pictures that are decoded or analysed at the same time, see {@link AnalysisWindow}. */
+  readonly mostAnalysed: number;
   readonly onPicture: (cameraId: string, picture: DecodedPicture, at: number, burst: boolean) => void;
   readonly onStatus: (cameraId: string, status: Status) => void;
 }
@@ -47,6 +50,8 @@ export interface IngestFigures {
   readonly ringBytes: number;
   /** Pictures a second that all cameras together want. */
   readonly wantedPerSecond: number;
+  /** Cameras whose due picture waits, as the processors are full. */
+  readonly waiting: number;
   readonly counts: Readonly<StreamCounts>;
   readonly burst: Readonly<Record<'sent' | keyof BurstOutcome['missed'], number>>;
 }
@@ -70,6 +75,7 @@ export class IngestCameras {
   readonly #options: IngestOptions;
   readonly #parts: StreamParts;
   readonly #budget: RingBudget;
+  readonly #window: AnalysisWindow;
   readonly #cameras = new Map<string, Followed>();
   readonly #counts: StreamCounts = { ...newDueCounts(), bytes: 0, packetsLost: 0, picturesDropped: 0 };
   readonly #burst = { sent: 0, gone: 0, undecodable: 0, overBudget: 0 };
@@ -82,14 +88,16 @@ export class IngestCameras {
   #tick: TimerHandle;
 
   constructor(options: IngestOptions) {
-    const { clock, log, openRtsp, decoders, muxer, cameraBytes, allBytes } = options;
+    const { clock, log, openRtsp, decoders, muxer, cameraBytes, allBytes, mostAnalysed } = options;
     this.#options = options;
     this.#budget = new RingBudget(allBytes);
+    this.#window = new AnalysisWindow(mostAnalysed, clock);
     this.#parts = {
       clock,
       log,
       openRtsp,
       decoders,
+      window: this.#window,
       muxer,
       ring: { budget: this.#budget, ...(cameraBytes === undefined ? {} : { maxBytes: cameraBytes }) },
       nextStream: () => (this.#streams += 1),
@@ -120,6 +128,11 @@ export class IngestCameras {
     followed.stream.status.mute();
     followed.isLeaving = true;
     followed.expiresAt = this.#options.clock.now() + LINGER_MS;
+  }
+
+  /** The camera is done with its regular picture. */
+  analysed(cameraId: string): void {
+    this.#window.done(cameraId);
   }
 
   /** Rejects {@link IngestError} `UNKNOWN_CAMERA`, `GONE`, or as the decoders. */
@@ -202,6 +215,7 @@ export class IngestCameras {
       states,
       ringBytes,
       wantedPerSecond,
+      waiting: this.#window.waiting,
       counts: this.#counts,
       burst: this.#burst,
     };
@@ -241,6 +255,7 @@ export class IngestCameras {
   }
 
   #onTick(): void {
+    this.#window.tick();
     const { clock, leaseMs } = this.#options;
     this.#tick = clock.setTimeout(() => this.#onTick(), TICK_MS);
     const now = clock.now();

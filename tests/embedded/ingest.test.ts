@@ -50,7 +50,13 @@ const followerActor = defineActor<StreamPicture, { type: 'follow' }>()<{
     follow();
     ctx.setInterval('follow', 300, { type: 'follow' });
     return {
-      handlers: { follow, picture: (picture) => void pictures.get(cameraId)?.push(picture) },
+      handlers: {
+        follow,
+        picture: (picture) => {
+          pictures.get(cameraId)?.push(picture);
+          if (!picture.burst) ctx.ref(INGEST).tell({ type: 'analysed', cameraId });
+        },
+      },
       stop: () => void ctx.ref(INGEST).tell({ type: 'unfollow', cameraId }),
     };
   },

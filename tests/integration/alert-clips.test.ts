@@ -46,6 +46,7 @@ async function startClips(t: TestContext, clipOf: (message: IngestMessage & { ty
     start: () => ({
       handlers: {
         follow: () => undefined,
+        analysed: () => undefined,
         unfollow: () => undefined,
         cut: () => [],
         burst: () => ({ sent: 0, missed: { gone: 0, undecodable: 0, overBudget: 0 } }),

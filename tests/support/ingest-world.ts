@@ -51,7 +51,11 @@ export class IngestWorld {
       muxMp4: (units) => Promise.resolve(fakeMp4(units)),
       leaseMs: 9_000,
       allBytes: 1e9,
-      onPicture: (cameraId, _picture, at, burst) => this.pictures.push({ cameraId, at, burst }),
+      mostAnalysed: 8,
+      onPicture: (cameraId, _picture, at, burst) => {
+        this.pictures.push({ cameraId, at, burst });
+        if (!burst) this.ingest.analysed(cameraId);
+      },
       onStatus: (cameraId, status) => this.statuses.push({ cameraId, ...status }),
       ...over,
     });

@@ -84,6 +84,7 @@ export class CameraLoop {
       const analysis = await this.#analyser.analyse(taken.frame, taken.at, (work) => this.#ctx.native(work));
       this.#countStill(this.#analyser.stillFrames - still);
       this.#publish(taken, analysis);
+      this.#ctx.ref(INGEST).tell({ type: 'analysed', cameraId: this.#init.cameraId });
       this.#report();
     }
   }
