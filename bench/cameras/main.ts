@@ -9,7 +9,9 @@
  * Objects are compared with the same detector on the same keyframes, decoded and scaled by plain ffmpeg.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { loadModelSpec, readManifest } from '../../src/model-store/manifest.ts';
+import { useModel } from '../../src/app/detector-model.ts';
+import { createLog } from '../../src/infra/log.ts';
+import { readManifest } from '../../src/model-store/manifest.ts';
 import { type Bar, bar, machine, print, type Result, resultOf } from '../harness.ts';
 import { ensureFilm } from './film.ts';
 import { measure } from './measure.ts';
@@ -41,7 +43,8 @@ async function search(world: World): Promise<{ readonly results: Result[]; reado
 async function measureAll(
   world: World,
 ): Promise<{ readonly results: readonly Result[]; readonly bars: readonly Bar[] }> {
-  const model = await loadModelSpec(options.model ?? (await readManifest()).default);
+  const name = options.model ?? (await readManifest()).default;
+  const model = await useModel({ model: name, precision: 'auto' }, createLog('warn'));
   const reference = await countKeyframes(film, model);
   const plan = planOf(options);
   const began = performance.now();
