@@ -142,8 +142,11 @@ test('on subjects without dead letters it is counted and said', async () => {
       subject,
     );
   }
-  // Said once a second at most, so of the first subject.
-  assert.match(world.log.lines.map(({ message }) => message).join('\n'), /on camera-status\.x could not be used/);
+  // Said once a second at most, and a message of the test before may have been said in this one.
+  await until('it is said', async () => {
+    await publish('camera-status.x', POISON);
+    return world.log.lines.some(({ message }) => message.includes('on camera-status.x could not be used'));
+  });
   assert.ok(world.log.lines.every(({ message, fields }) => message.length + JSON.stringify(fields).length < 3_000));
 });
 
