@@ -46,8 +46,7 @@ export class InferencePool {
 
   /**
    * As `Detector.detect`. The memory of the frame moves to the pool. Rejects `INFERENCE_FAILED` too when the thread
-   * ended meanwhile, `BUSY` when too many pictures wait, and
-   * `RELEASED` after `close`.
+   * ended meanwhile, `BUSY` when too many pictures wait, and `RELEASED` after `close`.
    */
   async detect(frame: Frame & { readonly data: Uint8Array<ArrayBuffer> }): Promise<RawDetection[]> {
     return (await this.#run({ type: 'detect', frame }, [frame.data.buffer])).detections;

@@ -143,10 +143,11 @@ test('on subjects without dead letters it is counted and said', async () => {
     );
   }
   // Said once a second at most, and a message of the test before may have been said in this one.
-  await until('it is said', async () => {
+  const isSaid = async (): Promise<boolean> => {
     await publish('camera-status.x', POISON);
     return world.log.lines.some(({ message }) => message.includes('on camera-status.x could not be used'));
-  });
+  };
+  await until('it is said', isSaid, 10_000, 400);
   assert.ok(world.log.lines.every(({ message, fields }) => message.length + JSON.stringify(fields).length < 3_000));
 });
 
